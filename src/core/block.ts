@@ -1,0 +1,62 @@
+import { input, type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { type Block, checkArch } from './arch.js';
+import { wholeNumber } from './check.js';
+import { type KernelInitializers, kernelInitializers } from './initializer.js';
+import { resolveOptions, type VggOptions } from './options.js';
+
+/**
+ * One VGG block as a model of its own: `numConvs` 3x3 convolutions with padding 'same' and ReLU, then 2x2 max
+ * pooling with stride 2. The first convolution takes `inChannels`, the others `outChannels`.
+ *
+ * Input `[batch, height, width, inChannels]` of any size from 2x2; output `[batch, height / 2, width / 2, outChannels]`.
+ * `pointwise` appends that many 1x1 convolutions, as configuration C does.
+ *
+ * @example vggBlock(2, 64, 128) // [1, 56, 56, 64] to [1, 28, 28, 128]
+ * @throws RangeError when a number is not a whole one of at least 1.
+ */
+export function vggBlock(
+  numConvs: number,
+  inChannels: number,
+  outChannels: number,
+  options: Pick<VggOptions, 'batchNorm' | 'initializer' | 'seed' | 'name'> & { pointwise?: number } = {},
+): LayersModel {
+  const { pointwise = 0, ...rest } = options;
+  const block = [numConvs, outChannels, pointwise] as const;
+  wholeNumber('vggBlock', 'inChannels', inChannels);
+  checkArch('vggBlock', [block]);
+  const { name, ...style } = resolveOptions('vggBlock', rest, ['batchNorm', 'initializer', 'seed', 'name']);
+  const x = input({ shape: [null, null, inChannels], name: 'input_layer' });
+  const y = applyBlock(x, block, '', style.batchNorm, kernelInitializers(style));
+  return model({ inputs: x, outputs: y, name });
+}
+
+/** Appends a block's layers, which are named `${prefix}conv1` ... `${prefix}pool`. */
+export function applyBlock(
+  x: SymbolicTensor,
+  [convs, channels, pointwise = 0]: Block,
+  prefix: string,
+  batchNorm: boolean,
+  kernels: KernelInitializers,
+): SymbolicTensor {
+  for (let i = 1; i <= convs + pointwise; i++) {
+    const name = `${prefix}conv${i}`;
+    const kernelSize = i <= convs ? 3 : 1;
+    const activation = batchNorm ? 'linear' : 'relu';
+    const kernelInitializer = kernels.next();
+    x = chain(
+      x,
+      layers.conv2d({ filters: channels, kernelSize, padding: 'same', activation, kernelInitializer, name }),
+    );
+    if (batchNorm) {
+      // PyTorch's epsilon and momentum; what PyTorch calls a momentum of 0.1 is 0.9 here.
+      x = chain(x, layers.batchNormalization({ epsilon: 1e-5, momentum: 0.9, name: `${name}_bn` }));
+      x = chain(x, layers.reLU({ name: `${name}_relu` }));
+    }
+  }
+  return chain(x, layers.maxPooling2d({ poolSize: 2, strides: 2, name: `${prefix}pool` }));
+}
+
+/** The output of one layer applied to one symbolic tensor. */
+export function chain(x: SymbolicTensor, layer: layers.Layer): SymbolicTensor {
+  return layer.apply(x) as SymbolicTensor;
+}

@@ -1,0 +1,48 @@
+import { type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { initializers } from '@tensorflow/tfjs-layers';
+import type { Initializer } from './options.js';
+import { fillNormal, fillUniform } from './random.js';
+
+type TfjsInitializer = ReturnType<typeof initializers.glorotUniform>;
+
+/** Gives the kernels of one network their initializers, in the order of its layers. */
+export interface KernelInitializers {
+  next(): TfjsInitializer;
+}
+
+/** The n-th kernel's numbers depend on `seed` and n alone: each kernel has a stream of random numbers of its own. */
+export function kernelInitializers(options: { initializer: Initializer; seed: number }): KernelInitializers {
+  const { initializer, seed } = options;
+  let kernels = 0;
+  return {
+    next() {
+      const stream = kernels++;
+      if (initializer === 'zeros') return initializers.zeros();
+      // An initializer of tfjs's own, so that a saved model names one that plain tfjs knows; only its draw is ours,
+      // since tfjs draws one number at a time through three closures.
+      const instance: TfjsInitializer = initializers[initializer]({ seed });
+      instance.apply = (shape) => draw(shape as number[], initializer, seed, stream);
+      return instance;
+    },
+  };
+}
+
+/**
+ * A kernel of the given shape, `[height, width, in, out]` or `[in, out]`. Glorot & Bengio (2010) divide the variance
+ * by the mean of fan-in and fan-out, He et al. (2015) by half the fan-in.
+ */
+function draw(
+  shape: number[],
+  initializer: Exclude<Initializer, 'zeros'>,
+  seed: number,
+  stream: number,
+): Tensor {
+  const [inChannels, outChannels] = shape.slice(-2) as [number, number];
+  const window = shape.slice(0, -2).reduce((product, side) => product * side, 1);
+  const glorot = initializer.startsWith('glorot');
+  const variance = 2 / (window * (glorot ? inChannels + outChannels : inChannels));
+  const values = new Float32Array(window * inChannels * outChannels);
+  if (initializer.endsWith('Normal')) fillNormal(values, Math.sqrt(variance), seed, stream);
+  else fillUniform(values, Math.sqrt(3 * variance), seed, stream);
+  return tensor(values, shape);
+}

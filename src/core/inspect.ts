@@ -1,0 +1,80 @@
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { fail } from './check.js';
+import type { LayerKind, Plan, PlanRow } from './plan.js';
+
+const KINDS: Record<string, LayerKind> = {
+  InputLayer: 'input',
+  Conv2D: 'conv',
+  BatchNormalization: 'batchNorm',
+  ReLU: 'relu',
+  MaxPooling2D: 'maxPool',
+  AveragePooling2D: 'avgPool',
+  GlobalAveragePooling2D: 'globalPool',
+  GlobalMaxPooling2D: 'globalPool',
+  ZeroPadding2D: 'zeroPad',
+  Permute: 'permute',
+  Flatten: 'flatten',
+  Dense: 'dense',
+  Dropout: 'dropout',
+  Softmax: 'softmax',
+};
+
+/**
+ * The rows of a plan as they are, or those of a model, read from the layers that it really has.
+ *
+ * @throws RangeError when a layer is of a kind that no VGG has, or the input has no fixed size.
+ */
+export function rowsOf(where: string, modelOrPlan: LayersModel | Plan): Plan {
+  return Array.isArray(modelOrPlan)
+    ? modelOrPlan
+    : (modelOrPlan as LayersModel).layers.map((l) => rowOf(where, l));
+}
+
+function rowOf(where: string, layer: layers.Layer): PlanRow {
+  const className = layer.getClassName();
+  const kind = KINDS[className];
+  if (!kind) {
+    fail(
+      where,
+      `layer ${layer.name} is a ${className}; the layers that can be read are ${Object.keys(KINDS).join(', ')}.`,
+    );
+  }
+  const inputShape = shapeOf(where, layer, layer.input);
+  const outputShape = shapeOf(where, layer, layer.output);
+  const config = layer.getConfig();
+  const pair = (value: unknown) =>
+    (Array.isArray(value) ? value : [value ?? 1, value ?? 1]) as [number, number];
+  const shapes = layer.weights.map((weight) => weight.shape as number[]);
+  const kernel = shapes.find((shape) => shape.length > 1);
+  // A kernel meets the output once per place: each pixel of a convolution's, each row of a matrix product's.
+  const places = size(outputShape) / outputShape.at(-1)!;
+  const hasKernel = kind === 'conv' || kind === 'dense';
+  const params = shapes.reduce((sum, shape) => sum + size(shape), 0);
+  return {
+    name: layer.name,
+    kind,
+    inputShape,
+    outputShape,
+    window: pair(config.kernelSize ?? config.poolSize),
+    strides: pair(config.strides),
+    params,
+    trainable: layer.trainableWeights.reduce((sum, weight) => sum + size(weight.shape as number[]), 0),
+    biases: hasKernel ? params - size(kernel!) : 0,
+    macs: hasKernel ? places * size(kernel!) : 0,
+  };
+}
+
+function shapeOf(where: string, layer: layers.Layer, end: layers.Layer['input']): readonly number[] {
+  const shape = (Array.isArray(end) ? end[0]! : end).shape.slice(1);
+  if (shape.includes(null)) {
+    fail(
+      where,
+      `layer ${layer.name} has shape [${shape.join(', ')}] of no fixed size; build the model with a height and a width.`,
+    );
+  }
+  return shape as number[];
+}
+
+function size(shape: readonly number[]): number {
+  return shape.reduce((product, side) => product * side, 1);
+}

@@ -1,0 +1,166 @@
+import { type ConvArch, checkArch } from './arch.js';
+import { fail, oneOf, wholeNumber } from './check.js';
+
+/** `[height, width, channels]` of one image, as TensorFlow.js lays it out (NHWC without N). */
+export type ImageShape = readonly [height: number, width: number, channels: number];
+
+/** How the kernels are drawn; `'zeros'` draws nothing, for weights that are about to be loaded. */
+export type Initializer = 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal' | 'zeros';
+
+/** What every network of the library can be told; each option has a default. */
+export interface NetworkOptions {
+  /** `[height, width, channels]`. Default `[224, 224, 1]`. */
+  inputShape?: readonly [height: number | null, width: number | null, channels: number];
+  /** Outputs of the last layer. Default 10. */
+  classes?: number;
+  /** Units of the two hidden fully connected layers. Default 4096. */
+  hiddenUnits?: number;
+  /** Share of hidden units dropped in training, 0 to below 1. Default 0.5; with 0 there are no dropout layers. */
+  dropout?: number;
+  /** `'linear'` (the default) gives logits, `'softmax'` probabilities. */
+  classifierActivation?: 'linear' | 'softmax';
+  /** Default `'glorotUniform'`, the chapter's Xavier. Biases start at zero. */
+  initializer?: Initializer;
+  /** Which draw of the weights, a whole number from 0 to 4294967295. Default 0; same seed, same bits. */
+  seed?: number;
+  /** The model's name. Default: that of the function, e.g. `'vgg16'`. */
+  name?: string;
+}
+
+/** The options of a VGG. */
+export interface VggOptions extends NetworkOptions {
+  /**
+   * `[height, width, channels]`. Default `[224, 224, 1]`. Height and width are at least 2 to the number of blocks
+   * (32 for five). With `includeTop: false` either may be null: any size.
+   */
+  inputShape?: NetworkOptions['inputShape'];
+  /** Batch normalization between each convolution and its ReLU, as in torchvision's `vgg16_bn`. Default false. */
+  batchNorm?: boolean;
+  /** The three fully connected layers. Default true. */
+  includeTop?: boolean;
+  /** Without top: global pooling of the features to one vector. Default none: the output is the last feature map. */
+  pooling?: 'avg' | 'max';
+  /**
+   * Averages the last feature map to 7x7 as torchvision does, so that a top made for 224x224 fits any size.
+   * Default false: the flatten follows the size (96x96 gives 3x3x512 = 4608 inputs to `fc1`).
+   */
+  adaptivePool?: boolean;
+}
+
+type Defaulted = Required<Omit<VggOptions, 'pooling' | 'name'>>;
+
+/** A VGG's options with every default filled in and every rule checked. */
+export interface ResolvedOptions extends Defaulted {
+  pooling: VggOptions['pooling'];
+  name: string;
+}
+
+/** Side of the feature map that torchvision's classifier expects. */
+export const ADAPTIVE_SIZE = 7;
+
+const DEFAULTS: Defaulted = {
+  inputShape: [224, 224, 1],
+  classes: 10,
+  hiddenUnits: 4096,
+  dropout: 0.5,
+  batchNorm: false,
+  includeTop: true,
+  adaptivePool: false,
+  classifierActivation: 'linear',
+  initializer: 'glorotUniform',
+  seed: 0,
+};
+
+const OPTION_NAMES = [...Object.keys(DEFAULTS), 'pooling', 'name'];
+const VGG_ONLY = ['batchNorm', 'includeTop', 'pooling', 'adaptivePool'];
+
+/** Fills in the defaults and checks what holds for any network, before anything is allocated. */
+export function resolveOptions(where: string, options: VggOptions, allowed = OPTION_NAMES): ResolvedOptions {
+  for (const name of Object.keys(options)) oneOf(where, 'the option', name, allowed);
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const o: ResolvedOptions = { name: where, pooling: undefined, ...DEFAULTS, ...given };
+  if (!Array.isArray(o.inputShape) || o.inputShape.length !== 3) {
+    fail(where, `inputShape is ${JSON.stringify(o.inputShape)}; give [height, width, channels].`);
+  }
+  wholeNumber(where, 'the number of input channels', o.inputShape[2]);
+  wholeNumber(where, 'classes', o.classes);
+  wholeNumber(where, 'hiddenUnits', o.hiddenUnits);
+  wholeNumber(where, 'seed', o.seed, 0);
+  if (o.seed > 0xffffffff) fail(where, `seed is ${o.seed}; it must be below 2^32.`);
+  if (!(o.dropout >= 0 && o.dropout < 1))
+    fail(where, `dropout is ${o.dropout}; it must be from 0 to below 1.`);
+  oneOf(where, 'classifierActivation', o.classifierActivation, ['linear', 'softmax']);
+  oneOf(where, 'initializer', o.initializer, [
+    'glorotUniform',
+    'glorotNormal',
+    'heUniform',
+    'heNormal',
+    'zeros',
+  ]);
+  return o;
+}
+
+/** `resolveOptions` and the rules that tie a VGG's blocks to its input and its top. */
+export function resolveVgg(where: string, arch: ConvArch, options: VggOptions): ResolvedOptions {
+  checkArch(where, arch);
+  const o = resolveOptions(where, options);
+  oneOf(where, 'pooling', o.pooling, [undefined, 'avg', 'max']);
+  if (o.pooling && o.includeTop) {
+    fail(where, `pooling '${o.pooling}' needs includeTop: false; with the top, the features are flattened.`);
+  }
+  const [height, width] = o.inputShape;
+  const least = 2 ** arch.length;
+  for (const side of [height, width]) {
+    if (side === null && !o.includeTop && !o.adaptivePool) continue;
+    if (side === null) {
+      fail(
+        where,
+        `input ${height}x${width} has no fixed size, which the flatten and adaptivePool need; name it or set includeTop: false.`,
+      );
+    }
+    wholeNumber(where, 'the input height or width', side);
+    if (side < least) {
+      fail(
+        where,
+        `input ${height}x${width} is smaller than ${least}x${least}, and ${spelled(arch.length)} 2x2 poolings would leave nothing; use at least ${least}.`,
+      );
+    }
+  }
+  return o;
+}
+
+function spelled(n: number): string {
+  return ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'][n - 1] ?? String(n);
+}
+
+/** 65 pixels become 15, 7, 3 and 1 by the stride-4 convolution and the three poolings; 64 would leave none. */
+const ALEXNET_LEAST = 65;
+
+/** The options of AlexNet: those that every network has, with a fixed size of image. */
+export interface AlexNetOptions extends NetworkOptions {
+  /** `[height, width, channels]`, from 65x65 on. Default `[224, 224, 1]`. */
+  inputShape?: ImageShape;
+}
+
+/** Fills in AlexNet's defaults and checks its rules. */
+export function resolveAlexNet(
+  where: string,
+  options: AlexNetOptions,
+): ResolvedOptions & { inputShape: ImageShape } {
+  const o = resolveOptions(
+    where,
+    options,
+    OPTION_NAMES.filter((name) => !VGG_ONLY.includes(name)),
+  );
+  const [height, width, channels] = o.inputShape;
+  for (const side of [height, width]) {
+    if (side === null || side < ALEXNET_LEAST) {
+      fail(
+        where,
+        `input ${height}x${width} is smaller than ${ALEXNET_LEAST}x${ALEXNET_LEAST}, which its convolutions and poolings need; use at least ${ALEXNET_LEAST}.`,
+      );
+    }
+    wholeNumber(where, 'the input height or width', side);
+  }
+  return { ...o, inputShape: [height!, width!, channels] };
+}

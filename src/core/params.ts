@@ -1,0 +1,40 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { oneOf } from './check.js';
+import { rowsOf } from './inspect.js';
+import type { Plan } from './plan.js';
+
+/** The parameters of a network. */
+export interface ParamCount {
+  /** Every number that the counted layers hold. */
+  total: number;
+  /** Those that training changes: all but batch normalization's moving mean and variance. */
+  trainable: number;
+  /** A row per layer that has parameters. */
+  rows: { name: string; params: number; trainable: number }[];
+}
+
+/**
+ * Counts parameters, layer by layer.
+ *
+ * With `count: 'tally'` it counts as the chapter's discussion does when it compares AlexNet with VGG-11: of each
+ * convolution the weights without the biases, and of the fully connected layers only the first, with its biases.
+ *
+ * @example paramCount(plan(VGG11, { inputShape: [224, 224, 3] }), { count: 'tally' }).total // 111982272
+ * @throws RangeError when a layer is of a kind that no VGG has.
+ */
+export function paramCount(
+  modelOrPlan: LayersModel | Plan,
+  options: { count?: 'all' | 'tally' } = {},
+): ParamCount {
+  const count = oneOf('paramCount', 'count', options.count ?? 'all', ['all', 'tally']);
+  const layers = rowsOf('paramCount', modelOrPlan).filter((row) => row.params > 0);
+  const firstDense = layers.find((row) => row.kind === 'dense' && row.trainable > 0);
+  const counted =
+    count === 'all' ? layers : layers.filter((row) => row.kind === 'conv' || row === firstDense);
+  const rows = counted.map(({ name, kind, params, trainable, biases }) => {
+    const left = count === 'tally' && kind === 'conv' ? biases : 0;
+    return { name, params: params - left, trainable: Math.max(0, trainable - left) };
+  });
+  const sum = (key: 'params' | 'trainable') => rows.reduce((total, row) => total + row[key], 0);
+  return { total: sum('params'), trainable: sum('trainable'), rows };
+}

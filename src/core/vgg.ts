@@ -1,0 +1,106 @@
+import { tensor } from '@tensorflow/tfjs-core';
+import { input, type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { ConvArch } from './arch.js';
+import { applyBlock, chain } from './block.js';
+import { type KernelInitializers, kernelInitializers } from './initializer.js';
+import { ADAPTIVE_SIZE, type ResolvedOptions, resolveVgg, type VggOptions } from './options.js';
+
+/**
+ * A VGG of any architecture: its blocks, then flatten and the fully connected layers `fc1`, `fc2`, `predictions`,
+ * under Keras' layer names (`block1_conv1`, `block1_pool`, ...).
+ *
+ * Input `[batch, height, width, channels]`; output `[batch, classes]` logits (probabilities with
+ * `classifierActivation: 'softmax'`), or without top the last feature map `[batch, height / 2^blocks, ...,
+ * channels]`, or with `pooling` a vector `[batch, channels]`.
+ *
+ * @param arch the blocks, e.g. `VGG11` or `[[1, 64], [1, 128], [2, 256], [2, 512], [2, 512]]`.
+ * @returns a model that compiles, fits, saves and loads like any other, the same bits for the same arguments.
+ * @throws RangeError when an option is out of range or the input smaller than the poolings need; nothing is
+ *   allocated then.
+ */
+export function vgg(arch: ConvArch, options: VggOptions = {}): LayersModel {
+  return buildVgg('vgg', arch, options);
+}
+
+/** `vgg` for a function called `where`, which names the errors and, by default, the model. */
+export function buildVgg(where: string, arch: ConvArch, options: VggOptions): LayersModel {
+  const o = resolveVgg(where, arch, options);
+  const kernels = kernelInitializers(o);
+  const image = input({ shape: [...o.inputShape], name: 'input_layer' });
+  let x = image;
+  arch.forEach((block, index) => {
+    x = applyBlock(x, block, `block${index + 1}_`, o.batchNorm, kernels);
+  });
+  if (o.adaptivePool) x = applyAdaptivePool(x);
+  if (o.includeTop) x = applyTop(x, o, kernels);
+  else if (o.pooling === 'avg')
+    x = chain(x, layers.globalAveragePooling2d({ name: 'global_average_pooling2d' }));
+  else if (o.pooling === 'max') x = chain(x, layers.globalMaxPooling2d({ name: 'global_max_pooling2d' }));
+  return model({ inputs: image, outputs: x, name: o.name });
+}
+
+/** Appends flatten and the three fully connected layers, with dropout after the hidden two. */
+export function applyTop(
+  x: SymbolicTensor,
+  o: Pick<ResolvedOptions, 'hiddenUnits' | 'dropout' | 'classes' | 'classifierActivation'>,
+  kernels: KernelInitializers,
+): SymbolicTensor {
+  x = chain(x, layers.flatten({ name: 'flatten' }));
+  for (const i of [1, 2]) {
+    const kernelInitializer = kernels.next();
+    x = chain(
+      x,
+      layers.dense({ units: o.hiddenUnits, activation: 'relu', kernelInitializer, name: `fc${i}` }),
+    );
+    if (o.dropout > 0) x = chain(x, layers.dropout({ rate: o.dropout, name: `dropout${i}` }));
+  }
+  const kernelInitializer = kernels.next();
+  const activation = o.classifierActivation;
+  return chain(x, layers.dense({ units: o.classes, activation, kernelInitializer, name: 'predictions' }));
+}
+
+/**
+ * PyTorch's `AdaptiveAvgPool2d(7)` in layers that plain tfjs can load: nothing for 7x7, average pooling for multiples
+ * of 7, and for any other size a product with a fixed averaging matrix along the height, then along the width.
+ */
+function applyAdaptivePool(x: SymbolicTensor): SymbolicTensor {
+  const [, height, width] = x.shape as number[];
+  if (height === ADAPTIVE_SIZE && width === ADAPTIVE_SIZE) return x;
+  if (height! % ADAPTIVE_SIZE === 0 && width! % ADAPTIVE_SIZE === 0) {
+    const poolSize: [number, number] = [height! / ADAPTIVE_SIZE, width! / ADAPTIVE_SIZE];
+    return chain(x, layers.averagePooling2d({ poolSize, strides: poolSize, name: 'avgpool' }));
+  }
+  // A dense layer works on the last axis, so each axis is brought there in turn: [h, w, c] to [c, w, h] and so on.
+  x = chain(x, layers.permute({ dims: [3, 2, 1], name: 'avgpool_height_last' }));
+  x = chain(x, averagingLayer(height!, 'avgpool_height'));
+  x = chain(x, layers.permute({ dims: [1, 3, 2], name: 'avgpool_width_last' }));
+  x = chain(x, averagingLayer(width!, 'avgpool_width'));
+  return chain(x, layers.permute({ dims: [2, 3, 1], name: 'avgpool' }));
+}
+
+/** A dense layer with a fixed matrix `[size, 7]` that averages `size` values to 7. */
+function averagingLayer(size: number, name: string) {
+  const layer = layers.dense({
+    units: ADAPTIVE_SIZE,
+    useBias: false,
+    trainable: false,
+    kernelInitializer: 'zeros',
+    name,
+  });
+  layer.build([null, size]);
+  const matrix = tensor(averagingMatrix(size), [size, ADAPTIVE_SIZE]);
+  layer.setWeights([matrix]);
+  matrix.dispose();
+  return layer;
+}
+
+/** Column j averages the values from floor(j * size / 7) to below ceil((j + 1) * size / 7), as PyTorch does. */
+function averagingMatrix(size: number): Float32Array {
+  const matrix = new Float32Array(size * ADAPTIVE_SIZE);
+  for (let j = 0; j < ADAPTIVE_SIZE; j++) {
+    const start = Math.floor((j * size) / ADAPTIVE_SIZE);
+    const end = Math.ceil(((j + 1) * size) / ADAPTIVE_SIZE);
+    for (let i = start; i < end; i++) matrix[i * ADAPTIVE_SIZE + j] = 1 / (end - start);
+  }
+  return matrix;
+}

@@ -1,0 +1,80 @@
+import { input, type LayersModel, layers, model } from '@tensorflow/tfjs-layers';
+import { type ConvArch, scaleArch, VGG11, VGG13, VGG16, VGG16C, VGG19 } from './arch.js';
+import { chain } from './block.js';
+import { oneOf } from './check.js';
+import { kernelInitializers } from './initializer.js';
+import { type AlexNetOptions, resolveAlexNet, type VggOptions } from './options.js';
+import { applyTop, buildVgg } from './vgg.js';
+
+/**
+ * VGG-11 (configuration A). With the defaults of the chapter: images of 224x224x1, 10 classes, logits.
+ *
+ * @example vgg11({ ...IMAGENET }) // 132863336 parameters, as torchvision's
+ * @throws RangeError when an option is out of range.
+ */
+export function vgg11(options: VggOptions = {}): LayersModel {
+  return buildVgg('vgg11', VGG11, options);
+}
+
+/** VGG-13 (configuration B). See {@link vgg11}. */
+export function vgg13(options: VggOptions = {}): LayersModel {
+  return buildVgg('vgg13', VGG13, options);
+}
+
+/** VGG-16: configuration D, or with `config: 'C'` the one whose last convolutions are 1x1. See {@link vgg11}. */
+export function vgg16({ config = 'D', ...options }: VggOptions & { config?: 'C' | 'D' } = {}): LayersModel {
+  return buildVgg('vgg16', oneOf('vgg16', 'config', config, ['C', 'D']) === 'C' ? VGG16C : VGG16, options);
+}
+
+/** VGG-19 (configuration E). See {@link vgg11}. */
+export function vgg19(options: VggOptions = {}): LayersModel {
+  return buildVgg('vgg19', VGG19, options);
+}
+
+/**
+ * A narrow VGG for small images: the widths of `arch` (default VGG-11) divided by `ratio`, the fully connected layers
+ * as they are. `smallArch(4)` is the network that the chapter trains on Fashion-MNIST.
+ *
+ * @throws RangeError when `ratio` does not divide every width.
+ */
+export function smallArch(
+  ratio: number,
+  { arch = VGG11, ...options }: VggOptions & { arch?: ConvArch } = {},
+): LayersModel {
+  return buildVgg('smallArch', scaleArch(arch, ratio), options);
+}
+
+/**
+ * d2l's AlexNet (chapter "Deep Convolutional Neural Networks"), which the chapter on VGG compares with: convolutions
+ * 11x11/4, 5x5 and three 3x3, 3x3/2 max pooling, fully connected layers of 4096, 4096 and `classes`.
+ *
+ * Input `[batch, height, width, channels]` from 65x65 on; output `[batch, classes]`.
+ */
+export function alexNet(options: AlexNetOptions = {}): LayersModel {
+  const o = resolveAlexNet('alexNet', options);
+  const kernels = kernelInitializers(o);
+  const image = input({ shape: [...o.inputShape], name: 'input_layer' });
+  const conv = (name: string, filters: number, kernelSize: number, strides = 1) =>
+    layers.conv2d({
+      filters,
+      kernelSize,
+      strides,
+      padding: strides === 1 ? 'same' : 'valid',
+      activation: 'relu',
+      kernelInitializer: kernels.next(),
+      name,
+    });
+  const pool = (name: string) => layers.maxPooling2d({ poolSize: 3, strides: 2, name });
+  const features = [
+    layers.zeroPadding2d({ padding: 1, name: 'conv1_pad' }),
+    conv('conv1', 96, 11, 4),
+    pool('pool1'),
+    conv('conv2', 256, 5),
+    pool('pool2'),
+    conv('conv3', 384, 3),
+    conv('conv4', 384, 3),
+    conv('conv5', 256, 3),
+    pool('pool5'),
+  ].reduce(chain, image);
+  return model({ inputs: image, outputs: applyTop(features, o, kernels), name: o.name });
+}

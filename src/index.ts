@@ -1,0 +1,22 @@
+/**
+ * VGG networks for TensorFlow.js, built from blocks.
+ *
+ * @packageDocumentation
+ */
+export {
+  type Block,
+  type ConvArch,
+  IMAGENET,
+  scaleArch,
+  VGG11,
+  VGG13,
+  VGG16,
+  VGG16C,
+  VGG19,
+} from './core/arch.js';
+export { vggBlock } from './core/block.js';
+export type { AlexNetOptions, ImageShape, Initializer, NetworkOptions, VggOptions } from './core/options.js';
+export { type ParamCount, paramCount } from './core/params.js';
+export { alexNetPlan, type LayerKind, type Plan, type PlanRow, plan } from './core/plan.js';
+export { vgg } from './core/vgg.js';
+export { alexNet, smallArch, vgg11, vgg13, vgg16, vgg19 } from './core/zoo.js';

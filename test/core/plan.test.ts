@@ -1,0 +1,110 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { memory, setBackend } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { rowsOf } from '../../src/core/inspect.js';
+import {
+  alexNet,
+  alexNetPlan,
+  type ConvArch,
+  IMAGENET,
+  paramCount,
+  type Plan,
+  plan,
+  scaleArch,
+  VGG11,
+  VGG13,
+  VGG16,
+  VGG16C,
+  VGG19,
+  type VggOptions,
+  vgg,
+} from '../../src/index.js';
+import { hasShared, sharedJson } from '../support/shared.js';
+
+beforeAll(() => setBackend('cpu'));
+
+const CONFIGS: Record<string, ConvArch> = { A: VGG11, B: VGG13, C: VGG16C, D: VGG16, E: VGG19 };
+
+interface Counts {
+  params: number;
+  macs: number;
+  output: number[];
+}
+
+/** The plan of a row of counts.json, from its name: 'A-BN 224x224x3 1000 classes', 'D/4 96x96x1 10 classes'. */
+function planFor(row: string): Plan {
+  const [network, size, ...head] = row.split(' ');
+  const inputShape = size!.split('x').map(Number) as [number, number, number];
+  const top: VggOptions = head.join(' ') === 'no top' ? { includeTop: false } : { classes: Number(head[0]) };
+  if (network === 'alexnet') return alexNetPlan({ inputShape, classes: Number(head[0]) });
+  const [letter, ratio = '1'] = network!.replace('-BN', '').split('/');
+  const arch = scaleArch(CONFIGS[letter!]!, Number(ratio));
+  return plan(arch, { inputShape, batchNorm: network!.endsWith('-BN'), ...top });
+}
+
+describe.skipIf(!hasShared)('parameters and MACs that PyTorch counts', () => {
+  const counts = hasShared ? sharedJson<Record<string, Counts>>('reference/counts.json') : {};
+  test.each(Object.entries(counts))('%s', (row, { params, macs, output }) => {
+    const rows = planFor(row);
+    expect(paramCount(rows).trainable).toBe(params);
+    expect(rows.reduce((sum, layer) => sum + layer.macs, 0)).toBe(macs);
+    const [channels, ...sides] = output;
+    expect(rows.at(-1)!.outputShape).toEqual([...sides, channels]);
+  });
+
+  test('Keras counts the same for VGG16 and VGG19', () => {
+    const keras = sharedJson<Record<string, number>>('reference/keras/param_counts.json');
+    expect({
+      VGG16: paramCount(plan(VGG16, IMAGENET)).total,
+      'VGG16-notop': paramCount(plan(VGG16, { ...IMAGENET, includeTop: false })).total,
+      VGG19: paramCount(plan(VGG19, IMAGENET)).total,
+      'VGG19-notop': paramCount(plan(VGG19, { ...IMAGENET, includeTop: false })).total,
+    }).toEqual(keras);
+  });
+});
+
+describe('a plan and the model that tfjs builds', () => {
+  const small = (arch: ConvArch) => scaleArch(arch, 64);
+  const cases: [string, ConvArch, VggOptions][] = [
+    ...Object.entries(CONFIGS).map(([name, arch]): [string, ConvArch, VggOptions] => [name, small(arch), {}]),
+    ['batch normalization', small(VGG16C), { batchNorm: true }],
+    ['no top', small(VGG11), { includeTop: false }],
+    ['average pooling', small(VGG11), { includeTop: false, pooling: 'avg' }],
+    ['max pooling', small(VGG11), { includeTop: false, pooling: 'max' }],
+    ['adaptive pooling from 3x4', small(VGG11), { adaptivePool: true, inputShape: [96, 130, 3] }],
+    ['adaptive pooling from 7x7', small(VGG11), { adaptivePool: true, inputShape: [224, 224, 3] }],
+    ['adaptive pooling from 14x7', small(VGG11), { adaptivePool: true, inputShape: [448, 224, 3] }],
+    ['no dropout, softmax', small(VGG11), { dropout: 0, classifierActivation: 'softmax' }],
+    ['odd sizes', small(VGG11), { inputShape: [63, 77, 2] }],
+    ['one block', [[1, 3]], { inputShape: [5, 2, 1] }],
+    ['1x1 convolutions only', [[0, 3, 2]], { inputShape: [4, 4, 1] }],
+  ];
+  test.each(cases)('have the same layers: %s', (_, arch, options) => {
+    const all = { inputShape: [64, 64, 3], hiddenUnits: 8, ...options } as const;
+    const model = vgg(arch, all);
+    expect(rowsOf('test', model)).toEqual(plan(arch, all));
+    expect(paramCount(model)).toEqual(paramCount(plan(arch, all)));
+    expect(paramCount(model).total).toBe(model.countParams());
+    model.dispose();
+  });
+
+  test('have the same layers: AlexNet', () => {
+    const options = { inputShape: [70, 67, 2], hiddenUnits: 4, classes: 3 } as const;
+    const model = alexNet(options);
+    expect(rowsOf('test', model)).toEqual(alexNetPlan(options));
+    expect(model.countParams()).toBe(paramCount(alexNetPlan(options)).total);
+    model.dispose();
+  });
+
+  test('planning VGG-19 allocates no tensor', () => {
+    const before = memory().numTensors;
+    plan(VGG19, IMAGENET);
+    expect(memory().numTensors).toBe(before);
+  });
+});
+
+test('a plan of an input without a size says what to give', () => {
+  expect(() => plan(VGG11, { inputShape: [null, 32, 1], includeTop: false })).toThrow(
+    'plan: input nullx32 has no fixed size, so its layers have no shapes to count; give a height and a width.',
+  );
+});

@@ -1,0 +1,15 @@
+import { defineConfig } from 'tsup';
+
+const subpaths = {
+  index: 'src/index.ts',
+  data: 'src/data/index.ts',
+  train: 'src/train/index.ts',
+  wasm: 'src/wasm/index.ts',
+  node: 'src/node/index.ts',
+};
+const shared = { target: 'es2022', platform: 'neutral', sourcemap: true, splitting: true } as const;
+
+export default defineConfig([
+  { ...shared, entry: subpaths, format: ['esm', 'cjs'], dts: true, clean: true },
+  { ...shared, entry: { cli: 'src/cli/main.ts' }, format: ['esm'], platform: 'node', external: [/^vgg-blocks/] },
+]);
