@@ -15,8 +15,11 @@ export {
   VGG19,
 } from './core/arch.js';
 export { vggBlock } from './core/block.js';
+export { type Cost, type CostRow, cost } from './core/cost.js';
+export { diagram } from './core/diagram.js';
 export type { AlexNetOptions, ImageShape, Initializer, NetworkOptions, VggOptions } from './core/options.js';
 export { type ParamCount, paramCount } from './core/params.js';
 export { alexNetPlan, type LayerKind, type Plan, type PlanRow, plan } from './core/plan.js';
+export { summary } from './core/summary.js';
 export { vgg } from './core/vgg.js';
 export { alexNet, smallArch, vgg11, vgg13, vgg16, vgg19 } from './core/zoo.js';

@@ -12,12 +12,12 @@ export function wholeNumber(where: string, name: string, value: number, least = 
 }
 
 /** `value` when it is one of `allowed`; otherwise an error that lists them. */
-export function oneOf<T>(where: string, name: string, value: T, allowed: readonly T[]): T {
-  if (!allowed.includes(value)) {
+export function oneOf<const T>(where: string, name: string, value: unknown, allowed: readonly T[]): T {
+  if (!allowed.includes(value as T)) {
     fail(
       where,
       `${name} is ${JSON.stringify(value)}; it must be one of ${allowed.map((a) => JSON.stringify(a)).join(', ')}.`,
     );
   }
-  return value;
+  return value as T;
 }

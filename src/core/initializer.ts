@@ -1,4 +1,4 @@
-import { type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { backend, engine, type Tensor, type TensorInfo, tensor } from '@tensorflow/tfjs-core';
 import { initializers } from '@tensorflow/tfjs-layers';
 import type { Initializer } from './options.js';
 import { fillNormal, fillUniform } from './random.js';
@@ -41,8 +41,30 @@ function draw(
   const window = shape.slice(0, -2).reduce((product, side) => product * side, 1);
   const glorot = initializer.startsWith('glorot');
   const variance = 2 / (window * (glorot ? inChannels + outChannels : inChannels));
-  const values = new Float32Array(window * inChannels * outChannels);
-  if (initializer.endsWith('Normal')) fillNormal(values, Math.sqrt(variance), seed, stream);
-  else fillUniform(values, Math.sqrt(3 * variance), seed, stream);
+  return filled(shape, (values) => {
+    if (initializer.endsWith('Normal')) fillNormal(values, Math.sqrt(variance), seed, stream);
+    else fillUniform(values, Math.sqrt(3 * variance), seed, stream);
+  });
+}
+
+/** The wasm backend's way to its own memory. */
+interface Heap {
+  makeOutput(shape: number[], dtype: 'float32'): TensorInfo;
+  typedArrayFromHeap(info: TensorInfo): Float32Array;
+}
+
+/**
+ * A tensor that `fill` fills. Where the backend's memory is within reach the numbers are written there at once: with
+ * half a gigabyte of weights, touching the memory of a copy takes longer than drawing them.
+ */
+function filled(shape: number[], fill: (values: Float32Array) => void): Tensor {
+  const heap = backend() as Partial<Heap>;
+  if (heap.makeOutput && heap.typedArrayFromHeap) {
+    const info = heap.makeOutput(shape, 'float32');
+    fill(heap.typedArrayFromHeap(info));
+    return engine().makeTensorFromTensorInfo(info);
+  }
+  const values = new Float32Array(shape.reduce((product, side) => product * side));
+  fill(values);
   return tensor(values, shape);
 }

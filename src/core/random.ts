@@ -9,9 +9,8 @@ export function fillUniform(values: Float32Array, limit: number, seed: number, s
   let b = mix(stream ^ a);
   let c = mix(a + b);
   // Inline, because a call for each of a VGG-16's 138 million weights costs more than the draw itself.
-  for (let i = 0, counter = 1; i < values.length; i++) {
-    const drawn = (a + b + counter) | 0;
-    counter = (counter + 1) | 0;
+  for (let i = 0; i < values.length; i++) {
+    const drawn = (a + b + i) | 0;
     a = b ^ (b >>> 9);
     b = (c + (c << 3)) | 0;
     c = (((c << 21) | (c >>> 11)) + drawn) | 0;

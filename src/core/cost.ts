@@ -1,0 +1,143 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { oneOf, wholeNumber } from './check.js';
+import { rowsOf } from './inspect.js';
+import type { Plan, PlanRow } from './plan.js';
+
+/** What a network costs to run and to train. Bytes are those of float32, 4 a number. */
+export interface Cost {
+  batchSize: number;
+  /** Multiply-accumulates on one batch. */
+  macs: {
+    forward: number;
+    /** Forward, gradients with respect to the weights, and gradients with respect to each layer's input. */
+    trainingStep: number;
+  };
+  bytes: {
+    /** The weights, batch normalization's moving statistics included. */
+    weights: number;
+    /** A batch's activations that the backward pass needs: the images and each layer's output, once. */
+    activations: number;
+    /** One gradient for each trainable weight. */
+    gradients: number;
+    /** What the optimizer remembers: nothing for SGD, one number a weight for momentum, two for Adam. */
+    optimizerState: number;
+    /** Weights, activations, gradients and optimizer state together. */
+    training: number;
+    /** Weights and the largest input and output that exist at the same time. */
+    inference: number;
+  };
+  /** Side, in input pixels, of the square that one position of the last feature map sees, and its stride there. */
+  receptiveField: { size: number; stride: number };
+  /** A row per layer. */
+  rows: CostRow[];
+}
+
+/** A layer's share of the cost. */
+export interface CostRow {
+  name: string;
+  outputShape: readonly number[];
+  /** Multiply-accumulates of the forward pass on one batch. */
+  macs: number;
+  /** Bytes of its weights. */
+  weightBytes: number;
+  /** Bytes of its output for one batch; 0 where it passes its input on (flatten). */
+  activationBytes: number;
+  /** Side of the square of input pixels that one position of the output sees. */
+  receptiveField: number;
+}
+
+/** Numbers that an optimizer keeps for each weight. */
+const OPTIMIZER_SLOTS = { sgd: 0, momentum: 1, adam: 2 };
+
+/**
+ * What a network needs: multiply-accumulates (as PyTorch counts those of its convolutions and linear layers), bytes
+ * to predict and to train at a batch size, and how far each layer sees. A plan costs nothing to ask for.
+ *
+ * The bytes of activations are what the mathematics needs. tfjs 4.22 holds about three times as much in training,
+ * because it records a convolution, its bias and its ReLU as three operations with an output each.
+ *
+ * @param options.batchSize images a step, default 1.
+ * @param options.optimizer `'sgd'` (default), `'momentum'` or `'adam'`.
+ * @example cost(plan(VGG11), { batchSize: 128 }).bytes.activations // 4.6e9, where AlexNet needs 0.42e9
+ * @throws RangeError when an option is out of range or a layer of a kind that no VGG has.
+ */
+export function cost(
+  modelOrPlan: LayersModel | Plan,
+  options: { batchSize?: number; optimizer?: keyof typeof OPTIMIZER_SLOTS } = {},
+): Cost {
+  const batchSize = wholeNumber('cost', 'batchSize', options.batchSize ?? 1);
+  const optimizer = oneOf('cost', 'optimizer', options.optimizer ?? 'sgd', [
+    'sgd',
+    'momentum',
+    'adam',
+  ] as const);
+  const plan = rowsOf('cost', modelOrPlan);
+  const rows = costRows(plan, batchSize);
+  const trainable = sum(plan, (row) => row.trainable);
+  const weights = 4 * sum(plan, (row) => row.params);
+  const activations = sum(rows, (row) => row.activationBytes);
+  const gradients = 4 * trainable;
+  const optimizerState = OPTIMIZER_SLOTS[optimizer] * gradients;
+  const alive = plan.map((row) => 4 * batchSize * (numbersIn(row.inputShape) + ownNumbers(row)));
+  const features = plan.slice(
+    0,
+    1 + plan.findLastIndex((row) => row.kind === 'conv' || row.kind === 'maxPool'),
+  );
+  return {
+    batchSize,
+    macs: { forward: sum(rows, (row) => row.macs), trainingStep: batchSize * trainingMacs(plan) },
+    bytes: {
+      weights,
+      activations,
+      gradients,
+      optimizerState,
+      training: weights + activations + gradients + optimizerState,
+      inference: weights + Math.max(...alive),
+    },
+    receptiveField: {
+      size: rows[features.length - 1]!.receptiveField,
+      stride: features.reduce((stride, row) => stride * row.strides[0], 1),
+    },
+    rows,
+  };
+}
+
+function costRows(plan: Plan, batchSize: number): CostRow[] {
+  let stride = 1;
+  let receptiveField = 1;
+  return plan.map((row) => {
+    receptiveField += (row.window[0] - 1) * stride;
+    stride *= row.strides[0];
+    return {
+      name: row.name,
+      outputShape: row.outputShape,
+      macs: batchSize * row.macs,
+      weightBytes: 4 * row.params,
+      activationBytes: 4 * batchSize * ownNumbers(row),
+      receptiveField,
+    };
+  });
+}
+
+/** A weight's gradient costs as much as the forward pass; so does an input's, where something before it is trained. */
+function trainingMacs(plan: Plan): number {
+  let trainedBefore = false;
+  return sum(plan, ({ macs, trainable }) => {
+    const passes = 1 + Number(trainable > 0) + Number(trainedBefore);
+    trainedBefore ||= trainable > 0;
+    return passes * macs;
+  });
+}
+
+/** Numbers in a layer's output, unless it is its input in another shape. */
+function ownNumbers(row: PlanRow): number {
+  return row.kind === 'flatten' ? 0 : numbersIn(row.outputShape);
+}
+
+function numbersIn(shape: readonly number[]): number {
+  return shape.reduce((product, side) => product * side, 1);
+}
+
+function sum<T>(rows: readonly T[], of: (row: T) => number): number {
+  return rows.reduce((total, row) => total + of(row), 0);
+}

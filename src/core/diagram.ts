@@ -1,0 +1,122 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { groupByBlock } from './blocks.js';
+import { fail } from './check.js';
+import { rowsOf } from './inspect.js';
+import type { LayerKind, Plan, PlanRow } from './plan.js';
+
+const BOX = { width: 156, height: 24, gap: 6 };
+const COLUMN_WIDTH = 376;
+const MARGIN = { left: 24, top: 56, bottom: 44 };
+
+const FILLS: Partial<Record<LayerKind, string>> = {
+  conv: '#cfe2f8',
+  maxPool: '#f9d3cb',
+  avgPool: '#f9d3cb',
+  globalPool: '#f9d3cb',
+  dense: '#d5ecd0',
+};
+
+/**
+ * A network drawn as the chapter's figure "From AlexNet to VGG": a box per layer from the input at the bottom to the
+ * classes at the top, a frame around each block, and beside each box the shape of its output (height x width x
+ * channels). Several networks, named, stand side by side.
+ *
+ * @returns an SVG document.
+ * @example diagram({ AlexNet: alexNetPlan(), 'VGG-11': plan(VGG11) })
+ * @throws RangeError when there is no network to draw or a layer of a kind that no VGG has.
+ */
+export function diagram(network: LayersModel | Plan | Record<string, LayersModel | Plan>): string {
+  const single = Array.isArray(network) || 'layers' in network;
+  const named = single
+    ? { '': network as LayersModel | Plan }
+    : (network as Record<string, LayersModel | Plan>);
+  const columns = Object.entries(named).map(([title, one]) => ({ title, rows: rowsOf('diagram', one) }));
+  if (columns.length === 0)
+    fail('diagram', 'there is no network to draw; give a plan, or plans by their titles.');
+  const height = MARGIN.top + Math.max(...columns.map(({ rows }) => columnHeight(rows))) + MARGIN.bottom;
+  const width = MARGIN.left + columns.length * COLUMN_WIDTH;
+  const label = columns
+    .map(({ title, rows }) => `${title || 'Network'}: ${rows.length - 1} layers`)
+    .join('; ');
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="#1c2733">`,
+    `<title>${escaped(label)}</title>`,
+    `<rect width="${width}" height="${height}" fill="#fff"/>`,
+    ...columns.flatMap(({ title, rows }, i) => column(title, rows, MARGIN.left + i * COLUMN_WIDTH, height)),
+    '</svg>',
+  ].join('\n');
+}
+
+/** Frames take one gap more on each side, so that neighbours do not touch. */
+function columnHeight(rows: Plan): number {
+  return groupByBlock(rows.slice(1)).reduce((sum, { rows }) => sum + groupHeight(rows) + 2 * BOX.gap, 0);
+}
+
+function groupHeight(rows: readonly PlanRow[]): number {
+  return rows.length * (BOX.height + BOX.gap) - BOX.gap;
+}
+
+function column(title: string, rows: Plan, x: number, height: number): string[] {
+  const middle = x + BOX.width / 2;
+  let y = height - MARGIN.bottom;
+  const parts = [text(middle, height - 16, `input ${shape(rows[0]!)}`, 'middle')];
+  for (const { block, rows: group } of groupByBlock(rows.slice(1))) {
+    y -= groupHeight(group) + 2 * BOX.gap;
+    if (block) parts.push(frame(block, x, y, groupHeight(group) + 2 * BOX.gap));
+    group.forEach((row, i) => {
+      parts.push(box(row, x, y + BOX.gap + (group.length - 1 - i) * (BOX.height + BOX.gap)));
+    });
+  }
+  if (title) parts.push(text(middle, y - 18, title, 'middle', 'font-size="16" font-weight="600"'));
+  return parts;
+}
+
+function frame(block: string, x: number, y: number, height: number): string {
+  const name = text(x + COLUMN_WIDTH - 46, y + 22, block.replace(/(\d)/, ' $1'), 'end', 'font-weight="600"');
+  const rect = `<rect x="${x - 8}" y="${y + 1}" width="${COLUMN_WIDTH - 28}" height="${height - 2}" rx="6" fill="none" stroke="#8a99a8" stroke-dasharray="4 3"/>`;
+  return rect + name;
+}
+
+function box(row: PlanRow, x: number, y: number): string {
+  const rect = `<rect x="${x}" y="${y}" width="${BOX.width}" height="${BOX.height}" rx="4" fill="${FILLS[row.kind] ?? '#eef1f4'}" stroke="#5b6b7b" stroke-width="0.75"/>`;
+  const name = text(x + BOX.width / 2, y + 16, caption(row), 'middle');
+  return rect + name + text(x + BOX.width + 14, y + 16, shape(row), 'start', 'fill="#5b6b7b"');
+}
+
+function caption({ kind, window, strides, outputShape, biases }: PlanRow): string {
+  const side = window.join('×');
+  const by = strides[0] > 1 ? `, /${strides[0]}` : '';
+  switch (kind) {
+    case 'conv':
+      return `${side} conv, ${outputShape.at(-1)}${by}`;
+    case 'maxPool':
+      return `${side} max pool${by}`;
+    case 'avgPool':
+      return `${side} average pool${by}`;
+    case 'globalPool':
+      return 'global pool';
+    case 'dense':
+      // Only the fixed matrices of adaptive pooling have no biases.
+      return biases === 0 ? `average to ${outputShape.at(-1)}` : `FC, ${outputShape.at(-1)}`;
+    case 'batchNorm':
+      return 'batch norm';
+    case 'zeroPad':
+      return 'zero padding';
+    case 'relu':
+      return 'ReLU';
+    default:
+      return kind;
+  }
+}
+
+function shape(row: PlanRow): string {
+  return row.outputShape.join('×');
+}
+
+function text(x: number, y: number, content: string, anchor: string, more = ''): string {
+  return `<text x="${x}" y="${y}" text-anchor="${anchor}" ${more}>${escaped(content)}</text>`;
+}
+
+function escaped(content: string): string {
+  return content.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,48 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { groupByBlock } from './blocks.js';
+import { rowsOf } from './inspect.js';
+import type { Plan, PlanRow } from './plan.js';
+
+/**
+ * The network as text, block by block and inside them layer by layer, with output shapes, parameters and
+ * multiply-accumulates: the chapter's walk through the shapes. Shapes are in TensorFlow.js' order NHWC (batch,
+ * height, width, channels) where the chapter, after PyTorch, writes NCHW.
+ *
+ * @example console.log(summary(plan(VGG11)))
+ * @throws RangeError when a layer is of a kind that no VGG has.
+ */
+export function summary(modelOrPlan: LayersModel | Plan): string {
+  const plan = rowsOf('summary', modelOrPlan);
+  const lines = groupByBlock(plan).flatMap(({ block, rows }) => {
+    const layers = rows.map((row) => cells(block ? `  ${row.name}` : row.name, [row], row.kind));
+    return block ? [cells(block, rows, 'block'), ...layers] : layers;
+  });
+  const header = ['layer', 'kind', 'output (NHWC)', 'parameters', 'MACs per image'];
+  const total = cells('total', plan, '');
+  total[2] = '';
+  const table = [header, ...lines, total];
+  const widths = header.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));
+  const text = table.map((line) =>
+    line
+      .map((cell, i) => pad(cell, widths[i]!, i))
+      .join('  ')
+      .trimEnd(),
+  );
+  const rule = '-'.repeat(widths.reduce((sum, width) => sum + width + 2, -2));
+  return [text[0], rule, ...text.slice(1, -1), rule, text.at(-1)].join('\n');
+}
+
+function cells(name: string, rows: readonly PlanRow[], kind: string): string[] {
+  const sum = (key: 'params' | 'macs') => rows.reduce((total, row) => total + row[key], 0);
+  const shape = `[N, ${rows.at(-1)!.outputShape.join(', ')}]`;
+  return [name, kind, shape, grouped(sum('params')), grouped(sum('macs'))];
+}
+
+/** 0 is left out, since most layers have no parameters; other numbers get a comma every three digits. */
+function grouped(n: number): string {
+  return n === 0 ? '' : n.toLocaleString('en-US');
+}
+
+function pad(cell: string, width: number, column: number): string {
+  return column < 3 ? cell.padEnd(width) : cell.padStart(width);
+}

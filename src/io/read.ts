@@ -1,0 +1,178 @@
+import { DataError, reason } from './errors.js';
+import { baseUrl, nodeModules, systemCode } from './runtime.js';
+
+/**
+ * Where bytes come from: a path (Node 20.16 and newer), a URL (`http:`, `https:`, `data:`, `blob:`, `file:`; in a
+ * browser a relative one too), a `Blob` or `File`, or the bytes themselves.
+ */
+export type Source = string | URL | ArrayBuffer | Uint8Array | Blob;
+
+/** How far the reading of one file is. */
+export interface ReadProgress {
+  /** The path, the URL or the name of the file. */
+  source: string;
+  /** Bytes read so far. */
+  loadedBytes: number;
+  /** Bytes in all; undefined where nobody says. */
+  totalBytes?: number;
+}
+
+/** Options of everything that reads. */
+export interface ReadOptions {
+  /** What asks servers; default `globalThis.fetch`. */
+  fetch?: typeof globalThis.fetch;
+  /** Stops the reading, which then rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called after every piece that arrives from a server. */
+  onProgress?: (progress: ReadProgress) => void;
+  /** More bytes than this are refused; default 2 GiB, over three times the largest published VGG. */
+  maxBytes?: number;
+}
+
+/** The default of {@link ReadOptions.maxBytes}: a length that every engine can hold in one array. */
+export const MAX_READ_BYTES = 2 ** 31;
+
+/**
+ * All bytes of a source, as they are: nothing is unpacked, cached or checked against a sum.
+ *
+ * @throws DataError that names the source: `missing` (no such file, status 404 or 410), or `unreadable` (another
+ *   status, no connection, more than `maxBytes`, or a path where there is no file system).
+ */
+export async function readBytes(source: Source, options: ReadOptions = {}): Promise<Uint8Array> {
+  options.signal?.throwIfAborted();
+  const { maxBytes = MAX_READ_BYTES } = options;
+  if (source instanceof Uint8Array) return within(source, maxBytes);
+  if (source instanceof ArrayBuffer) return within(new Uint8Array(source), maxBytes);
+  if (source instanceof Blob) {
+    if (source.size > maxBytes) throw tooLong(sourceName(source), source.size, maxBytes);
+    return new Uint8Array(await source.arrayBuffer());
+  }
+  if (/^(https?|data|blob):/i.test(String(source))) return fetchBytes(String(source), options);
+  const node = nodeModules();
+  if (node) return readPath(node.fs, source, maxBytes, options.signal);
+  const base = baseUrl();
+  if (base !== undefined) return fetchBytes(new URL(source, base).href, options);
+  throw new DataError(
+    String(source),
+    'unreadable',
+    'this runtime gives no access to a file system; use Node 20.16 or newer, or pass a URL or the bytes.',
+  );
+}
+
+/** What error messages and progress reports call a source. */
+export function sourceName(source: Source): string {
+  if (typeof source === 'string') return source;
+  if (source instanceof URL) return source.href;
+  return 'name' in source && typeof source.name === 'string' ? source.name : `${source.constructor.name}`;
+}
+
+/** Hands a response's body to `take`, piece by piece. */
+export async function readBody(
+  response: Response,
+  take: (piece: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  try {
+    for (let next = await reader.read(); !next.done; next = await reader.read()) await take(next.value);
+  } catch (error) {
+    await reader.cancel(error).catch(() => {});
+    throw error;
+  }
+}
+
+/** One array of many. */
+export function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** The length a response announces of what its body will yield; undefined if it says none or sends it packed. */
+export function announcedBytes(response: Response): number | undefined {
+  const length = response.headers.get('content-length');
+  const encoding = response.headers.get('content-encoding') ?? 'identity';
+  return length !== null && /^\d+$/.test(length) && encoding === 'identity' ? Number(length) : undefined;
+}
+
+/** The error for a response whose status is not one of success. */
+export function statusError(url: string, response: Response): DataError {
+  const { status } = response;
+  const said = `the server answered with status ${status}${response.statusText && ` (${response.statusText})`}`;
+  return status === 404 || status === 410
+    ? new DataError(url, 'missing', `${said}; check the address.`)
+    : new DataError(url, 'unreadable', `${said}; try again later, or use another source.`);
+}
+
+/** The error for more bytes than are allowed. */
+export function tooLong(source: string, bytes: number, maxBytes: number): DataError {
+  return new DataError(
+    source,
+    'unreadable',
+    `it has ${bytes} bytes or more, and at most ${maxBytes} are expected; use the right file.`,
+  );
+}
+
+function within(bytes: Uint8Array, maxBytes: number): Uint8Array {
+  if (bytes.length > maxBytes) throw tooLong(sourceName(bytes), bytes.length, maxBytes);
+  return bytes;
+}
+
+async function fetchBytes(url: string, options: ReadOptions): Promise<Uint8Array> {
+  const { fetch = globalThis.fetch, signal, onProgress, maxBytes = MAX_READ_BYTES } = options;
+  const pieces: Uint8Array[] = [];
+  let loadedBytes = 0;
+  try {
+    const response = await fetch(url, { signal });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw statusError(url, response);
+    }
+    const totalBytes = announcedBytes(response);
+    await readBody(response, (piece) => {
+      loadedBytes += piece.length;
+      if (loadedBytes > maxBytes) throw tooLong(url, loadedBytes, maxBytes);
+      pieces.push(piece);
+      onProgress?.({ source: url, loadedBytes, totalBytes });
+    });
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    signal?.throwIfAborted();
+    throw new DataError(
+      url,
+      'unreadable',
+      `the connection failed after ${loadedBytes} bytes: ${reason(error)}; try again.`,
+      error,
+    );
+  }
+  return concat(pieces);
+}
+
+type FileSystem = NonNullable<ReturnType<typeof nodeModules>>['fs'];
+
+async function readPath(
+  fs: FileSystem,
+  source: string | URL,
+  maxBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  const path = typeof source === 'string' && /^file:/i.test(source) ? new URL(source) : source;
+  try {
+    const { size } = await fs.stat(path);
+    if (size > maxBytes) throw tooLong(sourceName(source), size, maxBytes);
+    return new Uint8Array(await fs.readFile(path, { signal }));
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    signal?.throwIfAborted();
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new DataError(sourceName(source), 'missing', 'no such file; check the path.', error);
+    }
+    const why = code === 'EISDIR' ? 'it is a folder' : reason(error);
+    throw new DataError(sourceName(source), 'unreadable', `${why}; give a file that can be read.`, error);
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * Node's own modules where there are any. They are asked for by name at run time, because an import line would break
+ * every bundle for browsers.
+ */
+export function nodeModules() {
+  const builtin = globalThis.process?.getBuiltinModule;
+  if (!builtin) return undefined;
+  return {
+    fs: builtin('node:fs/promises'),
+    os: builtin('node:os'),
+    path: builtin('node:path'),
+    env: globalThis.process.env,
+    platform: globalThis.process.platform,
+  };
+}
+
+/** The address that relative URLs stand on in a browser or a worker; undefined elsewhere. */
+export function baseUrl(): string | undefined {
+  return globalThis.document?.baseURI ?? globalThis.location?.href;
+}
+
+/** The error code of a failed system call, such as `ENOENT`. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

@@ -1,0 +1,89 @@
+import { argMax, dispose, tidy } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { wholeNumber } from '../core/check.js';
+import type { Batch, Examples } from './examples.js';
+import { checkFit, objectiveOf } from './objective.js';
+import { breathing, RunningMeans } from './running.js';
+
+/** How a set of examples is gone through. */
+export interface EvaluateOptions {
+  /** Images a batch; the result does not depend on it. Default 128. */
+  batchSize?: number;
+  /** Stops after a batch, with the signal's reason as the error. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Loss and accuracy of a classifier on labelled examples, without dropout and with batch normalization's moving
+ * statistics.
+ *
+ * @returns `loss`, the mean cross-entropy, and `accuracy`, the share classified right from 0 to 1.
+ * @throws RangeError when the examples do not fit the model.
+ */
+export async function evaluate(
+  model: LayersModel,
+  examples: Examples,
+  options: EvaluateOptions = {},
+): Promise<{ loss: number; accuracy: number }> {
+  checkFit('evaluate', model, examples, 'test');
+  const objective = objectiveOf(model);
+  const means = new RunningMeans();
+  try {
+    await eachBatch('evaluate', examples, options, async ({ xs, ys }) => {
+      means.add(
+        xs.shape[0]!,
+        tidy(() => {
+          const output = model.apply(xs) as typeof xs;
+          return [objective.loss(output, ys), objective.correct(output, ys)];
+        }),
+      );
+    });
+    return await means.read();
+  } finally {
+    means.dispose();
+  }
+}
+
+/**
+ * The class that a classifier finds most likely for each example, in stored order.
+ *
+ * @throws RangeError when the examples do not fit the model.
+ */
+export async function predictClasses(
+  model: LayersModel,
+  examples: Examples,
+  options: EvaluateOptions = {},
+): Promise<Int32Array> {
+  checkFit('predictClasses', model, examples, 'given');
+  const classes = new Int32Array(examples.length);
+  let done = 0;
+  await eachBatch('predictClasses', examples, options, async ({ xs }) => {
+    const best = tidy(() => argMax(model.apply(xs) as typeof xs, -1));
+    try {
+      classes.set(await best.data<'int32'>(), done);
+      done += xs.shape[0]!;
+    } finally {
+      best.dispose();
+    }
+  });
+  return classes;
+}
+
+async function eachBatch(
+  where: string,
+  examples: Examples,
+  { batchSize = 128, signal }: EvaluateOptions,
+  use: (batch: Batch) => Promise<void>,
+): Promise<void> {
+  wholeNumber(where, 'batchSize', batchSize);
+  const breathe = breathing();
+  for await (const batch of examples.batches({ batchSize })) {
+    try {
+      signal?.throwIfAborted();
+      await use(batch);
+    } finally {
+      dispose([batch.xs, batch.ys]);
+    }
+    await breathe();
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * Training: the chapter's loop, what it measured, and its figures.
+ *
+ * @packageDocumentation
+ */
+export { curves } from './curves.js';
+export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
+export type { Batch, Examples } from './examples.js';
+export type { EpochRow, History } from './history.js';
+export type { OptimizerName } from './optimizer.js';
+export { type Pictures, predictionSheet } from './predictions.js';
+export type { TrainProgress } from './progress.js';
+export { type TrainOptions, train } from './train.js';

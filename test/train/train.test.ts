@@ -1,0 +1,305 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { dispose, memory, train as optimizers, setBackend, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { type VggOptions, vgg } from '../../src/index.js';
+import {
+  type Batch,
+  type Examples,
+  evaluate,
+  predictClasses,
+  type TrainOptions,
+  type TrainProgress,
+  train,
+} from '../../src/train/index.js';
+
+beforeAll(() => setBackend('cpu'));
+
+/** Pictures of 4x4 pixels whose left half, right half, top or bottom is bright, with noise; in a given order. */
+class Halves implements Examples {
+  readonly shape = [4, 4, 1];
+  readonly classNames = ['left', 'right', 'top', 'bottom'];
+  seeds: (number | undefined)[] = [];
+
+  constructor(readonly length: number) {}
+
+  *batches({ batchSize, seed }: { batchSize: number; seed?: number }): Iterable<Batch> {
+    this.seeds.push(seed);
+    for (let start = 0; start < this.length; start += batchSize) {
+      const ids = Array.from({ length: Math.min(batchSize, this.length - start) }, (_, i) => start + i);
+      const pixels = ids.flatMap((id) =>
+        Array.from({ length: 16 }, (_, p) => {
+          const lit = [p % 4 < 2, p % 4 >= 2, p < 8, p >= 8][id % 4] ? 1 : 0;
+          return lit + 0.3 * Math.sin(id * 31 + p * 17 + (seed ?? 0));
+        }),
+      );
+      yield {
+        xs: tensor4d(pixels, [ids.length, 4, 4, 1]),
+        ys: tensor1d(
+          ids.map((id) => id % 4),
+          'int32',
+        ),
+      };
+    }
+  }
+}
+
+const build = (options: VggOptions = {}) =>
+  vgg(
+    [
+      [1, 8],
+      [1, 8],
+    ],
+    { inputShape: [4, 4, 1], classes: 4, hiddenUnits: 16, dropout: 0.1, ...options },
+  );
+
+const FAST: TrainOptions = { epochs: 12, batchSize: 16, optimizer: 'adam', learningRate: 0.02 };
+
+/** Runs `use` with a fresh model and expects it to leave no tensor behind. */
+async function withModel<T>(
+  use: (model: ReturnType<typeof build>) => Promise<T>,
+  options?: VggOptions,
+): Promise<T> {
+  const before = memory().numTensors;
+  const model = build(options);
+  const held = memory().numTensors;
+  const result = await use(model);
+  expect(memory().numTensors, 'tensors beside the model').toBe(held);
+  model.dispose();
+  expect(memory().numTensors, 'tensors after the model').toBe(before);
+  return result;
+}
+
+const values = (model: ReturnType<typeof build>) =>
+  model.getWeights().map((weight) => [...weight.dataSync()]);
+
+describe('train', () => {
+  test('learns, and tells each epoch', async () => {
+    await withModel(async (model) => {
+      const rows: number[] = [];
+      const history = await train(
+        model,
+        { train: new Halves(128), test: new Halves(41) },
+        {
+          ...FAST,
+          onEpoch: ({ epoch }) => void rows.push(epoch),
+        },
+      );
+      expect(history.ended).toBe('finished');
+      expect(history.epochs.map(({ epoch }) => epoch)).toEqual(rows);
+      expect(rows).toHaveLength(12);
+      expect(history.epochs.at(-1)!.testAccuracy).toBe(1);
+      expect(history.epochs.at(-1)!.loss).toBeLessThan(history.epochs[0]!.loss / 4);
+      expect(history.epochs.every(({ examples }) => examples === 128)).toBe(true);
+      expect(JSON.parse(JSON.stringify(history))).toEqual(history);
+    });
+  });
+
+  test('gives the same history and weights for the same seed, dropout included, and others for another', async () => {
+    const run = (seed: number) =>
+      withModel(
+        async (model) => {
+          const { epochs } = await train(model, { train: new Halves(40) }, { ...FAST, epochs: 2, seed });
+          return { losses: epochs.map(({ loss }) => loss), weights: values(model) };
+        },
+        { dropout: 0.5 },
+      );
+    const first = await run(3);
+    expect(await run(3)).toEqual(first);
+    expect((await run(4)).losses).not.toEqual(first.losses);
+  });
+
+  test('shuffles every epoch anew and tests in stored order', async () => {
+    await withModel(async (model) => {
+      const [examples, tests] = [new Halves(32), new Halves(8)];
+      await train(model, { train: examples, test: tests }, { ...FAST, epochs: 3 });
+      expect(new Set(examples.seeds).size).toBe(3);
+      expect(tests.seeds).toEqual([undefined, undefined, undefined]);
+    });
+  });
+
+  test('gives dropout layers their own seeds back and leaves what the model was compiled with', async () => {
+    await withModel(async (model) => {
+      const sgd = optimizers.sgd(0.1);
+      model.compile({ optimizer: sgd, loss: 'meanSquaredError' });
+      const layer = model.getLayer('dropout1') as unknown as { seed?: number };
+      await train(model, { train: new Halves(16) }, { ...FAST, epochs: 1 });
+      expect(layer.seed).toBeUndefined();
+      expect(model.optimizer).toBe(sgd);
+      sgd.dispose();
+    });
+  });
+
+  test('stops after a batch when the signal says so, with a history and a model that learned', async () => {
+    await withModel(async (model) => {
+      const before = values(model);
+      const controller = new AbortController();
+      class Stopping extends Halves {
+        override *batches(options: { batchSize: number; seed?: number }): Iterable<Batch> {
+          let taken = 0;
+          for (const batch of super.batches(options)) {
+            if (taken++ === 2) controller.abort();
+            yield batch;
+          }
+        }
+      }
+      const history = await train(
+        model,
+        { train: new Stopping(64), test: new Halves(8) },
+        { ...FAST, signal: controller.signal },
+      );
+      expect(history.ended).toBe('aborted');
+      expect(history.epochs).toHaveLength(1);
+      expect(history.epochs[0]).toMatchObject({ epoch: 1, examples: 32, testAccuracy: null });
+      expect(values(model)).not.toEqual(before);
+    });
+  });
+
+  test('a signal that is already set trains nothing', async () => {
+    await withModel(async (model) => {
+      const before = values(model);
+      const history = await train(model, { train: new Halves(16) }, { ...FAST, signal: AbortSignal.abort() });
+      expect(history).toMatchObject({ epochs: [], ended: 'aborted', weightsOf: 0 });
+      expect(values(model)).toEqual(before);
+    });
+  });
+
+  test("keep: 'best' ends with the weights of the best test accuracy", async () => {
+    await withModel(async (model) => {
+      const tests = new Halves(40);
+      const optimizer = optimizers.sgd(0.5);
+      const snapshots: number[][][] = [];
+      const history = await train(
+        model,
+        { train: new Halves(64), test: tests },
+        {
+          ...FAST,
+          epochs: 6,
+          learningRate: undefined,
+          optimizer,
+          keep: 'best',
+          onEpoch: () => void snapshots.push(values(model)),
+        },
+      );
+      optimizer.dispose();
+      const accuracies = history.epochs.map(({ testAccuracy }) => testAccuracy!);
+      const best = accuracies.indexOf(Math.max(...accuracies));
+      expect(history.weightsOf).toBe(best + 1);
+      expect(values(model)).toEqual(snapshots[best]);
+      expect((await evaluate(model, tests)).accuracy).toBe(accuracies[best]);
+    });
+  });
+
+  test('says so when the loss diverges', async () => {
+    await withModel(async (model) => {
+      const history = await train(
+        model,
+        { train: new Halves(64) },
+        { ...FAST, optimizer: 'sgd', learningRate: 1e20 },
+      );
+      expect(history.ended).toBe('diverged');
+      expect(history.epochs).toHaveLength(1);
+    });
+  });
+
+  test('reports progress that adds up', async () => {
+    await withModel(async (model) => {
+      const progress: TrainProgress[] = [];
+      await train(
+        model,
+        { train: new Halves(40) },
+        { ...FAST, epochs: 2, onProgress: (p) => void progress.push(p) },
+      );
+      const ends = progress.filter(({ batch, batches }) => batch === batches);
+      expect(ends.map(({ epoch }) => epoch)).toEqual([1, 2]);
+      expect(ends.every(({ batches, epochs }) => batches === 3 && epochs === 2)).toBe(true);
+      expect(ends[1]!.secondsLeft).toBeCloseTo(0);
+      expect(ends[0]!.examplesPerSecond).toBeGreaterThan(0);
+    });
+  });
+
+  test('an error in the middle of a step leaves no tensor', async () => {
+    await withModel(async (model) => {
+      const broken: Examples = {
+        length: 32,
+        shape: [4, 4, 1],
+        *batches() {
+          yield* new Halves(16).batches({ batchSize: 16 });
+          const [batch] = new Halves(16).batches({ batchSize: 16 });
+          dispose(batch!.ys);
+          yield { xs: batch!.xs, ys: tensor1d([1, 2, 3], 'int32') };
+        },
+      };
+      await expect(train(model, { train: broken }, { ...FAST, batchSize: 16 })).rejects.toThrow(/shape|16/i);
+    });
+  });
+
+  test.each<[string, TrainOptions, string]>([
+    ['epochs', { epochs: 0 }, 'train: epochs is 0; it must be a whole number of at least 1.'],
+    ['batchSize', { batchSize: 1.5 }, 'train: batchSize is 1.5; it must be a whole number of at least 1.'],
+    [
+      'learningRate',
+      { learningRate: -1 },
+      'train: learningRate is -1; it must be a number above 0, e.g. 0.05 for sgd.',
+    ],
+    [
+      'optimizer',
+      { optimizer: 'lion' as 'sgd' },
+      'train: optimizer is "lion"; it must be one of "sgd", "momentum", "adam".',
+    ],
+    ['keep', { keep: 'first' as 'last' }, 'train: keep is "first"; it must be one of "last", "best".'],
+  ])('refuses a bad %s before it trains', async (_, options, message) => {
+    await withModel(async (model) => {
+      await expect(train(model, { train: new Halves(8) }, options)).rejects.toThrow(message);
+    });
+  });
+
+  test('refuses examples that do not fit the model', async () => {
+    await withModel(
+      async (model) => {
+        await expect(train(model, { train: new Halves(8) })).rejects.toThrow(
+          'train: the training images are 4x4x1, but the model takes 8x8x1; resize the images or build the model with inputShape [4, 4, 1].',
+        );
+      },
+      { inputShape: [8, 8, 1] },
+    );
+    await withModel(
+      async (model) => {
+        await expect(train(model, { train: new Halves(8) })).rejects.toThrow(
+          'train: the training set has 4 classes, but the model has 3 outputs; build it with classes: 4.',
+        );
+      },
+      { classes: 3 },
+    );
+    await withModel(async (model) => {
+      await expect(train(model, { train: new Halves(0) })).rejects.toThrow(
+        'train: the training set is empty',
+      );
+    });
+  });
+});
+
+describe('evaluate and predictClasses', () => {
+  test('do not depend on the batch size, and agree with each other', async () => {
+    await withModel(async (model) => {
+      const examples = new Halves(37);
+      const whole = await evaluate(model, examples, { batchSize: 37 });
+      const parts = await evaluate(model, examples, { batchSize: 5 });
+      expect(parts.loss).toBeCloseTo(whole.loss, 6);
+      expect(parts.accuracy).toBe(whole.accuracy);
+      const classes = await predictClasses(model, examples, { batchSize: 8 });
+      expect([...classes].filter((c, i) => c === i % 4).length / 37).toBeCloseTo(whole.accuracy, 12);
+    });
+  });
+
+  test('the loss of probabilities is that of the logits behind them', async () => {
+    const loss = (classifierActivation: 'linear' | 'softmax') =>
+      withModel(async (model) => (await evaluate(model, new Halves(20))).loss, { classifierActivation });
+    expect(await loss('softmax')).toBeCloseTo(await loss('linear'), 5);
+  });
+
+  test('stop by a signal and leave no tensor', async () => {
+    await withModel(async (model) => {
+      await expect(evaluate(model, new Halves(8), { signal: AbortSignal.abort() })).rejects.toThrow(/abort/i);
+    });
+  });
+});
