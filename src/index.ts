@@ -21,5 +21,6 @@ export type { AlexNetOptions, ImageShape, Initializer, NetworkOptions, VggOption
 export { type ParamCount, paramCount } from './core/params.js';
 export { alexNetPlan, type LayerKind, type Plan, type PlanRow, plan } from './core/plan.js';
 export { summary } from './core/summary.js';
+export { tally } from './core/tally.js';
 export { vgg } from './core/vgg.js';
 export { alexNet, smallArch, vgg11, vgg13, vgg16, vgg19 } from './core/zoo.js';

@@ -202,7 +202,7 @@ function step(run: Run, { xs, ys }: Batch): Scalar[] {
     // tfjs disposes what it recorded for the gradients at the end of a step, but not of one that fails.
     const { state } = engine();
     dispose(state.activeTape?.flatMap((node) => node.saved ?? []) ?? []);
-    state.activeTape = undefined;
+    state.activeTape = [];
     correct?.dispose();
     throw error;
   } finally {

@@ -1,0 +1,13 @@
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-wasm';
+import { garments } from './src/data/garments.js';
+import { installWasmKernels } from './src/wasm/index.js';
+import { vgg, scaleArch, VGG11 } from './src/index.js';
+import { train } from './src/train/index.js';
+installWasmKernels();
+await tf.setBackend('wasm');
+let t=performance.now(); const g=garments({seed:0}); console.log('draw', performance.now()-t, g.train.length, g.test.length);
+const [ratio,size,hidden,bn,opt,lr,epochs,batch,init]=JSON.parse(process.argv[2]!);
+const m=vgg(scaleArch(VGG11,ratio),{inputShape:[size,size,1],hiddenUnits:hidden,batchNorm:bn,initializer:init});
+const h=await train(m,{train:g.train.resize(size),test:g.test.resize(size)},{epochs,batchSize:batch,optimizer:opt,learningRate:lr,onEpoch:r=>console.log(r.epoch,r.loss.toFixed(3),r.trainAccuracy.toFixed(3),r.testAccuracy!.toFixed(3),r.examplesPerSecond|0,'ex/s',r.seconds.toFixed(1))});
+console.log(tf.memory().numTensors, (tf.backend() as any).wasm.HEAPU8.length/1e6);

@@ -1,0 +1,24 @@
+import { setBackend } from '@tensorflow/tfjs-core';
+
+/** The backends that the command line sets up. */
+export type Backend = 'wasm' | 'cpu';
+
+/** Loads a backend and makes it the current one. */
+export async function useBackend(name: Backend): Promise<void> {
+  try {
+    if (name === 'wasm') {
+      await import('@tensorflow/tfjs-backend-wasm');
+      (await import('vgg-blocks/wasm')).installWasmKernels();
+    } else {
+      await import('@tensorflow/tfjs-backend-cpu');
+    }
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+
+    throw new Error(
+      `train: the ${name} backend is not installed; run npm install @tensorflow/tfjs-backend-${name}.`,
+    );
+  }
+  if (!(await setBackend(name)))
+    throw new Error(`train: the ${name} backend did not start; try --backend cpu.`);
+}

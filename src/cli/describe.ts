@@ -1,0 +1,91 @@
+import { Argument, Command, Option } from 'commander';
+import { alexNetPlan, cost, diagram, plan, summary, tally, VGG11 } from 'vgg-blocks';
+import { writeFileAtomic } from 'vgg-blocks/node';
+import { type Network, number, parseNetwork, planOf, shared } from './options.js';
+
+interface ShapeOptions {
+  ratio: number;
+  size: number;
+  channels: number;
+  classes: number;
+  batchNorm?: true;
+}
+
+const network = (name: string, description: string) => new Argument(name, description);
+
+function planFor(of: Network, { ratio, size, channels, classes, batchNorm }: ShapeOptions) {
+  return planOf(of, ratio, { inputShape: [size, size, channels], classes, batchNorm });
+}
+
+function withShape(command: Command): Command {
+  for (const option of [
+    shared.ratio(1),
+    shared.size(224),
+    shared.channels(),
+    shared.classes(),
+    shared.batchNorm(),
+  ]) {
+    command.addOption(option);
+  }
+  return command;
+}
+
+/** `vgg-blocks summary`: the layers with their shapes, and what the network costs. */
+export function summaryCommand(): Command {
+  const command = new Command('summary')
+    .description(
+      'print blocks and layers with output shapes, parameters and multiply-accumulates, and the cost',
+    )
+    .addArgument(
+      network('[network]', 'vgg11 to vgg19, vgg16c, alexnet, or blocks as JSON').argParser(parseNetwork),
+    )
+    .addOption(new Option('--batch <n>', 'images a step, for the cost').argParser(number).default(128))
+    .addOption(
+      new Option('--optimizer <name>', 'for the cost').choices(['sgd', 'momentum', 'adam']).default('sgd'),
+    );
+  return withShape(command).action((of: Network = VGG11, options) => {
+    const rows = planFor(of, options);
+    const { macs, bytes, receptiveField } = cost(rows, {
+      batchSize: options.batch,
+      optimizer: options.optimizer,
+    });
+    console.log(`${summary(rows)}\n
+one training step of ${options.batch} images with ${options.optimizer}:
+  ${amount(macs.trainingStep)}MACs (${amount(macs.forward)}MACs forward)
+  ${amount(bytes.training)}B = weights ${amount(bytes.weights)}B + activations ${amount(bytes.activations)}B + gradients ${amount(bytes.gradients)}B + optimizer ${amount(bytes.optimizerState)}B
+receptive field of the last feature map: ${receptiveField.size} pixels, stride ${receptiveField.stride}`);
+  });
+}
+
+/** `vgg-blocks tally`: the parameters of AlexNet and VGG-11 as the chapter's discussion counts them. */
+export function tallyCommand(): Command {
+  return new Command('tally')
+    .description("print the parameter tally of the chapter's discussion: AlexNet beside VGG-11")
+    .addOption(shared.channels().default(3))
+    .action(({ channels }) => {
+      const inputShape = [224, 224, channels] as const;
+      console.log(tally({ AlexNet: alexNetPlan({ inputShape }), 'VGG-11': plan(VGG11, { inputShape }) }));
+    });
+}
+
+/** `vgg-blocks diagram`: the networks as an SVG. */
+export function diagramCommand(): Command {
+  const command = new Command('diagram')
+    .description('draw networks side by side as an SVG')
+    .addArgument(network('[networks...]', 'as for summary; default: alexnet vgg11'))
+    .option('--out <file>', 'write there and not to the standard output');
+  return withShape(command).action(async (names: string[], options) => {
+    const titles = names.length > 0 ? names : ['alexnet', 'vgg11'];
+    const svg = diagram(
+      Object.fromEntries(titles.map((name) => [name, planFor(parseNetwork(name), options)])),
+    );
+    if (options.out) await writeFileAtomic(options.out, svg);
+    else console.log(svg);
+  });
+}
+
+/** 4619768832 as '4.62 G'. */
+function amount(n: number): string {
+  const power = Math.min(4, Math.floor(Math.log10(Math.max(1, n)) / 3));
+  return `${Number((n / 1000 ** power).toPrecision(3))} ${['', 'k', 'M', 'G', 'T'][power]}`;
+}

@@ -1,0 +1,71 @@
+import { InvalidArgumentError, Option } from 'commander';
+import {
+  type AlexNetOptions,
+  alexNetPlan,
+  type ConvArch,
+  type Plan,
+  plan,
+  scaleArch,
+  VGG11,
+  VGG13,
+  VGG16,
+  VGG16C,
+  VGG19,
+  type VggOptions,
+} from 'vgg-blocks';
+
+/** The architectures that the command line knows by name. */
+const ARCHS: Record<string, ConvArch> = {
+  vgg11: VGG11,
+  vgg13: VGG13,
+  vgg16: VGG16,
+  vgg16c: VGG16C,
+  vgg19: VGG19,
+};
+
+const ARCH_HELP = `${Object.keys(ARCHS).join(', ')}, or blocks as JSON: [[1,64],[2,128]]`;
+
+/** A network to describe: a VGG's blocks, or AlexNet. */
+export type Network = ConvArch | 'alexnet';
+
+/** Reads an architecture given by name or as JSON. */
+export function parseArch(text: string): ConvArch {
+  const named = ARCHS[text.toLowerCase()];
+  if (named) return named;
+  try {
+    return JSON.parse(text) as ConvArch;
+  } catch {
+    throw new InvalidArgumentError(`it must be one of ${ARCH_HELP}.`);
+  }
+}
+
+/** As `parseArch`, with `alexnet` too. */
+export function parseNetwork(text: string): Network {
+  return text.toLowerCase() === 'alexnet' ? 'alexnet' : parseArch(text);
+}
+
+/** The plan of a network to describe. */
+export function planOf(network: Network, ratio: number, options: VggOptions): Plan {
+  if (network !== 'alexnet') return plan(scaleArch(network, ratio), options);
+  const { batchNorm, ...rest } = options;
+  return alexNetPlan(rest as AlexNetOptions);
+}
+
+/** A number option's parser. */
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('it must be a number.');
+  return value;
+}
+
+/** Options that several commands share. */
+export const shared = {
+  arch: () => new Option('--arch <name>', `the blocks: ${ARCH_HELP}`).argParser(parseArch),
+  ratio: (of: number) =>
+    new Option('--ratio <n>', 'divide every width by this').argParser(number).default(of),
+  size: (of: number) =>
+    new Option('--size <pixels>', 'height and width of the input').argParser(number).default(of),
+  classes: () => new Option('--classes <n>', 'outputs').argParser(number).default(10),
+  channels: () => new Option('--channels <n>', 'input channels').argParser(number).default(1),
+  batchNorm: () => new Option('--batch-norm', 'batch normalization after every convolution'),
+};

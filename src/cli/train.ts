@@ -1,0 +1,170 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { memory } from '@tensorflow/tfjs-core';
+import { Command, Option } from 'commander';
+import { type ConvArch, paramCount, scaleArch, VGG11, vgg } from 'vgg-blocks';
+import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
+import {
+  curves,
+  type EpochRow,
+  type History,
+  type OptimizerName,
+  predictClasses,
+  predictionSheet,
+  train,
+} from 'vgg-blocks/train';
+import { type Backend, useBackend } from './backend.js';
+import { loadData } from './data.js';
+import { number, shared } from './options.js';
+
+interface TrainArguments {
+  data: string;
+  arch: ConvArch;
+  ratio: number;
+  size: number;
+  hidden: number;
+  dropout: number;
+  batchNorm?: true;
+  epochs: number;
+  batch: number;
+  lr?: number;
+  optimizer: OptimizerName;
+  seed: number;
+  backend: Backend;
+  out: string;
+  minAccuracy?: number;
+}
+
+/** `vgg-blocks train`: trains a VGG and writes model, history, curves and predictions. */
+export function trainCommand(): Command {
+  return new Command('train')
+    .description(
+      'train a VGG on pictures of 28x28 and write the model, the history, the curves and predictions',
+    )
+    .addOption(
+      new Option(
+        '--data <source>',
+        "'generated' (drawn garments), 'fashion-mnist' or 'mnist' (downloaded from their homes), or a folder with IDX files",
+      ).default('generated'),
+    )
+    .addOption(shared.arch().default(VGG11, 'vgg11'))
+    .addOption(shared.ratio(8))
+    .addOption(shared.size(32))
+    .addOption(
+      new Option('--hidden <units>', 'units of the hidden fully connected layers')
+        .argParser(number)
+        .default(256),
+    )
+    .addOption(
+      new Option('--dropout <share>', 'share of hidden units dropped').argParser(number).default(0.5),
+    )
+    .addOption(shared.batchNorm())
+    .addOption(new Option('--epochs <n>', 'times that every picture is seen').argParser(number).default(5))
+    .addOption(new Option('--batch <n>', 'pictures a step').argParser(number).default(64))
+    .addOption(
+      new Option('--lr <rate>', 'learning rate (default: 0.05 sgd, 0.01 momentum, 0.001 adam)').argParser(
+        number,
+      ),
+    )
+    .addOption(
+      new Option('--optimizer <name>', 'how the weights are changed')
+        .choices(['sgd', 'momentum', 'adam'])
+        .default('adam'),
+    )
+    .addOption(
+      new Option('--seed <n>', 'draws the weights, the order, the dropout and the garments')
+        .argParser(number)
+        .default(0),
+    )
+    .addOption(new Option('--backend <name>', 'what computes').choices(['wasm', 'cpu']).default('wasm'))
+    .addOption(new Option('--out <folder>', 'where the results go').default('runs/latest'))
+    .addOption(
+      new Option('--min-accuracy <share>', 'fail when the last test accuracy is below').argParser(number),
+    )
+    .action(run);
+}
+
+async function run(args: TrainArguments): Promise<void> {
+  await useBackend(args.backend);
+  const bar = progressBar();
+  const data = await loadData(args.data, args.seed, bar.log);
+  const images = data.train.resize(args.size);
+  const test = data.test.resize(args.size);
+  const model = vgg(scaleArch(args.arch, args.ratio), {
+    inputShape: images.shape,
+    classes: images.classNames.length,
+    hiddenUnits: args.hidden,
+    dropout: args.dropout,
+    batchNorm: args.batchNorm,
+    seed: args.seed,
+  });
+  // A folder that cannot be written to is told before the training, not after it.
+  await mkdir(args.out, { recursive: true });
+  console.log(
+    `${images.length} training and ${test.length} test pictures at ${images.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
+  );
+  const stop = stopOnInterrupt();
+  const history = await train(
+    model,
+    { train: images, test },
+    {
+      epochs: args.epochs,
+      batchSize: args.batch,
+      learningRate: args.lr,
+      optimizer: args.optimizer,
+      seed: args.seed,
+      signal: stop.signal,
+      onProgress: bar.update,
+      onEpoch: (row) => bar.log(epochLine(row, args.epochs)),
+    },
+  );
+  bar.stop();
+  stop.forget();
+  if (history.epochs.length === 0)
+    throw new Error('train: stopped before the first batch, so nothing is written.');
+  const shown = test.take(0, Math.min(40, test.length));
+  const files = {
+    'history.json': `${JSON.stringify(history, null, 2)}\n`,
+    'curves.svg': curves(history),
+    'predictions.svg': await predictionSheet(shown, await predictClasses(model, shown)),
+  };
+  for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(args.out, name), content);
+  await model.save(fileSystem(join(args.out, 'model')));
+  console.log(`${verdict(history)}; model/, ${Object.keys(files).join(', ')} are in ${args.out}`);
+  model.dispose();
+  checkAccuracy(history, args.minAccuracy);
+  if (memory().numTensors > 0)
+    throw new Error(`train: ${memory().numTensors} tensors were left behind; please report it.`);
+}
+
+function epochLine(row: EpochRow, epochs: number): string {
+  const tested = row.testAccuracy === null ? '' : `, test acc ${row.testAccuracy.toFixed(3)}`;
+  return `epoch ${String(row.epoch).padStart(String(epochs).length)}/${epochs}: loss ${row.loss.toFixed(3)}, train acc ${row.trainAccuracy.toFixed(3)}${tested}, ${row.examplesPerSecond.toFixed(1)} examples/s, ${row.seconds.toFixed(1)} s`;
+}
+
+function verdict({ ended, epochs }: History): string {
+  if (ended === 'diverged') return 'diverged: the loss is no longer a number, so try a smaller --lr';
+  const { testAccuracy } = epochs.at(-1)!;
+  const accuracy = testAccuracy === null ? '' : `, test accuracy ${(100 * testAccuracy).toFixed(1)} %`;
+  return `${ended === 'aborted' ? 'stopped' : 'done'}${accuracy}`;
+}
+
+function checkAccuracy({ epochs }: History, least: number | undefined): void {
+  const reached = epochs.at(-1)!.testAccuracy ?? 0;
+  if (least !== undefined && !(reached >= least)) {
+    throw new Error(
+      `train: test accuracy ${reached.toFixed(4)} is below ${least}, which --min-accuracy asks for.`,
+    );
+  }
+}
+
+/** The first Ctrl-C stops after the batch that is running, so that what was learned is written; the second ends at once. */
+function stopOnInterrupt() {
+  const controller = new AbortController();
+  const onInterrupt = () => {
+    controller.abort();
+    process.off('SIGINT', onInterrupt);
+  };
+  process.on('SIGINT', onInterrupt);
+  return { signal: controller.signal, forget: () => void process.off('SIGINT', onInterrupt) };
+}

@@ -1,0 +1,38 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { paramCount } from './params.js';
+import type { Plan } from './plan.js';
+
+/**
+ * The tally of the chapter's discussion as text, networks side by side: of each convolution the weights without the
+ * biases, their sum, the first fully connected layer with its biases, and the total.
+ *
+ * @example console.log(tally({ AlexNet: alexNetPlan(), 'VGG-11': plan(VGG11) }))
+ * @throws RangeError when a layer is of a kind that no VGG has.
+ */
+export function tally(networks: Record<string, LayersModel | Plan>): string {
+  const columns = Object.entries(networks).map(([title, network]) => {
+    const { rows, total } = paramCount(network, { count: 'tally' });
+    const dense = rows.find(({ name }) => name === 'fc1')?.params ?? 0;
+    return {
+      title,
+      convs: rows.filter(({ name }) => name !== 'fc1').map(({ params }) => params),
+      dense,
+      total,
+    };
+  });
+  const most = Math.max(...columns.map(({ convs }) => convs.length));
+  const lines = [
+    ['', ...columns.map(({ title }) => title)],
+    ...Array.from({ length: most }, (_, i) => [
+      i === 0 ? 'convolutions, weights' : '',
+      ...columns.map(({ convs }) => convs[i]?.toString() ?? ''),
+    ]),
+    ['their sum', ...columns.map(({ total, dense }) => String(total - dense))],
+    ['first fully connected', ...columns.map(({ dense }) => String(dense))],
+    ['total', ...columns.map(({ total }) => String(total))],
+  ];
+  const widths = lines[0]!.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
+  return lines
+    .map((line) => line.map((c, i) => (i ? c.padStart(widths[i]!) : c.padEnd(widths[i]!))).join('   '))
+    .join('\n');
+}

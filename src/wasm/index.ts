@@ -1,0 +1,6 @@
+/**
+ * Training on `@tensorflow/tfjs-backend-wasm`.
+ *
+ * @packageDocumentation
+ */
+export { installWasmKernels } from './install.js';
