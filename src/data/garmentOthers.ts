@@ -29,10 +29,32 @@ export function trouser(canvas: Canvas, random: Random, shade: number): void {
     );
   }
   const dark = shade * random.between(0.4, 0.75);
-  canvas.line([[-waist, -0.91], [waist, -0.91]], 0.08, dark);
-  canvas.line([[0, -0.9], [0, crotch]], 0.04, dark);
+  canvas.line(
+    [
+      [-waist, -0.91],
+      [waist, -0.91],
+    ],
+    0.08,
+    dark,
+  );
+  canvas.line(
+    [
+      [0, -0.9],
+      [0, crotch],
+    ],
+    0.04,
+    dark,
+  );
   if (random.chance(0.5)) {
-    for (const side of [-1, 1]) canvas.line([[side * waist * 0.5, -0.84], [side * hip * 0.9, -0.68]], 0.04, dark);
+    for (const side of [-1, 1])
+      canvas.line(
+        [
+          [side * waist * 0.5, -0.84],
+          [side * hip * 0.9, -0.68],
+        ],
+        0.04,
+        dark,
+      );
   }
 }
 
@@ -65,11 +87,33 @@ export function bag(canvas: Canvas, random: Random, shade: number): void {
       [upper * 0.95, top + 0.05],
     ];
     canvas.line(edge, 0.05, dark);
-    canvas.line([[-0.07, flap], [0.07, flap]], 0.14, Math.min(1, shade * 1.3));
+    canvas.line(
+      [
+        [-0.07, flap],
+        [0.07, flap],
+      ],
+      0.14,
+      Math.min(1, shade * 1.3),
+    );
   } else if (style < 0.7) {
-    canvas.line([[-upper * 0.85, top + 0.14], [upper * 0.85, top + 0.14]], 0.06, dark);
+    canvas.line(
+      [
+        [-upper * 0.85, top + 0.14],
+        [upper * 0.85, top + 0.14],
+      ],
+      0.06,
+      dark,
+    );
   } else if (style < 0.85) {
-    for (const side of [-1, 1]) canvas.line([[side * reach, top], [side * reach, bottom]], 0.08, dark);
+    for (const side of [-1, 1])
+      canvas.line(
+        [
+          [side * reach, top],
+          [side * reach, bottom],
+        ],
+        0.08,
+        dark,
+      );
   }
 }
 
@@ -124,14 +168,43 @@ export function sandal(canvas: Canvas, random: Random, shade: number): void {
   }
   if (random.chance(0.75)) {
     const ankle = soleAt(sole, 0.6) - random.between(0.35, 0.65);
-    canvas.line([[0.86, soleAt(sole, 0.86) + 0.02], [0.8, ankle]], width, shade);
-    canvas.line([[0.84, ankle + 0.02], [0.3, ankle + random.between(0, 0.12)]], width * 0.8, shade);
+    canvas.line(
+      [
+        [0.86, soleAt(sole, 0.86) + 0.02],
+        [0.8, ankle],
+      ],
+      width,
+      shade,
+    );
+    canvas.line(
+      [
+        [0.84, ankle + 0.02],
+        [0.3, ankle + random.between(0, 0.12)],
+      ],
+      width * 0.8,
+      shade,
+    );
     if (random.chance(0.6)) {
       const x = random.between(-0.3, 0.1);
-      canvas.line([[0.34, ankle + 0.06], [x, soleAt(sole, x) - 0.05]], width * 0.8, shade);
+      canvas.line(
+        [
+          [0.34, ankle + 0.06],
+          [x, soleAt(sole, x) - 0.05],
+        ],
+        width * 0.8,
+        shade,
+      );
     }
   } else if (random.chance(0.6)) {
-    canvas.line([[0.86, soleAt(sole, 0.86)], [0.1, soleAt(sole, 0.1) - 0.42], [-0.1, soleAt(sole, 0)]], width, shade);
+    canvas.line(
+      [
+        [0.86, soleAt(sole, 0.86)],
+        [0.1, soleAt(sole, 0.1) - 0.42],
+        [-0.1, soleAt(sole, 0)],
+      ],
+      width,
+      shade,
+    );
   }
 }
 
@@ -157,7 +230,9 @@ export function sneaker(canvas: Canvas, random: Random, shade: number): void {
     [0.95, ground],
   ];
   canvas.fill(rounded(upper, 1), shade);
-  const light = random.chance(0.6) ? Math.min(1, shade * random.between(1.2, 1.7)) : shade * random.between(0.4, 0.7);
+  const light = random.chance(0.6)
+    ? Math.min(1, shade * random.between(1.2, 1.7))
+    : shade * random.between(0.4, 0.7);
   const base: Point[] = [
     [-0.98, ground - 0.05],
     [0.96, ground - 0.05],
@@ -168,12 +243,26 @@ export function sneaker(canvas: Canvas, random: Random, shade: number): void {
   const laces = 2 + random.below(3);
   for (let i = 0; i < laces; i++) {
     const at = between([-0.4, ground - toe - 0.08], tongue, (i + 0.8) / (laces + 0.6));
-    canvas.line([[at[0] - 0.03, at[1] - 0.02], [at[0] + 0.14, at[1] + 0.16]], 0.06, light);
+    canvas.line(
+      [
+        [at[0] - 0.03, at[1] - 0.02],
+        [at[0] + 0.14, at[1] + 0.16],
+      ],
+      0.06,
+      light,
+    );
   }
   const stripes = random.below(4);
   for (let i = 0; i < stripes; i++) {
     const x = 0.05 + 0.17 * i;
-    canvas.line([[x, ground - 0.08], [x + random.between(0.08, 0.12), ground - 0.36]], 0.07, light);
+    canvas.line(
+      [
+        [x, ground - 0.08],
+        [x + random.between(0.08, 0.12), ground - 0.36],
+      ],
+      0.07,
+      light,
+    );
   }
 }
 
@@ -209,18 +298,43 @@ export function ankleBoot(canvas: Canvas, random: Random, shade: number): void {
     [0.92 - width * 0.85, ground],
   ];
   canvas.fill(block, dark);
-  canvas.line([-0.97, -0.4, 0.1, 0.5, 0.94].map((x): Point => [x, sole(x) + 0.03]), 0.11, dark);
+  canvas.line(
+    [-0.97, -0.4, 0.1, 0.5, 0.94].map((x): Point => [x, sole(x) + 0.03]),
+    0.11,
+    dark,
+  );
   const style = random.next();
   if (style < 0.4) {
     const laces = 3 + random.below(3);
     for (let i = 0; i < laces; i++) {
       const y = shaft + 0.12 + ((sole(0) - toe - 0.3 - shaft) * i) / laces;
-      canvas.line([[front, y], [front + 0.2, y + 0.05]], 0.07, dark);
+      canvas.line(
+        [
+          [front, y],
+          [front + 0.2, y + 0.05],
+        ],
+        0.07,
+        dark,
+      );
     }
   } else if (style < 0.7) {
-    canvas.line([[0.4, shaft], [0.4, sole(0.4) - 0.25]], 0.12, dark);
+    canvas.line(
+      [
+        [0.4, shaft],
+        [0.4, sole(0.4) - 0.25],
+      ],
+      0.12,
+      dark,
+    );
   } else {
-    canvas.line([[front, shaft + 0.3], [back, shaft + 0.25]], 0.1, dark);
+    canvas.line(
+      [
+        [front, shaft + 0.3],
+        [back, shaft + 0.25],
+      ],
+      0.1,
+      dark,
+    );
   }
 }
 

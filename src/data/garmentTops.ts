@@ -34,7 +34,8 @@ export function tShirt(canvas: Canvas, random: Random, shade: number): void {
   trunkFill(canvas, trunk, shade);
   neckline(canvas, trunk, random.between(0.1, 0.3), random.chance(0.3));
   if (random.chance(0.45)) {
-    const print = shade > 0.6 ? shade * random.between(0.25, 0.6) : Math.min(1, shade + random.between(0.25, 0.5));
+    const print =
+      shade > 0.6 ? shade * random.between(0.25, 0.6) : Math.min(1, shade + random.between(0.25, 0.5));
     const [x, y] = [random.between(0.12, 0.28), random.between(-0.4, -0.15)];
     const block = mirrored([
       [x, y],
@@ -101,7 +102,14 @@ export function coat(canvas: Canvas, random: Random, shade: number): void {
     for (const side of [-1, 1]) canvas.line(sided(0.16, y, 0.34, y + 0.03, side), 0.05, dark);
   }
   if (random.chance(0.3)) {
-    canvas.line([[-hemAt(trunk, 0.55), 0.12], [hemAt(trunk, 0.55), 0.12]], 0.08, dark);
+    canvas.line(
+      [
+        [-hemAt(trunk, 0.55), 0.12],
+        [hemAt(trunk, 0.55), 0.12],
+      ],
+      0.08,
+      dark,
+    );
   }
 }
 
@@ -128,16 +136,45 @@ export function shirt(canvas: Canvas, random: Random, shade: number): void {
     canvas.line(collar.slice(1, 3), 0.04, dark);
   }
   const start = trunk.top + depth + 0.08;
-  canvas.line([[0.05, start], [0.05, trunk.bottom]], 0.035, shade * 0.75);
+  canvas.line(
+    [
+      [0.05, start],
+      [0.05, trunk.bottom],
+    ],
+    0.035,
+    shade * 0.75,
+  );
   const buttons = 4 + random.below(3);
   for (let i = 0; i < buttons; i++) {
     const y = start + 0.06 + ((trunk.bottom - start - 0.1) * i) / buttons;
-    canvas.line([[0, y], [0, y + 0.08]], 0.08, dark);
+    canvas.line(
+      [
+        [0, y],
+        [0, y + 0.08],
+      ],
+      0.08,
+      dark,
+    );
   }
   if (random.chance(0.5)) {
     const [x, y] = [random.between(0.14, 0.2), random.between(-0.42, -0.3)];
-    canvas.line([[x, y], [x + 0.2, y]], 0.05, dark);
-    if (random.chance(0.5)) canvas.line([[-x, y], [-x - 0.2, y]], 0.05, dark);
+    canvas.line(
+      [
+        [x, y],
+        [x + 0.2, y],
+      ],
+      0.05,
+      dark,
+    );
+    if (random.chance(0.5))
+      canvas.line(
+        [
+          [-x, y],
+          [-x - 0.2, y],
+        ],
+        0.05,
+        dark,
+      );
   }
 }
 
@@ -175,12 +212,26 @@ export function dress(canvas: Canvas, random: Random, shade: number): void {
   canvas.fill(mirrored(right), shade);
   neckline(canvas, trunk, random.between(0.1, 0.4), random.chance(0.5));
   if (random.chance(0.4)) {
-    canvas.line([[-trunk.waist, waistAt], [trunk.waist, waistAt]], 0.09, shade * random.between(0.3, 0.7));
+    canvas.line(
+      [
+        [-trunk.waist, waistAt],
+        [trunk.waist, waistAt],
+      ],
+      0.09,
+      shade * random.between(0.3, 0.7),
+    );
   }
   const pleats = random.chance(0.4) ? 1 + random.below(3) : 0;
   for (let i = 0; i < pleats; i++) {
     const x = (i + 0.5) / pleats - 0.5;
-    canvas.line([[x * trunk.waist, waistAt + 0.15], [1.5 * x * trunk.hem, trunk.bottom]], 0.04, shade * 0.7);
+    canvas.line(
+      [
+        [x * trunk.waist, waistAt + 0.15],
+        [1.5 * x * trunk.hem, trunk.bottom],
+      ],
+      0.04,
+      shade * 0.7,
+    );
   }
 }
 
@@ -241,7 +292,14 @@ function sleeves(canvas: Canvas, trunk: Trunk, sleeve: Sleeve, shade: number, cu
       const inner: Point = [side * (inX - across * up), inY - down * up];
       canvas.fill([outer, [side * outX, outY], [side * inX, inY], inner], cuffShade);
     }
-    canvas.line([[side * x, y], [side * (trunk.chest - 0.01), y + sleeve.width + 0.2]], 0.035, shade * 0.6);
+    canvas.line(
+      [
+        [side * x, y],
+        [side * (trunk.chest - 0.01), y + sleeve.width + 0.2],
+      ],
+      0.035,
+      shade * 0.6,
+    );
   }
 }
 

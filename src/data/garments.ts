@@ -59,7 +59,10 @@ function drawSet(name: string, count: number, seed: number, split: number): Imag
   order.forEach((garment, place) => {
     labels[place] = garment % DRAW.length;
     // Even streams train and odd ones test; 0 and 1 have been used for the order.
-    images.set(drawGarment(garment % DRAW.length, seededRandom(seed, 2 + 2 * garment + split)), place * SIDE * SIDE);
+    images.set(
+      drawGarment(garment % DRAW.length, seededRandom(seed, 2 + 2 * garment + split)),
+      place * SIDE * SIDE,
+    );
   });
   return new ImageSet({ images, labels, shape: [SIDE, SIDE, 1], classNames: GARMENT_NAMES });
 }

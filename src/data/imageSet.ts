@@ -118,7 +118,9 @@ export class ImageSet {
     whole('end', end, 0);
     whole('start', start, 0);
     if (start > end || end > this.length) {
-      invalid(`${start} to ${end} is not within 0 to ${this.length}; take a part of the ${this.length} images.`);
+      invalid(
+        `${start} to ${end} is not within 0 to ${this.length}; take a part of the ${this.length} images.`,
+      );
     }
     const pixels = this.#pixels();
     return new ImageSet({
@@ -143,7 +145,11 @@ export class ImageSet {
     return this.#run(batchSize, seed, dropRemainder);
   }
 
-  *#run(batchSize: number, seed: number | undefined, dropRemainder: boolean): Generator<ImageBatch, void, undefined> {
+  *#run(
+    batchSize: number,
+    seed: number | undefined,
+    dropRemainder: boolean,
+  ): Generator<ImageBatch, void, undefined> {
     const order = seed === undefined ? undefined : shuffled(this.length, seededRandom(seed));
     const end = dropRemainder ? this.length - (this.length % batchSize) : this.length;
     for (let start = 0; start < end; start += batchSize) {

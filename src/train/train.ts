@@ -1,5 +1,6 @@
 import {
-  dispose, engine,
+  dispose,
+  engine,
   keep,
   type Optimizer,
   type Scalar,

@@ -1,0 +1,190 @@
+import { download } from '../io/download.js';
+import { DataError } from '../io/errors.js';
+import { gunzip, isGzip } from '../io/gunzip.js';
+import { type ReadOptions, readBytes, type Source, sourceName } from '../io/read.js';
+import { GARMENT_NAMES } from './garments.js';
+import { IDX_HEADER_BYTES, idxFileBytes, MAX_IDX_BYTES, parseIdx } from './idx.js';
+import { ImageSet } from './imageSet.js';
+
+/** The four files of a data set, by what they hold. */
+export type IdxPart = 'trainImages' | 'trainLabels' | 'testImages' | 'testLabels';
+
+/** A file of a published data set. */
+export interface PublishedFile {
+  name: string;
+  bytes: number;
+  /** Of the gzipped file, from TensorFlow Datasets' lists of checksums. */
+  sha256: string;
+}
+
+/** A published data set: where it is and what its files are. Nothing is fetched until it is passed as a source. */
+export interface PublishedDataset {
+  /** The folder on the web that holds the files. */
+  home: string;
+  files: Record<IdxPart, PublishedFile>;
+  classNames: readonly string[];
+  licence: string;
+}
+
+/** Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60000 and 10000 pictures of garments, 28x28 grey. 31 MB. */
+export const FASHION_MNIST: PublishedDataset = {
+  home: 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
+  files: published([
+    [26421880, '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84'],
+    [29515, 'a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845'],
+    [4422102, '346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073'],
+    [5148, '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5'],
+  ]),
+  classNames: GARMENT_NAMES,
+  licence: 'MIT, Zalando SE',
+};
+
+/** MNIST (LeCun, Cortes & Burges 1998) at its mirror: 60000 and 10000 handwritten digits, 28x28 grey. 12 MB. */
+export const MNIST: PublishedDataset = {
+  home: 'https://storage.googleapis.com/cvdf-datasets/mnist/',
+  files: published([
+    [9912422, '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609'],
+    [28881, '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c'],
+    [1648877, '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6'],
+    [4542, 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6'],
+  ]),
+  classNames: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+  licence: 'CC BY-SA 3.0',
+};
+
+/** Where a data set's four files come from. */
+export interface DatasetOptions extends Omit<ReadOptions, 'maxBytes'> {
+  /**
+   * A folder (a path in Node, or a URL) that holds the files under their published names, gzipped or not; or each file
+   * as a path, URL, Blob or bytes; or a published set, e.g. `FASHION_MNIST`, to download it from its home.
+   */
+  source: string | URL | Record<IdxPart, Source> | PublishedDataset;
+  /** Downloads of a published set: another folder (Node) or cache name (browser), `false` for no cache. */
+  cache?: string | false;
+}
+
+/** The pictures to train on and those to test with. */
+export interface Dataset {
+  train: ImageSet;
+  test: ImageSet;
+}
+
+/**
+ * Fashion-MNIST, or any data set in its format with its ten classes.
+ *
+ * @throws DataError, one sentence that names the file, when one is missing, damaged or does not fit the others.
+ * @example
+ * await fashionMnist({ source: 'data/fashion' });     // a folder
+ * await fashionMnist({ source: FASHION_MNIST });      // downloads 31 MB once, then reads the cache
+ */
+export function fashionMnist(options: DatasetOptions): Promise<Dataset> {
+  return load(FASHION_MNIST.classNames, options);
+}
+
+/** MNIST, or any data set in its format with ten classes. See {@link fashionMnist}. */
+export function mnist(options: DatasetOptions): Promise<Dataset> {
+  return load(MNIST.classNames, options);
+}
+
+async function load(classNames: readonly string[], options: DatasetOptions): Promise<Dataset> {
+  const [trainImages, trainLabels, testImages, testLabels] = await Promise.all(
+    PARTS.map((part) => readPart(part, options)),
+  );
+  const train = imageSet(trainImages!, trainLabels!, classNames);
+  const test = imageSet(testImages!, testLabels!, classNames);
+  if (`${train.shape}` !== `${test.shape}`) {
+    const [a, b] = [train.shape.join('x'), test.shape.join('x')];
+    throw new DataError(
+      testImages!.name,
+      'damaged',
+      `its pictures are ${b}, and those to train on ${a}; give files of one set.`,
+    );
+  }
+  return { train, test };
+}
+
+interface Part {
+  name: string;
+  dims: number[];
+  values: Uint8Array;
+}
+
+const PARTS: readonly IdxPart[] = ['trainImages', 'trainLabels', 'testImages', 'testLabels'];
+
+const NAMES: Record<IdxPart, string> = {
+  trainImages: 'train-images-idx3-ubyte',
+  trainLabels: 'train-labels-idx1-ubyte',
+  testImages: 't10k-images-idx3-ubyte',
+  testLabels: 't10k-labels-idx1-ubyte',
+};
+
+function published(files: [bytes: number, sha256: string][]): Record<IdxPart, PublishedFile> {
+  const named = PARTS.map((part, i) => [
+    part,
+    { name: `${NAMES[part]}.gz`, bytes: files[i]![0], sha256: files[i]![1] },
+  ]);
+  return Object.fromEntries(named) as Record<IdxPart, PublishedFile>;
+}
+
+async function readPart(part: IdxPart, { source, cache, ...options }: DatasetOptions): Promise<Part> {
+  const { name, bytes } = await fileOf(part, source, cache, options);
+  const limit = { headBytes: IDX_HEADER_BYTES, maxBytes: (head: Uint8Array) => idxFileBytes(head, name) };
+  const { dims, values } = parseIdx(isGzip(bytes) ? await gunzip(bytes, name, limit) : bytes, name);
+  const rank = part.endsWith('Images') ? 3 : 1;
+  if (dims.length !== rank) {
+    const [is, should] = rank === 3 ? ['labels', 'images'] : ['images', 'labels'];
+    throw new DataError(name, 'damaged', `it holds ${is} where ${should} are wanted; give the ${part} file.`);
+  }
+  return { name, dims, values };
+}
+
+async function fileOf(
+  part: IdxPart,
+  source: DatasetOptions['source'],
+  cache: string | false | undefined,
+  options: ReadOptions,
+): Promise<{ name: string; bytes: Uint8Array }> {
+  const read = async (file: Source) => ({
+    name: typeof file === 'string' || file instanceof URL ? sourceName(file) : part,
+    bytes: await readBytes(file, { ...options, maxBytes: MAX_IDX_BYTES }),
+  });
+  if (typeof source === 'string' || source instanceof URL) {
+    const base = String(source).replace(/\/*$/, '/');
+    try {
+      return await read(`${base}${NAMES[part]}.gz`);
+    } catch (error) {
+      if (!(error instanceof DataError && error.fault === 'missing')) throw error;
+      return await read(base + NAMES[part]);
+    }
+  }
+  if ('home' in source) {
+    const { name, bytes, sha256 } = source.files[part];
+    return { name, bytes: await download(source.home + name, { ...options, cache, bytes, sha256 }) };
+  }
+  return read(source[part]);
+}
+
+function imageSet(images: Part, labels: Part, classNames: readonly string[]): ImageSet {
+  const [count, height, width] = images.dims as [number, number, number];
+  if (labels.values.length !== count) {
+    throw new DataError(
+      labels.name,
+      'damaged',
+      `it has ${labels.values.length} labels for the ${count} images of ${images.name}; get both files again.`,
+    );
+  }
+  const stray = labels.values.findIndex((label) => label >= classNames.length);
+  if (stray >= 0) {
+    throw new DataError(
+      labels.name,
+      'damaged',
+      `label ${labels.values[stray]} of image ${stray} is above ${classNames.length - 1}, the last of ${classNames.length} classes; get the file again.`,
+    );
+  }
+  return new ImageSet({
+    images: images.values,
+    labels: labels.values,
+    shape: [height, width, 1],
+    classNames,
+  });
+}

@@ -1,0 +1,21 @@
+/**
+ * Data: MNIST and Fashion-MNIST, sets of labelled images in batches, and garments that are drawn.
+ *
+ * @packageDocumentation
+ */
+export { DataError, type DataFault } from '../io/errors.js';
+export type { ReadOptions, ReadProgress, Source } from '../io/read.js';
+export {
+  type Dataset,
+  type DatasetOptions,
+  FASHION_MNIST,
+  fashionMnist,
+  type IdxPart,
+  MNIST,
+  mnist,
+  type PublishedDataset,
+  type PublishedFile,
+} from './datasets.js';
+export { GARMENT_NAMES, type GarmentOptions, garments } from './garments.js';
+export { type IdxArray, parseIdx } from './idx.js';
+export { type BatchOptions, type ImageBatch, ImageSet, type ImageSetOptions } from './imageSet.js';

@@ -1,0 +1,80 @@
+import { nodeModules } from './runtime.js';
+
+/** Where downloads are kept between runs. Nothing here throws: a cache that fails is one that holds nothing. */
+export interface FileCache {
+  /** A file's bytes, or undefined when it is not there. */
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** Keeps a file; a reader never sees half of one. */
+  write(name: string, bytes: Uint8Array): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+/**
+ * The cache of this runtime: a folder in Node, the Cache API in a browser, nothing elsewhere.
+ *
+ * @param where another folder, or another name for the browser's cache; `false` for none. Default
+ *   `$XDG_CACHE_HOME/vgg-blocks`, `~/.cache/vgg-blocks` or `%LOCALAPPDATA%\vgg-blocks`; in browsers `vgg-blocks`.
+ */
+export function openCache(where?: string | false): FileCache {
+  if (where === false) return NOTHING;
+  const node = nodeModules();
+  if (node) return folderCache(node, where ?? defaultFolder(node));
+  return globalThis.caches ? browserCache(where ?? 'vgg-blocks') : NOTHING;
+}
+
+type Node = NonNullable<ReturnType<typeof nodeModules>>;
+
+const NOTHING: FileCache = {
+  read: async () => undefined,
+  write: async () => {},
+  remove: async () => {},
+};
+
+function defaultFolder({ env, os, path, platform }: Node): string {
+  const local = platform === 'win32' ? env.LOCALAPPDATA : env.XDG_CACHE_HOME;
+  return path.join(local || path.join(os.homedir(), '.cache'), 'vgg-blocks');
+}
+
+function folderCache({ fs, path }: Node, folder: string): FileCache {
+  return {
+    read: (name) =>
+      fs.readFile(path.join(folder, name)).then(
+        (bytes) => new Uint8Array(bytes),
+        () => undefined,
+      ),
+    async write(name, bytes) {
+      const temporary = path.join(folder, `${name}.${globalThis.process.pid}.tmp`);
+      try {
+        await fs.mkdir(folder, { recursive: true });
+        await fs.writeFile(temporary, bytes);
+        await fs.rename(temporary, path.join(folder, name));
+      } catch {
+        await fs.rm(temporary, { force: true }).catch(() => {});
+      }
+    },
+    remove: (name) => fs.rm(path.join(folder, name), { force: true }).catch(() => {}),
+  };
+}
+
+function browserCache(cacheName: string): FileCache {
+  // The Cache API files by URL; this one leads nowhere.
+  const address = (name: string) => `https://vgg-blocks.invalid/${name}`;
+  const attempt = <T>(use: (cache: Cache) => Promise<T>) =>
+    globalThis.caches
+      .open(cacheName)
+      .then(use)
+      .catch(() => undefined);
+  return {
+    read: (name) =>
+      attempt(async (cache) => {
+        const response = await cache.match(address(name));
+        return response && new Uint8Array(await response.arrayBuffer());
+      }),
+    write: async (name, bytes) => {
+      await attempt((cache) => cache.put(address(name), new Response(bytes as BodyInit)));
+    },
+    remove: async (name) => {
+      await attempt((cache) => cache.delete(address(name)));
+    },
+  };
+}

@@ -1,0 +1,183 @@
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rm } from 'node:fs/promises';
+import { basename, dirname, join, normalize } from 'node:path';
+import { io } from '@tensorflow/tfjs-core';
+import { because, writeFileAtomic } from './writeFile.js';
+
+/** How models are kept on disk. */
+export interface FileSystemOptions {
+  /**
+   * The most bytes of weights a file holds. Default 64 MiB: VGG-16 makes nine files, each of which a browser can fetch
+   * by itself and a static host will take.
+   */
+  shardBytes?: number;
+}
+
+/**
+ * Where `model.save` and `loadLayersModel` keep a model on disk, which plain tfjs lacks in Node: `model.json` and the
+ * weights beside it, in tfjs's own layout, so that a web server can serve the folder as it is.
+ *
+ * A save that breaks off leaves the model that was there before: weights are written under new names, `model.json` is
+ * replaced last, in one step, and only then the weights of before are removed.
+ *
+ * @param path the folder, or its `model.json`.
+ * @throws Error, on save and load, one sentence that names the file and says what to do.
+ * @example
+ * await model.save(fileSystem('runs/vgg'));
+ * const again = await tf.loadLayersModel(fileSystem('runs/vgg'));
+ */
+export function fileSystem(
+  path: string,
+  { shardBytes = 64 * 2 ** 20 }: FileSystemOptions = {},
+): io.IOHandler {
+  if (!Number.isSafeInteger(shardBytes) || shardBytes < 1) {
+    throw new RangeError(`fileSystem: shardBytes is ${shardBytes}; it must be a whole number of at least 1.`);
+  }
+  const json = basename(path).endsWith('.json') ? path : join(path, 'model.json');
+  return { save: (artifacts) => save(json, artifacts, shardBytes), load: () => load(json) };
+}
+
+async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: number): Promise<io.SaveResult> {
+  if (artifacts.modelTopology instanceof ArrayBuffer) {
+    throw new Error(
+      `${path}: the model's topology is binary, and only JSON can be saved; save a layers model.`,
+    );
+  }
+  const old = await shardsOf(path);
+  const pieces = buffersOf(artifacts.weightData);
+  const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const count = Math.ceil(total / shardBytes);
+  const tag = randomBytes(4).toString('hex');
+  const paths = Array.from({ length: count }, (_, i) => `weights-${tag}-${i + 1}of${count}.bin`);
+  const folder = dirname(path);
+  try {
+    for (const [i, name] of paths.entries()) {
+      await writeFileAtomic(join(folder, name), slice(pieces, i * shardBytes, (i + 1) * shardBytes));
+    }
+    const manifest = [{ paths, weights: artifacts.weightSpecs ?? [] }];
+    await writeFileAtomic(path, JSON.stringify(modelJson(artifacts, manifest)));
+  } catch (error) {
+    for (const name of paths) await rm(join(folder, name), { force: true }).catch(() => {});
+    throw error;
+  }
+  for (const name of old) await rm(join(folder, name), { force: true }).catch(() => {});
+  return { modelArtifactsInfo: io.getModelArtifactsInfoForJSON(artifacts) };
+}
+
+/** What tfjs's own handlers put beside the weights. */
+function modelJson(artifacts: io.ModelArtifacts, weightsManifest: io.WeightsManifestConfig): io.ModelJSON {
+  const { weightSpecs, weightData, getWeightStream, modelTopology, ...rest } = artifacts;
+  return { modelTopology: modelTopology!, weightsManifest, ...rest };
+}
+
+async function load(path: string): Promise<io.ModelArtifacts> {
+  const model = await readModelJson(path);
+  return io.getModelArtifactsForJSON(model, async (manifest) => {
+    const specs = manifest.flatMap(({ weights }) => weights);
+    const files: Uint8Array[] = [];
+    for (const name of manifest.flatMap(({ paths }) => paths)) {
+      files.push(await read(join(dirname(path), inside(path, name))));
+    }
+    const expected = specs.reduce((sum, spec) => sum + bytesOf(spec), 0);
+    const actual = files.reduce((sum, file) => sum + file.length, 0);
+    if (actual !== expected) {
+      throw new Error(
+        `${path}: its weight files have ${actual} bytes together and its weights need ${expected}; save the model again or copy all its files.`,
+      );
+    }
+    return [specs, files.map((file) => file.buffer as ArrayBuffer)];
+  });
+}
+
+/** A file in an array of its own, which a pooled `Buffer` would share with others. */
+async function read(path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path);
+    try {
+      const bytes = new Uint8Array((await file.stat()).size);
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesRead } = await file.read(bytes, at);
+        if (bytesRead === 0) return bytes.slice(0, at);
+        at += bytesRead;
+      }
+      return bytes;
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw new Error(`${path} could not be read: ${because(error)}`, { cause: error });
+  }
+}
+
+async function readModelJson(path: string): Promise<io.ModelJSON> {
+  const text = new TextDecoder().decode(await read(path));
+  let model: Partial<io.ModelJSON>;
+  try {
+    model = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path} is not JSON (${(error as Error).message}); save the model again.`, {
+      cause: error,
+    });
+  }
+  const groups = model?.weightsManifest;
+  const sound =
+    Array.isArray(groups) &&
+    groups.every(
+      ({ paths, weights }) => Array.isArray(paths) && Array.isArray(weights) && weights.every(isSpec),
+    );
+  if (!model?.modelTopology || !sound) {
+    throw new Error(
+      `${path} is JSON but no tfjs model: it lacks modelTopology or weightsManifest; give a model.json.`,
+    );
+  }
+  return model as io.ModelJSON;
+}
+
+function isSpec(spec: Partial<io.WeightsManifestEntry> | null): boolean {
+  const dims = spec?.shape;
+  return (
+    typeof spec?.name === 'string' &&
+    Array.isArray(dims) &&
+    dims.every((n) => Number.isSafeInteger(n) && n >= 0)
+  );
+}
+
+/** The path of a weight file, which may not lead out of the model's folder: a model may come from anybody. */
+function inside(path: string, name: string): string {
+  const normal = normalize(String(name));
+  if (normal.startsWith('..') || normal.startsWith('/') || /^[a-z]:/i.test(normal) || normal.includes('\0')) {
+    throw new Error(`${path}: the weight file '${name}' lies outside the model's folder; nothing was read.`);
+  }
+  return normal;
+}
+
+/** The weight files of the model that is there now, if any. */
+async function shardsOf(path: string): Promise<string[]> {
+  try {
+    const { weightsManifest } = JSON.parse(await readFile(path, 'utf8')) as io.ModelJSON;
+    return weightsManifest.flatMap(({ paths }) => paths).map((name) => inside(path, name));
+  } catch {
+    return [];
+  }
+}
+
+/** Bytes of a weight on disk; a quantized one is stored in its quantization's type. */
+function bytesOf(spec: io.WeightsManifestEntry): number {
+  const size = spec.shape.reduce((product, side) => product * side, 1);
+  const dtype = spec.quantization?.dtype ?? spec.dtype;
+  return size * ({ uint8: 1, bool: 1, uint16: 2, float16: 2, complex64: 8 }[dtype as string] ?? 4);
+}
+
+function buffersOf(data: io.WeightData | undefined): Uint8Array[] {
+  return (Array.isArray(data) ? data : data ? [data] : []).map((buffer) => new Uint8Array(buffer));
+}
+
+/** Views of the bytes from `start` up to `end` of pieces that follow each other; nothing is copied. */
+function slice(pieces: readonly Uint8Array[], start: number, end: number): Uint8Array[] {
+  let at = 0;
+  return pieces.flatMap((piece) => {
+    const view = piece.subarray(Math.max(0, start - at), Math.max(0, end - at));
+    at += piece.length;
+    return view.length > 0 ? [view] : [];
+  });
+}

@@ -1,0 +1,77 @@
+import type { WriteStream } from 'node:tty';
+import { Presets, SingleBar } from 'cli-progress';
+import type { TrainProgress } from '../train/index.js';
+
+/** The terminal's progress bar of a training run. */
+export interface ProgressBar {
+  /** Draws how far the run is; pass it as `onProgress`. */
+  update(progress: TrainProgress): void;
+  /** Prints a line above the bar. */
+  log(line: string): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+/**
+ * A progress bar for `train`: epoch, batches, loss, accuracy, examples per second and time left. Where the stream is
+ * no terminal, a log file say, there is no bar, and `log` prints lines all the same.
+ *
+ * @param options.stream default the standard error; lines that are logged go to the standard output.
+ * @param options.print prints a line; default the standard output.
+ * @example
+ * const bar = progressBar();
+ * await train(model, data, { onProgress: bar.update, onEpoch: (row) => bar.log(`epoch ${row.epoch}`) });
+ * bar.stop();
+ */
+export function progressBar(
+  options: { stream?: Pick<WriteStream, 'isTTY' | 'write'>; print?: (line: string) => void } = {},
+): ProgressBar {
+  const { stream = process.stderr, print = (line: string) => void process.stdout.write(`${line}\n`) } =
+    options;
+  if (!stream.isTTY) return { update() {}, log: print, stop() {} };
+  const format =
+    'epoch {epoch}/{epochs} [{bar}] {value}/{total}  loss {loss}  acc {acc}  {rate} examples/s  {left} left';
+  const settings = {
+    format,
+    stream: stream as WriteStream,
+    hideCursor: true,
+    clearOnComplete: true,
+    barsize: 20,
+  };
+  let bar: SingleBar | undefined;
+  let drawn: TrainProgress | undefined;
+  const stop = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  const update = (progress: TrainProgress) => {
+    drawn = progress;
+    if (!bar) {
+      bar = new SingleBar(settings, Presets.legacy);
+      bar.start(progress.batches, progress.batch, payload(progress));
+    }
+    bar.update(progress.batch, payload(progress));
+  };
+  return {
+    update,
+    log(line) {
+      const going = bar && drawn && drawn.batch < drawn.batches;
+      stop();
+      print(line);
+      if (going) update(drawn!);
+    },
+    stop,
+  };
+}
+
+function payload({ epoch, epochs, loss, accuracy, examplesPerSecond, secondsLeft }: TrainProgress) {
+  const seconds = Math.max(0, Math.round(secondsLeft));
+  return {
+    epoch,
+    epochs,
+    loss: loss.toFixed(3),
+    acc: accuracy.toFixed(3),
+    rate: examplesPerSecond.toFixed(examplesPerSecond < 100 ? 1 : 0),
+    left: `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`,
+  };
+}
