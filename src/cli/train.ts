@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memory } from '@tensorflow/tfjs-core';
 import { Command, Option } from 'commander';
-import { type ConvArch, paramCount, scaleArch, VGG11, vgg } from 'vgg-blocks';
+import { type ConvArch, type Initializer, paramCount, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
@@ -25,6 +25,7 @@ interface TrainArguments {
   hidden: number;
   dropout: number;
   batchNorm?: true;
+  initializer: Initializer;
   epochs: number;
   batch: number;
   lr?: number;
@@ -59,6 +60,11 @@ export function trainCommand(): Command {
       new Option('--dropout <share>', 'share of hidden units dropped').argParser(number).default(0.5),
     )
     .addOption(shared.batchNorm())
+    .addOption(
+      new Option('--initializer <name>', 'how the weights are drawn')
+        .choices(['glorotUniform', 'glorotNormal', 'heUniform', 'heNormal'])
+        .default('heUniform'),
+    )
     .addOption(new Option('--epochs <n>', 'times that every picture is seen').argParser(number).default(5))
     .addOption(new Option('--batch <n>', 'pictures a step').argParser(number).default(64))
     .addOption(
@@ -96,6 +102,7 @@ async function run(args: TrainArguments): Promise<void> {
     hiddenUnits: args.hidden,
     dropout: args.dropout,
     batchNorm: args.batchNorm,
+    initializer: args.initializer,
     seed: args.seed,
   });
   // A folder that cannot be written to is told before the training, not after it.

@@ -26,6 +26,15 @@ export interface PublishedDataset {
   licence: string;
 }
 
+const PARTS: readonly IdxPart[] = ['trainImages', 'trainLabels', 'testImages', 'testLabels'];
+
+const NAMES: Record<IdxPart, string> = {
+  trainImages: 'train-images-idx3-ubyte',
+  trainLabels: 'train-labels-idx1-ubyte',
+  testImages: 't10k-images-idx3-ubyte',
+  testLabels: 't10k-labels-idx1-ubyte',
+};
+
 /** Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60000 and 10000 pictures of garments, 28x28 grey. 31 MB. */
 export const FASHION_MNIST: PublishedDataset = {
   home: 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
@@ -108,15 +117,6 @@ interface Part {
   dims: number[];
   values: Uint8Array;
 }
-
-const PARTS: readonly IdxPart[] = ['trainImages', 'trainLabels', 'testImages', 'testLabels'];
-
-const NAMES: Record<IdxPart, string> = {
-  trainImages: 'train-images-idx3-ubyte',
-  trainLabels: 'train-labels-idx1-ubyte',
-  testImages: 't10k-images-idx3-ubyte',
-  testLabels: 't10k-labels-idx1-ubyte',
-};
 
 function published(files: [bytes: number, sha256: string][]): Record<IdxPart, PublishedFile> {
   const named = PARTS.map((part, i) => [
