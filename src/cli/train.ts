@@ -26,7 +26,7 @@ interface TrainArguments {
   dropout: number;
   batchNorm?: true;
   initializer: Initializer;
-  epochs: number;
+  epochs?: number;
   batch: number;
   lr?: number;
   optimizer: OptimizerName;
@@ -65,8 +65,13 @@ export function trainCommand(): Command {
         .choices(['glorotUniform', 'glorotNormal', 'heUniform', 'heNormal'])
         .default('heUniform'),
     )
-    .addOption(new Option('--epochs <n>', 'times that every picture is seen').argParser(number).default(5))
-    .addOption(new Option('--batch <n>', 'pictures a step').argParser(number).default(64))
+    .addOption(
+      new Option(
+        '--epochs <n>',
+        'times that every picture is seen (default: as many as make 32000, from 4 to 20)',
+      ).argParser(number),
+    )
+    .addOption(new Option('--batch <n>', 'pictures a step').argParser(number).default(32))
     .addOption(
       new Option('--lr <rate>', 'learning rate (default: 0.05 sgd, 0.01 momentum, 0.001 adam)').argParser(
         number,
@@ -110,19 +115,20 @@ async function run(args: TrainArguments): Promise<void> {
   console.log(
     `${images.length} training and ${test.length} test pictures at ${images.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
   );
+  const epochs = args.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / images.length)));
   const stop = stopOnInterrupt();
   const history = await train(
     model,
     { train: images, test },
     {
-      epochs: args.epochs,
+      epochs,
       batchSize: args.batch,
       learningRate: args.lr,
       optimizer: args.optimizer,
       seed: args.seed,
       signal: stop.signal,
       onProgress: bar.update,
-      onEpoch: (row) => bar.log(epochLine(row, args.epochs)),
+      onEpoch: (row) => bar.log(epochLine(row, epochs)),
     },
   );
   bar.stop();

@@ -1,5 +1,12 @@
 import { tensor } from '@tensorflow/tfjs-core';
-import { input, type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import {
+  initializers,
+  input,
+  type LayersModel,
+  layers,
+  model,
+  type SymbolicTensor,
+} from '@tensorflow/tfjs-layers';
 import type { ConvArch } from './arch.js';
 import { applyBlock, chain } from './block.js';
 import { type KernelInitializers, kernelInitializers } from './initializer.js';
@@ -80,18 +87,10 @@ function applyAdaptivePool(x: SymbolicTensor): SymbolicTensor {
 
 /** A dense layer with a fixed matrix `[size, 7]` that averages `size` values to 7. */
 function averagingLayer(size: number, name: string) {
-  const layer = layers.dense({
-    units: ADAPTIVE_SIZE,
-    useBias: false,
-    trainable: false,
-    kernelInitializer: 'zeros',
-    name,
-  });
-  layer.build([null, size]);
-  const matrix = tensor(averagingMatrix(size), [size, ADAPTIVE_SIZE]);
-  layer.setWeights([matrix]);
-  matrix.dispose();
-  return layer;
+  // The matrix comes as an initializer, so that the layer names and saves it like any other weight.
+  const kernelInitializer = initializers.zeros();
+  kernelInitializer.apply = () => tensor(averagingMatrix(size), [size, ADAPTIVE_SIZE]);
+  return layers.dense({ units: ADAPTIVE_SIZE, useBias: false, trainable: false, kernelInitializer, name });
 }
 
 /** Column j averages the values from floor(j * size / 7) to below ceil((j + 1) * size / 7), as PyTorch does. */

@@ -6,6 +6,8 @@ export interface FileCache {
   read(name: string): Promise<Uint8Array | undefined>;
   /** Keeps a file; a reader never sees half of one. */
   write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Keeps a piece of a file that is still growing; at 0 the file begins anew. Where pieces can't be kept, nothing. */
+  writeAt(name: string, offset: number, piece: Uint8Array): Promise<void>;
   remove(name: string): Promise<void>;
 }
 
@@ -27,6 +29,7 @@ type Node = NonNullable<ReturnType<typeof nodeModules>>;
 const NOTHING: FileCache = {
   read: async () => undefined,
   write: async () => {},
+  writeAt: async () => {},
   remove: async () => {},
 };
 
@@ -43,7 +46,7 @@ function folderCache({ fs, path }: Node, folder: string): FileCache {
         () => undefined,
       ),
     async write(name, bytes) {
-      const temporary = path.join(folder, `${name}.${globalThis.process.pid}.tmp`);
+      const temporary = path.join(folder, `${name}.${globalThis.crypto.randomUUID()}.tmp`);
       try {
         await fs.mkdir(folder, { recursive: true });
         await fs.writeFile(temporary, bytes);
@@ -51,6 +54,14 @@ function folderCache({ fs, path }: Node, folder: string): FileCache {
       } catch {
         await fs.rm(temporary, { force: true }).catch(() => {});
       }
+    },
+    async writeAt(name, offset, piece) {
+      try {
+        if (offset === 0) await fs.mkdir(folder, { recursive: true });
+        // Two processes that fetch the same file write the same bytes to the same places.
+        const file = await fs.open(path.join(folder, name), offset === 0 ? 'w' : 'r+');
+        await file.write(piece, 0, piece.length, offset).finally(() => file.close());
+      } catch {}
     },
     remove: (name) => fs.rm(path.join(folder, name), { force: true }).catch(() => {}),
   };
@@ -73,6 +84,7 @@ function browserCache(cacheName: string): FileCache {
     write: async (name, bytes) => {
       await attempt((cache) => cache.put(address(name), new Response(bytes as BodyInit)));
     },
+    writeAt: NOTHING.writeAt,
     remove: async (name) => {
       await attempt((cache) => cache.delete(address(name)));
     },

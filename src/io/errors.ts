@@ -21,3 +21,8 @@ export function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
 }
+
+/** A connection that broke: what was wanted may come yet. Never leaves this folder. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+}

@@ -1,4 +1,4 @@
-import { DataError, reason } from './errors.js';
+import { ConnectionError, DataError, reason } from './errors.js';
 import { baseUrl, nodeModules, systemCode } from './runtime.js';
 
 /**
@@ -66,18 +66,46 @@ export function sourceName(source: Source): string {
   return 'name' in source && typeof source.name === 'string' ? source.name : `${source.constructor.name}`;
 }
 
-/** Hands a response's body to `take`, piece by piece. */
-export async function readBody(
+/**
+ * What a server answers.
+ *
+ * @throws ConnectionError when none is reached, or the signal's reason.
+ */
+export async function request(
+  url: string,
+  { fetch = globalThis.fetch, signal }: Pick<ReadOptions, 'fetch' | 'signal'>,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  try {
+    return await fetch(url, { signal, headers });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new ConnectionError(reason(error), { cause: error });
+  }
+}
+
+/**
+ * A response's body, piece by piece. Whoever stops early closes the connection.
+ *
+ * @throws ConnectionError when it breaks, or the signal's reason.
+ */
+export async function* bodyOf(
   response: Response,
-  take: (piece: Uint8Array) => void | Promise<void>,
-): Promise<void> {
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = response.body?.getReader();
   if (!reader) return;
   try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) await take(next.value);
-  } catch (error) {
-    await reader.cancel(error).catch(() => {});
-    throw error;
+    for (;;) {
+      const next = await reader.read().catch((error: unknown) => {
+        signal?.throwIfAborted();
+        throw new ConnectionError(reason(error), { cause: error });
+      });
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
   }
 }
 
@@ -123,30 +151,29 @@ function within(bytes: Uint8Array, maxBytes: number): Uint8Array {
 }
 
 async function fetchBytes(url: string, options: ReadOptions): Promise<Uint8Array> {
-  const { fetch = globalThis.fetch, signal, onProgress, maxBytes = MAX_READ_BYTES } = options;
+  const { signal, onProgress, maxBytes = MAX_READ_BYTES } = options;
   const pieces: Uint8Array[] = [];
   let loadedBytes = 0;
   try {
-    const response = await fetch(url, { signal });
+    const response = await request(url, options);
     if (!response.ok) {
       await response.body?.cancel();
       throw statusError(url, response);
     }
     const totalBytes = announcedBytes(response);
-    await readBody(response, (piece) => {
+    for await (const piece of bodyOf(response, signal)) {
       loadedBytes += piece.length;
       if (loadedBytes > maxBytes) throw tooLong(url, loadedBytes, maxBytes);
       pieces.push(piece);
       onProgress?.({ source: url, loadedBytes, totalBytes });
-    });
+    }
   } catch (error) {
-    if (error instanceof DataError) throw error;
-    signal?.throwIfAborted();
+    if (!(error instanceof ConnectionError)) throw error;
     throw new DataError(
       url,
       'unreadable',
-      `the connection failed after ${loadedBytes} bytes: ${reason(error)}; try again.`,
-      error,
+      `the connection failed after ${loadedBytes} bytes: ${error.message}; try again.`,
+      error.cause,
     );
   }
   return concat(pieces);

@@ -1,0 +1,181 @@
+import { ConnectionError, DataError } from './errors.js';
+import {
+  announcedBytes,
+  bodyOf,
+  MAX_READ_BYTES,
+  type ReadOptions,
+  request,
+  statusError,
+  tooLong,
+} from './read.js';
+
+/** What has arrived of a file so far. */
+export interface Received {
+  pieces: Uint8Array[];
+  /** The bytes in `pieces`. */
+  length: number;
+  /** Whether they came over more than one connection. */
+  joined: boolean;
+}
+
+/** How a file is transferred. */
+export interface TransferOptions extends Omit<ReadOptions, 'maxBytes'> {
+  /** The file's length, where it is known. */
+  bytes?: number;
+  /** Called with each piece that arrives and where in the file it belongs. */
+  onPiece?: (offset: number, piece: Uint8Array) => Promise<void>;
+  /** Milliseconds before a broken connection is taken up for the first time, doubled for the next; default 250. */
+  pauseMs?: number;
+}
+
+/** How many connections a transfer may take. */
+export const TRIES = 3;
+
+/**
+ * Brings a file that was begun to its end. Where a connection breaks, the next asks for the rest (RFC 9110, 14.2 and
+ * 13.1.5); a server that has no such rest, or has another file by now, sends everything and what was there is dropped.
+ *
+ * @param received what there is, which grows in place.
+ * @throws DataError that names the URL: `missing` or `unreadable` for a status or after three broken connections,
+ *   `damaged` for another length than `bytes`. What arrived until then stays in `received`.
+ */
+export async function transfer(url: string, received: Received, options: TransferOptions): Promise<void> {
+  const { bytes, signal, pauseMs = 250 } = options;
+  const connection: Connection = { packed: false };
+  for (let tries = 1; ; tries++) {
+    try {
+      await receive(url, received, connection, options);
+      if (bytes === undefined || received.length === bytes) return;
+      throw new ConnectionError(`it ended after ${received.length} of ${bytes} bytes`);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      // Of a body that the server packed, a byte's place in the file says nothing about its place in the body.
+      if (connection.packed) drop(received);
+      if (tries === TRIES) {
+        throw new DataError(
+          url,
+          'unreadable',
+          `the connection failed ${TRIES} times, the last time with: ${error.message}; try again later.`,
+          error.cause,
+        );
+      }
+      await pause(pauseMs * 2 ** (tries - 1), signal);
+    }
+  }
+}
+
+/** Forgets what has arrived. */
+export function drop(received: Received): void {
+  received.pieces = [];
+  received.length = 0;
+  received.joined = false;
+}
+
+/** What the last connection told of the file. */
+interface Connection {
+  /** Its strong ETag or its date. */
+  version?: string;
+  /** Whether the body was compressed on its way. */
+  packed: boolean;
+}
+
+async function receive(
+  url: string,
+  received: Received,
+  connection: Connection,
+  options: TransferOptions,
+): Promise<void> {
+  const { bytes, signal, onProgress, onPiece } = options;
+  const response = await open(url, received, connection, options);
+  connection.version = versionOf(response);
+  connection.packed = (response.headers.get('content-encoding') ?? 'identity') !== 'identity';
+  const announced = announcedBytes(response);
+  if (bytes !== undefined && announced !== undefined && received.length + announced !== bytes) {
+    await response.body?.cancel();
+    throw otherLength(url, received.length + announced, bytes);
+  }
+  for await (const piece of bodyOf(response, signal)) {
+    const offset = received.length;
+    received.length += piece.length;
+    if (bytes !== undefined && received.length > bytes) throw otherLength(url, received.length, bytes);
+    if (received.length > MAX_READ_BYTES) throw tooLong(url, received.length, MAX_READ_BYTES);
+    received.pieces.push(piece);
+    await onPiece?.(offset, piece);
+    onProgress?.({
+      source: url,
+      loadedBytes: received.length,
+      totalBytes: bytes ?? (announced === undefined ? undefined : offset + announced),
+    });
+  }
+}
+
+/** A response whose body goes on where `received` ends: its rest, or everything after dropping what there was. */
+async function open(
+  url: string,
+  received: Received,
+  connection: Connection,
+  options: TransferOptions,
+): Promise<Response> {
+  if (received.length > 0) {
+    const rest = await request(url, options, {
+      range: `bytes=${received.length}-`,
+      ...(connection.version && { 'if-range': connection.version }),
+    });
+    if (continues(rest, received.length, connection.version, options.bytes)) {
+      received.joined = true;
+      return rest;
+    }
+    drop(received);
+    if (rest.status === 200) return rest;
+    await rest.body?.cancel();
+    if (rest.status !== 206 && rest.status !== 416) throw statusError(url, rest);
+  }
+  const response = await request(url, options);
+  if (response.status === 200) return response;
+  await response.body?.cancel();
+  throw statusError(url, response);
+}
+
+/** Whether a response brings the bytes from `offset` on, of the same version of a file of the right length. */
+function continues(
+  response: Response,
+  offset: number,
+  version: string | undefined,
+  bytes: number | undefined,
+): boolean {
+  if (response.status !== 206 || (version !== undefined && versionOf(response) !== version)) return false;
+  const range = response.headers.get('content-range');
+  // Another site's server shows a browser this header only if it wants to; the file's sum decides in the end.
+  if (range === null) return response.type === 'cors';
+  const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? [];
+  return Number(first) === offset && (bytes === undefined || total === '*' || Number(total) === bytes);
+}
+
+/** A strong ETag, or else the date; nothing for another site's file, where asking with it may be forbidden. */
+function versionOf(response: Response): string | undefined {
+  if (response.type === 'cors') return undefined;
+  const tag = response.headers.get('etag');
+  return (tag?.startsWith('"') ? tag : response.headers.get('last-modified')) ?? undefined;
+}
+
+function otherLength(url: string, length: number, bytes: number): DataError {
+  return new DataError(
+    url,
+    'damaged',
+    `the server has ${length} bytes or more, and the file should have ${bytes}; get it from elsewhere.`,
+  );
+}
+
+function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
