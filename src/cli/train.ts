@@ -6,6 +6,7 @@ import { type ConvArch, type Initializer, paramCount, scaleArch, VGG11, vgg } fr
 import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
+  type Decay,
   type EpochRow,
   type History,
   type OptimizerName,
@@ -30,6 +31,7 @@ interface TrainArguments {
   batch: number;
   lr?: number;
   optimizer: OptimizerName;
+  decay: Decay;
   seed: number;
   backend: Backend;
   out: string;
@@ -83,6 +85,11 @@ export function trainCommand(): Command {
         .default('adam'),
     )
     .addOption(
+      new Option('--decay <name>', 'how the learning rate goes')
+        .choices(['none', 'cosine'])
+        .default('cosine'),
+    )
+    .addOption(
       new Option('--seed <n>', 'draws the weights, the order, the dropout and the garments')
         .argParser(number)
         .default(0),
@@ -125,6 +132,7 @@ async function run(args: TrainArguments): Promise<void> {
       batchSize: args.batch,
       learningRate: args.lr,
       optimizer: args.optimizer,
+      decay: args.decay,
       seed: args.seed,
       signal: stop.signal,
       onProgress: bar.update,

@@ -17,9 +17,12 @@ export interface PublishedFile {
   sha256: string;
 }
 
-/** A published data set: where it is and what its files are. Nothing is fetched until it is passed as a source. */
+/**
+ * A published data set: where it is and what its files are. Nothing is fetched until it is passed as a source. From a
+ * mirror, with the same checks: `{ ...FASHION_MNIST, home: 'https://mirror.example/fashion/' }`.
+ */
 export interface PublishedDataset {
-  /** The folder on the web that holds the files. */
+  /** The URL of the folder that holds the files. */
   home: string;
   files: Record<IdxPart, PublishedFile>;
   classNames: readonly string[];
@@ -65,7 +68,9 @@ export const MNIST: PublishedDataset = {
 export interface DatasetOptions extends Omit<ReadOptions, 'maxBytes'> {
   /**
    * A folder (a path in Node, or a URL) that holds the files under their published names, gzipped or not; or each file
-   * as a path, URL, Blob or bytes; or a published set, e.g. `FASHION_MNIST`, to download it from its home.
+   * as a path, URL, Blob or bytes; or a published set, e.g. `FASHION_MNIST`, to download it from its home, which
+   * checks lengths and SHA-256 sums and keeps the files in the cache. The other sources are neither kept nor compared
+   * with published sums.
    */
   source: string | URL | Record<IdxPart, Source> | PublishedDataset;
   /** Downloads of a published set: another folder (Node) or cache name (browser), `false` for no cache. */
@@ -87,18 +92,24 @@ export interface Dataset {
  * await fashionMnist({ source: FASHION_MNIST });      // downloads 31 MB once, then reads the cache
  */
 export function fashionMnist(options: DatasetOptions): Promise<Dataset> {
-  return load(FASHION_MNIST.classNames, options);
+  return load('fashionMnist', FASHION_MNIST, options);
 }
 
 /** MNIST, or any data set in its format with ten classes. See {@link fashionMnist}. */
 export function mnist(options: DatasetOptions): Promise<Dataset> {
-  return load(MNIST.classNames, options);
+  return load('mnist', MNIST, options);
 }
 
-async function load(classNames: readonly string[], options: DatasetOptions): Promise<Dataset> {
-  const [trainImages, trainLabels, testImages, testLabels] = await Promise.all(
-    PARTS.map((part) => readPart(part, options)),
-  );
+async function load(
+  where: string,
+  { home, classNames }: PublishedDataset,
+  options: DatasetOptions,
+): Promise<Dataset> {
+  checkSource(where, home, options?.source);
+  const parts: Part[] = [];
+  // One after the other, so that a missing file stops the download of the others.
+  for (const part of PARTS) parts.push(await readPart(part, options));
+  const [trainImages, trainLabels, testImages, testLabels] = parts;
   const train = imageSet(trainImages!, trainLabels!, classNames);
   const test = imageSet(testImages!, testLabels!, classNames);
   if (`${train.shape}` !== `${test.shape}`) {
@@ -110,6 +121,17 @@ async function load(classNames: readonly string[], options: DatasetOptions): Pro
     );
   }
   return { train, test };
+}
+
+function checkSource(where: string, home: string, source: DatasetOptions['source'] | undefined): void {
+  if (typeof source === 'string' || source instanceof URL) return;
+  if (source && ('home' in source || PARTS.every((part) => source[part] !== undefined))) return;
+  const given = source
+    ? `source lacks ${PARTS.filter((part) => !(part in source)).join(', ')}`
+    : 'no source is given';
+  throw new TypeError(
+    `${where}: ${given}; give a folder, a base URL, all of ${PARTS.join(', ')}, or a published set to download from ${home}.`,
+  );
 }
 
 interface Part {
@@ -149,19 +171,32 @@ async function fileOf(
     bytes: await readBytes(file, { ...options, maxBytes: MAX_IDX_BYTES }),
   });
   if (typeof source === 'string' || source instanceof URL) {
-    const base = String(source).replace(/\/*$/, '/');
-    try {
-      return await read(`${base}${NAMES[part]}.gz`);
-    } catch (error) {
-      if (!(error instanceof DataError && error.fault === 'missing')) throw error;
-      return await read(base + NAMES[part]);
-    }
+    const base = folder(source);
+    return read(`${base}${NAMES[part]}.gz`)
+      .catch((error) => {
+        if (!isMissing(error)) throw error;
+        return read(base + NAMES[part]);
+      })
+      .catch((error) => {
+        if (!isMissing(error)) throw error;
+        const sentence = `it holds neither ${NAMES[part]}.gz nor ${NAMES[part]}; give the folder with the four files.`;
+        throw new DataError(String(source), 'missing', sentence, error);
+      });
   }
   if ('home' in source) {
     const { name, bytes, sha256 } = source.files[part];
-    return { name, bytes: await download(source.home + name, { ...options, cache, bytes, sha256 }) };
+    const url = folder(source.home) + name;
+    return { name: url, bytes: await download(url, { ...options, cache, bytes, sha256 }) };
   }
   return read(source[part]);
+}
+
+function folder(source: string | URL): string {
+  return String(source).replace(/\/*$/, '/');
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof DataError && error.fault === 'missing';
 }
 
 function imageSet(images: Part, labels: Part, classNames: readonly string[]): ImageSet {

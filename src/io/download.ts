@@ -33,10 +33,16 @@ export async function download(url: string, options: DownloadOptions): Promise<U
     if ((await sum(kept)) === sha256) return kept;
     await cache.remove(name);
   }
-  const bytes = await fetchWhole(url, sha256, `${name}.part`, cache, options);
-  await cache.write(name, bytes);
-  await cache.remove(`${name}.part`);
-  return bytes;
+  const part = `${name}.part`;
+  try {
+    const bytes = await fetchWhole(url, sha256, part, cache, options);
+    await cache.write(name, bytes);
+    await cache.remove(part);
+    return bytes;
+  } catch (error) {
+    if (error instanceof DataError && error.fault === 'damaged') await cache.remove(part);
+    throw error;
+  }
 }
 
 /** What the cache calls a file: two of one name but other contents keep apart. */
@@ -63,7 +69,6 @@ async function fetchWhole(
     const bytes = concat(received.pieces);
     const got = await sum(bytes);
     if (got === sha256) return bytes;
-    await cache.remove(part);
     if (!received.joined || redone) {
       throw new DataError(
         url,

@@ -49,6 +49,7 @@ export async function transfer(url: string, received: Received, options: Transfe
       throw new ConnectionError(`it ended after ${received.length} of ${bytes} bytes`);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
+      if (received.length === bytes) return;
       // Of a body that the server packed, a byte's place in the file says nothing about its place in the body.
       if (connection.packed) drop(received);
       if (tries === TRIES) {

@@ -7,7 +7,7 @@ export { curves } from './curves.js';
 export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
 export type { Batch, Examples } from './examples.js';
 export type { EpochRow, History } from './history.js';
-export type { OptimizerName } from './optimizer.js';
+export type { Decay, OptimizerName } from './optimizer.js';
 export { type Pictures, predictionSheet } from './predictions.js';
 export type { TrainProgress } from './progress.js';
 export { type TrainOptions, train } from './train.js';

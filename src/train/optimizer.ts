@@ -1,4 +1,4 @@
-import { Optimizer, train as optimizers } from '@tensorflow/tfjs-core';
+import { Optimizer, train as optimizers, SGDOptimizer } from '@tensorflow/tfjs-core';
 import { fail, oneOf } from '../core/check.js';
 
 /** The optimizers by name; momentum is 0.9. */
@@ -14,6 +14,9 @@ export interface ChosenOptimizer {
   learningRate: number | null;
   owned: boolean;
 }
+
+/** How the learning rate goes: as it is, or down to 0 along half a cosine (Loshchilov & Hutter 2017). */
+export type Decay = 'none' | 'cosine';
 
 /** The optimizer asked for, by name or as it is. */
 export function chooseOptimizer(
@@ -44,4 +47,12 @@ export function chooseOptimizer(
     adam: optimizers.adam,
   };
   return { optimizer: make[name](rate), name, learningRate: rate, owned: true };
+}
+
+/** Sets the rate of one of this file's optimizers for the share of the run that is done, from 0 to 1. */
+export function decayRate({ optimizer, learningRate }: ChosenOptimizer, done: number): void {
+  const rate = (learningRate! * (1 + Math.cos(Math.PI * done))) / 2;
+  // tfjs has a method for it where the rate is kept as a tensor too, and nothing for Adam, which reads the field.
+  if (optimizer instanceof SGDOptimizer) optimizer.setLearningRate(rate);
+  else (optimizer as unknown as { learningRate: number }).learningRate = rate;
 }

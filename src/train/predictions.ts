@@ -17,7 +17,7 @@ const COLUMNS = 8;
  * A sheet of pictures with what was predicted under each, and what is right where that differs.
  *
  * @param predicted the predicted class of each picture, in order.
- * @param options.most pictures at most, default 40: the first ones.
+ * @param options `most` pictures at most, default 40: the first ones.
  * @returns an SVG document with the pictures inside.
  * @throws RangeError when there are fewer predictions than pictures to show.
  */

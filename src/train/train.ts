@@ -8,14 +8,20 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { oneOf, wholeNumber } from '../core/check.js';
+import { fail, oneOf, wholeNumber } from '../core/check.js';
 import { BestWeights } from './best.js';
 import { type DropoutSeeds, dropoutSeeds } from './dropout.js';
 import { evaluate } from './evaluate.js';
 import type { Batch, Examples } from './examples.js';
 import type { EpochRow, History } from './history.js';
 import { checkFit, type Objective, objectiveOf } from './objective.js';
-import { chooseOptimizer, type OptimizerName } from './optimizer.js';
+import {
+  type ChosenOptimizer,
+  chooseOptimizer,
+  type Decay,
+  decayRate,
+  type OptimizerName,
+} from './optimizer.js';
 import type { TrainProgress } from './progress.js';
 import { breathing, RunningMeans } from './running.js';
 
@@ -29,6 +35,8 @@ export interface TrainOptions {
   learningRate?: number;
   /** By name (momentum is 0.9), or one of tfjs's own, which stays the caller's to dispose. Default `'sgd'`. */
   optimizer?: OptimizerName | Optimizer;
+  /** `'cosine'` takes the rate down to 0 over the run, which steadies the last epochs. Default `'none'`, as in the chapter. */
+  decay?: Decay;
   /** Draws the order of the examples and the dropout masks, 0 to 4294967295. Default 0. */
   seed?: number;
   /** Which weights the model has in the end: the last, or those of the best test accuracy. Default `'last'`. */
@@ -64,11 +72,15 @@ export async function train(
   const keepBest = oneOf('train', 'keep', options.keep ?? 'last', ['last', 'best']) === 'best';
   checkFit('train', model, data.train, 'training');
   if (data.test) checkFit('train', model, data.test, 'test');
-  const { optimizer, name, learningRate, owned } = chooseOptimizer(
-    'train',
-    options.optimizer,
-    options.learningRate,
-  );
+  const decay = oneOf('train', 'decay', options.decay ?? 'none', ['none', 'cosine']);
+  const chosen = chooseOptimizer('train', options.optimizer, options.learningRate);
+  const { name, learningRate, owned } = chosen;
+  if (decay !== 'none' && !owned) {
+    fail(
+      'train',
+      `decay is '${decay}', but the optimizer given has its own rate; name an optimizer or leave decay out.`,
+    );
+  }
 
   const history: History = {
     epochs: [],
@@ -81,7 +93,8 @@ export async function train(
   };
   const run: Run = {
     model,
-    optimizer,
+    chosen,
+    decaySteps: decay === 'none' ? 0 : epochs * Math.ceil(data.train.length / batchSize),
     objective: objectiveOf(model),
     seeds: dropoutSeeds(model, seed),
     steps: 0,
@@ -114,14 +127,16 @@ export async function train(
   } finally {
     best.dispose();
     run.seeds.restore();
-    if (owned) optimizer.dispose();
+    if (owned) chosen.optimizer.dispose();
   }
 }
 
 /** What stays the same through a run, and the steps done. */
 interface Run {
   model: LayersModel;
-  optimizer: Optimizer;
+  chosen: ChosenOptimizer;
+  /** Steps over which the rate goes down; 0 where it stays. */
+  decaySteps: number;
   objective: Objective;
   seeds: DropoutSeeds;
   steps: number;
@@ -187,9 +202,10 @@ async function trainEpoch(
 
 /** One step of the optimizer. Disposes the batch; returns its mean loss and how many it got right. */
 function step(run: Run, { xs, ys }: Batch): Scalar[] {
-  const { model, optimizer, objective, seeds } = run;
+  const { model, chosen, objective, seeds } = run;
   const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
   let correct: Scalar | undefined;
+  if (run.decaySteps > 0) decayRate(chosen, run.steps / run.decaySteps);
   seeds.set(run.steps++);
   try {
     const compute = () => {
@@ -197,7 +213,7 @@ function step(run: Run, { xs, ys }: Batch): Scalar[] {
       correct = keep(objective.correct(output, ys));
       return objective.loss(output, ys);
     };
-    const loss = optimizer.minimize(compute, true, weights)!;
+    const loss = chosen.optimizer.minimize(compute, true, weights)!;
     return [loss, correct!];
   } catch (error) {
     // tfjs disposes what it recorded for the gradients at the end of a step, but not of one that fails.

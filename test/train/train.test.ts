@@ -189,6 +189,25 @@ describe('train', () => {
     });
   });
 
+  test.each(['sgd', 'momentum', 'adam'] as const)(
+    "decay: 'cosine' takes the rate of %s down to 0",
+    async (optimizer) => {
+      await withModel(async (model) => {
+        const moved: number[] = [];
+        let last = values(model).flat();
+        const options = { ...FAST, optimizer, learningRate: 0.01, epochs: 4, batchSize: 8 };
+        const onEpoch = () => {
+          const now = values(model).flat();
+          moved.push(now.reduce((sum, value, i) => sum + Math.abs(value - last[i]!), 0));
+          last = now;
+        };
+        await train(model, { train: new Halves(64) }, { ...options, decay: 'cosine', onEpoch });
+        // The rate averages 0.95 of its start over the first quarter of the cosine and 0.05 over the last.
+        expect(moved[3]! / moved[0]!).toBeLessThan(0.4);
+      });
+    },
+  );
+
   test('says so when the loss diverges', async () => {
     await withModel(async (model) => {
       const history = await train(
@@ -246,6 +265,7 @@ describe('train', () => {
       { optimizer: 'lion' as 'sgd' },
       'train: optimizer is "lion"; it must be one of "sgd", "momentum", "adam".',
     ],
+    ['decay', { decay: 'step' as 'none' }, 'train: decay is "step"; it must be one of "none", "cosine".'],
     ['keep', { keep: 'first' as 'last' }, 'train: keep is "first"; it must be one of "last", "best".'],
   ])('refuses a bad %s before it trains', async (_, options, message) => {
     await withModel(async (model) => {
