@@ -59,7 +59,7 @@ export function trainCommand(): Command {
         .default(256),
     )
     .addOption(
-      new Option('--dropout <share>', 'share of hidden units dropped').argParser(number).default(0.5),
+      new Option('--dropout <share>', 'share of hidden units dropped').argParser(number).default(0.3),
     )
     .addOption(shared.batchNorm())
     .addOption(

@@ -1,4 +1,4 @@
-import { Optimizer, train as optimizers, SGDOptimizer } from '@tensorflow/tfjs-core';
+import { Optimizer, train as optimizers, type SGDOptimizer } from '@tensorflow/tfjs-core';
 import { fail, oneOf } from '../core/check.js';
 
 /** The optimizers by name; momentum is 0.9. */
@@ -7,7 +7,7 @@ export type OptimizerName = 'sgd' | 'momentum' | 'adam';
 /** The chapter's rate for plain SGD, and what the others usually take. */
 const LEARNING_RATES: Record<OptimizerName, number> = { sgd: 0.05, momentum: 0.01, adam: 0.001 };
 
-/** An optimizer, what to call it, and whether it was made here and is to be disposed here. */
+/** An optimizer, what to call it, and whether it was made here. */
 export interface ChosenOptimizer {
   optimizer: Optimizer;
   name: string;
@@ -53,6 +53,14 @@ export function chooseOptimizer(
 export function decayRate({ optimizer, learningRate }: ChosenOptimizer, done: number): void {
   const rate = (learningRate! * (1 + Math.cos(Math.PI * done))) / 2;
   // tfjs has a method for it where the rate is kept as a tensor too, and nothing for Adam, which reads the field.
-  if (optimizer instanceof SGDOptimizer) optimizer.setLearningRate(rate);
+  if ('setLearningRate' in optimizer) (optimizer as SGDOptimizer).setLearningRate(rate);
   else (optimizer as unknown as { learningRate: number }).learningRate = rate;
+}
+
+/** Disposes an optimizer if it was made here. */
+export function disposeOptimizer({ optimizer, owned }: ChosenOptimizer): void {
+  if (!owned) return;
+  optimizer.dispose();
+  // tfjs's momentum forgets the rate that its parent class keeps as a tensor.
+  (optimizer as unknown as { c?: Scalar }).c?.dispose();
 }

@@ -20,6 +20,7 @@ import {
   chooseOptimizer,
   type Decay,
   decayRate,
+  disposeOptimizer,
   type OptimizerName,
 } from './optimizer.js';
 import type { TrainProgress } from './progress.js';
@@ -127,7 +128,7 @@ export async function train(
   } finally {
     best.dispose();
     run.seeds.restore();
-    if (owned) chosen.optimizer.dispose();
+    disposeOptimizer(chosen);
   }
 }
 
