@@ -1,5 +1,6 @@
 import { Canvas } from './canvas.js';
-import { ankleBoot, bag, sandal, sneaker, trouser } from './garmentOthers.js';
+import { bag, trouser } from './garmentBottoms.js';
+import { ankleBoot, sandal, sneaker } from './garmentShoes.js';
 import { coat, dress, pullover, shirt, tShirt } from './garmentTops.js';
 import { ImageSet } from './imageSet.js';
 import { type Random, seededRandom, shuffled } from './random.js';

@@ -64,6 +64,8 @@ async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: numb
   return { modelArtifactsInfo: io.getModelArtifactsInfoForJSON(artifacts) };
 }
 
+const OWN_SHARD = /^weights-[0-9a-f]{8}-\d+of\d+\.bin$/;
+
 /** What tfjs's own handlers put beside the weights. */
 function modelJson(artifacts: io.ModelArtifacts, weightsManifest: io.WeightsManifestConfig): io.ModelJSON {
   const { weightSpecs, weightData, getWeightStream, modelTopology, ...rest } = artifacts;
@@ -89,6 +91,9 @@ async function load(path: string): Promise<io.ModelArtifacts> {
   });
 }
 
+/** Node refuses to read 2 GiB or more in one go. */
+const MAX_READ = 2 ** 30;
+
 /** A file in an array of its own, which a pooled `Buffer` would share with others. */
 async function read(path: string): Promise<Uint8Array> {
   try {
@@ -96,7 +101,7 @@ async function read(path: string): Promise<Uint8Array> {
     try {
       const bytes = new Uint8Array((await file.stat()).size);
       for (let at = 0; at < bytes.length; ) {
-        const { bytesRead } = await file.read(bytes, at);
+        const { bytesRead } = await file.read(bytes, at, Math.min(bytes.length - at, MAX_READ));
         if (bytesRead === 0) return bytes.slice(0, at);
         at += bytesRead;
       }
@@ -123,7 +128,7 @@ async function readModelJson(path: string): Promise<io.ModelJSON> {
   const sound =
     Array.isArray(groups) &&
     groups.every(
-      ({ paths, weights }) => Array.isArray(paths) && Array.isArray(weights) && weights.every(isSpec),
+      (group) => Array.isArray(group?.paths) && Array.isArray(group.weights) && group.weights.every(isSpec),
     );
   if (!model?.modelTopology || !sound) {
     throw new Error(
@@ -151,11 +156,14 @@ function inside(path: string, name: string): string {
   return normal;
 }
 
-/** The weight files of the model that is there now, if any. */
+/**
+ * The weight files of the model that is there now, if any; only those that were written here, since they are about to
+ * be removed and a `model.json` from elsewhere may name anything.
+ */
 async function shardsOf(path: string): Promise<string[]> {
   try {
     const { weightsManifest } = JSON.parse(await readFile(path, 'utf8')) as io.ModelJSON;
-    return weightsManifest.flatMap(({ paths }) => paths).map((name) => inside(path, name));
+    return weightsManifest.flatMap(({ paths }) => paths).filter((name) => OWN_SHARD.test(name));
   } catch {
     return [];
   }

@@ -8,7 +8,7 @@ export interface ProgressBar {
   update(progress: TrainProgress): void;
   /** Prints a line above the bar. */
   log(line: string): void;
-  /** Takes the bar away. */
+  /** Takes the bar away; until then its timer keeps the process alive, so call it however the training ends. */
   stop(): void;
 }
 
@@ -20,8 +20,11 @@ export interface ProgressBar {
  * @param options.print prints a line; default the standard output.
  * @example
  * const bar = progressBar();
- * await train(model, data, { onProgress: bar.update, onEpoch: (row) => bar.log(`epoch ${row.epoch}`) });
- * bar.stop();
+ * try {
+ *   await train(model, data, { onProgress: bar.update, onEpoch: (row) => bar.log(`epoch ${row.epoch}`) });
+ * } finally {
+ *   bar.stop();
+ * }
  */
 export function progressBar(
   options: { stream?: Pick<WriteStream, 'isTTY' | 'write'>; print?: (line: string) => void } = {},
@@ -34,7 +37,9 @@ export function progressBar(
   const settings = {
     format,
     stream: stream as WriteStream,
-    hideCursor: true,
+    // The two settings that a process killed halfway would leave behind in the terminal.
+    hideCursor: false,
+    linewrap: true,
     clearOnComplete: true,
     barsize: 20,
   };

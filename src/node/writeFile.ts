@@ -25,10 +25,19 @@ export async function writeFileAtomic(
       await file.close();
     }
     await rename(temporary, path);
+    await syncFolder(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     throw new Error(`${path} could not be written: ${because(error)}`, { cause: error });
   }
+}
+
+/** Makes a rename outlast a power cut, where the system can do that to a folder; Windows cannot. */
+async function syncFolder(path: string): Promise<void> {
+  try {
+    const folder = await open(path);
+    await folder.sync().finally(() => folder.close());
+  } catch {}
 }
 
 /** What a system call's error means, and what to do. */

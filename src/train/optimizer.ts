@@ -1,4 +1,4 @@
-import { Optimizer, train as optimizers, type SGDOptimizer } from '@tensorflow/tfjs-core';
+import { Optimizer, train as optimizers, type Scalar, type SGDOptimizer } from '@tensorflow/tfjs-core';
 import { fail, oneOf } from '../core/check.js';
 
 /** The optimizers by name; momentum is 0.9. */

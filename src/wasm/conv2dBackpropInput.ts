@@ -1,5 +1,5 @@
-import { backend_util, type Conv2DBackpropInputAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
-import { type Call, channelsLast, release, run } from './run.js';
+import { backend_util, type Conv2DBackpropInputAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { type Call, channelsLast, output, release, run, type WasmBackend } from './run.js';
 
 /**
  * The gradient of a stride-1 convolution with respect to its input: the convolution of the output's gradient with the
@@ -27,10 +27,20 @@ export function conv2dBackpropInput({
   if (info.strideHeight > 1 || info.strideWidth > 1 || padding.flat().some((side) => side < 0)) {
     return stock(inputs, attrs);
   }
-  const turned = run(backend, 'Reverse', { x: filter }, { dims: [0, 1] });
+  const turned = turn(backend, filter);
   const swapped = run(backend, 'Transpose', { x: turned }, { perm: [0, 1, 3, 2] });
   const full = { strides: [1, 1], dilations: [1, 1], pad: padding, dataFormat: 'NHWC' };
   const gradient = run(backend, 'Conv2D', { x: dy, filter: swapped }, full);
   release(backend, turned, swapped);
   return gradient;
+}
+
+/** A filter turned by 180 degrees: its taps in reverse order. The backend's `Reverse` moves number by number. */
+function turn(backend: WasmBackend, filter: TensorInfo): TensorInfo {
+  const { info, target, source } = output(backend, filter, filter.shape);
+  const size = util.sizeFromShape(filter.shape.slice(2));
+  for (let from = 0; from < source.length; from += size) {
+    target.set(source.subarray(from, from + size), source.length - size - from);
+  }
+  return info;
 }

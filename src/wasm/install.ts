@@ -10,13 +10,17 @@ import {
 import { batchMatMul } from './batchMatMul.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
+import { maxPoolGrad } from './maxPoolGrad.js';
 import type { Call, WasmBackend } from './run.js';
+import { tile } from './tile.js';
 
 /** What tfjs 4.22's wasm backend lacks for training (tensorflow/tfjs#8474), and what it does by plain loops. */
 const KERNELS = {
   Conv2DBackpropFilter: conv2dBackpropFilter,
   Conv2DBackpropInput: conv2dBackpropInput,
   BatchMatMul: batchMatMul,
+  MaxPoolGrad: maxPoolGrad,
+  Tile: tile,
 };
 
 let uninstall: (() => void) | undefined;

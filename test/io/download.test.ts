@@ -1,0 +1,314 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { cacheName, type DownloadOptions, download } from '../../src/io/download.js';
+import { type Answer, noise, sendFile, serve, sha256, type TestServer } from './server.js';
+
+const file = noise(200_000);
+const sum = sha256(file);
+const other = noise(200_000, 2);
+
+let folder: string;
+let server: TestServer | undefined;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vgg-download-'));
+});
+afterEach(async () => {
+  vi.unstubAllGlobals();
+  await server?.close();
+  server = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function fetchFrom(answer: Answer, options: Partial<DownloadOptions> = {}) {
+  server ??= await serve(answer);
+  return download(`${server.url}data.bin`, { sha256: sum, cache: folder, pauseMs: 1, ...options });
+}
+
+async function sumFrom(answer: Answer, options?: Partial<DownloadOptions>) {
+  return sha256(await fetchFrom(answer, options));
+}
+
+const name = cacheName('http://x/data.bin', sum);
+const cached = () => readdirSync(folder);
+const ranges = () => server!.requests.map((request) => request.headers.range);
+
+describe('download', () => {
+  test('fetches once and then reads the cache', async () => {
+    const answer: Answer = (request, response) => sendFile(request, response, file);
+    expect(await sumFrom(answer)).toBe(sum);
+    expect(await sumFrom(answer, { sha256: sum.toUpperCase() })).toBe(sum);
+    expect(server!.requests).toHaveLength(1);
+    expect(cached()).toEqual([name]);
+  });
+
+  test('downloads a damaged copy in the cache again', async () => {
+    writeFileSync(join(folder, name), other);
+    expect(await sumFrom((request, response) => sendFile(request, response, file))).toBe(sum);
+    expect(sha256(readFileSync(join(folder, name)))).toBe(sum);
+  });
+
+  test('without a cache leaves nothing on the disk', async () => {
+    vi.stubEnv('XDG_CACHE_HOME', folder);
+    const answer: Answer = (request, response) => sendFile(request, response, file);
+    expect(await sumFrom(answer, { cache: false })).toBe(sum);
+    expect(cached()).toEqual([]);
+    expect(await sumFrom(answer, { cache: undefined })).toBe(sum);
+    expect(existsSync(join(folder, 'vgg-blocks', name))).toBe(true);
+    vi.unstubAllEnvs();
+  });
+
+  test('goes on where the connection broke, if the file is still the same one', async () => {
+    const got = await sumFrom((request, response, count) =>
+      sendFile(request, response, file, { etag: '"a"', sent: count < 3 ? 60_000 : undefined }),
+    );
+    expect(got).toBe(sum);
+    expect(ranges()).toEqual([undefined, 'bytes=60000-', 'bytes=120000-']);
+    expect(server!.requests[1]!.headers['if-range']).toBe('"a"');
+    expect(cached()).toEqual([name]);
+  });
+
+  test('starts anew when the file has changed meanwhile', async () => {
+    const got = await sumFrom((request, response, count) =>
+      count === 1
+        ? sendFile(request, response, other, { etag: '"old"', sent: 60_000 })
+        : sendFile(request, response, file, { etag: '"new"' }),
+    );
+    expect(got).toBe(sum);
+    expect(ranges()).toEqual([undefined, 'bytes=60000-']);
+  });
+
+  test('starts anew when a server goes on with another version in spite of If-Range', async () => {
+    const got = await sumFrom((request, response, count) => {
+      if (count === 1) return sendFile(request, response, other, { etag: '"old"', sent: 60_000 });
+      delete request.headers['if-range'];
+      sendFile(request, response, file, { etag: '"new"' });
+    });
+    expect(got).toBe(sum);
+    expect(ranges()).toEqual([undefined, 'bytes=60000-', undefined]);
+  });
+
+  test('starts anew at a server that knows no ranges', async () => {
+    const got = await sumFrom((request, response, count) =>
+      sendFile(request, response, file, { ranges: false, sent: count === 1 ? 60_000 : undefined }),
+    );
+    expect(got).toBe(sum);
+    expect(server!.requests).toHaveLength(2);
+  });
+
+  test.each([
+    ['another place', 'bytes 0-199999/200000'],
+    ['a file of another length', 'bytes 60000-299999/300000'],
+    ['nothing intelligible', 'lots'],
+  ])('starts anew when the rest is said to be of %s', async (_, range) => {
+    const got = await sumFrom(
+      (request, response, count) => {
+        if (count === 2) response.writeHead(206, { 'content-range': range }).end(other);
+        else sendFile(request, response, file, { sent: count === 1 ? 60_000 : undefined });
+      },
+      { bytes: file.length },
+    );
+    expect(got).toBe(sum);
+    expect(server!.requests).toHaveLength(3);
+  });
+
+  test('starts anew when a server has no more bytes to give (416)', async () => {
+    writeFileSync(join(folder, `${name}.part`), other);
+    const got = await sumFrom((request, response) => {
+      if (request.headers.range) response.writeHead(416).end();
+      else sendFile(request, response, file);
+    });
+    expect(got).toBe(sum);
+    expect(cached()).toEqual([name]);
+  });
+
+  test('gives up after three broken connections, and a later call takes up what arrived', async () => {
+    const answer: Answer = (request, response, count) =>
+      sendFile(request, response, file, { sent: count <= 3 ? 30_000 : undefined });
+    await expect(fetchFrom(answer, { bytes: file.length })).rejects.toMatchObject({
+      name: 'DataError',
+      fault: 'unreadable',
+      message: expect.stringMatching(
+        /^http:.*data\.bin: the connection failed 3 times, the last time with: .+; try again later\.$/,
+      ),
+    });
+    expect(cached()).toEqual([`${name}.part`]);
+    expect(sha256(readFileSync(join(folder, `${name}.part`)))).toBe(sha256(file.subarray(0, 90_000)));
+    expect(await sumFrom(answer, { bytes: file.length })).toBe(sum);
+    expect(ranges().at(-1)).toBe('bytes=90000-');
+    expect(cached()).toEqual([name]);
+  });
+
+  test('asks nobody when what an earlier process left is the whole file', async () => {
+    writeFileSync(join(folder, `${name}.part`), file);
+    expect(await sumFrom((_, response) => response.writeHead(500).end(), { bytes: file.length })).toEqual(
+      file,
+    );
+    expect(server!.requests).toHaveLength(0);
+    expect(cached()).toEqual([name]);
+  });
+
+  test('drops a damaged beginning and fetches everything once', async () => {
+    writeFileSync(join(folder, `${name}.part`), other.subarray(0, 50_000));
+    expect(await sumFrom((request, response) => sendFile(request, response, file))).toBe(sum);
+    expect(ranges()).toEqual(['bytes=50000-', undefined]);
+    expect(cached()).toEqual([name]);
+  });
+
+  test('names both sums when the whole file is another one, and keeps nothing of it', async () => {
+    const answer: Answer = (request, response) => sendFile(request, response, other);
+    server = await serve(answer);
+    const url = `${server.url}data.bin`;
+    await expect(fetchFrom(answer)).rejects.toMatchObject({
+      fault: 'damaged',
+      message: `${url}: what was downloaded has SHA-256 ${sha256(other)} and should have ${sum}; try again, or get the file from elsewhere.`,
+    });
+    expect(server!.requests).toHaveLength(1);
+    expect(cached()).toEqual([]);
+  });
+
+  test('redoes a joined download once only', async () => {
+    writeFileSync(join(folder, `${name}.part`), other.subarray(0, 50_000));
+    const answer: Answer = (request, response, count) =>
+      sendFile(request, response, other, { sent: count === 2 ? 70_000 : undefined });
+    await expect(fetchFrom(answer)).rejects.toThrow('what was downloaded has SHA-256');
+    expect(ranges()).toEqual(['bytes=50000-', undefined, 'bytes=70000-']);
+    expect(cached()).toEqual([]);
+  });
+
+  test('refuses another length than the file should have, as soon as it is known', async () => {
+    const pieces: number[] = [];
+    const options = {
+      bytes: 150_000,
+      onProgress: ({ loadedBytes }: { loadedBytes: number }) => pieces.push(loadedBytes),
+    };
+    const sentence =
+      'the server has 200000 bytes or more, and the file should have 150000; get it from elsewhere.';
+    await expect(
+      fetchFrom((request, response) => sendFile(request, response, file), options),
+    ).rejects.toThrow(sentence);
+    expect(pieces).toEqual([]);
+    expect(cached()).toEqual([]);
+  });
+
+  test('stops a server that sends on and on', async () => {
+    const endless: Answer = (_, response) => {
+      const more = () => {
+        if (!response.destroyed) response.write(file, () => setImmediate(more));
+      };
+      response.writeHead(200);
+      more();
+    };
+    await expect(fetchFrom(endless, { bytes: file.length })).rejects.toThrow(
+      'and the file should have 200000',
+    );
+    expect(cached()).toEqual([]);
+  });
+
+  test('takes a body that ends early without a word for a broken connection', async () => {
+    const got = await sumFrom(
+      (request, response, count) => {
+        if (count > 1) return sendFile(request, response, file);
+        // Without a length, closing the connection is the only end a body has.
+        response.useChunkedEncodingByDefault = false;
+        response.writeHead(200, { connection: 'close' });
+        response.end(file.subarray(0, 60_000));
+      },
+      { bytes: file.length },
+    );
+    expect(got).toBe(sum);
+    expect(server!.requests).toHaveLength(2);
+  });
+
+  test('does not try again what a server refuses', async () => {
+    await expect(fetchFrom((_, response) => response.writeHead(403).end())).rejects.toThrow(
+      'the server answered with status 403 (Forbidden); try again later, or use another source.',
+    );
+    expect(server!.requests).toHaveLength(1);
+  });
+
+  test('does not try again after an error of the progress callback', async () => {
+    const mistake = new Error('of the caller');
+    const onProgress = () => {
+      throw mistake;
+    };
+    await expect(
+      fetchFrom((request, response) => sendFile(request, response, file), { onProgress }),
+    ).rejects.toBe(mistake);
+    expect(server!.requests).toHaveLength(1);
+  });
+
+  test("stops with the signal's reason and goes on in the next call", async () => {
+    const reason = new Error('enough');
+    const stop = new AbortController();
+    const answer: Answer = (request, response, count) => {
+      if (count > 1) return sendFile(request, response, file);
+      response.writeHead(200, { 'content-length': file.length }).write(file.subarray(0, 40_000));
+    };
+    const options = {
+      signal: stop.signal,
+      onProgress: ({ loadedBytes }: { loadedBytes: number }) => {
+        if (loadedBytes === 40_000) stop.abort(reason);
+      },
+    };
+    await expect(fetchFrom(answer, options)).rejects.toBe(reason);
+    expect(cached()).toEqual([`${name}.part`]);
+    expect(await sumFrom(answer)).toBe(sum);
+    expect(ranges()).toEqual([undefined, 'bytes=40000-']);
+  });
+
+  test('stops while it waits to try again', async () => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('enough')), 100);
+    const answer: Answer = (_, response) => response.destroy();
+    await expect(fetchFrom(answer, { signal: stop.signal, pauseMs: 60_000 })).rejects.toThrow('enough');
+  });
+
+  test('returns the bytes even where no cache can be written', async () => {
+    const blocked = join(folder, 'a file');
+    writeFileSync(blocked, 'in the way');
+    const answer: Answer = (request, response) => sendFile(request, response, file);
+    expect(await sumFrom(answer, { cache: blocked })).toBe(sum);
+    expect(await sumFrom(answer, { cache: blocked })).toBe(sum);
+    expect(server!.requests).toHaveLength(2);
+  });
+
+  test('in a browser, keeps whole files in the Cache API', async () => {
+    const stored = new Map<string, Response>();
+    const cache = {
+      match: async (address: string) => stored.get(address)?.clone(),
+      put: async (address: string, response: Response) => void stored.set(address, response),
+      delete: async (address: string) => stored.delete(address),
+    };
+    const opened: string[] = [];
+    const answer: Answer = (request, response) => sendFile(request, response, file);
+    server = await serve(answer);
+    vi.stubGlobal('process', undefined);
+    vi.stubGlobal('caches', {
+      open: async (cacheName: string) => {
+        opened.push(cacheName);
+        return cache;
+      },
+    });
+    expect(await sumFrom(answer, { cache: undefined })).toBe(sum);
+    expect(await sumFrom(answer, { cache: undefined })).toBe(sum);
+    expect(server.requests).toHaveLength(1);
+    expect([...stored.keys()]).toEqual([`https://vgg-blocks.invalid/${name}`]);
+    expect(new Set(opened)).toEqual(new Set(['vgg-blocks']));
+  });
+
+  test('keeps files of one name and other contents apart', () => {
+    expect(cacheName('https://a.example/x/data.bin?y=1', sum)).toBe(`${sum.slice(0, 16)}-data.bin`);
+    expect(cacheName('https://a.example/x/da%2Fta.bin', sum)).toBe(`${sum.slice(0, 16)}-da_2Fta.bin`);
+  });
+});

@@ -1,0 +1,56 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { gunzip, isGzip } from '../../src/io/gunzip.js';
+import { noise } from './server.js';
+
+const plain = noise(100_000);
+const packed = new Uint8Array(gzipSync(plain));
+const anything = { maxBytes: () => plain.length };
+
+describe('gunzip', () => {
+  test('gives back what was packed', async () => {
+    expect(await gunzip(packed, 'a.gz', anything)).toEqual(plain);
+  });
+
+  test('shows the head that the limit depends on', async () => {
+    const heads: Uint8Array[] = [];
+    const maxBytes = (head: Uint8Array) => {
+      heads.push(head);
+      return plain.length;
+    };
+    await gunzip(packed, 'a.gz', { headBytes: 16, maxBytes });
+    expect(heads).toEqual([plain.subarray(0, 16)]);
+  });
+
+  test.each([
+    ['cut off in the middle', packed.subarray(0, 50_000)],
+    ['cut off at its checksum', packed.subarray(0, packed.length - 4)],
+    ['cut off within its header', packed.subarray(0, 5)],
+    ['damaged inside', packed.with(50_000, packed[50_000]! ^ 0xff).fill(0, 60_000, 60_100)],
+    ['damaged in its checksum', packed.with(packed.length - 6, packed[packed.length - 6]! ^ 0xff)],
+  ])('says that a file %s is damaged', async (_, bytes) => {
+    await expect(gunzip(bytes, 'a.gz', anything)).rejects.toMatchObject({
+      name: 'DataError',
+      source: 'a.gz',
+      fault: 'damaged',
+      message: expect.stringMatching(
+        /^a\.gz: its gzip data is damaged or cut off \(.+\); get the file again\.$/,
+      ),
+    });
+  });
+
+  test('stops a file that unpacks to more than allowed, long before its end', async () => {
+    const bomb = new Uint8Array(gzipSync(new Uint8Array(300_000_000), { level: 1 }));
+    const before = process.memoryUsage().rss;
+    await expect(gunzip(bomb, 'bomb.gz', { maxBytes: () => 1000 })).rejects.toThrow(
+      'bomb.gz: it unpacks to more than the 1000 bytes it should hold; get the file again.',
+    );
+    expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000);
+  });
+
+  test('knows gzip by its first two bytes', () => {
+    expect(isGzip(packed)).toBe(true);
+    expect(isGzip(plain)).toBe(false);
+    expect(isGzip(new Uint8Array())).toBe(false);
+  });
+});

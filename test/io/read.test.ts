@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { DataError } from '../../src/io/errors.js';
+import { type ReadProgress, readBytes } from '../../src/io/read.js';
+import { noise, sendFile, serve, type TestServer } from './server.js';
+
+const bytes = noise(5000);
+const folder = mkdtempSync(join(tmpdir(), 'vgg-read-'));
+const path = join(folder, 'five thousand');
+let server: TestServer;
+
+beforeAll(async () => {
+  writeFileSync(path, bytes);
+  server = await serve((request, response) => {
+    if (request.url === '/file') sendFile(request, response, bytes);
+    else if (request.url === '/broken') sendFile(request, response, bytes, { sent: 1000 });
+    else response.writeHead(request.url === '/busy' ? 503 : 404).end();
+  });
+});
+afterAll(async () => {
+  await server.close();
+  rmSync(folder, { recursive: true });
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+describe('readBytes', () => {
+  test('reads paths, file URLs, web addresses, data URLs, blobs and bytes alike', async () => {
+    const dataUrl = `data:application/octet-stream;base64,${Buffer.from(bytes).toString('base64')}`;
+    const sources = [
+      path,
+      pathToFileURL(path),
+      pathToFileURL(path).href,
+      `${server.url}file`,
+      new URL('file', server.url),
+      dataUrl,
+      new Blob([bytes as BlobPart]),
+      bytes,
+      bytes.slice().buffer,
+    ];
+    for (const source of sources) expect(await readBytes(source)).toEqual(bytes);
+  });
+
+  test('tells the progress of what a server sends', async () => {
+    const seen: ReadProgress[] = [];
+    await readBytes(`${server.url}file`, { onProgress: (progress) => seen.push(progress) });
+    expect(seen.at(-1)).toEqual({ source: `${server.url}file`, loadedBytes: 5000, totalBytes: 5000 });
+  });
+
+  test('names a path that leads to nothing, and one that is a folder', async () => {
+    await expect(readBytes(join(folder, 'nothing'))).rejects.toThrow(
+      new DataError(join(folder, 'nothing'), 'missing', 'no such file; check the path.'),
+    );
+    await expect(readBytes(folder)).rejects.toThrow(
+      `${folder}: it is a folder; give a file that can be read.`,
+    );
+  });
+
+  test('tells a missing file from a server in trouble', async () => {
+    await expect(readBytes(`${server.url}none`)).rejects.toMatchObject({
+      fault: 'missing',
+      message: `${server.url}none: the server answered with status 404 (Not Found); check the address.`,
+    });
+    await expect(readBytes(`${server.url}busy`)).rejects.toMatchObject({
+      fault: 'unreadable',
+      message: expect.stringContaining('status 503 (Service Unavailable); try again later'),
+    });
+  });
+
+  test('says how far a connection came that broke', async () => {
+    await expect(readBytes(`${server.url}broken`)).rejects.toMatchObject({
+      name: 'DataError',
+      fault: 'unreadable',
+      message: expect.stringMatching(/the connection failed after 1000 bytes: .+; try again\.$/),
+    });
+  });
+
+  test('says so when nobody listens', async () => {
+    const fetch = async () => {
+      throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') });
+    };
+    await expect(readBytes('https://nobody.example/x', { fetch })).rejects.toThrow(
+      'https://nobody.example/x: the connection failed after 0 bytes: fetch failed (connect ECONNREFUSED); try again.',
+    );
+  });
+
+  test('refuses more bytes than allowed, from wherever they come', async () => {
+    for (const source of [path, `${server.url}file`, bytes, new Blob([bytes as BlobPart])]) {
+      await expect(readBytes(source, { maxBytes: 4999 })).rejects.toThrow(
+        /bytes or more, and at most 4999 are expected; use the right file\./,
+      );
+      expect(await readBytes(source, { maxBytes: 5000 })).toHaveLength(5000);
+    }
+  });
+
+  test("stops with the signal's reason, before and while reading", async () => {
+    const reason = new Error('enough');
+    await expect(readBytes(path, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    const late = new AbortController();
+    const hanging = await serve((_, response) => response.writeHead(200).write('x'));
+    const waiting = readBytes(hanging.url, { signal: late.signal, onProgress: () => late.abort(reason) });
+    await expect(waiting).rejects.toBe(reason);
+    await hanging.close();
+  });
+
+  test('hands an error of the progress callback through as it is', async () => {
+    const mistake = new Error('of the caller');
+    const onProgress = () => {
+      throw mistake;
+    };
+    await expect(readBytes(`${server.url}file`, { onProgress })).rejects.toBe(mistake);
+  });
+
+  test('in a browser, takes other strings as relative to the page', async () => {
+    vi.stubGlobal('process', undefined);
+    vi.stubGlobal('document', { baseURI: `${server.url}page.html` });
+    expect(await readBytes('file')).toEqual(bytes);
+  });
+
+  test('where there is neither a file system nor a page, says what to pass instead', async () => {
+    vi.stubGlobal('process', { env: {} });
+    await expect(readBytes('some/path')).rejects.toThrow(
+      'some/path: this runtime gives no access to a file system; use Node 20.16 or newer, or pass a URL or the bytes.',
+    );
+  });
+});

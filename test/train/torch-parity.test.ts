@@ -1,0 +1,146 @@
+import {
+  dispose,
+  losses,
+  memory,
+  type Optimizer,
+  oneHot,
+  train as optimizers,
+  type Scalar,
+  type Tensor,
+  tensor,
+  tidy,
+  transpose,
+  type Variable,
+  variableGrads,
+} from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { vgg } from '../../src/index.js';
+import { backends, useBackend } from '../support/backends.js';
+import { type Reference, readReference } from '../support/safetensors.js';
+import { hasShared, sharedPath } from '../support/shared.js';
+
+/**
+ * The longest sums, those of the first layer's gradient, have 16 x 32 x 32 = 16384 terms. Rounding to float32, half of
+ * 2^-23 at each, grows with their root: 128 x 6e-8 = 8e-6 of the largest value. The most seen is 1.4e-6.
+ */
+const ROUNDING = 1e-5;
+
+/**
+ * Adam moves a weight by about its rate, 0.002, whatever the size of the gradient: where that is near epsilon, 1e-7,
+ * rounding has a say in the step. tfjs moreover rounds 0.999 to float32 before it takes it from 1, which is 1.3e-5 off.
+ * The most seen is 2.4e-4, in one kernel and alike on all backends; all other weights are within 4e-5.
+ */
+const ADAM = 1e-3;
+
+interface Run {
+  name: string;
+  optimizer: () => Optimizer;
+  /** Error allowed of the last weights. */
+  weights: number;
+}
+
+const RUNS: Run[] = [
+  { name: 'sgd', optimizer: () => optimizers.sgd(0.05), weights: ROUNDING },
+  { name: 'momentum', optimizer: () => optimizers.momentum(0.02, 0.9), weights: ROUNDING },
+  { name: 'adam', optimizer: () => optimizers.adam(0.002), weights: ADAM },
+];
+
+const build = () =>
+  vgg(
+    [
+      [1, 4],
+      [1, 8],
+      [2, 16],
+      [2, 16],
+      [2, 16],
+    ],
+    { inputShape: [32, 32, 1], hiddenUnits: 32, dropout: 0 },
+  );
+
+const crossEntropy = (labels: Tensor, logits: Tensor) => losses.softmaxCrossEntropy(labels, logits) as Scalar;
+
+/** What `nn.Sequential` named `initial.0.weight`, `initial.0.bias`, ... as tfjs lays it out, in the layers' order. */
+function parameters(file: Map<string, Reference>, prefix: string): Tensor[] {
+  const place = (name: string) => 2 * Number(name.split('.')[1]) + (name.endsWith('bias') ? 1 : 0);
+  return [...file.keys()]
+    .filter((name) => name.startsWith(`${prefix}.`))
+    .sort((a, b) => place(a) - place(b))
+    .map((name) => {
+      const { shape, data } = file.get(name)!;
+      return tidy(() => transpose(tensor(data, shape), { 1: [0], 2: [1, 0], 4: [2, 3, 1, 0] }[shape.length]));
+    });
+}
+
+/** The batch of a step: images, whose one channel reads the same in NCHW and NHWC, and one-hot labels. */
+function batch(file: Map<string, Reference>, step: number): [images: Tensor, labels: Tensor] {
+  const [x, y] = [file.get('x')!, file.get('y')!];
+  const count = x.shape[1]!;
+  const size = count * 32 * 32;
+  const classes = y.data.subarray(step * count, (step + 1) * count);
+  const pixels = x.data.subarray(step * size, (step + 1) * size);
+  return [tensor(pixels, [count, 32, 32, 1]), tidy(() => oneHot(tensor(classes, [count], 'int32'), 10))];
+}
+
+/** The largest difference between two tensors as a share of the expected one's largest value; the worst of many pairs. */
+async function worstError(actual: Tensor[], expected: Tensor[]): Promise<number> {
+  expect(actual.map(({ shape }) => shape)).toEqual(expected.map(({ shape }) => shape));
+  const errors = expected.map(async (wanted, i) => {
+    const [got, want] = [await actual[i]!.data(), await wanted.data()];
+    const largest = (values: ArrayLike<number>) =>
+      Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const differences = Array.from(want, (value, k) => got[k]! - value);
+    // A NaN on either side makes this NaN, which is below no tolerance.
+    return largest(differences) / largest(want);
+  });
+  return Math.max(...(await Promise.all(errors)));
+}
+
+function gradients(model: LayersModel, [x, y]: [Tensor, Tensor]): Tensor[] {
+  const { value, grads } = variableGrads(() => crossEntropy(y, model.apply(x, { training: true }) as Tensor));
+  value.dispose();
+  return model.trainableWeights.map((weight) => grads[(weight.read() as Variable).name]!);
+}
+
+describe.skipIf(!hasShared).each(backends)('20 steps on %s are those of PyTorch', (backend) => {
+  beforeAll(() => useBackend(backend));
+
+  test.each(RUNS)('with $name', async ({ name, optimizer: create, weights }) => {
+    const before = memory().numTensors;
+    const file = readReference(sharedPath(`reference/torch/train-${name}.safetensors`));
+    const model = build();
+    const initial = parameters(file, 'initial');
+    model.setWeights(initial);
+    dispose(initial);
+
+    const firstBatch = batch(file, 0);
+    const [actual, expected] = [gradients(model, firstBatch), parameters(file, 'gradient')];
+    expect(await worstError(actual, expected), 'first gradients').toBeLessThan(ROUNDING);
+    dispose([firstBatch, actual, expected]);
+
+    const optimizer = create();
+    model.compile({ optimizer, loss: crossEntropy });
+    const wanted = [...file.get('loss')!.data];
+    const losses: number[] = [];
+    const held: number[] = [];
+    for (const step of wanted.keys()) {
+      const [x, y] = batch(file, step);
+      losses.push((await model.trainOnBatch(x, y)) as number);
+      dispose([x, y]);
+      held.push(memory().numTensors);
+    }
+    for (const [step, loss] of losses.entries()) {
+      expect(Math.abs(loss / wanted[step]! - 1), `loss of step ${step + 1}`).toBeLessThan(ROUNDING);
+    }
+    // The first step makes the optimizer's own tensors.
+    expect(new Set(held), 'tensors held after each step').toEqual(new Set([held[0]]));
+
+    const final = parameters(file, 'final');
+    expect(await worstError(model.getWeights(), final), 'last weights').toBeLessThan(weights);
+    dispose(final);
+    model.dispose();
+    optimizer.dispose();
+    // tfjs's momentum optimizer never disposes the scalar of its rate.
+    expect(memory().numTensors, 'tensors at the end').toBe(before + (name === 'momentum' ? 1 : 0));
+  });
+});
