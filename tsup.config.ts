@@ -11,5 +11,11 @@ const shared = { target: 'es2022', platform: 'neutral', sourcemap: true, splitti
 
 export default defineConfig([
   { ...shared, entry: subpaths, format: ['esm', 'cjs'], dts: true, clean: true },
-  { ...shared, entry: { cli: 'src/cli/main.ts' }, format: ['esm'], platform: 'node', external: [/^vgg-blocks/] },
+  {
+    ...shared,
+    entry: { cli: 'src/cli/main.ts' },
+    format: ['esm'],
+    platform: 'node',
+    external: [/^vgg-blocks/],
+  },
 ]);

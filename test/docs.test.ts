@@ -1,6 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type ConvArch, cost, IMAGENET, paramCount, plan, VGG11, VGG13, VGG16, VGG16C, VGG19 } from '../src/index.js';
+import {
+  type ConvArch,
+  cost,
+  IMAGENET,
+  paramCount,
+  plan,
+  VGG11,
+  VGG13,
+  VGG16,
+  VGG16C,
+  VGG19,
+} from '../src/index.js';
 
 const root = new URL('../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');

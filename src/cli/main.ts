@@ -1,16 +1,12 @@
 #!/usr/bin/env node
-import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import manifest from '../../package.json' with { type: 'json' };
 import { diagramCommand, summaryCommand, tallyCommand } from './describe.js';
 import { trainCommand } from './train.js';
 
-const { version, description } = JSON.parse(
-  await readFile(new URL('../package.json', import.meta.url), 'utf8'),
-);
-
 const program = new Command('vgg-blocks')
-  .description(description)
-  .version(version)
+  .description(manifest.description)
+  .version(manifest.version)
   .showHelpAfterError('(add --help for the options)')
   .addCommand(trainCommand())
   .addCommand(summaryCommand())

@@ -118,7 +118,11 @@ async function run(args: TrainArguments): Promise<void> {
     seed: args.seed,
   });
   // A folder that cannot be written to is told before the training, not after it.
-  await mkdir(args.out, { recursive: true });
+  await mkdir(args.out, { recursive: true }).catch((error: Error) => {
+    throw new Error(
+      `train: the folder ${args.out} could not be made (${error.message}); choose another with --out.`,
+    );
+  });
   console.log(
     `${images.length} training and ${test.length} test pictures at ${images.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
   );

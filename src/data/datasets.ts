@@ -201,6 +201,9 @@ function isMissing(error: unknown): boolean {
 
 function imageSet(images: Part, labels: Part, classNames: readonly string[]): ImageSet {
   const [count, height, width] = images.dims as [number, number, number];
+  if (height === 0 || width === 0) {
+    throw new DataError(images.name, 'damaged', `its pictures are ${height}x${width}; get the file again.`);
+  }
   if (labels.values.length !== count) {
     throw new DataError(
       labels.name,

@@ -47,13 +47,15 @@ export function garments(options: GarmentOptions = {}): { train: ImageSet; test:
   if (seed !== seed >>> 0) {
     throw new RangeError(`garments: seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
   }
-  return { train: drawSet('train', train, seed, 0), test: drawSet('test', test, seed, 1) };
+  for (const [name, count] of Object.entries({ train, test })) {
+    if (!Number.isSafeInteger(count) || count < 0) {
+      throw new RangeError(`garments: ${name} is ${count}; it must be a whole number of at least 0.`);
+    }
+  }
+  return { train: drawSet(train, seed, 0), test: drawSet(test, seed, 1) };
 }
 
-function drawSet(name: string, count: number, seed: number, split: number): ImageSet {
-  if (!Number.isSafeInteger(count) || count < 0) {
-    throw new RangeError(`garments: ${name} is ${count}; it must be a whole number of at least 0.`);
-  }
+function drawSet(count: number, seed: number, split: number): ImageSet {
   const images = new Uint8Array(count * SIDE * SIDE);
   const labels = new Uint8Array(count);
   const order = shuffled(count, seededRandom(seed, split));

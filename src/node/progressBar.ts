@@ -27,7 +27,10 @@ export interface ProgressBar {
  * }
  */
 export function progressBar(
-  options: { stream?: Pick<WriteStream, 'isTTY' | 'write'>; print?: (line: string) => void } = {},
+  options: {
+    stream?: Pick<WriteStream, 'isTTY' | 'write'> & { columns?: number };
+    print?: (line: string) => void;
+  } = {},
 ): ProgressBar {
   const { stream = process.stderr, print = (line: string) => void process.stdout.write(`${line}\n`) } =
     options;
@@ -55,6 +58,7 @@ export function progressBar(
       bar = new SingleBar(settings, Presets.legacy);
       bar.start(progress.batches, progress.batch, payload(progress));
     }
+    bar.setTotal(progress.batches);
     bar.update(progress.batch, payload(progress));
   };
   return {
@@ -71,12 +75,13 @@ export function progressBar(
 
 function payload({ epoch, epochs, loss, accuracy, examplesPerSecond, secondsLeft }: TrainProgress) {
   const seconds = Math.max(0, Math.round(secondsLeft));
+  const left = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
   return {
     epoch,
     epochs,
     loss: loss.toFixed(3),
     acc: accuracy.toFixed(3),
     rate: examplesPerSecond.toFixed(examplesPerSecond < 100 ? 1 : 0),
-    left: `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`,
+    left: Number.isFinite(seconds) ? left : '?',
   };
 }

@@ -1,0 +1,227 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import {
+  DataError,
+  type DatasetOptions,
+  FASHION_MNIST,
+  fashionMnist,
+  type IdxPart,
+  MNIST,
+  mnist,
+  type PublishedDataset,
+} from '../../src/data/index.js';
+import { noise, sendFile, serve, sha256 } from '../io/server.js';
+import { hasShared, sharedPath } from '../support/shared.js';
+import { encodeIdx } from './idxFile.js';
+
+const FILES: Record<IdxPart, Uint8Array> = {
+  trainImages: encodeIdx([6, 4, 5], noise(120)),
+  trainLabels: encodeIdx([6], Uint8Array.of(0, 9, 3, 3, 1, 2)),
+  testImages: encodeIdx([2, 4, 5], noise(40, 2)),
+  testLabels: encodeIdx([2], Uint8Array.of(5, 8)),
+};
+const NAMES: Record<IdxPart, string> = {
+  trainImages: 'train-images-idx3-ubyte',
+  trainLabels: 'train-labels-idx1-ubyte',
+  testImages: 't10k-images-idx3-ubyte',
+  testLabels: 't10k-labels-idx1-ubyte',
+};
+const PARTS = Object.keys(FILES) as IdxPart[];
+const gzip = (bytes: Uint8Array) => new Uint8Array(gzipSync(bytes));
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vgg-data-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+/** Writes the four files, the first two gzipped. */
+function writeFolder(): void {
+  for (const part of PARTS) {
+    if (part.startsWith('train')) writeFileSync(join(folder, `${NAMES[part]}.gz`), gzip(FILES[part]));
+    else writeFileSync(join(folder, NAMES[part]), FILES[part]);
+  }
+}
+
+async function expectTheSet(loading: Promise<Awaited<ReturnType<typeof mnist>>>): Promise<void> {
+  const { train, test } = await loading;
+  expect([train.shape, test.shape]).toEqual([
+    [4, 5, 1],
+    [4, 5, 1],
+  ]);
+  expect([train.images, test.images]).toEqual([noise(120), noise(40, 2)]);
+  expect([...train.labels, ...test.labels]).toEqual([0, 9, 3, 3, 1, 2, 5, 8]);
+}
+
+describe('fashionMnist and mnist', () => {
+  test('read a folder of plain and gzipped files, with or without a slash at its end', async () => {
+    writeFolder();
+    await expectTheSet(mnist({ source: folder }));
+    await expectTheSet(fashionMnist({ source: `${folder}/` }));
+  });
+
+  test('read each file as bytes, a blob, a path or a URL', async () => {
+    writeFolder();
+    const server = await serve((request, response) => sendFile(request, response, FILES.testLabels));
+    const source = {
+      trainImages: gzip(FILES.trainImages),
+      trainLabels: new Blob([FILES.trainLabels as BlobPart]),
+      testImages: join(folder, NAMES.testImages),
+      testLabels: new URL(server.url),
+    };
+    await expectTheSet(mnist({ source }));
+    await server.close();
+  });
+
+  test('read a web folder, with the plain name where there is no gzipped file', async () => {
+    const server = await serve((request, response) => {
+      const part = PARTS.find((name) => request.url === `/sets/${NAMES[name]}`);
+      if (part) sendFile(request, response, FILES[part]);
+      else response.writeHead(404).end();
+    });
+    await expectTheSet(mnist({ source: `${server.url}sets` }));
+    await expectTheSet(mnist({ source: new URL('sets/', server.url) }));
+    await server.close();
+  });
+
+  test('download a published set: checked, resumed, and the next time from the cache', async () => {
+    const packed = Object.fromEntries(PARTS.map((part) => [part, gzip(FILES[part])])) as typeof FILES;
+    let breaks = 1;
+    const server = await serve((request, response) => {
+      const part = PARTS.find((name) => request.url === `/${NAMES[name]}.gz`)!;
+      sendFile(request, response, packed[part], {
+        sent: part === 'trainImages' && breaks-- > 0 ? 30 : undefined,
+      });
+    });
+    const files = Object.fromEntries(
+      PARTS.map((part) => [
+        part,
+        { name: `${NAMES[part]}.gz`, bytes: packed[part].length, sha256: sha256(packed[part]) },
+      ]),
+    ) as PublishedDataset['files'];
+    const options: DatasetOptions = { source: { ...MNIST, home: server.url, files }, cache: folder };
+    await expectTheSet(mnist(options));
+    expect(server.requests.map((request) => request.headers.range)).toContain('bytes=30-');
+    expect(server.requests).toHaveLength(5);
+    await expectTheSet(mnist(options));
+    expect(server.requests).toHaveLength(5);
+    await server.close();
+  });
+
+  test('fetch nothing unasked, and say what a source may be', () => {
+    const nothing = {} as DatasetOptions;
+    return Promise.all([
+      expect(fashionMnist(nothing)).rejects.toThrow(
+        'fashionMnist: no source is given; give a folder, a base URL, all of trainImages, trainLabels, testImages, testLabels, or a published set to download from http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/.',
+      ),
+      expect(
+        mnist({ source: { trainImages: new Uint8Array() } } as unknown as DatasetOptions),
+      ).rejects.toThrow('mnist: source lacks trainLabels, testImages, testLabels; give a folder'),
+    ]);
+  });
+
+  test('name the folder that lacks a file', async () => {
+    await expect(mnist({ source: folder })).rejects.toThrow(
+      new DataError(
+        folder,
+        'missing',
+        'it holds neither train-images-idx3-ubyte.gz nor train-images-idx3-ubyte; give the folder with the four files.',
+      ),
+    );
+  });
+
+  test.each<[string, Partial<Record<IdxPart, Uint8Array>>, string]>([
+    [
+      'counts that differ',
+      { trainLabels: encodeIdx([5], new Uint8Array(5)) },
+      'trainLabels: it has 5 labels for the 6 images of trainImages; get both files again.',
+    ],
+    [
+      'a label out of range',
+      { testLabels: encodeIdx([2], Uint8Array.of(0, 10)) },
+      'testLabels: label 10 of image 1 is above 9, the last of 10 classes; get the file again.',
+    ],
+    [
+      'files that are swapped',
+      { trainImages: FILES.trainLabels },
+      'trainImages: it holds labels where images are wanted; give the trainImages file.',
+    ],
+    [
+      'images where labels belong',
+      { testLabels: FILES.testImages },
+      'testLabels: it holds images where labels are wanted; give the testLabels file.',
+    ],
+    [
+      'images of two sizes',
+      { testImages: encodeIdx([2, 5, 5], new Uint8Array(50)) },
+      'testImages: its pictures are 5x5x1, and those to train on 4x5x1; give files of one set.',
+    ],
+    [
+      'images without pixels',
+      { trainImages: encodeIdx([6, 0, 5], new Uint8Array()) },
+      'trainImages: its pictures are 0x5; get the file again.',
+    ],
+    [
+      'a truncated file',
+      { trainImages: FILES.trainImages.subarray(0, 100) },
+      'trainImages: its header promises 136 bytes and it has 100: 36 are missing at its end; get the file again.',
+    ],
+    [
+      'a gzip file that unpacks to more than its header says',
+      { testLabels: gzip(new Uint8Array([...FILES.testLabels, ...new Uint8Array(1_000_000)])) },
+      'testLabels: it unpacks to more than the 10 bytes it should hold; get the file again.',
+    ],
+    [
+      'a damaged gzip file',
+      { testLabels: gzip(FILES.testLabels).subarray(0, 20) },
+      'testLabels: its gzip data is damaged or cut off',
+    ],
+    [
+      'a gzipped web page',
+      { testLabels: gzip(new TextEncoder().encode('<!doctype html><title>404</title>')) },
+      'testLabels: it begins with 0x3c21646f',
+    ],
+  ])('refuse %s with one sentence', async (_, damage, sentence) => {
+    const loading = mnist({ source: { ...FILES, ...damage } });
+    await expect(loading).rejects.toThrow(sentence);
+    await expect(loading).rejects.toMatchObject({ name: 'DataError', fault: 'damaged' });
+  });
+
+  test('know the classes and the files of both sets', () => {
+    expect(FASHION_MNIST.classNames).toHaveLength(10);
+    expect(MNIST.classNames).toEqual(Array.from({ length: 10 }, (_, digit) => String(digit)));
+    for (const { files, home } of [FASHION_MNIST, MNIST]) {
+      expect(home).toMatch(/^https?:\/\/.+\/$/);
+      for (const part of PARTS) {
+        expect(files[part].name).toBe(`${NAMES[part]}.gz`);
+        expect(files[part].sha256).toMatch(/^[0-9a-f]{64}$/);
+      }
+    }
+    const sums = [FASHION_MNIST, MNIST].flatMap(({ files }) => PARTS.map((part) => files[part].sha256));
+    expect(new Set(sums).size).toBe(8);
+  });
+});
+
+describe.skipIf(!hasShared)('real images', () => {
+  test.each([
+    ['fashion-mnist-2k', fashionMnist, 1600, 400],
+    ['mnist-20k', mnist, 20000, 2000],
+  ] as const)('%s is read whole, with every class in it', async (name, load, trainCount, testCount) => {
+    const { train, test } = await load({ source: sharedPath(`data/${name}`) });
+    expect([train.length, test.length]).toEqual([trainCount, testCount]);
+    for (const set of [train, test]) {
+      expect(set.shape).toEqual([28, 28, 1]);
+      const counts = new Array<number>(10).fill(0);
+      for (const label of set.labels) counts[label]!++;
+      expect(Math.min(...counts)).toBeGreaterThan(0.06 * set.length);
+      const mean = set.images.reduce((sum, pixel) => sum + pixel, 0) / set.images.length / 255;
+      // The published means are 0.286 (Fashion-MNIST) and 0.131 (MNIST).
+      expect(mean).toBeCloseTo(name === 'mnist-20k' ? 0.131 : 0.286, 1);
+    }
+  });
+});

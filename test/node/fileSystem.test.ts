@@ -1,0 +1,391 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { engine, type io, memory, ones, setBackend, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { vgg } from '../../src/index.js';
+import { fileSystem } from '../../src/node/index.js';
+
+beforeAll(() => setBackend('cpu'));
+
+let folder: string;
+let tensorsBefore: number;
+const models: LayersModel[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vgg-blocks-'));
+  tensorsBefore = memory().numTensors;
+});
+
+afterEach(async () => {
+  for (const model of models.splice(0)) model.dispose();
+  expect(memory().numTensors).toBe(tensorsBefore);
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A VGG of 1018 weights, 4072 bytes. */
+function smallModel(seed = 0): LayersModel {
+  const model = vgg(
+    [
+      [1, 4],
+      [1, 8],
+    ],
+    { inputShape: [8, 8, 1], hiddenUnits: 12, classes: 10, seed },
+  );
+  models.push(model);
+  return model;
+}
+
+async function loaded(from: string | io.IOHandler): Promise<LayersModel> {
+  const model = await loadLayersModel(from);
+  models.push(model);
+  return model;
+}
+
+const weightsOf = (model: LayersModel) => model.getWeights().map((weight) => Array.from(weight.dataSync()));
+const modelJson = async () => JSON.parse(await readFile(join(folder, 'model.json'), 'utf8'));
+const manifestPaths = async (): Promise<string[]> => (await modelJson()).weightsManifest[0].paths;
+const shards = async () => (await readdir(folder)).filter((name) => name.endsWith('.bin')).sort();
+
+/** The one sentence that a rejected promise says. */
+async function rejection(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => expect.fail('it should have been rejected'),
+    (error: unknown) => error,
+  );
+  expect(error).toBeInstanceOf(Error);
+  return (error as Error).message;
+}
+
+describe('saving and loading', () => {
+  test('gives back every weight, the names and the outputs', async () => {
+    const model = smallModel();
+    await model.save(fileSystem(folder));
+    const again = await loaded(fileSystem(folder));
+    expect(weightsOf(again)).toEqual(weightsOf(model));
+    expect(again.layers.map(({ name }) => name)).toEqual(model.layers.map(({ name }) => name));
+    const outputs = [model, again].map((one) =>
+      tidy(() => Array.from((one.predict(ones([1, 8, 8, 1])) as Tensor).dataSync())),
+    );
+    expect(outputs[1]).toEqual(outputs[0]);
+  });
+
+  test('makes folders that are missing and takes the path of the model.json too', async () => {
+    const model = smallModel();
+    await model.save(fileSystem(join(folder, 'runs/deep/vgg')));
+    const again = await loaded(fileSystem(join(folder, 'runs/deep/vgg/model.json')));
+    expect(weightsOf(again)).toEqual(weightsOf(model));
+    await model.save(fileSystem(join(folder, 'best.json')));
+    expect(weightsOf(await loaded(fileSystem(join(folder, 'best.json'))))).toEqual(weightsOf(model));
+  });
+
+  test.each([
+    [500, 9],
+    [1000, 5],
+    [4071, 2],
+    [4072, 1],
+    [4073, 1],
+  ])('cuts 4072 bytes of weights into files of %i bytes: %i files', async (shardBytes, count) => {
+    const model = smallModel();
+    await model.save(fileSystem(folder, { shardBytes }));
+    const sizes: number[] = await Promise.all(
+      (await manifestPaths()).map(async (name) => (await stat(join(folder, name))).size),
+    );
+    expect(sizes).toHaveLength(count);
+    expect(sizes.slice(0, -1).every((size) => size === shardBytes)).toBe(true);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(4072);
+    expect(weightsOf(await loaded(fileSystem(folder)))).toEqual(weightsOf(model));
+  });
+
+  test('keeps the optimizer, the metadata and what else tfjs puts into a model.json', async () => {
+    const model = smallModel();
+    model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['accuracy'] });
+    model.setUserDefinedMetadata({ classes: ['shirt', 'bag'] });
+    // tfjs leaves the optimizer's count of steps behind when it saves one.
+    engine().startScope();
+    await model.save(fileSystem(folder), { includeOptimizer: true });
+    engine().endScope();
+    expect(await modelJson()).toMatchObject({
+      format: 'layers-model',
+      generatedBy: expect.stringContaining('TensorFlow.js'),
+      convertedBy: null,
+      trainingConfig: { loss: 'mean_squared_error', metrics: ['accuracy'] },
+      userDefinedMetadata: { classes: ['shirt', 'bag'] },
+    });
+    const again = await loaded(fileSystem(folder));
+    expect(again.getUserDefinedMetadata()).toEqual({ classes: ['shirt', 'bag'] });
+    expect(again.loss).toBe('meanSquaredError');
+    model.optimizer.dispose();
+    again.optimizer.dispose();
+  });
+
+  test('keeps fields that tfjs itself does not use yet, and a signature', async () => {
+    const artifacts: io.ModelArtifacts = {
+      modelTopology: { a: 1 },
+      format: 'layers-model',
+      signature: { inputs: {} },
+      weightSpecs: [],
+      weightData: new ArrayBuffer(0),
+    };
+    await fileSystem(folder).save!(artifacts);
+    expect(await fileSystem(folder).load!()).toMatchObject({
+      modelTopology: { a: 1 },
+      format: 'layers-model',
+      signature: { inputs: {} },
+      weightSpecs: [],
+    });
+  });
+
+  test('reports when and how much was saved, as tfjs does', async () => {
+    const result = await smallModel().save(fileSystem(folder));
+    expect(result.modelArtifactsInfo).toMatchObject({ modelTopologyType: 'JSON', weightDataBytes: 4072 });
+    expect(Date.now() - result.modelArtifactsInfo.dateSaved.getTime()).toBeLessThan(60_000);
+  });
+
+  test('takes weights in several buffers and cuts across their borders', async () => {
+    const bytes = Uint8Array.from({ length: 100 }, (_, i) => i);
+    const pieces = [
+      bytes.slice(0, 7),
+      bytes.slice(7, 8),
+      new Uint8Array(0),
+      bytes.slice(8, 90),
+      bytes.slice(90),
+    ];
+    await fileSystem(folder, { shardBytes: 30 }).save!({
+      modelTopology: {},
+      weightSpecs: [{ name: 'w', shape: [25], dtype: 'float32' }],
+      weightData: pieces.map((piece) => piece.buffer),
+    });
+    const files = await Promise.all((await manifestPaths()).map((name) => readFile(join(folder, name))));
+    expect(files.map((file) => file.length)).toEqual([30, 30, 30, 10]);
+    expect(Buffer.concat(files).equals(bytes)).toBe(true);
+  });
+
+  test('writes VGG-16 sized weights without a copy of them', async () => {
+    const weightData = new ArrayBuffer(300 * 2 ** 20);
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const watch = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }, 2);
+    await fileSystem(folder).save!({
+      modelTopology: {},
+      weightSpecs: [{ name: 'w', shape: [75 * 2 ** 20], dtype: 'float32' }],
+      weightData,
+    });
+    clearInterval(watch);
+    expect(await shards()).toHaveLength(5);
+    expect(most).toBeLessThan(10 * 2 ** 20);
+  });
+
+  test('reads the quantized weights that tfjs-converter writes', async () => {
+    await writeModel(
+      [{ name: 'w', shape: [3], dtype: 'float32', quantization: { dtype: 'uint8', scale: 1, min: 0 } }],
+      { 'a.bin': 3 },
+    );
+    const { weightSpecs } = await fileSystem(folder).load!();
+    expect(weightSpecs![0]!.quantization).toMatchObject({ dtype: 'uint8' });
+  });
+
+  test('is read by plain tfjs from a web server', async () => {
+    const model = smallModel();
+    await model.save(fileSystem(folder, { shardBytes: 1000 }));
+    const server = await serve(folder);
+    try {
+      const { port } = server.address() as AddressInfo;
+      const again = await loaded(`http://127.0.0.1:${port}/model.json`);
+      expect(weightsOf(again)).toEqual(weightsOf(model));
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+});
+
+describe('saving again', () => {
+  test('replaces the model and removes the weights of before, and nothing else', async () => {
+    const [first, second] = [smallModel(1), smallModel(2)];
+    await writeFile(join(folder, 'notes.bin'), 'mine');
+    await first.save(fileSystem(folder, { shardBytes: 1000 }));
+    const old = await manifestPaths();
+    await second.save(fileSystem(folder, { shardBytes: 2000 }));
+    const now = await manifestPaths();
+    expect(now.filter((name) => old.includes(name))).toEqual([]);
+    expect((await readdir(folder)).sort()).toEqual(['model.json', 'notes.bin', ...now].sort());
+    expect(weightsOf(await loaded(fileSystem(folder)))).toEqual(weightsOf(second));
+  });
+
+  test('removes nothing that a model.json from elsewhere names', async () => {
+    const outside = join(folder, 'precious.bin');
+    const inside = join(folder, 'model');
+    await mkdir(inside);
+    for (const path of [outside, join(inside, 'thesis.txt')]) await writeFile(path, 'x');
+    const foreign = { weightsManifest: [{ paths: ['../precious.bin', 'thesis.txt', 7], weights: [] }] };
+    await writeFile(join(inside, 'model.json'), JSON.stringify(foreign));
+    const model = smallModel();
+    await model.save(fileSystem(inside));
+    expect(existsSync(outside)).toBe(true);
+    expect(existsSync(join(inside, 'thesis.txt'))).toBe(true);
+    expect(weightsOf(await loaded(fileSystem(inside)))).toEqual(weightsOf(model));
+  });
+
+  test('works over a model.json that is damaged', async () => {
+    await writeFile(join(folder, 'model.json'), '{"weightsManifest": [');
+    const model = smallModel();
+    await model.save(fileSystem(folder));
+    expect(weightsOf(await loaded(fileSystem(folder)))).toEqual(weightsOf(model));
+  });
+
+  test('keeps two models apart that share a folder', async () => {
+    const [a, b] = [smallModel(1), smallModel(2)];
+    for (const [name, model] of [
+      ['a', a],
+      ['b', b],
+      ['a', a],
+    ] as const) {
+      await model.save(fileSystem(join(folder, `${name}.json`)));
+    }
+    expect(weightsOf(await loaded(fileSystem(join(folder, 'a.json'))))).toEqual(weightsOf(a));
+    expect(weightsOf(await loaded(fileSystem(join(folder, 'b.json'))))).toEqual(weightsOf(b));
+  });
+});
+
+describe('what cannot be saved or loaded is told in one sentence', () => {
+  const load = () => rejection(loadLayersModel(fileSystem(folder)));
+  const path = () => join(folder, 'model.json');
+
+  test.each([0, -1, 1.5, Number.NaN])('shardBytes of %d', (shardBytes) => {
+    expect(() => fileSystem(folder, { shardBytes })).toThrow(
+      new RangeError(`fileSystem: shardBytes is ${shardBytes}; it must be a whole number of at least 1.`),
+    );
+  });
+
+  test('no such folder', async () => {
+    const missing = join(folder, 'nowhere');
+    expect(await rejection(loadLayersModel(fileSystem(missing)))).toBe(
+      `${missing}/model.json could not be read: there is no such file; check the path.`,
+    );
+  });
+
+  test('a file where the folder should be', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    expect(await rejection(smallModel().save(fileSystem(file)))).toMatch(
+      /could not be written: a file stands where a folder should be, or the other way round; choose another path\.$/,
+    );
+  });
+
+  test('a topology in binary', async () => {
+    const artifacts = { modelTopology: new ArrayBuffer(8) };
+    expect(await rejection(fileSystem(folder).save!(artifacts))).toBe(
+      `${path()}: the model's topology is binary, and only JSON can be saved; save a layers model.`,
+    );
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('a model.json that is no JSON', async () => {
+    await writeFile(path(), '{"modelTopology": ');
+    expect(await load()).toMatch(/model\.json is not JSON \(.+\); save the model again\.$/);
+  });
+
+  test.each([
+    'null',
+    '[]',
+    '3',
+    '{}',
+    '{"modelTopology": {}}',
+    '{"weightsManifest": []}',
+    '{"modelTopology": {}, "weightsManifest": {}}',
+    '{"modelTopology": {}, "weightsManifest": [null]}',
+    '{"modelTopology": {}, "weightsManifest": [{}]}',
+    '{"modelTopology": {}, "weightsManifest": [{"paths": ["a"], "weights": [null]}]}',
+    '{"modelTopology": {}, "weightsManifest": [{"paths": ["a"], "weights": [{"name": "w", "shape": [-1]}]}]}',
+    '{"modelTopology": {}, "weightsManifest": [{"paths": ["a"], "weights": [{"name": "w", "shape": "3"}]}]}',
+  ])('JSON that is no model: %s', async (json) => {
+    await writeFile(path(), json);
+    expect(await load()).toBe(
+      `${path()} is JSON but no tfjs model: it lacks modelTopology or weightsManifest; give a model.json.`,
+    );
+  });
+
+  test('a missing weight file', async () => {
+    await smallModel().save(fileSystem(folder, { shardBytes: 1000 }));
+    const [, second] = await manifestPaths();
+    await rm(join(folder, second!));
+    expect(await load()).toBe(
+      `${join(folder, second!)} could not be read: there is no such file; check the path.`,
+    );
+  });
+
+  test.each([
+    [999, 'truncated', 4071],
+    [1001, 'too long', 4073],
+    [0, 'empty', 3072],
+  ])('a weight file of %i bytes, which is %s', async (size, _, total) => {
+    await smallModel().save(fileSystem(folder, { shardBytes: 1000 }));
+    await truncate(join(folder, (await manifestPaths())[0]!), size);
+    expect(await load()).toBe(
+      `${path()}: its weight files have ${total} bytes together and its weights need 4072; save the model again or copy all its files.`,
+    );
+  });
+
+  test('a shape that claims more weights than there are', async () => {
+    await writeModel([{ name: 'w', shape: [2 ** 40], dtype: 'float32' }], { 'a.bin': 4 });
+    expect(await load()).toBe(
+      `${path()}: its weight files have 4 bytes together and its weights need ${2 ** 42}; save the model again or copy all its files.`,
+    );
+  });
+
+  test.each([
+    '../secret.bin',
+    '../../etc/passwd',
+    '/etc/passwd',
+    'a/../../secret.bin',
+    'C:\\secret.bin',
+    'a\0b',
+  ])('a weight file outside the folder: %s', async (name) => {
+    await writeModel([{ name: 'w', shape: [1], dtype: 'float32' }], {}, [name]);
+    expect(await load()).toBe(
+      `${path()}: the weight file '${name}' lies outside the model's folder; nothing was read.`,
+    );
+  });
+
+  test('a weight file in a folder below is fine', async () => {
+    await mkdir(join(folder, 'weights'));
+    await writeModel([{ name: 'w', shape: [1], dtype: 'float32' }], { 'weights/a.bin': 4 });
+    expect((await fileSystem(folder).load!()).weightData).toHaveLength(1);
+  });
+
+  test('a copy of the folder loads anywhere', async () => {
+    const model = smallModel();
+    await model.save(fileSystem(join(folder, 'a')));
+    await cp(join(folder, 'a'), join(folder, 'b'), { recursive: true });
+    await rm(join(folder, 'a'), { recursive: true });
+    expect(weightsOf(await loaded(fileSystem(join(folder, 'b'))))).toEqual(weightsOf(model));
+  });
+});
+
+/** A model.json with weight files of so many bytes each. */
+async function writeModel(
+  weights: io.WeightsManifestEntry[],
+  files: Record<string, number>,
+  paths = Object.keys(files),
+): Promise<void> {
+  const json = { modelTopology: { class_name: 'Model' }, weightsManifest: [{ paths, weights }] };
+  await writeFile(join(folder, 'model.json'), JSON.stringify(json));
+  for (const [name, size] of Object.entries(files)) await writeFile(join(folder, name), new Uint8Array(size));
+}
+
+/** Serves a folder's files as any static host does. */
+async function serve(root: string): Promise<Server> {
+  const server = createServer(async (request, response) => {
+    const body = await readFile(join(root, request.url!)).catch(() => undefined);
+    response.writeHead(body ? 200 : 404).end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}

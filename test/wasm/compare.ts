@@ -1,0 +1,63 @@
+import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-backend-wasm';
+// Registers the gradients; tfjs-core alone has none in Node.
+import '@tensorflow/tfjs-layers';
+import { backend, dispose, memory, setBackend, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import { expect } from 'vitest';
+
+/** What tests look at in tfjs's wasm backend. */
+export interface WasmInside {
+  numDataIds(): number;
+  wasm: { HEAPU8: Uint8Array };
+}
+
+export const wasm = () => backend() as unknown as WasmInside;
+
+/** Numbers from -1 to below 1, the same for the same seed. */
+export function numbers(count: number, seed: number): Float32Array {
+  let state = seed >>> 0;
+  return Float32Array.from({ length: count }, () => {
+    // Knuth's multiplicative generator modulo 2^32; the low bits are poor, so the high ones are taken.
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state >>> 8) / 2 ** 23 - 1;
+  });
+}
+
+export function random(shape: number[], seed: number): Tensor {
+  return tensor(
+    numbers(
+      shape.reduce((a, b) => a * b, 1),
+      seed,
+    ),
+    shape,
+  );
+}
+
+/** What `compute` gives on a backend, having left nothing behind there. */
+export async function on(name: 'cpu' | 'wasm', compute: () => Tensor | Tensor[]): Promise<Float32Array[]> {
+  await setBackend(name);
+  const [tensors, buffers] = [memory().numTensors, wasm().numDataIds()];
+  const results = [tidy(compute)].flat();
+  const values = results.map((result) => result.dataSync() as Float32Array);
+  dispose(results);
+  expect(memory().numTensors, `tensors left on ${name}`).toBe(tensors);
+  expect(wasm().numDataIds(), `buffers left on ${name}`).toBe(buffers);
+  return values;
+}
+
+/** Expects each number of what `compute` gives on wasm to be within `tolerance` of what it gives on cpu. */
+export async function expectSame(compute: () => Tensor | Tensor[], tolerance: number): Promise<void> {
+  const [expected, actual] = [await on('cpu', compute), await on('wasm', compute)];
+  expect(actual.map(({ length }) => length)).toEqual(expected.map(({ length }) => length));
+  const worst = expected.map((values, i) =>
+    values.reduce((most, value, k) => Math.max(most, Math.abs(actual[i]![k]! - value)), 0),
+  );
+  for (const error of worst) expect(error).toBeLessThanOrEqual(tolerance);
+}
+
+/**
+ * The tolerance for float32 sums of so many products of numbers within [-1, 1]. Their partial sums grow to about the
+ * root of the count; each of as many additions rounds by up to 2^-24 of that, up or down at random, which comes to
+ * count x 2^-24. Four times as much is allowed. The cpu backend sums in float64.
+ */
+export const rounding = (count: number) => 4 * count * 2 ** -24;

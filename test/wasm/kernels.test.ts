@@ -1,0 +1,183 @@
+import {
+  abs,
+  add,
+  avgPool,
+  batchNorm4d,
+  grad,
+  grads,
+  matMul,
+  maxPool,
+  type Tensor,
+  type Tensor1D,
+  type Tensor4D,
+  tensor,
+  tile,
+} from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { installWasmKernels } from '../../src/wasm/index.js';
+import { expectSame, numbers, on, random, rounding } from './compare.js';
+
+beforeAll(() => void installWasmKernels());
+
+const side = (min: number, max: number) => fc.integer({ min, max });
+
+describe('a matrix product', () => {
+  const products = fc.record({
+    rows: side(1, 12),
+    inner: side(1, 40),
+    columns: side(1, 40),
+    batches: fc.constantFrom<[number[], number[]]>(
+      [[], []],
+      [[3], [3]],
+      [[1], [1]],
+      [
+        [2, 3],
+        [2, 3],
+      ],
+    ),
+    flags: fc.tuple(fc.boolean(), fc.boolean()),
+    seed: fc.nat(),
+  });
+
+  test('and its gradients are those of the cpu backend for any size and transposes', async () => {
+    await fc.assert(
+      fc.asyncProperty(products, async ({ rows, inner, columns, batches, flags: [turnA, turnB], seed }) => {
+        const compute = () => {
+          const a = random([...batches[0], ...(turnA ? [inner, rows] : [rows, inner])], seed);
+          const b = random([...batches[1], ...(turnB ? [columns, inner] : [inner, columns])], seed + 1);
+          const dy = random([...batches[0], rows, columns], seed + 2);
+          const product = (a: Tensor, b: Tensor) => matMul(a, b, turnA, turnB);
+          return [product(a, b), ...grads(product)([a, b], dy)];
+        };
+        await expectSame(compute, rounding(Math.max(rows, inner, columns)));
+      }),
+      { numRuns: 300, seed: 1 },
+    );
+  });
+
+  test.each([
+    [1, 6],
+    [6, 1],
+  ])('of batches of %i and %i matrices is that of the cpu backend for any transposes', async (m, n) => {
+    for (const turnA of [false, true]) {
+      for (const turnB of [false, true]) {
+        const compute = () =>
+          matMul(
+            random([m, ...(turnA ? [20, 3] : [3, 20])], 1),
+            random([n, ...(turnB ? [30, 20] : [20, 30])], 2),
+            turnA,
+            turnB,
+          );
+        await expectSame(compute, rounding(20));
+      }
+    }
+  });
+
+  test('lets NaN and infinity through', async () => {
+    const compute = () =>
+      matMul(
+        tensor([1, Number.NaN, 2, 3], [2, 2]),
+        tensor([1, 1, 2, Number.POSITIVE_INFINITY, 3, 1], [3, 2]),
+        false,
+        true,
+      );
+    expect(await on('wasm', compute)).toEqual(await on('cpu', compute));
+  });
+});
+
+describe('pooling', () => {
+  const pools = fc
+    .record({
+      shape: fc.tuple(side(1, 3), side(1, 9), side(1, 9), side(1, 5)),
+      filter: fc.tuple(side(1, 3), side(1, 3)),
+      strides: fc.tuple(side(1, 3), side(1, 3)),
+      pad: fc.constantFrom('same' as const, 'valid' as const),
+      seed: fc.nat(),
+    })
+    .filter(
+      ({ shape: [, height, width], filter: [rows, columns], pad }) =>
+        pad === 'same' || (height >= rows && width >= columns),
+    );
+
+  test.each([
+    ['max', maxPool],
+    ['avg', avgPool],
+  ])('by %s has the gradients of the cpu backend, ties included', async (_, pool) => {
+    await fc.assert(
+      fc.asyncProperty(pools, async ({ shape, filter, strides, pad, seed }) => {
+        // Whole numbers from -2 to 1, so that most windows have more than one maximum.
+        const values = numbers(
+          shape.reduce((a, b) => a * b),
+          seed,
+        ).map((value) => Math.floor(2 * value));
+        const compute = () => {
+          const forward = (x: Tensor) => pool(x as Tensor4D, filter, strides, pad);
+          const x = tensor(values, shape);
+          return grad(forward)(x, random(forward(x).shape, seed + 1));
+        };
+        await expectSame(compute, rounding(9));
+      }),
+      { numRuns: 200, seed: 1 },
+    );
+  });
+
+  test('by max gives no gradient to NaN, nor to a window of minus infinity', async () => {
+    const [nan, low] = [Number.NaN, Number.NEGATIVE_INFINITY];
+    const compute = () =>
+      grad((x) => maxPool(x as Tensor4D, 2, 2, 'valid'))(
+        tensor([nan, 3, low, low, 1, nan, low, low], [1, 2, 4, 1]),
+        tensor([5, 7], [1, 1, 2, 1]),
+      );
+    expect(await on('wasm', compute)).toEqual([Float32Array.from([0, 5, 0, 0, 0, 0, 0, 0])]);
+    expect(await on('cpu', compute)).toEqual(await on('wasm', compute));
+  });
+});
+
+test('batch normalization has the gradients of the cpu backend', async () => {
+  const shape = [4, 5, 6, 7];
+  const compute = () =>
+    grads((x, mean, variance, offset, scale) =>
+      batchNorm4d(
+        x as Tensor4D,
+        mean as Tensor1D,
+        variance as Tensor1D,
+        offset as Tensor1D,
+        scale as Tensor1D,
+        1e-3,
+      ),
+    )(
+      [random(shape, 1), random([7], 2), add(abs(random([7], 3)), 0.5), random([7], 4), random([7], 5)],
+      random(shape, 6),
+    );
+  // Variances from 0.5 on make the factors of a term up to 2 ** 1.5.
+  await expectSame(compute, 3 * rounding(4 * 5 * 6));
+});
+
+test('a tensor repeats as on the cpu backend', async () => {
+  const repeats = fc
+    .array(fc.record({ size: side(1, 4), count: side(1, 3) }), { minLength: 1, maxLength: 4 })
+    .chain((axes) =>
+      fc.record({
+        axes: fc.constant(axes),
+        dtype: fc.constantFrom('float32' as const, 'int32' as const, 'bool' as const),
+      }),
+    );
+  await fc.assert(
+    fc.asyncProperty(repeats, async ({ axes, dtype }) => {
+      const shape = axes.map(({ size }) => size);
+      const values = Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) =>
+        dtype === 'bool' ? i % 2 : i,
+      );
+      await expectSame(
+        () =>
+          tile(
+            tensor(values, shape, dtype),
+            axes.map(({ count }) => count),
+          ),
+        0,
+      );
+    }),
+    { numRuns: 200, seed: 1 },
+  );
+});
