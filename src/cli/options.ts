@@ -29,7 +29,7 @@ const ARCH_HELP = `${Object.keys(ARCHS).join(', ')}, or blocks as JSON: [[1,64],
 export type Network = ConvArch | 'alexnet';
 
 /** Reads an architecture given by name or as JSON. */
-export function parseArch(text: string): ConvArch {
+function parseArch(text: string): ConvArch {
   const named = ARCHS[text.toLowerCase()];
   if (named) return named;
   try {

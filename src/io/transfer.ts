@@ -29,7 +29,7 @@ export interface TransferOptions extends Omit<ReadOptions, 'maxBytes'> {
 }
 
 /** How many connections a transfer may take. */
-export const TRIES = 3;
+const TRIES = 3;
 
 /**
  * Brings a file that was begun to its end. Where a connection breaks, the next asks for the rest (RFC 9110, 14.2 and

@@ -1,0 +1,256 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { type BuildOptions, build as esbuild } from 'esbuild';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+import { build as vite } from 'vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Installation, install } from './installation.js';
+import { FINISH, FINISH_IN_NODE, IMPORTS, imports, NODE_IMPORTS, PROGRAM, requires } from './program.js';
+
+let project: Installation;
+beforeAll(async () => {
+  project = await install();
+}, 300_000);
+afterAll(() => project?.remove());
+
+/** What the program prints, however it came to run. */
+const RESULT = { params: 132863336, svg: true, rows: true, examples: 48, loss: '2.3026', tensors: 0 };
+const result = (output: string) => JSON.parse(output.trim().split('\n').at(-1)!);
+
+/** Every entry of the package that holds code. */
+const entries = ['vgg-blocks', 'vgg-blocks/data', 'vgg-blocks/train', 'vgg-blocks/wasm', 'vgg-blocks/node'];
+const inBrowsers = entries.filter((name) => name !== 'vgg-blocks/node');
+
+describe('the packed library', () => {
+  test('holds dist, the readme, the licence, the changes and package.json, and nothing else', () => {
+    const rest = project.files.filter((path) => !/^dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)(\.map)?$/.test(path));
+    expect(rest.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+    expect(project.files).toContain('dist/index.d.cts');
+  });
+
+  test('has an entry for each one that is tested here', async () => {
+    const { exports } = JSON.parse(
+      await readFile(join(project.folder, 'node_modules/vgg-blocks/package.json'), 'utf8'),
+    );
+    const names = Object.keys(exports).map((path) => join('vgg-blocks', path));
+    expect(names.sort()).toEqual([...entries, 'vgg-blocks/package.json'].sort());
+  });
+
+  test('pleases publint', async () => {
+    const { messages, pkg } = await publint({
+      pkgDir: join(project.folder, 'node_modules/vgg-blocks'),
+      strict: true,
+      pack: false,
+    });
+    expect(messages.map((message) => formatMessage(message, pkg!))).toEqual([]);
+  });
+
+  test('has types that are right for import, for require and for bundlers', async () => {
+    const attw = join(import.meta.dirname, '../../node_modules/@arethetypeswrong/cli/dist/index.js');
+    const output = await project.run(
+      process.execPath,
+      attw,
+      project.tarball,
+      '--profile',
+      'node16',
+      '--format',
+      'json',
+    );
+    const { analysis, problems } = JSON.parse(output);
+    const node10 = ({ resolutionKind }: { resolutionKind?: string }) => resolutionKind === 'node10';
+    expect(analysis.problems.filter((problem: object) => !node10(problem))).toEqual([]);
+    expect(Object.keys(analysis.entrypoints)).toHaveLength(entries.length + 1);
+    expect(problems).toBeDefined();
+  });
+});
+
+describe('from Node', () => {
+  test('works with import', async () => {
+    await project.write('app.mjs', imports(NODE_IMPORTS) + FINISH_IN_NODE + PROGRAM);
+    expect(result(await project.run('node', 'app.mjs'))).toEqual(RESULT);
+  });
+
+  test('works with require', async () => {
+    await project.write('app.cjs', requires(NODE_IMPORTS) + FINISH_IN_NODE + PROGRAM);
+    expect(result(await project.run('node', 'app.cjs'))).toEqual(RESULT);
+  });
+
+  test.each(entries)('%s has the same names for import and for require', async (entry) => {
+    await project.write(
+      'names.mjs',
+      `import { createRequire } from 'node:module';
+       const names = (of) => Object.keys(of).filter((name) => !['default', 'module.exports'].includes(name)).sort();
+       console.log(JSON.stringify([names(await import('${entry}')), names(createRequire(import.meta.url)('${entry}'))]));`,
+    );
+    const [imported, required] = JSON.parse(await project.run('node', 'names.mjs'));
+    expect(imported.length).toBeGreaterThan(0);
+    expect(required).toEqual(imported);
+  });
+
+  test('runs the command line', async () => {
+    expect(await project.run('npx', '--no', 'vgg-blocks', '--help')).toMatch(
+      /train.*summary.*tally.*diagram/s,
+    );
+    expect(await project.run('npx', '--no', 'vgg-blocks', 'tally')).toContain('111,982,272');
+    const network = ['--arch', '[[1,4],[1,8]]', '--ratio', '1', '--size', '28', '--hidden', '16'];
+    const output = await project.run(
+      'npx',
+      '--no',
+      'vgg-blocks',
+      'train',
+      ...network,
+      '--epochs',
+      '1',
+      '--out',
+      'run',
+    );
+    expect(output).toMatch(/epoch 1\/1: .*\n.*test accuracy \d/s);
+    expect(await readFile(join(project.folder, 'run/curves.svg'), 'utf8')).toMatch(/^<svg/);
+    expect(await readFile(join(project.folder, 'run/model/model.json'), 'utf8')).toMatch(/^\{/);
+  });
+});
+
+describe('from TypeScript', () => {
+  const typed = FINISH_IN_NODE.replace('(model)', '(model: ReturnType<typeof smallArch>)');
+  const errors = `
+    // @ts-expect-error: a ratio is a number
+    () => smallArch('4');
+    // @ts-expect-error: there is no such configuration
+    () => paramCount(plan(VGG11), { count: 'everything' });
+    // @ts-expect-error: a number of epochs
+    () => train(smallArch(4), { train: garments().train }, { epochs: '3' });
+    // @ts-expect-error: a path
+    () => fileSystem(3);
+    // @ts-expect-error: what is given back is no number
+    const wrong: number = summary(plan(VGG11));
+  `;
+  const source = imports(NODE_IMPORTS) + typed + PROGRAM + errors;
+  const compile = (file: string, ...options: string[]) =>
+    project.run('npx', '--no', 'tsc', '--strict', '--target', 'es2022', '--outDir', 'out', ...options, file);
+
+  test.each([
+    ['mts', 'node16'],
+    ['cts', 'node16'],
+    ['mts', 'nodenext'],
+    ['cts', 'nodenext'],
+  ])('a .%s file compiles with moduleResolution %s, and runs', async (ending, resolution) => {
+    await project.write(`typed.${ending}`, source);
+    await compile(
+      `typed.${ending}`,
+      '--module',
+      resolution,
+      '--moduleResolution',
+      resolution,
+      '--types',
+      'node',
+    );
+    const output = await project.run('node', `out/typed.${ending.replace('ts', 'js')}`);
+    expect(result(output)).toEqual(RESULT);
+  });
+
+  test('compiles with moduleResolution bundler, as apps for browsers do', async () => {
+    await project.write('typed.ts', source);
+    await compile('typed.ts', '--module', 'esnext', '--moduleResolution', 'bundler', '--lib', 'es2022,dom');
+  });
+});
+
+describe('through a bundler', () => {
+  const app = imports(IMPORTS) + FINISH + PROGRAM;
+
+  test('esbuild makes an app for browsers that runs', async () => {
+    const entry = await project.write('app.js', app);
+    await bundle({
+      entryPoints: [entry],
+      outfile: join(project.folder, 'esbuild/app.mjs'),
+      write: true,
+      minify: true,
+    });
+    expect(result(await project.run('node', 'esbuild/app.mjs'))).toEqual(RESULT);
+  });
+
+  test('vite makes an app for browsers that runs', async () => {
+    const entry = await project.write('app.js', app);
+    await vite({
+      root: project.folder,
+      configFile: false,
+      logLevel: 'error',
+      build: { lib: { entry, formats: ['es'], fileName: () => 'app.mjs' }, outDir: 'vite' },
+    });
+    expect(result(await project.run('node', 'vite/app.mjs'))).toEqual(RESULT);
+  });
+
+  test.each(inBrowsers)('%s needs nothing of Node', async (entry) => {
+    const { metafile } = await bundle({ stdin: { contents: `export * from '${entry}';` } });
+    const outside = Object.values(metafile!.outputs).flatMap((output) =>
+      output.imports.filter((one) => one.external),
+    );
+    expect(outside).toEqual([]);
+  });
+
+  test.each(entries)('%s does nothing when it is imported, as sideEffects says', async (entry) => {
+    const text = await textOf({
+      stdin: { contents: `import '${entry}';` },
+      ignoreAnnotations: true,
+      platform: 'node',
+      packages: 'external',
+      plugins: [
+        {
+          name: 'inline the library alone',
+          setup: ({ onResolve }) =>
+            onResolve({ filter: /^vgg-blocks/ }, ({ path, pluginData, ...rest }) =>
+              pluginData ? undefined : { path: join(project.folder, 'node_modules', path), ...rest },
+            ),
+        },
+      ],
+    });
+    expect(text.replaceAll(/import\s*["'][^"']+["'];?/g, '').trim()).toBe('');
+  });
+
+  describe('an app that imports { vgg11 }', () => {
+    const shipped = () =>
+      textOf({
+        stdin: { contents: "import { vgg11 } from 'vgg-blocks'; globalThis.model = vgg11();" },
+        external: ['@tensorflow/*'],
+        minify: true,
+      });
+
+    test('ships at most 5 kB of the library, minified and gzipped', async () => {
+      expect(gzipSync(await shipped(), { level: 9 }).length).toBeLessThanOrEqual(5000);
+    });
+
+    test('ships neither reports nor drawings nor what trains', async () => {
+      const text = await shipped();
+      expect(text).toContain('block');
+      for (const word of [
+        '<svg',
+        'receptive',
+        'summary',
+        'macs',
+        'tally',
+        'IDX',
+        'garment',
+        'alexnet',
+        'optimizer',
+      ]) {
+        expect(text.toLowerCase(), word).not.toContain(word.toLowerCase());
+      }
+    });
+  });
+});
+
+const bundle = (options: BuildOptions) =>
+  esbuild({
+    absWorkingDir: project.folder,
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    write: false,
+    metafile: true,
+    logLevel: 'error',
+    ...options,
+    ...(options.stdin && { stdin: { resolveDir: project.folder, ...options.stdin } }),
+  });
+
+const textOf = async (options: BuildOptions) => (await bundle(options)).outputFiles![0]!.text;

@@ -1,0 +1,73 @@
+/** What each entry of the package is imported for by the program below. */
+export const IMPORTS: Record<string, string[]> = {
+  '@tensorflow/tfjs-core': ['setBackend', 'memory'],
+  'vgg-blocks': ['IMAGENET', 'VGG11', 'diagram', 'paramCount', 'plan', 'smallArch', 'summary'],
+  'vgg-blocks/data': ['garments'],
+  'vgg-blocks/train': ['curves', 'evaluate', 'train'],
+  'vgg-blocks/wasm': ['installWasmKernels'],
+};
+
+/** What needs Node comes on top. */
+export const NODE_IMPORTS: Record<string, string[]> = {
+  ...IMPORTS,
+  '@tensorflow/tfjs-layers': ['loadLayersModel'],
+  'vgg-blocks/node': ['fileSystem', 'progressBar'],
+};
+
+const BACKENDS = ['@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-backend-wasm'];
+
+/** Import lines. */
+export const imports = (of: Record<string, string[]>) =>
+  [
+    ...BACKENDS.map((name) => `import '${name}';`),
+    ...Object.entries(of).map(([from, names]) => `import { ${names.join(', ')} } from '${from}';`),
+  ].join('\n');
+
+/** The same for CommonJS. */
+export const requires = (of: Record<string, string[]>) =>
+  [
+    ...BACKENDS.map((name) => `require('${name}');`),
+    ...Object.entries(of).map(([from, names]) => `const { ${names.join(', ')} } = require('${from}');`),
+  ].join('\n');
+
+/** Uses every entry, and prints what it found as JSON. It is JavaScript and TypeScript at once. */
+export const PROGRAM = `
+async function program() {
+  await setBackend('cpu');
+  const imagenet = plan(VGG11, IMAGENET);
+  const { train: images, test } = garments({ train: 48, test: 20, seed: 1 });
+  const model = smallArch(32, { inputShape: [32, 32, 1], hiddenUnits: 8 });
+  const data = { train: images.resize(32), test: test.resize(32) };
+  const history = await train(model, data, { epochs: 1, batchSize: 16 });
+  const { loss } = await evaluate(model, data.test);
+  const uninstall = installWasmKernels();
+  uninstall();
+  await finish(model);
+  model.dispose();
+  console.log(JSON.stringify({
+    params: paramCount(imagenet).total,
+    svg: [diagram(imagenet), curves(history)].every((text) => text.startsWith('<svg')),
+    rows: summary(imagenet).includes('block5_pool'),
+    examples: history.epochs[0]?.examples,
+    loss: loss.toFixed(4),
+    tensors: memory().numTensors,
+  }));
+}
+program();
+`;
+
+/** Where there is Node, the model is saved and loaded. */
+export const FINISH_IN_NODE = `
+async function finish(model) {
+  progressBar().stop();
+  await model.save(fileSystem('saved'));
+  const again = await loadLayersModel(fileSystem('saved'));
+  if (again.countParams() !== model.countParams()) throw new Error('the model changed on disk');
+  again.dispose();
+}
+`;
+
+/** Elsewhere it is not. */
+export const FINISH = `
+async function finish(model) {}
+`;
