@@ -80,6 +80,8 @@ async function run(cwd: string, program: string, args: string[]): Promise<string
     return (await promisify(execFile)(program, args, { cwd, env, maxBuffer: 2 ** 26 })).stdout;
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
-    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}\n${stderr}`, { cause: error });
+    // A stack trace may quote the whole of a minified line.
+    const said = `${stdout}\n${stderr}`.replace(/(.{400}).+/g, '$1...');
+    throw new Error(`${program} ${args.join(' ')} failed:\n${said}`);
   }
 }
