@@ -44,7 +44,8 @@ export function progressBar(
     hideCursor: false,
     linewrap: true,
     clearOnComplete: true,
-    barsize: 20,
+    // Everything else takes up to 74 columns: a terminal of 80 still shows the time left.
+    barsize: Math.min(20, Math.max(5, (stream.columns ?? 80) - 74)),
   };
   let bar: SingleBar | undefined;
   let drawn: TrainProgress | undefined;

@@ -27,8 +27,11 @@ let uninstall: (() => void) | undefined;
 
 /**
  * Makes `@tensorflow/tfjs-backend-wasm` train convolutional networks: registers the kernel that it lacks, the gradient
- * of a convolution with respect to its filter, and puts the backend's fast convolution and matrix product in the place
- * of its plain loops for the other gradients. Results are those of the cpu backend but for rounding.
+ * of a convolution with respect to its filter, and replaces those that are plain loops or search in vain: the other
+ * gradients of convolutions, matrix products and max pooling, and the repetition that batch normalization's needs.
+ *
+ * Results are those of the cpu backend but for rounding, and but for a NaN or an infinity, which may spoil more of a
+ * convolution's gradient than there, since padding multiplies it by zero. Images are channels last.
  *
  * Import the backend first. May be called before or after `setBackend('wasm')`, and again: that changes nothing.
  *

@@ -62,8 +62,13 @@ describe('on a terminal', () => {
     expect(drawn({ secondsLeft: -0.4 })).toMatch(/ 0:00 left$/);
   });
 
+  test('leaves room for the time left where there are 80 columns', () => {
+    const line = drawn({ epoch: 12, epochs: 20, batch: 107, batches: 125, secondsLeft: 621 }, 80);
+    expect(line).toBe('epoch 12/20 [=====-] 107/125  loss 0.412  acc 0.861  1423 examples/s  10:21 left');
+  });
+
   test('is cut at the width of the terminal, so that no line is left behind', () => {
-    expect(drawn({}, 40)).toBe('epoch 2/5 [==========----------] 31/62  loss 0.412'.slice(0, 40));
+    expect(drawn({}, 40)).toBe('epoch 2/5 [===--] 31/62  loss 0.412  acc'.slice(0, 40));
   });
 
   test('prints a line above itself and is drawn again', () => {

@@ -36,9 +36,9 @@ async function program() {
   await setBackend('cpu');
   const imagenet = plan(VGG11, IMAGENET);
   const { train: images, test } = garments({ train: 48, test: 20, seed: 1 });
-  const model = smallArch(32, { inputShape: [32, 32, 1], hiddenUnits: 8 });
+  const model = smallArch(32, { inputShape: [32, 32, 1], hiddenUnits: 8, initializer: 'heUniform' });
   const data = { train: images.resize(32), test: test.resize(32) };
-  const history = await train(model, data, { epochs: 1, batchSize: 16 });
+  const history = await train(model, data, { epochs: 2, batchSize: 16, optimizer: 'adam' });
   const { loss } = await evaluate(model, data.test);
   const uninstall = installWasmKernels();
   uninstall();

@@ -27,9 +27,9 @@ import { hasShared, sharedPath } from '../support/shared.js';
 const ROUNDING = 1e-5;
 
 /**
- * Adam moves a weight by about its rate, 0.002, whatever the size of the gradient: where that is near epsilon, 1e-7,
- * rounding has a say in the step. tfjs moreover rounds 0.999 to float32 before it takes it from 1, which is 1.3e-5 off.
- * The most seen is 2.4e-4, in one kernel and alike on all backends; all other weights are within 4e-5.
+ * Adam divides a gradient by its own size plus epsilon, 1e-7, so a gradient that small is rounded at full rate. One
+ * weight of the run, in the eighth kernel, has a single gradient in 20 steps, -1.4e-7: it ends 2.4e-4 off, alike on all
+ * backends. All others are within 4e-5: tfjs rounds 0.999 to float32 before it takes it from 1, which is 1.3e-5 off.
  */
 const ADAM = 1e-3;
 
