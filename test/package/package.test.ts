@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { setBackend } from '@tensorflow/tfjs-core';
@@ -78,6 +78,17 @@ describe('the packed library', () => {
     expect(Object.keys(analysis.entrypoints)).toHaveLength(entries.length + 1);
     expect(problems).toBeDefined();
   });
+});
+
+test('release notes say which package they change, and how much', async () => {
+  const folder = join(import.meta.dirname, '../../.changeset');
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith('.md')) continue;
+    // A formatter takes the lines above the text for a heading unless there are blank lines about them.
+    expect(await readFile(join(folder, name), 'utf8'), name).toMatch(
+      /^---\n\n?'vgg-blocks': (major|minor|patch)\n\n?---\n\n\S/,
+    );
+  }
 });
 
 describe('from Node', () => {
