@@ -24,8 +24,8 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const model of models.splice(0)) model.dispose();
-  expect(memory().numTensors).toBe(tensorsBefore);
   await rm(folder, { recursive: true, force: true });
+  expect(memory().numTensors).toBe(tensorsBefore);
 });
 
 /** A VGG of 1018 weights, 4072 bytes. */
