@@ -142,9 +142,10 @@ async function run(args: TrainArguments): Promise<void> {
       onProgress: bar.update,
       onEpoch: (row) => bar.log(epochLine(row, epochs)),
     },
-  );
-  bar.stop();
-  stop.forget();
+  ).finally(() => {
+    bar.stop();
+    stop.forget();
+  });
   if (history.epochs.length === 0)
     throw new Error('train: stopped before the first batch, so nothing is written.');
   const shown = test.take(0, Math.min(40, test.length));
