@@ -2,39 +2,10 @@
  * How long a full-size VGG-16 takes to build: this library, tfjs's own initializers, and PyTorch where python has it.
  * Each measurement is a fresh process, and the sides take turns, so that the noise of the machine falls on all alike.
  *
- *     npx tsx bench/build.ts [rounds] [python]
+ *     npm run bench -- [rounds] [python]
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-
-async function measureOne(side: string): Promise<void> {
-  const { setBackend } = await import('@tensorflow/tfjs-core');
-  const { input, layers, model } = await import('@tensorflow/tfjs-layers');
-  const { IMAGENET, VGG16, vgg16 } = await import('vgg-blocks');
-  const backend = side.split(' ')[1]!;
-  await import('@tensorflow/tfjs-backend-wasm');
-  await import('@tensorflow/tfjs-backend-cpu');
-  await setBackend(backend);
-  const kernelInitializer = side.startsWith('tfjs-default') ? undefined : 'glorotUniform';
-  const start = performance.now();
-  if (side.startsWith('vgg-blocks')) vgg16({ ...IMAGENET });
-  else {
-    const image = input({ shape: [224, 224, 3] });
-    let x = image;
-    const add = (layer: { apply(x: object): unknown }) => {
-      x = layer.apply(x) as typeof x;
-    };
-    for (const [convs, filters] of VGG16) {
-      for (let i = 0; i < convs; i++)
-        add(layers.conv2d({ filters, kernelSize: 3, padding: 'same', kernelInitializer }));
-      add(layers.maxPooling2d({ poolSize: 2, strides: 2 }));
-    }
-    add(layers.flatten());
-    for (const units of [4096, 4096, 1000]) add(layers.dense({ units, kernelInitializer }));
-    model({ inputs: image, outputs: x });
-  }
-  console.log(`ms ${performance.now() - start}`);
-}
 
 /** torchvision's VGG-16 and its initialization, which is Kaiming normal for convolutions and normal for linear layers. */
 const PYTORCH = `
@@ -90,10 +61,8 @@ function compare(rounds: number, python: string): void {
 }
 
 function node(side: string): string {
-  return spawnSync(process.execPath, ['--import', 'tsx', here, '--one', side], { encoding: 'utf8' }).stdout;
+  const one = fileURLToPath(new URL('buildOne.mjs', import.meta.url));
+  return spawnSync(process.execPath, [one, ...side.split(' ')], { encoding: 'utf8' }).stdout;
 }
 
-const here = fileURLToPath(import.meta.url);
-
-if (process.argv[2] === '--one') await measureOne(process.argv[3]!);
-else compare(Number(process.argv[2] ?? 5), process.argv[3] ?? 'python3');
+compare(Number(process.argv[2] ?? 5), process.argv[3] ?? 'python3');
