@@ -14,7 +14,6 @@ export async function useBackend(name: Backend): Promise<void> {
     }
   } catch (error) {
     if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-
     throw new Error(
       `train: the ${name} backend is not installed; run npm install @tensorflow/tfjs-backend-${name}.`,
     );

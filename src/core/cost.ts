@@ -1,6 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { oneOf, wholeNumber } from './check.js';
-import { rowsOf } from './inspect.js';
+import { rowsOf, size } from './inspect.js';
 import type { Plan, PlanRow } from './plan.js';
 
 /** What a network costs to run and to train. Bytes are those of float32, 4 a number. */
@@ -78,7 +78,7 @@ export function cost(
   const activations = sum(rows, (row) => row.activationBytes);
   const gradients = 4 * trainable;
   const optimizerState = OPTIMIZER_SLOTS[optimizer] * gradients;
-  const alive = plan.map((row) => 4 * batchSize * (numbersIn(row.inputShape) + ownNumbers(row)));
+  const alive = plan.map((row) => 4 * batchSize * (size(row.inputShape) + ownNumbers(row)));
   const features = plan.slice(
     0,
     1 + plan.findLastIndex((row) => row.kind === 'conv' || row.kind === 'maxPool'),
@@ -131,11 +131,7 @@ function trainingMacs(plan: Plan): number {
 
 /** Numbers in a layer's output, unless it is its input in another shape. */
 function ownNumbers(row: PlanRow): number {
-  return row.kind === 'flatten' ? 0 : numbersIn(row.outputShape);
-}
-
-function numbersIn(shape: readonly number[]): number {
-  return shape.reduce((product, side) => product * side, 1);
+  return row.kind === 'flatten' ? 0 : size(row.outputShape);
 }
 
 function sum<T>(rows: readonly T[], of: (row: T) => number): number {

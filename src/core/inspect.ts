@@ -75,6 +75,7 @@ function shapeOf(where: string, layer: layers.Layer, end: layers.Layer['input'])
   return shape as number[];
 }
 
-function size(shape: readonly number[]): number {
+/** How many numbers a tensor of this shape holds. */
+export function size(shape: readonly number[]): number {
   return shape.reduce((product, side) => product * side, 1);
 }

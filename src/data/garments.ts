@@ -1,3 +1,4 @@
+import { fail, wholeNumber } from '../core/check.js';
 import { Canvas } from './canvas.js';
 import { bag, trouser } from './garmentBottoms.js';
 import { ankleBoot, sandal, sneaker } from './garmentShoes.js';
@@ -45,13 +46,10 @@ const SIDE = 28;
 export function garments(options: GarmentOptions = {}): { train: ImageSet; test: ImageSet } {
   const { train = 4000, test = 1000, seed = 1409 } = options;
   if (seed !== seed >>> 0) {
-    throw new RangeError(`garments: seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
+    fail('garments', `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
   }
-  for (const [name, count] of Object.entries({ train, test })) {
-    if (!Number.isSafeInteger(count) || count < 0) {
-      throw new RangeError(`garments: ${name} is ${count}; it must be a whole number of at least 0.`);
-    }
-  }
+  wholeNumber('garments', 'train', train, 0);
+  wholeNumber('garments', 'test', test, 0);
   return { train: drawSet(train, seed, 0), test: drawSet(test, seed, 1) };
 }
 

@@ -1,4 +1,5 @@
 import { image, type Tensor1D, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { fail, wholeNumber } from '../core/check.js';
 import { seededRandom, shuffled } from './random.js';
 
 /** What an {@link ImageSet} is made of. */
@@ -64,25 +65,30 @@ export class ImageSet {
    */
   constructor({ images, labels, shape, classNames, size }: ImageSetOptions) {
     const [height, width, channels] = shape;
-    whole('height', height, 1);
-    whole('width', width, 1);
-    whole('channels', channels, 1);
+    wholeNumber('ImageSet', 'height', height, 1);
+    wholeNumber('ImageSet', 'width', width, 1);
+    wholeNumber('ImageSet', 'channels', channels, 1);
     const pixels = height * width * channels;
     if (images.length % pixels !== 0) {
-      invalid(
+      fail(
+        'ImageSet',
         `images has ${images.length} bytes, and an image of ${shape.join('x')} has ${pixels}; give whole images.`,
       );
     }
     const length = images.length / pixels;
     if (labels.length !== length) {
-      invalid(`labels has ${labels.length} entries for ${length} images; give one label for each image.`);
+      fail(
+        'ImageSet',
+        `labels has ${labels.length} entries for ${length} images; give one label for each image.`,
+      );
     }
     if (classNames.length < 1 || classNames.length > 256) {
-      invalid(`classNames has ${classNames.length} entries; give 1 to 256 names.`);
+      fail('ImageSet', `classNames has ${classNames.length} entries; give 1 to 256 names.`);
     }
     const stray = labels.findIndex((label) => label >= classNames.length);
     if (stray >= 0) {
-      invalid(
+      fail(
+        'ImageSet',
         `label ${labels[stray]} of image ${stray} has no class name; with ${classNames.length} names, labels go from 0 to ${classNames.length - 1}.`,
       );
     }
@@ -90,7 +96,11 @@ export class ImageSet {
     this.images = images;
     this.labels = labels;
     this.storedShape = [height, width, channels];
-    this.shape = [whole('size', outHeight, 1), whole('size', outWidth, 1), channels];
+    this.shape = [
+      wholeNumber('ImageSet', 'size', outHeight, 1),
+      wholeNumber('ImageSet', 'size', outWidth, 1),
+      channels,
+    ];
     this.classNames = classNames;
     this.length = length;
   }
@@ -115,10 +125,11 @@ export class ImageSet {
    * @throws RangeError unless 0 <= start <= end <= length.
    */
   take(start: number, end: number = this.length): ImageSet {
-    whole('end', end, 0);
-    whole('start', start, 0);
+    wholeNumber('ImageSet', 'end', end, 0);
+    wholeNumber('ImageSet', 'start', start, 0);
     if (start > end || end > this.length) {
-      invalid(
+      fail(
+        'ImageSet',
         `${start} to ${end} is not within 0 to ${this.length}; take a part of the ${this.length} images.`,
       );
     }
@@ -138,9 +149,9 @@ export class ImageSet {
    */
   batches(options: BatchOptions): IterableIterator<ImageBatch> {
     const { batchSize, seed, dropRemainder = false } = options;
-    whole('batchSize', batchSize, 1);
+    wholeNumber('ImageSet', 'batchSize', batchSize, 1);
     if (seed !== undefined && seed !== seed >>> 0) {
-      invalid(`seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
+      fail('ImageSet', `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
     }
     return this.#run(batchSize, seed, dropRemainder);
   }
@@ -185,15 +196,4 @@ export class ImageSet {
     const { images, labels, storedShape, classNames } = this;
     return { images, labels, shape: storedShape, classNames, size: [height, width] };
   }
-}
-
-function whole(name: string, value: number, least: number): number {
-  if (!Number.isSafeInteger(value) || value < least) {
-    invalid(`${name} is ${value}; it must be a whole number of at least ${least}.`);
-  }
-  return value;
-}
-
-function invalid(sentence: string): never {
-  throw new RangeError(`ImageSet: ${sentence}`);
 }

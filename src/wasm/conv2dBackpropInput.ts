@@ -3,8 +3,8 @@ import { type Call, channelsLast, output, release, run, type WasmBackend } from 
 
 /**
  * The gradient of a stride-1 convolution with respect to its input: the convolution of the output's gradient with the
- * filter turned by 180 degrees and its channels swapped. The backend's own kernel, a plain
- * loop, does the rest: strides above 1, and more padding than the filter reaches.
+ * filter turned by 180 degrees and its channels swapped. The backend's own kernel, a plain loop, does the rest: strides
+ * above 1, and more padding than the filter reaches.
  */
 export function conv2dBackpropInput({
   backend,
