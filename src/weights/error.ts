@@ -1,0 +1,26 @@
+/** A weight file that cannot be used. The message is one sentence that names the file, the tensor if it is one, and why. */
+export class WeightFileError extends Error {
+  override readonly name = 'WeightFileError';
+  /** The path, the URL or the name of the file. */
+  readonly file: string;
+  /** The tensor at fault, under its name in the file; undefined where the file as a whole is. */
+  readonly tensor: string | undefined;
+  /** What is wrong and what to do. */
+  readonly reason: string;
+
+  constructor(file: string, reason: string, { tensor, cause }: { tensor?: string; cause?: unknown } = {}) {
+    super(
+      `${file}: ${tensor === undefined ? '' : `tensor '${printable(tensor)}': `}${reason}`,
+      cause === undefined ? undefined : { cause },
+    );
+    this.file = file;
+    this.tensor = tensor;
+    this.reason = reason;
+  }
+}
+
+/** A name from a file as it may stand in a sentence: short, and without what a terminal would take for a command. */
+export function printable(name: string): string {
+  const plain = name.replace(/\p{C}/gu, '\ufffd');
+  return plain.length > 120 ? `${plain.slice(0, 117)}...` : plain;
+}
