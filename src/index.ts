@@ -17,7 +17,14 @@ export {
 export { vggBlock } from './core/block.js';
 export { type Cost, type CostRow, cost } from './core/cost.js';
 export { diagram } from './core/diagram.js';
-export type { AlexNetOptions, ImageShape, Initializer, NetworkOptions, VggOptions } from './core/options.js';
+export type {
+  AlexNetOptions,
+  BatchNormOptions,
+  ImageShape,
+  Initializer,
+  NetworkOptions,
+  VggOptions,
+} from './core/options.js';
 export { type ParamCount, paramCount } from './core/params.js';
 export { alexNetPlan, type LayerKind, type Plan, type PlanRow, plan } from './core/plan.js';
 export { summary } from './core/summary.js';

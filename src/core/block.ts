@@ -2,7 +2,7 @@ import { input, type LayersModel, layers, model, type SymbolicTensor } from '@te
 import { type Block, checkArch } from './arch.js';
 import { wholeNumber } from './check.js';
 import { type KernelInitializers, kernelInitializers } from './initializer.js';
-import { resolveOptions, type VggOptions } from './options.js';
+import { type ResolvedOptions, resolveOptions, type VggOptions } from './options.js';
 
 /**
  * One VGG block as a model of its own: `numConvs` 3x3 convolutions with padding 'same' and ReLU, then 2x2 max
@@ -35,7 +35,7 @@ export function applyBlock(
   x: SymbolicTensor,
   [convs, channels, pointwise = 0]: Block,
   prefix: string,
-  batchNorm: boolean,
+  batchNorm: ResolvedOptions['batchNorm'],
   kernels: KernelInitializers,
 ): SymbolicTensor {
   for (let i = 1; i <= convs + pointwise; i++) {
@@ -48,8 +48,7 @@ export function applyBlock(
       layers.conv2d({ filters: channels, kernelSize, padding: 'same', activation, kernelInitializer, name }),
     );
     if (batchNorm) {
-      // PyTorch's epsilon and momentum; what PyTorch calls a momentum of 0.1 is 0.9 here.
-      x = chain(x, layers.batchNormalization({ epsilon: 1e-5, momentum: 0.9, name: `${name}_bn` }));
+      x = chain(x, layers.batchNormalization({ ...batchNorm, name: `${name}_bn` }));
       x = chain(x, layers.reLU({ name: `${name}_relu` }));
     }
   }

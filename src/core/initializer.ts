@@ -17,7 +17,7 @@ export function kernelInitializers(options: { initializer: Initializer; seed: nu
   return {
     next() {
       const stream = kernels++;
-      if (initializer === 'zeros') return initializers.zeros();
+      if (initializer === 'zeros') return zeros();
       // An initializer of tfjs's own, so that a saved model names one that plain tfjs knows; only its draw is ours,
       // since tfjs draws one number at a time through three closures.
       const instance: TfjsInitializer = initializers[initializer]({ seed });
@@ -25,6 +25,13 @@ export function kernelInitializers(options: { initializer: Initializer; seed: nu
       return instance;
     },
   };
+}
+
+/** tfjs's zeros, without the array beside the backend's memory that they take a detour through. */
+function zeros(): TfjsInitializer {
+  const instance = initializers.zeros();
+  instance.apply = (shape) => filled(shape as number[], (values) => values.fill(0));
+  return instance;
 }
 
 /**

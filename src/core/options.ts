@@ -27,6 +27,14 @@ export interface NetworkOptions {
   name?: string;
 }
 
+/** How a batch normalization layer is set. */
+export interface BatchNormOptions {
+  /** Added to the variance before its root is taken. Default 1e-5, as in PyTorch; Keras' own default is 1e-3. */
+  epsilon?: number;
+  /** How much of the running mean and variance a training step keeps, 0 to below 1. Default 0.9 (in PyTorch's terms 0.1). */
+  momentum?: number;
+}
+
 /** The options of a VGG. */
 export interface VggOptions extends NetworkOptions {
   /**
@@ -35,7 +43,7 @@ export interface VggOptions extends NetworkOptions {
    */
   inputShape?: NetworkOptions['inputShape'];
   /** Batch normalization between each convolution and its ReLU, as in torchvision's `vgg16_bn`. Default false. */
-  batchNorm?: boolean;
+  batchNorm?: boolean | BatchNormOptions;
   /** The three fully connected layers. Default true. */
   includeTop?: boolean;
   /** Without top: global pooling of the features to one vector. Default none: the output is the last feature map. */
@@ -50,10 +58,13 @@ export interface VggOptions extends NetworkOptions {
 type Defaulted = Required<Omit<VggOptions, 'pooling' | 'name'>>;
 
 /** A VGG's options with every default filled in and every rule checked. */
-export interface ResolvedOptions extends Defaulted {
+export interface ResolvedOptions extends Omit<Defaulted, 'batchNorm'> {
+  batchNorm: false | Required<BatchNormOptions>;
   pooling: VggOptions['pooling'];
   name: string;
 }
+
+const BATCH_NORM: Required<BatchNormOptions> = { epsilon: 1e-5, momentum: 0.9 };
 
 /** Side of the feature map that torchvision's classifier expects. */
 export const ADAPTIVE_SIZE = 7;
@@ -78,7 +89,8 @@ const VGG_ONLY = ['batchNorm', 'includeTop', 'pooling', 'adaptivePool'];
 export function resolveOptions(where: string, options: VggOptions, allowed = OPTION_NAMES): ResolvedOptions {
   for (const name of Object.keys(options)) oneOf(where, 'the option', name, allowed);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const o: ResolvedOptions = { name: where, pooling: undefined, ...DEFAULTS, ...given };
+  const defaulted = { name: where, pooling: undefined, ...DEFAULTS, ...given };
+  const o: ResolvedOptions = { ...defaulted, batchNorm: resolveBatchNorm(where, defaulted.batchNorm) };
   if (!Array.isArray(o.inputShape) || o.inputShape.length !== 3) {
     fail(where, `inputShape is ${JSON.stringify(o.inputShape)}; give [height, width, channels].`);
   }
@@ -98,6 +110,19 @@ export function resolveOptions(where: string, options: VggOptions, allowed = OPT
     'zeros',
   ]);
   return o;
+}
+
+function resolveBatchNorm(where: string, given: VggOptions['batchNorm']): ResolvedOptions['batchNorm'] {
+  if (!given) return false;
+  if (given === true) return BATCH_NORM;
+  for (const name of Object.keys(given)) oneOf(where, "batchNorm's option", name, Object.keys(BATCH_NORM));
+  const { epsilon = BATCH_NORM.epsilon, momentum = BATCH_NORM.momentum } = given;
+  if (!(epsilon > 0 && epsilon < 1))
+    fail(where, `batchNorm's epsilon is ${epsilon}; it must be between 0 and 1.`);
+  if (!(momentum >= 0 && momentum < 1)) {
+    fail(where, `batchNorm's momentum is ${momentum}; it must be from 0 to below 1.`);
+  }
+  return { epsilon, momentum };
 }
 
 /** `resolveOptions` and the rules that tie a VGG's blocks to its input and its top. */

@@ -60,7 +60,7 @@ export function plan(arch: ConvArch, options: VggOptions = {}): Plan {
   const o = resolveVgg('plan', arch, options);
   const rows = new Rows(fixedShape(o));
   arch.forEach((block, index) => {
-    rows.block(block, `block${index + 1}`, o.batchNorm);
+    rows.block(block, `block${index + 1}`, o.batchNorm !== false);
   });
   if (o.adaptivePool) rows.adaptivePool();
   if (o.includeTop) rows.top(o);
