@@ -77,7 +77,8 @@ async function openPath(fs: FileSystem, name: string, source: string | URL): Pro
     const readInto = async (into: Uint8Array, offset: number) => {
       for (let done = 0; done < into.length; ) {
         const { bytesRead } = await handle.read(into, done, into.length - done, offset + done);
-        if (bytesRead === 0) throw new WeightFileError(name, 'it became shorter while it was read; try again.');
+        if (bytesRead === 0)
+          throw new WeightFileError(name, 'it became shorter while it was read; try again.');
         done += bytesRead;
       }
     };

@@ -1,0 +1,19 @@
+/**
+ * What a weight file may ask for. It is untrusted input: each limit lies far above what a VGG needs and far below what
+ * hurts, so that a file of a few bytes cannot make its reader allocate gigabytes or run for ever.
+ */
+
+/** Tensors in a file; VGG-19 with batch normalization and Adam's two moments has under 400. */
+export const MAX_TENSORS = 10_000;
+
+/** Axes of a tensor; a convolution's kernel has 4. */
+export const MAX_RANK = 8;
+
+/** Elements of a tensor; the first fully connected layer of VGG-16 has 103 million. */
+export const MAX_ELEMENTS = 2 ** 31;
+
+/** Bytes of a header: safetensors' JSON, a pickle, a zip's directory, a model's configuration. VGG-19-BN's have 20 kB. */
+export const MAX_HEADER_BYTES = 16 * 2 ** 20;
+
+/** Characters of a tensor's name; the longest of torchvision, timm and Keras have 40. */
+export const MAX_NAME_LENGTH = 512;

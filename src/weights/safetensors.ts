@@ -1,0 +1,120 @@
+import { WeightFileError } from './error.js';
+import type { WeightFile } from './file.js';
+import { MAX_HEADER_BYTES } from './limits.js';
+import { checkDtype, checkNames, checkOverlaps, checkShape, type Span } from './shape.js';
+import { byteLength, type Dtype, type StoredTensor, spanOf } from './tensor.js';
+
+/** Whether a file's first bytes are those of a safetensors file: a header's length, and then JSON's opening brace. */
+export function isSafetensors(head: Uint8Array): boolean {
+  return head.length >= 9 && head[8] === 0x7b && head[7] === 0 && head[6] === 0;
+}
+
+/**
+ * The tensors of a safetensors file, https://huggingface.co/docs/safetensors: 8 bytes for the header's length, the
+ * header as JSON (`{"name": {"dtype", "shape", "data_offsets"}}`, offsets counted from the header's end), the data.
+ *
+ * @throws WeightFileError when the header is no such JSON, a span leaves the file, two overlap, or one has other bytes
+ *   than its shape needs.
+ */
+export async function readSafetensors(file: WeightFile): Promise<StoredTensor[]> {
+  const prefix = await file.read(0, 8);
+  const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
+  if (length > MAX_HEADER_BYTES) {
+    throw new WeightFileError(
+      file.name,
+      `its header claims ${length} bytes, and at most ${MAX_HEADER_BYTES} are read; it is damaged or no safetensors file.`,
+    );
+  }
+  const header = parseHeader(file.name, await file.read(8, length));
+  const start = 8 + length;
+  const spans: Span[] = [];
+  const tensors = header.map(([tensor, entry]): StoredTensor => {
+    const dtype = checkDtype(file.name, tensor, entry.dtype);
+    const shape = checkShape(file.name, tensor, entry.shape);
+    const [begin, end] = checkOffsets(file, start, tensor, entry.data_offsets);
+    if (end - begin !== byteLength({ dtype, shape })) {
+      throw new WeightFileError(
+        file.name,
+        `its shape [${shape}] needs ${byteLength({ dtype, shape })} bytes of ${dtype} and the header gives it ${end - begin}; the file is damaged.`,
+        { tensor },
+      );
+    }
+    spans.push({ tensor, offset: begin, length: end - begin });
+    return { name: tensor, dtype, shape, open: () => spanOf(file, start + begin) };
+  });
+  checkOverlaps(file.name, spans);
+  return tensors;
+}
+
+interface Entry {
+  dtype?: unknown;
+  shape?: unknown;
+  data_offsets?: unknown;
+}
+
+function parseHeader(file: string, bytes: Uint8Array): [name: string, entry: Entry][] {
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new WeightFileError(file, 'its header is not JSON; it is damaged or no safetensors file.', {
+      cause,
+    });
+  }
+  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
+    throw new WeightFileError(file, 'its header is JSON but no table of tensors; it is no safetensors file.');
+  }
+  const entries = Object.entries(header).filter(([name]) => name !== '__metadata__');
+  checkNames(
+    file,
+    entries.map(([name]) => name),
+  );
+  for (const [tensor, entry] of entries) {
+    if (typeof entry !== 'object' || entry === null) {
+      throw new WeightFileError(file, 'the header describes it by no table; the file is damaged.', {
+        tensor,
+      });
+    }
+  }
+  return entries;
+}
+
+function checkOffsets(
+  file: WeightFile,
+  start: number,
+  tensor: string,
+  offsets: unknown,
+): [begin: number, end: number] {
+  const numbers = Array.isArray(offsets) && offsets.length === 2 && offsets.every(Number.isSafeInteger);
+  const [begin, end] = numbers ? (offsets as [number, number]) : [-1, -1];
+  if (begin < 0 || end < begin || start + end > file.size) {
+    throw new WeightFileError(
+      file.name,
+      `its bytes should lie at ${JSON.stringify(offsets)?.slice(0, 60)} of ${file.size - start}; the file is cut off or damaged, so get it again.`,
+      { tensor },
+    );
+  }
+  return [begin, end];
+}
+
+/**
+ * The bytes before the data of a safetensors file with these tensors, one after the other: the length, the header, and
+ * spaces up to a multiple of 8.
+ */
+export function safetensorsHeader(
+  tensors: readonly { name: string; dtype: Dtype; shape: readonly number[] }[],
+  metadata: Record<string, string>,
+): Uint8Array {
+  let at = 0;
+  const entries = tensors.map(({ name, dtype, shape }) => {
+    const begin = at;
+    at += byteLength({ dtype, shape });
+    return [name, { dtype, shape, data_offsets: [begin, at] }] as const;
+  });
+  const json = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) });
+  const text = new TextEncoder().encode(json);
+  const header = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
+  header.set(text, 8);
+  return header;
+}
