@@ -1,5 +1,6 @@
-import { backend, engine, type Tensor, type TensorInfo, tensor } from '@tensorflow/tfjs-core';
+import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { initializers } from '@tensorflow/tfjs-layers';
+import { heapView, unfilledTensor } from './heap.js';
 import type { Initializer } from './options.js';
 import { fillNormal, fillUniform } from './random.js';
 
@@ -54,22 +55,15 @@ function draw(
   });
 }
 
-/** The wasm backend's way to its own memory. */
-interface Heap {
-  makeOutput(shape: number[], dtype: 'float32'): TensorInfo;
-  typedArrayFromHeap(info: TensorInfo): Float32Array;
-}
-
 /**
  * A tensor that `fill` fills. Where the backend's memory is within reach the numbers are written there at once: with
  * half a gigabyte of weights, touching the memory of a copy takes longer than drawing them.
  */
 function filled(shape: number[], fill: (values: Float32Array) => void): Tensor {
-  const heap = backend() as Partial<Heap>;
-  if (heap.makeOutput && heap.typedArrayFromHeap) {
-    const info = heap.makeOutput(shape, 'float32');
-    fill(heap.typedArrayFromHeap(info));
-    return engine().makeTensorFromTensorInfo(info);
+  const inPlace = unfilledTensor(shape);
+  if (inPlace) {
+    fill(heapView(inPlace)!);
+    return inPlace;
   }
   const values = new Float32Array(shape.reduce((product, side) => product * side));
   fill(values);

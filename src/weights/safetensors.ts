@@ -16,7 +16,9 @@ export function isSafetensors(head: Uint8Array): boolean {
  * @throws WeightFileError when the header is no such JSON, a span leaves the file, two overlap, or one has other bytes
  *   than its shape needs.
  */
-export async function readSafetensors(file: WeightFile): Promise<StoredTensor[]> {
+export async function readSafetensors(
+  file: WeightFile,
+): Promise<{ tensors: StoredTensor[]; metadata: Record<string, unknown> }> {
   const prefix = await file.read(0, 8);
   const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
   if (length > MAX_HEADER_BYTES) {
@@ -25,10 +27,10 @@ export async function readSafetensors(file: WeightFile): Promise<StoredTensor[]>
       `its header claims ${length} bytes, and at most ${MAX_HEADER_BYTES} are read; it is damaged or no safetensors file.`,
     );
   }
-  const header = parseHeader(file.name, await file.read(8, length));
+  const { entries, metadata } = parseHeader(file.name, await file.read(8, length));
   const start = 8 + length;
   const spans: Span[] = [];
-  const tensors = header.map(([tensor, entry]): StoredTensor => {
+  const tensors = entries.map(([tensor, entry]): StoredTensor => {
     const dtype = checkDtype(file.name, tensor, entry.dtype);
     const shape = checkShape(file.name, tensor, entry.shape);
     const [begin, end] = checkOffsets(file, start, tensor, entry.data_offsets);
@@ -43,7 +45,7 @@ export async function readSafetensors(file: WeightFile): Promise<StoredTensor[]>
     return { name: tensor, dtype, shape, open: () => spanOf(file, start + begin) };
   });
   checkOverlaps(file.name, spans);
-  return tensors;
+  return { tensors, metadata };
 }
 
 interface Entry {
@@ -52,7 +54,10 @@ interface Entry {
   data_offsets?: unknown;
 }
 
-function parseHeader(file: string, bytes: Uint8Array): [name: string, entry: Entry][] {
+function parseHeader(
+  file: string,
+  bytes: Uint8Array,
+): { entries: [name: string, entry: Entry][]; metadata: Record<string, unknown> } {
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -76,7 +81,7 @@ function parseHeader(file: string, bytes: Uint8Array): [name: string, entry: Ent
       });
     }
   }
-  return entries;
+  return { entries, metadata: Object((header as { __metadata__?: unknown }).__metadata__) };
 }
 
 function checkOffsets(

@@ -27,6 +27,10 @@ export interface StoredTensor {
   readonly dtype: Dtype;
   /** Its shape in the file, row-major; `[]` for a scalar. */
   readonly shape: readonly number[];
+  /** Keras' layer and variable, `block1_conv1/kernel`, where the file's structure says it and not the name. */
+  readonly role?: string;
+  /** Where numbers were quantized: each stands for `stored * scale + min`. */
+  readonly affine?: { readonly scale: number; readonly min: number };
   /** Begins to read its bytes, in the order of the elements. */
   open(): ByteStream;
 }

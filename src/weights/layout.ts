@@ -1,0 +1,67 @@
+import { elements } from './tensor.js';
+
+/**
+ * How a stored tensor becomes a weight of tfjs. PyTorch keeps kernels as `[out, in, height, width]` and linear weights
+ * as `[out, in]`, where the first linear layer's inputs are a feature map with its channels first; tfjs wants
+ * `[height, width, in, out]` and `[in, out]`, channels last. Seen as `[out, channels, window]`, with a window of 9 for
+ * a 3x3 kernel, 49 for the first linear layer and 1 for the others, all of them turn into `[window, channels, out]`.
+ */
+export type Layout = 'asStored' | 'outFirst';
+
+/** The three sides of a tensor in either order. */
+export interface Sides {
+  out: number;
+  channels: number;
+  window: number;
+}
+
+/**
+ * The sides of a weight of tfjs with this shape.
+ *
+ * @param shape `[height, width, in, out]` of a convolution, `[in, out]` of a dense layer.
+ * @param channels of the feature map that a dense layer flattens; default its inputs.
+ */
+export function sidesOf(shape: readonly number[], channels = shape.at(-2)!): Sides {
+  const out = shape.at(-1)!;
+  return { out, channels, window: elements(shape) / (out * channels) };
+}
+
+/**
+ * Writes rows of a tensor that lies out first, `[out, channels, window]`, to where they belong in the whole
+ * `[window, channels, out]`. Columns of one row lie `out` numbers apart, so rows are best given some dozens at a time.
+ *
+ * @param rows whole rows, one after the other.
+ * @param firstRow which row the first of them is.
+ */
+export function scatterRows(
+  rows: Float32Array,
+  firstRow: number,
+  { out, channels, window }: Sides,
+  to: Float32Array,
+): void {
+  const length = channels * window;
+  const count = rows.length / length;
+  for (let channel = 0, column = 0; channel < channels; channel++) {
+    for (let place = 0; place < window; place++, column++) {
+      const start = (place * channels + channel) * out + firstRow;
+      for (let row = 0, from = column; row < count; row++, from += length) to[start + row] = rows[from]!;
+    }
+  }
+}
+
+/** The other way: whole rows of `[out, channels, window]` from a weight of tfjs. */
+export function gatherRows(
+  from: Float32Array,
+  firstRow: number,
+  { out, channels, window }: Sides,
+  rows: Float32Array,
+): void {
+  const length = channels * window;
+  const count = rows.length / length;
+  for (let channel = 0, column = 0; channel < channels; channel++) {
+    for (let place = 0; place < window; place++, column++) {
+      const start = (place * channels + channel) * out + firstRow;
+      for (let row = 0, to = column; row < count; row++, to += length) rows[to] = from[start + row]!;
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import type { Dtype } from './tensor.js';
+
+/** Turns stored bytes into float32 numbers. */
+export type Decode = (bytes: Uint8Array, into: Float32Array) => void;
+
+/** How numbers of a type are turned into float32. The bytes start at a multiple of 8, as those of a fresh array do. */
+export function decoder(dtype: Dtype, affine?: { readonly scale: number; readonly min: number }): Decode {
+  const plain = DECODERS[dtype];
+  if (!affine) return plain;
+  return (bytes, into) => {
+    plain(bytes, into);
+    for (let i = 0; i < into.length; i++) into[i] = into[i]! * affine.scale + affine.min;
+  };
+}
+
+type NumberArray = { readonly length: number; readonly [index: number]: number };
+type ArrayType = new (buffer: ArrayBufferLike, offset: number, length: number) => NumberArray;
+
+const cast =
+  (ArrayOf: ArrayType, size: number): Decode =>
+  (bytes, into) =>
+    into.set(new ArrayOf(bytes.buffer, bytes.byteOffset, bytes.length / size));
+
+const cast64 =
+  (ArrayOf: BigInt64ArrayConstructor | BigUint64ArrayConstructor): Decode =>
+  (bytes, into) =>
+    into.set(
+      Array.from(new ArrayOf(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length / 8), Number),
+    );
+
+const DECODERS: Record<Dtype, Decode> = {
+  F64: cast(Float64Array, 8),
+  F32: cast(Float32Array, 4),
+  F16: decodeF16,
+  BF16: decodeBF16,
+  I64: cast64(BigInt64Array),
+  I32: cast(Int32Array, 4),
+  I16: cast(Int16Array, 2),
+  I8: cast(Int8Array, 1),
+  U64: cast64(BigUint64Array),
+  U32: cast(Uint32Array, 4),
+  U16: cast(Uint16Array, 2),
+  U8: cast(Uint8Array, 1),
+  BOOL: cast(Uint8Array, 1),
+};
+
+function wordsOf(array: Float32Array): Uint32Array {
+  return new Uint32Array(array.buffer, array.byteOffset, array.length);
+}
+
+function halvesOf(bytes: Uint8Array): Uint16Array {
+  return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
+}
+
+/** A bfloat16 is the upper half of a float32. */
+function decodeBF16(bytes: Uint8Array, into: Float32Array): void {
+  const halves = halvesOf(bytes);
+  const words = wordsOf(into);
+  for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
+}
+
+/** IEEE 754's binary16 as binary32: subnormals by way of a multiplication, infinities and NaN by their exponent. */
+function decodeF16(bytes: Uint8Array, into: Float32Array): void {
+  const halves = halvesOf(bytes);
+  const words = wordsOf(into);
+  // A float32 with the exponent field of a float16 is 2^112 times too small; subnormals come out right with the rest.
+  for (let i = 0; i < halves.length; i++)
+    words[i] = ((halves[i]! & 0x8000) << 16) | ((halves[i]! & 0x7fff) << 13);
+  for (let i = 0; i < into.length; i++) into[i] = into[i]! * 2 ** 112;
+  for (let i = 0; i < halves.length; i++) {
+    if ((halves[i]! & 0x7c00) === 0x7c00) words[i] = words[i]! | 0x7f800000 | ((halves[i]! & 0x3ff) << 13);
+  }
+}
+
+/** Turns float32 numbers into bytes of a type. */
+export function encode(numbers: Float32Array, dtype: 'F32' | 'F16' | 'BF16'): Uint8Array {
+  if (dtype === 'F32') return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  const halves = new Uint16Array(numbers.length);
+  const words = wordsOf(numbers);
+  const convert = dtype === 'BF16' ? toBF16 : toF16;
+  for (let i = 0; i < words.length; i++) halves[i] = convert(words[i]!);
+  return new Uint8Array(halves.buffer);
+}
+
+/** Rounded to the nearest, ties to the even one, as PyTorch rounds; a NaN stays one. */
+function toBF16(word: number): number {
+  if ((word & 0x7fffffff) > 0x7f800000) return (word >>> 16) | 0x40;
+  return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+}
+
+function toF16(word: number): number {
+  const sign = (word >>> 16) & 0x8000;
+  const magnitude = word & 0x7fffffff;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  // 65520 and above round to infinity.
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  // Below 2^-14: a multiple of 2^-24.
+  if (magnitude < 0x38800000)
+    return sign | roundedShift((magnitude & 0x7fffff) | 0x800000, 126 - (magnitude >>> 23));
+  const rebased = magnitude - 0x38000000;
+  return sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
+}
+
+/** A number of 24 bits divided by 2^bits, rounded to the nearest whole one, ties to the even one. */
+function roundedShift(number: number, bits: number): number {
+  if (bits > 24) return 0;
+  const half = 2 ** (bits - 1);
+  const quotient = number >>> bits;
+  const rest = number - quotient * 2 * half;
+  return rest > half || (rest === half && quotient % 2 === 1) ? quotient + 1 : quotient;
+}
+
+/** How many of the numbers are NaN or infinite. */
+export function countNonFinite(numbers: Float32Array): number {
+  const words = wordsOf(numbers);
+  let count = 0;
+  for (let i = 0; i < words.length; i++) count += (words[i]! & 0x7f800000) === 0x7f800000 ? 1 : 0;
+  return count;
+}
