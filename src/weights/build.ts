@@ -1,0 +1,155 @@
+import { initializers, type LayersModel } from '@tensorflow/tfjs-layers';
+import { type VggOptions, vgg } from '../index.js';
+import type { Source } from '../io/read.js';
+import { type WeightFileOptions, withCheckpoint } from './checkpoint.js';
+import { fillModel } from './load.js';
+import { checkStrict, type LoadReport, matchUp } from './match.js';
+import { type Network, networkOf } from './network.js';
+import { parametersOf } from './parameters.js';
+import { type Target, targetsOf } from './targets.js';
+
+/** Options of {@link fromWeights}: what may differ from the network in the file. */
+export interface FromWeightsOptions
+  extends WeightFileOptions,
+    Pick<
+      VggOptions,
+      | 'inputShape'
+      | 'classes'
+      | 'includeTop'
+      | 'pooling'
+      | 'adaptivePool'
+      | 'dropout'
+      | 'classifierActivation'
+      | 'seed'
+      | 'name'
+    > {}
+
+/** A network that came from a file. */
+export interface LoadedNetwork {
+  model: LayersModel;
+  /** What the file says of the network. */
+  network: Network;
+  report: LoadReport;
+}
+
+/**
+ * Builds the network that a weight file is of, and loads it: configuration, batch normalization, widths, classes, with
+ * or without top follow from the file's names and shapes. Its weights are read to where they stay, so that the whole
+ * needs one set of them in memory and a few megabytes.
+ *
+ * Options change what need not be as in the file: another `inputShape` (then the features are pooled to the size that
+ * the file's top takes, unless `adaptivePool` is false), `includeTop: false` for the features alone, other `classes`,
+ * whose last layer is drawn anew (Glorot uniform, by `seed`) and reported as mismatched. Outputs are logits unless the
+ * file or `classifierActivation` says 'softmax'; `dropout` is 0.5 unless the file says otherwise.
+ *
+ * @param source a path (Node), a URL, a Blob, or bytes.
+ * @throws WeightFileError when the file is damaged or no VGG; RangeError when an option does not fit; the signal's reason.
+ * @example
+ * const { model } = await fromWeights('vgg16-397923af.pth');
+ * const features = await fromWeights('vgg16-397923af.pth', { includeTop: false, pooling: 'avg' });
+ */
+export async function fromWeights(
+  source: Source,
+  {
+    inputShape,
+    classes,
+    includeTop,
+    pooling,
+    adaptivePool,
+    dropout,
+    classifierActivation,
+    seed,
+    name,
+    ...reading
+  }: FromWeightsOptions = {},
+): Promise<LoadedNetwork> {
+  return withCheckpoint(source, reading, async (checkpoint) => {
+    const parameters = parametersOf(checkpoint);
+    const network = networkOf(checkpoint, parameters);
+    const options = optionsFor(network, {
+      inputShape,
+      classes,
+      includeTop,
+      pooling,
+      adaptivePool,
+      dropout,
+      classifierActivation,
+      seed,
+      name,
+    });
+    const model = vgg(network.arch, { ...options, initializer: 'zeros' });
+    try {
+      const targets = targetsOf('fromWeights', model);
+      const { pairs, report } = matchUp(checkpoint, parameters, targets);
+      const wanted = options.includeTop
+        ? report
+        : { ...report, leftOver: report.leftOver.filter((tensor) => !isTop(tensor)) };
+      checkStrict(checkpoint.file, wanted, (weight) => isExcused(weight, network, options));
+      await fillModel(checkpoint, pairs, report, reading);
+      drawMissing(targets, report, options.seed);
+      return { model, network, report };
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+  });
+}
+
+function optionsFor(network: Network, given: VggOptions): VggOptions & { includeTop: boolean } {
+  const { top, config, arch, inputChannels, batchNorm } = network;
+  const includeTop = given.includeTop ?? top !== undefined;
+  const own = ownShape(network);
+  const inputShape = given.inputShape ??
+    own ?? [includeTop ? 224 : null, includeTop ? 224 : null, inputChannels];
+  const [height, width] = inputShape;
+  const sameSide =
+    top &&
+    [height, width].every((side, i) => side !== null && Math.floor(side / 2 ** arch.length) === top.side[i]);
+  return {
+    inputShape,
+    batchNorm,
+    includeTop,
+    classes: given.classes ?? top?.classes,
+    hiddenUnits: top?.hiddenUnits,
+    pooling: given.pooling ?? (includeTop ? undefined : config?.pooling),
+    adaptivePool:
+      given.adaptivePool ?? (includeTop && (config?.adaptivePool ?? (top !== undefined && !sameSide))),
+    dropout: given.dropout ?? config?.dropout,
+    classifierActivation: given.classifierActivation ?? config?.classifierActivation,
+    seed: given.seed,
+    name: given.name ?? nameOf(network),
+  };
+}
+
+/** The shape of image that the file's network takes, if it says one or has a top that does. */
+function ownShape({ config, top, arch, inputChannels }: Network): VggOptions['inputShape'] {
+  if (config?.inputShape) return config.inputShape;
+  return top && [top.side[0] * 2 ** arch.length, top.side[1] * 2 ** arch.length, inputChannels];
+}
+
+/** 'VGG-16-BN' as a model's name: vgg16_bn. */
+function nameOf({ title }: Network): string {
+  return title.replace(/ .*/, '').replace('VGG-', 'vgg').replace('-', '_').toLowerCase();
+}
+
+/** The tensors of the fully connected layers, by whosever names. */
+function isTop(tensor: string): boolean {
+  return /(^|[./])(classifier|pre_logits|head|fc1|fc2|predictions|dense(_\d+)?)[./]/.test(tensor);
+}
+
+/** Whether the options ask for a weight that the file cannot have: a top that it lacks, or another number of classes. */
+function isExcused(weight: string, { top }: Network, { classes }: VggOptions): boolean {
+  if (!top) return /^(fc1|fc2|predictions)\//.test(weight);
+  return classes !== top.classes && weight.startsWith('predictions/');
+}
+
+/** Draws the kernels that the file does not have; their biases stay zero. */
+function drawMissing(targets: ReadonlyMap<string, Target>, report: LoadReport, seed = 0): void {
+  const undrawn = [...report.missing, ...report.mismatched.map(({ weight }) => weight)];
+  for (const weight of undrawn.filter((one) => one.endsWith('/kernel'))) {
+    const { variable } = targets.get(weight)!;
+    const drawn = initializers.glorotUniform({ seed }).apply(variable.shape);
+    variable.write(drawn);
+    drawn.dispose();
+  }
+}

@@ -1,0 +1,17 @@
+/**
+ * Weight files in and out: torchvision's, timm's, Keras' and tfjs's.
+ *
+ * @packageDocumentation
+ */
+export type { ReadProgress, Source } from '../io/read.js';
+export { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './build.js';
+export type { WeightFileOptions, WeightFormat } from './checkpoint.js';
+export { WeightFileError } from './error.js';
+export { inspectWeights, type WeightFileInfo } from './inspect.js';
+export { type LoadOptions, loadWeights } from './load.js';
+export type { LoadReport } from './match.js';
+export type { Network } from './network.js';
+export type { KeyNames } from './parameters.js';
+export { type SaveOptions, saveWeights } from './save.js';
+export type { Dtype } from './tensor.js';
+export type { ShardSource } from './tfjs.js';
