@@ -17,3 +17,9 @@ export const MAX_HEADER_BYTES = 16 * 2 ** 20;
 
 /** Characters of a tensor's name; the longest of torchvision, timm and Keras have 40. */
 export const MAX_NAME_LENGTH = 512;
+
+/**
+ * How many times its own size a file may unpack to, besides {@link MAX_HEADER_BYTES}. PyTorch and Keras store without
+ * compressing, and trained weights shrink by a tenth; what shrinks much more is a bomb.
+ */
+export const MAX_UNPACKING_RATIO = 10;

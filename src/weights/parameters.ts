@@ -68,10 +68,9 @@ const TORCH_NORM: Record<string, string> = {
 /** @param prefix what training wrappers put before every name, such as `module.`. */
 function torchParameters(file: string, tensors: readonly StoredTensor[], prefix: string): Parameters {
   const features = torchFeatures(file, tensors, prefix);
-  const lastConv = tensors.filter(
-    ({ name, shape }) => name.startsWith(`${prefix}features.`) && shape.length === 4,
-  );
-  const channels = lastConv.at(-1)!.shape[0]!;
+  // Files do not keep the order of the layers, so the last convolution is the one with the greatest number.
+  const lastConv = [...features].findLast(([, name]) => !name.endsWith('_bn'))![0];
+  const channels = tensors.find(({ name }) => name === `${prefix}${lastConv}.weight`)!.shape[0]!;
   const parameters: Parameter[] = [];
   const others: StoredTensor[] = [];
   let names: KeyNames = 'torchvision';

@@ -2,7 +2,7 @@ import type { ZipEntry } from 'unzipit';
 import { reason } from '../io/errors.js';
 import { WeightFileError } from './error.js';
 import type { WeightFile } from './file.js';
-import { MAX_HEADER_BYTES, MAX_TENSORS } from './limits.js';
+import { MAX_HEADER_BYTES, MAX_TENSORS, MAX_UNPACKING_RATIO } from './limits.js';
 import type { ByteStream } from './tensor.js';
 
 /** One file of a zip archive. */
@@ -19,12 +19,6 @@ export interface Entry {
 
 /** Entries of an archive; torch.save writes one a tensor and four more. */
 const MAX_ENTRIES = MAX_TENSORS + 100;
-
-/**
- * How many times its own size an archive may unpack to, besides 16 MiB. PyTorch and Keras store without compressing, and
- * trained weights shrink by a tenth; what shrinks much more is a bomb.
- */
-const MAX_RATIO = 10;
 
 /** Whether a file begins as a zip archive does. */
 export function isZip(head: Uint8Array): boolean {
@@ -67,7 +61,7 @@ export async function readZip(file: WeightFile): Promise<Map<string, Entry>> {
     );
   }
   const unpacked = entries.reduce((sum, { size }) => sum + size, 0);
-  if (unpacked > MAX_HEADER_BYTES + MAX_RATIO * file.size) {
+  if (unpacked > MAX_HEADER_BYTES + MAX_UNPACKING_RATIO * file.size) {
     throw new WeightFileError(
       file.name,
       `its ${file.size} bytes would unpack to ${unpacked}, which weights never do; it is not read.`,

@@ -1,0 +1,139 @@
+import { WeightFileError } from '../error.js';
+import type { WeightFile } from '../file.js';
+
+/**
+ * Bytes of groups, headers and heaps that are read of one file; a Keras file of VGG-19 has under a megabyte. Whatever
+ * loop a file's links make, it ends here.
+ */
+const MAX_METADATA_BYTES = 32 * 2 ** 20;
+
+/** Bytes of one header, heap or tree node. */
+const MAX_BLOCK_BYTES = 4 * 2 ** 20;
+
+/** Metadata lies in clusters of small blocks, so it is fetched by pages and some are kept. */
+const PAGE_BYTES = 2 ** 16;
+const PAGES_KEPT = 64;
+
+/** An address where nothing is. */
+export const UNDEFINED = 2 ** 64;
+
+/** The metadata of a file. */
+export class Metadata {
+  #left = MAX_METADATA_BYTES;
+  readonly #pages = new Map<number, Promise<Uint8Array>>();
+
+  constructor(readonly file: WeightFile) {}
+
+  /** The bytes at an address, ready to be read one field after the other. */
+  async at(address: number, length: number): Promise<Fields> {
+    if (length > MAX_BLOCK_BYTES || length > this.#left) {
+      throw this.fault(
+        'its groups and headers are larger than any of Keras, or go round in circles; it is damaged.',
+      );
+    }
+    // A block of a few bytes costs work too.
+    this.#left -= length + 64;
+    if (!Number.isSafeInteger(address) || address < 0 || address + length > this.file.size) {
+      throw this.fault(
+        `it refers to ${length} bytes at ${address} and has ${this.file.size}; it is cut off or damaged.`,
+      );
+    }
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const page = Math.floor((address + done) / PAGE_BYTES);
+      const part = (await this.#page(page))
+        .subarray(address + done - page * PAGE_BYTES)
+        .subarray(0, length - done);
+      bytes.set(part, done);
+      done += part.length;
+    }
+    return new Fields(bytes, this);
+  }
+
+  #page(page: number): Promise<Uint8Array> {
+    const kept = this.#pages.get(page);
+    if (kept) return kept;
+    if (this.#pages.size >= PAGES_KEPT) this.#pages.delete(this.#pages.keys().next().value!);
+    const from = page * PAGE_BYTES;
+    const read = this.file.read(from, Math.min(PAGE_BYTES, this.file.size - from));
+    this.#pages.set(page, read);
+    return read;
+  }
+
+  fault(reason: string, tensor?: string): WeightFileError {
+    return new WeightFileError(this.file.name, reason, { tensor });
+  }
+}
+
+/** Fields of a block, little-endian, one after the other. */
+export class Fields {
+  at = 0;
+  readonly #view: DataView;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    readonly metadata: Metadata,
+  ) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get left(): number {
+    return this.bytes.length - this.at;
+  }
+
+  /** The next bytes as a block of their own. */
+  take(length: number): Fields {
+    if (length > this.left) throw this.metadata.fault('one of its blocks ends too early; it is damaged.');
+    this.at += length;
+    return new Fields(this.bytes.subarray(this.at - length, this.at), this.metadata);
+  }
+
+  skip(length: number): void {
+    this.take(length);
+  }
+
+  /** Goes on at a multiple of 8 bytes. */
+  align(): void {
+    this.skip(Math.min(this.left, (8 - (this.at % 8)) % 8));
+  }
+
+  u8(): number {
+    return this.take(1).bytes[0]!;
+  }
+
+  u16(): number {
+    this.skip(2);
+    return this.#view.getUint16(this.at - 2, true);
+  }
+
+  u32(): number {
+    this.skip(4);
+    return this.#view.getUint32(this.at - 4, true);
+  }
+
+  /** A length or an address; numbers above 2^53 are rounded, and no file reaches there. */
+  u64(): number {
+    this.skip(8);
+    return Number(this.#view.getBigUint64(this.at - 8, true));
+  }
+
+  /** An unsigned number of 1, 2, 4 or 8 bytes. */
+  sized(bytes: number): number {
+    return bytes === 1 ? this.u8() : bytes === 2 ? this.u16() : bytes === 4 ? this.u32() : this.u64();
+  }
+
+  /** Text up to a null byte or the block's end. */
+  text(): string {
+    const end = this.bytes.indexOf(0, this.at);
+    const text = new TextDecoder().decode(this.bytes.subarray(this.at, end < 0 ? undefined : end));
+    this.at = end < 0 ? this.bytes.length : end + 1;
+    return text;
+  }
+
+  /** Throws unless the next four bytes are this signature. */
+  signature(expected: string): void {
+    const found = new TextDecoder('latin1').decode(this.take(4).bytes);
+    if (found !== expected)
+      throw this.metadata.fault(`it has no ${expected} block where there should be one; it is damaged.`);
+  }
+}

@@ -1,0 +1,135 @@
+import type { WeightFile } from '../file.js';
+import type { Span } from '../shape.js';
+import type { ByteStream, Dtype } from '../tensor.js';
+import { Metadata } from './bytes.js';
+import { MESSAGE, type Message, readHeader } from './header.js';
+import { type Extent, readLayout } from './layout.js';
+import { dense, isDense, readLinks } from './links.js';
+import { type AttributeValue, readAttribute, readDataspace, readDatatype } from './types.js';
+
+/** A group of an HDF5 file: attributes, and members under names. */
+export interface Hdf5Group {
+  readonly kind: 'group';
+  /** Its path from the root, `/layers/conv2d`. */
+  readonly path: string;
+  attributes(): Promise<Map<string, AttributeValue>>;
+  children(): Promise<Map<string, Hdf5Group | Hdf5Dataset>>;
+}
+
+/** A dataset of numbers. */
+export interface Hdf5Dataset {
+  readonly kind: 'dataset';
+  readonly path: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** Where its bytes lie, if they lie together. */
+  readonly span?: Omit<Span, 'tensor'>;
+  open(): ByteStream;
+}
+
+const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** Whether a file's first bytes are those of an HDF5 file. */
+export function isHdf5(head: Uint8Array): boolean {
+  return SIGNATURE.every((byte, i) => head[i] === byte);
+}
+
+/** How deep groups lie in each other; Keras' lie five deep. */
+const MAX_DEPTH = 32;
+
+/**
+ * The root group of an HDF5 file as h5py writes it unless told otherwise (HDF5 File Format Specification 3.0): what
+ * Keras saves. README.md says what is read and why no library does it.
+ *
+ * @throws WeightFileError, here and from all that is asked of the groups, when the file is cut off, damaged, goes round
+ *   in circles, or uses what is not read.
+ */
+export async function openHdf5(file: WeightFile): Promise<Hdf5Group> {
+  const metadata = new Metadata(file);
+  const superblock = await metadata.at(0, Math.min(96, file.size));
+  superblock.skip(8);
+  const version = superblock.u8();
+  if (version > 3)
+    throw metadata.fault(`it is HDF5 with a superblock of version ${version}, and 0 to 3 are known.`);
+  superblock.skip(version < 2 ? 4 : 0);
+  const [offsets, lengths] = [superblock.u8(), superblock.u8()];
+  if (offsets !== 8 || lengths !== 8) {
+    throw metadata.fault(
+      `it is HDF5 with addresses of ${offsets} bytes, and 8 are read; save it with h5py's defaults.`,
+    );
+  }
+  // Where the root's header lies: in an entry like those of groups, or by itself.
+  superblock.at = version < 2 ? 64 + 4 * version : 36;
+  const root = await openObject(metadata, superblock.u64(), '', 0);
+  if (root?.kind !== 'group') throw metadata.fault('its root is no group; it is damaged.');
+  return root;
+}
+
+async function openObject(
+  metadata: Metadata,
+  address: number,
+  path: string,
+  depth: number,
+): Promise<Hdf5Group | Hdf5Dataset | undefined> {
+  if (depth > MAX_DEPTH)
+    throw metadata.fault(`its groups lie more than ${MAX_DEPTH} deep in each other, or in a circle.`);
+  const messages = await readHeader(metadata, address);
+  return messages.some(({ type }) => type === MESSAGE.layout)
+    ? openDataset(metadata, messages, path)
+    : openGroup(metadata, messages, path, depth);
+}
+
+function openGroup(metadata: Metadata, messages: readonly Message[], path: string, depth: number): Hdf5Group {
+  let attributes: Promise<Map<string, AttributeValue>> | undefined;
+  let children: Promise<Map<string, Hdf5Group | Hdf5Dataset>> | undefined;
+  const readChildren = async () => {
+    const found = new Map<string, Hdf5Group | Hdf5Dataset>();
+    for (const [name, address] of await readLinks(metadata, messages)) {
+      const child = await openObject(metadata, address, `${path}/${name}`, depth + 1);
+      if (child) found.set(name, child);
+    }
+    return found;
+  };
+  return {
+    kind: 'group',
+    path: path || '/',
+    attributes: () => (attributes ??= readAttributes(metadata, messages)),
+    children: () => (children ??= readChildren()),
+  };
+}
+
+async function readAttributes(
+  metadata: Metadata,
+  messages: readonly Message[],
+): Promise<Map<string, AttributeValue>> {
+  const found = new Map<string, AttributeValue>();
+  for (const { type, body } of messages) {
+    if (type === MESSAGE.attributeInfo && isDense(body, 2)) throw dense(metadata, 'many attributes');
+    if (type !== MESSAGE.attribute) continue;
+    const { name, value } = await readAttribute(body);
+    found.set(name, value);
+  }
+  return found;
+}
+
+/** A dataset of numbers; one of anything else (texts, say) is none of ours. */
+function openDataset(
+  metadata: Metadata,
+  messages: readonly Message[],
+  path: string,
+): Hdf5Dataset | undefined {
+  const type = messages.find((message) => message.type === MESSAGE.datatype)?.body;
+  const space = messages.find((message) => message.type === MESSAGE.dataspace)?.body;
+  if (!type || !space) throw metadata.fault('it has no type or no shape; the file is damaged.', path);
+  const datatype = readDatatype(type);
+  const shape = readDataspace(space);
+  if (shape === null || datatype.kind === 'text' || datatype.kind === 'variableText') return undefined;
+  if (datatype.kind === 'other') {
+    throw metadata.fault(
+      `its numbers are of the type ${datatype.name}, which is not read; save it as float32.`,
+      path,
+    );
+  }
+  const extent: Extent = { path, shape, size: datatype.size };
+  return { kind: 'dataset', path, dtype: datatype.dtype, shape, ...readLayout(metadata, messages, extent) };
+}

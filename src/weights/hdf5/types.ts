@@ -1,0 +1,169 @@
+import { MAX_RANK } from '../limits.js';
+import { type Dtype, elements } from '../tensor.js';
+import type { Fields, Metadata } from './bytes.js';
+
+/** What an attribute says; `undefined` where it is of a type that Keras' files have no use for. */
+export type AttributeValue = string | string[] | number | number[] | undefined;
+
+/** The type of a dataset's or an attribute's elements. */
+export type Datatype =
+  | { kind: 'number'; dtype: Dtype; size: number }
+  | { kind: 'text'; size: number }
+  | { kind: 'variableText'; size: number }
+  | { kind: 'other'; size: number; name: string };
+
+const CLASSES = [
+  'integer',
+  'float',
+  'time',
+  'text',
+  'bits',
+  'opaque',
+  'compound',
+  'reference',
+  'enum',
+  'variable',
+  'array',
+];
+
+/** Reads a datatype message (IV.A.2.d). */
+export function readDatatype(body: Fields): Datatype {
+  const kind = body.u8() & 0x0f;
+  const bits = body.u8();
+  body.skip(2);
+  const size = body.u32();
+  const other = (name: string): Datatype => ({ kind: 'other', size, name });
+  if (kind === 0) {
+    const dtype = `${bits & 8 ? 'I' : 'U'}${8 * size}`;
+    if (bits & 1) return other('big-endian integer');
+    return isDtype(dtype) ? { kind: 'number', dtype, size } : other(`integer of ${size} bytes`);
+  }
+  if (kind === 1) {
+    if (bits & 0x41) return other('big-endian float');
+    body.skip(5);
+    const exponent = body.u8();
+    if (size === 2) return { kind: 'number', dtype: exponent === 8 ? 'BF16' : 'F16', size };
+    const dtype = `F${8 * size}`;
+    return isDtype(dtype) ? { kind: 'number', dtype, size } : other(`float of ${size} bytes`);
+  }
+  if (kind === 3) return { kind: 'text', size };
+  if (kind === 9 && (bits & 0x0f) === 1 && size === 16) return { kind: 'variableText', size };
+  return other(CLASSES[kind] ?? 'unknown');
+}
+
+function isDtype(name: string): name is Dtype {
+  return ['I8', 'I16', 'I32', 'I64', 'U8', 'U16', 'U32', 'U64', 'F32', 'F64'].includes(name);
+}
+
+/** Reads a dataspace message (IV.A.2.b): the shape, `[]` for a scalar, or null for nothing at all. */
+export function readDataspace(body: Fields): number[] | null {
+  const version = body.u8();
+  const rank = body.u8();
+  body.skip(1);
+  if (version !== 1 && version !== 2)
+    throw body.metadata.fault(`a shape has version ${version}, and 1 and 2 are known.`);
+  if (rank > MAX_RANK)
+    throw body.metadata.fault(`a shape has ${rank} sides, and at most ${MAX_RANK} are read.`);
+  const type = version === 2 ? body.u8() : 0;
+  if (version === 1) body.skip(5);
+  if (version === 2 && type === 2) return null;
+  return Array.from({ length: rank }, () => body.u64());
+}
+
+/** Strings of an attribute: a model has some 60 layers. */
+const MAX_STRINGS = 10_000;
+
+/** Reads an attribute message (IV.A.2.m). */
+export async function readAttribute(body: Fields): Promise<{ name: string; value: AttributeValue }> {
+  const version = body.u8();
+  if (version < 1 || version > 3)
+    throw body.metadata.fault(`an attribute has version ${version}, and 1 to 3 are known.`);
+  const flags = body.u8();
+  const sizes = [body.u16(), body.u16(), body.u16()] as const;
+  if (version === 3) body.skip(1);
+  const part = (size: number) => {
+    const fields = body.take(size);
+    if (version === 1) body.align();
+    return fields;
+  };
+  const name = part(sizes[0]).text();
+  const [typeBody, spaceBody] = [part(sizes[1]), part(sizes[2])];
+  // A shared type lies elsewhere; nothing of Keras' has one.
+  if (version > 1 && flags & 3) return { name, value: undefined };
+  const type = readDatatype(typeBody);
+  const shape = readDataspace(spaceBody);
+  if (shape === null || type.kind === 'other') return { name, value: undefined };
+  const count = shape.reduce((product, side) => Math.min(product * side, MAX_STRINGS + 1), 1);
+  if (count > MAX_STRINGS)
+    throw body.metadata.fault(`its attribute '${name.slice(0, 40)}' has more than ${MAX_STRINGS} elements.`);
+  const values = await readElements(type, count, body);
+  return { name, value: (shape.length === 0 ? values[0] : values) as AttributeValue };
+}
+
+async function readElements(
+  type: Exclude<Datatype, { kind: 'other' }>,
+  count: number,
+  body: Fields,
+): Promise<(string | number)[]> {
+  const values: (string | number)[] = [];
+  for (let i = 0; i < count; i++) {
+    const element = body.take(type.size);
+    if (type.kind === 'text') values.push(element.text().trimEnd());
+    else if (type.kind === 'variableText') values.push(await readGlobal(element));
+    else values.push(numberOf(type.dtype, element));
+  }
+  return values;
+}
+
+function numberOf(dtype: Dtype, element: Fields): number {
+  const { buffer, byteOffset } = element.bytes;
+  const view = new DataView(buffer, byteOffset, element.bytes.length);
+  switch (dtype) {
+    case 'F64':
+      return view.getFloat64(0, true);
+    case 'F32':
+      return view.getFloat32(0, true);
+    case 'I64':
+      return Number(view.getBigInt64(0, true));
+    case 'I32':
+      return view.getInt32(0, true);
+    case 'I16':
+      return view.getInt16(0, true);
+    case 'I8':
+      return view.getInt8(0);
+    default:
+      return element.sized(element.bytes.length);
+  }
+}
+
+/** Text of variable length: how long it is, and which object of which heap (III.E). */
+async function readGlobal(element: Fields): Promise<string> {
+  const { metadata } = element;
+  const [length, address, index] = [element.u32(), element.u64(), element.u32()];
+  if (length === 0) return '';
+  const heap = await heapOf(metadata, address);
+  while (heap.left >= 16) {
+    const found = heap.u16();
+    heap.skip(6);
+    const size = heap.u64();
+    if (found === 0) break;
+    const object = heap.take(size);
+    heap.align();
+    if (found === index) return new TextDecoder().decode(object.take(Math.min(length, size)).bytes);
+  }
+  throw metadata.fault('a text of variable length is not where it should be; it is damaged.');
+}
+
+async function heapOf(metadata: Metadata, address: number): Promise<Fields> {
+  const prefix = await metadata.at(address, 16);
+  prefix.signature('GCOL');
+  prefix.skip(4);
+  const heap = await metadata.at(address, prefix.u64());
+  heap.skip(Math.min(16, heap.left));
+  return heap;
+}
+
+/** Bytes of a shape's elements. */
+export function bytesOf(type: Datatype, shape: readonly number[]): number {
+  return elements(shape) * type.size;
+}
