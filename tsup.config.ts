@@ -5,6 +5,7 @@ const subpaths = {
   data: 'src/data/index.ts',
   train: 'src/train/index.ts',
   wasm: 'src/wasm/index.ts',
+  weights: 'src/weights/index.ts',
   node: 'src/node/index.ts',
 };
 const shared = { target: 'es2022', platform: 'neutral', sourcemap: true, splitting: true } as const;
