@@ -10,6 +10,7 @@ import {
 import { batchMatMul } from './batchMatMul.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
+import { fusedMatMul } from './fusedMatMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
 import type { Call, WasmBackend } from './run.js';
 import { tile } from './tile.js';
@@ -19,6 +20,7 @@ const KERNELS = {
   Conv2DBackpropFilter: conv2dBackpropFilter,
   Conv2DBackpropInput: conv2dBackpropInput,
   BatchMatMul: batchMatMul,
+  _FusedMatMul: fusedMatMul,
   MaxPoolGrad: maxPoolGrad,
   Tile: tile,
 };
@@ -28,7 +30,8 @@ let uninstall: (() => void) | undefined;
 /**
  * Makes `@tensorflow/tfjs-backend-wasm` train convolutional networks: registers the kernel that it lacks, the gradient
  * of a convolution with respect to its filter, and replaces those that are plain loops or search in vain: the other
- * gradients of convolutions, matrix products and max pooling, and the repetition that batch normalization's needs.
+ * gradients of convolutions, matrix products and max pooling, and the repetition that batch normalization's needs. Large
+ * dense layers answer for a few examples at once, where the backend would copy their weights to another order before.
  *
  * Results are those of the cpu backend but for rounding, and but for a NaN or an infinity, which may spoil more of a
  * convolution's gradient than there, since padding multiplies it by zero. Images are channels last.

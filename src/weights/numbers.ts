@@ -1,15 +1,28 @@
-import type { Dtype } from './tensor.js';
+import { BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
 
 /** Turns stored bytes into float32 numbers. */
-export type Decode = (bytes: Uint8Array, into: Float32Array) => void;
+type Decode = (bytes: Uint8Array, into: Float32Array) => void;
 
-/** How numbers of a type are turned into float32. The bytes start at a multiple of 8, as those of a fresh array do. */
-export function decoder(dtype: Dtype, affine?: { readonly scale: number; readonly min: number }): Decode {
-  const plain = DECODERS[dtype];
-  if (!affine) return plain;
-  return (bytes, into) => {
-    plain(bytes, into);
-    for (let i = 0; i < into.length; i++) into[i] = into[i]! * affine.scale + affine.min;
+/**
+ * How stored numbers are turned into float32. Bytes start at a multiple of 8, as those of a fresh array do; what comes
+ * back may be a view of them, and holds until the next call.
+ *
+ * @param most numbers of the longest call.
+ */
+export function decoder(
+  dtype: Dtype,
+  most: number,
+  affine?: { readonly scale: number; readonly min: number },
+): (bytes: Uint8Array) => Float32Array {
+  if (dtype === 'F32' && !affine) {
+    return (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  }
+  const numbers = new Float32Array(most);
+  return (bytes) => {
+    const piece = numbers.subarray(0, bytes.length / BYTES_PER_ELEMENT[dtype]);
+    DECODERS[dtype](bytes, piece);
+    if (affine) for (let i = 0; i < piece.length; i++) piece[i] = piece[i]! * affine.scale + affine.min;
+    return piece;
   };
 }
 
@@ -59,17 +72,29 @@ function decodeBF16(bytes: Uint8Array, into: Float32Array): void {
   for (let i = 0; i < halves.length; i++) words[i] = halves[i]! << 16;
 }
 
-/** IEEE 754's binary16 as binary32: subnormals by way of a multiplication, infinities and NaN by their exponent. */
 function decodeF16(bytes: Uint8Array, into: Float32Array): void {
   const halves = halvesOf(bytes);
   const words = wordsOf(into);
-  // A float32 with the exponent field of a float16 is 2^112 times too small; subnormals come out right with the rest.
-  for (let i = 0; i < halves.length; i++)
-    words[i] = ((halves[i]! & 0x8000) << 16) | ((halves[i]! & 0x7fff) << 13);
-  for (let i = 0; i < into.length; i++) into[i] = into[i]! * 2 ** 112;
-  for (let i = 0; i < halves.length; i++) {
-    if ((halves[i]! & 0x7c00) === 0x7c00) words[i] = words[i]! | 0x7f800000 | ((halves[i]! & 0x3ff) << 13);
+  const table = f16Table();
+  for (let i = 0; i < halves.length; i++) words[i] = table[halves[i]!]!;
+}
+
+let f16Words: Uint32Array | undefined;
+
+/** Every one of IEEE 754's binary16 numbers as a binary32. */
+function f16Table(): Uint32Array {
+  if (f16Words) return f16Words;
+  const words = new Uint32Array(2 ** 16);
+  const numbers = new Float32Array(words.buffer);
+  for (let half = 0; half < words.length; half++) {
+    // With the exponent of a float16, a float32 is 2^112 times too small; subnormals come out right with the rest.
+    words[half] = (half & 0x7fff) << 13;
+    numbers[half] = numbers[half]! * 2 ** 112;
+    if ((half & 0x7c00) === 0x7c00) words[half] = 0x7f800000 | ((half & 0x3ff) << 13);
+    words[half] = words[half]! | ((half & 0x8000) << 16);
   }
+  f16Words = words;
+  return words;
 }
 
 /** Turns float32 numbers into bytes of a type. */
@@ -113,7 +138,9 @@ function roundedShift(number: number, bits: number): number {
 /** How many of the numbers are NaN or infinite. */
 export function countNonFinite(numbers: Float32Array): number {
   const words = wordsOf(numbers);
-  let count = 0;
-  for (let i = 0; i < words.length; i++) count += (words[i]! & 0x7f800000) === 0x7f800000 ? 1 : 0;
-  return count;
+  // The sign bit comes up where an exponent is all ones; most pieces have none and are done after one pass.
+  let any = 0;
+  for (let i = 0; i < words.length; i++) any |= (words[i]! & 0x7f800000) + 0x00800000;
+  if (any >= 0) return 0;
+  return numbers.reduce((count, number) => count + (Number.isFinite(number) ? 0 : 1), 0);
 }

@@ -11,7 +11,7 @@ export interface ReadingOptions {
 }
 
 /** Bytes that are read at a time: enough that a call costs nothing, and little beside the largest tensor. */
-const PIECE_BYTES = 4 * 2 ** 20;
+const PIECE_BYTES = 8 * 2 ** 20;
 
 /** Rows of a tensor that lies out first that are put in place at a time; together they fill whole cache lines. */
 const MAX_ROWS = 64;
@@ -35,8 +35,7 @@ export async function readWeight(
   const row = sides ? sides.channels * sides.window : 1;
   const most = Math.max(1, Math.floor(PIECE_BYTES / (row * size)));
   const rows = sides ? Math.min(MAX_ROWS, most) : most;
-  const decode = decoder(tensor.dtype, tensor.affine);
-  const numbers = new Float32Array(Math.min(rows * row, count));
+  const decode = decoder(tensor.dtype, Math.min(rows * row, count), tensor.affine);
   const stream = tensor.open();
   const pieces = readAhead(stream, count * size, rows * row * size);
   let done = 0;
@@ -44,8 +43,7 @@ export async function readWeight(
   try {
     for await (const bytes of pieces) {
       signal?.throwIfAborted();
-      const piece = numbers.subarray(0, bytes.length / size);
-      decode(bytes, piece);
+      const piece = decode(bytes);
       nonFinite += countNonFinite(piece);
       if (sides) scatterRows(piece, done / row, sides, into());
       else into().set(piece, done);
