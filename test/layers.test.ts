@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
 
+/** What a parser of weight files may use. */
+const PARSER = ['weights/error', 'weights/file', 'weights/limits', 'weights/shape', 'weights/tensor'];
+
 /**
  * Who may import whom: a file, or a folder's files, and what they may. An entry that ends in `*` takes what begins so;
  * files are named from `src`, without their ending. What is marked `type` may be imported as types alone.
@@ -17,7 +20,8 @@ const RULES: [who: string, ...may: string[]][] = [
   ['core/options', 'core/check', 'core/arch'],
 
   // Networks: the only files of the core that need tfjs when they run.
-  ['core/initializer', 'core/random', 'type core/options', TFJS('core'), TFJS('layers')],
+  ['core/heap', TFJS('core')],
+  ['core/initializer', 'core/random', 'core/heap', 'type core/options', TFJS('core'), TFJS('layers')],
   ['core/block', 'core/check', 'core/arch', 'core/options', 'core/initializer', TFJS('layers')],
   [
     'core/vgg',
@@ -54,6 +58,34 @@ const RULES: [who: string, ...may: string[]][] = [
   // Parsers: bytes in, data out.
   ['data/idx', 'io/errors'],
   ['data/*', 'index', 'core/check', 'io/*', 'data/*', TFJS('core')],
+
+  // Parsers of weight files: bytes in, tensors out; then what the tensors mean, and only then tfjs.
+  ['weights/error'],
+  ['weights/limits'],
+  ['weights/tensor', 'type weights/file'],
+  ['weights/file', 'io/*', 'weights/error'],
+  ['weights/shape', 'weights/error', 'weights/limits', 'weights/tensor'],
+  ['weights/pickle', 'weights/error'],
+  ['weights/torchState', ...PARSER, 'weights/pickle'],
+  ['weights/torch', ...PARSER, 'weights/torchState', 'type weights/zip'],
+  ['weights/safetensors', ...PARSER],
+  ['weights/zip', ...PARSER, 'io/errors', 'unzipit'],
+  ['weights/hdf5/*', ...PARSER, 'io/errors', 'weights/hdf5/*'],
+  ['weights/kerasConfig', 'weights/error'],
+  ['weights/keras', ...PARSER, 'io/errors', 'weights/hdf5/index', 'weights/kerasConfig', 'type weights/zip'],
+  ['weights/tfjs', ...PARSER, 'io/*', 'weights/kerasConfig'],
+  ['weights/layout', 'weights/tensor'],
+  ['weights/numbers', 'weights/tensor'],
+  ['weights/canonical', 'weights/error'],
+  ['weights/parameters', 'weights/*'],
+  ['weights/network', 'type index', 'weights/*'],
+  ['weights/targets', 'core/check', 'weights/*', `type ${TFJS('layers')}`],
+  ['weights/match', 'weights/*'],
+  ['weights/load', 'core/heap', 'io/*', 'weights/*', TFJS('core'), `type ${TFJS('layers')}`],
+  ['weights/build', 'index', 'type io/read', 'weights/*', TFJS('layers')],
+  ['weights/save', 'core/check', 'weights/*', `type ${TFJS('core')}`, `type ${TFJS('layers')}`],
+  ['weights/*', 'core/check', 'io/*', 'weights/*'],
+
   ['train/*', 'index', 'core/check', 'train/*', TFJS('core'), `type ${TFJS('layers')}`, 'fast-png'],
   ['wasm/*', 'index', 'wasm/*', TFJS('core'), `type ${TFJS('backend-wasm')}`],
   ['node/progressBar', 'type train/index', 'type node:tty', 'cli-progress'],

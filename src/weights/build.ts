@@ -1,7 +1,8 @@
 import { initializers, type LayersModel } from '@tensorflow/tfjs-layers';
-import { type VggOptions, vgg } from '../index.js';
+import { plan, type VggOptions, vgg } from '../index.js';
 import type { Source } from '../io/read.js';
 import { type WeightFileOptions, withCheckpoint } from './checkpoint.js';
+import { WeightFileError } from './error.js';
 import { fillModel } from './load.js';
 import { checkStrict, type LoadReport, matchUp } from './match.js';
 import { type Network, networkOf } from './network.js';
@@ -37,8 +38,8 @@ export interface LoadedNetwork {
  * or without top follow from the file's names and shapes. Its weights are read to where they stay, so that the whole
  * needs one set of them in memory and a few megabytes.
  *
- * Options change what need not be as in the file: another `inputShape` (then the features are pooled to the size that
- * the file's top takes, unless `adaptivePool` is false), `includeTop: false` for the features alone, other `classes`,
+ * Options change what need not be as in the file: another `inputShape` (then the features are pooled to 7x7 for a top that
+ * takes them so, unless `adaptivePool` is false), `includeTop: false` for the features alone, other `classes`,
  * whose last layer is drawn anew (Glorot uniform, by `seed`) and reported as mismatched. Outputs are logits unless the
  * file or `classifierActivation` says 'softmax'; `dropout` is 0.5 unless the file says otherwise.
  *
@@ -77,6 +78,7 @@ export async function fromWeights(
       seed,
       name,
     });
+    checkSize(checkpoint.file, network, options);
     const model = vgg(network.arch, { ...options, initializer: 'zeros' });
     try {
       const targets = targetsOf('fromWeights', model);
@@ -96,15 +98,13 @@ export async function fromWeights(
 }
 
 function optionsFor(network: Network, given: VggOptions): VggOptions & { includeTop: boolean } {
-  const { top, config, arch, inputChannels, batchNorm } = network;
+  const { top, config, inputChannels, batchNorm } = network;
   const includeTop = given.includeTop ?? top !== undefined;
   const own = ownShape(network);
   const inputShape = given.inputShape ??
     own ?? [includeTop ? 224 : null, includeTop ? 224 : null, inputChannels];
-  const [height, width] = inputShape;
-  const sameSide =
-    top &&
-    [height, width].every((side, i) => side !== null && Math.floor(side / 2 ** arch.length) === top.side[i]);
+  // Pooled to 7x7 a map of any size fits a top that was made for 224x224.
+  const pooled = top?.side.join() === '7,7' && inputShape.slice(0, 2).join() !== own?.slice(0, 2).join();
   return {
     inputShape,
     batchNorm,
@@ -112,13 +112,30 @@ function optionsFor(network: Network, given: VggOptions): VggOptions & { include
     classes: given.classes ?? top?.classes,
     hiddenUnits: top?.hiddenUnits,
     pooling: given.pooling ?? (includeTop ? undefined : config?.pooling),
-    adaptivePool:
-      given.adaptivePool ?? (includeTop && (config?.adaptivePool ?? (top !== undefined && !sameSide))),
+    adaptivePool: given.adaptivePool ?? (includeTop && (config?.adaptivePool || pooled)),
     dropout: given.dropout ?? config?.dropout,
     classifierActivation: given.classifierActivation ?? config?.classifierActivation,
     seed: given.seed,
     name: given.name ?? nameOf(network),
   };
+}
+
+/**
+ * Throws unless the first fully connected layer of the network to be built is the file's, before anything is allocated:
+ * a configuration may name any size of image.
+ */
+function checkSize(file: string, { arch, top }: Network, options: VggOptions): void {
+  if (!top || !options.includeTop) return;
+  const fc1 = plan(arch, options).find(({ name }) => name === 'fc1')!;
+  const [channels, units] = [arch.at(-1)![1], top.hiddenUnits];
+  const inputs = (fc1.params - units) / units;
+  const own = top.side[0] * top.side[1] * channels;
+  if (inputs === own) return;
+  const shapes = `fc1/kernel ([${own},${units}] in the file, [${inputs},${units}] in the model)`;
+  throw new WeightFileError(
+    file,
+    `it does not fit the model (shapes differ in ${shapes}); its top takes features of ${top.side.join('x')}, so choose an inputShape that gives them, or includeTop: false.`,
+  );
 }
 
 /** The shape of image that the file's network takes, if it says one or has a top that does. */

@@ -56,7 +56,7 @@ export function networkOf(
   );
   const { arch, inputChannels } = archOf(file, kernels);
   const hasNorm = parameters.some(({ role }) => role.endsWith('_bn/gamma'));
-  const saved = config && configOf(config);
+  const saved = config && configOf(config, inputChannels, arch.length);
   const top = topOf(file, kernels, arch, saved?.inputShape);
   const defaults = BATCH_NORM[names === 'keras' ? 'keras' : 'torch'];
   return {
@@ -76,7 +76,7 @@ export function networkOf(
 /** The epsilon that a file's running variances were used with. */
 export function fileEpsilon(checkpoint: Checkpoint, names: KeyNames): number {
   return (
-    (checkpoint.config && configOf(checkpoint.config).batchNorm?.epsilon) ??
+    (checkpoint.config && batchNormOf(checkpoint.config)?.epsilon) ??
     checkpoint.batchNormEpsilon ??
     BATCH_NORM[names === 'keras' ? 'keras' : 'torch'].epsilon
   );
@@ -161,36 +161,53 @@ function topOf(
   return { hiddenUnits, classes, side };
 }
 
-function configOf(layers: KerasConfig): NonNullable<Network['config']> & { batchNorm?: BatchNormOptions } {
+function configOf(
+  layers: KerasConfig,
+  inputChannels: number,
+  blocks: number,
+): NonNullable<Network['config']> & { batchNorm?: Required<BatchNormOptions> } {
   const of = (className: string) => layers.filter((layer) => layer.className === className);
-  const norm = of('BatchNormalization')[0]?.config;
   const last = of('Dense').at(-1)?.config.activation;
   const dropout = of('Dropout')[0]?.config.rate;
   return {
-    inputShape: inputShapeOf(layers[0]),
+    inputShape: inputShapeOf(layers[0], inputChannels, blocks),
     classifierActivation: last === 'softmax' || last === 'linear' ? last : undefined,
     dropout: typeof dropout === 'number' && dropout >= 0 && dropout < 1 ? dropout : 0,
     pooling: of('GlobalAveragePooling2D')[0] ? 'avg' : of('GlobalMaxPooling2D')[0] ? 'max' : undefined,
     adaptivePool: layers.some(({ name }) => name.startsWith('avgpool')),
-    batchNorm: norm && {
+    batchNorm: batchNormOf(layers),
+  };
+}
+
+function batchNormOf(layers: KerasConfig): Required<BatchNormOptions> | undefined {
+  const norm = layers.find(({ className }) => className === 'BatchNormalization')?.config;
+  return (
+    norm && {
       epsilon: isShare(norm.epsilon) ? norm.epsilon : BATCH_NORM.keras.epsilon,
       momentum: isShare(norm.momentum) ? norm.momentum : BATCH_NORM.keras.momentum,
-    },
-  };
+    }
+  );
 }
 
 function isShare(value: unknown): value is number {
   return typeof value === 'number' && value > 0 && value < 1;
 }
 
-function inputShapeOf(layer: KerasLayer | undefined): NonNullable<Network['config']>['inputShape'] {
+/** The longest side of an image; memory ends before it. */
+const MAX_SIDE = 2 ** 14;
+
+/** The shape of image that a configuration names, if such images can be what its network takes. */
+function inputShapeOf(
+  layer: KerasLayer | undefined,
+  inputChannels: number,
+  blocks: number,
+): NonNullable<Network['config']>['inputShape'] {
   const shape = layer?.config.batch_shape ?? layer?.config.batch_input_shape;
-  if (!Array.isArray(shape) || shape.length !== 4) return undefined;
-  const [height, width, channels] = shape.slice(1) as (number | null)[];
-  const side = (value: unknown) => value === null || (Number.isSafeInteger(value) && (value as number) > 0);
-  return side(height) && side(width) && Number.isSafeInteger(channels)
-    ? [height!, width!, channels!]
-    : undefined;
+  if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== inputChannels) return undefined;
+  const [height, width] = shape.slice(1) as (number | null)[];
+  const fits = (side: unknown) =>
+    side === null || (Number.isSafeInteger(side) && Number(side) >= 2 ** blocks && Number(side) <= MAX_SIDE);
+  return fits(height) && fits(width) ? [height!, width!, inputChannels] : undefined;
 }
 
 /** The members of the family, by the convolutions of their blocks. */

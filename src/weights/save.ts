@@ -111,7 +111,7 @@ function torchEntries(
         return [{ name: `${name}.running_mean`, dtype, shape, target }];
       case 'moving_variance':
         return [
-          { name: `${name}.running_var`, dtype, shape, target, add: TORCH_EPSILON - target.epsilon! },
+          { name: `${name}.running_var`, dtype, shape, target, add: target.epsilon! - TORCH_EPSILON },
           { name: `${name}.num_batches_tracked`, dtype: 'I64', shape: [] },
         ].map((entry) => entry as SavedTensor);
       default:

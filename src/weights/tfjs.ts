@@ -65,8 +65,13 @@ export async function readTfjs(
     file.name,
     tensors.map(({ name }) => name),
   );
-  const topology = (json.modelTopology as { model_config?: unknown } | undefined)?.model_config;
-  return { tensors, config: topology ? kerasLayers(file.name, topology) : undefined };
+  return { tensors, config: configOf(file.name, json.modelTopology) };
+}
+
+/** The layers of a layers model, as tfjs saves it or as its converter does; a graph model has none. */
+function configOf(file: string, topology: unknown): KerasConfig | undefined {
+  const { model_config, config } = Object(topology) as { model_config?: unknown; config?: unknown };
+  return model_config || config ? kerasLayers(file, model_config ?? topology) : undefined;
 }
 
 interface Group {

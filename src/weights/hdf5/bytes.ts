@@ -26,16 +26,16 @@ export class Metadata {
 
   /** The bytes at an address, ready to be read one field after the other. */
   async at(address: number, length: number): Promise<Fields> {
-    if (length > MAX_BLOCK_BYTES || length > this.#left) {
+    if (!Number.isSafeInteger(address) || address < 0 || length < 0 || address + length > this.file.size) {
       throw this.fault(
-        'its groups and headers are larger than any of Keras, or go round in circles; it is damaged.',
+        `it refers to bytes at ${address} and has ${this.file.size}; it is cut off or damaged, so get it again.`,
       );
     }
     // A block of a few bytes costs work too.
     this.#left -= length + 64;
-    if (!Number.isSafeInteger(address) || address < 0 || address + length > this.file.size) {
+    if (length > MAX_BLOCK_BYTES || this.#left < 0) {
       throw this.fault(
-        `it refers to ${length} bytes at ${address} and has ${this.file.size}; it is cut off or damaged.`,
+        'its groups and headers are larger than any of Keras, or go round in circles; it is damaged.',
       );
     }
     const bytes = new Uint8Array(length);

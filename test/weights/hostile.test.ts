@@ -1,0 +1,420 @@
+import { memory } from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { zipSync } from 'fflate';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { vgg } from '../../src/index.js';
+import { withCheckpoint } from '../../src/weights/checkpoint.js';
+import {
+  fromWeights,
+  inspectWeights,
+  loadWeights,
+  saveWeights,
+  WeightFileError,
+} from '../../src/weights/index.js';
+import { byteLength } from '../../src/weights/tensor.js';
+import { useBackend } from '../support/backends.js';
+import { hasShared } from '../support/shared.js';
+import { fixture, h5File, KERAS_FIXTURES, TORCH_FIXTURES } from './files.js';
+
+beforeAll(() => useBackend('wasm'));
+
+const text = (value: string) => new TextEncoder().encode(value);
+const join = (...parts: Uint8Array[]) => new Uint8Array(Buffer.concat(parts));
+
+/** A safetensors file of any header. */
+function safetensors(header: unknown, data = 0, length?: number): Uint8Array {
+  const json = text(typeof header === 'string' ? header : JSON.stringify(header));
+  const prefix = new DataView(new ArrayBuffer(8));
+  prefix.setBigUint64(0, BigInt(length ?? json.length), true);
+  return join(new Uint8Array(prefix.buffer), json, new Uint8Array(data));
+}
+
+const f32 = (shape: unknown, data_offsets: unknown) => ({ dtype: 'F32', shape, data_offsets });
+
+describe('a safetensors file', () => {
+  test.each<[string, Uint8Array, string]>([
+    ['whose header claims gigabytes', safetensors('{}', 0, 2 ** 40), 'its header claims 1099511627776 bytes'],
+    [
+      'whose header is longer than the file',
+      safetensors('{}', 0, 100),
+      'it refers to 100 bytes at 8 and has 10',
+    ],
+    ['whose header is no JSON', safetensors('{nonsense}'), 'its header is not JSON'],
+    [
+      'that leaves the file',
+      safetensors({ a: f32([4], [0, 16]) }, 8),
+      "tensor 'a': its bytes should lie at [0,16] of 8",
+    ],
+    [
+      'with other bytes than its shape',
+      safetensors({ a: f32([3], [0, 8]) }, 8),
+      'its shape [3] needs 12 bytes of F32 and the header gives it 8',
+    ],
+    [
+      'whose tensors overlap',
+      safetensors({ a: f32([2], [0, 8]), b: f32([2], [4, 12]) }, 12),
+      "tensor 'b': it shares bytes with 'a'",
+    ],
+    [
+      'of an unknown type',
+      safetensors({ a: { dtype: 'F8', shape: [1], data_offsets: [0, 1] } }, 1),
+      'its numbers are of type "F8"',
+    ],
+    [
+      'with a negative side',
+      safetensors({ a: f32([-1], [0, 4]) }, 4),
+      'its shape has a side that is no whole number',
+    ],
+    [
+      'with half a side',
+      safetensors({ a: f32([0.5], [0, 2]) }, 4),
+      'its shape has a side that is no whole number',
+    ],
+    [
+      'with a shape beyond every number',
+      safetensors({ a: f32([2 ** 50, 2 ** 50], [0, 4]) }, 4),
+      'has more than 2147483648 elements',
+    ],
+    [
+      'with a hundred sides',
+      safetensors({ a: f32(Array(100).fill(1), [0, 4]) }, 4),
+      'its shape is no list of at most 8 numbers',
+    ],
+    [
+      'with a name of a page',
+      safetensors({ ['x'.repeat(600)]: f32([1], [0, 4]) }, 4),
+      'its name has 600 characters',
+    ],
+    ['whose tensor is a number', safetensors({ a: 3 }), 'the header describes it by no table'],
+    [
+      'with a thousand tensors too many',
+      safetensors(Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`t${i}`, f32([0], [0, 0])]))),
+      'it holds 10001 tensors',
+    ],
+    [
+      'with a name from JavaScript itself',
+      safetensors('{"__proto__":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4),
+      'are not named as in torchvision',
+    ],
+  ])('%s', async (_, bytes, said) => {
+    await expect(fromWeights(bytes)).rejects.toThrow(said);
+    await expect(fromWeights(bytes)).rejects.toBeInstanceOf(WeightFileError);
+  });
+});
+
+/** A pickle of protocol 2 with these bytes. */
+const pickle = (...body: (string | number[])[]) =>
+  join(
+    Uint8Array.of(0x80, 2),
+    ...body.map((part) =>
+      typeof part === 'string' ? new Uint8Array(Buffer.from(part, 'latin1')) : Uint8Array.from(part),
+    ),
+  );
+const torchZip = (data: Uint8Array, more: Record<string, Uint8Array> = {}) =>
+  zipSync({ 'a/data.pkl': data, ...more }, { level: 0 });
+
+describe('a pickle', () => {
+  test.each<[string, Uint8Array, string]>([
+    [
+      'that calls the system',
+      pickle('cos\nsystem\n(U\x02lstR.'),
+      "its pickle refers to 'os.system', which no state dict needs; nothing was executed",
+    ],
+    ['that evaluates', pickle('cbuiltins\neval\n.'), "refers to 'builtins.eval'"],
+    [
+      'that hides a name by protocol 4',
+      pickle([0x8c, 2], 'os', [0x8c, 6], 'system', [0x93], '.'),
+      "refers to 'os.system'",
+    ],
+    ['with a name of torch that loads code', pickle('ctorch.hub\nload\n.'), "refers to 'torch.hub.load'"],
+    ['with a control character in a name', pickle('cos\x1b[2J\nsystem\n.'), "refers to 'os\ufffd[2J.system'"],
+    ['that makes an instance', pickle('(ios\nsystem\n.'), 'its pickle has the opcode 0x69'],
+    ['that is cut off', pickle('X', [0xff, 0, 0, 0], 'abc'), 'its pickle ends too early'],
+    [
+      'that claims four gigabytes of text',
+      pickle('X', [0xff, 0xff, 0xff, 0xff]),
+      'its pickle ends too early',
+    ],
+    ['that takes from an empty stack', pickle('R.'), 'its pickle takes more than it has'],
+    ['without a mark', pickle('t.'), 'its pickle lacks a mark'],
+    ['that recalls nothing', pickle('h\x07.'), 'its pickle recalls what it never kept'],
+    ['of an unknown protocol', Uint8Array.of(0x80, 9), 'its pickle has protocol 9'],
+    ['without tensors', pickle('}.'), 'its pickle holds no state dict'],
+    ['that contains itself', pickle('}q\x00X', [1, 0, 0, 0], 'ah\x00s.'), 'its pickle holds no state dict'],
+  ])('%s', async (_, data, said) => {
+    await expect(fromWeights(torchZip(data))).rejects.toThrow(said);
+    await expect(fromWeights(torchZip(data))).rejects.toBeInstanceOf(WeightFileError);
+  });
+
+  /** A state dict `{"features.0.weight": tensor}` of PyTorch. */
+  const state = (shape: number[], strides: number[], length: number, offset = 0) => {
+    const numbers = (list: number[]) =>
+      join(
+        text('('),
+        ...list.map((n) => join(text('J'), new Uint8Array(Int32Array.of(n).buffer))),
+        text('t'),
+      );
+    return join(
+      Uint8Array.of(0x80, 2),
+      text('}'),
+      text('X'),
+      Uint8Array.of(17, 0, 0, 0),
+      text('features.0.weight'),
+      text('ctorch._utils\n_rebuild_tensor_v2\n(('),
+      text('X'),
+      Uint8Array.of(7, 0, 0, 0),
+      text('storage'),
+      text('ctorch\nFloatStorage\nX'),
+      Uint8Array.of(1, 0, 0, 0),
+      text('0X'),
+      Uint8Array.of(3, 0, 0, 0),
+      text('cpu'),
+      text('J'),
+      new Uint8Array(Int32Array.of(length).buffer),
+      text('tQJ'),
+      new Uint8Array(Int32Array.of(offset).buffer),
+      numbers(shape),
+      numbers(strides),
+      Uint8Array.of(0x89),
+      text('}tRs.'),
+    );
+  };
+
+  test.each<[string, Uint8Array, string]>([
+    [
+      'a tensor beyond its storage',
+      state([4, 1, 3, 3], [9, 9, 3, 1], 30),
+      'it reaches to element 35 of a storage that has 30',
+    ],
+    [
+      'a tensor that repeats its storage',
+      state([1024, 1024, 1, 1], [0, 0, 0, 1], 9),
+      'repeats a storage of 9 elements',
+    ],
+    ['an offset beyond its storage', state([1, 1, 1, 1], [1, 1, 1, 1], 9, 9), 'it reaches to element 9'],
+    [
+      'a storage that is not there',
+      state([1, 1, 3, 3], [9, 9, 3, 1], 9),
+      "its storage '0' is not in the archive",
+    ],
+  ])('%s', async (_, data, said) => {
+    await expect(fromWeights(torchZip(data))).rejects.toThrow(said);
+  });
+
+  test('a storage of another length than the pickle says', async () => {
+    const file = torchZip(state([1, 1, 3, 3], [9, 9, 3, 1], 9), { 'a/data/0': new Uint8Array(35) });
+    await expect(fromWeights(file)).rejects.toThrow(
+      "tensor 'features.0.weight': its storage '0' has 35 bytes and not 36",
+    );
+  });
+
+  test('another memory format is put in order', async () => {
+    const numbers = Float32Array.from({ length: 18 }, (_, i) => i);
+    const file = torchZip(state([1, 2, 3, 3], [18, 1, 6, 2], 18), {
+      'a/data/0': new Uint8Array(numbers.buffer),
+    });
+    const model = vgg([[1, 1]], { inputShape: [2, 2, 2], includeTop: false });
+    expect((await loadWeights(model, file, { strict: false })).loaded).toEqual(['block1_conv1/kernel']);
+    // Channels last in PyTorch is just the order of tfjs.
+    expect([...model.getLayer('block1_conv1').weights[0]!.read().dataSync()]).toEqual([...numbers]);
+    model.dispose();
+  });
+});
+
+describe('a zip archive', () => {
+  test.each<[string, Uint8Array, string]>([
+    [
+      'with a path that leads out',
+      zipSync({ '../data.pkl': new Uint8Array(3) }),
+      'under a path that leads out of it',
+    ],
+    [
+      'that unpacks to far more than it is',
+      zipSync({ 'a/data.pkl': new Uint8Array(2 ** 25) }),
+      'would unpack to 33554432, which weights never do',
+    ],
+    [
+      'that is neither',
+      zipSync({ 'readme.txt': text('hello') }),
+      'neither one of torch.save nor a .keras file',
+    ],
+    [
+      'that is cut off',
+      zipSync({ 'a/data.pkl': new Uint8Array(300) }).subarray(0, -10),
+      'its zip archive is damaged or cut off',
+    ],
+    [
+      'with a header too long',
+      torchZip(new Uint8Array(2 ** 24 + 1)),
+      "'a/data.pkl' has 16777217 bytes, and at most 16777216 are read",
+    ],
+  ])('%s', async (_, bytes, said) => {
+    await expect(fromWeights(bytes)).rejects.toThrow(said);
+    await expect(fromWeights(bytes)).rejects.toBeInstanceOf(WeightFileError);
+  });
+});
+
+describe('a tfjs model', () => {
+  const model = (weights: object[], paths = ['w.bin']) =>
+    text(JSON.stringify({ weightsManifest: [{ paths, weights }] }));
+  const kernel = { name: 'block1_conv1/kernel', shape: [3, 3, 1, 1], dtype: 'float32' };
+  const bias = { name: 'block1_conv1/bias', shape: [1], dtype: 'float32' };
+  test.each<[string, Uint8Array, string]>([
+    [
+      'with shards outside its folder',
+      model([kernel, bias], ['../w.bin']),
+      "its weight file '../w.bin' lies outside its folder",
+    ],
+    [
+      'with shards on another machine',
+      model([kernel, bias], ['https://example.com/w.bin']),
+      'lies outside its folder',
+    ],
+    ['of unknown types', model([{ ...kernel, dtype: 'string' }]), 'its numbers are of type "string"'],
+    ['that is other JSON', text('{"a": 1}'), 'it is JSON without a weightsManifest'],
+    ['that is cut off', text('{"weightsManifest": ['), 'it begins as JSON and is none'],
+  ])('%s', async (_, bytes, said) => {
+    await expect(fromWeights(bytes)).rejects.toThrow(said);
+  });
+
+  test('whose shards are too short', async () => {
+    await expect(fromWeights(model([kernel, bias]), { shards: () => new Uint8Array(39) })).rejects.toThrow(
+      'its weight files are shorter than its weights need',
+    );
+  });
+});
+
+describe('what is something else altogether', () => {
+  test.each<[string, Uint8Array, string]>([
+    ['nothing', new Uint8Array(), 'it is empty'],
+    [
+      'a web page',
+      text('<!DOCTYPE html><html>Not found'),
+      'it is a web page, perhaps an error message of the server',
+    ],
+    [
+      'a pointer',
+      text('version https://git-lfs.github.com/spec/v1\noid sha256:00'),
+      'it is a pointer of Git LFS',
+    ],
+    [
+      'noise',
+      Uint8Array.from({ length: 100 }, (_, i) => (i * 89 + 200) % 256),
+      'it is no weight file that is known; read are',
+    ],
+  ])('%s', async (_, bytes, said) => {
+    await expect(inspectWeights(bytes)).rejects.toThrow(said);
+  });
+});
+
+/** Reads all that a file has, as a model and tensor by tensor: it must come to an end or to an error of ours. */
+async function readAll(bytes: Uint8Array): Promise<'read' | 'refused'> {
+  const before = memory().numTensors;
+  try {
+    await withCheckpoint(bytes, {}, async ({ tensors }) => {
+      for (const tensor of tensors) {
+        // What a sound reader lets through is no larger than its file can hold, unpacked.
+        expect(byteLength(tensor)).toBeLessThanOrEqual(2 ** 24 + 10 * bytes.length);
+        await tensor.open().readInto(new Uint8Array(byteLength(tensor)));
+      }
+    });
+    const { model } = await fromWeights(bytes);
+    model.dispose();
+    return 'read';
+  } catch (error) {
+    if (!(error instanceof WeightFileError)) throw error;
+    // What nobody foresaw is an error of ours too, but not one that says what is wrong.
+    expect(error.message).not.toMatch(/unforeseen|allocation|call stack|typed array/i);
+    return 'refused';
+  } finally {
+    expect(memory().numTensors).toBe(before);
+  }
+}
+
+/** Changes to a file: bits, bytes, runs, lengths. Most fall where headers are. */
+const changes = fc.array(
+  fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    kind: fc.nat(5),
+    value: fc.nat(255),
+    length: fc.nat(12),
+    early: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 4 },
+);
+
+function mutate(
+  bytes: Uint8Array,
+  list: { at: number; kind: number; value: number; length: number; early: boolean }[],
+): Uint8Array {
+  let file = bytes.slice();
+  for (const { at, kind, value, length, early } of list) {
+    const place = Math.floor(at * (early ? Math.min(4096, file.length) : file.length));
+    if (kind === 0) file[place] = file[place]! ^ (1 << (value % 8));
+    else if (kind === 1) file[place] = value;
+    else if (kind === 2) file.fill(value % 2 ? 255 : 0, place, place + length);
+    else if (kind === 3) file = file.slice(0, place);
+    else if (kind === 4) file = join(file.subarray(0, place), file.subarray(place + length));
+    else file = join(file.subarray(0, place), file.subarray(place, place + length), file.subarray(place));
+  }
+  return file;
+}
+
+/** Rounds of fuzzing a file; more with the environment's FUZZ_RUNS. */
+const RUNS = Number(process.env.FUZZ_RUNS ?? 150);
+
+describe('a file that was changed at random is read or refused', () => {
+  const fuzz = async (bytes: Uint8Array) => {
+    expect(await readAll(bytes)).toBe('read');
+    let refused = 0;
+    await fc.assert(
+      fc.asyncProperty(changes, async (list) => {
+        if ((await readAll(mutate(bytes, list))) === 'refused') refused++;
+      }),
+      { numRuns: RUNS, ...(process.env.FUZZ_RUNS ? {} : { seed: 1 }), endOnFailure: true },
+    );
+    expect(refused).toBeGreaterThan(0);
+  };
+
+  test('as this library writes it', async () => {
+    const model = vgg([[1, 2]], { inputShape: [4, 4, 1], classes: 2, hiddenUnits: 3, batchNorm: true });
+    const bytes = await saveWeights(model, 'torchvision');
+    model.dispose();
+    await fuzz(bytes);
+  });
+
+  test('as Keras 2 writes it', () => fuzz(h5File('keras2')));
+
+  test
+    .skipIf(!hasShared)
+    .each([
+      ...TORCH_FIXTURES.filter(({ file }) =>
+        /vgg16-narrow(-bf16)?\.(safetensors|pth)|bn-narrow-legacy/.test(file),
+      ),
+      ...KERAS_FIXTURES,
+    ])('$file', ({ file }) => fuzz(fixture(file)));
+
+  test.each(['chunked', 'types', 'links', 'latest'] as const)('HDF5 with %s', async (name) => {
+    const bytes = h5File(name);
+    const { openHdf5 } = await import('../../src/weights/hdf5/index.js');
+    const { fileOfBytes } = await import('../../src/weights/file.js');
+    type Group = Awaited<ReturnType<typeof openHdf5>>;
+    const walk = async (group: Group): Promise<void> => {
+      await group.attributes();
+      for (const child of (await group.children()).values()) {
+        if (child.kind === 'group') await walk(child);
+        else await child.open().readInto(new Uint8Array(byteLength(child)));
+      }
+    };
+    await fc.assert(
+      fc.asyncProperty(changes, async (list) => {
+        await openHdf5(fileOfBytes('file', mutate(bytes, list)))
+          .then(walk)
+          .catch((error) => {
+            if (!(error instanceof WeightFileError)) throw error;
+          });
+      }),
+      { numRuns: 2 * RUNS, ...(process.env.FUZZ_RUNS ? {} : { seed: 2 }), endOnFailure: true },
+    );
+  });
+});

@@ -1,0 +1,158 @@
+import { memory, tensor } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { scaleArch, VGG16C, vgg } from '../../src/index.js';
+import { fileOfBytes } from '../../src/weights/file.js';
+import { fromWeights, inspectWeights, loadWeights, saveWeights } from '../../src/weights/index.js';
+import { readSafetensors } from '../../src/weights/safetensors.js';
+import { byteLength } from '../../src/weights/tensor.js';
+import { useBackend } from '../support/backends.js';
+import { hasShared, sharedPath } from '../support/shared.js';
+import { fixture } from './files.js';
+
+beforeAll(() => useBackend('wasm'));
+
+/** A file's tensors as PyTorch would see them: type, shape and bytes by name. */
+async function contents(bytes: Uint8Array) {
+  const { tensors } = await readSafetensors(fileOfBytes('saved', bytes));
+  const all = await Promise.all(
+    tensors.map(async (one) => {
+      const numbers = new Uint8Array(byteLength(one));
+      await one.open().readInto(numbers);
+      return [one.name, { dtype: one.dtype, shape: one.shape, bytes: numbers }] as const;
+    }),
+  );
+  return Object.fromEntries(all.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+describe.skipIf(!hasShared)(
+  'what is saved is bit for bit what PyTorch itself saves of the same network',
+  () => {
+    test.each([
+      ['vgg16-narrow.safetensors', 'torchvision', 'F32'],
+      ['vgg16-narrow-f16.safetensors', 'torchvision', 'F16'],
+      ['vgg16-narrow-bf16.safetensors', 'torchvision', 'BF16'],
+      ['vgg16-narrow-timm.safetensors', 'timm', 'F32'],
+      ['vgg11bn-narrow.safetensors', 'torchvision', 'F32'],
+      ['vgg11bn-narrow-timm.safetensors', 'timm', 'F32'],
+      ['vgg11bn-narrow-f16.safetensors', 'torchvision', 'F16'],
+    ] as const)('%s', async (file, names, dtype) => {
+      const { model } = await fromWeights(
+        sharedPath(
+          `reference/torch/${file.split('-').slice(0, 2).join('-').replace('.safetensors', '')}.pth`,
+        ),
+      );
+      const before = memory().numTensors;
+      const saved = await contents(await saveWeights(model, names, { dtype }));
+      expect(memory().numTensors).toBe(before);
+      const expected = await contents(fixture(`torch/${file}`));
+      // PyTorch counts training batches and the library does not; the counter's value means nothing in evaluation.
+      expect(Object.keys(saved)).toEqual(Object.keys(expected));
+      for (const [name, { dtype, shape, bytes }] of Object.entries(expected)) {
+        expect(saved[name], name).toMatchObject({ dtype, shape });
+        expect(saved[name]!.bytes, name).toEqual(bytes);
+      }
+      model.dispose();
+    });
+  },
+);
+
+describe('what is saved is loaded again', () => {
+  const arch = [
+    [1, 3],
+    [2, 4],
+  ] as const;
+  const build = (seed: number) =>
+    vgg(arch, { inputShape: [8, 12, 2], classes: 5, hiddenUnits: 6, seed, batchNorm: { epsilon: 1e-3 } });
+  const numbersOf = (model: ReturnType<typeof build>) =>
+    model.getWeights().map((weight) => [...weight.dataSync()]);
+
+  test.each(['torchvision', 'timm', 'keras'] as const)('under the names of %s', async (names) => {
+    const [model, other] = [build(1), build(2)];
+    // Square feature maps alone are known to timm.
+    if (names === 'timm') {
+      await expect(saveWeights(model, names)).rejects.toThrow(
+        "is not square, as timm's is; save it as 'torchvision'",
+      );
+    } else {
+      const bytes = await saveWeights(model, names);
+      const report = await loadWeights(other, bytes);
+      expect(report).toMatchObject({
+        format: 'safetensors',
+        names,
+        missing: [],
+        leftOver: [],
+        mismatched: [],
+      });
+      const [before, after] = [numbersOf(model), numbersOf(other)];
+      for (const [i, numbers] of before.entries()) {
+        for (const [k, number] of numbers.entries()) expect(after[i]![k]).toBeCloseTo(number, 6);
+      }
+    }
+    model.dispose();
+    other.dispose();
+  });
+
+  test('and builds the network by itself, configuration C and its epsilon with it', async () => {
+    const model = vgg(scaleArch(VGG16C, 32), {
+      inputShape: [32, 32, 1],
+      classes: 3,
+      hiddenUnits: 4,
+      batchNorm: { epsilon: 2e-3 },
+    });
+    const { model: again, network } = await fromWeights(await saveWeights(model, 'keras'), { dropout: 0 });
+    expect(network).toMatchObject({
+      title: 'VGG-16 (configuration C)-BN',
+      arch: scaleArch(VGG16C, 32),
+      inputChannels: 1,
+    });
+    expect(network.batchNorm).toMatchObject({ epsilon: 2e-3 });
+    expect(network.top).toEqual({ hiddenUnits: 4, classes: 3, side: [1, 1] });
+    expect(again.inputs[0]!.shape).toEqual([null, 32, 32, 1]);
+    expect(again.getWeights().map((w) => [...w.dataSync()])).toEqual(
+      model.getWeights().map((w) => [...w.dataSync()]),
+    );
+    model.dispose();
+    again.dispose();
+  });
+
+  test('a running variance makes up for an epsilon that PyTorch does not have', async () => {
+    const model = vgg([[1, 1]], { inputShape: [2, 2, 1], includeTop: false, batchNorm: { epsilon: 1e-3 } });
+    const variance = model.getLayer('block1_conv1_bn').weights.at(-1)!;
+    const value = tensor([0.5]);
+    variance.write(value);
+    value.dispose();
+    const { 'features.1.running_var': saved } = await contents(await saveWeights(model, 'torchvision'));
+    expect(new Float32Array(saved!.bytes.buffer)[0]).toBeCloseTo(0.5 + 1e-3 - 1e-5, 7);
+    await loadWeights(model, await saveWeights(model, 'torchvision'));
+    const loaded = variance.read().dataSync()[0];
+    expect(loaded).toBeCloseTo(0.5, 6);
+    // Into a network with PyTorch's epsilon it goes as it is.
+    const torch = vgg([[1, 1]], { inputShape: [2, 2, 1], includeTop: false, batchNorm: true });
+    await loadWeights(torch, await saveWeights(model, 'torchvision'));
+    expect(torch.getLayer('block1_conv1_bn').weights.at(-1)!.read().dataSync()[0]).toBeCloseTo(
+      0.5 + 1e-3 - 1e-5,
+      7,
+    );
+    model.dispose();
+    torch.dispose();
+  });
+});
+
+test('halves are told by inspectWeights', async () => {
+  const model = vgg([[1, 1]], { inputShape: [2, 2, 1], classes: 2, hiddenUnits: 2 });
+  expect((await inspectWeights(await saveWeights(model, 'torchvision', { dtype: 'BF16' }))).dtypes).toEqual([
+    'BF16',
+  ]);
+  model.dispose();
+});
+
+test('says which names and types there are', async () => {
+  const model = vgg([[1, 1]], { inputShape: [2, 2, 1], classes: 2, hiddenUnits: 2 });
+  await expect(saveWeights(model, 'onnx' as 'keras')).rejects.toThrow(
+    'saveWeights: names is "onnx"; it must be one of "torchvision", "timm", "keras".',
+  );
+  await expect(saveWeights(model, 'keras', { dtype: 'F64' as 'F32' })).rejects.toThrow(
+    'saveWeights: dtype is "F64"',
+  );
+  model.dispose();
+});
