@@ -54,7 +54,7 @@ const RULES: [who: string, ...may: string[]][] = [
   ['core/tally', 'core/plan', 'core/params', `type ${TFJS('layers')}`],
   ['core/diagram', 'core/check', 'core/plan', 'core/inspect', 'core/blocks', `type ${TFJS('layers')}`],
 
-  ['io/*', 'io/*'],
+  ['io/*', 'io/*', '@noble/hashes/legacy.js'],
   // Parsers: bytes in, data out.
   ['data/idx', 'io/errors'],
   ['data/*', 'index', 'core/check', 'io/*', 'data/*', TFJS('core')],
@@ -82,6 +82,7 @@ const RULES: [who: string, ...may: string[]][] = [
   ['weights/targets', 'core/check', 'weights/*', `type ${TFJS('layers')}`],
   ['weights/match', 'weights/*'],
   ['weights/load', 'core/heap', 'io/*', 'weights/*', TFJS('core'), `type ${TFJS('layers')}`],
+  ['weights/pretrained', 'core/check', 'io/download', 'weights/*'],
   ['weights/build', 'index', 'type io/read', 'weights/*', TFJS('layers')],
   ['weights/save', 'core/check', 'weights/*', `type ${TFJS('core')}`, `type ${TFJS('layers')}`],
   ['weights/*', 'core/check', 'io/*', 'weights/*'],

@@ -15,9 +15,9 @@ export async function useBackend(name: Backend): Promise<void> {
   } catch (error) {
     if ((error as { code?: string }).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new Error(
-      `train: the ${name} backend is not installed; run npm install @tensorflow/tfjs-backend-${name}.`,
+      `the ${name} backend is not installed; run npm install @tensorflow/tfjs-backend-${name}.`,
     );
   }
   if (!(await setBackend(name)))
-    throw new Error(`train: the ${name} backend did not start; try --backend cpu.`);
+    throw new Error(`the ${name} backend did not start; install @tensorflow/tfjs-backend-cpu and use that.`);
 }

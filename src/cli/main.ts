@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { diagramCommand, summaryCommand, tallyCommand } from './describe.js';
 import { trainCommand } from './train.js';
+import { convertCommand, inspectCommand } from './weights.js';
 
 const program = new Command('vgg-blocks')
   .description(manifest.description)
@@ -11,7 +12,9 @@ const program = new Command('vgg-blocks')
   .addCommand(trainCommand())
   .addCommand(summaryCommand())
   .addCommand(tallyCommand())
-  .addCommand(diagramCommand());
+  .addCommand(diagramCommand())
+  .addCommand(inspectCommand())
+  .addCommand(convertCommand());
 
 try {
   await program.parseAsync();

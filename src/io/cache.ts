@@ -9,6 +9,8 @@ export interface FileCache {
   /** Keeps a piece of a file that is still growing; at 0 the file begins anew. Where pieces can't be kept, nothing. */
   writeAt(name: string, offset: number, piece: Uint8Array): Promise<void>;
   remove(name: string): Promise<void>;
+  /** Where a file can be read piece by piece: its path, or a Blob that the browser keeps on its disk. */
+  locate(name: string): Promise<string | Blob | undefined>;
 }
 
 /**
@@ -31,6 +33,7 @@ const NOTHING: FileCache = {
   write: async () => {},
   writeAt: async () => {},
   remove: async () => {},
+  locate: async () => undefined,
 };
 
 function defaultFolder({ env, os, path, platform }: Node): string {
@@ -64,6 +67,11 @@ function folderCache({ fs, path }: Node, folder: string): FileCache {
       } catch {}
     },
     remove: (name) => fs.rm(path.join(folder, name), { force: true }).catch(() => {}),
+    locate: (name) =>
+      fs.access(path.join(folder, name)).then(
+        () => path.join(folder, name),
+        () => undefined,
+      ),
   };
 }
 
@@ -88,5 +96,6 @@ function browserCache(cacheName: string): FileCache {
     remove: async (name) => {
       await attempt((cache) => cache.delete(address(name)));
     },
+    locate: (name) => attempt(async (cache) => (await cache.match(address(name)))?.blob()),
   };
 }

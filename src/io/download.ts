@@ -5,8 +5,10 @@ import { drop, type Received, type TransferOptions, transfer } from './transfer.
 
 /** How a file is downloaded. */
 export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
-  /** The SHA-256 sum that the file must have, 64 hexadecimal digits. */
-  sha256: string;
+  /** The SHA-256 sum that the file must have, in hexadecimal, or as many of its leading digits as are known. */
+  sha256?: string;
+  /** The MD5 sum that it must have, where no other is known. */
+  md5?: string;
   /** Another folder (Node) or cache name (browser); `false` for no cache. Default: see {@link openCache}. */
   cache?: string | false;
 }
@@ -24,21 +26,43 @@ export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
  *   or `damaged` (another length or sum than was said); or the signal's reason.
  */
 export async function download(url: string, options: DownloadOptions): Promise<Uint8Array> {
+  return (await obtain(url, options)).bytes;
+}
+
+/** A downloaded file, for reading it piece by piece. */
+export interface Downloaded {
+  /** The cache's copy where there is one, and the bytes otherwise. */
+  source: string | Blob | Uint8Array;
+  /** Takes it out of the cache, for a caller who finds that it is not what it should be. */
+  forget(): Promise<void>;
+}
+
+/** As {@link download}, for files that are read piece by piece. */
+export async function downloadFile(url: string, options: DownloadOptions): Promise<Downloaded> {
+  const { bytes, cache, name } = await obtain(url, options);
+  return { source: (await cache.locate(name)) ?? bytes, forget: () => cache.remove(name) };
+}
+
+async function obtain(
+  url: string,
+  options: DownloadOptions,
+): Promise<{ bytes: Uint8Array; cache: FileCache; name: string }> {
   options.signal?.throwIfAborted();
-  const sha256 = options.sha256.toLowerCase();
+  const sum = checksum(options);
   const cache = openCache(options.cache);
-  const name = cacheName(url, sha256);
+  const name = cacheName(url, sum.expected || (await hex('SHA-256', new TextEncoder().encode(url))));
   const kept = await cache.read(name);
   if (kept) {
-    if ((await sum(kept)) === sha256) return kept;
+    if ((await sum.matches(kept)) && (options.bytes ?? kept.length) === kept.length)
+      return { bytes: kept, cache, name };
     await cache.remove(name);
   }
   const part = `${name}.part`;
   try {
-    const bytes = await fetchWhole(url, sha256, part, cache, options);
+    const bytes = await fetchWhole(url, sum, part, cache, options);
     await cache.write(name, bytes);
     await cache.remove(part);
-    return bytes;
+    return { bytes, cache, name };
   } catch (error) {
     if (error instanceof DataError && error.fault === 'damaged') await cache.remove(part);
     throw error;
@@ -46,14 +70,14 @@ export async function download(url: string, options: DownloadOptions): Promise<U
 }
 
 /** What the cache calls a file: two of one name but other contents keep apart. */
-export function cacheName(url: string, sha256: string): string {
+export function cacheName(url: string, sum: string): string {
   const last = new URL(url).pathname.split('/').at(-1)!;
-  return `${sha256.slice(0, 16)}-${last.replace(/[^\w.-]/g, '_')}`;
+  return `${sum.slice(0, 16)}-${last.replace(/[^\w.-]/g, '_')}`;
 }
 
 async function fetchWhole(
   url: string,
-  sha256: string,
+  sum: Checksum,
   part: string,
   cache: FileCache,
   options: DownloadOptions,
@@ -67,13 +91,12 @@ async function fetchWhole(
       });
     }
     const bytes = concat(received.pieces);
-    const got = await sum(bytes);
-    if (got === sha256) return bytes;
+    if (await sum.matches(bytes)) return bytes;
     if (!received.joined || redone) {
       throw new DataError(
         url,
         'damaged',
-        `what was downloaded has SHA-256 ${got} and should have ${sha256}; try again, or get the file from elsewhere.`,
+        `what was downloaded has ${sum.name} ${await sum.of(bytes)} and should have ${sum.expected}; try again, or get the file from elsewhere.`,
       );
     }
     drop(received);
@@ -86,10 +109,47 @@ function begun(part: Uint8Array | undefined, bytes = Number.POSITIVE_INFINITY): 
   return { pieces: [part], length: part.length, joined: true };
 }
 
-async function sum(bytes: Uint8Array): Promise<string> {
+/** The sum that a file must have. */
+interface Checksum {
+  name: string;
+  /** In hexadecimal; empty where none is known. */
+  expected: string;
+  of(bytes: Uint8Array): Promise<string>;
+  matches(bytes: Uint8Array): Promise<boolean>;
+}
+
+function checksum({ sha256, md5 }: DownloadOptions): Checksum {
+  const expected = (sha256 ?? md5 ?? '').toLowerCase();
+  const of = sha256 === undefined && md5 !== undefined ? md5Of : (bytes: Uint8Array) => hex('SHA-256', bytes);
+  return {
+    name: of === md5Of ? 'MD5' : 'SHA-256',
+    expected,
+    of,
+    matches: async (bytes) => expected === '' || (await of(bytes)).startsWith(expected),
+  };
+}
+
+async function hex(algorithm: string, bytes: Uint8Array): Promise<string> {
   const subtle = globalThis.crypto?.subtle;
   if (!subtle)
     throw new Error('download: there is no WebCrypto here to check the sum; serve the page over https.');
-  const digest = new Uint8Array(await subtle.digest('SHA-256', bytes as BufferSource));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return toHex(new Uint8Array(await subtle.digest(algorithm, bytes as BufferSource)));
+}
+
+/** Bytes that are summed before anything else may run. */
+const PIECE_BYTES = 4 * 2 ** 20;
+
+/** WebCrypto has no MD5. */
+async function md5Of(bytes: Uint8Array): Promise<string> {
+  const { md5 } = await import('@noble/hashes/legacy.js');
+  const hash = md5.create();
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    hash.update(bytes.subarray(at, at + PIECE_BYTES));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  return toHex(hash.digest());
+}
+
+function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

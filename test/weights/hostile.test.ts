@@ -334,7 +334,7 @@ async function readAll(bytes: Uint8Array): Promise<'read' | 'refused'> {
 /** Changes to a file: bits, bytes, runs, lengths. Most fall where headers are. */
 const changes = fc.array(
   fc.record({
-    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    at: fc.noBias(fc.nat(2 ** 30 - 1)).map((n) => n / 2 ** 30),
     kind: fc.nat(5),
     value: fc.nat(255),
     length: fc.nat(12),
