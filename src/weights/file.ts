@@ -57,6 +57,17 @@ export function fileOfBytes(name: string, bytes: Uint8Array): WeightFile {
   });
 }
 
+/** A part of a file as a file of its own, under the same name. Whoever opened the whole one closes it. */
+export function partOf(file: WeightFile, offset: number, size: number): WeightFile {
+  return withinBounds({
+    name: file.name,
+    size,
+    read: (at, length) => file.read(offset + at, length),
+    readInto: (into, at) => file.readInto(into, offset + at),
+    close: async () => {},
+  });
+}
+
 /** Whether a source is a file of this machine. */
 export function isPath(source: Source): source is string | URL {
   if (typeof source !== 'string' && !(source instanceof URL)) return false;

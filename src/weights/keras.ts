@@ -1,6 +1,6 @@
 import { reason } from '../io/errors.js';
 import { WeightFileError } from './error.js';
-import { fileOfBytes, type WeightFile } from './file.js';
+import { fileOfBytes, partOf, type WeightFile } from './file.js';
 import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from './hdf5/index.js';
 import { type KerasConfig, parseKerasConfig } from './kerasConfig.js';
 import { MAX_HEADER_BYTES } from './limits.js';
@@ -53,7 +53,7 @@ export function isKerasZip(entries: ReadonlyMap<string, Entry>): boolean {
   return entries.has('config.json') && entries.has('model.weights.h5');
 }
 
-/** The most bytes of weights that are unpacked from a `.keras` file, in which nothing can be reached by itself. */
+/** The most bytes of weights that are unpacked from a `.keras` file that somebody has compressed. */
 const MAX_WEIGHTS_BYTES = 2 ** 31;
 
 /** Reads a `.keras` file: a zip archive of the model's configuration and a `.weights.h5`. */
@@ -63,16 +63,19 @@ export async function readKerasZip(
 ): Promise<KerasFile> {
   const text = new TextDecoder().decode(await entries.get('config.json')!.read(MAX_HEADER_BYTES));
   const config = parseKerasConfig(file.name, text);
-  const bytes = await entries
-    .get('model.weights.h5')!
-    .read(MAX_WEIGHTS_BYTES)
-    .catch((error: unknown) => {
-      if (error instanceof WeightFileError) throw error;
-      throw new WeightFileError(file.name, `its weights do not fit in memory (${reason(error)}).`, {
-        cause: error,
-      });
-    });
-  return { ...(await readKerasH5(fileOfBytes(file.name, bytes))), config };
+  const weights = entries.get('model.weights.h5')!;
+  // Keras stores without compressing, so the weights can be read where they lie.
+  const inside = weights.span
+    ? partOf(file, weights.span.offset, weights.span.length)
+    : fileOfBytes(file.name, await unpack(file.name, weights));
+  return { ...(await readKerasH5(inside)), config };
+}
+
+function unpack(file: string, weights: Entry): Promise<Uint8Array> {
+  return weights.read(MAX_WEIGHTS_BYTES).catch((error: unknown) => {
+    if (error instanceof WeightFileError) throw error;
+    throw new WeightFileError(file, `its weights do not fit in memory (${reason(error)}).`, { cause: error });
+  });
 }
 
 interface Found {

@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import '@tensorflow/tfjs-backend-cpu';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { setBackend } from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { vgg } from '../../src/index.js';
+import { saveWeights } from '../../src/weights/index.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-cli-'));
@@ -52,6 +56,66 @@ describe('vgg-blocks', () => {
     const path = join(folder, 'figure.svg');
     expect(await run('diagram', '--out', path)).toMatchObject({ code: 0, out: '', error: '' });
     expect(readFileSync(path, 'utf8')).toContain('>alexnet<');
+  });
+});
+
+describe('vgg-blocks inspect and convert', () => {
+  const file = join(folder, 'net.safetensors');
+  beforeAll(async () => {
+    await setBackend('cpu');
+    const model = vgg(
+      [
+        [1, 2],
+        [1, 3],
+      ],
+      { inputShape: [8, 8, 1], classes: 4, hiddenUnits: 5, batchNorm: true },
+    );
+    writeFileSync(file, await saveWeights(model, 'torchvision'));
+    model.dispose();
+  });
+
+  test('inspect prints what a file is, each tensor, and the call that loads it', async () => {
+    const { code, out, error } = await run('inspect', file);
+    expect({ code, error }).toEqual({ code: 0, error: '' });
+    expect(out).toContain(
+      `${file}: safetensors, 0.0 MiB\nVGG-BN under the names of torchvision: blocks 1x2 1x3, 1 input channels`,
+    );
+    expect(out).toContain('4 classes, two hidden layers of 5, made for images of 8x8');
+    expect(out).toMatch(/\nfeatures\.4\.weight +F32 +3x2x3x3 +block2_conv1\/kernel\n/);
+    expect(out).toContain(`const { model } = await fromWeights("${file}");`);
+    expect(JSON.parse((await run('inspect', file, '--json')).out).network.arch).toEqual([
+      [1, 2],
+      [1, 3],
+    ]);
+  });
+
+  test('inspect says what is no weight file', async () => {
+    expect(await run('inspect', join(root, 'README.md'))).toEqual({
+      code: 1,
+      out: '',
+      error: `${join(root, 'README.md')}: it is no weight file that is known; read are .safetensors, .pth, .h5, .keras and tfjs model.json.\n`,
+    });
+  });
+
+  test('convert goes to other names and types, to a tfjs model, and back to the same bits', async () => {
+    const at = (name: string) => join(folder, name);
+    expect((await run('convert', file, at('keras.safetensors'), '--names', 'keras')).out).toContain(
+      `VGG-BN: 18 tensors from ${file} (safetensors) to ${at('keras.safetensors')}`,
+    );
+    expect((await run('convert', at('keras.safetensors'), at('model'))).code).toBe(0);
+    expect(
+      (await run('convert', at('model/model.json'), at('back.safetensors'), '--names', 'torchvision')).code,
+    ).toBe(0);
+    expect(readFileSync(at('back.safetensors'))).toEqual(readFileSync(file));
+    expect((await run('convert', file, at('half.safetensors'), '--dtype', 'f16')).code).toBe(0);
+    expect((await run('inspect', at('half.safetensors'))).out).toContain('stored as F16, I64');
+  });
+
+  test('convert says what it does not write', async () => {
+    expect((await run('convert', file, join(folder, 'x.onnx'))).error).toContain('x.onnx cannot be written');
+    expect((await run('convert', file, join(folder, 'm'), '--dtype', 'f16')).error).toContain(
+      '--names and --dtype are for .safetensors',
+    );
   });
 });
 

@@ -34,7 +34,14 @@ beforeAll(async () => {
 const result = (output: string) => JSON.parse(output.trim().split('\n').at(-1)!);
 
 /** Every entry of the package that holds code. */
-const entries = ['vgg-blocks', 'vgg-blocks/data', 'vgg-blocks/train', 'vgg-blocks/wasm', 'vgg-blocks/node'];
+const entries = [
+  'vgg-blocks',
+  'vgg-blocks/data',
+  'vgg-blocks/train',
+  'vgg-blocks/wasm',
+  'vgg-blocks/weights',
+  'vgg-blocks/node',
+];
 const inBrowsers = entries.filter((name) => name !== 'vgg-blocks/node');
 
 describe('the packed library', () => {

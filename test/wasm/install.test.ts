@@ -12,7 +12,14 @@ import {
 import { describe, expect, test, vi } from 'vitest';
 import { installWasmKernels } from '../../src/wasm/index.js';
 
-const NAMES = ['Conv2DBackpropFilter', 'Conv2DBackpropInput', 'BatchMatMul', 'MaxPoolGrad', 'Tile'];
+const NAMES = [
+  'Conv2DBackpropFilter',
+  'Conv2DBackpropInput',
+  'BatchMatMul',
+  '_FusedMatMul',
+  'MaxPoolGrad',
+  'Tile',
+];
 const kernels = () => NAMES.map((name) => getKernel(name, 'wasm'));
 
 /** The gradient of the sum of a 2x2 convolution of a 3x3 image of ones with respect to its filter. */

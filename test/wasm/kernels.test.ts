@@ -3,6 +3,7 @@ import {
   add,
   avgPool,
   batchNorm4d,
+  fused,
   grad,
   grads,
   matMul,
@@ -11,16 +12,65 @@ import {
   type Tensor1D,
   type Tensor4D,
   tensor,
+  tidy,
   tile,
 } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { installWasmKernels } from '../../src/wasm/index.js';
-import { expectSame, numbers, on, random, rounding } from './compare.js';
+import { expectSame, numbers, on, random, rounding, wasm } from './compare.js';
 
 beforeAll(() => void installWasmKernels());
 
 const side = (min: number, max: number) => fc.integer({ min, max });
+
+describe('a large dense layer', () => {
+  const dense =
+    (
+      rows: number,
+      inner: number,
+      columns: number,
+      activation: 'relu' | 'linear' | 'sigmoid',
+      bias: boolean,
+    ) =>
+    () =>
+      fused.matMul({
+        a: random([rows, inner], 1),
+        b: random([inner, columns], 2),
+        ...(bias && { bias: random([columns], 3) }),
+        activation,
+      });
+
+  test.each([1, 2, 4, 5])(
+    'of %i examples is that of the cpu backend, with or without bias and activation',
+    async (rows) => {
+      for (const activation of ['relu', 'linear', 'sigmoid'] as const) {
+        for (const bias of [true, false])
+          await expectSame(dense(rows, 2051, 517, activation, bias), rounding(2051));
+      }
+    },
+  );
+
+  test('takes no more memory than its result', async () => {
+    const compute = dense(1, 4096, 1024, 'relu', true);
+    await on('wasm', compute);
+    const before = wasm().wasm.HEAPU8.length;
+    // Each product has weights of its own, whose copies the stock kernel would keep.
+    for (let i = 0; i < 8; i++) await on('wasm', compute);
+    expect(wasm().wasm.HEAPU8.length).toBe(before);
+  });
+
+  test('lets NaN and infinity through', async () => {
+    const compute = () =>
+      tidy(() => {
+        const weights = tile(tensor([Number.NaN, Number.POSITIVE_INFINITY, 1, -1], [1, 4]), [1024, 256]);
+        return fused.matMul({ a: tile(tensor([[1]]), [1, 1024]), b: weights, activation: 'relu' });
+      });
+    const [[values], [expected]] = [await on('wasm', compute), await on('cpu', compute)];
+    expect([...values!.subarray(0, 4)]).toEqual([Number.NaN, Number.POSITIVE_INFINITY, 1024, 0]);
+    expect(values).toEqual(expected);
+  });
+});
 
 describe('a matrix product', () => {
   const products = fc.record({

@@ -1,0 +1,101 @@
+/**
+ * A network that begins here, goes on in PyTorch on two processes, and comes back: a narrow VGG-11 learns garments on
+ * tfjs, is saved under torchvision's names, trained on by `examples/pytorch/train_ddp.py`, loaded again and tested.
+ *
+ *     npx tsx examples/pytorch-round-trip.ts [python] [processes]
+ *
+ * Python needs torch, numpy and safetensors. docs/weights.md says how the same is run on many GPUs.
+ */
+import '@tensorflow/tfjs-backend-wasm';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setBackend, slice, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { scaleArch, VGG11, vgg } from 'vgg-blocks';
+import { garments } from 'vgg-blocks/data';
+import { evaluate, train } from 'vgg-blocks/train';
+import { installWasmKernels } from 'vgg-blocks/wasm';
+import { fromWeights, saveWeights } from 'vgg-blocks/weights';
+
+const [python = 'python3', processes = '2'] = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), 'round-trip-'));
+
+installWasmKernels();
+await setBackend('wasm');
+const sets = garments({ train: 2048, test: 500 });
+const [images, test] = [sets.train.resize(32), sets.test.resize(32)];
+const arch = scaleArch(VGG11, 8);
+const [hiddenUnits, classes] = [64, images.classNames.length];
+
+// adaptivePool gives the 7x7 places that torchvision's classifier takes, whatever the size of the images.
+const model = vgg(arch, {
+  inputShape: images.shape,
+  classes,
+  hiddenUnits,
+  adaptivePool: true,
+  initializer: 'heUniform',
+});
+await train(model, { train: images }, { epochs: 3, batchSize: 32, optimizer: 'adam' });
+console.log(`tfjs: test accuracy ${percent((await evaluate(model, test)).accuracy)}`);
+
+// Out: the weights, and the pictures with their channels first, as PyTorch has them.
+writeFileSync(join(folder, 'before.safetensors'), await saveWeights(model, 'torchvision'));
+const [height, width, channels] = images.shape;
+writeFileSync(
+  join(folder, 'network.json'),
+  JSON.stringify({ blocks: arch, image: [channels, height, width], classes, hiddenUnits }),
+);
+const [all] = [...images.batches({ batchSize: images.length })];
+const channelsFirst = tidy(() => transpose(all!.xs, [0, 3, 1, 2]).dataSync() as Float32Array);
+writeFileSync(join(folder, 'images.f32'), channelsFirst);
+writeFileSync(join(folder, 'labels.i64'), BigInt64Array.from(images.labels, BigInt));
+
+const script = fileURLToPath(new URL('pytorch/train_ddp.py', import.meta.url));
+const launch = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', processes, script, folder];
+const { status, error } = spawnSync(python, [...launch, '--epochs', '4', '--lr', '0.02'], {
+  stdio: 'inherit',
+  env: { ...process.env, OMP_NUM_THREADS: '1' },
+});
+if (status !== 0)
+  throw new Error(
+    `${python} failed${error ? `: ${error.message}` : ''}; it needs torch, numpy and safetensors.`,
+  );
+
+// Back: the same file format, told by its content, with the number of blocks and classes worked out from it.
+const { model: trained, network } = await fromWeights(join(folder, 'after.safetensors'), {
+  inputShape: images.shape,
+});
+console.log(`back as ${network.title}: test accuracy ${percent((await evaluate(trained, test)).accuracy)}`);
+
+// What PyTorch made of the first 16 pictures before and after, against what tfjs makes of them.
+const logits = JSON.parse(readFileSync(join(folder, 'logits.json'), 'utf8')) as Record<
+  'before' | 'after',
+  number[][]
+>;
+for (const [when, net] of [
+  ['before', model],
+  ['after', trained],
+] as const) {
+  const error = difference(net, logits[when].flat());
+  console.log(
+    `${when} PyTorch's training, logits differ by at most ${error.toExponential(1)} of the largest`,
+  );
+  if (!(error < 1e-4)) throw new Error(`the networks do not compute the same ${when} the training`);
+}
+all!.xs.dispose();
+all!.ys.dispose();
+
+/** The greatest difference of a model's logits of the first pictures, as a share of the greatest logit. */
+function difference(net: LayersModel, expected: number[]): number {
+  const pictures = expected.length / classes;
+  const actual = tidy(() => (net.predict(slice(all!.xs, 0, pictures)) as Tensor).dataSync());
+  const largest = Math.max(...expected.map(Math.abs));
+  return Math.max(...expected.map((value, i) => Math.abs(value - actual[i]!))) / largest;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
