@@ -82,12 +82,12 @@ interface ConvertArguments {
   dtype: keyof typeof DTYPES;
 }
 
-/** `vgg-blocks convert`: from any format to safetensors under anybody's names, or to a tfjs model. */
+/** `vgg-blocks convert`: from any format to safetensors under anybody's names, to Keras' .h5, or to a tfjs model. */
 export function convertCommand(): Command {
   return new Command('convert')
-    .description('convert a weight file: to .safetensors, or to a tfjs model (a folder or a model.json)')
+    .description('convert a weight file: to .safetensors, to .h5 for Keras, or to a tfjs model (a folder)')
     .argument('<in>', '.safetensors, .pth, .h5, .keras or tfjs model.json; a path or a URL')
-    .argument('<out>', 'a file that ends in .safetensors, or a folder')
+    .argument('<out>', 'a file that ends in .safetensors or .h5, or a folder')
     .addOption(
       new Option('--names <whose>', 'key names of the tensors (default: those of the input)').choices([
         'torchvision',
@@ -103,21 +103,22 @@ export function convertCommand(): Command {
 
 async function convert(input: string, output: string, { names, dtype }: ConvertArguments): Promise<void> {
   const safetensors = output.endsWith('.safetensors');
+  const h5 = output.endsWith('.h5');
   if (!safetensors && (names || dtype !== 'f32')) {
     throw new Error(
-      'convert: --names and --dtype are for .safetensors; a tfjs model has its own names and float32.',
+      "convert: --names and --dtype are for .safetensors; .h5 and tfjs models have Keras' names and float32.",
     );
   }
-  if (/\.(pth|pt|h5|keras|onnx)$/i.test(output)) {
+  if (/\.(weights\.h5|pth|pt|keras|onnx)$/i.test(output)) {
     throw new Error(
-      `convert: ${output} cannot be written; write .safetensors, which PyTorch and Keras users load, or a folder for a tfjs model.`,
+      `convert: ${output} cannot be written; write .safetensors for PyTorch, .h5 for Keras, or a folder for a tfjs model.`,
     );
   }
   await useBackend('wasm').catch(() => useBackend('cpu'));
   const { model, network, report } = await fromWeights(input);
-  if (safetensors) {
-    const bytes = await saveWeights(model, names ?? network.names, { dtype: DTYPES[dtype] });
-    await writeFileAtomic(output, bytes);
+  if (safetensors || h5) {
+    const options = h5 ? ({ container: 'h5' } as const) : { dtype: DTYPES[dtype] };
+    await writeFileAtomic(output, await saveWeights(model, h5 ? 'keras' : (names ?? network.names), options));
   } else {
     await model.save(fileSystem(output));
   }

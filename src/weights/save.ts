@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../core/check.js';
+import { type NewGroup, writeHdf5 } from './hdf5/write.js';
 import { gatherRows, type Sides, sidesOf } from './layout.js';
 import { encode } from './numbers.js';
 import type { KeyNames } from './parameters.js';
@@ -12,15 +13,20 @@ import { byteLength } from './tensor.js';
 export interface SaveOptions {
   /** How the numbers are stored: `'F32'` (the default) exactly, `'F16'` and `'BF16'` rounded to half the bytes. */
   dtype?: 'F32' | 'F16' | 'BF16';
+  /**
+   * Which kind of file: `'safetensors'` (the default), or for Keras' names `'h5'`, the layout of its published files, which
+   * `load_weights` of Keras 2 and 3 takes into a model of the same layers.
+   */
+  container?: 'safetensors' | 'h5';
 }
 
 /**
- * A VGG's weights as the bytes of a safetensors file, under the key names and in the layouts of another framework:
+ * A VGG's weights as the bytes of a file, under the key names and in the layouts of another framework:
  * `'torchvision'` and `'timm'` for PyTorch, whose `load_state_dict(strict=True)` takes them, `'keras'` for Keras' layer
  * names and orders.
  *
- * PyTorch's networks have an epsilon of 1e-5 in batch normalization; a model with another gets running variances that
- * make up for it. torchvision's `VGG` pools to 7x7, so a model for it is built at 224x224 or with `adaptivePool: true`.
+ * PyTorch's networks have an epsilon of 1e-5 in batch normalization and Keras' one of 1e-3, which `.h5` files do not say; a
+ * model with another gets running variances that make up for it. torchvision's `VGG` pools to 7x7, so a model for it is built at 224x224 or with `adaptivePool: true`.
  *
  * @throws RangeError when the model is no VGG or an argument none of those named.
  * @example
@@ -29,11 +35,21 @@ export interface SaveOptions {
 export async function saveWeights(
   model: LayersModel,
   names: KeyNames,
-  { dtype = 'F32' }: SaveOptions = {},
+  { dtype = 'F32', container = 'safetensors' }: SaveOptions = {},
 ): Promise<Uint8Array> {
   oneOf('saveWeights', 'names', names, ['torchvision', 'timm', 'keras']);
   oneOf('saveWeights', 'dtype', dtype, ['F32', 'F16', 'BF16']);
+  oneOf('saveWeights', 'container', container, ['safetensors', 'h5']);
   const targets = targetsOf('saveWeights', model);
+  if (container === 'h5') {
+    if (names !== 'keras' || dtype !== 'F32') {
+      fail(
+        'saveWeights',
+        `an .h5 file has Keras' names and float32, and ${names} and ${dtype} were asked for.`,
+      );
+    }
+    return writeHdf5(kerasLayout(targets));
+  }
   const entries = names === 'keras' ? kerasEntries(targets, dtype) : torchEntries(targets, names, dtype);
   const header = safetensorsHeader(entries, metadataOf(names, targets));
   const total = entries.reduce((sum, entry) => sum + byteLength(entry), header.length);
@@ -78,14 +94,31 @@ function kerasEntries(
   }));
 }
 
+/** The groups of Keras' published files: one a layer, which lists its weights in their order. */
+function kerasLayout(targets: ReadonlyMap<string, Target>): NewGroup {
+  const children: Record<string, NewGroup> = {};
+  for (const target of targets.values()) {
+    const [layer, variable] = target.role.split('/') as [string, string];
+    const name = `${variable}:0`;
+    const { attributes, children: datasets } = children[layer] ?? { attributes: {}, children: {} };
+    const add = variable === 'moving_variance' ? target.epsilon! - KERAS_EPSILON : 0;
+    children[layer] = {
+      attributes: { weight_names: [...(attributes.weight_names ?? []), name] },
+      children: { ...datasets, [name]: { shape: shapeOf(target), numbers: () => numbersOf(target, add) } },
+    };
+  }
+  return { attributes: { layer_names: Object.keys(children) }, children };
+}
+
 /** torchvision's and timm's numbers of the fully connected layers. */
 const TOP = {
   torchvision: { fc1: 'classifier.0', fc2: 'classifier.3', predictions: 'classifier.6' },
   timm: { fc1: 'pre_logits.fc1', fc2: 'pre_logits.fc2', predictions: 'head.fc' },
 } as const;
 
-/** PyTorch's epsilon, which its state dicts do not say. */
+/** PyTorch's and Keras' epsilons, which files of weights do not say. */
 const TORCH_EPSILON = 1e-5;
+const KERAS_EPSILON = 1e-3;
 
 function torchEntries(
   targets: ReadonlyMap<string, Target>,
@@ -157,6 +190,12 @@ function torchNames(
   return found;
 }
 
+/** A weight's numbers, `add` added to each. */
+async function numbersOf({ variable }: Target, add = 0): Promise<Float32Array> {
+  const numbers = (await (variable.read() as Tensor).data()) as Float32Array;
+  return Math.abs(add) < 1e-12 ? numbers : numbers.map((value) => value + add);
+}
+
 function shapeOf({ variable }: Target): number[] {
   return variable.shape as number[];
 }
@@ -170,8 +209,7 @@ async function writeNumbers(
   { target, sides, add = 0 }: SavedTensor,
   dtype: SaveOptions['dtype'] & string,
 ): Promise<number> {
-  const read = (await (target!.variable.read() as Tensor).data()) as Float32Array;
-  const numbers = Math.abs(add) < 1e-12 ? read : read.map((value) => value + add);
+  const numbers = await numbersOf(target!, add);
   let at = start;
   const write = (piece: Float32Array) => {
     const bytes = encode(piece, dtype);

@@ -102,6 +102,8 @@ describe('vgg-blocks inspect and convert', () => {
     expect((await run('convert', file, at('keras.safetensors'), '--names', 'keras')).out).toContain(
       `VGG-BN: 18 tensors from ${file} (safetensors) to ${at('keras.safetensors')}`,
     );
+    expect((await run('convert', at('keras.safetensors'), at('keras.h5'))).code).toBe(0);
+    expect((await run('inspect', at('keras.h5'))).out).toContain('Keras .h5 (weights)');
     expect((await run('convert', at('keras.safetensors'), at('model'))).code).toBe(0);
     expect(
       (await run('convert', at('model/model.json'), at('back.safetensors'), '--names', 'torchvision')).code,

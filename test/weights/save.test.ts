@@ -92,6 +92,22 @@ describe('what is saved is loaded again', () => {
     other.dispose();
   });
 
+  test("in the layout of Keras' published files", async () => {
+    const [model, other] = [build(1), build(2)];
+    const bytes = await saveWeights(model, 'keras', { container: 'h5' });
+    expect(await loadWeights(other, bytes)).toMatchObject({
+      format: 'Keras .h5 (weights)',
+      missing: [],
+      leftOver: [],
+    });
+    expect(numbersOf(other)).toEqual(numbersOf(model));
+    await expect(saveWeights(model, 'timm', { container: 'h5' })).rejects.toThrow(
+      "saveWeights: an .h5 file has Keras' names and float32, and timm and F32 were asked for.",
+    );
+    model.dispose();
+    other.dispose();
+  });
+
   test('and builds the network by itself, configuration C and its epsilon with it', async () => {
     const model = vgg(scaleArch(VGG16C, 32), {
       inputShape: [32, 32, 1],
