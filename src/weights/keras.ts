@@ -9,7 +9,7 @@ import type { StoredTensor } from './tensor.js';
 import type { Entry } from './zip.js';
 
 /** Which of Keras' layouts of HDF5 a file has. */
-export type KerasLayout = 'published' | 'model' | 'weights';
+type KerasLayout = 'published' | 'model' | 'weights';
 
 /** The tensors of a Keras file, and the model's configuration where it holds one. */
 export interface KerasFile {

@@ -1,14 +1,11 @@
 import { elements } from './tensor.js';
 
 /**
- * How a stored tensor becomes a weight of tfjs. PyTorch keeps kernels as `[out, in, height, width]` and linear weights
- * as `[out, in]`, where the first linear layer's inputs are a feature map with its channels first; tfjs wants
- * `[height, width, in, out]` and `[in, out]`, channels last. Seen as `[out, channels, window]`, with a window of 9 for
- * a 3x3 kernel, 49 for the first linear layer and 1 for the others, all of them turn into `[window, channels, out]`.
+ * The three sides of a kernel in either order. PyTorch keeps kernels as `[out, in, height, width]` and linear weights as
+ * `[out, in]`, where the first linear layer's inputs are a feature map with its channels first; tfjs wants
+ * `[height, width, in, out]` and `[in, out]`, channels last. Seen as `[out, channels, window]`, with a window of 9 for a
+ * 3x3 kernel, 49 for the first linear layer and 1 for the others, all of them turn into `[window, channels, out]`.
  */
-export type Layout = 'asStored' | 'outFirst';
-
-/** The three sides of a tensor in either order. */
 export interface Sides {
   out: number;
   channels: number;

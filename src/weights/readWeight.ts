@@ -1,14 +1,7 @@
-import type { ReadProgress } from '../io/read.js';
 import { scatterRows } from './layout.js';
 import { countNonFinite, decoder } from './numbers.js';
 import type { Parameter } from './parameters.js';
 import { BYTES_PER_ELEMENT, type ByteStream, elements } from './tensor.js';
-
-/** What is told while weights are read. */
-export interface ReadingOptions {
-  signal?: AbortSignal;
-  onProgress?: (progress: ReadProgress) => void;
-}
 
 /** Bytes that are read at a time: enough that a call costs nothing, and little beside the largest tensor. */
 const PIECE_BYTES = 8 * 2 ** 20;

@@ -1,9 +1,9 @@
 import { memory } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
-import { zipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { withCheckpoint } from '../../src/weights/checkpoint.js';
+import { type WeightFileOptions, withCheckpoint } from '../../src/weights/checkpoint.js';
 import {
   fromWeights,
   inspectWeights,
@@ -254,6 +254,50 @@ describe('a zip archive', () => {
   });
 });
 
+describe('an HDF5 file', () => {
+  const find = (bytes: Uint8Array, signature: string) => Buffer.from(bytes).indexOf(signature);
+
+  test.each<[string, (view: DataView, at: (signature: string) => number) => void, string]>([
+    [
+      'whose tree is its own branch',
+      (view, at) => {
+        view.setUint8(at('TREE') + 5, 1);
+        view.setBigUint64(at('TREE') + 32, BigInt(at('TREE')), true);
+      },
+      'one of its trees has a node where it does not belong',
+    ],
+    [
+      'whose tree has 200 levels',
+      (view, at) => view.setUint8(at('TREE') + 5, 200),
+      'has a node where it does not belong',
+    ],
+    [
+      'whose heap claims a terabyte',
+      (view, at) => view.setBigUint64(at('HEAP') + 8, 2n ** 40n, true),
+      'it refers to bytes at',
+    ],
+    [
+      'whose header claims four gigabytes',
+      (view) => view.setUint32(96 + 8, 0xffffffff, true),
+      'it refers to bytes at',
+    ],
+    [
+      'whose header goes on in itself',
+      (view) => {
+        view.setUint16(96 + 16, 0x10, true);
+        view.setBigUint64(96 + 24, 96n + 16n, true);
+        view.setBigUint64(96 + 32, 24n, true);
+      },
+      'larger than any of Keras, or go round in circles',
+    ],
+  ])('%s', async (_, damage, said) => {
+    const bytes = h5File('keras2');
+    damage(new DataView(bytes.buffer, bytes.byteOffset), (signature) => find(bytes, signature));
+    await expect(fromWeights(bytes)).rejects.toThrow(said);
+    await expect(fromWeights(bytes)).rejects.toBeInstanceOf(WeightFileError);
+  });
+});
+
 describe('a tfjs model', () => {
   const model = (weights: object[], paths = ['w.bin']) =>
     text(JSON.stringify({ weightsManifest: [{ paths, weights }] }));
@@ -308,17 +352,17 @@ describe('what is something else altogether', () => {
 });
 
 /** Reads all that a file has, as a model and tensor by tensor: it must come to an end or to an error of ours. */
-async function readAll(bytes: Uint8Array): Promise<'read' | 'refused'> {
+async function readAll(bytes: Uint8Array, options: WeightFileOptions = {}): Promise<'read' | 'refused'> {
   const before = memory().numTensors;
   try {
-    await withCheckpoint(bytes, {}, async ({ tensors }) => {
+    await withCheckpoint(bytes, options, async ({ tensors }) => {
       for (const tensor of tensors) {
         // What a sound reader lets through is no larger than its file can hold, unpacked.
         expect(byteLength(tensor)).toBeLessThanOrEqual(2 ** 24 + 10 * bytes.length);
         await tensor.open().readInto(new Uint8Array(byteLength(tensor)));
       }
     });
-    const { model } = await fromWeights(bytes);
+    const { model } = await fromWeights(bytes, options);
     model.dispose();
     return 'read';
   } catch (error) {
@@ -364,12 +408,12 @@ function mutate(
 const RUNS = Number(process.env.FUZZ_RUNS ?? 150);
 
 describe('a file that was changed at random is read or refused', () => {
-  const fuzz = async (bytes: Uint8Array) => {
-    expect(await readAll(bytes)).toBe('read');
+  const fuzz = async (bytes: Uint8Array, options?: WeightFileOptions) => {
+    expect(await readAll(bytes, options)).toBe('read');
     let refused = 0;
     await fc.assert(
       fc.asyncProperty(changes, async (list) => {
-        if ((await readAll(mutate(bytes, list))) === 'refused') refused++;
+        if ((await readAll(mutate(bytes, list), options)) === 'refused') refused++;
       }),
       { numRuns: RUNS, ...(process.env.FUZZ_RUNS ? {} : { seed: 1 }), endOnFailure: true },
     );
@@ -381,6 +425,28 @@ describe('a file that was changed at random is read or refused', () => {
     const bytes = await saveWeights(model, 'torchvision');
     model.dispose();
     await fuzz(bytes);
+  });
+
+  test('as tfjs writes it, with a whole shard', async () => {
+    const weights = [
+      ['block1_conv1/kernel', [3, 3, 1, 2], 'float32'],
+      ['block1_conv1/bias', [2], 'uint8'],
+    ].map(([name, shape, quantized]) => ({
+      name,
+      shape,
+      dtype: 'float32',
+      ...(quantized === 'uint8' && { quantization: { dtype: 'uint8', scale: 0.5, min: -1 } }),
+    }));
+    const json = text(
+      JSON.stringify({ modelTopology: {}, weightsManifest: [{ paths: ['a.bin', 'b.bin'], weights }] }),
+    );
+    const shards = (path: string) => new Uint8Array(path === 'a.bin' ? 50 : 24);
+    await fuzz(json, { shards });
+  });
+
+  test.skipIf(!hasShared)('as somebody zips it again', async () => {
+    await fuzz(zipSync(unzipSync(fixture('torch/vgg16-narrow.pth')), { level: 6 }));
+    await fuzz(zipSync(unzipSync(fixture('keras/vgg16-narrow.keras')), { level: 6 }));
   });
 
   test('as Keras 2 writes it', () => fuzz(h5File('keras2')));

@@ -1,5 +1,5 @@
 import { MAX_RANK } from '../limits.js';
-import { type Dtype, elements } from '../tensor.js';
+import type { Dtype } from '../tensor.js';
 import type { Fields, Metadata } from './bytes.js';
 
 /** What an attribute says; `undefined` where it is of a type that Keras' files have no use for. */
@@ -161,9 +161,4 @@ async function heapOf(metadata: Metadata, address: number): Promise<Fields> {
   const heap = await metadata.at(address, prefix.u64());
   heap.skip(Math.min(16, heap.left));
   return heap;
-}
-
-/** Bytes of a shape's elements. */
-export function bytesOf(type: Datatype, shape: readonly number[]): number {
-  return elements(shape) * type.size;
 }

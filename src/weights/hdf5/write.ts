@@ -1,5 +1,5 @@
 /** A dataset of float32 numbers to be written. */
-export interface NewDataset {
+interface NewDataset {
   shape: readonly number[];
   /** Its numbers, row-major; asked for when they are written. */
   numbers(): Promise<Float32Array>;
