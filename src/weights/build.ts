@@ -51,33 +51,13 @@ export interface LoadedNetwork {
  */
 export async function fromWeights(
   source: Source,
-  {
-    inputShape,
-    classes,
-    includeTop,
-    pooling,
-    adaptivePool,
-    dropout,
-    classifierActivation,
-    seed,
-    name,
-    ...reading
-  }: FromWeightsOptions = {},
+  { fetch, signal, onProgress, maxBytes, shards, ...given }: FromWeightsOptions = {},
 ): Promise<LoadedNetwork> {
+  const reading = { fetch, signal, onProgress, maxBytes, shards };
   return withCheckpoint(source, reading, async (checkpoint) => {
     const parameters = parametersOf(checkpoint);
     const network = networkOf(checkpoint, parameters);
-    const options = optionsFor(network, {
-      inputShape,
-      classes,
-      includeTop,
-      pooling,
-      adaptivePool,
-      dropout,
-      classifierActivation,
-      seed,
-      name,
-    });
+    const options = optionsFor(network, given);
     checkSize(checkpoint.file, network, options);
     const model = vgg(network.arch, { ...options, initializer: 'zeros' });
     try {
