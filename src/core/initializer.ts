@@ -18,7 +18,7 @@ export function kernelInitializers(options: { initializer: Initializer; seed: nu
   return {
     next() {
       const stream = kernels++;
-      if (initializer === 'zeros') return zeros();
+      if (initializer === 'zeros' || initializer === 'none') return undrawn(initializer);
       // An initializer of tfjs's own, so that a saved model names one that plain tfjs knows; only its draw is ours,
       // since tfjs draws one number at a time through three closures.
       const instance: TfjsInitializer = initializers[initializer]({ seed });
@@ -29,9 +29,13 @@ export function kernelInitializers(options: { initializer: Initializer; seed: nu
 }
 
 /** tfjs's zeros, without the array beside the backend's memory that they take a detour through. */
-function zeros(): TfjsInitializer {
+function undrawn(initializer: 'zeros' | 'none'): TfjsInitializer {
   const instance = initializers.zeros();
-  instance.apply = (shape) => filled(shape as number[], (values) => values.fill(0));
+  instance.apply = (shape) =>
+    filled(shape as number[], (values, inPlace) => {
+      // Memory within reach has been used before; a fresh array is zero as it is.
+      if (inPlace && initializer === 'zeros') values.fill(0);
+    });
   return instance;
 }
 
@@ -41,7 +45,7 @@ function zeros(): TfjsInitializer {
  */
 function draw(
   shape: number[],
-  initializer: Exclude<Initializer, 'zeros'>,
+  initializer: Exclude<Initializer, 'zeros' | 'none'>,
   seed: number,
   stream: number,
 ): Tensor {
@@ -59,13 +63,13 @@ function draw(
  * A tensor that `fill` fills. Where the backend's memory is within reach the numbers are written there at once: with
  * half a gigabyte of weights, touching the memory of a copy takes longer than drawing them.
  */
-function filled(shape: number[], fill: (values: Float32Array) => void): Tensor {
+function filled(shape: number[], fill: (values: Float32Array, inPlace: boolean) => void): Tensor {
   const inPlace = unfilledTensor(shape);
   if (inPlace) {
-    fill(heapView(inPlace)!);
+    fill(heapView(inPlace)!, true);
     return inPlace;
   }
   const values = new Float32Array(shape.reduce((product, side) => product * side));
-  fill(values);
+  fill(values, false);
   return tensor(values, shape);
 }

@@ -4,8 +4,11 @@ import { fail, oneOf, wholeNumber } from './check.js';
 /** `[height, width, channels]` of one image, as TensorFlow.js lays it out (NHWC without N). */
 export type ImageShape = readonly [height: number, width: number, channels: number];
 
-/** How the kernels are drawn; `'zeros'` draws nothing, for weights that are about to be loaded. */
-export type Initializer = 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal' | 'zeros';
+/**
+ * How the kernels are drawn. `'zeros'` draws nothing; `'none'` does not even write the zeros where the backend's memory is
+ * within reach (wasm), for a model whose every kernel is about to be loaded.
+ */
+export type Initializer = 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal' | 'zeros' | 'none';
 
 /** What every network of the library can be told; each option has a default. */
 export interface NetworkOptions {
@@ -108,6 +111,7 @@ export function resolveOptions(where: string, options: VggOptions, allowed = OPT
     'heUniform',
     'heNormal',
     'zeros',
+    'none',
   ]);
   return o;
 }

@@ -59,7 +59,7 @@ export async function fromWeights(
     const network = networkOf(checkpoint, parameters);
     const options = optionsFor(network, given);
     checkSize(checkpoint.file, network, options);
-    const model = vgg(network.arch, { ...options, initializer: 'zeros' });
+    const model = vgg(network.arch, { ...options, initializer: 'none' });
     try {
       const targets = targetsOf('fromWeights', model);
       const { pairs, report } = matchUp(checkpoint, parameters, targets);

@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { createHash } from 'node:crypto';
-import { memory, setBackend } from '@tensorflow/tfjs-core';
+import { fill, memory, setBackend } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import { fillNormal, fillUniform } from '../../src/core/random.js';
@@ -174,6 +174,16 @@ describe('the weights of a model', () => {
       model.dispose();
       expect(memory().numBytes).toBe(before);
     }
+  });
+
+  test("'none' has the same weights to load into; 'zeros' are zero whatever the memory held", async () => {
+    await setBackend('wasm');
+    const model = build({ initializer: 'none' });
+    expect(model.countParams()).toBe(build({ initializer: 'zeros' }).countParams());
+    model.setWeights(model.getWeights().map((weight) => fill(weight.shape, 7)));
+    model.dispose();
+    const zeros = build({ initializer: 'zeros' }).getWeights();
+    for (const weight of zeros) expect(new Set(await weight.data())).toEqual(new Set([0]));
   });
 
   test("'zeros' draws nothing", async () => {

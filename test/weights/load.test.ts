@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { dispose, memory, ones, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { dispose, fill, memory, ones, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { alexNet, vgg } from '../../src/index.js';
@@ -210,6 +210,15 @@ describe('fromWeights', () => {
       ]);
       expect(new Set(drawn).size).toBe(18);
     }
+    model.dispose();
+  });
+
+  test('leaves nothing of what the memory held before', async () => {
+    const old = build(1, { classes: 9 });
+    old.setWeights(old.getWeights().map((weight) => tidy(() => fill(weight.shape, 7))));
+    old.dispose();
+    const { model } = await fromWeights(bytes, { classes: 9 });
+    for (const [name, numbers] of await numbersOf(model)) expect(numbers, name).not.toContain(7);
     model.dispose();
   });
 
