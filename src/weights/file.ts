@@ -79,12 +79,10 @@ type FileSystem = NonNullable<ReturnType<typeof nodeModules>>['fs'];
 async function openPath(fs: FileSystem, name: string, source: string | URL): Promise<WeightFile> {
   const path = typeof source === 'string' && /^file:/i.test(source) ? new URL(source) : source;
   try {
+    // Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
+    const stat = await fs.stat(path);
+    if (!stat.isFile()) throw new WeightFileError(name, 'it is a folder or a device; give a file.');
     const handle = await fs.open(path);
-    const stat = await handle.stat();
-    if (!stat.isFile()) {
-      await handle.close();
-      throw new WeightFileError(name, 'it is a folder or a device; give a file.');
-    }
     const readInto = async (into: Uint8Array, offset: number) => {
       for (let done = 0; done < into.length; ) {
         const { bytesRead } = await handle.read(into, done, into.length - done, offset + done);

@@ -38,9 +38,8 @@ export function parametersOf(checkpoint: Checkpoint): Parameters {
   const found = first
     ? torchParameters(file, tensors, first.name.slice(0, -'features.0.weight'.length))
     : kerasParameters(file, tensors, config);
-  const twice = found.parameters.find(
-    ({ role }, i) => found.parameters.findIndex((p) => p.role === role) !== i,
-  );
+  const seen = new Set<string>();
+  const twice = found.parameters.find(({ role }) => seen.size === seen.add(role).size);
   if (twice) {
     throw new WeightFileError(file, `it holds ${twice.role} twice; the file is damaged.`, {
       tensor: twice.tensor.name,
@@ -101,6 +100,8 @@ function torchFeatures(file: string, tensors: readonly StoredTensor[], prefix: s
     .filter((weight): weight is { index: number; rank: number } => weight.index !== undefined);
   const convs = weights.filter(({ rank }) => rank === 4).map(({ index }) => index);
   convs.sort((a, b) => a - b);
+  if (convs.length === 0)
+    throw new WeightFileError(file, 'it has features and no convolutions, so it is no VGG.');
   const norms = new Set(weights.filter(({ rank }) => rank === 1).map(({ index }) => index));
   const found = new Map<string, string>();
   let block = 1;

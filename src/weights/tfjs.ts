@@ -84,9 +84,13 @@ interface Group {
   }[];
 }
 
+/** Weight files of a group; at tfjs's 4 MB a file VGG-19 has 138. */
+const MAX_SHARDS = 10_000;
+
 function isGroup(group: Partial<Group> | null): group is Group {
   return (
     Array.isArray(group?.paths) &&
+    group.paths.length <= MAX_SHARDS &&
     group.paths.every((path) => typeof path === 'string') &&
     Array.isArray(group.weights) &&
     group.weights.every((weight) => typeof weight?.name === 'string')

@@ -68,7 +68,7 @@ class StorageObject extends PickleObject {
  */
 export function readState(file: string, bytes: Uint8Array): { tensors: TorchTensor[]; length: number } {
   const { value, length } = readPickle(file, bytes, new StateMeaning(file));
-  const state = stateDict(value, 0);
+  const state = stateDict(value, 0, new Set());
   if (!state) {
     throw new WeightFileError(
       file,
@@ -144,15 +144,20 @@ function isCount(value: PickleValue | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** The first dict of tensors in a value, the value itself before what it holds. */
-function stateDict(value: PickleValue, depth: number): [name: string, tensor: TensorObject][] | undefined {
-  if (!(value instanceof Map) || depth > MAX_DEPTH) return undefined;
+/** The first dict of tensors in a value, the value itself before what it holds; a dict that is there often is seen once. */
+function stateDict(
+  value: PickleValue,
+  depth: number,
+  seen: Set<PickleValue>,
+): [name: string, tensor: TensorObject][] | undefined {
+  if (!(value instanceof Map) || depth > MAX_DEPTH || seen.has(value)) return undefined;
+  seen.add(value);
   const tensors = [...value].filter(
     (item): item is [string, TensorObject] => typeof item[0] === 'string' && item[1] instanceof TensorObject,
   );
   if (tensors.length > 0) return tensors;
   for (const inner of value.values()) {
-    const found = stateDict(inner, depth + 1);
+    const found = stateDict(inner, depth + 1, seen);
     if (found) return found;
   }
   return undefined;

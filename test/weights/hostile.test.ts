@@ -208,6 +208,36 @@ describe('a pickle', () => {
     );
   });
 
+  test('a state dict inside what a training script saved is found', async () => {
+    const inner = state([1, 1, 3, 3], [9, 9, 3, 1], 9).subarray(2, -1);
+    const outer = join(
+      Uint8Array.of(0x80, 2),
+      text('}X'),
+      Uint8Array.of(5, 0, 0, 0),
+      text('model'),
+      inner,
+      text('s.'),
+    );
+    const { tensors } = await inspectWeights(torchZip(outer, { 'a/data/0': new Uint8Array(36) }));
+    expect(tensors.map(({ name }) => name)).toEqual(['features.0.weight']);
+  });
+
+  test('dicts that refer to the same dicts a thousand times over are not searched a million times', async () => {
+    // Each of four dicts holds the one before under 1000 keys.
+    const keys = (before: number) =>
+      Array.from({ length: 1000 }, (_, i) =>
+        join(text('M'), new Uint8Array(Uint16Array.of(i).buffer), text('h'), Uint8Array.of(before)),
+      );
+    const dict = (slot: number) =>
+      join(text('}q'), Uint8Array.of(slot), text('('), ...(slot === 0 ? [] : keys(slot - 1)), text('u0'));
+    const bytes = join(
+      Uint8Array.of(0x80, 2),
+      ...[0, 1, 2, 3].map((slot) => dict(slot).subarray(0, -1)),
+      text('.'),
+    );
+    await expect(fromWeights(torchZip(bytes))).rejects.toThrow('its pickle holds no state dict');
+  });
+
   test('another memory format is put in order', async () => {
     const numbers = Float32Array.from({ length: 18 }, (_, i) => i);
     const file = torchZip(state([1, 2, 3, 3], [18, 1, 6, 2], 18), {
@@ -447,6 +477,63 @@ describe('a file that was changed at random is read or refused', () => {
   test.skipIf(!hasShared)('as somebody zips it again', async () => {
     await fuzz(zipSync(unzipSync(fixture('torch/vgg16-narrow.pth')), { level: 6 }));
     await fuzz(zipSync(unzipSync(fixture('keras/vgg16-narrow.keras')), { level: 6 }));
+  });
+
+  test('as anybody may name and shape its tensors', async () => {
+    const names = [
+      ...[
+        'features.0',
+        'features.1',
+        'features.2',
+        'features.3',
+        'features.5',
+        'classifier.0',
+        'classifier.3',
+        'classifier.6',
+      ],
+      ...['pre_logits.fc1', 'pre_logits.fc2', 'head.fc', 'module.features.0'],
+    ].flatMap((layer) =>
+      ['weight', 'bias', 'running_var', 'other'].map((variable) => `${layer}.${variable}`),
+    );
+    const kerasNames = [
+      'block1_conv1',
+      'block1_conv2',
+      'block2_conv1',
+      'conv2d',
+      'conv2d_1',
+      'dense',
+      'fc1',
+      'fc2',
+      'predictions',
+      'block1_conv1_bn',
+    ].flatMap((layer) =>
+      ['kernel', 'bias', 'gamma', 'moving_variance'].map((variable) => `${layer}/${variable}`),
+    );
+    const tensors = fc.uniqueArray(
+      fc.record({
+        name: fc.constantFrom(...names, ...kerasNames),
+        shape: fc.oneof(
+          fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 5 }),
+          fc.tuple(fc.nat(4), fc.nat(4), fc.constantFrom(1, 3), fc.constantFrom(1, 3)),
+          fc.tuple(fc.nat(5), fc.nat(5)),
+        ),
+      }),
+      { selector: ({ name }) => name, minLength: 1, maxLength: 12 },
+    );
+    await fc.assert(
+      fc.asyncProperty(tensors, async (list) => {
+        let at = 0;
+        const entries = list.map(({ name, shape }) => {
+          const begin = at;
+          at += 4 * shape.reduce((product, side) => product * side, 1);
+          return [name, f32(shape, [begin, at])] as const;
+        });
+        const bytes = safetensors(Object.fromEntries(entries), at);
+        await readAll(bytes);
+        await inspectWeights(bytes);
+      }),
+      { numRuns: 4 * RUNS, seed: 3 },
+    );
   });
 
   test('as Keras 2 writes it', () => fuzz(h5File('keras2')));

@@ -250,6 +250,28 @@ describe('fromWeights', () => {
     model.dispose();
   });
 
+  test.each(['module.', '_orig_mod.', 'model.backbone.'])(
+    "knows torchvision's names behind %s",
+    async (prefix) => {
+      const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+      const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+      const renamed = Object.fromEntries(
+        Object.entries(header).map(([name, entry]) => [
+          name === '__metadata__' ? name : prefix + name,
+          entry,
+        ]),
+      );
+      const json = new TextEncoder().encode(JSON.stringify(renamed));
+      const file = new Uint8Array(8 + json.length + bytes.length - 8 - length);
+      new DataView(file.buffer).setBigUint64(0, BigInt(json.length), true);
+      file.set(json, 8);
+      file.set(bytes.subarray(8 + length), 8 + json.length);
+      const { model, report } = await fromWeights(file);
+      expect(report).toMatchObject({ names: 'torchvision', missing: [], leftOver: [] });
+      model.dispose();
+    },
+  );
+
   test('reads a whole model of Keras 2 whose layers are numbered', async () => {
     const { model, network, report } = await fromWeights(h5File('keras2'));
     expect(report).toMatchObject({ format: 'Keras .h5 (model)', missing: [], leftOver: [] });

@@ -5,7 +5,7 @@ import type { WeightFile } from '../file.js';
  * Bytes of groups, headers and heaps that are read of one file; a Keras file of VGG-19 has under a megabyte. Whatever
  * loop a file's links make, it ends here.
  */
-const MAX_METADATA_BYTES = 32 * 2 ** 20;
+const MAX_METADATA_BYTES = 16 * 2 ** 20;
 
 /** Bytes of one header, heap or tree node. */
 const MAX_BLOCK_BYTES = 4 * 2 ** 20;
