@@ -6,6 +6,7 @@ const subpaths = {
   train: 'src/train/index.ts',
   wasm: 'src/wasm/index.ts',
   weights: 'src/weights/index.ts',
+  imagenet: 'src/imagenet/index.ts',
   node: 'src/node/index.ts',
 };
 const shared = { target: 'es2022', platform: 'neutral', sourcemap: true, splitting: true } as const;

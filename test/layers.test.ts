@@ -87,6 +87,16 @@ const RULES: [who: string, ...may: string[]][] = [
   ['weights/save', 'core/check', 'weights/*', `type ${TFJS('core')}`, `type ${TFJS('layers')}`],
   ['weights/*', 'core/check', 'io/*', 'weights/*'],
 
+  [
+    'imagenet/classify',
+    'core/check',
+    'type weights/index',
+    'imagenet/*',
+    TFJS('core'),
+    `type ${TFJS('layers')}`,
+  ],
+  ['imagenet/*', 'core/check', 'type weights/index', 'imagenet/*', TFJS('core')],
+
   ['train/*', 'index', 'core/check', 'train/*', TFJS('core'), `type ${TFJS('layers')}`, 'fast-png'],
   ['wasm/*', 'index', 'wasm/*', TFJS('core'), `type ${TFJS('backend-wasm')}`],
   ['node/progressBar', 'type train/index', 'type node:tty', 'cli-progress'],

@@ -40,6 +40,7 @@ const entries = [
   'vgg-blocks/train',
   'vgg-blocks/wasm',
   'vgg-blocks/weights',
+  'vgg-blocks/imagenet',
   'vgg-blocks/node',
 ];
 const inBrowsers = entries.filter((name) => name !== 'vgg-blocks/node');

@@ -1,0 +1,102 @@
+import { type Tensor, tidy } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fail, wholeNumber } from '../core/check.js';
+import type { Preprocessing } from '../weights/index.js';
+import { LABELS } from './labels.js';
+import type { Picture } from './pixels.js';
+import { preprocess } from './preprocess.js';
+
+/** A class that a picture may be of. */
+export interface Prediction {
+  /** Its number, from 0. */
+  index: number;
+  label: string;
+  /** From 0 to 1. */
+  probability: number;
+}
+
+/** How outputs are read. */
+export interface DecodeOptions {
+  /** How many classes, the most probable first. Default 5. */
+  topK?: number;
+  /** What the outputs are. Default `'logits'`, as the library's networks give them. */
+  outputs?: 'logits' | 'probabilities';
+  /** What the classes are called. Default ImageNet's 1000. */
+  labels?: readonly string[];
+}
+
+/**
+ * The most probable classes of each picture.
+ *
+ * @param outputs a network's output `[pictures, classes]`, as a tensor or as rows.
+ * @throws RangeError when there are other classes than labels, or `topK` is out of range.
+ */
+export async function decodePredictions(
+  outputs: Tensor | readonly ArrayLike<number>[],
+  { topK = 5, outputs: kind = 'logits', labels = LABELS }: DecodeOptions = {},
+): Promise<Prediction[][]> {
+  wholeNumber('decodePredictions', 'topK', topK);
+  const rows = Array.isArray(outputs) ? (outputs as ArrayLike<number>[]) : await rowsOf(outputs as Tensor);
+  return rows.map((row) => {
+    if (row.length !== labels.length) {
+      fail(
+        'decodePredictions',
+        `there are ${row.length} classes and ${labels.length} labels; pass labels, one a class.`,
+      );
+    }
+    const probabilities = kind === 'logits' ? softmax(row) : Array.from(row);
+    return probabilities
+      .map((probability, index) => ({ index, label: labels[index]!, probability }))
+      .sort((a, b) => b.probability - a.probability || a.index - b.index)
+      .slice(0, topK);
+  });
+}
+
+/** How a picture is classified. */
+export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs'> {
+  /** The recipe that belongs to the model's weights: `published.preprocessing`, or a row's of `PUBLISHED`. */
+  preprocessing: Preprocessing;
+}
+
+/**
+ * What a network takes a picture for. Whether its outputs are logits or probabilities its last layer says.
+ *
+ * @throws RangeError when the picture cannot be read, or the model has other classes than labels.
+ * @example
+ * const { model, published } = await fromPretrained('torchvision/vgg16');
+ * const [first] = await classify(model, imageElement, published); // { index: 281, label: 'tabby', probability: 0.6 }
+ */
+export async function classify(
+  model: LayersModel,
+  picture: Picture,
+  { preprocessing, topK, labels }: ClassifyOptions,
+): Promise<Prediction[]> {
+  const x = await preprocess(picture, preprocessing);
+  const y = tidy(() => model.predict(x) as Tensor);
+  try {
+    const outputs = model.layers.at(-1)?.getConfig().activation === 'softmax' ? 'probabilities' : 'logits';
+    const [predictions] = await decodePredictions(y, { outputs, topK, labels });
+    return predictions!;
+  } finally {
+    x.dispose();
+    y.dispose();
+  }
+}
+
+async function rowsOf(outputs: Tensor): Promise<ArrayLike<number>[]> {
+  const [count, classes] = outputs.shape;
+  if (outputs.shape.length !== 2) {
+    fail('decodePredictions', `the outputs have shape [${outputs.shape}]; give [pictures, classes].`);
+  }
+  const values = await outputs.data();
+  return Array.from({ length: count! }, (_, i) =>
+    (values as Float32Array).subarray(i * classes!, (i + 1) * classes!),
+  );
+}
+
+function softmax(logits: ArrayLike<number>): number[] {
+  const largest = Array.from(logits).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = Array.from(logits, (logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}

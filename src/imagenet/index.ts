@@ -1,0 +1,15 @@
+/**
+ * Pictures in, classes out: preprocessing by each set of weights' own recipe, ImageNet's labels, top-k.
+ *
+ * @packageDocumentation
+ */
+export {
+  type ClassifyOptions,
+  classify,
+  type DecodeOptions,
+  decodePredictions,
+  type Prediction,
+} from './classify.js';
+export { LABELS } from './labels.js';
+export type { Picture, RawImage } from './pixels.js';
+export { preprocess } from './preprocess.js';

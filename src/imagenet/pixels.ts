@@ -1,0 +1,93 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { fail, wholeNumber } from '../core/check.js';
+
+/** A picture as rows of pixels, three bytes each (RGB). */
+export interface Pixels {
+  data: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/** A picture as bytes: grey, grey and alpha, RGB or RGBA, row by row. A browser's `ImageData` is one. */
+export interface RawImage {
+  /** `width * height` pixels of 1, 2, 3 or 4 bytes. */
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * A picture: bytes (`ImageData` among them), a tensor `[height, width, channels]` of 1, 3 or 4 channels from 0 to 255, or in a
+ * browser whatever a canvas can draw: an `img`, `video` or `canvas` element, an `ImageBitmap`, an `OffscreenCanvas`.
+ */
+export type Picture = RawImage | Tensor | CanvasImageSource;
+
+/** The bytes of a picture; alpha is left out, as torchvision's `convert('RGB')` does, and grey becomes three channels. */
+export async function pixelsOf(where: string, picture: Picture): Promise<Pixels> {
+  if (isTensor(picture)) return rgb(where, await bytesOfTensor(where, picture));
+  if ('data' in picture && ArrayBuffer.isView(picture.data)) return rgb(where, picture as RawImage);
+  return rgb(where, drawn(where, picture as CanvasImageSource));
+}
+
+function isTensor(picture: Picture): picture is Tensor {
+  return 'dataId' in picture && 'shape' in picture;
+}
+
+async function bytesOfTensor(where: string, picture: Tensor): Promise<RawImage> {
+  const [height, width, channels] = picture.shape;
+  if (picture.shape.length !== 3 || ![1, 3, 4].includes(channels!)) {
+    fail(
+      where,
+      `the tensor has shape [${picture.shape}]; give [height, width, channels] of 1, 3 or 4 channels.`,
+    );
+  }
+  const values = await picture.data();
+  // The array clamps and rounds, to the even neighbour where both are as near.
+  return { data: Uint8ClampedArray.from(values as Float32Array), width: width!, height: height! };
+}
+
+/** Draws a picture onto a canvas of its own size and reads the pixels. */
+function drawn(where: string, picture: CanvasImageSource): RawImage {
+  if (typeof OffscreenCanvas === 'undefined') {
+    fail(
+      where,
+      'there is no canvas here to draw the picture on; give its pixels as { data, width, height } or a tensor.',
+    );
+  }
+  const { width, height } = sizeOf(picture);
+  wholeNumber(where, "the picture's width", width);
+  wholeNumber(where, "the picture's height", height);
+  const context = new OffscreenCanvas(width, height).getContext('2d')!;
+  context.drawImage(picture, 0, 0);
+  return context.getImageData(0, 0, width, height);
+}
+
+/** A picture's own size, which is not the one that it is shown at. */
+function sizeOf(picture: CanvasImageSource): { width: number; height: number } {
+  const size = picture as Partial<
+    Record<`${'natural' | 'video' | 'display' | 'coded'}${'Width' | 'Height'}`, number>
+  >;
+  const plain = picture as { width: number; height: number };
+  return {
+    width: size.naturalWidth ?? size.videoWidth ?? size.displayWidth ?? plain.width,
+    height: size.naturalHeight ?? size.videoHeight ?? size.displayHeight ?? plain.height,
+  };
+}
+
+function rgb(where: string, { data, width, height }: RawImage): Pixels {
+  wholeNumber(where, "the picture's width", width);
+  wholeNumber(where, "the picture's height", height);
+  const channels = data.length / (width * height);
+  if (![1, 2, 3, 4].includes(channels)) {
+    fail(
+      where,
+      `the picture has ${data.length} bytes, and ${width}x${height} pixels need 1, 2, 3 or 4 each.`,
+    );
+  }
+  const colours = channels >= 3;
+  const bytes = new Uint8Array(3 * width * height);
+  for (let pixel = 0, to = 0; to < bytes.length; pixel += channels) {
+    for (let colour = 0; colour < 3; colour++) bytes[to++] = data[pixel + (colours ? colour : 0)]!;
+  }
+  return { data: bytes, width, height };
+}

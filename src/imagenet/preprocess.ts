@@ -1,0 +1,72 @@
+import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
+import type { Preprocessing } from '../weights/index.js';
+import { type Picture, type Pixels, pixelsOf } from './pixels.js';
+import { resizeBilinear, resizeNearest } from './resize.js';
+
+/**
+ * Makes pictures ready for a set of weights: resized, cut to a square in the middle, and scaled, by the recipe that belongs
+ * to the weights (`PUBLISHED[name].preprocessing`, and `published.preprocessing` of what `fromPretrained` gives).
+ *
+ * Resizing is PIL's, byte for byte, which torchvision and timm use; tfjs's own `resizeBilinear` leaves out pixels where
+ * it makes a picture smaller.
+ *
+ * @param pictures one or several: bytes, tensors `[height, width, channels]` from 0 to 255, or a browser's elements.
+ * @returns float32 `[pictures, crop, crop, 3]`, which the caller disposes.
+ * @throws RangeError when a picture has no size, or bytes that are not its pixels.
+ * @example
+ * const { model, published } = await fromPretrained('torchvision/vgg16');
+ * const x = await preprocess(imageElement, published.preprocessing); // [1, 224, 224, 3]
+ */
+export async function preprocess(
+  pictures: Picture | readonly Picture[],
+  recipe: Preprocessing,
+): Promise<Tensor4D> {
+  const all = Array.isArray(pictures) ? (pictures as readonly Picture[]) : [pictures as Picture];
+  const { crop } = recipe;
+  const size = 3 * crop * crop;
+  const values = new Float32Array(all.length * size);
+  for (const [i, picture] of all.entries()) {
+    const pixels = cropped(resized(await pixelsOf('preprocess', picture), recipe), crop);
+    normalize(pixels.data, recipe, values.subarray(i * size, (i + 1) * size));
+  }
+  return tensor4d(values, [all.length, crop, crop, 3]);
+}
+
+function resized(picture: Pixels, { resize, interpolation, crop }: Preprocessing): Pixels {
+  const { width, height } = picture;
+  const by = interpolation === 'nearest' ? resizeNearest : resizeBilinear;
+  if ('height' in resize) return by(picture, resize.width, resize.height);
+  const side = Math.max(resize.shorterSide, crop);
+  const shorter = Math.min(width, height);
+  // torchvision cuts off what is behind the point of the longer side.
+  const scaled = (length: number) => (length === shorter ? side : Math.trunc((side * length) / shorter));
+  return by(picture, scaled(width), scaled(height));
+}
+
+/** The square in the middle; of an odd rest torchvision rounds the half to the even neighbour. */
+function cropped({ data, width, height }: Pixels, side: number): Pixels {
+  if (width === side && height === side) return { data, width, height };
+  const [top, left] = [halfToEven(height - side), halfToEven(width - side)];
+  const square = new Uint8Array(3 * side * side);
+  for (let y = 0; y < side; y++) {
+    const from = 3 * ((top + y) * width + left);
+    square.set(data.subarray(from, from + 3 * side), 3 * side * y);
+  }
+  return { data: square, width: side, height: side };
+}
+
+/** Half of a whole number, rounded as Python's `round` does. */
+function halfToEven(length: number): number {
+  const half = Math.floor(length / 2);
+  return length % 2 === 1 && half % 2 === 1 ? half + 1 : half;
+}
+
+/** RGB bytes as a network takes them: in its order of colours, less the mean, divided by the deviation. */
+export function normalize(bytes: ArrayLike<number>, recipe: Preprocessing, into: Float32Array): void {
+  const { channels, white, mean, std } = recipe;
+  const order = channels === 'RGB' ? [0, 1, 2] : [2, 1, 0];
+  for (let pixel = 0; pixel < into.length; pixel += 3) {
+    for (let i = 0; i < 3; i++)
+      into[pixel + i] = ((bytes[pixel + order[i]!]! * white) / 255 - mean[i]!) / std[i]!;
+  }
+}
