@@ -100,8 +100,9 @@ const RULES: [who: string, ...may: string[]][] = [
   ['train/*', 'index', 'core/check', 'train/*', TFJS('core'), `type ${TFJS('layers')}`, 'fast-png'],
   ['wasm/*', 'index', 'wasm/*', TFJS('core'), `type ${TFJS('backend-wasm')}`],
   ['node/progressBar', 'type train/index', 'type node:tty', 'cli-progress'],
+  ['node/readImage', 'type imagenet/index', 'node/writeFile', 'node:fs/promises', 'sharp'],
   ['node/*', 'index', 'train/index', 'data/index', 'node/*', 'node:*', TFJS('core')],
-  ['cli/*', '../package.json', 'vgg-blocks*', 'cli/*', 'node:*', TFJS('*'), 'commander'],
+  ['cli/*', '../package.json', 'vgg-blocks*', 'cli/*', 'node:*', TFJS('*'), 'commander', 'tinyglobby'],
 ];
 
 function TFJS(part: string): string {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
+import { classifyCommand } from './classify.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './describe.js';
 import { trainCommand } from './train.js';
 import { convertCommand, inspectCommand } from './weights.js';
@@ -14,7 +15,8 @@ const program = new Command('vgg-blocks')
   .addCommand(tallyCommand())
   .addCommand(diagramCommand())
   .addCommand(inspectCommand())
-  .addCommand(convertCommand());
+  .addCommand(convertCommand())
+  .addCommand(classifyCommand());
 
 try {
   await program.parseAsync();
