@@ -140,6 +140,11 @@ describe('a pickle', () => {
     ['that recalls nothing', pickle('h\x07.'), 'its pickle recalls what it never kept'],
     ['of an unknown protocol', Uint8Array.of(0x80, 9), 'its pickle has protocol 9'],
     ['without tensors', pickle('}.'), 'its pickle holds no state dict'],
+    [
+      'with a whole number beyond every float',
+      pickle([0x8a, 255], Array(255).fill(0x7f), '.'),
+      'its pickle holds no state dict',
+    ],
     ['that contains itself', pickle('}q\x00X', [1, 0, 0, 0], 'ah\x00s.'), 'its pickle holds no state dict'],
   ])('%s', async (_, data, said) => {
     await expect(fromWeights(torchZip(data))).rejects.toThrow(said);
