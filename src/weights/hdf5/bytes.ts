@@ -14,12 +14,21 @@ const MAX_BLOCK_BYTES = 4 * 2 ** 20;
 const PAGE_BYTES = 2 ** 16;
 const PAGES_KEPT = 64;
 
+/** Pages that are fetched of one file, 1 GiB of them: a block of a few bytes costs a page where blocks lie far apart. */
+const MAX_PAGES = 2 ** 14;
+
 /** An address where nothing is. */
 export const UNDEFINED = 2 ** 64;
+
+/** Objects of a global heap by their numbers. */
+export type Heap = ReadonlyMap<number, Uint8Array>;
 
 /** The metadata of a file. */
 export class Metadata {
   #left = MAX_METADATA_BYTES;
+  #pagesLeft = MAX_PAGES;
+  /** Global heaps that were read, by their addresses. */
+  readonly heaps = new Map<number, Promise<Heap>>();
   readonly #pages = new Map<number, Promise<Uint8Array>>();
 
   constructor(readonly file: WeightFile) {}
@@ -31,13 +40,9 @@ export class Metadata {
         `it refers to bytes at ${address} and has ${this.file.size}; it is cut off or damaged, so get it again.`,
       );
     }
+    if (length > MAX_BLOCK_BYTES) throw this.#tooMuch();
     // A block of a few bytes costs work too.
-    this.#left -= length + 64;
-    if (length > MAX_BLOCK_BYTES || this.#left < 0) {
-      throw this.fault(
-        'its groups and headers are larger than any of Keras, or go round in circles; it is damaged.',
-      );
-    }
+    this.spend(length + 64);
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {
       const page = Math.floor((address + done) / PAGE_BYTES);
@@ -50,9 +55,22 @@ export class Metadata {
     return new Fields(bytes, this);
   }
 
+  /** Counts bytes that are read or decoded. */
+  spend(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) throw this.#tooMuch();
+  }
+
+  #tooMuch(): WeightFileError {
+    return this.fault(
+      'its groups and headers are larger than any of Keras, or go round in circles; it is damaged.',
+    );
+  }
+
   #page(page: number): Promise<Uint8Array> {
     const kept = this.#pages.get(page);
     if (kept) return kept;
+    if (this.#pagesLeft-- <= 0) throw this.#tooMuch();
     if (this.#pages.size >= PAGES_KEPT) this.#pages.delete(this.#pages.keys().next().value!);
     const from = page * PAGE_BYTES;
     const read = this.file.read(from, Math.min(PAGE_BYTES, this.file.size - from));
@@ -122,11 +140,14 @@ export class Fields {
     return bytes === 1 ? this.u8() : bytes === 2 ? this.u16() : bytes === 4 ? this.u32() : this.u64();
   }
 
-  /** Text up to a null byte or the block's end. */
-  text(): string {
-    const end = this.bytes.indexOf(0, this.at);
-    const text = new TextDecoder().decode(this.bytes.subarray(this.at, end < 0 ? undefined : end));
-    this.at = end < 0 ? this.bytes.length : end + 1;
+  /** Text up to a null byte or the block's end, of at most so many bytes. */
+  text(most = this.left): string {
+    const within = this.bytes.subarray(this.at, this.at + most + 1);
+    const end = within.indexOf(0);
+    if (end < 0 && within.length > most)
+      throw this.metadata.fault(`one of its names has more than ${most} bytes; it is damaged.`);
+    const text = new TextDecoder().decode(within.subarray(0, end < 0 ? undefined : end));
+    this.at += end < 0 ? within.length : end + 1;
     return text;
   }
 

@@ -14,6 +14,8 @@ export const MESSAGE = {
   attributeInfo: 0x15,
 } as const;
 
+const READ: ReadonlySet<number> = new Set(Object.values(MESSAGE));
+
 /** What an object's header says of it, piece by piece. */
 export interface Message {
   type: number;
@@ -23,7 +25,7 @@ export interface Message {
 /** Messages of a header; an object has some ten, and one an attribute. */
 const MAX_MESSAGES = 4096;
 
-/** A message that lies elsewhere and is shared by several objects. */
+/** A message that lies elsewhere and is shared by several objects; what stands here is where. */
 const SHARED = 0x02;
 
 /** The header of an object at an address, of version 1 or 2, with its continuations. */
@@ -92,10 +94,9 @@ function* messagesOfV2({ fields, ordered }: Block): Generator<Message> {
 }
 
 function message(type: number, flags: number, body: Fields): Message {
-  const needed = type === MESSAGE.datatype || type === MESSAGE.dataspace || type === MESSAGE.filters;
-  if (needed && flags & SHARED) {
+  if (flags & SHARED && READ.has(type)) {
     throw body.metadata.fault(
-      'it names its types (committed datatypes), which Keras does not; save it with Keras or h5py.',
+      'its objects share types or properties (committed datatypes), which is not read; save it without, as Keras does.',
     );
   }
   return { type, body };

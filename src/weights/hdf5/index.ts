@@ -1,3 +1,4 @@
+import { printable } from '../error.js';
 import type { WeightFile } from '../file.js';
 import type { Span } from '../shape.js';
 import type { ByteStream, Dtype } from '../tensor.js';
@@ -39,7 +40,7 @@ const MAX_DEPTH = 32;
 
 /**
  * The root group of an HDF5 file as h5py writes it unless told otherwise (HDF5 File Format Specification 3.0): what
- * Keras saves. README.md says what is read and why no library does it.
+ * Keras saves. README.md says what is read, what is not, and why no library does it.
  *
  * @throws WeightFileError, here and from all that is asked of the groups, when the file is cut off, damaged, goes round
  *   in circles, or uses what is not read.
@@ -58,9 +59,23 @@ export async function openHdf5(file: WeightFile): Promise<Hdf5Group> {
       `it is HDF5 with addresses of ${offsets} bytes, and 8 are read; save it with h5py's defaults.`,
     );
   }
+  superblock.skip(version === 0 ? 9 : version === 1 ? 13 : 1);
+  const base = superblock.u64();
+  superblock.skip(8);
+  const end = superblock.u64();
+  if (base !== 0) {
+    throw metadata.fault(
+      `its addresses count from ${base}, and only those from the file's beginning are read; save it with h5py's defaults.`,
+    );
+  }
+  if (end > file.size) {
+    throw metadata.fault(
+      `it says that it has ${end} bytes and has ${file.size}; it is cut off, so get it again.`,
+    );
+  }
   // Where the root's header lies: in an entry like those of groups, or by itself.
-  superblock.at = version < 2 ? 64 + 4 * version : 36;
-  const root = await openObject(metadata, superblock.u64(), '', 0);
+  superblock.skip(version < 2 ? 16 : 0);
+  const root = await openObject(metadata, superblock.u64(), '', []);
   if (root?.kind !== 'group') throw metadata.fault('its root is no group; it is damaged.');
   return root;
 }
@@ -69,23 +84,33 @@ async function openObject(
   metadata: Metadata,
   address: number,
   path: string,
-  depth: number,
+  above: readonly number[],
 ): Promise<Hdf5Group | Hdf5Dataset | undefined> {
-  if (depth > MAX_DEPTH)
-    throw metadata.fault(`its groups lie more than ${MAX_DEPTH} deep in each other, or in a circle.`);
+  if (above.includes(address)) {
+    throw metadata.fault(
+      `its groups lie in a circle: '${printable(path)}' contains itself; save it with Keras again.`,
+    );
+  }
+  if (above.length > MAX_DEPTH)
+    throw metadata.fault(`its groups lie more than ${MAX_DEPTH} deep in each other; it is damaged.`);
   const messages = await readHeader(metadata, address);
   return messages.some(({ type }) => type === MESSAGE.layout)
     ? openDataset(metadata, messages, path)
-    : openGroup(metadata, messages, path, depth);
+    : openGroup(metadata, messages, path, [...above, address]);
 }
 
-function openGroup(metadata: Metadata, messages: readonly Message[], path: string, depth: number): Hdf5Group {
+function openGroup(
+  metadata: Metadata,
+  messages: readonly Message[],
+  path: string,
+  above: readonly number[],
+): Hdf5Group {
   let attributes: Promise<Map<string, AttributeValue>> | undefined;
   let children: Promise<Map<string, Hdf5Group | Hdf5Dataset>> | undefined;
   const readChildren = async () => {
     const found = new Map<string, Hdf5Group | Hdf5Dataset>();
     for (const [name, address] of await readLinks(metadata, messages)) {
-      const child = await openObject(metadata, address, `${path}/${name}`, depth + 1);
+      const child = await openObject(metadata, address, `${path}/${name}`, above);
       if (child) found.set(name, child);
     }
     return found;

@@ -1,4 +1,5 @@
-import { MAX_TENSORS } from '../limits.js';
+import { printable } from '../error.js';
+import { MAX_NAME_LENGTH, MAX_TENSORS } from '../limits.js';
 import { type Fields, type Metadata, UNDEFINED } from './bytes.js';
 import { MESSAGE, type Message } from './header.js';
 
@@ -13,6 +14,11 @@ export async function readLinks(
   const links = new Map<string, number>();
   const add = (name: string, address: number) => {
     if (links.size >= MAX_TENSORS) throw metadata.fault(`a group has more than ${MAX_TENSORS} members.`);
+    if (name === '' || name.includes('/') || links.has(name)) {
+      throw metadata.fault(
+        `a group has a member '${printable(name)}' twice, or under a name that HDF5 forbids; it is damaged.`,
+      );
+    }
     links.set(name, address);
   };
   for (const { type, body } of messages) {
@@ -31,9 +37,10 @@ export function isDense(body: Fields, indexBytes: number): boolean {
 }
 
 /** The error for what only HDF5's newer layouts have. */
-export function dense(metadata: Metadata, what: string) {
+export function dense(metadata: Metadata, what: string, tensor?: string) {
   return metadata.fault(
     `it stores ${what} as h5py does with libver='latest' or track_order, which is not read; save it with h5py's defaults, as Keras does.`,
+    tensor,
   );
 }
 
@@ -46,7 +53,7 @@ function readLink(body: Fields, add: Add): void {
   const kind = flags & 0x08 ? body.u8() : 0;
   if (flags & 0x04) body.skip(8);
   if (flags & 0x10) body.skip(1);
-  const name = body.take(body.sized(2 ** (flags & 3))).text();
+  const name = body.take(body.sized(2 ** (flags & 3))).text(MAX_NAME_LENGTH);
   if (kind === 0) add(name, body.u64());
 }
 
@@ -69,8 +76,7 @@ async function readSymbolTable(metadata: Metadata, body: Fields, add: Add): Prom
       const [nameAt, address, cacheType] = [entries.u64(), entries.u64(), entries.u32()];
       entries.skip(20);
       names.at = Math.min(nameAt, names.bytes.length);
-      const name = names.text();
-      if (cacheType !== 2) add(name, address);
+      if (cacheType !== 2) add(names.text(MAX_NAME_LENGTH), address);
     }
   }
 }

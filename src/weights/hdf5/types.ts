@@ -1,6 +1,7 @@
 import { MAX_RANK } from '../limits.js';
-import type { Dtype } from '../tensor.js';
-import type { Fields, Metadata } from './bytes.js';
+import { BYTES_PER_ELEMENT, type Dtype } from '../tensor.js';
+import type { Fields } from './bytes.js';
+import { readGlobal } from './globalHeap.js';
 
 /** What an attribute says; `undefined` where it is of a type that Keras' files have no use for. */
 export type AttributeValue = string | string[] | number | number[] | undefined;
@@ -8,7 +9,7 @@ export type AttributeValue = string | string[] | number | number[] | undefined;
 /** The type of a dataset's or an attribute's elements. */
 export type Datatype =
   | { kind: 'number'; dtype: Dtype; size: number }
-  | { kind: 'text'; size: number }
+  | { kind: 'text'; size: number; spaces: boolean }
   | { kind: 'variableText'; size: number }
   | { kind: 'other'; size: number; name: string };
 
@@ -26,6 +27,14 @@ const CLASSES = [
   'array',
 ];
 
+/** By bit offset and precision, where exponent and fraction lie and how long each is, and the exponent's bias. */
+const FLOATS: Record<string, Dtype> = {
+  '0,16,10,5,0,10,15': 'F16',
+  '0,16,7,8,0,7,127': 'BF16',
+  '0,32,23,8,0,23,127': 'F32',
+  '0,64,52,11,0,52,1023': 'F64',
+};
+
 /** Reads a datatype message (IV.A.2.d). */
 export function readDatatype(body: Fields): Datatype {
   const kind = body.u8() & 0x0f;
@@ -36,23 +45,26 @@ export function readDatatype(body: Fields): Datatype {
   if (kind === 0) {
     const dtype = `${bits & 8 ? 'I' : 'U'}${8 * size}`;
     if (bits & 1) return other('big-endian integer');
-    return isDtype(dtype) ? { kind: 'number', dtype, size } : other(`integer of ${size} bytes`);
+    const [offset, precision] = [body.u16(), body.u16()];
+    return offset === 0 && precision === 8 * size && isDtype(dtype)
+      ? { kind: 'number', dtype, size }
+      : other(`integer of ${size} bytes`);
   }
   if (kind === 1) {
     if (bits & 0x41) return other('big-endian float');
-    body.skip(5);
-    const exponent = body.u8();
-    if (size === 2) return { kind: 'number', dtype: exponent === 8 ? 'BF16' : 'F16', size };
-    const dtype = `F${8 * size}`;
-    return isDtype(dtype) ? { kind: 'number', dtype, size } : other(`float of ${size} bytes`);
+    const parts = [body.u16(), body.u16(), body.u8(), body.u8(), body.u8(), body.u8(), body.u32()];
+    const dtype = FLOATS[parts.join()];
+    return dtype && size === BYTES_PER_ELEMENT[dtype]
+      ? { kind: 'number', dtype, size }
+      : other(`float of ${size} bytes`);
   }
-  if (kind === 3) return { kind: 'text', size };
+  if (kind === 3) return { kind: 'text', size, spaces: (bits & 0x0f) === 2 };
   if (kind === 9 && (bits & 0x0f) === 1 && size === 16) return { kind: 'variableText', size };
   return other(CLASSES[kind] ?? 'unknown');
 }
 
 function isDtype(name: string): name is Dtype {
-  return ['I8', 'I16', 'I32', 'I64', 'U8', 'U16', 'U32', 'U64', 'F32', 'F64'].includes(name);
+  return Object.hasOwn(BYTES_PER_ELEMENT, name);
 }
 
 /** Reads a dataspace message (IV.A.2.b): the shape, `[]` for a scalar, or null for nothing at all. */
@@ -92,12 +104,17 @@ export async function readAttribute(body: Fields): Promise<{ name: string; value
   if (version > 1 && flags & 3) return { name, value: undefined };
   const type = readDatatype(typeBody);
   const shape = readDataspace(spaceBody);
-  if (shape === null || type.kind === 'other') return { name, value: undefined };
+  if (shape === null || type.kind === 'other' || isHalf(type)) return { name, value: undefined };
   const count = shape.reduce((product, side) => Math.min(product * side, MAX_STRINGS + 1), 1);
   if (count > MAX_STRINGS)
     throw body.metadata.fault(`its attribute '${name.slice(0, 40)}' has more than ${MAX_STRINGS} elements.`);
   const values = await readElements(type, count, body);
   return { name, value: (shape.length === 0 ? values[0] : values) as AttributeValue };
+}
+
+/** Whether an attribute holds floats of 16 bits, which JavaScript cannot read and no attribute of Keras has. */
+function isHalf(type: Datatype): boolean {
+  return type.kind === 'number' && (type.dtype === 'F16' || type.dtype === 'BF16');
 }
 
 async function readElements(
@@ -108,7 +125,7 @@ async function readElements(
   const values: (string | number)[] = [];
   for (let i = 0; i < count; i++) {
     const element = body.take(type.size);
-    if (type.kind === 'text') values.push(element.text().trimEnd());
+    if (type.kind === 'text') values.push(type.spaces ? element.text().replace(/ +$/, '') : element.text());
     else if (type.kind === 'variableText') values.push(await readGlobal(element));
     else values.push(numberOf(type.dtype, element));
   }
@@ -134,31 +151,4 @@ function numberOf(dtype: Dtype, element: Fields): number {
     default:
       return element.sized(element.bytes.length);
   }
-}
-
-/** Text of variable length: how long it is, and which object of which heap (III.E). */
-async function readGlobal(element: Fields): Promise<string> {
-  const { metadata } = element;
-  const [length, address, index] = [element.u32(), element.u64(), element.u32()];
-  if (length === 0) return '';
-  const heap = await heapOf(metadata, address);
-  while (heap.left >= 16) {
-    const found = heap.u16();
-    heap.skip(6);
-    const size = heap.u64();
-    if (found === 0) break;
-    const object = heap.take(size);
-    heap.align();
-    if (found === index) return new TextDecoder().decode(object.take(Math.min(length, size)).bytes);
-  }
-  throw metadata.fault('a text of variable length is not where it should be; it is damaged.');
-}
-
-async function heapOf(metadata: Metadata, address: number): Promise<Fields> {
-  const prefix = await metadata.at(address, 16);
-  prefix.signature('GCOL');
-  prefix.skip(4);
-  const heap = await metadata.at(address, prefix.u64());
-  heap.skip(Math.min(16, heap.left));
-  return heap;
 }
