@@ -1,4 +1,4 @@
-import type { _FusedMatMulAttrs, TensorInfo } from '@tensorflow/tfjs-core';
+import { type _FusedMatMulAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { Call } from './run.js';
 
 /** Rows up to which a product is done here: about as many as the time that the backend takes to begin with. */
@@ -26,7 +26,7 @@ export function fusedMatMul({
   const single =
     a.shape.slice(0, -2).every((side) => side === 1) && b.shape.slice(0, -2).every((side) => side === 1);
   const plain = !transposeA && !transposeB && (activation === 'linear' || activation === 'relu');
-  const fits = bias === undefined || bias.shape.reduce((product, side) => product * side, 1) === columns;
+  const fits = bias === undefined || util.sizeFromShape(bias.shape) === columns;
   if (!few || !single || !plain || !fits || a.dtype !== 'float32' || b.dtype !== 'float32') {
     return stock(inputs, attrs) as TensorInfo;
   }

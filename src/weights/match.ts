@@ -1,6 +1,6 @@
 import type { Checkpoint, WeightFormat } from './checkpoint.js';
 import { printable, WeightFileError } from './error.js';
-import { fileEpsilon } from './network.js';
+import { batchNormOf, varianceShift } from './network.js';
 import type { KeyNames, Parameter, Parameters } from './parameters.js';
 import type { Target } from './targets.js';
 
@@ -46,7 +46,7 @@ export function matchUp(
     mismatched: [],
     nonFinite: [],
   };
-  const epsilon = fileEpsilon(checkpoint, names);
+  const { epsilon } = batchNormOf(checkpoint, names);
   const missing = new Set(targets.keys());
   for (const parameter of parameters) {
     const { role, shape, tensor } = parameter;
@@ -58,9 +58,8 @@ export function matchUp(
       report.mismatched.push({ weight: role, fileShape: [...shape], modelShape: [...modelShape] });
     } else {
       report.loaded.push(role);
-      // Epsilons are decimal numbers, and their difference should not leave a trace where they are the same.
-      const difference = target.epsilon === undefined ? 0 : epsilon - target.epsilon;
-      pairs.push({ parameter, target, addToVariance: Math.abs(difference) < 1e-12 ? 0 : difference });
+      const addToVariance = target.epsilon === undefined ? 0 : varianceShift(epsilon, target.epsilon);
+      pairs.push({ parameter, target, addToVariance });
     }
   }
   report.missing.push(...missing);

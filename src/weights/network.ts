@@ -35,7 +35,7 @@ export interface Network {
 }
 
 /** PyTorch's and Keras' own defaults, which a file without a configuration must have been made with. */
-const BATCH_NORM = {
+export const BATCH_NORM = {
   torch: { epsilon: 1e-5, momentum: 0.9 },
   keras: { epsilon: 1e-3, momentum: 0.99 },
 } as const;
@@ -45,10 +45,8 @@ const BATCH_NORM = {
  *
  * @throws WeightFileError when the shapes do not follow from each other as a VGG's do.
  */
-export function networkOf(
-  { file, config, batchNormEpsilon }: Checkpoint,
-  { names, parameters }: Parameters,
-): Network {
+export function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): Network {
+  const { file, config } = checkpoint;
   const kernels = new Map(
     parameters
       .filter(({ role }) => role.endsWith('/kernel'))
@@ -58,28 +56,35 @@ export function networkOf(
   const hasNorm = parameters.some(({ role }) => role.endsWith('_bn/gamma'));
   const saved = config && configOf(config, inputChannels, arch.length);
   const top = topOf(file, kernels, arch, saved?.inputShape);
-  const defaults = BATCH_NORM[names === 'keras' ? 'keras' : 'torch'];
   return {
     title: titleOf(arch, hasNorm),
     names,
     arch,
     inputChannels,
-    batchNorm: hasNorm && {
-      epsilon: saved?.batchNorm?.epsilon ?? batchNormEpsilon ?? defaults.epsilon,
-      momentum: saved?.batchNorm?.momentum ?? defaults.momentum,
-    },
+    batchNorm: hasNorm && batchNormOf(checkpoint, names),
     top,
     config: saved,
   };
 }
 
-/** The epsilon that a file's running variances were used with. */
-export function fileEpsilon(checkpoint: Checkpoint, names: KeyNames): number {
-  return (
-    (checkpoint.config && batchNormOf(checkpoint.config)?.epsilon) ??
-    checkpoint.batchNormEpsilon ??
-    BATCH_NORM[names === 'keras' ? 'keras' : 'torch'].epsilon
-  );
+/** Batch normalization as a file's network has it: by its configuration, by its header, or as its framework's default. */
+export function batchNormOf(
+  { config, batchNormEpsilon }: Checkpoint,
+  names: KeyNames,
+): Required<BatchNormOptions> {
+  const { epsilon, momentum } =
+    config?.find(({ className }) => className === 'BatchNormalization')?.config ?? {};
+  const defaults = BATCH_NORM[names === 'keras' ? 'keras' : 'torch'];
+  return {
+    epsilon: isShare(epsilon) ? epsilon : (batchNormEpsilon ?? defaults.epsilon),
+    momentum: isShare(momentum) ? momentum : defaults.momentum,
+  };
+}
+
+/** What running variances become greater by for a layer with another epsilon to compute the same with them. */
+export function varianceShift(from: number, to: number): number {
+  // Epsilons are decimal numbers, and their difference should not leave a trace where they are the same.
+  return Math.abs(from - to) < 1e-12 ? 0 : from - to;
 }
 
 type Kernels = ReadonlyMap<string, Parameter>;
@@ -165,7 +170,7 @@ function configOf(
   layers: KerasConfig,
   inputChannels: number,
   blocks: number,
-): NonNullable<Network['config']> & { batchNorm?: Required<BatchNormOptions> } {
+): NonNullable<Network['config']> {
   const of = (className: string) => layers.filter((layer) => layer.className === className);
   const last = of('Dense').at(-1)?.config.activation;
   const dropout = of('Dropout')[0]?.config.rate;
@@ -175,18 +180,7 @@ function configOf(
     dropout: typeof dropout === 'number' && dropout >= 0 && dropout < 1 ? dropout : 0,
     pooling: of('GlobalAveragePooling2D')[0] ? 'avg' : of('GlobalMaxPooling2D')[0] ? 'max' : undefined,
     adaptivePool: layers.some(({ name }) => name.startsWith('avgpool')),
-    batchNorm: batchNormOf(layers),
   };
-}
-
-function batchNormOf(layers: KerasConfig): Required<BatchNormOptions> | undefined {
-  const norm = layers.find(({ className }) => className === 'BatchNormalization')?.config;
-  return (
-    norm && {
-      epsilon: isShare(norm.epsilon) ? norm.epsilon : BATCH_NORM.keras.epsilon,
-      momentum: isShare(norm.momentum) ? norm.momentum : BATCH_NORM.keras.momentum,
-    }
-  );
 }
 
 function isShare(value: unknown): value is number {

@@ -48,15 +48,13 @@ export function parametersOf(checkpoint: Checkpoint): Parameters {
   return found;
 }
 
-/** torchvision's and timm's names of the fully connected layers, and what PyTorch calls a layer's vectors. */
-const TORCH_TOP: Record<string, string> = {
-  'classifier.0': 'fc1',
-  'classifier.3': 'fc2',
-  'classifier.6': 'predictions',
-  'pre_logits.fc1': 'fc1',
-  'pre_logits.fc2': 'fc2',
-  'head.fc': 'predictions',
-};
+/** torchvision's and timm's names of the fully connected layers. */
+export const TORCH_TOP = {
+  torchvision: { fc1: 'classifier.0', fc2: 'classifier.3', predictions: 'classifier.6' },
+  timm: { fc1: 'pre_logits.fc1', fc2: 'pre_logits.fc2', predictions: 'head.fc' },
+} as const;
+
+/** What PyTorch calls the vectors of batch normalization. */
 const TORCH_NORM: Record<string, string> = {
   weight: 'gamma',
   bias: 'beta',
@@ -70,6 +68,9 @@ function torchParameters(file: string, tensors: readonly StoredTensor[], prefix:
   // Files do not keep the order of the layers, so the last convolution is the one with the greatest number.
   const lastConv = [...features].findLast(([, name]) => !name.endsWith('_bn'))![0];
   const channels = tensors.find(({ name }) => name === `${prefix}${lastConv}.weight`)!.shape[0]!;
+  const tops = new Map<string, string>(
+    Object.values(TORCH_TOP).flatMap((top) => Object.entries(top).map(([layer, name]) => [name, layer])),
+  );
   const parameters: Parameter[] = [];
   const others: StoredTensor[] = [];
   let names: KeyNames = 'torchvision';
@@ -78,9 +79,8 @@ function torchParameters(file: string, tensors: readonly StoredTensor[], prefix:
     // A counter that PyTorch keeps for momentum=None alone.
     if (variable === 'num_batches_tracked') continue;
     const feature = features.get(layer);
-    const top = Object.hasOwn(TORCH_TOP, layer) ? TORCH_TOP[layer] : undefined;
-    if (layer === 'head.fc') names = 'timm';
-    const kind = feature ?? top;
+    if (layer === TORCH_TOP.timm.predictions) names = 'timm';
+    const kind = feature ?? tops.get(layer);
     const norm = feature?.endsWith('_bn');
     const role = norm ? TORCH_NORM[variable] : { weight: 'kernel', bias: 'bias' }[variable];
     if (!tensor.name.startsWith(prefix) || !kind || !role) others.push(tensor);

@@ -3,8 +3,9 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../core/check.js';
 import { type NewGroup, writeHdf5 } from './hdf5/write.js';
 import { gatherRows, type Sides, sidesOf } from './layout.js';
+import { BATCH_NORM, varianceShift } from './network.js';
 import { encode } from './numbers.js';
-import type { KeyNames } from './parameters.js';
+import { type KeyNames, TORCH_TOP } from './parameters.js';
 import { safetensorsHeader } from './safetensors.js';
 import { type Target, targetsOf } from './targets.js';
 import { byteLength } from './tensor.js';
@@ -26,7 +27,8 @@ export interface SaveOptions {
  * names and orders.
  *
  * PyTorch's networks have an epsilon of 1e-5 in batch normalization and Keras' one of 1e-3, which `.h5` files do not say; a
- * model with another gets running variances that make up for it. torchvision's `VGG` pools to 7x7, so a model for it is built at 224x224 or with `adaptivePool: true`.
+ * model with another gets running variances that make up for it. torchvision's `VGG` pools to 7x7, so a model for it is
+ * built at 224x224 or with `adaptivePool: true`.
  *
  * @throws RangeError when the model is no VGG or an argument none of those named.
  * @example
@@ -101,7 +103,7 @@ function kerasLayout(targets: ReadonlyMap<string, Target>): NewGroup {
     const [layer, variable] = target.role.split('/') as [string, string];
     const name = `${variable}:0`;
     const { attributes, children: datasets } = children[layer] ?? { attributes: {}, children: {} };
-    const add = variable === 'moving_variance' ? target.epsilon! - KERAS_EPSILON : 0;
+    const add = variable === 'moving_variance' ? varianceShift(target.epsilon!, BATCH_NORM.keras.epsilon) : 0;
     children[layer] = {
       attributes: { weight_names: [...(attributes.weight_names ?? []), name] },
       children: { ...datasets, [name]: { shape: shapeOf(target), numbers: () => numbersOf(target, add) } },
@@ -109,16 +111,6 @@ function kerasLayout(targets: ReadonlyMap<string, Target>): NewGroup {
   }
   return { attributes: { layer_names: Object.keys(children) }, children };
 }
-
-/** torchvision's and timm's numbers of the fully connected layers. */
-const TOP = {
-  torchvision: { fc1: 'classifier.0', fc2: 'classifier.3', predictions: 'classifier.6' },
-  timm: { fc1: 'pre_logits.fc1', fc2: 'pre_logits.fc2', predictions: 'head.fc' },
-} as const;
-
-/** PyTorch's and Keras' epsilons, which files of weights do not say. */
-const TORCH_EPSILON = 1e-5;
-const KERAS_EPSILON = 1e-3;
 
 function torchEntries(
   targets: ReadonlyMap<string, Target>,
@@ -144,9 +136,15 @@ function torchEntries(
         return [{ name: `${name}.running_mean`, dtype, shape, target }];
       case 'moving_variance':
         return [
-          { name: `${name}.running_var`, dtype, shape, target, add: target.epsilon! - TORCH_EPSILON },
+          {
+            name: `${name}.running_var`,
+            dtype,
+            shape,
+            target,
+            add: varianceShift(target.epsilon!, BATCH_NORM.torch.epsilon),
+          },
           { name: `${name}.num_batches_tracked`, dtype: 'I64', shape: [] },
-        ].map((entry) => entry as SavedTensor);
+        ];
       default:
         return [{ name: `${name}.${variable === 'gamma' ? 'weight' : 'bias'}`, dtype, shape, target }];
     }
@@ -177,7 +175,7 @@ function torchNames(
   targets: ReadonlyMap<string, Target>,
   names: 'torchvision' | 'timm',
 ): Map<string, string> {
-  const found = new Map<string, string>(Object.entries(TOP[names]));
+  const found = new Map<string, string>(Object.entries(TORCH_TOP[names]));
   const convs = [...targets.keys()].filter((role) => /^block\d+_conv\d+\/kernel$/.test(role));
   let index = 0;
   convs.forEach((role, i) => {
@@ -193,7 +191,7 @@ function torchNames(
 /** A weight's numbers, `add` added to each. */
 async function numbersOf({ variable }: Target, add = 0): Promise<Float32Array> {
   const numbers = (await (variable.read() as Tensor).data()) as Float32Array;
-  return Math.abs(add) < 1e-12 ? numbers : numbers.map((value) => value + add);
+  return add === 0 ? numbers : numbers.map((value) => value + add);
 }
 
 function shapeOf({ variable }: Target): number[] {

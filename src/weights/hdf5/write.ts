@@ -1,3 +1,5 @@
+import { elements } from '../tensor.js';
+
 /** A dataset of float32 numbers to be written. */
 interface NewDataset {
   shape: readonly number[];
@@ -110,7 +112,7 @@ class Layout {
   }
 
   #dataset(dataset: NewDataset): number {
-    const bytes = 4 * dataset.shape.reduce((product, side) => product * side, 1);
+    const bytes = 4 * elements(dataset.shape);
     const address = this.#place(bytes);
     this.datasets.push({ address, dataset });
     return this.#header([
