@@ -7,6 +7,7 @@ const subpaths = {
   wasm: 'src/wasm/index.ts',
   weights: 'src/weights/index.ts',
   imagenet: 'src/imagenet/index.ts',
+  features: 'src/features/index.ts',
   node: 'src/node/index.ts',
 };
 const shared = { target: 'es2022', platform: 'neutral', sourcemap: true, splitting: true } as const;

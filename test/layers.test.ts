@@ -97,6 +97,8 @@ const RULES: [who: string, ...may: string[]][] = [
   ],
   ['imagenet/*', 'core/check', 'type weights/index', 'imagenet/*', TFJS('core')],
 
+  ['features/*', 'index', 'core/check', 'features/*', TFJS('core'), TFJS('layers')],
+
   ['train/*', 'index', 'core/check', 'train/*', TFJS('core'), `type ${TFJS('layers')}`, 'fast-png'],
   ['wasm/*', 'index', 'wasm/*', TFJS('core'), `type ${TFJS('backend-wasm')}`],
   ['node/progressBar', 'type train/index', 'type node:tty', 'cli-progress'],

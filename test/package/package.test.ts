@@ -41,6 +41,7 @@ const entries = [
   'vgg-blocks/wasm',
   'vgg-blocks/weights',
   'vgg-blocks/imagenet',
+  'vgg-blocks/features',
   'vgg-blocks/node',
 ];
 const inBrowsers = entries.filter((name) => name !== 'vgg-blocks/node');

@@ -1,0 +1,6 @@
+/**
+ * What a network sees on the way: features of its layers.
+ *
+ * @packageDocumentation
+ */
+export { type ExtractorOptions, featureExtractor } from './featureExtractor.js';

@@ -1,0 +1,218 @@
+import { memory, mul, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { featureExtractor } from '../../src/features/index.js';
+import { IMAGENET, scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
+import { fromWeights } from '../../src/weights/index.js';
+import { backends, useBackend } from '../support/backends.js';
+import { readReference } from '../support/safetensors.js';
+import { hasShared, sharedPath } from '../support/shared.js';
+import { relativeError, TORCH_FIXTURES } from '../weights/files.js';
+
+const NHWC = [0, 2, 3, 1];
+const NARROW = { inputShape: [32, 32, 3], hiddenUnits: 8, initializer: 'heUniform' } as const;
+const plain = () => vgg(scaleArch(VGG16, 32), { ...NARROW, classifierActivation: 'softmax' });
+const normalized = () => vgg(scaleArch(VGG11, 32), { ...NARROW, batchNorm: true });
+
+const image = () =>
+  tensor(
+    Float32Array.from({ length: 2 * 32 * 32 * 3 }, (_, i) => Math.sin(i * 1.7)),
+    [2, 32, 32, 3],
+  );
+
+/** The outputs' numbers; the input and the outputs are disposed. */
+async function valuesOf(model: LayersModel, x: Tensor = image()): Promise<Float32Array[]> {
+  const outputs = [tidy(() => model.predict(x))].flat();
+  const values = await Promise.all(outputs.map((output) => output.data<'float32'>()));
+  for (const one of [x, ...outputs]) one.dispose();
+  return values;
+}
+
+beforeAll(() => useBackend('cpu'));
+
+describe('names', () => {
+  let model: LayersModel;
+  afterEach(() => model.dispose());
+
+  test.each([
+    ['relu3_3', 'block3_conv3'],
+    ['pool3', 'block3_pool'],
+    ['features.16', 'pool3'],
+    ['features.15', 'relu3_3'],
+    ['features.14', 'conv3_3'],
+    ['features.30', 'pool5'],
+    ['relu6', 'fc1'],
+    ['classifier.1', 'fc1'],
+    ['classifier.0', 'fc6'],
+    ['classifier.3', 'fc7'],
+    ['classifier.6', 'logits'],
+    ['fc8', 'logits'],
+  ])('%s and %s are the same place of a plain network', async (one, other) => {
+    model = plain();
+    const [a, b] = await valuesOf(featureExtractor(model, [one, other]));
+    expect(a!.some((value) => value !== 0)).toBe(true);
+    expect(a).toEqual(b);
+  });
+
+  test.each([
+    ['conv3_2', 'block3_conv2'],
+    ['bn3_2', 'block3_conv2_bn'],
+    ['relu3_2', 'block3_conv2_relu'],
+    ['features.11', 'conv3_2'],
+    ['features.12', 'bn3_2'],
+    ['features.13', 'relu3_2'],
+    ['features.14', 'pool3'],
+  ])('%s and %s are the same place of one with batch normalization', async (one, other) => {
+    model = normalized();
+    const [a, b] = await valuesOf(featureExtractor(model, [one, other]));
+    expect(a).toEqual(b);
+  });
+
+  test.each([
+    ['block9_conv1', /there is no layer "block9_conv1"; the layers are input_layer, block1_conv1, .*such as/],
+    ['bn3_3', /there is no layer "bn3_3"/],
+    ['toString', /there is no layer "toString"/],
+  ])('%s is no name of a plain network', (name, message) => {
+    model = plain();
+    expect(() => featureExtractor(model, name)).toThrow(message);
+  });
+
+  test('no names are refused', () => {
+    model = plain();
+    expect(() => featureExtractor(model, [])).toThrow('featureExtractor: no layer is asked for');
+  });
+});
+
+describe('an extractor', () => {
+  test('gives the ReLU both of its sides, and goes on from there', async () => {
+    const model = plain();
+    const [before, after, pool, logits, probabilities] = await valuesOf(
+      featureExtractor(model, ['conv3_3', 'relu3_3', 'pool5', 'logits', 'predictions']),
+    );
+    const [whole] = await valuesOf(model);
+    expect(before!.some((value) => value < 0)).toBe(true);
+    expect(before!.map((value) => Math.max(0, value))).toEqual(after);
+    expect(pool!.every((value) => value >= 0)).toBe(true);
+    expect(probabilities).toEqual(whole);
+    const powers = logits!.map(Math.exp).subarray(0, 10);
+    const sum = powers.reduce((a, b) => a + b);
+    expect(
+      relativeError(
+        powers.map((power) => power / sum),
+        whole!.subarray(0, 10),
+      ),
+    ).toBeLessThan(1e-6);
+    model.dispose();
+  });
+
+  test('has no layer past the last one asked for', () => {
+    const model = plain();
+    expect(featureExtractor(model, ['pool3', 'conv2_1']).layers.at(-1)!.name).toBe('block3_pool');
+    expect(featureExtractor(model, 'conv3_3').layers.at(-1)!.name).toBe('block3_conv3');
+    model.dispose();
+  });
+
+  test('shares the weights: it allocates nothing, follows the model, and frees nothing', async () => {
+    const empty = memory().numTensors;
+    const model = plain();
+    const before = memory().numTensors;
+    const extractor = featureExtractor(model, ['conv1_2', 'fc1']);
+    expect(memory().numTensors).toBe(before);
+    const [, first] = await valuesOf(extractor);
+    const weights = model.getWeights().map((weight) => tidy(() => mul(weight, 1.5)));
+    model.setWeights(weights);
+    for (const weight of weights) weight.dispose();
+    const [, second] = await valuesOf(extractor);
+    expect(second).not.toEqual(first);
+    extractor.dispose();
+    expect(memory().numTensors).toBe(before);
+    expect(() => featureExtractor(model, 'pool5')).not.toThrow();
+    await valuesOf(model);
+    model.dispose();
+    expect(memory().numTensors).toBe(empty);
+  });
+
+  test('leaves the model as it was: its layers have one output, and it still saves', async () => {
+    const model = plain();
+    const config = model.toJSON(undefined, false);
+    featureExtractor(model, ['conv3_3', 'pool5']);
+    expect(model.toJSON(undefined, false)).toEqual(config);
+    for (const layer of model.layers) expect(() => layer.output).not.toThrow();
+    model.dispose();
+  });
+
+  test('is saved and loaded by tfjs alone', async () => {
+    const model = plain();
+    const extractor = featureExtractor(model, ['conv2_1', 'pool3']);
+    let saved: Parameters<Extract<Parameters<LayersModel['save']>[0], { save?: unknown }>['save'] & {}>[0];
+    await extractor.save({
+      save: async (artifacts) => {
+        saved = artifacts;
+        return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
+      },
+    });
+    const loaded = await loadLayersModel({ load: async () => saved });
+    expect(await valuesOf(loaded)).toEqual(await valuesOf(extractor));
+    loaded.dispose();
+    model.dispose();
+  });
+
+  test('takes images of any size where nothing fixes it', async () => {
+    const model = plain();
+    const extractor = featureExtractor(model, 'pool4', { inputShape: [null, null, 3], name: 'any' });
+    expect(extractor.name).toBe('any');
+    const y = tidy(() => extractor.predict(tensor(new Float32Array(48 * 80 * 3), [1, 48, 80, 3])) as Tensor);
+    expect(y.shape).toEqual([1, 3, 5, 16]);
+    y.dispose();
+    expect(() => featureExtractor(model, 'fc1', { inputShape: [64, 64, 3] })).toThrow(
+      "featureExtractor: inputShape is [64,64,3] and the model's [32,32,3]; flatten, which comes before",
+    );
+    expect(() => featureExtractor(model, 'pool1', { inputShape: [64, 64, 1] })).toThrow('3 input channels');
+    model.dispose();
+  });
+
+  test('of an extractor is one, too', async () => {
+    const model = plain();
+    const [a] = await valuesOf(featureExtractor(featureExtractor(model, ['conv3_1', 'pool5']), 'relu3_1'));
+    const [b] = await valuesOf(featureExtractor(model, 'block3_conv1'));
+    expect(a).toEqual(b);
+    model.dispose();
+  });
+});
+
+describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
+  test.each(TORCH_FIXTURES.filter(({ tolerance }) => tolerance < 1e-4))(
+    "$file's poolings are PyTorch's, by the paper's names",
+    async ({ file, expected: name, tolerance }) => {
+      await useBackend(backend);
+      const expected = readReference(sharedPath(`reference/${name}`));
+      const { model } = await fromWeights(sharedPath(`reference/${file}`));
+      const pools = ['pool3', 'pool4', 'pool5'];
+      const { data, shape } = expected.get('input')!;
+      const extractor = featureExtractor(model, pools);
+      const outputs = await valuesOf(
+        extractor,
+        tidy(() => transpose(tensor(data, shape), NHWC)),
+      );
+      for (const [i, pool] of pools.entries()) {
+        const { data, shape } = expected.get(pool)!;
+        const nhwc = tidy(() => transpose(tensor(data, shape), NHWC));
+        expect(relativeError(outputs[i]!, await nhwc.data()), pool).toBeLessThan(tolerance);
+        nhwc.dispose();
+      }
+      model.dispose();
+    },
+  );
+});
+
+test('the names of full-size networks are those of the layers', () => {
+  // Zero weights: only names and shapes are looked at.
+  const model = vgg(scaleArch(VGG16, 16), { ...IMAGENET, hiddenUnits: 4, initializer: 'zeros' });
+  const shapes = featureExtractor(model, ['relu3_3', 'pool5', 'fc7']).outputs.map(({ shape }) => shape);
+  expect(shapes).toEqual([
+    [null, 56, 56, 16],
+    [null, 7, 7, 32],
+    [null, 4],
+  ]);
+  model.dispose();
+});
