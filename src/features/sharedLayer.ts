@@ -28,7 +28,7 @@ export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' = 'o
 }
 
 /** The name of a layer's fused activation in tfjs, such as `'relu'`; undefined where it has none or the linear one. */
-export function fusedActivation(layer: layers.Layer): 'relu' | 'softmax' | undefined {
+function fusedActivation(layer: layers.Layer): 'relu' | 'softmax' | undefined {
   const name = (layer as unknown as LayerParts).activation?.getClassName();
   return layer.getClassName() === 'Activation' || name === 'linear'
     ? undefined

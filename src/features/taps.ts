@@ -30,7 +30,7 @@ export function tapOf(where: string, model: LayersModel, name: string): Tap {
 }
 
 /** Every name that a model's layers answer to. */
-export function tapsOf(model: LayersModel): Map<string, Tap> {
+function tapsOf(model: LayersModel): Map<string, Tap> {
   const taps = new Map<string, Tap>();
   // torchvision counts convolutions, batch normalizations, ReLUs and poolings one by one, fused or not.
   let module = 0;
