@@ -7,6 +7,18 @@ import { describe, expect, test } from 'vitest';
 /** What a parser of weight files may use. */
 const PARSER = ['weights/error', 'weights/file', 'weights/limits', 'weights/shape', 'weights/tensor'];
 
+/** What folders of pictures may use: of `imagenet/` how pictures are prepared, not the labels. */
+const PICTURES = [
+  'core/check',
+  'data/*',
+  'io/errors',
+  'imagenet/pixels',
+  'imagenet/preprocess',
+  'imagenet/resize',
+  'type weights/index',
+  '@tensorflow/tfjs-core',
+];
+
 /**
  * Who may import whom: a file, or a folder's files, and what they may. An entry that ends in `*` takes what begins so;
  * files are named from `src`, without their ending. What is marked `type` may be imported as types alone.
@@ -57,6 +69,9 @@ const RULES: [who: string, ...may: string[]][] = [
   ['io/*', 'io/*', '@noble/hashes/legacy.js'],
   // Parsers: bytes in, data out.
   ['data/idx', 'io/errors'],
+  ['data/augment', ...PICTURES],
+  ['data/pictureSet', ...PICTURES],
+  ['data/imageFiles', ...PICTURES],
   ['data/*', 'index', 'core/check', 'io/*', 'data/*', TFJS('core')],
 
   // Parsers of weight files: bytes in, tensors out; then what the tensors mean, and only then tfjs.

@@ -1,10 +1,11 @@
 /**
- * Data: MNIST and Fashion-MNIST, sets of labelled images in batches, and garments that are drawn.
+ * Data: folders of pictures, MNIST and Fashion-MNIST, sets of labelled images in batches, and garments that are drawn.
  *
  * @packageDocumentation
  */
 export { DataError, type DataFault } from '../io/errors.js';
 export type { ReadOptions, ReadProgress, Source } from '../io/read.js';
+export type { Augmentation } from './augment.js';
 export {
   type Dataset,
   type DatasetOptions,
@@ -18,4 +19,6 @@ export {
 } from './datasets.js';
 export { GARMENT_NAMES, type GarmentOptions, garments } from './garments.js';
 export { type IdxArray, parseIdx } from './idx.js';
+export { type ImageFiles, type ImageFilesOptions, imageFiles, type PictureFile } from './imageFiles.js';
 export { type BatchOptions, type ImageBatch, ImageSet, type ImageSetOptions } from './imageSet.js';
+export type { PictureBatchOptions, PictureProblem, PictureSet } from './pictureSet.js';

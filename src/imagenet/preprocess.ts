@@ -32,7 +32,8 @@ export async function preprocess(
   return tensor4d(values, [all.length, crop, crop, 3]);
 }
 
-function resized(picture: Pixels, { resize, interpolation, crop }: Preprocessing): Pixels {
+/** A picture at the size that a recipe cuts its square from. */
+export function resized(picture: Pixels, { resize, interpolation, crop }: Preprocessing): Pixels {
   const { width, height } = picture;
   const by = interpolation === 'nearest' ? resizeNearest : resizeBilinear;
   if ('height' in resize) return by(picture, resize.width, resize.height);
@@ -44,7 +45,7 @@ function resized(picture: Pixels, { resize, interpolation, crop }: Preprocessing
 }
 
 /** The square in the middle; of an odd rest torchvision rounds the half to the even neighbour. */
-function cropped({ data, width, height }: Pixels, side: number): Pixels {
+export function cropped({ data, width, height }: Pixels, side: number): Pixels {
   if (width === side && height === side) return { data, width, height };
   const [top, left] = [halfToEven(height - side), halfToEven(width - side)];
   const square = new Uint8Array(3 * side * side);

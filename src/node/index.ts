@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { type FileSystemOptions, fileSystem } from './fileSystem.js';
+export { type ImageFolderOptions, imageFolder } from './imageFolder.js';
 export { type ProgressBar, progressBar } from './progressBar.js';
 export { type ReadImageOptions, readImage } from './readImage.js';
 export { writeFileAtomic } from './writeFile.js';

@@ -4,7 +4,7 @@ import { fail } from '../core/check.js';
 export interface Pictures {
   /** One byte a channel, picture after picture, `[count, height, width, channels]`. */
   readonly images: Uint8Array;
-  readonly labels: Uint8Array;
+  readonly labels: ArrayLike<number>;
   /** `[height, width, channels]`; 1 channel is grey, 3 are red, green and blue. */
   readonly storedShape: readonly number[];
   readonly classNames: readonly string[];

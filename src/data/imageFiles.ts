@@ -1,0 +1,251 @@
+import { fail, wholeNumber } from '../core/check.js';
+import { type Pixels, pixelsOf, type RawImage } from '../imagenet/pixels.js';
+import { resized } from '../imagenet/preprocess.js';
+import { DataError, reason } from '../io/errors.js';
+import type { Preprocessing } from '../weights/index.js';
+import { type Augmentation, checkAugmentation } from './augment.js';
+import { inParallel } from './parallel.js';
+import { type PictureEntry, type PictureProblem, PictureSet } from './pictureSet.js';
+import { drawValidation } from './split.js';
+
+/** A picture's file. */
+export interface PictureFile {
+  /** Where it lies below the folder of all classes, with `/` between: the first part is its class (`cats/young/1.jpg`). */
+  path: string;
+  /** Decodes it; away from the main thread, as `createImageBitmap` in browsers and sharp in Node do. */
+  read(): Promise<RawImage | ImageBitmap>;
+}
+
+/** Options of {@link imageFiles}. */
+export interface ImageFilesOptions {
+  /**
+   * The recipe of the weights that the pictures are for: `published.preprocessing`, or a row's of `PUBLISHED`. Default: RGB
+   * from 0 to 1, the shorter side resized to `size`, the middle cut out.
+   */
+  preprocessing?: Preprocessing;
+  /** Side of the square pictures. Default the recipe's, 224; a recipe with another resizes in proportion. */
+  size?: number;
+  /** Share of each class that is set aside for validation, 0 to 1. Default 0.2. */
+  validation?: number;
+  /** Draws which those are, 0 to 4294967295. Default 0. A file's turn depends on its path, not on the other files. */
+  seed?: number;
+  /** How training pictures vary. Default: they do not. */
+  augment?: Augmentation;
+  /** The classes in order; a file of another is a problem. Default: those that the files have, sorted. */
+  classNames?: readonly string[];
+  /** Bytes of pictures that are kept in memory; those beyond are read anew each time. Default 1 GiB: 4000 at 256x341. */
+  maxBytes?: number;
+  /** Pictures that are decoded at once, each of which may take 300 MB for that time. Default 4. */
+  parallel?: number;
+  /** Called with each file that is left out. */
+  onProblem?: (problem: PictureProblem) => void;
+  /** Called after each file of the first pass. */
+  onProgress?: (progress: { done: number; total: number }) => void;
+  /** Stops the first pass, which then rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Pictures in classes, apart for training and validation. */
+export interface ImageFiles {
+  /** Shuffled and augmented wherever a seed is given, as `train` does. */
+  train: PictureSet;
+  /** Never augmented: each picture as `preprocess` prepares it. Empty with `validation: 0`. */
+  validation: PictureSet;
+  classNames: readonly string[];
+  /** The files that were left out, and later those that could not be read again, by path. */
+  problems: PictureProblem[];
+}
+
+/** More pixels than this are refused after resizing, as `readImage` refuses them before: 300 MB. */
+const MOST_PIXELS = 100_000_000;
+
+/**
+ * Pictures in a folder for each class, as torchvision's `ImageFolder` has them, from any kind of files. Each is decoded once
+ * to see that it can be, and kept as small as the recipe makes it while `maxBytes` last. `imageFolder` of `vgg-blocks/node`
+ * does it with a folder on disk.
+ *
+ * @throws DataError when a class has no picture that can be read; RangeError when an option is out of range; the signal's
+ *   reason.
+ * @example
+ * // Of <input type="file" webkitdirectory>, whose paths begin with the folder that was chosen:
+ * const files = Array.from(input.files, (file) => ({
+ *   path: file.webkitRelativePath.split('/').slice(1).join('/'),
+ *   read: () => createImageBitmap(file),
+ * }));
+ * const { train, validation } = await imageFiles(files, { preprocessing: published.preprocessing });
+ */
+export async function imageFiles(
+  files: readonly PictureFile[],
+  options: ImageFilesOptions = {},
+): Promise<ImageFiles> {
+  const recipe = recipeOf(options.preprocessing, options.size);
+  const { validation = 0.2, seed = 0, augment, maxBytes = 2 ** 30, parallel = 4 } = options;
+  if (!(validation >= 0 && validation <= 1)) {
+    fail('imageFiles', `validation is ${validation}; it is a share from 0 to 1.`);
+  }
+  if (seed !== seed >>> 0) {
+    fail('imageFiles', `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
+  }
+  wholeNumber('imageFiles', 'maxBytes', maxBytes, 0);
+  wholeNumber('imageFiles', 'parallel', parallel);
+  if (augment) checkAugmentation('imageFiles', augment);
+  const problems: PictureProblem[] = [];
+  const report = (problem: PictureProblem) => {
+    problems.push(problem);
+    problems.sort((a, b) => (a.path < b.path ? -1 : 1));
+    options.onProblem?.(problem);
+  };
+
+  const { classNames, known } = sortOut(files, options.classNames, report);
+  const entries = await openAll(known, recipe, { maxBytes, parallel, report, options });
+  checkClasses(classNames, entries, problems);
+  const drawn = new Set(
+    classNames.flatMap((_, label) => {
+      const own = entries.filter((entry) => entry.label === label);
+      return [
+        ...drawValidation(
+          own.map(({ path }) => path),
+          validation,
+          seed,
+        ),
+      ].map((i) => own[i]!);
+    }),
+  );
+  const set = (inValidation: boolean) =>
+    new PictureSet({
+      entries: entries.filter((entry) => drawn.has(entry) === inValidation),
+      classNames,
+      recipe,
+      parallel,
+      onProblem: report,
+      ...(!inValidation && { augment }),
+    });
+  return { train: set(false), validation: set(true), classNames, problems };
+}
+
+/** The recipe at another size: what is cut out and what it is cut from keep their proportion. */
+function recipeOf(recipe: Preprocessing | undefined, size: number | undefined): Preprocessing {
+  const side = wholeNumber('imageFiles', 'size', size ?? recipe?.crop ?? 224);
+  if (!recipe) {
+    return {
+      channels: 'RGB',
+      white: 1,
+      mean: [0, 0, 0],
+      std: [1, 1, 1],
+      resize: { shorterSide: side },
+      crop: side,
+      interpolation: 'bilinear',
+      antialias: true,
+    };
+  }
+  const scaled = (length: number) => Math.round((length * side) / recipe.crop);
+  const { resize } = recipe;
+  return {
+    ...recipe,
+    crop: side,
+    resize:
+      'height' in resize
+        ? { height: scaled(resize.height), width: scaled(resize.width) }
+        : { shorterSide: scaled(resize.shorterSide) },
+  };
+}
+
+/** The classes, and the files that lie in one, in the order of class and path. */
+function sortOut(
+  files: readonly PictureFile[],
+  given: readonly string[] | undefined,
+  report: (problem: PictureProblem) => void,
+): { classNames: readonly string[]; known: { file: PictureFile; label: number }[] } {
+  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const classOf = ({ path }: PictureFile) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
+  const classNames = given ?? [...new Set(sorted.map(classOf))].filter((name) => name !== '').sort();
+  const labels = new Map(classNames.map((name, label) => [name, label]));
+  const known = sorted.flatMap((file) => {
+    const label = labels.get(classOf(file));
+    if (label !== undefined) return [{ file, label }];
+    const where =
+      classOf(file) === '' ? 'in no folder of a class' : 'in a folder that is none of the classes';
+    report({ path: file.path, reason: `${file.path} lies ${where}.` });
+    return [];
+  });
+  if (classNames.length === 0) {
+    throw new DataError(
+      'imageFiles',
+      'missing',
+      'there are no folders with pictures; give a folder that has one for each class.',
+    );
+  }
+  return { classNames, known: known.sort((a, b) => a.label - b.label) };
+}
+
+/** Decodes every file once; those that cannot be are reported and left out. */
+async function openAll(
+  files: readonly { file: PictureFile; label: number }[],
+  recipe: Preprocessing,
+  given: {
+    maxBytes: number;
+    parallel: number;
+    report: (problem: PictureProblem) => void;
+    options: ImageFilesOptions;
+  },
+): Promise<PictureEntry[]> {
+  const opened: (PictureEntry | undefined)[] = [];
+  let bytes = 0;
+  let done = 0;
+  const { parallel, options, report } = given;
+  await inParallel(
+    files,
+    parallel,
+    async ({ file, label }, i) => {
+      const { path } = file;
+      const load = async () => prepared(path, await file.read(), recipe);
+      try {
+        const picture = await load();
+        const fits = bytes + picture.data.length <= given.maxBytes;
+        if (fits) bytes += picture.data.length;
+        opened[i] = { path, label, load, ...(fits && { kept: picture }) };
+      } catch (error) {
+        report({ path, reason: reason(error) });
+      }
+      options.onProgress?.({ done: ++done, total: files.length });
+    },
+    options.signal,
+  );
+  return opened.filter((entry) => entry !== undefined);
+}
+
+/** A decoded picture as the recipe resizes it; a browser's bitmap is let go. */
+async function prepared(
+  path: string,
+  picture: RawImage | ImageBitmap,
+  recipe: Preprocessing,
+): Promise<Pixels> {
+  try {
+    const pixels = await pixelsOf(path, picture);
+    const { width, height } = pixels;
+    const { resize } = recipe;
+    const grown = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;
+    if (grown * width * height > MOST_PIXELS) {
+      fail(path, `it has ${width}x${height} pixels and would have over ${MOST_PIXELS} resized; cut it.`);
+    }
+    return resized(pixels, recipe);
+  } finally {
+    if ('close' in picture) picture.close();
+  }
+}
+
+function checkClasses(
+  classNames: readonly string[],
+  entries: readonly PictureEntry[],
+  problems: readonly PictureProblem[],
+): void {
+  const has = new Set(entries.map(({ label }) => label));
+  const bare = classNames.find((_, label) => !has.has(label));
+  if (bare === undefined) return;
+  const own = problems.filter(({ path }) => path.startsWith(`${bare}/`));
+  const why =
+    own.length === 0
+      ? 'its folder has no files'
+      : `none of its ${own.length} files could be read (${own[0]!.reason})`;
+  throw new DataError(`the class '${bare}'`, 'missing', `it has no pictures: ${why}; add some or remove it.`);
+}

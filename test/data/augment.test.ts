@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { augmented, checkAugmentation, randomBox } from '../../src/data/augment.js';
+import { brightness, contrast, hue, saturation } from '../../src/data/jitter.js';
+import { seededRandom } from '../../src/data/random.js';
+import { PUBLISHED } from '../../src/weights/index.js';
+
+/** By torchvision; see makeAugmentations.py. */
+const reference = JSON.parse(
+  readFileSync(new URL('./augmentations.json', import.meta.url), 'utf8'),
+) as Reference;
+
+interface Reference {
+  width: number;
+  height: number;
+  picture: number[];
+  changes: { name: keyof typeof CHANGES; factor: number; bytes: number[] }[];
+  ranges: Record<keyof typeof CHANGES, [number, number]>;
+  quantiles: number[];
+  crops: {
+    width: number;
+    height: number;
+    scale: [number, number];
+    ratio: [number, number];
+    area: number[];
+    logRatio: number[];
+    left: number[];
+    top: number[];
+  }[];
+  fallbacks: { width: number; height: number; box: object }[];
+}
+
+const CHANGES = { brightness, contrast, saturation, hue };
+
+describe("changes of colours are torchvision's, byte for byte", () => {
+  test.each(reference.changes)('$name by $factor', ({ name, factor, bytes }) => {
+    const changed = Uint8Array.from(reference.picture);
+    CHANGES[name](changed, factor);
+    expect([...changed]).toEqual(bytes);
+  });
+});
+
+describe("random crops are spread as torchvision's", () => {
+  test.each(reference.crops)('of $width x $height, scale $scale, ratio $ratio', (one) => {
+    const { width, height, scale, ratio } = one;
+    const random = seededRandom(5);
+    const boxes = Array.from({ length: 20_000 }, () => randomBox(width, height, scale, ratio, random));
+    const spread = {
+      area: boxes.map((box) => (box.width * box.height) / (width * height)),
+      logRatio: boxes.map((box) => Math.log(box.width / box.height)),
+      left: boxes.map((box) => box.left / width),
+      top: boxes.map((box) => box.top / height),
+    };
+    for (const [name, values] of Object.entries(spread)) {
+      values.sort((a, b) => a - b);
+      const found = reference.quantiles.map((share) => values[Math.floor(share * values.length)]!);
+      const worst = Math.max(
+        ...found.map((value, i) => Math.abs(value - one[name as keyof typeof spread][i]!)),
+      );
+      // Both are samples of 20000: a quantile's standard error is 0.4 % of its variable's range, at most 1.4 here.
+      expect(worst, name).toBeLessThan(name === 'logRatio' ? 0.02 : 0.012);
+    }
+  });
+
+  test.each(reference.fallbacks)('of $width x $height, where no draw fits, the middle is taken', (one) => {
+    expect(randomBox(one.width, one.height, [0.9, 1], [3 / 4, 4 / 3], seededRandom(1))).toEqual(one.box);
+  });
+});
+
+describe('augmented', () => {
+  const recipe = { ...PUBLISHED['torchvision/vgg16'].preprocessing, crop: 8 };
+  const picture = { data: Uint8Array.from(reference.picture), width: 12, height: 10 };
+  const middle = augmented(picture, recipe, {}, seededRandom(0));
+
+  test('leaves the picture that it is given as it is, and without options takes the middle', () => {
+    const before = picture.data.slice();
+    augmented(picture, recipe, { flip: 1, jitter: { brightness: 0.9 } }, seededRandom(3));
+    expect(picture.data).toEqual(before);
+    const at = 3 * (1 * 12 + 2);
+    expect(middle.subarray(0, 24)).toEqual(picture.data.subarray(at, at + 24));
+  });
+
+  test('mirrors as often as it is asked to', () => {
+    const mirrored = augmented(picture, recipe, { flip: 1 }, seededRandom(0));
+    for (const [y, x] of [
+      [0, 0],
+      [3, 7],
+      [7, 2],
+    ] as const) {
+      const at = (column: number) => 3 * (y * 8 + column);
+      expect([...mirrored.subarray(at(x), at(x) + 3)]).toEqual([
+        ...middle.subarray(at(7 - x), at(7 - x) + 3),
+      ]);
+    }
+    const flips = Array.from({ length: 400 }, (_, i) =>
+      augmented(picture, recipe, { flip: 0.25 }, seededRandom(9, i)).every(
+        (byte, at) => byte === mirrored[at],
+      ),
+    ).filter(Boolean).length;
+    expect(flips).toBeGreaterThan(70);
+    expect(flips).toBeLessThan(130);
+  });
+
+  test('the same seed varies a picture the same way, another one otherwise', () => {
+    const all = {
+      flip: 0.5,
+      crop: {},
+      jitter: { brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.1 },
+    };
+    const once = augmented(picture, recipe, all, seededRandom(2, 7));
+    expect(augmented(picture, recipe, all, seededRandom(2, 7))).toEqual(once);
+    expect(augmented(picture, recipe, all, seededRandom(2, 8))).not.toEqual(once);
+    expect(once.length).toBe(3 * 8 * 8);
+  });
+
+  test('random squares reach every corner', () => {
+    const corners = new Set(
+      Array.from({ length: 300 }, (_, i) =>
+        augmented(picture, recipe, { crop: 'random' }, seededRandom(1, i)).subarray(0, 3).join(),
+      ),
+    );
+    // 5 places across and 3 down.
+    expect(corners.size).toBe(15);
+  });
+
+  test("a number gives torchvision's range of factors", () => {
+    for (const [name, range] of Object.entries(reference.ranges)) {
+      const amount = { brightness: 0.4, contrast: 1.5, saturation: 0.2, hue: 0.1 }[name]!;
+      const drawn = (jitter: number | [number, number]) =>
+        augmented(picture, recipe, { jitter: { [name]: jitter } }, seededRandom(6, 6));
+      expect(drawn(amount), name).toEqual(drawn(range as [number, number]));
+    }
+  });
+
+  test.each<[string, object, RegExp]>([
+    [
+      'an unknown option',
+      { rotate: 3 },
+      /augment's option is "rotate"; it must be one of "flip", "crop", "jitter"/,
+    ],
+    ['a flip beyond 1', { flip: 2 }, /augment\.flip is 2; it is a probability from 0 to 1/],
+    [
+      'no scale',
+      { crop: { scale: [0, 1] } },
+      /augment\.crop\.scale is \[0, 1\]; give two numbers above 0 and up to 1/,
+    ],
+    [
+      'a ratio upside down',
+      { crop: { ratio: [2, 1] } },
+      /augment\.crop\.ratio is \[2, 1\]; give two numbers above 0, the/,
+    ],
+    [
+      'a crop of no kind',
+      { crop: 'corner' },
+      /augment\.crop is "corner"; it must be one of "centre", "random"/,
+    ],
+    ['a hue beyond half a turn', { jitter: { hue: 0.6 } }, /augment\.jitter\.hue is 0\.6; give at most 0\.5/],
+    [
+      'a negative jitter',
+      { jitter: { contrast: -1 } },
+      /augment\.jitter\.contrast is -1; give a number of at least 0/,
+    ],
+  ])('refuses %s', (_, augment, said) => {
+    expect(() => checkAugmentation('imageFolder', augment)).toThrow(said);
+  });
+});

@@ -1,0 +1,300 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { dispose, memory, setBackend, tidy } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  type ImageFilesOptions,
+  imageFiles,
+  type PictureFile,
+  type PictureSet,
+} from '../../src/data/index.js';
+import { seededRandom } from '../../src/data/random.js';
+import { preprocess, type RawImage } from '../../src/imagenet/index.js';
+import { PUBLISHED } from '../../src/weights/index.js';
+
+beforeAll(() => setBackend('cpu'));
+
+const picture = (seed: number, width = 40, height = 30): RawImage => {
+  const random = seededRandom(seed);
+  return { data: Uint8Array.from({ length: 3 * width * height }, () => random.below(256)), width, height };
+};
+
+/** Files of two classes, and how often each was read. */
+function pets(each = 10) {
+  const reads = new Map<string, number>();
+  const file = (path: string, read: () => Promise<RawImage>): PictureFile => ({
+    path,
+    read: () => {
+      reads.set(path, (reads.get(path) ?? 0) + 1);
+      return read();
+    },
+  });
+  const files = Array.from({ length: 2 * each }, (_, i) =>
+    file(`${i % 2 ? 'dogs' : 'cats'}/${i}.png`, async () => picture(i)),
+  );
+  return { files, reads, file };
+}
+
+const options: ImageFilesOptions = { size: 24, validation: 0.3 };
+const recipes = [
+  ...Object.entries(PUBLISHED).filter(([name]) => /^(torchvision|keras)\/vgg16$/.test(name)),
+] as const;
+
+/** All batches' numbers, tensors disposed. */
+async function read(set: PictureSet, batch: { batchSize: number; seed?: number }) {
+  const xs: Float32Array[] = [];
+  const ys: number[] = [];
+  for await (const one of set.batches(batch)) {
+    xs.push(one.xs.dataSync<'float32'>());
+    ys.push(...one.ys.dataSync());
+    dispose([one.xs, one.ys]);
+  }
+  return { xs: Buffer.concat(xs.map(({ buffer }) => new Uint8Array(buffer))), ys };
+}
+
+const bytesOf = (values: ArrayLike<number>) => Buffer.from(Float32Array.from(values).buffer);
+
+describe('imageFiles', () => {
+  test('splits each class, and knows paths, labels, names and shape', async () => {
+    const { train, validation, classNames, problems } = await imageFiles(pets().files, options);
+    expect(classNames).toEqual(['cats', 'dogs']);
+    expect(problems).toEqual([]);
+    expect([train.length, validation.length]).toEqual([14, 6]);
+    expect(train.shape).toEqual([24, 24, 3]);
+    expect([...validation.labels]).toEqual([0, 0, 0, 1, 1, 1]);
+    expect(validation.paths.every((path, i) => path.startsWith(classNames[validation.labels[i]!]!))).toBe(
+      true,
+    );
+    expect([...train.paths, ...validation.paths].sort()).toEqual(
+      pets()
+        .files.map(({ path }) => path)
+        .sort(),
+    );
+  });
+
+  test.each(recipes)(
+    'prepares pictures as preprocess does by the recipe of %s',
+    async (_, { preprocessing }) => {
+      const { validation } = await imageFiles(pets(2).files, { preprocessing, validation: 1 });
+      const { xs } = await read(validation, { batchSize: 3 });
+      const pictures = validation.paths.map((path) => picture(Number(/\d+/.exec(path)![0])));
+      const expected = await preprocess(pictures, preprocessing);
+      expect(xs.equals(bytesOf(expected.dataSync()))).toBe(true);
+      expected.dispose();
+    },
+  );
+
+  test('without a recipe gives the middle of the resized picture from 0 to 1, and bytes for a sheet', async () => {
+    const { validation } = await imageFiles(pets(2).files, { size: 15, validation: 1 });
+    const { xs } = await read(validation, { batchSize: 9 });
+    const { images, labels, storedShape, classNames } = await validation.pictures([0, 1, 2, 3]);
+    expect(storedShape).toEqual([15, 15, 3]);
+    expect([...labels]).toEqual([0, 0, 1, 1]);
+    expect(classNames).toEqual(['cats', 'dogs']);
+    expect(xs.equals(bytesOf(Array.from(images, (byte) => byte / 255)))).toBe(true);
+  });
+
+  test('shuffles by the seed and augments the training pictures alone', async () => {
+    const augment = { flip: 0.5, crop: { scale: [0.3, 1] as const }, jitter: { hue: 0.2 } };
+    const plain = await imageFiles(pets().files, options);
+    const varied = await imageFiles(pets().files, { ...options, augment });
+    const batch = { batchSize: 5, seed: 11 };
+    const [a, b] = [await read(plain.train, batch), await read(varied.train, batch)];
+    expect(b.ys).toEqual(a.ys);
+    expect(a.ys).not.toEqual([...plain.train.labels]);
+    expect(b.xs).not.toEqual(a.xs);
+    expect(await read(varied.train, batch)).toEqual(b);
+    expect((await read(varied.train, { batchSize: 5, seed: 12 })).xs).not.toEqual(b.xs);
+    expect(await read(varied.train, { batchSize: 5 })).toEqual(await read(plain.train, { batchSize: 5 }));
+    expect(await read(varied.validation, batch)).toEqual(await read(plain.validation, batch));
+  });
+
+  test('a picture varies the same way however the batches are cut', async () => {
+    const { train } = await imageFiles(pets().files, { ...options, augment: { crop: 'random', flip: 0.5 } });
+    const whole = await read(train, { batchSize: 14, seed: 3 });
+    expect(await read(train, { batchSize: 4, seed: 3 })).toEqual(whole);
+  });
+
+  test('keeps what fits into maxBytes and reads the rest anew, with the same batches', async () => {
+    const all = pets();
+    const some = pets();
+    const augment = { flip: 0.5, crop: {} };
+    const kept = await imageFiles(all.files, { ...options, augment });
+    // A picture of 40x30 is kept at 32x24.
+    const tight = await imageFiles(some.files, { ...options, augment, maxBytes: 5 * 3 * 32 * 24 + 100 });
+    const batch = { batchSize: 4, seed: 8 };
+    expect(await read(tight.train, batch)).toEqual(await read(kept.train, batch));
+    expect(await read(tight.validation, batch)).toEqual(await read(kept.validation, batch));
+    const total = (reads: Map<string, number>) => [...reads.values()].reduce((sum, count) => sum + count, 0);
+    expect(total(all.reads)).toBe(20);
+    expect(total(some.reads)).toBe(20 + 15);
+  });
+
+  test('reads at most `parallel` files at once, and says how far it is', async () => {
+    let [now, most] = [0, 0];
+    const files = pets().files.map(({ path }, i) => ({
+      path,
+      async read() {
+        most = Math.max(most, ++now);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        now--;
+        return picture(i);
+      },
+    }));
+    const done: number[] = [];
+    await imageFiles(files, { ...options, parallel: 3, onProgress: (progress) => done.push(progress.done) });
+    expect(most).toBe(3);
+    expect(done).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+  });
+
+  test('reads the next batch while the one before is used', async () => {
+    const { files, reads } = pets();
+    const { train } = await imageFiles(files, { ...options, maxBytes: 0 });
+    reads.clear();
+    const batches = train.batches({ batchSize: 4 });
+    const first = (await batches.next()).value!;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(reads.size).toBe(8);
+    dispose([first.xs, first.ys]);
+    await batches.return();
+  });
+
+  test('leaves out what cannot be read, and says what and why', async () => {
+    const { files, file } = pets();
+    const told: string[] = [];
+    const bad = [
+      file('dogs/torn.png', () =>
+        Promise.reject(new Error('dogs/torn.png could not be read: it is cut off.')),
+      ),
+      file('dogs/bytes.png', async () => ({ data: new Uint8Array(7), width: 4, height: 4 })),
+      file('dogs/sliver.png', async () => ({ data: new Uint8Array(3 * 600_000), width: 1, height: 600_000 })),
+      file('readme.txt', async () => picture(0)),
+    ];
+    const { train, validation, problems } = await imageFiles([...bad, ...files], {
+      ...options,
+      onProblem: ({ path }) => told.push(path),
+    });
+    expect(train.length + validation.length).toBe(20);
+    expect(problems.map(({ reason }) => reason)).toEqual([
+      'dogs/bytes.png: the picture has 7 bytes, and 4x4 pixels need 1, 2, 3 or 4 each.',
+      'dogs/sliver.png: it has 1x600000 pixels and would have over 100000000 resized; cut it.',
+      'dogs/torn.png could not be read: it is cut off.',
+      'readme.txt lies in no folder of a class.',
+    ]);
+    expect(told.sort()).toEqual(problems.map(({ path }) => path));
+  });
+
+  test('what is left out moves at most one picture of its class across', async () => {
+    const { files, file } = pets();
+    const whole = await imageFiles(files, options);
+    const torn = await imageFiles(
+      files.map((one) =>
+        one.path === 'cats/4.png' ? file(one.path, () => Promise.reject(new Error('torn'))) : one,
+      ),
+      options,
+    );
+    const moved = whole.validation.paths.filter(
+      (path) => path !== 'cats/4.png' && !torn.validation.paths.includes(path),
+    );
+    expect(moved.length).toBeLessThanOrEqual(1);
+    expect(torn.validation.paths.filter((path) => path.startsWith('dogs'))).toEqual(
+      whole.validation.paths.filter((path) => path.startsWith('dogs')),
+    );
+  });
+
+  test('a class without pictures is an error that says so', async () => {
+    const { files, file } = pets();
+    const torn = file('birds/1.png', () => Promise.reject(new Error('birds/1.png could not be read: torn.')));
+    await expect(imageFiles([...files, torn], options)).rejects.toThrow(
+      "the class 'birds': it has no pictures: none of its 1 files could be read (birds/1.png could not be read: torn.); add some or remove it.",
+    );
+    await expect(imageFiles(files, { ...options, classNames: ['cats', 'dogs', 'eels'] })).rejects.toThrow(
+      "the class 'eels': it has no pictures: its folder has no files; add some or remove it.",
+    );
+    await expect(imageFiles([], options)).rejects.toThrow(/there are no folders with pictures/);
+  });
+
+  test('takes classes in the order that is given and reports files of others', async () => {
+    const { train, validation, problems } = await imageFiles(pets().files, {
+      ...options,
+      classNames: ['dogs'],
+    });
+    expect(train.length + validation.length).toBe(10);
+    expect(problems[0]!.reason).toBe('cats/0.png lies in a folder that is none of the classes.');
+  });
+
+  test('a file that is lost later is reported once, and another of its class stands in', async () => {
+    const { files } = pets();
+    const lost = new Set<string>();
+    const mortal = files.map(({ path, read }) => ({
+      path,
+      read: () => (lost.has(path) ? Promise.reject(new Error(`${path} could not be read: gone.`)) : read()),
+    }));
+    const { train, problems } = await imageFiles(mortal, { ...options, maxBytes: 0 });
+    const before = await read(train, { batchSize: 4, seed: 1 });
+    lost.add(train.paths[2]!);
+    for (let epoch = 0; epoch < 2; epoch++) {
+      expect((await read(train, { batchSize: 4, seed: 1 })).ys).toEqual(before.ys);
+    }
+    expect(problems).toEqual([
+      {
+        path: train.paths[2],
+        reason: `${train.paths[2]} could not be read: gone. Another picture of its class stands in for it.`,
+      },
+    ]);
+    for (const path of train.paths) if (path.startsWith('cats')) lost.add(path);
+    await expect(read(train, { batchSize: 4 })).rejects.toThrow(
+      "no picture of the class 'cats' can be read any more; put the files back.",
+    );
+  });
+
+  test('leaves no tensor behind: whole, broken off, aborted, or when a file fails', async () => {
+    const { files } = pets();
+    const { train } = await imageFiles(files, { ...options, maxBytes: 0 });
+    const before = memory().numTensors;
+    await read(train, { batchSize: 4, seed: 1 });
+    for await (const { xs, ys } of train.batches({ batchSize: 4 })) {
+      dispose([xs, ys]);
+      break;
+    }
+    const stop = new AbortController();
+    const aborted = async () => {
+      for await (const { xs, ys } of train.batches({ batchSize: 4, signal: stop.signal })) {
+        dispose([xs, ys]);
+        stop.abort(new Error('enough'));
+      }
+    };
+    await expect(aborted()).rejects.toThrow('enough');
+    train.batches({ batchSize: 4 });
+    expect(memory().numTensors).toBe(before);
+    expect(tidy(() => memory().numTensors)).toBe(before);
+  });
+
+  test('a signal stops the first pass', async () => {
+    const stop = new AbortController();
+    const { files, reads } = pets();
+    const opening = imageFiles(files, {
+      ...options,
+      signal: stop.signal,
+      onProgress: ({ done }) => done === 4 && stop.abort(new Error('enough')),
+    });
+    await expect(opening).rejects.toThrow('enough');
+    expect(reads.size).toBeLessThan(12);
+  });
+
+  test.each<[string, ImageFilesOptions, RegExp]>([
+    ['a share beyond 1', { validation: 20 }, /validation is 20; it is a share from 0 to 1/],
+    ['a size of 0', { size: 0 }, /size is 0; it must be a whole number/],
+    ['a seed of half', { seed: 0.5 }, /seed is 0\.5; it must be a whole number/],
+    ['no pictures at once', { parallel: 0 }, /parallel is 0/],
+    ['half a byte', { maxBytes: 0.5 }, /maxBytes is 0\.5/],
+    ['a flip of 3', { augment: { flip: 3 } }, /augment\.flip is 3/],
+  ])('refuses %s', async (_, wrong, said) => {
+    await expect(imageFiles(pets().files, wrong)).rejects.toThrow(said);
+  });
+
+  test('refuses batches of nothing at once', async () => {
+    const { train } = await imageFiles(pets().files, options);
+    expect(() => train.batches({ batchSize: 0 })).toThrow(/batchSize is 0/);
+    expect(() => train.batches({ batchSize: 1, seed: -1 })).toThrow(/seed is -1/);
+  });
+});

@@ -1,0 +1,152 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { memory, setBackend } from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { smallArch } from '../../src/index.js';
+import { imageFolder } from '../../src/node/index.js';
+import { train } from '../../src/train/index.js';
+import { PICTURES } from './pictures.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-folder-'));
+beforeAll(() => setBackend('cpu'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const bytes = (name: keyof typeof PICTURES) => Buffer.from(PICTURES[name], 'base64');
+let count = 0;
+
+/** A folder with the given files. */
+function folderOf(files: Record<string, Uint8Array | string>): string {
+  const root = join(folder, String(count++));
+  mkdirSync(root);
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(join(root, dirname(path)), { recursive: true });
+    writeFileSync(join(root, path), content);
+  }
+  return root;
+}
+
+const SOUND = {
+  'red/1.png': bytes('png'),
+  'red/2.jpg': bytes('jpeg'),
+  'red/deeper/3.webp': bytes('webp'),
+  'red/deeper/still/4': bytes('rgba'),
+  'grey/1.png': bytes('grey'),
+  'grey/2.png': bytes('grey16'),
+  'grey/3.png': bytes('palette'),
+};
+
+describe('imageFolder', () => {
+  test('takes a folder a class, nested files among them, in the order of their names', async () => {
+    const { train, validation, classNames, problems } = await imageFolder(folderOf(SOUND), { size: 8 });
+    expect(classNames).toEqual(['grey', 'red']);
+    expect(problems).toEqual([]);
+    expect([...train.paths, ...validation.paths].sort()).toEqual(Object.keys(SOUND).sort());
+    expect(validation.length).toBe(2);
+    expect(train.shape).toEqual([8, 8, 3]);
+  });
+
+  test('reports what is no sound picture and leaves it out', async () => {
+    const root = folderOf({
+      ...SOUND,
+      'red/animated.gif': bytes('animated'),
+      'red/empty.png': '',
+      'red/notes.txt': 'hello',
+      'red/torn.png': bytes('png').subarray(0, 60),
+      'grey/.DS_Store': 'x',
+      'grey/Thumbs.db': 'x',
+      '.git/config': 'x',
+      'readme.md': 'x',
+    });
+    symlinkSync(join(root, 'nowhere.png'), join(root, 'grey', 'broken-link.png'));
+    const told: string[] = [];
+    const { train, validation, problems } = await imageFolder(root, {
+      size: 8,
+      maxPixels: 96,
+      onProblem: ({ reason }) => told.push(reason),
+    });
+    expect(train.length + validation.length).toBe(7);
+    const at = (path: string) => join(root, path);
+    expect(problems.map(({ path }) => path)).toEqual([
+      'grey/broken-link.png',
+      'readme.md',
+      'red/animated.gif',
+      'red/empty.png',
+      'red/notes.txt',
+      'red/torn.png',
+    ]);
+    expect(told).toHaveLength(6);
+    expect(problems[0]!.reason).toContain(
+      `${at('grey/broken-link.png')} could not be read: there is no such file; check the path.`,
+    );
+    expect(problems[2]!.reason).toContain('it is animated or has 2 pages; give one picture.');
+    for (const { path, reason } of problems.slice(3)) {
+      expect(reason).toContain(
+        `${at(path)} could not be read: it is no picture that can be decoded, or is cut off`,
+      );
+    }
+  });
+
+  test('leaves out pictures of more than maxPixels', async () => {
+    const root = folderOf(SOUND);
+    await expect(imageFolder(root, { maxPixels: 95 })).rejects.toThrow(
+      /the class 'grey': it has no pictures: none of its 3 files could be read \(.*at most 95 are read/,
+    );
+  });
+
+  test('a class whose folder is empty is an error that says so', async () => {
+    const root = folderOf(SOUND);
+    mkdirSync(join(root, 'blue'));
+    await expect(imageFolder(root)).rejects.toThrow(
+      "the class 'blue': it has no pictures: its folder has no files; add some or remove it.",
+    );
+  });
+
+  test('follows links to folders, and one that leads back into itself only once', async () => {
+    const root = folderOf(SOUND);
+    const linked = folderOf({ 'red/1.png': bytes('png') });
+    symlinkSync(join(root, 'grey'), join(linked, 'grey'));
+    symlinkSync(linked, join(linked, 'red', 'round'));
+    const { train, problems } = await imageFolder(linked, { validation: 0 });
+    expect(problems).toEqual([]);
+    expect(train.paths).toEqual([
+      'grey/1.png',
+      'grey/2.png',
+      'grey/3.png',
+      'red/1.png',
+      'red/round/grey/1.png',
+      'red/round/grey/2.png',
+      'red/round/grey/3.png',
+    ]);
+  });
+
+  test('a folder that is not there, is none, or has none is an error that says so', async () => {
+    await expect(imageFolder(join(folder, 'nowhere'))).rejects.toThrow(
+      /nowhere could not be read: there is no such file; check the path\.$/,
+    );
+    const root = folderOf({ 'a.png': bytes('png') });
+    await expect(imageFolder(join(root, 'a.png'))).rejects.toThrow(
+      /could not be read: a file stands where a folder/,
+    );
+    await expect(imageFolder(root)).rejects.toThrow(
+      /has no folders; give a folder that has one with pictures/,
+    );
+  });
+
+  test('is trained on as it is, and no tensor is left', async () => {
+    const root = folderOf(SOUND);
+    const data = await imageFolder(root, { size: 32, maxBytes: 0, augment: { flip: 0.5 } });
+    const before = memory().numTensors;
+    const model = smallArch(32, { inputShape: [32, 32, 3], classes: 2, hiddenUnits: 4 });
+    const history = await train(
+      model,
+      { train: data.train, test: data.validation },
+      { epochs: 2, batchSize: 3, optimizer: 'adam' },
+    );
+    expect(history.epochs.map(({ examples }) => examples)).toEqual([5, 5]);
+    expect(history.epochs[1]!.testAccuracy).not.toBeNull();
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+});
