@@ -85,10 +85,19 @@ const RULES: [who: string, ...may: string[]][] = [
   ['weights/torch', ...PARSER, 'weights/torchState', 'type weights/zip'],
   ['weights/safetensors', ...PARSER],
   ['weights/zip', ...PARSER, 'io/errors', 'unzipit'],
+  ['weights/hdf5/write', 'type weights/content'],
   ['weights/hdf5/*', ...PARSER, 'io/errors', 'weights/hdf5/*'],
   ['weights/kerasConfig', 'weights/error'],
   ['weights/keras', ...PARSER, 'io/errors', 'weights/hdf5/index', 'weights/kerasConfig', 'type weights/zip'],
   ['weights/tfjs', ...PARSER, 'io/*', 'weights/kerasConfig'],
+  // Writers: what tensors are and where they go; bytes are made when they are written.
+  ['weights/content'],
+  ['weights/pickleWrite', 'weights/pickle'],
+  ['weights/zipWrite', 'weights/content'],
+  ['weights/torchWrite', 'weights/*'],
+  ['weights/kerasModel', 'core/check', 'weights/targets', `type ${TFJS('layers')}`],
+  ['weights/kerasWrite', 'weights/*', `type ${TFJS('layers')}`],
+  ['weights/entries', 'core/check', 'weights/*', `type ${TFJS('core')}`],
   ['weights/layout', 'weights/tensor'],
   ['weights/numbers', 'weights/tensor'],
   ['weights/canonical', 'weights/error'],
@@ -99,7 +108,7 @@ const RULES: [who: string, ...may: string[]][] = [
   ['weights/load', 'core/heap', 'io/*', 'weights/*', TFJS('core'), `type ${TFJS('layers')}`],
   ['weights/pretrained', 'core/check', 'io/download', 'weights/*'],
   ['weights/build', 'index', 'type io/read', 'weights/*', TFJS('layers')],
-  ['weights/save', 'core/check', 'weights/*', `type ${TFJS('core')}`, `type ${TFJS('layers')}`],
+  ['weights/save', 'core/check', 'weights/*', `type ${TFJS('layers')}`],
   ['weights/*', 'core/check', 'io/*', 'weights/*'],
 
   [

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import {
+  type Container,
   fromWeights,
   inspectWeights,
   type KeyNames,
@@ -77,17 +78,40 @@ function table(rows: string[][]): string {
 
 const DTYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
 
+/** What `convert` writes, each with the ending of the files that it is written to unless it is asked for. */
+const OUTPUTS = {
+  safetensors: /\.safetensors$/i,
+  pth: /\.(pth|pt)$/i,
+  'pth-legacy': undefined,
+  h5: /\.(h5|hdf5)$/i,
+  'weights.h5': /\.weights\.h5$/i,
+  'model.h5': undefined,
+  keras: /\.keras$/i,
+  tfjs: undefined,
+} as const satisfies Record<Container | 'tfjs', RegExp | undefined>;
+
+type Output = keyof typeof OUTPUTS;
+
 interface ConvertArguments {
+  to?: Output;
   names?: KeyNames;
   dtype: keyof typeof DTYPES;
 }
 
-/** `vgg-blocks convert`: from any format to safetensors under anybody's names, to Keras' .h5, or to a tfjs model. */
+/** `vgg-blocks convert`: from any format to any other. */
 export function convertCommand(): Command {
   return new Command('convert')
-    .description('convert a weight file: to .safetensors, to .h5 for Keras, or to a tfjs model (a folder)')
+    .description(
+      "convert a weight file: to .safetensors, PyTorch's .pth, Keras' .h5, .weights.h5 and .keras, or a tfjs model (a folder)",
+    )
     .argument('<in>', '.safetensors, .pth, .h5, .keras or tfjs model.json; a path or a URL')
-    .argument('<out>', 'a file that ends in .safetensors or .h5, or a folder')
+    .argument('<out>', 'a file that ends in .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder')
+    .addOption(
+      new Option(
+        '--to <format>',
+        "what to write (default: by the ending of <out>): pth-legacy is torch.save's before 1.6, h5 Keras' published layout of weights, model.h5 a whole model",
+      ).choices(Object.keys(OUTPUTS)),
+    )
     .addOption(
       new Option('--names <whose>', 'key names of the tensors (default: those of the input)').choices([
         'torchvision',
@@ -101,26 +125,18 @@ export function convertCommand(): Command {
     .action(convert);
 }
 
-async function convert(input: string, output: string, { names, dtype }: ConvertArguments): Promise<void> {
-  const safetensors = output.endsWith('.safetensors');
-  const h5 = output.endsWith('.h5');
-  if (!safetensors && (names || dtype !== 'f32')) {
-    throw new Error(
-      "convert: --names and --dtype are for .safetensors; .h5 and tfjs models have Keras' names and float32.",
-    );
-  }
-  if (/\.(weights\.h5|pth|pt|keras|onnx)$/i.test(output)) {
-    throw new Error(
-      `convert: ${output} cannot be written; write .safetensors for PyTorch, .h5 for Keras, or a folder for a tfjs model.`,
-    );
+async function convert(input: string, output: string, args: ConvertArguments): Promise<void> {
+  const to = args.to ?? outputOf(output);
+  const { names, dtype } = args;
+  if (to === 'tfjs' && (names || dtype !== 'f32')) {
+    throw new Error("convert: a tfjs model has Keras' names and float32; leave --names and --dtype away.");
   }
   await useBackend('wasm').catch(() => useBackend('cpu'));
   const { model, network, report } = await fromWeights(input);
-  if (safetensors || h5) {
-    const options = h5 ? ({ container: 'h5' } as const) : { dtype: DTYPES[dtype] };
-    await writeFileAtomic(output, await saveWeights(model, h5 ? 'keras' : (names ?? network.names), options));
-  } else {
-    await model.save(fileSystem(output));
+  if (to === 'tfjs') await model.save(fileSystem(output));
+  else {
+    const whose = names ?? namesFor(to, network.names);
+    await writeFileAtomic(output, await saveWeights(model, whose, { container: to, dtype: DTYPES[dtype] }));
   }
   model.dispose();
   for (const { weight, count } of report.nonFinite) {
@@ -129,4 +145,23 @@ async function convert(input: string, output: string, { names, dtype }: ConvertA
   console.log(
     `${network.title}: ${report.loaded.length} tensors from ${input} (${report.format}) to ${output}`,
   );
+}
+
+/** The format that a path's ending asks for; the longest ending counts, and a path without one is a folder. */
+function outputOf(path: string): Output {
+  const found = (Object.keys(OUTPUTS) as Output[]).filter((format) => OUTPUTS[format]?.test(path));
+  if (found.length > 0) return found.at(-1)!;
+  if (/\.(onnx|pb|tflite|bin|ckpt|npz|json)$/i.test(path)) {
+    throw new Error(
+      `convert: ${path} cannot be written; write .safetensors, .pth, .h5, .weights.h5, .keras, or a folder for a tfjs model.`,
+    );
+  }
+  return 'tfjs';
+}
+
+/** The names of a format's tensors where nobody asks for others: those of the input, if the format has them. */
+function namesFor(format: Container, input: KeyNames): KeyNames {
+  if (format === 'safetensors') return input;
+  if (!format.startsWith('pth')) return 'keras';
+  return input === 'timm' ? 'timm' : 'torchvision';
 }

@@ -34,7 +34,7 @@ export interface PickleMeaning {
 const MAX_VALUES = 1_000_000;
 
 /** The opcodes that plain data takes; Python's pickletools documents them all. */
-const OP = {
+export const OP = {
   MARK: 0x28,
   EMPTY_TUPLE: 0x29,
   STOP: 0x2e,

@@ -22,13 +22,9 @@ export interface Target {
  * @throws RangeError when the model is no VGG.
  */
 export function targetsOf(where: string, model: LayersModel): Map<string, Target> {
-  const all = flatten(model.layers);
-  const described = all.map(
-    (layer): NamedLayer => ({ name: layer.name, kind: kindOf(layer.getClassName()) }),
-  );
-  const names = namesOf(where, described);
+  const names = layerNames(where, model);
   const targets = new Map<string, Target>();
-  for (const layer of all) {
+  for (const layer of flatten(model.layers)) {
     if (isFixed(layer.name)) continue;
     for (const variable of layer.weights) {
       const last = variable.originalName.split('/').at(-1)!;
@@ -40,7 +36,15 @@ export function targetsOf(where: string, model: LayersModel): Map<string, Target
   return targets;
 }
 
-function namesOf(where: string, described: readonly NamedLayer[]): Map<string, string> {
+/**
+ * This library's and Keras' names of a VGG's layers that have weights, by the names that they have.
+ *
+ * @throws RangeError when the model is no VGG.
+ */
+export function layerNames(where: string, model: LayersModel): Map<string, string> {
+  const described = flatten(model.layers).map(
+    (layer): NamedLayer => ({ name: layer.name, kind: kindOf(layer.getClassName()) }),
+  );
   try {
     return canonicalNames(
       'the model',

@@ -57,7 +57,7 @@ function pickleOf(entries: ReadonlyMap<string, Entry>): Entry | undefined {
 }
 
 /** The first pickle of the older format: `torch.serialization.MAGIC_NUMBER` in protocol 2. */
-const MAGIC = Uint8Array.of(
+export const TORCH_MAGIC = Uint8Array.of(
   0x80,
   2,
   0x8a,
@@ -77,7 +77,7 @@ const MAGIC = Uint8Array.of(
 
 /** Whether a file's first bytes are those of `torch.save` before PyTorch 1.6. */
 export function isTorchLegacy(head: Uint8Array): boolean {
-  return MAGIC.every((byte, i) => head[i] === byte);
+  return TORCH_MAGIC.every((byte, i) => head[i] === byte);
 }
 
 /**
@@ -89,7 +89,7 @@ export function isTorchLegacy(head: Uint8Array): boolean {
  */
 export async function readTorchLegacy(file: WeightFile): Promise<StoredTensor[]> {
   const head = await file.read(0, Math.min(file.size, MAX_HEADER_BYTES));
-  let at = MAGIC.length;
+  let at = TORCH_MAGIC.length;
   const next = () => {
     const { value, length } = readPlain(file.name, head.subarray(at));
     at += length;

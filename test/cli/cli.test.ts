@@ -114,11 +114,36 @@ describe('vgg-blocks inspect and convert', () => {
     expect((await run('inspect', at('half.safetensors'))).out).toContain('stored as F16, I64');
   });
 
+  test('convert goes through every format that others read, by its ending or as told, and back to the same bits', async () => {
+    const at = (name: string) => join(folder, name);
+    const steps: [to: string, format: string, ...args: string[]][] = [
+      ['net.pth', 'PyTorch .pth (zip)', '--names', 'timm'],
+      ['old.pth', 'PyTorch .pth (before 1.6)', '--to', 'pth-legacy'],
+      ['net.keras', 'Keras .keras'],
+      ['whole.h5', 'Keras .h5 (model)', '--to', 'model.h5'],
+    ];
+    let from = file;
+    for (const [name, format, ...args] of steps) {
+      expect(await run('convert', from, at(name), ...args)).toMatchObject({ code: 0, error: '' });
+      expect((await run('inspect', at(name))).out).toContain(format);
+      from = at(name);
+    }
+    expect((await run('convert', from, at('end.safetensors'), '--names', 'torchvision')).code).toBe(0);
+    expect(readFileSync(at('end.safetensors'))).toEqual(readFileSync(file));
+    // Weights alone do not say their epsilon, so variances become Keras' and then PyTorch's again, rounded.
+    expect((await run('convert', file, at('net.weights.h5'))).code).toBe(0);
+    expect((await run('inspect', at('net.weights.h5'))).out).toContain('Keras .weights.h5');
+  });
+
   test('convert says what it does not write', async () => {
     expect((await run('convert', file, join(folder, 'x.onnx'))).error).toContain('x.onnx cannot be written');
     expect((await run('convert', file, join(folder, 'm'), '--dtype', 'f16')).error).toContain(
-      '--names and --dtype are for .safetensors',
+      "a tfjs model has Keras' names and float32; leave --names and --dtype away.",
     );
+    expect((await run('convert', file, join(folder, 'm.keras'), '--names', 'timm')).error).toContain(
+      "the container 'keras' has Keras' names and float32, and timm and F32 were asked for.",
+    );
+    expect(readdirSync(folder).filter((name) => /^(m|x\.onnx|m\.keras)$|tmp/.test(name))).toEqual([]);
   });
 });
 

@@ -102,7 +102,7 @@ describe('what is saved is loaded again', () => {
     });
     expect(numbersOf(other)).toEqual(numbersOf(model));
     await expect(saveWeights(model, 'timm', { container: 'h5' })).rejects.toThrow(
-      "saveWeights: an .h5 file has Keras' names and float32, and timm and F32 were asked for.",
+      "saveWeights: the container 'h5' has Keras' names and float32, and timm and F32 were asked for.",
     );
     model.dispose();
     other.dispose();

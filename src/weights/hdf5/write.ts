@@ -1,40 +1,36 @@
-import { elements } from '../tensor.js';
+import type { Content } from '../content.js';
 
-/** A dataset of float32 numbers to be written. */
-interface NewDataset {
+/** A dataset to be written. */
+export interface NewDataset {
   shape: readonly number[];
-  /** Its numbers, row-major; asked for when they are written. */
-  numbers(): Promise<Float32Array>;
+  /** Its float32 numbers, row-major. */
+  content: Content;
 }
 
-/** A group to be written: texts as attributes, and members under names. */
+/** A group to be written: a text or a row of texts as attributes, and members under names. */
 export interface NewGroup {
-  attributes: Record<string, readonly string[]>;
+  attributes: Record<string, string | readonly string[]>;
   children: Record<string, NewGroup | NewDataset>;
 }
 
 /**
- * The bytes of an HDF5 file as h5py writes it with its defaults: a superblock of version 0, older groups, contiguous
- * datasets (HDF5 File Format Specification 3.0; the sections are named below).
+ * An HDF5 file as h5py writes it with its defaults: a superblock of version 0, older groups, contiguous datasets (HDF5 File
+ * Format Specification 3.0; the sections are named below).
  */
-export async function writeHdf5(root: NewGroup): Promise<Uint8Array> {
-  const plan = new Layout();
-  const header = plan.add(root);
-  const file = new Uint8Array(plan.size);
-  const view = new DataView(file.buffer);
-  plan.superblock(header);
-  for (const write of plan.writes) write(file, view);
-  for (const { address, dataset } of plan.datasets) {
-    const numbers = await dataset.numbers();
-    file.set(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), address);
-  }
-  return file;
+export function hdf5Of(root: NewGroup): Content {
+  const plan = new Layout(root);
+  return {
+    size: plan.size,
+    async write(into) {
+      const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+      for (const write of plan.writes) write(into, view);
+      for (const { address, content } of plan.datasets)
+        await content.write(into.subarray(address, address + content.size));
+    },
+  };
 }
 
-/** Members of a group are kept in one table, so it has room for as many as half of them, as the format counts. */
-const LEAF_K = 64;
 const INTERNAL_K = 16;
-const TABLE_BYTES = 8 + 2 * LEAF_K * 40;
 const TREE_BYTES = 24 + (2 * INTERNAL_K + 1) * 8 + 2 * INTERNAL_K * 8;
 const SUPERBLOCK_BYTES = 96;
 const UNDEFINED = 2n ** 64n - 1n;
@@ -45,14 +41,26 @@ type Write = (file: Uint8Array, view: DataView) => void;
 class Layout {
   size = SUPERBLOCK_BYTES;
   readonly writes: Write[] = [];
-  readonly datasets: { address: number; dataset: NewDataset }[] = [];
+  readonly datasets: { address: number; content: Content }[] = [];
+  /** Members of a group are kept in one table, which has room for twice this many. */
+  readonly #leafK: number;
+  /** Texts of any length, which lie in one heap at the end. */
+  readonly #texts: Uint8Array[] = [];
+  #heap = 0;
+
+  constructor(root: NewGroup) {
+    this.#leafK = Math.max(4, Math.ceil(most(root) / 2));
+    const header = this.#add(root);
+    if (this.#texts.length > 0) this.#globalHeap();
+    this.#superblock(header);
+  }
 
   /** The superblock (II.A), whose last part is the entry of the root group. */
-  superblock(root: number): void {
+  #superblock(root: number): void {
     this.#write(0, [
       ...[0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a].map(u8),
       ...[0, 0, 0, 0, 0, 8, 8, 0].map(u8),
-      u16(LEAF_K),
+      u16(this.#leafK),
       u16(INTERNAL_K),
       u32(0),
       ...[0n, UNDEFINED, BigInt(this.size), UNDEFINED].map(u64),
@@ -62,16 +70,14 @@ class Layout {
   }
 
   /** Places a group or a dataset and returns the address of its header. */
-  add(node: NewGroup | NewDataset): number {
+  #add(node: NewGroup | NewDataset): number {
     return 'children' in node ? this.#group(node) : this.#dataset(node);
   }
 
   #group({ attributes, children }: NewGroup): number {
     // The table is searched by halves, in the order of the names' bytes.
     const names = Object.keys(children).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-    if (names.length > 2 * LEAF_K)
-      throw new RangeError(`writeHdf5: a group has ${names.length} members, and ${2 * LEAF_K} fit.`);
-    const headers = names.map((name) => this.add(children[name]!));
+    const headers = names.map((name) => this.#add(children[name]!));
     const texts = names.map(text);
     const offsets: number[] = [];
     // The heap (III.D) begins with the empty name of the group itself.
@@ -85,7 +91,7 @@ class Layout {
     texts.forEach((bytes, i) => {
       this.#write(heapData + offsets[i]!, [raw(bytes)]);
     });
-    const table = this.#place(TABLE_BYTES);
+    const table = this.#place(8 + 2 * this.#leafK * 40);
     const entries = names.flatMap((_, i) => [
       u64(BigInt(offsets[i]!)),
       u64(BigInt(headers[i]!)),
@@ -107,20 +113,50 @@ class Layout {
     ]);
     return this.#header([
       message(0x11, [u64(BigInt(tree)), u64(BigInt(heap))]),
-      ...Object.entries(attributes).map(([name, values]) => message(0x0c, textsAttribute(name, values))),
+      ...Object.entries(attributes).map(([name, value]) =>
+        message(0x0c, typeof value === 'string' ? this.#text(name, value) : textsAttribute(name, value)),
+      ),
     ]);
   }
 
-  #dataset(dataset: NewDataset): number {
-    const bytes = 4 * elements(dataset.shape);
-    const address = this.#place(bytes);
-    this.datasets.push({ address, dataset });
+  /** An attribute that is a text of variable length (IV.A.2.d, class 9): its length and its place in the heap. */
+  #text(name: string, value: string): Field[] {
+    const bytes = text(value);
+    this.#texts.push(bytes);
+    const index = this.#texts.length;
+    const place: Field = {
+      length: 8,
+      write: (_, view, at) => view.setBigUint64(at, BigInt(this.#heap), true),
+    };
+    return attribute(name, VARIABLE_TEXT, dataspace([]), [u32(bytes.length), place, u32(index)]);
+  }
+
+  /** A collection of the global heap (III.E): the texts, and what is left of the least size that there is. */
+  #globalHeap(): void {
+    const used = this.#texts.reduce((sum, { length }) => sum + 16 + padded(length), 16);
+    const size = Math.max(4096, used + 16);
+    this.#heap = this.#place(size);
+    this.#write(this.#heap, [
+      ...signature('GCOL'),
+      ...[1, 0, 0, 0].map(u8),
+      u64(BigInt(size)),
+      ...this.#texts.flatMap((bytes, i) => [
+        ...[u16(i + 1), u16(1), u32(0), u64(BigInt(bytes.length))],
+        raw(bytes, padded(bytes.length)),
+      ]),
+      ...[u16(0), u16(0), u32(0), u64(BigInt(size - used))],
+    ]);
+  }
+
+  #dataset({ shape, content }: NewDataset): number {
+    const address = this.#place(content.size);
+    this.datasets.push({ address, content });
     return this.#header([
-      message(0x01, dataspace(dataset.shape)),
+      message(0x01, dataspace(shape)),
       message(0x03, FLOAT32),
       // The fill value (IV.A.2.f): none is defined, space is allocated when the dataset is made.
       message(0x05, [u8(2), u8(1), u8(0), u8(0), u32(0)]),
-      message(0x08, [u8(3), u8(1), u64(BigInt(address)), u64(BigInt(bytes))]),
+      message(0x08, [u8(3), u8(1), u64(BigInt(address)), u64(BigInt(content.size))]),
     ]);
   }
 
@@ -190,7 +226,7 @@ function message(type: number, body: readonly Field[]): Field[] {
   const length = lengthOf(body);
   const size = padded(length);
   if (size > 0xffff)
-    throw new RangeError(`writeHdf5: an attribute has ${size} bytes, and 65535 fit in a header.`);
+    throw new RangeError(`saveWeights: an attribute has ${size} bytes, and 65535 fit in a header.`);
   return [u16(type), u16(size), u8(0), u8(0), u16(0), ...body, raw(new Uint8Array(size - length))];
 }
 
@@ -215,18 +251,51 @@ const FLOAT32: Field[] = [
   u32(127),
 ];
 
-/** An attribute of version 1 (IV.A.2.m): a row of texts, each filled up with zeros to the longest. */
+/** A text of variable length in UTF-8, whose elements are bytes. */
+const VARIABLE_TEXT: Field[] = [
+  ...[0x19, 0x01, 0x01, 0].map(u8),
+  u32(16),
+  ...[0x10, 0, 0, 0].map(u8),
+  u32(1),
+  u16(0),
+  u16(8),
+];
+
+/** A row of texts, each filled up with zeros to the longest. */
 function textsAttribute(name: string, values: readonly string[]): Field[] {
   const bytes = values.map(text);
   const size = Math.max(1, ...bytes.map(({ length }) => length));
-  const nameBytes = text(name);
   const type = [u8(0x13), u8(0x01), u8(0), u8(0), u32(size)];
-  const space = dataspace([values.length]);
+  return attribute(
+    name,
+    type,
+    dataspace([values.length]),
+    bytes.map((value) => raw(value, size)),
+  );
+}
+
+/** An attribute of version 1 (IV.A.2.m), whose parts are each filled up to a multiple of 8 bytes. */
+function attribute(
+  name: string,
+  type: readonly Field[],
+  space: readonly Field[],
+  value: readonly Field[],
+): Field[] {
+  const nameBytes = text(name);
+  const [typeBytes, spaceBytes] = [lengthOf(type), lengthOf(space)];
   return [
-    ...[u8(1), u8(0), u16(nameBytes.length + 1), u16(lengthOf(type)), u16(lengthOf(space))],
+    ...[u8(1), u8(0), u16(nameBytes.length + 1), u16(typeBytes), u16(spaceBytes)],
     raw(nameBytes, padded(nameBytes.length + 1)),
     ...type,
+    raw(new Uint8Array(), padded(typeBytes) - typeBytes),
     ...space,
-    ...bytes.map((value) => raw(value, size)),
+    ...value,
   ];
+}
+
+/** The most members that a group has. */
+function most(node: NewGroup | NewDataset): number {
+  if (!('children' in node)) return 0;
+  const children = Object.values(node.children);
+  return Math.max(children.length, ...children.map(most));
 }

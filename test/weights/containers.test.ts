@@ -1,0 +1,325 @@
+import { gzipSync } from 'node:zlib';
+import { memory } from '@tensorflow/tfjs-core';
+import {
+  input,
+  type LayersModel,
+  layers,
+  model as modelOf,
+  models,
+  sequential,
+} from '@tensorflow/tfjs-layers';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { scaleArch, VGG16C, type VggOptions, vgg } from '../../src/index.js';
+import { fileOfBytes } from '../../src/weights/file.js';
+import { type Hdf5Group, openHdf5 } from '../../src/weights/hdf5/index.js';
+import {
+  type Container,
+  fromWeights,
+  inspectWeights,
+  loadWeights,
+  saveWeights,
+} from '../../src/weights/index.js';
+import { readPickle } from '../../src/weights/pickle.js';
+import { byteLength } from '../../src/weights/tensor.js';
+import { readZip } from '../../src/weights/zip.js';
+import { crc32 } from '../../src/weights/zipWrite.js';
+import { useBackend } from '../support/backends.js';
+import { hasShared, sharedPath } from '../support/shared.js';
+import { fixture } from './files.js';
+
+beforeAll(() => useBackend('cpu'));
+
+const FORMATS = {
+  pth: 'PyTorch .pth (zip)',
+  'pth-legacy': 'PyTorch .pth (before 1.6)',
+  h5: 'Keras .h5 (weights)',
+  'weights.h5': 'Keras .weights.h5',
+  'model.h5': 'Keras .h5 (model)',
+  keras: 'Keras .keras',
+} as const;
+
+const ARCH = [
+  [1, 3],
+  [2, 4],
+] as const;
+const build = (options: VggOptions = {}) =>
+  vgg(ARCH, { inputShape: [8, 8, 2], classes: 5, hiddenUnits: 6, seed: 1, ...options });
+const numbersOf = (model: LayersModel) => model.getWeights().map((weight) => [...weight.dataSync()]);
+
+describe('every kind of file is told by its content and gives the same bits back', () => {
+  const cases = (Object.keys(FORMATS) as (keyof typeof FORMATS)[]).flatMap((container) =>
+    (container.startsWith('pth') ? (['torchvision', 'timm'] as const) : (['keras'] as const)).flatMap(
+      (names) =>
+        // The epsilon that the file's framework has, so that variances stay as they are.
+        [false, { epsilon: names === 'keras' ? 1e-3 : 1e-5 }].map((batchNorm) => ({
+          container,
+          names,
+          batchNorm,
+        })),
+    ),
+  );
+
+  test.each(cases)(
+    '$container under the names of $names, with batch normalization $batchNorm',
+    async ({ container, names, batchNorm }) => {
+      const [model, other] = [build({ batchNorm }), build({ batchNorm, seed: 2 })];
+      const before = memory().numTensors;
+      const bytes = await saveWeights(model, names, { container });
+      expect(memory().numTensors).toBe(before);
+      const report = await loadWeights(other, bytes);
+      expect(report).toMatchObject({
+        format: FORMATS[container],
+        names,
+        missing: [],
+        leftOver: [],
+        mismatched: [],
+      });
+      expect(numbersOf(other)).toEqual(numbersOf(model));
+      const { model: again, network } = await fromWeights(bytes);
+      expect(network).toMatchObject({ arch: ARCH, inputChannels: 2, top: { classes: 5, hiddenUnits: 6 } });
+      expect(numbersOf(again)).toEqual(numbersOf(model));
+      // The same network gives the same file, whatever was built before.
+      const twin = build({ batchNorm });
+      expect(Buffer.compare(await saveWeights(twin, names, { container }), bytes)).toBe(0);
+      for (const one of [model, other, again, twin]) one.dispose();
+    },
+  );
+
+  test.each(['F16', 'BF16'] as const)('numbers of .pth in %s are those of safetensors', async (dtype) => {
+    const model = build();
+    const values = async (container: Container) => {
+      const bytes = await saveWeights(model, 'torchvision', { container, dtype });
+      expect((await inspectWeights(bytes)).dtypes).toEqual([dtype]);
+      const loaded = await fromWeights(bytes);
+      const numbers = numbersOf(loaded.model);
+      loaded.model.dispose();
+      return numbers;
+    };
+    const expected = await values('safetensors');
+    expect(await values('pth')).toEqual(expected);
+    expect(await values('pth-legacy')).toEqual(expected);
+    model.dispose();
+  });
+});
+
+describe('whole models keep what weights alone do not say', () => {
+  test.each(['keras', 'model.h5'] as const)('%s', async (container) => {
+    const model = build({
+      batchNorm: { epsilon: 2e-3, momentum: 0.75 },
+      classifierActivation: 'softmax',
+      dropout: 0.25,
+      inputShape: [8, 12, 2],
+    });
+    const { model: again, network } = await fromWeights(await saveWeights(model, 'keras', { container }));
+    expect(network.batchNorm).toEqual({ epsilon: 2e-3, momentum: 0.75 });
+    expect(network.config).toMatchObject({
+      classifierActivation: 'softmax',
+      dropout: 0.25,
+      inputShape: [8, 12, 2],
+    });
+    expect(numbersOf(again)).toEqual(numbersOf(model));
+    const names = ({ layers }: LayersModel) => layers.slice(1).map(({ name }) => name);
+    expect(names(again)).toEqual(names(model));
+    model.dispose();
+    again.dispose();
+  });
+
+  test.each(['keras', 'model.h5', 'weights.h5'] as const)(
+    'the averaging matrices of adaptive pooling are in %s, and in no list of what was loaded',
+    async (container) => {
+      const model = build({ adaptivePool: true, inputShape: [20, 20, 2] });
+      const bytes = await saveWeights(model, 'keras', { container });
+      const { tensors } = await inspectWeights(bytes);
+      expect(tensors.filter(({ shape }) => shape.join() === '5,7')).toHaveLength(2);
+      const { model: again, report } = await fromWeights(bytes, { inputShape: [20, 20, 2] });
+      expect(report.loaded.some((name) => name.includes('avgpool'))).toBe(false);
+      expect(numbersOf(again)).toEqual(numbersOf(model));
+      model.dispose();
+      again.dispose();
+    },
+  );
+
+  test("tfjs's own reader of Keras 2 builds the same network from the configuration in .h5", async () => {
+    const model = vgg(scaleArch(VGG16C, 32), {
+      inputShape: [32, 32, 1],
+      classes: 3,
+      hiddenUnits: 4,
+      batchNorm: true,
+    });
+    const bytes = await saveWeights(model, 'keras', { container: 'model.h5' });
+    const config = (await (await openHdf5(fileOfBytes('h5', bytes))).attributes()).get('model_config');
+    const again = await models.modelFromJSON({ modelTopology: JSON.parse(config as string) });
+    const described = (one: LayersModel) =>
+      one.layers.map((layer) => [layer.getClassName(), layer.outputShape]);
+    expect(described(again)).toEqual(described(model));
+    expect(again.layers.at(-1)!.getConfig().activation).toBe('linear');
+    model.dispose();
+    again.dispose();
+  });
+
+  test('models inside a model are dissolved, and layers of other names get those of Keras', async () => {
+    const inner = sequential({
+      layers: [
+        layers.conv2d({ filters: 3, kernelSize: 3, padding: 'same', inputShape: [8, 8, 1], name: 'first' }),
+        layers.maxPooling2d({ poolSize: 2, name: 'half' }),
+      ],
+    });
+    const image = input({ shape: [8, 8, 1] });
+    const y = layers.globalMaxPooling2d({ name: 'most' }).apply(inner.apply(image)) as typeof image;
+    const model = modelOf({ inputs: image, outputs: y });
+    const { tensors } = await inspectWeights(await saveWeights(model, 'keras', { container: 'keras' }));
+    expect(tensors.map(({ weight }) => weight)).toEqual(['block1_conv1/kernel', 'block1_conv1/bias']);
+    model.dispose();
+  });
+
+  test('a model that branches and layers that Keras does not have so are refused, and weights alone are saved', async () => {
+    const image = input({ shape: [4, 4, 2] });
+    const conv = layers
+      .conv2d({ filters: 2, kernelSize: 3, padding: 'same', name: 'block1_conv1' })
+      .apply(image);
+    const sum = layers.add({ name: 'sum' }).apply([conv as typeof image, image]) as typeof image;
+    const branching = modelOf({ inputs: image, outputs: sum });
+    await expect(saveWeights(branching, 'keras', { container: 'keras' })).rejects.toThrow(
+      "saveWeights: the layer 'sum' does not take what 'block1_conv1' gives and nothing else; only models without branches are written to Keras models.",
+    );
+    const activated = layers.leakyReLU({ name: 'leaky' }).apply(conv as typeof image) as typeof image;
+    const leaky = modelOf({ inputs: image, outputs: activated });
+    await expect(saveWeights(leaky, 'keras', { container: 'model.h5' })).rejects.toThrow(
+      "saveWeights: the layer 'leaky' is a LeakyReLU, which is not written to Keras models; save the weights alone",
+    );
+    expect(
+      (await inspectWeights(await saveWeights(leaky, 'keras', { container: 'h5' }))).tensors,
+    ).toHaveLength(2);
+  });
+});
+
+describe.skipIf(!hasShared)('Keras files have what Keras itself writes of the same network', () => {
+  /** Every dataset with its bytes, and every group's name attribute, by path. */
+  async function tree(bytes: Uint8Array): Promise<Record<string, unknown>> {
+    const found: Record<string, unknown> = {};
+    const walk = async (group: Hdf5Group) => {
+      const name = (await group.attributes()).get('name');
+      if (name !== undefined) found[group.path] = name;
+      for (const child of (await group.children()).values()) {
+        if (child.kind === 'group') await walk(child);
+        else {
+          const numbers = new Uint8Array(byteLength(child));
+          await child.open().readInto(numbers);
+          found[child.path] = { dtype: child.dtype, shape: child.shape, numbers };
+        }
+      }
+    };
+    await walk(await openHdf5(fileOfBytes('h5', bytes)));
+    return found;
+  }
+
+  const NARROW = 'keras/vgg16-narrow.keras';
+
+  async function saved(container: Container): Promise<Uint8Array> {
+    const { model } = await fromWeights(sharedPath(`reference/${NARROW}`), { dropout: 0 });
+    const bytes = await saveWeights(model, 'keras', { container });
+    model.dispose();
+    return bytes;
+  }
+
+  test('.weights.h5, group by group', async () => {
+    expect(await tree(await saved('weights.h5'))).toEqual(
+      await tree(fixture('keras/vgg16-narrow.weights.h5')),
+    );
+  });
+
+  test('.keras, with the same groups, and layers whose every argument is the same', async () => {
+    const contents = async (bytes: Uint8Array) => {
+      const entries = await readZip(fileOfBytes('keras', bytes));
+      const read = (name: string) => entries.get(name)!.read(2 ** 20);
+      const { config } = JSON.parse(new TextDecoder().decode(await read('config.json')));
+      return { weights: await tree(await read('model.weights.h5')), config };
+    };
+    const [ours, theirs] = [await contents(await saved('keras')), await contents(fixture(NARROW))];
+    expect(ours.weights).toEqual(theirs.weights);
+    expect(ours.config.layers).toHaveLength(theirs.config.layers.length);
+    for (const [i, layer] of ours.config.layers.entries()) {
+      const { dtype, ...config } = layer.config;
+      expect(dtype).toBe('float32');
+      expect(theirs.config.layers[i]).toMatchObject({ ...layer, config });
+    }
+  });
+});
+
+describe('what readers of other kinds rely on', () => {
+  test('the numbers of .pth and the weights in .keras are stored at multiples of 64 bytes, as torch.save stores them', async () => {
+    const model = build();
+    for (const [names, container] of [
+      ['torchvision', 'pth'],
+      ['keras', 'keras'],
+    ] as const) {
+      const entries = await readZip(fileOfBytes('zip', await saveWeights(model, names, { container })));
+      for (const { name, span } of entries.values()) expect(span!.offset % 64, name).toBe(0);
+    }
+    model.dispose();
+  });
+
+  test('the pickle refers to four names, all of which torch.load(weights_only=True) allows', async () => {
+    const model = build({ batchNorm: true });
+    const bytes = await saveWeights(model, 'torchvision', { container: 'pth', dtype: 'F16' });
+    const entries = await readZip(fileOfBytes('pth', bytes));
+    const names = new Set<string>();
+    readPickle('pth', await entries.get('archive/data.pkl')!.read(2 ** 20), {
+      knows: (name) => names.add(name).has(name),
+      reduce: () => new Map(),
+      persistent: () => null,
+    });
+    expect([...names].sort()).toEqual([
+      'collections.OrderedDict',
+      'torch.HalfStorage',
+      'torch.LongStorage',
+      'torch._utils._rebuild_tensor_v2',
+    ]);
+    model.dispose();
+  });
+
+  test("a zip archive's sums are CRC-32, as gzip has it, at every length", () => {
+    const bytes = Uint8Array.from({ length: 1000 }, (_, i) => (i * i * 31) >>> 3);
+    for (const length of [0, 1, 7, 8, 9, 31, 999, 1000]) {
+      const part = bytes.subarray(1000 - length);
+      expect(crc32(part)).toBe(gzipSync(part).readUInt32LE(gzipSync(part).length - 8));
+    }
+  });
+
+  test('a network of more layers than a group of h5py has room for by default', async () => {
+    const model = vgg([[150, 1]], { inputShape: [2, 2, 1], includeTop: false });
+    for (const container of ['weights.h5', 'model.h5', 'h5'] as const) {
+      expect((await inspectWeights(await saveWeights(model, 'keras', { container }))).tensors).toHaveLength(
+        300,
+      );
+    }
+    model.dispose();
+  });
+});
+
+test.each([
+  [
+    'keras',
+    { container: 'pth' },
+    "the container 'pth' has torchvision's or timm's names, and keras and F32 were asked for.",
+  ],
+  [
+    'timm',
+    { container: 'keras' },
+    "the container 'keras' has Keras' names and float32, and timm and F32 were asked for.",
+  ],
+  [
+    'keras',
+    { container: 'model.h5', dtype: 'F16' },
+    "the container 'model.h5' has Keras' names and float32, and keras and F16 were asked for.",
+  ],
+  [
+    'keras',
+    { container: 'onnx' as 'pth' },
+    'container is "onnx"; it must be one of "safetensors", "pth", "pth-legacy"',
+  ],
+] as const)('what does not go together is refused: %s with %o', async (names, options, sentence) => {
+  const model = build();
+  await expect(saveWeights(model, names, options)).rejects.toThrow(`saveWeights: ${sentence}`);
+  model.dispose();
+});
