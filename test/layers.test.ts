@@ -66,6 +66,7 @@ const RULES: [who: string, ...may: string[]][] = [
   ['core/tally', 'core/plan', 'core/params', `type ${TFJS('layers')}`],
   ['core/diagram', 'core/check', 'core/plan', 'core/inspect', 'core/blocks', `type ${TFJS('layers')}`],
 
+  ['io/png', 'fast-png'],
   ['io/*', 'io/*', '@noble/hashes/legacy.js'],
   // Parsers: bytes in, data out.
   ['data/idx', 'io/errors'],
@@ -121,12 +122,23 @@ const RULES: [who: string, ...may: string[]][] = [
   ],
   ['imagenet/*', 'core/check', 'type weights/index', 'imagenet/*', TFJS('core')],
 
-  ['features/*', 'index', 'core/check', 'features/*', TFJS('core'), TFJS('layers')],
+  [
+    'features/*',
+    'index',
+    'core/check',
+    'io/png',
+    'imagenet/index',
+    'type weights/index',
+    'features/*',
+    TFJS('core'),
+    TFJS('layers'),
+  ],
 
-  ['train/*', 'index', 'core/check', 'train/*', TFJS('core'), `type ${TFJS('layers')}`, 'fast-png'],
+  ['train/*', 'index', 'core/check', 'io/png', 'train/*', TFJS('core'), `type ${TFJS('layers')}`],
   ['wasm/*', 'index', 'wasm/*', TFJS('core'), `type ${TFJS('backend-wasm')}`],
   ['node/progressBar', 'type train/index', 'type node:tty', 'cli-progress'],
   ['node/readImage', 'type imagenet/index', 'node/writeFile', 'node:fs/promises', 'sharp'],
+  ['node/writeImage', 'type imagenet/index', 'io/png', 'node/writeFile', 'node:path'],
   ['node/*', 'index', 'train/index', 'data/index', 'node/*', 'node:*', TFJS('core')],
   ['cli/*', '../package.json', 'vgg-blocks*', 'cli/*', 'node:*', TFJS('*'), 'commander', 'tinyglobby'],
 ];

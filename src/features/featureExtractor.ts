@@ -6,6 +6,7 @@ import {
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
 import { fail } from '../core/check.js';
+import { checkChain } from './chain.js';
 import { applyActivation, sharedLayer } from './sharedLayer.js';
 import { tapOf } from './taps.js';
 
@@ -49,6 +50,7 @@ export function featureExtractor(
   const taps = names.map((name) => tapOf('featureExtractor', model, name));
   const last = Math.max(...taps.map((tap) => model.layers.findIndex(({ name }) => name === tap.layer)));
   const used = model.layers.slice(0, last + 1);
+  checkChain('featureExtractor', used);
   const { inputShape, name = `${model.name}_features` } = options;
 
   const image = input({
@@ -64,12 +66,6 @@ export function featureExtractor(
   let x = image;
   for (const [i, layer] of used.entries()) {
     if (i === 0) continue;
-    if (layer.input !== used[i - 1]!.output) {
-      fail(
-        'featureExtractor',
-        `${layer.name} does not follow ${used[i - 1]!.name}; the model's layers must be a chain.`,
-      );
-    }
     const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
     x = sharedLayer(layer, split ? 'none' : 'own').apply(x) as SymbolicTensor;
     before.set(layer.name, x);

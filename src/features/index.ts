@@ -1,6 +1,15 @@
 /**
- * What a network sees on the way: features of its layers.
+ * What a network sees on the way: features of its layers, and where in a picture it sees a class.
  *
  * @packageDocumentation
  */
+export { encodePng } from '../io/png.js';
+export type { ClassOptions } from './classGradient.js';
+export type { ColorMap } from './colorMap.js';
+export { drawImage } from './drawImage.js';
 export { type ExtractorOptions, featureExtractor } from './featureExtractor.js';
+export { type GradCamOptions, gradCam } from './gradCam.js';
+export { type FeatureMapOptions, featureMapGrid, type GridOptions, kernelGrid } from './grids.js';
+export type { HeatMap } from './heatMap.js';
+export { heatMapImage, type OverlayOptions, overlay } from './overlay.js';
+export { type SaliencyOptions, saliency } from './saliency.js';

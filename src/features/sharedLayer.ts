@@ -1,3 +1,4 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 
 /** What tfjs keeps in a layer besides what its types tell. */
@@ -36,10 +37,10 @@ function fusedActivation(layer: layers.Layer): 'relu' | 'softmax' | undefined {
 }
 
 /** A layer that applies to `x` the activation that `layer` has fused, under the name that it has in unfused networks. */
-export function applyActivation(x: SymbolicTensor, layer: layers.Layer): SymbolicTensor {
+export function applyActivation<T extends SymbolicTensor | Tensor>(x: T, layer: layers.Layer): T {
   const activation = fusedActivation(layer);
   if (!activation) return x;
-  return layers.activation({ activation, name: `${layer.name}_${activation}` }).apply(x) as SymbolicTensor;
+  return layers.activation({ activation, name: `${layer.name}_${activation}` }).apply(x) as T;
 }
 
 function linear(): layers.Layer {

@@ -10,6 +10,8 @@ export {
   decodePredictions,
   type Prediction,
 } from './classify.js';
+export { type Region, visibleRegion } from './geometry.js';
 export { LABELS } from './labels.js';
-export type { Picture, RawImage } from './pixels.js';
+export { type Picture, type Pixels, pixelsOf, type RawImage } from './pixels.js';
 export { preprocess } from './preprocess.js';
+export { resizeBilinear } from './resize.js';

@@ -22,8 +22,13 @@ export interface RawImage {
  */
 export type Picture = RawImage | Tensor | CanvasImageSource;
 
-/** The bytes of a picture; alpha is left out, as torchvision's `convert('RGB')` does, and grey becomes three channels. */
-export async function pixelsOf(where: string, picture: Picture): Promise<Pixels> {
+/**
+ * The RGB bytes of a picture; alpha is left out, as torchvision's `convert('RGB')` does, and grey becomes three channels.
+ *
+ * @param where the name of the function that errors speak of.
+ * @throws RangeError when the picture has no size, or bytes that are not its pixels.
+ */
+export async function pixelsOf(picture: Picture, where = 'pixelsOf'): Promise<Pixels> {
   if (isTensor(picture)) return rgb(where, await bytesOfTensor(where, picture));
   if ('data' in picture && ArrayBuffer.isView(picture.data)) return rgb(where, picture as RawImage);
   return rgb(where, drawn(where, picture as CanvasImageSource));

@@ -1,5 +1,6 @@
 import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 import type { Preprocessing } from '../weights/index.js';
+import { cropStart, resizedSize } from './geometry.js';
 import { type Picture, type Pixels, pixelsOf } from './pixels.js';
 import { resizeBilinear, resizeNearest } from './resize.js';
 
@@ -26,40 +27,28 @@ export async function preprocess(
   const size = 3 * crop * crop;
   const values = new Float32Array(all.length * size);
   for (const [i, picture] of all.entries()) {
-    const pixels = cropped(resized(await pixelsOf('preprocess', picture), recipe), crop);
+    const pixels = cropped(resized(await pixelsOf(picture, 'preprocess'), recipe), crop);
     normalize(pixels.data, recipe, values.subarray(i * size, (i + 1) * size));
   }
   return tensor4d(values, [all.length, crop, crop, 3]);
 }
 
 /** A picture at the size that a recipe cuts its square from. */
-export function resized(picture: Pixels, { resize, interpolation, crop }: Preprocessing): Pixels {
-  const { width, height } = picture;
-  const by = interpolation === 'nearest' ? resizeNearest : resizeBilinear;
-  if ('height' in resize) return by(picture, resize.width, resize.height);
-  const side = Math.max(resize.shorterSide, crop);
-  const shorter = Math.min(width, height);
-  // torchvision cuts off what is behind the point of the longer side.
-  const scaled = (length: number) => (length === shorter ? side : Math.trunc((side * length) / shorter));
-  return by(picture, scaled(width), scaled(height));
+export function resized(picture: Pixels, recipe: Preprocessing): Pixels {
+  const { width, height } = resizedSize(picture, recipe);
+  return (recipe.interpolation === 'nearest' ? resizeNearest : resizeBilinear)(picture, width, height);
 }
 
-/** The square in the middle; of an odd rest torchvision rounds the half to the even neighbour. */
+/** The square in the middle. */
 export function cropped({ data, width, height }: Pixels, side: number): Pixels {
   if (width === side && height === side) return { data, width, height };
-  const [top, left] = [halfToEven(height - side), halfToEven(width - side)];
+  const [top, left] = [cropStart(height, side), cropStart(width, side)];
   const square = new Uint8Array(3 * side * side);
   for (let y = 0; y < side; y++) {
     const from = 3 * ((top + y) * width + left);
     square.set(data.subarray(from, from + 3 * side), 3 * side * y);
   }
   return { data: square, width: side, height: side };
-}
-
-/** Half of a whole number, rounded as Python's `round` does. */
-function halfToEven(length: number): number {
-  const half = Math.floor(length / 2);
-  return length % 2 === 1 && half % 2 === 1 ? half + 1 : half;
 }
 
 /** RGB bytes as a network takes them: in its order of colours, less the mean, divided by the deviation. */

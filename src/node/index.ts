@@ -8,3 +8,4 @@ export { type ImageFolderOptions, imageFolder } from './imageFolder.js';
 export { type ProgressBar, progressBar } from './progressBar.js';
 export { type ReadImageOptions, readImage } from './readImage.js';
 export { writeFileAtomic } from './writeFile.js';
+export { writeImage } from './writeImage.js';

@@ -1,4 +1,5 @@
 import { fail } from '../core/check.js';
+import { encodePng } from '../io/png.js';
 
 /** The pictures of a labelled set, as `vgg-blocks/data`'s `ImageSet` holds them. */
 export interface Pictures {
@@ -26,7 +27,6 @@ export async function predictionSheet(
   predicted: ArrayLike<number>,
   { most = 40 }: { most?: number } = {},
 ): Promise<string> {
-  const { encode } = await import('fast-png');
   const [height, width, channels] = pictures.storedShape as [number, number, number];
   const bytes = height * width * channels;
   const count = Math.min(most, pictures.labels.length);
@@ -36,12 +36,14 @@ export async function predictionSheet(
       `there are ${predicted.length} predictions for ${count} pictures; give one for each.`,
     );
   }
-  const cells = Array.from({ length: count }, (_, i) => {
-    const data = pictures.images.subarray(i * bytes, (i + 1) * bytes);
-    const png = `data:image/png;base64,${base64(encode({ width, height, channels, data, depth: 8 }))}`;
-    const at = `${(i % COLUMNS) * CELL.width},${Math.floor(i / COLUMNS) * CELL.height}`;
-    return `<g transform="translate(${at})">${cell(png, name(pictures, predicted[i]!), name(pictures, pictures.labels[i]!))}</g>`;
-  });
+  const cells = await Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const data = pictures.images.subarray(i * bytes, (i + 1) * bytes);
+      const png = `data:image/png;base64,${base64(await encodePng({ data, width, height }))}`;
+      const at = `${(i % COLUMNS) * CELL.width},${Math.floor(i / COLUMNS) * CELL.height}`;
+      return `<g transform="translate(${at})">${cell(png, name(pictures, predicted[i]!), name(pictures, pictures.labels[i]!))}</g>`;
+    }),
+  );
   const size = [CELL.width * Math.min(COLUMNS, count), CELL.height * Math.ceil(count / COLUMNS)];
   const right = Array.from({ length: count }, (_, i) => predicted[i] === pictures.labels[i]).filter(
     Boolean,

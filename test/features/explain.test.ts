@@ -1,0 +1,233 @@
+import { readFileSync } from 'node:fs';
+import { memory, slice, type Tensor, type Tensor4D, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { gradCam, saliency } from '../../src/features/index.js';
+import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
+import { installWasmKernels } from '../../src/wasm/index.js';
+import { fromWeights, PUBLISHED } from '../../src/weights/index.js';
+import { noise } from '../io/server.js';
+import { backends, useBackend } from '../support/backends.js';
+import { readReference } from '../support/safetensors.js';
+import { hasShared, sharedPath } from '../support/shared.js';
+import { relativeError } from '../weights/files.js';
+
+/** A map that PyTorch computed; see makeTorchFeatures.py. */
+type Case = {
+  network: string;
+  size: 224 | 96;
+  asked: number | null;
+  classIndex: number;
+} & (
+  | { layer: string; side: number; gradCam: string }
+  | { step: number; sum: number; most: number; saliency: string }
+);
+const cases: Case[] = JSON.parse(readFileSync(new URL('torchFeatures.json', import.meta.url), 'utf8'));
+const unpacked = (text: string) => new Float32Array(new Uint8Array(Buffer.from(text, 'base64')).buffer);
+const TOLERANCE = 1e-5;
+
+const TINY = { inputShape: [32, 32, 3], hiddenUnits: 8, initializer: 'heUniform' } as const;
+const plain = () => vgg(scaleArch(VGG16, 32), TINY);
+const image = (size = 32): Tensor4D =>
+  tensor(
+    Float32Array.from({ length: size * size * 3 }, (_, i) => Math.sin(i * 1.7)),
+    [1, size, size, 3],
+  );
+
+async function weightsOf(model: LayersModel): Promise<Float32Array[]> {
+  return Promise.all(model.getWeights().map((weight) => weight.data<'float32'>()));
+}
+
+describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
+
+  test.each(['vgg16-narrow', 'vgg11bn-narrow'])(
+    "the maps of %s are PyTorch's, and nothing stays behind",
+    async (network) => {
+      const reference = readReference(sharedPath(`reference/torch/${network}-expected.safetensors`));
+      // wasm is quick; the others take minutes for what is larger, and webgpu is played by a processor where there is no card.
+      for (const size of backend === 'wasm' ? ([224, 96] as const) : ([96] as const)) {
+        const { model } = await fromWeights(sharedPath(`reference/torch/${network}.safetensors`), {
+          inputShape: [size, size, 3],
+        });
+        const { data, shape } = reference.get(size === 224 ? 'input' : 'input96')!;
+        const x = tidy(() => slice(transpose(tensor(data, shape), [0, 2, 3, 1]), 0, 1)) as Tensor4D;
+        const weights = await weightsOf(model);
+        const config = model.toJSON(undefined, false);
+        const before = memory().numTensors;
+        const of = cases.filter(
+          (one) =>
+            one.network === network && one.size === size && (backend !== 'webgpu' || one.asked === null),
+        );
+        expect(of.length).toBeGreaterThanOrEqual(3);
+        for (const expected of of) {
+          const classIndex = expected.asked ?? undefined;
+          if ('gradCam' in expected) {
+            const map = await gradCam(model, x, { layer: expected.layer, classIndex });
+            expect(map).toMatchObject({
+              width: expected.side,
+              height: expected.side,
+              classIndex: expected.classIndex,
+            });
+            expect(
+              relativeError(map.values, unpacked(expected.gradCam)),
+              `${expected.layer} at ${size}`,
+            ).toBeLessThan(TOLERANCE);
+          } else {
+            const { values, width, height, ...map } = await saliency(model, x, { classIndex });
+            expect([width, height, map.classIndex]).toEqual([size, size, expected.classIndex]);
+            const rows = Array.from({ length: size / expected.step }, (_, i) => i * expected.step);
+            const coarse = rows.flatMap((y) => rows.map((x) => values[y * size + x]!));
+            expect(relativeError(coarse, unpacked(expected.saliency))).toBeLessThan(TOLERANCE);
+            expect(values.reduce((a, b) => Math.max(a, b)) / expected.most).toBeCloseTo(1, 4);
+            expect(values.reduce((a, b) => a + b) / expected.sum).toBeCloseTo(1, 4);
+          }
+        }
+        expect(memory().numTensors).toBe(before);
+        expect(await weightsOf(model)).toEqual(weights);
+        expect(model.toJSON(undefined, false)).toEqual(config);
+        model.dispose();
+        x.dispose();
+      }
+    },
+  );
+});
+
+describe('gradCam', () => {
+  beforeAll(() => useBackend('cpu'));
+
+  test('explains the last convolution after its ReLU, and the most probable class, unless told otherwise', async () => {
+    const x = image();
+    for (const [model, layer] of [
+      [plain(), 'relu5_3'],
+      [vgg(scaleArch(VGG11, 32), { ...TINY, batchNorm: true }), 'relu5_2'],
+    ] as const) {
+      const logits = tidy(() => (model.predict(x) as Tensor).dataSync());
+      const classIndex = logits.indexOf(Math.max(...logits));
+      expect(await gradCam(model, x)).toEqual(await gradCam(model, x, { layer, classIndex }));
+      model.dispose();
+    }
+    x.dispose();
+  });
+
+  test('gives the same map whether the model ends in a softmax or not', async () => {
+    const x = image();
+    const [logits, softmax] = [
+      plain(),
+      vgg(scaleArch(VGG16, 32), { ...TINY, classifierActivation: 'softmax' }),
+    ];
+    for (const explain of [gradCam, saliency]) {
+      const map = await explain(logits, x);
+      expect(map.values.some((value) => value > 0)).toBe(true);
+      expect(await explain(softmax, x)).toEqual(map);
+    }
+    for (const one of [logits, softmax, x]) one.dispose();
+  });
+
+  test('works on the wasm backend without the kernels of vgg-blocks/wasm, too', async () => {
+    await useBackend('cpu');
+    const expected = await mapsOnce();
+    await useBackend('wasm');
+    installWasmKernels()();
+    const actual = await mapsOnce();
+    expected.forEach((map, i) => {
+      expect(relativeError(actual[i]!, map)).toBeLessThan(1e-4);
+    });
+    await useBackend('cpu');
+
+    async function mapsOnce() {
+      const [model, x] = [plain(), image()];
+      const maps = [await gradCam(model, x), await saliency(model, x)].map(({ values }) => values);
+      for (const one of [model, x]) one.dispose();
+      return maps;
+    }
+  });
+
+  test('prepares a picture by the recipe, and says which part of it the map covers', async () => {
+    const model = plain();
+    const picture = { data: noise(3 * 60 * 40), width: 60, height: 40 };
+    const recipe = { ...PUBLISHED['torchvision/vgg16'].preprocessing, crop: 32, resize: { shorterSide: 36 } };
+    const before = memory().numTensors;
+    for (const explain of [gradCam, saliency]) {
+      const { region } = await explain(model, picture, { preprocessing: recipe });
+      // 54x36 after resizing, of which the columns 11 to 43 and the rows 2 to 34 are left.
+      const share = 60 / 54;
+      expect(region!.left).toBeCloseTo(11 * share, 10);
+      expect(region!.top).toBeCloseTo((2 * 40) / 36, 10);
+      expect(region!.width).toBeCloseTo(32 * share, 10);
+      expect(region!.height).toBeCloseTo((32 * 40) / 36, 10);
+    }
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  test('says what it cannot explain, and leaves nothing behind', async () => {
+    const model = plain();
+    const features = vgg(scaleArch(VGG16, 32), { ...TINY, includeTop: false });
+    const x = image();
+    const before = memory().numTensors;
+    const picture = { data: noise(12), width: 2, height: 2 };
+    const said: [Promise<unknown>, string][] = [
+      [
+        gradCam(model, x, { layer: 'fc1' }),
+        'gradCam: the output of fc1 has no places; give a convolution, its ReLU or a pooling, such as block5_conv3.',
+      ],
+      [gradCam(model, x, { layer: 'nothing' }), 'gradCam: there is no layer "nothing"'],
+      [
+        gradCam(model, x, { classIndex: 10 }),
+        'gradCam: classIndex is 10; the model has 10 classes, so give 0 to 9.',
+      ],
+      [saliency(model, x, { classIndex: 0.5 }), 'saliency: classIndex is 0.5'],
+      [
+        gradCam(features, x),
+        "gradCam: the model's output is [any,1,1,16], not [batch, classes]; build it with its top.",
+      ],
+      [
+        gradCam(model, picture),
+        'gradCam: the image is a picture and no preprocessing is given; give a tensor [1,32,32,3]',
+      ],
+      [
+        saliency(model, tensor([1, 2, 3])),
+        'saliency: the image is a tensor of shape [3] and no preprocessing',
+      ],
+      [saliency(model, x, { samples: 0 }), 'saliency: samples is 0'],
+      [saliency(model, x, { noise: Number.NaN }), 'saliency: noise is NaN'],
+    ];
+    for (const [promise, message] of said) await expect(promise).rejects.toThrow(message);
+    // The tensor of three numbers is the test's own.
+    expect(memory().numTensors).toBe(before + 1);
+    for (const one of [model, features, x]) one.dispose();
+  });
+
+  test('says so when the outputs are no numbers', async () => {
+    const model = plain();
+    const x = tidy(() => tensor(new Float32Array(32 * 32 * 3).fill(Number.NaN), [1, 32, 32, 3])) as Tensor4D;
+    const before = memory().numTensors;
+    await expect(gradCam(model, x)).rejects.toThrow("gradCam: the model's outputs are not finite numbers");
+    await expect(saliency(model, x)).rejects.toThrow("saliency: the model's outputs are not finite numbers");
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+    x.dispose();
+  });
+});
+
+describe('saliency', () => {
+  beforeAll(() => useBackend('cpu'));
+
+  test('averages gradients over noisy copies, the same ones for the same seed', async () => {
+    const [model, x] = [plain(), image()];
+    const options = { classIndex: 1, samples: 4, noise: 0.3 };
+    const before = memory().numTensors;
+    const once = await saliency(model, x, options);
+    expect(await saliency(model, x, options)).toEqual(once);
+    expect((await saliency(model, x, { ...options, seed: 1 })).values).not.toEqual(once.values);
+    expect(memory().numTensors).toBe(before);
+    // Without noise the mean of equal gradients is the gradient.
+    const still = await saliency(model, x, { ...options, noise: 0 });
+    const one = await saliency(model, x, { classIndex: 1 });
+    expect(relativeError(still.values, one.values)).toBeLessThan(1e-6);
+    expect(relativeError(once.values, one.values)).toBeGreaterThan(0.05);
+    model.dispose();
+    x.dispose();
+  });
+});
