@@ -136,7 +136,9 @@ const RULES: [who: string, ...may: string[]][] = [
 
   ['train/*', 'index', 'core/check', 'io/png', 'train/*', TFJS('core'), `type ${TFJS('layers')}`],
   ['wasm/*', 'index', 'wasm/*', TFJS('core'), `type ${TFJS('backend-wasm')}`],
-  ['node/progressBar', 'type train/index', 'type node:tty', 'cli-progress'],
+  ['node/terminalBar', 'type node:tty', 'cli-progress'],
+  ['node/progressBar', 'type train/index', 'node/terminalBar'],
+  ['node/npy', 'weights/numbers', 'node/writeFile'],
   ['node/readImage', 'type imagenet/index', 'node/writeFile', 'node:fs/promises', 'sharp'],
   ['node/writeImage', 'type imagenet/index', 'io/png', 'node/writeFile', 'node:path'],
   ['node/*', 'index', 'train/index', 'data/index', 'node/*', 'node:*', TFJS('core')],

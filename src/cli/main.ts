@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { classifyCommand } from './classify.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './describe.js';
+import { featuresCommand } from './features.js';
+import { gradcamCommand } from './gradcam.js';
 import { trainCommand } from './train.js';
 import { convertCommand, inspectCommand } from './weights.js';
 
@@ -16,7 +18,9 @@ const program = new Command('vgg-blocks')
   .addCommand(diagramCommand())
   .addCommand(inspectCommand())
   .addCommand(convertCommand())
-  .addCommand(classifyCommand());
+  .addCommand(classifyCommand())
+  .addCommand(featuresCommand())
+  .addCommand(gradcamCommand());
 
 try {
   await program.parseAsync();

@@ -221,7 +221,7 @@ async function prepared(
   recipe: Preprocessing,
 ): Promise<Pixels> {
   try {
-    const pixels = await pixelsOf(path, picture);
+    const pixels = await pixelsOf(picture, path);
     const { width, height } = pixels;
     const { resize } = recipe;
     const grown = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;

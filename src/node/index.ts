@@ -1,10 +1,12 @@
 /**
- * What needs Node: models and pictures on disk, and the terminal's progress bar.
+ * What needs Node: models, pictures and arrays on disk, and the terminal's progress bars.
  *
  * @packageDocumentation
  */
+export { type CountBar, countBar } from './countBar.js';
 export { type FileSystemOptions, fileSystem } from './fileSystem.js';
 export { type ImageFolderOptions, imageFolder } from './imageFolder.js';
+export { type NpyWriter, npyWriter } from './npy.js';
 export { type ProgressBar, progressBar } from './progressBar.js';
 export { type ReadImageOptions, readImage } from './readImage.js';
 export { writeFileAtomic } from './writeFile.js';

@@ -31,6 +31,7 @@ export async function readImage(
       throw new Error(`${name} could not be read: ${because(error)}`, { cause: error });
     });
     if (!file.isFile()) throw new Error(`${name} could not be read: it is no file; give a picture.`);
+    if (file.size === 0) throw new Error(`${name} could not be read: it is empty, 0 bytes.`);
   }
   try {
     const picture = sharp(source, { limitInputPixels: false, failOn: 'error' });

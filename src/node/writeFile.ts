@@ -14,22 +14,56 @@ export async function writeFileAtomic(
   path: string,
   content: string | Uint8Array | Uint8Array[],
 ): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const pending = await openPending(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, 'wx');
-    try {
-      for (const piece of Array.isArray(content) ? content : [content]) await file.writeFile(piece);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-    await syncFolder(dirname(path));
+    for (const piece of Array.isArray(content) ? content : [content]) await pending.append(piece);
+    await pending.commit();
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw new Error(`${path} could not be written: ${because(error)}`, { cause: error });
+    await pending.discard();
+    throw error;
   }
+}
+
+/** A file that is written piece by piece, and takes its place only when it is whole. */
+export interface PendingFile {
+  append(piece: string | Uint8Array): Promise<void>;
+  /** Writes over what the file begins with. */
+  begin(piece: Uint8Array): Promise<void>;
+  /** Flushes the file to the disk and gives it its name. */
+  commit(): Promise<void>;
+  /** Takes away what was written; after `commit` or a second time it does nothing. */
+  discard(): Promise<void>;
+}
+
+/** Begins a file as {@link writeFileAtomic} writes one. Errors are sentences with the path; whoever meets one discards. */
+export async function openPending(path: string): Promise<PendingFile> {
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const told = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw new Error(`${path} could not be written: ${because(error)}`, { cause: error });
+    }
+  };
+  const file = await told(async () => {
+    await mkdir(dirname(path), { recursive: true });
+    return open(temporary, 'wx');
+  });
+  return {
+    append: (piece) => told(() => file.writeFile(piece)),
+    begin: (piece) => told(async () => void (await file.write(piece, 0, piece.length, 0))),
+    commit: () =>
+      told(async () => {
+        await file.sync();
+        await file.close();
+        await rename(temporary, path);
+        await syncFolder(dirname(path));
+      }),
+    async discard() {
+      await file.close().catch(() => {});
+      await rm(temporary, { force: true }).catch(() => {});
+    },
+  };
 }
 
 /** Makes a rename outlast a power cut, where the system can do that to a folder; Windows cannot. */

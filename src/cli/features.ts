@@ -1,0 +1,85 @@
+import { max, mean, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { Command, Option } from 'commander';
+import { featureExtractor } from 'vgg-blocks/features';
+import { preprocess } from 'vgg-blocks/imagenet';
+import { type NpyWriter, npyWriter, writeFileAtomic } from 'vgg-blocks/node';
+import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
+import { eachPicture, PICTURES_HELP } from './pictures.js';
+
+interface FeaturesArguments extends NetworkArguments {
+  layer: string[];
+  out: string;
+  pooling?: 'avg' | 'max';
+  dtype: 'f32' | 'f16';
+}
+
+/** `vgg-blocks features`: what a network computes of pictures on the way, as NumPy files. */
+export function featuresCommand(): Command {
+  const command = new Command('features')
+    .description("write a layer's numbers of pictures as .npy, and a .json that says which row is which")
+    .argument('<images...>', PICTURES_HELP);
+  return withNetwork(command)
+    .addOption(
+      new Option(
+        '--layer <name>',
+        'block5_pool, relu5_3, fc7, ...; several with commas or by giving the option again, a file each',
+      )
+        .argParser((text: string, before: string[] = []) => [...before, ...text.split(',')])
+        .makeOptionMandatory(),
+    )
+    .requiredOption(
+      '--out <file>',
+      'a file that ends in .npy, with the layer in its name if there are several',
+    )
+    .addOption(new Option('--pooling <how>', 'one number a channel of feature maps').choices(['avg', 'max']))
+    .addOption(new Option('--dtype <type>', 'how numbers are stored').choices(['f32', 'f16']).default('f32'))
+    .action(run);
+}
+
+async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
+  const { layer: names, out, pooling, dtype } = args;
+  if (!out.endsWith('.npy')) throw new Error(`features: ${out} does not end in .npy; give a file that does.`);
+  const base = out.slice(0, -'.npy'.length);
+  const { model, source, preprocessing } = await loadNetwork('features', args);
+  const { crop } = preprocessing;
+  const extractor = featureExtractor(model, names, { inputShape: [crop, crop, 3] });
+  const layers = extractor.outputs.map(({ shape }, i) => {
+    const row = shape.slice(1) as number[];
+    return {
+      layer: names[i]!,
+      file: names.length === 1 ? out : `${base}.${names[i]}.npy`,
+      shape: pooling ? row.slice(-1) : row,
+    };
+  });
+  const files: NpyWriter[] = [];
+  const images: string[] = [];
+  try {
+    for (const { file, shape } of layers) files.push(await npyWriter(file, shape, dtype));
+    await eachPicture('features', patterns, async (image, path) => {
+      const x = await preprocess(image, preprocessing);
+      const outputs = tidy(() => [extractor.predict(x)].flat().map((y) => pooled(y, pooling)));
+      x.dispose();
+      try {
+        for (const [i, file] of files.entries()) await file.append(await outputs[i]!.data<'float32'>());
+      } finally {
+        for (const output of outputs) output.dispose();
+      }
+      images.push(path);
+    });
+    for (const file of files) await file.close();
+  } catch (error) {
+    for (const file of files) await file.discard();
+    throw error;
+  }
+  const described = layers.map(({ shape, ...one }) => ({ ...one, shape: [images.length, ...shape], dtype }));
+  const list = { network: source, pooling: pooling ?? null, layers: described, images };
+  await writeFileAtomic(`${base}.json`, `${JSON.stringify(list, null, 2)}\n`);
+  model.dispose();
+  for (const { file, layer, shape } of described) console.log(`${file}: ${layer}, ${shape.join('x')}`);
+  console.log(`${base}.json: which row is which picture`);
+}
+
+function pooled(y: Tensor, pooling: FeaturesArguments['pooling']): Tensor {
+  if (!pooling || y.shape.length !== 4) return y;
+  return (pooling === 'avg' ? mean : max)(y, [1, 2]);
+}

@@ -1,0 +1,92 @@
+import { basename, extname, join } from 'node:path';
+import { type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { Command, Option } from 'commander';
+import { featureExtractor, featureMapGrid, gradCam, overlay } from 'vgg-blocks/features';
+import { preprocess } from 'vgg-blocks/imagenet';
+import { writeImage } from 'vgg-blocks/node';
+import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
+import { number } from './options.js';
+import { eachPicture, PICTURES_HELP } from './pictures.js';
+
+interface GradCamArguments extends NetworkArguments {
+  labels?: string;
+  out: string;
+  layer?: string;
+  class?: string;
+  maps?: string;
+  size: number;
+  json?: true;
+}
+
+/** `vgg-blocks gradcam`: where a network sees a class in pictures. */
+export function gradcamCommand(): Command {
+  const command = new Command('gradcam')
+    .description(
+      'show where a network sees a class in pictures: each with its Grad-CAM map laid over, as PNG',
+    )
+    .argument('<images...>', PICTURES_HELP);
+  return withNetwork(command)
+    .addOption(labelsOption())
+    .requiredOption('--out <folder>', 'where the pictures go')
+    .option('--layer <name>', 'whose maps are weighed (default: the last convolution, after its ReLU)')
+    .option('--class <name>', 'the class, by its label or its number (default: the most probable one)')
+    .option('--maps <layer>', 'write the feature maps of this layer, too, the first 64 of them')
+    .addOption(
+      new Option('--size <pixels>', 'longer side of the pictures, at most').argParser(number).default(1024),
+    )
+    .option('--json', 'print a line of JSON a picture')
+    .action(run);
+}
+
+async function run(patterns: string[], args: GradCamArguments): Promise<void> {
+  const { model, preprocessing, labels } = await loadClassifier('gradcam', args);
+  const classIndex = args.class === undefined ? undefined : classOf(args.class, labels);
+  const extractor = args.maps === undefined ? undefined : featureExtractor(model, args.maps);
+  const nameFor = names(args.out);
+  await eachPicture('gradcam', patterns, async (image, path, print) => {
+    const map = await gradCam(model, image, { layer: args.layer, classIndex, preprocessing });
+    const name = nameFor(path);
+    const written = {
+      image: path,
+      classIndex: map.classIndex,
+      label: labels[map.classIndex]!,
+      file: `${name}.gradcam.png`,
+    };
+    await writeImage(written.file, await overlay(image, map, { maxSide: args.size }));
+    const maps = extractor && `${name}.${args.maps}.png`;
+    if (extractor && maps) {
+      const x = await preprocess(image, preprocessing);
+      const features = tidy(() => extractor.predict(x) as Tensor);
+      const grid = await featureMapGrid(features).finally(() => {
+        for (const tensor of [x, features]) tensor.dispose();
+      });
+      await writeImage(maps, grid);
+    }
+    print(
+      args.json
+        ? JSON.stringify({ ...written, maps })
+        : `${path}: ${written.label}, ${[written.file, maps].filter(Boolean).join(', ')}`,
+    );
+  });
+  model.dispose();
+}
+
+function classOf(name: string, labels: readonly string[]): number {
+  const index = labels.includes(name) ? labels.indexOf(name) : Number(name);
+  if (name.trim() !== '' && labels[index] !== undefined) return index;
+  throw new Error(
+    `gradcam: there is no class ${JSON.stringify(name)}; give a label, such as ${labels.slice(0, 3).join(', ')}, or a number from 0 to ${labels.length - 1}.`,
+  );
+}
+
+/** What each picture's files begin with: its name in the folder, with a number where another picture has the same. */
+function names(folder: string): (path: string) => string {
+  const taken = new Set<string>();
+  return (path) => {
+    const name = basename(path, extname(path));
+    let free = name;
+    for (let i = 2; taken.has(free); i++) free = `${name}-${i}`;
+    taken.add(free);
+    return join(folder, free);
+  };
+}

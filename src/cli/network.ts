@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises';
+import { type Command, Option } from 'commander';
+import { LABELS } from 'vgg-blocks/imagenet';
+import { countBar } from 'vgg-blocks/node';
+import {
+  fromPretrained,
+  fromWeights,
+  type LoadedNetwork,
+  type Preprocessing,
+  PUBLISHED,
+  type PublishedName,
+} from 'vgg-blocks/weights';
+import { useBackend } from './backend.js';
+
+const RECIPES = {
+  torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
+  keras: PUBLISHED['keras/vgg16'].preprocessing,
+} satisfies Record<string, Preprocessing>;
+
+/** Which network a command works with. */
+export interface NetworkArguments {
+  weights?: string;
+  pretrained?: PublishedName;
+  recipe?: keyof typeof RECIPES;
+}
+
+/** Adds the options that say which network a command works with. */
+export function withNetwork(command: Command): Command {
+  return command
+    .option('--weights <file>', 'of the network: .safetensors, .pth, .h5, .keras or tfjs model.json')
+    .addOption(
+      new Option('--pretrained <name>', 'a published network instead, downloaded once and kept')
+        .choices(Object.keys(PUBLISHED))
+        .conflicts('weights'),
+    )
+    .addOption(
+      new Option(
+        '--recipe <whose>',
+        'how the pictures are prepared (default: as the file is one of PyTorch or of Keras)',
+      ).choices(Object.keys(RECIPES)),
+    );
+}
+
+/** A network that pictures are prepared for. */
+export interface ReadyNetwork extends LoadedNetwork {
+  /** The file or the published name. */
+  source: string;
+  preprocessing: Preprocessing;
+}
+
+/** Starts the backend and loads the network that is asked for. */
+export async function loadNetwork(command: string, args: NetworkArguments): Promise<ReadyNetwork> {
+  const source = args.weights ?? args.pretrained;
+  if (source === undefined) {
+    throw new Error(`${command}: no network is given; pass --weights FILE or --pretrained NAME.`);
+  }
+  await useBackend('wasm');
+  const { loaded, recipe } = args.weights ? await fromFile(args.weights) : await download(args.pretrained!);
+  const chosen = args.recipe ? RECIPES[args.recipe] : recipe;
+  if (!chosen) {
+    loaded.model.dispose();
+    throw new Error(
+      `${command}: ${source} does not say whether it is of PyTorch or of Keras, which prepare pictures differently; pass --recipe.`,
+    );
+  }
+  const preprocessing = sizedFor(`${command}: ${source}`, chosen, loaded.model.inputs[0]!.shape);
+  return { ...loaded, source, preprocessing };
+}
+
+/** As {@link loadNetwork}, for what needs classes, with what they are called. */
+export async function loadClassifier(
+  command: string,
+  args: NetworkArguments & { labels?: string },
+): Promise<ReadyNetwork & { labels: readonly string[] }> {
+  const ready = await loadNetwork(command, args);
+  const { top } = ready.network;
+  if (!top) {
+    throw new Error(`${command}: ${ready.source} has no top; give a file with its fully connected layers.`);
+  }
+  return { ...ready, labels: await labelsOf(command, args.labels, top.classes) };
+}
+
+/** The option of {@link loadClassifier}. */
+export function labelsOption(): Option {
+  return new Option(
+    '--labels <file>',
+    "the classes' names, one a line (default: ImageNet's 1000, otherwise numbers)",
+  );
+}
+
+/** A file's network and its framework's recipe; of a converted Keras one nobody can tell. */
+async function fromFile(file: string): Promise<{ loaded: LoadedNetwork; recipe?: Preprocessing }> {
+  const loaded = await fromWeights(file);
+  if (loaded.network.names !== 'keras') return { loaded, recipe: RECIPES.torchvision };
+  return { loaded, recipe: loaded.report.format.startsWith('Keras') ? RECIPES.keras : undefined };
+}
+
+async function download(name: PublishedName): Promise<{ loaded: LoadedNetwork; recipe: Preprocessing }> {
+  const bar = countBar('MB');
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+  try {
+    const loaded = await fromPretrained(name, {
+      onProgress: ({ loadedBytes, totalBytes }) =>
+        bar.update(megabytes(loadedBytes), megabytes(totalBytes ?? loadedBytes)),
+    });
+    return { loaded, recipe: loaded.published.preprocessing };
+  } finally {
+    bar.stop();
+  }
+}
+
+/** A recipe for the size of image that a network takes; published ones are made for 224. */
+function sizedFor(whose: string, recipe: Preprocessing, shape: readonly (number | null)[]): Preprocessing {
+  const [, height, width, channels] = shape;
+  if (height !== width || channels !== 3) {
+    throw new Error(
+      `${whose} takes images of ${height}x${width}x${channels}, and squares of 3 channels are prepared.`,
+    );
+  }
+  if (height === recipe.crop || height === null) return recipe;
+  const side = (length: number) => Math.round((length * height!) / recipe.crop);
+  const { resize } = recipe;
+  return {
+    ...recipe,
+    crop: height!,
+    resize:
+      'height' in resize ? { height: height!, width: height! } : { shorterSide: side(resize.shorterSide) },
+  };
+}
+
+async function labelsOf(
+  command: string,
+  file: string | undefined,
+  classes: number,
+): Promise<readonly string[]> {
+  if (file === undefined)
+    return classes === LABELS.length ? LABELS : Array.from({ length: classes }, (_, i) => `class ${i}`);
+  const labels = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line !== '');
+  if (labels.length !== classes) {
+    throw new Error(
+      `${command}: ${file} names ${labels.length} classes, and the network has ${classes}; give one a line.`,
+    );
+  }
+  return labels;
+}

@@ -1,0 +1,302 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { memory, setBackend, tensor } from '@tensorflow/tfjs-core';
+import { decode } from 'fast-png';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { colorTable } from '../../src/features/colorMap.js';
+import {
+  drawImage,
+  encodePng,
+  featureMapGrid,
+  type HeatMap,
+  heatMapImage,
+  kernelGrid,
+  overlay,
+} from '../../src/features/index.js';
+import { pixelsOf, preprocess, resizeBilinear, visibleRegion } from '../../src/imagenet/index.js';
+import { vgg } from '../../src/index.js';
+import { PUBLISHED } from '../../src/weights/index.js';
+
+beforeAll(() => setBackend('cpu'));
+
+const recipe = PUBLISHED['torchvision/vgg16'].preprocessing;
+const map = (values: number[], width: number, region?: HeatMap['region']): HeatMap => ({
+  values: Float32Array.from(values),
+  width,
+  height: values.length / width,
+  classIndex: 0,
+  region,
+});
+const black = (width: number, height: number) => ({
+  data: new Uint8Array(3 * width * height),
+  width,
+  height,
+});
+const pixel = ({ data, width }: { data: ArrayLike<number>; width: number }, x: number, y: number) =>
+  [0, 1, 2].map((k) => data[3 * (y * width + x) + k]!);
+
+describe('colour maps', () => {
+  // matplotlib's tables at 0, 64, 128, 192 and 255; turbo's of its author's polynomial.
+  test.each([
+    ['viridis', '440154 3b528b 21918c 5ec962 fde725'],
+    ['inferno', '000004 57106e bc3754 f98e09 fcffa4'],
+    ['turbo', '23171b 26bde1 96fa50 ff801d 900c00'],
+    ['grey', '000000 404040 808080 c0c0c0 ffffff'],
+  ] as const)('%s is the published one', (name, published) => {
+    const table = colorTable(name);
+    published.split(' ').forEach((colour, i) => {
+      const at = 3 * Math.min(255, 64 * i);
+      for (let k = 0; k < 3; k++) {
+        const byte = Number.parseInt(colour.slice(2 * k, 2 * k + 2), 16);
+        expect(Math.abs(table[at + k]! - byte), `${colour} at ${i}`).toBeLessThanOrEqual(9);
+      }
+    });
+  });
+
+  test.each(['viridis', 'inferno', 'grey'] as const)('%s grows lighter all the way', (name) => {
+    const table = colorTable(name);
+    const lightness = Array.from(
+      { length: 256 },
+      (_, i) => 0.2126 * table[3 * i]! + 0.7152 * table[3 * i + 1]! + 0.0722 * table[3 * i + 2]!,
+    );
+    // The polynomials waver by a byte or so where they start.
+    for (let i = 8; i < 256; i++) expect(lightness[i]!).toBeGreaterThan(lightness[i - 8]!);
+  });
+});
+
+describe('visibleRegion', () => {
+  test.each([
+    [500, 375],
+    [375, 500],
+    [301, 402],
+    [61, 40],
+    [224, 224],
+  ])('is the part of a picture of %ix%i that preprocess shows the network', async (width, height) => {
+    // Red says the column and green the row, so that the prepared picture tells where it was taken from.
+    const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => {
+      const place = Math.floor(i / 3);
+      const [x, y] = [(place % width) + 0.5, Math.floor(place / width) + 0.5];
+      return [(255 * x) / width, (255 * y) / height, 0][i % 3]!;
+    });
+    const plainRecipe = { ...recipe, white: 255, mean: [0, 0, 0], std: [1, 1, 1] } as const;
+    const x = await preprocess({ data, width, height }, plainRecipe);
+    const values = x.dataSync();
+    x.dispose();
+    const { left, top, ...size } = visibleRegion({ width, height }, recipe);
+    for (const [column, row] of [
+      [10, 30],
+      [112, 112],
+      [200, 213],
+    ] as const) {
+      const at = 3 * (row * 224 + column);
+      const shown = [(values[at]! / 255) * width, (values[at + 1]! / 255) * height];
+      // A byte's step is width / 255 pixels, and two roundings may lie between.
+      const close = 1.5 * Math.max(1, width / 255, height / 255);
+      expect(Math.abs(shown[0]! - (left + ((column + 0.5) / 224) * size.width))).toBeLessThan(close);
+      expect(Math.abs(shown[1]! - (top + ((row + 0.5) / 224) * size.height))).toBeLessThan(close);
+    }
+  });
+
+  test('is all of a picture that a recipe stretches', () => {
+    expect(visibleRegion({ width: 300, height: 200 }, PUBLISHED['keras/vgg16'].preprocessing)).toEqual({
+      left: 0,
+      top: 0,
+      width: 300,
+      height: 200,
+    });
+  });
+});
+
+describe('overlay', () => {
+  test('enlarges the map as a bilinear resizing does', async () => {
+    const [values, width, height] = [[0, 40, 255, 16, 128, 64, 200, 8, 90], 21, 15];
+    const shown = await overlay(black(width, height), map(values, 3), { colorMap: 'grey', opacity: 1 });
+    const reference = resizeBilinear(
+      await pixelsOf({ data: Uint8Array.from(values), width: 3, height: 3 }),
+      width,
+      height,
+    );
+    const worst = Math.max(...reference.data.map((value, i) => Math.abs(value - shown.data[i]!)));
+    expect([shown.width, shown.height]).toEqual([width, height]);
+    expect(worst).toBeLessThanOrEqual(1);
+  });
+
+  test('puts a hot place where the network saw it: in the part that the recipe left', async () => {
+    // 512x256 is shown as its middle 224x224 pixels of 256: columns 144 to 368, rows 16 to 240.
+    const picture = { data: new Uint8Array(3 * 512 * 256).fill(100), width: 512, height: 256 };
+    const values = Array.from({ length: 14 * 14 }, (_, i) => (i === 2 * 14 + 11 ? 1 : 0));
+    const region = visibleRegion(picture, recipe);
+    const shown = await overlay(picture, map(values, 14, region), { colorMap: 'grey', opacity: 1 });
+    const [x, y] = [144 + 11.5 * 16, 16 + 2.5 * 16];
+    // The middle of the place falls between two pixels.
+    expect(pixel(shown, x, y)[0]).toBeGreaterThan(235);
+    expect(pixel(shown, x - 20, y)).toEqual([0, 0, 0]);
+    expect(pixel(shown, x, y + 20)).toEqual([0, 0, 0]);
+    // What was cut off is the picture, darker.
+    for (const [column, row] of [
+      [143, 100],
+      [368, 100],
+      [200, 15],
+      [200, 240],
+    ] as const)
+      expect(pixel(shown, column, row)).toEqual([40, 40, 40]);
+    expect(pixel(shown, 144, 16)).toEqual([0, 0, 0]);
+    expect(pixel(shown, 367, 239)).toEqual([0, 0, 0]);
+  });
+
+  test('mixes colour and picture by the opacity, and scales and clips the map', async () => {
+    const picture = { data: new Uint8Array(3 * 4).fill(200), width: 4, height: 1 };
+    const at = (shown: { data: ArrayLike<number> }) => [0, 3, 6, 9].map((i) => shown.data[i]);
+    const of = map([0, 2, 5, 10], 4);
+    expect(at(await overlay(picture, of, { colorMap: 'grey', opacity: 1 }))).toEqual([0, 51, 128, 255]);
+    expect(at(await overlay(picture, of, { colorMap: 'grey', opacity: 0 }))).toEqual([200, 200, 200, 200]);
+    expect(at(await overlay(picture, of, { colorMap: 'grey', opacity: 0.5 }))).toEqual([100, 126, 164, 228]);
+    expect(at(await overlay(picture, of, { colorMap: 'grey', opacity: 1, clip: 0.7 }))).toEqual([
+      0, 102, 255, 255,
+    ]);
+    const dead = map([0, 0, Number.NaN, 0], 4);
+    expect(at(await overlay(picture, dead, { colorMap: 'grey', opacity: 1 }))).toEqual([0, 0, 0, 0]);
+  });
+
+  test('makes large pictures smaller, and the part that was seen with them', async () => {
+    const region = { left: 40, top: 0, width: 40, height: 40 };
+    const shown = await overlay(black(120, 40), map([1], 1, region), {
+      colorMap: 'grey',
+      opacity: 1,
+      maxSide: 30,
+    });
+    expect([shown.width, shown.height]).toEqual([30, 10]);
+    expect([9, 10, 19, 20].map((x) => pixel(shown, x, 5)[0])).toEqual([0, 255, 255, 0]);
+    expect((await overlay(black(12, 4), map([1], 1), { maxSide: 30 })).width).toBe(12);
+  });
+
+  test.each<[Parameters<typeof overlay>[2], string]>([
+    [{ opacity: 2 }, 'overlay: opacity is 2; it must be from 0 to 1.'],
+    [{ clip: 0 }, 'overlay: clip is 0; it must be above 0 and at most 1.'],
+    [{ maxSide: 0.5 }, 'overlay: maxSide is 0.5'],
+    [{ colorMap: 'jet' as 'turbo' }, 'overlay: colorMap is "jet"; it must be one of "viridis"'],
+  ])('refuses %j', async (options, said) => {
+    await expect(overlay(black(4, 4), map([1], 1), options)).rejects.toThrow(said);
+  });
+});
+
+test('heatMapImage shows a map by itself', () => {
+  const grey = heatMapImage(map([0, 1, 2, 4], 2), { colorMap: 'grey' });
+  expect(grey).toEqual({ data: Uint8ClampedArray.of(0, 64, 128, 255), width: 2, height: 2 });
+  const large = heatMapImage(map([0, 1], 2), { width: 4, height: 2 });
+  expect([large.width, large.height, large.data.length]).toEqual([4, 2, 24]);
+  expect(pixel(large, 3, 1)).toEqual([...colorTable('inferno').slice(-3)]);
+  expect(() => heatMapImage({ ...map([1, 2], 2), height: 2 })).toThrow('the map has 2 values for 2x2 places');
+});
+
+describe('grids', () => {
+  const features = () => tensor([1, 10, 2, 20, 3, 30, 4, 40], [1, 2, 2, 2]);
+
+  test('lay the channels out in rows, each over its own range or all over one', async () => {
+    const before = memory().numTensors;
+    const x = features();
+    const options = { colorMap: 'grey', scale: 1, columns: 2 } as const;
+    expect(await featureMapGrid(x, options)).toEqual({
+      data: Uint8ClampedArray.of(0, 85, 0, 0, 85, 170, 255, 0, 170, 255),
+      width: 5,
+      height: 2,
+    });
+    const all = await featureMapGrid(x, { ...options, normalize: 'all', padding: 0, columns: 1 });
+    expect([all.width, all.height]).toEqual([2, 4]);
+    expect([...all.data]).toEqual([0, 7, 13, 20, 59, 124, 190, 255]);
+    x.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('take the channels that are asked for, in their order, enlarged, in colours', async () => {
+    const x = features();
+    const { data, width, height } = await featureMapGrid(x, { channels: [1, 0, 1], columns: 3, scale: 2 });
+    expect([width, height, data.length]).toEqual([14, 4, 3 * 14 * 4]);
+    expect(pixel({ data, width }, 0, 0)).toEqual([...colorTable('viridis').slice(0, 3)]);
+    expect(pixel({ data, width }, 13, 3)).toEqual([...colorTable('viridis').slice(-3)]);
+    expect(pixel({ data, width }, 4, 0)).toEqual([0, 0, 0]);
+    x.dispose();
+  });
+
+  test('say what they cannot show', async () => {
+    const x = features();
+    await expect(featureMapGrid(x, { channels: [2] })).rejects.toThrow(
+      'featureMapGrid: channels is [2]; give one or more of the 2 channels, 0 to 1.',
+    );
+    await expect(featureMapGrid(tensor([[1]]))).rejects.toThrow('the features have shape [1,1]');
+    await expect(featureMapGrid(x, { padding: -1 })).rejects.toThrow('featureMapGrid: padding is -1');
+    x.dispose();
+  });
+
+  test('show what the first kernels answer to, on one scale', async () => {
+    const model = vgg([[1, 2]], { inputShape: [8, 8, 3], classes: 2, hiddenUnits: 2 });
+    const values = Array.from({ length: 54 }, (_, i) => (i % 2 === 0 ? i / 2 : -13));
+    const [bias, ...rest] = model.getWeights().slice(1);
+    model.setWeights([tensor(values, [3, 3, 3, 2]), bias!, ...rest]);
+    const before = memory().numTensors;
+    const image = await kernelGrid(model, { scale: 1 });
+    expect([image.width, image.height]).toEqual([7, 3]);
+    // The first kernel goes from 0 to 26, the second is -13 everywhere.
+    expect(pixel(image, 0, 0)).toEqual([128, 132, 137]);
+    expect(pixel(image, 2, 2)).toEqual([245, 250, 255]);
+    expect(pixel(image, 6, 1)).toEqual([64, 64, 64]);
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  });
+});
+
+describe('an image', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test.each([1, 2, 3, 4])('of %i bytes a pixel becomes a PNG that holds the same bytes', async (channels) => {
+    const data = Uint8Array.from({ length: 6 * channels }, (_, i) => 11 * i);
+    const png = decode(await encodePng({ data, width: 3, height: 2 }));
+    expect(png).toMatchObject({ width: 3, height: 2, channels, depth: 8 });
+    expect([...png.data]).toEqual([...data]);
+  });
+
+  test('with bytes that are no pixels is refused', async () => {
+    await expect(encodePng({ data: new Uint8Array(5), width: 2, height: 1 })).rejects.toThrow(
+      'encodePng: the picture has 5 bytes, and 2x1 pixels need 1, 2, 3 or 4 each.',
+    );
+  });
+
+  test.each<[number[], number[]]>([
+    [
+      [7, 8],
+      [7, 7, 7, 255, 8, 8, 8, 255],
+    ],
+    [
+      [7, 100, 8, 200],
+      [7, 7, 7, 100, 8, 8, 8, 200],
+    ],
+    [
+      [1, 2, 3, 4, 5, 6],
+      [1, 2, 3, 255, 4, 5, 6, 255],
+    ],
+    [
+      [1, 2, 3, 4, 5, 6, 7, 8],
+      [1, 2, 3, 4, 5, 6, 7, 8],
+    ],
+  ])('of bytes %j is drawn on a canvas that takes its size', (data, rgba) => {
+    class ImageData {
+      constructor(
+        readonly data: Uint8ClampedArray,
+        readonly width: number,
+        readonly height: number,
+      ) {}
+    }
+    vi.stubGlobal('ImageData', ImageData);
+    const put = vi.fn();
+    const canvas = { width: 0, height: 0, getContext: () => ({ putImageData: put }) };
+    drawImage(canvas as unknown as OffscreenCanvas, { data: Uint8Array.from(data), width: 2, height: 1 });
+    expect([canvas.width, canvas.height]).toEqual([2, 1]);
+    expect(put).toHaveBeenCalledWith(new ImageData(Uint8ClampedArray.from(rgba), 2, 1), 0, 0);
+  });
+
+  test('is not drawn on a canvas of another kind', () => {
+    const canvas = { getContext: () => null } as unknown as OffscreenCanvas;
+    expect(() => drawImage(canvas, black(1, 1))).toThrow(
+      'drawImage: the canvas has a context of another kind',
+    );
+  });
+});
