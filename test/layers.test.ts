@@ -123,6 +123,16 @@ const RULES: [who: string, ...may: string[]][] = [
   ['imagenet/*', 'core/check', 'type weights/index', 'imagenet/*', TFJS('core')],
 
   [
+    'features/cacheFeatures',
+    'core/check',
+    'type train/index',
+    'features/*',
+    TFJS('core'),
+    `type ${TFJS('layers')}`,
+  ],
+  ['features/featureSet', 'data/batches', 'data/random', 'features/*', TFJS('core')],
+  ['features/transferHead', 'core/check', 'core/initializer', 'type index', TFJS('layers')],
+  [
     'features/*',
     'index',
     'core/check',
@@ -141,6 +151,7 @@ const RULES: [who: string, ...may: string[]][] = [
   ['node/npy', 'weights/numbers', 'node/writeFile'],
   ['node/readImage', 'type imagenet/index', 'node/writeFile', 'node:fs/promises', 'sharp'],
   ['node/writeImage', 'type imagenet/index', 'io/png', 'node/writeFile', 'node:path'],
+  ['node/temporaryFile', 'type features/index', 'node/writeFile', 'node:*'],
   ['node/*', 'index', 'train/index', 'data/index', 'node/*', 'node:*', TFJS('core')],
   ['cli/*', '../package.json', 'vgg-blocks*', 'cli/*', 'node:*', TFJS('*'), 'commander', 'tinyglobby'],
 ];

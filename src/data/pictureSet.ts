@@ -1,12 +1,13 @@
 import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
-import { fail, wholeNumber } from '../core/check.js';
+import { fail } from '../core/check.js';
 import type { Pixels } from '../imagenet/pixels.js';
 import { cropped, normalize } from '../imagenet/preprocess.js';
 import { reason } from '../io/errors.js';
 import type { Preprocessing } from '../weights/index.js';
 import { type Augmentation, augmented } from './augment.js';
+import { type BatchOrder, batchIndices, prefetched } from './batches.js';
 import { inParallel } from './parallel.js';
-import { seededRandom, shuffled } from './random.js';
+import { seededRandom } from './random.js';
 
 /** A picture that could not be used, and why. */
 export interface PictureProblem {
@@ -34,9 +35,7 @@ interface PictureSetOptions {
 }
 
 /** What {@link PictureSet.batches} is to do. */
-export interface PictureBatchOptions {
-  /** Pictures a batch; the last batch has what is left. */
-  batchSize: number;
+export interface PictureBatchOptions extends BatchOrder {
   /** Draws order and augmentation, a whole number from 0 to 2^32 - 1. Without it: as stored, not augmented. */
   seed?: number;
   /** Stops between two batches, with the signal's reason as the error. */
@@ -78,12 +77,8 @@ export class PictureSet {
    * @throws RangeError, at once, when an option is out of its range.
    */
   batches(options: PictureBatchOptions): AsyncGenerator<{ xs: Tensor4D; ys: Tensor1D }, void, undefined> {
-    const { batchSize, seed } = options;
-    wholeNumber('PictureSet', 'batchSize', batchSize);
-    if (seed !== undefined && seed !== seed >>> 0) {
-      fail('PictureSet', `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
-    }
-    return this.#run(options);
+    const batches = batchIndices('PictureSet', this.length, options);
+    return this.#run(batches, options);
   }
 
   /**
@@ -104,34 +99,10 @@ export class PictureSet {
     };
   }
 
-  async *#run({ batchSize, seed, signal }: PictureBatchOptions) {
-    signal?.throwIfAborted();
-    const order =
-      seed === undefined
-        ? Uint32Array.from({ length: this.length }, (_, i) => i)
-        : shuffled(this.length, seededRandom(seed));
-    const stop = new AbortController();
-    const load = (start: number) => {
-      const indices = [...order.subarray(start, start + batchSize)];
-      const loading = this.#load(indices, seed, stop.signal);
-      // An error counts when the batch is asked for, which may be never.
-      loading.catch(() => {});
-      return loading;
-    };
-    let next = load(0);
-    try {
-      for (let start = 0; start < this.length; start += batchSize) {
-        const { values, labels } = await next;
-        signal?.throwIfAborted();
-        if (start + batchSize < this.length) next = load(start + batchSize);
-        yield {
-          xs: tensor4d(values, [labels.length, ...this.shape]),
-          ys: tensor1d(labels, 'int32'),
-        };
-      }
-    } finally {
-      stop.abort();
-      await next.catch(() => {});
+  async *#run(batches: readonly (readonly number[])[], { seed, signal }: PictureBatchOptions) {
+    const load = (indices: readonly number[], stop: AbortSignal) => this.#load(indices, seed, stop);
+    for await (const { values, labels } of prefetched(batches, load, signal)) {
+      yield { xs: tensor4d(values, [labels.length, ...this.shape]), ys: tensor1d(labels, 'int32') };
     }
   }
 

@@ -4,12 +4,18 @@
  * @packageDocumentation
  */
 export { encodePng } from '../io/png.js';
+export { type CacheOptions, cacheFeatures } from './cacheFeatures.js';
 export type { ClassOptions } from './classGradient.js';
 export type { ColorMap } from './colorMap.js';
 export { drawImage } from './drawImage.js';
 export { type ExtractorOptions, featureExtractor } from './featureExtractor.js';
+export type { FeatureSet } from './featureSet.js';
+export { freeze, unfreeze } from './freeze.js';
 export { type GradCamOptions, gradCam } from './gradCam.js';
 export { type FeatureMapOptions, featureMapGrid, type GridOptions, kernelGrid } from './grids.js';
 export type { HeatMap } from './heatMap.js';
 export { heatMapImage, type OverlayOptions, overlay } from './overlay.js';
+export type { OpenRowStore, RowStore } from './rowStore.js';
 export { type SaliencyOptions, saliency } from './saliency.js';
+export { splitModel } from './splitModel.js';
+export { type TransferHeadOptions, transferHead } from './transferHead.js';

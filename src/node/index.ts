@@ -9,5 +9,6 @@ export { type ImageFolderOptions, imageFolder } from './imageFolder.js';
 export { type NpyWriter, npyWriter } from './npy.js';
 export { type ProgressBar, progressBar } from './progressBar.js';
 export { type ReadImageOptions, readImage } from './readImage.js';
+export { type TemporaryFileOptions, temporaryFile } from './temporaryFile.js';
 export { writeFileAtomic } from './writeFile.js';
 export { writeImage } from './writeImage.js';

@@ -5,44 +5,43 @@ import {
   mul,
   type Scalar,
   stack,
-  type Tensor1D,
+  sub,
+  type Tensor,
   tidy,
   zeros,
 } from '@tensorflow/tfjs-core';
 
 /**
  * Means of loss and accuracy over batches. They are summed on the backend and read only when asked for, since each
- * reading makes a GPU wait.
+ * reading makes a GPU wait. The sums are compensated (Kahan 1965), so that float32 is exact enough for any number of
+ * batches, and a run's figures do not depend on when it was that somebody read them.
  */
 export class RunningMeans {
   examples = 0;
-  private readonly sums = [0, 0];
-  private pending = zeros([2]) as Tensor1D;
+  /** The sums, and what rounding put into them that was not there. */
+  private state: Tensor[] = [zeros([2]), zeros([2])];
 
   /** Adds a batch's mean loss and number of right ones, and disposes both. */
   add(examples: number, [loss, correct]: Scalar[]): void {
-    const before = this.pending;
-    this.pending = tidy(() => add(before, stack([mul(loss!, examples), cast(correct!, 'float32')])));
+    const [sums, excess] = this.state as [Tensor, Tensor];
+    this.state = tidy(() => {
+      const batch = sub(stack([mul(loss!, examples), cast(correct!, 'float32')]), excess);
+      const next = add(sums, batch);
+      return [next, sub(sub(next, sums), batch)];
+    });
     this.examples += examples;
-    dispose([before, loss!, correct!]);
+    dispose([sums, excess, loss!, correct!]);
   }
 
   /** The means over all batches so far. */
   async read(): Promise<{ loss: number; accuracy: number }> {
-    const pending = this.pending;
-    // Float32 sums stay exact enough because they begin anew after each reading.
-    this.pending = zeros([2]);
-    try {
-      for (const [i, value] of (await pending.data()).entries()) this.sums[i]! += value;
-    } finally {
-      pending.dispose();
-    }
-    const [loss, accuracy] = this.sums.map((sum) => sum / Math.max(1, this.examples));
+    const sums = await this.state[0]!.data();
+    const [loss, accuracy] = Array.from(sums, (sum) => sum / Math.max(1, this.examples));
     return { loss: loss!, accuracy: accuracy! };
   }
 
   dispose(): void {
-    this.pending.dispose();
+    dispose(this.state);
   }
 }
 

@@ -13,6 +13,7 @@ import { BestWeights } from './best.js';
 import { type DropoutSeeds, dropoutSeeds } from './dropout.js';
 import { evaluate } from './evaluate.js';
 import type { Batch, Examples } from './examples.js';
+import { holdFrozenNorms } from './frozenNorms.js';
 import type { EpochRow, History } from './history.js';
 import { checkFit, type Objective, objectiveOf } from './objective.js';
 import {
@@ -73,6 +74,9 @@ export async function train(
   const keepBest = oneOf('train', 'keep', options.keep ?? 'last', ['last', 'best']) === 'best';
   checkFit('train', model, data.train, 'training');
   if (data.test) checkFit('train', model, data.test, 'test');
+  if (model.trainableWeights.length === 0) {
+    fail('train', 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
+  }
   const decay = oneOf('train', 'decay', options.decay ?? 'none', ['none', 'cosine']);
   const chosen = chooseOptimizer('train', options.optimizer, options.learningRate);
   const { name, learningRate, owned } = chosen;
@@ -101,6 +105,7 @@ export async function train(
     steps: 0,
   };
   const best = new BestWeights(model);
+  const releaseNorms = holdFrozenNorms(model);
   try {
     for (let epoch = 1; epoch <= epochs && history.ended === 'finished'; epoch++) {
       const { row, ended } = await trainEpoch(run, data.train, epoch, {
@@ -111,7 +116,7 @@ export async function train(
       });
       history.ended = ended;
       if (row.examples === 0) break;
-      if (ended === 'finished' && data.test) {
+      if (ended === 'finished' && data.test && data.test.length > 0) {
         row.testAccuracy = await testAccuracy(model, data.test, batchSize, signal);
         if (row.testAccuracy === null) history.ended = 'aborted';
       }
@@ -127,6 +132,7 @@ export async function train(
     return history;
   } finally {
     best.dispose();
+    releaseNorms();
     run.seeds.restore();
     disposeOptimizer(chosen);
   }

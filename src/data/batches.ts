@@ -1,0 +1,65 @@
+import { fail, wholeNumber } from '../core/check.js';
+import { seededRandom, shuffled } from './random.js';
+
+/** Which examples each batch has: all of them once, in stored order or in one drawn from `seed`. */
+export interface BatchOrder {
+  /** Examples a batch; the last batch has what is left. */
+  batchSize: number;
+  /** Draws the order, a whole number from 0 to 2^32 - 1. */
+  seed?: number;
+}
+
+/**
+ * The indices of each batch, in order.
+ *
+ * @throws RangeError when an option is out of its range.
+ */
+export function batchIndices(
+  where: string,
+  length: number,
+  { batchSize, seed }: BatchOrder,
+): (readonly number[])[] {
+  wholeNumber(where, 'batchSize', batchSize);
+  if (seed !== undefined && seed !== seed >>> 0) {
+    fail(where, `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
+  }
+  const order = seed === undefined ? undefined : shuffled(length, seededRandom(seed));
+  return Array.from({ length: Math.ceil(length / batchSize) }, (_, batch) => {
+    const start = batch * batchSize;
+    const count = Math.min(batchSize, length - start);
+    return Array.from({ length: count }, (_, i) => order?.[start + i] ?? start + i);
+  });
+}
+
+/**
+ * What `load` makes of one batch after the other; the next is loaded while the one before is used. Where the loop is left
+ * early the load that runs is told by its signal, and awaited.
+ *
+ * @throws what `load` throws, or the signal's reason.
+ */
+export async function* prefetched<T>(
+  batches: readonly (readonly number[])[],
+  load: (indices: readonly number[], signal: AbortSignal) => Promise<T>,
+  signal?: AbortSignal,
+): AsyncGenerator<T, void, undefined> {
+  signal?.throwIfAborted();
+  const stop = new AbortController();
+  const begin = (indices: readonly number[] | undefined) => {
+    const loading = indices && load(indices, stop.signal);
+    // An error counts when the batch is asked for, which may be never.
+    loading?.catch(() => {});
+    return loading;
+  };
+  let next = begin(batches[0]);
+  try {
+    for (let i = 0; i < batches.length; i++) {
+      const loaded = (await next) as T;
+      signal?.throwIfAborted();
+      next = begin(batches[i + 1]);
+      yield loaded;
+    }
+  } finally {
+    stop.abort();
+    await next?.catch(() => {});
+  }
+}
