@@ -152,6 +152,7 @@ const RULES: [who: string, ...may: string[]][] = [
   ['node/readImage', 'type imagenet/index', 'node/writeFile', 'node:fs/promises', 'sharp'],
   ['node/writeImage', 'type imagenet/index', 'io/png', 'node/writeFile', 'node:path'],
   ['node/temporaryFile', 'type features/index', 'node/writeFile', 'node:*'],
+  ['node/webgpu', 'webgpu', TFJS('core'), TFJS('backend-webgpu')],
   ['node/*', 'index', 'train/index', 'data/index', 'node/*', 'node:*', TFJS('core')],
   ['cli/*', '../package.json', 'vgg-blocks*', 'cli/*', 'node:*', TFJS('*'), 'commander', 'tinyglobby'],
 ];

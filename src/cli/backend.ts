@@ -1,7 +1,8 @@
 import { setBackend } from '@tensorflow/tfjs-core';
 
 /** The backends that the command line sets up. */
-export type Backend = 'wasm' | 'cpu';
+export const BACKENDS = ['wasm', 'cpu', 'webgpu'] as const;
+export type Backend = (typeof BACKENDS)[number];
 
 /** Loads a backend and makes it the current one. */
 export async function useBackend(name: Backend): Promise<void> {
@@ -9,6 +10,8 @@ export async function useBackend(name: Backend): Promise<void> {
     if (name === 'wasm') {
       await import('@tensorflow/tfjs-backend-wasm');
       (await import('vgg-blocks/wasm')).installWasmKernels();
+    } else if (name === 'webgpu') {
+      await (await import('vgg-blocks/node')).webgpuBackend();
     } else {
       await import('@tensorflow/tfjs-backend-cpu');
     }

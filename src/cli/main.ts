@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
+import { benchCommand } from './bench.js';
 import { classifyCommand } from './classify.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './describe.js';
 import { featuresCommand } from './features.js';
@@ -20,7 +21,8 @@ const program = new Command('vgg-blocks')
   .addCommand(convertCommand())
   .addCommand(classifyCommand())
   .addCommand(featuresCommand())
-  .addCommand(gradcamCommand());
+  .addCommand(gradcamCommand())
+  .addCommand(benchCommand());
 
 try {
   await program.parseAsync();

@@ -14,7 +14,7 @@ import {
   predictionSheet,
   train,
 } from 'vgg-blocks/train';
-import { type Backend, useBackend } from './backend.js';
+import { BACKENDS, type Backend, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { number, shared } from './options.js';
 
@@ -94,7 +94,11 @@ export function trainCommand(): Command {
         .argParser(number)
         .default(0),
     )
-    .addOption(new Option('--backend <name>', 'what computes').choices(['wasm', 'cpu']).default('wasm'))
+    .addOption(
+      new Option('--backend <name>', 'what computes; webgpu needs npm install webgpu')
+        .choices(BACKENDS)
+        .default('wasm'),
+    )
     .addOption(new Option('--out <folder>', 'where the results go').default('runs/latest'))
     .addOption(
       new Option('--min-accuracy <share>', 'fail when the last test accuracy is below').argParser(number),

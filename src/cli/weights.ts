@@ -9,6 +9,7 @@ import {
   type WeightFileInfo,
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
+import { table } from './table.js';
 
 /** `vgg-blocks inspect`: what a weight file is. */
 export function inspectCommand(): Command {
@@ -62,18 +63,6 @@ function networkLines({ network, problem }: WeightFileInfo): string[] {
 /** The call that loads a file. */
 function loader({ file }: WeightFileInfo): string {
   return `const { model } = await fromWeights(${JSON.stringify(file)});`;
-}
-
-function table(rows: string[][]): string {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }
 
 const DTYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;

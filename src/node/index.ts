@@ -1,5 +1,5 @@
 /**
- * What needs Node: models, pictures and arrays on disk, and the terminal's progress bars.
+ * What needs Node: models, pictures and arrays on disk, the terminal's progress bars, and WebGPU through Dawn.
  *
  * @packageDocumentation
  */
@@ -10,5 +10,6 @@ export { type NpyWriter, npyWriter } from './npy.js';
 export { type ProgressBar, progressBar } from './progressBar.js';
 export { type ReadImageOptions, readImage } from './readImage.js';
 export { type TemporaryFileOptions, temporaryFile } from './temporaryFile.js';
+export { type WebgpuAdapter, type WebgpuOptions, webgpuBackend } from './webgpu.js';
 export { writeFileAtomic } from './writeFile.js';
 export { writeImage } from './writeImage.js';

@@ -10,4 +10,5 @@ export type { EpochRow, History } from './history.js';
 export type { Decay, OptimizerName } from './optimizer.js';
 export { type Pictures, predictionSheet } from './predictions.js';
 export type { TrainProgress } from './progress.js';
+export { type Throughput, type ThroughputOptions, throughput } from './throughput.js';
 export { type TrainOptions, train } from './train.js';

@@ -139,7 +139,7 @@ export async function train(
 }
 
 /** What stays the same through a run, and the steps done. */
-interface Run {
+export interface Run {
   model: LayersModel;
   chosen: ChosenOptimizer;
   /** Steps over which the rate goes down; 0 where it stays. */
@@ -208,7 +208,7 @@ async function trainEpoch(
 }
 
 /** One step of the optimizer. Disposes the batch; returns its mean loss and how many it got right. */
-function step(run: Run, { xs, ys }: Batch): Scalar[] {
+export function step(run: Run, { xs, ys }: Batch): Scalar[] {
   const { model, chosen, objective, seeds } = run;
   const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
   let correct: Scalar | undefined;

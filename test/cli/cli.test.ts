@@ -20,8 +20,14 @@ interface Outcome {
   error: string;
 }
 
-function start(args: string[]): { child: ChildProcess; outcome: Promise<Outcome>; out: () => string } {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], { cwd: root });
+function start(
+  args: string[],
+  env: Record<string, string> = {},
+): { child: ChildProcess; outcome: Promise<Outcome>; out: () => string } {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+  });
   let [out, error] = ['', ''];
   child.stdout.on('data', (chunk) => {
     out += chunk;
@@ -220,6 +226,54 @@ describe('vgg-blocks classify', () => {
       (await run('classify', pictures, '--weights', at('three.safetensors'), '--labels', at('two.txt')))
         .error,
     ).toContain('two.txt names 2 classes, and the network has 3; give one a line.');
+  });
+});
+
+describe('vgg-blocks bench', () => {
+  const TINY = ['--arch', '[[1,2]]', '--ratio', '1', '--size', '8', '--hidden', '4', '--seconds', '0'];
+
+  test('prints a row a backend, batch size and mode, and the same as JSON', async () => {
+    const { code, out, error } = await run('bench', ...TINY, '--backend', 'wasm,cpu', '--batch', '1,3');
+    expect(code, error).toBe(0);
+    expect(out).toMatch(/^222 parameters, 0\.00000134 GMACs a picture of 8x8x1; .*, Node v\d/);
+    for (const row of ['wasm     1      inference', 'wasm     3      training ', 'cpu      3      inference'])
+      expect(out).toMatch(new RegExp(`^${row}  +[\\d.]+ +[\\d.]+ to [\\d.]+ `, 'm'));
+    const json = await run(
+      'bench',
+      ...TINY,
+      '--backend',
+      'wasm',
+      '--batch',
+      '2',
+      '--mode',
+      'training',
+      '--json',
+    );
+    const { network, machine, rows } = JSON.parse(json.out);
+    expect(network).toMatchObject({ arch: [[1, 2]], parameters: 222 });
+    expect(machine.node).toBe(process.version);
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ backend: 'wasm', batchSize: 2, mode: 'training', runs: 2 });
+    expect(rows[0].examplesPerSecond).toBeGreaterThan(0);
+  });
+
+  test('says which backends and modes there are', async () => {
+    const { code, error } = await run('bench', '--backend', 'wasm,cuda');
+    expect(code).toBe(1);
+    expect(error).toContain("'cuda' is none of wasm, cpu, webgpu.");
+    expect((await run('bench', '--mode', 'fast')).error).toContain("'fast' is none of inference, training.");
+  });
+
+  test('webgpu that is asked for and not there is an error, and is left out where nobody asks', async () => {
+    const args = ['bench', ...TINY, '--batch', '1', '--mode', 'inference'];
+    const env = { VK_DRIVER_FILES: '/no/such/driver.json' };
+    const asked = await start([...args, '--backend', 'webgpu'], env).outcome;
+    expect(asked.code).toBe(1);
+    expect(asked.error).toContain('webgpuBackend: ');
+    const { code, out, error } = await start(args, env).outcome;
+    expect(code).toBe(0);
+    expect(error).toContain('webgpu is left out: ');
+    expect(out).toMatch(/^wasm +1 +inference /m);
   });
 });
 

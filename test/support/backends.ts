@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
 import { existsSync } from 'node:fs';
 import { setBackend } from '@tensorflow/tfjs-core';
+import { webgpuBackend } from '../../src/node/index.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 
 export type BackendName = 'cpu' | 'wasm' | 'webgpu';
@@ -28,20 +29,9 @@ export async function useBackend(name: BackendName): Promise<void> {
   if (!(await setBackend(name))) throw new Error(`The ${name} backend did not start.`);
 }
 
-/** Gives Node the browser's WebGPU and registers tfjs's backend, which looks for `navigator.gpu` when it is imported. */
 async function startWebgpu(): Promise<void> {
   // Dawn reads the environment when it looks for drivers, so this comes before its import.
   if (!process.env.VK_DRIVER_FILES && existsSync(SOFTWARE_VULKAN))
     process.env.VK_DRIVER_FILES = SOFTWARE_VULKAN;
-  const { create, globals } = await import('webgpu');
-  Object.assign(globalThis, globals);
-  const gpu = create([]);
-  // Node 20 has no navigator, newer ones have one without a setter.
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
-  if (!(await gpu.requestAdapter())) {
-    throw new Error(
-      'Dawn finds no adapter; without a GPU, install the Debian packages chromium and libvulkan1, which have a software one.',
-    );
-  }
-  await import('@tensorflow/tfjs-backend-webgpu');
+  await webgpuBackend();
 }

@@ -1,0 +1,185 @@
+import { cpus } from 'node:os';
+import { memory, removeBackend } from '@tensorflow/tfjs-core';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type ConvArch, cost, paramCount, plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
+import { webgpuBackend } from 'vgg-blocks/node';
+import { type OptimizerName, type Throughput, throughput } from 'vgg-blocks/train';
+import { BACKENDS, type Backend, useBackend } from './backend.js';
+import { number, shared } from './options.js';
+import { table } from './table.js';
+
+const MODES = ['inference', 'training'] as const;
+type Mode = (typeof MODES)[number];
+
+interface BenchArguments {
+  arch: ConvArch;
+  ratio: number;
+  size: number;
+  channels: number;
+  classes: number;
+  hidden: number;
+  batchNorm?: true;
+  backend?: Backend[];
+  batch: number[];
+  mode: Mode[];
+  optimizer: OptimizerName;
+  seconds: number;
+  json?: true;
+}
+
+/** One measurement, or why there is none. */
+type Row = { backend: Backend; batchSize: number; mode: Mode } & (
+  | (Omit<Throughput, 'runsMs'> & { runs: number; gmacsPerSecond: number })
+  | { error: string }
+);
+
+/** `vgg-blocks bench`: how many examples a second this machine takes. */
+export function benchCommand(): Command {
+  return new Command('bench')
+    .description(
+      "measure this machine's throughput, in examples a second, by backend and batch size; weights and pictures are random",
+    )
+    .addOption(shared.arch().default(VGG11, 'vgg11'))
+    .addOption(shared.ratio(4))
+    .addOption(shared.size(224))
+    .addOption(shared.channels())
+    .addOption(shared.classes())
+    .addOption(
+      new Option('--hidden <units>', 'units of the hidden fully connected layers')
+        .argParser(number)
+        .default(4096),
+    )
+    .addOption(shared.batchNorm())
+    .addOption(
+      new Option('--backend <names>', `what computes, separated by commas: ${BACKENDS.join(', ')}`)
+        .argParser((text) => listOf(text, BACKENDS))
+        .default(undefined, 'wasm, and webgpu where there is a graphics processor'),
+    )
+    .addOption(
+      new Option('--batch <sizes>', 'examples at a time, separated by commas')
+        .argParser((text) => text.split(',').map(number))
+        .default([1, 8, 32], '1,8,32'),
+    )
+    .addOption(
+      new Option('--mode <what>', `${MODES.join(', ')}, or both separated by a comma`)
+        .argParser((text) => listOf(text, MODES))
+        .default([...MODES], MODES.join(',')),
+    )
+    .addOption(
+      new Option('--optimizer <name>', 'of the training steps')
+        .choices(['sgd', 'momentum', 'adam'])
+        .default('sgd'),
+    )
+    .addOption(
+      new Option('--seconds <n>', 'how long each measurement takes after its warm-up')
+        .argParser(number)
+        .default(2),
+    )
+    .option('--json', 'print everything as JSON')
+    .action(run);
+}
+
+function listOf<T extends string>(text: string, allowed: readonly T[]): T[] {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !allowed.includes(name as T));
+  if (unknown !== undefined) throw new InvalidArgumentError(`'${unknown}' is none of ${allowed.join(', ')}.`);
+  return names as T[];
+}
+
+async function run(args: BenchArguments): Promise<void> {
+  const arch = scaleArch(args.arch, args.ratio);
+  const options = {
+    inputShape: [args.size, args.size, args.channels],
+    classes: args.classes,
+    hiddenUnits: args.hidden,
+    batchNorm: args.batchNorm,
+  } as const;
+  const layers = plan(arch, options);
+  const { total } = paramCount(layers);
+  const { forward, trainingStep } = cost(layers).macs;
+  const macs = { inference: forward, training: trainingStep };
+  const header = {
+    network: { arch, ...options, parameters: total, macs },
+    machine: {
+      cpu: cpus()[0]?.model ?? 'unknown',
+      cores: cpus().length,
+      node: process.version,
+      platform: `${process.platform}-${process.arch}`,
+      adapter: undefined as string | undefined,
+    },
+  };
+  const rows: Row[] = [];
+  for (const backend of args.backend ?? ['wasm', 'webgpu']) {
+    try {
+      if (backend === 'webgpu') {
+        const { description, software } = await webgpuBackend();
+        if (software && !args.backend)
+          throw new Error(`its adapter, ${description}, is no graphics processor; name it with --backend.`);
+        header.machine.adapter = description;
+      }
+      await useBackend(backend);
+    } catch (error) {
+      // What nobody asked for may be missing.
+      if (args.backend) throw error;
+      console.error(`webgpu is left out: ${(error as Error).message}`);
+      continue;
+    }
+    for (const batchSize of args.batch)
+      for (const mode of args.mode) {
+        const model = vgg(arch, options);
+        try {
+          const { runsMs, ...result } = await throughput(model, { ...args, batchSize, mode });
+          const gmacsPerSecond = (result.examplesPerSecond * macs[mode]) / 1e9;
+          rows.push({ backend, ...result, runs: runsMs.length, gmacsPerSecond });
+        } catch (error) {
+          rows.push({ backend, batchSize, mode, error: (error as Error).message.split('\n')[0]! });
+        } finally {
+          model.dispose();
+        }
+      }
+    if (memory().numTensors > 0)
+      throw new Error(`bench: ${memory().numTensors} tensors were left behind; please report it.`);
+    removeBackend(backend);
+  }
+  console.log(args.json ? JSON.stringify({ ...header, rows }, null, 2) : describe(header, rows));
+}
+
+function describe(
+  {
+    network,
+    machine,
+  }: {
+    network: { parameters: number; macs: { inference: number }; inputShape: readonly number[] };
+    machine: { cpu: string; cores: number; node: string; adapter?: string };
+  },
+  rows: readonly Row[],
+): string {
+  const adapter = machine.adapter ? `, ${machine.adapter}` : '';
+  const cells = rows.map((row) => [
+    row.backend,
+    String(row.batchSize),
+    row.mode,
+    ...('error' in row
+      ? ['-', '-', '-', '-', row.error]
+      : [
+          figure(row.examplesPerSecond),
+          `${figure(row.spread[0])} to ${figure(row.spread[1])}`,
+          figure(row.gmacsPerSecond),
+          `${(row.firstMs / 1000).toFixed(2)} s`,
+          '',
+        ]),
+  ]);
+  return [
+    `${network.parameters.toLocaleString('en-US')} parameters, ${figure(network.macs.inference / 1e9)} GMACs a picture of ${network.inputShape.join('x')}; ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}${adapter}`,
+    '',
+    table([
+      ['backend', 'batch', 'mode', 'examples/s', 'slowest to fastest', 'GMACs/s', 'first run', ''],
+      ...cells,
+    ]),
+  ].join('\n');
+}
+
+/** Three digits that mean something. */
+function figure(value: number): string {
+  return value >= 100 ? Math.round(value).toString() : value.toPrecision(3);
+}

@@ -1,0 +1,145 @@
+import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fail, oneOf, wholeNumber } from '../core/check.js';
+import { dropoutSeeds } from './dropout.js';
+import { objectiveOf } from './objective.js';
+import { chooseOptimizer, disposeOptimizer, type OptimizerName } from './optimizer.js';
+import { type Run, step } from './train.js';
+
+/** Options of {@link throughput}. */
+export interface ThroughputOptions {
+  /** Examples at a time. Default 8. */
+  batchSize?: number;
+  /** What is measured: `'inference'` (the default) predicts, `'training'` does whole steps of the optimizer. */
+  mode?: 'inference' | 'training';
+  /** How long to measure, without the first two runs; at least two runs are measured. Default 2. */
+  seconds?: number;
+  /** The optimizer of the training steps. Default `'sgd'`. */
+  optimizer?: OptimizerName;
+  /** Draws the images and the classes. Default 0. */
+  seed?: number;
+  /** Stops after the run that is under way. */
+  signal?: AbortSignal;
+}
+
+/** How fast a model is on the current backend. */
+export interface Throughput {
+  batchSize: number;
+  mode: 'inference' | 'training';
+  /** By the median of the runs. */
+  examplesPerSecond: number;
+  /** The slowest and the fastest run, in examples per second. */
+  spread: [slowest: number, fastest: number];
+  /** Milliseconds of the first run, in which backends compile kernels and take memory. */
+  firstMs: number;
+  /** Milliseconds of each measured run, in their order. */
+  runsMs: number[];
+}
+
+/** Runs before those that count: the first compiles, the second finds everything in its place. */
+const WARM_UP = 2;
+
+/**
+ * Measures how many examples a second a model predicts or is trained on, on the current backend: random images of the
+ * model's input shape, a warm-up, then runs until the time is over, each waited for until its numbers are here. The images
+ * are where the backend has them before the clock starts.
+ *
+ * Training steps are those of `train`, and change the model's weights.
+ *
+ * @throws RangeError when an option is out of range or the model takes images of no fixed size.
+ * @example
+ * const { examplesPerSecond } = await throughput(smallArch(4), { batchSize: 32, mode: 'training' });
+ */
+export async function throughput(
+  model: LayersModel,
+  {
+    batchSize = 8,
+    mode = 'inference',
+    seconds = 2,
+    optimizer = 'sgd',
+    seed = 0,
+    signal,
+  }: ThroughputOptions = {},
+): Promise<Throughput> {
+  wholeNumber('throughput', 'batchSize', batchSize);
+  wholeNumber('throughput', 'seed', seed, 0);
+  oneOf('throughput', 'mode', mode, ['inference', 'training']);
+  if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY))
+    fail('throughput', `seconds is ${seconds}; it must be a number from 0 on.`);
+  const [, ...shape] = model.inputs[0]!.shape;
+  if (shape.includes(null)) {
+    fail(
+      'throughput',
+      `the model takes images of ${shape.map((side) => side ?? 'any').join('x')}; build it with a fixed size.`,
+    );
+  }
+  const images = randomUniform([batchSize, ...(shape as number[])], 0, 1, 'float32', seed + 1);
+  const run = mode === 'inference' ? predicting(model, images) : training(model, images, optimizer, seed);
+  try {
+    const runsMs: number[] = [];
+    let firstMs = 0;
+    let measured = 0;
+    for (let i = 0; i < WARM_UP + 2 || measured < 1000 * seconds; i++) {
+      signal?.throwIfAborted();
+      const start = performance.now();
+      await run.once();
+      const ms = performance.now() - start;
+      if (i === 0) firstMs = ms;
+      if (i < WARM_UP) continue;
+      runsMs.push(ms);
+      measured += ms;
+    }
+    const sorted = [...runsMs].sort((a, b) => a - b);
+    const rate = (ms: number) => (1000 * batchSize) / ms;
+    return {
+      batchSize,
+      mode,
+      examplesPerSecond: rate(median(sorted)),
+      spread: [rate(sorted.at(-1)!), rate(sorted[0]!)],
+      firstMs,
+      runsMs,
+    };
+  } finally {
+    run.end();
+    images.dispose();
+  }
+}
+
+interface Measured {
+  /** Does it once and waits for the numbers. */
+  once(): Promise<void>;
+  end(): void;
+}
+
+function predicting(model: LayersModel, images: Tensor): Measured {
+  return {
+    async once() {
+      const output = tidy(() => model.predict(images) as Tensor);
+      await output.data().finally(() => output.dispose());
+    },
+    end: () => {},
+  };
+}
+
+function training(model: LayersModel, images: Tensor, optimizer: OptimizerName, seed: number): Measured {
+  const chosen = chooseOptimizer('throughput', optimizer);
+  const classes = model.outputs[0]!.shape.at(-1)!;
+  const seeds = dropoutSeeds(model, seed);
+  const run: Run = { model, chosen, decaySteps: 0, objective: objectiveOf(model), seeds, steps: 0 };
+  return {
+    async once() {
+      const right = Array.from({ length: images.shape[0]! }, (_, i) => (i * 7) % classes);
+      const results = step(run, { xs: images.clone(), ys: tensor1d(right, 'int32') });
+      await results[0]!.data().finally(() => dispose(results));
+    },
+    end() {
+      seeds.restore();
+      disposeOptimizer(chosen);
+    },
+  };
+}
+
+function median(sorted: readonly number[]): number {
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
+}

@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { memory, setBackend, sum, tensor } from '@tensorflow/tfjs-core';
+import { describe, expect, test } from 'vitest';
+import { webgpuBackend } from '../../src/node/index.js';
+import { backends } from '../support/backends.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** What a process of its own prints, which has no WebGPU yet. */
+function inProcess(program: string, env: Record<string, string> = {}): string {
+  const imports = "const { webgpuBackend } = await import('./src/node/index.ts');\n";
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', imports + program];
+  return spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } })
+    .stdout;
+}
+
+const NO_DRIVER = { VK_DRIVER_FILES: '/no/such/driver.json' };
+
+describe.skipIf(!backends.includes('webgpu'))('webgpuBackend', () => {
+  test('says what computes, and tfjs computes on it', async () => {
+    const adapter = await webgpuBackend();
+    expect(adapter.description).not.toBe('');
+    expect(typeof adapter.software).toBe('boolean');
+    expect(await setBackend('webgpu')).toBe(true);
+    const before = memory().numTensors;
+    const x = tensor([1, 2, 3.5]);
+    const y = sum(x);
+    expect([...(await y.data())]).toEqual([6.5]);
+    x.dispose();
+    y.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('called again it changes nothing', async () => {
+    const { gpu } = navigator as unknown as { gpu: object };
+    expect(await webgpuBackend()).toBe(await webgpuBackend());
+    expect((navigator as unknown as { gpu: object }).gpu).toBe(gpu);
+  });
+
+  test('a process that used it ends, and its navigator keeps what else it had', () => {
+    const program = `
+      Object.defineProperty(globalThis, 'navigator', { value: { language: 'eo' }, configurable: true });
+      await webgpuBackend();
+      const tf = await import('@tensorflow/tfjs-core');
+      await tf.setBackend('webgpu');
+      console.log(navigator.language, tf.getBackend(), (await tf.square(tf.scalar(2)).data())[0]);`;
+    expect(inProcess(program)).toBe('eo webgpu 4\n');
+  });
+
+  test('an import of the backend before it is told', () => {
+    const program = `
+      await import('@tensorflow/tfjs-backend-webgpu');
+      await webgpuBackend().catch(({ message }) => console.log(message));
+      console.log(typeof GPUDevice, globalThis.navigator?.gpu);`;
+    expect(inProcess(program)).toBe(
+      'webgpuBackend: @tensorflow/tfjs-backend-webgpu was imported before there was WebGPU and did not register; leave its import to webgpuBackend.\nundefined undefined\n',
+    );
+  });
+});
+
+describe('where there is no WebGPU', () => {
+  test.skipIf(process.platform !== 'linux')(
+    'a missing adapter is one clear sentence, and no global is set',
+    () => {
+      const program = `
+      await webgpuBackend().catch(({ message }) => console.log(message));
+      console.log(typeof GPUDevice, globalThis.navigator?.gpu);`;
+      const [sentence, globals] = inProcess(program, NO_DRIVER).trim().split('\n');
+      expect(sentence).toMatch(/^webgpuBackend: there is no adapter, which needs a graphics processor .*\.$/);
+      expect(globals).toBe('undefined undefined');
+    },
+  );
+
+  test.skipIf(!backends.includes('webgpu')).each(['webgpu', '@tensorflow/tfjs-backend-webgpu'])(
+    'a missing package, %s, is told with the command that installs it, and no global is set',
+    (name) => {
+      const hook = `export const resolve = (specifier, context, next) => {
+        if (specifier !== '${name}') return next(specifier, context);
+        throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' });
+      };`;
+      const program = `
+        const { register } = await import('node:module');
+        register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hook)}`)});
+        await webgpuBackend().catch(({ message }) => console.log(message));
+        console.log(typeof GPUDevice, globalThis.navigator?.gpu);`;
+      expect(inProcess(program)).toBe(
+        `webgpuBackend: the package ${name} is not installed; run npm install ${name}.\nundefined undefined\n`,
+      );
+    },
+  );
+});

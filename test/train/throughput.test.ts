@@ -1,0 +1,80 @@
+import { memory } from '@tensorflow/tfjs-core';
+import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { vgg } from '../../src/index.js';
+import { throughput } from '../../src/train/index.js';
+import { useBackend } from '../support/backends.js';
+
+beforeAll(() => useBackend('wasm'));
+
+const build = (options = {}) =>
+  vgg([[1, 2]], { inputShape: [6, 6, 2], classes: 3, hiddenUnits: 4, ...options });
+
+describe('throughput', () => {
+  let before = 0;
+  afterEach(() => expect(memory().numTensors).toBe(before));
+
+  test.each(['inference', 'training'] as const)('of %s is that of the median run', async (mode) => {
+    before = memory().numTensors;
+    const model = build();
+    const built = memory().numTensors;
+    const result = await throughput(model, { batchSize: 4, mode, seconds: 0.05 });
+    expect(memory().numTensors).toBe(built);
+    expect(result).toMatchObject({ batchSize: 4, mode });
+    expect(result.runsMs.length).toBeGreaterThanOrEqual(2);
+    expect(result.runsMs.reduce((sum, ms) => sum + ms)).toBeGreaterThanOrEqual(50);
+    const [slowest, fastest] = result.spread;
+    expect(fastest).toBeCloseTo(4000 / Math.min(...result.runsMs), 6);
+    expect(slowest).toBeCloseTo(4000 / Math.max(...result.runsMs), 6);
+    const sorted = [...result.runsMs].sort((a, b) => a - b);
+    const slower = sorted.filter((ms) => 4000 / ms < result.examplesPerSecond - 1e-9).length;
+    const faster = sorted.filter((ms) => 4000 / ms > result.examplesPerSecond + 1e-9).length;
+    expect(slower).toBe(faster);
+    model.dispose();
+  });
+
+  test('training does whole steps, and inference leaves the weights alone', async () => {
+    before = memory().numTensors;
+    const model = build();
+    const weights = () => model.getWeights().map((weight) => [...weight.dataSync()]);
+    const start = weights();
+    await throughput(model, { seconds: 0 });
+    expect(weights()).toEqual(start);
+    for (const optimizer of ['sgd', 'momentum', 'adam'] as const) {
+      const last = weights();
+      await throughput(model, { seconds: 0, mode: 'training', optimizer });
+      expect(weights()).not.toEqual(last);
+    }
+    model.dispose();
+  });
+
+  test('a signal ends it and leaves nothing behind', async () => {
+    before = memory().numTensors;
+    const model = build();
+    const built = memory().numTensors;
+    await expect(
+      throughput(model, { mode: 'training', signal: AbortSignal.abort(new Error('enough')) }),
+    ).rejects.toThrow('enough');
+    expect(memory().numTensors).toBe(built);
+    model.dispose();
+  });
+
+  test('bad options are refused before anything is allocated', async () => {
+    const features = vgg([[1, 2]], { inputShape: [null, null, 2], includeTop: false });
+    const model = build();
+    before = memory().numTensors;
+    await expect(throughput(features)).rejects.toThrow(
+      'throughput: the model takes images of anyxanyx2; build it with a fixed size.',
+    );
+    await expect(throughput(model, { batchSize: 0 })).rejects.toThrow('throughput: batchSize is 0');
+    await expect(throughput(model, { seconds: -1 })).rejects.toThrow(
+      'throughput: seconds is -1; it must be a number from 0 on.',
+    );
+    await expect(throughput(model, { mode: 'both' as 'training' })).rejects.toThrow('mode is "both"');
+    expect(memory().numTensors).toBe(before);
+    const left = memory().numTensors;
+    features.dispose();
+    model.dispose();
+    before = memory().numTensors;
+    expect(before).toBeLessThan(left);
+  });
+});
