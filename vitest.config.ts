@@ -1,7 +1,74 @@
 import { fileURLToPath } from 'node:url';
-import { defineConfig } from 'vitest/config';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { CHROMIUM, hasChromium } from './test/support/chromium.js';
 
 const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
+
+/** What is about Node: files, processes, its modules and how they are packed. */
+const NODE_ONLY = [
+  'test/*.test.ts',
+  'test/{cli,node,package}/**',
+  'test/data/datasets.test.ts',
+  'test/io/{download,read}.test.ts',
+  'test/wasm/install.test.ts',
+  'test/weights/{loadPath,pretrained}.test.ts',
+];
+
+const node: TestProjectInlineConfiguration = {
+  extends: true,
+  test: {
+    name: 'node',
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/**/*.browser.test.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+};
+
+/** The tests of all backends and those of browsers, in Chromium, once for each of its backends. */
+const chromium: TestProjectInlineConfiguration = {
+  extends: true,
+  // All of them at once: one that is found on the way would load the page anew.
+  optimizeDeps: {
+    noDiscovery: true,
+    include: [
+      '@noble/hashes/legacy.js',
+      '@noble/hashes/sha2.js',
+      '@tensorflow/tfjs-backend-cpu',
+      '@tensorflow/tfjs-backend-wasm',
+      '@tensorflow/tfjs-backend-webgl',
+      '@tensorflow/tfjs-backend-webgpu',
+      '@tensorflow/tfjs-core',
+      '@tensorflow/tfjs-layers',
+      'fast-check',
+      'fast-png',
+      'fflate',
+      'unzipit',
+    ],
+  },
+  test: {
+    globalSetup: ['test/support/browserServer.ts'],
+    sequence: { groupOrder: 1 },
+    exclude: NODE_ONLY,
+    browser: {
+      enabled: true,
+      provider: playwright({ launchOptions: CHROMIUM }),
+      headless: true,
+      screenshotFailures: false,
+      instances: [
+        { browser: 'chromium', name: 'wasm', provide: { backend: 'wasm' }, include: ['test/**/*.test.ts'] },
+        ...(['webgl', 'webgpu'] as const).map((backend) => ({
+          browser: 'chromium' as const,
+          name: backend,
+          provide: { backend },
+          include: ['test/**/!(*.browser).test.ts'],
+          exclude: [...NODE_ONLY, 'test/wasm/**'],
+        })),
+      ],
+    },
+  },
+};
 
 export default defineConfig({
   resolve: {
@@ -11,10 +78,8 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    pool: 'forks',
-    maxWorkers: 2,
+    projects: hasChromium ? [node, chromium] : [node],
   },
 });

@@ -72,14 +72,15 @@ export async function classify(
   { preprocessing, topK, labels }: ClassifyOptions,
 ): Promise<Prediction[]> {
   const x = await preprocess(picture, preprocessing);
-  const y = tidy(() => model.predict(x) as Tensor);
+  let y: Tensor | undefined;
   try {
+    y = tidy(() => model.predict(x) as Tensor);
     const outputs = model.layers.at(-1)?.getConfig().activation === 'softmax' ? 'probabilities' : 'logits';
     const [predictions] = await decodePredictions(y, { outputs, topK, labels });
     return predictions!;
   } finally {
     x.dispose();
-    y.dispose();
+    y?.dispose();
   }
 }
 

@@ -19,6 +19,9 @@ export interface RawImage {
 /**
  * A picture: bytes (`ImageData` among them), a tensor `[height, width, channels]` of 1, 3 or 4 channels from 0 to 255, or in a
  * browser whatever a canvas can draw: an `img`, `video` or `canvas` element, an `ImageBitmap`, an `OffscreenCanvas`.
+ *
+ * What a canvas draws is as the browser shows it: turned as EXIF says, its colours in sRGB, and black where it is
+ * transparent; a file decoded to bytes by PIL differs in that.
  */
 export type Picture = RawImage | Tensor | CanvasImageSource;
 
@@ -59,30 +62,59 @@ function drawn(where: string, picture: CanvasImageSource): RawImage {
       'there is no canvas here to draw the picture on; give its pixels as { data, width, height } or a tensor.',
     );
   }
-  const { width, height } = sizeOf(picture);
-  wholeNumber(where, "the picture's width", width);
-  wholeNumber(where, "the picture's height", height);
-  const context = new OffscreenCanvas(width, height).getContext('2d')!;
-  context.drawImage(picture, 0, 0);
-  return context.getImageData(0, 0, width, height);
+  const { width, height } = sizeOf(where, picture);
+  try {
+    // Pixels that are read are better not in the memory of the graphics card.
+    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
+    context.drawImage(picture, 0, 0);
+    return context.getImageData(0, 0, width, height);
+  } catch (error) {
+    const { name, message } = error as Error;
+    const sentence =
+      name === 'SecurityError'
+        ? 'the picture comes from another site, which does not let this page read it; set crossOrigin = "anonymous" before src, and its server must allow it.'
+        : `the browser cannot draw the picture: ${message}`;
+    fail(where, sentence);
+  }
 }
 
 /** A picture's own size, which is not the one that it is shown at. */
-function sizeOf(picture: CanvasImageSource): { width: number; height: number } {
-  const size = picture as Partial<
-    Record<`${'natural' | 'video' | 'display' | 'coded'}${'Width' | 'Height'}`, number>
-  >;
+function sizeOf(where: string, picture: CanvasImageSource): { width: number; height: number } {
+  const size = picture as Partial<Record<`${'natural' | 'video' | 'display'}${'Width' | 'Height'}`, number>>;
   const plain = picture as { width: number; height: number };
-  return {
-    width: size.naturalWidth ?? size.videoWidth ?? size.displayWidth ?? plain.width,
-    height: size.naturalHeight ?? size.videoHeight ?? size.displayHeight ?? plain.height,
-  };
+  const width = size.naturalWidth ?? size.videoWidth ?? size.displayWidth ?? plain.width;
+  const height = size.naturalHeight ?? size.videoHeight ?? size.displayHeight ?? plain.height;
+  if (typeof width !== 'number' || typeof height !== 'number') {
+    fail(
+      where,
+      'this is no picture; give bytes, a tensor, or what a canvas can draw: an img element, a canvas.',
+    );
+  }
+  if (size.naturalWidth === 0) {
+    fail(
+      where,
+      'the img element has no picture, not yet or for good; await its decode() first, which tells.',
+    );
+  }
+  // A video knows its size before it has a frame; what a canvas would draw until then is nothing, without an error.
+  if (size.videoWidth !== undefined && (picture as HTMLVideoElement).readyState < 2) {
+    fail(where, 'the video element has no frame yet; wait for its loadeddata event.');
+  }
+  wholeNumber(where, "the picture's width", width);
+  wholeNumber(where, "the picture's height", height);
+  return { width, height };
 }
 
 function rgb(where: string, { data, width, height }: RawImage): Pixels {
   wholeNumber(where, "the picture's width", width);
   wholeNumber(where, "the picture's height", height);
   const channels = data.length / (width * height);
+  if (data.BYTES_PER_ELEMENT !== 1) {
+    fail(
+      where,
+      `the picture's data is no bytes but a ${data.constructor.name}; give values from 0 to 255 in a Uint8Array.`,
+    );
+  }
   if (![1, 2, 3, 4].includes(channels)) {
     fail(
       where,

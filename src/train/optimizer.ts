@@ -1,4 +1,11 @@
-import { Optimizer, train as optimizers, type Scalar, type SGDOptimizer } from '@tensorflow/tfjs-core';
+import {
+  env,
+  getBackend,
+  Optimizer,
+  train as optimizers,
+  type Scalar,
+  type SGDOptimizer,
+} from '@tensorflow/tfjs-core';
 import { fail, oneOf } from '../core/check.js';
 
 /** The optimizers by name; momentum is 0.9. */
@@ -44,9 +51,21 @@ export function chooseOptimizer(
   const make = {
     sgd: optimizers.sgd,
     momentum: (r: number) => optimizers.momentum(r, 0.9),
-    adam: optimizers.adam,
+    adam: (r: number) => optimizers.adam(r, 0.9, 0.999, adamEpsilon()),
   };
   return { optimizer: make[name](rate), name, learningRate: rate, owned: true };
+}
+
+/**
+ * What Adam adds to the root it divides by: 1e-7, as Keras does. tfjs by itself takes 1e-4 on every WebGL, because it
+ * mistakes float32 there for float16 (tensorflow/tfjs#6980); small gradients then take far smaller steps than on other
+ * backends. Where WebGL really has float16 alone, in which 1e-7 is next to 0, the choice is left to tfjs.
+ */
+function adamEpsilon(): number | undefined {
+  const half =
+    getBackend() === 'webgl' &&
+    (!env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') || env().getBool('WEBGL_FORCE_F16_TEXTURES'));
+  return half ? undefined : 1e-7;
 }
 
 /** Sets the rate of one of this file's optimizers for the share of the run that is done, from 0 to 1. */

@@ -1,5 +1,4 @@
-import '@tensorflow/tfjs-backend-cpu';
-import { memory, setBackend } from '@tensorflow/tfjs-core';
+import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rowsOf } from '../../src/core/inspect.js';
 import {
@@ -19,9 +18,10 @@ import {
   type VggOptions,
   vgg,
 } from '../../src/index.js';
+import { useAnyBackend } from '../support/backends.js';
 import { hasShared, sharedJson } from '../support/shared.js';
 
-beforeAll(() => setBackend('cpu'));
+beforeAll(() => useAnyBackend());
 
 const CONFIGS: Record<string, ConvArch> = { A: VGG11, B: VGG13, C: VGG16C, D: VGG16, E: VGG19 };
 
@@ -42,8 +42,9 @@ function planFor(row: string): Plan {
   return plan(arch, { inputShape, batchNorm: network!.endsWith('-BN'), ...top });
 }
 
+const counts = hasShared ? await sharedJson<Record<string, Counts>>('reference/counts.json') : {};
+
 describe.skipIf(!hasShared)('parameters and MACs that PyTorch counts', () => {
-  const counts = hasShared ? sharedJson<Record<string, Counts>>('reference/counts.json') : {};
   test.each(Object.entries(counts))('%s', (row, { params, macs, output }) => {
     const rows = planFor(row);
     expect(paramCount(rows).trainable).toBe(params);
@@ -52,8 +53,8 @@ describe.skipIf(!hasShared)('parameters and MACs that PyTorch counts', () => {
     expect(rows.at(-1)!.outputShape).toEqual([...sides, channels]);
   });
 
-  test('Keras counts the same for VGG16 and VGG19', () => {
-    const keras = sharedJson<Record<string, number>>('reference/keras/param_counts.json');
+  test('Keras counts the same for VGG16 and VGG19', async () => {
+    const keras = await sharedJson<Record<string, number>>('reference/keras/param_counts.json');
     expect({
       VGG16: paramCount(plan(VGG16, IMAGENET)).total,
       'VGG16-notop': paramCount(plan(VGG16, { ...IMAGENET, includeTop: false })).total,

@@ -1,17 +1,4 @@
-import '@tensorflow/tfjs-backend-cpu';
-import { readFileSync } from 'node:fs';
-import {
-  type io,
-  max,
-  mean,
-  memory,
-  ones,
-  setBackend,
-  sum,
-  type Tensor,
-  tensor,
-  tidy,
-} from '@tensorflow/tfjs-core';
+import { type io, max, mean, memory, ones, sum, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { unzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -35,9 +22,11 @@ import {
   vgg19,
   vggBlock,
 } from '../../src/index.js';
+import { readBytes } from '../../src/io/read.js';
+import { useAnyBackend } from '../support/backends.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 
-beforeAll(() => setBackend('cpu'));
+beforeAll(() => useAnyBackend());
 
 const TINY = { inputShape: [32, 32, 1], hiddenUnits: 8 } as const;
 
@@ -54,8 +43,8 @@ const shapes = (model: LayersModel) =>
   model.layers.map((layer) => [layer.name, (layer.outputShape as number[]).slice(1)]);
 
 describe('layer names', () => {
-  test.skipIf(!hasShared)("are Keras' VGG16's, in Keras' order", () => {
-    const archive = unzipSync(new Uint8Array(readFileSync(sharedPath('reference/keras/vgg16-narrow.keras'))));
+  test.skipIf(!hasShared)("are Keras' VGG16's, in Keras' order", async () => {
+    const archive = unzipSync(await readBytes(sharedPath('reference/keras/vgg16-narrow.keras')));
     const config = JSON.parse(new TextDecoder().decode(archive['config.json'])) as {
       config: { layers: { config: { name: string } }[] };
     };

@@ -13,7 +13,8 @@ import {
   mnist,
   type PublishedDataset,
 } from '../../src/data/index.js';
-import { noise, sendFile, serve, sha256 } from '../io/server.js';
+import { sendFile, serve } from '../io/server.js';
+import { noise, sha256 } from '../support/bytes.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { encodeIdx } from './idxFile.js';
 

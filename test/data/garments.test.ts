@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { GARMENT_NAMES, garments, type ImageSet } from '../../src/data/index.js';
+import { sha256 } from '../support/bytes.js';
 
 const PIXELS = 28 * 28;
 const all = garments();
 
 const picture = (set: ImageSet, i: number) => set.images.subarray(i * PIXELS, (i + 1) * PIXELS);
-const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 function countsOf(set: ImageSet): number[] {
   const counts = new Array<number>(10).fill(0);
@@ -48,24 +47,24 @@ describe('garments', () => {
 
   test('draws the same pixels in every process', () => {
     const { train, test } = garments({ train: 100, test: 50, seed: 1 });
-    expect(hash(train.images)).toMatchInlineSnapshot(
+    expect(sha256(train.images)).toMatchInlineSnapshot(
       `"ac843befa3d0a3455e2d070f6879e02102049defb10126250c2d73a7939e4331"`,
     );
-    expect(hash(test.images)).toMatchInlineSnapshot(
+    expect(sha256(test.images)).toMatchInlineSnapshot(
       `"2458a0fc14cd702d22c7b30d984615099efe230e4e747237ea7c0d3bc74bf69c"`,
     );
   });
 
   test('draws other garments from another seed', () => {
     const [a, b] = [1, 2].map((seed) => garments({ train: 100, test: 0, seed }).train);
-    const seen = new Set(Array.from({ length: 100 }, (_, i) => hash(picture(a!, i))));
-    expect(Array.from({ length: 100 }, (_, i) => seen.has(hash(picture(b!, i))))).not.toContain(true);
+    const seen = new Set(Array.from({ length: 100 }, (_, i) => sha256(picture(a!, i))));
+    expect(Array.from({ length: 100 }, (_, i) => seen.has(sha256(picture(b!, i))))).not.toContain(true);
   });
 
   test('draws no picture twice, neither within a set nor in both', () => {
     const seen = new Set<string>();
     for (const set of [all.train, all.test])
-      for (let i = 0; i < set.length; i++) seen.add(hash(picture(set, i)));
+      for (let i = 0; i < set.length; i++) seen.add(sha256(picture(set, i)));
     expect(seen.size).toBe(5000);
   });
 

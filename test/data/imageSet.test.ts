@@ -1,7 +1,7 @@
 import { dispose, memory, type Tensor } from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type BatchOptions, ImageSet, type ImageSetOptions } from '../../src/data/index.js';
-import { backends, useBackend } from '../support/backends.js';
+import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 
 const NAMES = ['zero', 'one', 'two'];
 
@@ -32,7 +32,7 @@ function order(set: ImageSet, options: BatchOptions): number[][] {
 
 let tensors: number;
 beforeEach(async () => {
-  await useBackend('cpu');
+  await useAnyBackend();
   tensors = memory().numTensors;
 });
 afterEach(() => {
@@ -133,7 +133,7 @@ describe('ImageSet', () => {
       });
       dispose([batch!.xs, batch!.ys]);
       expect(memory().numTensors).toBe(before);
-      await useBackend('cpu');
+      await useAnyBackend();
     },
   );
 

@@ -1,19 +1,17 @@
-import '@tensorflow/tfjs-backend-cpu';
-import { createHash } from 'node:crypto';
-import { memory, setBackend, type Tensor4D, tensor, tidy } from '@tensorflow/tfjs-core';
+import { memory, type Tensor4D, tensor, tidy } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { classify, decodePredictions, LABELS, preprocess } from '../../src/imagenet/index.js';
 import { normalize } from '../../src/imagenet/preprocess.js';
 import { resizeBilinear, resizeNearest } from '../../src/imagenet/resize.js';
 import { vgg } from '../../src/index.js';
 import { type Preprocessing, PUBLISHED } from '../../src/weights/index.js';
-import { noise } from '../io/server.js';
+import { useAnyBackend } from '../support/backends.js';
+import { noise, sha256 } from '../support/bytes.js';
 import { readReference } from '../support/safetensors.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 
-beforeAll(() => setBackend('cpu'));
+beforeAll(() => useAnyBackend());
 
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const torch = PUBLISHED['torchvision/vgg16'].preprocessing;
 const caffe = PUBLISHED['keras/vgg16'].preprocessing;
 
@@ -140,8 +138,8 @@ test.skipIf(!hasShared).each<[string, Preprocessing]>([
   ['caffe', caffe],
   ['torch', torch],
   ['tf', { ...torch, white: 255, mean: [127.5, 127.5, 127.5], std: [127.5, 127.5, 127.5] }],
-])("scales as Keras' mode %s", (mode, recipe) => {
-  const reference = readReference(sharedPath('reference/keras/vgg16-narrow-expected.safetensors'));
+])("scales as Keras' mode %s", async (mode, recipe) => {
+  const reference = await readReference(sharedPath('reference/keras/vgg16-narrow-expected.safetensors'));
   const { data } = reference.get('pixels')!;
   const scaled = new Float32Array(data.length);
   normalize(data, recipe, scaled);
@@ -186,7 +184,16 @@ describe('a picture', () => {
       { data: grey, width: 2, height: 2 },
       'preprocess: the picture has 6 bytes, and 2x2 pixels need 1, 2, 3 or 4 each.',
     ],
-    [{ src: 'cat.png' } as never, 'preprocess: there is no canvas here to draw the picture on'],
+    [
+      { data: new Float32Array(6), width: 3, height: 2 } as never,
+      "the picture's data is no bytes but a Float32Array",
+    ],
+    [
+      { src: 'cat.png' } as never,
+      typeof OffscreenCanvas === 'undefined'
+        ? 'preprocess: there is no canvas here to draw the picture on'
+        : 'preprocess: this is no picture; give bytes, a tensor, or what a canvas can draw',
+    ],
   ])('that is none says so', async (picture, said) => {
     await expect(preprocess(picture, torch)).rejects.toThrow(said);
   });
@@ -254,6 +261,9 @@ test('classify goes from a picture to classes, of logits and of probabilities al
   }
   await expect(classify(logits!, picture, { preprocessing: recipe })).rejects.toThrow(
     '3 classes and 1000 labels',
+  );
+  await expect(classify(logits!, picture, { preprocessing: { ...recipe, crop: 6 }, labels })).rejects.toThrow(
+    /shape/,
   );
   expect(memory().numTensors).toBe(before);
   tidy(() => [logits, probabilities].map((model) => model!.dispose()) as never);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { cacheName, type DownloadOptions, download } from '../../src/io/download.js';
-import { type Answer, noise, sendFile, serve, sha256, type TestServer } from './server.js';
+import { noise, sha256 } from '../support/bytes.js';
+import { type Answer, sendFile, serve, type TestServer } from './server.js';
 
 const file = noise(200_000);
 const sum = sha256(file);

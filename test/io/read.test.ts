@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DataError } from '../../src/io/errors.js';
 import { type ReadProgress, readBytes } from '../../src/io/read.js';
-import { noise, sendFile, serve, type TestServer } from './server.js';
+import { noise } from '../support/bytes.js';
+import { sendFile, serve, type TestServer } from './server.js';
 
 const bytes = noise(5000);
 const folder = mkdtempSync(join(tmpdir(), 'vgg-read-'));

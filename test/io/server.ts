@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -53,17 +52,4 @@ export function sendFile(
   });
   if (sent >= body.length) response.end(body);
   else response.write(body.subarray(0, sent), () => setTimeout(() => response.destroy(), 20));
-}
-
-/** `count` bytes that look like nothing. */
-export function noise(count: number, seed = 1): Uint8Array {
-  let state = seed;
-  return Uint8Array.from({ length: count }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state >>> 24;
-  });
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,27 +1,16 @@
 import '@tensorflow/tfjs-backend-cpu';
-import '@tensorflow/tfjs-backend-wasm';
-import { existsSync } from 'node:fs';
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { setBackend } from '@tensorflow/tfjs-core';
-import { webgpuBackend } from '../../src/node/index.js';
+import { inject } from 'vitest';
 import { installWasmKernels } from '../../src/wasm/index.js';
 
-export type BackendName = 'cpu' | 'wasm' | 'webgpu';
+export type BackendName = 'cpu' | 'wasm' | 'webgl' | 'webgpu';
 
-/** Debian's software driver for Vulkan, for machines without a GPU. */
-const SOFTWARE_VULKAN = '/usr/lib/chromium/vk_swiftshader_icd.json';
+/** The one backend that a run in a browser is about; undefined in Node. */
+const chosen = inject('backend');
 
-/** Why there is no webgpu here, or undefined where there is. */
-const missingWebgpu = await startWebgpu().then(
-  () => undefined,
-  (error: Error) => error.message,
-);
-if (missingWebgpu) {
-  if (process.env.CI) throw new Error(`webgpu must be tested in CI: ${missingWebgpu}`);
-  console.warn(`SKIPPED: webgpu is not tested, because ${missingWebgpu}`);
-}
-
-/** The backends that can be tested on this machine. */
-export const backends: readonly BackendName[] = missingWebgpu ? ['cpu', 'wasm'] : ['cpu', 'wasm', 'webgpu'];
+/** The backends that a test goes through: in Node those that can be tested on this machine, in a browser the chosen one. */
+export const backends: readonly BackendName[] = chosen ? [await register(chosen)] : await backendsOfNode();
 
 /** Makes a backend the current one, wasm with this library's kernels. */
 export async function useBackend(name: BackendName): Promise<void> {
@@ -29,9 +18,31 @@ export async function useBackend(name: BackendName): Promise<void> {
   if (!(await setBackend(name))) throw new Error(`The ${name} backend did not start.`);
 }
 
-async function startWebgpu(): Promise<void> {
-  // Dawn reads the environment when it looks for drivers, so this comes before its import.
-  if (!process.env.VK_DRIVER_FILES && existsSync(SOFTWARE_VULKAN))
-    process.env.VK_DRIVER_FILES = SOFTWARE_VULKAN;
-  await webgpuBackend();
+/** For what is the same on every backend: in a browser makes the chosen one current, in Node this one. */
+export function useAnyBackend(inNode: BackendName = 'cpu'): Promise<void> {
+  return useBackend(chosen ?? inNode);
+}
+
+/** Registers a backend of a browser. */
+async function register(name: BackendName): Promise<BackendName> {
+  if (name === 'wasm') {
+    setWasmPaths(`${location.origin}/node_modules/@tensorflow/tfjs-backend-wasm/dist/`);
+  } else if (name === 'webgl') {
+    await import('@tensorflow/tfjs-backend-webgl');
+  } else if (name === 'webgpu') {
+    await import('@tensorflow/tfjs-backend-webgpu');
+  }
+  return name;
+}
+
+async function backendsOfNode(): Promise<readonly BackendName[]> {
+  const { startWebgpu } = await import('./dawn.js');
+  const missing = await startWebgpu().then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  if (!missing) return ['cpu', 'wasm', 'webgpu'];
+  if (process.env.CI) throw new Error(`webgpu must be tested in CI: ${missing}`);
+  console.warn(`SKIPPED: webgpu is not tested, because ${missing}`);
+  return ['cpu', 'wasm'];
 }

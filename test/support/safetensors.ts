@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readBytes } from '../../src/io/read.js';
 
 /** A tensor of a reference file, row-major. */
 export interface Reference {
@@ -13,10 +13,10 @@ interface Entry {
 }
 
 /** The float32, int32 and int64 tensors of a .safetensors file that is known to be sound, by name. */
-export function readReference(path: string): Map<string, Reference> {
-  const file = readFileSync(path);
-  const start = 8 + Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.toString('utf8', 8, start)) as Record<string, Entry>;
+export async function readReference(path: string): Promise<Map<string, Reference>> {
+  const file = await readBytes(path);
+  const start = 8 + Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
+  const header = JSON.parse(new TextDecoder().decode(file.subarray(8, start))) as Record<string, Entry>;
   delete header.__metadata__;
   return new Map(
     Object.entries(header).map(
@@ -28,7 +28,7 @@ export function readReference(path: string): Map<string, Reference> {
           data_offsets: [begin, end],
         },
       ]) => {
-        const bytes = Uint8Array.from(file.subarray(start + begin, start + end)).buffer;
+        const bytes = file.slice(start + begin, start + end).buffer;
         return [name, { shape, data: values(name, dtype, bytes) }];
       },
     ),

@@ -1,21 +1,27 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { inject } from 'vitest';
+import { readBytes } from '../../src/io/read.js';
 
-const folder = new URL('../../../shared/', import.meta.url);
+/** The folder of reference data beside the checkout; a browser has it from the tests' server. */
+const folder = new URL('shared/', inject('server') ?? new URL('../../../', import.meta.url));
 
-/** Whether the folder of reference data lies beside the checkout; says so once where it does not. */
-export const hasShared = existsSync(folder);
+/** A reference file's path, and in a browser its address. */
+export function sharedPath(name: string): string {
+  const { protocol, pathname, href } = new URL(name, folder);
+  return protocol === 'file:' ? pathname : href;
+}
+
+/** Whether the folder of reference data is there; says so where it is not. */
+export const hasShared = await readBytes(sharedPath('reference/counts.json')).then(
+  () => true,
+  () => false,
+);
 if (!hasShared) {
   console.warn(
     `SKIPPED: reference data is not at ${folder.pathname}, so tests against PyTorch, Keras and real images do not run.`,
   );
 }
 
-/** The path of a reference file. */
-export function sharedPath(name: string): string {
-  return new URL(name, folder).pathname;
-}
-
 /** A reference file's JSON. */
-export function sharedJson<T>(name: string): T {
-  return JSON.parse(readFileSync(sharedPath(name), 'utf8')) as T;
+export async function sharedJson<T>(name: string): Promise<T> {
+  return JSON.parse(new TextDecoder().decode(await readBytes(sharedPath(name)))) as T;
 }

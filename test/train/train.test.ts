@@ -1,5 +1,4 @@
-import '@tensorflow/tfjs-backend-cpu';
-import { dispose, memory, train as optimizers, setBackend, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
+import { dispose, memory, train as optimizers, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type VggOptions, vgg } from '../../src/index.js';
 import {
@@ -11,8 +10,9 @@ import {
   type TrainProgress,
   train,
 } from '../../src/train/index.js';
+import { useAnyBackend } from '../support/backends.js';
 
-beforeAll(() => setBackend('cpu'));
+beforeAll(() => useAnyBackend());
 
 /** Pictures of 4x4 pixels whose left half, right half, top or bottom is bright, with noise; in a given order. */
 class Halves implements Examples {

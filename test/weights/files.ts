@@ -1,16 +1,17 @@
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync } from 'fflate';
+import { readBytes } from '../../src/io/read.js';
+import { fromBase64 } from '../support/bytes.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { H5_FILES } from './h5Files.js';
 
 /** One of the small HDF5 files. */
 export function h5File(name: keyof typeof H5_FILES): Uint8Array {
-  return new Uint8Array(gunzipSync(Buffer.from(H5_FILES[name], 'base64')));
+  return gunzipSync(fromBase64(H5_FILES[name]));
 }
 
 /** The bytes of a fixture. */
-export function fixture(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(sharedPath(`reference/${name}`)));
+export function fixture(name: string): Promise<Uint8Array> {
+  return readBytes(sharedPath(`reference/${name}`));
 }
 
 /** Every weight file of PyTorch and Keras among the fixtures, each with the expected outputs beside it. */

@@ -77,7 +77,9 @@ describe('reads what h5py writes', () => {
 
   test.skipIf(!hasShared)('the same weights from three layouts of Keras', async () => {
     const [published, model, weights] = await Promise.all(
-      ['published.h5', 'model.h5', 'weights.h5'].map((name) => open(fixture(`keras/vgg16-narrow.${name}`))),
+      ['published.h5', 'model.h5', 'weights.h5'].map(async (name) =>
+        open(await fixture(`keras/vgg16-narrow.${name}`)),
+      ),
     );
     const kernel = await numbersOf(published!, 'block3_conv2/block3_conv2_W_1:0');
     expect(kernel).toHaveLength(3 * 3 * 8 * 8);

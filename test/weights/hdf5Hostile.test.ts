@@ -1,14 +1,14 @@
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { WeightFileError } from '../../src/weights/error.js';
 import { fileOfBytes } from '../../src/weights/file.js';
 import { type Hdf5Group, openHdf5 } from '../../src/weights/hdf5/index.js';
 import { byteLength } from '../../src/weights/tensor.js';
+import { fromBase64, indexOf, latin1 } from '../support/bytes.js';
 import { h5File } from './files.js';
 import { HDF5_FILES } from './hdf5Files.js';
 
-const own = (name: keyof typeof HDF5_FILES) =>
-  new Uint8Array(gunzipSync(Buffer.from(HDF5_FILES[name], 'base64')));
+const own = (name: keyof typeof HDF5_FILES) => gunzipSync(fromBase64(HDF5_FILES[name]));
 
 const open = (bytes: Uint8Array) => openHdf5(fileOfBytes('file.h5', bytes));
 
@@ -30,9 +30,7 @@ class Damaged {
   }
 
   at(pattern: string | number[]): number {
-    const found = Buffer.from(this.bytes).indexOf(
-      typeof pattern === 'string' ? pattern : Uint8Array.from(pattern),
-    );
+    const found = indexOf(this.bytes, pattern);
     if (found < 0) throw new Error(`no ${pattern} in the file`);
     return found;
   }
@@ -83,7 +81,7 @@ describe('refuses', () => {
     [
       'a name that is a path',
       () => h5File('keras2'),
-      (file) => file.bytes.set(Buffer.from('a/b'), file.at('model_weights\0')),
+      (file) => file.bytes.set(latin1('a/b'), file.at('model_weights\0')),
       "a group has a member 'a/bel_weights' twice, or under a name that HDF5 forbids",
     ],
     [

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { unzipSync, zipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
+import { concat } from '../../src/io/read.js';
 import { type WeightFileOptions, withCheckpoint } from '../../src/weights/checkpoint.js';
 import {
   fromWeights,
@@ -12,14 +13,15 @@ import {
   WeightFileError,
 } from '../../src/weights/index.js';
 import { byteLength } from '../../src/weights/tensor.js';
-import { useBackend } from '../support/backends.js';
+import { useAnyBackend } from '../support/backends.js';
+import { indexOf, latin1 } from '../support/bytes.js';
 import { hasShared } from '../support/shared.js';
 import { fixture, h5File, KERAS_FIXTURES, TORCH_FIXTURES } from './files.js';
 
-beforeAll(() => useBackend('wasm'));
+beforeAll(() => useAnyBackend('wasm'));
 
 const text = (value: string) => new TextEncoder().encode(value);
-const join = (...parts: Uint8Array[]) => new Uint8Array(Buffer.concat(parts));
+const join = (...parts: Uint8Array[]) => concat(parts).slice();
 
 /** A safetensors file of any header. */
 function safetensors(header: unknown, data = 0, length?: number): Uint8Array {
@@ -106,9 +108,7 @@ describe('a safetensors file', () => {
 const pickle = (...body: (string | number[])[]) =>
   join(
     Uint8Array.of(0x80, 2),
-    ...body.map((part) =>
-      typeof part === 'string' ? new Uint8Array(Buffer.from(part, 'latin1')) : Uint8Array.from(part),
-    ),
+    ...body.map((part) => (typeof part === 'string' ? latin1(part) : Uint8Array.from(part))),
   );
 const torchZip = (data: Uint8Array, more: Record<string, Uint8Array> = {}) =>
   zipSync({ 'a/data.pkl': data, ...more }, { level: 0 });
@@ -290,8 +290,6 @@ describe('a zip archive', () => {
 });
 
 describe('an HDF5 file', () => {
-  const find = (bytes: Uint8Array, signature: string) => Buffer.from(bytes).indexOf(signature);
-
   test.each<[string, (view: DataView, at: (signature: string) => number) => void, string]>([
     [
       'whose tree is its own branch',
@@ -327,7 +325,7 @@ describe('an HDF5 file', () => {
     ],
   ])('%s', async (_, damage, said) => {
     const bytes = h5File('keras2');
-    damage(new DataView(bytes.buffer, bytes.byteOffset), (signature) => find(bytes, signature));
+    damage(new DataView(bytes.buffer, bytes.byteOffset), (signature) => indexOf(bytes, signature));
     await expect(fromWeights(bytes)).rejects.toThrow(said);
     await expect(fromWeights(bytes)).rejects.toBeInstanceOf(WeightFileError);
   });
@@ -440,7 +438,7 @@ function mutate(
 }
 
 /** Rounds of fuzzing a file; more with the environment's FUZZ_RUNS. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 150);
+const RUNS = Number(globalThis.process?.env.FUZZ_RUNS ?? 150);
 
 describe('a file that was changed at random is read or refused', () => {
   const fuzz = async (bytes: Uint8Array, options?: WeightFileOptions) => {
@@ -450,7 +448,7 @@ describe('a file that was changed at random is read or refused', () => {
       fc.asyncProperty(changes, async (list) => {
         if ((await readAll(mutate(bytes, list), options)) === 'refused') refused++;
       }),
-      { numRuns: RUNS, ...(process.env.FUZZ_RUNS ? {} : { seed: 1 }), endOnFailure: true },
+      { numRuns: RUNS, ...(globalThis.process?.env.FUZZ_RUNS ? {} : { seed: 1 }), endOnFailure: true },
     );
     expect(refused).toBeGreaterThan(0);
   };
@@ -480,8 +478,8 @@ describe('a file that was changed at random is read or refused', () => {
   });
 
   test.skipIf(!hasShared)('as somebody zips it again', async () => {
-    await fuzz(zipSync(unzipSync(fixture('torch/vgg16-narrow.pth')), { level: 6 }));
-    await fuzz(zipSync(unzipSync(fixture('keras/vgg16-narrow.keras')), { level: 6 }));
+    await fuzz(zipSync(unzipSync(await fixture('torch/vgg16-narrow.pth')), { level: 6 }));
+    await fuzz(zipSync(unzipSync(await fixture('keras/vgg16-narrow.keras')), { level: 6 }));
   });
 
   test('as anybody may name and shape its tensors', async () => {
@@ -550,7 +548,7 @@ describe('a file that was changed at random is read or refused', () => {
         /vgg16-narrow(-bf16)?\.(safetensors|pth)|bn-narrow-legacy/.test(file),
       ),
       ...KERAS_FIXTURES,
-    ])('$file', ({ file }) => fuzz(fixture(file)));
+    ])('$file', async ({ file }) => fuzz(await fixture(file)));
 
   test.each(['chunked', 'types', 'links', 'latest'] as const)('HDF5 with %s', async (name) => {
     const bytes = h5File(name);
@@ -572,7 +570,7 @@ describe('a file that was changed at random is read or refused', () => {
             if (!(error instanceof WeightFileError)) throw error;
           });
       }),
-      { numRuns: 2 * RUNS, ...(process.env.FUZZ_RUNS ? {} : { seed: 2 }), endOnFailure: true },
+      { numRuns: 2 * RUNS, ...(globalThis.process?.env.FUZZ_RUNS ? {} : { seed: 2 }), endOnFailure: true },
     );
   });
 });

@@ -68,7 +68,7 @@ test('counts what is not finite', () => {
 });
 
 async function bytesOf(name: string): Promise<Map<string, Uint8Array>> {
-  const { tensors } = await readSafetensors(fileOfBytes(name, fixture(name)));
+  const { tensors } = await readSafetensors(fileOfBytes(name, await fixture(name)));
   const read = tensors
     .filter(({ dtype }) => dtype !== 'I64')
     .map(async (tensor) => {

@@ -14,8 +14,9 @@ import {
   saveWeights,
   WeightFileError,
 } from '../../src/weights/index.js';
-import { type Answer, sendFile, serve, sha256, type TestServer } from '../io/server.js';
+import { type Answer, sendFile, serve, type TestServer } from '../io/server.js';
 import { useBackend } from '../support/backends.js';
+import { sha256 } from '../support/bytes.js';
 
 let folder: string;
 let server: TestServer | undefined;

@@ -50,8 +50,8 @@ test('every address is there once', () => {
   expect(new Set(rows.map(([, { url }]) => url)).size).toBe(rows.length);
 });
 
-test.skipIf(!hasShared)('Keras counts as many parameters', () => {
-  const counts = sharedJson<Record<string, number>>('reference/keras/param_counts.json');
+test.skipIf(!hasShared)('Keras counts as many parameters', async () => {
+  const counts = await sharedJson<Record<string, number>>('reference/keras/param_counts.json');
   expect({
     VGG16: PUBLISHED['keras/vgg16'].params,
     'VGG16-notop': PUBLISHED['keras/vgg16-notop'].params,

@@ -5,11 +5,11 @@ import { fileOfBytes } from '../../src/weights/file.js';
 import { fromWeights, inspectWeights, loadWeights, saveWeights } from '../../src/weights/index.js';
 import { readSafetensors } from '../../src/weights/safetensors.js';
 import { byteLength } from '../../src/weights/tensor.js';
-import { useBackend } from '../support/backends.js';
+import { useAnyBackend } from '../support/backends.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { fixture } from './files.js';
 
-beforeAll(() => useBackend('wasm'));
+beforeAll(() => useAnyBackend('wasm'));
 
 /** A file's tensors as PyTorch would see them: type, shape and bytes by name. */
 async function contents(bytes: Uint8Array) {
@@ -44,7 +44,7 @@ describe.skipIf(!hasShared)(
       const before = memory().numTensors;
       const saved = await contents(await saveWeights(model, names, { dtype }));
       expect(memory().numTensors).toBe(before);
-      const expected = await contents(fixture(`torch/${file}`));
+      const expected = await contents(await fixture(`torch/${file}`));
       // PyTorch counts training batches and the library does not; the counter's value means nothing in evaluation.
       expect(Object.keys(saved)).toEqual(Object.keys(expected));
       for (const [name, { dtype, shape, bytes }] of Object.entries(expected)) {
