@@ -1,14 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { augmented, checkAugmentation, randomBox } from '../../src/data/augment.js';
 import { brightness, contrast, hue, saturation } from '../../src/data/jitter.js';
 import { seededRandom } from '../../src/data/random.js';
 import { PUBLISHED } from '../../src/weights/index.js';
+import augmentations from './augmentations.json';
 
 /** By torchvision; see makeAugmentations.py. */
-const reference = JSON.parse(
-  readFileSync(new URL('./augmentations.json', import.meta.url), 'utf8'),
-) as Reference;
+const reference = augmentations as unknown as Reference;
 
 interface Reference {
   width: number;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { memory, slice, type Tensor, type Tensor4D, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -6,11 +5,12 @@ import { gradCam, saliency } from '../../src/features/index.js';
 import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { fromWeights, PUBLISHED } from '../../src/weights/index.js';
-import { noise } from '../io/server.js';
 import { backends, useBackend } from '../support/backends.js';
+import { noise } from '../support/bytes.js';
 import { readReference } from '../support/safetensors.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { relativeError } from '../weights/files.js';
+import torchFeatures from './torchFeatures.json';
 
 /** A map that PyTorch computed; see makeTorchFeatures.py. */
 type Case = {
@@ -22,8 +22,9 @@ type Case = {
   | { layer: string; side: number; gradCam: string }
   | { step: number; sum: number; most: number; saliency: string }
 );
-const cases: Case[] = JSON.parse(readFileSync(new URL('torchFeatures.json', import.meta.url), 'utf8'));
-const unpacked = (text: string) => new Float32Array(new Uint8Array(Buffer.from(text, 'base64')).buffer);
+const cases = torchFeatures as Case[];
+const unpacked = (text: string) =>
+  new Float32Array(Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0)).buffer);
 const TOLERANCE = 1e-5;
 
 const TINY = { inputShape: [32, 32, 3], hiddenUnits: 8, initializer: 'heUniform' } as const;
@@ -44,7 +45,7 @@ describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
   test.each(['vgg16-narrow', 'vgg11bn-narrow'])(
     "the maps of %s are PyTorch's, and nothing stays behind",
     async (network) => {
-      const reference = readReference(sharedPath(`reference/torch/${network}-expected.safetensors`));
+      const reference = await readReference(sharedPath(`reference/torch/${network}-expected.safetensors`));
       // wasm is quick; the others take minutes for what is larger, and webgpu is played by a processor where there is no card.
       for (const size of backend === 'wasm' ? ([224, 96] as const) : ([96] as const)) {
         const { model } = await fromWeights(sharedPath(`reference/torch/${network}.safetensors`), {

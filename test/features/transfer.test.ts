@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   dispose,
   type io,
@@ -24,11 +23,19 @@ import {
   unfreeze,
 } from '../../src/features/index.js';
 import { scaleArch, VGG11, type VggOptions, vgg } from '../../src/index.js';
-import { type Examples, evaluate, predictClasses, type TrainOptions, train } from '../../src/train/index.js';
+import {
+  type Examples,
+  evaluate,
+  type History,
+  predictClasses,
+  type TrainOptions,
+  train,
+} from '../../src/train/index.js';
 import { fromWeights, saveWeights } from '../../src/weights/index.js';
 import { type BackendName, backends, useBackend } from '../support/backends.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { relativeError } from '../weights/files.js';
+import reference from './transferRuns.json';
 
 const narrow = (options: VggOptions = {}) =>
   vgg(scaleArch(VGG11, 32), {
@@ -152,15 +159,12 @@ describe('training a model that is frozen in part', () => {
 });
 
 describe.skipIf(!hasShared).each(backends)('on %s, against PyTorch', (backend) => {
-  const reference = hasShared
-    ? JSON.parse(readFileSync(new URL('./transferRuns.json', import.meta.url), 'utf8'))
-    : undefined;
   beforeAll(() => useBackend(backend));
 
   // On the software driver of a GPU one is enough, the one that has more to it.
-  test.each(backend === 'webgpu' ? ['block5'] : ['head', 'block5'])(
+  test.each(backend === 'webgpu' ? (['block5'] as const) : (['head', 'block5'] as const))(
     'trains the %s on what is frozen',
-    async (part) => {
+    async (part: 'head' | 'block5') => {
       const { images: count, side, classes, rate, [part]: expected } = reference;
       const { model: base } = await fromWeights(sharedPath('reference/torch/vgg11bn-narrow.pth'), {
         includeTop: false,
@@ -209,7 +213,7 @@ describe.skipIf(!hasShared).each(backends)('on %s, against PyTorch', (backend) =
         ),
       ).toBeLessThan(1e-5);
       expect(relativeError(await head.getWeights()[0]!.data(), expected.head)).toBeLessThan(2e-5);
-      if (part === 'block5') {
+      if ('lastConv' in expected) {
         const conv = model.getLayer('block5_conv2').getWeights()[0]!;
         const middle = tidy(() => slice(conv, [1, 1], [1, 1]));
         expect(relativeError(await middle.data(), expected.lastConv)).toBeLessThan(2e-5);

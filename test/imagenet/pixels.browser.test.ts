@@ -17,7 +17,7 @@ const [width, height] = [37, 23];
 const RAW = { data: noise(3 * width * height, 5), width, height };
 const PNG = new Blob([encode({ ...RAW, channels: 3 }) as BlobPart], { type: 'image/png' });
 
-const read = (picture: Picture): Promise<Pixels> => pixelsOf('test', picture);
+const read = (picture: Picture): Promise<Pixels> => pixelsOf(picture, 'test');
 
 /** The raw picture as a browser has it, with alpha. */
 function imageData(): ImageData {
