@@ -33,6 +33,7 @@ const RULES: [who: string, ...may: string[]][] = [
 
   // Networks: the only files of the core that need tfjs when they run.
   ['core/heap', TFJS('core')],
+  ['core/tape', TFJS('core')],
   ['core/initializer', 'core/random', 'core/heap', 'type core/options', TFJS('core'), TFJS('layers')],
   ['core/block', 'core/check', 'core/arch', 'core/options', 'core/initializer', TFJS('layers')],
   [
@@ -136,15 +137,25 @@ const RULES: [who: string, ...may: string[]][] = [
     'features/*',
     'index',
     'core/check',
+    'core/tape',
     'io/png',
     'imagenet/index',
-    'type weights/index',
+    'weights/index',
     'features/*',
     TFJS('core'),
     TFJS('layers'),
   ],
 
-  ['train/*', 'index', 'core/check', 'io/png', 'train/*', TFJS('core'), `type ${TFJS('layers')}`],
+  [
+    'train/*',
+    'index',
+    'core/check',
+    'core/tape',
+    'io/png',
+    'train/*',
+    TFJS('core'),
+    `type ${TFJS('layers')}`,
+  ],
   ['wasm/*', 'index', 'wasm/*', TFJS('core'), `type ${TFJS('backend-wasm')}`],
   ['node/terminalBar', 'type node:tty', 'cli-progress'],
   ['node/progressBar', 'type train/index', 'node/terminalBar'],

@@ -11,6 +11,7 @@ export {
   type Prediction,
 } from './classify.js';
 export { type Region, visibleRegion } from './geometry.js';
+export { imageTensor, normalizeImages, rawImage } from './imageTensor.js';
 export { LABELS } from './labels.js';
 export { type Picture, type Pixels, pixelsOf, type RawImage } from './pixels.js';
 export { preprocess } from './preprocess.js';

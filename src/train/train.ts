@@ -1,6 +1,5 @@
 import {
   dispose,
-  engine,
   keep,
   type Optimizer,
   type Scalar,
@@ -9,6 +8,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf, wholeNumber } from '../core/check.js';
+import { withTape } from '../core/tape.js';
 import { BestWeights } from './best.js';
 import { type DropoutSeeds, dropoutSeeds } from './dropout.js';
 import { evaluate } from './evaluate.js';
@@ -220,13 +220,9 @@ export function step(run: Run, { xs, ys }: Batch): Scalar[] {
       correct = keep(objective.correct(output, ys));
       return objective.loss(output, ys);
     };
-    const loss = chosen.optimizer.minimize(compute, true, weights)!;
+    const loss = withTape(() => chosen.optimizer.minimize(compute, true, weights)!);
     return [loss, correct!];
   } catch (error) {
-    // tfjs disposes what it recorded for the gradients at the end of a step, but not of one that fails.
-    const { state } = engine();
-    dispose(state.activeTape?.flatMap((node) => node.saved ?? []) ?? []);
-    state.activeTape = [];
     correct?.dispose();
     throw error;
   } finally {

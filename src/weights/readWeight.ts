@@ -18,7 +18,7 @@ const MAX_ROWS = 64;
  * @returns how many of the numbers are NaN or infinite.
  */
 export async function readWeight(
-  { tensor, sides }: Parameter,
+  { tensor, sides }: Pick<Parameter, 'tensor' | 'sides'>,
   into: () => Float32Array,
   { signal, report }: { signal?: AbortSignal; report?: (bytes: number) => void },
 ): Promise<number> {

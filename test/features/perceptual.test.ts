@@ -1,0 +1,181 @@
+import {
+  grad,
+  memory,
+  ones,
+  sum,
+  type Tensor,
+  type Tensor4D,
+  tensor,
+  tidy,
+  zeros,
+} from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import {
+  featureExtractor,
+  type GramNormalization,
+  gramMatrix,
+  lpips,
+  perceptualLoss,
+  readLpipsCalibration,
+  totalVariation,
+} from '../../src/features/index.js';
+import { normalizeImages } from '../../src/imagenet/index.js';
+import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
+import { fromWeights, PUBLISHED, readTensors, saveTensors } from '../../src/weights/index.js';
+import { backends, useAnyBackend, useBackend } from '../support/backends.js';
+import { hasShared } from '../support/shared.js';
+import { relativeError } from '../weights/files.js';
+import { LPIPS_FILE, NETWORK, strided, TORCH, torchImages } from './torchPerceptual.js';
+
+const torchvision = PUBLISHED['torchvision/vgg16'].preprocessing;
+const caffe = PUBLISHED['keras/vgg16'].preprocessing;
+
+async function valuesOf(output: Tensor): Promise<Float32Array> {
+  const values = await output.data<'float32'>();
+  output.dispose();
+  return values;
+}
+
+/** A function's value and its gradient's kept numbers, against what PyTorch wrote under `name`. */
+async function expectTorch(name: string, f: (x: Tensor) => Tensor, x: Tensor): Promise<void> {
+  const before = memory().numTensors;
+  const value = await valuesOf(f(x));
+  expect(relativeError(value, TORCH.get(name)!.data), name).toBeLessThan(1e-5);
+  const gradient = strided(await valuesOf(grad((image) => sum(f(image)))(x)));
+  expect(relativeError(gradient, TORCH.get(`${name}.gradient`)!.data), `${name}'s gradient`).toBeLessThan(
+    1e-4,
+  );
+  expect(memory().numTensors, `${name}'s tensors`).toBe(before);
+}
+
+describe.skipIf(!hasShared).each(backends)("PyTorch's numbers on %s", (backend) => {
+  let model: LayersModel;
+  let images: Tensor4D;
+  let others: Tensor4D;
+  beforeEach(async () => {
+    await useBackend(backend);
+    ({ model } = await fromWeights(NETWORK, { includeTop: false }));
+    ({ images, others } = await torchImages());
+  });
+  afterEach(() => {
+    for (const one of [model, images, others]) one.dispose();
+  });
+
+  test.each([
+    ['torchvision', torchvision],
+    ['caffe', caffe],
+  ])('perceptualLoss, images prepared as %s does', async (name, preprocessing) => {
+    // LPIPS goes through the same network, whose programs take a GPU in software half a minute to make.
+    if (backend === 'webgpu') return;
+    const layers = ['relu2_2', 'conv3_1', 'pool4'];
+    const loss = perceptualLoss({ model, preprocessing, layers, weights: [1, 0.5, 2] });
+    await expectTorch(`perceptual.${name}`, (x) => loss(x as Tensor4D, others), images);
+  });
+
+  test('gramMatrix, by each normalization', async () => {
+    const extractor = featureExtractor(model, 'relu3_3', { inputShape: 'any' });
+    const features = tidy(() => extractor.predict(normalizeImages(images, torchvision)) as Tensor4D);
+    for (const normalization of ['elements', 'positions', 'none'] satisfies GramNormalization[]) {
+      const gram = gramMatrix(features, { normalization });
+      expect(gram.shape).toEqual([2, 8, 8]);
+      const { data } = TORCH.get(`gram.${normalization}`)!;
+      expect(relativeError(await valuesOf(gram), data)).toBeLessThan(1e-5);
+    }
+    features.dispose();
+  });
+
+  test('totalVariation', async () => {
+    await expectTorch('totalVariation', (x) => totalVariation(x as Tensor4D), images);
+  });
+
+  test('lpips, with the calibration as it is published', async () => {
+    const distance = lpips({ model, calibration: await readLpipsCalibration(LPIPS_FILE) });
+    await expectTorch('lpips', (x) => distance(x as Tensor4D, others), images);
+    expect([...(await valuesOf(distance(images, images)))]).toEqual([0, 0]);
+  });
+});
+
+describe('losses', () => {
+  let model: LayersModel;
+  let before: number;
+  beforeAll(() => useAnyBackend());
+  beforeEach(() => {
+    before = memory().numTensors;
+    model = vgg(scaleArch(VGG16, 32), { inputShape: [32, 32, 3], hiddenUnits: 8, initializer: 'heUniform' });
+  });
+  afterEach(() => {
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('are slopes of 0 where nothing differs, and finite where a channel is silent', async () => {
+    const flat = ones([1, 40, 32, 3]);
+    const variation = grad((x) => sum(totalVariation(x as Tensor4D)));
+    expect(new Set(await valuesOf(variation(flat)))).toEqual(new Set([0]));
+    const calibration = [2, 4, 8, 16, 16].map((channels) => new Float32Array(channels).fill(1));
+    const distance = lpips({ model, calibration });
+    const gradient = await valuesOf(grad((x) => sum(distance(x as Tensor4D, zeros([1, 40, 32, 3]))))(flat));
+    flat.dispose();
+    expect(gradient.every(Number.isFinite)).toBe(true);
+  });
+
+  test('take images as the model does where no recipe is given, and fully connected layers', async () => {
+    const loss = perceptualLoss({ model, layers: ['fc7', 'logits'] });
+    const x = tensor(
+      Float32Array.from({ length: 2 * 32 * 32 * 3 }, (_, i) => Math.sin(i)),
+      [2, 32, 32, 3],
+    ) as Tensor4D;
+    const same = await valuesOf(loss(x, x));
+    expect(same[0]).toBe(0);
+    x.dispose();
+  });
+
+  test('refuse what does not fit, and leave no tensor', async () => {
+    expect(() => perceptualLoss({ model, layers: ['relu3_3'], weights: [1, 2] })).toThrow(
+      'perceptualLoss: weights are [1,2] for the layers relu3_3; give a number for each.',
+    );
+    expect(() => perceptualLoss({ model, layers: ['relu9_9'] })).toThrow('there is no layer "relu9_9"');
+    const loss = perceptualLoss({ model, preprocessing: torchvision, layers: ['relu3_3'] });
+    const [a, b, grey] = [zeros([1, 32, 32, 3]), zeros([1, 32, 40, 3]), zeros([1, 32, 32, 1])] as Tensor4D[];
+    expect(() => loss(a!, b!)).toThrow(
+      'perceptualLoss: the images have shape [1,32,32,3] and the others [1,32,40,3]; give two batches of one shape.',
+    );
+    expect(() => loss(grey!, grey!)).toThrow(
+      'the images have shape [1,32,32,1]; give [batch, height, width, 3].',
+    );
+    expect(() => normalizeImages(grey!, caffe)).toThrow('normalizeImages: the images have shape [1,32,32,1]');
+    for (const one of [a, b, grey]) one!.dispose();
+    const flat = zeros([3, 3]) as never;
+    expect(() => gramMatrix(flat)).toThrow('gramMatrix: the features have shape [3,3]');
+    expect(() => totalVariation(flat)).toThrow('totalVariation: the images have shape [3,3]');
+    (flat as Tensor).dispose();
+  });
+
+  test('LPIPS says what its calibration and its network lack', async () => {
+    expect(() => lpips({ model, calibration: [[1], [1]] })).toThrow(
+      'lpips: the calibration has [1,1] numbers for its layers, and relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 of the model have [2,4,8,16,16] channels',
+    );
+    const calibration = [2, 4, 8, 16, 16].map((channels) => new Float32Array(channels).fill(1));
+    calibration[2]![3] = -1;
+    expect(() => lpips({ model, calibration })).toThrow('the calibration of relu3_3 has -1');
+    const other = vgg(scaleArch(VGG11, 32), { inputShape: [32, 32, 3], includeTop: false });
+    expect(() => lpips({ model: other, calibration })).toThrow('there is no layer "relu1_2"');
+    other.dispose();
+    await expect(
+      readLpipsCalibration(saveTensors({ x: { shape: [1], data: new Float32Array(1) } })),
+    ).rejects.toThrow('readLpipsCalibration: there is no lin0.model.1.weight in the file');
+  });
+});
+
+test('a calibration is read from other formats, under its short names', async () => {
+  const published = await readLpipsCalibration(LPIPS_FILE);
+  const entries = published.map((data, i) => [`lin${i}.weight`, { shape: [data.length], data }] as const);
+  const file = saveTensors({
+    note: { shape: [3], data: Uint8Array.of(1, 2, 255) },
+    ...Object.fromEntries(entries),
+  });
+  expect(await readLpipsCalibration(file)).toEqual(published);
+  expect((await readTensors(file)).get('note')).toEqual({ shape: [3], data: Float32Array.of(1, 2, 255) });
+  await expect(readTensors(file.subarray(0, 300))).rejects.toThrow(/damaged|cut off/);
+});
