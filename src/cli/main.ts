@@ -5,6 +5,7 @@ import { benchCommand } from './bench.js';
 import { classifyCommand } from './classify.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './describe.js';
 import { featuresCommand } from './features.js';
+import { finetuneCommand } from './finetune.js';
 import { gradcamCommand } from './gradcam.js';
 import { trainCommand } from './train.js';
 import { convertCommand, inspectCommand } from './weights.js';
@@ -22,6 +23,7 @@ const program = new Command('vgg-blocks')
   .addCommand(classifyCommand())
   .addCommand(featuresCommand())
   .addCommand(gradcamCommand())
+  .addCommand(finetuneCommand())
   .addCommand(benchCommand());
 
 try {

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
 import { countBar } from 'vgg-blocks/node';
 import {
+  type FromWeightsOptions,
   fromPretrained,
   fromWeights,
   type LoadedNetwork,
@@ -15,6 +16,13 @@ import { useBackend } from './backend.js';
 const RECIPES = {
   torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
   keras: PUBLISHED['keras/vgg16'].preprocessing,
+  // RGB from 0 to 1, as imageFolder prepares pictures for a network that is trained from the start.
+  plain: {
+    ...PUBLISHED['torchvision/vgg16'].preprocessing,
+    mean: [0, 0, 0],
+    std: [1, 1, 1],
+    resize: { shorterSide: 224 },
+  },
 } satisfies Record<string, Preprocessing>;
 
 /** Which network a command works with. */
@@ -48,14 +56,20 @@ export interface ReadyNetwork extends LoadedNetwork {
   preprocessing: Preprocessing;
 }
 
-/** Starts the backend and loads the network that is asked for. */
-export async function loadNetwork(command: string, args: NetworkArguments): Promise<ReadyNetwork> {
+/** Starts the backend and loads the network that is asked for; `options` say what may differ from it. */
+export async function loadNetwork(
+  command: string,
+  args: NetworkArguments,
+  options: FromWeightsOptions = {},
+): Promise<ReadyNetwork> {
   const source = args.weights ?? args.pretrained;
   if (source === undefined) {
     throw new Error(`${command}: no network is given; pass --weights FILE or --pretrained NAME.`);
   }
   await useBackend('wasm');
-  const { loaded, recipe } = args.weights ? await fromFile(args.weights) : await download(args.pretrained!);
+  const { loaded, recipe } = args.weights
+    ? await fromFile(args.weights, options)
+    : await download(args.pretrained!, options);
   const chosen = args.recipe ? RECIPES[args.recipe] : recipe;
   if (!chosen) {
     loaded.model.dispose();
@@ -89,17 +103,24 @@ export function labelsOption(): Option {
 }
 
 /** A file's network and its framework's recipe; of a converted Keras one nobody can tell. */
-async function fromFile(file: string): Promise<{ loaded: LoadedNetwork; recipe?: Preprocessing }> {
-  const loaded = await fromWeights(file);
+async function fromFile(
+  file: string,
+  options: FromWeightsOptions,
+): Promise<{ loaded: LoadedNetwork; recipe?: Preprocessing }> {
+  const loaded = await fromWeights(file, options);
   if (loaded.network.names !== 'keras') return { loaded, recipe: RECIPES.torchvision };
   return { loaded, recipe: loaded.report.format.startsWith('Keras') ? RECIPES.keras : undefined };
 }
 
-async function download(name: PublishedName): Promise<{ loaded: LoadedNetwork; recipe: Preprocessing }> {
+async function download(
+  name: PublishedName,
+  options: FromWeightsOptions,
+): Promise<{ loaded: LoadedNetwork; recipe: Preprocessing }> {
   const bar = countBar('MB');
   const megabytes = (bytes: number) => Math.round(bytes / 1e6);
   try {
     const loaded = await fromPretrained(name, {
+      ...options,
       onProgress: ({ loadedBytes, totalBytes }) =>
         bar.update(megabytes(loadedBytes), megabytes(totalBytes ?? loadedBytes)),
     });

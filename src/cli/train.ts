@@ -7,7 +7,6 @@ import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
   type Decay,
-  type EpochRow,
   type History,
   type OptimizerName,
   predictClasses,
@@ -17,6 +16,7 @@ import {
 import { BACKENDS, type Backend, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { number, shared } from './options.js';
+import { checkAccuracy, epochLine, stopOnInterrupt } from './training.js';
 
 interface TrainArguments {
   data: string;
@@ -162,14 +162,9 @@ async function run(args: TrainArguments): Promise<void> {
   await model.save(fileSystem(join(args.out, 'model')));
   console.log(`${verdict(history)}; model/, ${Object.keys(files).join(', ')} are in ${args.out}`);
   model.dispose();
-  checkAccuracy(history, args.minAccuracy);
+  checkAccuracy('train: test', history.epochs.at(-1)!.testAccuracy, args.minAccuracy);
   if (memory().numTensors > 0)
     throw new Error(`train: ${memory().numTensors} tensors were left behind; please report it.`);
-}
-
-function epochLine(row: EpochRow, epochs: number): string {
-  const tested = row.testAccuracy === null ? '' : `, test acc ${row.testAccuracy.toFixed(3)}`;
-  return `epoch ${String(row.epoch).padStart(String(epochs).length)}/${epochs}: loss ${row.loss.toFixed(3)}, train acc ${row.trainAccuracy.toFixed(3)}${tested}, ${row.examplesPerSecond.toFixed(1)} examples/s, ${row.seconds.toFixed(1)} s`;
 }
 
 function verdict({ ended, epochs }: History): string {
@@ -177,24 +172,4 @@ function verdict({ ended, epochs }: History): string {
   const { testAccuracy } = epochs.at(-1)!;
   const accuracy = testAccuracy === null ? '' : `, test accuracy ${(100 * testAccuracy).toFixed(1)} %`;
   return `${ended === 'aborted' ? 'stopped' : 'done'}${accuracy}`;
-}
-
-function checkAccuracy({ epochs }: History, least: number | undefined): void {
-  const reached = epochs.at(-1)!.testAccuracy ?? 0;
-  if (least !== undefined && !(reached >= least)) {
-    throw new Error(
-      `train: test accuracy ${reached.toFixed(4)} is below ${least}, which --min-accuracy asks for.`,
-    );
-  }
-}
-
-/** The first Ctrl-C stops after the batch that is running, so that what was learned is written; the second ends at once. */
-function stopOnInterrupt() {
-  const controller = new AbortController();
-  const onInterrupt = () => {
-    controller.abort();
-    process.off('SIGINT', onInterrupt);
-  };
-  process.on('SIGINT', onInterrupt);
-  return { signal: controller.signal, forget: () => void process.off('SIGINT', onInterrupt) };
 }

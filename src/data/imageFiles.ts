@@ -1,11 +1,11 @@
 import { fail, wholeNumber } from '../core/check.js';
 import { type Pixels, pixelsOf, type RawImage } from '../imagenet/pixels.js';
 import { resized } from '../imagenet/preprocess.js';
-import { DataError, reason } from '../io/errors.js';
+import { DataError } from '../io/errors.js';
 import type { Preprocessing } from '../weights/index.js';
 import { type Augmentation, checkAugmentation } from './augment.js';
 import { inParallel } from './parallel.js';
-import { type PictureEntry, type PictureProblem, PictureSet } from './pictureSet.js';
+import { type PictureEntry, type PictureProblem, PictureSet, sentence } from './pictureSet.js';
 import { drawValidation } from './split.js';
 
 /** A picture's file. */
@@ -205,7 +205,7 @@ async function openAll(
         if (fits) bytes += picture.data.length;
         opened[i] = { path, label, load, ...(fits && { kept: picture }) };
       } catch (error) {
-        report({ path, reason: reason(error) });
+        report({ path, reason: sentence(path, error) });
       }
       options.onProgress?.({ done: ++done, total: files.length });
     },

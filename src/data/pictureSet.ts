@@ -2,7 +2,6 @@ import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tf
 import { fail } from '../core/check.js';
 import type { Pixels } from '../imagenet/pixels.js';
 import { cropped, normalize } from '../imagenet/preprocess.js';
-import { reason } from '../io/errors.js';
 import type { Preprocessing } from '../weights/index.js';
 import { type Augmentation, augmented } from './augment.js';
 import { type BatchOrder, batchIndices, prefetched } from './batches.js';
@@ -162,7 +161,10 @@ export class PictureSet {
         return kept ?? (await load());
       } catch (error) {
         this.#lost.add(at);
-        onProblem({ path, reason: `${reason(error)} Another picture of its class stands in for it.` });
+        onProblem({
+          path,
+          reason: `${sentence(path, error)} Another picture of its class stands in for it.`,
+        });
       }
     }
     return fail(
@@ -170,6 +172,12 @@ export class PictureSet {
       `no picture of the class '${this.classNames[entries[index]!.label]}' can be read any more; put the files back.`,
     );
   }
+}
+
+/** What an error says of a picture; browsers' own do not name it. */
+export function sentence(path: string, error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error);
+  return said.includes(path) ? said : `${path}: ${said}`;
 }
 
 /** What each byte of each channel becomes, `3 * byte + channel`. */

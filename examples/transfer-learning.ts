@@ -1,0 +1,201 @@
+/**
+ * Transfer learning from start to end: a narrow VGG-11 learns six kinds of clothes; then its features tell shoes and bags
+ * apart, which it has never seen, from a folder with a few pictures of each, some of them damaged. Beside it the same with
+ * features of random weights, and a network that has nothing but those few pictures.
+ *
+ *     npx tsx examples/transfer-learning.ts                      # everything drawn, nothing downloaded
+ *     npx tsx examples/transfer-learning.ts FOLDER               # the folder of your own pictures, a folder for each class
+ *     npx tsx examples/transfer-learning.ts FOLDER WEIGHTS.pth   # on published weights
+ *
+ * It needs sharp, for the pictures, and writes curves.svg and predictions.svg to runs/transfer-learning.
+ */
+import '@tensorflow/tfjs-backend-wasm';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setBackend } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { scaleArch, VGG11, vgg } from 'vgg-blocks';
+import type { ImageFiles } from 'vgg-blocks/data';
+import {
+  cacheFeatures,
+  featureExtractor,
+  freeze,
+  splitModel,
+  transferHead,
+  unfreeze,
+} from 'vgg-blocks/features';
+import { imageFolder, temporaryFile, writeFileAtomic } from 'vgg-blocks/node';
+import {
+  curves,
+  type History,
+  predictClasses,
+  predictionSheet,
+  type TrainOptions,
+  train,
+} from 'vgg-blocks/train';
+import { installWasmKernels } from 'vgg-blocks/wasm';
+import { fromWeights, type Preprocessing, PUBLISHED } from 'vgg-blocks/weights';
+import { colourGarments, writeFolder } from './transfer/pictures.js';
+
+const [CLOTHES, SHOES_AND_BAGS] = [
+  [0, 1, 2, 3, 4, 6],
+  [5, 7, 8, 9],
+];
+const OUT = 'runs/transfer-learning';
+const HEAD: TrainOptions = {
+  epochs: 40,
+  batchSize: 16,
+  optimizer: 'adam',
+  learningRate: 0.01,
+  decay: 'cosine',
+};
+const [given, weights] = process.argv.slice(2);
+
+installWasmKernels();
+await setBackend('wasm');
+const started = performance.now();
+const temporary = given ? undefined : await mkdtemp(join(tmpdir(), 'transfer-'));
+try {
+  const { base, lastBlock, pooling, preprocessing, size } = weights
+    ? await published(weights)
+    : await pretrained();
+  if (temporary) await writeFolder(temporary, colourGarments(SHOES_AND_BAGS, 400, 7), 1);
+  const pictures = await imageFolder(given ?? temporary!, { preprocessing, size, validation: 0.75, seed: 1 });
+  const { train: few, validation, classNames, problems } = pictures;
+  console.log(
+    `${few.length} pictures to learn from, ${validation.length} to test on: ${classNames.join(', ')}`,
+  );
+  for (const { path, reason } of problems) {
+    console.log(`  left out ${path}: ${reason.slice(reason.indexOf('could not be read')).slice(0, 90)}`);
+  }
+
+  // The path that this is about: a head on frozen features, then the last block with it.
+  const model = transferHead(freeze(base), { classes: classNames.length, pooling });
+  const head = await learn('a head on its features', model, lastBlock, pictures, HEAD);
+  unfreeze(model, lastBlock);
+  const block = await learn(
+    `then ${lastBlock} too`,
+    model,
+    `block${Number(lastBlock.at(-1)) - 1}`,
+    pictures,
+    {
+      ...HEAD,
+      epochs: 20,
+      learningRate: weights ? 1e-4 : 1e-3,
+    },
+  );
+  await figures(model, pictures, [head, block]);
+
+  if (!weights) {
+    const random = transferHead(freeze(upToBlock4(narrow())), { classes: classNames.length, pooling });
+    await learn('a head on features of random weights', random, lastBlock, pictures, HEAD);
+    const scratch = transferHead(upToBlock4(narrow(1)), { classes: classNames.length, pooling });
+    await learn('all weights from those pictures alone', scratch, 'input_layer', pictures, {
+      ...HEAD,
+      learningRate: 0.002,
+    });
+    for (const one of [random, scratch]) one.dispose();
+  }
+  model.dispose();
+} finally {
+  if (temporary) await rm(temporary, { recursive: true });
+}
+console.log(`${((performance.now() - started) / 1000).toFixed(0)} s in all; the figures are in ${OUT}`);
+
+/** The features of a network that has learned other things. */
+async function pretrained(): Promise<Start> {
+  const clothes = colourGarments(CLOTHES, 3400, 3).resize(32);
+  const [images, test] = [clothes.take(0, 3000), clothes.take(3000)];
+  const network = transferHead(narrow(), { classes: images.classNames.length });
+  const { epochs } = await train(
+    network,
+    { train: images, test },
+    { epochs: 6, batchSize: 32, optimizer: 'adam', decay: 'cosine' },
+  );
+  console.log(
+    `before: ${images.classNames.join(', ')}, test accuracy ${percent(epochs.at(-1)!.testAccuracy!)}`,
+  );
+  return {
+    base: upToBlock4(network),
+    lastBlock: 'block4',
+    pooling: 'flatten',
+    preprocessing: undefined,
+    size: 32,
+  };
+}
+
+/** The features of weights that somebody published. */
+async function published(file: string): Promise<Start> {
+  const { model: base, network } = await fromWeights(file, { includeTop: false, inputShape: [224, 224, 3] });
+  const owner = network.names === 'keras' ? 'keras/vgg16' : 'torchvision/vgg16';
+  const { preprocessing } = PUBLISHED[owner];
+  return { base, lastBlock: `block${network.arch.length}`, pooling: 'avg', preprocessing, size: 224 };
+}
+
+interface Start {
+  base: LayersModel;
+  lastBlock: string;
+  pooling: 'avg' | 'flatten';
+  preprocessing: Preprocessing | undefined;
+  size: number;
+}
+
+/** The convolutions of a VGG-11 an eighth as wide. */
+function narrow(seed = 0): LayersModel {
+  return vgg(scaleArch(VGG11, 8), {
+    inputShape: [32, 32, 3],
+    includeTop: false,
+    initializer: 'heUniform',
+    seed,
+  });
+}
+
+/** At 32 pixels four blocks leave 2x2 places, and the fifth a single one. */
+function upToBlock4(model: LayersModel): LayersModel {
+  return featureExtractor(model, 'block4_pool');
+}
+
+/** Trains what lies above a layer on what the layers up to it make of the pictures, which is computed once. */
+async function learn(
+  what: string,
+  model: LayersModel,
+  at: string,
+  { train: images, validation }: ImageFiles,
+  options: TrainOptions,
+): Promise<History> {
+  const start = performance.now();
+  const { lower, upper } = splitModel(model, at);
+  const overflow = temporaryFile();
+  const features = await cacheFeatures(lower, images, { overflow });
+  const test = await cacheFeatures(lower, validation, { overflow });
+  const history = await train(upper, { train: features, test }, options);
+  await Promise.all([features.dispose(), test.dispose()]);
+  const seconds = (performance.now() - start) / 1000;
+  const { trainAccuracy, testAccuracy } = history.epochs.at(-1)!;
+  console.log(
+    `${what}: test accuracy ${percent(testAccuracy!)}, of what it trained on ${percent(trainAccuracy)}; ${history.epochs.length} epochs in ${seconds.toFixed(1)} s`,
+  );
+  return history;
+}
+
+/** The curves of both trainings in a row, and some of the pictures that were not trained on. */
+async function figures(
+  model: LayersModel,
+  { validation }: ImageFiles,
+  histories: readonly History[],
+): Promise<void> {
+  const epochs = histories.flatMap((history) => history.epochs).map((row, i) => ({ ...row, epoch: i + 1 }));
+  await writeFileAtomic(join(OUT, 'curves.svg'), curves({ epochs }));
+  const predicted = await predictClasses(model, validation);
+  const shown = Array.from({ length: 40 }, (_, i) => Math.floor((i * validation.length) / 40));
+  const sheet = await predictionSheet(
+    await validation.pictures(shown),
+    shown.map((index) => predicted[index]!),
+  );
+  await writeFileAtomic(join(OUT, 'predictions.svg'), sheet);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

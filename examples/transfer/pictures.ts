@@ -1,0 +1,78 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { GARMENT_NAMES, garments, ImageSet } from 'vgg-blocks/data';
+
+const SIDE = 28;
+
+/** Garments of some kinds in colour, `[28, 28, 3]`: each dyed, and lying on a ground of another colour. */
+export function colourGarments(kinds: readonly number[], count: number, seed: number): ImageSet {
+  // All kinds come in equal numbers.
+  const { train: grey } = garments({
+    train: Math.ceil((count * GARMENT_NAMES.length) / kinds.length),
+    test: 0,
+    seed,
+  });
+  const random = numbers(seed);
+  const chosen = [...grey.labels.keys()].filter((i) => kinds.includes(grey.labels[i]!)).slice(0, count);
+  const images = new Uint8Array(chosen.length * SIDE * SIDE * 3);
+  chosen.forEach((index, place) => {
+    const [dye, ground] = [colour(random), colour(random)];
+    const pixels = grey.images.subarray(index * SIDE * SIDE, (index + 1) * SIDE * SIDE);
+    pixels.forEach((shade, i) => {
+      const cover = Math.min(1, shade / 50);
+      for (let c = 0; c < 3; c++) {
+        images[3 * (place * SIDE * SIDE + i) + c] =
+          cover * dye[c]! * (0.3 + (0.7 * shade) / 255) + (1 - cover) * ground[c]!;
+      }
+    });
+  });
+  return new ImageSet({
+    images,
+    labels: Uint8Array.from(chosen, (index) => kinds.indexOf(grey.labels[index]!)),
+    shape: [SIDE, SIDE, 3],
+    classNames: kinds.map((kind) => GARMENT_NAMES[kind]!),
+  });
+}
+
+/** Writes pictures as PNG and JPEG files of many sizes, a folder for each class, and some files that are no pictures. */
+export async function writeFolder(folder: string, set: ImageSet, seed: number): Promise<void> {
+  const random = numbers(seed);
+  const size = SIDE * SIDE * 3;
+  for (let i = 0; i < set.length; i++) {
+    const [width, height] = [40 + Math.floor(100 * random()), 40 + Math.floor(100 * random())];
+    const picture = sharp(set.images.subarray(i * size, (i + 1) * size), {
+      raw: { width: SIDE, height: SIDE, channels: 3 },
+    }).resize(Math.max(width, height), Math.max(width, height), { kernel: 'cubic' });
+    const path = join(folder, set.classNames[set.labels[i]!]!, `${String(i).padStart(4, '0')}`);
+    await mkdir(dirname(path), { recursive: true });
+    if (i % 2) await picture.png().toFile(`${path}.png`);
+    else await picture.jpeg({ quality: 90 }).toFile(`${path}.jpg`);
+  }
+  const [first, second] = set.classNames as [string, string];
+  const whole = await sharp(Buffer.alloc(3 * 64 * 64, 90), { raw: { width: 64, height: 64, channels: 3 } })
+    .png()
+    .toBuffer();
+  const frames = Buffer.concat([Buffer.alloc(3 * 8 * 8, 50), Buffer.alloc(3 * 8 * 8, 200)]);
+  const animation = await sharp(frames, { raw: { width: 8, height: 16, channels: 3, pageHeight: 8 } })
+    .gif()
+    .toBuffer();
+  await writeFile(join(folder, first, 'cut-off.png'), whole.subarray(0, 100));
+  await writeFile(join(folder, first, 'empty.jpg'), '');
+  await writeFile(join(folder, second, 'animation.gif'), animation);
+  await writeFile(join(folder, second, 'notes.txt'), 'the boots are in the other folder\n');
+}
+
+/** A colour that is neither black nor white. */
+function colour(random: () => number): number[] {
+  return [0, 1, 2].map(() => 30 + 225 * random());
+}
+
+/** Numbers from 0 to below 1 that depend on the seed alone (Lehmer's generator). */
+function numbers(seed: number): () => number {
+  let state = (seed % 2147483646) + 1;
+  return () => {
+    state = (state * 48271) % 2147483647;
+    return state / 2147483647;
+  };
+}
