@@ -189,6 +189,8 @@ async function teach(
   say: (line: string) => void,
 ): Promise<Taught> {
   const top = base.layers.at(-1)!.name;
+  // A layer that there is not is told before the training, not in the middle of it.
+  if (args.unfreeze) freeze(unfreeze(model, args.unfreeze), top);
   const taught: Taught = { phases: [], predicted: new Int32Array() };
   for (const { from, epochs, learningRate } of [
     { from: undefined, epochs: args.epochs, learningRate: args.lr },

@@ -1,0 +1,175 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setBackend, type Tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { loadLayersModel } from '@tensorflow/tfjs-layers';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/data/random.js';
+import { scaleArch, VGG11, vgg } from '../../src/index.js';
+import { fileSystem } from '../../src/node/index.js';
+import { loadWeights, saveWeights } from '../../src/weights/index.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'vgg-finetune-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (...path: string[]) => join(folder, ...path);
+
+function run(...args: string[]): Promise<{ code: number | null; out: string; error: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'finetune', ...args], {
+    cwd: root,
+  });
+  let [out, error] = ['', ''];
+  child.stdout.on('data', (chunk) => {
+    out += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    error += chunk;
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, error })));
+}
+
+/** Pictures that are mostly red or mostly blue, and a file that is cut off. */
+async function drawColours(): Promise<void> {
+  const random = seededRandom(3);
+  for (let i = 0; i < 24; i++) {
+    const name = i % 2 ? 'blue' : 'red';
+    const bytes = Uint8Array.from({ length: 40 * 36 * 3 }, (_, at) =>
+      Math.floor((at % 3 === (i % 2 ? 2 : 0) ? 150 : 20) + 80 * random.next()),
+    );
+    mkdirSync(at('colours', name), { recursive: true });
+    await sharp(bytes, { raw: { width: 40, height: 36, channels: 3 } })
+      .png()
+      .toFile(at('colours', name, `${i}.png`));
+  }
+  writeFileSync(
+    at('colours', 'red', 'torn.png'),
+    readFileSync(at('colours', 'red', '0.png')).subarray(0, 200),
+  );
+}
+
+beforeAll(async () => {
+  await setBackend('cpu');
+  await drawColours();
+  const model = vgg(scaleArch(VGG11, 16), {
+    inputShape: [32, 32, 3],
+    hiddenUnits: 4,
+    batchNorm: true,
+    initializer: 'heUniform',
+  });
+  writeFileSync(at('vgg.safetensors'), await saveWeights(model, 'torchvision'));
+  model.dispose();
+});
+
+describe('vgg-blocks finetune', () => {
+  test('teaches a network the classes of a folder, and writes what came of it', async () => {
+    const { code, out, error } = await run(
+      at('colours'),
+      ...[
+        '--weights',
+        at('vgg.safetensors'),
+        '--epochs',
+        '15',
+        '--unfreeze',
+        'block5',
+        '--unfreeze-epochs',
+        '2',
+      ],
+      ...['--augment', '--batch', '8', '--validation', '0.25', '--out', at('out'), '--min-accuracy', '0.8'],
+    );
+    expect(error).toMatch(
+      /^\S+torn\.png could not be read: it is no picture that can be decoded, or is cut off .*\n$/,
+    );
+    expect(code).toBe(0);
+    expect(out).toContain('18 training and 6 validation pictures of 2 classes at 32x32x3; 1 left out');
+    expect(out).toMatch(/new layers, epoch 15\/15: loss .* validation acc/);
+    expect(out).toMatch(/from block5, epoch 2\/2: loss/);
+    expect(out).toMatch(
+      /validation accuracy \d+\.\d %\nclass +pictures +recall precision +taken for\nblue +3 /,
+    );
+    expect(readdirSync(at('out')).sort()).toEqual([
+      'classes.txt',
+      'curves.svg',
+      'history.json',
+      'model',
+      'model.safetensors',
+      'predictions.svg',
+      'result.json',
+    ]);
+    expect(readFileSync(at('out', 'classes.txt'), 'utf8')).toBe('blue\nred\n');
+    const { phases } = JSON.parse(readFileSync(at('out', 'history.json'), 'utf8'));
+    expect(
+      phases.map(({ name, epochs }: { name: string; epochs: object[] }) => [name, epochs.length]),
+    ).toEqual([
+      ['new layers', 15],
+      ['from block5', 2],
+    ]);
+
+    const model = await loadLayersModel(fileSystem(at('out', 'model')));
+    const red = tidy(() => {
+      const picture = Array.from({ length: 32 * 32 }, () => [[2, -1.5, -1.5]]).flat(2);
+      return [...(model.predict(tensor4d(picture, [1, 32, 32, 3])) as Tensor).dataSync()];
+    });
+    expect(red[1]).toBeGreaterThan(red[0]!);
+    const report = await loadWeights(model, at('out', 'model.safetensors'));
+    expect(report.missing).toEqual([]);
+    model.dispose();
+  });
+
+  test('prints a line of JSON alone, when it is asked to', async () => {
+    const { code, out } = await run(
+      at('colours'),
+      ...[
+        '--weights',
+        at('vgg.safetensors'),
+        '--epochs',
+        '1',
+        '--json',
+        '--out',
+        at('json'),
+        '--recipe',
+        'plain',
+      ],
+      ...['--size', '48', '--hidden', '4', '--memory', '0'],
+    );
+    expect(code).toBe(0);
+    const result = JSON.parse(out);
+    expect(result).toMatchObject({
+      network: 'VGG-11-BN',
+      classNames: ['blue', 'red'],
+      train: 20,
+      validation: 4,
+      leftOut: [{ path: 'red/torn.png' }],
+      phases: [{ name: 'new layers', ended: 'finished', epochs: 1 }],
+    });
+    expect(result.confusion.flat().reduce((a: number, b: number) => a + b)).toBe(4);
+    expect(JSON.parse(readFileSync(at('json', 'result.json'), 'utf8'))).toEqual(result);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    [
+      'a class without pictures',
+      ['empty'],
+      /^the class 'nothing': it has no pictures: its folder has no files/,
+    ],
+    ['no folder', ['nowhere'], /nowhere could not be read: there is no such file; check the path\.\n$/],
+    ['an unknown layer', ['colours', '--unfreeze', 'block9'], /^unfreeze: there is no layer "block9"/m],
+    [
+      'too little accuracy',
+      ['colours', '--min-accuracy', '1.1'],
+      /^finetune: validation accuracy \d\.\d{4} is below 1\.1/m,
+    ],
+  ])('%s is one clear sentence', async (_, [of, ...more], said) => {
+    mkdirSync(at('empty', 'nothing'), { recursive: true });
+    const { code, error } = await run(
+      at(of!),
+      ...['--weights', at('vgg.safetensors'), '--epochs', '1', '--out', at('wrong'), ...more],
+    );
+    expect(code).toBe(1);
+    expect(error).toMatch(said);
+    expect(error).not.toContain('    at ');
+  });
+});

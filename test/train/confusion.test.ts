@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import { confusion } from '../../src/train/index.js';
+
+const NAMES = ['cat', 'dog', 'eel', 'fly'];
+
+test('counts what was taken for what, and each class for itself', () => {
+  const found = confusion([0, 0, 0, 1, 1, 2, 2, 2, 2], [0, 0, 1, 1, 2, 2, 1, 1, 2], NAMES);
+  expect(found.counts).toEqual([
+    [2, 1, 0, 0],
+    [0, 1, 1, 0],
+    [0, 2, 2, 0],
+    [0, 0, 0, 0],
+  ]);
+  expect(found.accuracy).toBe(5 / 9);
+  expect(found.classes).toEqual([
+    { name: 'cat', examples: 3, recall: 2 / 3, precision: 1 },
+    { name: 'dog', examples: 2, recall: 1 / 2, precision: 1 / 4 },
+    { name: 'eel', examples: 4, recall: 1 / 2, precision: 2 / 3 },
+    { name: 'fly', examples: 0, recall: null, precision: null },
+  ]);
+  expect(found.mistakes).toEqual([
+    { is: 'eel', takenFor: 'dog', examples: 2 },
+    { is: 'cat', takenFor: 'dog', examples: 1 },
+    { is: 'dog', takenFor: 'eel', examples: 1 },
+  ]);
+  expect(JSON.parse(JSON.stringify(found))).toEqual(found);
+});
+
+test('refuses what does not belong together', () => {
+  expect(() => confusion([0, 1], [0], NAMES)).toThrow(
+    'confusion: there are 2 labels and 1 predictions; give one for each.',
+  );
+  expect(() => confusion([0, 4], [0, 1], NAMES)).toThrow(
+    'confusion: example 1 is of class 4 and was taken for 1, and there are 4 names.',
+  );
+});
