@@ -81,7 +81,7 @@ describe('vgg-blocks finetune', () => {
       ...['--augment', '--batch', '8', '--validation', '0.25', '--out', at('out'), '--min-accuracy', '0.8'],
     );
     expect(error).toMatch(
-      /^\S+torn\.png could not be read: it is no picture that can be decoded, or is cut off .*\n$/,
+      /^\S*torn\.png could not be read: it is no picture that can be decoded, or is cut off .*\n$/,
     );
     expect(code).toBe(0);
     expect(out).toContain('18 training and 6 validation pictures of 2 classes at 32x32x3; 1 left out');
