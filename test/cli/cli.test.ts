@@ -1,6 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import '@tensorflow/tfjs-backend-cpu';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,40 +7,11 @@ import { setBackend } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { saveWeights } from '../../src/weights/index.js';
-import { PICTURES } from '../node/pictures.js';
+import { run, start } from './program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Outcome {
-  code: number | null;
-  out: string;
-  error: string;
-}
-
-function start(
-  args: string[],
-  env: Record<string, string> = {},
-): { child: ChildProcess; outcome: Promise<Outcome>; out: () => string } {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
-    cwd: root,
-    env: { ...process.env, ...env },
-  });
-  let [out, error] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    error += chunk;
-  });
-  const outcome = new Promise<Outcome>((resolve) =>
-    child.on('close', (code) => resolve({ code, out, error })),
-  );
-  return { child, outcome, out: () => out };
-}
-
-const run = (...args: string[]) => start(args).outcome;
 
 describe('vgg-blocks', () => {
   test('tally prints the discussion, with the right sums', async () => {
@@ -150,82 +120,6 @@ describe('vgg-blocks inspect and convert', () => {
       "the container 'keras' has Keras' names and float32, and timm and F32 were asked for.",
     );
     expect(readdirSync(folder).filter((name) => /^(m|x\.onnx|m\.keras)$|tmp/.test(name))).toEqual([]);
-  });
-});
-
-describe('vgg-blocks classify', () => {
-  const at = (...names: string[]) => join(folder, ...names);
-  beforeAll(async () => {
-    await setBackend('cpu');
-    const model = vgg([[1, 2]], { inputShape: [8, 8, 3], classes: 3, hiddenUnits: 4 });
-    writeFileSync(at('three.safetensors'), await saveWeights(model, 'torchvision'));
-    writeFileSync(at('keras-named.safetensors'), await saveWeights(model, 'keras'));
-    model.dispose();
-    mkdirSync(at('pictures', 'deep'), { recursive: true });
-    writeFileSync(at('pictures', 'a.png'), Buffer.from(PICTURES.png, 'base64'));
-    writeFileSync(at('pictures', 'deep', 'b.webp'), Buffer.from(PICTURES.webp, 'base64'));
-    writeFileSync(at('pictures', 'notes.txt'), 'no picture');
-    writeFileSync(at('labels.txt'), 'cat\ndog\nbird\n');
-  });
-
-  test('names what pictures in folders and globs show, a line each', async () => {
-    const { code, out, error } = await run(
-      'classify',
-      at('pictures'),
-      at('pictures', '*.png'),
-      '--weights',
-      at('three.safetensors'),
-      '--labels',
-      at('labels.txt'),
-      '--top',
-      '2',
-    );
-    expect({ code, error }).toEqual({ code: 0, error: '' });
-    const lines = out.trim().split('\n');
-    expect(lines.map((line) => line.split(': ')[0])).toEqual([
-      at('pictures', 'a.png'),
-      at('pictures', 'deep', 'b.webp'),
-      at('pictures', 'a.png'),
-    ]);
-    for (const line of lines) expect(line).toMatch(/: (cat|dog|bird) \d+\.\d %, (cat|dog|bird) \d+\.\d %$/);
-    // Both files hold the same pixels.
-    expect(lines[1]!.split(': ')[1]).toBe(lines[0]!.split(': ')[1]);
-  });
-
-  test('goes on after a picture that cannot be read, and says so in the end', async () => {
-    const { code, out, error } = await run(
-      'classify',
-      at('labels.txt'),
-      at('none.png'),
-      at('pictures', 'a.png'),
-      '--weights',
-      at('three.safetensors'),
-      '--json',
-    );
-    expect(code).toBe(1);
-    const { image, predictions } = JSON.parse(out);
-    expect(image).toBe(at('pictures', 'a.png'));
-    expect(
-      predictions.reduce((sum: number, { probability }: { probability: number }) => sum + probability, 0),
-    ).toBeCloseTo(1, 5);
-    expect(error).toContain('labels.txt could not be read: it is no picture that can be decoded');
-    expect(error).toContain('none.png could not be read: there is no such file; check the path.');
-    expect(error).toContain('classify: 2 of 3 pictures could not be read.');
-  });
-
-  test('asks for what it cannot know', async () => {
-    const pictures = at('pictures');
-    expect((await run('classify', pictures, '--weights', at('keras-named.safetensors'))).error).toContain(
-      'does not say whether it is of PyTorch or of Keras, which prepare pictures differently; pass --recipe.',
-    );
-    expect(
-      (await run('classify', pictures, '--weights', at('keras-named.safetensors'), '--recipe', 'keras')).code,
-    ).toBe(0);
-    writeFileSync(at('two.txt'), 'cat\ndog');
-    expect(
-      (await run('classify', pictures, '--weights', at('three.safetensors'), '--labels', at('two.txt')))
-        .error,
-    ).toContain('two.txt names 2 classes, and the network has 3; give one a line.');
   });
 });
 

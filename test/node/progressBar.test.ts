@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
-import { progressBar } from '../../src/node/index.js';
+import { describe, expect, test, vi } from 'vitest';
+import { countBar, progressBar } from '../../src/node/index.js';
 import type { TrainProgress } from '../../src/train/index.js';
 
 /** A terminal that keeps what is written, and the lines that a person would see on it. */
@@ -136,4 +136,30 @@ test('where the stream is no terminal nothing is drawn, and lines are printed al
   bar.stop();
   expect(stream.written).toBe('');
   expect(printed).toEqual(['epoch 1']);
+});
+
+describe('countBar', () => {
+  test('shows how many of how many, and the time left by the mean so far', () => {
+    const stream = new Terminal();
+    const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const bar = countBar('pictures', { stream });
+    bar.update(0, 8);
+    expect(stream.line).toBe('[--------------------] 0/8 pictures  ? left');
+    now.mockReturnValue(4000);
+    bar.update(2, 8);
+    bar.stop();
+    expect(stream.line).toBe('');
+    bar.update(2, 8);
+    expect(stream.line).toBe('[=====---------------] 2/8 pictures  0:12 left');
+    bar.stop();
+    now.mockRestore();
+  });
+
+  test('draws nothing where there is no terminal', () => {
+    const stream = new Terminal({ isTTY: false });
+    const bar = countBar('pictures', { stream });
+    bar.update(1, 2);
+    bar.stop();
+    expect(stream.written).toBe('');
+  });
 });
