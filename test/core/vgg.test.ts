@@ -1,4 +1,4 @@
-import { type io, max, mean, memory, ones, sum, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import { engine, type io, max, mean, memory, ones, sum, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { unzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -31,10 +31,15 @@ beforeAll(() => useAnyBackend());
 const TINY = { inputShape: [32, 32, 1], hiddenUnits: 8 } as const;
 
 /** Builds, uses and disposes a model, and expects no tensor to be left. */
-function using(build: () => LayersModel, use: (model: LayersModel) => void): void {
+async function using(
+  build: () => LayersModel,
+  use: (model: LayersModel) => void | Promise<void>,
+): Promise<void> {
   const before = memory().numTensors;
   const model = build();
-  tidy(() => use(model));
+  // A tidy that waits.
+  engine().startScope();
+  await Promise.resolve(use(model)).finally(() => engine().endScope());
   model.dispose();
   expect(memory().numTensors).toBe(before);
 }
@@ -101,8 +106,8 @@ describe('the family', () => {
     );
   });
 
-  test("vgg16 with config 'C' ends blocks 3 to 5 with a 1x1 convolution", () => {
-    using(
+  test("vgg16 with config 'C' ends blocks 3 to 5 with a 1x1 convolution", async () => {
+    await using(
       () => vgg16({ config: 'C', inputShape: [32, 32, 3], includeTop: false, initializer: 'zeros' }),
       (model) => {
         const kernels = ['block2_conv2', 'block3_conv2', 'block3_conv3', 'block5_conv3'].map(
@@ -114,8 +119,8 @@ describe('the family', () => {
     expect(() => vgg16({ config: 'A' as 'C' })).toThrow('vgg16: config is "A"; it must be one of "C", "D".');
   });
 
-  test("smallArch is the chapter's network: widths over the ratio, fully connected layers as they are", () => {
-    using(
+  test("smallArch is the chapter's network: widths over the ratio, fully connected layers as they are", async () => {
+    await using(
       () => smallArch(32, TINY),
       (model) => {
         expect(model.getLayer('block5_conv2').outputShape).toEqual([null, 2, 2, 16]);
@@ -131,8 +136,8 @@ describe('the family', () => {
     ]);
   });
 
-  test('a block halves its input, and takes its channels in the first convolution', () => {
-    using(
+  test('a block halves its input, and takes its channels in the first convolution', async () => {
+    await using(
       () => vggBlock(2, 3, 8, { pointwise: 1, name: 'one' }),
       (model) => {
         expect(model.name).toBe('one');
@@ -156,8 +161,8 @@ describe('the family', () => {
     );
   });
 
-  test("AlexNet has d2l's shapes", () => {
-    using(
+  test("AlexNet has d2l's shapes", async () => {
+    await using(
       () => alexNet({ hiddenUnits: 2, initializer: 'zeros' }),
       (model) => {
         const sides = ['conv1', 'pool1', 'conv2', 'pool2', 'conv5', 'pool5', 'flatten'].map(
@@ -170,8 +175,8 @@ describe('the family', () => {
 });
 
 describe('options', () => {
-  test('without top, any size goes through', () => {
-    using(
+  test('without top, any size goes through', async () => {
+    await using(
       () => vgg([[1, 2]], { inputShape: [null, null, 1], includeTop: false }),
       (model) => {
         expect((model.predict(ones([1, 6, 4, 1])) as Tensor).shape).toEqual([1, 3, 2, 2]);
@@ -180,32 +185,32 @@ describe('options', () => {
     );
   });
 
-  test.each(['avg', 'max'] as const)("pooling '%s' gives one vector", (pooling) => {
+  test.each(['avg', 'max'] as const)("pooling '%s' gives one vector", async (pooling) => {
     const options = { inputShape: [8, 8, 1], includeTop: false } as const;
-    using(
+    await using(
       () => vgg([[1, 3]], { ...options, pooling }),
-      (pooled) => {
-        using(
+      async (pooled) => {
+        await using(
           () => vgg([[1, 3]], options),
-          (features) => {
+          async (features) => {
             const x = tensor(
               Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)),
               [1, 8, 8, 1],
             );
             const map = features.predict(x) as Tensor;
             const expected = pooling === 'avg' ? mean(map, [1, 2]) : max(map, [1, 2]);
-            expectClose(pooled.predict(x) as Tensor, expected);
+            await expectClose(pooled.predict(x) as Tensor, expected);
           },
         );
       },
     );
   });
 
-  test("'softmax' gives probabilities", () => {
-    using(
+  test("'softmax' gives probabilities", async () => {
+    await using(
       () => vgg([[1, 2]], { inputShape: [4, 4, 1], hiddenUnits: 4, classifierActivation: 'softmax' }),
-      (model) => {
-        const [total] = sum(model.predict(ones([1, 4, 4, 1])) as Tensor).dataSync();
+      async (model) => {
+        const [total] = await sum(model.predict(ones([1, 4, 4, 1])) as Tensor).data();
         expect(total).toBeCloseTo(1, 6);
       },
     );
@@ -220,16 +225,16 @@ describe('options', () => {
     const options = { inputShape: [2 * height, 2 * width, 1], includeTop: false } as const;
     using(
       () => vgg([[1, 2]], options),
-      (features) => {
-        using(
+      async (features) => {
+        await using(
           () => vgg([[1, 2]], { ...options, adaptivePool: true }),
-          (pooled) => {
+          async (pooled) => {
             const x = tensor(
               Float32Array.from({ length: 4 * height * width }, (_, i) => Math.sin(i * i)),
               [1, 2 * height, 2 * width, 1],
             );
-            const map = (features.predict(x) as Tensor).arraySync() as number[][][][];
-            const got = (pooled.predict(x) as Tensor).arraySync() as number[][][][];
+            const map = (await (features.predict(x) as Tensor).array()) as number[][][][];
+            const got = (await (pooled.predict(x) as Tensor).array()) as number[][][][];
             const bin = (i: number, size: number) =>
               [Math.floor((i * size) / 7), Math.ceil(((i + 1) * size) / 7)] as const;
             for (let i = 0; i < 7; i++) {
@@ -246,8 +251,8 @@ describe('options', () => {
     );
   });
 
-  test('batch normalization stands between convolution and ReLU', () => {
-    using(
+  test('batch normalization stands between convolution and ReLU', async () => {
+    await using(
       () => vgg([[1, 2]], { ...TINY, batchNorm: true }),
       (model) => {
         expect(model.layers.slice(1, 5).map((layer) => [layer.name, layer.getClassName()])).toEqual([
@@ -349,7 +354,7 @@ test('a saved model loads in plain tfjs and computes the same, adaptive pooling 
   const again = await loadLayersModel({ load: async () => saved });
   const x = ones([2, 12, 20, 3]);
   const [first, second] = [model.predict(x) as Tensor, again.predict(x) as Tensor];
-  expect(second.dataSync()).toEqual(first.dataSync());
+  expect(await second.data()).toEqual(await first.data());
   for (const thing of [x, first, second, model, again]) thing.dispose();
   expect(memory().numTensors).toBe(before);
 });
@@ -400,8 +405,8 @@ test('the summary walks through blocks and layers with NHWC shapes', () => {
   );
 });
 
-function expectClose(got: Tensor, expected: Tensor): void {
-  const [a, b] = [got.dataSync(), expected.dataSync()];
+async function expectClose(got: Tensor, expected: Tensor): Promise<void> {
+  const [a, b] = [await got.data(), await expected.data()];
   expect(a).toHaveLength(b.length);
   a.forEach((value, i) => {
     expect(value).toBeCloseTo(b[i]!, 5);

@@ -17,17 +17,18 @@ function counted(length: number, options: Partial<ImageSetOptions> = {}): ImageS
 }
 
 /** The first pixel of each image, batch by batch, divided by 10: the images' indices. */
-function order(set: ImageSet, options: BatchOptions): number[][] {
-  return Array.from(set.batches(options), ({ xs, ys }) => {
-    const [, ...sides] = xs.shape;
+async function order(set: ImageSet, options: BatchOptions): Promise<number[][]> {
+  const batches: number[][] = [];
+  for (const { xs, ys } of set.batches(options)) {
+    const [length, ...sides] = xs.shape;
     const size = sides.reduce((product, side) => product * side, 1);
-    const indices = Array.from({ length: xs.shape[0] }, (_, i) =>
-      Math.round((xs.dataSync()[i * size]! * 255) / 10),
-    );
-    expect([...ys.dataSync()]).toEqual(indices.map((index) => index % 3));
+    const [pixels, labels] = [await xs.data(), await ys.data()];
+    const indices = Array.from({ length }, (_, i) => Math.round((pixels[i * size]! * 255) / 10));
+    expect([...labels]).toEqual(indices.map((index) => index % 3));
     dispose([xs, ys]);
-    return indices;
-  });
+    batches.push(indices);
+  }
+  return batches;
 }
 
 let tensors: number;
@@ -40,31 +41,30 @@ afterEach(() => {
 });
 
 describe('ImageSet', () => {
-  test('gives float32 pixels from 0 to 1 and int32 labels', () => {
+  test('gives float32 pixels from 0 to 1 and int32 labels', async () => {
     const [batch] = [...counted(2).batches({ batchSize: 2 })];
     const { xs, ys } = batch!;
     expect([xs.shape, xs.dtype, ys.shape, ys.dtype]).toEqual([[2, 2, 3, 1], 'float32', [2], 'int32']);
-    expect(xs.dataSync()).toEqual(
+    expect(await xs.data()).toEqual(
       Float32Array.of(0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15).map((pixel) => pixel / 255),
     );
     dispose([xs, ys]);
   });
 
-  test('keeps the stored order without a seed, and the last batch has what is left', () => {
-    expect(order(counted(5), { batchSize: 2 })).toEqual([[0, 1], [2, 3], [4]]);
-    expect(order(counted(5), { batchSize: 2, dropRemainder: true })).toEqual([
+  test('keeps the stored order without a seed, and the last batch has what is left', async () => {
+    expect(await order(counted(5), { batchSize: 2 })).toEqual([[0, 1], [2, 3], [4]]);
+    expect(await order(counted(5), { batchSize: 2, dropRemainder: true })).toEqual([
       [0, 1],
       [2, 3],
     ]);
-    expect(order(counted(5), { batchSize: 9 })).toEqual([[0, 1, 2, 3, 4]]);
-    expect(order(counted(5), { batchSize: 9, dropRemainder: true })).toEqual([]);
-    expect(order(counted(0), { batchSize: 9 })).toEqual([]);
+    expect(await order(counted(5), { batchSize: 9 })).toEqual([[0, 1, 2, 3, 4]]);
+    expect(await order(counted(5), { batchSize: 9, dropRemainder: true })).toEqual([]);
+    expect(await order(counted(0), { batchSize: 9 })).toEqual([]);
   });
 
-  test('shuffles by the seed alone', () => {
-    const [first, again, another] = [7, 7, 8].map((seed) =>
-      order(counted(25), { batchSize: 10, seed }).flat(),
-    );
+  test('shuffles by the seed alone', async () => {
+    const drawn = [7, 7, 8].map((seed) => order(counted(25), { batchSize: 10, seed }));
+    const [first, again, another] = (await Promise.all(drawn)).map((batches) => batches.flat());
     expect(again).toEqual(first);
     expect(another).not.toEqual(first);
     expect([...first!].sort((a, b) => a - b)).toEqual(Array.from({ length: 25 }, (_, i) => i));
@@ -89,11 +89,11 @@ describe('ImageSet', () => {
     }
   });
 
-  test('takes parts that share the pixels', () => {
+  test('takes parts that share the pixels', async () => {
     const set = counted(10);
     const part = set.take(3, 7).take(1);
     expect(part.length).toBe(3);
-    expect(order(part, { batchSize: 5 })).toEqual([[4, 5, 6]]);
+    expect(await order(part, { batchSize: 5 })).toEqual([[4, 5, 6]]);
     expect(part.images.buffer).toBe(set.images.buffer);
     expect(set.take(10).length).toBe(0);
   });

@@ -115,7 +115,7 @@ test.each(TORCHVISION)(
   async (width, height, sum, absolute, first, inner, last) => {
     const x = await preprocess({ data: noise(3 * width * height, 7), width, height }, torch);
     expect(x.shape).toEqual([1, 224, 224, 3]);
-    const values = x.dataSync();
+    const values = await x.data();
     x.dispose();
     const pixel = (row: number, column: number) => [
       ...values.subarray(3 * (224 * row + column), 3 * (224 * row + column) + 3),
@@ -153,7 +153,7 @@ describe('a picture', () => {
   const repeat = (channels: (value: number) => number[]) => Uint8Array.from([...grey].flatMap(channels));
   const prepared = async (picture: Parameters<typeof preprocess>[0]) => {
     const x: Tensor4D = await preprocess(picture, { ...torch, resize: { height: 2, width: 3 }, crop: 2 });
-    const values = [...x.dataSync()];
+    const values = [...(await x.data())];
     x.dispose();
     return values;
   };

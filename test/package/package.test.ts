@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { readdir, readFile } from 'node:fs/promises';
+import { cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { setBackend } from '@tensorflow/tfjs-core';
@@ -11,8 +11,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { garments } from '../../src/data/index.js';
 import { smallArch } from '../../src/index.js';
 import { evaluate, train } from '../../src/train/index.js';
+import { hasChromium } from '../support/chromium.js';
 import { type Installation, install } from './installation.js';
-import { FINISH, FINISH_IN_NODE, IMPORTS, imports, NODE_IMPORTS, PROGRAM, requires } from './program.js';
+import { openPage } from './page.js';
+import {
+  FINISH,
+  FINISH_IN_NODE,
+  IMPORTS,
+  imports,
+  NODE_IMPORTS,
+  PROGRAM,
+  requires,
+  STARTER,
+  TRAINER,
+} from './program.js';
 
 let project: Installation;
 beforeAll(async () => {
@@ -234,6 +246,59 @@ describe('through a bundler', () => {
       build: { lib: { entry, formats: ['es'], fileName: () => 'app.mjs' }, outDir: 'vite' },
     });
     expect(result(await inWorker('vite/app.mjs'))).toEqual(RESULT);
+  });
+
+  describe.skipIf(!hasChromium).each<[string, (entry: string, outdir: string) => Promise<unknown>]>([
+    ['esbuild', (entry, outdir) => bundle({ entryPoints: [entry, 'trainer.js'], outdir, write: true })],
+    [
+      'vite',
+      (entry, outDir) =>
+        vite({
+          root: project.folder,
+          configFile: false,
+          logLevel: 'error',
+          worker: { format: 'es' },
+          build: {
+            outDir,
+            emptyOutDir: false,
+            rolldownOptions: { input: entry, output: { entryFileNames: '[name].js' } },
+          },
+        }),
+    ],
+  ])('in a page of %s under a strict Content-Security-Policy', (bundler, build) => {
+    const open = async (name: string, source: string) => {
+      const entry = await project.write(`${name}.js`, source);
+      await project.write('trainer.js', TRAINER);
+      const site = join(project.folder, 'site', bundler, name);
+      await build(entry, site);
+      await cp(join(project.folder, 'node_modules/@tensorflow/tfjs-backend-wasm/dist'), join(site, 'wasm'), {
+        recursive: true,
+        filter: (path) => /dist$|\.wasm$/.test(path),
+      });
+      const html = `<!doctype html><html lang="en"><title>App</title><script type="module" src="${name}.js"></script></html>`;
+      await project.write(join('site', bundler, name, 'index.html'), html);
+      return openPage(site);
+    };
+
+    test('the app runs and complains of nothing', async () => {
+      const { log, complaints } = await open('page', app);
+      expect(complaints).toEqual([]);
+      expect(log.map((line) => JSON.parse(line))).toEqual([RESULT]);
+    });
+
+    test('a worker trains on wasm as Node does', async () => {
+      const { log, complaints } = await open('starter', STARTER);
+      expect(complaints).toEqual([]);
+      await project.write('trainer.mjs', TRAINER.replace("setWasmPaths('/wasm/');", ''));
+      await project.write(
+        'inNode.mjs',
+        "globalThis.postMessage = (said) => console.log(JSON.stringify(said)); await import('./trainer.mjs');",
+      );
+      const expected = result(await project.run('node', 'inNode.mjs'));
+      expect(expected).toMatchObject({ backend: 'wasm', ended: 'finished', tensors: 0 });
+      expect(expected.losses[1]).toBeLessThan(expected.losses[0]);
+      expect(log.map((line) => JSON.parse(line))).toEqual([expected]);
+    });
   });
 
   test.each(inBrowsers)('%s needs nothing of Node', async (entry) => {

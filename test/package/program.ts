@@ -56,6 +56,31 @@ async function program() {
 program();
 `;
 
+/** A page's script that starts a worker and prints what it says. */
+export const STARTER = `
+const worker = new Worker(new URL('./trainer.js', import.meta.url), { type: 'module' });
+worker.onmessage = ({ data }) => console.log(JSON.stringify(data));
+worker.onerror = (event) => console.error('worker: ' + event.message);
+`;
+
+/** The worker: it trains on wasm and posts how that went. */
+export const TRAINER = `
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import { getBackend, memory, setBackend } from '@tensorflow/tfjs-core';
+import { smallArch } from 'vgg-blocks';
+import { garments } from 'vgg-blocks/data';
+import { train } from 'vgg-blocks/train';
+import { installWasmKernels } from 'vgg-blocks/wasm';
+setWasmPaths('/wasm/');
+installWasmKernels();
+await setBackend('wasm');
+const model = smallArch(16, { inputShape: [32, 32, 1], hiddenUnits: 16, initializer: 'heUniform', batchNorm: true });
+const { train: images } = garments({ train: 96, test: 0, seed: 1 });
+const { epochs, ended } = await train(model, { train: images.resize(32) }, { epochs: 2, batchSize: 16, optimizer: 'adam' });
+model.dispose();
+postMessage({ backend: getBackend(), ended, losses: epochs.map(({ loss }) => Number(loss.toPrecision(4))), tensors: memory().numTensors });
+`;
+
 /** Where there is Node, the model is saved and loaded. */
 export const FINISH_IN_NODE = `
 async function finish(model) {

@@ -9,9 +9,13 @@ export interface KeptFile {
   remove(): Promise<void>;
 }
 
-/** Has the tests' server keep a file, under a name of its own. */
-export async function keep(name: string, bytes: Uint8Array): Promise<KeptFile> {
-  const address = new URL(`kept/${crypto.randomUUID()}/${name}`, inject('server')).href;
+/** Has the tests' server keep a file, in a folder of its own unless one is named. */
+export async function keep(
+  name: string,
+  bytes: Uint8Array,
+  folder: string = crypto.randomUUID(),
+): Promise<KeptFile> {
+  const address = new URL(`kept/${folder}/${name}`, inject('server')).href;
   await fetch(address, { method: 'PUT', body: bytes as BodyInit });
   return {
     url: (query = '') => `${address}${query}`,

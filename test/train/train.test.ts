@@ -70,7 +70,7 @@ async function withModel<T>(
 }
 
 const values = (model: ReturnType<typeof build>) =>
-  model.getWeights().map((weight) => [...weight.dataSync()]);
+  Promise.all(model.getWeights().map(async (weight) => [...(await weight.data())]));
 
 describe('train', () => {
   test('learns, and tells each epoch', async () => {
@@ -99,7 +99,7 @@ describe('train', () => {
       withModel(
         async (model) => {
           const { epochs } = await train(model, { train: new Halves(40) }, { ...FAST, epochs: 2, seed });
-          return { losses: epochs.map(({ loss }) => loss), weights: values(model) };
+          return { losses: epochs.map(({ loss }) => loss), weights: await values(model) };
         },
         { dropout: 0.5 },
       );
@@ -131,7 +131,7 @@ describe('train', () => {
 
   test('stops after a batch when the signal says so, with a history and a model that learned', async () => {
     await withModel(async (model) => {
-      const before = values(model);
+      const before = await values(model);
       const controller = new AbortController();
       class Stopping extends Halves {
         override *batches(options: { batchSize: number; seed?: number }): Iterable<Batch> {
@@ -150,16 +150,16 @@ describe('train', () => {
       expect(history.ended).toBe('aborted');
       expect(history.epochs).toHaveLength(1);
       expect(history.epochs[0]).toMatchObject({ epoch: 1, examples: 32, testAccuracy: null });
-      expect(values(model)).not.toEqual(before);
+      expect(await values(model)).not.toEqual(before);
     });
   });
 
   test('a signal that is already set trains nothing', async () => {
     await withModel(async (model) => {
-      const before = values(model);
+      const before = await values(model);
       const history = await train(model, { train: new Halves(16) }, { ...FAST, signal: AbortSignal.abort() });
       expect(history).toMatchObject({ epochs: [], ended: 'aborted', weightsOf: 0 });
-      expect(values(model)).toEqual(before);
+      expect(await values(model)).toEqual(before);
     });
   });
 
@@ -177,14 +177,14 @@ describe('train', () => {
           learningRate: undefined,
           optimizer,
           keep: 'best',
-          onEpoch: () => void snapshots.push(values(model)),
+          onEpoch: async () => void snapshots.push(await values(model)),
         },
       );
       optimizer.dispose();
       const accuracies = history.epochs.map(({ testAccuracy }) => testAccuracy!);
       const best = accuracies.indexOf(Math.max(...accuracies));
       expect(history.weightsOf).toBe(best + 1);
-      expect(values(model)).toEqual(snapshots[best]);
+      expect(await values(model)).toEqual(snapshots[best]);
       expect((await evaluate(model, tests)).accuracy).toBe(accuracies[best]);
     });
   });
@@ -194,10 +194,10 @@ describe('train', () => {
     async (optimizer) => {
       await withModel(async (model) => {
         const moved: number[] = [];
-        let last = values(model).flat();
+        let last = (await values(model)).flat();
         const options = { ...FAST, optimizer, learningRate: 0.01, epochs: 4, batchSize: 8 };
-        const onEpoch = () => {
-          const now = values(model).flat();
+        const onEpoch = async () => {
+          const now = (await values(model)).flat();
           moved.push(now.reduce((sum, value, i) => sum + Math.abs(value - last[i]!), 0));
           last = now;
         };

@@ -251,7 +251,7 @@ describe('a pickle', () => {
     const model = vgg([[1, 1]], { inputShape: [2, 2, 2], includeTop: false });
     expect((await loadWeights(model, file, { strict: false })).loaded).toEqual(['block1_conv1/kernel']);
     // Channels last in PyTorch is just the order of tfjs.
-    expect([...model.getLayer('block1_conv1').weights[0]!.read().dataSync()]).toEqual([...numbers]);
+    expect([...(await model.getLayer('block1_conv1').weights[0]!.read().data())]).toEqual([...numbers]);
     model.dispose();
   });
 });
