@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup';
+import { compileKernels } from './assembly/compile.mjs';
 
 const subpaths = {
   index: 'src/index.ts',
@@ -11,6 +12,8 @@ const subpaths = {
   node: 'src/node/index.ts',
 };
 const shared = { target: 'es2022', platform: 'neutral', sourcemap: true, splitting: true } as const;
+
+await compileKernels();
 
 export default defineConfig([
   { ...shared, entry: subpaths, format: ['esm', 'cjs'], dts: true, clean: true },

@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { compileKernels } from './assembly/compile.mjs';
 import { CHROMIUM, hasChromium } from './test/support/chromium.js';
+
+await compileKernels();
 
 const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
 

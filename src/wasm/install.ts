@@ -7,16 +7,20 @@ import {
   registerKernel,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
-import { batchMatMul } from './batchMatMul.js';
+import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
-import { fusedMatMul } from './fusedMatMul.js';
+import { Filters } from './filters.js';
+import { checkSimd, instantiate, type Kernels, memoryOf } from './kernels.js';
+import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
 import type { Call, WasmBackend } from './run.js';
 import { tile } from './tile.js';
 
-/** What tfjs 4.22's wasm backend lacks for training (tensorflow/tfjs#8474), and what it does by plain loops. */
+/** What tfjs 4.22's wasm backend lacks for training (tensorflow/tfjs#8474), and what is faster here. */
 const KERNELS = {
+  Conv2D: conv2d,
+  FusedConv2D: fusedConv2d,
   Conv2DBackpropFilter: conv2dBackpropFilter,
   Conv2DBackpropInput: conv2dBackpropInput,
   BatchMatMul: batchMatMul,
@@ -28,18 +32,24 @@ const KERNELS = {
 let uninstall: (() => void) | undefined;
 
 /**
- * Makes `@tensorflow/tfjs-backend-wasm` train convolutional networks: registers the kernel that it lacks, the gradient
- * of a convolution with respect to its filter, and replaces those that are plain loops or search in vain: the other
- * gradients of convolutions, matrix products and max pooling, and the repetition that batch normalization's needs. Large
- * dense layers answer for a few examples at once, where the backend would copy their weights to another order before.
+ * Makes `@tensorflow/tfjs-backend-wasm` train convolutional networks, and compute them faster: registers the kernel that
+ * it lacks, the gradient of a convolution with respect to its filter, and replaces others by the library's own
+ * WebAssembly: 3x3 convolutions of stride 1, gradients of convolutions and max pooling, matrix products. What these do
+ * not cover the backend's own kernels compute as before.
  *
- * Results are those of the cpu backend but for rounding, and but for a NaN or an infinity, which may spoil more of a
- * convolution's gradient than there, since padding multiplies it by zero. Images are channels last.
+ * Results are those of the cpu backend but for rounding: 3x3 convolutions of 8 channels or more are computed by tiles of
+ * 4x4 outputs (Winograd's minimal filtering), within some 5e-6 of the largest output. A NaN or an infinity spoils the whole
+ * tiles that it touches, up to 5 pixels around. Images are channels last.
+ *
+ * A filter's transform is kept from its second use on, as long as the filter is: two to four times its size.
+ *
+ * It is compiled when a kernel first runs, at once, which browsers allow on the main thread since Chrome 114, and which a
+ * content security policy has to allow by 'wasm-unsafe-eval', as for the backend itself.
  *
  * Import the backend first. May be called before or after `setBackend('wasm')`, and again: that changes nothing.
  *
  * @returns a function that puts everything back as it was.
- * @throws Error when the wasm backend was not imported.
+ * @throws Error when the wasm backend was not imported, or the engine has no SIMD.
  * @example
  * import '@tensorflow/tfjs-backend-wasm';
  * installWasmKernels();
@@ -52,6 +62,8 @@ export function installWasmKernels(): () => void {
       "installWasmKernels: there are no kernels of the wasm backend; import '@tensorflow/tfjs-backend-wasm' before the call.",
     );
   }
+  checkSimd();
+  const machines = new Machines();
   const stock = Object.keys(KERNELS).map(
     (name) => [name, getKernel(name, 'wasm') as KernelConfig | undefined] as const,
   );
@@ -61,7 +73,7 @@ export function installWasmKernels(): () => void {
     ) => ReturnType<KernelFunc>;
     const kernelFunc: KernelFunc = ({ inputs, attrs, backend }) =>
       kernel({
-        backend: backend as WasmBackend,
+        ...machines.of(backend as WasmBackend),
         inputs,
         attrs: attrs ?? {},
         stock: (inputs, attrs) =>
@@ -71,9 +83,40 @@ export function installWasmKernels(): () => void {
   }
   uninstall = () => {
     for (const [name, config] of stock) replace(name, config);
+    machines.close();
     uninstall = undefined;
   };
   return uninstall;
+}
+
+/** A backend, and what the kernels have there. */
+interface Machine {
+  backend: WasmBackend;
+  kernels: Kernels;
+  filters: Filters;
+}
+
+/**
+ * Starts the kernels on a backend with the first of its tensors that they get: so a backend may be set, disposed or
+ * registered anew at any time.
+ */
+class Machines {
+  readonly #machines = new Map<WasmBackend, Machine>();
+
+  of(backend: WasmBackend): Machine {
+    const found = this.#machines.get(backend);
+    if (found) return found;
+    // Of backends that are gone nothing is to be kept.
+    for (const old of this.#machines.keys()) if (!old.wasm) this.#machines.delete(old);
+    const machine = { backend, kernels: instantiate(memoryOf(backend)), filters: new Filters(backend) };
+    this.#machines.set(backend, machine);
+    return machine;
+  }
+
+  close(): void {
+    for (const { filters } of this.#machines.values()) filters.close();
+    this.#machines.clear();
+  }
 }
 
 /** Registers a kernel in the place of the one there is, which tfjs would warn of, or of none. */

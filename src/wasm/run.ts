@@ -1,40 +1,65 @@
-import {
-  type DataType,
-  getKernel,
-  type KernelFunc,
-  type NamedAttrMap,
-  type TensorInfo,
-} from '@tensorflow/tfjs-core';
+import type { backend_util, DataType, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import type { Filters } from './filters.js';
+import type { Kernels } from './kernels.js';
 
 /** What is used of tfjs's wasm backend. */
 export interface WasmBackend {
-  disposeData(dataId: TensorInfo['dataId']): boolean;
+  disposeData(dataId: TensorInfo['dataId'], force?: boolean): boolean;
   makeOutput(shape: number[], dtype: DataType): TensorInfo;
   typedArrayFromHeap(info: TensorInfo): Float32Array | Int32Array | Uint8Array;
+  /** Where a tensor's numbers lie, in bytes. */
+  getMemoryOffset(dataId: TensorInfo['dataId']): number;
+  /** How many tensors share some numbers; 0 when they are disposed. */
+  refCount(dataId: TensorInfo['dataId']): number;
+  /** The backend's own module; null once the backend is disposed. */
+  wasm: {
+    _malloc(bytes: number): number;
+    _free(address: number): void;
+    asm: { memory?: WebAssembly.Memory };
+    wasmMemory?: WebAssembly.Memory;
+  } | null;
 }
 
 /** What a kernel of ours gets: its inputs and attributes, and the backend's own kernel where it has one. */
 export interface Call<Inputs, Attrs> {
   backend: WasmBackend;
+  /** The library's WebAssembly on the backend's memory. */
+  kernels: Kernels;
+  /** What is kept of filters that are used again. */
+  filters: Filters;
   inputs: Inputs;
   attrs: Attrs;
   /** The backend's own kernel on the same or on other inputs and attributes. */
   stock: (inputs: Inputs, attrs: Attrs) => ReturnType<KernelFunc>;
 }
 
-/** Runs a kernel of the wasm backend. No scope of the engine knows the result: whoever calls releases or returns it. */
-export function run(
-  backend: WasmBackend,
-  name: string,
-  inputs: Record<string, TensorInfo>,
-  attrs: NamedAttrMap = {},
-): TensorInfo {
-  return getKernel(name, 'wasm').kernelFunc({ inputs, attrs, backend }) as TensorInfo;
+export type ConvInfo = backend_util.Conv2DInfo;
+
+/** Where a tensor's numbers lie; 0 for none. */
+export function addressOf(backend: WasmBackend, info: TensorInfo | undefined): number {
+  return info ? backend.getMemoryOffset(info.dataId) : 0;
 }
 
-/** Disposes what kernels made on the way. */
-export function release(backend: WasmBackend, ...infos: TensorInfo[]): void {
-  for (const { dataId } of infos) backend.disposeData(dataId);
+/** Memory of the backend, which may move for it: older views are dead afterwards. */
+export function allocate(backend: WasmBackend, bytes: number): number {
+  // The address is an int32 for the caller, negative above 2 GB.
+  const address = backend.wasm!._malloc(bytes) >>> 0;
+  if (address === 0) {
+    throw new RangeError(
+      `installWasmKernels: the wasm backend's memory, 4 GB at most, has no ${bytes} bytes left to work in; use a smaller batch.`,
+    );
+  }
+  return address;
+}
+
+/** Runs `use` with working memory that is given back afterwards. */
+export function withMemory<T>(backend: WasmBackend, bytes: number, use: (address: number) => T): T {
+  const address = allocate(backend, bytes);
+  try {
+    return use(address);
+  } finally {
+    backend.wasm!._free(address);
+  }
 }
 
 /**

@@ -18,6 +18,8 @@ const NAMES = [
   'BatchMatMul',
   '_FusedMatMul',
   'MaxPoolGrad',
+  'Conv2D',
+  'FusedConv2D',
   'Tile',
 ];
 const kernels = () => NAMES.map((name) => getKernel(name, 'wasm'));

@@ -1,0 +1,65 @@
+/**
+ * Compiles the kernels to WebAssembly and writes it, as base64, where the sources of the library import it. The file is
+ * made anew only when the sources, this script or the compiler changed.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const OUTPUT = here('../src/wasm/binaries.ts');
+
+/** Compiles unless that was done already for these very sources. */
+export async function compileKernels(): Promise<void> {
+  const { version } = createRequire(import.meta.url)('assemblyscript/package.json');
+  const hash = createHash('sha256').update(version);
+  const names = readdirSync(here('.')).sort();
+  for (const name of names) hash.update(`${name}\0`).update(readFileSync(here(name)));
+  const header = `// Compiled from assembly/ (${hash.digest('hex')}). Not to be edited.\n`;
+  if (existsSync(OUTPUT) && readFileSync(OUTPUT, 'utf8').startsWith(header)) return;
+  const plain = await compile(['simd']);
+  const relaxed = await compile(['simd', 'relaxed-simd']);
+  const text = `${header}
+/** The kernels with 128-bit SIMD, ${plain.length} bytes in base64. */
+export const PLAIN = '${base64(plain)}';
+
+/** The kernels with relaxed SIMD as well, ${relaxed.length} bytes in base64. */
+export const RELAXED = '${base64(relaxed)}';
+`;
+  // Others may be reading it, or doing the same.
+  const temporary = `${OUTPUT}.${process.pid}`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, OUTPUT);
+}
+
+async function compile(features: string[]): Promise<Uint8Array> {
+  const { main } = await import('assemblyscript/asc');
+  const files = new Map<string, Uint8Array | string>();
+  const { error, stderr } = await main(
+    [
+      ...['index.ts', '--baseDir', here('.'), '--outFile', 'kernels.wasm', '-O3', '--noAssert'],
+      // The memory is the backend's: nothing of ours may lie in it but what is allocated there.
+      ...[
+        '--importMemory',
+        '--noExportMemory',
+        '--maximumMemory',
+        '65536',
+        '--runtime',
+        'stub',
+        '--use',
+        'abort=',
+      ],
+      // Addresses are 32 bits wide here and stay so.
+      ...['--disableWarning', '201'],
+      ...features.flatMap((feature) => ['--enable', feature]),
+    ],
+    { writeFile: (name, contents) => void files.set(name, contents) },
+  );
+  if (error) throw new Error(`${error.message}\n${stderr}`);
+  return files.get('kernels.wasm') as Uint8Array;
+}
+
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await compileKernels();

@@ -1,0 +1,267 @@
+/**
+ * The heart of all kernels: C = A B, where B lies in panels and A wherever its strides say.
+ *
+ * A panel holds eight columns of B, row by row, so that it is read straight through: `[columns / 8][rows][8]`, columns
+ * that B lacks filled with zeros. A number of A lies at `a + row * rowStep + s * segmentStep + k * step`, in bytes, for
+ * term k of segment s: so one loop serves a matrix, its transpose, and the pixels under a filter.
+ *
+ * Five rows by eight columns are summed at a time: ten registers of sums, two of B and one of A. A sixth row would spill
+ * registers in V8, and a longer loop body is slower than this short one.
+ */
+
+/** What becomes of a sum: it replaces what C holds, or is added to it. */
+export const REPLACE: i32 = 0;
+export const ADD: i32 = 1;
+
+/** Bytes of a row of a panel. */
+export const PANEL: i32 = 32;
+
+// @ts-ignore: decorator
+@inline
+export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** The least value let through: zero for ReLU, minus infinity otherwise. NaN passes `pmax(x, floor)`. */
+// @ts-ignore: decorator
+@inline
+export function floorOf(relu: i32): v128 {
+  return f32x4.splat(relu ? 0 : -Infinity);
+}
+
+/**
+ * C's rows from `c` on, `[rows, n]` with `cStep` bytes from row to row: sums of `segments` times `length` terms.
+ * `bias`, an address or 0, is added to each row, and then nothing below `floor` is let through.
+ */
+export function multiply(
+  rows: i32, n: i32, segments: i32, length: i32,
+  a: usize, rowStep: usize, segmentStep: usize, step: usize,
+  b: usize, c: usize, cStep: usize,
+  mode: i32, bias: usize, relu: i32,
+): void {
+  const terms = segments * length;
+  // As many panels as half a MB of the second cache holds beside A's rows.
+  const block = max(1, (1 << 18) / (terms * PANEL)) * 8;
+  for (let j = 0; j < n; j += block) {
+    const columns = min(block, n - j);
+    const panels = b + (j >> 3) * terms * PANEL;
+    const biasHere = bias ? bias + (j << 2) : 0;
+    let row = 0;
+    while (row < rows) {
+      const rest = rows - row;
+      const rowsA = a + row * rowStep;
+      const rowsC = c + row * cStep + (j << 2);
+      // Fives, but fours where they come out even: 8 is 4 + 4, not 5 + 3.
+      if (rest >= 5 && rest != 8 && rest != 6 && rest != 7) {
+        five(columns, segments, length, rowsA, rowStep, segmentStep, step, panels, rowsC, cStep, mode, biasHere, relu);
+        row += 5;
+      } else {
+        four(min(4, rest), columns, segments, length, rowsA, rowStep, segmentStep, step, panels, rowsC, cStep, mode, biasHere, relu);
+        row += 4;
+      }
+    }
+  }
+}
+
+function five(
+  n: i32, segments: i32, length: i32,
+  a: usize, rowStep: usize, segmentStep: usize, step: usize,
+  b: usize, c: usize, cStep: usize,
+  mode: i32, bias: usize, relu: i32,
+): void {
+  const bytes = <usize>length * PANEL;
+  const back = segmentStep - length * step;
+  for (let j = 0; j < n; j += 8) {
+    let a0 = a;
+    let a1 = a0 + rowStep;
+    let a2 = a1 + rowStep;
+    let a3 = a2 + rowStep;
+    let a4 = a3 + rowStep;
+    let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00, s40 = s00, s41 = s00;
+    for (let s = 0; s < segments; s++) {
+      for (const end = b + bytes; b < end; b += PANEL) {
+        const b0 = v128.load(b);
+        const b1 = v128.load(b, 16);
+        const x0 = v128.load_splat<f32>(a0);
+        s00 = multiplyAdd(x0, b0, s00);
+        s01 = multiplyAdd(x0, b1, s01);
+        const x1 = v128.load_splat<f32>(a1);
+        s10 = multiplyAdd(x1, b0, s10);
+        s11 = multiplyAdd(x1, b1, s11);
+        const x2 = v128.load_splat<f32>(a2);
+        s20 = multiplyAdd(x2, b0, s20);
+        s21 = multiplyAdd(x2, b1, s21);
+        const x3 = v128.load_splat<f32>(a3);
+        s30 = multiplyAdd(x3, b0, s30);
+        s31 = multiplyAdd(x3, b1, s31);
+        const x4 = v128.load_splat<f32>(a4);
+        s40 = multiplyAdd(x4, b0, s40);
+        s41 = multiplyAdd(x4, b1, s41);
+        a0 += step;
+        a1 += step;
+        a2 += step;
+        a3 += step;
+        a4 += step;
+      }
+      a0 += back;
+      a1 += back;
+      a2 += back;
+      a3 += back;
+      a4 += back;
+    }
+    const at = c + (j << 2);
+    const biasHere = bias ? bias + (j << 2) : 0;
+    const columns = n - j;
+    put(at, s00, s01, columns, mode, biasHere, relu);
+    put(at + cStep, s10, s11, columns, mode, biasHere, relu);
+    put(at + 2 * cStep, s20, s21, columns, mode, biasHere, relu);
+    put(at + 3 * cStep, s30, s31, columns, mode, biasHere, relu);
+    put(at + 4 * cStep, s40, s41, columns, mode, biasHere, relu);
+  }
+}
+
+/** One to four rows: those that there are not are the first once more, and are not stored. */
+function four(
+  rows: i32, n: i32, segments: i32, length: i32,
+  a: usize, rowStep: usize, segmentStep: usize, step: usize,
+  b: usize, c: usize, cStep: usize,
+  mode: i32, bias: usize, relu: i32,
+): void {
+  const bytes = <usize>length * PANEL;
+  const back = segmentStep - length * step;
+  for (let j = 0; j < n; j += 8) {
+    let a0 = a;
+    let a1 = rows > 1 ? a + rowStep : a;
+    let a2 = rows > 2 ? a + 2 * rowStep : a;
+    let a3 = rows > 3 ? a + 3 * rowStep : a;
+    let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
+    for (let s = 0; s < segments; s++) {
+      for (const end = b + bytes; b < end; b += PANEL) {
+        const b0 = v128.load(b);
+        const b1 = v128.load(b, 16);
+        const x0 = v128.load_splat<f32>(a0);
+        s00 = multiplyAdd(x0, b0, s00);
+        s01 = multiplyAdd(x0, b1, s01);
+        const x1 = v128.load_splat<f32>(a1);
+        s10 = multiplyAdd(x1, b0, s10);
+        s11 = multiplyAdd(x1, b1, s11);
+        const x2 = v128.load_splat<f32>(a2);
+        s20 = multiplyAdd(x2, b0, s20);
+        s21 = multiplyAdd(x2, b1, s21);
+        const x3 = v128.load_splat<f32>(a3);
+        s30 = multiplyAdd(x3, b0, s30);
+        s31 = multiplyAdd(x3, b1, s31);
+        a0 += step;
+        a1 += step;
+        a2 += step;
+        a3 += step;
+      }
+      a0 += back;
+      a1 += back;
+      a2 += back;
+      a3 += back;
+    }
+    const at = c + (j << 2);
+    const biasHere = bias ? bias + (j << 2) : 0;
+    const columns = n - j;
+    put(at, s00, s01, columns, mode, biasHere, relu);
+    if (rows > 1) put(at + cStep, s10, s11, columns, mode, biasHere, relu);
+    if (rows > 2) put(at + 2 * cStep, s20, s21, columns, mode, biasHere, relu);
+    if (rows > 3) put(at + 3 * cStep, s30, s31, columns, mode, biasHere, relu);
+  }
+}
+
+/** Stores eight sums, or as many as there are columns left. */
+// @ts-ignore: decorator
+@inline
+function put(c: usize, left: v128, right: v128, columns: i32, mode: i32, bias: usize, relu: i32): void {
+  if (columns >= 8) {
+    if (mode == ADD) {
+      left = f32x4.add(left, v128.load(c));
+      right = f32x4.add(right, v128.load(c, 16));
+    }
+    if (bias) {
+      left = f32x4.add(left, v128.load(bias));
+      right = f32x4.add(right, v128.load(bias, 16));
+    }
+    if (relu) {
+      left = f32x4.pmax(left, f32x4.splat(0));
+      right = f32x4.pmax(right, f32x4.splat(0));
+    }
+    v128.store(c, left);
+    v128.store(c, right, 16);
+  } else {
+    putFew(c, left, right, columns, mode, bias, relu);
+  }
+}
+
+function putFew(c: usize, left: v128, right: v128, columns: i32, mode: i32, bias: usize, relu: i32): void {
+  for (let i = 0; i < columns; i++) {
+    let sum = f32x4.extract_lane(left, 0);
+    if (mode == ADD) sum += load<f32>(c);
+    if (bias) sum += load<f32>(bias + (i << 2));
+    if (relu && sum < 0) sum = 0;
+    store<f32>(c, sum);
+    c += 4;
+    left = v128.shuffle<f32>(left, right, 1, 2, 3, 4);
+    right = v128.shuffle<f32>(right, right, 1, 2, 3, 0);
+  }
+}
+
+/**
+ * B's panels: B is `[rows, n]`, its numbers `rowStep` and `columnStep` bytes apart. The panels lie `panelStep` bytes
+ * apart, and columns that B lacks are zeros.
+ */
+export function pack(rows: i32, n: i32, b: usize, rowStep: usize, columnStep: usize, panels: usize, panelStep: usize): void {
+  for (let j = 0; j < n; j += 8) {
+    const columns = min(8, n - j);
+    let from = b + j * columnStep;
+    let to = panels;
+    let i = 0;
+    if (columns == 8 && columnStep == 4) {
+      for (; i < rows; i++) {
+        v128.store(to, v128.load(from));
+        v128.store(to, v128.load(from, 16), 16);
+        from += rowStep;
+        to += PANEL;
+      }
+    } else if (columns == 8 && rowStep == 4) {
+      for (; i + 4 <= rows; i += 4) {
+        transpose(from, columnStep, to);
+        transpose(from + 4 * columnStep, columnStep, to + 16);
+        from += 16;
+        to += 4 * PANEL;
+      }
+    }
+    for (; i < rows; i++) {
+      packRow(from, columnStep, columns, to);
+      from += rowStep;
+      to += PANEL;
+    }
+    panels += panelStep;
+  }
+}
+
+function packRow(from: usize, columnStep: usize, columns: i32, panel: usize): void {
+  for (let i = 0; i < 8; i++) {
+    store<f32>(panel + (i << 2), i < columns ? load<f32>(from + i * columnStep) : 0);
+  }
+}
+
+/** Four numbers of each of four columns become four rows of a panel. */
+// @ts-ignore: decorator
+@inline
+function transpose(from: usize, columnStep: usize, panel: usize): void {
+  const c0 = v128.load(from);
+  const c1 = v128.load(from + columnStep);
+  const c2 = v128.load(from + 2 * columnStep);
+  const c3 = v128.load(from + 3 * columnStep);
+  const low01 = v128.shuffle<f32>(c0, c1, 0, 4, 1, 5);
+  const high01 = v128.shuffle<f32>(c0, c1, 2, 6, 3, 7);
+  const low23 = v128.shuffle<f32>(c2, c3, 0, 4, 1, 5);
+  const high23 = v128.shuffle<f32>(c2, c3, 2, 6, 3, 7);
+  v128.store(panel, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
+  v128.store(panel, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7), 32);
+  v128.store(panel, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), 64);
+  v128.store(panel, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7), 96);
+}

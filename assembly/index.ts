@@ -1,0 +1,4 @@
+export { convolve, convolveBytes, filterBytes, filterGradient, filterGradientBytes, prepareFilter } from './convolution';
+export { direct, directFilter, directFilterBytes, directFilterGradient, directGradientBytes } from './direct';
+export { maxPoolGradient } from './pool';
+export { product, productBytes, productOfFew } from './product';

@@ -1,0 +1,70 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { addressOf, allocate, type WasmBackend, withMemory } from './run.js';
+
+/** A form that a convolution wants its filter in. */
+export interface Form {
+  /** Names the form; the same for the same form of the same filter. */
+  key: string;
+  bytes: number;
+  /** Writes the form of the filter at `filter` to `to`. */
+  write(filter: number, to: number): void;
+}
+
+/**
+ * What convolutions want their filters in: transforms, panels. The first time that a filter is seen its form is made
+ * for that one call, since training changes weights before they are used again, and since a single prediction is not to
+ * pay with memory. The second time it is kept, for as long as the filter's numbers are: tfjs never changes the numbers
+ * of a tensor, it makes others, so a form is right until they are disposed, and then it goes with them.
+ */
+export class Filters {
+  readonly #backend: WasmBackend;
+  readonly #seen = new WeakMap<object, Set<string>>();
+  readonly #kept = new Map<object, Map<string, number>>();
+
+  /** Learns from the backend what is disposed, until `close`. */
+  constructor(backend: WasmBackend) {
+    this.#backend = backend;
+    const dispose = backend.disposeData;
+    backend.disposeData = (dataId, force) => {
+      const done = dispose.call(backend, dataId, force);
+      if (this.#kept.has(dataId) && backend.refCount(dataId) === 0) this.#forget(dataId);
+      return done;
+    };
+  }
+
+  /** How many forms are kept. */
+  get size(): number {
+    return [...this.#kept.values()].reduce((count, forms) => count + forms.size, 0);
+  }
+
+  /** Runs `use` with the address of a filter's form. */
+  with<T>(filter: TensorInfo, form: Form, use: (address: number) => T): T {
+    const { dataId } = filter;
+    const kept = this.#kept.get(dataId)?.get(form.key);
+    if (kept !== undefined) return use(kept);
+    const seen = this.#seen.get(dataId);
+    if (!seen?.has(form.key)) {
+      this.#seen.set(dataId, (seen ?? new Set()).add(form.key));
+      return withMemory(this.#backend, form.bytes, (address) => {
+        form.write(addressOf(this.#backend, filter), address);
+        return use(address);
+      });
+    }
+    const address = allocate(this.#backend, form.bytes);
+    form.write(addressOf(this.#backend, filter), address);
+    this.#kept.set(dataId, (this.#kept.get(dataId) ?? new Map()).set(form.key, address));
+    return use(address);
+  }
+
+  /** Gives all memory back, and the backend its own way to dispose. */
+  close(): void {
+    for (const dataId of [...this.#kept.keys()]) this.#forget(dataId);
+    // The method of the class, which was hidden by one of the object's own.
+    Reflect.deleteProperty(this.#backend, 'disposeData');
+  }
+
+  #forget(dataId: object): void {
+    for (const address of this.#kept.get(dataId)!.values()) this.#backend.wasm?._free(address);
+    this.#kept.delete(dataId);
+  }
+}

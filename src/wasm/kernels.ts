@@ -1,0 +1,174 @@
+import { PLAIN, RELAXED } from './binaries.js';
+import type { WasmBackend } from './run.js';
+
+/**
+ * The library's own WebAssembly, from `assembly/`, where each function is described. Addresses and steps are bytes in
+ * the memory of tfjs's backend; 0 and 1 stand for no and yes.
+ */
+export interface Kernels {
+  filterBytes(size: number, inChannels: number, outChannels: number): number;
+  prepareFilter(
+    size: number,
+    filter: number,
+    inChannels: number,
+    outChannels: number,
+    turned: number,
+    to: number,
+    work: number,
+  ): void;
+  convolveBytes(size: number, inChannels: number, outChannels: number, tiles: number): number;
+  convolve(
+    size: number,
+    ...rest: [
+      ...x: [address: number, batch: number, height: number, width: number, channels: number],
+      ...padding: [top: number, left: number],
+      ...filter: [address: number, bias: number, relu: number],
+      ...y: [address: number, height: number, width: number, channels: number],
+      tiles: number,
+      work: number,
+    ]
+  ): void;
+  filterGradientBytes(size: number, inChannels: number, outChannels: number, tiles: number): number;
+  filterGradient(
+    size: number,
+    ...rest: [
+      ...x: [address: number, batch: number, height: number, width: number, channels: number],
+      ...padding: [top: number, left: number],
+      ...dy: [address: number, height: number, width: number, channels: number],
+      gradient: number,
+      tiles: number,
+      work: number,
+    ]
+  ): void;
+  directFilterBytes(
+    filterHeight: number,
+    filterWidth: number,
+    inChannels: number,
+    outChannels: number,
+  ): number;
+  directFilter(
+    taps: number,
+    filter: number,
+    inChannels: number,
+    outChannels: number,
+    turned: number,
+    to: number,
+  ): void;
+  direct(
+    ...args: [
+      ...x: [address: number, batch: number, height: number, width: number, channels: number],
+      ...padding: [top: number, left: number, paddedHeight: number, paddedWidth: number],
+      ...filter: [address: number, height: number, width: number, strideHeight: number, strideWidth: number],
+      bias: number,
+      relu: number,
+      ...y: [address: number, height: number, width: number, channels: number],
+      work: number,
+    ]
+  ): void;
+  directGradientBytes(
+    inChannels: number,
+    paddedHeight: number,
+    paddedWidth: number,
+    outHeight: number,
+    outWidth: number,
+    outChannels: number,
+  ): number;
+  directFilterGradient(
+    ...args: [
+      ...x: [address: number, batch: number, height: number, width: number, channels: number],
+      ...padding: [top: number, left: number, paddedHeight: number, paddedWidth: number],
+      ...dy: [address: number, height: number, width: number, channels: number],
+      ...gradient: [
+        address: number,
+        filterHeight: number,
+        filterWidth: number,
+        strideHeight: number,
+        strideWidth: number,
+      ],
+      work: number,
+    ]
+  ): void;
+  maxPoolGradient(
+    ...args: [
+      ...tensors: [x: number, dy: number, dx: number],
+      ...input: [batch: number, height: number, width: number, channels: number],
+      ...output: [height: number, width: number],
+      ...filter: [height: number, width: number, strideHeight: number, strideWidth: number],
+      ...padding: [top: number, left: number],
+    ]
+  ): void;
+  productBytes(n: number, k: number): number;
+  product(
+    ...args: [
+      ...size: [m: number, n: number, k: number],
+      ...a: [address: number, rowStep: number, columnStep: number],
+      ...b: [address: number, rowStep: number, columnStep: number],
+      ...c: [address: number, bias: number, relu: number],
+      work: number,
+    ]
+  ): void;
+  productOfFew(
+    m: number,
+    n: number,
+    k: number,
+    a: number,
+    b: number,
+    c: number,
+    bias: number,
+    relu: number,
+    work: number,
+  ): void;
+}
+
+/** `(module (func (result v128) i32.const 1 i8x16.splat i8x16.popcnt))`, or with relaxed SIMD's swizzle. */
+const PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0];
+const SIMD = [...PROBE, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
+const RELAXED_SIMD = [...PROBE, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11];
+
+/** Whether the engine has relaxed SIMD, whose multiply-add is one instruction where the processor has it. */
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(Uint8Array.from(RELAXED_SIMD));
+}
+
+/** Throws unless the engine has 128-bit SIMD. */
+export function checkSimd(): void {
+  if (!WebAssembly.validate(Uint8Array.from(SIMD))) {
+    throw new Error(
+      "installWasmKernels: this engine's WebAssembly has no 128-bit SIMD, which browsers have since 2021 (Safari 16.4, 2023); use a newer one, or the backend without these kernels.",
+    );
+  }
+}
+
+/**
+ * Compiles and starts the library's WebAssembly on a backend's memory.
+ *
+ * @param options.relaxed whether to take the build with relaxed SIMD, default whether the engine has it.
+ */
+export function instantiate(memory: WebAssembly.Memory, { relaxed = hasRelaxedSimd() } = {}): Kernels {
+  const bytes = decode(relaxed ? RELAXED : PLAIN);
+  if (!(memory.buffer instanceof ArrayBuffer)) share(bytes);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+  return exports as unknown as Kernels;
+}
+
+/** The memory of a backend of one thread, or of several. */
+export function memoryOf({ wasm }: WasmBackend): WebAssembly.Memory {
+  const memory = wasm!.asm.memory ?? wasm!.wasmMemory;
+  if (!memory) {
+    throw new Error(
+      'installWasmKernels: the memory of this @tensorflow/tfjs-backend-wasm is out of reach; use version 4.22.',
+    );
+  }
+  return memory;
+}
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
+
+/** Says of the memory that a module imports as `env.memory` that it is shared between threads: a bit of its limits. */
+function share(bytes: Uint8Array): void {
+  const name = [3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2];
+  const at = bytes.findIndex((_, i) => name.every((byte, k) => bytes[i + k] === byte)) + name.length;
+  bytes[at]! |= 2;
+}
