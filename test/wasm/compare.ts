@@ -1,9 +1,12 @@
 import '@tensorflow/tfjs-backend-cpu';
-import '@tensorflow/tfjs-backend-wasm';
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 // Registers the gradients; tfjs-core alone has none in Node.
 import '@tensorflow/tfjs-layers';
 import { backend, dispose, memory, setBackend, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
-import { expect } from 'vitest';
+import { expect, inject } from 'vitest';
+
+// In a browser the backend looks for its files beside the script that holds it.
+if (inject('backend')) setWasmPaths(`${location.origin}/node_modules/@tensorflow/tfjs-backend-wasm/dist/`);
 
 /** What tests look at in tfjs's wasm backend. */
 export interface WasmInside {
