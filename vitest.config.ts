@@ -18,6 +18,14 @@ const NODE_ONLY = [
   'test/weights/{loadPath,pretrained}.test.ts',
 ];
 
+/** What computes nothing on a backend: one run in a browser is enough. */
+const WITHOUT_BACKEND = [
+  'test/io/**',
+  'test/core/params.test.ts',
+  'test/data/{garments,idx,random,rasterize}.test.ts',
+  'test/weights/{hdf5,hdf5Hostile,numbers,published}.test.ts',
+];
+
 const node: TestProjectInlineConfiguration = {
   extends: true,
   test: {
@@ -66,7 +74,7 @@ const chromium: TestProjectInlineConfiguration = {
           name: backend,
           provide: { backend },
           include: ['test/**/!(*.browser).test.ts'],
-          exclude: [...NODE_ONLY, 'test/wasm/**'],
+          exclude: [...NODE_ONLY, ...WITHOUT_BACKEND, 'test/wasm/**'],
         })),
       ],
     },

@@ -95,9 +95,9 @@ describe('the family', () => {
     ],
     ['vgg16', vgg16, VGG16],
     ['vgg19', vgg19, VGG19],
-  ])('%s has its blocks and its name', (name, build, arch) => {
+  ])('%s has its blocks and its name', async (name, build, arch) => {
     const options = { inputShape: [32, 32, 3], includeTop: false, initializer: 'zeros' } as const;
-    using(
+    await using(
       () => build(options),
       (model) => {
         expect(model.name).toBe(name);
@@ -221,9 +221,9 @@ describe('options', () => {
     [5, 2],
     [9, 16],
     [14, 21],
-  ])('adaptive pooling of %ix%i averages the bins that PyTorch averages', (height, width) => {
+  ])('adaptive pooling of %ix%i averages the bins that PyTorch averages', async (height, width) => {
     const options = { inputShape: [2 * height, 2 * width, 1], includeTop: false } as const;
-    using(
+    await using(
       () => vgg([[1, 2]], options),
       async (features) => {
         await using(
@@ -380,7 +380,7 @@ test('a model compiles and fits like any other', async () => {
   for (const thing of [xs, ys, model]) thing.dispose();
 });
 
-test('the summary walks through blocks and layers with NHWC shapes', () => {
+test('the summary walks through blocks and layers with NHWC shapes', async () => {
   const text = summary(plan(VGG11));
   expect(text.split('\n')[0]).toMatch(/^layer +kind +output \(NHWC\) +parameters +MACs per image$/);
   // The chapter's walk: after the five blocks 112, 56, 28, 14 and 7.
@@ -397,7 +397,7 @@ test('the summary walks through blocks and layers with NHWC shapes', () => {
   ]);
   expect(text).toMatch(/ {2}block3_conv2 +conv +\[N, 56, 56, 256\] +590,080 +1,849,688,064/);
   expect(text).toMatch(/total +128,806,154 +7,547,232,256$/);
-  using(
+  await using(
     () => vgg([[1, 2]], TINY),
     (model) => {
       expect(summary(model)).toBe(summary(plan([[1, 2]], TINY)));

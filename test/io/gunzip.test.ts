@@ -40,7 +40,8 @@ describe('gunzip', () => {
   });
 
   test('stops a file that unpacks to more than allowed, long before its end', async () => {
-    const bomb = gzipSync(new Uint8Array(300_000_000), { level: 1 });
+    const zeros = new Blob([new Uint8Array(300_000_000)]).stream().pipeThrough(new CompressionStream('gzip'));
+    const bomb = new Uint8Array(await new Response(zeros).arrayBuffer());
     // A browser does not tell.
     const memory = () => globalThis.process?.memoryUsage().rss ?? 0;
     const before = memory();

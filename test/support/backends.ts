@@ -9,6 +9,9 @@ export type BackendName = 'cpu' | 'wasm' | 'webgl' | 'webgpu';
 /** The one backend that a run in a browser is about; undefined in Node. */
 const chosen = inject('backend');
 
+/** Whether the tests run in a browser. */
+export const inBrowser = chosen !== undefined;
+
 /** The backends that a test goes through: in Node those that can be tested on this machine, in a browser the chosen one. */
 export const backends: readonly BackendName[] = chosen ? [await register(chosen)] : await backendsOfNode();
 
