@@ -1,0 +1,126 @@
+/**
+ * What bounds each layer of VGG-11 on the wasm backend, one thread, and how far it is from the machine's limit: the work
+ * from `plan()`, the peaks and the layers' times measured. Writes docs/figures/roofline.svg and the table of
+ * docs/roofline.md.
+ *
+ *     npm run bench:roofline -- --ratio 1 --batch 8 --python python3
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import '@tensorflow/tfjs-backend-wasm';
+import { dispose, randomUniform, setBackend, type Tensor } from '@tensorflow/tfjs-core';
+import { Command } from 'commander';
+import { plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
+import { writeFileAtomic } from 'vgg-blocks/node';
+import { installWasmKernels } from 'vgg-blocks/wasm';
+import { measurePeaks, secondsOf } from './peaks.js';
+import { shown } from './results.js';
+import { type Roof, rooflineChart } from './rooflineChart.js';
+import { heldAgainst, type RooflineRow, workOf } from './rooflineRows.js';
+
+const options = new Command('npm run bench:roofline --')
+  .option('--ratio <n>', 'divide every width of VGG-11 by this', Number, 1)
+  .option('--size <pixels>', 'height and width of the pictures', Number, 224)
+  .option('--batch <n>', 'examples at a time', Number, 8)
+  .option('--runs <n>', 'runs of each layer', Number, 5)
+  .option('--python <program>', "a Python with torch, whose matrix product shows the processor's own peak")
+  .parse()
+  .opts<{ ratio: number; size: number; batch: number; runs: number; python?: string }>();
+
+/** Each layer by itself, on what the layers before it made; the fastest run in milliseconds. */
+function layerTimes(arch: typeof VGG11): Map<string, number> {
+  const model = vgg(arch, { inputShape: [options.size, options.size, 1] });
+  let x: Tensor = randomUniform([options.batch, options.size, options.size, 1], 0, 1, 'float32', 1);
+  const times = new Map<string, number>();
+  for (const layer of model.layers.slice(1)) {
+    let y = layer.apply(x) as Tensor;
+    const runs = Array.from({ length: options.runs }, () => {
+      y.dispose();
+      return secondsOf(() => {
+        y = layer.apply(x) as Tensor;
+      });
+    });
+    times.set(layer.name, 1000 * Math.min(...runs));
+    x.dispose();
+    x = y;
+  }
+  dispose(x);
+  model.dispose();
+  return times;
+}
+
+/** What the processor reaches outside of WebAssembly: PyTorch's product of two matrices on one thread. */
+const MATRIX_PRODUCT = `
+import time, torch
+torch.set_num_threads(1)
+a, b = torch.rand(1024, 1024), torch.rand(1024, 1024)
+best = 1e9
+for _ in range(40):
+    start = time.process_time(); a @ b; best = min(best, time.process_time() - start)
+print(2 * 1024 ** 3 / best / 1e9)
+`;
+
+function nativePeak(python: string): number {
+  const { stdout, status, stderr } = spawnSync(python, ['-c', MATRIX_PRODUCT], { encoding: 'utf8' });
+  if (status !== 0)
+    throw new Error(`${python} could not measure a matrix product; it needs torch.\n${stderr}`);
+  return Number(stdout);
+}
+
+function tableOf(rows: readonly RooflineRow[]): string {
+  const line = ({
+    name,
+    flops,
+    bytes,
+    bound,
+    leastMs,
+    measuredMs,
+  }: Omit<RooflineRow, 'kind' | 'outputShape'>) =>
+    `| ${name} | ${shown(flops / 1e6)} | ${shown(bytes / 1e6)} | ${shown(flops / bytes)} | ${bound} | ${shown(leastMs)} | ${shown(measuredMs)} | ${shown(flops / measuredMs / 1e6)} | ${Math.round((100 * leastMs) / measuredMs)} % |`;
+  const sum = (of: (row: RooflineRow) => number) => rows.reduce((total, row) => total + of(row), 0);
+  return [
+    '| layer | MFLOP | MB | FLOP a byte | bound by | least ms | measured ms | GFLOP/s | of its limit |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...rows.map(line),
+    line({
+      name: 'all',
+      flops: sum(({ flops }) => flops),
+      bytes: sum(({ bytes }) => bytes),
+      bound: '' as RooflineRow['bound'],
+      leastMs: sum(({ leastMs }) => leastMs),
+      measuredMs: sum(({ measuredMs }) => measuredMs),
+    }),
+  ].join('\n');
+}
+
+installWasmKernels();
+await setBackend('wasm');
+const arch = scaleArch(VGG11, options.ratio);
+const peaks = await measurePeaks();
+const native = options.python && nativePeak(options.python);
+const times = layerTimes(arch);
+const rows = workOf(plan(arch, { inputShape: [options.size, options.size, 1] }), options.batch).map((work) =>
+  heldAgainst(work, peaks, times.get(work.name)!),
+);
+const roofs: Roof[] = [
+  { name: peaks.fused ? 'WebAssembly, relaxed SIMD' : 'WebAssembly, 128-bit SIMD', ...peaks },
+  ...(native ? [{ name: 'processor (PyTorch)', gflops: native, gigabytes: peaks.gigabytes }] : []),
+];
+const network = `VGG-11${options.ratio === 1 ? '' : `/${options.ratio}`}, ${options.size}x${options.size}, batch ${options.batch}`;
+const file = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
+await writeFileAtomic(
+  file('figures/roofline.svg'),
+  rooflineChart(`${network}: each layer below the roof of one thread`, roofs, rows),
+);
+const machine = `${network}; one thread of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.version}; ${roofs
+  .map(({ name, gflops, gigabytes }) => `${name} ${shown(gflops)} GFLOP/s and ${shown(gigabytes)} GB/s`)
+  .join('; ')}.`;
+const page = readFileSync(file('roofline.md'), 'utf8');
+const written = page.replace(
+  /(?<=<!-- roofline -->\n)[\s\S]*(?=<!-- \/roofline -->)/,
+  `\n${machine}\n\n${tableOf(rows)}\n\n`,
+);
+await writeFileAtomic(file('roofline.md'), written);
+console.log(`${machine}\n\n${tableOf(rows)}`);

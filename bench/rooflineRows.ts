@@ -1,0 +1,48 @@
+import type { Plan } from 'vgg-blocks';
+import type { Peaks } from './peaks.js';
+
+/** What a layer asks of the machine for a batch. */
+export interface LayerWork {
+  name: string;
+  kind: 'conv' | 'dense' | 'maxPool';
+  outputShape: readonly number[];
+  /** Floating-point operations: two a multiply-accumulate of a direct convolution, one a comparison. */
+  flops: number;
+  /** Bytes that must be read or written at least once: input, output, weights. */
+  bytes: number;
+}
+
+/** A layer held against the machine. */
+export interface RooflineRow extends LayerWork {
+  /** What takes longer at the peaks: computing, or moving the bytes. */
+  bound: 'arithmetic' | 'memory';
+  /** The least milliseconds at the peaks. */
+  leastMs: number;
+  measuredMs: number;
+}
+
+/** The layers that do any work, from the plan alone. */
+export function workOf(plan: Plan, batchSize: number): LayerWork[] {
+  const size = (shape: readonly number[]) => shape.reduce((n, side) => n * side, batchSize);
+  return plan.flatMap(({ name, kind, inputShape, outputShape, params, macs }) => {
+    if (kind !== 'conv' && kind !== 'dense' && kind !== 'maxPool') return [];
+    const flops = kind === 'maxPool' ? 3 * size(outputShape) : 2 * macs * batchSize;
+    const bytes = 4 * (size(inputShape) + size(outputShape) + params);
+    return [{ name, kind, outputShape, flops, bytes }];
+  });
+}
+
+/** The roofline model (Williams, Waterman and Patterson 2009): the slower of computing and of moving bytes is the limit. */
+export function heldAgainst(
+  work: LayerWork,
+  { gflops, gigabytes }: Pick<Peaks, 'gflops' | 'gigabytes'>,
+  measuredMs: number,
+): RooflineRow {
+  const [computing, moving] = [work.flops / gflops / 1e6, work.bytes / gigabytes / 1e6];
+  return {
+    ...work,
+    bound: computing >= moving ? 'arithmetic' : 'memory',
+    leastMs: Math.max(computing, moving),
+    measuredMs,
+  };
+}

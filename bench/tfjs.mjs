@@ -1,0 +1,129 @@
+/** One process of the benchmark, tfjs's sides: node tfjs.mjs PART SIDE SPEC, where SIDE is WHOSE and BACKEND. */
+import * as tf from '@tensorflow/tfjs-core';
+import * as layers from '@tensorflow/tfjs-layers';
+import { vgg } from 'vgg-blocks';
+import { fileSystem, webgpuBackend } from 'vgg-blocks/node';
+import { train } from 'vgg-blocks/train';
+import { installWasmKernels } from 'vgg-blocks/wasm';
+import { fromWeights } from 'vgg-blocks/weights';
+import { absent, answer, clockOf, loop, pictures } from './one.mjs';
+
+await answer(async (part, side, spec) => {
+  const [whose, backend] = side.split(' ');
+  const about = await start(whose, backend, spec);
+  const ours = whose === 'vgg-blocks';
+  return { about, ...(await (part === 'load' ? load(ours, spec) : build(ours, spec))) };
+});
+
+async function start(whose, backend, spec) {
+  let about = `tfjs ${tf.version_core}`;
+  if (backend === 'wasm') {
+    await import('@tensorflow/tfjs-backend-wasm');
+    if (whose === 'vgg-blocks') installWasmKernels();
+  } else if (backend === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
+  else if (backend === 'tensorflow') {
+    const node = await import('@tensorflow/tfjs-node');
+    about = `tfjs-node ${node.version['tfjs-node']}, TensorFlow ${node.node?.versions?.tensorflow ?? ''}`;
+  } else {
+    const adapter = await webgpuBackend().catch((error) => {
+      throw absent(error.message);
+    });
+    if (adapter.software && !spec.software)
+      throw absent(`its adapter, ${adapter.description}, is a program on the CPU; --software measures it`);
+    about += `, ${adapter.description}`;
+  }
+  if (!(await tf.setBackend(backend))) throw new Error(`the ${backend} backend did not start`);
+  return about;
+}
+
+async function load(ours, spec) {
+  const images = tf.tensor(pictures(spec), [spec.batchSize, ...spec.inputShape]);
+  const one = tf.slice(images, 0, 1);
+  await one.data();
+  const now = clockOf(spec);
+  const begun = now();
+  const model = ours
+    ? (await fromWeights(`${spec.folder}/network.safetensors`)).model
+    : await layers.loadLayersModel(fileSystem(`${spec.folder}/tfjs`));
+  const loaded = now();
+  const logits = [...(await model.predict(one).data())];
+  const first = now() - loaded;
+  const inference = await loop(spec, async () => {
+    const y = model.predict(images);
+    await y.data();
+    y.dispose();
+  });
+  return { load: loaded - begun, first, logits, inference };
+}
+
+async function build(ours, spec) {
+  const now = clockOf(spec);
+  const begun = now();
+  const model = ours
+    ? vgg(spec.arch, { inputShape: spec.inputShape, classes: spec.classes, hiddenUnits: spec.hiddenUnits })
+    : stock(spec);
+  // Backends with a memory of their own take the weights when they are first read.
+  await model.getWeights().at(-1).data();
+  const build = now() - begun;
+  try {
+    const training = await (ours ? trainOurs(model, spec) : trainStock(model, spec));
+    return { build, training };
+  } catch (error) {
+    return { build, training: { error: error.message.split('\n')[0] } };
+  }
+}
+
+/** The same network as people write it in tfjs, with Glorot's initializer as the chapter has it. */
+function stock({ arch, inputShape, classes, hiddenUnits }) {
+  const kernelInitializer = 'glorotUniform';
+  const image = layers.input({ shape: inputShape });
+  const conv = (filters) =>
+    layers.layers.conv2d({ filters, kernelSize: 3, padding: 'same', activation: 'relu', kernelInitializer });
+  const hidden = () => [
+    layers.layers.dense({ units: hiddenUnits, activation: 'relu', kernelInitializer }),
+    layers.layers.dropout({ rate: 0.5 }),
+  ];
+  const all = [
+    ...arch.flatMap(([convs, filters]) => [
+      ...Array.from({ length: convs }, () => conv(filters)),
+      layers.layers.maxPooling2d({ poolSize: 2, strides: 2 }),
+    ]),
+    layers.layers.flatten(),
+    ...hidden(),
+    ...hidden(),
+    layers.layers.dense({ units: classes, kernelInitializer }),
+  ];
+  return layers.model({ inputs: image, outputs: all.reduce((x, layer) => layer.apply(x), image) });
+}
+
+/** Which class each picture is of. */
+function classesOf({ batchSize, classes }) {
+  return tf.tensor1d(
+    Array.from({ length: batchSize }, (_, i) => (i * 7) % classes),
+    'int32',
+  );
+}
+
+function trainOurs(model, spec) {
+  const images = tf.tensor(pictures(spec), [spec.batchSize, ...spec.inputShape]);
+  const classes = classesOf(spec);
+  const { batchSize } = spec;
+  const data = {
+    length: batchSize,
+    shape: spec.inputShape,
+    batches: () => [{ xs: images.clone(), ys: classes.clone() }],
+  };
+  // An epoch of one batch, with all that train does besides.
+  return loop(spec, () => train(model, { train: data }, { epochs: 1, batchSize, learningRate: 0.01 }));
+}
+
+function trainStock(model, spec) {
+  const images = tf.tensor(pictures(spec), [spec.batchSize, ...spec.inputShape]);
+  const right = tf.oneHot(classesOf(spec), spec.classes);
+  model.compile({
+    optimizer: tf.train.sgd(0.01),
+    loss: (y, output) => tf.losses.softmaxCrossEntropy(y, output),
+  });
+  // trainOnBatch waits for the loss.
+  return loop(spec, () => model.trainOnBatch(images, right));
+}

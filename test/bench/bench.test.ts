@@ -1,0 +1,153 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomUniform, type Tensor, transpose } from '@tensorflow/tfjs-core';
+import { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-web';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { benchChart } from '../../bench/chart.js';
+import { writeOnnx } from '../../bench/onnx.js';
+import { measurePeaks } from '../../bench/peaks.js';
+import { type Results, summarize, tableOf } from '../../bench/results.js';
+import { rooflineChart } from '../../bench/rooflineChart.js';
+import { heldAgainst, workOf } from '../../bench/rooflineRows.js';
+import type { Spec } from '../../bench/spec.js';
+import { cost, plan, VGG11, vgg } from '../../src/index.js';
+import { saveWeights } from '../../src/weights/index.js';
+import { useBackend } from '../support/backends.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-bench-test-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+beforeAll(() => useBackend('wasm'));
+
+const SPEC: Spec = {
+  arch: [
+    [1, 3],
+    [2, 4],
+  ],
+  inputShape: [8, 12, 2],
+  classes: 5,
+  hiddenUnits: 6,
+  batchSize: 3,
+  seconds: 1,
+  threads: 1,
+  clock: 'wall',
+  folder,
+  software: false,
+};
+
+test('the ONNX file that is written computes in onnxruntime what the model computes here', async () => {
+  const { arch, inputShape, classes, hiddenUnits } = SPEC;
+  const model = vgg(arch, { inputShape, classes, hiddenUnits });
+  const [weights, onnx] = [join(folder, 'network.safetensors'), join(folder, 'network.onnx')];
+  writeFileSync(weights, await saveWeights(model, 'torchvision'));
+  writeOnnx(SPEC, weights, onnx);
+  const x = randomUniform([3, ...inputShape], 0, 1, 'float32', 4);
+  const first = transpose(x, [0, 3, 1, 2]);
+  const [y, numbers] = [await (model.predict(x) as Tensor).data(), await first.data()];
+  const session = await InferenceSession.create(readFileSync(onnx));
+  const image = new OnnxTensor('float32', numbers as Float32Array, first.shape);
+  const { logits } = await session.run({ image });
+  expect(logits!.dims).toEqual([3, classes]);
+  const theirs = logits!.data as Float32Array;
+  for (const [i, value] of y.entries()) expect(theirs[i]).toBeCloseTo(value, 5);
+  model.dispose();
+});
+
+describe('results', () => {
+  const ours = summarize(
+    'vgg-blocks, wasm',
+    true,
+    [
+      { load: 10, first: 5, logits: [1, -4], inference: [100, 400, 200], peak: 90 },
+      { build: 7, training: [1000, 500], peak: 120 },
+      { load: 20, first: 5, logits: [1, -4], inference: [200], peak: 95 },
+    ],
+    8,
+  );
+  const stock = summarize(
+    'tfjs, wasm',
+    false,
+    [
+      { load: 30, first: 5, logits: [1, -4.0004] },
+      { build: 8, training: { error: 'a kernel & more is missing' } },
+    ],
+    8,
+  );
+  const results: Results = {
+    title: 'VGG <small>',
+    network: { ...SPEC, arch: SPEC.arch },
+    machine: { cpu: 'one', cores: 2, node: 'v20', load: 0.5 },
+    rounds: 2,
+    sides: [ours, stock, summarize('PyTorch', false, [{ absent: 'there is no python3' }], 8)],
+  };
+
+  test('are the median over all processes, and from the least to the most', () => {
+    expect(ours.figures.inference).toEqual({ median: 40, least: 20, most: 80 });
+    expect(ours.figures.training).toEqual({ median: 12, least: 8, most: 16 });
+    expect(ours.figures.first).toEqual({ median: 20, least: 15, most: 25 });
+    expect(ours.figures.inferencePeak).toEqual({ median: 92.5, least: 90, most: 95 });
+    expect(stock.figures.training).toBeUndefined();
+  });
+
+  test('make a table that says what is missing, and how far logits are from each other', () => {
+    const table = tableOf(results);
+    expect(table).toContain(
+      '| vgg-blocks, wasm | 40.0 (20.0 to 80.0) | 12.0 (8.00 to 16.0) | 20.0 (15.0 to 25.0) |',
+    );
+    expect(table).toMatch(/\| tfjs, wasm \| - \| - \| 35\.0 .*\| 1e-4 \|/);
+    expect(table).toContain('tfjs, wasm: a kernel & more is missing');
+    expect(table).toContain('PyTorch: there is no python3');
+    expect(table).not.toContain('| PyTorch |');
+  });
+
+  test('make a figure in which a side that cannot train says so', () => {
+    const svg = benchChart(results);
+    expect(svg).toMatch(/^<svg [\s\S]*<\/svg>\n$/);
+    expect(svg).not.toMatch(/NaN|undefined|Infinity|<small>/);
+    expect(svg.match(/>cannot</g)).toHaveLength(1);
+    expect(svg).toContain('>40.0</text>');
+  });
+});
+
+describe('the roofline', () => {
+  test("counts the plan's multiply-accumulates twice, and each byte once", () => {
+    const rows = plan(VGG11);
+    const work = workOf(rows, 8);
+    const products = work.filter(({ kind }) => kind !== 'maxPool').reduce((sum, { flops }) => sum + flops, 0);
+    expect(products).toBe(2 * 8 * cost(rows).macs.forward);
+    // fc1 takes 25088 numbers and gives 4096, by as many weights as the product and 4096 biases.
+    expect(work.find(({ name }) => name === 'fc1')).toMatchObject({
+      flops: 2 * 8 * 25088 * 4096,
+      bytes: 4 * (8 * 25088 + 8 * 4096 + 25088 * 4096 + 4096),
+    });
+    expect(work.find(({ name }) => name === 'block1_pool')!.bytes).toBe(4 * 8 * 64 * (224 * 224 + 112 * 112));
+  });
+
+  test('holds a layer against the slower of arithmetic and memory', () => {
+    const work = { name: 'a', kind: 'conv', outputShape: [1], flops: 4e9, bytes: 1e9 } as const;
+    expect(heldAgainst(work, { gflops: 2, gigabytes: 2 }, 4000)).toMatchObject({
+      bound: 'arithmetic',
+      leastMs: 2000,
+    });
+    expect(heldAgainst(work, { gflops: 20, gigabytes: 2 }, 1000)).toMatchObject({
+      bound: 'memory',
+      leastMs: 500,
+    });
+  });
+
+  test('draws every layer with its share of the limit', () => {
+    const rows = workOf(plan(VGG11), 8).map((work) => heldAgainst(work, { gflops: 40, gigabytes: 20 }, 1000));
+    const svg = rooflineChart('VGG-11', [{ name: 'wasm', gflops: 40, gigabytes: 20 }], rows);
+    expect(svg).not.toMatch(/NaN|undefined|Infinity/);
+    for (const { name } of rows) expect(svg).toContain(`>${name}</text>`);
+    expect(svg.match(/<circle /g)).toHaveLength(rows.length + 3);
+  });
+
+  test('measures peaks that WebAssembly of this machine reaches', async () => {
+    const { gflops, gigabytes, fused } = await measurePeaks();
+    expect(gflops).toBeGreaterThan(0.1);
+    expect(gigabytes).toBeGreaterThan(0.1);
+    expect(Number.isFinite(gflops * gigabytes)).toBe(true);
+    expect(typeof fused).toBe('boolean');
+  });
+});
