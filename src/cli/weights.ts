@@ -1,11 +1,11 @@
 import { Command, Option } from 'commander';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import {
-  type Container,
   fromWeights,
   inspectWeights,
   type KeyNames,
   saveWeights,
+  type WeightContainer,
   type WeightFileInfo,
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
@@ -77,7 +77,7 @@ const OUTPUTS = {
   'model.h5': undefined,
   keras: /\.keras$/i,
   tfjs: undefined,
-} as const satisfies Record<Container | 'tfjs', RegExp | undefined>;
+} as const satisfies Record<WeightContainer | 'tfjs', RegExp | undefined>;
 
 type Output = keyof typeof OUTPUTS;
 
@@ -149,7 +149,7 @@ function outputOf(path: string): Output {
 }
 
 /** The names of a format's tensors where nobody asks for others: those of the input, if the format has them. */
-function namesFor(format: Container, input: KeyNames): KeyNames {
+function namesFor(format: WeightContainer, input: KeyNames): KeyNames {
   if (format === 'safetensors') return input;
   if (!format.startsWith('pth')) return 'keras';
   return input === 'timm' ? 'timm' : 'torchvision';

@@ -15,7 +15,7 @@ export type { Network } from './network.js';
 export type { KeyNames } from './parameters.js';
 export { fromPretrained, type PretrainedOptions } from './pretrained.js';
 export { type Preprocessing, PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
-export { type Container, type SaveOptions, saveWeights } from './save.js';
+export { type SaveOptions, saveWeights, type WeightContainer } from './save.js';
 export type { Dtype } from './tensor.js';
 export { type NumberArray, readTensors, saveTensors } from './tensors.js';
 export type { ShardSource } from './tfjs.js';

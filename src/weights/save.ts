@@ -20,7 +20,7 @@ const CONTAINERS = {
 } as const satisfies Record<string, readonly KeyNames[]>;
 
 /** The kinds of file that {@link saveWeights} writes. */
-export type Container = keyof typeof CONTAINERS;
+export type WeightContainer = keyof typeof CONTAINERS;
 
 /** Options of {@link saveWeights}. */
 export interface SaveOptions {
@@ -38,7 +38,7 @@ export interface SaveOptions {
    *   of the same layers; `'weights.h5'`, the same of Keras 3; and whole models, which `keras.models.load_model` takes:
    *   `'model.h5'` in Keras 2's layout, which Keras 3 reads too, and `'keras'`, Keras 3's own.
    */
-  container?: Container;
+  container?: WeightContainer;
 }
 
 /**
@@ -72,7 +72,7 @@ export async function saveWeights(
   return bytesOf(fileOf(model, names, dtype, container));
 }
 
-function fileOf(model: LayersModel, names: KeyNames, dtype: SavedDtype, container: Container): Content {
+function fileOf(model: LayersModel, names: KeyNames, dtype: SavedDtype, container: WeightContainer): Content {
   const targets = targetsOf('saveWeights', model);
   switch (container) {
     case 'h5':

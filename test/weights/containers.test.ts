@@ -13,11 +13,11 @@ import { scaleArch, VGG16C, type VggOptions, vgg } from '../../src/index.js';
 import { fileOfBytes } from '../../src/weights/file.js';
 import { type Hdf5Group, openHdf5 } from '../../src/weights/hdf5/index.js';
 import {
-  type Container,
   fromWeights,
   inspectWeights,
   loadWeights,
   saveWeights,
+  type WeightContainer,
 } from '../../src/weights/index.js';
 import { readPickle } from '../../src/weights/pickle.js';
 import { byteLength } from '../../src/weights/tensor.js';
@@ -87,7 +87,7 @@ describe('every kind of file is told by its content and gives the same bits back
 
   test.each(['F16', 'BF16'] as const)('numbers of .pth in %s are those of safetensors', async (dtype) => {
     const model = build();
-    const values = async (container: Container) => {
+    const values = async (container: WeightContainer) => {
       const bytes = await saveWeights(model, 'torchvision', { container, dtype });
       expect((await inspectWeights(bytes)).dtypes).toEqual([dtype]);
       const loaded = await fromWeights(bytes);
@@ -215,7 +215,7 @@ describe.skipIf(!hasShared)('Keras files have what Keras itself writes of the sa
 
   const NARROW = 'keras/vgg16-narrow.keras';
 
-  async function saved(container: Container): Promise<Uint8Array> {
+  async function saved(container: WeightContainer): Promise<Uint8Array> {
     const { model } = await fromWeights(sharedPath(`reference/${NARROW}`), { dropout: 0 });
     const bytes = await saveWeights(model, 'keras', { container });
     model.dispose();
