@@ -7,6 +7,7 @@ import { cacheFeatures, freeze, splitModel, transferHead, unfreeze } from 'vgg-b
 import { countBar, imageFolder, progressBar, temporaryFile } from 'vgg-blocks/node';
 import { confusion, predictClasses, train } from 'vgg-blocks/train';
 import type { Preprocessing } from 'vgg-blocks/weights';
+import type { Finetuned } from './finetuned.js';
 import { listing, type Phase, write } from './finetuneReport.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { number } from './options.js';
@@ -90,15 +91,11 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
       `finetune: the folder ${args.out} could not be made (${error.message}); choose another with --out.`,
     );
   });
-  const {
-    model: base,
-    network,
-    preprocessing,
-    source,
-  } = await loadNetwork('finetune', args, {
+  const loaded = await loadNetwork('finetune', args, {
     includeTop: false,
     ...(args.size !== undefined && { inputShape: [args.size, args.size, 3] as const }),
   });
+  const { model: base, preprocessing } = loaded;
   const stop = stopOnInterrupt();
   try {
     const pictures = await read(folder, args, preprocessing, stop.signal);
@@ -108,7 +105,8 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     );
     const model = transferHead(freeze(base), {
       classes: classNames.length,
-      pooling: args.pooling,
+      // The network of an earlier run pools its features already.
+      pooling: base.outputs[0]!.shape.length === 2 ? undefined : args.pooling,
       hiddenUnits: args.hidden,
       dropout: args.dropout,
       seed: args.seed,
@@ -121,9 +119,10 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     const found = labels.length > 0 ? confusion(labels, predicted, classNames) : undefined;
     const result = {
       folder,
-      weights: source,
-      network: network.title,
+      weights: loaded.source,
+      network: loaded.title,
       classNames,
+      preprocessing,
       train: pictures.train.length,
       validation: pictures.validation.length,
       leftOut: problems,
@@ -136,7 +135,7 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
         weightsOf,
       })),
       out: args.out,
-    };
+    } satisfies Finetuned & Record<string, unknown>;
     const files = await write(args.out, { model, pictures, phases, predicted, result });
     model.dispose();
     say(found ? listing(found) : 'no picture was set aside, so nothing is known of the accuracy');

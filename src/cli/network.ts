@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
-import { countBar } from 'vgg-blocks/node';
+import { countBar, fileSystem } from 'vgg-blocks/node';
 import {
   type FromWeightsOptions,
   fromPretrained,
@@ -12,6 +13,7 @@ import {
   type PublishedName,
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
+import { readFinetuned } from './finetuned.js';
 
 const RECIPES = {
   torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
@@ -35,7 +37,10 @@ export interface NetworkArguments {
 /** Adds the options that say which network a command works with. */
 export function withNetwork(command: Command): Command {
   return command
-    .option('--weights <file>', 'of the network: .safetensors, .pth, .h5, .keras or tfjs model.json')
+    .option(
+      '--weights <file>',
+      "of the network: .safetensors, .pth, .h5, .keras or tfjs model.json, or the folder of 'finetune'",
+    )
     .addOption(
       new Option('--pretrained <name>', 'a published network instead, downloaded once and kept')
         .choices(Object.keys(PUBLISHED))
@@ -50,10 +55,22 @@ export function withNetwork(command: Command): Command {
 }
 
 /** A network that pictures are prepared for. */
-export interface ReadyNetwork extends LoadedNetwork {
-  /** The file or the published name. */
+export interface ReadyNetwork {
+  model: LayersModel;
+  /** What people call it. */
+  title: string;
+  /** How many classes it tells apart; undefined where it has no top. */
+  classes?: number;
+  /** What they are called, where that is known. */
+  classNames?: readonly string[];
+  /** The file, the folder or the published name. */
   source: string;
   preprocessing: Preprocessing;
+}
+
+/** A network, and how its pictures are prepared where that is known. */
+interface Found extends Omit<ReadyNetwork, 'source' | 'preprocessing'> {
+  recipe?: Preprocessing;
 }
 
 /** Starts the backend and loads the network that is asked for; `options` say what may differ from it. */
@@ -67,18 +84,18 @@ export async function loadNetwork(
     throw new Error(`${command}: no network is given; pass --weights FILE or --pretrained NAME.`);
   }
   await useBackend('wasm');
-  const { loaded, recipe } = args.weights
+  const { recipe, ...found } = args.weights
     ? await fromFile(args.weights, options)
     : await download(args.pretrained!, options);
   const chosen = args.recipe ? RECIPES[args.recipe] : recipe;
   if (!chosen) {
-    loaded.model.dispose();
+    found.model.dispose();
     throw new Error(
       `${command}: ${source} does not say whether it is of PyTorch or of Keras, which prepare pictures differently; pass --recipe.`,
     );
   }
-  const preprocessing = sizedFor(`${command}: ${source}`, chosen, loaded.model.inputs[0]!.shape);
-  return { ...loaded, source, preprocessing };
+  const preprocessing = sizedFor(`${command}: ${source}`, chosen, found.model.inputs[0]!.shape);
+  return { ...found, source, preprocessing };
 }
 
 /** As {@link loadNetwork}, for what needs classes, with what they are called. */
@@ -87,11 +104,10 @@ export async function loadClassifier(
   args: NetworkArguments & { labels?: string },
 ): Promise<ReadyNetwork & { labels: readonly string[] }> {
   const ready = await loadNetwork(command, args);
-  const { top } = ready.network;
-  if (!top) {
+  if (ready.classes === undefined) {
     throw new Error(`${command}: ${ready.source} has no top; give a file with its fully connected layers.`);
   }
-  return { ...ready, labels: await labelsOf(command, args.labels, top.classes) };
+  return { ...ready, labels: await labelsOf(command, args.labels, ready) };
 }
 
 /** The option of {@link loadClassifier}. */
@@ -102,20 +118,26 @@ export function labelsOption(): Option {
   );
 }
 
-/** A file's network and its framework's recipe; of a converted Keras one nobody can tell. */
-async function fromFile(
-  file: string,
-  options: FromWeightsOptions,
-): Promise<{ loaded: LoadedNetwork; recipe?: Preprocessing }> {
-  const loaded = await fromWeights(file, options);
-  if (loaded.network.names !== 'keras') return { loaded, recipe: RECIPES.torchvision };
-  return { loaded, recipe: loaded.report.format.startsWith('Keras') ? RECIPES.keras : undefined };
+/** A file's network and its framework's recipe, of a converted Keras one nobody can tell; or what `finetune` wrote. */
+async function fromFile(file: string, options: FromWeightsOptions): Promise<Found> {
+  const finetuned = await readFinetuned(file);
+  if (finetuned && options.includeTop !== false) {
+    const { classNames, network, preprocessing } = finetuned;
+    const model = await loadLayersModel(fileSystem(finetuned.model));
+    return { model, title: network, classes: classNames.length, classNames, recipe: preprocessing };
+  }
+  const loaded = await fromWeights(finetuned?.model ?? file, options);
+  const { names } = loaded.network;
+  const keras = loaded.report.format.startsWith('Keras') ? RECIPES.keras : undefined;
+  const recipe = finetuned?.preprocessing ?? (names === 'keras' ? keras : RECIPES.torchvision);
+  return { ...described(loaded), recipe };
 }
 
-async function download(
-  name: PublishedName,
-  options: FromWeightsOptions,
-): Promise<{ loaded: LoadedNetwork; recipe: Preprocessing }> {
+function described({ model, network }: LoadedNetwork): Found {
+  return { model, title: network.title, classes: network.top?.classes };
+}
+
+async function download(name: PublishedName, options: FromWeightsOptions): Promise<Found> {
   const bar = countBar('MB');
   const megabytes = (bytes: number) => Math.round(bytes / 1e6);
   try {
@@ -124,7 +146,7 @@ async function download(
       onProgress: ({ loadedBytes, totalBytes }) =>
         bar.update(megabytes(loadedBytes), megabytes(totalBytes ?? loadedBytes)),
     });
-    return { loaded, recipe: loaded.published.preprocessing };
+    return { ...described(loaded), recipe: loaded.published.preprocessing };
   } finally {
     bar.stop();
   }
@@ -152,10 +174,12 @@ function sizedFor(whose: string, recipe: Preprocessing, shape: readonly (number 
 async function labelsOf(
   command: string,
   file: string | undefined,
-  classes: number,
+  { classes, classNames }: ReadyNetwork,
 ): Promise<readonly string[]> {
-  if (file === undefined)
-    return classes === LABELS.length ? LABELS : Array.from({ length: classes }, (_, i) => `class ${i}`);
+  if (file === undefined) {
+    if (classNames) return classNames;
+    return classes === LABELS.length ? LABELS : Array.from({ length: classes! }, (_, i) => `class ${i}`);
+  }
   const labels = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line !== '');
   if (labels.length !== classes) {
     throw new Error(

@@ -18,8 +18,10 @@ const folder = mkdtempSync(join(tmpdir(), 'vgg-finetune-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (...path: string[]) => join(folder, ...path);
 
-function run(...args: string[]): Promise<{ code: number | null; out: string; error: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'finetune', ...args], {
+const run = (...args: string[]) => program('finetune', ...args);
+
+function program(...args: string[]): Promise<{ code: number | null; out: string; error: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
     cwd: root,
   });
   let [out, error] = ['', ''];
@@ -72,7 +74,9 @@ describe('vgg-blocks finetune', () => {
         '--weights',
         at('vgg.safetensors'),
         '--epochs',
-        '15',
+        '40',
+        '--lr',
+        '0.01',
         '--unfreeze',
         'block5',
         '--unfreeze-epochs',
@@ -85,7 +89,7 @@ describe('vgg-blocks finetune', () => {
     );
     expect(code).toBe(0);
     expect(out).toContain('18 training and 6 validation pictures of 2 classes at 32x32x3; 1 left out');
-    expect(out).toMatch(/new layers, epoch 15\/15: loss .* validation acc/);
+    expect(out).toMatch(/new layers, epoch 40\/40: loss .* validation acc/);
     expect(out).toMatch(/from block5, epoch 2\/2: loss/);
     expect(out).toMatch(
       /validation accuracy \d+\.\d %\nclass +pictures +recall precision +taken for\nblue +3 /,
@@ -104,7 +108,7 @@ describe('vgg-blocks finetune', () => {
     expect(
       phases.map(({ name, epochs }: { name: string; epochs: object[] }) => [name, epochs.length]),
     ).toEqual([
-      ['new layers', 15],
+      ['new layers', 40],
       ['from block5', 2],
     ]);
 
@@ -117,6 +121,37 @@ describe('vgg-blocks finetune', () => {
     const report = await loadWeights(model, at('out', 'model.safetensors'));
     expect(report.missing).toEqual([]);
     model.dispose();
+  });
+
+  test('the folder that it wrote is a network for the other commands, and for itself', async () => {
+    const said = await program('classify', at('colours'), '--weights', at('out'), '--json');
+    expect(said.error).toContain('torn.png could not be read');
+    const rows = said.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { image: string; predictions: { label: string }[] });
+    expect(rows).toHaveLength(24);
+    const right = rows.filter(({ image, predictions }) => image.includes(`/${predictions[0]!.label}/`));
+    expect(right.length).toBeGreaterThan(20);
+    const again = await run(
+      at('colours'),
+      '--weights',
+      at('out'),
+      '--epochs',
+      '1',
+      '--out',
+      at('again'),
+      '--json',
+    );
+    expect(again.code).toBe(0);
+    expect(JSON.parse(again.out).preprocessing).toEqual(
+      JSON.parse(readFileSync(at('out', 'result.json'), 'utf8')).preprocessing,
+    );
+    writeFileSync(at('colours', 'result.json'), '{}');
+    expect((await run(at('colours'), '--weights', at('colours'))).error).toContain(
+      'result.json is not what finetune writes; give the folder of a run, or a weight file.',
+    );
+    rmSync(at('colours', 'result.json'));
   });
 
   test('prints a line of JSON alone, when it is asked to', async () => {
