@@ -5,21 +5,18 @@ import {
   layers as tfjsLayers,
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
-import { fail, oneOf } from '../core/check.js';
+import { fail } from '../core/check.js';
 import { checkChain } from './chain.js';
-import { applyActivation, averaging, sharedLayer } from './sharedLayer.js';
+import { applyActivation, sharedLayer } from './sharedLayer.js';
 import { tapOf } from './taps.js';
 
 /** How an extractor is built. */
 export interface ExtractorOptions {
   /**
    * `[height, width, channels]` of its images, null for any size. Default: the model's. Another size than the model's is
-   * for layers before the flatten alone; `'any'` is any size where the layers asked for come before it, and the model's
-   * where they do not.
+   * for layers before the flatten alone.
    */
-  inputShape?: readonly [height: number | null, width: number | null, channels: number] | 'any';
-  /** `'avg'` averages where the model takes the maximum, as Gatys et al. (2016) advise for style. Default `'max'`. */
-  pooling?: 'max' | 'avg';
+  inputShape?: readonly [height: number | null, width: number | null, channels: number];
   /** The extractor's name. Default: the model's with `_features`. */
   name?: string;
 }
@@ -55,7 +52,6 @@ export function featureExtractor(
   const used = model.layers.slice(0, last + 1);
   checkChain('featureExtractor', used);
   const { inputShape, name = `${model.name}_features` } = options;
-  const average = oneOf('featureExtractor', 'pooling', options.pooling ?? 'max', ['max', 'avg']) === 'avg';
 
   const image = input({
     shape: shapeOf(
@@ -71,11 +67,7 @@ export function featureExtractor(
   for (const [i, layer] of used.entries()) {
     if (i === 0) continue;
     const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
-    const own =
-      average && layer.getClassName() === 'MaxPooling2D'
-        ? averaging(layer)
-        : sharedLayer(layer, split ? 'none' : 'own');
-    x = own.apply(x) as SymbolicTensor;
+    x = sharedLayer(layer, split ? 'none' : 'own').apply(x) as SymbolicTensor;
     before.set(layer.name, x);
     const needed = i < last || taps.some((tap) => tap.layer === layer.name && tap.side === 'after');
     if (split && needed) x = applyActivation(x, layer);
@@ -103,7 +95,6 @@ function shapeOf(
   const own = (model.inputs[0]!.shape as (number | null)[]).slice(1);
   if (!given) return own;
   const flatten = used.find((name) => /^(avgpool|flatten|fc\d|predictions)/.test(name));
-  if (given === 'any') return flatten ? own : [null, null, own[2]!];
   if (given.length !== 3 || given[2] !== own[2]) {
     fail(
       'featureExtractor',

@@ -8,6 +8,8 @@ export { type CacheOptions, cacheFeatures } from './cacheFeatures.js';
 export type { ClassOptions } from './classGradient.js';
 export type { ColorMap } from './colorMap.js';
 export { drawImage } from './drawImage.js';
+export { cosine, type EmbedOptions, embed, imageSimilarity } from './embed.js';
+export { EmbeddingIndex, type Neighbor } from './embeddingIndex.js';
 export { type ExtractorOptions, featureExtractor } from './featureExtractor.js';
 export type { FeatureSet } from './featureSet.js';
 export { freeze, unfreeze } from './freeze.js';

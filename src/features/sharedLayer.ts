@@ -43,14 +43,6 @@ export function applyActivation<T extends SymbolicTensor | Tensor>(x: T, layer: 
   return layers.activation({ activation, name: `${layer.name}_${activation}` }).apply(x) as T;
 }
 
-/** A layer that averages over the windows whose maximum `layer` takes. */
-export function averaging(layer: layers.Layer): layers.Layer {
-  const { name, poolSize, strides, padding } = layer.getConfig() as unknown as Parameters<
-    typeof layers.averagePooling2d
-  >[0];
-  return layers.averagePooling2d({ name, poolSize, strides, padding });
-}
-
 function linear(): layers.Layer {
   return layers.activation({ activation: 'linear' });
 }

@@ -11,6 +11,7 @@ import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
 import { Filters } from './filters.js';
+import { identity } from './identity.js';
 import { checkSimd, instantiate, type Kernels, memoryOf } from './kernels.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
@@ -27,6 +28,7 @@ const KERNELS = {
   _FusedMatMul: fusedMatMul,
   MaxPoolGrad: maxPoolGrad,
   Tile: tile,
+  Identity: identity,
 };
 
 let uninstall: (() => void) | undefined;
@@ -35,7 +37,8 @@ let uninstall: (() => void) | undefined;
  * Makes `@tensorflow/tfjs-backend-wasm` train convolutional networks, and compute them faster: registers the kernel that
  * it lacks, the gradient of a convolution with respect to its filter, and replaces others by the library's own
  * WebAssembly: 3x3 convolutions of stride 1, gradients of convolutions and max pooling, matrix products. What these do
- * not cover the backend's own kernels compute as before.
+ * not cover the backend's own kernels compute as before. What is kept for a gradient shares its numbers, which the backend
+ * copies.
  *
  * Results are those of the cpu backend but for rounding: 3x3 convolutions of 8 channels or more are computed by tiles of
  * 4x4 outputs (Winograd's minimal filtering), within some 5e-6 of the largest output. A NaN or an infinity spoils the whole

@@ -9,6 +9,8 @@ export interface WasmBackend {
   typedArrayFromHeap(info: TensorInfo): Float32Array | Int32Array | Uint8Array;
   /** Where a tensor's numbers lie, in bytes. */
   getMemoryOffset(dataId: TensorInfo['dataId']): number;
+  /** Says that one more tensor has these numbers. */
+  incRef(dataId: TensorInfo['dataId']): void;
   /** How many tensors share some numbers; 0 when they are disposed. */
   refCount(dataId: TensorInfo['dataId']): number;
   /** The backend's own module; null once the backend is disposed. */

@@ -3,11 +3,14 @@ import {
   add,
   avgPool,
   batchNorm4d,
+  clone,
+  dispose,
   fused,
   grad,
   grads,
   matMul,
   maxPool,
+  setBackend,
   type Tensor,
   type Tensor1D,
   type Tensor4D,
@@ -230,4 +233,20 @@ test('a tensor repeats as on the cpu backend', async () => {
     }),
     { numRuns: 200, seed: 1 },
   );
+});
+
+test('a clone shares its numbers with the tensor, and outlives it', async () => {
+  await setBackend('wasm');
+  const x = random([3, 5], 1);
+  const [buffers, numbers] = [wasm().numDataIds(), await x.data()];
+  const copy = clone(x);
+  expect(wasm().numDataIds()).toBe(buffers);
+  x.dispose();
+  expect(await copy.data()).toEqual(numbers);
+  copy.dispose();
+  expect(wasm().numDataIds()).toBe(buffers - 1);
+  const words = tensor(['a', 'b']);
+  const same = clone(words);
+  expect(await same.data()).toEqual(['a', 'b']);
+  dispose([words, same]);
 });
