@@ -1,9 +1,12 @@
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../core/check.js';
+import { avgPool, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers as tfjsLayers } from '@tensorflow/tfjs-layers';
+import { fail, oneOf } from '../core/check.js';
 import { normalizeImages } from '../imagenet/index.js';
 import type { Preprocessing } from '../weights/index.js';
-import { type ExtractorOptions, featureExtractor } from './featureExtractor.js';
+import { checkChain } from './chain.js';
+import { fixedConvolution, isPlainConvolution } from './fixedConvolution.js';
+import { applyActivation, sharedLayer } from './sharedLayer.js';
+import { type Tap, tapOf } from './taps.js';
 
 /** A network to look at images with. */
 export interface LossNetwork {
@@ -16,34 +19,70 @@ export interface LossNetwork {
   preprocessing?: Preprocessing;
 }
 
-/** What layers make of images, in a form that gradients pass through. */
+/** What layers make of images, in a form that gradients for the images pass through. */
 export interface ImageFeatures {
-  /** From images `[batch, height, width, channels]` to the layers' outputs, in the order in which they were asked for. */
+  /** From images `[batch, height, width, channels]` to what is asked for, in the order of the names. */
   features: (images: Tensor4D) => Tensor[];
-  /** The layers as a model. */
-  extractor: LayersModel;
+  /** The layers that run, the model's input first. */
+  layers: readonly tfjsLayers.Layer[];
+  /** Where the features are taken. */
+  taps: readonly Tap[];
 }
 
 /**
  * The features that losses are made of. For layers of the convolutions images may have any size.
  *
- * @throws RangeError when there is no such layer; `features`, when the images are of another rank or other channels.
+ * @param pooling `'avg'` averages where the model takes the maximum.
+ * @throws RangeError when there is no such layer or the layers are no chain; `features`, when the images do not fit.
  */
 export function imageFeatures(
   where: string,
   { model, preprocessing }: LossNetwork,
-  layers: readonly string[],
-  options: Pick<ExtractorOptions, 'pooling'> = {},
+  names: readonly string[],
+  pooling: 'max' | 'avg' = 'max',
 ): ImageFeatures {
-  const extractor = featureExtractor(model, layers, { ...options, inputShape: 'any' });
-  const channels = extractor.inputs[0]!.shape[3];
+  if (names.length === 0) fail(where, 'no layer is asked for; give at least one name.');
+  oneOf(where, 'pooling', pooling, ['max', 'avg']);
+  const taps = names.map((name) => tapOf(where, model, name));
+  const last = Math.max(...taps.map((tap) => model.layers.findIndex(({ name }) => name === tap.layer)));
+  const layers = model.layers.slice(0, last + 1);
+  checkChain(where, layers);
+  const [, height, width, channels] = model.inputs[0]!.shape;
+  const anySize = !layers.some((layer) => /^(Flatten|Dense)$/.test(layer.getClassName()));
+  const wanted = anySize ? [null, null, channels] : [height, width, channels];
+
   const features = (images: Tensor4D) => {
-    if (images.shape.length !== 4 || images.shape[3] !== channels) {
-      fail(where, `the images have shape [${images.shape}]; give [batch, height, width, ${channels}].`);
+    const fits = wanted.every((side, i) => side === null || side === images.shape[i + 1]);
+    if (images.shape.length !== 4 || !fits) {
+      const sides = wanted.map((side, i) => side ?? ['height', 'width'][i]);
+      fail(where, `the images have shape [${images.shape}]; give [batch, ${sides.join(', ')}].`);
     }
-    const x = preprocessing ? normalizeImages(images, preprocessing) : images;
-    // Not predict, which lets go of what gradients need.
-    return [extractor.apply(x, { training: false }) as Tensor | Tensor[]].flat();
+    const found = new Map<string, Tensor>();
+    let x: Tensor = preprocessing ? normalizeImages(images, preprocessing) : images;
+    for (const [i, layer] of layers.entries()) {
+      if (i > 0) {
+        const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
+        x = applied(layer, x, split, pooling);
+        found.set(keyOf({ layer: layer.name, side: 'before' }), x);
+        if (split) x = applyActivation(x, layer);
+      }
+      found.set(keyOf({ layer: layer.name, side: 'after' }), x);
+    }
+    return taps.map((tap) => found.get(keyOf(tap))!);
   };
-  return { features, extractor };
+  return { features, layers, taps };
+}
+
+/** What a layer makes of `x` in inference, without its activation if that is to be split off. */
+function applied(layer: tfjsLayers.Layer, x: Tensor, split: boolean, pooling: 'max' | 'avg'): Tensor {
+  if (isPlainConvolution(layer)) return fixedConvolution(layer, x, split);
+  if (pooling === 'avg' && layer.getClassName() === 'MaxPooling2D') {
+    const { poolSize, strides, padding } = layer.getConfig() as unknown as Record<string, never>;
+    return avgPool(x as Tensor4D, poolSize!, strides!, padding!);
+  }
+  return sharedLayer(layer, split ? 'none' : 'own').apply(x, { training: false }) as Tensor;
+}
+
+function keyOf({ layer, side }: Tap): string {
+  return `${side} ${layer}`;
 }

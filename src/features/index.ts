@@ -24,5 +24,12 @@ export { type PerceptualLossOptions, perceptualLoss } from './perceptualLoss.js'
 export type { OpenRowStore, RowStore } from './rowStore.js';
 export { type SaliencyOptions, saliency } from './saliency.js';
 export { splitModel } from './splitModel.js';
+export type { StyleLosses, StyleLossOptions } from './styleObjective.js';
+export {
+  type StyledPicture,
+  type StyleProgress,
+  type StyleTransferOptions,
+  styleTransfer,
+} from './styleTransfer.js';
 export { totalVariation } from './totalVariation.js';
 export { type TransferHeadOptions, transferHead } from './transferHead.js';

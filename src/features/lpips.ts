@@ -17,6 +17,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../core/check.js';
 import { PUBLISHED, readTensors, type Source, type WeightFileOptions } from '../weights/index.js';
 import { sameShape } from './differences.js';
+import { featureExtractor } from './featureExtractor.js';
 import { imageFeatures } from './imageFeatures.js';
 
 /** The layers that LPIPS compares: the last ReLU of each block of VGG-16. */
@@ -55,11 +56,9 @@ export function lpips({
   calibration,
 }: LpipsOptions): (images: Tensor4D, others: Tensor4D) => Tensor1D {
   const { preprocessing } = PUBLISHED['torchvision/vgg16'];
-  const { features, extractor } = imageFeatures('lpips', { model, preprocessing }, LAYERS);
-  checkCalibration(
-    extractor.outputs.map(({ shape }) => shape.at(-1)!),
-    calibration,
-  );
+  const { features } = imageFeatures('lpips', { model, preprocessing }, LAYERS);
+  const channels = featureExtractor(model, LAYERS).outputs.map(({ shape }) => shape.at(-1)!);
+  checkCalibration(channels, calibration);
   const weights = calibration.map((layer) => Array.from(layer));
   return (images, others) => {
     sameShape('lpips', images, others);

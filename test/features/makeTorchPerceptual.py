@@ -3,7 +3,8 @@ of the narrow VGG-16 of the reference folder, as PyTorch computes them in double
 
     python makeTorchPerceptual.py ../../../shared/reference/torch     (PyTorch 2.13, safetensors)
 
-Images are the sigmoid of the reference's input96: RGB from 0 to 1, [2, 64, 48, 3] of its upper left corner. Of gradients and
+Images are the sigmoid of the reference's input96, rounded to bytes: RGB from 0 to 1, [2, 64, 48, 3] of its upper left
+corner. Of gradients and
 pictures every 37th number is kept, channels last.
 """
 import pathlib
@@ -106,7 +107,8 @@ def gradient(loss, x):
     return strided(torch.autograd.grad(loss, x)[0])
 
 
-images = torch.sigmoid(load_file(reference / "vgg16-narrow-expected.safetensors")["input96"].double())[:, :, :64, :48]
+noise = load_file(reference / "vgg16-narrow-expected.safetensors")["input96"].double()[:, :, :64, :48]
+images = (255 * torch.sigmoid(noise)).round() / 255
 others = torch.stack([images[1], images[0].flip(2)])  # the second is the first's mirror image
 out = {}
 
@@ -145,6 +147,26 @@ for pooling, pool in (("max", nn.MaxPool2d), ("avg", nn.AvgPool2d)):
             x.clamp_(0, 1)
         losses.append(parts.detach())
     out[f"style.{pooling}.losses"], out[f"style.{pooling}.picture"] = torch.stack(losses), strided(x)
+
+# L-BFGS by itself: a narrow valley, from 0.5 everywhere; it stays between 0 and 1.
+x = torch.full((4,), 0.5, dtype=torch.float64, requires_grad=True)
+target, stiffness = torch.tensor([0.2, 0.7, 0.4, 0.6]).double(), torch.tensor([0.6, 0.9, 0.4, 0.5]).double()
+optimizer = torch.optim.LBFGS([x], lr=1, max_iter=1, history_size=10, tolerance_grad=0, tolerance_change=0)
+path = []
+
+
+def valley():
+    optimizer.zero_grad()
+    loss = (stiffness * (x - target) ** 2).sum() + (x[0] * x[1] - 0.2) ** 2 + (x[2] - x[3]) ** 4
+    loss.backward()
+    return loss
+
+
+for _ in range(14):
+    optimizer.step(valley)
+    path.append(x.detach().clone())
+out["lbfgs"] = torch.stack(path)
+assert ((out["lbfgs"] > 0) & (out["lbfgs"] < 1)).all()
 
 assert all(torch.isfinite(v).all() for v in out.values())
 save_file({k: v.float().contiguous() for k, v in out.items()}, here / "torchPerceptual.safetensors")

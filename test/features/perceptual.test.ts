@@ -41,7 +41,7 @@ async function valuesOf(output: Tensor): Promise<Float32Array> {
 async function expectTorch(name: string, f: (x: Tensor) => Tensor, x: Tensor): Promise<void> {
   const before = memory().numTensors;
   const value = await valuesOf(f(x));
-  expect(relativeError(value, TORCH.get(name)!.data), name).toBeLessThan(1e-5);
+  expect(relativeError(value, TORCH.get(name)!.data), name).toBeLessThan(3e-5);
   const gradient = strided(await valuesOf(grad((image) => sum(f(image)))(x)));
   expect(relativeError(gradient, TORCH.get(`${name}.gradient`)!.data), `${name}'s gradient`).toBeLessThan(
     1e-4,
@@ -74,7 +74,7 @@ describe.skipIf(!hasShared).each(backends)("PyTorch's numbers on %s", (backend) 
   });
 
   test('gramMatrix, by each normalization', async () => {
-    const extractor = featureExtractor(model, 'relu3_3', { inputShape: 'any' });
+    const extractor = featureExtractor(model, 'relu3_3', { inputShape: [null, null, 3] });
     const features = tidy(() => extractor.predict(normalizeImages(images, torchvision)) as Tensor4D);
     for (const normalization of ['elements', 'positions', 'none'] satisfies GramNormalization[]) {
       const gram = gramMatrix(features, { normalization });

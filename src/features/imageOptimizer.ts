@@ -1,0 +1,92 @@
+import { clipByValue, type Tensor, type Tensor4D, tensor, train, type Variable } from '@tensorflow/tfjs-core';
+import { Lbfgs } from './lbfgs.js';
+
+/** The loss of an image, and its gradient. */
+interface Measured<Losses> {
+  losses: Losses;
+  gradient: Tensor4D;
+}
+
+/** Changes an image step by step so that a loss gets smaller; its numbers stay from 0 to 1. */
+export interface ImageOptimizer<Losses> {
+  /** One step; the losses that were measured last, or undefined when no step makes the loss any smaller. */
+  step(): Promise<Losses | undefined>;
+  dispose(): void;
+}
+
+/**
+ * The optimizer of that name.
+ *
+ * @param measure the loss at the image as it is, and the gradient, which the optimizer disposes.
+ */
+export function imageOptimizer<Losses extends { total: number }>(
+  name: 'lbfgs' | 'adam',
+  rate: number,
+  image: Variable,
+  measure: () => Promise<Measured<Losses>>,
+): ImageOptimizer<Losses> {
+  return name === 'adam' ? adam(rate, image, measure) : lbfgs(rate, image, measure);
+}
+
+function adam<Losses>(
+  rate: number,
+  image: Variable,
+  measure: () => Promise<Measured<Losses>>,
+): ImageOptimizer<Losses> {
+  // PyTorch's epsilon. tfjs's is larger, and the gradients of an image's numbers are small.
+  const optimizer = train.adam(rate, 0.9, 0.999, 1e-8);
+  return {
+    async step() {
+      const { losses, gradient } = await measure();
+      optimizer.applyGradients([{ name: image.name, tensor: gradient }]);
+      gradient.dispose();
+      assign(image, clipByValue(image, 0, 1));
+      return losses;
+    },
+    dispose: () => optimizer.dispose(),
+  };
+}
+
+/** Shares of a move that are tried, one after the other, until the loss is smaller. */
+const SHARES = [1, 0.5, 0.25, 0.1, 0.03, 0.01];
+
+function lbfgs<Losses extends { total: number }>(
+  rate: number,
+  image: Variable,
+  measure: () => Promise<Measured<Losses>>,
+): ImageOptimizer<Losses> {
+  const method = new Lbfgs(rate);
+  const look = async () => {
+    const { losses, gradient } = await measure();
+    const slopes = await gradient.data<'float32'>().finally(() => gradient.dispose());
+    return { losses, slopes };
+  };
+  let here: Awaited<ReturnType<typeof look>> | undefined;
+  return {
+    async step() {
+      here ??= await look();
+      if (!Number.isFinite(here.losses.total)) return here.losses;
+      const numbers = await image.data<'float32'>();
+      do {
+        const move = method.move(numbers, here.slopes);
+        for (const share of SHARES) {
+          const trial = numbers.map((one, i) => Math.max(0, Math.min(1, one + share * move[i]!)));
+          assign(image, tensor(trial, image.shape));
+          const there = await look();
+          if (there.losses.total < here.losses.total) {
+            here = there;
+            return here.losses;
+          }
+        }
+      } while (method.forget());
+      assign(image, tensor(numbers, image.shape));
+      return undefined;
+    },
+    dispose() {},
+  };
+}
+
+function assign(image: Variable, value: Tensor): void {
+  image.assign(value);
+  value.dispose();
+}
