@@ -2,12 +2,12 @@ import { memory } from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { throughput } from '../../src/train/index.js';
-import { useBackend } from '../support/backends.js';
+import { useAnyBackend } from '../support/backends.js';
 
-beforeAll(() => useBackend('wasm'));
+beforeAll(() => useAnyBackend('wasm'));
 
 const build = (options = {}) =>
-  vgg([[1, 2]], { inputShape: [6, 6, 2], classes: 3, hiddenUnits: 4, ...options });
+  vgg([[1, 8]], { inputShape: [32, 32, 2], classes: 3, hiddenUnits: 16, ...options });
 
 describe('throughput', () => {
   let before = 0;
@@ -25,24 +25,28 @@ describe('throughput', () => {
     const [slowest, fastest] = result.spread;
     expect(fastest).toBeCloseTo(4000 / Math.min(...result.runsMs), 6);
     expect(slowest).toBeCloseTo(4000 / Math.max(...result.runsMs), 6);
-    const sorted = [...result.runsMs].sort((a, b) => a - b);
-    const slower = sorted.filter((ms) => 4000 / ms < result.examplesPerSecond - 1e-9).length;
-    const faster = sorted.filter((ms) => 4000 / ms > result.examplesPerSecond + 1e-9).length;
-    expect(slower).toBe(faster);
+    // No more than half of the runs are slower, and no more than half faster; clocks of browsers tick seldom.
+    const half = result.runsMs.length / 2;
+    expect(
+      result.runsMs.filter((ms) => 4000 / ms < result.examplesPerSecond - 1e-9).length,
+    ).toBeLessThanOrEqual(half);
+    expect(
+      result.runsMs.filter((ms) => 4000 / ms > result.examplesPerSecond + 1e-9).length,
+    ).toBeLessThanOrEqual(half);
     model.dispose();
   });
 
   test('training does whole steps, and inference leaves the weights alone', async () => {
     before = memory().numTensors;
     const model = build();
-    const weights = () => model.getWeights().map((weight) => [...weight.dataSync()]);
-    const start = weights();
+    const weights = () => Promise.all(model.getWeights().map(async (weight) => [...(await weight.data())]));
+    const start = await weights();
     await throughput(model, { seconds: 0 });
-    expect(weights()).toEqual(start);
+    expect(await weights()).toEqual(start);
     for (const optimizer of ['sgd', 'momentum', 'adam'] as const) {
-      const last = weights();
+      const last = await weights();
       await throughput(model, { seconds: 0, mode: 'training', optimizer });
-      expect(weights()).not.toEqual(last);
+      expect(await weights()).not.toEqual(last);
     }
     model.dispose();
   });
