@@ -51,7 +51,7 @@ export async function answer(measure) {
   const found = await measure(part, side, JSON.parse(spec)).catch((error) => {
     const missing =
       error.code === 'ERR_MODULE_NOT_FOUND' || error.code === 'MODULE_NOT_FOUND' || error.absent;
-    if (missing) return { absent: error.message.split('\n')[0] };
+    if (missing) return { absent: error.message.split(/\n| imported from /)[0] };
     throw error;
   });
   console.log(`\n${JSON.stringify({ ...found, peak: peak() })}`);
