@@ -112,7 +112,7 @@ const network = `VGG-11${options.ratio === 1 ? '' : `/${options.ratio}`}, ${opti
 const file = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
 await writeFileAtomic(
   file('figures/roofline.svg'),
-  rooflineChart(`${network}: each layer below the roof of one thread`, roofs, rows),
+  rooflineChart(`${network}: each layer and the roof of one thread`, roofs, rows),
 );
 const machine = `${network}; one thread of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.version}; ${roofs
   .map(({ name, gflops, gigabytes }) => `${name} ${shown(gflops)} GFLOP/s and ${shown(gigabytes)} GB/s`)

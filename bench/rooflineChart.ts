@@ -17,7 +17,7 @@ const LABELS = { conv: 'convolution', dense: 'fully connected', maxPool: 'poolin
 const [INK, FAINT, GRID] = ['#1c2733', '#5b6b7b', '#e6eaee'];
 
 /**
- * The roofline: what each layer reaches over the operations that it has a byte, below what the machine allows. Layers are
+ * The roofline: what each layer reaches over the operations that it has a byte, and the roof that the machine has. Layers are
  * numbered, and listed with their share of the limit.
  */
 export function rooflineChart(title: string, roofs: readonly Roof[], rows: readonly RooflineRow[]): string {
@@ -27,8 +27,8 @@ export function rooflineChart(title: string, roofs: readonly Roof[], rows: reado
     reached: row.flops / row.measuredMs / 1e6,
   }));
   const all = points.flatMap(({ intensity }) => intensity);
-  const xRange = [10 ** Math.floor(Math.log10(Math.min(...all) / 1.5)), Math.max(...all) * 2] as const;
-  const peak = Math.max(...roofs.map(({ gflops }) => gflops));
+  const xRange = [10 ** Math.floor(Math.log10(Math.min(...all) / 1.2)), Math.max(...all) * 2] as const;
+  const peak = Math.max(...roofs.map(({ gflops }) => gflops), ...points.map(({ reached }) => reached));
   const lowest = Math.min(...points.map(({ reached }) => reached));
   const yRange = [10 ** Math.floor(Math.log10(lowest)), peak * 1.6] as const;
   const x = (value: number) => along(value, xRange, [PLOT.left, PLOT.right]);
@@ -72,8 +72,13 @@ function drawRoof(
   const corner = gflops / gigabytes;
   const start = Math.max(xRange[0], yRange[0] / gigabytes);
   const path = `M${x(start).toFixed(1)} ${y(start * gigabytes).toFixed(1)}L${x(corner).toFixed(1)} ${y(gflops).toFixed(1)}H${PLOT.right}`;
+  // Half way up the slope; the roofs share it.
+  const half = Math.sqrt(start * corner);
+  const memory = first
+    ? `<text x="${(x(half) + 10).toFixed(1)}" y="${(y(half * gigabytes) + 14).toFixed(1)}">memory, ${shown(gigabytes)} GB/s</text>`
+    : '';
   const [stroke, dash] = first ? [INK, ''] : [FAINT, ' stroke-dasharray="6 4"'];
-  return `<path d="${path}" fill="none" stroke="${stroke}" stroke-width="2"${dash}/><text x="${PLOT.right - 4}" y="${(y(gflops) - 7).toFixed(1)}" text-anchor="end" fill="${stroke}">${name}: ${shown(gflops)} GFLOP/s, ${shown(gigabytes)} GB/s</text>`;
+  return `<path d="${path}" fill="none" stroke="${stroke}" stroke-width="2"${dash}/><text x="${(x(corner) + 14).toFixed(1)}" y="${(y(gflops) + 16).toFixed(1)}" fill="${stroke}">${name}, ${shown(gflops)} GFLOP/s</text>${memory}`;
 }
 
 /** Numbers beside their points, on the side where no other point is near. */
