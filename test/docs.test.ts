@@ -42,7 +42,7 @@ test("the README's table of the family is what the library counts", () => {
 });
 
 describe('links in the docs lead somewhere', () => {
-  test.each(['README.md', 'docs/chapter.md', 'docs/weights.md'])('%s', (page) => {
+  test.each(['README.md', 'docs/chapter.md', 'docs/transfer.md', 'docs/weights.md'])('%s', (page) => {
     const base = new URL(page, root);
     const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link]) => link!);
     expect(links.length).toBeGreaterThan(0);
