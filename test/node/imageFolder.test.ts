@@ -81,7 +81,8 @@ describe('imageFolder', () => {
       `${at('grey/broken-link.png')} could not be read: there is no such file; check the path.`,
     );
     expect(problems[2]!.reason).toContain('it is animated or has 2 pages; give one picture.');
-    for (const { path, reason } of problems.slice(3)) {
+    expect(problems[3]!.reason).toBe(`${at('red/empty.png')} could not be read: it is empty, 0 bytes.`);
+    for (const { path, reason } of problems.slice(4)) {
       expect(reason).toContain(
         `${at(path)} could not be read: it is no picture that can be decoded, or is cut off`,
       );
