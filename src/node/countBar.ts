@@ -18,7 +18,7 @@ export interface CountBar {
  * @param unit what is counted, e.g. `'pictures'`.
  * @param options.stream default the standard error.
  */
-export function countBar(unit: string, { stream = process.stderr as BarStream } = {}): CountBar {
+export function countBar(unit: string, { stream = process.stderr }: { stream?: BarStream } = {}): CountBar {
   const format = `[{bar}] {value}/{total} ${unit}  {left} left`;
   const bar = terminalBar(stream, format, 32 + unit.length);
   const start = performance.now();
