@@ -16,7 +16,7 @@ export interface CountBar {
  * there is none.
  *
  * @param unit what is counted, e.g. `'pictures'`.
- * @param options.stream default the standard error.
+ * @param options `stream` is where it is drawn, default the standard error.
  */
 export function countBar(unit: string, { stream = process.stderr }: { stream?: BarStream } = {}): CountBar {
   const format = `[{bar}] {value}/{total} ${unit}  {left} left`;
