@@ -93,6 +93,6 @@ function pooled(y: Tensor): Tensor {
 
 /** A vector scaled to length one, in place; one of zeros stays. */
 function unit(vector: Float32Array): Float32Array {
-  const length = Math.hypot(...vector);
+  const length = Math.sqrt(vector.reduce((sum, one) => sum + one * one, 0));
   return length > 0 ? vector.map((one) => one / length) : vector;
 }
