@@ -2,3 +2,4 @@ export { convolve, convolveBytes, filterBytes, filterGradient, filterGradientByt
 export { direct, directFilter, directFilterBytes, directFilterGradient, directGradientBytes } from './direct';
 export { maxPoolGradient } from './pool';
 export { product, productBytes, productOfFew } from './product';
+export { sumRows } from './sum';

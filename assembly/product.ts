@@ -4,11 +4,14 @@ import { ADD, multiply, multiplyAdd, pack, PANEL, REPLACE } from './gemm';
 const TERMS: i32 = 256;
 
 /** Columns of B that are packed at a time. */
-const COLUMNS: i32 = 256;
+const COLUMNS: i32 = 1024;
 
-/** Bytes of working memory that `product` needs: a block of B in panels. */
+/** Rows of a transposed A that are copied at a time. */
+const ROWS: i32 = 120;
+
+/** Bytes of working memory that `product` needs: a block of B in panels, and one of A. */
 export function productBytes(n: i32, k: i32): usize {
-  return <usize>min(TERMS, k) * ((min(COLUMNS, n) + 7) & ~7) * 4;
+  return <usize>min(TERMS, k) * (((min(COLUMNS, n) + 7) & ~7) + ROWS) * 4;
 }
 
 /**
@@ -21,18 +24,30 @@ export function product(
   b: usize, bRow: usize, bColumn: usize,
   c: usize, bias: usize, relu: i32, work: usize,
 ): void {
+  // A whose rows lie apart is copied: its steps may all fall on the same lines of the cache.
+  const copied = aColumn != 4;
+  const atOnce = copied ? min(ROWS, m) : m;
+  const panels = copied ? work + min(TERMS, k) * ROWS * 4 : work;
   for (let j = 0; j < n; j += COLUMNS) {
     const columns = min(COLUMNS, n - j);
     for (let l = 0; l < k; l += TERMS) {
       const terms = min(TERMS, k - l);
       const last = l + terms == k;
-      pack(terms, columns, b + l * bRow + j * bColumn, bRow, bColumn, work, terms * PANEL);
-      multiply(
-        m, columns, 1, terms,
-        a + l * aColumn, aRow, 0, aColumn,
-        work, c + (j << 2), n << 2,
-        l == 0 ? REPLACE : ADD, last && bias ? bias + (j << 2) : 0, last ? relu : 0,
-      );
+      pack(terms, columns, b + l * bRow + j * bColumn, bRow, bColumn, panels, terms * PANEL);
+      for (let i = 0; i < m; i += atOnce) {
+        const rows = min(atOnce, m - i);
+        let from = a + i * aRow + l * aColumn;
+        if (copied) {
+          for (let t = 0; t < terms; t++) memory.copy(work + t * ROWS * 4, from + t * aColumn, rows * 4);
+          from = work;
+        }
+        multiply(
+          rows, columns, 1, terms,
+          from, aRow, 0, copied ? ROWS * 4 : 4,
+          panels, c + (i * n + j) * 4, n << 2,
+          l == 0 ? REPLACE : ADD, last && bias ? bias + (j << 2) : 0, last ? relu : 0,
+        );
+      }
     }
   }
 }

@@ -16,6 +16,7 @@ import { checkSimd, instantiate, type Kernels, memoryOf } from './kernels.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
 import type { Call, WasmBackend } from './run.js';
+import { sum } from './sum.js';
 import { tile } from './tile.js';
 
 /** What tfjs 4.22's wasm backend lacks for training (tensorflow/tfjs#8474), and what is faster here. */
@@ -27,6 +28,7 @@ const KERNELS = {
   BatchMatMul: batchMatMul,
   _FusedMatMul: fusedMatMul,
   MaxPoolGrad: maxPoolGrad,
+  Sum: sum,
   Tile: tile,
   Identity: identity,
 };

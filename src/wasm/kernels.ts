@@ -97,6 +97,7 @@ export interface Kernels {
       ...padding: [top: number, left: number],
     ]
   ): void;
+  sumRows(x: number, rows: number, columns: number, to: number): void;
   productBytes(n: number, k: number): number;
   product(
     ...args: [

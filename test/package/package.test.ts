@@ -297,7 +297,9 @@ describe('through a bundler', () => {
       const expected = result(await project.run('node', 'inNode.mjs'));
       expect(expected).toMatchObject({ backend: 'wasm', ended: 'finished', tensors: 0 });
       expect(expected.losses[1]).toBeLessThan(expected.losses[0]);
-      expect(log.map((line) => JSON.parse(line))).toEqual([expected]);
+      // An engine with relaxed SIMD multiplies and adds with one rounding, Node 20 with two.
+      const losses = expected.losses.map((loss: number) => expect.closeTo(loss, 1));
+      expect(log.map((line) => JSON.parse(line))).toEqual([{ ...expected, losses }]);
     });
   });
 

@@ -20,6 +20,8 @@ const NAMES = [
   'MaxPoolGrad',
   'Conv2D',
   'FusedConv2D',
+  'Sum',
+  'Identity',
   'Tile',
 ];
 const kernels = () => NAMES.map((name) => getKernel(name, 'wasm'));

@@ -11,6 +11,7 @@ import {
   matMul,
   maxPool,
   setBackend,
+  sum,
   type Tensor,
   type Tensor1D,
   type Tensor4D,
@@ -205,6 +206,35 @@ test('batch normalization has the gradients of the cpu backend', async () => {
     );
   // Variances from 0.5 on make the factors of a term up to 2 ** 1.5.
   await expectSame(compute, 3 * rounding(4 * 5 * 6));
+});
+
+test('sums over any axes are those of the cpu backend', async () => {
+  const sums = fc.array(side(1, 20), { minLength: 1, maxLength: 4 }).chain((shape) =>
+    fc.record({
+      shape: fc.constant(shape),
+      axes: fc.subarray([...shape.keys()], { minLength: 1 }),
+      keepDims: fc.boolean(),
+    }),
+  );
+  await fc.assert(
+    fc.asyncProperty(sums, async ({ shape, axes, keepDims }) => {
+      const count = axes.reduce((product, axis) => product * shape[axis]!, 1);
+      await expectSame(() => sum(random(shape, 1), axes, keepDims), rounding(count));
+    }),
+    { numRuns: 200, seed: 1 },
+  );
+});
+
+test('a clone shares the numbers of its tensor, and outlives it', async () => {
+  const [values] = await on('wasm', () => {
+    const x = random([1000, 1000], 1);
+    const before = wasm().numDataIds();
+    const clone = x.clone();
+    expect(wasm().numDataIds()).toBe(before);
+    x.dispose();
+    return clone;
+  });
+  expect(values).toEqual(numbers(1_000_000, 1));
 });
 
 test('a tensor repeats as on the cpu backend', async () => {
