@@ -1,0 +1,31 @@
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+import { collectPages, filledIn } from './pages.js';
+import { writeServiceWorker } from './serviceWorker.js';
+
+// The site, after typedoc has written its pages: the playground by Vite, the other pages by its template, and the
+// service worker that keeps them all.
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const out = fileURLToPath(new URL('../dist/', import.meta.url));
+
+await build({ configFile: fileURLToPath(new URL('../vite.config.ts', import.meta.url)), logLevel: 'warn' });
+const template = readFileSync(`${out}page.html`, 'utf8');
+rmSync(`${out}page.html`);
+
+const { pages, files } = collectPages(root);
+for (const [place, page] of pages) {
+  const up = '../'.repeat(place.split('/').length - 1);
+  write(place, filledIn(template.replaceAll('="./', `="${up}`), place, page));
+}
+for (const [place, file] of files) {
+  mkdirSync(dirname(out + place), { recursive: true });
+  copyFileSync(root + file, out + place);
+}
+await writeServiceWorker(out);
+
+function write(place: string, html: string): void {
+  mkdirSync(dirname(out + place), { recursive: true });
+  writeFileSync(out + place, html);
+}

@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { globSync } from 'tinyglobby';
+
+/** Writes `sw.js`, which knows every file of the site and, by their sum, when they change. */
+export async function writeServiceWorker(out: string): Promise<void> {
+  const files = globSync(['**/*'], { cwd: out, ignore: ['sw.js'] }).sort();
+  const sum = createHash('sha256');
+  for (const file of files) sum.update(file).update(readFileSync(out + file));
+  await build({
+    entryPoints: [fileURLToPath(new URL('../src/serviceWorker.ts', import.meta.url))],
+    outfile: `${out}sw.js`,
+    bundle: true,
+    minify: true,
+    define: { FILES: JSON.stringify(files), VERSION: JSON.stringify(sum.digest('hex').slice(0, 16)) },
+  });
+}

@@ -1,0 +1,64 @@
+import type { Language } from './text/index.js';
+import { textsOf } from './text/index.js';
+
+/** What remembers a person's choices; a browser may forbid it. */
+function remember(key: 'theme' | 'language', value: string): void {
+  try {
+    localStorage.setItem(`vgg-blocks ${key}`, value);
+  } catch {}
+}
+
+const root = document.documentElement;
+
+/**
+ * Brings a page's head to life: theme, language, and the service worker that keeps the site for offline.
+ *
+ * @returns the language that the page is to have.
+ */
+export async function startHead(onLanguage?: (language: Language) => Promise<void>): Promise<Language> {
+  const language = (root.dataset.language ?? 'en') as Language;
+  const button = document.getElementById('theme') as HTMLButtonElement;
+  button.addEventListener('click', () => {
+    const theme = isDark() ? 'light' : 'dark';
+    root.dataset.theme = theme;
+    remember('theme', theme);
+  });
+  const menu = document.getElementById('language') as HTMLSelectElement;
+  menu.value = language;
+  menu.addEventListener('change', () => {
+    const chosen = menu.value as Language;
+    remember('language', chosen);
+    root.dataset.language = chosen;
+    root.lang = chosen === 'zh' ? 'zh-CN' : 'en';
+    void translate(chosen);
+    void onLanguage?.(chosen);
+  });
+  if (language !== 'en') await translate(language);
+  if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+    const register = () => navigator.serviceWorker.register(new URL('sw.js', siteRoot())).catch(() => {});
+    // Not in the way of what the page itself loads.
+    if (document.readyState === 'complete') void register();
+    else addEventListener('load', register);
+  }
+  return language;
+}
+
+function siteRoot(): URL {
+  return new URL(root.dataset.root ?? './', location.href);
+}
+
+function isDark(): boolean {
+  const { theme } = root.dataset;
+  return theme ? theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+}
+
+/** Gives the head's parts the texts of a language. */
+async function translate(language: Language): Promise<void> {
+  const { head } = await textsOf(language);
+  for (const part of document.querySelectorAll<HTMLElement>('[data-text]')) {
+    part.textContent = head[part.dataset.text as keyof typeof head];
+  }
+  for (const part of document.querySelectorAll<HTMLElement>('[data-label]')) {
+    part.setAttribute('aria-label', head[part.dataset.label as keyof typeof head]);
+  }
+}

@@ -1,0 +1,59 @@
+import { diagram, type Plan } from 'vgg-blocks';
+import { curves } from 'vgg-blocks/train';
+import type { Slot } from '../worker/main.js';
+import { offer, pngOf } from './download.js';
+import { history, report, snapshot, worker } from './lab.js';
+
+const JSON_TYPE = 'application/json';
+const BYTES_TYPE = 'application/octet-stream';
+
+/** Saves a network's weights as safetensors. */
+export async function saveSafetensors(slot: Slot, names: 'torchvision' | 'keras'): Promise<void> {
+  await attempt(async () => {
+    const bytes = await (await worker()).call('weights', { slot, names });
+    offer(`vgg-${names}.safetensors`, [bytes as BlobPart], BYTES_TYPE);
+  });
+}
+
+/** Saves a network as the two files of a tfjs model. */
+export async function saveTfjs(slot: Slot): Promise<void> {
+  await attempt(async () => {
+    const { json, weights } = await (await worker()).call('files', { slot });
+    offer('model.json', [json], JSON_TYPE);
+    offer('model.weights.bin', [weights], BYTES_TYPE);
+  });
+}
+
+/** Saves the weights that were put in safety, which needs no worker. */
+export function saveSnapshot(): void {
+  if (snapshot.value) offer('vgg-keras.safetensors', [snapshot.value.weights as BlobPart], BYTES_TYPE);
+}
+
+export function saveHistory(): void {
+  if (history.value) offer('history.json', [`${JSON.stringify(history.value, null, 2)}\n`], JSON_TYPE);
+}
+
+/** Saves the figure of the training run. */
+export async function saveCurves(kind: 'svg' | 'png'): Promise<void> {
+  if (history.value) await saveFigure('curves', curves(history.value), kind);
+}
+
+/** Saves the drawing of one or several networks. */
+export async function saveDiagram(networks: Record<string, Plan>, kind: 'svg' | 'png'): Promise<void> {
+  await saveFigure('diagram', diagram(networks), kind);
+}
+
+async function saveFigure(name: string, svg: string, kind: 'svg' | 'png'): Promise<void> {
+  await attempt(async () => {
+    if (kind === 'svg') offer(`${name}.svg`, [svg], 'image/svg+xml');
+    else offer(`${name}.png`, [await pngOf(svg)], 'image/png');
+  });
+}
+
+async function attempt(save: () => Promise<void>): Promise<void> {
+  try {
+    await save();
+  } catch (error) {
+    report(error);
+  }
+}

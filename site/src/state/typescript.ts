@@ -1,0 +1,80 @@
+import type { ConvArch } from 'vgg-blocks';
+import { type Choice, type Member, memberOf } from './choice.js';
+
+const NAMES: Record<Member, string> = {
+  vgg11: 'VGG11',
+  vgg13: 'VGG13',
+  vgg16c: 'VGG16C',
+  vgg16: 'VGG16',
+  vgg19: 'VGG19',
+};
+
+/** The TypeScript that builds the chosen network, and with `training` the one that trains it too. */
+export function typescript(choice: Choice, { training = false } = {}): string {
+  const { call, imports } = network(choice);
+  if (!training) return `import { ${imports.join(', ')} } from 'vgg-blocks';\n\nconst model = ${call};\n`;
+  const { data, side, epochs, batchSize, optimizer, rate, cosine, seed, pictures, backend } = choice;
+  const set =
+    data === 'garments'
+      ? { name: 'garments', call: `garments({ train: ${pictures}, test: ${Math.round(pictures / 4)} })` }
+      : { name: 'fashionMnist', call: `await fashionMnist({ source: 'folder/of/idx/files' })` };
+  const wasm = backend === 'wasm';
+  const options = [
+    `epochs: ${epochs}`,
+    `batchSize: ${batchSize}`,
+    `optimizer: '${optimizer}'`,
+    `learningRate: ${rate}`,
+    ...(cosine ? [`decay: 'cosine'`] : []),
+    ...(seed ? [`seed: ${seed}`] : []),
+  ];
+  return [
+    `import '@tensorflow/tfjs-backend-${backend}';`,
+    `import { setBackend } from '@tensorflow/tfjs-core';`,
+    `import { ${imports.join(', ')} } from 'vgg-blocks';`,
+    `import { ${set.name} } from 'vgg-blocks/data';`,
+    `import { train } from 'vgg-blocks/train';`,
+    ...(wasm ? [`import { installWasmKernels } from 'vgg-blocks/wasm';`] : []),
+    '',
+    ...(wasm ? ['installWasmKernels();'] : []),
+    `await setBackend('${backend}');`,
+    `const model = ${call};`,
+    `const { train: images, test } = ${set.call};`,
+    `const data = { train: images.resize(${side}), test: test.resize(${side}) };`,
+    `const history = await train(model, data, {\n  ${options.join(',\n  ')},\n});`,
+    '',
+  ].join('\n');
+}
+
+function network(choice: Choice): { call: string; imports: string[] } {
+  const { arch, ratio } = choice;
+  const member = memberOf(arch);
+  const options = optionLines(choice);
+  const object = (lines: string[]) => `{\n  ${lines.join(',\n  ')},\n}`;
+  if (ratio > 1) {
+    const other = member !== 'vgg11';
+    const lines = other ? [`arch: ${member ? NAMES[member] : literal(arch)}`, ...options] : options;
+    return {
+      call: `smallArch(${ratio}, ${object(lines)})`,
+      imports: other && member ? ['smallArch', NAMES[member]] : ['smallArch'],
+    };
+  }
+  if (!member) return { call: `vgg(${literal(arch)}, ${object(options)})`, imports: ['vgg'] };
+  if (member === 'vgg16c')
+    return { call: `vgg16(${object(["config: 'C'", ...options])})`, imports: ['vgg16'] };
+  return { call: `${member}(${object(options)})`, imports: [member] };
+}
+
+function optionLines({ side, channels, classes, hidden, batchNorm, seed }: Choice): string[] {
+  return [
+    `inputShape: [${side}, ${side}, ${channels}]`,
+    `classes: ${classes}`,
+    `hiddenUnits: ${hidden}`,
+    ...(batchNorm ? ['batchNorm: true'] : []),
+    `initializer: 'heUniform'`,
+    ...(seed ? [`seed: ${seed}`] : []),
+  ];
+}
+
+function literal(arch: ConvArch): string {
+  return `[${arch.map((block) => `[${block.join(', ')}]`).join(', ')}]`;
+}

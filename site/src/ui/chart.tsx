@@ -1,0 +1,141 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { epochs, points } from '../state/lab.js';
+import { text } from '../state/page.js';
+
+const HEIGHT = 190;
+const MARGIN = { left: 44, right: 14, top: 10, bottom: 26 };
+
+/** Loss and accuracy over the epochs, drawn while they come. */
+export function Chart({ total }: { total: number }) {
+  const t = text.value.train;
+  const box = useRef<HTMLDivElement>(null);
+  const [width, setWidth] = useState(640);
+  useEffect(() => {
+    const observer = new ResizeObserver(([entry]) =>
+      setWidth(Math.max(240, Math.round(entry!.contentRect.width))),
+    );
+    observer.observe(box.current!);
+    return () => observer.disconnect();
+  }, []);
+  const live = points.value;
+  const rows = epochs.value;
+  const last = live.at(-1);
+  const most = Math.max(total, Math.ceil(last?.at ?? 1));
+  const losses = live.map(({ at, loss }) => [at, loss] as const);
+  const label = t.chartLabel(
+    rows.length,
+    last?.loss.toFixed(3) ?? '–',
+    last ? text.value.percent(last.accuracy) : '–',
+  );
+  return (
+    <div class="chart" ref={box}>
+      <Panel
+        title={t.loss}
+        label={label}
+        width={width}
+        most={most}
+        top={niceTop(Math.max(0.5, ...losses.map(([, loss]) => loss)))}
+        lines={[{ name: t.trainLoss, style: 'loss', points: losses, dots: false }]}
+      />
+      <Panel
+        title={t.accuracy}
+        label={label}
+        width={width}
+        most={most}
+        top={1}
+        lines={[
+          {
+            name: t.trainAccuracy,
+            style: 'train',
+            points: live.map(({ at, accuracy }) => [at, accuracy] as const),
+            dots: false,
+          },
+          {
+            name: t.testAccuracy,
+            style: 'test',
+            points: rows.flatMap(({ epoch, testAccuracy }) =>
+              testAccuracy === null ? [] : [[epoch, testAccuracy] as const],
+            ),
+            dots: true,
+          },
+        ]}
+        axis={t.epochAxis}
+      />
+    </div>
+  );
+}
+
+interface Line {
+  name: string;
+  style: string;
+  points: readonly (readonly [x: number, y: number])[];
+  dots: boolean;
+}
+
+function Panel(given: {
+  title: string;
+  label: string;
+  width: number;
+  most: number;
+  top: number;
+  lines: Line[];
+  axis?: string;
+}) {
+  const { title, label, width, most, top, lines, axis } = given;
+  const right = width - MARGIN.right;
+  const bottom = HEIGHT - MARGIN.bottom;
+  const x = (epoch: number) => MARGIN.left + (epoch / most) * (right - MARGIN.left);
+  const y = (value: number) => bottom - (Math.min(value, top) / top) * (bottom - MARGIN.top);
+  const step = Math.max(1, Math.ceil(most / Math.max(2, Math.floor(width / 60))));
+  const ticks = Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
+  return (
+    <figure>
+      <figcaption>
+        <strong>{title}</strong>
+        {lines.map(({ name, style, points: own }) => (
+          <span key={style} class={`key ${style}`}>
+            {name} <b>{own.length > 0 ? own.at(-1)![1].toFixed(3) : '–'}</b>
+          </span>
+        ))}
+      </figcaption>
+      <svg
+        width={width}
+        height={HEIGHT}
+        viewBox={`0 0 ${width} ${HEIGHT}`}
+        role="img"
+        aria-label={`${title}. ${label}`}
+      >
+        {[0, 0.25, 0.5, 0.75, 1].map((share) => (
+          <g key={share}>
+            <path class="grid" d={`M${MARGIN.left} ${y(share * top)}H${right}`} />
+            <text x={MARGIN.left - 8} y={y(share * top) + 4} text-anchor="end">
+              {Number((share * top).toPrecision(3))}
+            </text>
+          </g>
+        ))}
+        {ticks.map((tick) => (
+          <text key={tick} x={x(tick)} y={HEIGHT - 8} text-anchor={tick === most ? 'end' : 'middle'}>
+            {tick === most && axis ? `${axis} ${tick}` : tick}
+          </text>
+        ))}
+        {lines.map(({ style, points: own, dots }) => (
+          <g key={style} class={style}>
+            {own.length > 1 && (
+              <path
+                class="line"
+                d={`M${own.map(([a, b]) => `${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join('L')}`}
+              />
+            )}
+            {dots && own.map(([a, b]) => <circle key={a} cx={x(a)} cy={y(b)} r={3} />)}
+          </g>
+        ))}
+      </svg>
+    </figure>
+  );
+}
+
+/** The least of 0.5, 1, 2, 5, 10 ... that no value is above. */
+function niceTop(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 3, 5, 10].map((one) => one * power).find((one) => one >= value) ?? value;
+}

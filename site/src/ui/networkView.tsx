@@ -1,0 +1,275 @@
+import { useSignal } from '@preact/signals';
+import { alexNetPlan, type Cost, cost, diagram, type Plan, paramCount, tally } from 'vgg-blocks';
+import { memberOf, TITLES } from '../state/choice.js';
+import { misfits, trainingBytes } from '../state/device.js';
+import { choice, device, network, planOf, text } from '../state/page.js';
+import { saveDiagram } from '../state/save.js';
+import { typescript } from '../state/typescript.js';
+import { Card, Checkbox, CopyButton, Scroll } from './controls.js';
+import { Design } from './design.js';
+import { bytes, count, shape } from './format.js';
+
+/** Least side of an image for AlexNet. */
+const ALEXNET_LEAST = 65;
+
+/** Builds a network and reads what it costs. */
+export function NetworkView() {
+  const found = network.value;
+  return (
+    <div class="columns">
+      <Design />
+      <div class="stack">
+        {'plan' in found ? <Reports plan={found.plan} /> : <Problem text={found.problem} />}
+      </div>
+    </div>
+  );
+}
+
+function Problem({ text: problem }: { text: string }) {
+  return (
+    <div class="note bad" role="alert">
+      <strong>{text.value.problems.noPlan}</strong>
+      <p>{problem}</p>
+    </div>
+  );
+}
+
+function Reports({ plan }: { plan: Plan }) {
+  return (
+    <>
+      <Facts plan={plan} />
+      <Misfits plan={plan} />
+      <div class="two">
+        <Diagram plan={plan} />
+        <div class="stack">
+          <Versus plan={plan} />
+          <Code />
+        </div>
+      </div>
+      <Table plan={plan} />
+    </>
+  );
+}
+
+/** What the chosen network is called. */
+export function titleOf(): string {
+  const { arch, ratio } = choice.value;
+  const member = memberOf(arch);
+  const name = member ? TITLES[member] : 'VGG';
+  return ratio > 1 ? `${name} / ${ratio}` : name;
+}
+
+function Facts({ plan }: { plan: Plan }) {
+  const t = text.value;
+  const { batchSize, optimizer } = choice.value;
+  const own = cost(plan, { batchSize, optimizer });
+  const facts = [
+    [t.facts.parameters, count(paramCount(plan).total), t.number(paramCount(plan).total)],
+    [t.facts.macs, count(cost(plan).macs.forward), t.number(cost(plan).macs.forward)],
+    [t.facts.weights, bytes(own.bytes.weights), 'float32'],
+    [`${t.facts.training} ${batchSize}`, bytes(trainingBytes(own)), t.facts.inTfjs],
+    [
+      t.facts.field,
+      t.facts.pixels(own.receptiveField.size, own.receptiveField.stride).split(/, |，/)[0]!,
+      t.facts.pixels(own.receptiveField.size, own.receptiveField.stride).split(/, |，/)[1]!,
+    ],
+  ] as const;
+  return (
+    <dl class="facts">
+      {facts.map(([name, value, more]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            {value}
+            <small>{more}</small>
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+/** Why the network does not fit this device, if so. */
+export function Misfits({ plan }: { plan: Plan }) {
+  const t = text.value.misfit;
+  const found = misfits(plan, choice.value, device.value);
+  if (found.length === 0) return null;
+  const sure = found.some(({ why }) => why !== 'memory');
+  return (
+    <div class="note warn" role="status">
+      <strong>{sure ? t.title : t.maybe}</strong>
+      {found.map((one) => (
+        <p key={one.why}>
+          {one.why === 'buffer'
+            ? t.buffer(bytes(one.needs), bytes(one.has), one.layer)
+            : t[one.why](bytes(one.needs), bytes(one.has))}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+function alexNetFor(side: number): { plan: Plan; side: number } {
+  const { channels, classes } = choice.value;
+  const fits = side >= ALEXNET_LEAST ? side : 224;
+  return { plan: alexNetPlan({ inputShape: [fits, fits, channels], classes }), side: fits };
+}
+
+function Diagram({ plan }: { plan: Plan }) {
+  const t = text.value;
+  const beside = useSignal(false);
+  const side = choice.value.side;
+  const networks: Record<string, Plan> = {
+    ...(beside.value && { AlexNet: alexNetFor(side).plan }),
+    [titleOf()]: plan,
+  };
+  const drawing = <div dangerouslySetInnerHTML={{ __html: diagram(networks) }} />;
+  return (
+    <Card
+      title={t.diagram.title}
+      class="diagram-card"
+      aside={
+        <>
+          <button type="button" class="link" onClick={() => saveDiagram(networks, 'svg')}>
+            SVG
+          </button>
+          <button type="button" class="link" onClick={() => saveDiagram(networks, 'png')}>
+            PNG
+          </button>
+        </>
+      }
+    >
+      <Checkbox
+        checked={beside.value}
+        onValue={(value) => {
+          beside.value = value;
+        }}
+      >
+        {t.diagram.alexnet}
+      </Checkbox>
+      {beside.value && side < ALEXNET_LEAST && <p class="hint">{t.diagram.alexnetSmall(ALEXNET_LEAST)}</p>}
+      <Scroll label={t.diagram.title} class="diagram">
+        {drawing}
+      </Scroll>
+    </Card>
+  );
+}
+
+function Table({ plan }: { plan: Plan }) {
+  const t = text.value.table;
+  const { number } = text.value;
+  const { rows, macs } = cost(plan);
+  const blank = (n: number) => (n === 0 ? '' : number(n));
+  return (
+    <Card title={t.title}>
+      <Scroll label={t.title}>
+        <table class="layers">
+          <thead>
+            <tr>
+              <th scope="col">{t.layer}</th>
+              <th scope="col">{t.output}</th>
+              <th scope="col">{t.parameters}</th>
+              <th scope="col">{t.macs}</th>
+              <th scope="col">{t.field}</th>
+              <th scope="col">{t.memory}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {plan.map((row, i) => (
+              <tr key={row.name} class={row.kind}>
+                <th scope="row">
+                  <span class="swatch" />
+                  {row.name}
+                </th>
+                <td>{shape(row.outputShape)}</td>
+                <td>{blank(row.params)}</td>
+                <td>{blank(row.macs)}</td>
+                <td>{row.outputShape.length === 3 ? rows[i]!.receptiveField : ''}</td>
+                <td>{rows[i]!.activationBytes ? bytes(rows[i]!.activationBytes) : ''}</td>
+              </tr>
+            ))}
+          </tbody>
+          <tfoot>
+            <tr>
+              <th scope="row">{t.total}</th>
+              <td />
+              <td>{number(paramCount(plan).total)}</td>
+              <td>{number(macs.forward)}</td>
+              <td />
+              <td>{bytes(rows.reduce((sum, row) => sum + row.activationBytes, 0))}</td>
+            </tr>
+          </tfoot>
+        </table>
+      </Scroll>
+    </Card>
+  );
+}
+
+function Versus({ plan }: { plan: Plan }) {
+  const t = text.value.versus;
+  const { side: chosen } = choice.value;
+  const { plan: other, side } = alexNetFor(chosen);
+  // Two networks tell something of each other only at one size of image.
+  const same = side === chosen ? plan : planOf({ ...choice.value, side });
+  const [own, theirs] = [cost(same), cost(other)];
+  const lines: [string, (cost: Cost, plan: Plan) => number, (n: number) => string][] = [
+    [t.rows.params, (_, p) => paramCount(p).total, count],
+    [t.rows.macs, (c) => c.macs.forward, count],
+    [t.rows.activations, (c) => c.bytes.activations, bytes],
+    [t.rows.training, (c) => c.bytes.training, bytes],
+    [t.rows.field, (c) => c.receptiveField.size, (n) => `${n} px`],
+  ];
+  return (
+    <Card title={t.title}>
+      <table class="versus">
+        <thead>
+          <tr>
+            <td />
+            <th scope="col">AlexNet</th>
+            <th scope="col">{titleOf()}</th>
+            <th scope="col">{t.ratio}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map(([name, value, say]) => {
+            const [a, b] = [value(theirs, other), value(own, same)];
+            return (
+              <tr key={name}>
+                <th scope="row">{name}</th>
+                <td>{say(a)}</td>
+                <td>{say(b)}</td>
+                <td>{ratio(b / a)}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      <p class="hint">{side === chosen ? t.note(side) : t.noteSmall(ALEXNET_LEAST)}</p>
+      <details>
+        <summary>{t.tally}</summary>
+        <p class="hint">{t.tallyNote}</p>
+        <Scroll label={t.tally}>
+          <pre>{tally({ AlexNet: other, [titleOf()]: same })}</pre>
+        </Scroll>
+      </details>
+    </Card>
+  );
+}
+
+/** `8.1×`, or `1/204` of what is smaller. */
+function ratio(share: number): string {
+  const digits = (n: number) => (n < 10 ? n.toFixed(1) : Math.round(n).toString());
+  return share >= 0.95 ? `${digits(share)}×` : `1/${digits(1 / share)}`;
+}
+
+function Code() {
+  const t = text.value.code_;
+  const code = typescript(choice.value);
+  return (
+    <Card title={t.title} aside={<CopyButton copy={t.copy} said={t.copied} value={() => code} />}>
+      <Scroll label={t.title}>
+        <pre class="code">{code}</pre>
+      </Scroll>
+    </Card>
+  );
+}

@@ -1,0 +1,376 @@
+import { cost, paramCount } from 'vgg-blocks';
+import { FASHION_MNIST } from 'vgg-blocks/data';
+import { BACKENDS, type Choice, DATA, OPTIMIZERS } from '../state/choice.js';
+import type { Device } from '../state/device.js';
+import { applyIdx, classesProblem, IDX_PARTS, idxFiles, idxNames, takeFiles } from '../state/files.js';
+import {
+  aim,
+  dataInfo,
+  download,
+  epochs,
+  files,
+  history,
+  moves,
+  pause,
+  phase,
+  points,
+  resume,
+  snapshot,
+  speed,
+  stop,
+  train,
+  trained,
+} from '../state/lab.js';
+import { choice, choose, device, network, text } from '../state/page.js';
+import { saveCurves, saveHistory } from '../state/save.js';
+import { typescript } from '../state/typescript.js';
+import { Chart } from './chart.js';
+import { Card, Checkbox, CopyButton, Field, FileButton, NumberInput, Scroll, Select } from './controls.js';
+import { count } from './format.js';
+import { Misfits, titleOf } from './networkView.js';
+import { SaveNetwork } from './saveMenu.js';
+
+/** The chapter's data and most others have ten. */
+const CLASSES = 10;
+
+/** Trains the chosen network and draws its curves. */
+export function TrainView() {
+  return (
+    <div class="columns">
+      <Settings />
+      <div class="stack">
+        <Status />
+        <Curves />
+        {epochs.value.length > 0 && <Epochs />}
+      </div>
+    </div>
+  );
+}
+
+function Settings() {
+  const t = text.value.train;
+  const { epochs: count, batchSize, optimizer, rate, cosine } = choice.value;
+  const busy = phase.value !== 'idle';
+  return (
+    <Card title={t.title} class="design">
+      <fieldset disabled={busy} class="plain">
+        <Data />
+        <div class="pair">
+          <Field label={t.epochs}>
+            {(id) => (
+              <NumberInput
+                id={id}
+                value={count}
+                least={1}
+                most={1000}
+                onValue={(epochs) => choose({ epochs })}
+              />
+            )}
+          </Field>
+          <Field label={t.batchSize}>
+            {(id) => (
+              <NumberInput
+                id={id}
+                value={batchSize}
+                least={1}
+                most={1024}
+                onValue={(batchSize) => choose({ batchSize })}
+              />
+            )}
+          </Field>
+          <Field label={t.optimizer}>
+            {(id) => (
+              <Select
+                id={id}
+                value={optimizer}
+                options={OPTIMIZERS.map((value) => ({ value, text: t.optimizers[value] }))}
+                onValue={(value) => choose({ optimizer: value, rate: RATES[value] })}
+              />
+            )}
+          </Field>
+          <Field label={t.rate}>
+            {(id) => (
+              <NumberInput
+                id={id}
+                value={rate}
+                least={1e-7}
+                most={10}
+                step="any"
+                onValue={(rate) => choose({ rate })}
+              />
+            )}
+          </Field>
+        </div>
+        <Checkbox checked={cosine} onValue={(value) => choose({ cosine: value })}>
+          {t.cosine}
+        </Checkbox>
+        <Field label={t.backend}>
+          {(id) => (
+            <Select
+              id={id}
+              value={choice.value.backend}
+              options={backendOptions(device.value)}
+              onValue={(backend) => choose({ backend })}
+            />
+          )}
+        </Field>
+      </fieldset>
+      <CopyButton
+        copy={t.copyCode}
+        said={text.value.code_.copied}
+        value={() => typescript(choice.value, { training: true })}
+      />
+    </Card>
+  );
+}
+
+/** What the library takes by default. */
+const RATES: Record<Choice['optimizer'], number> = { sgd: 0.05, momentum: 0.01, adam: 0.001 };
+
+function backendOptions({ backends: has }: Device) {
+  const t = text.value.train;
+  return BACKENDS.map((value) => {
+    const absent = has !== undefined && !has[value];
+    const half = value === 'webgl' && has?.webgl?.float32 === false;
+    const more = absent ? ` – ${t.absent}` : half ? ` – ${t.half}` : '';
+    return { value, text: t.backends[value] + more, disabled: absent };
+  });
+}
+
+function Data() {
+  const t = text.value.train;
+  const { data, pictures } = choice.value;
+  const names = { garments: t.garments, files: t.files, 'fashion-mnist': t.fashion };
+  return (
+    <>
+      <Field label={t.data}>
+        {(id) => (
+          <Select
+            id={id}
+            value={data}
+            options={DATA.map((value) => ({ value, text: names[value] }))}
+            onValue={(value) => choose({ data: value })}
+          />
+        )}
+      </Field>
+      {data === 'garments' && (
+        <Field label={t.pictures}>
+          {(id) => (
+            <NumberInput
+              id={id}
+              value={pictures}
+              least={40}
+              most={60000}
+              onValue={(value) => choose({ pictures: value })}
+            />
+          )}
+        </Field>
+      )}
+      {data === 'files' && <IdxFiles />}
+      {data === 'fashion-mnist' && (
+        <p class="hint">
+          {t.fashionBlocked} <a href={FASHION_MNIST.home}>{t.fashionHome}</a>
+        </p>
+      )}
+    </>
+  );
+}
+
+function IdxFiles() {
+  const t = text.value.train;
+  const missing = IDX_PARTS.filter((part) => !idxFiles.value[part]).map((part) => t.parts[part]);
+  return (
+    <div class="idx">
+      <p class="hint">
+        {t.filesHint}{' '}
+        <FileButton class="link" accept=".gz,.idx,application/gzip" multiple onFiles={takeFiles}>
+          {t.chooseFiles}
+        </FileButton>
+      </p>
+      <p role="status">{missing.length === 0 ? t.filesReady : t.filesMissing(missing.join(', '))}</p>
+      <Field label={t.filesNames}>
+        {(id) => (
+          <Select
+            id={id}
+            value={idxNames.value}
+            options={[
+              { value: 'garments' as const, text: t.namesGarments },
+              { value: 'digits' as const, text: t.namesDigits },
+            ]}
+            onValue={(value) => {
+              idxNames.value = value;
+              applyIdx();
+            }}
+          />
+        )}
+      </Field>
+    </div>
+  );
+}
+
+function Status() {
+  const t = text.value.train;
+  const found = network.value;
+  const now = phase.value;
+  const problem =
+    'problem' in found ? found.problem : classesProblem(dataInfo.value?.classNames.length ?? CLASSES);
+  const ready = now === 'idle' && !problem && (choice.value.data !== 'files' || files.value !== undefined);
+  const resumable = now === 'idle' && (trained.value !== undefined || snapshot.value !== undefined);
+  const primary = resumable ? 'button' : 'button primary';
+  return (
+    <section class="card status" aria-label={t.current}>
+      <p class="which">
+        <strong>{titleOf()}</strong>{' '}
+        {'plan' in found && (
+          <span>
+            {choice.value.side}×{choice.value.side}×{choice.value.channels} ·{' '}
+            {count(paramCount(found.plan).total)} · {count(cost(found.plan).macs.forward)} MACs
+          </span>
+        )}
+      </p>
+      <div class="run">
+        {now === 'training' && (
+          <button type="button" class="button primary" onClick={() => pause()}>
+            {t.pause}
+          </button>
+        )}
+        {now === 'paused' && (
+          <button type="button" class="button primary" onClick={() => resume()}>
+            {t.resume}
+          </button>
+        )}
+        {(now === 'training' || now === 'paused') && (
+          <button type="button" class="button" onClick={() => stop()}>
+            {t.stop}
+          </button>
+        )}
+        {now !== 'training' && now !== 'paused' && (
+          <>
+            {resumable && (
+              <button type="button" class="button primary" onClick={() => train({ goOn: true })}>
+                {t.goOn}
+              </button>
+            )}
+            <button type="button" class={primary} disabled={!ready} onClick={() => train()}>
+              {resumable ? t.again : t.start}
+            </button>
+          </>
+        )}
+        <Progress />
+      </div>
+      {problem && (
+        <p class="note bad" role="alert">
+          {problem}
+        </p>
+      )}
+      {'plan' in found && <Misfits plan={found.plan} />}
+      {now === 'idle' && trained.value && isChanged() && <p class="note">{t.changed}</p>}
+      {now === 'idle' && trained.value && moves() && (
+        <p class="note">{t.moved(t.backends[choice.value.backend])}</p>
+      )}
+    </section>
+  );
+}
+
+/** Whether the trained network is another than the one that is chosen. */
+function isChanged(): boolean {
+  const { view: _, backend: __, epochs: ___, ...now } = choice.value;
+  const { view: _a, backend: _b, epochs: _c, ...then } = trained.value!.choice;
+  return JSON.stringify(now) !== JSON.stringify(then);
+}
+
+function Progress() {
+  const t = text.value.train;
+  const now = phase.value;
+  const at = points.value.at(-1)?.at ?? 0;
+  const done = epochs.value.at(-1)?.epoch ?? 0;
+  const total = now === 'training' || now === 'paused' ? Math.max(aim.value, done) : 0;
+  const share = total > 0 ? at / total : (download.value ?? 0);
+  const said =
+    download.value !== undefined
+      ? t.download(download.value)
+      : now === 'training'
+        ? t.epoch(Math.min(total, Math.floor(at) + 1), total)
+        : t.phases[now];
+  return (
+    <div class="progress">
+      <progress max={1} value={share} aria-label={t.phases.training} />
+      <p>
+        <span role="status">{said}</span>
+        <span class="speed">
+          {now === 'training' && !speed.value && t.first}
+          {speed.value && `${t.speed(speed.value.examplesPerSecond)} · ${t.left(speed.value.secondsLeft)}`}
+        </span>
+      </p>
+    </div>
+  );
+}
+
+function Curves() {
+  const t = text.value.train;
+  return (
+    <Card
+      title={`${t.loss}, ${t.accuracy.toLowerCase()}`}
+      class="curves"
+      aside={
+        history.value && (
+          <>
+            <button type="button" class="link" onClick={() => saveCurves('svg')}>
+              SVG
+            </button>
+            <button type="button" class="link" onClick={() => saveCurves('png')}>
+              PNG
+            </button>
+            <button type="button" class="link" onClick={saveHistory}>
+              JSON
+            </button>
+          </>
+        )
+      }
+    >
+      <div class="chart-box">
+        <Chart total={Math.max(aim.value, epochs.value.length, 1)} />
+        {points.value.length === 0 && (
+          <div class="empty over">
+            <strong>{t.emptyTitle}</strong>
+            <p>{t.empty}</p>
+          </div>
+        )}
+      </div>
+      {(trained.value || snapshot.value) && <SaveNetwork slot="trained" />}
+    </Card>
+  );
+}
+
+function Epochs() {
+  const t = text.value.train;
+  const { percent, number } = text.value;
+  return (
+    <Card title={t.table}>
+      <Scroll label={t.table}>
+        <table class="layers">
+          <thead>
+            <tr>
+              {(['epoch', 'loss', 'train', 'test', 'speed'] as const).map((column) => (
+                <th key={column} scope="col">
+                  {t.columns[column]}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {epochs.value.map((row) => (
+              <tr key={row.epoch}>
+                <th scope="row">{row.epoch}</th>
+                <td>{row.loss.toFixed(4)}</td>
+                <td>{percent(row.trainAccuracy)}</td>
+                <td>{row.testAccuracy === null ? '–' : percent(row.testAccuracy)}</td>
+                <td>{number(Math.round(row.examplesPerSecond))}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
+    </Card>
+  );
+}

@@ -1,0 +1,168 @@
+import type { Network } from 'vgg-blocks/weights';
+import type { Choice } from '../state/choice.js';
+import { takeFiles } from '../state/files.js';
+import { chosenSlot, kind } from '../state/inside.js';
+import { adopt, comparison, opened, phase } from '../state/lab.js';
+import { choice, choose, text } from '../state/page.js';
+import { Card, FileButton } from './controls.js';
+import { shape } from './format.js';
+import { SaveNetwork } from './saveMenu.js';
+
+const ACCEPT = '.safetensors,.pth,.pt,.bin,.h5,.hdf5,.keras,.json';
+
+/** Where published weights are, and how large the files are. */
+const HOMES = [
+  { name: 'torchvision VGG-16, 528 MB', url: 'https://download.pytorch.org/models/vgg16-397923af.pth' },
+  { name: 'timm VGG-11-BN, 531 MB', url: 'https://huggingface.co/timm/vgg11_bn.tv_in1k' },
+  {
+    name: 'Keras VGG-16, 553 MB',
+    url: 'https://storage.googleapis.com/tensorflow/keras-applications/vgg16/vgg16_weights_tf_dim_ordering_tf_kernels.h5',
+  },
+] as const;
+
+/** Reads weight files and says what they are. */
+export function WeightsView() {
+  const t = text.value.weights;
+  return (
+    <div class="halves">
+      <div class="stack">
+        <Card title={t.title}>
+          <p>{t.lead}</p>
+          <div class="dropzone">
+            <FileButton accept={ACCEPT} multiple class="button primary" onFiles={takeFiles}>
+              {t.choose}
+            </FileButton>
+            <p class="hint" role="status">
+              {phase.value === 'opening' || phase.value === 'starting'
+                ? text.value.train.phases[phase.value]
+                : opened.value
+                  ? opened.value.file
+                  : t.empty}
+            </p>
+          </div>
+          <p class="hint">
+            {t.published}:{' '}
+            {HOMES.map(({ name, url }, i) => (
+              <>
+                {i > 0 && ' · '}
+                <a key={url} href={url}>
+                  {name}
+                </a>
+              </>
+            ))}
+          </p>
+        </Card>
+        {opened.value && <Opened />}
+      </div>
+      <Compare />
+    </div>
+  );
+}
+
+function Opened() {
+  const t = text.value.weights;
+  const { network, format, parameters, inputShape, classes, file } = opened.value!;
+  const facts = [
+    [t.file, file],
+    [t.format, format],
+    [t.network, network.title],
+    [t.names, network.names],
+    [t.parameters, text.value.number(parameters)],
+    [t.input, shape(inputShape)],
+    [t.classes, classes === undefined ? t.noClasses : text.value.number(classes)],
+  ];
+  const next = choiceOf(network, inputShape);
+  return (
+    <Card title={network.title}>
+      <dl class="list">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <div class="row">
+        <button
+          type="button"
+          class="button primary"
+          onClick={() => {
+            chosenSlot.value = 'opened';
+            kind.value = 'own';
+            choose({ view: 'inside' });
+          }}
+        >
+          {t.classify}
+        </button>
+        {next && (
+          <button
+            type="button"
+            class="button"
+            title={t.adoptNote}
+            onClick={() => {
+              choose({ ...next, view: 'train' });
+              void adopt(choice.value);
+            }}
+          >
+            {t.adopt}
+          </button>
+        )}
+      </div>
+      <SaveNetwork slot="opened" />
+    </Card>
+  );
+}
+
+/** The choice that builds a file's network, where the page can train such a one. */
+function choiceOf(
+  network: Network,
+  [height, width, channels]: readonly number[],
+): Partial<Choice> | undefined {
+  const { top, arch, batchNorm } = network;
+  if (!top || height !== width || (channels !== 1 && channels !== 3)) return undefined;
+  if (top.side[0] * 2 ** arch.length !== height) return undefined;
+  return {
+    arch,
+    ratio: 1,
+    side: height,
+    channels,
+    classes: top.classes,
+    hidden: top.hiddenUnits,
+    batchNorm: batchNorm !== false,
+  };
+}
+
+function Compare() {
+  const t = text.value.weights;
+  const found = comparison.value;
+  return (
+    <Card title={t.compareTitle}>
+      <p>{t.compareLead}</p>
+      {found && (
+        <div role="status">
+          <p>
+            <strong class="compared">{t.compared(found.images, found.relativeError.toExponential(1))}</strong>
+          </p>
+          <table class="layers logits">
+            <thead>
+              <tr>
+                <th scope="col">{t.class}</th>
+                <th scope="col">{t.logitsHere}</th>
+                <th scope="col">{t.logitsThere}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {found.logits.slice(0, Math.min(10, found.classes)).map((value, i) => (
+                <tr key={i}>
+                  <th scope="row">{i}</th>
+                  <td>{value.toFixed(6)}</td>
+                  <td>{found.expected[i]!.toFixed(6)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </Card>
+  );
+}

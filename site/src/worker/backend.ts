@@ -1,0 +1,54 @@
+import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url';
+import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
+import threaded from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url';
+import { backend, ready, setBackend } from '@tensorflow/tfjs-core';
+import type { Backend } from '../state/choice.js';
+
+const LOAD: Record<Backend, () => Promise<void>> = {
+  async wasm() {
+    const [{ setWasmPaths }, { installWasmKernels }] = await Promise.all([
+      import('@tensorflow/tfjs-backend-wasm'),
+      import('vgg-blocks/wasm'),
+    ]);
+    setWasmPaths({
+      'tfjs-backend-wasm.wasm': plain,
+      'tfjs-backend-wasm-simd.wasm': simd,
+      'tfjs-backend-wasm-threaded-simd.wasm': threaded,
+    });
+    installWasmKernels();
+  },
+  async webgl() {
+    await import('@tensorflow/tfjs-backend-webgl');
+  },
+  async webgpu() {
+    await import('@tensorflow/tfjs-backend-webgpu');
+  },
+};
+
+/** Loads a backend and makes it the current one. `onLost` is called when its GPU is taken away. */
+export async function startBackend(name: Backend, onLost: (reason: string) => void): Promise<void> {
+  await LOAD[name]();
+  if (!(await setBackend(name))) throw new Error(`The ${name} backend did not start.`);
+  await ready();
+  watch(name, onLost);
+}
+
+/** The parts of tfjs's GPU backends that tell of a loss. */
+interface GpuParts {
+  getGPGPUContext?(): { gl: WebGL2RenderingContext };
+  device?: { lost: Promise<{ reason: string; message: string }> };
+}
+
+function watch(name: Backend, onLost: (reason: string) => void): void {
+  const parts = backend() as unknown as GpuParts;
+  if (name === 'webgl') {
+    parts
+      .getGPGPUContext?.()
+      .gl.canvas.addEventListener('webglcontextlost', () => onLost('webglcontextlost'));
+  }
+  if (name === 'webgpu') {
+    parts.device?.lost.then(({ reason, message }) => {
+      if (reason !== 'destroyed') onLost(message);
+    });
+  }
+}

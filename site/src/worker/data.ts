@@ -1,0 +1,91 @@
+import {
+  type Dataset,
+  FASHION_MNIST,
+  fashionMnist,
+  garments,
+  type IdxPart,
+  ImageSet,
+  mnist,
+} from 'vgg-blocks/data';
+
+/** Where the pictures come from. */
+export type DataRequest =
+  | { kind: 'garments'; pictures: number }
+  | { kind: 'files'; files: Record<IdxPart, File>; names: 'garments' | 'digits' }
+  | { kind: 'fashion-mnist' };
+
+/** What the page knows of a data set. The test pictures are shown there. */
+export interface DataInfo {
+  train: number;
+  test: number;
+  /** `[height, width, channels]` as stored. */
+  shape: readonly number[];
+  classNames: readonly string[];
+  /** Bytes of the test pictures, one after the other, and their classes. */
+  testImages: Uint8Array;
+  testLabels: Uint8Array;
+}
+
+/** Keras' mirror of the same four files: the home has no https, which a page that has it may not leave. */
+const MIRROR = 'https://storage.googleapis.com/tensorflow/tf-keras-datasets/';
+
+/** Brings a data set into memory. `onProgress` has the share of the bytes of a download. */
+export async function loadData(request: DataRequest, onProgress: (share: number) => void): Promise<Dataset> {
+  switch (request.kind) {
+    case 'garments':
+      return garments({ train: request.pictures, test: Math.round(request.pictures / 4) });
+    case 'files': {
+      const load = request.names === 'digits' ? mnist : fashionMnist;
+      return load({ source: request.files });
+    }
+    case 'fashion-mnist':
+      return download(onProgress);
+  }
+}
+
+async function download(onProgress: (share: number) => void): Promise<Dataset> {
+  const total = Object.values(FASHION_MNIST.files).reduce((sum, { bytes }) => sum + bytes, 0);
+  const loaded = new Map<string, number>();
+  const options = {
+    onProgress: ({ source, loadedBytes }: { source: string; loadedBytes: number }) => {
+      loaded.set(source.split('/').at(-1)!, loadedBytes);
+      onProgress([...loaded.values()].reduce((a, b) => a + b, 0) / total);
+    },
+  };
+  const homes =
+    self.location.protocol === 'https:' ? [MIRROR, FASHION_MNIST.home] : [FASHION_MNIST.home, MIRROR];
+  const failures: unknown[] = [];
+  for (const home of homes) {
+    try {
+      return await fashionMnist({ ...options, source: { ...FASHION_MNIST, home } });
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw failures[0];
+}
+
+/** The pictures as a network takes them: at its size, and grey ones with three equal channels where it wants colours. */
+export function fitted(set: ImageSet, [height, width, channels]: readonly number[]): ImageSet {
+  const own = set.storedShape[2];
+  const sized = (one: ImageSet) => one.resize([height!, width!]);
+  if (own === channels || own !== 1 || channels !== 3) return sized(set);
+  const images = new Uint8Array(3 * set.images.length);
+  set.images.forEach((value, i) => {
+    images.fill(value, 3 * i, 3 * i + 3);
+  });
+  const { labels, classNames, storedShape } = set;
+  return sized(new ImageSet({ images, labels, classNames, shape: [storedShape[0], storedShape[1], 3] }));
+}
+
+/** What the page is told of a set. */
+export function infoOf({ train, test }: Dataset): DataInfo {
+  return {
+    train: train.length,
+    test: test.length,
+    shape: train.storedShape,
+    classNames: train.classNames,
+    testImages: test.images,
+    testLabels: test.labels,
+  };
+}

@@ -1,0 +1,133 @@
+import { argMax, softmax, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { ImageSet } from 'vgg-blocks/data';
+import { featureExtractor, featureMapGrid, gradCam, overlay } from 'vgg-blocks/features';
+import type { RawImage } from 'vgg-blocks/imagenet';
+import { fitted } from './data.js';
+import { inputShape } from './picture.js';
+
+/** How sure the model is of each class. */
+export async function probabilities(model: LayersModel, input: Tensor4D): Promise<Float32Array> {
+  const output = tidy(() => {
+    const y = model.predict(input) as Tensor;
+    return isSoftmax(model) ? y : softmax(y);
+  });
+  try {
+    return (await output.data()) as Float32Array;
+  } finally {
+    output.dispose();
+  }
+}
+
+function isSoftmax(model: LayersModel): boolean {
+  return model.layers.at(-1)?.getConfig().activation === 'softmax';
+}
+
+/** Feature maps that are shown of a layer, at most. */
+const MOST_MAPS = 64;
+
+/** What a layer makes of a picture: its first feature maps side by side. */
+export async function featureMaps(
+  model: LayersModel,
+  input: Tensor4D,
+  layer: string,
+): Promise<{ image: RawImage; shape: number[]; maps: number; columns: number }> {
+  const extractor = featureExtractor(model, layer);
+  const output = tidy(() => extractor.predict(input) as Tensor);
+  try {
+    const shape = output.shape.slice(1);
+    const maps = Math.min(MOST_MAPS, shape[2]!);
+    const columns = Math.ceil(Math.sqrt(maps * 2));
+    return { image: await featureMapGrid(output, { scale: 1, columns }), shape, maps, columns };
+  } finally {
+    output.dispose();
+    extractor.dispose();
+  }
+}
+
+/** Where a class is seen, and by which layer's maps. */
+export interface ClassMap {
+  image: RawImage;
+  layer: string;
+}
+
+/** Where the model sees a class in a picture, laid over what it sees. */
+export async function classMap(
+  model: LayersModel,
+  input: Tensor4D,
+  seen: RawImage,
+  classIndex: number,
+): Promise<ClassMap> {
+  const layer = mapLayer(model);
+  const map = await gradCam(model, input, { classIndex, layer });
+  return { image: await overlay(enlarged(seen), map), layer };
+}
+
+/** Fewer places along a side than this tell nothing of where; VGG's last maps have 14 at 224 pixels. */
+const LEAST_PLACES = 7;
+
+/** The last layer before a pooling whose maps are large enough. */
+function mapLayer(model: LayersModel): string {
+  const last = model.layers.filter((_, i) => model.layers[i + 1]?.getClassName() === 'MaxPooling2D');
+  const height = (layer: layers.Layer) =>
+    (layer.output as SymbolicTensor).shape[1] ?? Number.POSITIVE_INFINITY;
+  return (last.findLast((layer) => height(layer) >= LEAST_PLACES) ?? last[0]!).name;
+}
+
+/** The least side of a picture with a heat map over it, so that the map is smooth. */
+const LEAST_SIDE = 224;
+
+function enlarged({ data, width, height }: RawImage): RawImage {
+  const scale = Math.max(1, Math.ceil(LEAST_SIDE / width));
+  const large = new Uint8ClampedArray(4 * width * height * scale * scale);
+  for (let y = 0; y < height * scale; y++) {
+    for (let x = 0; x < width * scale; x++) {
+      const from = 4 * (Math.floor(y / scale) * width + Math.floor(x / scale));
+      large.set(data.subarray(from, from + 4), 4 * (y * width * scale + x));
+    }
+  }
+  return { data: large, width: width * scale, height: height * scale };
+}
+
+/** How a model does on a test set. */
+export interface Review {
+  accuracy: number;
+  /** `confusion[right][predicted]`: how many. */
+  confusion: number[][];
+  /** The pictures that it got most wrong: those whose right class it found least likely. */
+  worst: { index: number; label: number; predicted: number; probability: number; right: number }[];
+}
+
+const WORST = 24;
+
+/** Classifies a whole test set. */
+export async function review(model: LayersModel, test: ImageSet, batchSize = 64): Promise<Review> {
+  const classes = model.outputs[0]!.shape.at(-1)!;
+  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+  const wrong: Review['worst'] = [];
+  let index = 0;
+  let correct = 0;
+  for (const { xs, ys } of fitted(test, inputShape(model)).batches({ batchSize })) {
+    const [best, sure] = tidy(() => {
+      const y = model.predict(xs) as Tensor;
+      const p = isSoftmax(model) ? y : softmax(y);
+      return [argMax(p, -1), p];
+    });
+    try {
+      const [labels, predicted, p] = await Promise.all([ys.data(), best!.data(), sure!.data()]);
+      for (let i = 0; i < labels.length; i++, index++) {
+        const [label, guess] = [labels[i]!, predicted[i]!];
+        confusion[label]![guess]!++;
+        if (label === guess) correct++;
+        else {
+          const [probability, right] = [p[i * classes + guess]!, p[i * classes + label]!];
+          wrong.push({ index, label, predicted: guess, probability, right });
+        }
+      }
+    } finally {
+      for (const tensor of [xs, ys, best!, sure!]) tensor.dispose();
+    }
+  }
+  const worst = wrong.sort((a, b) => a.right - b.right || b.probability - a.probability).slice(0, WORST);
+  return { accuracy: correct / Math.max(1, index), confusion, worst };
+}

@@ -1,0 +1,258 @@
+import { io, memory } from '@tensorflow/tfjs-core';
+import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { scaleArch, vgg } from 'vgg-blocks';
+import type { Dataset } from 'vgg-blocks/data';
+import { kernelGrid } from 'vgg-blocks/features';
+import type { RawImage } from 'vgg-blocks/imagenet';
+import type { History } from 'vgg-blocks/train';
+import { fromWeights, inspectWeights, loadWeights, type Network, saveWeights } from 'vgg-blocks/weights';
+import type { Backend, Choice } from '../state/choice.js';
+import type { Recipe } from '../state/recipes.js';
+import { startBackend } from './backend.js';
+import { type Comparison, compare, isReference } from './compare.js';
+import { type DataInfo, type DataRequest, infoOf, loadData } from './data.js';
+import { type Failure, failureOf } from './errors.js';
+import { type ClassMap, classMap, featureMaps, probabilities, type Review, review } from './inside.js';
+import { inputShape, type PictureRequest, shown, toInput } from './picture.js';
+import { Run, type TrainEvents, type TrainRequest } from './training.js';
+
+/** Which network is meant: the one that is trained here, or the one that came in a file. */
+export type Slot = 'trained' | 'opened';
+
+/** What the page is told of a network that came in a file. */
+export interface OpenedInfo {
+  file: string;
+  format: string;
+  network: Network;
+  parameters: number;
+  inputShape: readonly number[];
+  classes: number | undefined;
+  layers: string[];
+  recipe: Recipe;
+}
+
+/** What a network makes of a picture. */
+export interface Look {
+  shown: RawImage;
+  /** Of each class; undefined for a network without top. */
+  probabilities?: Float32Array;
+  /** Where it sees the class asked for, or the most probable one. */
+  heat?: ClassMap;
+  features: Awaited<ReturnType<typeof featureMaps>>;
+}
+
+/** What is looked at, and how. */
+export interface LookRequest {
+  slot: Slot;
+  picture: PictureRequest;
+  recipe: Recipe;
+  layer: string;
+  classIndex?: number;
+}
+
+const models: { [slot in Slot]?: LayersModel } = {};
+let data: Dataset | undefined;
+let run: Run | undefined;
+let lost = false;
+
+function modelOf(slot: Slot): LayersModel {
+  const model = models[slot];
+  if (!model) throw new Error(`There is no ${slot} network yet.`);
+  return model;
+}
+
+function put(slot: Slot, model: LayersModel): void {
+  models[slot]?.dispose();
+  models[slot] = model;
+}
+
+function hasTop(model: LayersModel): boolean {
+  return model.outputs[0]!.shape.length === 2;
+}
+
+/** What the page can ask for, by name; each has one argument and one answer. */
+const calls = {
+  async start({ backend }: { backend: Backend }): Promise<void> {
+    await startBackend(backend, (reason) => {
+      lost = true;
+      run?.stop();
+      send({ event: 'lost', value: reason });
+    });
+  },
+
+  async load(request: DataRequest): Promise<DataInfo> {
+    data = await loadData(request, (share) => send({ event: 'download', value: share }));
+    return infoOf(data);
+  },
+
+  /** Builds the chosen network anew, with the weights of a snapshot if there is one. */
+  async build({ choice, weights }: { choice: Choice; weights?: Uint8Array }): Promise<{ layers: string[] }> {
+    const { arch, ratio, side, channels, classes, hidden, batchNorm, seed } = choice;
+    models.trained?.dispose();
+    models.trained = undefined;
+    const model = vgg(scaleArch(arch, ratio), {
+      inputShape: [side, side, channels],
+      classes,
+      hiddenUnits: hidden,
+      batchNorm,
+      seed,
+      initializer: weights ? 'none' : 'heUniform',
+    });
+    put('trained', model);
+    if (weights) await loadWeights(model, weights);
+    return { layers: layersOf(model) };
+  },
+
+  async train(request: TrainRequest): Promise<History> {
+    run = new Run(modelOf('trained'), events);
+    try {
+      return await run.go(data!, request);
+    } finally {
+      run = undefined;
+    }
+  },
+
+  async pause(): Promise<void> {
+    run?.pause();
+  },
+
+  async resume(): Promise<void> {
+    run?.resume();
+  },
+
+  async stop(): Promise<void> {
+    run?.stop();
+  },
+
+  async open({
+    file,
+    shards,
+  }: {
+    file: File;
+    shards: File[];
+  }): Promise<OpenedInfo | { reference: Comparison }> {
+    if (await isReference(file)) return { reference: await compare(modelOf('opened'), file) };
+    const beside = (path: string) => {
+      const shard = shards.find(({ name }) => name === path.split('/').at(-1));
+      if (!shard)
+        throw new RangeError(`${file.name} names the file ${path}; drop it together with the model.`);
+      return shard;
+    };
+    const { format, parameters } = await inspectWeights(file, { shards: beside });
+    const { model, network } = await fromWeights(file, { shards: beside });
+    put('opened', model);
+    const classes = hasTop(model) ? model.outputs[0]!.shape[1]! : undefined;
+    return {
+      file: file.name,
+      format,
+      network,
+      parameters,
+      inputShape: inputShape(model),
+      classes,
+      layers: layersOf(model),
+      recipe: classes !== 1000 ? 'unit' : network.names === 'keras' ? 'keras' : 'torchvision',
+    };
+  },
+
+  /** Makes the network that came in a file the one that is trained. */
+  async adopt(): Promise<{ layers: string[] }> {
+    const model = modelOf('opened');
+    models.opened = undefined;
+    put('trained', model);
+    return { layers: layersOf(model) };
+  },
+
+  async look(request: LookRequest): Promise<Look> {
+    const { slot, picture, recipe, layer, classIndex } = request;
+    const model = modelOf(slot);
+    const input = await toInput(model, picture, recipe, data?.test);
+    try {
+      const seen = await shown(input, recipe);
+      const features = await featureMaps(model, input, layer);
+      if (!hasTop(model)) return { shown: seen, features };
+      const sure = await probabilities(model, input);
+      const heat = await classMap(model, input, seen, classIndex ?? sure.indexOf(Math.max(...sure)));
+      return { shown: seen, probabilities: sure, heat, features };
+    } finally {
+      input.dispose();
+    }
+  },
+
+  /** The first layer's kernels side by side. */
+  async kernels({ slot }: { slot: Slot }): Promise<RawImage> {
+    return kernelGrid(modelOf(slot), { scale: 4, padding: 2 });
+  },
+
+  async review({ slot }: { slot: Slot }): Promise<Review> {
+    return review(modelOf(slot), data!.test);
+  },
+
+  async weights({ slot, names }: { slot: Slot; names: 'torchvision' | 'keras' }): Promise<Uint8Array> {
+    return saveWeights(modelOf(slot), names);
+  },
+
+  /** The two files of a tfjs model. */
+  async files({ slot }: { slot: Slot }): Promise<{ json: string; weights: ArrayBuffer }> {
+    let saved: io.ModelArtifacts | undefined;
+    await modelOf(slot).save(
+      io.withSaveHandler(async (artifacts) => {
+        saved = artifacts;
+        return { modelArtifactsInfo: io.getModelArtifactsInfoForJSON(artifacts) };
+      }),
+    );
+    const { modelTopology, weightSpecs, weightData } = saved!;
+    const json = {
+      format: 'layers-model',
+      modelTopology,
+      weightsManifest: [{ paths: ['model.weights.bin'], weights: weightSpecs }],
+    };
+    return { json: JSON.stringify(json), weights: io.CompositeArrayBuffer.join(weightData!) };
+  },
+
+  async memory(): Promise<{ tensors: number; bytes: number }> {
+    const { numTensors, numBytes } = memory();
+    return { tensors: numTensors, bytes: numBytes };
+  },
+};
+
+export type Calls = typeof calls;
+
+/** What comes without being asked for. */
+export type WorkerEvent =
+  | { event: 'lost'; value: string }
+  | { event: 'download'; value: number }
+  | { event: 'progress'; value: Parameters<TrainEvents['progress']>[0] }
+  | { event: 'epoch'; value: Parameters<TrainEvents['epoch']>[0] }
+  | { event: 'snapshot'; value: Uint8Array };
+
+/** What the worker sends: an answer, an error, or an event. */
+export type WorkerMessage = { id: number; result: unknown } | { id: number; failure: Failure } | WorkerEvent;
+
+const events: TrainEvents = {
+  progress: (value) => send({ event: 'progress', value }),
+  epoch: (value) => send({ event: 'epoch', value }),
+  snapshot: (value) => send({ event: 'snapshot', value }, [value.buffer as ArrayBuffer]),
+};
+
+/** The layers that put out feature maps. */
+function layersOf(model: LayersModel): string[] {
+  return model.layers
+    .filter((one) => one.getClassName() !== 'InputLayer' && (one.output as SymbolicTensor).shape.length === 4)
+    .map(({ name }) => name);
+}
+
+function send(message: WorkerMessage, transfer: Transferable[] = []): void {
+  self.postMessage(message, { transfer });
+}
+
+self.addEventListener('message', async ({ data: message }: MessageEvent) => {
+  const { id, name, argument } = message as { id: number; name: keyof Calls; argument: never };
+  try {
+    send({ id, result: await calls[name](argument) });
+  } catch (error) {
+    send({ id, failure: failureOf(error, lost) });
+  }
+});
+
+// The lock lives as long as the worker; see Client.
+navigator.locks?.request(self.name, () => new Promise<void>(() => {}));

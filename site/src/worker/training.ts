@@ -1,0 +1,129 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { Dataset } from 'vgg-blocks/data';
+import { type Examples, type History, type TrainProgress, train } from 'vgg-blocks/train';
+import { saveWeights } from 'vgg-blocks/weights';
+import type { Choice } from '../state/choice.js';
+import { fitted } from './data.js';
+
+/** What a run is told. */
+export type TrainRequest = Pick<Choice, 'epochs' | 'batchSize' | 'optimizer' | 'rate' | 'cosine' | 'seed'>;
+
+/** What a run tells. */
+export interface TrainEvents {
+  progress(progress: TrainProgress): void;
+  epoch(row: History['epochs'][number]): void;
+  /** The weights so far, for the day that the worker is lost. */
+  snapshot(weights: Uint8Array): void;
+}
+
+/** Weights are put in safety at most this often, and rarely enough that it takes a twentieth of the time. */
+const SNAPSHOT = { leastMs: 10_000, timesItsCost: 20 };
+
+/** A training run that can be held and stopped. */
+export class Run {
+  private readonly abort = new AbortController();
+  private held: Promise<void> | undefined;
+  private release: (() => void) | undefined;
+  private heldMs = 0;
+  private saved = { at: performance.now(), costMs: 0 };
+
+  constructor(
+    private readonly model: LayersModel,
+    private readonly events: TrainEvents,
+  ) {}
+
+  /** Trains to the end, or until it is stopped. */
+  async go(data: Dataset, request: TrainRequest): Promise<History> {
+    const shape = this.model.inputs[0]!.shape.slice(1) as number[];
+    const { epochs, batchSize, optimizer, rate, cosine, seed } = request;
+    const pace = new Pace();
+    return train(
+      this.model,
+      { train: this.pausable(fitted(data.train, shape)), test: fitted(data.test, shape) },
+      {
+        epochs,
+        batchSize,
+        optimizer,
+        learningRate: rate,
+        decay: cosine ? 'cosine' : 'none',
+        seed,
+        signal: this.abort.signal,
+        onProgress: (progress) => {
+          const done = (progress.epoch - 1) * data.train.length + progress.batch * batchSize;
+          const examplesPerSecond = pace.at(
+            done,
+            performance.now() - this.heldMs,
+            progress.examplesPerSecond,
+          );
+          const secondsLeft = Math.max(0, epochs * data.train.length - done) / examplesPerSecond;
+          this.events.progress({ ...progress, examplesPerSecond, secondsLeft });
+        },
+        onEpoch: async (row) => {
+          this.events.epoch(row);
+          await this.secure(row.epoch === epochs);
+        },
+      },
+    );
+  }
+
+  pause(): void {
+    this.held ??= new Promise((resolve) => {
+      this.release = resolve;
+    });
+  }
+
+  resume(): void {
+    this.release?.();
+    this.held = undefined;
+  }
+
+  stop(): void {
+    this.abort.abort();
+    this.resume();
+  }
+
+  /** The same examples, whose next batch waits while the run is held. */
+  private pausable(examples: Examples): Examples {
+    const wait = async () => {
+      const since = performance.now();
+      if (this.held) await this.secure(true);
+      while (this.held) await this.held;
+      this.heldMs += performance.now() - since;
+      await this.secure();
+    };
+    const { length, shape, classNames } = examples;
+    return {
+      length,
+      shape,
+      classNames,
+      async *batches(options) {
+        for await (const batch of examples.batches(options)) {
+          await wait();
+          yield batch;
+        }
+      },
+    };
+  }
+
+  /** Sends the weights to the page if it is time. */
+  private async secure(now = false): Promise<void> {
+    const { at, costMs } = this.saved;
+    const start = performance.now();
+    if (!now && start - at < Math.max(SNAPSHOT.leastMs, SNAPSHOT.timesItsCost * costMs)) return;
+    this.events.snapshot(await saveWeights(this.model, 'keras'));
+    this.saved = { at: performance.now(), costMs: performance.now() - start };
+  }
+}
+
+/** Examples per second over the last seconds, time on hold left out. */
+class Pace {
+  private readonly marks: [done: number, ms: number][] = [];
+
+  /** @param otherwise the pace at the first report, which has none before it. */
+  at(done: number, ms: number, otherwise: number): number {
+    this.marks.push([done, ms]);
+    while (this.marks.length > 2 && this.marks[1]![1] < ms - 5000) this.marks.shift();
+    const [from, since] = this.marks[0]!;
+    return done > from ? (1000 * (done - from)) / Math.max(1, ms - since) : otherwise;
+  }
+}

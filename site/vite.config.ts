@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { defineConfig, type Plugin } from 'vite';
+import { withHead } from './build/head.js';
+import { collectPages, filledIn } from './build/pages.js';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** The head of the playground's page, and in development the guides and the API pages too. */
+function pages(): Plugin {
+  return {
+    name: 'pages',
+    transformIndexHtml: {
+      order: 'post',
+      handler: (html, { filename, server }) =>
+        filename === here('index.html') ? withHead(html, 'index.html', { policy: !server }) : html,
+    },
+    configureServer(server) {
+      server.middlewares.use(async (request, response, next) => {
+        const place = new URL(request.url!, 'http://localhost').pathname.slice(1);
+        if (!/^(guide|api|source)\//.test(place)) return next();
+        const { pages, files } = collectPages(root);
+        const page = pages.get(place);
+        const file = files.get(place);
+        if (page) {
+          const html = filledIn(readFileSync(here('page.html'), 'utf8'), place, page, { policy: false });
+          response.setHeader('content-type', 'text/html');
+          response.end(await server.transformIndexHtml(request.url!, html.replace('./src/', '/src/')));
+        } else if (file) {
+          response.setHeader('content-type', file.endsWith('.svg') ? 'image/svg+xml' : 'image/png');
+          response.end(readFileSync(root + file));
+        } else next();
+      });
+    },
+  };
+}
+
+/** The library's modules apart from the site's own code. */
+const library = (id: string) => (id.startsWith(`${root}src/`) ? 'vgg-blocks' : null);
+/** On the page itself ImageNet's labels come only when they are wanted. */
+const libraryOfPage = (id: string) => (id.startsWith(`${root}src/imagenet/`) ? null : library(id));
+
+/** tfjs apart from the site's own code, a file for each of its packages, so that a backend comes only where it is chosen. */
+const TFJS = {
+  debugName: 'tfjs',
+  test: /node_modules\/(@tensorflow|seedrandom|long)\//,
+  name: (id: string) => /@tensorflow\/(tfjs-[\w-]+)/.exec(id)?.[1] ?? 'tfjs-core',
+};
+
+export default defineConfig({
+  root: here('.'),
+  base: './',
+  plugins: [pages()],
+  resolve: {
+    alias: [
+      { find: /^vgg-blocks$/, replacement: `${root}src/index.ts` },
+      { find: /^vgg-blocks\/(\w+)$/, replacement: `${root}src/$1/index.ts` },
+    ],
+  },
+  server: { fs: { allow: [root] } },
+  worker: {
+    format: 'es',
+    rolldownOptions: {
+      output: { codeSplitting: { groups: [TFJS, { name: library, debugName: 'library' }] } },
+    },
+  },
+  build: {
+    outDir: here('dist'),
+    emptyOutDir: true,
+    target: 'es2022',
+    // A picture or a script inside of another file would be against the site's policy, or loaded before it is wanted.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 2000,
+    rolldownOptions: {
+      input: [here('index.html'), here('page.html')],
+      output: { codeSplitting: { groups: [{ name: libraryOfPage, debugName: 'library' }] } },
+    },
+  },
+});

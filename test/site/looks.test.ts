@@ -1,0 +1,111 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { AxeResults } from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasChromium, launchChromium } from '../support/chromium.js';
+import { builtSite } from './built.js';
+import { go, openTab, trainToTheEnd } from './page.js';
+import { serveSite } from './server.js';
+
+/** Where the screenshots are written, for whoever wants to look at them. */
+const SHOTS = fileURLToPath(new URL('../../runs/site/', import.meta.url));
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+let browser: Browser;
+let site: Awaited<ReturnType<typeof serveSite>>;
+
+beforeAll(async () => {
+  if (!hasChromium) return;
+  site = await serveSite(await builtSite());
+  browser = await launchChromium();
+  mkdirSync(SHOTS, { recursive: true });
+}, 400_000);
+
+afterAll(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+/** What axe finds wrong with a page, a line a rule, with the first place. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const results = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as AxeResults;
+  return results.violations.map(
+    ({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`,
+  );
+}
+
+/** Fails where a page is wider than its window: then a phone scrolls sideways. */
+async function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+const SMALL = 'pictures=400&epochs=3&batch=32&rate=0.002';
+const VIEWS = ['network', 'train', 'inside', 'weights'] as const;
+
+describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme', (theme) => {
+  test.each(['en', 'zh'] as const)(
+    'every view in %s is accessible, at a desk and on a phone, before and after training',
+    async (language) => {
+      const { page, complaints } = await openTab(browser, `${site.url}#${SMALL}`, { theme, language });
+      const found: string[] = [];
+      const look = async (name: string) => {
+        found.push(...(await violations(page)).map((one) => `${name}: ${one}`));
+        for (const [place, size] of Object.entries({ desk: [1440, 900], phone: [390, 844] } as const)) {
+          await page.setViewportSize({ width: size[0], height: size[1] });
+          await page.waitForTimeout(100);
+          if ((await overflow(page)) > 0) found.push(`${name}, ${place}: it is wider than its window`);
+          await page.screenshot({
+            path: `${SHOTS}${name}-${theme}-${language}-${place}.png`,
+            fullPage: true,
+          });
+        }
+        await page.setViewportSize({ width: 1440, height: 900 });
+      };
+      for (const view of ['train', 'inside'] as const) {
+        await go(page, view);
+        await look(`${view}-empty`);
+      }
+      await go(page, 'train');
+      await trainToTheEnd(page);
+      for (const view of VIEWS) {
+        await go(page, view);
+        if (view === 'inside') {
+          await page.waitForSelector('.guesses li');
+          await page.click('.card .aside .button');
+          await page.waitForSelector('.confusion');
+        }
+        await look(view);
+      }
+      expect(found).toEqual([]);
+      expect(complaints).toEqual([]);
+      await page.close();
+    },
+    300_000,
+  );
+
+  test('the guides and the API pages are accessible, at a desk and on a phone', async () => {
+    const { page, complaints } = await openTab(browser, site.url, { theme });
+    const found: string[] = [];
+    for (const path of [
+      'guide/start',
+      'guide/chapter',
+      'api/index',
+      'api/train/functions/train',
+      'source/examples/param-tally.ts',
+    ]) {
+      await page.goto(`${site.url}${path}.html`);
+      found.push(...(await violations(page)).map((one) => `${path}: ${one}`));
+      for (const width of [1440, 390]) {
+        await page.setViewportSize({ width, height: 900 });
+        if ((await overflow(page)) > 0) found.push(`${path} at ${width}: it is wider than its window`);
+        await page.screenshot({ path: `${SHOTS}${path.replaceAll('/', '-')}-${theme}-${width}.png` });
+      }
+    }
+    expect(found).toEqual([]);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+});

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+
+/** A file to drop: one on the disk, or bytes under a name. */
+export type Dropped = string | { name: string; type?: string; bytes: Uint8Array };
+
+/** A tab with the playground in it, and all that it complained about. */
+export interface Tab {
+  page: Page;
+  /** What the console had of errors, the policy's refusals among them, and what was thrown and not caught. */
+  complaints: string[];
+}
+
+/** Opens the playground in a browser profile of its own. */
+export async function openTab(
+  browser: Browser,
+  url: string,
+  options: { theme?: 'light' | 'dark'; language?: 'en' | 'zh'; width?: number } = {},
+): Promise<Tab> {
+  const { theme = 'light', language = 'en', width = 1440 } = options;
+  const page = await browser.newPage({
+    viewport: { width, height: width < 600 ? 844 : 900 },
+    colorScheme: theme,
+    locale: language === 'zh' ? 'zh-CN' : 'en-US',
+    acceptDownloads: true,
+    reducedMotion: 'reduce',
+  });
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  await page.goto(url);
+  await page.waitForSelector('main h1');
+  return { page, complaints };
+}
+
+/** Drops files on the page, as a hand would. */
+export async function drop(page: Page, given: readonly Dropped[]): Promise<void> {
+  const files = given.map((file) => {
+    const {
+      name,
+      type = '',
+      bytes,
+    } = typeof file === 'string' ? { name: basename(file), bytes: readFileSync(file) } : file;
+    return { name, type, base64: Buffer.from(bytes).toString('base64') };
+  });
+  await page.evaluate((files) => {
+    const dataTransfer = new DataTransfer();
+    for (const { name, type, base64 } of files) {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      dataTransfer.items.add(new File([bytes], name, { type }));
+    }
+    const options = { dataTransfer, bubbles: true, cancelable: true };
+    document.body.dispatchEvent(new DragEvent('dragover', options));
+    document.body.dispatchEvent(new DragEvent('drop', options));
+  }, files);
+}
+
+/** Goes to a view by its place in the bar. */
+export async function go(page: Page, view: 'network' | 'train' | 'inside' | 'weights'): Promise<void> {
+  const place = ['network', 'train', 'inside', 'weights'].indexOf(view);
+  await page.click(`.views > button >> nth=${place}`);
+}
+
+/** Presses the button that trains, and waits until it is done. */
+export async function trainToTheEnd(page: Page, timeout = 240_000): Promise<void> {
+  await page.click('.run .primary');
+  await page.waitForSelector('.notices .note', { timeout });
+  const said = await page.innerText('.notices');
+  if (!/Trained|训练完了/.test(said)) throw new Error(`Training ended with: ${said}`);
+}
+
+/** Numbers of a column of the table of epochs. */
+export async function epochColumn(page: Page, column: 'loss' | 'test'): Promise<number[]> {
+  const cells = await page
+    .locator(`.layers tbody td:nth-child(${column === 'loss' ? 2 : 4})`)
+    .allInnerTexts();
+  return cells.map(Number.parseFloat);
+}

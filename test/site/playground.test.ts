@@ -1,0 +1,282 @@
+import { readFileSync } from 'node:fs';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { garments } from '../../src/data/index.js';
+import { encodeIdx } from '../data/idxFile.js';
+import { hasChromium, launchChromium } from '../support/chromium.js';
+import { hasShared, sharedPath } from '../support/shared.js';
+import { builtSite } from './built.js';
+import { drop, epochColumn, go, openTab, trainToTheEnd } from './page.js';
+import { serveSite } from './server.js';
+
+let browser: Browser;
+let site: Awaited<ReturnType<typeof serveSite>>;
+
+beforeAll(async () => {
+  if (!hasChromium) return;
+  site = await serveSite(await builtSite());
+  browser = await launchChromium();
+}, 400_000);
+
+afterAll(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+/** A network that a GPU made of software trains in seconds. */
+const TINY =
+  'net=1x8-1x16&ratio=1&input=16x1&fc=16&pictures=120&epochs=4&batch=12&optimizer=adam&rate=0.004&cosine=0';
+
+describe.skipIf(!hasChromium)('the playground', () => {
+  test.each(['wasm', 'webgl', 'webgpu'])(
+    'on %s trains to a falling loss, looks inside, and computes what PyTorch computed',
+    async (backend) => {
+      const { page, complaints } = await openTab(
+        browser,
+        `${site.url}#view=train&backend=${backend}&${TINY}`,
+      );
+      await page.waitForFunction(
+        (value) => document.querySelector(`option[value=${value}]:checked`),
+        backend,
+      );
+      await trainToTheEnd(page);
+      const losses = await epochColumn(page, 'loss');
+      expect(losses).toHaveLength(4);
+      expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.02);
+
+      await go(page, 'inside');
+      await page.waitForSelector('.guesses li');
+      const shares = (await page.locator('.guesses .share').allInnerTexts()).map(Number.parseFloat);
+      expect(shares.reduce((a, b) => a + b)).toBeGreaterThan(50);
+      expect(shares.reduce((a, b) => a + b)).toBeLessThan(100.5);
+      await page.waitForSelector('.features canvas');
+      await page.waitForSelector('.kernels canvas');
+
+      if (hasShared) {
+        await go(page, 'weights');
+        await drop(page, [sharedPath('reference/torch/vgg16-narrow.pth')]);
+        await page.waitForSelector('.list');
+        expect(await page.innerText('.list')).toMatch(/PyTorch \.pth \(zip\)[\s\S]*VGG-16[\s\S]*torchvision/);
+        await drop(page, [sharedPath('reference/torch/vgg16-narrow-expected.safetensors')]);
+        const said = await page.innerText('.compared', { timeout: 120_000 });
+        expect(Number(/[\d.]+e-\d+/.exec(said)?.[0])).toBeLessThan(1e-5);
+      }
+      expect(complaints).toEqual([]);
+      await page.close();
+    },
+    400_000,
+  );
+
+  test('what was trained is saved as tfjs files, safetensors, history and figures, and opened again', async () => {
+    const { page, complaints } = await openTab(browser, `${site.url}#view=train&${TINY}`);
+    await trainToTheEnd(page);
+    const download = async (press: string) => {
+      const [file] = await Promise.all([page.waitForEvent('download'), page.click(press)]);
+      return { name: file.suggestedFilename(), bytes: new Uint8Array(readFileSync(await file.path())) };
+    };
+    const history = await download('.curves .link >> text=JSON');
+    expect(JSON.parse(new TextDecoder().decode(history.bytes)).epochs).toHaveLength(4);
+    const svg = await download('.curves .link >> text=SVG');
+    expect(new TextDecoder().decode(svg.bytes)).toContain('Training over 4 epochs');
+    const png = await download('.curves .link >> text=PNG');
+    expect([...png.bytes.subarray(0, 4)]).toEqual([0x89, 0x50, 0x4e, 0x47]);
+    const weights = await download('.saves .chip >> nth=1');
+    const pair: { name: string; bytes: Uint8Array }[] = [];
+    const both = new Promise<void>((resolve) => {
+      page.on('download', async (file) => {
+        pair.push({ name: file.suggestedFilename(), bytes: new Uint8Array(readFileSync(await file.path())) });
+        if (pair.length === 2) resolve();
+      });
+    });
+    await page.click('.saves .chip >> nth=0');
+    await both;
+    expect(pair.map(({ name }) => name).sort()).toEqual(['model.json', 'model.weights.bin']);
+
+    for (const files of [pair, [weights]]) {
+      await drop(page, files);
+      await page.waitForSelector(
+        `.list dd >> text=${files.find(({ name }) => name !== 'model.weights.bin')!.name}`,
+      );
+      expect(await page.innerText('.list')).toMatch(/16×16×1/);
+    }
+    await page.click('text=Train it further');
+    await page.waitForSelector('.run .primary >> text=Go on');
+    await drop(page, [history]);
+    await page.waitForSelector('.layers tbody tr >> nth=3');
+    await trainToTheEnd(page);
+    expect(await epochColumn(page, 'loss')).toHaveLength(8);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test('takes IDX files, goes through the test set, and shows what is most wrong', async () => {
+    const { train, test: held } = garments({ train: 120, test: 30 });
+    const files = Object.entries({
+      'train-images-idx3-ubyte': train,
+      't10k-images-idx3-ubyte': held,
+    }).flatMap(([name, set]) => [
+      { name, bytes: encodeIdx([set.length, 28, 28], set.images) },
+      { name: name.replace('images-idx3', 'labels-idx1'), bytes: encodeIdx([set.length], set.labels) },
+    ]);
+    const { page, complaints } = await openTab(browser, `${site.url}#${TINY}`);
+    await drop(page, files.slice(0, 3));
+    await page.waitForSelector('text=Still missing: test labels');
+    expect(await page.isDisabled('.run .primary')).toBe(true);
+    await drop(page, files.slice(3));
+    await page.waitForSelector('text=Four files are ready');
+    await trainToTheEnd(page);
+    await go(page, 'inside');
+    await page.click('text=Go through the test set');
+    await page.waitForSelector('.confusion');
+    const counts = (await page.locator('.confusion td').allInnerTexts()).map(Number);
+    expect(counts.reduce((a, b) => a + b)).toBe(30);
+    await page.click('.worst button >> nth=0');
+    await page.waitForFunction(() => !document.querySelector('.busy'));
+    const picture = readFileSync(new URL('../../site/public/icon.svg', import.meta.url));
+    await drop(page, [{ name: 'icon.svg', type: 'image/png', bytes: picture }]);
+    await page.waitForSelector('.notices .bad');
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test('pauses, goes on and stops', async () => {
+    const { page, complaints } = await openTab(
+      browser,
+      `${site.url}#view=train&${TINY.replace('epochs=4', 'epochs=400')}`,
+    );
+    await page.click('.run .primary');
+    await page.waitForSelector('.layers tbody tr');
+    await page.click('.run >> text=Pause');
+    await page.waitForSelector('text=Paused');
+    await page.waitForTimeout(300);
+    const rows = await page.locator('.layers tbody tr').count();
+    await page.waitForTimeout(1000);
+    expect(await page.locator('.layers tbody tr').count()).toBe(rows);
+    await page.click('.run >> text=Go on');
+    await page.waitForFunction((n) => document.querySelectorAll('.layers tbody tr').length > n, rows);
+    await page.click('.run >> text=Stop');
+    await page.waitForSelector('.notices >> text=Stopped');
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test('a killed worker is told in words, and what it had learned goes on in a new one', async () => {
+    const { page } = await openTab(browser, `${site.url}#view=train&${TINY}`);
+    await trainToTheEnd(page);
+    const losses = await epochColumn(page, 'loss');
+    await page.workers()[0]!.evaluate(() => self.close());
+    await page.waitForSelector('.notices >> text=ended the worker');
+    expect(await page.innerText('.notices')).toContain('The weights after 4 epochs are safe');
+    await page.click('.run >> text=Go on');
+    await page.waitForSelector('.notices >> text=Trained');
+    const later = await epochColumn(page, 'loss');
+    expect(later).toHaveLength(8);
+    // Adam begins anew, the weights do not.
+    expect(later[4]).toBeLessThan(losses[0]! - 0.02);
+    await page.close();
+  });
+
+  test.each(['webgl', 'webgpu'])(
+    'a lost GPU is told in words on %s, and the weights are safe',
+    async (backend) => {
+      // A browser of its own: Chromium forgives a GPU process only a few ends.
+      const own = await launchChromium();
+      try {
+        const long = TINY.replace('epochs=4', 'epochs=400');
+        const { page } = await openTab(own, `${site.url}#view=train&backend=${backend}&${long}`);
+        await page.click('.run .primary');
+        await page.waitForSelector('.layers tbody tr', { timeout: 200_000 });
+        await page.click('.run >> text=Pause');
+        await page.waitForSelector('text=Paused');
+        await page.waitForTimeout(1000);
+        await (await own.newBrowserCDPSession()).send('Browser.crashGpuProcess');
+        await page.waitForSelector('.notices >> text=GPU was taken away', { timeout: 60_000 });
+        expect(await page.innerText('.notices')).toMatch(/weights after \d+ epochs are safe/);
+        await page.getByLabel('Runs on').selectOption('wasm');
+        await page.getByLabel('Epochs').fill('1');
+        const before = await page.locator('.layers tbody tr').count();
+        await page.click('.run >> text=Go on');
+        await page.waitForSelector('.notices >> text=Trained', { timeout: 60_000 });
+        expect(await page.locator('.layers tbody tr').count()).toBe(before + 1);
+      } finally {
+        await own.close();
+      }
+    },
+    400_000,
+  );
+
+  test('damaged and strange files are told in words, and what was open stays', async () => {
+    const { page, complaints } = await openTab(browser, `${site.url}#view=train&${TINY}`);
+    await drop(page, [{ name: 'broken.safetensors', bytes: new Uint8Array(64).fill(7) }]);
+    await page.waitForSelector('.notices .bad');
+    expect(await page.innerText('.notices')).toMatch(/This file cannot be used[\s\S]*broken\.safetensors/);
+    await go(page, 'train');
+    await drop(page, [{ name: 'notes.txt', type: 'text/plain', bytes: new Uint8Array(3) }]);
+    await page.waitForSelector('text=notes.txt is none of the files');
+    await page.context().route(/fashion-mnist|googleapis/, (route) => route.abort());
+    await page.getByLabel('Pictures', { exact: true }).selectOption('fashion-mnist');
+    await page.click('.run .primary');
+    await page.waitForSelector('.notices >> text=Fashion-MNIST could not be fetched', { timeout: 60_000 });
+    complaints.length = 0; // The browser's own about what could not be fetched.
+    if (hasShared) {
+      await drop(page, [sharedPath('reference/keras/vgg16-narrow.published.h5')]);
+      await page.waitForSelector('.list');
+      const cut = readFileSync(sharedPath('reference/torch/vgg16-narrow.pth')).subarray(0, 100_000);
+      await drop(page, [{ name: 'cut.pth', bytes: cut }]);
+      await page.waitForSelector('.notices >> text=cut.pth');
+      expect(await page.innerText('.list')).toContain('vgg16-narrow.published.h5');
+    }
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test('the first paint has no tfjs and does not jump; the address holds the choice', async () => {
+    const { page, complaints } = await openTab(
+      browser,
+      `${site.url}#net=vgg16&ratio=1&input=224x3&classes=1000&fc=4096`,
+    );
+    const shifts = await page.evaluate(
+      () =>
+        new Promise<number>((resolve) => {
+          let sum = 0;
+          new PerformanceObserver((list) => {
+            for (const entry of list.getEntries())
+              sum += (entry as PerformanceEntry & { value: number }).value;
+          }).observe({ type: 'layout-shift', buffered: true });
+          setTimeout(() => resolve(sum), 700);
+        }),
+    );
+    expect(shifts).toBeLessThan(0.02);
+    const fetched = await page.evaluate(() =>
+      performance.getEntriesByType('resource').map(({ name }) => name),
+    );
+    expect(fetched.filter((name) => /tfjs|wasm/.test(name))).toEqual([]);
+    expect(await page.innerText('.facts')).toMatch(/138,357,544[\s\S]*15,470,264,320/);
+    await page.getByLabel('Image side').fill('16');
+    await page.waitForSelector('[role=alert] >> text=too small');
+    await page.getByLabel('Image side').fill('96');
+    await page.getByLabel('Divide widths by').selectOption('4');
+    await page.getByLabel('Batch normalization').check();
+    const facts = await page.innerText('.facts');
+    const again = await openTab(browser, page.url());
+    expect(await again.page.innerText('.facts')).toBe(facts);
+    expect([...complaints, ...again.complaints]).toEqual([]);
+    await again.page.close();
+    await page.close();
+  });
+
+  test('once loaded, everything works offline', async () => {
+    const { page, complaints } = await openTab(browser, site.url);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    await page.waitForFunction(() => navigator.serviceWorker.controller);
+    await page.context().setOffline(true);
+    await page.goto(`${site.url}guide/chapter.html`);
+    expect(await page.innerText('h1')).toContain('chapter');
+    await page.goto(`${site.url}#view=train&${TINY}`);
+    await page.reload();
+    await trainToTheEnd(page);
+    expect(complaints).toEqual([]);
+    await page.context().setOffline(false);
+    await page.close();
+  });
+});

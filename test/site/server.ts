@@ -1,0 +1,46 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname } from 'node:path';
+import { CONTENT_SECURITY_POLICY } from '../../site/build/head.js';
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+  '.webmanifest': 'application/manifest+json',
+};
+
+/**
+ * A static host of the built site, in a folder of its own as project pages are. The policy comes as a header too, which
+ * workers have to obey: a page's meta element does not reach them.
+ */
+export async function serveSite(folder: string): Promise<{ url: string; close(): void }> {
+  const server = createServer(async (request, response) => {
+    const path = new URL(request.url!, 'http://localhost').pathname.replace(/^\/some\/folder\//, '');
+    const file = `${folder}/${path.endsWith('/') || path === '' ? `${path}index.html` : path}`;
+    const found = await stat(file).catch(() => undefined);
+    if (!found?.isFile() || path.includes('..')) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, {
+      'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+      'content-length': found.size,
+      'content-security-policy': CONTENT_SECURITY_POLICY,
+    });
+    createReadStream(file).pipe(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}/some/folder/`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}

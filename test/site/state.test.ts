@@ -1,0 +1,183 @@
+import fc from 'fast-check';
+import ts from 'typescript';
+import { describe, expect, test } from 'vitest';
+import {
+  BACKENDS,
+  type Choice,
+  DATA,
+  DEFAULTS,
+  formatChoice,
+  MEMBERS,
+  OPTIMIZERS,
+  parseChoice,
+  STARTS,
+  VIEWS,
+} from '../../site/src/state/choice.js';
+import { misfits } from '../../site/src/state/device.js';
+import { typescript } from '../../site/src/state/typescript.js';
+import { en } from '../../site/src/text/en.js';
+import { zh } from '../../site/src/text/zh.js';
+import * as core from '../../src/index.js';
+import { type ConvArch, plan, scaleArch } from '../../src/index.js';
+
+const block = fc.oneof(
+  fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4096 })),
+  fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4096 }), fc.integer({ min: 1, max: 8 })),
+);
+const choices: fc.Arbitrary<Choice> = fc.record({
+  view: fc.constantFrom(...VIEWS),
+  arch: fc.oneof(
+    fc.constantFrom<ConvArch>(...Object.values(MEMBERS)),
+    fc.array(block, { minLength: 1, maxLength: 8 }) as fc.Arbitrary<ConvArch>,
+  ),
+  ratio: fc.integer({ min: 1, max: 512 }),
+  side: fc.integer({ min: 1, max: 2048 }),
+  channels: fc.constantFrom(1, 3),
+  classes: fc.integer({ min: 1, max: 100_000 }),
+  hidden: fc.integer({ min: 1, max: 65_536 }),
+  batchNorm: fc.boolean(),
+  data: fc.constantFrom(...DATA),
+  pictures: fc.integer({ min: 40, max: 60_000 }),
+  epochs: fc.integer({ min: 1, max: 1000 }),
+  batchSize: fc.integer({ min: 1, max: 1024 }),
+  optimizer: fc.constantFrom(...OPTIMIZERS),
+  rate: fc.double({ min: 1e-7, max: 10, noNaN: true }),
+  cosine: fc.boolean(),
+  seed: fc.integer({ min: 0, max: 0xffffffff }),
+  backend: fc.constantFrom(...BACKENDS),
+});
+
+describe('the address', () => {
+  test('holds the whole choice', () => {
+    fc.assert(
+      fc.property(choices, (choice) => {
+        expect(parseChoice(`#${formatChoice(choice)}`)).toEqual(choice);
+      }),
+    );
+  });
+
+  test('of any other kind gives a choice all the same, in its ranges', () => {
+    fc.assert(
+      fc.property(fc.string(), (text) => {
+        const choice = parseChoice(text);
+        expect(parseChoice(formatChoice(choice))).toEqual(choice);
+      }),
+    );
+    expect(parseChoice('')).toEqual(DEFAULTS);
+    expect(parseChoice('#net=0x99999-x&ratio=-1&input=32x2&classes=1e9&backend=cpu')).toEqual(DEFAULTS);
+    expect(parseChoice('#net=__proto__&view=constructor')).toEqual(DEFAULTS);
+  });
+});
+
+/** What the first declaration of a piece of TypeScript comes to, with the library for its import. */
+function evaluated(code: string): { plan: core.Plan } {
+  const { outputText } = ts.transpileModule(code.replace(/^import.*$/m, ''), {
+    compilerOptions: { target: ts.ScriptTarget.ES2022 },
+  });
+  const planned =
+    (arch: ConvArch) =>
+    ({ config, initializer: _, ...options }: core.VggOptions & { config?: string } = {}) => ({
+      plan: plan(config === 'C' ? core.VGG16C : arch, options),
+    });
+  const { VGG11, VGG13, VGG16, VGG16C, VGG19 } = core;
+  const names = {
+    VGG11,
+    VGG13,
+    VGG16,
+    VGG16C,
+    VGG19,
+    vgg11: planned(VGG11),
+    vgg13: planned(VGG13),
+    vgg16: planned(VGG16),
+    vgg19: planned(VGG19),
+    vgg: (arch: ConvArch, options: core.VggOptions) => planned(arch)(options),
+    smallArch: (ratio: number, { arch = VGG11, ...options }: core.VggOptions & { arch?: ConvArch }) =>
+      planned(scaleArch(arch, ratio))(options),
+  };
+  const imported = /^import \{ (.*) \} from 'vgg-blocks';$/m.exec(code)![1]!.split(', ');
+  for (const name of imported) expect(core).toHaveProperty(name);
+  return new Function(...imported, `${outputText}; return model;`)(
+    ...imported.map((name) => names[name as 'vgg']),
+  );
+}
+
+test.each<[string, Partial<Choice>]>([
+  ['the default', {}],
+  ["the chapter's", STARTS.chapter],
+  ["ImageNet's", STARTS.imagenet],
+  ['configuration C over 4 with batch norm', { arch: MEMBERS.vgg16c, ratio: 4, batchNorm: true, seed: 7 }],
+  ['configuration C', { arch: MEMBERS.vgg16c, ratio: 1 }],
+  [
+    'blocks of its own',
+    {
+      arch: [
+        [2, 8],
+        [1, 16, 1],
+      ],
+      ratio: 1,
+    },
+  ],
+  [
+    'blocks of its own, over 2',
+    {
+      arch: [
+        [2, 8],
+        [1, 16, 1],
+      ],
+      ratio: 2,
+    },
+  ],
+])('the TypeScript of %s builds the network that the page shows', (_, part) => {
+  const choice = { ...DEFAULTS, ...part };
+  const { arch, ratio, side, channels, classes, hidden, batchNorm } = choice;
+  const shown = plan(scaleArch(arch, ratio), {
+    inputShape: [side, side, channels],
+    classes,
+    hiddenUnits: hidden,
+    batchNorm,
+  });
+  expect(evaluated(typescript(choice)).plan).toEqual(shown);
+  expect(typescript(choice, { training: true })).toContain(typescript(choice).split('\n\n')[1]!.trim());
+});
+
+describe('what does not fit', () => {
+  const chapter = plan(MEMBERS.vgg11);
+  const backends = {
+    wasm: true,
+    webgl: { maxTexture: 16384, float32: true },
+    webgpu: { maxBuffer: 2 ** 27 },
+  };
+  const device = { memory: 8, backends };
+
+  test("the chapter's network at batch 128 needs more than wasm's memory, and more than half of 8 GiB", () => {
+    const found = misfits(chapter, { batchSize: 128, optimizer: 'sgd', backend: 'wasm' }, device);
+    expect(found.map(({ why }) => why)).toEqual(['wasm', 'memory']);
+  });
+
+  test("its first dense layer is larger than WebGPU's least buffer", () => {
+    const [first] = misfits(chapter, { batchSize: 1, optimizer: 'sgd', backend: 'webgpu' }, device);
+    expect(first).toMatchObject({ why: 'buffer', layer: 'fc1', needs: 4 * 102_764_544 });
+  });
+
+  test('the small one fits everywhere', () => {
+    const small = plan(scaleArch(MEMBERS.vgg11, 8), { inputShape: [32, 32, 1], hiddenUnits: 256 });
+    for (const backend of BACKENDS) {
+      expect(misfits(small, { batchSize: 32, optimizer: 'adam', backend }, device)).toEqual([]);
+    }
+  });
+});
+
+test('both languages have every text, and none is left in the other', () => {
+  const flat = (texts: object, path = ''): [string, string][] =>
+    Object.entries(texts).flatMap(([key, value]) =>
+      typeof value === 'object'
+        ? flat(value, `${path}${key}.`)
+        : [[path + key, String(value)] as [string, string]],
+    );
+  const [english, chinese] = [new Map(flat(en)), new Map(flat(zh))];
+  expect([...chinese.keys()]).toEqual([...english.keys()]);
+  const same = [...english].filter(([key, value]) => chinese.get(key) === value).map(([key]) => key);
+  // Names, signs, and functions that only pass on what they are given.
+  for (const key of same) expect(english.get(key), key).toMatch(/^[^\p{L}]*$|^(API|SGD|Adam|3×3|1×1)$|=>/u);
+  expect(flat(en).filter(([, value]) => /\p{Script=Han}/u.test(value))).toEqual([]);
+});
