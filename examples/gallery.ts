@@ -1,0 +1,165 @@
+/**
+ * The pictures of docs/gallery.md: a narrow VGG learns garments that lie anywhere in a scene, and is then asked what it
+ * sees where there are two of them.
+ *
+ *     npx tsx examples/gallery.ts [folder of the pictures] [folder of IDX files, e.g. Fashion-MNIST's]
+ *
+ * Without IDX files the garments are drawn. It takes some minutes on one core.
+ */
+import '@tensorflow/tfjs-backend-wasm';
+import { join } from 'node:path';
+import { setBackend, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
+import { vgg } from 'vgg-blocks';
+import { fashionMnist, garments, type ImageSet } from 'vgg-blocks/data';
+import {
+  featureExtractor,
+  featureMapGrid,
+  gradCam,
+  type HeatMap,
+  heatMapImage,
+  kernelGrid,
+  overlay,
+  saliency,
+} from 'vgg-blocks/features';
+import type { RawImage } from 'vgg-blocks/imagenet';
+import { progressBar, writeImage } from 'vgg-blocks/node';
+import { train } from 'vgg-blocks/train';
+import { installWasmKernels } from 'vgg-blocks/wasm';
+import { randomOf, SIDE, scene, scenesOf } from './scenes.js';
+
+const [out = 'docs/figures/gallery', idx] = process.argv.slice(2);
+const EPOCHS = 8;
+const SCALE = 3;
+
+installWasmKernels();
+await setBackend('wasm');
+const sets = await (idx ? fashionMnist({ source: idx }) : garments());
+const names = sets.test.classNames;
+const model = classifier(names.length);
+await learn(model);
+console.log(await pointingGame(model, 200));
+await draw(model);
+model.dispose();
+
+/** Four blocks with batch normalization, then the mean over all places and one dense layer: a class may be anywhere. */
+function classifier(classes: number): LayersModel {
+  const arch = [
+    [1, 16],
+    [1, 16],
+    [2, 32],
+    [2, 64],
+  ] as const;
+  const base = vgg(arch, {
+    inputShape: [SIDE, SIDE, 3],
+    batchNorm: true,
+    includeTop: false,
+    pooling: 'avg',
+    initializer: 'heUniform',
+  });
+  const logits = layers.dense({ units: classes, name: 'predictions' }).apply(base.outputs) as SymbolicTensor;
+  return tfjsModel({ inputs: base.inputs, outputs: logits });
+}
+
+async function learn(model: LayersModel): Promise<void> {
+  const bar = progressBar();
+  const data = { train: scenesOf(sets.train, 1), test: scenesOf(sets.test, 2) };
+  await train(model, data, {
+    epochs: EPOCHS,
+    batchSize: 32,
+    optimizer: 'adam',
+    learningRate: 0.003,
+    decay: 'cosine',
+    onProgress: bar.update,
+    onEpoch: ({ epoch, loss, testAccuracy }) =>
+      bar.log(`epoch ${epoch}: loss ${loss.toFixed(3)}, test accuracy ${testAccuracy!.toFixed(3)}`),
+  }).finally(bar.stop);
+}
+
+/** A scene with two garments of different classes, side by side, as the network takes it. */
+interface Pair {
+  x: Tensor4D;
+  picture: RawImage;
+  /** The classes, left and right. */
+  classes: [number, number];
+}
+
+function pairOf(test: ImageSet, seed: number): Pair {
+  const random = randomOf(seed);
+  const draw = () => Math.floor(random() * test.length);
+  const left = draw();
+  let right = draw();
+  while (test.labels[right] === test.labels[left]) right = draw();
+  const place = (from: number) => [from + 3 * random(), 4 + 28 * random()] as const;
+  const data = scene(
+    test,
+    [
+      [left, place(1)],
+      [right, place(33)],
+    ],
+    random,
+  );
+  const x = tensor4d(
+    Float32Array.from(data, (byte) => byte / 255),
+    [1, SIDE, SIDE, 3],
+  );
+  const picture = { data, width: SIDE, height: SIDE };
+  return { x, picture, classes: [test.labels[left]!, test.labels[right]!] };
+}
+
+/** In how many scenes the hottest place of a class's map is on the side of its garment (Zhang et al. 2016). */
+async function pointingGame(model: LayersModel, scenes: number): Promise<string> {
+  let hits = 0;
+  for (let seed = 1; seed <= scenes; seed++) {
+    const { x, classes } = pairOf(sets.test, seed);
+    for (const [side, classIndex] of classes.entries()) {
+      const map = await gradCam(model, x, { classIndex });
+      const hottest = map.values.indexOf(map.values.reduce((a, b) => Math.max(a, b))) % map.width;
+      if (Math.floor((2 * hottest) / map.width) === side) hits++;
+    }
+    x.dispose();
+  }
+  return `the hottest place lies on the right garment in ${((100 * hits) / (2 * scenes)).toFixed(1)} % of ${2 * scenes} maps`;
+}
+
+async function draw(model: LayersModel): Promise<void> {
+  const write = (name: string, image: RawImage) => writeImage(join(out, `${name}.png`), image);
+  for (const [i, seed] of [1, 2, 3].entries()) {
+    const { x, picture, classes } = pairOf(sets.test, 1000 + seed);
+    const large = enlarged(picture);
+    await write(`scene-${i + 1}`, large);
+    const found: string[] = [];
+    for (const [side, classIndex] of classes.entries()) {
+      const map = await gradCam(model, x, { classIndex });
+      await write(`scene-${i + 1}-${side === 0 ? 'left' : 'right'}`, await overlay(large, map));
+      found.push(names[classIndex]!);
+    }
+    console.log(`scene ${i + 1}: ${found.join(' and ')}`);
+    if (i === 0) {
+      const classIndex = classes[0];
+      await write('saliency', shown(await saliency(model, x, { classIndex })));
+      await write('smoothgrad', shown(await saliency(model, x, { classIndex, samples: 32 })));
+      for (const layer of ['relu1_1', 'relu3_2', 'relu4_2']) {
+        const maps = tidy(() => featureExtractor(model, layer).predict(x) as Tensor);
+        await write(layer, await featureMapGrid(maps, { columns: 8, colorMap: 'inferno' }));
+        maps.dispose();
+      }
+    }
+    x.dispose();
+  }
+  await write('kernels', await kernelGrid(model, { columns: 8, padding: 4, scale: 12 }));
+}
+
+function shown(map: HeatMap): RawImage {
+  return heatMapImage(map, { width: SCALE * SIDE, height: SCALE * SIDE, clip: 0.99 });
+}
+
+/** Every pixel as a square of pixels. */
+function enlarged({ data, width, height }: RawImage): RawImage {
+  const large = new Uint8Array(data.length * SCALE * SCALE);
+  for (let i = 0; i < large.length; i++) {
+    const [x, y] = [Math.floor(i / 3) % (SCALE * width), Math.floor(i / 3 / (SCALE * width))];
+    large[i] = data[3 * (Math.floor(y / SCALE) * width + Math.floor(x / SCALE)) + (i % 3)]!;
+  }
+  return { data: large, width: SCALE * width, height: SCALE * height };
+}
