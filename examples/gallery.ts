@@ -9,7 +9,7 @@
 import '@tensorflow/tfjs-backend-wasm';
 import { join } from 'node:path';
 import { setBackend, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { vgg } from 'vgg-blocks';
 import { fashionMnist, garments, type ImageSet } from 'vgg-blocks/data';
 import {
@@ -21,6 +21,7 @@ import {
   kernelGrid,
   overlay,
   saliency,
+  transferHead,
 } from 'vgg-blocks/features';
 import type { RawImage } from 'vgg-blocks/imagenet';
 import { progressBar, writeImage } from 'vgg-blocks/node';
@@ -54,11 +55,9 @@ function classifier(classes: number): LayersModel {
     inputShape: [SIDE, SIDE, 3],
     batchNorm: true,
     includeTop: false,
-    pooling: 'avg',
     initializer: 'heUniform',
   });
-  const logits = layers.dense({ units: classes, name: 'predictions' }).apply(base.outputs) as SymbolicTensor;
-  return tfjsModel({ inputs: base.inputs, outputs: logits });
+  return transferHead(base, { classes, pooling: 'avg' });
 }
 
 async function learn(model: LayersModel): Promise<void> {

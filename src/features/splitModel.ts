@@ -1,5 +1,6 @@
 import { input, type LayersModel, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../core/check.js';
+import { checkChain } from './chain.js';
 import { featureExtractor } from './featureExtractor.js';
 import { placeOf } from './places.js';
 import { sharedLayer } from './sharedLayer.js';
@@ -33,14 +34,8 @@ export function splitModel(model: LayersModel, at: string): { lower: LayersModel
     shape: (lower.outputs[0]!.shape as (number | null)[]).slice(1),
     name: `${model.layers[last]!.name}_features`,
   });
+  checkChain('splitModel', model.layers.slice(last));
   let x = features;
-  let before = model.layers[last]!;
-  for (const layer of above) {
-    if (layer.input !== before.output) {
-      fail('splitModel', `${layer.name} does not follow ${before.name}; the model's layers must be a chain.`);
-    }
-    x = sharedLayer(layer).apply(x) as SymbolicTensor;
-    before = layer;
-  }
+  for (const layer of above) x = sharedLayer(layer).apply(x) as SymbolicTensor;
   return { lower, upper: tfjsModel({ inputs: features, outputs: x, name: `${model.name}_upper` }) };
 }

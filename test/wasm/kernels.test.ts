@@ -64,6 +64,18 @@ describe('a large dense layer', () => {
     expect(wasm().wasm.HEAPU8.length).toBe(before);
   });
 
+  test('is as light where gradients are wanted, and they are those of the cpu backend', async () => {
+    const compute = () => {
+      const product = (a: Tensor, b: Tensor) => matMul(a, b);
+      const [x, weights, dy] = [random([2, 2051], 1), random([2051, 517], 2), random([2, 517], 3)];
+      return [product(x, weights), grad((a) => product(a, weights))(x, dy)];
+    };
+    await expectSame(compute, rounding(2051));
+    const before = wasm().wasm.HEAPU8.length;
+    for (let i = 0; i < 8; i++) await on('wasm', compute);
+    expect(wasm().wasm.HEAPU8.length).toBe(before);
+  });
+
   test('lets NaN and infinity through', async () => {
     const compute = () =>
       tidy(() => {
