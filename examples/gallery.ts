@@ -4,12 +4,14 @@
  *
  *     npx tsx examples/gallery.ts [folder of the pictures] [folder of IDX files, e.g. Fashion-MNIST's]
  *
- * Without IDX files the garments are drawn. It takes some minutes on one core.
+ * Without IDX files the garments are drawn. Training takes some minutes on one core; the network is kept in runs/gallery,
+ * and where it is there already it is only asked.
  */
 import '@tensorflow/tfjs-backend-wasm';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setBackend, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { vgg } from 'vgg-blocks';
 import { fashionMnist, garments, type ImageSet } from 'vgg-blocks/data';
 import {
@@ -24,21 +26,21 @@ import {
   transferHead,
 } from 'vgg-blocks/features';
 import type { RawImage } from 'vgg-blocks/imagenet';
-import { progressBar, writeImage } from 'vgg-blocks/node';
+import { fileSystem, progressBar, writeImage } from 'vgg-blocks/node';
 import { train } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { randomOf, SIDE, scene, scenesOf } from './scenes.js';
 
 const [out = 'docs/figures/gallery', idx] = process.argv.slice(2);
-const EPOCHS = 8;
+const EPOCHS = 4;
 const SCALE = 3;
 
 installWasmKernels();
 await setBackend('wasm');
 const sets = await (idx ? fashionMnist({ source: idx }) : garments());
 const names = sets.test.classNames;
-const model = classifier(names.length);
-await learn(model);
+const kept = fileSystem('runs/gallery');
+const model = await (existsSync('runs/gallery') ? loadLayersModel(kept) : learned());
 console.log(await pointingGame(model, 200));
 await draw(model);
 model.dispose();
@@ -60,7 +62,8 @@ function classifier(classes: number): LayersModel {
   return transferHead(base, { classes, pooling: 'avg' });
 }
 
-async function learn(model: LayersModel): Promise<void> {
+async function learned(): Promise<LayersModel> {
+  const model = classifier(names.length);
   const bar = progressBar();
   const data = { train: scenesOf(sets.train, 1), test: scenesOf(sets.test, 2) };
   await train(model, data, {
@@ -73,6 +76,8 @@ async function learn(model: LayersModel): Promise<void> {
     onEpoch: ({ epoch, loss, testAccuracy }) =>
       bar.log(`epoch ${epoch}: loss ${loss.toFixed(3)}, test accuracy ${testAccuracy!.toFixed(3)}`),
   }).finally(bar.stop);
+  await model.save(kept);
+  return model;
 }
 
 /** A scene with two garments of different classes, side by side, as the network takes it. */
@@ -137,7 +142,7 @@ async function draw(model: LayersModel): Promise<void> {
     if (i === 0) {
       const classIndex = classes[0];
       await write('saliency', shown(await saliency(model, x, { classIndex })));
-      await write('smoothgrad', shown(await saliency(model, x, { classIndex, samples: 32 })));
+      await write('smoothgrad', shown(await saliency(model, x, { classIndex, samples: 32, noise: 0.03 })));
       for (const layer of ['relu1_1', 'relu3_2', 'relu4_2']) {
         const maps = tidy(() => featureExtractor(model, layer).predict(x) as Tensor);
         await write(layer, await featureMapGrid(maps, { columns: 8, colorMap: 'inferno' }));
@@ -146,7 +151,7 @@ async function draw(model: LayersModel): Promise<void> {
     }
     x.dispose();
   }
-  await write('kernels', await kernelGrid(model, { columns: 8, padding: 4, scale: 12 }));
+  await write('kernels', await kernelGrid(model, { columns: 8, padding: 4, scale: 16 }));
 }
 
 function shown(map: HeatMap): RawImage {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   type ConvArch,
@@ -15,6 +15,9 @@ import {
 
 const root = new URL('../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+const pages = readdirSync(new URL('docs/', root))
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name}`);
 const number = (n: number) => n.toLocaleString('en-US');
 
 test("the README's table of the family is what the library counts", () => {
@@ -42,7 +45,7 @@ test("the README's table of the family is what the library counts", () => {
 });
 
 describe('links in the docs lead somewhere', () => {
-  test.each(['README.md', 'docs/chapter.md', 'docs/transfer.md', 'docs/weights.md'])('%s', (page) => {
+  test.each(['README.md', ...pages])('%s', (page) => {
     const base = new URL(page, root);
     const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link]) => link!);
     expect(links.length).toBeGreaterThan(0);

@@ -12,8 +12,9 @@ import {
   PUBLISHED,
   type PublishedName,
 } from 'vgg-blocks/weights';
-import { useBackend } from './backend.js';
+import { type Backend, useBackend } from './backend.js';
 import { readFinetuned } from './finetuned.js';
+import { shared } from './options.js';
 
 const RECIPES = {
   torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
@@ -32,6 +33,7 @@ export interface NetworkArguments {
   weights?: string;
   pretrained?: PublishedName;
   recipe?: keyof typeof RECIPES;
+  backend: Backend;
 }
 
 /** Adds the options that say which network a command works with. */
@@ -51,7 +53,8 @@ export function withNetwork(command: Command): Command {
         '--recipe <whose>',
         'how the pictures are prepared (default: as the file is one of PyTorch or of Keras)',
       ).choices(Object.keys(RECIPES)),
-    );
+    )
+    .addOption(shared.backend());
 }
 
 /** A network that pictures are prepared for. */
@@ -83,7 +86,7 @@ export async function loadNetwork(
   if (source === undefined) {
     throw new Error(`${command}: no network is given; pass --weights FILE or --pretrained NAME.`);
   }
-  await useBackend('wasm');
+  await useBackend(args.backend);
   const { recipe, ...found } = args.weights
     ? await fromFile(args.weights, options)
     : await download(args.pretrained!, options);

@@ -13,6 +13,7 @@ import {
   VGG19,
   type VggOptions,
 } from 'vgg-blocks';
+import { BACKENDS } from './backend.js';
 
 /** The architectures that the command line knows by name. */
 const ARCHS: Record<string, ConvArch> = {
@@ -67,5 +68,9 @@ export const shared = {
     new Option('--size <pixels>', 'height and width of the input').argParser(number).default(of),
   classes: () => new Option('--classes <n>', 'outputs').argParser(number).default(10),
   channels: () => new Option('--channels <n>', 'input channels').argParser(number).default(1),
+  backend: () =>
+    new Option('--backend <name>', 'what computes; webgpu needs npm install webgpu')
+      .choices(BACKENDS)
+      .default('wasm'),
   batchNorm: () => new Option('--batch-norm', 'batch normalization after every convolution'),
 };

@@ -13,7 +13,7 @@ import {
   predictionSheet,
   train,
 } from 'vgg-blocks/train';
-import { BACKENDS, type Backend, useBackend } from './backend.js';
+import { type Backend, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { number, shared } from './options.js';
 import { checkAccuracy, epochLine, stopOnInterrupt } from './training.js';
@@ -94,11 +94,7 @@ export function trainCommand(): Command {
         .argParser(number)
         .default(0),
     )
-    .addOption(
-      new Option('--backend <name>', 'what computes; webgpu needs npm install webgpu')
-        .choices(BACKENDS)
-        .default('wasm'),
-    )
+    .addOption(shared.backend())
     .addOption(new Option('--out <folder>', 'where the results go').default('runs/latest'))
     .addOption(
       new Option('--min-accuracy <share>', 'fail when the last test accuracy is below').argParser(number),

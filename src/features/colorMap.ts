@@ -45,3 +45,15 @@ export function colorTable(map: ColorMap): Uint8ClampedArray {
   }
   return table;
 }
+
+/** Numbers from 0 to 1 as bytes: RGB, or one a number for `'grey'`. */
+export function colored(levels: Float32Array, colorMap: ColorMap): Uint8ClampedArray {
+  if (colorMap === 'grey') return Uint8ClampedArray.from(levels, (level) => 255 * level);
+  const table = colorTable(colorMap);
+  const bytes = new Uint8ClampedArray(3 * levels.length);
+  levels.forEach((level, i) => {
+    const colour = 3 * Math.round(255 * level);
+    bytes.set(table.subarray(colour, colour + 3), 3 * i);
+  });
+  return bytes;
+}

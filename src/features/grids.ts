@@ -2,8 +2,7 @@ import { reshape, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf, wholeNumber } from '../core/check.js';
 import type { RawImage } from '../imagenet/index.js';
-import { COLOR_MAPS, type ColorMap } from './colorMap.js';
-import { colored } from './overlay.js';
+import { COLOR_MAPS, type ColorMap, colored } from './colorMap.js';
 
 /** How small pictures are laid out in rows. */
 export interface GridOptions {
@@ -11,7 +10,7 @@ export interface GridOptions {
   columns?: number;
   /** Pixels between two pictures. Default 1. */
   padding?: number;
-  /** The side of the square of pixels that each value is shown as. Default: what makes a picture at least 32 pixels wide. */
+  /** The side of the square of pixels that each value is shown as. Default: what makes a picture at least 48 pixels wide. */
   scale?: number;
 }
 
@@ -33,7 +32,7 @@ export interface FeatureMapOptions extends GridOptions {
  *
  * @param features `[height, width, channels]` or `[1, height, width, channels]`, as `featureExtractor` gives them; stays the
  *   caller's.
- * @returns RGB, or one byte a pixel for `'grey'`; what is between the pictures is black.
+ * @returns RGB, or one byte a pixel for `'grey'`; what is between the pictures is white.
  * @throws RangeError when the tensor has another shape, there is no such channel, or an option is out of range.
  * @example
  * const maps = featureExtractor(model, 'relu1_2').predict(x) as Tensor;
@@ -114,12 +113,12 @@ function levelsOf(map: Float32Array, [least, greatest]: Range): Float32Array {
   return map.map((value) => (greatest > least ? (value - least) / (greatest - least) || 0 : 0));
 }
 
-/** Lays tiles of one size out in rows, each pixel enlarged to a square, on black. */
+/** Lays tiles of one size out in rows, each pixel enlarged to a square, on white. */
 function grid(
   where: string,
   tiles: readonly Uint8ClampedArray[],
   { width, height }: { width: number; height: number },
-  { columns, padding = 1, scale = Math.max(1, Math.ceil(32 / width)) }: GridOptions,
+  { columns, padding = 1, scale = Math.max(1, Math.ceil(48 / width)) }: GridOptions,
 ): RawImage {
   const across = wholeNumber(where, 'columns', columns ?? Math.ceil(Math.sqrt(tiles.length)));
   wholeNumber(where, 'padding', padding, 0);
@@ -130,7 +129,7 @@ function grid(
     width: Math.min(across, tiles.length) * (width * scale + padding) - padding,
     height: rows * (height * scale + padding) - padding,
   };
-  const data = new Uint8ClampedArray(size.width * size.height * bytes);
+  const data = new Uint8ClampedArray(size.width * size.height * bytes).fill(255);
   for (const [i, tile] of tiles.entries()) {
     const left = (i % across) * (width * scale + padding);
     const top = Math.floor(i / across) * (height * scale + padding);

@@ -1,6 +1,6 @@
 import { fail, oneOf, wholeNumber } from '../core/check.js';
 import { type Picture, type Pixels, pixelsOf, type RawImage, resizeBilinear } from '../imagenet/index.js';
-import { COLOR_MAPS, type ColorMap, colorTable } from './colorMap.js';
+import { COLOR_MAPS, type ColorMap, colored, colorTable } from './colorMap.js';
 import { type HeatMap, type Samples, samplesOf, scaled } from './heatMap.js';
 
 /** How a heat map is shown. */
@@ -89,18 +89,6 @@ export function heatMapImage(
     shown[i] = levelAt(levels, map.width, columns, i % width, rows, Math.floor(i / width));
   }
   return { data: colored(shown, colorMap), width, height };
-}
-
-/** Numbers from 0 to 1 as bytes: RGB, or one a number for `'grey'`. */
-export function colored(levels: Float32Array, colorMap: ColorMap): Uint8ClampedArray {
-  if (colorMap === 'grey') return Uint8ClampedArray.from(levels, (level) => 255 * level);
-  const table = colorTable(colorMap);
-  const bytes = new Uint8ClampedArray(3 * levels.length);
-  levels.forEach((level, i) => {
-    const colour = 3 * Math.round(255 * level);
-    bytes.set(table.subarray(colour, colour + 3), 3 * i);
-  });
-  return bytes;
 }
 
 function checkHeat(

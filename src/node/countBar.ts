@@ -18,7 +18,8 @@ export interface CountBar {
  * @param unit what is counted, e.g. `'pictures'`.
  * @param options `stream` is where it is drawn, default the standard error.
  */
-export function countBar(unit: string, { stream = process.stderr }: { stream?: BarStream } = {}): CountBar {
+export function countBar(unit: string, options: { stream?: BarStream } = {}): CountBar {
+  const { stream = process.stderr } = options;
   const format = `[{bar}] {value}/{total} ${unit}  {left} left`;
   const bar = terminalBar(stream, format, 32 + unit.length);
   const start = performance.now();

@@ -308,8 +308,8 @@ describe('vgg-blocks gradcam', () => {
     ]);
     expect(decode(readFileSync(join(out, 'a.gradcam.png')))).toMatchObject({ width: 12, height: 8 });
     expect(decode(readFileSync(join(out, 'a-2.gradcam.png')))).toMatchObject({ width: 8, height: 12 });
-    // Two maps of 8x8 places, 4 pixels each, side by side.
-    expect(decode(readFileSync(join(out, 'a.relu1_1.png')))).toMatchObject({ width: 65, height: 32 });
+    // Two maps of 8x8 places, 6 pixels each, side by side.
+    expect(decode(readFileSync(join(out, 'a.relu1_1.png')))).toMatchObject({ width: 97, height: 48 });
   });
 
   test('explains the most probable class unless told otherwise, and knows the classes', async () => {

@@ -196,7 +196,7 @@ describe('grids', () => {
     const x = features();
     const options = { colorMap: 'grey', scale: 1, columns: 2 } as const;
     expect(await featureMapGrid(x, options)).toEqual({
-      data: Uint8ClampedArray.of(0, 85, 0, 0, 85, 170, 255, 0, 170, 255),
+      data: Uint8ClampedArray.of(0, 85, 255, 0, 85, 170, 255, 255, 170, 255),
       width: 5,
       height: 2,
     });
@@ -213,7 +213,7 @@ describe('grids', () => {
     expect([width, height, data.length]).toEqual([14, 4, 3 * 14 * 4]);
     expect(pixel({ data, width }, 0, 0)).toEqual([...colorTable('viridis').slice(0, 3)]);
     expect(pixel({ data, width }, 13, 3)).toEqual([...colorTable('viridis').slice(-3)]);
-    expect(pixel({ data, width }, 4, 0)).toEqual([0, 0, 0]);
+    expect(pixel({ data, width }, 4, 0)).toEqual([255, 255, 255]);
     x.dispose();
   });
 
