@@ -7,6 +7,8 @@ import { diagramCommand, summaryCommand, tallyCommand } from './describe.js';
 import { featuresCommand } from './features.js';
 import { finetuneCommand } from './finetune.js';
 import { gradcamCommand } from './gradcam.js';
+import { similarCommand } from './similar.js';
+import { styleCommand } from './style.js';
 import { trainCommand } from './train.js';
 import { convertCommand, inspectCommand } from './weights.js';
 
@@ -24,6 +26,8 @@ const program = new Command('vgg-blocks')
   .addCommand(featuresCommand())
   .addCommand(gradcamCommand())
   .addCommand(finetuneCommand())
+  .addCommand(styleCommand())
+  .addCommand(similarCommand())
   .addCommand(benchCommand());
 
 try {

@@ -141,15 +141,14 @@ function named(parts: Float32Array): StyleLosses {
 const BYTES_PER_MAP_BYTE = 8;
 const MAX_BYTES = 3 * 2 ** 30;
 
-/** Throws when an image is too small for the layers of a style objective, or too large for the memory. */
+/** Throws when a picture is too small for the layers of a style objective, or too large for the memory. */
 export function checkStyleSize(
   where: string,
   { layers }: Pick<ReturnType<typeof resolveStyle>, 'layers'>,
-  image: Tensor4D,
+  { width, height }: { width: number; height: number },
   maxBytes = MAX_BYTES,
 ): void {
-  const [, height, width] = image.shape;
-  let shape: number[] = image.shape;
+  let shape = [1, height, width, 3];
   let numbers = 0;
   for (const layer of layers.slice(1)) {
     shape = layer.computeOutputShape(shape) as number[];

@@ -1,6 +1,13 @@
 import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import { fail, oneOf, wholeNumber } from '../core/check.js';
-import { imageTensor, type Picture, type RawImage, rawImage } from '../imagenet/index.js';
+import {
+  fittedSize,
+  imageTensor,
+  type Picture,
+  pixelsOf,
+  type RawImage,
+  rawImage,
+} from '../imagenet/index.js';
 import type { Preprocessing } from '../weights/index.js';
 import { imageOptimizer } from './imageOptimizer.js';
 import {
@@ -106,9 +113,10 @@ export async function styleTransfer(options: StyleTransferOptions): Promise<Styl
     return one;
   };
   try {
-    const content = hold(await imageTensor(options.content, { size }));
-    const style = hold(await imageTensor(options.style, { size }));
-    for (const image of [content, style]) checkStyleSize(where, loss, image, options.maxBytes);
+    const pictures = [await pixelsOf(options.content, where), await pixelsOf(options.style, where)] as const;
+    for (const one of pictures) checkStyleSize(where, loss, fittedSize(one, size), options.maxBytes);
+    const content = hold(await imageTensor(pictures[0], { size }));
+    const style = hold(await imageTensor(pictures[1], { size }));
     const first = await firstImage(init, content, seed);
     const image = hold(variable(first));
     if (first !== content) first.dispose();

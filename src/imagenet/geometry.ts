@@ -48,3 +48,9 @@ export function visibleRegion(picture: Size, recipe: Preprocessing): Region {
     height: recipe.crop * down,
   };
 }
+
+/** The size of a picture whose longer side is made `size` pixels, the sides' ratio kept. */
+export function fittedSize({ width, height }: Size, size: number): Size {
+  const scaled = (side: number) => Math.max(1, Math.round((side * size) / Math.max(width, height)));
+  return { width: scaled(width), height: scaled(height) };
+}

@@ -12,6 +12,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { fail, wholeNumber } from '../core/check.js';
 import type { Preprocessing } from '../weights/index.js';
+import { fittedSize } from './geometry.js';
 import { type Picture, pixelsOf, type RawImage } from './pixels.js';
 import { resizeBilinear } from './resize.js';
 
@@ -26,13 +27,12 @@ import { resizeBilinear } from './resize.js';
  */
 export async function imageTensor(picture: Picture, options: { size?: number } = {}): Promise<Tensor4D> {
   const pixels = await pixelsOf(picture, 'imageTensor');
-  const { width, height } = pixels;
-  const size = wholeNumber('imageTensor', 'size', options.size ?? Math.max(width, height));
-  const scaled = (side: number) => Math.max(1, Math.round((side * size) / Math.max(width, height)));
-  const { data, ...sides } = resizeBilinear(pixels, scaled(width), scaled(height));
+  const size = wholeNumber('imageTensor', 'size', options.size ?? Math.max(pixels.width, pixels.height));
+  const { width, height } = fittedSize(pixels, size);
+  const { data } = resizeBilinear(pixels, width, height);
   return tensor4d(
     Float32Array.from(data, (byte) => byte / 255),
-    [1, sides.height, sides.width, 3],
+    [1, height, width, 3],
   );
 }
 

@@ -10,7 +10,7 @@ export {
   decodePredictions,
   type Prediction,
 } from './classify.js';
-export { type Region, visibleRegion } from './geometry.js';
+export { fittedSize, type Region, visibleRegion } from './geometry.js';
 export { imageTensor, normalizeImages, rawImage } from './imageTensor.js';
 export { LABELS } from './labels.js';
 export { type Picture, type Pixels, pixelsOf, type RawImage } from './pixels.js';

@@ -1,0 +1,119 @@
+import { extname } from 'node:path';
+import { memory } from '@tensorflow/tfjs-core';
+import { Command, Option } from 'commander';
+import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
+import { countBar, readImage, writeImage } from 'vgg-blocks/node';
+import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
+import { number } from './options.js';
+import { stopOnInterrupt } from './training.js';
+
+interface StyleArguments extends NetworkArguments {
+  content: string;
+  style: string;
+  out: string;
+  size: number;
+  steps: number;
+  contentWeight: number;
+  styleWeight: number;
+  tvWeight: number;
+  optimizer: 'lbfgs' | 'adam';
+  lr?: number;
+  pooling: 'max' | 'avg';
+  init: string;
+  seed: number;
+  every?: number;
+  json?: true;
+}
+
+/** `vgg-blocks style`: a picture in the style of another. */
+export function styleCommand(): Command {
+  const numeric = (flags: string, description: string, value?: number) =>
+    new Option(flags, description).argParser(number).default(value);
+  const command = new Command('style')
+    .description('give a picture the style of another, after Gatys et al.; Ctrl-C keeps the picture so far')
+    .requiredOption('--content <picture>', 'what the picture shows')
+    .requiredOption('--style <picture>', 'what it is to look like');
+  return withNetwork(command)
+    .requiredOption('--out <file>', 'a file that ends in .png')
+    .addOption(numeric('--size <pixels>', 'longer side of the picture', 256))
+    .addOption(numeric('--steps <n>', 'steps of the optimizer', 100))
+    .addOption(numeric('--content-weight <w>', 'how much the content counts', 1))
+    .addOption(numeric('--style-weight <w>', 'how much the style counts', 1e6))
+    .addOption(numeric('--tv-weight <w>', 'how much differences of neighbours count', 0))
+    .addOption(
+      new Option('--optimizer <name>', 'how pixels are changed').choices(['lbfgs', 'adam']).default('lbfgs'),
+    )
+    .addOption(numeric('--lr <rate>', 'learning rate (default: 1 for lbfgs, 0.02 for adam)'))
+    .addOption(
+      new Option('--pooling <how>', 'avg averages where the network takes the maximum')
+        .choices(['max', 'avg'])
+        .default('max'),
+    )
+    .option('--init <what>', "what the picture is at first: 'content', 'noise' or a picture", 'content')
+    .addOption(numeric('--seed <n>', 'draws the noise', 0))
+    .addOption(numeric('--every <n>', 'write the picture after every n steps, too, as OUT-STEP.png'))
+    .option('--json', 'print the result as JSON')
+    .action(run);
+}
+
+async function run(args: StyleArguments): Promise<void> {
+  const { out, every, steps, init } = args;
+  const name = out.slice(0, -extname(out).length);
+  if (extname(out).toLowerCase() !== '.png')
+    throw new Error(`style: ${out} does not end in .png; give a file that does.`);
+  if (every !== undefined && !(Number.isInteger(every) && every >= 1))
+    throw new Error(`style: --every is ${every}; it must be a whole number of at least 1.`);
+  const content = await readImage(args.content);
+  const style = await readImage(args.style);
+  const first = init === 'content' || init === 'noise' ? init : await readImage(init);
+  const { model, preprocessing } = await loadNetwork('style', args, { includeTop: false });
+  const bar = countBar('steps');
+  const stop = stopOnInterrupt();
+  const written: string[] = [];
+  const onProgress = async (progress: StyleProgress) => {
+    bar.update(progress.step, steps);
+    if (every === undefined || progress.step % every !== 0 || progress.step === steps) return;
+    const file = `${name}-${progress.step}.png`;
+    await writeImage(file, await progress.picture());
+    written.push(file);
+  };
+  try {
+    const { picture, ...result } = await styleTransfer({
+      model,
+      preprocessing,
+      content,
+      style,
+      init: first,
+      size: args.size,
+      steps,
+      contentWeight: args.contentWeight,
+      styleWeight: args.styleWeight,
+      tvWeight: args.tvWeight,
+      optimizer: args.optimizer,
+      learningRate: args.lr,
+      pooling: args.pooling,
+      seed: args.seed,
+      signal: stop.signal,
+      every: 1,
+      onProgress,
+    });
+    bar.stop();
+    if (result.steps === 0) throw new Error('style: stopped before the first step, so nothing is written.');
+    await writeImage(out, picture);
+    const { width, height } = picture;
+    if (args.json) console.log(JSON.stringify({ out, width, height, ...result, pictures: written }));
+    else {
+      const { total, content, style } = result.losses!;
+      const [all, ...parts] = [total, content, style].map((loss) => loss.toPrecision(3));
+      console.log(
+        `${out}: ${width}x${height}, ${result.ended} after ${result.steps} steps, loss ${all} (content ${parts[0]}, style ${parts[1]})`,
+      );
+    }
+  } finally {
+    bar.stop();
+    stop.forget();
+    model.dispose();
+  }
+  if (memory().numTensors > 0)
+    throw new Error(`style: ${memory().numTensors} tensors were left behind; please report it.`);
+}

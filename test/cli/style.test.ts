@@ -1,0 +1,142 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setBackend } from '@tensorflow/tfjs-core';
+import { decode } from 'fast-png';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EmbeddingIndex } from '../../src/features/index.js';
+import { scaleArch, VGG16, vgg } from '../../src/index.js';
+import { writeImage } from '../../src/node/index.js';
+import { saveWeights } from '../../src/weights/index.js';
+import { run, start } from './program.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-style-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (...names: string[]) => join(folder, ...names);
+const NETWORK = ['--weights', at('narrow.safetensors')];
+const TWO = ['--content', at('pictures', 'flat.png'), '--style', at('pictures', 'waves.png'), ...NETWORK];
+
+beforeAll(async () => {
+  await setBackend('cpu');
+  const net = vgg(scaleArch(VGG16, 32), {
+    inputShape: [32, 32, 3],
+    includeTop: false,
+    initializer: 'heUniform',
+  });
+  writeFileSync(at('narrow.safetensors'), await saveWeights(net, 'torchvision'));
+  net.dispose();
+  mkdirSync(at('pictures'));
+  for (const [name, pitch] of [
+    ['flat', 0.001],
+    ['waves', 0.9],
+    ['ripples', 0.902],
+  ] as const) {
+    const data = Uint8Array.from({ length: 3 * 48 * 40 }, (_, i) => 128 + 120 * Math.sin(i * pitch));
+    await writeImage(at('pictures', `${name}.png`), { data, width: 48, height: 40 });
+  }
+  writeFileSync(at('pictures', 'broken.png'), 'no picture at all');
+});
+
+describe('vgg-blocks style', () => {
+  test('writes the picture, those on the way, and says how it went', async () => {
+    const out = at('styled.png');
+    const {
+      code,
+      out: text,
+      error,
+    } = await run('style', ...TWO, '--out', out, '--size', '48', '--steps', '4', '--every', '2', '--json');
+    expect([code, error]).toEqual([0, '']);
+    const result = JSON.parse(text);
+    expect(result).toMatchObject({
+      out,
+      width: 48,
+      height: 40,
+      steps: 4,
+      ended: 'finished',
+      pictures: [at('styled-2.png')],
+    });
+    expect(result.losses.total).toBeGreaterThan(0);
+    const [last, early] = [decode(readFileSync(out)), decode(readFileSync(at('styled-2.png')))];
+    expect([last.width, last.height, early.width]).toEqual([48, 40, 48]);
+    expect(last.data).not.toEqual(early.data);
+  });
+
+  test('stops at Ctrl-C and keeps the picture so far', async () => {
+    const out = at('stopped.png');
+    const { child, outcome } = start([
+      'style',
+      ...TWO,
+      '--out',
+      out,
+      '--size',
+      '48',
+      '--steps',
+      '100000',
+      '--every',
+      '1',
+      '--optimizer',
+      'adam',
+    ]);
+    while (child.exitCode === null && !existsSync(at('stopped-1.png')))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    child.kill('SIGINT');
+    const { code, out: text } = await outcome;
+    expect(code).toBe(0);
+    expect(text).toMatch(/stopped\.png: 48x40, aborted after \d+ steps, loss .*\(content .*, style .*\)/);
+    expect(decode(readFileSync(out)).width).toBe(48);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    [
+      'a content that is no picture',
+      ['--content', at('pictures', 'broken.png')],
+      /broken\.png could not be read: it is no picture/,
+    ],
+    [
+      'a style that is not there',
+      ['--style', at('none.png')],
+      /none\.png could not be read: there is no such file/,
+    ],
+    ['another format', ['--out', at('x.jpg')], /x\.jpg does not end in \.png; give a file that does\.\n$/],
+    ['an odd interval', ['--every', '0'], /--every is 0; it must be a whole number of at least 1/],
+    ['a size that is too small', ['--size', '8'], /a picture of 8x7 leaves nothing at block3_pool/],
+    [
+      'a size that is too large',
+      ['--size', '100000'],
+      /takes about .* GiB and maxBytes is 3\.0 GiB; use a size of \d+ at most/,
+    ],
+  ])('refuses %s in one sentence', async (_, args, said) => {
+    const { code, error } = await run('style', ...TWO, '--out', at('refused.png'), '--size', '48', ...args);
+    expect(code).toBe(1);
+    expect(error).toMatch(said);
+    expect(error.trim().split('\n')).toHaveLength(1);
+    expect(existsSync(at('refused.png'))).toBe(false);
+  });
+});
+
+describe('vgg-blocks similar', () => {
+  test('names the most alike first, leaves out what is no picture, and keeps the index', async () => {
+    const args = [
+      at('pictures', 'waves.png'),
+      at('pictures'),
+      ...NETWORK,
+      '--save-index',
+      at('index.safetensors'),
+    ];
+    const { code, out, error } = await run('similar', ...args, '--json');
+    expect(code).toBe(0);
+    const found = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(found.map(({ image }) => image)).toEqual(
+      ['waves', 'ripples', 'flat'].map((name) => at('pictures', `${name}.png`)),
+    );
+    expect(found[0].similarity).toBeCloseTo(1, 5);
+    expect(found[2].similarity).toBeLessThan(found[1].similarity);
+    expect(error).toMatch(/broken\.png could not be read/);
+    const index = await EmbeddingIndex.load(at('index.safetensors'));
+    expect([index.size, index.dimensions]).toEqual([3, 16]);
+  });
+});
