@@ -74,6 +74,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000,
     rolldownOptions: {
+      checks: { pluginTimings: false },
       input: [here('index.html'), here('page.html')],
       output: { codeSplitting: { groups: [{ name: libraryOfPage, debugName: 'library' }] } },
     },

@@ -193,7 +193,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
         await page.waitForSelector('.notices >> text=GPU was taken away', { timeout: 60_000 });
         expect(await page.innerText('.notices')).toMatch(/weights after \d+ epochs are safe/);
         await page.getByLabel('Runs on').selectOption('wasm');
-        await page.getByLabel('Epochs').fill('1');
+        await page.getByLabel('Epochs', { exact: true }).fill('1');
         const before = await page.locator('.layers tbody tr').count();
         await page.click('.run >> text=Go on');
         await page.waitForSelector('.notices >> text=Trained', { timeout: 60_000 });
