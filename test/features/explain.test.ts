@@ -25,7 +25,8 @@ type Case = {
 const cases = torchFeatures as Case[];
 const unpacked = (text: string) =>
   new Float32Array(Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0)).buffer);
-const TOLERANCE = 1e-5;
+// Winograd's convolutions on wasm round a little more than plain ones.
+const TOLERANCE = 3e-5;
 
 const TINY = { inputShape: [32, 32, 3], hiddenUnits: 8, initializer: 'heUniform' } as const;
 const plain = () => vgg(scaleArch(VGG16, 32), TINY);
