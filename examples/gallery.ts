@@ -4,12 +4,12 @@
  *
  *     npx tsx examples/gallery.ts [folder of the pictures] [folder of IDX files, e.g. Fashion-MNIST's]
  *
- * Without IDX files the garments are drawn. Training takes some minutes on one core; the network is kept in runs/gallery,
+ * Without IDX files the garments are drawn. Training takes some minutes on one core; the network is kept in runs/,
  * and where it is there already it is only asked.
  */
 import '@tensorflow/tfjs-backend-wasm';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setBackend, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { vgg } from 'vgg-blocks';
@@ -39,8 +39,9 @@ installWasmKernels();
 await setBackend('wasm');
 const sets = await (idx ? fashionMnist({ source: idx }) : garments());
 const names = sets.test.classNames;
-const kept = fileSystem('runs/gallery');
-const model = await (existsSync('runs/gallery') ? loadLayersModel(kept) : learned());
+const folder = join('runs', idx ? `gallery-${basename(idx)}` : 'gallery');
+const kept = fileSystem(folder);
+const model = await (existsSync(folder) ? loadLayersModel(kept) : learned());
 console.log(await pointingGame(model, 200));
 await draw(model);
 model.dispose();
@@ -155,7 +156,7 @@ async function draw(model: LayersModel): Promise<void> {
 }
 
 function shown(map: HeatMap): RawImage {
-  return heatMapImage(map, { width: SCALE * SIDE, height: SCALE * SIDE, clip: 0.99 });
+  return enlarged(heatMapImage(map, { clip: 0.99 }));
 }
 
 /** Every pixel as a square of pixels. */

@@ -48,7 +48,7 @@ describe('links in the docs lead somewhere', () => {
   test.each(['README.md', ...pages])('%s', (page) => {
     const base = new URL(page, root);
     const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link]) => link!);
-    expect(links.length).toBeGreaterThan(0);
+    if (page === 'README.md') expect(links).toContain('docs/chapter.md');
     for (const link of links) expect(existsSync(new URL(link, base)), link).toBe(true);
   });
 });
