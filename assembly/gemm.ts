@@ -213,19 +213,28 @@ function putFew(c: usize, left: v128, right: v128, columns: i32, mode: i32, bias
  * apart, and columns that B lacks are zeros.
  */
 export function pack(rows: i32, n: i32, b: usize, rowStep: usize, columnStep: usize, panels: usize, panelStep: usize): void {
-  for (let j = 0; j < n; j += 8) {
+  let whole = 0;
+  if (columnStep == 4) {
+    // Row by row, as it lies: down the columns each number would be on a page of its own.
+    whole = n & ~7;
+    for (let i = 0; i < rows; i++) {
+      let from = b + i * rowStep;
+      let to = panels + i * PANEL;
+      for (let j = 0; j < whole; j += 8) {
+        v128.store(to, v128.load(from));
+        v128.store(to, v128.load(from, 16), 16);
+        from += 32;
+        to += panelStep;
+      }
+    }
+    panels += (whole >> 3) * panelStep;
+  }
+  for (let j = whole; j < n; j += 8) {
     const columns = min(8, n - j);
     let from = b + j * columnStep;
     let to = panels;
     let i = 0;
-    if (columns == 8 && columnStep == 4) {
-      for (; i < rows; i++) {
-        v128.store(to, v128.load(from));
-        v128.store(to, v128.load(from, 16), 16);
-        from += rowStep;
-        to += PANEL;
-      }
-    } else if (columns == 8 && rowStep == 4) {
+    if (columns == 8 && rowStep == 4) {
       for (; i + 4 <= rows; i += 4) {
         transpose(from, columnStep, to);
         transpose(from + 4 * columnStep, columnStep, to + 16);

@@ -1,7 +1,10 @@
 import { ADD, multiply, multiplyAdd, pack, PANEL, REPLACE } from './gemm';
 
-/** Terms of a sum that are added up by themselves first: shorter sums round less, and their panels fit the cache. */
-const TERMS: i32 = 256;
+/**
+ * Terms of a sum that are added up by themselves first: shorter sums round less, and their panels fit the cache. No
+ * power of two, lest the same row of all panels falls on the same lines of the cache.
+ */
+const TERMS: i32 = 250;
 
 /** Columns of B that are packed at a time. */
 const COLUMNS: i32 = 1024;

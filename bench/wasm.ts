@@ -2,7 +2,7 @@
  * The wasm backend with this library's kernels beside the backend alone and, where a python is named that has it,
  * PyTorch: examples a second on one thread, inference and training steps of VGG-11.
  *
- *     npm run bench:wasm -- [rounds] [python] [node]
+ *     npm run bench:wasm -- [rounds] [python] [cases, by words of their names] [node]
  *
  * The sides are processes of their own that stay, warmed up, and take turns. What is counted is the time that a
  * process had a processor for, so that others at work on the machine do little to it; the spread is printed all the same.
@@ -55,11 +55,12 @@ for line in sys.stdin:
     print((time.process_time() - start) * 1000 / int(line), flush=True)
 `;
 
-async function compare(rounds: number, python: string | undefined, node: string[]): Promise<void> {
+async function compare(rounds: number, python: string, cases: string, node: string[]): Promise<void> {
   console.log(
     `examples a second of processor time, one thread, Node ${process.version}; median (least to most)`,
   );
   for (const [name, one] of Object.entries(CASES)) {
+    if (!name.includes(cases)) continue;
     const script = fileURLToPath(new URL('wasmOne.mjs', import.meta.url));
     const start = ([program, ...args]: string[]) => new Side(program!, [...args, JSON.stringify(one)]);
     const sides: Record<string, Side> = { 'vgg-blocks': start([...node, script, 'ours']) };
@@ -111,5 +112,5 @@ class Side {
   }
 }
 
-const [rounds = '5', python, node = process.execPath] = process.argv.slice(2);
-await compare(Number(rounds), python, node.split(' '));
+const [rounds = '5', python = '', cases = '', node = process.execPath] = process.argv.slice(2);
+await compare(Number(rounds), python, cases, node.split(' '));

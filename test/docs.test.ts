@@ -45,7 +45,7 @@ test("the README's table of the family is what the library counts", () => {
 });
 
 describe('links in the docs lead somewhere', () => {
-  test.each(['README.md', ...pages])('%s', (page) => {
+  test.each(['README.md', 'src/wasm/README.md', ...pages])('%s', (page) => {
     const base = new URL(page, root);
     const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link]) => link!);
     if (page === 'README.md') expect(links).toContain('docs/chapter.md');
