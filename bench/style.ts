@@ -1,0 +1,84 @@
+/**
+ * Style transfer: what a step of a full-size VGG-16 takes on wasm, and how far each optimizer gets in as many steps.
+ *
+ *     npx tsx bench/style.ts
+ *
+ * Processor seconds are this process's own, so that others on the machine do not count.
+ */
+import '@tensorflow/tfjs-backend-wasm';
+import { backend, memory, setBackend } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { scaleArch, VGG16, vgg } from 'vgg-blocks';
+import { type StyleTransferOptions, styleTransfer } from 'vgg-blocks/features';
+import { installWasmKernels } from 'vgg-blocks/wasm';
+import { PUBLISHED } from 'vgg-blocks/weights';
+import { brushwork, landscape } from '../examples/style/pictures.js';
+
+installWasmKernels();
+await setBackend('wasm');
+
+const network = (ratio: number) =>
+  vgg(scaleArch(VGG16, ratio), {
+    inputShape: [224, 224, 3],
+    includeTop: false,
+    initializer: 'heUniform',
+    seed: 1,
+  });
+
+interface Run {
+  seconds: number[];
+  losses: number[];
+}
+
+/** Processor seconds and loss of every step. */
+async function measure(model: LayersModel, options: Partial<StyleTransferOptions>): Promise<Run> {
+  const run: Run = { seconds: [], losses: [] };
+  let last = process.cpuUsage();
+  await styleTransfer({
+    model,
+    preprocessing: PUBLISHED['torchvision/vgg16'].preprocessing,
+    content: landscape(256, 192),
+    style: brushwork(256, 192),
+    every: 1,
+    onProgress: ({ losses }) => {
+      const { user, system } = process.cpuUsage(last);
+      last = process.cpuUsage();
+      run.seconds.push((user + system) / 1e6);
+      run.losses.push(losses.total);
+    },
+    ...options,
+  });
+  return run;
+}
+
+const heap = () => (backend() as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8.length / 2 ** 20;
+const median = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
+
+const whole = network(1);
+const [tensors, before] = [memory().numTensors, heap()];
+const square = { content: landscape(224, 224), style: brushwork(224, 224), size: 224, steps: 8 };
+const { seconds } = await measure(whole, { ...square, optimizer: 'adam' });
+console.log(
+  `VGG-16 at 224x224: ${median(seconds.slice(1)).toFixed(2)} processor seconds a step, memory grows by ${Math.round(heap() - before)} MiB, ${memory().numTensors - tensors} tensors left`,
+);
+whole.dispose();
+
+const narrow = network(4);
+for (const [optimizer, learningRate] of [
+  ['lbfgs', 1],
+  ['adam', 0.02],
+  ['adam', 0.05],
+] as const) {
+  const run = await measure(narrow, {
+    optimizer,
+    learningRate,
+    steps: 200,
+    styleWeight: 1e5,
+    pooling: 'avg',
+  });
+  const at = [25, 50, 100, 200].map((step) => (run.losses[step - 1] ?? Number.NaN).toPrecision(3));
+  console.log(
+    `${optimizer} ${learningRate}: loss after 25, 50, 100, 200 steps: ${at.join(', ')}; ${median(run.seconds).toFixed(2)} processor seconds a step`,
+  );
+}
+narrow.dispose();
