@@ -28,7 +28,7 @@ function placeOf(file: string): string {
   if (GUIDES[file]) return GUIDES[file];
   if (api) return `api/${api}.html`;
   if (guide) return `guide/${guide}.html`;
-  return /\.(svg|png)$/.test(file) ? `guide/${file.replace(/^docs\//, '')}` : `source/${file}.html`;
+  return /\.(svg|png|jpg)$/.test(file) ? `guide/${file.replace(/^docs\//, '')}` : `source/${file}.html`;
 }
 
 /**
@@ -57,7 +57,7 @@ export function collectPages(root: string): Pages {
         throw new Error(`${file} links to the folder ${target}; name a file.`);
       const to = placeOf(linked);
       if (to.startsWith('source/')) todo.push(linked);
-      else if (/\.(svg|png)$/.test(to)) files.set(to, linked);
+      else if (/\.(svg|png|jpg)$/.test(to)) files.set(to, linked);
       return posix.relative(posix.dirname(place), to) + (anchor ? `#${anchor}` : '');
     };
     const text = readFileSync(root + file, 'utf8');

@@ -45,8 +45,8 @@ export interface StyleTransferOptions extends StyleLossOptions {
   /** Default 100. */
   steps?: number;
   /**
-   * `'lbfgs'`, the default, is what the paper minimizes with, and needs some eight times fewer steps than `'adam'` for the
-   * same loss (docs/perceptual.md has the measurement). A move of its that would make the loss larger is shortened.
+   * `'lbfgs'`, the default, is what the paper minimizes with, and needs a quarter of the steps of `'adam'` for the same loss
+   * (docs/perceptual.md has the measurement). A move of its that would make the loss larger is shortened.
    */
   optimizer?: 'lbfgs' | 'adam';
   /** Default 1 for L-BFGS; 0.02 for Adam, in units of black to white. */
