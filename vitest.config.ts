@@ -27,8 +27,8 @@ const WITHOUT_BACKEND = [
 ];
 
 /**
- * A training step on WebGPU without a GPU takes a third of a second of the processor's time, and the training loop's tests
- * take 700 steps. What training computes there, torch-parity holds to PyTorch in 60; the loop itself runs on the others.
+ * A training step on WebGPU without a GPU takes about a third of a second of the processor's time, and the training loop's
+ * tests take some 250. What training computes there, torch-parity holds to PyTorch in 60; the loop itself runs on the others.
  */
 const TOO_SLOW_ON_WEBGPU = ['test/train/train.test.ts'];
 
