@@ -195,6 +195,7 @@ export const en = {
     emptyTitle: 'No curve yet',
     empty:
       'Train, and loss and accuracy are drawn here while it runs. The page stays usable: the work is done in a worker.',
+    curves: 'Loss and accuracy',
     loss: 'Loss',
     accuracy: 'Accuracy',
     trainLoss: 'train loss',
@@ -318,7 +319,7 @@ export const en = {
     compareLead:
       'Drop a .safetensors with float32 tensors “input” (images × channels × height × width) and “logits”, saved in Python, and the outputs are compared.',
     compared: (images: number, error: string) =>
-      `Greatest difference over ${images} images: ${error} of the largest logit.`,
+      `Over ${images} ${images === 1 ? 'image' : 'images'} the greatest difference is ${error} of the largest logit.`,
     logitsHere: 'Here',
     logitsThere: 'In the file',
     class: 'Class',

@@ -182,6 +182,7 @@ export const zh: Text = {
     classesFew: (have, need) => `图片有 ${need} 个类别，而网络只有 ${have} 个输出。请至少给它 ${need} 个。`,
     emptyTitle: '还没有曲线',
     empty: '开始训练，损失和精度就会随着训练画在这里。计算在后台线程里进行，页面一直可用。',
+    curves: '损失与精度',
     loss: '损失',
     accuracy: '精度',
     trainLoss: '训练损失',

@@ -127,7 +127,7 @@ function Diagram({ plan }: { plan: Plan }) {
   return (
     <Card
       title={t.diagram.title}
-      class="diagram-card"
+      class={`diagram-card ${beside.value ? 'beside' : ''}`}
       aside={
         <>
           <button type="button" class="link" onClick={() => saveDiagram(networks, 'svg')}>

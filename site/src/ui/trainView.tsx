@@ -310,7 +310,7 @@ function Curves() {
   const t = text.value.train;
   return (
     <Card
-      title={`${t.loss}, ${t.accuracy.toLowerCase()}`}
+      title={t.curves}
       class="curves"
       aside={
         history.value && (

@@ -25,20 +25,20 @@ function isSoftmax(model: LayersModel): boolean {
 
 /** Feature maps that are shown of a layer, at most. */
 const MOST_MAPS = 64;
+const MAPS_IN_A_ROW = 8;
 
 /** What a layer makes of a picture: its first feature maps side by side. */
 export async function featureMaps(
   model: LayersModel,
   input: Tensor4D,
   layer: string,
-): Promise<{ image: RawImage; shape: number[]; maps: number; columns: number }> {
+): Promise<{ image: RawImage; shape: number[]; maps: number }> {
   const extractor = featureExtractor(model, layer);
   const output = tidy(() => extractor.predict(input) as Tensor);
   try {
     const shape = output.shape.slice(1);
     const maps = Math.min(MOST_MAPS, shape[2]!);
-    const columns = Math.ceil(Math.sqrt(maps * 2));
-    return { image: await featureMapGrid(output, { scale: 1, columns }), shape, maps, columns };
+    return { image: await featureMapGrid(output, { scale: 1, columns: MAPS_IN_A_ROW }), shape, maps };
   } finally {
     output.dispose();
     extractor.dispose();

@@ -40,7 +40,7 @@ export async function toInput(
 }
 
 function recipeFor(recipe: Recipe, [height, width]: readonly number[]): Preprocessing {
-  if (recipe === 'unit') return { ...unit([height!, width!]) };
+  if (recipe === 'unit') return unit([height!, width!]);
   const published = PUBLISHED[recipe === 'keras' ? 'keras/vgg16' : 'torchvision/vgg16'].preprocessing;
   const { resize } = published;
   // The same share of the picture is cut off at another size.
@@ -57,7 +57,8 @@ function unit([height, width]: readonly [number, number]): Preprocessing {
     white: 1,
     mean: [0, 0, 0],
     std: [1, 1, 1],
-    resize: { height, width },
+    // A square is cut from the middle, as the other recipes do it.
+    resize: height === width ? { shorterSide: height } : { height, width },
     crop: height,
     interpolation: 'bilinear',
     antialias: true,
