@@ -3,7 +3,6 @@ const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 
 /** Every text of the playground in English; `zh` has the same in Chinese. */
 export const en = {
-  code: 'en',
   number,
   percent,
   title: 'vgg-blocks playground',
@@ -34,7 +33,6 @@ export const en = {
     member: 'Member of the family',
     own: 'Blocks of your own',
     blocks: 'Blocks',
-    block: (n: number) => `Block ${n}`,
     convs: '3×3',
     convsLabel: (n: number) => `3×3 convolutions of block ${n}`,
     ones: '1×1',
@@ -235,16 +233,10 @@ export const en = {
 
   save: {
     title: 'Save',
-    what: 'Save …',
     safetensors: 'Weights, safetensors (PyTorch’s names)',
     keras: 'Weights, safetensors (Keras’ names)',
     tfjs: 'tfjs model (two files)',
     history: 'History, JSON',
-    curvesSvg: 'Curves, SVG',
-    curvesPng: 'Curves, PNG',
-    diagramSvg: 'Diagram, SVG',
-    diagramPng: 'Diagram, PNG',
-    nothing: 'Train first, or open a file.',
     rescued: (epoch: number) => `Rescued weights, after ${epoch} epochs`,
   },
 
@@ -290,12 +282,10 @@ export const en = {
     worst: 'Most wrong',
     worstNote: 'Those whose right class the network found least likely. Choose one to look into it.',
     worstLabel: (is: string, said: string, sure: string) => `Is ${is}, taken for ${said} (${sure})`,
-    taken: (said: string) => `taken for ${said}`,
     none: 'None: every test picture is classified right.',
     classify: 'Go through the test set',
     noTop: 'This file has no classes: only its features can be seen.',
     working: 'Computing …',
-    noData: 'For pictures of a test set, train first.',
   },
 
   weights: {

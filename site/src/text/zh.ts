@@ -5,7 +5,6 @@ const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
 
 /** 试验场的全部中文文字。 */
 export const zh: Text = {
-  code: 'zh-CN',
   number,
   percent,
   title: 'vgg-blocks 试验场',
@@ -32,7 +31,6 @@ export const zh: Text = {
     member: '家族成员',
     own: '自己的块',
     blocks: '块',
-    block: (n) => `第 ${n} 块`,
     convs: '3×3',
     convsLabel: (n) => `第 ${n} 块的 3×3 卷积层数`,
     ones: '1×1',
@@ -215,16 +213,10 @@ export const zh: Text = {
 
   save: {
     title: '保存',
-    what: '保存……',
     safetensors: '权重，safetensors（PyTorch 的名字）',
     keras: '权重，safetensors（Keras 的名字）',
     tfjs: 'tfjs 模型（两个文件）',
     history: '训练记录，JSON',
-    curvesSvg: '曲线，SVG',
-    curvesPng: '曲线，PNG',
-    diagramSvg: '结构图，SVG',
-    diagramPng: '结构图，PNG',
-    nothing: '请先训练，或打开一个文件。',
     rescued: (epoch) => `保住的权重，第 ${epoch} 轮之后`,
   },
 
@@ -273,12 +265,10 @@ export const zh: Text = {
     worst: '错得最厉害的',
     worstNote: '网络认为正确类别最不可能的那些。选一张来看里面。',
     worstLabel: (is, said, sure) => `是 ${is}，被认成 ${said}（${sure}）`,
-    taken: (said) => `被认成 ${said}`,
     none: '没有：测试图片全部分类正确。',
     classify: '过一遍测试集',
     noTop: '这个文件没有类别：只能看它的特征。',
     working: '正在计算……',
-    noData: '要用测试集的图片，请先训练。',
   },
 
   weights: {

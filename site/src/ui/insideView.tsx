@@ -26,7 +26,7 @@ import { RECIPES } from '../state/recipes.js';
 import { Card, Checkbox, Field, FileButton, NumberInput, Select } from './controls.js';
 import { Drawing } from './drawing.js';
 import { shape } from './format.js';
-import { Pixels, pictureAt } from './picture.js';
+import { Pixels, pictureAt, SavePixels } from './picture.js';
 import { ReviewCards } from './reviewCards.js';
 
 /** Looks into the trained network, or into the one of a file. */
@@ -242,7 +242,7 @@ function Answer() {
         <div class="square">{seen && <Pixels image={seen.shown} label={t.sees} />}</div>
         <p class="hint">{seen && shape([seen.shown.height, seen.shown.width])}</p>
       </Card>
-      <Card title={t.heat}>
+      <Card title={t.heat} aside={<SavePixels name="grad-cam" image={seen?.heat?.image} />}>
         <div class="square">
           {seen?.heat && <Pixels image={seen.heat.image} label={t.heat} class="smooth" />}
         </div>
@@ -279,7 +279,11 @@ function Features() {
   const t = text.value.inside;
   const features = look.value?.features;
   return (
-    <Card title={`${t.features}: ${layer.value}`} class="features">
+    <Card
+      title={`${t.features}: ${layer.value}`}
+      class="features"
+      aside={<SavePixels name={`features-${layer.value}`} image={features?.image} />}
+    >
       <div class="maps">
         {features && <Pixels image={features.image} label={`${t.features}, ${layer.value}`} />}
       </div>
@@ -297,7 +301,7 @@ function Features() {
 function Kernels() {
   const t = text.value.inside;
   return (
-    <Card title={t.kernels} class="kernels">
+    <Card title={t.kernels} class="kernels" aside={<SavePixels name="kernels" image={kernels.value} />}>
       <div class="maps small">{kernels.value && <Pixels image={kernels.value} label={t.kernels} />}</div>
       <p class="hint">{t.kernelsNote}</p>
     </Card>

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { RawImage } from 'vgg-blocks/imagenet';
+import { offer } from '../state/download.js';
 
 /** Pixels on a canvas, enlarged without smoothing to the width that there is. */
 export function Pixels({
@@ -35,6 +36,26 @@ function paint(canvas: HTMLCanvasElement, { data, width, height }: RawImage): vo
     }
   }
   canvas.getContext('2d')!.putImageData(new ImageData(rgba, width, height), 0, 0);
+}
+
+/** A link that saves pixels as they are, before they are enlarged. */
+export function SavePixels({ name, image }: { name: string; image: RawImage | undefined }) {
+  return (
+    <button
+      type="button"
+      class="link"
+      disabled={!image}
+      aria-label={`PNG: ${name}`}
+      onClick={() => {
+        const canvas = document.createElement('canvas');
+        [canvas.width, canvas.height] = [image!.width, image!.height];
+        paint(canvas, image!);
+        canvas.toBlob((blob) => blob && offer(`${name}.png`, [blob], 'image/png'));
+      }}
+    >
+      PNG
+    </button>
+  );
 }
 
 /** A picture of a data set. */

@@ -1,4 +1,4 @@
-import { io, memory } from '@tensorflow/tfjs-core';
+import { io } from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { scaleArch, vgg } from 'vgg-blocks';
 import type { Dataset } from 'vgg-blocks/data';
@@ -207,11 +207,6 @@ const calls = {
       weightsManifest: [{ paths: ['model.weights.bin'], weights: weightSpecs }],
     };
     return { json: JSON.stringify(json), weights: io.CompositeArrayBuffer.join(weightData!) };
-  },
-
-  async memory(): Promise<{ tensors: number; bytes: number }> {
-    const { numTensors, numBytes } = memory();
-    return { tensors: numTensors, bytes: numBytes };
   },
 };
 
