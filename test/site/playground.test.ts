@@ -267,16 +267,15 @@ describe.skipIf(!hasChromium)('the playground', () => {
 
   test('once loaded, everything works offline', async () => {
     const { page, complaints } = await openTab(browser, site.url);
-    await page.evaluate(() => navigator.serviceWorker.ready);
-    await page.waitForFunction(() => navigator.serviceWorker.controller);
+    await page.waitForFunction(() => navigator.serviceWorker.controller, undefined, { timeout: 90_000 });
     await page.context().setOffline(true);
     await page.goto(`${site.url}guide/chapter.html`);
     expect(await page.innerText('h1')).toContain('chapter');
     await page.goto(`${site.url}#view=train&${TINY}`);
     await page.reload();
-    await trainToTheEnd(page);
+    await trainToTheEnd(page, 60_000);
     expect(complaints).toEqual([]);
     await page.context().setOffline(false);
     await page.close();
-  });
+  }, 240_000);
 });
