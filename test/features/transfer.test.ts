@@ -1,5 +1,6 @@
 import {
   dispose,
+  env,
   type io,
   memory,
   mul,
@@ -10,7 +11,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ImageSet } from '../../src/data/index.js';
 import { seededRandom } from '../../src/data/random.js';
 import {
@@ -159,7 +160,15 @@ describe('training a model that is frozen in part', () => {
 });
 
 describe.skipIf(!hasShared).each(backends)('on %s, against PyTorch', (backend) => {
-  beforeAll(() => useBackend(backend));
+  beforeAll(async () => {
+    await useBackend(backend);
+    // tfjs's webgl, when it reads packed textures without unpacking them first, gets the second gradient of this block's batch
+    // normalization wrong by 4e-3 in one channel.
+    if (backend === 'webgl') env().set('WEBGL_LAZILY_UNPACK', false);
+  });
+  afterAll(() => {
+    if (backend === 'webgl') env().set('WEBGL_LAZILY_UNPACK', true);
+  });
 
   // On the software driver of a GPU one is enough, the one that has more to it.
   test.each(backend === 'webgpu' ? (['block5'] as const) : (['head', 'block5'] as const))(
