@@ -236,8 +236,8 @@ export function pack(rows: i32, n: i32, b: usize, rowStep: usize, columnStep: us
     let i = 0;
     if (columns == 8 && rowStep == 4) {
       for (; i + 4 <= rows; i += 4) {
-        transpose(from, columnStep, to);
-        transpose(from + 4 * columnStep, columnStep, to + 16);
+        transpose(from, columnStep, to, PANEL);
+        transpose(from + 4 * columnStep, columnStep, to + 16, PANEL);
         from += 16;
         to += 4 * PANEL;
       }
@@ -257,10 +257,10 @@ function packRow(from: usize, columnStep: usize, columns: i32, panel: usize): vo
   }
 }
 
-/** Four numbers of each of four columns become four rows of a panel. */
+/** Four numbers of each of four columns become four rows of a panel, `row` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function transpose(from: usize, columnStep: usize, panel: usize): void {
+export function transpose(from: usize, columnStep: usize, panel: usize, row: usize): void {
   const c0 = v128.load(from);
   const c1 = v128.load(from + columnStep);
   const c2 = v128.load(from + 2 * columnStep);
@@ -270,7 +270,7 @@ function transpose(from: usize, columnStep: usize, panel: usize): void {
   const low23 = v128.shuffle<f32>(c2, c3, 0, 4, 1, 5);
   const high23 = v128.shuffle<f32>(c2, c3, 2, 6, 3, 7);
   v128.store(panel, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
-  v128.store(panel, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7), 32);
-  v128.store(panel, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), 64);
-  v128.store(panel, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7), 96);
+  v128.store(panel + row, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
+  v128.store(panel + 2 * row, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
+  v128.store(panel + 3 * row, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
 }

@@ -2,4 +2,6 @@ export { convolve, convolveBytes, filterBytes, filterGradient, filterGradientByt
 export { direct, directFilter, directFilterBytes, directFilterGradient, directGradientBytes } from './direct';
 export { maxPoolGradient } from './pool';
 export { product, productBytes, productOfFew } from './product';
+export { sparseBytes, sparseProduct, zeros } from './sparse';
 export { sumRows } from './sum';
+export { adamUpdate, momentumUpdate, sgdUpdate } from './update';

@@ -6,15 +6,33 @@ import { ADD, multiply, multiplyAdd, pack, PANEL, REPLACE } from './gemm';
  */
 const TERMS: i32 = 250;
 
-/** Columns of B that are packed at a time. */
-const COLUMNS: i32 = 1024;
+/** The same for few rows of A, to whose time fetching B adds much: whole rows of B are then read on. */
+const FEWER_TERMS: i32 = 60;
+const FEW_ROWS: i32 = 64;
+
+/** Numbers of B that are packed at a time. */
+const PACKED: i32 = 1 << 18;
 
 /** Rows of a transposed A that are copied at a time. */
 const ROWS: i32 = 120;
 
+// @ts-ignore: decorator
+@inline
+function termsAtOnce(m: i32, k: i32, bColumn: usize): i32 {
+  return min(k, bColumn == 4 && m <= FEW_ROWS ? FEWER_TERMS : TERMS);
+}
+
+/** Columns of B that are packed at a time. */
+// @ts-ignore: decorator
+@inline
+function columnsAtOnce(n: i32, terms: i32): i32 {
+  return min(n + 7, PACKED / terms) & ~7;
+}
+
 /** Bytes of working memory that `product` needs: a block of B in panels, and one of A. */
-export function productBytes(n: i32, k: i32): usize {
-  return <usize>min(TERMS, k) * (((min(COLUMNS, n) + 7) & ~7) + ROWS) * 4;
+export function productBytes(m: i32, n: i32, k: i32, bColumn: usize): usize {
+  const terms = termsAtOnce(m, k, bColumn);
+  return <usize>terms * (columnsAtOnce(n, terms) + ROWS) * 4;
 }
 
 /**
@@ -30,11 +48,13 @@ export function product(
   // A whose rows lie apart is copied: its steps may all fall on the same lines of the cache.
   const copied = aColumn != 4;
   const atOnce = copied ? min(ROWS, m) : m;
-  const panels = copied ? work + min(TERMS, k) * ROWS * 4 : work;
-  for (let j = 0; j < n; j += COLUMNS) {
-    const columns = min(COLUMNS, n - j);
-    for (let l = 0; l < k; l += TERMS) {
-      const terms = min(TERMS, k - l);
+  const termsHere = termsAtOnce(m, k, bColumn);
+  const columnsHere = columnsAtOnce(n, termsHere);
+  const panels = copied ? work + termsHere * ROWS * 4 : work;
+  for (let j = 0; j < n; j += columnsHere) {
+    const columns = min(columnsHere, n - j);
+    for (let l = 0; l < k; l += termsHere) {
+      const terms = min(termsHere, k - l);
       const last = l + terms == k;
       pack(terms, columns, b + l * bRow + j * bColumn, bRow, bColumn, panels, terms * PANEL);
       for (let i = 0; i < m; i += atOnce) {

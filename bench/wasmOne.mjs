@@ -1,37 +1,43 @@
 /** One side of wasm.ts, on the package as it is built: node wasmOne.mjs ours|stock CASE */
 import { createInterface } from 'node:readline';
-import { losses, oneHot, randomNormal, setBackend, tensor1d, tidy, train } from '@tensorflow/tfjs-core';
+import { randomNormal, setBackend, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
 import { smallArch } from 'vgg-blocks';
+import { train } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 
 const [side, json] = process.argv.slice(2);
 const { ratio, size, batch, train: training } = JSON.parse(json);
 if (side === 'ours') installWasmKernels();
 await setBackend('wasm');
-const model = smallArch(ratio, { inputShape: [size, size, 1] });
-const x = randomNormal([batch, size, size, 1], 0, 1, 'float32', 1);
-const y = oneHot(
-  tensor1d(
-    Array.from({ length: batch }, (_, i) => i % 10),
-    'int32',
-  ),
-  10,
-);
-const optimizer = train.sgd(0.01);
+const shape = [size, size, 1];
+const model = smallArch(ratio, { inputShape: shape });
+const x = randomNormal([batch, ...shape], 0, 1, 'float32', 1);
+const classes = Array.from({ length: batch }, (_, i) => i % 10);
 
-function step() {
+/** The same batch as often as there are steps. */
+function examples(steps) {
+  return {
+    shape,
+    length: steps * batch,
+    *batches() {
+      for (let i = 0; i < steps; i++) yield { xs: x.clone(), ys: tensor1d(classes, 'int32') };
+    },
+  };
+}
+
+async function run(steps) {
   if (training) {
-    optimizer.minimize(() => losses.softmaxCrossEntropy(y, model.apply(x, { training: true })));
+    await train(model, { train: examples(steps) }, { epochs: 1, batchSize: batch, learningRate: 0.01 });
   } else {
-    tidy(() => model.predict(x).dataSync());
+    for (let i = 0; i < steps; i++) tidy(() => model.predict(x).dataSync());
   }
 }
 
-for (let i = 0; i < 3; i++) step();
+await run(3);
 for await (const line of createInterface({ input: process.stdin })) {
   const start = process.cpuUsage();
-  for (let i = 0; i < Number(line); i++) step();
+  await run(Number(line));
   const { user, system } = process.cpuUsage(start);
   console.log((user + system) / 1000 / Number(line));
 }

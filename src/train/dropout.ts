@@ -1,31 +1,52 @@
+import { mul, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fillUniform } from '../core/random.js';
+import { layersWithin } from './layersWithin.js';
 
-/** Seeds the dropout layers of a model anew for each step, and gives them their own seeds back in the end. */
-export interface DropoutSeeds {
-  set(step: number): void;
-  restore(): void;
+/** The dropout layers of a model during a run. */
+export interface SeededDropout {
+  /** Which step's masks are drawn from now on. */
+  setStep(step: number): void;
+  /** Gives the layers their own behaviour back. */
+  release(): void;
 }
 
 /**
- * A tfjs dropout layer with a seed draws the same mask at every step, and without one another in every process. So
- * that a run can be repeated, each step gives each layer a seed that follows from the run's seed.
+ * Makes the dropout layers of a model draw their masks by a run's seed: another at each step, and the same in every process
+ * and on every backend, so that a run can be repeated. A layer of tfjs's with a seed draws the same mask at every step, and
+ * without one another in every process.
  */
-export function dropoutSeeds(model: LayersModel, seed: number): DropoutSeeds {
-  const layers = model.layers.filter((layer) => layer.getClassName() === 'Dropout') as unknown as {
-    seed?: number;
-  }[];
-  const own = layers.map((layer) => layer.seed);
+export function seedDropout(model: LayersModel, seed: number): SeededDropout {
+  const layers = layersWithin(model).filter((layer) => layer.getClassName() === 'Dropout');
+  let step = 0;
+  layers.forEach((layer, i) => {
+    const { call } = layer;
+    const { rate, noiseShape } = layer.getConfig() as { rate: number; noiseShape?: (number | null)[] };
+    layer.call = (inputs, kwargs) => {
+      if (kwargs.training !== true || !(rate > 0 && rate < 1)) return call.call(layer, inputs, kwargs);
+      const x = (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor;
+      const shape = noiseShape?.map((side, axis) => side ?? x.shape[axis]!) ?? x.shape;
+      // Far from the streams of the initial weights.
+      const stream = 0x80000000 + i + layers.length * step;
+      return tidy(() => mul(x, mask(shape, rate, seed, stream)));
+    };
+  });
   return {
-    set(step) {
-      layers.forEach((layer, i) => {
-        // A seed of 0 would be none to tfjs.
-        layer.seed = 1 + i + layers.length * (step + 2 ** 20 * seed);
-      });
+    setStep(now) {
+      step = now;
     },
-    restore() {
-      layers.forEach((layer, i) => {
-        layer.seed = own[i];
-      });
+    release() {
+      // Their own is that of their class.
+      for (const layer of layers) Reflect.deleteProperty(layer, 'call');
     },
   };
+}
+
+/** Zeros for the share `rate` of the numbers; the others make up for them. */
+function mask(shape: number[], rate: number, seed: number, stream: number): Tensor {
+  const values = new Float32Array(shape.reduce((size, side) => size * side, 1));
+  fillUniform(values, 0.5, seed, stream);
+  const kept = 1 / (1 - rate);
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! < rate - 0.5 ? 0 : kept;
+  return tensor(values, shape);
 }

@@ -1,4 +1,5 @@
-import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { layersWithin } from './layersWithin.js';
 
 /**
  * Makes batch normalization that is not trainable use its moving statistics in training too, and leave them as they are, as
@@ -7,7 +8,7 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
  * @returns what gives the layers their own behaviour back.
  */
 export function holdFrozenNorms(model: LayersModel): () => void {
-  const frozen = flatten(model.layers).filter(
+  const frozen = layersWithin(model).filter(
     (layer) => layer.getClassName() === 'BatchNormalization' && !layer.trainable,
   );
   for (const layer of frozen) {
@@ -18,9 +19,4 @@ export function holdFrozenNorms(model: LayersModel): () => void {
     // Their own is that of their class.
     for (const layer of frozen) Reflect.deleteProperty(layer, 'call');
   };
-}
-
-/** The layers of a model, those of models inside it among them. */
-function flatten(all: readonly layers.Layer[]): layers.Layer[] {
-  return all.flatMap((layer) => ('layers' in layer ? flatten(layer.layers as layers.Layer[]) : [layer]));
 }

@@ -1,12 +1,6 @@
-import {
-  env,
-  getBackend,
-  Optimizer,
-  train as optimizers,
-  type Scalar,
-  type SGDOptimizer,
-} from '@tensorflow/tfjs-core';
+import { env, getBackend, Optimizer } from '@tensorflow/tfjs-core';
 import { fail, oneOf } from '../core/check.js';
+import { adam, LeanOptimizer, MOMENTUM, SGD } from './leanOptimizer.js';
 
 /** The optimizers by name; momentum is 0.9. */
 export type OptimizerName = 'sgd' | 'momentum' | 'adam';
@@ -48,38 +42,29 @@ export function chooseOptimizer(
       `learningRate is ${rate}; it must be a number above 0, e.g. ${LEARNING_RATES[name]} for ${name}.`,
     );
   }
-  const make = {
-    sgd: optimizers.sgd,
-    momentum: (r: number) => optimizers.momentum(r, 0.9),
-    adam: (r: number) => optimizers.adam(r, 0.9, 0.999, adamEpsilon()),
-  };
-  return { optimizer: make[name](rate), name, learningRate: rate, owned: true };
+  const rules = { sgd: () => SGD, momentum: () => MOMENTUM, adam: () => adam(adamEpsilon()) };
+  return { optimizer: new LeanOptimizer(rules[name](), rate), name, learningRate: rate, owned: true };
 }
 
 /**
- * What Adam adds to the root it divides by: 1e-7, as Keras does. tfjs by itself takes 1e-4 on every WebGL, because it
- * mistakes float32 there for float16 (tensorflow/tfjs#6980); small gradients then take far smaller steps than on other
- * backends. Where WebGL really has float16 alone, in which 1e-7 is next to 0, the choice is left to tfjs.
+ * What Adam adds to the root it divides by: 1e-7, as Keras does. Where WebGL has float16 alone, in which 1e-7 is next to 0,
+ * 1e-4, as tfjs takes it. (tfjs takes it on every WebGL, because it mistakes float32 there for float16:
+ * tensorflow/tfjs#6980. Small gradients then take far smaller steps than on other backends.)
  */
-function adamEpsilon(): number | undefined {
+function adamEpsilon(): number {
   const half =
     getBackend() === 'webgl' &&
     (!env().getBool('WEBGL_RENDER_FLOAT32_ENABLED') || env().getBool('WEBGL_FORCE_F16_TEXTURES'));
-  return half ? undefined : 1e-7;
+  return half ? 1e-4 : 1e-7;
 }
 
 /** Sets the rate of one of this file's optimizers for the share of the run that is done, from 0 to 1. */
 export function decayRate({ optimizer, learningRate }: ChosenOptimizer, done: number): void {
-  const rate = (learningRate! * (1 + Math.cos(Math.PI * done))) / 2;
-  // tfjs has a method for it where the rate is kept as a tensor too, and nothing for Adam, which reads the field.
-  if ('setLearningRate' in optimizer) (optimizer as SGDOptimizer).setLearningRate(rate);
-  else (optimizer as unknown as { learningRate: number }).learningRate = rate;
+  if (optimizer instanceof LeanOptimizer)
+    optimizer.learningRate = (learningRate! * (1 + Math.cos(Math.PI * done))) / 2;
 }
 
 /** Disposes an optimizer if it was made here. */
 export function disposeOptimizer({ optimizer, owned }: ChosenOptimizer): void {
-  if (!owned) return;
-  optimizer.dispose();
-  // tfjs's momentum forgets the rate that its parent class keeps as a tensor.
-  (optimizer as unknown as { c?: Scalar }).c?.dispose();
+  if (owned) optimizer.dispose();
 }

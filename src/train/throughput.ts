@@ -1,10 +1,8 @@
 import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf, wholeNumber } from '../core/check.js';
-import { dropoutSeeds } from './dropout.js';
-import { objectiveOf } from './objective.js';
-import { chooseOptimizer, disposeOptimizer, type OptimizerName } from './optimizer.js';
-import { type Run, step } from './train.js';
+import { chooseOptimizer, type OptimizerName } from './optimizer.js';
+import { startRun, step } from './step.js';
 
 /** Options of {@link throughput}. */
 export interface ThroughputOptions {
@@ -124,18 +122,14 @@ function predicting(model: LayersModel, images: Tensor): Measured {
 function training(model: LayersModel, images: Tensor, optimizer: OptimizerName, seed: number): Measured {
   const chosen = chooseOptimizer('throughput', optimizer);
   const classes = model.outputs[0]!.shape.at(-1)!;
-  const seeds = dropoutSeeds(model, seed);
-  const run: Run = { model, chosen, decaySteps: 0, objective: objectiveOf(model), seeds, steps: 0 };
+  const run = startRun(model, chosen, { seed });
   return {
     async once() {
       const right = Array.from({ length: images.shape[0]! }, (_, i) => (i * 7) % classes);
       const results = step(run, { xs: images.clone(), ys: tensor1d(right, 'int32') });
       await results[0]!.data().finally(() => dispose(results));
     },
-    end() {
-      seeds.restore();
-      disposeOptimizer(chosen);
-    },
+    end: run.end,
   };
 }
 

@@ -1,31 +1,15 @@
-import {
-  dispose,
-  keep,
-  type Optimizer,
-  type Scalar,
-  type Tensor,
-  type Variable,
-} from '@tensorflow/tfjs-core';
+import { dispose, type Optimizer } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf, wholeNumber } from '../core/check.js';
-import { withTape } from '../core/tape.js';
 import { BestWeights } from './best.js';
-import { type DropoutSeeds, dropoutSeeds } from './dropout.js';
 import { evaluate } from './evaluate.js';
-import type { Batch, Examples } from './examples.js';
-import { holdFrozenNorms } from './frozenNorms.js';
+import type { Examples } from './examples.js';
 import type { EpochRow, History } from './history.js';
-import { checkFit, type Objective, objectiveOf } from './objective.js';
-import {
-  type ChosenOptimizer,
-  chooseOptimizer,
-  type Decay,
-  decayRate,
-  disposeOptimizer,
-  type OptimizerName,
-} from './optimizer.js';
+import { checkFit } from './objective.js';
+import { chooseOptimizer, type Decay, type OptimizerName } from './optimizer.js';
 import type { TrainProgress } from './progress.js';
 import { breathing, RunningMeans } from './running.js';
+import { type Run, startRun, step } from './step.js';
 
 /** How a model is trained; each option has a default. */
 export interface TrainOptions {
@@ -96,16 +80,9 @@ export async function train(
     batchSize,
     seed,
   };
-  const run: Run = {
-    model,
-    chosen,
-    decaySteps: decay === 'none' ? 0 : epochs * Math.ceil(data.train.length / batchSize),
-    objective: objectiveOf(model),
-    seeds: dropoutSeeds(model, seed),
-    steps: 0,
-  };
+  const decaySteps = decay === 'none' ? 0 : epochs * Math.ceil(data.train.length / batchSize);
+  const run = startRun(model, chosen, { seed, decaySteps });
   const best = new BestWeights(model);
-  const releaseNorms = holdFrozenNorms(model);
   try {
     for (let epoch = 1; epoch <= epochs && history.ended === 'finished'; epoch++) {
       const { row, ended } = await trainEpoch(run, data.train, epoch, {
@@ -132,21 +109,8 @@ export async function train(
     return history;
   } finally {
     best.dispose();
-    releaseNorms();
-    run.seeds.restore();
-    disposeOptimizer(chosen);
+    run.end();
   }
-}
-
-/** What stays the same through a run, and the steps done. */
-export interface Run {
-  model: LayersModel;
-  chosen: ChosenOptimizer;
-  /** Steps over which the rate goes down; 0 where it stays. */
-  decaySteps: number;
-  objective: Objective;
-  seeds: DropoutSeeds;
-  steps: number;
 }
 
 type EpochOptions = TrainOptions & { epochs: number; batchSize: number; seed: number };
@@ -205,29 +169,6 @@ async function trainEpoch(
   };
   const ended = !Number.isFinite(seen.loss) ? 'diverged' : batch < batches ? 'aborted' : 'finished';
   return { row, ended };
-}
-
-/** One step of the optimizer. Disposes the batch; returns its mean loss and how many it got right. */
-export function step(run: Run, { xs, ys }: Batch): Scalar[] {
-  const { model, chosen, objective, seeds } = run;
-  const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
-  let correct: Scalar | undefined;
-  if (run.decaySteps > 0) decayRate(chosen, run.steps / run.decaySteps);
-  seeds.set(run.steps++);
-  try {
-    const compute = () => {
-      const output = model.apply(xs, { training: true }) as Tensor;
-      correct = keep(objective.correct(output, ys));
-      return objective.loss(output, ys);
-    };
-    const loss = withTape(() => chosen.optimizer.minimize(compute, true, weights)!);
-    return [loss, correct!];
-  } catch (error) {
-    correct?.dispose();
-    throw error;
-  } finally {
-    dispose([xs, ys]);
-  }
 }
 
 /** Accuracy on the test examples, or null when the signal stopped the test. */

@@ -18,6 +18,7 @@ import { maxPoolGrad } from './maxPoolGrad.js';
 import type { Call, WasmBackend } from './run.js';
 import { sum } from './sum.js';
 import { tile } from './tile.js';
+import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
 
 /** What tfjs 4.22's wasm backend lacks for training (tensorflow/tfjs#8474), and what is faster here. */
 const KERNELS = {
@@ -31,6 +32,10 @@ const KERNELS = {
   Sum: sum,
   Tile: tile,
   Identity: identity,
+  // What the backend has not: the optimizers' steps, which `vgg-blocks/train` takes where it finds them.
+  SgdUpdate: sgdUpdate,
+  MomentumUpdate: momentumUpdate,
+  AdamUpdate: adamUpdate,
 };
 
 let uninstall: (() => void) | undefined;

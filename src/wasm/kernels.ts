@@ -98,16 +98,31 @@ export interface Kernels {
     ]
   ): void;
   sumRows(x: number, rows: number, columns: number, to: number): void;
-  productBytes(n: number, k: number): number;
-  product(
+  sgdUpdate(n: number, weights: number, gradient: number, to: number, rate: number): void;
+  momentumUpdate(
+    n: number,
+    weights: number,
+    gradient: number,
+    velocity: number,
+    to: number,
+    rate: number,
+    momentum: number,
+  ): void;
+  adamUpdate(
     ...args: [
-      ...size: [m: number, n: number, k: number],
-      ...a: [address: number, rowStep: number, columnStep: number],
-      ...b: [address: number, rowStep: number, columnStep: number],
-      ...c: [address: number, bias: number, relu: number],
-      work: number,
+      ...tensors: [n: number, weights: number, gradient: number, first: number, second: number, to: number],
+      rate: number,
+      ...first: [beta1: number, rest1: number],
+      ...second: [beta2: number, rest2: number],
+      ...scales: [first: number, second: number],
+      epsilon: number,
     ]
   ): void;
+  productBytes(m: number, n: number, k: number, columnStepOfB: number): number;
+  product(...args: Product): void;
+  zeros(count: number, x: number): number;
+  sparseBytes(n: number, k: number, columnStepOfB: number): number;
+  sparseProduct(...args: Product): void;
   productOfFew(
     m: number,
     n: number,
@@ -120,6 +135,14 @@ export interface Kernels {
     work: number,
   ): void;
 }
+
+type Product = [
+  ...size: [m: number, n: number, k: number],
+  ...a: [address: number, rowStep: number, columnStep: number],
+  ...b: [address: number, rowStep: number, columnStep: number],
+  ...c: [address: number, bias: number, relu: number],
+  work: number,
+];
 
 /** `(module (func (result v128) i32.const 1 i8x16.splat i8x16.popcnt))`, or with relaxed SIMD's swizzle. */
 const PROBE = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0];

@@ -10,6 +10,9 @@ import { addressOf, type Call, withMemory } from './run.js';
 /** Rows of A up to which B is read where it lies: packed first, it would have to be used more often to pay. */
 const FEW = 4;
 
+/** The share of A from which on it pays to leave its zeros out: behind ReLU and dropout three quarters are zeros. */
+const MOSTLY_ZEROS = 0.6;
+
 /** Matrix products of batches that are equal or of one matrix, with transposes. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
   return product(call, call.inputs, call.attrs) ?? call.stock(call.inputs, call.attrs);
@@ -55,10 +58,12 @@ function product(
   if (!plain) return undefined;
   const c = backend.makeOutput([...batchShape, m, n], 'float32');
   const few = m <= FEW && n % 4 === 0 && !transposeA && !transposeB;
-  const bytes = few ? 4 * m * n : kernels.productBytes(n, k);
   // Bytes from row to row and from column to column.
   const stepsA: [number, number] = transposeA ? [4, 4 * m] : [4 * k, 4];
   const stepsB: [number, number] = transposeB ? [4, 4 * k] : [4 * n, 4];
+  const bytes = few
+    ? 4 * m * n
+    : Math.max(kernels.productBytes(m, n, k, stepsB[1]), kernels.sparseBytes(n, k, stepsB[1]));
   withMemory(backend, bytes, (work) => {
     for (let i = 0; i < batches; i++) {
       const fromA = addressOf(backend, a) + 4 * m * k * (batchesA === 1 ? 0 : i);
@@ -67,7 +72,9 @@ function product(
       const rest = [to, addressOf(backend, bias), Number(relu), work] as const;
       if (few) kernels.productOfFew(m, n, k, fromA, fromB, ...rest);
       else {
-        kernels.product(m, n, k, fromA, ...stepsA, fromB, ...stepsB, ...rest);
+        const sparse = kernels.zeros(m * k, fromA) > MOSTLY_ZEROS * m * k;
+        const multiply = sparse ? kernels.sparseProduct : kernels.product;
+        multiply(m, n, k, fromA, ...stepsA, fromB, ...stepsB, ...rest);
       }
     }
   });

@@ -11,10 +11,37 @@ if (inject('backend')) setWasmPaths(`${location.origin}/node_modules/@tensorflow
 /** What tests look at in tfjs's wasm backend. */
 export interface WasmInside {
   numDataIds(): number;
-  wasm: { HEAPU8: Uint8Array };
+  wasm: {
+    HEAPU8: Uint8Array;
+    _malloc(bytes: number): number;
+    _free(address: number): void;
+  };
 }
 
 export const wasm = () => backend() as unknown as WasmInside;
+
+/** Counts the bytes that are taken from the backend from now on, tensors and working memory, and not given back. */
+export function watchMemory(): { peak(): number; end(): void } {
+  const inside = wasm().wasm;
+  // Emscripten puts the real functions in their place at the first call.
+  inside._free(inside._malloc(8));
+  const { _malloc, _free } = inside;
+  const taken = new Map<number, number>();
+  let [sum, peak] = [0, 0];
+  inside._malloc = (bytes) => {
+    const address = _malloc(bytes);
+    taken.set(address, bytes);
+    sum += bytes;
+    peak = Math.max(peak, sum);
+    return address;
+  };
+  inside._free = (address) => {
+    sum -= taken.get(address) ?? 0;
+    taken.delete(address);
+    _free(address);
+  };
+  return { peak: () => peak, end: () => Object.assign(inside, { _malloc, _free }) };
+}
 
 /** Numbers from -1 to below 1, the same for the same seed. */
 export function numbers(count: number, seed: number): Float32Array {

@@ -23,6 +23,9 @@ const NAMES = [
   'Sum',
   'Identity',
   'Tile',
+  'SgdUpdate',
+  'MomentumUpdate',
+  'AdamUpdate',
 ];
 const kernels = () => NAMES.map((name) => getKernel(name, 'wasm'));
 

@@ -3,21 +3,26 @@ import {
   add,
   avgPool,
   batchNorm4d,
+  cast,
   clone,
   dispose,
   fused,
   grad,
   grads,
+  greater,
   matMul,
   maxPool,
+  mul,
   setBackend,
   sum,
   type Tensor,
   type Tensor1D,
+  type Tensor2D,
   type Tensor4D,
   tensor,
   tidy,
   tile,
+  transpose,
 } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -137,6 +142,51 @@ describe('a matrix product', () => {
           );
         await expectSame(compute, rounding(20));
       }
+    }
+  });
+
+  test('leaves out the zeros of a matrix of little else, whatever its size and transposes', async () => {
+    const few = fc.record({
+      ...{ rows: side(5, 300), inner: side(1, 150), columns: side(1, 130) },
+      flags: fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()),
+      seed: fc.nat(),
+    });
+    await fc.assert(
+      fc.asyncProperty(few, async ({ rows, inner, columns, flags: [turnA, turnB, relu], seed }) => {
+        const compute = () => {
+          const kept = random(turnA ? [inner, rows] : [rows, inner], seed);
+          const a = mul(kept, cast(greater(kept, 0.5), 'float32')) as Tensor2D;
+          const b = random(turnB ? [columns, inner] : [inner, columns], seed + 1) as Tensor2D;
+          const bias = random([columns], seed + 2);
+          return fused.matMul({
+            ...{ a, b, transposeA: turnA, transposeB: turnB, bias },
+            activation: relu ? 'relu' : 'linear',
+          });
+        };
+        await expectSame(compute, rounding(inner));
+      }),
+      { numRuns: 60, seed: 1 },
+    );
+  });
+
+  test('multiplies zeros too where they meet an infinity or NaN', async () => {
+    for (const [turnB, odd] of [
+      [false, Number.POSITIVE_INFINITY],
+      [true, Number.NEGATIVE_INFINITY],
+      [false, Number.NaN],
+      [true, Number.NaN],
+    ] as const) {
+      const compute = () => {
+        // 100 terms: blocks with the odd number and without.
+        const values = numbers(100 * 50, 1);
+        values[50 * 99 + 49] = odd;
+        const b = tensor(values, [100, 50]);
+        const a = tensor([...new Array(99).fill(0), 1, ...new Array(500).fill(0)], [6, 100]);
+        return matMul(a, turnB ? transpose(b) : b, false, turnB);
+      };
+      const [[expected], [actual]] = [await on('cpu', compute), await on('wasm', compute)];
+      expect(actual!.filter(Number.isNaN).length, String(odd)).toBeGreaterThan(0);
+      expect(Array.from(actual!, Number.isFinite)).toEqual(Array.from(expected!, Number.isFinite));
     }
   });
 

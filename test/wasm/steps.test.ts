@@ -1,19 +1,11 @@
 import '@tensorflow/tfjs-backend-wasm';
-import {
-  dispose,
-  losses,
-  memory,
-  oneHot,
-  train as optimizers,
-  type Scalar,
-  setBackend,
-  type Tensor,
-  tensor1d,
-} from '@tensorflow/tfjs-core';
+import { dispose, memory, setBackend, type Tensor4D, tensor1d } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { vgg } from '../../src/index.js';
+import { cost, smallArch, vgg } from '../../src/index.js';
+import { chooseOptimizer } from '../../src/train/optimizer.js';
+import { type Run, startRun, step } from '../../src/train/step.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
-import { random, wasm } from './compare.js';
+import { random, wasm, watchMemory } from './compare.js';
 
 beforeAll(async () => {
   installWasmKernels();
@@ -29,23 +21,51 @@ test.each([false, true])('300 steps take no more memory than a few do, batchNorm
     ],
     { inputShape: [16, 16, 1], hiddenUnits: 32, batchNorm, dropout: 0 },
   );
-  const optimizer = optimizers.adam(1e-3);
-  model.compile({
-    optimizer,
-    loss: (y: Tensor, logits: Tensor) => losses.softmaxCrossEntropy(y, logits) as Scalar,
-  });
-  const [x, classes] = [random([12, 16, 16, 1], 1), tensor1d([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1], 'int32')];
-  const y = oneHot(classes, 10);
-  const step = async () => (await model.trainOnBatch(x, y)) as number;
+  const run = startRun(model, chooseOptimizer('test', 'adam', 1e-3), { seed: 0 });
   const held = () => [memory().numTensors, wasm().numDataIds(), wasm().wasm.HEAPU8.length];
-  const first = await step();
-  for (let i = 0; i < 20; i++) await step();
+  const first = await lossOfStep(run, 16, 12);
+  for (let i = 0; i < 20; i++) await lossOfStep(run, 16, 12);
   const before = held();
   let last = 0;
-  for (let i = 0; i < 300; i++) last = await step();
+  for (let i = 0; i < 300; i++) last = await lossOfStep(run, 16, 12);
   expect(held()).toEqual(before);
   expect(last).toBeLessThan(first / 2);
-  dispose([x, y, classes]);
+  run.end();
   model.dispose();
-  optimizer.dispose();
 });
+
+test.each([
+  ['sgd', 64, 32],
+  ['sgd', 224, 8],
+  ['momentum', 64, 32],
+  ['adam', 64, 32],
+] as const)(
+  'a step of %s at %i pixels, batch %i, takes at most 1.3 times what cost() counts',
+  async (...args) => {
+    const [optimizer, size, batchSize] = args;
+    const watch = watchMemory();
+    const model = smallArch(8, { inputShape: [size, size, 1] });
+    const run = startRun(model, chooseOptimizer('test', optimizer), { seed: 0 });
+    for (let i = 0; i < 2; i++) await lossOfStep(run, size, batchSize);
+    const peak = watch.peak();
+    watch.end();
+    run.end();
+    const { training, weights } = cost(model, { batchSize, optimizer }).bytes;
+    expect(peak / training).toBeLessThan(1.3);
+    // It is counted at all: nothing can do with less than the weights and their gradients.
+    expect(peak).toBeGreaterThan(2 * weights);
+    model.dispose();
+  },
+);
+
+/** One step on the same images of ten classes. */
+async function lossOfStep(run: Run, size: number, batchSize: number): Promise<number> {
+  const classes = Array.from({ length: batchSize }, (_, i) => i % 10);
+  const results = step(run, {
+    xs: random([batchSize, size, size, 1], 1) as Tensor4D,
+    ys: tensor1d(classes, 'int32'),
+  });
+  const [loss] = await results[0]!.data();
+  dispose(results);
+  return loss!;
+}

@@ -1,0 +1,238 @@
+/**
+ * C = A B where many numbers of A are zeros, as behind ReLU and dropout and in their gradients: only what is not zero is
+ * multiplied.
+ *
+ * Each row of A becomes a list of its numbers that are not zero, each with where its row of B lies in a panel. B lies in
+ * panels of 40 columns, so that a row of C is ten registers of sums: with one of A, one of B and one for the product these
+ * are what V8 has without spilling any.
+ */
+import { ADD, multiplyAdd, REPLACE, transpose } from './gemm';
+
+/** Columns of a panel, and the bytes of one of its rows. */
+const WIDE: i32 = 40;
+const ROW: i32 = WIDE * 4;
+
+/** Bytes of B in panels at a time. */
+const PACKED: i32 = 1 << 20;
+
+/** Bytes of panels that stay in the first cache beside a list and a row of C. */
+const FIRST_CACHE: i32 = 20480;
+
+/** Rows of A that are listed at a time, and the bytes of an entry: the number, and the place of B's row. */
+const ROWS: i32 = 128;
+const ENTRY: i32 = 8;
+
+/** Bytes of a list: its length in bytes, in place of an entry, and its entries. */
+// @ts-ignore: decorator
+@inline
+function listBytes(terms: i32): i32 {
+  return (terms + 1) * ENTRY;
+}
+
+/**
+ * Terms of a sum at a time: few where B lies row by row, so that whole rows are read on, and more where it lies column by
+ * column, each of which is read over that many numbers.
+ */
+// @ts-ignore: decorator
+@inline
+function termsAtOnce(k: i32, bColumn: usize): i32 {
+  return min(k, bColumn == 4 ? 64 : 128);
+}
+
+/** Columns of B that are packed at a time. */
+// @ts-ignore: decorator
+@inline
+function columnsAtOnce(n: i32, terms: i32): i32 {
+  return min((n + WIDE - 1) / WIDE, max(1, PACKED / (terms * ROW))) * WIDE;
+}
+
+/** Bytes of working memory that `sparseProduct` needs. */
+export function sparseBytes(n: i32, k: i32, bColumn: usize): usize {
+  const terms = termsAtOnce(k, bColumn);
+  return ROW + ROWS * listBytes(terms) + columnsAtOnce(n, terms) * terms * 4;
+}
+
+/** How many of some numbers are zero. */
+export function zeros(count: i32, x: usize): i32 {
+  const whole = count & ~3;
+  let four = i32x4.splat(0);
+  for (let i = 0; i < whole; i += 4) {
+    four = i32x4.sub(four, f32x4.eq(v128.load(x + (i << 2)), f32x4.splat(0)));
+  }
+  let all = i32x4.extract_lane(four, 0) + i32x4.extract_lane(four, 1) + i32x4.extract_lane(four, 2) + i32x4.extract_lane(four, 3);
+  for (let i = whole; i < count; i++) all += i32(load<f32>(x + (i << 2)) == 0);
+  return all;
+}
+
+/** What `product` computes, NaN of zeros times infinities included. */
+export function sparseProduct(
+  m: i32, n: i32, k: i32,
+  a: usize, aRow: usize, aColumn: usize,
+  b: usize, bRow: usize, bColumn: usize,
+  c: usize, bias: usize, relu: i32, work: usize,
+): void {
+  const termsHere = termsAtOnce(k, bColumn);
+  const atOnce = columnsAtOnce(n, termsHere);
+  const lists = work + ROW;
+  const panels = lists + ROWS * listBytes(termsHere);
+  for (let l = 0; l < k; l += termsHere) {
+    const terms = min(termsHere, k - l);
+    const last = l + terms == k;
+    let listed = false;
+    for (let j = 0; j < n; j += atOnce) {
+      const columns = min(atOnce, n - j);
+      const finite = packWide(terms, columns, b + l * bRow + j * bColumn, bRow, bColumn, panels);
+      for (let i = 0; i < m; i += ROWS) {
+        const rows = min(ROWS, m - i);
+        if (!listed || m > ROWS || !finite) list(rows, terms, a + i * aRow + l * aColumn, aRow, aColumn, finite, lists);
+        listed = finite;
+        // As many panels for all rows as the first cache holds.
+        const block = max(1, FIRST_CACHE / (terms * ROW)) * WIDE;
+        for (let p = 0; p < columns; p += block) {
+          for (let row = 0; row < rows; row++) {
+            const to = c + ((i + row) * n + j) * 4;
+            for (let q = p; q < min(columns, p + block); q += WIDE) {
+              rowOf(
+                lists + row * listBytes(terms), panels + (q / WIDE) * terms * ROW, to + q * 4, min(WIDE, columns - q), work,
+                l == 0 ? REPLACE : ADD, last && bias ? bias + (j + q) * 4 : 0, last ? relu : 0,
+              );
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+/** The lists of rows of A. Against what is not finite zeros count too: they make NaN of it. */
+function list(rows: i32, terms: i32, a: usize, aRow: usize, aColumn: usize, finite: bool, lists: usize): void {
+  const skip = i32(finite);
+  for (let row = 0; row < rows; row++) {
+    const start = lists + row * listBytes(terms);
+    let entry = start + ENTRY;
+    let from = a + row * aRow;
+    for (let place = 0; place < terms * ROW; place += ROW) {
+      const value = load<f32>(from);
+      store<f32>(entry, value);
+      store<i32>(entry, place, 4);
+      entry += i32(value == 0) & skip ? 0 : ENTRY;
+      from += aColumn;
+    }
+    store<i32>(start, i32(entry - start - ENTRY));
+  }
+}
+
+/** One row of C under one panel. */
+function rowOf(list: usize, panel: usize, c: usize, columns: i32, spare: usize, mode: i32, bias: usize, relu: i32): void {
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0, s8 = s0, s9 = s0;
+  let entry = list + ENTRY;
+  for (const end = entry + load<i32>(list); entry < end; entry += ENTRY) {
+    const x = v128.load_splat<f32>(entry);
+    const at = panel + load<i32>(entry, 4);
+    s0 = multiplyAdd(x, v128.load(at), s0);
+    s1 = multiplyAdd(x, v128.load(at, 16), s1);
+    s2 = multiplyAdd(x, v128.load(at, 32), s2);
+    s3 = multiplyAdd(x, v128.load(at, 48), s3);
+    s4 = multiplyAdd(x, v128.load(at, 64), s4);
+    s5 = multiplyAdd(x, v128.load(at, 80), s5);
+    s6 = multiplyAdd(x, v128.load(at, 96), s6);
+    s7 = multiplyAdd(x, v128.load(at, 112), s7);
+    s8 = multiplyAdd(x, v128.load(at, 128), s8);
+    s9 = multiplyAdd(x, v128.load(at, 144), s9);
+  }
+  const to = columns == WIDE ? c : spare;
+  if (mode == ADD && columns < WIDE) memory.copy(spare, c, columns * 4);
+  const whole = columns == WIDE;
+  put(to, 0, s0, mode, bias, whole, relu);
+  put(to, 16, s1, mode, bias, whole, relu);
+  put(to, 32, s2, mode, bias, whole, relu);
+  put(to, 48, s3, mode, bias, whole, relu);
+  put(to, 64, s4, mode, bias, whole, relu);
+  put(to, 80, s5, mode, bias, whole, relu);
+  put(to, 96, s6, mode, bias, whole, relu);
+  put(to, 112, s7, mode, bias, whole, relu);
+  put(to, 128, s8, mode, bias, whole, relu);
+  put(to, 144, s9, mode, bias, whole, relu);
+  if (whole) return;
+  for (let i = 0; i < columns * 4; i += 4) {
+    let sum = load<f32>(spare + i);
+    if (bias) sum += load<f32>(bias + i);
+    if (relu && sum < 0) sum = 0;
+    store<f32>(c + i, sum);
+  }
+}
+
+/** Four numbers of each of four columns, added up and times zero. */
+// @ts-ignore: decorator
+@inline
+function times0(from: usize, step: usize): v128 {
+  const left = f32x4.add(v128.load(from), v128.load(from + step));
+  const right = f32x4.add(v128.load(from + 2 * step), v128.load(from + 3 * step));
+  return f32x4.mul(f32x4.add(left, right), f32x4.splat(0));
+}
+
+// @ts-ignore: decorator
+@inline
+function put(c: usize, at: usize, sum: v128, mode: i32, bias: usize, whole: bool, relu: i32): void {
+  if (mode == ADD) sum = f32x4.add(sum, v128.load(c + at));
+  if (whole) {
+    if (bias) sum = f32x4.add(sum, v128.load(bias + at));
+    if (relu) sum = f32x4.pmax(sum, f32x4.splat(0));
+  }
+  v128.store(c + at, sum);
+}
+
+/** B's panels, columns that B lacks filled with zeros; whether all numbers are finite. */
+function packWide(rows: i32, n: i32, b: usize, rowStep: usize, columnStep: usize, panels: usize): bool {
+  // Times zero, all that is finite is zero, and all else NaN.
+  let spoiled = f32x4.splat(0);
+  const whole = n - (n % WIDE);
+  const panelBytes = rows * ROW;
+  if (columnStep == 4) {
+    for (let i = 0; i < rows; i++) {
+      let from = b + i * rowStep;
+      let to = panels + i * ROW;
+      for (let j = 0; j < whole; j += WIDE) {
+        for (let q = 0; q < ROW; q += 16) {
+          const four = v128.load(from + q);
+          spoiled = f32x4.add(spoiled, f32x4.mul(four, f32x4.splat(0)));
+          v128.store(to + q, four);
+        }
+        from += ROW;
+        to += panelBytes;
+      }
+    }
+  } else {
+    for (let j = 0; j < whole; j += 4) {
+      let from = b + j * columnStep;
+      let to = panels + (j / WIDE) * panelBytes + (j % WIDE) * 4;
+      let i = 0;
+      if (rowStep == 4) {
+        for (; i + 4 <= rows; i += 4) {
+          spoiled = f32x4.add(spoiled, times0(from, columnStep));
+          transpose(from, columnStep, to, ROW);
+          from += 16;
+          to += 4 * ROW;
+        }
+      }
+      for (; i < rows; i++) {
+        for (let q = 0; q < 4; q++) {
+          const one = load<f32>(from + q * columnStep);
+          spoiled = f32x4.add(spoiled, f32x4.splat(one * 0));
+          store<f32>(to + (q << 2), one);
+        }
+        from += rowStep;
+        to += ROW;
+      }
+    }
+  }
+  const panel = panels + (whole / WIDE) * panelBytes;
+  for (let i = 0; i < rows && whole < n; i++) {
+    for (let j = whole; j < whole + WIDE; j++) {
+      const one: f32 = j < n ? load<f32>(b + i * rowStep + j * columnStep) : 0;
+      spoiled = f32x4.add(spoiled, f32x4.splat(one * 0));
+      store<f32>(panel + i * ROW + (j - whole) * 4, one);
+    }
+  }
+  return !v128.any_true(f32x4.ne(spoiled, f32x4.splat(0)));
+}
