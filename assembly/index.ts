@@ -1,7 +1,7 @@
 export { convolve, convolveBytes, filterBytes, filterGradient, filterGradientBytes, prepareFilter } from './convolution';
 export { direct, directFilter, directFilterBytes, directFilterGradient, directGradientBytes } from './direct';
 export { maxPoolGradient } from './pool';
-export { product, productBytes, productOfFew } from './product';
+export { product, productBytes, productOfFew, productOfFewBytes } from './product';
 export { sparseBytes, sparseProduct, zeros } from './sparse';
 export { sumRows } from './sum';
 export { adamUpdate, momentumUpdate, sgdUpdate } from './update';

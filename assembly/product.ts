@@ -4,7 +4,7 @@ import { ADD, multiply, multiplyAdd, pack, PANEL, REPLACE } from './gemm';
  * Terms of a sum that are added up by themselves first: shorter sums round less, and their panels fit the cache. No
  * power of two, lest the same row of all panels falls on the same lines of the cache.
  */
-const TERMS: i32 = 250;
+const TERMS: i32 = 252;
 
 /** The same for few rows of A, to whose time fetching B adds much: whole rows of B are then read on. */
 const FEWER_TERMS: i32 = 60;
@@ -75,74 +75,128 @@ export function product(
   }
 }
 
+/** Bytes of the sums that `productOfFew` has under way: they stay in the second cache. */
+const UNDER_WAY: i32 = 1 << 18;
+
+// @ts-ignore: decorator
+@inline
+function columnsOfFew(m: i32, n: i32): i32 {
+  return min(n, max(256, UNDER_WAY / (m * 4)) & ~7);
+}
+
+/** Bytes from one row of sums to the next: rows must not all fall on the same lines of the cache. */
+// @ts-ignore: decorator
+@inline
+function sumsBytes(columns: i32): i32 {
+  return ((columns << 2) & ~63) + 96;
+}
+
+/** Bytes of working memory that `productOfFew` needs. */
+export function productOfFewBytes(m: i32, n: i32): usize {
+  return m * (sumsBytes(columnsOfFew(m, n)) + TERMS * 4);
+}
+
 /**
- * The same for a few rows of A and a B that lies row by row, which is read once and where it lies; n is a multiple of
- * 4, and `work` holds m times n numbers.
+ * The same for few rows of A, `aRow` bytes apart, and a B that lies row by row, which is read once and where it lies: what
+ * is fetched of it next comes while its last numbers are multiplied.
  */
-export function productOfFew(m: i32, n: i32, k: i32, a: usize, b: usize, c: usize, bias: usize, relu: i32, work: usize): void {
-  const bytes = <usize>n << 2;
-  for (let l = 0; l < k; l += TERMS) {
-    const end = min(k, l + TERMS);
-    memory.fill(work, 0, m * bytes);
-    for (let first = l; first < end; first += 8) {
-      for (let row = 0; row < m; row++) {
-        addRows(min(8, end - first), bytes, a + (row * k + first) * 4, b + first * bytes, work + row * bytes);
+export function productOfFew(
+  m: i32, n: i32, k: i32, a: usize, aRow: usize, b: usize, c: usize, bias: usize, relu: i32, work: usize,
+): void {
+  const columnsHere = columnsOfFew(m, n);
+  const bRow = <usize>n << 2;
+  for (let j = 0; j < n; j += columnsHere) {
+    const columns = min(columnsHere, n - j);
+    const whole = columns & ~7;
+    const sumsRow = sumsBytes(columns);
+    const terms = work + m * sumsRow;
+    for (let l = 0; l < k; l += TERMS) {
+      const end = min(k, l + TERMS);
+      memory.fill(work, 0, m * sumsRow);
+      for (let row = 0; row < m; row++) memory.copy(terms + row * TERMS * 4, a + row * aRow + (l << 2), (end - l) << 2);
+      let t = l;
+      for (; t + 4 <= end; t += 4) {
+        let at = b + t * bRow + (j << 2);
+        for (let q = 0; q < whole; q += 8) {
+          addFour(m, terms + ((t - l) << 2), TERMS * 4, at, bRow, work + (q << 2), sumsRow);
+          at += 32;
+        }
+        for (let q = whole; q < columns; q++) {
+          for (let u = 0; u < 4; u++) addColumn(m, terms + ((t - l + u) << 2), TERMS * 4, load<f32>(at + u * bRow), work + (q << 2), sumsRow);
+          at += 4;
+        }
       }
-    }
-    for (let row = 0; row < m; row++) {
-      for (let i: usize = 0; i < bytes; i += 16) {
-        const at = row * bytes + i;
-        let sum = v128.load(work + at);
-        if (l) sum = f32x4.add(sum, v128.load(c + at));
-        if (end == k && bias) sum = f32x4.add(sum, v128.load(bias + i));
-        if (end == k && relu) sum = f32x4.pmax(sum, f32x4.splat(0));
-        v128.store(c + at, sum);
+      for (; t < end; t++) {
+        const at = b + t * bRow + (j << 2);
+        for (let q = 0; q < columns; q++) addColumn(m, terms + ((t - l) << 2), TERMS * 4, load<f32>(at + (q << 2)), work + (q << 2), sumsRow);
+      }
+      const last = end == k;
+      for (let row = 0; row < m; row++) {
+        putSums(columns, work + row * sumsRow, c + row * bRow + (j << 2), l > 0, last && bias ? bias + (j << 2) : 0, last && relu);
       }
     }
   }
 }
 
-/** Adds up to eight rows of B, each times a number of a, to the sums. */
-function addRows(k: i32, bytes: usize, a: usize, b: usize, sums: usize): void {
-  if (k == 8) {
-    const a0 = v128.load_splat<f32>(a);
-    const a1 = v128.load_splat<f32>(a, 4);
-    const a2 = v128.load_splat<f32>(a, 8);
-    const a3 = v128.load_splat<f32>(a, 12);
-    const a4 = v128.load_splat<f32>(a, 16);
-    const a5 = v128.load_splat<f32>(a, 20);
-    const a6 = v128.load_splat<f32>(a, 24);
-    const a7 = v128.load_splat<f32>(a, 28);
-    let b0 = b;
-    for (let i: usize = 0; i < bytes; i += 16) {
-      let even = v128.load(sums + i);
-      let at = b0;
-      even = multiplyAdd(a0, v128.load(at), even);
-      at += bytes;
-      let odd = f32x4.mul(a1, v128.load(at));
-      at += bytes;
-      even = multiplyAdd(a2, v128.load(at), even);
-      at += bytes;
-      odd = multiplyAdd(a3, v128.load(at), odd);
-      at += bytes;
-      even = multiplyAdd(a4, v128.load(at), even);
-      at += bytes;
-      odd = multiplyAdd(a5, v128.load(at), odd);
-      at += bytes;
-      even = multiplyAdd(a6, v128.load(at), even);
-      at += bytes;
-      odd = multiplyAdd(a7, v128.load(at), odd);
-      v128.store(sums + i, f32x4.add(even, odd));
-      b0 += 16;
-    }
-    return;
+/** Adds to eight columns of sums: four terms of each row of A, times as many rows of B. */
+function addFour(m: i32, a: usize, aRow: usize, b: usize, bRow: usize, sums: usize, sumsRow: usize): void {
+  const b00 = v128.load(b);
+  const b01 = v128.load(b, 16);
+  b += bRow;
+  const b10 = v128.load(b);
+  const b11 = v128.load(b, 16);
+  b += bRow;
+  const b20 = v128.load(b);
+  const b21 = v128.load(b, 16);
+  b += bRow;
+  const b30 = v128.load(b);
+  const b31 = v128.load(b, 16);
+  for (let i = 0; i < m; i++) {
+    let left = v128.load(sums);
+    let right = v128.load(sums, 16);
+    const x0 = v128.load_splat<f32>(a);
+    left = multiplyAdd(x0, b00, left);
+    right = multiplyAdd(x0, b01, right);
+    const x1 = v128.load_splat<f32>(a, 4);
+    left = multiplyAdd(x1, b10, left);
+    right = multiplyAdd(x1, b11, right);
+    const x2 = v128.load_splat<f32>(a, 8);
+    left = multiplyAdd(x2, b20, left);
+    right = multiplyAdd(x2, b21, right);
+    const x3 = v128.load_splat<f32>(a, 12);
+    left = multiplyAdd(x3, b30, left);
+    right = multiplyAdd(x3, b31, right);
+    v128.store(sums, left);
+    v128.store(sums, right, 16);
+    a += aRow;
+    sums += sumsRow;
   }
-  for (let l = 0; l < k; l++) {
-    const a0 = v128.load_splat<f32>(a);
-    for (let i: usize = 0; i < bytes; i += 16) {
-      v128.store(sums + i, multiplyAdd(a0, v128.load(b + i), v128.load(sums + i)));
-    }
-    a += 4;
-    b += bytes;
+}
+
+/** Adds to one column of sums: one term of each row of A, times a number of B. */
+function addColumn(m: i32, a: usize, aRow: usize, number: f32, sums: usize, sumsRow: usize): void {
+  for (let i = 0; i < m; i++) {
+    store<f32>(sums, load<f32>(sums) + load<f32>(a) * number);
+    a += aRow;
+    sums += sumsRow;
+  }
+}
+
+function putSums(columns: i32, sums: usize, c: usize, add: bool, bias: usize, relu: bool): void {
+  const whole = (columns & ~3) << 2;
+  let i = 0;
+  for (; i < whole; i += 16) {
+    let sum = v128.load(sums + i);
+    if (add) sum = f32x4.add(sum, v128.load(c + i));
+    if (bias) sum = f32x4.add(sum, v128.load(bias + i));
+    if (relu) sum = f32x4.pmax(sum, f32x4.splat(0));
+    v128.store(c + i, sum);
+  }
+  for (; i < columns << 2; i += 4) {
+    let sum = load<f32>(sums + i);
+    if (add) sum += load<f32>(c + i);
+    if (bias) sum += load<f32>(bias + i);
+    if (relu && sum < 0) sum = 0;
+    store<f32>(c + i, sum);
   }
 }

@@ -123,16 +123,15 @@ export interface Kernels {
   zeros(count: number, x: number): number;
   sparseBytes(n: number, k: number, columnStepOfB: number): number;
   sparseProduct(...args: Product): void;
+  productOfFewBytes(m: number, n: number): number;
   productOfFew(
-    m: number,
-    n: number,
-    k: number,
-    a: number,
-    b: number,
-    c: number,
-    bias: number,
-    relu: number,
-    work: number,
+    ...args: [
+      ...size: [m: number, n: number, k: number],
+      ...a: [address: number, rowStep: number],
+      b: number,
+      ...c: [address: number, bias: number, relu: number],
+      work: number,
+    ]
   ): void;
 }
 

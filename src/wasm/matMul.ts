@@ -8,10 +8,14 @@ import {
 import { addressOf, type Call, withMemory } from './run.js';
 
 /** Rows of A up to which B is read where it lies: packed first, it would have to be used more often to pay. */
-const FEW = 4;
+const FEW = 32;
 
-/** The share of A from which on it pays to leave its zeros out: behind ReLU and dropout three quarters are zeros. */
+/**
+ * The share of A from which on it pays to leave its zeros out, behind ReLU and dropout three quarters are zeros, and the rows
+ * from which on: for fewer, fetching B is most of the time.
+ */
 const MOSTLY_ZEROS = 0.6;
+const NOT_FEWEST = 9;
 
 /** Matrix products of batches that are equal or of one matrix, with transposes. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
@@ -57,22 +61,23 @@ function product(
     (!bias || (bias.shape.length === 1 && bias.shape[0] === n && bias.dtype === 'float32'));
   if (!plain) return undefined;
   const c = backend.makeOutput([...batchShape, m, n], 'float32');
-  const few = m <= FEW && n % 4 === 0 && !transposeA && !transposeB;
   // Bytes from row to row and from column to column.
   const stepsA: [number, number] = transposeA ? [4, 4 * m] : [4 * k, 4];
   const stepsB: [number, number] = transposeB ? [4, 4 * k] : [4 * n, 4];
-  const bytes = few
-    ? 4 * m * n
-    : Math.max(kernels.productBytes(m, n, k, stepsB[1]), kernels.sparseBytes(n, k, stepsB[1]));
+  const few = m <= FEW && !transposeA && !transposeB;
+  const bytes = Math.max(
+    few ? kernels.productOfFewBytes(m, n) : kernels.productBytes(m, n, k, stepsB[1]),
+    kernels.sparseBytes(n, k, stepsB[1]),
+  );
   withMemory(backend, bytes, (work) => {
     for (let i = 0; i < batches; i++) {
       const fromA = addressOf(backend, a) + 4 * m * k * (batchesA === 1 ? 0 : i);
       const fromB = addressOf(backend, b) + 4 * k * n * (batchesB === 1 ? 0 : i);
       const to = addressOf(backend, c) + 4 * m * n * i;
       const rest = [to, addressOf(backend, bias), Number(relu), work] as const;
-      if (few) kernels.productOfFew(m, n, k, fromA, fromB, ...rest);
+      const sparse = m >= NOT_FEWEST && kernels.zeros(m * k, fromA) > MOSTLY_ZEROS * m * k;
+      if (few && !sparse) kernels.productOfFew(m, n, k, fromA, stepsA[0], fromB, ...rest);
       else {
-        const sparse = kernels.zeros(m * k, fromA) > MOSTLY_ZEROS * m * k;
         const multiply = sparse ? kernels.sparseProduct : kernels.product;
         multiply(m, n, k, fromA, ...stepsA, fromB, ...stepsB, ...rest);
       }
