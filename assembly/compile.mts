@@ -1,5 +1,5 @@
 /**
- * Compiles the kernels to WebAssembly and writes it, as base64, where the sources of the library import it. The file is
+ * Compiles the kernels to WebAssembly and writes it, as base64, where the sources of the library import it. The files are
  * made anew only when the sources, this script or the compiler changed.
  */
 import { createHash } from 'node:crypto';
@@ -8,7 +8,8 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const OUTPUT = here('../src/wasm/binaries.ts');
+const KERNELS = here('../src/wasm/binaries.ts');
+const SCATTER = here('../src/weights/binary.ts');
 
 /** Compiles unless that was done already for these very sources. */
 export async function compileKernels(): Promise<void> {
@@ -17,28 +18,43 @@ export async function compileKernels(): Promise<void> {
   const names = readdirSync(here('.')).sort();
   for (const name of names) hash.update(`${name}\0`).update(readFileSync(here(name)));
   const header = `// Compiled from assembly/ (${hash.digest('hex')}). Not to be edited.\n`;
-  if (existsSync(OUTPUT) && readFileSync(OUTPUT, 'utf8').startsWith(header)) return;
-  const plain = await compile(['simd']);
-  const relaxed = await compile(['simd', 'relaxed-simd']);
-  const text = `${header}
+  const isMade = (file: string) => existsSync(file) && readFileSync(file, 'utf8').startsWith(header);
+  if (isMade(KERNELS) && isMade(SCATTER)) return;
+  const plain = await compile('index.ts', ['simd']);
+  const relaxed = await compile('index.ts', ['simd', 'relaxed-simd']);
+  const scatter = await compile('scatter.ts', ['simd']);
+  write(
+    KERNELS,
+    `${header}
 /** The kernels with 128-bit SIMD, ${plain.length} bytes in base64. */
 export const PLAIN = '${base64(plain)}';
 
 /** The kernels with relaxed SIMD as well, ${relaxed.length} bytes in base64. */
 export const RELAXED = '${base64(relaxed)}';
-`;
-  // Others may be reading it, or doing the same.
-  const temporary = `${OUTPUT}.${process.pid}`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, OUTPUT);
+`,
+  );
+  write(
+    SCATTER,
+    `${header}
+/** \`scatterRows\` with 128-bit SIMD, ${scatter.length} bytes in base64. */
+export const SCATTER = '${base64(scatter)}';
+`,
+  );
 }
 
-async function compile(features: string[]): Promise<Uint8Array> {
+function write(file: string, text: string): void {
+  // Others may be reading it, or doing the same.
+  const temporary = `${file}.${process.pid}`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, file);
+}
+
+async function compile(source: string, features: string[]): Promise<Uint8Array> {
   const { main } = await import('assemblyscript/asc');
   const files = new Map<string, Uint8Array | string>();
   const { error, stderr } = await main(
     [
-      ...['index.ts', '--baseDir', here('.'), '--outFile', 'kernels.wasm', '-O3', '--noAssert'],
+      ...[source, '--baseDir', here('.'), '--outFile', 'kernels.wasm', '-O3', '--noAssert'],
       // The memory is the backend's: nothing of ours may lie in it but what is allocated there.
       ...[
         '--importMemory',

@@ -4,6 +4,7 @@ import { backend, engine, type Tensor, type TensorInfo } from '@tensorflow/tfjs-
 interface Heap {
   makeOutput(shape: number[], dtype: 'float32'): TensorInfo;
   typedArrayFromHeap(tensor: TensorInfo): Float32Array;
+  wasm?: { asm: { memory?: WebAssembly.Memory } };
 }
 
 /** The current backend's memory, or undefined where it is out of reach (a GPU's). */
@@ -24,4 +25,9 @@ export function unfilledTensor(shape: readonly number[]): Tensor | undefined {
  */
 export function heapView(tensor: TensorInfo): Float32Array | undefined {
   return heap()?.typedArrayFromHeap(tensor);
+}
+
+/** The backend's memory itself, where it is one thread's: what other WebAssembly can work on. */
+export function heapMemory(): WebAssembly.Memory | undefined {
+  return heap()?.wasm?.asm.memory;
 }

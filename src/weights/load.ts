@@ -8,6 +8,7 @@ import { WeightFileError } from './error.js';
 import { checkStrict, type LoadReport, matchUp, type Pair } from './match.js';
 import { parametersOf } from './parameters.js';
 import { readWeight } from './readWeight.js';
+import { scatterOnBackend } from './scatter.js';
 import { targetsOf } from './targets.js';
 import { byteLength, elements } from './tensor.js';
 
@@ -114,11 +115,13 @@ async function readPairs(
 ): Promise<void> {
   const totalBytes = pairs.reduce((sum, { parameter }) => sum + byteLength(parameter.tensor), 0);
   let loadedBytes = 0;
+  const scatter = scatterOnBackend();
   for (const pair of pairs) {
     const { parameter, target, addToVariance } = pair;
     await store(pair, async (into) => {
       const nonFinite = await readWeight(parameter, into, {
         signal,
+        scatter,
         report(bytes) {
           loadedBytes += bytes;
           onProgress?.({ source: file, loadedBytes, totalBytes });

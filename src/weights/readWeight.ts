@@ -1,6 +1,6 @@
-import { scatterRows } from './layout.js';
 import { countNonFinite, decoder } from './numbers.js';
 import type { Parameter } from './parameters.js';
+import { type Scatter, scatterAnywhere } from './scatter.js';
 import { BYTES_PER_ELEMENT, type ByteStream, elements } from './tensor.js';
 
 /** Bytes that are read at a time: enough that a call costs nothing, and little beside the largest tensor. */
@@ -15,12 +15,17 @@ const MAX_ROWS = 64;
  * @param into the weight's numbers, `[window, channels, out]` or `[in, out]`; asked for anew with every piece, because
  *   a backend's memory may move in between.
  * @param report called with the bytes of every piece.
+ * @param scatter puts rows in place, default by JavaScript.
  * @returns how many of the numbers are NaN or infinite.
  */
 export async function readWeight(
   { tensor, sides }: Pick<Parameter, 'tensor' | 'sides'>,
   into: () => Float32Array,
-  { signal, report }: { signal?: AbortSignal; report?: (bytes: number) => void },
+  {
+    signal,
+    report,
+    scatter = scatterAnywhere,
+  }: { signal?: AbortSignal; report?: (bytes: number) => void; scatter?: Scatter },
 ): Promise<number> {
   const size = BYTES_PER_ELEMENT[tensor.dtype];
   const count = elements(tensor.shape);
@@ -36,11 +41,16 @@ export async function readWeight(
   try {
     for await (const bytes of pieces) {
       signal?.throwIfAborted();
-      const piece = decode(bytes);
-      nonFinite += countNonFinite(piece);
-      if (sides) scatterRows(piece, done / row, sides, into());
-      else into().set(piece, done);
-      done += piece.length;
+      const numbers = () => decode(bytes);
+      if (sides) {
+        const rows = { tensor, bytes, numbers, first: done / row };
+        if (scatter(rows, sides, into)) nonFinite += countNonFinite(numbers());
+      } else {
+        const piece = numbers();
+        nonFinite += countNonFinite(piece);
+        into().set(piece, done);
+      }
+      done += bytes.length / size;
       report?.(bytes.length);
     }
   } finally {
