@@ -18,12 +18,12 @@ const NODE_ONLY = [
   'test/weights/{loadPath,pretrained}.test.ts',
 ];
 
-/** What computes nothing on a backend: one run in a browser is enough. */
+/** What computes nothing on a backend, or on wasm whatever the run is about: one run in a browser is enough. */
 const WITHOUT_BACKEND = [
   'test/io/**',
   'test/core/params.test.ts',
   'test/data/{garments,idx,random,rasterize}.test.ts',
-  'test/weights/{hdf5,hdf5Hostile,numbers,published}.test.ts',
+  'test/weights/{hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];
 
 /**
