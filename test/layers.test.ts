@@ -102,6 +102,7 @@ const RULES: [who: string, ...may: string[]][] = [
   ['weights/entries', 'core/check', 'weights/*', `type ${TFJS('core')}`],
   ['weights/layout', 'weights/tensor'],
   ['weights/numbers', 'weights/tensor'],
+  ['weights/scatter', 'core/heap', 'weights/*'],
   ['weights/canonical', 'weights/error'],
   ['weights/parameters', 'weights/*'],
   ['weights/network', 'type index', 'weights/*'],
