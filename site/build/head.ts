@@ -27,7 +27,7 @@ const LINKS = [
 ] as const;
 
 /**
- * Fills in a template's parts of the head.
+ * Fills in a template's parts of the head, and its foot.
  *
  * @param path the page's path from the site's root, by which links are made relative.
  */
@@ -43,7 +43,8 @@ export function withHead(template: string, path: string, { policy = true } = {})
   return template
     .replace('<html lang="en">', `<html lang="en" data-root="${root}">`)
     .replace('<!--head-->', head.join('\n    '))
-    .replace('<!--banner-->', banner(root, path));
+    .replace('<!--banner-->', banner(root, path))
+    .replace('<!--foot-->', '<footer class="foot"><p id="offline" role="status"></p></footer>');
 }
 
 function banner(root: string, path: string): string {

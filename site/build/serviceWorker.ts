@@ -7,6 +7,7 @@ import { globSync } from 'tinyglobby';
 /** Writes `sw.js`, which knows every file of the site and, by their sum, when they change. */
 export async function writeServiceWorker(out: string): Promise<void> {
   const files = globSync(['**/*'], { cwd: out, ignore: ['sw.js'] }).sort();
+  const isReading = (file: string) => /^(api|guide|source)\//.test(file);
   const sum = createHash('sha256');
   for (const file of files) sum.update(file).update(readFileSync(out + file));
   await build({
@@ -14,6 +15,10 @@ export async function writeServiceWorker(out: string): Promise<void> {
     outfile: `${out}sw.js`,
     bundle: true,
     minify: true,
-    define: { FILES: JSON.stringify(files), VERSION: JSON.stringify(sum.digest('hex').slice(0, 16)) },
+    define: {
+      PLAYGROUND: JSON.stringify(files.filter((file) => !isReading(file))),
+      READING: JSON.stringify(files.filter(isReading)),
+      VERSION: JSON.stringify(sum.digest('hex').slice(0, 16)),
+    },
   });
 }

@@ -1,3 +1,4 @@
+import { keepOffline, type Offline } from './offline.js';
 import type { Language } from './text/index.js';
 import { textsOf } from './text/index.js';
 
@@ -31,16 +32,32 @@ export async function startHead(onLanguage?: (language: Language) => Promise<voi
     root.dataset.language = chosen;
     root.lang = chosen === 'zh' ? 'zh-CN' : 'en';
     void translate(chosen);
+    void sayOffline();
     void onLanguage?.(chosen);
   });
   if (language !== 'en') await translate(language);
-  if (import.meta.env.PROD && 'serviceWorker' in navigator) {
-    const register = () => navigator.serviceWorker.register(new URL('sw.js', siteRoot())).catch(() => {});
+  if (import.meta.env.PROD) {
+    const keep = () =>
+      keepOffline(siteRoot(), (now) => {
+        offline = now;
+        void sayOffline();
+      });
     // Not in the way of what the page itself loads.
-    if (document.readyState === 'complete') void register();
-    else addEventListener('load', register);
+    if (document.readyState === 'complete') void keep();
+    else addEventListener('load', keep);
   }
   return language;
+}
+
+let offline: Offline | undefined;
+
+/** Says in the foot what works offline. */
+async function sayOffline(): Promise<void> {
+  if (!offline) return;
+  const { offline: t } = await textsOf(root.dataset.language as Language);
+  const place = document.getElementById('offline')!;
+  place.dataset.state = offline.state;
+  place.textContent = 'why' in offline ? t[offline.state](offline.why) : t[offline.state];
 }
 
 function siteRoot(): URL {

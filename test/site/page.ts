@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 
+/** A network that a GPU made of software trains in seconds. */
+export const TINY =
+  'net=1x8-1x16&ratio=1&input=16x1&fc=16&pictures=120&epochs=4&batch=12&optimizer=adam&rate=0.004&cosine=0';
+
 /** A file to drop: one on the disk, or bytes under a name. */
 export type Dropped = string | { name: string; type?: string; bytes: Uint8Array };
 
@@ -12,19 +16,21 @@ export interface Tab {
   complaints: string[];
 }
 
-/** Opens the playground in a browser profile of its own. */
+/** Opens the playground in a browser profile of its own, which keeps the site only where `offline` is set. */
 export async function openTab(
   browser: Browser,
   url: string,
-  options: { theme?: 'light' | 'dark'; language?: 'en' | 'zh'; width?: number } = {},
+  options: { theme?: 'light' | 'dark'; language?: 'en' | 'zh'; width?: number; offline?: boolean } = {},
 ): Promise<Tab> {
-  const { theme = 'light', language = 'en', width = 1440 } = options;
+  const { theme = 'light', language = 'en', width = 1440, offline = false } = options;
   const page = await browser.newPage({
     viewport: { width, height: width < 600 ? 844 : 900 },
     colorScheme: theme,
     locale: language === 'zh' ? 'zh-CN' : 'en-US',
     acceptDownloads: true,
     reducedMotion: 'reduce',
+    // It would fetch the whole site each time.
+    serviceWorkers: offline ? 'allow' : 'block',
   });
   const complaints: string[] = [];
   page.on('console', (message) => {

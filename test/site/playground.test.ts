@@ -6,7 +6,7 @@ import { encodeIdx } from '../data/idxFile.js';
 import { hasChromium, launchChromium } from '../support/chromium.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { builtSite } from './built.js';
-import { drop, epochColumn, go, openTab, trainToTheEnd } from './page.js';
+import { drop, epochColumn, go, openTab, TINY, trainToTheEnd } from './page.js';
 import { serveSite } from './server.js';
 
 let browser: Browser;
@@ -22,10 +22,6 @@ afterAll(async () => {
   await browser?.close();
   site?.close();
 });
-
-/** A network that a GPU made of software trains in seconds. */
-const TINY =
-  'net=1x8-1x16&ratio=1&input=16x1&fc=16&pictures=120&epochs=4&batch=12&optimizer=adam&rate=0.004&cosine=0';
 
 describe.skipIf(!hasChromium)('the playground', () => {
   test.each(['wasm', 'webgl', 'webgpu'])(
@@ -264,30 +260,4 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await again.page.close();
     await page.close();
   });
-
-  test('once loaded, everything works offline', async () => {
-    const { page, complaints } = await openTab(browser, site.url);
-    // On a busy machine the service worker's installation may fail; the browser tries it again at the next visit.
-    for (let visit = 1; ; visit++) {
-      const wait = page.waitForFunction(() => navigator.serviceWorker.controller, undefined, {
-        timeout: 25_000,
-      });
-      const controlled = await wait.then(
-        () => true,
-        () => false,
-      );
-      if (controlled) break;
-      if (visit === 4) throw new Error('No service worker controls the page after four visits.');
-      await page.reload();
-    }
-    await page.context().setOffline(true);
-    await page.goto(`${site.url}guide/chapter.html`);
-    expect(await page.innerText('h1')).toContain('chapter');
-    await page.goto(`${site.url}#view=train&${TINY}`);
-    await page.reload();
-    await trainToTheEnd(page, 60_000);
-    expect(complaints).toEqual([]);
-    await page.context().setOffline(false);
-    await page.close();
-  }, 240_000);
 });

@@ -14,13 +14,25 @@ const TYPES: Record<string, string> = {
   '.webmanifest': 'application/manifest+json',
 };
 
+/** A host of the built site. */
+export interface SiteServer {
+  url: string;
+  /** Asked before each answer: with true the connection is broken off. */
+  fails: (path: string) => boolean;
+  close(): void;
+}
+
 /**
  * A static host of the built site, in a folder of its own as project pages are. The policy comes as a header too, which
  * workers have to obey: a page's meta element does not reach them.
  */
-export async function serveSite(folder: string): Promise<{ url: string; close(): void }> {
+export async function serveSite(folder: string): Promise<SiteServer> {
   const server = createServer(async (request, response) => {
     const path = new URL(request.url!, 'http://localhost').pathname.replace(/^\/some\/folder\//, '');
+    if (site.fails(path)) {
+      response.destroy();
+      return;
+    }
     const file = `${folder}/${path.endsWith('/') || path === '' ? `${path}index.html` : path}`;
     const found = await stat(file).catch(() => undefined);
     if (!found?.isFile() || path.includes('..')) {
@@ -36,11 +48,13 @@ export async function serveSite(folder: string): Promise<{ url: string; close():
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  return {
+  const site: SiteServer = {
     url: `http://127.0.0.1:${port}/some/folder/`,
+    fails: () => false,
     close() {
       server.closeAllConnections();
       server.close();
     },
   };
+  return site;
 }

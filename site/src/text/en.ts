@@ -19,6 +19,15 @@ export const en = {
     skip: 'To the content',
   },
 
+  offline: {
+    keeping: 'Keeping the site for offline use …',
+    ready: 'Ready for offline use: every page of this site is kept in your browser.',
+    impossible: 'Not kept for offline use: that takes https or localhost, and no private window.',
+    partly: (why: string) =>
+      `The playground is ready for offline use; not every other page could be kept (${why}). The next visit tries again.`,
+    failed: (why: string) => `Not ready for offline use (${why}). The next visit tries again.`,
+  },
+
   views: { network: 'Network', train: 'Train', inside: 'Look inside', weights: 'Weight files' },
   viewsLabel: 'Views',
 

@@ -21,6 +21,14 @@ export const zh: Text = {
     skip: '跳到内容',
   },
 
+  offline: {
+    keeping: '正在保存本站，供离线使用……',
+    ready: '可以离线使用：本站的每一页都已保存在浏览器里。',
+    impossible: '没有为离线使用保存：这需要 https 或 localhost，而且不能是无痕窗口。',
+    partly: (why) => `试验场可以离线使用；其余页面没有全部保存（${why}）。下次打开时会再试。`,
+    failed: (why) => `还不能离线使用（${why}）。下次打开时会再试。`,
+  },
+
   views: { network: '网络', train: '训练', inside: '看里面', weights: '权重文件' },
   viewsLabel: '视图',
 

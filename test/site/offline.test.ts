@@ -1,0 +1,93 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { hasChromium, launchChromium } from '../support/chromium.js';
+import { builtSite } from './built.js';
+import { openTab, TINY, trainToTheEnd } from './page.js';
+import { type SiteServer, serveSite } from './server.js';
+
+let browser: Browser;
+let site: SiteServer;
+
+beforeAll(async () => {
+  if (!hasChromium) return;
+  site = await serveSite(await builtSite());
+  browser = await launchChromium();
+}, 400_000);
+
+afterEach(() => {
+  if (site) site.fails = () => false;
+});
+
+afterAll(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+/** Waits until the page's foot says the state; fails with what it says instead. */
+async function footSays(page: Page, state: string): Promise<void> {
+  const foot = page.locator('#offline');
+  await page.waitForSelector(`#offline[data-state=${state}]`, { timeout: 60_000 }).catch(async (error) => {
+    throw new Error(`the foot says: ${await foot.innerText()}`, { cause: error });
+  });
+}
+
+async function worksOffline(page: Page): Promise<void> {
+  await page.context().setOffline(true);
+  await page.goto(`${site.url}guide/chapter.html`);
+  expect(await page.innerText('h1')).toContain('chapter');
+  await page.goto(`${site.url}#view=train&${TINY}`);
+  await page.reload();
+  await trainToTheEnd(page, 60_000);
+}
+
+describe.skipIf(!hasChromium)('the site, once its foot says that it is ready', () => {
+  test('works offline', async () => {
+    const { page, complaints } = await openTab(browser, site.url, { offline: true });
+    await footSays(page, 'ready');
+    await worksOffline(page);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test('works offline though many answers were lost on the way', async () => {
+    const { page } = await openTab(browser, site.url, { offline: true });
+    const asked = new Set<string>();
+    let lost = 0;
+    site.fails = (path) => {
+      // Each fifth file, at first.
+      const fails = !asked.has(path) && asked.size % 5 === 4;
+      asked.add(path);
+      if (fails) lost++;
+      return fails;
+    };
+    await footSays(page, 'ready');
+    expect(lost).toBeGreaterThan(40);
+    await worksOffline(page);
+    await page.close();
+  });
+
+  test('was told in words what could not be kept, and mended it at the next visit', async () => {
+    site.fails = (path) => path.startsWith('guide/chapter');
+    const { page } = await openTab(browser, site.url, { offline: true });
+    await footSays(page, 'partly');
+    expect(await page.innerText('#offline')).toContain('guide/chapter.html: ');
+    site.fails = (path) => path === 'guide/start.html'; // Kept before, so not asked for again.
+    await page.reload();
+    await footSays(page, 'ready');
+    await worksOffline(page);
+    await page.close();
+  });
+});
+
+test.skipIf(!hasChromium)(
+  'a playground that cannot be kept says why, and tries again by itself',
+  async () => {
+    site.fails = (path) => path === 'manifest.webmanifest';
+    const { page } = await openTab(browser, site.url, { offline: true });
+    await footSays(page, 'failed');
+    await page.waitForSelector('#offline >> text=manifest.webmanifest: ');
+    site.fails = () => false;
+    await footSays(page, 'ready');
+    await page.close();
+  },
+);
