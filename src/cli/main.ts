@@ -30,6 +30,12 @@ const program = new Command('vgg-blocks')
   .addCommand(similarCommand())
   .addCommand(benchCommand());
 
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads has had enough, as `head` does after ten lines: there is nobody left to tell.
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

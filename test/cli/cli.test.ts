@@ -34,6 +34,12 @@ describe('vgg-blocks', () => {
     expect(await run('diagram', '--out', path)).toMatchObject({ code: 0, out: '', error: '' });
     expect(readFileSync(path, 'utf8')).toContain('>alexnet<');
   });
+
+  test('ends quietly where nobody reads what it prints', async () => {
+    const { child, outcome } = start(['summary', 'vgg16']);
+    child.stdout!.destroy();
+    expect(await outcome).toEqual({ code: 0, out: '', error: '' });
+  });
 });
 
 describe('vgg-blocks inspect and convert', () => {

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { garments } from '../../src/data/index.js';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { FASHION_MNIST, garments } from '../../src/data/index.js';
 import { encodeIdx } from '../data/idxFile.js';
 import { hasChromium, launchChromium } from '../support/chromium.js';
 import { hasShared, sharedPath } from '../support/shared.js';
@@ -18,10 +19,16 @@ beforeAll(async () => {
   browser = await launchChromium();
 }, 400_000);
 
+afterEach(() => {
+  if (site) site.alters = (_, bytes) => bytes;
+});
+
 afterAll(async () => {
   await browser?.close();
   site?.close();
 });
+
+const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 describe.skipIf(!hasChromium)('the playground', () => {
   test.each(['wasm', 'webgl', 'webgpu'])(
@@ -225,6 +232,54 @@ describe.skipIf(!hasChromium)('the playground', () => {
     expect(complaints).toEqual([]);
     await page.close();
   });
+
+  test.skipIf(!hasShared).each(['home', 'mirror'])(
+    'Fashion-MNIST comes from its %s, is checked, kept, and trained on',
+    async (from) => {
+      // The home's sums are those of 60000 pictures; the page is told those of the 2000 that the home is played with.
+      const files = Object.values(FASHION_MNIST.files).map(({ name, bytes, sha256 }) => {
+        const small = readFileSync(sharedPath(`data/fashion-mnist-2k/${name}`));
+        return { name, small, is: [bytes, sha256], becomes: [small.length, sha256Of(small)] };
+      });
+      site.alters = (path, sent) =>
+        path.endsWith('.js')
+          ? files.reduce(
+              (text, { is, becomes }) =>
+                text.replace(`[${is[0]},`, `[${becomes[0]},`).replace(`${is[1]}`, `${becomes[1]}`),
+              sent.toString(),
+            )
+          : sent;
+      const { page, complaints } = await openTab(browser, `${site.url}#view=train&${TINY}`);
+      const asked: string[] = [];
+      await page.context().route(/fashion-mnist|googleapis/, (route) => {
+        const url = new URL(route.request().url());
+        asked.push(url.href);
+        const file = files.find(({ name }) => url.pathname.endsWith(`/${name}`));
+        if (!file || (from === 'mirror' && url.href.startsWith(FASHION_MNIST.home))) return route.abort();
+        return route.fulfill({ body: file.small, headers: { 'access-control-allow-origin': '*' } });
+      });
+      await page.getByLabel('Pictures', { exact: true }).selectOption('fashion-mnist');
+      await page.getByLabel('Epochs', { exact: true }).fill('1');
+      await page.getByLabel('Batch size').fill('100');
+      await trainToTheEnd(page);
+      const homes = asked.filter((url) => url.startsWith(FASHION_MNIST.home));
+      expect(homes.length).toBe(from === 'home' ? 4 : asked.length - 4);
+      expect((await epochColumn(page, 'test'))[0]).toBeGreaterThan(30);
+      await go(page, 'inside');
+      await page.click('text=Go through the test set');
+      await page.waitForSelector('.confusion');
+      const counts = (await page.locator('.confusion td').allInnerTexts()).map(Number);
+      expect(counts.reduce((a, b) => a + b)).toBe(400);
+      if (from === 'home') {
+        expect(complaints).toEqual([]);
+        await page.reload();
+        await go(page, 'train');
+        await trainToTheEnd(page);
+        expect(asked).toHaveLength(4);
+      }
+      await page.close();
+    },
+  );
 
   test('the first paint has no tfjs and does not jump; the address holds the choice', async () => {
     const { page, complaints } = await openTab(

@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname } from 'node:path';
@@ -19,6 +18,8 @@ export interface SiteServer {
   url: string;
   /** Asked before each answer: with true the connection is broken off. */
   fails: (path: string) => boolean;
+  /** Changes what is sent. */
+  alters: (path: string, bytes: Buffer) => Buffer | string;
   close(): void;
 }
 
@@ -34,23 +35,23 @@ export async function serveSite(folder: string): Promise<SiteServer> {
       return;
     }
     const file = `${folder}/${path.endsWith('/') || path === '' ? `${path}index.html` : path}`;
-    const found = await stat(file).catch(() => undefined);
-    if (!found?.isFile() || path.includes('..')) {
+    const bytes = path.includes('..') ? undefined : await readFile(file).catch(() => {});
+    if (!bytes) {
       response.writeHead(404).end();
       return;
     }
     response.writeHead(200, {
       'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
-      'content-length': found.size,
       'content-security-policy': CONTENT_SECURITY_POLICY,
     });
-    createReadStream(file).pipe(response);
+    response.end(site.alters(path, bytes));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const site: SiteServer = {
     url: `http://127.0.0.1:${port}/some/folder/`,
     fails: () => false,
+    alters: (_, bytes) => bytes,
     close() {
       server.closeAllConnections();
       server.close();
