@@ -26,12 +26,6 @@ const WITHOUT_BACKEND = [
   'test/weights/{hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];
 
-/**
- * A training step on WebGPU without a GPU takes about a third of a second of the processor's time, and the training loop's
- * tests take some 250. What training computes there, torch-parity holds to PyTorch in 60; the loop itself runs on the others.
- */
-const TOO_SLOW_ON_WEBGPU = ['test/train/train.test.ts'];
-
 const node: TestProjectInlineConfiguration = {
   extends: true,
   test: {
@@ -80,12 +74,7 @@ const chromium: TestProjectInlineConfiguration = {
           name: backend,
           provide: { backend },
           include: ['test/**/!(*.browser).test.ts'],
-          exclude: [
-            ...NODE_ONLY,
-            ...WITHOUT_BACKEND,
-            'test/wasm/**',
-            ...(backend === 'webgpu' ? TOO_SLOW_ON_WEBGPU : []),
-          ],
+          exclude: [...NODE_ONLY, ...WITHOUT_BACKEND, 'test/wasm/**'],
         })),
       ],
     },

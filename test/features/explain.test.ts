@@ -47,7 +47,7 @@ describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
     "the maps of %s are PyTorch's, and nothing stays behind",
     async (network) => {
       const reference = await readReference(sharedPath(`reference/torch/${network}-expected.safetensors`));
-      // wasm is quick; the others take minutes for what is larger, and webgpu is played by a processor where there is no card.
+      // 224 is for the kernels of wasm, which are this library's own; on the others it would take minutes without a card.
       for (const size of backend === 'wasm' ? ([224, 96] as const) : ([96] as const)) {
         const { model } = await fromWeights(sharedPath(`reference/torch/${network}.safetensors`), {
           inputShape: [size, size, 3],
@@ -57,10 +57,7 @@ describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
         const weights = await weightsOf(model);
         const config = model.toJSON(undefined, false);
         const before = memory().numTensors;
-        const of = cases.filter(
-          (one) =>
-            one.network === network && one.size === size && (backend !== 'webgpu' || one.asked === null),
-        );
+        const of = cases.filter((one) => one.network === network && one.size === size);
         expect(of.length).toBeGreaterThanOrEqual(3);
         for (const expected of of) {
           const classIndex = expected.asked ?? undefined;

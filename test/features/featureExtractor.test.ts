@@ -7,7 +7,7 @@ import { fromWeights } from '../../src/weights/index.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 import { readReference } from '../support/safetensors.js';
 import { hasShared, sharedPath } from '../support/shared.js';
-import { fixturesFor, relativeError, TORCH_FIXTURES } from '../weights/files.js';
+import { ONE_OF_EACH, relativeError } from '../weights/files.js';
 
 const NHWC = [0, 2, 3, 1];
 const NARROW = { inputShape: [32, 32, 3], hiddenUnits: 8, initializer: 'heUniform' } as const;
@@ -182,30 +182,28 @@ describe('an extractor', () => {
 });
 
 describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
-  test.each(
-    fixturesFor(
-      backend,
-      TORCH_FIXTURES.filter(({ tolerance }) => tolerance < 1e-4),
-    ),
-  )("$file's poolings are PyTorch's, by the paper's names", async ({ file, expected: name, tolerance }) => {
-    await useBackend(backend);
-    const expected = await readReference(sharedPath(`reference/${name}`));
-    const { model } = await fromWeights(sharedPath(`reference/${file}`));
-    const pools = ['pool3', 'pool4', 'pool5'];
-    const { data, shape } = expected.get('input')!;
-    const extractor = featureExtractor(model, pools);
-    const outputs = await valuesOf(
-      extractor,
-      tidy(() => transpose(tensor(data, shape), NHWC)),
-    );
-    for (const [i, pool] of pools.entries()) {
-      const { data, shape } = expected.get(pool)!;
-      const nhwc = tidy(() => transpose(tensor(data, shape), NHWC));
-      expect(relativeError(outputs[i]!, await nhwc.data()), pool).toBeLessThan(tolerance);
-      nhwc.dispose();
-    }
-    model.dispose();
-  });
+  test.each(ONE_OF_EACH)(
+    "$file's poolings are PyTorch's, by the paper's names",
+    async ({ file, expected: name, tolerance }) => {
+      await useBackend(backend);
+      const expected = await readReference(sharedPath(`reference/${name}`));
+      const { model } = await fromWeights(sharedPath(`reference/${file}`));
+      const pools = ['pool3', 'pool4', 'pool5'];
+      const { data, shape } = expected.get('input')!;
+      const extractor = featureExtractor(model, pools);
+      const outputs = await valuesOf(
+        extractor,
+        tidy(() => transpose(tensor(data, shape), NHWC)),
+      );
+      for (const [i, pool] of pools.entries()) {
+        const { data, shape } = expected.get(pool)!;
+        const nhwc = tidy(() => transpose(tensor(data, shape), NHWC));
+        expect(relativeError(outputs[i]!, await nhwc.data()), pool).toBeLessThan(tolerance);
+        nhwc.dispose();
+      }
+      model.dispose();
+    },
+  );
 });
 
 test('the names of full-size networks are those of the layers', () => {

@@ -66,8 +66,6 @@ describe.skipIf(!hasShared).each(backends)("PyTorch's numbers on %s", (backend) 
     ['torchvision', torchvision],
     ['caffe', caffe],
   ])('perceptualLoss, images prepared as %s does', async (name, preprocessing) => {
-    // LPIPS goes through the same network, whose programs take a GPU in software half a minute to make.
-    if (backend === 'webgpu') return;
     const layers = ['relu2_2', 'conv3_1', 'pool4'];
     const loss = perceptualLoss({ model, preprocessing, layers, weights: [1, 0.5, 2] });
     await expectTorch(`perceptual.${name}`, (x) => loss(x as Tensor4D, others), images);

@@ -14,7 +14,7 @@ import { vgg } from '../../src/index.js';
 import type { Batch } from '../../src/train/examples.js';
 import { chooseOptimizer, type OptimizerName } from '../../src/train/optimizer.js';
 import { type Run, startRun, step } from '../../src/train/step.js';
-import { backends, useBackend } from '../support/backends.js';
+import { backends, inBrowser, useBackend } from '../support/backends.js';
 import { type Reference, readReference } from '../support/safetensors.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 
@@ -43,6 +43,9 @@ const CASES: Case[] = [
   { name: 'momentum', learningRate: 0.02, weights: ROUNDING },
   { name: 'adam', learningRate: 0.002, weights: ADAM },
 ];
+
+/** Steps where the whole run would take half a minute, and is gone through on other backends. */
+const FEW = 4;
 
 const build = () =>
   vgg(
@@ -102,6 +105,8 @@ function gradients({ model, objective }: Run, { xs, ys }: Batch): Tensor[] {
 
 describe.skipIf(!hasShared).each(backends)('20 steps on %s are those of PyTorch', (backend) => {
   beforeAll(() => useBackend(backend));
+  // tfjs's cpu backend and a GPU in software are slow; the same code goes through all of it on WebGPU in a browser.
+  const isQuick = inBrowser || backend === 'wasm';
 
   test.each(CASES)('with $name', async ({ name, learningRate, weights }) => {
     const before = memory().numTensors;
@@ -116,7 +121,8 @@ describe.skipIf(!hasShared).each(backends)('20 steps on %s are those of PyTorch'
     expect(await worstError(actual, expected), 'first gradients').toBeLessThan(ROUNDING);
     dispose([actual, expected]);
 
-    const wanted = [...file.get('loss')!.data];
+    const isWhole = isQuick || name === 'sgd';
+    const wanted = [...file.get('loss')!.data].slice(0, isWhole ? undefined : FEW);
     const losses: number[] = [];
     const held: number[] = [];
     for (const i of wanted.keys()) {
@@ -131,9 +137,11 @@ describe.skipIf(!hasShared).each(backends)('20 steps on %s are those of PyTorch'
     // The first step makes the optimizer's own tensors.
     expect(new Set(held), 'tensors held after each step').toEqual(new Set([held[0]]));
 
-    const final = parameters(file, 'final');
-    expect(await worstError(model.getWeights(), final), 'last weights').toBeLessThan(weights);
-    dispose(final);
+    if (isWhole) {
+      const final = parameters(file, 'final');
+      expect(await worstError(model.getWeights(), final), 'last weights').toBeLessThan(weights);
+      dispose(final);
+    }
     run.end();
     model.dispose();
     expect(memory().numTensors, 'tensors at the end').toBe(before);

@@ -44,15 +44,9 @@ class Halves implements Examples {
 }
 
 const build = (options: VggOptions = {}) =>
-  vgg(
-    [
-      [1, 8],
-      [1, 8],
-    ],
-    { inputShape: [4, 4, 1], classes: 4, hiddenUnits: 16, dropout: 0.1, ...options },
-  );
+  vgg([[1, 8]], { inputShape: [4, 4, 1], classes: 4, hiddenUnits: 16, dropout: 0.1, ...options });
 
-const FAST: TrainOptions = { epochs: 12, batchSize: 16, optimizer: 'adam', learningRate: 0.02 };
+const FAST: TrainOptions = { epochs: 7, batchSize: 16, optimizer: 'adam', learningRate: 0.02 };
 
 /** Runs `use` with a fresh model and expects it to leave no tensor behind. */
 async function withModel<T>(
@@ -78,18 +72,19 @@ describe('train', () => {
       const rows: number[] = [];
       const history = await train(
         model,
-        { train: new Halves(128), test: new Halves(41) },
+        { train: new Halves(64), test: new Halves(13) },
         {
           ...FAST,
+          learningRate: 0.04,
           onEpoch: ({ epoch }) => void rows.push(epoch),
         },
       );
       expect(history.ended).toBe('finished');
       expect(history.epochs.map(({ epoch }) => epoch)).toEqual(rows);
-      expect(rows).toHaveLength(12);
+      expect(rows).toHaveLength(FAST.epochs!);
       expect(history.epochs.at(-1)!.testAccuracy).toBe(1);
       expect(history.epochs.at(-1)!.loss).toBeLessThan(history.epochs[0]!.loss / 4);
-      expect(history.epochs.every(({ examples }) => examples === 128)).toBe(true);
+      expect(history.epochs.every(({ examples }) => examples === 64)).toBe(true);
       expect(JSON.parse(JSON.stringify(history))).toEqual(history);
     });
   });
@@ -98,7 +93,7 @@ describe('train', () => {
     const run = (seed: number) =>
       withModel(
         async (model) => {
-          const { epochs } = await train(model, { train: new Halves(40) }, { ...FAST, epochs: 2, seed });
+          const { epochs } = await train(model, { train: new Halves(24) }, { ...FAST, epochs: 2, seed });
           return { losses: epochs.map(({ loss }) => loss), weights: await values(model) };
         },
         { dropout: 0.5 },
@@ -169,15 +164,15 @@ describe('train', () => {
 
   test("keep: 'best' ends with the weights of the best test accuracy", async () => {
     await withModel(async (model) => {
-      const tests = new Halves(40);
+      const tests = new Halves(32);
       const optimizer = optimizers.sgd(0.5);
       const snapshots: number[][][] = [];
       const history = await train(
         model,
-        { train: new Halves(64), test: tests },
+        { train: new Halves(32), test: tests },
         {
           ...FAST,
-          epochs: 6,
+          epochs: 4,
           learningRate: undefined,
           optimizer,
           keep: 'best',
@@ -205,7 +200,7 @@ describe('train', () => {
           moved.push(now.reduce((sum, value, i) => sum + Math.abs(value - last[i]!), 0));
           last = now;
         };
-        await train(model, { train: new Halves(64) }, { ...options, decay: 'cosine', onEpoch });
+        await train(model, { train: new Halves(24) }, { ...options, decay: 'cosine', onEpoch });
         // The rate averages 0.95 of its start over the first quarter of the cosine and 0.05 over the last.
         expect(moved[3]! / moved[0]!).toBeLessThan(0.4);
       });

@@ -1,6 +1,5 @@
 import { gunzipSync } from 'fflate';
 import { readBytes } from '../../src/io/read.js';
-import { type BackendName, inBrowser } from '../support/backends.js';
 import { fromBase64 } from '../support/bytes.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { H5_FILES } from './h5Files.js';
@@ -35,6 +34,9 @@ export const TORCH_FIXTURES = !hasShared
       })),
     );
 
+/** One file of each of PyTorch's networks, with full precision. */
+export const ONE_OF_EACH = TORCH_FIXTURES.filter(({ file }) => file.endsWith('-narrow.safetensors'));
+
 export const KERAS_FIXTURES = !hasShared
   ? []
   : [
@@ -43,16 +45,6 @@ export const KERAS_FIXTURES = !hasShared
       { file: 'keras/vgg16-narrow.keras', format: 'Keras .keras', knowsSoftmax: true },
       { file: 'keras/vgg16-narrow.model.h5', format: 'Keras .h5 (model)', knowsSoftmax: true },
     ];
-
-/**
- * The fixtures to compute on a backend. On a browser's WebGPU without a GPU one takes seconds, and once loaded a network
- * does not know what kind of file it came from: there the first of each network stands for all.
- */
-export function fixturesFor<T extends { file: string }>(backend: BackendName, fixtures: T[]): T[] {
-  if (!inBrowser || backend !== 'webgpu') return fixtures;
-  const network = ({ file }: T) => /^\w+\/[^-]+/.exec(file)![0];
-  return fixtures.filter((one, i) => i === fixtures.findIndex((other) => network(other) === network(one)));
-}
 
 /** The greatest difference between two rows of numbers, as a share of the greatest number expected. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {

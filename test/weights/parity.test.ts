@@ -5,7 +5,7 @@ import { fromWeights } from '../../src/weights/index.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 import { type Reference, readReference } from '../support/safetensors.js';
 import { hasShared, sharedPath } from '../support/shared.js';
-import { fixturesFor, KERAS_FIXTURES, relativeError, TORCH_FIXTURES } from './files.js';
+import { KERAS_FIXTURES, ONE_OF_EACH, relativeError, TORCH_FIXTURES } from './files.js';
 
 const NHWC = [0, 2, 3, 1];
 
@@ -36,68 +36,61 @@ function channelsLast({ data, shape: [n, c, h, w] }: Reference): Float32Array {
 }
 
 describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
-  test.each(fixturesFor(backend, TORCH_FIXTURES))(
-    '$file computes what PyTorch computed, at 224 and at 96',
-    async (fixture) => {
-      await useBackend(backend);
-      const expected = await readReference(sharedPath(`reference/${fixture.expected}`));
-      const path = sharedPath(`reference/${fixture.file}`);
-      const before = memory().numTensors;
+  test.each(TORCH_FIXTURES)('$file computes what PyTorch computed', async (fixture) => {
+    await useBackend(backend);
+    const expected = await readReference(sharedPath(`reference/${fixture.expected}`));
+    const path = sharedPath(`reference/${fixture.file}`);
+    const before = memory().numTensors;
+    const { model, network, report } = await fromWeights(path, { inputShape: [96, 96, 3] });
+    expect(network.title).toBe(fixture.title);
+    expect(report).toMatchObject({ missing: [], leftOver: [], mismatched: [], nonFinite: [] });
+    const [logits] = await outputsOf(model, [], expected.get('input96')!, NHWC);
+    expect(relativeError(logits!, expected.get('logits96')!.data)).toBeLessThan(fixture.tolerance);
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
 
-      const { model, network, report } = await fromWeights(path);
-      expect(network.title).toBe(fixture.title);
-      expect(report).toMatchObject({ missing: [], leftOver: [], mismatched: [], nonFinite: [] });
-      const pools = ['block3_pool', 'block4_pool', 'block5_pool'];
-      const outputs = await outputsOf(model, pools, expected.get('input')!, NHWC);
-      for (const [i, pool] of ['pool3', 'pool4', 'pool5'].entries()) {
-        expect(relativeError(outputs[i]!, channelsLast(expected.get(pool)!)), pool).toBeLessThan(
-          fixture.tolerance,
-        );
-      }
-      expect(relativeError(outputs[3]!, expected.get('logits')!.data), 'logits').toBeLessThan(
-        fixture.tolerance,
-      );
-      model.dispose();
+  // Once loaded a network does not know what kind of file it came from.
+  test.each(ONE_OF_EACH)('$file computes what PyTorch computed at 224, its poolings too', async (fixture) => {
+    await useBackend(backend);
+    const expected = await readReference(sharedPath(`reference/${fixture.expected}`));
+    const { model } = await fromWeights(sharedPath(`reference/${fixture.file}`));
+    const pools = ['block3_pool', 'block4_pool', 'block5_pool'];
+    const outputs = await outputsOf(model, pools, expected.get('input')!, NHWC);
+    for (const [i, pool] of ['pool3', 'pool4', 'pool5'].entries()) {
+      const values = channelsLast(expected.get(pool)!);
+      expect(relativeError(outputs[i]!, values), pool).toBeLessThan(fixture.tolerance);
+    }
+    expect(relativeError(outputs[3]!, expected.get('logits')!.data)).toBeLessThan(fixture.tolerance);
+    model.dispose();
+  });
 
-      const small = (await fromWeights(path, { inputShape: [96, 96, 3] })).model;
-      const [logits96] = await outputsOf(small, [], expected.get('input96')!, NHWC);
-      expect(relativeError(logits96!, expected.get('logits96')!.data), 'logits96').toBeLessThan(
-        fixture.tolerance,
-      );
-      small.dispose();
-      expect(memory().numTensors).toBe(before);
-    },
-  );
-
-  test.each(fixturesFor(backend, KERAS_FIXTURES))(
-    '$file computes what Keras computed',
-    async ({ file, format, knowsSoftmax }) => {
-      await useBackend(backend);
-      const expected = await readReference(sharedPath('reference/keras/vgg16-narrow-expected.safetensors'));
-      const before = memory().numTensors;
-      const options = knowsSoftmax ? {} : ({ classifierActivation: 'softmax' } as const);
-      const { model, report } = await fromWeights(sharedPath(`reference/${file}`), options);
-      expect(report).toMatchObject({
-        format,
-        names: 'keras',
-        missing: [],
-        leftOver: [],
-        mismatched: [],
-        nonFinite: [],
-      });
-      const names = ['pool3', 'pool4', 'pool5', 'probabilities'];
-      const outputs = await outputsOf(
-        model,
-        ['block3_pool', 'block4_pool', 'block5_pool'],
-        expected.get('input')!,
-      );
-      for (const [i, name] of names.entries()) {
-        expect(relativeError(outputs[i]!, expected.get(name)!.data), name).toBeLessThan(1e-5);
-      }
-      model.dispose();
-      expect(memory().numTensors).toBe(before);
-    },
-  );
+  test.each(KERAS_FIXTURES)('$file computes what Keras computed', async ({ file, format, knowsSoftmax }) => {
+    await useBackend(backend);
+    const expected = await readReference(sharedPath('reference/keras/vgg16-narrow-expected.safetensors'));
+    const before = memory().numTensors;
+    const options = knowsSoftmax ? {} : ({ classifierActivation: 'softmax' } as const);
+    const { model, report } = await fromWeights(sharedPath(`reference/${file}`), options);
+    expect(report).toMatchObject({
+      format,
+      names: 'keras',
+      missing: [],
+      leftOver: [],
+      mismatched: [],
+      nonFinite: [],
+    });
+    const names = ['pool3', 'pool4', 'pool5', 'probabilities'];
+    const outputs = await outputsOf(
+      model,
+      ['block3_pool', 'block4_pool', 'block5_pool'],
+      expected.get('input')!,
+    );
+    for (const [i, name] of names.entries()) {
+      expect(relativeError(outputs[i]!, expected.get(name)!.data), name).toBeLessThan(1e-5);
+    }
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
 });
 
 test.skipIf(!hasShared)('the file without top gives the features of the whole one', async () => {
