@@ -41,11 +41,25 @@ const library = (id: string) => (id.startsWith(`${root}src/`) ? 'vgg-blocks' : n
 /** On the page itself ImageNet's labels come only when they are wanted. */
 const libraryOfPage = (id: string) => (id.startsWith(`${root}src/imagenet/`) ? null : library(id));
 
+/** In the worker what trains comes at once, and what reads weight files and looks inside when it is wanted. */
+const LIBRARY = {
+  debugName: 'library',
+  name: library,
+  entriesAware: true,
+  entriesAwareMergeThreshold: 4000,
+};
+
 /** tfjs apart from the site's own code, a file for each of its packages, so that a backend comes only where it is chosen. */
+const TFJS_CORE = {
+  name: 'tfjs-core',
+  // What the others need goes with whichever asks first, unless it is taken before.
+  priority: 1,
+  test: /node_modules\/(@tensorflow\/tfjs-core|seedrandom|long)\/.*\.js$/,
+};
 const TFJS = {
   debugName: 'tfjs',
-  test: /node_modules\/(@tensorflow|seedrandom|long)\//,
-  name: (id: string) => /@tensorflow\/(tfjs-[\w-]+)/.exec(id)?.[1] ?? 'tfjs-core',
+  test: /node_modules\/@tensorflow\/.*\.js$/,
+  name: (id: string) => /@tensorflow\/(tfjs-[\w-]+)/.exec(id)![1]!,
 };
 
 export default defineConfig({
@@ -62,7 +76,7 @@ export default defineConfig({
   worker: {
     format: 'es',
     rolldownOptions: {
-      output: { codeSplitting: { groups: [TFJS, { name: library, debugName: 'library' }] } },
+      output: { codeSplitting: { groups: [TFJS_CORE, TFJS, LIBRARY] } },
     },
   },
   build: {

@@ -82,7 +82,10 @@ function sourcePage(file: string, text: string): Text {
 function apiTitle(file: string, text: string): string {
   const [, module] = /^docs\/api\/(\w+)\/index\.md$/.exec(file) ?? [];
   if (file === 'docs/api/index.md')
-    return text.replace(/^- \[(\w+)\]/gm, (_, name) => `- [${imported(name)}]`).replace(/^# .*/, '# API');
+    return text
+      .replace(/^((?:- .*\n)*)(- \[index\].*\n)/m, '$2$1')
+      .replace(/^- \[(\w+)\]/gm, (_, name) => `- [${imported(name)}]`)
+      .replace(/^# .*/, '# API');
   return module ? text.replace(/^# .*/, `# ${imported(module)}`) : text;
 }
 

@@ -5,8 +5,9 @@ import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasChromium, launchChromium } from '../support/chromium.js';
+import { hasShared, sharedPath } from '../support/shared.js';
 import { builtSite } from './built.js';
-import { go, openTab, trainToTheEnd } from './page.js';
+import { drop, go, openTab, trainToTheEnd } from './page.js';
 import { serveSite } from './server.js';
 
 /** Where the screenshots are written, for whoever wants to look at them. */
@@ -49,7 +50,11 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
   test.each(['en', 'zh'] as const)(
     'every view in %s is accessible, at a desk and on a phone, before and after training',
     async (language) => {
-      const { page, complaints } = await openTab(browser, `${site.url}#${SMALL}`, { theme, language });
+      const { page, complaints } = await openTab(browser, `${site.url}#${SMALL}`, {
+        theme,
+        language,
+        offline: true,
+      });
       const found: string[] = [];
       const look = async (name: string) => {
         found.push(...(await violations(page)).map((one) => `${name}: ${one}`));
@@ -79,6 +84,13 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
         }
         await look(view);
       }
+      if (hasShared) {
+        await drop(page, [sharedPath('reference/torch/vgg16-narrow.safetensors')]);
+        await page.waitForSelector('.list');
+        await drop(page, [sharedPath('reference/torch/vgg16-narrow-expected.safetensors')]);
+        await page.waitForSelector('.compared');
+        await look('weights-open');
+      }
       expect(found).toEqual([]);
       expect(complaints).toEqual([]);
       await page.close();
@@ -87,7 +99,7 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
   );
 
   test('the guides and the API pages are accessible, at a desk and on a phone', async () => {
-    const { page, complaints } = await openTab(browser, site.url, { theme });
+    const { page, complaints } = await openTab(browser, site.url, { theme, offline: true });
     const found: string[] = [];
     for (const path of [
       'guide/start',

@@ -14,8 +14,8 @@ beforeAll(async () => {
   files = globSync(['**/*'], { cwd: folder });
 }, 400_000);
 
-/** What a browser loads before anybody does anything: scripts and what they import at once. */
-function firstLoad(page: string): string[] {
+/** Scripts, and what they import at once. */
+function reached(scripts: readonly string[]): string[] {
   const found = new Set<string>();
   const visit = (file: string) => {
     if (found.has(file)) return;
@@ -24,8 +24,13 @@ function firstLoad(page: string): string[] {
       visit(posix.join(posix.dirname(file), to!));
     }
   };
-  for (const [, to] of read(page).matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.js)"/g)) visit(to!);
+  for (const script of scripts) visit(script);
   return [...found];
+}
+
+/** What a browser loads before anybody does anything. */
+function firstLoad(page: string): string[] {
+  return reached([...read(page).matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.js)"/g)].map(([, to]) => to!));
 }
 
 const packed = (names: string[]) =>
@@ -34,7 +39,9 @@ const packed = (names: string[]) =>
 describe('bytes, minified and gzipped', () => {
   test("the site's own code, all of it and what draws it, stays below 60 kB", () => {
     const scripts = files.filter((file) => file.endsWith('.js'));
-    const own = scripts.filter((file) => !/assets\/(tfjs-|vgg-blocks-|unzipit|legacy)/.test(file));
+    const own = scripts.filter(
+      (file) => !/assets\/(tfjs-|vgg-blocks[-~]|imagenet|unzipit|legacy)/.test(file),
+    );
     expect(own.some((file) => file.startsWith('assets/main-'))).toBe(true);
     expect(packed(own)).toBeLessThan(60_000);
   });
@@ -47,6 +54,15 @@ describe('bytes, minified and gzipped', () => {
     expect(text).not.toMatch(/registerKernel|WebGLRenderingContext|LayersModel\b.*fitDataset/);
     expect(loaded.filter((file) => file.includes('tfjs'))).toEqual([]);
   });
+});
+
+test('who trains loads no backend before it is chosen, and nothing that reads weight files or looks inside', () => {
+  const loaded = reached(files.filter((file) => file.startsWith('assets/main-')));
+  expect(loaded.some((file) => file.includes('vgg-blocks~main'))).toBe(true);
+  expect(loaded.filter((file) => /backend/.test(file))).toEqual([]);
+  const text = loaded.map(read).join('\n');
+  for (const later of ['gradCam', 'fromWeights', 'HDF5']) expect(text).not.toContain(later);
+  expect(packed(loaded.filter((file) => !file.includes('tfjs')))).toBeLessThan(45_000);
 });
 
 describe('every page', () => {

@@ -210,7 +210,7 @@ export const en = {
     testAccuracy: 'test accuracy',
     chartLabel: (epochs: number, loss: string, accuracy: string) =>
       `Curves over ${epochs} epochs: train loss now ${loss}, train accuracy ${accuracy}.`,
-    epochAxis: 'epoch',
+    epochAxis: (n: number) => `epoch ${n}`,
     table: 'Epoch by epoch',
     columns: {
       epoch: 'Epoch',
@@ -277,9 +277,9 @@ export const en = {
     layer: 'Layer',
     sees: 'What it sees',
     guesses: 'What it takes it for',
-    heat: 'Where it sees it (Grad-CAM)',
-    heatBy: (layer: string) => `by the maps of ${layer}`,
-    features: 'Feature maps',
+    heat: 'Where it sees it',
+    heatBy: (layer: string) => `Grad-CAM, by the maps of ${layer}`,
+    features: (layer: string) => `Feature maps: ${layer}`,
     featuresNote: (maps: number, of: number, side: string) =>
       `${maps} of ${of} maps of ${side}, each from its least to its greatest value`,
     kernels: 'First-layer kernels',
@@ -302,7 +302,7 @@ export const en = {
     lead: 'Drop a .safetensors, .pth, .h5, .keras or tfjs model here, or anywhere on this page. It is read in your browser and goes nowhere.',
     choose: 'Choose a file',
     empty: 'No file is open.',
-    published: 'Published weights that are read as they are downloaded',
+    published: 'Published weights that are read as they are downloaded:',
     file: 'File',
     format: 'Format',
     network: 'Network',

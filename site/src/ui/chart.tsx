@@ -79,7 +79,7 @@ function Panel(given: {
   most: number;
   top: number;
   lines: Line[];
-  axis?: string;
+  axis?: (epoch: number) => string;
 }) {
   const { title, label, width, most, top, lines, axis } = given;
   const right = width - MARGIN.right;
@@ -115,7 +115,7 @@ function Panel(given: {
         ))}
         {ticks.map((tick) => (
           <text key={tick} x={x(tick)} y={HEIGHT - 8} text-anchor={tick === most ? 'end' : 'middle'}>
-            {tick === most && axis ? `${axis} ${tick}` : tick}
+            {tick === most && axis ? axis(tick) : tick}
           </text>
         ))}
         {lines.map(({ style, points: own, dots }) => (

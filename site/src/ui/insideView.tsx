@@ -280,12 +280,12 @@ function Features() {
   const features = look.value?.features;
   return (
     <Card
-      title={`${t.features}: ${layer.value}`}
+      title={t.features(layer.value ?? '')}
       class="features"
       aside={<SavePixels name={`features-${layer.value}`} image={features?.image} />}
     >
       <div class="maps">
-        {features && <Pixels image={features.image} label={`${t.features}, ${layer.value}`} />}
+        {features && <Pixels image={features.image} label={t.features(layer.value ?? '')} />}
       </div>
       <p class="hint">
         {features

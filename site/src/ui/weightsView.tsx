@@ -40,8 +40,8 @@ export function WeightsView() {
                   : t.empty}
             </p>
           </div>
-          <p class="hint">
-            {t.published}:{' '}
+          <p class="hint homes">
+            {t.published}{' '}
             {HOMES.map(({ name, url }, i) => (
               <>
                 {i > 0 && ' · '}

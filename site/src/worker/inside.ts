@@ -1,7 +1,7 @@
 import { argMax, softmax, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { ImageSet } from 'vgg-blocks/data';
-import { featureExtractor, featureMapGrid, gradCam, overlay } from 'vgg-blocks/features';
+import { featureExtractor, featureMapGrid, gradCam, kernelGrid, overlay } from 'vgg-blocks/features';
 import type { RawImage } from 'vgg-blocks/imagenet';
 import { fitted } from './data.js';
 import { inputShape } from './picture.js';
@@ -38,11 +38,43 @@ export async function featureMaps(
   try {
     const shape = output.shape.slice(1);
     const maps = Math.min(MOST_MAPS, shape[2]!);
-    return { image: await featureMapGrid(output, { scale: 1, columns: MAPS_IN_A_ROW }), shape, maps };
+    const image = await featureMapGrid(output, { scale: 1, columns: MAPS_IN_A_ROW });
+    const tile = { height: shape[0]!, width: shape[1]!, count: maps, padding: 1 };
+    return { image: withoutGaps(image, tile), shape, maps };
   } finally {
     output.dispose();
     extractor.dispose();
   }
+}
+
+/** The first layer's kernels side by side, a value a square of pixels. */
+export async function firstKernels(model: LayersModel): Promise<RawImage> {
+  const [scale, padding] = [4, 2];
+  const image = await kernelGrid(model, { scale, padding });
+  const kernel = model.layers.find((layer) => layer.getClassName() === 'Conv2D')!.getWeights()[0]!;
+  const [height, width, , count] = kernel.shape as [number, number, number, number];
+  return withoutGaps(image, { height: scale * height, width: scale * width, count, padding });
+}
+
+/** The same grid with nothing between its tiles: on a dark page the library's white would outshine them. */
+function withoutGaps(
+  { data, width, height }: RawImage,
+  tile: { height: number; width: number; count: number; padding: number },
+): RawImage {
+  const channels = data.length / (width * height);
+  const across = Math.floor((width + tile.padding) / (tile.width + tile.padding));
+  const rgba = new Uint8ClampedArray(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const [row, top] = [Math.floor(y / (tile.height + tile.padding)), y % (tile.height + tile.padding)];
+      const [column, left] = [Math.floor(x / (tile.width + tile.padding)), x % (tile.width + tile.padding)];
+      if (top >= tile.height || left >= tile.width || row * across + column >= tile.count) continue;
+      const [from, to] = [channels * (y * width + x), 4 * (y * width + x)];
+      for (let k = 0; k < 3; k++) rgba[to + k] = data[from + (channels === 1 ? 0 : k)]!;
+      rgba[to + 3] = 255;
+    }
+  }
+  return { data: rgba, width, height };
 }
 
 /** Where a class is seen, and by which layer's maps. */

@@ -2,18 +2,17 @@ import { io } from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { scaleArch, vgg } from 'vgg-blocks';
 import type { Dataset } from 'vgg-blocks/data';
-import { kernelGrid } from 'vgg-blocks/features';
 import type { RawImage } from 'vgg-blocks/imagenet';
 import type { History } from 'vgg-blocks/train';
-import { fromWeights, inspectWeights, loadWeights, type Network, saveWeights } from 'vgg-blocks/weights';
+import { type Network, saveWeights } from 'vgg-blocks/weights';
 import type { Backend, Choice } from '../state/choice.js';
 import type { Recipe } from '../state/recipes.js';
 import { startBackend } from './backend.js';
-import { type Comparison, compare, isReference } from './compare.js';
+import type { Comparison } from './compare.js';
 import { type DataInfo, type DataRequest, infoOf, loadData } from './data.js';
 import { type Failure, failureOf } from './errors.js';
-import { type ClassMap, classMap, featureMaps, probabilities, type Review, review } from './inside.js';
-import { inputShape, type PictureRequest, shown, toInput } from './picture.js';
+import type { ClassMap, featureMaps, Review } from './inside.js';
+import type { PictureRequest } from './picture.js';
 import { Run, type TrainEvents, type TrainRequest } from './training.js';
 
 /** Which network is meant: the one that is trained here, or the one that came in a file. */
@@ -70,6 +69,10 @@ function hasTop(model: LayersModel): boolean {
   return model.outputs[0]!.shape.length === 2;
 }
 
+// Whoever only trains loads neither of them.
+const opening = () => import('./opening.js');
+const inside = () => import('./inside.js');
+
 /** What the page can ask for, by name; each has one argument and one answer. */
 const calls = {
   async start({ backend }: { backend: Backend }): Promise<void> {
@@ -99,7 +102,7 @@ const calls = {
       initializer: weights ? 'none' : 'heUniform',
     });
     put('trained', model);
-    if (weights) await loadWeights(model, weights);
+    if (weights) await (await opening()).restore(model, weights);
     return { layers: layersOf(model) };
   },
 
@@ -131,15 +134,13 @@ const calls = {
     file: File;
     shards: File[];
   }): Promise<OpenedInfo | { reference: Comparison }> {
+    const [{ openFile }, { compare, isReference }, { inputShape }] = await Promise.all([
+      opening(),
+      import('./compare.js'),
+      import('./picture.js'),
+    ]);
     if (await isReference(file)) return { reference: await compare(modelOf('opened'), file) };
-    const beside = (path: string) => {
-      const shard = shards.find(({ name }) => name === path.split('/').at(-1));
-      if (!shard)
-        throw new RangeError(`${file.name} names the file ${path}; drop it together with the model.`);
-      return shard;
-    };
-    const { format, parameters } = await inspectWeights(file, { shards: beside });
-    const { model, network } = await fromWeights(file, { shards: beside });
+    const { model, network, format, parameters } = await openFile(file, shards);
     put('opened', model);
     const classes = hasTop(model) ? model.outputs[0]!.shape[1]! : undefined;
     return {
@@ -165,6 +166,10 @@ const calls = {
   async look(request: LookRequest): Promise<Look> {
     const { slot, picture, recipe, layer, classIndex } = request;
     const model = modelOf(slot);
+    const [{ toInput, shown }, { classMap, featureMaps, probabilities }] = await Promise.all([
+      import('./picture.js'),
+      inside(),
+    ]);
     const input = await toInput(model, picture, recipe, data?.test);
     try {
       const seen = await shown(input, recipe);
@@ -180,11 +185,11 @@ const calls = {
 
   /** The first layer's kernels side by side. */
   async kernels({ slot }: { slot: Slot }): Promise<RawImage> {
-    return kernelGrid(modelOf(slot), { scale: 4, padding: 2 });
+    return (await inside()).firstKernels(modelOf(slot));
   },
 
   async review({ slot }: { slot: Slot }): Promise<Review> {
-    return review(modelOf(slot), data!.test);
+    return (await inside()).review(modelOf(slot), data!.test);
   },
 
   async weights({ slot, names }: { slot: Slot; names: 'torchvision' | 'keras' }): Promise<Uint8Array> {
