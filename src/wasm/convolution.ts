@@ -1,7 +1,10 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Form } from './filters.js';
 import type { Kernels } from './kernels.js';
-import { addressOf, type Call, type ConvInfo, withMemory } from './run.js';
+import type { Operand } from './operands.js';
+import { inputOf, outputOf, partsOf } from './parts.js';
+import { addressOf, type ConvInfo, type Tools } from './run.js';
+import { runTasks, type Task } from './tasks.js';
 import { tileSize } from './tileSize.js';
 
 /** Bytes of working memory for the planes of Winograd's tiles, which the processor's caches should hold. */
@@ -19,37 +22,52 @@ export interface Convolution {
 
 /** The convolution of stride 1 or more and dilation 1 that `info` describes, into a new tensor. */
 export function convolve(
-  { backend, kernels, filters }: Pick<Call<object, object>, 'backend' | 'kernels' | 'filters'>,
+  call: Tools,
   { x, filter, bias, relu = false, turned = false }: Convolution,
   info: ConvInfo,
 ): TensorInfo {
-  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
+  const { backend, kernels, filters, helpers } = call;
   const y = backend.makeOutput(info.outShape, 'float32');
-  const at = (info: TensorInfo | undefined) => addressOf(backend, info);
   const size = tileSize(info);
-  if (size === 0) {
-    const { height, width, bytes } = padded(info);
-    filters.with(filter, directForm(kernels, info, turned), (form) =>
-      withMemory(backend, bytes, (work) =>
-        kernels.direct(
-          ...[at(x), batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left, height, width],
-          ...[form, info.filterHeight, info.filterWidth, info.strideHeight, info.strideWidth],
-          ...[at(bias), Number(relu), at(y), outHeight, outWidth, outChannels, work],
-        ),
-      ),
-    );
-    return y;
-  }
-  const tiles = tilesAtOnce(size, info);
-  filters.with(filter, winogradForm(kernels, size, info, turned), (form) =>
-    withMemory(backend, kernels.convolveBytes(size, inChannels, outChannels, tiles), (work) =>
-      kernels.convolve(
-        size,
-        ...[at(x), batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left],
-        ...[form, at(bias), Number(relu), at(y), outHeight, outWidth, outChannels, tiles, work],
-      ),
-    ),
-  );
+  const form = size === 0 ? directForm(kernels, info, turned) : winogradForm(kernels, size, info, turned);
+  filters.with(filter, form, (address, isKept) => {
+    const whole: Operand[] = [
+      { address, bytes: form.bytes, use: isKept ? 'keep' : 'read' },
+      { address: addressOf(backend, bias), bytes: 4 * info.outChannels, use: 'read' },
+    ];
+    const tasks = partsOf(info, helpers.length + 1, size || 1).map((part): Task => {
+      const operands = (bytes: number): Operand[] => [
+        inputOf(part, addressOf(backend, x), 'read'),
+        ...whole,
+        outputOf(part, addressOf(backend, y), 'write'),
+        { address: 0, bytes, use: 'work' },
+      ];
+      const { info } = part;
+      const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
+      if (size === 0) {
+        const { height, width, bytes } = padded(info);
+        return {
+          kernel: 'direct',
+          operands: operands(bytes),
+          args: ([x, form, bias, y, work]) => [
+            ...[x!, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left, height, width],
+            ...[form!, info.filterHeight, info.filterWidth, info.strideHeight, info.strideWidth],
+            ...[bias!, Number(relu), y!, outHeight, outWidth, outChannels, work!],
+          ],
+        };
+      }
+      const tiles = tilesAtOnce(size, info);
+      return {
+        kernel: 'convolve',
+        operands: operands(kernels.convolveBytes(size, inChannels, outChannels, tiles)),
+        args: ([x, form, bias, y, work]) => [
+          ...[size, x!, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left],
+          ...[form!, bias!, Number(relu), y!, outHeight, outWidth, outChannels, tiles, work!],
+        ],
+      };
+    });
+    runTasks(call, tasks);
+  });
   return y;
 }
 

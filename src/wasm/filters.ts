@@ -21,9 +21,12 @@ export class Filters {
   readonly #seen = new WeakMap<object, Set<string>>();
   readonly #kept = new Map<object, Map<string, number>>();
 
-  /** Learns from the backend what is disposed, until `close`. */
-  constructor(backend: WasmBackend) {
+  readonly #onFree: (address: number) => void;
+
+  /** Learns from the backend what is disposed, until `close`, and tells `onFree` which forms were kept and are freed. */
+  constructor(backend: WasmBackend, onFree: (address: number) => void = () => {}) {
     this.#backend = backend;
+    this.#onFree = onFree;
     const dispose = backend.disposeData;
     backend.disposeData = (dataId, force) => {
       const done = dispose.call(backend, dataId, force);
@@ -37,23 +40,23 @@ export class Filters {
     return [...this.#kept.values()].reduce((count, forms) => count + forms.size, 0);
   }
 
-  /** Runs `use` with the address of a filter's form. */
-  with<T>(filter: TensorInfo, form: Form, use: (address: number) => T): T {
+  /** Runs `use` with the address of a filter's form, and whether it is kept. */
+  with<T>(filter: TensorInfo, form: Form, use: (address: number, isKept: boolean) => T): T {
     const { dataId } = filter;
     const kept = this.#kept.get(dataId)?.get(form.key);
-    if (kept !== undefined) return use(kept);
+    if (kept !== undefined) return use(kept, true);
     const seen = this.#seen.get(dataId);
     if (!seen?.has(form.key)) {
       this.#seen.set(dataId, (seen ?? new Set()).add(form.key));
       return withMemory(this.#backend, form.bytes, (address) => {
         form.write(addressOf(this.#backend, filter), address);
-        return use(address);
+        return use(address, false);
       });
     }
     const address = allocate(this.#backend, form.bytes);
     form.write(addressOf(this.#backend, filter), address);
     this.#kept.set(dataId, (this.#kept.get(dataId) ?? new Map()).set(form.key, address));
-    return use(address);
+    return use(address, true);
   }
 
   /** Gives all memory back, and the backend its own way to dispose. */
@@ -64,7 +67,10 @@ export class Filters {
   }
 
   #forget(dataId: object): void {
-    for (const address of this.#kept.get(dataId)!.values()) this.#backend.wasm?._free(address);
+    for (const address of this.#kept.get(dataId)!.values()) {
+      this.#onFree(address);
+      this.#backend.wasm?._free(address);
+    }
     this.#kept.delete(dataId);
   }
 }

@@ -3,4 +3,4 @@
  *
  * @packageDocumentation
  */
-export { installWasmKernels } from './install.js';
+export { installWasmKernels, type WasmKernelOptions } from './install.js';

@@ -10,13 +10,14 @@ import {
 import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
-import { Filters } from './filters.js';
 import { identity } from './identity.js';
-import { checkSimd, instantiate, type Kernels, memoryOf } from './kernels.js';
+import { checkSimd } from './kernels.js';
+import { Machines } from './machines.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
 import type { Call, WasmBackend } from './run.js';
 import { sum } from './sum.js';
+import { checkThreads } from './thread.js';
 import { tile } from './tile.js';
 import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
 
@@ -38,7 +39,16 @@ const KERNELS = {
   AdamUpdate: adamUpdate,
 };
 
-let uninstall: (() => void) | undefined;
+/** How the kernels compute. */
+export interface WasmKernelOptions {
+  /**
+   * Threads that share the work of a convolution and of its gradients, this one among them; default 1. More than one
+   * needs Node or a cross-origin isolated page.
+   */
+  threads?: number;
+}
+
+let installed: { threads: number; uninstall: () => void } | undefined;
 
 /**
  * Makes `@tensorflow/tfjs-backend-wasm` train convolutional networks, and compute them faster: registers the kernel that
@@ -65,15 +75,23 @@ let uninstall: (() => void) | undefined;
  * installWasmKernels();
  * await tf.setBackend('wasm');
  */
-export function installWasmKernels(): () => void {
-  if (uninstall) return uninstall;
+export function installWasmKernels({ threads }: WasmKernelOptions = {}): () => void {
+  if (threads !== undefined) checkThreads(threads);
+  if (installed) {
+    if (threads !== undefined && threads !== installed.threads) {
+      throw new Error(
+        `installWasmKernels: threads is ${threads}, but the kernels are installed with ${installed.threads}; remove them first by the function that this returned.`,
+      );
+    }
+    return installed.uninstall;
+  }
   if (!getKernel('Conv2D', 'wasm')) {
     throw new Error(
       "installWasmKernels: there are no kernels of the wasm backend; import '@tensorflow/tfjs-backend-wasm' before the call.",
     );
   }
   checkSimd();
-  const machines = new Machines();
+  const machines = new Machines(threads ?? 1);
   const stock = Object.keys(KERNELS).map(
     (name) => [name, getKernel(name, 'wasm') as KernelConfig | undefined] as const,
   );
@@ -91,42 +109,13 @@ export function installWasmKernels(): () => void {
       });
     replace(name, { kernelName: name, backendName: 'wasm', ...config, kernelFunc });
   }
-  uninstall = () => {
+  const uninstall = () => {
     for (const [name, config] of stock) replace(name, config);
     machines.close();
-    uninstall = undefined;
+    installed = undefined;
   };
+  installed = { threads: threads ?? 1, uninstall };
   return uninstall;
-}
-
-/** A backend, and what the kernels have there. */
-interface Machine {
-  backend: WasmBackend;
-  kernels: Kernels;
-  filters: Filters;
-}
-
-/**
- * Starts the kernels on a backend with the first of its tensors that they get: so a backend may be set, disposed or
- * registered anew at any time.
- */
-class Machines {
-  readonly #machines = new Map<WasmBackend, Machine>();
-
-  of(backend: WasmBackend): Machine {
-    const found = this.#machines.get(backend);
-    if (found) return found;
-    // Of backends that are gone nothing is to be kept.
-    for (const old of this.#machines.keys()) if (!old.wasm) this.#machines.delete(old);
-    const machine = { backend, kernels: instantiate(memoryOf(backend)), filters: new Filters(backend) };
-    this.#machines.set(backend, machine);
-    return machine;
-  }
-
-  close(): void {
-    for (const { filters } of this.#machines.values()) filters.close();
-    this.#machines.clear();
-  }
 }
 
 /** Registers a kernel in the place of the one there is, which tfjs would warn of, or of none. */

@@ -162,16 +162,22 @@ export function checkSimd(): void {
   }
 }
 
+/** Compiles and starts the library's WebAssembly on a memory. */
+export function instantiate(memory: WebAssembly.Memory, options: { relaxed?: boolean } = {}): Kernels {
+  const module = compile({ ...options, shared: !(memory.buffer instanceof ArrayBuffer) });
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+}
+
 /**
- * Compiles and starts the library's WebAssembly on a backend's memory.
+ * Compiles the library's WebAssembly.
  *
+ * @param options.shared whether the memory that it will run on is shared between threads.
  * @param options.relaxed whether to take the build with relaxed SIMD, default whether the engine has it.
  */
-export function instantiate(memory: WebAssembly.Memory, { relaxed = hasRelaxedSimd() } = {}): Kernels {
+export function compile({ shared = false, relaxed = hasRelaxedSimd() }): WebAssembly.Module {
   const bytes = decode(relaxed ? RELAXED : PLAIN);
-  if (!(memory.buffer instanceof ArrayBuffer)) share(bytes);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
-  return exports as unknown as Kernels;
+  if (shared) share(bytes);
+  return new WebAssembly.Module(bytes);
 }
 
 /** The memory of a backend of one thread, or of several. */

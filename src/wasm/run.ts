@@ -1,6 +1,8 @@
 import type { backend_util, DataType, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import type { Filters } from './filters.js';
+import type { Helper } from './helper.js';
 import type { Kernels } from './kernels.js';
+import type { Place } from './operands.js';
 
 /** What is used of tfjs's wasm backend. */
 export interface WasmBackend {
@@ -22,13 +24,21 @@ export interface WasmBackend {
   } | null;
 }
 
-/** What a kernel of ours gets: its inputs and attributes, and the backend's own kernel where it has one. */
-export interface Call<Inputs, Attrs> {
+/** A backend, and what the kernels have there. */
+export interface Tools {
   backend: WasmBackend;
   /** The library's WebAssembly on the backend's memory. */
   kernels: Kernels;
   /** What is kept of filters that are used again. */
   filters: Filters;
+  /** The backend's memory, as a place where `kernels` compute. */
+  place: Place;
+  /** Other threads, if there are any. */
+  helpers: Helper[];
+}
+
+/** What a kernel of ours gets: its inputs and attributes, and the backend's own kernel where it has one. */
+export interface Call<Inputs, Attrs> extends Tools {
   inputs: Inputs;
   attrs: Attrs;
   /** The backend's own kernel on the same or on other inputs and attributes. */

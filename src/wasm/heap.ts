@@ -1,0 +1,46 @@
+const PAGE = 2 ** 16;
+
+/** Bytes that addresses are multiples of: a line of the cache. */
+const LINE = 64;
+
+/** Gives out the room in a memory that nobody else uses, and takes it back. */
+export class Heap {
+  readonly #memory: WebAssembly.Memory;
+  /** What is free, in order; no two blocks touch. */
+  #free: { from: number; to: number }[] = [];
+  #end = LINE;
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory;
+  }
+
+  /** The address of so many bytes, in the first block that holds them or at the end, for which the memory grows. */
+  allocate(bytes: number): number {
+    const size = aligned(bytes);
+    const block = this.#free.find(({ from, to }) => to - from >= size);
+    if (block) {
+      block.from += size;
+      this.#free = this.#free.filter(({ from, to }) => from < to);
+      return block.from - size;
+    }
+    const missing = this.#end + size - this.#memory.buffer.byteLength;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+    this.#end += size;
+    return this.#end - size;
+  }
+
+  /** Takes back what was given out for so many bytes. */
+  free(address: number, bytes: number): void {
+    const blocks = [...this.#free, { from: address, to: address + aligned(bytes) }];
+    blocks.sort((a, b) => a.from - b.from);
+    this.#free = [];
+    for (const block of blocks) {
+      const last = this.#free.at(-1);
+      if (last?.to === block.from) last.to = block.to;
+      else this.#free.push(block);
+    }
+    if (this.#free.at(-1)?.to === this.#end) this.#end = this.#free.pop()!.from;
+  }
+}
+
+const aligned = (bytes: number) => Math.ceil(Math.max(bytes, 1) / LINE) * LINE;

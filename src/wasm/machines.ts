@@ -1,0 +1,51 @@
+import { Filters } from './filters.js';
+import { Helper } from './helper.js';
+import { instantiate, memoryOf } from './kernels.js';
+import { backendPlace } from './operands.js';
+import { ownPlace } from './ownPlace.js';
+import type { Tools, WasmBackend } from './run.js';
+
+/**
+ * Starts the kernels on a backend with the first of its tensors that they get: so a backend may be set, disposed or
+ * registered anew at any time.
+ */
+export class Machines {
+  readonly #machines = new Map<WasmBackend, Tools>();
+  readonly #threads: number;
+
+  constructor(threads: number) {
+    this.#threads = threads;
+  }
+
+  of(backend: WasmBackend): Tools {
+    const found = this.#machines.get(backend);
+    if (found) return found;
+    // Of backends that are gone nothing is to be kept.
+    for (const old of this.#machines.keys()) if (!old.wasm) this.#end(old);
+    const memory = memoryOf(backend);
+    const isShared = !(memory.buffer instanceof ArrayBuffer);
+    const place = backendPlace(backend, memory);
+    const helpers = Array.from(
+      { length: this.#threads - 1 },
+      () => new Helper(isShared ? place : ownPlace(memory)),
+    );
+    const filters = new Filters(backend, (address) => {
+      for (const helper of helpers) helper.place.forget(address);
+    });
+    const machine = { backend, kernels: instantiate(memory), filters, place, helpers };
+    this.#machines.set(backend, machine);
+    return machine;
+  }
+
+  close(): void {
+    for (const [backend, { filters }] of this.#machines) {
+      filters.close();
+      this.#end(backend);
+    }
+  }
+
+  #end(backend: WasmBackend): void {
+    for (const helper of this.#machines.get(backend)!.helpers) helper.end();
+    this.#machines.delete(backend);
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Starts a thread that runs the script's function `help` on `data`. It does not keep a process alive. `onError` is told
+ * why it could not start, where that is found out later.
+ *
+ * @returns a function that ends it.
+ */
+export function startThread(script: string, data: object, onError: (error: unknown) => void): () => void {
+  const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');
+  if (node) {
+    const start = `help(process.getBuiltinModule('node:worker_threads').workerData)`;
+    const worker = new node.Worker(`${script}\n${start}`, { eval: true, workerData: data, execArgv: [] });
+    worker.on('error', onError);
+    worker.unref();
+    return () => void worker.terminate();
+  }
+  const source = new Blob([`${script}\nonmessage = ({ data }) => help(data);`], { type: 'text/javascript' });
+  const url = URL.createObjectURL(source);
+  const worker = new Worker(url);
+  worker.onerror = ({ message }) => onError(message || 'its script was not allowed');
+  worker.postMessage(data);
+  return () => {
+    worker.terminate();
+    URL.revokeObjectURL(url);
+  };
+}
+
+/** Throws unless there may be so many threads here. */
+export function checkThreads(threads: number): void {
+  if (!Number.isInteger(threads) || threads < 1) {
+    throw new RangeError(`installWasmKernels: threads is ${threads}; give a whole number from 1 on.`);
+  }
+  if (threads === 1) return;
+  if (typeof SharedArrayBuffer === 'undefined') {
+    throw new Error(
+      `installWasmKernels: ${threads} threads need SharedArrayBuffer, which a page has if it is cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or install with one thread.`,
+    );
+  }
+  if (!globalThis.process?.getBuiltinModule && typeof Worker === 'undefined') {
+    throw new Error(
+      `installWasmKernels: ${threads} threads need workers, which there are none of here; use Node 20.16 or newer, or a page or its workers in a browser, or install with one thread.`,
+    );
+  }
+}

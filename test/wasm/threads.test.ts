@@ -1,0 +1,247 @@
+import '@tensorflow/tfjs-layers';
+import '@tensorflow/tfjs-backend-wasm';
+import {
+  conv2d,
+  dispose,
+  engine,
+  ones,
+  setBackend,
+  type Tensor,
+  type Tensor4D,
+  tensor,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { afterEach, beforeAll, describe, expect, type Mock, test, vi } from 'vitest';
+import { Helper } from '../../src/wasm/helper.js';
+import { installWasmKernels } from '../../src/wasm/index.js';
+import { numbers, on, wasm } from './compare.js';
+
+const isShared = typeof SharedArrayBuffer !== 'undefined';
+
+/** Large enough to be shared out: convolutions of at least so many multiplications and additions. */
+const WORK = 2 ** 25;
+
+type Shape = [number, number, number, number];
+
+interface Case {
+  image: Shape;
+  filter: Shape;
+  stride: number;
+  pad: 'same' | 'valid' | [[number, number], [number, number], [number, number], [number, number]];
+  seed: number;
+}
+
+const side = (min: number, max: number) => fc.integer({ min, max });
+
+const cases: fc.Arbitrary<Case> = fc
+  .record({
+    batch: side(1, 5),
+    height: fc.oneof(side(5, 12), side(20, 60)),
+    channels: fc.constantFrom([2, 32], [3, 20], [8, 8], [16, 40], [32, 64]),
+    filter: fc.constantFrom([3, 3, 1], [3, 3, 1], [5, 5, 1], [3, 2, 2], [4, 4, 3]),
+    pad: fc.oneof(
+      fc.constantFrom<Case['pad']>('same', 'valid'),
+      fc
+        .tuple(side(0, 2), side(0, 2), side(0, 2), side(0, 2))
+        .map(([top, bottom, left, right]): Case['pad'] => [
+          [0, 0],
+          [top, bottom],
+          [left, right],
+          [0, 0],
+        ]),
+    ),
+    seed: fc.nat(),
+  })
+  .map(({ batch, height, channels, filter: [rows, columns, stride], pad, seed }) => {
+    const [inChannels, outChannels] = channels as [number, number];
+    const perPixel = batch * height * inChannels * outChannels * rows! * columns!;
+    const width = Math.ceil((WORK * stride! ** 2) / perPixel) + 12;
+    return {
+      image: [batch, height, width, inChannels],
+      filter: [rows!, columns!, inChannels, outChannels],
+      stride: stride!,
+      pad,
+      seed,
+    };
+  });
+
+const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+const random = (shape: number[], seed: number) => tensor(numbers(size(shape), seed), shape);
+
+/** A convolution with bias and ReLU, and both of its gradients; those of another stride than 1 without the input's. */
+function compute({ image, filter, stride, pad, seed }: Case): Promise<Float32Array[]> {
+  return on('wasm', () => {
+    const [x, weights, bias] = [random(image, seed), random(filter, seed + 1), random([filter[3]], seed + 2)];
+    const attrs = { strides: [stride, stride], pad, dataFormat: 'NHWC', dilations: [1, 1] };
+    const run = (kernel: string, inputs: Record<string, Tensor>, more: object) =>
+      engine().runKernel(kernel, inputs, { ...attrs, ...more }) as Tensor;
+    const y = run('FusedConv2D', { x, filter: weights, bias }, { activation: 'relu' });
+    const dy = random(y.shape, seed + 3);
+    const dw = run('Conv2DBackpropFilter', { x, dy }, { filterShape: filter });
+    if (stride > 1) return [y, dw];
+    return [y, dw, run('Conv2DBackpropInput', { dy, filter: weights }, { inputShape: image })];
+  });
+}
+
+/** The largest difference as a share of the largest number. */
+function difference(a: Float32Array, b: Float32Array): number {
+  const [most, worst] = [a, a.map((value, i) => value - b[i]!)].map((values) =>
+    values.reduce((max, value) => Math.max(max, Math.abs(value)), 0),
+  );
+  return worst! / most!;
+}
+
+const expectEqual = (actual: Float32Array[], expected: Float32Array[]) =>
+  expect(actual.map((values, i) => difference(expected[i]!, values))).toEqual(expected.map(() => 0));
+
+const output = (x: Tensor4D, filter: Tensor4D) =>
+  tidy(() => conv2d(x, filter, 1, 'same').dataSync() as Float32Array);
+
+const CONVOLUTION: Case = { image: [3, 64, 64, 16], filter: [3, 3, 16, 40], stride: 1, pad: 'same', seed: 1 };
+
+/** Installs the kernels on so many threads, and waits until all of them help. */
+async function installThreads(threads: number): Promise<{ uninstall: () => void; helpers: Helper[] }> {
+  const uninstall = installWasmKernels({ threads });
+  const start = vi.spyOn(Helper.prototype, 'start');
+  await setBackend('wasm');
+  for (let helping = 0; helping < threads - 1; ) {
+    start.mockClear();
+    await compute(CONVOLUTION);
+    helping = new Set(start.mock.results.flatMap(({ value }, i) => (value ? [start.mock.contexts[i]] : [])))
+      .size;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const helpers = [...new Set(start.mock.contexts)];
+  start.mockRestore();
+  return { uninstall, helpers };
+}
+
+beforeAll(() => setBackend('wasm'));
+afterEach(() => installWasmKernels()());
+
+describe.runIf(isShared)('threads', () => {
+  test.each([2, 3])(
+    'of %i compute what one does, for any batch, size, stride and padding',
+    async (threads) => {
+      const all = fc.sample(cases, { numRuns: 15, seed: threads });
+      installWasmKernels();
+      const expected = [];
+      for (const one of all) expected.push(await compute(one));
+      installWasmKernels()();
+      await installThreads(threads);
+      const start = vi.spyOn(Helper.prototype, 'start');
+      for (const [i, one] of all.entries()) {
+        start.mockClear();
+        const [y, dw, dx] = await compute(one);
+        expect(start).toHaveBeenCalled();
+        expect(difference(expected[i]![0]!, y!)).toBe(0);
+        if (dx) expect(difference(expected[i]![2]!, dx)).toBe(0);
+        // Sums of sums round otherwise.
+        expect(difference(expected[i]![1]!, dw!)).toBeLessThan(5e-6);
+      }
+      start.mockRestore();
+    },
+  );
+
+  test('give the same numbers before the others have started as afterwards', async () => {
+    installWasmKernels({ threads: 2 });
+    const start: Mock<Helper['start']> = vi.spyOn(Helper.prototype, 'start').mockReturnValue(undefined);
+    const alone = await compute(CONVOLUTION);
+    expect(start).toHaveBeenCalled();
+    start.mockRestore();
+    installWasmKernels()();
+    await installThreads(2);
+    expectEqual(await compute(CONVOLUTION), alone);
+  });
+
+  test('leave what is too small to one', async () => {
+    await installThreads(2);
+    const start = vi.spyOn(Helper.prototype, 'start');
+    await compute({ ...CONVOLUTION, image: [3, 16, 16, 16] });
+    expect(start).not.toHaveBeenCalled();
+    start.mockRestore();
+  });
+
+  test('keep no more memory for many networks than for one', async () => {
+    const { helpers } = await installThreads(2);
+    const held = () => [wasm().wasm.HEAPU8.length, helpers[0]!.place.memory.buffer.byteLength];
+    const x = ones([2, 32, 32, 32]) as Tensor4D;
+    let before: number[] = [];
+    for (let network = 0; network < 12; network++) {
+      const filters = [40, 48].map((channels) => random([3, 3, 32, channels], network) as Tensor4D);
+      const expected = filters.map((filter) => output(x, filter));
+      for (let use = 0; use < 3; use++) {
+        for (const [i, filter] of filters.entries()) {
+          expectEqual([output(x, filter)], [expected[i]!]);
+        }
+      }
+      dispose(filters);
+      if (network === 3) before = held();
+    }
+    expect(held()).toEqual(before);
+    x.dispose();
+  });
+
+  test('compute the same when both memories grow', async () => {
+    const { helpers } = await installThreads(2);
+    const [x, filter] = [ones([2, 512, 512, 16]) as Tensor4D, random([3, 3, 16, 16], 1) as Tensor4D];
+    const before = [wasm().wasm.HEAPU8.length, helpers[0]!.place.memory.buffer.byteLength];
+    const [first, second] = [0, 1].map(() => output(x, filter));
+    expect(wasm().wasm.HEAPU8.length).toBeGreaterThan(before[0]!);
+    expect(helpers[0]!.place.memory.buffer.byteLength).toBeGreaterThan(before[1]!);
+    expectEqual([first!], [second!]);
+    dispose([x, filter]);
+  });
+
+  test('end with the kernels, and start again with them', async () => {
+    const end = vi.spyOn(Helper.prototype, 'end');
+    const { uninstall, helpers } = await installThreads(3);
+    const values = await compute(CONVOLUTION);
+    uninstall();
+    expect(new Set(end.mock.contexts)).toEqual(new Set(helpers));
+    end.mockRestore();
+    const again = await installThreads(3);
+    expect(again.helpers).toHaveLength(2);
+    expect(again.helpers.some((helper) => helpers.includes(helper))).toBe(false);
+    expectEqual(await compute(CONVOLUTION), values);
+  });
+
+  test('say when a kernel failed on another, and go on', async () => {
+    const { helpers } = await installThreads(2);
+    const failing = helpers[0]!.start({
+      kernel: 'convolve',
+      operands: [],
+      args: () => [4, 2 ** 31 - 1, 1, 9, 9, 8, 0, 0, ...Array(9).fill(8)],
+    })!;
+    expect(() => failing.finish()).toThrow('installWasmKernels: convolve failed on another thread.');
+    failing.drop();
+    await compute(CONVOLUTION);
+  });
+
+  test('are as many as asked for first, until the kernels are removed', async () => {
+    const uninstall = installWasmKernels({ threads: 2 });
+    expect(installWasmKernels()).toBe(uninstall);
+    expect(installWasmKernels({ threads: 2 })).toBe(uninstall);
+    expect(() => installWasmKernels({ threads: 1 })).toThrow(
+      'installWasmKernels: threads is 1, but the kernels are installed with 2; remove them first by the function that this returned.',
+    );
+  });
+});
+
+describe('threads that cannot be', () => {
+  test.each([0, -1, 1.5, Number.NaN])('%d are refused', (threads) => {
+    expect(() => installWasmKernels({ threads })).toThrow(
+      `installWasmKernels: threads is ${threads}; give a whole number from 1 on.`,
+    );
+  });
+
+  test('without shared memory are refused, and what a page needs is said', () => {
+    if (isShared) vi.stubGlobal('SharedArrayBuffer', undefined);
+    expect(() => installWasmKernels({ threads: 2 })).toThrow(
+      'serve it with the headers Cross-Origin-Opener-Policy',
+    );
+    expect(installWasmKernels({ threads: 1 })).toBe(installWasmKernels());
+    vi.unstubAllGlobals();
+  });
+});
