@@ -21,14 +21,21 @@ export interface Printed {
   complaints: string[];
 }
 
-/** Opens a folder's index.html in Chromium, under a strict Content-Security-Policy, until the page logs something. */
-export async function openPage(folder: string): Promise<Printed> {
+/**
+ * Opens a folder's index.html in Chromium, under a strict Content-Security-Policy or other headers, until the page logs
+ * something.
+ */
+export async function openPage(folder: string, headers: Record<string, string> = {}): Promise<Printed> {
   const server = await serve((request, response) => {
     const path = new URL(request.url!, 'http://localhost').pathname.replace(/\/$/, '/index.html');
     readFile(join(folder, path)).then(
       (bytes) =>
         response
-          .writeHead(200, { 'content-type': TYPES[extname(path)], 'content-security-policy': POLICY })
+          .writeHead(200, {
+            'content-type': TYPES[extname(path)],
+            'content-security-policy': POLICY,
+            ...headers,
+          })
           .end(bytes),
       () => response.writeHead(path === '/favicon.ico' ? 204 : 404).end(),
     );
