@@ -7,8 +7,8 @@ import { train } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 
 const [side, json] = process.argv.slice(2);
-const { ratio, size, batch, train: training } = JSON.parse(json);
-if (side === 'ours') installWasmKernels();
+const { ratio, size, batch, train: training, threads, clock } = JSON.parse(json);
+if (side === 'ours') installWasmKernels({ threads });
 await setBackend('wasm');
 const shape = [size, size, 1];
 const model = smallArch(ratio, { inputShape: shape });
@@ -36,8 +36,9 @@ async function run(steps) {
 
 await run(3);
 for await (const line of createInterface({ input: process.stdin })) {
-  const start = process.cpuUsage();
+  const [start, used] = [performance.now(), process.cpuUsage()];
   await run(Number(line));
-  const { user, system } = process.cpuUsage(start);
-  console.log((user + system) / 1000 / Number(line));
+  const { user, system } = process.cpuUsage(used);
+  const time = clock === 'processor' ? (user + system) / 1000 : performance.now() - start;
+  console.log(time / Number(line));
 }

@@ -24,7 +24,7 @@ export class Heap {
       return block.from - size;
     }
     const missing = this.#end + size - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+    if (missing > 0) this.#grow(missing);
     this.#end += size;
     return this.#end - size;
   }
@@ -40,6 +40,17 @@ export class Heap {
       else this.#free.push(block);
     }
     if (this.#free.at(-1)?.to === this.#end) this.#end = this.#free.pop()!.from;
+  }
+
+  #grow(bytes: number): void {
+    try {
+      this.#memory.grow(Math.ceil(bytes / PAGE));
+    } catch (error) {
+      throw new RangeError(
+        `installWasmKernels: the memory of another thread, 4 GB at most, cannot grow by ${bytes} bytes; use a smaller batch or one thread.`,
+        { cause: error },
+      );
+    }
   }
 }
 

@@ -23,6 +23,7 @@ import {
   PROGRAM,
   requires,
   STARTER,
+  THREADS,
   TRAINER,
 } from './program.js';
 
@@ -122,6 +123,21 @@ describe('from Node', () => {
     await project.write('app.cjs', requires(NODE_IMPORTS) + FINISH_IN_NODE + PROGRAM);
     expect(result(await project.run('node', 'app.cjs'))).toEqual(RESULT);
   });
+
+  test.each([
+    ['import', 'threads.mjs', imports],
+    ['require', 'threads.cjs', requires],
+  ] as const)(
+    'computes on two threads with %s, and ends although the other waits for more',
+    async (_, file, from) => {
+      const wasm = {
+        '@tensorflow/tfjs-core': ['conv2d', 'ones', 'setBackend', 'tidy'],
+        'vgg-blocks/wasm': ['installWasmKernels'],
+      };
+      await project.write(file, from(wasm) + THREADS);
+      expect(result(await project.run('node', file))).toEqual([72, 108, 162]);
+    },
+  );
 
   test.each(entries)('%s has the same names for import and for require', async (entry) => {
     await project.write(

@@ -56,6 +56,30 @@ async function program() {
 program();
 `;
 
+/** Convolves images of ones on two threads until both compute; prints a corner, an edge and the middle. */
+export const THREADS = `
+async function program() {
+  const { Atomics } = globalThis;
+  let told = 0;
+  const { notify } = Atomics;
+  Atomics.notify = (...args) => {
+    told++;
+    return notify(...args);
+  };
+  installWasmKernels({ threads: 2 });
+  await setBackend('wasm');
+  const [x, filter] = [ones([4, 64, 64, 18]), ones([3, 3, 18, 16])];
+  const compute = () => tidy(() => conv2d(x, filter, 1, 'same').dataSync());
+  let y = compute();
+  while (told === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    y = compute();
+  }
+  console.log(JSON.stringify([0, 16, 65 * 16].map((at) => y[3 * 64 * 64 * 16 + at])));
+}
+program();
+`;
+
 /** A page's script that starts a worker and prints what it says. */
 export const STARTER = `
 const worker = new Worker(new URL('./trainer.js', import.meta.url), { type: 'module' });

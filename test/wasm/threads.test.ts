@@ -38,8 +38,14 @@ const cases: fc.Arbitrary<Case> = fc
   .record({
     batch: side(1, 5),
     height: fc.oneof(side(5, 12), side(20, 60)),
-    channels: fc.constantFrom([2, 32], [3, 20], [8, 8], [16, 40], [32, 64]),
-    filter: fc.constantFrom([3, 3, 1], [3, 3, 1], [5, 5, 1], [3, 2, 2], [4, 4, 3]),
+    channels: fc.constantFrom<[number, number][]>([2, 32], [3, 20], [8, 8], [16, 40], [32, 64]),
+    filter: fc.constantFrom<[number, number, number][]>(
+      [3, 3, 1],
+      [3, 3, 1],
+      [5, 5, 1],
+      [3, 2, 2],
+      [4, 4, 3],
+    ),
     pad: fc.oneof(
       fc.constantFrom<Case['pad']>('same', 'valid'),
       fc
@@ -54,13 +60,13 @@ const cases: fc.Arbitrary<Case> = fc
     seed: fc.nat(),
   })
   .map(({ batch, height, channels, filter: [rows, columns, stride], pad, seed }) => {
-    const [inChannels, outChannels] = channels as [number, number];
-    const perPixel = batch * height * inChannels * outChannels * rows! * columns!;
-    const width = Math.ceil((WORK * stride! ** 2) / perPixel) + 12;
+    const [inChannels, outChannels] = channels;
+    const perPixel = batch * height * inChannels * outChannels * rows * columns;
+    const width = Math.ceil((WORK * stride ** 2) / perPixel) + 12;
     return {
       image: [batch, height, width, inChannels],
-      filter: [rows!, columns!, inChannels, outChannels],
-      stride: stride!,
+      filter: [rows, columns, inChannels, outChannels],
+      stride,
       pad,
       seed,
     };
@@ -112,7 +118,7 @@ async function installThreads(threads: number): Promise<{ uninstall: () => void;
       .size;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  const helpers = [...new Set(start.mock.contexts)];
+  const helpers = [...new Set(start.mock.contexts as Helper[])];
   start.mockRestore();
   return { uninstall, helpers };
 }
