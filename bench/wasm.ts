@@ -22,7 +22,10 @@ const CASES = {
   'training, VGG-11/4, 224x224x1, batch 8': { ratio: 4, size: 224, batch: 8, train: true },
 };
 
-/** The chapter's network with PyTorch, and a loop that answers each line with the milliseconds of a step. */
+/**
+ * The chapter's network with PyTorch as the chapter writes it, or with the channels last, and a loop that answers each line
+ * with the milliseconds of a step.
+ */
 const PYTORCH = `
 import json, sys, time, torch
 from torch import nn
@@ -40,6 +43,8 @@ side = case["size"] // 32
 model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(side * side * channels, 4096), nn.ReLU(), nn.Dropout(0.5),
                       nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(0.5), nn.Linear(4096, 10))
 x = torch.randn(case["batch"], 1, case["size"], case["size"])
+if case["channelsLast"]:
+    model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
 y = torch.arange(case["batch"]) % 10
 optimizer, loss = torch.optim.SGD(model.parameters(), lr=0.01), nn.CrossEntropyLoss()
 model.train(case["train"])
@@ -104,8 +109,11 @@ function sidesOf(
   { python, node }: Pick<Options, 'python' | 'node'>,
 ): Record<string, Side> {
   const clock = threads === 1 ? 'processor' : 'wall';
-  const start = ([program, ...args]: string[], threads: number, processes = 1) =>
-    new Side(program!, [...args, JSON.stringify({ ...one, threads, clock })], processes);
+  const start = (
+    [program, ...args]: string[],
+    threads: number,
+    { processes = 1, channelsLast = false } = {},
+  ) => new Side(program!, [...args, JSON.stringify({ ...one, threads, clock, channelsLast })], processes);
   const script = fileURLToPath(new URL('wasmOne.mjs', import.meta.url));
   const [ours, pytorch] = [
     [...node, script, 'ours'],
@@ -116,12 +124,13 @@ function sidesOf(
       'vgg-blocks': start(ours, 1),
       ...(!one.train && { 'tfjs wasm': start([...node, script, 'stock'], 1) }),
       ...(python && { PyTorch: start(pytorch, 1) }),
+      ...(python && { 'PyTorch, channels last': start(pytorch, 1, { channelsLast: true }) }),
     };
   }
   return {
     [`vgg-blocks, ${threads} threads`]: start(ours, threads),
     'vgg-blocks, 1 thread': start(ours, 1),
-    [`vgg-blocks, ${threads} processes`]: start(ours, 1, threads),
+    [`vgg-blocks, ${threads} processes`]: start(ours, 1, { processes: threads }),
     ...(python && { 'PyTorch, 1 thread': start(pytorch, 1) }),
     ...(python && { [`PyTorch, ${threads} threads`]: start(pytorch, threads) }),
   };
