@@ -29,7 +29,7 @@ function planes(size: i32): i32 {
 
 /** Bytes of a filter's transform: for each plane the panels of an `[inChannels, outChannels]` matrix. */
 export function filterBytes(size: i32, inChannels: i32, outChannels: i32): usize {
-  return <usize>planes(size) * inChannels * ((outChannels + 7) & ~7) * 4;
+  return planes(size) * planeBytes(inChannels, (outChannels + 7) & ~7);
 }
 
 /** Bytes of working memory of `convolve` at `tiles` tiles a time. */
@@ -75,8 +75,9 @@ export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChan
       }
     }
   } else {
-    for (let i = 0; i < inChannels; i++) {
-      for (let o = 0; o < outChannels; o += 4) {
+    // Down the rows of a panel, so that each plane is written straight on.
+    for (let o = 0; o < outChannels; o += 4) {
+      for (let i = 0; i < inChannels; i++) {
         let at = filter + (i * outChannels + o) * 4;
         for (let k = 0; k < 9; k++) {
           v128.store(taps + (k << 4), v128.load(at));

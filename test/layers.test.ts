@@ -151,6 +151,7 @@ const RULES: [who: string, ...may: string[]][] = [
     'train/*',
     'index',
     'core/check',
+    'core/random',
     'core/tape',
     'io/png',
     'train/*',
