@@ -53,8 +53,9 @@ const OPTIMIZER_SLOTS = { sgd: 0, momentum: 1, adam: 2 };
  * What a network needs: multiply-accumulates (as PyTorch counts those of its convolutions and linear layers), bytes
  * to predict and to train at a batch size, and how far each layer sees. A plan costs nothing to ask for.
  *
- * The bytes of activations are what the mathematics needs. tfjs 4.22 holds about three times as much in training,
- * because it records a convolution, its bias and its ReLU as three operations with an output each.
+ * The bytes of activations are what the mathematics needs, and what `train` of `vgg-blocks/train` keeps. tfjs 4.22 by itself
+ * (`fit`) keeps about three times as much, because it records a convolution, its bias and its ReLU as three operations with
+ * an output each.
  *
  * @param options.batchSize images a step, default 1.
  * @param options.optimizer `'sgd'` (default), `'momentum'` or `'adam'`.
