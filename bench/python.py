@@ -1,4 +1,5 @@
-"""One process of the benchmark, Python's sides: python python.py PART SIDE SPEC, where SIDE is pytorch or onnxruntime."""
+"""One process of the benchmark, Python's sides: python python.py PART SIDE SPEC, where SIDE is pytorch, 'pytorch channels_last' or
+onnxruntime."""
 import json
 import resource
 import sys
@@ -62,17 +63,20 @@ def network(spec):
     return model
 
 
-def pytorch(part, spec):
+def pytorch(part, spec, layout="contiguous_format"):
+    """With PyTorch's default layout, channels first, or with the channels last in memory."""
     import torch
 
     torch.set_num_threads(spec["threads"])
     torch.manual_seed(0)
-    x = torch.from_numpy(pictures(spec))
+    layout = {"memory_format": getattr(torch, layout)}
+    # Pictures of one channel lie in either layout: only a new tensor is surely in the one asked for.
+    x = torch.empty(pictures(spec).shape, **layout).copy_(torch.from_numpy(pictures(spec)))
     now = clock_of(spec)
     about = {"about": f"PyTorch {torch.__version__}"}
     if part == "build":
         begun = now()
-        model = network(spec).train()
+        model = network(spec).to(**layout).train()
         build = (now() - begun) * 1000
         y = torch.arange(spec["batchSize"]) * 7 % spec["classes"]
         optimizer = torch.optim.SGD(model.parameters(), 0.01)
@@ -89,7 +93,7 @@ def pytorch(part, spec):
 
     with torch.inference_mode():
         begun = now()
-        model = network(spec).eval()
+        model = network(spec).to(**layout).eval()
         model.load_state_dict(load_file(f"{spec['folder']}/network.safetensors"))
         loaded = now()
         logits = model(x[:1])[0].tolist()
@@ -119,7 +123,8 @@ def onnxruntime(part, spec):
 
 part, side, spec = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 try:
-    found = {"pytorch": pytorch, "onnxruntime": onnxruntime}[side](part, spec)
+    name, *layout = side.split()
+    found = {"pytorch": pytorch, "onnxruntime": onnxruntime}[name](part, spec, *layout)
 except (ImportError, Absent) as error:
     found = {"absent": str(error)}
 # Kilobytes, and bytes on macOS.

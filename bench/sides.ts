@@ -32,6 +32,13 @@ export const SIDES: readonly Side[] = [
   { name: 'onnxruntime-web', ours: false, program: 'node', script: 'ort.mjs', side: 'wasm' },
   tfjs('tfjs-node', 'tfjs tensorflow'),
   { name: 'PyTorch', ours: false, program: 'python', script: 'python.py', side: 'pytorch' },
+  {
+    name: 'PyTorch, channels last',
+    ours: false,
+    program: 'python',
+    script: 'python.py',
+    side: 'pytorch channels_last',
+  },
   { name: 'onnxruntime', ours: false, program: 'python', script: 'python.py', side: 'onnxruntime' },
 ];
 
