@@ -23,11 +23,11 @@ import { readPickle } from '../../src/weights/pickle.js';
 import { byteLength } from '../../src/weights/tensor.js';
 import { readZip } from '../../src/weights/zip.js';
 import { crc32 } from '../../src/weights/zipWrite.js';
-import { useBackend } from '../support/backends.js';
+import { useAnyBackend } from '../support/backends.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { fixture } from './files.js';
 
-beforeAll(() => useBackend('cpu'));
+beforeAll(() => useAnyBackend());
 
 const FORMATS = {
   pth: 'PyTorch .pth (zip)',
