@@ -259,12 +259,12 @@ describe.skipIf(!hasChromium)('the playground', () => {
         return route.fulfill({ body: file.small, headers: { 'access-control-allow-origin': '*' } });
       });
       await page.getByLabel('Pictures', { exact: true }).selectOption('fashion-mnist');
-      await page.getByLabel('Epochs', { exact: true }).fill('1');
-      await page.getByLabel('Batch size').fill('100');
+      await page.getByLabel('Epochs', { exact: true }).fill('2');
+      await page.getByLabel('Batch size').fill('32');
       await trainToTheEnd(page);
       const homes = asked.filter((url) => url.startsWith(FASHION_MNIST.home));
       expect(homes.length).toBe(from === 'home' ? 4 : asked.length - 4);
-      expect((await epochColumn(page, 'test'))[0]).toBeGreaterThan(30);
+      expect((await epochColumn(page, 'test')).at(-1)).toBeGreaterThan(20); // By chance it were 10.
       await go(page, 'inside');
       await page.click('text=Go through the test set');
       await page.waitForSelector('.confusion');
