@@ -81,7 +81,7 @@ let installed: { threads: number; uninstall: () => void } | undefined;
  * installWasmKernels();
  * await tf.setBackend('wasm');
  * @example
- * // On two cores: full-width networks predict 1.7 times as fast.
+ * // On two free cores full-width networks predict up to 1.7 times as fast.
  * const uninstall = installWasmKernels({ threads: 2 });
  */
 export function installWasmKernels({ threads }: WasmKernelOptions = {}): () => void {
