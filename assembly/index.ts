@@ -2,6 +2,7 @@ export { convolve, convolveBytes, filterBytes, filterGradient, filterGradientByt
 export { direct, directFilter, directFilterBytes, directFilterGradient, directGradientBytes } from './direct';
 export { maxPoolGradient } from './pool';
 export { product, productBytes, productOfFew, productOfFewBytes } from './product';
+export { reluGradient } from './relu';
 export { sparseBytes, sparseProduct, zeros } from './sparse';
 export { sumRows } from './sum';
 export { adamUpdate, momentumUpdate, sgdUpdate } from './update';

@@ -7,6 +7,8 @@ import {
   FusedConv2D,
   fused,
   type GradSaveFunc,
+  getBackend,
+  getKernel,
   matMul,
   mul,
   step,
@@ -122,7 +124,7 @@ function run(operation: Operation, inputs: Inputs, wanted: (keyof Inputs)[]): Te
     const gradFunc = (dy: Tensor, saved: Tensor[]) => {
       const [x, y] = saved as [Tensor, Tensor];
       const gradients = tidy(() => {
-        const masked = mul(dy, step(y));
+        const masked = throughRelu(dy, y);
         return of.map((name) => operation.gradients[name](masked, { ...inputs, x }));
       });
       // tfjs would hold them until the whole backward pass is over.
@@ -132,4 +134,9 @@ function run(operation: Operation, inputs: Inputs, wanted: (keyof Inputs)[]): Te
     return { value, gradFunc };
   });
   return recorded(...of.map((name) => inputs[name]!));
+}
+
+/** The gradient before ReLU from that behind it: by one kernel where the backend has it, as with `vgg-blocks/wasm`. */
+function throughRelu(dy: Tensor, y: Tensor): Tensor {
+  return getKernel('ReluGrad', getBackend()) ? engine().runKernel('ReluGrad', { dy, y }) : mul(dy, step(y));
 }

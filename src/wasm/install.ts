@@ -15,6 +15,7 @@ import { checkSimd } from './kernels.js';
 import { Machines } from './machines.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
+import { reluGrad } from './reluGrad.js';
 import type { Call, WasmBackend } from './run.js';
 import { sum } from './sum.js';
 import { checkThreads } from './thread.js';
@@ -33,7 +34,8 @@ const KERNELS = {
   Sum: sum,
   Tile: tile,
   Identity: identity,
-  // What the backend has not: the optimizers' steps, which `vgg-blocks/train` takes where it finds them.
+  // What tfjs has not: ReLU's gradient and optimizers' steps at once, which `vgg-blocks/train` takes where it finds them.
+  ReluGrad: reluGrad,
   SgdUpdate: sgdUpdate,
   MomentumUpdate: momentumUpdate,
   AdamUpdate: adamUpdate,

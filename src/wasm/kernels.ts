@@ -97,6 +97,7 @@ export interface Kernels {
       ...padding: [top: number, left: number],
     ]
   ): void;
+  reluGradient(n: number, dy: number, y: number, to: number): void;
   sumRows(x: number, rows: number, columns: number, to: number): void;
   sgdUpdate(n: number, weights: number, gradient: number, to: number, rate: number): void;
   momentumUpdate(

@@ -23,6 +23,7 @@ const NAMES = [
   'Sum',
   'Identity',
   'Tile',
+  'ReluGrad',
   'SgdUpdate',
   'MomentumUpdate',
   'AdamUpdate',
