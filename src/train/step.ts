@@ -7,6 +7,7 @@ import { holdFrozenNorms } from './frozenNorms.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { type ChosenOptimizer, decayRate, disposeOptimizer } from './optimizer.js';
 import { fuseReluLayers } from './reluLayers.js';
+import { breathing } from './running.js';
 
 /** A model that is being trained. */
 export interface Run {
@@ -18,6 +19,8 @@ export interface Run {
   /** Steps done. */
   steps: number;
   readonly dropout: SeededDropout;
+  /** To await after each step: over epochs however short, others get their turn. */
+  readonly breathe: () => Promise<void>;
   /** Makes the model's layers again what they were, and disposes an optimizer that was made here. */
   end(): void;
 }
@@ -33,7 +36,7 @@ export function startRun(
   const releaseNorms = holdFrozenNorms(model);
   const releaseReluLayers = fuseReluLayers(model);
   return {
-    ...{ model, chosen, objective, decaySteps, dropout, steps: 0 },
+    ...{ model, chosen, objective, decaySteps, dropout, breathe: breathing(), steps: 0 },
     end() {
       releaseReluLayers();
       releaseNorms();

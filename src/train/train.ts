@@ -8,7 +8,7 @@ import type { EpochRow, History } from './history.js';
 import { checkFit } from './objective.js';
 import { chooseOptimizer, type Decay, type OptimizerName } from './optimizer.js';
 import type { TrainProgress } from './progress.js';
-import { breathing, RunningMeans } from './running.js';
+import { RunningMeans } from './running.js';
 import { type Run, startRun, step } from './step.js';
 
 /** How a model is trained; each option has a default. */
@@ -123,7 +123,6 @@ async function trainEpoch(
 ): Promise<{ row: EpochRow; ended: History['ended'] }> {
   const batches = Math.ceil(examples.length / batchSize);
   const means = new RunningMeans();
-  const breathe = breathing();
   const start = performance.now();
   let reported = start;
   let batch = 0;
@@ -139,7 +138,7 @@ async function trainEpoch(
       }
       means.add(data.xs.shape[0]!, step(run, data));
       batch++;
-      await breathe();
+      await run.breathe();
       if (performance.now() - reported < 100 && batch < batches) continue;
       reported = performance.now();
       seen = await means.read();

@@ -12,7 +12,7 @@ import {
 } from '../../src/train/index.js';
 import { useAnyBackend } from '../support/backends.js';
 
-beforeAll(() => useAnyBackend());
+beforeAll(() => useAnyBackend('wasm'));
 
 /** Pictures of 4x4 pixels whose left half, right half, top or bottom is bright, with noise; in a given order. */
 class Halves implements Examples {
@@ -125,6 +125,16 @@ describe('train', () => {
       for (const layer of model.layers) expect(Object.hasOwn(layer, 'call'), layer.name).toBe(false);
       expect(model.optimizer).toBe(sgd);
       sgd.dispose();
+    });
+  });
+
+  test('lets others have their turn, who may stop it, however short its epochs are', async () => {
+    await withModel(async (model) => {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(), 150);
+      const options = { ...FAST, epochs: 1000, batchSize: 4, signal: controller.signal };
+      const history = await train(model, { train: new Halves(4) }, options);
+      expect(history.ended).toBe('aborted');
     });
   });
 
