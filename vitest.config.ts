@@ -14,7 +14,7 @@ const NODE_ONLY = [
   'test/{bench,cli,node,package,site}/**',
   'test/data/datasets.test.ts',
   'test/io/{download,read}.test.ts',
-  'test/wasm/{install,isolated}.test.ts',
+  'test/wasm/{install,isolated,threads}.test.ts',
   'test/weights/{loadPath,pretrained}.test.ts',
 ];
 

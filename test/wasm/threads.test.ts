@@ -17,8 +17,6 @@ import { Helper } from '../../src/wasm/helper.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { numbers, on, wasm } from './compare.js';
 
-const isShared = typeof SharedArrayBuffer !== 'undefined';
-
 /** Large enough to be shared out: convolutions of at least so many multiplications and additions. */
 const WORK = 2 ** 25;
 
@@ -126,7 +124,7 @@ async function installThreads(threads: number): Promise<{ uninstall: () => void;
 beforeAll(() => setBackend('wasm'));
 afterEach(() => installWasmKernels()());
 
-describe.runIf(isShared)('threads', () => {
+describe('threads', () => {
   test.each([2, 3])(
     'of %i compute what one does, for any batch, size, stride and padding',
     async (threads) => {
@@ -243,7 +241,7 @@ describe('threads that cannot be', () => {
   });
 
   test('without shared memory are refused, and what a page needs is said', () => {
-    if (isShared) vi.stubGlobal('SharedArrayBuffer', undefined);
+    vi.stubGlobal('SharedArrayBuffer', undefined);
     expect(() => installWasmKernels({ threads: 2 })).toThrow(
       'serve it with the headers Cross-Origin-Opener-Policy',
     );
