@@ -190,8 +190,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
         await page.click('.run .primary');
         await page.waitForSelector('.layers tbody tr', { timeout: 200_000 });
         await page.click('.run >> text=Pause');
-        await page.waitForSelector('text=Paused');
-        await page.waitForTimeout(1000);
+        await page.waitForSelector('.progress >> text=epochs are safe', { timeout: 60_000 });
         await (await own.newBrowserCDPSession()).send('Browser.crashGpuProcess');
         await page.waitForSelector('.notices >> text=GPU was taken away', { timeout: 60_000 });
         expect(await page.innerText('.notices')).toMatch(/weights after \d+ epochs are safe/);

@@ -292,11 +292,14 @@ function Progress() {
       : now === 'training'
         ? t.epoch(Math.min(total, Math.floor(at) + 1), total)
         : t.phases[now];
+  const safe = now === 'paused' && snapshot.value && text.value.errors.kept(snapshot.value.epoch);
   return (
     <div class="progress">
       <progress max={1} value={share} aria-label={t.phases.training} />
       <p>
-        <span role="status">{said}</span>
+        <span role="status">
+          {said} {safe}
+        </span>
         <span class="speed">
           {now === 'training' && !speed.value && t.first}
           {speed.value && `${t.speed(speed.value.examplesPerSecond)} · ${t.left(speed.value.secondsLeft)}`}
