@@ -71,7 +71,8 @@ def pytorch(part, spec, layout="contiguous_format"):
     torch.manual_seed(0)
     layout = {"memory_format": getattr(torch, layout)}
     # Pictures of one channel lie in either layout: only a new tensor is surely in the one asked for.
-    x = torch.empty(pictures(spec).shape, **layout).copy_(torch.from_numpy(pictures(spec)))
+    images = torch.from_numpy(pictures(spec))
+    x = torch.empty(images.shape, **layout).copy_(images)
     now = clock_of(spec)
     about = {"about": f"PyTorch {torch.__version__}"}
     if part == "build":

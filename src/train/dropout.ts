@@ -2,6 +2,7 @@ import { mul, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fillUniform } from '../core/random.js';
 import { layersWithin } from './layersWithin.js';
+import { replaceCalls } from './replaceCalls.js';
 
 /** The dropout layers of a model during a run. */
 export interface SeededDropout {
@@ -19,11 +20,10 @@ export interface SeededDropout {
 export function seedDropout(model: LayersModel, seed: number): SeededDropout {
   const layers = layersWithin(model).filter((layer) => layer.getClassName() === 'Dropout');
   let step = 0;
-  layers.forEach((layer, i) => {
-    const { call } = layer;
+  const release = replaceCalls(layers, (layer, own, i) => {
     const { rate, noiseShape } = layer.getConfig() as { rate: number; noiseShape?: (number | null)[] };
-    layer.call = (inputs, kwargs) => {
-      if (kwargs.training !== true || !(rate > 0 && rate < 1)) return call.call(layer, inputs, kwargs);
+    return (inputs, kwargs) => {
+      if (kwargs.training !== true || !(rate > 0 && rate < 1)) return own(inputs, kwargs);
       const x = (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor;
       const shape = noiseShape?.map((side, axis) => side ?? x.shape[axis]!) ?? x.shape;
       // Far from the streams of the initial weights.
@@ -35,10 +35,7 @@ export function seedDropout(model: LayersModel, seed: number): SeededDropout {
     setStep(now) {
       step = now;
     },
-    release() {
-      // Their own is that of their class.
-      for (const layer of layers) Reflect.deleteProperty(layer, 'call');
-    },
+    release,
   };
 }
 

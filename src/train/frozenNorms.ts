@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { layersWithin } from './layersWithin.js';
+import { replaceCalls } from './replaceCalls.js';
 
 /**
  * Makes batch normalization that is not trainable use its moving statistics in training too, and leave them as they are, as
@@ -11,12 +12,5 @@ export function holdFrozenNorms(model: LayersModel): () => void {
   const frozen = layersWithin(model).filter(
     (layer) => layer.getClassName() === 'BatchNormalization' && !layer.trainable,
   );
-  for (const layer of frozen) {
-    const { call } = layer;
-    layer.call = (inputs, kwargs) => call.call(layer, inputs, { ...kwargs, training: false });
-  }
-  return () => {
-    // Their own is that of their class.
-    for (const layer of frozen) Reflect.deleteProperty(layer, 'call');
-  };
+  return replaceCalls(frozen, (_, own) => (inputs, kwargs) => own(inputs, { ...kwargs, training: false }));
 }

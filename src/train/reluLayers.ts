@@ -19,6 +19,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { layersWithin } from './layersWithin.js';
+import { replaceCalls } from './replaceCalls.js';
 
 /**
  * Makes each convolution or dense layer with ReLU one operation in training, as it is in prediction. tfjs by itself takes
@@ -28,7 +29,7 @@ import { layersWithin } from './layersWithin.js';
  * @returns what gives the layers their own behaviour back.
  */
 export function fuseReluLayers(model: LayersModel): () => void {
-  const changed: layers.Layer[] = [];
+  const found = new Map<layers.Layer, { operation: Operation; wanted: (keyof Inputs)[] }>();
   // Whether anything is trained before the layer, which has need of the gradient of what the layer takes.
   let trained = false;
   for (const layer of layersWithin(model)) {
@@ -36,22 +37,19 @@ export function fuseReluLayers(model: LayersModel): () => void {
     const wanted: (keyof Inputs)[] = trained ? ['x'] : [];
     if (layer.trainable) wanted.push('kernel', 'bias');
     trained ||= layer.trainableWeights.length > 0;
-    if (!operation) continue;
-    const { call } = layer;
-    layer.call = (inputs, kwargs) => {
+    if (operation) found.set(layer, { operation, wanted });
+  }
+  return replaceCalls([...found.keys()], (layer, own) => {
+    const { operation, wanted } = found.get(layer)!;
+    return (inputs, kwargs) => {
       const [x, ...others] = Array.isArray(inputs) ? inputs : [inputs];
       if (kwargs.training !== true || others.length > 0 || x!.rank !== operation.rank) {
-        return call.call(layer, inputs, kwargs);
+        return own(inputs, kwargs);
       }
       const [kernel, bias] = layer.weights.map((weight) => weight.read());
       return run(operation, { x: x!, kernel: kernel!, bias }, wanted);
     };
-    changed.push(layer);
-  }
-  return () => {
-    // Their own is that of their class.
-    for (const layer of changed) Reflect.deleteProperty(layer, 'call');
-  };
+  });
 }
 
 /** What a layer computes. */

@@ -65,9 +65,10 @@ function product(
   const stepsA: [number, number] = transposeA ? [4, 4 * m] : [4 * k, 4];
   const stepsB: [number, number] = transposeB ? [4, 4 * k] : [4 * n, 4];
   const few = m <= FEW && !transposeA && !transposeB;
+  const maySkip = m >= NOT_FEWEST;
   const bytes = Math.max(
     few ? kernels.productOfFewBytes(m, n) : kernels.productBytes(m, n, k, stepsB[1]),
-    kernels.sparseBytes(n, k, stepsB[1]),
+    maySkip ? kernels.sparseBytes(n, k, stepsB[1]) : 0,
   );
   withMemory(backend, bytes, (work) => {
     for (let i = 0; i < batches; i++) {
@@ -75,7 +76,7 @@ function product(
       const fromB = addressOf(backend, b) + 4 * k * n * (batchesB === 1 ? 0 : i);
       const to = addressOf(backend, c) + 4 * m * n * i;
       const rest = [to, addressOf(backend, bias), Number(relu), work] as const;
-      const sparse = m >= NOT_FEWEST && kernels.zeros(m * k, fromA) > MOSTLY_ZEROS * m * k;
+      const sparse = maySkip && kernels.zeros(m * k, fromA) > MOSTLY_ZEROS * m * k;
       if (few && !sparse) kernels.productOfFew(m, n, k, fromA, stepsA[0], fromB, ...rest);
       else {
         const multiply = sparse ? kernels.sparseProduct : kernels.product;
