@@ -91,6 +91,7 @@ export default defineConfig({
   test: {
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    setupFiles: ['test/support/seeded.ts'],
     projects: hasChromium ? [node, chromium] : [node],
   },
 });
