@@ -4,12 +4,17 @@ import { setBackend } from '@tensorflow/tfjs-core';
 export const BACKENDS = ['wasm', 'cpu', 'webgpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
-/** Loads a backend and makes it the current one. */
-export async function useBackend(name: Backend): Promise<void> {
+/** Loads a backend and makes it the current one; more than one thread is for wasm alone. */
+export async function useBackend(name: Backend, threads = 1): Promise<void> {
+  if (threads !== 1 && name !== 'wasm') {
+    throw new Error(
+      `--threads is ${threads}, and the ${name} backend does not go by it; leave it out or use wasm.`,
+    );
+  }
   try {
     if (name === 'wasm') {
       await import('@tensorflow/tfjs-backend-wasm');
-      (await import('vgg-blocks/wasm')).installWasmKernels();
+      (await import('vgg-blocks/wasm')).installWasmKernels({ threads });
     } else if (name === 'webgpu') {
       await (await import('vgg-blocks/node')).webgpuBackend();
     } else {

@@ -20,6 +20,7 @@ interface BenchArguments {
   hidden: number;
   batchNorm?: true;
   backend?: Backend[];
+  threads: number;
   batch: number[];
   mode: Mode[];
   optimizer: OptimizerName;
@@ -55,6 +56,7 @@ export function benchCommand(): Command {
         .argParser((text) => listOf(text, BACKENDS))
         .default(undefined, 'wasm, and webgpu where there is a graphics processor'),
     )
+    .addOption(shared.threads())
     .addOption(
       new Option('--batch <sizes>', 'examples at a time, separated by commas')
         .argParser((text) => text.split(',').map(number))
@@ -103,6 +105,7 @@ async function run(args: BenchArguments): Promise<void> {
     machine: {
       cpu: cpus()[0]?.model ?? 'unknown',
       cores: cpus().length,
+      threads: args.threads,
       node: process.version,
       platform: `${process.platform}-${process.arch}`,
       adapter: undefined as string | undefined,
@@ -117,7 +120,7 @@ async function run(args: BenchArguments): Promise<void> {
           throw new Error(`its adapter, ${description}, is no graphics processor; name it with --backend.`);
         header.machine.adapter = description;
       }
-      await useBackend(backend);
+      await useBackend(backend, backend === 'wasm' ? args.threads : 1);
     } catch (error) {
       // What nobody asked for may be missing.
       if (args.backend) throw error;
@@ -150,10 +153,11 @@ function describe(
     machine,
   }: {
     network: { parameters: number; macs: { inference: number }; inputShape: readonly number[] };
-    machine: { cpu: string; cores: number; node: string; adapter?: string };
+    machine: { cpu: string; cores: number; threads: number; node: string; adapter?: string };
   },
   rows: readonly Row[],
 ): string {
+  const threads = machine.threads > 1 ? ` (${machine.threads} threads on wasm)` : '';
   const adapter = machine.adapter ? `, ${machine.adapter}` : '';
   const cells = rows.map((row) => [
     row.backend,
@@ -170,7 +174,7 @@ function describe(
         ]),
   ]);
   return [
-    `${network.parameters.toLocaleString('en-US')} parameters, ${figure(network.macs.inference / 1e9)} GMACs a picture of ${network.inputShape.join('x')}; ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}${adapter}`,
+    `${network.parameters.toLocaleString('en-US')} parameters, ${figure(network.macs.inference / 1e9)} GMACs a picture of ${network.inputShape.join('x')}; ${machine.cpu}, ${machine.cores} cores${threads}, Node ${machine.node}${adapter}`,
     '',
     table([
       ['backend', 'batch', 'mode', 'examples/s', 'slowest to fastest', 'GMACs/s', 'first run', ''],

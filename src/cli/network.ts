@@ -34,6 +34,7 @@ export interface NetworkArguments {
   pretrained?: PublishedName;
   recipe?: keyof typeof RECIPES;
   backend: Backend;
+  threads: number;
 }
 
 /** Adds the options that say which network a command works with. */
@@ -54,7 +55,8 @@ export function withNetwork(command: Command): Command {
         'how the pictures are prepared (default: as the file is one of PyTorch or of Keras)',
       ).choices(Object.keys(RECIPES)),
     )
-    .addOption(shared.backend());
+    .addOption(shared.backend())
+    .addOption(shared.threads());
 }
 
 /** A network that pictures are prepared for. */
@@ -86,7 +88,7 @@ export async function loadNetwork(
   if (source === undefined) {
     throw new Error(`${command}: no network is given; pass --weights FILE or --pretrained NAME.`);
   }
-  await useBackend(args.backend);
+  await useBackend(args.backend, args.threads);
   const { recipe, ...found } = args.weights
     ? await fromFile(args.weights, options)
     : await download(args.pretrained!, options);

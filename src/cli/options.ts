@@ -72,5 +72,9 @@ export const shared = {
     new Option('--backend <name>', 'what computes; webgpu needs npm install webgpu')
       .choices(BACKENDS)
       .default('wasm'),
+  threads: () =>
+    new Option('--threads <n>', "threads that share out the wasm backend's convolutions")
+      .argParser(number)
+      .default(1),
   batchNorm: () => new Option('--batch-norm', 'batch normalization after every convolution'),
 };

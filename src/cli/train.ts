@@ -34,6 +34,7 @@ interface TrainArguments {
   decay: Decay;
   seed: number;
   backend: Backend;
+  threads: number;
   out: string;
   minAccuracy?: number;
 }
@@ -95,6 +96,7 @@ export function trainCommand(): Command {
         .default(0),
     )
     .addOption(shared.backend())
+    .addOption(shared.threads())
     .addOption(new Option('--out <folder>', 'where the results go').default('runs/latest'))
     .addOption(
       new Option('--min-accuracy <share>', 'fail when the last test accuracy is below').argParser(number),
@@ -103,7 +105,7 @@ export function trainCommand(): Command {
 }
 
 async function run(args: TrainArguments): Promise<void> {
-  await useBackend(args.backend);
+  await useBackend(args.backend, args.threads);
   const bar = progressBar();
   const data = await loadData(args.data, args.seed, bar.log);
   const images = data.train.resize(args.size);

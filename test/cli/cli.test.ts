@@ -157,6 +157,20 @@ describe('vgg-blocks bench', () => {
     expect(rows[0].examplesPerSecond).toBeGreaterThan(0);
   });
 
+  test('shares convolutions out between threads', async () => {
+    const args = ['bench', ...TINY, '--backend', 'wasm', '--batch', '2'];
+    const { code, out, error } = await run(...args, '--threads', '2');
+    expect(code, error).toBe(0);
+    expect(out).toMatch(/ cores \(2 threads on wasm\), Node v\d/);
+    expect(out).toMatch(/^wasm +2 +training +[\d.]+ /m);
+    expect((await run(...args, '--threads', '0')).error).toContain(
+      'threads is 0; give a whole number from 1 on.',
+    );
+    expect((await run('train', '--backend', 'cpu', '--threads', '2')).error).toContain(
+      '--threads is 2, and the cpu backend does not go by it; leave it out or use wasm.',
+    );
+  });
+
   test('says which backends and modes there are', async () => {
     const { code, error } = await run('bench', '--backend', 'wasm,cuda');
     expect(code).toBe(1);
