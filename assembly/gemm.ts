@@ -257,10 +257,10 @@ function packRow(from: usize, columnStep: usize, columns: i32, panel: usize): vo
   }
 }
 
-/** Four numbers of each of four columns become four rows of a panel, `row` bytes apart. */
+/** Four numbers of each of four columns become four rows of a panel, `row` bytes apart. Returns the sums of the rows. */
 // @ts-ignore: decorator
 @inline
-export function transpose(from: usize, columnStep: usize, panel: usize, row: usize): void {
+export function transpose(from: usize, columnStep: usize, panel: usize, row: usize): v128 {
   const c0 = v128.load(from);
   const c1 = v128.load(from + columnStep);
   const c2 = v128.load(from + 2 * columnStep);
@@ -273,4 +273,5 @@ export function transpose(from: usize, columnStep: usize, panel: usize, row: usi
   v128.store(panel + row, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
   v128.store(panel + 2 * row, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
   v128.store(panel + 3 * row, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
+  return f32x4.add(f32x4.add(c0, c1), f32x4.add(c2, c3));
 }

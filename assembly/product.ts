@@ -182,7 +182,8 @@ function addColumn(m: i32, a: usize, aRow: usize, number: f32, sums: usize, sums
   }
 }
 
-function putSums(columns: i32, sums: usize, c: usize, add: bool, bias: usize, relu: bool): void {
+/** C's numbers from sums, which may lie where C does. */
+export function putSums(columns: i32, sums: usize, c: usize, add: bool, bias: usize, relu: i32): void {
   const whole = (columns & ~3) << 2;
   let i = 0;
   for (; i < whole; i += 16) {

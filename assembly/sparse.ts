@@ -3,17 +3,22 @@
  * multiplied.
  *
  * Each row of A becomes a list of its numbers that are not zero, each with where its row of B lies in a panel. B lies in
- * panels of 40 columns, so that a row of C is ten registers of sums: with one of A, one of B and one for the product these
- * are what V8 has without spilling any.
+ * panels of 28 columns, so that a row of C is seven registers of sums: V8 loads all of a panel's row before it multiplies, so
+ * that with as many of B and one of A these are the 15 that it has. Forty columns spilled six of them, at 17 cycles a row of a
+ * panel for 10 that seven take.
  */
 import { ADD, multiplyAdd, REPLACE, transpose } from './gemm';
+import { putSums } from './product';
 
 /** Columns of a panel, and the bytes of one of its rows. */
-const WIDE: i32 = 40;
+const WIDE: i32 = 28;
 const ROW: i32 = WIDE * 4;
 
+/** Terms of a sum at a time: a panel of as many rows stays in the first cache. */
+const TERMS: i32 = 128;
+
 /** Bytes of B in panels at a time. */
-const PACKED: i32 = 1 << 20;
+const PACKED: i32 = 1 << 21;
 
 /** Bytes of panels that stay in the first cache beside a list and a row of C. */
 const FIRST_CACHE: i32 = 20480;
@@ -29,16 +34,6 @@ function listBytes(terms: i32): i32 {
   return (terms + 1) * ENTRY;
 }
 
-/**
- * Terms of a sum at a time: few where B lies row by row, so that whole rows are read on, and more where it lies column by
- * column, each of which is read over that many numbers.
- */
-// @ts-ignore: decorator
-@inline
-function termsAtOnce(k: i32, bColumn: usize): i32 {
-  return min(k, bColumn == 4 ? 64 : 128);
-}
-
 /** Columns of B that are packed at a time. */
 // @ts-ignore: decorator
 @inline
@@ -47,8 +42,8 @@ function columnsAtOnce(n: i32, terms: i32): i32 {
 }
 
 /** Bytes of working memory that `sparseProduct` needs. */
-export function sparseBytes(n: i32, k: i32, bColumn: usize): usize {
-  const terms = termsAtOnce(k, bColumn);
+export function sparseBytes(n: i32, k: i32): usize {
+  const terms = min(k, TERMS);
   return ROW + ROWS * listBytes(terms) + columnsAtOnce(n, terms) * terms * 4;
 }
 
@@ -71,7 +66,7 @@ export function sparseProduct(
   b: usize, bRow: usize, bColumn: usize,
   c: usize, bias: usize, relu: i32, work: usize,
 ): void {
-  const termsHere = termsAtOnce(k, bColumn);
+  const termsHere = min(k, TERMS);
   const atOnce = columnsAtOnce(n, termsHere);
   const lists = work + ROW;
   const panels = lists + ROWS * listBytes(termsHere);
@@ -90,13 +85,10 @@ export function sparseProduct(
         const block = max(1, FIRST_CACHE / (terms * ROW)) * WIDE;
         for (let p = 0; p < columns; p += block) {
           for (let row = 0; row < rows; row++) {
-            const to = c + ((i + row) * n + j) * 4;
-            for (let q = p; q < min(columns, p + block); q += WIDE) {
-              rowOf(
-                lists + row * listBytes(terms), panels + (q / WIDE) * terms * ROW, to + q * 4, min(WIDE, columns - q), work,
-                l == 0 ? REPLACE : ADD, last && bias ? bias + (j + q) * 4 : 0, last ? relu : 0,
-              );
-            }
+            const to = c + ((i + row) * n + j + p) * 4;
+            const here = min(columns - p, block);
+            rowOf(lists + row * listBytes(terms), panels + (p / WIDE) * terms * ROW, terms * ROW, to, here, work, l == 0 ? REPLACE : ADD);
+            if (last && (bias || relu)) putSums(here, to, to, false, bias ? bias + (j + p) * 4 : 0, relu);
           }
         }
       }
@@ -122,64 +114,44 @@ function list(rows: i32, terms: i32, a: usize, aRow: usize, aColumn: usize, fini
   }
 }
 
-/** One row of C under one panel. */
-function rowOf(list: usize, panel: usize, c: usize, columns: i32, spare: usize, mode: i32, bias: usize, relu: i32): void {
-  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0, s8 = s0, s9 = s0;
-  let entry = list + ENTRY;
-  for (const end = entry + load<i32>(list); entry < end; entry += ENTRY) {
-    const x = v128.load_splat<f32>(entry);
-    const at = panel + load<i32>(entry, 4);
-    s0 = multiplyAdd(x, v128.load(at), s0);
-    s1 = multiplyAdd(x, v128.load(at, 16), s1);
-    s2 = multiplyAdd(x, v128.load(at, 32), s2);
-    s3 = multiplyAdd(x, v128.load(at, 48), s3);
-    s4 = multiplyAdd(x, v128.load(at, 64), s4);
-    s5 = multiplyAdd(x, v128.load(at, 80), s5);
-    s6 = multiplyAdd(x, v128.load(at, 96), s6);
-    s7 = multiplyAdd(x, v128.load(at, 112), s7);
-    s8 = multiplyAdd(x, v128.load(at, 128), s8);
-    s9 = multiplyAdd(x, v128.load(at, 144), s9);
+/** A row of C under panels that follow each other, `panelBytes` apart. */
+function rowOf(list: usize, panel: usize, panelBytes: usize, c: usize, columns: i32, spare: usize, mode: i32): void {
+  const end = list + ENTRY + load<i32>(list);
+  for (; columns > 0; columns -= WIDE) {
+    let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0;
+    for (let entry = list + ENTRY; entry < end; entry += ENTRY) {
+      const x = v128.load_splat<f32>(entry);
+      const at = panel + load<i32>(entry, 4);
+      s0 = multiplyAdd(x, v128.load(at), s0);
+      s1 = multiplyAdd(x, v128.load(at, 16), s1);
+      s2 = multiplyAdd(x, v128.load(at, 32), s2);
+      s3 = multiplyAdd(x, v128.load(at, 48), s3);
+      s4 = multiplyAdd(x, v128.load(at, 64), s4);
+      s5 = multiplyAdd(x, v128.load(at, 80), s5);
+      s6 = multiplyAdd(x, v128.load(at, 96), s6);
+    }
+    const to = columns < WIDE ? spare : c;
+    if (mode == ADD) {
+      if (columns < WIDE) memory.copy(spare, c, columns * 4);
+      s0 = f32x4.add(s0, v128.load(to));
+      s1 = f32x4.add(s1, v128.load(to, 16));
+      s2 = f32x4.add(s2, v128.load(to, 32));
+      s3 = f32x4.add(s3, v128.load(to, 48));
+      s4 = f32x4.add(s4, v128.load(to, 64));
+      s5 = f32x4.add(s5, v128.load(to, 80));
+      s6 = f32x4.add(s6, v128.load(to, 96));
+    }
+    v128.store(to, s0);
+    v128.store(to, s1, 16);
+    v128.store(to, s2, 32);
+    v128.store(to, s3, 48);
+    v128.store(to, s4, 64);
+    v128.store(to, s5, 80);
+    v128.store(to, s6, 96);
+    if (columns < WIDE) memory.copy(c, spare, columns * 4);
+    panel += panelBytes;
+    c += ROW;
   }
-  const to = columns == WIDE ? c : spare;
-  if (mode == ADD && columns < WIDE) memory.copy(spare, c, columns * 4);
-  const whole = columns == WIDE;
-  put(to, 0, s0, mode, bias, whole, relu);
-  put(to, 16, s1, mode, bias, whole, relu);
-  put(to, 32, s2, mode, bias, whole, relu);
-  put(to, 48, s3, mode, bias, whole, relu);
-  put(to, 64, s4, mode, bias, whole, relu);
-  put(to, 80, s5, mode, bias, whole, relu);
-  put(to, 96, s6, mode, bias, whole, relu);
-  put(to, 112, s7, mode, bias, whole, relu);
-  put(to, 128, s8, mode, bias, whole, relu);
-  put(to, 144, s9, mode, bias, whole, relu);
-  if (whole) return;
-  for (let i = 0; i < columns * 4; i += 4) {
-    let sum = load<f32>(spare + i);
-    if (bias) sum += load<f32>(bias + i);
-    if (relu && sum < 0) sum = 0;
-    store<f32>(c + i, sum);
-  }
-}
-
-/** Four numbers of each of four columns, added up and times zero. */
-// @ts-ignore: decorator
-@inline
-function times0(from: usize, step: usize): v128 {
-  const left = f32x4.add(v128.load(from), v128.load(from + step));
-  const right = f32x4.add(v128.load(from + 2 * step), v128.load(from + 3 * step));
-  return f32x4.mul(f32x4.add(left, right), f32x4.splat(0));
-}
-
-// @ts-ignore: decorator
-@inline
-function put(c: usize, at: usize, sum: v128, mode: i32, bias: usize, whole: bool, relu: i32): void {
-  if (mode == ADD) sum = f32x4.add(sum, v128.load(c + at));
-  if (whole) {
-    if (bias) sum = f32x4.add(sum, v128.load(bias + at));
-    if (relu) sum = f32x4.pmax(sum, f32x4.splat(0));
-  }
-  v128.store(c + at, sum);
 }
 
 /** B's panels, columns that B lacks filled with zeros; whether all numbers are finite. */
@@ -209,8 +181,7 @@ function packWide(rows: i32, n: i32, b: usize, rowStep: usize, columnStep: usize
       let i = 0;
       if (rowStep == 4) {
         for (; i + 4 <= rows; i += 4) {
-          spoiled = f32x4.add(spoiled, times0(from, columnStep));
-          transpose(from, columnStep, to, ROW);
+          spoiled = f32x4.add(spoiled, f32x4.mul(transpose(from, columnStep, to, ROW), f32x4.splat(0)));
           from += 16;
           to += 4 * ROW;
         }

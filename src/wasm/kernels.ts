@@ -122,7 +122,7 @@ export interface Kernels {
   productBytes(m: number, n: number, k: number, columnStepOfB: number): number;
   product(...args: Product): void;
   zeros(count: number, x: number): number;
-  sparseBytes(n: number, k: number, columnStepOfB: number): number;
+  sparseBytes(n: number, k: number): number;
   sparseProduct(...args: Product): void;
   productOfFewBytes(m: number, n: number): number;
   productOfFew(

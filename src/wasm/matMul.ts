@@ -11,11 +11,10 @@ import { addressOf, type Call, withMemory } from './run.js';
 const FEW = 32;
 
 /**
- * The share of A from which on it pays to leave its zeros out, behind ReLU and dropout three quarters are zeros, and the rows
- * from which on: for fewer, fetching B is most of the time.
+ * Where it pays to leave A's zeros out: from which share of it on, which is half behind ReLU and three quarters behind dropout
+ * too; from which rows of A on, since for fewer fetching B is most of the time; and from which columns of B on.
  */
-const MOSTLY_ZEROS = 0.6;
-const NOT_FEWEST = 9;
+const ZEROS = { share: 0.4, rows: 9, columns: 256 };
 
 /** Matrix products of batches that are equal or of one matrix, with transposes. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
@@ -65,10 +64,10 @@ function product(
   const stepsA: [number, number] = transposeA ? [4, 4 * m] : [4 * k, 4];
   const stepsB: [number, number] = transposeB ? [4, 4 * k] : [4 * n, 4];
   const few = m <= FEW && !transposeA && !transposeB;
-  const maySkip = m >= NOT_FEWEST;
+  const maySkip = m >= ZEROS.rows && n >= ZEROS.columns;
   const bytes = Math.max(
     few ? kernels.productOfFewBytes(m, n) : kernels.productBytes(m, n, k, stepsB[1]),
-    maySkip ? kernels.sparseBytes(n, k, stepsB[1]) : 0,
+    maySkip ? kernels.sparseBytes(n, k) : 0,
   );
   withMemory(backend, bytes, (work) => {
     for (let i = 0; i < batches; i++) {
@@ -76,7 +75,7 @@ function product(
       const fromB = addressOf(backend, b) + 4 * k * n * (batchesB === 1 ? 0 : i);
       const to = addressOf(backend, c) + 4 * m * n * i;
       const rest = [to, addressOf(backend, bias), Number(relu), work] as const;
-      const sparse = maySkip && kernels.zeros(m * k, fromA) > MOSTLY_ZEROS * m * k;
+      const sparse = maySkip && kernels.zeros(m * k, fromA) > ZEROS.share * m * k;
       if (few && !sparse) kernels.productOfFew(m, n, k, fromA, stepsA[0], fromB, ...rest);
       else {
         const multiply = sparse ? kernels.sparseProduct : kernels.product;
