@@ -2,7 +2,7 @@ import { circumstances, type Figure, MEASURES, type Measure, type Results, shown
 
 const [WIDTH, COLUMNS, GAP, MARGIN] = [980, 2, 36, 24];
 const PANEL = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS;
-const [NAMES, VALUES, ROW, HEAD] = [124, 62, 22, 44];
+const [NAMES, VALUES, ROW, HEAD] = [140, 62, 22, 44];
 /** Okabe and Ito's blue (2008) for this library, grey for the others. */
 const [OURS, OTHERS, INK, FAINT] = ['#0072b2', '#9aa7b3', '#1c2733', '#5b6b7b'];
 
