@@ -73,7 +73,7 @@ export const shared = {
       .choices(BACKENDS)
       .default('wasm'),
   threads: () =>
-    new Option('--threads <n>', "threads that share out the wasm backend's convolutions")
+    new Option('--threads <n>', "threads of the wasm backend")
       .argParser(number)
       .default(1),
   batchNorm: () => new Option('--batch-norm', 'batch normalization after every convolution'),

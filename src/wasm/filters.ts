@@ -1,4 +1,4 @@
-import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { addressOf, allocate, type WasmBackend, withMemory } from './run.js';
 
 /** A form that a convolution wants its filter in. */
@@ -10,6 +10,13 @@ export interface Form {
   write(filter: number, to: number): void;
 }
 
+/** A form that is kept, or weights where they lie. */
+interface Kept {
+  address: number;
+  bytes: number;
+  isOurs: boolean;
+}
+
 /**
  * What convolutions want their filters in: transforms, panels. The first time that a filter is seen its form is made
  * for that one call, since training changes weights before they are used again, and since a single prediction is not to
@@ -19,12 +26,11 @@ export interface Form {
 export class Filters {
   readonly #backend: WasmBackend;
   readonly #seen = new WeakMap<object, Set<string>>();
-  readonly #kept = new Map<object, Map<string, number>>();
+  readonly #kept = new Map<object, Map<string, Kept>>();
+  readonly #onFree: (address: number, bytes: number) => void;
 
-  readonly #onFree: (address: number) => void;
-
-  /** Learns from the backend what is disposed, until `close`, and tells `onFree` which forms were kept and are freed. */
-  constructor(backend: WasmBackend, onFree: (address: number) => void = () => {}) {
+  /** Learns from the backend what is disposed, until `close`, and tells `onFree` what was kept and is no more. */
+  constructor(backend: WasmBackend, onFree: (address: number, bytes: number) => void) {
     this.#backend = backend;
     this.#onFree = onFree;
     const dispose = backend.disposeData;
@@ -42,12 +48,9 @@ export class Filters {
 
   /** Runs `use` with the address of a filter's form, and whether it is kept. */
   with<T>(filter: TensorInfo, form: Form, use: (address: number, isKept: boolean) => T): T {
-    const { dataId } = filter;
-    const kept = this.#kept.get(dataId)?.get(form.key);
-    if (kept !== undefined) return use(kept, true);
-    const seen = this.#seen.get(dataId);
-    if (!seen?.has(form.key)) {
-      this.#seen.set(dataId, (seen ?? new Set()).add(form.key));
+    const kept = this.#kept.get(filter.dataId)?.get(form.key);
+    if (kept) return use(kept.address, true);
+    if (this.#isNew(filter, form.key)) {
       return withMemory(this.#backend, form.bytes, (address) => {
         form.write(addressOf(this.#backend, filter), address);
         return use(address, false);
@@ -55,8 +58,18 @@ export class Filters {
     }
     const address = allocate(this.#backend, form.bytes);
     form.write(addressOf(this.#backend, filter), address);
-    this.#kept.set(dataId, (this.#kept.get(dataId) ?? new Map()).set(form.key, address));
+    this.#keep(filter, form.key, { address, bytes: form.bytes, isOurs: true });
     return use(address, true);
+  }
+
+  /** Whether weights are used as they lie for more than the first time. When such are disposed `onFree` is told. */
+  isUsedAgain(weights: TensorInfo): boolean {
+    const key = 'weights';
+    if (this.#kept.get(weights.dataId)?.has(key)) return true;
+    if (this.#isNew(weights, key)) return false;
+    const address = addressOf(this.#backend, weights);
+    this.#keep(weights, key, { address, bytes: 4 * util.sizeFromShape(weights.shape), isOurs: false });
+    return true;
   }
 
   /** Gives all memory back, and the backend its own way to dispose. */
@@ -66,10 +79,22 @@ export class Filters {
     Reflect.deleteProperty(this.#backend, 'disposeData');
   }
 
+  /** Whether a form of a filter was not asked for before. From now on it was. */
+  #isNew({ dataId }: TensorInfo, key: string): boolean {
+    const seen = this.#seen.get(dataId) ?? new Set();
+    if (seen.has(key)) return false;
+    this.#seen.set(dataId, seen.add(key));
+    return true;
+  }
+
+  #keep({ dataId }: TensorInfo, key: string, kept: Kept): void {
+    this.#kept.set(dataId, (this.#kept.get(dataId) ?? new Map()).set(key, kept));
+  }
+
   #forget(dataId: object): void {
-    for (const address of this.#kept.get(dataId)!.values()) {
-      this.#onFree(address);
-      this.#backend.wasm?._free(address);
+    for (const { address, bytes, isOurs } of this.#kept.get(dataId)!.values()) {
+      this.#onFree(address, bytes);
+      if (isOurs) this.#backend.wasm?._free(address);
     }
     this.#kept.delete(dataId);
   }

@@ -44,12 +44,13 @@ const KERNELS = {
 /** How the kernels compute. */
 export interface WasmKernelOptions {
   /**
-   * Threads that share out a convolution or a gradient of one, this one among them; default 1. Each takes some images of
-   * the batch, or rows of a single image. Results are those of one thread; only a filter's gradient, a sum of the threads'
-   * sums, rounds otherwise, and the same in every run.
+   * Threads that share out a convolution, a gradient of one, or a dense layer that predicts, this one among them; default 1.
+   * Each takes some images of the batch, or rows of a single image; of a dense layer some terms of the sums. Results are
+   * those of one thread; only a filter's gradient and a dense layer, sums of the threads' sums, round otherwise, and the same
+   * in every run.
    *
    * More than one needs Node, whose other threads have memories of their own, to which what they work on is copied, and
-   * which keep copies of the filters' transforms; or a cross-origin isolated page, whose content security policy allows
+   * which keep copies of the filters' transforms and of their share of dense weights; or a cross-origin isolated page, whose content security policy allows
    * workers by worker-src blob:, and where nothing is copied. The other threads sleep when there is nothing to do, keep no
    * process alive, and end when the kernels are removed.
    */

@@ -29,8 +29,8 @@ export class Machines {
       { length: this.#threads - 1 },
       () => new Helper(isShared ? place : ownPlace(memory)),
     );
-    const filters = new Filters(backend, (address) => {
-      for (const helper of helpers) helper.place.forget(address);
+    const filters = new Filters(backend, (address, bytes) => {
+      for (const helper of helpers) helper.place.forget(address, bytes);
     });
     const machine = { backend, kernels: instantiate(memory), filters, place, helpers };
     this.#machines.set(backend, machine);

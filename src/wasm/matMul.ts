@@ -5,16 +5,11 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
-import { addressOf, type Call, withMemory } from './run.js';
+import { multiply } from './product.js';
+import { addressOf, type Call, type Tools } from './run.js';
 
-/** Rows of A up to which B is read where it lies: packed first, it would have to be used more often to pay. */
-const FEW = 32;
-
-/**
- * Where it pays to leave A's zeros out: from which share of it on, which is half behind ReLU and three quarters behind dropout
- * too; from which rows of A on, since for fewer fetching B is most of the time; and from which columns of B on.
- */
-const ZEROS = { share: 0.4, rows: 9, columns: 256 };
+/** Multiplications and additions from which on a product is shared out between threads. */
+const MIN_WORK = 2 ** 22;
 
 /** Matrix products of batches that are equal or of one matrix, with transposes. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
@@ -35,7 +30,7 @@ export function fusedMatMul(
 }
 
 function product(
-  { backend, kernels }: Pick<Call<object, object>, 'backend' | 'kernels'>,
+  tools: Tools,
   { a, b, bias }: { a: TensorInfo; b: TensorInfo; bias?: TensorInfo },
   { transposeA, transposeB }: BatchMatMulAttrs,
   relu = false,
@@ -59,29 +54,20 @@ function product(
     [batchesA, batchesB].every((count) => count === 1 || count === batches) &&
     (!bias || (bias.shape.length === 1 && bias.shape[0] === n && bias.dtype === 'float32'));
   if (!plain) return undefined;
+  const { backend, filters, helpers } = tools;
   const c = backend.makeOutput([...batchShape, m, n], 'float32');
-  // Bytes from row to row and from column to column.
-  const stepsA: [number, number] = transposeA ? [4, 4 * m] : [4 * k, 4];
-  const stepsB: [number, number] = transposeB ? [4, 4 * k] : [4 * n, 4];
-  const few = m <= FEW && !transposeA && !transposeB;
-  const maySkip = m >= ZEROS.rows && n >= ZEROS.columns;
-  const bytes = Math.max(
-    few ? kernels.productOfFewBytes(m, n) : kernels.productBytes(m, n, k, stepsB[1]),
-    maySkip ? kernels.sparseBytes(n, k) : 0,
-  );
-  withMemory(backend, bytes, (work) => {
-    for (let i = 0; i < batches; i++) {
-      const fromA = addressOf(backend, a) + 4 * m * k * (batchesA === 1 ? 0 : i);
-      const fromB = addressOf(backend, b) + 4 * k * n * (batchesB === 1 ? 0 : i);
-      const to = addressOf(backend, c) + 4 * m * n * i;
-      const rest = [to, addressOf(backend, bias), Number(relu), work] as const;
-      const sparse = maySkip && kernels.zeros(m * k, fromA) > ZEROS.share * m * k;
-      if (few && !sparse) kernels.productOfFew(m, n, k, fromA, stepsA[0], fromB, ...rest);
-      else {
-        const multiply = sparse ? kernels.sparseProduct : kernels.product;
-        multiply(m, n, k, fromA, ...stepsA, fromB, ...stepsB, ...rest);
-      }
-    }
-  });
+  const stepsA = transposeA ? ([4, 4 * m] as const) : ([4 * k, 4] as const);
+  const stepsB = transposeB ? ([4, 4 * k] as const) : ([4 * n, 4] as const);
+  const mayShare = helpers.length > 0 && batches === 1 && !transposeB && m * n * k >= MIN_WORK;
+  const threads = mayShare && filters.isUsedAgain(b) ? helpers.length + 1 : 1;
+  for (let i = 0; i < batches; i++) {
+    const places = {
+      a: addressOf(backend, a) + 4 * m * k * (batchesA === 1 ? 0 : i),
+      b: addressOf(backend, b) + 4 * k * n * (batchesB === 1 ? 0 : i),
+      bias: addressOf(backend, bias),
+      c: addressOf(backend, c) + 4 * m * n * i,
+    };
+    multiply(tools, { m, n, k, stepsA, stepsB, relu }, places, threads);
+  }
   return c;
 }

@@ -24,8 +24,8 @@ export interface Laid {
 export interface Place {
   memory: WebAssembly.Memory;
   lay(operands: Operand[]): Laid;
-  /** Says that what was to be kept from this address of the backend's memory is freed. */
-  forget(address: number): void;
+  /** Says that so many bytes of the backend's memory, of which some were to be kept, are freed. */
+  forget(address: number, bytes: number): void;
 }
 
 /** The backend's own memory, where operands lie already. */

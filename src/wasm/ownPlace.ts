@@ -46,10 +46,12 @@ export function ownPlace(backend: WebAssembly.Memory): Place {
         throw error;
       }
     },
-    forget(address) {
-      const copy = kept.get(address);
-      if (copy) heap.free(copy.address, copy.bytes);
-      kept.delete(address);
+    forget(address, bytes) {
+      for (const [from, copy] of kept) {
+        if (from < address || from >= address + bytes) continue;
+        heap.free(copy.address, copy.bytes);
+        kept.delete(from);
+      }
     },
   };
 }

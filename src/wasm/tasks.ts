@@ -1,8 +1,11 @@
 import type { Operand } from './operands.js';
 import type { Tools } from './run.js';
 
-/** The kernels that may run on other threads, each over a part of a convolution. */
-export const SHARED_KERNELS = ['convolve', 'direct', 'filterGradient', 'directFilterGradient'] as const;
+/** The kernels that may run on other threads, each over a part of a convolution or of a product. */
+export const SHARED_KERNELS = [
+  ...(['convolve', 'direct', 'filterGradient', 'directFilterGradient'] as const),
+  ...(['product', 'productOfFew', 'sparseProduct'] as const),
+] as const;
 
 /** A run of a kernel. */
 export interface Task {

@@ -4,9 +4,13 @@ import {
   conv2d,
   dispose,
   engine,
+  fused,
+  matMul,
   ones,
   setBackend,
   type Tensor,
+  type Tensor1D,
+  type Tensor2D,
   type Tensor4D,
   tensor,
   tidy,
@@ -147,6 +151,50 @@ describe('threads', () => {
       start.mockRestore();
     },
   );
+
+  test.each([
+    [1, 'dense'],
+    [3, 'dense'],
+    [40, 'dense'],
+    [40, 'sparse'],
+  ])('multiply %i rows, %s, by weights as one does, from their second use on', async (rows, kind) => {
+    const [inner, columns] = [4001, 1100];
+    const [weights, bias] = [random([inner, columns], 1), random([columns], 2)] as [Tensor2D, Tensor1D];
+    const x = numbers(rows * inner, 3).map((value, i) => (kind === 'sparse' && i % 4 > 0 ? 0 : value));
+    const multiply = (activation: 'relu' | 'linear') =>
+      on('wasm', () => fused.matMul({ a: tensor(x, [rows, inner]), b: weights, bias, activation }));
+    installWasmKernels();
+    const expected = [await multiply('relu'), await multiply('linear')];
+    installWasmKernels()();
+    await installThreads(2);
+    const start = vi.spyOn(Helper.prototype, 'start');
+    for (const uses of [0, 1, 2, 3]) {
+      const [actual] = await multiply(uses % 2 ? 'linear' : 'relu');
+      expect(difference(expected[uses % 2]![0]!, actual!)).toBeLessThan(2e-6);
+      expect(start).toHaveBeenCalledTimes(uses);
+    }
+    start.mockRestore();
+    dispose([weights, bias]);
+  });
+
+  test('keep no weights that are gone', async () => {
+    const { helpers } = await installThreads(2);
+    const x = random([8, 2000], 1) as Tensor2D;
+    const sizes = [];
+    for (let network = 0; network < 4; network++) {
+      // Others each time, where the last were.
+      const weights = random([2000, 1000], network) as Tensor2D;
+      const [first, second, third] = [0, 1, 2].map(() =>
+        tidy(() => matMul(x, weights).dataSync() as Float32Array),
+      );
+      expect(difference(first!, second!)).toBeLessThan(2e-6);
+      expectEqual([third!], [second!]);
+      weights.dispose();
+      sizes.push(helpers[0]!.place.memory.buffer.byteLength);
+    }
+    expect(new Set(sizes).size).toBe(1);
+    x.dispose();
+  });
 
   test('give the same numbers before the others have started as afterwards', async () => {
     installWasmKernels({ threads: 2 });
