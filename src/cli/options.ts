@@ -72,9 +72,6 @@ export const shared = {
     new Option('--backend <name>', 'what computes; webgpu needs npm install webgpu')
       .choices(BACKENDS)
       .default('wasm'),
-  threads: () =>
-    new Option('--threads <n>', "threads of the wasm backend")
-      .argParser(number)
-      .default(1),
+  threads: () => new Option('--threads <n>', 'threads of the wasm backend').argParser(number).default(1),
   batchNorm: () => new Option('--batch-norm', 'batch normalization after every convolution'),
 };
