@@ -4,8 +4,8 @@
  *
  * Each row of A becomes a list of its numbers that are not zero, each with where its row of B lies in a panel. B lies in
  * panels of 28 columns, so that a row of C is seven registers of sums: V8 loads all of a panel's row before it multiplies, so
- * that with as many of B and one of A these are the 15 that it has. Forty columns spilled six of them, at 17 cycles a row of a
- * panel for 10 that seven take.
+ * that with as many of B and one of A these are the 15 that it has. Forty columns spilled six of them and took 17 cycles a row
+ * of a panel, where 28 take 8.
  */
 import { ADD, multiplyAdd, REPLACE, transpose } from './gemm';
 import { putSums } from './product';

@@ -21,7 +21,8 @@ interface Kept {
  * What convolutions want their filters in: transforms, panels. The first time that a filter is seen its form is made
  * for that one call, since training changes weights before they are used again, and since a single prediction is not to
  * pay with memory. The second time it is kept, for as long as the filter's numbers are: tfjs never changes the numbers
- * of a tensor, it makes others, so a form is right until they are disposed, and then it goes with them.
+ * of a tensor, it makes others, so a form is right until they are disposed, and then it goes with them. So it is with the
+ * weights of dense layers, of which other threads keep a share as it is.
  */
 export class Filters {
   readonly #backend: WasmBackend;

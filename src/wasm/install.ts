@@ -50,9 +50,9 @@ export interface WasmKernelOptions {
    * in every run.
    *
    * More than one needs Node, whose other threads have memories of their own, to which what they work on is copied, and
-   * which keep copies of the filters' transforms and of their share of dense weights; or a cross-origin isolated page, whose content security policy allows
-   * workers by worker-src blob:, and where nothing is copied. The other threads sleep when there is nothing to do, keep no
-   * process alive, and end when the kernels are removed.
+   * which keep copies of the filters' transforms and of their share of dense weights; or a cross-origin isolated page, whose
+   * content security policy allows workers by worker-src blob:, and where nothing is copied. The other threads sleep when
+   * there is nothing to do, keep no process alive, and end when the kernels are removed.
    */
   threads?: number;
 }
