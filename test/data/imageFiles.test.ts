@@ -1,6 +1,6 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { dispose, memory, setBackend, tidy } from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   type ImageFilesOptions,
   imageFiles,
@@ -169,6 +169,7 @@ describe('imageFiles', () => {
     reads.clear();
     const batches = train.batches({ batchSize: 4 });
     const first = (await batches.next()).value!;
+    await vi.waitFor(() => expect(reads.size).toBe(8));
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(reads.size).toBe(8);
     dispose([first.xs, first.ys]);
