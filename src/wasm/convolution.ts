@@ -89,14 +89,14 @@ function reach(out: number, stride: number, filter: number): number {
   return (out - 1) * stride + filter;
 }
 
-/** Tiles that are transformed at a time: a multiple of 5, the rows that the matrix product takes. */
+/** Tiles that are transformed at a time: a multiple of 4, the rows that the matrix product takes. */
 export function tilesAtOnce(
   size: number,
   { batchSize, outHeight, outWidth, inChannels, outChannels }: ConvInfo,
 ): number {
   const total = batchSize * Math.ceil(outHeight / size) * Math.ceil(outWidth / size);
   const bytes = 4 * (size + 2) ** 2 * (inChannels + outChannels);
-  return Math.min(total, Math.max(60, 5 * Math.floor(PLANES / bytes / 5)));
+  return Math.min(total, Math.max(60, 4 * Math.floor(PLANES / bytes / 4)));
 }
 
 function winogradForm(kernels: Kernels, size: number, info: ConvInfo, turned: boolean): Form {
