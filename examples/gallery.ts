@@ -2,7 +2,7 @@
  * The pictures of docs/gallery.md: a narrow VGG learns garments that lie anywhere in a scene, and is then asked what it
  * sees where there are two of them.
  *
- *     npx tsx examples/gallery.ts [folder of the pictures] [folder of IDX files, e.g. Fashion-MNIST's]
+ *     npm run example -- examples/gallery.ts [folder of the pictures] [folder of IDX files, e.g. Fashion-MNIST's]
  *
  * Without IDX files the garments are drawn. Training takes some minutes on one core; the network is kept in runs/,
  * and where it is there already it is only asked.

@@ -1,7 +1,7 @@
 /**
  * Prints the parameter tally of the chapter's discussion, AlexNet beside VGG-11, and where the discussion's sum slips.
  *
- *     npx tsx examples/param-tally.ts
+ *     npm run example -- examples/param-tally.ts
  */
 import { alexNetPlan, paramCount, plan, tally, VGG11 } from 'vgg-blocks';
 

@@ -2,7 +2,7 @@
  * A network that begins here, goes on in PyTorch on two processes, and comes back: a narrow VGG-11 learns garments on
  * tfjs, is saved under torchvision's names, trained on by `examples/pytorch/train_ddp.py`, loaded again and tested.
  *
- *     npx tsx examples/pytorch-round-trip.ts [python] [processes]
+ *     npm run example -- examples/pytorch-round-trip.ts [python] [processes]
  *
  * Python needs torch, numpy and safetensors. docs/weights.md says how the same is run on many GPUs.
  */

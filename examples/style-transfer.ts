@@ -1,7 +1,7 @@
 /**
  * A picture in the style of others, after Gatys, Ecker & Bethge (2016), and how alike the results are to a network.
  *
- *     npx tsx examples/style-transfer.ts [--out FOLDER] [--weights FILE] [--content PICTURE --style PICTURE]
+ *     npm run example -- examples/style-transfer.ts [--out FOLDER] [--weights FILE] [--content PICTURE --style PICTURE]
  *
  * Without a weight file the network is a VGG-16 of a quarter of the widths with random weights, which is enough for colours
  * and textures (He, Wang & Hopcroft 2016); without pictures it draws some. Trained weights, torchvision's VGG-16 or VGG-19

@@ -3,9 +3,9 @@
  * apart, which it has never seen, from a folder with a few pictures of each, some of them damaged. Beside it the same with
  * features of random weights, and a network that has nothing but those few pictures.
  *
- *     npx tsx examples/transfer-learning.ts                      # everything drawn, nothing downloaded
- *     npx tsx examples/transfer-learning.ts FOLDER               # the folder of your own pictures, a folder for each class
- *     npx tsx examples/transfer-learning.ts FOLDER WEIGHTS.pth   # on published weights
+ *     npm run example -- examples/transfer-learning.ts                      # everything drawn, nothing downloaded
+ *     npm run example -- examples/transfer-learning.ts FOLDER               # the folder of your own pictures, a folder for each class
+ *     npm run example -- examples/transfer-learning.ts FOLDER WEIGHTS.pth   # on published weights
  *
  * It needs sharp, for the pictures, and writes curves.svg and predictions.svg to runs/transfer-learning.
  */
