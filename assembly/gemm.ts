@@ -22,16 +22,9 @@ export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** The least value let through: zero for ReLU, minus infinity otherwise. NaN passes `pmax(x, floor)`. */
-// @ts-ignore: decorator
-@inline
-export function floorOf(relu: i32): v128 {
-  return f32x4.splat(relu ? 0 : -Infinity);
-}
-
 /**
  * C's rows from `c` on, `[rows, n]` with `cStep` bytes from row to row: sums of `segments` times `length` terms.
- * `bias`, an address or 0, is added to each row, and then nothing below `floor` is let through.
+ * `bias`, an address or 0, is added to each row, and then what is below zero becomes zero where `relu` says so.
  */
 export function multiply(
   rows: i32, n: i32, segments: i32, length: i32,

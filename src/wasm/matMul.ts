@@ -61,13 +61,13 @@ function product(
   const mayShare = helpers.length > 0 && batches === 1 && !transposeB && m * n * k >= MIN_WORK;
   const threads = mayShare && filters.isUsedAgain(b) ? helpers.length + 1 : 1;
   for (let i = 0; i < batches; i++) {
-    const places = {
+    const addresses = {
       a: addressOf(backend, a) + 4 * m * k * (batchesA === 1 ? 0 : i),
       b: addressOf(backend, b) + 4 * k * n * (batchesB === 1 ? 0 : i),
       bias: addressOf(backend, bias),
       c: addressOf(backend, c) + 4 * m * n * i,
     };
-    multiply(tools, { m, n, k, stepsA, stepsB, relu }, places, threads);
+    multiply(tools, { m, n, k, stepsA, stepsB, relu }, addresses, threads);
   }
   return c;
 }

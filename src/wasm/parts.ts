@@ -20,10 +20,15 @@ export function partsOf(info: ConvInfo, most: number, rows: number): Part[] {
   const work = batchSize * outHeight * outWidth * outChannels * inChannels * filterHeight * filterWidth;
   const units = batchSize > 1 ? batchSize : Math.ceil(outHeight / rows);
   const count = Math.max(1, Math.min(most, units, Math.floor(work / MIN_WORK)));
-  return Array.from({ length: count }, (_, i) => {
-    const [from, to] = [i, i + 1].map((at) => Math.floor((at * units) / count)) as [number, number];
-    return batchSize > 1 ? images(info, from, to) : band(info, from * rows, Math.min(to * rows, outHeight));
-  });
+  return shares(units, count).map(([from, to]) =>
+    batchSize > 1 ? images(info, from, to) : band(info, from * rows, Math.min(to * rows, outHeight)),
+  );
+}
+
+/** So many shares of some units, each from one up to but not including another. The first is never the largest. */
+export function shares(units: number, count: number): [from: number, to: number][] {
+  const start = (i: number) => Math.floor((i * units) / count);
+  return Array.from({ length: count }, (_, i) => [start(i), start(i + 1)]);
 }
 
 function images(info: ConvInfo, from: number, to: number): Part {

@@ -1,5 +1,6 @@
 import type { Kernels } from './kernels.js';
 import { floats } from './operands.js';
+import { shares } from './parts.js';
 import type { Tools } from './run.js';
 import { runTasks, type Task } from './tasks.js';
 
@@ -7,7 +8,7 @@ import { runTasks, type Task } from './tasks.js';
  * C = A B + bias, then ReLU where asked for: A is `[m, k]`, B `[k, n]`, C `[m, n]` row by row. Steps are the bytes from row to
  * row and from column to column.
  */
-export interface Product {
+interface Product {
   m: number;
   n: number;
   k: number;
@@ -17,7 +18,7 @@ export interface Product {
 }
 
 /** Where the numbers of a product lie; a bias at 0 is none. */
-export interface Places {
+interface Addresses {
   a: number;
   b: number;
   bias: number;
@@ -37,12 +38,16 @@ const FEW = 32;
 const ZEROS = { share: 0.4, rows: 9, columns: 256 };
 
 /** Computes a product on so many threads, each of which sums up some of the terms with its own rows of B. */
-export function multiply(tools: Tools, product: Product, { a, b, bias, c }: Places, threads: number): void {
+export function multiply(
+  tools: Tools,
+  product: Product,
+  { a, b, bias, c }: Addresses,
+  threads: number,
+): void {
   const { kernels, place } = tools;
   const { m, n, k, stepsA, stepsB, relu } = product;
   const way = wayOf(kernels, product, a);
-  const tasks = Array.from({ length: threads }, (_, i): Task => {
-    const [first, end] = [i, i + 1].map((at) => Math.floor((at * k) / threads)) as [number, number];
+  const tasks = shares(k, threads).map(([first, end], i): Task => {
     const part = { ...product, k: end - first, relu: relu && threads === 1 };
     return {
       kernel: way,

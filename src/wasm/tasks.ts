@@ -3,8 +3,13 @@ import type { Tools } from './run.js';
 
 /** The kernels that may run on other threads, each over a part of a convolution or of a product. */
 export const SHARED_KERNELS = [
-  ...(['convolve', 'direct', 'filterGradient', 'directFilterGradient'] as const),
-  ...(['product', 'productOfFew', 'sparseProduct'] as const),
+  'convolve',
+  'direct',
+  'filterGradient',
+  'directFilterGradient',
+  'product',
+  'productOfFew',
+  'sparseProduct',
 ] as const;
 
 /** A run of a kernel. */

@@ -19,7 +19,10 @@ const ISOLATED = {
 const policy = (workers: string, scripts = '') =>
   `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' ${scripts}; worker-src 'self' ${workers}; connect-src 'self'`;
 
-/** Computes a convolution, its filter's gradient and a product by weights that were used before on one thread and on two, and says how they differ. */
+/**
+ * Computes a convolution, its filter's gradient and a product by weights that were used before on one thread and on two, and
+ * says how they differ.
+ */
 const PROGRAM = `
 import { engine, setBackend, tensor, tidy } from '@tensorflow/tfjs-core';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
