@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const KERNELS = here('../src/wasm/binaries.ts');
-const SCATTER = here('../src/weights/binary.ts');
+const SCATTER = here('../src/weights/layout/binary.ts');
 
 /** Compiles unless that was done already for these very sources. */
 export async function compileKernels(): Promise<void> {

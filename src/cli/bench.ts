@@ -6,7 +6,7 @@ import { webgpuBackend } from 'vgg-blocks/node';
 import { type OptimizerName, type Throughput, throughput } from 'vgg-blocks/train';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
 import { number, shared } from './options.js';
-import { table } from './table.js';
+import { table } from '../figures/table.js';
 
 const MODES = ['inference', 'training'] as const;
 type Mode = (typeof MODES)[number];

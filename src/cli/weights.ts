@@ -9,7 +9,7 @@ import {
   type WeightFileInfo,
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
-import { table } from './table.js';
+import { table } from '../figures/table.js';
 
 /** `vgg-blocks inspect`: what a weight file is. */
 export function inspectCommand(): Command {

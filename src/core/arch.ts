@@ -1,4 +1,4 @@
-import { fail, wholeNumber } from './check.js';
+import { fail, wholeNumber } from '../base/check.js';
 
 /**
  * One VGG block: `convs` 3x3 convolutions of `channels` filters each, then `pointwise` 1x1 convolutions of as

@@ -1,5 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { oneOf, wholeNumber } from './check.js';
+import { oneOf, wholeNumber } from '../base/check.js';
 import { rowsOf, size } from './inspect.js';
 import type { Plan, PlanRow } from './plan.js';
 

@@ -1,5 +1,5 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { fail } from './check.js';
+import { fail } from '../base/check.js';
 import type { LayerKind, Plan, PlanRow } from './plan.js';
 
 const KINDS: Record<string, LayerKind> = {

@@ -1,5 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { oneOf } from './check.js';
+import { oneOf } from '../base/check.js';
 import { rowsOf } from './inspect.js';
 import type { Plan } from './plan.js';
 

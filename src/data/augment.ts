@@ -1,10 +1,10 @@
-import { fail, oneOf } from '../core/check.js';
-import type { Pixels } from '../imagenet/pixels.js';
-import { cropped } from '../imagenet/preprocess.js';
-import { resizeBilinear, resizeNearest } from '../imagenet/resize.js';
+import { fail, oneOf } from '../base/check.js';
+import type { Pixels } from '../images/pixels.js';
+import { cropped } from '../images/preprocess.js';
+import { resizeBilinear, resizeNearest } from '../images/resize.js';
 import type { Preprocessing } from '../weights/index.js';
 import { brightness, contrast, hue, saturation } from './jitter.js';
-import { type Random, shuffled } from './random.js';
+import { type Random, shuffled } from '../base/random.js';
 
 type Range = readonly [low: number, high: number];
 

@@ -1,5 +1,5 @@
-import { fail, wholeNumber } from '../core/check.js';
-import { seededRandom, shuffled } from './random.js';
+import { fail, wholeNumber } from '../base/check.js';
+import { seededRandom, shuffled } from '../base/random.js';
 
 /** Which examples each batch has: all of them once, in stored order or in one drawn from `seed`. */
 export interface BatchOrder {

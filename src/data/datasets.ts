@@ -2,7 +2,7 @@ import { download } from '../io/download.js';
 import { DataError } from '../io/errors.js';
 import { gunzip, isGzip } from '../io/gunzip.js';
 import { type ReadOptions, readBytes, type Source, sourceName } from '../io/read.js';
-import { GARMENT_NAMES } from './garments.js';
+import { GARMENT_NAMES } from './garments/garments.js';
 import { IDX_HEADER_BYTES, idxFileBytes, MAX_IDX_BYTES, parseIdx } from './idx.js';
 import { ImageSet } from './imageSet.js';
 

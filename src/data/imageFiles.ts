@@ -1,11 +1,11 @@
-import { fail, wholeNumber } from '../core/check.js';
-import { type Pixels, pixelsOf, type RawImage } from '../imagenet/pixels.js';
-import { resized } from '../imagenet/preprocess.js';
+import { fail, wholeNumber } from '../base/check.js';
+import { type Pixels, pixelsOf, type RawImage } from '../images/pixels.js';
+import { resized } from '../images/preprocess.js';
 import { DataError } from '../io/errors.js';
 import type { Preprocessing } from '../weights/index.js';
 import { type Augmentation, checkAugmentation } from './augment.js';
 import { inParallel } from './parallel.js';
-import { type PictureEntry, type PictureProblem, PictureSet, sentence } from './pictureSet.js';
+import { type PictureEntry, type PictureProblem, PictureSet, sentence } from './imageFileSet.js';
 import { drawValidation } from './split.js';
 
 /** A picture's file. */

@@ -1,6 +1,6 @@
 import { image, type Tensor1D, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { fail, wholeNumber } from '../core/check.js';
-import { seededRandom, shuffled } from './random.js';
+import { fail, wholeNumber } from '../base/check.js';
+import { seededRandom, shuffled } from '../base/random.js';
 
 /** What an {@link ImageSet} is made of. */
 export interface ImageSetOptions {

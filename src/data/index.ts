@@ -17,8 +17,8 @@ export {
   type PublishedDataset,
   type PublishedFile,
 } from './datasets.js';
-export { GARMENT_NAMES, type GarmentOptions, garments } from './garments.js';
+export { GARMENT_NAMES, type GarmentOptions, garments } from './garments/garments.js';
 export { type IdxArray, parseIdx } from './idx.js';
 export { type ImageFiles, type ImageFilesOptions, imageFiles, type PictureFile } from './imageFiles.js';
 export { type BatchOptions, type ImageBatch, ImageSet, type ImageSetOptions } from './imageSet.js';
-export type { PictureBatchOptions, PictureProblem, PictureSet } from './pictureSet.js';
+export type { PictureBatchOptions, PictureProblem, PictureSet } from './imageFileSet.js';

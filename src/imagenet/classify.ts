@@ -1,10 +1,10 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, wholeNumber } from '../core/check.js';
+import { fail, wholeNumber } from '../base/check.js';
 import type { Preprocessing } from '../weights/index.js';
 import { LABELS } from './labels.js';
-import type { Picture } from './pixels.js';
-import { preprocess } from './preprocess.js';
+import type { Picture } from '../images/pixels.js';
+import { preprocess } from '../images/preprocess.js';
 
 /** A class that a picture may be of. */
 export interface Prediction {

@@ -1,4 +1,4 @@
-import { encode } from '../weights/numbers.js';
+import { encode } from '../weights/formats/numbers.js';
 import { openPending } from './writeFile.js';
 
 /** A NumPy file that grows row by row. */

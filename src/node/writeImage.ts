@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import type { RawImage } from '../imagenet/index.js';
-import { encodePng } from '../io/png.js';
+import { encodePng } from '../images/png.js';
 import { writeFileAtomic } from './writeFile.js';
 
 /**

@@ -1,4 +1,4 @@
-import { fail } from '../core/check.js';
+import { fail } from '../base/check.js';
 
 /** How often the examples of each class were taken for which. */
 export interface Confusion {

@@ -1,4 +1,4 @@
-import { fail } from '../core/check.js';
+import { fail } from '../base/check.js';
 import type { History } from './history.js';
 
 const SIZE = { width: 560, height: 360 };

@@ -1,8 +1,8 @@
 import { mul, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fillUniform } from '../core/random.js';
-import { layersWithin } from './layersWithin.js';
-import { replaceCalls } from './replaceCalls.js';
+import { fillUniform } from '../base/fill.js';
+import { layersWithin } from '../tfjs/layersWithin.js';
+import { replaceCalls } from '../tfjs/replaceCalls.js';
 
 /** The dropout layers of a model during a run. */
 export interface SeededDropout {

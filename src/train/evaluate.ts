@@ -1,6 +1,6 @@
 import { argMax, dispose, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { wholeNumber } from '../core/check.js';
+import { wholeNumber } from '../base/check.js';
 import type { Batch, Examples } from './examples.js';
 import { checkFit, objectiveOf } from './objective.js';
 import { breathing, RunningMeans } from './running.js';

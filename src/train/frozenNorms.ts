@@ -1,6 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { layersWithin } from './layersWithin.js';
-import { replaceCalls } from './replaceCalls.js';
+import { layersWithin } from '../tfjs/layersWithin.js';
+import { replaceCalls } from '../tfjs/replaceCalls.js';
 
 /**
  * Makes batch normalization that is not trainable use its moving statistics in training too, and leave them as they are, as

@@ -12,7 +12,7 @@ import {
   type Tensor2D,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../core/check.js';
+import { fail } from '../base/check.js';
 import type { Examples } from './examples.js';
 
 /** What a classifier is trained and measured by. */

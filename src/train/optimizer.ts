@@ -1,5 +1,5 @@
 import { env, getBackend, Optimizer } from '@tensorflow/tfjs-core';
-import { fail, oneOf } from '../core/check.js';
+import { fail, oneOf } from '../base/check.js';
 import { adam, LeanOptimizer, MOMENTUM, SGD } from './leanOptimizer.js';
 
 /** The optimizers by name; momentum is 0.9. */

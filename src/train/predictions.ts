@@ -1,5 +1,5 @@
-import { fail } from '../core/check.js';
-import { encodePng } from '../io/png.js';
+import { fail } from '../base/check.js';
+import { encodePng } from '../images/png.js';
 
 /** The pictures of a labelled set, as `vgg-blocks/data`'s `ImageSet` holds them. */
 export interface Pictures {

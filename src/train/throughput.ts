@@ -1,6 +1,6 @@
 import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, oneOf, wholeNumber } from '../core/check.js';
+import { fail, oneOf, wholeNumber } from '../base/check.js';
 import { chooseOptimizer, type OptimizerName } from './optimizer.js';
 import { startRun, step } from './step.js';
 

@@ -1,6 +1,6 @@
 import { dispose, type Optimizer } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, oneOf, wholeNumber } from '../core/check.js';
+import { fail, oneOf, wholeNumber } from '../base/check.js';
 import { BestWeights } from './best.js';
 import { evaluate } from './evaluate.js';
 import type { Examples } from './examples.js';

@@ -1,10 +1,10 @@
 import { reason } from '../io/errors.js';
 import { concat, type Source } from '../io/read.js';
-import { type WeightFileOptions, withCheckpoint } from './checkpoint.js';
-import { WeightFileError } from './error.js';
-import { readWeight } from './readWeight.js';
-import { safetensorsHeader } from './safetensors.js';
-import { elements } from './tensor.js';
+import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
+import { WeightFileError } from './formats/error.js';
+import { readWeight } from './layout/readWeight.js';
+import { safetensorsHeader } from './formats/safetensors.js';
+import { elements } from './formats/tensor.js';
 
 /** Numbers with a shape, row-major. */
 export interface NumberArray {

@@ -8,7 +8,7 @@ import { setBackend, type Tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { seededRandom } from '../../src/data/random.js';
+import { seededRandom } from '../../src/base/random.js';
 import { scaleArch, VGG11, vgg } from '../../src/index.js';
 import { fileSystem } from '../../src/node/index.js';
 import { loadWeights, saveWeights } from '../../src/weights/index.js';

@@ -7,7 +7,7 @@ import {
   type PictureFile,
   type PictureSet,
 } from '../../src/data/index.js';
-import { seededRandom } from '../../src/data/random.js';
+import { seededRandom } from '../../src/base/random.js';
 import { preprocess, type RawImage } from '../../src/imagenet/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 

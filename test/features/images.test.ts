@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { memory, setBackend, tensor } from '@tensorflow/tfjs-core';
 import { decode } from 'fast-png';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { colorTable } from '../../src/features/colorMap.js';
+import { colorTable } from '../../src/images/colorMap.js';
 import {
   drawImage,
   encodePng,

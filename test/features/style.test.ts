@@ -2,8 +2,8 @@ import { memory, mul, slice, type Tensor4D, tensor, tidy, variable } from '@tens
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type StyleProgress, type StyleTransferOptions, styleTransfer } from '../../src/features/index.js';
-import { Lbfgs } from '../../src/features/lbfgs.js';
-import { resolveStyle, styleObjective } from '../../src/features/styleObjective.js';
+import { Lbfgs } from '../../src/features/style/lbfgs.js';
+import { resolveStyle, styleObjective } from '../../src/features/style/styleObjective.js';
 import { imageTensor, type RawImage, rawImage } from '../../src/imagenet/index.js';
 import { scaleArch, VGG16, vgg } from '../../src/index.js';
 import { fromWeights, PUBLISHED } from '../../src/weights/index.js';

@@ -13,7 +13,7 @@ import {
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ImageSet } from '../../src/data/index.js';
-import { seededRandom } from '../../src/data/random.js';
+import { seededRandom } from '../../src/base/random.js';
 import {
   cacheFeatures,
   featureExtractor,

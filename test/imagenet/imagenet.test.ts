@@ -1,8 +1,8 @@
 import { memory, type Tensor4D, tensor, tidy } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { classify, decodePredictions, LABELS, preprocess } from '../../src/imagenet/index.js';
-import { normalize } from '../../src/imagenet/preprocess.js';
-import { resizeBilinear, resizeNearest } from '../../src/imagenet/resize.js';
+import { normalize } from '../../src/images/preprocess.js';
+import { resizeBilinear, resizeNearest } from '../../src/images/resize.js';
 import { vgg } from '../../src/index.js';
 import { type Preprocessing, PUBLISHED } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';

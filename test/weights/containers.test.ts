@@ -10,8 +10,8 @@ import {
 import { gzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { scaleArch, VGG16C, type VggOptions, vgg } from '../../src/index.js';
-import { fileOfBytes } from '../../src/weights/file.js';
-import { type Hdf5Group, openHdf5 } from '../../src/weights/hdf5/index.js';
+import { fileOfBytes } from '../../src/weights/formats/file.js';
+import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/index.js';
 import {
   fromWeights,
   inspectWeights,
@@ -19,10 +19,10 @@ import {
   saveWeights,
   type WeightContainer,
 } from '../../src/weights/index.js';
-import { readPickle } from '../../src/weights/pickle.js';
-import { byteLength } from '../../src/weights/tensor.js';
-import { readZip } from '../../src/weights/zip.js';
-import { crc32 } from '../../src/weights/zipWrite.js';
+import { readPickle } from '../../src/weights/formats/torch/pickle.js';
+import { byteLength } from '../../src/weights/formats/tensor.js';
+import { readZip } from '../../src/weights/formats/zip.js';
+import { crc32 } from '../../src/weights/formats/zipWrite.js';
 import { useAnyBackend } from '../support/backends.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { fixture } from './files.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { fileOfBytes } from '../../src/weights/file.js';
-import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../../src/weights/hdf5/index.js';
-import { decoder } from '../../src/weights/numbers.js';
-import { byteLength, elements } from '../../src/weights/tensor.js';
+import { fileOfBytes } from '../../src/weights/formats/file.js';
+import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/index.js';
+import { decoder } from '../../src/weights/formats/numbers.js';
+import { byteLength, elements } from '../../src/weights/formats/tensor.js';
 import { hasShared } from '../support/shared.js';
 import { fixture, h5File } from './files.js';
 

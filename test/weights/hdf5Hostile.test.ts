@@ -1,9 +1,9 @@
 import { gunzipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
-import { WeightFileError } from '../../src/weights/error.js';
-import { fileOfBytes } from '../../src/weights/file.js';
-import { type Hdf5Group, openHdf5 } from '../../src/weights/hdf5/index.js';
-import { byteLength } from '../../src/weights/tensor.js';
+import { WeightFileError } from '../../src/weights/formats/error.js';
+import { fileOfBytes } from '../../src/weights/formats/file.js';
+import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/index.js';
+import { byteLength } from '../../src/weights/formats/tensor.js';
 import { fromBase64, indexOf, latin1 } from '../support/bytes.js';
 import { h5File } from './files.js';
 import { HDF5_FILES } from './hdf5Files.js';

@@ -4,7 +4,7 @@ import { unzipSync, zipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { concat } from '../../src/io/read.js';
-import { type WeightFileOptions, withCheckpoint } from '../../src/weights/checkpoint.js';
+import { type WeightFileOptions, withCheckpoint } from '../../src/weights/formats/checkpoint.js';
 import {
   fromWeights,
   inspectWeights,
@@ -12,7 +12,7 @@ import {
   saveWeights,
   WeightFileError,
 } from '../../src/weights/index.js';
-import { byteLength } from '../../src/weights/tensor.js';
+import { byteLength } from '../../src/weights/formats/tensor.js';
 import { useAnyBackend } from '../support/backends.js';
 import { indexOf, latin1 } from '../support/bytes.js';
 import { hasShared } from '../support/shared.js';
@@ -552,8 +552,8 @@ describe('a file that was changed at random is read or refused', () => {
 
   test.each(['chunked', 'types', 'links', 'latest'] as const)('HDF5 with %s', async (name) => {
     const bytes = h5File(name);
-    const { openHdf5 } = await import('../../src/weights/hdf5/index.js');
-    const { fileOfBytes } = await import('../../src/weights/file.js');
+    const { openHdf5 } = await import('../../src/weights/formats/hdf5/index.js');
+    const { fileOfBytes } = await import('../../src/weights/formats/file.js');
     type Group = Awaited<ReturnType<typeof openHdf5>>;
     const walk = async (group: Group): Promise<void> => {
       await group.attributes();

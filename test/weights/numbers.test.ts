@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { fileOfBytes } from '../../src/weights/file.js';
-import { countNonFinite, decoder, encode } from '../../src/weights/numbers.js';
-import { readSafetensors } from '../../src/weights/safetensors.js';
-import { byteLength } from '../../src/weights/tensor.js';
+import { fileOfBytes } from '../../src/weights/formats/file.js';
+import { countNonFinite, decoder, encode } from '../../src/weights/formats/numbers.js';
+import { readSafetensors } from '../../src/weights/formats/safetensors.js';
+import { byteLength } from '../../src/weights/formats/tensor.js';
 import { hasShared } from '../support/shared.js';
 import { fixture } from './files.js';
 

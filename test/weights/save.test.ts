@@ -1,10 +1,10 @@
 import { memory, tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { scaleArch, VGG16C, vgg } from '../../src/index.js';
-import { fileOfBytes } from '../../src/weights/file.js';
+import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { fromWeights, inspectWeights, loadWeights, saveWeights } from '../../src/weights/index.js';
-import { readSafetensors } from '../../src/weights/safetensors.js';
-import { byteLength } from '../../src/weights/tensor.js';
+import { readSafetensors } from '../../src/weights/formats/safetensors.js';
+import { byteLength } from '../../src/weights/formats/tensor.js';
 import { useAnyBackend } from '../support/backends.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { fixture } from './files.js';

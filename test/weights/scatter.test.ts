@@ -1,12 +1,12 @@
 import '@tensorflow/tfjs-backend-wasm';
 import { memory, type Tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { heapView, unfilledTensor } from '../../src/core/heap.js';
+import { heapView, unfilledTensor } from '../../src/tfjs/memory.js';
 import { vgg } from '../../src/index.js';
 import { fromWeights, saveWeights } from '../../src/weights/index.js';
-import type { Sides } from '../../src/weights/layout.js';
-import { decoder, encode } from '../../src/weights/numbers.js';
-import { type Rows, scatterAnywhere, scatterOnBackend } from '../../src/weights/scatter.js';
+import type { Sides } from '../../src/weights/layout/layout.js';
+import { decoder, encode } from '../../src/weights/formats/numbers.js';
+import { type Rows, scatterAnywhere, scatterOnBackend } from '../../src/weights/layout/scatter.js';
 import { useBackend } from '../support/backends.js';
 
 beforeAll(() => useBackend('wasm'));

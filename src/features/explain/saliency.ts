@@ -1,0 +1,94 @@
+import {
+  abs,
+  add,
+  dispose,
+  max,
+  min,
+  mul,
+  randomNormal,
+  sub,
+  type Tensor,
+  type Tensor4D,
+  tidy,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fail, wholeNumber } from '../../base/check.js';
+import type { Picture } from '../../imagenet/index.js';
+import { logitsFrom } from '../taps/chain.js';
+import { type ClassOptions, classGradient, inputOf } from './classGradient.js';
+import type { HeatMap } from '../../images/heatMap.js';
+
+/** Options of {@link saliency}. */
+export interface SaliencyOptions extends ClassOptions {
+  /**
+   * Noisy copies of the image whose gradients are averaged: SmoothGrad (Smilkov et al. 2017, arXiv:1706.03825), which
+   * takes from 20 to 50. Default 1: the gradient of the image itself, without noise.
+   */
+  samples?: number;
+  /** The noise's standard deviation, as a share of the range of the image's values. Default 0.15. */
+  noise?: number;
+  /** Which noise, a whole number. Default 0; the same seed gives the same map. */
+  seed?: number;
+}
+
+/**
+ * Which pixels change a class's logit most: the gradient with respect to the image, of each pixel the greatest absolute
+ * value of its channels (Simonyan et al. 2013, arXiv:1312.6034, section 3).
+ *
+ * @param image a picture, with `preprocessing`; or a tensor `[1, height, width, channels]` that is prepared for the model.
+ * @returns a map of the image's size as the model takes it.
+ * @throws RangeError as `gradCam`, and when `samples`, `noise` or `seed` is out of range.
+ * @example const map = await saliency(model, picture, { ...published, samples: 25 });
+ */
+export async function saliency(
+  model: LayersModel,
+  image: Picture | Tensor4D,
+  { classIndex, preprocessing, samples = 1, noise = 0.15, seed = 0 }: SaliencyOptions = {},
+): Promise<HeatMap> {
+  wholeNumber('saliency', 'samples', samples);
+  wholeNumber('saliency', 'seed', seed, 0);
+  if (!(noise >= 0)) fail('saliency', `noise is ${noise}; it must be a number from 0 on, e.g. 0.15.`);
+  const logits = logitsFrom('saliency', model);
+  const { x, region, dispose: free } = await inputOf('saliency', model, image, { classIndex, preprocessing });
+  let total: Tensor | undefined;
+  try {
+    const plain = await classGradient('saliency', logits, x, classIndex);
+    total = plain.gradient;
+    if (samples > 1) {
+      const { classIndex } = plain;
+      total.dispose();
+      total = zerosLike(x);
+      for (let i = 0; i < samples; i++) {
+        // A seed of 0 would be none to tfjs.
+        const noisy = tidy(() => withNoise(x, noise, 1 + seed * samples + i));
+        const { gradient } = await classGradient('saliency', logits, noisy, classIndex).finally(() =>
+          noisy.dispose(),
+        );
+        const before: Tensor = total;
+        total = add(before, gradient);
+        dispose([before, gradient]);
+      }
+    }
+    const map = tidy(() => max(abs(total!), -1));
+    const values = await map.data<'float32'>().finally(() => map.dispose());
+    const [, height, width] = x.shape;
+    // The mean of the gradients, whose number only scales the map.
+    return {
+      values: values.map((value) => value / samples),
+      width,
+      height,
+      classIndex: plain.classIndex,
+      region,
+    };
+  } finally {
+    total?.dispose();
+    free();
+  }
+}
+
+/** An image with normal noise, whose deviation is a share of the range of the image's values. */
+function withNoise(x: Tensor, share: number, seed: number): Tensor {
+  const range = sub(max(x), min(x));
+  return add(x, mul(randomNormal(x.shape, 0, share, 'float32', seed), range));
+}

@@ -1,0 +1,171 @@
+import { fail, wholeNumber } from '../../base/check.js';
+import { readTensors, type Source, saveTensors, type WeightFileOptions } from '../../weights/index.js';
+
+/** A vector that was found. */
+export interface Neighbor {
+  id: string;
+  /** Cosine of the angle to the vector that was asked for, from -1 to 1. */
+  similarity: number;
+}
+
+/**
+ * Vectors under names, and which of them are nearest to another: every one is compared, so that what is found is exact. The
+ * time grows with their number; docs/perceptual.md has measurements, and says what to use for more.
+ *
+ * @example
+ * const index = new EmbeddingIndex(512);
+ * index.add('cat.jpg', vector);
+ * index.search(other, 5); // [{ id: 'cat.jpg', similarity: 0.93 }]
+ * await writeFileAtomic('pictures.safetensors', index.toBytes());
+ * const same = await EmbeddingIndex.load('pictures.safetensors');
+ */
+export class EmbeddingIndex {
+  readonly dimensions: number;
+  /** Row by row, each of length one; rows from `size` on are free. */
+  #vectors: Float32Array;
+  readonly #ids: string[] = [];
+  readonly #rows = new Map<string, number>();
+
+  /**
+   * @param dimensions numbers of each vector.
+   * @throws RangeError when that is no whole number from 1 on.
+   */
+  constructor(dimensions: number) {
+    this.dimensions = wholeNumber('EmbeddingIndex', 'dimensions', dimensions);
+    this.#vectors = new Float32Array(16 * dimensions);
+  }
+
+  /** How many vectors there are. */
+  get size(): number {
+    return this.#ids.length;
+  }
+
+  /** Their names, in the order in which they were added. */
+  get ids(): readonly string[] {
+    return this.#ids;
+  }
+
+  has(id: string): boolean {
+    return this.#rows.has(id);
+  }
+
+  /**
+   * Adds a vector; its direction is kept and its length is not. Vectors may be equal, names may not.
+   *
+   * @throws RangeError when the name is taken, or the vector has another length, a number that is not finite, or no
+   *   direction because all its numbers are 0.
+   */
+  add(id: string, vector: ArrayLike<number>): void {
+    if (this.has(id)) {
+      fail('EmbeddingIndex', `there is a vector ${JSON.stringify(id)} already; give another name.`);
+    }
+    const length = this.#lengthOf(vector, JSON.stringify(id));
+    if (this.#vectors.length === this.size * this.dimensions) {
+      const larger = new Float32Array(2 * this.#vectors.length);
+      larger.set(this.#vectors);
+      this.#vectors = larger;
+    }
+    const at = this.size * this.dimensions;
+    for (let i = 0; i < this.dimensions; i++) this.#vectors[at + i] = vector[i]! / length;
+    this.#rows.set(id, this.size);
+    this.#ids.push(id);
+  }
+
+  /**
+   * The nearest vectors, the nearest first; of equally near ones that which was added first. Fewer than `count` when
+   * there are fewer.
+   *
+   * @throws RangeError when the vector does not fit, as for `add`, or `count` is no whole number from 1 on.
+   */
+  search(vector: ArrayLike<number>, count = 10): Neighbor[] {
+    wholeNumber('EmbeddingIndex', 'count', count);
+    const length = this.#lengthOf(vector, 'to search for');
+    const wanted = Float32Array.from(vector, (one) => one / length);
+    const found: { row: number; similarity: number }[] = [];
+    for (let row = 0; row < this.size; row++) {
+      const similarity = this.#product(row, wanted);
+      if (found.length === count) {
+        if (similarity <= found.at(-1)!.similarity) continue;
+        found.pop();
+      }
+      let at = found.length;
+      while (at > 0 && found[at - 1]!.similarity < similarity) at--;
+      found.splice(at, 0, { row, similarity });
+    }
+    return found.map(({ row, similarity }) => ({
+      id: this.#ids[row]!,
+      similarity: Math.max(-1, Math.min(1, similarity)),
+    }));
+  }
+
+  /**
+   * The index as a safetensors file: `vectors` F32 `[size, dimensions]`, and `ids` U8, a JSON list of names as UTF-8.
+   */
+  toBytes(): Uint8Array {
+    const ids = new TextEncoder().encode(JSON.stringify(this.#ids));
+    const vectors = this.#vectors.subarray(0, this.size * this.dimensions);
+    return saveTensors({
+      vectors: { shape: [this.size, this.dimensions], data: vectors },
+      ids: { shape: [ids.length], data: ids },
+    });
+  }
+
+  /**
+   * Reads what `toBytes` made.
+   *
+   * @param source a path (Node), a URL, a Blob, or the bytes.
+   * @throws WeightFileError when the file is damaged or cannot be read; RangeError when it is no index.
+   */
+  static async load(source: Source, options: WeightFileOptions = {}): Promise<EmbeddingIndex> {
+    const tensors = await readTensors(source, options);
+    const [vectors, names] = [tensors.get('vectors'), tensors.get('ids')];
+    if (vectors?.shape.length !== 2 || names?.shape.length !== 1) {
+      fail('EmbeddingIndex', 'the file has no vectors and ids; give one that toBytes made.');
+    }
+    const [size, dimensions] = vectors.shape as [number, number];
+    const ids = namesOf(names.data);
+    if (ids?.length !== size) {
+      fail(
+        'EmbeddingIndex',
+        `the file's ids are no list of ${size} names, one a vector; save the index again.`,
+      );
+    }
+    const index = new EmbeddingIndex(dimensions);
+    for (const [i, id] of ids.entries()) {
+      index.add(id, vectors.data.subarray(i * dimensions, (i + 1) * dimensions));
+    }
+    return index;
+  }
+
+  #product(row: number, vector: Float32Array): number {
+    const vectors = this.#vectors;
+    let product = 0;
+    for (let i = 0, at = row * this.dimensions; i < vector.length; i++)
+      product += vectors[at++]! * vector[i]!;
+    return product;
+  }
+
+  #lengthOf(vector: ArrayLike<number>, which: string): number {
+    if (vector.length !== this.dimensions) {
+      fail('EmbeddingIndex', `the vector ${which} has ${vector.length} numbers; give ${this.dimensions}.`);
+    }
+    let squares = 0;
+    for (let i = 0; i < vector.length; i++) squares += vector[i]! ** 2;
+    if (!(squares > 0 && squares < Number.POSITIVE_INFINITY)) {
+      fail(
+        'EmbeddingIndex',
+        `the vector ${which} ${squares === 0 ? 'is all zeros, which point nowhere' : 'has numbers that are NaN or infinite'}; give one of finite numbers that are not all 0.`,
+      );
+    }
+    return Math.sqrt(squares);
+  }
+}
+
+function namesOf(bytes: ArrayLike<number>): string[] | undefined {
+  try {
+    const names: unknown = JSON.parse(new TextDecoder().decode(Uint8Array.from(bytes)));
+    return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
+  } catch {
+    return undefined;
+  }
+}

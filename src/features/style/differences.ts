@@ -1,0 +1,36 @@
+import { addN, mean, mul, type Scalar, squaredDifference, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { fail } from '../../base/check.js';
+
+/** The weights of layers, 1 each where none are given. */
+export function layerWeights(
+  where: string,
+  name: string,
+  layers: readonly string[],
+  weights: readonly number[] = layers.map(() => 1),
+): readonly number[] {
+  if (weights.length !== layers.length || !weights.every(Number.isFinite)) {
+    fail(where, `${name} are [${weights}] for the layers ${layers.join(', ')}; give a number for each.`);
+  }
+  return weights;
+}
+
+/** Throws unless two batches of images can be compared. */
+export function sameShape(where: string, images: Tensor, others: Tensor): void {
+  if (images.shape.join() !== others.shape.join()) {
+    fail(
+      where,
+      `the images have shape [${images.shape}] and the others [${others.shape}]; give two batches of one shape.`,
+    );
+  }
+}
+
+/** Mean squared differences of pairs of tensors, weighed and summed. */
+export function weightedDifference(
+  tensors: readonly Tensor[],
+  others: readonly Tensor[],
+  weights: readonly number[],
+): Scalar {
+  return tidy(
+    () => addN(tensors.map((one, i) => mul(mean(squaredDifference(one, others[i]!)), weights[i]!))) as Scalar,
+  );
+}

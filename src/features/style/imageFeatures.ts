@@ -1,0 +1,88 @@
+import { avgPool, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers as tfjsLayers } from '@tensorflow/tfjs-layers';
+import { fail, oneOf } from '../../base/check.js';
+import { normalizeImages } from '../../imagenet/index.js';
+import type { Preprocessing } from '../../weights/index.js';
+import { checkChain } from '../taps/chain.js';
+import { fixedConvolution, isPlainConvolution } from '../../tfjs/fixedConvolution.js';
+import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
+import { type Tap, tapOf } from '../taps/taps.js';
+
+/** A network to look at images with. */
+export interface LossNetwork {
+  /** Any VGG of the library; it stays the caller's, and none of its weights change. */
+  model: LayersModel;
+  /**
+   * The recipe that belongs to the model's weights (`published.preprocessing`): images are then RGB from 0 to 1. Default
+   * none: images are what the model takes.
+   */
+  preprocessing?: Preprocessing;
+}
+
+/** What layers make of images, in a form that gradients for the images pass through. */
+export interface ImageFeatures {
+  /** From images `[batch, height, width, channels]` to what is asked for, in the order of the names. */
+  features: (images: Tensor4D) => Tensor[];
+  /** The layers that run, the model's input first. */
+  layers: readonly tfjsLayers.Layer[];
+  /** Where the features are taken. */
+  taps: readonly Tap[];
+}
+
+/**
+ * The features that losses are made of. For layers of the convolutions images may have any size.
+ *
+ * @param pooling `'avg'` averages where the model takes the maximum.
+ * @throws RangeError when there is no such layer or the layers are no chain; `features`, when the images do not fit.
+ */
+export function imageFeatures(
+  where: string,
+  { model, preprocessing }: LossNetwork,
+  names: readonly string[],
+  pooling: 'max' | 'avg' = 'max',
+): ImageFeatures {
+  if (names.length === 0) fail(where, 'no layer is asked for; give at least one name.');
+  oneOf(where, 'pooling', pooling, ['max', 'avg']);
+  const taps = names.map((name) => tapOf(where, model, name));
+  const last = Math.max(...taps.map((tap) => model.layers.findIndex(({ name }) => name === tap.layer)));
+  const layers = model.layers.slice(0, last + 1);
+  checkChain(where, layers);
+  const [, height, width, channels] = model.inputs[0]!.shape;
+  const anySize = !layers.some((layer) => /^(Flatten|Dense)$/.test(layer.getClassName()));
+  const wanted = anySize ? [null, null, channels] : [height, width, channels];
+
+  const features = (images: Tensor4D) => {
+    const fits = wanted.every((side, i) => side === null || side === images.shape[i + 1]);
+    if (images.shape.length !== 4 || !fits) {
+      const sides = wanted.map((side, i) => side ?? ['height', 'width'][i]);
+      fail(where, `the images have shape [${images.shape}]; give [batch, ${sides.join(', ')}].`);
+    }
+    const found = new Map<string, Tensor>();
+    let x: Tensor = preprocessing ? normalizeImages(images, preprocessing) : images;
+    for (const [i, layer] of layers.entries()) {
+      if (i > 0) {
+        const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
+        x = applied(layer, x, split, pooling);
+        found.set(keyOf({ layer: layer.name, side: 'before' }), x);
+        if (split) x = applyActivation(x, layer);
+      }
+      found.set(keyOf({ layer: layer.name, side: 'after' }), x);
+    }
+    return taps.map((tap) => found.get(keyOf(tap))!);
+  };
+  return { features, layers, taps };
+}
+
+/** What a layer makes of `x` in inference, without its activation if that is to be split off. */
+function applied(layer: tfjsLayers.Layer, x: Tensor, split: boolean, pooling: 'max' | 'avg'): Tensor {
+  if (isPlainConvolution(layer)) return fixedConvolution(layer, x, split);
+  if (pooling === 'avg' && layer.getClassName() === 'MaxPooling2D') {
+    const { poolSize, strides, padding } = layer.getConfig() as unknown as Record<string, never>;
+    return avgPool(x as Tensor4D, poolSize!, strides!, padding!);
+  }
+  return sharedLayer(layer, split ? 'none' : 'own').apply(x, { training: false }) as Tensor;
+}
+
+function keyOf({ layer, side }: Tap): string {
+  return `${side} ${layer}`;
+}

@@ -1,0 +1,167 @@
+import {
+  dispose,
+  keep,
+  mean,
+  mul,
+  type Scalar,
+  scalar,
+  stack,
+  sum,
+  type Tensor1D,
+  type Tensor4D,
+  tidy,
+  type Variable,
+  variableGrads,
+} from '@tensorflow/tfjs-core';
+import { fail } from '../../base/check.js';
+import { withTape } from '../../tfjs/tape.js';
+import { layerWeights, weightedDifference } from './differences.js';
+import { gramMatrix } from './gramMatrix.js';
+import { imageFeatures, type LossNetwork } from './imageFeatures.js';
+import { totalVariation } from './totalVariation.js';
+
+/** What a picture in a style is measured by. */
+export interface StyleLossOptions extends LossNetwork {
+  /** The layers whose features are to be those of the content. Default `['relu4_2']`, the paper's. */
+  contentLayers?: readonly string[];
+  /** Default 1 each. */
+  contentLayerWeights?: readonly number[];
+  /** The layers whose Gram matrices are to be those of the style. Default `relu1_1` to `relu5_1`, the paper's. */
+  styleLayers?: readonly string[];
+  /** Default 1 each. */
+  styleLayerWeights?: readonly number[];
+  /** Default 1. */
+  contentWeight?: number;
+  /** Default 1e6, PyTorch's tutorial's. More gives more style and less content. */
+  styleWeight?: number;
+  /** What the mean difference of neighbours is multiplied by; more makes smoother pictures. Default 0, as in the paper. */
+  tvWeight?: number;
+  /** `'avg'` averages where the model takes the maximum, as the paper advises (section 2). Default `'max'`. */
+  pooling?: 'max' | 'avg';
+}
+
+/** The parts of a loss, each with its weight, and their sum. */
+export interface StyleLosses {
+  total: number;
+  content: number;
+  style: number;
+  totalVariation: number;
+}
+
+/** The objective of one picture: how far an image is from the content and from the style. */
+export interface StyleObjective {
+  /** The losses at an image, and the gradient of their sum, which is the caller's. */
+  measure(image: Variable): Promise<{ losses: StyleLosses; gradient: Tensor4D }>;
+  dispose(): void;
+}
+
+const PAPER_CONTENT = ['relu4_2'];
+const PAPER_STYLE = ['relu1_1', 'relu2_1', 'relu3_1', 'relu4_1', 'relu5_1'];
+
+/** The layers of a style objective, content's first, and everything's weights. */
+export function resolveStyle(where: string, options: StyleLossOptions) {
+  const { contentLayers = PAPER_CONTENT, styleLayers = PAPER_STYLE } = options;
+  const weights = {
+    content: options.contentWeight ?? 1,
+    style: options.styleWeight ?? 1e6,
+    tv: options.tvWeight ?? 0,
+  };
+  for (const [name, weight] of Object.entries(weights)) {
+    if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY))
+      fail(where, `${name}Weight is ${weight}; it must be 0 or more.`);
+  }
+  const contentWeights = layerWeights(
+    where,
+    'contentLayerWeights',
+    contentLayers,
+    options.contentLayerWeights,
+  );
+  const styleWeights = layerWeights(where, 'styleLayerWeights', styleLayers, options.styleLayerWeights);
+  return {
+    ...imageFeatures(where, options, [...contentLayers, ...styleLayers], options.pooling),
+    contentLayers: contentLayers.length,
+    contentWeights: contentWeights.map((weight) => weight * weights.content),
+    styleWeights: styleWeights.map((weight) => weight * weights.style),
+    tvWeight: weights.tv,
+  };
+}
+
+/** Takes the targets of content and style once; `dispose` lets go of them. */
+export function styleObjective(
+  { features, contentLayers, contentWeights, styleWeights, tvWeight }: ReturnType<typeof resolveStyle>,
+  content: Tensor4D,
+  style: Tensor4D,
+): StyleObjective {
+  const parts = (image: Tensor4D) => {
+    const all = features(image);
+    return [
+      all.slice(0, contentLayers),
+      all.slice(contentLayers).map((one) => gramMatrix(one as Tensor4D)),
+    ] as const;
+  };
+  const targets = tidy(() => [...parts(content)[0], ...parts(style)[1]]);
+  const losses = (image: Tensor4D) => {
+    const [maps, grams] = parts(image);
+    return stack([
+      weightedDifference(maps, targets.slice(0, contentLayers), contentWeights),
+      weightedDifference(grams, targets.slice(contentLayers), styleWeights),
+      tvWeight === 0 ? scalar(0) : mul(mean(totalVariation(image)), tvWeight / image.size),
+    ]) as Tensor1D;
+  };
+  return {
+    async measure(image) {
+      let parts: Tensor1D | undefined;
+      let gradient: Tensor4D | undefined;
+      try {
+        const loss = () => {
+          parts = keep(losses(image as Tensor4D));
+          return sum(parts) as Scalar;
+        };
+        const { value, grads } = withTape(() => variableGrads(loss, [image]));
+        value.dispose();
+        gradient = grads[image.name] as Tensor4D;
+        return { losses: named(await parts!.data<'float32'>()), gradient };
+      } catch (error) {
+        gradient?.dispose();
+        throw error;
+      } finally {
+        parts?.dispose();
+      }
+    },
+    dispose: () => dispose(targets),
+  };
+}
+
+function named(parts: Float32Array): StyleLosses {
+  const [content, style, totalVariation] = parts as unknown as [number, number, number];
+  return { total: content + style + totalVariation, content, style, totalVariation };
+}
+
+/** Bytes that a step takes for each byte of the feature maps: they, their gradients, and what kernels need beside. */
+const BYTES_PER_MAP_BYTE = 8;
+const MAX_BYTES = 3 * 2 ** 30;
+
+/** Throws when a picture is too small for the layers of a style objective, or too large for the memory. */
+export function checkStyleSize(
+  where: string,
+  { layers }: Pick<ReturnType<typeof resolveStyle>, 'layers'>,
+  { width, height }: { width: number; height: number },
+  maxBytes = MAX_BYTES,
+): void {
+  let shape = [1, height, width, 3];
+  let numbers = 0;
+  for (const layer of layers.slice(1)) {
+    shape = layer.computeOutputShape(shape) as number[];
+    numbers += shape.reduce((product, side) => product * side);
+    if (shape.includes(0)) {
+      fail(where, `a picture of ${width}x${height} leaves nothing at ${layer.name}; use a larger size.`);
+    }
+  }
+  const bytes = 4 * numbers * BYTES_PER_MAP_BYTE;
+  if (bytes <= maxBytes) return;
+  const fitting = Math.floor(Math.max(height, width) * Math.sqrt(maxBytes / bytes));
+  fail(
+    where,
+    `a picture of ${width}x${height} takes about ${(bytes / 2 ** 30).toFixed(1)} GiB and maxBytes is ${(maxBytes / 2 ** 30).toFixed(1)} GiB; use a size of ${fitting} at most, or raise maxBytes where the backend has more.`,
+  );
+}

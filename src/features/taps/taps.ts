@@ -1,0 +1,64 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fail } from '../../base/check.js';
+
+/** A place in a network where its numbers can be taken. */
+export interface Tap {
+  /** The name of the layer. */
+  layer: string;
+  /** Before or after the layer's activation; the same for a layer that has none. */
+  side: 'before' | 'after';
+}
+
+/**
+ * Where a name points to. A network of the library answers to Keras' names of its layers (`block3_conv3`: what the layer
+ * puts out, after its ReLU if it has one), to the paper's and Caffe's (`conv3_3` before the ReLU, `relu3_3` after it,
+ * `bn3_3`, `pool3`, `fc6`, `relu6`, `fc7`, `relu7`, `fc8`), to torchvision's modules (`features.14`, `classifier.0`),
+ * and to `logits`, the last layer's output before its softmax.
+ *
+ * @throws RangeError when no layer is called so; the message lists what there is.
+ */
+export function tapOf(where: string, model: LayersModel, name: string): Tap {
+  const taps = tapsOf(model);
+  const tap = taps.get(name);
+  if (tap) return tap;
+  const layers = model.layers.map((layer) => layer.name).join(', ');
+  const aliases = [...taps.keys()].filter((alias) => /^(conv|relu|bn|pool)/.test(alias)).slice(-4);
+  fail(
+    where,
+    `there is no layer ${JSON.stringify(name)}; the layers are ${layers}${aliases.length > 0 ? `, and other names such as ${aliases.join(', ')} are known` : ''}.`,
+  );
+}
+
+/** Every name that a model's layers answer to. */
+function tapsOf(model: LayersModel): Map<string, Tap> {
+  const taps = new Map<string, Tap>();
+  // torchvision counts convolutions, batch normalizations, ReLUs and poolings one by one, fused or not.
+  let module = 0;
+  const add = (layer: string, side: Tap['side'], ...names: string[]) => {
+    for (const name of names) if (!taps.has(name)) taps.set(name, { layer, side });
+  };
+  for (const { name } of model.layers) add(name, 'after', name);
+  for (const { name } of model.layers) {
+    const [, block, conv, part] = /^block(\d+)_(?:conv(\d+)(_bn|_relu)?|pool)$/.exec(name) ?? [];
+    if (block && !conv) add(name, 'after', `pool${block}`, `features.${module++}`);
+    else if (block && part) {
+      add(name, 'after', `${part.slice(1)}${block}_${conv}`, `features.${module++}`);
+    } else if (block) {
+      add(name, 'before', `conv${block}_${conv}`, `features.${module++}`);
+      if (!taps.has(`${name}_relu`)) add(name, 'after', `relu${block}_${conv}`, `features.${module++}`);
+    }
+    const dense = DENSE[name];
+    if (dense) {
+      add(name, 'before', ...dense.before);
+      add(name, 'after', ...dense.after);
+    }
+  }
+  return taps;
+}
+
+/** The fully connected layers by Caffe's numbers and torchvision's modules, dropout among these. */
+const DENSE: Record<string, { before: string[]; after: string[] }> = {
+  fc1: { before: ['fc6', 'classifier.0'], after: ['relu6', 'classifier.1'] },
+  fc2: { before: ['fc7', 'classifier.3'], after: ['relu7', 'classifier.4'] },
+  predictions: { before: ['fc8', 'classifier.6', 'logits'], after: [] },
+};

@@ -1,0 +1,108 @@
+import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
+import { fail, oneOf, wholeNumber } from '../../base/check.js';
+import { kernelInitializers } from '../../core/initializer.js';
+import type { NetworkOptions } from '../../index.js';
+
+/** The layers that {@link transferHead} puts on a base. */
+export interface TransferHeadOptions
+  extends Pick<NetworkOptions, 'classifierActivation' | 'seed' | 'initializer' | 'name'> {
+  /** Outputs of the last layer: how many classes there are. */
+  classes: number;
+  /**
+   * What makes a vector of a feature map: the mean or the largest number of each channel, or all numbers in a row, which fixes the
+   * size of the images. Default `'avg'`. A base that puts out vectors needs none.
+   */
+  pooling?: 'avg' | 'max' | 'flatten';
+  /** Units of the hidden layers with ReLU, one number for each layer. Default: no hidden layer. */
+  hiddenUnits?: number | readonly number[];
+  /**
+   * Share of units dropped in training, 0 to below 1, after each hidden layer, or after the pooling where there is none. Default
+   * 0.5 with hidden layers, otherwise 0.
+   */
+  dropout?: number;
+}
+
+/**
+ * A classifier of new classes on top of a network that was trained on others. Input as the base's; output
+ * `[batch, classes]`, logits unless `classifierActivation` is `'softmax'`.
+ *
+ * The base's layers are part of the new model, not copies: what is trained or frozen in one is so in the other, and
+ * disposing either disposes the base's weights. The new layers are `global_average_pooling2d` (or `global_max_pooling2d`, `flatten`),
+ * `fc1`, `dropout1` and so on, and `predictions`.
+ *
+ * @param base a network without its last layer, such as `fromWeights(file, { includeTop: false })` gives, or
+ *   `featureExtractor(model, 'fc2')`.
+ * @throws RangeError when an option is out of range, or the base's output is neither a feature map nor a vector.
+ * @example const model = transferHead(freeze(base), { classes: 5 });
+ */
+export function transferHead(base: LayersModel, options: TransferHeadOptions): LayersModel {
+  const where = 'transferHead';
+  const { pooling, seed = 0, initializer = 'glorotUniform', classifierActivation = 'linear' } = options;
+  const classes = wholeNumber(where, 'classes', options.classes);
+  const hiddenUnits = [options.hiddenUnits ?? []].flat().filter((units) => units !== 0);
+  for (const units of hiddenUnits) wholeNumber(where, 'hiddenUnits', units);
+  const { dropout = hiddenUnits.length > 0 ? 0.5 : 0 } = options;
+  if (!(dropout >= 0 && dropout < 1)) fail(where, `dropout is ${dropout}; it must be from 0 to below 1.`);
+  oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max', 'flatten']);
+  oneOf(where, 'classifierActivation', classifierActivation, ['linear', 'softmax']);
+  wholeNumber(where, 'seed', seed, 0);
+
+  let x = outputOf(base);
+  const append = (layer: layers.Layer) => {
+    x = layer.apply(x) as SymbolicTensor;
+  };
+  const drop = (number: number) => {
+    if (dropout > 0) append(layers.dropout({ rate: dropout, name: `dropout${number}` }));
+  };
+  const kernels = kernelInitializers({ initializer, seed });
+  if (x.shape.length === 4) append(poolingLayer(x, pooling ?? 'avg'));
+  else if (pooling) {
+    fail(where, `the base puts out vectors, which pooling '${pooling}' has no use for; leave it out.`);
+  }
+  hiddenUnits.forEach((units, i) => {
+    const kernelInitializer = kernels.next();
+    append(layers.dense({ units, activation: 'relu', kernelInitializer, name: `fc${i + 1}` }));
+    drop(i + 1);
+  });
+  if (hiddenUnits.length === 0) drop(1);
+  append(
+    layers.dense({
+      units: classes,
+      activation: classifierActivation,
+      kernelInitializer: kernels.next(),
+      name: 'predictions',
+    }),
+  );
+  return tfjsModel({ inputs: base.inputs, outputs: x, name: options.name ?? `${base.name}_transfer` });
+}
+
+function outputOf(base: LayersModel): SymbolicTensor {
+  const [output, ...others] = base.outputs;
+  const hasTop = base.layers.some(({ name }) => name === 'predictions');
+  const rank = output!.shape.length;
+  if (others.length > 0 || (rank !== 2 && rank !== 4)) {
+    fail(
+      'transferHead',
+      `the base puts out ${[output!, ...others].map(({ shape }) => `[${shape.map((side) => side ?? 'any').join(', ')}]`).join(' and ')}; give one that puts out one feature map or one vector an image.`,
+    );
+  }
+  if (hasTop) {
+    fail(
+      'transferHead',
+      "the base still has its last layer 'predictions'; load it with includeTop: false, or take featureExtractor(model, 'fc2') of it.",
+    );
+  }
+  return output!;
+}
+
+function poolingLayer(x: SymbolicTensor, pooling: 'avg' | 'max' | 'flatten'): layers.Layer {
+  if (pooling === 'avg') return layers.globalAveragePooling2d({ name: 'global_average_pooling2d' });
+  if (pooling === 'max') return layers.globalMaxPooling2d({ name: 'global_max_pooling2d' });
+  if (x.shape.slice(1).includes(null)) {
+    fail(
+      'transferHead',
+      "pooling 'flatten' needs a base for images of one size; build it with an inputShape, or pool by 'avg' or 'max'.",
+    );
+  }
+  return layers.flatten({ name: 'flatten' });
+}

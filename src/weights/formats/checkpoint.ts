@@ -1,0 +1,134 @@
+import { reason } from '../../io/errors.js';
+import type { ReadOptions, Source } from '../../io/read.js';
+import { WeightFileError } from './error.js';
+import { openFile, type WeightFile } from './file.js';
+import { isHdf5 } from './hdf5/index.js';
+import { isKerasZip, readKerasH5, readKerasZip } from './keras/keras.js';
+import type { KerasConfig } from './keras/kerasConfig.js';
+import { isSafetensors, readSafetensors } from './safetensors.js';
+import type { StoredTensor } from './tensor.js';
+import { isJson, readTfjs, type ShardSource } from './tfjs.js';
+import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torch/torch.js';
+import { isZip, readZip } from './zip.js';
+
+/** What a weight file is, told by its content and never by its name. */
+export type WeightFormat =
+  | 'safetensors'
+  | 'PyTorch .pth (zip)'
+  | 'PyTorch .pth (before 1.6)'
+  | 'Keras .h5 (weights)'
+  | 'Keras .h5 (model)'
+  | 'Keras .weights.h5'
+  | 'Keras .keras'
+  | 'tfjs model.json';
+
+/** How a weight file is opened. */
+export interface WeightFileOptions extends ReadOptions {
+  /**
+   * For a tfjs `model.json` given as bytes or as a Blob, which has no folder: the weight file of each path that it names.
+   */
+  shards?: ShardSource;
+}
+
+/** A weight file that is open: what its tensors are called is known, and their numbers can be read. */
+export interface Checkpoint {
+  readonly file: string;
+  /** Its length in bytes; of a tfjs model, that of `model.json`. */
+  readonly bytes: number;
+  readonly format: WeightFormat;
+  readonly tensors: readonly StoredTensor[];
+  readonly config?: KerasConfig;
+  /** The epsilon of batch normalization, where the file says it. */
+  readonly batchNormEpsilon?: number;
+}
+
+/**
+ * Opens a weight file, gives what it holds to `use`, and closes it whatever happens.
+ *
+ * @throws WeightFileError when the file is of no known format, damaged, or asks for more than a weight file may.
+ */
+export async function withCheckpoint<T>(
+  source: Source,
+  options: WeightFileOptions,
+  use: (checkpoint: Checkpoint) => Promise<T>,
+): Promise<T> {
+  const file = await openFile(source, options);
+  try {
+    return await use(await read(file, source, options));
+  } finally {
+    await file.close();
+  }
+}
+
+const HEAD_BYTES = 512;
+
+async function read(file: WeightFile, source: Source, options: WeightFileOptions): Promise<Checkpoint> {
+  const head = await file.read(0, Math.min(file.size, HEAD_BYTES));
+  const parts = await parse(file, head, source, options).catch((error: unknown) => {
+    if (error instanceof WeightFileError) throw error;
+    options.signal?.throwIfAborted();
+    throw new WeightFileError(
+      file.name,
+      `it is damaged in an unforeseen way (${reason(error)}); get it again.`,
+      {
+        cause: error,
+      },
+    );
+  });
+  return { file: file.name, bytes: file.size, ...parts };
+}
+
+async function parse(
+  file: WeightFile,
+  head: Uint8Array,
+  source: Source,
+  options: WeightFileOptions,
+): Promise<Pick<Checkpoint, 'format' | 'tensors' | 'config' | 'batchNormEpsilon'>> {
+  if (isZip(head)) {
+    const entries = await readZip(file);
+    if (isTorchZip(entries))
+      return { format: 'PyTorch .pth (zip)', tensors: await readTorchZip(file, entries) };
+    if (isKerasZip(entries)) return { format: 'Keras .keras', ...(await readKerasZip(file, entries)) };
+    throw new WeightFileError(
+      file.name,
+      'it is a zip archive, and neither one of torch.save nor a .keras file.',
+    );
+  }
+  if (isTorchLegacy(head)) {
+    return { format: 'PyTorch .pth (before 1.6)', tensors: await readTorchLegacy(file) };
+  }
+  if (isHdf5(head)) {
+    const { layout, ...rest } = await readKerasH5(file);
+    const format = {
+      published: 'Keras .h5 (weights)',
+      model: 'Keras .h5 (model)',
+      weights: 'Keras .weights.h5',
+    } as const;
+    return { format: format[layout], ...rest };
+  }
+  if (isSafetensors(head)) {
+    const { tensors, metadata } = await readSafetensors(file);
+    const epsilon = Number(metadata.batch_norm_epsilon);
+    return { format: 'safetensors', tensors, batchNormEpsilon: epsilon > 0 ? epsilon : undefined };
+  }
+  if (isJson(head)) return { format: 'tfjs model.json', ...(await readTfjs(file, source, options)) };
+  throw new WeightFileError(
+    file.name,
+    `it is no weight file that is known${hint(head)}; read are .safetensors, .pth, .h5, .keras and tfjs model.json.`,
+  );
+}
+
+/** What a file that is no weight file may be. */
+function hint(head: Uint8Array): string {
+  const text = new TextDecoder().decode(head);
+  if (head.length === 0) return ' (it is empty)';
+  if (/^\s*(<!doctype|<html|<\?xml)/i.test(text))
+    return ' (it is a web page, perhaps an error message of the server)';
+  if (text.startsWith('version https://git-lfs'))
+    return ' (it is a pointer of Git LFS; fetch the file itself)';
+  if (text.slice(257, 262) === 'ustar') return ' (it is a tar archive, as PyTorch wrote before 0.1.10)';
+  if (head[0] === 0x80 && head[1]! <= 5)
+    return ' (it is a pickle by itself; save the state_dict with torch.save)';
+  if (head[0] === 0x1f && head[1] === 0x8b) return ' (it is packed with gzip; unpack it first)';
+  return '';
+}

@@ -1,0 +1,155 @@
+import { reason } from '../../io/errors.js';
+import { type ReadOptions, readBytes, type Source, sourceName } from '../../io/read.js';
+import { nodeModules } from '../../io/runtime.js';
+import { WeightFileError } from './error.js';
+
+/** A file whose bytes are read where they are wanted. */
+export interface WeightFile {
+  /** What error messages call it. */
+  readonly name: string;
+  /** Its length in bytes. */
+  readonly size: number;
+  /**
+   * The `length` bytes from `offset` on; they may be shared with the source, so nobody writes to them.
+   *
+   * @throws WeightFileError when they do not all lie within the file, before anything is allocated.
+   */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  /** Fills `into` with the bytes from `offset` on; throws as `read` does. */
+  readInto(into: Uint8Array, offset: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a source. Of a path in Node and of a Blob only what is asked for is ever read; what a URL names is brought into
+ * memory first.
+ *
+ * @throws WeightFileError when there is no such file or it cannot be reached.
+ */
+export async function openFile(source: Source, options: ReadOptions = {}): Promise<WeightFile> {
+  options.signal?.throwIfAborted();
+  const name = sourceName(source);
+  if (source instanceof Blob) {
+    return withinBounds({
+      name,
+      size: source.size,
+      read: async (offset, length) =>
+        new Uint8Array(await source.slice(offset, offset + length).arrayBuffer()),
+      close: async () => {},
+    });
+  }
+  const node = nodeModules();
+  if (node && isPath(source)) return openPath(node.fs, name, source);
+  const bytes = await readBytes(source, options).catch((error: unknown) => {
+    options.signal?.throwIfAborted();
+    throw new WeightFileError(name, sentenceOf(error, name), { cause: error });
+  });
+  return fileOfBytes(name, bytes);
+}
+
+/** Bytes in memory as a file. */
+export function fileOfBytes(name: string, bytes: Uint8Array): WeightFile {
+  return withinBounds({
+    name,
+    size: bytes.length,
+    read: async (offset, length) => bytes.subarray(offset, offset + length),
+    close: async () => {},
+  });
+}
+
+/** A part of a file as a file of its own, under the same name. Whoever opened the whole one closes it. */
+export function partOf(file: WeightFile, offset: number, size: number): WeightFile {
+  return withinBounds({
+    name: file.name,
+    size,
+    read: (at, length) => file.read(offset + at, length),
+    readInto: (into, at) => file.readInto(into, offset + at),
+    close: async () => {},
+  });
+}
+
+/** Whether a source is a file of this machine. */
+export function isPath(source: Source): source is string | URL {
+  if (typeof source !== 'string' && !(source instanceof URL)) return false;
+  return !/^(https?|data|blob):/i.test(String(source));
+}
+
+type FileSystem = NonNullable<ReturnType<typeof nodeModules>>['fs'];
+
+async function openPath(fs: FileSystem, name: string, source: string | URL): Promise<WeightFile> {
+  const path = typeof source === 'string' && /^file:/i.test(source) ? new URL(source) : source;
+  try {
+    // Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
+    const stat = await fs.stat(path);
+    if (!stat.isFile()) throw new WeightFileError(name, 'it is a folder or a device; give a file.');
+    const handle = await fs.open(path);
+    const readInto = async (into: Uint8Array, offset: number) => {
+      for (let done = 0; done < into.length; ) {
+        const { bytesRead } = await handle.read(into, done, into.length - done, offset + done);
+        if (bytesRead === 0)
+          throw new WeightFileError(name, 'it became shorter while it was read; try again.');
+        done += bytesRead;
+      }
+    };
+    return withinBounds({
+      name,
+      size: stat.size,
+      async read(offset, length) {
+        const bytes = new Uint8Array(length);
+        await readInto(bytes, offset);
+        return bytes;
+      },
+      readInto,
+      close: () => handle.close(),
+    });
+  } catch (error) {
+    if (error instanceof WeightFileError) throw error;
+    const missing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+    throw new WeightFileError(
+      name,
+      missing ? 'there is no such file; check the path.' : `${reason(error)}; give a file that can be read.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Every span is held against the file's size before it is read, and every failure becomes one of this library's. */
+function withinBounds(
+  file: Pick<WeightFile, 'name' | 'size' | 'read' | 'close'> & Partial<WeightFile>,
+): WeightFile {
+  const { name, size } = file;
+  const check = (offset: number, length: number) => {
+    if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0) {
+      if (offset + length <= size) return;
+    }
+    throw new WeightFileError(
+      name,
+      `it refers to ${length} bytes at ${offset} and has ${size} bytes; it is cut off or damaged, so get it again.`,
+    );
+  };
+  const failed = (error: unknown): never => {
+    if (error instanceof WeightFileError) throw error;
+    throw new WeightFileError(name, `it could not be read: ${reason(error)}; try again.`, { cause: error });
+  };
+  const read = async (offset: number, length: number) => {
+    check(offset, length);
+    return file.read(offset, length).catch(failed);
+  };
+  return {
+    name,
+    size,
+    read,
+    async readInto(into, offset) {
+      check(offset, into.length);
+      if (file.readInto) await file.readInto(into, offset).catch(failed);
+      else into.set(await read(offset, into.length));
+    },
+    close: () => file.close(),
+  };
+}
+
+/** What an error says, without the file's name that it begins with. */
+function sentenceOf(error: unknown, name: string): string {
+  const said = reason(error);
+  return said.startsWith(`${name}: `) ? said.slice(name.length + 2) : said;
+}

@@ -1,0 +1,50 @@
+import { WeightFileError } from '../error.js';
+
+/** What a saved Keras model says of a layer, as far as a VGG needs it. */
+export interface KerasLayer {
+  /** `Conv2D`, `Dense`, `MaxPooling2D`, ... */
+  className: string;
+  name: string;
+  config: Readonly<Record<string, unknown>>;
+}
+
+/** A saved Keras model's layers, in their order. */
+export type KerasConfig = readonly KerasLayer[];
+
+/** Layers of a model; VGG-19 with batch normalization has 60. */
+const MAX_LAYERS = 2000;
+
+/**
+ * Reads a Keras model's configuration, as `.keras`, whole-model `.h5` and tfjs `model.json` files hold it.
+ *
+ * @throws WeightFileError when it is not JSON or lists no layers.
+ */
+export function parseKerasConfig(file: string, text: string): KerasConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new WeightFileError(file, "its model's configuration is not JSON; the file is damaged.", { cause });
+  }
+  return kerasLayers(file, json);
+}
+
+/** The layers of a configuration that is parsed already. */
+export function kerasLayers(file: string, model: unknown): KerasConfig {
+  const { layers } = record(record(model).config);
+  if (!Array.isArray(layers) || layers.length > MAX_LAYERS) {
+    throw new WeightFileError(file, `its model's configuration lists no layers, or more than ${MAX_LAYERS}.`);
+  }
+  return layers.map((layer) => {
+    const { class_name, config, name } = record(layer);
+    return {
+      className: String(class_name),
+      name: String(record(config).name ?? name),
+      config: record(config),
+    };
+  });
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}

@@ -1,0 +1,103 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { type Content, contentOf } from '../content.js';
+import { numbersOf, shapeOf } from '../../names/entries.js';
+import { hdf5Of, type NewDataset, type NewGroup } from '../hdf5/write.js';
+import { type KerasNewLayer, keras2Config, keras3Config, kerasChain, snakeCase } from './kerasModel.js';
+import { BATCH_NORM, varianceShift } from '../../names/network.js';
+import type { Target } from '../../names/targets.js';
+import { zipOf } from '../zipWrite.js';
+
+/** Keras' published files: a group a layer, which lists its weights in their order. */
+export function kerasPublished(targets: ReadonlyMap<string, Target>): Content {
+  const children: Record<string, NewGroup> = {};
+  for (const { role, variable, epsilon } of targets.values()) {
+    const [layer, last] = role.split('/') as [string, string];
+    const name = `${last}:0`;
+    const { attributes, children: datasets } = children[layer] ?? { attributes: {}, children: {} };
+    children[layer] = {
+      attributes: { weight_names: [...(attributes.weight_names ?? []), name] },
+      children: { ...datasets, [name]: withDefaultEpsilon({ variable, epsilon }) },
+    };
+  }
+  return hdf5Of({ attributes: { layer_names: Object.keys(children) }, children });
+}
+
+/** What wrote the layout that is written here. */
+const KERAS_2 = { backend: 'tensorflow', keras_version: '2.15.0' };
+
+/** Keras 2's whole model: its configuration, and below `model_weights` a group a layer. */
+export function kerasWhole(model: LayersModel): Content {
+  const chain = kerasChain(model);
+  const layers = chain.map(({ name, weights }): [string, NewGroup] => {
+    const datasets = weights.map(({ name, variable }) => [`${name}:0`, dataset(variable)] as const);
+    return [
+      name,
+      {
+        attributes: { weight_names: datasets.map(([weight]) => `${name}/${weight}`) },
+        children: datasets.length > 0 ? { [name]: group(Object.fromEntries(datasets)) } : {},
+      },
+    ];
+  });
+  return hdf5Of({
+    attributes: { ...KERAS_2, model_config: JSON.stringify(keras2Config(model.name, chain)) },
+    children: {
+      model_weights: {
+        attributes: { layer_names: layers.map(([name]) => name), ...KERAS_2 },
+        children: Object.fromEntries(layers),
+      },
+    },
+  });
+}
+
+/** Keras 3's `.weights.h5`, which says nothing of epsilons. */
+export function kerasWeights(model: LayersModel): Content {
+  return hdf5Of(numbered(model.name, kerasChain(model), withDefaultEpsilon));
+}
+
+/** Keras 3's `.keras`: a zip archive of the model's configuration and a `.weights.h5`. */
+export function kerasZip(model: LayersModel): Content {
+  const chain = kerasChain(model);
+  const json = (value: object) => contentOf(new TextEncoder().encode(JSON.stringify(value)));
+  return zipOf([
+    { name: 'metadata.json', content: json({ keras_version: '3.0.0' }) },
+    { name: 'config.json', content: json(keras3Config(model.name, chain)) },
+    {
+      name: 'model.weights.h5',
+      content: hdf5Of(numbered(model.name, chain, ({ variable }) => dataset(variable))),
+    },
+  ]);
+}
+
+/** Layers by their kind and how many of it there were before, `layers/conv2d_3`, and their weights by number. */
+function numbered(
+  model: string,
+  chain: readonly KerasNewLayer[],
+  write: (weight: KerasNewLayer['weights'][number]) => NewDataset,
+): NewGroup {
+  const counts = new Map<string, number>();
+  const children: Record<string, NewGroup> = {};
+  for (const { className, name, weights } of chain) {
+    const kind = snakeCase(className);
+    const count = counts.get(kind) ?? 0;
+    counts.set(kind, count + 1);
+    children[count === 0 ? kind : `${kind}_${count}`] = group({ vars: variables(name, weights.map(write)) });
+  }
+  return group({ layers: group(children), vars: variables(model, []) });
+}
+
+function group(children: NewGroup['children']): NewGroup {
+  return { attributes: {}, children };
+}
+
+function variables(name: string, datasets: readonly NewDataset[]): NewGroup {
+  return { attributes: { name }, children: Object.fromEntries(datasets.entries()) };
+}
+
+function dataset(variable: Target['variable'], add = 0): NewDataset {
+  return { shape: shapeOf(variable), content: numbersOf(variable, { add }) };
+}
+
+/** A weight for a layer with Keras' own epsilon. */
+function withDefaultEpsilon({ variable, epsilon }: Pick<Target, 'variable' | 'epsilon'>): NewDataset {
+  return dataset(variable, epsilon === undefined ? 0 : varianceShift(epsilon, BATCH_NORM.keras.epsilon));
+}

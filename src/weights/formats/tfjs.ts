@@ -1,0 +1,212 @@
+import type { ReadOptions, Source } from '../../io/read.js';
+import { baseUrl, nodeModules } from '../../io/runtime.js';
+import { printable, WeightFileError } from './error.js';
+import { isPath, openFile, type WeightFile } from './file.js';
+import { type KerasConfig, kerasLayers } from './keras/kerasConfig.js';
+import { MAX_HEADER_BYTES } from './limits.js';
+import { checkDtype, checkNames, checkShape } from './shape.js';
+import { type ByteStream, byteLength, type Dtype, type StoredTensor } from './tensor.js';
+
+/** The tensors of a tfjs model, and its layers where it is a layers model. */
+export interface TfjsFile {
+  tensors: StoredTensor[];
+  config?: KerasConfig;
+}
+
+/** Where a model's weight files are, by the path that `model.json` gives. */
+export type ShardSource = (path: string) => Source;
+
+/** tfjs's names of number types. */
+const DTYPES: Record<string, Dtype> = {
+  float32: 'F32',
+  float16: 'F16',
+  int32: 'I32',
+  uint8: 'U8',
+  uint16: 'U16',
+  bool: 'BOOL',
+};
+
+/** Whether a file begins as JSON does. */
+export function isJson(head: Uint8Array): boolean {
+  return /^\s*\{/.test(new TextDecoder().decode(head.subarray(0, 64)));
+}
+
+/**
+ * Reads a tfjs model's `model.json`; the weights lie in files beside it, which are opened when a tensor is read. Weights
+ * that were quantized to 8 or 16 bits come back as the numbers that they stand for.
+ *
+ * @param source where `model.json` is, for finding the files beside it.
+ * @throws WeightFileError when it is not JSON, has no weights, or names a file outside its folder.
+ */
+export async function readTfjs(
+  file: WeightFile,
+  source: Source,
+  options: ReadOptions & { shards?: ShardSource },
+): Promise<TfjsFile> {
+  if (file.size > MAX_HEADER_BYTES) {
+    throw new WeightFileError(
+      file.name,
+      `it is JSON of ${file.size} bytes, and at most ${MAX_HEADER_BYTES} are read.`,
+    );
+  }
+  const json = parse(file.name, await file.read(0, file.size));
+  const groups = json.weightsManifest;
+  if (!Array.isArray(groups) || !groups.every(isGroup)) {
+    throw new WeightFileError(
+      file.name,
+      'it is JSON without a weightsManifest; give the model.json of a tfjs model.',
+    );
+  }
+  const locate = options.shards ?? shardsBeside(file.name, source);
+  const tensors = groups.flatMap((group) =>
+    tensorsOf(file.name, group, (path) => openFile(locate(path), options)),
+  );
+  checkNames(
+    file.name,
+    tensors.map(({ name }) => name),
+  );
+  return { tensors, config: configOf(file.name, json.modelTopology) };
+}
+
+/** The layers of a layers model, as tfjs saves it or as its converter does; a graph model has none. */
+function configOf(file: string, topology: unknown): KerasConfig | undefined {
+  const { model_config, config } = Object(topology) as { model_config?: unknown; config?: unknown };
+  return model_config || config ? kerasLayers(file, model_config ?? topology) : undefined;
+}
+
+interface Group {
+  paths: string[];
+  weights: {
+    name: string;
+    shape: unknown;
+    dtype: unknown;
+    quantization?: { dtype?: unknown; scale?: unknown; min?: unknown };
+  }[];
+}
+
+/** Weight files of a group; at tfjs's 4 MB a file VGG-19 has 138. */
+const MAX_SHARDS = 10_000;
+
+function isGroup(group: Partial<Group> | null): group is Group {
+  return (
+    Array.isArray(group?.paths) &&
+    group.paths.length <= MAX_SHARDS &&
+    group.paths.every((path) => typeof path === 'string') &&
+    Array.isArray(group.weights) &&
+    group.weights.every((weight) => typeof weight?.name === 'string')
+  );
+}
+
+function parse(file: string, bytes: Uint8Array): { weightsManifest?: unknown; modelTopology?: unknown } {
+  try {
+    return Object(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch (cause) {
+    throw new WeightFileError(file, 'it begins as JSON and is none; give the model.json of a tfjs model.', {
+      cause,
+    });
+  }
+}
+
+/** The tensors of a group, whose bytes follow each other through its files. */
+function tensorsOf(
+  file: string,
+  { paths, weights }: Group,
+  open: (path: string) => Promise<WeightFile>,
+): StoredTensor[] {
+  let at = 0;
+  return weights.map(({ name, shape, dtype, quantization }) => {
+    const stored = DTYPES[String(quantization?.dtype ?? dtype)];
+    const tensor = {
+      dtype: checkDtype(file, name, stored ?? String(dtype)),
+      shape: checkShape(file, name, shape),
+    };
+    const from = at;
+    at += byteLength(tensor);
+    return {
+      name,
+      ...tensor,
+      ...affineOf(file, name, quantization),
+      open: () => across(file, paths, from, open),
+    };
+  });
+}
+
+function affineOf(file: string, tensor: string, quantization: Group['weights'][number]['quantization']) {
+  if (!quantization || quantization.dtype === 'float16') return {};
+  const { scale, min } = quantization;
+  if (typeof scale !== 'number' || typeof min !== 'number') {
+    throw new WeightFileError(
+      file,
+      'it is quantized without a scale or a least value; the file is damaged.',
+      { tensor },
+    );
+  }
+  return { affine: { scale, min } };
+}
+
+/** Reads through files that follow each other, from a byte counted through all of them. */
+function across(
+  name: string,
+  paths: readonly string[],
+  from: number,
+  open: (path: string) => Promise<WeightFile>,
+): ByteStream {
+  let next = 0;
+  let skip = from;
+  let current: WeightFile | undefined;
+  const advance = async () => {
+    await current?.close();
+    current = undefined;
+    const path = paths[next++];
+    if (path === undefined) {
+      throw new WeightFileError(
+        name,
+        'its weight files are shorter than its weights need; copy all of them again.',
+      );
+    }
+    current = await open(path);
+  };
+  return {
+    async readInto(into) {
+      for (let done = 0; done < into.length; ) {
+        while (!current || skip >= current.size) {
+          skip -= current?.size ?? 0;
+          await advance();
+        }
+        const length = Math.min(into.length - done, current.size - skip);
+        await current.readInto(into.subarray(done, done + length), skip);
+        done += length;
+        skip += length;
+      }
+    },
+    close: async () => current?.close(),
+  };
+}
+
+/** Weight files in the folder of `model.json`, and nowhere else: a model may come from anybody. */
+function shardsBeside(file: string, source: Source): ShardSource {
+  return (path) => {
+    if (
+      /^([/\\]|[a-z][a-z\d+.-]*:)/i.test(path) ||
+      path.split(/[/\\]/).includes('..') ||
+      path.includes('\0')
+    ) {
+      throw new WeightFileError(
+        file,
+        `its weight file '${printable(path)}' lies outside its folder; it is not read.`,
+      );
+    }
+    const node = nodeModules();
+    if (node && isPath(source)) {
+      if (source instanceof URL || /^file:/i.test(source)) return new URL(path, source);
+      return node.path.join(node.path.dirname(source), path);
+    }
+    if (typeof source === 'string' || source instanceof URL) {
+      return new URL(path, new URL(source, baseUrl())).href;
+    }
+    throw new WeightFileError(
+      file,
+      `it needs the weight file '${printable(path)}' beside it; give its path or URL, or say with the option shards where its files are.`,
+    );
+  };
+}

@@ -1,0 +1,220 @@
+import { printable, WeightFileError } from '../error.js';
+import { MAX_ELEMENTS } from '../limits.js';
+import { type PickleMeaning, PickleName, PickleObject, type PickleValue, readPickle } from './pickle.js';
+import { checkNames, checkShape, stridesOf } from '../shape.js';
+import { BYTES_PER_ELEMENT, type Dtype, elements } from '../tensor.js';
+
+/** A tensor of a PyTorch state dict: a view of a storage, a row of numbers that lies elsewhere in the file. */
+export interface TorchTensor {
+  name: string;
+  dtype: Dtype;
+  shape: readonly number[];
+  /** Strides and offset in elements of the storage. */
+  strides: readonly number[];
+  offset: number;
+  storage: Storage;
+}
+
+/** A storage: where its bytes lie is for the container, zip or legacy, to say. */
+export interface Storage {
+  key: string;
+  dtype: Dtype;
+  /** Elements. */
+  length: number;
+}
+
+/** PyTorch's storage classes, which name the type of the numbers. */
+const STORAGES: Record<string, Dtype> = {
+  DoubleStorage: 'F64',
+  FloatStorage: 'F32',
+  HalfStorage: 'F16',
+  BFloat16Storage: 'BF16',
+  LongStorage: 'I64',
+  IntStorage: 'I32',
+  ShortStorage: 'I16',
+  CharStorage: 'I8',
+  ByteStorage: 'U8',
+  BoolStorage: 'BOOL',
+};
+
+const OTHER_NAMES = [
+  'collections.OrderedDict',
+  'torch._utils._rebuild_tensor',
+  'torch._utils._rebuild_tensor_v2',
+  'torch._utils._rebuild_parameter',
+];
+
+/** How deep a checkpoint's dicts are searched for tensors; `{"state_dict": {...}}` is two. */
+const MAX_DEPTH = 4;
+
+class TensorObject extends PickleObject {
+  constructor(readonly tensor: Omit<TorchTensor, 'name'>) {
+    super();
+  }
+}
+
+class StorageObject extends PickleObject {
+  constructor(readonly storage: Storage) {
+    super();
+  }
+}
+
+/**
+ * Reads the pickle of a `torch.save`.
+ *
+ * @returns the tensors of the state dict in it (a dict of tensors, or one inside a training script's dict), and how
+ *   many bytes the pickle took.
+ * @throws WeightFileError when it is damaged, refers to anything but tensors and plain data, or holds no tensors.
+ */
+export function readState(file: string, bytes: Uint8Array): { tensors: TorchTensor[]; length: number } {
+  const { value, length } = readPickle(file, bytes, new StateMeaning(file));
+  const state = stateDict(value, 0, new Set());
+  if (!state) {
+    throw new WeightFileError(
+      file,
+      'its pickle holds no state dict (a dict of tensors); save model.state_dict() with torch.save.',
+    );
+  }
+  checkNames(
+    file,
+    state.map(([name]) => name),
+  );
+  return {
+    tensors: state.map(([name, { tensor }]) => checkView(file, { name, ...tensor })),
+    length,
+  };
+}
+
+/** Reads a pickle that holds plain data alone, as the other parts of the older format do. */
+export function readPlain(file: string, bytes: Uint8Array): { value: PickleValue; length: number } {
+  return readPickle(file, bytes, new StateMeaning(file));
+}
+
+class StateMeaning implements PickleMeaning {
+  constructor(readonly file: string) {}
+
+  knows(name: string): boolean {
+    return OTHER_NAMES.includes(name) || storageType(name) !== undefined;
+  }
+
+  reduce(name: string, args: PickleValue[]): PickleValue {
+    if (name === 'collections.OrderedDict') {
+      // Python 2 gave the items as an argument.
+      const items = Array.isArray(args[0]) ? args[0] : [];
+      return new Map(items.filter(Array.isArray).map(([key, value]) => [key!, value!]));
+    }
+    if (name === 'torch._utils._rebuild_parameter' && args[0] instanceof TensorObject) return args[0];
+    if (name.startsWith('torch._utils._rebuild_tensor')) return this.#tensor(args);
+    throw this.#fault(`its pickle calls '${name}' with what it does not take; it is damaged.`);
+  }
+
+  /** `('storage', class, key, device, length)`, and before 1.6 a view of it, which is null in all that is read here. */
+  persistent(id: PickleValue): PickleValue {
+    const [kind, type, key, , length, view = null] = Array.isArray(id) ? id : [];
+    const dtype = type instanceof PickleName ? storageType(type.name) : undefined;
+    const sound =
+      kind === 'storage' && dtype && typeof key === 'string' && isCount(length) && length <= MAX_ELEMENTS;
+    if (!sound) throw this.#fault('its pickle describes a storage in an unknown way; it is damaged.');
+    if (view !== null)
+      throw this.#fault('it shares storages in a way that only PyTorch before 0.4 did; save it again.');
+    return new StorageObject({ key, dtype, length });
+  }
+
+  #tensor([object, offset, shape, strides]: PickleValue[]): PickleValue {
+    const numbers = (list: PickleValue | undefined): list is number[] =>
+      Array.isArray(list) && list.every(isCount);
+    if (!(object instanceof StorageObject) || !isCount(offset) || !numbers(shape) || !numbers(strides)) {
+      throw this.#fault('its pickle describes a tensor in an unknown way; it is damaged.');
+    }
+    const { storage } = object;
+    return new TensorObject({ dtype: storage.dtype, shape, strides, offset, storage });
+  }
+
+  #fault(reason: string): WeightFileError {
+    return new WeightFileError(this.file, reason);
+  }
+}
+
+function storageType(name: string): Dtype | undefined {
+  const type = name.startsWith('torch.') ? name.slice('torch.'.length) : '';
+  return Object.hasOwn(STORAGES, type) ? STORAGES[type] : undefined;
+}
+
+function isCount(value: PickleValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** The first dict of tensors in a value, the value itself before what it holds; a dict that is there often is seen once. */
+function stateDict(
+  value: PickleValue,
+  depth: number,
+  seen: Set<PickleValue>,
+): [name: string, tensor: TensorObject][] | undefined {
+  if (!(value instanceof Map) || depth > MAX_DEPTH || seen.has(value)) return undefined;
+  seen.add(value);
+  const tensors = [...value].filter(
+    (item): item is [string, TensorObject] => typeof item[0] === 'string' && item[1] instanceof TensorObject,
+  );
+  if (tensors.length > 0) return tensors;
+  for (const inner of value.values()) {
+    const found = stateDict(inner, depth + 1, seen);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** A tensor, once its elements are known to lie in its storage, none of them twice. */
+function checkView(file: string, tensor: TorchTensor): TorchTensor {
+  const { name, shape, strides, offset, storage } = tensor;
+  checkShape(file, name, shape);
+  const fault = (reason: string) => new WeightFileError(file, reason, { tensor: name });
+  if (strides.length !== shape.length)
+    throw fault('it has another number of strides than sides; it is damaged.');
+  const count = elements(shape);
+  if (count === 0) return tensor;
+  const last = offset + shape.reduce((sum, side, axis) => sum + (side - 1) * strides[axis]!, 0);
+  if (!(last < storage.length)) {
+    throw fault(
+      `it reaches to element ${last} of a storage that has ${storage.length}; the file is damaged.`,
+    );
+  }
+  if (count > storage.length) {
+    throw fault(
+      `its shape ${shape.join('x')} repeats a storage of ${storage.length} elements; save it contiguous.`,
+    );
+  }
+  return tensor;
+}
+
+/** Whether the elements lie one after the other, as `open` of a plain stored tensor needs. */
+export function isContiguous({ shape, strides }: Pick<TorchTensor, 'shape' | 'strides'>): boolean {
+  const plain = stridesOf(shape);
+  return shape.every((side, axis) => side === 1 || strides[axis] === plain[axis]) || elements(shape) === 0;
+}
+
+/** The bytes of a view of `storage`, in the order of its elements. */
+export function gather(
+  { dtype, shape, strides, offset }: Pick<TorchTensor, 'dtype' | 'shape' | 'strides' | 'offset'>,
+  storage: Uint8Array,
+): Uint8Array {
+  const size = BYTES_PER_ELEMENT[dtype];
+  const bytes = new Uint8Array(elements(shape) * size);
+  const index = shape.map(() => 0);
+  let from = offset;
+  for (let to = 0; to < bytes.length; to += size) {
+    bytes.set(storage.subarray(from * size, (from + 1) * size), to);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      index[axis]!++;
+      if (index[axis]! < shape[axis]!) break;
+      from -= shape[axis]! * strides[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return bytes;
+}
+
+/** A name of a storage's file or of a tensor, for an error. */
+export function quoted(name: string): string {
+  return `'${printable(name)}'`;
+}

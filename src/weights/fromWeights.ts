@@ -1,0 +1,152 @@
+import { initializers, type LayersModel } from '@tensorflow/tfjs-layers';
+import { plan, type VggOptions, vgg } from '../index.js';
+import type { Source } from '../io/read.js';
+import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
+import { WeightFileError } from './formats/error.js';
+import { fillModel } from './loadWeights.js';
+import { checkStrict, type LoadReport, matchUp } from './names/match.js';
+import { type Network, networkOf } from './names/network.js';
+import { parametersOf } from './names/parameters.js';
+import { type Target, targetsOf } from './names/targets.js';
+
+/** Options of {@link fromWeights}: what may differ from the network in the file. */
+export interface FromWeightsOptions
+  extends WeightFileOptions,
+    Pick<
+      VggOptions,
+      | 'inputShape'
+      | 'classes'
+      | 'includeTop'
+      | 'pooling'
+      | 'adaptivePool'
+      | 'dropout'
+      | 'classifierActivation'
+      | 'seed'
+      | 'name'
+    > {}
+
+/** A network that came from a file. */
+export interface LoadedNetwork {
+  model: LayersModel;
+  /** What the file says of the network. */
+  network: Network;
+  report: LoadReport;
+}
+
+/**
+ * Builds the network that a weight file is of, and loads it: configuration, batch normalization, widths, classes, with
+ * or without top follow from the file's names and shapes. Its weights are read to where they stay, so that the whole
+ * needs one set of them in memory and a few megabytes.
+ *
+ * Options change what need not be as in the file: another `inputShape` (then the features are pooled to 7x7 for a top that
+ * takes them so, unless `adaptivePool` is false), `includeTop: false` for the features alone, other `classes`,
+ * whose last layer is drawn anew (Glorot uniform, by `seed`) and reported as mismatched. Outputs are logits unless the
+ * file or `classifierActivation` says 'softmax'; `dropout` is 0.5 unless the file says otherwise.
+ *
+ * @param source a path (Node), a URL, a Blob, or bytes.
+ * @throws WeightFileError when the file is damaged or no VGG; RangeError when an option does not fit; the signal's reason.
+ * @example
+ * const { model } = await fromWeights('vgg16-397923af.pth');
+ * const features = await fromWeights('vgg16-397923af.pth', { includeTop: false, pooling: 'avg' });
+ */
+export async function fromWeights(
+  source: Source,
+  { fetch, signal, onProgress, maxBytes, shards, ...given }: FromWeightsOptions = {},
+): Promise<LoadedNetwork> {
+  const reading = { fetch, signal, onProgress, maxBytes, shards };
+  return withCheckpoint(source, reading, async (checkpoint) => {
+    const parameters = parametersOf(checkpoint);
+    const network = networkOf(checkpoint, parameters);
+    const options = optionsFor(network, given);
+    checkSize(checkpoint.file, network, options);
+    const model = vgg(network.arch, { ...options, initializer: 'none' });
+    try {
+      const targets = targetsOf('fromWeights', model);
+      const { pairs, report } = matchUp(checkpoint, parameters, targets);
+      const wanted = options.includeTop
+        ? report
+        : { ...report, leftOver: report.leftOver.filter((tensor) => !isTop(tensor)) };
+      checkStrict(checkpoint.file, wanted, (weight) => isExcused(weight, network, options));
+      await fillModel(checkpoint, pairs, report, reading);
+      drawMissing(targets, report, options.seed);
+      return { model, network, report };
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+  });
+}
+
+function optionsFor(network: Network, given: VggOptions): VggOptions & { includeTop: boolean } {
+  const { top, config, inputChannels, batchNorm } = network;
+  const includeTop = given.includeTop ?? top !== undefined;
+  const own = ownShape(network);
+  const inputShape = given.inputShape ??
+    own ?? [includeTop ? 224 : null, includeTop ? 224 : null, inputChannels];
+  // Pooled to 7x7 a map of any size fits a top that was made for 224x224.
+  const pooled = top?.side.join() === '7,7' && inputShape.slice(0, 2).join() !== own?.slice(0, 2).join();
+  return {
+    inputShape,
+    batchNorm,
+    includeTop,
+    classes: given.classes ?? top?.classes,
+    hiddenUnits: top?.hiddenUnits,
+    pooling: given.pooling ?? (includeTop ? undefined : config?.pooling),
+    adaptivePool: given.adaptivePool ?? (includeTop && (config?.adaptivePool || pooled)),
+    dropout: given.dropout ?? config?.dropout,
+    classifierActivation: given.classifierActivation ?? config?.classifierActivation,
+    seed: given.seed,
+    name: given.name ?? nameOf(network),
+  };
+}
+
+/**
+ * Throws unless the first fully connected layer of the network to be built is the file's, before anything is allocated:
+ * a configuration may name any size of image.
+ */
+function checkSize(file: string, { arch, top }: Network, options: VggOptions): void {
+  if (!top || !options.includeTop) return;
+  const fc1 = plan(arch, options).find(({ name }) => name === 'fc1')!;
+  const [channels, units] = [arch.at(-1)![1], top.hiddenUnits];
+  const inputs = (fc1.params - units) / units;
+  const own = top.side[0] * top.side[1] * channels;
+  if (inputs === own) return;
+  const shapes = `fc1/kernel ([${own},${units}] in the file, [${inputs},${units}] in the model)`;
+  throw new WeightFileError(
+    file,
+    `it does not fit the model (shapes differ in ${shapes}); its top takes features of ${top.side.join('x')}, so choose an inputShape that gives them, or includeTop: false.`,
+  );
+}
+
+/** The shape of image that the file's network takes, if it says one or has a top that does. */
+function ownShape({ config, top, arch, inputChannels }: Network): VggOptions['inputShape'] {
+  if (config?.inputShape) return config.inputShape;
+  return top && [top.side[0] * 2 ** arch.length, top.side[1] * 2 ** arch.length, inputChannels];
+}
+
+/** 'VGG-16-BN' as a model's name: vgg16_bn. */
+function nameOf({ title }: Network): string {
+  return title.replace(/ .*/, '').replace('VGG-', 'vgg').replace('-', '_').toLowerCase();
+}
+
+/** The tensors of the fully connected layers, by whosever names. */
+function isTop(tensor: string): boolean {
+  return /(^|[./])(classifier|pre_logits|head|fc1|fc2|predictions|dense(_\d+)?)[./]/.test(tensor);
+}
+
+/** Whether the options ask for a weight that the file cannot have: a top that it lacks, or another number of classes. */
+function isExcused(weight: string, { top }: Network, { classes }: VggOptions): boolean {
+  if (!top) return /^(fc1|fc2|predictions)\//.test(weight);
+  return classes !== top.classes && weight.startsWith('predictions/');
+}
+
+/** Draws the kernels that the file does not have; their biases stay zero. */
+function drawMissing(targets: ReadonlyMap<string, Target>, report: LoadReport, seed = 0): void {
+  const undrawn = [...report.missing, ...report.mismatched.map(({ weight }) => weight)];
+  for (const weight of undrawn.filter((one) => one.endsWith('/kernel'))) {
+    const { variable } = targets.get(weight)!;
+    const drawn = initializers.glorotUniform({ seed }).apply(variable.shape);
+    variable.write(drawn);
+    drawn.dispose();
+  }
+}

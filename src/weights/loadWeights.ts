@@ -1,0 +1,144 @@
+import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { heapView, unfilledTensor } from '../tfjs/memory.js';
+import { reason } from '../io/errors.js';
+import type { Source } from '../io/read.js';
+import { type Checkpoint, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
+import { WeightFileError } from './formats/error.js';
+import { checkStrict, type LoadReport, matchUp, type Pair } from './names/match.js';
+import { parametersOf } from './names/parameters.js';
+import { readWeight } from './layout/readWeight.js';
+import { scatterOnBackend } from './layout/scatter.js';
+import { targetsOf } from './names/targets.js';
+import { byteLength, elements } from './formats/tensor.js';
+
+/** Options of {@link loadWeights}. */
+export interface LoadOptions extends WeightFileOptions {
+  /**
+   * Whether the file must have exactly the model's weights. Default true. With false, whatever fits by name and shape is
+   * loaded, and the report says what did not: a model without top takes the features, one with other classes all
+   * but its last layer.
+   */
+  strict?: boolean;
+}
+
+/**
+ * Loads published weights into a model of the same architecture: torchvision's, timm's and Keras' files as they are
+ * downloaded, told by their content. Kernels are turned from PyTorch's order of sides to tfjs's, the first fully
+ * connected layer from channels first to channels last, and where batch normalization has another epsilon the running
+ * variances make up for it, so that the model computes what the file's network computed.
+ *
+ * Everything is read before anything is changed: until the last byte is there the old weights stay, so that a load that
+ * fails leaves the model as it was (and for that time both sets are in memory; `fromWeights` needs one).
+ *
+ * @param source a path (Node), a URL, a Blob, or bytes.
+ * @throws WeightFileError when the file is damaged, is no VGG, or, if `strict`, does not fit the model exactly;
+ *   RangeError when the model is no VGG; the signal's reason.
+ * @example
+ * const model = vgg16({ ...IMAGENET, initializer: 'zeros' });
+ * await loadWeights(model, 'vgg16-397923af.pth');
+ */
+export async function loadWeights(
+  model: LayersModel,
+  source: Source,
+  options: LoadOptions = {},
+): Promise<LoadReport> {
+  const targets = targetsOf('loadWeights', model);
+  return withCheckpoint(source, options, async (checkpoint) => {
+    const { pairs, report } = matchUp(checkpoint, parametersOf(checkpoint), targets);
+    if (options.strict ?? true) checkStrict(checkpoint.file, report);
+    const values: Tensor[] = [];
+    try {
+      await readPairs(checkpoint, pairs, report, options, async (pair, read) => {
+        values.push(await readTensor(pair, read));
+      });
+      pairs.forEach(({ target }, i) => {
+        target.variable.write(values[i]!);
+      });
+    } finally {
+      dispose(values);
+    }
+    return report;
+  });
+}
+
+/**
+ * Reads weights straight into a model that nobody has seen yet, one set of weights in memory all told. What was read
+ * stays when it fails, so the caller throws the model away then.
+ */
+export async function fillModel(
+  checkpoint: Checkpoint,
+  pairs: readonly Pair[],
+  report: LoadReport,
+  options: WeightFileOptions,
+): Promise<void> {
+  await readPairs(checkpoint, pairs, report, options, async (pair, read) => {
+    const variable = pair.target.variable.read();
+    if (heapView(variable)) {
+      await read(() => heapView(variable)!);
+      return;
+    }
+    const value = await readTensor(pair, read);
+    pair.target.variable.write(value);
+    value.dispose();
+  });
+}
+
+/** Reads one weight to where `into` says, which is asked anew with every piece. */
+type Read = (into: () => Float32Array) => Promise<void>;
+
+/** A new tensor with the weight that `read` reads. */
+async function readTensor({ parameter }: Pair, read: Read): Promise<Tensor> {
+  const shape = [...parameter.shape];
+  const unfilled = unfilledTensor(shape);
+  if (!unfilled) {
+    const numbers = new Float32Array(elements(shape));
+    await read(() => numbers);
+    return tensor(numbers, shape);
+  }
+  try {
+    await read(() => heapView(unfilled)!);
+    return unfilled;
+  } catch (error) {
+    unfilled.dispose();
+    throw error;
+  }
+}
+
+/** Reads the weights one after the other, with progress; `store` takes each. */
+async function readPairs(
+  { file }: Checkpoint,
+  pairs: readonly Pair[],
+  report: LoadReport,
+  { signal, onProgress }: WeightFileOptions,
+  store: (pair: Pair, read: Read) => Promise<void>,
+): Promise<void> {
+  const totalBytes = pairs.reduce((sum, { parameter }) => sum + byteLength(parameter.tensor), 0);
+  let loadedBytes = 0;
+  const scatter = scatterOnBackend();
+  for (const pair of pairs) {
+    const { parameter, target, addToVariance } = pair;
+    await store(pair, async (into) => {
+      const nonFinite = await readWeight(parameter, into, {
+        signal,
+        scatter,
+        report(bytes) {
+          loadedBytes += bytes;
+          onProgress?.({ source: file, loadedBytes, totalBytes });
+        },
+      });
+      if (nonFinite > 0) report.nonFinite.push({ weight: target.role, count: nonFinite });
+      if (addToVariance !== 0)
+        into().forEach((variance, i, all) => {
+          all[i] = variance + addToVariance;
+        });
+    }).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      if (error instanceof WeightFileError) throw error;
+      throw new WeightFileError(file, `it could not be loaded: ${reason(error)}.`, {
+        tensor: parameter.tensor.name,
+        cause: error,
+      });
+    });
+  }
+}

@@ -1,0 +1,70 @@
+import { WeightFileError } from '../formats/error.js';
+
+/** What a layer is, as far as a VGG has it. */
+export type LayerKind = 'conv' | 'batchNorm' | 'pool' | 'dense' | 'other';
+
+/** A layer of a file or of a model. */
+export interface NamedLayer {
+  name: string;
+  kind: LayerKind;
+}
+
+/** Convolutions a block of the family's members, by how many there are in all. */
+const FAMILY: Record<number, readonly number[]> = {
+  8: [1, 1, 2, 2, 2],
+  10: [2, 2, 2, 2, 2],
+  13: [2, 2, 3, 3, 3],
+  16: [2, 2, 4, 4, 4],
+};
+
+const TOP = ['fc1', 'fc2', 'predictions'];
+
+/**
+ * What this library and Keras call the layers of a VGG (`block1_conv1`, `block1_conv1_bn`, `fc1`, ...), by the names
+ * that they have. Layers which are called so already keep their names; others (`conv2d_3`, `dense_1`) get them by their
+ * order, the blocks ending where a pooling stands, or, where no poolings are known, as in the member of the family that
+ * has as many convolutions.
+ *
+ * @param layers in the order of the network.
+ * @throws WeightFileError when the layers are called otherwise and their number fits no VGG.
+ */
+export function canonicalNames(file: string, layers: readonly NamedLayer[]): Map<string, string> {
+  const of = (kind: LayerKind) => layers.filter((layer) => layer.kind === kind).map(({ name }) => name);
+  const convs = of('conv');
+  if (convs.length === 0) throw new WeightFileError(file, 'it has no convolutions, so it is no VGG.');
+  const named = convs.every((name) => /^block\d+_conv\d+$/.test(name));
+  const canonical = named ? convs : blocksOf(file, layers, convs.length);
+  const names = new Map(convs.map((name, i) => [name, canonical[i]!]));
+  const norms = of('batchNorm');
+  if (norms.length === convs.length) {
+    const inOrder = norms.every((name, i) => name === `${canonical[i]}_bn`);
+    const byName = norms.every((name) => canonical.includes(name.replace(/_bn$/, '')));
+    for (const [i, name] of norms.entries()) names.set(name, inOrder || byName ? name : `${canonical[i]}_bn`);
+  }
+  const dense = of('dense');
+  if (dense.length === TOP.length) {
+    const byName = dense.every((name) => TOP.includes(name));
+    for (const [i, name] of dense.entries()) names.set(name, byName ? name : TOP[i]!);
+  } else {
+    for (const name of dense) if (TOP.includes(name)) names.set(name, name);
+  }
+  return names;
+}
+
+function blocksOf(file: string, layers: readonly NamedLayer[], convs: number): string[] {
+  const counts: number[] = [0];
+  for (const { kind } of layers) {
+    if (kind === 'conv') counts[counts.length - 1]!++;
+    else if (kind === 'pool' && counts.at(-1)! > 0) counts.push(0);
+  }
+  const blocks = counts.length > 1 ? counts.filter((count) => count > 0) : FAMILY[convs];
+  if (!blocks) {
+    throw new WeightFileError(
+      file,
+      `its ${convs} convolutions have other names than block1_conv1 and nothing says where blocks end; load it into a model of its architecture whose layers have the same names.`,
+    );
+  }
+  return blocks.flatMap((count, block) =>
+    Array.from({ length: count }, (_, conv) => `block${block + 1}_conv${conv + 1}`),
+  );
+}

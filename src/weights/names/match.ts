@@ -1,0 +1,120 @@
+import type { Checkpoint, WeightFormat } from '../formats/checkpoint.js';
+import { printable, WeightFileError } from '../formats/error.js';
+import { batchNormOf, varianceShift } from './network.js';
+import type { KeyNames, Parameter, Parameters } from './parameters.js';
+import type { Target } from './targets.js';
+
+/** What was loaded and what was not; weights under the names of the model, tensors under those of the file. */
+export interface LoadReport {
+  /** What the file is. */
+  format: WeightFormat;
+  /** Whose key names its tensors have. */
+  names: KeyNames;
+  /** The model's weights that came from the file. */
+  loaded: string[];
+  /** The model's weights that the file does not have. */
+  missing: string[];
+  /** The file's tensors that the model has no place for. */
+  leftOver: string[];
+  /** Weights that both have with different shapes, in tfjs's order of sides. */
+  mismatched: { weight: string; fileShape: number[]; modelShape: number[] }[];
+  /** Loaded weights with numbers that are NaN or infinite, and how many. A sound file has none. */
+  nonFinite: { weight: string; count: number }[];
+}
+
+/** A tensor of the file and the weight of the model that it is for. */
+export interface Pair {
+  parameter: Parameter;
+  target: Target;
+  /** The file's epsilon less the model's, where the weight is a running variance; else 0. */
+  addToVariance: number;
+}
+
+/** Which tensor goes where, before anything is read. */
+export function matchUp(
+  checkpoint: Checkpoint,
+  { names, parameters, others }: Parameters,
+  targets: ReadonlyMap<string, Target>,
+): { pairs: Pair[]; report: LoadReport } {
+  const pairs: Pair[] = [];
+  const report: LoadReport = {
+    format: checkpoint.format,
+    names,
+    loaded: [],
+    missing: [],
+    leftOver: others.map(({ name }) => name),
+    mismatched: [],
+    nonFinite: [],
+  };
+  const { epsilon } = batchNormOf(checkpoint, names);
+  const missing = new Set(targets.keys());
+  for (const parameter of parameters) {
+    const { role, shape, tensor } = parameter;
+    const target = targets.get(role);
+    missing.delete(role);
+    const modelShape = target?.variable.shape as number[] | undefined;
+    if (!target || !modelShape) report.leftOver.push(tensor.name);
+    else if (shape.join() !== modelShape.join()) {
+      report.mismatched.push({ weight: role, fileShape: [...shape], modelShape: [...modelShape] });
+    } else {
+      report.loaded.push(role);
+      const addToVariance = target.epsilon === undefined ? 0 : varianceShift(epsilon, target.epsilon);
+      pairs.push({ parameter, target, addToVariance });
+    }
+  }
+  report.missing.push(...missing);
+  if (pairs.length === 0) {
+    throw new WeightFileError(
+      checkpoint.file,
+      `none of its tensors fits the model${difference(report)}; nothing was loaded.`,
+    );
+  }
+  return { pairs, report };
+}
+
+/**
+ * Throws unless file and model have the same weights.
+ *
+ * @param excused weights of the model that may be missing or of another shape, and whose tensors may be left over.
+ */
+export function checkStrict(
+  file: string,
+  report: LoadReport,
+  excused: (weight: string) => boolean = () => false,
+): void {
+  const left = {
+    ...report,
+    missing: report.missing.filter((weight) => !excused(weight)),
+    mismatched: report.mismatched.filter(({ weight }) => !excused(weight)),
+  };
+  const said = difference(left);
+  if (said === '') return;
+  throw new WeightFileError(
+    file,
+    `it does not fit the model${said}; build the model that the file is of, or pass strict: false to load what fits.`,
+  );
+}
+
+function difference({ missing, leftOver, mismatched }: LoadReport): string {
+  const parts = [
+    list('the file lacks', missing),
+    list('the model has no place for', leftOver.map(printable)),
+    list(
+      'shapes differ in',
+      mismatched.map(
+        ({ weight, fileShape, modelShape }) =>
+          `${weight} ([${fileShape}] in the file, [${modelShape}] in the model)`,
+      ),
+    ),
+  ].filter((part) => part !== '');
+  return parts.length > 0 ? ` (${parts.join('; ')})` : '';
+}
+
+/** How many names of a list are given; the report has them all. */
+const NAMED = 4;
+
+function list(says: string, names: readonly string[]): string {
+  if (names.length === 0) return '';
+  const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
+  return `${says} ${names.slice(0, NAMED).join(', ')}${more}`;
+}

@@ -1,0 +1,219 @@
+import type { BatchNormOptions, ConvArch } from '../../index.js';
+import type { Checkpoint } from '../formats/checkpoint.js';
+import { WeightFileError } from '../formats/error.js';
+import type { KerasConfig, KerasLayer } from '../formats/keras/kerasConfig.js';
+import type { KeyNames, Parameter, Parameters } from './parameters.js';
+
+/** A VGG as its weight file describes it. */
+export interface Network {
+  /** What people call it: `VGG-16`, `VGG-11-BN`; `VGG` for blocks that no member of the family has. */
+  title: string;
+  /** Whose key names the file has. */
+  names: KeyNames;
+  /** The blocks, as `vgg` takes them. */
+  arch: ConvArch;
+  /** Channels of the input image. */
+  inputChannels: number;
+  /** Batch normalization as the file's framework has it, or false. */
+  batchNorm: false | Required<BatchNormOptions>;
+  /** The fully connected layers; undefined in a file without top. */
+  top?: {
+    hiddenUnits: number;
+    classes: number;
+    /** Height and width of the feature map that the first of them takes: 7 by 7 at 224 by 224. */
+    side: readonly [height: number, width: number];
+  };
+  /** What only a file with the model's configuration says. */
+  config?: {
+    inputShape?: readonly [height: number | null, width: number | null, channels: number];
+    classifierActivation?: 'linear' | 'softmax';
+    /** Share of hidden units dropped. */
+    dropout: number;
+    pooling?: 'avg' | 'max';
+    adaptivePool: boolean;
+  };
+}
+
+/** PyTorch's and Keras' own defaults, which a file without a configuration must have been made with. */
+export const BATCH_NORM = {
+  torch: { epsilon: 1e-5, momentum: 0.9 },
+  keras: { epsilon: 1e-3, momentum: 0.99 },
+} as const;
+
+/**
+ * Works out which network a file's weights are of, by their names and shapes.
+ *
+ * @throws WeightFileError when the shapes do not follow from each other as a VGG's do.
+ */
+export function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): Network {
+  const { file, config } = checkpoint;
+  const kernels = new Map(
+    parameters
+      .filter(({ role }) => role.endsWith('/kernel'))
+      .map((p) => [p.role.slice(0, -'/kernel'.length), p]),
+  );
+  const { arch, inputChannels } = archOf(file, kernels);
+  const hasNorm = parameters.some(({ role }) => role.endsWith('_bn/gamma'));
+  const saved = config && configOf(config, inputChannels, arch.length);
+  const top = topOf(file, kernels, arch, saved?.inputShape);
+  return {
+    title: titleOf(arch, hasNorm),
+    names,
+    arch,
+    inputChannels,
+    batchNorm: hasNorm && batchNormOf(checkpoint, names),
+    top,
+    config: saved,
+  };
+}
+
+/** Batch normalization as a file's network has it: by its configuration, by its header, or as its framework's default. */
+export function batchNormOf(
+  { config, batchNormEpsilon }: Checkpoint,
+  names: KeyNames,
+): Required<BatchNormOptions> {
+  const { epsilon, momentum } =
+    config?.find(({ className }) => className === 'BatchNormalization')?.config ?? {};
+  const defaults = BATCH_NORM[names === 'keras' ? 'keras' : 'torch'];
+  return {
+    epsilon: isShare(epsilon) ? epsilon : (batchNormEpsilon ?? defaults.epsilon),
+    momentum: isShare(momentum) ? momentum : defaults.momentum,
+  };
+}
+
+/** What running variances become greater by for a layer with another epsilon to compute the same with them. */
+export function varianceShift(from: number, to: number): number {
+  // Epsilons are decimal numbers, and their difference should not leave a trace where they are the same.
+  return Math.abs(from - to) < 1e-12 ? 0 : from - to;
+}
+
+type Kernels = ReadonlyMap<string, Parameter>;
+
+function archOf(file: string, kernels: Kernels): { arch: ConvArch; inputChannels: number } {
+  const arch: [convs: number, channels: number, pointwise: number][] = [];
+  let channels: number | undefined;
+  let inputChannels = 0;
+  for (let block = 1; kernels.has(`block${block}_conv1`); block++) {
+    const first = kernels.get(`block${block}_conv1`)!;
+    arch.push([0, first.shape.at(-1)!, 0]);
+    const row = arch.at(-1)!;
+    for (let conv = 1; kernels.has(`block${block}_conv${conv}`); conv++) {
+      const { shape, tensor } = kernels.get(`block${block}_conv${conv}`)!;
+      const fault = (reason: string) =>
+        new WeightFileError(file, `${reason}, so it is no VGG's.`, { tensor: tensor.name });
+      const [height, width, inputs, out] = shape;
+      const pointwise = height === 1 && width === 1;
+      if (shape.length !== 4 || !(pointwise || (height === 3 && width === 3))) {
+        throw fault(`its kernel has the shape [${shape}] and neither 3x3 nor 1x1`);
+      }
+      channels ??= inputChannels = inputs!;
+      if (inputs !== channels) throw fault(`it takes ${inputs} channels and gets ${channels}`);
+      if (out !== row[1]) throw fault(`it has ${out} filters and block ${block} has ${row[1]}`);
+      if (!pointwise && row[2] > 0) throw fault('it is 3x3 and follows a 1x1');
+      row[pointwise ? 2 : 0]++;
+      channels = out!;
+    }
+  }
+  const convs = [...kernels.keys()].filter((name) => name.startsWith('block')).length;
+  const counted = arch.reduce((sum, [threes, , ones]) => sum + threes + ones, 0);
+  if (counted === 0 || counted !== convs || inputChannels === 0 || arch.some(([, width]) => width === 0)) {
+    throw new WeightFileError(
+      file,
+      `of its ${convs} convolutions ${counted} follow each other as a VGG's do; some are missing.`,
+    );
+  }
+  return {
+    arch: arch.map(([threes, width, ones]) =>
+      ones > 0 ? ([threes, width, ones] as const) : ([threes, width] as const),
+    ),
+    inputChannels,
+  };
+}
+
+function topOf(
+  file: string,
+  kernels: Kernels,
+  arch: ConvArch,
+  inputShape: readonly (number | null)[] | undefined,
+): Network['top'] {
+  const [fc1, fc2, last] = ['fc1', 'fc2', 'predictions'].map((name) => kernels.get(name));
+  if (!fc1 || !fc2 || !last) return undefined;
+  const hiddenUnits = fc1.shape.at(-1)!;
+  const classes = last.shape.at(-1)!;
+  for (const { shape, tensor } of [fc2, last]) {
+    if (shape[0] !== hiddenUnits || (tensor === fc2.tensor && shape[1] !== hiddenUnits)) {
+      throw new WeightFileError(
+        file,
+        `its shape is [${shape}] and the layer before has ${hiddenUnits} units, so it is no VGG's.`,
+        {
+          tensor: tensor.name,
+        },
+      );
+    }
+  }
+  const places = fc1.shape[0]! / arch.at(-1)![1];
+  const [height, width] = inputShape ?? [];
+  const halved = [height, width].map((side) => Math.floor((side ?? 0) / 2 ** arch.length));
+  const fits = halved[0]! * halved[1]! === places;
+  const side = fits ? (halved as [number, number]) : ([Math.sqrt(places), Math.sqrt(places)] as const);
+  if (!Number.isInteger(side[0]) || hiddenUnits === 0 || classes === 0 || places === 0) {
+    throw new WeightFileError(
+      file,
+      `its ${fc1.shape[0]} inputs are no square feature map of the ${arch.at(-1)![1]} channels before it, so it is no VGG's.`,
+      { tensor: fc1.tensor.name },
+    );
+  }
+  return { hiddenUnits, classes, side };
+}
+
+function configOf(
+  layers: KerasConfig,
+  inputChannels: number,
+  blocks: number,
+): NonNullable<Network['config']> {
+  const of = (className: string) => layers.filter((layer) => layer.className === className);
+  const last = of('Dense').at(-1)?.config.activation;
+  const dropout = of('Dropout')[0]?.config.rate;
+  return {
+    inputShape: inputShapeOf(layers[0], inputChannels, blocks),
+    classifierActivation: last === 'softmax' || last === 'linear' ? last : undefined,
+    dropout: typeof dropout === 'number' && dropout >= 0 && dropout < 1 ? dropout : 0,
+    pooling: of('GlobalAveragePooling2D')[0] ? 'avg' : of('GlobalMaxPooling2D')[0] ? 'max' : undefined,
+    adaptivePool: layers.some(({ name }) => name.startsWith('avgpool')),
+  };
+}
+
+function isShare(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value < 1;
+}
+
+/** The longest side of an image; memory ends before it. */
+const MAX_SIDE = 2 ** 14;
+
+/** The shape of image that a configuration names, if such images can be what its network takes. */
+function inputShapeOf(
+  layer: KerasLayer | undefined,
+  inputChannels: number,
+  blocks: number,
+): NonNullable<Network['config']>['inputShape'] {
+  const shape = layer?.config.batch_shape ?? layer?.config.batch_input_shape;
+  if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== inputChannels) return undefined;
+  const [height, width] = shape.slice(1) as (number | null)[];
+  const fits = (side: unknown) =>
+    side === null || (Number.isSafeInteger(side) && Number(side) >= 2 ** blocks && Number(side) <= MAX_SIDE);
+  return fits(height) && fits(width) ? [height!, width!, inputChannels] : undefined;
+}
+
+/** The members of the family, by the convolutions of their blocks. */
+const TITLES: Record<string, string> = {
+  '1,1,2,2,2': 'VGG-11',
+  '2,2,2,2,2': 'VGG-13',
+  '2,2,3,3,3': 'VGG-16',
+  '2,2,2+1,2+1,2+1': 'VGG-16 (configuration C)',
+  '2,2,4,4,4': 'VGG-19',
+};
+
+function titleOf(arch: ConvArch, batchNorm: boolean): string {
+  const convs = arch.map(([threes, , ones]) => (ones ? `${threes}+${ones}` : `${threes}`)).join();
+  return `${TITLES[convs] ?? 'VGG'}${batchNorm ? '-BN' : ''}`;
+}

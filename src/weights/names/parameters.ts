@@ -1,0 +1,227 @@
+import { canonicalNames, type LayerKind, type NamedLayer } from './canonical.js';
+import type { Checkpoint } from '../formats/checkpoint.js';
+import { printable, WeightFileError } from '../formats/error.js';
+import type { KerasConfig } from '../formats/keras/kerasConfig.js';
+import type { Sides } from '../layout/layout.js';
+import { elements, type StoredTensor } from '../formats/tensor.js';
+
+/** Whose key names a file's tensors have. */
+export type KeyNames = 'torchvision' | 'timm' | 'keras';
+
+/** A stored tensor and the weight of a VGG that it is. */
+export interface Parameter {
+  /** The weight under this library's and Keras' name: `block1_conv1/kernel`. */
+  role: string;
+  /** The shape that the weight has in tfjs. */
+  shape: readonly number[];
+  /** Set where the tensor lies out first, as PyTorch's do. */
+  sides?: Sides;
+  tensor: StoredTensor;
+}
+
+/** A file's tensors, each with its meaning. */
+export interface Parameters {
+  names: KeyNames;
+  parameters: readonly Parameter[];
+  /** Tensors that are no weights of a VGG. */
+  others: readonly StoredTensor[];
+}
+
+/**
+ * Finds out which weight of a VGG each tensor of a file is, by torchvision's, timm's or Keras' key names.
+ *
+ * @throws WeightFileError when the names are of none of them, or do not fit a VGG.
+ */
+export function parametersOf(checkpoint: Checkpoint): Parameters {
+  const { file, tensors, config } = checkpoint;
+  const first = tensors.find(({ name }) => /(^|\.)features\.0\.weight$/.test(name));
+  const found = first
+    ? torchParameters(file, tensors, first.name.slice(0, -'features.0.weight'.length))
+    : kerasParameters(file, tensors, config);
+  const seen = new Set<string>();
+  const twice = found.parameters.find(({ role }) => seen.size === seen.add(role).size);
+  if (twice) {
+    throw new WeightFileError(file, `it holds ${twice.role} twice; the file is damaged.`, {
+      tensor: twice.tensor.name,
+    });
+  }
+  return found;
+}
+
+/** torchvision's and timm's names of the fully connected layers. */
+export const TORCH_TOP = {
+  torchvision: { fc1: 'classifier.0', fc2: 'classifier.3', predictions: 'classifier.6' },
+  timm: { fc1: 'pre_logits.fc1', fc2: 'pre_logits.fc2', predictions: 'head.fc' },
+} as const;
+
+/** What PyTorch calls the vectors of batch normalization. */
+const TORCH_NORM: Record<string, string> = {
+  weight: 'gamma',
+  bias: 'beta',
+  running_mean: 'moving_mean',
+  running_var: 'moving_variance',
+};
+
+/** @param prefix what training wrappers put before every name, such as `module.`. */
+function torchParameters(file: string, tensors: readonly StoredTensor[], prefix: string): Parameters {
+  const features = torchFeatures(file, tensors, prefix);
+  // Files do not keep the order of the layers, so the last convolution is the one with the greatest number.
+  const lastConv = [...features].findLast(([, name]) => !name.endsWith('_bn'))![0];
+  const channels = tensors.find(({ name }) => name === `${prefix}${lastConv}.weight`)!.shape[0]!;
+  const tops = new Map<string, string>(
+    Object.values(TORCH_TOP).flatMap((top) => Object.entries(top).map(([layer, name]) => [name, layer])),
+  );
+  const parameters: Parameter[] = [];
+  const others: StoredTensor[] = [];
+  let names: KeyNames = 'torchvision';
+  for (const tensor of tensors) {
+    const [, layer = '', variable = ''] = /^(.*)\.(\w+)$/.exec(tensor.name.slice(prefix.length)) ?? [];
+    // A counter that PyTorch keeps for momentum=None alone.
+    if (variable === 'num_batches_tracked') continue;
+    const feature = features.get(layer);
+    if (layer === TORCH_TOP.timm.predictions) names = 'timm';
+    const kind = feature ?? tops.get(layer);
+    const norm = feature?.endsWith('_bn');
+    const role = norm ? TORCH_NORM[variable] : { weight: 'kernel', bias: 'bias' }[variable];
+    if (!tensor.name.startsWith(prefix) || !kind || !role) others.push(tensor);
+    else
+      parameters.push({ role: `${kind}/${role}`, tensor, ...outFirst(file, tensor, kind, role, channels) });
+  }
+  return { names, parameters, others };
+}
+
+/**
+ * This library's names of torchvision's `features.N`. Numbers go by layers: a convolution, batch normalization if there
+ * is any, the ReLU, and a pooling at the end of a block; so a number that is left out more is a block's end.
+ */
+function torchFeatures(file: string, tensors: readonly StoredTensor[], prefix: string): Map<string, string> {
+  const weights = tensors
+    .map(({ name, shape }) => ({ index: featureIndex(name, prefix), rank: shape.length }))
+    .filter((weight): weight is { index: number; rank: number } => weight.index !== undefined);
+  const convs = weights.filter(({ rank }) => rank === 4).map(({ index }) => index);
+  convs.sort((a, b) => a - b);
+  if (convs.length === 0)
+    throw new WeightFileError(file, 'it has features and no convolutions, so it is no VGG.');
+  const norms = new Set(weights.filter(({ rank }) => rank === 1).map(({ index }) => index));
+  const found = new Map<string, string>();
+  let block = 1;
+  let conv = 0;
+  convs.forEach((index, i) => {
+    if (i > 0) {
+      const gap = index - convs[i - 1]! - (norms.has(convs[i - 1]! + 1) ? 1 : 0);
+      if (gap !== 2 && gap !== 3) {
+        throw new WeightFileError(
+          file,
+          `its convolution features.${index} follows features.${convs[i - 1]}, which no VGG has.`,
+        );
+      }
+      if (gap === 3) [block, conv] = [block + 1, 0];
+    }
+    conv++;
+    found.set(`features.${index}`, `block${block}_conv${conv}`);
+    if (norms.has(index + 1)) found.set(`features.${index + 1}`, `block${block}_conv${conv}_bn`);
+  });
+  return found;
+}
+
+function featureIndex(name: string, prefix: string): number | undefined {
+  const index =
+    name.startsWith(prefix) && /^features\.(\d{1,4})\.weight$/.exec(name.slice(prefix.length))?.[1];
+  return index ? Number(index) : undefined;
+}
+
+/** The shape that a tensor of PyTorch has in tfjs, and its sides if it is a kernel. */
+function outFirst(
+  file: string,
+  { name, shape }: StoredTensor,
+  layer: string,
+  role: string,
+  channels: number,
+): Pick<Parameter, 'shape' | 'sides'> {
+  if (role !== 'kernel') return { shape };
+  const [out, inputs, ...window] = shape as [number, number, ...number[]];
+  if (shape.length !== 4 && shape.length !== 2) {
+    throw new WeightFileError(file, `its shape [${shape}] is that of no kernel.`, { tensor: name });
+  }
+  if (layer.startsWith('block')) {
+    return { shape: [...window, inputs, out], sides: { out, channels: inputs, window: elements(window) } };
+  }
+  const all = inputs * elements(window);
+  // torchvision's first linear layer takes the feature map flattened, channels first.
+  const perChannel = layer === 'fc1' && window.length === 0 ? channels : inputs;
+  if (perChannel === 0 || all % perChannel !== 0) {
+    throw new WeightFileError(
+      file,
+      `its ${all} inputs are no multiple of the ${perChannel} channels before it.`,
+      {
+        tensor: name,
+      },
+    );
+  }
+  return { shape: [all, out], sides: { out, channels: perChannel, window: all / perChannel } };
+}
+
+const KERAS_VARIABLES = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'];
+
+function kerasParameters(
+  file: string,
+  tensors: readonly StoredTensor[],
+  config: KerasConfig | undefined,
+): Parameters {
+  const named = tensors.map((tensor) => {
+    const [layer = '', variable = ''] = (tensor.role ?? tensor.name.replace(/:\d+$/, ''))
+      .split('/')
+      .slice(-2);
+    return { tensor, layer, variable };
+  });
+  const known = named.filter(({ layer, variable }) => KERAS_VARIABLES.includes(variable) && !isFixed(layer));
+  if (known.length === 0) {
+    const example = tensors[0] ? `the first is '${printable(tensors[0].name)}'` : 'there are none';
+    throw new WeightFileError(
+      file,
+      `its tensors are not named as in torchvision's, timm's or Keras' VGG (${example}), so it is no VGG or was saved under other names.`,
+    );
+  }
+  const layers =
+    config?.map(({ className, name }) => ({ name, kind: kindOf(className) })) ?? layersByTensors(known);
+  const names = canonicalNames(
+    file,
+    layers.filter(({ name }) => !isFixed(name)),
+  );
+  const parameters: Parameter[] = [];
+  const others: StoredTensor[] = [];
+  for (const { tensor, layer, variable } of named) {
+    const canonical = names.get(layer);
+    if (canonical && KERAS_VARIABLES.includes(variable)) {
+      parameters.push({ role: `${canonical}/${variable}`, shape: tensor.shape, tensor });
+    } else if (!isFixed(layer)) others.push(tensor);
+  }
+  return { names: 'keras', parameters, others };
+}
+
+/** Layers whose weights are constants: the averaging matrices of this library's adaptive pooling. */
+export function isFixed(layer: string): boolean {
+  return layer === 'avgpool_height' || layer === 'avgpool_width';
+}
+
+/** What Keras and tfjs call the classes of a VGG's layers. */
+export function kindOf(className: string): LayerKind {
+  if (className === 'Conv2D') return 'conv';
+  if (className === 'BatchNormalization') return 'batchNorm';
+  if (className === 'MaxPooling2D') return 'pool';
+  return className === 'Dense' ? 'dense' : 'other';
+}
+
+/** The layers that a file without a configuration must have had: `conv2d_2` comes before `conv2d_10`. */
+function layersByTensors(
+  named: readonly { tensor: StoredTensor; layer: string; variable: string }[],
+): NamedLayer[] {
+  const layers = named
+    .filter(({ variable }) => variable === 'kernel' || variable === 'gamma')
+    .map(({ tensor, layer, variable }): NamedLayer => {
+      const kind = variable === 'gamma' ? 'batchNorm' : tensor.shape.length === 4 ? 'conv' : 'dense';
+      return { name: layer, kind };
+    });
+  const natural = new Intl.Collator('en', { numeric: true });
+  return layers.sort((a, b) => natural.compare(a.name, b.name));
+}

@@ -1,0 +1,61 @@
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../../base/check.js';
+import { canonicalNames, type NamedLayer } from './canonical.js';
+import { WeightFileError } from '../formats/error.js';
+import { isFixed, kindOf } from './parameters.js';
+
+type LayerVariable = layers.Layer['weights'][number];
+
+/** A weight of a model. */
+export interface Target {
+  /** Its name here and in Keras: `block1_conv1/kernel`. */
+  role: string;
+  variable: LayerVariable;
+  /** Of a running variance, what its layer adds to it. */
+  epsilon?: number;
+}
+
+/**
+ * The weights of a VGG by their names, those of models inside the model among them. Layers with other names than this
+ * library's and Keras' are known by their order.
+ *
+ * @throws RangeError when the model is no VGG.
+ */
+export function targetsOf(where: string, model: LayersModel): Map<string, Target> {
+  const names = layerNames(where, model);
+  const targets = new Map<string, Target>();
+  for (const layer of flatten(model.layers)) {
+    if (isFixed(layer.name)) continue;
+    for (const variable of layer.weights) {
+      const last = variable.originalName.split('/').at(-1)!;
+      const role = `${names.get(layer.name) ?? layer.name}/${last}`;
+      const { epsilon } = layer.getConfig();
+      targets.set(role, { role, variable, ...(last === 'moving_variance' && { epsilon: Number(epsilon) }) });
+    }
+  }
+  return targets;
+}
+
+/**
+ * This library's and Keras' names of a VGG's layers that have weights, by the names that they have.
+ *
+ * @throws RangeError when the model is no VGG.
+ */
+export function layerNames(where: string, model: LayersModel): Map<string, string> {
+  const described = flatten(model.layers).map(
+    (layer): NamedLayer => ({ name: layer.name, kind: kindOf(layer.getClassName()) }),
+  );
+  try {
+    return canonicalNames(
+      'the model',
+      described.filter(({ name }) => !isFixed(name)),
+    );
+  } catch (error) {
+    if (error instanceof WeightFileError) fail(where, error.message);
+    throw error;
+  }
+}
+
+function flatten(all: readonly layers.Layer[]): layers.Layer[] {
+  return all.flatMap((layer) => ('layers' in layer ? flatten(layer.layers as layers.Layer[]) : [layer]));
+}

@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest';
+import { GARMENT_NAMES, garments, type ImageSet } from '../../../src/data/index.js';
+import { sha256 } from '../../support/bytes.js';
+
+const PIXELS = 28 * 28;
+const all = garments();
+
+const picture = (set: ImageSet, i: number) => set.images.subarray(i * PIXELS, (i + 1) * PIXELS);
+
+function countsOf(set: ImageSet): number[] {
+  const counts = new Array<number>(10).fill(0);
+  for (const label of set.labels) counts[label]!++;
+  return counts;
+}
+
+function meansOf(set: ImageSet): Float64Array[] {
+  const counts = countsOf(set);
+  const means = counts.map(() => new Float64Array(PIXELS));
+  set.labels.forEach((label, i) => {
+    picture(set, i).forEach((pixel, j) => {
+      means[label]![j]! += pixel / counts[label]!;
+    });
+  });
+  return means;
+}
+
+const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+  return sum;
+};
+
+describe('garments', () => {
+  test('draws 4000 and 1000 pictures of ten kinds in equal numbers', () => {
+    expect([all.train.length, all.test.length]).toEqual([4000, 1000]);
+    expect([all.train.shape, all.train.classNames]).toEqual([[28, 28, 1], GARMENT_NAMES]);
+    expect(countsOf(all.train)).toEqual(new Array(10).fill(400));
+    expect(countsOf(all.test)).toEqual(new Array(10).fill(100));
+    expect(countsOf(garments({ train: 25, test: 0 }).train)).toEqual([3, 3, 3, 3, 3, 2, 2, 2, 2, 2]);
+  });
+
+  test('mixes the kinds', () => {
+    const repeats = all.train.labels.filter((label, i) => label === all.train.labels[i + 1]).length;
+    expect(repeats).toBeGreaterThan(300);
+    expect(repeats).toBeLessThan(500);
+  });
+
+  test('draws the same pixels in every process', () => {
+    const { train, test } = garments({ train: 100, test: 50, seed: 1 });
+    expect(sha256(train.images)).toMatchInlineSnapshot(
+      `"ac843befa3d0a3455e2d070f6879e02102049defb10126250c2d73a7939e4331"`,
+    );
+    expect(sha256(test.images)).toMatchInlineSnapshot(
+      `"2458a0fc14cd702d22c7b30d984615099efe230e4e747237ea7c0d3bc74bf69c"`,
+    );
+  });
+
+  test('draws other garments from another seed', () => {
+    const [a, b] = [1, 2].map((seed) => garments({ train: 100, test: 0, seed }).train);
+    const seen = new Set(Array.from({ length: 100 }, (_, i) => sha256(picture(a!, i))));
+    expect(Array.from({ length: 100 }, (_, i) => seen.has(sha256(picture(b!, i))))).not.toContain(true);
+  });
+
+  test('draws no picture twice, neither within a set nor in both', () => {
+    const seen = new Set<string>();
+    for (const set of [all.train, all.test])
+      for (let i = 0; i < set.length; i++) seen.add(sha256(picture(set, i)));
+    expect(seen.size).toBe(5000);
+  });
+
+  test('draws light garments that fill a good part of a black picture, and none cut off altogether', () => {
+    for (let i = 0; i < all.train.length; i++) {
+      const lit = picture(all.train, i).filter((pixel) => pixel > 20).length / PIXELS;
+      expect(lit).toBeGreaterThan(0.05);
+      expect(lit).toBeLessThan(0.8);
+    }
+  });
+
+  test('is neither trivial nor chaos: the nearest mean picture is right for 60 to 85 % of them', () => {
+    const means = meansOf(all.train);
+    let right = 0;
+    all.test.labels.forEach((label, i) => {
+      const distances = means.map((mean) => distance(mean, picture(all.test, i)));
+      if (distances.indexOf(Math.min(...distances)) === label) right++;
+    });
+    expect(right / all.test.length).toBeGreaterThan(0.6);
+    expect(right / all.test.length).toBeLessThan(0.85);
+  });
+
+  test('refuses counts and seeds that are none', () => {
+    expect(() => garments({ train: -1 })).toThrow(
+      new RangeError('garments: train is -1; it must be a whole number of at least 0.'),
+    );
+    expect(() => garments({ test: 1.5 })).toThrow(
+      new RangeError('garments: test is 1.5; it must be a whole number of at least 0.'),
+    );
+    expect(() => garments({ seed: 2 ** 32 })).toThrow(
+      new RangeError('garments: seed is 4294967296; it must be a whole number from 0 to 4294967295.'),
+    );
+  });
+});

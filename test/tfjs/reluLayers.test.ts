@@ -1,0 +1,112 @@
+import {
+  dispose,
+  memory,
+  randomNormal,
+  square,
+  sum,
+  type Tensor,
+  type Variable,
+  variableGrads,
+} from '@tensorflow/tfjs-core';
+import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { vgg } from '../../src/index.js';
+import { fuseReluLayers } from '../../src/tfjs/reluLayers.js';
+import { useAnyBackend } from '../support/backends.js';
+
+beforeAll(() => useAnyBackend());
+
+/** The gradients of a loss, what it is, and the most tensors that there were, beside the model and its input. */
+async function gradients(model: LayersModel, x: Tensor) {
+  const before = memory().numTensors;
+  let held = 0;
+  const { value, grads } = variableGrads(
+    () => {
+      const y = model.apply(x, { training: true }) as Tensor;
+      held = memory().numTensors - before;
+      return sum(square(y));
+    },
+    model.trainableWeights.map((weight) => weight.read() as Variable),
+  );
+  const tensors = [
+    value,
+    ...model.trainableWeights.map((weight) => grads[(weight.read() as Variable).name]!),
+  ];
+  const values = await Promise.all(tensors.map((tensor) => tensor.data()));
+  dispose([value, grads]);
+  expect(memory().numTensors).toBe(before);
+  return { values, held };
+}
+
+const MODELS: Record<string, () => LayersModel> = {
+  'a VGG': () =>
+    vgg(
+      [
+        [2, 8],
+        [1, 12],
+      ],
+      { inputShape: [8, 8, 2], classes: 3, hiddenUnits: 10, dropout: 0 },
+    ),
+  'a VGG whose first block is frozen': () => {
+    const model = MODELS['a VGG']!();
+    for (const layer of model.layers) if (layer.name.startsWith('block1')) layer.trainable = false;
+    return model;
+  },
+  'a VGG whose second block alone is trained': () => {
+    const model = MODELS['a VGG']!();
+    for (const layer of model.layers) layer.trainable = layer.name.startsWith('block2');
+    return model;
+  },
+  'strides, no padding and no biases': () =>
+    sequential({
+      layers: [
+        layers.conv2d({
+          ...{ filters: 4, kernelSize: 3, strides: 2, activation: 'relu', useBias: false },
+          inputShape: [9, 9, 2],
+        }),
+        layers.flatten(),
+        layers.dense({ units: 5, activation: 'relu', useBias: false }),
+        layers.dense({ units: 3 }),
+      ],
+    }),
+  'a dense layer over pixels and a model within the model': () =>
+    sequential({
+      layers: [
+        layers.conv2d({ filters: 4, kernelSize: 3, activation: 'relu', inputShape: [9, 9, 2] }),
+        layers.dense({ units: 6, activation: 'relu' }),
+        sequential({
+          layers: [
+            layers.conv2d({ filters: 4, kernelSize: 1, activation: 'relu', inputShape: [7, 7, 6] }),
+            layers.flatten(),
+          ],
+        }),
+        layers.dense({ units: 3 }),
+      ],
+    }),
+};
+
+describe.each(Object.entries(MODELS))('with layers of one operation %s', (_, build) => {
+  test('has the same loss and gradients, for which less is kept', async () => {
+    const before = memory().numTensors;
+    const model = build();
+    const x = randomNormal([2, ...(model.inputs[0]!.shape.slice(1) as number[])], 0, 1, 'float32', 1);
+    const expected = await gradients(model, x);
+    const release = fuseReluLayers(model);
+    const actual = await gradients(model, x);
+    release();
+    expect(actual.values.length).toBe(expected.values.length);
+    for (const [i, values] of expected.values.entries()) {
+      const largest = Math.max(...values.map(Math.abs));
+      expect(largest).toBeGreaterThan(0);
+      const errors = values.map((value, k) => Math.abs(actual.values[i]![k]! - value));
+      expect(Math.max(...errors) / largest).toBeLessThan(1e-5);
+    }
+    expect(actual.held).toBeLessThan(expected.held);
+    expect((await gradients(model, x)).held).toBe(expected.held);
+    dispose(x);
+    // tfjs leaves the weights of a model within a model to whoever made it.
+    for (const layer of model.layers) if (layer.getClassName() === 'Sequential') layer.dispose();
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+});
