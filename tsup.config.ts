@@ -7,6 +7,7 @@ const subpaths = {
   train: 'src/train/index.ts',
   wasm: 'src/wasm/index.ts',
   weights: 'src/weights/index.ts',
+  images: 'src/images/index.ts',
   imagenet: 'src/imagenet/index.ts',
   features: 'src/features/index.ts',
   node: 'src/node/index.ts',

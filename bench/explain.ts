@@ -7,8 +7,8 @@
 import '@tensorflow/tfjs-backend-wasm';
 import { memory, setBackend, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { IMAGENET, vgg16 } from 'vgg-blocks';
-import { featureExtractor, gradCam, overlay, saliency } from 'vgg-blocks/features';
-import { preprocess } from 'vgg-blocks/imagenet';
+import { featureExtractor, gradCam, saliency } from 'vgg-blocks/features';
+import { overlay, preprocess } from 'vgg-blocks/images';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { PUBLISHED } from 'vgg-blocks/weights';
 

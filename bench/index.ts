@@ -15,7 +15,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { Command, Option } from 'commander';
 import { paramCount, plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
-import { saveWeights } from 'vgg-blocks/weights';
+import { encodeWeights } from 'vgg-blocks/weights';
 import { benchChart } from './chart.js';
 import { writeOnnx } from './onnx.js';
 import { type Results, type SideResults, summarize, tableOf } from './results.js';
@@ -62,7 +62,7 @@ async function writeFiles(spec: Spec): Promise<void> {
   await setBackend('cpu');
   const model = vgg(arch, { inputShape, classes, hiddenUnits, initializer: 'heUniform' });
   const safetensors = join(folder, 'network.safetensors');
-  writeFileSync(safetensors, await saveWeights(model, 'torchvision'));
+  writeFileSync(safetensors, await encodeWeights(model, 'torchvision'));
   await model.save(fileSystem(join(folder, 'tfjs')));
   writeOnnx(spec, safetensors, join(folder, 'network.onnx'));
   model.dispose();

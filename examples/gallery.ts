@@ -18,14 +18,12 @@ import {
   featureExtractor,
   featureMapGrid,
   gradCam,
-  type HeatMap,
-  heatMapImage,
   kernelGrid,
-  overlay,
   saliency,
   transferHead,
 } from 'vgg-blocks/features';
-import type { RawImage } from 'vgg-blocks/imagenet';
+import type { RawImage } from 'vgg-blocks/images';
+import { type HeatMap, heatMapImage, overlay } from 'vgg-blocks/images';
 import { fileSystem, progressBar, writeImage } from 'vgg-blocks/node';
 import { train } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
@@ -38,7 +36,7 @@ const SCALE = 3;
 installWasmKernels();
 await setBackend('wasm');
 const sets = await (idx ? fashionMnist({ source: idx }) : garments());
-const names = sets.test.classNames;
+const names = sets.testSet.classNames;
 const folder = join('runs', idx ? `gallery-${basename(idx)}` : 'gallery');
 const kept = fileSystem(folder);
 const model = await (existsSync(folder) ? loadLayersModel(kept) : learned());
@@ -66,7 +64,7 @@ function classifier(classes: number): LayersModel {
 async function learned(): Promise<LayersModel> {
   const model = classifier(names.length);
   const bar = progressBar();
-  const data = { train: scenesOf(sets.train, 1), test: scenesOf(sets.test, 2) };
+  const data = { trainSet: scenesOf(sets.trainSet, 1), testSet: scenesOf(sets.testSet, 2) };
   await train(model, data, {
     epochs: EPOCHS,
     batchSize: 32,
@@ -116,7 +114,7 @@ function pairOf(test: ImageSet, seed: number): Pair {
 async function pointingGame(model: LayersModel, scenes: number): Promise<string> {
   let hits = 0;
   for (let seed = 1; seed <= scenes; seed++) {
-    const { x, classes } = pairOf(sets.test, seed);
+    const { x, classes } = pairOf(sets.testSet, seed);
     for (const [side, classIndex] of classes.entries()) {
       const map = await gradCam(model, x, { classIndex });
       const hottest = map.values.indexOf(map.values.reduce((a, b) => Math.max(a, b))) % map.width;
@@ -130,7 +128,7 @@ async function pointingGame(model: LayersModel, scenes: number): Promise<string>
 async function draw(model: LayersModel): Promise<void> {
   const write = (name: string, image: RawImage) => writeImage(join(out, `${name}.png`), image);
   for (const [i, seed] of [1, 2, 3].entries()) {
-    const { x, picture, classes } = pairOf(sets.test, 1000 + seed);
+    const { x, picture, classes } = pairOf(sets.testSet, 1000 + seed);
     const large = enlarged(picture);
     await write(`scene-${i + 1}`, large);
     const found: string[] = [];

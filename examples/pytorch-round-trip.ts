@@ -18,7 +18,7 @@ import { scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { garments } from 'vgg-blocks/data';
 import { evaluate, train } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
-import { fromWeights, saveWeights } from 'vgg-blocks/weights';
+import { encodeWeights, fromWeights } from 'vgg-blocks/weights';
 
 const [python = 'python3', processes = '2'] = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), 'round-trip-'));
@@ -26,7 +26,7 @@ const folder = mkdtempSync(join(tmpdir(), 'round-trip-'));
 installWasmKernels();
 await setBackend('wasm');
 const sets = garments({ train: 2048, test: 500 });
-const [images, test] = [sets.train.resize(32), sets.test.resize(32)];
+const [images, test] = [sets.trainSet.resize(32), sets.testSet.resize(32)];
 const arch = scaleArch(VGG11, 8);
 const [hiddenUnits, classes] = [64, images.classNames.length];
 
@@ -38,11 +38,11 @@ const model = vgg(arch, {
   adaptivePool: true,
   initializer: 'heUniform',
 });
-await train(model, { train: images }, { epochs: 3, batchSize: 32, optimizer: 'adam' });
+await train(model, { trainSet: images }, { epochs: 3, batchSize: 32, optimizer: 'adam' });
 console.log(`tfjs: test accuracy ${percent((await evaluate(model, test)).accuracy)}`);
 
 // Out: the weights, and the pictures with their channels first, as PyTorch has them.
-writeFileSync(join(folder, 'before.safetensors'), await saveWeights(model, 'torchvision'));
+writeFileSync(join(folder, 'before.safetensors'), await encodeWeights(model, 'torchvision'));
 const [height, width, channels] = images.shape;
 writeFileSync(
   join(folder, 'network.json'),

@@ -15,7 +15,7 @@ import { setBackend } from '@tensorflow/tfjs-core';
 import sharp from 'sharp';
 import { scaleArch, VGG16, vgg } from 'vgg-blocks';
 import { imageSimilarity, styleTransfer } from 'vgg-blocks/features';
-import type { RawImage } from 'vgg-blocks/imagenet';
+import type { RawImage } from 'vgg-blocks/images';
 import { readImage, writeImage } from 'vgg-blocks/node';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { fromWeights, PUBLISHED } from 'vgg-blocks/weights';

@@ -25,6 +25,7 @@ import {
   transferHead,
   unfreeze,
 } from 'vgg-blocks/features';
+import type { Preprocessing } from 'vgg-blocks/images';
 import { imageFolder, temporaryFile, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
@@ -35,7 +36,7 @@ import {
   train,
 } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
-import { fromWeights, type Preprocessing, PUBLISHED } from 'vgg-blocks/weights';
+import { fromWeights, PUBLISHED } from 'vgg-blocks/weights';
 import { colourGarments, writeFolder } from './transfer/pictures.js';
 
 const [CLOTHES, SHOES_AND_BAGS] = [
@@ -62,7 +63,7 @@ try {
     : await pretrained();
   if (temporary) await writeFolder(temporary, colourGarments(SHOES_AND_BAGS, 400, 7), 1);
   const pictures = await imageFolder(given ?? temporary!, { preprocessing, size, validation: 0.75, seed: 1 });
-  const { train: few, validation, classNames, problems } = pictures;
+  const { trainSet: few, validationSet: validation, classNames, problems } = pictures;
   console.log(
     `${few.length} pictures to learn from, ${validation.length} to test on: ${classNames.join(', ')}`,
   );
@@ -110,7 +111,7 @@ async function pretrained(): Promise<Start> {
   const network = transferHead(narrow(), { classes: images.classNames.length });
   const { epochs } = await train(
     network,
-    { train: images, test },
+    { trainSet: images, testSet: test },
     { epochs: 6, batchSize: 32, optimizer: 'adam', decay: 'cosine' },
   );
   console.log(
@@ -161,7 +162,7 @@ async function learn(
   what: string,
   model: LayersModel,
   at: string,
-  { train: images, validation }: ImageFiles,
+  { trainSet: images, validationSet: validation }: ImageFiles,
   options: TrainOptions,
 ): Promise<History> {
   const start = performance.now();
@@ -169,7 +170,7 @@ async function learn(
   const overflow = temporaryFile();
   const features = await cacheFeatures(lower, images, { overflow });
   const test = await cacheFeatures(lower, validation, { overflow });
-  const history = await train(upper, { train: features, test }, options);
+  const history = await train(upper, { trainSet: features, testSet: test }, options);
   await Promise.all([features.dispose(), test.dispose()]);
   const seconds = (performance.now() - start) / 1000;
   const { trainAccuracy, testAccuracy } = history.epochs.at(-1)!;
@@ -182,7 +183,7 @@ async function learn(
 /** The curves of both trainings in a row, and some of the pictures that were not trained on. */
 async function figures(
   model: LayersModel,
-  { validation }: ImageFiles,
+  { validationSet: validation }: ImageFiles,
   histories: readonly History[],
 ): Promise<void> {
   const epochs = histories.flatMap((history) => history.epochs).map((row, i) => ({ ...row, epoch: i + 1 }));
@@ -190,7 +191,7 @@ async function figures(
   const predicted = await predictClasses(model, validation);
   const shown = Array.from({ length: 40 }, (_, i) => Math.floor((i * validation.length) / 40));
   const sheet = await predictionSheet(
-    await validation.pictures(shown),
+    await validation.images(shown),
     shown.map((index) => predicted[index]!),
   );
   await writeFileAtomic(join(OUT, 'predictions.svg'), sheet);

@@ -1,5 +1,5 @@
 /** Pictures that the example draws: a house to restyle, and styles to give it. */
-import type { RawImage } from 'vgg-blocks/imagenet';
+import type { RawImage } from 'vgg-blocks/images';
 
 type Colour = readonly [red: number, green: number, blue: number];
 

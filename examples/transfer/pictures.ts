@@ -8,7 +8,7 @@ const SIDE = 28;
 /** Garments of some kinds in colour, `[28, 28, 3]`: each dyed, and lying on a ground of another colour. */
 export function colourGarments(kinds: readonly number[], count: number, seed: number): ImageSet {
   // All kinds come in equal numbers.
-  const { train: grey } = garments({
+  const { trainSet: grey } = garments({
     train: Math.ceil((count * GARMENT_NAMES.length) / kinds.length),
     test: 0,
     seed,

@@ -4,9 +4,9 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ConvArch, cost, paramCount, plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { webgpuBackend } from 'vgg-blocks/node';
 import { type OptimizerName, type Throughput, throughput } from 'vgg-blocks/train';
+import { table } from '../figures/table.js';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
 import { number, shared } from './options.js';
-import { table } from '../figures/table.js';
 
 const MODES = ['inference', 'training'] as const;
 type Mode = (typeof MODES)[number];

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { classify, type Prediction } from 'vgg-blocks/imagenet';
 import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { number } from './options.js';
-import { eachPicture, PICTURES_HELP } from './pictures.js';
+import { eachImage, IMAGES_HELP } from './pictures.js';
 
 interface ClassifyArguments extends NetworkArguments {
   labels?: string;
@@ -14,7 +14,7 @@ interface ClassifyArguments extends NetworkArguments {
 export function classifyCommand(): Command {
   const command = new Command('classify')
     .description('tell what pictures show, by the weights of ImageNet or of your own classes')
-    .argument('<images...>', PICTURES_HELP);
+    .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .addOption(labelsOption())
     .addOption(new Option('--top <n>', 'classes a picture').argParser(number).default(5))
@@ -24,7 +24,7 @@ export function classifyCommand(): Command {
 
 async function run(patterns: string[], args: ClassifyArguments): Promise<void> {
   const { model, preprocessing, labels } = await loadClassifier('classify', args);
-  await eachPicture('classify', patterns, async (image, path, print) => {
+  await eachImage('classify', patterns, async (image, path, print) => {
     const predictions = await classify(model, image, { preprocessing, labels, topK: args.top });
     print(args.json ? JSON.stringify({ image: path, predictions }) : lineOf(path, predictions));
   });

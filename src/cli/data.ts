@@ -6,7 +6,7 @@ export async function loadData(
   source: string,
   seed: number,
   log: (line: string) => void,
-): Promise<{ train: ImageSet; test: ImageSet }> {
+): Promise<{ trainSet: ImageSet; testSet: ImageSet }> {
   switch (source) {
     case 'generated':
       return garments({ seed });

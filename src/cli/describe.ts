@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import { alexNetPlan, cost, diagram, plan, summary, tally, VGG11 } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
-import { type Network, number, parseNetwork, planOf, shared } from './options.js';
+import { type Architecture, number, parseArchitecture, planOf, shared } from './options.js';
 
 interface ShapeOptions {
   ratio: number;
@@ -13,7 +13,7 @@ interface ShapeOptions {
 
 const network = (name: string, description: string) => new Argument(name, description);
 
-function planFor(of: Network, { ratio, size, channels, classes, batchNorm }: ShapeOptions) {
+function planFor(of: Architecture, { ratio, size, channels, classes, batchNorm }: ShapeOptions) {
   return planOf(of, ratio, { inputShape: [size, size, channels], classes, batchNorm });
 }
 
@@ -37,13 +37,13 @@ export function summaryCommand(): Command {
       'print blocks and layers with output shapes, parameters and multiply-accumulates, and the cost',
     )
     .addArgument(
-      network('[network]', 'vgg11 to vgg19, vgg16c, alexnet, or blocks as JSON').argParser(parseNetwork),
+      network('[network]', 'vgg11 to vgg19, vgg16c, alexnet, or blocks as JSON').argParser(parseArchitecture),
     )
     .addOption(new Option('--batch <n>', 'images a step, for the cost').argParser(number).default(128))
     .addOption(
       new Option('--optimizer <name>', 'for the cost').choices(['sgd', 'momentum', 'adam']).default('sgd'),
     );
-  return withShape(command).action((of: Network = VGG11, options) => {
+  return withShape(command).action((of: Architecture = VGG11, options) => {
     const rows = planFor(of, options);
     const { macs, bytes, receptiveField } = cost(rows, {
       batchSize: options.batch,
@@ -77,7 +77,7 @@ export function diagramCommand(): Command {
   return withShape(command).action(async (names: string[], options) => {
     const titles = names.length > 0 ? names : ['alexnet', 'vgg11'];
     const svg = diagram(
-      Object.fromEntries(titles.map((name) => [name, planFor(parseNetwork(name), options)])),
+      Object.fromEntries(titles.map((name) => [name, planFor(parseArchitecture(name), options)])),
     );
     if (options.out) await writeFileAtomic(options.out, svg);
     else console.log(svg);

@@ -1,10 +1,10 @@
 import { max, mean, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { Command, Option } from 'commander';
 import { featureExtractor } from 'vgg-blocks/features';
-import { preprocess } from 'vgg-blocks/imagenet';
+import { preprocess } from 'vgg-blocks/images';
 import { type NpyWriter, npyWriter, writeFileAtomic } from 'vgg-blocks/node';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { eachPicture, PICTURES_HELP } from './pictures.js';
+import { eachImage, IMAGES_HELP } from './pictures.js';
 
 interface FeaturesArguments extends NetworkArguments {
   layer: string[];
@@ -17,7 +17,7 @@ interface FeaturesArguments extends NetworkArguments {
 export function featuresCommand(): Command {
   const command = new Command('features')
     .description("write a layer's numbers of pictures as .npy, and a .json that says which row is which")
-    .argument('<images...>', PICTURES_HELP);
+    .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .addOption(
       new Option(
@@ -55,7 +55,7 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const images: string[] = [];
   try {
     for (const { file, shape } of layers) files.push(await npyWriter(file, shape, dtype));
-    await eachPicture('features', patterns, async (image, path) => {
+    await eachImage('features', patterns, async (image, path) => {
       const x = await preprocess(image, preprocessing);
       const outputs = tidy(() => [extractor.predict(x)].flat().map((y) => pooled(y, pooling)));
       x.dispose();

@@ -2,11 +2,11 @@ import { mkdir } from 'node:fs/promises';
 import { memory } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, Option } from 'commander';
-import type { Augmentation, ImageFiles, PictureSet } from 'vgg-blocks/data';
+import type { Augmentation, ImageFileSet, ImageFiles } from 'vgg-blocks/data';
 import { cacheFeatures, freeze, splitModel, transferHead, unfreeze } from 'vgg-blocks/features';
+import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder, progressBar, temporaryFile } from 'vgg-blocks/node';
 import { confusion, predictClasses, train } from 'vgg-blocks/train';
-import type { Preprocessing } from 'vgg-blocks/weights';
 import type { Finetuned } from './finetuned.js';
 import { listing, type Phase, write } from './finetuneReport.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
@@ -101,7 +101,7 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     const pictures = await read(folder, args, preprocessing, stop.signal);
     const { classNames, problems } = pictures;
     say(
-      `${pictures.train.length} training and ${pictures.validation.length} validation pictures of ${classNames.length} classes at ${pictures.train.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
+      `${pictures.trainSet.length} training and ${pictures.validationSet.length} validation pictures of ${classNames.length} classes at ${pictures.trainSet.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
     );
     const model = transferHead(freeze(base), {
       classes: classNames.length,
@@ -115,7 +115,7 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     const { phases, predicted } = await teach(model, base, pictures, args, stop.signal, say);
     if (phases[0]!.epochs.length === 0)
       throw new Error('finetune: stopped before the first batch, so nothing is written.');
-    const { labels } = pictures.validation;
+    const { labels } = pictures.validationSet;
     const found = labels.length > 0 ? confusion(labels, predicted, classNames) : undefined;
     const result = {
       folder,
@@ -123,8 +123,8 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
       network: loaded.title,
       classNames,
       preprocessing,
-      train: pictures.train.length,
-      validation: pictures.validation.length,
+      train: pictures.trainSet.length,
+      validation: pictures.validationSet.length,
       leftOut: problems,
       accuracy: found?.accuracy ?? null,
       confusion: found?.counts ?? null,
@@ -214,7 +214,7 @@ async function teach(
         seed: args.seed,
         optimizer: 'adam',
         decay: 'cosine',
-        keep: cached.test ? 'best' : 'last',
+        keep: cached.testSet ? 'best' : 'last',
         signal,
         onProgress: bar.update,
         onEpoch: (row) => bar.log(`${name}, ${epochLine(row, epochs, 'validation')}`),
@@ -225,11 +225,11 @@ async function teach(
         throw new Error(
           `finetune: the loss of the ${name} is no longer a number; try a smaller learning rate.`,
         );
-      if (cached.test) taught.predicted = await predictClasses(upper, cached.test);
+      if (cached.testSet) taught.predicted = await predictClasses(upper, cached.testSet);
     } finally {
       bar.stop();
-      await cached.train.dispose();
-      await cached.test?.dispose();
+      await cached.trainSet.dispose();
+      await cached.testSet?.dispose();
     }
     if (signal.aborted) break;
   }
@@ -244,7 +244,7 @@ function lastFrozen(model: LayersModel): string {
 
 async function cache(lower: LayersModel, pictures: ImageFiles, args: FinetuneArguments, signal: AbortSignal) {
   const bar = countBar('features computed');
-  const features = (set: PictureSet, augmentedPasses: number) =>
+  const features = (set: ImageFileSet, augmentedPasses: number) =>
     cacheFeatures(lower, set, {
       batchSize: args.batch,
       augmentedPasses,
@@ -255,13 +255,13 @@ async function cache(lower: LayersModel, pictures: ImageFiles, args: FinetuneArg
       signal,
     });
   try {
-    const trained = await features(pictures.train, args.augment ? PASSES : 0);
-    if (pictures.validation.length === 0) return { train: trained, test: undefined };
-    const test = await features(pictures.validation, 0).catch(async (error: unknown) => {
+    const trained = await features(pictures.trainSet, args.augment ? PASSES : 0);
+    if (pictures.validationSet.length === 0) return { trainSet: trained, testSet: undefined };
+    const test = await features(pictures.validationSet, 0).catch(async (error: unknown) => {
       await trained.dispose();
       throw error;
     });
-    return { train: trained, test };
+    return { trainSet: trained, testSet: test };
   } finally {
     bar.stop();
   }

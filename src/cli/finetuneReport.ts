@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { ImageFiles, PictureSet } from 'vgg-blocks/data';
+import type { ImageFileSet, ImageFiles } from 'vgg-blocks/data';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import { type Confusion, curves, type History, predictionSheet } from 'vgg-blocks/train';
-import { saveWeights } from 'vgg-blocks/weights';
+import { encodeWeights } from 'vgg-blocks/weights';
 
 /** A part of the training, and what it trained. */
 export interface Phase extends History {
@@ -17,12 +17,12 @@ export async function write(
 ): Promise<string[]> {
   const { model, pictures, phases, predicted, result } = given;
   const files: Record<string, string | Uint8Array> = {
-    'model.safetensors': await saveWeights(model, 'keras'),
+    'model.safetensors': await encodeWeights(model, 'keras'),
     'classes.txt': `${pictures.classNames.join('\n')}\n`,
     'history.json': `${JSON.stringify({ phases }, null, 2)}\n`,
     'result.json': `${JSON.stringify(result, null, 2)}\n`,
     'curves.svg': curves({ epochs: inARow(phases) }),
-    ...(predicted.length > 0 && { 'predictions.svg': await sheet(pictures.validation, predicted) }),
+    ...(predicted.length > 0 && { 'predictions.svg': await sheet(pictures.validationSet, predicted) }),
   };
   await model.save(fileSystem(join(folder, 'model')));
   for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(folder, name), content);
@@ -35,11 +35,11 @@ function inARow(phases: readonly Phase[]) {
 }
 
 /** Forty of the pictures at most, from all classes. */
-async function sheet(pictures: PictureSet, predicted: Int32Array): Promise<string> {
+async function sheet(pictures: ImageFileSet, predicted: Int32Array): Promise<string> {
   const count = Math.min(40, pictures.length);
   const shown = Array.from({ length: count }, (_, i) => Math.floor((i * pictures.length) / count));
   return predictionSheet(
-    await pictures.pictures(shown),
+    await pictures.images(shown),
     shown.map((index) => predicted[index]!),
   );
 }

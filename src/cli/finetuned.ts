@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Preprocessing } from 'vgg-blocks/weights';
+import type { Preprocessing } from 'vgg-blocks/images';
 
 /** What `finetune` leaves for those who use the network: a part of its `result.json`. */
 export interface Finetuned {

@@ -1,12 +1,12 @@
 import { basename, extname, join } from 'node:path';
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { Command, Option } from 'commander';
-import { featureExtractor, featureMapGrid, gradCam, overlay } from 'vgg-blocks/features';
-import { preprocess } from 'vgg-blocks/imagenet';
+import { featureExtractor, featureMapGrid, gradCam } from 'vgg-blocks/features';
+import { overlay, preprocess } from 'vgg-blocks/images';
 import { writeImage } from 'vgg-blocks/node';
 import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { number } from './options.js';
-import { eachPicture, PICTURES_HELP } from './pictures.js';
+import { eachImage, IMAGES_HELP } from './pictures.js';
 
 interface GradCamArguments extends NetworkArguments {
   labels?: string;
@@ -24,7 +24,7 @@ export function gradcamCommand(): Command {
     .description(
       'show where a network sees a class in pictures: each with its Grad-CAM map laid over, as PNG',
     )
-    .argument('<images...>', PICTURES_HELP);
+    .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .addOption(labelsOption())
     .requiredOption('--out <folder>', 'where the pictures go')
@@ -43,7 +43,7 @@ async function run(patterns: string[], args: GradCamArguments): Promise<void> {
   const classIndex = args.class === undefined ? undefined : classOf(args.class, labels);
   const extractor = args.maps === undefined ? undefined : featureExtractor(model, args.maps);
   const nameFor = names(args.out);
-  await eachPicture('gradcam', patterns, async (image, path, print) => {
+  await eachImage('gradcam', patterns, async (image, path, print) => {
     const map = await gradCam(model, image, { layer: args.layer, classIndex, preprocessing });
     const name = nameFor(path);
     const written = {

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
+import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, fileSystem } from 'vgg-blocks/node';
 import {
   type FromWeightsOptions,
   fromPretrained,
   fromWeights,
   type LoadedNetwork,
-  type Preprocessing,
   PUBLISHED,
   type PublishedName,
 } from 'vgg-blocks/weights';

@@ -27,7 +27,7 @@ const ARCHS: Record<string, ConvArch> = {
 const ARCH_HELP = `${Object.keys(ARCHS).join(', ')}, or blocks as JSON: [[1,64],[2,128]]`;
 
 /** A network to describe: a VGG's blocks, or AlexNet. */
-export type Network = ConvArch | 'alexnet';
+export type Architecture = ConvArch | 'alexnet';
 
 /** Reads an architecture given by name or as JSON. */
 function parseArch(text: string): ConvArch {
@@ -41,12 +41,12 @@ function parseArch(text: string): ConvArch {
 }
 
 /** As `parseArch`, with `alexnet` too. */
-export function parseNetwork(text: string): Network {
+export function parseArchitecture(text: string): Architecture {
   return text.toLowerCase() === 'alexnet' ? 'alexnet' : parseArch(text);
 }
 
 /** The plan of a network to describe. */
-export function planOf(network: Network, ratio: number, options: VggOptions): Plan {
+export function planOf(network: Architecture, ratio: number, options: VggOptions): Plan {
   if (network !== 'alexnet') return plan(scaleArch(network, ratio), options);
   const { batchNorm, ...rest } = options;
   return alexNetPlan(rest as AlexNetOptions);

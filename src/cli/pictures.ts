@@ -1,13 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
-import type { RawImage } from 'vgg-blocks/imagenet';
+import type { RawImage } from 'vgg-blocks/images';
 import { countBar, readImage } from 'vgg-blocks/node';
 
 const PICTURES = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 
 /** What a command's pictures argument takes. */
-export const PICTURES_HELP = 'pictures, folders of pictures, or globs';
+export const IMAGES_HELP = 'pictures, folders of pictures, or globs';
 
 /** Prints a line while there may be a bar on the terminal. */
 export type Print = (line: string) => void;
@@ -20,7 +20,7 @@ export type Print = (line: string) => void;
  * @param work may print, but through its third argument alone.
  * @throws Error when none could be read, and whatever `work` throws.
  */
-export async function eachPicture(
+export async function eachImage(
   command: string,
   patterns: readonly string[],
   work: (image: RawImage, path: string, print: Print) => Promise<void>,

@@ -3,7 +3,7 @@ import { EmbeddingIndex, embed } from 'vgg-blocks/features';
 import { readImage, writeFileAtomic } from 'vgg-blocks/node';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { number } from './options.js';
-import { eachPicture, PICTURES_HELP } from './pictures.js';
+import { eachImage, IMAGES_HELP } from './pictures.js';
 
 interface SimilarArguments extends NetworkArguments {
   layer: string;
@@ -17,7 +17,7 @@ export function similarCommand(): Command {
   const command = new Command('similar')
     .description('find the pictures that look most like one: the cosine of what a layer sees in them')
     .argument('<picture>', 'the one to compare with')
-    .argument('<images...>', PICTURES_HELP);
+    .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .option('--layer <name>', 'whose features, averaged over places', 'pool5')
     .addOption(new Option('--top <n>', 'how many').argParser(number).default(10))
@@ -33,7 +33,7 @@ async function run(wanted: string, patterns: string[], args: SimilarArguments): 
   try {
     const [vector] = await embed(model, [picture], options);
     const index = new EmbeddingIndex(vector!.length);
-    await eachPicture('similar', patterns, async (image, path) => {
+    await eachImage('similar', patterns, async (image, path) => {
       const [other] = await embed(model, [image], options);
       // Folders and globs may name a picture twice.
       if (!index.has(path)) index.add(path, other!);

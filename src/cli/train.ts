@@ -108,8 +108,8 @@ async function run(args: TrainArguments): Promise<void> {
   await useBackend(args.backend, args.threads);
   const bar = progressBar();
   const data = await loadData(args.data, args.seed, bar.log);
-  const images = data.train.resize(args.size);
-  const test = data.test.resize(args.size);
+  const images = data.trainSet.resize(args.size);
+  const test = data.testSet.resize(args.size);
   const model = vgg(scaleArch(args.arch, args.ratio), {
     inputShape: images.shape,
     classes: images.classNames.length,
@@ -132,7 +132,7 @@ async function run(args: TrainArguments): Promise<void> {
   const stop = stopOnInterrupt();
   const history = await train(
     model,
-    { train: images, test },
+    { trainSet: images, testSet: test },
     {
       epochs,
       batchSize: args.batch,

@@ -1,15 +1,15 @@
 import { Command, Option } from 'commander';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import {
+  encodeWeights,
   fromWeights,
   inspectWeights,
   type KeyNames,
-  saveWeights,
   type WeightContainer,
   type WeightFileInfo,
 } from 'vgg-blocks/weights';
-import { useBackend } from './backend.js';
 import { table } from '../figures/table.js';
+import { useBackend } from './backend.js';
 
 /** `vgg-blocks inspect`: what a weight file is. */
 export function inspectCommand(): Command {
@@ -125,7 +125,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   if (to === 'tfjs') await model.save(fileSystem(output));
   else {
     const whose = names ?? namesFor(to, network.names);
-    await writeFileAtomic(output, await saveWeights(model, whose, { container: to, dtype: DTYPES[dtype] }));
+    await writeFileAtomic(output, await encodeWeights(model, whose, { container: to, dtype: DTYPES[dtype] }));
   }
   model.dispose();
   for (const { weight, count } of report.nonFinite) {

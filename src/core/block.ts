@@ -1,6 +1,6 @@
 import { input, type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { type Block, checkArch } from './arch.js';
 import { wholeNumber } from '../base/check.js';
+import { type Block, checkArch } from './arch.js';
 import { type KernelInitializers, kernelInitializers } from './initializer.js';
 import { type ResolvedOptions, resolveOptions, type VggOptions } from './options.js';
 

@@ -1,6 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { groupByBlock } from './blocks.js';
 import { fail } from '../base/check.js';
+import { groupByBlock } from './blocks.js';
 import { rowsOf } from './inspect.js';
 import type { LayerKind, Plan, PlanRow } from './plan.js';
 

@@ -1,8 +1,8 @@
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { initializers } from '@tensorflow/tfjs-layers';
+import { fillNormal, fillUniform } from '../base/fill.js';
 import { heapView, unfilledTensor } from '../tfjs/memory.js';
 import type { Initializer } from './options.js';
-import { fillNormal, fillUniform } from '../base/fill.js';
 
 type TfjsInitializer = ReturnType<typeof initializers.glorotUniform>;
 

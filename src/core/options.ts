@@ -1,5 +1,5 @@
-import { type ConvArch, checkArch } from './arch.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
+import { type ConvArch, checkArch } from './arch.js';
 
 /** `[height, width, channels]` of one image, as TensorFlow.js lays it out (NHWC without N). */
 export type ImageShape = readonly [height: number, width: number, channels: number];

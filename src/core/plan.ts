@@ -1,5 +1,5 @@
-import type { Block, ConvArch } from './arch.js';
 import { fail } from '../base/check.js';
+import type { Block, ConvArch } from './arch.js';
 import {
   ADAPTIVE_SIZE,
   type AlexNetOptions,

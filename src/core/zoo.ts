@@ -1,7 +1,7 @@
 import { input, type LayersModel, layers, model } from '@tensorflow/tfjs-layers';
+import { oneOf } from '../base/check.js';
 import { type ConvArch, scaleArch, VGG11, VGG13, VGG16, VGG16C, VGG19 } from './arch.js';
 import { chain } from './block.js';
-import { oneOf } from '../base/check.js';
 import { kernelInitializers } from './initializer.js';
 import { type AlexNetOptions, resolveAlexNet, type VggOptions } from './options.js';
 import { applyTop, buildVgg } from './vgg.js';

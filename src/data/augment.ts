@@ -1,10 +1,10 @@
 import { fail, oneOf } from '../base/check.js';
-import type { Pixels } from '../images/pixels.js';
+import { type Random, shuffled } from '../base/random.js';
+import type { Preprocessing } from '../images/index.js';
+import type { RgbImage } from '../images/pixels.js';
 import { cropped } from '../images/preprocess.js';
 import { resizeBilinear, resizeNearest } from '../images/resize.js';
-import type { Preprocessing } from '../weights/index.js';
 import { brightness, contrast, hue, saturation } from './jitter.js';
-import { type Random, shuffled } from '../base/random.js';
 
 type Range = readonly [low: number, high: number];
 
@@ -68,7 +68,7 @@ function checkRange(where: string, name: string, [low, high]: Range, most: numbe
 
 /** A square of `recipe.crop` pixels of a picture that was resized by the recipe, varied as `augment` says. */
 export function augmented(
-  picture: Pixels,
+  picture: RgbImage,
   recipe: Preprocessing,
   augment: Augmentation,
   random: Random,
@@ -85,11 +85,11 @@ export function augmented(
 
 /** A copy of the part of the picture that is taken. */
 function cut(
-  picture: Pixels,
+  picture: RgbImage,
   recipe: Preprocessing,
   crop: Augmentation['crop'] & {},
   random: Random,
-): Pixels {
+): RgbImage {
   const side = recipe.crop;
   if (crop === 'centre') {
     const { data, width, height } = cropped(picture, side);
@@ -131,7 +131,7 @@ export function randomBox(width: number, height: number, scale: Range, ratio: Ra
   return { left: Math.floor((width - w) / 2), top: Math.floor((height - h) / 2), width: w, height: h };
 }
 
-function part({ data, width }: Pixels, box: Box): Pixels {
+function part({ data, width }: RgbImage, box: Box): RgbImage {
   const bytes = new Uint8Array(3 * box.width * box.height);
   for (let y = 0; y < box.height; y++) {
     const from = 3 * ((box.top + y) * width + box.left);

@@ -79,8 +79,8 @@ export interface DatasetOptions extends Omit<ReadOptions, 'maxBytes'> {
 
 /** The pictures to train on and those to test with. */
 export interface Dataset {
-  train: ImageSet;
-  test: ImageSet;
+  trainSet: ImageSet;
+  testSet: ImageSet;
 }
 
 /**
@@ -120,7 +120,7 @@ async function load(
       `its pictures are ${b}, and those to train on ${a}; give files of one set.`,
     );
   }
-  return { train, test };
+  return { trainSet: train, testSet: test };
 }
 
 function checkSource(where: string, home: string, source: DatasetOptions['source'] | undefined): void {

@@ -1,40 +1,40 @@
 import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import { fail } from '../base/check.js';
-import type { Pixels } from '../images/pixels.js';
+import { seededRandom } from '../base/random.js';
+import type { Preprocessing } from '../images/index.js';
+import type { RgbImage } from '../images/pixels.js';
 import { cropped, normalize } from '../images/preprocess.js';
-import type { Preprocessing } from '../weights/index.js';
 import { type Augmentation, augmented } from './augment.js';
 import { type BatchOrder, batchIndices, prefetched } from './batches.js';
 import { inParallel } from './parallel.js';
-import { seededRandom } from '../base/random.js';
 
 /** A picture that could not be used, and why. */
-export interface PictureProblem {
+export interface ImageProblem {
   path: string;
   /** One sentence that names the picture. */
   reason: string;
 }
 
 /** A picture of a set: resized by the recipe, in memory or read anew each time. */
-export interface PictureEntry {
+export interface FileImage {
   path: string;
   label: number;
-  kept?: Pixels;
+  kept?: RgbImage;
   /** Reads and resizes it. */
-  load(): Promise<Pixels>;
+  load(): Promise<RgbImage>;
 }
 
-interface PictureSetOptions {
-  entries: readonly PictureEntry[];
+interface ImageFileSetOptions {
+  entries: readonly FileImage[];
   classNames: readonly string[];
   recipe: Preprocessing;
   augment?: Augmentation;
   parallel: number;
-  onProblem(problem: PictureProblem): void;
+  onProblem(problem: ImageProblem): void;
 }
 
-/** What {@link PictureSet.batches} is to do. */
-export interface PictureBatchOptions extends BatchOrder {
+/** What {@link ImageFileSet.batches} is to do. */
+export interface ImageFileBatchOptions extends BatchOrder {
   /** Draws order and augmentation, a whole number from 0 to 2^32 - 1. Without it: as stored, not augmented. */
   seed?: number;
   /** Stops between two batches, with the signal's reason as the error. */
@@ -45,7 +45,7 @@ export interface PictureBatchOptions extends BatchOrder {
  * Pictures from files, as `train`, `evaluate` and `cacheFeatures` take them. Those that fit into memory are kept as bytes, made
  * smaller already; the others are read again whenever their turn comes, while the batch before is trained on.
  */
-export class PictureSet {
+export class ImageFileSet {
   readonly length: number;
   /** `[height, width, 3]` of a picture in batches. */
   readonly shape: readonly [height: number, width: number, channels: number];
@@ -54,11 +54,11 @@ export class PictureSet {
   readonly labels: Int32Array;
   /** The path of each picture, as it was given. */
   readonly paths: readonly string[];
-  readonly #given: PictureSetOptions;
+  readonly #given: ImageFileSetOptions;
   readonly #lost = new Set<number>();
 
   /** Made by `imageFiles` and `imageFolder`. */
-  constructor(given: PictureSetOptions) {
+  constructor(given: ImageFileSetOptions) {
     const { entries, classNames, recipe } = given;
     this.length = entries.length;
     this.shape = [recipe.crop, recipe.crop, 3];
@@ -75,7 +75,7 @@ export class PictureSet {
    *
    * @throws RangeError, at once, when an option is out of its range.
    */
-  batches(options: PictureBatchOptions): AsyncGenerator<{ xs: Tensor4D; ys: Tensor1D }, void, undefined> {
+  batches(options: ImageFileBatchOptions): AsyncGenerator<{ xs: Tensor4D; ys: Tensor1D }, void, undefined> {
     const batches = batchIndices('PictureSet', this.length, options);
     return this.#run(batches, options);
   }
@@ -85,7 +85,7 @@ export class PictureSet {
    *
    * @param indices which, in order.
    */
-  async pictures(indices: readonly number[]) {
+  async images(indices: readonly number[]) {
     const [height, width] = this.shape;
     const images = new Uint8Array(indices.length * height * width * 3);
     await this.#each(indices, undefined, (bytes, row) => images.set(bytes, row * bytes.length));
@@ -98,7 +98,7 @@ export class PictureSet {
     };
   }
 
-  async *#run(batches: readonly (readonly number[])[], { seed, signal }: PictureBatchOptions) {
+  async *#run(batches: readonly (readonly number[])[], { seed, signal }: ImageFileBatchOptions) {
     const load = (indices: readonly number[], stop: AbortSignal) => this.#load(indices, seed, stop);
     for await (const { values, labels } of prefetched(batches, load, signal)) {
       yield { xs: tensor4d(values, [labels.length, ...this.shape]), ys: tensor1d(labels, 'int32') };
@@ -151,7 +151,7 @@ export class PictureSet {
   }
 
   /** The picture, or the next of its class that can be read. */
-  async #picture(index: number): Promise<Pixels> {
+  async #picture(index: number): Promise<RgbImage> {
     const { entries, onProblem } = this.#given;
     for (let i = 0; i < entries.length; i++) {
       const at = (index + i) % entries.length;

@@ -1,15 +1,15 @@
 import { fail, wholeNumber } from '../base/check.js';
-import { type Pixels, pixelsOf, type RawImage } from '../images/pixels.js';
+import type { Preprocessing } from '../images/index.js';
+import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
 import { resized } from '../images/preprocess.js';
 import { DataError } from '../io/errors.js';
-import type { Preprocessing } from '../weights/index.js';
 import { type Augmentation, checkAugmentation } from './augment.js';
+import { type FileImage, ImageFileSet, type ImageProblem, sentence } from './imageFileSet.js';
 import { inParallel } from './parallel.js';
-import { type PictureEntry, type PictureProblem, PictureSet, sentence } from './imageFileSet.js';
 import { drawValidation } from './split.js';
 
 /** A picture's file. */
-export interface PictureFile {
+export interface ImageFile {
   /** Where it lies below the folder of all classes, with `/` between: the first part is its class (`cats/young/1.jpg`). */
   path: string;
   /** Decodes it; away from the main thread, as `createImageBitmap` in browsers and sharp in Node do. */
@@ -38,7 +38,7 @@ export interface ImageFilesOptions {
   /** Pictures that are decoded at once, each of which may take 300 MB for that time. Default 4. */
   parallel?: number;
   /** Called with each file that is left out. */
-  onProblem?: (problem: PictureProblem) => void;
+  onProblem?: (problem: ImageProblem) => void;
   /** Called after each file of the first pass. */
   onProgress?: (progress: { done: number; total: number }) => void;
   /** Stops the first pass, which then rejects with the signal's reason. */
@@ -48,12 +48,12 @@ export interface ImageFilesOptions {
 /** Pictures in classes, apart for training and validation. */
 export interface ImageFiles {
   /** Shuffled and augmented wherever a seed is given, as `train` does. */
-  train: PictureSet;
+  trainSet: ImageFileSet;
   /** Never augmented: each picture as `preprocess` prepares it. Empty with `validation: 0`. */
-  validation: PictureSet;
+  validationSet: ImageFileSet;
   classNames: readonly string[];
   /** The files that were left out, and later those that could not be read again, by path. */
-  problems: PictureProblem[];
+  problems: ImageProblem[];
 }
 
 /** More pixels than this are refused after resizing, as `readImage` refuses them before: 300 MB. */
@@ -75,7 +75,7 @@ const MOST_PIXELS = 100_000_000;
  * const { train, validation } = await imageFiles(files, { preprocessing: published.preprocessing });
  */
 export async function imageFiles(
-  files: readonly PictureFile[],
+  files: readonly ImageFile[],
   options: ImageFilesOptions = {},
 ): Promise<ImageFiles> {
   const recipe = recipeOf(options.preprocessing, options.size);
@@ -89,8 +89,8 @@ export async function imageFiles(
   wholeNumber('imageFiles', 'maxBytes', maxBytes, 0);
   wholeNumber('imageFiles', 'parallel', parallel);
   if (augment) checkAugmentation('imageFiles', augment);
-  const problems: PictureProblem[] = [];
-  const report = (problem: PictureProblem) => {
+  const problems: ImageProblem[] = [];
+  const report = (problem: ImageProblem) => {
     problems.push(problem);
     problems.sort((a, b) => (a.path < b.path ? -1 : 1));
     options.onProblem?.(problem);
@@ -112,7 +112,7 @@ export async function imageFiles(
     }),
   );
   const set = (inValidation: boolean) =>
-    new PictureSet({
+    new ImageFileSet({
       entries: entries.filter((entry) => drawn.has(entry) === inValidation),
       classNames,
       recipe,
@@ -120,7 +120,7 @@ export async function imageFiles(
       onProblem: report,
       ...(!inValidation && { augment }),
     });
-  return { train: set(false), validation: set(true), classNames, problems };
+  return { trainSet: set(false), validationSet: set(true), classNames, problems };
 }
 
 /** The recipe at another size: what is cut out and what it is cut from keep their proportion. */
@@ -152,12 +152,12 @@ function recipeOf(recipe: Preprocessing | undefined, size: number | undefined): 
 
 /** The classes, and the files that lie in one, in the order of class and path. */
 function sortOut(
-  files: readonly PictureFile[],
+  files: readonly ImageFile[],
   given: readonly string[] | undefined,
-  report: (problem: PictureProblem) => void,
-): { classNames: readonly string[]; known: { file: PictureFile; label: number }[] } {
+  report: (problem: ImageProblem) => void,
+): { classNames: readonly string[]; known: { file: ImageFile; label: number }[] } {
   const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const classOf = ({ path }: PictureFile) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
+  const classOf = ({ path }: ImageFile) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
   const classNames = given ?? [...new Set(sorted.map(classOf))].filter((name) => name !== '').sort();
   const labels = new Map(classNames.map((name, label) => [name, label]));
   const known = sorted.flatMap((file) => {
@@ -180,16 +180,16 @@ function sortOut(
 
 /** Decodes every file once; those that cannot be are reported and left out. */
 async function openAll(
-  files: readonly { file: PictureFile; label: number }[],
+  files: readonly { file: ImageFile; label: number }[],
   recipe: Preprocessing,
   given: {
     maxBytes: number;
     parallel: number;
-    report: (problem: PictureProblem) => void;
+    report: (problem: ImageProblem) => void;
     options: ImageFilesOptions;
   },
-): Promise<PictureEntry[]> {
-  const opened: (PictureEntry | undefined)[] = [];
+): Promise<FileImage[]> {
+  const opened: (FileImage | undefined)[] = [];
   let bytes = 0;
   let done = 0;
   const { parallel, options, report } = given;
@@ -219,9 +219,9 @@ async function prepared(
   path: string,
   picture: RawImage | ImageBitmap,
   recipe: Preprocessing,
-): Promise<Pixels> {
+): Promise<RgbImage> {
   try {
-    const pixels = await pixelsOf(picture, path);
+    const pixels = await toRgb(picture, path);
     const { width, height } = pixels;
     const { resize } = recipe;
     const grown = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;
@@ -236,8 +236,8 @@ async function prepared(
 
 function checkClasses(
   classNames: readonly string[],
-  entries: readonly PictureEntry[],
-  problems: readonly PictureProblem[],
+  entries: readonly FileImage[],
+  problems: readonly ImageProblem[],
 ): void {
   const has = new Set(entries.map(({ label }) => label));
   const bare = classNames.find((_, label) => !has.has(label));

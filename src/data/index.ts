@@ -19,6 +19,6 @@ export {
 } from './datasets.js';
 export { GARMENT_NAMES, type GarmentOptions, garments } from './garments/garments.js';
 export { type IdxArray, parseIdx } from './idx.js';
-export { type ImageFiles, type ImageFilesOptions, imageFiles, type PictureFile } from './imageFiles.js';
+export type { ImageFileBatchOptions, ImageFileSet, ImageProblem } from './imageFileSet.js';
+export { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from './imageFiles.js';
 export { type BatchOptions, type ImageBatch, ImageSet, type ImageSetOptions } from './imageSet.js';
-export type { PictureBatchOptions, PictureProblem, PictureSet } from './imageFileSet.js';

@@ -3,33 +3,29 @@
  *
  * @packageDocumentation
  */
-export { encodePng } from '../images/png.js';
-export { type CacheOptions, cacheFeatures } from './transfer/cacheFeatures.js';
+
 export type { ClassOptions } from './explain/classGradient.js';
-export type { ColorMap } from '../images/colorMap.js';
-export { drawImage } from '../images/drawImage.js';
+export { type GradCamOptions, gradCam } from './explain/gradCam.js';
+export { type FeatureMapOptions, featureMapGrid, type GridOptions, kernelGrid } from './explain/grids.js';
+export { type SaliencyOptions, saliency } from './explain/saliency.js';
 export { cosine, type EmbedOptions, embed, imageSimilarity } from './similar/embed.js';
 export { EmbeddingIndex, type Neighbor } from './similar/embeddingIndex.js';
-export { type ExtractorOptions, featureExtractor } from './taps/featureExtractor.js';
-export type { FeatureSet } from './transfer/featureSet.js';
-export { freeze, unfreeze } from './transfer/freeze.js';
-export { type GradCamOptions, gradCam } from './explain/gradCam.js';
 export { type GramNormalization, gramMatrix } from './style/gramMatrix.js';
-export { type FeatureMapOptions, featureMapGrid, type GridOptions, kernelGrid } from './explain/grids.js';
-export type { HeatMap } from '../images/heatMap.js';
 export type { LossNetwork } from './style/imageFeatures.js';
 export { type LpipsCalibration, type LpipsOptions, lpips, readLpipsCalibration } from './style/lpips.js';
-export { heatMapImage, type OverlayOptions, overlay } from '../images/overlay.js';
 export { type PerceptualLossOptions, perceptualLoss } from './style/perceptualLoss.js';
-export type { OpenRowStore, RowStore } from './transfer/rowStore.js';
-export { type SaliencyOptions, saliency } from './explain/saliency.js';
-export { splitModel } from './transfer/splitModel.js';
 export type { StyleLosses, StyleLossOptions } from './style/styleObjective.js';
 export {
-  type StyledPicture,
+  type StyledImage,
   type StyleProgress,
   type StyleTransferOptions,
   styleTransfer,
 } from './style/styleTransfer.js';
 export { totalVariation } from './style/totalVariation.js';
+export { type ExtractorOptions, featureExtractor } from './taps/featureExtractor.js';
+export { type CacheOptions, cacheFeatures } from './transfer/cacheFeatures.js';
+export type { FeatureSet } from './transfer/featureSet.js';
+export { freeze, unfreeze } from './transfer/freeze.js';
+export type { OpenRowStore, RowStore } from './transfer/rowStore.js';
+export { splitModel } from './transfer/splitModel.js';
 export { type TransferHeadOptions, transferHead } from './transfer/transferHead.js';

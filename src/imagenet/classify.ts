@@ -1,10 +1,10 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../base/check.js';
-import type { Preprocessing } from '../weights/index.js';
-import { LABELS } from './labels.js';
-import type { Picture } from '../images/pixels.js';
+import type { Preprocessing } from '../images/index.js';
+import type { ImageInput } from '../images/pixels.js';
 import { preprocess } from '../images/preprocess.js';
+import { LABELS } from './labels.js';
 
 /** A class that a picture may be of. */
 export interface Prediction {
@@ -68,7 +68,7 @@ export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs'> {
  */
 export async function classify(
   model: LayersModel,
-  picture: Picture,
+  picture: ImageInput,
   { preprocessing, topK, labels }: ClassifyOptions,
 ): Promise<Prediction[]> {
   const x = await preprocess(picture, preprocessing);

@@ -10,9 +10,4 @@ export {
   decodePredictions,
   type Prediction,
 } from './classify.js';
-export { fittedSize, type Region, visibleRegion } from '../images/geometry.js';
-export { imageTensor, normalizeImages, rawImage } from '../images/imageTensor.js';
 export { LABELS } from './labels.js';
-export { type Picture, type Pixels, pixelsOf, type RawImage } from '../images/pixels.js';
-export { preprocess } from '../images/preprocess.js';
-export { resizeBilinear } from '../images/resize.js';

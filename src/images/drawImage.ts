@@ -1,4 +1,4 @@
-import type { RawImage } from '../imagenet/index.js';
+import type { RawImage } from './pixels.js';
 
 /**
  * Shows an image on a browser's canvas, which takes its size: overlays, grids, whatever is a `RawImage`.

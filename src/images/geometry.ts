@@ -1,4 +1,4 @@
-import type { Preprocessing } from '../weights/index.js';
+import type { Preprocessing } from './preprocessing.js';
 
 /** A rectangle in a picture, in its pixels, from the left and the top; its sides need not fall between pixels. */
 export interface Region {

@@ -1,4 +1,4 @@
-import type { Region } from '../imagenet/index.js';
+import type { Region } from './geometry.js';
 
 /** How much each place of an image matters, row by row. */
 export interface HeatMap {

@@ -1,7 +1,8 @@
 import { fail, oneOf, wholeNumber } from '../base/check.js';
-import { type Picture, type Pixels, pixelsOf, type RawImage, resizeBilinear } from '../imagenet/index.js';
 import { COLOR_MAPS, type ColorMap, colored, colorTable } from './colorMap.js';
 import { type HeatMap, type Samples, samplesOf, scaled } from './heatMap.js';
+import { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
+import { resizeBilinear } from './resize.js';
 
 /** How a heat map is shown. */
 interface HeatOptions {
@@ -32,13 +33,13 @@ export interface OverlayOptions extends HeatOptions {
  * @throws RangeError when an option is out of range, or the picture cannot be read.
  */
 export async function overlay(
-  picture: Picture,
+  picture: ImageInput,
   map: HeatMap,
   { colorMap = 'turbo', opacity = 0.5, clip = 1, maxSide }: OverlayOptions = {},
 ): Promise<RawImage> {
   checkHeat('overlay', map, colorMap, clip);
   if (!(opacity >= 0 && opacity <= 1)) fail('overlay', `opacity is ${opacity}; it must be from 0 to 1.`);
-  const whole = await pixelsOf(picture, 'overlay');
+  const whole = await toRgb(picture, 'overlay');
   const { data, width, height } = fitted(whole, maxSide);
   const { left, top, ...seen } = map.region ?? { left: 0, top: 0, width: whole.width, height: whole.height };
   const across = width / whole.width;
@@ -104,7 +105,7 @@ function checkHeat(
   }
 }
 
-function fitted(picture: Pixels, maxSide: number | undefined): Pixels {
+function fitted(picture: RgbImage, maxSide: number | undefined): RgbImage {
   if (maxSide === undefined) return picture;
   const share = wholeNumber('overlay', 'maxSide', maxSide) / Math.max(picture.width, picture.height);
   if (share >= 1) return picture;

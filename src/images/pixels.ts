@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { fail, wholeNumber } from '../base/check.js';
 
 /** A picture as rows of pixels, three bytes each (RGB). */
-export interface Pixels {
+export interface RgbImage {
   data: Uint8Array;
   width: number;
   height: number;
@@ -23,7 +23,7 @@ export interface RawImage {
  * What a canvas draws is as the browser shows it: turned as EXIF says, its colours in sRGB, and black where it is
  * transparent; a file decoded to bytes by PIL differs in that.
  */
-export type Picture = RawImage | Tensor | CanvasImageSource;
+export type ImageInput = RawImage | Tensor | CanvasImageSource;
 
 /**
  * The RGB bytes of a picture; alpha is left out, as torchvision's `convert('RGB')` does, and grey becomes three channels.
@@ -31,13 +31,13 @@ export type Picture = RawImage | Tensor | CanvasImageSource;
  * @param where the name of the function that errors speak of.
  * @throws RangeError when the picture has no size, or bytes that are not its pixels.
  */
-export async function pixelsOf(picture: Picture, where = 'pixelsOf'): Promise<Pixels> {
+export async function toRgb(picture: ImageInput, where = 'toRgb'): Promise<RgbImage> {
   if (isTensor(picture)) return rgb(where, await bytesOfTensor(where, picture));
   if ('data' in picture && ArrayBuffer.isView(picture.data)) return rgb(where, picture as RawImage);
   return rgb(where, drawn(where, picture as CanvasImageSource));
 }
 
-function isTensor(picture: Picture): picture is Tensor {
+function isTensor(picture: ImageInput): picture is Tensor {
   return 'dataId' in picture && 'shape' in picture;
 }
 
@@ -105,7 +105,7 @@ function sizeOf(where: string, picture: CanvasImageSource): { width: number; hei
   return { width, height };
 }
 
-function rgb(where: string, { data, width, height }: RawImage): Pixels {
+function rgb(where: string, { data, width, height }: RawImage): RgbImage {
   wholeNumber(where, "the picture's width", width);
   wholeNumber(where, "the picture's height", height);
   const channels = data.length / (width * height);

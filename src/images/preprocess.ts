@@ -1,7 +1,7 @@
 import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
-import type { Preprocessing } from '../weights/index.js';
 import { cropStart, resizedSize } from './geometry.js';
-import { type Picture, type Pixels, pixelsOf } from './pixels.js';
+import { type ImageInput, type RgbImage, toRgb } from './pixels.js';
+import type { Preprocessing } from './preprocessing.js';
 import { resizeBilinear, resizeNearest } from './resize.js';
 
 /**
@@ -19,28 +19,28 @@ import { resizeBilinear, resizeNearest } from './resize.js';
  * const x = await preprocess(imageElement, published.preprocessing); // [1, 224, 224, 3]
  */
 export async function preprocess(
-  pictures: Picture | readonly Picture[],
+  pictures: ImageInput | readonly ImageInput[],
   recipe: Preprocessing,
 ): Promise<Tensor4D> {
-  const all = Array.isArray(pictures) ? (pictures as readonly Picture[]) : [pictures as Picture];
+  const all = Array.isArray(pictures) ? (pictures as readonly ImageInput[]) : [pictures as ImageInput];
   const { crop } = recipe;
   const size = 3 * crop * crop;
   const values = new Float32Array(all.length * size);
   for (const [i, picture] of all.entries()) {
-    const pixels = cropped(resized(await pixelsOf(picture, 'preprocess'), recipe), crop);
+    const pixels = cropped(resized(await toRgb(picture, 'preprocess'), recipe), crop);
     normalize(pixels.data, recipe, values.subarray(i * size, (i + 1) * size));
   }
   return tensor4d(values, [all.length, crop, crop, 3]);
 }
 
 /** A picture at the size that a recipe cuts its square from. */
-export function resized(picture: Pixels, recipe: Preprocessing): Pixels {
+export function resized(picture: RgbImage, recipe: Preprocessing): RgbImage {
   const { width, height } = resizedSize(picture, recipe);
   return (recipe.interpolation === 'nearest' ? resizeNearest : resizeBilinear)(picture, width, height);
 }
 
 /** The square in the middle. */
-export function cropped({ data, width, height }: Pixels, side: number): Pixels {
+export function cropped({ data, width, height }: RgbImage, side: number): RgbImage {
   if (width === side && height === side) return { data, width, height };
   const [top, left] = [cropStart(height, side), cropStart(width, side)];
   const square = new Uint8Array(3 * side * side);

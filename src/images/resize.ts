@@ -1,4 +1,4 @@
-import type { Pixels } from './pixels.js';
+import type { RgbImage } from './pixels.js';
 
 /** What an output pixel of one axis is made of: input pixels from `first` on, each with its weight. */
 interface Taps {
@@ -17,17 +17,17 @@ const PRECISION_BITS = 22;
  * Resizes a picture as PIL does it with its bilinear filter, byte for byte: a triangle that widens where the picture gets
  * smaller, so that every pixel counts; first along the rows, rounded to bytes, then along the columns.
  */
-export function resizeBilinear(picture: Pixels, width: number, height: number): Pixels {
+export function resizeBilinear(picture: RgbImage, width: number, height: number): RgbImage {
   const rows = width === picture.width ? picture : alongRows(picture, tapsOf(picture.width, width), width);
   return height === rows.height ? rows : alongColumns(rows, tapsOf(rows.height, height), height);
 }
 
 /** Resizes a picture as PIL does it with no filter at all: the pixel under each new one's middle. */
 export function resizeNearest(
-  { data, width: from, height: rows }: Pixels,
+  { data, width: from, height: rows }: RgbImage,
   width: number,
   height: number,
-): Pixels {
+): RgbImage {
   const [columns, lines] = [nearest(from, width), nearest(rows, height)];
   const resized = new Uint8Array(3 * width * height);
   let to = 0;
@@ -78,7 +78,7 @@ function tapsOf(from: number, to: number): Taps {
   return taps;
 }
 
-function alongRows({ data, width: from, height }: Pixels, taps: Taps, width: number): Pixels {
+function alongRows({ data, width: from, height }: RgbImage, taps: Taps, width: number): RgbImage {
   const resized = new Uint8Array(3 * width * height);
   for (let y = 0, to = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
@@ -89,7 +89,7 @@ function alongRows({ data, width: from, height }: Pixels, taps: Taps, width: num
   return { data: resized, width, height };
 }
 
-function alongColumns({ data, width }: Pixels, taps: Taps, height: number): Pixels {
+function alongColumns({ data, width }: RgbImage, taps: Taps, height: number): RgbImage {
   const row = 3 * width;
   const resized = new Uint8Array(row * height);
   for (let y = 0, to = 0; y < height; y++) {

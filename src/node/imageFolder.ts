@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ImageFiles, type ImageFilesOptions, imageFiles, type PictureFile } from '../data/index.js';
+import { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from '../data/index.js';
 import { readImage } from './readImage.js';
 import { because } from './writeFile.js';
 
@@ -32,7 +32,7 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
   const top = await names(path).catch((error: unknown) => {
     throw new Error(`${path} could not be read: ${because(error)}`, { cause: error });
   });
-  const files: PictureFile[] = [];
+  const files: ImageFile[] = [];
   const classNames: string[] = [];
   for (const name of top) {
     const folder = await stat(join(path, name)).catch(() => undefined);
@@ -50,7 +50,7 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
 async function collect(
   location: string,
   path: string,
-  files: PictureFile[],
+  files: ImageFile[],
   maxPixels: number | undefined,
   above: ReadonlySet<string>,
 ): Promise<void> {

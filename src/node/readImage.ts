@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { RawImage } from '../imagenet/index.js';
+import type { RawImage } from '../images/index.js';
 import { because } from './writeFile.js';
 
 /** Options of {@link readImage}. */

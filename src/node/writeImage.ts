@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import type { RawImage } from '../imagenet/index.js';
+import type { RawImage } from '../images/index.js';
 import { encodePng } from '../images/png.js';
 import { writeFileAtomic } from './writeFile.js';
 

@@ -1,16 +1,16 @@
 import { backend, engine, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 
 /** The memory of the wasm backend, where tensors can be filled without a copy beside it. */
-interface Heap {
+interface BackendMemory {
   makeOutput(shape: number[], dtype: 'float32'): TensorInfo;
   typedArrayFromHeap(tensor: TensorInfo): Float32Array;
   wasm?: { asm: { memory?: WebAssembly.Memory } };
 }
 
 /** The current backend's memory, or undefined where it is out of reach (a GPU's). */
-function heap(): Heap | undefined {
-  const current = backend() as Partial<Heap>;
-  return current.makeOutput && current.typedArrayFromHeap ? (current as Heap) : undefined;
+function heap(): BackendMemory | undefined {
+  const current = backend() as Partial<BackendMemory>;
+  return current.makeOutput && current.typedArrayFromHeap ? (current as BackendMemory) : undefined;
 }
 
 /** A new tensor with whatever its memory held, or undefined where the backend's memory is out of reach. */

@@ -9,7 +9,7 @@ export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
 export type { Batch, Examples } from './examples.js';
 export type { EpochRow, History } from './history.js';
 export type { Decay, OptimizerName } from './optimizer.js';
-export { type Pictures, predictionSheet } from './predictions.js';
+export { type LabelledImages, predictionSheet } from './predictions.js';
 export type { TrainProgress } from './progress.js';
 export { type Throughput, type ThroughputOptions, throughput } from './throughput.js';
 export { type TrainOptions, train } from './train.js';

@@ -2,7 +2,7 @@ import { fail } from '../base/check.js';
 import { encodePng } from '../images/png.js';
 
 /** The pictures of a labelled set, as `vgg-blocks/data`'s `ImageSet` holds them. */
-export interface Pictures {
+export interface LabelledImages {
   /** One byte a channel, picture after picture, `[count, height, width, channels]`. */
   readonly images: Uint8Array;
   readonly labels: ArrayLike<number>;
@@ -23,7 +23,7 @@ const COLUMNS = 8;
  * @throws RangeError when there are fewer predictions than pictures to show.
  */
 export async function predictionSheet(
-  pictures: Pictures,
+  pictures: LabelledImages,
   predicted: ArrayLike<number>,
   { most = 40 }: { most?: number } = {},
 ): Promise<string> {
@@ -70,7 +70,7 @@ function cell(png: string, predicted: string, right: string): string {
   return picture + frame + said + truth;
 }
 
-function name({ classNames }: Pictures, label: number): string {
+function name({ classNames }: LabelledImages, label: number): string {
   return (classNames[label] ?? String(label)).replace(
     /[&<>"]/g,
     (character) => `&#${character.charCodeAt(0)};`,

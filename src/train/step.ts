@@ -1,12 +1,12 @@
 import { dispose, keep, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fuseReluLayers } from '../tfjs/reluLayers.js';
 import { withTape } from '../tfjs/tape.js';
 import { type SeededDropout, seedDropout } from './dropout.js';
 import type { Batch } from './examples.js';
 import { holdFrozenNorms } from './frozenNorms.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { type ChosenOptimizer, decayRate, disposeOptimizer } from './optimizer.js';
-import { fuseReluLayers } from '../tfjs/reluLayers.js';
 import { breathing } from './running.js';
 
 /** A model that is being trained. */

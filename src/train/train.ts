@@ -48,7 +48,7 @@ export interface TrainOptions {
  */
 export async function train(
   model: LayersModel,
-  data: { train: Examples; test?: Examples },
+  data: { trainSet: Examples; testSet?: Examples },
   options: TrainOptions = {},
 ): Promise<History> {
   const { batchSize = 128, seed = 0, signal } = options;
@@ -56,8 +56,8 @@ export async function train(
   wholeNumber('train', 'batchSize', batchSize);
   wholeNumber('train', 'seed', seed, 0);
   const keepBest = oneOf('train', 'keep', options.keep ?? 'last', ['last', 'best']) === 'best';
-  checkFit('train', model, data.train, 'training');
-  if (data.test) checkFit('train', model, data.test, 'test');
+  checkFit('train', model, data.trainSet, 'training');
+  if (data.testSet) checkFit('train', model, data.testSet, 'test');
   if (model.trainableWeights.length === 0) {
     fail('train', 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
   }
@@ -80,12 +80,12 @@ export async function train(
     batchSize,
     seed,
   };
-  const decaySteps = decay === 'none' ? 0 : epochs * Math.ceil(data.train.length / batchSize);
+  const decaySteps = decay === 'none' ? 0 : epochs * Math.ceil(data.trainSet.length / batchSize);
   const run = startRun(model, chosen, { seed, decaySteps });
   const best = new BestWeights(model);
   try {
     for (let epoch = 1; epoch <= epochs && history.ended === 'finished'; epoch++) {
-      const { row, ended } = await trainEpoch(run, data.train, epoch, {
+      const { row, ended } = await trainEpoch(run, data.trainSet, epoch, {
         ...options,
         epochs,
         batchSize,
@@ -93,8 +93,8 @@ export async function train(
       });
       history.ended = ended;
       if (row.examples === 0) break;
-      if (ended === 'finished' && data.test && data.test.length > 0) {
-        row.testAccuracy = await testAccuracy(model, data.test, batchSize, signal);
+      if (ended === 'finished' && data.testSet && data.testSet.length > 0) {
+        row.testAccuracy = await testAccuracy(model, data.testSet, batchSize, signal);
         if (row.testAccuracy === null) history.ended = 'aborted';
       }
       history.epochs.push(row);

@@ -1,4 +1,4 @@
-import { Heap } from './heap.js';
+import { Allocator } from './allocator.js';
 import { add, floats, type Place } from './operands.js';
 
 /**
@@ -7,7 +7,7 @@ import { add, floats, type Place } from './operands.js';
  */
 export function ownPlace(backend: WebAssembly.Memory): Place {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 2 ** 16, shared: true });
-  const heap = new Heap(memory);
+  const heap = new Allocator(memory);
   const kept = new Map<number, { address: number; bytes: number }>();
 
   function copyOf(address: number, bytes: number): number {

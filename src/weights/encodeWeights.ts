@@ -1,12 +1,12 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../base/check.js';
 import { bytesOf, type Content, concatenated, contentOf } from './formats/content.js';
-import { kerasEntries, type SavedDtype, torchEntries } from './names/entries.js';
 import { kerasPublished, kerasWeights, kerasWhole, kerasZip } from './formats/keras/kerasWrite.js';
-import type { KeyNames } from './names/parameters.js';
 import { safetensorsHeader } from './formats/safetensors.js';
-import { type Target, targetsOf } from './names/targets.js';
 import { torchLegacy, torchZip } from './formats/torch/torchWrite.js';
+import { type EncodedDtype, kerasEntries, torchEntries } from './names/entries.js';
+import type { KeyNames } from './names/parameters.js';
+import { type Target, targetsOf } from './names/targets.js';
 
 /** Whose names the tensors of each kind of file may have. */
 const CONTAINERS = {
@@ -19,16 +19,16 @@ const CONTAINERS = {
   keras: ['keras'],
 } as const satisfies Record<string, readonly KeyNames[]>;
 
-/** The kinds of file that {@link saveWeights} writes. */
+/** The kinds of file that {@link encodeWeights} writes. */
 export type WeightContainer = keyof typeof CONTAINERS;
 
-/** Options of {@link saveWeights}. */
-export interface SaveOptions {
+/** Options of {@link encodeWeights}. */
+export interface EncodeOptions {
   /**
    * How the numbers are stored: `'F32'` (the default) exactly, `'F16'` and `'BF16'` rounded to half the bytes. Keras' own
    * files have `'F32'` alone.
    */
-  dtype?: SavedDtype;
+  dtype?: EncodedDtype;
   /**
    * Which kind of file:
    * - `'safetensors'` (the default), which cannot hold anything but tensors and is what to send to others;
@@ -52,28 +52,36 @@ export interface SaveOptions {
  *
  * @throws RangeError when the model is no VGG, an argument none of those named, or two of them do not go together.
  * @example
- * await writeFileAtomic('vgg16.safetensors', await saveWeights(model, 'torchvision'));
- * await writeFileAtomic('vgg16.keras', await saveWeights(model, 'keras', { container: 'keras' }));
+ * await writeFileAtomic('vgg16.safetensors', await encodeWeights(model, 'torchvision'));
+ * await writeFileAtomic('vgg16.keras', await encodeWeights(model, 'keras', { container: 'keras' }));
  */
-export async function saveWeights(
+export async function encodeWeights(
   model: LayersModel,
   names: KeyNames,
-  { dtype = 'F32', container = 'safetensors' }: SaveOptions = {},
+  { dtype = 'F32', container = 'safetensors' }: EncodeOptions = {},
 ): Promise<Uint8Array> {
-  oneOf('saveWeights', 'names', names, ['torchvision', 'timm', 'keras']);
-  oneOf('saveWeights', 'dtype', dtype, ['F32', 'F16', 'BF16']);
-  oneOf('saveWeights', 'container', container, Object.keys(CONTAINERS));
+  oneOf('encodeWeights', 'names', names, ['torchvision', 'timm', 'keras']);
+  oneOf('encodeWeights', 'dtype', dtype, ['F32', 'F16', 'BF16']);
+  oneOf('encodeWeights', 'container', container, Object.keys(CONTAINERS));
   const allowed: readonly KeyNames[] = CONTAINERS[container];
   const keras = !allowed.includes('torchvision');
   if (!allowed.includes(names) || (keras && dtype !== 'F32')) {
     const has = keras ? "Keras' names and float32" : "torchvision's or timm's names";
-    fail('saveWeights', `the container '${container}' has ${has}, and ${names} and ${dtype} were asked for.`);
+    fail(
+      'encodeWeights',
+      `the container '${container}' has ${has}, and ${names} and ${dtype} were asked for.`,
+    );
   }
   return bytesOf(fileOf(model, names, dtype, container));
 }
 
-function fileOf(model: LayersModel, names: KeyNames, dtype: SavedDtype, container: WeightContainer): Content {
-  const targets = targetsOf('saveWeights', model);
+function fileOf(
+  model: LayersModel,
+  names: KeyNames,
+  dtype: EncodedDtype,
+  container: WeightContainer,
+): Content {
+  const targets = targetsOf('encodeWeights', model);
   switch (container) {
     case 'h5':
       return kerasPublished(targets);

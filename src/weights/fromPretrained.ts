@@ -1,7 +1,7 @@
 import { oneOf } from '../base/check.js';
 import { downloadFile } from '../io/download.js';
-import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
 import { WeightFileError } from './formats/error.js';
+import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
 import { PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
 
 /** Options of {@link fromPretrained}. */

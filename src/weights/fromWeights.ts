@@ -5,7 +5,7 @@ import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js'
 import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
 import { checkStrict, type LoadReport, matchUp } from './names/match.js';
-import { type Network, networkOf } from './names/network.js';
+import { type NetworkSpec, networkOf } from './names/network.js';
 import { parametersOf } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 
@@ -29,7 +29,7 @@ export interface FromWeightsOptions
 export interface LoadedNetwork {
   model: LayersModel;
   /** What the file says of the network. */
-  network: Network;
+  network: NetworkSpec;
   report: LoadReport;
 }
 
@@ -77,7 +77,7 @@ export async function fromWeights(
   });
 }
 
-function optionsFor(network: Network, given: VggOptions): VggOptions & { includeTop: boolean } {
+function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { includeTop: boolean } {
   const { top, config, inputChannels, batchNorm } = network;
   const includeTop = given.includeTop ?? top !== undefined;
   const own = ownShape(network);
@@ -104,7 +104,7 @@ function optionsFor(network: Network, given: VggOptions): VggOptions & { include
  * Throws unless the first fully connected layer of the network to be built is the file's, before anything is allocated:
  * a configuration may name any size of image.
  */
-function checkSize(file: string, { arch, top }: Network, options: VggOptions): void {
+function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions): void {
   if (!top || !options.includeTop) return;
   const fc1 = plan(arch, options).find(({ name }) => name === 'fc1')!;
   const [channels, units] = [arch.at(-1)![1], top.hiddenUnits];
@@ -119,13 +119,13 @@ function checkSize(file: string, { arch, top }: Network, options: VggOptions): v
 }
 
 /** The shape of image that the file's network takes, if it says one or has a top that does. */
-function ownShape({ config, top, arch, inputChannels }: Network): VggOptions['inputShape'] {
+function ownShape({ config, top, arch, inputChannels }: NetworkSpec): VggOptions['inputShape'] {
   if (config?.inputShape) return config.inputShape;
   return top && [top.side[0] * 2 ** arch.length, top.side[1] * 2 ** arch.length, inputChannels];
 }
 
 /** 'VGG-16-BN' as a model's name: vgg16_bn. */
-function nameOf({ title }: Network): string {
+function nameOf({ title }: NetworkSpec): string {
   return title.replace(/ .*/, '').replace('VGG-', 'vgg').replace('-', '_').toLowerCase();
 }
 
@@ -135,7 +135,7 @@ function isTop(tensor: string): boolean {
 }
 
 /** Whether the options ask for a weight that the file cannot have: a top that it lacks, or another number of classes. */
-function isExcused(weight: string, { top }: Network, { classes }: VggOptions): boolean {
+function isExcused(weight: string, { top }: NetworkSpec, { classes }: VggOptions): boolean {
   if (!top) return /^(fc1|fc2|predictions)\//.test(weight);
   return classes !== top.classes && weight.startsWith('predictions/');
 }

@@ -1,9 +1,9 @@
 import type { Source } from '../io/read.js';
 import { type WeightFileOptions, type WeightFormat, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
-import { type Network, networkOf } from './names/network.js';
-import { type Parameters, parametersOf } from './names/parameters.js';
 import { type Dtype, elements } from './formats/tensor.js';
+import { type NetworkSpec, networkOf } from './names/network.js';
+import { type Parameters, parametersOf } from './names/parameters.js';
 
 /** What a weight file is, read from its header alone. */
 export interface WeightFileInfo {
@@ -12,7 +12,7 @@ export interface WeightFileInfo {
   bytes: number;
   format: WeightFormat;
   /** The network, where the tensors are those of a VGG. */
-  network?: Network;
+  network?: NetworkSpec;
   /** Why they are not, otherwise. */
   problem?: string;
   /** Numbers that are weights: all but those of `others`. */

@@ -1,16 +1,16 @@
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { heapView, unfilledTensor } from '../tfjs/memory.js';
 import { reason } from '../io/errors.js';
 import type { Source } from '../io/read.js';
+import { heapView, unfilledTensor } from '../tfjs/memory.js';
 import { type Checkpoint, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
-import { checkStrict, type LoadReport, matchUp, type Pair } from './names/match.js';
-import { parametersOf } from './names/parameters.js';
+import { byteLength, elements } from './formats/tensor.js';
 import { readWeight } from './layout/readWeight.js';
 import { scatterOnBackend } from './layout/scatter.js';
+import { checkStrict, type LoadReport, matchUp, type Pair } from './names/match.js';
+import { parametersOf } from './names/parameters.js';
 import { targetsOf } from './names/targets.js';
-import { byteLength, elements } from './formats/tensor.js';
 
 /** Options of {@link loadWeights}. */
 export interface LoadOptions extends WeightFileOptions {

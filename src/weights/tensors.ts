@@ -2,9 +2,9 @@ import { reason } from '../io/errors.js';
 import { concat, type Source } from '../io/read.js';
 import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
-import { readWeight } from './layout/readWeight.js';
 import { safetensorsHeader } from './formats/safetensors.js';
 import { elements } from './formats/tensor.js';
+import { readWeight } from './layout/readWeight.js';
 
 /** Numbers with a shape, row-major. */
 export interface NumberArray {
@@ -47,7 +47,7 @@ export async function readTensors(
  * Arrays as the bytes of a safetensors file: Float32Arrays as F32, Uint8Arrays as U8. `readTensors` reads it, and so does
  * `safetensors.numpy.load` in Python.
  */
-export function saveTensors(tensors: Readonly<Record<string, NumberArray>>): Uint8Array {
+export function encodeTensors(tensors: Readonly<Record<string, NumberArray>>): Uint8Array {
   const entries = Object.entries(tensors).map(([name, { shape, data }]) => ({
     name,
     shape,

@@ -12,7 +12,7 @@ import { rooflineChart } from '../../bench/rooflineChart.js';
 import { heldAgainst, workOf } from '../../bench/rooflineRows.js';
 import type { Spec } from '../../bench/spec.js';
 import { cost, plan, VGG11, vgg } from '../../src/index.js';
-import { saveWeights } from '../../src/weights/index.js';
+import { encodeWeights } from '../../src/weights/index.js';
 import { useBackend } from '../support/backends.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-bench-test-'));
@@ -39,7 +39,7 @@ test('the ONNX file that is written computes in onnxruntime what the model compu
   const { arch, inputShape, classes, hiddenUnits } = SPEC;
   const model = vgg(arch, { inputShape, classes, hiddenUnits });
   const [weights, onnx] = [join(folder, 'network.safetensors'), join(folder, 'network.onnx')];
-  writeFileSync(weights, await saveWeights(model, 'torchvision'));
+  writeFileSync(weights, await encodeWeights(model, 'torchvision'));
   writeOnnx(SPEC, weights, onnx);
   const x = randomUniform([3, ...inputShape], 0, 1, 'float32', 4);
   const first = transpose(x, [0, 3, 1, 2]);

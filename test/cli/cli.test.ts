@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { saveWeights } from '../../src/weights/index.js';
+import { encodeWeights } from '../../src/weights/index.js';
 import { run, start } from './program.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -53,7 +53,7 @@ describe('vgg-blocks inspect and convert', () => {
       ],
       { inputShape: [8, 8, 1], classes: 4, hiddenUnits: 5, batchNorm: true },
     );
-    writeFileSync(file, await saveWeights(model, 'torchvision'));
+    writeFileSync(file, await encodeWeights(model, 'torchvision'));
     model.dispose();
   });
 

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
 import { scaleArch, VGG11, vgg } from '../../src/index.js';
 import { fileSystem } from '../../src/node/index.js';
-import { loadWeights, saveWeights } from '../../src/weights/index.js';
+import { encodeWeights, loadWeights } from '../../src/weights/index.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vgg-finetune-'));
@@ -62,7 +62,7 @@ beforeAll(async () => {
     batchNorm: true,
     initializer: 'heUniform',
   });
-  writeFileSync(at('vgg.safetensors'), await saveWeights(model, 'torchvision'));
+  writeFileSync(at('vgg.safetensors'), await encodeWeights(model, 'torchvision'));
   model.dispose();
 });
 

@@ -15,10 +15,10 @@ import { setBackend, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { decode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { featureExtractor } from '../../src/features/index.js';
-import { preprocess } from '../../src/imagenet/index.js';
+import { preprocess } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { readImage } from '../../src/node/index.js';
-import { PUBLISHED, saveWeights } from '../../src/weights/index.js';
+import { encodeWeights, PUBLISHED } from '../../src/weights/index.js';
 import { readNpy } from '../node/npyFiles.js';
 import { PICTURES } from '../node/pictures.js';
 import { relativeError } from '../weights/files.js';
@@ -40,8 +40,8 @@ const model = () =>
 beforeAll(async () => {
   await setBackend('cpu');
   const net = model();
-  writeFileSync(at('three.safetensors'), await saveWeights(net, 'torchvision'));
-  writeFileSync(at('keras-named.safetensors'), await saveWeights(net, 'keras'));
+  writeFileSync(at('three.safetensors'), await encodeWeights(net, 'torchvision'));
+  writeFileSync(at('keras-named.safetensors'), await encodeWeights(net, 'keras'));
   net.dispose();
   mkdirSync(at('pictures', 'deep'), { recursive: true });
   mkdirSync(at('bare'));

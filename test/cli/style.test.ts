@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EmbeddingIndex } from '../../src/features/index.js';
 import { scaleArch, VGG16, vgg } from '../../src/index.js';
 import { writeImage } from '../../src/node/index.js';
-import { saveWeights } from '../../src/weights/index.js';
+import { encodeWeights } from '../../src/weights/index.js';
 import { run, start } from './program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-style-'));
@@ -24,7 +24,7 @@ beforeAll(async () => {
     includeTop: false,
     initializer: 'heUniform',
   });
-  writeFileSync(at('narrow.safetensors'), await saveWeights(net, 'torchvision'));
+  writeFileSync(at('narrow.safetensors'), await encodeWeights(net, 'torchvision'));
   net.dispose();
   mkdirSync(at('pictures'));
   for (const [name, pitch] of [

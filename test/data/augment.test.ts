@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/base/random.js';
 import { augmented, checkAugmentation, randomBox } from '../../src/data/augment.js';
 import { brightness, contrast, hue, saturation } from '../../src/data/jitter.js';
-import { seededRandom } from '../../src/base/random.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 import augmentations from './augmentations.json';
 

@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 async function expectTheSet(options: DatasetOptions): Promise<void> {
-  const { train, test } = await mnist(options);
+  const { trainSet: train, testSet: test } = await mnist(options);
   expect([train.images, test.images]).toEqual([noise(120), noise(40, 2)]);
   expect([...train.labels, ...test.labels]).toEqual([0, 9, 3, 3, 1, 2, 5, 8]);
 }
@@ -94,7 +94,7 @@ test('files that somebody chose on the page, gzipped or not, and a web folder ar
 });
 
 test.skipIf(!hasShared)('real images are read from a web folder', async () => {
-  const { train, test } = await mnist({ source: sharedPath('data/fashion-mnist-2k') });
+  const { trainSet: train, testSet: test } = await mnist({ source: sharedPath('data/fashion-mnist-2k') });
   expect([train.length, test.length, train.shape]).toEqual([1600, 400, [28, 28, 1]]);
   const mean = train.images.reduce((sum, pixel) => sum + pixel, 0) / train.images.length / 255;
   // The published mean is 0.286.

@@ -50,7 +50,7 @@ function writeFolder(): void {
 }
 
 async function expectTheSet(loading: Promise<Awaited<ReturnType<typeof mnist>>>): Promise<void> {
-  const { train, test } = await loading;
+  const { trainSet: train, testSet: test } = await loading;
   expect([train.shape, test.shape]).toEqual([
     [4, 5, 1],
     [4, 5, 1],
@@ -213,7 +213,7 @@ describe.skipIf(!hasShared)('real images', () => {
     ['fashion-mnist-2k', fashionMnist, 1600, 400],
     ['mnist-20k', mnist, 20000, 2000],
   ] as const)('%s is read whole, with every class in it', async (name, load, trainCount, testCount) => {
-    const { train, test } = await load({ source: sharedPath(`data/${name}`) });
+    const { trainSet: train, testSet: test } = await load({ source: sharedPath(`data/${name}`) });
     expect([train.length, test.length]).toEqual([trainCount, testCount]);
     for (const set of [train, test]) {
       expect(set.shape).toEqual([28, 28, 1]);

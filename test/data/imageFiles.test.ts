@@ -1,14 +1,14 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { dispose, memory, setBackend, tidy } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { seededRandom } from '../../src/base/random.js';
 import {
+  type ImageFile,
+  type ImageFileSet,
   type ImageFilesOptions,
   imageFiles,
-  type PictureFile,
-  type PictureSet,
 } from '../../src/data/index.js';
-import { seededRandom } from '../../src/base/random.js';
-import { preprocess, type RawImage } from '../../src/imagenet/index.js';
+import { preprocess, type RawImage } from '../../src/images/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 
 beforeAll(() => setBackend('cpu'));
@@ -21,7 +21,7 @@ const picture = (seed: number, width = 40, height = 30): RawImage => {
 /** Files of two classes, and how often each was read. */
 function pets(each = 10) {
   const reads = new Map<string, number>();
-  const file = (path: string, read: () => Promise<RawImage>): PictureFile => ({
+  const file = (path: string, read: () => Promise<RawImage>): ImageFile => ({
     path,
     read: () => {
       reads.set(path, (reads.get(path) ?? 0) + 1);
@@ -40,7 +40,7 @@ const recipes = [
 ] as const;
 
 /** All batches' numbers, tensors disposed. */
-async function read(set: PictureSet, batch: { batchSize: number; seed?: number }) {
+async function read(set: ImageFileSet, batch: { batchSize: number; seed?: number }) {
   const xs: Float32Array[] = [];
   const ys: number[] = [];
   for await (const one of set.batches(batch)) {
@@ -67,7 +67,12 @@ const differing = (a: ArrayLike<number>, b: ArrayLike<number>) =>
 
 describe('imageFiles', () => {
   test('splits each class, and knows paths, labels, names and shape', async () => {
-    const { train, validation, classNames, problems } = await imageFiles(pets().files, options);
+    const {
+      trainSet: train,
+      validationSet: validation,
+      classNames,
+      problems,
+    } = await imageFiles(pets().files, options);
     expect(classNames).toEqual(['cats', 'dogs']);
     expect(problems).toEqual([]);
     expect([train.length, validation.length]).toEqual([14, 6]);
@@ -86,7 +91,7 @@ describe('imageFiles', () => {
   test.each(recipes)(
     'prepares pictures as preprocess does by the recipe of %s',
     async (_, { preprocessing }) => {
-      const { validation } = await imageFiles(pets(2).files, { preprocessing, validation: 1 });
+      const { validationSet: validation } = await imageFiles(pets(2).files, { preprocessing, validation: 1 });
       const { xs } = await read(validation, { batchSize: 3 });
       const pictures = validation.paths.map((path) => picture(Number(/\d+/.exec(path)![0])));
       const expected = await preprocess(pictures, preprocessing);
@@ -96,9 +101,9 @@ describe('imageFiles', () => {
   );
 
   test('without a recipe gives the middle of the resized picture from 0 to 1, and bytes for a sheet', async () => {
-    const { validation } = await imageFiles(pets(2).files, { size: 15, validation: 1 });
+    const { validationSet: validation } = await imageFiles(pets(2).files, { size: 15, validation: 1 });
     const { xs } = await read(validation, { batchSize: 9 });
-    const { images, labels, storedShape, classNames } = await validation.pictures([0, 1, 2, 3]);
+    const { images, labels, storedShape, classNames } = await validation.images([0, 1, 2, 3]);
     expect(storedShape).toEqual([15, 15, 3]);
     expect([...labels]).toEqual([0, 0, 1, 1]);
     expect(classNames).toEqual(['cats', 'dogs']);
@@ -115,18 +120,23 @@ describe('imageFiles', () => {
     const plain = await imageFiles(pets().files, options);
     const varied = await imageFiles(pets().files, { ...options, augment });
     const batch = { batchSize: 5, seed: 11 };
-    const [a, b] = [await read(plain.train, batch), await read(varied.train, batch)];
+    const [a, b] = [await read(plain.trainSet, batch), await read(varied.trainSet, batch)];
     expect(b.ys).toEqual(a.ys);
-    expect(a.ys).not.toEqual([...plain.train.labels]);
+    expect(a.ys).not.toEqual([...plain.trainSet.labels]);
     expect(b.xs).not.toEqual(a.xs);
-    expect(await read(varied.train, batch)).toEqual(b);
-    expect((await read(varied.train, { batchSize: 5, seed: 12 })).xs).not.toEqual(b.xs);
-    expect(await read(varied.train, { batchSize: 5 })).toEqual(await read(plain.train, { batchSize: 5 }));
-    expect(await read(varied.validation, batch)).toEqual(await read(plain.validation, batch));
+    expect(await read(varied.trainSet, batch)).toEqual(b);
+    expect((await read(varied.trainSet, { batchSize: 5, seed: 12 })).xs).not.toEqual(b.xs);
+    expect(await read(varied.trainSet, { batchSize: 5 })).toEqual(
+      await read(plain.trainSet, { batchSize: 5 }),
+    );
+    expect(await read(varied.validationSet, batch)).toEqual(await read(plain.validationSet, batch));
   });
 
   test('a picture varies the same way however the batches are cut', async () => {
-    const { train } = await imageFiles(pets().files, { ...options, augment: { crop: 'random', flip: 0.5 } });
+    const { trainSet: train } = await imageFiles(pets().files, {
+      ...options,
+      augment: { crop: 'random', flip: 0.5 },
+    });
     const whole = await read(train, { batchSize: 14, seed: 3 });
     expect(await read(train, { batchSize: 4, seed: 3 })).toEqual(whole);
   });
@@ -139,8 +149,8 @@ describe('imageFiles', () => {
     // A picture of 40x30 is kept at 32x24.
     const tight = await imageFiles(some.files, { ...options, augment, maxBytes: 5 * 3 * 32 * 24 + 100 });
     const batch = { batchSize: 4, seed: 8 };
-    expect(await read(tight.train, batch)).toEqual(await read(kept.train, batch));
-    expect(await read(tight.validation, batch)).toEqual(await read(kept.validation, batch));
+    expect(await read(tight.trainSet, batch)).toEqual(await read(kept.trainSet, batch));
+    expect(await read(tight.validationSet, batch)).toEqual(await read(kept.validationSet, batch));
     const total = (reads: Map<string, number>) => [...reads.values()].reduce((sum, count) => sum + count, 0);
     expect(total(all.reads)).toBe(20);
     expect(total(some.reads)).toBe(20 + 15);
@@ -165,7 +175,7 @@ describe('imageFiles', () => {
 
   test('reads the next batch while the one before is used', async () => {
     const { files, reads } = pets();
-    const { train } = await imageFiles(files, { ...options, maxBytes: 0 });
+    const { trainSet: train } = await imageFiles(files, { ...options, maxBytes: 0 });
     reads.clear();
     const batches = train.batches({ batchSize: 4 });
     const first = (await batches.next()).value!;
@@ -187,7 +197,11 @@ describe('imageFiles', () => {
       file('dogs/sliver.png', async () => ({ data: new Uint8Array(3 * 600_000), width: 1, height: 600_000 })),
       file('readme.txt', async () => picture(0)),
     ];
-    const { train, validation, problems } = await imageFiles([...bad, ...files], {
+    const {
+      trainSet: train,
+      validationSet: validation,
+      problems,
+    } = await imageFiles([...bad, ...files], {
       ...options,
       onProblem: ({ path }) => told.push(path),
     });
@@ -210,12 +224,12 @@ describe('imageFiles', () => {
       ),
       options,
     );
-    const moved = whole.validation.paths.filter(
-      (path) => path !== 'cats/4.png' && !torn.validation.paths.includes(path),
+    const moved = whole.validationSet.paths.filter(
+      (path) => path !== 'cats/4.png' && !torn.validationSet.paths.includes(path),
     );
     expect(moved.length).toBeLessThanOrEqual(1);
-    expect(torn.validation.paths.filter((path) => path.startsWith('dogs'))).toEqual(
-      whole.validation.paths.filter((path) => path.startsWith('dogs')),
+    expect(torn.validationSet.paths.filter((path) => path.startsWith('dogs'))).toEqual(
+      whole.validationSet.paths.filter((path) => path.startsWith('dogs')),
     );
   });
 
@@ -232,7 +246,11 @@ describe('imageFiles', () => {
   });
 
   test('takes classes in the order that is given and reports files of others', async () => {
-    const { train, validation, problems } = await imageFiles(pets().files, {
+    const {
+      trainSet: train,
+      validationSet: validation,
+      problems,
+    } = await imageFiles(pets().files, {
       ...options,
       classNames: ['dogs'],
     });
@@ -247,7 +265,7 @@ describe('imageFiles', () => {
       path,
       read: () => (lost.has(path) ? Promise.reject(new Error(`${path} could not be read: gone.`)) : read()),
     }));
-    const { train, problems } = await imageFiles(mortal, { ...options, maxBytes: 0 });
+    const { trainSet: train, problems } = await imageFiles(mortal, { ...options, maxBytes: 0 });
     const before = await read(train, { batchSize: 4, seed: 1 });
     lost.add(train.paths[2]!);
     for (let epoch = 0; epoch < 2; epoch++) {
@@ -267,7 +285,7 @@ describe('imageFiles', () => {
 
   test('leaves no tensor behind: whole, broken off, aborted, or when a file fails', async () => {
     const { files } = pets();
-    const { train } = await imageFiles(files, { ...options, maxBytes: 0 });
+    const { trainSet: train } = await imageFiles(files, { ...options, maxBytes: 0 });
     const before = memory().numTensors;
     await read(train, { batchSize: 4, seed: 1 });
     for await (const { xs, ys } of train.batches({ batchSize: 4 })) {
@@ -311,7 +329,7 @@ describe('imageFiles', () => {
   });
 
   test('refuses batches of nothing at once', async () => {
-    const { train } = await imageFiles(pets().files, options);
+    const { trainSet: train } = await imageFiles(pets().files, options);
     expect(() => train.batches({ batchSize: 0 })).toThrow(/batchSize is 0/);
     expect(() => train.batches({ batchSize: 1, seed: -1 })).toThrow(/seed is -1/);
   });

@@ -7,9 +7,9 @@ import {
   featureExtractor,
   imageSimilarity,
 } from '../../src/features/index.js';
-import { preprocess, type RawImage } from '../../src/imagenet/index.js';
+import { preprocess, type RawImage } from '../../src/images/index.js';
 import { scaleArch, VGG16, vgg } from '../../src/index.js';
-import { PUBLISHED, saveTensors } from '../../src/weights/index.js';
+import { encodeTensors, PUBLISHED } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 
 const preprocessing = {
@@ -153,10 +153,10 @@ describe('an index', () => {
     const data = new Float32Array(6).fill(1);
     const ids = (names: unknown) => {
       const bytes = new TextEncoder().encode(JSON.stringify(names));
-      return saveTensors({ vectors: { shape: [2, 3], data }, ids: { shape: [bytes.length], data: bytes } });
+      return encodeTensors({ vectors: { shape: [2, 3], data }, ids: { shape: [bytes.length], data: bytes } });
     };
     const load = (bytes: Uint8Array) => EmbeddingIndex.load(bytes);
-    await expect(load(saveTensors({ x: { shape: [6], data } }))).rejects.toThrow(
+    await expect(load(encodeTensors({ x: { shape: [6], data } }))).rejects.toThrow(
       'the file has no vectors and ids',
     );
     await expect(load(ids(['a']))).rejects.toThrow("the file's ids are no list of 2 names");

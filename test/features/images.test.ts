@@ -2,17 +2,19 @@ import '@tensorflow/tfjs-backend-cpu';
 import { memory, setBackend, tensor } from '@tensorflow/tfjs-core';
 import { decode } from 'fast-png';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { featureMapGrid, kernelGrid } from '../../src/features/index.js';
 import { colorTable } from '../../src/images/colorMap.js';
 import {
   drawImage,
   encodePng,
-  featureMapGrid,
   type HeatMap,
   heatMapImage,
-  kernelGrid,
   overlay,
-} from '../../src/features/index.js';
-import { pixelsOf, preprocess, resizeBilinear, visibleRegion } from '../../src/imagenet/index.js';
+  preprocess,
+  resizeBilinear,
+  toRgb,
+  visibleRegion,
+} from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 
@@ -111,7 +113,7 @@ describe('overlay', () => {
     const [values, width, height] = [[0, 40, 255, 16, 128, 64, 200, 8, 90], 21, 15];
     const shown = await overlay(black(width, height), map(values, 3), { colorMap: 'grey', opacity: 1 });
     const reference = resizeBilinear(
-      await pixelsOf({ data: Uint8Array.from(values), width: 3, height: 3 }),
+      await toRgb({ data: Uint8Array.from(values), width: 3, height: 3 }),
       width,
       height,
     );

@@ -20,9 +20,9 @@ import {
   readLpipsCalibration,
   totalVariation,
 } from '../../src/features/index.js';
-import { normalizeImages } from '../../src/imagenet/index.js';
+import { normalizeImages } from '../../src/images/index.js';
 import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
-import { fromWeights, PUBLISHED, readTensors, saveTensors } from '../../src/weights/index.js';
+import { encodeTensors, fromWeights, PUBLISHED, readTensors } from '../../src/weights/index.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 import { hasShared } from '../support/shared.js';
 import { relativeError } from '../weights/files.js';
@@ -161,7 +161,7 @@ describe('losses', () => {
     expect(() => lpips({ model: other, calibration })).toThrow('there is no layer "relu1_2"');
     other.dispose();
     await expect(
-      readLpipsCalibration(saveTensors({ x: { shape: [1], data: new Float32Array(1) } })),
+      readLpipsCalibration(encodeTensors({ x: { shape: [1], data: new Float32Array(1) } })),
     ).rejects.toThrow('readLpipsCalibration: there is no lin0.model.1.weight in the file');
   });
 });
@@ -169,7 +169,7 @@ describe('losses', () => {
 test('a calibration is read from other formats, under its short names', async () => {
   const published = await readLpipsCalibration(LPIPS_FILE);
   const entries = published.map((data, i) => [`lin${i}.weight`, { shape: [data.length], data }] as const);
-  const file = saveTensors({
+  const file = encodeTensors({
     note: { shape: [3], data: Uint8Array.of(1, 2, 255) },
     ...Object.fromEntries(entries),
   });

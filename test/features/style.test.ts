@@ -4,7 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import { type StyleProgress, type StyleTransferOptions, styleTransfer } from '../../src/features/index.js';
 import { Lbfgs } from '../../src/features/style/lbfgs.js';
 import { resolveStyle, styleObjective } from '../../src/features/style/styleObjective.js';
-import { imageTensor, type RawImage, rawImage } from '../../src/imagenet/index.js';
+import { imageToTensor, type RawImage, tensorToImage } from '../../src/images/index.js';
 import { scaleArch, VGG16, vgg } from '../../src/index.js';
 import { fromWeights, PUBLISHED } from '../../src/weights/index.js';
 import { backends, inBrowser, useAnyBackend, useBackend } from '../support/backends.js';
@@ -64,7 +64,7 @@ describe.skipIf(!hasShared).each(backends.filter((backend) => inBrowser || backe
 
     test.each(['max', 'avg'] as const)('with %s pooling: the gradient at the content', async (pooling) => {
       const before = memory().numTensors;
-      const [content, style] = (await Promise.all(pictures.map((one) => imageTensor(one)))) as [
+      const [content, style] = (await Promise.all(pictures.map((one) => imageToTensor(one)))) as [
         Tensor4D,
         Tensor4D,
       ];
@@ -230,15 +230,15 @@ describe('a style transfer', () => {
 test('a picture as a tensor and back is the same, and resized as PIL does', async () => {
   await useAnyBackend();
   const picture = { data: Uint8Array.from({ length: 60 }, (_, i) => (i * 37) % 256), width: 5, height: 4 };
-  const [same, smaller] = [await imageTensor(picture), await imageTensor(picture, { size: 3 })];
+  const [same, smaller] = [await imageToTensor(picture), await imageToTensor(picture, { size: 3 })];
   expect([same.shape, smaller.shape]).toEqual([
     [1, 4, 5, 3],
     [1, 2, 3, 3],
   ]);
-  expect(await rawImage(same)).toEqual(picture);
+  expect(await tensorToImage(same)).toEqual(picture);
   const beyond = tensor([-1, 0.5, 2], [1, 1, 3]);
-  expect((await rawImage(beyond)).data).toEqual(Uint8Array.of(0, 128, 255));
-  await expect(rawImage(tidy(() => slice(smaller, [0, 0, 0, 0], [1, 2, 3, 1])))).rejects.toThrow(
+  expect((await tensorToImage(beyond)).data).toEqual(Uint8Array.of(0, 128, 255));
+  await expect(tensorToImage(tidy(() => slice(smaller, [0, 0, 0, 0], [1, 2, 3, 1])))).rejects.toThrow(
     'rawImage: the image has shape [1,2,3,1]; give [height, width, 3]',
   );
   for (const one of [same, smaller, beyond]) one.dispose();

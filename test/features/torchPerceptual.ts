@@ -1,5 +1,5 @@
 import { concat, reverse, type Tensor4D, tensor, tidy } from '@tensorflow/tfjs-core';
-import type { RawImage } from '../../src/imagenet/index.js';
+import type { RawImage } from '../../src/images/index.js';
 import { readReference } from '../support/safetensors.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 

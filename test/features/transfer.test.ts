@@ -12,8 +12,8 @@ import {
 } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ImageSet } from '../../src/data/index.js';
 import { seededRandom } from '../../src/base/random.js';
+import { ImageSet } from '../../src/data/index.js';
 import {
   cacheFeatures,
   featureExtractor,
@@ -32,7 +32,7 @@ import {
   type TrainOptions,
   train,
 } from '../../src/train/index.js';
-import { fromWeights, saveWeights } from '../../src/weights/index.js';
+import { encodeWeights, fromWeights } from '../../src/weights/index.js';
 import { type BackendName, backends, inBrowser, useAnyBackend, useBackend } from '../support/backends.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { relativeError } from '../weights/files.js';
@@ -130,7 +130,7 @@ describe('training a model that is frozen in part', () => {
       const model = transferHead(frozenBase({ batchNorm }), { classes: 3 });
       unfreeze(model, 'block5');
       const before = await valuesOf(model);
-      await train(model, { train: images(12) }, RUN);
+      await train(model, { trainSet: images(12) }, RUN);
       for (const [name, values] of await valuesOf(model)) {
         const learns = name.startsWith('block5') || name === 'predictions';
         // The moving statistics of what is trained move too.
@@ -145,11 +145,11 @@ describe('training a model that is frozen in part', () => {
 
   test('gives batch normalization its own behaviour back afterwards', async () => {
     const model = transferHead(frozenBase({ batchNorm: true }), { classes: 3 });
-    await train(model, { train: images(6) }, { ...RUN, epochs: 1 });
+    await train(model, { trainSet: images(6) }, { ...RUN, epochs: 1 });
     unfreeze(model);
     const moving = model.getLayer('block1_conv1_bn').getWeights()[2]!;
     const before = (await moving.data()).join();
-    await train(model, { train: images(6) }, { ...RUN, epochs: 1 });
+    await train(model, { trainSet: images(6) }, { ...RUN, epochs: 1 });
     const after = await model.getLayer('block1_conv1_bn').getWeights()[2]!.data();
     expect(after.join()).not.toBe(before);
     model.dispose();
@@ -157,7 +157,7 @@ describe('training a model that is frozen in part', () => {
 
   test('a model without anything to train is an error', async () => {
     const model = freeze(transferHead(narrow(), { classes: 3 }));
-    await expect(train(model, { train: images(6) }, RUN)).rejects.toThrow(
+    await expect(train(model, { trainSet: images(6) }, RUN)).rejects.toThrow(
       'train: no layer of the model is trainable, so there is nothing to train; unfreeze some.',
     );
     model.dispose();
@@ -215,7 +215,7 @@ describe.skipIf(!hasShared).each(backends)('on %s, against PyTorch', (backend) =
       const steps = expected.losses.length;
       const { epochs } = await train(
         model,
-        { train: examples },
+        { trainSet: examples },
         { epochs: steps, batchSize: count, optimizer: 'sgd', learningRate: rate },
       );
       // Rounding of float32 through eleven layers, grown by five steps.
@@ -303,7 +303,7 @@ describe('transferHead', () => {
 
   test("with VGG's own head it is a VGG, whose file loads like any other", async () => {
     const model = transferHead(narrow(), { classes: 3, pooling: 'flatten', hiddenUnits: [8, 8] });
-    const loaded = await fromWeights(await saveWeights(model, 'torchvision'));
+    const loaded = await fromWeights(await encodeWeights(model, 'torchvision'));
     expect(loaded.network.top).toEqual({ hiddenUnits: 8, classes: 3, side: [1, 1] });
     expect(await numbers(loaded.model)).toEqual(await numbers(model));
     loaded.model.dispose();
@@ -382,14 +382,14 @@ describe.each<BackendName>(inBrowser ? backends : ['cpu', 'wasm'])(
           return at === 'block4' ? unfreeze(model, 'block5') : model;
         };
         const whole = build();
-        const expected = await train(whole, { train: data, test }, RUN);
+        const expected = await train(whole, { trainSet: data, testSet: test }, RUN);
         const model = build();
         const { lower, upper } = splitModel(model, at);
         const before = memory().numTensors;
         const cached = await cacheFeatures(lower, data, { batchSize: 4 });
         const cachedTest = await cacheFeatures(lower, test);
         expect([cached.length, cached.classNames]).toEqual([13, ['a', 'b', 'c']]);
-        const history = await train(upper, { train: cached, test: cachedTest }, RUN);
+        const history = await train(upper, { trainSet: cached, testSet: cachedTest }, RUN);
         expect(memory().numTensors).toBe(before);
         const [learned, wanted] = [await numbers(model), await numbers(whole)];
         const measured = (run: History) =>

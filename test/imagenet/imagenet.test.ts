@@ -1,10 +1,11 @@
 import { memory, type Tensor4D, tensor, tidy } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { classify, decodePredictions, LABELS, preprocess } from '../../src/imagenet/index.js';
+import { classify, decodePredictions, LABELS } from '../../src/imagenet/index.js';
+import { type Preprocessing, preprocess } from '../../src/images/index.js';
 import { normalize } from '../../src/images/preprocess.js';
 import { resizeBilinear, resizeNearest } from '../../src/images/resize.js';
 import { vgg } from '../../src/index.js';
-import { type Preprocessing, PUBLISHED } from '../../src/weights/index.js';
+import { PUBLISHED } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 import { noise, sha256 } from '../support/bytes.js';
 import { readReference } from '../support/safetensors.js';

@@ -1,5 +1,6 @@
 import { expect, inject, test } from 'vitest';
-import { drawImage, gradCam, overlay } from '../../src/features/index.js';
+import { gradCam } from '../../src/features/index.js';
+import { drawImage, overlay } from '../../src/images/index.js';
 import { scaleArch, VGG11, vgg } from '../../src/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 import { useBackend } from '../support/backends.js';

@@ -1,8 +1,9 @@
 import { memory } from '@tensorflow/tfjs-core';
 import { encode } from 'fast-png';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { classify, type Picture, preprocess } from '../../src/imagenet/index.js';
-import { type Pixels, pixelsOf } from '../../src/images/pixels.js';
+import { classify } from '../../src/imagenet/index.js';
+import { type ImageInput, preprocess } from '../../src/images/index.js';
+import { type RgbImage, toRgb } from '../../src/images/pixels.js';
 import { vgg } from '../../src/index.js';
 import { concat } from '../../src/io/read.js';
 import { PUBLISHED } from '../../src/weights/index.js';
@@ -17,7 +18,7 @@ const [width, height] = [37, 23];
 const RAW = { data: noise(3 * width * height, 5), width, height };
 const PNG = new Blob([encode({ ...RAW, channels: 3 }) as BlobPart], { type: 'image/png' });
 
-const read = (picture: Picture): Promise<Pixels> => pixelsOf(picture, 'test');
+const read = (picture: ImageInput): Promise<RgbImage> => toRgb(picture, 'test');
 
 /** The raw picture as a browser has it, with alpha. */
 function imageData(): ImageData {
@@ -44,7 +45,7 @@ async function img(source: Blob | string, crossOrigin: string | null = null): Pr
 }
 
 describe('the pixels are those of the same picture as bytes, of', () => {
-  test.each<[string, () => Picture | Promise<Picture>]>([
+  test.each<[string, () => ImageInput | Promise<ImageInput>]>([
     ['ImageData', imageData],
     ['a canvas', () => painted(document.createElement('canvas'))],
     ['an OffscreenCanvas', () => painted(new OffscreenCanvas(1, 1))],
@@ -196,7 +197,7 @@ describe('a photograph', () => {
 });
 
 describe('says in a sentence that', () => {
-  const refuses = (picture: Picture, said: string) =>
+  const refuses = (picture: ImageInput, said: string) =>
     expect(preprocess(picture, preprocessing)).rejects.toThrow(
       expect.objectContaining({ name: 'RangeError', message: expect.stringContaining(said) }),
     );

@@ -39,7 +39,12 @@ const SOUND = {
 
 describe('imageFolder', () => {
   test('takes a folder a class, nested files among them, in the order of their names', async () => {
-    const { train, validation, classNames, problems } = await imageFolder(folderOf(SOUND), { size: 8 });
+    const {
+      trainSet: train,
+      validationSet: validation,
+      classNames,
+      problems,
+    } = await imageFolder(folderOf(SOUND), { size: 8 });
     expect(classNames).toEqual(['grey', 'red']);
     expect(problems).toEqual([]);
     expect([...train.paths, ...validation.paths].sort()).toEqual(Object.keys(SOUND).sort());
@@ -61,7 +66,11 @@ describe('imageFolder', () => {
     });
     symlinkSync(join(root, 'nowhere.png'), join(root, 'grey', 'broken-link.png'));
     const told: string[] = [];
-    const { train, validation, problems } = await imageFolder(root, {
+    const {
+      trainSet: train,
+      validationSet: validation,
+      problems,
+    } = await imageFolder(root, {
       size: 8,
       maxPixels: 96,
       onProblem: ({ reason }) => told.push(reason),
@@ -109,7 +118,7 @@ describe('imageFolder', () => {
     const linked = folderOf({ 'red/1.png': bytes('png') });
     symlinkSync(join(root, 'grey'), join(linked, 'grey'));
     symlinkSync(linked, join(linked, 'red', 'round'));
-    const { train, problems } = await imageFolder(linked, { validation: 0 });
+    const { trainSet: train, problems } = await imageFolder(linked, { validation: 0 });
     expect(problems).toEqual([]);
     expect(train.paths).toEqual([
       'grey/1.png',
@@ -142,7 +151,7 @@ describe('imageFolder', () => {
     const model = smallArch(32, { inputShape: [32, 32, 3], classes: 2, hiddenUnits: 4 });
     const history = await train(
       model,
-      { train: data.train, test: data.validation },
+      { trainSet: data.trainSet, testSet: data.validationSet },
       { epochs: 2, batchSize: 3, optimizer: 'adam' },
     );
     expect(history.epochs.map(({ examples }) => examples)).toEqual([5, 5]);

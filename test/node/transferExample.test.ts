@@ -11,7 +11,12 @@ test("the example of transfer learning draws a folder in which all but four file
     const set = colourGarments([5, 9], 10, 7);
     expect([...set.labels].sort()).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
     await writeFolder(folder, set, 1);
-    const { train, validation, classNames, problems } = await imageFolder(folder, { size: 28 });
+    const {
+      trainSet: train,
+      validationSet: validation,
+      classNames,
+      problems,
+    } = await imageFolder(folder, { size: 28 });
     expect(classNames).toEqual(['Ankle boot', 'Sandal']);
     expect([train.length, validation.length]).toEqual([8, 2]);
     expect(problems.map(({ path }) => path)).toEqual([
@@ -21,7 +26,7 @@ test("the example of transfer learning draws a folder in which all but four file
       'Sandal/empty.jpg',
     ]);
     // What is drawn comes back, but for what JPEG and other sizes change.
-    const { images, labels } = await train.pictures([0]);
+    const { images, labels } = await train.images([0]);
     const drawn = [...set.labels.keys()].filter(
       (i) => set.classNames[set.labels[i]!] === classNames[labels[0]!],
     );

@@ -113,7 +113,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
   });
 
   test('takes IDX files, goes through the test set, and shows what is most wrong', async () => {
-    const { train, test: held } = garments({ train: 120, test: 30 });
+    const { trainSet: train, testSet: held } = garments({ train: 120, test: 30 });
     const files = Object.entries({
       'train-images-idx3-ubyte': train,
       't10k-images-idx3-ubyte': held,

@@ -72,7 +72,7 @@ describe('train', () => {
       const rows: number[] = [];
       const history = await train(
         model,
-        { train: new Halves(64), test: new Halves(13) },
+        { trainSet: new Halves(64), testSet: new Halves(13) },
         {
           ...FAST,
           learningRate: 0.03,
@@ -93,7 +93,7 @@ describe('train', () => {
     const run = (seed: number) =>
       withModel(
         async (model) => {
-          const { epochs } = await train(model, { train: new Halves(24) }, { ...FAST, epochs: 2, seed });
+          const { epochs } = await train(model, { trainSet: new Halves(24) }, { ...FAST, epochs: 2, seed });
           return { losses: epochs.map(({ loss }) => loss), weights: await values(model) };
         },
         { dropout: 0.5 },
@@ -106,7 +106,7 @@ describe('train', () => {
   test('shuffles every epoch anew and tests in stored order', async () => {
     await withModel(async (model) => {
       const [examples, tests] = [new Halves(32), new Halves(8)];
-      await train(model, { train: examples, test: tests }, { ...FAST, epochs: 3 });
+      await train(model, { trainSet: examples, testSet: tests }, { ...FAST, epochs: 3 });
       expect(new Set(examples.seeds).size).toBe(3);
       expect(tests.seeds).toEqual([undefined, undefined, undefined]);
     });
@@ -120,7 +120,7 @@ describe('train', () => {
       const note = () => {
         changed.push(...model.layers.filter((layer) => Object.hasOwn(layer, 'call')).map(({ name }) => name));
       };
-      await train(model, { train: new Halves(16) }, { ...FAST, epochs: 1, onEpoch: note });
+      await train(model, { trainSet: new Halves(16) }, { ...FAST, epochs: 1, onEpoch: note });
       expect(changed).toContain('dropout1');
       for (const layer of model.layers) expect(Object.hasOwn(layer, 'call'), layer.name).toBe(false);
       expect(model.optimizer).toBe(sgd);
@@ -133,7 +133,7 @@ describe('train', () => {
       const controller = new AbortController();
       setTimeout(() => controller.abort(), 150);
       const options = { ...FAST, epochs: 1000, batchSize: 4, signal: controller.signal };
-      const history = await train(model, { train: new Halves(4) }, options);
+      const history = await train(model, { trainSet: new Halves(4) }, options);
       expect(history.ended).toBe('aborted');
     });
   });
@@ -153,7 +153,7 @@ describe('train', () => {
       }
       const history = await train(
         model,
-        { train: new Stopping(64), test: new Halves(8) },
+        { trainSet: new Stopping(64), testSet: new Halves(8) },
         { ...FAST, signal: controller.signal },
       );
       expect(history.ended).toBe('aborted');
@@ -166,7 +166,11 @@ describe('train', () => {
   test('a signal that is already set trains nothing', async () => {
     await withModel(async (model) => {
       const before = await values(model);
-      const history = await train(model, { train: new Halves(16) }, { ...FAST, signal: AbortSignal.abort() });
+      const history = await train(
+        model,
+        { trainSet: new Halves(16) },
+        { ...FAST, signal: AbortSignal.abort() },
+      );
       expect(history).toMatchObject({ epochs: [], ended: 'aborted', weightsOf: 0 });
       expect(await values(model)).toEqual(before);
     });
@@ -179,7 +183,7 @@ describe('train', () => {
       const snapshots: number[][][] = [];
       const history = await train(
         model,
-        { train: new Halves(32), test: tests },
+        { trainSet: new Halves(32), testSet: tests },
         {
           ...FAST,
           epochs: 4,
@@ -210,7 +214,7 @@ describe('train', () => {
           moved.push(now.reduce((sum, value, i) => sum + Math.abs(value - last[i]!), 0));
           last = now;
         };
-        await train(model, { train: new Halves(24) }, { ...options, decay: 'cosine', onEpoch });
+        await train(model, { trainSet: new Halves(24) }, { ...options, decay: 'cosine', onEpoch });
         // The rate averages 0.95 of its start over the first quarter of the cosine and 0.05 over the last.
         expect(moved[3]! / moved[0]!).toBeLessThan(0.4);
       });
@@ -221,7 +225,7 @@ describe('train', () => {
     await withModel(async (model) => {
       const history = await train(
         model,
-        { train: new Halves(64) },
+        { trainSet: new Halves(64) },
         { ...FAST, optimizer: 'sgd', learningRate: 1e20 },
       );
       expect(history.ended).toBe('diverged');
@@ -234,7 +238,7 @@ describe('train', () => {
       const progress: TrainProgress[] = [];
       await train(
         model,
-        { train: new Halves(40) },
+        { trainSet: new Halves(40) },
         { ...FAST, epochs: 2, onProgress: (p) => void progress.push(p) },
       );
       const ends = progress.filter(({ batch, batches }) => batch === batches);
@@ -257,7 +261,9 @@ describe('train', () => {
           yield { xs: batch!.xs, ys: tensor1d([1, 2, 3], 'int32') };
         },
       };
-      await expect(train(model, { train: broken }, { ...FAST, batchSize: 16 })).rejects.toThrow(/shape|16/i);
+      await expect(train(model, { trainSet: broken }, { ...FAST, batchSize: 16 })).rejects.toThrow(
+        /shape|16/i,
+      );
     });
   });
 
@@ -278,14 +284,14 @@ describe('train', () => {
     ['keep', { keep: 'first' as 'last' }, 'train: keep is "first"; it must be one of "last", "best".'],
   ])('refuses a bad %s before it trains', async (_, options, message) => {
     await withModel(async (model) => {
-      await expect(train(model, { train: new Halves(8) }, options)).rejects.toThrow(message);
+      await expect(train(model, { trainSet: new Halves(8) }, options)).rejects.toThrow(message);
     });
   });
 
   test('refuses examples that do not fit the model', async () => {
     await withModel(
       async (model) => {
-        await expect(train(model, { train: new Halves(8) })).rejects.toThrow(
+        await expect(train(model, { trainSet: new Halves(8) })).rejects.toThrow(
           'train: the training images are 4x4x1, but the model takes 8x8x1; resize the images or build the model with inputShape [4, 4, 1].',
         );
       },
@@ -293,14 +299,14 @@ describe('train', () => {
     );
     await withModel(
       async (model) => {
-        await expect(train(model, { train: new Halves(8) })).rejects.toThrow(
+        await expect(train(model, { trainSet: new Halves(8) })).rejects.toThrow(
           'train: the training set has 4 classes, but the model has 3 outputs; build it with classes: 4.',
         );
       },
       { classes: 3 },
     );
     await withModel(async (model) => {
-      await expect(train(model, { train: new Halves(0) })).rejects.toThrow(
+      await expect(train(model, { trainSet: new Halves(0) })).rejects.toThrow(
         'train: the training set is empty',
       );
     });

@@ -12,17 +12,17 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { scaleArch, VGG16C, type VggOptions, vgg } from '../../src/index.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/index.js';
+import { byteLength } from '../../src/weights/formats/tensor.js';
+import { readPickle } from '../../src/weights/formats/torch/pickle.js';
+import { readZip } from '../../src/weights/formats/zip.js';
+import { crc32 } from '../../src/weights/formats/zipWrite.js';
 import {
+  encodeWeights,
   fromWeights,
   inspectWeights,
   loadWeights,
-  saveWeights,
   type WeightContainer,
 } from '../../src/weights/index.js';
-import { readPickle } from '../../src/weights/formats/torch/pickle.js';
-import { byteLength } from '../../src/weights/formats/tensor.js';
-import { readZip } from '../../src/weights/formats/zip.js';
-import { crc32 } from '../../src/weights/formats/zipWrite.js';
 import { useAnyBackend } from '../support/backends.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { fixture } from './files.js';
@@ -66,7 +66,7 @@ describe('every kind of file is told by its content and gives the same bits back
     async ({ container, names, batchNorm }) => {
       const [model, other] = [build({ batchNorm }), build({ batchNorm, seed: 2 })];
       const before = memory().numTensors;
-      const bytes = await saveWeights(model, names, { container });
+      const bytes = await encodeWeights(model, names, { container });
       expect(memory().numTensors).toBe(before);
       const report = await loadWeights(other, bytes);
       expect(report).toMatchObject({
@@ -82,7 +82,7 @@ describe('every kind of file is told by its content and gives the same bits back
       expect(numbersOf(again)).toEqual(numbersOf(model));
       // The same network gives the same file, whatever was built before.
       const twin = build({ batchNorm });
-      expect(text(await saveWeights(twin, names, { container }))).toBe(text(bytes));
+      expect(text(await encodeWeights(twin, names, { container }))).toBe(text(bytes));
       for (const one of [model, other, again, twin]) one.dispose();
     },
   );
@@ -90,7 +90,7 @@ describe('every kind of file is told by its content and gives the same bits back
   test.each(['F16', 'BF16'] as const)('numbers of .pth in %s are those of safetensors', async (dtype) => {
     const model = build();
     const values = async (container: WeightContainer) => {
-      const bytes = await saveWeights(model, 'torchvision', { container, dtype });
+      const bytes = await encodeWeights(model, 'torchvision', { container, dtype });
       expect((await inspectWeights(bytes)).dtypes).toEqual([dtype]);
       const loaded = await fromWeights(bytes);
       const numbers = numbersOf(loaded.model);
@@ -112,7 +112,7 @@ describe('whole models keep what weights alone do not say', () => {
       dropout: 0.25,
       inputShape: [8, 12, 2],
     });
-    const { model: again, network } = await fromWeights(await saveWeights(model, 'keras', { container }));
+    const { model: again, network } = await fromWeights(await encodeWeights(model, 'keras', { container }));
     expect(network.batchNorm).toEqual({ epsilon: 2e-3, momentum: 0.75 });
     expect(network.config).toMatchObject({
       classifierActivation: 'softmax',
@@ -130,7 +130,7 @@ describe('whole models keep what weights alone do not say', () => {
     'the averaging matrices of adaptive pooling are in %s, and in no list of what was loaded',
     async (container) => {
       const model = build({ adaptivePool: true, inputShape: [20, 20, 2] });
-      const bytes = await saveWeights(model, 'keras', { container });
+      const bytes = await encodeWeights(model, 'keras', { container });
       const { tensors } = await inspectWeights(bytes);
       expect(tensors.filter(({ shape }) => shape.join() === '5,7')).toHaveLength(2);
       const { model: again, report } = await fromWeights(bytes, { inputShape: [20, 20, 2] });
@@ -148,7 +148,7 @@ describe('whole models keep what weights alone do not say', () => {
       hiddenUnits: 4,
       batchNorm: true,
     });
-    const bytes = await saveWeights(model, 'keras', { container: 'model.h5' });
+    const bytes = await encodeWeights(model, 'keras', { container: 'model.h5' });
     const config = (await (await openHdf5(fileOfBytes('h5', bytes))).attributes()).get('model_config');
     const again = await models.modelFromJSON({ modelTopology: JSON.parse(config as string) });
     const described = (one: LayersModel) =>
@@ -169,7 +169,7 @@ describe('whole models keep what weights alone do not say', () => {
     const image = input({ shape: [8, 8, 1] });
     const y = layers.globalMaxPooling2d({ name: 'most' }).apply(inner.apply(image)) as typeof image;
     const model = modelOf({ inputs: image, outputs: y });
-    const { tensors } = await inspectWeights(await saveWeights(model, 'keras', { container: 'keras' }));
+    const { tensors } = await inspectWeights(await encodeWeights(model, 'keras', { container: 'keras' }));
     expect(tensors.map(({ weight }) => weight)).toEqual(['block1_conv1/kernel', 'block1_conv1/bias']);
     model.dispose();
   });
@@ -181,16 +181,16 @@ describe('whole models keep what weights alone do not say', () => {
       .apply(image);
     const sum = layers.add({ name: 'sum' }).apply([conv as typeof image, image]) as typeof image;
     const branching = modelOf({ inputs: image, outputs: sum });
-    await expect(saveWeights(branching, 'keras', { container: 'keras' })).rejects.toThrow(
+    await expect(encodeWeights(branching, 'keras', { container: 'keras' })).rejects.toThrow(
       "saveWeights: the layer 'sum' does not take what 'block1_conv1' gives and nothing else; only models without branches are written to Keras models.",
     );
     const activated = layers.leakyReLU({ name: 'leaky' }).apply(conv as typeof image) as typeof image;
     const leaky = modelOf({ inputs: image, outputs: activated });
-    await expect(saveWeights(leaky, 'keras', { container: 'model.h5' })).rejects.toThrow(
+    await expect(encodeWeights(leaky, 'keras', { container: 'model.h5' })).rejects.toThrow(
       "saveWeights: the layer 'leaky' is a LeakyReLU, which is not written to Keras models; save the weights alone",
     );
     expect(
-      (await inspectWeights(await saveWeights(leaky, 'keras', { container: 'h5' }))).tensors,
+      (await inspectWeights(await encodeWeights(leaky, 'keras', { container: 'h5' }))).tensors,
     ).toHaveLength(2);
   });
 });
@@ -219,7 +219,7 @@ describe.skipIf(!hasShared)('Keras files have what Keras itself writes of the sa
 
   async function saved(container: WeightContainer): Promise<Uint8Array> {
     const { model } = await fromWeights(sharedPath(`reference/${NARROW}`), { dropout: 0 });
-    const bytes = await saveWeights(model, 'keras', { container });
+    const bytes = await encodeWeights(model, 'keras', { container });
     model.dispose();
     return bytes;
   }
@@ -255,7 +255,7 @@ describe('what readers of other kinds rely on', () => {
       ['torchvision', 'pth'],
       ['keras', 'keras'],
     ] as const) {
-      const entries = await readZip(fileOfBytes('zip', await saveWeights(model, names, { container })));
+      const entries = await readZip(fileOfBytes('zip', await encodeWeights(model, names, { container })));
       for (const { name, span } of entries.values()) expect(span!.offset % 64, name).toBe(0);
     }
     model.dispose();
@@ -263,7 +263,7 @@ describe('what readers of other kinds rely on', () => {
 
   test('the pickle refers to four names, all of which torch.load(weights_only=True) allows', async () => {
     const model = build({ batchNorm: true });
-    const bytes = await saveWeights(model, 'torchvision', { container: 'pth', dtype: 'F16' });
+    const bytes = await encodeWeights(model, 'torchvision', { container: 'pth', dtype: 'F16' });
     const entries = await readZip(fileOfBytes('pth', bytes));
     const names = new Set<string>();
     readPickle('pth', await entries.get('archive/data.pkl')!.read(2 ** 20), {
@@ -295,7 +295,7 @@ describe('what readers of other kinds rely on', () => {
   test('a network of more layers than a group of h5py has room for by default', async () => {
     const model = vgg([[150, 1]], { inputShape: [2, 2, 1], includeTop: false });
     for (const container of ['weights.h5', 'model.h5', 'h5'] as const) {
-      expect((await inspectWeights(await saveWeights(model, 'keras', { container }))).tensors).toHaveLength(
+      expect((await inspectWeights(await encodeWeights(model, 'keras', { container }))).tensors).toHaveLength(
         300,
       );
     }
@@ -326,6 +326,6 @@ test.each([
   ],
 ] as const)('what does not go together is refused: %s with %o', async (names, options, sentence) => {
   const model = build();
-  await expect(saveWeights(model, names, options)).rejects.toThrow(`saveWeights: ${sentence}`);
+  await expect(encodeWeights(model, names, options)).rejects.toThrow(`saveWeights: ${sentence}`);
   model.dispose();
 });

@@ -5,14 +5,14 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { concat } from '../../src/io/read.js';
 import { type WeightFileOptions, withCheckpoint } from '../../src/weights/formats/checkpoint.js';
+import { byteLength } from '../../src/weights/formats/tensor.js';
 import {
+  encodeWeights,
   fromWeights,
   inspectWeights,
   loadWeights,
-  saveWeights,
   WeightFileError,
 } from '../../src/weights/index.js';
-import { byteLength } from '../../src/weights/formats/tensor.js';
 import { useAnyBackend } from '../support/backends.js';
 import { indexOf, latin1 } from '../support/bytes.js';
 import { hasShared } from '../support/shared.js';
@@ -455,7 +455,7 @@ describe('a file that was changed at random is read or refused', () => {
 
   test('as this library writes it', async () => {
     const model = vgg([[1, 2]], { inputShape: [4, 4, 1], classes: 2, hiddenUnits: 3, batchNorm: true });
-    const bytes = await saveWeights(model, 'torchvision');
+    const bytes = await encodeWeights(model, 'torchvision');
     model.dispose();
     await fuzz(bytes);
   });

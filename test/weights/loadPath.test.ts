@@ -7,7 +7,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { fileSystem } from '../../src/node/index.js';
-import { fromWeights, loadWeights, saveWeights } from '../../src/weights/index.js';
+import { encodeWeights, fromWeights, loadWeights } from '../../src/weights/index.js';
 import { useBackend } from '../support/backends.js';
 
 const build = (seed: number, options = {}) =>
@@ -28,7 +28,7 @@ const numbersOf = (model: LayersModel) => model.getWeights().map((weight) => [..
 test('a model takes the weights of a path and of a file URL', async () => {
   const model = build(7);
   const path = join(folder, 'net.safetensors');
-  writeFileSync(path, await saveWeights(model, 'torchvision'));
+  writeFileSync(path, await encodeWeights(model, 'torchvision'));
   for (const source of [path, pathToFileURL(path)]) {
     const other = build(8);
     await loadWeights(other, source);

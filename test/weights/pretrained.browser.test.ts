@@ -5,6 +5,7 @@ import { vgg } from '../../src/index.js';
 import { downloadFile } from '../../src/io/download.js';
 import {
   DataError,
+  encodeWeights,
   fromPretrained,
   fromWeights,
   inspectWeights,
@@ -12,7 +13,6 @@ import {
   PUBLISHED,
   type PublishedWeights,
   type Source,
-  saveWeights,
   WeightFileError,
 } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -33,7 +33,7 @@ const cached = async () => (await (await caches.open(CACHE)).keys()).map(({ url 
 beforeAll(async () => {
   await useAnyBackend();
   const model = vgg([[1, 2]], { inputShape: [4, 4, 3], classes: 3, hiddenUnits: 4 });
-  bytes = await saveWeights(model, 'torchvision');
+  bytes = await encodeWeights(model, 'torchvision');
   numbers = await numbersOf(model);
   model.dispose();
 });

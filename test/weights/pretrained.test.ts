@@ -8,10 +8,10 @@ import { vgg } from '../../src/index.js';
 import { downloadFile } from '../../src/io/download.js';
 import {
   DataError,
+  encodeWeights,
   fromPretrained,
   PUBLISHED,
   type PublishedWeights,
-  saveWeights,
   WeightFileError,
 } from '../../src/weights/index.js';
 import { type Answer, sendFile, serve, type TestServer } from '../io/server.js';
@@ -25,7 +25,7 @@ let file: Uint8Array;
 beforeAll(async () => {
   await useBackend('wasm');
   const model = vgg([[1, 2]], { inputShape: [4, 4, 3], classes: 3, hiddenUnits: 4 });
-  file = await saveWeights(model, 'torchvision');
+  file = await encodeWeights(model, 'torchvision');
   model.dispose();
 });
 beforeEach(() => {

@@ -2,9 +2,9 @@ import { memory, tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { scaleArch, VGG16C, vgg } from '../../src/index.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
-import { fromWeights, inspectWeights, loadWeights, saveWeights } from '../../src/weights/index.js';
 import { readSafetensors } from '../../src/weights/formats/safetensors.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
+import { encodeWeights, fromWeights, inspectWeights, loadWeights } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { fixture } from './files.js';
@@ -42,7 +42,7 @@ describe.skipIf(!hasShared)(
         ),
       );
       const before = memory().numTensors;
-      const saved = await contents(await saveWeights(model, names, { dtype }));
+      const saved = await contents(await encodeWeights(model, names, { dtype }));
       expect(memory().numTensors).toBe(before);
       const expected = await contents(await fixture(`torch/${file}`));
       // PyTorch counts training batches and the library does not; the counter's value means nothing in evaluation.
@@ -70,11 +70,11 @@ describe('what is saved is loaded again', () => {
     const [model, other] = [build(1), build(2)];
     // Square feature maps alone are known to timm.
     if (names === 'timm') {
-      await expect(saveWeights(model, names)).rejects.toThrow(
+      await expect(encodeWeights(model, names)).rejects.toThrow(
         "is not square, as timm's is; save it as 'torchvision'",
       );
     } else {
-      const bytes = await saveWeights(model, names);
+      const bytes = await encodeWeights(model, names);
       const report = await loadWeights(other, bytes);
       expect(report).toMatchObject({
         format: 'safetensors',
@@ -94,14 +94,14 @@ describe('what is saved is loaded again', () => {
 
   test("in the layout of Keras' published files", async () => {
     const [model, other] = [build(1), build(2)];
-    const bytes = await saveWeights(model, 'keras', { container: 'h5' });
+    const bytes = await encodeWeights(model, 'keras', { container: 'h5' });
     expect(await loadWeights(other, bytes)).toMatchObject({
       format: 'Keras .h5 (weights)',
       missing: [],
       leftOver: [],
     });
     expect(await numbersOf(other)).toEqual(await numbersOf(model));
-    await expect(saveWeights(model, 'timm', { container: 'h5' })).rejects.toThrow(
+    await expect(encodeWeights(model, 'timm', { container: 'h5' })).rejects.toThrow(
       "saveWeights: the container 'h5' has Keras' names and float32, and timm and F32 were asked for.",
     );
     model.dispose();
@@ -115,7 +115,7 @@ describe('what is saved is loaded again', () => {
       hiddenUnits: 4,
       batchNorm: { epsilon: 2e-3 },
     });
-    const { model: again, network } = await fromWeights(await saveWeights(model, 'keras'), { dropout: 0 });
+    const { model: again, network } = await fromWeights(await encodeWeights(model, 'keras'), { dropout: 0 });
     expect(network).toMatchObject({
       title: 'VGG-16 (configuration C)-BN',
       arch: scaleArch(VGG16C, 32),
@@ -135,14 +135,14 @@ describe('what is saved is loaded again', () => {
     const value = tensor([0.5]);
     variance.write(value);
     value.dispose();
-    const { 'features.1.running_var': saved } = await contents(await saveWeights(model, 'torchvision'));
+    const { 'features.1.running_var': saved } = await contents(await encodeWeights(model, 'torchvision'));
     expect(new Float32Array(saved!.bytes.buffer)[0]).toBeCloseTo(0.5 + 1e-3 - 1e-5, 7);
-    await loadWeights(model, await saveWeights(model, 'torchvision'));
+    await loadWeights(model, await encodeWeights(model, 'torchvision'));
     const loaded = (await variance.read().data())[0];
     expect(loaded).toBeCloseTo(0.5, 6);
     // Into a network with PyTorch's epsilon it goes as it is.
     const torch = vgg([[1, 1]], { inputShape: [2, 2, 1], includeTop: false, batchNorm: true });
-    await loadWeights(torch, await saveWeights(model, 'torchvision'));
+    await loadWeights(torch, await encodeWeights(model, 'torchvision'));
     const [copied] = await torch.getLayer('block1_conv1_bn').weights.at(-1)!.read().data();
     expect(copied).toBeCloseTo(0.5 + 1e-3 - 1e-5, 7);
     model.dispose();
@@ -152,18 +152,18 @@ describe('what is saved is loaded again', () => {
 
 test('halves are told by inspectWeights', async () => {
   const model = vgg([[1, 1]], { inputShape: [2, 2, 1], classes: 2, hiddenUnits: 2 });
-  expect((await inspectWeights(await saveWeights(model, 'torchvision', { dtype: 'BF16' }))).dtypes).toEqual([
-    'BF16',
-  ]);
+  expect((await inspectWeights(await encodeWeights(model, 'torchvision', { dtype: 'BF16' }))).dtypes).toEqual(
+    ['BF16'],
+  );
   model.dispose();
 });
 
 test('says which names and types there are', async () => {
   const model = vgg([[1, 1]], { inputShape: [2, 2, 1], classes: 2, hiddenUnits: 2 });
-  await expect(saveWeights(model, 'onnx' as 'keras')).rejects.toThrow(
+  await expect(encodeWeights(model, 'onnx' as 'keras')).rejects.toThrow(
     'saveWeights: names is "onnx"; it must be one of "torchvision", "timm", "keras".',
   );
-  await expect(saveWeights(model, 'keras', { dtype: 'F64' as 'F32' })).rejects.toThrow(
+  await expect(encodeWeights(model, 'keras', { dtype: 'F64' as 'F32' })).rejects.toThrow(
     'saveWeights: dtype is "F64"',
   );
   model.dispose();

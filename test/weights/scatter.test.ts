@@ -1,11 +1,11 @@
 import '@tensorflow/tfjs-backend-wasm';
 import { memory, type Tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { heapView, unfilledTensor } from '../../src/tfjs/memory.js';
 import { vgg } from '../../src/index.js';
-import { fromWeights, saveWeights } from '../../src/weights/index.js';
-import type { Sides } from '../../src/weights/layout/layout.js';
+import { heapView, unfilledTensor } from '../../src/tfjs/memory.js';
 import { decoder, encode } from '../../src/weights/formats/numbers.js';
+import { encodeWeights, fromWeights } from '../../src/weights/index.js';
+import type { Sides } from '../../src/weights/layout/layout.js';
 import { type Rows, scatterAnywhere, scatterOnBackend } from '../../src/weights/layout/scatter.js';
 import { useBackend } from '../support/backends.js';
 
@@ -89,7 +89,7 @@ test('quantized numbers are scaled', () => {
 
 test('a network comes back as it was, and a load that is stopped leaves nothing', async () => {
   const model = vgg([[1, 8]], { inputShape: [32, 32, 1], classes: 3, hiddenUnits: 130, seed: 3 });
-  const bytes = await saveWeights(model, 'torchvision');
+  const bytes = await encodeWeights(model, 'torchvision');
   const before = memory().numTensors;
   const { model: again } = await fromWeights(bytes);
   for (const [i, layer] of model.layers.entries()) {

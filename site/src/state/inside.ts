@@ -1,5 +1,5 @@
 import { computed, effect, signal } from '@preact/signals';
-import type { RawImage } from 'vgg-blocks/imagenet';
+import type { RawImage } from 'vgg-blocks/images';
 import type { Review } from '../worker/inside.js';
 import type { Look, LookRequest, Slot } from '../worker/main.js';
 import { picture } from './files.js';

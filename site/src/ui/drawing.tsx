@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
-import type { RawImage } from 'vgg-blocks/imagenet';
+import type { RawImage } from 'vgg-blocks/images';
 import { text } from '../state/page.js';
 
 const SIDE = 280;

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
-import type { RawImage } from 'vgg-blocks/imagenet';
+import type { RawImage } from 'vgg-blocks/images';
 import { offer } from '../state/download.js';
 
 /** Pixels on a canvas, enlarged without smoothing to the width that there is. */

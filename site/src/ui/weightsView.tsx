@@ -1,4 +1,4 @@
-import type { Network } from 'vgg-blocks/weights';
+import type { NetworkSpec } from 'vgg-blocks/weights';
 import type { Choice } from '../state/choice.js';
 import { takeFiles } from '../state/files.js';
 import { chosenSlot, kind } from '../state/inside.js';
@@ -115,7 +115,7 @@ function Opened() {
 
 /** The choice that builds a file's network, where the page can train such a one. */
 function choiceOf(
-  network: Network,
+  network: NetworkSpec,
   [height, width, channels]: readonly number[],
 ): Partial<Choice> | undefined {
   const { top, arch, batchNorm } = network;

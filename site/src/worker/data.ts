@@ -79,7 +79,7 @@ export function fitted(set: ImageSet, [height, width, channels]: readonly number
 }
 
 /** What the page is told of a set. */
-export function infoOf({ train, test }: Dataset): DataInfo {
+export function infoOf({ trainSet: train, testSet: test }: Dataset): DataInfo {
   return {
     train: train.length,
     test: test.length,

@@ -1,8 +1,9 @@
 import { argMax, softmax, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { ImageSet } from 'vgg-blocks/data';
-import { featureExtractor, featureMapGrid, gradCam, kernelGrid, overlay } from 'vgg-blocks/features';
-import type { RawImage } from 'vgg-blocks/imagenet';
+import { featureExtractor, featureMapGrid, gradCam, kernelGrid } from 'vgg-blocks/features';
+import type { RawImage } from 'vgg-blocks/images';
+import { overlay } from 'vgg-blocks/images';
 import { fitted } from './data.js';
 import { inputShape } from './picture.js';
 

@@ -2,9 +2,9 @@ import { io } from '@tensorflow/tfjs-core';
 import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { scaleArch, vgg } from 'vgg-blocks';
 import type { Dataset } from 'vgg-blocks/data';
-import type { RawImage } from 'vgg-blocks/imagenet';
+import type { RawImage } from 'vgg-blocks/images';
 import type { History } from 'vgg-blocks/train';
-import { type Network, saveWeights } from 'vgg-blocks/weights';
+import { encodeWeights, type NetworkSpec } from 'vgg-blocks/weights';
 import type { Backend, Choice } from '../state/choice.js';
 import type { Recipe } from '../state/recipes.js';
 import { startBackend } from './backend.js';
@@ -22,7 +22,7 @@ export type Slot = 'trained' | 'opened';
 export interface OpenedInfo {
   file: string;
   format: string;
-  network: Network;
+  network: NetworkSpec;
   parameters: number;
   inputShape: readonly number[];
   classes: number | undefined;
@@ -170,7 +170,7 @@ const calls = {
       import('./picture.js'),
       inside(),
     ]);
-    const input = await toInput(model, picture, recipe, data?.test);
+    const input = await toInput(model, picture, recipe, data?.testSet);
     try {
       const seen = await shown(input, recipe);
       const features = await featureMaps(model, input, layer);
@@ -189,11 +189,11 @@ const calls = {
   },
 
   async review({ slot }: { slot: Slot }): Promise<Review> {
-    return (await inside()).review(modelOf(slot), data!.test);
+    return (await inside()).review(modelOf(slot), data!.testSet);
   },
 
   async weights({ slot, names }: { slot: Slot; names: 'torchvision' | 'keras' }): Promise<Uint8Array> {
-    return saveWeights(modelOf(slot), names);
+    return encodeWeights(modelOf(slot), names);
   },
 
   /** The two files of a tfjs model. */

@@ -1,10 +1,10 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fromWeights, inspectWeights, loadWeights, type Network } from 'vgg-blocks/weights';
+import { fromWeights, inspectWeights, loadWeights, type NetworkSpec } from 'vgg-blocks/weights';
 
 /** A network that came in a file, and what the file is. */
 export interface Opened {
   model: LayersModel;
-  network: Network;
+  network: NetworkSpec;
   format: string;
   parameters: number;
 }

@@ -1,8 +1,8 @@
 import { mean, reverse, squeeze, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ImageSet } from 'vgg-blocks/data';
-import { preprocess, type RawImage } from 'vgg-blocks/imagenet';
-import { type Preprocessing, PUBLISHED } from 'vgg-blocks/weights';
+import { type Preprocessing, preprocess, type RawImage } from 'vgg-blocks/images';
+import { PUBLISHED } from 'vgg-blocks/weights';
 import type { Recipe } from '../state/recipes.js';
 import { fitted } from './data.js';
 

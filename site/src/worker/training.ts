@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Dataset } from 'vgg-blocks/data';
 import { type Examples, type History, type TrainProgress, train } from 'vgg-blocks/train';
-import { saveWeights } from 'vgg-blocks/weights';
+import { encodeWeights } from 'vgg-blocks/weights';
 import type { Choice } from '../state/choice.js';
 import { fitted } from './data.js';
 
@@ -39,7 +39,7 @@ export class Run {
     const pace = new Pace();
     return train(
       this.model,
-      { train: this.pausable(fitted(data.train, shape)), test: fitted(data.test, shape) },
+      { trainSet: this.pausable(fitted(data.trainSet, shape)), testSet: fitted(data.testSet, shape) },
       {
         epochs,
         batchSize,
@@ -49,13 +49,13 @@ export class Run {
         seed,
         signal: this.abort.signal,
         onProgress: (progress) => {
-          const done = (progress.epoch - 1) * data.train.length + progress.batch * batchSize;
+          const done = (progress.epoch - 1) * data.trainSet.length + progress.batch * batchSize;
           const examplesPerSecond = pace.at(
             done,
             performance.now() - this.heldMs,
             progress.examplesPerSecond,
           );
-          const secondsLeft = Math.max(0, epochs * data.train.length - done) / examplesPerSecond;
+          const secondsLeft = Math.max(0, epochs * data.trainSet.length - done) / examplesPerSecond;
           this.events.progress({ ...progress, examplesPerSecond, secondsLeft });
         },
         onEpoch: async (row) => {
@@ -110,7 +110,7 @@ export class Run {
     const { at, costMs } = this.saved;
     const start = performance.now();
     if (!now && start - at < Math.max(SNAPSHOT.leastMs, SNAPSHOT.timesItsCost * costMs)) return;
-    this.events.snapshot(await saveWeights(this.model, 'keras'));
+    this.events.snapshot(await encodeWeights(this.model, 'keras'));
     this.saved = { at: performance.now(), costMs: performance.now() - start };
   }
 }

@@ -1,5 +1,5 @@
-import { arch, type Canvas, mirrored, rounded } from './canvas.js';
 import type { Random } from '../../base/random.js';
+import { arch, type Canvas, mirrored, rounded } from './canvas.js';
 import type { Point } from './rasterize.js';
 
 /** Trousers: a waistband and two legs, from skinny to flared. */

@@ -1,10 +1,10 @@
 import { fail, wholeNumber } from '../../base/check.js';
-import { Canvas } from './canvas.js';
+import { type Random, seededRandom, shuffled } from '../../base/random.js';
+import { ImageSet } from '../imageSet.js';
 import { bag, trouser } from './bottoms.js';
+import { Canvas } from './canvas.js';
 import { ankleBoot, sandal, sneaker } from './shoes.js';
 import { coat, dress, pullover, shirt, tShirt } from './tops.js';
-import { ImageSet } from '../imageSet.js';
-import { type Random, seededRandom, shuffled } from '../../base/random.js';
 
 /** The ten kinds of garment, in Fashion-MNIST's order. */
 export const GARMENT_NAMES: readonly string[] = [
@@ -43,14 +43,14 @@ const SIDE = 28;
  *
  * @throws RangeError when a count is no whole number from 0 on, or the seed no whole number from 0 to 2^32 - 1.
  */
-export function garments(options: GarmentOptions = {}): { train: ImageSet; test: ImageSet } {
+export function garments(options: GarmentOptions = {}): { trainSet: ImageSet; testSet: ImageSet } {
   const { train = 4000, test = 1000, seed = 1409 } = options;
   if (seed !== seed >>> 0) {
     fail('garments', `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
   }
   wholeNumber('garments', 'train', train, 0);
   wholeNumber('garments', 'test', test, 0);
-  return { train: drawSet(train, seed, 0), test: drawSet(test, seed, 1) };
+  return { trainSet: drawSet(train, seed, 0), testSet: drawSet(test, seed, 1) };
 }
 
 function drawSet(count: number, seed: number, split: number): ImageSet {

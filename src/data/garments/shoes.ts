@@ -1,5 +1,5 @@
-import { arch, between, type Canvas, rounded } from './canvas.js';
 import type { Random } from '../../base/random.js';
+import { arch, between, type Canvas, rounded } from './canvas.js';
 import type { Point } from './rasterize.js';
 
 /** The side view of a foot, toe to the left: where its sole lies, from the toe at -0.95 to the heel at 0.9. */

@@ -1,5 +1,5 @@
-import { type Canvas, mirrored, rounded } from './canvas.js';
 import type { Random } from '../../base/random.js';
+import { type Canvas, mirrored, rounded } from './canvas.js';
 import type { Point } from './rasterize.js';
 import { drawTrunk, hemAt, longSleeve, neckline, sided, sleeves, type Trunk, trunkFill } from './trunk.js';
 

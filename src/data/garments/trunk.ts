@@ -1,5 +1,5 @@
-import { type Canvas, mirrored } from './canvas.js';
 import type { Random } from '../../base/random.js';
+import { type Canvas, mirrored } from './canvas.js';
 import type { Point } from './rasterize.js';
 
 /** Half widths and heights of what is worn on the trunk, in canvas units; y grows downwards. */

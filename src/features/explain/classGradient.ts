@@ -1,9 +1,9 @@
 import { grad, keep, max, slice, sum, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
-import { type Picture, pixelsOf, preprocess, visibleRegion } from '../../imagenet/index.js';
-import type { Preprocessing } from '../../weights/index.js';
 import type { HeatMap } from '../../images/heatMap.js';
+import type { Preprocessing } from '../../images/index.js';
+import { type ImageInput, preprocess, toRgb, visibleRegion } from '../../images/index.js';
 
 /** Of which class, and how the picture is prepared. */
 export interface ClassOptions {
@@ -29,7 +29,7 @@ interface Input {
 export async function inputOf(
   where: string,
   model: LayersModel,
-  image: Picture | Tensor4D,
+  image: ImageInput | Tensor4D,
   { classIndex, preprocessing }: ClassOptions,
 ): Promise<Input> {
   // An error in the middle of a gradient would leave tfjs's tape behind, so everything is checked before.
@@ -44,7 +44,7 @@ export async function inputOf(
     );
   }
   if (preprocessing) {
-    const pixels = await pixelsOf(image, where);
+    const pixels = await toRgb(image, where);
     const x = await preprocess(pixels, preprocessing);
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }

@@ -1,12 +1,12 @@
 import { mean, mul, relu, sum, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
-import type { Picture } from '../../imagenet/index.js';
-import { logitsFrom } from '../taps/chain.js';
-import { type ClassOptions, classGradient, inputOf } from './classGradient.js';
-import { featureExtractor } from '../taps/featureExtractor.js';
 import type { HeatMap } from '../../images/heatMap.js';
+import type { ImageInput } from '../../images/index.js';
+import { logitsFrom } from '../taps/chain.js';
+import { featureExtractor } from '../taps/featureExtractor.js';
 import { tapOf } from '../taps/taps.js';
+import { type ClassOptions, classGradient, inputOf } from './classGradient.js';
 
 /** Options of {@link gradCam}. */
 export interface GradCamOptions extends ClassOptions {
@@ -30,7 +30,7 @@ export interface GradCamOptions extends ClassOptions {
  */
 export async function gradCam(
   model: LayersModel,
-  image: Picture | Tensor4D,
+  image: ImageInput | Tensor4D,
   { layer = lastConvolution(model), classIndex, preprocessing }: GradCamOptions = {},
 ): Promise<HeatMap> {
   const tap = tapOf('gradCam', model, layer);

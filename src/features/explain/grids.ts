@@ -1,8 +1,8 @@
 import { reshape, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf, wholeNumber } from '../../base/check.js';
-import type { RawImage } from '../../imagenet/index.js';
 import { COLOR_MAPS, type ColorMap, colored } from '../../images/colorMap.js';
+import type { RawImage } from '../../images/index.js';
 
 /** How small pictures are laid out in rows. */
 export interface GridOptions {

@@ -14,10 +14,10 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../../base/check.js';
-import type { Picture } from '../../imagenet/index.js';
+import type { HeatMap } from '../../images/heatMap.js';
+import type { ImageInput } from '../../images/index.js';
 import { logitsFrom } from '../taps/chain.js';
 import { type ClassOptions, classGradient, inputOf } from './classGradient.js';
-import type { HeatMap } from '../../images/heatMap.js';
 
 /** Options of {@link saliency}. */
 export interface SaliencyOptions extends ClassOptions {
@@ -43,7 +43,7 @@ export interface SaliencyOptions extends ClassOptions {
  */
 export async function saliency(
   model: LayersModel,
-  image: Picture | Tensor4D,
+  image: ImageInput | Tensor4D,
   { classIndex, preprocessing, samples = 1, noise = 0.15, seed = 0 }: SaliencyOptions = {},
 ): Promise<HeatMap> {
   wholeNumber('saliency', 'samples', samples);

@@ -1,8 +1,8 @@
 import { mean, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../../base/check.js';
-import { type Picture, preprocess } from '../../imagenet/index.js';
-import type { Preprocessing } from '../../weights/index.js';
+import type { Preprocessing } from '../../images/index.js';
+import { type ImageInput, preprocess } from '../../images/index.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
 
 /** How pictures become vectors. */
@@ -31,7 +31,7 @@ export interface EmbedOptions {
  */
 export async function embed(
   model: LayersModel,
-  pictures: readonly Picture[],
+  pictures: readonly ImageInput[],
   { preprocessing, layer = 'pool5', batchSize = 8 }: EmbedOptions,
 ): Promise<Float32Array[]> {
   wholeNumber('embed', 'batchSize', batchSize);
@@ -61,8 +61,8 @@ export async function embed(
  */
 export async function imageSimilarity(
   model: LayersModel,
-  picture: Picture,
-  other: Picture,
+  picture: ImageInput,
+  other: ImageInput,
   options: EmbedOptions,
 ): Promise<number> {
   const [a, b] = await embed(model, [picture, other], options);

@@ -1,5 +1,5 @@
 import { fail, wholeNumber } from '../../base/check.js';
-import { readTensors, type Source, saveTensors, type WeightFileOptions } from '../../weights/index.js';
+import { encodeTensors, readTensors, type Source, type WeightFileOptions } from '../../weights/index.js';
 
 /** A vector that was found. */
 export interface Neighbor {
@@ -104,7 +104,7 @@ export class EmbeddingIndex {
   toBytes(): Uint8Array {
     const ids = new TextEncoder().encode(JSON.stringify(this.#ids));
     const vectors = this.#vectors.subarray(0, this.size * this.dimensions);
-    return saveTensors({
+    return encodeTensors({
       vectors: { shape: [this.size, this.dimensions], data: vectors },
       ids: { shape: [ids.length], data: ids },
     });

@@ -1,11 +1,11 @@
 import { avgPool, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers as tfjsLayers } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../../base/check.js';
-import { normalizeImages } from '../../imagenet/index.js';
-import type { Preprocessing } from '../../weights/index.js';
-import { checkChain } from '../taps/chain.js';
+import type { Preprocessing } from '../../images/index.js';
+import { normalizeImages } from '../../images/index.js';
 import { fixedConvolution, isPlainConvolution } from '../../tfjs/fixedConvolution.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
+import { checkChain } from '../taps/chain.js';
 import { type Tap, tapOf } from '../taps/taps.js';
 
 /** A network to look at images with. */

@@ -16,8 +16,8 @@ import {
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 import { PUBLISHED, readTensors, type Source, type WeightFileOptions } from '../../weights/index.js';
-import { sameShape } from './differences.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
+import { sameShape } from './differences.js';
 import { imageFeatures } from './imageFeatures.js';
 
 /** The layers that LPIPS compares: the last ReLU of each block of VGG-16. */

@@ -1,14 +1,14 @@
 import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import { fail, oneOf, wholeNumber } from '../../base/check.js';
+import type { Preprocessing } from '../../images/index.js';
 import {
   fittedSize,
-  imageTensor,
-  type Picture,
-  pixelsOf,
+  type ImageInput,
+  imageToTensor,
   type RawImage,
-  rawImage,
-} from '../../imagenet/index.js';
-import type { Preprocessing } from '../../weights/index.js';
+  tensorToImage,
+  toRgb,
+} from '../../images/index.js';
 import { imageOptimizer } from './imageOptimizer.js';
 import {
   checkStyleSize,
@@ -35,9 +35,9 @@ export interface StyleProgress {
 /** Which picture is restyled, and how. */
 export interface StyleTransferOptions extends StyleLossOptions {
   /** What the picture shows. */
-  content: Picture;
+  content: ImageInput;
   /** What it is to look like. */
-  style: Picture;
+  style: ImageInput;
   /** The recipe that belongs to the model's weights: `published.preprocessing`, or a row's of `PUBLISHED`. */
   preprocessing: Preprocessing;
   /** The longer side of content, style and result in pixels. Default 256. */
@@ -52,7 +52,7 @@ export interface StyleTransferOptions extends StyleLossOptions {
   /** Default 1 for L-BFGS; 0.02 for Adam, in units of black to white. */
   learningRate?: number;
   /** What the picture is at first: the content (default), even noise, or a picture, made as large as the content. */
-  init?: 'content' | 'noise' | Picture;
+  init?: 'content' | 'noise' | ImageInput;
   /** Draws the noise, a whole number from 0 on. Default 0. */
   seed?: number;
   /** Called after every `every` steps and after the last one, and awaited. */
@@ -66,7 +66,7 @@ export interface StyleTransferOptions extends StyleLossOptions {
 }
 
 /** A picture in another's style. */
-export interface StyledPicture {
+export interface StyledImage {
   /** RGB, as large as the content after resizing. */
   picture: RawImage;
   /** As they were measured last; undefined when there was no step. */
@@ -94,7 +94,7 @@ const LEARNING_RATES = { lbfgs: 1, adam: 0.02 } as const;
  * const { model, published } = await fromPretrained('torchvision/vgg19');
  * const { picture } = await styleTransfer({ model, ...published, content, style, size: 384 });
  */
-export async function styleTransfer(options: StyleTransferOptions): Promise<StyledPicture> {
+export async function styleTransfer(options: StyleTransferOptions): Promise<StyledImage> {
   const where = 'styleTransfer';
   const steps = wholeNumber(where, 'steps', options.steps ?? 100);
   const every = wholeNumber(where, 'every', options.every ?? 10);
@@ -113,10 +113,10 @@ export async function styleTransfer(options: StyleTransferOptions): Promise<Styl
     return one;
   };
   try {
-    const pictures = [await pixelsOf(options.content, where), await pixelsOf(options.style, where)] as const;
+    const pictures = [await toRgb(options.content, where), await toRgb(options.style, where)] as const;
     for (const one of pictures) checkStyleSize(where, loss, fittedSize(one, size), options.maxBytes);
-    const content = hold(await imageTensor(pictures[0], { size }));
-    const style = hold(await imageTensor(pictures[1], { size }));
+    const content = hold(await imageToTensor(pictures[0], { size }));
+    const style = hold(await imageToTensor(pictures[1], { size }));
     const first = await firstImage(init, content, seed);
     const image = hold(variable(first));
     if (first !== content) first.dispose();
@@ -125,7 +125,7 @@ export async function styleTransfer(options: StyleTransferOptions): Promise<Styl
     const start = performance.now();
     let losses: StyleLosses | undefined;
     let step = 0;
-    let ended: StyledPicture['ended'] = 'finished';
+    let ended: StyledImage['ended'] = 'finished';
     while (step < steps && ended === 'finished') {
       if (signal?.aborted) {
         ended = 'aborted';
@@ -142,25 +142,27 @@ export async function styleTransfer(options: StyleTransferOptions): Promise<Styl
       }
       if (losses && (step % every === 0 || step === steps || ended === 'converged')) {
         const secondsLeft = ((performance.now() - start) / 1000 / step) * (steps - step);
-        await options.onProgress?.({ step, steps, losses, secondsLeft, picture: () => rawImage(image) });
+        await options.onProgress?.({ step, steps, losses, secondsLeft, picture: () => tensorToImage(image) });
       }
       // Timers, signals and the page have a turn.
       await new Promise((resolve) => setTimeout(resolve));
     }
-    return { picture: await rawImage(image), losses, steps: step, ended };
+    return { picture: await tensorToImage(image), losses, steps: step, ended };
   } finally {
     for (const one of held.reverse()) one.dispose();
   }
 }
 
 async function firstImage(
-  init: 'content' | 'noise' | Picture,
+  init: 'content' | 'noise' | ImageInput,
   content: Tensor4D,
   seed: number,
 ): Promise<Tensor4D> {
   if (init === 'content') return content;
   if (init === 'noise') return randomUniform(content.shape, 0, 1, 'float32', seed) as Tensor4D;
-  const image = await imageTensor(init as Picture, { size: Math.max(content.shape[1], content.shape[2]) });
+  const image = await imageToTensor(init as ImageInput, {
+    size: Math.max(content.shape[1], content.shape[2]),
+  });
   if (image.shape.join() === content.shape.join()) return image;
   image.dispose();
   fail(

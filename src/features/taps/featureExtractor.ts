@@ -6,8 +6,8 @@ import {
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
-import { checkChain } from './chain.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
+import { checkChain } from './chain.js';
 import { tapOf } from './taps.js';
 
 /** How an extractor is built. */

@@ -1,6 +1,6 @@
 import { type Tensor, type Tensor1D, tensor, tensor1d } from '@tensorflow/tfjs-core';
-import { type BatchOrder, batchIndices, prefetched } from '../../data/batches.js';
 import { seededRandom } from '../../base/random.js';
+import { type BatchOrder, batchIndices, prefetched } from '../../data/batches.js';
 import type { RowStore } from './rowStore.js';
 
 /** Features of examples that were computed once, as `train` and `evaluate` take them. */

@@ -1,9 +1,9 @@
 import { input, type LayersModel, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
+import { sharedLayer } from '../../tfjs/sharedLayer.js';
 import { checkChain } from '../taps/chain.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
 import { placeOf } from '../taps/places.js';
-import { sharedLayer } from '../../tfjs/sharedLayer.js';
 
 /**
  * A model in two: what computes the features of a layer, and what makes the output of them. Both share the model's

@@ -1,7 +1,7 @@
 import { countNonFinite, decoder } from '../formats/numbers.js';
+import { BYTES_PER_ELEMENT, type ByteStream, elements } from '../formats/tensor.js';
 import type { Parameter } from '../names/parameters.js';
 import { type Scatter, scatterAnywhere } from './scatter.js';
-import { BYTES_PER_ELEMENT, type ByteStream, elements } from '../formats/tensor.js';
 
 /** Bytes that are read at a time: enough that a call costs nothing, and little beside the largest tensor. */
 const PIECE_BYTES = 8 * 2 ** 20;

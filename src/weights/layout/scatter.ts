@@ -1,7 +1,7 @@
 import { heapMemory, heapView, unfilledTensor } from '../../tfjs/memory.js';
+import { BYTES_PER_ELEMENT, type Dtype, type StoredTensor } from '../formats/tensor.js';
 import { SCATTER } from './binary.js';
 import { type Sides, scatterRows } from './layout.js';
-import { BYTES_PER_ELEMENT, type Dtype, type StoredTensor } from '../formats/tensor.js';
 
 /** Whole rows of a tensor that lies out first. */
 export interface Rows {

@@ -1,19 +1,19 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { fail } from '../../base/check.js';
 import { type Content, contentOf } from '../formats/content.js';
-import { gatherRows, type Sides, sidesOf } from '../layout/layout.js';
-import { BATCH_NORM, varianceShift } from './network.js';
 import { encode } from '../formats/numbers.js';
-import { type KeyNames, TORCH_TOP } from './parameters.js';
-import type { Target } from './targets.js';
 import { BYTES_PER_ELEMENT, elements } from '../formats/tensor.js';
 import type { NewTensor } from '../formats/torch/torchWrite.js';
+import { gatherRows, type Sides, sidesOf } from '../layout/layout.js';
+import { BATCH_NORM, varianceShift } from './network.js';
+import { type KeyNames, TORCH_TOP } from './parameters.js';
+import type { Target } from './targets.js';
 
 /** How numbers are stored. */
-export type SavedDtype = 'F32' | 'F16' | 'BF16';
+export type EncodedDtype = 'F32' | 'F16' | 'BF16';
 
 /** A VGG's weights under Keras' names, as safetensors hold them. */
-export function kerasEntries(targets: ReadonlyMap<string, Target>, dtype: SavedDtype): NewTensor[] {
+export function kerasEntries(targets: ReadonlyMap<string, Target>, dtype: EncodedDtype): NewTensor[] {
   return [...targets.values()].map(({ role, variable }) => ({
     name: role,
     dtype,
@@ -26,7 +26,7 @@ export function kerasEntries(targets: ReadonlyMap<string, Target>, dtype: SavedD
 export function torchEntries(
   targets: ReadonlyMap<string, Target>,
   names: 'torchvision' | 'timm',
-  dtype: SavedDtype,
+  dtype: EncodedDtype,
 ): NewTensor[] {
   const layers = torchNames(targets, names);
   const lastKernel = [...targets.values()].findLast(({ role }) => /^block.*\/kernel$/.test(role))!;
@@ -35,7 +35,7 @@ export function torchEntries(
     const [layer, last] = role.split('/') as [string, string];
     const name = layers.get(layer);
     if (!name)
-      fail('saveWeights', `the layer '${layer}' has no place in ${names}'s VGG; save it as 'keras'.`);
+      fail('encodeWeights', `the layer '${layer}' has no place in ${names}'s VGG; save it as 'keras'.`);
     const own = shapeOf(variable);
     const entry = (member: string, shape = own, how: { sides?: Sides; add?: number } = {}): NewTensor => ({
       name: `${name}.${member}`,
@@ -79,7 +79,7 @@ function kernelShape(
   const side = Math.sqrt(window);
   if (!Number.isInteger(side)) {
     fail(
-      'saveWeights',
+      'encodeWeights',
       `the feature map before fc1 has ${window} places and is not square, as timm's is; save it as 'torchvision'.`,
     );
   }
@@ -121,7 +121,7 @@ const ROWS = 64;
  */
 export function numbersOf(
   variable: Variable,
-  { dtype = 'F32', sides, add = 0 }: { dtype?: SavedDtype; sides?: Sides; add?: number } = {},
+  { dtype = 'F32', sides, add = 0 }: { dtype?: EncodedDtype; sides?: Sides; add?: number } = {},
 ): Content {
   return {
     size: elements(shapeOf(variable)) * BYTES_PER_ELEMENT[dtype],

@@ -5,7 +5,7 @@ import type { KerasConfig, KerasLayer } from '../formats/keras/kerasConfig.js';
 import type { KeyNames, Parameter, Parameters } from './parameters.js';
 
 /** A VGG as its weight file describes it. */
-export interface Network {
+export interface NetworkSpec {
   /** What people call it: `VGG-16`, `VGG-11-BN`; `VGG` for blocks that no member of the family has. */
   title: string;
   /** Whose key names the file has. */
@@ -45,7 +45,7 @@ export const BATCH_NORM = {
  *
  * @throws WeightFileError when the shapes do not follow from each other as a VGG's do.
  */
-export function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): Network {
+export function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): NetworkSpec {
   const { file, config } = checkpoint;
   const kernels = new Map(
     parameters
@@ -135,7 +135,7 @@ function topOf(
   kernels: Kernels,
   arch: ConvArch,
   inputShape: readonly (number | null)[] | undefined,
-): Network['top'] {
+): NetworkSpec['top'] {
   const [fc1, fc2, last] = ['fc1', 'fc2', 'predictions'].map((name) => kernels.get(name));
   if (!fc1 || !fc2 || !last) return undefined;
   const hiddenUnits = fc1.shape.at(-1)!;
@@ -170,7 +170,7 @@ function configOf(
   layers: KerasConfig,
   inputChannels: number,
   blocks: number,
-): NonNullable<Network['config']> {
+): NonNullable<NetworkSpec['config']> {
   const of = (className: string) => layers.filter((layer) => layer.className === className);
   const last = of('Dense').at(-1)?.config.activation;
   const dropout = of('Dropout')[0]?.config.rate;
@@ -195,7 +195,7 @@ function inputShapeOf(
   layer: KerasLayer | undefined,
   inputChannels: number,
   blocks: number,
-): NonNullable<Network['config']>['inputShape'] {
+): NonNullable<NetworkSpec['config']>['inputShape'] {
   const shape = layer?.config.batch_shape ?? layer?.config.batch_input_shape;
   if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== inputChannels) return undefined;
   const [height, width] = shape.slice(1) as (number | null)[];

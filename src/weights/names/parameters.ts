@@ -1,9 +1,9 @@
-import { canonicalNames, type LayerKind, type NamedLayer } from './canonical.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
 import type { KerasConfig } from '../formats/keras/kerasConfig.js';
-import type { Sides } from '../layout/layout.js';
 import { elements, type StoredTensor } from '../formats/tensor.js';
+import type { Sides } from '../layout/layout.js';
+import { canonicalNames, type LayerKind, type NamedLayer } from './canonical.js';
 
 /** Whose key names a file's tensors have. */
 export type KeyNames = 'torchvision' | 'timm' | 'keras';

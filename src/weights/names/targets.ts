@@ -1,7 +1,7 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
-import { canonicalNames, type NamedLayer } from './canonical.js';
 import { WeightFileError } from '../formats/error.js';
+import { canonicalNames, type NamedLayer } from './canonical.js';
 import { isFixed, kindOf } from './parameters.js';
 
 type LayerVariable = layers.Layer['weights'][number];

@@ -32,21 +32,21 @@ const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => {
 
 describe('garments', () => {
   test('draws 4000 and 1000 pictures of ten kinds in equal numbers', () => {
-    expect([all.train.length, all.test.length]).toEqual([4000, 1000]);
-    expect([all.train.shape, all.train.classNames]).toEqual([[28, 28, 1], GARMENT_NAMES]);
-    expect(countsOf(all.train)).toEqual(new Array(10).fill(400));
-    expect(countsOf(all.test)).toEqual(new Array(10).fill(100));
-    expect(countsOf(garments({ train: 25, test: 0 }).train)).toEqual([3, 3, 3, 3, 3, 2, 2, 2, 2, 2]);
+    expect([all.trainSet.length, all.testSet.length]).toEqual([4000, 1000]);
+    expect([all.trainSet.shape, all.trainSet.classNames]).toEqual([[28, 28, 1], GARMENT_NAMES]);
+    expect(countsOf(all.trainSet)).toEqual(new Array(10).fill(400));
+    expect(countsOf(all.testSet)).toEqual(new Array(10).fill(100));
+    expect(countsOf(garments({ train: 25, test: 0 }).trainSet)).toEqual([3, 3, 3, 3, 3, 2, 2, 2, 2, 2]);
   });
 
   test('mixes the kinds', () => {
-    const repeats = all.train.labels.filter((label, i) => label === all.train.labels[i + 1]).length;
+    const repeats = all.trainSet.labels.filter((label, i) => label === all.trainSet.labels[i + 1]).length;
     expect(repeats).toBeGreaterThan(300);
     expect(repeats).toBeLessThan(500);
   });
 
   test('draws the same pixels in every process', () => {
-    const { train, test } = garments({ train: 100, test: 50, seed: 1 });
+    const { trainSet: train, testSet: test } = garments({ train: 100, test: 50, seed: 1 });
     expect(sha256(train.images)).toMatchInlineSnapshot(
       `"ac843befa3d0a3455e2d070f6879e02102049defb10126250c2d73a7939e4331"`,
     );
@@ -56,35 +56,35 @@ describe('garments', () => {
   });
 
   test('draws other garments from another seed', () => {
-    const [a, b] = [1, 2].map((seed) => garments({ train: 100, test: 0, seed }).train);
+    const [a, b] = [1, 2].map((seed) => garments({ train: 100, test: 0, seed }).trainSet);
     const seen = new Set(Array.from({ length: 100 }, (_, i) => sha256(picture(a!, i))));
     expect(Array.from({ length: 100 }, (_, i) => seen.has(sha256(picture(b!, i))))).not.toContain(true);
   });
 
   test('draws no picture twice, neither within a set nor in both', () => {
     const seen = new Set<string>();
-    for (const set of [all.train, all.test])
+    for (const set of [all.trainSet, all.testSet])
       for (let i = 0; i < set.length; i++) seen.add(sha256(picture(set, i)));
     expect(seen.size).toBe(5000);
   });
 
   test('draws light garments that fill a good part of a black picture, and none cut off altogether', () => {
-    for (let i = 0; i < all.train.length; i++) {
-      const lit = picture(all.train, i).filter((pixel) => pixel > 20).length / PIXELS;
+    for (let i = 0; i < all.trainSet.length; i++) {
+      const lit = picture(all.trainSet, i).filter((pixel) => pixel > 20).length / PIXELS;
       expect(lit).toBeGreaterThan(0.05);
       expect(lit).toBeLessThan(0.8);
     }
   });
 
   test('is neither trivial nor chaos: the nearest mean picture is right for 60 to 85 % of them', () => {
-    const means = meansOf(all.train);
+    const means = meansOf(all.trainSet);
     let right = 0;
-    all.test.labels.forEach((label, i) => {
-      const distances = means.map((mean) => distance(mean, picture(all.test, i)));
+    all.testSet.labels.forEach((label, i) => {
+      const distances = means.map((mean) => distance(mean, picture(all.testSet, i)));
       if (distances.indexOf(Math.min(...distances)) === label) right++;
     });
-    expect(right / all.test.length).toBeGreaterThan(0.6);
-    expect(right / all.test.length).toBeLessThan(0.85);
+    expect(right / all.testSet.length).toBeGreaterThan(0.6);
+    expect(right / all.testSet.length).toBeLessThan(0.85);
   });
 
   test('refuses counts and seeds that are none', () => {

@@ -2,11 +2,11 @@ import { reason } from '../../../io/errors.js';
 import { WeightFileError } from '../error.js';
 import { fileOfBytes, partOf, type WeightFile } from '../file.js';
 import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../hdf5/index.js';
-import { type KerasConfig, parseKerasConfig } from './kerasConfig.js';
 import { MAX_HEADER_BYTES } from '../limits.js';
 import { checkNames, checkOverlaps, type Span } from '../shape.js';
 import type { StoredTensor } from '../tensor.js';
 import type { Entry } from '../zip.js';
+import { type KerasConfig, parseKerasConfig } from './kerasConfig.js';
 
 /** Which of Keras' layouts of HDF5 a file has. */
 type KerasLayout = 'published' | 'model' | 'weights';

@@ -48,7 +48,7 @@ const ARGUMENTS: Record<string, readonly string[]> = {
  * @throws RangeError when layers branch, or one is of a kind that no VGG has.
  */
 export function kerasChain(model: LayersModel): KerasNewLayer[] {
-  const names = layerNames('saveWeights', model);
+  const names = layerNames('encodeWeights', model);
   const chain = unrolled(model);
   let shape = [...(model.inputs[0]!.shape as (number | null)[])];
   const input: KerasNewLayer = {
@@ -64,7 +64,7 @@ export function kerasChain(model: LayersModel): KerasNewLayer[] {
     const allowed = ARGUMENTS[className];
     if (!allowed) {
       fail(
-        'saveWeights',
+        'encodeWeights',
         `the layer '${layer.name}' is a ${className}, which is not written to Keras models; save the weights alone, or build the model of ${Object.keys(ARGUMENTS).join(', ')}.`,
       );
     }
@@ -91,7 +91,7 @@ export function kerasChain(model: LayersModel): KerasNewLayer[] {
 function unrolled(model: LayersModel): layers.Layer[] {
   if (model.inputs.length !== 1 || model.outputs.length !== 1)
     fail(
-      'saveWeights',
+      'encodeWeights',
       `the model has ${model.inputs.length} inputs and ${model.outputs.length} outputs; Keras models are written with one of each.`,
     );
   const chain = model.layers.filter((layer) => layer.getClassName() !== 'InputLayer');
@@ -102,7 +102,7 @@ function unrolled(model: LayersModel): layers.Layer[] {
       );
     if (!takes(chain[i - 1]))
       fail(
-        'saveWeights',
+        'encodeWeights',
         `the layer '${layer.name}' does not take what '${chain[i - 1]!.name}' gives and nothing else; only models without branches are written to Keras models.`,
       );
   });
@@ -114,7 +114,7 @@ function checkNames(chain: readonly KerasNewLayer[]): void {
   for (const { name } of chain) {
     if (seen.has(name) || name.includes('/')) {
       fail(
-        'saveWeights',
+        'encodeWeights',
         `the layer name '${name}' ${seen.has(name) ? 'is there twice' : 'has a slash'}, which Keras does not take; rename it.`,
       );
     }

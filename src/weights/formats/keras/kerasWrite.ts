@@ -1,11 +1,11 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { type Content, contentOf } from '../content.js';
 import { numbersOf, shapeOf } from '../../names/entries.js';
-import { hdf5Of, type NewDataset, type NewGroup } from '../hdf5/write.js';
-import { type KerasNewLayer, keras2Config, keras3Config, kerasChain, snakeCase } from './kerasModel.js';
 import { BATCH_NORM, varianceShift } from '../../names/network.js';
 import type { Target } from '../../names/targets.js';
+import { type Content, contentOf } from '../content.js';
+import { hdf5Of, type NewDataset, type NewGroup } from '../hdf5/write.js';
 import { zipOf } from '../zipWrite.js';
+import { type KerasNewLayer, keras2Config, keras3Config, kerasChain, snakeCase } from './kerasModel.js';
 
 /** Keras' published files: a group a layer, which lists its weights in their order. */
 export function kerasPublished(targets: ReadonlyMap<string, Target>): Content {

@@ -2,6 +2,7 @@ import { WeightFileError } from '../error.js';
 import { fileOfBytes, type WeightFile } from '../file.js';
 import { MAX_HEADER_BYTES } from '../limits.js';
 import { BYTES_PER_ELEMENT, type ByteStream, type StoredTensor, spanOf } from '../tensor.js';
+import type { Entry } from '../zip.js';
 import {
   gather,
   isContiguous,
@@ -11,7 +12,6 @@ import {
   type Storage,
   type TorchTensor,
 } from './torchState.js';
-import type { Entry } from '../zip.js';
 
 /** Whether a zip archive is one of `torch.save`, whose files lie in one folder beside `data.pkl`. */
 export function isTorchZip(entries: ReadonlyMap<string, Entry>): boolean {

@@ -1,8 +1,8 @@
 import { printable, WeightFileError } from '../error.js';
 import { MAX_ELEMENTS } from '../limits.js';
-import { type PickleMeaning, PickleName, PickleObject, type PickleValue, readPickle } from './pickle.js';
 import { checkNames, checkShape, stridesOf } from '../shape.js';
 import { BYTES_PER_ELEMENT, type Dtype, elements } from '../tensor.js';
+import { type PickleMeaning, PickleName, PickleObject, type PickleValue, readPickle } from './pickle.js';
 
 /** A tensor of a PyTorch state dict: a view of a storage, a row of numbers that lies elsewhere in the file. */
 export interface TorchTensor {

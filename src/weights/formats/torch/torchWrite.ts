@@ -1,9 +1,9 @@
 import { type Content, concatenated, contentOf } from '../content.js';
-import * as p from './pickleWrite.js';
 import { stridesOf } from '../shape.js';
 import { elements } from '../tensor.js';
-import { TORCH_MAGIC } from './torch.js';
 import { zipOf } from '../zipWrite.js';
+import * as p from './pickleWrite.js';
+import { TORCH_MAGIC } from './torch.js';
 
 /** A tensor to be written. */
 export interface NewTensor {

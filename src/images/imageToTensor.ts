@@ -11,9 +11,9 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import { fail, wholeNumber } from '../base/check.js';
-import type { Preprocessing } from '../weights/index.js';
 import { fittedSize } from './geometry.js';
-import { type Picture, pixelsOf, type RawImage } from './pixels.js';
+import { type ImageInput, type RawImage, toRgb } from './pixels.js';
+import type { Preprocessing } from './preprocessing.js';
 import { resizeBilinear } from './resize.js';
 
 /**
@@ -23,11 +23,11 @@ import { resizeBilinear } from './resize.js';
  * @returns float32 `[1, height, width, 3]`, which the caller disposes.
  * @throws RangeError when the picture has no size, or bytes that are not its pixels.
  * @example
- * const image = await imageTensor(imageElement, { size: 256 }); // [1, 192, 256, 3]
+ * const image = await imageToTensor(imageElement, { size: 256 }); // [1, 192, 256, 3]
  */
-export async function imageTensor(picture: Picture, options: { size?: number } = {}): Promise<Tensor4D> {
-  const pixels = await pixelsOf(picture, 'imageTensor');
-  const size = wholeNumber('imageTensor', 'size', options.size ?? Math.max(pixels.width, pixels.height));
+export async function imageToTensor(picture: ImageInput, options: { size?: number } = {}): Promise<Tensor4D> {
+  const pixels = await toRgb(picture, 'imageToTensor');
+  const size = wholeNumber('imageToTensor', 'size', options.size ?? Math.max(pixels.width, pixels.height));
   const { width, height } = fittedSize(pixels, size);
   const { data } = resizeBilinear(pixels, width, height);
   return tensor4d(
@@ -42,11 +42,11 @@ export async function imageTensor(picture: Picture, options: { size?: number } =
  * @param image `[height, width, 3]` or `[1, height, width, 3]`; it stays the caller's.
  * @throws RangeError when it has another shape.
  */
-export async function rawImage(image: Tensor): Promise<RawImage> {
+export async function tensorToImage(image: Tensor): Promise<RawImage> {
   const [height, width, channels] = image.shape.slice(-3);
   if (channels !== 3 || image.size !== height! * width! * 3) {
     fail(
-      'rawImage',
+      'tensorToImage',
       `the image has shape [${image.shape}]; give [height, width, 3] or [1, height, width, 3].`,
     );
   }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Heap } from '../../src/wasm/heap.js';
+import { Allocator } from '../../src/wasm/allocator.js';
 
 const memory = () => new WebAssembly.Memory({ initial: 1, maximum: 64 });
 
@@ -12,7 +12,7 @@ describe('a heap', () => {
     fc.assert(
       fc.property(steps, (all) => {
         const room = memory();
-        const heap = new Heap(room);
+        const heap = new Allocator(room);
         const held: { address: number; bytes: number }[] = [];
         for (const step of all) {
           if ('bytes' in step) {
@@ -31,7 +31,7 @@ describe('a heap', () => {
         }
         for (const { address, bytes } of held) heap.free(address, bytes);
         // All of it is one block again, from where the first one was.
-        expect(heap.allocate(1)).toBe(new Heap(memory()).allocate(1));
+        expect(heap.allocate(1)).toBe(new Allocator(memory()).allocate(1));
         const before = room.buffer.byteLength;
         heap.allocate(before - 2 ** 16);
         expect(room.buffer.byteLength).toBe(before);
@@ -41,7 +41,7 @@ describe('a heap', () => {
   });
 
   test('says so when the memory cannot grow', () => {
-    expect(() => new Heap(memory()).allocate(2 ** 23)).toThrow(
+    expect(() => new Allocator(memory()).allocate(2 ** 23)).toThrow(
       'installWasmKernels: the memory of another thread, 4 GB at most, cannot grow by',
     );
   });

@@ -4,7 +4,7 @@ const PAGE = 2 ** 16;
 const LINE = 64;
 
 /** Gives out the room in a memory that nobody else uses, and takes it back. */
-export class Heap {
+export class Allocator {
   readonly #memory: WebAssembly.Memory;
   /** What is free, in order; no two blocks touch. */
   #free: { from: number; to: number }[] = [];

@@ -1,0 +1,16 @@
+/**
+ * Images: decoding to pixels, PIL's resizing, preprocessing by a set of weights' own recipe, overlays, PNG.
+ *
+ * @packageDocumentation
+ */
+export type { ColorMap } from './colorMap.js';
+export { drawImage } from './drawImage.js';
+export { fittedSize, type Region, visibleRegion } from './geometry.js';
+export type { HeatMap } from './heatMap.js';
+export { imageToTensor, normalizeImages, tensorToImage } from './imageToTensor.js';
+export { heatMapImage, type OverlayOptions, overlay } from './overlay.js';
+export { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
+export { encodePng } from './png.js';
+export { preprocess } from './preprocess.js';
+export type { Preprocessing } from './preprocessing.js';
+export { resizeBilinear } from './resize.js';
