@@ -21,3 +21,9 @@ export function oneOf<const T>(where: string, name: string, value: unknown, allo
   }
   return value as T;
 }
+
+/** `seed` when it is a whole number from 0 to 4294967295, as the generator takes it; otherwise an error that names it. */
+export function checkSeed(where: string, seed: number): number {
+  if (seed !== seed >>> 0) fail(where, `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
+  return seed;
+}

@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { oneOf, wholeNumber } from '../base/check.js';
-import { rowsOf, size } from './inspect.js';
+import { size } from '../base/shapes.js';
+import { rowsOf } from './inspect.js';
 import type { Plan, PlanRow } from './plan.js';
 
 /** What a network costs to run and to train. Bytes are those of float32, 4 a number. */

@@ -1,5 +1,6 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
+import { size } from '../base/shapes.js';
 import type { LayerKind, Plan, PlanRow } from './plan.js';
 
 const KINDS: Record<string, LayerKind> = {
@@ -73,9 +74,4 @@ function shapeOf(where: string, layer: layers.Layer, end: layers.Layer['input'])
     );
   }
   return shape as number[];
-}
-
-/** How many numbers a tensor of this shape holds. */
-export function size(shape: readonly number[]): number {
-  return shape.reduce((product, side) => product * side, 1);
 }
