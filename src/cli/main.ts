@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
+import { messageOf } from '../base/realm.js';
 import { benchCommand } from './bench.js';
 import { classifyCommand } from './classify.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './describe.js';
@@ -40,6 +41,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   // The library's errors are sentences that say what to do; a stack would only hide them.
-  console.error(error instanceof Error ? error.message : String(error));
+  console.error(messageOf(error));
   process.exitCode = 1;
 }

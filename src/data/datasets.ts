@@ -1,3 +1,4 @@
+import { isUrl } from '../base/realm.js';
 import { download } from '../io/download.js';
 import { DataError } from '../io/errors.js';
 import { gunzip, isGzip } from '../io/gunzip.js';
@@ -124,7 +125,7 @@ async function load(
 }
 
 function checkSource(where: string, home: string, source: DatasetOptions['source'] | undefined): void {
-  if (typeof source === 'string' || source instanceof URL) return;
+  if (typeof source === 'string' || isUrl(source)) return;
   if (source && ('home' in source || PARTS.every((part) => source[part] !== undefined))) return;
   const given = source
     ? `source lacks ${PARTS.filter((part) => !(part in source)).join(', ')}`
@@ -167,10 +168,10 @@ async function fileOf(
   options: ReadOptions,
 ): Promise<{ name: string; bytes: Uint8Array }> {
   const read = async (file: Source) => ({
-    name: typeof file === 'string' || file instanceof URL ? sourceName(file) : part,
+    name: typeof file === 'string' || isUrl(file) ? sourceName(file) : part,
     bytes: await readBytes(file, { ...options, maxBytes: MAX_IDX_BYTES }),
   });
-  if (typeof source === 'string' || source instanceof URL) {
+  if (typeof source === 'string' || isUrl(source)) {
     const base = folder(source);
     return read(`${base}${NAMES[part]}.gz`)
       .catch((error) => {

@@ -1,6 +1,7 @@
 import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import { fail } from '../base/check.js';
 import { seededRandom } from '../base/random.js';
+import { messageOf } from '../base/realm.js';
 import type { Preprocessing } from '../images/index.js';
 import type { RgbImage } from '../images/pixels.js';
 import { cropped, normalize } from '../images/preprocess.js';
@@ -176,7 +177,7 @@ export class ImageFileSet {
 
 /** What an error says of a picture; browsers' own do not name it. */
 export function sentence(path: string, error: unknown): string {
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   return said.includes(path) ? said : `${path}: ${said}`;
 }
 

@@ -1,4 +1,6 @@
-/** What is wrong with a source: it is not there, it cannot be got at, or its bytes are not what they should be. */
+import { isError, messageOf } from '../base/realm.js';
+
+/** What is wrong with a source: it does not exist, it cannot be read, or its bytes are not what they should be. */
 export type DataFault = 'missing' | 'unreadable' | 'damaged';
 
 /** A file, download or set of images that cannot be used. The message is one sentence that says what to do. */
@@ -14,12 +16,19 @@ export class DataError extends Error {
     this.source = source;
     this.fault = fault;
   }
+
+  /** True for those of another copy of the library too: its ESM and CommonJS builds each have a class of this name. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this method.
+    if (this !== DataError) return super[Symbol.hasInstance](value);
+    return isError(value) && value.name === 'DataError' && 'fault' in value;
+  }
 }
 
 /** What an unknown thrown value says, with the reason that `fetch` hides in its cause. */
 export function reason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+  const cause = isError(error) ? error.cause : undefined;
+  return isError(cause) ? `${messageOf(error)} (${cause.message})` : messageOf(error);
 }
 
 /** A connection that broke: what was wanted may come yet. Never leaves this folder. */

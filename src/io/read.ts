@@ -1,3 +1,4 @@
+import { isArrayBuffer, isBlob, isBytes, isUrl } from '../base/realm.js';
 import { ConnectionError, DataError, reason } from './errors.js';
 import { baseUrl, nodeModules, systemCode } from './runtime.js';
 
@@ -41,9 +42,9 @@ export const MAX_READ_BYTES = 2 ** 31;
 export async function readBytes(source: Source, options: ReadOptions = {}): Promise<Uint8Array> {
   options.signal?.throwIfAborted();
   const { maxBytes = MAX_READ_BYTES } = options;
-  if (source instanceof Uint8Array) return within(source, maxBytes);
-  if (source instanceof ArrayBuffer) return within(new Uint8Array(source), maxBytes);
-  if (source instanceof Blob) {
+  if (isBytes(source)) return within(source, maxBytes);
+  if (isArrayBuffer(source)) return within(new Uint8Array(source), maxBytes);
+  if (isBlob(source)) {
     if (source.size > maxBytes) throw tooLong(sourceName(source), source.size, maxBytes);
     return new Uint8Array(await source.arrayBuffer());
   }
@@ -62,7 +63,7 @@ export async function readBytes(source: Source, options: ReadOptions = {}): Prom
 /** What error messages and progress reports call a source. */
 export function sourceName(source: Source): string {
   if (typeof source === 'string') return source;
-  if (source instanceof URL) return source.href;
+  if (isUrl(source)) return source.href;
   return 'name' in source && typeof source.name === 'string' ? source.name : `${source.constructor.name}`;
 }
 

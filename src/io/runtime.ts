@@ -1,3 +1,5 @@
+import { isError } from '../base/realm.js';
+
 /**
  * Node's own modules where there are any. They are asked for by name at run time, because an import line would break
  * every bundle for browsers.
@@ -21,5 +23,5 @@ export function baseUrl(): string | undefined {
 
 /** The error code of a failed system call, such as `ENOENT`. */
 export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  return isError(error) && 'code' in error ? String(error.code) : undefined;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, normalize } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
+import { isArrayBuffer } from '../base/realm.js';
 import { because, writeFileAtomic } from './writeFile.js';
 
 /** How models are kept on disk. */
@@ -38,7 +39,7 @@ export function fileSystem(
 }
 
 async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: number): Promise<io.SaveResult> {
-  if (artifacts.modelTopology instanceof ArrayBuffer) {
+  if (isArrayBuffer(artifacts.modelTopology)) {
     throw new Error(
       `${path}: the model's topology is binary, and only JSON can be saved; save a layers model.`,
     );

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { messageOf } from '../base/realm.js';
 import type { RawImage } from '../images/index.js';
 import { because } from './writeFile.js';
 
@@ -66,5 +67,5 @@ export async function readImage(
 class Refused extends Error {}
 
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).trim().split('\n')[0]!;
+  return messageOf(error).trim().split('\n')[0]!;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { messageOf } from '../base/realm.js';
 
 /**
  * Writes a file so that it is there whole or not at all: under a temporary name in the same folder, flushed to the
@@ -90,6 +91,6 @@ export function because(error: unknown): string {
     case 'EISDIR':
       return 'a file stands where a folder should be, or the other way round; choose another path.';
     default:
-      return `${error instanceof Error ? error.message : error}.`;
+      return `${messageOf(error)}.`;
   }
 }

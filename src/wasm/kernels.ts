@@ -1,3 +1,4 @@
+import { isArrayBuffer } from '../base/realm.js';
 import { PLAIN, RELAXED } from './binaries.js';
 import type { WasmBackend } from './run.js';
 
@@ -165,7 +166,7 @@ export function checkSimd(): void {
 
 /** Compiles and starts the library's WebAssembly on a memory. */
 export function instantiate(memory: WebAssembly.Memory, options: { relaxed?: boolean } = {}): Kernels {
-  const module = compile({ ...options, shared: !(memory.buffer instanceof ArrayBuffer) });
+  const module = compile({ ...options, shared: !isArrayBuffer(memory.buffer) });
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }
 

@@ -1,3 +1,4 @@
+import { isArrayBuffer } from '../base/realm.js';
 import { Filters } from './filters.js';
 import { Helper } from './helper.js';
 import { instantiate, memoryOf } from './kernels.js';
@@ -23,7 +24,7 @@ export class Machines {
     // Of backends that are gone nothing is to be kept.
     for (const old of this.#machines.keys()) if (!old.wasm) this.#end(old);
     const memory = memoryOf(backend);
-    const isShared = !(memory.buffer instanceof ArrayBuffer);
+    const isShared = !isArrayBuffer(memory.buffer);
     const place = backendPlace(backend, memory);
     const helpers = Array.from(
       { length: this.#threads - 1 },

@@ -1,3 +1,4 @@
+import { isFloat32Array } from '../base/realm.js';
 import { reason } from '../io/errors.js';
 import { concat, type Source } from '../io/read.js';
 import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
@@ -51,7 +52,7 @@ export function encodeTensors(tensors: Readonly<Record<string, NumberArray>>): U
   const entries = Object.entries(tensors).map(([name, { shape, data }]) => ({
     name,
     shape,
-    dtype: data instanceof Float32Array ? ('F32' as const) : ('U8' as const),
+    dtype: isFloat32Array(data) ? ('F32' as const) : ('U8' as const),
     bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   }));
   // Each type's tensors begin at a multiple of its size when the wider come first.

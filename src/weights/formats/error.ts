@@ -1,3 +1,5 @@
+import { isError } from '../../base/realm.js';
+
 /** A weight file that cannot be used. The message is one sentence that names the file, the tensor if it is one, and why. */
 export class WeightFileError extends Error {
   override readonly name = 'WeightFileError';
@@ -16,6 +18,13 @@ export class WeightFileError extends Error {
     this.file = file;
     this.tensor = tensor;
     this.reason = reason;
+  }
+
+  /** True for those of another copy of the library too: its ESM and CommonJS builds each have a class of this name. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this method.
+    if (this !== WeightFileError) return super[Symbol.hasInstance](value);
+    return isError(value) && value.name === 'WeightFileError' && 'reason' in value;
   }
 }
 

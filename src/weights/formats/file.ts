@@ -1,3 +1,4 @@
+import { isBlob, isUrl } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import { type ReadOptions, readBytes, type Source, sourceName } from '../../io/read.js';
 import { nodeModules } from '../../io/runtime.js';
@@ -29,7 +30,7 @@ export interface WeightFile {
 export async function openFile(source: Source, options: ReadOptions = {}): Promise<WeightFile> {
   options.signal?.throwIfAborted();
   const name = sourceName(source);
-  if (source instanceof Blob) {
+  if (isBlob(source)) {
     return withinBounds({
       name,
       size: source.size,
@@ -70,7 +71,7 @@ export function partOf(file: WeightFile, offset: number, size: number): WeightFi
 
 /** Whether a source is a file of this machine. */
 export function isPath(source: Source): source is string | URL {
-  if (typeof source !== 'string' && !(source instanceof URL)) return false;
+  if (typeof source !== 'string' && !isUrl(source)) return false;
   return !/^(https?|data|blob):/i.test(String(source));
 }
 

@@ -1,3 +1,4 @@
+import { isUrl } from '../../base/realm.js';
 import type { ReadOptions, Source } from '../../io/read.js';
 import { baseUrl, nodeModules } from '../../io/runtime.js';
 import { printable, WeightFileError } from './error.js';
@@ -198,10 +199,10 @@ function shardsBeside(file: string, source: Source): ShardSource {
     }
     const node = nodeModules();
     if (node && isPath(source)) {
-      if (source instanceof URL || /^file:/i.test(source)) return new URL(path, source);
+      if (isUrl(source) || /^file:/i.test(source)) return new URL(path, source);
       return node.path.join(node.path.dirname(source), path);
     }
-    if (typeof source === 'string' || source instanceof URL) {
+    if (typeof source === 'string' || isUrl(source)) {
       return new URL(path, new URL(source, baseUrl())).href;
     }
     throw new WeightFileError(

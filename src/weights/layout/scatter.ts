@@ -1,3 +1,4 @@
+import { isArrayBuffer } from '../../base/realm.js';
 import { heapMemory, heapView, unfilledTensor } from '../../tfjs/memory.js';
 import { BYTES_PER_ELEMENT, type Dtype, type StoredTensor } from '../formats/tensor.js';
 import { SCATTER } from './binary.js';
@@ -34,7 +35,7 @@ const TYPES: Partial<Record<Dtype, number>> = { F32: 0, F16: 1, BF16: 2 };
  */
 export function scatterOnBackend(): Scatter {
   const memory = heapMemory();
-  const scatterInHeap = memory?.buffer instanceof ArrayBuffer ? instantiate(memory) : undefined;
+  const scatterInHeap = memory && isArrayBuffer(memory.buffer) ? instantiate(memory) : undefined;
   return (rows, sides, into) => {
     const { tensor, bytes, first } = rows;
     const type = tensor.affine ? undefined : TYPES[tensor.dtype];
