@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
-import type { Preprocessing } from 'vgg-blocks/images';
+import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from 'vgg-blocks/images';
 import { countBar, fileSystem } from 'vgg-blocks/node';
 import {
   type FromWeightsOptions,
@@ -19,13 +19,7 @@ import { shared } from './options.js';
 const RECIPES = {
   torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
   keras: PUBLISHED['keras/vgg16'].preprocessing,
-  // RGB from 0 to 1, as imageFolder prepares pictures for a network that is trained from the start.
-  plain: {
-    ...PUBLISHED['torchvision/vgg16'].preprocessing,
-    mean: [0, 0, 0],
-    std: [1, 1, 1],
-    resize: { shorterSide: 224 },
-  },
+  plain: PLAIN_PREPROCESSING,
 } satisfies Record<string, Preprocessing>;
 
 /** Which network a command works with. */
@@ -157,23 +151,19 @@ async function download(name: PublishedName, options: FromWeightsOptions): Promi
   }
 }
 
-/** A recipe for the size of image that a network takes; published ones are made for 224. */
-function sizedFor(whose: string, recipe: Preprocessing, shape: readonly (number | null)[]): Preprocessing {
+/** A preprocessing at the input size of a network; published ones are for 224. */
+export function sizedFor(
+  where: string,
+  preprocessing: Preprocessing,
+  shape: readonly (number | null)[],
+): Preprocessing {
   const [, height, width, channels] = shape;
   if (height !== width || channels !== 3) {
     throw new Error(
-      `${whose} takes images of ${height}x${width}x${channels}, and squares of 3 channels are prepared.`,
+      `${where} takes images of ${height}x${width}x${channels}; only square RGB images can be prepared.`,
     );
   }
-  if (height === recipe.crop || height === null) return recipe;
-  const side = (length: number) => Math.round((length * height!) / recipe.crop);
-  const { resize } = recipe;
-  return {
-    ...recipe,
-    crop: height!,
-    resize:
-      'height' in resize ? { height: height!, width: height! } : { shorterSide: side(resize.shorterSide) },
-  };
+  return height ? preprocessingAt(preprocessing, height) : preprocessing;
 }
 
 async function labelsOf(

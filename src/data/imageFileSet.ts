@@ -16,7 +16,7 @@ export interface ImageProblem {
   reason: string;
 }
 
-/** A picture of a set: resized by the recipe, in memory or read anew each time. */
+/** A picture of a set: resized by the preprocessing, in memory or read anew each time. */
 export interface FileImage {
   path: string;
   label: number;
@@ -28,7 +28,7 @@ export interface FileImage {
 interface ImageFileSetOptions {
   entries: readonly FileImage[];
   classNames: readonly string[];
-  recipe: Preprocessing;
+  preprocessing: Preprocessing;
   augment?: Augmentation;
   parallel: number;
   onProblem(problem: ImageProblem): void;
@@ -60,9 +60,9 @@ export class ImageFileSet {
 
   /** Made by `imageFiles` and `imageFolder`. */
   constructor(given: ImageFileSetOptions) {
-    const { entries, classNames, recipe } = given;
+    const { entries, classNames, preprocessing } = given;
     this.length = entries.length;
-    this.shape = [recipe.crop, recipe.crop, 3];
+    this.shape = [preprocessing.crop, preprocessing.crop, 3];
     this.classNames = classNames;
     this.labels = Int32Array.from(entries, ({ label }) => label);
     this.paths = entries.map(({ path }) => path);
@@ -110,9 +110,9 @@ export class ImageFileSet {
     const [height, width] = this.shape;
     const size = height * width * 3;
     const values = new Float32Array(indices.length * size);
-    const { recipe } = this.#given;
-    const table = tableOf(recipe);
-    const blue = recipe.channels === 'BGR' ? 2 : 0;
+    const { preprocessing } = this.#given;
+    const table = tableOf(preprocessing);
+    const blue = preprocessing.channels === 'BGR' ? 2 : 0;
     await this.#each(
       indices,
       seed,
@@ -135,7 +135,7 @@ export class ImageFileSet {
     use: (bytes: Uint8Array, row: number) => void,
     signal?: AbortSignal,
   ): Promise<void> {
-    const { recipe, augment, parallel } = this.#given;
+    const { preprocessing, augment, parallel } = this.#given;
     await inParallel(
       indices,
       parallel,
@@ -143,8 +143,8 @@ export class ImageFileSet {
         const picture = await this.#picture(index);
         const bytes =
           augment && seed !== undefined
-            ? augmented(picture, recipe, augment, seededRandom(seed, index))
-            : cropped(picture, recipe.crop).data;
+            ? augmented(picture, preprocessing, augment, seededRandom(seed, index))
+            : cropped(picture, preprocessing.crop).data;
         use(bytes, row);
       },
       signal,
@@ -182,11 +182,11 @@ export function sentence(path: string, error: unknown): string {
 }
 
 /** What each byte of each channel becomes, `3 * byte + channel`. */
-function tableOf(recipe: Preprocessing): Float32Array {
+function tableOf(preprocessing: Preprocessing): Float32Array {
   const table = new Float32Array(3 * 256);
   normalize(
     Uint8Array.from(table, (_, i) => Math.floor(i / 3)),
-    recipe,
+    preprocessing,
     table,
   );
   return table;

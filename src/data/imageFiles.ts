@@ -1,7 +1,7 @@
 import { fail, wholeNumber } from '../base/check.js';
-import type { Preprocessing } from '../images/index.js';
 import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
 import { resized } from '../images/preprocess.js';
+import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from '../images/preprocessing.js';
 import { DataError } from '../io/errors.js';
 import { type Augmentation, checkAugmentation } from './augment.js';
 import { type FileImage, ImageFileSet, type ImageProblem, sentence } from './imageFileSet.js';
@@ -19,11 +19,11 @@ export interface ImageFile {
 /** Options of {@link imageFiles}. */
 export interface ImageFilesOptions {
   /**
-   * The recipe of the weights that the pictures are for: `published.preprocessing`, or a row's of `PUBLISHED`. Default: RGB
+   * The preprocessing of the weights that the pictures are for: `published.preprocessing`, or a row's of `PUBLISHED`. Default: RGB
    * from 0 to 1, the shorter side resized to `size`, the middle cut out.
    */
   preprocessing?: Preprocessing;
-  /** Side of the square pictures. Default the recipe's, 224; a recipe with another resizes in proportion. */
+  /** Side of the square pictures. Default the preprocessing's, 224; a preprocessing with another resizes in proportion. */
   size?: number;
   /** Share of each class that is set aside for validation, 0 to 1. Default 0.2. */
   validation?: number;
@@ -61,7 +61,7 @@ const MOST_PIXELS = 100_000_000;
 
 /**
  * Pictures in a folder for each class, as torchvision's `ImageFolder` has them, from any kind of files. Each is decoded once
- * to see that it can be, and kept as small as the recipe makes it while `maxBytes` last. `imageFolder` of `vgg-blocks/node`
+ * to see that it can be, and kept as small as the preprocessing makes it while `maxBytes` last. `imageFolder` of `vgg-blocks/node`
  * does it with a folder on disk.
  *
  * @throws DataError when a class has no picture that can be read; RangeError when an option is out of range; the signal's
@@ -78,7 +78,11 @@ export async function imageFiles(
   files: readonly ImageFile[],
   options: ImageFilesOptions = {},
 ): Promise<ImageFiles> {
-  const recipe = recipeOf(options.preprocessing, options.size);
+  const { preprocessing: published = PLAIN_PREPROCESSING } = options;
+  const preprocessing = preprocessingAt(
+    published,
+    wholeNumber('imageFiles', 'size', options.size ?? published.crop),
+  );
   const { validation = 0.2, seed = 0, augment, maxBytes = 2 ** 30, parallel = 4 } = options;
   if (!(validation >= 0 && validation <= 1)) {
     fail('imageFiles', `validation is ${validation}; it is a share from 0 to 1.`);
@@ -97,7 +101,7 @@ export async function imageFiles(
   };
 
   const { classNames, known } = sortOut(files, options.classNames, report);
-  const entries = await openAll(known, recipe, { maxBytes, parallel, report, options });
+  const entries = await openAll(known, preprocessing, { maxBytes, parallel, report, options });
   checkClasses(classNames, entries, problems);
   const drawn = new Set(
     classNames.flatMap((_, label) => {
@@ -115,39 +119,12 @@ export async function imageFiles(
     new ImageFileSet({
       entries: entries.filter((entry) => drawn.has(entry) === inValidation),
       classNames,
-      recipe,
+      preprocessing,
       parallel,
       onProblem: report,
       ...(!inValidation && { augment }),
     });
   return { trainSet: set(false), validationSet: set(true), classNames, problems };
-}
-
-/** The recipe at another size: what is cut out and what it is cut from keep their proportion. */
-function recipeOf(recipe: Preprocessing | undefined, size: number | undefined): Preprocessing {
-  const side = wholeNumber('imageFiles', 'size', size ?? recipe?.crop ?? 224);
-  if (!recipe) {
-    return {
-      channels: 'RGB',
-      white: 1,
-      mean: [0, 0, 0],
-      std: [1, 1, 1],
-      resize: { shorterSide: side },
-      crop: side,
-      interpolation: 'bilinear',
-      antialias: true,
-    };
-  }
-  const scaled = (length: number) => Math.round((length * side) / recipe.crop);
-  const { resize } = recipe;
-  return {
-    ...recipe,
-    crop: side,
-    resize:
-      'height' in resize
-        ? { height: scaled(resize.height), width: scaled(resize.width) }
-        : { shorterSide: scaled(resize.shorterSide) },
-  };
 }
 
 /** The classes, and the files that lie in one, in the order of class and path. */
@@ -181,7 +158,7 @@ function sortOut(
 /** Decodes every file once; those that cannot be are reported and left out. */
 async function openAll(
   files: readonly { file: ImageFile; label: number }[],
-  recipe: Preprocessing,
+  preprocessing: Preprocessing,
   given: {
     maxBytes: number;
     parallel: number;
@@ -198,7 +175,7 @@ async function openAll(
     parallel,
     async ({ file, label }, i) => {
       const { path } = file;
-      const load = async () => prepared(path, await file.read(), recipe);
+      const load = async () => prepared(path, await file.read(), preprocessing);
       try {
         const picture = await load();
         const fits = bytes + picture.data.length <= given.maxBytes;
@@ -214,21 +191,21 @@ async function openAll(
   return opened.filter((entry) => entry !== undefined);
 }
 
-/** A decoded picture as the recipe resizes it; a browser's bitmap is let go. */
+/** A decoded picture as the preprocessing resizes it; a browser's bitmap is let go. */
 async function prepared(
   path: string,
   picture: RawImage | ImageBitmap,
-  recipe: Preprocessing,
+  preprocessing: Preprocessing,
 ): Promise<RgbImage> {
   try {
     const pixels = await toRgb(picture, path);
     const { width, height } = pixels;
-    const { resize } = recipe;
+    const { resize } = preprocessing;
     const grown = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;
     if (grown * width * height > MOST_PIXELS) {
       fail(path, `it has ${width}x${height} pixels and would have over ${MOST_PIXELS} resized; cut it.`);
     }
-    return resized(pixels, recipe);
+    return resized(pixels, preprocessing);
   } finally {
     if ('close' in picture) picture.close();
   }

@@ -12,5 +12,5 @@ export { heatMapImage, type OverlayOptions, overlay } from './overlay.js';
 export { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
 export { encodePng } from './png.js';
 export { preprocess } from './preprocess.js';
-export type { Preprocessing } from './preprocessing.js';
+export { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from './preprocessing.js';
 export { resizeBilinear } from './resize.js';

@@ -1,18 +1,52 @@
-/** How pictures are made ready for a set of weights. The set and its recipe belong together. */
+import { wholeNumber } from '../base/check.js';
+
+/** How images are prepared for a set of weights, which were trained with it. */
 export interface Preprocessing {
-  /** The order of the colours. */
+  /** The order of the color channels. */
   channels: 'RGB' | 'BGR';
-  /** What white is before mean and deviation are applied. */
+  /** The value of white before mean and standard deviation are applied. */
   white: 1 | 255;
   /** Subtracted from each channel, in the order of `channels`. */
   mean: readonly [number, number, number];
-  /** What each channel is divided by then. */
+  /** Each channel is divided by this afterwards. */
   std: readonly [number, number, number];
-  /** The shorter side after resizing, or both sides where the picture is stretched. */
+  /** The shorter side after resizing, or both sides where the image is stretched. */
   resize: { shorterSide: number } | { height: number; width: number };
-  /** Side of the square that is cut from the middle. */
+  /** Side of the square that is cut from the center. */
   crop: number;
   interpolation: 'bilinear' | 'nearest';
-  /** Whether resizing averages over what it leaves out. */
+  /** Whether resizing averages over the pixels it drops. */
   antialias: boolean;
+}
+
+/** Preprocessing for networks trained from scratch: RGB from 0 to 1, the 224x224 center of an image whose shorter side is 224. */
+export const PLAIN_PREPROCESSING: Preprocessing = {
+  channels: 'RGB',
+  white: 1,
+  mean: [0, 0, 0],
+  std: [1, 1, 1],
+  resize: { shorterSide: 224 },
+  crop: 224,
+  interpolation: 'bilinear',
+  antialias: true,
+};
+
+/**
+ * The same preprocessing for another input size. The square that is cut out keeps its proportion to the resized image: 224 out
+ * of 256 becomes 96 out of 110.
+ *
+ * @param size side of the square images that come out.
+ */
+export function preprocessingAt(preprocessing: Preprocessing, size: number): Preprocessing {
+  const { crop, resize } = preprocessing;
+  wholeNumber('preprocessingAt', 'size', size);
+  const scaled = (length: number) => Math.round((length * size) / crop);
+  return {
+    ...preprocessing,
+    crop: size,
+    resize:
+      'height' in resize
+        ? { height: scaled(resize.height), width: scaled(resize.width) }
+        : { shorterSide: scaled(resize.shorterSide) },
+  };
 }

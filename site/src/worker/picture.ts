@@ -1,7 +1,13 @@
 import { mean, reverse, squeeze, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ImageSet } from 'vgg-blocks/data';
-import { type Preprocessing, preprocess, type RawImage } from 'vgg-blocks/images';
+import {
+  PLAIN_PREPROCESSING,
+  type Preprocessing,
+  preprocess,
+  preprocessingAt,
+  type RawImage,
+} from 'vgg-blocks/images';
 import { PUBLISHED } from 'vgg-blocks/weights';
 import type { Recipe } from '../state/recipes.js';
 import { fitted } from './data.js';
@@ -35,35 +41,15 @@ export async function toInput(
   return fromPixels(
     picture.invert ? inverted(picture.pixels) : picture.pixels,
     shape,
-    recipeFor(recipe, shape),
+    preprocessingAt(PREPROCESSING[recipe], shape[0]),
   );
 }
 
-function recipeFor(recipe: Recipe, [height, width]: readonly number[]): Preprocessing {
-  if (recipe === 'unit') return unit([height!, width!]);
-  const published = PUBLISHED[recipe === 'keras' ? 'keras/vgg16' : 'torchvision/vgg16'].preprocessing;
-  const { resize } = published;
-  // The same share of the picture is cut off at another size.
-  const scaled =
-    'shorterSide' in resize
-      ? { shorterSide: Math.round((resize.shorterSide * height!) / published.crop) }
-      : { height: height!, width: width! };
-  return { ...published, resize: scaled, crop: height! };
-}
-
-function unit([height, width]: readonly [number, number]): Preprocessing {
-  return {
-    channels: 'RGB',
-    white: 1,
-    mean: [0, 0, 0],
-    std: [1, 1, 1],
-    // A square is cut from the middle, as the other recipes do it.
-    resize: height === width ? { shorterSide: height } : { height, width },
-    crop: height,
-    interpolation: 'bilinear',
-    antialias: true,
-  };
-}
+const PREPROCESSING: Record<Recipe, Preprocessing> = {
+  unit: PLAIN_PREPROCESSING,
+  torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
+  keras: PUBLISHED['keras/vgg16'].preprocessing,
+};
 
 async function fromPixels(
   pixels: RawImage,
@@ -91,7 +77,7 @@ function inverted({ data, width, height }: RawImage): RawImage {
 /** What the model sees, as pixels to show: RGBA bytes, whatever the recipe. */
 export async function shown(input: Tensor4D, recipe: Recipe): Promise<RawImage> {
   const [, height, width, channels] = input.shape;
-  const { mean: means, std, white, channels: order } = recipeFor(recipe, [height, width]);
+  const { mean: means, std, white, channels: order } = PREPROCESSING[recipe];
   const rgb = tidy(() => squeeze(order === 'BGR' ? reverse(input, 3) : input, [0]) as Tensor);
   const values = await rgb.data();
   rgb.dispose();
