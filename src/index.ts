@@ -17,6 +17,7 @@ export {
 export { vggBlock } from './core/block.js';
 export { type Cost, type CostRow, cost } from './core/cost.js';
 export { diagram } from './core/diagram.js';
+export { FAMILY, type FamilyMember, type FamilyName } from './core/family.js';
 export type {
   AlexNetOptions,
   BatchNormOptions,

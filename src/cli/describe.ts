@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import { alexNetPlan, cost, diagram, plan, summary, tally, VGG11 } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
-import { type Architecture, number, parseArchitecture, planOf, shared } from './options.js';
+import { ARCH_HELP, type Architecture, number, parseArchitecture, planOf, shared } from './options.js';
 
 interface ShapeOptions {
   ratio: number;
@@ -36,9 +36,7 @@ export function summaryCommand(): Command {
     .description(
       'print blocks and layers with output shapes, parameters and multiply-accumulates, and the cost',
     )
-    .addArgument(
-      network('[network]', 'vgg11 to vgg19, vgg16c, alexnet, or blocks as JSON').argParser(parseArchitecture),
-    )
+    .addArgument(network('[network]', `alexnet, ${ARCH_HELP}`).argParser(parseArchitecture))
     .addOption(new Option('--batch <n>', 'images a step, for the cost').argParser(number).default(128))
     .addOption(
       new Option('--optimizer <name>', 'for the cost').choices(['sgd', 'momentum', 'adam']).default('sgd'),

@@ -3,36 +3,24 @@ import {
   type AlexNetOptions,
   alexNetPlan,
   type ConvArch,
+  FAMILY,
+  type FamilyName,
   type Plan,
   plan,
   scaleArch,
-  VGG11,
-  VGG13,
-  VGG16,
-  VGG16C,
-  VGG19,
   type VggOptions,
 } from 'vgg-blocks';
 import { BACKENDS } from './backend.js';
 
-/** The architectures that the command line knows by name. */
-const ARCHS: Record<string, ConvArch> = {
-  vgg11: VGG11,
-  vgg13: VGG13,
-  vgg16: VGG16,
-  vgg16c: VGG16C,
-  vgg19: VGG19,
-};
-
-const ARCH_HELP = `${Object.keys(ARCHS).join(', ')}, or blocks as JSON: [[1,64],[2,128]]`;
+export const ARCH_HELP = `${Object.keys(FAMILY).join(', ')}, or blocks as JSON: [[1,64],[2,128]]`;
 
 /** A network to describe: a VGG's blocks, or AlexNet. */
 export type Architecture = ConvArch | 'alexnet';
 
 /** Reads an architecture given by name or as JSON. */
 function parseArch(text: string): ConvArch {
-  const named = ARCHS[text.toLowerCase()];
-  if (named) return named;
+  const name = text.toLowerCase();
+  if (Object.hasOwn(FAMILY, name)) return FAMILY[name as FamilyName].arch;
   try {
     return JSON.parse(text) as ConvArch;
   } catch {

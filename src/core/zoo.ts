@@ -1,7 +1,8 @@
 import { input, type LayersModel, layers, model } from '@tensorflow/tfjs-layers';
 import { oneOf } from '../base/check.js';
-import { type ConvArch, scaleArch, VGG11, VGG13, VGG16, VGG16C, VGG19 } from './arch.js';
+import { type ConvArch, scaleArch, VGG11 } from './arch.js';
 import { chain } from './block.js';
+import { FAMILY } from './family.js';
 import { kernelInitializers } from './initializer.js';
 import { type AlexNetOptions, resolveAlexNet, type VggOptions } from './options.js';
 import { applyTop, buildVgg } from './vgg.js';
@@ -13,22 +14,23 @@ import { applyTop, buildVgg } from './vgg.js';
  * @throws RangeError when an option is out of range.
  */
 export function vgg11(options: VggOptions = {}): LayersModel {
-  return buildVgg('vgg11', VGG11, options);
+  return buildVgg('vgg11', FAMILY.vgg11.arch, options);
 }
 
 /** VGG-13 (configuration B). See {@link vgg11}. */
 export function vgg13(options: VggOptions = {}): LayersModel {
-  return buildVgg('vgg13', VGG13, options);
+  return buildVgg('vgg13', FAMILY.vgg13.arch, options);
 }
 
 /** VGG-16: configuration D, or with `config: 'C'` the one whose last convolutions are 1x1. See {@link vgg11}. */
 export function vgg16({ config = 'D', ...options }: VggOptions & { config?: 'C' | 'D' } = {}): LayersModel {
-  return buildVgg('vgg16', oneOf('vgg16', 'config', config, ['C', 'D']) === 'C' ? VGG16C : VGG16, options);
+  const member = oneOf('vgg16', 'config', config, ['C', 'D']) === 'C' ? FAMILY.vgg16c : FAMILY.vgg16;
+  return buildVgg('vgg16', member.arch, options);
 }
 
 /** VGG-19 (configuration E). See {@link vgg11}. */
 export function vgg19(options: VggOptions = {}): LayersModel {
-  return buildVgg('vgg19', VGG19, options);
+  return buildVgg('vgg19', FAMILY.vgg19.arch, options);
 }
 
 /**

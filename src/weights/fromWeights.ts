@@ -126,7 +126,7 @@ function ownShape({ config, top, arch, inputChannels }: NetworkSpec): VggOptions
 
 /** 'VGG-16-BN' as a model's name: vgg16_bn. */
 function nameOf({ title }: NetworkSpec): string {
-  return title.replace(/ .*/, '').replace('VGG-', 'vgg').replace('-', '_').toLowerCase();
+  return title.replace('VGG-', 'vgg').replace('-', '_').toLowerCase();
 }
 
 /** The tensors of the fully connected layers, by whosever names. */

@@ -5,13 +5,13 @@ import {
   alexNet,
   alexNetPlan,
   type ConvArch,
+  FAMILY,
   IMAGENET,
   type Plan,
   paramCount,
   plan,
   scaleArch,
   VGG11,
-  VGG13,
   VGG16,
   VGG16C,
   VGG19,
@@ -22,8 +22,6 @@ import { useAnyBackend } from '../support/backends.js';
 import { hasShared, sharedJson } from '../support/shared.js';
 
 beforeAll(() => useAnyBackend());
-
-const CONFIGS: Record<string, ConvArch> = { A: VGG11, B: VGG13, C: VGG16C, D: VGG16, E: VGG19 };
 
 interface Counts {
   params: number;
@@ -38,8 +36,8 @@ function planFor(row: string): Plan {
   const top: VggOptions = head.join(' ') === 'no top' ? { includeTop: false } : { classes: Number(head[0]) };
   if (network === 'alexnet') return alexNetPlan({ inputShape, classes: Number(head[0]) });
   const [letter, ratio = '1'] = network!.replace('-BN', '').split('/');
-  const arch = scaleArch(CONFIGS[letter!]!, Number(ratio));
-  return plan(arch, { inputShape, batchNorm: network!.endsWith('-BN'), ...top });
+  const { arch } = Object.values(FAMILY).find(({ config }) => config === letter)!;
+  return plan(scaleArch(arch, Number(ratio)), { inputShape, batchNorm: network!.endsWith('-BN'), ...top });
 }
 
 const counts = hasShared ? await sharedJson<Record<string, Counts>>('reference/counts.json') : {};
@@ -67,7 +65,11 @@ describe.skipIf(!hasShared)('parameters and MACs that PyTorch counts', () => {
 describe('a plan and the model that tfjs builds', () => {
   const small = (arch: ConvArch) => scaleArch(arch, 64);
   const cases: [string, ConvArch, VggOptions][] = [
-    ...Object.entries(CONFIGS).map(([name, arch]): [string, ConvArch, VggOptions] => [name, small(arch), {}]),
+    ...Object.values(FAMILY).map(({ title, arch }): [string, ConvArch, VggOptions] => [
+      title,
+      small(arch),
+      {},
+    ]),
     ['batch normalization', small(VGG16C), { batchNorm: true }],
     ['no top', small(VGG11), { includeTop: false }],
     ['average pooling', small(VGG11), { includeTop: false, pooling: 'avg' }],

@@ -7,7 +7,6 @@ import {
   DATA,
   DEFAULTS,
   formatChoice,
-  MEMBERS,
   OPTIMIZERS,
   parseChoice,
   STARTS,
@@ -18,7 +17,7 @@ import { typescript } from '../../site/src/state/typescript.js';
 import { en } from '../../site/src/text/en.js';
 import { zh } from '../../site/src/text/zh.js';
 import * as core from '../../src/index.js';
-import { type ConvArch, plan, scaleArch } from '../../src/index.js';
+import { type ConvArch, FAMILY, plan, scaleArch } from '../../src/index.js';
 
 const block = fc.oneof(
   fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4096 })),
@@ -27,7 +26,7 @@ const block = fc.oneof(
 const choices: fc.Arbitrary<Choice> = fc.record({
   view: fc.constantFrom(...VIEWS),
   arch: fc.oneof(
-    fc.constantFrom<ConvArch>(...Object.values(MEMBERS)),
+    fc.constantFrom<ConvArch>(...Object.values(FAMILY).map(({ arch }) => arch)),
     fc.array(block, { minLength: 1, maxLength: 8 }) as fc.Arbitrary<ConvArch>,
   ),
   ratio: fc.integer({ min: 1, max: 512 }),
@@ -105,8 +104,11 @@ test.each<[string, Partial<Choice>]>([
   ['the default', {}],
   ["the chapter's", STARTS.chapter],
   ["ImageNet's", STARTS.imagenet],
-  ['configuration C over 4 with batch norm', { arch: MEMBERS.vgg16c, ratio: 4, batchNorm: true, seed: 7 }],
-  ['configuration C', { arch: MEMBERS.vgg16c, ratio: 1 }],
+  [
+    'configuration C over 4 with batch norm',
+    { arch: FAMILY.vgg16c.arch, ratio: 4, batchNorm: true, seed: 7 },
+  ],
+  ['configuration C', { arch: FAMILY.vgg16c.arch, ratio: 1 }],
   [
     'blocks of its own',
     {
@@ -141,7 +143,7 @@ test.each<[string, Partial<Choice>]>([
 });
 
 describe('what does not fit', () => {
-  const chapter = plan(MEMBERS.vgg11);
+  const chapter = plan(FAMILY.vgg11.arch);
   const backends = {
     wasm: true,
     webgl: { maxTexture: 16384, float32: true },
@@ -160,7 +162,7 @@ describe('what does not fit', () => {
   });
 
   test('the small one fits everywhere', () => {
-    const small = plan(scaleArch(MEMBERS.vgg11, 8), { inputShape: [32, 32, 1], hiddenUnits: 256 });
+    const small = plan(scaleArch(FAMILY.vgg11.arch, 8), { inputShape: [32, 32, 1], hiddenUnits: 256 });
     for (const backend of BACKENDS) {
       expect(misfits(small, { batchSize: 32, optimizer: 'adam', backend }, device)).toEqual([]);
     }

@@ -1,18 +1,13 @@
 import { expect, test } from 'vitest';
-import { type ConvArch, IMAGENET, paramCount, plan, VGG11, VGG13, VGG16, VGG19 } from '../../src/index.js';
+import { FAMILY, IMAGENET, paramCount, plan } from '../../src/index.js';
 import { PUBLISHED, type PublishedWeights } from '../../src/weights/index.js';
 import { hasShared, sharedJson } from '../support/shared.js';
 
-const ARCHS: Record<string, ConvArch> = {
-  'VGG-11': VGG11,
-  'VGG-13': VGG13,
-  'VGG-16': VGG16,
-  'VGG-19': VGG19,
-};
 const rows = Object.entries(PUBLISHED) as [string, PublishedWeights][];
 
 test.each(rows)('%s: parameters and multiply-accumulates are those of its network', (_, row) => {
-  const network = plan(ARCHS[row.title.replace('-BN', '')]!, {
+  const { arch } = Object.values(FAMILY).find(({ title }) => title === row.title.replace('-BN', ''))!;
+  const network = plan(arch, {
     ...IMAGENET,
     batchNorm: row.title.endsWith('-BN'),
     includeTop: row.top,

@@ -117,7 +117,7 @@ describe('what is saved is loaded again', () => {
     });
     const { model: again, network } = await fromWeights(await encodeWeights(model, 'keras'), { dropout: 0 });
     expect(network).toMatchObject({
-      title: 'VGG-16 (configuration C)-BN',
+      title: 'VGG-16C-BN',
       arch: scaleArch(VGG16C, 32),
       inputChannels: 1,
     });

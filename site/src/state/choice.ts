@@ -1,16 +1,4 @@
-import { type ConvArch, VGG11, VGG13, VGG16, VGG16C, VGG19 } from 'vgg-blocks';
-
-/** The members of the family by the name that an address has for them. */
-export const MEMBERS = { vgg11: VGG11, vgg13: VGG13, vgg16c: VGG16C, vgg16: VGG16, vgg19: VGG19 } as const;
-export type Member = keyof typeof MEMBERS;
-
-export const TITLES: Record<Member, string> = {
-  vgg11: 'VGG-11',
-  vgg13: 'VGG-13',
-  vgg16c: 'VGG-16 (C)',
-  vgg16: 'VGG-16',
-  vgg19: 'VGG-19',
-};
+import { type ConvArch, FAMILY, type FamilyName, VGG11, VGG16 } from 'vgg-blocks';
 
 export const BACKENDS = ['wasm', 'webgl', 'webgpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
@@ -71,9 +59,9 @@ export const STARTS = {
 } as const satisfies Record<string, Partial<Choice>>;
 
 /** The member of the family that an architecture is, if one. */
-export function memberOf(arch: ConvArch): Member | undefined {
+export function memberOf(arch: ConvArch): FamilyName | undefined {
   const text = archText(arch);
-  return (Object.keys(MEMBERS) as Member[]).find((name) => archText(MEMBERS[name]) === text);
+  return (Object.keys(FAMILY) as FamilyName[]).find((name) => archText(FAMILY[name].arch) === text);
 }
 
 /** `1x64-2x128-2x256.1`: convolutions x channels, and after a point the 1x1 convolutions. */
@@ -84,7 +72,7 @@ function archText(arch: ConvArch): string {
 const MOST = { blocks: 8, convs: 8, channels: 4096 };
 
 function parseArch(text: string): ConvArch | undefined {
-  if (Object.hasOwn(MEMBERS, text)) return MEMBERS[text as Member];
+  if (Object.hasOwn(FAMILY, text)) return FAMILY[text as FamilyName].arch;
   const blocks = text.split('-').map((part) => /^(\d{1,4})x(\d{1,4})(?:\.(\d{1,4}))?$/.exec(part));
   if (blocks.length > MOST.blocks || blocks.some((block) => !block)) return undefined;
   return blocks.map((block) => {

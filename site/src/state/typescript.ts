@@ -1,13 +1,5 @@
 import type { ConvArch } from 'vgg-blocks';
-import { type Choice, type Member, memberOf } from './choice.js';
-
-const NAMES: Record<Member, string> = {
-  vgg11: 'VGG11',
-  vgg13: 'VGG13',
-  vgg16c: 'VGG16C',
-  vgg16: 'VGG16',
-  vgg19: 'VGG19',
-};
+import { type Choice, memberOf } from './choice.js';
 
 /** The TypeScript that builds the chosen network, and with `training` the one that trains it too. */
 export function typescript(choice: Choice, { training = false } = {}): string {
@@ -52,10 +44,11 @@ function network(choice: Choice): { call: string; imports: string[] } {
   const object = (lines: string[]) => `{\n  ${lines.join(',\n  ')},\n}`;
   if (ratio > 1) {
     const other = member !== 'vgg11';
-    const lines = other ? [`arch: ${member ? NAMES[member] : literal(arch)}`, ...options] : options;
+    const constant = member?.toUpperCase();
+    const lines = other ? [`arch: ${constant ?? literal(arch)}`, ...options] : options;
     return {
       call: `smallArch(${ratio}, ${object(lines)})`,
-      imports: other && member ? ['smallArch', NAMES[member]] : ['smallArch'],
+      imports: other && constant ? ['smallArch', constant] : ['smallArch'],
     };
   }
   if (!member) return { call: `vgg(${literal(arch)}, ${object(options)})`, imports: ['vgg'] };

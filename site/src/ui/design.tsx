@@ -1,5 +1,5 @@
-import type { Block } from 'vgg-blocks';
-import { MEMBERS, type Member, memberOf, STARTS, TITLES } from '../state/choice.js';
+import { type Block, FAMILY, type FamilyName } from 'vgg-blocks';
+import { memberOf, STARTS } from '../state/choice.js';
 import { choice, choose, text } from '../state/page.js';
 import { Card, Checkbox, Field, NumberInput, Select } from './controls.js';
 
@@ -10,7 +10,10 @@ export function Design() {
   const t = text.value.design;
   const { arch, ratio, side, channels, classes, hidden, batchNorm, seed } = choice.value;
   const member = memberOf(arch);
-  const members = (Object.keys(MEMBERS) as Member[]).map((value) => ({ value, text: TITLES[value] }));
+  const members = Object.entries(FAMILY).map(([value, { title }]) => ({
+    value: value as FamilyName,
+    text: title,
+  }));
   const ratios = RATIOS.includes(String(ratio)) ? RATIOS : [...RATIOS, String(ratio)];
   return (
     <Card title={t.title} class="design">
@@ -24,11 +27,11 @@ export function Design() {
       </fieldset>
       <Field label={t.member}>
         {(id) => (
-          <Select<Member | 'own'>
+          <Select<FamilyName | 'own'>
             id={id}
             value={member ?? 'own'}
             options={[...members, { value: 'own', text: t.own, disabled: member !== undefined }]}
-            onValue={(value) => value !== 'own' && choose({ arch: MEMBERS[value] })}
+            onValue={(value) => value !== 'own' && choose({ arch: FAMILY[value].arch })}
           />
         )}
       </Field>

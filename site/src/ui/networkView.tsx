@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
-import { alexNetPlan, type Cost, cost, diagram, type Plan, paramCount, tally } from 'vgg-blocks';
-import { memberOf, TITLES } from '../state/choice.js';
+import { alexNetPlan, type Cost, cost, diagram, FAMILY, type Plan, paramCount, tally } from 'vgg-blocks';
+import { memberOf } from '../state/choice.js';
 import { misfits, trainingBytes } from '../state/device.js';
 import { choice, device, network, planOf, text } from '../state/page.js';
 import { saveDiagram } from '../state/save.js';
@@ -55,7 +55,7 @@ function Reports({ plan }: { plan: Plan }) {
 export function titleOf(): string {
   const { arch, ratio } = choice.value;
   const member = memberOf(arch);
-  const name = member ? TITLES[member] : 'VGG';
+  const name = member ? FAMILY[member].title : 'VGG';
   return ratio > 1 ? `${name} / ${ratio}` : name;
 }
 

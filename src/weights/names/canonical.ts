@@ -1,3 +1,4 @@
+import { type Block, FAMILY } from '../../index.js';
 import { WeightFileError } from '../formats/error.js';
 
 /** What a layer is, as far as a VGG has it. */
@@ -8,14 +9,6 @@ export interface NamedLayer {
   name: string;
   kind: LayerKind;
 }
-
-/** Convolutions a block of the family's members, by how many there are in all. */
-const FAMILY: Record<number, readonly number[]> = {
-  8: [1, 1, 2, 2, 2],
-  10: [2, 2, 2, 2, 2],
-  13: [2, 2, 3, 3, 3],
-  16: [2, 2, 4, 4, 4],
-};
 
 const TOP = ['fc1', 'fc2', 'predictions'];
 
@@ -57,7 +50,7 @@ function blocksOf(file: string, layers: readonly NamedLayer[], convs: number): s
     if (kind === 'conv') counts[counts.length - 1]!++;
     else if (kind === 'pool' && counts.at(-1)! > 0) counts.push(0);
   }
-  const blocks = counts.length > 1 ? counts.filter((count) => count > 0) : FAMILY[convs];
+  const blocks = counts.length > 1 ? counts.filter((count) => count > 0) : memberBlocks(convs);
   if (!blocks) {
     throw new WeightFileError(
       file,
@@ -67,4 +60,11 @@ function blocksOf(file: string, layers: readonly NamedLayer[], convs: number): s
   return blocks.flatMap((count, block) =>
     Array.from({ length: count }, (_, conv) => `block${block + 1}_conv${conv + 1}`),
   );
+}
+
+/** The convolutions of each block in the member of the family that has `convs` of them. */
+function memberBlocks(convs: number): number[] | undefined {
+  return Object.values(FAMILY)
+    .map(({ arch }) => arch.map(([threes, , ones = 0]: Block) => threes + ones))
+    .find((blocks) => blocks.reduce((sum, count) => sum + count) === convs);
 }

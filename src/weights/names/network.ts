@@ -1,4 +1,4 @@
-import type { BatchNormOptions, ConvArch } from '../../index.js';
+import { type BatchNormOptions, type ConvArch, FAMILY } from '../../index.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { WeightFileError } from '../formats/error.js';
 import type { KerasConfig, KerasLayer } from '../formats/keras/kerasConfig.js';
@@ -204,16 +204,9 @@ function inputShapeOf(
   return fits(height) && fits(width) ? [height!, width!, inputChannels] : undefined;
 }
 
-/** The members of the family, by the convolutions of their blocks. */
-const TITLES: Record<string, string> = {
-  '1,1,2,2,2': 'VGG-11',
-  '2,2,2,2,2': 'VGG-13',
-  '2,2,3,3,3': 'VGG-16',
-  '2,2,2+1,2+1,2+1': 'VGG-16 (configuration C)',
-  '2,2,4,4,4': 'VGG-19',
-};
-
+/** The title of the member of the family with the same convolutions in each block, whatever their widths. */
 function titleOf(arch: ConvArch, batchNorm: boolean): string {
-  const convs = arch.map(([threes, , ones]) => (ones ? `${threes}+${ones}` : `${threes}`)).join();
-  return `${TITLES[convs] ?? 'VGG'}${batchNorm ? '-BN' : ''}`;
+  const convs = (blocks: ConvArch) => blocks.map(([threes, , ones = 0]) => `${threes}+${ones}`).join();
+  const member = Object.values(FAMILY).find((one) => convs(one.arch) === convs(arch));
+  return `${member?.title ?? 'VGG'}${batchNorm ? '-BN' : ''}`;
 }
