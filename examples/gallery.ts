@@ -70,7 +70,7 @@ async function learned(): Promise<LayersModel> {
     batchSize: 32,
     optimizer: 'adam',
     learningRate: 0.003,
-    decay: 'cosine',
+    schedule: 'cosine',
     onProgress: bar.update,
     onEpoch: ({ epoch, loss, testAccuracy }) =>
       bar.log(`epoch ${epoch}: loss ${loss.toFixed(3)}, test accuracy ${testAccuracy!.toFixed(3)}`),

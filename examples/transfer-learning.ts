@@ -49,7 +49,7 @@ const HEAD: TrainOptions = {
   batchSize: 16,
   optimizer: 'adam',
   learningRate: 0.01,
-  decay: 'cosine',
+  schedule: 'cosine',
 };
 const [given, weights] = process.argv.slice(2);
 
@@ -112,7 +112,7 @@ async function pretrained(): Promise<Start> {
   const { epochs } = await train(
     network,
     { trainSet: images, testSet: test },
-    { epochs: 6, batchSize: 32, optimizer: 'adam', decay: 'cosine' },
+    { epochs: 6, batchSize: 32, optimizer: 'adam', schedule: 'cosine' },
   );
   console.log(
     `before: ${images.classNames.join(', ')}, test accuracy ${percent(epochs.at(-1)!.testAccuracy!)}`,

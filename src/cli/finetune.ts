@@ -213,7 +213,7 @@ async function teach(
         batchSize: args.batch,
         seed: args.seed,
         optimizer: 'adam',
-        decay: 'cosine',
+        schedule: 'cosine',
         keep: cached.testSet ? 'best' : 'last',
         signal,
         onProgress: bar.update,

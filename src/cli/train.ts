@@ -6,11 +6,11 @@ import { type ConvArch, type Initializer, paramCount, scaleArch, VGG11, vgg } fr
 import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
-  type Decay,
   type History,
   type OptimizerName,
   predictClasses,
   predictionSheet,
+  type Schedule,
   train,
 } from 'vgg-blocks/train';
 import { type Backend, useBackend } from './backend.js';
@@ -31,7 +31,7 @@ interface TrainArguments {
   batch: number;
   lr?: number;
   optimizer: OptimizerName;
-  decay: Decay;
+  schedule: Schedule;
   seed: number;
   backend: Backend;
   threads: number;
@@ -86,8 +86,8 @@ export function trainCommand(): Command {
         .default('adam'),
     )
     .addOption(
-      new Option('--decay <name>', 'how the learning rate goes')
-        .choices(['none', 'cosine'])
+      new Option('--schedule <name>', 'learning-rate schedule')
+        .choices(['constant', 'cosine'])
         .default('cosine'),
     )
     .addOption(
@@ -138,7 +138,7 @@ async function run(args: TrainArguments): Promise<void> {
       batchSize: args.batch,
       learningRate: args.lr,
       optimizer: args.optimizer,
-      decay: args.decay,
+      schedule: args.schedule,
       seed: args.seed,
       signal: stop.signal,
       onProgress: bar.update,

@@ -1,30 +1,32 @@
 import { fail } from '../base/check.js';
-import type { History } from './history.js';
+import type { EpochRow } from './history.js';
 
 const SIZE = { width: 560, height: 360 };
-const PLOT = { left: 56, right: 128, top: 20, bottom: 48 };
+const PLOT = { left: 56, right: 144, top: 20, bottom: 48 };
 const X = [PLOT.left, SIZE.width - PLOT.right] as const;
 const Y = [SIZE.height - PLOT.bottom, PLOT.top] as const;
 
-/** Colours that people who see red and green alike can tell apart (Okabe & Ito 2008), and the chapter's dashes. */
+/** Colours that people with red-green colour blindness can tell apart (Okabe & Ito 2008), and the chapter's dashes. */
 const SERIES = [
   { key: 'loss', label: 'train loss', color: '#0072b2', dash: '' },
   { key: 'trainAccuracy', label: 'train accuracy', color: '#d55e00', dash: '6 4' },
   { key: 'testAccuracy', label: 'test accuracy', color: '#009e73', dash: '8 3 2 3' },
+  { key: 'validationAccuracy', label: 'validation accuracy', color: '#b0568d', dash: '2 3' },
 ] as const;
 
 /**
- * The chapter's figure of a training run: train loss, train accuracy and test accuracy over the epochs.
+ * The chapter's figure of a training run: train loss, and accuracy on each set that was measured, over the epochs.
  *
  * @returns an SVG document.
  * @throws RangeError when the history has no epoch.
  */
-export function curves({ epochs }: Pick<History, 'epochs'>): string {
-  if (epochs.length === 0) fail('curves', 'the history has no epoch to draw; train at least one.');
+export function curves({ epochs }: { epochs: readonly EpochRow[] }): string {
+  if (epochs.length === 0) fail('curves', 'the history has no epoch to draw; train for at least one.');
   const series = SERIES.map((line) => ({
     ...line,
     points: epochs.flatMap((row) => {
-      const value = row[line.key];
+      // A history that was saved before there were validation sets has no such key.
+      const value = row[line.key] ?? null;
       return value === null || !Number.isFinite(value) ? [] : [[row.epoch, value] as const];
     }),
   })).filter(({ points }) => points.length > 0);
@@ -71,10 +73,10 @@ function scale(
   return start + ((value - from) / (to - from)) * (end - start);
 }
 
-/** A step of 1, 2 or 5 times a power of ten that divides `range` into at most `most` parts. */
-function tickStep(range: number, most: number): number {
-  const power = 10 ** Math.floor(Math.log10(range / most || 1));
-  return power * ([1, 2, 5, 10].find((multiple) => range / (multiple * power) <= most) ?? 10);
+/** A step of 1, 2 or 5 times a power of ten that divides `range` into at most `maximum` parts. */
+function tickStep(range: number, maximum: number): number {
+  const power = 10 ** Math.floor(Math.log10(range / maximum || 1));
+  return power * ([1, 2, 5, 10].find((multiple) => range / (multiple * power) <= maximum) ?? 10);
 }
 
 function ticks(from: number, to: number, step: number): number[] {

@@ -1,27 +1,53 @@
-/** What one epoch came to. */
+import type { Progress } from '../base/progress.js';
+
+/** How far a training run is, after a batch: `done` and `total` count the batches of all epochs. */
+export interface TrainProgress extends Progress {
+  total: number;
+  unit: 'batches';
+  /** The current epoch, from 1. */
+  epoch: number;
+  /** Number of epochs in the run. */
+  epochs: number;
+  /** Batches done in this epoch, from 1. */
+  batch: number;
+  /** Batches in an epoch. */
+  batches: number;
+  /** Mean cross-entropy of this epoch's examples so far. */
+  loss: number;
+  /** Fraction of this epoch's examples classified correctly so far, 0 to 1. */
+  accuracy: number;
+  /** Training examples per second since the epoch began. */
+  examplesPerSecond: number;
+  /** Estimated seconds until the last epoch is trained. */
+  secondsLeft: number;
+}
+
+/** The results of one epoch. */
 export interface EpochRow {
   /** From 1. */
   epoch: number;
-  /** Training examples seen in it; fewer than the set holds where training was stopped. */
+  /** Training examples seen in the epoch; fewer than in the set where training was stopped. */
   examples: number;
   /** Mean cross-entropy of the training examples as they were seen, with dropout. */
   loss: number;
-  /** Share of them classified right, 0 to 1. */
+  /** Fraction of them classified correctly, 0 to 1. */
   trainAccuracy: number;
-  /** Share of the test examples classified right after the epoch; null where none were given or training stopped. */
+  /** Fraction of the test set classified correctly after the epoch; null without a test set, or where training stopped. */
   testAccuracy: number | null;
-  /** Training examples per second, without the test. */
+  /** Fraction of the validation set classified correctly after the epoch; null without one, or where training stopped. */
+  validationAccuracy: number | null;
+  /** Training examples per second, measuring excluded. */
   examplesPerSecond: number;
-  /** Seconds of training, without the test. */
+  /** Seconds of training, measuring excluded. */
   seconds: number;
 }
 
-/** What a training run came to; plain data that survives JSON. */
+/** The results of a training run; plain data that survives JSON. */
 export interface History {
   epochs: EpochRow[];
-  /** Whether all epochs ran, the signal stopped it, or the loss became infinite or not a number. */
+  /** Whether all epochs ran, the signal stopped the run, or the loss became infinite or NaN. */
   ended: 'finished' | 'aborted' | 'diverged';
-  /** The epoch, from 1, whose weights the model holds now; 0 where they are those from before the first. */
+  /** The epoch, from 1, whose weights the model holds now; 0 for the weights from before the first. */
   weightsOf: number;
   optimizer: string;
   learningRate: number | null;

@@ -1,14 +1,14 @@
-import { env, getBackend, Optimizer } from '@tensorflow/tfjs-core';
+import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
 import { fail, oneOf } from '../base/check.js';
 import { adam, LeanOptimizer, MOMENTUM, SGD } from './leanOptimizer.js';
 
 /** The optimizers by name; momentum is 0.9. */
 export type OptimizerName = 'sgd' | 'momentum' | 'adam';
 
-/** The chapter's rate for plain SGD, and what the others usually take. */
+/** The chapter's rate for plain SGD, and the usual ones for the others. */
 const LEARNING_RATES: Record<OptimizerName, number> = { sgd: 0.05, momentum: 0.01, adam: 0.001 };
 
-/** An optimizer, what to call it, and whether it was made here. */
+/** An optimizer, its name, and whether it was created here. */
 export interface ChosenOptimizer {
   optimizer: Optimizer;
   name: string;
@@ -16,20 +16,20 @@ export interface ChosenOptimizer {
   owned: boolean;
 }
 
-/** How the learning rate goes: as it is, or down to 0 along half a cosine (Loshchilov & Hutter 2017). */
-export type Decay = 'none' | 'cosine';
+/** How the learning rate changes over a run: not at all, or down to 0 along half a cosine (Loshchilov & Hutter 2017). */
+export type Schedule = 'constant' | 'cosine';
 
-/** The optimizer asked for, by name or as it is. */
+/** The optimizer of a name, or the one passed. */
 export function chooseOptimizer(
   where: string,
   chosen: OptimizerName | Optimizer = 'sgd',
   learningRate?: number,
 ): ChosenOptimizer {
-  if (chosen instanceof Optimizer) {
+  if (isOptimizer(chosen)) {
     if (learningRate !== undefined) {
       fail(
         where,
-        `learningRate is ${learningRate}, but the optimizer given has its own; leave one of the two out.`,
+        `learningRate is ${learningRate}, but the optimizer passed has its own; leave out one of the two.`,
       );
     }
     return { optimizer: chosen, name: chosen.getClassName(), learningRate: null, owned: false };
@@ -47,8 +47,8 @@ export function chooseOptimizer(
 }
 
 /**
- * What Adam adds to the root it divides by: 1e-7, as Keras does. Where WebGL has float16 alone, in which 1e-7 is next to 0,
- * 1e-4, as tfjs takes it. (tfjs takes it on every WebGL, because it mistakes float32 there for float16:
+ * Adam's epsilon, added to the root that it divides by: 1e-7, as in Keras. Where WebGL has only float16, in which 1e-7 is
+ * almost 0, it is 1e-4, as in tfjs. (tfjs uses that on every WebGL, because it mistakes float32 for float16 there:
  * tensorflow/tfjs#6980. Small gradients then take far smaller steps than on other backends.)
  */
 function adamEpsilon(): number {
@@ -58,13 +58,18 @@ function adamEpsilon(): number {
   return half ? 1e-4 : 1e-7;
 }
 
-/** Sets the rate of one of this file's optimizers for the share of the run that is done, from 0 to 1. */
-export function decayRate({ optimizer, learningRate }: ChosenOptimizer, done: number): void {
+/** Sets the cosine schedule's rate for a fraction of the run that is done, from 0 to 1. */
+export function setCosineRate({ optimizer, learningRate }: ChosenOptimizer, done: number): void {
   if (optimizer instanceof LeanOptimizer)
     optimizer.learningRate = (learningRate! * (1 + Math.cos(Math.PI * done))) / 2;
 }
 
-/** Disposes an optimizer if it was made here. */
+/** Not by class, so that an optimizer of another copy of tfjs is one. */
+function isOptimizer(chosen: unknown): chosen is Optimizer {
+  return typeof (chosen as Optimizer | null)?.minimize === 'function';
+}
+
+/** Disposes an optimizer if it was created here. */
 export function disposeOptimizer({ optimizer, owned }: ChosenOptimizer): void {
   if (owned) optimizer.dispose();
 }

@@ -2,11 +2,10 @@ import { dispose, keep, type Scalar, type Tensor, type Variable } from '@tensorf
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fuseReluLayers } from '../tfjs/reluLayers.js';
 import { withTape } from '../tfjs/tape.js';
-import { type SeededDropout, seedDropout } from './dropout.js';
 import type { Batch } from './examples.js';
-import { holdFrozenNorms } from './frozenNorms.js';
+import { holdFrozenNorms, type SeededDropout, seedDropout } from './layerRules.js';
 import { type Objective, objectiveOf } from './objective.js';
-import { type ChosenOptimizer, decayRate, disposeOptimizer } from './optimizer.js';
+import { type ChosenOptimizer, disposeOptimizer, setCosineRate } from './optimizer.js';
 import { breathing } from './running.js';
 
 /** A model that is being trained. */
@@ -14,29 +13,29 @@ export interface Run {
   readonly model: LayersModel;
   readonly chosen: ChosenOptimizer;
   readonly objective: Objective;
-  /** Steps over which the rate goes down; 0 where it stays. */
-  readonly decaySteps: number;
+  /** Steps over which the learning rate falls to 0; 0 for a constant rate. */
+  readonly cosineSteps: number;
   /** Steps done. */
   steps: number;
   readonly dropout: SeededDropout;
-  /** To await after each step: over epochs however short, others get their turn. */
+  /** Awaited after each step, so that timers and the page get a turn, however short the epochs are. */
   readonly breathe: () => Promise<void>;
-  /** Makes the model's layers again what they were, and disposes an optimizer that was made here. */
+  /** Restores the model's layers, and disposes the optimizer if it was created here. */
   end(): void;
 }
 
-/** Makes a model ready for steps, until the run is ended. */
+/** Prepares a model for steps, until the run is ended. */
 export function startRun(
   model: LayersModel,
   chosen: ChosenOptimizer,
-  { seed, decaySteps = 0 }: { seed: number; decaySteps?: number },
+  { seed, cosineSteps = 0 }: { seed: number; cosineSteps?: number },
 ): Run {
   const objective = objectiveOf(model);
   const dropout = seedDropout(model, seed);
   const releaseNorms = holdFrozenNorms(model);
   const releaseReluLayers = fuseReluLayers(model);
   return {
-    ...{ model, chosen, objective, decaySteps, dropout, breathe: breathing(), steps: 0 },
+    ...{ model, chosen, objective, cosineSteps, dropout, breathe: breathing(), steps: 0 },
     end() {
       releaseReluLayers();
       releaseNorms();
@@ -46,12 +45,12 @@ export function startRun(
   };
 }
 
-/** One step of the optimizer. Disposes the batch; returns its mean loss and how many it got right. */
+/** One step of the optimizer. Disposes the batch; returns its mean loss and how many examples were classified correctly. */
 export function step(run: Run, { xs, ys }: Batch): Scalar[] {
   const { model, chosen, objective } = run;
   const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
   let correct: Scalar | undefined;
-  if (run.decaySteps > 0) decayRate(chosen, run.steps / run.decaySteps);
+  if (run.cosineSteps > 0) setCosineRate(chosen, run.steps / run.cosineSteps);
   run.dropout.setStep(run.steps++);
   try {
     const compute = () => {

@@ -1,73 +1,88 @@
-import { dispose, type Optimizer } from '@tensorflow/tfjs-core';
+import { dispose, type Optimizer, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, oneOf, wholeNumber } from '../base/check.js';
-import { BestWeights } from './best.js';
+import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { evaluate } from './evaluate.js';
 import type { Examples } from './examples.js';
-import type { EpochRow, History } from './history.js';
+import type { EpochRow, History, TrainProgress } from './history.js';
 import { checkFit } from './objective.js';
-import { chooseOptimizer, type Decay, type OptimizerName } from './optimizer.js';
-import type { TrainProgress } from './progress.js';
+import { chooseOptimizer, type OptimizerName, type Schedule } from './optimizer.js';
 import { RunningMeans } from './running.js';
 import { type Run, startRun, step } from './step.js';
 
-/** How a model is trained; each option has a default. */
+/** The examples of {@link train}. Those measured after each epoch are not trained on. */
+export interface TrainSets {
+  /** Examples to train on. */
+  trainSet: Examples;
+  /** Measured after each epoch. */
+  testSet?: Examples;
+  /** Measured after each epoch, and used by `keep: 'best'` to choose the weights. */
+  validationSet?: Examples;
+}
+
+/** Options of {@link train}. */
 export interface TrainOptions {
-  /** Times that every training example is seen. Default 10. */
+  /** Passes over the training set. Default 10. */
   epochs?: number;
-  /** Examples a step. Default 128. */
+  /** Examples per step. Default 128. */
   batchSize?: number;
   /** Default 0.05 for SGD, as in the chapter; 0.01 with momentum, 0.001 for Adam. */
   learningRate?: number;
-  /** By name (momentum is 0.9), or one of tfjs's own, which stays the caller's to dispose. Default `'sgd'`. */
+  /** A name (momentum is 0.9), or one of tfjs's own, which the caller disposes. Default `'sgd'`. */
   optimizer?: OptimizerName | Optimizer;
-  /** `'cosine'` takes the rate down to 0 over the run, which steadies the last epochs. Default `'none'`, as in the chapter. */
-  decay?: Decay;
-  /** Draws the order of the examples and the dropout masks, 0 to 4294967295. Default 0. */
+  /**
+   * Learning-rate schedule: `'cosine'` lowers the rate to 0 over the run, which steadies the last epochs. Default
+   * `'constant'`, as in the chapter.
+   */
+  schedule?: Schedule;
+  /** Determines the order of the examples and the dropout masks, 0 to 4294967295. Default 0. */
   seed?: number;
-  /** Which weights the model has in the end: the last, or those of the best test accuracy. Default `'last'`. */
+  /**
+   * Which weights the model ends with: those of the last epoch, or those of the epoch with the best accuracy on the
+   * validation set, or on the test set if there is no validation set. Default `'last'`.
+   */
   keep?: 'last' | 'best';
   /** Called about ten times a second and after the last batch of each epoch. */
   onProgress?: (progress: TrainProgress) => void;
   /** Called after each epoch. */
   onEpoch?: (row: EpochRow) => void | Promise<void>;
-  /** Stops after the batch that is running; the model keeps what it learned and the history what was measured. */
+  /** Stops after the current batch; the model keeps what it has learned and the history what was measured. */
   signal?: AbortSignal;
 }
 
 /**
- * Trains a classifier as the chapter's `train_ch6` does: cross-entropy over shuffled batches, then the accuracy on the
- * test set, epoch by epoch. The model need not be compiled, and what it was compiled with stays.
+ * Trains a classifier like the chapter's `train_ch6`: cross-entropy over shuffled batches, then the accuracy on the
+ * other sets, epoch by epoch. The model need not be compiled; if it is, that is left unchanged.
  *
- * @param data the examples to train on, and those to test on after each epoch, if any.
  * @returns loss, accuracies and examples per second of each epoch.
- * @throws RangeError, before anything is trained, when an option is out of range or the examples do not fit the model.
+ * @throws RangeError, before training starts, when an option is out of range or the examples do not fit the model.
  * @example
- * const { train: images, test } = garments();
- * const history = await train(smallArch(8, { inputShape: [28, 28, 1] }), { train: images, test }, { epochs: 3 });
+ * const model = smallArch(8, { inputShape: [28, 28, 1] });
+ * const history = await train(model, garments(), { epochs: 3 });
  */
 export async function train(
   model: LayersModel,
-  data: { trainSet: Examples; testSet?: Examples },
+  sets: TrainSets,
   options: TrainOptions = {},
 ): Promise<History> {
   const { batchSize = 128, seed = 0, signal } = options;
+  const { trainSet, testSet, validationSet } = sets;
   const epochs = wholeNumber('train', 'epochs', options.epochs ?? 10);
   wholeNumber('train', 'batchSize', batchSize);
-  wholeNumber('train', 'seed', seed, 0);
+  checkSeed('train', seed);
   const keepBest = oneOf('train', 'keep', options.keep ?? 'last', ['last', 'best']) === 'best';
-  checkFit('train', model, data.trainSet, 'training');
-  if (data.testSet) checkFit('train', model, data.testSet, 'test');
+  checkFit('train', model, trainSet, 'training');
+  if (testSet) checkFit('train', model, testSet, 'test');
+  if (validationSet) checkFit('train', model, validationSet, 'validation');
   if (model.trainableWeights.length === 0) {
     fail('train', 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
   }
-  const decay = oneOf('train', 'decay', options.decay ?? 'none', ['none', 'cosine']);
+  const schedule = oneOf('train', 'schedule', options.schedule ?? 'constant', ['constant', 'cosine']);
   const chosen = chooseOptimizer('train', options.optimizer, options.learningRate);
   const { name, learningRate, owned } = chosen;
-  if (decay !== 'none' && !owned) {
+  if (schedule !== 'constant' && !owned) {
     fail(
       'train',
-      `decay is '${decay}', but the optimizer given has its own rate; name an optimizer or leave decay out.`,
+      `schedule is '${schedule}', but the optimizer passed has its own rate; name an optimizer or leave schedule out.`,
     );
   }
 
@@ -80,26 +95,25 @@ export async function train(
     batchSize,
     seed,
   };
-  const decaySteps = decay === 'none' ? 0 : epochs * Math.ceil(data.trainSet.length / batchSize);
-  const run = startRun(model, chosen, { seed, decaySteps });
+  const cosineSteps = schedule === 'cosine' ? epochs * Math.ceil(trainSet.length / batchSize) : 0;
+  const run = startRun(model, chosen, { seed, cosineSteps });
   const best = new BestWeights(model);
   try {
     for (let epoch = 1; epoch <= epochs && history.ended === 'finished'; epoch++) {
-      const { row, ended } = await trainEpoch(run, data.trainSet, epoch, {
-        ...options,
-        epochs,
-        batchSize,
-        seed,
-      });
+      const { row, ended } = await trainEpoch(run, trainSet, epoch, { ...options, epochs, batchSize, seed });
       history.ended = ended;
       if (row.examples === 0) break;
-      if (ended === 'finished' && data.testSet && data.testSet.length > 0) {
-        row.testAccuracy = await testAccuracy(model, data.testSet, batchSize, signal);
-        if (row.testAccuracy === null) history.ended = 'aborted';
+      const measured = { testAccuracy: testSet, validationAccuracy: validationSet };
+      for (const key of ['testAccuracy', 'validationAccuracy'] as const) {
+        const set = measured[key];
+        if (!set || history.ended !== 'finished') continue;
+        row[key] = await accuracyOn(set, model, batchSize, signal);
+        if (row[key] === null) history.ended = 'aborted';
       }
       history.epochs.push(row);
       history.weightsOf = epoch;
-      if (keepBest && row.testAccuracy !== null) best.offer(epoch, row.testAccuracy);
+      const accuracy = validationSet ? row.validationAccuracy : row.testAccuracy;
+      if (keepBest && accuracy !== null) best.offer(epoch, accuracy);
       await options.onEpoch?.(row);
     }
     if (best.epoch > 0) {
@@ -130,7 +144,7 @@ async function trainEpoch(
   const seconds = () => (performance.now() - start) / 1000;
   const examplesPerSecond = () => means.examples / seconds();
   try {
-    // Every epoch of every seed has an order of its own.
+    // Every epoch of every seed has its own order.
     for await (const data of examples.batches({ batchSize, seed: (seed + epoch * 0x9e3779b1) >>> 0 })) {
       if (signal?.aborted || !Number.isFinite(seen.loss)) {
         dispose([data.xs, data.ys]);
@@ -144,6 +158,9 @@ async function trainEpoch(
       seen = await means.read();
       const secondsLeft = (examples.length * (epochs - epoch + 1) - means.examples) / examplesPerSecond();
       onProgress?.({
+        done: (epoch - 1) * batches + batch,
+        total: epochs * batches,
+        unit: 'batches',
         epoch,
         epochs,
         batch,
@@ -163,6 +180,7 @@ async function trainEpoch(
     loss: seen.loss,
     trainAccuracy: seen.accuracy,
     testAccuracy: null,
+    validationAccuracy: null,
     examplesPerSecond: examplesPerSecond(),
     seconds: seconds(),
   };
@@ -170,17 +188,46 @@ async function trainEpoch(
   return { row, ended };
 }
 
-/** Accuracy on the test examples, or null when the signal stopped the test. */
-async function testAccuracy(
+/** Accuracy on a set, or null when the signal stopped the measurement. */
+async function accuracyOn(
+  examples: Examples,
   model: LayersModel,
-  test: Examples,
   batchSize: number,
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
   try {
-    return (await evaluate(model, test, { batchSize, signal })).accuracy;
+    return (await evaluate(model, examples, { batchSize, signal })).accuracy;
   } catch (error) {
     if (signal?.aborted) return null;
     throw error;
+  }
+}
+
+/** The weights of the epoch with the best accuracy. They share the model's memory until training changes its weights. */
+class BestWeights {
+  /** Their epoch; 0 before the first. */
+  epoch = 0;
+  private accuracy = Number.NEGATIVE_INFINITY;
+  private weights: Tensor[] = [];
+
+  constructor(private readonly model: LayersModel) {}
+
+  /** Keeps the model's current weights if their accuracy is above all before. */
+  offer(epoch: number, accuracy: number): void {
+    if (accuracy <= this.accuracy) return;
+    this.dispose();
+    this.weights = this.model.getWeights().map((weight) => weight.clone());
+    this.accuracy = accuracy;
+    this.epoch = epoch;
+  }
+
+  /** Sets the model's weights to those kept. */
+  restore(): void {
+    this.model.setWeights(this.weights);
+  }
+
+  dispose(): void {
+    dispose(this.weights);
+    this.weights = [];
   }
 }

@@ -27,6 +27,9 @@ class Terminal {
 const ESC = '\u001b';
 
 const progress = (changes: Partial<TrainProgress> = {}): TrainProgress => ({
+  done: 93,
+  total: 310,
+  unit: 'batches',
   epoch: 2,
   epochs: 5,
   batch: 31,

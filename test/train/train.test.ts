@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { type VggOptions, vgg } from '../../src/index.js';
 import {
   type Batch,
+  curves,
   type Examples,
   evaluate,
   predictClasses,
@@ -14,7 +15,7 @@ import { useAnyBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend('wasm'));
 
-/** Pictures of 4x4 pixels whose left half, right half, top or bottom is bright, with noise; in a given order. */
+/** Images of 4x4 pixels whose left half, right half, top or bottom is bright, with noise; in a given order. */
 class Halves implements Examples {
   readonly shape = [4, 4, 1];
   readonly classNames = ['left', 'right', 'top', 'bottom'];
@@ -48,7 +49,7 @@ const build = (options: VggOptions = {}) =>
 
 const FAST: TrainOptions = { epochs: 8, batchSize: 16, optimizer: 'adam', learningRate: 0.02 };
 
-/** Runs `use` with a fresh model and expects it to leave no tensor behind. */
+/** Runs `use` with a new model and expects it to leave no tensor behind. */
 async function withModel<T>(
   use: (model: ReturnType<typeof build>) => Promise<T>,
   options?: VggOptions,
@@ -67,7 +68,7 @@ const values = (model: ReturnType<typeof build>) =>
   Promise.all(model.getWeights().map(async (weight) => [...(await weight.data())]));
 
 describe('train', () => {
-  test('learns, and tells each epoch', async () => {
+  test('learns, and reports each epoch', async () => {
     await withModel(async (model) => {
       const rows: number[] = [];
       const history = await train(
@@ -89,7 +90,7 @@ describe('train', () => {
     });
   });
 
-  test('gives the same history and weights for the same seed, dropout included, and others for another', async () => {
+  test('returns the same history and weights for the same seed, dropout included, and different ones for another', async () => {
     const run = (seed: number) =>
       withModel(
         async (model) => {
@@ -103,7 +104,7 @@ describe('train', () => {
     expect((await run(4)).losses).not.toEqual(first.losses);
   });
 
-  test('shuffles every epoch anew and tests in stored order', async () => {
+  test('shuffles again in every epoch, and tests in stored order', async () => {
     await withModel(async (model) => {
       const [examples, tests] = [new Halves(32), new Halves(8)];
       await train(model, { trainSet: examples, testSet: tests }, { ...FAST, epochs: 3 });
@@ -112,7 +113,7 @@ describe('train', () => {
     });
   });
 
-  test('gives all layers their own behaviour back and leaves what the model was compiled with', async () => {
+  test('restores all layers, and leaves what the model was compiled with', async () => {
     await withModel(async (model) => {
       const sgd = optimizers.sgd(0.1);
       model.compile({ optimizer: sgd, loss: 'meanSquaredError' });
@@ -128,7 +129,7 @@ describe('train', () => {
     });
   });
 
-  test('lets others have their turn, who may stop it, however short its epochs are', async () => {
+  test('lets timers run, which may stop it, however short its epochs are', async () => {
     await withModel(async (model) => {
       const controller = new AbortController();
       setTimeout(() => controller.abort(), 150);
@@ -158,12 +159,17 @@ describe('train', () => {
       );
       expect(history.ended).toBe('aborted');
       expect(history.epochs).toHaveLength(1);
-      expect(history.epochs[0]).toMatchObject({ epoch: 1, examples: 32, testAccuracy: null });
+      expect(history.epochs[0]).toMatchObject({
+        epoch: 1,
+        examples: 32,
+        testAccuracy: null,
+        validationAccuracy: null,
+      });
       expect(await values(model)).not.toEqual(before);
     });
   });
 
-  test('a signal that is already set trains nothing', async () => {
+  test('trains nothing when the signal is already aborted', async () => {
     await withModel(async (model) => {
       const before = await values(model);
       const history = await train(
@@ -202,8 +208,38 @@ describe('train', () => {
     });
   });
 
+  test('measures the validation set as well, and chooses the best weights by it', async () => {
+    await withModel(async (model) => {
+      // Of images whose classes are all wrong the best epoch is the one that is worst on the others.
+      class Wrong extends Halves {
+        override *batches(options: { batchSize: number }): Iterable<Batch> {
+          for (const { xs, ys } of super.batches(options)) {
+            const wrong = tensor1d(
+              Array.from(ys.dataSync(), (y) => (y + 1) % 4),
+              'int32',
+            );
+            ys.dispose();
+            yield { xs, ys: wrong };
+          }
+        }
+      }
+      const history = await train(
+        model,
+        { trainSet: new Halves(32), testSet: new Halves(16), validationSet: new Wrong(16) },
+        { ...FAST, keep: 'best' },
+      );
+      const accuracies = history.epochs.map(({ validationAccuracy }) => validationAccuracy!);
+      expect(history.weightsOf).toBe(accuracies.indexOf(Math.max(...accuracies)) + 1);
+      expect(history.epochs.at(-1)).toMatchObject({ testAccuracy: 1, validationAccuracy: 0 });
+      expect((await evaluate(model, new Wrong(16))).accuracy).toBe(accuracies[history.weightsOf - 1]);
+      const svg = curves(history);
+      for (const label of ['train loss', 'train accuracy', 'test accuracy', 'validation accuracy'])
+        expect(svg).toContain(`>${label}<`);
+    });
+  });
+
   test.each(['sgd', 'momentum', 'adam'] as const)(
-    "decay: 'cosine' takes the rate of %s down to 0",
+    "schedule: 'cosine' lowers the rate of %s to 0",
     async (optimizer) => {
       await withModel(async (model) => {
         const moved: number[] = [];
@@ -214,14 +250,14 @@ describe('train', () => {
           moved.push(now.reduce((sum, value, i) => sum + Math.abs(value - last[i]!), 0));
           last = now;
         };
-        await train(model, { trainSet: new Halves(24) }, { ...options, decay: 'cosine', onEpoch });
+        await train(model, { trainSet: new Halves(24) }, { ...options, schedule: 'cosine', onEpoch });
         // The rate averages 0.95 of its start over the first quarter of the cosine and 0.05 over the last.
         expect(moved[3]! / moved[0]!).toBeLessThan(0.4);
       });
     },
   );
 
-  test('says so when the loss diverges', async () => {
+  test('stops when the loss diverges', async () => {
     await withModel(async (model) => {
       const history = await train(
         model,
@@ -233,7 +269,7 @@ describe('train', () => {
     });
   });
 
-  test('reports progress that adds up', async () => {
+  test('reports progress over the epoch and over the whole run', async () => {
     await withModel(async (model) => {
       const progress: TrainProgress[] = [];
       await train(
@@ -244,6 +280,10 @@ describe('train', () => {
       const ends = progress.filter(({ batch, batches }) => batch === batches);
       expect(ends.map(({ epoch }) => epoch)).toEqual([1, 2]);
       expect(ends.every(({ batches, epochs }) => batches === 3 && epochs === 2)).toBe(true);
+      expect(ends.map(({ done, total, unit }) => [done, total, unit])).toEqual([
+        [3, 6, 'batches'],
+        [6, 6, 'batches'],
+      ]);
       expect(ends[1]!.secondsLeft).toBeCloseTo(0);
       expect(ends[0]!.examplesPerSecond).toBeGreaterThan(0);
     });
@@ -280,7 +320,12 @@ describe('train', () => {
       { optimizer: 'lion' as 'sgd' },
       'train: optimizer is "lion"; it must be one of "sgd", "momentum", "adam".',
     ],
-    ['decay', { decay: 'step' as 'none' }, 'train: decay is "step"; it must be one of "none", "cosine".'],
+    [
+      'schedule',
+      { schedule: 'step' as 'cosine' },
+      'train: schedule is "step"; it must be one of "constant", "cosine".',
+    ],
+    ['seed', { seed: -1 }, 'train: seed is -1; it must be a whole number from 0 to 4294967295.'],
     ['keep', { keep: 'first' as 'last' }, 'train: keep is "first"; it must be one of "last", "best".'],
   ])('refuses a bad %s before it trains', async (_, options, message) => {
     await withModel(async (model) => {

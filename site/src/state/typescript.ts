@@ -16,7 +16,7 @@ export function typescript(choice: Choice, { training = false } = {}): string {
     `batchSize: ${batchSize}`,
     `optimizer: '${optimizer}'`,
     `learningRate: ${rate}`,
-    ...(cosine ? [`decay: 'cosine'`] : []),
+    ...(cosine ? [`schedule: 'cosine'`] : []),
     ...(seed ? [`seed: ${seed}`] : []),
   ];
   return [

@@ -45,7 +45,7 @@ export class Run {
         batchSize,
         optimizer,
         learningRate: rate,
-        decay: cosine ? 'cosine' : 'none',
+        schedule: cosine ? 'cosine' : 'constant',
         seed,
         signal: this.abort.signal,
         onProgress: (progress) => {

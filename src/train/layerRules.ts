@@ -1,21 +1,22 @@
 import { mul, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fillUniform } from '../base/fill.js';
+import { size } from '../base/shapes.js';
 import { layersWithin } from '../tfjs/layersWithin.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 
 /** The dropout layers of a model during a run. */
 export interface SeededDropout {
-  /** Which step's masks are drawn from now on. */
+  /** Selects the masks of a step. */
   setStep(step: number): void;
-  /** Gives the layers their own behaviour back. */
+  /** Restores the layers. */
   release(): void;
 }
 
 /**
- * Makes the dropout layers of a model draw their masks by a run's seed: another at each step, and the same in every process
- * and on every backend, so that a run can be repeated. A layer of tfjs's with a seed draws the same mask at every step, and
- * without one another in every process.
+ * Makes the dropout layers of a model draw their masks from a run's seed: different ones at each step, and the same in every
+ * process and on every backend, so that a run can be repeated. In tfjs a layer with a seed draws the same mask at every
+ * step, and one without a seed draws different masks in every process.
  */
 export function seedDropout(model: LayersModel, seed: number): SeededDropout {
   const layers = layersWithin(model).filter((layer) => layer.getClassName() === 'Dropout');
@@ -25,7 +26,7 @@ export function seedDropout(model: LayersModel, seed: number): SeededDropout {
     return (inputs, kwargs) => {
       if (kwargs.training !== true || !(rate > 0 && rate < 1)) return own(inputs, kwargs);
       const x = (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor;
-      const shape = noiseShape?.map((side, axis) => side ?? x.shape[axis]!) ?? x.shape;
+      const shape = noiseShape?.map((length, axis) => length ?? x.shape[axis]!) ?? x.shape;
       // Far from the streams of the initial weights.
       const stream = 0x80000000 + i + layers.length * step;
       return tidy(() => mul(x, mask(shape, rate, seed, stream)));
@@ -39,12 +40,25 @@ export function seedDropout(model: LayersModel, seed: number): SeededDropout {
   };
 }
 
-/** Zeros for the share `rate` of the numbers; the others make up for them. */
+/** Zeros for a fraction `rate` of the numbers; the others are scaled up to keep the sum. */
 function mask(shape: number[], rate: number, seed: number, stream: number): Tensor {
-  const values = new Float32Array(shape.reduce((size, side) => size * side, 1));
+  const values = new Float32Array(size(shape));
   fillUniform(values, 0.5, seed, stream);
   const kept = 1 / (1 - rate);
-  // A product, since a branch that falls either way by chance takes as long as the draw.
+  // A product, because an unpredictable branch takes as long as the draw.
   for (let i = 0; i < values.length; i++) values[i] = kept * Number(values[i]! >= rate - 0.5);
   return tensor(values, shape);
+}
+
+/**
+ * Makes batch normalization that is not trainable use its moving statistics in training too, and leave them unchanged, as
+ * in Keras. In tfjs `trainable` does not affect that.
+ *
+ * @returns a function that restores the layers.
+ */
+export function holdFrozenNorms(model: LayersModel): () => void {
+  const frozen = layersWithin(model).filter(
+    (layer) => layer.getClassName() === 'BatchNormalization' && !layer.trainable,
+  );
+  return replaceCalls(frozen, (_, own) => (inputs, kwargs) => own(inputs, { ...kwargs, training: false }));
 }
