@@ -22,7 +22,8 @@ const NODE_ONLY = [
 const WITHOUT_BACKEND = [
   'test/io/**',
   'test/core/params.test.ts',
-  'test/data/{garments,idx,random,rasterize}.test.ts',
+  'test/base/**',
+  'test/data/{garments,idx,rasterize}.test.ts',
   'test/weights/{hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];
 

@@ -1,6 +1,6 @@
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { initializers } from '@tensorflow/tfjs-layers';
-import { fillNormal, fillUniform } from '../base/fill.js';
+import { fillNormal, fillUniform } from '../base/random.js';
 import { heapView, unfilledTensor } from '../tfjs/memory.js';
 import type { Initializer } from './options.js';
 

@@ -1,4 +1,4 @@
-import { fail, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { type ConvArch, checkArch } from './arch.js';
 
 /** `[height, width, channels]` of one image, as TensorFlow.js lays it out (NHWC without N). */
@@ -100,8 +100,7 @@ export function resolveOptions(where: string, options: VggOptions, allowed = OPT
   wholeNumber(where, 'the number of input channels', o.inputShape[2]);
   wholeNumber(where, 'classes', o.classes);
   wholeNumber(where, 'hiddenUnits', o.hiddenUnits);
-  wholeNumber(where, 'seed', o.seed, 0);
-  if (o.seed > 0xffffffff) fail(where, `seed is ${o.seed}; it must be below 2^32.`);
+  checkSeed(where, o.seed);
   if (!(o.dropout >= 0 && o.dropout < 1))
     fail(where, `dropout is ${o.dropout}; it must be from 0 to below 1.`);
   oneOf(where, 'classifierActivation', o.classifierActivation, ['linear', 'softmax']);

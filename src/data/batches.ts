@@ -1,11 +1,11 @@
-import { fail, wholeNumber } from '../base/check.js';
+import { checkSeed, wholeNumber } from '../base/check.js';
 import { seededRandom, shuffled } from '../base/random.js';
 
-/** Which examples each batch has: all of them once, in stored order or in one drawn from `seed`. */
+/** Which examples each batch holds: each once, in stored order or in one drawn from `seed`. */
 export interface BatchOrder {
-  /** Examples a batch; the last batch has what is left. */
+  /** Examples per batch; the last batch has the rest. */
   batchSize: number;
-  /** Draws the order, a whole number from 0 to 2^32 - 1. */
+  /** Shuffles, a whole number from 0 to 2^32 - 1: the same seed gives the same order everywhere. Default: stored order. */
   seed?: number;
 }
 
@@ -20,10 +20,7 @@ export function batchIndices(
   { batchSize, seed }: BatchOrder,
 ): (readonly number[])[] {
   wholeNumber(where, 'batchSize', batchSize);
-  if (seed !== undefined && seed !== seed >>> 0) {
-    fail(where, `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
-  }
-  const order = seed === undefined ? undefined : shuffled(length, seededRandom(seed));
+  const order = seed === undefined ? undefined : shuffled(length, seededRandom(checkSeed(where, seed)));
   return Array.from({ length: Math.ceil(length / batchSize) }, (_, batch) => {
     const start = batch * batchSize;
     const count = Math.min(batchSize, length - start);

@@ -1,4 +1,4 @@
-import { fail, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, wholeNumber } from '../base/check.js';
 import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
 import { resized } from '../images/preprocess.js';
 import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from '../images/preprocessing.js';
@@ -87,9 +87,7 @@ export async function imageFiles(
   if (!(validation >= 0 && validation <= 1)) {
     fail('imageFiles', `validation is ${validation}; it is a share from 0 to 1.`);
   }
-  if (seed !== seed >>> 0) {
-    fail('imageFiles', `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
-  }
+  checkSeed('imageFiles', seed);
   wholeNumber('imageFiles', 'maxBytes', maxBytes, 0);
   wholeNumber('imageFiles', 'parallel', parallel);
   if (augment) checkAugmentation('imageFiles', augment);

@@ -1,6 +1,6 @@
 import { image, type Tensor1D, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { fail, wholeNumber } from '../base/check.js';
-import { seededRandom, shuffled } from '../base/random.js';
+import { type BatchOrder, batchIndices } from './batches.js';
 
 /** What an {@link ImageSet} is made of. */
 export interface ImageSetOptions {
@@ -17,11 +17,7 @@ export interface ImageSetOptions {
 }
 
 /** What {@link ImageSet.batches} is to do. */
-export interface BatchOptions {
-  /** Images per batch; the last batch has what is left. */
-  batchSize: number;
-  /** Shuffles, a whole number from 0 to 2^32 - 1: the same seed gives the same order everywhere. Default: stored order. */
-  seed?: number;
+export interface BatchOptions extends BatchOrder {
   /** Leaves out a last batch of fewer than `batchSize` images; default false. */
   dropRemainder?: boolean;
 }
@@ -148,25 +144,13 @@ export class ImageSet {
    * @throws RangeError, at once, when an option is out of its range.
    */
   batches(options: BatchOptions): IterableIterator<ImageBatch> {
-    const { batchSize, seed, dropRemainder = false } = options;
-    wholeNumber('ImageSet', 'batchSize', batchSize, 1);
-    if (seed !== undefined && seed !== seed >>> 0) {
-      fail('ImageSet', `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
-    }
-    return this.#run(batchSize, seed, dropRemainder);
+    const batches = batchIndices('ImageSet', this.length, options);
+    const { batchSize, dropRemainder = false } = options;
+    return this.#run(dropRemainder ? batches.filter(({ length }) => length === batchSize) : batches);
   }
 
-  *#run(
-    batchSize: number,
-    seed: number | undefined,
-    dropRemainder: boolean,
-  ): Generator<ImageBatch, void, undefined> {
-    const order = seed === undefined ? undefined : shuffled(this.length, seededRandom(seed));
-    const end = dropRemainder ? this.length - (this.length % batchSize) : this.length;
-    for (let start = 0; start < end; start += batchSize) {
-      const count = Math.min(batchSize, end - start);
-      yield this.#batch(Array.from({ length: count }, (_, i) => order?.[start + i] ?? start + i));
-    }
+  *#run(batches: readonly (readonly number[])[]): Generator<ImageBatch, void, undefined> {
+    for (const indices of batches) yield this.#batch(indices);
   }
 
   #batch(indices: readonly number[]): ImageBatch {

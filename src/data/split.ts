@@ -1,3 +1,5 @@
+import { mix } from '../base/random.js';
+
 /**
  * The indices of the names that go to the validation set, `share` of them by number, which `seed` draws. A name's turn depends on
  * itself and the seed alone, so that names which are added or taken away move few of the others across.
@@ -21,7 +23,5 @@ function hash(text: string, seed: number): number {
     h = Math.imul(h ^ (unit & 0xff), 0x01000193);
     h = Math.imul(h ^ (unit >> 8), 0x01000193);
   }
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
+  return mix(h) >>> 0;
 }

@@ -1,6 +1,6 @@
 import { mul, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fillUniform } from '../base/fill.js';
+import { fillUniform } from '../base/random.js';
 import { size } from '../base/shapes.js';
 import { layersWithin } from '../tfjs/layersWithin.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';

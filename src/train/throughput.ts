@@ -1,6 +1,6 @@
 import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { chooseOptimizer, type OptimizerName } from './optimizer.js';
 import { startRun, step } from './step.js';
 
@@ -60,7 +60,7 @@ export async function throughput(
   }: ThroughputOptions = {},
 ): Promise<Throughput> {
   wholeNumber('throughput', 'batchSize', batchSize);
-  wholeNumber('throughput', 'seed', seed, 0);
+  checkSeed('throughput', seed);
   oneOf('throughput', 'mode', mode, ['inference', 'training']);
   if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY))
     fail('throughput', `seconds is ${seconds}; it must be a number from 0 on.`);

@@ -1,6 +1,7 @@
 import { dispose, type Optimizer, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
+import { epochSeed } from '../base/random.js';
 import { evaluate } from './evaluate.js';
 import type { Examples } from './examples.js';
 import type { EpochRow, History, TrainProgress } from './history.js';
@@ -145,7 +146,7 @@ async function trainEpoch(
   const examplesPerSecond = () => means.examples / seconds();
   try {
     // Every epoch of every seed has its own order.
-    for await (const data of examples.batches({ batchSize, seed: (seed + epoch * 0x9e3779b1) >>> 0 })) {
+    for await (const data of examples.batches({ batchSize, seed: epochSeed(seed, epoch) })) {
       if (signal?.aborted || !Number.isFinite(seen.loss)) {
         dispose([data.xs, data.ys]);
         break;

@@ -1,97 +1,11 @@
 import { fill, memory } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
-import { fillNormal, fillUniform } from '../../src/base/fill.js';
 import { type Initializer, type VggOptions, vgg } from '../../src/index.js';
 import { concat } from '../../src/io/read.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 import { sha256 } from '../support/bytes.js';
-
-const N = 1_000_000;
-
-function draw(fill: typeof fillUniform, scale: number, seed = 0, stream = 0, length = N): Float32Array {
-  const values = new Float32Array(length);
-  fill(values, scale, seed, stream);
-  return values;
-}
-
-function moments(values: ArrayLike<number>) {
-  let [sum, squares, fourth] = [0, 0, 0];
-  for (let i = 0; i < values.length; i++) {
-    sum += values[i]!;
-    squares += values[i]! ** 2;
-    fourth += values[i]! ** 4;
-  }
-  return { mean: sum / values.length, variance: squares / values.length, fourth: fourth / values.length };
-}
-
-function correlation(a: Float32Array, b: Float32Array): number {
-  const sum = a.reduce((total, value, i) => total + value * b[i]!, 0);
-  return sum / Math.sqrt(moments(a).variance * moments(b).variance) / a.length;
-}
-
-// Bounds are 5 standard errors of a million draws: a right generator passes them, and a fixed seed always does.
-const SIGMA = 5 / Math.sqrt(N);
-
-describe('uniform numbers', () => {
-  test('have the mean, variance and bounds of their distribution', () => {
-    const values = draw(fillUniform, 1);
-    const { mean, variance } = moments(values);
-    expect(Math.abs(mean)).toBeLessThan(SIGMA * Math.sqrt(1 / 3));
-    expect(Math.abs(variance - 1 / 3)).toBeLessThan(SIGMA * Math.sqrt(4 / 45));
-    expect(values.every((value) => value >= -1 && value <= 1)).toBe(true);
-    expect(Math.max(...values.subarray(0, 100_000))).toBeGreaterThan(0.999);
-  });
-
-  test('fall evenly into 256 bins (chi-squared)', () => {
-    const bins = new Float64Array(256);
-    for (const value of draw(fillUniform, 1)) bins[Math.min(255, Math.floor((value + 1) * 128))]!++;
-    const expected = N / 256;
-    const chi = bins.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-    // 255 degrees of freedom: mean 255, standard deviation 22.6.
-    expect(chi).toBeGreaterThan(255 - 5 * 22.6);
-    expect(chi).toBeLessThan(255 + 5 * 22.6);
-  });
-
-  test('of other seeds and streams, and neighbours in one stream, are not correlated', () => {
-    const first = draw(fillUniform, 1);
-    for (const [seed, stream] of [
-      [0, 1],
-      [1, 0],
-      [1, 1],
-      [0, 2],
-      [0xffffffff, 0],
-    ] as const) {
-      expect(Math.abs(correlation(first, draw(fillUniform, 1, seed, stream)))).toBeLessThan(SIGMA);
-    }
-    for (const lag of [1, 2, 3, 4, 64]) {
-      expect(Math.abs(correlation(first.subarray(0, -lag), first.subarray(lag)))).toBeLessThan(1.01 * SIGMA);
-    }
-  });
-
-  test('do not depend on how many are drawn', () => {
-    expect(draw(fillUniform, 1, 7, 3, 10)).toEqual(draw(fillUniform, 1, 7, 3, 20).subarray(0, 10));
-  });
-});
-
-describe('normal numbers', () => {
-  test('have the moments of their distribution', () => {
-    const { mean, variance, fourth } = moments(draw(fillNormal, 2));
-    expect(Math.abs(mean / 2)).toBeLessThan(SIGMA);
-    expect(Math.abs(variance / 4 - 1)).toBeLessThan(SIGMA * Math.sqrt(2));
-    expect(Math.abs(fourth / 16 - 3)).toBeLessThan(SIGMA * Math.sqrt(96));
-  });
-
-  test('reach into both tails as often as they should', () => {
-    const far = draw(fillNormal, 1).reduce((count, value) => count + Number(Math.abs(value) > 3), 0);
-    expect(Math.abs(far - 2700)).toBeLessThan(5 * Math.sqrt(2700));
-  });
-
-  test('come in odd numbers too', () => {
-    expect(draw(fillNormal, 1, 0, 0, 9)).toHaveLength(9);
-    expect(draw(fillNormal, 1, 0, 0, 9).every(Number.isFinite)).toBe(true);
-  });
-});
+import { correlation, moments } from '../support/statistics.js';
 
 const SMALL = { inputShape: [32, 32, 3], hiddenUnits: 64 } as const;
 const build = (options: VggOptions = {}) =>

@@ -301,7 +301,7 @@ describe('options', () => {
     [
       'a seed above 32 bits',
       () => vgg11({ seed: 2 ** 32 }),
-      'vgg11: seed is 4294967296; it must be below 2^32.',
+      'vgg11: seed is 4294967296; it must be a whole number from 0 to 4294967295.',
     ],
     [
       'a ratio that does not divide',

@@ -1,4 +1,4 @@
-import { fail, wholeNumber } from '../../base/check.js';
+import { checkSeed, wholeNumber } from '../../base/check.js';
 import { type Random, seededRandom, shuffled } from '../../base/random.js';
 import { ImageSet } from '../imageSet.js';
 import { bag, trouser } from './bottoms.js';
@@ -45,9 +45,7 @@ const SIDE = 28;
  */
 export function garments(options: GarmentOptions = {}): { trainSet: ImageSet; testSet: ImageSet } {
   const { train = 4000, test = 1000, seed = 1409 } = options;
-  if (seed !== seed >>> 0) {
-    fail('garments', `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
-  }
+  checkSeed('garments', seed);
   wholeNumber('garments', 'train', train, 0);
   wholeNumber('garments', 'test', test, 0);
   return { trainSet: drawSet(train, seed, 0), testSet: drawSet(test, seed, 1) };

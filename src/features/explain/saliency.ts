@@ -13,7 +13,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, wholeNumber } from '../../base/check.js';
+import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { logitsFrom } from '../taps/chain.js';
@@ -47,7 +47,7 @@ export async function saliency(
   { classIndex, preprocessing, samples = 1, noise = 0.15, seed = 0 }: SaliencyOptions = {},
 ): Promise<HeatMap> {
   wholeNumber('saliency', 'samples', samples);
-  wholeNumber('saliency', 'seed', seed, 0);
+  checkSeed('saliency', seed);
   if (!(noise >= 0)) fail('saliency', `noise is ${noise}; it must be a number from 0 on, e.g. 0.15.`);
   const logits = logitsFrom('saliency', model);
   const { x, region, dispose: free } = await inputOf('saliency', model, image, { classIndex, preprocessing });

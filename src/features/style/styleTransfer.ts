@@ -1,5 +1,5 @@
 import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
-import { fail, oneOf, wholeNumber } from '../../base/check.js';
+import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
 import type { Preprocessing } from '../../images/index.js';
 import {
   fittedSize,
@@ -99,7 +99,7 @@ export async function styleTransfer(options: StyleTransferOptions): Promise<Styl
   const steps = wholeNumber(where, 'steps', options.steps ?? 100);
   const every = wholeNumber(where, 'every', options.every ?? 10);
   const size = wholeNumber(where, 'size', options.size ?? 256);
-  const seed = wholeNumber(where, 'seed', options.seed ?? 0, 0);
+  const seed = checkSeed(where, options.seed ?? 0);
   const name = oneOf(where, 'optimizer', options.optimizer ?? 'lbfgs', ['lbfgs', 'adam']);
   const rate = options.learningRate ?? LEARNING_RATES[name];
   if (!(rate > 0 && rate < Number.POSITIVE_INFINITY)) {

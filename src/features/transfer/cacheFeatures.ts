@@ -1,6 +1,7 @@
 import { dispose, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, wholeNumber } from '../../base/check.js';
+import { checkSeed, fail, wholeNumber } from '../../base/check.js';
+import { epochSeed } from '../../base/random.js';
 import type { Examples } from '../../train/index.js';
 import { FeatureSet } from './featureSet.js';
 import { inMemory, type OpenRowStore, type RowStore } from './rowStore.js';
@@ -47,6 +48,7 @@ export async function cacheFeatures(
 ): Promise<FeatureSet> {
   const { augmentedPasses = 0, batchSize = 32, seed = 0, maxBytes = 2 ** 30 } = options;
   wholeNumber('cacheFeatures', 'batchSize', batchSize);
+  checkSeed('cacheFeatures', seed);
   wholeNumber('cacheFeatures', 'maxBytes', maxBytes, 0);
   const passes = 1 + wholeNumber('cacheFeatures', 'augmentedPasses', augmentedPasses, 0);
   const shape = featureShape(base, examples);
@@ -57,7 +59,7 @@ export async function cacheFeatures(
     const labels = new Int32Array(rows);
     let done = 0;
     for (let pass = 0; pass < passes; pass++) {
-      const draw = pass === 0 ? undefined : (seed + pass * 0x9e3779b1) >>> 0;
+      const draw = pass === 0 ? undefined : epochSeed(seed, pass);
       for await (const { xs, ys } of examples.batches({ batchSize, seed: draw })) {
         done += await keep(base, xs, ys, store, labels, done, options.signal);
         options.onProgress?.({ done, total: rows });

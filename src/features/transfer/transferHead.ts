@@ -1,5 +1,5 @@
 import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
-import { fail, oneOf, wholeNumber } from '../../base/check.js';
+import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import type { NetworkOptions } from '../../index.js';
 
@@ -45,7 +45,7 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   if (!(dropout >= 0 && dropout < 1)) fail(where, `dropout is ${dropout}; it must be from 0 to below 1.`);
   oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max', 'flatten']);
   oneOf(where, 'classifierActivation', classifierActivation, ['linear', 'softmax']);
-  wholeNumber(where, 'seed', seed, 0);
+  checkSeed(where, seed);
 
   let x = outputOf(base);
   const append = (layer: layers.Layer) => {
