@@ -7,7 +7,7 @@ import { collectPages, filledIn } from './build/pages.js';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** The head of the playground's page, and in development the guides and the API pages too. */
+/** Fills in the head of the playground's page; in development it serves the guides and the API pages too. */
 function pages(): Plugin {
   return {
     name: 'pages',
@@ -36,12 +36,12 @@ function pages(): Plugin {
   };
 }
 
-/** The library's modules apart from the site's own code. */
+/** The library apart from the site's own code. */
 const library = (id: string) => (id.startsWith(`${root}src/`) ? 'vgg-blocks' : null);
-/** On the page itself ImageNet's labels come only when they are wanted. */
+/** On the page itself ImageNet's labels are loaded only when they are needed. */
 const libraryOfPage = (id: string) => (id.startsWith(`${root}src/imagenet/`) ? null : library(id));
 
-/** In the worker what trains comes at once, and what reads weight files and looks inside when it is wanted. */
+/** In the worker training is loaded at once, reading weight files and looking inside when they are needed. */
 const LIBRARY = {
   debugName: 'library',
   name: library,
@@ -49,10 +49,10 @@ const LIBRARY = {
   entriesAwareMergeThreshold: 4000,
 };
 
-/** tfjs apart from the site's own code, a file for each of its packages, so that a backend comes only where it is chosen. */
+/** tfjs apart from the site's own code, a file for each of its packages, so that only the chosen backend is loaded. */
 const TFJS_CORE = {
   name: 'tfjs-core',
-  // What the others need goes with whichever asks first, unless it is taken before.
+  // Otherwise the code they all share would end up in the first package that imports it.
   priority: 1,
   test: /node_modules\/(@tensorflow\/tfjs-core|seedrandom|long)\/.*\.js$/,
 };
@@ -83,7 +83,7 @@ export default defineConfig({
     outDir: here('dist'),
     emptyOutDir: true,
     target: 'es2022',
-    // A picture or a script inside of another file would be against the site's policy, or loaded before it is wanted.
+    // Anything inlined would break the site's policy, or be loaded before it is needed.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000,

@@ -1,10 +1,10 @@
 import { FASHION_MNIST } from '../../src/data/index.js';
 import { en } from '../src/text/en.js';
 
-/** Where the playground may fetch from when it is asked to: the home of Fashion-MNIST, and its mirror that has https. */
+/** Where the playground may download Fashion-MNIST from: the original site, and a mirror that has https. */
 const DATA_HOMES = [new URL(FASHION_MNIST.home).origin, 'https://storage.googleapis.com'];
 
-/** What every page of the site may do: run its own scripts and wasm, and nothing else. */
+/** Pages may run the site's own scripts and wasm, and nothing else. */
 export const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self' 'wasm-unsafe-eval'",
@@ -17,7 +17,7 @@ export const CONTENT_SECURITY_POLICY = [
   "form-action 'none'",
 ].join('; ');
 
-/** The pages that the head leads to, from the site's root. */
+/** The pages that the banner links to, from the site's root. */
 const LINKS = [
   ['playground', 'index.html'],
   ['start', 'guide/start.html'],
@@ -27,9 +27,9 @@ const LINKS = [
 ] as const;
 
 /**
- * Fills in a template's parts of the head, and its foot.
+ * Fills in the head, banner and foot of a template.
  *
- * @param path the page's path from the site's root, by which links are made relative.
+ * @param path the page's path from the site's root, to which links are made relative.
  */
 export function withHead(template: string, path: string, { policy = true } = {}): string {
   const root = '../'.repeat(path.split('/').length - 1) || './';

@@ -5,12 +5,12 @@ import { build } from 'vite';
 import { collectPages, filledIn } from './pages.js';
 import { writeServiceWorker } from './serviceWorker.js';
 
-// The site, after typedoc has written its pages: the playground by Vite, the other pages by its template, and the
-// service worker that keeps them all.
+// Builds the site once typedoc has written the API pages: Vite builds the playground and a template, the template gives
+// every other page, and a service worker caches them all.
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const out = fileURLToPath(new URL('../dist/', import.meta.url));
 
-// Whoever builds it: where another environment is set, as by a test runner, Vite would leave the service worker out.
+// A test runner sets another environment, in which Vite would leave the service worker out.
 process.env.NODE_ENV = 'production';
 await build({ configFile: fileURLToPath(new URL('../vite.config.ts', import.meta.url)), logLevel: 'warn' });
 const template = readFileSync(`${out}page.html`, 'utf8');

@@ -1,3 +1,4 @@
+import GithubSlugger from 'github-slugger';
 import hljs from 'highlight.js/lib/core';
 import bash from 'highlight.js/lib/languages/bash';
 import json from 'highlight.js/lib/languages/json';
@@ -12,14 +13,14 @@ hljs.registerAliases(['ts', 'js'], { languageName: 'typescript' });
 hljs.registerAliases(['py'], { languageName: 'python' });
 hljs.registerAliases(['sh'], { languageName: 'bash' });
 
-/** A page of text, made of Markdown. */
+/** A page rendered from Markdown. */
 export interface Text {
   title: string;
   html: string;
   sections: { id: string; title: string }[];
 }
 
-/** Code in coloured spans, by classes and not by style, which the site's policy forbids. */
+/** Highlighted code, with classes instead of styles, which the site's policy forbids. */
 export function highlighted(code: string, language: string): string {
   const known = hljs.getLanguage(language);
   const html = known ? hljs.highlight(code, { language }).value : MarkdownIt().utils.escapeHtml(code);
@@ -29,29 +30,26 @@ export function highlighted(code: string, language: string): string {
 /**
  * Renders a page.
  *
- * @param link says where a link or a picture of the text leads on the site.
+ * @param link maps the target of a link or image to its address on the site.
  */
 export function render(source: string, link: (target: string) => string): Text {
   const sections: Text['sections'] = [];
-  const seen = new Map<string, number>();
+  const slugger = new GithubSlugger();
   let title = '';
   const markdown = MarkdownIt({ html: true, linkify: true });
-  const { rules, renderToken } = {
-    rules: markdown.renderer.rules,
-    renderToken: markdown.renderer.renderToken,
-  };
+  const { rules, renderToken } = markdown.renderer;
   rules.fence = (tokens, i) => highlighted(tokens[i]!.content, tokens[i]!.info.trim());
   rules.code_block = (tokens, i) => highlighted(tokens[i]!.content, '');
   rules.table_open = () => '<div class="scroll" tabindex="0"><table>\n';
   rules.table_close = () => '</table></div>\n';
-  // A corner of a table that heads nothing is no header.
+  // An empty corner of a table is not a header.
   rules.th_open = (tokens, i) => (tokens[i + 1]!.content ? '<th scope="col">' : '<td>');
   rules.th_close = (tokens, i) => (tokens[i - 1]!.content ? '</th>' : '</td>');
   rules.heading_open = (tokens, i, options, _, self) => {
     const text = plain(tokens[i + 1]!.content);
     const token = tokens[i]!;
     if (token.tag === 'h1') title ||= text;
-    const id = unique(seen, slug(text));
+    const id = slugger.slug(text);
     token.attrSet('id', id);
     if (token.tag === 'h2') sections.push({ id, title: text });
     return renderToken.call(self, tokens, i, options);
@@ -73,18 +71,4 @@ export function render(source: string, link: (target: string) => string): Text {
 
 function plain(markdown: string): string {
   return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*\\]/g, '');
-}
-
-function slug(text: string): string {
-  return text
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N} -]/gu, '')
-    .trim()
-    .replace(/ +/g, '-');
-}
-
-function unique(seen: Map<string, number>, id: string): string {
-  const times = seen.get(id) ?? 0;
-  seen.set(id, times + 1);
-  return times === 0 ? id : `${id}-${times}`;
 }

@@ -4,24 +4,24 @@ import { globSync } from 'tinyglobby';
 import { withHead } from './head.js';
 import { highlighted, render, type Text } from './markdown.js';
 
-/** A page of the site besides the playground. */
+/** A page of the site other than the playground. */
 export interface Page extends Text {
   sidebar: string;
 }
 
-/** The pages by their paths from the site's root, and the files that they show, which are copied. */
+/** The pages by their paths from the site's root, and the image files that they show. */
 export interface Pages {
   pages: Map<string, Page>;
   files: Map<string, string>;
 }
 
-/** Markdown of the repository and where it stands on the site. */
+/** Markdown outside docs/ and its path on the site. */
 const GUIDES: Record<string, string> = {
   'README.md': 'guide/start.html',
   'CHANGELOG.md': 'guide/changes.html',
 };
 
-/** Where a file of the repository stands on the site. */
+/** The path on the site of a file of the repository. */
 function placeOf(file: string): string {
   const [, api] = /^docs\/api\/(.*)\.md$/.exec(file) ?? [];
   const [, guide] = /^docs\/(.*)\.md$/.exec(file) ?? [];
@@ -32,11 +32,11 @@ function placeOf(file: string): string {
 }
 
 /**
- * Renders the guides (README.md, docs/*.md), the API pages that typedoc wrote to docs/api, and whatever files of the
- * repository they lead to.
+ * Renders the guides (README.md, docs/*.md), the API pages that typedoc wrote to docs/api, and the files of the
+ * repository that they link to.
  *
- * @param root the repository, with a slash at its end.
- * @throws Error that names the page when one of its links leads nowhere.
+ * @param root the repository, with a trailing slash.
+ * @throws Error naming a page with a broken link.
  */
 export function collectPages(root: string): Pages {
   const pages = new Map<string, Page>();
@@ -52,9 +52,9 @@ export function collectPages(root: string): Pages {
       const [path = '', anchor] = target.split('#');
       if (/^[a-z]+:/.test(target) || path === '') return target;
       const linked = posix.join(posix.dirname(file), path);
-      if (!existsSync(root + linked)) throw new Error(`${file} links to ${target}, which is not there.`);
+      if (!existsSync(root + linked)) throw new Error(`${file} links to ${target}, which does not exist.`);
       if (statSync(root + linked).isDirectory())
-        throw new Error(`${file} links to the folder ${target}; name a file.`);
+        throw new Error(`${file} links to the folder ${target}; link to a file in it.`);
       const to = placeOf(linked);
       if (to.startsWith('source/')) todo.push(linked);
       else if (/\.(svg|png|jpg)$/.test(to)) files.set(to, linked);
@@ -78,7 +78,7 @@ function sourcePage(file: string, text: string): Text {
   };
 }
 
-/** Modules under the names that they are imported by. */
+/** Modules by the names they are imported under. */
 function apiTitle(file: string, text: string): string {
   const [, module] = /^docs\/api\/(\w+)\/index\.md$/.exec(file) ?? [];
   if (file === 'docs/api/index.md')
@@ -93,7 +93,7 @@ function imported(module: string): string {
   return module === 'index' ? 'vgg-blocks' : `vgg-blocks/${module}`;
 }
 
-/** Every module with what it exports; links are from the site's root. */
+/** Every module with its exports; links start at the site's root. */
 function apiSidebar(files: readonly string[]): string {
   const modules = new Map<string, string[]>();
   for (const file of files) {
@@ -131,7 +131,7 @@ function contents({ sections, title }: Text): string {
   return `<nav class="sidebar" aria-label="${title}"><ul>${items.join('')}</ul></nav>`;
 }
 
-/** A page as it is served: the template with its parts filled in. */
+/** The template with a page filled in. */
 export function filledIn(template: string, place: string, page: Page, options?: { policy: boolean }): string {
   const { title, html, sidebar } = page;
   return withHead(template, place, options)

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { globSync } from 'tinyglobby';
 
-/** Writes `sw.js`, which knows every file of the site and, by their sum, when they change. */
+/** Writes `sw.js`, which lists every file of the site and carries a version that changes with any of them. */
 export async function writeServiceWorker(out: string): Promise<void> {
   const files = globSync(['**/*'], { cwd: out, ignore: ['sw.js'] }).sort();
   const isReading = (file: string) => /^(api|guide|source)\//.test(file);

@@ -1,4 +1,4 @@
-// Runs before the first paint, so that a page shows at once in the theme and the language that were chosen.
+// Runs before the first paint, so that a page never flashes in another theme or language than the chosen ones.
 {
   const read = (key) => {
     try {

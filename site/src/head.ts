@@ -2,7 +2,7 @@ import { keepOffline, type Offline } from './offline.js';
 import type { Language } from './text/index.js';
 import { textsOf } from './text/index.js';
 
-/** What remembers a person's choices; a browser may forbid it. */
+/** Remembers a choice for the next visit, where the browser allows it. */
 function remember(key: 'theme' | 'language', value: string): void {
   try {
     localStorage.setItem(`vgg-blocks ${key}`, value);
@@ -12,9 +12,9 @@ function remember(key: 'theme' | 'language', value: string): void {
 const root = document.documentElement;
 
 /**
- * Brings a page's head to life: theme, language, and the service worker that keeps the site for offline.
+ * Starts the controls of a page's head, and the service worker that saves the site for offline use.
  *
- * @returns the language that the page is to have.
+ * @returns the page's language.
  */
 export async function startHead(onLanguage?: (language: Language) => Promise<void>): Promise<Language> {
   const language = (root.dataset.language ?? 'en') as Language;
@@ -32,7 +32,7 @@ export async function startHead(onLanguage?: (language: Language) => Promise<voi
     root.dataset.language = chosen;
     root.lang = chosen === 'zh' ? 'zh-CN' : 'en';
     void translate(chosen);
-    void sayOffline();
+    void showOffline();
     void onLanguage?.(chosen);
   });
   if (language !== 'en') await translate(language);
@@ -40,9 +40,9 @@ export async function startHead(onLanguage?: (language: Language) => Promise<voi
     const keep = () =>
       keepOffline(siteRoot(), (now) => {
         offline = now;
-        void sayOffline();
+        void showOffline();
       });
-    // Not in the way of what the page itself loads.
+    // After everything that the page itself loads.
     if (document.readyState === 'complete') void keep();
     else addEventListener('load', keep);
   }
@@ -51,13 +51,13 @@ export async function startHead(onLanguage?: (language: Language) => Promise<voi
 
 let offline: Offline | undefined;
 
-/** Says in the foot what works offline. */
-async function sayOffline(): Promise<void> {
+/** Shows in the foot what works offline. */
+async function showOffline(): Promise<void> {
   if (!offline) return;
   const { offline: t } = await textsOf(root.dataset.language as Language);
-  const place = document.getElementById('offline')!;
-  place.dataset.state = offline.state;
-  place.textContent = 'why' in offline ? t[offline.state](offline.why) : t[offline.state];
+  const foot = document.getElementById('offline')!;
+  foot.dataset.state = offline.state;
+  foot.textContent = 'why' in offline ? t[offline.state](offline.why) : t[offline.state];
 }
 
 function siteRoot(): URL {
@@ -69,7 +69,7 @@ function isDark(): boolean {
   return theme ? theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
 }
 
-/** Gives the head's parts the texts of a language. */
+/** Shows the head's texts in a language. */
 async function translate(language: Language): Promise<void> {
   const { head } = await textsOf(language);
   for (const part of document.querySelectorAll<HTMLElement>('[data-text]')) {

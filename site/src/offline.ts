@@ -1,19 +1,19 @@
-/** What a service worker tells the pages. */
+/** What a service worker reports to the pages. */
 export type OfflineStatus = { kept: 'all' } | { failed: string };
 
-/** How much of the site works offline, as a page says it; `why` is there where keeping failed. */
+/** How much of the site works offline, and why not all of it. */
 export type Offline =
   | { state: 'keeping' | 'ready' | 'impossible' }
   | { state: 'partly' | 'failed'; why: string };
 
-/** Milliseconds until the service worker is registered anew after a failure. */
+/** Milliseconds until a failed registration of the service worker is tried again. */
 const PAUSES = [2000, 15_000];
 
 /**
- * Has a service worker keep the site for offline use: first the playground, then the guides and the API pages.
+ * Has a service worker save the site for offline use: first the playground, then the guides and the API pages.
  *
  * @param site the site's root.
- * @param onChange told at once and whenever it changes.
+ * @param onChange called at once and on every change.
  */
 export async function keepOffline(site: URL, onChange: (offline: Offline) => void): Promise<void> {
   const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
@@ -46,7 +46,7 @@ export async function keepOffline(site: URL, onChange: (offline: Offline) => voi
   }
 }
 
-/** The worker that answers for the site, as soon as there is one; rejects where its installation fails. */
+/** The newest worker once it is active; rejects when its installation fails and no older one is active. */
 function activated({ installing, waiting, active }: ServiceWorkerRegistration): Promise<ServiceWorker> {
   const newest = installing ?? waiting;
   if (!newest) return Promise.resolve(active!);
@@ -54,7 +54,7 @@ function activated({ installing, waiting, active }: ServiceWorkerRegistration): 
     const look = () => {
       if (newest.state === 'activated') resolve(newest);
       else if (newest.state === 'redundant' && active) resolve(active);
-      else if (newest.state === 'redundant') reject(new Error('its installation failed'));
+      else if (newest.state === 'redundant') reject(new Error('the service worker could not be installed'));
     };
     newest.addEventListener('statechange', look);
     look();

@@ -1,13 +1,13 @@
 import type { OfflineStatus } from './offline.js';
 
-/** Files that the playground needs, from the site's root; the build fills them in. */
+/** Files of the playground, from the site's root; the build fills in all three constants. */
 declare const PLAYGROUND: string[];
-/** The guides and the API pages, and what they show. */
+/** The guides and the API pages with their images. */
 declare const READING: string[];
-/** Changes with any file. */
+/** A hash of all files. */
 declare const VERSION: string;
 
-/** What a service worker has of its own; the DOM library does not know it. */
+/** The parts of a service worker that TypeScript's DOM library does not have. */
 interface WaitingEvent extends Event {
   waitUntil(promise: Promise<unknown>): void;
 }
@@ -38,7 +38,7 @@ self.addEventListener('install', (event) => {
 self.addEventListener('activate', (event) => {
   const clean = async () => {
     const old = (await caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== NAME);
-    // A page of the version before may still be open, and ask for a part of itself.
+    // A page of the previous version may still be open and load more of itself.
     for (const name of old.slice(0, -1)) await caches.delete(name);
     await worker.clients.claim();
   };
@@ -47,12 +47,12 @@ self.addEventListener('activate', (event) => {
 
 let reading: Promise<void> | undefined;
 
-// Each visit asks for the rest: what was kept before is not fetched again.
+// Each visit asks for the rest; files saved before are not fetched again.
 self.addEventListener('message', (event) => {
   reading ??= keep(READING).finally(() => {
     reading = undefined;
   });
-  (event as Event as WaitingEvent).waitUntil(reading.then(() => tell({ kept: 'all' })));
+  (event as Event as WaitingEvent).waitUntil(reading.then(() => report({ kept: 'all' })));
 });
 
 self.addEventListener('fetch', (event) => {
@@ -62,17 +62,17 @@ self.addEventListener('fetch', (event) => {
   (event as RequestEvent).respondWith(kept(url).then((response) => response ?? fetch(request)));
 });
 
-/** The site's own copy of a file; a folder's is its index.html. */
+/** The saved copy of a file; a folder's is its index.html. */
 async function kept(url: URL): Promise<Response | undefined> {
   const path = url.origin + url.pathname;
   const file = path.endsWith('/') ? `${path}index.html` : path;
   return (await (await caches.open(NAME)).match(file)) ?? caches.match(file);
 }
 
-/** Requests at a time, as many as a browser makes to one host. */
+/** Simultaneous requests: as many as a browser makes to one host. */
 const AT_A_TIME = 6;
 
-/** Fetches and keeps the files that are not kept yet; tells the pages which one could not be, and why, and throws that. */
+/** Saves the files that are not saved yet; reports the first that cannot be, and why, to the pages and throws it. */
 async function keep(files: readonly string[]): Promise<void> {
   const cache = await caches.open(NAME);
   const there = new Set((await cache.keys()).map(({ url }) => url));
@@ -84,22 +84,22 @@ async function keep(files: readonly string[]): Promise<void> {
   try {
     await Promise.all(Array.from({ length: AT_A_TIME }, one));
   } catch (error) {
-    await tell({ failed: (error as Error).message });
+    await report({ failed: (error as Error).message });
     throw error;
   }
 }
 
-/** How often a file is asked for. Networks change while a site is fetched, and one lost answer must not undo the others. */
+/** Attempts at a file, since one failed request out of hundreds must not undo the rest. */
 const TRIES = 4;
 
 async function keepOne(cache: Cache, url: string): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      // A name with a hash in it is the same file for ever.
+      // A file whose name has a hash never changes.
       const lasting = attempt === 1 && url.includes('/assets/');
       const response = await fetch(url, { cache: lasting ? 'default' : 'no-cache' });
       if (!response.ok) throw new Error(`the server answered ${response.status}`);
-      // A host may have sent us on to a shorter address, and a browser refuses such an answer for a page.
+      // A host may redirect to a shorter address, and browsers reject a redirected response for a page.
       await cache.put(url, response.redirected ? new Response(response.body, response) : response);
       return;
     } catch (error) {
@@ -111,6 +111,6 @@ async function keepOne(cache: Cache, url: string): Promise<void> {
   }
 }
 
-async function tell(status: OfflineStatus): Promise<void> {
+async function report(status: OfflineStatus): Promise<void> {
   for (const page of await worker.clients.matchAll({ includeUncontrolled: true })) page.postMessage(status);
 }

@@ -43,7 +43,7 @@ async function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
-const SMALL = 'pictures=400&epochs=3&batch=32&rate=0.002';
+const SMALL = 'images=400&epochs=3&batch=32&rate=0.002';
 const VIEWS = ['network', 'train', 'inside', 'weights'] as const;
 
 describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme', (theme) => {

@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 
 /** A network that a GPU made of software trains in seconds. */
 export const TINY =
-  'net=1x8-1x16&ratio=1&input=16x1&fc=16&pictures=60&epochs=4&batch=12&optimizer=adam&rate=0.004&cosine=0';
+  'net=1x8-1x16&ratio=1&input=16x1&fc=16&images=60&epochs=4&batch=12&optimizer=adam&rate=0.004&cosine=0';
 
 /** A file to drop: one on the disk, or bytes under a name. */
 export type Dropped = string | { name: string; type?: string; bytes: Uint8Array };

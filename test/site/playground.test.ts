@@ -135,8 +135,8 @@ describe.skipIf(!hasChromium)('the playground', () => {
     expect(counts.reduce((a, b) => a + b)).toBe(30);
     await page.click('.worst button >> nth=0');
     await page.waitForFunction(() => !document.querySelector('.busy'));
-    const picture = readFileSync(new URL('../../site/public/icon.svg', import.meta.url));
-    await drop(page, [{ name: 'icon.svg', type: 'image/png', bytes: picture }]);
+    const image = readFileSync(new URL('../../site/public/icon.svg', import.meta.url));
+    await drop(page, [{ name: 'icon.svg', type: 'image/png', bytes: image }]);
     await page.waitForSelector('.notices .bad');
     expect(complaints).toEqual([]);
     await page.close();
@@ -216,7 +216,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await drop(page, [{ name: 'notes.txt', type: 'text/plain', bytes: new Uint8Array(3) }]);
     await page.waitForSelector('text=notes.txt is none of the files');
     await page.context().route(/fashion-mnist|googleapis/, (route) => route.abort());
-    await page.getByLabel('Pictures', { exact: true }).selectOption('fashion-mnist');
+    await page.getByLabel('Images', { exact: true }).selectOption('fashion-mnist');
     await page.click('.run .primary');
     await page.waitForSelector('.notices >> text=Fashion-MNIST could not be fetched', { timeout: 60_000 });
     complaints.length = 0; // The browser's own about what could not be fetched.
@@ -235,7 +235,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
   test.skipIf(!hasShared).each(['home', 'mirror'])(
     'Fashion-MNIST comes from its %s, is checked, kept, and trained on',
     async (from) => {
-      // The home's sums are those of 60000 pictures; the page is told those of the 2000 that the home is played with.
+      // The home's sums are those of 60000 images; the page is told those of the 2000 that the home is played with.
       const files = Object.values(FASHION_MNIST.files).map(({ name, bytes, sha256 }) => {
         const small = readFileSync(sharedPath(`data/fashion-mnist-2k/${name}`));
         return { name, small, is: [bytes, sha256], becomes: [small.length, sha256Of(small)] };
@@ -257,7 +257,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
         if (!file || (from === 'mirror' && url.href.startsWith(FASHION_MNIST.home))) return route.abort();
         return route.fulfill({ body: file.small, headers: { 'access-control-allow-origin': '*' } });
       });
-      await page.getByLabel('Pictures', { exact: true }).selectOption('fashion-mnist');
+      await page.getByLabel('Images', { exact: true }).selectOption('fashion-mnist');
       await page.getByLabel('Epochs', { exact: true }).fill('2');
       await page.getByLabel('Batch size').fill('32');
       await trainToTheEnd(page);

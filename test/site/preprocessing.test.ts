@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
-import { toInput } from '../../site/src/worker/picture.js';
+import { toInput } from '../../site/src/worker/image.js';
 import { seededRandom } from '../../src/base/random.js';
 import { sizedFor } from '../../src/cli/network.js';
 import { imageFiles } from '../../src/data/index.js';
@@ -42,7 +42,7 @@ async function commandLine(preprocessing: Preprocessing) {
 }
 
 test.each([
-  ['unit', PLAIN_PREPROCESSING],
+  ['plain', PLAIN_PREPROCESSING],
   ['torchvision', torchvision],
   ['keras', PUBLISHED['keras/vgg16'].preprocessing],
 ] as const)(

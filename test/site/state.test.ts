@@ -30,13 +30,13 @@ const choices: fc.Arbitrary<Choice> = fc.record({
     fc.array(block, { minLength: 1, maxLength: 8 }) as fc.Arbitrary<ConvArch>,
   ),
   ratio: fc.integer({ min: 1, max: 512 }),
-  side: fc.integer({ min: 1, max: 2048 }),
+  size: fc.integer({ min: 1, max: 2048 }),
   channels: fc.constantFrom(1, 3),
   classes: fc.integer({ min: 1, max: 100_000 }),
   hidden: fc.integer({ min: 1, max: 65_536 }),
   batchNorm: fc.boolean(),
   data: fc.constantFrom(...DATA),
-  pictures: fc.integer({ min: 40, max: 60_000 }),
+  images: fc.integer({ min: 40, max: 60_000 }),
   epochs: fc.integer({ min: 1, max: 1000 }),
   batchSize: fc.integer({ min: 1, max: 1024 }),
   optimizer: fc.constantFrom(...OPTIMIZERS),
@@ -131,9 +131,9 @@ test.each<[string, Partial<Choice>]>([
   ],
 ])('the TypeScript of %s builds the network that the page shows', (_, part) => {
   const choice = { ...DEFAULTS, ...part };
-  const { arch, ratio, side, channels, classes, hidden, batchNorm } = choice;
+  const { arch, ratio, size, channels, classes, hidden, batchNorm } = choice;
   const shown = plan(scaleArch(arch, ratio), {
-    inputShape: [side, side, channels],
+    inputShape: [size, size, channels],
     classes,
     hiddenUnits: hidden,
     batchNorm,

@@ -7,20 +7,23 @@ export type View = (typeof VIEWS)[number];
 export const DATA = ['garments', 'files', 'fashion-mnist'] as const;
 type DataKind = (typeof DATA)[number];
 export const OPTIMIZERS = ['sgd', 'momentum', 'adam'] as const;
+/** Preprocessing of images: as in training here, or that of torchvision's or Keras' weights. */
+export const PREPROCESSINGS = ['plain', 'torchvision', 'keras'] as const;
+export type PreprocessingName = (typeof PREPROCESSINGS)[number];
 
-/** Everything that a person can choose, as the address bar holds it. */
+/** Everything that a person can choose; the address bar holds it. */
 export interface Choice {
   view: View;
   arch: ConvArch;
   ratio: number;
-  side: number;
+  size: number;
   channels: number;
   classes: number;
   hidden: number;
   batchNorm: boolean;
   data: DataKind;
-  /** Training pictures that are drawn; a quarter as many test. */
-  pictures: number;
+  /** Training images to draw; a quarter as many test images are drawn too. */
+  images: number;
   epochs: number;
   batchSize: number;
   optimizer: (typeof OPTIMIZERS)[number];
@@ -30,18 +33,18 @@ export interface Choice {
   backend: Backend;
 }
 
-/** A network that a browser trains in a minute: that of the README. */
+/** The README's network, which a browser trains in a minute. */
 export const DEFAULTS: Choice = {
   view: 'network',
   arch: VGG11,
   ratio: 8,
-  side: 32,
+  size: 32,
   channels: 1,
   classes: 10,
   hidden: 256,
   batchNorm: false,
   data: 'garments',
-  pictures: 4000,
+  images: 4000,
   epochs: 5,
   batchSize: 32,
   optimizer: 'adam',
@@ -51,11 +54,24 @@ export const DEFAULTS: Choice = {
   backend: 'wasm',
 };
 
-/** Networks to begin with. */
+/** The smallest and the largest value of each number. */
+export const RANGES = {
+  ratio: [1, 512],
+  size: [1, 2048],
+  classes: [1, 100_000],
+  hidden: [1, 65_536],
+  images: [40, 60_000],
+  epochs: [1, 1000],
+  batchSize: [1, 1024],
+  rate: [1e-7, 10],
+  seed: [0, 0xffffffff],
+} as const satisfies { [name in keyof Choice]?: readonly [min: number, max: number] };
+
+/** Networks to start from. */
 export const STARTS = {
-  small: { arch: VGG11, ratio: 8, side: 32, channels: 1, classes: 10, hidden: 256, batchNorm: false },
-  chapter: { arch: VGG11, ratio: 1, side: 224, channels: 1, classes: 10, hidden: 4096, batchNorm: false },
-  imagenet: { arch: VGG16, ratio: 1, side: 224, channels: 3, classes: 1000, hidden: 4096, batchNorm: false },
+  small: { arch: VGG11, ratio: 8, size: 32, channels: 1, classes: 10, hidden: 256, batchNorm: false },
+  chapter: { arch: VGG11, ratio: 1, size: 224, channels: 1, classes: 10, hidden: 4096, batchNorm: false },
+  imagenet: { arch: VGG16, ratio: 1, size: 224, channels: 3, classes: 1000, hidden: 4096, batchNorm: false },
 } as const satisfies Record<string, Partial<Choice>>;
 
 /** The member of the family that an architecture is, if one. */
@@ -69,39 +85,39 @@ function archText(arch: ConvArch): string {
   return arch.map(([convs, channels, one = 0]) => `${convs}x${channels}${one ? `.${one}` : ''}`).join('-');
 }
 
-const MOST = { blocks: 8, convs: 8, channels: 4096 };
+/** Limits of an architecture. */
+export const MAX = { blocks: 8, convs: 8, channels: 4096 };
 
 function parseArch(text: string): ConvArch | undefined {
   if (Object.hasOwn(FAMILY, text)) return FAMILY[text as FamilyName].arch;
   const blocks = text.split('-').map((part) => /^(\d{1,4})x(\d{1,4})(?:\.(\d{1,4}))?$/.exec(part));
-  if (blocks.length > MOST.blocks || blocks.some((block) => !block)) return undefined;
+  if (blocks.length > MAX.blocks || blocks.some((block) => !block)) return undefined;
   return blocks.map((block) => {
     const [convs, channels, one] = block!.slice(1).map((digits) => Number(digits ?? 0)) as [
       number,
       number,
       number,
     ];
-    const most = (n: number, limit: number) => Math.min(n, limit);
-    const pair = [most(convs, MOST.convs), most(channels, MOST.channels)] as const;
-    return one > 0 ? [...pair, most(one, MOST.convs)] : pair;
+    const pair = [Math.min(convs, MAX.convs), Math.min(channels, MAX.channels)] as const;
+    return one > 0 ? [...pair, Math.min(one, MAX.convs)] : pair;
   });
 }
 
-/** The choice as the part of an address after its #. */
+/** The choice as the fragment of an address. */
 export function formatChoice(choice: Choice): string {
-  const { arch, side, channels, batchNorm, cosine, ...rest } = choice;
-  const { view, ratio, classes, hidden, data, pictures, epochs, batchSize, optimizer, rate, seed, backend } =
+  const { arch, size, channels, batchNorm, cosine, ...rest } = choice;
+  const { view, ratio, classes, hidden, data, images, epochs, batchSize, optimizer, rate, seed, backend } =
     rest;
   return Object.entries({
     view,
     net: memberOf(arch) ?? archText(arch),
     ratio,
-    input: `${side}x${channels}`,
+    input: `${size}x${channels}`,
     classes,
     fc: hidden,
     bn: Number(batchNorm),
     data,
-    pictures,
+    images,
     epochs,
     batch: batchSize,
     optimizer,
@@ -114,36 +130,36 @@ export function formatChoice(choice: Choice): string {
     .join('&');
 }
 
-/** The choice that an address holds; what it lacks or has wrong is the default. */
+/** The choice that an address holds; defaults replace what is missing or invalid. */
 export function parseChoice(hash: string): Choice {
   const given = new URLSearchParams(hash.replace(/^#/, ''));
-  const whole = (key: string, fallback: number, least: number, most: number) => {
-    const text = given.get(key);
-    return text && /^\d+$/.test(text) && +text >= least && +text <= most ? +text : fallback;
+  const number = (name: keyof typeof RANGES, text: string | null | undefined) => {
+    const [min, max] = RANGES[name];
+    const valid = text && (name === 'rate' || /^\d+$/.test(text)) && +text >= min && +text <= max;
+    return valid ? +text : DEFAULTS[name];
   };
   const one = <const T extends string>(key: string, allowed: readonly T[], fallback: T): T =>
     allowed.find((value) => value === given.get(key)) ?? fallback;
   const flag = (key: string, fallback: boolean) => (given.has(key) ? given.get(key) === '1' : fallback);
   const d = DEFAULTS;
-  const [, side, channels] = /^(\d{1,4})x(1|3)$/.exec(given.get('input') ?? '') ?? [];
-  const rate = Number(given.get('rate'));
+  const [, size, channels] = /^(\d{1,4})x(1|3)$/.exec(given.get('input') ?? '') ?? [];
   return {
     view: one('view', VIEWS, d.view),
     arch: parseArch(given.get('net') ?? '') ?? d.arch,
-    ratio: whole('ratio', d.ratio, 1, 512),
-    side: Number(side ?? d.side),
+    ratio: number('ratio', given.get('ratio')),
+    size: number('size', size),
     channels: Number(channels ?? d.channels),
-    classes: whole('classes', d.classes, 1, 100_000),
-    hidden: whole('fc', d.hidden, 1, 65_536),
+    classes: number('classes', given.get('classes')),
+    hidden: number('hidden', given.get('fc')),
     batchNorm: flag('bn', d.batchNorm),
     data: one('data', DATA, d.data),
-    pictures: whole('pictures', d.pictures, 40, 60_000),
-    epochs: whole('epochs', d.epochs, 1, 1000),
-    batchSize: whole('batch', d.batchSize, 1, 1024),
+    images: number('images', given.get('images')),
+    epochs: number('epochs', given.get('epochs')),
+    batchSize: number('batchSize', given.get('batch')),
     optimizer: one('optimizer', OPTIMIZERS, d.optimizer),
-    rate: rate > 0 && rate <= 10 ? rate : d.rate,
+    rate: number('rate', given.get('rate')),
     cosine: flag('cosine', d.cosine),
-    seed: whole('seed', d.seed, 0, 0xffffffff),
+    seed: number('seed', given.get('seed')),
     backend: one('backend', BACKENDS, d.backend),
   };
 }

@@ -1,25 +1,25 @@
 import { type Cost, cost, type Plan } from 'vgg-blocks';
 import type { Backend, Choice } from './choice.js';
 
-/** What this browser and its machine have, as far as a page may know. */
+/** The browser and its machine, as far as a page may know them. */
 export interface Device {
-  /** GiB of main memory, rounded by the browser; undefined where it does not tell. */
+  /** GiB of main memory, rounded by the browser; undefined where it keeps that to itself. */
   memory?: number;
   /** Undefined until the browser has answered. */
   backends?: {
     wasm: boolean;
-    /** Undefined where there is none that a worker can use. */
+    /** Undefined where a worker cannot use it. */
     webgl?: { maxTexture: number; float32: boolean };
     webgpu?: { maxBuffer: number };
   };
 }
 
-/** What is known at once. */
+/** The part that is known at once. */
 export function knownDevice(): Device {
   return { memory: (navigator as { deviceMemory?: number }).deviceMemory };
 }
 
-/** Asks the browser what it has. Nothing is loaded for it. */
+/** Asks the browser for the rest, without loading a backend. */
 export async function probe(): Promise<Device> {
   const backends = {
     wasm: typeof WebAssembly === 'object',
@@ -43,7 +43,7 @@ function probeWebgl(): Backends['webgl'] {
   return found;
 }
 
-/** The part of WebGPU that is asked; TypeScript's DOM library does not have it. */
+/** The part of WebGPU that is used here; TypeScript's DOM library has none of it. */
 interface Gpu {
   requestAdapter(): Promise<{
     limits: { maxBufferSize: number; maxStorageBufferBindingSize: number };
@@ -62,24 +62,24 @@ async function probeWebgpu(): Promise<Backends['webgpu']> {
 }
 
 /**
- * tfjs keeps the gradient of each layer's output to the end of the backward pass, and works on the largest ones: by what
- * steps of VGG-11/4 were seen to take, 1.5 times the activations beside themselves.
+ * tfjs keeps the gradient of each layer's output to the end of the backward pass and needs working memory beside it:
+ * measured on VGG-11/4, 1.5 times the activations on top of the activations themselves.
  */
 const TFJS_ACTIVATIONS = 2.5;
 /** A wasm module's memory ends at 4 GiB. */
 const WASM_BYTES = 2 ** 32;
 
-/** Why a network does not fit, or might not. */
+/** A reason why a network does not fit, or may not. */
 export type Misfit =
   | { why: 'wasm' | 'memory'; needs: number; has: number }
   | { why: 'buffer'; needs: number; has: number; layer: string };
 
-/** Bytes that training takes in tfjs. */
+/** Bytes that training needs in tfjs. */
 export function trainingBytes({ bytes }: Cost): number {
   return bytes.training + (TFJS_ACTIVATIONS - 1) * bytes.activations;
 }
 
-/** What speaks against training the network here, the surest reason first. */
+/** Reasons against training the network here, the most certain first. */
 export function misfits(
   plan: Plan,
   { batchSize, optimizer, backend }: Pick<Choice, 'batchSize' | 'optimizer' | 'backend'>,
@@ -98,13 +98,13 @@ export function misfits(
   if (limit !== undefined && largest.bytes > limit) {
     found.push({ why: 'buffer', needs: largest.bytes, has: limit, layer: largest.layer });
   }
-  // Half of the memory is the most that a page may hope for beside everything else that runs.
+  // A page cannot count on more than half of the memory.
   const half = device.memory === undefined ? undefined : device.memory * 2 ** 29;
   if (half !== undefined && needs > half) found.push({ why: 'memory', needs, has: device.memory! * 2 ** 30 });
   return found;
 }
 
-/** Bytes of the largest tensor that the backend can hold; undefined where it has no bound of its own. */
+/** Bytes of the largest tensor that the backend allows; undefined where it has no such limit. */
 function largestTensor(backend: Backend, { backends = { wasm: true } }: Device): number | undefined {
   const { webgl, webgpu } = backends;
   if (backend === 'webgpu') return webgpu?.maxBuffer;

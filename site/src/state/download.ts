@@ -1,4 +1,4 @@
-/** Gives the browser a file to save. */
+/** Has the browser save a file. */
 export function offer(name: string, parts: BlobPart[], type: string): void {
   const link = document.createElement('a');
   link.href = URL.createObjectURL(new Blob(parts, { type }));
@@ -17,7 +17,9 @@ export async function pngOf(svg: string): Promise<Blob> {
     [canvas.width, canvas.height] = [2 * image.naturalWidth, 2 * image.naturalHeight];
     canvas.getContext('2d')!.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise<Blob>((resolve, reject) => {
-      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('the picture is too large'))));
+      canvas.toBlob((blob) =>
+        blob ? resolve(blob) : reject(new Error('the image is too large for this browser')),
+      );
     });
   } finally {
     URL.revokeObjectURL(image.src);

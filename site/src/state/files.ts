@@ -3,27 +3,27 @@ import type { IdxPart } from 'vgg-blocks/data';
 import { epochs, history, notice, openWeights, points, useFiles } from './lab.js';
 import { choice, choose, text } from './page.js';
 
-/** IDX files that have been dropped, by what they hold, until there are four. */
+/** The IDX files dropped so far. */
 export const idxFiles = signal<{ [part in IdxPart]?: File }>({});
 export const idxNames = signal<'garments' | 'digits'>('garments');
-/** A picture that was dropped or chosen. */
-export const picture = signal<ImageBitmap | undefined>(undefined);
+/** An image that was dropped or chosen. */
+export const ownImage = signal<ImageBitmap | undefined>(undefined);
 
 export const IDX_PARTS: readonly IdxPart[] = ['trainImages', 'trainLabels', 'testImages', 'testLabels'];
 
 const WEIGHTS = /\.(safetensors|pth|pt|bin|h5|hdf5|keras|json)$/i;
 
-/** Takes whatever was dropped: each file goes to where it is of use, and the view follows. */
+/** Takes dropped files of any kind, and shows the view that uses them. */
 export async function takeFiles(given: readonly File[]): Promise<void> {
   const idx = given.filter((file) => idxPart(file.name));
   if (idx.length > 0) takeIdx(idx);
-  const pictures = given.filter((file) => file.type.startsWith('image/'));
-  if (pictures.length > 0) await takePicture(pictures[0]!);
-  const rest = given.filter((file) => !idx.includes(file) && !pictures.includes(file));
+  const images = given.filter((file) => file.type.startsWith('image/'));
+  if (images.length > 0) await takeImage(images[0]!);
+  const rest = given.filter((file) => !idx.includes(file) && !images.includes(file));
   if (rest.length > 0) await takeOther(rest);
 }
 
-/** What an IDX file holds, by its published name or one like it. */
+/** The part of a data set that an IDX file holds, by its published name or a similar one. */
 function idxPart(name: string): IdxPart | undefined {
   if (WEIGHTS.test(name) || !/images|labels/i.test(name)) return undefined;
   const split = /train/i.test(name) ? 'train' : /t10k|test|val/i.test(name) ? 'test' : undefined;
@@ -39,7 +39,7 @@ function takeIdx(given: File[]): void {
   applyIdx();
 }
 
-/** Makes four files the data set. */
+/** Makes the four files the data set, once they are complete. */
 export function applyIdx(): void {
   const all = idxFiles.value;
   if (IDX_PARTS.every((part) => all[part])) {
@@ -47,14 +47,14 @@ export function applyIdx(): void {
   }
 }
 
-async function takePicture(file: File): Promise<void> {
+async function takeImage(file: File): Promise<void> {
   try {
-    picture.value = await createImageBitmap(file);
+    ownImage.value = await createImageBitmap(file);
     choose({ view: 'inside' });
   } catch (error) {
     notice.value = {
       tone: 'bad',
-      say: (t) => t.errors.file,
+      text: (t) => t.errors.file,
       detail: `${file.name}: ${(error as Error).message}`,
     };
   }
@@ -72,10 +72,10 @@ async function takeOther(given: File[]): Promise<void> {
   }
   const { name } = given[0]!;
   const shard = /\.bin$/i.test(name);
-  notice.value = { tone: 'bad', say: (t) => (shard ? t.errors.shard(name) : t.errors.unknownFile(name)) };
+  notice.value = { tone: 'bad', text: (t) => (shard ? t.errors.shard(name) : t.errors.unknownFile(name)) };
 }
 
-/** Draws the curves of a history that was saved here, if the file is one. */
+/** Draws the curves of a history saved here, if the file is one. */
 async function takeHistory(file: File): Promise<boolean> {
   const parsed: unknown = await file
     .text()
@@ -94,7 +94,7 @@ async function takeHistory(file: File): Promise<boolean> {
   return true;
 }
 
-/** Whether the classes of the pictures fit the network, or why not. */
+/** Why the network cannot learn that many classes, if so. */
 export function classesProblem(needed: number): string | undefined {
   const { classes } = choice.value;
   return classes < needed ? text.value.train.classesFew(classes, needed) : undefined;

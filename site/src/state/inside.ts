@@ -2,21 +2,20 @@ import { computed, effect, signal } from '@preact/signals';
 import type { RawImage } from 'vgg-blocks/images';
 import type { Review } from '../worker/inside.js';
 import type { Look, LookRequest, Slot } from '../worker/main.js';
-import { picture } from './files.js';
+import type { PreprocessingName } from './choice.js';
+import { ownImage } from './files.js';
 import { data, dataInfo, opened, phase, report, trained, worker } from './lab.js';
 import { choice } from './page.js';
-import type { Recipe } from './recipes.js';
 
-export const PICTURE_KINDS = ['test', 'draw', 'own'] as const;
-export type PictureKind = (typeof PICTURE_KINDS)[number];
+export const IMAGE_SOURCES = ['test', 'draw', 'own'] as const;
+export type ImageSource = (typeof IMAGE_SOURCES)[number];
 
-export const kind = signal<PictureKind>('test');
+export const chosenSource = signal<ImageSource>('test');
 export const index = signal(0);
 export const drawn = signal<RawImage | undefined>(undefined);
 export const invert = signal(false);
-/** The layer that was chosen, where the network has it. */
 export const chosenLayer = signal<string | undefined>(undefined);
-export const chosenRecipe = signal<Recipe | undefined>(undefined);
+export const chosenPreprocessing = signal<PreprocessingName | undefined>(undefined);
 export const chosenSlot = signal<Slot | undefined>(undefined);
 export const classIndex = signal<number | undefined>(undefined);
 
@@ -26,7 +25,6 @@ export const review = signal<Review | undefined>(undefined);
 export const looking = signal(false);
 export const reviewing = signal(false);
 
-/** The network that is looked into. */
 export const slot = computed<Slot | undefined>(() => {
   const have = { trained: trained.value, opened: opened.value };
   if (chosenSlot.value && have[chosenSlot.value]) return chosenSlot.value;
@@ -38,20 +36,20 @@ export const layers = computed<string[]>(() => {
   return slot.value === 'trained' ? trained.value!.layers : [];
 });
 
-/** By default the first block's last layer before its pooling: large enough to see something. */
+/** By default the last layer before the first pooling, whose maps are large enough to see something. */
 export const layer = computed(() => {
   if (chosenLayer.value && layers.value.includes(chosenLayer.value)) return chosenLayer.value;
   const pool = layers.value.indexOf('block1_pool');
   return layers.value[Math.max(0, pool - 1)];
 });
 
-export const recipe = computed<Recipe>(
-  () => chosenRecipe.value ?? (slot.value === 'opened' ? opened.value!.recipe : 'unit'),
+export const preprocessing = computed<PreprocessingName>(
+  () => chosenPreprocessing.value ?? (slot.value === 'opened' ? opened.value!.preprocessing : 'plain'),
 );
 
-/** Where pictures come from: without a test set, not from there. */
-export const source = computed<PictureKind>(() =>
-  kind.value === 'test' && !dataInfo.value ? 'own' : kind.value,
+/** Where the image comes from; without a test set, not from there. */
+export const source = computed<ImageSource>(() =>
+  chosenSource.value === 'test' && !dataInfo.value ? 'own' : chosenSource.value,
 );
 
 function pixelsOf(bitmap: ImageBitmap): RawImage {
@@ -63,13 +61,18 @@ function pixelsOf(bitmap: ImageBitmap): RawImage {
 
 const request = computed<LookRequest | undefined>(() => {
   if (!slot.value || !layer.value) return undefined;
-  const rest = { slot: slot.value, recipe: recipe.value, layer: layer.value, classIndex: classIndex.value };
-  if (source.value === 'test') return { ...rest, recipe: 'unit', picture: { index: index.value } };
-  const pixels = source.value === 'draw' ? drawn.value : picture.value && pixelsOf(picture.value);
-  return pixels && { ...rest, picture: { pixels, invert: source.value === 'own' && invert.value } };
+  const rest = {
+    slot: slot.value,
+    preprocessing: preprocessing.value,
+    layer: layer.value,
+    classIndex: classIndex.value,
+  };
+  if (source.value === 'test') return { ...rest, preprocessing: 'plain', image: { index: index.value } };
+  const pixels = source.value === 'draw' ? drawn.value : ownImage.value && pixelsOf(ownImage.value);
+  return pixels && { ...rest, image: { pixels, invert: source.value === 'own' && invert.value } };
 });
 
-/** What the review and the kernels are of. */
+/** Identifies the network that the review and the kernels belong to. */
 const version = computed(() =>
   slot.value === 'trained'
     ? `t${trained.value!.version}`
@@ -78,20 +81,20 @@ const version = computed(() =>
       : '',
 );
 
-let wanted: LookRequest | undefined;
+let latest: LookRequest | undefined;
 let busy = false;
 
-/** Looks anew whenever what is asked changes while this view is open; of several askings the last counts. */
+/** Answers the latest request; one that comes meanwhile replaces those still waiting. */
 async function refresh(): Promise<void> {
   if (busy) return;
   busy = true;
   looking.value = true;
   try {
-    while (wanted) {
-      const next = wanted;
-      wanted = undefined;
+    while (latest) {
+      const next = latest;
+      latest = undefined;
       const one = await worker();
-      if ('index' in next.picture) await data(one);
+      if ('index' in next.image) await data(one);
       look.value = await one.call('look', next);
     }
   } catch (error) {
@@ -102,11 +105,11 @@ async function refresh(): Promise<void> {
   }
 }
 
-/** Keeps the view's pictures up to date. */
+/** Keeps the view up to date while it is open. */
 export function startInside(): void {
   effect(() => {
-    if (picture.value) {
-      kind.value = 'own';
+    if (ownImage.value) {
+      chosenSource.value = 'own';
       classIndex.value = undefined;
     }
   });
@@ -122,7 +125,7 @@ export function startInside(): void {
   effect(() => {
     const idle = phase.value === 'idle' || phase.value === 'paused' || phase.value === 'training';
     if (choice.value.view !== 'inside' || !idle || !request.value || !version.value) return;
-    wanted = request.value;
+    latest = request.value;
     void refresh();
   });
   effect(() => {
@@ -138,7 +141,7 @@ export function startInside(): void {
 }
 
 /** Classifies the test set. */
-export async function goThrough(): Promise<void> {
+export async function classifyTestSet(): Promise<void> {
   if (!slot.value || reviewing.value) return;
   reviewing.value = true;
   try {

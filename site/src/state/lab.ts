@@ -19,11 +19,11 @@ export type Phase =
   | 'stopping'
   | 'opening';
 
-/** Something to tell, in whichever language the page has when it is read. */
+/** A message, in the language that the page has when it is read. */
 export interface Notice {
   tone: 'good' | 'warn' | 'bad';
-  say(t: Text): string;
-  /** The thrown message, where there is one. */
+  text(t: Text): string;
+  /** The message of a thrown error. */
   detail?: string;
 }
 
@@ -34,7 +34,7 @@ export interface Point {
   accuracy: number;
 }
 
-/** Weights in safety on the page's side. */
+/** Weights that survive the worker, since the page holds them. */
 export interface Snapshot {
   weights: Uint8Array;
   choice: Choice;
@@ -49,14 +49,14 @@ export const speed = signal<{ examplesPerSecond: number; secondsLeft: number } |
 export const download = signal<number | undefined>(undefined);
 export const dataInfo = signal<DataInfo | undefined>(undefined);
 export const files = signal<(DataRequest & { kind: 'files' }) | undefined>(undefined);
-/** The choice by which the trained network was built, while there is one. */
+/** The trained network, with the choice it was built from. */
 export const trained = signal<{ choice: Choice; layers: string[]; version: number } | undefined>(undefined);
 export const opened = signal<(OpenedInfo & { version: number }) | undefined>(undefined);
 export const comparison = signal<Comparison | undefined>(undefined);
 export const snapshot = signal<Snapshot | undefined>(undefined);
-/** The epoch at which the run that goes will end, or the last one ended. */
+/** The last epoch of the current run, or of the previous one. */
 export const aim = signal(0);
-/** The history of the last run, as `curves` and a file take it. */
+/** The history of the last run. */
 export const history = signal<History | undefined>(undefined);
 
 let client: Client | undefined;
@@ -65,14 +65,14 @@ let loaded: string | undefined;
 let openedFiles: { file: File; shards: File[] } | undefined;
 let version = 0;
 
-/** The worker on the chosen backend, started if need be; networks move along when the backend changes. */
+/** The worker on the chosen backend, started if necessary; networks move along when the backend changes. */
 export async function worker(): Promise<Client> {
   const { backend } = choice.value;
   if (client && running === backend) return client;
   const before = phase.value;
   phase.value = 'starting';
   try {
-    if (client && trained.value) await secure(client);
+    if (client && trained.value) await takeSnapshot(client);
     close();
     const next = new Client(onEvent, onEnd);
     client = next;
@@ -91,7 +91,7 @@ export async function worker(): Promise<Client> {
   }
 }
 
-/** Whether the worker that runs has another backend than the one that is chosen. */
+/** Whether the running worker has another backend than the chosen one. */
 export function moves(): boolean {
   return client !== undefined && running !== choice.value.backend;
 }
@@ -103,8 +103,8 @@ function close(): void {
   loaded = undefined;
 }
 
-/** Takes the trained network's weights to the page's side. */
-async function secure(from: Client): Promise<void> {
+/** Copies the trained network's weights to the page. */
+async function takeSnapshot(from: Client): Promise<void> {
   const weights = await from.call('weights', { slot: 'trained', names: 'keras' });
   snapshot.value = { weights, choice: trained.value!.choice, epoch: epochs.value.length };
 }
@@ -116,7 +116,7 @@ function onEvent(message: WorkerEvent): void {
       break;
     case 'lost':
       lose();
-      notice.value = { tone: 'bad', say: (t) => kept(t, t.errors.gpu), detail: message.value };
+      notice.value = { tone: 'bad', text: (t) => kept(t, t.errors.gpu), detail: message.value };
       break;
     case 'progress': {
       const { epoch, batch, batches, loss, accuracy, examplesPerSecond, secondsLeft } = message.value;
@@ -137,12 +137,12 @@ function onEnd(message: string): void {
   lose();
   notice.value = {
     tone: 'bad',
-    say: (t) => (snapshot.value ? kept(t, t.errors.ended) : `${t.errors.ended} ${t.errors.nothingKept}`),
+    text: (t) => (snapshot.value ? kept(t, t.errors.ended) : `${t.errors.ended} ${t.errors.nothingKept}`),
     detail: message,
   };
 }
 
-/** The worker or its GPU is gone, and with it all but what the page has. */
+/** The worker or its GPU is gone, and with it everything that the page does not hold. */
 function lose(): void {
   close();
   phase.value = 'idle';
@@ -150,29 +150,29 @@ function lose(): void {
   opened.value = undefined;
   openedFiles = undefined;
   if (!snapshot.value) trained.value = undefined;
-  // The next run goes on from the weights that were saved, and so do the curves.
+  // The next run continues from the snapshot, and so do the curves.
   else epochs.value = epochs.value.slice(0, snapshot.value.epoch);
 }
 
-/** What was said, and which weights are safe. */
-function kept(t: Text, said: string): string {
-  return snapshot.value ? `${said} ${t.errors.kept(snapshot.value.epoch)}` : said;
+/** A message, and which weights are safe. */
+function kept(t: Text, message: string): string {
+  return snapshot.value ? `${message} ${t.errors.kept(snapshot.value.epoch)}` : message;
 }
 
-/** Epochs trained before the run that goes. */
+/** Epochs trained before the current run. */
 let offset = 0;
-const MOST_POINTS = 1200;
+const MAX_POINTS = 1200;
 
 function addPoint(point: Point): void {
   const next = [...points.value, point];
-  points.value = next.length > MOST_POINTS ? next.filter((_, i) => i % 2 === 1) : next;
+  points.value = next.length > MAX_POINTS ? next.filter((_, i) => i % 2 === 1) : next;
 }
 
-/** Says what went wrong. A lost GPU or a full memory ends the worker, and what was trained stays in the snapshot. */
+/** Shows what went wrong. A lost GPU or a full memory ends the worker; the snapshot survives it. */
 export function report(error: unknown): void {
   if (!(error instanceof WorkerFailure)) {
     const detail = error instanceof Error ? error.message : String(error);
-    notice.value = { tone: 'bad', say: (t) => t.errors.other, detail };
+    notice.value = { tone: 'bad', text: (t) => t.errors.other, detail };
     return;
   }
   const { kind, message } = error.failure;
@@ -181,7 +181,7 @@ export function report(error: unknown): void {
   if (gone) lose();
   notice.value = {
     tone: 'bad',
-    say: (t) => {
+    text: (t) => {
       if (kind === 'download') return `${t.errors.fashion} ${t.train.fashionBlocked}`;
       return gone ? kept(t, t.errors[kind]) : t.errors[kind];
     },
@@ -189,7 +189,7 @@ export function report(error: unknown): void {
   };
 }
 
-/** The data set that is chosen, loaded if it is not there yet. */
+/** Has the worker load the chosen data set, unless it has it already. */
 export async function data(from: Client): Promise<void> {
   const request = dataRequest();
   const key = JSON.stringify([request, request.kind === 'files' && filesVersion]);
@@ -218,13 +218,13 @@ export function useFiles(request: DataRequest & { kind: 'files' }): void {
 }
 
 function dataRequest(): DataRequest {
-  const { data: kind, pictures } = choice.value;
+  const { data: kind, images } = choice.value;
   if (kind === 'fashion-mnist') return { kind };
   if (kind === 'files' && files.value) return files.value;
-  return { kind: 'garments', pictures };
+  return { kind: 'garments', images };
 }
 
-/** Trains: a new network as it is chosen, or with `goOn` the one that there is. */
+/** Trains a new network as chosen, or with `goOn` the existing one. */
 export async function train({ goOn = false } = {}): Promise<void> {
   if (phase.value !== 'idle') return;
   notice.value = undefined;
@@ -245,7 +245,7 @@ export async function train({ goOn = false } = {}): Promise<void> {
       trained.value = { choice: chosen, layers, version: ++version };
     }
     offset = epochs.value.at(-1)?.epoch ?? 0;
-    // The rest of an epoch that was cut off is not drawn twice.
+    // An epoch that was cut off is drawn again, not twice.
     points.value = points.value.filter(({ at }) => at <= offset);
     aim.value = offset + chosen.epochs;
     phase.value = 'training';
@@ -272,9 +272,9 @@ export async function train({ goOn = false } = {}): Promise<void> {
 }
 
 function endNotice(ended: History['ended']): Notice {
-  if (ended === 'diverged') return { tone: 'bad', say: (t) => t.train.diverged };
-  if (ended === 'aborted') return { tone: 'warn', say: (t) => t.train.stopped };
-  return { tone: 'good', say: (t) => t.train.finished(epochs.value.at(-1)?.testAccuracy ?? 0) };
+  if (ended === 'diverged') return { tone: 'bad', text: (t) => t.train.diverged };
+  if (ended === 'aborted') return { tone: 'warn', text: (t) => t.train.stopped };
+  return { tone: 'good', text: (t) => t.train.finished(epochs.value.at(-1)?.testAccuracy ?? 0) };
 }
 
 export async function pause(): Promise<void> {
@@ -293,7 +293,7 @@ export async function stop(): Promise<void> {
   await client?.call('stop').catch(report);
 }
 
-/** Opens a weight file, or compares the one that is open with a reference. */
+/** Opens a weight file, or compares the open one with a reference. */
 export async function openWeights(given: { file: File; shards: File[] }): Promise<void> {
   if (phase.value !== 'idle') return;
   notice.value = undefined;
@@ -315,7 +315,7 @@ export async function openWeights(given: { file: File; shards: File[] }): Promis
   }
 }
 
-/** Takes the network of the file over to training. */
+/** Makes the opened network the trained one. */
 export async function adopt(chosen: Choice): Promise<void> {
   try {
     const one = await worker();
@@ -326,7 +326,7 @@ export async function adopt(chosen: Choice): Promise<void> {
     points.value = [];
     epochs.value = [];
     history.value = undefined;
-    await secure(one);
+    await takeSnapshot(one);
   } catch (error) {
     report(error);
   }

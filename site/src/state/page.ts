@@ -4,7 +4,7 @@ import { en, type Text } from '../text/en.js';
 import { BACKENDS, type Choice, formatChoice, parseChoice } from './choice.js';
 import { type Device, knownDevice, probe } from './device.js';
 
-/** What is chosen; the address bar follows it. */
+/** The current choice; the address bar follows it. */
 export const choice = signal<Choice>(parseChoice(location.hash));
 /** The language's texts. */
 export const text = signal<Text>(en);
@@ -16,23 +16,25 @@ export function choose(part: Partial<Choice>): void {
 }
 
 /** The layers of a choice. */
-export function planOf({ arch, ratio, side, channels, classes, hidden, batchNorm }: Choice): Plan {
+export function planOf({ arch, ratio, size, channels, classes, hidden, batchNorm }: Choice): Plan {
   return plan(scaleArch(arch, ratio), {
-    inputShape: [side, side, channels],
+    inputShape: [size, size, channels],
     classes,
     hiddenUnits: hidden,
     batchNorm,
   });
 }
 
-/** The chosen network's layers, or why there is none, in the page's language. */
+/** The chosen network's layers, or why it cannot be built, in the page's language. */
 export const network = computed<{ plan: Plan } | { problem: string }>(() => {
-  const { arch, ratio, side } = choice.value;
+  const { arch, ratio, size } = choice.value;
   const t = text.value.problems;
-  const odd = arch.findIndex(([, width]) => width % ratio !== 0);
-  if (odd >= 0) return { problem: t.ratio(ratio, arch[odd]![1], odd + 1) };
-  const least = 2 ** arch.length;
-  if (side < least) return { problem: t.side(side, least, arch.length) };
+  const indivisible = arch.findIndex(([, width]) => width % ratio !== 0);
+  if (indivisible >= 0) {
+    return { problem: t.ratio(ratio, arch[indivisible]![1], indivisible + 1) };
+  }
+  const minimum = 2 ** arch.length;
+  if (size < minimum) return { problem: t.size(size, minimum, arch.length) };
   const empty = arch.findIndex(([convs, , one = 0]) => convs + one === 0);
   if (empty >= 0) return { problem: t.empty(empty + 1) };
   try {
@@ -42,7 +44,7 @@ export const network = computed<{ plan: Plan } | { problem: string }>(() => {
   }
 });
 
-/** Ties the choice to the address bar and asks the browser what it has. */
+/** Ties the choice to the address bar and probes the device. */
 export function startPage(): void {
   effect(() => {
     const hash = `#${formatChoice(choice.value)}`;

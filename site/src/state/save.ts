@@ -24,7 +24,7 @@ export async function saveTfjs(slot: Slot): Promise<void> {
   });
 }
 
-/** Saves the weights that were put in safety, which needs no worker. */
+/** Saves the snapshot's weights, which needs no worker. */
 export function saveSnapshot(): void {
   if (snapshot.value) offer('vgg-keras.safetensors', [snapshot.value.weights as BlobPart], BYTES_TYPE);
 }
@@ -33,12 +33,12 @@ export function saveHistory(): void {
   if (history.value) offer('history.json', [`${JSON.stringify(history.value, null, 2)}\n`], JSON_TYPE);
 }
 
-/** Saves the figure of the training run. */
+/** Saves the curves of the training run. */
 export async function saveCurves(kind: 'svg' | 'png'): Promise<void> {
   if (history.value) await saveFigure('curves', curves(history.value), kind);
 }
 
-/** Saves the drawing of one or several networks. */
+/** Saves the diagram of one or several networks. */
 export async function saveDiagram(networks: Record<string, Plan>, kind: 'svg' | 'png'): Promise<void> {
   await saveFigure('diagram', diagram(networks), kind);
 }

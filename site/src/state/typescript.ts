@@ -1,14 +1,14 @@
 import type { ConvArch } from 'vgg-blocks';
 import { type Choice, memberOf } from './choice.js';
 
-/** The TypeScript that builds the chosen network, and with `training` the one that trains it too. */
+/** The TypeScript that builds the chosen network, and with `training` trains it too. */
 export function typescript(choice: Choice, { training = false } = {}): string {
   const { call, imports } = network(choice);
   if (!training) return `import { ${imports.join(', ')} } from 'vgg-blocks';\n\nconst model = ${call};\n`;
-  const { data, side, epochs, batchSize, optimizer, rate, cosine, seed, pictures, backend } = choice;
+  const { data, size, epochs, batchSize, optimizer, rate, cosine, seed, images, backend } = choice;
   const set =
     data === 'garments'
-      ? { name: 'garments', call: `garments({ train: ${pictures}, test: ${Math.round(pictures / 4)} })` }
+      ? { name: 'garments', call: `garments({ train: ${images}, test: ${Math.round(images / 4)} })` }
       : { name: 'fashionMnist', call: `await fashionMnist({ source: 'folder/of/idx/files' })` };
   const wasm = backend === 'wasm';
   const options = [
@@ -30,9 +30,9 @@ export function typescript(choice: Choice, { training = false } = {}): string {
     ...(wasm ? ['installWasmKernels();'] : []),
     `await setBackend('${backend}');`,
     `const model = ${call};`,
-    `const { train: images, test } = ${set.call};`,
-    `const data = { train: images.resize(${side}), test: test.resize(${side}) };`,
-    `const history = await train(model, data, {\n  ${options.join(',\n  ')},\n});`,
+    `const { trainSet, testSet } = ${set.call};`,
+    `const sets = { trainSet: trainSet.resize(${size}), testSet: testSet.resize(${size}) };`,
+    `const history = await train(model, sets, {\n  ${options.join(',\n  ')},\n});`,
     '',
   ].join('\n');
 }
@@ -57,9 +57,9 @@ function network(choice: Choice): { call: string; imports: string[] } {
   return { call: `${member}(${object(options)})`, imports: [member] };
 }
 
-function optionLines({ side, channels, classes, hidden, batchNorm, seed }: Choice): string[] {
+function optionLines({ size, channels, classes, hidden, batchNorm, seed }: Choice): string[] {
   return [
-    `inputShape: [${side}, ${side}, ${channels}]`,
+    `inputShape: [${size}, ${size}, ${channels}]`,
     `classes: ${classes}`,
     `hiddenUnits: ${hidden}`,
     ...(batchNorm ? ['batchNorm: true'] : []),

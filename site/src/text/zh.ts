@@ -1,7 +1,7 @@
 import type { Text } from './en.js';
 
 const number = (n: number) => n.toLocaleString('zh-CN');
-const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+const percent = (fraction: number) => `${(100 * fraction).toFixed(1)}%`;
 
 /** 试验场的全部中文文字。 */
 export const zh: Text = {
@@ -48,10 +48,10 @@ export const zh: Text = {
     remove: (n) => `去掉第 ${n} 块`,
     add: '加一块',
     ratio: '宽度除以',
-    side: '图像边长',
+    size: '图像边长',
     imageChannels: '图像通道',
-    grey: '1，灰度',
-    colour: '3，彩色',
+    gray: '1，灰度',
+    color: '3，彩色',
     classes: '类别数',
     hidden: '隐藏层单元数',
     batchNorm: '批量规范化',
@@ -61,8 +61,8 @@ export const zh: Text = {
   problems: {
     ratio: (ratio, width, block) =>
       `第 ${block} 块的 ${width} 个通道不能被 ${ratio} 整除。请选一个能整除所有宽度的数。`,
-    side: (side, least, blocks) =>
-      `${side}×${side} 的图像太小：经过 ${blocks} 次汇聚就什么也不剩了。请至少用 ${least}。`,
+    size: (size, minimum, blocks) =>
+      `${size}×${size} 的图像太小：经过 ${blocks} 次汇聚就什么也不剩了。请至少用 ${minimum}。`,
     empty: (block) => `第 ${block} 块没有卷积层。请至少给它一层。`,
     noPlan: '没有这样的网络',
   },
@@ -71,9 +71,10 @@ export const zh: Text = {
     parameters: '参数',
     macs: '每张图的乘加次数',
     weights: '权重',
-    training: '训练所需，批量',
+    training: (batchSize) => `训练所需，批量 ${batchSize}`,
     field: '感受野',
-    pixels: (n, stride) => `${n} 像素，步幅 ${stride}`,
+    pixels: (n) => `${n} 像素`,
+    stride: (n) => `步幅 ${n}`,
     inTfjs: '按 tfjs 计',
   },
 
@@ -90,7 +91,7 @@ export const zh: Text = {
   diagram: {
     title: '结构图',
     alexnet: '与 AlexNet 并排',
-    alexnetSmall: (least) => `AlexNet 需要至少 ${least}×${least} 的图像；这里按 224×224 画。`,
+    alexnetSmall: (minimum) => `AlexNet 需要至少 ${minimum}×${minimum} 的图像；这里按 224×224 画。`,
   },
 
   table: {
@@ -106,12 +107,11 @@ export const zh: Text = {
 
   versus: {
     title: '与 AlexNet 相比',
-    note: (side) => `两者都用 ${side}×${side} 的图像，批量为 1。`,
-    noteSmall: (least) => `两者都用 224×224 的图像，批量为 1：AlexNet 至少需要 ${least}×${least}。`,
+    note: (size) => `两者都用 ${size}×${size} 的图像，批量为 1。`,
+    noteSmall: (minimum) => `两者都用 224×224 的图像，批量为 1：AlexNet 至少需要 ${minimum}×${minimum}。`,
     tally: '书中的算法',
     tallyNote: '按书中讨论的数法：卷积层的权重（不含偏置），以及第一个全连接层（含偏置）。',
     ratio: '倍数',
-    here: '这个网络',
     rows: {
       params: '参数',
       macs: '每张图的乘加次数',
@@ -121,7 +121,7 @@ export const zh: Text = {
     },
   },
 
-  code_: { title: '用 TypeScript 写', copy: '复制', copied: '已复制' },
+  code: { title: '用 TypeScript 写', copy: '复制', copied: '已复制' },
   share: { copy: '复制链接', copied: '链接已复制' },
 
   train: {
@@ -146,7 +146,7 @@ export const zh: Text = {
     },
     fashionBlocked: '如果浏览器不许下载（它的主页没有 https），请自己下载那四个文件，再拖到这里。',
     fashionHome: '它的主页',
-    pictures: '训练图片数',
+    images: '训练图片数',
     epochs: '轮数',
     batchSize: '批量大小',
     optimizer: '优化器',
@@ -174,7 +174,7 @@ export const zh: Text = {
       opening: '正在读取文件……',
     },
     first: '第一步最慢：后端正在准备它的程序。',
-    download: (share) => `正在下载，${percent(share)}`,
+    download: (fraction) => `正在下载，${percent(fraction)}`,
     epoch: (epoch, of) => `第 ${epoch} 轮，共 ${of} 轮`,
     speed: (perSecond) => `每秒 ${number(Math.round(perSecond))} 张`,
     left: (seconds) =>
@@ -203,7 +203,7 @@ export const zh: Text = {
   },
 
   errors: {
-    gpu: '页面失去了 GPU（它的上下文丢失了）。',
+    gpu: '页面失去了 GPU。',
     memory: '内存满了。请减小批量、图像或网络。',
     file: '这个文件不能用。',
     value: '这几样合不到一起。',
@@ -224,7 +224,6 @@ export const zh: Text = {
     safetensors: '权重，safetensors（PyTorch 的名字）',
     keras: '权重，safetensors（Keras 的名字）',
     tfjs: 'tfjs 模型（两个文件）',
-    history: '训练记录，JSON',
     rescued: (epoch) => `保住的权重，第 ${epoch} 轮之后`,
   },
 
@@ -236,24 +235,23 @@ export const zh: Text = {
     toWeights: '去权重文件',
     which: '网络',
     trained: '在这里训练的',
-    opened: (file) => file,
-    picture: '图片',
+    image: '图片',
     fromTest: '从测试集',
     draw: '画一张',
-    drop: '自己的',
-    number: '编号',
+    own: '自己的',
+    number: '在测试集里的编号',
     next: '下一张',
     previous: '上一张',
     isA: (name) => `它是：${name}`,
     clear: '清除',
     drawHint: '用鼠标、手指或笔来画；黑底亮色，和训练图片一样。',
     drawLabel: '画板',
-    choosePicture: '选择图片',
+    chooseImage: '选择图片',
     dropHint: '也可以拖到页面的任何地方。图片留在你的电脑上。',
     invert: '浅色背景：黑白对调',
-    recipe: '预处理方式',
-    recipes: {
-      unit: '和这里的训练一样（0 到 1）',
+    preprocessing: '预处理方式',
+    preprocessings: {
+      plain: '和这里的训练一样（0 到 1）',
       torchvision: 'torchvision 和 timm',
       keras: 'Keras 的 VGG',
     },
@@ -263,16 +261,16 @@ export const zh: Text = {
     heat: '网络在哪里看到',
     heatBy: (layer) => `Grad-CAM，取自 ${layer}`,
     features: (layer) => `特征图：${layer}`,
-    featuresNote: (maps, of, side) => `${of} 张 ${side} 特征图中的 ${maps} 张，每张从最小值到最大值`,
+    featuresNote: (maps, of, size) => `${of} 张 ${size} 特征图中的 ${maps} 张，每张从最小值到最大值`,
     kernels: '第一层的卷积核',
     kernelsNote: '灰色为零，亮色为正，暗色为负；共用一个尺度。',
     confusion: '混淆矩阵',
     confusionNote: '行：它们是什么。列：被认成什么。用测试图片。',
-    right: '是',
-    accuracy: (share) => `${percent(share)} 正确`,
+    accuracy: (fraction) => `${percent(fraction)} 正确`,
     worst: '错得最厉害的',
     worstNote: '网络认为正确类别最不可能的那些。选一张来看里面。',
-    worstLabel: (is, said, sure) => `是 ${is}，被认成 ${said}（${sure}）`,
+    worstLabel: (is, predicted, probability) => `是 ${is}，被认成 ${predicted}（${probability}）`,
+    actually: (is) => `是 ${is}`,
     none: '没有：测试图片全部分类正确。',
     classify: '过一遍测试集',
     noTop: '这个文件没有类别：只能看它的特征。',

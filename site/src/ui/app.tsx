@@ -4,7 +4,7 @@ import { VIEWS, type View } from '../state/choice.js';
 import { takeFiles } from '../state/files.js';
 import { notice, phase } from '../state/lab.js';
 import { choice, choose, text } from '../state/page.js';
-import { CopyButton } from './controls.js';
+import { CopyButton, IconButton } from './controls.js';
 import { InsideView } from './insideView.js';
 import { NetworkView } from './networkView.js';
 import { TrainView } from './trainView.js';
@@ -22,7 +22,7 @@ export function App() {
       <div class="intro">
         <h1>{t.title}</h1>
         <p>{t.lead}</p>
-        <CopyButton copy={t.share.copy} said={t.share.copied} value={() => location.href} />
+        <CopyButton copy={t.share.copy} copied={t.share.copied} value={() => location.href} />
       </div>
       <nav class="views" aria-label={t.viewsLabel}>
         {VIEWS.map((one) => (
@@ -43,50 +43,45 @@ export function App() {
   );
 }
 
-/** Goes to a view; good news has been read by then. */
+/** Goes to a view, and closes a notice of success. */
 function go(view: View): void {
   if (notice.value?.tone === 'good') notice.value = undefined;
   choose({ view });
 }
 
-/** What there is to tell, until it is closed. */
+/** The current notice, until it is closed. */
 function Notice() {
   const t = text.value;
   const hidden = useHidden();
-  const said = notice.value;
+  const shown = notice.value;
   return (
     <div class="notices" role="status">
       {hidden && phase.value === 'training' && <p class="note">{t.train.hidden}</p>}
-      {said && (
-        <div class={`note ${said.tone}`}>
-          <p>{said.say(t)}</p>
-          {said.detail && (
-            <details open={said.tone === 'bad'}>
+      {shown && (
+        <div class={`note ${shown.tone}`}>
+          <p>{shown.text(t)}</p>
+          {shown.detail && (
+            <details open={shown.tone === 'bad'}>
               <summary>{t.errors.details}</summary>
               <p class="detail" lang="en">
-                {said.detail}
+                {shown.detail}
               </p>
             </details>
           )}
-          <button
-            type="button"
-            class="icon"
-            aria-label={t.errors.close}
+          <IconButton
+            icon="close"
+            label={t.errors.close}
             onClick={() => {
               notice.value = undefined;
             }}
-          >
-            <svg viewBox="0 0 16 16" aria-hidden="true">
-              <path d="M4 4l8 8M12 4l-8 8" />
-            </svg>
-          </button>
+          />
         </div>
       )}
     </div>
   );
 }
 
-/** Whether the page was in the background lately: true while it is, and for some seconds after, so that it can be read. */
+/** Whether the page is in the background, or was some seconds ago, so that the notice can be read. */
 function useHidden(): boolean {
   const [hidden, setHidden] = useState(false);
   useEffect(() => {

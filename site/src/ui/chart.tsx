@@ -5,7 +5,7 @@ import { text } from '../state/page.js';
 const HEIGHT = 190;
 const MARGIN = { left: 44, right: 14, top: 10, bottom: 26 };
 
-/** Loss and accuracy over the epochs, drawn while they come. */
+/** Loss and accuracy over the epochs, drawn while training runs. */
 export function Chart({ total }: { total: number }) {
   const t = text.value.train;
   const box = useRef<HTMLDivElement>(null);
@@ -20,7 +20,7 @@ export function Chart({ total }: { total: number }) {
   const live = points.value;
   const rows = epochs.value;
   const last = live.at(-1);
-  const most = Math.max(total, Math.ceil(last?.at ?? 1));
+  const lastEpoch = Math.max(total, Math.ceil(last?.at ?? 1));
   const losses = live.map(({ at, loss }) => [at, loss] as const);
   const label = t.chartLabel(
     rows.length,
@@ -33,7 +33,7 @@ export function Chart({ total }: { total: number }) {
         title={t.loss}
         label={label}
         width={width}
-        most={most}
+        lastEpoch={lastEpoch}
         top={niceTop(Math.max(0.5, ...losses.map(([, loss]) => loss)))}
         lines={[{ name: t.trainLoss, style: 'loss', points: losses, dots: false }]}
       />
@@ -41,7 +41,7 @@ export function Chart({ total }: { total: number }) {
         title={t.accuracy}
         label={label}
         width={width}
-        most={most}
+        lastEpoch={lastEpoch}
         top={1}
         lines={[
           {
@@ -76,18 +76,18 @@ function Panel(given: {
   title: string;
   label: string;
   width: number;
-  most: number;
+  lastEpoch: number;
   top: number;
   lines: Line[];
   axis?: (epoch: number) => string;
 }) {
-  const { title, label, width, most, top, lines, axis } = given;
+  const { title, label, width, lastEpoch, top, lines, axis } = given;
   const right = width - MARGIN.right;
   const bottom = HEIGHT - MARGIN.bottom;
-  const x = (epoch: number) => MARGIN.left + (epoch / most) * (right - MARGIN.left);
+  const x = (epoch: number) => MARGIN.left + (epoch / lastEpoch) * (right - MARGIN.left);
   const y = (value: number) => bottom - (Math.min(value, top) / top) * (bottom - MARGIN.top);
-  const step = Math.max(1, Math.ceil(most / Math.max(2, Math.floor(width / 60))));
-  const ticks = Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
+  const step = Math.max(1, Math.ceil(lastEpoch / Math.max(2, Math.floor(width / 60))));
+  const ticks = Array.from({ length: Math.floor(lastEpoch / step) + 1 }, (_, i) => i * step);
   return (
     <figure>
       <figcaption>
@@ -105,17 +105,17 @@ function Panel(given: {
         role="img"
         aria-label={`${title}. ${label}`}
       >
-        {[0, 0.25, 0.5, 0.75, 1].map((share) => (
-          <g key={share}>
-            <path class="grid" d={`M${MARGIN.left} ${y(share * top)}H${right}`} />
-            <text x={MARGIN.left - 8} y={y(share * top) + 4} text-anchor="end">
-              {Number((share * top).toPrecision(3))}
+        {[0, 0.25, 0.5, 0.75, 1].map((fraction) => (
+          <g key={fraction}>
+            <path class="grid" d={`M${MARGIN.left} ${y(fraction * top)}H${right}`} />
+            <text x={MARGIN.left - 8} y={y(fraction * top) + 4} text-anchor="end">
+              {Number((fraction * top).toPrecision(3))}
             </text>
           </g>
         ))}
         {ticks.map((tick) => (
-          <text key={tick} x={x(tick)} y={HEIGHT - 8} text-anchor={tick === most ? 'end' : 'middle'}>
-            {tick === most && axis ? axis(tick) : tick}
+          <text key={tick} x={x(tick)} y={HEIGHT - 8} text-anchor={tick === lastEpoch ? 'end' : 'middle'}>
+            {tick === lastEpoch && axis ? axis(tick) : tick}
           </text>
         ))}
         {lines.map(({ style, points: own, dots }) => (
@@ -134,7 +134,7 @@ function Panel(given: {
   );
 }
 
-/** The least of 0.5, 1, 2, 5, 10 ... that no value is above. */
+/** The smallest of 1, 2, 3, 5, 10, 20 ... (or 0.1, 0.2 ...) that is at least the value. */
 function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 3, 5, 10].map((one) => one * power).find((one) => one >= value) ?? value;

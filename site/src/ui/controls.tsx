@@ -2,47 +2,40 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
 
 /** A control under its label. */
-export function Field({
-  label,
-  children,
-  hint,
-}: {
-  label: string;
-  hint?: ComponentChildren;
-  children: (id: string) => ComponentChildren;
-}) {
+function Field({ label, children }: { label: string; children: (id: string) => ComponentChildren }) {
   const id = useId();
   return (
     <div class="field">
       <label for={id}>{label}</label>
       {children(id)}
-      {hint && <p class="hint">{hint}</p>}
     </div>
   );
 }
 
-interface NumberInputProps {
-  id?: string;
+interface NumberProps {
+  label: string;
   value: number;
-  least: number;
-  most: number;
+  min: number;
+  max: number;
   step?: number | 'any';
-  disabled?: boolean;
-  label?: string;
   onValue(value: number): void;
 }
 
-/** A number that is taken over as soon as it is one in range; what is not stays in the box and is marked. */
+/** A box for a number under its label. */
+export function NumberField(props: NumberProps) {
+  return <Field label={props.label}>{(id) => <NumberInput id={id} {...props} />}</Field>;
+}
+
+/** A box for a number. A number in range is used at once; anything else stays in the box and is marked. */
 export function NumberInput({
   id,
-  value,
-  least,
-  most,
-  step = 1,
-  disabled,
   label,
+  value,
+  min,
+  max,
+  step = 1,
   onValue,
-}: NumberInputProps) {
+}: NumberProps & { id?: string }) {
   const [typed, setTyped] = useState(String(value));
   const own = useRef(value);
   useEffect(() => {
@@ -51,18 +44,17 @@ export function NumberInput({
   }, [value]);
   const valid = (text: string) => {
     const n = Number(text);
-    return text.trim() !== '' && n >= least && n <= most && (step === 'any' || Number.isInteger(n));
+    return text.trim() !== '' && n >= min && n <= max && (step === 'any' || Number.isInteger(n));
   };
   return (
     <input
       id={id}
       type="number"
       inputMode={step === 'any' ? 'decimal' : 'numeric'}
-      aria-label={label}
+      aria-label={id ? undefined : label}
       aria-invalid={!valid(typed)}
-      disabled={disabled}
-      min={least}
-      max={most}
+      min={min}
+      max={max}
       step={step}
       value={typed}
       onInput={({ currentTarget }) => {
@@ -78,47 +70,39 @@ export function NumberInput({
   );
 }
 
-/** One of several, in a menu. */
-export function Select<T extends string>({
-  id,
+/** A menu under its label. */
+export function SelectField<T extends string>({
+  label,
   value,
   options,
-  disabled,
-  label,
   onValue,
 }: {
-  id?: string;
+  label: string;
   value: T;
   options: readonly { value: T; text: string; disabled?: boolean }[];
-  disabled?: boolean;
-  label?: string;
   onValue(value: T): void;
 }) {
   return (
-    <select
-      id={id}
-      aria-label={label}
-      value={value}
-      disabled={disabled}
-      onChange={({ currentTarget }) => onValue(currentTarget.value as T)}
-    >
-      {options.map((one) => (
-        <option key={one.value} value={one.value} disabled={one.disabled} selected={one.value === value}>
-          {one.text}
-        </option>
-      ))}
-    </select>
+    <Field label={label}>
+      {(id) => (
+        <select id={id} value={value} onChange={({ currentTarget }) => onValue(currentTarget.value as T)}>
+          {options.map((one) => (
+            <option key={one.value} value={one.value} disabled={one.disabled} selected={one.value === value}>
+              {one.text}
+            </option>
+          ))}
+        </select>
+      )}
+    </Field>
   );
 }
 
 export function Checkbox({
   checked,
   children,
-  disabled,
   onValue,
 }: {
   checked: boolean;
-  disabled?: boolean;
   children: ComponentChildren;
   onValue(checked: boolean): void;
 }) {
@@ -127,7 +111,6 @@ export function Checkbox({
       <input
         type="checkbox"
         checked={checked}
-        disabled={disabled}
         onChange={({ currentTarget }) => onValue(currentTarget.checked)}
       />
       <span>{children}</span>
@@ -135,7 +118,7 @@ export function Checkbox({
   );
 }
 
-/** A button that opens the browser's choice of files. */
+/** A button that opens the browser's file dialog. */
 export function FileButton({
   accept,
   multiple = false,
@@ -171,25 +154,48 @@ export function FileButton({
   );
 }
 
-/** A button that copies a text and says so for a moment, without changing its width. */
-export function CopyButton({ copy, said, value }: { copy: string; said: string; value: () => string }) {
-  const [copied, setCopied] = useState(false);
+const ICONS = { close: 'M4 4l8 8M12 4l-8 8', previous: 'M10 3L5 8l5 5', next: 'M6 3l5 5-5 5' };
+
+/** A button that shows an icon. */
+export function IconButton({
+  icon,
+  label,
+  disabled,
+  onClick,
+}: {
+  icon: keyof typeof ICONS;
+  label: string;
+  disabled?: boolean;
+  onClick(): void;
+}) {
+  return (
+    <button type="button" class="icon" aria-label={label} title={label} disabled={disabled} onClick={onClick}>
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <path d={ICONS[icon]} />
+      </svg>
+    </button>
+  );
+}
+
+/** A button that copies a text and confirms it for a moment, without changing its width. */
+export function CopyButton({ copy, copied, value }: { copy: string; copied: string; value: () => string }) {
+  const [done, setDone] = useState(false);
   return (
     <button
       type="button"
       class="button quiet copy"
       onClick={() => {
         void navigator.clipboard.writeText(value()).then(() => {
-          setCopied(true);
-          setTimeout(() => setCopied(false), 1600);
+          setDone(true);
+          setTimeout(() => setDone(false), 1600);
         });
       }}
     >
-      <span aria-hidden={copied} class={copied ? 'unseen' : ''}>
+      <span aria-hidden={done} class={done ? 'unseen' : ''}>
         {copy}
       </span>
-      <span role="status" class={copied ? '' : 'unseen'}>
-        {copied ? said : ''}
+      <span role="status" class={done ? '' : 'unseen'}>
+        {done ? copied : ''}
       </span>
     </button>
   );
@@ -219,7 +225,7 @@ export function Card({
   );
 }
 
-/** A part that scrolls by itself where it is too wide, and that keys reach. */
+/** A part that scrolls when it is too wide, also by keyboard. */
 export function Scroll({
   label,
   children,
@@ -230,10 +236,29 @@ export function Scroll({
   children: ComponentChildren;
 }) {
   return (
-    // biome-ignore lint/a11y/useSemanticElements: the group is of no form.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keys.
+    // biome-ignore lint/a11y/useSemanticElements: this group is not part of a form.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach what scrolls.
     <div class={`scroll ${style}`} role="group" tabIndex={0} aria-label={label}>
       {children}
     </div>
+  );
+}
+
+/** The head of a table; an empty title leaves its corner empty. */
+export function TableHead({ columns }: { columns: readonly string[] }) {
+  return (
+    <thead>
+      <tr>
+        {columns.map((column) =>
+          column ? (
+            <th key={column} scope="col">
+              {column}
+            </th>
+          ) : (
+            <td key={column} />
+          ),
+        )}
+      </tr>
+    </thead>
   );
 }

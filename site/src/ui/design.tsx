@@ -1,14 +1,14 @@
 import { type Block, FAMILY, type FamilyName } from 'vgg-blocks';
-import { memberOf, STARTS } from '../state/choice.js';
+import { MAX, memberOf, RANGES, STARTS } from '../state/choice.js';
 import { choice, choose, text } from '../state/page.js';
-import { Card, Checkbox, Field, NumberInput, Select } from './controls.js';
+import { Card, Checkbox, IconButton, NumberField, NumberInput, SelectField } from './controls.js';
 
 const RATIOS = ['1', '2', '4', '8', '16', '32', '64'];
 
-/** The form in which a network is put together. */
+/** The form that describes a network. */
 export function Design() {
   const t = text.value.design;
-  const { arch, ratio, side, channels, classes, hidden, batchNorm, seed } = choice.value;
+  const { arch, ratio, channels, batchNorm } = choice.value;
   const member = memberOf(arch);
   const members = Object.entries(FAMILY).map(([value, { title }]) => ({
     value: value as FamilyName,
@@ -25,90 +25,53 @@ export function Design() {
           </button>
         ))}
       </fieldset>
-      <Field label={t.member}>
-        {(id) => (
-          <Select<FamilyName | 'own'>
-            id={id}
-            value={member ?? 'own'}
-            options={[...members, { value: 'own', text: t.own, disabled: member !== undefined }]}
-            onValue={(value) => value !== 'own' && choose({ arch: FAMILY[value].arch })}
-          />
-        )}
-      </Field>
+      <SelectField<FamilyName | 'own'>
+        label={t.member}
+        value={member ?? 'own'}
+        options={[...members, { value: 'own', text: t.own, disabled: member !== undefined }]}
+        onValue={(value) => value !== 'own' && choose({ arch: FAMILY[value].arch })}
+      />
       <Blocks />
       <div class="pair">
-        <Field label={t.ratio}>
-          {(id) => (
-            <Select
-              id={id}
-              value={String(ratio)}
-              options={ratios.map((value) => ({ value, text: value }))}
-              onValue={(value) => choose({ ratio: Number(value) })}
-            />
-          )}
-        </Field>
-        <Field label={t.hidden}>
-          {(id) => (
-            <NumberInput
-              id={id}
-              value={hidden}
-              least={1}
-              most={65536}
-              onValue={(value) => choose({ hidden: value })}
-            />
-          )}
-        </Field>
-        <Field label={t.side}>
-          {(id) => (
-            <NumberInput
-              id={id}
-              value={side}
-              least={1}
-              most={2048}
-              onValue={(value) => choose({ side: value })}
-            />
-          )}
-        </Field>
-        <Field label={t.imageChannels}>
-          {(id) => (
-            <Select
-              id={id}
-              value={String(channels)}
-              options={[
-                { value: '1', text: t.grey },
-                { value: '3', text: t.colour },
-              ]}
-              onValue={(value) => choose({ channels: Number(value) })}
-            />
-          )}
-        </Field>
-        <Field label={t.classes}>
-          {(id) => (
-            <NumberInput
-              id={id}
-              value={classes}
-              least={1}
-              most={100000}
-              onValue={(value) => choose({ classes: value })}
-            />
-          )}
-        </Field>
-        <Field label={t.seed}>
-          {(id) => (
-            <NumberInput
-              id={id}
-              value={seed}
-              least={0}
-              most={4294967295}
-              onValue={(value) => choose({ seed: value })}
-            />
-          )}
-        </Field>
+        <SelectField
+          label={t.ratio}
+          value={String(ratio)}
+          options={ratios.map((value) => ({ value, text: value }))}
+          onValue={(value) => choose({ ratio: Number(value) })}
+        />
+        <ChoiceNumber name="hidden" label={t.hidden} />
+        <ChoiceNumber name="size" label={t.size} />
+        <SelectField
+          label={t.imageChannels}
+          value={String(channels)}
+          options={[
+            { value: '1', text: t.gray },
+            { value: '3', text: t.color },
+          ]}
+          onValue={(value) => choose({ channels: Number(value) })}
+        />
+        <ChoiceNumber name="classes" label={t.classes} />
+        <ChoiceNumber name="seed" label={t.seed} />
       </div>
       <Checkbox checked={batchNorm} onValue={(value) => choose({ batchNorm: value })}>
         {t.batchNorm}
       </Checkbox>
     </Card>
+  );
+}
+
+/** A number of the choice, in its range. */
+export function ChoiceNumber({ name, label }: { name: keyof typeof RANGES; label: string }) {
+  const [min, max] = RANGES[name];
+  return (
+    <NumberField
+      label={label}
+      value={choice.value[name]}
+      min={min}
+      max={max}
+      step={name === 'rate' ? 'any' : 1}
+      onValue={(value) => choose({ [name]: value })}
+    />
   );
 }
 
@@ -140,42 +103,36 @@ function Blocks() {
           <NumberInput
             label={t.convsLabel(index + 1)}
             value={convs}
-            least={0}
-            most={8}
+            min={0}
+            max={MAX.convs}
             onValue={(value) => change(index, { convs: value })}
           />
           <NumberInput
             label={t.onesLabel(index + 1)}
             value={ones}
-            least={0}
-            most={8}
+            min={0}
+            max={MAX.convs}
             onValue={(value) => change(index, { ones: value })}
           />
           <NumberInput
             label={t.channelsLabel(index + 1)}
             value={channels}
-            least={1}
-            most={4096}
+            min={1}
+            max={MAX.channels}
             onValue={(value) => change(index, { channels: value })}
           />
-          <button
-            type="button"
-            class="icon"
-            aria-label={t.remove(index + 1)}
-            title={t.remove(index + 1)}
+          <IconButton
+            icon="close"
+            label={t.remove(index + 1)}
             disabled={arch.length === 1}
             onClick={() => choose({ arch: arch.filter((_, i) => i !== index) })}
-          >
-            <svg viewBox="0 0 16 16" aria-hidden="true">
-              <path d="M4 4l8 8M12 4l-8 8" />
-            </svg>
-          </button>
+          />
         </div>
       ))}
       <button
         type="button"
         class="button quiet add"
-        disabled={arch.length >= 8}
+        disabled={arch.length >= MAX.blocks}
         onClick={() => choose({ arch: [...arch, [1, arch.at(-1)![1]]] })}
       >
         + {t.add}

@@ -18,14 +18,14 @@ export function Drawing({ onDrawn }: { onDrawn(pixels: RawImage): void }) {
     give();
   };
   useEffect(clear, []);
-  const place = (event: PointerEvent) => {
+  const position = (event: PointerEvent) => {
     const { left, top, width } = canvas.current!.getBoundingClientRect();
     const scale = SIDE / width;
     return { x: (event.clientX - left) * scale, y: (event.clientY - top) * scale };
   };
   const draw = (event: PointerEvent) => {
     if (!last.current) return;
-    const to = place(event);
+    const to = position(event);
     const pen = context();
     Object.assign(pen, { lineWidth: PEN, lineCap: 'round', strokeStyle: '#e6e6e6' });
     pen.beginPath();
@@ -44,7 +44,7 @@ export function Drawing({ onDrawn }: { onDrawn(pixels: RawImage): void }) {
         aria-label={t.drawLabel}
         onPointerDown={(event) => {
           canvas.current!.setPointerCapture(event.pointerId);
-          last.current = place(event);
+          last.current = position(event);
           draw(event);
         }}
         onPointerMove={draw}

@@ -1,4 +1,4 @@
-/** Bytes in the unit that leaves one to three digits before the point: `531 MB`, `4.62 GB`. */
+/** Bytes with one to three digits before the point: `531 MB`, `4.62 GB`. */
 export function bytes(n: number): string {
   return scaled(n, 'B');
 }
@@ -16,6 +16,6 @@ function scaled(n: number, unit: string): string {
   return `${value.toFixed(digits)} ${prefixes[power]}${unit}`.trim();
 }
 
-export function shape(sides: readonly number[]): string {
-  return sides.join('×');
+export function shape(sizes: readonly number[]): string {
+  return sizes.join('×');
 }

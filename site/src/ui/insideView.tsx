@@ -1,35 +1,35 @@
 import { effect, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { picture, takeFiles } from '../state/files.js';
+import { PREPROCESSINGS } from '../state/choice.js';
+import { ownImage, takeFiles } from '../state/files.js';
 import {
   chosenLayer,
-  chosenRecipe,
+  chosenPreprocessing,
   chosenSlot,
+  chosenSource,
   classIndex,
   drawn,
+  IMAGE_SOURCES,
   index,
   invert,
   kernels,
-  kind,
   layer,
   layers,
   look,
   looking,
-  PICTURE_KINDS,
-  recipe,
+  preprocessing,
   slot,
   source,
 } from '../state/inside.js';
 import { dataInfo, opened, trained } from '../state/lab.js';
 import { choose, text } from '../state/page.js';
-import { RECIPES } from '../state/recipes.js';
-import { Card, Checkbox, Field, FileButton, NumberInput, Select } from './controls.js';
+import { Card, Checkbox, FileButton, IconButton, NumberInput, SelectField } from './controls.js';
 import { Drawing } from './drawing.js';
 import { shape } from './format.js';
-import { Pixels, pictureAt, SavePixels } from './picture.js';
+import { imageAt, Pixels, SavePixels } from './image.js';
 import { ReviewCards } from './reviewCards.js';
 
-/** Looks into the trained network, or into the one of a file. */
+/** Looks into the trained network, or the one opened from a file. */
 export function InsideView() {
   if (!slot.value) return <Nothing />;
   return (
@@ -68,43 +68,35 @@ function Nothing() {
 
 function Settings() {
   const t = text.value.inside;
-  const names = { test: t.fromTest, draw: t.draw, own: t.drop };
+  const names = { test: t.fromTest, draw: t.draw, own: t.own };
   return (
     <Card title={t.title} class="design">
       {trained.value && opened.value && (
-        <Field label={t.which}>
-          {(id) => (
-            <Select
-              id={id}
-              value={slot.value!}
-              options={[
-                { value: 'trained' as const, text: t.trained },
-                { value: 'opened' as const, text: t.opened(opened.value!.file) },
-              ]}
-              onValue={(value) => {
-                chosenSlot.value = value;
-              }}
-            />
-          )}
-        </Field>
+        <SelectField
+          label={t.which}
+          value={slot.value!}
+          options={[
+            { value: 'trained' as const, text: t.trained },
+            { value: 'opened' as const, text: opened.value.file },
+          ]}
+          onValue={(value) => {
+            chosenSlot.value = value;
+          }}
+        />
       )}
-      <Field label={t.picture}>
-        {(id) => (
-          <Select
-            id={id}
-            value={source.value}
-            options={PICTURE_KINDS.map((value) => ({
-              value,
-              text: names[value],
-              disabled: value === 'test' && !dataInfo.value,
-            }))}
-            onValue={(value) => {
-              kind.value = value;
-              classIndex.value = undefined;
-            }}
-          />
-        )}
-      </Field>
+      <SelectField
+        label={t.image}
+        value={source.value}
+        options={IMAGE_SOURCES.map((value) => ({
+          value,
+          text: names[value],
+          disabled: value === 'test' && !dataInfo.value,
+        }))}
+        onValue={(value) => {
+          chosenSource.value = value;
+          classIndex.value = undefined;
+        }}
+      />
       {source.value === 'test' && <FromTest />}
       {source.value === 'draw' && (
         <Drawing
@@ -114,31 +106,23 @@ function Settings() {
         />
       )}
       {source.value === 'own' && <Own />}
-      <Field label={t.layer}>
-        {(id) => (
-          <Select
-            id={id}
-            value={layer.value!}
-            options={layers.value.map((value) => ({ value, text: value }))}
-            onValue={(value) => {
-              chosenLayer.value = value;
-            }}
-          />
-        )}
-      </Field>
+      <SelectField
+        label={t.layer}
+        value={layer.value!}
+        options={layers.value.map((value) => ({ value, text: value }))}
+        onValue={(value) => {
+          chosenLayer.value = value;
+        }}
+      />
       {source.value !== 'test' && (
-        <Field label={t.recipe}>
-          {(id) => (
-            <Select
-              id={id}
-              value={recipe.value}
-              options={RECIPES.map((value) => ({ value, text: t.recipes[value] }))}
-              onValue={(value) => {
-                chosenRecipe.value = value;
-              }}
-            />
-          )}
-        </Field>
+        <SelectField
+          label={t.preprocessing}
+          value={preprocessing.value}
+          options={PREPROCESSINGS.map((value) => ({ value, text: t.preprocessings[value] }))}
+          onValue={(value) => {
+            chosenPreprocessing.value = value;
+          }}
+        />
       )}
     </Card>
   );
@@ -153,33 +137,23 @@ function FromTest() {
   };
   return (
     <div class="from-test">
-      <Pixels image={pictureAt(set, index.value)} label={set.classNames[set.testLabels[index.value]!]!} />
+      <Pixels image={imageAt(set, index.value)} label={set.classNames[set.testLabels[index.value]!]!} />
       <div>
         <p>{t.isA(set.classNames[set.testLabels[index.value]!]!)}</p>
         <div class="row">
-          <button
-            type="button"
-            class="icon"
-            aria-label={t.previous}
+          <IconButton
+            icon="previous"
+            label={t.previous}
             disabled={index.value === 0}
             onClick={() => go(index.value - 1)}
-          >
-            <svg viewBox="0 0 16 16" aria-hidden="true">
-              <path d="M10 3L5 8l5 5" />
-            </svg>
-          </button>
-          <NumberInput label={t.number} value={index.value} least={0} most={set.test - 1} onValue={go} />
-          <button
-            type="button"
-            class="icon"
-            aria-label={t.next}
+          />
+          <NumberInput label={t.number} value={index.value} min={0} max={set.test - 1} onValue={go} />
+          <IconButton
+            icon="next"
+            label={t.next}
             disabled={index.value === set.test - 1}
             onClick={() => go(index.value + 1)}
-          >
-            <svg viewBox="0 0 16 16" aria-hidden="true">
-              <path d="M6 3l5 5-5 5" />
-            </svg>
-          </button>
+          />
         </div>
       </div>
     </div>
@@ -191,10 +165,10 @@ function Own() {
   return (
     <div class="own">
       <FileButton accept="image/*" onFiles={takeFiles}>
-        {t.choosePicture}
+        {t.chooseImage}
       </FileButton>
       <p class="hint">{t.dropHint}</p>
-      {picture.value && (
+      {ownImage.value && (
         <Checkbox
           checked={invert.value}
           onValue={(value) => {
@@ -208,10 +182,9 @@ function Own() {
   );
 }
 
-/** ImageNet's names, once somebody needs them. */
+/** ImageNet's labels, once they are needed. */
 const imagenet = signal<readonly string[] | undefined>(undefined);
 
-/** What a class is called. */
 function nameOf(label: number, classes: number): string {
   if (slot.value === 'opened' && classes === 1000) return imagenet.value?.[label] ?? String(label);
   return (classes <= 10 ? dataInfo.value?.classNames[label] : undefined) ?? String(label);
@@ -220,7 +193,7 @@ function nameOf(label: number, classes: number): string {
 function Answer() {
   const t = text.value.inside;
   const seen = look.value;
-  const sure = seen?.probabilities;
+  const probabilities = seen?.probabilities;
   useEffect(
     () =>
       effect(() => {
@@ -232,8 +205,8 @@ function Answer() {
     [],
   );
   const best =
-    sure &&
-    Array.from(sure, (p, i) => ({ p, i }))
+    probabilities &&
+    Array.from(probabilities, (p, i) => ({ p, i }))
       .sort((a, b) => b.p - a.p)
       .slice(0, 5);
   return (
@@ -260,15 +233,15 @@ function Answer() {
                     classIndex.value = i;
                   }}
                 >
-                  <span class="name">{nameOf(i, sure.length)}</span>
-                  <span class="share">{text.value.percent(p)}</span>
+                  <span class="name">{nameOf(i, probabilities.length)}</span>
+                  <span class="probability">{text.value.percent(p)}</span>
                   <meter min={0} max={1} value={p} aria-hidden="true" />
                 </button>
               </li>
             ))}
           </ol>
         )}
-        {seen && !sure && <p class="hint">{t.noTop}</p>}
+        {seen && !probabilities && <p class="hint">{t.noTop}</p>}
         {!seen && <p class="hint">{looking.value ? t.working : ''}</p>}
       </Card>
     </div>

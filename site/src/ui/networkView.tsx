@@ -5,14 +5,14 @@ import { misfits, trainingBytes } from '../state/device.js';
 import { choice, device, network, planOf, text } from '../state/page.js';
 import { saveDiagram } from '../state/save.js';
 import { typescript } from '../state/typescript.js';
-import { Card, Checkbox, CopyButton, Scroll } from './controls.js';
+import { Card, Checkbox, CopyButton, Scroll, TableHead } from './controls.js';
 import { Design } from './design.js';
 import { bytes, count, shape } from './format.js';
 
-/** Least side of an image for AlexNet. */
-const ALEXNET_LEAST = 65;
+/** Minimum image size of AlexNet. */
+const ALEXNET_MIN = 65;
 
-/** Builds a network and reads what it costs. */
+/** Builds a network and shows its cost. */
 export function NetworkView() {
   const found = network.value;
   return (
@@ -51,7 +51,7 @@ function Reports({ plan }: { plan: Plan }) {
   );
 }
 
-/** What the chosen network is called. */
+/** The name of the chosen network. */
 export function titleOf(): string {
   const { arch, ratio } = choice.value;
   const member = memberOf(arch);
@@ -63,16 +63,13 @@ function Facts({ plan }: { plan: Plan }) {
   const t = text.value;
   const { batchSize, optimizer } = choice.value;
   const own = cost(plan, { batchSize, optimizer });
+  const { size, stride } = own.receptiveField;
   const facts = [
     [t.facts.parameters, count(paramCount(plan).total), t.number(paramCount(plan).total)],
     [t.facts.macs, count(cost(plan).macs.forward), t.number(cost(plan).macs.forward)],
     [t.facts.weights, bytes(own.bytes.weights), 'float32'],
-    [`${t.facts.training} ${batchSize}`, bytes(trainingBytes(own)), t.facts.inTfjs],
-    [
-      t.facts.field,
-      t.facts.pixels(own.receptiveField.size, own.receptiveField.stride).split(/, |，/)[0]!,
-      t.facts.pixels(own.receptiveField.size, own.receptiveField.stride).split(/, |，/)[1]!,
-    ],
+    [t.facts.training(batchSize), bytes(trainingBytes(own)), t.facts.inTfjs],
+    [t.facts.field, t.facts.pixels(size), t.facts.stride(stride)],
   ] as const;
   return (
     <dl class="facts">
@@ -89,7 +86,7 @@ function Facts({ plan }: { plan: Plan }) {
   );
 }
 
-/** Why the network does not fit this device, if so. */
+/** Why training the network does not fit this device, if so. */
 export function Misfits({ plan }: { plan: Plan }) {
   const t = text.value.misfit;
   const found = misfits(plan, choice.value, device.value);
@@ -109,18 +106,18 @@ export function Misfits({ plan }: { plan: Plan }) {
   );
 }
 
-function alexNetFor(side: number): { plan: Plan; side: number } {
+function alexNetFor(chosen: number): { plan: Plan; size: number } {
   const { channels, classes } = choice.value;
-  const fits = side >= ALEXNET_LEAST ? side : 224;
-  return { plan: alexNetPlan({ inputShape: [fits, fits, channels], classes }), side: fits };
+  const size = chosen >= ALEXNET_MIN ? chosen : 224;
+  return { plan: alexNetPlan({ inputShape: [size, size, channels], classes }), size };
 }
 
 function Diagram({ plan }: { plan: Plan }) {
   const t = text.value;
   const beside = useSignal(false);
-  const side = choice.value.side;
+  const { size } = choice.value;
   const networks: Record<string, Plan> = {
-    ...(beside.value && { AlexNet: alexNetFor(side).plan }),
+    ...(beside.value && { AlexNet: alexNetFor(size).plan }),
     [titleOf()]: plan,
   };
   const drawing = <div dangerouslySetInnerHTML={{ __html: diagram(networks) }} />;
@@ -147,7 +144,7 @@ function Diagram({ plan }: { plan: Plan }) {
       >
         {t.diagram.alexnet}
       </Checkbox>
-      {beside.value && side < ALEXNET_LEAST && <p class="hint">{t.diagram.alexnetSmall(ALEXNET_LEAST)}</p>}
+      {beside.value && size < ALEXNET_MIN && <p class="hint">{t.diagram.alexnetSmall(ALEXNET_MIN)}</p>}
       <Scroll label={t.diagram.title} class="diagram">
         {drawing}
       </Scroll>
@@ -164,16 +161,7 @@ function Table({ plan }: { plan: Plan }) {
     <Card title={t.title}>
       <Scroll label={t.title}>
         <table class="layers">
-          <thead>
-            <tr>
-              <th scope="col">{t.layer}</th>
-              <th scope="col">{t.output}</th>
-              <th scope="col">{t.parameters}</th>
-              <th scope="col">{t.macs}</th>
-              <th scope="col">{t.field}</th>
-              <th scope="col">{t.memory}</th>
-            </tr>
-          </thead>
+          <TableHead columns={[t.layer, t.output, t.parameters, t.macs, t.field, t.memory]} />
           <tbody>
             {plan.map((row, i) => (
               <tr key={row.name} class={row.kind}>
@@ -207,10 +195,10 @@ function Table({ plan }: { plan: Plan }) {
 
 function Versus({ plan }: { plan: Plan }) {
   const t = text.value.versus;
-  const { side: chosen } = choice.value;
-  const { plan: other, side } = alexNetFor(chosen);
-  // Two networks tell something of each other only at one size of image.
-  const same = side === chosen ? plan : planOf({ ...choice.value, side });
+  const { size: chosen } = choice.value;
+  const { plan: other, size } = alexNetFor(chosen);
+  // A comparison is fair only at the same image size.
+  const same = size === chosen ? plan : planOf({ ...choice.value, size });
   const [own, theirs] = [cost(same), cost(other)];
   const lines: [string, (cost: Cost, plan: Plan) => number, (n: number) => string][] = [
     [t.rows.params, (_, p) => paramCount(p).total, count],
@@ -222,29 +210,22 @@ function Versus({ plan }: { plan: Plan }) {
   return (
     <Card title={t.title}>
       <table class="versus">
-        <thead>
-          <tr>
-            <td />
-            <th scope="col">AlexNet</th>
-            <th scope="col">{titleOf()}</th>
-            <th scope="col">{t.ratio}</th>
-          </tr>
-        </thead>
+        <TableHead columns={['', 'AlexNet', titleOf(), t.ratio]} />
         <tbody>
-          {lines.map(([name, value, say]) => {
+          {lines.map(([name, value, format]) => {
             const [a, b] = [value(theirs, other), value(own, same)];
             return (
               <tr key={name}>
                 <th scope="row">{name}</th>
-                <td>{say(a)}</td>
-                <td>{say(b)}</td>
+                <td>{format(a)}</td>
+                <td>{format(b)}</td>
                 <td>{ratio(b / a)}</td>
               </tr>
             );
           })}
         </tbody>
       </table>
-      <p class="hint">{side === chosen ? t.note(side) : t.noteSmall(ALEXNET_LEAST)}</p>
+      <p class="hint">{size === chosen ? t.note(size) : t.noteSmall(ALEXNET_MIN)}</p>
       <details>
         <summary>{t.tally}</summary>
         <p class="hint">{t.tallyNote}</p>
@@ -256,17 +237,17 @@ function Versus({ plan }: { plan: Plan }) {
   );
 }
 
-/** `8.1×`, or `1/204` of what is smaller. */
-function ratio(share: number): string {
+/** `8.1×`, or `1/204` below 1. */
+function ratio(value: number): string {
   const digits = (n: number) => (n < 10 ? n.toFixed(1) : Math.round(n).toString());
-  return share >= 0.95 ? `${digits(share)}×` : `1/${digits(1 / share)}`;
+  return value >= 0.95 ? `${digits(value)}×` : `1/${digits(1 / value)}`;
 }
 
 function Code() {
-  const t = text.value.code_;
+  const t = text.value.code;
   const code = typescript(choice.value);
   return (
-    <Card title={t.title} aside={<CopyButton copy={t.copy} said={t.copied} value={() => code} />}>
+    <Card title={t.title} aside={<CopyButton copy={t.copy} copied={t.copied} value={() => code} />}>
       <Scroll label={t.title}>
         <pre class="code">{code}</pre>
       </Scroll>

@@ -1,12 +1,12 @@
 import type { ComponentChildren } from 'preact';
-import { goThrough, index, kind, review, reviewing, slot } from '../state/inside.js';
+import { chosenSource, classifyTestSet, index, review, reviewing, slot } from '../state/inside.js';
 import { dataInfo } from '../state/lab.js';
 import { text } from '../state/page.js';
 import type { Review } from '../worker/inside.js';
 import { Card, Scroll } from './controls.js';
-import { Pixels, pictureAt } from './picture.js';
+import { imageAt, Pixels } from './image.js';
 
-/** How the network does on the whole test set: the confusion matrix and the worst mistakes. */
+/** The network's results on the whole test set: the confusion matrix and the worst mistakes. */
 export function ReviewCards({ children }: { children: ComponentChildren }) {
   const t = text.value.inside;
   const found = review.value;
@@ -24,7 +24,7 @@ export function ReviewCards({ children }: { children: ComponentChildren }) {
                 type="button"
                 class="button"
                 disabled={reviewing.value || !slot.value}
-                onClick={goThrough}
+                onClick={classifyTestSet}
               >
                 {reviewing.value ? t.working : t.classify}
               </button>
@@ -59,20 +59,19 @@ function Confusion({ confusion }: Pick<Review, 'confusion'>) {
           </tr>
         </thead>
         <tbody>
-          {rows.map((row, right) => {
+          {rows.map((row, actual) => {
             const total = Math.max(
               1,
               row.reduce((a, b) => a + b, 0),
             );
             return (
-              <tr key={names[right]}>
-                <th scope="row">{names[right]}</th>
-                {names.map((name, said) => {
-                  const share = row[said]! / total;
-                  const level = Math.ceil(share * 8);
+              <tr key={names[actual]}>
+                <th scope="row">{names[actual]}</th>
+                {names.map((name, predicted) => {
+                  const level = Math.ceil((8 * row[predicted]!) / total);
                   return (
-                    <td key={name} class={`${said === right ? 'hit' : 'miss'} level${level}`}>
-                      {row[said] || ''}
+                    <td key={name} class={`${predicted === actual ? 'hit' : 'miss'} level${level}`}>
+                      {row[predicted] || ''}
                     </td>
                   );
                 })}
@@ -93,22 +92,20 @@ function Worst({ worst }: Pick<Review, 'worst'>) {
       <p class="hint">{worst.length === 0 ? t.none : t.worstNote}</p>
       <ul class="worst">
         {worst.map(({ index: at, label, predicted, probability }) => {
-          const [is, said] = [set.classNames[label]!, set.classNames[predicted] ?? String(predicted)];
+          const [is, guess] = [set.classNames[label]!, set.classNames[predicted] ?? String(predicted)];
           return (
             <li key={at}>
               <button
                 type="button"
-                title={t.worstLabel(is, said, text.value.percent(probability))}
+                title={t.worstLabel(is, guess, text.value.percent(probability))}
                 onClick={() => {
-                  kind.value = 'test';
+                  chosenSource.value = 'test';
                   index.value = at;
                 }}
               >
-                <Pixels image={pictureAt(set, at)} label={is} />
-                <span class="said">{said}</span>
-                <span class="truth">
-                  {t.right} {is}
-                </span>
+                <Pixels image={imageAt(set, at)} label={is} />
+                <span class="guess">{guess}</span>
+                <span class="truth">{t.actually(is)}</span>
               </button>
             </li>
           );

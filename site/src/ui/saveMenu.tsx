@@ -3,7 +3,7 @@ import { text } from '../state/page.js';
 import { saveSafetensors, saveSnapshot, saveTfjs } from '../state/save.js';
 import type { Slot } from '../worker/main.js';
 
-/** The files that a network can be saved as. */
+/** The formats that a network can be saved in. */
 export function SaveNetwork({ slot }: { slot: Slot }) {
   const t = text.value.save;
   const lost = slot === 'trained' && !trained.value && snapshot.value;

@@ -25,12 +25,13 @@ import { choice, choose, device, network, text } from '../state/page.js';
 import { saveCurves, saveHistory } from '../state/save.js';
 import { typescript } from '../state/typescript.js';
 import { Chart } from './chart.js';
-import { Card, Checkbox, CopyButton, Field, FileButton, NumberInput, Scroll, Select } from './controls.js';
+import { Card, Checkbox, CopyButton, FileButton, Scroll, SelectField, TableHead } from './controls.js';
+import { ChoiceNumber } from './design.js';
 import { count } from './format.js';
 import { Misfits, titleOf } from './networkView.js';
 import { SaveNetwork } from './saveMenu.js';
 
-/** The chapter's data and most others have ten. */
+/** Classes of a data set that is not loaded yet. */
 const CLASSES = 10;
 
 /** Trains the chosen network and draws its curves. */
@@ -49,82 +50,43 @@ export function TrainView() {
 
 function Settings() {
   const t = text.value.train;
-  const { epochs: count, batchSize, optimizer, rate, cosine } = choice.value;
+  const { optimizer, cosine } = choice.value;
   const busy = phase.value !== 'idle';
   return (
     <Card title={t.title} class="design">
       <fieldset disabled={busy} class="plain">
         <Data />
         <div class="pair">
-          <Field label={t.epochs}>
-            {(id) => (
-              <NumberInput
-                id={id}
-                value={count}
-                least={1}
-                most={1000}
-                onValue={(epochs) => choose({ epochs })}
-              />
-            )}
-          </Field>
-          <Field label={t.batchSize}>
-            {(id) => (
-              <NumberInput
-                id={id}
-                value={batchSize}
-                least={1}
-                most={1024}
-                onValue={(batchSize) => choose({ batchSize })}
-              />
-            )}
-          </Field>
-          <Field label={t.optimizer}>
-            {(id) => (
-              <Select
-                id={id}
-                value={optimizer}
-                options={OPTIMIZERS.map((value) => ({ value, text: t.optimizers[value] }))}
-                onValue={(value) => choose({ optimizer: value, rate: RATES[value] })}
-              />
-            )}
-          </Field>
-          <Field label={t.rate}>
-            {(id) => (
-              <NumberInput
-                id={id}
-                value={rate}
-                least={1e-7}
-                most={10}
-                step="any"
-                onValue={(rate) => choose({ rate })}
-              />
-            )}
-          </Field>
+          <ChoiceNumber name="epochs" label={t.epochs} />
+          <ChoiceNumber name="batchSize" label={t.batchSize} />
+          <SelectField
+            label={t.optimizer}
+            value={optimizer}
+            options={OPTIMIZERS.map((value) => ({ value, text: t.optimizers[value] }))}
+            onValue={(value) => choose({ optimizer: value, rate: RATES[value] })}
+          />
+          <ChoiceNumber name="rate" label={t.rate} />
         </div>
         <Checkbox checked={cosine} onValue={(value) => choose({ cosine: value })}>
           {t.cosine}
         </Checkbox>
-        <Field label={t.backend}>
-          {(id) => (
-            <Select
-              id={id}
-              value={choice.value.backend}
-              options={backendOptions(device.value)}
-              onValue={(backend) => choose({ backend })}
-            />
-          )}
-        </Field>
+        <SelectField
+          label={t.backend}
+          value={choice.value.backend}
+          options={backendOptions(device.value)}
+          onValue={(backend) => choose({ backend })}
+        />
       </fieldset>
       <CopyButton
         copy={t.copyCode}
-        said={text.value.code_.copied}
+        copied={text.value.code.copied}
         value={() => typescript(choice.value, { training: true })}
       />
     </Card>
   );
 }
 
-/** What the library takes by default. */
+/** The library's defaults. */
 const RATES: Record<Choice['optimizer'], number> = { sgd: 0.05, momentum: 0.01, adam: 0.001 };
 
 function backendOptions({ backends: has }: Device) {
@@ -132,40 +94,24 @@ function backendOptions({ backends: has }: Device) {
   return BACKENDS.map((value) => {
     const absent = has !== undefined && !has[value];
     const half = value === 'webgl' && has?.webgl?.float32 === false;
-    const more = absent ? ` – ${t.absent}` : half ? ` – ${t.half}` : '';
-    return { value, text: t.backends[value] + more, disabled: absent };
+    const suffix = absent ? ` – ${t.absent}` : half ? ` – ${t.half}` : '';
+    return { value, text: t.backends[value] + suffix, disabled: absent };
   });
 }
 
 function Data() {
   const t = text.value.train;
-  const { data, pictures } = choice.value;
+  const { data } = choice.value;
   const names = { garments: t.garments, files: t.files, 'fashion-mnist': t.fashion };
   return (
     <>
-      <Field label={t.data}>
-        {(id) => (
-          <Select
-            id={id}
-            value={data}
-            options={DATA.map((value) => ({ value, text: names[value] }))}
-            onValue={(value) => choose({ data: value })}
-          />
-        )}
-      </Field>
-      {data === 'garments' && (
-        <Field label={t.pictures}>
-          {(id) => (
-            <NumberInput
-              id={id}
-              value={pictures}
-              least={40}
-              most={60000}
-              onValue={(value) => choose({ pictures: value })}
-            />
-          )}
-        </Field>
-      )}
+      <SelectField
+        label={t.data}
+        value={data}
+        options={DATA.map((value) => ({ value, text: names[value] }))}
+        onValue={(value) => choose({ data: value })}
+      />
+      {data === 'garments' && <ChoiceNumber name="images" label={t.images} />}
       {data === 'files' && <IdxFiles />}
       {data === 'fashion-mnist' && (
         <p class="hint">
@@ -188,22 +134,18 @@ function IdxFiles() {
         </FileButton>
       </p>
       <p role="status">{missing.length === 0 ? t.filesReady : t.filesMissing(missing.join(', '))}</p>
-      <Field label={t.filesNames}>
-        {(id) => (
-          <Select
-            id={id}
-            value={idxNames.value}
-            options={[
-              { value: 'garments' as const, text: t.namesGarments },
-              { value: 'digits' as const, text: t.namesDigits },
-            ]}
-            onValue={(value) => {
-              idxNames.value = value;
-              applyIdx();
-            }}
-          />
-        )}
-      </Field>
+      <SelectField
+        label={t.filesNames}
+        value={idxNames.value}
+        options={[
+          { value: 'garments' as const, text: t.namesGarments },
+          { value: 'digits' as const, text: t.namesDigits },
+        ]}
+        onValue={(value) => {
+          idxNames.value = value;
+          applyIdx();
+        }}
+      />
     </div>
   );
 }
@@ -223,7 +165,7 @@ function Status() {
         <strong>{titleOf()}</strong>{' '}
         {'plan' in found && (
           <span>
-            {choice.value.side}×{choice.value.side}×{choice.value.channels} ·{' '}
+            {choice.value.size}×{choice.value.size}×{choice.value.channels} ·{' '}
             {count(paramCount(found.plan).total)} · {count(cost(found.plan).macs.forward)} MACs
           </span>
         )}
@@ -272,7 +214,7 @@ function Status() {
   );
 }
 
-/** Whether the trained network is another than the one that is chosen. */
+/** Whether the choice has changed since the network was trained. */
 function isChanged(): boolean {
   const { view: _, backend: __, epochs: ___, ...now } = choice.value;
   const { view: _a, backend: _b, epochs: _c, ...then } = trained.value!.choice;
@@ -285,8 +227,8 @@ function Progress() {
   const at = points.value.at(-1)?.at ?? 0;
   const done = epochs.value.at(-1)?.epoch ?? 0;
   const total = now === 'training' || now === 'paused' ? Math.max(aim.value, done) : 0;
-  const share = total > 0 ? at / total : (download.value ?? 0);
-  const said =
+  const fraction = total > 0 ? at / total : (download.value ?? 0);
+  const status =
     download.value !== undefined
       ? t.download(download.value)
       : now === 'training'
@@ -295,10 +237,10 @@ function Progress() {
   const safe = now === 'paused' && snapshot.value && text.value.errors.kept(snapshot.value.epoch);
   return (
     <div class="progress">
-      <progress max={1} value={share} aria-label={t.phases.training} />
+      <progress max={1} value={fraction} aria-label={t.phases.training} />
       <p>
         <span role="status">
-          {said} {safe}
+          {status} {safe}
         </span>
         <span class="speed">
           {now === 'training' && !speed.value && t.first}
@@ -352,15 +294,7 @@ function Epochs() {
     <Card title={t.table}>
       <Scroll label={t.table}>
         <table class="layers">
-          <thead>
-            <tr>
-              {(['epoch', 'loss', 'train', 'test', 'speed'] as const).map((column) => (
-                <th key={column} scope="col">
-                  {t.columns[column]}
-                </th>
-              ))}
-            </tr>
-          </thead>
+          <TableHead columns={Object.values(t.columns)} />
           <tbody>
             {epochs.value.map((row) => (
               <tr key={row.epoch}>

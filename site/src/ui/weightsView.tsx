@@ -1,16 +1,16 @@
 import type { NetworkSpec } from 'vgg-blocks/weights';
 import type { Choice } from '../state/choice.js';
 import { takeFiles } from '../state/files.js';
-import { chosenSlot, kind } from '../state/inside.js';
+import { chosenSlot, chosenSource } from '../state/inside.js';
 import { adopt, comparison, opened, phase } from '../state/lab.js';
 import { choice, choose, text } from '../state/page.js';
-import { Card, FileButton } from './controls.js';
+import { Card, FileButton, TableHead } from './controls.js';
 import { shape } from './format.js';
 import { SaveNetwork } from './saveMenu.js';
 
 const ACCEPT = '.safetensors,.pth,.pt,.bin,.h5,.hdf5,.keras,.json';
 
-/** Where published weights are, and how large the files are. */
+/** Published weights and the sizes of their files. */
 const HOMES = [
   { name: 'torchvision VGG-16, 528 MB', url: 'https://download.pytorch.org/models/vgg16-397923af.pth' },
   { name: 'timm VGG-11-BN, 531 MB', url: 'https://huggingface.co/timm/vgg11_bn.tv_in1k' },
@@ -20,7 +20,7 @@ const HOMES = [
   },
 ] as const;
 
-/** Reads weight files and says what they are. */
+/** Opens weight files and describes them. */
 export function WeightsView() {
   const t = text.value.weights;
   return (
@@ -88,7 +88,7 @@ function Opened() {
           class="button primary"
           onClick={() => {
             chosenSlot.value = 'opened';
-            kind.value = 'own';
+            chosenSource.value = 'own';
             choose({ view: 'inside' });
           }}
         >
@@ -113,7 +113,7 @@ function Opened() {
   );
 }
 
-/** The choice that builds a file's network, where the page can train such a one. */
+/** The choice that builds a file's network, where the page can train it. */
 function choiceOf(
   network: NetworkSpec,
   [height, width, channels]: readonly number[],
@@ -124,7 +124,7 @@ function choiceOf(
   return {
     arch,
     ratio: 1,
-    side: height,
+    size: height,
     channels,
     classes: top.classes,
     hidden: top.hiddenUnits,
@@ -144,13 +144,7 @@ function Compare() {
             <strong class="compared">{t.compared(found.images, found.relativeError.toExponential(1))}</strong>
           </p>
           <table class="layers logits">
-            <thead>
-              <tr>
-                <th scope="col">{t.class}</th>
-                <th scope="col">{t.logitsHere}</th>
-                <th scope="col">{t.logitsThere}</th>
-              </tr>
-            </thead>
+            <TableHead columns={[t.class, t.logitsHere, t.logitsThere]} />
             <tbody>
               {found.logits.slice(0, Math.min(10, found.classes)).map((value, i) => (
                 <tr key={i}>

@@ -25,15 +25,15 @@ const LOAD: Record<Backend, () => Promise<void>> = {
   },
 };
 
-/** Loads a backend and makes it the current one. `onLost` is called when its GPU is taken away. */
+/** Loads a backend and makes it the current one. `onLost` is called when the page loses its GPU. */
 export async function startBackend(name: Backend, onLost: (reason: string) => void): Promise<void> {
   await LOAD[name]();
-  if (!(await setBackend(name))) throw new Error(`The ${name} backend did not start.`);
+  if (!(await setBackend(name))) throw new Error(`The ${name} backend could not start.`);
   await ready();
   watch(name, onLost);
 }
 
-/** The parts of tfjs's GPU backends that tell of a loss. */
+/** The parts of tfjs's GPU backends that report a loss. */
 interface GpuParts {
   getGPGPUContext?(): { gl: WebGL2RenderingContext };
   device?: { lost: Promise<{ reason: string; message: string }> };

@@ -1,7 +1,7 @@
 import type { Failure } from './errors.js';
 import type { Calls, WorkerEvent, WorkerMessage } from './main.js';
 
-/** A request that the worker could not fulfil. */
+/** A call that the worker could not answer. */
 export class WorkerFailure extends Error {
   override readonly name = 'WorkerFailure';
 
@@ -17,15 +17,15 @@ interface Pending {
 
 let started = 0;
 
-/** The page's end of a worker: questions and answers, events, and word of its end. */
+/** The page's side of a worker: calls, events, and notice of its end. */
 export class Client {
   private readonly worker: Worker;
   private readonly pending = new Map<number, Pending>();
   private readonly watch = new AbortController();
-  private asked = 0;
+  private calls = 0;
   private closed = false;
 
-  /** @param onEnd called when the worker ended without being told to. */
+  /** @param onEnd called when the worker ends by itself. */
   constructor(
     private readonly onEvent: (event: WorkerEvent) => void,
     private readonly onEnd: (message: string) => void,
@@ -37,28 +37,28 @@ export class Client {
     void this.watchLock(name);
   }
 
-  /** Asks for something; rejects with a {@link WorkerFailure}. */
+  /** Calls a function of the worker; rejects with a {@link WorkerFailure}. */
   call<K extends keyof Calls>(
     name: K,
     ...[argument]: Parameters<Calls[K]>
   ): Promise<Awaited<ReturnType<Calls[K]>>> {
     if (this.closed)
-      return Promise.reject(new WorkerFailure({ kind: 'ended', message: 'the worker has ended' }));
-    const id = this.asked++;
+      return Promise.reject(new WorkerFailure({ kind: 'ended', message: 'the worker has stopped' }));
+    const id = this.calls++;
     this.worker.postMessage({ id, name, argument });
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve: resolve as Pending['resolve'], reject });
     });
   }
 
-  /** Ends the worker; what was asked is rejected. */
+  /** Ends the worker; pending calls reject. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
     this.watch.abort();
     this.worker.terminate();
     for (const { reject } of this.pending.values()) {
-      reject(new WorkerFailure({ kind: 'ended', message: 'the worker was told to end' }));
+      reject(new WorkerFailure({ kind: 'ended', message: 'the worker was stopped' }));
     }
     this.pending.clear();
   }
@@ -74,7 +74,7 @@ export class Client {
     else pending?.resolve(message.result);
   }
 
-  /** A worker holds a lock as long as it lives, so whoever gets it knows that the worker is gone. */
+  /** A worker holds a lock as long as it lives, so getting it means that the worker is gone. */
   private async watchLock(name: string): Promise<void> {
     if (!navigator.locks) return;
     const { signal } = this.watch;
@@ -84,7 +84,7 @@ export class Client {
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
     await navigator.locks
-      .request(name, { signal }, () => this.end('the browser ended the worker'))
+      .request(name, { signal }, () => this.end('the browser stopped the worker'))
       .catch(() => {});
   }
 

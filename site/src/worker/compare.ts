@@ -2,25 +2,25 @@ import { type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { inspectWeights, readTensors } from 'vgg-blocks/weights';
 
-/** How a model's outputs differ from those that another framework gave. */
+/** How far a model's outputs are from another framework's. */
 export interface Comparison {
   images: number;
   classes: number;
-  /** The greatest difference, as a share of the greatest number expected. */
+  /** The largest difference, relative to the largest expected magnitude. */
   relativeError: number;
   logits: number[];
   expected: number[];
 }
 
-/** Whether a file is one to compare with: safetensors that hold `input` and `logits`. */
+/** Whether a file is safetensors with `input` and `logits`. */
 export async function isReference(file: File): Promise<boolean> {
   if (!/\.safetensors$/i.test(file.name)) return false;
   const { tensors } = await inspectWeights(file);
-  return ['input', 'logits'].every((wanted) => tensors.some(({ name }) => name === wanted));
+  return ['input', 'logits'].every((needed) => tensors.some(({ name }) => name === needed));
 }
 
 /**
- * Compares a model with what PyTorch computed.
+ * Compares a model's logits with PyTorch's.
  *
  * @param file safetensors: `input` `[images, channels, height, width]`, `logits` `[images, classes]`.
  */

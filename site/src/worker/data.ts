@@ -8,32 +8,35 @@ import {
   mnist,
 } from 'vgg-blocks/data';
 
-/** Where the pictures come from. */
+/** Where the images come from. */
 export type DataRequest =
-  | { kind: 'garments'; pictures: number }
+  | { kind: 'garments'; images: number }
   | { kind: 'files'; files: Record<IdxPart, File>; names: 'garments' | 'digits' }
   | { kind: 'fashion-mnist' };
 
-/** What the page knows of a data set. The test pictures are shown there. */
+/** A data set as the page knows it; it shows the test images. */
 export interface DataInfo {
   train: number;
   test: number;
   /** `[height, width, channels]` as stored. */
   shape: readonly number[];
   classNames: readonly string[];
-  /** Bytes of the test pictures, one after the other, and their classes. */
+  /** The test images one after another, and their classes. */
   testImages: Uint8Array;
   testLabels: Uint8Array;
 }
 
-/** Keras' mirror of the same four files: the home has no https, which a page that has it may not leave. */
+/** Keras' mirror of the same four files, for pages with https: the original site has none. */
 const MIRROR = 'https://storage.googleapis.com/tensorflow/tf-keras-datasets/';
 
-/** Brings a data set into memory. `onProgress` has the share of the bytes of a download. */
-export async function loadData(request: DataRequest, onProgress: (share: number) => void): Promise<Dataset> {
+/** Loads a data set. `onProgress` gets the fraction of a download that is done. */
+export async function loadData(
+  request: DataRequest,
+  onProgress: (fraction: number) => void,
+): Promise<Dataset> {
   switch (request.kind) {
     case 'garments':
-      return garments({ train: request.pictures, test: Math.round(request.pictures / 4) });
+      return garments({ train: request.images, test: Math.round(request.images / 4) });
     case 'files': {
       const load = request.names === 'digits' ? mnist : fashionMnist;
       return load({ source: request.files });
@@ -43,7 +46,7 @@ export async function loadData(request: DataRequest, onProgress: (share: number)
   }
 }
 
-async function download(onProgress: (share: number) => void): Promise<Dataset> {
+async function download(onProgress: (fraction: number) => void): Promise<Dataset> {
   const total = Object.values(FASHION_MNIST.files).reduce((sum, { bytes }) => sum + bytes, 0);
   const loaded = new Map<string, number>();
   const options = {
@@ -65,7 +68,7 @@ async function download(onProgress: (share: number) => void): Promise<Dataset> {
   throw failures[0];
 }
 
-/** The pictures as a network takes them: at its size, and grey ones with three equal channels where it wants colours. */
+/** Images at a network's input size; gray ones get three equal channels where it expects color. */
 export function fitted(set: ImageSet, [height, width, channels]: readonly number[]): ImageSet {
   const own = set.storedShape[2];
   const sized = (one: ImageSet) => one.resize([height!, width!]);
@@ -78,7 +81,6 @@ export function fitted(set: ImageSet, [height, width, channels]: readonly number
   return sized(new ImageSet({ images, labels, classNames, shape: [storedShape[0], storedShape[1], 3] }));
 }
 
-/** What the page is told of a set. */
 export function infoOf({ trainSet: train, testSet: test }: Dataset): DataInfo {
   return {
     train: train.length,

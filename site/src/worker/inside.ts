@@ -2,13 +2,12 @@ import { argMax, softmax, type Tensor, type Tensor4D, tidy } from '@tensorflow/t
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { ImageSet } from 'vgg-blocks/data';
 import { featureExtractor, featureMapGrid, gradCam, kernelGrid } from 'vgg-blocks/features';
-import type { RawImage } from 'vgg-blocks/images';
-import { overlay } from 'vgg-blocks/images';
+import { overlay, type RawImage } from 'vgg-blocks/images';
 import { fitted } from './data.js';
-import { inputShape } from './picture.js';
+import { inputShape } from './image.js';
 
-/** How sure the model is of each class. */
-export async function probabilities(model: LayersModel, input: Tensor4D): Promise<Float32Array> {
+/** The probability of each class. */
+export async function classify(model: LayersModel, input: Tensor4D): Promise<Float32Array> {
   const output = tidy(() => {
     const y = model.predict(input) as Tensor;
     return isSoftmax(model) ? y : softmax(y);
@@ -24,11 +23,11 @@ function isSoftmax(model: LayersModel): boolean {
   return model.layers.at(-1)?.getConfig().activation === 'softmax';
 }
 
-/** Feature maps that are shown of a layer, at most. */
-const MOST_MAPS = 64;
+/** Feature maps shown of a layer, at most. */
+const MAX_MAPS = 64;
 const MAPS_IN_A_ROW = 8;
 
-/** What a layer makes of a picture: its first feature maps side by side. */
+/** A layer's first feature maps of an image, side by side. */
 export async function featureMaps(
   model: LayersModel,
   input: Tensor4D,
@@ -38,7 +37,7 @@ export async function featureMaps(
   const output = tidy(() => extractor.predict(input) as Tensor);
   try {
     const shape = output.shape.slice(1);
-    const maps = Math.min(MOST_MAPS, shape[2]!);
+    const maps = Math.min(MAX_MAPS, shape[2]!);
     const image = await featureMapGrid(output, { scale: 1, columns: MAPS_IN_A_ROW });
     const tile = { height: shape[0]!, width: shape[1]!, count: maps, padding: 1 };
     return { image: withoutGaps(image, tile), shape, maps };
@@ -48,7 +47,7 @@ export async function featureMaps(
   }
 }
 
-/** The first layer's kernels side by side, a value a square of pixels. */
+/** The first layer's kernels, side by side and enlarged. */
 export async function firstKernels(model: LayersModel): Promise<RawImage> {
   const [scale, padding] = [4, 2];
   const image = await kernelGrid(model, { scale, padding });
@@ -57,7 +56,7 @@ export async function firstKernels(model: LayersModel): Promise<RawImage> {
   return withoutGaps(image, { height: scale * height, width: scale * width, count, padding });
 }
 
-/** The same grid with nothing between its tiles: on a dark page the library's white would outshine them. */
+/** The same grid, transparent between its tiles: the library's white would glare on a dark page. */
 function withoutGaps(
   { data, width, height }: RawImage,
   tile: { height: number; width: number; count: number; padding: number },
@@ -78,13 +77,13 @@ function withoutGaps(
   return { data: rgba, width, height };
 }
 
-/** Where a class is seen, and by which layer's maps. */
+/** Where a class is seen, according to a layer's maps. */
 export interface ClassMap {
   image: RawImage;
   layer: string;
 }
 
-/** Where the model sees a class in a picture, laid over what it sees. */
+/** Where the model sees a class in an image, laid over the image. */
 export async function classMap(
   model: LayersModel,
   input: Tensor4D,
@@ -96,22 +95,22 @@ export async function classMap(
   return { image: await overlay(enlarged(seen), map), layer };
 }
 
-/** Fewer places along a side than this tell nothing of where; VGG's last maps have 14 at 224 pixels. */
-const LEAST_PLACES = 7;
+/** Smaller maps do not show where something is; VGG's last ones are 14 high for 224 pixels. */
+const MIN_MAP_HEIGHT = 7;
 
 /** The last layer before a pooling whose maps are large enough. */
 function mapLayer(model: LayersModel): string {
   const last = model.layers.filter((_, i) => model.layers[i + 1]?.getClassName() === 'MaxPooling2D');
   const height = (layer: layers.Layer) =>
     (layer.output as SymbolicTensor).shape[1] ?? Number.POSITIVE_INFINITY;
-  return (last.findLast((layer) => height(layer) >= LEAST_PLACES) ?? last[0]!).name;
+  return (last.findLast((layer) => height(layer) >= MIN_MAP_HEIGHT) ?? last[0]!).name;
 }
 
-/** The least side of a picture with a heat map over it, so that the map is smooth. */
-const LEAST_SIDE = 224;
+/** Smaller images are enlarged to this width under a heat map, so that the map is smooth. */
+const MIN_WIDTH = 224;
 
 function enlarged({ data, width, height }: RawImage): RawImage {
-  const scale = Math.max(1, Math.ceil(LEAST_SIDE / width));
+  const scale = Math.max(1, Math.ceil(MIN_WIDTH / width));
   const large = new Uint8ClampedArray(4 * width * height * scale * scale);
   for (let y = 0; y < height * scale; y++) {
     for (let x = 0; x < width * scale; x++) {
@@ -122,12 +121,12 @@ function enlarged({ data, width, height }: RawImage): RawImage {
   return { data: large, width: width * scale, height: height * scale };
 }
 
-/** How a model does on a test set. */
+/** A model's results on a test set. */
 export interface Review {
   accuracy: number;
-  /** `confusion[right][predicted]`: how many. */
+  /** Images by class: `confusion[actual][predicted]`. */
   confusion: number[][];
-  /** The pictures that it got most wrong: those whose right class it found least likely. */
+  /** The misclassified images whose true class got the lowest probability. */
   worst: { index: number; label: number; predicted: number; probability: number; right: number }[];
 }
 
@@ -141,13 +140,13 @@ export async function review(model: LayersModel, test: ImageSet, batchSize = 64)
   let index = 0;
   let correct = 0;
   for (const { xs, ys } of fitted(test, inputShape(model)).batches({ batchSize })) {
-    const [best, sure] = tidy(() => {
+    const [best, probability] = tidy(() => {
       const y = model.predict(xs) as Tensor;
       const p = isSoftmax(model) ? y : softmax(y);
       return [argMax(p, -1), p];
     });
     try {
-      const [labels, predicted, p] = await Promise.all([ys.data(), best!.data(), sure!.data()]);
+      const [labels, predicted, p] = await Promise.all([ys.data(), best!.data(), probability!.data()]);
       for (let i = 0; i < labels.length; i++, index++) {
         const [label, guess] = [labels[i]!, predicted[i]!];
         confusion[label]![guess]!++;
@@ -158,7 +157,7 @@ export async function review(model: LayersModel, test: ImageSet, batchSize = 64)
         }
       }
     } finally {
-      for (const tensor of [xs, ys, best!, sure!]) tensor.dispose();
+      for (const tensor of [xs, ys, best!, probability!]) tensor.dispose();
     }
   }
   const worst = wrong.sort((a, b) => a.right - b.right || b.probability - a.probability).slice(0, WORST);

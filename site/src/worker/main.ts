@@ -5,20 +5,19 @@ import type { Dataset } from 'vgg-blocks/data';
 import type { RawImage } from 'vgg-blocks/images';
 import type { History } from 'vgg-blocks/train';
 import { encodeWeights, type NetworkSpec } from 'vgg-blocks/weights';
-import type { Backend, Choice } from '../state/choice.js';
-import type { Recipe } from '../state/recipes.js';
+import type { Backend, Choice, PreprocessingName } from '../state/choice.js';
 import { startBackend } from './backend.js';
 import type { Comparison } from './compare.js';
 import { type DataInfo, type DataRequest, infoOf, loadData } from './data.js';
 import { type Failure, failureOf } from './errors.js';
+import type { ImageRequest } from './image.js';
 import type { ClassMap, featureMaps, Review } from './inside.js';
-import type { PictureRequest } from './picture.js';
 import { Run, type TrainEvents, type TrainRequest } from './training.js';
 
-/** Which network is meant: the one that is trained here, or the one that came in a file. */
+/** The network trained here, or the one opened from a file. */
 export type Slot = 'trained' | 'opened';
 
-/** What the page is told of a network that came in a file. */
+/** A network opened from a file, as the page knows it. */
 export interface OpenedInfo {
   file: string;
   format: string;
@@ -27,24 +26,23 @@ export interface OpenedInfo {
   inputShape: readonly number[];
   classes: number | undefined;
   layers: string[];
-  recipe: Recipe;
+  preprocessing: PreprocessingName;
 }
 
-/** What a network makes of a picture. */
+/** A network's view of an image. */
 export interface Look {
   shown: RawImage;
-  /** Of each class; undefined for a network without top. */
+  /** Of each class; undefined for a network without a classifier. */
   probabilities?: Float32Array;
-  /** Where it sees the class asked for, or the most probable one. */
+  /** Where it sees the requested class, by default the most probable one. */
   heat?: ClassMap;
   features: Awaited<ReturnType<typeof featureMaps>>;
 }
 
-/** What is looked at, and how. */
 export interface LookRequest {
   slot: Slot;
-  picture: PictureRequest;
-  recipe: Recipe;
+  image: ImageRequest;
+  preprocessing: PreprocessingName;
   layer: string;
   classIndex?: number;
 }
@@ -69,11 +67,11 @@ function hasTop(model: LayersModel): boolean {
   return model.outputs[0]!.shape.length === 2;
 }
 
-// Whoever only trains loads neither of them.
+// Training needs neither of them.
 const opening = () => import('./opening.js');
 const inside = () => import('./inside.js');
 
-/** What the page can ask for, by name; each has one argument and one answer. */
+/** The functions that the page can call; each has at most one argument. */
 const calls = {
   async start({ backend }: { backend: Backend }): Promise<void> {
     await startBackend(backend, (reason) => {
@@ -84,17 +82,17 @@ const calls = {
   },
 
   async load(request: DataRequest): Promise<DataInfo> {
-    data = await loadData(request, (share) => send({ event: 'download', value: share }));
+    data = await loadData(request, (fraction) => send({ event: 'download', value: fraction }));
     return infoOf(data);
   },
 
-  /** Builds the chosen network anew, with the weights of a snapshot if there is one. */
+  /** Builds the chosen network, with the weights of a snapshot if there is one. */
   async build({ choice, weights }: { choice: Choice; weights?: Uint8Array }): Promise<{ layers: string[] }> {
-    const { arch, ratio, side, channels, classes, hidden, batchNorm, seed } = choice;
+    const { arch, ratio, size, channels, classes, hidden, batchNorm, seed } = choice;
     models.trained?.dispose();
     models.trained = undefined;
     const model = vgg(scaleArch(arch, ratio), {
-      inputShape: [side, side, channels],
+      inputShape: [size, size, channels],
       classes,
       hiddenUnits: hidden,
       batchNorm,
@@ -137,7 +135,7 @@ const calls = {
     const [{ openFile }, { compare, isReference }, { inputShape }] = await Promise.all([
       opening(),
       import('./compare.js'),
-      import('./picture.js'),
+      import('./image.js'),
     ]);
     if (await isReference(file)) return { reference: await compare(modelOf('opened'), file) };
     const { model, network, format, parameters } = await openFile(file, shards);
@@ -151,11 +149,11 @@ const calls = {
       inputShape: inputShape(model),
       classes,
       layers: layersOf(model),
-      recipe: classes !== 1000 ? 'unit' : network.names === 'keras' ? 'keras' : 'torchvision',
+      preprocessing: classes !== 1000 ? 'plain' : network.names === 'keras' ? 'keras' : 'torchvision',
     };
   },
 
-  /** Makes the network that came in a file the one that is trained. */
+  /** Makes the opened network the trained one. */
   async adopt(): Promise<{ layers: string[] }> {
     const model = modelOf('opened');
     models.opened = undefined;
@@ -164,26 +162,26 @@ const calls = {
   },
 
   async look(request: LookRequest): Promise<Look> {
-    const { slot, picture, recipe, layer, classIndex } = request;
+    const { slot, image, preprocessing, layer, classIndex } = request;
     const model = modelOf(slot);
-    const [{ toInput, shown }, { classMap, featureMaps, probabilities }] = await Promise.all([
-      import('./picture.js'),
+    const [{ toInput, shown }, { classify, classMap, featureMaps }] = await Promise.all([
+      import('./image.js'),
       inside(),
     ]);
-    const input = await toInput(model, picture, recipe, data?.testSet);
+    const input = await toInput(model, image, preprocessing, data?.testSet);
     try {
-      const seen = await shown(input, recipe);
+      const seen = await shown(input, preprocessing);
       const features = await featureMaps(model, input, layer);
       if (!hasTop(model)) return { shown: seen, features };
-      const sure = await probabilities(model, input);
-      const heat = await classMap(model, input, seen, classIndex ?? sure.indexOf(Math.max(...sure)));
-      return { shown: seen, probabilities: sure, heat, features };
+      const probabilities = await classify(model, input);
+      const best = probabilities.indexOf(Math.max(...probabilities));
+      const heat = await classMap(model, input, seen, classIndex ?? best);
+      return { shown: seen, probabilities, heat, features };
     } finally {
       input.dispose();
     }
   },
 
-  /** The first layer's kernels side by side. */
   async kernels({ slot }: { slot: Slot }): Promise<RawImage> {
     return (await inside()).firstKernels(modelOf(slot));
   },
@@ -217,7 +215,7 @@ const calls = {
 
 export type Calls = typeof calls;
 
-/** What comes without being asked for. */
+/** Messages that answer no call. */
 export type WorkerEvent =
   | { event: 'lost'; value: string }
   | { event: 'download'; value: number }
@@ -225,7 +223,7 @@ export type WorkerEvent =
   | { event: 'epoch'; value: Parameters<TrainEvents['epoch']>[0] }
   | { event: 'snapshot'; value: Uint8Array };
 
-/** What the worker sends: an answer, an error, or an event. */
+/** A result, a failure, or an event. */
 export type WorkerMessage = { id: number; result: unknown } | { id: number; failure: Failure } | WorkerEvent;
 
 const events: TrainEvents = {
@@ -234,7 +232,7 @@ const events: TrainEvents = {
   snapshot: (value) => send({ event: 'snapshot', value }, [value.buffer as ArrayBuffer]),
 };
 
-/** The layers that put out feature maps. */
+/** The layers that have feature maps. */
 function layersOf(model: LayersModel): string[] {
   return model.layers
     .filter((one) => one.getClassName() !== 'InputLayer' && (one.output as SymbolicTensor).shape.length === 4)

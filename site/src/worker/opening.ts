@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fromWeights, inspectWeights, loadWeights, type NetworkSpec } from 'vgg-blocks/weights';
 
-/** A network that came in a file, and what the file is. */
+/** A network read from a file, and facts about the file. */
 export interface Opened {
   model: LayersModel;
   network: NetworkSpec;
@@ -9,11 +9,11 @@ export interface Opened {
   parameters: number;
 }
 
-/** Reads a weight file; `shards` are the files that were dropped with it. */
+/** Reads a weight file; `shards` are the files dropped with it. */
 export async function openFile(file: File, shards: readonly File[]): Promise<Opened> {
   const beside = (path: string) => {
     const shard = shards.find(({ name }) => name === path.split('/').at(-1));
-    if (!shard) throw new RangeError(`${file.name} names the file ${path}; drop it together with the model.`);
+    if (!shard) throw new RangeError(`${file.name} refers to the file ${path}; drop both together.`);
     return shard;
   };
   const { format, parameters } = await inspectWeights(file, { shards: beside });
@@ -21,7 +21,7 @@ export async function openFile(file: File, shards: readonly File[]): Promise<Ope
   return { model, network, format, parameters };
 }
 
-/** Gives a network that was just built the weights of a snapshot. */
+/** Loads a snapshot's weights into a network. */
 export async function restore(model: LayersModel, weights: Uint8Array): Promise<void> {
   await loadWeights(model, weights);
 }

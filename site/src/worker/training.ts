@@ -5,21 +5,21 @@ import { encodeWeights } from 'vgg-blocks/weights';
 import type { Choice } from '../state/choice.js';
 import { fitted } from './data.js';
 
-/** What a run is told. */
+/** The part of the choice that a run depends on. */
 export type TrainRequest = Pick<Choice, 'epochs' | 'batchSize' | 'optimizer' | 'rate' | 'cosine' | 'seed'>;
 
-/** What a run tells. */
+/** Receives a run's progress. */
 export interface TrainEvents {
   progress(progress: TrainProgress): void;
   epoch(row: History['epochs'][number]): void;
-  /** The weights so far, for the day that the worker is lost. */
+  /** The weights so far, in case the worker is lost. */
   snapshot(weights: Uint8Array): void;
 }
 
-/** Weights are put in safety at most this often, and rarely enough that it takes a twentieth of the time. */
-const SNAPSHOT = { leastMs: 10_000, timesItsCost: 20 };
+/** Snapshots are at least this far apart, and far enough that they take at most a twentieth of the time. */
+const SNAPSHOT = { minimumMs: 10_000, timesItsCost: 20 };
 
-/** A training run that can be held and stopped. */
+/** A training run that can be paused and stopped. */
 export class Run {
   private readonly abort = new AbortController();
   private held: Promise<void> | undefined;
@@ -82,7 +82,7 @@ export class Run {
     this.resume();
   }
 
-  /** The same examples, whose next batch waits while the run is held. */
+  /** The same examples, but the next batch waits while the run is paused. */
   private pausable(examples: Examples): Examples {
     const wait = async () => {
       const since = performance.now();
@@ -105,21 +105,21 @@ export class Run {
     };
   }
 
-  /** Sends the weights to the page if it is time. */
+  /** Sends the weights to the page when a snapshot is due. */
   private async secure(now = false): Promise<void> {
     const { at, costMs } = this.saved;
     const start = performance.now();
-    if (!now && start - at < Math.max(SNAPSHOT.leastMs, SNAPSHOT.timesItsCost * costMs)) return;
+    if (!now && start - at < Math.max(SNAPSHOT.minimumMs, SNAPSHOT.timesItsCost * costMs)) return;
     this.events.snapshot(await encodeWeights(this.model, 'keras'));
     this.saved = { at: performance.now(), costMs: performance.now() - start };
   }
 }
 
-/** Examples per second over the last seconds, time on hold left out. */
+/** Examples per second over the last seconds, pauses excluded. */
 class Pace {
   private readonly marks: [done: number, ms: number][] = [];
 
-  /** @param otherwise the pace at the first report, which has none before it. */
+  /** @param otherwise the pace at the first report. */
   at(done: number, ms: number, otherwise: number): number {
     this.marks.push([done, ms]);
     while (this.marks.length > 2 && this.marks[1]![1] < ms - 5000) this.marks.shift();
