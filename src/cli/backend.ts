@@ -4,12 +4,10 @@ import { setBackend } from '@tensorflow/tfjs-core';
 export const BACKENDS = ['wasm', 'cpu', 'webgpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
-/** Loads a backend and makes it the current one; more than one thread is for wasm alone. */
+/** Loads a backend and makes it the current one; only wasm takes more than one thread. */
 export async function useBackend(name: Backend, threads = 1): Promise<void> {
   if (threads !== 1 && name !== 'wasm') {
-    throw new Error(
-      `--threads is ${threads}, and the ${name} backend does not go by it; leave it out or use wasm.`,
-    );
+    throw new Error(`--threads is ${threads}, but the ${name} backend does not use it; omit it or use wasm.`);
   }
   try {
     if (name === 'wasm') {

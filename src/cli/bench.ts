@@ -1,5 +1,5 @@
 import { cpus } from 'node:os';
-import { memory, removeBackend } from '@tensorflow/tfjs-core';
+import { removeBackend } from '@tensorflow/tfjs-core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ConvArch, cost, paramCount, plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { webgpuBackend } from 'vgg-blocks/node';
@@ -28,17 +28,17 @@ interface BenchArguments {
   json?: true;
 }
 
-/** One measurement, or why there is none. */
+/** A measurement, or the reason why it failed. */
 type Row = { backend: Backend; batchSize: number; mode: Mode } & (
   | (Omit<Throughput, 'runsMs'> & { runs: number; gmacsPerSecond: number })
   | { error: string }
 );
 
-/** `vgg-blocks bench`: how many examples a second this machine takes. */
+/** `vgg-blocks bench`: measures this machine's throughput. */
 export function benchCommand(): Command {
   return new Command('bench')
     .description(
-      "measure this machine's throughput, in examples a second, by backend and batch size; weights and pictures are random",
+      'measure throughput in examples per second, by backend and batch size, with random weights and images',
     )
     .addOption(shared.arch().default(VGG11, 'vgg11'))
     .addOption(shared.ratio(4))
@@ -46,45 +46,47 @@ export function benchCommand(): Command {
     .addOption(shared.channels())
     .addOption(shared.classes())
     .addOption(
-      new Option('--hidden <units>', 'units of the hidden fully connected layers')
+      new Option('--hidden <units>', 'units of each hidden fully connected layer')
         .argParser(number)
         .default(4096),
     )
     .addOption(shared.batchNorm())
     .addOption(
-      new Option('--backend <names>', `what computes, separated by commas: ${BACKENDS.join(', ')}`)
-        .argParser((text) => listOf(text, BACKENDS))
-        .default(undefined, 'wasm, and webgpu where there is a graphics processor'),
+      new Option(
+        '--backend <names>',
+        `TensorFlow.js backends, separated by commas: ${BACKENDS.join(', ')} (default: wasm, and webgpu if there is a GPU)`,
+      ).argParser((text) => listOf(text, BACKENDS)),
     )
     .addOption(shared.threads())
     .addOption(
-      new Option('--batch <sizes>', 'examples at a time, separated by commas')
+      new Option('--batch <sizes>', 'batch sizes, separated by commas')
         .argParser((text) => text.split(',').map(number))
         .default([1, 8, 32], '1,8,32'),
     )
     .addOption(
-      new Option('--mode <what>', `${MODES.join(', ')}, or both separated by a comma`)
+      new Option('--mode <modes>', `${MODES.join(', ')}, or both separated by a comma`)
         .argParser((text) => listOf(text, MODES))
         .default([...MODES], MODES.join(',')),
     )
     .addOption(
-      new Option('--optimizer <name>', 'of the training steps')
+      new Option('--optimizer <name>', 'optimizer of the training steps')
         .choices(['sgd', 'momentum', 'adam'])
         .default('sgd'),
     )
     .addOption(
-      new Option('--seconds <n>', 'how long each measurement takes after its warm-up')
+      new Option('--seconds <n>', 'duration of each measurement, after a warm-up')
         .argParser(number)
         .default(2),
     )
-    .option('--json', 'print everything as JSON')
+    .option('--json', 'print JSON')
     .action(run);
 }
 
 function listOf<T extends string>(text: string, allowed: readonly T[]): T[] {
   const names = text.split(',').map((name) => name.trim());
   const unknown = names.find((name) => !allowed.includes(name as T));
-  if (unknown !== undefined) throw new InvalidArgumentError(`'${unknown}' is none of ${allowed.join(', ')}.`);
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`'${unknown}' is not one of ${allowed.join(', ')}.`);
   return names as T[];
 }
 
@@ -117,14 +119,16 @@ async function run(args: BenchArguments): Promise<void> {
       if (backend === 'webgpu') {
         const { description, software } = await webgpuBackend();
         if (software && !args.backend)
-          throw new Error(`its adapter, ${description}, is no graphics processor; name it with --backend.`);
+          throw new Error(
+            `its adapter, ${description}, is not a GPU; pass --backend webgpu to use it anyway.`,
+          );
         header.machine.adapter = description;
       }
       await useBackend(backend, backend === 'wasm' ? args.threads : 1);
     } catch (error) {
-      // What nobody asked for may be missing.
+      // A default backend may be missing.
       if (args.backend) throw error;
-      console.error(`webgpu is left out: ${(error as Error).message}`);
+      console.error(`webgpu is skipped: ${(error as Error).message}`);
       continue;
     }
     for (const batchSize of args.batch)
@@ -140,8 +144,6 @@ async function run(args: BenchArguments): Promise<void> {
           model.dispose();
         }
       }
-    if (memory().numTensors > 0)
-      throw new Error(`bench: ${memory().numTensors} tensors were left behind; please report it.`);
     removeBackend(backend);
   }
   console.log(args.json ? JSON.stringify({ ...header, rows }, null, 2) : describe(header, rows));
@@ -174,7 +176,7 @@ function describe(
         ]),
   ]);
   return [
-    `${network.parameters.toLocaleString('en-US')} parameters, ${figure(network.macs.inference / 1e9)} GMACs a picture of ${network.inputShape.join('x')}; ${machine.cpu}, ${machine.cores} cores${threads}, Node ${machine.node}${adapter}`,
+    `${network.parameters.toLocaleString('en-US')} parameters, ${figure(network.macs.inference / 1e9)} GMACs per image of ${network.inputShape.join('x')}; ${machine.cpu}, ${machine.cores} cores${threads}, Node ${machine.node}${adapter}`,
     '',
     table([
       ['backend', 'batch', 'mode', 'examples/s', 'slowest to fastest', 'GMACs/s', 'first run', ''],
@@ -183,7 +185,7 @@ function describe(
   ].join('\n');
 }
 
-/** Three digits that mean something. */
+/** A number with three significant digits. */
 function figure(value: number): string {
   return value >= 100 ? Math.round(value).toString() : value.toPrecision(3);
 }

@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
 import { classify, type Prediction } from 'vgg-blocks/imagenet';
+import { eachImage, IMAGES_HELP } from './images.js';
 import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { number } from './options.js';
-import { eachImage, IMAGES_HELP } from './pictures.js';
 
 interface ClassifyArguments extends NetworkArguments {
   labels?: string;
@@ -10,15 +10,15 @@ interface ClassifyArguments extends NetworkArguments {
   json?: true;
 }
 
-/** `vgg-blocks classify`: what a network takes pictures for. */
+/** `vgg-blocks classify`: predicts the classes of images. */
 export function classifyCommand(): Command {
   const command = new Command('classify')
-    .description('tell what pictures show, by the weights of ImageNet or of your own classes')
+    .description('predict what images show, with ImageNet weights or your own')
     .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .addOption(labelsOption())
-    .addOption(new Option('--top <n>', 'classes a picture').argParser(number).default(5))
-    .option('--json', 'print a line of JSON a picture')
+    .addOption(new Option('--top <n>', 'number of classes per image').argParser(number).default(5))
+    .option('--json', 'print one line of JSON per image')
     .action(run);
 }
 

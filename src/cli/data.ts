@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
 import { FASHION_MNIST, fashionMnist, garments, type ImageSet, MNIST, mnist } from 'vgg-blocks/data';
 
-/** The pictures that `--data` asks for. */
+/** Loads the images that `--data` names. */
 export async function loadData(
   source: string,
   seed: number,
@@ -11,13 +11,13 @@ export async function loadData(
     case 'generated':
       return garments({ seed });
     case 'fashion-mnist':
-      log(`downloading Fashion-MNIST from ${FASHION_MNIST.home}, unless it is in the cache`);
+      log(`downloading Fashion-MNIST from ${FASHION_MNIST.home}, unless it is cached`);
       return fashionMnist({ source: FASHION_MNIST });
     case 'mnist':
-      log(`downloading MNIST from ${MNIST.home}, unless it is in the cache`);
+      log(`downloading MNIST from ${MNIST.home}, unless it is cached`);
       return mnist({ source: MNIST });
     default:
-      // IDX files do not say what their classes are called; a folder's name may.
+      // IDX files do not name their classes; the folder's name may tell which data set it is.
       return basename(resolve(source)).includes('fashion') ? fashionMnist({ source }) : mnist({ source });
   }
 }

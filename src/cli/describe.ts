@@ -30,16 +30,18 @@ function withShape(command: Command): Command {
   return command;
 }
 
-/** `vgg-blocks summary`: the layers with their shapes, and what the network costs. */
+/** `vgg-blocks summary`: the layers with their shapes, and the cost of training. */
 export function summaryCommand(): Command {
   const command = new Command('summary')
     .description(
-      'print blocks and layers with output shapes, parameters and multiply-accumulates, and the cost',
+      'print every block and layer with its output shape, parameters and multiply-accumulates, and the cost of training',
     )
     .addArgument(network('[network]', `alexnet, ${ARCH_HELP}`).argParser(parseArchitecture))
-    .addOption(new Option('--batch <n>', 'images a step, for the cost').argParser(number).default(128))
+    .addOption(new Option('--batch <n>', 'batch size for the cost').argParser(number).default(128))
     .addOption(
-      new Option('--optimizer <name>', 'for the cost').choices(['sgd', 'momentum', 'adam']).default('sgd'),
+      new Option('--optimizer <name>', 'optimizer for the cost')
+        .choices(['sgd', 'momentum', 'adam'])
+        .default('sgd'),
     );
   return withShape(command).action((of: Architecture = VGG11, options) => {
     const rows = planFor(of, options);
@@ -55,10 +57,10 @@ receptive field of the last feature map: ${receptiveField.size} pixels, stride $
   });
 }
 
-/** `vgg-blocks tally`: the parameters of AlexNet and VGG-11 as the chapter's discussion counts them. */
+/** `vgg-blocks tally`: the parameters of AlexNet and VGG-11, counted as in the chapter's discussion. */
 export function tallyCommand(): Command {
   return new Command('tally')
-    .description("print the parameter tally of the chapter's discussion: AlexNet beside VGG-11")
+    .description("print the parameter tally of the chapter's discussion: AlexNet next to VGG-11")
     .addOption(shared.channels().default(3))
     .action(({ channels }) => {
       const inputShape = [224, 224, channels] as const;
@@ -66,12 +68,12 @@ export function tallyCommand(): Command {
     });
 }
 
-/** `vgg-blocks diagram`: the networks as an SVG. */
+/** `vgg-blocks diagram`: draws networks as an SVG. */
 export function diagramCommand(): Command {
   const command = new Command('diagram')
     .description('draw networks side by side as an SVG')
-    .addArgument(network('[networks...]', 'as for summary; default: alexnet vgg11'))
-    .option('--out <file>', 'write there and not to the standard output');
+    .addArgument(network('[networks...]', 'as for summary (default: alexnet vgg11)'))
+    .option('--out <file>', 'write to this file instead of the standard output');
   return withShape(command).action(async (names: string[], options) => {
     const titles = names.length > 0 ? names : ['alexnet', 'vgg11'];
     const svg = diagram(

@@ -3,8 +3,8 @@ import { Command, Option } from 'commander';
 import { featureExtractor } from 'vgg-blocks/features';
 import { preprocess } from 'vgg-blocks/images';
 import { type NpyWriter, npyWriter, writeFileAtomic } from 'vgg-blocks/node';
+import { eachImage, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { eachImage, IMAGES_HELP } from './pictures.js';
 
 interface FeaturesArguments extends NetworkArguments {
   layer: string[];
@@ -13,32 +13,32 @@ interface FeaturesArguments extends NetworkArguments {
   dtype: 'f32' | 'f16';
 }
 
-/** `vgg-blocks features`: what a network computes of pictures on the way, as NumPy files. */
+/** `vgg-blocks features`: writes the features of images as NumPy files. */
 export function featuresCommand(): Command {
   const command = new Command('features')
-    .description("write a layer's numbers of pictures as .npy, and a .json that says which row is which")
+    .description('write the features of a layer as .npy, one row per image, and a .json that lists the rows')
     .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .addOption(
       new Option(
         '--layer <name>',
-        'block5_pool, relu5_3, fc7, ...; several with commas or by giving the option again, a file each',
+        'block5_pool, relu5_3, fc7, ...; repeat the option or use commas for several, one file each',
       )
         .argParser((text: string, before: string[] = []) => [...before, ...text.split(',')])
         .makeOptionMandatory(),
     )
     .requiredOption(
       '--out <file>',
-      'a file that ends in .npy, with the layer in its name if there are several',
+      'output file, ending in .npy; with several layers their names are inserted',
     )
-    .addOption(new Option('--pooling <how>', 'one number a channel of feature maps').choices(['avg', 'max']))
-    .addOption(new Option('--dtype <type>', 'how numbers are stored').choices(['f32', 'f16']).default('f32'))
+    .addOption(new Option('--pooling <how>', 'reduce each feature map to one number').choices(['avg', 'max']))
+    .addOption(new Option('--dtype <type>', 'number format').choices(['f32', 'f16']).default('f32'))
     .action(run);
 }
 
 async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const { layer: names, out, pooling, dtype } = args;
-  if (!out.endsWith('.npy')) throw new Error(`features: ${out} does not end in .npy; give a file that does.`);
+  if (!out.endsWith('.npy')) throw new Error(`features: ${out} does not end in .npy; use a name that does.`);
   const base = out.slice(0, -'.npy'.length);
   const { model, source, preprocessing } = await loadNetwork('features', args);
   const { crop } = preprocessing;
@@ -54,7 +54,7 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const files: NpyWriter[] = [];
   const images: string[] = [];
   try {
-    for (const { file, shape } of layers) files.push(await npyWriter(file, shape, dtype));
+    for (const { file, shape } of layers) files.push(await npyWriter(file, shape, { dtype }));
     await eachImage('features', patterns, async (image, path) => {
       const x = await preprocess(image, preprocessing);
       const outputs = tidy(() => [extractor.predict(x)].flat().map((y) => pooled(y, pooling)));
@@ -76,7 +76,7 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   await writeFileAtomic(`${base}.json`, `${JSON.stringify(list, null, 2)}\n`);
   model.dispose();
   for (const { file, layer, shape } of described) console.log(`${file}: ${layer}, ${shape.join('x')}`);
-  console.log(`${base}.json: which row is which picture`);
+  console.log(`${base}.json: the image of each row`);
 }
 
 function pooled(y: Tensor, pooling: FeaturesArguments['pooling']): Tensor {

@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import { memory } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, Option } from 'commander';
 import type { Augmentation, ImageFileSet, ImageFiles } from 'vgg-blocks/data';
@@ -13,19 +12,19 @@ import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { number } from './options.js';
 import { checkAccuracy, epochLine, stopOnInterrupt } from './training.js';
 
-/** What `--augment` does: nothing that would make another class of most things. */
+/** The changes of `--augment`, which leave the class of most things alone. */
 const AUGMENTATION: Augmentation = {
   flip: 0.5,
   crop: { scale: [0.5, 1] },
   jitter: { brightness: 0.2, contrast: 0.2, saturation: 0.2 },
 };
 
-/** Augmented passes that a cache holds beside the plain one. */
+/** Augmented passes over the training images in a cache, in addition to the plain one. */
 const PASSES = 4;
 
 interface FinetuneArguments extends NetworkArguments {
   size?: number;
-  validation: number;
+  validationFraction: number;
   pooling: 'avg' | 'max' | 'flatten';
   hidden: number;
   dropout?: number;
@@ -43,44 +42,53 @@ interface FinetuneArguments extends NetworkArguments {
   minAccuracy?: number;
 }
 
-/** `vgg-blocks finetune`: teaches a trained network the classes of a folder of pictures. */
+/** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
 export function finetuneCommand(): Command {
   const numeric = (flags: string, description: string) => new Option(flags, description).argParser(number);
   return withNetwork(
     new Command('finetune')
-      .description('train a network on your own pictures, a folder for each class, from weights that exist')
-      .argument('<folder>', 'a folder with a folder of pictures for each class'),
+      .description('train a network on your own images, starting from existing weights')
+      .argument('<folder>', 'a folder with one subfolder of images per class'),
   )
-    .addOption(numeric('--size <pixels>', "height and width of the input (default: the network's, or 224)"))
-    .addOption(numeric('--validation <share>', 'share of each class that is not trained on').default(0.2))
     .addOption(
-      new Option('--pooling <how>', 'what makes a vector of the features')
+      numeric('--size <pixels>', "height and width of the input (default: the network's own, or 224)"),
+    )
+    .addOption(
+      numeric('--validation-fraction <fraction>', 'fraction of each class held out for validation').default(
+        0.2,
+      ),
+    )
+    .addOption(
+      new Option('--pooling <name>', 'how feature maps become a vector')
         .choices(['avg', 'max', 'flatten'])
         .default('avg'),
     )
-    .addOption(numeric('--hidden <units>', 'units of a hidden layer before the last').default(0, 'none'))
-    .addOption(numeric('--dropout <share>', 'share of units dropped (default: 0.5 with a hidden layer)'))
+    .addOption(numeric('--hidden <units>', 'units of an additional hidden layer').default(0, 'none'))
     .addOption(
-      numeric('--epochs <n>', 'epochs of the new layers, on features that are computed once').default(30),
+      numeric('--dropout <fraction>', 'fraction of units to drop (default: 0.5 with a hidden layer)'),
     )
-    .addOption(numeric('--lr <rate>', 'learning rate of the new layers').default(0.003))
-    .option('--unfreeze <layer>', 'then train on from this layer or block, such as block5')
-    .addOption(numeric('--unfreeze-epochs <n>', 'epochs of that').default(10))
-    .addOption(numeric('--unfreeze-lr <rate>', 'learning rate of that').default(1e-4))
-    .addOption(numeric('--batch <n>', 'pictures a step').default(32))
-    .option('--augment', 'vary the training pictures: mirrored, cut out, lighter and darker')
+    .addOption(numeric('--epochs <n>', 'epochs for the new layers, on cached features').default(30))
+    .addOption(numeric('--lr <rate>', 'learning rate for the new layers').default(0.003))
+    .option('--unfreeze <layer>', 'then also train this layer or block and all after it, e.g. block5')
+    .addOption(numeric('--unfreeze-epochs <n>', 'epochs with --unfreeze').default(10))
+    .addOption(numeric('--unfreeze-lr <rate>', 'learning rate with --unfreeze').default(1e-4))
+    .addOption(numeric('--batch <n>', 'batch size').default(32))
+    .option('--augment', 'augment the training images: flips, crops and colour jitter')
     .addOption(
       numeric(
         '--memory <MB>',
-        'of pictures, and of features, before they are read anew or go to disk',
+        'memory for images, and the same for features; beyond it images are read again and features go to disk',
       ).default(1000),
     )
     .addOption(
-      numeric('--seed <n>', 'draws the split, the new weights, the order and the augmentation').default(0),
+      numeric(
+        '--seed <n>',
+        'seed of the split, the new weights, the order of the images and the augmentation',
+      ).default(0),
     )
-    .addOption(new Option('--out <folder>', 'where the results go').default('runs/finetune'))
-    .option('--json', 'print the result as a line of JSON')
-    .addOption(numeric('--min-accuracy <share>', 'fail when the validation accuracy is below'))
+    .addOption(new Option('--out <folder>', 'output folder').default('runs/finetune'))
+    .option('--json', 'print the result as one line of JSON')
+    .addOption(numeric('--min-accuracy <fraction>', 'fail if the validation accuracy is lower'))
     .action(run);
 }
 
@@ -88,7 +96,7 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
   const say = args.json ? () => {} : (line: string) => console.log(line);
   await mkdir(args.out, { recursive: true }).catch((error: Error) => {
     throw new Error(
-      `finetune: the folder ${args.out} could not be made (${error.message}); choose another with --out.`,
+      `finetune: the folder ${args.out} could not be created (${error.message}); choose another with --out.`,
     );
   });
   const loaded = await loadNetwork('finetune', args, {
@@ -98,24 +106,24 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
   const { model: base, preprocessing } = loaded;
   const stop = stopOnInterrupt();
   try {
-    const pictures = await read(folder, args, preprocessing, stop.signal);
-    const { classNames, problems } = pictures;
+    const images = await read(folder, args, preprocessing, stop.signal);
+    const { classNames, problems } = images;
     say(
-      `${pictures.trainSet.length} training and ${pictures.validationSet.length} validation pictures of ${classNames.length} classes at ${pictures.trainSet.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
+      `${images.trainSet.length} training and ${images.validationSet.length} validation images of ${classNames.length} classes at ${images.trainSet.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
     );
     const model = transferHead(freeze(base), {
       classes: classNames.length,
-      // The network of an earlier run pools its features already.
+      // A network from an earlier run already pools its features.
       pooling: base.outputs[0]!.shape.length === 2 ? undefined : args.pooling,
       hiddenUnits: args.hidden,
       dropout: args.dropout,
       seed: args.seed,
       name: `${base.name}_finetuned`,
     });
-    const { phases, predicted } = await teach(model, base, pictures, args, stop.signal, say);
+    const { phases, predicted } = await trainPhases(model, base, images, args, stop.signal, say);
     if (phases[0]!.epochs.length === 0)
-      throw new Error('finetune: stopped before the first batch, so nothing is written.');
-    const { labels } = pictures.validationSet;
+      throw new Error('finetune: stopped before the first batch; nothing was written.');
+    const { labels } = images.validationSet;
     const found = labels.length > 0 ? confusion(labels, predicted, classNames) : undefined;
     const result = {
       folder,
@@ -123,8 +131,8 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
       network: loaded.title,
       classNames,
       preprocessing,
-      train: pictures.trainSet.length,
-      validation: pictures.validationSet.length,
+      train: images.trainSet.length,
+      validation: images.validationSet.length,
       leftOut: problems,
       accuracy: found?.accuracy ?? null,
       confusion: found?.counts ?? null,
@@ -136,17 +144,15 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
       })),
       out: args.out,
     } satisfies Finetuned & Record<string, unknown>;
-    const files = await write(args.out, { model, pictures, phases, predicted, result });
+    const files = await write(args.out, { model, images, phases, predicted, result });
     model.dispose();
-    say(found ? listing(found) : 'no picture was set aside, so nothing is known of the accuracy');
+    say(found ? listing(found) : 'no images were held out, so the accuracy is unknown');
     say(`${files.join(', ')} are in ${args.out}`);
     if (args.json) console.log(JSON.stringify(result));
     checkAccuracy('finetune: validation', found?.accuracy ?? null, args.minAccuracy);
   } finally {
     stop.forget();
   }
-  if (memory().numTensors > 0)
-    throw new Error(`finetune: ${memory().numTensors} tensors were left behind; please report it.`);
 }
 
 async function read(
@@ -155,14 +161,14 @@ async function read(
   preprocessing: Preprocessing,
   signal: AbortSignal,
 ): Promise<ImageFiles> {
-  const bar = countBar('pictures read');
+  const bar = countBar({ label: 'reading' });
   return imageFolder(folder, {
     preprocessing,
-    validation: args.validation,
+    validation: args.validationFraction,
     seed: args.seed,
     maxBytes: args.memory * 1e6,
     signal,
-    onProgress: ({ done, total }) => bar.update(done, total),
+    onProgress: ({ done, total }) => bar.update({ done, total, unit: 'images' }),
     onProblem({ reason }) {
       bar.stop();
       console.error(reason);
@@ -171,26 +177,26 @@ async function read(
   }).finally(bar.stop);
 }
 
-/** What training came to. */
-interface Taught {
+/** The outcome of the training. */
+interface Trained {
   phases: Phase[];
-  /** What each validation picture is taken for in the end; empty where there are none. */
+  /** The predicted class of each validation image. */
   predicted: Int32Array;
 }
 
-/** Trains the new layers on cached features, and then, where it is asked for, the upper layers of the base too. */
-async function teach(
+/** Trains the new layers on cached features, then, with `--unfreeze`, the upper layers of the base too. */
+async function trainPhases(
   model: LayersModel,
   base: LayersModel,
-  pictures: ImageFiles,
+  images: ImageFiles,
   args: FinetuneArguments,
   signal: AbortSignal,
   say: (line: string) => void,
-): Promise<Taught> {
+): Promise<Trained> {
   const top = base.layers.at(-1)!.name;
-  // A layer that there is not is told before the training, not in the middle of it.
+  // Fail on an unknown layer before the training, not in the middle of it.
   if (args.unfreeze) freeze(unfreeze(model, args.unfreeze), top);
-  const taught: Taught = { phases: [], predicted: new Int32Array() };
+  const trained: Trained = { phases: [], predicted: new Int32Array() };
   for (const { from, epochs, learningRate } of [
     { from: undefined, epochs: args.epochs, learningRate: args.lr },
     ...(args.unfreeze
@@ -199,8 +205,8 @@ async function teach(
   ]) {
     if (from !== undefined) unfreeze(model, from);
     const { lower, upper } = splitModel(model, from === undefined ? top : lastFrozen(model));
-    const cached = await cache(lower, pictures, args, signal).catch((error: unknown) => {
-      if (taught.phases.length > 0 && signal.aborted) return undefined;
+    const cached = await cache(lower, images, args, signal).catch((error: unknown) => {
+      if (trained.phases.length > 0 && signal.aborted) return undefined;
       throw error;
     });
     if (!cached) break;
@@ -220,12 +226,10 @@ async function teach(
         onEpoch: (row) => bar.log(`${name}, ${epochLine(row, epochs, 'validation')}`),
       });
       bar.stop();
-      taught.phases.push({ name, ...history });
+      trained.phases.push({ name, ...history });
       if (history.ended === 'diverged')
-        throw new Error(
-          `finetune: the loss of the ${name} is no longer a number; try a smaller learning rate.`,
-        );
-      if (cached.testSet) taught.predicted = await predictClasses(upper, cached.testSet);
+        throw new Error(`finetune: the loss is no longer a number (${name}); try a smaller learning rate.`);
+      if (cached.testSet) trained.predicted = await predictClasses(upper, cached.testSet);
     } finally {
       bar.stop();
       await cached.trainSet.dispose();
@@ -233,17 +237,17 @@ async function teach(
     }
     if (signal.aborted) break;
   }
-  return taught;
+  return trained;
 }
 
-/** The layer before the first that is trained. */
+/** The layer before the first trainable one. */
 function lastFrozen(model: LayersModel): string {
   const first = model.layers.findIndex((layer) => layer.trainableWeights.length > 0);
   return model.layers[first - 1]!.name;
 }
 
-async function cache(lower: LayersModel, pictures: ImageFiles, args: FinetuneArguments, signal: AbortSignal) {
-  const bar = countBar('features computed');
+async function cache(lower: LayersModel, images: ImageFiles, args: FinetuneArguments, signal: AbortSignal) {
+  const bar = countBar({ label: 'computing features' });
   const features = (set: ImageFileSet, augmentedPasses: number) =>
     cacheFeatures(lower, set, {
       batchSize: args.batch,
@@ -251,17 +255,17 @@ async function cache(lower: LayersModel, pictures: ImageFiles, args: FinetuneArg
       seed: args.seed,
       maxBytes: args.memory * 1e6,
       overflow: temporaryFile({ folder: args.out }),
-      onProgress: ({ done, total }) => bar.update(done, total),
+      onProgress: ({ done, total }) => bar.update({ done, total, unit: 'images' }),
       signal,
     });
   try {
-    const trained = await features(pictures.trainSet, args.augment ? PASSES : 0);
-    if (pictures.validationSet.length === 0) return { trainSet: trained, testSet: undefined };
-    const test = await features(pictures.validationSet, 0).catch(async (error: unknown) => {
-      await trained.dispose();
+    const trainSet = await features(images.trainSet, args.augment ? PASSES : 0);
+    if (images.validationSet.length === 0) return { trainSet, testSet: undefined };
+    const testSet = await features(images.validationSet, 0).catch(async (error: unknown) => {
+      await trainSet.dispose();
       throw error;
     });
-    return { trainSet: trained, testSet: test };
+    return { trainSet, testSet };
   } finally {
     bar.stop();
   }

@@ -5,50 +5,50 @@ import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import { type Confusion, curves, type History, predictionSheet } from 'vgg-blocks/train';
 import { encodeWeights } from 'vgg-blocks/weights';
 
-/** A part of the training, and what it trained. */
+/** One phase of the training, named after the layers that it trained. */
 export interface Phase extends History {
   name: string;
 }
 
-/** Writes what training came to; returns the names of the files. */
+/** Writes the results of the training; returns the names of the files. */
 export async function write(
   folder: string,
-  given: { model: LayersModel; pictures: ImageFiles; phases: Phase[]; predicted: Int32Array; result: object },
+  results: { model: LayersModel; images: ImageFiles; phases: Phase[]; predicted: Int32Array; result: object },
 ): Promise<string[]> {
-  const { model, pictures, phases, predicted, result } = given;
+  const { model, images, phases, predicted, result } = results;
   const files: Record<string, string | Uint8Array> = {
     'model.safetensors': await encodeWeights(model, 'keras'),
-    'classes.txt': `${pictures.classNames.join('\n')}\n`,
+    'classes.txt': `${images.classNames.join('\n')}\n`,
     'history.json': `${JSON.stringify({ phases }, null, 2)}\n`,
     'result.json': `${JSON.stringify(result, null, 2)}\n`,
-    'curves.svg': curves({ epochs: inARow(phases) }),
-    ...(predicted.length > 0 && { 'predictions.svg': await sheet(pictures.validationSet, predicted) }),
+    'curves.svg': curves({ epochs: consecutive(phases) }),
+    ...(predicted.length > 0 && { 'predictions.svg': await sheet(images.validationSet, predicted) }),
   };
   await model.save(fileSystem(join(folder, 'model')));
   for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(folder, name), content);
   return ['model/', ...Object.keys(files)];
 }
 
-/** The epochs of all phases, counted on. */
-function inARow(phases: readonly Phase[]) {
+/** The epochs of all phases, numbered consecutively. */
+function consecutive(phases: readonly Phase[]) {
   return phases.flatMap(({ epochs }) => epochs).map((row, i) => ({ ...row, epoch: i + 1 }));
 }
 
-/** Forty of the pictures at most, from all classes. */
-async function sheet(pictures: ImageFileSet, predicted: Int32Array): Promise<string> {
-  const count = Math.min(40, pictures.length);
-  const shown = Array.from({ length: count }, (_, i) => Math.floor((i * pictures.length) / count));
+/** At most forty of the images, spread over all classes. */
+async function sheet(images: ImageFileSet, predicted: Int32Array): Promise<string> {
+  const count = Math.min(40, images.length);
+  const shown = Array.from({ length: count }, (_, i) => Math.floor((i * images.length) / count));
   return predictionSheet(
-    await pictures.images(shown),
+    await images.images(shown),
     shown.map((index) => predicted[index]!),
   );
 }
 
-/** The accuracy, a line a class, and what was mistaken for what. */
+/** The accuracy, then one line per class with its mistakes. */
 export function listing({ accuracy, classes, mistakes }: Confusion): string {
   const width = Math.max(5, ...classes.map(({ name }) => name.length));
-  const percent = (share: number | null) =>
-    (share === null ? '-' : `${(100 * share).toFixed(1)} %`).padStart(9);
+  const percent = (fraction: number | null) =>
+    (fraction === null ? '-' : `${(100 * fraction).toFixed(1)} %`).padStart(9);
   const rows = classes.map(({ name, examples, recall, precision }) => {
     const taken = mistakes
       .filter((mistake) => mistake.is === name)
@@ -57,7 +57,7 @@ export function listing({ accuracy, classes, mistakes }: Confusion): string {
   });
   return [
     `validation accuracy ${(100 * accuracy).toFixed(1)} %`,
-    `${'class'.padEnd(width)}  pictures   recall precision  taken for`,
+    `${'class'.padEnd(width)}    images   recall precision  taken for`,
     ...rows,
   ].join('\n');
 }

@@ -2,15 +2,15 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Preprocessing } from 'vgg-blocks/images';
 
-/** What `finetune` leaves for those who use the network: a part of its `result.json`. */
+/** The part of `finetune`'s `result.json` that other commands read. */
 export interface Finetuned {
-  /** What the network is called whose weights it began with. */
+  /** The name of the network that training started from. */
   network: string;
   classNames: readonly string[];
   preprocessing: Preprocessing;
 }
 
-/** What `finetune` wrote to a folder, with the path of the model; undefined where it wrote nothing. */
+/** Reads the result that `finetune` wrote to a folder, with the path of the model; undefined if there is none. */
 export async function readFinetuned(folder: string): Promise<(Finetuned & { model: string }) | undefined> {
   const path = join(folder, 'result.json');
   const text = await readFile(path, 'utf8').catch(() => undefined);
@@ -21,5 +21,5 @@ export async function readFinetuned(folder: string): Promise<(Finetuned & { mode
       return { network, classNames, preprocessing, model: join(folder, 'model', 'model.json') };
     }
   } catch {}
-  throw new Error(`${path} is not what finetune writes; give the folder of a run, or a weight file.`);
+  throw new Error(`${path} was not written by finetune; pass the folder of a finetune run or a weight file.`);
 }

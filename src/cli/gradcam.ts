@@ -4,9 +4,9 @@ import { Command, Option } from 'commander';
 import { featureExtractor, featureMapGrid, gradCam } from 'vgg-blocks/features';
 import { overlay, preprocess } from 'vgg-blocks/images';
 import { writeImage } from 'vgg-blocks/node';
+import { eachImage, IMAGES_HELP } from './images.js';
 import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { number } from './options.js';
-import { eachImage, IMAGES_HELP } from './pictures.js';
 
 interface GradCamArguments extends NetworkArguments {
   labels?: string;
@@ -18,23 +18,26 @@ interface GradCamArguments extends NetworkArguments {
   json?: true;
 }
 
-/** `vgg-blocks gradcam`: where a network sees a class in pictures. */
+/** `vgg-blocks gradcam`: shows where a network sees a class. */
 export function gradcamCommand(): Command {
   const command = new Command('gradcam')
-    .description(
-      'show where a network sees a class in pictures: each with its Grad-CAM map laid over, as PNG',
-    )
+    .description('show where the network sees a class: each image overlaid with its Grad-CAM map, as PNG')
     .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .addOption(labelsOption())
-    .requiredOption('--out <folder>', 'where the pictures go')
-    .option('--layer <name>', 'whose maps are weighed (default: the last convolution, after its ReLU)')
-    .option('--class <name>', 'the class, by its label or its number (default: the most probable one)')
-    .option('--maps <layer>', 'write the feature maps of this layer, too, the first 64 of them')
-    .addOption(
-      new Option('--size <pixels>', 'longer side of the pictures, at most').argParser(number).default(1024),
+    .requiredOption('--out <folder>', 'output folder')
+    .option(
+      '--layer <name>',
+      'layer whose feature maps are weighted (default: the last convolution, after its ReLU)',
     )
-    .option('--json', 'print a line of JSON a picture')
+    .option('--class <name>', 'class to explain, by label or number (default: the most probable one)')
+    .option('--maps <layer>', 'also write the first 64 feature maps of this layer')
+    .addOption(
+      new Option('--size <pixels>', 'maximum length of the longer side of the output')
+        .argParser(number)
+        .default(1024),
+    )
+    .option('--json', 'print one line of JSON per image')
     .action(run);
 }
 
@@ -75,11 +78,11 @@ function classOf(name: string, labels: readonly string[]): number {
   const index = labels.includes(name) ? labels.indexOf(name) : Number(name);
   if (name.trim() !== '' && labels[index] !== undefined) return index;
   throw new Error(
-    `gradcam: there is no class ${JSON.stringify(name)}; give a label, such as ${labels.slice(0, 3).join(', ')}, or a number from 0 to ${labels.length - 1}.`,
+    `gradcam: there is no class ${JSON.stringify(name)}; use a label, such as ${labels.slice(0, 3).join(', ')}, or a number from 0 to ${labels.length - 1}.`,
   );
 }
 
-/** What each picture's files begin with: its name in the folder, with a number where another picture has the same. */
+/** The beginning of the names of an image's output files: the image's own name, numbered where it is already taken. */
 function names(folder: string): (path: string) => string {
   const taken = new Set<string>();
   return (path) => {

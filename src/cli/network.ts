@@ -16,63 +16,61 @@ import { type Backend, useBackend } from './backend.js';
 import { readFinetuned } from './finetuned.js';
 import { shared } from './options.js';
 
-const RECIPES = {
+const PREPROCESSINGS = {
   torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
   keras: PUBLISHED['keras/vgg16'].preprocessing,
   plain: PLAIN_PREPROCESSING,
 } satisfies Record<string, Preprocessing>;
 
-/** Which network a command works with. */
+/** The options of {@link withNetwork}. */
 export interface NetworkArguments {
   weights?: string;
   pretrained?: PublishedName;
-  recipe?: keyof typeof RECIPES;
+  preprocessing?: keyof typeof PREPROCESSINGS;
   backend: Backend;
   threads: number;
 }
 
-/** Adds the options that say which network a command works with. */
+/** Adds the options that choose a network. */
 export function withNetwork(command: Command): Command {
   return command
     .option(
       '--weights <file>',
-      "of the network: .safetensors, .pth, .h5, .keras or tfjs model.json, or the folder of 'finetune'",
+      "weights: .safetensors, .pth, .h5, .keras or a tfjs model.json, or a folder written by 'finetune'",
     )
     .addOption(
-      new Option('--pretrained <name>', 'a published network instead, downloaded once and kept')
+      new Option('--pretrained <name>', 'published weights, downloaded once and cached')
         .choices(Object.keys(PUBLISHED))
         .conflicts('weights'),
     )
     .addOption(
       new Option(
-        '--recipe <whose>',
-        'how the pictures are prepared (default: as the file is one of PyTorch or of Keras)',
-      ).choices(Object.keys(RECIPES)),
+        '--preprocessing <name>',
+        'how images are prepared (default: as for the framework of the weights)',
+      ).choices(Object.keys(PREPROCESSINGS)),
     )
     .addOption(shared.backend())
     .addOption(shared.threads());
 }
 
-/** A network that pictures are prepared for. */
+/** A network, and how to prepare images for it. */
 export interface ReadyNetwork {
   model: LayersModel;
-  /** What people call it. */
+  /** Its name, for people. */
   title: string;
-  /** How many classes it tells apart; undefined where it has no top. */
+  /** Its number of classes; undefined without a top. */
   classes?: number;
-  /** What they are called, where that is known. */
+  /** The names of the classes, if known. */
   classNames?: readonly string[];
-  /** The file, the folder or the published name. */
+  /** The file, the folder or the name of the published weights. */
   source: string;
   preprocessing: Preprocessing;
 }
 
-/** A network, and how its pictures are prepared where that is known. */
-interface Found extends Omit<ReadyNetwork, 'source' | 'preprocessing'> {
-  recipe?: Preprocessing;
-}
+/** A network, with its preprocessing if that is known. */
+type Found = Omit<ReadyNetwork, 'source' | 'preprocessing'> & Partial<Pick<ReadyNetwork, 'preprocessing'>>;
 
-/** Starts the backend and loads the network that is asked for; `options` say what may differ from it. */
+/** Starts the backend and loads the network that the arguments name. */
 export async function loadNetwork(
   command: string,
   args: NetworkArguments,
@@ -80,31 +78,33 @@ export async function loadNetwork(
 ): Promise<ReadyNetwork> {
   const source = args.weights ?? args.pretrained;
   if (source === undefined) {
-    throw new Error(`${command}: no network is given; pass --weights FILE or --pretrained NAME.`);
+    throw new Error(`${command}: no network given; pass --weights FILE or --pretrained NAME.`);
   }
   await useBackend(args.backend, args.threads);
-  const { recipe, ...found } = args.weights
+  const { preprocessing: known, ...found } = args.weights
     ? await fromFile(args.weights, options)
     : await download(args.pretrained!, options);
-  const chosen = args.recipe ? RECIPES[args.recipe] : recipe;
+  const chosen = args.preprocessing ? PREPROCESSINGS[args.preprocessing] : known;
   if (!chosen) {
     found.model.dispose();
     throw new Error(
-      `${command}: ${source} does not say whether it is of PyTorch or of Keras, which prepare pictures differently; pass --recipe.`,
+      `${command}: ${source} does not say whether it comes from PyTorch or Keras, which prepare images differently; pass --preprocessing.`,
     );
   }
   const preprocessing = sizedFor(`${command}: ${source}`, chosen, found.model.inputs[0]!.shape);
   return { ...found, source, preprocessing };
 }
 
-/** As {@link loadNetwork}, for what needs classes, with what they are called. */
+/** Loads a network with a top, and the names of its classes. */
 export async function loadClassifier(
   command: string,
   args: NetworkArguments & { labels?: string },
 ): Promise<ReadyNetwork & { labels: readonly string[] }> {
   const ready = await loadNetwork(command, args);
   if (ready.classes === undefined) {
-    throw new Error(`${command}: ${ready.source} has no top; give a file with its fully connected layers.`);
+    throw new Error(
+      `${command}: ${ready.source} has no top; use a file that includes the fully connected layers.`,
+    );
   }
   return { ...ready, labels: await labelsOf(command, args.labels, ready) };
 }
@@ -113,23 +113,23 @@ export async function loadClassifier(
 export function labelsOption(): Option {
   return new Option(
     '--labels <file>',
-    "the classes' names, one a line (default: ImageNet's 1000, otherwise numbers)",
+    "class names, one per line (default: ImageNet's for 1000 classes, otherwise numbers)",
   );
 }
 
-/** A file's network and its framework's recipe, of a converted Keras one nobody can tell; or what `finetune` wrote. */
+/** Loads a weight file, or the network in a folder written by `finetune`. */
 async function fromFile(file: string, options: FromWeightsOptions): Promise<Found> {
   const finetuned = await readFinetuned(file);
   if (finetuned && options.includeTop !== false) {
     const { classNames, network, preprocessing } = finetuned;
     const model = await loadLayersModel(fileSystem(finetuned.model));
-    return { model, title: network, classes: classNames.length, classNames, recipe: preprocessing };
+    return { model, title: network, classes: classNames.length, classNames, preprocessing };
   }
   const loaded = await fromWeights(finetuned?.model ?? file, options);
-  const { names } = loaded.network;
-  const keras = loaded.report.format.startsWith('Keras') ? RECIPES.keras : undefined;
-  const recipe = finetuned?.preprocessing ?? (names === 'keras' ? keras : RECIPES.torchvision);
-  return { ...described(loaded), recipe };
+  // Keras' names outside Keras' formats may be those of a converted PyTorch network.
+  const keras = loaded.report.format.startsWith('Keras') ? PREPROCESSINGS.keras : undefined;
+  const framework = loaded.network.names === 'keras' ? keras : PREPROCESSINGS.torchvision;
+  return { ...described(loaded), preprocessing: finetuned?.preprocessing ?? framework };
 }
 
 function described({ model, network }: LoadedNetwork): Found {
@@ -137,15 +137,14 @@ function described({ model, network }: LoadedNetwork): Found {
 }
 
 async function download(name: PublishedName, options: FromWeightsOptions): Promise<Found> {
-  const bar = countBar('MB');
-  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+  const bar = countBar({ label: 'downloading' });
   try {
     const loaded = await fromPretrained(name, {
       ...options,
       onProgress: ({ loadedBytes, totalBytes }) =>
-        bar.update(megabytes(loadedBytes), megabytes(totalBytes ?? loadedBytes)),
+        bar.update({ done: loadedBytes, total: totalBytes, unit: 'bytes' }),
     });
-    return { ...described(loaded), recipe: loaded.published.preprocessing };
+    return { ...described(loaded), preprocessing: loaded.published.preprocessing };
   } finally {
     bar.stop();
   }
@@ -178,7 +177,7 @@ async function labelsOf(
   const labels = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line !== '');
   if (labels.length !== classes) {
     throw new Error(
-      `${command}: ${file} names ${labels.length} classes, and the network has ${classes}; give one a line.`,
+      `${command}: ${file} names ${labels.length} classes, but the network has ${classes}; write one per line.`,
     );
   }
   return labels;

@@ -12,7 +12,7 @@ import {
 } from 'vgg-blocks';
 import { BACKENDS } from './backend.js';
 
-export const ARCH_HELP = `${Object.keys(FAMILY).join(', ')}, or blocks as JSON: [[1,64],[2,128]]`;
+export const ARCH_HELP = `${Object.keys(FAMILY).join(', ')}, or blocks as JSON, e.g. [[1,64],[2,128]]`;
 
 /** A network to describe: a VGG's blocks, or AlexNet. */
 export type Architecture = ConvArch | 'alexnet';
@@ -28,7 +28,7 @@ function parseArch(text: string): ConvArch {
   }
 }
 
-/** As `parseArch`, with `alexnet` too. */
+/** Reads an architecture, or `alexnet`. */
 export function parseArchitecture(text: string): Architecture {
   return text.toLowerCase() === 'alexnet' ? 'alexnet' : parseArch(text);
 }
@@ -40,7 +40,7 @@ export function planOf(network: Architecture, ratio: number, options: VggOptions
   return alexNetPlan(rest as AlexNetOptions);
 }
 
-/** A number option's parser. */
+/** The parser of options with a number. */
 export function number(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('it must be a number.');
@@ -49,17 +49,17 @@ export function number(text: string): number {
 
 /** Options that several commands share. */
 export const shared = {
-  arch: () => new Option('--arch <name>', `the blocks: ${ARCH_HELP}`).argParser(parseArch),
-  ratio: (of: number) =>
-    new Option('--ratio <n>', 'divide every width by this').argParser(number).default(of),
-  size: (of: number) =>
-    new Option('--size <pixels>', 'height and width of the input').argParser(number).default(of),
-  classes: () => new Option('--classes <n>', 'outputs').argParser(number).default(10),
+  arch: () => new Option('--arch <name>', `architecture: ${ARCH_HELP}`).argParser(parseArch),
+  ratio: (value: number) =>
+    new Option('--ratio <n>', 'divide the width of every convolution by n').argParser(number).default(value),
+  size: (value: number) =>
+    new Option('--size <pixels>', 'height and width of the input').argParser(number).default(value),
+  classes: () => new Option('--classes <n>', 'number of classes').argParser(number).default(10),
   channels: () => new Option('--channels <n>', 'input channels').argParser(number).default(1),
   backend: () =>
-    new Option('--backend <name>', 'what computes; webgpu needs npm install webgpu')
+    new Option('--backend <name>', 'TensorFlow.js backend; webgpu needs npm install webgpu')
       .choices(BACKENDS)
       .default('wasm'),
   threads: () => new Option('--threads <n>', 'threads of the wasm backend').argParser(number).default(1),
-  batchNorm: () => new Option('--batch-norm', 'batch normalization after every convolution'),
+  batchNorm: () => new Option('--batch-norm', 'add batch normalization after every convolution'),
 };

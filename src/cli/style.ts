@@ -1,5 +1,4 @@
 import { extname } from 'node:path';
-import { memory } from '@tensorflow/tfjs-core';
 import { Command, Option } from 'commander';
 import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
@@ -25,34 +24,32 @@ interface StyleArguments extends NetworkArguments {
   json?: true;
 }
 
-/** `vgg-blocks style`: a picture in the style of another. */
+/** `vgg-blocks style`: renders an image in the style of another. */
 export function styleCommand(): Command {
   const numeric = (flags: string, description: string, value?: number) =>
     new Option(flags, description).argParser(number).default(value);
   const command = new Command('style')
-    .description('give a picture the style of another, after Gatys et al.; Ctrl-C keeps the picture so far')
-    .requiredOption('--content <picture>', 'what the picture shows')
-    .requiredOption('--style <picture>', 'what it is to look like');
+    .description('render an image in the style of another (Gatys et al.); Ctrl-C keeps the result so far')
+    .requiredOption('--content <image>', 'image that provides the content')
+    .requiredOption('--style <image>', 'image that provides the style');
   return withNetwork(command)
-    .requiredOption('--out <file>', 'a file that ends in .png')
-    .addOption(numeric('--size <pixels>', 'longer side of the picture', 256))
-    .addOption(numeric('--steps <n>', 'steps of the optimizer', 100))
-    .addOption(numeric('--content-weight <w>', 'how much the content counts', 1))
-    .addOption(numeric('--style-weight <w>', 'how much the style counts', 1e6))
-    .addOption(numeric('--tv-weight <w>', 'how much differences of neighbours count', 0))
-    .addOption(
-      new Option('--optimizer <name>', 'how pixels are changed').choices(['lbfgs', 'adam']).default('lbfgs'),
-    )
+    .requiredOption('--out <file>', 'output file, ending in .png')
+    .addOption(numeric('--size <pixels>', 'longer side of the output', 256))
+    .addOption(numeric('--steps <n>', 'number of optimization steps', 100))
+    .addOption(numeric('--content-weight <w>', 'weight of the content loss', 1))
+    .addOption(numeric('--style-weight <w>', 'weight of the style loss', 1e6))
+    .addOption(numeric('--tv-weight <w>', 'weight of the total variation', 0))
+    .addOption(new Option('--optimizer <name>', 'optimizer').choices(['lbfgs', 'adam']).default('lbfgs'))
     .addOption(numeric('--lr <rate>', 'learning rate (default: 1 for lbfgs, 0.02 for adam)'))
     .addOption(
-      new Option('--pooling <how>', 'avg averages where the network takes the maximum')
+      new Option('--pooling <name>', "pooling layers; avg replaces the network's max pooling")
         .choices(['max', 'avg'])
         .default('max'),
     )
-    .option('--init <what>', "what the picture is at first: 'content', 'noise' or a picture", 'content')
-    .addOption(numeric('--seed <n>', 'draws the noise', 0))
-    .addOption(numeric('--every <n>', 'write the picture after every n steps, too, as OUT-STEP.png'))
-    .option('--json', 'print the result as JSON')
+    .option('--init <image>', "initial image: 'content', 'noise' or a file", 'content')
+    .addOption(numeric('--seed <n>', 'seed of the noise', 0))
+    .addOption(numeric('--every <n>', 'also write the image after every n steps, as OUT-STEP.png'))
+    .option('--json', 'print the result as one line of JSON')
     .action(run);
 }
 
@@ -60,18 +57,18 @@ async function run(args: StyleArguments): Promise<void> {
   const { out, every, steps, init } = args;
   const name = out.slice(0, -extname(out).length);
   if (extname(out).toLowerCase() !== '.png')
-    throw new Error(`style: ${out} does not end in .png; give a file that does.`);
+    throw new Error(`style: ${out} does not end in .png; use a name that does.`);
   if (every !== undefined && !(Number.isInteger(every) && every >= 1))
     throw new Error(`style: --every is ${every}; it must be a whole number of at least 1.`);
   const content = await readImage(args.content);
   const style = await readImage(args.style);
   const first = init === 'content' || init === 'noise' ? init : await readImage(init);
   const { model, preprocessing } = await loadNetwork('style', args, { includeTop: false });
-  const bar = countBar('steps');
+  const bar = countBar();
   const stop = stopOnInterrupt();
   const written: string[] = [];
   const onProgress = async (progress: StyleProgress) => {
-    bar.update(progress.step, steps);
+    bar.update({ done: progress.step, total: steps, unit: 'steps' });
     if (every === undefined || progress.step % every !== 0 || progress.step === steps) return;
     const file = `${name}-${progress.step}.png`;
     await writeImage(file, await progress.picture());
@@ -98,10 +95,10 @@ async function run(args: StyleArguments): Promise<void> {
       onProgress,
     });
     bar.stop();
-    if (result.steps === 0) throw new Error('style: stopped before the first step, so nothing is written.');
+    if (result.steps === 0) throw new Error('style: stopped before the first step; nothing was written.');
     await writeImage(out, picture);
     const { width, height } = picture;
-    if (args.json) console.log(JSON.stringify({ out, width, height, ...result, pictures: written }));
+    if (args.json) console.log(JSON.stringify({ out, width, height, ...result, images: written }));
     else {
       const { total, content, style } = result.losses!;
       const [all, ...parts] = [total, content, style].map((loss) => loss.toPrecision(3));
@@ -114,6 +111,4 @@ async function run(args: StyleArguments): Promise<void> {
     stop.forget();
     model.dispose();
   }
-  if (memory().numTensors > 0)
-    throw new Error(`style: ${memory().numTensors} tensors were left behind; please report it.`);
 }

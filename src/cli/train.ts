@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { memory } from '@tensorflow/tfjs-core';
 import { Command, Option } from 'commander';
 import { type ConvArch, type Initializer, paramCount, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
@@ -39,51 +38,50 @@ interface TrainArguments {
   minAccuracy?: number;
 }
 
-/** `vgg-blocks train`: trains a VGG and writes model, history, curves and predictions. */
+/** `vgg-blocks train`: trains a VGG and writes the model, its history, learning curves and predictions. */
 export function trainCommand(): Command {
   return new Command('train')
     .description(
-      'train a VGG on pictures of 28x28 and write the model, the history, the curves and predictions',
+      'train a VGG on 28x28 images and write the model, its history, learning curves and predictions',
     )
     .addOption(
       new Option(
         '--data <source>',
-        "'generated' (drawn garments), 'fashion-mnist' or 'mnist' (downloaded from their homes), or a folder with IDX files",
+        "'generated' (drawn garments), 'fashion-mnist' or 'mnist' (downloaded), or a folder of IDX files",
       ).default('generated'),
     )
     .addOption(shared.arch().default(VGG11, 'vgg11'))
     .addOption(shared.ratio(8))
     .addOption(shared.size(32))
     .addOption(
-      new Option('--hidden <units>', 'units of the hidden fully connected layers')
+      new Option('--hidden <units>', 'units of each hidden fully connected layer')
         .argParser(number)
         .default(256),
     )
     .addOption(
-      new Option('--dropout <share>', 'share of hidden units dropped').argParser(number).default(0.3),
+      new Option('--dropout <fraction>', 'fraction of hidden units to drop').argParser(number).default(0.3),
     )
     .addOption(shared.batchNorm())
     .addOption(
-      new Option('--initializer <name>', 'how the weights are drawn')
+      new Option('--initializer <name>', 'distribution of the initial weights')
         .choices(['glorotUniform', 'glorotNormal', 'heUniform', 'heNormal'])
         .default('heUniform'),
     )
     .addOption(
       new Option(
         '--epochs <n>',
-        'times that every picture is seen (default: as many as make 32000, from 4 to 20)',
+        'passes over the training images (default: about 32000 examples in all, 4 to 20 passes)',
       ).argParser(number),
     )
-    .addOption(new Option('--batch <n>', 'pictures a step').argParser(number).default(32))
+    .addOption(new Option('--batch <n>', 'batch size').argParser(number).default(32))
     .addOption(
-      new Option('--lr <rate>', 'learning rate (default: 0.05 sgd, 0.01 momentum, 0.001 adam)').argParser(
-        number,
-      ),
+      new Option(
+        '--lr <rate>',
+        'learning rate (default: 0.05 for sgd, 0.01 for momentum, 0.001 for adam)',
+      ).argParser(number),
     )
     .addOption(
-      new Option('--optimizer <name>', 'how the weights are changed')
-        .choices(['sgd', 'momentum', 'adam'])
-        .default('adam'),
+      new Option('--optimizer <name>', 'optimizer').choices(['sgd', 'momentum', 'adam']).default('adam'),
     )
     .addOption(
       new Option('--schedule <name>', 'learning-rate schedule')
@@ -91,15 +89,18 @@ export function trainCommand(): Command {
         .default('cosine'),
     )
     .addOption(
-      new Option('--seed <n>', 'draws the weights, the order, the dropout and the garments')
+      new Option(
+        '--seed <n>',
+        'seed of the weights, the order of the images, dropout and the generated garments',
+      )
         .argParser(number)
         .default(0),
     )
     .addOption(shared.backend())
     .addOption(shared.threads())
-    .addOption(new Option('--out <folder>', 'where the results go').default('runs/latest'))
+    .addOption(new Option('--out <folder>', 'output folder').default('runs/latest'))
     .addOption(
-      new Option('--min-accuracy <share>', 'fail when the last test accuracy is below').argParser(number),
+      new Option('--min-accuracy <fraction>', 'fail if the final test accuracy is lower').argParser(number),
     )
     .action(run);
 }
@@ -108,31 +109,31 @@ async function run(args: TrainArguments): Promise<void> {
   await useBackend(args.backend, args.threads);
   const bar = progressBar();
   const data = await loadData(args.data, args.seed, bar.log);
-  const images = data.trainSet.resize(args.size);
-  const test = data.testSet.resize(args.size);
+  const trainSet = data.trainSet.resize(args.size);
+  const testSet = data.testSet.resize(args.size);
   const model = vgg(scaleArch(args.arch, args.ratio), {
-    inputShape: images.shape,
-    classes: images.classNames.length,
+    inputShape: trainSet.shape,
+    classes: trainSet.classNames.length,
     hiddenUnits: args.hidden,
     dropout: args.dropout,
     batchNorm: args.batchNorm,
     initializer: args.initializer,
     seed: args.seed,
   });
-  // A folder that cannot be written to is told before the training, not after it.
+  // Fail on a folder that cannot be written to before the training, not after it.
   await mkdir(args.out, { recursive: true }).catch((error: Error) => {
     throw new Error(
-      `train: the folder ${args.out} could not be made (${error.message}); choose another with --out.`,
+      `train: the folder ${args.out} could not be created (${error.message}); choose another with --out.`,
     );
   });
   console.log(
-    `${images.length} training and ${test.length} test pictures at ${images.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
+    `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
   );
-  const epochs = args.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / images.length)));
+  const epochs = args.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
   const stop = stopOnInterrupt();
   const history = await train(
     model,
-    { trainSet: images, testSet: test },
+    { trainSet, testSet },
     {
       epochs,
       batchSize: args.batch,
@@ -149,8 +150,8 @@ async function run(args: TrainArguments): Promise<void> {
     stop.forget();
   });
   if (history.epochs.length === 0)
-    throw new Error('train: stopped before the first batch, so nothing is written.');
-  const shown = test.take(0, Math.min(40, test.length));
+    throw new Error('train: stopped before the first batch; nothing was written.');
+  const shown = testSet.take(0, Math.min(40, testSet.length));
   const files = {
     'history.json': `${JSON.stringify(history, null, 2)}\n`,
     'curves.svg': curves(history),
@@ -161,12 +162,10 @@ async function run(args: TrainArguments): Promise<void> {
   console.log(`${verdict(history)}; model/, ${Object.keys(files).join(', ')} are in ${args.out}`);
   model.dispose();
   checkAccuracy('train: test', history.epochs.at(-1)!.testAccuracy, args.minAccuracy);
-  if (memory().numTensors > 0)
-    throw new Error(`train: ${memory().numTensors} tensors were left behind; please report it.`);
 }
 
 function verdict({ ended, epochs }: History): string {
-  if (ended === 'diverged') return 'diverged: the loss is no longer a number, so try a smaller --lr';
+  if (ended === 'diverged') return 'diverged: the loss is no longer a number; try a smaller --lr';
   const { testAccuracy } = epochs.at(-1)!;
   const accuracy = testAccuracy === null ? '' : `, test accuracy ${(100 * testAccuracy).toFixed(1)} %`;
   return `${ended === 'aborted' ? 'stopped' : 'done'}${accuracy}`;

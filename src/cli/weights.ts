@@ -11,14 +11,12 @@ import {
 import { table } from '../figures/table.js';
 import { useBackend } from './backend.js';
 
-/** `vgg-blocks inspect`: what a weight file is. */
+/** `vgg-blocks inspect`: describes a weight file. */
 export function inspectCommand(): Command {
   return new Command('inspect')
-    .description(
-      'tell what a weight file is: its format, network, types, tensors, and the call that loads it',
-    )
-    .argument('<file>', '.safetensors, .pth, .h5, .keras or tfjs model.json; a path or a URL')
-    .option('--json', 'print it as JSON')
+    .description('describe a weight file: its format, network, types and tensors, and the call that loads it')
+    .argument('<file>', '.safetensors, .pth, .h5, .keras or a tfjs model.json, as a path or URL')
+    .option('--json', 'print JSON')
     .action(async (file: string, { json }: { json?: true }) => {
       const info = await inspectWeights(file);
       console.log(json ? JSON.stringify(info, null, 2) : describe(info));
@@ -46,17 +44,17 @@ function describe(info: WeightFileInfo): string {
 }
 
 function networkLines({ network, problem }: WeightFileInfo): string[] {
-  if (!network) return [`no VGG that is known: ${problem}`];
+  if (!network) return [`not a known VGG: ${problem}`];
   const { title, names, arch, inputChannels, batchNorm, top } = network;
   const blocks = arch.map(
     ([convs, channels, pointwise]) => `${convs}${pointwise ? `+${pointwise}` : ''}x${channels}`,
   );
-  const side = top?.side.map((places) => places * 2 ** arch.length).join('x');
+  const size = top?.side.map((positions) => positions * 2 ** arch.length).join('x');
   return [
-    `${title} under the names of ${names}: blocks ${blocks.join(' ')}, ${inputChannels} input channels${batchNorm ? `, batch normalization with epsilon ${batchNorm.epsilon}` : ''}`,
+    `${title} with ${names} names: blocks ${blocks.join(' ')}, ${inputChannels} input channels${batchNorm ? `, batch normalization with epsilon ${batchNorm.epsilon}` : ''}`,
     top
-      ? `${top.classes} classes, two hidden layers of ${top.hiddenUnits}, made for images of ${side}`
-      : 'without top: features alone',
+      ? `${top.classes} classes, two hidden layers of ${top.hiddenUnits}, for images of ${size}`
+      : 'without top: features only',
   ];
 }
 
@@ -67,7 +65,7 @@ function loader({ file }: WeightFileInfo): string {
 
 const DTYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
 
-/** What `convert` writes, each with the ending of the files that it is written to unless it is asked for. */
+/** The formats that `convert` writes, each with the extension that selects it without `--to`. */
 const OUTPUTS = {
   safetensors: /\.safetensors$/i,
   pth: /\.(pth|pt)$/i,
@@ -87,30 +85,28 @@ interface ConvertArguments {
   dtype: keyof typeof DTYPES;
 }
 
-/** `vgg-blocks convert`: from any format to any other. */
+/** `vgg-blocks convert`: converts between weight formats. */
 export function convertCommand(): Command {
   return new Command('convert')
     .description(
-      "convert a weight file: to .safetensors, PyTorch's .pth, Keras' .h5, .weights.h5 and .keras, or a tfjs model (a folder)",
+      "convert a weight file to .safetensors, PyTorch's .pth, Keras' .h5, .weights.h5 or .keras, or a tfjs model (a folder)",
     )
-    .argument('<in>', '.safetensors, .pth, .h5, .keras or tfjs model.json; a path or a URL')
-    .argument('<out>', 'a file that ends in .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder')
+    .argument('<in>', '.safetensors, .pth, .h5, .keras or a tfjs model.json, as a path or URL')
+    .argument('<out>', 'a file ending in .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder')
     .addOption(
       new Option(
         '--to <format>',
-        "what to write (default: by the ending of <out>): pth-legacy is torch.save's before 1.6, h5 Keras' published layout of weights, model.h5 a whole model",
+        "output format (default: by the extension of <out>); pth-legacy is torch.save's before 1.6, h5 is the layout of Keras' published weights, model.h5 a whole model",
       ).choices(Object.keys(OUTPUTS)),
     )
     .addOption(
-      new Option('--names <whose>', 'key names of the tensors (default: those of the input)').choices([
+      new Option('--names <convention>', 'tensor names (default: as in the input)').choices([
         'torchvision',
         'timm',
         'keras',
       ]),
     )
-    .addOption(
-      new Option('--dtype <type>', 'how numbers are stored').choices(Object.keys(DTYPES)).default('f32'),
-    )
+    .addOption(new Option('--dtype <type>', 'number format').choices(Object.keys(DTYPES)).default('f32'))
     .action(convert);
 }
 
@@ -118,37 +114,40 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   const to = args.to ?? outputOf(output);
   const { names, dtype } = args;
   if (to === 'tfjs' && (names || dtype !== 'f32')) {
-    throw new Error("convert: a tfjs model has Keras' names and float32; leave --names and --dtype away.");
+    throw new Error("convert: a tfjs model has Keras' names and float32; omit --names and --dtype.");
   }
   await useBackend('wasm').catch(() => useBackend('cpu'));
   const { model, network, report } = await fromWeights(input);
   if (to === 'tfjs') await model.save(fileSystem(output));
   else {
-    const whose = names ?? namesFor(to, network.names);
-    await writeFileAtomic(output, await encodeWeights(model, whose, { container: to, dtype: DTYPES[dtype] }));
+    const keyNames = names ?? namesFor(to, network.names);
+    await writeFileAtomic(
+      output,
+      await encodeWeights(model, keyNames, { container: to, dtype: DTYPES[dtype] }),
+    );
   }
   model.dispose();
   for (const { weight, count } of report.nonFinite) {
-    console.error(`warning: ${weight} has ${count} numbers that are NaN or infinite`);
+    console.error(`warning: ${weight} has ${count} values that are NaN or infinite`);
   }
   console.log(
     `${network.title}: ${report.loaded.length} tensors from ${input} (${report.format}) to ${output}`,
   );
 }
 
-/** The format that a path's ending asks for; the longest ending counts, and a path without one is a folder. */
+/** The format that a path's extension selects, the longest extension first; a path without one is a folder. */
 function outputOf(path: string): Output {
   const found = (Object.keys(OUTPUTS) as Output[]).filter((format) => OUTPUTS[format]?.test(path));
   if (found.length > 0) return found.at(-1)!;
   if (/\.(onnx|pb|tflite|bin|ckpt|npz|json)$/i.test(path)) {
     throw new Error(
-      `convert: ${path} cannot be written; write .safetensors, .pth, .h5, .weights.h5, .keras, or a folder for a tfjs model.`,
+      `convert: ${path} has an extension that cannot be written; use .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder for a tfjs model.`,
     );
   }
   return 'tfjs';
 }
 
-/** The names of a format's tensors where nobody asks for others: those of the input, if the format has them. */
+/** The default tensor names of a format: those of the input, if the format allows them. */
 function namesFor(format: WeightContainer, input: KeyNames): KeyNames {
   if (format === 'safetensors') return input;
   if (!format.startsWith('pth')) return 'keras';

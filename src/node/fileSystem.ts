@@ -2,24 +2,26 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, normalize } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
+import { wholeNumber } from '../base/check.js';
 import { isArrayBuffer } from '../base/realm.js';
+import { size } from '../base/shapes.js';
 import { because, writeFileAtomic } from './writeFile.js';
 
-/** How models are kept on disk. */
+/** Options of {@link fileSystem}. */
 export interface FileSystemOptions {
   /**
-   * The most bytes of weights a file holds. Default 64 MiB: VGG-16 makes nine files, each of which a browser can fetch
-   * by itself and a static host will take.
+   * Maximum size of a weight file, default 64 MiB. VGG-16 is split into nine files, which a browser fetches one by one and
+   * any static host accepts.
    */
   shardBytes?: number;
 }
 
 /**
- * Where `model.save` and `loadLayersModel` keep a model on disk, which plain tfjs lacks in Node: `model.json` and the
- * weights beside it, in tfjs's own layout, so that a web server can serve the folder as it is.
+ * A place on disk for `model.save` and `loadLayersModel`, which plain tfjs lacks in Node: `model.json` with the weights
+ * beside it, in tfjs's own layout, so that any web server can serve the folder.
  *
- * A save that breaks off leaves the model that was there before: weights are written under new names, `model.json` is
- * replaced last, in one step, and only then the weights of before are removed.
+ * An interrupted save leaves the earlier model intact: the weights are written under new names, `model.json` is replaced
+ * last, in one step, and only then are the old weights removed.
  *
  * @param path the folder, or its `model.json`.
  * @throws Error, on save and load, one sentence that names the file and says what to do.
@@ -31,9 +33,7 @@ export function fileSystem(
   path: string,
   { shardBytes = 64 * 2 ** 20 }: FileSystemOptions = {},
 ): io.IOHandler {
-  if (!Number.isSafeInteger(shardBytes) || shardBytes < 1) {
-    throw new RangeError(`fileSystem: shardBytes is ${shardBytes}; it must be a whole number of at least 1.`);
-  }
+  wholeNumber('fileSystem', 'shardBytes', shardBytes);
   const json = basename(path).endsWith('.json') ? path : join(path, 'model.json');
   return { save: (artifacts) => save(json, artifacts, shardBytes), load: () => load(json) };
 }
@@ -41,19 +41,19 @@ export function fileSystem(
 async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: number): Promise<io.SaveResult> {
   if (isArrayBuffer(artifacts.modelTopology)) {
     throw new Error(
-      `${path}: the model's topology is binary, and only JSON can be saved; save a layers model.`,
+      `${path}: the model's topology is binary, and only JSON can be saved; use a layers model.`,
     );
   }
   const old = await shardsOf(path);
-  const pieces = buffersOf(artifacts.weightData);
-  const total = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const chunks = buffersOf(artifacts.weightData);
+  const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const count = Math.ceil(total / shardBytes);
   const tag = randomBytes(4).toString('hex');
   const paths = Array.from({ length: count }, (_, i) => `weights-${tag}-${i + 1}of${count}.bin`);
   const folder = dirname(path);
   try {
     for (const [i, name] of paths.entries()) {
-      await writeFileAtomic(join(folder, name), slice(pieces, i * shardBytes, (i + 1) * shardBytes));
+      await writeFileAtomic(join(folder, name), slice(chunks, i * shardBytes, (i + 1) * shardBytes));
     }
     const manifest = [{ paths, weights: artifacts.weightSpecs ?? [] }];
     await writeFileAtomic(path, JSON.stringify(modelJson(artifacts, manifest)));
@@ -67,7 +67,7 @@ async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: numb
 
 const OWN_SHARD = /^weights-[0-9a-f]{8}-\d+of\d+\.bin$/;
 
-/** What tfjs's own handlers put beside the weights. */
+/** The `model.json` that tfjs's own handlers write beside the weights. */
 function modelJson(artifacts: io.ModelArtifacts, weightsManifest: io.WeightsManifestConfig): io.ModelJSON {
   const { weightSpecs, weightData, getWeightStream, modelTopology, ...rest } = artifacts;
   return { modelTopology: modelTopology!, weightsManifest, ...rest };
@@ -85,17 +85,17 @@ async function load(path: string): Promise<io.ModelArtifacts> {
     const actual = files.reduce((sum, file) => sum + file.length, 0);
     if (actual !== expected) {
       throw new Error(
-        `${path}: its weight files have ${actual} bytes together and its weights need ${expected}; save the model again or copy all its files.`,
+        `${path}: its weight files have ${actual} bytes in total, but its weights need ${expected}; copy all its files or save the model again.`,
       );
     }
     return [specs, files.map((file) => file.buffer as ArrayBuffer)];
   });
 }
 
-/** Node refuses to read 2 GiB or more in one go. */
+/** Node refuses to read 2 GiB or more at once. */
 const MAX_READ = 2 ** 30;
 
-/** A file in an array of its own, which a pooled `Buffer` would share with others. */
+/** Reads a file into an array of its own; a pooled `Buffer` would share its memory with others. */
 async function read(path: string): Promise<Uint8Array> {
   try {
     const file = await open(path);
@@ -133,7 +133,7 @@ async function readModelJson(path: string): Promise<io.ModelJSON> {
     );
   if (!model?.modelTopology || !sound) {
     throw new Error(
-      `${path} is JSON but no tfjs model: it lacks modelTopology or weightsManifest; give a model.json.`,
+      `${path} is JSON but not a tfjs model: it lacks modelTopology or weightsManifest; pass a model.json.`,
     );
   }
   return model as io.ModelJSON;
@@ -148,18 +148,18 @@ function isSpec(spec: Partial<io.WeightsManifestEntry> | null): boolean {
   );
 }
 
-/** The path of a weight file, which may not lead out of the model's folder: a model may come from anybody. */
+/** The path of a weight file. Models may come from anywhere, so it must not leave the model's folder. */
 function inside(path: string, name: string): string {
   const normal = normalize(String(name));
   if (normal.startsWith('..') || normal.startsWith('/') || /^[a-z]:/i.test(normal) || normal.includes('\0')) {
-    throw new Error(`${path}: the weight file '${name}' lies outside the model's folder; nothing was read.`);
+    throw new Error(`${path}: the weight file '${name}' is outside the model's folder; nothing was read.`);
   }
   return normal;
 }
 
 /**
- * The weight files of the model that is there now, if any; only those that were written here, since they are about to
- * be removed and a `model.json` from elsewhere may name anything.
+ * The weight files of the model to be replaced, if any. They will be deleted, and a `model.json` from elsewhere may name
+ * anything, so only files that this module wrote count.
  */
 async function shardsOf(path: string): Promise<string[]> {
   try {
@@ -170,23 +170,24 @@ async function shardsOf(path: string): Promise<string[]> {
   }
 }
 
-/** Bytes of a weight on disk; a quantized one is stored in its quantization's type. */
+/** Bytes of a weight on disk; a quantized one is stored in the type of its quantization. */
 function bytesOf(spec: io.WeightsManifestEntry): number {
-  const size = spec.shape.reduce((product, side) => product * side, 1);
   const dtype = spec.quantization?.dtype ?? spec.dtype;
-  return size * ({ uint8: 1, bool: 1, uint16: 2, float16: 2, complex64: 8 }[dtype as string] ?? 4);
+  return (
+    size(spec.shape) * ({ uint8: 1, bool: 1, uint16: 2, float16: 2, complex64: 8 }[dtype as string] ?? 4)
+  );
 }
 
 function buffersOf(data: io.WeightData | undefined): Uint8Array[] {
   return (Array.isArray(data) ? data : data ? [data] : []).map((buffer) => new Uint8Array(buffer));
 }
 
-/** Views of the bytes from `start` up to `end` of pieces that follow each other; nothing is copied. */
-function slice(pieces: readonly Uint8Array[], start: number, end: number): Uint8Array[] {
+/** Views of the bytes from `start` to `end` of consecutive chunks; nothing is copied. */
+function slice(chunks: readonly Uint8Array[], start: number, end: number): Uint8Array[] {
   let at = 0;
-  return pieces.flatMap((piece) => {
-    const view = piece.subarray(Math.max(0, start - at), Math.max(0, end - at));
-    at += piece.length;
+  return chunks.flatMap((chunk) => {
+    const view = chunk.subarray(Math.max(0, start - at), Math.max(0, end - at));
+    at += chunk.length;
     return view.length > 0 ? [view] : [];
   });
 }

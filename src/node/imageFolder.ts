@@ -1,31 +1,31 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from '../data/index.js';
-import { readImage } from './readImage.js';
+import { readImage } from './images.js';
 import { because } from './writeFile.js';
 
 /** Options of {@link imageFolder}. */
 export interface ImageFolderOptions extends ImageFilesOptions {
-  /** Pictures with more pixels than this are left out; default 100 million, 300 MB once they are decoded. */
+  /** Images with more pixels are left out; default 100 million, which take 300 MB once decoded. */
   maxPixels?: number;
 }
 
-/** What file managers leave behind. Names that begin with a dot are passed over too. */
-const NO_PICTURES = /^(\.|__MACOSX$|Thumbs\.db$|desktop\.ini$)/i;
+/** Names to ignore: hidden files, and what file managers leave behind. */
+const IGNORED = /^(\.|__MACOSX$|Thumbs\.db$|desktop\.ini$)/i;
 
 /**
- * The pictures of a folder that has a folder for each class, as torchvision's `ImageFolder` takes it: `train/cats/1.jpg`, also
- * `train/cats/young/2.png`, the class names sorted. They are split for training and validation, resized and scaled by the
- * recipe of the weights, and augmented.
+ * The images of a folder with one subfolder per class, laid out as for torchvision's `ImageFolder`: `train/cats/1.jpg`,
+ * `train/cats/young/2.png`, class names sorted. They are split into a training and a validation set, resized and scaled by
+ * the weights' preprocessing, and augmented.
  *
- * Every file is decoded once on opening, a few at a time on sharp's own threads. What is no picture, damaged, empty,
- * animated, not allowed to be read or too large is left out and told (`problems`, `onProblem`).
+ * Every file is decoded once on opening, a few at a time on sharp's own threads. A file that is not an image, damaged,
+ * empty, animated, unreadable or too large is left out and reported (`problems`, `onProblem`).
  *
- * @throws Error when the folder cannot be read; DataError when a class has no picture that can be read; RangeError when an
- *   option is out of range; the signal's reason.
+ * @throws Error if the folder cannot be read; DataError if a class has no readable image; RangeError if an option is out
+ *   of range; the signal's reason.
  * @example
  * const folder = await imageFolder('pets', { preprocessing: published.preprocessing, augment: { flip: 0.5 } });
- * await train(model, { train: folder.train, test: folder.validation });
+ * await train(model, folder);
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFiles> {
   const { maxPixels, ...rest } = options;
@@ -40,13 +40,13 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
     await collect(join(path, name), name, files, maxPixels, new Set());
   }
   if (classNames.length === 0) {
-    throw new Error(`${path} has no folders; give a folder that has one with pictures for each class.`);
+    throw new Error(`${path} has no subfolders; pass a folder with one subfolder of images per class.`);
   }
-  // Empty folders are classes too, of which the files alone would not tell.
+  // Empty folders are classes too, and leave no trace among the files.
   return imageFiles(files, { ...rest, classNames: rest.classNames ?? classNames.sort() });
 }
 
-/** Adds the pictures below a path; links are followed, and a folder that contains itself is entered once. */
+/** Collects the images below a path; links are followed, and a folder that contains itself is entered once. */
 async function collect(
   location: string,
   path: string,
@@ -74,5 +74,5 @@ async function collect(
 }
 
 async function names(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => !NO_PICTURES.test(name));
+  return (await readdir(folder)).filter((name) => !IGNORED.test(name));
 }

@@ -1,27 +1,33 @@
+import { size } from '../base/shapes.js';
 import { encode } from '../weights/formats/numbers.js';
 import { openPending } from './writeFile.js';
 
+/** Options of {@link npyWriter}. */
+export interface NpyOptions {
+  /** How numbers are stored; default `'f32'`. `'f16'` keeps 11 significant bits and makes values above 65504 infinite. */
+  dtype?: 'f32' | 'f16';
+}
+
 /** A NumPy file that grows row by row. */
 export interface NpyWriter {
-  /** Adds a row, as many numbers as `shape` multiplies to. */
+  /** Appends a row, as many numbers as the shape multiplies to. */
   append(row: Float32Array): Promise<void>;
   /** Completes the file and gives it its name; its shape is `[rows, ...shape]`. */
   close(): Promise<void>;
-  /** Takes away what was written. */
+  /** Deletes the unfinished file. */
   discard(): Promise<void>;
 }
 
-/** Bytes of the header, whatever the number of rows: a multiple of 64, as the format has it. */
+/** Bytes of the header for any number of rows; the format wants a multiple of 64. */
 const HEADER = 128;
 const DESCRIPTIONS = { f32: '<f4', f16: '<f2' } as const;
 
 /**
- * Writes a `.npy` file (NumPy's format, version 1.0, rows first) of as many rows as come: `numpy.load` reads it, or maps it
- * with `mmap_mode`. Nothing but one row is held in memory, and the file has its name only when it is whole.
+ * Writes a `.npy` file (NumPy's format 1.0, C order) row by row; `numpy.load` reads it, or maps it with `mmap_mode`. Only
+ * one row is in memory at a time, and the file gets its name once it is complete.
  *
  * @param shape of a row, e.g. `[4096]` or `[7, 7, 512]`.
- * @param dtype how numbers are stored; default `'f32'`. `'f16'` rounds to 11 bits and makes what is above 65504 infinite.
- * @throws Error, one sentence with the path, when it cannot be written; RangeError when a row has another length.
+ * @throws Error, one sentence with the path, if the file cannot be written; RangeError if a row has another length.
  * @example
  * const file = await npyWriter('features.npy', [4096]);
  * await file.append(await features.data());
@@ -30,16 +36,16 @@ const DESCRIPTIONS = { f32: '<f4', f16: '<f2' } as const;
 export async function npyWriter(
   path: string,
   shape: readonly number[],
-  dtype: 'f32' | 'f16' = 'f32',
+  { dtype = 'f32' }: NpyOptions = {},
 ): Promise<NpyWriter> {
-  const length = shape.reduce((product, side) => product * side, 1);
+  const length = size(shape);
   const file = await openPending(path);
   let rows = 0;
   await file.append(headerOf([0, ...shape], dtype));
   return {
     async append(row) {
       if (row.length !== length) {
-        throw new RangeError(`npyWriter: a row has ${row.length} numbers, and [${shape}] needs ${length}.`);
+        throw new RangeError(`npyWriter: a row has ${row.length} numbers; [${shape}] needs ${length}.`);
       }
       await file.append(encode(row, dtype === 'f16' ? 'F16' : 'F32'));
       rows++;
@@ -53,8 +59,8 @@ export async function npyWriter(
 }
 
 function headerOf(shape: readonly number[], dtype: keyof typeof DESCRIPTIONS): Uint8Array {
-  const sides = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
-  const text = `{'descr': '${DESCRIPTIONS[dtype]}', 'fortran_order': False, 'shape': (${sides}), }`;
+  const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  const text = `{'descr': '${DESCRIPTIONS[dtype]}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const header = new Uint8Array(HEADER).fill(0x20);
   header.set([0x93, ...new TextEncoder().encode('NUMPY'), 1, 0, HEADER - 10, 0]);
   header.set(new TextEncoder().encode(text), 10);

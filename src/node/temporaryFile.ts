@@ -5,17 +5,17 @@ import { join } from 'node:path';
 import type { OpenRowStore } from '../features/index.js';
 import { because } from './writeFile.js';
 
-/** Where a temporary file is put. */
+/** Options of {@link temporaryFile}. */
 export interface TemporaryFileOptions {
-  /** Default: the system's folder for temporary files, which may lie in memory; then name one on a disk. */
+  /** Where the file is created; default: the system's folder for temporary files. If that is in memory, choose one on disk. */
   folder?: string;
 }
 
 /**
- * A file for what does not fit into memory, such as `cacheFeatures`' features. It loses its name as soon as it is open, where the
- * system allows that, so that nothing is left even of a process that dies; elsewhere it is removed when it is disposed.
+ * A file for data that does not fit into memory, such as the features of `cacheFeatures`. It is unlinked as soon as it is
+ * open, where the system allows it, so that nothing remains even if the process dies; elsewhere `dispose` removes it.
  *
- * Opening, writing and reading throw an Error, one sentence with the folder, when there is no room or the folder cannot be
+ * Opening, writing and reading throw an Error, one sentence with the folder, if the disk is full or the folder cannot be
  * written to.
  *
  * @example
@@ -35,7 +35,7 @@ export function temporaryFile({ folder = tmpdir() }: TemporaryFileOptions = {}):
     await guarded(() => mkdir(folder, { recursive: true }));
     await checkRoom(folder, rows * rowBytes);
     const file = await guarded(() => open(path, 'wx+', 0o600));
-    // Windows keeps the name of what is open.
+    // Windows cannot unlink an open file.
     const named = await rm(path).then(
       () => false,
       () => true,
@@ -78,13 +78,13 @@ export function temporaryFile({ folder = tmpdir() }: TemporaryFileOptions = {}):
   };
 }
 
-/** Throws when the disk has less room than is needed; where nobody knows, writing will tell. */
+/** Throws if the disk is known to have too little room. */
 async function checkRoom(folder: string, bytes: number): Promise<void> {
   const disk = await statfs(folder).catch(() => undefined);
   const free = disk ? disk.bavail * disk.bsize : Number.POSITIVE_INFINITY;
   if (free >= bytes) return;
   const gigabytes = (n: number) => `${(n / 1e9).toFixed(2)} GB`;
   throw new Error(
-    `the temporary file would take ${gigabytes(bytes)} and ${folder} has ${gigabytes(free)} left; free some space or choose another folder.`,
+    `the temporary file needs ${gigabytes(bytes)} and ${folder} has ${gigabytes(free)} free; free some space or choose another folder.`,
   );
 }

@@ -1,20 +1,20 @@
-/** The graphics processor, or the driver that stands in for one, that computes. */
+/** The GPU that WebGPU runs on, or the software driver in its place. */
 export interface WebgpuAdapter {
-  /** `nvidia`, `apple`, `google` for SwiftShader; empty where the driver does not say. */
+  /** `nvidia`, `apple`, or `google` for SwiftShader; empty if the driver does not report it. */
   vendor: string;
-  /** The family of chips, `turing` or `swiftshader`. */
+  /** The chip family, such as `turing` or `swiftshader`. */
   architecture: string;
-  /** The driver's own words, `SwiftShader driver 5.0.0`. */
+  /** The driver's own description, such as `SwiftShader driver 5.0.0`. */
   description: string;
-  /** Whether it is a program on the CPU and no graphics processor. */
+  /** Whether it is emulated on the CPU. */
   software: boolean;
 }
 
 /** Options of {@link webgpuBackend}. */
 export interface WebgpuOptions {
   /**
-   * Flags for Dawn, `['backend=vulkan', 'adapter=NVIDIA H100 PCIe']` for one of several; an adapter's name that is not there
-   * makes Dawn list those that are.
+   * Flags for Dawn, such as `['backend=vulkan', 'adapter=NVIDIA H100 PCIe']` to choose one of several GPUs; with an unknown
+   * adapter name Dawn lists the available ones.
    */
   flags?: readonly string[];
 }
@@ -22,21 +22,21 @@ export interface WebgpuOptions {
 let started: Promise<WebgpuAdapter> | undefined;
 
 /**
- * Gives Node WebGPU, as browsers have it, and registers tfjs's backend for it: Dawn, Chromium's implementation, by the npm
- * package webgpu, on Vulkan, Metal or Direct3D 12. After it `setBackend('webgpu')` works. Call it before anything imports
- * `@tensorflow/tfjs-backend-webgpu`, which looks for WebGPU once. Called again it changes nothing.
+ * Brings WebGPU to Node and registers tfjs's backend for it, so that `setBackend('webgpu')` works. WebGPU comes from Dawn,
+ * Chromium's implementation in the npm package webgpu, on Vulkan, Metal or Direct3D 12. Call this before anything imports
+ * `@tensorflow/tfjs-backend-webgpu`, which looks for WebGPU only once. Further calls have no effect.
  *
- * It sets `navigator.gpu` and WebGPU's classes as globals, since that is where tfjs looks for them.
+ * It sets `navigator.gpu` and WebGPU's classes as globals, where tfjs looks for them.
  *
- * @returns what computes.
- * @throws Error, one sentence, when a package is not installed or there is no adapter; nothing is set then.
+ * @returns the adapter in use.
+ * @throws Error, one sentence, if a package is not installed or no adapter is found; no global is set then.
  * @example
  * await webgpuBackend();
  * await tf.setBackend('webgpu');
  */
 export async function webgpuBackend({ flags = [] }: WebgpuOptions = {}): Promise<WebgpuAdapter> {
   started ??= start(flags).catch((error: unknown) => {
-    // Somebody may install a driver or set VK_DRIVER_FILES and try again.
+    // The caller may set VK_DRIVER_FILES and try again.
     started = undefined;
     throw error;
   });
@@ -53,7 +53,7 @@ async function start(flags: readonly string[]): Promise<WebgpuAdapter> {
   });
   if (!adapter) {
     throw new Error(
-      "webgpuBackend: there is no adapter, which needs a graphics processor and its Vulkan, Metal or Direct3D 12 driver; without one, Debian's packages chromium and libvulkan1 have a driver in software (VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json), or use the wasm backend.",
+      "webgpuBackend: no WebGPU adapter found. One needs a GPU with a Vulkan, Metal or Direct3D 12 driver; without a GPU, use the wasm backend or the software driver of Debian's packages chromium and libvulkan1 (VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json).",
     );
   }
   const restore = setGlobals(globals, gpu);
@@ -62,7 +62,7 @@ async function start(flags: readonly string[]): Promise<WebgpuAdapter> {
     const { findBackendFactory } = await import('@tensorflow/tfjs-core');
     if (!findBackendFactory('webgpu')) {
       throw new Error(
-        'webgpuBackend: @tensorflow/tfjs-backend-webgpu was imported before there was WebGPU and did not register; leave its import to webgpuBackend.',
+        'webgpuBackend: @tensorflow/tfjs-backend-webgpu was imported before WebGPU was available and did not register; let webgpuBackend import it.',
       );
     }
   } catch (error) {
@@ -80,10 +80,10 @@ async function start(flags: readonly string[]): Promise<WebgpuAdapter> {
 function missing(error: unknown, name: string): string {
   if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND')
     return `is not installed; run npm install ${name}.`;
-  return `could not be loaded (${(error as Error).message.split('\n')[0]}); it has builds for Linux, macOS and Windows on x64 and arm64.`;
+  return `could not be loaded (${(error as Error).message.split('\n')[0]}); it supports Linux, macOS and Windows on x64 and arm64.`;
 }
 
-/** Sets WebGPU's classes and `navigator.gpu`; Node 20 has no navigator, and newer ones' has more in it that stays. */
+/** Sets WebGPU's classes and `navigator.gpu`. Node 20 has no navigator; that of newer versions is kept. */
 function setGlobals(classes: object, gpu: unknown): () => void {
   const before = new Map<PropertyKey, PropertyDescriptor | undefined>();
   const scope = globalThis as { navigator?: object };

@@ -4,12 +4,12 @@ import { dirname } from 'node:path';
 import { messageOf } from '../base/realm.js';
 
 /**
- * Writes a file so that it is there whole or not at all: under a temporary name in the same folder, flushed to the
- * disk, then renamed. Folders that are missing are made.
+ * Writes a file completely or not at all: under a temporary name in the same folder, flushed to the disk, then renamed.
+ * Missing folders are created.
  *
- * @param content text, bytes, or pieces of bytes that follow each other.
- * @throws Error, one sentence with the path, when the disk is full or the folder cannot be written to; what was there
- *   before is then still there.
+ * @param content text, bytes, or chunks of bytes.
+ * @throws Error, one sentence with the path, if the disk is full or the folder cannot be written to; an earlier file is
+ *   then untouched.
  */
 export async function writeFileAtomic(
   path: string,
@@ -17,7 +17,7 @@ export async function writeFileAtomic(
 ): Promise<void> {
   const pending = await openPending(path);
   try {
-    for (const piece of Array.isArray(content) ? content : [content]) await pending.append(piece);
+    for (const chunk of Array.isArray(content) ? content : [content]) await pending.append(chunk);
     await pending.commit();
   } catch (error) {
     await pending.discard();
@@ -25,36 +25,36 @@ export async function writeFileAtomic(
   }
 }
 
-/** A file that is written piece by piece, and takes its place only when it is whole. */
+/** A file that is written chunk by chunk and gets its name once it is complete. */
 export interface PendingFile {
-  append(piece: string | Uint8Array): Promise<void>;
-  /** Writes over what the file begins with. */
-  begin(piece: Uint8Array): Promise<void>;
+  append(chunk: string | Uint8Array): Promise<void>;
+  /** Overwrites the beginning of the file. */
+  begin(chunk: Uint8Array): Promise<void>;
   /** Flushes the file to the disk and gives it its name. */
   commit(): Promise<void>;
-  /** Takes away what was written; after `commit` or a second time it does nothing. */
+  /** Deletes the unfinished file; after `commit`, or a second time, it does nothing. */
   discard(): Promise<void>;
 }
 
-/** Begins a file as {@link writeFileAtomic} writes one. Errors are sentences with the path; whoever meets one discards. */
+/** Opens a file as {@link writeFileAtomic} does. Errors are sentences with the path; after one, call `discard`. */
 export async function openPending(path: string): Promise<PendingFile> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
-  const told = async <T>(work: () => Promise<T>): Promise<T> => {
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
     } catch (error) {
       throw new Error(`${path} could not be written: ${because(error)}`, { cause: error });
     }
   };
-  const file = await told(async () => {
+  const file = await guarded(async () => {
     await mkdir(dirname(path), { recursive: true });
     return open(temporary, 'wx');
   });
   return {
-    append: (piece) => told(() => file.writeFile(piece)),
-    begin: (piece) => told(async () => void (await file.write(piece, 0, piece.length, 0))),
+    append: (chunk) => guarded(() => file.writeFile(chunk)),
+    begin: (chunk) => guarded(async () => void (await file.write(chunk, 0, chunk.length, 0))),
     commit: () =>
-      told(async () => {
+      guarded(async () => {
         await file.sync();
         await file.close();
         await rename(temporary, path);
@@ -67,7 +67,7 @@ export async function openPending(path: string): Promise<PendingFile> {
   };
 }
 
-/** Makes a rename outlast a power cut, where the system can do that to a folder; Windows cannot. */
+/** Makes a rename survive a power cut. Windows cannot sync a folder. */
 async function syncFolder(path: string): Promise<void> {
   try {
     const folder = await open(path);
@@ -75,7 +75,7 @@ async function syncFolder(path: string): Promise<void> {
   } catch {}
 }
 
-/** What a system call's error means, and what to do. */
+/** Explains a system call's error and what to do about it. */
 export function because(error: unknown): string {
   switch ((error as NodeJS.ErrnoException).code) {
     case 'ENOSPC':
@@ -83,13 +83,13 @@ export function because(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return 'writing or reading there is not allowed; choose another folder or change its permissions.';
+      return 'permission denied; choose another folder or change its permissions.';
     case 'ENOENT':
       return 'there is no such file; check the path.';
     case 'ENOTDIR':
     case 'EEXIST':
     case 'EISDIR':
-      return 'a file stands where a folder should be, or the other way round; choose another path.';
+      return 'there is a file where a folder is expected, or a folder where a file is; choose another path.';
     default:
       return `${messageOf(error)}.`;
   }

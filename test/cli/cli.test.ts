@@ -20,7 +20,7 @@ describe('vgg-blocks', () => {
     expect(out).toMatch(/their sum +3745824 +9217728/);
   });
 
-  test('summary takes a name, AlexNet or blocks as JSON, and tells the cost', async () => {
+  test('summary takes a name, AlexNet or blocks as JSON, and prints the cost', async () => {
     const { out } = await run('summary', 'vgg16', '--channels', '3', '--classes', '1000', '--batch', '1');
     expect(out).toMatch(/total +138,357,544 +15,470,264,320/);
     expect(out).toContain('46.3 GMACs (15.5 GMACs forward)');
@@ -35,7 +35,7 @@ describe('vgg-blocks', () => {
     expect(readFileSync(path, 'utf8')).toContain('>alexnet<');
   });
 
-  test('ends quietly where nobody reads what it prints', async () => {
+  test('ends quietly when the reader of its output is gone', async () => {
     const { child, outcome } = start(['summary', 'vgg16']);
     child.stdout!.destroy();
     expect(await outcome).toEqual({ code: 0, out: '', error: '' });
@@ -57,13 +57,13 @@ describe('vgg-blocks inspect and convert', () => {
     model.dispose();
   });
 
-  test('inspect prints what a file is, each tensor, and the call that loads it', async () => {
+  test('inspect prints the format and network of a file, each tensor, and the call that loads it', async () => {
     const { code, out, error } = await run('inspect', file);
     expect({ code, error }).toEqual({ code: 0, error: '' });
     expect(out).toContain(
-      `${file}: safetensors, 0.0 MiB\nVGG-BN under the names of torchvision: blocks 1x2 1x3, 1 input channels`,
+      `${file}: safetensors, 0.0 MiB\nVGG-BN with torchvision names: blocks 1x2 1x3, 1 input channels`,
     );
-    expect(out).toContain('4 classes, two hidden layers of 5, made for images of 8x8');
+    expect(out).toContain('4 classes, two hidden layers of 5, for images of 8x8');
     expect(out).toMatch(/\nfeatures\.4\.weight +F32 +3x2x3x3 +block2_conv1\/kernel\n/);
     expect(out).toContain(`const { model } = await fromWeights("${file}");`);
     expect(JSON.parse((await run('inspect', file, '--json')).out).network.arch).toEqual([
@@ -72,7 +72,7 @@ describe('vgg-blocks inspect and convert', () => {
     ]);
   });
 
-  test('inspect says what is no weight file', async () => {
+  test('inspect refuses a file that is not a weight file', async () => {
     expect(await run('inspect', join(root, 'README.md'))).toEqual({
       code: 1,
       out: '',
@@ -80,7 +80,7 @@ describe('vgg-blocks inspect and convert', () => {
     });
   });
 
-  test('convert goes to other names and types, to a tfjs model, and back to the same bits', async () => {
+  test('convert changes names and types, writes a tfjs model, and comes back to the same bits', async () => {
     const at = (name: string) => join(folder, name);
     expect((await run('convert', file, at('keras.safetensors'), '--names', 'keras')).out).toContain(
       `VGG-BN: 18 tensors from ${file} (safetensors) to ${at('keras.safetensors')}`,
@@ -96,7 +96,7 @@ describe('vgg-blocks inspect and convert', () => {
     expect((await run('inspect', at('half.safetensors'))).out).toContain('stored as F16, I64');
   });
 
-  test('convert goes through every format that others read, by its ending or as told, and back to the same bits', async () => {
+  test('convert goes through every format, by extension or --to, and comes back to the same bits', async () => {
     const at = (name: string) => join(folder, name);
     const steps: [to: string, format: string, ...args: string[]][] = [
       ['net.pth', 'PyTorch .pth (zip)', '--names', 'timm'],
@@ -112,15 +112,17 @@ describe('vgg-blocks inspect and convert', () => {
     }
     expect((await run('convert', from, at('end.safetensors'), '--names', 'torchvision')).code).toBe(0);
     expect(readFileSync(at('end.safetensors'))).toEqual(readFileSync(file));
-    // Weights alone do not say their epsilon, so variances become Keras' and then PyTorch's again, rounded.
+    // Weights alone do not record their epsilon, so the variances are converted to Keras' and back, with rounding.
     expect((await run('convert', file, at('net.weights.h5'))).code).toBe(0);
     expect((await run('inspect', at('net.weights.h5'))).out).toContain('Keras .weights.h5');
   });
 
-  test('convert says what it does not write', async () => {
-    expect((await run('convert', file, join(folder, 'x.onnx'))).error).toContain('x.onnx cannot be written');
+  test('convert refuses what it cannot write', async () => {
+    expect((await run('convert', file, join(folder, 'x.onnx'))).error).toContain(
+      'x.onnx has an extension that cannot be written',
+    );
     expect((await run('convert', file, join(folder, 'm'), '--dtype', 'f16')).error).toContain(
-      "a tfjs model has Keras' names and float32; leave --names and --dtype away.",
+      "a tfjs model has Keras' names and float32; omit --names and --dtype.",
     );
     expect((await run('convert', file, join(folder, 'm.keras'), '--names', 'timm')).error).toContain(
       "the container 'keras' has Keras' names and float32, and timm and F32 were asked for.",
@@ -132,10 +134,10 @@ describe('vgg-blocks inspect and convert', () => {
 describe('vgg-blocks bench', () => {
   const TINY = ['--arch', '[[1,2]]', '--ratio', '1', '--size', '8', '--hidden', '4', '--seconds', '0'];
 
-  test('prints a row a backend, batch size and mode, and the same as JSON', async () => {
+  test('prints one row per backend, batch size and mode, and the same as JSON', async () => {
     const { code, out, error } = await run('bench', ...TINY, '--backend', 'wasm,cpu', '--batch', '1,3');
     expect(code, error).toBe(0);
-    expect(out).toMatch(/^222 parameters, 0\.00000134 GMACs a picture of 8x8x1; .*, Node v\d/);
+    expect(out).toMatch(/^222 parameters, 0\.00000134 GMACs per image of 8x8x1; .*, Node v\d/);
     for (const row of ['wasm     1      inference', 'wasm     3      training ', 'cpu      3      inference'])
       expect(out).toMatch(new RegExp(`^${row}  +[\\d.]+ +[\\d.]+ to [\\d.]+ `, 'm'));
     const json = await run(
@@ -157,7 +159,7 @@ describe('vgg-blocks bench', () => {
     expect(rows[0].examplesPerSecond).toBeGreaterThan(0);
   });
 
-  test('shares convolutions out between threads', async () => {
+  test('splits convolutions between threads', async () => {
     const args = ['bench', ...TINY, '--backend', 'wasm', '--batch', '2'];
     const { code, out, error } = await run(...args, '--threads', '2');
     expect(code, error).toBe(0);
@@ -167,26 +169,28 @@ describe('vgg-blocks bench', () => {
       'threads is 0; give a whole number from 1 on.',
     );
     expect((await run('train', '--backend', 'cpu', '--threads', '2')).error).toContain(
-      '--threads is 2, and the cpu backend does not go by it; leave it out or use wasm.',
+      '--threads is 2, but the cpu backend does not use it; omit it or use wasm.',
     );
   });
 
-  test('says which backends and modes there are', async () => {
+  test('lists the backends and modes after a wrong one', async () => {
     const { code, error } = await run('bench', '--backend', 'wasm,cuda');
     expect(code).toBe(1);
-    expect(error).toContain("'cuda' is none of wasm, cpu, webgpu.");
-    expect((await run('bench', '--mode', 'fast')).error).toContain("'fast' is none of inference, training.");
+    expect(error).toContain("'cuda' is not one of wasm, cpu, webgpu.");
+    expect((await run('bench', '--mode', 'fast')).error).toContain(
+      "'fast' is not one of inference, training.",
+    );
   });
 
-  test('webgpu that is asked for and not there is an error, and is left out where nobody asks', async () => {
+  test('webgpu without an adapter is an error if requested and skipped by default', async () => {
     const args = ['bench', ...TINY, '--batch', '1', '--mode', 'inference'];
     const env = { VK_DRIVER_FILES: '/no/such/driver.json' };
-    const asked = await start([...args, '--backend', 'webgpu'], env).outcome;
-    expect(asked.code).toBe(1);
-    expect(asked.error).toContain('webgpuBackend: ');
+    const requested = await start([...args, '--backend', 'webgpu'], env).outcome;
+    expect(requested.code).toBe(1);
+    expect(requested.error).toContain('webgpuBackend: ');
     const { code, out, error } = await start(args, env).outcome;
     expect(code).toBe(0);
-    expect(error).toContain('webgpu is left out: ');
+    expect(error).toContain('webgpu is skipped: ');
     expect(out).toMatch(/^wasm +1 +inference /m);
   });
 });
@@ -194,12 +198,12 @@ describe('vgg-blocks bench', () => {
 const SMALL = ['--ratio', '32', '--hidden', '16', '--batch', '128'];
 
 describe('vgg-blocks train', () => {
-  test('writes model, history, curves and predictions, and a line an epoch', async () => {
+  test('writes model, history, curves and predictions, and prints a line per epoch', async () => {
     const out = join(folder, 'run');
     const result = await run('train', ...SMALL, '--epochs', '2', '--out', out, '--min-accuracy', '0.05');
     expect(result.error).toBe('');
     expect(result.code).toBe(0);
-    expect(result.out).toContain('4000 training and 1000 test pictures at 32x32x1');
+    expect(result.out).toContain('4000 training and 1000 test images at 32x32x1');
     expect(
       result.out.match(/^epoch \d\/2: loss \d\.\d{3}, train acc 0\.\d{3}, test acc 0\.\d{3}, /gm),
     ).toHaveLength(2);
@@ -212,7 +216,7 @@ describe('vgg-blocks train', () => {
     expect(readdirSync(join(out, 'model'))).toContain('model.json');
   });
 
-  test('fails when the accuracy asked for is not reached', async () => {
+  test('fails below the minimum accuracy', async () => {
     const result = await run(
       'train',
       ...SMALL,
@@ -224,12 +228,10 @@ describe('vgg-blocks train', () => {
       '1.1',
     );
     expect(result.code).toBe(1);
-    expect(result.error).toMatch(
-      /^train: test accuracy 0\.\d{4} is below 1\.1, which --min-accuracy asks for\.\n$/,
-    );
+    expect(result.error).toMatch(/^train: test accuracy 0\.\d{4} is below --min-accuracy 1\.1\.\n$/);
   });
 
-  test('an interrupt stops after a batch and what was learned is written', async () => {
+  test('an interrupt stops after a batch and the result so far is written', async () => {
     const out = join(folder, 'stopped');
     const { child, outcome, out: printed } = start(['train', ...SMALL, '--epochs', '500', '--out', out]);
     while (child.exitCode === null && !printed().includes('epoch'))
@@ -242,11 +244,7 @@ describe('vgg-blocks train', () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    [
-      'a folder that is not there',
-      ['--data', '/no/such/folder'],
-      /^\/no\/such\/folder: it holds neither .*\n$/,
-    ],
+    ['a missing folder', ['--data', '/no/such/folder'], /^\/no\/such\/folder: it holds neither .*\n$/],
     [
       'an unknown architecture',
       ['--arch', 'vgg12'],
@@ -257,12 +255,12 @@ describe('vgg-blocks train', () => {
       ['--ratio', '3'],
       /^scaleArch: ratio 3 does not divide the 64 channels of block 1; use a divisor of every width\.\n$/,
     ],
-    ['pictures too small', ['--size', '16'], /^vgg: input 16x16 is smaller than 32x32/],
-    ['no number', ['--epochs', 'many'], /argument 'many' is invalid. it must be a number\./],
+    ['an input too small', ['--size', '16'], /^vgg: input 16x16 is smaller than 32x32/],
+    ['not a number', ['--epochs', 'many'], /argument 'many' is invalid. it must be a number\./],
     [
-      'a folder that cannot be made',
+      'a folder that cannot be created',
       ['--out', 'package.json'],
-      /^train: the folder package\.json could not be made \(.*\); choose another with --out\.\n$/,
+      /^train: the folder package\.json could not be created \(.*\); choose another with --out\.\n$/,
     ],
   ])('%s is one clear error', async (_, args, message) => {
     const { code, error } = await run('train', ...args);

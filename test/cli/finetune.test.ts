@@ -1,9 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setBackend, type Tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import sharp from 'sharp';
@@ -12,29 +10,15 @@ import { seededRandom } from '../../src/base/random.js';
 import { scaleArch, VGG11, vgg } from '../../src/index.js';
 import { fileSystem } from '../../src/node/index.js';
 import { encodeWeights, loadWeights } from '../../src/weights/index.js';
+import { run as program } from './program.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vgg-finetune-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (...path: string[]) => join(folder, ...path);
 
 const run = (...args: string[]) => program('finetune', ...args);
 
-function program(...args: string[]): Promise<{ code: number | null; out: string; error: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
-    cwd: root,
-  });
-  let [out, error] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    error += chunk;
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, error })));
-}
-
-/** Pictures that are mostly red or mostly blue, and a file that is cut off. */
+/** Draws images that are mostly red or mostly blue, and a truncated file. */
 async function drawColours(): Promise<void> {
   const random = seededRandom(3);
   for (let i = 0; i < 24; i++) {
@@ -67,7 +51,7 @@ beforeAll(async () => {
 });
 
 describe('vgg-blocks finetune', () => {
-  test('teaches a network the classes of a folder, and writes what came of it', async () => {
+  test('teaches a network the classes of a folder and writes the results', async () => {
     const { code, out, error } = await run(
       at('colours'),
       ...[
@@ -82,17 +66,27 @@ describe('vgg-blocks finetune', () => {
         '--unfreeze-epochs',
         '2',
       ],
-      ...['--augment', '--batch', '8', '--validation', '0.25', '--out', at('out'), '--min-accuracy', '0.8'],
+      ...[
+        '--augment',
+        '--batch',
+        '8',
+        '--validation-fraction',
+        '0.25',
+        '--out',
+        at('out'),
+        '--min-accuracy',
+        '0.8',
+      ],
     );
     expect(error).toMatch(
-      /^\S*torn\.png could not be read: it is no picture that can be decoded, or is cut off .*\n$/,
+      /^\S*torn\.png could not be read: it is truncated or not an image that can be decoded .*\n$/,
     );
     expect(code).toBe(0);
-    expect(out).toContain('18 training and 6 validation pictures of 2 classes at 32x32x3; 1 left out');
+    expect(out).toContain('18 training and 6 validation images of 2 classes at 32x32x3; 1 left out');
     expect(out).toMatch(/new layers, epoch 40\/40: loss .* validation acc/);
     expect(out).toMatch(/from block5, epoch 2\/2: loss/);
     expect(out).toMatch(
-      /validation accuracy \d+\.\d %\nclass +pictures +recall precision +taken for\nblue +3 /,
+      /validation accuracy \d+\.\d %\nclass +images +recall precision +taken for\nblue +3 /,
     );
     expect(readdirSync(at('out')).sort()).toEqual([
       'classes.txt',
@@ -114,8 +108,8 @@ describe('vgg-blocks finetune', () => {
 
     const model = await loadLayersModel(fileSystem(at('out', 'model')));
     const red = tidy(() => {
-      const picture = Array.from({ length: 32 * 32 }, () => [[2, -1.5, -1.5]]).flat(2);
-      return [...(model.predict(tensor4d(picture, [1, 32, 32, 3])) as Tensor).dataSync()];
+      const image = Array.from({ length: 32 * 32 }, () => [[2, -1.5, -1.5]]).flat(2);
+      return [...(model.predict(tensor4d(image, [1, 32, 32, 3])) as Tensor).dataSync()];
     });
     expect(red[1]).toBeGreaterThan(red[0]!);
     const report = await loadWeights(model, at('out', 'model.safetensors'));
@@ -123,10 +117,10 @@ describe('vgg-blocks finetune', () => {
     model.dispose();
   });
 
-  test('the folder that it wrote is a network for the other commands, and for itself', async () => {
-    const said = await program('classify', at('colours'), '--weights', at('out'), '--json');
-    expect(said.error).toContain('torn.png could not be read');
-    const rows = said.out
+  test('the folder it wrote is a network for the other commands and for itself', async () => {
+    const classified = await program('classify', at('colours'), '--weights', at('out'), '--json');
+    expect(classified.error).toContain('torn.png could not be read');
+    const rows = classified.out
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { image: string; predictions: { label: string }[] });
@@ -149,12 +143,12 @@ describe('vgg-blocks finetune', () => {
     );
     writeFileSync(at('colours', 'result.json'), '{}');
     expect((await run(at('colours'), '--weights', at('colours'))).error).toContain(
-      'result.json is not what finetune writes; give the folder of a run, or a weight file.',
+      'result.json was not written by finetune; pass the folder of a finetune run or a weight file.',
     );
     rmSync(at('colours', 'result.json'));
   });
 
-  test('prints a line of JSON alone, when it is asked to', async () => {
+  test('prints a single line of JSON with --json', async () => {
     const { code, out } = await run(
       at('colours'),
       ...[
@@ -165,7 +159,7 @@ describe('vgg-blocks finetune', () => {
         '--json',
         '--out',
         at('json'),
-        '--recipe',
+        '--preprocessing',
         'plain',
       ],
       ...['--size', '48', '--hidden', '4', '--memory', '0'],
@@ -186,7 +180,7 @@ describe('vgg-blocks finetune', () => {
 
   test.each<[string, string[], RegExp]>([
     [
-      'a class without pictures',
+      'a class without images',
       ['empty'],
       /^the class 'nothing': it has no pictures: its folder has no files/,
     ],
@@ -195,16 +189,16 @@ describe('vgg-blocks finetune', () => {
     [
       'too little accuracy',
       ['colours', '--min-accuracy', '1.1'],
-      /^finetune: validation accuracy \d\.\d{4} is below 1\.1/m,
+      /^finetune: validation accuracy \d\.\d{4} is below --min-accuracy 1\.1/m,
     ],
-  ])('%s is one clear sentence', async (_, [of, ...more], said) => {
+  ])('%s is one clear sentence', async (_, [name, ...more], message) => {
     mkdirSync(at('empty', 'nothing'), { recursive: true });
     const { code, error } = await run(
-      at(of!),
+      at(name!),
       ...['--weights', at('vgg.safetensors'), '--epochs', '1', '--out', at('wrong'), ...more],
     );
     expect(code).toBe(1);
-    expect(error).toMatch(said);
+    expect(error).toMatch(message);
     expect(error).not.toContain('    at ');
   });
 });

@@ -3,13 +3,15 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+const PRELOADED = ['--import', 'tsx', '--import', './test/cli/leaks.ts'];
+
 interface Outcome {
   code: number | null;
   out: string;
   error: string;
 }
 
-/** Starts the command line, with variables added to the environment. */
+/** Starts the command line, with variables added to the environment; a command that leaves tensors behind fails. */
 export function start(
   args: string[],
   env: Record<string, string> = {},
@@ -18,7 +20,7 @@ export function start(
   outcome: Promise<Outcome>;
   out: () => string;
 } {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const child = spawn(process.execPath, [...PRELOADED, 'src/cli/main.ts', ...args], {
     cwd: root,
     env: { ...process.env, ...env },
   });

@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-style-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (...names: string[]) => join(folder, ...names);
 const NETWORK = ['--weights', at('narrow.safetensors')];
-const TWO = ['--content', at('pictures', 'flat.png'), '--style', at('pictures', 'waves.png'), ...NETWORK];
+const TWO = ['--content', at('images', 'flat.png'), '--style', at('images', 'waves.png'), ...NETWORK];
 
 beforeAll(async () => {
   await setBackend('cpu');
@@ -26,20 +26,20 @@ beforeAll(async () => {
   });
   writeFileSync(at('narrow.safetensors'), await encodeWeights(net, 'torchvision'));
   net.dispose();
-  mkdirSync(at('pictures'));
+  mkdirSync(at('images'));
   for (const [name, pitch] of [
     ['flat', 0.001],
     ['waves', 0.9],
     ['ripples', 0.902],
   ] as const) {
     const data = Uint8Array.from({ length: 3 * 48 * 40 }, (_, i) => 128 + 120 * Math.sin(i * pitch));
-    await writeImage(at('pictures', `${name}.png`), { data, width: 48, height: 40 });
+    await writeImage(at('images', `${name}.png`), { data, width: 48, height: 40 });
   }
-  writeFileSync(at('pictures', 'broken.png'), 'no picture at all');
+  writeFileSync(at('images', 'broken.png'), 'not an image');
 });
 
 describe('vgg-blocks style', () => {
-  test('writes the picture, those on the way, and says how it went', async () => {
+  test('writes the image, intermediate images, and the outcome', async () => {
     const out = at('styled.png');
     const {
       code,
@@ -54,7 +54,7 @@ describe('vgg-blocks style', () => {
       height: 40,
       steps: 4,
       ended: 'finished',
-      pictures: [at('styled-2.png')],
+      images: [at('styled-2.png')],
     });
     expect(result.losses.total).toBeGreaterThan(0);
     const [last, early] = [decode(readFileSync(out)), decode(readFileSync(at('styled-2.png')))];
@@ -62,7 +62,7 @@ describe('vgg-blocks style', () => {
     expect(last.data).not.toEqual(early.data);
   });
 
-  test('stops at Ctrl-C and keeps the picture so far', async () => {
+  test('stops at Ctrl-C and keeps the image so far', async () => {
     const out = at('stopped.png');
     const { child, outcome } = start([
       'style',
@@ -89,16 +89,12 @@ describe('vgg-blocks style', () => {
 
   test.each<[string, string[], RegExp]>([
     [
-      'a content that is no picture',
-      ['--content', at('pictures', 'broken.png')],
-      /broken\.png could not be read: it is no picture/,
+      'a content that is not an image',
+      ['--content', at('images', 'broken.png')],
+      /broken\.png could not be read: it is truncated or not an image/,
     ],
-    [
-      'a style that is not there',
-      ['--style', at('none.png')],
-      /none\.png could not be read: there is no such file/,
-    ],
-    ['another format', ['--out', at('x.jpg')], /x\.jpg does not end in \.png; give a file that does\.\n$/],
+    ['a missing style', ['--style', at('none.png')], /none\.png could not be read: there is no such file/],
+    ['another format', ['--out', at('x.jpg')], /x\.jpg does not end in \.png; use a name that does\.\n$/],
     ['an odd interval', ['--every', '0'], /--every is 0; it must be a whole number of at least 1/],
     ['a size that is too small', ['--size', '8'], /a picture of 8x7 leaves nothing at block3_pool/],
     [
@@ -106,20 +102,20 @@ describe('vgg-blocks style', () => {
       ['--size', '100000'],
       /takes about .* GiB and maxBytes is 3\.0 GiB; use a size of \d+ at most/,
     ],
-  ])('refuses %s in one sentence', async (_, args, said) => {
+  ])('refuses %s in one sentence', async (_, args, message) => {
     const { code, error } = await run('style', ...TWO, '--out', at('refused.png'), '--size', '48', ...args);
     expect(code).toBe(1);
-    expect(error).toMatch(said);
+    expect(error).toMatch(message);
     expect(error.trim().split('\n')).toHaveLength(1);
     expect(existsSync(at('refused.png'))).toBe(false);
   });
 });
 
 describe('vgg-blocks similar', () => {
-  test('names the most alike first, leaves out what is no picture, and keeps the index', async () => {
+  test('ranks the most similar first, skips what is not an image, and writes the index', async () => {
     const args = [
-      at('pictures', 'waves.png'),
-      at('pictures'),
+      at('images', 'waves.png'),
+      at('images'),
       ...NETWORK,
       '--save-index',
       at('index.safetensors'),
@@ -131,7 +127,7 @@ describe('vgg-blocks similar', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(found.map(({ image }) => image)).toEqual(
-      ['waves', 'ripples', 'flat'].map((name) => at('pictures', `${name}.png`)),
+      ['waves', 'ripples', 'flat'].map((name) => at('images', `${name}.png`)),
     );
     expect(found[0].similarity).toBeCloseTo(1, 5);
     expect(found[2].similarity).toBeLessThan(found[1].similarity);

@@ -52,7 +52,7 @@ const modelJson = async () => JSON.parse(await readFile(join(folder, 'model.json
 const manifestPaths = async (): Promise<string[]> => (await modelJson()).weightsManifest[0].paths;
 const shards = async () => (await readdir(folder)).filter((name) => name.endsWith('.bin')).sort();
 
-/** The one sentence that a rejected promise says. */
+/** The message of a rejected promise. */
 async function rejection(promise: Promise<unknown>): Promise<string> {
   const error = await promise.then(
     () => expect.fail('it should have been rejected'),
@@ -63,7 +63,7 @@ async function rejection(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('saving and loading', () => {
-  test('gives back every weight, the names and the outputs', async () => {
+  test('restores every weight, the names and the outputs', async () => {
     const model = smallModel();
     await model.save(fileSystem(folder));
     const again = await loaded(fileSystem(folder));
@@ -75,7 +75,7 @@ describe('saving and loading', () => {
     expect(outputs[1]).toEqual(outputs[0]);
   });
 
-  test('makes folders that are missing and takes the path of the model.json too', async () => {
+  test('creates missing folders and accepts the path of the model.json', async () => {
     const model = smallModel();
     await model.save(fileSystem(join(folder, 'runs/deep/vgg')));
     const again = await loaded(fileSystem(join(folder, 'runs/deep/vgg/model.json')));
@@ -90,7 +90,7 @@ describe('saving and loading', () => {
     [4071, 2],
     [4072, 1],
     [4073, 1],
-  ])('cuts 4072 bytes of weights into files of %i bytes: %i files', async (shardBytes, count) => {
+  ])('splits 4072 bytes of weights into files of %i bytes: %i files', async (shardBytes, count) => {
     const model = smallModel();
     await model.save(fileSystem(folder, { shardBytes }));
     const sizes: number[] = await Promise.all(
@@ -102,11 +102,11 @@ describe('saving and loading', () => {
     expect(weightsOf(await loaded(fileSystem(folder)))).toEqual(weightsOf(model));
   });
 
-  test('keeps the optimizer, the metadata and what else tfjs puts into a model.json', async () => {
+  test('keeps the optimizer, the metadata and the other fields of a tfjs model.json', async () => {
     const model = smallModel();
     model.compile({ optimizer: 'sgd', loss: 'meanSquaredError', metrics: ['accuracy'] });
     model.setUserDefinedMetadata({ classes: ['shirt', 'bag'] });
-    // tfjs leaves the optimizer's count of steps behind when it saves one.
+    // tfjs leaks the optimizer's step count when it saves one.
     engine().startScope();
     await model.save(fileSystem(folder), { includeOptimizer: true });
     engine().endScope();
@@ -124,7 +124,7 @@ describe('saving and loading', () => {
     again.optimizer.dispose();
   });
 
-  test('keeps fields that tfjs itself does not use yet, and a signature', async () => {
+  test('keeps the signature and fields that tfjs itself does not use', async () => {
     const artifacts: io.ModelArtifacts = {
       modelTopology: { a: 1 },
       format: 'layers-model',
@@ -141,15 +141,15 @@ describe('saving and loading', () => {
     });
   });
 
-  test('reports when and how much was saved, as tfjs does', async () => {
+  test('reports the date and the size, as tfjs does', async () => {
     const result = await smallModel().save(fileSystem(folder));
     expect(result.modelArtifactsInfo).toMatchObject({ modelTopologyType: 'JSON', weightDataBytes: 4072 });
     expect(Date.now() - result.modelArtifactsInfo.dateSaved.getTime()).toBeLessThan(60_000);
   });
 
-  test('takes weights in several buffers and cuts across their borders', async () => {
+  test('accepts weights in several buffers and splits across their boundaries', async () => {
     const bytes = Uint8Array.from({ length: 100 }, (_, i) => i);
-    const pieces = [
+    const chunks = [
       bytes.slice(0, 7),
       bytes.slice(7, 8),
       new Uint8Array(0),
@@ -159,19 +159,19 @@ describe('saving and loading', () => {
     await fileSystem(folder, { shardBytes: 30 }).save!({
       modelTopology: {},
       weightSpecs: [{ name: 'w', shape: [25], dtype: 'float32' }],
-      weightData: pieces.map((piece) => piece.buffer),
+      weightData: chunks.map((chunk) => chunk.buffer),
     });
     const files = await Promise.all((await manifestPaths()).map((name) => readFile(join(folder, name))));
     expect(files.map((file) => file.length)).toEqual([30, 30, 30, 10]);
     expect(Buffer.concat(files).equals(bytes)).toBe(true);
   });
 
-  test('writes VGG-16 sized weights without a copy of them', async () => {
+  test('writes 300 MiB of weights without copying them', async () => {
     const weightData = new ArrayBuffer(300 * 2 ** 20);
     const before = process.memoryUsage().arrayBuffers;
-    let most = 0;
+    let maximum = 0;
     const watch = setInterval(() => {
-      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+      maximum = Math.max(maximum, process.memoryUsage().arrayBuffers - before);
     }, 2);
     await fileSystem(folder).save!({
       modelTopology: {},
@@ -180,10 +180,10 @@ describe('saving and loading', () => {
     });
     clearInterval(watch);
     expect(await shards()).toHaveLength(5);
-    expect(most).toBeLessThan(10 * 2 ** 20);
+    expect(maximum).toBeLessThan(10 * 2 ** 20);
   });
 
-  test('reads the quantized weights that tfjs-converter writes', async () => {
+  test('reads quantized weights as tfjs-converter writes them', async () => {
     await writeModel(
       [{ name: 'w', shape: [3], dtype: 'float32', quantization: { dtype: 'uint8', scale: 1, min: 0 } }],
       { 'a.bin': 3 },
@@ -192,7 +192,7 @@ describe('saving and loading', () => {
     expect(weightSpecs![0]!.quantization).toMatchObject({ dtype: 'uint8' });
   });
 
-  test('is read by plain tfjs from a web server', async () => {
+  test('can be loaded by plain tfjs from a web server', async () => {
     const model = smallModel();
     await model.save(fileSystem(folder, { shardBytes: 1000 }));
     const server = await serve(folder);
@@ -207,7 +207,7 @@ describe('saving and loading', () => {
 });
 
 describe('saving again', () => {
-  test('replaces the model and removes the weights of before, and nothing else', async () => {
+  test('replaces the model and removes the old weights, and nothing else', async () => {
     const [first, second] = [smallModel(1), smallModel(2)];
     await writeFile(join(folder, 'notes.bin'), 'mine');
     await first.save(fileSystem(folder, { shardBytes: 1000 }));
@@ -219,7 +219,7 @@ describe('saving again', () => {
     expect(weightsOf(await loaded(fileSystem(folder)))).toEqual(weightsOf(second));
   });
 
-  test('removes nothing that a model.json from elsewhere names', async () => {
+  test('does not delete files named by a foreign model.json', async () => {
     const outside = join(folder, 'precious.bin');
     const inside = join(folder, 'model');
     await mkdir(inside);
@@ -233,14 +233,14 @@ describe('saving again', () => {
     expect(weightsOf(await loaded(fileSystem(inside)))).toEqual(weightsOf(model));
   });
 
-  test('works over a model.json that is damaged', async () => {
+  test('overwrites a damaged model.json', async () => {
     await writeFile(join(folder, 'model.json'), '{"weightsManifest": [');
     const model = smallModel();
     await model.save(fileSystem(folder));
     expect(weightsOf(await loaded(fileSystem(folder)))).toEqual(weightsOf(model));
   });
 
-  test('keeps two models apart that share a folder', async () => {
+  test('keeps two models in one folder apart', async () => {
     const [a, b] = [smallModel(1), smallModel(2)];
     for (const [name, model] of [
       ['a', a],
@@ -254,7 +254,7 @@ describe('saving again', () => {
   });
 });
 
-describe('what cannot be saved or loaded is told in one sentence', () => {
+describe('a failed save or load is one sentence', () => {
   const load = () => rejection(loadLayersModel(fileSystem(folder)));
   const path = () => join(folder, 'model.json');
 
@@ -275,19 +275,19 @@ describe('what cannot be saved or loaded is told in one sentence', () => {
     const file = join(folder, 'file');
     await writeFile(file, '');
     expect(await rejection(smallModel().save(fileSystem(file)))).toMatch(
-      /could not be written: a file stands where a folder should be, or the other way round; choose another path\.$/,
+      /could not be written: there is a file where a folder is expected, or a folder where a file is; choose another path\.$/,
     );
   });
 
   test('a topology in binary', async () => {
     const artifacts = { modelTopology: new ArrayBuffer(8) };
     expect(await rejection(fileSystem(folder).save!(artifacts))).toBe(
-      `${path()}: the model's topology is binary, and only JSON can be saved; save a layers model.`,
+      `${path()}: the model's topology is binary, and only JSON can be saved; use a layers model.`,
     );
     expect(await readdir(folder)).toEqual([]);
   });
 
-  test('a model.json that is no JSON', async () => {
+  test('a model.json that is not JSON', async () => {
     await writeFile(path(), '{"modelTopology": ');
     expect(await load()).toMatch(/model\.json is not JSON \(.+\); save the model again\.$/);
   });
@@ -305,10 +305,10 @@ describe('what cannot be saved or loaded is told in one sentence', () => {
     '{"modelTopology": {}, "weightsManifest": [{"paths": ["a"], "weights": [null]}]}',
     '{"modelTopology": {}, "weightsManifest": [{"paths": ["a"], "weights": [{"name": "w", "shape": [-1]}]}]}',
     '{"modelTopology": {}, "weightsManifest": [{"paths": ["a"], "weights": [{"name": "w", "shape": "3"}]}]}',
-  ])('JSON that is no model: %s', async (json) => {
+  ])('JSON that is not a model: %s', async (json) => {
     await writeFile(path(), json);
     expect(await load()).toBe(
-      `${path()} is JSON but no tfjs model: it lacks modelTopology or weightsManifest; give a model.json.`,
+      `${path()} is JSON but not a tfjs model: it lacks modelTopology or weightsManifest; pass a model.json.`,
     );
   });
 
@@ -329,14 +329,14 @@ describe('what cannot be saved or loaded is told in one sentence', () => {
     await smallModel().save(fileSystem(folder, { shardBytes: 1000 }));
     await truncate(join(folder, (await manifestPaths())[0]!), size);
     expect(await load()).toBe(
-      `${path()}: its weight files have ${total} bytes together and its weights need 4072; save the model again or copy all its files.`,
+      `${path()}: its weight files have ${total} bytes in total, but its weights need 4072; copy all its files or save the model again.`,
     );
   });
 
   test('a shape that claims more weights than there are', async () => {
     await writeModel([{ name: 'w', shape: [2 ** 40], dtype: 'float32' }], { 'a.bin': 4 });
     expect(await load()).toBe(
-      `${path()}: its weight files have 4 bytes together and its weights need ${2 ** 42}; save the model again or copy all its files.`,
+      `${path()}: its weight files have 4 bytes in total, but its weights need ${2 ** 42}; copy all its files or save the model again.`,
     );
   });
 
@@ -350,11 +350,11 @@ describe('what cannot be saved or loaded is told in one sentence', () => {
   ])('a weight file outside the folder: %s', async (name) => {
     await writeModel([{ name: 'w', shape: [1], dtype: 'float32' }], {}, [name]);
     expect(await load()).toBe(
-      `${path()}: the weight file '${name}' lies outside the model's folder; nothing was read.`,
+      `${path()}: the weight file '${name}' is outside the model's folder; nothing was read.`,
     );
   });
 
-  test('a weight file in a folder below is fine', async () => {
+  test('a weight file in a subfolder is fine', async () => {
     await mkdir(join(folder, 'weights'));
     await writeModel([{ name: 'w', shape: [1], dtype: 'float32' }], { 'weights/a.bin': 4 });
     expect((await fileSystem(folder).load!()).weightData).toHaveLength(1);

@@ -7,13 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { smallArch } from '../../src/index.js';
 import { imageFolder } from '../../src/node/index.js';
 import { train } from '../../src/train/index.js';
-import { PICTURES } from './pictures.js';
+import { IMAGES } from './encodedImages.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-folder-'));
 beforeAll(() => setBackend('cpu'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const bytes = (name: keyof typeof PICTURES) => Buffer.from(PICTURES[name], 'base64');
+const bytes = (name: keyof typeof IMAGES) => Buffer.from(IMAGES[name], 'base64');
 let count = 0;
 
 /** A folder with the given files. */
@@ -38,7 +38,7 @@ const SOUND = {
 };
 
 describe('imageFolder', () => {
-  test('takes a folder a class, nested files among them, in the order of their names', async () => {
+  test('takes one subfolder per class, with nested files, sorted by name', async () => {
     const {
       trainSet: train,
       validationSet: validation,
@@ -52,7 +52,7 @@ describe('imageFolder', () => {
     expect(train.shape).toEqual([8, 8, 3]);
   });
 
-  test('reports what is no sound picture and leaves it out', async () => {
+  test('reports files that are not intact images and leaves them out', async () => {
     const root = folderOf({
       ...SOUND,
       'red/animated.gif': bytes('animated'),
@@ -65,7 +65,7 @@ describe('imageFolder', () => {
       'readme.md': 'x',
     });
     symlinkSync(join(root, 'nowhere.png'), join(root, 'grey', 'broken-link.png'));
-    const told: string[] = [];
+    const reported: string[] = [];
     const {
       trainSet: train,
       validationSet: validation,
@@ -73,7 +73,7 @@ describe('imageFolder', () => {
     } = await imageFolder(root, {
       size: 8,
       maxPixels: 96,
-      onProblem: ({ reason }) => told.push(reason),
+      onProblem: ({ reason }) => reported.push(reason),
     });
     expect(train.length + validation.length).toBe(7);
     const at = (path: string) => join(root, path);
@@ -85,27 +85,27 @@ describe('imageFolder', () => {
       'red/notes.txt',
       'red/torn.png',
     ]);
-    expect(told).toHaveLength(6);
+    expect(reported).toHaveLength(6);
     expect(problems[0]!.reason).toContain(
       `${at('grey/broken-link.png')} could not be read: there is no such file; check the path.`,
     );
-    expect(problems[2]!.reason).toContain('it is animated or has 2 pages; give one picture.');
-    expect(problems[3]!.reason).toBe(`${at('red/empty.png')} could not be read: it is empty, 0 bytes.`);
+    expect(problems[2]!.reason).toContain('it is animated or has 2 pages; pass a single image.');
+    expect(problems[3]!.reason).toBe(`${at('red/empty.png')} could not be read: it is empty (0 bytes).`);
     for (const { path, reason } of problems.slice(4)) {
       expect(reason).toContain(
-        `${at(path)} could not be read: it is no picture that can be decoded, or is cut off`,
+        `${at(path)} could not be read: it is truncated or not an image that can be decoded`,
       );
     }
   });
 
-  test('leaves out pictures of more than maxPixels', async () => {
+  test('leaves out images of more than maxPixels', async () => {
     const root = folderOf(SOUND);
     await expect(imageFolder(root, { maxPixels: 95 })).rejects.toThrow(
-      /the class 'grey': it has no pictures: none of its 3 files could be read \(.*at most 95 are read/,
+      /the class 'grey': it has no pictures: none of its 3 files could be read \(.*more than the limit of 95 pixels/,
     );
   });
 
-  test('a class whose folder is empty is an error that says so', async () => {
+  test('an empty class folder is an error', async () => {
     const root = folderOf(SOUND);
     mkdirSync(join(root, 'blue'));
     await expect(imageFolder(root)).rejects.toThrow(
@@ -113,7 +113,7 @@ describe('imageFolder', () => {
     );
   });
 
-  test('follows links to folders, and one that leads back into itself only once', async () => {
+  test('follows links to folders, but enters a cycle only once', async () => {
     const root = folderOf(SOUND);
     const linked = folderOf({ 'red/1.png': bytes('png') });
     symlinkSync(join(root, 'grey'), join(linked, 'grey'));
@@ -131,20 +131,20 @@ describe('imageFolder', () => {
     ]);
   });
 
-  test('a folder that is not there, is none, or has none is an error that says so', async () => {
+  test('a missing folder, a file, or a folder without subfolders is an error', async () => {
     await expect(imageFolder(join(folder, 'nowhere'))).rejects.toThrow(
       /nowhere could not be read: there is no such file; check the path\.$/,
     );
     const root = folderOf({ 'a.png': bytes('png') });
     await expect(imageFolder(join(root, 'a.png'))).rejects.toThrow(
-      /could not be read: a file stands where a folder/,
+      /could not be read: there is a file where a folder is expected/,
     );
     await expect(imageFolder(root)).rejects.toThrow(
-      /has no folders; give a folder that has one with pictures/,
+      /has no subfolders; pass a folder with one subfolder of images per class/,
     );
   });
 
-  test('is trained on as it is, and no tensor is left', async () => {
+  test('can be trained on directly, and leaves no tensor behind', async () => {
     const root = folderOf(SOUND);
     const data = await imageFolder(root, { size: 32, maxBytes: 0, augment: { flip: 0.5 } });
     const before = memory().numTensors;

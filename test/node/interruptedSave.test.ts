@@ -93,7 +93,7 @@ async function valueOnDisk(): Promise<number> {
   return value;
 }
 
-/** The calls of a save that goes well; the last rename is the one that puts the new model in place. */
+/** The calls of a successful save; its last rename puts the new model in place. */
 async function callsOfSave(): Promise<string[]> {
   working();
   await saved(1);
@@ -108,13 +108,13 @@ const message = (promise: Promise<unknown>) =>
     (error: Error) => error.message,
   );
 
-test('a save writes, flushes and closes each file before it renames it, and removes old weights at the end', async () => {
+test('a save writes, flushes and closes each file before renaming it, and removes old weights at the end', async () => {
   const file = ['mkdir', 'open', 'write', 'sync', 'close', 'rename', 'open', 'sync', 'close'];
   expect(await callsOfSave()).toEqual([...Array(5).fill(file).flat(), 'rm', 'rm', 'rm', 'rm']);
 });
 
 describe('wherever a process dies in the middle of a save', () => {
-  test('the model of before or the new one is there, whole, and the next save is sound', async () => {
+  test('either the old or the new model is intact, and the next save succeeds', async () => {
     const calls = await callsOfSave();
     const replaced = calls.lastIndexOf('rename');
     for (let death = 0; death < calls.length; death++) {
@@ -132,18 +132,18 @@ describe('wherever a process dies in the middle of a save', () => {
 });
 
 describe('wherever the disk fills up in the middle of a save', () => {
-  test('the save says so, the model of before stays, and nothing is left over', async () => {
+  test('the save says so, the old model stays, and no files are left over', async () => {
     const calls = await callsOfSave();
     const replaced = calls.lastIndexOf('rename');
     const before = (await readdir(folder)).sort();
     for (let full = 0; full <= replaced; full++) {
-      // A folder that cannot be flushed is no failure: not every system can.
+      // A folder that cannot be flushed is not a failure: not every system can do it.
       const ofFolder = full % 9 > 5;
       if (ofFolder) continue;
       working();
       disk.fails = (call) => call === full;
-      const said = await message(saved(2));
-      expect(said).toMatch(
+      const text = await message(saved(2));
+      expect(text).toMatch(
         /(weights-\w+-\dof4\.bin|model\.json) could not be written: the disk is full; free some space and try again\.$/,
       );
       working();
@@ -164,7 +164,7 @@ describe('wherever the disk fills up in the middle of a save', () => {
     expect(await valueOnDisk()).toBe(2);
   });
 
-  test('weights of before that cannot be removed do not make the save fail', async () => {
+  test('old weights that cannot be removed do not fail the save', async () => {
     working();
     disk.fails = (_, name) => name === 'rm';
     await saved(2);
@@ -173,12 +173,15 @@ describe('wherever the disk fills up in the middle of a save', () => {
   });
 });
 
-describe('what the system says is told in words', () => {
+describe('errors of the system are explained', () => {
   test.each([
     ['ENOSPC', 'the disk is full; free some space and try again.'],
-    ['EACCES', 'writing or reading there is not allowed; choose another folder or change its permissions.'],
-    ['EROFS', 'writing or reading there is not allowed; choose another folder or change its permissions.'],
-    ['EISDIR', 'a file stands where a folder should be, or the other way round; choose another path.'],
+    ['EACCES', 'permission denied; choose another folder or change its permissions.'],
+    ['EROFS', 'permission denied; choose another folder or change its permissions.'],
+    [
+      'EISDIR',
+      'there is a file where a folder is expected, or a folder where a file is; choose another path.',
+    ],
     ['EIO', 'EIO: simulated.'],
   ])('%s', async (code, sentence) => {
     working();

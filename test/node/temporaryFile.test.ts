@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const rows = (first: number, count: number) =>
   Float32Array.from({ length: count * 3 }, (_, i) => Math.sin(first * 3 + i));
 
-/** What open files are made of. */
+/** The class of open files. */
 async function fileClass() {
   const file = await open(join(folder, 'any'), 'w');
   await file.close();
@@ -27,7 +27,7 @@ async function fileClass() {
 }
 
 describe('temporaryFile', () => {
-  test('gives back the rows that it was given, in any order', async () => {
+  test('returns the rows it was given, in any order', async () => {
     const store = await temporaryFile({ folder })({ rows: 6, rowLength: 3 });
     await store.write(2, rows(2, 4));
     // A view into a larger array.
@@ -40,7 +40,7 @@ describe('temporaryFile', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('holds features that are more than maxBytes, the same as memory does', async () => {
+  test('holds features beyond maxBytes, equal to those in memory', async () => {
     const { trainSet: images } = garments({ train: 40, test: 10 });
     const base = vgg([[1, 2]], { inputShape: [28, 28, 1], includeTop: false });
     const before = memory().numTensors;
@@ -68,14 +68,14 @@ describe('temporaryFile', () => {
     base.dispose();
   });
 
-  test('says in one sentence that there is too little room, before anything is written', async () => {
+  test('reports too little room before anything is written', async () => {
     await expect(temporaryFile({ folder })({ rows: 1e12, rowLength: 1e3 })).rejects.toThrow(
-      /^the temporary file would take 4000000\.00 GB and \S+ has \d+\.\d\d GB left; free some space or choose another folder\.$/,
+      /^the temporary file needs 4000000\.00 GB and \S+ has \d+\.\d\d GB free; free some space or choose another folder\.$/,
     );
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('says in one sentence that the disk ran full, and leaves no file and no tensor', async () => {
+  test('reports a full disk, and leaves no file and no tensor', async () => {
     const { trainSet: images } = garments({ train: 20, test: 10 });
     const base = vgg([[1, 2]], { inputShape: [28, 28, 1], includeTop: false });
     const before = memory().numTensors;
@@ -93,10 +93,10 @@ describe('temporaryFile', () => {
     base.dispose();
   });
 
-  test('a folder that cannot be one is an error that says so', async () => {
+  test('a file in place of the folder is an error', async () => {
     writeFileSync(join(folder, 'file'), '');
     await expect(temporaryFile({ folder: join(folder, 'file') })({ rows: 1, rowLength: 1 })).rejects.toThrow(
-      /the temporary file in \S+ failed: a file stands where a folder should be/,
+      /the temporary file in \S+ failed: there is a file where a folder is expected/,
     );
     rmSync(join(folder, 'file'));
   });

@@ -7,7 +7,7 @@ import { backends } from '../support/backends.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What a process of its own prints, which has no WebGPU yet. */
+/** Runs a program in a new process, without WebGPU yet, and returns its output. */
 function inProcess(program: string, env: Record<string, string> = {}): string {
   const imports = "const { webgpuBackend } = await import('./src/node/index.ts');\n";
   const args = ['--import', 'tsx', '--input-type=module', '--eval', imports + program];
@@ -18,7 +18,7 @@ function inProcess(program: string, env: Record<string, string> = {}): string {
 const NO_DRIVER = { VK_DRIVER_FILES: '/no/such/driver.json' };
 
 describe.skipIf(!backends.includes('webgpu'))('webgpuBackend', () => {
-  test('says what computes, and tfjs computes on it', async () => {
+  test('returns the adapter, and tfjs computes on it', async () => {
     const adapter = await webgpuBackend();
     expect(adapter.description).not.toBe('');
     expect(typeof adapter.software).toBe('boolean');
@@ -32,13 +32,13 @@ describe.skipIf(!backends.includes('webgpu'))('webgpuBackend', () => {
     expect(memory().numTensors).toBe(before);
   });
 
-  test('called again it changes nothing', async () => {
+  test('has no effect when called again', async () => {
     const { gpu } = navigator as unknown as { gpu: object };
     expect(await webgpuBackend()).toBe(await webgpuBackend());
     expect((navigator as unknown as { gpu: object }).gpu).toBe(gpu);
   });
 
-  test('a process that used it ends, and its navigator keeps what else it had', () => {
+  test('a process that used it ends, and its navigator keeps its other properties', () => {
     const program = `
       Object.defineProperty(globalThis, 'navigator', { value: { language: 'eo' }, configurable: true });
       await webgpuBackend();
@@ -48,18 +48,18 @@ describe.skipIf(!backends.includes('webgpu'))('webgpuBackend', () => {
     expect(inProcess(program)).toBe('eo webgpu 4\n');
   });
 
-  test('an import of the backend before it is told', () => {
+  test('an earlier import of the backend is reported', () => {
     const program = `
       await import('@tensorflow/tfjs-backend-webgpu');
       await webgpuBackend().catch(({ message }) => console.log(message));
       console.log(typeof GPUDevice, globalThis.navigator?.gpu);`;
     expect(inProcess(program)).toBe(
-      'webgpuBackend: @tensorflow/tfjs-backend-webgpu was imported before there was WebGPU and did not register; leave its import to webgpuBackend.\nundefined undefined\n',
+      'webgpuBackend: @tensorflow/tfjs-backend-webgpu was imported before WebGPU was available and did not register; let webgpuBackend import it.\nundefined undefined\n',
     );
   });
 });
 
-describe('where there is no WebGPU', () => {
+describe('without WebGPU', () => {
   test.skipIf(process.platform !== 'linux')(
     'a missing adapter is one clear sentence, and no global is set',
     () => {
@@ -67,13 +67,13 @@ describe('where there is no WebGPU', () => {
       await webgpuBackend().catch(({ message }) => console.log(message));
       console.log(typeof GPUDevice, globalThis.navigator?.gpu);`;
       const [sentence, globals] = inProcess(program, NO_DRIVER).trim().split('\n');
-      expect(sentence).toMatch(/^webgpuBackend: there is no adapter, which needs a graphics processor .*\.$/);
+      expect(sentence).toMatch(/^webgpuBackend: no WebGPU adapter found. One needs a GPU with .*\.$/);
       expect(globals).toBe('undefined undefined');
     },
   );
 
   test.skipIf(!backends.includes('webgpu')).each(['webgpu', '@tensorflow/tfjs-backend-webgpu'])(
-    'a missing package, %s, is told with the command that installs it, and no global is set',
+    'a missing package, %s, is reported with the command that installs it, and no global is set',
     (name) => {
       const hook = `export const resolve = (specifier, context, next) => {
         if (specifier !== '${name}') return next(specifier, context);

@@ -10,21 +10,21 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-test('writes text, bytes and pieces of bytes, and leaves no temporary file', async () => {
+test('writes text, bytes and chunks of bytes, and leaves no temporary file', async () => {
   await writeFileAtomic(join(folder, 'text'), 'größer');
   await writeFileAtomic(join(folder, 'bytes'), Uint8Array.of(1, 2));
-  await writeFileAtomic(join(folder, 'pieces'), [Uint8Array.of(1, 2), Uint8Array.of(), Uint8Array.of(3)]);
+  await writeFileAtomic(join(folder, 'chunks'), [Uint8Array.of(1, 2), Uint8Array.of(), Uint8Array.of(3)]);
   await writeFileAtomic(join(folder, 'nothing'), []);
   expect(await readFile(join(folder, 'text'), 'utf8')).toBe('größer');
   expect([...(await readFile(join(folder, 'bytes')))]).toEqual([1, 2]);
-  expect([...(await readFile(join(folder, 'pieces')))]).toEqual([1, 2, 3]);
+  expect([...(await readFile(join(folder, 'chunks')))]).toEqual([1, 2, 3]);
   expect([...(await readFile(join(folder, 'nothing')))]).toEqual([]);
-  expect((await readdir(folder)).sort()).toEqual(['bytes', 'nothing', 'pieces', 'text']);
+  expect((await readdir(folder)).sort()).toEqual(['bytes', 'chunks', 'nothing', 'text']);
 });
 
-test('replaces a file and makes folders that are missing', async () => {
+test('replaces a file and creates missing folders', async () => {
   const path = join(folder, 'runs/1/history.json');
-  await writeFileAtomic(path, 'a longer text of before');
+  await writeFileAtomic(path, 'a longer, older text');
   await writeFileAtomic(path, 'new');
   expect(await readFile(path, 'utf8')).toBe('new');
 });
@@ -37,13 +37,13 @@ test('two writers of one file leave the content of one of them', async () => {
   expect(await readdir(folder)).toEqual(['file']);
 });
 
-test('says in one sentence that a folder stands in the way', async () => {
+test('reports a folder in place of the file, or a file in place of the folder', async () => {
   expect(await writeFileAtomic(folder, 'x').catch((error: Error) => error.message)).toBe(
-    `${folder} could not be written: a file stands where a folder should be, or the other way round; choose another path.`,
+    `${folder} could not be written: there is a file where a folder is expected, or a folder where a file is; choose another path.`,
   );
   await writeFile(join(folder, 'file'), '');
   const path = join(folder, 'file/below');
   await expect(writeFileAtomic(path, 'x')).rejects.toThrow(
-    `${path} could not be written: a file stands where a folder should be`,
+    `${path} could not be written: there is a file where a folder is expected`,
   );
 });

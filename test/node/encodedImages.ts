@@ -1,8 +1,8 @@
 /**
- * Pictures of 12x8 pixels by Pillow 12.3, in base64: red 20x, green 30y, blue 12(x + y); `jpeg` is to be turned by EXIF
- * orientation 6, and `grey` and `grey16` have red's values.
+ * Images of 12x8 pixels encoded by Pillow 12.3, in base64: red 20x, green 30y, blue 12(x + y); `jpeg` has EXIF orientation
+ * 6, and `grey` and `grey16` have red's values.
  */
-export const PICTURES = {
+export const IMAGES = {
   png: 'iVBORw0KGgoAAAANSUhEUgAAAAwAAAAICAIAAABChommAAAAG0lEQVR42mNkYGAQYeDBj1gY5HgYGAig4a0IAABQBkA2jSzCAAAAAElFTkSuQmCC',
   rgba: 'iVBORw0KGgoAAAANSUhEUgAAAAwAAAAICAYAAADN5B7xAAAAH0lEQVR42mNkYGBgEGHgESUWszDI8TAwMBCPRzUQgwGZWgcnGKGhZgAAAABJRU5ErkJggg==',
   grey: 'iVBORw0KGgoAAAANSUhEUgAAAAwAAAAICAAAAADoj0EtAAAAEklEQVR42mNkEEEAJgYkQF0OAFcEAOwalZv0AAAAAElFTkSuQmCC',

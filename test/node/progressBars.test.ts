@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { countBar, progressBar } from '../../src/node/index.js';
 import type { TrainProgress } from '../../src/train/index.js';
 
-/** A terminal that keeps what is written, and the lines that a person would see on it. */
+/** A terminal that records its output, and the line that a person would see. */
 class Terminal {
   readonly isTTY: boolean;
   columns: number;
@@ -41,7 +41,7 @@ const progress = (changes: Partial<TrainProgress> = {}): TrainProgress => ({
   ...changes,
 });
 
-/** What a bar draws at the first progress. */
+/** The line of a bar after its first update. */
 function drawn(changes: Partial<TrainProgress>, columns?: number): string {
   const stream = new Terminal({ columns });
   const bar = progressBar({ stream });
@@ -58,19 +58,19 @@ describe('on a terminal', () => {
     );
   });
 
-  test('shows decimals of a slow run, minutes, and a question mark for a time that nobody knows', () => {
+  test('shows decimals for a slow run, minutes, and a question mark for an unknown time', () => {
     expect(drawn({ examplesPerSecond: 2.84, secondsLeft: 3661 })).toContain('2.8 examples/s  61:01 left');
     expect(drawn({ secondsLeft: Number.POSITIVE_INFINITY })).toMatch(/ \? left$/);
     expect(drawn({ secondsLeft: Number.NaN, loss: Number.NaN })).toMatch(/loss NaN .* \? left$/);
     expect(drawn({ secondsLeft: -0.4 })).toMatch(/ 0:00 left$/);
   });
 
-  test('leaves room for the time left where there are 80 columns', () => {
+  test('leaves room for the time left in 80 columns', () => {
     const line = drawn({ epoch: 12, epochs: 20, batch: 107, batches: 125, secondsLeft: 621 }, 80);
     expect(line).toBe('epoch 12/20 [=====-] 107/125  loss 0.412  acc 0.861  1423 examples/s  10:21 left');
   });
 
-  test('is cut at the width of the terminal, so that no line is left behind', () => {
+  test('is cut at the width of the terminal, so that it stays on one line', () => {
     expect(drawn({}, 40)).toBe('epoch 2/5 [===--] 31/62  loss 0.412  acc'.slice(0, 40));
   });
 
@@ -85,7 +85,7 @@ describe('on a terminal', () => {
     bar.stop();
   });
 
-  test('is gone after an epoch whose line is printed, and comes back with the next', () => {
+  test('disappears when the line of an epoch is printed, and returns with the next', () => {
     const stream = new Terminal();
     const bar = progressBar({ stream, print: () => {} });
     bar.update(progress({ batch: 62 }));
@@ -97,7 +97,7 @@ describe('on a terminal', () => {
     expect(stream.line).toBe('');
   });
 
-  test('serves another run with other batches', () => {
+  test('can be reused for another run', () => {
     const stream = new Terminal();
     const bar = progressBar({ stream });
     bar.update(progress());
@@ -107,7 +107,7 @@ describe('on a terminal', () => {
     bar.stop();
   });
 
-  test('leaves the cursor and the wrapping of lines as they are, so that a killed run leaves a sound terminal', () => {
+  test('does not touch the cursor or line wrapping, so that a killed run leaves the terminal intact', () => {
     const stream = new Terminal();
     const bar = progressBar({ stream });
     bar.update(progress());
@@ -116,7 +116,7 @@ describe('on a terminal', () => {
     expect(stream.written).not.toContain(`${ESC}[?7l`);
   });
 
-  test('once stopped, keeps no timer and no handler of signals', () => {
+  test('keeps no timer and no signal handler once stopped', () => {
     const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     const signals = () => process.listenerCount('SIGINT') + process.listenerCount('SIGTERM');
     const before = [timers(), signals()];
@@ -129,7 +129,7 @@ describe('on a terminal', () => {
   });
 });
 
-test('where the stream is no terminal nothing is drawn, and lines are printed all the same', () => {
+test('draws nothing where the stream is not a terminal, but prints lines', () => {
   const stream = new Terminal({ isTTY: false });
   const printed: string[] = [];
   const bar = progressBar({ stream, print: (line) => printed.push(line) });
@@ -142,26 +142,35 @@ test('where the stream is no terminal nothing is drawn, and lines are printed al
 });
 
 describe('countBar', () => {
-  test('shows how many of how many, and the time left by the mean so far', () => {
+  test('shows the count, and the time left at the mean speed so far', () => {
     const stream = new Terminal();
     const now = vi.spyOn(performance, 'now').mockReturnValue(0);
-    const bar = countBar('pictures', { stream });
-    bar.update(0, 8);
-    expect(stream.line).toBe('[--------------------] 0/8 pictures  ? left');
+    const bar = countBar({ label: 'reading', stream });
+    bar.update({ done: 0, total: 8, unit: 'images' });
+    expect(stream.line).toBe('reading [--------------------] 0/8 images  ? left');
     now.mockReturnValue(4000);
-    bar.update(2, 8);
+    const progress = { done: 2, total: 8, unit: 'images' } as const;
+    bar.update(progress);
     bar.stop();
     expect(stream.line).toBe('');
-    bar.update(2, 8);
-    expect(stream.line).toBe('[=====---------------] 2/8 pictures  0:12 left');
+    bar.update(progress);
+    expect(stream.line).toBe('reading [=====---------------] 2/8 images  0:12 left');
     bar.stop();
     now.mockRestore();
   });
 
-  test('draws nothing where there is no terminal', () => {
+  test('shows bytes in MB', () => {
+    const stream = new Terminal();
+    const bar = countBar({ stream });
+    bar.update({ done: 138_400_000, total: 553_000_000, unit: 'bytes' });
+    expect(stream.line).toMatch(/^\[=====-+\] 138\/553 MB {2}\d+:\d\d left$/);
+    bar.stop();
+  });
+
+  test('draws nothing where the stream is not a terminal', () => {
     const stream = new Terminal({ isTTY: false });
-    const bar = countBar('pictures', { stream });
-    bar.update(1, 2);
+    const bar = countBar({ stream });
+    bar.update({ done: 1, total: 2, unit: 'steps' });
     bar.stop();
     expect(stream.written).toBe('');
   });

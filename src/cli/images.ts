@@ -4,28 +4,27 @@ import { glob, isDynamicPattern } from 'tinyglobby';
 import type { RawImage } from 'vgg-blocks/images';
 import { countBar, readImage } from 'vgg-blocks/node';
 
-const PICTURES = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
+const IMAGES = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
 
-/** What a command's pictures argument takes. */
-export const IMAGES_HELP = 'pictures, folders of pictures, or globs';
+/** Help for a command's images argument. */
+export const IMAGES_HELP = 'images, folders of images, or globs';
 
-/** Prints a line while there may be a bar on the terminal. */
+/** Prints a line without disturbing the progress bar. */
 export type Print = (line: string) => void;
 
 /**
- * Does something with each picture that is meant: files as they are named, what folders hold, what globs find. A picture
- * that cannot be read is a line on the standard error, and the rest goes on; a bar on the standard error shows how far
- * it is, where that is a terminal.
+ * Runs `work` for each image that the patterns name: files, the images of folders, and the matches of globs. An image that
+ * cannot be read is reported on the standard error and skipped. On a terminal a bar shows the progress.
  *
- * @param work may print, but through its third argument alone.
- * @throws Error when none could be read, and whatever `work` throws.
+ * @param work must print through its third argument only.
+ * @throws Error if no image could be read, and whatever `work` throws.
  */
 export async function eachImage(
   command: string,
   patterns: readonly string[],
   work: (image: RawImage, path: string, print: Print) => Promise<void>,
 ): Promise<void> {
-  const bar = countBar('pictures');
+  const bar = countBar();
   const print = (line: string) => {
     bar.stop();
     console.log(line);
@@ -34,11 +33,11 @@ export async function eachImage(
     bar.stop();
     console.error(line);
   };
-  const paths = await picturesOf(patterns, complain);
+  const paths = await imagesOf(patterns, complain);
   let failed = 0;
   try {
     for (const [done, path] of paths.entries()) {
-      bar.update(done, paths.length);
+      bar.update({ done, total: paths.length, unit: 'images' });
       const image = await readImage(path).catch((error: Error) => complain(error.message));
       if (image) await work(image, path, print);
       else failed++;
@@ -46,14 +45,14 @@ export async function eachImage(
   } finally {
     bar.stop();
   }
-  if (paths.length === 0) throw new Error(`${command}: there are no pictures in ${patterns.join(', ')}.`);
-  const summary = `${command}: ${failed} of ${paths.length} pictures could not be read.`;
+  if (paths.length === 0) throw new Error(`${command}: there are no images in ${patterns.join(', ')}.`);
+  const summary = `${command}: ${failed} of ${paths.length} images could not be read.`;
   if (failed === paths.length) throw new Error(summary);
   if (failed > 0) console.error(summary);
 }
 
-/** The paths of the pictures that are meant, in order; what holds none is told. */
-async function picturesOf(patterns: readonly string[], complain: Print): Promise<string[]> {
+/** The paths of the images that the patterns name, in order; a pattern that names none is reported. */
+async function imagesOf(patterns: readonly string[], complain: Print): Promise<string[]> {
   const paths: string[] = [];
   for (const pattern of patterns) {
     const found = await stat(pattern).catch(() => undefined);
@@ -65,13 +64,13 @@ async function picturesOf(patterns: readonly string[], complain: Print): Promise
     const inside = isGlob
       ? await glob(pattern.replaceAll('\\', '/'), { absolute: isAbsolute(pattern) })
       : (await readdir(pattern, { recursive: true }))
-          .filter((name) => PICTURES.test(name))
+          .filter((name) => IMAGES.test(name))
           .map((name) => join(pattern, name));
     if (inside.length === 0) {
       complain(
         isGlob
-          ? `${pattern} matches no file.`
-          : `${pattern} holds no pictures (files that end in .png, .jpg, .webp, .gif, .tif or .avif).`,
+          ? `${pattern} matches no files.`
+          : `${pattern} contains no images (files that end in .png, .jpg, .webp, .gif, .tif or .avif).`,
       );
     }
     paths.push(...inside.sort());

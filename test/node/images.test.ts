@@ -1,14 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decode } from 'fast-png';
 import { afterAll, describe, expect, test, vi } from 'vitest';
-import { readImage } from '../../src/node/index.js';
-import { PICTURES } from './pictures.js';
+import { readImage, writeImage } from '../../src/node/index.js';
+import { IMAGES } from './encodedImages.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-images-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const bytes = (name: keyof typeof PICTURES) => new Uint8Array(Buffer.from(PICTURES[name], 'base64'));
+const bytes = (name: keyof typeof IMAGES) => new Uint8Array(Buffer.from(IMAGES[name], 'base64'));
 const colour = (x: number, y: number) => [20 * x, 30 * y, 12 * (x + y)];
 const [WIDTH, HEIGHT] = [12, 8];
 const upright = Array.from({ length: WIDTH * HEIGHT }, (_, i) =>
@@ -34,10 +35,10 @@ describe('readImage', () => {
     expect([...data]).toEqual(upright.map((_, i) => upright[i - (i % 3)]));
   });
 
-  test('turns a picture as its camera was turned', async () => {
+  test('rotates an image upright by its EXIF orientation', async () => {
     const { data, width, height } = await readImage(bytes('jpeg'));
     expect([width, height]).toEqual([HEIGHT, WIDTH]);
-    // A quarter to the right: the row x of the new picture is the column x of the old one, from the bottom up.
+    // A quarter turn clockwise: row x of the new image is column x of the old one, from the bottom up.
     const expected = Array.from({ length: WIDTH * HEIGHT }, (_, i) =>
       colour(Math.floor(i / HEIGHT), HEIGHT - 1 - (i % HEIGHT)),
     ).flat();
@@ -50,35 +51,35 @@ describe('readImage', () => {
     [
       'an animation',
       () => readImage(bytes('animated')),
-      /^the picture could not be read: it is animated or has 2 pages; give one picture\.$/,
+      /^the image could not be read: it is animated or has 2 pages; pass a single image\.$/,
     ],
     [
       'too many pixels',
       () => readImage(bytes('png'), { maxPixels: 95 }),
-      /it has 12x8 pixels, and at most 95 are read; make it smaller\.$/,
+      /it is 12x8, more than the limit of 95 pixels; make it smaller\.$/,
     ],
     [
-      'half a picture',
+      'half an image',
       () => readImage(bytes('png').subarray(0, 60)),
-      /it is no picture that can be decoded, or is cut off \(/,
+      /it is truncated or not an image that can be decoded \(/,
     ],
     [
-      'no picture',
+      'something else',
       () => readImage(new TextEncoder().encode('hello')),
-      /it is no picture that can be decoded/,
+      /it is truncated or not an image that can be decoded/,
     ],
-    ['nothing', () => readImage(new Uint8Array()), /it is no picture that can be decoded/],
+    ['nothing', () => readImage(new Uint8Array()), /it is truncated or not an image that can be decoded/],
     [
       'a missing file',
       () => readImage('/nowhere/cat.png'),
       /^\/nowhere\/cat\.png could not be read: there is no such file; check the path\.$/,
     ],
-    ['a folder', () => readImage(folder), /could not be read: it is no file; give a picture\.$/],
-  ])('says what is wrong with %s', async (_, read, said) => {
-    await expect(read()).rejects.toThrow(said);
+    ['a folder', () => readImage(folder), /could not be read: it is not a file; pass an image\.$/],
+  ])('refuses %s in one sentence', async (_, read, message) => {
+    await expect(read()).rejects.toThrow(message);
   });
 
-  test('says which package is missing', async () => {
+  test('names the missing package', async () => {
     vi.doMock('sharp', () => {
       throw new Error('not found');
     });
@@ -86,5 +87,22 @@ describe('readImage', () => {
       'readImage: the package sharp is not installed; run npm install sharp.',
     );
     vi.doUnmock('sharp');
+  });
+});
+
+describe('writeImage', () => {
+  test('writes a PNG of the same pixels', async () => {
+    const path = join(folder, 'new', 'image.png');
+    const data = Uint8ClampedArray.of(1, 2, 3, 4, 5, 6);
+    await writeImage(path, { data, width: 1, height: 2 });
+    const png = decode(readFileSync(path));
+    expect([png.width, png.height, ...png.data]).toEqual([1, 2, ...data]);
+  });
+
+  test('refuses other formats', async () => {
+    const image = { data: new Uint8Array(1), width: 1, height: 1 };
+    await expect(writeImage(join(folder, 'image.jpg'), image)).rejects.toThrow(
+      'image.jpg could not be written: only PNG is supported; use a path that ends in .png.',
+    );
   });
 });

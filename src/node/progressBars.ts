@@ -1,0 +1,143 @@
+import { Presets, SingleBar } from 'cli-progress';
+import type { Progress } from '../base/progress.js';
+import type { TrainProgress } from '../train/index.js';
+
+/** Where a bar is drawn, such as `process.stderr`; on anything but a terminal there is none. */
+export interface BarStream {
+  isTTY?: boolean;
+  columns?: number;
+  write(text: string): unknown;
+}
+
+/** A progress bar on the terminal's last line. */
+export interface CountBar {
+  /** Draws the progress, again after `stop`; pass it as `onProgress`. */
+  update(progress: Progress): void;
+  /**
+   * Removes the bar, for instance before a line is printed. Its timer keeps the process alive until then, so call this
+   * however the work ends.
+   */
+  stop(): void;
+}
+
+/**
+ * A progress bar for any `onProgress` of the library: how many of how many, and the time left at the mean speed so far.
+ *
+ * @param options `label` is printed before the bar, e.g. `'downloading'`; `stream` defaults to the standard error.
+ * @example
+ * const bar = countBar({ label: 'reading' });
+ * const folder = await imageFolder('pets', { onProgress: bar.update }).finally(bar.stop);
+ */
+export function countBar(options: { label?: string; stream?: BarStream } = {}): CountBar {
+  const { label = '', stream = process.stderr } = options;
+  const format = `${label && `${label} `}[{bar}] {count} {unit}  {left} left`;
+  const bar = terminalBar(stream, format, 40 + label.length);
+  const start = performance.now();
+  return {
+    update({ done, total = done, unit }) {
+      const secondsEach = (performance.now() - start) / done / 1000;
+      const left = minutes(done > 0 ? secondsEach * (total - done) : Number.POSITIVE_INFINITY);
+      const shown = (n: number) => (unit === 'bytes' ? Math.round(n / 1e6) : n);
+      const count = `${shown(done)}/${shown(total)}`;
+      bar.update(done, total, { count, unit: unit === 'bytes' ? 'MB' : unit, left });
+    },
+    stop: bar.stop,
+  };
+}
+
+/** The progress bar of a training run. */
+export interface ProgressBar {
+  /** Draws the progress of the run; pass it as `onProgress`. */
+  update(progress: TrainProgress): void;
+  /** Prints a line above the bar. */
+  log(line: string): void;
+  /** Removes the bar. Its timer keeps the process alive until then, so call this however the training ends. */
+  stop(): void;
+}
+
+/**
+ * A progress bar for `train`: epoch, batches, loss, accuracy, examples per second and time left. Where the stream is not
+ * a terminal (a log file, say) nothing is drawn, but `log` still prints its lines.
+ *
+ * @param options `stream` is where the bar is drawn, by default the standard error; `print` prints the logged lines, by
+ *   default to the standard output.
+ * @example
+ * const bar = progressBar();
+ * try {
+ *   await train(model, data, { onProgress: bar.update, onEpoch: (row) => bar.log(`epoch ${row.epoch}`) });
+ * } finally {
+ *   bar.stop();
+ * }
+ */
+export function progressBar(
+  options: { stream?: BarStream; print?: (line: string) => void } = {},
+): ProgressBar {
+  const { stream = process.stderr, print = (line: string) => void process.stdout.write(`${line}\n`) } =
+    options;
+  const format =
+    'epoch {epoch}/{epochs} [{bar}] {value}/{total}  loss {loss}  acc {acc}  {rate} examples/s  {left} left';
+  const bar = terminalBar(stream, format, 74);
+  let drawn: TrainProgress | undefined;
+  const update = (progress: TrainProgress) => {
+    drawn = progress;
+    const { epoch, epochs, batch, batches, loss, accuracy, examplesPerSecond, secondsLeft } = progress;
+    bar.update(batch, batches, {
+      epoch,
+      epochs,
+      loss: loss.toFixed(3),
+      acc: accuracy.toFixed(3),
+      rate: examplesPerSecond.toFixed(examplesPerSecond < 100 ? 1 : 0),
+      left: minutes(secondsLeft),
+    });
+  };
+  const stop = () => {
+    bar.stop();
+    drawn = undefined;
+  };
+  return {
+    update,
+    log(line) {
+      const last = drawn;
+      stop();
+      print(line);
+      if (last && last.batch < last.batches) update(last);
+    },
+    stop,
+  };
+}
+
+/** @param rest the maximum number of columns that the format takes besides the bar. */
+function terminalBar(stream: BarStream, format: string, rest: number) {
+  let bar: SingleBar | undefined;
+  const settings = {
+    format,
+    stream: stream as NodeJS.WritableStream,
+    // A killed process would leave these two settings behind in the terminal.
+    hideCursor: false,
+    linewrap: true,
+    clearOnComplete: true,
+    // In 80 columns the end of the line is still visible.
+    barsize: Math.min(20, Math.max(5, (stream.columns ?? 80) - rest)),
+  };
+  return {
+    update(value: number, total: number, payload: Record<string, unknown>): void {
+      if (!stream.isTTY) return;
+      if (!bar) {
+        bar = new SingleBar(settings, Presets.legacy);
+        bar.start(total, value, payload);
+      }
+      bar.setTotal(total);
+      bar.update(value, payload);
+    },
+    stop(): void {
+      bar?.stop();
+      bar = undefined;
+    },
+  };
+}
+
+/** Seconds as minutes and seconds, 0:07; a question mark where they are not known. */
+function minutes(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  return Number.isFinite(whole) ? `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}` : '?';
+}
