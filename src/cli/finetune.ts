@@ -220,20 +220,20 @@ async function trainPhases(
         seed: args.seed,
         optimizer: 'adam',
         schedule: 'cosine',
-        keep: cached.testSet ? 'best' : 'last',
+        keep: cached.validationSet ? 'best' : 'last',
         signal,
         onProgress: bar.update,
-        onEpoch: (row) => bar.log(`${name}, ${epochLine(row, epochs, 'validation')}`),
+        onEpoch: (row) => bar.log(`${name}, ${epochLine(row, epochs)}`),
       });
       bar.stop();
       trained.phases.push({ name, ...history });
       if (history.ended === 'diverged')
         throw new Error(`finetune: the loss is no longer a number (${name}); try a smaller learning rate.`);
-      if (cached.testSet) trained.predicted = await predictClasses(upper, cached.testSet);
+      if (cached.validationSet) trained.predicted = await predictClasses(upper, cached.validationSet);
     } finally {
       bar.stop();
       await cached.trainSet.dispose();
-      await cached.testSet?.dispose();
+      await cached.validationSet?.dispose();
     }
     if (signal.aborted) break;
   }
@@ -260,12 +260,12 @@ async function cache(lower: LayersModel, images: ImageFiles, args: FinetuneArgum
     });
   try {
     const trainSet = await features(images.trainSet, args.augment ? PASSES : 0);
-    if (images.validationSet.length === 0) return { trainSet, testSet: undefined };
-    const testSet = await features(images.validationSet, 0).catch(async (error: unknown) => {
+    if (images.validationSet.length === 0) return { trainSet, validationSet: undefined };
+    const validationSet = await features(images.validationSet, 0).catch(async (error: unknown) => {
       await trainSet.dispose();
       throw error;
     });
-    return { trainSet, testSet };
+    return { trainSet, validationSet };
   } finally {
     bar.stop();
   }

@@ -1,9 +1,12 @@
 import type { EpochRow } from 'vgg-blocks/train';
 
-/** An epoch as a line of the log; `test` names the set that its accuracy was measured on. */
-export function epochLine(row: EpochRow, epochs: number, test = 'test'): string {
-  const tested = row.testAccuracy === null ? '' : `, ${test} acc ${row.testAccuracy.toFixed(3)}`;
-  return `epoch ${String(row.epoch).padStart(String(epochs).length)}/${epochs}: loss ${row.loss.toFixed(3)}, train acc ${row.trainAccuracy.toFixed(3)}${tested}, ${row.examplesPerSecond.toFixed(1)} examples/s, ${row.seconds.toFixed(1)} s`;
+/** An epoch as a line of the log. */
+export function epochLine(row: EpochRow, epochs: number): string {
+  const accuracies = { train: row.trainAccuracy, validation: row.validationAccuracy, test: row.testAccuracy };
+  const measured = Object.entries(accuracies)
+    .filter(([, accuracy]) => accuracy !== null)
+    .map(([set, accuracy]) => `, ${set} acc ${accuracy!.toFixed(3)}`);
+  return `epoch ${String(row.epoch).padStart(String(epochs).length)}/${epochs}: loss ${row.loss.toFixed(3)}${measured.join('')}, ${row.examplesPerSecond.toFixed(1)} examples/s, ${row.seconds.toFixed(1)} s`;
 }
 
 /** Throws if the accuracy on held-out images is below the minimum. */
