@@ -8,7 +8,7 @@ const SOURCES = ['site/{build,src,public}/**/*', 'site/*.{html,ts}', 'src/**/*.t
 const LOCK = `${root}site/.building`;
 
 /**
- * The folder of the built site, which is built first where a source is newer. Two test files may ask at the same time.
+ * The folder of the built site, built first if a source is newer. Two test files may ask at the same time.
  */
 export async function builtSite(): Promise<string> {
   const deadline = Date.now() + 300_000;
@@ -17,7 +17,10 @@ export async function builtSite(): Promise<string> {
       mkdirSync(LOCK);
       break;
     } catch {
-      if (Date.now() > deadline) throw new Error(`The site is being built for too long; remove ${LOCK}.`);
+      if (Date.now() > deadline)
+        throw new Error(
+          `Another build of the site has not ended for minutes; if there is none, remove ${LOCK}.`,
+        );
       await new Promise((resolve) => setTimeout(resolve, 500));
     }
   }

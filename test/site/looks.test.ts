@@ -10,7 +10,7 @@ import { builtSite } from './built.js';
 import { drop, go, openTab, trainToTheEnd } from './page.js';
 import { serveSite } from './server.js';
 
-/** Where the screenshots are written, for whoever wants to look at them. */
+/** Where the screenshots are written. */
 const SHOTS = fileURLToPath(new URL('../../runs/site/', import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -29,7 +29,7 @@ afterAll(async () => {
   site?.close();
 });
 
-/** What axe finds wrong with a page, a line a rule, with the first place. */
+/** The rules of axe that a page breaks, each with the first element that breaks it. */
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   const results = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as AxeResults;
@@ -38,7 +38,7 @@ async function violations(page: Page): Promise<string[]> {
   );
 }
 
-/** Fails where a page is wider than its window: then a phone scrolls sideways. */
+/** Pixels by which a page is wider than its window, so that it scrolls sideways. */
 async function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
@@ -48,7 +48,7 @@ const VIEWS = ['network', 'train', 'inside', 'weights'] as const;
 
 describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme', (theme) => {
   test.each(['en', 'zh'] as const)(
-    'every view in %s is accessible, at a desk and on a phone, before and after training',
+    'every view in %s is accessible, on a desktop and on a phone, before and after training',
     async (language) => {
       const { page, complaints } = await openTab(browser, `${site.url}#${SMALL}`, {
         theme,
@@ -58,12 +58,12 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
       const found: string[] = [];
       const look = async (name: string) => {
         found.push(...(await violations(page)).map((one) => `${name}: ${one}`));
-        for (const [place, size] of Object.entries({ desk: [1440, 900], phone: [390, 844] } as const)) {
+        for (const [device, size] of Object.entries({ desktop: [1440, 900], phone: [390, 844] } as const)) {
           await page.setViewportSize({ width: size[0], height: size[1] });
           await page.waitForTimeout(100);
-          if ((await overflow(page)) > 0) found.push(`${name}, ${place}: it is wider than its window`);
+          if ((await overflow(page)) > 0) found.push(`${name}, ${device}: wider than its window`);
           await page.screenshot({
-            path: `${SHOTS}${name}-${theme}-${language}-${place}.png`,
+            path: `${SHOTS}${name}-${theme}-${language}-${device}.png`,
             fullPage: true,
           });
         }
@@ -98,7 +98,7 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
     300_000,
   );
 
-  test('the guides and the API pages are accessible, at a desk and on a phone', async () => {
+  test('the guides and the API pages are accessible, on a desktop and on a phone', async () => {
     const { page, complaints } = await openTab(browser, site.url, { theme, offline: true });
     const found: string[] = [];
     for (const path of [
@@ -112,7 +112,7 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
       found.push(...(await violations(page)).map((one) => `${path}: ${one}`));
       for (const width of [1440, 390]) {
         await page.setViewportSize({ width, height: 900 });
-        if ((await overflow(page)) > 0) found.push(`${path} at ${width}: it is wider than its window`);
+        if ((await overflow(page)) > 0) found.push(`${path} at ${width}: wider than its window`);
         await page.screenshot({ path: `${SHOTS}${path.replaceAll('/', '-')}-${theme}-${width}.png` });
       }
     }

@@ -23,11 +23,11 @@ afterAll(async () => {
   site?.close();
 });
 
-/** Waits until the page's foot says the state; fails with what it says instead. */
-async function footSays(page: Page, state: string): Promise<void> {
+/** Waits until the page's foot shows a state; fails with its text otherwise. */
+async function waitForFoot(page: Page, state: string): Promise<void> {
   const foot = page.locator('#offline');
   await page.waitForSelector(`#offline[data-state=${state}]`, { timeout: 60_000 }).catch(async (error) => {
-    throw new Error(`the foot says: ${await foot.innerText()}`, { cause: error });
+    throw new Error(`the foot shows: ${await foot.innerText()}`, { cause: error });
   });
 }
 
@@ -40,54 +40,54 @@ async function worksOffline(page: Page): Promise<void> {
   await trainToTheEnd(page, 60_000);
 }
 
-describe.skipIf(!hasChromium)('the site, once its foot says that it is ready', () => {
+describe.skipIf(!hasChromium)('the site, once its foot reports that it is ready', () => {
   test('works offline', async () => {
     const { page, complaints } = await openTab(browser, site.url, { offline: true });
-    await footSays(page, 'ready');
+    await waitForFoot(page, 'ready');
     await worksOffline(page);
     expect(complaints).toEqual([]);
     await page.close();
   });
 
-  test('works offline though many answers were lost on the way', async () => {
+  test('works offline even though many requests failed on the way', async () => {
     const { page } = await openTab(browser, site.url, { offline: true });
     const asked = new Set<string>();
     let lost = 0;
     site.fails = (path) => {
-      // Each fifth file, at first.
+      // Every fifth file, the first time.
       const fails = !asked.has(path) && asked.size % 5 === 4;
       asked.add(path);
       if (fails) lost++;
       return fails;
     };
-    await footSays(page, 'ready');
+    await waitForFoot(page, 'ready');
     expect(lost).toBeGreaterThan(40);
     await worksOffline(page);
     await page.close();
   });
 
-  test('was told in words what could not be kept, and mended it at the next visit', async () => {
+  test('names a file that could not be saved, and saves it on the next visit', async () => {
     site.fails = (path) => path.startsWith('guide/chapter');
     const { page } = await openTab(browser, site.url, { offline: true });
-    await footSays(page, 'partly');
+    await waitForFoot(page, 'partly');
     expect(await page.innerText('#offline')).toContain('guide/chapter.html: ');
-    site.fails = (path) => path === 'guide/start.html'; // Kept before, so not asked for again.
+    site.fails = (path) => path === 'guide/start.html'; // Saved before, so not requested again.
     await page.reload();
-    await footSays(page, 'ready');
+    await waitForFoot(page, 'ready');
     await worksOffline(page);
     await page.close();
   });
 });
 
 test.skipIf(!hasChromium)(
-  'a playground that cannot be kept says why, and tries again by itself',
+  'a playground that cannot be saved reports why, and tries again by itself',
   async () => {
     site.fails = (path) => path === 'manifest.webmanifest';
     const { page } = await openTab(browser, site.url, { offline: true });
-    await footSays(page, 'failed');
+    await waitForFoot(page, 'failed');
     await page.waitForSelector('#offline >> text=manifest.webmanifest: ');
     site.fails = () => false;
-    await footSays(page, 'ready');
+    await waitForFoot(page, 'ready');
     await page.close();
   },
 );

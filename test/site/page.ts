@@ -2,21 +2,21 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 
-/** A network that a GPU made of software trains in seconds. */
+/** A network that a software GPU trains in seconds. */
 export const TINY =
   'net=1x8-1x16&ratio=1&input=16x1&fc=16&images=60&epochs=4&batch=12&optimizer=adam&rate=0.004&cosine=0';
 
-/** A file to drop: one on the disk, or bytes under a name. */
+/** A file to drop: one on disk, or bytes with a name. */
 export type Dropped = string | { name: string; type?: string; bytes: Uint8Array };
 
-/** A tab with the playground in it, and all that it complained about. */
+/** A tab with the playground in it. */
 export interface Tab {
   page: Page;
-  /** What the console had of errors, the policy's refusals among them, and what was thrown and not caught. */
+  /** Errors in the console, among them violations of the policy, and uncaught exceptions. */
   complaints: string[];
 }
 
-/** Opens the playground in a browser profile of its own, which keeps the site only where `offline` is set. */
+/** Opens the playground in a browser profile of its own, which saves the site only with `offline`. */
 export async function openTab(
   browser: Browser,
   url: string,
@@ -42,7 +42,7 @@ export async function openTab(
   return { page, complaints };
 }
 
-/** Drops files on the page, as a hand would. */
+/** Drops files on the page. */
 export async function drop(page: Page, given: readonly Dropped[]): Promise<void> {
   const files = given.map((file) => {
     const {
@@ -64,21 +64,21 @@ export async function drop(page: Page, given: readonly Dropped[]): Promise<void>
   }, files);
 }
 
-/** Goes to a view by its place in the bar. */
+/** Goes to a view by its position in the bar. */
 export async function go(page: Page, view: 'network' | 'train' | 'inside' | 'weights'): Promise<void> {
-  const place = ['network', 'train', 'inside', 'weights'].indexOf(view);
-  await page.click(`.views > button >> nth=${place}`);
+  const position = ['network', 'train', 'inside', 'weights'].indexOf(view);
+  await page.click(`.views > button >> nth=${position}`);
 }
 
-/** Presses the button that trains, and waits until it is done. */
+/** Trains to the end. */
 export async function trainToTheEnd(page: Page, timeout = 240_000): Promise<void> {
   await page.click('.run .primary');
   await page.waitForSelector('.notices .note', { timeout });
-  const said = await page.innerText('.notices');
-  if (!/Trained|训练完了/.test(said)) throw new Error(`Training ended with: ${said}`);
+  const notice = await page.innerText('.notices');
+  if (!/Trained|训练完了/.test(notice)) throw new Error(`Training ended with: ${notice}`);
 }
 
-/** Numbers of a column of the table of epochs. */
+/** A column of the table of epochs. */
 export async function epochColumn(page: Page, column: 'loss' | 'test'): Promise<number[]> {
   const cells = await page
     .locator(`.layers tbody td:nth-child(${column === 'loss' ? 2 : 4})`)

@@ -49,9 +49,11 @@ describe.skipIf(!hasChromium)('the playground', () => {
 
       await go(page, 'inside');
       await page.waitForSelector('.guesses li');
-      const shares = (await page.locator('.guesses .share').allInnerTexts()).map(Number.parseFloat);
-      expect(shares.reduce((a, b) => a + b)).toBeGreaterThan(50);
-      expect(shares.reduce((a, b) => a + b)).toBeLessThan(100.5);
+      const probabilities = (await page.locator('.guesses .probability').allInnerTexts()).map(
+        Number.parseFloat,
+      );
+      expect(probabilities.reduce((a, b) => a + b)).toBeGreaterThan(50);
+      expect(probabilities.reduce((a, b) => a + b)).toBeLessThan(100.5);
       await page.waitForSelector('.features canvas');
       await page.waitForSelector('.kernels canvas');
 
@@ -61,8 +63,8 @@ describe.skipIf(!hasChromium)('the playground', () => {
         await page.waitForSelector('.list');
         expect(await page.innerText('.list')).toMatch(/PyTorch \.pth \(zip\)[\s\S]*VGG-16[\s\S]*torchvision/);
         await drop(page, [sharedPath('reference/torch/vgg16-narrow-expected.safetensors')]);
-        const said = await page.innerText('.compared', { timeout: 120_000 });
-        expect(Number(/[\d.]+e-\d+/.exec(said)?.[0])).toBeLessThan(1e-5);
+        const result = await page.innerText('.compared', { timeout: 120_000 });
+        expect(Number(/[\d.]+e-\d+/.exec(result)?.[0])).toBeLessThan(1e-5);
       }
       expect(complaints).toEqual([]);
       await page.close();
@@ -103,7 +105,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
       expect(await page.innerText('.list')).toMatch(/16×16×1/);
     }
     await page.click('text=Train it further');
-    await page.waitForSelector('.run .primary >> text=Go on');
+    await page.waitForSelector('.run .primary >> text=Continue');
     await drop(page, [history]);
     await page.waitForSelector('.layers tbody tr >> nth=3');
     await trainToTheEnd(page);
@@ -112,7 +114,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.close();
   });
 
-  test('takes IDX files, goes through the test set, and shows what is most wrong', async () => {
+  test('takes IDX files, classifies the test set, and shows the worst mistakes', async () => {
     const { trainSet: train, testSet: held } = garments({ train: 120, test: 30 });
     const files = Object.entries({
       'train-images-idx3-ubyte': train,
@@ -126,10 +128,10 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.waitForSelector('text=Still missing: test labels');
     expect(await page.isDisabled('.run .primary')).toBe(true);
     await drop(page, files.slice(3));
-    await page.waitForSelector('text=Four files are ready');
+    await page.waitForSelector('text=All four files are ready');
     await trainToTheEnd(page);
     await go(page, 'inside');
-    await page.click('text=Go through the test set');
+    await page.click('text=Classify the test set');
     await page.waitForSelector('.confusion');
     const counts = (await page.locator('.confusion td').allInnerTexts()).map(Number);
     expect(counts.reduce((a, b) => a + b)).toBe(30);
@@ -142,7 +144,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.close();
   });
 
-  test('pauses, goes on and stops', async () => {
+  test('pauses, resumes and stops', async () => {
     const { page, complaints } = await openTab(
       browser,
       `${site.url}#view=train&${TINY.replace('epochs=4', 'epochs=400')}`,
@@ -155,7 +157,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     const rows = await page.locator('.layers tbody tr').count();
     await page.waitForTimeout(1000);
     expect(await page.locator('.layers tbody tr').count()).toBe(rows);
-    await page.click('.run >> text=Go on');
+    await page.click('.run >> text=Resume');
     await page.waitForFunction((n) => document.querySelectorAll('.layers tbody tr').length > n, rows);
     await page.click('.run >> text=Stop');
     await page.waitForSelector('.notices >> text=Stopped');
@@ -163,26 +165,26 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.close();
   });
 
-  test('a killed worker is told in words, and what it had learned goes on in a new one', async () => {
+  test('a killed worker is reported, and training continues from its weights in a new one', async () => {
     const { page } = await openTab(browser, `${site.url}#view=train&${TINY}`);
     await trainToTheEnd(page);
     const losses = await epochColumn(page, 'loss');
     await page.workers()[0]!.evaluate(() => self.close());
-    await page.waitForSelector('.notices >> text=ended the worker');
+    await page.waitForSelector('.notices >> text=stopped the worker');
     expect(await page.innerText('.notices')).toContain('The weights after 4 epochs are safe');
-    await page.click('.run >> text=Go on');
+    await page.click('.run >> text=Continue');
     await page.waitForSelector('.notices >> text=Trained');
     const later = await epochColumn(page, 'loss');
     expect(later).toHaveLength(8);
-    // Adam begins anew, the weights do not.
+    // Adam starts over, the weights do not.
     expect(later[4]).toBeLessThan(losses[0]! - 0.02);
     await page.close();
   });
 
   test.each(['webgl', 'webgpu'])(
-    'a lost GPU is told in words on %s, and the weights are safe',
+    'a lost GPU is reported on %s, and the weights are safe',
     async (backend) => {
-      // A browser of its own: Chromium forgives a GPU process only a few ends.
+      // A browser of its own: Chromium restarts a GPU process only a few times.
       const own = await launchChromium();
       try {
         const long = TINY.replace('epochs=4', 'epochs=400');
@@ -190,14 +192,14 @@ describe.skipIf(!hasChromium)('the playground', () => {
         await page.click('.run .primary');
         await page.waitForSelector('.layers tbody tr', { timeout: 200_000 });
         await page.click('.run >> text=Pause');
-        await page.waitForSelector('.progress >> text=epochs are safe', { timeout: 60_000 });
+        await page.waitForSelector('.progress >> text=/epochs? are safe/', { timeout: 60_000 });
         await (await own.newBrowserCDPSession()).send('Browser.crashGpuProcess');
-        await page.waitForSelector('.notices >> text=GPU was taken away', { timeout: 60_000 });
-        expect(await page.innerText('.notices')).toMatch(/weights after \d+ epochs are safe/);
-        await page.getByLabel('Runs on').selectOption('wasm');
+        await page.waitForSelector('.notices >> text=lost access to the GPU', { timeout: 60_000 });
+        expect(await page.innerText('.notices')).toMatch(/weights after \d+ epochs? are safe/);
+        await page.getByLabel('Backend').selectOption('wasm');
         await page.getByLabel('Epochs', { exact: true }).fill('1');
         const before = await page.locator('.layers tbody tr').count();
-        await page.click('.run >> text=Go on');
+        await page.click('.run >> text=Continue');
         await page.waitForSelector('.notices >> text=Trained', { timeout: 60_000 });
         expect(await page.locator('.layers tbody tr').count()).toBe(before + 1);
       } finally {
@@ -207,19 +209,19 @@ describe.skipIf(!hasChromium)('the playground', () => {
     400_000,
   );
 
-  test('damaged and strange files are told in words, and what was open stays', async () => {
+  test('damaged and unknown files are reported, and an open file stays open', async () => {
     const { page, complaints } = await openTab(browser, `${site.url}#view=train&${TINY}`);
     await drop(page, [{ name: 'broken.safetensors', bytes: new Uint8Array(64).fill(7) }]);
     await page.waitForSelector('.notices .bad');
     expect(await page.innerText('.notices')).toMatch(/This file cannot be used[\s\S]*broken\.safetensors/);
     await go(page, 'train');
     await drop(page, [{ name: 'notes.txt', type: 'text/plain', bytes: new Uint8Array(3) }]);
-    await page.waitForSelector('text=notes.txt is none of the files');
+    await page.waitForSelector('text=notes.txt cannot be read here');
     await page.context().route(/fashion-mnist|googleapis/, (route) => route.abort());
     await page.getByLabel('Images', { exact: true }).selectOption('fashion-mnist');
     await page.click('.run .primary');
-    await page.waitForSelector('.notices >> text=Fashion-MNIST could not be fetched', { timeout: 60_000 });
-    complaints.length = 0; // The browser's own about what could not be fetched.
+    await page.waitForSelector('.notices >> text=Fashion-MNIST could not be downloaded', { timeout: 60_000 });
+    complaints.length = 0; // The browser's own about the blocked requests.
     if (hasShared) {
       await drop(page, [sharedPath('reference/keras/vgg16-narrow.published.h5')]);
       await page.waitForSelector('.list');
@@ -235,7 +237,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
   test.skipIf(!hasShared).each(['home', 'mirror'])(
     'Fashion-MNIST comes from its %s, is checked, kept, and trained on',
     async (from) => {
-      // The home's sums are those of 60000 images; the page is told those of the 2000 that the home is played with.
+      // The checksums in the page are those of 60000 images; here they become those of the 2000 that are served.
       const files = Object.values(FASHION_MNIST.files).map(({ name, bytes, sha256 }) => {
         const small = readFileSync(sharedPath(`data/fashion-mnist-2k/${name}`));
         return { name, small, is: [bytes, sha256], becomes: [small.length, sha256Of(small)] };
@@ -263,9 +265,9 @@ describe.skipIf(!hasChromium)('the playground', () => {
       await trainToTheEnd(page);
       const homes = asked.filter((url) => url.startsWith(FASHION_MNIST.home));
       expect(homes.length).toBe(from === 'home' ? 4 : asked.length - 4);
-      expect((await epochColumn(page, 'test')).at(-1)).toBeGreaterThan(20); // By chance it were 10.
+      expect((await epochColumn(page, 'test')).at(-1)).toBeGreaterThan(20); // Chance is 10.
       await go(page, 'inside');
-      await page.click('text=Go through the test set');
+      await page.click('text=Classify the test set');
       await page.waitForSelector('.confusion');
       const counts = (await page.locator('.confusion td').allInnerTexts()).map(Number);
       expect(counts.reduce((a, b) => a + b)).toBe(400);
@@ -302,9 +304,9 @@ describe.skipIf(!hasChromium)('the playground', () => {
     );
     expect(fetched.filter((name) => /tfjs|wasm/.test(name))).toEqual([]);
     expect(await page.innerText('.facts')).toMatch(/138,357,544[\s\S]*15,470,264,320/);
-    await page.getByLabel('Image side').fill('16');
+    await page.getByLabel('Image size').fill('16');
     await page.waitForSelector('[role=alert] >> text=too small');
-    await page.getByLabel('Image side').fill('96');
+    await page.getByLabel('Image size').fill('96');
     await page.getByLabel('Divide widths by').selectOption('4');
     await page.getByLabel('Batch normalization').check();
     const facts = await page.innerText('.facts');

@@ -13,19 +13,19 @@ const TYPES: Record<string, string> = {
   '.webmanifest': 'application/manifest+json',
 };
 
-/** A host of the built site. */
+/** A server of the built site. */
 export interface SiteServer {
   url: string;
-  /** Asked before each answer: with true the connection is broken off. */
+  /** Whether to break off the connection instead of answering a request. */
   fails: (path: string) => boolean;
-  /** Changes what is sent. */
+  /** Changes the bytes that are sent. */
   alters: (path: string, bytes: Buffer) => Buffer | string;
   close(): void;
 }
 
 /**
- * A static host of the built site, in a folder of its own as project pages are. The policy comes as a header too, which
- * workers have to obey: a page's meta element does not reach them.
+ * Serves the built site from a subfolder, as project pages are. The policy is sent as a header too, since workers ignore a
+ * page's meta element.
  */
 export async function serveSite(folder: string): Promise<SiteServer> {
   const server = createServer(async (request, response) => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
   files = globSync(['**/*'], { cwd: folder });
 }, 400_000);
 
-/** Scripts, and what they import at once. */
+/** Scripts and their static imports. */
 function reached(scripts: readonly string[]): string[] {
   const found = new Set<string>();
   const visit = (file: string) => {
@@ -28,7 +28,7 @@ function reached(scripts: readonly string[]): string[] {
   return [...found];
 }
 
-/** What a browser loads before anybody does anything. */
+/** The scripts that a browser loads at once. */
 function firstLoad(page: string): string[] {
   return reached([...read(page).matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.js)"/g)].map(([, to]) => to!));
 }
@@ -37,7 +37,7 @@ const packed = (names: string[]) =>
   names.reduce((sum, name) => sum + gzipSync(readFileSync(folder + name), { level: 9 }).length, 0);
 
 describe('bytes, minified and gzipped', () => {
-  test("the site's own code, all of it and what draws it, stays below 60 kB", () => {
+  test("the site's own code, with the library that draws it, stays below 60 kB", () => {
     const scripts = files.filter((file) => file.endsWith('.js'));
     const own = scripts.filter(
       (file) => !/assets\/(tfjs-|vgg-blocks[-~]|imagenet|unzipit|legacy)/.test(file),
@@ -56,7 +56,7 @@ describe('bytes, minified and gzipped', () => {
   });
 });
 
-test('who trains loads no backend before it is chosen, and nothing that reads weight files or looks inside', () => {
+test('training loads no backend before it is chosen, and nothing that reads weight files or looks inside', () => {
   const loaded = reached(files.filter((file) => file.startsWith('assets/main-')));
   expect(loaded.some((file) => file.includes('vgg-blocks~main'))).toBe(true);
   expect(loaded.filter((file) => /backend/.test(file))).toEqual([]);
@@ -66,7 +66,7 @@ test('who trains loads no backend before it is chosen, and nothing that reads we
 });
 
 describe('every page', () => {
-  test('leads only to pages, places and files that are there', () => {
+  test('links only to pages, anchors and files that exist', () => {
     const pages = files.filter((file) => file.endsWith('.html'));
     expect(pages.length).toBeGreaterThan(100);
     const broken: string[] = [];
@@ -84,7 +84,7 @@ describe('every page', () => {
     expect(broken).toEqual([]);
   });
 
-  test('has the policy, and no script or style inside itself that it forbids', () => {
+  test('has the policy, and no inline script or style that it forbids', () => {
     for (const page of files.filter((file) => file.endsWith('.html'))) {
       const html = read(page);
       expect(html, page).toContain("script-src 'self' 'wasm-unsafe-eval'");
@@ -92,14 +92,14 @@ describe('every page', () => {
     }
   });
 
-  test('is relative to where it stands, so that any folder of any host will do', () => {
+  test('has relative links only, so that it works in any folder of any host', () => {
     for (const page of files.filter((file) => file.endsWith('.html'))) {
       expect(read(page), page).not.toMatch(/(?:href|src)="\//);
     }
   });
 });
 
-test('the service worker keeps every file of the site', () => {
+test('the service worker saves every file of the site', () => {
   const worker = read('sw.js');
   for (const file of files.filter((file) => file !== 'sw.js')) expect(worker, file).toContain(`"${file}"`);
 });

@@ -55,7 +55,7 @@ describe('the address', () => {
     );
   });
 
-  test('of any other kind gives a choice all the same, in its ranges', () => {
+  test('gives a choice in its ranges even if it is invalid', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
         const choice = parseChoice(text);
@@ -68,7 +68,7 @@ describe('the address', () => {
   });
 });
 
-/** What the first declaration of a piece of TypeScript comes to, with the library for its import. */
+/** The value of `model` after a piece of TypeScript, where the library's builders only plan. */
 function evaluated(code: string): { plan: core.Plan } {
   const { outputText } = ts.transpileModule(code.replace(/^import.*$/m, ''), {
     compilerOptions: { target: ts.ScriptTarget.ES2022 },
@@ -110,7 +110,7 @@ test.each<[string, Partial<Choice>]>([
   ],
   ['configuration C', { arch: FAMILY.vgg16c.arch, ratio: 1 }],
   [
-    'blocks of its own',
+    'custom blocks',
     {
       arch: [
         [2, 8],
@@ -120,7 +120,7 @@ test.each<[string, Partial<Choice>]>([
     },
   ],
   [
-    'blocks of its own, over 2',
+    'custom blocks, over 2',
     {
       arch: [
         [2, 8],
@@ -156,7 +156,7 @@ describe('what does not fit', () => {
     expect(found.map(({ why }) => why)).toEqual(['wasm', 'memory']);
   });
 
-  test("its first dense layer is larger than WebGPU's least buffer", () => {
+  test("its first dense layer is larger than WebGPU's smallest guaranteed buffer", () => {
     const [first] = misfits(chapter, { batchSize: 1, optimizer: 'sgd', backend: 'webgpu' }, device);
     expect(first).toMatchObject({ why: 'buffer', layer: 'fc1', needs: 4 * 102_764_544 });
   });
@@ -169,7 +169,7 @@ describe('what does not fit', () => {
   });
 });
 
-test('both languages have every text, and none is left in the other', () => {
+test('both languages have every text, and none is left untranslated', () => {
   const flat = (texts: object, path = ''): [string, string][] =>
     Object.entries(texts).flatMap(([key, value]) =>
       typeof value === 'object'
@@ -179,7 +179,7 @@ test('both languages have every text, and none is left in the other', () => {
   const [english, chinese] = [new Map(flat(en)), new Map(flat(zh))];
   expect([...chinese.keys()]).toEqual([...english.keys()]);
   const same = [...english].filter(([key, value]) => chinese.get(key) === value).map(([key]) => key);
-  // Names, signs, and functions that only pass on what they are given.
+  // Names, symbols, and functions that only pass on their argument.
   for (const key of same) expect(english.get(key), key).toMatch(/^[^\p{L}]*$|^(API|SGD|Adam|3×3|1×1)$|=>/u);
   expect(flat(en).filter(([, value]) => /\p{Script=Han}/u.test(value))).toEqual([]);
 });
