@@ -56,7 +56,6 @@ const chromium: TestProjectInlineConfiguration = {
       'fast-check',
       'fast-png',
       'fflate',
-      'unzipit',
     ],
   },
   test: {

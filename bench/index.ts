@@ -62,7 +62,7 @@ async function writeFiles(spec: Spec): Promise<void> {
   await setBackend('cpu');
   const model = vgg(arch, { inputShape, classes, hiddenUnits, initializer: 'heUniform' });
   const safetensors = join(folder, 'network.safetensors');
-  writeFileSync(safetensors, await encodeWeights(model, 'torchvision'));
+  writeFileSync(safetensors, await encodeWeights(model));
   await model.save(fileSystem(join(folder, 'tfjs')));
   writeOnnx(spec, safetensors, join(folder, 'network.onnx'));
   model.dispose();

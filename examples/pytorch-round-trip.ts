@@ -42,7 +42,7 @@ await train(model, { trainSet: images }, { epochs: 3, batchSize: 32, optimizer: 
 console.log(`tfjs: test accuracy ${percent((await evaluate(model, test)).accuracy)}`);
 
 // Out: the weights, and the pictures with their channels first, as PyTorch has them.
-writeFileSync(join(folder, 'before.safetensors'), await encodeWeights(model, 'torchvision'));
+writeFileSync(join(folder, 'before.safetensors'), await encodeWeights(model));
 const [height, width, channels] = images.shape;
 writeFileSync(
   join(folder, 'network.json'),

@@ -17,7 +17,7 @@ export async function write(
 ): Promise<string[]> {
   const { model, images, phases, predicted, result } = results;
   const files: Record<string, string | Uint8Array> = {
-    'model.safetensors': await encodeWeights(model, 'keras'),
+    'model.safetensors': await encodeWeights(model, { names: 'keras' }),
     'classes.txt': `${images.classNames.join('\n')}\n`,
     'history.json': `${JSON.stringify({ phases }, null, 2)}\n`,
     'result.json': `${JSON.stringify(result, null, 2)}\n`,

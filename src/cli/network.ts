@@ -141,8 +141,7 @@ async function download(name: PublishedName, options: FromWeightsOptions): Promi
   try {
     const loaded = await fromPretrained(name, {
       ...options,
-      onProgress: ({ loadedBytes, totalBytes }) =>
-        bar.update({ done: loadedBytes, total: totalBytes, unit: 'bytes' }),
+      onProgress: bar.update,
     });
     return { ...described(loaded), preprocessing: loaded.published.preprocessing };
   } finally {

@@ -49,7 +49,7 @@ function networkLines({ network, problem }: WeightFileInfo): string[] {
   const blocks = arch.map(
     ([convs, channels, pointwise]) => `${convs}${pointwise ? `+${pointwise}` : ''}x${channels}`,
   );
-  const size = top?.side.map((positions) => positions * 2 ** arch.length).join('x');
+  const size = top?.featureSize.map((positions) => positions * 2 ** arch.length).join('x');
   return [
     `${title} with ${names} names: blocks ${blocks.join(' ')}, ${inputChannels} input channels${batchNorm ? `, batch normalization with epsilon ${batchNorm.epsilon}` : ''}`,
     top
@@ -69,7 +69,6 @@ const DTYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
 const OUTPUTS = {
   safetensors: /\.safetensors$/i,
   pth: /\.(pth|pt)$/i,
-  'pth-legacy': undefined,
   h5: /\.(h5|hdf5)$/i,
   'weights.h5': /\.weights\.h5$/i,
   'model.h5': undefined,
@@ -96,7 +95,7 @@ export function convertCommand(): Command {
     .addOption(
       new Option(
         '--to <format>',
-        "output format (default: by the extension of <out>); pth-legacy is torch.save's before 1.6, h5 is the layout of Keras' published weights, model.h5 a whole model",
+        "output format (default: by the extension of <out>); h5 is the layout of Keras' published weights, model.h5 a whole model",
       ).choices(Object.keys(OUTPUTS)),
     )
     .addOption(
@@ -120,11 +119,8 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   const { model, network, report } = await fromWeights(input);
   if (to === 'tfjs') await model.save(fileSystem(output));
   else {
-    const keyNames = names ?? namesFor(to, network.names);
-    await writeFileAtomic(
-      output,
-      await encodeWeights(model, keyNames, { container: to, dtype: DTYPES[dtype] }),
-    );
+    const options = { names: names ?? namesFor(to, network.names), container: to, dtype: DTYPES[dtype] };
+    await writeFileAtomic(output, await encodeWeights(model, options));
   }
   model.dispose();
   for (const { weight, count } of report.nonFinite) {

@@ -1,3 +1,4 @@
+import type { Progress } from '../base/progress.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl } from '../base/realm.js';
 import { ConnectionError, DataError, reason } from './errors.js';
 import { baseUrl, nodeModules, systemCode } from './runtime.js';
@@ -8,14 +9,11 @@ import { baseUrl, nodeModules, systemCode } from './runtime.js';
  */
 export type Source = string | URL | ArrayBuffer | Uint8Array | Blob;
 
-/** How far the reading of one file is. */
-export interface ReadProgress {
+/** Progress of reading one file; `total` is undefined where its length is not known. */
+export interface ReadProgress extends Progress {
+  unit: 'bytes';
   /** The path, the URL or the name of the file. */
   source: string;
-  /** Bytes read so far. */
-  loadedBytes: number;
-  /** Bytes in all; undefined where nobody says. */
-  totalBytes?: number;
 }
 
 /** Options of everything that reads. */
@@ -154,26 +152,26 @@ function within(bytes: Uint8Array, maxBytes: number): Uint8Array {
 async function fetchBytes(url: string, options: ReadOptions): Promise<Uint8Array> {
   const { signal, onProgress, maxBytes = MAX_READ_BYTES } = options;
   const pieces: Uint8Array[] = [];
-  let loadedBytes = 0;
+  let done = 0;
   try {
     const response = await request(url, options);
     if (!response.ok) {
       await response.body?.cancel();
       throw statusError(url, response);
     }
-    const totalBytes = announcedBytes(response);
+    const total = announcedBytes(response);
     for await (const piece of bodyOf(response, signal)) {
-      loadedBytes += piece.length;
-      if (loadedBytes > maxBytes) throw tooLong(url, loadedBytes, maxBytes);
+      done += piece.length;
+      if (done > maxBytes) throw tooLong(url, done, maxBytes);
       pieces.push(piece);
-      onProgress?.({ source: url, loadedBytes, totalBytes });
+      onProgress?.({ done, total, unit: 'bytes', source: url });
     }
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;
     throw new DataError(
       url,
       'unreadable',
-      `the connection failed after ${loadedBytes} bytes: ${error.message}; try again.`,
+      `the connection failed after ${done} bytes: ${error.message}; try again.`,
       error.cause,
     );
   }

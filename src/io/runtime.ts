@@ -11,6 +11,7 @@ export function nodeModules() {
     fs: builtin('node:fs/promises'),
     os: builtin('node:os'),
     path: builtin('node:path'),
+    zlib: builtin('node:zlib'),
     env: globalThis.process.env,
     platform: globalThis.process.platform,
   };

@@ -103,9 +103,10 @@ async function receive(
     received.pieces.push(piece);
     await onPiece?.(offset, piece);
     onProgress?.({
+      done: received.length,
+      total: bytes ?? (announced === undefined ? undefined : offset + announced),
+      unit: 'bytes',
       source: url,
-      loadedBytes: received.length,
-      totalBytes: bytes ?? (announced === undefined ? undefined : offset + announced),
     });
   }
 }

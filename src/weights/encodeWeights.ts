@@ -1,18 +1,18 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../base/check.js';
 import { bytesOf, type Content, concatenated, contentOf } from './formats/content.js';
-import { kerasPublished, kerasWeights, kerasWhole, kerasZip } from './formats/keras/kerasWrite.js';
 import { safetensorsHeader } from './formats/safetensors.js';
-import { torchLegacy, torchZip } from './formats/torch/torchWrite.js';
-import { type EncodedDtype, kerasEntries, torchEntries } from './names/entries.js';
+import { torchFile } from './formats/torch/write.js';
 import type { KeyNames } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
+import { kerasLayerWeights, kerasModelH5, kerasWeightsH5, kerasZip } from './writers/kerasFiles.js';
+import { kerasTensors, torchTensors } from './writers/stateDict.js';
+import type { EncodedDtype } from './writers/variable.js';
 
-/** Whose names the tensors of each kind of file may have. */
+/** The key names that each kind of file can have, its default first. */
 const CONTAINERS = {
   safetensors: ['torchvision', 'timm', 'keras'],
   pth: ['torchvision', 'timm'],
-  'pth-legacy': ['torchvision', 'timm'],
   h5: ['keras'],
   'weights.h5': ['keras'],
   'model.h5': ['keras'],
@@ -25,57 +25,62 @@ export type WeightContainer = keyof typeof CONTAINERS;
 /** Options of {@link encodeWeights}. */
 export interface EncodeOptions {
   /**
-   * How the numbers are stored: `'F32'` (the default) exactly, `'F16'` and `'BF16'` rounded to half the bytes. Keras' own
-   * files have `'F32'` alone.
+   * The key names and the order of axes: `'torchvision'` and `'timm'` are PyTorch's, `'keras'` Keras'. Default `'keras'` in
+   * Keras' containers and `'torchvision'` in the others.
    */
-  dtype?: EncodedDtype;
+  names?: KeyNames;
   /**
-   * Which kind of file:
-   * - `'safetensors'` (the default), which cannot hold anything but tensors and is what to send to others;
-   * - for PyTorch's names `'pth'`, what `torch.save` writes since 1.6, and `'pth-legacy'`, what it wrote before: a state
-   *   dict that `torch.load(weights_only=True)` takes;
-   * - for Keras' names `'h5'`, the layout of its published files, which `load_weights` of Keras 2 and 3 takes into a model
-   *   of the same layers; `'weights.h5'`, the same of Keras 3; and whole models, which `keras.models.load_model` takes:
+   * The kind of file:
+   * - `'safetensors'` (the default), which can hold nothing but tensors and is the one to send to others;
+   * - with PyTorch's names `'pth'`, a state dict as `torch.save` has written it since 1.6, which
+   *   `torch.load(weights_only=True)` accepts;
+   * - with Keras' names `'h5'`, the layout of its published files, which `load_weights` of Keras 2 and 3 loads into a model
+   *   of the same layers; `'weights.h5'`, the same of Keras 3; and whole models for `keras.models.load_model`:
    *   `'model.h5'` in Keras 2's layout, which Keras 3 reads too, and `'keras'`, Keras 3's own.
    */
   container?: WeightContainer;
+  /**
+   * How the numbers are stored: `'F32'` (the default) exactly, `'F16'` and `'BF16'` rounded, in half the bytes. Keras' own
+   * containers have `'F32'` alone.
+   */
+  dtype?: EncodedDtype;
 }
 
 /**
- * A VGG's weights as the bytes of a file, under the key names and in the layouts of another framework:
- * `'torchvision'` and `'timm'` for PyTorch, whose `load_state_dict(strict=True)` takes them, `'keras'` for Keras' layer
- * names and orders.
+ * A VGG's weights as the bytes of a file, under the key names and in the layouts of another framework: PyTorch's
+ * `load_state_dict(strict=True)` and Keras' `load_weights` accept them.
  *
- * PyTorch's networks have an epsilon of 1e-5 in batch normalization and Keras' one of 1e-3, which files of weights for them
- * do not say; a model with another gets running variances that make up for it. Whole models say it. torchvision's `VGG`
- * pools to 7x7, so a model for it is built at 224x224 or with `adaptivePool: true`.
+ * Batch normalization has an epsilon of 1e-5 in PyTorch's networks and of 1e-3 in Keras', which files of weights do not
+ * record; the running variances of a model with another epsilon are changed so that the framework computes the same.
+ * Files of whole models record it. torchvision's `VGG` pools to 7x7, so build a model for it at 224x224 or with
+ * `adaptivePool: true`.
  *
- * @throws RangeError when the model is no VGG, an argument none of those named, or two of them do not go together.
+ * @throws RangeError when the model is no VGG, or an option is unknown or does not fit another.
  * @example
- * await writeFileAtomic('vgg16.safetensors', await encodeWeights(model, 'torchvision'));
- * await writeFileAtomic('vgg16.keras', await encodeWeights(model, 'keras', { container: 'keras' }));
+ * await writeFileAtomic('vgg16.safetensors', await encodeWeights(model));
+ * await writeFileAtomic('vgg16.keras', await encodeWeights(model, { container: 'keras' }));
  */
 export async function encodeWeights(
   model: LayersModel,
-  names: KeyNames,
-  { dtype = 'F32', container = 'safetensors' }: EncodeOptions = {},
+  { container = 'safetensors', names, dtype = 'F32' }: EncodeOptions = {},
 ): Promise<Uint8Array> {
-  oneOf('encodeWeights', 'names', names, ['torchvision', 'timm', 'keras']);
-  oneOf('encodeWeights', 'dtype', dtype, ['F32', 'F16', 'BF16']);
   oneOf('encodeWeights', 'container', container, Object.keys(CONTAINERS));
+  oneOf('encodeWeights', 'dtype', dtype, ['F32', 'F16', 'BF16']);
   const allowed: readonly KeyNames[] = CONTAINERS[container];
+  const used = names ?? allowed[0]!;
+  oneOf('encodeWeights', 'names', used, CONTAINERS.safetensors);
   const keras = !allowed.includes('torchvision');
-  if (!allowed.includes(names) || (keras && dtype !== 'F32')) {
-    const has = keras ? "Keras' names and float32" : "torchvision's or timm's names";
+  if (!allowed.includes(used) || (keras && dtype !== 'F32')) {
+    const has = keras ? "Keras' names and F32" : "torchvision's or timm's names";
     fail(
       'encodeWeights',
-      `the container '${container}' has ${has}, and ${names} and ${dtype} were asked for.`,
+      `names is '${used}' and dtype '${dtype}', and the container '${container}' has ${has}; choose another container.`,
     );
   }
-  return bytesOf(fileOf(model, names, dtype, container));
+  return bytesOf(contentOfModel(model, used, dtype, container));
 }
 
-function fileOf(
+function contentOfModel(
   model: LayersModel,
   names: KeyNames,
   dtype: EncodedDtype,
@@ -84,19 +89,18 @@ function fileOf(
   const targets = targetsOf('encodeWeights', model);
   switch (container) {
     case 'h5':
-      return kerasPublished(targets);
+      return kerasLayerWeights(targets);
     case 'model.h5':
-      return kerasWhole(model);
+      return kerasModelH5(model);
     case 'weights.h5':
-      return kerasWeights(model);
+      return kerasWeightsH5(model);
     case 'keras':
       return kerasZip(model);
   }
-  const entries = names === 'keras' ? kerasEntries(targets, dtype) : torchEntries(targets, names, dtype);
-  if (container === 'pth') return torchZip(entries);
-  if (container === 'pth-legacy') return torchLegacy(entries);
-  const header = safetensorsHeader(entries, metadataOf(names, targets));
-  return concatenated([contentOf(header), ...entries.map(({ content }) => content)]);
+  const tensors = names === 'keras' ? kerasTensors(targets, dtype) : torchTensors(targets, names, dtype);
+  if (container === 'pth') return torchFile(tensors);
+  const header = safetensorsHeader(tensors, metadataOf(names, targets));
+  return concatenated([contentOf(header), ...tensors.map(({ content }) => content)]);
 }
 
 function metadataOf(names: KeyNames, targets: ReadonlyMap<string, Target>): Record<string, string> {

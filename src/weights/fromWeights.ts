@@ -84,7 +84,8 @@ function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { inc
   const inputShape = given.inputShape ??
     own ?? [includeTop ? 224 : null, includeTop ? 224 : null, inputChannels];
   // Pooled to 7x7 a map of any size fits a top that was made for 224x224.
-  const pooled = top?.side.join() === '7,7' && inputShape.slice(0, 2).join() !== own?.slice(0, 2).join();
+  const pooled =
+    top?.featureSize.join() === '7,7' && inputShape.slice(0, 2).join() !== own?.slice(0, 2).join();
   return {
     inputShape,
     batchNorm,
@@ -109,19 +110,19 @@ function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions
   const fc1 = plan(arch, options).find(({ name }) => name === 'fc1')!;
   const [channels, units] = [arch.at(-1)![1], top.hiddenUnits];
   const inputs = (fc1.params - units) / units;
-  const own = top.side[0] * top.side[1] * channels;
+  const own = top.featureSize[0] * top.featureSize[1] * channels;
   if (inputs === own) return;
   const shapes = `fc1/kernel ([${own},${units}] in the file, [${inputs},${units}] in the model)`;
   throw new WeightFileError(
     file,
-    `it does not fit the model (shapes differ in ${shapes}); its top takes features of ${top.side.join('x')}, so choose an inputShape that gives them, or includeTop: false.`,
+    `it does not fit the model (shapes differ in ${shapes}); its top takes features of ${top.featureSize.join('x')}, so choose an inputShape that gives them, or includeTop: false.`,
   );
 }
 
 /** The shape of image that the file's network takes, if it says one or has a top that does. */
 function ownShape({ config, top, arch, inputChannels }: NetworkSpec): VggOptions['inputShape'] {
   if (config?.inputShape) return config.inputShape;
-  return top && [top.side[0] * 2 ** arch.length, top.side[1] * 2 ** arch.length, inputChannels];
+  return top && [top.featureSize[0] * 2 ** arch.length, top.featureSize[1] * 2 ** arch.length, inputChannels];
 }
 
 /** 'VGG-16-BN' as a model's name: vgg16_bn. */

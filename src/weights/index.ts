@@ -9,7 +9,7 @@ export { type EncodeOptions, encodeWeights, type WeightContainer } from './encod
 export type { WeightFileOptions, WeightFormat } from './formats/checkpoint.js';
 export { WeightFileError } from './formats/error.js';
 export type { Dtype } from './formats/tensor.js';
-export type { ShardSource } from './formats/tfjs.js';
+export type { ShardSource } from './formats/tfjsModel.js';
 export { fromPretrained, type PretrainedOptions } from './fromPretrained.js';
 export { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
 export { inspectWeights, type WeightFileInfo } from './inspectWeights.js';

@@ -1,7 +1,8 @@
+import { size } from '../base/shapes.js';
 import type { Source } from '../io/read.js';
 import { type WeightFileOptions, type WeightFormat, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
-import { type Dtype, elements } from './formats/tensor.js';
+import type { Dtype } from './formats/tensor.js';
 import { type NetworkSpec, networkOf } from './names/network.js';
 import { type Parameters, parametersOf } from './names/parameters.js';
 
@@ -43,7 +44,7 @@ export async function inspectWeights(
       bytes,
       format,
       ...('value' in network ? { network: network.value } : { problem: network.reason }),
-      parameters: parameters.reduce((sum, { tensor }) => sum + elements(tensor.shape), 0),
+      parameters: parameters.reduce((sum, { tensor }) => sum + size(tensor.shape), 0),
       dtypes: [...new Set(tensors.map(({ dtype }) => dtype))],
       tensors: tensors.map((tensor) => {
         const weight = weights.get(tensor);

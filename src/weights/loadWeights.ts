@@ -1,11 +1,12 @@
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { size } from '../base/shapes.js';
 import { reason } from '../io/errors.js';
 import type { Source } from '../io/read.js';
 import { heapView, unfilledTensor } from '../tfjs/memory.js';
 import { type Checkpoint, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
-import { byteLength, elements } from './formats/tensor.js';
+import { byteLength } from './formats/tensor.js';
 import { readWeight } from './layout/readWeight.js';
 import { scatterOnBackend } from './layout/scatter.js';
 import { checkStrict, type LoadReport, matchUp, type Pair } from './names/match.js';
@@ -92,7 +93,7 @@ async function readTensor({ parameter }: Pair, read: Read): Promise<Tensor> {
   const shape = [...parameter.shape];
   const unfilled = unfilledTensor(shape);
   if (!unfilled) {
-    const numbers = new Float32Array(elements(shape));
+    const numbers = new Float32Array(size(shape));
     await read(() => numbers);
     return tensor(numbers, shape);
   }
@@ -113,8 +114,8 @@ async function readPairs(
   { signal, onProgress }: WeightFileOptions,
   store: (pair: Pair, read: Read) => Promise<void>,
 ): Promise<void> {
-  const totalBytes = pairs.reduce((sum, { parameter }) => sum + byteLength(parameter.tensor), 0);
-  let loadedBytes = 0;
+  const total = pairs.reduce((sum, { parameter }) => sum + byteLength(parameter.tensor), 0);
+  let done = 0;
   const scatter = scatterOnBackend();
   for (const pair of pairs) {
     const { parameter, target, addToVariance } = pair;
@@ -123,8 +124,8 @@ async function readPairs(
         signal,
         scatter,
         report(bytes) {
-          loadedBytes += bytes;
-          onProgress?.({ source: file, loadedBytes, totalBytes });
+          done += bytes;
+          onProgress?.({ done, total, unit: 'bytes', source: file });
         },
       });
       if (nonFinite > 0) report.nonFinite.push({ weight: target.role, count: nonFinite });

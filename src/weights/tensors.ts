@@ -1,10 +1,10 @@
 import { isFloat32Array } from '../base/realm.js';
+import { size } from '../base/shapes.js';
 import { reason } from '../io/errors.js';
 import { concat, type Source } from '../io/read.js';
 import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import { safetensorsHeader } from './formats/safetensors.js';
-import { elements } from './formats/tensor.js';
 import { readWeight } from './layout/readWeight.js';
 
 /** Numbers with a shape, row-major. */
@@ -29,7 +29,7 @@ export async function readTensors(
   return withCheckpoint(source, options, async ({ file, tensors }) => {
     const read = new Map<string, { shape: number[]; data: Float32Array }>();
     for (const tensor of tensors) {
-      const data = new Float32Array(elements(tensor.shape));
+      const data = new Float32Array(size(tensor.shape));
       await readWeight({ tensor }, () => data, options).catch((error: unknown) => {
         options.signal?.throwIfAborted();
         if (error instanceof WeightFileError) throw error;

@@ -39,7 +39,7 @@ test('the ONNX file that is written computes in onnxruntime what the model compu
   const { arch, inputShape, classes, hiddenUnits } = SPEC;
   const model = vgg(arch, { inputShape, classes, hiddenUnits });
   const [weights, onnx] = [join(folder, 'network.safetensors'), join(folder, 'network.onnx')];
-  writeFileSync(weights, await encodeWeights(model, 'torchvision'));
+  writeFileSync(weights, await encodeWeights(model));
   writeOnnx(SPEC, weights, onnx);
   const x = randomUniform([3, ...inputShape], 0, 1, 'float32', 4);
   const first = transpose(x, [0, 3, 1, 2]);

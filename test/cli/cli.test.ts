@@ -53,7 +53,7 @@ describe('vgg-blocks inspect and convert', () => {
       ],
       { inputShape: [8, 8, 1], classes: 4, hiddenUnits: 5, batchNorm: true },
     );
-    writeFileSync(file, await encodeWeights(model, 'torchvision'));
+    writeFileSync(file, await encodeWeights(model));
     model.dispose();
   });
 
@@ -100,7 +100,6 @@ describe('vgg-blocks inspect and convert', () => {
     const at = (name: string) => join(folder, name);
     const steps: [to: string, format: string, ...args: string[]][] = [
       ['net.pth', 'PyTorch .pth (zip)', '--names', 'timm'],
-      ['old.pth', 'PyTorch .pth (before 1.6)', '--to', 'pth-legacy'],
       ['net.keras', 'Keras .keras'],
       ['whole.h5', 'Keras .h5 (model)', '--to', 'model.h5'],
     ];

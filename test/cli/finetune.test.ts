@@ -46,7 +46,7 @@ beforeAll(async () => {
     batchNorm: true,
     initializer: 'heUniform',
   });
-  writeFileSync(at('vgg.safetensors'), await encodeWeights(model, 'torchvision'));
+  writeFileSync(at('vgg.safetensors'), await encodeWeights(model));
   model.dispose();
 });
 

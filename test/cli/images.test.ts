@@ -40,8 +40,8 @@ const model = () =>
 beforeAll(async () => {
   await setBackend('cpu');
   const net = model();
-  writeFileSync(at('three.safetensors'), await encodeWeights(net, 'torchvision'));
-  writeFileSync(at('keras-named.safetensors'), await encodeWeights(net, 'keras'));
+  writeFileSync(at('three.safetensors'), await encodeWeights(net));
+  writeFileSync(at('keras-named.safetensors'), await encodeWeights(net, { names: 'keras' }));
   net.dispose();
   mkdirSync(at('images', 'deep'), { recursive: true });
   mkdirSync(at('bare'));

@@ -24,7 +24,7 @@ beforeAll(async () => {
     includeTop: false,
     initializer: 'heUniform',
   });
-  writeFileSync(at('narrow.safetensors'), await encodeWeights(net, 'torchvision'));
+  writeFileSync(at('narrow.safetensors'), await encodeWeights(net));
   net.dispose();
   mkdirSync(at('images'));
   for (const [name, pitch] of [

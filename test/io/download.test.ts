@@ -182,7 +182,7 @@ describe('download', () => {
     const pieces: number[] = [];
     const options = {
       bytes: 150_000,
-      onProgress: ({ loadedBytes }: { loadedBytes: number }) => pieces.push(loadedBytes),
+      onProgress: ({ done }: { done: number }) => pieces.push(done),
     };
     const sentence =
       'the server has 200000 bytes or more, and the file should have 150000; get it from elsewhere.';
@@ -291,8 +291,8 @@ describe('download', () => {
     };
     const options = {
       signal: stop.signal,
-      onProgress: ({ loadedBytes }: { loadedBytes: number }) => {
-        if (loadedBytes === 40_000) stop.abort(reason);
+      onProgress: ({ done }: { done: number }) => {
+        if (done === 40_000) stop.abort(reason);
       },
     };
     await expect(fetchFrom(answer, options)).rejects.toBe(reason);

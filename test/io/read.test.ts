@@ -49,7 +49,7 @@ describe('readBytes', () => {
   test('tells the progress of what a server sends', async () => {
     const seen: ReadProgress[] = [];
     await readBytes(`${server.url}file`, { onProgress: (progress) => seen.push(progress) });
-    expect(seen.at(-1)).toEqual({ source: `${server.url}file`, loadedBytes: 5000, totalBytes: 5000 });
+    expect(seen.at(-1)).toEqual({ source: `${server.url}file`, done: 5000, total: 5000, unit: 'bytes' });
   });
 
   test('names a path that leads to nothing, and one that is a folder', async () => {

@@ -39,9 +39,7 @@ const packed = (names: string[]) =>
 describe('bytes, minified and gzipped', () => {
   test("the site's own code, with the library that draws it, stays below 60 kB", () => {
     const scripts = files.filter((file) => file.endsWith('.js'));
-    const own = scripts.filter(
-      (file) => !/assets\/(tfjs-|vgg-blocks[-~]|imagenet|unzipit|legacy)/.test(file),
-    );
+    const own = scripts.filter((file) => !/assets\/(tfjs-|vgg-blocks[-~]|imagenet|legacy)/.test(file));
     expect(own.some((file) => file.startsWith('assets/main-'))).toBe(true);
     expect(packed(own)).toBeLessThan(60_000);
   });

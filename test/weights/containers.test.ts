@@ -11,12 +11,13 @@ import { gzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { scaleArch, VGG16C, type VggOptions, vgg } from '../../src/index.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
-import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/index.js';
+import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
 import { readPickle } from '../../src/weights/formats/torch/pickle.js';
-import { readZip } from '../../src/weights/formats/zip.js';
-import { crc32 } from '../../src/weights/formats/zipWrite.js';
+import { crc32, crc32ByTable } from '../../src/weights/formats/zip/crc32.js';
+import { readZip } from '../../src/weights/formats/zip/read.js';
 import {
+  type EncodeOptions,
   encodeWeights,
   fromWeights,
   inspectWeights,
@@ -31,7 +32,6 @@ beforeAll(() => useAnyBackend());
 
 const FORMATS = {
   pth: 'PyTorch .pth (zip)',
-  'pth-legacy': 'PyTorch .pth (before 1.6)',
   h5: 'Keras .h5 (weights)',
   'weights.h5': 'Keras .weights.h5',
   'model.h5': 'Keras .h5 (model)',
@@ -66,7 +66,7 @@ describe('every kind of file is told by its content and gives the same bits back
     async ({ container, names, batchNorm }) => {
       const [model, other] = [build({ batchNorm }), build({ batchNorm, seed: 2 })];
       const before = memory().numTensors;
-      const bytes = await encodeWeights(model, names, { container });
+      const bytes = await encodeWeights(model, { names, container });
       expect(memory().numTensors).toBe(before);
       const report = await loadWeights(other, bytes);
       expect(report).toMatchObject({
@@ -82,7 +82,7 @@ describe('every kind of file is told by its content and gives the same bits back
       expect(numbersOf(again)).toEqual(numbersOf(model));
       // The same network gives the same file, whatever was built before.
       const twin = build({ batchNorm });
-      expect(text(await encodeWeights(twin, names, { container }))).toBe(text(bytes));
+      expect(text(await encodeWeights(twin, { names, container }))).toBe(text(bytes));
       for (const one of [model, other, again, twin]) one.dispose();
     },
   );
@@ -90,7 +90,7 @@ describe('every kind of file is told by its content and gives the same bits back
   test.each(['F16', 'BF16'] as const)('numbers of .pth in %s are those of safetensors', async (dtype) => {
     const model = build();
     const values = async (container: WeightContainer) => {
-      const bytes = await encodeWeights(model, 'torchvision', { container, dtype });
+      const bytes = await encodeWeights(model, { container, dtype });
       expect((await inspectWeights(bytes)).dtypes).toEqual([dtype]);
       const loaded = await fromWeights(bytes);
       const numbers = numbersOf(loaded.model);
@@ -99,7 +99,6 @@ describe('every kind of file is told by its content and gives the same bits back
     };
     const expected = await values('safetensors');
     expect(await values('pth')).toEqual(expected);
-    expect(await values('pth-legacy')).toEqual(expected);
     model.dispose();
   });
 });
@@ -112,7 +111,9 @@ describe('whole models keep what weights alone do not say', () => {
       dropout: 0.25,
       inputShape: [8, 12, 2],
     });
-    const { model: again, network } = await fromWeights(await encodeWeights(model, 'keras', { container }));
+    const { model: again, network } = await fromWeights(
+      await encodeWeights(model, { names: 'keras', container }),
+    );
     expect(network.batchNorm).toEqual({ epsilon: 2e-3, momentum: 0.75 });
     expect(network.config).toMatchObject({
       classifierActivation: 'softmax',
@@ -130,7 +131,7 @@ describe('whole models keep what weights alone do not say', () => {
     'the averaging matrices of adaptive pooling are in %s, and in no list of what was loaded',
     async (container) => {
       const model = build({ adaptivePool: true, inputShape: [20, 20, 2] });
-      const bytes = await encodeWeights(model, 'keras', { container });
+      const bytes = await encodeWeights(model, { names: 'keras', container });
       const { tensors } = await inspectWeights(bytes);
       expect(tensors.filter(({ shape }) => shape.join() === '5,7')).toHaveLength(2);
       const { model: again, report } = await fromWeights(bytes, { inputShape: [20, 20, 2] });
@@ -148,7 +149,7 @@ describe('whole models keep what weights alone do not say', () => {
       hiddenUnits: 4,
       batchNorm: true,
     });
-    const bytes = await encodeWeights(model, 'keras', { container: 'model.h5' });
+    const bytes = await encodeWeights(model, { container: 'model.h5' });
     const config = (await (await openHdf5(fileOfBytes('h5', bytes))).attributes()).get('model_config');
     const again = await models.modelFromJSON({ modelTopology: JSON.parse(config as string) });
     const described = (one: LayersModel) =>
@@ -169,7 +170,7 @@ describe('whole models keep what weights alone do not say', () => {
     const image = input({ shape: [8, 8, 1] });
     const y = layers.globalMaxPooling2d({ name: 'most' }).apply(inner.apply(image)) as typeof image;
     const model = modelOf({ inputs: image, outputs: y });
-    const { tensors } = await inspectWeights(await encodeWeights(model, 'keras', { container: 'keras' }));
+    const { tensors } = await inspectWeights(await encodeWeights(model, { container: 'keras' }));
     expect(tensors.map(({ weight }) => weight)).toEqual(['block1_conv1/kernel', 'block1_conv1/bias']);
     model.dispose();
   });
@@ -181,17 +182,15 @@ describe('whole models keep what weights alone do not say', () => {
       .apply(image);
     const sum = layers.add({ name: 'sum' }).apply([conv as typeof image, image]) as typeof image;
     const branching = modelOf({ inputs: image, outputs: sum });
-    await expect(encodeWeights(branching, 'keras', { container: 'keras' })).rejects.toThrow(
-      "saveWeights: the layer 'sum' does not take what 'block1_conv1' gives and nothing else; only models without branches are written to Keras models.",
+    await expect(encodeWeights(branching, { container: 'keras' })).rejects.toThrow(
+      "encodeWeights: the layer 'sum' does not take what 'block1_conv1' gives and nothing else; only models without branches are written to Keras models.",
     );
     const activated = layers.leakyReLU({ name: 'leaky' }).apply(conv as typeof image) as typeof image;
     const leaky = modelOf({ inputs: image, outputs: activated });
-    await expect(encodeWeights(leaky, 'keras', { container: 'model.h5' })).rejects.toThrow(
-      "saveWeights: the layer 'leaky' is a LeakyReLU, which is not written to Keras models; save the weights alone",
+    await expect(encodeWeights(leaky, { container: 'model.h5' })).rejects.toThrow(
+      "encodeWeights: the layer 'leaky' is a LeakyReLU, which is not written to Keras models; save the weights alone",
     );
-    expect(
-      (await inspectWeights(await encodeWeights(leaky, 'keras', { container: 'h5' }))).tensors,
-    ).toHaveLength(2);
+    expect((await inspectWeights(await encodeWeights(leaky, { container: 'h5' }))).tensors).toHaveLength(2);
   });
 });
 
@@ -219,7 +218,7 @@ describe.skipIf(!hasShared)('Keras files have what Keras itself writes of the sa
 
   async function saved(container: WeightContainer): Promise<Uint8Array> {
     const { model } = await fromWeights(sharedPath(`reference/${NARROW}`), { dropout: 0 });
-    const bytes = await encodeWeights(model, 'keras', { container });
+    const bytes = await encodeWeights(model, { names: 'keras', container });
     model.dispose();
     return bytes;
   }
@@ -255,7 +254,7 @@ describe('what readers of other kinds rely on', () => {
       ['torchvision', 'pth'],
       ['keras', 'keras'],
     ] as const) {
-      const entries = await readZip(fileOfBytes('zip', await encodeWeights(model, names, { container })));
+      const entries = await readZip(fileOfBytes('zip', await encodeWeights(model, { names, container })));
       for (const { name, span } of entries.values()) expect(span!.offset % 64, name).toBe(0);
     }
     model.dispose();
@@ -263,7 +262,7 @@ describe('what readers of other kinds rely on', () => {
 
   test('the pickle refers to four names, all of which torch.load(weights_only=True) allows', async () => {
     const model = build({ batchNorm: true });
-    const bytes = await encodeWeights(model, 'torchvision', { container: 'pth', dtype: 'F16' });
+    const bytes = await encodeWeights(model, { container: 'pth', dtype: 'F16' });
     const entries = await readZip(fileOfBytes('pth', bytes));
     const names = new Set<string>();
     readPickle('pth', await entries.get('archive/data.pkl')!.read(2 ** 20), {
@@ -286,46 +285,55 @@ describe('what readers of other kinds rely on', () => {
       const part = bytes.subarray(1000 - length);
       // gzip's last eight bytes are the sum and the length (RFC 1952, 2.3.1).
       const packed = gzipSync(part);
-      expect(crc32(part)).toBe(
-        new DataView(packed.buffer, packed.byteOffset).getUint32(packed.length - 8, true),
-      );
+      const sum = new DataView(packed.buffer, packed.byteOffset).getUint32(packed.length - 8, true);
+      for (const crc of [crc32, crc32ByTable]) {
+        expect(crc(part)).toBe(sum);
+        expect(crc(part.subarray(length >> 1), crc(part.subarray(0, length >> 1)))).toBe(sum);
+      }
     }
   });
 
   test('a network of more layers than a group of h5py has room for by default', async () => {
     const model = vgg([[150, 1]], { inputShape: [2, 2, 1], includeTop: false });
     for (const container of ['weights.h5', 'model.h5', 'h5'] as const) {
-      expect((await inspectWeights(await encodeWeights(model, 'keras', { container }))).tensors).toHaveLength(
-        300,
-      );
+      expect(
+        (await inspectWeights(await encodeWeights(model, { names: 'keras', container }))).tensors,
+      ).toHaveLength(300);
     }
     model.dispose();
   });
 });
 
-test.each([
+test.each<[EncodeOptions, string]>([
   [
-    'keras',
-    { container: 'pth' },
-    "the container 'pth' has torchvision's or timm's names, and keras and F32 were asked for.",
+    { names: 'keras', container: 'pth' },
+    "names is 'keras' and dtype 'F32', and the container 'pth' has torchvision's or timm's names; choose another container.",
   ],
   [
-    'timm',
-    { container: 'keras' },
-    "the container 'keras' has Keras' names and float32, and timm and F32 were asked for.",
+    { names: 'timm', container: 'keras' },
+    "names is 'timm' and dtype 'F32', and the container 'keras' has Keras' names and F32; choose another container.",
   ],
   [
-    'keras',
     { container: 'model.h5', dtype: 'F16' },
-    "the container 'model.h5' has Keras' names and float32, and keras and F16 were asked for.",
+    "names is 'keras' and dtype 'F16', and the container 'model.h5' has Keras' names and F32; choose another container.",
   ],
   [
-    'keras',
     { container: 'onnx' as 'pth' },
-    'container is "onnx"; it must be one of "safetensors", "pth", "pth-legacy"',
+    'container is "onnx"; it must be one of "safetensors", "pth", "h5", "weights.h5", "model.h5", "keras".',
   ],
-] as const)('what does not go together is refused: %s with %o', async (names, options, sentence) => {
+])('options that do not fit each other are refused: %o', async (options, sentence) => {
   const model = build();
-  await expect(encodeWeights(model, names, options)).rejects.toThrow(`saveWeights: ${sentence}`);
+  await expect(encodeWeights(model, options)).rejects.toThrow(`encodeWeights: ${sentence}`);
+  model.dispose();
+});
+
+test('names default to those of the container', async () => {
+  const model = build();
+  const named = async (options: EncodeOptions) =>
+    (await inspectWeights(await encodeWeights(model, options))).network?.names;
+  expect(await named({})).toBe('torchvision');
+  expect(await named({ container: 'pth' })).toBe('torchvision');
+  expect(await named({ container: 'h5' })).toBe('keras');
+  expect(await named({ names: 'timm' })).toBe('timm');
   model.dispose();
 });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { size } from '../../src/base/shapes.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
-import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/index.js';
+import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
 import { decoder } from '../../src/weights/formats/numbers.js';
-import { byteLength, elements } from '../../src/weights/formats/tensor.js';
+import { byteLength } from '../../src/weights/formats/tensor.js';
 import { hasShared } from '../support/shared.js';
 import { fixture, h5File } from './files.js';
 
@@ -13,7 +14,7 @@ async function numbersOf(group: Hdf5Group, path: string): Promise<number[]> {
   const dataset = await find(group, path);
   const bytes = new Uint8Array(byteLength(dataset));
   await dataset.open().readInto(bytes);
-  return [...decoder(dataset.dtype, elements(dataset.shape))(bytes)];
+  return [...decoder(dataset.dtype, size(dataset.shape))(bytes)];
 }
 
 async function find(group: Hdf5Group, path: string): Promise<Hdf5Dataset> {

@@ -2,7 +2,7 @@ import { gunzipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { WeightFileError } from '../../src/weights/formats/error.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
-import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/index.js';
+import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
 import { fromBase64, indexOf, latin1 } from '../support/bytes.js';
 import { h5File } from './files.js';
@@ -106,7 +106,7 @@ describe('refuses', () => {
       'chunks of another rank',
       () => h5File('chunked'),
       (file) => file.view.setUint8(chunksOfPacked(file) - 9, 2),
-      'its chunks have 1 sides and it has 2',
+      'its chunks have 1 axes and it has 2',
     ],
     [
       'chunks of another type',
@@ -124,13 +124,13 @@ describe('refuses', () => {
       'chunks that reach far beyond the shape',
       () => h5File('chunked'),
       (file) => file.view.setUint32(chunksOfPacked(file), 2 ** 20, true),
-      'its 3 chunks of [1048576,2] are more than such a file can hold',
+      'its 3 chunks of [1048576,2] are more than the file can hold',
     ],
     [
       'a chunk that unpacks to more than its sides',
       () => h5File('chunked'),
       (file) => file.view.setUint32(chunksOfPacked(file), 1, true),
-      'it unpacks to more than 12 bytes',
+      'it unpacks to more than the 12 bytes it should hold',
     ],
     [
       'a chunk that lies where another does',
@@ -139,19 +139,19 @@ describe('refuses', () => {
         const [first, second] = [treeOfPacked(file) + 24, treeOfPacked(file) + 24 + 40];
         file.bytes.copyWithin(second + 8, first + 8, first + 32);
       },
-      'one of its chunks lies where none belongs',
+      'one of its chunks has a wrong position',
     ],
     [
       'a chunk outside the shape',
       () => h5File('chunked'),
       (file) => file.u64(treeOfPacked(file) + 24 + 8, 2 ** 40),
-      'one of its chunks lies where none belongs',
+      'one of its chunks has a wrong position',
     ],
     [
       'a chunk of four gigabytes',
       () => h5File('chunked'),
       (file) => file.view.setUint32(treeOfPacked(file) + 24, 0xffffffff, true),
-      'one of its chunks lies where none belongs, or is too large',
+      'one of its chunks has a wrong position or is too large',
     ],
     ['types that have names', () => own('committed'), () => {}, 'its objects share types or properties'],
     ['groups that double 25 times', () => own('diamonds'), () => {}, 'or go round in circles'],

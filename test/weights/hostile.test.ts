@@ -1,11 +1,13 @@
 import { memory } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
-import { unzipSync, zipSync } from 'fflate';
+import { unzipSync, Zip, ZipDeflate, zipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { concat } from '../../src/io/read.js';
 import { type WeightFileOptions, withCheckpoint } from '../../src/weights/formats/checkpoint.js';
+import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
+import { readZip } from '../../src/weights/formats/zip/read.js';
 import {
   encodeWeights,
   fromWeights,
@@ -289,6 +291,72 @@ describe('a zip archive', () => {
   });
 });
 
+describe('what a zip archive holds', () => {
+  const content = Uint8Array.from({ length: 300 }, (_, i) => (i * i) % 251);
+  const at = (bytes: Uint8Array, signature: string) => indexOf(bytes, signature);
+  const readOnly = async (bytes: Uint8Array) => {
+    const [entry] = (await readZip(fileOfBytes('zip', bytes))).values();
+    return entry!.read(1000);
+  };
+
+  test.each([
+    ['stored', 0],
+    ['compressed', 6],
+  ] as const)('%s, is checked against its CRC-32', async (_, level) => {
+    const bytes = zipSync({ 'a/data.pkl': content }, { level });
+    expect(await readOnly(bytes)).toEqual(content);
+    const sumAt = at(bytes, 'PK\x01\x02') + 16;
+    bytes[sumAt] = bytes[sumAt]! ^ 1;
+    await expect(readOnly(bytes)).rejects.toThrow("'a/data.pkl' has another CRC-32 than its directory says");
+    // torch.serialization.set_crc32_options(False) writes none.
+    bytes.fill(0, sumAt, sumAt + 4);
+    expect(await readOnly(bytes)).toEqual(content);
+  });
+
+  test('is found after a data descriptor and before a comment', async () => {
+    const pieces: Uint8Array[] = [];
+    const zip = new Zip((_, piece) => pieces.push(piece));
+    const file = new ZipDeflate('a/data.pkl');
+    zip.add(file);
+    file.push(content, true);
+    zip.end();
+    const bytes = join(...pieces, text('a comment'));
+    new DataView(bytes.buffer).setUint16(bytes.length - 'a comment'.length - 2, 'a comment'.length, true);
+    expect(await readOnly(bytes)).toEqual(content);
+  });
+
+  test('is found by the directory of zip64', async () => {
+    const bytes = zipSync({ 'a/data.pkl': content }, { level: 0 });
+    const [listedAt, endAt] = [at(bytes, 'PK\x01\x02'), at(bytes, 'PK\x05\x06')];
+    const listed = bytes.slice(listedAt, endAt);
+    const line = new DataView(listed.buffer);
+    // Both lengths and the place move to an extra field.
+    line.setUint16(30, 28, true);
+    for (const offset of [20, 24, 42]) line.setUint32(offset, 0xffffffff, true);
+    const extra = new DataView(new ArrayBuffer(28));
+    extra.setUint16(0, 1, true);
+    extra.setUint16(2, 24, true);
+    extra.setBigUint64(4, 300n, true);
+    extra.setBigUint64(12, 300n, true);
+    const record = new DataView(new ArrayBuffer(56));
+    record.setUint32(0, 0x06064b50, true);
+    record.setBigUint64(32, 1n, true);
+    record.setBigUint64(40, BigInt(listed.length + 28), true);
+    record.setBigUint64(48, BigInt(listedAt), true);
+    const locator = new DataView(new ArrayBuffer(20));
+    locator.setUint32(0, 0x07064b50, true);
+    locator.setBigUint64(8, BigInt(listedAt + listed.length + 28), true);
+    const end = bytes.slice(endAt);
+    end.fill(0xff, 8, 20);
+    const parts = [extra, record, locator].map(({ buffer }) => new Uint8Array(buffer as ArrayBuffer));
+    const large = join(bytes.subarray(0, listedAt), listed, ...parts, end);
+    expect(await readOnly(large)).toEqual(content);
+    for (let length = 0; length < large.length; length += 7) {
+      await expect(readOnly(large.subarray(0, length))).rejects.toBeInstanceOf(WeightFileError);
+    }
+  });
+});
+
 describe('an HDF5 file', () => {
   test.each<[string, (view: DataView, at: (signature: string) => number) => void, string]>([
     [
@@ -455,7 +523,7 @@ describe('a file that was changed at random is read or refused', () => {
 
   test('as this library writes it', async () => {
     const model = vgg([[1, 2]], { inputShape: [4, 4, 1], classes: 2, hiddenUnits: 3, batchNorm: true });
-    const bytes = await encodeWeights(model, 'torchvision');
+    const bytes = await encodeWeights(model);
     model.dispose();
     await fuzz(bytes);
   });
@@ -552,8 +620,7 @@ describe('a file that was changed at random is read or refused', () => {
 
   test.each(['chunked', 'types', 'links', 'latest'] as const)('HDF5 with %s', async (name) => {
     const bytes = h5File(name);
-    const { openHdf5 } = await import('../../src/weights/formats/hdf5/index.js');
-    const { fileOfBytes } = await import('../../src/weights/formats/file.js');
+    const { openHdf5 } = await import('../../src/weights/formats/hdf5/read.js');
     type Group = Awaited<ReturnType<typeof openHdf5>>;
     const walk = async (group: Group): Promise<void> => {
       await group.attributes();

@@ -25,7 +25,7 @@ let shortened: Uint8Array;
 beforeAll(async () => {
   await useAnyBackend('wasm');
   const model = build(7);
-  bytes = await encodeWeights(model, 'torchvision');
+  bytes = await encodeWeights(model);
   shortened = bytes.subarray(0, bytes.length - 10);
   model.dispose();
 });
@@ -153,7 +153,7 @@ describe('what fits only in part', () => {
 
   test('a file without top: what the model has besides stays', async () => {
     const features = build(3, { includeTop: false });
-    const file = await encodeWeights(features, 'torchvision');
+    const file = await encodeWeights(features);
     const model = build(4);
     await expect(loadWeights(model, file)).rejects.toThrow(
       'the file lacks fc1/kernel, fc1/bias, fc2/kernel, fc2/bias and 2 more',
@@ -214,7 +214,7 @@ describe('fromWeights', () => {
 
   test('pools the features of another size to 7x7 for a top that takes them so', async () => {
     const own = build(1, { inputShape: [28, 30, 2] });
-    const file = await encodeWeights(own, 'torchvision');
+    const file = await encodeWeights(own);
     const { model } = await fromWeights(file, { inputShape: [20, 13, 2] });
     expect(model.getLayer('avgpool').outputShape).toEqual([null, 7, 7, 4]);
     expect(model.outputs[0]!.shape).toEqual([null, 5]);
@@ -234,7 +234,7 @@ describe('fromWeights', () => {
       arch: ARCH,
       inputChannels: 2,
       batchNorm: false,
-      top: { hiddenUnits: 6, classes: 5, side: [2, 2] },
+      top: { hiddenUnits: 6, classes: 5, featureSize: [2, 2] },
       config: undefined,
     });
     model.dispose();
@@ -285,10 +285,10 @@ describe('on the way', () => {
     const seen: number[] = [];
     const file = new File([bytes as BlobPart], 'net.safetensors');
     const { model } = await fromWeights(file, {
-      onProgress: ({ source, loadedBytes, totalBytes }) => {
+      onProgress: ({ source, done, total }) => {
         expect(source).toBe('net.safetensors');
-        expect(totalBytes).toBe(MODEL_BYTES);
-        seen.push(loadedBytes);
+        expect(total).toBe(MODEL_BYTES);
+        seen.push(done);
       },
     });
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
@@ -309,7 +309,7 @@ describe('on the way', () => {
 
   test('NaN and infinity are reported', async () => {
     const model = build(1);
-    const file = (await encodeWeights(model, 'keras')).slice();
+    const file = (await encodeWeights(model, { names: 'keras' })).slice();
     new DataView(file.buffer).setFloat32(file.length - 4, Number.NaN, true);
     new DataView(file.buffer).setFloat32(file.length - 8, Number.POSITIVE_INFINITY, true);
     expect((await loadWeights(model, file)).nonFinite).toEqual([{ weight: 'predictions/bias', count: 2 }]);
@@ -331,8 +331,8 @@ describe('on the way', () => {
     await expect(loadWeights(net, bytes)).rejects.toThrow('none of its tensors fits the model');
     net.dispose();
     const dense = sequential({ layers: [layers.dense({ units: 1, inputShape: [1] })] });
-    await expect(encodeWeights(dense, 'torchvision')).rejects.toThrow(
-      'saveWeights: the model: it has no convolutions, so it is no VGG.',
+    await expect(encodeWeights(dense)).rejects.toThrow(
+      'encodeWeights: the model: it has no convolutions, so it is no VGG.',
     );
     dense.dispose();
   });

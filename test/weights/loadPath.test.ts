@@ -28,7 +28,7 @@ const numbersOf = (model: LayersModel) => model.getWeights().map((weight) => [..
 test('a model takes the weights of a path and of a file URL', async () => {
   const model = build(7);
   const path = join(folder, 'net.safetensors');
-  writeFileSync(path, await encodeWeights(model, 'torchvision'));
+  writeFileSync(path, await encodeWeights(model));
   for (const source of [path, pathToFileURL(path)]) {
     const other = build(8);
     await loadWeights(other, source);

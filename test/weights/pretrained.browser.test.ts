@@ -33,7 +33,7 @@ const cached = async () => (await (await caches.open(CACHE)).keys()).map(({ url 
 beforeAll(async () => {
   await useAnyBackend();
   const model = vgg([[1, 2]], { inputShape: [4, 4, 3], classes: 3, hiddenUnits: 4 });
-  bytes = await encodeWeights(model, 'torchvision');
+  bytes = await encodeWeights(model);
   numbers = await numbersOf(model);
   model.dispose();
 });
@@ -61,7 +61,7 @@ describe('fromPretrained', () => {
     const before = memory().numTensors;
     const sums = { sha256: sha256(bytes).slice(0, 8), bytes: bytes.length };
     const seen: number[] = [];
-    const { model } = await load('', sums, { onProgress: ({ loadedBytes }) => void seen.push(loadedBytes) });
+    const { model } = await load('', sums, { onProgress: ({ done }) => void seen.push(done) });
     expect(seen.at(-1)).toBe(bytes.length);
     expect(await numbersOf(model)).toEqual(numbers);
     expect(await cached()).toEqual([`https://vgg-blocks.invalid/${sums.sha256}-vgg.pth`]);

@@ -25,7 +25,7 @@ let file: Uint8Array;
 beforeAll(async () => {
   await useBackend('wasm');
   const model = vgg([[1, 2]], { inputShape: [4, 4, 3], classes: 3, hiddenUnits: 4 });
-  file = await encodeWeights(model, 'torchvision');
+  file = await encodeWeights(model);
   model.dispose();
 });
 beforeEach(() => {
@@ -69,7 +69,7 @@ describe('fromPretrained', () => {
     const seen: number[] = [];
     const sums = { sha256: sha256(file).slice(0, 8), bytes: file.length };
     const first = await load(whole, sums, {
-      onProgress: ({ loadedBytes }: { loadedBytes: number }) => seen.push(loadedBytes),
+      onProgress: ({ done }: { done: number }) => seen.push(done),
     });
     expect(seen.at(-1)).toBe(file.length);
     expect(first.network.top!.classes).toBe(3);

@@ -5,7 +5,7 @@ import { vgg } from '../../src/index.js';
 import { heapView, unfilledTensor } from '../../src/tfjs/memory.js';
 import { decoder, encode } from '../../src/weights/formats/numbers.js';
 import { encodeWeights, fromWeights } from '../../src/weights/index.js';
-import type { Sides } from '../../src/weights/layout/layout.js';
+import type { Axes } from '../../src/weights/layout/axes.js';
 import { type Rows, scatterAnywhere, scatterOnBackend } from '../../src/weights/layout/scatter.js';
 import { useBackend } from '../support/backends.js';
 
@@ -23,14 +23,14 @@ function rowsOf(dtype: 'F32' | 'F16' | 'BF16', first: number, count: number, row
 }
 
 /** A tensor of the backend, filled with what tells that nothing was written there. */
-function untouched({ out, channels, window }: Sides): Tensor {
+function untouched({ out, channels, window }: Axes): Tensor {
   const to = unfilledTensor([window, channels, out])!;
   heapView(to)!.fill(-7);
   return to;
 }
 
 describe.each(['F32', 'F16', 'BF16'] as const)('rows of %s', (dtype) => {
-  test.each<[string, Sides, number, number]>([
+  test.each<[string, Axes, number, number]>([
     ['a 3x3 kernel', { out: 64, channels: 8, window: 9 }, 0, 64],
     ['some of its rows', { out: 64, channels: 8, window: 9 }, 20, 12],
     ['rows and columns that are no fours', { out: 11, channels: 3, window: 9 }, 3, 7],
@@ -89,7 +89,7 @@ test('quantized numbers are scaled', () => {
 
 test('a network comes back as it was, and a load that is stopped leaves nothing', async () => {
   const model = vgg([[1, 8]], { inputShape: [32, 32, 1], classes: 3, hiddenUnits: 130, seed: 3 });
-  const bytes = await encodeWeights(model, 'torchvision');
+  const bytes = await encodeWeights(model);
   const before = memory().numTensors;
   const { model: again } = await fromWeights(bytes);
   for (const [i, layer] of model.layers.entries()) {

@@ -120,7 +120,7 @@ function choiceOf(
 ): Partial<Choice> | undefined {
   const { top, arch, batchNorm } = network;
   if (!top || height !== width || (channels !== 1 && channels !== 3)) return undefined;
-  if (top.side[0] * 2 ** arch.length !== height) return undefined;
+  if (top.featureSize[0] * 2 ** arch.length !== height) return undefined;
   return {
     arch,
     ratio: 1,

@@ -50,8 +50,8 @@ async function download(onProgress: (fraction: number) => void): Promise<Dataset
   const total = Object.values(FASHION_MNIST.files).reduce((sum, { bytes }) => sum + bytes, 0);
   const loaded = new Map<string, number>();
   const options = {
-    onProgress: ({ source, loadedBytes }: { source: string; loadedBytes: number }) => {
-      loaded.set(source.split('/').at(-1)!, loadedBytes);
+    onProgress: ({ source, done }: { source: string; done: number }) => {
+      loaded.set(source.split('/').at(-1)!, done);
       onProgress([...loaded.values()].reduce((a, b) => a + b, 0) / total);
     },
   };

@@ -191,7 +191,7 @@ const calls = {
   },
 
   async weights({ slot, names }: { slot: Slot; names: 'torchvision' | 'keras' }): Promise<Uint8Array> {
-    return encodeWeights(modelOf(slot), names);
+    return encodeWeights(modelOf(slot), { names });
   },
 
   /** The two files of a tfjs model. */

@@ -110,7 +110,7 @@ export class Run {
     const { at, costMs } = this.saved;
     const start = performance.now();
     if (!now && start - at < Math.max(SNAPSHOT.minimumMs, SNAPSHOT.timesItsCost * costMs)) return;
-    this.events.snapshot(await encodeWeights(this.model, 'keras'));
+    this.events.snapshot(await encodeWeights(this.model, { names: 'keras' }));
     this.saved = { at: performance.now(), costMs: performance.now() - start };
   }
 }

@@ -2,14 +2,14 @@ import { reason } from '../../io/errors.js';
 import type { ReadOptions, Source } from '../../io/read.js';
 import { WeightFileError } from './error.js';
 import { openFile, type WeightFile } from './file.js';
-import { isHdf5 } from './hdf5/index.js';
-import { isKerasZip, readKerasH5, readKerasZip } from './keras/keras.js';
-import type { KerasConfig } from './keras/kerasConfig.js';
+import { isHdf5 } from './hdf5/read.js';
+import type { KerasConfig } from './keras/config.js';
+import { isKerasZip, readKerasH5, readKerasZip } from './keras/read.js';
 import { isSafetensors, readSafetensors } from './safetensors.js';
 import type { StoredTensor } from './tensor.js';
-import { isJson, readTfjs, type ShardSource } from './tfjs.js';
-import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torch/torch.js';
-import { isZip, readZip } from './zip.js';
+import { isJson, readTfjs, type ShardSource } from './tfjsModel.js';
+import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torch/read.js';
+import { isZip, readZip } from './zip/read.js';
 
 /** What a weight file is, told by its content and never by its name. */
 export type WeightFormat =

@@ -1,16 +1,24 @@
-/** Bytes whose number is known before they are made, so that a file is put together in one buffer and never copied. */
+/** Bytes whose number is known before they are made, so that a file is put together in one buffer, without copies. */
 export interface Content {
   readonly size: number;
   /** Writes them; `into` has `size` bytes, all of them zero. */
   write(into: Uint8Array): Promise<void>;
 }
 
-/** Bytes that are there already. */
+/** A tensor for a file. */
+export interface NewTensor {
+  name: string;
+  dtype: 'F32' | 'F16' | 'BF16' | 'I64';
+  shape: readonly number[];
+  content: Content;
+}
+
+/** Bytes that exist already. */
 export function contentOf(bytes: Uint8Array): Content {
   return { size: bytes.length, write: async (into) => into.set(bytes) };
 }
 
-/** One after the other. */
+/** Contents one after the other. */
 export function concatenated(parts: readonly Content[]): Content {
   return {
     size: parts.reduce((sum, { size }) => sum + size, 0),

@@ -1,7 +1,7 @@
+import { checkDtype, checkNames, checkOverlaps, checkShape, type Span } from './checks.js';
 import { WeightFileError } from './error.js';
 import type { WeightFile } from './file.js';
 import { MAX_HEADER_BYTES } from './limits.js';
-import { checkDtype, checkNames, checkOverlaps, checkShape, type Span } from './shape.js';
 import { byteLength, type Dtype, type StoredTensor, spanOf } from './tensor.js';
 
 /** Whether a file's first bytes are those of a safetensors file: a header's length, and then JSON's opening brace. */
@@ -48,7 +48,7 @@ export async function readSafetensors(
   return { tensors, metadata };
 }
 
-interface Entry {
+interface Described {
   dtype?: unknown;
   shape?: unknown;
   data_offsets?: unknown;
@@ -57,7 +57,7 @@ interface Entry {
 function parseHeader(
   file: string,
   bytes: Uint8Array,
-): { entries: [name: string, entry: Entry][]; metadata: Record<string, unknown> } {
+): { entries: [name: string, entry: Described][]; metadata: Record<string, unknown> } {
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

@@ -1,3 +1,4 @@
+import { size } from '../../base/shapes.js';
 import type { WeightFile } from './file.js';
 
 /** How a file stores numbers, little-endian; the names are those of safetensors. */
@@ -47,14 +48,9 @@ export interface ByteStream {
   close(): Promise<void>;
 }
 
-/** The number of elements of a shape. */
-export function elements(shape: readonly number[]): number {
-  return shape.reduce((product, side) => product * side, 1);
-}
-
 /** The bytes of a tensor in its file. */
 export function byteLength({ dtype, shape }: Pick<StoredTensor, 'dtype' | 'shape'>): number {
-  return elements(shape) * BYTES_PER_ELEMENT[dtype];
+  return size(shape) * BYTES_PER_ELEMENT[dtype];
 }
 
 /** Bytes that lie together in a file, from `offset` on. */

@@ -1,8 +1,8 @@
 import { isArrayBuffer } from '../../base/realm.js';
 import { heapMemory, heapView, unfilledTensor } from '../../tfjs/memory.js';
 import { BYTES_PER_ELEMENT, type Dtype, type StoredTensor } from '../formats/tensor.js';
+import { type Axes, scatterRows } from './axes.js';
 import { SCATTER } from './binary.js';
-import { type Sides, scatterRows } from './layout.js';
 
 /** Whole rows of a tensor that lies out first. */
 export interface Rows {
@@ -20,7 +20,7 @@ export interface Rows {
  *
  * @returns whether any of the numbers is NaN or infinite.
  */
-export type Scatter = (rows: Rows, sides: Sides, into: () => Float32Array) => boolean;
+export type Scatter = (rows: Rows, sides: Axes, into: () => Float32Array) => boolean;
 
 /** By JavaScript, to anywhere. */
 export const scatterAnywhere: Scatter = (rows, sides, into) =>

@@ -1,7 +1,7 @@
 import { type BatchNormOptions, type ConvArch, FAMILY } from '../../index.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { WeightFileError } from '../formats/error.js';
-import type { KerasConfig, KerasLayer } from '../formats/keras/kerasConfig.js';
+import type { KerasConfig, KerasLayer } from '../formats/keras/config.js';
 import type { KeyNames, Parameter, Parameters } from './parameters.js';
 
 /** A VGG as its weight file describes it. */
@@ -21,7 +21,7 @@ export interface NetworkSpec {
     hiddenUnits: number;
     classes: number;
     /** Height and width of the feature map that the first of them takes: 7 by 7 at 224 by 224. */
-    side: readonly [height: number, width: number];
+    featureSize: readonly [height: number, width: number];
   };
   /** What only a file with the model's configuration says. */
   config?: {
@@ -163,7 +163,7 @@ function topOf(
       { tensor: fc1.tensor.name },
     );
   }
-  return { hiddenUnits, classes, side };
+  return { hiddenUnits, classes, featureSize: side };
 }
 
 function configOf(

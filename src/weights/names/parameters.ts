@@ -1,8 +1,9 @@
+import { size } from '../../base/shapes.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
-import type { KerasConfig } from '../formats/keras/kerasConfig.js';
-import { elements, type StoredTensor } from '../formats/tensor.js';
-import type { Sides } from '../layout/layout.js';
+import type { KerasConfig } from '../formats/keras/config.js';
+import type { StoredTensor } from '../formats/tensor.js';
+import type { Axes } from '../layout/axes.js';
 import { canonicalNames, type LayerKind, type NamedLayer } from './canonical.js';
 
 /** Whose key names a file's tensors have. */
@@ -15,7 +16,7 @@ export interface Parameter {
   /** The shape that the weight has in tfjs. */
   shape: readonly number[];
   /** Set where the tensor lies out first, as PyTorch's do. */
-  sides?: Sides;
+  axes?: Axes;
   tensor: StoredTensor;
 }
 
@@ -137,16 +138,16 @@ function outFirst(
   layer: string,
   role: string,
   channels: number,
-): Pick<Parameter, 'shape' | 'sides'> {
+): Pick<Parameter, 'shape' | 'axes'> {
   if (role !== 'kernel') return { shape };
   const [out, inputs, ...window] = shape as [number, number, ...number[]];
   if (shape.length !== 4 && shape.length !== 2) {
     throw new WeightFileError(file, `its shape [${shape}] is that of no kernel.`, { tensor: name });
   }
   if (layer.startsWith('block')) {
-    return { shape: [...window, inputs, out], sides: { out, channels: inputs, window: elements(window) } };
+    return { shape: [...window, inputs, out], axes: { out, channels: inputs, window: size(window) } };
   }
-  const all = inputs * elements(window);
+  const all = inputs * size(window);
   // torchvision's first linear layer takes the feature map flattened, channels first.
   const perChannel = layer === 'fc1' && window.length === 0 ? channels : inputs;
   if (perChannel === 0 || all % perChannel !== 0) {
@@ -158,7 +159,7 @@ function outFirst(
       },
     );
   }
-  return { shape: [all, out], sides: { out, channels: perChannel, window: all / perChannel } };
+  return { shape: [all, out], axes: { out, channels: perChannel, window: all / perChannel } };
 }
 
 const KERAS_VARIABLES = ['kernel', 'bias', 'gamma', 'beta', 'moving_mean', 'moving_variance'];

@@ -1,10 +1,11 @@
+import { inflated } from '../../../io/inflate.js';
 import { MESSAGE, type Message } from './header.js';
 
-/** Filters of a pipeline: HDF5 itself allows 32. */
+/** Filters of a dataset: HDF5 itself allows 32. */
 const MAX_FILTERS = 32;
 
 /** The numbers of a dataset's filters, in the order in which they were applied (IV.A.2.l). */
-export function readFilters(messages: readonly Message[], fault: (said: string) => Error): number[] {
+export function readFilters(messages: readonly Message[], fault: (reason: string) => Error): number[] {
   const body = messages.find(({ type }) => type === MESSAGE.filters)?.body;
   if (!body) return [];
   const version = body.u8();
@@ -21,59 +22,48 @@ export function readFilters(messages: readonly Message[], fault: (said: string) 
     body.skip(4 * values + (version === 1 && values % 2 === 1 ? 4 : 0));
     if (!Object.values(FILTER).includes(id)) {
       throw fault(
-        `it is packed with filter ${id}, and gzip, shuffle and fletcher32 are read; save it without.`,
+        `it is packed by filter ${id}, and only gzip, shuffle and fletcher32 are read; save it without.`,
       );
     }
     return id;
   });
 }
 
-const FILTER: Record<string, number> = { deflate: 1, shuffle: 2, fletcher32: 3 };
+const FILTER = { deflate: 1, shuffle: 2, fletcher32: 3 };
 
-/** Undoes the filters, the last first. */
+/** The checksum of fletcher32, which is not verified. */
+const CHECKSUM_BYTES = 4;
+
+/**
+ * Undoes the filters, the last first.
+ *
+ * @param mask a bit for each filter that was left out for this chunk.
+ * @param length of the unpacked bytes.
+ */
 export async function unpack(
   packed: Uint8Array,
   filters: readonly number[],
   mask: number,
   length: number,
-  size: number,
+  elementBytes: number,
 ): Promise<Uint8Array> {
   let bytes = packed;
   for (let i = filters.length - 1; i >= 0; i--) {
     if (mask & (1 << i)) continue;
-    if (filters[i] === FILTER.fletcher32) bytes = bytes.subarray(0, -4);
-    else if (filters[i] === FILTER.deflate) bytes = await inflate(bytes, length + 4);
-    else bytes = unshuffle(bytes, size);
+    if (filters[i] === FILTER.fletcher32) bytes = bytes.subarray(0, -CHECKSUM_BYTES);
+    else if (filters[i] === FILTER.deflate)
+      bytes = await inflated(bytes, 'deflate', { maxBytes: () => length + CHECKSUM_BYTES });
+    else bytes = unshuffle(bytes, elementBytes);
   }
-  if (bytes.length !== length) throw new Error(`it unpacks to ${bytes.length} bytes and not ${length}`);
+  if (bytes.length !== length) throw new Error(`it unpacks to ${bytes.length} bytes instead of ${length}`);
   return bytes;
 }
 
-/** Stops as soon as more comes out than may. */
-async function inflate(bytes: Uint8Array, most: number): Promise<Uint8Array> {
-  const reader = new Blob([bytes as BlobPart])
-    .stream()
-    .pipeThrough(new DecompressionStream('deflate'))
-    .getReader();
-  const whole = new Uint8Array(most);
-  let at = 0;
-  try {
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (at + next.value.length > most) throw new Error(`it unpacks to more than ${most} bytes`);
-      whole.set(next.value, at);
-      at += next.value.length;
-    }
-  } catch (error) {
-    await reader.cancel(error).catch(() => {});
-    throw error;
-  }
-  return whole.subarray(0, at);
-}
-
-/** Brings the bytes of each number together again: the filter stores all first bytes, then all second ones. */
-function unshuffle(bytes: Uint8Array, size: number): Uint8Array {
-  const count = Math.floor(bytes.length / size);
+/** Puts the bytes of each number together again: the filter stores all first bytes, then all second ones. */
+function unshuffle(bytes: Uint8Array, elementBytes: number): Uint8Array {
+  const count = Math.floor(bytes.length / elementBytes);
   const whole = bytes.slice();
-  for (let i = 0; i < count; i++) for (let j = 0; j < size; j++) whole[i * size + j] = bytes[j * count + i]!;
+  for (let i = 0; i < count; i++)
+    for (let j = 0; j < elementBytes; j++) whole[i * elementBytes + j] = bytes[j * count + i]!;
   return whole;
 }

@@ -1,4 +1,4 @@
-import type { Fields, Heap, Metadata } from './bytes.js';
+import type { Fields, Heap, Metadata } from './metadata.js';
 
 /** The texts of an attribute lie in one heap or two, and would each read it anew. */
 const HEAPS_KEPT = 4;

@@ -1,4 +1,4 @@
-import type { Fields, Metadata } from './bytes.js';
+import type { Fields, Metadata } from './metadata.js';
 
 /** Messages of object headers that are read here (HDF5 File Format Specification, IV.A.2). */
 export const MESSAGE = {

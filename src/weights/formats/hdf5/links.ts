@@ -1,7 +1,7 @@
 import { printable } from '../error.js';
 import { MAX_NAME_LENGTH, MAX_TENSORS } from '../limits.js';
-import { type Fields, type Metadata, UNDEFINED } from './bytes.js';
 import { MESSAGE, type Message } from './header.js';
+import { type Fields, type Metadata, UNDEFINED } from './metadata.js';
 
 /** Levels of a tree; with 16 entries a node, four hold more members than any group is allowed. */
 const MAX_LEVELS = 8;

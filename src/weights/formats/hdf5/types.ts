@@ -1,9 +1,9 @@
 import { MAX_RANK } from '../limits.js';
 import { BYTES_PER_ELEMENT, type Dtype } from '../tensor.js';
-import type { Fields } from './bytes.js';
 import { readGlobal } from './globalHeap.js';
+import type { Fields } from './metadata.js';
 
-/** What an attribute says; `undefined` where it is of a type that Keras' files have no use for. */
+/** The value of an attribute; `undefined` where it has a type that Keras' files do not use. */
 export type AttributeValue = string | string[] | number | number[] | undefined;
 
 /** The type of a dataset's or an attribute's elements. */
@@ -12,6 +12,14 @@ export type Datatype =
   | { kind: 'text'; size: number; spaces: boolean }
   | { kind: 'variableText'; size: number }
   | { kind: 'other'; size: number; name: string };
+
+/** The type and the shape of a dataset. */
+export interface Extent {
+  path: string;
+  shape: readonly number[];
+  /** Bytes of an element. */
+  elementBytes: number;
+}
 
 const CLASSES = [
   'integer',
@@ -27,7 +35,7 @@ const CLASSES = [
   'array',
 ];
 
-/** By bit offset and precision, where exponent and fraction lie and how long each is, and the exponent's bias. */
+/** By bit offset, precision, position and length of exponent and of fraction, and the exponent's bias. */
 const FLOATS: Record<string, Dtype> = {
   '0,16,10,5,0,10,15': 'F16',
   '0,16,7,8,0,7,127': 'BF16',
@@ -67,29 +75,33 @@ function isDtype(name: string): name is Dtype {
   return Object.hasOwn(BYTES_PER_ELEMENT, name);
 }
 
-/** Reads a dataspace message (IV.A.2.b): the shape, `[]` for a scalar, or null for nothing at all. */
+/** Reads a dataspace message (IV.A.2.b): the shape, `[]` for a scalar, or null where there are no elements. */
 export function readDataspace(body: Fields): number[] | null {
   const version = body.u8();
   const rank = body.u8();
   body.skip(1);
   if (version !== 1 && version !== 2)
-    throw body.metadata.fault(`a shape has version ${version}, and 1 and 2 are known.`);
+    throw body.metadata.fault(
+      `a shape has version ${version}, and 1 and 2 are read; save it with h5py's defaults.`,
+    );
   if (rank > MAX_RANK)
-    throw body.metadata.fault(`a shape has ${rank} sides, and at most ${MAX_RANK} are read.`);
+    throw body.metadata.fault(`a shape has ${rank} axes, and at most ${MAX_RANK} are read.`);
   const type = version === 2 ? body.u8() : 0;
   if (version === 1) body.skip(5);
   if (version === 2 && type === 2) return null;
   return Array.from({ length: rank }, () => body.u64());
 }
 
-/** Strings of an attribute: a model has some 60 layers. */
+/** Elements of an attribute, which lists layers; a model has some 60. */
 const MAX_STRINGS = 10_000;
 
 /** Reads an attribute message (IV.A.2.m). */
 export async function readAttribute(body: Fields): Promise<{ name: string; value: AttributeValue }> {
   const version = body.u8();
   if (version < 1 || version > 3)
-    throw body.metadata.fault(`an attribute has version ${version}, and 1 to 3 are known.`);
+    throw body.metadata.fault(
+      `an attribute has version ${version}, and 1 to 3 are read; save it with h5py's defaults.`,
+    );
   const flags = body.u8();
   const sizes = [body.u16(), body.u16(), body.u16()] as const;
   if (version === 3) body.skip(1);
@@ -100,12 +112,12 @@ export async function readAttribute(body: Fields): Promise<{ name: string; value
   };
   const name = part(sizes[0]).text();
   const [typeBody, spaceBody] = [part(sizes[1]), part(sizes[2])];
-  // A shared type lies elsewhere; nothing of Keras' has one.
+  // A shared type lies elsewhere; Keras writes none.
   if (version > 1 && flags & 3) return { name, value: undefined };
   const type = readDatatype(typeBody);
   const shape = readDataspace(spaceBody);
   if (shape === null || type.kind === 'other' || isHalf(type)) return { name, value: undefined };
-  const count = shape.reduce((product, side) => Math.min(product * side, MAX_STRINGS + 1), 1);
+  const count = shape.reduce((product, length) => Math.min(product * length, MAX_STRINGS + 1), 1);
   if (count > MAX_STRINGS)
     throw body.metadata.fault(`its attribute '${name.slice(0, 40)}' has more than ${MAX_STRINGS} elements.`);
   const values = await readElements(type, count, body);

@@ -18,7 +18,7 @@ export interface NewGroup {
  * Format Specification 3.0; the sections are named below).
  */
 export function hdf5Of(root: NewGroup): Content {
-  const plan = new Layout(root);
+  const plan = new Plan(root);
   return {
     size: plan.size,
     async write(into) {
@@ -38,7 +38,7 @@ const UNDEFINED = 2n ** 64n - 1n;
 type Write = (file: Uint8Array, view: DataView) => void;
 
 /** Gives everything its place first, so that addresses are known when the bytes are written. */
-class Layout {
+class Plan {
   size = SUPERBLOCK_BYTES;
   readonly writes: Write[] = [];
   readonly datasets: { address: number; content: Content }[] = [];

@@ -1,12 +1,12 @@
 import { reason } from '../../../io/errors.js';
+import { checkNames, checkOverlaps, type Span } from '../checks.js';
 import { WeightFileError } from '../error.js';
 import { fileOfBytes, partOf, type WeightFile } from '../file.js';
-import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../hdf5/index.js';
+import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../hdf5/read.js';
 import { MAX_HEADER_BYTES } from '../limits.js';
-import { checkNames, checkOverlaps, type Span } from '../shape.js';
 import type { StoredTensor } from '../tensor.js';
-import type { Entry } from '../zip.js';
-import { type KerasConfig, parseKerasConfig } from './kerasConfig.js';
+import type { Entry } from '../zip/read.js';
+import { type KerasConfig, parseKerasConfig } from './config.js';
 
 /** Which of Keras' layouts of HDF5 a file has. */
 type KerasLayout = 'published' | 'model' | 'weights';

@@ -1,16 +1,17 @@
-import { type Content, concatenated, contentOf } from './content.js';
+import { type Content, concatenated, contentOf } from '../content.js';
+import { crc32 } from './crc32.js';
 
-/** A file to be put into an archive. */
+/** A file for an archive. */
 interface NewEntry {
   name: string;
   content: Content;
 }
 
-/** Where the bytes of every file begin: at a multiple of this, as torch.save has it, so that they can be mapped. */
+/** The bytes of every file begin at a multiple of this, as in torch.save's archives, so that they can be mapped. */
 const ALIGNMENT = 64;
 
-/** Archives beyond 4 GiB need another kind of directory, which no VGG does. */
-const MOST_BYTES = 2 ** 32 - 1;
+/** Archives beyond 4 GiB need another kind of directory (zip64), and no VGG is as large. */
+const MAX_BYTES = 2 ** 32 - 1;
 
 /**
  * A zip archive whose files are stored as they are (PKWARE's APPNOTE.TXT 4.3). All of them are dated 1980-01-01, so that
@@ -23,16 +24,16 @@ export function zipOf(entries: readonly NewEntry[]): Content {
   let at = 0;
   for (const { name, content } of entries) {
     const encoded = new TextEncoder().encode(name);
-    // The rest of the header is an extra field of zeros, which has four bytes at least.
-    const least = at + 30 + encoded.length + 4;
-    const header = Math.ceil(least / ALIGNMENT) * ALIGNMENT - at;
+    // The rest of the header is an extra field of zeros, of at least four bytes.
+    const minimum = at + 30 + encoded.length + 4;
+    const header = Math.ceil(minimum / ALIGNMENT) * ALIGNMENT - at;
     files.push({ name, content, encoded, offset: at, header });
     at += header + content.size;
   }
   const directory = files.reduce((sum, { encoded }) => sum + 46 + encoded.length, 0);
-  if (at + directory + 22 > MOST_BYTES) {
+  if (at + directory + 22 > MAX_BYTES) {
     throw new RangeError(
-      `saveWeights: the archive would have ${at + directory} bytes, and zip archives have at most 4 GiB; save it as safetensors.`,
+      `encodeWeights: the archive would have ${at + directory} bytes, and the limit is 4 GiB; use the container safetensors.`,
     );
   }
   const sums: number[] = [];
@@ -69,20 +70,20 @@ export function zipOf(entries: readonly NewEntry[]): Content {
   return concatenated([...stored, ...listed, contentOf(endOf(files.length, at, directory))]);
 }
 
-/** The version of the format that a reader must know: 2.0. */
+/** The version of the format that a reader needs: 2.0. */
 const VERSION = 20;
 
 /** The extra field's own id, `FB` as in PyTorch's archives. */
 const PADDING = 0x4246;
 
-/** What a file's header and its line of the directory both say of it. */
+/** Writes the fields that a file's header and its line of the directory have in common. */
 function describe(
   view: DataView,
   at: number,
   file: { encoded: Uint8Array; size: number; sum: number; extra: number },
 ): void {
   view.setUint16(at, VERSION, true);
-  // Names are UTF-8, nothing is compressed, and the date is the first that there is.
+  // Names are UTF-8, nothing is compressed, and the date is the earliest there is.
   view.setUint16(at + 2, 0x0800, true);
   view.setUint16(at + 8, 0x0021, true);
   view.setUint32(at + 10, file.sum, true);
@@ -105,47 +106,4 @@ function endOf(count: number, directoryAt: number, directoryBytes: number): Uint
 
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** Bytes that the sum takes in at a time: eight tables make it five times as fast as one. */
-const STRIDE = 8;
-
-/** The CRC-32 of zip (polynomial 0xEDB88320). */
-export function crc32(bytes: Uint8Array): number {
-  const t = crcTables();
-  const view = viewOf(bytes);
-  let crc = -1;
-  let i = 0;
-  for (; i + STRIDE <= bytes.length; i += STRIDE) {
-    const a = crc ^ view.getInt32(i, true);
-    const b = view.getInt32(i + 4, true);
-    crc =
-      t[0x700 | (a & 0xff)]! ^
-      t[0x600 | ((a >>> 8) & 0xff)]! ^
-      t[0x500 | ((a >>> 16) & 0xff)]! ^
-      t[0x400 | (a >>> 24)]! ^
-      t[0x300 | (b & 0xff)]! ^
-      t[0x200 | ((b >>> 8) & 0xff)]! ^
-      t[0x100 | ((b >>> 16) & 0xff)]! ^
-      t[b >>> 24]!;
-  }
-  for (; i < bytes.length; i++) crc = (crc >>> 8) ^ t[(crc ^ bytes[i]!) & 0xff]!;
-  return ~crc >>> 0;
-}
-
-let tables: Int32Array | undefined;
-
-function crcTables(): Int32Array {
-  if (tables) return tables;
-  tables = new Int32Array(256 * STRIDE);
-  for (let i = 0; i < 256; i++) {
-    let crc = i;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-    tables[i] = crc;
-  }
-  for (let i = 256; i < tables.length; i++) {
-    const before = tables[i - 256]!;
-    tables[i] = (before >>> 8) ^ tables[before & 0xff]!;
-  }
-  return tables;
 }

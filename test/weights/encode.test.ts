@@ -42,7 +42,7 @@ describe.skipIf(!hasShared)(
         ),
       );
       const before = memory().numTensors;
-      const saved = await contents(await encodeWeights(model, names, { dtype }));
+      const saved = await contents(await encodeWeights(model, { names, dtype }));
       expect(memory().numTensors).toBe(before);
       const expected = await contents(await fixture(`torch/${file}`));
       // PyTorch counts training batches and the library does not; the counter's value means nothing in evaluation.
@@ -70,11 +70,11 @@ describe('what is saved is loaded again', () => {
     const [model, other] = [build(1), build(2)];
     // Square feature maps alone are known to timm.
     if (names === 'timm') {
-      await expect(encodeWeights(model, names)).rejects.toThrow(
-        "is not square, as timm's is; save it as 'torchvision'",
+      await expect(encodeWeights(model, { names })).rejects.toThrow(
+        "has 6 positions, and timm's is square; use the names 'torchvision'",
       );
     } else {
-      const bytes = await encodeWeights(model, names);
+      const bytes = await encodeWeights(model, { names });
       const report = await loadWeights(other, bytes);
       expect(report).toMatchObject({
         format: 'safetensors',
@@ -94,15 +94,15 @@ describe('what is saved is loaded again', () => {
 
   test("in the layout of Keras' published files", async () => {
     const [model, other] = [build(1), build(2)];
-    const bytes = await encodeWeights(model, 'keras', { container: 'h5' });
+    const bytes = await encodeWeights(model, { container: 'h5' });
     expect(await loadWeights(other, bytes)).toMatchObject({
       format: 'Keras .h5 (weights)',
       missing: [],
       leftOver: [],
     });
     expect(await numbersOf(other)).toEqual(await numbersOf(model));
-    await expect(encodeWeights(model, 'timm', { container: 'h5' })).rejects.toThrow(
-      "saveWeights: the container 'h5' has Keras' names and float32, and timm and F32 were asked for.",
+    await expect(encodeWeights(model, { names: 'timm', container: 'h5' })).rejects.toThrow(
+      "encodeWeights: names is 'timm' and dtype 'F32', and the container 'h5' has Keras' names and F32; choose another container.",
     );
     model.dispose();
     other.dispose();
@@ -115,14 +115,16 @@ describe('what is saved is loaded again', () => {
       hiddenUnits: 4,
       batchNorm: { epsilon: 2e-3 },
     });
-    const { model: again, network } = await fromWeights(await encodeWeights(model, 'keras'), { dropout: 0 });
+    const { model: again, network } = await fromWeights(await encodeWeights(model, { names: 'keras' }), {
+      dropout: 0,
+    });
     expect(network).toMatchObject({
       title: 'VGG-16C-BN',
       arch: scaleArch(VGG16C, 32),
       inputChannels: 1,
     });
     expect(network.batchNorm).toMatchObject({ epsilon: 2e-3 });
-    expect(network.top).toEqual({ hiddenUnits: 4, classes: 3, side: [1, 1] });
+    expect(network.top).toEqual({ hiddenUnits: 4, classes: 3, featureSize: [1, 1] });
     expect(again.inputs[0]!.shape).toEqual([null, 32, 32, 1]);
     expect(await numbersOf(again)).toEqual(await numbersOf(model));
     model.dispose();
@@ -135,14 +137,14 @@ describe('what is saved is loaded again', () => {
     const value = tensor([0.5]);
     variance.write(value);
     value.dispose();
-    const { 'features.1.running_var': saved } = await contents(await encodeWeights(model, 'torchvision'));
+    const { 'features.1.running_var': saved } = await contents(await encodeWeights(model));
     expect(new Float32Array(saved!.bytes.buffer)[0]).toBeCloseTo(0.5 + 1e-3 - 1e-5, 7);
-    await loadWeights(model, await encodeWeights(model, 'torchvision'));
+    await loadWeights(model, await encodeWeights(model));
     const loaded = (await variance.read().data())[0];
     expect(loaded).toBeCloseTo(0.5, 6);
     // Into a network with PyTorch's epsilon it goes as it is.
     const torch = vgg([[1, 1]], { inputShape: [2, 2, 1], includeTop: false, batchNorm: true });
-    await loadWeights(torch, await encodeWeights(model, 'torchvision'));
+    await loadWeights(torch, await encodeWeights(model));
     const [copied] = await torch.getLayer('block1_conv1_bn').weights.at(-1)!.read().data();
     expect(copied).toBeCloseTo(0.5 + 1e-3 - 1e-5, 7);
     model.dispose();
@@ -152,19 +154,17 @@ describe('what is saved is loaded again', () => {
 
 test('halves are told by inspectWeights', async () => {
   const model = vgg([[1, 1]], { inputShape: [2, 2, 1], classes: 2, hiddenUnits: 2 });
-  expect((await inspectWeights(await encodeWeights(model, 'torchvision', { dtype: 'BF16' }))).dtypes).toEqual(
-    ['BF16'],
-  );
+  expect((await inspectWeights(await encodeWeights(model, { dtype: 'BF16' }))).dtypes).toEqual(['BF16']);
   model.dispose();
 });
 
 test('says which names and types there are', async () => {
   const model = vgg([[1, 1]], { inputShape: [2, 2, 1], classes: 2, hiddenUnits: 2 });
-  await expect(encodeWeights(model, 'onnx' as 'keras')).rejects.toThrow(
-    'saveWeights: names is "onnx"; it must be one of "torchvision", "timm", "keras".',
+  await expect(encodeWeights(model, { names: 'onnx' as 'keras' })).rejects.toThrow(
+    'encodeWeights: names is "onnx"; it must be one of "torchvision", "timm", "keras".',
   );
-  await expect(encodeWeights(model, 'keras', { dtype: 'F64' as 'F32' })).rejects.toThrow(
-    'saveWeights: dtype is "F64"',
+  await expect(encodeWeights(model, { names: 'keras', dtype: 'F64' as 'F32' })).rejects.toThrow(
+    'encodeWeights: dtype is "F64"',
   );
   model.dispose();
 });

@@ -1,11 +1,11 @@
 import { isUrl } from '../../base/realm.js';
 import type { ReadOptions, Source } from '../../io/read.js';
 import { baseUrl, nodeModules } from '../../io/runtime.js';
+import { checkDtype, checkNames, checkShape } from './checks.js';
 import { printable, WeightFileError } from './error.js';
 import { isPath, openFile, type WeightFile } from './file.js';
-import { type KerasConfig, kerasLayers } from './keras/kerasConfig.js';
+import { type KerasConfig, kerasLayers } from './keras/config.js';
 import { MAX_HEADER_BYTES } from './limits.js';
-import { checkDtype, checkNames, checkShape } from './shape.js';
 import { type ByteStream, byteLength, type Dtype, type StoredTensor } from './tensor.js';
 
 /** The tensors of a tfjs model, and its layers where it is a layers model. */

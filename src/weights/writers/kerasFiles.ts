@@ -1,14 +1,14 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { numbersOf, shapeOf } from '../../names/entries.js';
-import { BATCH_NORM, varianceShift } from '../../names/network.js';
-import type { Target } from '../../names/targets.js';
-import { type Content, contentOf } from '../content.js';
-import { hdf5Of, type NewDataset, type NewGroup } from '../hdf5/write.js';
-import { zipOf } from '../zipWrite.js';
+import { type Content, contentOf } from '../formats/content.js';
+import { hdf5Of, type NewDataset, type NewGroup } from '../formats/hdf5/write.js';
+import { zipOf } from '../formats/zip/write.js';
+import { BATCH_NORM, varianceShift } from '../names/network.js';
+import type { Target } from '../names/targets.js';
 import { type KerasNewLayer, keras2Config, keras3Config, kerasChain, snakeCase } from './kerasModel.js';
+import { numbersOf, shapeOf } from './variable.js';
 
 /** Keras' published files: a group a layer, which lists its weights in their order. */
-export function kerasPublished(targets: ReadonlyMap<string, Target>): Content {
+export function kerasLayerWeights(targets: ReadonlyMap<string, Target>): Content {
   const children: Record<string, NewGroup> = {};
   for (const { role, variable, epsilon } of targets.values()) {
     const [layer, last] = role.split('/') as [string, string];
@@ -26,7 +26,7 @@ export function kerasPublished(targets: ReadonlyMap<string, Target>): Content {
 const KERAS_2 = { backend: 'tensorflow', keras_version: '2.15.0' };
 
 /** Keras 2's whole model: its configuration, and below `model_weights` a group a layer. */
-export function kerasWhole(model: LayersModel): Content {
+export function kerasModelH5(model: LayersModel): Content {
   const chain = kerasChain(model);
   const layers = chain.map(({ name, weights }): [string, NewGroup] => {
     const datasets = weights.map(({ name, variable }) => [`${name}:0`, dataset(variable)] as const);
@@ -50,7 +50,7 @@ export function kerasWhole(model: LayersModel): Content {
 }
 
 /** Keras 3's `.weights.h5`, which says nothing of epsilons. */
-export function kerasWeights(model: LayersModel): Content {
+export function kerasWeightsH5(model: LayersModel): Content {
   return hdf5Of(numbered(model.name, kerasChain(model), withDefaultEpsilon));
 }
 

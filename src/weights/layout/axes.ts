@@ -1,4 +1,4 @@
-import { elements } from '../formats/tensor.js';
+import { size } from '../../base/shapes.js';
 
 /**
  * The three sides of a kernel in either order. PyTorch keeps kernels as `[out, in, height, width]` and linear weights as
@@ -6,7 +6,7 @@ import { elements } from '../formats/tensor.js';
  * `[height, width, in, out]` and `[in, out]`, channels last. Seen as `[out, channels, window]`, with a window of 9 for a
  * 3x3 kernel, 49 for the first linear layer and 1 for the others, all of them turn into `[window, channels, out]`.
  */
-export interface Sides {
+export interface Axes {
   out: number;
   channels: number;
   window: number;
@@ -18,9 +18,9 @@ export interface Sides {
  * @param shape `[height, width, in, out]` of a convolution, `[in, out]` of a dense layer.
  * @param channels of the feature map that a dense layer flattens; default its inputs.
  */
-export function sidesOf(shape: readonly number[], channels = shape.at(-2)!): Sides {
+export function axesOf(shape: readonly number[], channels = shape.at(-2)!): Axes {
   const out = shape.at(-1)!;
-  return { out, channels, window: elements(shape) / (out * channels) };
+  return { out, channels, window: size(shape) / (out * channels) };
 }
 
 /** Channels whose columns are written by turns: few enough that the lines they are read from stay in the cache. */
@@ -37,7 +37,7 @@ const CHANNELS = 4;
 export function scatterRows(
   rows: Float32Array,
   firstRow: number,
-  { out, channels, window }: Sides,
+  { out, channels, window }: Axes,
   to: Float32Array,
 ): boolean {
   const length = channels * window;
@@ -71,7 +71,7 @@ function wordsOf({ buffer, byteOffset, length }: Float32Array): Int32Array {
 export function gatherRows(
   from: Float32Array,
   firstRow: number,
-  { out, channels, window }: Sides,
+  { out, channels, window }: Axes,
   rows: Float32Array,
 ): void {
   const length = channels * window;

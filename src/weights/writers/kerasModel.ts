@@ -1,6 +1,6 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { fail } from '../../../base/check.js';
-import { layerNames } from '../../names/targets.js';
+import { fail } from '../../base/check.js';
+import { layerNames } from '../names/targets.js';
 
 /** A layer as Keras knows it. */
 export interface KerasNewLayer {

@@ -1,12 +1,12 @@
+import type { Span } from '../checks.js';
 import { printable } from '../error.js';
 import type { WeightFile } from '../file.js';
-import type { Span } from '../shape.js';
 import type { ByteStream, Dtype } from '../tensor.js';
-import { Metadata } from './bytes.js';
 import { MESSAGE, type Message, readHeader } from './header.js';
-import { type Extent, readLayout } from './layout.js';
 import { dense, isDense, readLinks } from './links.js';
-import { type AttributeValue, readAttribute, readDataspace, readDatatype } from './types.js';
+import { Metadata } from './metadata.js';
+import { readStorage } from './storage.js';
+import { type AttributeValue, type Extent, readAttribute, readDataspace, readDatatype } from './types.js';
 
 /** A group of an HDF5 file: attributes, and members under names. */
 export interface Hdf5Group {
@@ -155,6 +155,6 @@ function openDataset(
       path,
     );
   }
-  const extent: Extent = { path, shape, size: datatype.size };
-  return { kind: 'dataset', path, dtype: datatype.dtype, shape, ...readLayout(metadata, messages, extent) };
+  const extent: Extent = { path, shape, elementBytes: datatype.size };
+  return { kind: 'dataset', path, dtype: datatype.dtype, shape, ...readStorage(metadata, messages, extent) };
 }

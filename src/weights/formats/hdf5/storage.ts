@@ -1,35 +1,30 @@
+import { size } from '../../../base/shapes.js';
+import { checkShape, type Span } from '../checks.js';
 import { fileOfBytes } from '../file.js';
-import { checkShape, type Span } from '../shape.js';
-import { type ByteStream, elements, spanOf } from '../tensor.js';
-import { type Fields, type Metadata, UNDEFINED } from './bytes.js';
+import { type ByteStream, spanOf } from '../tensor.js';
 import { openChunks } from './chunks.js';
 import { MESSAGE, type Message } from './header.js';
 import { dense } from './links.js';
-
-/** What a dataset's bytes are, once its type and shape are known. */
-export interface Extent {
-  path: string;
-  shape: readonly number[];
-  /** Bytes of an element. */
-  size: number;
-}
+import { type Fields, type Metadata, UNDEFINED } from './metadata.js';
+import type { Extent } from './types.js';
 
 /** Where a dataset's bytes lie. */
-export interface Stored {
+export interface Storage {
   open(): ByteStream;
   /** Set where they lie together in the file. */
   span?: Omit<Span, 'tensor'>;
 }
 
-/** Reads a layout message (IV.A.2.i): together, in the header itself, or in chunks that may be packed. */
-export function readLayout(metadata: Metadata, messages: readonly Message[], extent: Extent): Stored {
+/** Reads a layout message (IV.A.2.i): the bytes lie in the header itself, together in the file, or in chunks that may be packed. */
+export function readStorage(metadata: Metadata, messages: readonly Message[], extent: Extent): Storage {
   const body = messages.find(({ type }) => type === MESSAGE.layout)?.body;
   const fault = (reason: string) => metadata.fault(reason, extent.path);
-  if (!body) throw fault('nothing says where it lies; the file is damaged.');
+  if (!body) throw fault('its header does not say where it lies; the file is damaged.');
   checkShape(metadata.file.name, extent.path, extent.shape);
-  const total = elements(extent.shape) * extent.size;
+  const total = size(extent.shape) * extent.elementBytes;
   const version = body.u8();
-  if (version < 1 || version > 4) throw fault(`its layout has version ${version}, and 1 to 4 are known.`);
+  if (version < 1 || version > 4)
+    throw fault(`its layout has version ${version}, and 1 to 4 are read; save it with h5py's defaults.`);
   const [kind, place] = version < 3 ? placeOfOld(body) : [body.u8(), body];
   if (kind === 0) {
     const bytes = place.take(version < 3 ? place.u32() : place.u16()).bytes;
@@ -45,20 +40,21 @@ export function readLayout(metadata: Metadata, messages: readonly Message[], ext
     if (total === 0) return { open: () => spanOf(metadata.file, 0) };
     if (offset >= UNDEFINED || offset + total > metadata.file.size) {
       throw fault(
-        `its ${total} bytes should lie at ${offset} of ${metadata.file.size}; the file is cut off or was not written to its end.`,
+        `its ${total} bytes should lie at ${offset} of ${metadata.file.size}; the file is cut off or was not written to its end, so get it again.`,
       );
     }
     return { open: () => spanOf(metadata.file, offset), span: { offset, length: total } };
   }
-  if (kind !== 2) throw fault('it is stored in other files, which are not read; save it as one file.');
+  if (kind !== 2)
+    throw fault('it is stored in other files, which are not read; save everything in one file.');
   if (version === 4) throw dense(metadata, 'chunks', extent.path);
   const rank = version < 3 ? body.bytes[1]! : place.u8();
   if (rank !== extent.shape.length + 1)
-    throw fault(`its chunks have ${rank - 1} sides and it has ${extent.shape.length}; the file is damaged.`);
+    throw fault(`its chunks have ${rank - 1} axes and it has ${extent.shape.length}; the file is damaged.`);
   return { open: openChunks(metadata, messages, extent, place) };
 }
 
-/** Versions 1 and 2 say the rank before the kind and the sides of chunks after the address. */
+/** Versions 1 and 2 have the rank before the kind, and the shape of chunks after the address. */
 function placeOfOld(body: Fields): [kind: number, place: Fields] {
   const rank = body.u8();
   const kind = body.u8();

@@ -1,7 +1,8 @@
+import { size } from '../../../base/shapes.js';
+import { checkNames, checkShape, stridesOf } from '../checks.js';
 import { printable, WeightFileError } from '../error.js';
 import { MAX_ELEMENTS } from '../limits.js';
-import { checkNames, checkShape, stridesOf } from '../shape.js';
-import { BYTES_PER_ELEMENT, type Dtype, elements } from '../tensor.js';
+import { BYTES_PER_ELEMENT, type Dtype } from '../tensor.js';
 import { type PickleMeaning, PickleName, PickleObject, type PickleValue, readPickle } from './pickle.js';
 
 /** A tensor of a PyTorch state dict: a view of a storage, a row of numbers that lies elsewhere in the file. */
@@ -170,7 +171,7 @@ function checkView(file: string, tensor: TorchTensor): TorchTensor {
   const fault = (reason: string) => new WeightFileError(file, reason, { tensor: name });
   if (strides.length !== shape.length)
     throw fault('it has another number of strides than sides; it is damaged.');
-  const count = elements(shape);
+  const count = size(shape);
   if (count === 0) return tensor;
   const last = offset + shape.reduce((sum, side, axis) => sum + (side - 1) * strides[axis]!, 0);
   if (!(last < storage.length)) {
@@ -189,7 +190,7 @@ function checkView(file: string, tensor: TorchTensor): TorchTensor {
 /** Whether the elements lie one after the other, as `open` of a plain stored tensor needs. */
 export function isContiguous({ shape, strides }: Pick<TorchTensor, 'shape' | 'strides'>): boolean {
   const plain = stridesOf(shape);
-  return shape.every((side, axis) => side === 1 || strides[axis] === plain[axis]) || elements(shape) === 0;
+  return shape.every((side, axis) => side === 1 || strides[axis] === plain[axis]) || size(shape) === 0;
 }
 
 /** The bytes of a view of `storage`, in the order of its elements. */
@@ -197,12 +198,12 @@ export function gather(
   { dtype, shape, strides, offset }: Pick<TorchTensor, 'dtype' | 'shape' | 'strides' | 'offset'>,
   storage: Uint8Array,
 ): Uint8Array {
-  const size = BYTES_PER_ELEMENT[dtype];
-  const bytes = new Uint8Array(elements(shape) * size);
+  const elementBytes = BYTES_PER_ELEMENT[dtype];
+  const bytes = new Uint8Array(size(shape) * elementBytes);
   const index = shape.map(() => 0);
   let from = offset;
-  for (let to = 0; to < bytes.length; to += size) {
-    bytes.set(storage.subarray(from * size, (from + 1) * size), to);
+  for (let to = 0; to < bytes.length; to += elementBytes) {
+    bytes.set(storage.subarray(from * elementBytes, (from + 1) * elementBytes), to);
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       from += strides[axis]!;
       index[axis]!++;

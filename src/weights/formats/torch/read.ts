@@ -2,7 +2,7 @@ import { WeightFileError } from '../error.js';
 import { fileOfBytes, type WeightFile } from '../file.js';
 import { MAX_HEADER_BYTES } from '../limits.js';
 import { BYTES_PER_ELEMENT, type ByteStream, type StoredTensor, spanOf } from '../tensor.js';
-import type { Entry } from '../zip.js';
+import type { Entry } from '../zip/read.js';
 import {
   gather,
   isContiguous,
@@ -11,7 +11,7 @@ import {
   readState,
   type Storage,
   type TorchTensor,
-} from './torchState.js';
+} from './state.js';
 
 /** Whether a zip archive is one of `torch.save`, whose files lie in one folder beside `data.pkl`. */
 export function isTorchZip(entries: ReadonlyMap<string, Entry>): boolean {
@@ -57,23 +57,9 @@ function pickleOf(entries: ReadonlyMap<string, Entry>): Entry | undefined {
 }
 
 /** The first pickle of the older format: `torch.serialization.MAGIC_NUMBER` in protocol 2. */
-export const TORCH_MAGIC = Uint8Array.of(
-  0x80,
-  2,
-  0x8a,
-  10,
-  0x6c,
-  0xfc,
-  0x9c,
-  0x46,
-  0xf9,
-  0x20,
-  0x6a,
-  0xa8,
-  0x50,
-  0x19,
-  0x2e,
-);
+const TORCH_MAGIC = Uint8Array.from([
+  0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
+]);
 
 /** Whether a file's first bytes are those of `torch.save` before PyTorch 1.6. */
 export function isTorchLegacy(head: Uint8Array): boolean {

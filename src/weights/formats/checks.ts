@@ -1,6 +1,7 @@
+import { size } from '../../base/shapes.js';
 import { WeightFileError } from './error.js';
 import { MAX_ELEMENTS, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.js';
-import { BYTES_PER_ELEMENT, type Dtype, elements } from './tensor.js';
+import { BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
 
 /** A shape from a file, once it is known to be one. */
 export function checkShape(file: string, tensor: string, shape: unknown): readonly number[] {
@@ -71,5 +72,5 @@ export function checkOverlaps(file: string, spans: readonly Span[]): void {
 
 /** The row-major strides of a shape, in elements. */
 export function stridesOf(shape: readonly number[]): number[] {
-  return shape.map((_, axis) => elements(shape.slice(axis + 1)));
+  return shape.map((_, axis) => size(shape.slice(axis + 1)));
 }

@@ -1,0 +1,57 @@
+import { concat } from './read.js';
+
+/** How much packed bytes may unpack to. */
+export interface InflateLimit {
+  /** How many unpacked bytes `maxBytes` needs to see; default 0. */
+  headBytes?: number;
+  /** The most bytes allowed, given the first `headBytes` of them (fewer if there are fewer). */
+  maxBytes: (head: Uint8Array) => number;
+}
+
+/**
+ * Unpacks piece by piece and stops as soon as more comes out than `limit` allows, so that a few bytes that unpack to
+ * gigabytes cost nothing. Whoever stops early closes the source.
+ *
+ * @throws Error when the bytes are damaged, cut off, or unpack to more than allowed.
+ */
+export async function* inflate(
+  packed: ReadableStream<Uint8Array>,
+  format: CompressionFormat,
+  { headBytes = 0, maxBytes }: InflateLimit,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = packed
+    .pipeThrough(new DecompressionStream(format) as ReadableWritablePair<Uint8Array, Uint8Array>)
+    .getReader();
+  const read = () =>
+    reader.read().catch((cause: unknown) => {
+      throw new Error(`its ${format} data is damaged or cut off`, { cause });
+    });
+  const head: Uint8Array[] = [];
+  let unpacked = 0;
+  let most: number | undefined;
+  try {
+    for (let next = await read(); !next.done; next = await read()) {
+      unpacked += next.value.length;
+      if (most === undefined) head.push(next.value);
+      if (unpacked >= headBytes) most ??= maxBytes(concat(head).subarray(0, headBytes));
+      if (most !== undefined && unpacked > most) {
+        throw new Error(`it unpacks to more than the ${most} bytes it should hold`);
+      }
+      yield next.value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** All that packed bytes hold; limit and errors are those of {@link inflate}. */
+export async function inflated(
+  bytes: Uint8Array,
+  format: CompressionFormat,
+  limit: InflateLimit,
+): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of inflate(new Blob([bytes as BlobPart]).stream(), format, limit))
+    pieces.push(piece);
+  return concat(pieces);
+}

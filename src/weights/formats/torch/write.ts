@@ -1,0 +1,57 @@
+import { size } from '../../../base/shapes.js';
+import { stridesOf } from '../checks.js';
+import { type Content, contentOf, type NewTensor } from '../content.js';
+import { zipOf } from '../zip/write.js';
+import * as p from './pickleWrite.js';
+
+const STORAGES = {
+  F32: 'FloatStorage',
+  F16: 'HalfStorage',
+  BF16: 'BFloat16Storage',
+  I64: 'LongStorage',
+} as const;
+
+/**
+ * A state dict as `torch.save` has written it since 1.6, a zip archive. Its pickle refers to an OrderedDict, tensors and
+ * storages and nothing else, so that `torch.load(weights_only=True)` accepts it; with `mmap=True` the numbers stay in the
+ * file.
+ */
+export function torchFile(tensors: readonly NewTensor[]): Content {
+  const file = (name: string, content: Uint8Array | string) => ({
+    name: `archive/${name}`,
+    content: contentOf(typeof content === 'string' ? new TextEncoder().encode(content) : content),
+  });
+  return zipOf([
+    file('data.pkl', p.pickle(stateDict(tensors))),
+    file('byteorder', 'little'),
+    ...tensors.map(({ content }, i) => ({ name: `archive/data/${i}`, content })),
+    file('version', '3\n'),
+  ]);
+}
+
+function stateDict(tensors: readonly NewTensor[]): p.Pickled {
+  const orderedDict = p.call(p.name('collections', 'OrderedDict'));
+  const tuple = (numbers: readonly number[]) => p.tuple(...numbers.map(p.whole));
+  const items = tensors.map(({ name, dtype, shape }, i) => {
+    const storage = p.persistent(
+      p.tuple(
+        p.text('storage'),
+        p.name('torch', STORAGES[dtype]),
+        p.text(String(i)),
+        p.text('cpu'),
+        p.whole(size(shape)),
+      ),
+    );
+    const tensor = p.call(
+      p.name('torch._utils', '_rebuild_tensor_v2'),
+      storage,
+      p.whole(0),
+      tuple(shape),
+      tuple(stridesOf(shape)),
+      p.FALSE,
+      orderedDict,
+    );
+    return [name, tensor] as const;
+  });
+  return p.dict(orderedDict, items);
+}

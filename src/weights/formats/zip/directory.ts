@@ -1,0 +1,133 @@
+import { printable, WeightFileError } from '../error.js';
+import type { WeightFile } from '../file.js';
+import { MAX_HEADER_BYTES, MAX_TENSORS } from '../limits.js';
+
+/** What a zip archive's directory says of a file in it (PKWARE's APPNOTE.TXT; sections are named below). */
+export interface Listed {
+  name: string;
+  /** Whether its bytes are stored as they are or by DEFLATE. */
+  packed: boolean;
+  /** Its CRC-32. */
+  crc: number;
+  /** Bytes in the archive. */
+  packedSize: number;
+  /** Bytes once unpacked. */
+  size: number;
+  /** Where its own header lies, which its bytes follow. */
+  headerAt: number;
+}
+
+/** Files of an archive; torch.save writes one for each tensor and four more. */
+const MAX_ENTRIES = MAX_TENSORS + 100;
+
+/** The record that ends an archive has 22 bytes and a comment of at most 65535 (4.3.16). */
+const END_BYTES = 22;
+const MAX_COMMENT_BYTES = 0xffff;
+
+const SIGNATURE = { end: 0x06054b50, end64: 0x06064b50, locator64: 0x07064b50, listed: 0x02014b50 };
+
+/**
+ * The directory of an archive, also of one beyond 4 GiB (zip64).
+ *
+ * @throws WeightFileError when it is cut off or damaged, lists too many files, one that is encrypted or packed by another
+ *   method, or one under a path that leads out of the archive.
+ */
+export async function readDirectory(file: WeightFile): Promise<Listed[]> {
+  const { count, size, at } = await findDirectory(file);
+  const fault = (reason: string) => new WeightFileError(file.name, reason);
+  if (size > MAX_HEADER_BYTES)
+    throw fault(`its directory claims ${size} bytes, and at most ${MAX_HEADER_BYTES} are read.`);
+  if (count > MAX_ENTRIES)
+    throw fault(`its archive has ${count} files, and at most ${MAX_ENTRIES} are read.`);
+  const view = viewOf(await file.read(at, size));
+  const listed: Listed[] = [];
+  for (let i = 0, from = 0; i < count; i++) {
+    if (from + 46 > size || view.getUint32(from, true) !== SIGNATURE.listed)
+      throw damaged(file.name, `its directory ends after ${i} of ${count} files`);
+    const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((o) => view.getUint16(from + o, true));
+    const end = from + 46 + nameBytes! + extraBytes! + commentBytes!;
+    if (end > size) throw damaged(file.name, `its directory ends after ${i} of ${count} files`);
+    listed.push(readListed(file.name, view, from, nameBytes!, extraBytes!));
+    from = end;
+  }
+  return listed;
+}
+
+/** Reads the record at the archive's end, or the one of zip64 that it refers to. */
+async function findDirectory(file: WeightFile): Promise<{ count: number; size: number; at: number }> {
+  const tailAt = Math.max(0, file.size - END_BYTES - MAX_COMMENT_BYTES);
+  const tail = viewOf(await file.read(tailAt, file.size - tailAt));
+  let end = tail.byteLength - END_BYTES;
+  while (end >= 0 && tail.getUint32(end, true) !== SIGNATURE.end) end--;
+  if (end < 0) throw damaged(file.name, 'it has no directory');
+  const found = {
+    count: tail.getUint16(end + 10, true),
+    size: tail.getUint32(end + 12, true),
+    at: tail.getUint32(end + 16, true),
+  };
+  const large = found.count === 0xffff || found.size === 0xffffffff || found.at === 0xffffffff;
+  // The locator of zip64 stands just before (4.3.15), and says where the larger record is (4.3.14).
+  if (!large || end < 20 || tail.getUint32(end - 20, true) !== SIGNATURE.locator64) return found;
+  const record = viewOf(await file.read(Number(tail.getBigUint64(end - 12, true)), 56));
+  if (record.getUint32(0, true) !== SIGNATURE.end64) throw damaged(file.name, 'it has no zip64 directory');
+  const [count, size, at] = [32, 40, 48].map((offset) => Number(record.getBigUint64(offset, true)));
+  return { count: count!, size: size!, at: at! };
+}
+
+const STORED = 0;
+const DEFLATED = 8;
+
+/** A line of the directory (4.3.12), whose signature and length are known to be right. */
+function readListed(
+  file: string,
+  view: DataView,
+  from: number,
+  nameBytes: number,
+  extraBytes: number,
+): Listed {
+  const name = new TextDecoder().decode(new Uint8Array(view.buffer, view.byteOffset + from + 46, nameBytes));
+  const fault = (reason: string) => new WeightFileError(file, reason, { tensor: name });
+  if (name.startsWith('/') || name.includes('\\') || name.split('/').includes('..') || name.includes('\0'))
+    throw fault('its archive has a file under a path that leads out of it; it is not read.');
+  const [flags, method] = [view.getUint16(from + 8, true), view.getUint16(from + 10, true)];
+  if (flags & 1) throw fault('its archive is encrypted; save it without a password.');
+  if (method !== STORED && method !== DEFLATED)
+    throw fault(`its archive packs it by method ${method}, and only DEFLATE is read; zip it again.`);
+  const large = wideFields(view, from + 46 + nameBytes, extraBytes);
+  // In this order, each only where its own field is full (4.5.3).
+  const [size, packedSize, headerAt] = [24, 20, 42].map((offset) => {
+    const value = view.getUint32(from + offset, true);
+    return value === 0xffffffff ? (large.shift() ?? value) : value;
+  });
+  if (method === STORED && packedSize !== size)
+    throw damaged(file, `'${printable(name)}' has two lengths, ${size} and ${packedSize}`);
+  return {
+    name,
+    packed: method === DEFLATED,
+    crc: view.getUint32(from + 16, true),
+    packedSize: packedSize!,
+    size: size!,
+    headerAt: headerAt!,
+  };
+}
+
+/** The lengths and the place that zip64's extra field holds. */
+function wideFields(view: DataView, from: number, bytes: number): number[] {
+  for (let at = from; at + 4 <= from + bytes; at += 4 + view.getUint16(at + 2, true)) {
+    if (view.getUint16(at, true) !== 1) continue;
+    const count = Math.min(view.getUint16(at + 2, true), from + bytes - at - 4) >> 3;
+    return Array.from({ length: count }, (_, i) => Number(view.getBigUint64(at + 4 + 8 * i, true)));
+  }
+  return [];
+}
+
+/** The error for an archive that is not whole. */
+export function damaged(file: string, why: string, cause?: unknown): WeightFileError {
+  return new WeightFileError(file, `its zip archive is damaged or cut off (${why}); get it again.`, {
+    cause,
+  });
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

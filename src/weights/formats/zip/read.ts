@@ -1,0 +1,158 @@
+import { reason } from '../../../io/errors.js';
+import { inflate } from '../../../io/inflate.js';
+import { checkOverlaps, type Span } from '../checks.js';
+import { printable, WeightFileError } from '../error.js';
+import type { WeightFile } from '../file.js';
+import { MAX_HEADER_BYTES, MAX_UNPACKING_RATIO } from '../limits.js';
+import { type ByteStream, spanOf } from '../tensor.js';
+import { crc32 } from './crc32.js';
+import { damaged, type Listed, readDirectory } from './directory.js';
+
+/** One file of a zip archive. */
+export interface Entry {
+  /** Its path in the archive. */
+  readonly name: string;
+  /** Its bytes once unpacked. */
+  readonly size: number;
+  /** Where its bytes lie in the archive, if they are stored as they are. */
+  readonly span?: Omit<Span, 'tensor'>;
+  /** Reads it from its beginning, one piece at a time; what is read to its end must have the archive's CRC-32. */
+  open(): ByteStream;
+  /** All of it, if it has at most `maxBytes`. */
+  read(maxBytes: number): Promise<Uint8Array>;
+}
+
+const LOCAL_HEADER = 0x04034b50;
+const LOCAL_HEADER_BYTES = 30;
+
+/** Whether a file begins as a zip archive does. */
+export function isZip(head: Uint8Array): boolean {
+  return head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
+}
+
+/**
+ * The files of a zip archive. Sizes are checked before anything is unpacked: entries do not overlap, and there is a limit
+ * to what they unpack to together.
+ *
+ * @throws WeightFileError when the archive is cut off or damaged, or its directory is not what `readDirectory` accepts.
+ */
+export async function readZip(file: WeightFile): Promise<Map<string, Entry>> {
+  const listed = await readDirectory(file);
+  const unpacked = listed.reduce((sum, { size }) => sum + size, 0);
+  if (unpacked > MAX_HEADER_BYTES + MAX_UNPACKING_RATIO * file.size) {
+    throw new WeightFileError(
+      file.name,
+      `its ${file.size} bytes would unpack to ${unpacked}, which weights never do; it is not read.`,
+    );
+  }
+  const found = new Map<string, Entry>();
+  const spans: Span[] = [];
+  for (const one of listed) {
+    if (found.has(one.name)) {
+      throw new WeightFileError(
+        file.name,
+        `its archive holds '${printable(one.name)}' twice; it is damaged.`,
+      );
+    }
+    if (one.name.endsWith('/')) continue;
+    const offset = await locate(file, one);
+    spans.push({ tensor: one.name, offset, length: one.packedSize });
+    found.set(one.name, entryOf(file, one, offset));
+  }
+  checkOverlaps(file.name, spans);
+  return found;
+}
+
+/** Where a file's bytes begin: after its own header (4.3.7), whose extra field has a length of its own. */
+async function locate(file: WeightFile, { name, headerAt, packedSize }: Listed): Promise<number> {
+  const header = await file.read(headerAt, LOCAL_HEADER_BYTES);
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  const offset = headerAt + LOCAL_HEADER_BYTES + view.getUint16(26, true) + view.getUint16(28, true);
+  if (view.getUint32(0, true) !== LOCAL_HEADER || offset + packedSize > file.size)
+    throw damaged(file.name, `'${printable(name)}' does not lie where its directory says`);
+  return offset;
+}
+
+function entryOf(file: WeightFile, { name, size, packed, packedSize, crc }: Listed, offset: number): Entry {
+  const stream = () => (packed ? unpacking(file, offset, packedSize, size) : spanOf(file, offset));
+  const open = () => checked(file.name, name, stream(), size, crc);
+  return {
+    name,
+    size,
+    ...(!packed && { span: { offset, length: size } }),
+    open,
+    async read(maxBytes) {
+      if (size > maxBytes) {
+        throw new WeightFileError(
+          file.name,
+          `'${printable(name)}' has ${size} bytes, and at most ${maxBytes} are read.`,
+        );
+      }
+      const bytes = new Uint8Array(size);
+      await open().readInto(bytes);
+      return bytes;
+    },
+  };
+}
+
+/** A stream whose bytes are summed on the way. PyTorch can leave the sum out, and then writes 0. */
+function checked(file: string, name: string, stream: ByteStream, size: number, crc: number): ByteStream {
+  let left = size;
+  let sum = 0;
+  return {
+    async readInto(into) {
+      await stream.readInto(into);
+      if (crc === 0) return;
+      sum = crc32(into, sum);
+      left -= into.length;
+      if (left === 0 && sum !== crc)
+        throw damaged(file, `'${printable(name)}' has another CRC-32 than its directory says`);
+    },
+    close: () => stream.close(),
+  };
+}
+
+/** Bytes of the archive that are unpacked at a time. */
+const PIECE_BYTES = 2 ** 18;
+
+/** A compressed file, unpacked piece by piece. */
+function unpacking(file: WeightFile, offset: number, packedSize: number, size: number): ByteStream {
+  const pieces = inflate(piecesOf(file, offset, packedSize), 'deflate-raw', { maxBytes: () => size });
+  let piece = new Uint8Array();
+  return {
+    async readInto(into) {
+      for (let done = 0; done < into.length; ) {
+        if (piece.length === 0) {
+          const next = await pieces.next().catch((error: unknown) => {
+            const cause = Object(error).cause;
+            throw cause instanceof WeightFileError ? cause : damaged(file.name, reason(error), error);
+          });
+          if (next.done) throw damaged(file.name, 'it ends too early');
+          piece = next.value as Uint8Array<ArrayBuffer>;
+        }
+        const part = piece.subarray(0, into.length - done);
+        into.set(part, done);
+        piece = piece.subarray(part.length);
+        done += part.length;
+      }
+    },
+    close: async () => void (await pieces.return()),
+  };
+}
+
+/** Bytes of the archive as a stream, which reads nothing before it is asked to. */
+function piecesOf(file: WeightFile, offset: number, length: number): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        if (at >= length) return controller.close();
+        const piece = await file.read(offset + at, Math.min(PIECE_BYTES, length - at));
+        at += piece.length;
+        // Whoever inflates may take the buffer away, so it must not be one that is shared.
+        controller.enqueue(piece.slice());
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}

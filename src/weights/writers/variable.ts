@@ -1,0 +1,47 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { size } from '../../base/shapes.js';
+import type { Content } from '../formats/content.js';
+import { encode } from '../formats/numbers.js';
+import { BYTES_PER_ELEMENT } from '../formats/tensor.js';
+import { type Axes, gatherRows } from '../layout/axes.js';
+import type { Target } from '../names/targets.js';
+
+/** How numbers are stored. */
+export type EncodedDtype = 'F32' | 'F16' | 'BF16';
+
+type Variable = Target['variable'];
+
+export function shapeOf(variable: Variable): number[] {
+  return variable.shape as number[];
+}
+
+/** Rows that are gathered at a time; see `readWeight`. */
+const ROWS = 64;
+
+/**
+ * A weight's numbers, which are fetched from the backend when they are written.
+ *
+ * @param options.axes of a kernel that is written in PyTorch's order.
+ * @param options.add is added to every number.
+ */
+export function numbersOf(
+  variable: Variable,
+  { dtype = 'F32', axes, add = 0 }: { dtype?: EncodedDtype; axes?: Axes; add?: number } = {},
+): Content {
+  return {
+    size: size(shapeOf(variable)) * BYTES_PER_ELEMENT[dtype],
+    async write(into) {
+      const stored = (await (variable.read() as Tensor).data()) as Float32Array;
+      const numbers = add === 0 ? stored : stored.map((value) => value + add);
+      if (!axes) return into.set(encode(numbers, dtype));
+      const row = axes.channels * axes.window;
+      for (let first = 0, at = 0; first < axes.out; first += ROWS) {
+        const piece = new Float32Array(row * Math.min(ROWS, axes.out - first));
+        gatherRows(numbers, first, axes, piece);
+        const bytes = encode(piece, dtype);
+        into.set(bytes, at);
+        at += bytes.length;
+      }
+    },
+  };
+}
