@@ -6,19 +6,22 @@ import type { Initializer } from './options.js';
 
 type TfjsInitializer = ReturnType<typeof initializers.glorotUniform>;
 
-/** Gives the kernels of one network their initializers, in the order of its layers. */
+/** The initializers of a network's kernels, in the order of its layers. */
 export interface KernelInitializers {
   next(): TfjsInitializer;
 }
 
-/** The n-th kernel's numbers depend on `seed` and n alone: each kernel has a stream of random numbers of its own. */
+/** For a model whose every kernel is about to be loaded: kernels hold whatever their memory held. */
+export const UNFILLED: KernelInitializers = { next: () => undrawn() };
+
+/** The n-th kernel's numbers depend on `seed` and n alone: each kernel has its own stream of random numbers. */
 export function kernelInitializers(options: { initializer: Initializer; seed: number }): KernelInitializers {
   const { initializer, seed } = options;
   let kernels = 0;
   return {
     next() {
       const stream = kernels++;
-      if (initializer === 'zeros' || initializer === 'none') return undrawn(initializer);
+      if (initializer === 'zeros') return undrawn((memory) => memory.fill(0));
       // An initializer of tfjs's own, so that a saved model names one that plain tfjs knows; only its draw is ours,
       // since tfjs draws one number at a time through three closures.
       const instance: TfjsInitializer = initializers[initializer]({ seed });
@@ -28,14 +31,10 @@ export function kernelInitializers(options: { initializer: Initializer; seed: nu
   };
 }
 
-/** tfjs's zeros, without the array beside the backend's memory that they take a detour through. */
-function undrawn(initializer: 'zeros' | 'none'): TfjsInitializer {
+/** tfjs's zeros, without their detour through an array outside the backend's memory, which `clear` empties. */
+function undrawn(clear?: (memory: Float32Array) => void): TfjsInitializer {
   const instance = initializers.zeros();
-  instance.apply = (shape) =>
-    filled(shape as number[], (values, inPlace) => {
-      // Memory within reach has been used before; a fresh array is zero as it is.
-      if (inPlace && initializer === 'zeros') values.fill(0);
-    });
+  instance.apply = (shape) => filled(shape as number[], (values, inPlace) => inPlace && clear?.(values));
   return instance;
 }
 
@@ -45,7 +44,7 @@ function undrawn(initializer: 'zeros' | 'none'): TfjsInitializer {
  */
 function draw(
   shape: number[],
-  initializer: Exclude<Initializer, 'zeros' | 'none'>,
+  initializer: Exclude<Initializer, 'zeros'>,
   seed: number,
   stream: number,
 ): Tensor {

@@ -4,13 +4,10 @@ import { type ConvArch, checkArch } from './arch.js';
 /** `[height, width, channels]` of one image, as TensorFlow.js lays it out (NHWC without N). */
 export type ImageShape = readonly [height: number, width: number, channels: number];
 
-/**
- * How the kernels are drawn. `'zeros'` draws nothing; `'none'` does not even write the zeros where the backend's memory is
- * within reach (wasm), for a model whose every kernel is about to be loaded.
- */
-export type Initializer = 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal' | 'zeros' | 'none';
+/** The distribution that kernels are drawn from; `'zeros'` draws nothing. */
+export type Initializer = 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal' | 'zeros';
 
-/** What every network of the library can be told; each option has a default. */
+/** The options of every network in the library. */
 export interface NetworkOptions {
   /** `[height, width, channels]`. Default `[224, 224, 1]`. */
   inputShape?: readonly [height: number | null, width: number | null, channels: number];
@@ -110,7 +107,6 @@ export function resolveOptions(where: string, options: VggOptions, allowed = OPT
     'heUniform',
     'heNormal',
     'zeros',
-    'none',
   ]);
   return o;
 }

@@ -29,10 +29,19 @@ export function vgg(arch: ConvArch, options: VggOptions = {}): LayersModel {
   return buildVgg('vgg', arch, options);
 }
 
-/** `vgg` for a function called `where`, which names the errors and, by default, the model. */
-export function buildVgg(where: string, arch: ConvArch, options: VggOptions): LayersModel {
+/**
+ * `vgg` for a function called `where`, which names the errors and, by default, the model.
+ *
+ * @param given initializers in place of those that the options ask for.
+ */
+export function buildVgg(
+  where: string,
+  arch: ConvArch,
+  options: VggOptions,
+  given?: KernelInitializers,
+): LayersModel {
   const o = resolveVgg(where, arch, options);
-  const kernels = kernelInitializers(o);
+  const kernels = given ?? kernelInitializers(o);
   const image = input({ shape: [...o.inputShape], name: 'input_layer' });
   let x = image;
   arch.forEach((block, index) => {

@@ -1,5 +1,7 @@
 import { initializers, type LayersModel } from '@tensorflow/tfjs-layers';
-import { plan, type VggOptions, vgg } from '../index.js';
+import { UNFILLED } from '../core/initializer.js';
+import { buildVgg } from '../core/vgg.js';
+import { plan, type VggOptions } from '../index.js';
 import type { Source } from '../io/read.js';
 import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
@@ -59,7 +61,7 @@ export async function fromWeights(
     const network = networkOf(checkpoint, parameters);
     const options = optionsFor(network, given);
     checkSize(checkpoint.file, network, options);
-    const model = vgg(network.arch, { ...options, initializer: 'none' });
+    const model = buildVgg('vgg', network.arch, options, UNFILLED);
     try {
       const targets = targetsOf('fromWeights', model);
       const { pairs, report } = matchUp(checkpoint, parameters, targets);

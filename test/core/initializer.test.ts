@@ -1,21 +1,20 @@
 import { fill, memory } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
-import { type Initializer, type VggOptions, vgg } from '../../src/index.js';
+import { UNFILLED } from '../../src/core/initializer.js';
+import { buildVgg } from '../../src/core/vgg.js';
+import { type ConvArch, type Initializer, type VggOptions, vgg } from '../../src/index.js';
 import { concat } from '../../src/io/read.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 import { sha256 } from '../support/bytes.js';
 import { correlation, moments } from '../support/statistics.js';
 
 const SMALL = { inputShape: [32, 32, 3], hiddenUnits: 64 } as const;
-const build = (options: VggOptions = {}) =>
-  vgg(
-    [
-      [1, 16],
-      [2, 32],
-    ],
-    { ...SMALL, ...options },
-  );
+const ARCH: ConvArch = [
+  [1, 16],
+  [2, 32],
+];
+const build = (options: VggOptions = {}) => vgg(ARCH, { ...SMALL, ...options });
 const kernel = (model: LayersModel, layer: string) =>
   model.getLayer(layer).getWeights()[0]!.data<'float32'>();
 
@@ -89,9 +88,9 @@ describe('the weights of a model', () => {
     }
   });
 
-  test("'none' has the same weights to load into; 'zeros' are zero whatever the memory held", async () => {
+  test("unfilled kernels have the same shapes; 'zeros' are zero whatever the memory held", async () => {
     await useAnyBackend('wasm');
-    const model = build({ initializer: 'none' });
+    const model = buildVgg('vgg', ARCH, SMALL, UNFILLED);
     expect(model.countParams()).toBe(build({ initializer: 'zeros' }).countParams());
     model.setWeights(model.getWeights().map((weight) => fill(weight.shape, 7)));
     model.dispose();

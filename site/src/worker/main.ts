@@ -97,7 +97,7 @@ const calls = {
       hiddenUnits: hidden,
       batchNorm,
       seed,
-      initializer: weights ? 'none' : 'heUniform',
+      initializer: weights ? 'zeros' : 'heUniform',
     });
     put('trained', model);
     if (weights) await (await opening()).restore(model, weights);
