@@ -1,3 +1,4 @@
+import { median } from '../src/base/numbers.js';
 import type { Found, Spec } from './spec.js';
 
 /** A figure with its spread over all processes. */
@@ -73,13 +74,7 @@ export function summarize(
 
 function figureOf(values: readonly number[]): Figure | undefined {
   if (values.length === 0) return undefined;
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return {
-    median: (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2,
-    least: sorted[0]!,
-    most: sorted.at(-1)!,
-  };
+  return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
 }
 
 /** The greatest difference of a side's first logits from the first side's, as a share of the largest. */

@@ -1,4 +1,5 @@
 import type { Plan } from 'vgg-blocks';
+import { size } from '../src/base/shapes.js';
 import type { Peaks } from './peaks.js';
 
 /** What a layer asks of the machine for a batch. */
@@ -23,11 +24,11 @@ export interface RooflineRow extends LayerWork {
 
 /** The layers that do any work, from the plan alone. */
 export function workOf(plan: Plan, batchSize: number): LayerWork[] {
-  const size = (shape: readonly number[]) => shape.reduce((n, side) => n * side, batchSize);
+  const numbers = (shape: readonly number[]) => batchSize * size(shape);
   return plan.flatMap(({ name, kind, inputShape, outputShape, params, macs }) => {
     if (kind !== 'conv' && kind !== 'dense' && kind !== 'maxPool') return [];
-    const flops = kind === 'maxPool' ? 3 * size(outputShape) : 2 * macs * batchSize;
-    const bytes = 4 * (size(inputShape) + size(outputShape) + params);
+    const flops = kind === 'maxPool' ? 3 * numbers(outputShape) : 2 * macs * batchSize;
+    const bytes = 4 * (numbers(inputShape) + numbers(outputShape) + params);
     return [{ name, kind, outputShape, flops, bytes }];
   });
 }

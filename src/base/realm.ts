@@ -38,3 +38,8 @@ export function isError(value: unknown): value is Error {
 export function messageOf(thrown: unknown): string {
   return isError(thrown) ? thrown.message : String(thrown);
 }
+
+/** The first line of its message: what others' errors say before their stacks and details. */
+export function firstLineOf(thrown: unknown): string {
+  return messageOf(thrown).trim().split('\n')[0]!;
+}

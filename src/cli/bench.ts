@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type ConvArch, cost, paramCount, plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { webgpuBackend } from 'vgg-blocks/node';
 import { type OptimizerName, type Throughput, throughput } from 'vgg-blocks/train';
+import { firstLineOf } from '../base/realm.js';
 import { table } from '../figures/table.js';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
 import { number, shared } from './options.js';
@@ -139,7 +140,7 @@ async function run(args: BenchArguments): Promise<void> {
           const gmacsPerSecond = (result.examplesPerSecond * macs[mode]) / 1e9;
           rows.push({ backend, ...result, runs: runsMs.length, gmacsPerSecond });
         } catch (error) {
-          rows.push({ backend, batchSize, mode, error: (error as Error).message.split('\n')[0]! });
+          rows.push({ backend, batchSize, mode, error: firstLineOf(error) });
         } finally {
           model.dispose();
         }

@@ -1,6 +1,7 @@
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { initializers } from '@tensorflow/tfjs-layers';
 import { fillNormal, fillUniform } from '../base/random.js';
+import { size } from '../base/shapes.js';
 import { heapView, unfilledTensor } from '../tfjs/memory.js';
 import type { Initializer } from './options.js';
 
@@ -49,7 +50,7 @@ function draw(
   stream: number,
 ): Tensor {
   const [inChannels, outChannels] = shape.slice(-2) as [number, number];
-  const window = shape.slice(0, -2).reduce((product, side) => product * side, 1);
+  const window = size(shape.slice(0, -2));
   const glorot = initializer.startsWith('glorot');
   const variance = 2 / (window * (glorot ? inChannels + outChannels : inChannels));
   return filled(shape, (values) => {
@@ -68,7 +69,7 @@ function filled(shape: number[], fill: (values: Float32Array, inPlace: boolean) 
     fill(heapView(inPlace)!, true);
     return inPlace;
   }
-  const values = new Float32Array(shape.reduce((product, side) => product * side));
+  const values = new Float32Array(size(shape));
   fill(values, false);
   return tensor(values, shape);
 }

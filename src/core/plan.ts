@@ -1,4 +1,5 @@
 import { fail } from '../base/check.js';
+import { size } from '../base/shapes.js';
 import type { Block, ConvArch } from './arch.js';
 import {
   ADAPTIVE_SIZE,
@@ -161,7 +162,7 @@ class Rows {
   }
 
   top(o: ResolvedOptions): void {
-    this.add('flatten', 'flatten', [this.shape.reduce((product, side) => product * side)]);
+    this.add('flatten', 'flatten', [size(this.shape)]);
     for (const i of [1, 2]) {
       this.dense(`fc${i}`, o.hiddenUnits);
       if (o.dropout > 0) this.add(`dropout${i}`, 'dropout', this.shape);

@@ -1,3 +1,4 @@
+import { size } from '../base/shapes.js';
 import { DataError } from '../io/errors.js';
 
 /** The contents of an IDX file. */
@@ -52,14 +53,14 @@ export function parseIdx(bytes: Uint8Array, name = 'IDX file'): IdxArray {
  */
 export function idxFileBytes(head: Uint8Array, name = 'IDX file'): number {
   const dims = header(head, name);
-  const size = dims.reduce((product, length) => product * length, 1) + 4 + 4 * dims.length;
-  if (size > MAX_IDX_BYTES) {
+  const bytes = size(dims) + 4 + 4 * dims.length;
+  if (bytes > MAX_IDX_BYTES) {
     damaged(
       name,
       `its header asks for ${dims.join(' x ')} values, and at most ${MAX_IDX_BYTES} bytes are read; use an undamaged file.`,
     );
   }
-  return size;
+  return bytes;
 }
 
 function header(bytes: Uint8Array, name: string): number[] {

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { messageOf } from '../base/realm.js';
+import { firstLineOf } from '../base/realm.js';
 import type { RawImage } from '../images/index.js';
 import { encodePng } from '../images/png.js';
 import { because, writeFileAtomic } from './writeFile.js';
@@ -61,7 +61,7 @@ export async function readImage(
     const why =
       error instanceof Refused
         ? error.message
-        : `it is truncated or not an image that can be decoded (${firstLine(error)}).`;
+        : `it is truncated or not an image that can be decoded (${firstLineOf(error)}).`;
     throw new Error(`${name} could not be read: ${why}`, { cause: error });
   }
 }
@@ -81,7 +81,3 @@ export async function writeImage(path: string, image: RawImage): Promise<void> {
 
 /** An image that could be decoded but is not accepted. */
 class Refused extends Error {}
-
-function firstLine(error: unknown): string {
-  return messageOf(error).trim().split('\n')[0]!;
-}

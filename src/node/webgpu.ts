@@ -1,3 +1,5 @@
+import { firstLineOf } from '../base/realm.js';
+
 /** The GPU that WebGPU runs on, or the software driver in its place. */
 export interface WebgpuAdapter {
   /** `nvidia`, `apple`, or `google` for SwiftShader; empty if the driver does not report it. */
@@ -80,7 +82,7 @@ async function start(flags: readonly string[]): Promise<WebgpuAdapter> {
 function missing(error: unknown, name: string): string {
   if ((error as { code?: string }).code === 'ERR_MODULE_NOT_FOUND')
     return `is not installed; run npm install ${name}.`;
-  return `could not be loaded (${(error as Error).message.split('\n')[0]}); it supports Linux, macOS and Windows on x64 and arm64.`;
+  return `could not be loaded (${firstLineOf(error)}); it supports Linux, macOS and Windows on x64 and arm64.`;
 }
 
 /** Sets WebGPU's classes and `navigator.gpu`. Node 20 has no navigator; that of newer versions is kept. */

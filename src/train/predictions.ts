@@ -1,3 +1,4 @@
+import { toBase64 } from '../base/base64.js';
 import { fail } from '../base/check.js';
 import { encodePng } from '../images/png.js';
 
@@ -39,7 +40,7 @@ export async function predictionSheet(
   const cells = await Promise.all(
     Array.from({ length: count }, async (_, i) => {
       const data = pictures.images.subarray(i * bytes, (i + 1) * bytes);
-      const png = `data:image/png;base64,${base64(await encodePng({ data, width, height }))}`;
+      const png = `data:image/png;base64,${toBase64(await encodePng({ data, width, height }))}`;
       const at = `${(i % COLUMNS) * CELL.width},${Math.floor(i / COLUMNS) * CELL.height}`;
       return `<g transform="translate(${at})">${cell(png, name(pictures, predicted[i]!), name(pictures, pictures.labels[i]!))}</g>`;
     }),
@@ -75,8 +76,4 @@ function name({ classNames }: LabelledImages, label: number): string {
     /[&<>"]/g,
     (character) => `&#${character.charCodeAt(0)};`,
   );
-}
-
-function base64(bytes: Uint8Array): string {
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 }

@@ -1,6 +1,7 @@
 import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
+import { median } from '../base/numbers.js';
 import { chooseOptimizer, type OptimizerName } from './optimizer.js';
 import { startRun, step } from './step.js';
 
@@ -131,9 +132,4 @@ function training(model: LayersModel, images: Tensor, optimizer: OptimizerName, 
     },
     end: run.end,
   };
-}
-
-function median(sorted: readonly number[]): number {
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
 }

@@ -1,4 +1,5 @@
 import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
+import { size } from '../base/shapes.js';
 import { padded, tilesAtOnce } from './convolution.js';
 import type { Operand } from './operands.js';
 import { inputOf, outputOf, partsOf } from './parts.js';
@@ -16,14 +17,14 @@ export function conv2dBackpropFilter(
   const shape = inputs.x.shape as [number, number, number, number];
   const info = backend_util.computeConv2DInfo(shape, filterShape, strides, 1, pad, dimRoundingMode);
   const gradient = backend.makeOutput(filterShape, 'float32');
-  const size = gradientTileSize(info);
-  const tasks = partsOf(info, helpers.length + 1, size || 1).map((part, i): Task => {
+  const tileSize = gradientTileSize(info);
+  const tasks = partsOf(info, helpers.length + 1, tileSize || 1).map((part, i): Task => {
     const operands = (bytes: number): Operand[] => [
       inputOf(part, addressOf(backend, inputs.x), 'read'),
       outputOf(part, addressOf(backend, inputs.dy), 'read'),
       {
         address: addressOf(backend, gradient),
-        bytes: 4 * filterShape.reduce((a, b) => a * b),
+        bytes: 4 * size(filterShape),
         // The first part's is what those of the others are added to.
         use: i === 0 ? 'write' : 'add',
       },
@@ -31,7 +32,7 @@ export function conv2dBackpropFilter(
     ];
     const { info } = part;
     const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
-    if (size === 0) {
+    if (tileSize === 0) {
       const { height, width } = padded(info);
       return {
         kernel: 'directFilterGradient',
@@ -45,12 +46,12 @@ export function conv2dBackpropFilter(
         ],
       };
     }
-    const tiles = tilesAtOnce(size, info);
+    const tiles = tilesAtOnce(tileSize, info);
     return {
       kernel: 'filterGradient',
-      operands: operands(kernels.filterGradientBytes(size, inChannels, outChannels, tiles)),
+      operands: operands(kernels.filterGradientBytes(tileSize, inChannels, outChannels, tiles)),
       args: ([x, dy, gradient, work]) => [
-        ...[size, x!, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left],
+        ...[tileSize, x!, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left],
         ...[dy!, outHeight, outWidth, outChannels, gradient!, tiles, work!],
       ],
     };

@@ -1,3 +1,4 @@
+import { fromBase64 } from '../base/base64.js';
 import { isArrayBuffer } from '../base/realm.js';
 import { PLAIN, RELAXED } from './binaries.js';
 import type { WasmBackend } from './run.js';
@@ -177,7 +178,7 @@ export function instantiate(memory: WebAssembly.Memory, options: { relaxed?: boo
  * @param options.relaxed whether to take the build with relaxed SIMD, default whether the engine has it.
  */
 export function compile({ shared = false, relaxed = hasRelaxedSimd() }): WebAssembly.Module {
-  const bytes = decode(relaxed ? RELAXED : PLAIN);
+  const bytes = fromBase64(relaxed ? RELAXED : PLAIN);
   if (shared) share(bytes);
   return new WebAssembly.Module(bytes);
 }
@@ -191,10 +192,6 @@ export function memoryOf({ wasm }: WasmBackend): WebAssembly.Memory {
     );
   }
   return memory;
-}
-
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
 /** Says of the memory that a module imports as `env.memory` that it is shared between threads: a bit of its limits. */

@@ -4,6 +4,7 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import '@tensorflow/tfjs-layers';
 import { backend, dispose, memory, setBackend, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { expect, inject } from 'vitest';
+import { size } from '../../src/base/shapes.js';
 
 // In a browser the backend looks for its files beside the script that holds it.
 if (inject('backend')) setWasmPaths(`${location.origin}/node_modules/@tensorflow/tfjs-backend-wasm/dist/`);
@@ -54,13 +55,7 @@ export function numbers(count: number, seed: number): Float32Array {
 }
 
 export function random(shape: number[], seed: number): Tensor {
-  return tensor(
-    numbers(
-      shape.reduce((a, b) => a * b, 1),
-      seed,
-    ),
-    shape,
-  );
+  return tensor(numbers(size(shape), seed), shape);
 }
 
 /** What `compute` gives on a backend, having left nothing behind there. */

@@ -11,6 +11,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { size } from '../../src/base/shapes.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { numbers, on, wasm } from './compare.js';
 import { convolution, error, filterGradient, type Geometry, inputGradient } from './float64.js';
@@ -34,8 +35,6 @@ interface Case {
   relu: boolean;
   seed: number;
 }
-
-const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
 function geometry({ image, outChannels, pad }: Case): Geometry {
   const [batch, height, width, inChannels] = image;

@@ -26,6 +26,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { size } from '../../src/base/shapes.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { expectSame, numbers, on, random, rounding, wasm } from './compare.js';
 
@@ -228,10 +229,7 @@ describe('pooling', () => {
     await fc.assert(
       fc.asyncProperty(pools, async ({ shape, filter, strides, pad, seed }) => {
         // Whole numbers from -2 to 1, so that most windows have more than one maximum.
-        const values = numbers(
-          shape.reduce((a, b) => a * b),
-          seed,
-        ).map((value) => Math.floor(2 * value));
+        const values = numbers(size(shape), seed).map((value) => Math.floor(2 * value));
         const compute = () => {
           const forward = (x: Tensor) => pool(x as Tensor4D, filter, strides, pad);
           const x = tensor(values, shape);
@@ -316,9 +314,7 @@ test('a tensor repeats as on the cpu backend', async () => {
   await fc.assert(
     fc.asyncProperty(repeats, async ({ axes, dtype }) => {
       const shape = axes.map(({ size }) => size);
-      const values = Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) =>
-        dtype === 'bool' ? i % 2 : i,
-      );
+      const values = Array.from({ length: size(shape) }, (_, i) => (dtype === 'bool' ? i % 2 : i));
       await expectSame(
         () =>
           tile(

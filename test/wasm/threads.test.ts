@@ -17,6 +17,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, type Mock, test, vi } from 'vitest';
+import { size } from '../../src/base/shapes.js';
 import { Helper } from '../../src/wasm/helper.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { numbers, on, wasm } from './compare.js';
@@ -74,7 +75,6 @@ const cases: fc.Arbitrary<Case> = fc
     };
   });
 
-const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 const random = (shape: number[], seed: number) => tensor(numbers(size(shape), seed), shape);
 
 /** A convolution with bias and ReLU, and both of its gradients; those of another stride than 1 without the input's. */

@@ -1,4 +1,5 @@
 import { type Cost, cost, type Plan } from 'vgg-blocks';
+import { size } from '../../../src/base/shapes.js';
 import type { Backend, Choice } from './choice.js';
 
 /** The browser and its machine, as far as a page may know them. */
@@ -91,7 +92,7 @@ export function misfits(
   const largest = plan
     .map((row) => ({
       layer: row.name,
-      bytes: 4 * Math.max(row.params, batchSize * row.outputShape.reduce((a, b) => a * b, 1)),
+      bytes: 4 * Math.max(row.params, batchSize * size(row.outputShape)),
     }))
     .reduce((a, b) => (b.bytes > a.bytes ? b : a));
   if (backend === 'wasm' && needs > WASM_BYTES) found.push({ why: 'wasm', needs, has: WASM_BYTES });

@@ -14,6 +14,7 @@ import {
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import { fail } from '../../base/check.js';
+import { size } from '../../base/shapes.js';
 import { withTape } from '../../tfjs/tape.js';
 import { layerWeights, weightedDifference } from './differences.js';
 import { gramMatrix } from './gramMatrix.js';
@@ -152,7 +153,7 @@ export function checkStyleSize(
   let numbers = 0;
   for (const layer of layers.slice(1)) {
     shape = layer.computeOutputShape(shape) as number[];
-    numbers += shape.reduce((product, side) => product * side);
+    numbers += size(shape);
     if (shape.includes(0)) {
       fail(where, `a picture of ${width}x${height} leaves nothing at ${layer.name}; use a larger size.`);
     }

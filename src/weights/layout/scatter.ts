@@ -1,3 +1,4 @@
+import { fromBase64 } from '../../base/base64.js';
 import { isArrayBuffer } from '../../base/realm.js';
 import { heapMemory, heapView, unfilledTensor } from '../../tfjs/memory.js';
 import { BYTES_PER_ELEMENT, type Dtype, type StoredTensor } from '../formats/tensor.js';
@@ -68,7 +69,7 @@ type ScatterInHeap = (
 
 function instantiate(memory: WebAssembly.Memory): ScatterInHeap | undefined {
   try {
-    const bytes = Uint8Array.from(atob(SCATTER), (character) => character.charCodeAt(0));
+    const bytes = fromBase64(SCATTER);
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
     return exports.scatterRows as ScatterInHeap;
   } catch {
