@@ -81,7 +81,7 @@ function tableOf(rows: readonly RooflineRow[]): string {
     `| ${name} | ${shown(flops / 1e6)} | ${shown(bytes / 1e6)} | ${shown(flops / bytes)} | ${bound} | ${shown(leastMs)} | ${shown(measuredMs)} | ${shown(flops / measuredMs / 1e6)} | ${Math.round((100 * leastMs) / measuredMs)} % |`;
   const sum = (of: (row: RooflineRow) => number) => rows.reduce((total, row) => total + of(row), 0);
   return [
-    '| layer | MFLOP | MB | FLOP a byte | bound by | least ms | measured ms | GFLOP/s | of its limit |',
+    '| layer | MFLOP | MB | FLOP per byte | bound by | minimum ms | measured ms | GFLOP/s | of its limit |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows.map(line),
     line({
