@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
-import { basename, dirname, join, normalize } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
 import { wholeNumber } from '../base/check.js';
 import { isArrayBuffer } from '../base/realm.js';
-import { size } from '../base/shapes.js';
+import { staysInFolder, storedBytes, weightGroups } from '../io/modelJson.js';
 import { because, writeFileAtomic } from './writeFile.js';
 
 /** Options of {@link fileSystem}. */
@@ -79,9 +79,14 @@ async function load(path: string): Promise<io.ModelArtifacts> {
     const specs = manifest.flatMap(({ weights }) => weights);
     const files: Uint8Array[] = [];
     for (const name of manifest.flatMap(({ paths }) => paths)) {
-      files.push(await read(join(dirname(path), inside(path, name))));
+      if (!staysInFolder(name)) {
+        throw new Error(
+          `${path}: the weight file '${name}' is outside the model's folder; nothing was read.`,
+        );
+      }
+      files.push(await read(join(dirname(path), name)));
     }
-    const expected = specs.reduce((sum, spec) => sum + bytesOf(spec), 0);
+    const expected = specs.reduce((sum, spec) => sum + storedBytes(spec), 0);
     const actual = files.reduce((sum, file) => sum + file.length, 0);
     if (actual !== expected) {
       throw new Error(
@@ -125,36 +130,12 @@ async function readModelJson(path: string): Promise<io.ModelJSON> {
       cause: error,
     });
   }
-  const groups = model?.weightsManifest;
-  const sound =
-    Array.isArray(groups) &&
-    groups.every(
-      (group) => Array.isArray(group?.paths) && Array.isArray(group.weights) && group.weights.every(isSpec),
-    );
-  if (!model?.modelTopology || !sound) {
+  if (!model?.modelTopology || !weightGroups(model)) {
     throw new Error(
       `${path} is JSON but not a tfjs model: it lacks modelTopology or weightsManifest; pass a model.json.`,
     );
   }
   return model as io.ModelJSON;
-}
-
-function isSpec(spec: Partial<io.WeightsManifestEntry> | null): boolean {
-  const dims = spec?.shape;
-  return (
-    typeof spec?.name === 'string' &&
-    Array.isArray(dims) &&
-    dims.every((n) => Number.isSafeInteger(n) && n >= 0)
-  );
-}
-
-/** The path of a weight file. Models may come from anywhere, so it must not leave the model's folder. */
-function inside(path: string, name: string): string {
-  const normal = normalize(String(name));
-  if (normal.startsWith('..') || normal.startsWith('/') || /^[a-z]:/i.test(normal) || normal.includes('\0')) {
-    throw new Error(`${path}: the weight file '${name}' is outside the model's folder; nothing was read.`);
-  }
-  return normal;
 }
 
 /**
@@ -163,19 +144,11 @@ function inside(path: string, name: string): string {
  */
 async function shardsOf(path: string): Promise<string[]> {
   try {
-    const { weightsManifest } = JSON.parse(await readFile(path, 'utf8')) as io.ModelJSON;
-    return weightsManifest.flatMap(({ paths }) => paths).filter((name) => OWN_SHARD.test(name));
+    const groups = weightGroups(JSON.parse(await readFile(path, 'utf8'))) ?? [];
+    return groups.flatMap(({ paths }) => paths).filter((name) => OWN_SHARD.test(name));
   } catch {
     return [];
   }
-}
-
-/** Bytes of a weight on disk; a quantized one is stored in the type of its quantization. */
-function bytesOf(spec: io.WeightsManifestEntry): number {
-  const dtype = spec.quantization?.dtype ?? spec.dtype;
-  return (
-    size(spec.shape) * ({ uint8: 1, bool: 1, uint16: 2, float16: 2, complex64: 8 }[dtype as string] ?? 4)
-  );
 }
 
 function buffersOf(data: io.WeightData | undefined): Uint8Array[] {

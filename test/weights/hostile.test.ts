@@ -408,23 +408,23 @@ describe('a tfjs model', () => {
     [
       'with shards outside its folder',
       model([kernel, bias], ['../w.bin']),
-      "its weight file '../w.bin' lies outside its folder",
+      "its weight file '../w.bin' is outside its folder",
     ],
     [
       'with shards on another machine',
       model([kernel, bias], ['https://example.com/w.bin']),
-      'lies outside its folder',
+      'is outside its folder',
     ],
     ['of unknown types', model([{ ...kernel, dtype: 'string' }]), 'its numbers are of type "string"'],
     ['that is other JSON', text('{"a": 1}'), 'it is JSON without a weightsManifest'],
-    ['that is cut off', text('{"weightsManifest": ['), 'it begins as JSON and is none'],
+    ['that is cut off', text('{"weightsManifest": ['), 'it begins like JSON but is not'],
   ])('%s', async (_, bytes, said) => {
     await expect(fromWeights(bytes)).rejects.toThrow(said);
   });
 
   test('whose shards are too short', async () => {
     await expect(fromWeights(model([kernel, bias]), { shards: () => new Uint8Array(39) })).rejects.toThrow(
-      'its weight files are shorter than its weights need',
+      'its weight files are shorter than its weights',
     );
   });
 });

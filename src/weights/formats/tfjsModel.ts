@@ -1,4 +1,12 @@
 import { isUrl } from '../../base/realm.js';
+import {
+  staysInFolder,
+  storedBytes,
+  storedType,
+  type WeightGroup,
+  type WeightSpec,
+  weightGroups,
+} from '../../io/modelJson.js';
 import type { ReadOptions, Source } from '../../io/read.js';
 import { baseUrl, nodeModules } from '../../io/runtime.js';
 import { checkDtype, checkNames, checkShape } from './checks.js';
@@ -6,7 +14,7 @@ import { printable, WeightFileError } from './error.js';
 import { isPath, openFile, type WeightFile } from './file.js';
 import { type KerasConfig, kerasLayers } from './keras/config.js';
 import { MAX_HEADER_BYTES } from './limits.js';
-import { type ByteStream, byteLength, type Dtype, type StoredTensor } from './tensor.js';
+import type { ByteStream, Dtype, StoredTensor } from './tensor.js';
 
 /** The tensors of a tfjs model, and its layers where it is a layers model. */
 export interface TfjsFile {
@@ -14,10 +22,10 @@ export interface TfjsFile {
   config?: KerasConfig;
 }
 
-/** Where a model's weight files are, by the path that `model.json` gives. */
+/** Returns the weight file for a path in `model.json`. */
 export type ShardSource = (path: string) => Source;
 
-/** tfjs's names of number types. */
+/** Number types by tfjs's names. */
 const DTYPES: Record<string, Dtype> = {
   float32: 'F32',
   float16: 'F16',
@@ -33,10 +41,10 @@ export function isJson(head: Uint8Array): boolean {
 }
 
 /**
- * Reads a tfjs model's `model.json`; the weights lie in files beside it, which are opened when a tensor is read. Weights
- * that were quantized to 8 or 16 bits come back as the numbers that they stand for.
+ * Reads a tfjs model's `model.json`. The weights lie in files beside it, which are opened when a tensor is read; numbers
+ * that were quantized to 8 or 16 bits are restored.
  *
- * @param source where `model.json` is, for finding the files beside it.
+ * @param source of `model.json`, beside which the weight files are.
  * @throws WeightFileError when it is not JSON, has no weights, or names a file outside its folder.
  */
 export async function readTfjs(
@@ -47,15 +55,22 @@ export async function readTfjs(
   if (file.size > MAX_HEADER_BYTES) {
     throw new WeightFileError(
       file.name,
-      `it is JSON of ${file.size} bytes, and at most ${MAX_HEADER_BYTES} are read.`,
+      `it is JSON of ${file.size} bytes, and at most ${MAX_HEADER_BYTES} are read; use the model.json of a tfjs model.`,
     );
   }
   const json = parse(file.name, await file.read(0, file.size));
-  const groups = json.weightsManifest;
-  if (!Array.isArray(groups) || !groups.every(isGroup)) {
+  const groups = weightGroups(json);
+  if (!groups) {
     throw new WeightFileError(
       file.name,
-      'it is JSON without a weightsManifest; give the model.json of a tfjs model.',
+      'it is JSON without a weightsManifest, or with a malformed one; use the model.json of a tfjs model.',
+    );
+  }
+  const shards = Math.max(0, ...groups.map(({ paths }) => paths.length));
+  if (shards > MAX_SHARDS) {
+    throw new WeightFileError(
+      file.name,
+      `its weights lie in ${shards} files, and at most ${MAX_SHARDS} are read; save it in larger ones.`,
     );
   }
   const locate = options.shards ?? shardsBeside(file.name, source);
@@ -75,34 +90,14 @@ function configOf(file: string, topology: unknown): KerasConfig | undefined {
   return model_config || config ? kerasLayers(file, model_config ?? topology) : undefined;
 }
 
-interface Group {
-  paths: string[];
-  weights: {
-    name: string;
-    shape: unknown;
-    dtype: unknown;
-    quantization?: { dtype?: unknown; scale?: unknown; min?: unknown };
-  }[];
-}
-
 /** Weight files of a group; at tfjs's 4 MB a file VGG-19 has 138. */
 const MAX_SHARDS = 10_000;
 
-function isGroup(group: Partial<Group> | null): group is Group {
-  return (
-    Array.isArray(group?.paths) &&
-    group.paths.length <= MAX_SHARDS &&
-    group.paths.every((path) => typeof path === 'string') &&
-    Array.isArray(group.weights) &&
-    group.weights.every((weight) => typeof weight?.name === 'string')
-  );
-}
-
-function parse(file: string, bytes: Uint8Array): { weightsManifest?: unknown; modelTopology?: unknown } {
+function parse(file: string, bytes: Uint8Array): { modelTopology?: unknown } {
   try {
     return Object(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (cause) {
-    throw new WeightFileError(file, 'it begins as JSON and is none; give the model.json of a tfjs model.', {
+    throw new WeightFileError(file, 'it begins like JSON but is not; use the model.json of a tfjs model.', {
       cause,
     });
   }
@@ -111,36 +106,31 @@ function parse(file: string, bytes: Uint8Array): { weightsManifest?: unknown; mo
 /** The tensors of a group, whose bytes follow each other through its files. */
 function tensorsOf(
   file: string,
-  { paths, weights }: Group,
+  { paths, weights }: WeightGroup,
   open: (path: string) => Promise<WeightFile>,
 ): StoredTensor[] {
   let at = 0;
-  return weights.map(({ name, shape, dtype, quantization }) => {
-    const stored = DTYPES[String(quantization?.dtype ?? dtype)];
-    const tensor = {
-      dtype: checkDtype(file, name, stored ?? String(dtype)),
-      shape: checkShape(file, name, shape),
-    };
+  return weights.map((spec) => {
+    const { name, shape } = spec;
     const from = at;
-    at += byteLength(tensor);
+    at += storedBytes(spec);
     return {
       name,
-      ...tensor,
-      ...affineOf(file, name, quantization),
+      dtype: checkDtype(file, name, DTYPES[storedType(spec)] ?? storedType(spec)),
+      shape: checkShape(file, name, shape),
+      ...affineOf(file, spec),
       open: () => across(file, paths, from, open),
     };
   });
 }
 
-function affineOf(file: string, tensor: string, quantization: Group['weights'][number]['quantization']) {
+function affineOf(file: string, { name, quantization }: WeightSpec): Pick<StoredTensor, 'affine'> {
   if (!quantization || quantization.dtype === 'float16') return {};
   const { scale, min } = quantization;
   if (typeof scale !== 'number' || typeof min !== 'number') {
-    throw new WeightFileError(
-      file,
-      'it is quantized without a scale or a least value; the file is damaged.',
-      { tensor },
-    );
+    throw new WeightFileError(file, 'it is quantized without a scale or a minimum; the file is damaged.', {
+      tensor: name,
+    });
   }
   return { affine: { scale, min } };
 }
@@ -162,7 +152,7 @@ function across(
     if (path === undefined) {
       throw new WeightFileError(
         name,
-        'its weight files are shorter than its weights need; copy all of them again.',
+        'its weight files are shorter than its weights; copy all of them again.',
       );
     }
     current = await open(path);
@@ -184,17 +174,13 @@ function across(
   };
 }
 
-/** Weight files in the folder of `model.json`, and nowhere else: a model may come from anybody. */
+/** Weight files in the folder of `model.json`, and nowhere else. */
 function shardsBeside(file: string, source: Source): ShardSource {
   return (path) => {
-    if (
-      /^([/\\]|[a-z][a-z\d+.-]*:)/i.test(path) ||
-      path.split(/[/\\]/).includes('..') ||
-      path.includes('\0')
-    ) {
+    if (!staysInFolder(path)) {
       throw new WeightFileError(
         file,
-        `its weight file '${printable(path)}' lies outside its folder; it is not read.`,
+        `its weight file '${printable(path)}' is outside its folder; nothing was read.`,
       );
     }
     const node = nodeModules();
@@ -207,7 +193,7 @@ function shardsBeside(file: string, source: Source): ShardSource {
     }
     throw new WeightFileError(
       file,
-      `it needs the weight file '${printable(path)}' beside it; give its path or URL, or say with the option shards where its files are.`,
+      `it needs the weight file '${printable(path)}' beside it; pass its path or URL, or its weight files as the option shards.`,
     );
   };
 }
