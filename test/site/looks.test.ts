@@ -1,33 +1,18 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { AxeResults } from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasChromium, launchChromium } from '../support/chromium.js';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { hasChromium } from '../support/chromium.js';
 import { hasShared, sharedPath } from '../support/shared.js';
-import { builtSite } from './built.js';
-import { drop, go, openTab, trainToTheEnd } from './page.js';
-import { serveSite } from './server.js';
+import { drop, go, openTab, trainToTheEnd, useSite } from './page.js';
 
 /** Where the screenshots are written. */
 const SHOTS = fileURLToPath(new URL('../../runs/site/', import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-let browser: Browser;
-let site: Awaited<ReturnType<typeof serveSite>>;
-
-beforeAll(async () => {
-  if (!hasChromium) return;
-  site = await serveSite(await builtSite());
-  browser = await launchChromium();
-  mkdirSync(SHOTS, { recursive: true });
-}, 400_000);
-
-afterAll(async () => {
-  await browser?.close();
-  site?.close();
-});
+const served = useSite();
 
 /** The rules of axe that a page breaks, each with the first element that breaks it. */
 async function violations(page: Page): Promise<string[]> {
@@ -50,7 +35,7 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
   test.each(['en', 'zh'] as const)(
     'every view in %s is accessible, on a desktop and on a phone, before and after training',
     async (language) => {
-      const { page, complaints } = await openTab(browser, `${site.url}#${SMALL}`, {
+      const { page, complaints } = await openTab(served.browser, `${served.site.url}#${SMALL}`, {
         theme,
         language,
         offline: true,
@@ -99,7 +84,7 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
   );
 
   test('the guides and the API pages are accessible, on a desktop and on a phone', async () => {
-    const { page, complaints } = await openTab(browser, site.url, { theme, offline: true });
+    const { page, complaints } = await openTab(served.browser, served.site.url, { theme, offline: true });
     const found: string[] = [];
     for (const path of [
       'guide/start',
@@ -108,7 +93,7 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
       'api/train/functions/train',
       'source/examples/param-tally.ts',
     ]) {
-      await page.goto(`${site.url}${path}.html`);
+      await page.goto(`${served.site.url}${path}.html`);
       found.push(...(await violations(page)).map((one) => `${path}: ${one}`));
       for (const width of [1440, 390]) {
         await page.setViewportSize({ width, height: 900 });

@@ -1,27 +1,9 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { hasChromium, launchChromium } from '../support/chromium.js';
-import { builtSite } from './built.js';
-import { openTab, TINY, trainToTheEnd } from './page.js';
-import { type SiteServer, serveSite } from './server.js';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { hasChromium } from '../support/chromium.js';
+import { openTab, TINY, trainToTheEnd, useSite } from './page.js';
 
-let browser: Browser;
-let site: SiteServer;
-
-beforeAll(async () => {
-  if (!hasChromium) return;
-  site = await serveSite(await builtSite());
-  browser = await launchChromium();
-}, 400_000);
-
-afterEach(() => {
-  if (site) site.fails = () => false;
-});
-
-afterAll(async () => {
-  await browser?.close();
-  site?.close();
-});
+const served = useSite();
 
 /** Waits until the page's foot shows a state; fails with its text otherwise. */
 async function waitForFoot(page: Page, state: string): Promise<void> {
@@ -33,16 +15,16 @@ async function waitForFoot(page: Page, state: string): Promise<void> {
 
 async function worksOffline(page: Page): Promise<void> {
   await page.context().setOffline(true);
-  await page.goto(`${site.url}guide/chapter.html`);
+  await page.goto(`${served.site.url}guide/chapter.html`);
   expect(await page.innerText('h1')).toContain('chapter');
-  await page.goto(`${site.url}#view=train&${TINY}`);
+  await page.goto(`${served.site.url}#view=train&${TINY}`);
   await page.reload();
   await trainToTheEnd(page, 60_000);
 }
 
 describe.skipIf(!hasChromium)('the site, once its foot reports that it is ready', () => {
   test('works offline', async () => {
-    const { page, complaints } = await openTab(browser, site.url, { offline: true });
+    const { page, complaints } = await openTab(served.browser, served.site.url, { offline: true });
     await waitForFoot(page, 'ready');
     await worksOffline(page);
     expect(complaints).toEqual([]);
@@ -50,10 +32,10 @@ describe.skipIf(!hasChromium)('the site, once its foot reports that it is ready'
   });
 
   test('works offline even though many requests failed on the way', async () => {
-    const { page } = await openTab(browser, site.url, { offline: true });
+    const { page } = await openTab(served.browser, served.site.url, { offline: true });
     const asked = new Set<string>();
     let lost = 0;
-    site.fails = (path) => {
+    served.site.fails = (path) => {
       // Every fifth file, the first time.
       const fails = !asked.has(path) && asked.size % 5 === 4;
       asked.add(path);
@@ -67,11 +49,11 @@ describe.skipIf(!hasChromium)('the site, once its foot reports that it is ready'
   });
 
   test('names a file that could not be saved, and saves it on the next visit', async () => {
-    site.fails = (path) => path.startsWith('guide/chapter');
-    const { page } = await openTab(browser, site.url, { offline: true });
+    served.site.fails = (path) => path.startsWith('guide/chapter');
+    const { page } = await openTab(served.browser, served.site.url, { offline: true });
     await waitForFoot(page, 'partly');
     expect(await page.innerText('#offline')).toContain('guide/chapter.html: ');
-    site.fails = (path) => path === 'guide/start.html'; // Saved before, so not requested again.
+    served.site.fails = (path) => path === 'guide/start.html'; // Saved before, so not requested again.
     await page.reload();
     await waitForFoot(page, 'ready');
     await worksOffline(page);
@@ -82,11 +64,11 @@ describe.skipIf(!hasChromium)('the site, once its foot reports that it is ready'
 test.skipIf(!hasChromium)(
   'a playground that cannot be saved reports why, and tries again by itself',
   async () => {
-    site.fails = (path) => path === 'manifest.webmanifest';
-    const { page } = await openTab(browser, site.url, { offline: true });
+    served.site.fails = (path) => path === 'manifest.webmanifest';
+    const { page } = await openTab(served.browser, served.site.url, { offline: true });
     await waitForFoot(page, 'failed');
     await page.waitForSelector('#offline >> text=manifest.webmanifest: ');
-    site.fails = () => false;
+    served.site.fails = () => false;
     await waitForFoot(page, 'ready');
     await page.close();
   },

@@ -1,10 +1,30 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { hasChromium, launchChromium } from '../support/chromium.js';
+import { builtSite } from './built.js';
+import { type SiteServer, serveSite } from './server.js';
 
 /** A network that a software GPU trains in seconds. */
 export const TINY =
   'net=1x8-1x16&ratio=1&input=16x1&fc=16&images=60&epochs=4&batch=12&optimizer=adam&rate=0.004&cosine=0';
+
+/** Serves the site and starts a browser for the tests of a file, where there is Chromium. */
+export function useSite(): { site: SiteServer; browser: Browser } {
+  const served = {} as { site: SiteServer; browser: Browser };
+  beforeAll(async () => {
+    if (!hasChromium) return;
+    served.site = await serveSite(await builtSite());
+    served.browser = await launchChromium();
+  }, 400_000);
+  afterEach(() => served.site?.reset());
+  afterAll(async () => {
+    await served.browser?.close();
+    served.site?.close();
+  });
+  return served;
+}
 
 /** A file to drop: one on disk, or bytes with a name. */
 export type Dropped = string | { name: string; type?: string; bytes: Uint8Array };

@@ -1,32 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { FASHION_MNIST, garments } from '../../src/data/index.js';
 import { encodeIdx } from '../data/idxFile.js';
 import { hasChromium, launchChromium } from '../support/chromium.js';
 import { hasShared, sharedPath } from '../support/shared.js';
-import { builtSite } from './built.js';
-import { drop, epochColumn, go, openTab, TINY, trainToTheEnd } from './page.js';
-import { serveSite } from './server.js';
+import { drop, epochColumn, go, openTab, TINY, trainToTheEnd, useSite } from './page.js';
 
-let browser: Browser;
-let site: Awaited<ReturnType<typeof serveSite>>;
-
-beforeAll(async () => {
-  if (!hasChromium) return;
-  site = await serveSite(await builtSite());
-  browser = await launchChromium();
-}, 400_000);
-
-afterEach(() => {
-  if (site) site.alters = (_, bytes) => bytes;
-});
-
-afterAll(async () => {
-  await browser?.close();
-  site?.close();
-});
+const served = useSite();
 
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -35,8 +16,8 @@ describe.skipIf(!hasChromium)('the playground', () => {
     'on %s trains to a falling loss, looks inside, and computes what PyTorch computed',
     async (backend) => {
       const { page, complaints } = await openTab(
-        browser,
-        `${site.url}#view=train&backend=${backend}&${TINY}`,
+        served.browser,
+        `${served.site.url}#view=train&backend=${backend}&${TINY}`,
       );
       await page.waitForFunction(
         (value) => document.querySelector(`option[value=${value}]:checked`),
@@ -73,7 +54,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
   );
 
   test('what was trained is saved as tfjs files, safetensors, history and figures, and opened again', async () => {
-    const { page, complaints } = await openTab(browser, `${site.url}#view=train&${TINY}`);
+    const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);
     await trainToTheEnd(page);
     const download = async (press: string) => {
       const [file] = await Promise.all([page.waitForEvent('download'), page.click(press)]);
@@ -123,7 +104,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
       { name, bytes: encodeIdx([set.length, 28, 28], set.images) },
       { name: name.replace('images-idx3', 'labels-idx1'), bytes: encodeIdx([set.length], set.labels) },
     ]);
-    const { page, complaints } = await openTab(browser, `${site.url}#${TINY}`);
+    const { page, complaints } = await openTab(served.browser, `${served.site.url}#${TINY}`);
     await drop(page, files.slice(0, 3));
     await page.waitForSelector('text=Still missing: test labels');
     expect(await page.isDisabled('.run .primary')).toBe(true);
@@ -146,8 +127,8 @@ describe.skipIf(!hasChromium)('the playground', () => {
 
   test('pauses, resumes and stops', async () => {
     const { page, complaints } = await openTab(
-      browser,
-      `${site.url}#view=train&${TINY.replace('epochs=4', 'epochs=400')}`,
+      served.browser,
+      `${served.site.url}#view=train&${TINY.replace('epochs=4', 'epochs=400')}`,
     );
     await page.click('.run .primary');
     await page.waitForSelector('.layers tbody tr');
@@ -166,7 +147,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
   });
 
   test('a killed worker is reported, and training continues from its weights in a new one', async () => {
-    const { page } = await openTab(browser, `${site.url}#view=train&${TINY}`);
+    const { page } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);
     await trainToTheEnd(page);
     const losses = await epochColumn(page, 'loss');
     await page.workers()[0]!.evaluate(() => self.close());
@@ -188,7 +169,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
       const own = await launchChromium();
       try {
         const long = TINY.replace('epochs=4', 'epochs=400');
-        const { page } = await openTab(own, `${site.url}#view=train&backend=${backend}&${long}`);
+        const { page } = await openTab(own, `${served.site.url}#view=train&backend=${backend}&${long}`);
         await page.click('.run .primary');
         await page.waitForSelector('.layers tbody tr', { timeout: 200_000 });
         await page.click('.run >> text=Pause');
@@ -210,7 +191,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
   );
 
   test('damaged and unknown files are reported, and an open file stays open', async () => {
-    const { page, complaints } = await openTab(browser, `${site.url}#view=train&${TINY}`);
+    const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);
     await drop(page, [{ name: 'broken.safetensors', bytes: new Uint8Array(64).fill(7) }]);
     await page.waitForSelector('.notices .bad');
     expect(await page.innerText('.notices')).toMatch(/This file cannot be used[\s\S]*broken\.safetensors/);
@@ -242,7 +223,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
         const small = readFileSync(sharedPath(`data/fashion-mnist-2k/${name}`));
         return { name, small, is: [bytes, sha256], becomes: [small.length, sha256Of(small)] };
       });
-      site.alters = (path, sent) =>
+      served.site.alters = (path, sent) =>
         path.endsWith('.js')
           ? files.reduce(
               (text, { is, becomes }) =>
@@ -250,7 +231,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
               sent.toString(),
             )
           : sent;
-      const { page, complaints } = await openTab(browser, `${site.url}#view=train&${TINY}`);
+      const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);
       const asked: string[] = [];
       await page.context().route(/fashion-mnist|googleapis/, (route) => {
         const url = new URL(route.request().url());
@@ -284,8 +265,8 @@ describe.skipIf(!hasChromium)('the playground', () => {
 
   test('the first paint has no tfjs and does not jump; the address holds the choice', async () => {
     const { page, complaints } = await openTab(
-      browser,
-      `${site.url}#net=vgg16&ratio=1&input=224x3&classes=1000&fc=4096`,
+      served.browser,
+      `${served.site.url}#net=vgg16&ratio=1&input=224x3&classes=1000&fc=4096`,
     );
     const shifts = await page.evaluate(
       () =>
@@ -310,7 +291,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.getByLabel('Divide widths by').selectOption('4');
     await page.getByLabel('Batch normalization').check();
     const facts = await page.innerText('.facts');
-    const again = await openTab(browser, page.url());
+    const again = await openTab(served.browser, page.url());
     expect(await again.page.innerText('.facts')).toBe(facts);
     expect([...complaints, ...again.complaints]).toEqual([]);
     await again.page.close();

@@ -20,8 +20,12 @@ export interface SiteServer {
   fails: (path: string) => boolean;
   /** Changes the bytes that are sent. */
   alters: (path: string, bytes: Buffer) => Buffer | string;
+  /** Answers every request again, unchanged. */
+  reset(): void;
   close(): void;
 }
+
+const HONEST: Pick<SiteServer, 'fails' | 'alters'> = { fails: () => false, alters: (_, bytes) => bytes };
 
 /**
  * Serves the built site from a subfolder, as project pages are. The policy is sent as a header too, since workers ignore a
@@ -50,8 +54,10 @@ export async function serveSite(folder: string): Promise<SiteServer> {
   const { port } = server.address() as AddressInfo;
   const site: SiteServer = {
     url: `http://127.0.0.1:${port}/some/folder/`,
-    fails: () => false,
-    alters: (_, bytes) => bytes,
+    ...HONEST,
+    reset() {
+      Object.assign(site, HONEST);
+    },
     close() {
       server.closeAllConnections();
       server.close();

@@ -4,7 +4,7 @@ import type { Backend, Choice } from './choice.js';
 
 /** The browser and its machine, as far as a page may know them. */
 export interface Device {
-  /** GiB of main memory, rounded by the browser; undefined where it keeps that to itself. */
+  /** GiB of main memory, rounded by the browser; undefined where it does not report it. */
   memory?: number;
   /** Undefined until the browser has answered. */
   backends?: {

@@ -245,7 +245,7 @@ export async function train({ goOn = false } = {}): Promise<void> {
       trained.value = { choice: chosen, layers, version: ++version };
     }
     offset = epochs.value.at(-1)?.epoch ?? 0;
-    // An epoch that was cut off is drawn again, not twice.
+    // This run repeats an interrupted epoch, so its points go.
     points.value = points.value.filter(({ at }) => at <= offset);
     aim.value = offset + chosen.epochs;
     phase.value = 'training';

@@ -11,7 +11,7 @@ export const en = {
   head: {
     site: 'Site',
     playground: 'Playground',
-    start: 'Get started',
+    start: 'Start',
     chapter: 'The chapter',
     weights: 'Weight files',
     api: 'API',
@@ -167,7 +167,7 @@ export const en = {
     half: '16-bit floats',
     absent: 'not in this browser',
     start: 'Train',
-    again: 'Train from scratch',
+    again: 'Start over',
     goOn: 'Continue',
     pause: 'Pause',
     resume: 'Resume',
@@ -191,13 +191,12 @@ export const en = {
     finished: (accuracy: number) =>
       `Trained: ${percent(accuracy)} of the test images are classified correctly.`,
     stopped: 'Stopped. What the network has learned is kept: look inside, save it, or continue.',
-    diverged:
-      'The loss became infinite. Train from scratch with a lower learning rate or with batch normalization.',
+    diverged: 'The loss became infinite. Start over with a lower learning rate or with batch normalization.',
     hidden:
       'This page is in the background. Training continues, but some browsers slow it down, and phones may stop it.',
     moved: (backend: string) => `The backend has changed: “Continue” moves the weights to ${backend}.`,
     changed:
-      'The network or the images have changed. “Train from scratch” uses the new ones, “Continue” keeps the old network.',
+      'The network or the images have changed. “Start over” uses the new ones, “Continue” keeps the old network.',
     classesFew: (have: number, need: number) =>
       `The images have ${counted(need, 'class', 'classes')}, but the network has only ${counted(have, 'output')}. Use at least ${need}.`,
     emptyTitle: 'No curves yet',
@@ -216,7 +215,7 @@ export const en = {
     columns: {
       epoch: 'Epoch',
       loss: 'Loss',
-      train: 'Training accuracy',
+      train: 'Train accuracy',
       test: 'Test accuracy',
       speed: 'Examples/s',
     },
@@ -294,7 +293,7 @@ export const en = {
     worstNote: 'The test images whose true class got the lowest probability. Choose one to look into it.',
     worstLabel: (is: string, predicted: string, probability: string) =>
       `${is}, classified as ${predicted} (${probability})`,
-    actually: (is: string) => `actually ${is}`,
+    truth: (is: string) => `is ${is}`,
     none: 'None: every test image is classified correctly.',
     classify: 'Classify the test set',
     noTop: 'This file has no classifier, so only its features can be shown.',

@@ -270,7 +270,7 @@ export const zh: Text = {
     worst: '错得最厉害的',
     worstNote: '网络认为正确类别最不可能的那些。选一张来看里面。',
     worstLabel: (is, predicted, probability) => `是 ${is}，被认成 ${predicted}（${probability}）`,
-    actually: (is) => `是 ${is}`,
+    truth: (is) => `是 ${is}`,
     none: '没有：测试图片全部分类正确。',
     classify: '过一遍测试集',
     noTop: '这个文件没有类别：只能看它的特征。',

@@ -105,7 +105,7 @@ function Worst({ worst }: Pick<Review, 'worst'>) {
               >
                 <Pixels image={imageAt(set, at)} label={is} />
                 <span class="guess">{guess}</span>
-                <span class="truth">{t.actually(is)}</span>
+                <span class="truth">{t.truth(is)}</span>
               </button>
             </li>
           );
