@@ -4,6 +4,7 @@ import { fail, wholeNumber } from '../base/check.js';
 import type { Preprocessing } from '../images/index.js';
 import type { ImageInput } from '../images/pixels.js';
 import { preprocess } from '../images/preprocess.js';
+import { outputKindOf } from '../tfjs/models.js';
 import { LABELS } from './labels.js';
 
 /** A class that a picture may be of. */
@@ -75,7 +76,7 @@ export async function classify(
   let y: Tensor | undefined;
   try {
     y = tidy(() => model.predict(x) as Tensor);
-    const outputs = model.layers.at(-1)?.getConfig().activation === 'softmax' ? 'probabilities' : 'logits';
+    const outputs = outputKindOf(model);
     const [predictions] = await decodePredictions(y, { outputs, topK, labels });
     return predictions!;
   } finally {

@@ -1,8 +1,8 @@
 import { argMax, dispose, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { wholeNumber } from '../base/check.js';
-import type { Batch, Examples } from './examples.js';
-import { checkFit, objectiveOf } from './objective.js';
+import { type Batch, checkExamples, type Examples } from './examples.js';
+import { objectiveOf } from './objective.js';
 import { breathing, RunningMeans } from './running.js';
 
 /** How a set of examples is gone through. */
@@ -25,7 +25,7 @@ export async function evaluate(
   examples: Examples,
   options: EvaluateOptions = {},
 ): Promise<{ loss: number; accuracy: number }> {
-  checkFit('evaluate', model, examples, 'test');
+  checkExamples('evaluate', model, examples, 'test');
   const objective = objectiveOf(model);
   const means = new RunningMeans();
   try {
@@ -54,7 +54,7 @@ export async function predictClasses(
   examples: Examples,
   options: EvaluateOptions = {},
 ): Promise<Int32Array> {
-  checkFit('predictClasses', model, examples, 'given');
+  checkExamples('predictClasses', model, examples, 'given');
   const classes = new Int32Array(examples.length);
   let done = 0;
   await eachBatch('predictClasses', examples, options, async ({ xs }) => {

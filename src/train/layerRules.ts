@@ -2,7 +2,7 @@ import { mul, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fillUniform } from '../base/random.js';
 import { size } from '../base/shapes.js';
-import { layersWithin } from '../tfjs/layersWithin.js';
+import { layersWithin } from '../tfjs/models.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 
 /** The dropout layers of a model during a run. */

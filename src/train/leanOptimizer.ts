@@ -2,8 +2,6 @@ import {
   add,
   div,
   engine,
-  getBackend,
-  getKernel,
   keep,
   mul,
   type NamedTensorMap,
@@ -15,66 +13,66 @@ import {
   tidy,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import { hasKernel, type OwnKernels, runOwnKernel, type UpdateKernel } from '../tfjs/kernels.js';
+
+type Inputs<N extends UpdateKernel> = OwnKernels<Tensor>[N]['inputs'];
+type Numbers<N extends UpdateKernel> = OwnKernels[N]['attrs'];
+type Slot<N> = N extends UpdateKernel ? Exclude<keyof Inputs<N>, 'weights' | 'gradient'> : never;
 
 /** What an optimizer does to one tensor of weights in a step. */
-export interface Rule {
-  /** What it remembers: tensors of the weights' shape, which begin as zeros. */
-  slots: readonly string[];
-  /** A kernel that does the step in place, taken where the backend has it; those of `vgg-blocks/wasm` bring it. */
-  kernel: string;
+export interface Rule<N extends UpdateKernel = UpdateKernel> {
+  /** A kernel that does the step in place, used where the backend has it, as with `vgg-blocks/wasm`. */
+  kernel: N;
+  /** The tensors that it remembers, by the kernel's names for them: of the weights' shape, zeros at first. */
+  slots: readonly Slot<N>[];
   /** Its numbers for step 1, 2, ... */
-  numbers(rate: number, step: number): Record<string, number>;
-  /** The new weights, and what is then remembered. */
-  update(
-    weights: Tensor,
-    gradient: Tensor,
-    slots: NamedTensorMap,
-    numbers: Record<string, number>,
-  ): NamedTensorMap & { weights: Tensor };
+  numbers(rate: number, step: number): Numbers<N>;
+  /** The new weights and slots. */
+  update(inputs: Inputs<N>, numbers: Numbers<N>): Omit<Inputs<N>, 'gradient'>;
 }
 
 /** Plain gradient descent: w - rate g. */
-export const SGD: Rule = {
-  slots: [],
+export const SGD: Rule<'SgdUpdate'> = {
   kernel: 'SgdUpdate',
+  slots: [],
   numbers: (rate) => ({ rate }),
-  update: (weights, gradient, _, { rate }) => ({ weights: sub(weights, mul(gradient, rate!)) }),
+  update: ({ weights, gradient }, { rate }) => ({ weights: sub(weights, mul(gradient, rate)) }),
 };
 
-/** Momentum of 0.9 as PyTorch and Keras have it: the velocity is 0.9 v + g, the weights w - rate v. */
-export const MOMENTUM: Rule = {
-  slots: ['velocity'],
+/** Momentum of 0.9 as in PyTorch and Keras: the velocity is 0.9 v + g, the weights w - rate v. */
+export const MOMENTUM: Rule<'MomentumUpdate'> = {
   kernel: 'MomentumUpdate',
+  slots: ['velocity'],
   numbers: (rate) => ({ rate, momentum: 0.9 }),
-  update(weights, gradient, slots, { rate, momentum }) {
-    const velocity = add(mul(slots.velocity!, momentum!), gradient);
-    return { weights: sub(weights, mul(velocity, rate!)), velocity };
+  update(inputs, { rate, momentum }) {
+    const velocity = add(mul(inputs.velocity, momentum), inputs.gradient);
+    return { weights: sub(inputs.weights, mul(velocity, rate)), velocity };
   },
 };
 
 /** Adam (Kingma & Ba 2015, arXiv:1412.6980), with the decay rates that the paper proposes. */
-export function adam(epsilon: number, beta1 = 0.9, beta2 = 0.999): Rule {
+export function adam(epsilon: number, beta1 = 0.9, beta2 = 0.999): Rule<'AdamUpdate'> {
   return {
-    slots: ['first', 'second'],
     kernel: 'AdamUpdate',
+    slots: ['first', 'second'],
     numbers: (rate, step) => ({
       ...{ rate, beta1, beta2, epsilon },
       scale1: 1 - beta1 ** step,
       scale2: 1 - beta2 ** step,
     }),
-    update(weights, gradient, slots, { rate, scale1, scale2 }) {
-      const first = add(mul(slots.first!, beta1), mul(gradient, 1 - beta1));
-      const second = add(mul(slots.second!, beta2), mul(square(gradient), 1 - beta2));
-      const root = add(sqrt(div(second, scale2!)), epsilon);
-      return { weights: sub(weights, mul(div(div(first, scale1!), root), rate!)), first, second };
+    update({ weights, gradient, ...moments }, { rate, scale1, scale2 }) {
+      const first = add(mul(moments.first, beta1), mul(gradient, 1 - beta1));
+      const second = add(mul(moments.second, beta2), mul(square(gradient), 1 - beta2));
+      const root = add(sqrt(div(second, scale2)), epsilon);
+      return { weights: sub(weights, mul(div(div(first, scale1), root), rate)), first, second };
     },
   };
 }
 
 /**
- * An optimizer that needs little more memory than the weights, their gradients and what it remembers. It goes from one
- * tensor of weights to the next and lets each gradient go once it is used; where the backend has a kernel for its step, the
- * new weights take the gradient's place. tfjs's own Adam holds some eight times the weights at a time.
+ * An optimizer that needs little more memory than the weights, their gradients and its slots. It goes from one tensor of
+ * weights to the next and disposes each gradient once it is used; where the backend has a kernel for its step, the new
+ * weights take the gradient's memory. tfjs's own Adam holds about eight times the weights at a time.
  */
 export class LeanOptimizer extends Optimizer {
   static readonly className = 'LeanOptimizer';
@@ -92,19 +90,20 @@ export class LeanOptimizer extends Optimizer {
     this.incrementIterations();
     const { rule } = this;
     const numbers = rule.numbers(this.learningRate, this.iterations);
-    const hasKernel = getKernel(rule.kernel, getBackend()) !== undefined;
+    const usesKernel = hasKernel(rule.kernel);
     const all = Array.isArray(gradients)
       ? gradients
       : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
     for (const { name, tensor: gradient } of all) {
       const weights = engine().registeredVariables[name]!;
-      // What the loss does not depend on has no gradient.
+      // Weights that the loss does not depend on have no gradient.
       if (!gradient) continue;
       const slots = this.#slotsOf(name, weights);
+      const inputs = { weights, gradient, ...slots } as Inputs<UpdateKernel>;
       const next = tidy(() =>
-        hasKernel
-          ? { weights: engine().runKernel(rule.kernel, { weights, gradient, ...slots }, numbers) as Tensor }
-          : rule.update(weights, gradient, slots, numbers),
+        usesKernel
+          ? { weights: runOwnKernel(rule.kernel, inputs, numbers) }
+          : { ...rule.update(inputs, numbers) },
       ) as NamedTensorMap & { weights: Tensor };
       weights.assign(next.weights);
       next.weights.dispose();

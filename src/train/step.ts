@@ -1,6 +1,6 @@
 import { dispose, keep, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fuseReluLayers } from '../tfjs/reluLayers.js';
+import { fuseReluLayers } from '../tfjs/fusedLayers.js';
 import { withTape } from '../tfjs/tape.js';
 import type { Batch } from './examples.js';
 import { holdFrozenNorms, type SeededDropout, seedDropout } from './layerRules.js';

@@ -2,6 +2,8 @@ import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
+import { shapeText } from '../base/shapes.js';
+import { inputShapeOf } from '../tfjs/models.js';
 import { chooseOptimizer, type OptimizerName } from './optimizer.js';
 import { startRun, step } from './step.js';
 
@@ -65,12 +67,9 @@ export async function throughput(
   oneOf('throughput', 'mode', mode, ['inference', 'training']);
   if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY))
     fail('throughput', `seconds is ${seconds}; it must be a number from 0 on.`);
-  const [, ...shape] = model.inputs[0]!.shape;
+  const shape = inputShapeOf(model);
   if (shape.includes(null)) {
-    fail(
-      'throughput',
-      `the model takes images of ${shape.map((side) => side ?? 'any').join('x')}; build it with a fixed size.`,
-    );
+    fail('throughput', `the model takes images of ${shapeText(shape)}; build it with a fixed size.`);
   }
   const images = randomUniform([batchSize, ...(shape as number[])], 0, 1, 'float32', seed + 1);
   const run = mode === 'inference' ? predicting(model, images) : training(model, images, optimizer, seed);

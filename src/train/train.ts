@@ -3,9 +3,8 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { epochSeed } from '../base/random.js';
 import { evaluate } from './evaluate.js';
-import type { Examples } from './examples.js';
+import { checkExamples, type Examples } from './examples.js';
 import type { EpochRow, History, TrainProgress } from './history.js';
-import { checkFit } from './objective.js';
 import { chooseOptimizer, type OptimizerName, type Schedule } from './optimizer.js';
 import { RunningMeans } from './running.js';
 import { type Run, startRun, step } from './step.js';
@@ -71,9 +70,9 @@ export async function train(
   wholeNumber('train', 'batchSize', batchSize);
   checkSeed('train', seed);
   const keepBest = oneOf('train', 'keep', options.keep ?? 'last', ['last', 'best']) === 'best';
-  checkFit('train', model, trainSet, 'training');
-  if (testSet) checkFit('train', model, testSet, 'test');
-  if (validationSet) checkFit('train', model, validationSet, 'validation');
+  checkExamples('train', model, trainSet, 'training');
+  if (testSet) checkExamples('train', model, testSet, 'test');
+  if (validationSet) checkExamples('train', model, validationSet, 'validation');
   if (model.trainableWeights.length === 0) {
     fail('train', 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
   }

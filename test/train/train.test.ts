@@ -1,4 +1,5 @@
 import { dispose, memory, train as optimizers, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
+import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type VggOptions, vgg } from '../../src/index.js';
 import {
@@ -375,6 +376,13 @@ describe('evaluate and predictClasses', () => {
     const loss = (classifierActivation: 'linear' | 'softmax') =>
       withModel(async (model) => (await evaluate(model, new Halves(20))).loss, { classifierActivation });
     expect(await loss('softmax')).toBeCloseTo(await loss('linear'), 5);
+    const before = memory().numTensors;
+    const model = build();
+    const softmax = sequential({ layers: [...model.layers, layers.softmax()] });
+    expect((await evaluate(softmax, new Halves(20))).loss).toBeCloseTo(await loss('linear'), 5);
+    softmax.dispose();
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
   });
 
   test('stop by a signal and leave no tensor', async () => {

@@ -1,9 +1,11 @@
 import { grad, keep, max, slice, sum, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
+import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { Preprocessing } from '../../images/index.js';
 import { type ImageInput, preprocess, toRgb, visibleRegion } from '../../images/index.js';
+import { inputShapeOf } from '../../tfjs/models.js';
 
 /** Of which class, and how the picture is prepared. */
 export interface ClassOptions {
@@ -49,15 +51,11 @@ export async function inputOf(
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
   const shape = 'shape' in image ? image.shape : undefined;
-  const wanted = model.inputs[0]!.shape.slice(1);
-  const fits =
-    shape?.length === 4 &&
-    shape[0] === 1 &&
-    wanted.every((side, i) => side === null || side === shape[i + 1]);
-  if (!fits) {
+  const wanted = [1, ...inputShapeOf(model)];
+  if (!shape || !fits(shape, wanted)) {
     fail(
       where,
-      `the image is ${shape ? `a tensor of shape [${shape}]` : 'a picture'} and no preprocessing is given; give a tensor [1,${wanted.map((side) => side ?? 'any')}] that is prepared for the model, or the recipe of its weights as preprocessing.`,
+      `the image is ${shape ? `a tensor of shape [${shape}]` : 'a picture'} and no preprocessing is given; give a tensor [${shapeText(wanted, ',')}] that is prepared for the model, or the recipe of its weights as preprocessing.`,
     );
   }
   return { x: image as Tensor4D, dispose() {} };

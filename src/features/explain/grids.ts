@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf, wholeNumber } from '../../base/check.js';
 import { COLOR_MAPS, type ColorMap, colored } from '../../images/colorMap.js';
 import type { RawImage } from '../../images/index.js';
+import { layersWithin } from '../../tfjs/models.js';
 
 /** How small pictures are laid out in rows. */
 export interface GridOptions {
@@ -79,7 +80,7 @@ export async function featureMapGrid(
  * @throws RangeError when the model has no convolution, or an option is out of range.
  */
 export async function kernelGrid(model: LayersModel, layout: GridOptions = {}): Promise<RawImage> {
-  const layer = model.layers.find((one) => one.getClassName() === 'Conv2D');
+  const layer = layersWithin(model).find((one) => one.getClassName() === 'Conv2D');
   if (!layer) fail('kernelGrid', 'the model has no convolution; give one that has.');
   const kernel = layer.getWeights()[0]!;
   const [height, width, channels, filters] = kernel.shape as [number, number, number, number];

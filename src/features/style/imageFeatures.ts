@@ -1,9 +1,11 @@
 import { avgPool, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers as tfjsLayers } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../../base/check.js';
+import { fits, shapeText } from '../../base/shapes.js';
 import type { Preprocessing } from '../../images/index.js';
 import { normalizeImages } from '../../images/index.js';
-import { fixedConvolution, isPlainConvolution } from '../../tfjs/fixedConvolution.js';
+import { fixedLayer } from '../../tfjs/fusedLayers.js';
+import { inputShapeOf } from '../../tfjs/models.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import { checkChain } from '../taps/chain.js';
 import { type Tap, tapOf } from '../taps/taps.js';
@@ -47,15 +49,13 @@ export function imageFeatures(
   const last = Math.max(...taps.map((tap) => model.layers.findIndex(({ name }) => name === tap.layer)));
   const layers = model.layers.slice(0, last + 1);
   checkChain(where, layers);
-  const [, height, width, channels] = model.inputs[0]!.shape;
+  const shape = inputShapeOf(model);
   const anySize = !layers.some((layer) => /^(Flatten|Dense)$/.test(layer.getClassName()));
-  const wanted = anySize ? [null, null, channels] : [height, width, channels];
+  const wanted = anySize ? [null, null, shape[2]!] : shape;
 
   const features = (images: Tensor4D) => {
-    const fits = wanted.every((side, i) => side === null || side === images.shape[i + 1]);
-    if (images.shape.length !== 4 || !fits) {
-      const sides = wanted.map((side, i) => side ?? ['height', 'width'][i]);
-      fail(where, `the images have shape [${images.shape}]; give [batch, ${sides.join(', ')}].`);
+    if (!fits(images.shape, [null, ...wanted])) {
+      fail(where, `the images have shape [${images.shape}]; pass [batch, ${shapeText(wanted, ', ')}].`);
     }
     const found = new Map<string, Tensor>();
     let x: Tensor = preprocessing ? normalizeImages(images, preprocessing) : images;
@@ -75,12 +75,14 @@ export function imageFeatures(
 
 /** What a layer makes of `x` in inference, without its activation if that is to be split off. */
 function applied(layer: tfjsLayers.Layer, x: Tensor, split: boolean, pooling: 'max' | 'avg'): Tensor {
-  if (isPlainConvolution(layer)) return fixedConvolution(layer, x, split);
+  const activation = split ? 'none' : 'own';
+  const fused = fixedLayer(layer, x, activation);
+  if (fused) return fused;
   if (pooling === 'avg' && layer.getClassName() === 'MaxPooling2D') {
     const { poolSize, strides, padding } = layer.getConfig() as unknown as Record<string, never>;
     return avgPool(x as Tensor4D, poolSize!, strides!, padding!);
   }
-  return sharedLayer(layer, split ? 'none' : 'own').apply(x, { training: false }) as Tensor;
+  return sharedLayer(layer, activation).apply(x, { training: false }) as Tensor;
 }
 
 function keyOf({ layer, side }: Tap): string {

@@ -2,6 +2,8 @@ import { dispose, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import { epochSeed } from '../../base/random.js';
+import { fits, shapeText, size } from '../../base/shapes.js';
+import { inputShapeOf } from '../../tfjs/models.js';
 import type { Examples } from '../../train/index.js';
 import { FeatureSet } from './featureSet.js';
 import { inMemory, type OpenRowStore, type RowStore } from './rowStore.js';
@@ -52,7 +54,7 @@ export async function cacheFeatures(
   wholeNumber('cacheFeatures', 'maxBytes', maxBytes, 0);
   const passes = 1 + wholeNumber('cacheFeatures', 'augmentedPasses', augmentedPasses, 0);
   const shape = featureShape(base, examples);
-  const rowLength = shape.reduce((product, side) => product * side, 1);
+  const rowLength = size(shape);
   const rows = examples.length * passes;
   const store = await open({ rows, rowLength }, maxBytes, options.overflow);
   try {
@@ -109,14 +111,11 @@ async function keep(
 
 /** The shape of an example's features. */
 function featureShape(base: LayersModel, examples: Examples): readonly number[] {
-  const wanted = base.inputs[0]!.shape.slice(1);
-  const fits =
-    wanted.length === examples.shape.length &&
-    wanted.every((side, i) => side === null || side === examples.shape[i]);
-  if (!fits) {
+  const wanted = inputShapeOf(base);
+  if (!fits(examples.shape, wanted)) {
     fail(
       'cacheFeatures',
-      `the images are ${examples.shape.join('x')}, but the base takes ${wanted.map((side) => side ?? 'any').join('x')}; prepare the images at that size.`,
+      `the images are ${shapeText(examples.shape)}, but the base takes ${shapeText(wanted)}; prepare the images at that size.`,
     );
   }
   const shape = base.computeOutputShape([null, ...examples.shape]) as (number | null)[];

@@ -1,5 +1,6 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
+import { layersWithin } from '../../tfjs/models.js';
 import { WeightFileError } from '../formats/error.js';
 import { canonicalNames, type NamedLayer } from './canonical.js';
 import { isFixed, kindOf } from './parameters.js';
@@ -24,7 +25,7 @@ export interface Target {
 export function targetsOf(where: string, model: LayersModel): Map<string, Target> {
   const names = layerNames(where, model);
   const targets = new Map<string, Target>();
-  for (const layer of flatten(model.layers)) {
+  for (const layer of layersWithin(model)) {
     if (isFixed(layer.name)) continue;
     for (const variable of layer.weights) {
       const last = variable.originalName.split('/').at(-1)!;
@@ -42,7 +43,7 @@ export function targetsOf(where: string, model: LayersModel): Map<string, Target
  * @throws RangeError when the model is no VGG.
  */
 export function layerNames(where: string, model: LayersModel): Map<string, string> {
-  const described = flatten(model.layers).map(
+  const described = layersWithin(model).map(
     (layer): NamedLayer => ({ name: layer.name, kind: kindOf(layer.getClassName()) }),
   );
   try {
@@ -54,8 +55,4 @@ export function layerNames(where: string, model: LayersModel): Map<string, strin
     if (error instanceof WeightFileError) fail(where, error.message);
     throw error;
   }
-}
-
-function flatten(all: readonly layers.Layer[]): layers.Layer[] {
-  return all.flatMap((layer) => ('layers' in layer ? flatten(layer.layers as layers.Layer[]) : [layer]));
 }

@@ -1,8 +1,13 @@
 import {
+  abs,
   dispose,
+  grad,
+  max,
   memory,
+  min,
   randomNormal,
   square,
+  sub,
   sum,
   type Tensor,
   type Variable,
@@ -11,12 +16,12 @@ import {
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { fuseReluLayers } from '../../src/tfjs/reluLayers.js';
+import { fixedLayer, fuseReluLayers } from '../../src/tfjs/fusedLayers.js';
 import { useAnyBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend());
 
-/** The gradients of a loss, what it is, and the most tensors that there were, beside the model and its input. */
+/** A loss and its gradients, and the largest number of tensors on the way, beside the model and its input. */
 async function gradients(model: LayersModel, x: Tensor) {
   const before = memory().numTensors;
   let held = 0;
@@ -85,8 +90,8 @@ const MODELS: Record<string, () => LayersModel> = {
     }),
 };
 
-describe.each(Object.entries(MODELS))('with layers of one operation %s', (_, build) => {
-  test('has the same loss and gradients, for which less is kept', async () => {
+describe.each(Object.entries(MODELS))('with fused layers, %s', (_, build) => {
+  test('has the same loss and gradients, and keeps fewer tensors', async () => {
     const before = memory().numTensors;
     const model = build();
     const x = randomNormal([2, ...(model.inputs[0]!.shape.slice(1) as number[])], 0, 1, 'float32', 1);
@@ -104,9 +109,41 @@ describe.each(Object.entries(MODELS))('with layers of one operation %s', (_, bui
     expect(actual.held).toBeLessThan(expected.held);
     expect((await gradients(model, x)).held).toBe(expected.held);
     dispose(x);
-    // tfjs leaves the weights of a model within a model to whoever made it.
+    // tfjs leaves the weights of a model within a model to whoever created it.
     for (const layer of model.layers) if (layer.getClassName() === 'Sequential') layer.dispose();
     model.dispose();
     expect(memory().numTensors).toBe(before);
+  });
+});
+
+describe('a fixed layer', () => {
+  const conv = (options: object) =>
+    layers.conv2d({ filters: 4, kernelSize: 3, biasInitializer: 'randomNormal', ...options });
+  test.each([
+    ['with ReLU', conv({ activation: 'relu', padding: 'same' }), [2, 5, 5, 3]],
+    ['without', conv({ strides: 2, useBias: false }), [2, 7, 7, 3]],
+    ['that is dense', layers.dense({ units: 4, activation: 'relu' }), [2, 5]],
+  ] as const)('%s has the same output and gradient of its input', async (_, layer, shape) => {
+    const x = randomNormal([...shape], 0, 1, 'float32', 1);
+    const expected = layer.apply(x) as Tensor;
+    const before = memory().numTensors;
+    const actual = fixedLayer(layer, x)!;
+    const gradient = (f: (x: Tensor) => Tensor) => grad((x) => sum(square(f(x))))(x);
+    const gradients = [gradient((x) => layer.apply(x) as Tensor), gradient((x) => fixedLayer(layer, x)!)];
+    expect(memory().numTensors).toBe(before + 3);
+    for (const [a, b] of [[expected, actual], gradients] as [Tensor, Tensor][]) {
+      const error = max(abs(sub(a, b)));
+      expect((await error.data())[0]! / (await max(abs(a)).data())[0]!).toBeLessThan(1e-5);
+    }
+  });
+
+  test('may leave out its ReLU, and is undefined for other layers', async () => {
+    const x = randomNormal([1, 4, 4, 2], 0, 1, 'float32', 1);
+    const layer = conv({ activation: 'relu' });
+    layer.apply(x);
+    expect((await min(fixedLayer(layer, x, 'none')!).data())[0]).toBeLessThan(0);
+    expect((await min(fixedLayer(layer, x)!).data())[0]).toBe(0);
+    expect(fixedLayer(layers.maxPooling2d({ poolSize: 2 }), x)).toBeUndefined();
+    expect(fixedLayer(conv({ activation: 'tanh' }), x)).toBeUndefined();
   });
 });

@@ -1,0 +1,59 @@
+import {
+  engine,
+  getBackend,
+  getKernel,
+  type NamedAttrMap,
+  type NamedTensorMap,
+  type Tensor,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core';
+
+/**
+ * Kernels that tfjs does not have. `vgg-blocks/wasm` registers them, and the library uses them where the current backend
+ * has them; elsewhere it computes the same from tfjs's operations.
+ *
+ * The updates take `weights` and `gradient` and return the new weights, which may take the gradient's memory: the caller
+ * must not use the gradient afterwards. The other inputs, what the optimizer remembers, are changed in place.
+ */
+export interface OwnKernels<T = TensorInfo> {
+  /** The gradient before a ReLU, from the gradient after it and the ReLU's output. */
+  ReluGrad: { inputs: { dy: T; y: T }; attrs: object };
+  /** weights - rate gradient. */
+  SgdUpdate: { inputs: { weights: T; gradient: T }; attrs: { rate: number } };
+  /** velocity = momentum velocity + gradient; weights - rate velocity. */
+  MomentumUpdate: {
+    inputs: { weights: T; gradient: T; velocity: T };
+    attrs: { rate: number; momentum: number };
+  };
+  /** Adam, with the moments divided by `scale1` and `scale2` to correct their bias. */
+  AdamUpdate: {
+    inputs: { weights: T; gradient: T; first: T; second: T };
+    attrs: {
+      rate: number;
+      beta1: number;
+      beta2: number;
+      scale1: number;
+      scale2: number;
+      epsilon: number;
+    };
+  };
+}
+
+type Name = keyof OwnKernels;
+
+/** The kernels that do an optimizer's step. */
+export type UpdateKernel = Exclude<Name, 'ReluGrad'>;
+
+/** Whether the current backend has a kernel of {@link OwnKernels}. */
+export function hasKernel(name: Name): boolean {
+  return getKernel(name, getBackend()) !== undefined;
+}
+
+/** Runs a kernel of {@link OwnKernels} on the current backend. */
+export function runOwnKernel<N extends Name>(
+  name: N,
+  inputs: OwnKernels<Tensor>[N]['inputs'],
+  attrs: OwnKernels[N]['attrs'],
+): Tensor {
+  return engine().runKernel(name, inputs as unknown as NamedTensorMap, attrs as NamedAttrMap);
+}

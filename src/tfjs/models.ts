@@ -1,0 +1,24 @@
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+
+/**
+ * The layers of a model that compute something, in order: those of models inside it included, input layers left out.
+ * So a sequential model, which may have no input layer, gives the same layers as a functional one.
+ */
+export function layersWithin({ layers: all }: Pick<LayersModel, 'layers'>): layers.Layer[] {
+  return all.flatMap((layer) => {
+    if ('layers' in layer) return layersWithin(layer as unknown as LayersModel);
+    return layer.getClassName() === 'InputLayer' ? [] : [layer];
+  });
+}
+
+/** The shape of a model's input without the batch; null stands for any size. */
+export function inputShapeOf(model: LayersModel): (number | null)[] {
+  return (model.inputs[0]!.shape as (number | null)[]).slice(1);
+}
+
+/** What a classifier returns: probabilities where its last layer is a softmax or has one as its activation. */
+export function outputKindOf(model: LayersModel): 'logits' | 'probabilities' {
+  const last = layersWithin(model).at(-1);
+  const isSoftmax = last?.getClassName() === 'Softmax' || last?.getConfig().activation === 'softmax';
+  return isSoftmax ? 'probabilities' : 'logits';
+}
