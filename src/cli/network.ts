@@ -138,15 +138,9 @@ function described({ model, network }: LoadedNetwork): Found {
 
 async function download(name: PublishedName, options: FromWeightsOptions): Promise<Found> {
   const bar = countBar({ label: 'downloading' });
-  try {
-    const loaded = await fromPretrained(name, {
-      ...options,
-      onProgress: bar.update,
-    });
-    return { ...described(loaded), preprocessing: loaded.published.preprocessing };
-  } finally {
-    bar.stop();
-  }
+  const onProgress = bar.update;
+  const loaded = await fromPretrained(name, { ...options, onProgress }).finally(bar.stop);
+  return { ...described(loaded), preprocessing: loaded.published.preprocessing };
 }
 
 /** A preprocessing at the input size of a network; published ones are for 224. */
