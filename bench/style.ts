@@ -12,7 +12,7 @@ import { scaleArch, VGG16, vgg } from 'vgg-blocks';
 import { type StyleTransferOptions, styleTransfer } from 'vgg-blocks/features';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { PUBLISHED } from 'vgg-blocks/weights';
-import { brushwork, landscape } from '../examples/style/pictures.js';
+import { brushwork, landscape } from '../examples/style/paintings.js';
 
 installWasmKernels();
 await setBackend('wasm');

@@ -1,11 +1,11 @@
 /**
- * The pictures of docs/gallery.md: a narrow VGG learns garments that lie anywhere in a scene, and is then asked what it
- * sees where there are two of them.
+ * Makes the images of docs/gallery.md: a narrow VGG learns to classify a garment anywhere in a scene, and then explains
+ * what it sees in scenes with two.
  *
- *     npm run example -- examples/gallery.ts [folder of the pictures] [folder of IDX files, e.g. Fashion-MNIST's]
+ *     npm run example -- examples/gallery.ts [output folder] [folder of IDX files, such as Fashion-MNIST's]
  *
- * Without IDX files the garments are drawn. Training takes some minutes on one core; the network is kept in runs/,
- * and where it is there already it is only asked.
+ * Without IDX files the garments are drawn. Training takes some minutes on one core; the network is saved in runs/ and
+ * loaded from there the next time.
  */
 import '@tensorflow/tfjs-backend-wasm';
 import { existsSync } from 'node:fs';
@@ -22,12 +22,12 @@ import {
   saliency,
   transferHead,
 } from 'vgg-blocks/features';
-import type { RawImage } from 'vgg-blocks/images';
-import { type HeatMap, heatMapImage, overlay } from 'vgg-blocks/images';
+import { type HeatMap, heatMapImage, overlay, type RawImage } from 'vgg-blocks/images';
 import { fileSystem, progressBar, writeImage } from 'vgg-blocks/node';
 import { train } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
-import { randomOf, SIDE, scene, scenesOf } from './scenes.js';
+import { randomOf } from './random.js';
+import { SIZE, scene, scenesOf } from './scenes.js';
 
 const [out = 'docs/figures/gallery', idx] = process.argv.slice(2);
 const EPOCHS = 4;
@@ -38,13 +38,13 @@ await setBackend('wasm');
 const sets = await (idx ? fashionMnist({ source: idx }) : garments());
 const names = sets.testSet.classNames;
 const folder = join('runs', idx ? `gallery-${basename(idx)}` : 'gallery');
-const kept = fileSystem(folder);
-const model = await (existsSync(folder) ? loadLayersModel(kept) : learned());
+const saved = fileSystem(folder);
+const model = await (existsSync(folder) ? loadLayersModel(saved) : trained());
 console.log(await pointingGame(model, 200));
 await draw(model);
 model.dispose();
 
-/** Four blocks with batch normalization, then the mean over all places and one dense layer: a class may be anywhere. */
+/** Four blocks with batch normalization, then global average pooling and one dense layer, so that a garment may be anywhere. */
 function classifier(classes: number): LayersModel {
   const arch = [
     [1, 16],
@@ -53,7 +53,7 @@ function classifier(classes: number): LayersModel {
     [2, 64],
   ] as const;
   const base = vgg(arch, {
-    inputShape: [SIDE, SIDE, 3],
+    inputShape: [SIZE, SIZE, 3],
     batchNorm: true,
     includeTop: false,
     initializer: 'heUniform',
@@ -61,7 +61,7 @@ function classifier(classes: number): LayersModel {
   return transferHead(base, { classes, pooling: 'avg' });
 }
 
-async function learned(): Promise<LayersModel> {
+async function trained(): Promise<LayersModel> {
   const model = classifier(names.length);
   const bar = progressBar();
   const data = { trainSet: scenesOf(sets.trainSet, 1), testSet: scenesOf(sets.testSet, 2) };
@@ -75,15 +75,15 @@ async function learned(): Promise<LayersModel> {
     onEpoch: ({ epoch, loss, testAccuracy }) =>
       bar.log(`epoch ${epoch}: loss ${loss.toFixed(3)}, test accuracy ${testAccuracy!.toFixed(3)}`),
   }).finally(bar.stop);
-  await model.save(kept);
+  await model.save(saved);
   return model;
 }
 
-/** A scene with two garments of different classes, side by side, as the network takes it. */
+/** A scene with two garments of different classes side by side, as an image and as the network's input. */
 interface Pair {
   x: Tensor4D;
-  picture: RawImage;
-  /** The classes, left and right. */
+  image: RawImage;
+  /** The classes on the left and on the right. */
   classes: [number, number];
 }
 
@@ -93,48 +93,48 @@ function pairOf(test: ImageSet, seed: number): Pair {
   const left = draw();
   let right = draw();
   while (test.labels[right] === test.labels[left]) right = draw();
-  const place = (from: number) => [from + 3 * random(), 4 + 28 * random()] as const;
+  const position = (from: number) => [from + 3 * random(), 4 + 28 * random()] as const;
   const data = scene(
     test,
     [
-      [left, place(1)],
-      [right, place(33)],
+      [left, position(1)],
+      [right, position(33)],
     ],
     random,
   );
   const x = tensor4d(
     Float32Array.from(data, (byte) => byte / 255),
-    [1, SIDE, SIDE, 3],
+    [1, SIZE, SIZE, 3],
   );
-  const picture = { data, width: SIDE, height: SIDE };
-  return { x, picture, classes: [test.labels[left]!, test.labels[right]!] };
+  const image = { data, width: SIZE, height: SIZE };
+  return { x, image, classes: [test.labels[left]!, test.labels[right]!] };
 }
 
-/** In how many scenes the hottest place of a class's map is on the side of its garment (Zhang et al. 2016). */
+/** In how many scenes the maximum of a class's map is on the half with its garment (Zhang et al. 2016). */
 async function pointingGame(model: LayersModel, scenes: number): Promise<string> {
   let hits = 0;
   for (let seed = 1; seed <= scenes; seed++) {
     const { x, classes } = pairOf(sets.testSet, seed);
-    for (const [side, classIndex] of classes.entries()) {
+    for (const [half, classIndex] of classes.entries()) {
       const map = await gradCam(model, x, { classIndex });
-      const hottest = map.values.indexOf(map.values.reduce((a, b) => Math.max(a, b))) % map.width;
-      if (Math.floor((2 * hottest) / map.width) === side) hits++;
+      const maximum = map.values.indexOf(map.values.reduce((a, b) => Math.max(a, b))) % map.width;
+      if (Math.floor((2 * maximum) / map.width) === half) hits++;
     }
     x.dispose();
   }
-  return `the hottest place lies on the right garment in ${((100 * hits) / (2 * scenes)).toFixed(1)} % of ${2 * scenes} maps`;
+  return `the maximum is on the correct garment in ${((100 * hits) / (2 * scenes)).toFixed(1)} % of ${2 * scenes} maps`;
 }
 
 async function draw(model: LayersModel): Promise<void> {
   const write = (name: string, image: RawImage) => writeImage(join(out, `${name}.png`), image);
   for (const [i, seed] of [1, 2, 3].entries()) {
-    const { x, picture, classes } = pairOf(sets.testSet, 1000 + seed);
-    const large = enlarged(picture);
+    const { x, image, classes } = pairOf(sets.testSet, 1000 + seed);
+    const large = enlarged(image);
     await write(`scene-${i + 1}`, large);
     const found: string[] = [];
-    for (const [side, classIndex] of classes.entries()) {
+    for (const [half, classIndex] of classes.entries()) {
       const map = await gradCam(model, x, { classIndex });
-      await write(`scene-${i + 1}-${side === 0 ? 'left' : 'right'}`, await overlay(large, map));
+      await write(`scene-${i + 1}-${half === 0 ? 'left' : 'right'}`, await overlay(large, map));
       found.push(names[classIndex]!);
     }
     console.log(`scene ${i + 1}: ${found.join(' and ')}`);
@@ -157,7 +157,7 @@ function shown(map: HeatMap): RawImage {
   return enlarged(heatMapImage(map, { clip: 0.99 }));
 }
 
-/** Every pixel as a square of pixels. */
+/** Repeats every pixel in both directions. */
 function enlarged({ data, width, height }: RawImage): RawImage {
   const large = new Uint8Array(data.length * SCALE * SCALE);
   for (let i = 0; i < large.length; i++) {

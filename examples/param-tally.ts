@@ -1,5 +1,5 @@
 /**
- * Prints the parameter tally of the chapter's discussion, AlexNet beside VGG-11, and where the discussion's sum slips.
+ * Prints the parameter tally of the chapter's discussion, AlexNet next to VGG-11, and corrects the discussion's sum.
  *
  *     npm run example -- examples/param-tally.ts
  */
@@ -14,5 +14,5 @@ const { rows } = paramCount(networks['VGG-11'], { count: 'tally' });
 const convolutions = rows.filter(({ name }) => name !== 'fc1').reduce((sum, { params }) => sum + params, 0);
 const discussion = 9216000;
 console.log(`
-The discussion gives VGG-11's convolutions as ${discussion}, for ${convolutions}: it left out the first layer's
-${rows[0]!.params} (3x3x3x64), since ${discussion} + ${rows[0]!.params} = ${discussion + rows[0]!.params}. Its total, 111980544, is short by as much.`);
+For VGG-11's convolutions the discussion gives ${discussion} instead of ${convolutions}. It omits the first layer's
+${rows[0]!.params} weights (3x3x3x64): ${discussion} + ${rows[0]!.params} = ${discussion + rows[0]!.params}. Its total, 111980544, is too small by the same number.`);

@@ -1,10 +1,10 @@
 /**
- * A network that begins here, goes on in PyTorch on two processes, and comes back: a narrow VGG-11 learns garments on
- * tfjs, is saved under torchvision's names, trained on by `examples/pytorch/train_ddp.py`, loaded again and tested.
+ * A round trip through PyTorch: a narrow VGG-11 is trained on tfjs, saved with torchvision's names, trained further by
+ * `examples/pytorch/train_ddp.py` on two processes, loaded again and tested.
  *
  *     npm run example -- examples/pytorch-round-trip.ts [python] [processes]
  *
- * Python needs torch, numpy and safetensors. docs/weights.md says how the same is run on many GPUs.
+ * Python needs torch, numpy and safetensors. docs/weights.md shows how to run the same on many GPUs.
  */
 import '@tensorflow/tfjs-backend-wasm';
 import { spawnSync } from 'node:child_process';
@@ -30,7 +30,7 @@ const [images, test] = [sets.trainSet.resize(32), sets.testSet.resize(32)];
 const arch = scaleArch(VGG11, 8);
 const [hiddenUnits, classes] = [64, images.classNames.length];
 
-// adaptivePool gives the 7x7 places that torchvision's classifier takes, whatever the size of the images.
+// torchvision's classifier expects 7x7 features whatever the size of the images, hence adaptivePool.
 const model = vgg(arch, {
   inputShape: images.shape,
   classes,
@@ -41,7 +41,7 @@ const model = vgg(arch, {
 await train(model, { trainSet: images }, { epochs: 3, batchSize: 32, optimizer: 'adam' });
 console.log(`tfjs: test accuracy ${percent((await evaluate(model, test)).accuracy)}`);
 
-// Out: the weights, and the pictures with their channels first, as PyTorch has them.
+// To PyTorch: the weights, and the images with their channels first.
 writeFileSync(join(folder, 'before.safetensors'), await encodeWeights(model));
 const [height, width, channels] = images.shape;
 writeFileSync(
@@ -64,13 +64,13 @@ if (status !== 0)
     `${python} failed${error ? `: ${error.message}` : ''}; it needs torch, numpy and safetensors.`,
   );
 
-// Back: the same file format, told by its content, with the number of blocks and classes worked out from it.
+// Back: the format, the blocks and the number of classes are inferred from the file.
 const { model: trained, network } = await fromWeights(join(folder, 'after.safetensors'), {
   inputShape: images.shape,
 });
 console.log(`back as ${network.title}: test accuracy ${percent((await evaluate(trained, test)).accuracy)}`);
 
-// What PyTorch made of the first 16 pictures before and after, against what tfjs makes of them.
+// Compare PyTorch's logits for the first 16 images, before and after its training, with tfjs's.
 const logits = JSON.parse(readFileSync(join(folder, 'logits.json'), 'utf8')) as Record<
   'before' | 'after',
   number[][]
@@ -83,19 +83,19 @@ for (const [when, net] of [
   console.log(
     `${when} PyTorch's training, logits differ by at most ${error.toExponential(1)} of the largest`,
   );
-  if (!(error < 1e-4)) throw new Error(`the networks do not compute the same ${when} the training`);
+  if (!(error < 1e-4)) throw new Error(`the networks differ ${when} PyTorch's training`);
 }
 all!.xs.dispose();
 all!.ys.dispose();
 
-/** The greatest difference of a model's logits of the first pictures, as a share of the greatest logit. */
+/** The largest difference between a model's logits for the first images and the expected ones, relative to the largest logit. */
 function difference(net: LayersModel, expected: number[]): number {
-  const pictures = expected.length / classes;
-  const actual = tidy(() => (net.predict(slice(all!.xs, 0, pictures)) as Tensor).dataSync());
+  const count = expected.length / classes;
+  const actual = tidy(() => (net.predict(slice(all!.xs, 0, count)) as Tensor).dataSync());
   const largest = Math.max(...expected.map(Math.abs));
   return Math.max(...expected.map((value, i) => Math.abs(value - actual[i]!))) / largest;
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+function percent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
 }

@@ -1,63 +1,55 @@
-/** Scenes for the gallery: garments in colours, anywhere on a coloured ground. */
+/** Scenes for the gallery: garments in colour, anywhere on a coloured background. */
 import { ImageSet } from 'vgg-blocks/data';
+import { randomOf } from './random.js';
 
-export const SIDE = 64;
+/** Height and width of a scene. */
+export const SIZE = 64;
 const GARMENT = 28;
-const PIXELS = SIDE * SIDE * 3;
+const PIXELS = SIZE * SIZE * 3;
 
 type Random = () => number;
 
-/** Where a garment lies: the left upper corner of its 28x28 pixels. */
-export type Place = readonly [left: number, top: number];
+/** The upper left corner of a garment's 28x28 pixels. */
+export type Position = readonly [left: number, top: number];
 
-/** Numbers from 0 to 1 that follow from the seed (mulberry32). */
-export function randomOf(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** One garment a scene, anywhere in it: what a network learns from, and is tested with. */
+/** Scenes with one garment each, anywhere in it, for training and testing. */
 export function scenesOf(garments: ImageSet, seed: number): ImageSet {
   const random = randomOf(seed);
   const images = new Uint8Array(garments.length * PIXELS);
   for (let i = 0; i < garments.length; i++) {
-    const place: Place = [random() * (SIDE - GARMENT), random() * (SIDE - GARMENT)];
-    images.set(scene(garments, [[i, place]], random), i * PIXELS);
+    const position: Position = [random() * (SIZE - GARMENT), random() * (SIZE - GARMENT)];
+    images.set(scene(garments, [[i, position]], random), i * PIXELS);
   }
   const { labels, classNames } = garments;
-  return new ImageSet({ images, labels, shape: [SIDE, SIDE, 3], classNames });
+  return new ImageSet({ images, labels, shape: [SIZE, SIZE, 3], classNames });
 }
 
-/** RGB bytes of a scene with these garments, each at its place, in a colour of its own. */
+/** The RGB bytes of a scene with the given garments, each at its position and in a random colour. */
 export function scene(
   garments: ImageSet,
-  shown: readonly (readonly [index: number, place: Place])[],
+  shown: readonly (readonly [index: number, position: Position])[],
   random: Random,
 ): Uint8Array {
-  const ground = Array.from({ length: 2 }, () => colour(random, 0.25, 0.2 + 0.25 * random()));
-  const turn = 2 * Math.PI * random();
+  const background = Array.from({ length: 2 }, () => colour(random, 0.25, 0.2 + 0.25 * random()));
+  const angle = 2 * Math.PI * random();
   const pixels = new Uint8Array(PIXELS);
   for (let i = 0; i < PIXELS; i++) {
-    const [x, y] = [Math.floor(i / 3) % SIDE, Math.floor(i / 3 / SIDE)];
-    const along = 0.5 + ((x / SIDE - 0.5) * Math.cos(turn) + (y / SIDE - 0.5) * Math.sin(turn)) / Math.SQRT2;
-    pixels[i] = 255 * (ground[0]![i % 3]! * (1 - along) + ground[1]![i % 3]! * along);
+    const [x, y] = [Math.floor(i / 3) % SIZE, Math.floor(i / 3 / SIZE)];
+    const along =
+      0.5 + ((x / SIZE - 0.5) * Math.cos(angle) + (y / SIZE - 0.5) * Math.sin(angle)) / Math.SQRT2;
+    pixels[i] = 255 * (background[0]![i % 3]! * (1 - along) + background[1]![i % 3]! * along);
   }
   for (const [index, [left, top]] of shown) {
     const tint = colour(random, 0.6, 1);
     const from = index * GARMENT * GARMENT;
-    for (let place = 0; place < GARMENT * GARMENT; place++) {
-      const shade = garments.images[from + place]! / 255;
-      // Garments are light on black, with some noise: what is dark is the ground.
+    for (let pixel = 0; pixel < GARMENT * GARMENT; pixel++) {
+      const shade = garments.images[from + pixel]! / 255;
+      // Garments are light on noisy black; dark pixels show the background.
       const cover = Math.min(1, Math.max(0, (shade - 0.22) / 0.12));
-      const x = Math.round(left) + (place % GARMENT);
-      const y = Math.round(top) + Math.floor(place / GARMENT);
+      const x = Math.round(left) + (pixel % GARMENT);
+      const y = Math.round(top) + Math.floor(pixel / GARMENT);
       for (let k = 0; k < 3; k++) {
-        const at = 3 * (y * SIDE + x) + k;
+        const at = 3 * (y * SIZE + x) + k;
         pixels[at] = pixels[at]! * (1 - cover) + cover * 255 * Math.min(1, 0.15 + shade) * tint[k]!;
       }
     }

@@ -19,7 +19,7 @@ import type { RawImage } from 'vgg-blocks/images';
 import { readImage, writeImage } from 'vgg-blocks/node';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { fromWeights, PUBLISHED } from 'vgg-blocks/weights';
-import { brushwork, landscape, stainedGlass } from './style/pictures.js';
+import { brushwork, landscape, stainedGlass } from './style/paintings.js';
 
 const { values } = parseArgs({
   options: {

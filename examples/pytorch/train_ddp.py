@@ -1,11 +1,11 @@
-"""Goes on training a VGG that vgg-blocks saved, on as many processes as it is launched with.
+"""Continues training a VGG that vgg-blocks saved, on any number of processes.
 
     torchrun --nproc-per-node 2 train_ddp.py FOLDER [--epochs 1] [--lr 0.01]
 
 FOLDER holds `network.json` (blocks, classes, hidden units), `before.safetensors` (torchvision's key names), and the
-training pictures as raw files, `images.f32` (N, C, H, W) and `labels.i64`. The processes read a share of the pictures
-each; the first one writes `after.safetensors`, and `logits.json` with what the network made of the first 16
-pictures before and after. On GPUs every process takes one (nccl), otherwise they share the CPU (gloo).
+training images as raw files, `images.f32` (N, C, H, W) and `labels.i64`. Each process trains on its part of every
+batch. The first one writes `after.safetensors`, and `logits.json` with the logits of the first 16 images before and
+after. With GPUs every process uses one (nccl), otherwise they share the CPU (gloo).
 """
 import argparse
 import json
@@ -48,7 +48,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--lr", type=float, default=0.01)
-    parser.add_argument("--batch", type=int, default=64, help="pictures a step, all processes together")
+    parser.add_argument("--batch", type=int, default=64, help="images per step, all processes together")
     args = parser.parse_args()
 
     gpu = torch.cuda.is_available()

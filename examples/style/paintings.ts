@@ -1,9 +1,10 @@
-/** Pictures that the example draws: a house to restyle, and styles to give it. */
+/** Images that the example draws: a house, and paintings in two styles. */
 import type { RawImage } from 'vgg-blocks/images';
+import { randomOf } from '../random.js';
 
 type Colour = readonly [red: number, green: number, blue: number];
 
-/** A picture whose colour at each place, x and y from 0 to 1, a function tells; four samples a pixel. */
+/** An image of a function from a position, x and y from 0 to 1, to a colour; four samples per pixel. */
 function painted(width: number, height: number, colour: (x: number, y: number) => Colour): RawImage {
   const data = new Uint8Array(width * height * 3);
   for (let row = 0, at = 0; row < height; row++) {
@@ -25,19 +26,8 @@ function painted(width: number, height: number, colour: (x: number, y: number) =
   return { data, width, height };
 }
 
-/** A stream of random numbers from 0 to 1 (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-const mix = (a: Colour, b: Colour, share: number): Colour => {
-  const t = Math.max(0, Math.min(1, share));
+const mix = (a: Colour, b: Colour, fraction: number): Colour => {
+  const t = Math.max(0, Math.min(1, fraction));
   return [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1]), a[2] + t * (b[2] - a[2])];
 };
 
@@ -53,7 +43,7 @@ export function landscape(width = 256, height = 192): RawImage {
     if (y > hill(0.5, 0.09, 6, 0.5)) colour = mix([112, 136, 168], [138, 160, 178], (y - 0.4) * 3);
     if (y > hill(0.6, 0.05, 8, 2.6)) colour = mix([84, 132, 88], [110, 150, 84], (y - 0.55) * 4);
     if (y > hill(0.72, 0.02, 5, 1)) colour = mix([120, 170, 72], [70, 120, 52], (y - 0.7) * 3.4);
-    // The way to the door.
+    // The path to the door.
     if (y > 0.78 && Math.abs(x - 0.37 - 0.22 * (y - 0.78) * Math.sin(9 * y)) < 0.025 + 0.22 * (y - 0.78))
       colour = mix([206, 186, 146], [176, 150, 112], (y - 0.78) * 4);
     // The house: walls, door, windows, roof, chimney.
@@ -85,9 +75,9 @@ export function landscape(width = 256, height = 192): RawImage {
   });
 }
 
-/** Short strokes of paint that follow a current, in blues with some yellow. */
+/** Short brush strokes that follow a flow, in blues with some yellow. */
 export function brushwork(width = 256, height = 192, seed = 3): RawImage {
-  const next = random(seed);
+  const next = randomOf(seed);
   const palette: Colour[] = [
     [22, 40, 96],
     [36, 74, 150],
@@ -124,7 +114,7 @@ export function brushwork(width = 256, height = 192, seed = 3): RawImage {
   return canvas;
 }
 
-/** Paints a stroke with bristles: a rounded line, its shade changing across. */
+/** Paints a stroke with bristles: a rounded line whose shade changes across its width. */
 function stroke(
   { data, width, height }: { data: Uint8Array; width: number; height: number },
   x: number,
@@ -156,9 +146,9 @@ function stroke(
   }
 }
 
-/** Panes of coloured glass between dark leads. */
+/** Panes of coloured glass between dark lead lines. */
 export function stainedGlass(width = 256, height = 192, seed = 8): RawImage {
-  const next = random(seed);
+  const next = randomOf(seed);
   const palette: Colour[] = [
     [196, 40, 44],
     [232, 132, 36],
