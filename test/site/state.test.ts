@@ -1,3 +1,5 @@
+import '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import ts from 'typescript';
 import { describe, expect, test } from 'vitest';
@@ -16,8 +18,11 @@ import { misfits } from '../../site/src/state/device.js';
 import { typescript } from '../../site/src/state/typescript.js';
 import { en } from '../../site/src/text/en.js';
 import { zh } from '../../site/src/text/zh.js';
+import * as data from '../../src/data/index.js';
 import * as core from '../../src/index.js';
 import { type ConvArch, FAMILY, plan, scaleArch } from '../../src/index.js';
+import * as training from '../../src/train/index.js';
+import * as wasm from '../../src/wasm/index.js';
 
 const block = fc.oneof(
   fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4096 })),
@@ -68,37 +73,38 @@ describe('the address', () => {
   });
 });
 
-/** The value of `model` after a piece of TypeScript, where the library's builders only plan. */
-function evaluated(code: string): { plan: core.Plan } {
-  const { outputText } = ts.transpileModule(code.replace(/^import.*$/m, ''), {
+/** Runs TypeScript, with `modules` for its imports, and returns one of its constants. */
+async function run(code: string, modules: Record<string, object>, constant: string): Promise<unknown> {
+  const imports = [...code.matchAll(/^import \{ (.*) \} from '(.*)';$/gm)].flatMap(([, names, from]) =>
+    names!.split(', ').map((name) => {
+      expect(modules[from!], from).toHaveProperty(name);
+      return [name, modules[from!]![name as never]] as const;
+    }),
+  );
+  const { outputText } = ts.transpileModule(code.replace(/^import.*$/gm, ''), {
     compilerOptions: { target: ts.ScriptTarget.ES2022 },
   });
-  const planned =
-    (arch: ConvArch) =>
-    ({ config, initializer: _, ...options }: core.VggOptions & { config?: string } = {}) => ({
-      plan: plan(config === 'C' ? core.VGG16C : arch, options),
-    });
-  const { VGG11, VGG13, VGG16, VGG16C, VGG19 } = core;
-  const names = {
-    VGG11,
-    VGG13,
-    VGG16,
-    VGG16C,
-    VGG19,
-    vgg11: planned(VGG11),
-    vgg13: planned(VGG13),
-    vgg16: planned(VGG16),
-    vgg19: planned(VGG19),
-    vgg: (arch: ConvArch, options: core.VggOptions) => planned(arch)(options),
-    smallArch: (ratio: number, { arch = VGG11, ...options }: core.VggOptions & { arch?: ConvArch }) =>
-      planned(scaleArch(arch, ratio))(options),
-  };
-  const imported = /^import \{ (.*) \} from 'vgg-blocks';$/m.exec(code)![1]!.split(', ');
-  for (const name of imported) expect(core).toHaveProperty(name);
-  return new Function(...imported, `${outputText}; return model;`)(
-    ...imported.map((name) => names[name as 'vgg']),
-  );
+  const Async = (async () => {}).constructor as FunctionConstructor;
+  const program = new Async(...imports.map(([name]) => name), `${outputText}; return ${constant};`);
+  return program(...imports.map(([, value]) => value));
 }
+
+const planned =
+  (arch: ConvArch) =>
+  ({ config, initializer: _, ...options }: core.VggOptions & { config?: string } = {}) =>
+    plan(config === 'C' ? core.VGG16C : arch, options);
+
+/** The library, where functions that build a network only plan it. */
+const PLANNING = {
+  ...core,
+  vgg11: planned(core.VGG11),
+  vgg13: planned(core.VGG13),
+  vgg16: planned(core.VGG16),
+  vgg19: planned(core.VGG19),
+  vgg: (arch: ConvArch, options: core.VggOptions) => planned(arch)(options),
+  smallArch: (ratio: number, { arch = core.VGG11, ...options }: core.VggOptions & { arch?: ConvArch }) =>
+    planned(scaleArch(arch, ratio))(options),
+};
 
 test.each<[string, Partial<Choice>]>([
   ['the default', {}],
@@ -129,7 +135,7 @@ test.each<[string, Partial<Choice>]>([
       ratio: 2,
     },
   ],
-])('the TypeScript of %s builds the network that the page shows', (_, part) => {
+])('the TypeScript of %s builds the network that the page shows', async (_, part) => {
   const choice = { ...DEFAULTS, ...part };
   const { arch, ratio, size, channels, classes, hidden, batchNorm } = choice;
   const shown = plan(scaleArch(arch, ratio), {
@@ -138,8 +144,22 @@ test.each<[string, Partial<Choice>]>([
     hiddenUnits: hidden,
     batchNorm,
   });
-  expect(evaluated(typescript(choice)).plan).toEqual(shown);
+  expect(await run(typescript(choice), { 'vgg-blocks': PLANNING }, 'model')).toEqual(shown);
   expect(typescript(choice, { training: true })).toContain(typescript(choice).split('\n\n')[1]!.trim());
+});
+
+test('the copied training code runs', async () => {
+  const small = { arch: core.VGG11, ratio: 32, size: 32, hidden: 8, images: 40, epochs: 2, seed: 1 };
+  const choice: Choice = { ...DEFAULTS, ...small };
+  const modules = {
+    '@tensorflow/tfjs-core': tf,
+    'vgg-blocks': core,
+    'vgg-blocks/data': data,
+    'vgg-blocks/train': training,
+    'vgg-blocks/wasm': wasm,
+  };
+  const history = await run(typescript(choice, { training: true }), modules, 'history');
+  expect(history).toMatchObject({ ended: 'finished', epochs: [{ epoch: 1 }, { epoch: 2, examples: 40 }] });
 });
 
 describe('what does not fit', () => {

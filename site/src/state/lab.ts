@@ -119,8 +119,8 @@ function onEvent(message: WorkerEvent): void {
       notice.value = { tone: 'bad', text: (t) => kept(t, t.errors.gpu), detail: message.value };
       break;
     case 'progress': {
-      const { epoch, batch, batches, loss, accuracy, examplesPerSecond, secondsLeft } = message.value;
-      addPoint({ at: offset + epoch - 1 + batch / batches, loss, accuracy });
+      const { done, batches, loss, accuracy, examplesPerSecond, secondsLeft } = message.value;
+      addPoint({ at: offset + done / batches, loss, accuracy });
       speed.value = { examplesPerSecond, secondsLeft };
       break;
     }

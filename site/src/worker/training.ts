@@ -49,13 +49,10 @@ export class Run {
         seed,
         signal: this.abort.signal,
         onProgress: (progress) => {
-          const done = (progress.epoch - 1) * data.trainSet.length + progress.batch * batchSize;
-          const examplesPerSecond = pace.at(
-            done,
-            performance.now() - this.heldMs,
-            progress.examplesPerSecond,
-          );
-          const secondsLeft = Math.max(0, epochs * data.trainSet.length - done) / examplesPerSecond;
+          const { done, total } = progress;
+          const now = performance.now() - this.heldMs;
+          const examplesPerSecond = pace.at(done * batchSize, now, progress.examplesPerSecond);
+          const secondsLeft = ((total - done) * batchSize) / examplesPerSecond;
           this.events.progress({ ...progress, examplesPerSecond, secondsLeft });
         },
         onEpoch: async (row) => {
