@@ -1,20 +1,20 @@
 import { nodeModules } from './runtime.js';
 
-/** Where downloads are kept between runs. Nothing here throws: a cache that fails is one that holds nothing. */
+/** Keeps downloads between runs. Nothing here throws: a cache that fails behaves like an empty one. */
 export interface FileCache {
-  /** A file's bytes, or undefined when it is not there. */
+  /** A file's bytes; undefined where there is no such file. */
   read(name: string): Promise<Uint8Array | undefined>;
-  /** Keeps a file; a reader never sees half of one. */
+  /** Stores a file; readers never see half of one. */
   write(name: string, bytes: Uint8Array): Promise<void>;
-  /** Keeps a piece of a file that is still growing; at 0 the file begins anew. Where pieces can't be kept, nothing. */
+  /** Stores a piece of a file that is still growing, where the cache can do that; offset 0 begins the file again. */
   writeAt(name: string, offset: number, piece: Uint8Array): Promise<void>;
   remove(name: string): Promise<void>;
-  /** Where a file can be read piece by piece: its path, or a Blob that the browser keeps on its disk. */
+  /** The file for reading it piece by piece: its path, or a Blob that the browser keeps on disk. */
   locate(name: string): Promise<string | Blob | undefined>;
 }
 
 /**
- * The cache of this runtime: a folder in Node, the Cache API in a browser, nothing elsewhere.
+ * The cache of this runtime: a folder in Node, the Cache API in a browser, none elsewhere.
  *
  * @param where another folder, or another name for the browser's cache; `false` for none. Default
  *   `$XDG_CACHE_HOME/vgg-blocks`, `~/.cache/vgg-blocks` or `%LOCALAPPDATA%\vgg-blocks`; in browsers `vgg-blocks`.
@@ -61,7 +61,7 @@ function folderCache({ fs, path }: Node, folder: string): FileCache {
     async writeAt(name, offset, piece) {
       try {
         if (offset === 0) await fs.mkdir(folder, { recursive: true });
-        // Two processes that fetch the same file write the same bytes to the same places.
+        // Two processes that download the same file write the same bytes to the same positions.
         const file = await fs.open(path.join(folder, name), offset === 0 ? 'w' : 'r+');
         await file.write(piece, 0, piece.length, offset).finally(() => file.close());
       } catch {}
@@ -76,7 +76,7 @@ function folderCache({ fs, path }: Node, folder: string): FileCache {
 }
 
 function browserCache(cacheName: string): FileCache {
-  // The Cache API files by URL; this one leads nowhere.
+  // The Cache API stores by URL; this one leads nowhere.
   const address = (name: string) => `https://vgg-blocks.invalid/${name}`;
   const attempt = <T>(use: (cache: Cache) => Promise<T>) =>
     globalThis.caches

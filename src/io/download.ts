@@ -1,13 +1,13 @@
 import { type FileCache, openCache } from './cache.js';
-import { DataError } from './errors.js';
+import { DataError, reason } from './errors.js';
 import { concat } from './read.js';
 import { drop, type Received, type TransferOptions, transfer } from './transfer.js';
 
 /** How a file is downloaded. */
 export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
-  /** The SHA-256 sum that the file must have, in hexadecimal, or as many of its leading digits as are known. */
+  /** The file's SHA-256 in hexadecimal, or as many of its leading digits as are known. */
   sha256?: string;
-  /** The MD5 sum that it must have, where no other is known. */
+  /** The file's MD5, where its SHA-256 is not known. */
   md5?: string;
   /** Another folder (Node) or cache name (browser); `false` for no cache. Default: see {@link openCache}. */
   cache?: string | false;
@@ -16,14 +16,14 @@ export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
 /**
  * A published file, from the cache or from its server.
  *
- * The cache's copy counts only while its sum is right. A connection that breaks is taken up where it broke, up to
- * three times; in Node what has arrived also waits in the cache, as `NAME.part`, for a later call or process. If
- * bytes of several connections together have a wrong sum, they are thrown away and the file is fetched once more from
- * the start. A cache that cannot be written to, or whose disk is full, is done without: the bytes are returned all the
- * same, and the next call downloads again.
+ * The cached copy is used only if its sum is right. A download that breaks off is resumed, over up to three connections;
+ * in Node the part that has arrived also stays in the cache, as `NAME.part`, for a later call or process. If bytes from
+ * several connections have a wrong sum together, they are dropped and the file is downloaded once more from the start.
+ * Where the cache cannot be written to, or its disk is full, the bytes are returned all the same, and the next call
+ * downloads them again.
  *
  * @throws DataError that names the URL: `missing` (status 404 or 410), `unreadable` (another status, no connection),
- *   or `damaged` (another length or sum than was said); or the signal's reason.
+ *   or `damaged` (not the stated length or sum); the signal's reason.
  */
 export async function download(url: string, options: DownloadOptions): Promise<Uint8Array> {
   return (await obtain(url, options)).bytes;
@@ -33,11 +33,11 @@ export async function download(url: string, options: DownloadOptions): Promise<U
 export interface Downloaded {
   /** The cache's copy where there is one, and the bytes otherwise. */
   source: string | Blob | Uint8Array;
-  /** Takes it out of the cache, for a caller who finds that it is not what it should be. */
+  /** Removes it from the cache, for a caller who finds that it is the wrong file. */
   forget(): Promise<void>;
 }
 
-/** As {@link download}, for files that are read piece by piece. */
+/** Like {@link download}, for files that are read piece by piece. */
 export async function downloadFile(url: string, options: DownloadOptions): Promise<Downloaded> {
   const { bytes, cache, name } = await obtain(url, options);
   return { source: (await cache.locate(name)) ?? bytes, forget: () => cache.remove(name) };
@@ -69,7 +69,7 @@ async function obtain(
   }
 }
 
-/** What the cache calls a file: two of one name but other contents keep apart. */
+/** A file's name in the cache, which differs for files of one name with other contents. */
 export function cacheName(url: string, sum: string): string {
   const last = new URL(url).pathname.split('/').at(-1)!;
   return `${sum.slice(0, 16)}-${last.replace(/[^\w.-]/g, '_')}`;
@@ -97,14 +97,14 @@ async function fetchWhole(
       throw new DataError(
         url,
         'damaged',
-        `what was downloaded has ${sum.name} ${got} and should have ${sum.expected}; try again, or get the file from elsewhere.`,
+        `the download has ${sum.name} ${got} and should have ${sum.expected}; try again, or get the file from elsewhere.`,
       );
     }
     drop(received);
   }
 }
 
-/** What an earlier call has left, unless it is more than the file can have. */
+/** The part that an earlier call has left, unless it is longer than the file. */
 function begun(part: Uint8Array | undefined, bytes = Number.POSITIVE_INFINITY): Received {
   if (!part || part.length > bytes) return { pieces: [], length: 0, joined: false };
   return { pieces: [part], length: part.length, joined: true };
@@ -115,7 +115,7 @@ interface Checksum {
   name: string;
   /** In hexadecimal, or its leading digits; empty where none is known. */
   expected: string;
-  /** The sum that a file has; empty where none is known, so that nothing is computed in vain. */
+  /** The sum of these bytes; empty where none is expected, which saves computing it. */
   of(bytes: Uint8Array): Promise<string>;
 }
 
@@ -129,16 +129,23 @@ function checksum({ sha256, md5 }: DownloadOptions): Checksum {
 async function hex(algorithm: string, bytes: Uint8Array): Promise<string> {
   const subtle = globalThis.crypto?.subtle;
   if (!subtle)
-    throw new Error('download: there is no WebCrypto here to check the sum; serve the page over https.');
+    throw new Error(
+      'download: WebCrypto, which checks the sum, is not available; serve the page over https.',
+    );
   return toHex(new Uint8Array(await subtle.digest(algorithm, bytes as BufferSource)));
 }
 
-/** Bytes that are summed before anything else may run. */
+/** Bytes that are summed before other tasks get a turn. */
 const PIECE_BYTES = 4 * 2 ** 20;
 
-/** WebCrypto has no MD5. */
+/** MD5, which WebCrypto lacks. */
 async function md5Of(bytes: Uint8Array): Promise<string> {
-  const { md5 } = await import('@noble/hashes/legacy.js');
+  const { md5 } = await import('@noble/hashes/legacy.js').catch((cause: unknown) => {
+    throw new Error(
+      `download: the package @noble/hashes, which checks the MD5, could not be loaded (${reason(cause)}); install it.`,
+      { cause },
+    );
+  });
   const hash = md5.create();
   for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
     hash.update(bytes.subarray(at, at + PIECE_BYTES));

@@ -25,13 +25,13 @@ export class DataError extends Error {
   }
 }
 
-/** What an unknown thrown value says, with the reason that `fetch` hides in its cause. */
+/** The message of an unknown thrown value, with the reason that `fetch` hides in its cause. */
 export function reason(error: unknown): string {
   const cause = isError(error) ? error.cause : undefined;
   return isError(cause) ? `${messageOf(error)} (${cause.message})` : messageOf(error);
 }
 
-/** A connection that broke: what was wanted may come yet. Never leaves this folder. */
+/** A connection that broke; another one may succeed. Never leaves this folder. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
 }

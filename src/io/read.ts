@@ -18,21 +18,21 @@ export interface ReadProgress extends Progress {
 
 /** Options of everything that reads. */
 export interface ReadOptions {
-  /** What asks servers; default `globalThis.fetch`. */
+  /** Used for requests; default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch;
-  /** Stops the reading, which then rejects with the signal's reason. */
+  /** Aborts the reading, which then rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Called after every piece that arrives from a server. */
+  /** Called for every piece that arrives from a server. */
   onProgress?: (progress: ReadProgress) => void;
-  /** More bytes than this are refused; default 2 GiB, over three times the largest published VGG. */
+  /** Longer files are refused; default 2 GiB, over three times the largest published VGG. */
   maxBytes?: number;
 }
 
-/** The default of {@link ReadOptions.maxBytes}: a length that every engine can hold in one array. */
+/** The default of {@link ReadOptions.maxBytes}: every engine can hold this many bytes in one array. */
 export const MAX_READ_BYTES = 2 ** 31;
 
 /**
- * All bytes of a source, as they are: nothing is unpacked, cached or checked against a sum.
+ * All bytes of a source, unchanged: nothing is unpacked, cached or verified.
  *
  * @throws DataError that names the source: `missing` (no such file, status 404 or 410), or `unreadable` (another
  *   status, no connection, more than `maxBytes`, or a path where there is no file system).
@@ -46,7 +46,7 @@ export async function readBytes(source: Source, options: ReadOptions = {}): Prom
     if (source.size > maxBytes) throw tooLong(sourceName(source), source.size, maxBytes);
     return new Uint8Array(await source.arrayBuffer());
   }
-  if (/^(https?|data|blob):/i.test(String(source))) return fetchBytes(String(source), options);
+  if (!isPath(source)) return fetchBytes(String(source), options);
   const node = nodeModules();
   if (node) return readPath(node.fs, source, maxBytes, options.signal);
   const base = baseUrl();
@@ -54,11 +54,21 @@ export async function readBytes(source: Source, options: ReadOptions = {}): Prom
   throw new DataError(
     String(source),
     'unreadable',
-    'this runtime gives no access to a file system; use Node 20.16 or newer, or pass a URL or the bytes.',
+    'this runtime has no file system; use Node 20.16 or newer, or pass a URL or the bytes.',
   );
 }
 
-/** What error messages and progress reports call a source. */
+/** Whether a source is a path of this machine (or relative to the page), and not a URL of a server, bytes or a Blob. */
+export function isPath(source: Source): source is string | URL {
+  return (typeof source === 'string' || isUrl(source)) && !/^(https?|data|blob):/i.test(String(source));
+}
+
+/** A path as Node's file system takes it. */
+export function nodePath(path: string | URL): string | URL {
+  return typeof path === 'string' && /^file:/i.test(path) ? new URL(path) : path;
+}
+
+/** The name of a source in error messages and progress events. */
 export function sourceName(source: Source): string {
   if (typeof source === 'string') return source;
   if (isUrl(source)) return source.href;
@@ -66,9 +76,9 @@ export function sourceName(source: Source): string {
 }
 
 /**
- * What a server answers.
+ * A server's response.
  *
- * @throws ConnectionError when none is reached, or the signal's reason.
+ * @throws ConnectionError when the server cannot be reached; the signal's reason.
  */
 export async function request(
   url: string,
@@ -84,9 +94,9 @@ export async function request(
 }
 
 /**
- * A response's body, piece by piece. Whoever stops early closes the connection.
+ * A response's body, piece by piece. Stopping early closes the connection.
  *
- * @throws ConnectionError when it breaks, or the signal's reason.
+ * @throws ConnectionError when it breaks; the signal's reason.
  */
 export async function* bodyOf(
   response: Response,
@@ -108,7 +118,7 @@ export async function* bodyOf(
   }
 }
 
-/** One array of many. */
+/** The pieces in one array. */
 export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0));
   let at = 0;
@@ -119,20 +129,20 @@ export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** The length a response announces of what its body will yield; undefined if it says none or sends it packed. */
+/** The length of a response's body; undefined where the server does not state it or compresses the body. */
 export function announcedBytes(response: Response): number | undefined {
   const length = response.headers.get('content-length');
   const encoding = response.headers.get('content-encoding') ?? 'identity';
   return length !== null && /^\d+$/.test(length) && encoding === 'identity' ? Number(length) : undefined;
 }
 
-/** The error for a response whose status is not one of success. */
+/** The error for a response whose status is not OK. */
 export function statusError(url: string, response: Response): DataError {
   const { status } = response;
-  const said = `the server answered with status ${status}${response.statusText && ` (${response.statusText})`}`;
+  const answer = `the server answered with status ${status}${response.statusText && ` (${response.statusText})`}`;
   return status === 404 || status === 410
-    ? new DataError(url, 'missing', `${said}; check the address.`)
-    : new DataError(url, 'unreadable', `${said}; try again later, or use another source.`);
+    ? new DataError(url, 'missing', `${answer}; check the address.`)
+    : new DataError(url, 'unreadable', `${answer}; try again later, or use another source.`);
 }
 
 /** The error for more bytes than are allowed. */
@@ -140,7 +150,7 @@ export function tooLong(source: string, bytes: number, maxBytes: number): DataEr
   return new DataError(
     source,
     'unreadable',
-    `it has ${bytes} bytes or more, and at most ${maxBytes} are expected; use the right file.`,
+    `it has at least ${bytes} bytes, and at most ${maxBytes} are expected; use another file, or raise maxBytes.`,
   );
 }
 
@@ -186,19 +196,22 @@ async function readPath(
   maxBytes: number,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
-  const path = typeof source === 'string' && /^file:/i.test(source) ? new URL(source) : source;
   try {
-    const { size } = await fs.stat(path);
+    const { size } = await fs.stat(nodePath(source));
     if (size > maxBytes) throw tooLong(sourceName(source), size, maxBytes);
-    return new Uint8Array(await fs.readFile(path, { signal }));
+    return new Uint8Array(await fs.readFile(nodePath(source), { signal }));
   } catch (error) {
     if (error instanceof DataError) throw error;
     signal?.throwIfAborted();
-    const code = systemCode(error);
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new DataError(sourceName(source), 'missing', 'no such file; check the path.', error);
-    }
-    const why = code === 'EISDIR' ? 'it is a folder' : reason(error);
-    throw new DataError(sourceName(source), 'unreadable', `${why}; give a file that can be read.`, error);
+    throw pathError(sourceName(source), error);
   }
+}
+
+/** The error for a path that the system could not read. */
+export function pathError(path: string, error: unknown): DataError {
+  const code = systemCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new DataError(path, 'missing', 'no such file; check the path.', error);
+  const why = code === 'EISDIR' ? 'it is a folder' : reason(error);
+  return new DataError(path, 'unreadable', `${why}; use a file that can be read.`, error);
 }

@@ -1,8 +1,8 @@
 import { isError } from '../base/realm.js';
 
 /**
- * Node's own modules where there are any. They are asked for by name at run time, because an import line would break
- * every bundle for browsers.
+ * Node's own modules, where there are any. They are loaded by name at run time, because an import line would break bundles
+ * for browsers.
  */
 export function nodeModules() {
   const builtin = globalThis.process?.getBuiltinModule;
@@ -11,13 +11,12 @@ export function nodeModules() {
     fs: builtin('node:fs/promises'),
     os: builtin('node:os'),
     path: builtin('node:path'),
-    zlib: builtin('node:zlib'),
     env: globalThis.process.env,
     platform: globalThis.process.platform,
   };
 }
 
-/** The address that relative URLs stand on in a browser or a worker; undefined elsewhere. */
+/** The base of relative URLs in a browser or a worker; undefined elsewhere. */
 export function baseUrl(): string | undefined {
   return globalThis.document?.baseURI ?? globalThis.location?.href;
 }

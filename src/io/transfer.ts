@@ -9,7 +9,7 @@ import {
   tooLong,
 } from './read.js';
 
-/** What has arrived of a file so far. */
+/** The part of a file that has arrived so far. */
 export interface Received {
   pieces: Uint8Array[];
   /** The bytes in `pieces`. */
@@ -22,22 +22,22 @@ export interface Received {
 export interface TransferOptions extends Omit<ReadOptions, 'maxBytes'> {
   /** The file's length, where it is known. */
   bytes?: number;
-  /** Called with each piece that arrives and where in the file it belongs. */
+  /** Called with each piece that arrives and its offset in the file. */
   onPiece?: (offset: number, piece: Uint8Array) => Promise<void>;
-  /** Milliseconds before a broken connection is taken up for the first time, doubled for the next; default 250. */
+  /** Milliseconds before the second connection, doubled before the third; default 250. */
   pauseMs?: number;
 }
 
-/** How many connections a transfer may take. */
+/** Connections that a transfer may use. */
 const TRIES = 3;
 
 /**
- * Brings a file that was begun to its end. Where a connection breaks, the next asks for the rest (RFC 9110, 14.2 and
- * 13.1.5); a server that has no such rest, or has another file by now, sends everything and what was there is dropped.
+ * Downloads the rest of a file. Where a connection breaks, the next one requests the bytes that are missing (RFC 9110,
+ * 14.2 and 13.1.5); from a server that does not support that, or has another file by now, the whole file is read again.
  *
- * @param received what there is, which grows in place.
+ * @param received the part that has arrived, which grows in place.
  * @throws DataError that names the URL: `missing` or `unreadable` for a status or after three broken connections,
- *   `damaged` for another length than `bytes`. What arrived until then stays in `received`.
+ *   `damaged` for another length than `bytes`. The part that has arrived stays in `received`.
  */
 export async function transfer(url: string, received: Received, options: TransferOptions): Promise<void> {
   const { bytes, signal, pauseMs = 250 } = options;
@@ -50,7 +50,7 @@ export async function transfer(url: string, received: Received, options: Transfe
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       if (received.length === bytes) return;
-      // Of a body that the server packed, a byte's place in the file says nothing about its place in the body.
+      // In a compressed body, a byte's position says nothing about its position in the file.
       if (connection.packed) drop(received);
       if (tries === TRIES) {
         throw new DataError(
@@ -65,18 +65,18 @@ export async function transfer(url: string, received: Received, options: Transfe
   }
 }
 
-/** Forgets what has arrived. */
+/** Drops everything that has arrived. */
 export function drop(received: Received): void {
   received.pieces = [];
   received.length = 0;
   received.joined = false;
 }
 
-/** What the last connection told of the file. */
+/** Facts about the file from the last response. */
 interface Connection {
   /** Its strong ETag or its date. */
   version?: string;
-  /** Whether the body was compressed on its way. */
+  /** Whether the server compressed the body. */
   packed: boolean;
 }
 
@@ -111,7 +111,7 @@ async function receive(
   }
 }
 
-/** A response whose body goes on where `received` ends: its rest, or everything after dropping what there was. */
+/** A response whose body continues `received`: the rest of the file, or the whole of it after dropping `received`. */
 async function open(
   url: string,
   received: Received,
@@ -138,7 +138,7 @@ async function open(
   throw statusError(url, response);
 }
 
-/** Whether a response brings the bytes from `offset` on, of the same version of a file of the right length. */
+/** Whether a response has the bytes from `offset` on of the same version of the file. */
 function continues(
   response: Response,
   offset: number,
@@ -147,13 +147,13 @@ function continues(
 ): boolean {
   if (response.status !== 206 || (version !== undefined && versionOf(response) !== version)) return false;
   const range = response.headers.get('content-range');
-  // Another site's server shows a browser this header only if it wants to; the file's sum decides in the end.
+  // Browsers see this header of another site only if its server exposes it; the file's sum decides in the end.
   if (range === null) return response.type === 'cors';
   const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? [];
   return Number(first) === offset && (bytes === undefined || total === '*' || Number(total) === bytes);
 }
 
-/** A strong ETag, or else the date; nothing for another site's file, where asking with it may be forbidden. */
+/** A strong ETag, or else the date; none for another site's file, where CORS may forbid the header. */
 function versionOf(response: Response): string | undefined {
   if (response.type === 'cors') return undefined;
   const tag = response.headers.get('etag');
@@ -164,7 +164,7 @@ function otherLength(url: string, length: number, bytes: number): DataError {
   return new DataError(
     url,
     'damaged',
-    `the server has ${length} bytes or more, and the file should have ${bytes}; get it from elsewhere.`,
+    `the server has at least ${length} bytes, and the file should have ${bytes}; get it from elsewhere.`,
   );
 }
 

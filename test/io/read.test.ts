@@ -57,7 +57,7 @@ describe('readBytes', () => {
       new DataError(join(folder, 'nothing'), 'missing', 'no such file; check the path.'),
     );
     await expect(readBytes(folder)).rejects.toThrow(
-      `${folder}: it is a folder; give a file that can be read.`,
+      `${folder}: it is a folder; use a file that can be read.`,
     );
   });
 
@@ -92,7 +92,7 @@ describe('readBytes', () => {
   test('refuses more bytes than allowed, from wherever they come', async () => {
     for (const source of [path, `${server.url}file`, bytes, new Blob([bytes as BlobPart])]) {
       await expect(readBytes(source, { maxBytes: 4999 })).rejects.toThrow(
-        /bytes or more, and at most 4999 are expected; use the right file\./,
+        /bytes, and at most 4999 are expected; use another file, or raise maxBytes\./,
       );
       expect(await readBytes(source, { maxBytes: 5000 })).toHaveLength(5000);
     }
@@ -125,7 +125,7 @@ describe('readBytes', () => {
   test('where there is neither a file system nor a page, says what to pass instead', async () => {
     vi.stubGlobal('process', { env: {} });
     await expect(readBytes('some/path')).rejects.toThrow(
-      'some/path: this runtime gives no access to a file system; use Node 20.16 or newer, or pass a URL or the bytes.',
+      'some/path: this runtime has no file system; use Node 20.16 or newer, or pass a URL or the bytes.',
     );
   });
 });

@@ -14,7 +14,7 @@ import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
 import { readPickle } from '../../src/weights/formats/torch/pickle.js';
-import { crc32, crc32ByTable } from '../../src/weights/formats/zip/crc32.js';
+import { crc32 } from '../../src/weights/formats/zip/crc32.js';
 import { readZip } from '../../src/weights/formats/zip/read.js';
 import {
   type EncodeOptions,
@@ -286,10 +286,8 @@ describe('what readers of other kinds rely on', () => {
       // gzip's last eight bytes are the sum and the length (RFC 1952, 2.3.1).
       const packed = gzipSync(part);
       const sum = new DataView(packed.buffer, packed.byteOffset).getUint32(packed.length - 8, true);
-      for (const crc of [crc32, crc32ByTable]) {
-        expect(crc(part)).toBe(sum);
-        expect(crc(part.subarray(length >> 1), crc(part.subarray(0, length >> 1)))).toBe(sum);
-      }
+      expect(crc32(part)).toBe(sum);
+      expect(crc32(part.subarray(length >> 1), crc32(part.subarray(0, length >> 1)))).toBe(sum);
     }
   });
 

@@ -41,9 +41,9 @@ test('a model takes the weights of a path and of a file URL', async () => {
 test('a path names itself in errors', async () => {
   const model = build(1);
   await expect(loadWeights(model, join(folder, 'none.pth'))).rejects.toThrow(
-    `${join(folder, 'none.pth')}: there is no such file; check the path.`,
+    `${join(folder, 'none.pth')}: no such file; check the path.`,
   );
-  await expect(loadWeights(model, folder)).rejects.toThrow('it is a folder or a device; give a file.');
+  await expect(loadWeights(model, folder)).rejects.toThrow('it is a folder or a device; use a file.');
   model.dispose();
 });
 
@@ -70,7 +70,7 @@ test('reads tfjs models, as saved by this library and by plain tfjs', async () =
   // As bytes it has no folder, so the caller says where the shards are.
   const json = readFileSync(join(folder, 'model', 'model.json'));
   await expect(fromWeights(new Uint8Array(json))).rejects.toThrow(
-    'give its path or URL, or say with the option shards',
+    'pass its path or URL, or its weight files as the option shards',
   );
   const { model: third } = await fromWeights(new Uint8Array(json), {
     shards: (name) => join(folder, 'model', name),

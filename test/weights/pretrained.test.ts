@@ -103,8 +103,8 @@ describe('fromPretrained', () => {
       { sha256: '12345678' },
       'and should have 12345678',
     ],
-    ['another length', whole, { bytes: 17 }, 'bytes or more, and the file should have 17'],
-    ['an error page with a sum', html, { sha256: '12345678' }, 'what was downloaded has SHA-256'],
+    ['another length', whole, { bytes: 17 }, 'bytes, and the file should have 17'],
+    ['an error page with a sum', html, { sha256: '12345678' }, 'the download has SHA-256'],
     ['an error', (_, response) => response.writeHead(503).end(), {}, 'the server answered with status 503'],
   ])('refuses %s and keeps nothing', async (_, answer, sums, said) => {
     const error = await load(answer, sums).catch((reason) => reason);
@@ -125,7 +125,7 @@ describe('fromPretrained', () => {
     const { model } = await load(whole, { md5 });
     model.dispose();
     await expect(load(whole, { md5: 'f'.repeat(32) })).rejects.toThrow(
-      `what was downloaded has MD5 ${md5} and should have ffff`,
+      `the download has MD5 ${md5} and should have ffff`,
     );
   });
 

@@ -1,17 +1,25 @@
-import { isBlob, isUrl } from '../../base/realm.js';
+import { isBlob } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
-import { type ReadOptions, readBytes, type Source, sourceName } from '../../io/read.js';
+import {
+  isPath,
+  nodePath,
+  pathError,
+  type ReadOptions,
+  readBytes,
+  type Source,
+  sourceName,
+} from '../../io/read.js';
 import { nodeModules } from '../../io/runtime.js';
 import { WeightFileError } from './error.js';
 
-/** A file whose bytes are read where they are wanted. */
+/** A file that is read in parts, as they are needed. */
 export interface WeightFile {
-  /** What error messages call it. */
+  /** Its name in error messages. */
   readonly name: string;
   /** Its length in bytes. */
   readonly size: number;
   /**
-   * The `length` bytes from `offset` on; they may be shared with the source, so nobody writes to them.
+   * The `length` bytes from `offset` on. They may be shared with the source, so do not write to them.
    *
    * @throws WeightFileError when they do not all lie within the file, before anything is allocated.
    */
@@ -22,10 +30,10 @@ export interface WeightFile {
 }
 
 /**
- * Opens a source. Of a path in Node and of a Blob only what is asked for is ever read; what a URL names is brought into
- * memory first.
+ * Opens a source. Only the parts that are needed are read of a path in Node and of a Blob; a URL is downloaded to memory
+ * first.
  *
- * @throws WeightFileError when there is no such file or it cannot be reached.
+ * @throws WeightFileError when there is no such file or it cannot be read; the signal's reason.
  */
 export async function openFile(source: Source, options: ReadOptions = {}): Promise<WeightFile> {
   options.signal?.throwIfAborted();
@@ -43,7 +51,7 @@ export async function openFile(source: Source, options: ReadOptions = {}): Promi
   if (node && isPath(source)) return openPath(node.fs, name, source);
   const bytes = await readBytes(source, options).catch((error: unknown) => {
     options.signal?.throwIfAborted();
-    throw new WeightFileError(name, sentenceOf(error, name), { cause: error });
+    throw unreadable(name, error);
   });
   return fileOfBytes(name, bytes);
 }
@@ -58,7 +66,7 @@ export function fileOfBytes(name: string, bytes: Uint8Array): WeightFile {
   });
 }
 
-/** A part of a file as a file of its own, under the same name. Whoever opened the whole one closes it. */
+/** A part of a file as a file with the same name. Closing it leaves the whole file open. */
 export function partOf(file: WeightFile, offset: number, size: number): WeightFile {
   return withinBounds({
     name: file.name,
@@ -69,26 +77,20 @@ export function partOf(file: WeightFile, offset: number, size: number): WeightFi
   });
 }
 
-/** Whether a source is a file of this machine. */
-export function isPath(source: Source): source is string | URL {
-  if (typeof source !== 'string' && !isUrl(source)) return false;
-  return !/^(https?|data|blob):/i.test(String(source));
-}
-
 type FileSystem = NonNullable<ReturnType<typeof nodeModules>>['fs'];
 
 async function openPath(fs: FileSystem, name: string, source: string | URL): Promise<WeightFile> {
-  const path = typeof source === 'string' && /^file:/i.test(source) ? new URL(source) : source;
+  const path = nodePath(source);
   try {
-    // Looked at before it is opened: opening a pipe that nobody writes to would wait for ever.
+    // Before it is opened: opening a pipe that nobody writes to would wait forever.
     const stat = await fs.stat(path);
-    if (!stat.isFile()) throw new WeightFileError(name, 'it is a folder or a device; give a file.');
+    if (!stat.isFile()) throw new WeightFileError(name, 'it is a folder or a device; use a file.');
     const handle = await fs.open(path);
     const readInto = async (into: Uint8Array, offset: number) => {
       for (let done = 0; done < into.length; ) {
         const { bytesRead } = await handle.read(into, done, into.length - done, offset + done);
         if (bytesRead === 0)
-          throw new WeightFileError(name, 'it became shorter while it was read; try again.');
+          throw new WeightFileError(name, 'it became shorter while it was being read; try again.');
         done += bytesRead;
       }
     };
@@ -105,16 +107,11 @@ async function openPath(fs: FileSystem, name: string, source: string | URL): Pro
     });
   } catch (error) {
     if (error instanceof WeightFileError) throw error;
-    const missing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
-    throw new WeightFileError(
-      name,
-      missing ? 'there is no such file; check the path.' : `${reason(error)}; give a file that can be read.`,
-      { cause: error },
-    );
+    throw unreadable(name, pathError(name, error));
   }
 }
 
-/** Every span is held against the file's size before it is read, and every failure becomes one of this library's. */
+/** Checks every span against the file's size before it is read, and turns every failure into a WeightFileError. */
 function withinBounds(
   file: Pick<WeightFile, 'name' | 'size' | 'read' | 'close'> & Partial<WeightFile>,
 ): WeightFile {
@@ -149,8 +146,11 @@ function withinBounds(
   };
 }
 
-/** What an error says, without the file's name that it begins with. */
-function sentenceOf(error: unknown, name: string): string {
-  const said = reason(error);
-  return said.startsWith(`${name}: `) ? said.slice(name.length + 2) : said;
+/** An error of reading as one of a weight file; its message begins with the file's name, which is not repeated. */
+function unreadable(name: string, error: unknown): WeightFileError {
+  const message = reason(error);
+  const prefix = `${name}: `;
+  return new WeightFileError(name, message.startsWith(prefix) ? message.slice(prefix.length) : message, {
+    cause: error,
+  });
 }

@@ -7,11 +7,11 @@ import {
   type WeightSpec,
   weightGroups,
 } from '../../io/modelJson.js';
-import type { ReadOptions, Source } from '../../io/read.js';
+import { isPath, type ReadOptions, type Source } from '../../io/read.js';
 import { baseUrl, nodeModules } from '../../io/runtime.js';
 import { checkDtype, checkNames, checkShape } from './checks.js';
 import { printable, WeightFileError } from './error.js';
-import { isPath, openFile, type WeightFile } from './file.js';
+import { openFile, type WeightFile } from './file.js';
 import { type KerasConfig, kerasLayers } from './keras/config.js';
 import { MAX_HEADER_BYTES } from './limits.js';
 import type { ByteStream, Dtype, StoredTensor } from './tensor.js';

@@ -1,19 +1,12 @@
-import { nodeModules } from '../../../io/runtime.js';
+/** Bytes that are summed at a time: eight tables are five times as fast as one. */
+const STRIDE = 8;
 
 /**
- * The CRC-32 of zip (polynomial 0xEDB88320), by Node's own function where there is one.
+ * The CRC-32 of zip (polynomial 0xEDB88320).
  *
  * @param before the sum of the bytes before these.
  */
 export function crc32(bytes: Uint8Array, before = 0): number {
-  return nodeModules()?.zlib.crc32?.(bytes, before) ?? crc32ByTable(bytes, before);
-}
-
-/** Bytes that are summed at a time: eight tables are five times as fast as one. */
-const STRIDE = 8;
-
-/** {@link crc32} in JavaScript. */
-export function crc32ByTable(bytes: Uint8Array, before = 0): number {
   const t = crcTables();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let crc = ~before;

@@ -16,9 +16,12 @@ export interface Entry {
   readonly size: number;
   /** Where its bytes lie in the archive, if they are stored as they are. */
   readonly span?: Omit<Span, 'tensor'>;
-  /** Reads it from its beginning, one piece at a time; what is read to its end must have the archive's CRC-32. */
+  /**
+   * Reads it from its beginning, one piece at a time. Bytes that are stored as they are come unchecked, as in PyTorch:
+   * a CRC-32 of VGG-16's would take longer than loading them.
+   */
   open(): ByteStream;
-  /** All of it, if it has at most `maxBytes`. */
+  /** All of it, checked against its CRC-32, if it has at most `maxBytes`. */
   read(maxBytes: number): Promise<Uint8Array>;
 }
 
@@ -74,13 +77,13 @@ async function locate(file: WeightFile, { name, headerAt, packedSize }: Listed):
 }
 
 function entryOf(file: WeightFile, { name, size, packed, packedSize, crc }: Listed, offset: number): Entry {
-  const stream = () => (packed ? unpacking(file, offset, packedSize, size) : spanOf(file, offset));
-  const open = () => checked(file.name, name, stream(), size, crc);
+  const open = () => (packed ? unpacking(file, offset, packedSize, size) : spanOf(file, offset));
+  const check = (stream: ByteStream) => checked(file.name, name, stream, size, crc);
   return {
     name,
     size,
     ...(!packed && { span: { offset, length: size } }),
-    open,
+    open: () => (packed ? check(open()) : open()),
     async read(maxBytes) {
       if (size > maxBytes) {
         throw new WeightFileError(
@@ -89,13 +92,13 @@ function entryOf(file: WeightFile, { name, size, packed, packedSize, crc }: List
         );
       }
       const bytes = new Uint8Array(size);
-      await open().readInto(bytes);
+      await check(open()).readInto(bytes);
       return bytes;
     },
   };
 }
 
-/** A stream whose bytes are summed on the way. PyTorch can leave the sum out, and then writes 0. */
+/** A stream that must have the archive's CRC-32 when it was read to its end. PyTorch can leave it out, and then writes 0. */
 function checked(file: string, name: string, stream: ByteStream, size: number, crc: number): ByteStream {
   let left = size;
   let sum = 0;
