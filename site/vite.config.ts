@@ -18,13 +18,13 @@ function pages(): Plugin {
     },
     configureServer(server) {
       server.middlewares.use(async (request, response, next) => {
-        const place = new URL(request.url!, 'http://localhost').pathname.slice(1);
-        if (!/^(guide|api|source)\//.test(place)) return next();
+        const path = new URL(request.url!, 'http://localhost').pathname.slice(1);
+        if (!/^(guide|api|source)\//.test(path)) return next();
         const { pages, files } = collectPages(root);
-        const page = pages.get(place);
-        const file = files.get(place);
+        const page = pages.get(path);
+        const file = files.get(path);
         if (page) {
-          const html = filledIn(readFileSync(here('page.html'), 'utf8'), place, page, { policy: false });
+          const html = filledIn(readFileSync(here('page.html'), 'utf8'), path, page, { policy: false });
           response.setHeader('content-type', 'text/html');
           response.end(await server.transformIndexHtml(request.url!, html.replace('./src/', '/src/')));
         } else if (file) {

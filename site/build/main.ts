@@ -17,17 +17,17 @@ const template = readFileSync(`${out}page.html`, 'utf8');
 rmSync(`${out}page.html`);
 
 const { pages, files } = collectPages(root);
-for (const [place, page] of pages) {
-  const up = '../'.repeat(place.split('/').length - 1);
-  write(place, filledIn(template.replaceAll('="./', `="${up}`), place, page));
+for (const [path, page] of pages) {
+  const up = '../'.repeat(path.split('/').length - 1);
+  write(path, filledIn(template.replaceAll('="./', `="${up}`), path, page));
 }
-for (const [place, file] of files) {
-  mkdirSync(dirname(out + place), { recursive: true });
-  copyFileSync(root + file, out + place);
+for (const [path, file] of files) {
+  mkdirSync(dirname(out + path), { recursive: true });
+  copyFileSync(root + file, out + path);
 }
 await writeServiceWorker(out);
 
-function write(place: string, html: string): void {
-  mkdirSync(dirname(out + place), { recursive: true });
-  writeFileSync(out + place, html);
+function write(path: string, html: string): void {
+  mkdirSync(dirname(out + path), { recursive: true });
+  writeFileSync(out + path, html);
 }

@@ -22,7 +22,7 @@ const GUIDES: Record<string, string> = {
 };
 
 /** The path on the site of a file of the repository. */
-function placeOf(file: string): string {
+function sitePath(file: string): string {
   const [, api] = /^docs\/api\/(.*)\.md$/.exec(file) ?? [];
   const [, guide] = /^docs\/(.*)\.md$/.exec(file) ?? [];
   if (GUIDES[file]) return GUIDES[file];
@@ -47,24 +47,24 @@ export function collectPages(root: string): Pages {
   for (const file of todo) {
     if (done.has(file)) continue;
     done.add(file);
-    const place = placeOf(file);
+    const path = sitePath(file);
     const link = (target: string) => {
-      const [path = '', anchor] = target.split('#');
-      if (/^[a-z]+:/.test(target) || path === '') return target;
-      const linked = posix.join(posix.dirname(file), path);
+      const [to = '', anchor] = target.split('#');
+      if (/^[a-z]+:/.test(target) || to === '') return target;
+      const linked = posix.join(posix.dirname(file), to);
       if (!existsSync(root + linked)) throw new Error(`${file} links to ${target}, which does not exist.`);
       if (statSync(root + linked).isDirectory())
         throw new Error(`${file} links to the folder ${target}; link to a file in it.`);
-      const to = placeOf(linked);
-      if (to.startsWith('source/')) todo.push(linked);
-      else if (/\.(svg|png|jpg)$/.test(to)) files.set(to, linked);
-      return posix.relative(posix.dirname(place), to) + (anchor ? `#${anchor}` : '');
+      const linkedPath = sitePath(linked);
+      if (linkedPath.startsWith('source/')) todo.push(linked);
+      else if (/\.(svg|png|jpg)$/.test(linkedPath)) files.set(linkedPath, linked);
+      return posix.relative(posix.dirname(path), linkedPath) + (anchor ? `#${anchor}` : '');
     };
     const text = readFileSync(root + file, 'utf8');
     const page = file.endsWith('.md') ? render(apiTitle(file, text), link) : sourcePage(file, text);
-    pages.set(place, {
+    pages.set(path, {
       ...page,
-      sidebar: place.startsWith('api/') ? relativeTo(place, sidebar) : contents(page),
+      sidebar: path.startsWith('api/') ? relativeTo(path, sidebar) : contents(page),
     });
   }
   return { pages, files };
@@ -101,7 +101,7 @@ function apiSidebar(files: readonly string[]): string {
     if (module)
       modules.set(module, [
         ...(modules.get(module) ?? []),
-        `<li><a href="${placeOf(file)}">${name}</a></li>`,
+        `<li><a href="${sitePath(file)}">${name}</a></li>`,
       ]);
   }
   const order = [...modules].sort(
@@ -115,11 +115,11 @@ function apiSidebar(files: readonly string[]): string {
     .join('\n');
 }
 
-function relativeTo(place: string, sidebar: string): string {
-  const [, module] = place.split('/');
+function relativeTo(path: string, sidebar: string): string {
+  const [, module] = path.split('/');
   const links = sidebar.replace(/href="([^"]+)"/g, (_, to: string) => {
-    const current = to === place ? ' aria-current="page"' : '';
-    return `href="${posix.relative(posix.dirname(place), to)}"${current}`;
+    const current = to === path ? ' aria-current="page"' : '';
+    return `href="${posix.relative(posix.dirname(path), to)}"${current}`;
   });
   const open = links.replace(`<details data-module="${module}">`, `<details open data-module="${module}">`);
   return `<nav class="sidebar" aria-label="API">${open}</nav>`;
@@ -132,9 +132,9 @@ function contents({ sections, title }: Text): string {
 }
 
 /** The template with a page filled in. */
-export function filledIn(template: string, place: string, page: Page, options?: { policy: boolean }): string {
+export function filledIn(template: string, path: string, page: Page, options?: { policy: boolean }): string {
   const { title, html, sidebar } = page;
-  return withHead(template, place, options)
+  return withHead(template, path, options)
     .replace('<!--title-->', () => title.replace(/[&<>]/g, ''))
     .replace('<!--sidebar-->', () => sidebar)
     .replace('<!--content-->', () => html);
