@@ -2,7 +2,7 @@ import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { initializers } from '@tensorflow/tfjs-layers';
 import { fillNormal, fillUniform } from '../base/random.js';
 import { size } from '../base/shapes.js';
-import { heapView, unfilledTensor } from '../tfjs/memory.js';
+import { memoryView, unfilledTensor } from '../tfjs/memory.js';
 import type { Initializer } from './options.js';
 
 type TfjsInitializer = ReturnType<typeof initializers.glorotUniform>;
@@ -66,7 +66,7 @@ function draw(
 function filled(shape: number[], fill: (values: Float32Array, inPlace: boolean) => void): Tensor {
   const inPlace = unfilledTensor(shape);
   if (inPlace) {
-    fill(heapView(inPlace)!, true);
+    fill(memoryView(inPlace)!, true);
     return inPlace;
   }
   const values = new Float32Array(size(shape));

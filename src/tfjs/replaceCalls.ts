@@ -3,20 +3,20 @@ import type { layers } from '@tensorflow/tfjs-layers';
 type Call = layers.Layer['call'];
 
 /**
- * Makes layers compute something else.
+ * Replaces the functions that layers compute.
  *
- * @param by what a layer computes, from the layer and what it computed before.
- * @returns what gives the layers their own behaviour back.
+ * @param by returns the new function of a layer, from the layer, its own function and its index.
+ * @returns a function that restores the layers.
  */
 export function replaceCalls(
   replaced: readonly layers.Layer[],
-  by: (layer: layers.Layer, own: Call, place: number) => Call,
+  by: (layer: layers.Layer, own: Call, index: number) => Call,
 ): () => void {
   replaced.forEach((layer, i) => {
     layer.call = by(layer, layer.call.bind(layer), i);
   });
   return () => {
-    // Their own is that of their class.
+    // Their own is a method of their class.
     for (const layer of replaced) Reflect.deleteProperty(layer, 'call');
   };
 }

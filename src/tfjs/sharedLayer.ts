@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 
-/** What tfjs keeps in a layer besides what its types tell. */
+/** Fields of a layer that tfjs's types leave out. */
 interface LayerParts {
   inboundNodes: unknown[];
   outboundNodes: unknown[];
@@ -11,11 +11,11 @@ interface LayerParts {
 }
 
 /**
- * A layer that computes what `layer` computes, with the same variables, in a graph of its own: nothing is copied, what one
- * learns the other has. Applying the layer itself once more would leave it with two outputs, and a model that is made of
- * it would dispose its weights. The shared layer disposes none.
+ * A layer that computes the same as `layer` with the same variables, in another graph: nothing is copied, and training one
+ * trains the other. Applying the layer itself again would give it two outputs, and a model built from it would dispose its
+ * weights. The shared layer disposes none.
  *
- * @param activation `'none'` leaves the activation out, which tfjs fuses into convolutions and dense layers.
+ * @param activation `'none'` leaves out the activation that is part of a convolution or dense layer.
  */
 export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' = 'own'): layers.Layer {
   const shared = Object.assign(Object.create(Object.getPrototypeOf(layer)), layer) as layers.Layer;
@@ -28,7 +28,7 @@ export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' = 'o
   return shared;
 }
 
-/** The name of a layer's fused activation in tfjs, such as `'relu'`; undefined where it has none or the linear one. */
+/** The name of the activation that is part of a layer, such as `'relu'`; undefined for none or the linear one. */
 function fusedActivation(layer: layers.Layer): 'relu' | 'softmax' | undefined {
   const name = (layer as unknown as LayerParts).activation?.getClassName();
   return layer.getClassName() === 'Activation' || name === 'linear'
@@ -36,7 +36,7 @@ function fusedActivation(layer: layers.Layer): 'relu' | 'softmax' | undefined {
     : (name as 'relu' | undefined);
 }
 
-/** A layer that applies to `x` the activation that `layer` has fused, under the name that it has in unfused networks. */
+/** Applies the activation that is part of `layer` to `x`, by a layer with the name that it has as a layer of its own. */
 export function applyActivation<T extends SymbolicTensor | Tensor>(x: T, layer: layers.Layer): T {
   const activation = fusedActivation(layer);
   if (!activation) return x;

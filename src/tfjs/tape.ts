@@ -1,8 +1,8 @@
 import { dispose, engine } from '@tensorflow/tfjs-core';
 
 /**
- * Runs what takes gradients. tfjs disposes what it recorded for them at the end, but not when it ends in an error (too
- * little memory, say); here that is disposed too.
+ * Runs a function that computes gradients. tfjs disposes what it recorded for them at the end, but not after an error (such
+ * as too little memory); this does.
  */
 export function withTape<T>(use: () => T): T {
   try {

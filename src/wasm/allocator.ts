@@ -1,12 +1,12 @@
 const PAGE = 2 ** 16;
 
-/** Bytes that addresses are multiples of: a line of the cache. */
+/** Addresses are multiples of a cache line, in bytes. */
 const LINE = 64;
 
-/** Gives out the room in a memory that nobody else uses, and takes it back. */
+/** Allocates and frees parts of a memory that nothing else uses. */
 export class Allocator {
   readonly #memory: WebAssembly.Memory;
-  /** What is free, in order; no two blocks touch. */
+  /** The free blocks, in order; no two are adjacent. */
   #free: { from: number; to: number }[] = [];
   #end = LINE;
 
@@ -14,7 +14,7 @@ export class Allocator {
     this.#memory = memory;
   }
 
-  /** The address of so many bytes, in the first block that holds them or at the end, for which the memory grows. */
+  /** The address of a number of bytes: in the first free block that is large enough, or at the end, where the memory grows. */
   allocate(bytes: number): number {
     const size = aligned(bytes);
     const block = this.#free.find(({ from, to }) => to - from >= size);
@@ -29,7 +29,7 @@ export class Allocator {
     return this.#end - size;
   }
 
-  /** Takes back what was given out for so many bytes. */
+  /** Frees what was allocated for this number of bytes. */
   free(address: number, bytes: number): void {
     const blocks = [...this.#free, { from: address, to: address + aligned(bytes) }];
     blocks.sort((a, b) => a.from - b.from);

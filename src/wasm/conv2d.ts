@@ -5,16 +5,17 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import type { ConvInfo } from './backend.js';
 import { convolve } from './convolution.js';
-import type { Call, ConvInfo } from './run.js';
+import type { Call } from './run.js';
 
-/** A convolution. What is not 3x3 with stride 1 is left to the backend's own kernel. */
+/** A convolution: 3x3 with stride 1; the backend's own kernel computes the others. */
 export function conv2d(call: Call<{ x: TensorInfo; filter: TensorInfo }, Conv2DAttrs>) {
-  const info = described(call.inputs, call.attrs);
+  const info = infoOf(call.inputs, call.attrs);
   return info ? convolve(call, call.inputs, info) : call.stock(call.inputs, call.attrs);
 }
 
-/** A convolution with bias and activation. Activations other than ReLU are left to the backend's own kernel. */
+/** A convolution with bias and ReLU; the backend's own kernel computes those with other activations. */
 export function fusedConv2d(
   call: Call<
     { x: TensorInfo; filter: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },
@@ -24,7 +25,7 @@ export function fusedConv2d(
   const { inputs, attrs } = call;
   const { bias } = inputs;
   const activation = attrs.activation ?? 'linear';
-  const info = described(inputs, attrs);
+  const info = infoOf(inputs, attrs);
   const fits =
     (activation === 'linear' || activation === 'relu') &&
     (!bias || (bias.shape.length === 1 && bias.dtype === 'float32' && bias.shape[0] === info?.outChannels));
@@ -33,8 +34,8 @@ export function fusedConv2d(
     : call.stock(inputs, attrs);
 }
 
-/** What a convolution is like, or undefined where it is none of ours. */
-function described(
+/** The shapes of a convolution, or undefined where it is not one of ours. */
+function infoOf(
   { x, filter }: { x: TensorInfo; filter: TensorInfo },
   { strides, pad, dilations, dataFormat, dimRoundingMode }: Conv2DAttrs,
 ): ConvInfo | undefined {

@@ -1,11 +1,14 @@
 import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
-import { padded, tilesAtOnce } from './convolution.js';
+import { addressOf, type ConvInfo, channelsLast } from './backend.js';
+import { padded, type TileSize, tileSize, tilesAtOnce } from './convolution.js';
 import type { Operand } from './operands.js';
 import { inputOf, outputOf, partsOf } from './parts.js';
-import { addressOf, type Call, channelsLast } from './run.js';
-import { runTasks, type Task } from './tasks.js';
-import { gradientTileSize } from './tileSize.js';
+import { type Call, runTasks } from './run.js';
+import type { Task } from './tasks.js';
+
+/** The fewest weights per tap with which the gradient of a filter is computed by tiles. */
+const MIN_WEIGHTS = 512;
 
 /** The gradient of a convolution with respect to its filter, `[filterHeight, filterWidth, inChannels, outChannels]`. */
 export function conv2dBackpropFilter(
@@ -25,7 +28,7 @@ export function conv2dBackpropFilter(
       {
         address: addressOf(backend, gradient),
         bytes: 4 * size(filterShape),
-        // The first part's is what those of the others are added to.
+        // The others' gradients are added to the first part's.
         use: i === 0 ? 'write' : 'add',
       },
       { address: 0, bytes, use: 'work' },
@@ -58,4 +61,13 @@ export function conv2dBackpropFilter(
   });
   runTasks(call, tasks);
   return gradient;
+}
+
+/**
+ * The tiles of the filter's gradient. In a narrow layer few examples may reach a weight, or none: its gradient is exactly 0
+ * then. Tiles would round it to about 1e-9, which becomes a full step in an optimizer that divides by the gradient's own size,
+ * such as Adam. So narrow layers use plain sums, which are cheap there.
+ */
+function gradientTileSize(info: ConvInfo): TileSize {
+  return info.inChannels * info.outChannels < MIN_WEIGHTS ? 0 : tileSize(info);
 }

@@ -1,10 +1,11 @@
 import { backend_util, type Conv2DBackpropInputAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
+import { channelsLast } from './backend.js';
 import { convolve } from './convolution.js';
-import { type Call, channelsLast } from './run.js';
+import type { Call } from './run.js';
 
 /**
  * The gradient of a stride-1 convolution with respect to its input: the convolution of the output's gradient with the
- * filter turned by 180 degrees and its channels swapped. The backend's own kernel, a plain loop, does the rest: strides
+ * filter rotated by 180 degrees and its channels swapped. The backend's own kernel, a plain loop, computes the rest: strides
  * above 1, and more padding than the filter reaches.
  */
 export function conv2dBackpropInput(
@@ -22,12 +23,12 @@ export function conv2dBackpropInput(
     left: filterWidth - 1 - padInfo.left,
     right: filterWidth - 1 - padInfo.right,
   };
-  if (info.strideHeight > 1 || info.strideWidth > 1 || Object.values(padding).some((side) => side < 0)) {
+  if (info.strideHeight > 1 || info.strideWidth > 1 || Object.values(padding).some((pixels) => pixels < 0)) {
     return call.stock(call.inputs, call.attrs);
   }
   return convolve(
     call,
-    { x: dy, filter, turned: true },
+    { x: dy, filter, rotated: true },
     {
       ...info,
       inHeight: info.outHeight,

@@ -1,35 +1,41 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { addressOf, type ConvInfo } from './backend.js';
 import type { Form } from './filters.js';
 import type { Kernels } from './kernels.js';
 import type { Operand } from './operands.js';
 import { inputOf, outputOf, partsOf } from './parts.js';
-import { addressOf, type ConvInfo, type Tools } from './run.js';
-import { runTasks, type Task } from './tasks.js';
-import { tileSize } from './tileSize.js';
+import { runTasks, type Tools } from './run.js';
+import type { Task } from './tasks.js';
 
-/** Bytes of working memory for the planes of Winograd's tiles, which the processor's caches should hold. */
+/** Bytes of working memory for the planes of Winograd's tiles, which should fit in the processor's caches. */
 const PLANES = 2 ** 21;
 
-/** What a convolution computes with: images, filter and, where it has them, bias and ReLU. */
+/** The fewest channels with which tiles are faster than plain sums. */
+const MIN_CHANNELS = 8;
+
+/** The height and width of the tiles of outputs in Winograd's minimal filtering, or 0 for plain sums. */
+export type TileSize = 0 | 2 | 4;
+
+/** The operands of a convolution: images, filter and, if it has them, bias and ReLU. */
 export interface Convolution {
   x: TensorInfo;
   filter: TensorInfo;
   bias?: TensorInfo;
   relu?: boolean;
   /** Whether the filter is to be rotated by 180 degrees and its channels swapped, as for a gradient. */
-  turned?: boolean;
+  rotated?: boolean;
 }
 
 /** The convolution of stride 1 or more and dilation 1 that `info` describes, into a new tensor. */
 export function convolve(
   call: Tools,
-  { x, filter, bias, relu = false, turned = false }: Convolution,
+  { x, filter, bias, relu = false, rotated = false }: Convolution,
   info: ConvInfo,
 ): TensorInfo {
   const { backend, kernels, filters, helpers } = call;
   const y = backend.makeOutput(info.outShape, 'float32');
   const size = tileSize(info);
-  const form = size === 0 ? directForm(kernels, info, turned) : winogradForm(kernels, size, info, turned);
+  const form = size === 0 ? directForm(kernels, info, rotated) : winogradForm(kernels, size, info, rotated);
   filters.with(filter, form, (address, isKept) => {
     const whole: Operand[] = [
       { address, bytes: form.bytes, use: isKept ? 'keep' : 'read' },
@@ -71,7 +77,7 @@ export function convolve(
   return y;
 }
 
-/** The padded image that plain sums run over: as high and wide as the filter reaches. */
+/** The padded image for plain sums: as high and wide as the filter reaches. */
 export function padded(info: ConvInfo): { height: number; width: number; bytes: number } {
   const { padInfo, inChannels } = info;
   const height = Math.max(
@@ -89,7 +95,7 @@ function reach(out: number, stride: number, filter: number): number {
   return (out - 1) * stride + filter;
 }
 
-/** Tiles that are transformed at a time: a multiple of 4, the rows that the matrix product takes. */
+/** How many tiles are transformed at a time: a multiple of 4, the rows of a step of the matrix product. */
 export function tilesAtOnce(
   size: number,
   { batchSize, outHeight, outWidth, inChannels, outChannels }: ConvInfo,
@@ -99,16 +105,16 @@ export function tilesAtOnce(
   return Math.min(total, Math.max(60, 4 * Math.floor(PLANES / bytes / 4)));
 }
 
-function winogradForm(kernels: Kernels, size: number, info: ConvInfo, turned: boolean): Form {
+function winogradForm(kernels: Kernels, size: number, info: ConvInfo, rotated: boolean): Form {
   const { inChannels, outChannels } = info;
-  // The filter as it lies in memory has its channels the other way round when it is turned.
-  const [ins, outs] = turned ? [outChannels, inChannels] : [inChannels, outChannels];
+  // In memory the channels of the filter are the other way round when it is rotated.
+  const [ins, outs] = rotated ? [outChannels, inChannels] : [inChannels, outChannels];
   return {
-    key: `winograd ${size} ${turned}`,
+    key: `winograd ${size} ${rotated}`,
     bytes: kernels.filterBytes(size, inChannels, outChannels) + WORK,
     write(filter, to) {
       const work = to + kernels.filterBytes(size, inChannels, outChannels);
-      kernels.prepareFilter(size, filter, ins, outs, Number(turned), to, work);
+      kernels.prepareFilter(size, filter, ins, outs, Number(rotated), to, work);
     },
   };
 }
@@ -116,13 +122,27 @@ function winogradForm(kernels: Kernels, size: number, info: ConvInfo, turned: bo
 /** Bytes that `prepareFilter` works in. */
 const WORK = 512;
 
-function directForm(kernels: Kernels, info: ConvInfo, turned: boolean): Form {
+function directForm(kernels: Kernels, info: ConvInfo, rotated: boolean): Form {
   const { filterHeight, filterWidth, inChannels, outChannels } = info;
-  const [ins, outs] = turned ? [outChannels, inChannels] : [inChannels, outChannels];
+  const [ins, outs] = rotated ? [outChannels, inChannels] : [inChannels, outChannels];
   return {
-    key: `direct ${turned}`,
+    key: `direct ${rotated}`,
     bytes: kernels.directFilterBytes(filterHeight, filterWidth, inChannels, outChannels),
     write: (filter, to) =>
-      kernels.directFilter(filterHeight * filterWidth, filter, ins, outs, Number(turned), to),
+      kernels.directFilter(filterHeight * filterWidth, filter, ins, outs, Number(rotated), to),
   };
+}
+
+/**
+ * How a convolution is computed: by F(4x4, 3x3), but by F(2x2, 3x3) where the larger tiles extend so far over the edges that
+ * they need more products, as on maps of 2x2. Measured in README.md.
+ */
+export function tileSize(info: ConvInfo): TileSize {
+  const { filterHeight, filterWidth, strideHeight, strideWidth, inChannels, outChannels } = info;
+  const fits = filterHeight === 3 && filterWidth === 3 && strideHeight === 1 && strideWidth === 1;
+  if (!fits || inChannels % 4 > 0 || outChannels % 4 > 0) return 0;
+  if (Math.min(inChannels, outChannels) < MIN_CHANNELS) return 0;
+  const products = (size: number) =>
+    Math.ceil(info.outHeight / size) * Math.ceil(info.outWidth / size) * (size + 2) ** 2;
+  return products(4) <= products(2) ? 4 : 2;
 }

@@ -1,16 +1,16 @@
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { addressOf, allocate, type WasmBackend, withMemory } from './run.js';
+import { addressOf, allocate, type WasmBackend, withMemory } from './backend.js';
 
-/** A form that a convolution wants its filter in. */
+/** A form of a filter that a convolution computes with. */
 export interface Form {
-  /** Names the form; the same for the same form of the same filter. */
+  /** Identifies the form among those of a filter. */
   key: string;
   bytes: number;
   /** Writes the form of the filter at `filter` to `to`. */
   write(filter: number, to: number): void;
 }
 
-/** A form that is kept, or weights where they lie. */
+/** A form that is kept, or the weights themselves. */
 interface Kept {
   address: number;
   bytes: number;
@@ -18,11 +18,10 @@ interface Kept {
 }
 
 /**
- * What convolutions want their filters in: transforms, panels. The first time that a filter is seen its form is made
- * for that one call, since training changes weights before they are used again, and since a single prediction is not to
- * pay with memory. The second time it is kept, for as long as the filter's numbers are: tfjs never changes the numbers
- * of a tensor, it makes others, so a form is right until they are disposed, and then it goes with them. So it is with the
- * weights of dense layers, of which other threads keep a share as it is.
+ * The forms of filters that convolutions compute with: transforms, panels. The first time that a filter is used its form is
+ * computed for that one call, because training changes weights before they are used again, and a single prediction should
+ * not take the memory. The second time it is kept until the filter is disposed: tfjs never changes the numbers of a tensor,
+ * so the form stays valid until then. The same holds for the weights of dense layers, of which other threads keep a part.
  */
 export class Filters {
   readonly #backend: WasmBackend;
@@ -30,7 +29,7 @@ export class Filters {
   readonly #kept = new Map<object, Map<string, Kept>>();
   readonly #onFree: (address: number, bytes: number) => void;
 
-  /** Learns from the backend what is disposed, until `close`, and tells `onFree` what was kept and is no more. */
+  /** Watches what the backend disposes, until `close`, and calls `onFree` for memory that was kept. */
   constructor(backend: WasmBackend, onFree: (address: number, bytes: number) => void) {
     this.#backend = backend;
     this.#onFree = onFree;
@@ -47,7 +46,7 @@ export class Filters {
     return [...this.#kept.values()].reduce((count, forms) => count + forms.size, 0);
   }
 
-  /** Runs `use` with the address of a filter's form, and whether it is kept. */
+  /** Runs `use` with the address of a filter's form, and with whether it is kept. */
   with<T>(filter: TensorInfo, form: Form, use: (address: number, isKept: boolean) => T): T {
     const kept = this.#kept.get(filter.dataId)?.get(form.key);
     if (kept) return use(kept.address, true);
@@ -63,7 +62,7 @@ export class Filters {
     return use(address, true);
   }
 
-  /** Whether weights are used as they lie for more than the first time. When such are disposed `onFree` is told. */
+  /** Whether weights, as they are in memory, have been used before. When such weights are disposed `onFree` is called. */
   isUsedAgain(weights: TensorInfo): boolean {
     const key = 'weights';
     if (this.#kept.get(weights.dataId)?.has(key)) return true;
@@ -73,14 +72,14 @@ export class Filters {
     return true;
   }
 
-  /** Gives all memory back, and the backend its own way to dispose. */
+  /** Frees all memory, and restores the backend's own `disposeData`. */
   close(): void {
     for (const dataId of [...this.#kept.keys()]) this.#forget(dataId);
-    // The method of the class, which was hidden by one of the object's own.
+    // It hides the method of the class.
     Reflect.deleteProperty(this.#backend, 'disposeData');
   }
 
-  /** Whether a form of a filter was not asked for before. From now on it was. */
+  /** Whether a form of a filter is used for the first time. */
   #isNew({ dataId }: TensorInfo, key: string): boolean {
     const seen = this.#seen.get(dataId) ?? new Set();
     if (seen.has(key)) return false;

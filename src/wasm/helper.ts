@@ -3,16 +3,16 @@ import type { Laid, Place } from './operands.js';
 import { SHARED_KERNELS, type Task } from './tasks.js';
 import { startThread } from './thread.js';
 
-/** Numbers that both threads see: the state, then the kernel, the count of its arguments, and these. */
+/** The numbers that the threads share: the state, then the kernel, the number of its arguments, and the arguments. */
 const [STATE, TASK, ARGUMENTS] = [0, 1, 3];
 
-/** What a helper is at: it starts, waits for a task, runs one, waits having failed at one. */
+/** The states of a helper: starting, waiting for a task, running one, waiting after one that failed. */
 const [STARTING, IDLE, BUSY, FAILED] = [0, 1, 2, 3];
 
-/** Looks at the state before a thread sleeps, which costs more than such a while to end. */
-const LOOKS = 2000;
+/** How often a thread checks the state before it sleeps; waking takes longer than these checks. */
+const CHECKS = 2000;
 
-/** What the other thread does. It sleeps between tasks, and takes no messages but its start. */
+/** The program of the other thread. It sleeps between tasks, and receives no messages but the first. */
 const SCRIPT = `
 function help({ module, memory, shared, kernels }) {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
@@ -20,7 +20,7 @@ function help({ module, memory, shared, kernels }) {
   for (;;) {
     Atomics.store(shared, ${STATE}, state);
     Atomics.notify(shared, ${STATE});
-    for (let i = 0; i < ${LOOKS} && Atomics.load(shared, ${STATE}) !== ${BUSY}; i++);
+    for (let i = 0; i < ${CHECKS} && Atomics.load(shared, ${STATE}) !== ${BUSY}; i++);
     while (Atomics.load(shared, ${STATE}) !== ${BUSY}) Atomics.wait(shared, ${STATE}, state);
     const [kernel, count] = shared.subarray(${TASK});
     try {
@@ -33,8 +33,8 @@ function help({ module, memory, shared, kernels }) {
 }`;
 
 /**
- * Another thread that runs kernels. It is ready some time after it was made, in a page not before the script that made it
- * has returned. It does not keep a process alive.
+ * Another thread that runs kernels. It is ready some time after it is created, in a page only after the script that created it
+ * has returned. It does not keep the process alive.
  */
 export class Helper {
   readonly place: Place;
@@ -58,15 +58,15 @@ export class Helper {
   }
 
   /**
-   * Starts a task unless the thread is not ready yet. What it returns must be dropped, after which the next may start;
-   * both `finish` and `drop` wait for the kernel.
+   * Starts a task unless the thread is not ready yet. The result must be dropped before the next task starts; both `finish`
+   * and `drop` wait for the kernel.
    *
    * @throws Error when the thread could not be started.
    */
   start({ kernel, operands, args }: Task): Laid | undefined {
     if (this.#error !== undefined) {
       throw new Error(
-        `installWasmKernels: no thread could be started (${String(this.#error)}); a page's content security policy has to allow it by worker-src blob:, or install with threads: 1.`,
+        `installWasmKernels: no thread could be started (${String(this.#error)}); a page's content security policy must allow it by worker-src blob:, or install with threads: 1.`,
       );
     }
     const shared = this.#shared;
@@ -94,11 +94,11 @@ export class Helper {
     this.#end();
   }
 
-  /** Waits for the kernel, asleep where that is allowed, and says what the thread is at then. */
+  /** Waits for the kernel, asleep where that is allowed, and returns the state. */
   #wait(): number {
     const shared = this.#shared;
-    for (let looks = 0; Atomics.load(shared, STATE) === BUSY; looks++) {
-      if (looks >= LOOKS && this.#maySleep) Atomics.wait(shared, STATE, BUSY);
+    for (let checks = 0; Atomics.load(shared, STATE) === BUSY; checks++) {
+      if (checks >= CHECKS && this.#maySleep) Atomics.wait(shared, STATE, BUSY);
     }
     return Atomics.load(shared, STATE);
   }

@@ -1,7 +1,6 @@
 import { fromBase64 } from '../base/base64.js';
 import { isArrayBuffer } from '../base/realm.js';
 import { PLAIN, RELAXED } from './binaries.js';
-import type { WasmBackend } from './run.js';
 
 /**
  * The library's own WebAssembly, from `assembly/`, where each function is described. Addresses and steps are bytes in
@@ -183,18 +182,7 @@ export function compile({ shared = false, relaxed = hasRelaxedSimd() }): WebAsse
   return new WebAssembly.Module(bytes);
 }
 
-/** The memory of a backend of one thread, or of several. */
-export function memoryOf({ wasm }: WasmBackend): WebAssembly.Memory {
-  const memory = wasm!.asm.memory ?? wasm!.wasmMemory;
-  if (!memory) {
-    throw new Error(
-      'installWasmKernels: the memory of this @tensorflow/tfjs-backend-wasm is out of reach; use version 4.22.',
-    );
-  }
-  return memory;
-}
-
-/** Says of the memory that a module imports as `env.memory` that it is shared between threads: a bit of its limits. */
+/** Declares that the memory a module imports as `env.memory` is shared between threads: a bit of its limits. */
 function share(bytes: Uint8Array): void {
   const name = [3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2];
   const at = bytes.findIndex((_, i) => name.every((byte, k) => bytes[i + k] === byte)) + name.length;

@@ -1,14 +1,15 @@
 import { isArrayBuffer } from '../base/realm.js';
+import { memoryOf, type WasmBackend } from './backend.js';
 import { Filters } from './filters.js';
 import { Helper } from './helper.js';
-import { instantiate, memoryOf } from './kernels.js';
+import { instantiate } from './kernels.js';
 import { backendPlace } from './operands.js';
 import { ownPlace } from './ownPlace.js';
-import type { Tools, WasmBackend } from './run.js';
+import type { Tools } from './run.js';
 
 /**
- * Starts the kernels on a backend with the first of its tensors that they get: so a backend may be set, disposed or
- * registered anew at any time.
+ * Starts the kernels on a backend when they first receive one of its tensors, so a backend may be set, disposed or registered
+ * again at any time.
  */
 export class Machines {
   readonly #machines = new Map<WasmBackend, Tools>();
@@ -21,7 +22,7 @@ export class Machines {
   of(backend: WasmBackend): Tools {
     const found = this.#machines.get(backend);
     if (found) return found;
-    // Of backends that are gone nothing is to be kept.
+    // Nothing is kept of backends that are disposed.
     for (const old of this.#machines.keys()) if (!old.wasm) this.#end(old);
     const memory = memoryOf(backend);
     const isShared = !isArrayBuffer(memory.buffer);

@@ -5,10 +5,11 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import { addressOf } from './backend.js';
 import { multiply } from './product.js';
-import { addressOf, type Call, type Tools } from './run.js';
+import type { Call, Tools } from './run.js';
 
-/** Multiplications and additions from which on a product is shared out between threads. */
+/** The fewest multiplications and additions with which a product is divided between threads. */
 const MIN_WORK = 2 ** 22;
 
 /** Matrix products of batches that are equal or of one matrix, with transposes. */
@@ -16,7 +17,7 @@ export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMa
   return product(call, call.inputs, call.attrs) ?? call.stock(call.inputs, call.attrs);
 }
 
-/** The same with bias and activation; activations other than ReLU are left to the backend's own kernel. */
+/** The same with bias and ReLU; the backend's own kernel computes those with other activations. */
 export function fusedMatMul(
   call: Call<
     { a: TensorInfo; b: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },

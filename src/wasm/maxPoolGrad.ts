@@ -1,5 +1,6 @@
 import { backend_util, type MaxPoolGradAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
-import { addressOf, type Call } from './run.js';
+import { addressOf } from './backend.js';
+import type { Call } from './run.js';
 
 /**
  * The gradient of max pooling: each output's gradient goes to the first of its window's largest inputs, and to none

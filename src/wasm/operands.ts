@@ -1,22 +1,22 @@
-import { allocate, type WasmBackend } from './run.js';
+import { allocate, type WasmBackend } from './backend.js';
 
-/** Numbers in the backend's memory that a kernel reads or writes; those at 0 are none. */
+/** Numbers in the backend's memory that a kernel reads or writes; the address 0 stands for none. */
 export interface Operand {
   address: number;
   bytes: number;
   /**
-   * `keep` is read, and stays as it is until it is freed. To `add`, float32, what the kernel writes is added. `work` is
-   * memory to work in, which has no address yet.
+   * `keep` is read, and does not change until it is freed. The kernel's output is added to `add`, float32. `work` is working
+   * memory, which has no address yet.
    */
   use: 'read' | 'keep' | 'write' | 'add' | 'work';
 }
 
-/** Operands where a kernel finds them. */
+/** Operands in a memory that a kernel computes on. */
 export interface Laid {
   addresses: number[];
-  /** Brings what the kernel wrote to where it belongs. */
+  /** Copies the kernel's output to the backend's memory. */
   finish(): void;
-  /** Gives all memory back. */
+  /** Frees all memory. */
   drop(): void;
 }
 
@@ -24,11 +24,11 @@ export interface Laid {
 export interface Place {
   memory: WebAssembly.Memory;
   lay(operands: Operand[]): Laid;
-  /** Says that so many bytes of the backend's memory, of which some were to be kept, are freed. */
+  /** Frees the copies of operands in this part of the backend's memory, which is freed itself. */
   forget(address: number, bytes: number): void;
 }
 
-/** The backend's own memory, where operands lie already. */
+/** The backend's own memory, where the operands are already. */
 export function backendPlace(backend: WasmBackend, memory: WebAssembly.Memory): Place {
   return {
     memory,

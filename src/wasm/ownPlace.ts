@@ -2,16 +2,16 @@ import { Allocator } from './allocator.js';
 import { add, floats, type Place } from './operands.js';
 
 /**
- * A memory of one helper's own, which that thread and this one share, for a backend whose memory is not shared: operands
- * are copied there, and what the kernel wrote is copied back. What is to be kept is copied once.
+ * A helper's own memory, shared by its thread and this one, for a backend whose memory is not shared: operands are copied
+ * there, and the kernel's output is copied back. Operands to keep are copied once.
  */
 export function ownPlace(backend: WebAssembly.Memory): Place {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 2 ** 16, shared: true });
-  const heap = new Allocator(memory);
+  const allocator = new Allocator(memory);
   const kept = new Map<number, { address: number; bytes: number }>();
 
   function copyOf(address: number, bytes: number): number {
-    const to = heap.allocate(bytes);
+    const to = allocator.allocate(bytes);
     new Uint8Array(memory.buffer, to, bytes).set(new Uint8Array(backend.buffer, address, bytes));
     return to;
   }
@@ -21,7 +21,7 @@ export function ownPlace(backend: WebAssembly.Memory): Place {
     lay(operands) {
       const found: { address: number; bytes: number }[] = [];
       const drop = () => {
-        for (const { address, bytes } of found.splice(0)) heap.free(address, bytes);
+        for (const { address, bytes } of found.splice(0)) allocator.free(address, bytes);
       };
       try {
         const addresses = operands.map(({ address, bytes, use }) => {
@@ -30,7 +30,7 @@ export function ownPlace(backend: WebAssembly.Memory): Place {
             return kept.get(address)!.address;
           }
           if (use === 'read' && address === 0) return 0;
-          found.push({ address: use === 'read' ? copyOf(address, bytes) : heap.allocate(bytes), bytes });
+          found.push({ address: use === 'read' ? copyOf(address, bytes) : allocator.allocate(bytes), bytes });
           return found.at(-1)!.address;
         });
         const finish = () => {
@@ -49,7 +49,7 @@ export function ownPlace(backend: WebAssembly.Memory): Place {
     forget(address, bytes) {
       for (const [from, copy] of kept) {
         if (from < address || from >= address + bytes) continue;
-        heap.free(copy.address, copy.bytes);
+        allocator.free(copy.address, copy.bytes);
         kept.delete(from);
       }
     },

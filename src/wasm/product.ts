@@ -1,8 +1,8 @@
 import type { Kernels } from './kernels.js';
 import { floats } from './operands.js';
-import { shares } from './parts.js';
-import type { Tools } from './run.js';
-import { runTasks, type Task } from './tasks.js';
+import { rangesOf } from './parts.js';
+import { runTasks, type Tools } from './run.js';
+import type { Task } from './tasks.js';
 
 /**
  * C = A B + bias, then ReLU where asked for: A is `[m, k]`, B `[k, n]`, C `[m, n]` row by row. Steps are the bytes from row to
@@ -17,7 +17,7 @@ interface Product {
   relu: boolean;
 }
 
-/** Where the numbers of a product lie; a bias at 0 is none. */
+/** The addresses of a product's operands; the address 0 stands for no bias. */
 interface Addresses {
   a: number;
   b: number;
@@ -25,19 +25,19 @@ interface Addresses {
   c: number;
 }
 
-/** How a product may be computed. */
+/** The kernels that compute products. */
 type Way = 'product' | 'productOfFew' | 'sparseProduct';
 
-/** Rows of A up to which B is read where it lies: packed first, it would have to be used more often to pay. */
+/** The most rows of A for which B is read unpacked: packing pays only where B is used more often. */
 const FEW = 32;
 
 /**
- * Where it pays to leave A's zeros out: from which share of it on, which is half behind ReLU and three quarters behind dropout
- * too; from which rows of A on, since for fewer fetching B is most of the time; and from which columns of B on.
+ * Skipping A's zeros pays from this fraction of zeros (half behind ReLU, three quarters behind ReLU and dropout), this number
+ * of rows of A (with fewer, reading B takes most of the time) and this number of columns of B.
  */
-const ZEROS = { share: 0.4, rows: 9, columns: 256 };
+const ZEROS = { fraction: 0.4, rows: 9, columns: 256 };
 
-/** Computes a product on so many threads, each of which sums up some of the terms with its own rows of B. */
+/** Computes a product on a number of threads, each of which sums some of the terms with its own rows of B. */
 export function multiply(
   tools: Tools,
   product: Product,
@@ -47,7 +47,7 @@ export function multiply(
   const { kernels, place } = tools;
   const { m, n, k, stepsA, stepsB, relu } = product;
   const way = wayOf(kernels, product, a);
-  const tasks = shares(k, threads).map(([first, end], i): Task => {
+  const tasks = rangesOf(k, threads).map(([first, end], i): Task => {
     const part = { ...product, k: end - first, relu: relu && threads === 1 };
     return {
       kernel: way,
@@ -70,7 +70,7 @@ export function multiply(
 
 function wayOf(kernels: Kernels, { m, n, k, stepsA, stepsB }: Product, a: number): Way {
   const maySkip = m >= ZEROS.rows && n >= ZEROS.columns;
-  if (maySkip && kernels.zeros(m * k, a) > ZEROS.share * m * k) return 'sparseProduct';
+  if (maySkip && kernels.zeros(m * k, a) > ZEROS.fraction * m * k) return 'sparseProduct';
   return m <= FEW && stepsA[1] === 4 && stepsB[1] === 4 ? 'productOfFew' : 'product';
 }
 

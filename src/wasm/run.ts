@@ -1,93 +1,57 @@
-import type { backend_util, DataType, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
+import type { KernelFunc } from '@tensorflow/tfjs-core';
+import type { OwnKernels } from '../tfjs/kernels.js';
+import type { WasmBackend } from './backend.js';
 import type { Filters } from './filters.js';
 import type { Helper } from './helper.js';
 import type { Kernels } from './kernels.js';
 import type { Place } from './operands.js';
+import type { Task } from './tasks.js';
 
-/** What is used of tfjs's wasm backend. */
-export interface WasmBackend {
-  disposeData(dataId: TensorInfo['dataId'], force?: boolean): boolean;
-  makeOutput(shape: number[], dtype: DataType): TensorInfo;
-  typedArrayFromHeap(info: TensorInfo): Float32Array | Int32Array | Uint8Array;
-  /** Where a tensor's numbers lie, in bytes. */
-  getMemoryOffset(dataId: TensorInfo['dataId']): number;
-  /** Says that one more tensor has these numbers. */
-  incRef(dataId: TensorInfo['dataId']): void;
-  /** How many tensors share some numbers; 0 when they are disposed. */
-  refCount(dataId: TensorInfo['dataId']): number;
-  /** The backend's own module; null once the backend is disposed. */
-  wasm: {
-    _malloc(bytes: number): number;
-    _free(address: number): void;
-    asm: { memory?: WebAssembly.Memory };
-    wasmMemory?: WebAssembly.Memory;
-  } | null;
-}
-
-/** A backend, and what the kernels have there. */
+/** A backend, and everything that the kernels use on it. */
 export interface Tools {
   backend: WasmBackend;
   /** The library's WebAssembly on the backend's memory. */
   kernels: Kernels;
-  /** What is kept of filters that are used again. */
+  /** Transforms of filters that are used again. */
   filters: Filters;
-  /** The backend's memory, as a place where `kernels` compute. */
+  /** The backend's memory, where `kernels` compute. */
   place: Place;
-  /** Other threads, if there are any. */
+  /** Other threads, if any. */
   helpers: Helper[];
 }
 
-/** What a kernel of ours gets: its inputs and attributes, and the backend's own kernel where it has one. */
+/** A call of a kernel: its inputs and attributes, and the backend's own kernel if there is one. */
 export interface Call<Inputs, Attrs> extends Tools {
   inputs: Inputs;
   attrs: Attrs;
-  /** The backend's own kernel on the same or on other inputs and attributes. */
+  /** The backend's own kernel, on the same or on other inputs and attributes. */
   stock: (inputs: Inputs, attrs: Attrs) => ReturnType<KernelFunc>;
 }
 
-export type ConvInfo = backend_util.Conv2DInfo;
-
-/** Where a tensor's numbers lie; 0 for none. */
-export function addressOf(backend: WasmBackend, info: TensorInfo | undefined): number {
-  return info ? backend.getMemoryOffset(info.dataId) : 0;
-}
-
-/** Memory of the backend, which may move for it: older views are dead afterwards. */
-export function allocate(backend: WasmBackend, bytes: number): number {
-  // The address is an int32 for the caller, negative above 2 GB.
-  const address = backend.wasm!._malloc(bytes) >>> 0;
-  if (address === 0) {
-    throw new RangeError(
-      `installWasmKernels: the wasm backend's memory, 4 GB at most, has no ${bytes} bytes left to work in; use a smaller batch.`,
-    );
-  }
-  return address;
-}
-
-/** Runs `use` with working memory that is given back afterwards. */
-export function withMemory<T>(backend: WasmBackend, bytes: number, use: (address: number) => T): T {
-  const address = allocate(backend, bytes);
-  try {
-    return use(address);
-  } finally {
-    backend.wasm!._free(address);
-  }
-}
+/** A call of a kernel that tfjs does not have. */
+export type OwnCall<N extends keyof OwnKernels> = Call<OwnKernels[N]['inputs'], OwnKernels[N]['attrs']>;
 
 /**
- * A tensor of `from`'s type and its numbers. Its own numbers are whatever lay there before. Making a tensor may move the
- * backend's memory, after which older views of it are dead: so both are looked up afterwards.
+ * Runs tasks: the first on this thread, each other on a helper, or on this thread too while the helper is not ready. Results
+ * are collected in the order of the tasks, so that sums do not depend on which thread computed them.
  */
-export function output(backend: WasmBackend, from: TensorInfo, shape: number[]) {
-  const info = backend.makeOutput(shape, from.dtype);
-  return { info, target: backend.typedArrayFromHeap(info), source: backend.typedArrayFromHeap(from) };
-}
-
-/** Throws unless the images are channels last, the only layout that the backend's convolutions know. */
-export function channelsLast(kernel: string, dataFormat: string): void {
-  if (dataFormat !== 'NHWC') {
-    throw new RangeError(
-      `${kernel}: dataFormat is '${dataFormat}', but the wasm backend knows 'NHWC' alone; transpose the images.`,
-    );
+export function runTasks({ kernels, place, helpers }: Tools, tasks: Task[]): void {
+  const here = ({ kernel, operands, args }: Task) => {
+    const laid = place.lay(operands);
+    const run = kernels[kernel] as (...args: number[]) => void;
+    const finish = () => {
+      run(...args(laid.addresses));
+      laid.finish();
+    };
+    return { ...laid, finish };
+  };
+  const started: { finish(): void; drop(): void }[] = [];
+  try {
+    for (const [i, task] of tasks.entries())
+      if (i > 0) started.push(helpers[i - 1]!.start(task) ?? here(task));
+    started.unshift(here(tasks[0]!));
+    for (const one of started) one.finish();
+  } finally {
+    for (const one of started) one.drop();
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Starts a thread that runs the script's function `help` on `data`. It does not keep a process alive. `onError` is told
- * why it could not start, where that is found out later.
+ * Starts a thread that runs the script's function `help` on `data`. It does not keep the process alive. `onError` receives the
+ * reason if the thread turns out later not to start.
  *
  * @returns a function that ends it.
  */
@@ -24,20 +24,22 @@ export function startThread(script: string, data: object, onError: (error: unkno
   };
 }
 
-/** Throws unless there may be so many threads here. */
+/** Throws unless this number of threads is available. */
 export function checkThreads(threads: number): void {
   if (!Number.isInteger(threads) || threads < 1) {
-    throw new RangeError(`installWasmKernels: threads is ${threads}; give a whole number from 1 on.`);
+    throw new RangeError(
+      `installWasmKernels: threads is ${threads}; it must be a whole number of at least 1.`,
+    );
   }
   if (threads === 1) return;
   if (typeof SharedArrayBuffer === 'undefined') {
     throw new Error(
-      `installWasmKernels: ${threads} threads need SharedArrayBuffer, which a page has if it is cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or install with one thread.`,
+      `installWasmKernels: ${threads} threads need SharedArrayBuffer, which a page has only if it is cross-origin isolated; serve it with the headers Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp, or install with one thread.`,
     );
   }
   if (!globalThis.process?.getBuiltinModule && typeof Worker === 'undefined') {
     throw new Error(
-      `installWasmKernels: ${threads} threads need workers, which there are none of here; use Node 20.16 or newer, or a page or its workers in a browser, or install with one thread.`,
+      `installWasmKernels: ${threads} threads need workers, which this runtime lacks; use Node 20.16 or newer, or a page or its workers in a browser, or install with one thread.`,
     );
   }
 }

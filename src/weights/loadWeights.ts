@@ -3,7 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { size } from '../base/shapes.js';
 import { reason } from '../io/errors.js';
 import type { Source } from '../io/read.js';
-import { heapView, unfilledTensor } from '../tfjs/memory.js';
+import { memoryView, unfilledTensor } from '../tfjs/memory.js';
 import { type Checkpoint, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import { byteLength } from './formats/tensor.js';
@@ -75,8 +75,8 @@ export async function fillModel(
 ): Promise<void> {
   await readPairs(checkpoint, pairs, report, options, async (pair, read) => {
     const variable = pair.target.variable.read();
-    if (heapView(variable)) {
-      await read(() => heapView(variable)!);
+    if (memoryView(variable)) {
+      await read(() => memoryView(variable)!);
       return;
     }
     const value = await readTensor(pair, read);
@@ -98,7 +98,7 @@ async function readTensor({ parameter }: Pair, read: Read): Promise<Tensor> {
     return tensor(numbers, shape);
   }
   try {
-    await read(() => heapView(unfilled)!);
+    await read(() => memoryView(unfilled)!);
     return unfilled;
   } catch (error) {
     unfilled.dispose();

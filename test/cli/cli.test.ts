@@ -165,7 +165,7 @@ describe('vgg-blocks bench', () => {
     expect(out).toMatch(/ cores \(2 threads on wasm\), Node v\d/);
     expect(out).toMatch(/^wasm +2 +training +[\d.]+ /m);
     expect((await run(...args, '--threads', '0')).error).toContain(
-      'threads is 0; give a whole number from 1 on.',
+      'threads is 0; it must be a whole number of at least 1.',
     );
     expect((await run('train', '--backend', 'cpu', '--threads', '2')).error).toContain(
       '--threads is 2, but the cpu backend does not use it; omit it or use wasm.',

@@ -190,7 +190,7 @@ describe('the gradients of a convolution', () => {
       inputShape: [1, 1, 2, 2],
     };
     expect(() => engine().runKernel(kernel, { x, dy, filter: ones([1, 1, 1, 1]) }, attrs)).toThrow(
-      `${kernel}: dataFormat is 'NCHW', but the wasm backend knows 'NHWC' alone; transpose the images.`,
+      `${kernel}: dataFormat is 'NCHW', but the wasm backend supports only 'NHWC'; transpose the images.`,
     );
   });
 });

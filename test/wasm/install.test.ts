@@ -1,4 +1,5 @@
 import '@tensorflow/tfjs-layers';
+import { runInNewContext } from 'node:vm';
 import {
   conv2d,
   getKernel,
@@ -11,6 +12,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { describe, expect, test, vi } from 'vitest';
 import { installWasmKernels } from '../../src/wasm/index.js';
+import { instantiate } from '../../src/wasm/kernels.js';
 
 const NAMES = [
   'Conv2DBackpropFilter',
@@ -39,8 +41,8 @@ const filterGradient = () =>
   ]);
 
 describe('installWasmKernels', () => {
-  // First of all, since a backend's import cannot be taken back.
-  test('says which import is missing', async () => {
+  // First, because a backend's import cannot be undone.
+  test('names the import that is missing', async () => {
     expect(() => installWasmKernels()).toThrow(
       "installWasmKernels: there are no kernels of the wasm backend; import '@tensorflow/tfjs-backend-wasm' before the call.",
     );
@@ -48,7 +50,7 @@ describe('installWasmKernels', () => {
     await import('@tensorflow/tfjs-backend-wasm');
   });
 
-  test('makes the filter gradient work, and what it returns puts every kernel back', async () => {
+  test('adds the filter gradient, and returns a function that restores every kernel', async () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     const stock = kernels();
     expect(stock[0]).toBeUndefined();
@@ -63,7 +65,7 @@ describe('installWasmKernels', () => {
     warn.mockRestore();
   });
 
-  test('may be called again, and so may what it returns', () => {
+  test('may be called again, and so may the function it returns', () => {
     const stock = kernels();
     const uninstall = installWasmKernels();
     const installed = kernels();
@@ -76,4 +78,38 @@ describe('installWasmKernels', () => {
     expect(filterGradient()).toEqual([4, 4, 4, 4]);
     again();
   });
+
+  test('is not undone by a function of an earlier installation', () => {
+    const stale = installWasmKernels();
+    stale();
+    const uninstall = installWasmKernels();
+    const installed = kernels();
+    stale();
+    expect(kernels()).toEqual(installed);
+    expect(filterGradient()).toEqual([4, 4, 4, 4]);
+    uninstall();
+  });
+
+  test('finds what another copy of the library has installed', async () => {
+    const stock = kernels();
+    vi.resetModules();
+    const other = await import('../../src/wasm/index.js');
+    expect(other.installWasmKernels).not.toBe(installWasmKernels);
+    const uninstall = installWasmKernels();
+    const installed = kernels();
+    expect(other.installWasmKernels()).toBe(uninstall);
+    expect(kernels()).toEqual(installed);
+    expect(() => other.installWasmKernels({ threads: 2 })).toThrow(
+      'installWasmKernels: threads is 2, but the kernels are installed with 1; uninstall them first by the function that installWasmKernels returned.',
+    );
+    other.installWasmKernels()();
+    uninstall();
+    expect(kernels()).toEqual(stock);
+  });
+});
+
+test('the kernels start on a memory of another realm, as all are under Jest', () => {
+  const memory = runInNewContext('new WebAssembly.Memory({ initial: 1, maximum: 65536 })');
+  expect(memory.buffer).not.toBeInstanceOf(ArrayBuffer);
+  expect(instantiate(memory).productBytes(4, 8, 8, 4)).toBeGreaterThan(0);
 });

@@ -276,7 +276,7 @@ describe('threads', () => {
     expect(installWasmKernels()).toBe(uninstall);
     expect(installWasmKernels({ threads: 2 })).toBe(uninstall);
     expect(() => installWasmKernels({ threads: 1 })).toThrow(
-      'installWasmKernels: threads is 1, but the kernels are installed with 2; remove them first by the function that this returned.',
+      'installWasmKernels: threads is 1, but the kernels are installed with 2; uninstall them first by the function that installWasmKernels returned.',
     );
   });
 });
@@ -284,7 +284,7 @@ describe('threads', () => {
 describe('threads that cannot be', () => {
   test.each([0, -1, 1.5, Number.NaN])('%d are refused', (threads) => {
     expect(() => installWasmKernels({ threads })).toThrow(
-      `installWasmKernels: threads is ${threads}; give a whole number from 1 on.`,
+      `installWasmKernels: threads is ${threads}; it must be a whole number of at least 1.`,
     );
   });
 

@@ -2,7 +2,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import { memory, type Tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { heapView, unfilledTensor } from '../../src/tfjs/memory.js';
+import { memoryView, unfilledTensor } from '../../src/tfjs/memory.js';
 import { decoder, encode } from '../../src/weights/formats/numbers.js';
 import { encodeWeights, fromWeights } from '../../src/weights/index.js';
 import type { Axes } from '../../src/weights/layout/axes.js';
@@ -25,7 +25,7 @@ function rowsOf(dtype: 'F32' | 'F16' | 'BF16', first: number, count: number, row
 /** A tensor of the backend, filled with what tells that nothing was written there. */
 function untouched({ out, channels, window }: Axes): Tensor {
   const to = unfilledTensor([window, channels, out])!;
-  heapView(to)!.fill(-7);
+  memoryView(to)!.fill(-7);
   return to;
 }
 
@@ -41,8 +41,8 @@ describe.each(['F32', 'F16', 'BF16'] as const)('rows of %s', (dtype) => {
     const tensors = memory().numTensors;
     const rows = rowsOf(dtype, first, count, sides.channels * sides.window);
     const to = untouched(sides);
-    expect(scatterOnBackend()(rows, sides, () => heapView(to)!)).toBe(false);
-    const actual = heapView(to)!.slice();
+    expect(scatterOnBackend()(rows, sides, () => memoryView(to)!)).toBe(false);
+    const actual = memoryView(to)!.slice();
     const expected = new Float32Array(actual.length).fill(-7);
     scatterAnywhere(rows, sides, () => expected);
     expect(new Uint32Array(actual.buffer)).toEqual(new Uint32Array(expected.buffer));
@@ -62,11 +62,11 @@ describe.each(['F32', 'F16', 'BF16'] as const)('rows of %s', (dtype) => {
         const bytes = encode(numbers, dtype);
         const rows = { tensor: { dtype }, bytes, first: 0, numbers: () => decoder(dtype, 30)(bytes) };
         expect(
-          scatter(rows, sides, () => heapView(to)!),
+          scatter(rows, sides, () => memoryView(to)!),
           `at ${at}`,
         ).toBe(true);
         expect(scatterAnywhere(rows, sides, () => new Float32Array(30))).toBe(true);
-        expect(heapView(to)!.filter((number) => Object.is(number, special))).toHaveLength(1);
+        expect(memoryView(to)!.filter((number) => Object.is(number, special))).toHaveLength(1);
       }
       to.dispose();
     },
@@ -82,8 +82,8 @@ test('quantized numbers are scaled', () => {
     ...{ tensor: { dtype: 'F32' as const, affine }, bytes, first: 0 },
     numbers: () => decoder('F32', 16, affine)(bytes),
   };
-  scatterOnBackend()(rows, sides, () => heapView(to)!);
-  expect(heapView(to)!.slice()).toEqual(new Float32Array(16).fill(7));
+  scatterOnBackend()(rows, sides, () => memoryView(to)!);
+  expect(memoryView(to)!.slice()).toEqual(new Float32Array(16).fill(7));
   to.dispose();
 });
 

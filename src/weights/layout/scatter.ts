@@ -1,6 +1,6 @@
 import { fromBase64 } from '../../base/base64.js';
 import { isArrayBuffer } from '../../base/realm.js';
-import { heapMemory, heapView, unfilledTensor } from '../../tfjs/memory.js';
+import { memoryView, unfilledTensor, wasmMemory } from '../../tfjs/memory.js';
 import { BYTES_PER_ELEMENT, type Dtype, type StoredTensor } from '../formats/tensor.js';
 import { type Axes, scatterRows } from './axes.js';
 import { SCATTER } from './binary.js';
@@ -35,7 +35,7 @@ const TYPES: Partial<Record<Dtype, number>> = { F32: 0, F16: 1, BF16: 2 };
  * does it, in a quarter of the time; elsewhere, and where the engine has no SIMD or compiles nothing, JavaScript.
  */
 export function scatterOnBackend(): Scatter {
-  const memory = heapMemory();
+  const memory = wasmMemory();
   const scatterInHeap = memory && isArrayBuffer(memory.buffer) ? instantiate(memory) : undefined;
   return (rows, sides, into) => {
     const { tensor, bytes, first } = rows;
@@ -44,7 +44,7 @@ export function scatterOnBackend(): Scatter {
     const staging = inHeap && unfilledTensor([Math.ceil(bytes.length / Float32Array.BYTES_PER_ELEMENT)]);
     if (!staging) return scatterAnywhere(rows, sides, into);
     try {
-      const from = heapView(staging)!;
+      const from = memoryView(staging)!;
       new Uint8Array(from.buffer, from.byteOffset).set(bytes);
       const { out, channels, window } = sides;
       const count = bytes.length / (BYTES_PER_ELEMENT[tensor.dtype] * channels * window);

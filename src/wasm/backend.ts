@@ -1,0 +1,79 @@
+import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
+
+/** The parts of tfjs's wasm backend that the kernels use. */
+export interface WasmBackend {
+  disposeData(dataId: TensorInfo['dataId'], force?: boolean): boolean;
+  makeOutput(shape: number[], dtype: DataType): TensorInfo;
+  typedArrayFromHeap(info: TensorInfo): Float32Array | Int32Array | Uint8Array;
+  /** The address of a tensor's numbers, in bytes. */
+  getMemoryOffset(dataId: TensorInfo['dataId']): number;
+  /** Counts one more tensor with these numbers. */
+  incRef(dataId: TensorInfo['dataId']): void;
+  /** How many tensors share these numbers; 0 once they are disposed. */
+  refCount(dataId: TensorInfo['dataId']): number;
+  /** The backend's own module; null once the backend is disposed. */
+  wasm: {
+    _malloc(bytes: number): number;
+    _free(address: number): void;
+    asm: { memory?: WebAssembly.Memory };
+    wasmMemory?: WebAssembly.Memory;
+  } | null;
+}
+
+export type ConvInfo = backend_util.Conv2DInfo;
+
+/** The memory of a backend of one thread, or of several. */
+export function memoryOf({ wasm }: WasmBackend): WebAssembly.Memory {
+  const memory = wasm!.asm.memory ?? wasm!.wasmMemory;
+  if (!memory) {
+    throw new Error(
+      'installWasmKernels: the memory of this @tensorflow/tfjs-backend-wasm is out of reach; use version 4.22.',
+    );
+  }
+  return memory;
+}
+
+/** The address of a tensor's numbers; 0 for no tensor. */
+export function addressOf(backend: WasmBackend, info: TensorInfo | undefined): number {
+  return info ? backend.getMemoryOffset(info.dataId) : 0;
+}
+
+/** Allocates memory of the backend. The memory may move, which detaches older views of it. */
+export function allocate(backend: WasmBackend, bytes: number): number {
+  // The address is an int32 for the caller, negative above 2 GB.
+  const address = backend.wasm!._malloc(bytes) >>> 0;
+  if (address === 0) {
+    throw new RangeError(
+      `installWasmKernels: the wasm backend's memory, 4 GB at most, has no ${bytes} bytes left to work in; use a smaller batch.`,
+    );
+  }
+  return address;
+}
+
+/** Runs `use` with working memory that is freed afterwards. */
+export function withMemory<T>(backend: WasmBackend, bytes: number, use: (address: number) => T): T {
+  const address = allocate(backend, bytes);
+  try {
+    return use(address);
+  } finally {
+    backend.wasm!._free(address);
+  }
+}
+
+/**
+ * A new tensor of `from`'s type, and the numbers of both; the new ones are not initialized. Creating a tensor may move the
+ * backend's memory, which detaches older views of it, so both views are taken afterwards.
+ */
+export function output(backend: WasmBackend, from: TensorInfo, shape: number[]) {
+  const info = backend.makeOutput(shape, from.dtype);
+  return { info, target: backend.typedArrayFromHeap(info), source: backend.typedArrayFromHeap(from) };
+}
+
+/** Throws unless the images are channels last, the only layout that the backend's convolutions support. */
+export function channelsLast(kernel: string, dataFormat: string): void {
+  if (dataFormat !== 'NHWC') {
+    throw new RangeError(
+      `${kernel}: dataFormat is '${dataFormat}', but the wasm backend supports only 'NHWC'; transpose the images.`,
+    );
+  }
+}
