@@ -1,10 +1,12 @@
+import { linear } from '../src/figures/scale.js';
+import { element, FAINT, INK, svg, text } from '../src/figures/svg.js';
 import { circumstances, type Figure, MEASURES, type Measure, type Results, shown } from './results.js';
 
 const [WIDTH, COLUMNS, GAP, MARGIN] = [980, 2, 36, 24];
 const PANEL = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS;
 const [NAMES, VALUES, ROW, HEAD] = [140, 62, 22, 44];
 /** Okabe and Ito's blue (2008) for this library, grey for the others. */
-const [OURS, OTHERS, INK, FAINT] = ['#0072b2', '#9aa7b3', '#1c2733', '#5b6b7b'];
+const [OURS, OTHERS] = ['#0072b2', '#9aa7b3'];
 
 /** A panel a quantity, a bar a side: the median, and a line from the least to the most. */
 export function benchChart(results: Results): string {
@@ -27,16 +29,13 @@ export function benchChart(results: Results): string {
       drawn.push(drawPanel(panel, MARGIN + column * (PANEL + GAP), y));
     y += HEAD + ROW * Math.max(...line.map(({ rows }) => rows.length)) + 18;
   }
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" width="${WIDTH}" height="${y}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">`,
-    `<title>${escaped(`${title}: this library beside others`)}</title>`,
-    `<rect width="${WIDTH}" height="${y}" fill="#fff"/>`,
-    `<text x="${MARGIN}" y="30" font-size="17" font-weight="600">${escaped(title)}</text>`,
-    `<text x="${MARGIN}" y="50" fill="${FAINT}">${escaped(`${circumstances(results)}; median of ${rounds} processes, and from the least to the most`)}</text>`,
+  const caption = `${circumstances(results)}; median of ${rounds} processes, and from the least to the most`;
+  const drawing = svg({ width: WIDTH, height: y, title: `${title}: this library beside others` }, [
+    text(MARGIN, 30, title, { 'font-size': 17, 'font-weight': 600 }),
+    text(MARGIN, 50, caption, { fill: FAINT }),
     ...drawn,
-    '</svg>',
-    '',
-  ].join('\n');
+  ]);
+  return `${drawing}\n`;
 }
 
 interface Panel {
@@ -48,26 +47,29 @@ interface Panel {
 function drawPanel({ measure, rows }: Panel, left: number, top: number): string {
   const { title, unit, better } = MEASURES[measure];
   const longest = Math.max(...rows.map(({ figure }) => figure?.most ?? 0));
-  const room = PANEL - NAMES - VALUES;
-  const x = (value: number) => left + NAMES + (value / longest) * room;
+  const start = left + NAMES;
+  const x = linear([0, longest], [start, left + PANEL - VALUES]);
   const bars = rows.map(({ name, ours, figure }, i) => {
-    const middle = top + HEAD + ROW * i + 3;
-    const label = `<text x="${left + NAMES - 8}" y="${middle + 4}" text-anchor="end"${ours ? ' font-weight="600"' : ''}>${escaped(name)}</text>`;
-    if (!figure)
-      return `${label}<text x="${left + NAMES + 7}" y="${middle + 4}" fill="${FAINT}">cannot</text>`;
+    const y = top + HEAD + ROW * i + 3;
+    const weight = ours ? 600 : undefined;
+    const label = text(start - 8, y + 4, name, { 'text-anchor': 'end', 'font-weight': weight });
+    if (!figure) return label + text(start + 7, y + 4, 'cannot', { fill: FAINT });
     const [least, median, most] = [x(figure.least), x(figure.median), x(figure.most)];
+    const bar = { x: start, y: y - 7, width: Math.max(1, median - start), height: 14, rx: 2 };
+    const spread = `M${least} ${y}H${most}M${least} ${y - 3}v6M${most} ${y - 3}v6`;
     return [
       label,
-      `<rect x="${left + NAMES}" y="${middle - 7}" width="${Math.max(1, median - left - NAMES).toFixed(1)}" height="14" rx="2" fill="${ours ? OURS : OTHERS}"/>`,
-      `<path d="M${least.toFixed(1)} ${middle}H${most.toFixed(1)}M${least.toFixed(1)} ${middle - 3}v6M${most.toFixed(1)} ${middle - 3}v6" stroke="${INK}" fill="none"/>`,
-      `<text x="${(Math.max(median, most) + 7).toFixed(1)}" y="${middle + 4}"${ours ? ' font-weight="600"' : ''}>${shown(figure.median)}</text>`,
+      element('rect', { ...bar, fill: ours ? OURS : OTHERS }),
+      element('path', { d: spread, stroke: INK, fill: 'none' }),
+      text(Math.max(median, most) + 7, y + 4, shown(figure.median), { 'font-weight': weight }),
     ].join('');
   });
-  const heading = `<text x="${left}" y="${top + 14}" font-weight="600">${title}, ${unit} <tspan fill="${FAINT}" font-weight="400">(${better} is better)</tspan></text>`;
-  const axis = `<path d="M${left + NAMES} ${top + HEAD - 12}V${top + HEAD + ROW * rows.length - 6}" stroke="#c8d0d8"/>`;
-  return [heading, axis, ...bars].join('\n');
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  const note = element('tspan', { fill: FAINT, 'font-weight': 400 }, `(${better} is better)`);
+  const heading = { x: left, y: top + 14, 'font-weight': 600 };
+  const axis = `M${start} ${top + HEAD - 12}V${top + HEAD + ROW * rows.length - 6}`;
+  return [
+    element('text', heading, `${title}, ${unit} ${note}`),
+    element('path', { d: axis, stroke: '#c8d0d8' }),
+    ...bars,
+  ].join('\n');
 }

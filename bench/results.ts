@@ -1,4 +1,5 @@
 import { median } from '../src/base/numbers.js';
+import { markdownTable } from '../src/figures/table.js';
 import type { Found, Spec } from './spec.js';
 
 /** A figure with its spread over all processes. */
@@ -107,16 +108,18 @@ export function tableOf(results: Results): string {
   return [
     `${title}; ${circumstances(results)}; median (least to most) of ${rounds} processes a part`,
     '',
-    `| | ${measures.map((measure) => `${MEASURES[measure].title}, ${MEASURES[measure].unit}`).join(' | ')} | logits differ by |`,
-    `| --- |${' --- |'.repeat(measures.length + 1)}`,
-    ...here.map((side) => {
-      const difference = differenceOf(side, results);
-      const cells = [
+    markdownTable([
+      [
+        '',
+        ...measures.map((measure) => `${MEASURES[measure].title}, ${MEASURES[measure].unit}`),
+        'logits differ by',
+      ],
+      ...here.map((side) => [
+        side.name,
         ...measures.map((measure) => cell(side.figures[measure])),
-        difference?.toExponential(0) ?? '-',
-      ];
-      return `| ${side.name} | ${cells.join(' | ')} |`;
-    }),
+        differenceOf(side, results)?.toExponential(0) ?? '-',
+      ]),
+    ]),
     ...sides.flatMap(({ name, notes }) => notes.map((note) => `\n${name}: ${note}`)),
   ].join('\n');
 }

@@ -15,6 +15,7 @@ import { Command } from 'commander';
 import { plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
 import { installWasmKernels } from 'vgg-blocks/wasm';
+import { markdownTable } from '../src/figures/table.js';
 import { measurePeaks, secondsOf } from './peaks.js';
 import { shown } from './results.js';
 import { type Roof, rooflineChart } from './rooflineChart.js';
@@ -70,29 +71,25 @@ function nativePeak(python: string): number {
 }
 
 function tableOf(rows: readonly RooflineRow[]): string {
-  const line = ({
-    name,
-    flops,
-    bytes,
-    bound,
-    leastMs,
-    measuredMs,
-  }: Omit<RooflineRow, 'kind' | 'outputShape'>) =>
-    `| ${name} | ${shown(flops / 1e6)} | ${shown(bytes / 1e6)} | ${shown(flops / bytes)} | ${bound} | ${shown(leastMs)} | ${shown(measuredMs)} | ${shown(flops / measuredMs / 1e6)} | ${Math.round((100 * leastMs) / measuredMs)} % |`;
+  const line = (row: Omit<RooflineRow, 'kind' | 'outputShape' | 'bound'> & { bound?: string }) => {
+    const { name, flops, bytes, bound = '', leastMs, measuredMs } = row;
+    const numbers = [leastMs, measuredMs, flops / measuredMs / 1e6].map(shown);
+    const limit = `${Math.round((100 * leastMs) / measuredMs)} %`;
+    return [name, ...[flops / 1e6, bytes / 1e6, flops / bytes].map(shown), bound, ...numbers, limit];
+  };
   const sum = (of: (row: RooflineRow) => number) => rows.reduce((total, row) => total + of(row), 0);
-  return [
-    '| layer | MFLOP | MB | FLOP per byte | bound by | minimum ms | measured ms | GFLOP/s | of its limit |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+  const measures = ['minimum ms', 'measured ms', 'GFLOP/s', 'of its limit'];
+  return markdownTable([
+    ['layer', 'MFLOP', 'MB', 'FLOP per byte', 'bound by', ...measures],
     ...rows.map(line),
     line({
       name: 'all',
       flops: sum(({ flops }) => flops),
       bytes: sum(({ bytes }) => bytes),
-      bound: '' as RooflineRow['bound'],
       leastMs: sum(({ leastMs }) => leastMs),
       measuredMs: sum(({ measuredMs }) => measuredMs),
     }),
-  ].join('\n');
+  ]);
 }
 
 installWasmKernels();

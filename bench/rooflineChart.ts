@@ -1,3 +1,5 @@
+import { logarithmic, powersOfTen } from '../src/figures/scale.js';
+import { element, FAINT, INK, svg, text } from '../src/figures/svg.js';
 import { shown } from './results.js';
 import type { RooflineRow } from './rooflineRows.js';
 
@@ -14,7 +16,9 @@ const LIST = 728;
 /** Okabe and Ito's colours (2008). */
 const COLORS = { conv: '#0072b2', dense: '#d55e00', maxPool: '#009e73' } as const;
 const LABELS = { conv: 'convolution', dense: 'fully connected', maxPool: 'pooling' } as const;
-const [INK, FAINT, GRID] = ['#1c2733', '#5b6b7b', '#e6eaee'];
+const GRID = '#e6eaee';
+const CENTERED = { 'text-anchor': 'middle' };
+const END = { 'text-anchor': 'end' };
 
 /**
  * The roofline: what each layer reaches over the operations that it has a byte, and the roof that the machine has. Layers are
@@ -31,54 +35,59 @@ export function rooflineChart(title: string, roofs: readonly Roof[], rows: reado
   const peak = Math.max(...roofs.map(({ gflops }) => gflops), ...points.map(({ reached }) => reached));
   const lowest = Math.min(...points.map(({ reached }) => reached));
   const yRange = [10 ** Math.floor(Math.log10(lowest)), peak * 1.6] as const;
-  const x = (value: number) => along(value, xRange, [PLOT.left, PLOT.right]);
-  const y = (value: number) => along(value, yRange, [PLOT.bottom, PLOT.top]);
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">`,
-    `<title>${title}</title>`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-    `<text x="24" y="30" font-size="16" font-weight="600">${title}</text>`,
-    ...powers(xRange).map(
+  const x = logarithmic(xRange, [PLOT.left, PLOT.right]);
+  const y = logarithmic(yRange, [PLOT.bottom, PLOT.top]);
+  const middle = { x: (PLOT.left + PLOT.right) / 2, y: (PLOT.top + PLOT.bottom) / 2 };
+  const numbered = points.map((point, i) => ({
+    ...point,
+    number: i + 1,
+    cx: x(point.intensity),
+    cy: y(point.reached),
+  }));
+  const drawing = svg({ width: WIDTH, height: HEIGHT, title }, [
+    text(24, 30, title, { 'font-size': 16, 'font-weight': 600 }),
+    ...powersOfTen(xRange).map(
       (value) =>
-        `<path d="M${x(value).toFixed(1)} ${PLOT.top}V${PLOT.bottom}" stroke="${GRID}"/><text x="${x(value).toFixed(1)}" y="${PLOT.bottom + 18}" text-anchor="middle">${value}</text>`,
+        element('path', { d: `M${x(value)} ${PLOT.top}V${PLOT.bottom}`, stroke: GRID }) +
+        text(x(value), PLOT.bottom + 18, value, CENTERED),
     ),
-    ...powers(yRange).map(
+    ...powersOfTen(yRange).map(
       (value) =>
-        `<path d="M${PLOT.left} ${y(value).toFixed(1)}H${PLOT.right}" stroke="${GRID}"/><text x="${PLOT.left - 8}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${value}</text>`,
+        element('path', { d: `M${PLOT.left} ${y(value)}H${PLOT.right}`, stroke: GRID }) +
+        text(PLOT.left - 8, y(value) + 4, value, END),
     ),
-    `<text x="${(PLOT.left + PLOT.right) / 2}" y="${PLOT.bottom + 40}" text-anchor="middle">floating-point operations a byte</text>`,
-    `<text transform="translate(20 ${(PLOT.top + PLOT.bottom) / 2}) rotate(-90)" text-anchor="middle">GFLOP/s</text>`,
-    ...roofs.map((roof, i) => drawRoof(roof, i === 0, xRange, yRange, x, y)),
-    ...apart(
-      points.map((point, i) => ({ ...point, number: i + 1, cx: x(point.intensity), cy: y(point.reached) })),
-    ).map(
+    text(middle.x, PLOT.bottom + 40, 'floating-point operations per byte', CENTERED),
+    element('text', { transform: `translate(20 ${middle.y}) rotate(-90)`, ...CENTERED }, 'GFLOP/s'),
+    ...roofs.map((roof, i) => drawRoof(roof, i === 0, [xRange[0], yRange[0]], x, y)),
+    ...apart(numbered).map(
       ({ kind, number, cx, cy, dx, dy }) =>
-        `<circle cx="${cx.toFixed(1)}" cy="${cy.toFixed(1)}" r="4.5" fill="${COLORS[kind]}"/><text x="${(cx + dx).toFixed(1)}" y="${(cy + dy).toFixed(1)}" text-anchor="${dx < 0 ? 'end' : 'start'}" font-size="11">${number}</text>`,
+        element('circle', { cx, cy, r: 4.5, fill: COLORS[kind] }) +
+        text(cx + dx, cy + dy, number, { 'text-anchor': dx < 0 ? 'end' : 'start', 'font-size': 11 }),
     ),
     ...list(points),
-    '</svg>',
-    '',
-  ].join('\n');
+  ]);
+  return `${drawing}\n`;
 }
 
 function drawRoof(
   { name, gflops, gigabytes }: Roof,
   first: boolean,
-  xRange: readonly [number, number],
-  yRange: readonly [number, number],
+  [lowestX, lowestY]: readonly [number, number],
   x: (value: number) => number,
   y: (value: number) => number,
 ): string {
   const corner = gflops / gigabytes;
-  const start = Math.max(xRange[0], yRange[0] / gigabytes);
-  const path = `M${x(start).toFixed(1)} ${y(start * gigabytes).toFixed(1)}L${x(corner).toFixed(1)} ${y(gflops).toFixed(1)}H${PLOT.right}`;
+  const start = Math.max(lowestX, lowestY / gigabytes);
+  const d = `M${x(start)} ${y(start * gigabytes)}L${x(corner)} ${y(gflops)}H${PLOT.right}`;
+  const [stroke, dashes] = first ? [INK, undefined] : [FAINT, '6 4'];
   // Half way up the slope; the roofs share it.
   const half = Math.sqrt(start * corner);
-  const memory = first
-    ? `<text x="${(x(half) + 10).toFixed(1)}" y="${(y(half * gigabytes) + 14).toFixed(1)}">memory, ${shown(gigabytes)} GB/s</text>`
-    : '';
-  const [stroke, dash] = first ? [INK, ''] : [FAINT, ' stroke-dasharray="6 4"'];
-  return `<path d="${path}" fill="none" stroke="${stroke}" stroke-width="2"${dash}/><text x="${(x(corner) + 14).toFixed(1)}" y="${(y(gflops) + 16).toFixed(1)}" fill="${stroke}">${name}, ${shown(gflops)} GFLOP/s</text>${memory}`;
+  const memory = `memory, ${shown(gigabytes)} GB/s`;
+  return [
+    element('path', { d, fill: 'none', stroke, 'stroke-width': 2, 'stroke-dasharray': dashes }),
+    text(x(corner) + 14, y(gflops) + 16, `${name}, ${shown(gflops)} GFLOP/s`, { fill: stroke }),
+    first ? text(x(half) + 10, y(half * gigabytes) + 14, memory) : '',
+  ].join('');
 }
 
 /** Numbers beside their points, on the side where no other point is near. */
@@ -107,32 +116,28 @@ function apart<T extends { cx: number; cy: number }>(
 }
 
 function list(rows: readonly RooflineRow[]): string[] {
+  const right = WIDTH - 24;
   const kinds = [...new Set(rows.map(({ kind }) => kind))];
   const legend = kinds.map((kind, i) => {
     const y = PLOT.bottom + 18;
-    const at = LIST + [0, 86, 146][i]!;
-    return `<circle cx="${at + 5}" cy="${y - 4}" r="4.5" fill="${COLORS[kind]}"/><text x="${at + 14}" y="${y}" font-size="11">${LABELS[kind]}</text>`;
+    const left = LIST + [0, 86, 146][i]!;
+    return (
+      element('circle', { cx: left + 5, cy: y - 4, r: 4.5, fill: COLORS[kind] }) +
+      text(left + 14, y, LABELS[kind], { 'font-size': 11 })
+    );
   });
   const lines = rows.map(({ name, kind, leastMs, measuredMs }, i) => {
     const y = PLOT.top + 26 + i * 19;
-    return `<text x="${LIST + 18}" y="${y}" text-anchor="end" fill="${COLORS[kind]}" font-weight="600">${i + 1}</text><text x="${LIST + 28}" y="${y}">${name}</text><text x="${WIDTH - 24}" y="${y}" text-anchor="end">${Math.round((100 * leastMs) / measuredMs)} %</text>`;
+    return [
+      text(LIST + 18, y, i + 1, { ...END, fill: COLORS[kind], 'font-weight': 600 }),
+      text(LIST + 28, y, name),
+      text(right, y, `${Math.round((100 * leastMs) / measuredMs)} %`, END),
+    ].join('');
   });
   return [
-    `<text x="${LIST + 28}" y="${PLOT.top + 4}" fill="${FAINT}">layer</text><text x="${WIDTH - 24}" y="${PLOT.top + 4}" text-anchor="end" fill="${FAINT}">of its limit</text>`,
+    text(LIST + 28, PLOT.top + 4, 'layer', { fill: FAINT }),
+    text(right, PLOT.top + 4, 'of its limit', { ...END, fill: FAINT }),
     ...lines,
     ...legend,
   ];
-}
-
-function powers([from, to]: readonly [number, number]): number[] {
-  const [first, last] = [Math.ceil(Math.log10(from) - 1e-9), Math.floor(Math.log10(to))];
-  return Array.from({ length: last - first + 1 }, (_, i) => Number(`1e${first + i}`));
-}
-
-function along(
-  value: number,
-  [from, to]: readonly [number, number],
-  [start, end]: readonly [number, number],
-): number {
-  return start + (Math.log(value / from) / Math.log(to / from)) * (end - start);
 }

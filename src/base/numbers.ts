@@ -4,3 +4,8 @@ export function median(values: readonly number[]): number {
   const middle = sorted.length / 2;
   return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
 }
+
+/** Rounded to two decimals. */
+export function hundredths(value: number): number {
+  return Math.round(100 * value) / 100;
+}

@@ -4,6 +4,7 @@ import type { ImageFileSet, ImageFiles } from 'vgg-blocks/data';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import { type Confusion, curves, type History, predictionSheet } from 'vgg-blocks/train';
 import { encodeWeights } from 'vgg-blocks/weights';
+import { table } from '../figures/table.js';
 
 /** One phase of the training, named after the layers that it trained. */
 export interface Phase extends History {
@@ -46,18 +47,14 @@ async function sheet(images: ImageFileSet, predicted: Int32Array): Promise<strin
 
 /** The accuracy, then one line per class with its mistakes. */
 export function listing({ accuracy, classes, mistakes }: Confusion): string {
-  const width = Math.max(5, ...classes.map(({ name }) => name.length));
-  const percent = (fraction: number | null) =>
-    (fraction === null ? '-' : `${(100 * fraction).toFixed(1)} %`).padStart(9);
+  const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
   const rows = classes.map(({ name, examples, recall, precision }) => {
     const taken = mistakes
       .filter((mistake) => mistake.is === name)
       .map((mistake) => `${mistake.takenFor} ${mistake.examples}`);
-    return `${name.padEnd(width)}  ${String(examples).padStart(8)}${percent(recall)}${percent(precision)}  ${taken.join(', ')}`.trimEnd();
+    const fractions = [recall, precision].map((one) => (one === null ? '-' : percent(one)));
+    return [name, String(examples), ...fractions, taken.join(', ')];
   });
-  return [
-    `validation accuracy ${(100 * accuracy).toFixed(1)} %`,
-    `${'class'.padEnd(width)}    images   recall precision  taken for`,
-    ...rows,
-  ].join('\n');
+  const header = ['class', 'images', 'recall', 'precision', 'taken for'];
+  return `validation accuracy ${percent(accuracy)}\n${table([header, ...rows], { right: [1, 2, 3] })}`;
 }

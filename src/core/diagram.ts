@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
+import { element, FAINT, svg, text } from '../figures/svg.js';
 import { groupByBlock } from './blocks.js';
 import { rowsOf } from './inspect.js';
 import type { LayerKind, Plan, PlanRow } from './plan.js';
@@ -7,6 +8,8 @@ import type { LayerKind, Plan, PlanRow } from './plan.js';
 const BOX = { width: 156, height: 24, gap: 6 };
 const COLUMN_WIDTH = 376;
 const MARGIN = { left: 24, top: 56, bottom: 44 };
+
+const CENTERED = { 'text-anchor': 'middle' };
 
 const FILLS: Partial<Record<LayerKind, string>> = {
   conv: '#cfe2f8',
@@ -35,16 +38,13 @@ export function diagram(network: LayersModel | Plan | Record<string, LayersModel
     fail('diagram', 'there is no network to draw; give a plan, or plans by their titles.');
   const height = MARGIN.top + Math.max(...columns.map(({ rows }) => columnHeight(rows))) + MARGIN.bottom;
   const width = MARGIN.left + columns.length * COLUMN_WIDTH;
-  const label = columns
+  const title = columns
     .map(({ title, rows }) => `${title || 'Network'}: ${rows.length - 1} layers`)
     .join('; ');
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="#1c2733">`,
-    `<title>${escaped(label)}</title>`,
-    `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    ...columns.flatMap(({ title, rows }, i) => column(title, rows, MARGIN.left + i * COLUMN_WIDTH, height)),
-    '</svg>',
-  ].join('\n');
+  return svg(
+    { width, height, title },
+    columns.flatMap(({ title, rows }, i) => column(title, rows, MARGIN.left + i * COLUMN_WIDTH, height)),
+  );
 }
 
 /** Frames take one gap more on each side, so that neighbours do not touch. */
@@ -59,7 +59,7 @@ function groupHeight(rows: readonly PlanRow[]): number {
 function column(title: string, rows: Plan, x: number, height: number): string[] {
   const middle = x + BOX.width / 2;
   let y = height - MARGIN.bottom;
-  const parts = [text(middle, height - 16, `input ${shape(rows[0]!)}`, 'middle')];
+  const parts = [text(middle, height - 16, `input ${shape(rows[0]!)}`, CENTERED)];
   for (const { block, rows: group } of groupByBlock(rows.slice(1))) {
     y -= groupHeight(group) + 2 * BOX.gap;
     if (block) parts.push(frame(block, x, y, groupHeight(group) + 2 * BOX.gap));
@@ -67,20 +67,27 @@ function column(title: string, rows: Plan, x: number, height: number): string[] 
       parts.push(box(row, x, y + BOX.gap + (group.length - 1 - i) * (BOX.height + BOX.gap)));
     });
   }
-  if (title) parts.push(text(middle, y - 18, title, 'middle', 'font-size="16" font-weight="600"'));
+  if (title) parts.push(text(middle, y - 18, title, { ...CENTERED, 'font-size': 16, 'font-weight': 600 }));
   return parts;
 }
 
 function frame(block: string, x: number, y: number, height: number): string {
-  const name = text(x + COLUMN_WIDTH - 46, y + 22, block.replace(/(\d)/, ' $1'), 'end', 'font-weight="600"');
-  const rect = `<rect x="${x - 8}" y="${y + 1}" width="${COLUMN_WIDTH - 28}" height="${height - 2}" rx="6" fill="none" stroke="#8a99a8" stroke-dasharray="4 3"/>`;
-  return rect + name;
+  const name = block.replace(/(\d)/, ' $1');
+  const rect = { x: x - 8, y: y + 1, width: COLUMN_WIDTH - 28, height: height - 2, rx: 6 };
+  return (
+    element('rect', { ...rect, fill: 'none', stroke: '#8a99a8', 'stroke-dasharray': '4 3' }) +
+    text(x + COLUMN_WIDTH - 46, y + 22, name, { 'text-anchor': 'end', 'font-weight': 600 })
+  );
 }
 
 function box(row: PlanRow, x: number, y: number): string {
-  const rect = `<rect x="${x}" y="${y}" width="${BOX.width}" height="${BOX.height}" rx="4" fill="${FILLS[row.kind] ?? '#eef1f4'}" stroke="#5b6b7b" stroke-width="0.75"/>`;
-  const name = text(x + BOX.width / 2, y + 16, caption(row), 'middle');
-  return rect + name + text(x + BOX.width + 14, y + 16, shape(row), 'start', 'fill="#5b6b7b"');
+  const { width, height } = BOX;
+  const rect = { x, y, width, height, rx: 4, fill: FILLS[row.kind] ?? '#eef1f4' };
+  return (
+    element('rect', { ...rect, stroke: FAINT, 'stroke-width': 0.75 }) +
+    text(x + width / 2, y + 16, caption(row), CENTERED) +
+    text(x + width + 14, y + 16, shape(row), { fill: FAINT })
+  );
 }
 
 function caption({ kind, window, strides, outputShape, biases }: PlanRow): string {
@@ -111,12 +118,4 @@ function caption({ kind, window, strides, outputShape, biases }: PlanRow): strin
 
 function shape(row: PlanRow): string {
   return row.outputShape.join('×');
-}
-
-function text(x: number, y: number, content: string, anchor: string, more = ''): string {
-  return `<text x="${x}" y="${y}" text-anchor="${anchor}" ${more}>${escaped(content)}</text>`;
-}
-
-function escaped(content: string): string {
-  return content.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

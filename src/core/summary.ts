@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { table } from '../figures/table.js';
 import { groupByBlock } from './blocks.js';
 import { rowsOf } from './inspect.js';
 import type { Plan, PlanRow } from './plan.js';
@@ -20,15 +21,8 @@ export function summary(modelOrPlan: LayersModel | Plan): string {
   const header = ['layer', 'kind', 'output (NHWC)', 'parameters', 'MACs per image'];
   const total = cells('total', plan, '');
   total[2] = '';
-  const table = [header, ...lines, total];
-  const widths = header.map((_, column) => Math.max(...table.map((line) => line[column]!.length)));
-  const text = table.map((line) =>
-    line
-      .map((cell, i) => pad(cell, widths[i]!, i))
-      .join('  ')
-      .trimEnd(),
-  );
-  const rule = '-'.repeat(widths.reduce((sum, width) => sum + width + 2, -2));
+  const text = table([header, ...lines, total], { right: [3, 4] }).split('\n');
+  const rule = '-'.repeat(text[0]!.length);
   return [text[0], rule, ...text.slice(1, -1), rule, text.at(-1)].join('\n');
 }
 
@@ -41,8 +35,4 @@ function cells(name: string, rows: readonly PlanRow[], kind: string): string[] {
 /** 0 is left out, since most layers have no parameters; other numbers get a comma every three digits. */
 function grouped(n: number): string {
   return n === 0 ? '' : n.toLocaleString('en-US');
-}
-
-function pad(cell: string, width: number, column: number): string {
-  return column < 3 ? cell.padEnd(width) : cell.padStart(width);
 }

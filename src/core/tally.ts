@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { table } from '../figures/table.js';
 import { paramCount } from './params.js';
 import type { Plan } from './plan.js';
 
@@ -31,8 +32,5 @@ export function tally(networks: Record<string, LayersModel | Plan>): string {
     ['first fully connected', ...columns.map(({ dense }) => String(dense))],
     ['total', ...columns.map(({ total }) => String(total))],
   ];
-  const widths = lines[0]!.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
-  return lines
-    .map((line) => line.map((c, i) => (i ? c.padStart(widths[i]!) : c.padEnd(widths[i]!))).join('   '))
-    .join('\n');
+  return table(lines, { right: columns.map((_, i) => i + 1), gap: 3 });
 }

@@ -1,12 +1,20 @@
-/** Rows as text, each column as wide as its widest cell. */
-export function table(rows: string[][]): string {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+/**
+ * Rows as text, each column as wide as its widest cell.
+ *
+ * @param options `right`: the columns that are aligned to the right. `gap`: the spaces between columns, default 2.
+ */
+export function table(
+  rows: readonly (readonly string[])[],
+  { right = [], gap = 2 }: { right?: readonly number[]; gap?: number } = {},
+): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const padded = (cell: string, column: number) =>
+    right.includes(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!);
+  return rows.map((row) => row.map(padded).join(' '.repeat(gap)).trimEnd()).join('\n');
+}
+
+/** Rows as a table of Markdown, the first as its header. */
+export function markdownTable([header, ...rows]: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(header!), line(header!.map(() => '---')), ...rows.map(line)].join('\n');
 }

@@ -1,4 +1,6 @@
 import { fail } from '../base/check.js';
+import { linear, tickStep, ticks } from '../figures/scale.js';
+import { element, FAINT, svg, text } from '../figures/svg.js';
 import type { EpochRow } from './history.js';
 
 const SIZE = { width: 560, height: 360 };
@@ -8,10 +10,10 @@ const Y = [SIZE.height - PLOT.bottom, PLOT.top] as const;
 
 /** Colours that people with red-green colour blindness can tell apart (Okabe & Ito 2008), and the chapter's dashes. */
 const SERIES = [
-  { key: 'loss', label: 'train loss', color: '#0072b2', dash: '' },
-  { key: 'trainAccuracy', label: 'train accuracy', color: '#d55e00', dash: '6 4' },
-  { key: 'testAccuracy', label: 'test accuracy', color: '#009e73', dash: '8 3 2 3' },
-  { key: 'validationAccuracy', label: 'validation accuracy', color: '#b0568d', dash: '2 3' },
+  { key: 'loss', label: 'train loss', color: '#0072b2', dashes: '' },
+  { key: 'trainAccuracy', label: 'train accuracy', color: '#d55e00', dashes: '6 4' },
+  { key: 'testAccuracy', label: 'test accuracy', color: '#009e73', dashes: '8 3 2 3' },
+  { key: 'validationAccuracy', label: 'validation accuracy', color: '#b0568d', dashes: '2 3' },
 ] as const;
 
 /**
@@ -31,87 +33,64 @@ export function curves({ epochs }: { epochs: readonly EpochRow[] }): string {
     }),
   })).filter(({ points }) => points.length > 0);
   const [first, last] = [epochs[0]!.epoch, epochs.at(-1)!.epoch];
-  const step = tickStep(Math.max(1, ...series.flatMap(({ points }) => points.map(([, value]) => value))), 6);
-  const top =
-    step * Math.ceil(Math.max(1, ...series.flatMap(({ points }) => points.map(([, value]) => value))) / step);
-  const x = (epoch: number) => (first === last ? (X[0] + X[1]) / 2 : scale(epoch, [first, last], X));
-  const y = (value: number) => scale(value, [0, top], Y);
+  const highest = Math.max(1, ...series.flatMap(({ points }) => points.map(([, value]) => value)));
+  const step = tickStep(highest, 6);
+  const top = step * Math.ceil(highest / step);
+  const x = first === last ? () => (X[0] + X[1]) / 2 : linear([first, last], X);
+  const y = linear([0, top], Y);
   const final = series.map(({ label, points }) => `${label} ${points.at(-1)![1].toFixed(3)}`).join(', ');
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${SIZE.width} ${SIZE.height}" width="${SIZE.width}" height="${SIZE.height}" role="img" font-family="system-ui, sans-serif" font-size="12" fill="#1c2733">`,
-    `<title>Training over ${last} epochs: ${final}</title>`,
-    `<rect width="${SIZE.width}" height="${SIZE.height}" fill="#fff"/>`,
-    ...ticks(0, top, step).map((value) => horizontal(y(value), String(value))),
-    ...ticks(first, last, Math.max(1, tickStep(last - first, 10))).map((epoch) =>
-      vertical(x(epoch), String(epoch)),
+  return svg({ ...SIZE, title: `Training over ${last} epochs: ${final}` }, [
+    ...ticks([0, top], step).map((value) => horizontal(y(value), value)),
+    ...ticks([first, last], Math.max(1, tickStep(last - first, 10))).map((epoch) =>
+      vertical(x(epoch), epoch),
     ),
-    `<text x="${(X[0] + X[1]) / 2}" y="${SIZE.height - 12}" text-anchor="middle">epoch</text>`,
-    ...series.flatMap(({ points, color, dash }) =>
+    text((X[0] + X[1]) / 2, SIZE.height - 12, 'epoch', { 'text-anchor': 'middle' }),
+    ...series.flatMap(({ points, color, dashes }) =>
       line(
         points.map(([epoch, value]) => [x(epoch), y(value)] as const),
         color,
-        dash,
+        dashes,
       ),
     ),
     ...labels(
-      series.map(({ label, color, points }) => ({
-        label,
-        color,
-        value: points.at(-1)![1],
-        y: y(points.at(-1)![1]),
-      })),
+      series.map(({ label, color, points }) => {
+        const value = points.at(-1)![1];
+        return { label, color, value, y: y(value) };
+      }),
     ),
-    '</svg>',
-  ].join('\n');
+  ]);
 }
 
-function scale(
-  value: number,
-  [from, to]: readonly [number, number],
-  [start, end]: readonly [number, number],
-): number {
-  return start + ((value - from) / (to - from)) * (end - start);
+function horizontal(y: number, label: number): string {
+  const line = element('path', { d: `M${X[0]} ${y}H${X[1]}`, stroke: '#dde3e8' });
+  return line + text(X[0] - 8, y + 4, label, { 'text-anchor': 'end' });
 }
 
-/** A step of 1, 2 or 5 times a power of ten that divides `range` into at most `maximum` parts. */
-function tickStep(range: number, maximum: number): number {
-  const power = 10 ** Math.floor(Math.log10(range / maximum || 1));
-  return power * ([1, 2, 5, 10].find((multiple) => range / (multiple * power) <= maximum) ?? 10);
+function vertical(x: number, label: number): string {
+  const mark = element('path', { d: `M${x} ${Y[0]}v5`, stroke: FAINT });
+  return mark + text(x, Y[0] + 19, label, { 'text-anchor': 'middle' });
 }
 
-function ticks(from: number, to: number, step: number): number[] {
-  return Array.from({ length: Math.floor((to - from) / step + 1e-9) + 1 }, (_, i) =>
-    Number((from + i * step).toPrecision(6)),
-  );
-}
-
-function horizontal(y: number, label: string): string {
-  return `<path d="M${X[0]} ${y}H${X[1]}" stroke="#dde3e8"/><text x="${X[0] - 8}" y="${y + 4}" text-anchor="end">${label}</text>`;
-}
-
-function vertical(x: number, label: string): string {
-  return `<path d="M${x} ${Y[0]}v5" stroke="#5b6b7b"/><text x="${x}" y="${Y[0] + 19}" text-anchor="middle">${label}</text>`;
-}
-
-function line(points: (readonly [number, number])[], color: string, dash: string): string[] {
-  const path = points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join('L');
-  const dots =
-    points.length > 30
-      ? []
-      : points.map(([x, y]) => `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="2.5" fill="${color}"/>`);
+/** Points joined by a line, each with a dot unless they are many. */
+function line(points: readonly (readonly [x: number, y: number])[], color: string, dashes: string): string[] {
+  const d = `M${points.map((point) => point.join(' ')).join('L')}`;
+  const stroke = { stroke: color, 'stroke-width': 2, 'stroke-dasharray': dashes || undefined };
+  const dots = points.length > 30 ? [] : points;
   return [
-    `<path d="M${path}" fill="none" stroke="${color}" stroke-width="2" stroke-dasharray="${dash}"/>`,
-    ...dots,
+    element('path', { d, fill: 'none', ...stroke }),
+    ...dots.map(([cx, cy]) => element('circle', { cx, cy, r: 2.5, fill: color })),
   ];
 }
 
-/** Each line's name and last value beside its end, pushed apart where the lines end close together. */
+/** Each line's name and last value beside its end, pushed apart where lines end close together. */
 function labels(ends: { label: string; color: string; value: number; y: number }[]): string[] {
+  const [left, height, bottom] = [X[1] + 10, 30, SIZE.height - 18];
+  const sorted = [...ends].sort((a, b) => a.y - b.y);
   let lowest = 0;
-  return ends
-    .sort((a, b) => a.y - b.y)
-    .map(({ label, color, value, y }) => {
-      lowest = Math.max(y, lowest + 30);
-      return `<text x="${X[1] + 10}" y="${lowest}" fill="${color}" font-weight="600">${label}<tspan x="${X[1] + 10}" dy="14">${value.toFixed(3)}</tspan></text>`;
-    });
+  return sorted.flatMap(({ label, color, value, y }, i) => {
+    const room = bottom - height * (sorted.length - 1 - i);
+    lowest = Math.min(Math.max(y, lowest + height), room);
+    const style = { fill: color, 'font-weight': 600 };
+    return [text(left, lowest, label, style), text(left, lowest + 14, value.toFixed(3), style)];
+  });
 }

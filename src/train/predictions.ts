@@ -1,5 +1,6 @@
 import { toBase64 } from '../base/base64.js';
 import { fail } from '../base/check.js';
+import { element, svg, text } from '../figures/svg.js';
 import { encodePng } from '../images/png.js';
 
 /** The pictures of a labelled set, as `vgg-blocks/data`'s `ImageSet` holds them. */
@@ -12,7 +13,7 @@ export interface LabelledImages {
   readonly classNames: readonly string[];
 }
 
-const CELL = { width: 104, picture: 72, height: 116 };
+const CELL = { width: 104, image: 72, height: 116 };
 const COLUMNS = 8;
 
 /**
@@ -42,38 +43,34 @@ export async function predictionSheet(
       const data = pictures.images.subarray(i * bytes, (i + 1) * bytes);
       const png = `data:image/png;base64,${toBase64(await encodePng({ data, width, height }))}`;
       const at = `${(i % COLUMNS) * CELL.width},${Math.floor(i / COLUMNS) * CELL.height}`;
-      return `<g transform="translate(${at})">${cell(png, name(pictures, predicted[i]!), name(pictures, pictures.labels[i]!))}</g>`;
+      return element(
+        'g',
+        { transform: `translate(${at})` },
+        cell(png, name(pictures, predicted[i]!), name(pictures, pictures.labels[i]!)),
+      );
     }),
   );
   const size = [CELL.width * Math.min(COLUMNS, count), CELL.height * Math.ceil(count / COLUMNS)];
   const right = Array.from({ length: count }, (_, i) => predicted[i] === pictures.labels[i]).filter(
     Boolean,
   ).length;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size[0]} ${size[1]}" width="${size[0]}" height="${size[1]}" role="img" font-family="system-ui, sans-serif" font-size="11" text-anchor="middle">`,
-    `<title>${count} test pictures, ${right} of them classified right</title>`,
-    `<rect width="${size[0]}" height="${size[1]}" fill="#fff"/>`,
-    ...cells,
-    '</svg>',
-  ].join('\n');
+  const title = `${count} test images, ${right} of them classified correctly`;
+  return svg({ width: size[0]!, height: size[1]!, title, 'font-size': 11, 'text-anchor': 'middle' }, cells);
 }
 
 function cell(png: string, predicted: string, right: string): string {
-  const [x, middle, color] = [
-    (CELL.width - CELL.picture) / 2,
-    CELL.width / 2,
-    predicted === right ? '#0b7a4b' : '#b3261e',
-  ];
-  const picture = `<image href="${png}" x="${x}" y="6" width="${CELL.picture}" height="${CELL.picture}" preserveAspectRatio="xMidYMid" style="image-rendering:pixelated"/>`;
-  const frame = `<rect x="${x}" y="6" width="${CELL.picture}" height="${CELL.picture}" fill="none" stroke="${color}" stroke-width="${predicted === right ? 1 : 3}"/>`;
-  const said = `<text x="${middle}" y="93" fill="${color}" font-weight="600">${predicted}</text>`;
-  const truth = predicted === right ? '' : `<text x="${middle}" y="107" fill="#1c2733">is ${right}</text>`;
-  return picture + frame + said + truth;
+  const isRight = predicted === right;
+  const color = isRight ? '#0b7a4b' : '#b3261e';
+  const square = { x: (CELL.width - CELL.image) / 2, y: 6, width: CELL.image, height: CELL.image };
+  const crisp = { preserveAspectRatio: 'xMidYMid', style: 'image-rendering:pixelated' };
+  return [
+    element('image', { href: png, ...square, ...crisp }),
+    element('rect', { ...square, fill: 'none', stroke: color, 'stroke-width': isRight ? 1 : 3 }),
+    text(CELL.width / 2, 93, predicted, { fill: color, 'font-weight': 600 }),
+    isRight ? '' : text(CELL.width / 2, 107, `is ${right}`),
+  ].join('');
 }
 
 function name({ classNames }: LabelledImages, label: number): string {
-  return (classNames[label] ?? String(label)).replace(
-    /[&<>"]/g,
-    (character) => `&#${character.charCodeAt(0)};`,
-  );
+  return classNames[label] ?? String(label);
 }

@@ -1,0 +1,53 @@
+import { hundredths } from '../base/numbers.js';
+
+/** The colour of text, and that of what matters less. */
+export const INK = '#1c2733';
+export const FAINT = '#5b6b7b';
+
+type Attributes = Readonly<Record<string, string | number | undefined>>;
+
+/**
+ * An SVG document on a white background.
+ *
+ * @param head its size in pixels, the title that screen readers give it, and attributes of the root.
+ */
+export function svg(
+  { width, height, title, ...attributes }: { width: number; height: number; title: string } & Attributes,
+  children: readonly string[],
+): string {
+  const root = {
+    xmlns: 'http://www.w3.org/2000/svg',
+    viewBox: `0 0 ${width} ${height}`,
+    width,
+    height,
+    role: 'img',
+    'font-family': 'system-ui, sans-serif',
+    'font-size': 12,
+    fill: INK,
+    ...attributes,
+  };
+  const background = element('rect', { width, height, fill: '#fff' });
+  return element(
+    'svg',
+    root,
+    ['', `<title>${escaped(title)}</title>`, background, ...children, ''].join('\n'),
+  );
+}
+
+/** An element. Attributes that are undefined are left out, numbers are rounded to two decimals. */
+export function element(name: string, attributes: Attributes, content?: string): string {
+  const given = Object.entries(attributes)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => ` ${key}="${typeof value === 'number' ? hundredths(value) : escaped(value!)}"`);
+  return `<${name}${given.join('')}${content === undefined ? '/>' : `>${content}</${name}>`}`;
+}
+
+/** A line of text that begins at `x`, with its baseline at `y`. */
+export function text(x: number, y: number, content: string | number, attributes: Attributes = {}): string {
+  return element('text', { x, y, ...attributes }, escaped(String(content)));
+}
+
+/** Text as XML holds it. */
+export function escaped(content: string): string {
+  return content.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
