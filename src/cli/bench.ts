@@ -7,7 +7,7 @@ import { type OptimizerName, type Throughput, throughput } from 'vgg-blocks/trai
 import { firstLineOf } from '../base/realm.js';
 import { table } from '../figures/table.js';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
-import { number, shared } from './options.js';
+import { number, numeric, shared } from './options.js';
 
 const MODES = ['inference', 'training'] as const;
 type Mode = (typeof MODES)[number];
@@ -46,11 +46,7 @@ export function benchCommand(): Command {
     .addOption(shared.size(224))
     .addOption(shared.channels())
     .addOption(shared.classes())
-    .addOption(
-      new Option('--hidden <units>', 'units of each hidden fully connected layer')
-        .argParser(number)
-        .default(4096),
-    )
+    .addOption(numeric('--hidden <units>', 'units of each hidden fully connected layer', 4096))
     .addOption(shared.batchNorm())
     .addOption(
       new Option(
@@ -74,11 +70,7 @@ export function benchCommand(): Command {
         .choices(['sgd', 'momentum', 'adam'])
         .default('sgd'),
     )
-    .addOption(
-      new Option('--seconds <n>', 'duration of each measurement, after a warm-up')
-        .argParser(number)
-        .default(2),
-    )
+    .addOption(numeric('--seconds <n>', 'duration of each measurement, after a warm-up', 2))
     .option('--json', 'print JSON')
     .action(run);
 }

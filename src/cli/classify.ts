@@ -1,8 +1,8 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { classify, type Prediction } from 'vgg-blocks/imagenet';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
-import { number } from './options.js';
+import { numeric } from './options.js';
 
 interface ClassifyArguments extends NetworkArguments {
   labels?: string;
@@ -17,7 +17,7 @@ export function classifyCommand(): Command {
     .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .addOption(labelsOption())
-    .addOption(new Option('--top <n>', 'number of classes per image').argParser(number).default(5))
+    .addOption(numeric('--top <n>', 'number of classes per image', 5))
     .option('--json', 'print one line of JSON per image')
     .action(run);
 }

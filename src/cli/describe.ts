@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import { alexNetPlan, cost, diagram, plan, summary, tally, VGG11 } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
-import { ARCH_HELP, type Architecture, number, parseArchitecture, planOf, shared } from './options.js';
+import { ARCH_HELP, type Architecture, numeric, parseArchitecture, planOf, shared } from './options.js';
 
 interface ShapeOptions {
   ratio: number;
@@ -37,7 +37,7 @@ export function summaryCommand(): Command {
       'print every block and layer with its output shape, parameters and multiply-accumulates, and the cost of training',
     )
     .addArgument(network('[network]', `alexnet, ${ARCH_HELP}`).argParser(parseArchitecture))
-    .addOption(new Option('--batch <n>', 'batch size for the cost').argParser(number).default(128))
+    .addOption(numeric('--batch <n>', 'batch size for the cost', 128))
     .addOption(
       new Option('--optimizer <name>', 'optimizer for the cost')
         .choices(['sgd', 'momentum', 'adam'])

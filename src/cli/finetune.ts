@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, Option } from 'commander';
 import type { Augmentation, ImageFileSet, ImageFiles } from 'vgg-blocks/data';
@@ -9,8 +8,8 @@ import { confusion, predictClasses, train } from 'vgg-blocks/train';
 import type { Finetuned } from './finetuned.js';
 import { listing, type Phase, write } from './finetuneReport.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { number } from './options.js';
-import { checkAccuracy, epochLine, stopOnInterrupt } from './training.js';
+import { numeric } from './options.js';
+import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './training.js';
 
 /** The changes of `--augment`, which leave the class of most things alone. */
 const AUGMENTATION: Augmentation = {
@@ -44,7 +43,6 @@ interface FinetuneArguments extends NetworkArguments {
 
 /** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
 export function finetuneCommand(): Command {
-  const numeric = (flags: string, description: string) => new Option(flags, description).argParser(number);
   return withNetwork(
     new Command('finetune')
       .description('train a network on your own images, starting from existing weights')
@@ -54,37 +52,37 @@ export function finetuneCommand(): Command {
       numeric('--size <pixels>', "height and width of the input (default: the network's own, or 224)"),
     )
     .addOption(
-      numeric('--validation-fraction <fraction>', 'fraction of each class held out for validation').default(
-        0.2,
-      ),
+      numeric('--validation-fraction <fraction>', 'fraction of each class held out for validation', 0.2),
     )
     .addOption(
       new Option('--pooling <name>', 'how feature maps become a vector')
         .choices(['avg', 'max', 'flatten'])
         .default('avg'),
     )
-    .addOption(numeric('--hidden <units>', 'units of an additional hidden layer').default(0, 'none'))
+    .addOption(numeric('--hidden <units>', 'units of an additional hidden layer', 0, 'none'))
     .addOption(
       numeric('--dropout <fraction>', 'fraction of units to drop (default: 0.5 with a hidden layer)'),
     )
-    .addOption(numeric('--epochs <n>', 'epochs for the new layers, on cached features').default(30))
-    .addOption(numeric('--lr <rate>', 'learning rate for the new layers').default(0.003))
+    .addOption(numeric('--epochs <n>', 'epochs for the new layers, on cached features', 30))
+    .addOption(numeric('--lr <rate>', 'learning rate for the new layers', 0.003))
     .option('--unfreeze <layer>', 'then also train this layer or block and all after it, e.g. block5')
-    .addOption(numeric('--unfreeze-epochs <n>', 'epochs with --unfreeze').default(10))
-    .addOption(numeric('--unfreeze-lr <rate>', 'learning rate with --unfreeze').default(1e-4))
-    .addOption(numeric('--batch <n>', 'batch size').default(32))
+    .addOption(numeric('--unfreeze-epochs <n>', 'epochs with --unfreeze', 10))
+    .addOption(numeric('--unfreeze-lr <rate>', 'learning rate with --unfreeze', 1e-4))
+    .addOption(numeric('--batch <n>', 'batch size', 32))
     .option('--augment', 'augment the training images: flips, crops and colour jitter')
     .addOption(
       numeric(
         '--memory <MB>',
         'memory for images, and the same for features; beyond it images are read again and features go to disk',
-      ).default(1000),
+        1000,
+      ),
     )
     .addOption(
       numeric(
         '--seed <n>',
         'seed of the split, the new weights, the order of the images and the augmentation',
-      ).default(0),
+        0,
+      ),
     )
     .addOption(new Option('--out <folder>', 'output folder').default('runs/finetune'))
     .option('--json', 'print the result as one line of JSON')
@@ -94,11 +92,7 @@ export function finetuneCommand(): Command {
 
 async function run(folder: string, args: FinetuneArguments): Promise<void> {
   const say = args.json ? () => {} : (line: string) => console.log(line);
-  await mkdir(args.out, { recursive: true }).catch((error: Error) => {
-    throw new Error(
-      `finetune: the folder ${args.out} could not be created (${error.message}); choose another with --out.`,
-    );
-  });
+  await makeFolder('finetune', args.out);
   const loaded = await loadNetwork('finetune', args, {
     includeTop: false,
     ...(args.size !== undefined && { inputShape: [args.size, args.size, 3] as const }),

@@ -1,12 +1,12 @@
 import { basename, extname, join } from 'node:path';
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { featureExtractor, featureMapGrid, gradCam } from 'vgg-blocks/features';
 import { overlay, preprocess } from 'vgg-blocks/images';
 import { writeImage } from 'vgg-blocks/node';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
-import { number } from './options.js';
+import { numeric } from './options.js';
 
 interface GradCamArguments extends NetworkArguments {
   labels?: string;
@@ -32,11 +32,7 @@ export function gradcamCommand(): Command {
     )
     .option('--class <name>', 'class to explain, by label or number (default: the most probable one)')
     .option('--maps <layer>', 'also write the first 64 feature maps of this layer')
-    .addOption(
-      new Option('--size <pixels>', 'maximum length of the longer side of the output')
-        .argParser(number)
-        .default(1024),
-    )
+    .addOption(numeric('--size <pixels>', 'maximum length of the longer side of the output', 1024))
     .option('--json', 'print one line of JSON per image')
     .action(run);
 }

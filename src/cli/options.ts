@@ -40,26 +40,29 @@ export function planOf(network: Architecture, ratio: number, options: VggOptions
   return alexNetPlan(rest as AlexNetOptions);
 }
 
-/** The parser of options with a number. */
+/** The parser of a number. */
 export function number(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('it must be a number.');
   return value;
 }
 
+/** An option with a number; `shown` replaces its default value in the help. */
+export function numeric(flags: string, description: string, value?: number, shown?: string): Option {
+  return new Option(flags, description).argParser(number).default(value, shown);
+}
+
 /** Options that several commands share. */
 export const shared = {
   arch: () => new Option('--arch <name>', `architecture: ${ARCH_HELP}`).argParser(parseArch),
-  ratio: (value: number) =>
-    new Option('--ratio <n>', 'divide the width of every convolution by n').argParser(number).default(value),
-  size: (value: number) =>
-    new Option('--size <pixels>', 'height and width of the input').argParser(number).default(value),
-  classes: () => new Option('--classes <n>', 'number of classes').argParser(number).default(10),
-  channels: () => new Option('--channels <n>', 'input channels').argParser(number).default(1),
+  ratio: (value: number) => numeric('--ratio <n>', 'divide the width of every convolution by n', value),
+  size: (value: number) => numeric('--size <pixels>', 'height and width of the input', value),
+  classes: () => numeric('--classes <n>', 'number of classes', 10),
+  channels: () => numeric('--channels <n>', 'input channels', 1),
   backend: () =>
     new Option('--backend <name>', 'TensorFlow.js backend; webgpu needs npm install webgpu')
       .choices(BACKENDS)
       .default('wasm'),
-  threads: () => new Option('--threads <n>', 'threads of the wasm backend').argParser(number).default(1),
+  threads: () => numeric('--threads <n>', 'threads of the wasm backend', 1),
   batchNorm: () => new Option('--batch-norm', 'add batch normalization after every convolution'),
 };

@@ -1,9 +1,9 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { EmbeddingIndex, embed } from 'vgg-blocks/features';
 import { readImage, writeFileAtomic } from 'vgg-blocks/node';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { number } from './options.js';
+import { numeric } from './options.js';
 
 interface SimilarArguments extends NetworkArguments {
   layer: string;
@@ -22,7 +22,7 @@ export function similarCommand(): Command {
     .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .option('--layer <name>', 'layer whose features are compared', 'pool5')
-    .addOption(new Option('--top <n>', 'number of results').argParser(number).default(10))
+    .addOption(numeric('--top <n>', 'number of results', 10))
     .option('--save-index <file>', 'write the vectors as safetensors, for EmbeddingIndex.load')
     .option('--json', 'print one line of JSON per image')
     .action(run);

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { number } from './options.js';
+import { numeric } from './options.js';
 import { stopOnInterrupt } from './training.js';
 
 interface StyleArguments extends NetworkArguments {
@@ -26,8 +26,6 @@ interface StyleArguments extends NetworkArguments {
 
 /** `vgg-blocks style`: renders an image in the style of another. */
 export function styleCommand(): Command {
-  const numeric = (flags: string, description: string, value?: number) =>
-    new Option(flags, description).argParser(number).default(value);
   const command = new Command('style')
     .description('render an image in the style of another (Gatys et al.); Ctrl-C keeps the result so far')
     .requiredOption('--content <image>', 'image that provides the content')

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type ConvArch, type Initializer, paramCount, scaleArch, VGG11, vgg } from 'vgg-blocks';
@@ -14,8 +13,8 @@ import {
 } from 'vgg-blocks/train';
 import { type Backend, useBackend } from './backend.js';
 import { loadData } from './data.js';
-import { number, shared } from './options.js';
-import { checkAccuracy, epochLine, stopOnInterrupt } from './training.js';
+import { numeric, shared } from './options.js';
+import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './training.js';
 
 interface TrainArguments {
   data: string;
@@ -53,14 +52,8 @@ export function trainCommand(): Command {
     .addOption(shared.arch().default(VGG11, 'vgg11'))
     .addOption(shared.ratio(8))
     .addOption(shared.size(32))
-    .addOption(
-      new Option('--hidden <units>', 'units of each hidden fully connected layer')
-        .argParser(number)
-        .default(256),
-    )
-    .addOption(
-      new Option('--dropout <fraction>', 'fraction of hidden units to drop').argParser(number).default(0.3),
-    )
+    .addOption(numeric('--hidden <units>', 'units of each hidden fully connected layer', 256))
+    .addOption(numeric('--dropout <fraction>', 'fraction of hidden units to drop', 0.3))
     .addOption(shared.batchNorm())
     .addOption(
       new Option('--initializer <name>', 'distribution of the initial weights')
@@ -68,17 +61,14 @@ export function trainCommand(): Command {
         .default('heUniform'),
     )
     .addOption(
-      new Option(
+      numeric(
         '--epochs <n>',
         'passes over the training images (default: about 32000 examples in all, 4 to 20 passes)',
-      ).argParser(number),
+      ),
     )
-    .addOption(new Option('--batch <n>', 'batch size').argParser(number).default(32))
+    .addOption(numeric('--batch <n>', 'batch size', 32))
     .addOption(
-      new Option(
-        '--lr <rate>',
-        'learning rate (default: 0.05 for sgd, 0.01 for momentum, 0.001 for adam)',
-      ).argParser(number),
+      numeric('--lr <rate>', 'learning rate (default: 0.05 for sgd, 0.01 for momentum, 0.001 for adam)'),
     )
     .addOption(
       new Option('--optimizer <name>', 'optimizer').choices(['sgd', 'momentum', 'adam']).default('adam'),
@@ -89,19 +79,16 @@ export function trainCommand(): Command {
         .default('cosine'),
     )
     .addOption(
-      new Option(
+      numeric(
         '--seed <n>',
         'seed of the weights, the order of the images, dropout and the generated garments',
-      )
-        .argParser(number)
-        .default(0),
+        0,
+      ),
     )
     .addOption(shared.backend())
     .addOption(shared.threads())
     .addOption(new Option('--out <folder>', 'output folder').default('runs/latest'))
-    .addOption(
-      new Option('--min-accuracy <fraction>', 'fail if the final test accuracy is lower').argParser(number),
-    )
+    .addOption(numeric('--min-accuracy <fraction>', 'fail if the final test accuracy is lower'))
     .action(run);
 }
 
@@ -120,12 +107,7 @@ async function run(args: TrainArguments): Promise<void> {
     initializer: args.initializer,
     seed: args.seed,
   });
-  // Fail on a folder that cannot be written to before the training, not after it.
-  await mkdir(args.out, { recursive: true }).catch((error: Error) => {
-    throw new Error(
-      `train: the folder ${args.out} could not be created (${error.message}); choose another with --out.`,
-    );
-  });
+  await makeFolder('train', args.out);
   console.log(
     `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
   );

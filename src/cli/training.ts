@@ -1,4 +1,14 @@
+import { mkdir } from 'node:fs/promises';
 import type { EpochRow } from 'vgg-blocks/train';
+
+/** Creates the output folder, so that a path that cannot be written to fails before the training, not after it. */
+export async function makeFolder(command: string, path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: Error) => {
+    throw new Error(
+      `${command}: the folder ${path} could not be created (${error.message}); choose another with --out.`,
+    );
+  });
+}
 
 /** An epoch as a line of the log. */
 export function epochLine(row: EpochRow, epochs: number): string {
