@@ -41,6 +41,12 @@ const library = (id: string) => (id.startsWith(`${root}src/`) ? 'vgg-blocks' : n
 /** On the page itself ImageNet's labels are loaded only when they are needed. */
 const libraryOfPage = (id: string) => (id.startsWith(`${root}src/imagenet/`) ? null : library(id));
 
+/** What every part of the library needs: otherwise a few shared lines would join parts that are loaded apart. */
+const BASE = {
+  debugName: 'base',
+  priority: 1,
+  name: (id: string) => (id.startsWith(`${root}src/base/`) ? 'vgg-blocks~base' : null),
+};
 /** In the worker training is loaded at once, reading weight files and looking inside when they are needed. */
 const LIBRARY = {
   debugName: 'library',
@@ -76,7 +82,7 @@ export default defineConfig({
   worker: {
     format: 'es',
     rolldownOptions: {
-      output: { codeSplitting: { groups: [TFJS_CORE, TFJS, LIBRARY] } },
+      output: { codeSplitting: { groups: [TFJS_CORE, TFJS, BASE, LIBRARY] } },
     },
   },
   build: {

@@ -3,15 +3,13 @@ import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layer
 import type { ImageSet } from 'vgg-blocks/data';
 import { featureExtractor, featureMapGrid, gradCam, kernelGrid } from 'vgg-blocks/features';
 import { overlay, type RawImage } from 'vgg-blocks/images';
+import { outputKindOf } from '../../../src/tfjs/models.js';
 import { fitted } from './data.js';
 import { inputShape } from './image.js';
 
 /** The probability of each class. */
 export async function classify(model: LayersModel, input: Tensor4D): Promise<Float32Array> {
-  const output = tidy(() => {
-    const y = model.predict(input) as Tensor;
-    return isSoftmax(model) ? y : softmax(y);
-  });
+  const output = probabilities(model, input);
   try {
     return (await output.data()) as Float32Array;
   } finally {
@@ -19,8 +17,11 @@ export async function classify(model: LayersModel, input: Tensor4D): Promise<Flo
   }
 }
 
-function isSoftmax(model: LayersModel): boolean {
-  return model.layers.at(-1)?.getConfig().activation === 'softmax';
+function probabilities(model: LayersModel, input: Tensor4D): Tensor {
+  return tidy(() => {
+    const output = model.predict(input) as Tensor;
+    return outputKindOf(model) === 'probabilities' ? output : softmax(output);
+  });
 }
 
 /** Feature maps shown of a layer, at most. */
@@ -140,13 +141,10 @@ export async function review(model: LayersModel, test: ImageSet, batchSize = 64)
   let index = 0;
   let correct = 0;
   for (const { xs, ys } of fitted(test, inputShape(model)).batches({ batchSize })) {
-    const [best, probability] = tidy(() => {
-      const y = model.predict(xs) as Tensor;
-      const p = isSoftmax(model) ? y : softmax(y);
-      return [argMax(p, -1), p];
-    });
+    const output = probabilities(model, xs);
+    const best = argMax(output, -1);
     try {
-      const [labels, predicted, p] = await Promise.all([ys.data(), best!.data(), probability!.data()]);
+      const [labels, predicted, p] = await Promise.all([ys.data(), best.data(), output.data()]);
       for (let i = 0; i < labels.length; i++, index++) {
         const [label, guess] = [labels[i]!, predicted[i]!];
         confusion[label]![guess]!++;
@@ -157,7 +155,7 @@ export async function review(model: LayersModel, test: ImageSet, batchSize = 64)
         }
       }
     } finally {
-      for (const tensor of [xs, ys, best!, probability!]) tensor.dispose();
+      for (const tensor of [xs, ys, output, best]) tensor.dispose();
     }
   }
   const worst = wrong.sort((a, b) => a.right - b.right || b.probability - a.probability).slice(0, WORST);
