@@ -9,7 +9,7 @@ import '@tensorflow/tfjs-backend-wasm';
 import { backend, memory, setBackend } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { scaleArch, VGG16, vgg } from 'vgg-blocks';
-import { type StyleTransferOptions, styleTransfer } from 'vgg-blocks/features';
+import { type StyleImages, type StyleTransferOptions, styleTransfer } from 'vgg-blocks/features';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { PUBLISHED } from 'vgg-blocks/weights';
 import { brushwork, landscape } from '../examples/style/paintings.js';
@@ -31,14 +31,15 @@ interface Run {
 }
 
 /** Processor seconds and loss of every step. */
-async function measure(model: LayersModel, options: Partial<StyleTransferOptions>): Promise<Run> {
+async function measure(
+  model: LayersModel,
+  options: Partial<StyleTransferOptions>,
+  images: StyleImages = { content: landscape(256, 192), style: brushwork(256, 192) },
+): Promise<Run> {
   const run: Run = { seconds: [], losses: [] };
   let last = process.cpuUsage();
-  await styleTransfer({
-    model,
+  await styleTransfer(model, images, {
     preprocessing: PUBLISHED['torchvision/vgg16'].preprocessing,
-    content: landscape(256, 192),
-    style: brushwork(256, 192),
     every: 1,
     onProgress: ({ losses }) => {
       const { user, system } = process.cpuUsage(last);
@@ -56,8 +57,8 @@ const median = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[Math.fl
 
 const whole = network(1);
 const [tensors, before] = [memory().numTensors, heap()];
-const square = { content: landscape(224, 224), style: brushwork(224, 224), size: 224, steps: 8 };
-const { seconds } = await measure(whole, { ...square, optimizer: 'adam' });
+const square = { content: landscape(224, 224), style: brushwork(224, 224) };
+const { seconds } = await measure(whole, { size: 224, steps: 8, optimizer: 'adam' }, square);
 console.log(
   `VGG-16 at 224x224: ${median(seconds.slice(1)).toFixed(2)} processor seconds a step, memory grows by ${Math.round(heap() - before)} MiB, ${memory().numTensors - tensors} tensors left`,
 );

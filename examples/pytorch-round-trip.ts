@@ -25,7 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), 'round-trip-'));
 
 installWasmKernels();
 await setBackend('wasm');
-const sets = garments({ train: 2048, test: 500 });
+const sets = garments({ trainImages: 2048, testImages: 500 });
 const [images, test] = [sets.trainSet.resize(32), sets.testSet.resize(32)];
 const arch = scaleArch(VGG11, 8);
 const [hiddenUnits, classes] = [64, images.classNames.length];

@@ -54,30 +54,31 @@ const steps = Number(values.steps);
 for (const [name, style] of Object.entries(styles)) {
   await writeImage(join(values.out, `${name}.png`), style);
   const early: RawImage[] = [];
-  const { picture, losses } = await styleTransfer({
+  const { image, losses } = await styleTransfer(
     model,
-    preprocessing,
-    content,
-    style,
-    steps,
-    styleWeight: values.weights ? 1e6 : 1e5,
-    pooling: 'avg',
-    every: 5,
-    onProgress: async (progress) => {
-      if (progress.step === 5 || progress.step === 20) early.push(await progress.picture());
-      if (progress.step % 20 === 0)
-        console.log(
-          `${name}, step ${progress.step}: loss ${progress.losses.total.toPrecision(3)}, ${Math.round(progress.secondsLeft)} s left`,
-        );
+    { content, style },
+    {
+      preprocessing,
+      steps,
+      styleWeight: values.weights ? 1e6 : 1e5,
+      pooling: 'avg',
+      every: 5,
+      onProgress: async (progress) => {
+        if (progress.done === 5 || progress.done === 20) early.push(await progress.image());
+        if (progress.done % 20 === 0)
+          console.log(
+            `${name}, step ${progress.done}: loss ${progress.losses.total.toPrecision(3)}, ${Math.round(progress.secondsLeft)} s left`,
+          );
+      },
     },
-  });
-  await writeImage(join(values.out, `${name}-result.png`), picture);
-  const alike = await imageSimilarity(model, picture, style, { preprocessing, layer: 'relu2_2' });
-  const before = await imageSimilarity(model, content, style, { preprocessing, layer: 'relu2_2' });
+  );
+  await writeImage(join(values.out, `${name}-result.png`), image);
+  const alike = await imageSimilarity(model, [image, style], { preprocessing, layer: 'relu2_2' });
+  const before = await imageSimilarity(model, [content, style], { preprocessing, layer: 'relu2_2' });
   console.log(
     `${name}: loss ${losses!.total.toPrecision(3)}; likeness to the style ${before.toFixed(3)} before, ${alike.toFixed(3)} after`,
   );
-  rows.push([content, style, ...early, picture]);
+  rows.push([content, style, ...early, image]);
 }
 await writeSheet(join(values.out, 'sheet.jpg'), rows);
 model.dispose();

@@ -62,7 +62,12 @@ try {
     ? await published(weights)
     : await pretrained();
   if (temporary) await writeFolder(temporary, colourGarments(SHOES_AND_BAGS, 400, 7), 1);
-  const pictures = await imageFolder(given ?? temporary!, { preprocessing, size, validation: 0.75, seed: 1 });
+  const pictures = await imageFolder(given ?? temporary!, {
+    preprocessing,
+    size,
+    validationFraction: 0.75,
+    seed: 1,
+  });
   const { trainSet: few, validationSet: validation, classNames, problems } = pictures;
   console.log(
     `${few.length} pictures to learn from, ${validation.length} to test on: ${classNames.join(', ')}`,

@@ -9,8 +9,8 @@ const SIDE = 28;
 export function colourGarments(kinds: readonly number[], count: number, seed: number): ImageSet {
   // All kinds come in equal numbers.
   const { trainSet: grey } = garments({
-    train: Math.ceil((count * GARMENT_NAMES.length) / kinds.length),
-    test: 0,
+    trainImages: Math.ceil((count * GARMENT_NAMES.length) / kinds.length),
+    testImages: 0,
     seed,
   });
   const random = numbers(seed);

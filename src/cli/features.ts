@@ -1,4 +1,4 @@
-import { max, mean, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { tidy } from '@tensorflow/tfjs-core';
 import { Command, Option } from 'commander';
 import { featureExtractor } from 'vgg-blocks/features';
 import { preprocess } from 'vgg-blocks/images';
@@ -42,14 +42,10 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const base = out.slice(0, -'.npy'.length);
   const { model, source, preprocessing } = await loadNetwork('features', args);
   const { crop } = preprocessing;
-  const extractor = featureExtractor(model, names, { inputShape: [crop, crop, 3] });
+  const extractor = featureExtractor(model, names, { inputShape: [crop, crop, 3], pooling });
   const layers = extractor.outputs.map(({ shape }, i) => {
-    const row = shape.slice(1) as number[];
-    return {
-      layer: names[i]!,
-      file: names.length === 1 ? out : `${base}.${names[i]}.npy`,
-      shape: pooling ? row.slice(-1) : row,
-    };
+    const file = names.length === 1 ? out : `${base}.${names[i]}.npy`;
+    return { layer: names[i]!, file, shape: shape.slice(1) as number[] };
   });
   const files: NpyWriter[] = [];
   const images: string[] = [];
@@ -57,7 +53,7 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
     for (const { file, shape } of layers) files.push(await npyWriter(file, shape, { dtype }));
     await eachImage('features', patterns, async (image, path) => {
       const x = await preprocess(image, preprocessing);
-      const outputs = tidy(() => [extractor.predict(x)].flat().map((y) => pooled(y, pooling)));
+      const outputs = tidy(() => [extractor.predict(x)].flat());
       x.dispose();
       try {
         for (const [i, file] of files.entries()) await file.append(await outputs[i]!.data<'float32'>());
@@ -77,9 +73,4 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   model.dispose();
   for (const { file, layer, shape } of described) console.log(`${file}: ${layer}, ${shape.join('x')}`);
   console.log(`${base}.json: the image of each row`);
-}
-
-function pooled(y: Tensor, pooling: FeaturesArguments['pooling']): Tensor {
-  if (!pooling || y.shape.length !== 4) return y;
-  return (pooling === 'avg' ? mean : max)(y, [1, 2]);
 }

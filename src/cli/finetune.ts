@@ -158,11 +158,11 @@ async function read(
   const bar = countBar({ label: 'reading' });
   return imageFolder(folder, {
     preprocessing,
-    validation: args.validationFraction,
+    validationFraction: args.validationFraction,
     seed: args.seed,
     maxBytes: args.memory * 1e6,
     signal,
-    onProgress: ({ done, total }) => bar.update({ done, total, unit: 'images' }),
+    onProgress: bar.update,
     onProblem({ reason }) {
       bar.stop();
       console.error(reason);
@@ -249,7 +249,7 @@ async function cache(lower: LayersModel, images: ImageFiles, args: FinetuneArgum
       seed: args.seed,
       maxBytes: args.memory * 1e6,
       overflow: temporaryFile({ folder: args.out }),
-      onProgress: ({ done, total }) => bar.update({ done, total, unit: 'images' }),
+      onProgress: bar.update,
       signal,
     });
   try {

@@ -66,36 +66,37 @@ async function run(args: StyleArguments): Promise<void> {
   const stop = stopOnInterrupt();
   const written: string[] = [];
   const onProgress = async (progress: StyleProgress) => {
-    bar.update({ done: progress.step, total: steps, unit: 'steps' });
-    if (every === undefined || progress.step % every !== 0 || progress.step === steps) return;
-    const file = `${name}-${progress.step}.png`;
-    await writeImage(file, await progress.picture());
+    bar.update(progress);
+    if (every === undefined || progress.done % every !== 0 || progress.done === steps) return;
+    const file = `${name}-${progress.done}.png`;
+    await writeImage(file, await progress.image());
     written.push(file);
   };
   try {
-    const { picture, ...result } = await styleTransfer({
+    const { image, ...result } = await styleTransfer(
       model,
-      preprocessing,
-      content,
-      style,
-      init: first,
-      size: args.size,
-      steps,
-      contentWeight: args.contentWeight,
-      styleWeight: args.styleWeight,
-      tvWeight: args.tvWeight,
-      optimizer: args.optimizer,
-      learningRate: args.lr,
-      pooling: args.pooling,
-      seed: args.seed,
-      signal: stop.signal,
-      every: 1,
-      onProgress,
-    });
+      { content, style },
+      {
+        preprocessing,
+        init: first,
+        size: args.size,
+        steps,
+        contentWeight: args.contentWeight,
+        styleWeight: args.styleWeight,
+        tvWeight: args.tvWeight,
+        optimizer: args.optimizer,
+        learningRate: args.lr,
+        pooling: args.pooling,
+        seed: args.seed,
+        signal: stop.signal,
+        every: 1,
+        onProgress,
+      },
+    );
     bar.stop();
     if (result.steps === 0) throw new Error('style: stopped before the first step; nothing was written.');
-    await writeImage(out, picture);
-    const { width, height } = picture;
+    await writeImage(out, image);
+    const { width, height } = image;
     if (args.json) console.log(JSON.stringify({ out, width, height, ...result, images: written }));
     else {
       const { total, content, style } = result.losses!;

@@ -29,10 +29,10 @@ export function batchIndices(
 }
 
 /**
- * What `load` makes of one batch after the other; the next is loaded while the one before is used. Where the loop is left
- * early the load that runs is told by its signal, and awaited.
+ * Loads batches one after another, each while the one before is used. When the loop is left early, the running load is aborted
+ * by its signal and awaited.
  *
- * @throws what `load` throws, or the signal's reason.
+ * @throws the error of `load`, or the signal's reason.
  */
 export async function* prefetched<T>(
   batches: readonly (readonly number[])[],
@@ -43,7 +43,7 @@ export async function* prefetched<T>(
   const stop = new AbortController();
   const begin = (indices: readonly number[] | undefined) => {
     const loading = indices && load(indices, stop.signal);
-    // An error counts when the batch is asked for, which may be never.
+    // An error is thrown when its batch is asked for, which may be never.
     loading?.catch(() => {});
     return loading;
   };

@@ -7,23 +7,23 @@ import { GARMENT_NAMES } from './garments/garments.js';
 import { IDX_HEADER_BYTES, idxFileBytes, MAX_IDX_BYTES, parseIdx } from './idx.js';
 import { ImageSet } from './imageSet.js';
 
-/** The four files of a data set, by what they hold. */
+/** The four files of a data set. */
 export type IdxPart = 'trainImages' | 'trainLabels' | 'testImages' | 'testLabels';
 
 /** A file of a published data set. */
 export interface PublishedFile {
   name: string;
   bytes: number;
-  /** Of the gzipped file, from TensorFlow Datasets' lists of checksums. */
+  /** Of the gzipped file, from TensorFlow Datasets' checksum lists. */
   sha256: string;
 }
 
 /**
- * A published data set: where it is and what its files are. Nothing is fetched until it is passed as a source. From a
- * mirror, with the same checks: `{ ...FASHION_MNIST, home: 'https://mirror.example/fashion/' }`.
+ * A published data set: its location and its files. Nothing is fetched until it is passed as a source. A mirror is checked the
+ * same way: `{ ...FASHION_MNIST, home: 'https://mirror.example/fashion/' }`.
  */
 export interface PublishedDataset {
-  /** The URL of the folder that holds the files. */
+  /** URL of the folder with the files. */
   home: string;
   files: Record<IdxPart, PublishedFile>;
   classNames: readonly string[];
@@ -39,7 +39,7 @@ const NAMES: Record<IdxPart, string> = {
   testLabels: 't10k-labels-idx1-ubyte',
 };
 
-/** Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60000 and 10000 pictures of garments, 28x28 grey. 31 MB. */
+/** Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60000 and 10000 images of garments, 28x28 grey. 31 MB. */
 export const FASHION_MNIST: PublishedDataset = {
   home: 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
   files: published([
@@ -52,7 +52,7 @@ export const FASHION_MNIST: PublishedDataset = {
   licence: 'MIT, Zalando SE',
 };
 
-/** MNIST (LeCun, Cortes & Burges 1998) at its mirror: 60000 and 10000 handwritten digits, 28x28 grey. 12 MB. */
+/** MNIST (LeCun, Cortes & Burges 1998), from a mirror: 60000 and 10000 handwritten digits, 28x28 grey. 12 MB. */
 export const MNIST: PublishedDataset = {
   home: 'https://storage.googleapis.com/cvdf-datasets/mnist/',
   files: published([
@@ -65,20 +65,19 @@ export const MNIST: PublishedDataset = {
   licence: 'CC BY-SA 3.0',
 };
 
-/** Where a data set's four files come from. */
+/** Source of a data set's four files. */
 export interface DatasetOptions extends Omit<ReadOptions, 'maxBytes'> {
   /**
-   * A folder (a path in Node, or a URL) that holds the files under their published names, gzipped or not; or each file
-   * as a path, URL, Blob or bytes; or a published set, e.g. `FASHION_MNIST`, to download it from its home, which
-   * checks lengths and SHA-256 sums and keeps the files in the cache. The other sources are neither kept nor compared
-   * with published sums.
+   * A folder (a path in Node, or a URL) with the files under their published names, gzipped or not; or each file as a path, URL,
+   * Blob or bytes; or a published set, such as `FASHION_MNIST`, which is downloaded, checked by length and SHA-256, and cached.
+   * Other sources are neither cached nor checked against published sums.
    */
   source: string | URL | Record<IdxPart, Source> | PublishedDataset;
-  /** Downloads of a published set: another folder (Node) or cache name (browser), `false` for no cache. */
+  /** For a published set: another cache folder (Node) or cache name (browser), or `false` for no cache. */
   cache?: string | false;
 }
 
-/** The pictures to train on and those to test with. */
+/** Training and test images of a published data set. */
 export interface Dataset {
   trainSet: ImageSet;
   testSet: ImageSet;
@@ -87,7 +86,7 @@ export interface Dataset {
 /**
  * Fashion-MNIST, or any data set in its format with its ten classes.
  *
- * @throws DataError, one sentence that names the file, when one is missing, damaged or does not fit the others.
+ * @throws DataError, which names the file, when one is missing, damaged or does not match the others.
  * @example
  * await fashionMnist({ source: 'data/fashion' });     // a folder
  * await fashionMnist({ source: FASHION_MNIST });      // downloads 31 MB once, then reads the cache
@@ -108,7 +107,7 @@ async function load(
 ): Promise<Dataset> {
   checkSource(where, home, options?.source);
   const parts: Part[] = [];
-  // One after the other, so that a missing file stops the download of the others.
+  // One after another, so that a missing file stops the download of the rest.
   for (const part of PARTS) parts.push(await readPart(part, options));
   const [trainImages, trainLabels, testImages, testLabels] = parts;
   const train = imageSet(trainImages!, trainLabels!, classNames);
@@ -118,7 +117,7 @@ async function load(
     throw new DataError(
       testImages!.name,
       'damaged',
-      `its pictures are ${b}, and those to train on ${a}; give files of one set.`,
+      `its images are ${b}, but the training images are ${a}; use files of one set.`,
     );
   }
   return { trainSet: train, testSet: test };
@@ -131,7 +130,7 @@ function checkSource(where: string, home: string, source: DatasetOptions['source
     ? `source lacks ${PARTS.filter((part) => !(part in source)).join(', ')}`
     : 'no source is given';
   throw new TypeError(
-    `${where}: ${given}; give a folder, a base URL, all of ${PARTS.join(', ')}, or a published set to download from ${home}.`,
+    `${where}: ${given}; pass a folder, a base URL, all of ${PARTS.join(', ')}, or a published set to download from ${home}.`,
   );
 }
 
@@ -156,7 +155,7 @@ async function readPart(part: IdxPart, { source, cache, ...options }: DatasetOpt
   const rank = part.endsWith('Images') ? 3 : 1;
   if (dims.length !== rank) {
     const [is, should] = rank === 3 ? ['labels', 'images'] : ['images', 'labels'];
-    throw new DataError(name, 'damaged', `it holds ${is} where ${should} are wanted; give the ${part} file.`);
+    throw new DataError(name, 'damaged', `it contains ${is} instead of ${should}; use the ${part} file.`);
   }
   return { name, dims, values };
 }
@@ -180,7 +179,7 @@ async function fileOf(
       })
       .catch((error) => {
         if (!isMissing(error)) throw error;
-        const sentence = `it holds neither ${NAMES[part]}.gz nor ${NAMES[part]}; give the folder with the four files.`;
+        const sentence = `it has neither ${NAMES[part]}.gz nor ${NAMES[part]}; use the folder with the four files.`;
         throw new DataError(String(source), 'missing', sentence, error);
       });
   }
@@ -203,7 +202,7 @@ function isMissing(error: unknown): boolean {
 function imageSet(images: Part, labels: Part, classNames: readonly string[]): ImageSet {
   const [count, height, width] = images.dims as [number, number, number];
   if (height === 0 || width === 0) {
-    throw new DataError(images.name, 'damaged', `its pictures are ${height}x${width}; get the file again.`);
+    throw new DataError(images.name, 'damaged', `its images are ${height}x${width}; get the file again.`);
   }
   if (labels.values.length !== count) {
     throw new DataError(

@@ -9,10 +9,10 @@ export interface IdxArray {
   values: Uint8Array;
 }
 
-/** The most bytes an IDX file may have, 1 GiB: MNIST's largest has 47 MB. */
+/** Maximum size of an IDX file, 1 GiB: MNIST's largest has 47 MB. */
 export const MAX_IDX_BYTES = 2 ** 30;
 
-/** Bytes of the longest header, that of images: the magic number and three lengths. */
+/** Size of the longest header, that of images: the magic number and three lengths. */
 export const IDX_HEADER_BYTES = 16;
 
 const ELEMENT_TYPES: Record<number, string> = {
@@ -27,10 +27,10 @@ const ELEMENT_TYPES: Record<number, string> = {
  * Reads an IDX file, the format of MNIST: a big-endian magic number (0x00000803 for images, 0x00000801 for labels),
  * a 32-bit length per dimension, then one unsigned byte per value. Format: http://yann.lecun.com/exdb/mnist/.
  *
- * @param bytes the whole file, already unpacked.
- * @param name what error messages call the file.
- * @throws DataError (`damaged`) when the magic number is another one, the file is shorter or longer than its header
- *   says, or its header asks for more than 1 GiB.
+ * @param bytes the whole file, uncompressed.
+ * @param name name of the file in error messages.
+ * @throws DataError (`damaged`) when the magic number is wrong, the file is shorter or longer than its header says, or
+ *   its header asks for more than 1 GiB.
  */
 export function parseIdx(bytes: Uint8Array, name = 'IDX file'): IdxArray {
   const size = idxFileBytes(bytes, name);
@@ -39,7 +39,7 @@ export function parseIdx(bytes: Uint8Array, name = 'IDX file'): IdxArray {
     const which = bytes.length < size ? 'missing at' : 'left over at';
     damaged(
       name,
-      `its header promises ${size} bytes and it has ${bytes.length}: ${difference} are ${which} its end; get the file again.`,
+      `its header states ${size} bytes, but it has ${bytes.length}: ${difference} are ${which} its end; get the file again.`,
     );
   }
   const dims = header(bytes, name);
@@ -47,7 +47,7 @@ export function parseIdx(bytes: Uint8Array, name = 'IDX file'): IdxArray {
 }
 
 /**
- * The bytes that a whole IDX file has, told from its first {@link IDX_HEADER_BYTES}.
+ * The size of a whole IDX file in bytes, from its first {@link IDX_HEADER_BYTES}.
  *
  * @throws DataError as {@link parseIdx} does.
  */
@@ -57,7 +57,7 @@ export function idxFileBytes(head: Uint8Array, name = 'IDX file'): number {
   if (bytes > MAX_IDX_BYTES) {
     damaged(
       name,
-      `its header asks for ${dims.join(' x ')} values, and at most ${MAX_IDX_BYTES} bytes are read; use an undamaged file.`,
+      `its header asks for ${dims.join(' x ')} values, more than the limit of ${MAX_IDX_BYTES} bytes; use an undamaged file.`,
     );
   }
   return bytes;
@@ -73,13 +73,13 @@ function header(bytes: Uint8Array, name: string): number[] {
   if (magic >>> 16 === 0 && ELEMENT_TYPES[type] !== undefined) {
     damaged(
       name,
-      `it holds ${ELEMENT_TYPES[type]} (IDX type 0x${hex(type, 2)}); only unsigned bytes (0x08) are read.`,
+      `it contains ${ELEMENT_TYPES[type]} (IDX type 0x${hex(type, 2)}); only unsigned bytes (0x08) can be read.`,
     );
   }
   if (magic >>> 8 !== 8 || (rank !== 1 && rank !== 3)) {
     damaged(
       name,
-      `it begins with 0x${hex(magic, 8)}, and an IDX file with 0x00000803 (images) or 0x00000801 (labels); check that it is the right file.`,
+      `it begins with 0x${hex(magic, 8)}, but an IDX file begins with 0x00000803 (images) or 0x00000801 (labels); check that it is the right file.`,
     );
   }
   if (bytes.length < 4 + 4 * rank) {

@@ -2,21 +2,22 @@ import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tf
 import { fail } from '../base/check.js';
 import { seededRandom } from '../base/random.js';
 import { messageOf } from '../base/realm.js';
-import type { Preprocessing } from '../images/index.js';
+import { centreCropped } from '../images/crop.js';
+import { normalizer } from '../images/normalize.js';
 import type { RgbImage } from '../images/pixels.js';
-import { cropped, normalize } from '../images/preprocess.js';
+import type { Preprocessing } from '../images/preprocessing.js';
 import { type Augmentation, augmented } from './augment.js';
 import { type BatchOrder, batchIndices, prefetched } from './batches.js';
 import { inParallel } from './parallel.js';
 
-/** A picture that could not be used, and why. */
+/** An image that could not be used, and why. */
 export interface ImageProblem {
   path: string;
-  /** One sentence that names the picture. */
+  /** One sentence that names the file. */
   reason: string;
 }
 
-/** A picture of a set: resized by the preprocessing, in memory or read anew each time. */
+/** An image of a set: resized for its preprocessing, kept in memory or read again each time. */
 export interface FileImage {
   path: string;
   label: number;
@@ -34,31 +35,31 @@ interface ImageFileSetOptions {
   onProblem(problem: ImageProblem): void;
 }
 
-/** What {@link ImageFileSet.batches} is to do. */
+/** Options of {@link ImageFileSet.batches}. */
 export interface ImageFileBatchOptions extends BatchOrder {
-  /** Draws order and augmentation, a whole number from 0 to 2^32 - 1. Without it: as stored, not augmented. */
+  /** Draws order and augmentation, a whole number from 0 to 2^32 - 1. Default: stored order, no augmentation. */
   seed?: number;
-  /** Stops between two batches, with the signal's reason as the error. */
+  /** Stops between two batches: the loop then throws the signal's reason. */
   signal?: AbortSignal;
 }
 
 /**
- * Pictures from files, as `train`, `evaluate` and `cacheFeatures` take them. Those that fit into memory are kept as bytes, made
- * smaller already; the others are read again whenever their turn comes, while the batch before is trained on.
+ * Images from files, for `train`, `evaluate` and `cacheFeatures`. Those that fit in memory are kept as bytes, already resized;
+ * the others are read again each time, while the batch before is in use.
  */
 export class ImageFileSet {
   readonly length: number;
-  /** `[height, width, 3]` of a picture in batches. */
+  /** `[height, width, 3]` of the images in batches. */
   readonly shape: readonly [height: number, width: number, channels: number];
   readonly classNames: readonly string[];
-  /** The class of each picture, an index into `classNames`. */
+  /** The class of each image, an index into `classNames`. */
   readonly labels: Int32Array;
-  /** The path of each picture, as it was given. */
+  /** The path of each image, as passed. */
   readonly paths: readonly string[];
   readonly #given: ImageFileSetOptions;
   readonly #lost = new Set<number>();
 
-  /** Made by `imageFiles` and `imageFolder`. */
+  /** For `imageFiles` and `imageFolder`, which create these sets. */
   constructor(given: ImageFileSetOptions) {
     const { entries, classNames, preprocessing } = given;
     this.length = entries.length;
@@ -70,21 +71,21 @@ export class ImageFileSet {
   }
 
   /**
-   * The pictures batch by batch, float32 `[batch, height, width, 3]` and int32 `[batch]`, which whoever takes a batch
-   * disposes; a loop may stop at any batch and leaves nothing behind. The same seed gives the same batches, whatever is
-   * kept in memory. A file that can no longer be read is reported, and another of its class stands in for it.
+   * The images batch by batch, float32 `[batch, height, width, 3]` and int32 `[batch]`, which the caller disposes; a loop may
+   * stop at any batch without leaking. The same seed gives the same batches, whatever is kept in memory. A file that can no
+   * longer be read is reported and replaced by another of its class.
    *
-   * @throws RangeError, at once, when an option is out of its range.
+   * @throws RangeError, at once, when an option is out of range.
    */
   batches(options: ImageFileBatchOptions): AsyncGenerator<{ xs: Tensor4D; ys: Tensor1D }, void, undefined> {
-    const batches = batchIndices('PictureSet', this.length, options);
+    const batches = batchIndices('ImageFileSet', this.length, options);
     return this.#run(batches, options);
   }
 
   /**
-   * Some of the pictures as bytes, in the form that `predictionSheet` takes.
+   * Some of the images as bytes, as `predictionSheet` takes them.
    *
-   * @param indices which, in order.
+   * @param indices the images, in order.
    */
   async images(indices: readonly number[]) {
     const [height, width] = this.shape;
@@ -111,24 +112,17 @@ export class ImageFileSet {
     const size = height * width * 3;
     const values = new Float32Array(indices.length * size);
     const { preprocessing } = this.#given;
-    const table = tableOf(preprocessing);
-    const blue = preprocessing.channels === 'BGR' ? 2 : 0;
+    const normalize = normalizer(preprocessing);
     await this.#each(
       indices,
       seed,
-      (bytes, row) => {
-        for (let i = 0, to = row * size; i < size; i += 3, to += 3) {
-          values[to] = table[3 * bytes[i + blue]!]!;
-          values[to + 1] = table[3 * bytes[i + 1]! + 1]!;
-          values[to + 2] = table[3 * bytes[i + 2 - blue]! + 2]!;
-        }
-      },
+      (bytes, row) => normalize(bytes, values.subarray(row * size, (row + 1) * size)),
       signal,
     );
     return { values, labels: Int32Array.from(indices, (index) => this.labels[index]!) };
   }
 
-  /** The square of each picture, augmented where there is a seed. */
+  /** The square of each image, augmented where there is a seed. */
   async #each(
     indices: readonly number[],
     seed: number | undefined,
@@ -140,19 +134,19 @@ export class ImageFileSet {
       indices,
       parallel,
       async (index, row) => {
-        const picture = await this.#picture(index);
+        const image = await this.#image(index);
         const bytes =
           augment && seed !== undefined
-            ? augmented(picture, preprocessing, augment, seededRandom(seed, index))
-            : cropped(picture, preprocessing.crop).data;
+            ? augmented(image, preprocessing, augment, seededRandom(seed, index))
+            : centreCropped(image, preprocessing.crop).data;
         use(bytes, row);
       },
       signal,
     );
   }
 
-  /** The picture, or the next of its class that can be read. */
-  async #picture(index: number): Promise<RgbImage> {
+  /** The image, or the next of its class that can be read. */
+  async #image(index: number): Promise<RgbImage> {
     const { entries, onProblem } = this.#given;
     for (let i = 0; i < entries.length; i++) {
       const at = (index + i) % entries.length;
@@ -164,30 +158,19 @@ export class ImageFileSet {
         this.#lost.add(at);
         onProblem({
           path,
-          reason: `${sentence(path, error)} Another picture of its class stands in for it.`,
+          reason: `${sentence(path, error)} Another image of its class replaces it.`,
         });
       }
     }
     return fail(
-      'PictureSet',
-      `no picture of the class '${this.classNames[entries[index]!.label]}' can be read any more; put the files back.`,
+      'ImageFileSet',
+      `no image of the class '${this.classNames[entries[index]!.label]}' can be read any more; restore the files.`,
     );
   }
 }
 
-/** What an error says of a picture; browsers' own do not name it. */
+/** An error's message, with the path where it is missing, as in browsers' own errors. */
 export function sentence(path: string, error: unknown): string {
-  const said = messageOf(error);
-  return said.includes(path) ? said : `${path}: ${said}`;
-}
-
-/** What each byte of each channel becomes, `3 * byte + channel`. */
-function tableOf(preprocessing: Preprocessing): Float32Array {
-  const table = new Float32Array(3 * 256);
-  normalize(
-    Uint8Array.from(table, (_, i) => Math.floor(i / 3)),
-    preprocessing,
-    table,
-  );
-  return table;
+  const message = messageOf(error);
+  return message.includes(path) ? message : `${path}: ${message}`;
 }

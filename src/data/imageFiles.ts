@@ -1,4 +1,5 @@
 import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import type { Progress } from '../base/progress.js';
 import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
 import { resized } from '../images/preprocess.js';
 import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from '../images/preprocessing.js';
@@ -8,84 +9,80 @@ import { type FileImage, ImageFileSet, type ImageProblem, sentence } from './ima
 import { inParallel } from './parallel.js';
 import { drawValidation } from './split.js';
 
-/** A picture's file. */
+/** An image file. */
 export interface ImageFile {
-  /** Where it lies below the folder of all classes, with `/` between: the first part is its class (`cats/young/1.jpg`). */
+  /** Path inside the data set's folder, with `/`: the first part is the class (`cats/young/1.jpg`). */
   path: string;
-  /** Decodes it; away from the main thread, as `createImageBitmap` in browsers and sharp in Node do. */
+  /** Decodes it, best off the main thread, as `createImageBitmap` in browsers and sharp in Node do. */
   read(): Promise<RawImage | ImageBitmap>;
 }
 
 /** Options of {@link imageFiles}. */
 export interface ImageFilesOptions {
   /**
-   * The preprocessing of the weights that the pictures are for: `published.preprocessing`, or a row's of `PUBLISHED`. Default: RGB
-   * from 0 to 1, the shorter side resized to `size`, the middle cut out.
+   * Preprocessing of the weights that the images are for: `published.preprocessing`, or that of an entry of `PUBLISHED`. Default
+   * `PLAIN_PREPROCESSING`: RGB from 0 to 1, the middle of the image.
    */
   preprocessing?: Preprocessing;
-  /** Side of the square pictures. Default the preprocessing's, 224; a preprocessing with another resizes in proportion. */
+  /** Side of the square images. Default the preprocessing's own, 224; at another, `preprocessingAt` keeps the proportions. */
   size?: number;
-  /** Share of each class that is set aside for validation, 0 to 1. Default 0.2. */
-  validation?: number;
-  /** Draws which those are, 0 to 4294967295. Default 0. A file's turn depends on its path, not on the other files. */
+  /** Fraction of each class that is set aside for validation, 0 to 1. Default 0.2. */
+  validationFraction?: number;
+  /** Chooses the validation images, 0 to 4294967295. Default 0. The draw for a file depends on its path, not on other files. */
   seed?: number;
-  /** How training pictures vary. Default: they do not. */
+  /** Random changes of training images. Default: none. */
   augment?: Augmentation;
-  /** The classes in order; a file of another is a problem. Default: those that the files have, sorted. */
+  /** The classes, in order; a file of any other is reported as a problem. Default: all classes found, sorted. */
   classNames?: readonly string[];
-  /** Bytes of pictures that are kept in memory; those beyond are read anew each time. Default 1 GiB: 4000 at 256x341. */
+  /** Bytes of images kept in memory; the others are read again each time. Default 1 GiB: 4000 at 256x341. */
   maxBytes?: number;
-  /** Pictures that are decoded at once, each of which may take 300 MB for that time. Default 4. */
+  /** Images decoded at once, each of which may take up to 300 MB. Default 4. */
   parallel?: number;
-  /** Called with each file that is left out. */
+  /** Called for each file that is skipped. */
   onProblem?: (problem: ImageProblem) => void;
-  /** Called after each file of the first pass. */
-  onProgress?: (progress: { done: number; total: number }) => void;
+  /** Called after each file of the first pass, in `'images'`. */
+  onProgress?: (progress: Required<Progress>) => void;
   /** Stops the first pass, which then rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
-/** Pictures in classes, apart for training and validation. */
+/** Labelled images, split into training and validation. */
 export interface ImageFiles {
-  /** Shuffled and augmented wherever a seed is given, as `train` does. */
+  /** Shuffled and augmented where a seed is passed, as `train` does. */
   trainSet: ImageFileSet;
-  /** Never augmented: each picture as `preprocess` prepares it. Empty with `validation: 0`. */
+  /** Never augmented: images are prepared as by `preprocess`. Empty with `validationFraction: 0`. */
   validationSet: ImageFileSet;
   classNames: readonly string[];
-  /** The files that were left out, and later those that could not be read again, by path. */
+  /** Files that were skipped, and later those that could not be read again, by path. */
   problems: ImageProblem[];
 }
 
-/** More pixels than this are refused after resizing, as `readImage` refuses them before: 300 MB. */
-const MOST_PIXELS = 100_000_000;
+/** Limit on pixels after resizing, the same as `readImage` has before: 300 MB. */
+const MAX_PIXELS = 100_000_000;
 
 /**
- * Pictures in a folder for each class, as torchvision's `ImageFolder` has them, from any kind of files. Each is decoded once
- * to see that it can be, and kept as small as the preprocessing makes it while `maxBytes` last. `imageFolder` of `vgg-blocks/node`
- * does it with a folder on disk.
+ * Reads images from a folder for each class, like torchvision's `ImageFolder`, from any kind of files. Each is decoded once to
+ * check it, resized for the preprocessing, and kept in memory up to `maxBytes`. `imageFolder` of `vgg-blocks/node` reads a folder
+ * on disk.
  *
- * @throws DataError when a class has no picture that can be read; RangeError when an option is out of range; the signal's
- *   reason.
+ * @throws DataError when a class has no readable image; RangeError when an option is out of range; the signal's reason.
  * @example
- * // Of <input type="file" webkitdirectory>, whose paths begin with the folder that was chosen:
+ * // From <input type="file" webkitdirectory>, whose paths begin with the chosen folder:
  * const files = Array.from(input.files, (file) => ({
  *   path: file.webkitRelativePath.split('/').slice(1).join('/'),
  *   read: () => createImageBitmap(file),
  * }));
- * const { train, validation } = await imageFiles(files, { preprocessing: published.preprocessing });
+ * const { trainSet, validationSet } = await imageFiles(files, { preprocessing: published.preprocessing });
  */
 export async function imageFiles(
   files: readonly ImageFile[],
   options: ImageFilesOptions = {},
 ): Promise<ImageFiles> {
-  const { preprocessing: published = PLAIN_PREPROCESSING } = options;
-  const preprocessing = preprocessingAt(
-    published,
-    wholeNumber('imageFiles', 'size', options.size ?? published.crop),
-  );
-  const { validation = 0.2, seed = 0, augment, maxBytes = 2 ** 30, parallel = 4 } = options;
-  if (!(validation >= 0 && validation <= 1)) {
-    fail('imageFiles', `validation is ${validation}; it is a share from 0 to 1.`);
+  const { preprocessing: published = PLAIN_PREPROCESSING, size = published.crop } = options;
+  const preprocessing = preprocessingAt(published, wholeNumber('imageFiles', 'size', size));
+  const { validationFraction = 0.2, seed = 0, augment, maxBytes = 2 ** 30, parallel = 4 } = options;
+  if (!(validationFraction >= 0 && validationFraction <= 1)) {
+    fail('imageFiles', `validationFraction is ${validationFraction}; it must be from 0 to 1.`);
   }
   checkSeed('imageFiles', seed);
   wholeNumber('imageFiles', 'maxBytes', maxBytes, 0);
@@ -107,7 +104,7 @@ export async function imageFiles(
       return [
         ...drawValidation(
           own.map(({ path }) => path),
-          validation,
+          validationFraction,
           seed,
         ),
       ].map((i) => own[i]!);
@@ -125,7 +122,7 @@ export async function imageFiles(
   return { trainSet: set(false), validationSet: set(true), classNames, problems };
 }
 
-/** The classes, and the files that lie in one, in the order of class and path. */
+/** The classes, and the files of each, ordered by class and path. */
 function sortOut(
   files: readonly ImageFile[],
   given: readonly string[] | undefined,
@@ -139,21 +136,21 @@ function sortOut(
     const label = labels.get(classOf(file));
     if (label !== undefined) return [{ file, label }];
     const where =
-      classOf(file) === '' ? 'in no folder of a class' : 'in a folder that is none of the classes';
-    report({ path: file.path, reason: `${file.path} lies ${where}.` });
+      classOf(file) === '' ? 'outside the folders of the classes' : 'in the folder of an unknown class';
+    report({ path: file.path, reason: `${file.path} is ${where}.` });
     return [];
   });
   if (classNames.length === 0) {
     throw new DataError(
       'imageFiles',
       'missing',
-      'there are no folders with pictures; give a folder that has one for each class.',
+      'there are no folders with images; use a folder that has one for each class.',
     );
   }
   return { classNames, known: known.sort((a, b) => a.label - b.label) };
 }
 
-/** Decodes every file once; those that cannot be are reported and left out. */
+/** Decodes every file once; those that fail are reported and skipped. */
 async function openAll(
   files: readonly { file: ImageFile; label: number }[],
   preprocessing: Preprocessing,
@@ -175,37 +172,37 @@ async function openAll(
       const { path } = file;
       const load = async () => prepared(path, await file.read(), preprocessing);
       try {
-        const picture = await load();
-        const fits = bytes + picture.data.length <= given.maxBytes;
-        if (fits) bytes += picture.data.length;
-        opened[i] = { path, label, load, ...(fits && { kept: picture }) };
+        const image = await load();
+        const fits = bytes + image.data.length <= given.maxBytes;
+        if (fits) bytes += image.data.length;
+        opened[i] = { path, label, load, ...(fits && { kept: image }) };
       } catch (error) {
         report({ path, reason: sentence(path, error) });
       }
-      options.onProgress?.({ done: ++done, total: files.length });
+      options.onProgress?.({ done: ++done, total: files.length, unit: 'images' });
     },
     options.signal,
   );
   return opened.filter((entry) => entry !== undefined);
 }
 
-/** A decoded picture as the preprocessing resizes it; a browser's bitmap is let go. */
+/** A decoded image, resized for the preprocessing; a browser's bitmap is closed. */
 async function prepared(
   path: string,
-  picture: RawImage | ImageBitmap,
+  image: RawImage | ImageBitmap,
   preprocessing: Preprocessing,
 ): Promise<RgbImage> {
   try {
-    const pixels = await toRgb(picture, path);
+    const pixels = await toRgb(image, path);
     const { width, height } = pixels;
     const { resize } = preprocessing;
-    const grown = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;
-    if (grown * width * height > MOST_PIXELS) {
-      fail(path, `it has ${width}x${height} pixels and would have over ${MOST_PIXELS} resized; cut it.`);
+    const growth = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;
+    if (growth * width * height > MAX_PIXELS) {
+      fail(path, `it has ${width}x${height} pixels, and more than ${MAX_PIXELS} after resizing; crop it.`);
     }
     return resized(pixels, preprocessing);
   } finally {
-    if ('close' in picture) picture.close();
+    if ('close' in image) image.close();
   }
 }
 
@@ -215,12 +212,12 @@ function checkClasses(
   problems: readonly ImageProblem[],
 ): void {
   const has = new Set(entries.map(({ label }) => label));
-  const bare = classNames.find((_, label) => !has.has(label));
-  if (bare === undefined) return;
-  const own = problems.filter(({ path }) => path.startsWith(`${bare}/`));
+  const empty = classNames.find((_, label) => !has.has(label));
+  if (empty === undefined) return;
+  const own = problems.filter(({ path }) => path.startsWith(`${empty}/`));
   const why =
     own.length === 0
       ? 'its folder has no files'
       : `none of its ${own.length} files could be read (${own[0]!.reason})`;
-  throw new DataError(`the class '${bare}'`, 'missing', `it has no pictures: ${why}; add some or remove it.`);
+  throw new DataError(`the class '${empty}'`, 'missing', `it has no images: ${why}; add some or remove it.`);
 }

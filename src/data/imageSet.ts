@@ -2,27 +2,27 @@ import { image, type Tensor1D, type Tensor4D, tensor1d, tensor4d, tidy } from '@
 import { fail, wholeNumber } from '../base/check.js';
 import { type BatchOrder, batchIndices } from './batches.js';
 
-/** What an {@link ImageSet} is made of. */
+/** Contents of an {@link ImageSet}. */
 export interface ImageSetOptions {
-  /** Pixels, 0 (black) to 255, `count * height * width * channels` of them, channels fastest (NHWC). Not copied. */
+  /** `count * height * width * channels` bytes, 0 (black) to 255, channels fastest (NHWC). Not copied. */
   images: Uint8Array;
   /** The class of each image, an index into `classNames`. Not copied. */
   labels: Uint8Array;
-  /** Height, width and channels of the images as they are stored. */
+  /** Height, width and channels of the stored images. */
   shape: readonly [height: number, width: number, channels: number];
-  /** What the classes are called, 1 to 256 names. */
+  /** Names of the classes, 1 to 256. */
   classNames: readonly string[];
-  /** Height and width that batches come out at; default as stored. */
+  /** Height and width of images in batches; default as stored. */
   size?: number | readonly [height: number, width: number];
 }
 
-/** What {@link ImageSet.batches} is to do. */
+/** Options of {@link ImageSet.batches}. The same seed gives the same order everywhere. */
 export interface BatchOptions extends BatchOrder {
-  /** Leaves out a last batch of fewer than `batchSize` images; default false. */
+  /** Drops a last batch of fewer than `batchSize` images; default false. */
   dropRemainder?: boolean;
 }
 
-/** Some images and their classes as tensors, which whoever takes the batch disposes. */
+/** Images and their classes as tensors; the caller disposes both. */
 export interface ImageBatch {
   /** float32 pixels from 0 to 1, shape `[images, height, width, channels]`. */
   xs: Tensor4D;
@@ -31,18 +31,18 @@ export interface ImageBatch {
 }
 
 /**
- * Labelled images of one size, kept as bytes, that come out as batches of tensors. Images are enlarged a batch at a
- * time: 60000 images of 28x28 stay 47 MB, where at 224x224 they would be 12 GB.
+ * Labelled images of one size, stored as bytes and returned as batches of tensors. Images are enlarged one batch at a
+ * time: 60000 images of 28x28 take 47 MB, instead of 12 GB at 224x224.
  *
  * @example
- * const { train } = garments();
- * for (const { xs, ys } of train.resize(64).batches({ batchSize: 32, seed: 1 })) {
+ * const { trainSet } = garments();
+ * for (const { xs, ys } of trainSet.resize(64).batches({ batchSize: 32, seed: 1 })) {
  *   // xs [32, 64, 64, 1], ys [32]
  *   dispose([xs, ys]);
  * }
  */
 export class ImageSet {
-  /** Pixels, 0 to 255, `length * height * width * channels` of the stored shape (NHWC). */
+  /** Bytes, 0 to 255, `length * height * width * channels` of the stored shape (NHWC). */
   readonly images: Uint8Array;
   /** The class of each image. */
   readonly labels: Uint8Array;
@@ -50,14 +50,14 @@ export class ImageSet {
   readonly storedShape: readonly [height: number, width: number, channels: number];
   /** Height, width and channels of the images in batches. */
   readonly shape: readonly [height: number, width: number, channels: number];
-  /** What the classes are called. */
+  /** Names of the classes. */
   readonly classNames: readonly string[];
   /** The number of images. */
   readonly length: number;
 
   /**
-   * @throws RangeError when a side is no whole number from 1 on, the pixels don't make whole images, there are more or
-   *   fewer labels than images, or a label (named with its index) has no class name.
+   * @throws RangeError when a size is not a positive whole number, the bytes are not a whole number of images, there is not
+   *   one label for each image, or a label has no class name.
    */
   constructor({ images, labels, shape, classNames, size }: ImageSetOptions) {
     const [height, width, channels] = shape;
@@ -68,24 +68,24 @@ export class ImageSet {
     if (images.length % pixels !== 0) {
       fail(
         'ImageSet',
-        `images has ${images.length} bytes, and an image of ${shape.join('x')} has ${pixels}; give whole images.`,
+        `images has ${images.length} bytes, not a multiple of the ${pixels} of a ${shape.join('x')} image; pass whole images.`,
       );
     }
     const length = images.length / pixels;
     if (labels.length !== length) {
       fail(
         'ImageSet',
-        `labels has ${labels.length} entries for ${length} images; give one label for each image.`,
+        `labels has ${labels.length} entries for ${length} images; pass one label for each image.`,
       );
     }
     if (classNames.length < 1 || classNames.length > 256) {
-      fail('ImageSet', `classNames has ${classNames.length} entries; give 1 to 256 names.`);
+      fail('ImageSet', `classNames has ${classNames.length} entries; pass 1 to 256 names.`);
     }
     const stray = labels.findIndex((label) => label >= classNames.length);
     if (stray >= 0) {
       fail(
         'ImageSet',
-        `label ${labels[stray]} of image ${stray} has no class name; with ${classNames.length} names, labels go from 0 to ${classNames.length - 1}.`,
+        `label ${labels[stray]} of image ${stray} has no class name; with ${classNames.length} names, labels must be from 0 to ${classNames.length - 1}.`,
       );
     }
     const [outHeight, outWidth] = typeof size === 'number' ? [size, size] : (size ?? [height, width]);
@@ -102,20 +102,20 @@ export class ImageSet {
   }
 
   /**
-   * The same images with batches of another size: a view that shares the pixels. Every size is made from the stored
-   * pixels, whatever the size was before.
+   * The same images with batches of another size: a view that shares the bytes. Images are always resized from the stored
+   * bytes, whatever the size was before.
    *
-   * The resizing is bilinear with half-pixel centres, as Pillow, torchvision and OpenCV enlarge. Shrinking reads at
-   * most 2x2 pixels for each that it makes, without antialiasing, so fine detail may alias.
+   * Resizing is bilinear with half-pixel centres, like Pillow, torchvision and OpenCV when they enlarge. Shrinking reads at
+   * most 2x2 pixels for each new one, without antialiasing, so fine detail may alias.
    *
-   * @param size the side of square images, or height and width.
+   * @param size one number for square images, or height and width.
    */
   resize(size: number | readonly [height: number, width: number]): ImageSet {
     return new ImageSet({ ...this.#parts(), size });
   }
 
   /**
-   * The images from `start` up to but not including `end`: a view that shares the pixels.
+   * The images from `start` up to but not including `end`: a view that shares the bytes.
    *
    * @param end default: all the rest.
    * @throws RangeError unless 0 <= start <= end <= length.
@@ -126,7 +126,7 @@ export class ImageSet {
     if (start > end || end > this.length) {
       fail(
         'ImageSet',
-        `${start} to ${end} is not within 0 to ${this.length}; take a part of the ${this.length} images.`,
+        `${start} to ${end} is not a range within the ${this.length} images; use 0 to ${this.length}.`,
       );
     }
     const pixels = this.#pixels();
@@ -138,15 +138,15 @@ export class ImageSet {
   }
 
   /**
-   * The images as tensors, batch after batch. Each batch belongs to whoever takes it, who disposes its two tensors;
-   * a loop may stop at any batch and leaves nothing behind.
+   * The images as tensors, batch by batch. The caller disposes the two tensors of each batch; a loop may stop at any batch
+   * without leaking.
    *
-   * @throws RangeError, at once, when an option is out of its range.
+   * @throws RangeError, at once, when an option is out of range.
    */
   batches(options: BatchOptions): IterableIterator<ImageBatch> {
     const batches = batchIndices('ImageSet', this.length, options);
-    const { batchSize, dropRemainder = false } = options;
-    return this.#run(dropRemainder ? batches.filter(({ length }) => length === batchSize) : batches);
+    const whole = ({ length }: readonly number[]) => length === options.batchSize;
+    return this.#run(options.dropRemainder ? batches.filter(whole) : batches);
   }
 
   *#run(batches: readonly (readonly number[])[]): Generator<ImageBatch, void, undefined> {

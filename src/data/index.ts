@@ -1,5 +1,5 @@
 /**
- * Data: folders of pictures, MNIST and Fashion-MNIST, sets of labelled images in batches, and garments that are drawn.
+ * Data: image folders, MNIST and Fashion-MNIST, labelled images in batches, and drawn garments.
  *
  * @packageDocumentation
  */

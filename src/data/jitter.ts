@@ -1,17 +1,17 @@
-/** A change of a picture's colours, in place: RGB bytes, pixel after pixel. */
+/** A change of an image's colours, in place: RGB bytes, pixel after pixel. */
 type Change = (bytes: Uint8Array, factor: number) => void;
 
 /**
- * Multiplies the light, as torchvision's `adjust_brightness` does to a PIL image.
+ * Multiplies the brightness, like torchvision's `adjust_brightness` of a PIL image.
  *
- * @param factor 0 gives black, 1 leaves the picture as it is.
+ * @param factor 0 gives black, 1 changes nothing.
  */
 export const brightness: Change = (bytes, factor) => {
   const blended = blend(factor);
   for (let i = 0; i < bytes.length; i++) bytes[i] = blended(0, bytes[i]!);
 };
 
-/** Moves every colour away from the picture's mean grey (`adjust_contrast`); 0 gives that grey alone. */
+/** Moves every colour away from the image's mean grey (`adjust_contrast`); 0 gives that grey. */
 export const contrast: Change = (bytes, factor) => {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 3) sum += grey(bytes, i);
@@ -20,7 +20,7 @@ export const contrast: Change = (bytes, factor) => {
   for (let i = 0; i < bytes.length; i++) bytes[i] = blended(mean, bytes[i]!);
 };
 
-/** Moves every pixel away from its own grey (`adjust_saturation`); 0 gives a grey picture. */
+/** Moves every pixel away from its own grey (`adjust_saturation`); 0 gives a grey image. */
 export const saturation: Change = (bytes, factor) => {
   const blended = blend(factor);
   for (let i = 0; i < bytes.length; i += 3) {
@@ -30,21 +30,21 @@ export const saturation: Change = (bytes, factor) => {
 };
 
 /**
- * Turns the circle of hues (`adjust_hue`).
+ * Rotates the hue (`adjust_hue`).
  *
- * @param factor the share of a whole turn, -0.5 to 0.5.
+ * @param factor fraction of a full rotation, -0.5 to 0.5.
  */
 export const hue: Change = (bytes, factor) => {
-  const turn = Math.trunc(factor * 255);
+  const shift = Math.trunc(factor * 255);
   const hsv = new Uint8Array(3);
   for (let i = 0; i < bytes.length; i += 3) {
     toHsv(bytes, i, hsv);
-    hsv[0]! += turn;
+    hsv[0]! += shift;
     toRgb(hsv, bytes, i);
   }
 };
 
-/** From `a` to `b` by `factor` and beyond it, in float32 and cut off to a byte, as PIL's `Image.blend` computes it. */
+/** Interpolates or extrapolates from `a` to `b`, in float32 and truncated to a byte, like PIL's `Image.blend`. */
 function blend(factor: number): (a: number, b: number) => number {
   const f = Math.fround(factor);
   return (a, b) => {
@@ -58,21 +58,21 @@ function grey(bytes: Uint8Array, at: number): number {
   return (bytes[at]! * 19595 + bytes[at + 1]! * 38470 + bytes[at + 2]! * 7471 + 0x8000) >> 16;
 }
 
-/** PIL's HSV, each from 0 to 255; where it computes in float32 so does this. */
+/** PIL's HSV, each from 0 to 255, in float32 where PIL uses it. */
 function toHsv(bytes: Uint8Array, at: number, hsv: Uint8Array): void {
   const [r, g, b] = [bytes[at]!, bytes[at + 1]!, bytes[at + 2]!];
-  const most = Math.max(r, g, b);
-  const range = most - Math.min(r, g, b);
-  hsv[2] = most;
+  const value = Math.max(r, g, b);
+  const range = value - Math.min(r, g, b);
+  hsv[2] = value;
   if (range === 0) {
     hsv[0] = hsv[1] = 0;
     return;
   }
-  const part = (colour: number) => Math.fround((most - colour) / range);
+  const part = (colour: number) => Math.fround((value - colour) / range);
   const [rc, gc, bc] = [part(r), part(g), part(b)];
-  const sixth = Math.fround(r === most ? bc - gc : g === most ? 2 + rc - bc : 4 + gc - rc);
+  const sixth = Math.fround(r === value ? bc - gc : g === value ? 2 + rc - bc : 4 + gc - rc);
   hsv[0] = Math.trunc(Math.fround((sixth / 6 + 1) % 1) * 255);
-  hsv[1] = Math.trunc(Math.fround(range / most) * 255);
+  hsv[1] = Math.trunc(Math.fround(range / value) * 255);
 }
 
 function toRgb([h, s, v]: Uint8Array, bytes: Uint8Array, at: number): void {
@@ -83,10 +83,10 @@ function toRgb([h, s, v]: Uint8Array, bytes: Uint8Array, at: number): void {
   const sixths = (h! * 6) / 255;
   const sector = Math.floor(sixths);
   const f = Math.fround(sixths - sector);
-  const share = Math.fround(s! / 255);
-  const p = Math.round(v! * (1 - share));
-  const q = Math.round(v! * (1 - Math.fround(share * f)));
-  const t = Math.round(v! * (1 - share * (1 - f)));
+  const fraction = Math.fround(s! / 255);
+  const p = Math.round(v! * (1 - fraction));
+  const q = Math.round(v! * (1 - Math.fround(fraction * f)));
+  const t = Math.round(v! * (1 - fraction * (1 - f)));
   const colours = [
     [v!, t, p],
     [q, v!, p],

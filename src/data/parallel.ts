@@ -1,8 +1,8 @@
 /**
- * Uses every item, at most `limit` at a time, begun in order. The first error stops what was not begun yet; it is thrown
- * once nothing runs any more.
+ * Calls `use` for every item, at most `limit` at a time, starting in order. After an error no further item is started; the
+ * error is thrown once the running ones have ended.
  *
- * @throws what `use` threw, or the signal's reason.
+ * @throws the error of `use`, or the signal's reason.
  */
 export async function inParallel<T>(
   items: readonly T[],

@@ -1,22 +1,22 @@
 /**
- * What a network sees on the way: features of its layers, and where in a picture it sees a class.
+ * Features of a network's layers: explanations, transfer learning, perceptual losses, style and similarity.
  *
  * @packageDocumentation
  */
 
 export type { ClassOptions } from './explain/classGradient.js';
 export { type GradCamOptions, gradCam } from './explain/gradCam.js';
-export { type FeatureMapOptions, featureMapGrid, type GridOptions, kernelGrid } from './explain/grids.js';
+export { type FeatureMapOptions, featureMapGrid, kernelGrid } from './explain/grids.js';
 export { type SaliencyOptions, saliency } from './explain/saliency.js';
 export { cosine, type EmbedOptions, embed, imageSimilarity } from './similar/embed.js';
 export { EmbeddingIndex, type Neighbor } from './similar/embeddingIndex.js';
 export { type GramNormalization, gramMatrix } from './style/gramMatrix.js';
-export type { LossNetwork } from './style/imageFeatures.js';
-export { type LpipsCalibration, type LpipsOptions, lpips, readLpipsCalibration } from './style/lpips.js';
+export { type LpipsCalibration, lpips, readLpipsCalibration } from './style/lpips.js';
 export { type PerceptualLossOptions, perceptualLoss } from './style/perceptualLoss.js';
 export type { StyleLosses, StyleLossOptions } from './style/styleObjective.js';
 export {
   type StyledImage,
+  type StyleImages,
   type StyleProgress,
   type StyleTransferOptions,
   styleTransfer,
@@ -24,8 +24,7 @@ export {
 export { totalVariation } from './style/totalVariation.js';
 export { type ExtractorOptions, featureExtractor } from './taps/featureExtractor.js';
 export { type CacheOptions, cacheFeatures } from './transfer/cacheFeatures.js';
-export type { FeatureSet } from './transfer/featureSet.js';
+export type { FeatureSet, OpenRowStore, RowStore } from './transfer/featureSet.js';
 export { freeze, unfreeze } from './transfer/freeze.js';
-export type { OpenRowStore, RowStore } from './transfer/rowStore.js';
 export { splitModel } from './transfer/splitModel.js';
 export { type TransferHeadOptions, transferHead } from './transfer/transferHead.js';

@@ -1,36 +1,34 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../base/check.js';
-import type { Preprocessing } from '../images/index.js';
-import type { ImageInput } from '../images/pixels.js';
-import { preprocess } from '../images/preprocess.js';
+import { type ImageInput, type Preprocessing, preprocess } from '../images/index.js';
 import { outputKindOf } from '../tfjs/models.js';
 import { LABELS } from './labels.js';
 
-/** A class that a picture may be of. */
+/** A predicted class. */
 export interface Prediction {
-  /** Its number, from 0. */
+  /** Index of the class, from 0. */
   index: number;
   label: string;
   /** From 0 to 1. */
   probability: number;
 }
 
-/** How outputs are read. */
+/** Options of {@link decodePredictions}. */
 export interface DecodeOptions {
-  /** How many classes, the most probable first. Default 5. */
+  /** Number of classes to return, the most probable first. Default 5. */
   topK?: number;
-  /** What the outputs are. Default `'logits'`, as the library's networks give them. */
+  /** Kind of outputs. Default `'logits'`, as in the library's networks. */
   outputs?: 'logits' | 'probabilities';
-  /** What the classes are called. Default ImageNet's 1000. */
+  /** Names of the classes. Default ImageNet's 1000. */
   labels?: readonly string[];
 }
 
 /**
- * The most probable classes of each picture.
+ * The most probable classes of each image.
  *
- * @param outputs a network's output `[pictures, classes]`, as a tensor or as rows.
- * @throws RangeError when there are other classes than labels, or `topK` is out of range.
+ * @param outputs a network's output `[images, classes]`, as a tensor or as rows.
+ * @throws RangeError when there is not one label for each class, or `topK` is out of range.
  */
 export async function decodePredictions(
   outputs: Tensor | readonly ArrayLike<number>[],
@@ -42,7 +40,7 @@ export async function decodePredictions(
     if (row.length !== labels.length) {
       fail(
         'decodePredictions',
-        `there are ${row.length} classes and ${labels.length} labels; pass labels, one a class.`,
+        `there are ${row.length} classes and ${labels.length} labels; pass one label for each class.`,
       );
     }
     const probabilities = kind === 'logits' ? softmax(row) : Array.from(row);
@@ -53,26 +51,26 @@ export async function decodePredictions(
   });
 }
 
-/** How a picture is classified. */
+/** Options of {@link classify}. */
 export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs'> {
-  /** The recipe that belongs to the model's weights: `published.preprocessing`, or a row's of `PUBLISHED`. */
+  /** Preprocessing of the model's weights: `published.preprocessing`, or that of an entry of `PUBLISHED`. */
   preprocessing: Preprocessing;
 }
 
 /**
- * What a network takes a picture for. Whether its outputs are logits or probabilities its last layer says.
+ * Classifies an image. The model's last layer shows whether its outputs are logits or probabilities.
  *
- * @throws RangeError when the picture cannot be read, or the model has other classes than labels.
+ * @throws RangeError when the image cannot be read, or there is not one label for each class.
  * @example
  * const { model, published } = await fromPretrained('torchvision/vgg16');
  * const [first] = await classify(model, imageElement, published); // { index: 281, label: 'tabby', probability: 0.6 }
  */
 export async function classify(
   model: LayersModel,
-  picture: ImageInput,
+  image: ImageInput,
   { preprocessing, topK, labels }: ClassifyOptions,
 ): Promise<Prediction[]> {
-  const x = await preprocess(picture, preprocessing);
+  const x = await preprocess(image, preprocessing);
   let y: Tensor | undefined;
   try {
     y = tidy(() => model.predict(x) as Tensor);
@@ -88,7 +86,7 @@ export async function classify(
 async function rowsOf(outputs: Tensor): Promise<ArrayLike<number>[]> {
   const [count, classes] = outputs.shape;
   if (outputs.shape.length !== 2) {
-    fail('decodePredictions', `the outputs have shape [${outputs.shape}]; give [pictures, classes].`);
+    fail('decodePredictions', `the outputs have shape [${outputs.shape}]; pass [images, classes].`);
   }
   const values = await outputs.data();
   return Array.from({ length: count! }, (_, i) =>

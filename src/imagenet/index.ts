@@ -1,5 +1,5 @@
 /**
- * Pictures in, classes out: preprocessing by each set of weights' own recipe, ImageNet's labels, top-k.
+ * Classification of images, with ImageNet's labels.
  *
  * @packageDocumentation
  */

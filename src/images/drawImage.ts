@@ -1,15 +1,13 @@
-import type { RawImage } from './pixels.js';
+import { channelsOf, type RawImage } from './pixels.js';
 
 /**
- * Shows an image on a browser's canvas, which takes its size: overlays, grids, whatever is a `RawImage`.
+ * Draws an image, such as an overlay or a grid, on a browser's canvas, which is resized to it.
  *
- * @throws Error when the canvas has a context of another kind than 2D.
+ * @throws Error when the canvas already has a context other than 2D.
  * @example drawImage(document.querySelector('canvas')!, await overlay(img, await gradCam(model, img, published)));
  */
-export function drawImage(
-  canvas: HTMLCanvasElement | OffscreenCanvas,
-  { data, width, height }: RawImage,
-): void {
+export function drawImage(canvas: HTMLCanvasElement | OffscreenCanvas, image: RawImage): void {
+  const { data, width, height } = image;
   Object.assign(canvas, { width, height });
   const context = canvas.getContext('2d') as
     | CanvasRenderingContext2D
@@ -17,15 +15,15 @@ export function drawImage(
     | null;
   if (!context) {
     throw new Error(
-      'drawImage: the canvas has a context of another kind; give one that is new or drawn on in 2D.',
+      'drawImage: the canvas already has a context other than 2D; pass a new canvas or one with a 2D context.',
     );
   }
-  const bytes = data.length / (width * height);
+  const channels = channelsOf('drawImage', image);
   const rgba = new Uint8ClampedArray(4 * width * height);
   for (let pixel = 0; pixel < width * height; pixel++) {
-    const from = pixel * bytes;
-    for (let k = 0; k < 3; k++) rgba[4 * pixel + k] = data[from + (bytes >= 3 ? k : 0)]!;
-    rgba[4 * pixel + 3] = bytes % 2 === 0 ? data[from + bytes - 1]! : 255;
+    const from = pixel * channels;
+    for (let k = 0; k < 3; k++) rgba[4 * pixel + k] = data[from + (channels >= 3 ? k : 0)]!;
+    rgba[4 * pixel + 3] = channels % 2 === 0 ? data[from + channels - 1]! : 255;
   }
   context.putImageData(new ImageData(rgba, width, height), 0, 0);
 }

@@ -1,54 +1,78 @@
 import type { Region } from './geometry.js';
 
-/** How much each place of an image matters, row by row. */
+/** How much each position of an image matters, row by row. */
 export interface HeatMap {
-  /** `width * height` numbers from 0 on, as they were computed: not scaled to a common greatest one. */
+  /** `width * height` numbers of 0 or more, as computed: not scaled to a common maximum. */
   values: Float32Array;
   width: number;
   height: number;
   /** The class that it explains. */
   classIndex: number;
-  /** The part of the picture that it covers, in the picture's pixels; without one, all of it. */
+  /** The part of the image that it covers, in pixels of the image; default all of it. */
   region?: Region;
 }
 
 /**
- * The numbers of a heat map from 0 to 1: divided by the greatest one, or by that which the share `clip` of them is below.
- * A map of zeros stays one, and what is no number becomes 0.
+ * Levels from 0 to 1: values divided by the maximum, or by the value that the fraction `clip` of them lies below. A map of
+ * zeros stays zero, and NaN or infinity becomes 0.
  */
-export function scaled(values: Float32Array, clip: number): Float32Array {
+export function levelsOf(values: Float32Array, clip: number): Float32Array {
   const numbers = values.map((value) => (Number.isFinite(value) ? value : 0));
-  const most =
+  const full =
     clip === 1
       ? numbers.reduce((a, b) => Math.max(a, b), 0)
       : numbers.slice().sort()[Math.floor(clip * (numbers.length - 1))]!;
-  return numbers.map((value) => (most > 0 ? Math.min(1, Math.max(0, value / most)) : 0));
+  return numbers.map((value) => (full > 0 ? Math.min(1, Math.max(0, value / full)) : 0));
 }
 
-/** Where along an axis each pixel takes its values from: two places and the share of the second; -1 where it has none. */
-export interface Samples {
+/** A heat map enlarged to an image of `width` x `height` pixels, bilinearly; the level of a pixel outside `region` is -1. */
+export function enlarged(
+  map: HeatMap,
+  clip: number,
+  { width, height }: { width: number; height: number },
+  region: Region,
+): Float32Array {
+  const levels = levelsOf(map.values, clip);
+  const columns = samplesOf(width, region.left, region.width, map.width);
+  const rows = samplesOf(height, region.top, region.height, map.height);
+  const pixels = new Float32Array(width * height).fill(-1);
+  for (let y = 0, to = 0; y < height; y++) {
+    const [above, below, down] = [rows.first[y]!, rows.second[y]!, rows.weight[y]!];
+    for (let x = 0; x < width; x++, to++) {
+      const [left, right, across] = [columns.first[x]!, columns.second[x]!, columns.weight[x]!];
+      if (above < 0 || left < 0) continue;
+      const inRow = (row: number) =>
+        levels[row * map.width + left]! * (1 - across) + levels[row * map.width + right]! * across;
+      pixels[to] = inRow(above) * (1 - down) + inRow(below) * down;
+    }
+  }
+  return pixels;
+}
+
+/** The two positions that each pixel of an axis is interpolated from, and the weight of the second; -1 outside the map. */
+interface Samples {
   first: Int32Array;
   second: Int32Array;
-  share: Float32Array;
+  weight: Float32Array;
 }
 
 /**
- * Bilinear sampling along one axis: `pixels` pixels, of which those from `start` to `start + length` are covered by
- * `places` places. Both have their values in their middles; half a place at each end takes that of the end.
+ * Bilinear sampling along one axis of `pixels` pixels, of which those from `start` to `start + length` are covered by
+ * `positions` positions. Values sit at the centres of both; the half position at each end takes the value of that end.
  */
-export function samplesOf(pixels: number, start: number, length: number, places: number): Samples {
+function samplesOf(pixels: number, start: number, length: number, positions: number): Samples {
   const samples = {
     first: new Int32Array(pixels).fill(-1),
     second: new Int32Array(pixels).fill(-1),
-    share: new Float32Array(pixels),
+    weight: new Float32Array(pixels),
   };
   for (let i = 0; i < pixels; i++) {
     const along = (i + 0.5 - start) / length;
     if (along < 0 || along >= 1) continue;
-    const at = Math.min(places - 1, Math.max(0, along * places - 0.5));
+    const at = Math.min(positions - 1, Math.max(0, along * positions - 0.5));
     samples.first[i] = Math.floor(at);
-    samples.second[i] = Math.min(places - 1, Math.floor(at) + 1);
-    samples.share[i] = at - Math.floor(at);
+    samples.second[i] = Math.min(positions - 1, Math.floor(at) + 1);
+    samples.weight[i] = at - Math.floor(at);
   }
   return samples;
 }

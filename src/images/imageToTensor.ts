@@ -1,32 +1,20 @@
-import {
-  clipByValue,
-  div,
-  mul,
-  reverse,
-  round,
-  sub,
-  type Tensor,
-  type Tensor4D,
-  tensor4d,
-  tidy,
-} from '@tensorflow/tfjs-core';
+import { clipByValue, mul, round, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { fail, wholeNumber } from '../base/check.js';
 import { fittedSize } from './geometry.js';
 import { type ImageInput, type RawImage, toRgb } from './pixels.js';
-import type { Preprocessing } from './preprocessing.js';
 import { resizeBilinear } from './resize.js';
 
 /**
- * A picture as numbers that can be computed with: RGB, black 0 and white 1, as torchvision's `to_tensor` gives it.
+ * An image as a tensor: RGB, black 0 and white 1, like torchvision's `to_tensor`.
  *
- * @param options.size the longer side after resizing as PIL does it, the sides' ratio kept. Default: the picture's own.
+ * @param options.size longer side after PIL's bilinear resizing, in proportion. Default: the image's own.
  * @returns float32 `[1, height, width, 3]`, which the caller disposes.
- * @throws RangeError when the picture has no size, or bytes that are not its pixels.
+ * @throws RangeError when the image has no size, or its bytes do not match its size.
  * @example
- * const image = await imageToTensor(imageElement, { size: 256 }); // [1, 192, 256, 3]
+ * const tensor = await imageToTensor(imageElement, { size: 256 }); // [1, 192, 256, 3]
  */
-export async function imageToTensor(picture: ImageInput, options: { size?: number } = {}): Promise<Tensor4D> {
-  const pixels = await toRgb(picture, 'imageToTensor');
+export async function imageToTensor(image: ImageInput, options: { size?: number } = {}): Promise<Tensor4D> {
+  const pixels = await toRgb(image, 'imageToTensor');
   const size = wholeNumber('imageToTensor', 'size', options.size ?? Math.max(pixels.width, pixels.height));
   const { width, height } = fittedSize(pixels, size);
   const { data } = resizeBilinear(pixels, width, height);
@@ -37,42 +25,23 @@ export async function imageToTensor(picture: ImageInput, options: { size?: numbe
 }
 
 /**
- * An image that was computed as a picture: numbers from 0 to 1 become bytes, rounded, those outside the nearest of the two.
+ * A tensor as an image: numbers from 0 to 1 become bytes, rounded; those outside are clipped.
  *
- * @param image `[height, width, 3]` or `[1, height, width, 3]`; it stays the caller's.
+ * @param tensor `[height, width, 3]` or `[1, height, width, 3]`; it stays the caller's.
  * @throws RangeError when it has another shape.
  */
-export async function tensorToImage(image: Tensor): Promise<RawImage> {
-  const [height, width, channels] = image.shape.slice(-3);
-  if (channels !== 3 || image.size !== height! * width! * 3) {
+export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
+  const [height, width, channels] = tensor.shape.slice(-3);
+  if (channels !== 3 || tensor.size !== height! * width! * 3) {
     fail(
       'tensorToImage',
-      `the image has shape [${image.shape}]; give [height, width, 3] or [1, height, width, 3].`,
+      `the tensor has shape [${tensor.shape}]; pass [height, width, 3] or [1, height, width, 3].`,
     );
   }
-  const bytes = tidy(() => round(mul(clipByValue(image, 0, 1), 255)));
+  const bytes = tidy(() => round(mul(clipByValue(tensor, 0, 1), 255)));
   try {
     return { data: Uint8Array.from(await bytes.data()), width: width!, height: height! };
   } finally {
     bytes.dispose();
   }
-}
-
-/**
- * What `preprocess` makes of colours, for images that are tensors already: in the order that the weights take, less
- * the mean, divided by the deviation. Gradients pass through it, so that losses can be taken of images that are made by a
- * network or changed step by step.
- *
- * @param images `[batch, height, width, 3]`, RGB from 0 to 1; the size stays.
- * @param recipe the one that belongs to the weights; of it the colours' part alone is used.
- * @returns float32, shaped as the images.
- */
-export function normalizeImages(images: Tensor4D, { channels, white, mean, std }: Preprocessing): Tensor4D {
-  if (images.shape.length !== 4 || images.shape[3] !== 3) {
-    fail('normalizeImages', `the images have shape [${images.shape}]; give [batch, height, width, 3].`);
-  }
-  return tidy(() => {
-    const ordered = channels === 'RGB' ? images : reverse(images, 3);
-    return div(sub(mul(ordered, white), [...mean]), [...std]);
-  });
 }

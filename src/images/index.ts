@@ -1,13 +1,15 @@
 /**
- * Images: decoding to pixels, PIL's resizing, preprocessing by a set of weights' own recipe, overlays, PNG.
+ * Images: decoding to pixels, resizing as PIL does it, preprocessing for a set of weights, overlays, PNG.
  *
  * @packageDocumentation
  */
 export type { ColorMap } from './colorMap.js';
 export { drawImage } from './drawImage.js';
 export { fittedSize, type Region, visibleRegion } from './geometry.js';
+export type { GridOptions } from './grid.js';
 export type { HeatMap } from './heatMap.js';
-export { imageToTensor, normalizeImages, tensorToImage } from './imageToTensor.js';
+export { imageToTensor, tensorToImage } from './imageToTensor.js';
+export { normalizeImages } from './normalize.js';
 export { heatMapImage, type OverlayOptions, overlay } from './overlay.js';
 export { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
 export { encodePng } from './png.js';

@@ -1,14 +1,14 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { fail, wholeNumber } from '../base/check.js';
 
-/** A picture as rows of pixels, three bytes each (RGB). */
+/** An image as rows of pixels, three bytes each (RGB). */
 export interface RgbImage {
   data: Uint8Array;
   width: number;
   height: number;
 }
 
-/** A picture as bytes: grey, grey and alpha, RGB or RGBA, row by row. A browser's `ImageData` is one. */
+/** An image as bytes, row by row: grey, grey and alpha, RGB or RGBA. A browser's `ImageData` is one. */
 export interface RawImage {
   /** `width * height` pixels of 1, 2, 3 or 4 bytes. */
   readonly data: Uint8Array | Uint8ClampedArray;
@@ -17,114 +17,118 @@ export interface RawImage {
 }
 
 /**
- * A picture: bytes (`ImageData` among them), a tensor `[height, width, channels]` of 1, 3 or 4 channels from 0 to 255, or in a
- * browser whatever a canvas can draw: an `img`, `video` or `canvas` element, an `ImageBitmap`, an `OffscreenCanvas`.
+ * An image: bytes (`ImageData` included), a tensor `[height, width, channels]` of 1, 3 or 4 channels from 0 to 255, or in
+ * browsers anything a canvas can draw: an `img`, `video` or `canvas` element, an `ImageBitmap`, an `OffscreenCanvas`.
  *
- * What a canvas draws is as the browser shows it: turned as EXIF says, its colours in sRGB, and black where it is
- * transparent; a file decoded to bytes by PIL differs in that.
+ * A canvas draws an image as the browser shows it: rotated as EXIF says, in sRGB, and black where it is transparent. PIL
+ * does none of this when it decodes a file.
  */
 export type ImageInput = RawImage | Tensor | CanvasImageSource;
 
 /**
- * The RGB bytes of a picture; alpha is left out, as torchvision's `convert('RGB')` does, and grey becomes three channels.
+ * The RGB bytes of an image. Alpha is dropped, as torchvision's `convert('RGB')` does, and grey becomes three channels.
  *
- * @param where the name of the function that errors speak of.
- * @throws RangeError when the picture has no size, or bytes that are not its pixels.
+ * @param where function name for error messages.
+ * @throws RangeError when the image has no size, or its bytes do not match its size.
  */
-export async function toRgb(picture: ImageInput, where = 'toRgb'): Promise<RgbImage> {
-  if (isTensor(picture)) return rgb(where, await bytesOfTensor(where, picture));
-  if ('data' in picture && ArrayBuffer.isView(picture.data)) return rgb(where, picture as RawImage);
-  return rgb(where, drawn(where, picture as CanvasImageSource));
+export async function toRgb(image: ImageInput, where = 'toRgb'): Promise<RgbImage> {
+  if (isTensor(image)) return rgb(where, await bytesOfTensor(where, image));
+  if ('data' in image && ArrayBuffer.isView(image.data)) return rgb(where, image as RawImage);
+  return rgb(where, drawn(where, image as CanvasImageSource));
 }
 
-function isTensor(picture: ImageInput): picture is Tensor {
-  return 'dataId' in picture && 'shape' in picture;
+function isTensor(image: ImageInput): image is Tensor {
+  return 'dataId' in image && 'shape' in image;
 }
 
-async function bytesOfTensor(where: string, picture: Tensor): Promise<RawImage> {
-  const [height, width, channels] = picture.shape;
-  if (picture.shape.length !== 3 || ![1, 3, 4].includes(channels!)) {
+async function bytesOfTensor(where: string, image: Tensor): Promise<RawImage> {
+  const [height, width, channels] = image.shape;
+  if (image.shape.length !== 3 || ![1, 3, 4].includes(channels!)) {
     fail(
       where,
-      `the tensor has shape [${picture.shape}]; give [height, width, channels] of 1, 3 or 4 channels.`,
+      `the tensor has shape [${image.shape}]; pass [height, width, channels] with 1, 3 or 4 channels.`,
     );
   }
-  const values = await picture.data();
-  // The array clamps and rounds, to the even neighbour where both are as near.
+  const values = await image.data();
+  // The clamped array rounds halves to even.
   return { data: Uint8ClampedArray.from(values as Float32Array), width: width!, height: height! };
 }
 
-/** Draws a picture onto a canvas of its own size and reads the pixels. */
-function drawn(where: string, picture: CanvasImageSource): RawImage {
+/** Draws an image on a canvas of the same size and reads the pixels. */
+function drawn(where: string, image: CanvasImageSource): RawImage {
   if (typeof OffscreenCanvas === 'undefined') {
     fail(
       where,
-      'there is no canvas here to draw the picture on; give its pixels as { data, width, height } or a tensor.',
+      'there is no canvas here to draw the image on; pass its pixels as { data, width, height } or a tensor.',
     );
   }
-  const { width, height } = sizeOf(where, picture);
+  const { width, height } = sizeOf(where, image);
   try {
-    // Pixels that are read are better not in the memory of the graphics card.
+    // Keeps the pixels out of GPU memory, from which reading is slow.
     const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
-    context.drawImage(picture, 0, 0);
+    context.drawImage(image, 0, 0);
     return context.getImageData(0, 0, width, height);
   } catch (error) {
     const { name, message } = error as Error;
     const sentence =
       name === 'SecurityError'
-        ? 'the picture comes from another site, which does not let this page read it; set crossOrigin = "anonymous" before src, and its server must allow it.'
-        : `the browser cannot draw the picture: ${message}`;
+        ? 'the image comes from another site, which does not let this page read it; set crossOrigin = "anonymous" before src (its server must allow this).'
+        : `the browser cannot draw the image: ${message}`;
     fail(where, sentence);
   }
 }
 
-/** A picture's own size, which is not the one that it is shown at. */
-function sizeOf(where: string, picture: CanvasImageSource): { width: number; height: number } {
-  const size = picture as Partial<Record<`${'natural' | 'video' | 'display'}${'Width' | 'Height'}`, number>>;
-  const plain = picture as { width: number; height: number };
+/** The intrinsic size of an image, not the size it is displayed at. */
+function sizeOf(where: string, image: CanvasImageSource): { width: number; height: number } {
+  const size = image as Partial<Record<`${'natural' | 'video' | 'display'}${'Width' | 'Height'}`, number>>;
+  const plain = image as { width: number; height: number };
   const width = size.naturalWidth ?? size.videoWidth ?? size.displayWidth ?? plain.width;
   const height = size.naturalHeight ?? size.videoHeight ?? size.displayHeight ?? plain.height;
   if (typeof width !== 'number' || typeof height !== 'number') {
     fail(
       where,
-      'this is no picture; give bytes, a tensor, or what a canvas can draw: an img element, a canvas.',
+      'this is not an image; pass bytes, a tensor, or anything a canvas can draw, such as an img element.',
     );
   }
   if (size.naturalWidth === 0) {
     fail(
       where,
-      'the img element has no picture, not yet or for good; await its decode() first, which tells.',
+      'the img element has no image: it is not loaded yet, or failed to load; await its decode() first.',
     );
   }
-  // A video knows its size before it has a frame; what a canvas would draw until then is nothing, without an error.
-  if (size.videoWidth !== undefined && (picture as HTMLVideoElement).readyState < 2) {
+  // A video knows its size before it has a frame; until then a canvas draws nothing, without an error.
+  if (size.videoWidth !== undefined && (image as HTMLVideoElement).readyState < 2) {
     fail(where, 'the video element has no frame yet; wait for its loadeddata event.');
   }
-  wholeNumber(where, "the picture's width", width);
-  wholeNumber(where, "the picture's height", height);
+  wholeNumber(where, "the image's width", width);
+  wholeNumber(where, "the image's height", height);
   return { width, height };
 }
 
-function rgb(where: string, { data, width, height }: RawImage): RgbImage {
-  wholeNumber(where, "the picture's width", width);
-  wholeNumber(where, "the picture's height", height);
-  const channels = data.length / (width * height);
-  if (data.BYTES_PER_ELEMENT !== 1) {
-    fail(
-      where,
-      `the picture's data is no bytes but a ${data.constructor.name}; give values from 0 to 255 in a Uint8Array.`,
-    );
-  }
-  if (![1, 2, 3, 4].includes(channels)) {
-    fail(
-      where,
-      `the picture has ${data.length} bytes, and ${width}x${height} pixels need 1, 2, 3 or 4 each.`,
-    );
-  }
+function rgb(where: string, image: RawImage): RgbImage {
+  const { data, width, height } = image;
+  const channels = channelsOf(where, image);
   const colours = channels >= 3;
   const bytes = new Uint8Array(3 * width * height);
   for (let pixel = 0, to = 0; to < bytes.length; pixel += channels) {
     for (let colour = 0; colour < 3; colour++) bytes[to++] = data[pixel + (colours ? colour : 0)]!;
   }
   return { data: bytes, width, height };
+}
+
+/** Bytes of a pixel, 1 to 4; an error where the bytes do not match the size. */
+export function channelsOf(where: string, { data, width, height }: RawImage): number {
+  wholeNumber(where, "the image's width", width);
+  wholeNumber(where, "the image's height", height);
+  if (data.BYTES_PER_ELEMENT !== 1) {
+    fail(where, `the image's data is a ${data.constructor.name}; pass values from 0 to 255 in a Uint8Array.`);
+  }
+  const channels = data.length / (width * height);
+  if (![1, 2, 3, 4].includes(channels)) {
+    fail(
+      where,
+      `the image has ${data.length} bytes, but ${width}x${height} pixels take 1, 2, 3 or 4 each; check its width and height.`,
+    );
+  }
+  return channels;
 }

@@ -1,23 +1,14 @@
-/** A picture as bytes: grey, grey and alpha, RGB or RGBA, row by row. */
-interface Image {
-  readonly data: Uint8Array | Uint8ClampedArray;
-  readonly width: number;
-  readonly height: number;
-}
+import { channelsOf, type RawImage } from './pixels.js';
 
 /**
- * The PNG file of a picture of bytes, by fast-png, which is loaded when it is first needed.
+ * Encodes an image as PNG with fast-png, which is loaded on first use.
  *
  * @param image `width * height` pixels of 1, 2, 3 or 4 bytes.
- * @throws RangeError when the bytes are not its pixels.
+ * @throws RangeError when the bytes do not match the size.
  */
-export async function encodePng({ data, width, height }: Image): Promise<Uint8Array> {
-  const channels = data.length / (width * height);
-  if (![1, 2, 3, 4].includes(channels)) {
-    throw new RangeError(
-      `encodePng: the picture has ${data.length} bytes, and ${width}x${height} pixels need 1, 2, 3 or 4 each.`,
-    );
-  }
+export async function encodePng(image: RawImage): Promise<Uint8Array> {
+  const channels = channelsOf('encodePng', image);
   const { encode } = await import('fast-png');
+  const { data, width, height } = image;
   return encode({ data, width, height, channels, depth: 8 });
 }

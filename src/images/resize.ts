@@ -1,28 +1,28 @@
 import type { RgbImage } from './pixels.js';
 
-/** What an output pixel of one axis is made of: input pixels from `first` on, each with its weight. */
-interface Taps {
+/** The input pixels of each output pixel along one axis: from `first` on, each with its weight. */
+interface Filter {
   first: Int32Array;
-  /** How many input pixels each output pixel has. */
+  /** Input pixels of each output pixel. */
   counts: Int32Array;
-  /** Weights in units of 2^-22, `most` for each output pixel. */
+  /** Weights in units of 2^-22, `stride` for each output pixel. */
   weights: Int32Array;
-  most: number;
+  stride: number;
 }
 
-/** Bits behind the point of the weights: a byte times a weight, summed, stays below 2^31. */
+/** Fractional bits of the weights: the weighted sum of bytes stays below 2^31. */
 const PRECISION_BITS = 22;
 
 /**
- * Resizes a picture as PIL does it with its bilinear filter, byte for byte: a triangle that widens where the picture gets
- * smaller, so that every pixel counts; first along the rows, rounded to bytes, then along the columns.
+ * Resizes an image like PIL's bilinear filter, byte for byte. Its triangle widens when the image gets smaller, so that every
+ * pixel counts. Rows come first, are rounded to bytes, and then columns.
  */
-export function resizeBilinear(picture: RgbImage, width: number, height: number): RgbImage {
-  const rows = width === picture.width ? picture : alongRows(picture, tapsOf(picture.width, width), width);
-  return height === rows.height ? rows : alongColumns(rows, tapsOf(rows.height, height), height);
+export function resizeBilinear(image: RgbImage, width: number, height: number): RgbImage {
+  const rows = width === image.width ? image : alongRows(image, filterOf(image.width, width), width);
+  return height === rows.height ? rows : alongColumns(rows, filterOf(rows.height, height), height);
 }
 
-/** Resizes a picture as PIL does it with no filter at all: the pixel under each new one's middle. */
+/** Resizes an image like PIL's nearest filter: takes the pixel under the centre of each new one. */
 export function resizeNearest(
   { data, width: from, height: rows }: RgbImage,
   width: number,
@@ -40,74 +40,74 @@ export function resizeNearest(
   return { data: resized, width, height };
 }
 
-/** The pixel under each new one's middle. Middles are added up, as PIL does it, which decides where one falls on an edge. */
+/** The pixel under the centre of each new one. Centres are accumulated as in PIL, which decides ties at edges. */
 function nearest(from: number, to: number): number[] {
   const scale = from / to;
-  let middle = scale / 2;
+  let centre = scale / 2;
   return Array.from({ length: to }, () => {
-    const pixel = Math.min(from - 1, Math.floor(middle));
-    middle += scale;
+    const pixel = Math.min(from - 1, Math.floor(centre));
+    centre += scale;
     return pixel;
   });
 }
 
-function tapsOf(from: number, to: number): Taps {
+function filterOf(from: number, to: number): Filter {
   const scale = from / to;
   const support = Math.max(1, scale);
-  const most = Math.ceil(support) * 2 + 1;
-  const taps: Taps = {
+  const stride = Math.ceil(support) * 2 + 1;
+  const filter: Filter = {
     first: new Int32Array(to),
     counts: new Int32Array(to),
-    weights: new Int32Array(to * most),
-    most,
+    weights: new Int32Array(to * stride),
+    stride,
   };
   for (let i = 0; i < to; i++) {
-    const middle = (i + 0.5) * scale;
-    const first = Math.max(0, Math.trunc(middle - support + 0.5));
-    const count = Math.min(from, Math.trunc(middle + support + 0.5)) - first;
+    const centre = (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(centre - support + 0.5));
+    const count = Math.min(from, Math.trunc(centre + support + 0.5)) - first;
     const triangle = Array.from({ length: count }, (_, k) =>
-      Math.max(0, 1 - Math.abs((k + first - middle + 0.5) / support)),
+      Math.max(0, 1 - Math.abs((k + first - centre + 0.5) / support)),
     );
     const sum = triangle.reduce((total, weight) => total + weight, 0);
-    taps.first[i] = first;
-    taps.counts[i] = count;
+    filter.first[i] = first;
+    filter.counts[i] = count;
     triangle.forEach((weight, k) => {
-      taps.weights[i * most + k] = Math.trunc(0.5 + (weight / sum) * 2 ** PRECISION_BITS);
+      filter.weights[i * stride + k] = Math.trunc(0.5 + (weight / sum) * 2 ** PRECISION_BITS);
     });
   }
-  return taps;
+  return filter;
 }
 
-function alongRows({ data, width: from, height }: RgbImage, taps: Taps, width: number): RgbImage {
+function alongRows({ data, width: from, height }: RgbImage, filter: Filter, width: number): RgbImage {
   const resized = new Uint8Array(3 * width * height);
   for (let y = 0, to = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const start = 3 * (y * from + taps.first[x]!);
-      for (let colour = 0; colour < 3; colour++) resized[to++] = weighted(data, start + colour, 3, taps, x);
+      const start = 3 * (y * from + filter.first[x]!);
+      for (let colour = 0; colour < 3; colour++) resized[to++] = weighted(data, start + colour, 3, filter, x);
     }
   }
   return { data: resized, width, height };
 }
 
-function alongColumns({ data, width }: RgbImage, taps: Taps, height: number): RgbImage {
+function alongColumns({ data, width }: RgbImage, filter: Filter, height: number): RgbImage {
   const row = 3 * width;
   const resized = new Uint8Array(row * height);
   for (let y = 0, to = 0; y < height; y++) {
-    const start = taps.first[y]! * row;
-    for (let x = 0; x < row; x++) resized[to++] = weighted(data, start + x, row, taps, y);
+    const start = filter.first[y]! * row;
+    for (let x = 0; x < row; x++) resized[to++] = weighted(data, start + x, row, filter, y);
   }
   return { data: resized, width, height };
 }
 
-/** The weighted sum of bytes `step` apart, rounded; the weights sum up to one but for their rounding, so it is clamped. */
+/** The weighted sum of bytes `step` apart, rounded; clamped, since rounded weights need not add up to one. */
 function weighted(
   data: Uint8Array,
   start: number,
   step: number,
-  { counts, weights, most }: Taps,
+  { counts, weights, stride }: Filter,
   i: number,
 ): number {
   let sum = 1 << (PRECISION_BITS - 1);
-  for (let k = 0, at = start; k < counts[i]!; k++, at += step) sum += data[at]! * weights[i * most + k]!;
+  for (let k = 0, at = start; k < counts[i]!; k++, at += step) sum += data[at]! * weights[i * stride + k]!;
   return Math.min(255, sum >> PRECISION_BITS);
 }

@@ -179,11 +179,7 @@ describe('vgg-blocks finetune', () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    [
-      'a class without images',
-      ['empty'],
-      /^the class 'nothing': it has no pictures: its folder has no files/,
-    ],
+    ['a class without images', ['empty'], /^the class 'nothing': it has no images: its folder has no files/],
     ['no folder', ['nowhere'], /nowhere could not be read: there is no such file; check the path\.\n$/],
     ['an unknown layer', ['colours', '--unfreeze', 'block9'], /^unfreeze: there is no layer "block9"/m],
     [

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
-import { augmented, checkAugmentation, randomBox } from '../../src/data/augment.js';
+import { augmented, checkAugmentation, randomRegion } from '../../src/data/augment.js';
 import { brightness, contrast, hue, saturation } from '../../src/data/jitter.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 import augmentations from './augmentations.json';
@@ -11,7 +11,7 @@ const reference = augmentations as unknown as Reference;
 interface Reference {
   width: number;
   height: number;
-  picture: number[];
+  image: number[];
   changes: { name: keyof typeof CHANGES; factor: number; bytes: number[] }[];
   ranges: Record<keyof typeof CHANGES, [number, number]>;
   quantiles: number[];
@@ -32,7 +32,7 @@ const CHANGES = { brightness, contrast, saturation, hue };
 
 describe("changes of colours are torchvision's, byte for byte", () => {
   test.each(reference.changes)('$name by $factor', ({ name, factor, bytes }) => {
-    const changed = Uint8Array.from(reference.picture);
+    const changed = Uint8Array.from(reference.image);
     CHANGES[name](changed, factor);
     expect([...changed]).toEqual(bytes);
   });
@@ -42,16 +42,16 @@ describe("random crops are spread as torchvision's", () => {
   test.each(reference.crops)('of $width x $height, scale $scale, ratio $ratio', (one) => {
     const { width, height, scale, ratio } = one;
     const random = seededRandom(5);
-    const boxes = Array.from({ length: 20_000 }, () => randomBox(width, height, scale, ratio, random));
+    const regions = Array.from({ length: 20_000 }, () => randomRegion(width, height, scale, ratio, random));
     const spread = {
-      area: boxes.map((box) => (box.width * box.height) / (width * height)),
-      logRatio: boxes.map((box) => Math.log(box.width / box.height)),
-      left: boxes.map((box) => box.left / width),
-      top: boxes.map((box) => box.top / height),
+      area: regions.map((region) => (region.width * region.height) / (width * height)),
+      logRatio: regions.map((region) => Math.log(region.width / region.height)),
+      left: regions.map((region) => region.left / width),
+      top: regions.map((region) => region.top / height),
     };
     for (const [name, values] of Object.entries(spread)) {
       values.sort((a, b) => a - b);
-      const found = reference.quantiles.map((share) => values[Math.floor(share * values.length)]!);
+      const found = reference.quantiles.map((quantile) => values[Math.floor(quantile * values.length)]!);
       const worst = Math.max(
         ...found.map((value, i) => Math.abs(value - one[name as keyof typeof spread][i]!)),
       );
@@ -61,25 +61,25 @@ describe("random crops are spread as torchvision's", () => {
   });
 
   test.each(reference.fallbacks)('of $width x $height, where no draw fits, the middle is taken', (one) => {
-    expect(randomBox(one.width, one.height, [0.9, 1], [3 / 4, 4 / 3], seededRandom(1))).toEqual(one.box);
+    expect(randomRegion(one.width, one.height, [0.9, 1], [3 / 4, 4 / 3], seededRandom(1))).toEqual(one.box);
   });
 });
 
 describe('augmented', () => {
-  const recipe = { ...PUBLISHED['torchvision/vgg16'].preprocessing, crop: 8 };
-  const picture = { data: Uint8Array.from(reference.picture), width: 12, height: 10 };
-  const middle = augmented(picture, recipe, {}, seededRandom(0));
+  const preprocessing = { ...PUBLISHED['torchvision/vgg16'].preprocessing, crop: 8 };
+  const image = { data: Uint8Array.from(reference.image), width: 12, height: 10 };
+  const middle = augmented(image, preprocessing, {}, seededRandom(0));
 
-  test('leaves the picture that it is given as it is, and without options takes the middle', () => {
-    const before = picture.data.slice();
-    augmented(picture, recipe, { flip: 1, jitter: { brightness: 0.9 } }, seededRandom(3));
-    expect(picture.data).toEqual(before);
+  test('leaves the image that it is given as it is, and without options takes the middle', () => {
+    const before = image.data.slice();
+    augmented(image, preprocessing, { flip: 1, jitter: { brightness: 0.9 } }, seededRandom(3));
+    expect(image.data).toEqual(before);
     const at = 3 * (1 * 12 + 2);
-    expect(middle.subarray(0, 24)).toEqual(picture.data.subarray(at, at + 24));
+    expect(middle.subarray(0, 24)).toEqual(image.data.subarray(at, at + 24));
   });
 
   test('mirrors as often as it is asked to', () => {
-    const mirrored = augmented(picture, recipe, { flip: 1 }, seededRandom(0));
+    const mirrored = augmented(image, preprocessing, { flip: 1 }, seededRandom(0));
     for (const [y, x] of [
       [0, 0],
       [3, 7],
@@ -91,7 +91,7 @@ describe('augmented', () => {
       ]);
     }
     const flips = Array.from({ length: 400 }, (_, i) =>
-      augmented(picture, recipe, { flip: 0.25 }, seededRandom(9, i)).every(
+      augmented(image, preprocessing, { flip: 0.25 }, seededRandom(9, i)).every(
         (byte, at) => byte === mirrored[at],
       ),
     ).filter(Boolean).length;
@@ -99,22 +99,22 @@ describe('augmented', () => {
     expect(flips).toBeLessThan(130);
   });
 
-  test('the same seed varies a picture the same way, another one otherwise', () => {
+  test('the same seed varies an image the same way, another one otherwise', () => {
     const all = {
       flip: 0.5,
       crop: {},
       jitter: { brightness: 0.3, contrast: 0.3, saturation: 0.3, hue: 0.1 },
     };
-    const once = augmented(picture, recipe, all, seededRandom(2, 7));
-    expect(augmented(picture, recipe, all, seededRandom(2, 7))).toEqual(once);
-    expect(augmented(picture, recipe, all, seededRandom(2, 8))).not.toEqual(once);
+    const once = augmented(image, preprocessing, all, seededRandom(2, 7));
+    expect(augmented(image, preprocessing, all, seededRandom(2, 7))).toEqual(once);
+    expect(augmented(image, preprocessing, all, seededRandom(2, 8))).not.toEqual(once);
     expect(once.length).toBe(3 * 8 * 8);
   });
 
   test('random squares reach every corner', () => {
     const corners = new Set(
       Array.from({ length: 300 }, (_, i) =>
-        augmented(picture, recipe, { crop: 'random' }, seededRandom(1, i)).subarray(0, 3).join(),
+        augmented(image, preprocessing, { crop: 'random' }, seededRandom(1, i)).subarray(0, 3).join(),
       ),
     );
     // 5 places across and 3 down.
@@ -125,7 +125,7 @@ describe('augmented', () => {
     for (const [name, range] of Object.entries(reference.ranges)) {
       const amount = { brightness: 0.4, contrast: 1.5, saturation: 0.2, hue: 0.1 }[name]!;
       const drawn = (jitter: number | [number, number]) =>
-        augmented(picture, recipe, { jitter: { [name]: jitter } }, seededRandom(6, 6));
+        augmented(image, preprocessing, { jitter: { [name]: jitter } }, seededRandom(6, 6));
       expect(drawn(amount), name).toEqual(drawn(range as [number, number]));
     }
   });
@@ -136,27 +136,31 @@ describe('augmented', () => {
       { rotate: 3 },
       /augment's option is "rotate"; it must be one of "flip", "crop", "jitter"/,
     ],
-    ['a flip beyond 1', { flip: 2 }, /augment\.flip is 2; it is a probability from 0 to 1/],
+    ['a flip beyond 1', { flip: 2 }, /augment\.flip is 2; it must be a probability from 0 to 1/],
     [
       'no scale',
       { crop: { scale: [0, 1] } },
-      /augment\.crop\.scale is \[0, 1\]; give two numbers above 0 and up to 1/,
+      /augment\.crop\.scale is \[0, 1\]; pass two numbers above 0 and up to 1/,
     ],
     [
       'a ratio upside down',
       { crop: { ratio: [2, 1] } },
-      /augment\.crop\.ratio is \[2, 1\]; give two numbers above 0, the/,
+      /augment\.crop\.ratio is \[2, 1\]; pass two numbers above 0, the/,
     ],
     [
       'a crop of no kind',
       { crop: 'corner' },
       /augment\.crop is "corner"; it must be one of "centre", "random"/,
     ],
-    ['a hue beyond half a turn', { jitter: { hue: 0.6 } }, /augment\.jitter\.hue is 0\.6; give at most 0\.5/],
+    [
+      'a hue beyond half a rotation',
+      { jitter: { hue: 0.6 } },
+      /augment\.jitter\.hue is 0\.6; pass at most 0\.5/,
+    ],
     [
       'a negative jitter',
       { jitter: { contrast: -1 } },
-      /augment\.jitter\.contrast is -1; give a number of at least 0/,
+      /augment\.jitter\.contrast is -1; pass a number of at least 0/,
     ],
   ])('refuses %s', (_, augment, said) => {
     expect(() => checkAugmentation('imageFolder', augment)).toThrow(said);

@@ -118,11 +118,11 @@ describe('fashionMnist and mnist', () => {
     const nothing = {} as DatasetOptions;
     return Promise.all([
       expect(fashionMnist(nothing)).rejects.toThrow(
-        'fashionMnist: no source is given; give a folder, a base URL, all of trainImages, trainLabels, testImages, testLabels, or a published set to download from http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/.',
+        'fashionMnist: no source is given; pass a folder, a base URL, all of trainImages, trainLabels, testImages, testLabels, or a published set to download from http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/.',
       ),
       expect(
         mnist({ source: { trainImages: new Uint8Array() } } as unknown as DatasetOptions),
-      ).rejects.toThrow('mnist: source lacks trainLabels, testImages, testLabels; give a folder'),
+      ).rejects.toThrow('mnist: source lacks trainLabels, testImages, testLabels; pass a folder'),
     ]);
   });
 
@@ -131,7 +131,7 @@ describe('fashionMnist and mnist', () => {
       new DataError(
         folder,
         'missing',
-        'it holds neither train-images-idx3-ubyte.gz nor train-images-idx3-ubyte; give the folder with the four files.',
+        'it has neither train-images-idx3-ubyte.gz nor train-images-idx3-ubyte; use the folder with the four files.',
       ),
     );
   });
@@ -150,27 +150,27 @@ describe('fashionMnist and mnist', () => {
     [
       'files that are swapped',
       { trainImages: FILES.trainLabels },
-      'trainImages: it holds labels where images are wanted; give the trainImages file.',
+      'trainImages: it contains labels instead of images; use the trainImages file.',
     ],
     [
       'images where labels belong',
       { testLabels: FILES.testImages },
-      'testLabels: it holds images where labels are wanted; give the testLabels file.',
+      'testLabels: it contains images instead of labels; use the testLabels file.',
     ],
     [
       'images of two sizes',
       { testImages: encodeIdx([2, 5, 5], new Uint8Array(50)) },
-      'testImages: its pictures are 5x5x1, and those to train on 4x5x1; give files of one set.',
+      'testImages: its images are 5x5x1, but the training images are 4x5x1; use files of one set.',
     ],
     [
       'images without pixels',
       { trainImages: encodeIdx([6, 0, 5], new Uint8Array()) },
-      'trainImages: its pictures are 0x5; get the file again.',
+      'trainImages: its images are 0x5; get the file again.',
     ],
     [
       'a truncated file',
       { trainImages: FILES.trainImages.subarray(0, 100) },
-      'trainImages: its header promises 136 bytes and it has 100: 36 are missing at its end; get the file again.',
+      'trainImages: its header states 136 bytes, but it has 100: 36 are missing at its end; get the file again.',
     ],
     [
       'a gzip file that unpacks to more than its header says',

@@ -35,22 +35,22 @@ describe('parseIdx', () => {
     [
       'a web page',
       new TextEncoder().encode('<!doctype html>'),
-      'it begins with 0x3c21646f, and an IDX file with 0x00000803 (images) or 0x00000801 (labels); check that it is the right file.',
+      'it begins with 0x3c21646f, but an IDX file begins with 0x00000803 (images) or 0x00000801 (labels); check that it is the right file.',
     ],
     [
       'a little-endian magic number',
       Uint8Array.of(3, 8, 0, 0, 1, 0, 0, 0),
-      'it begins with 0x03080000, and an IDX file with 0x00000803 (images) or 0x00000801 (labels); check that it is the right file.',
+      'it begins with 0x03080000, but an IDX file begins with 0x00000803 (images) or 0x00000801 (labels); check that it is the right file.',
     ],
     [
       'two dimensions',
       encodeIdx([2, 2], new Uint8Array(4)),
-      'it begins with 0x00000802, and an IDX file with 0x00000803 (images) or 0x00000801 (labels); check that it is the right file.',
+      'it begins with 0x00000802, but an IDX file begins with 0x00000803 (images) or 0x00000801 (labels); check that it is the right file.',
     ],
     [
       'floats',
       encodeIdx([2], new Uint8Array(8), 13),
-      'it holds 32-bit floats (IDX type 0x0d); only unsigned bytes (0x08) are read.',
+      'it contains 32-bit floats (IDX type 0x0d); only unsigned bytes (0x08) can be read.',
     ],
     [
       'half a header',
@@ -60,17 +60,17 @@ describe('parseIdx', () => {
     [
       'a byte too few',
       images.subarray(0, -1),
-      'its header promises 28 bytes and it has 27: 1 are missing at its end; get the file again.',
+      'its header states 28 bytes, but it has 27: 1 are missing at its end; get the file again.',
     ],
     [
       'bytes too many',
       Uint8Array.of(...images, 0, 0),
-      'its header promises 28 bytes and it has 30: 2 are left over at its end; get the file again.',
+      'its header states 28 bytes, but it has 30: 2 are left over at its end; get the file again.',
     ],
     [
       'dimensions whose product overflows 64 bits',
       encodeIdx([0xffffffff, 0xffffffff, 0xffffffff], new Uint8Array(4)),
-      'its header asks for 4294967295 x 4294967295 x 4294967295 values, and at most 1073741824 bytes are read; use an undamaged file.',
+      'its header asks for 4294967295 x 4294967295 x 4294967295 values, more than the limit of 1073741824 bytes; use an undamaged file.',
     ],
   ])('says what is wrong with %s', (_, bytes, sentence) => {
     expect(() => parseIdx(bytes, 'a-file')).toThrow(new DataError('a-file', 'damaged', sentence));

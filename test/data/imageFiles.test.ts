@@ -13,7 +13,7 @@ import { PUBLISHED } from '../../src/weights/index.js';
 
 beforeAll(() => setBackend('cpu'));
 
-const picture = (seed: number, width = 40, height = 30): RawImage => {
+const image = (seed: number, width = 40, height = 30): RawImage => {
   const random = seededRandom(seed);
   return { data: Uint8Array.from({ length: 3 * width * height }, () => random.below(256)), width, height };
 };
@@ -29,13 +29,13 @@ function pets(each = 10) {
     },
   });
   const files = Array.from({ length: 2 * each }, (_, i) =>
-    file(`${i % 2 ? 'dogs' : 'cats'}/${i}.png`, async () => picture(i)),
+    file(`${i % 2 ? 'dogs' : 'cats'}/${i}.png`, async () => image(i)),
   );
   return { files, reads, file };
 }
 
-const options: ImageFilesOptions = { size: 24, validation: 0.3 };
-const recipes = [
+const options: ImageFilesOptions = { size: 24, validationFraction: 0.3 };
+const published = [
   ...Object.entries(PUBLISHED).filter(([name]) => /^(torchvision|keras)\/vgg16$/.test(name)),
 ] as const;
 
@@ -61,7 +61,7 @@ function joined(pieces: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** How many numbers differ, which is quicker to tell of many than that they are equal. */
+/** How many numbers differ; faster than comparing large arrays with `toEqual`. */
 const differing = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   a.length === b.length ? Array.from(a).filter((value, i) => value !== b[i]).length : Number.NaN;
 
@@ -88,20 +88,23 @@ describe('imageFiles', () => {
     );
   });
 
-  test.each(recipes)(
-    'prepares pictures as preprocess does by the recipe of %s',
-    async (_, { preprocessing }) => {
-      const { validationSet: validation } = await imageFiles(pets(2).files, { preprocessing, validation: 1 });
-      const { xs } = await read(validation, { batchSize: 3 });
-      const pictures = validation.paths.map((path) => picture(Number(/\d+/.exec(path)![0])));
-      const expected = await preprocess(pictures, preprocessing);
-      expect(differing(xs, await expected.data())).toBe(0);
-      expected.dispose();
-    },
-  );
+  test.each(published)('preprocesses images like preprocess, for %s', async (_, { preprocessing }) => {
+    const { validationSet: validation } = await imageFiles(pets(2).files, {
+      preprocessing,
+      validationFraction: 1,
+    });
+    const { xs } = await read(validation, { batchSize: 3 });
+    const images = validation.paths.map((path) => image(Number(/\d+/.exec(path)![0])));
+    const expected = await preprocess(images, preprocessing);
+    expect(differing(xs, await expected.data())).toBe(0);
+    expected.dispose();
+  });
 
-  test('without a recipe gives the middle of the resized picture from 0 to 1, and bytes for a sheet', async () => {
-    const { validationSet: validation } = await imageFiles(pets(2).files, { size: 15, validation: 1 });
+  test('returns the middle of the resized image from 0 to 1 by default, and bytes for a sheet', async () => {
+    const { validationSet: validation } = await imageFiles(pets(2).files, {
+      size: 15,
+      validationFraction: 1,
+    });
     const { xs } = await read(validation, { batchSize: 9 });
     const { images, labels, storedShape, classNames } = await validation.images([0, 1, 2, 3]);
     expect(storedShape).toEqual([15, 15, 3]);
@@ -115,7 +118,7 @@ describe('imageFiles', () => {
     ).toBe(0);
   });
 
-  test('shuffles by the seed and augments the training pictures alone', async () => {
+  test('shuffles by the seed and augments the training images alone', async () => {
     const augment = { flip: 0.5, crop: { scale: [0.3, 1] as const }, jitter: { hue: 0.2 } };
     const plain = await imageFiles(pets().files, options);
     const varied = await imageFiles(pets().files, { ...options, augment });
@@ -132,7 +135,7 @@ describe('imageFiles', () => {
     expect(await read(varied.validationSet, batch)).toEqual(await read(plain.validationSet, batch));
   });
 
-  test('a picture varies the same way however the batches are cut', async () => {
+  test('an image varies the same way however the batches are cut', async () => {
     const { trainSet: train } = await imageFiles(pets().files, {
       ...options,
       augment: { crop: 'random', flip: 0.5 },
@@ -141,12 +144,12 @@ describe('imageFiles', () => {
     expect(await read(train, { batchSize: 4, seed: 3 })).toEqual(whole);
   });
 
-  test('keeps what fits into maxBytes and reads the rest anew, with the same batches', async () => {
+  test('keeps what fits in maxBytes and reads the rest again, with the same batches', async () => {
     const all = pets();
     const some = pets();
     const augment = { flip: 0.5, crop: {} };
     const kept = await imageFiles(all.files, { ...options, augment });
-    // A picture of 40x30 is kept at 32x24.
+    // An image of 40x30 is kept at 32x24.
     const tight = await imageFiles(some.files, { ...options, augment, maxBytes: 5 * 3 * 32 * 24 + 100 });
     const batch = { batchSize: 4, seed: 8 };
     expect(await read(tight.trainSet, batch)).toEqual(await read(kept.trainSet, batch));
@@ -156,20 +159,20 @@ describe('imageFiles', () => {
     expect(total(some.reads)).toBe(20 + 15);
   });
 
-  test('reads at most `parallel` files at once, and says how far it is', async () => {
-    let [now, most] = [0, 0];
+  test('reads at most `parallel` files at once, and reports its progress', async () => {
+    let [now, maximum] = [0, 0];
     const files = pets().files.map(({ path }, i) => ({
       path,
       async read() {
-        most = Math.max(most, ++now);
+        maximum = Math.max(maximum, ++now);
         await new Promise((resolve) => setTimeout(resolve, 2));
         now--;
-        return picture(i);
+        return image(i);
       },
     }));
     const done: number[] = [];
     await imageFiles(files, { ...options, parallel: 3, onProgress: (progress) => done.push(progress.done) });
-    expect(most).toBe(3);
+    expect(maximum).toBe(3);
     expect(done).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
   });
 
@@ -186,16 +189,16 @@ describe('imageFiles', () => {
     await batches.return();
   });
 
-  test('leaves out what cannot be read, and says what and why', async () => {
+  test('skips files that cannot be read, and reports them with the reason', async () => {
     const { files, file } = pets();
-    const told: string[] = [];
+    const reported: string[] = [];
     const bad = [
       file('dogs/torn.png', () =>
         Promise.reject(new Error('dogs/torn.png could not be read: it is cut off.')),
       ),
       file('dogs/bytes.png', async () => ({ data: new Uint8Array(7), width: 4, height: 4 })),
       file('dogs/sliver.png', async () => ({ data: new Uint8Array(3 * 600_000), width: 1, height: 600_000 })),
-      file('readme.txt', async () => picture(0)),
+      file('readme.txt', async () => image(0)),
     ];
     const {
       trainSet: train,
@@ -203,19 +206,19 @@ describe('imageFiles', () => {
       problems,
     } = await imageFiles([...bad, ...files], {
       ...options,
-      onProblem: ({ path }) => told.push(path),
+      onProblem: ({ path }) => reported.push(path),
     });
     expect(train.length + validation.length).toBe(20);
     expect(problems.map(({ reason }) => reason)).toEqual([
-      'dogs/bytes.png: the picture has 7 bytes, and 4x4 pixels need 1, 2, 3 or 4 each.',
-      'dogs/sliver.png: it has 1x600000 pixels and would have over 100000000 resized; cut it.',
+      'dogs/bytes.png: the image has 7 bytes, but 4x4 pixels take 1, 2, 3 or 4 each; check its width and height.',
+      'dogs/sliver.png: it has 1x600000 pixels, and more than 100000000 after resizing; crop it.',
       'dogs/torn.png could not be read: it is cut off.',
-      'readme.txt lies in no folder of a class.',
+      'readme.txt is outside the folders of the classes.',
     ]);
-    expect(told.sort()).toEqual(problems.map(({ path }) => path));
+    expect(reported.sort()).toEqual(problems.map(({ path }) => path));
   });
 
-  test('what is left out moves at most one picture of its class across', async () => {
+  test('a skipped file moves at most one image of its class to the other set', async () => {
     const { files, file } = pets();
     const whole = await imageFiles(files, options);
     const torn = await imageFiles(
@@ -233,19 +236,19 @@ describe('imageFiles', () => {
     );
   });
 
-  test('a class without pictures is an error that says so', async () => {
+  test('a class without images is an error', async () => {
     const { files, file } = pets();
     const torn = file('birds/1.png', () => Promise.reject(new Error('birds/1.png could not be read: torn.')));
     await expect(imageFiles([...files, torn], options)).rejects.toThrow(
-      "the class 'birds': it has no pictures: none of its 1 files could be read (birds/1.png could not be read: torn.); add some or remove it.",
+      "the class 'birds': it has no images: none of its 1 files could be read (birds/1.png could not be read: torn.); add some or remove it.",
     );
     await expect(imageFiles(files, { ...options, classNames: ['cats', 'dogs', 'eels'] })).rejects.toThrow(
-      "the class 'eels': it has no pictures: its folder has no files; add some or remove it.",
+      "the class 'eels': it has no images: its folder has no files; add some or remove it.",
     );
-    await expect(imageFiles([], options)).rejects.toThrow(/there are no folders with pictures/);
+    await expect(imageFiles([], options)).rejects.toThrow(/there are no folders with images/);
   });
 
-  test('takes classes in the order that is given and reports files of others', async () => {
+  test('uses the classes in the given order and reports files of others', async () => {
     const {
       trainSet: train,
       validationSet: validation,
@@ -255,10 +258,10 @@ describe('imageFiles', () => {
       classNames: ['dogs'],
     });
     expect(train.length + validation.length).toBe(10);
-    expect(problems[0]!.reason).toBe('cats/0.png lies in a folder that is none of the classes.');
+    expect(problems[0]!.reason).toBe('cats/0.png is in the folder of an unknown class.');
   });
 
-  test('a file that is lost later is reported once, and another of its class stands in', async () => {
+  test('a file that is lost later is reported once, and replaced by another of its class', async () => {
     const { files } = pets();
     const lost = new Set<string>();
     const mortal = files.map(({ path, read }) => ({
@@ -274,12 +277,12 @@ describe('imageFiles', () => {
     expect(problems).toEqual([
       {
         path: train.paths[2],
-        reason: `${train.paths[2]} could not be read: gone. Another picture of its class stands in for it.`,
+        reason: `${train.paths[2]} could not be read: gone. Another image of its class replaces it.`,
       },
     ]);
     for (const path of train.paths) if (path.startsWith('cats')) lost.add(path);
     await expect(read(train, { batchSize: 4 })).rejects.toThrow(
-      "no picture of the class 'cats' can be read any more; put the files back.",
+      "no image of the class 'cats' can be read any more; restore the files.",
     );
   });
 
@@ -318,10 +321,10 @@ describe('imageFiles', () => {
   });
 
   test.each<[string, ImageFilesOptions, RegExp]>([
-    ['a share beyond 1', { validation: 20 }, /validation is 20; it is a share from 0 to 1/],
+    ['a fraction above 1', { validationFraction: 20 }, /validationFraction is 20; it must be from 0 to 1/],
     ['a size of 0', { size: 0 }, /size is 0; it must be a whole number/],
     ['a seed of half', { seed: 0.5 }, /seed is 0\.5; it must be a whole number/],
-    ['no pictures at once', { parallel: 0 }, /parallel is 0/],
+    ['no images at once', { parallel: 0 }, /parallel is 0/],
     ['half a byte', { maxBytes: 0.5 }, /maxBytes is 0\.5/],
     ['a flip of 3', { augment: { flip: 3 } }, /augment\.flip is 3/],
   ])('refuses %s', async (_, wrong, said) => {

@@ -141,19 +141,19 @@ describe('ImageSet', () => {
     [
       'a broken image',
       () => counted(2, { images: new Uint8Array(13) }),
-      'images has 13 bytes, and an image of 2x3x1 has 6; give whole images.',
+      'images has 13 bytes, not a multiple of the 6 of a 2x3x1 image; pass whole images.',
     ],
     [
       'a label too many',
       () => counted(4, { labels: new Uint8Array(5) }),
-      'labels has 5 entries for 4 images; give one label for each image.',
+      'labels has 5 entries for 4 images; pass one label for each image.',
     ],
     [
       'a label without a name',
       () => counted(4, { labels: Uint8Array.of(0, 1, 3, 4) }),
-      'label 3 of image 2 has no class name; with 3 names, labels go from 0 to 2.',
+      'label 3 of image 2 has no class name; with 3 names, labels must be from 0 to 2.',
     ],
-    ['no names', () => counted(4, { classNames: [] }), 'classNames has 0 entries; give 1 to 256 names.'],
+    ['no names', () => counted(4, { classNames: [] }), 'classNames has 0 entries; pass 1 to 256 names.'],
     [
       'a height of 0',
       () => counted(1, { shape: [0, 3, 1] }),
@@ -168,12 +168,12 @@ describe('ImageSet', () => {
     [
       'an end beyond the last',
       () => counted(4).take(2, 5),
-      '2 to 5 is not within 0 to 4; take a part of the 4 images.',
+      '2 to 5 is not a range within the 4 images; use 0 to 4.',
     ],
     [
       'an end before the start',
       () => counted(4).take(3, 2),
-      '3 to 2 is not within 0 to 4; take a part of the 4 images.',
+      '3 to 2 is not a range within the 4 images; use 0 to 4.',
     ],
     ['a negative start', () => counted(4).take(-1), 'start is -1; it must be a whole number of at least 0.'],
     [

@@ -1,5 +1,5 @@
 """
-Writes augmentations.json: what torchvision's colour changes make of a small picture, and how its random crops are spread.
+Writes augmentations.json: a small image after each of torchvision's colour changes, and quantiles of its random crops.
 
     python makeAugmentations.py    # torch 2.13, torchvision 0.28, Pillow 12.3
 """
@@ -24,7 +24,7 @@ DRAWS = 20000
 QUANTILES = [0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98]
 
 
-def picture():
+def draw_image():
     """Smooth colours, and at the end black, white, greys and pure colours."""
     bytes_ = np.random.default_rng(4).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     bytes_[-1, :8] = [[0, 0, 0], [255, 255, 255], [7, 7, 7], [200, 200, 200], [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]]
@@ -54,11 +54,11 @@ def fallback(width, height):
     return {"width": width, "height": height, "box": {"left": left, "top": top, "width": w, "height": h}}
 
 
-image = picture()
+image = draw_image()
 result = {
     "width": WIDTH,
     "height": HEIGHT,
-    "picture": np.asarray(image).ravel().tolist(),
+    "image": np.asarray(image).ravel().tolist(),
     "changes": [
         {"name": name, "factor": factor, "bytes": np.asarray(getattr(F, f"adjust_{name}")(image, factor)).ravel().tolist()}
         for name, factors in FACTORS.items()

@@ -18,7 +18,7 @@ const preprocessing = {
   crop: 32,
 };
 
-const picture = (pitch: number): RawImage => ({
+const image = (pitch: number): RawImage => ({
   data: Uint8Array.from({ length: 3 * 40 * 32 }, (_, i) => 128 + 120 * Math.sin(i * pitch)),
   width: 40,
   height: 32,
@@ -27,18 +27,18 @@ const picture = (pitch: number): RawImage => ({
 describe('embed', () => {
   beforeAll(() => useAnyBackend());
 
-  test('pools a layer over its places and scales to length one, picture by picture', async () => {
+  test('pools a layer over its places and scales to length one, image by image', async () => {
     const model = vgg(scaleArch(VGG16, 16), {
       inputShape: [32, 32, 3],
       hiddenUnits: 8,
       initializer: 'heUniform',
     });
     const before = memory().numTensors;
-    const pictures = [0.01, 0.3, 0.9].map(picture);
-    const vectors = await embed(model, pictures, { preprocessing, layer: 'relu4_2', batchSize: 2 });
+    const images = [0.01, 0.3, 0.9].map(image);
+    const vectors = await embed(model, images, { preprocessing, layer: 'relu4_2', batchSize: 2 });
     expect(vectors.map((vector) => vector.length)).toEqual([32, 32, 32]);
     const extractor = featureExtractor(model, 'relu4_2');
-    for (const [i, one] of pictures.entries()) {
+    for (const [i, one] of images.entries()) {
       const x = await preprocess(one, preprocessing);
       const y = tidy(() => mean(extractor.predict(x) as Tensor, [1, 2]));
       const features = await y.data<'float32'>();
@@ -49,20 +49,18 @@ describe('embed', () => {
       });
     }
     expect(await embed(model, [], { preprocessing })).toEqual([]);
-    const [dense] = await embed(model, [pictures[0]!], { preprocessing, layer: 'fc7' });
+    const [dense] = await embed(model, [images[0]!], { preprocessing, layer: 'fc7' });
     expect(dense!.length).toBe(8);
 
     const similarity = (a: number, b: number) =>
-      imageSimilarity(model, pictures[a]!, pictures[b]!, { preprocessing, layer: 'relu4_2' });
+      imageSimilarity(model, [images[a]!, images[b]!], { preprocessing, layer: 'relu4_2' });
     expect(await similarity(1, 1)).toBeCloseTo(1, 6);
     expect(await similarity(0, 2)).toBeCloseTo(cosine(vectors[0]!, vectors[2]!), 6);
     expect(await similarity(0, 2)).toBeLessThan(0.999);
-    await expect(embed(model, pictures, { preprocessing, layer: 'pool9' })).rejects.toThrow(
-      'no layer "pool9"',
-    );
-    await expect(embed(model, pictures, { preprocessing, batchSize: 0 })).rejects.toThrow('batchSize is 0');
+    await expect(embed(model, images, { preprocessing, layer: 'pool9' })).rejects.toThrow('no layer "pool9"');
+    await expect(embed(model, images, { preprocessing, batchSize: 0 })).rejects.toThrow('batchSize is 0');
     const broken = { data: new Uint8Array(5), width: 2, height: 2 };
-    await expect(embed(model, [broken], { preprocessing })).rejects.toThrow('the picture has 5 bytes');
+    await expect(embed(model, [broken], { preprocessing })).rejects.toThrow('the image has 5 bytes');
     expect(memory().numTensors).toBe(before);
     model.dispose();
   });
@@ -73,7 +71,7 @@ test('a cosine is that of the angle, also of zeros and of large numbers', () => 
   expect(cosine([2, 3], [-4, -6])).toBe(-1);
   expect(cosine([0, 0], [1, 1])).toBe(0);
   expect(() => cosine([1], [1, 2])).toThrow(
-    'cosine: the vectors have 1 and 2 numbers; give two of one length.',
+    'cosine: the vectors have 1 and 2 numbers; pass two of one length.',
   );
 });
 
@@ -86,7 +84,7 @@ describe('an index', () => {
   const filled = (rows: Float32Array[]) => {
     const index = new EmbeddingIndex(rows[0]!.length);
     rows.forEach((row, i) => {
-      index.add(`picture ${i}`, row);
+      index.add(`image ${i}`, row);
     });
     return index;
   };
@@ -96,7 +94,7 @@ describe('an index', () => {
     const index = filled(rows);
     for (const wanted of rows.slice(0, 20)) {
       const all = rows
-        .map((row, i) => ({ id: `picture ${i}`, similarity: cosine(row, wanted) }))
+        .map((row, i) => ({ id: `image ${i}`, similarity: cosine(row, wanted) }))
         .sort((a, b) => b.similarity - a.similarity);
       const found = index.search(wanted, 7);
       expect(found.map(({ id }) => id)).toEqual(all.slice(0, 7).map(({ id }) => id));
@@ -121,12 +119,12 @@ describe('an index', () => {
   });
 
   test.each<[(index: EmbeddingIndex) => unknown, string]>([
-    [(index) => index.add('a', [1, 0, 0]), 'there is a vector "a" already; give another name.'],
-    [(index) => index.add('b', [1, 0]), 'the vector "b" has 2 numbers; give 3.'],
+    [(index) => index.add('a', [1, 0, 0]), 'there is already a vector "a"; use another name.'],
+    [(index) => index.add('b', [1, 0]), 'the vector "b" has 2 numbers; pass 3.'],
     [(index) => index.add('b', [1, Number.NaN, 0]), 'the vector "b" has numbers that are NaN or infinite'],
     [(index) => index.add('b', [1, Number.POSITIVE_INFINITY, 0]), 'NaN or infinite'],
-    [(index) => index.add('b', [0, 0, 0]), 'the vector "b" is all zeros, which point nowhere'],
-    [(index) => index.search([1]), 'the vector to search for has 1 numbers; give 3.'],
+    [(index) => index.add('b', [0, 0, 0]), 'the vector "b" is all zeros and has no direction'],
+    [(index) => index.search([1]), 'the vector to search for has 1 numbers; pass 3.'],
     [(index) => index.search([1, 0, Number.NaN]), 'the vector to search for has numbers that are NaN'],
     [(index) => index.search([1, 0, 0], 0), 'count is 0; it must be a whole number of at least 1.'],
     [() => new EmbeddingIndex(0), 'dimensions is 0'],
@@ -159,9 +157,9 @@ describe('an index', () => {
     await expect(load(encodeTensors({ x: { shape: [6], data } }))).rejects.toThrow(
       'the file has no vectors and ids',
     );
-    await expect(load(ids(['a']))).rejects.toThrow("the file's ids are no list of 2 names");
-    await expect(load(ids({ a: 1 }))).rejects.toThrow("the file's ids are no list of 2 names");
-    await expect(load(ids(['a', 'a']))).rejects.toThrow('there is a vector "a" already');
+    await expect(load(ids(['a']))).rejects.toThrow("the file's ids are not a list of 2 names");
+    await expect(load(ids({ a: 1 }))).rejects.toThrow("the file's ids are not a list of 2 names");
+    await expect(load(ids(['a', 'a']))).rejects.toThrow('there is already a vector "a"');
     await expect(load(new Uint8Array(40))).rejects.toThrow('no weight file that is known');
   });
 });

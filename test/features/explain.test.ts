@@ -144,39 +144,43 @@ describe('gradCam', () => {
     }
   });
 
-  test('prepares a picture by the recipe, and says which part of it the map covers', async () => {
+  test('preprocesses an image, and returns the part of it that the map covers', async () => {
     const model = plain();
-    const picture = { data: noise(3 * 60 * 40), width: 60, height: 40 };
-    const recipe = { ...PUBLISHED['torchvision/vgg16'].preprocessing, crop: 32, resize: { shorterSide: 36 } };
+    const image = { data: noise(3 * 60 * 40), width: 60, height: 40 };
+    const preprocessing = {
+      ...PUBLISHED['torchvision/vgg16'].preprocessing,
+      crop: 32,
+      resize: { shorterSide: 36 },
+    };
     const before = memory().numTensors;
     for (const explain of [gradCam, saliency]) {
-      const { region } = await explain(model, picture, { preprocessing: recipe });
+      const { region } = await explain(model, image, { preprocessing });
       // 54x36 after resizing, of which the columns 11 to 43 and the rows 2 to 34 are left.
-      const share = 60 / 54;
-      expect(region!.left).toBeCloseTo(11 * share, 10);
+      const scale = 60 / 54;
+      expect(region!.left).toBeCloseTo(11 * scale, 10);
       expect(region!.top).toBeCloseTo((2 * 40) / 36, 10);
-      expect(region!.width).toBeCloseTo(32 * share, 10);
+      expect(region!.width).toBeCloseTo(32 * scale, 10);
       expect(region!.height).toBeCloseTo((32 * 40) / 36, 10);
     }
     expect(memory().numTensors).toBe(before);
     model.dispose();
   });
 
-  test('says what it cannot explain, and leaves nothing behind', async () => {
+  test('refuses what it cannot explain, and leaves no tensor', async () => {
     const model = plain();
     const features = vgg(scaleArch(VGG16, 32), { ...TINY, includeTop: false });
     const x = image();
     const before = memory().numTensors;
-    const picture = { data: noise(12), width: 2, height: 2 };
+    const square = { data: noise(12), width: 2, height: 2 };
     const said: [Promise<unknown>, string][] = [
       [
         gradCam(model, x, { layer: 'fc1' }),
-        'gradCam: the output of fc1 has no places; give a convolution, its ReLU or a pooling, such as block5_conv3.',
+        'gradCam: the output of fc1 is not a feature map; use a convolution, its ReLU or a pooling, such as block5_conv3.',
       ],
       [gradCam(model, x, { layer: 'nothing' }), 'gradCam: there is no layer "nothing"'],
       [
         gradCam(model, x, { classIndex: 10 }),
-        'gradCam: classIndex is 10; the model has 10 classes, so give 0 to 9.',
+        'gradCam: classIndex is 10; the model has 10 classes, so pass 0 to 9.',
       ],
       [saliency(model, x, { classIndex: 0.5 }), 'saliency: classIndex is 0.5'],
       [
@@ -184,12 +188,12 @@ describe('gradCam', () => {
         "gradCam: the model's output is [any,1,1,16], not [batch, classes]; build it with its top.",
       ],
       [
-        gradCam(model, picture),
-        'gradCam: the image is a picture and no preprocessing is given; give a tensor [1,32,32,3]',
+        gradCam(model, square),
+        "gradCam: the image is not a tensor, and no preprocessing is given; pass that of the model's weights, or a preprocessed tensor [1,32,32,3].",
       ],
       [
         saliency(model, tensor([1, 2, 3])),
-        'saliency: the image is a tensor of shape [3] and no preprocessing',
+        'saliency: the image is a tensor of shape [3], and no preprocessing',
       ],
       [saliency(model, x, { samples: 0 }), 'saliency: samples is 0'],
       [saliency(model, x, { noise: Number.NaN }), 'saliency: noise is NaN'],
@@ -200,14 +204,14 @@ describe('gradCam', () => {
     for (const one of [model, features, x]) one.dispose();
   });
 
-  test('says so when the outputs are no numbers', async () => {
-    // Of a NaN and a number WebGL's max takes the number, so there the ReLUs make numbers again.
+  test('throws when the outputs are not finite', async () => {
+    // On WebGL the maximum of NaN and a number is the number, so ReLUs would hide NaN.
     await useBackend('cpu');
     const model = plain();
     const x = tidy(() => tensor(new Float32Array(32 * 32 * 3).fill(Number.NaN), [1, 32, 32, 3])) as Tensor4D;
     const before = memory().numTensors;
-    await expect(gradCam(model, x)).rejects.toThrow("gradCam: the model's outputs are not finite numbers");
-    await expect(saliency(model, x)).rejects.toThrow("saliency: the model's outputs are not finite numbers");
+    await expect(gradCam(model, x)).rejects.toThrow("gradCam: the model's outputs are not finite");
+    await expect(saliency(model, x)).rejects.toThrow("saliency: the model's outputs are not finite");
     expect(memory().numTensors).toBe(before);
     model.dispose();
     x.dispose();

@@ -5,7 +5,7 @@ of the narrow VGG-16 of the reference folder, as PyTorch computes them in double
 
 Images are the sigmoid of the reference's input96, rounded to bytes: RGB from 0 to 1, [2, 64, 48, 3] of its upper left
 corner. Of gradients and
-pictures every 37th number is kept, channels last.
+images every 37th number is kept, channels last.
 """
 import pathlib
 import sys

@@ -26,7 +26,7 @@ import { encodeTensors, fromWeights, PUBLISHED, readTensors } from '../../src/we
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 import { hasShared } from '../support/shared.js';
 import { relativeError } from '../weights/files.js';
-import { LPIPS_FILE, NETWORK, strided, TORCH, torchImages } from './torchPerceptual.js';
+import { LPIPS_FILE, NETWORK, strided, TORCH, torchBatches } from './torchPerceptual.js';
 
 const torchvision = PUBLISHED['torchvision/vgg16'].preprocessing;
 const caffe = PUBLISHED['keras/vgg16'].preprocessing;
@@ -37,7 +37,7 @@ async function valuesOf(output: Tensor): Promise<Float32Array> {
   return values;
 }
 
-/** A function's value and its gradient's kept numbers, against what PyTorch wrote under `name`. */
+/** A function's value and the stored numbers of its gradient, compared with PyTorch's under `name`. */
 async function expectTorch(name: string, f: (x: Tensor) => Tensor, x: Tensor): Promise<void> {
   const before = memory().numTensors;
   const value = await valuesOf(f(x));
@@ -56,7 +56,7 @@ describe.skipIf(!hasShared).each(backends)("PyTorch's numbers on %s", (backend) 
   beforeEach(async () => {
     await useBackend(backend);
     ({ model } = await fromWeights(NETWORK, { includeTop: false }));
-    ({ images, others } = await torchImages());
+    ({ images, others } = await torchBatches());
   });
   afterEach(() => {
     for (const one of [model, images, others]) one.dispose();
@@ -65,9 +65,9 @@ describe.skipIf(!hasShared).each(backends)("PyTorch's numbers on %s", (backend) 
   test.each([
     ['torchvision', torchvision],
     ['caffe', caffe],
-  ])('perceptualLoss, images prepared as %s does', async (name, preprocessing) => {
+  ])('perceptualLoss, with the preprocessing of %s', async (name, preprocessing) => {
     const layers = ['relu2_2', 'conv3_1', 'pool4'];
-    const loss = perceptualLoss({ model, preprocessing, layers, weights: [1, 0.5, 2] });
+    const loss = perceptualLoss(model, layers, { preprocessing, weights: [1, 0.5, 2] });
     await expectTorch(`perceptual.${name}`, (x) => loss(x as Tensor4D, others), images);
   });
 
@@ -87,8 +87,8 @@ describe.skipIf(!hasShared).each(backends)("PyTorch's numbers on %s", (backend) 
     await expectTorch('totalVariation', (x) => totalVariation(x as Tensor4D), images);
   });
 
-  test('lpips, with the calibration as it is published', async () => {
-    const distance = lpips({ model, calibration: await readLpipsCalibration(LPIPS_FILE) });
+  test('lpips, with the published calibration', async () => {
+    const distance = lpips(model, await readLpipsCalibration(LPIPS_FILE));
     await expectTorch('lpips', (x) => distance(x as Tensor4D, others), images);
     expect([...(await valuesOf(distance(images, images)))]).toEqual([0, 0]);
   });
@@ -107,19 +107,19 @@ describe('losses', () => {
     expect(memory().numTensors).toBe(before);
   });
 
-  test('are slopes of 0 where nothing differs, and finite where a channel is silent', async () => {
+  test('have gradients of 0 where nothing differs, and finite ones where a channel is silent', async () => {
     const flat = ones([1, 40, 32, 3]);
     const variation = grad((x) => sum(totalVariation(x as Tensor4D)));
     expect(new Set(await valuesOf(variation(flat)))).toEqual(new Set([0]));
     const calibration = [2, 4, 8, 16, 16].map((channels) => new Float32Array(channels).fill(1));
-    const distance = lpips({ model, calibration });
+    const distance = lpips(model, calibration);
     const gradient = await valuesOf(grad((x) => sum(distance(x as Tensor4D, zeros([1, 40, 32, 3]))))(flat));
     flat.dispose();
     expect(gradient.every(Number.isFinite)).toBe(true);
   });
 
-  test('take images as the model does where no recipe is given, and fully connected layers', async () => {
-    const loss = perceptualLoss({ model, layers: ['fc7', 'logits'] });
+  test('pass images on as they are without preprocessing, and use fully connected layers', async () => {
+    const loss = perceptualLoss(model, ['fc7', 'logits']);
     const x = tensor(
       Float32Array.from({ length: 2 * 32 * 32 * 3 }, (_, i) => Math.sin(i)),
       [2, 32, 32, 3],
@@ -129,15 +129,15 @@ describe('losses', () => {
     x.dispose();
   });
 
-  test('refuse what does not fit, and leave no tensor', async () => {
-    expect(() => perceptualLoss({ model, layers: ['relu3_3'], weights: [1, 2] })).toThrow(
-      'perceptualLoss: weights are [1,2] for the layers relu3_3; give a number for each.',
+  test('refuse layers, weights and images that do not fit, and leave no tensor', async () => {
+    expect(() => perceptualLoss(model, ['relu3_3'], { weights: [1, 2] })).toThrow(
+      'perceptualLoss: weights are [1,2] for the layers relu3_3; pass one number for each.',
     );
-    expect(() => perceptualLoss({ model, layers: ['relu9_9'] })).toThrow('there is no layer "relu9_9"');
-    const loss = perceptualLoss({ model, preprocessing: torchvision, layers: ['relu3_3'] });
+    expect(() => perceptualLoss(model, ['relu9_9'])).toThrow('there is no layer "relu9_9"');
+    const loss = perceptualLoss(model, ['relu3_3'], { preprocessing: torchvision });
     const [a, b, grey] = [zeros([1, 32, 32, 3]), zeros([1, 32, 40, 3]), zeros([1, 32, 32, 1])] as Tensor4D[];
     expect(() => loss(a!, b!)).toThrow(
-      'perceptualLoss: the images have shape [1,32,32,3] and the others [1,32,40,3]; give two batches of one shape.',
+      'perceptualLoss: the images have shape [1,32,32,3] and the others [1,32,40,3]; pass two batches of one shape.',
     );
     expect(() => loss(grey!, grey!)).toThrow('the images have shape [1,32,32,1]; pass [batch, any, any, 3].');
     expect(() => normalizeImages(grey!, caffe)).toThrow('normalizeImages: the images have shape [1,32,32,1]');
@@ -148,19 +148,19 @@ describe('losses', () => {
     (flat as Tensor).dispose();
   });
 
-  test('LPIPS says what its calibration and its network lack', async () => {
-    expect(() => lpips({ model, calibration: [[1], [1]] })).toThrow(
-      'lpips: the calibration has [1,1] numbers for its layers, and relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 of the model have [2,4,8,16,16] channels',
+  test('LPIPS refuses a calibration or a network that does not fit', async () => {
+    expect(() => lpips(model, [[1], [1]])).toThrow(
+      'lpips: the calibration has [1,1] weights for its layers, but relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 of the model have [2,4,8,16,16] channels',
     );
     const calibration = [2, 4, 8, 16, 16].map((channels) => new Float32Array(channels).fill(1));
     calibration[2]![3] = -1;
-    expect(() => lpips({ model, calibration })).toThrow('the calibration of relu3_3 has -1');
+    expect(() => lpips(model, calibration)).toThrow('the calibration of relu3_3 has -1');
     const other = vgg(scaleArch(VGG11, 32), { inputShape: [32, 32, 3], includeTop: false });
-    expect(() => lpips({ model: other, calibration })).toThrow('there is no layer "relu1_2"');
+    expect(() => lpips(other, calibration)).toThrow('there is no layer "relu1_2"');
     other.dispose();
     await expect(
       readLpipsCalibration(encodeTensors({ x: { shape: [1], data: new Float32Array(1) } })),
-    ).rejects.toThrow('readLpipsCalibration: there is no lin0.model.1.weight in the file');
+    ).rejects.toThrow('readLpipsCalibration: the file has no lin0.model.1.weight');
   });
 });
 

@@ -304,7 +304,7 @@ describe('transferHead', () => {
   test("with VGG's own head it is a VGG, whose file loads like any other", async () => {
     const model = transferHead(narrow(), { classes: 3, pooling: 'flatten', hiddenUnits: [8, 8] });
     const loaded = await fromWeights(await encodeWeights(model));
-    expect(loaded.network.top).toEqual({ hiddenUnits: 8, classes: 3, side: [1, 1] });
+    expect(loaded.network.top).toEqual({ hiddenUnits: 8, classes: 3, featureSize: [1, 1] });
     expect(await numbers(loaded.model)).toEqual(await numbers(model));
     loaded.model.dispose();
     model.dispose();
@@ -319,7 +319,7 @@ describe('transferHead', () => {
       'a vector pooled',
       () => narrow({ pooling: 'avg' }),
       { pooling: 'max' },
-      /puts out vectors.*leave it out/,
+      /outputs are vectors.*leave it out/,
     ],
     [
       'a whole network',
@@ -337,7 +337,7 @@ describe('transferHead', () => {
       'two outputs',
       () => featureExtractor(narrow(), ['pool4', 'pool5']),
       {},
-      /the base puts out \[any, 2, 2, 16\] and \[any, 1, 1, 16\]; give one/,
+      /the base's outputs are \[any, 2, 2, 16\] and \[any, 1, 1, 16\]; pass a base/,
     ],
   ])('refuses %s', (_, base, options, said) => {
     expect(() => transferHead(base(), { classes: 3, ...options })).toThrow(said);
@@ -502,7 +502,7 @@ describe('cacheFeatures', () => {
     await expect(cacheFeatures(base, failing)).rejects.toThrow('torn');
     for (const length of [3, 9]) {
       const lying: Examples = { length, shape: [32, 32, 3], batches: (o) => images(6).batches(o) };
-      await expect(cacheFeatures(base, lying)).rejects.toThrow(/the examples g[ai]ve/);
+      await expect(cacheFeatures(base, lying)).rejects.toThrow(/the examples returned/);
     }
     const features = await cacheFeatures(base, images(6));
     await first(features, 1);
@@ -514,7 +514,7 @@ describe('cacheFeatures', () => {
   test('says what is too much, and what does not fit', async () => {
     const base = narrow();
     await expect(cacheFeatures(base, images(6), { maxBytes: 6 * 16 * 4 - 1 })).rejects.toThrow(
-      'cacheFeatures: the features take 0.0 MB and maxBytes allows 0.0 MB; raise it, take a layer with a smaller output, or in Node pass overflow: temporaryFile().',
+      'cacheFeatures: the features take 0.0 MB and maxBytes allows 0.0 MB; raise it, use a layer with a smaller output, or in Node pass overflow: temporaryFile().',
     );
     await cacheFeatures(base, images(6), { maxBytes: 6 * 16 * 4 });
     await expect(cacheFeatures(base, images(6).resize(48))).rejects.toThrow(

@@ -5,7 +5,7 @@ import { scaleArch, VGG11, vgg } from '../../src/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 import { useBackend } from '../support/backends.js';
 
-test('a heat map is laid over a picture of the page and shown on a canvas', async () => {
+test('a heat map is laid over an image of the page and shown on a canvas', async () => {
   await useBackend(inject('backend') ?? 'wasm');
   const source = new OffscreenCanvas(48, 32);
   const context = source.getContext('2d')!;

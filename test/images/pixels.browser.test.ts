@@ -18,9 +18,9 @@ const [width, height] = [37, 23];
 const RAW = { data: noise(3 * width * height, 5), width, height };
 const PNG = new Blob([encode({ ...RAW, channels: 3 }) as BlobPart], { type: 'image/png' });
 
-const read = (picture: ImageInput): Promise<RgbImage> => toRgb(picture, 'test');
+const read = (image: ImageInput): Promise<RgbImage> => toRgb(image, 'test');
 
-/** The raw picture as a browser has it, with alpha. */
+/** The raw image as a browser has it, with alpha. */
 function imageData(): ImageData {
   const image = new ImageData(width, height);
   for (let pixel = 0; pixel < width * height; pixel++) {
@@ -35,7 +35,7 @@ function painted<T extends HTMLCanvasElement | OffscreenCanvas>(canvas: T): T {
   return canvas;
 }
 
-/** An img element that has loaded a picture. */
+/** An img element that has loaded an image. */
 async function img(source: Blob | string, crossOrigin: string | null = null): Promise<HTMLImageElement> {
   const image = new Image();
   image.crossOrigin = crossOrigin;
@@ -44,7 +44,7 @@ async function img(source: Blob | string, crossOrigin: string | null = null): Pr
   return image;
 }
 
-describe('the pixels are those of the same picture as bytes, of', () => {
+describe('the pixels are those of the same image as bytes, of', () => {
   test.each<[string, () => ImageInput | Promise<ImageInput>]>([
     ['ImageData', imageData],
     ['a canvas', () => painted(document.createElement('canvas'))],
@@ -65,8 +65,8 @@ describe('the pixels are those of the same picture as bytes, of', () => {
         return image;
       },
     ],
-  ])('%s', async (_, picture) => {
-    expect(await read(await picture())).toEqual(RAW);
+  ])('%s', async (_, image) => {
+    expect(await read(await image())).toEqual(RAW);
   });
 
   test('what a canvas of WebGL shows', async () => {
@@ -79,10 +79,10 @@ describe('the pixels are those of the same picture as bytes, of', () => {
   });
 });
 
-test('the network gets the same numbers whatever the picture came as', async () => {
+test('the network gets the same numbers whatever the image came as', async () => {
   const before = memory().numTensors;
-  const pictures = [RAW, imageData(), painted(document.createElement('canvas')), await img(PNG)];
-  const x = await preprocess(pictures, preprocessing);
+  const images = [RAW, imageData(), painted(document.createElement('canvas')), await img(PNG)];
+  const x = await preprocess(images, preprocessing);
   expect(x.shape).toEqual([4, 224, 224, 3]);
   const values = await x.data();
   x.dispose();
@@ -99,8 +99,8 @@ test('classify takes each of them, and leaves no tensor', async () => {
   const model = vgg([[1, 2]], { inputShape: [8, 8, 3], classes: 3, hiddenUnits: 4, dropout: 0 });
   const before = memory().numTensors;
   const expected = await classify(model, RAW, { preprocessing: recipe, labels });
-  for (const picture of [imageData(), await img(PNG), await createImageBitmap(PNG)]) {
-    expect(await classify(model, picture, { preprocessing: recipe, labels })).toEqual(expected);
+  for (const image of [imageData(), await img(PNG), await createImageBitmap(PNG)]) {
+    expect(await classify(model, image, { preprocessing: recipe, labels })).toEqual(expected);
   }
   expect(memory().numTensors).toBe(before);
   model.dispose();
@@ -182,7 +182,7 @@ describe('a photograph', () => {
     ['ImageBitmap', createImageBitmap],
   ] as const)('is turned as its EXIF says, as an %s', async (_, open) => {
     const plain = await read(await open(await jpeg()));
-    // Orientation 6: the file's rows are the picture's columns, from the right.
+    // Orientation 6: the file's rows are the image's columns, from the right.
     const turned = await read(await open(await jpeg(6)));
     expect([turned.width, turned.height]).toEqual([height, width]);
     const expected = new Uint8Array(3 * width * height);
@@ -197,16 +197,16 @@ describe('a photograph', () => {
 });
 
 describe('says in a sentence that', () => {
-  const refuses = (picture: ImageInput, said: string) =>
-    expect(preprocess(picture, preprocessing)).rejects.toThrow(
+  const refuses = (image: ImageInput, said: string) =>
+    expect(preprocess(image, preprocessing)).rejects.toThrow(
       expect.objectContaining({ name: 'RangeError', message: expect.stringContaining(said) }),
     );
 
   test('an img element has nothing, not yet or for good', async () => {
-    const said = 'preprocess: the img element has no picture, not yet or for good';
+    const said = 'preprocess: the img element has no image: it is not loaded yet, or failed to load';
     await refuses(new Image(), said);
     const broken = new Image();
-    broken.src = URL.createObjectURL(new Blob(['no picture'], { type: 'image/png' }));
+    broken.src = URL.createObjectURL(new Blob(['no image'], { type: 'image/png' }));
     await broken.decode().catch(() => {});
     await refuses(broken, said);
   });
@@ -218,35 +218,38 @@ describe('says in a sentence that', () => {
   test('a canvas, a closed bitmap or a closed frame has no size', async () => {
     const canvas = document.createElement('canvas');
     canvas.height = 0;
-    await refuses(canvas, "the picture's height is 0; it must be a whole number of at least 1.");
+    await refuses(canvas, "the image's height is 0; it must be a whole number of at least 1.");
     const bitmap = await createImageBitmap(PNG);
     bitmap.close();
-    await refuses(bitmap, "the picture's width is 0");
+    await refuses(bitmap, "the image's width is 0");
     const frame = new VideoFrame(painted(new OffscreenCanvas(1, 1)), { timestamp: 0 });
     frame.close();
-    await refuses(frame, "the picture's width is 0");
+    await refuses(frame, "the image's width is 0");
   });
 
-  test('a picture of another site may not be read, unless its server and the page want it', async () => {
+  test('an image of another site may not be read, unless its server and the page want it', async () => {
     const file = await keep('noise.png', new Uint8Array(await PNG.arrayBuffer()));
     const tainted = await img(file.url('?cors=no'));
     await refuses(
       tainted,
-      'preprocess: the picture comes from another site, which does not let this page read it',
+      'preprocess: the image comes from another site, which does not let this page read it',
     );
     const canvas = document.createElement('canvas');
     Object.assign(canvas, { width, height });
     canvas.getContext('2d')!.drawImage(tainted, 0, 0);
-    await refuses(canvas, 'the picture comes from another site');
+    await refuses(canvas, 'the image comes from another site');
     expect(await read(await img(file.url(), 'anonymous'))).toEqual(RAW);
     await file.remove();
   });
 
-  test('something else is no picture', async () => {
+  test('something else is no image', async () => {
     const svg = document.createElementNS('http://www.w3.org/2000/svg', 'image');
     for (const other of [svg, document.createElement('div'), {}] as never[]) {
-      await refuses(other, 'preprocess: this is no picture; give bytes, a tensor, or what a canvas can draw');
+      await refuses(
+        other,
+        'preprocess: this is not an image; pass bytes, a tensor, or anything a canvas can draw',
+      );
     }
-    await refuses({ width: 3, height: 2 } as never, 'preprocess: the browser cannot draw the picture: ');
+    await refuses({ width: 3, height: 2 } as never, 'preprocess: the browser cannot draw the image: ');
   });
 });

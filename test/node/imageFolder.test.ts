@@ -101,7 +101,7 @@ describe('imageFolder', () => {
   test('leaves out images of more than maxPixels', async () => {
     const root = folderOf(SOUND);
     await expect(imageFolder(root, { maxPixels: 95 })).rejects.toThrow(
-      /the class 'grey': it has no pictures: none of its 3 files could be read \(.*more than the limit of 95 pixels/,
+      /the class 'grey': it has no images: none of its 3 files could be read \(.*more than the limit of 95 pixels/,
     );
   });
 
@@ -109,7 +109,7 @@ describe('imageFolder', () => {
     const root = folderOf(SOUND);
     mkdirSync(join(root, 'blue'));
     await expect(imageFolder(root)).rejects.toThrow(
-      "the class 'blue': it has no pictures: its folder has no files; add some or remove it.",
+      "the class 'blue': it has no images: its folder has no files; add some or remove it.",
     );
   });
 
@@ -118,7 +118,7 @@ describe('imageFolder', () => {
     const linked = folderOf({ 'red/1.png': bytes('png') });
     symlinkSync(join(root, 'grey'), join(linked, 'grey'));
     symlinkSync(linked, join(linked, 'red', 'round'));
-    const { trainSet: train, problems } = await imageFolder(linked, { validation: 0 });
+    const { trainSet: train, problems } = await imageFolder(linked, { validationFraction: 0 });
     expect(problems).toEqual([]);
     expect(train.paths).toEqual([
       'grey/1.png',

@@ -41,7 +41,7 @@ describe('temporaryFile', () => {
   });
 
   test('holds features beyond maxBytes, equal to those in memory', async () => {
-    const { trainSet: images } = garments({ train: 40, test: 10 });
+    const { trainSet: images } = garments({ trainImages: 40, testImages: 10 });
     const base = vgg([[1, 2]], { inputShape: [28, 28, 1], includeTop: false });
     const before = memory().numTensors;
     const kept = await cacheFeatures(base, images);
@@ -76,7 +76,7 @@ describe('temporaryFile', () => {
   });
 
   test('reports a full disk, and leaves no file and no tensor', async () => {
-    const { trainSet: images } = garments({ train: 20, test: 10 });
+    const { trainSet: images } = garments({ trainImages: 20, testImages: 10 });
     const base = vgg([[1, 2]], { inputShape: [28, 28, 1], includeTop: false });
     const before = memory().numTensors;
     const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });

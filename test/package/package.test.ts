@@ -37,7 +37,7 @@ afterAll(() => project?.remove());
 const RESULT = { params: 132863336, svg: true, rows: true, examples: 48, loss: '', tensors: 0 };
 beforeAll(async () => {
   await setBackend('cpu');
-  const { trainSet: images, testSet: test } = garments({ train: 48, test: 20, seed: 1 });
+  const { trainSet: images, testSet: test } = garments({ trainImages: 48, testImages: 20, seed: 1 });
   const model = smallArch(32, { inputShape: [32, 32, 1], hiddenUnits: 8, initializer: 'heUniform' });
   const options = { epochs: 2, batchSize: 16, optimizer: 'adam' } as const;
   await train(model, { trainSet: images.resize(32) }, options);

@@ -35,7 +35,7 @@ export const PROGRAM = `
 async function program() {
   await setBackend('cpu');
   const imagenet = plan(VGG11, IMAGENET);
-  const { train: images, test } = garments({ train: 48, test: 20, seed: 1 });
+  const { train: images, test } = garments({ trainImages: 48, testImages: 20, seed: 1 });
   const model = smallArch(32, { inputShape: [32, 32, 1], hiddenUnits: 8, initializer: 'heUniform' });
   const data = { train: images.resize(32), test: test.resize(32) };
   const history = await train(model, data, { epochs: 2, batchSize: 16, optimizer: 'adam' });
@@ -99,7 +99,7 @@ setWasmPaths('/wasm/');
 installWasmKernels();
 await setBackend('wasm');
 const model = smallArch(16, { inputShape: [32, 32, 1], hiddenUnits: 16, initializer: 'heUniform', batchNorm: true });
-const { train: images } = garments({ train: 96, test: 0, seed: 1 });
+const { train: images } = garments({ trainImages: 96, testImages: 0, seed: 1 });
 const { epochs, ended } = await train(model, { train: images.resize(32) }, { epochs: 2, batchSize: 16, optimizer: 'adam' });
 model.dispose();
 postMessage({ backend: getBackend(), ended, losses: epochs.map(({ loss }) => Number(loss.toPrecision(4))), tensors: memory().numTensors });

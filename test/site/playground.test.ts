@@ -96,7 +96,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
   });
 
   test('takes IDX files, classifies the test set, and shows the worst mistakes', async () => {
-    const { trainSet: train, testSet: held } = garments({ train: 120, test: 30 });
+    const { trainSet: train, testSet: held } = garments({ trainImages: 120, testImages: 30 });
     const files = Object.entries({
       'train-images-idx3-ubyte': train,
       't10k-images-idx3-ubyte': held,

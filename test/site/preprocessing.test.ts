@@ -30,7 +30,7 @@ async function trained(preprocessing: Preprocessing) {
   const { trainSet } = await imageFiles([{ path: 'one/1.png', read: async () => image }], {
     preprocessing,
     size: SIZE,
-    validation: 0,
+    validationFraction: 0,
   });
   for await (const { xs } of trainSet.batches({ batchSize: 1 })) return xs.data();
   return undefined;

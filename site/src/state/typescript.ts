@@ -8,7 +8,10 @@ export function typescript(choice: Choice, { training = false } = {}): string {
   const { data, size, epochs, batchSize, optimizer, rate, cosine, seed, images, backend } = choice;
   const set =
     data === 'garments'
-      ? { name: 'garments', call: `garments({ train: ${images}, test: ${Math.round(images / 4)} })` }
+      ? {
+          name: 'garments',
+          call: `garments({ trainImages: ${images}, testImages: ${Math.round(images / 4)} })`,
+        }
       : { name: 'fashionMnist', call: `await fashionMnist({ source: 'folder/of/idx/files' })` };
   const wasm = backend === 'wasm';
   const options = [

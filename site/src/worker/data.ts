@@ -36,7 +36,7 @@ export async function loadData(
 ): Promise<Dataset> {
   switch (request.kind) {
     case 'garments':
-      return garments({ train: request.images, test: Math.round(request.images / 4) });
+      return garments({ trainImages: request.images, testImages: Math.round(request.images / 4) });
     case 'files': {
       const load = request.names === 'digits' ? mnist : fashionMnist;
       return load({ source: request.files });

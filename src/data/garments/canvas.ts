@@ -1,19 +1,19 @@
 import type { Random } from '../../base/random.js';
 import { coverage, type Point } from './rasterize.js';
 
-/** How a canvas lies in its picture. */
+/** Position of a canvas in its image. */
 export interface Placement {
-  /** Clockwise turn in radians. */
+  /** Clockwise rotation in radians. */
   angle: number;
-  /** How many pixels one unit of the canvas is, across and down. */
+  /** Pixels of one unit of the canvas, across and down. */
   scale: readonly [across: number, down: number];
-  /** The pixel where the canvas' origin lies. */
+  /** The pixel of the canvas' origin. */
   centre: Point;
 }
 
 /**
- * A grey picture of `side` x `side` pixels, black at first, that outlines are painted on in units of their own: x to
- * the right and y down, from -1 to 1, wherever `placement` puts them.
+ * A grey image of `side` x `side` pixels, black at first. Outlines are painted in units of the canvas, x to the right and y
+ * down, from -1 to 1, which `placement` maps to pixels.
  */
 export class Canvas {
   /** Shades from 0 (black) to 1, in rows from the top. */
@@ -44,7 +44,7 @@ export class Canvas {
     this.fill(ribbon(points, width), shade);
   }
 
-  /** Multiplies every shade by `factor` of its place on the canvas. */
+  /** Multiplies every shade by `factor` at its position on the canvas. */
   texture(factor: (x: number, y: number) => number): void {
     const { angle, scale, centre } = this.#placement;
     const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
@@ -57,7 +57,7 @@ export class Canvas {
     }
   }
 
-  /** The picture as bytes, each shade off by up to about `noise` of itself. */
+  /** The image as bytes, each shade off by up to about `noise` of itself. */
   bytes(noise: number, random: Random): Uint8Array {
     return Uint8Array.from(this.shades, (shade) => {
       const wobble = 1 + noise * (random.next() + random.next() + random.next() - 1.5);
@@ -73,12 +73,12 @@ export class Canvas {
   }
 }
 
-/** The outline whose right half is given from top to bottom, and whose left half mirrors it about x = 0. */
+/** A symmetric outline, from its right half, top to bottom, and its mirror image about x = 0. */
 export function mirrored(right: readonly Point[]): Point[] {
   return [...right, ...right.map(([x, y]): Point => [-x, y]).reverse()];
 }
 
-/** The outline with its corners rounded, by cutting each of them at a quarter `times` times (Chaikin 1974). */
+/** The outline with rounded corners: each is cut at a quarter, `times` times (Chaikin 1974). */
 export function rounded(outline: readonly Point[], times = 2): Point[] {
   let points = [...outline];
   for (let i = 0; i < times; i++) {
@@ -90,9 +90,9 @@ export function rounded(outline: readonly Point[], times = 2): Point[] {
   return points;
 }
 
-/** The point that lies `share` of the way from one point to another. */
-export function between(from: Point, to: Point, share: number): Point {
-  return [from[0] + share * (to[0] - from[0]), from[1] + share * (to[1] - from[1])];
+/** The point at a fraction of the way from one point to another. */
+export function between(from: Point, to: Point, fraction: number): Point {
+  return [from[0] + fraction * (to[0] - from[0]), from[1] + fraction * (to[1] - from[1])];
 }
 
 /** Points along the upper half of an ellipse, from its left end to its right end. */

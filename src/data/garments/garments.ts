@@ -20,13 +20,13 @@ export const GARMENT_NAMES: readonly string[] = [
   'Ankle boot',
 ];
 
-/** How many garments are drawn. */
+/** Options of {@link garments}. */
 export interface GarmentOptions {
   /** Training images; default 4000. */
-  train?: number;
+  trainImages?: number;
   /** Test images; default 1000. */
-  test?: number;
-  /** Another whole number from 0 to 2^32 - 1 gives other garments; default 1409. */
+  testImages?: number;
+  /** Draws the garments, a whole number from 0 to 2^32 - 1; default 1409. */
   seed?: number;
 }
 
@@ -34,33 +34,33 @@ const DRAW = [tShirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, ba
 const SIDE = 28;
 
 /**
- * Pictures of garments that are drawn instead of downloaded: 28x28 grey pixels, light on black, ten kinds in
- * Fashion-MNIST's order. They vary in cut, place, turn, size, shade, pattern and noise, so a network has to learn
- * shapes; the mean picture of each kind tells about three quarters of them apart.
+ * Draws images of garments, so that nothing is downloaded: 28x28 grey pixels, light on black, ten kinds in Fashion-MNIST's
+ * order. They vary in cut, position, rotation, size, shade, pattern and noise, so a network has to learn shapes: comparing with
+ * the mean image of each kind classifies only about three quarters of them correctly.
  *
- * The kinds come in equal numbers (give or take one) and in random order, and no picture is in both sets. The same
- * options give the same pixels in every process.
+ * The kinds come in equal numbers (give or take one) and in random order, and no image is in both sets. The same
+ * options give the same bytes in every process.
  *
- * @throws RangeError when a count is no whole number from 0 on, or the seed no whole number from 0 to 2^32 - 1.
+ * @throws RangeError when a count or the seed is not a whole number in its range.
  */
 export function garments(options: GarmentOptions = {}): { trainSet: ImageSet; testSet: ImageSet } {
-  const { train = 4000, test = 1000, seed = 1409 } = options;
+  const { trainImages = 4000, testImages = 1000, seed = 1409 } = options;
   checkSeed('garments', seed);
-  wholeNumber('garments', 'train', train, 0);
-  wholeNumber('garments', 'test', test, 0);
-  return { trainSet: drawSet(train, seed, 0), testSet: drawSet(test, seed, 1) };
+  wholeNumber('garments', 'trainImages', trainImages, 0);
+  wholeNumber('garments', 'testImages', testImages, 0);
+  return { trainSet: drawSet(trainImages, seed, 0), testSet: drawSet(testImages, seed, 1) };
 }
 
 function drawSet(count: number, seed: number, split: number): ImageSet {
   const images = new Uint8Array(count * SIDE * SIDE);
   const labels = new Uint8Array(count);
   const order = shuffled(count, seededRandom(seed, split));
-  order.forEach((garment, place) => {
-    labels[place] = garment % DRAW.length;
+  order.forEach((garment, index) => {
+    labels[index] = garment % DRAW.length;
     // Even streams train and odd ones test; 0 and 1 have been used for the order.
     images.set(
       drawGarment(garment % DRAW.length, seededRandom(seed, 2 + 2 * garment + split)),
-      place * SIDE * SIDE,
+      index * SIDE * SIDE,
     );
   });
   return new ImageSet({ images, labels, shape: [SIDE, SIDE, 1], classNames: GARMENT_NAMES });
@@ -78,7 +78,7 @@ function drawGarment(kind: number, random: Random): Uint8Array {
   return canvas.bytes(random.between(0.03, 0.22), random);
 }
 
-/** A pattern, and light that falls from one side: a factor for the shade at each place. */
+/** A pattern, lit from one side: a factor for the shade at each position. */
 function fabric(random: Random): (x: number, y: number) => number {
   const [lightX, lightY] = [random.between(-0.14, 0.14), random.between(-0.16, 0.16)];
   const kind = random.next();

@@ -1,9 +1,9 @@
-/** A corner of an outline, in pixels: x to the right, y down, (0, 0) being the upper left corner of the picture. */
+/** A corner of an outline, in pixels: x to the right, y down, (0, 0) being the upper left corner of the image. */
 export type Point = readonly [x: number, y: number];
 
 /**
- * How much of each pixel of a picture lies inside a polygon: exact areas from 0 to 1, in rows from the top. The
- * polygon may reach out of the picture; where it overlaps itself the pixel is covered once.
+ * How much of each pixel of an image lies inside a polygon: exact areas from 0 to 1, in rows from the top. The
+ * polygon may reach out of the image; where it overlaps itself the pixel is covered once.
  *
  * Every edge leaves in its rows the change of area that it makes from one pixel to the next, and a running sum along
  * the row turns changes into areas, so the time depends on the edges' lengths and not on corners times pixels.

@@ -223,6 +223,6 @@ export function ankleBoot(canvas: Canvas, random: Random, shade: number): void {
 
 /** The upper face of a sandal's sole at `x`. */
 function soleAt(sole: Sole, x: number): number {
-  const share = Math.max(0, (x + 0.45) / 1.35);
-  return sole.ground - sole.heel * share * share * (3 - 2 * share);
+  const rise = Math.max(0, (x + 0.45) / 1.35);
+  return sole.ground - sole.heel * rise * rise * (3 - 2 * rise);
 }

@@ -110,9 +110,9 @@ export function neckline(canvas: Canvas, trunk: Trunk, depth: number, pointed: b
   canvas.fill(mirrored(right), 0);
 }
 
-/** The half width of the trunk at a share of its height, between waist and hem. */
-export function hemAt(trunk: Trunk, share: number): number {
-  return trunk.waist + (trunk.hem - trunk.waist) * Math.max(0, (share - 0.62) / 0.38);
+/** The half width of the trunk at a fraction of its height, between waist and hem. */
+export function hemAt(trunk: Trunk, fraction: number): number {
+  return trunk.waist + (trunk.hem - trunk.waist) * Math.max(0, (fraction - 0.62) / 0.38);
 }
 
 export function sided(x0: number, y0: number, x1: number, y1: number, side: number): Point[] {

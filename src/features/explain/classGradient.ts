@@ -7,34 +7,34 @@ import type { Preprocessing } from '../../images/index.js';
 import { type ImageInput, preprocess, toRgb, visibleRegion } from '../../images/index.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 
-/** Of which class, and how the picture is prepared. */
+/** The class to explain, and the preprocessing of the image. */
 export interface ClassOptions {
-  /** The class that is explained, from 0. Default: the most probable one. */
+  /** The class to explain, from 0. Default: the most probable one. */
   classIndex?: number;
   /**
-   * The recipe that belongs to the model's weights (`published.preprocessing`), for a picture; left out for a tensor
-   * `[1, height, width, channels]` that is as the model takes it.
+   * Preprocessing of the model's weights (`published.preprocessing`). Omit it for a tensor `[1, height, width, channels]` that
+   * is already preprocessed.
    */
   preprocessing?: Preprocessing;
 }
 
-/** An image as a model takes it, and which part of the picture it is. */
+/** A preprocessed image, and the part of the original that it shows. */
 interface Input {
   /** `[1, height, width, channels]`. */
   x: Tensor4D;
   region?: HeatMap['region'];
-  /** Frees what was made. */
+  /** Frees `x` unless it is the caller's. */
   dispose(): void;
 }
 
-/** Prepares a picture, or takes a tensor that is prepared as it is; checks the class beside. */
+/** Preprocesses an image, or uses a tensor as it is; also checks the class. */
 export async function inputOf(
   where: string,
   model: LayersModel,
   image: ImageInput | Tensor4D,
   { classIndex, preprocessing }: ClassOptions,
 ): Promise<Input> {
-  // An error in the middle of a gradient would leave tfjs's tape behind, so everything is checked before.
+  // An error within a gradient would leave tfjs's tape open, so everything is checked first.
   const classes = model.outputs[0]!.shape.at(-1)!;
   if (
     classIndex !== undefined &&
@@ -42,7 +42,7 @@ export async function inputOf(
   ) {
     fail(
       where,
-      `classIndex is ${classIndex}; the model has ${classes} classes, so give 0 to ${classes - 1}.`,
+      `classIndex is ${classIndex}; the model has ${classes} classes, so pass 0 to ${classes - 1}.`,
     );
   }
   if (preprocessing) {
@@ -55,17 +55,17 @@ export async function inputOf(
   if (!shape || !fits(shape, wanted)) {
     fail(
       where,
-      `the image is ${shape ? `a tensor of shape [${shape}]` : 'a picture'} and no preprocessing is given; give a tensor [${shapeText(wanted, ',')}] that is prepared for the model, or the recipe of its weights as preprocessing.`,
+      `the image is ${shape ? `a tensor of shape [${shape}]` : 'not a tensor'}, and no preprocessing is given; pass that of the model's weights, or a preprocessed tensor [${shapeText(wanted, ',')}].`,
     );
   }
   return { x: image as Tensor4D, dispose() {} };
 }
 
 /**
- * The gradient of a class's logit with respect to `x`, which the caller disposes, and the class: the most probable one
- * unless it is given.
+ * The gradient of a class's logit with respect to `x`, which the caller disposes, and the class: `classIndex` or else the
+ * most probable one.
  *
- * @param logits from `x` to `[1, classes]`.
+ * @param logits a function from `x` to `[1, classes]`.
  */
 export async function classGradient(
   where: string,
@@ -83,7 +83,7 @@ export async function classGradient(
     })(x);
     const values = await scores!.data<'float32'>();
     if (!values.every(Number.isFinite)) {
-      fail(where, "the model's outputs are not finite numbers; check its weights and the image.");
+      fail(where, "the model's outputs are not finite; check its weights and the image.");
     }
     const best = values.indexOf(values.reduce((a, b) => Math.max(a, b)));
     return { gradient, classIndex: classIndex ?? best };

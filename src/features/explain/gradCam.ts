@@ -10,23 +10,22 @@ import { type ClassOptions, classGradient, inputOf } from './classGradient.js';
 
 /** Options of {@link gradCam}. */
 export interface GradCamOptions extends ClassOptions {
-  /** Whose feature maps are weighed, by any name that `featureExtractor` knows. Default: the last convolution, after its ReLU. */
+  /** The layer whose feature maps are used, by any name that `featureExtractor` knows. Default: the last convolution, after its ReLU. */
   layer?: string;
 }
 
 /**
- * Where a network sees a class in a picture: Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391, section 3). The feature maps
- * of a layer are added up, each weighed by the mean over its places of the gradient of the class's logit, and what is
- * below zero is left out.
+ * Where a network sees a class in an image: Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391, section 3). It sums the feature
+ * maps of a layer, each weighted by the mean gradient of the class's logit over its positions, and sets negative sums to 0.
  *
- * @param image a picture, with `preprocessing`; or a tensor `[1, height, width, channels]` that is prepared for the model.
- * @returns a map of the layer's size (14x14 for VGG-16 and 224x224), not scaled; `overlay` lays it over the picture.
- * @throws RangeError when there is no such layer or class, the layer's output has no places, the model has no top or is no
- *   chain, its outputs are not finite, or the image does not fit.
+ * @param image an image, with `preprocessing`; or a preprocessed tensor `[1, height, width, channels]`.
+ * @returns a map of the layer's size (14x14 for VGG-16 and 224x224), not scaled; `overlay` lays it over the image.
+ * @throws RangeError when there is no such layer or class, the layer's output is not a feature map, the model has no top or
+ *   is not a chain, its outputs are not finite, or the image does not fit.
  * @example
  * const { model, published } = await fromPretrained('torchvision/vgg16');
- * const map = await gradCam(model, picture, published); // of the most probable class
- * const image = await overlay(picture, map);
+ * const map = await gradCam(model, image, published); // of the most probable class
+ * const shown = await overlay(image, map);
  */
 export async function gradCam(
   model: LayersModel,
@@ -40,7 +39,7 @@ export async function gradCam(
   if (shape.length !== 4) {
     fail(
       'gradCam',
-      `the output of ${layer} has no places; give a convolution, its ReLU or a pooling, such as ${lastConvolution(model)}.`,
+      `the output of ${layer} is not a feature map; use a convolution, its ReLU or a pooling, such as ${lastConvolution(model)}.`,
     );
   }
   const input = await inputOf('gradCam', model, image, { classIndex, preprocessing });
@@ -61,11 +60,11 @@ export async function gradCam(
   }
 }
 
-/** The name of the last convolution, or of what follows it up to its ReLU. */
+/** The name of the last convolution, or of its separate batch normalization or ReLU. */
 function lastConvolution(model: LayersModel): string {
   const kinds = model.layers.map((layer) => layer.getClassName());
   let last = kinds.lastIndexOf('Conv2D');
-  if (last < 0) fail('gradCam', 'the model has no convolution; give one that has.');
+  if (last < 0) fail('gradCam', 'the model has no convolution; pass one that has.');
   while (/^(BatchNormalization|ReLU|Activation)$/.test(kinds[last + 1] ?? '')) last++;
   return model.layers[last]!.name;
 }

@@ -1,39 +1,30 @@
 import { reshape, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, oneOf, wholeNumber } from '../../base/check.js';
+import { fail, oneOf } from '../../base/check.js';
 import { COLOR_MAPS, type ColorMap, colored } from '../../images/colorMap.js';
+import { type GridOptions, grid } from '../../images/grid.js';
 import type { RawImage } from '../../images/index.js';
 import { layersWithin } from '../../tfjs/models.js';
 
-/** How small pictures are laid out in rows. */
-export interface GridOptions {
-  /** Pictures in a row. Default: as many as make the whole about square. */
-  columns?: number;
-  /** Pixels between two pictures. Default 1. */
-  padding?: number;
-  /** The side of the square of pixels that each value is shown as. Default: what makes a picture at least 48 pixels wide. */
-  scale?: number;
-}
-
 /** Options of {@link featureMapGrid}. */
 export interface FeatureMapOptions extends GridOptions {
-  /** Which channels, in this order. Default: the first 64. */
+  /** Channels, in this order. Default: the first 64. */
   channels?: readonly number[];
   /** Default `'viridis'`. */
   colorMap?: ColorMap;
   /**
-   * Whether each map has the whole range of colours, from its least to its greatest value (`'map'`, the default), or all
-   * share one (`'all'`), so that strong maps tell from weak ones.
+   * `'map'`, the default, spreads the colours over each map's own minimum and maximum; `'all'` over those of all maps, which
+   * shows strong and weak maps as such.
    */
   normalize?: 'map' | 'all';
 }
 
 /**
- * Feature maps side by side, a picture a channel.
+ * Feature maps side by side, one image per channel.
  *
- * @param features `[height, width, channels]` or `[1, height, width, channels]`, as `featureExtractor` gives them; stays the
+ * @param features `[height, width, channels]` or `[1, height, width, channels]`, as a `featureExtractor` returns them; stays the
  *   caller's.
- * @returns RGB, or one byte a pixel for `'grey'`; what is between the pictures is white.
+ * @returns RGB, or one byte a pixel for `'grey'`; the gaps between images are white.
  * @throws RangeError when the tensor has another shape, there is no such channel, or an option is out of range.
  * @example
  * const maps = featureExtractor(model, 'relu1_2').predict(x) as Tensor;
@@ -51,7 +42,7 @@ export async function featureMapGrid(
   if (shape.length !== 3) {
     fail(
       'featureMapGrid',
-      `the features have shape [${features.shape}]; give [height, width, channels] of one picture.`,
+      `the features have shape [${features.shape}]; pass [height, width, channels] of one image.`,
     );
   }
   const wanted = channels ?? Array.from({ length: Math.min(64, depth) }, (_, i) => i);
@@ -59,7 +50,7 @@ export async function featureMapGrid(
   if (stray !== undefined || wanted.length === 0) {
     fail(
       'featureMapGrid',
-      `channels is [${wanted}]; give one or more of the ${depth} channels, 0 to ${depth - 1}.`,
+      `channels is [${wanted}]; pass one or more of the ${depth} channels, 0 to ${depth - 1}.`,
     );
   }
   const planes = tidy(() => transpose(reshape(features, [height, width, depth]), [2, 0, 1]));
@@ -73,73 +64,43 @@ export async function featureMapGrid(
 }
 
 /**
- * The kernels of a network's first convolution side by side, each as a picture of the colours that it answers to: grey is
- * zero, and one scale serves them all, so that strong kernels tell from weak ones. They come in their order.
+ * The kernels of a network's first convolution side by side, in order, each as an image of the colours that it responds to. Grey
+ * is zero, and all share one scale, which shows strong and weak kernels as such.
  *
  * @returns RGB for networks of three channels, otherwise grey: the first channel.
  * @throws RangeError when the model has no convolution, or an option is out of range.
  */
 export async function kernelGrid(model: LayersModel, layout: GridOptions = {}): Promise<RawImage> {
   const layer = layersWithin(model).find((one) => one.getClassName() === 'Conv2D');
-  if (!layer) fail('kernelGrid', 'the model has no convolution; give one that has.');
+  if (!layer) fail('kernelGrid', 'the model has no convolution; pass one that has.');
   const kernel = layer.getWeights()[0]!;
   const [height, width, channels, filters] = kernel.shape as [number, number, number, number];
   const values = await kernel.data<'float32'>();
-  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+  const largest = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || 1;
   const shown = channels === 3 ? 3 : 1;
   const tiles = Array.from({ length: filters }, (_, filter) =>
     Uint8ClampedArray.from({ length: height * width * shown }, (_, i) => {
-      const [place, channel] = [Math.floor(i / shown), i % shown];
-      return 127.5 + (127.5 * values[(place * channels + channel) * filters + filter]!) / largest;
+      const [position, channel] = [Math.floor(i / shown), i % shown];
+      return 127.5 + (127.5 * values[(position * channels + channel) * filters + filter]!) / largest;
     }),
   );
   return grid('kernelGrid', tiles, { width, height }, layout);
 }
 
-type Range = readonly [least: number, greatest: number];
+type Range = readonly [minimum: number, maximum: number];
 
 function rangeOf(maps: readonly Float32Array[]): Range {
-  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [minimum, maximum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const map of maps) {
     for (const value of map) {
-      least = Math.min(least, value);
-      greatest = Math.max(greatest, value);
+      minimum = Math.min(minimum, value);
+      maximum = Math.max(maximum, value);
     }
   }
-  return [least, greatest];
+  return [minimum, maximum];
 }
 
-/** Values from 0 to 1; those of a map that is the same everywhere are 0, and so is what is no number. */
-function levelsOf(map: Float32Array, [least, greatest]: Range): Float32Array {
-  return map.map((value) => (greatest > least ? (value - least) / (greatest - least) || 0 : 0));
-}
-
-/** Lays tiles of one size out in rows, each pixel enlarged to a square, on white. */
-function grid(
-  where: string,
-  tiles: readonly Uint8ClampedArray[],
-  { width, height }: { width: number; height: number },
-  { columns, padding = 1, scale = Math.max(1, Math.ceil(48 / width)) }: GridOptions,
-): RawImage {
-  const across = wholeNumber(where, 'columns', columns ?? Math.ceil(Math.sqrt(tiles.length)));
-  wholeNumber(where, 'padding', padding, 0);
-  wholeNumber(where, 'scale', scale);
-  const bytes = tiles[0]!.length / (width * height);
-  const rows = Math.ceil(tiles.length / across);
-  const size = {
-    width: Math.min(across, tiles.length) * (width * scale + padding) - padding,
-    height: rows * (height * scale + padding) - padding,
-  };
-  const data = new Uint8ClampedArray(size.width * size.height * bytes).fill(255);
-  for (const [i, tile] of tiles.entries()) {
-    const left = (i % across) * (width * scale + padding);
-    const top = Math.floor(i / across) * (height * scale + padding);
-    for (let y = 0; y < height * scale; y++) {
-      for (let x = 0; x < width * scale; x++) {
-        const from = bytes * (Math.floor(y / scale) * width + Math.floor(x / scale));
-        data.set(tile.subarray(from, from + bytes), bytes * ((top + y) * size.width + left + x));
-      }
-    }
-  }
-  return { data, ...size };
+/** Levels from 0 to 1; those of a constant map are 0, and so is NaN. */
+function levelsOf(map: Float32Array, [minimum, maximum]: Range): Float32Array {
+  return map.map((value) => (maximum > minimum ? (value - minimum) / (maximum - minimum) || 0 : 0));
 }

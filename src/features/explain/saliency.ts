@@ -22,24 +22,24 @@ import { type ClassOptions, classGradient, inputOf } from './classGradient.js';
 /** Options of {@link saliency}. */
 export interface SaliencyOptions extends ClassOptions {
   /**
-   * Noisy copies of the image whose gradients are averaged: SmoothGrad (Smilkov et al. 2017, arXiv:1706.03825), which
-   * takes from 20 to 50. Default 1: the gradient of the image itself, without noise.
+   * Number of noisy copies of the image whose gradients are averaged: SmoothGrad (Smilkov et al. 2017, arXiv:1706.03825), which
+   * uses 20 to 50. Default 1: the gradient of the image itself, without noise.
    */
   samples?: number;
-  /** The noise's standard deviation, as a share of the range of the image's values. Default 0.15. */
+  /** Standard deviation of the noise, as a fraction of the range of the image's values. Default 0.15. */
   noise?: number;
-  /** Which noise, a whole number. Default 0; the same seed gives the same map. */
+  /** Draws the noise, 0 to 4294967295. Default 0; the same seed gives the same map. */
   seed?: number;
 }
 
 /**
- * Which pixels change a class's logit most: the gradient with respect to the image, of each pixel the greatest absolute
- * value of its channels (Simonyan et al. 2013, arXiv:1312.6034, section 3).
+ * The pixels that change a class's logit most: the gradient with respect to the image, and for each pixel the maximum absolute
+ * value over its channels (Simonyan et al. 2013, arXiv:1312.6034, section 3).
  *
- * @param image a picture, with `preprocessing`; or a tensor `[1, height, width, channels]` that is prepared for the model.
- * @returns a map of the image's size as the model takes it.
+ * @param image an image, with `preprocessing`; or a preprocessed tensor `[1, height, width, channels]`.
+ * @returns a map of the size of the model's input.
  * @throws RangeError as `gradCam`, and when `samples`, `noise` or `seed` is out of range.
- * @example const map = await saliency(model, picture, { ...published, samples: 25 });
+ * @example const map = await saliency(model, image, { ...published, samples: 25 });
  */
 export async function saliency(
   model: LayersModel,
@@ -48,7 +48,7 @@ export async function saliency(
 ): Promise<HeatMap> {
   wholeNumber('saliency', 'samples', samples);
   checkSeed('saliency', seed);
-  if (!(noise >= 0)) fail('saliency', `noise is ${noise}; it must be a number from 0 on, e.g. 0.15.`);
+  if (!(noise >= 0)) fail('saliency', `noise is ${noise}; it must be 0 or more, such as 0.15.`);
   const logits = logitsFrom('saliency', model);
   const { x, region, dispose: free } = await inputOf('saliency', model, image, { classIndex, preprocessing });
   let total: Tensor | undefined;
@@ -60,7 +60,7 @@ export async function saliency(
       total.dispose();
       total = zerosLike(x);
       for (let i = 0; i < samples; i++) {
-        // A seed of 0 would be none to tfjs.
+        // tfjs treats a seed of 0 as none.
         const noisy = tidy(() => withNoise(x, noise, 1 + seed * samples + i));
         const { gradient } = await classGradient('saliency', logits, noisy, classIndex).finally(() =>
           noisy.dispose(),
@@ -73,7 +73,6 @@ export async function saliency(
     const map = tidy(() => max(abs(total!), -1));
     const values = await map.data<'float32'>().finally(() => map.dispose());
     const [, height, width] = x.shape;
-    // The mean of the gradients, whose number only scales the map.
     return {
       values: values.map((value) => value / samples),
       width,
@@ -87,8 +86,8 @@ export async function saliency(
   }
 }
 
-/** An image with normal noise, whose deviation is a share of the range of the image's values. */
-function withNoise(x: Tensor, share: number, seed: number): Tensor {
+/** An image with normal noise, whose deviation is a fraction of the range of the image's values. */
+function withNoise(x: Tensor, fraction: number, seed: number): Tensor {
   const range = sub(max(x), min(x));
-  return add(x, mul(randomNormal(x.shape, 0, share, 'float32', seed), range));
+  return add(x, mul(randomNormal(x.shape, 0, fraction, 'float32', seed), range));
 }

@@ -1,46 +1,46 @@
 import { fail, wholeNumber } from '../../base/check.js';
 import { encodeTensors, readTensors, type Source, type WeightFileOptions } from '../../weights/index.js';
 
-/** A vector that was found. */
+/** A search result. */
 export interface Neighbor {
   id: string;
-  /** Cosine of the angle to the vector that was asked for, from -1 to 1. */
+  /** Cosine of the angle to the query, from -1 to 1. */
   similarity: number;
 }
 
 /**
- * Vectors under names, and which of them are nearest to another: every one is compared, so that what is found is exact. The
- * time grows with their number; docs/perceptual.md has measurements, and says what to use for more.
+ * An exact nearest-neighbour index of named vectors. A search compares all of them; docs/perceptual.md has measurements, and
+ * alternatives for more vectors.
  *
  * @example
  * const index = new EmbeddingIndex(512);
  * index.add('cat.jpg', vector);
  * index.search(other, 5); // [{ id: 'cat.jpg', similarity: 0.93 }]
- * await writeFileAtomic('pictures.safetensors', index.toBytes());
- * const same = await EmbeddingIndex.load('pictures.safetensors');
+ * await writeFileAtomic('images.safetensors', index.toBytes());
+ * const same = await EmbeddingIndex.load('images.safetensors');
  */
 export class EmbeddingIndex {
   readonly dimensions: number;
-  /** Row by row, each of length one; rows from `size` on are free. */
+  /** Row by row, each of length one; rows from `size` on are unused. */
   #vectors: Float32Array;
   readonly #ids: string[] = [];
   readonly #rows = new Map<string, number>();
 
   /**
-   * @param dimensions numbers of each vector.
-   * @throws RangeError when that is no whole number from 1 on.
+   * @param dimensions length of each vector.
+   * @throws RangeError when it is not a positive whole number.
    */
   constructor(dimensions: number) {
     this.dimensions = wholeNumber('EmbeddingIndex', 'dimensions', dimensions);
     this.#vectors = new Float32Array(16 * dimensions);
   }
 
-  /** How many vectors there are. */
+  /** Number of vectors. */
   get size(): number {
     return this.#ids.length;
   }
 
-  /** Their names, in the order in which they were added. */
+  /** Their names, in the order they were added. */
   get ids(): readonly string[] {
     return this.#ids;
   }
@@ -50,14 +50,14 @@ export class EmbeddingIndex {
   }
 
   /**
-   * Adds a vector; its direction is kept and its length is not. Vectors may be equal, names may not.
+   * Adds a vector, scaled to length one. Names must differ; vectors may be equal.
    *
-   * @throws RangeError when the name is taken, or the vector has another length, a number that is not finite, or no
-   *   direction because all its numbers are 0.
+   * @throws RangeError when the name is taken, or the vector has the wrong length, a number that is not finite, or only
+   *   zeros.
    */
   add(id: string, vector: ArrayLike<number>): void {
     if (this.has(id)) {
-      fail('EmbeddingIndex', `there is a vector ${JSON.stringify(id)} already; give another name.`);
+      fail('EmbeddingIndex', `there is already a vector ${JSON.stringify(id)}; use another name.`);
     }
     const length = this.#lengthOf(vector, JSON.stringify(id));
     if (this.#vectors.length === this.size * this.dimensions) {
@@ -72,10 +72,9 @@ export class EmbeddingIndex {
   }
 
   /**
-   * The nearest vectors, the nearest first; of equally near ones that which was added first. Fewer than `count` when
-   * there are fewer.
+   * The nearest vectors, nearest first; ties in the order they were added. Returns fewer than `count` when there are fewer.
    *
-   * @throws RangeError when the vector does not fit, as for `add`, or `count` is no whole number from 1 on.
+   * @throws RangeError when the vector does not fit, as for `add`, or `count` is not a positive whole number.
    */
   search(vector: ArrayLike<number>, count = 10): Neighbor[] {
     wholeNumber('EmbeddingIndex', 'count', count);
@@ -111,23 +110,23 @@ export class EmbeddingIndex {
   }
 
   /**
-   * Reads what `toBytes` made.
+   * Reads an index that `toBytes` encoded.
    *
    * @param source a path (Node), a URL, a Blob, or the bytes.
-   * @throws WeightFileError when the file is damaged or cannot be read; RangeError when it is no index.
+   * @throws WeightFileError when the file is damaged or cannot be read; RangeError when it is not an index.
    */
   static async load(source: Source, options: WeightFileOptions = {}): Promise<EmbeddingIndex> {
     const tensors = await readTensors(source, options);
     const [vectors, names] = [tensors.get('vectors'), tensors.get('ids')];
     if (vectors?.shape.length !== 2 || names?.shape.length !== 1) {
-      fail('EmbeddingIndex', 'the file has no vectors and ids; give one that toBytes made.');
+      fail('EmbeddingIndex', 'the file has no vectors and ids; use one from toBytes.');
     }
     const [size, dimensions] = vectors.shape as [number, number];
     const ids = namesOf(names.data);
     if (ids?.length !== size) {
       fail(
         'EmbeddingIndex',
-        `the file's ids are no list of ${size} names, one a vector; save the index again.`,
+        `the file's ids are not a list of ${size} names, one for each vector; write the index again.`,
       );
     }
     const index = new EmbeddingIndex(dimensions);
@@ -147,14 +146,14 @@ export class EmbeddingIndex {
 
   #lengthOf(vector: ArrayLike<number>, which: string): number {
     if (vector.length !== this.dimensions) {
-      fail('EmbeddingIndex', `the vector ${which} has ${vector.length} numbers; give ${this.dimensions}.`);
+      fail('EmbeddingIndex', `the vector ${which} has ${vector.length} numbers; pass ${this.dimensions}.`);
     }
     let squares = 0;
     for (let i = 0; i < vector.length; i++) squares += vector[i]! ** 2;
     if (!(squares > 0 && squares < Number.POSITIVE_INFINITY)) {
       fail(
         'EmbeddingIndex',
-        `the vector ${which} ${squares === 0 ? 'is all zeros, which point nowhere' : 'has numbers that are NaN or infinite'}; give one of finite numbers that are not all 0.`,
+        `the vector ${which} ${squares === 0 ? 'is all zeros and has no direction' : 'has numbers that are NaN or infinite'}; pass finite numbers that are not all 0.`,
       );
     }
     return Math.sqrt(squares);

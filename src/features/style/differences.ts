@@ -1,7 +1,7 @@
 import { addN, mean, mul, type Scalar, squaredDifference, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { fail } from '../../base/check.js';
 
-/** The weights of layers, 1 each where none are given. */
+/** The weights of layers, 1 each by default. */
 export function layerWeights(
   where: string,
   name: string,
@@ -9,7 +9,7 @@ export function layerWeights(
   weights: readonly number[] = layers.map(() => 1),
 ): readonly number[] {
   if (weights.length !== layers.length || !weights.every(Number.isFinite)) {
-    fail(where, `${name} are [${weights}] for the layers ${layers.join(', ')}; give a number for each.`);
+    fail(where, `${name} are [${weights}] for the layers ${layers.join(', ')}; pass one number for each.`);
   }
   return weights;
 }
@@ -19,12 +19,12 @@ export function sameShape(where: string, images: Tensor, others: Tensor): void {
   if (images.shape.join() !== others.shape.join()) {
     fail(
       where,
-      `the images have shape [${images.shape}] and the others [${others.shape}]; give two batches of one shape.`,
+      `the images have shape [${images.shape}] and the others [${others.shape}]; pass two batches of one shape.`,
     );
   }
 }
 
-/** Mean squared differences of pairs of tensors, weighed and summed. */
+/** Weighted sum of the mean squared differences of pairs of tensors. */
 export function weightedDifference(
   tensors: readonly Tensor[],
   others: readonly Tensor[],

@@ -10,40 +10,37 @@ import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import { checkChain } from '../taps/chain.js';
 import { type Tap, tapOf } from '../taps/taps.js';
 
-/** A network to look at images with. */
-export interface LossNetwork {
-  /** Any VGG of the library; it stays the caller's, and none of its weights change. */
-  model: LayersModel;
+/** Options of {@link imageFeatures}. */
+export interface ImageFeaturesOptions {
   /**
-   * The recipe that belongs to the model's weights (`published.preprocessing`): images are then RGB from 0 to 1. Default
-   * none: images are what the model takes.
+   * Preprocessing of the model's weights (`published.preprocessing`): images are then RGB from 0 to 1. Default: images are
+   * passed to the model as they are.
    */
   preprocessing?: Preprocessing;
+  /** `'avg'` averages where the model takes the maximum. Default `'max'`. */
+  pooling?: 'max' | 'avg';
 }
 
-/** What layers make of images, in a form that gradients for the images pass through. */
-export interface ImageFeatures {
-  /** From images `[batch, height, width, channels]` to what is asked for, in the order of the names. */
+/** Features of images, through which gradients pass to the images. */
+interface ImageFeatures {
+  /** From images `[batch, height, width, channels]` to features, in the order of the layer names. */
   features: (images: Tensor4D) => Tensor[];
   /** The layers that run, the model's input first. */
   layers: readonly tfjsLayers.Layer[];
-  /** Where the features are taken. */
-  taps: readonly Tap[];
 }
 
 /**
- * The features that losses are made of. For layers of the convolutions images may have any size.
+ * The features that losses compare. Where only layers of the convolutions are used, images may have any size.
  *
- * @param pooling `'avg'` averages where the model takes the maximum.
- * @throws RangeError when there is no such layer or the layers are no chain; `features`, when the images do not fit.
+ * @throws RangeError when there is no such layer or the layers are not a chain; `features`, when the images do not fit.
  */
 export function imageFeatures(
   where: string,
-  { model, preprocessing }: LossNetwork,
+  model: LayersModel,
   names: readonly string[],
-  pooling: 'max' | 'avg' = 'max',
+  { preprocessing, pooling = 'max' }: ImageFeaturesOptions,
 ): ImageFeatures {
-  if (names.length === 0) fail(where, 'no layer is asked for; give at least one name.');
+  if (names.length === 0) fail(where, 'no layer is given; pass at least one name.');
   oneOf(where, 'pooling', pooling, ['max', 'avg']);
   const taps = names.map((name) => tapOf(where, model, name));
   const last = Math.max(...taps.map((tap) => model.layers.findIndex(({ name }) => name === tap.layer)));
@@ -70,10 +67,10 @@ export function imageFeatures(
     }
     return taps.map((tap) => found.get(keyOf(tap))!);
   };
-  return { features, layers, taps };
+  return { features, layers };
 }
 
-/** What a layer makes of `x` in inference, without its activation if that is to be split off. */
+/** A layer applied in inference, without its activation if `split`. */
 function applied(layer: tfjsLayers.Layer, x: Tensor, split: boolean, pooling: 'max' | 'avg'): Tensor {
   const activation = split ? 'none' : 'own';
   const fused = fixedLayer(layer, x, activation);

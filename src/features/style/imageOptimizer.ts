@@ -1,23 +1,23 @@
 import { clipByValue, type Tensor, type Tensor4D, tensor, train, type Variable } from '@tensorflow/tfjs-core';
 import { Lbfgs } from './lbfgs.js';
 
-/** The loss of an image, and its gradient. */
+/** The losses of an image, and their gradient. */
 interface Measured<Losses> {
   losses: Losses;
   gradient: Tensor4D;
 }
 
-/** Changes an image step by step so that a loss gets smaller; its numbers stay from 0 to 1. */
+/** Minimizes a loss of an image step by step; its numbers stay from 0 to 1. */
 export interface ImageOptimizer<Losses> {
-  /** One step; the losses that were measured last, or undefined when no step makes the loss any smaller. */
+  /** Makes one step and returns the latest losses, or undefined when no step decreases the loss. */
   step(): Promise<Losses | undefined>;
   dispose(): void;
 }
 
 /**
- * The optimizer of that name.
+ * An optimizer of an image.
  *
- * @param measure the loss at the image as it is, and the gradient, which the optimizer disposes.
+ * @param measure computes the losses and the gradient of the current image; the optimizer disposes the gradient.
  */
 export function imageOptimizer<Losses extends { total: number }>(
   name: 'lbfgs' | 'adam',
@@ -33,7 +33,7 @@ function adam<Losses>(
   image: Variable,
   measure: () => Promise<Measured<Losses>>,
 ): ImageOptimizer<Losses> {
-  // PyTorch's epsilon. tfjs's is larger, and the gradients of an image's numbers are small.
+  // PyTorch's epsilon; tfjs's default is large beside the gradients of an image.
   const optimizer = train.adam(rate, 0.9, 0.999, 1e-8);
   return {
     async step() {
@@ -47,8 +47,8 @@ function adam<Losses>(
   };
 }
 
-/** Shares of a move that are tried, one after the other, until the loss is smaller. */
-const SHARES = [1, 0.5, 0.25, 0.1, 0.03, 0.01];
+/** Fractions of a move, tried in this order until the loss decreases. */
+const FRACTIONS = [1, 0.5, 0.25, 0.1, 0.03, 0.01];
 
 function lbfgs<Losses extends { total: number }>(
   rate: number,
@@ -69,8 +69,8 @@ function lbfgs<Losses extends { total: number }>(
       const numbers = await image.data<'float32'>();
       do {
         const move = method.move(numbers, here.slopes);
-        for (const share of SHARES) {
-          const trial = numbers.map((one, i) => Math.max(0, Math.min(1, one + share * move[i]!)));
+        for (const fraction of FRACTIONS) {
+          const trial = numbers.map((one, i) => Math.max(0, Math.min(1, one + fraction * move[i]!)));
           assign(image, tensor(trial, image.shape));
           const there = await look();
           if (there.losses.total < here.losses.total) {

@@ -1,12 +1,12 @@
-/** Steps whose curvature is remembered. */
+/** Number of steps whose curvature is kept. */
 const MEMORY = 10;
 
-/** Curvature below this says nothing (PyTorch's bound). */
-const LEAST_CURVATURE = 1e-10;
+/** Smaller curvature is ignored (PyTorch's bound). */
+const MIN_CURVATURE = 1e-10;
 
 /**
- * L-BFGS (Nocedal 1980; Nocedal & Wright, algorithm 7.4), which Gatys et al. minimize with: says where the last ten
- * gradients suggest that the minimum is. PyTorch's `optim.LBFGS` without a line search goes there.
+ * L-BFGS (Nocedal 1980; Nocedal & Wright, algorithm 7.4), the optimizer of Gatys et al.: moves to the minimum that the last ten
+ * gradients suggest, like PyTorch's `optim.LBFGS` without a line search.
  */
 export class Lbfgs {
   readonly #rate: number;
@@ -18,18 +18,18 @@ export class Lbfgs {
     this.#rate = rate;
   }
 
-  /** Where to go from numbers with this gradient: what to add to them. Both arrays are kept until the next call. */
+  /** The move from `numbers`, whose gradient is given: the amounts to add. Both arrays are kept until the next call. */
   move(numbers: Float32Array, gradient: Float32Array): Float32Array {
     if (this.#last) this.#remember(minus(numbers, this.#last.numbers), minus(gradient, this.#last.gradient));
     this.#last = { numbers, gradient };
     const direction = this.#direction(gradient);
-    // Without a curvature nothing says how far the first move is to go.
+    // Without curvature the length of the first move is unknown; PyTorch's choice.
     const length =
       this.#moves.length > 0 ? this.#rate : Math.min(1, 1 / sumOfAbsolutes(gradient)) * this.#rate;
     return direction.map((one) => length * one);
   }
 
-  /** Forgets what the gradients were; says whether there was anything to forget. */
+  /** Forgets earlier gradients; returns whether there were any. */
   forget(): boolean {
     const had = this.#moves.length > 0;
     [this.#moves, this.#changes, this.#last] = [[], [], undefined];
@@ -37,7 +37,7 @@ export class Lbfgs {
   }
 
   #remember(move: Float32Array, change: Float32Array): void {
-    if (!(dot(move, change) > LEAST_CURVATURE)) return;
+    if (!(dot(move, change) > MIN_CURVATURE)) return;
     this.#moves.push(move);
     this.#changes.push(change);
     if (this.#moves.length > MEMORY) {
@@ -46,24 +46,24 @@ export class Lbfgs {
     }
   }
 
-  /** The two loops: less the gradient, times the inverse of the curvature that the moves have shown. */
+  /** The two-loop recursion: minus the inverse of the estimated curvature, times the gradient. */
   #direction(gradient: Float32Array): Float32Array {
     const q = gradient.map((g) => -g);
     const pairs = this.#moves.map((move, i) => {
       const change = this.#changes[i]!;
-      return { move, change, curvature: dot(move, change), share: 0 };
+      return { move, change, curvature: dot(move, change), alpha: 0 };
     });
     for (let i = pairs.length - 1; i >= 0; i--) {
       const pair = pairs[i]!;
-      pair.share = dot(pair.move, q) / pair.curvature;
-      add(q, pair.change, -pair.share);
+      pair.alpha = dot(pair.move, q) / pair.curvature;
+      add(q, pair.change, -pair.alpha);
     }
     const newest = pairs.at(-1);
     if (newest) {
       const scale = newest.curvature / dot(newest.change, newest.change);
       for (let i = 0; i < q.length; i++) q[i]! *= scale;
     }
-    for (const { move, change, curvature, share } of pairs) add(q, move, share - dot(change, q) / curvature);
+    for (const { move, change, curvature, alpha } of pairs) add(q, move, alpha - dot(change, q) / curvature);
     return q;
   }
 }

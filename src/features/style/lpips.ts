@@ -23,40 +23,34 @@ import { imageFeatures } from './imageFeatures.js';
 /** The layers that LPIPS compares: the last ReLU of each block of VGG-16. */
 const LAYERS = ['relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3'];
 
-/** The calibration of LPIPS: for each of its five layers a number a channel, none below zero. */
+/** The calibration of LPIPS: for each of its five layers one weight per channel, 0 or more. */
 export type LpipsCalibration = readonly ArrayLike<number>[];
 
-/** What LPIPS is computed with. */
-export interface LpipsOptions {
-  /** A VGG-16. The published calibration is for torchvision's weights (`torchvision/vgg16`, `timm/vgg16`). */
-  model: LayersModel;
-  /** See {@link readLpipsCalibration}. */
-  calibration: LpipsCalibration;
-}
-
 /**
- * The learned perceptual distance of images, LPIPS (Zhang et al. 2018, equation 1) with VGG-16, version 0.1: the features
- * of five layers, each place's channels scaled to length one; their squared differences, weighed by the calibration,
- * summed over channels, averaged over places, and summed over the layers. 0 for equal images.
+ * The learned perceptual distance of images, LPIPS (Zhang et al. 2018, equation 1) with VGG-16, version 0.1. It takes the
+ * features of five layers, scales the channels at each position to length one, weights their squared differences by the
+ * calibration, and sums over channels, averages over positions and sums over layers. It is 0 for equal images.
  *
- * Images are RGB from 0 to 1, which the authors' Python package calls `normalize=True`: its own range is -1 to 1, and the
- * shift and scale that it has for that are ImageNet's mean and deviation.
+ * Images are RGB from 0 to 1, which the authors' Python package calls `normalize=True`. Its default range is -1 to 1; its
+ * shift and scale are ImageNet's mean and deviation in that range.
  *
- * @returns a function of two batches `[batch, height, width, 3]` of one shape to their distances `[batch]`. Gradients pass
- *   through it to both; it keeps no tensor.
+ * @param model a VGG-16. The published calibration is for torchvision's weights (`torchvision/vgg16`, `timm/vgg16`).
+ * @param calibration see {@link readLpipsCalibration}.
+ * @returns a function from two batches `[batch, height, width, 3]` of one shape to their distances `[batch]`. Gradients pass
+ *   through it to both, and it keeps no tensor.
  * @throws RangeError when the model lacks one of the layers or the calibration does not fit it; the function, when the
  *   shapes differ.
  * @example
  * const { model } = await fromWeights('vgg16-397923af.pth', { includeTop: false });
- * const distance = lpips({ model, calibration: await readLpipsCalibration('lpips/weights/v0.1/vgg.pth') });
+ * const distance = lpips(model, await readLpipsCalibration('lpips/weights/v0.1/vgg.pth'));
  * distance(images, others); // [batch]
  */
-export function lpips({
-  model,
-  calibration,
-}: LpipsOptions): (images: Tensor4D, others: Tensor4D) => Tensor1D {
+export function lpips(
+  model: LayersModel,
+  calibration: LpipsCalibration,
+): (images: Tensor4D, others: Tensor4D) => Tensor1D {
   const { preprocessing } = PUBLISHED['torchvision/vgg16'];
-  const { features } = imageFeatures('lpips', { model, preprocessing }, LAYERS);
+  const { features } = imageFeatures('lpips', model, LAYERS, { preprocessing });
   const channels = featureExtractor(model, LAYERS).outputs.map(({ shape }) => shape.at(-1)!);
   checkCalibration(channels, calibration);
   const weights = calibration.map((layer) => Array.from(layer));
@@ -74,11 +68,11 @@ export function lpips({
 }
 
 /**
- * Reads the calibration of LPIPS that its authors publish (`lpips/weights/v0.1/vgg.pth` of the package lpips), or the same
- * tensors in any format that `vgg-blocks/weights` reads: `lin0.model.1.weight` to `lin4.model.1.weight` (or `lin0.weight`
- * and so on), each `[1, channels, 1, 1]` or `[channels]`; other tensors are passed over.
+ * Reads the calibration that LPIPS' authors publish (`lpips/weights/v0.1/vgg.pth` in the package lpips), or the same tensors in
+ * any format that `vgg-blocks/weights` reads: `lin0.model.1.weight` to `lin4.model.1.weight` (or `lin0.weight` and so on),
+ * each `[1, channels, 1, 1]` or `[channels]`. Other tensors are ignored.
  *
- * @throws WeightFileError when the file is damaged; RangeError when a tensor is missing or no list of numbers from 0 on.
+ * @throws WeightFileError when the file is damaged; RangeError when a tensor is missing.
  */
 export async function readLpipsCalibration(
   source: Source,
@@ -91,14 +85,14 @@ export async function readLpipsCalibration(
     if (!tensor) {
       fail(
         'readLpipsCalibration',
-        `there is no ${published} in the file; give LPIPS' calibration for VGG, lpips/weights/v0.1/vgg.pth.`,
+        `the file has no ${published}; use LPIPS' calibration for VGG, lpips/weights/v0.1/vgg.pth.`,
       );
     }
     return tensor.data;
   });
 }
 
-/** Each place's channels scaled to length one. The 1e-10 is the authors'; the root's own keeps its slope finite at 0. */
+/** Channels scaled to length one at each position. The 1e-10 is the authors'; the 1e-20 keeps the root's slope finite at 0. */
 function unitLength(features: Tensor): Tensor {
   const length = sqrt(add(sum(square(features), 3, true), 1e-20));
   return div(features, add(length, 1e-10));
@@ -109,12 +103,12 @@ function checkCalibration(channels: readonly number[], calibration: LpipsCalibra
   if (given.join() !== channels.join()) {
     fail(
       'lpips',
-      `the calibration has [${given}] numbers for its layers, and ${LAYERS.join(', ')} of the model have [${channels}] channels; give one that was made for this network.`,
+      `the calibration has [${given}] weights for its layers, but ${LAYERS.join(', ')} of the model have [${channels}] channels; use a calibration for this network.`,
     );
   }
   calibration.forEach((layer, i) => {
     const wrong = Array.from(layer).find((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
     if (wrong !== undefined)
-      fail('lpips', `the calibration of ${LAYERS[i]} has ${wrong}; its numbers must be 0 or more.`);
+      fail('lpips', `the calibration of ${LAYERS[i]} has ${wrong}; its weights must be 0 or more.`);
   });
 }

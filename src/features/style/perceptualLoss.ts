@@ -1,34 +1,35 @@
 import { type Scalar, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { layerWeights, sameShape, weightedDifference } from './differences.js';
-import { imageFeatures, type LossNetwork } from './imageFeatures.js';
+import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
 
-/** What a perceptual loss is made of. */
-export interface PerceptualLossOptions extends LossNetwork {
-  /** The layers whose features are compared, by any name that `featureExtractor` knows; Johnson et al. take `relu3_3`. */
-  layers: readonly string[];
-  /** What each layer's difference is multiplied by. Default 1 each. */
+/** Options of {@link perceptualLoss}. */
+export interface PerceptualLossOptions extends Pick<ImageFeaturesOptions, 'preprocessing'> {
+  /** Factor of each layer's difference. Default 1 each. */
   weights?: readonly number[];
 }
 
 /**
- * The feature reconstruction loss of Johnson, Alahi & Fei-Fei (2016, section 3.2): how far two images are apart in what
- * a network makes of them, which follows what people see better than pixels do. The squared differences of a layer's
- * features are averaged over batch, places and channels (PyTorch's `mse_loss`, the paper's 1/CHW), weighed, and summed
- * over the layers.
+ * The feature reconstruction loss of Johnson, Alahi & Fei-Fei (2016, section 3.2): the distance of two images in a network's
+ * features, which matches perception better than the distance of their pixels. For each layer the squared differences are
+ * averaged over batch, positions and channels (PyTorch's `mse_loss`, the paper's 1/CHW), then weighted and summed.
  *
- * @returns a function of two batches `[batch, height, width, channels]` of one shape to a scalar. Gradients pass through
- *   it to both; it keeps no tensor, and as a model's `loss` it is what `compile` takes.
- * @throws RangeError when a layer is none, or the weights are others than layers; the function, when the shapes differ.
+ * @param model any VGG of the library; it stays the caller's, and its weights do not change.
+ * @param layers the layers whose features are compared, by any name that `featureExtractor` knows; Johnson et al. use `relu3_3`.
+ * @returns a function from two batches `[batch, height, width, channels]` of one shape to a scalar. Gradients pass through it
+ *   to both, and it keeps no tensor. It can be passed to `compile` as a model's `loss`.
+ * @throws RangeError when there is no such layer, or not one weight for each; the function, when the shapes differ.
  * @example
- * const loss = perceptualLoss({ model, preprocessing: published.preprocessing, layers: ['relu2_2', 'relu3_3'] });
+ * const loss = perceptualLoss(model, ['relu2_2', 'relu3_3'], { preprocessing: published.preprocessing });
  * const gradient = tf.grad((images) => loss(images, targets))(images);
  */
 export function perceptualLoss(
-  options: PerceptualLossOptions,
+  model: LayersModel,
+  layers: readonly string[],
+  { preprocessing, ...options }: PerceptualLossOptions = {},
 ): (images: Tensor4D, targets: Tensor4D) => Scalar {
-  const { layers } = options;
   const weights = layerWeights('perceptualLoss', 'weights', layers, options.weights);
-  const { features } = imageFeatures('perceptualLoss', options, layers);
+  const { features } = imageFeatures('perceptualLoss', model, layers, { preprocessing });
   return (images, targets) => {
     sameShape('perceptualLoss', images, targets);
     return tidy(() => weightedDifference(features(images), features(targets), weights));

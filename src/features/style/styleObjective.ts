@@ -13,21 +13,22 @@ import {
   type Variable,
   variableGrads,
 } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 import { size } from '../../base/shapes.js';
 import { withTape } from '../../tfjs/tape.js';
 import { layerWeights, weightedDifference } from './differences.js';
 import { gramMatrix } from './gramMatrix.js';
-import { imageFeatures, type LossNetwork } from './imageFeatures.js';
+import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
 import { totalVariation } from './totalVariation.js';
 
-/** What a picture in a style is measured by. */
-export interface StyleLossOptions extends LossNetwork {
-  /** The layers whose features are to be those of the content. Default `['relu4_2']`, the paper's. */
+/** The losses of a style transfer. */
+export interface StyleLossOptions extends ImageFeaturesOptions {
+  /** The layers whose features should match the content. Default `['relu4_2']`, the paper's. */
   contentLayers?: readonly string[];
   /** Default 1 each. */
   contentLayerWeights?: readonly number[];
-  /** The layers whose Gram matrices are to be those of the style. Default `relu1_1` to `relu5_1`, the paper's. */
+  /** The layers whose Gram matrices should match the style. Default `relu1_1` to `relu5_1`, the paper's. */
   styleLayers?: readonly string[];
   /** Default 1 each. */
   styleLayerWeights?: readonly number[];
@@ -35,13 +36,13 @@ export interface StyleLossOptions extends LossNetwork {
   contentWeight?: number;
   /** Default 1e6, PyTorch's tutorial's. More gives more style and less content. */
   styleWeight?: number;
-  /** What the mean difference of neighbours is multiplied by; more makes smoother pictures. Default 0, as in the paper. */
+  /** Factor of the mean difference of neighbours; more gives smoother images. Default 0, as in the paper. */
   tvWeight?: number;
-  /** `'avg'` averages where the model takes the maximum, as the paper advises (section 2). Default `'max'`. */
+  /** `'avg'` averages where the model takes the maximum, as the paper recommends (section 2). Default `'max'`. */
   pooling?: 'max' | 'avg';
 }
 
-/** The parts of a loss, each with its weight, and their sum. */
+/** The weighted parts of a loss, and their sum. */
 export interface StyleLosses {
   total: number;
   content: number;
@@ -49,9 +50,9 @@ export interface StyleLosses {
   totalVariation: number;
 }
 
-/** The objective of one picture: how far an image is from the content and from the style. */
+/** The distance of an image from the content and the style. */
 export interface StyleObjective {
-  /** The losses at an image, and the gradient of their sum, which is the caller's. */
+  /** The losses of an image, and the gradient of their sum, which the caller disposes. */
   measure(image: Variable): Promise<{ losses: StyleLosses; gradient: Tensor4D }>;
   dispose(): void;
 }
@@ -59,8 +60,8 @@ export interface StyleObjective {
 const PAPER_CONTENT = ['relu4_2'];
 const PAPER_STYLE = ['relu1_1', 'relu2_1', 'relu3_1', 'relu4_1', 'relu5_1'];
 
-/** The layers of a style objective, content's first, and everything's weights. */
-export function resolveStyle(where: string, options: StyleLossOptions) {
+/** The layers of a style objective, those of the content first, and all weights. */
+export function resolveStyle(where: string, model: LayersModel, options: StyleLossOptions) {
   const { contentLayers = PAPER_CONTENT, styleLayers = PAPER_STYLE } = options;
   const weights = {
     content: options.contentWeight ?? 1,
@@ -79,7 +80,7 @@ export function resolveStyle(where: string, options: StyleLossOptions) {
   );
   const styleWeights = layerWeights(where, 'styleLayerWeights', styleLayers, options.styleLayerWeights);
   return {
-    ...imageFeatures(where, options, [...contentLayers, ...styleLayers], options.pooling),
+    ...imageFeatures(where, model, [...contentLayers, ...styleLayers], options),
     contentLayers: contentLayers.length,
     contentWeights: contentWeights.map((weight) => weight * weights.content),
     styleWeights: styleWeights.map((weight) => weight * weights.style),
@@ -87,7 +88,7 @@ export function resolveStyle(where: string, options: StyleLossOptions) {
   };
 }
 
-/** Takes the targets of content and style once; `dispose` lets go of them. */
+/** Computes the targets of content and style once; `dispose` frees them. */
 export function styleObjective(
   { features, contentLayers, contentWeights, styleWeights, tvWeight }: ReturnType<typeof resolveStyle>,
   content: Tensor4D,
@@ -138,11 +139,11 @@ function named(parts: Float32Array): StyleLosses {
   return { total: content + style + totalVariation, content, style, totalVariation };
 }
 
-/** Bytes that a step takes for each byte of the feature maps: they, their gradients, and what kernels need beside. */
+/** Bytes that a step takes for each byte of feature maps: for these, their gradients and the kernels' working memory. */
 const BYTES_PER_MAP_BYTE = 8;
 const MAX_BYTES = 3 * 2 ** 30;
 
-/** Throws when a picture is too small for the layers of a style objective, or too large for the memory. */
+/** Throws when an image is too small for the layers of a style objective, or too large for memory. */
 export function checkStyleSize(
   where: string,
   { layers }: Pick<ReturnType<typeof resolveStyle>, 'layers'>,
@@ -155,7 +156,7 @@ export function checkStyleSize(
     shape = layer.computeOutputShape(shape) as number[];
     numbers += size(shape);
     if (shape.includes(0)) {
-      fail(where, `a picture of ${width}x${height} leaves nothing at ${layer.name}; use a larger size.`);
+      fail(where, `an image of ${width}x${height} leaves nothing at ${layer.name}; use a larger size.`);
     }
   }
   const bytes = 4 * numbers * BYTES_PER_MAP_BYTE;
@@ -163,6 +164,6 @@ export function checkStyleSize(
   const fitting = Math.floor(Math.max(height, width) * Math.sqrt(maxBytes / bytes));
   fail(
     where,
-    `a picture of ${width}x${height} takes about ${(bytes / 2 ** 30).toFixed(1)} GiB and maxBytes is ${(maxBytes / 2 ** 30).toFixed(1)} GiB; use a size of ${fitting} at most, or raise maxBytes where the backend has more.`,
+    `an image of ${width}x${height} takes about ${(bytes / 2 ** 30).toFixed(1)} GiB and maxBytes is ${(maxBytes / 2 ** 30).toFixed(1)} GiB; use a size of at most ${fitting}, or raise maxBytes where the backend has more memory.`,
   );
 }

@@ -1,5 +1,7 @@
 import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
+import type { Progress } from '../../base/progress.js';
 import type { Preprocessing } from '../../images/index.js';
 import {
   fittedSize,
@@ -18,83 +20,86 @@ import {
   styleObjective,
 } from './styleObjective.js';
 
-/** How far a style transfer is. */
-export interface StyleProgress {
-  /** Steps done, from 1. */
-  step: number;
-  /** Steps asked for. */
-  steps: number;
-  /** As they were measured last: by L-BFGS at the picture as it is, by Adam at the one before the step. */
+/** Progress of a style transfer, in `'steps'`. */
+export interface StyleProgress extends Required<Progress> {
+  /** The latest losses: of the current image with L-BFGS, of the image before the step with Adam. */
   losses: StyleLosses;
   /** Estimated seconds until the last step is done. */
   secondsLeft: number;
-  /** Makes the picture as it is now; to be called before the callback, or what it promises, ends. */
-  picture(): Promise<RawImage>;
+  /** Reads the current image; call it before the callback's promise resolves. */
+  image(): Promise<RawImage>;
 }
 
-/** Which picture is restyled, and how. */
-export interface StyleTransferOptions extends StyleLossOptions {
-  /** What the picture shows. */
+/** The two images of a style transfer. */
+export interface StyleImages {
   content: ImageInput;
-  /** What it is to look like. */
   style: ImageInput;
-  /** The recipe that belongs to the model's weights: `published.preprocessing`, or a row's of `PUBLISHED`. */
+}
+
+/** Options of {@link styleTransfer}. */
+export interface StyleTransferOptions extends StyleLossOptions {
+  /** Preprocessing of the model's weights: `published.preprocessing`, or that of an entry of `PUBLISHED`. */
   preprocessing: Preprocessing;
-  /** The longer side of content, style and result in pixels. Default 256. */
+  /** Longer side of content, style and result in pixels. Default 256. */
   size?: number;
   /** Default 100. */
   steps?: number;
   /**
-   * `'lbfgs'`, the default, is what the paper minimizes with, and needs a quarter of the steps of `'adam'` for the same loss
-   * (docs/perceptual.md has the measurement). A move of its that would make the loss larger is shortened.
+   * `'lbfgs'`, the default, is the paper's, and needs a quarter of the steps of `'adam'` for the same loss (measured in
+   * docs/perceptual.md). A move that would increase the loss is shortened.
    */
   optimizer?: 'lbfgs' | 'adam';
-  /** Default 1 for L-BFGS; 0.02 for Adam, in units of black to white. */
+  /** Default 1 for L-BFGS; 0.02 for Adam, where 1 is the range from black to white. */
   learningRate?: number;
-  /** What the picture is at first: the content (default), even noise, or a picture, made as large as the content. */
+  /** The initial image: the content (default), uniform noise, or an image, resized like the content. */
   init?: 'content' | 'noise' | ImageInput;
-  /** Draws the noise, a whole number from 0 on. Default 0. */
+  /** Draws the noise, 0 to 4294967295. Default 0. */
   seed?: number;
   /** Called after every `every` steps and after the last one, and awaited. */
   onProgress?: (progress: StyleProgress) => void | Promise<void>;
   /** Default 10. */
   every?: number;
-  /** Stops after the step that is running; the picture so far is the result. */
+  /** Stops after the current step; the result is the image so far. */
   signal?: AbortSignal;
-  /** More memory than this for a step, in bytes, is refused; default 3 GiB, what the wasm backend has to give. */
+  /** Limit in bytes on the memory of a step; default 3 GiB, which fits the wasm backend. */
   maxBytes?: number;
 }
 
-/** A picture in another's style. */
+/** Result of {@link styleTransfer}. */
 export interface StyledImage {
-  /** RGB, as large as the content after resizing. */
-  picture: RawImage;
-  /** As they were measured last; undefined when there was no step. */
+  /** RGB, of the content's size after resizing. */
+  image: RawImage;
+  /** The latest losses; undefined when no step was done. */
   losses: StyleLosses | undefined;
   /** Steps done. */
   steps: number;
-  /** `'converged'` when L-BFGS found no way to make the loss any smaller. */
+  /** `'converged'` when L-BFGS could not decrease the loss any further. */
   ended: 'finished' | 'converged' | 'aborted';
 }
 
 const LEARNING_RATES = { lbfgs: 1, adam: 0.02 } as const;
 
 /**
- * Gives a picture the style of another (Gatys, Ecker & Bethge 2016): changes its pixels step by step until a network's deep
- * features are those of the content, and the Gram matrices of its features those of the style.
+ * Renders one image in the style of another (Gatys, Ecker & Bethge 2016): changes pixels step by step until a network's deep
+ * features match the content, and the Gram matrices of its features match the style.
  *
  * The loss is `contentWeight` times the mean squared difference of the content layers' features, plus `styleWeight` times
- * that of the style layers' Gram matrices (each over height x width x channels), plus `tvWeight` times the total variation
- * over the picture's numbers. That is PyTorch's tutorial, number for number; the paper's has other constants, which the
- * weights take up. Targets are computed once, memory stays the same over the steps, and nothing is left on the backend.
+ * that of the style layers' Gram matrices (divided by height x width x channels), plus `tvWeight` times the mean total
+ * variation. It equals the loss of PyTorch's tutorial; the paper's differs by constants, which the weights can absorb. Targets
+ * are computed once, memory does not grow over the steps, and no tensor is left.
  *
- * @throws RangeError before anything is computed when an option is out of range, the pictures are too small for the layers
- *   or need more than `maxBytes`; Error when the losses stop being numbers.
+ * @param model any VGG of the library; it stays the caller's, and its weights do not change.
+ * @throws RangeError before anything is computed when an option is out of range, the images are too small for the layers
+ *   or need more than `maxBytes`; Error when the loss becomes NaN or infinite.
  * @example
  * const { model, published } = await fromPretrained('torchvision/vgg19');
- * const { picture } = await styleTransfer({ model, ...published, content, style, size: 384 });
+ * const { image } = await styleTransfer(model, { content, style }, { ...published, size: 384 });
  */
-export async function styleTransfer(options: StyleTransferOptions): Promise<StyledImage> {
+export async function styleTransfer(
+  model: LayersModel,
+  images: StyleImages,
+  options: StyleTransferOptions,
+): Promise<StyledImage> {
   const where = 'styleTransfer';
   const steps = wholeNumber(where, 'steps', options.steps ?? 100);
   const every = wholeNumber(where, 'every', options.every ?? 10);
@@ -105,7 +110,7 @@ export async function styleTransfer(options: StyleTransferOptions): Promise<Styl
   if (!(rate > 0 && rate < Number.POSITIVE_INFINITY)) {
     fail(where, `learningRate is ${rate}; it must be above 0, e.g. ${LEARNING_RATES[name]} for ${name}.`);
   }
-  const loss = resolveStyle(where, options);
+  const loss = resolveStyle(where, model, options);
   const { signal, init = 'content' } = options;
   const held: { dispose(): void }[] = [];
   const hold = <T extends { dispose(): void }>(one: T): T => {
@@ -113,10 +118,10 @@ export async function styleTransfer(options: StyleTransferOptions): Promise<Styl
     return one;
   };
   try {
-    const pictures = [await toRgb(options.content, where), await toRgb(options.style, where)] as const;
-    for (const one of pictures) checkStyleSize(where, loss, fittedSize(one, size), options.maxBytes);
-    const content = hold(await imageToTensor(pictures[0], { size }));
-    const style = hold(await imageToTensor(pictures[1], { size }));
+    const pixels = [await toRgb(images.content, where), await toRgb(images.style, where)] as const;
+    for (const one of pixels) checkStyleSize(where, loss, fittedSize(one, size), options.maxBytes);
+    const content = hold(await imageToTensor(pixels[0], { size }));
+    const style = hold(await imageToTensor(pixels[1], { size }));
     const first = await firstImage(init, content, seed);
     const image = hold(variable(first));
     if (first !== content) first.dispose();
@@ -137,17 +142,24 @@ export async function styleTransfer(options: StyleTransferOptions): Promise<Styl
       else ended = 'converged';
       if (!Number.isFinite(losses?.total ?? 0)) {
         throw new Error(
-          `styleTransfer: the loss is ${losses!.total}; check the model's weights, or take a smaller learningRate.`,
+          `styleTransfer: the loss is ${losses!.total}; check the model's weights, or use a smaller learningRate.`,
         );
       }
       if (losses && (step % every === 0 || step === steps || ended === 'converged')) {
         const secondsLeft = ((performance.now() - start) / 1000 / step) * (steps - step);
-        await options.onProgress?.({ step, steps, losses, secondsLeft, picture: () => tensorToImage(image) });
+        await options.onProgress?.({
+          done: step,
+          total: steps,
+          unit: 'steps',
+          losses,
+          secondsLeft,
+          image: () => tensorToImage(image),
+        });
       }
-      // Timers, signals and the page have a turn.
+      // Lets timers, signals and the page run.
       await new Promise((resolve) => setTimeout(resolve));
     }
-    return { picture: await tensorToImage(image), losses, steps: step, ended };
+    return { image: await tensorToImage(image), losses, steps: step, ended };
   } finally {
     for (const one of held.reverse()) one.dispose();
   }
@@ -167,6 +179,6 @@ async function firstImage(
   image.dispose();
   fail(
     'styleTransfer',
-    `init is ${image.shape[2]}x${image.shape[1]} and the content ${content.shape[2]}x${content.shape[1]} pixels after resizing; give a picture of the content's proportions.`,
+    `init is ${image.shape[2]}x${image.shape[1]} and the content ${content.shape[2]}x${content.shape[1]} pixels after resizing; pass an image of the content's proportions.`,
   );
 }

@@ -13,9 +13,9 @@ import {
 import { fail } from '../../base/check.js';
 
 /**
- * The total variation of images: the absolute differences of neighbours, below and to the right, summed over places and
- * channels, as `tf.image.total_variation` counts it. Small where an image is smooth. Gradients pass through it; of two
- * neighbours that are equal it is 0, as in PyTorch.
+ * The total variation of images: the absolute differences of neighbours, below and to the right, summed over positions and
+ * channels, like `tf.image.total_variation`. It is small where an image is smooth. Gradients pass through it; for equal
+ * neighbours they are 0, as in PyTorch.
  *
  * @param images `[batch, height, width, channels]`.
  * @returns `[batch]`.
@@ -23,7 +23,7 @@ import { fail } from '../../base/check.js';
  */
 export function totalVariation(images: Tensor4D): Tensor1D {
   if (images.shape.length !== 4) {
-    fail('totalVariation', `the images have shape [${images.shape}]; give [batch, height, width, channels].`);
+    fail('totalVariation', `the images have shape [${images.shape}]; pass [batch, height, width, channels].`);
   }
   const [batch, height, width, channels] = images.shape;
   return tidy(() => {
@@ -39,7 +39,7 @@ export function totalVariation(images: Tensor4D): Tensor1D {
   });
 }
 
-/** The absolute values summed per image. The gradient of tfjs's own `abs` at 0 is -1, which would drive flat areas. */
+/** The absolute values, summed per image. tfjs's own `abs` has the gradient -1 at 0, which would change flat areas. */
 function absolute(x: Tensor): Tensor {
   return sum(add(relu(x), relu(neg(x))), [1, 2, 3]);
 }

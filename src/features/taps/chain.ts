@@ -4,7 +4,7 @@ import { fail } from '../../base/check.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import type { Tap } from './taps.js';
 
-/** Throws unless each layer takes what the one before it puts out. */
+/** Throws unless the input of each layer is the output of the one before. */
 export function checkChain(where: string, chain: readonly layers.Layer[]): void {
   for (const [i, layer] of chain.entries()) {
     if (i > 0 && layer.input !== chain[i - 1]!.output) {
@@ -14,12 +14,11 @@ export function checkChain(where: string, chain: readonly layers.Layer[]): void 
 }
 
 /**
- * What a classifier computes from a place in it, or from its input, up to its logits: those before a softmax, if it ends
- * in one. The function can be differentiated, works as in inference (no dropout, running statistics), and leaves the
- * layers as they are.
+ * The part of a classifier from a tap, or from its input, to its logits: those before a softmax, if it ends with one. The
+ * function is differentiable, runs as in inference (no dropout, moving statistics), and does not change the layers.
  *
- * @returns from what is at the place to `[batch, classes]`.
- * @throws RangeError when the model is no chain, or its output is not `[batch, classes]`.
+ * @returns a function from the tensor at the tap to `[batch, classes]`.
+ * @throws RangeError when the model is not a chain, or its output is not `[batch, classes]`.
  */
 export function logitsFrom(where: string, model: LayersModel, tap?: Tap): (x: Tensor) => Tensor {
   const { shape } = model.outputs[0]!;

@@ -5,37 +5,39 @@ import {
   layers as tfjsLayers,
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
-import { fail } from '../../base/check.js';
+import { fail, oneOf } from '../../base/check.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import { checkChain } from './chain.js';
 import { tapOf } from './taps.js';
 
-/** How an extractor is built. */
+/** Options of {@link featureExtractor}. */
 export interface ExtractorOptions {
   /**
-   * `[height, width, channels]` of its images, null for any size. Default: the model's. Another size than the model's is
-   * for layers before the flatten alone.
+   * `[height, width, channels]` of its images, null for any size. Default: the model's. Another size works only for layers
+   * before the flatten.
    */
   inputShape?: readonly [height: number | null, width: number | null, channels: number];
+  /** Reduces feature maps to one number per channel: its mean or maximum over positions. Default: whole feature maps. */
+  pooling?: 'avg' | 'max';
   /** The extractor's name. Default: the model's with `_features`. */
   name?: string;
 }
 
 /**
- * A model that puts out what `model` computes on the way: one forward pass, an output a name, in the order of the names,
- * and no layer past the last one that is asked for.
+ * A model whose outputs are the features of some of `model`'s layers, one output per name in their order. It computes them in one
+ * forward pass, which ends at the last of these layers.
  *
- * It shares the model's weights, so it takes no memory, follows what the model learns, and disposing it frees nothing;
- * once the model is disposed it cannot be used any more. It saves and loads like any other model.
+ * It shares the model's weights: it takes no memory, follows the model's training, and disposing it frees nothing. It cannot
+ * be used once the model is disposed. It saves and loads like any other model.
  *
- * @param layers a layer's name, or several. Keras' names give what the layer puts out (`block3_conv3`, after its ReLU
- *   unless batch normalization follows); the paper's say which side of the ReLU they mean (`conv3_3` before it, `relu3_3`
- *   after it, `bn3_3`, `pool3`, `fc6`, `relu6`); torchvision's modules work too (`features.14`, `classifier.0`), and
- *   `logits` is the last layer's output before its softmax.
- * @returns input as the model's, outputs `[batch, height, width, channels]` of the feature maps, `[batch, units]` of the
- *   fully connected layers; `predict` gives a tensor for one name and an array for several.
- * @throws RangeError when there is no such layer (the message lists those there are), none is asked for, the layers are
- *   no chain, or `inputShape` does not fit.
+ * @param layers one name or several. Keras' names mean a layer's output (`block3_conv3`: after its ReLU, unless batch
+ *   normalization follows); the paper's distinguish before and after the ReLU (`conv3_3` and `relu3_3`; also `bn3_3`,
+ *   `pool3`, `fc6`, `relu6`); torchvision's modules work too (`features.14`, `classifier.0`), and `logits` is the last
+ *   layer's output before its softmax.
+ * @returns a model with the input of `model`; outputs are `[batch, height, width, channels]` for feature maps and
+ *   `[batch, units]` for vectors. `predict` returns a tensor for one name and an array for several.
+ * @throws RangeError when there is no such layer (the message lists all), none is given, the layers are not a chain, or an
+ *   option does not fit.
  * @example
  * const extractor = featureExtractor(vgg16(IMAGENET), ['relu3_3', 'pool5']);
  * const [relu3, pool5] = extractor.predict(images) as Tensor[]; // [n, 56, 56, 256], [n, 7, 7, 512]
@@ -46,12 +48,13 @@ export function featureExtractor(
   options: ExtractorOptions = {},
 ): LayersModel {
   const names = typeof layers === 'string' ? [layers] : layers;
-  if (names.length === 0) fail('featureExtractor', 'no layer is asked for; give at least one name.');
+  if (names.length === 0) fail('featureExtractor', 'no layer is given; pass at least one name.');
   const taps = names.map((name) => tapOf('featureExtractor', model, name));
   const last = Math.max(...taps.map((tap) => model.layers.findIndex(({ name }) => name === tap.layer)));
   const used = model.layers.slice(0, last + 1);
   checkChain('featureExtractor', used);
-  const { inputShape, name = `${model.name}_features` } = options;
+  const { inputShape, pooling, name = `${model.name}_features` } = options;
+  oneOf('featureExtractor', 'pooling', pooling, [undefined, 'avg', 'max']);
 
   const image = input({
     shape: shapeOf(
@@ -76,10 +79,16 @@ export function featureExtractor(
   const outputs: SymbolicTensor[] = [];
   for (const [i, { layer, side }] of taps.entries()) {
     const output = (side === 'before' ? before : after).get(layer)!;
+    if (pooling && output.shape.length === 4) outputs.push(pooled(output, pooling, `${layer}_${i}`));
     // tfjs fills only the first of two outputs that are the same.
-    outputs.push(outputs.includes(output) ? same(output, `${layer}_${i}`) : output);
+    else outputs.push(outputs.includes(output) ? same(output, `${layer}_${i}`) : output);
   }
   return tfjsModel({ inputs: image, outputs: outputs.length === 1 ? outputs[0]! : outputs, name });
+}
+
+function pooled(x: SymbolicTensor, pooling: 'avg' | 'max', name: string): SymbolicTensor {
+  const layer = pooling === 'avg' ? tfjsLayers.globalAveragePooling2d : tfjsLayers.globalMaxPooling2d;
+  return layer({ name }).apply(x) as SymbolicTensor;
 }
 
 function same(x: SymbolicTensor, name: string): SymbolicTensor {
@@ -98,13 +107,13 @@ function shapeOf(
   if (given.length !== 3 || given[2] !== own[2]) {
     fail(
       'featureExtractor',
-      `inputShape is [${given}]; give [height, width, ${own[2]}], as the model has ${own[2]} input channels.`,
+      `inputShape is [${given}]; pass [height, width, ${own[2]}], as the model has ${own[2]} input channels.`,
     );
   }
   if (flatten && (given[0] !== own[0] || given[1] !== own[1])) {
     fail(
       'featureExtractor',
-      `inputShape is [${given}] and the model's [${own}]; ${flatten}, which comes before the layers asked for, fixes the size.`,
+      `inputShape is [${given}], but the model's is [${own}], and ${flatten}, before or among these layers, fixes the size; leave inputShape out.`,
     );
   }
   return [...given];

@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 
-/** A place in a network where its numbers can be taken. */
+/** A point in a network where its numbers can be read. */
 export interface Tap {
   /** The name of the layer. */
   layer: string;
@@ -10,12 +10,12 @@ export interface Tap {
 }
 
 /**
- * Where a name points to. A network of the library answers to Keras' names of its layers (`block3_conv3`: what the layer
- * puts out, after its ReLU if it has one), to the paper's and Caffe's (`conv3_3` before the ReLU, `relu3_3` after it,
- * `bn3_3`, `pool3`, `fc6`, `relu6`, `fc7`, `relu7`, `fc8`), to torchvision's modules (`features.14`, `classifier.0`),
- * and to `logits`, the last layer's output before its softmax.
+ * The point that a name stands for. The library's networks know Keras' layer names (`block3_conv3`: the layer's output, after
+ * its ReLU if it has one), those of the paper and Caffe (`conv3_3` before the ReLU, `relu3_3` after it, `bn3_3`, `pool3`,
+ * `fc6`, `relu6`, `fc7`, `relu7`, `fc8`), torchvision's modules (`features.14`, `classifier.0`), and `logits`, the last
+ * layer's output before its softmax.
  *
- * @throws RangeError when no layer is called so; the message lists what there is.
+ * @throws RangeError when there is no such layer; the message lists the names.
  */
 export function tapOf(where: string, model: LayersModel, name: string): Tap {
   const taps = tapsOf(model);
@@ -25,14 +25,29 @@ export function tapOf(where: string, model: LayersModel, name: string): Tap {
   const aliases = [...taps.keys()].filter((alias) => /^(conv|relu|bn|pool)/.test(alias)).slice(-4);
   fail(
     where,
-    `there is no layer ${JSON.stringify(name)}; the layers are ${layers}${aliases.length > 0 ? `, and other names such as ${aliases.join(', ')} are known` : ''}.`,
+    `there is no layer ${JSON.stringify(name)}; the layers are ${layers}${aliases.length > 0 ? `, also under other names such as ${aliases.join(', ')}` : ''}.`,
   );
 }
 
-/** Every name that a model's layers answer to. */
+/**
+ * The indices of the first and the last layer with a name; they are the same unless it is a block's (`block5`).
+ *
+ * @param name a block, a layer, or any other name that `featureExtractor` knows.
+ * @throws RangeError when there is none of that name.
+ */
+export function layersOf(where: string, model: LayersModel, name: string): { first: number; last: number } {
+  const names = model.layers.map((layer) => layer.name);
+  const inBlock = (layer: string) => layer.startsWith(`${name}_`);
+  const first = /^block\d+$/.test(name) ? names.findIndex(inBlock) : -1;
+  if (first >= 0) return { first, last: names.findLastIndex(inBlock) };
+  const at = names.indexOf(tapOf(where, model, name).layer);
+  return { first: at, last: at };
+}
+
+/** All names of a model's layers. */
 function tapsOf(model: LayersModel): Map<string, Tap> {
   const taps = new Map<string, Tap>();
-  // torchvision counts convolutions, batch normalizations, ReLUs and poolings one by one, fused or not.
+  // torchvision numbers convolutions, batch normalizations, ReLUs and poolings one by one.
   let module = 0;
   const add = (layer: string, side: Tap['side'], ...names: string[]) => {
     for (const name of names) if (!taps.has(name)) taps.set(name, { layer, side });
@@ -56,7 +71,7 @@ function tapsOf(model: LayersModel): Map<string, Tap> {
   return taps;
 }
 
-/** The fully connected layers by Caffe's numbers and torchvision's modules, dropout among these. */
+/** The fully connected layers by Caffe's numbers and torchvision's modules; dropout counts among the latter. */
 const DENSE: Record<string, { before: string[]; after: string[] }> = {
   fc1: { before: ['fc6', 'classifier.0'], after: ['relu6', 'classifier.1'] },
   fc2: { before: ['fc7', 'classifier.3'], after: ['relu7', 'classifier.4'] },

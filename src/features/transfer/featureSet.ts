@@ -1,11 +1,43 @@
 import { type Tensor, type Tensor1D, tensor, tensor1d } from '@tensorflow/tfjs-core';
 import { seededRandom } from '../../base/random.js';
 import { type BatchOrder, batchIndices, prefetched } from '../../data/batches.js';
-import type { RowStore } from './rowStore.js';
 
-/** Features of examples that were computed once, as `train` and `evaluate` take them. */
+/** Storage for rows of float32 numbers, all of one length. */
+export interface RowStore {
+  /** Stores consecutive rows, `rowLength` numbers each, from row `first` on. */
+  write(first: number, rows: Float32Array): Promise<void>;
+  /** Reads rows, in the order of their numbers. */
+  read(rows: readonly number[]): Promise<Float32Array>;
+  /** Frees the storage. */
+  dispose(): Promise<void>;
+}
+
+/** Opens storage for a number of rows; it rejects when there is not enough space. */
+export type OpenRowStore = (size: { rows: number; rowLength: number }) => Promise<RowStore>;
+
+/** Storage in memory. */
+export const inMemory: OpenRowStore = async ({ rows, rowLength }) => {
+  let all = new Float32Array(rows * rowLength);
+  return {
+    async write(first, values) {
+      all.set(values, first * rowLength);
+    },
+    async read(wanted) {
+      const values = new Float32Array(wanted.length * rowLength);
+      wanted.forEach((row, i) => {
+        values.set(all.subarray(row * rowLength, (row + 1) * rowLength), i * rowLength);
+      });
+      return values;
+    },
+    async dispose() {
+      all = new Float32Array();
+    },
+  };
+};
+
+/** Features of examples, computed once, for `train` and `evaluate`. */
 export class FeatureSet {
-  /** The examples of one pass, which an epoch has. */
+  /** Examples in one pass; an epoch is one pass. */
   readonly length: number;
   /** The shape of an example's features. */
   readonly shape: readonly number[];
@@ -14,10 +46,10 @@ export class FeatureSet {
   readonly #labels: Int32Array;
   readonly #passes: number;
 
-  /** Made by `cacheFeatures`. */
+  /** For `cacheFeatures`, which creates these sets. */
   constructor(given: {
     store: RowStore;
-    /** Of each row, pass after pass. */
+    /** Of each row, pass by pass. */
     labels: Int32Array;
     passes: number;
     shape: readonly number[];
@@ -32,14 +64,14 @@ export class FeatureSet {
   }
 
   /**
-   * The features batch by batch, float32 `[batch, ...shape]` and int32 `[batch]`, which whoever takes a batch disposes. In stored
-   * order, without augmentation; or in an order that `seed` draws, of a pass that it draws too.
+   * The features batch by batch, float32 `[batch, ...shape]` and int32 `[batch]`, which the caller disposes. Without a seed: in
+   * stored order, without augmentation. A `seed` draws the order, and which pass is used.
    *
-   * @throws RangeError, at once, when an option is out of its range.
+   * @throws RangeError, at once, when an option is out of range.
    */
   batches(options: BatchOrder): AsyncGenerator<{ xs: Tensor; ys: Tensor1D }, void, undefined> {
     const { seed } = options;
-    // The order has the seed's first stream of numbers, and is that of the examples themselves.
+    // Another stream than the order's, which stays the same as for the examples themselves.
     const pass = seed === undefined ? 0 : seededRandom(seed, 1).below(this.#passes);
     return this.#run(batchIndices('FeatureSet', this.length, options), pass * this.length);
   }
@@ -60,7 +92,7 @@ export class FeatureSet {
     }
   }
 
-  /** Frees the memory or the file of the features. */
+  /** Frees the features' memory or file. */
   async dispose(): Promise<void> {
     await this.#store.dispose();
   }

@@ -3,30 +3,29 @@ import { fail } from '../../base/check.js';
 import { sharedLayer } from '../../tfjs/sharedLayer.js';
 import { checkChain } from '../taps/chain.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
-import { placeOf } from '../taps/places.js';
+import { layersOf } from '../taps/taps.js';
 
 /**
- * A model in two: what computes the features of a layer, and what makes the output of them. Both share the model's
- * weights, so what `upper` learns the model has; they take no memory, and disposing them frees nothing. Which layers are
- * trained is as it was when the model was split.
+ * Splits a model in two at a layer. Both parts share the model's weights: training `upper` trains the model, they take no memory,
+ * and disposing them frees nothing. Frozen layers stay frozen.
  *
- * With the features in a cache, training what comes after them costs a fraction of training the model.
+ * With cached features, training the upper part costs a fraction of training the model.
  *
  * @param at the last layer of the lower part: a layer's name, or a block's (`block4` for `block4_pool`).
- * @returns `lower`, from images to the features, and `upper`, from the features to the model's output.
- * @throws RangeError when there is no such layer, nothing follows it, or the layers are no chain.
+ * @returns `lower`, from images to features, and `upper`, from features to the model's output.
+ * @throws RangeError when there is no such layer, nothing follows it, or the layers are not a chain.
  * @example
  * const { lower, upper } = splitModel(model, 'block5');
  * const features = await cacheFeatures(lower, examples);
- * await train(upper, { train: features });
+ * await train(upper, { trainSet: features });
  */
 export function splitModel(model: LayersModel, at: string): { lower: LayersModel; upper: LayersModel } {
-  const { last } = placeOf('splitModel', model, at);
+  const { last } = layersOf('splitModel', model, at);
   const above = model.layers.slice(last + 1);
   if (above.length === 0) {
     fail(
       'splitModel',
-      `${model.layers[last]!.name} is the model's last layer, so nothing would be above it; name one before it.`,
+      `${model.layers[last]!.name} is the model's last layer, so nothing would be above it; use an earlier one.`,
     );
   }
   const lower = featureExtractor(model, model.layers[last]!.name, { name: `${model.name}_lower` });

@@ -3,34 +3,34 @@ import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import type { NetworkOptions } from '../../index.js';
 
-/** The layers that {@link transferHead} puts on a base. */
+/** Options of {@link transferHead}. */
 export interface TransferHeadOptions
   extends Pick<NetworkOptions, 'classifierActivation' | 'seed' | 'initializer' | 'name'> {
-  /** Outputs of the last layer: how many classes there are. */
+  /** Number of classes. */
   classes: number;
   /**
-   * What makes a vector of a feature map: the mean or the largest number of each channel, or all numbers in a row, which fixes the
-   * size of the images. Default `'avg'`. A base that puts out vectors needs none.
+   * Turns feature maps into vectors: the mean or maximum of each channel, or all numbers (`'flatten'`), which fixes the size of
+   * the images. Default `'avg'`. Not for a base whose outputs are vectors.
    */
   pooling?: 'avg' | 'max' | 'flatten';
   /** Units of the hidden layers with ReLU, one number for each layer. Default: no hidden layer. */
   hiddenUnits?: number | readonly number[];
   /**
-   * Share of units dropped in training, 0 to below 1, after each hidden layer, or after the pooling where there is none. Default
-   * 0.5 with hidden layers, otherwise 0.
+   * Fraction of units dropped in training, 0 to below 1, after each hidden layer, or after the pooling where there is none.
+   * Default 0.5 with hidden layers, otherwise 0.
    */
   dropout?: number;
 }
 
 /**
- * A classifier of new classes on top of a network that was trained on others. Input as the base's; output
+ * Puts a classifier of new classes on a network that was trained on others. The input is the base's; the output is
  * `[batch, classes]`, logits unless `classifierActivation` is `'softmax'`.
  *
- * The base's layers are part of the new model, not copies: what is trained or frozen in one is so in the other, and
- * disposing either disposes the base's weights. The new layers are `global_average_pooling2d` (or `global_max_pooling2d`, `flatten`),
- * `fc1`, `dropout1` and so on, and `predictions`.
+ * The new model contains the base's layers themselves, not copies: training or freezing them in one affects the other, and
+ * disposing either disposes the base's weights. The new layers are `global_average_pooling2d` (or `global_max_pooling2d`,
+ * `flatten`), `fc1`, `dropout1` and so on, and `predictions`.
  *
- * @param base a network without its last layer, such as `fromWeights(file, { includeTop: false })` gives, or
+ * @param base a network without its last layer, from `fromWeights(file, { includeTop: false })` or
  *   `featureExtractor(model, 'fc2')`.
  * @throws RangeError when an option is out of range, or the base's output is neither a feature map nor a vector.
  * @example const model = transferHead(freeze(base), { classes: 5 });
@@ -57,7 +57,10 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   const kernels = kernelInitializers({ initializer, seed });
   if (x.shape.length === 4) append(poolingLayer(x, pooling ?? 'avg'));
   else if (pooling) {
-    fail(where, `the base puts out vectors, which pooling '${pooling}' has no use for; leave it out.`);
+    fail(
+      where,
+      `the base's outputs are vectors, which pooling '${pooling}' does not apply to; leave it out.`,
+    );
   }
   hiddenUnits.forEach((units, i) => {
     const kernelInitializer = kernels.next();
@@ -83,13 +86,13 @@ function outputOf(base: LayersModel): SymbolicTensor {
   if (others.length > 0 || (rank !== 2 && rank !== 4)) {
     fail(
       'transferHead',
-      `the base puts out ${[output!, ...others].map(({ shape }) => `[${shape.map((side) => side ?? 'any').join(', ')}]`).join(' and ')}; give one that puts out one feature map or one vector an image.`,
+      `the base's outputs are ${[output!, ...others].map(({ shape }) => `[${shape.map((side) => side ?? 'any').join(', ')}]`).join(' and ')}; pass a base with one feature map or one vector per image.`,
     );
   }
   if (hasTop) {
     fail(
       'transferHead',
-      "the base still has its last layer 'predictions'; load it with includeTop: false, or take featureExtractor(model, 'fc2') of it.",
+      "the base still has its last layer 'predictions'; load it with includeTop: false, or use featureExtractor(model, 'fc2').",
     );
   }
   return output!;
@@ -101,7 +104,7 @@ function poolingLayer(x: SymbolicTensor, pooling: 'avg' | 'max' | 'flatten'): la
   if (x.shape.slice(1).includes(null)) {
     fail(
       'transferHead',
-      "pooling 'flatten' needs a base for images of one size; build it with an inputShape, or pool by 'avg' or 'max'.",
+      "pooling 'flatten' needs a base for images of one size; build it with an inputShape, or use pooling 'avg' or 'max'.",
     );
   }
   return layers.flatten({ name: 'flatten' });

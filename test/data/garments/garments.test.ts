@@ -5,7 +5,7 @@ import { sha256 } from '../../support/bytes.js';
 const PIXELS = 28 * 28;
 const all = garments();
 
-const picture = (set: ImageSet, i: number) => set.images.subarray(i * PIXELS, (i + 1) * PIXELS);
+const image = (set: ImageSet, i: number) => set.images.subarray(i * PIXELS, (i + 1) * PIXELS);
 
 function countsOf(set: ImageSet): number[] {
   const counts = new Array<number>(10).fill(0);
@@ -17,7 +17,7 @@ function meansOf(set: ImageSet): Float64Array[] {
   const counts = countsOf(set);
   const means = counts.map(() => new Float64Array(PIXELS));
   set.labels.forEach((label, i) => {
-    picture(set, i).forEach((pixel, j) => {
+    image(set, i).forEach((pixel, j) => {
       means[label]![j]! += pixel / counts[label]!;
     });
   });
@@ -31,12 +31,14 @@ const distance = (a: ArrayLike<number>, b: ArrayLike<number>) => {
 };
 
 describe('garments', () => {
-  test('draws 4000 and 1000 pictures of ten kinds in equal numbers', () => {
+  test('draws 4000 and 1000 images of ten kinds in equal numbers', () => {
     expect([all.trainSet.length, all.testSet.length]).toEqual([4000, 1000]);
     expect([all.trainSet.shape, all.trainSet.classNames]).toEqual([[28, 28, 1], GARMENT_NAMES]);
     expect(countsOf(all.trainSet)).toEqual(new Array(10).fill(400));
     expect(countsOf(all.testSet)).toEqual(new Array(10).fill(100));
-    expect(countsOf(garments({ train: 25, test: 0 }).trainSet)).toEqual([3, 3, 3, 3, 3, 2, 2, 2, 2, 2]);
+    expect(countsOf(garments({ trainImages: 25, testImages: 0 }).trainSet)).toEqual([
+      3, 3, 3, 3, 3, 2, 2, 2, 2, 2,
+    ]);
   });
 
   test('mixes the kinds', () => {
@@ -46,7 +48,7 @@ describe('garments', () => {
   });
 
   test('draws the same pixels in every process', () => {
-    const { trainSet: train, testSet: test } = garments({ train: 100, test: 50, seed: 1 });
+    const { trainSet: train, testSet: test } = garments({ trainImages: 100, testImages: 50, seed: 1 });
     expect(sha256(train.images)).toMatchInlineSnapshot(
       `"ac843befa3d0a3455e2d070f6879e02102049defb10126250c2d73a7939e4331"`,
     );
@@ -56,31 +58,31 @@ describe('garments', () => {
   });
 
   test('draws other garments from another seed', () => {
-    const [a, b] = [1, 2].map((seed) => garments({ train: 100, test: 0, seed }).trainSet);
-    const seen = new Set(Array.from({ length: 100 }, (_, i) => sha256(picture(a!, i))));
-    expect(Array.from({ length: 100 }, (_, i) => seen.has(sha256(picture(b!, i))))).not.toContain(true);
+    const [a, b] = [1, 2].map((seed) => garments({ trainImages: 100, testImages: 0, seed }).trainSet);
+    const seen = new Set(Array.from({ length: 100 }, (_, i) => sha256(image(a!, i))));
+    expect(Array.from({ length: 100 }, (_, i) => seen.has(sha256(image(b!, i))))).not.toContain(true);
   });
 
-  test('draws no picture twice, neither within a set nor in both', () => {
+  test('draws no image twice, neither within a set nor in both', () => {
     const seen = new Set<string>();
     for (const set of [all.trainSet, all.testSet])
-      for (let i = 0; i < set.length; i++) seen.add(sha256(picture(set, i)));
+      for (let i = 0; i < set.length; i++) seen.add(sha256(image(set, i)));
     expect(seen.size).toBe(5000);
   });
 
-  test('draws light garments that fill a good part of a black picture, and none cut off altogether', () => {
+  test('draws light garments that fill a good part of a black image, and none cut off altogether', () => {
     for (let i = 0; i < all.trainSet.length; i++) {
-      const lit = picture(all.trainSet, i).filter((pixel) => pixel > 20).length / PIXELS;
+      const lit = image(all.trainSet, i).filter((pixel) => pixel > 20).length / PIXELS;
       expect(lit).toBeGreaterThan(0.05);
       expect(lit).toBeLessThan(0.8);
     }
   });
 
-  test('is neither trivial nor chaos: the nearest mean picture is right for 60 to 85 % of them', () => {
+  test('is neither trivial nor chaos: the nearest mean image is right for 60 to 85 % of them', () => {
     const means = meansOf(all.trainSet);
     let right = 0;
     all.testSet.labels.forEach((label, i) => {
-      const distances = means.map((mean) => distance(mean, picture(all.testSet, i)));
+      const distances = means.map((mean) => distance(mean, image(all.testSet, i)));
       if (distances.indexOf(Math.min(...distances)) === label) right++;
     });
     expect(right / all.testSet.length).toBeGreaterThan(0.6);
@@ -88,11 +90,11 @@ describe('garments', () => {
   });
 
   test('refuses counts and seeds that are none', () => {
-    expect(() => garments({ train: -1 })).toThrow(
-      new RangeError('garments: train is -1; it must be a whole number of at least 0.'),
+    expect(() => garments({ trainImages: -1 })).toThrow(
+      new RangeError('garments: trainImages is -1; it must be a whole number of at least 0.'),
     );
-    expect(() => garments({ test: 1.5 })).toThrow(
-      new RangeError('garments: test is 1.5; it must be a whole number of at least 0.'),
+    expect(() => garments({ testImages: 1.5 })).toThrow(
+      new RangeError('garments: testImages is 1.5; it must be a whole number of at least 0.'),
     );
     expect(() => garments({ seed: 2 ** 32 })).toThrow(
       new RangeError('garments: seed is 4294967296; it must be a whole number from 0 to 4294967295.'),

@@ -67,7 +67,7 @@ describe('coverage', () => {
     });
   });
 
-  test('agrees with the share of sample points in triangles anywhere, also out of the picture', () => {
+  test('agrees with the share of sample points in triangles anywhere, also out of the image', () => {
     const point = fc.tuple(
       fc.double({ min: -6, max: 14, noNaN: true }),
       fc.double({ min: -6, max: 14, noNaN: true }),
@@ -83,7 +83,7 @@ describe('coverage', () => {
     );
   });
 
-  test('adds up to the area of any polygon without crossings that lies in the picture', () => {
+  test('adds up to the area of any polygon without crossings that lies in the image', () => {
     const star = fc.array(fc.double({ min: 0.5, max: 9.5, noNaN: true }), { minLength: 3, maxLength: 12 });
     fc.assert(
       fc.property(star, (radii) => {
@@ -111,7 +111,7 @@ describe('coverage', () => {
     expect([...coverage(twice, 3, 3)]).toEqual([1, 1, 0, 1, 1, 0, 0, 0, 0]);
   });
 
-  test('covers nothing with a polygon beside the picture', () => {
+  test('covers nothing with a polygon beside the image', () => {
     for (const [x, y] of [
       [20, 1],
       [1, 20],

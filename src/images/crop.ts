@@ -1,0 +1,19 @@
+import { centreSquare, type Region } from './geometry.js';
+import type { RgbImage } from './pixels.js';
+
+/** A rectangle of an image, in whole pixels, as a copy. */
+export function cropped({ data, width }: RgbImage, { left, top, ...size }: Region): RgbImage {
+  const row = 3 * size.width;
+  const bytes = new Uint8Array(row * size.height);
+  for (let y = 0; y < size.height; y++) {
+    const from = 3 * ((top + y) * width + left);
+    bytes.set(data.subarray(from, from + row), row * y);
+  }
+  return { data: bytes, ...size };
+}
+
+/** The square in the middle of an image; the image itself where it is that square. */
+export function centreCropped(image: RgbImage, side: number): RgbImage {
+  if (image.width === side && image.height === side) return image;
+  return cropped(image, centreSquare(image, side));
+}

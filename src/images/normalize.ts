@@ -1,0 +1,44 @@
+import { div, mul, reverse, sub, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { fail } from '../base/check.js';
+import type { Preprocessing } from './preprocessing.js';
+
+/** Writes RGB bytes as a network takes them: its channel order, minus the mean, divided by the deviation. */
+export function normalizer({
+  channels,
+  white,
+  mean,
+  std,
+}: Preprocessing): (bytes: Uint8Array, into: Float32Array) => void {
+  // Three numbers a byte, one for each channel of the network.
+  const table = Float32Array.from({ length: 3 * 256 }, (_, i) => {
+    const [byte, channel] = [Math.floor(i / 3), i % 3];
+    return ((byte * white) / 255 - mean[channel]!) / std[channel]!;
+  });
+  const first = channels === 'BGR' ? 2 : 0;
+  return (bytes, into) => {
+    for (let i = 0; i < into.length; i += 3) {
+      into[i] = table[3 * bytes[i + first]!]!;
+      into[i + 1] = table[3 * bytes[i + 1]! + 1]!;
+      into[i + 2] = table[3 * bytes[i + 2 - first]! + 2]!;
+    }
+  };
+}
+
+/**
+ * Normalizes images that are tensors already: the channel order of the weights, minus the mean, divided by the deviation, as
+ * `preprocess` does it. Gradients pass through it, so losses can be computed on images that a network produces or that are
+ * optimized step by step.
+ *
+ * @param images `[batch, height, width, 3]`, RGB from 0 to 1.
+ * @param preprocessing of the weights; only its colour fields are used, and the size stays.
+ * @returns float32, shaped like the images.
+ */
+export function normalizeImages(images: Tensor4D, { channels, white, mean, std }: Preprocessing): Tensor4D {
+  if (images.shape.length !== 4 || images.shape[3] !== 3) {
+    fail('normalizeImages', `the images have shape [${images.shape}]; pass [batch, height, width, 3].`);
+  }
+  return tidy(() => {
+    const ordered = channels === 'RGB' ? images : reverse(images, 3);
+    return div(sub(mul(ordered, white), [...mean]), [...std]);
+  });
+}

@@ -1,0 +1,67 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { memory, setBackend, tensor } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { featureMapGrid, kernelGrid } from '../../src/features/index.js';
+import { colorTable } from '../../src/images/colorMap.js';
+import { vgg } from '../../src/index.js';
+
+beforeAll(() => setBackend('cpu'));
+
+const pixel = ({ data, width }: { data: ArrayLike<number>; width: number }, x: number, y: number) =>
+  [0, 1, 2].map((k) => data[3 * (y * width + x) + k]!);
+
+describe('grids', () => {
+  const features = () => tensor([1, 10, 2, 20, 3, 30, 4, 40], [1, 2, 2, 2]);
+
+  test('lay the channels out in rows, each over its own range or all over one', async () => {
+    const before = memory().numTensors;
+    const x = features();
+    const options = { colorMap: 'grey', scale: 1, columns: 2 } as const;
+    expect(await featureMapGrid(x, options)).toEqual({
+      data: Uint8ClampedArray.of(0, 85, 255, 0, 85, 170, 255, 255, 170, 255),
+      width: 5,
+      height: 2,
+    });
+    const all = await featureMapGrid(x, { ...options, normalize: 'all', padding: 0, columns: 1 });
+    expect([all.width, all.height]).toEqual([2, 4]);
+    expect([...all.data]).toEqual([0, 7, 13, 20, 59, 124, 190, 255]);
+    x.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('show some channels in their order, enlarged, in colours', async () => {
+    const x = features();
+    const { data, width, height } = await featureMapGrid(x, { channels: [1, 0, 1], columns: 3, scale: 2 });
+    expect([width, height, data.length]).toEqual([14, 4, 3 * 14 * 4]);
+    expect(pixel({ data, width }, 0, 0)).toEqual([...colorTable('viridis').slice(0, 3)]);
+    expect(pixel({ data, width }, 13, 3)).toEqual([...colorTable('viridis').slice(-3)]);
+    expect(pixel({ data, width }, 4, 0)).toEqual([255, 255, 255]);
+    x.dispose();
+  });
+
+  test('refuse what they cannot show', async () => {
+    const x = features();
+    await expect(featureMapGrid(x, { channels: [2] })).rejects.toThrow(
+      'featureMapGrid: channels is [2]; pass one or more of the 2 channels, 0 to 1.',
+    );
+    await expect(featureMapGrid(tensor([[1]]))).rejects.toThrow('the features have shape [1,1]');
+    await expect(featureMapGrid(x, { padding: -1 })).rejects.toThrow('featureMapGrid: padding is -1');
+    x.dispose();
+  });
+
+  test('show the first kernels, on one scale', async () => {
+    const model = vgg([[1, 2]], { inputShape: [8, 8, 3], classes: 2, hiddenUnits: 2 });
+    const values = Array.from({ length: 54 }, (_, i) => (i % 2 === 0 ? i / 2 : -13));
+    const [bias, ...rest] = model.getWeights().slice(1);
+    model.setWeights([tensor(values, [3, 3, 3, 2]), bias!, ...rest]);
+    const before = memory().numTensors;
+    const image = await kernelGrid(model, { scale: 1 });
+    expect([image.width, image.height]).toEqual([7, 3]);
+    // The first kernel goes from 0 to 26, the second is -13 everywhere.
+    expect(pixel(image, 0, 0)).toEqual([128, 132, 137]);
+    expect(pixel(image, 2, 2)).toEqual([245, 250, 255]);
+    expect(pixel(image, 6, 1)).toEqual([64, 64, 64]);
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  });
+});
