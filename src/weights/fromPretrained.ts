@@ -7,23 +7,23 @@ import { PUBLISHED, type PublishedName, type PublishedWeights } from './publishe
 /** Options of {@link fromPretrained}. */
 export interface PretrainedOptions extends Omit<FromWeightsOptions, 'shards' | 'maxBytes'> {
   /**
-   * Where the file is kept: another folder (Node) or cache name (browser), `false` for nowhere. Default
+   * Where the file is cached: a folder (Node) or a cache name (browser); `false` for no cache. Default
    * `$XDG_CACHE_HOME/vgg-blocks`, `~/.cache/vgg-blocks` or `%LOCALAPPDATA%\vgg-blocks`; in browsers `vgg-blocks`.
    */
   cache?: string | false;
-  /** A mirror of the same file; default its publisher's address. */
+  /** A mirror's URL of the same file; default: its publisher's. */
   url?: string;
 }
 
 /**
- * Fetches a published set of weights and builds its network. The file is checked against what its publisher says of it
- * (`sha256`, `md5`, `bytes` of {@link PUBLISHED}), kept for the next time, and taken up where a connection broke off.
+ * Downloads published weights and builds their network. The file is checked against its published sum and length
+ * (`sha256`, `md5`, `bytes` of {@link PUBLISHED}) and cached; a download that breaks off is resumed.
  *
  * @param name one of {@link PUBLISHED}, such as `'torchvision/vgg16'`.
- * @param options as those of `fromWeights`; `onProgress` tells the bytes of the download.
- * @returns the network, and what is published of the weights, how to prepare pictures among it.
+ * @param options those of `fromWeights`; `onProgress` reports the download.
+ * @returns the network, and `published`, the entry of {@link PUBLISHED} with the preprocessing that the weights need.
  * @throws RangeError for an unknown name; DataError when the download fails (`missing`, `unreadable`, `damaged`);
- *   WeightFileError when the file is none; the signal's reason.
+ *   WeightFileError when the file is not a weight file; the signal's reason.
  */
 export async function fromPretrained(
   name: PublishedName,
@@ -46,7 +46,7 @@ export async function fromPretrained(
     const loaded = await fromWeights(file.source, { ...(!top && { includeTop: false }), ...options });
     return { ...loaded, published };
   } catch (error) {
-    // Of a file without a published sum nobody knew until now that it is an error page, say.
+    // Only reading a file without a published sum shows that it is, for example, an error page.
     if (error instanceof WeightFileError && !sha256 && !md5) await file.forget();
     throw error;
   }

@@ -11,7 +11,7 @@ import { type NetworkSpec, networkOf } from './names/network.js';
 import { parametersOf } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 
-/** Options of {@link fromWeights}: what may differ from the network in the file. */
+/** Options of {@link fromWeights}, most of which change the network in the file. */
 export interface FromWeightsOptions
   extends WeightFileOptions,
     Pick<
@@ -30,20 +30,20 @@ export interface FromWeightsOptions
 /** A network that came from a file. */
 export interface LoadedNetwork {
   model: LayersModel;
-  /** What the file says of the network. */
+  /** The network as the file describes it. */
   network: NetworkSpec;
   report: LoadReport;
 }
 
 /**
- * Builds the network that a weight file is of, and loads it: configuration, batch normalization, widths, classes, with
- * or without top follow from the file's names and shapes. Its weights are read to where they stay, so that the whole
- * needs one set of them in memory and a few megabytes.
+ * Builds the network of a weight file and loads its weights. Configuration, batch normalization, widths, classes and top
+ * follow from the names and shapes in the file. The weights are read straight into the model, so that all of it takes one
+ * set of weights in memory and a few megabytes.
  *
- * Options change what need not be as in the file: another `inputShape` (then the features are pooled to 7x7 for a top that
- * takes them so, unless `adaptivePool` is false), `includeTop: false` for the features alone, other `classes`,
- * whose last layer is drawn anew (Glorot uniform, by `seed`) and reported as mismatched. Outputs are logits unless the
- * file or `classifierActivation` says 'softmax'; `dropout` is 0.5 unless the file says otherwise.
+ * Options can differ from the file: another `inputShape` (the features are then pooled to 7x7 for a top that expects it,
+ * unless `adaptivePool` is false), `includeTop: false` for the features alone, other `classes`, for which the last layer
+ * is initialized (Glorot uniform, by `seed`) and reported as mismatched. Outputs are logits unless the file or
+ * `classifierActivation` says 'softmax'; `dropout` is 0.5 unless the file says otherwise.
  *
  * @param source a path (Node), a URL, a Blob, or bytes.
  * @throws WeightFileError when the file is damaged or no VGG; RangeError when an option does not fit; the signal's reason.
@@ -70,7 +70,7 @@ export async function fromWeights(
         : { ...report, leftOver: report.leftOver.filter((tensor) => !isTop(tensor)) };
       checkStrict(checkpoint.file, wanted, (weight) => isExcused(weight, network, options));
       await fillModel(checkpoint, pairs, report, reading);
-      drawMissing(targets, report, options.seed);
+      initializeMissing(targets, report, options.seed);
       return { model, network, report };
     } catch (error) {
       model.dispose();
@@ -85,7 +85,7 @@ function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { inc
   const own = ownShape(network);
   const inputShape = given.inputShape ??
     own ?? [includeTop ? 224 : null, includeTop ? 224 : null, inputChannels];
-  // Pooled to 7x7 a map of any size fits a top that was made for 224x224.
+  // A feature map of any size, pooled to 7x7, fits a top for 224x224.
   const pooled =
     top?.featureSize.join() === '7,7' && inputShape.slice(0, 2).join() !== own?.slice(0, 2).join();
   return {
@@ -104,8 +104,8 @@ function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { inc
 }
 
 /**
- * Throws unless the first fully connected layer of the network to be built is the file's, before anything is allocated:
- * a configuration may name any size of image.
+ * Throws unless the first fully connected layer to be built has the shape of the file's. It runs before anything is
+ * allocated, since a configuration may state any image size.
  */
 function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions): void {
   if (!top || !options.includeTop) return;
@@ -117,36 +117,36 @@ function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions
   const shapes = `fc1/kernel ([${own},${units}] in the file, [${inputs},${units}] in the model)`;
   throw new WeightFileError(
     file,
-    `it does not fit the model (shapes differ in ${shapes}); its top takes features of ${top.featureSize.join('x')}, so choose an inputShape that gives them, or includeTop: false.`,
+    `it does not fit the model (shapes differ in ${shapes}); its top takes features of ${top.featureSize.join('x')}, so choose an inputShape that leads to them, or includeTop: false.`,
   );
 }
 
-/** The shape of image that the file's network takes, if it says one or has a top that does. */
+/** The input shape of the file's network, where its configuration states it or it follows from the top. */
 function ownShape({ config, top, arch, inputChannels }: NetworkSpec): VggOptions['inputShape'] {
   if (config?.inputShape) return config.inputShape;
   return top && [top.featureSize[0] * 2 ** arch.length, top.featureSize[1] * 2 ** arch.length, inputChannels];
 }
 
-/** 'VGG-16-BN' as a model's name: vgg16_bn. */
+/** A title as a model's name: VGG-16-BN is vgg16_bn. */
 function nameOf({ title }: NetworkSpec): string {
   return title.replace('VGG-', 'vgg').replace('-', '_').toLowerCase();
 }
 
-/** The tensors of the fully connected layers, by whosever names. */
+/** Whether a tensor belongs to the fully connected layers, under any framework's names. */
 function isTop(tensor: string): boolean {
   return /(^|[./])(classifier|pre_logits|head|fc1|fc2|predictions|dense(_\d+)?)[./]/.test(tensor);
 }
 
-/** Whether the options ask for a weight that the file cannot have: a top that it lacks, or another number of classes. */
+/** Whether the options need a weight that the file cannot have: of a top that it lacks, or for other classes. */
 function isExcused(weight: string, { top }: NetworkSpec, { classes }: VggOptions): boolean {
   if (!top) return /^(fc1|fc2|predictions)\//.test(weight);
   return classes !== top.classes && weight.startsWith('predictions/');
 }
 
-/** Draws the kernels that the file does not have; their biases stay zero. */
-function drawMissing(targets: ReadonlyMap<string, Target>, report: LoadReport, seed = 0): void {
-  const undrawn = [...report.missing, ...report.mismatched.map(({ weight }) => weight)];
-  for (const weight of undrawn.filter((one) => one.endsWith('/kernel'))) {
+/** Initializes the kernels that the file does not have; their biases stay zero. */
+function initializeMissing(targets: ReadonlyMap<string, Target>, report: LoadReport, seed = 0): void {
+  const weights = [...report.missing, ...report.mismatched.map(({ weight }) => weight)];
+  for (const weight of weights.filter((one) => one.endsWith('/kernel'))) {
     const { variable } = targets.get(weight)!;
     const drawn = initializers.glorotUniform({ seed }).apply(variable.shape);
     variable.write(drawn);

@@ -6,7 +6,7 @@ import type { Dtype } from './formats/tensor.js';
 import { type NetworkSpec, networkOf } from './names/network.js';
 import { type Parameters, parametersOf } from './names/parameters.js';
 
-/** What a weight file is, read from its header alone. */
+/** A description of a weight file, read from its header alone. */
 export interface WeightFileInfo {
   file: string;
   /** Length in bytes; of a tfjs model, that of its `model.json`. */
@@ -14,20 +14,20 @@ export interface WeightFileInfo {
   format: WeightFormat;
   /** The network, where the tensors are those of a VGG. */
   network?: NetworkSpec;
-  /** Why they are not, otherwise. */
+  /** Otherwise the reason why they are not. */
   problem?: string;
-  /** Numbers that are weights: all but those of `others`. */
+  /** How many numbers are weights of the network. */
   parameters: number;
   /** The types of the numbers. */
   dtypes: Dtype[];
-  /** Each tensor under its name in the file, with its shape there and the weight that it is, if one. */
+  /** Every tensor with its name and shape in the file, and the weight of the network that it holds, if any. */
   tensors: { name: string; dtype: Dtype; shape: number[]; weight?: string }[];
 }
 
 /**
- * Says what a weight file is without reading its numbers.
+ * Describes a weight file without reading its numbers.
  *
- * @throws WeightFileError when it is of no known format or damaged; a sound file of another network is no error.
+ * @throws WeightFileError when its format is unknown or it is damaged; another network than a VGG is not an error.
  */
 export async function inspectWeights(
   source: Source,

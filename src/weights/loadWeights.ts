@@ -16,25 +16,25 @@ import { targetsOf } from './names/targets.js';
 /** Options of {@link loadWeights}. */
 export interface LoadOptions extends WeightFileOptions {
   /**
-   * Whether the file must have exactly the model's weights. Default true. With false, whatever fits by name and shape is
-   * loaded, and the report says what did not: a model without top takes the features, one with other classes all
-   * but its last layer.
+   * Whether the file must have exactly the model's weights; default true. With false, the weights whose name and shape
+   * fit are loaded, and the report lists the others: a model without top gets the features, one with other classes all but
+   * its last layer.
    */
   strict?: boolean;
 }
 
 /**
- * Loads published weights into a model of the same architecture: torchvision's, timm's and Keras' files as they are
- * downloaded, told by their content. Kernels are turned from PyTorch's order of sides to tfjs's, the first fully
- * connected layer from channels first to channels last, and where batch normalization has another epsilon the running
- * variances make up for it, so that the model computes what the file's network computed.
+ * Loads a weight file into a model of the same architecture. The format is recognized by the content, and torchvision's,
+ * timm's and Keras' published files need no conversion: kernels are transposed from PyTorch's order of axes to tfjs's, the
+ * first fully connected layer is permuted from channels first to channels last, and running variances make up for another
+ * epsilon of batch normalization, so that the model computes what the file's network computed.
  *
- * Everything is read before anything is changed: until the last byte is there the old weights stay, so that a load that
- * fails leaves the model as it was (and for that time both sets are in memory; `fromWeights` needs one).
+ * The model changes only after everything is read, so a load that fails leaves it as it was. Until then both sets of
+ * weights are in memory; `fromWeights` needs one.
  *
  * @param source a path (Node), a URL, a Blob, or bytes.
- * @throws WeightFileError when the file is damaged, is no VGG, or, if `strict`, does not fit the model exactly;
- *   RangeError when the model is no VGG; the signal's reason.
+ * @throws WeightFileError when the file is damaged, is not a VGG, or, if `strict`, does not fit the model exactly;
+ *   RangeError when the model is not a VGG; the signal's reason.
  * @example
  * const model = vgg16({ ...IMAGENET, initializer: 'zeros' });
  * await loadWeights(model, 'vgg16-397923af.pth');
@@ -64,8 +64,8 @@ export async function loadWeights(
 }
 
 /**
- * Reads weights straight into a model that nobody has seen yet, one set of weights in memory all told. What was read
- * stays when it fails, so the caller throws the model away then.
+ * Reads weights straight into a model that is not in use yet, which takes one set of weights in memory in all. When it
+ * fails, the model is half loaded, and the caller disposes of it.
  */
 export async function fillModel(
   checkpoint: Checkpoint,
@@ -85,10 +85,10 @@ export async function fillModel(
   });
 }
 
-/** Reads one weight to where `into` says, which is asked anew with every piece. */
+/** Reads one weight to the numbers that `into` returns; it is called for every piece. */
 type Read = (into: () => Float32Array) => Promise<void>;
 
-/** A new tensor with the weight that `read` reads. */
+/** A new tensor, filled by `read`. */
 async function readTensor({ parameter }: Pair, read: Read): Promise<Tensor> {
   const shape = [...parameter.shape];
   const unfilled = unfilledTensor(shape);
@@ -106,7 +106,7 @@ async function readTensor({ parameter }: Pair, read: Read): Promise<Tensor> {
   }
 }
 
-/** Reads the weights one after the other, with progress; `store` takes each. */
+/** Reads the weights one after the other and reports progress; `store` provides the memory of each. */
 async function readPairs(
   { file }: Checkpoint,
   pairs: readonly Pair[],

@@ -1,28 +1,28 @@
 import type { Preprocessing } from '../images/preprocessing.js';
 
-/** A published set of weights. What its source does not state is left out. */
+/** Published weights. Figures that their source does not state are left out. */
 export interface PublishedWeights {
-  /** The network. */
+  /** The network's usual name. */
   title: string;
   url: string;
   /** The file's SHA-256, or as many of its leading digits as are published. */
   sha256?: string;
-  /** The file's MD5, where that is what is published. */
+  /** The file's MD5, where no SHA-256 is published. */
   md5?: string;
   /** The file's length. */
   bytes?: number;
-  /** Whether the fully connected layers are in it and of use. */
+  /** Whether the file has usable fully connected layers. */
   top: boolean;
   classes: number;
   /** Weights and biases of the network, running statistics not counted. */
   params: number;
-  /** Multiply-accumulates for one picture of 224x224. */
+  /** Multiply-accumulates for one image of 224x224. */
   macs?: number;
-  /** Share of ImageNet's validation pictures, in percent, whose class is the first guess or among the first five. */
+  /** ImageNet validation accuracy in percent: the label is the first guess, or among the first five. */
   accuracy?: { top1: number; top5: number };
   preprocessing: Preprocessing;
   license?: string;
-  /** Where the figures are from. */
+  /** Where the figures come from. */
   source: string;
 }
 
@@ -37,7 +37,7 @@ const TORCHVISION: Preprocessing = {
   antialias: true,
 };
 
-/** The mean of Caffe's ImageNet, in its order of colours; `preprocess_input` of Keras with mode 'caffe'. */
+/** Keras' `preprocess_input` with mode 'caffe': BGR less the mean of ImageNet. */
 const CAFFE: Preprocessing = {
   channels: 'BGR',
   white: 255,
@@ -79,7 +79,7 @@ function torchvision(
   };
 }
 
-/** timm's are torchvision's under its own names, as safetensors. */
+/** timm publishes torchvision's weights under its own names, as safetensors. */
 function timm(layers: Layers, suffix: '' | '_bn', params: number): PublishedWeights {
   return {
     title: `VGG-${layers}${suffix && '-BN'}`,
@@ -110,7 +110,7 @@ function keras(layers: 16 | 19, top: boolean, md5: string, bytes: number, params
   };
 }
 
-/** The sets of weights that their makers publish, by name. Nothing is fetched before `fromPretrained` asks for one. */
+/** The published weights, by name. Nothing is downloaded until `fromPretrained` is called. */
 export const PUBLISHED = {
   'torchvision/vgg11': torchvision(11, '', '8a719046', 132863336, [69.02, 88.628]),
   'torchvision/vgg11_bn': torchvision(11, '_bn', '6002323d', 132868840, [70.37, 89.81]),
@@ -120,7 +120,7 @@ export const PUBLISHED = {
   'torchvision/vgg16_bn': torchvision(16, '_bn', '6c64b313', 138365992, [73.36, 91.516]),
   'torchvision/vgg19': torchvision(19, '', 'dcbb9e9d', 143667240, [72.376, 90.876]),
   'torchvision/vgg19_bn': torchvision(19, '_bn', 'c79401a0', 143678248, [74.218, 91.842]),
-  /** The paper's own weights, as SSD took them over: only the convolutions are of use. */
+  /** The paper's own weights, as converted for SSD; only the convolutions are usable. */
   'torchvision/vgg16_features': {
     title: 'VGG-16',
     url: 'https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth',
@@ -149,5 +149,5 @@ export const PUBLISHED = {
   'keras/vgg19-notop': keras(19, false, '253f8cb515780f3b799900260a226db6', 80134624, 20024384),
 } as const satisfies Record<string, PublishedWeights>;
 
-/** The name of a published set of weights: who published it, and the network. */
+/** The name of published weights: the publisher and the network. */
 export type PublishedName = keyof typeof PUBLISHED;

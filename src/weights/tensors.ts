@@ -14,11 +14,11 @@ export interface NumberArray {
 }
 
 /**
- * Everything that a weight file holds, by the names in the file and in the file's own order of sides, whatever it is of;
- * `fromWeights` and `loadWeights` are for networks. Numbers become float32, which holds whole ones up to 2^24 exactly.
+ * All tensors of a file, by their names and in their shapes there; they need not be a network's. Numbers become
+ * float32, which holds integers up to 2^24 exactly.
  *
  * @param source a path (Node), a URL, a Blob, or bytes, in any format that `inspectWeights` knows.
- * @throws WeightFileError when the file is of no known format or damaged; the signal's reason.
+ * @throws WeightFileError when the format is unknown or the file is damaged; the signal's reason.
  * @example
  * const calibration = (await readTensors('vgg.pth')).get('lin0.model.1.weight')!; // shape [1, 64, 1, 1]
  */
@@ -45,8 +45,8 @@ export async function readTensors(
 }
 
 /**
- * Arrays as the bytes of a safetensors file: Float32Arrays as F32, Uint8Arrays as U8. `readTensors` reads it, and so does
- * `safetensors.numpy.load` in Python.
+ * Arrays as the bytes of a safetensors file, Float32Arrays as F32 and Uint8Arrays as U8, which `readTensors` and Python's
+ * `safetensors.numpy.load` read.
  */
 export function encodeTensors(tensors: Readonly<Record<string, NumberArray>>): Uint8Array {
   const entries = Object.entries(tensors).map(([name, { shape, data }]) => ({
@@ -55,7 +55,7 @@ export function encodeTensors(tensors: Readonly<Record<string, NumberArray>>): U
     dtype: isFloat32Array(data) ? ('F32' as const) : ('U8' as const),
     bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   }));
-  // Each type's tensors begin at a multiple of its size when the wider come first.
+  // With the wider type first, every tensor is aligned.
   entries.sort((a, b) => Number(a.dtype === 'U8') - Number(b.dtype === 'U8'));
   return concat([safetensorsHeader(entries, {}), ...entries.map(({ bytes }) => bytes)]);
 }

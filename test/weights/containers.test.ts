@@ -183,7 +183,7 @@ describe('whole models keep what weights alone do not say', () => {
     const sum = layers.add({ name: 'sum' }).apply([conv as typeof image, image]) as typeof image;
     const branching = modelOf({ inputs: image, outputs: sum });
     await expect(encodeWeights(branching, { container: 'keras' })).rejects.toThrow(
-      "encodeWeights: the layer 'sum' does not take what 'block1_conv1' gives and nothing else; only models without branches are written to Keras models.",
+      "encodeWeights: the layer 'sum' does not take the output of 'block1_conv1' alone; only models without branches are written to Keras models.",
     );
     const activated = layers.leakyReLU({ name: 'leaky' }).apply(conv as typeof image) as typeof image;
     const leaky = modelOf({ inputs: image, outputs: activated });

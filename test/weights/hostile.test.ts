@@ -67,12 +67,12 @@ describe('a safetensors file', () => {
     [
       'with a negative side',
       safetensors({ a: f32([-1], [0, 4]) }, 4),
-      'its shape has a side that is no whole number',
+      'its shape has a length that is not a whole number',
     ],
     [
       'with half a side',
       safetensors({ a: f32([0.5], [0, 2]) }, 4),
-      'its shape has a side that is no whole number',
+      'its shape has a length that is not a whole number',
     ],
     [
       'with a shape beyond every number',
@@ -82,14 +82,14 @@ describe('a safetensors file', () => {
     [
       'with a hundred sides',
       safetensors({ a: f32(Array(100).fill(1), [0, 4]) }, 4),
-      'its shape is no list of at most 8 numbers',
+      'its shape is not a list of at most 8 numbers',
     ],
     [
       'with a name of a page',
       safetensors({ ['x'.repeat(600)]: f32([1], [0, 4]) }, 4),
       'its name has 600 characters',
     ],
-    ['whose tensor is a number', safetensors({ a: 3 }), 'the header describes it by no table'],
+    ['whose tensor is a number', safetensors({ a: 3 }), 'its entry in the header is not a table'],
     [
       'with a thousand tensors too many',
       safetensors(Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`t${i}`, f32([0], [0, 0])]))),
@@ -137,9 +137,9 @@ describe('a pickle', () => {
       pickle('X', [0xff, 0xff, 0xff, 0xff]),
       'its pickle ends too early',
     ],
-    ['that takes from an empty stack', pickle('R.'), 'its pickle takes more than it has'],
+    ['that takes from an empty stack', pickle('R.'), 'its pickle takes more values than there are'],
     ['without a mark', pickle('t.'), 'its pickle lacks a mark'],
-    ['that recalls nothing', pickle('h\x07.'), 'its pickle recalls what it never kept'],
+    ['that recalls nothing', pickle('h\x07.'), 'its pickle recalls a value that it never stored'],
     ['of an unknown protocol', Uint8Array.of(0x80, 9), 'its pickle has protocol 9'],
     ['without tensors', pickle('}.'), 'its pickle holds no state dict'],
     [
@@ -270,11 +270,7 @@ describe('a zip archive', () => {
       zipSync({ 'a/data.pkl': new Uint8Array(2 ** 25) }),
       'would unpack to 33554432, which weights never do',
     ],
-    [
-      'that is neither',
-      zipSync({ 'readme.txt': text('hello') }),
-      'neither one of torch.save nor a .keras file',
-    ],
+    ['that is neither', zipSync({ 'readme.txt': text('hello') }), "neither torch.save's nor a .keras file"],
     [
       'that is cut off',
       zipSync({ 'a/data.pkl': new Uint8Array(300) }).subarray(0, -10),
@@ -389,7 +385,7 @@ describe('an HDF5 file', () => {
         view.setBigUint64(96 + 24, 96n + 16n, true);
         view.setBigUint64(96 + 32, 24n, true);
       },
-      'larger than any of Keras, or go round in circles',
+      'larger than in any file of Keras, or form a circle',
     ],
   ])('%s', async (_, damage, said) => {
     const bytes = h5File('keras2');
@@ -445,7 +441,7 @@ describe('what is something else altogether', () => {
     [
       'noise',
       Uint8Array.from({ length: 100 }, (_, i) => (i * 89 + 200) % 256),
-      'it is no weight file that is known; read are',
+      'it is not a known weight file; supported are',
     ],
   ])('%s', async (_, bytes, said) => {
     await expect(inspectWeights(bytes)).rejects.toThrow(said);

@@ -122,7 +122,7 @@ describe('what fits only in part', () => {
   test('is refused unless strict is false, and the error says what differs', async () => {
     const features = build(1, { includeTop: false });
     await expect(loadWeights(features, bytes)).rejects.toThrow(
-      'Uint8Array: it does not fit the model (the model has no place for classifier.0.bias, classifier.0.weight, classifier.3.bias, classifier.3.weight and 2 more); build the model that the file is of, or pass strict: false to load what fits.'.split(
+      "Uint8Array: it does not fit the model (the model has no place for classifier.0.bias, classifier.0.weight, classifier.3.bias, classifier.3.weight and 2 more); build the file's network, or pass strict: false to load the weights that fit.".split(
         'classifier.0.bias',
       )[0]!,
     );
@@ -332,7 +332,7 @@ describe('on the way', () => {
     net.dispose();
     const dense = sequential({ layers: [layers.dense({ units: 1, inputShape: [1] })] });
     await expect(encodeWeights(dense)).rejects.toThrow(
-      'encodeWeights: the model: it has no convolutions, so it is no VGG.',
+      'encodeWeights: the model: it has no convolutions, so it is not a VGG.',
     );
     dense.dispose();
   });

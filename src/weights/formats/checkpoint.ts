@@ -11,7 +11,7 @@ import { isJson, readTfjs, type ShardSource } from './tfjsModel.js';
 import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torch/read.js';
 import { isZip, readZip } from './zip/read.js';
 
-/** What a weight file is, told by its content and never by its name. */
+/** The format of a weight file, recognized by its content and never by its name. */
 export type WeightFormat =
   | 'safetensors'
   | 'PyTorch .pth (zip)'
@@ -22,15 +22,15 @@ export type WeightFormat =
   | 'Keras .keras'
   | 'tfjs model.json';
 
-/** How a weight file is opened. */
+/** Options of everything that reads weight files. */
 export interface WeightFileOptions extends ReadOptions {
   /**
-   * For a tfjs `model.json` given as bytes or as a Blob, which has no folder: the weight file of each path that it names.
+   * The weight files of a tfjs `model.json` that is passed as bytes or as a Blob and so has no folder.
    */
   shards?: ShardSource;
 }
 
-/** A weight file that is open: what its tensors are called is known, and their numbers can be read. */
+/** An open weight file: its tensors are listed, and their numbers can be read. */
 export interface Checkpoint {
   readonly file: string;
   /** Its length in bytes; of a tfjs model, that of `model.json`. */
@@ -38,14 +38,14 @@ export interface Checkpoint {
   readonly format: WeightFormat;
   readonly tensors: readonly StoredTensor[];
   readonly config?: KerasConfig;
-  /** The epsilon of batch normalization, where the file says it. */
+  /** The epsilon of batch normalization, where the file states it. */
   readonly batchNormEpsilon?: number;
 }
 
 /**
- * Opens a weight file, gives what it holds to `use`, and closes it whatever happens.
+ * Opens a weight file, passes its content to `use`, and closes it in any case.
  *
- * @throws WeightFileError when the file is of no known format, damaged, or asks for more than a weight file may.
+ * @throws WeightFileError when the format is unknown, or the file is damaged or exceeds a limit.
  */
 export async function withCheckpoint<T>(
   source: Source,
@@ -91,7 +91,7 @@ async function parse(
     if (isKerasZip(entries)) return { format: 'Keras .keras', ...(await readKerasZip(file, entries)) };
     throw new WeightFileError(
       file.name,
-      'it is a zip archive, and neither one of torch.save nor a .keras file.',
+      "it is a zip archive, but neither torch.save's nor a .keras file; use one that torch.save or Keras wrote.",
     );
   }
   if (isTorchLegacy(head)) {
@@ -114,11 +114,11 @@ async function parse(
   if (isJson(head)) return { format: 'tfjs model.json', ...(await readTfjs(file, source, options)) };
   throw new WeightFileError(
     file.name,
-    `it is no weight file that is known${hint(head)}; read are .safetensors, .pth, .h5, .keras and tfjs model.json.`,
+    `it is not a known weight file${hint(head)}; supported are .safetensors, .pth, .h5, .keras and tfjs model.json.`,
   );
 }
 
-/** What a file that is no weight file may be. */
+/** A guess at what another file is. */
 function hint(head: Uint8Array): string {
   const text = new TextDecoder().decode(head);
   if (head.length === 0) return ' (it is empty)';
@@ -127,8 +127,7 @@ function hint(head: Uint8Array): string {
   if (text.startsWith('version https://git-lfs'))
     return ' (it is a pointer of Git LFS; fetch the file itself)';
   if (text.slice(257, 262) === 'ustar') return ' (it is a tar archive, as PyTorch wrote before 0.1.10)';
-  if (head[0] === 0x80 && head[1]! <= 5)
-    return ' (it is a pickle by itself; save the state_dict with torch.save)';
+  if (head[0] === 0x80 && head[1]! <= 5) return ' (it is a bare pickle; save the state_dict with torch.save)';
   if (head[0] === 0x1f && head[1] === 0x8b) return ' (it is packed with gzip; unpack it first)';
   return '';
 }

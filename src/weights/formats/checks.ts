@@ -3,19 +3,19 @@ import { WeightFileError } from './error.js';
 import { MAX_ELEMENTS, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.js';
 import { BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
 
-/** A shape from a file, once it is known to be one. */
+/** A shape from a file, or a WeightFileError if it is not a shape. */
 export function checkShape(file: string, tensor: string, shape: unknown): readonly number[] {
   const fault = (reason: string) => new WeightFileError(file, reason, { tensor });
   if (!Array.isArray(shape) || shape.length > MAX_RANK) {
-    throw fault(`its shape is no list of at most ${MAX_RANK} numbers; the file is damaged.`);
+    throw fault(`its shape is not a list of at most ${MAX_RANK} numbers; the file is damaged.`);
   }
-  if (!shape.every((side) => Number.isSafeInteger(side) && side >= 0)) {
-    throw fault('its shape has a side that is no whole number of at least 0; the file is damaged.');
+  if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
+    throw fault('its shape has a length that is not a whole number of at least 0; the file is damaged.');
   }
   // One factor at a time, because a product beyond 2^53 may round to something that looks harmless.
   let product = 1;
-  for (const side of shape as number[]) {
-    product *= side;
+  for (const length of shape as number[]) {
+    product *= length;
     if (product > MAX_ELEMENTS) {
       throw fault(
         `its shape ${shape.join('x')} has more than ${MAX_ELEMENTS} elements; no VGG has such a tensor.`,
@@ -25,17 +25,17 @@ export function checkShape(file: string, tensor: string, shape: unknown): readon
   return shape as number[];
 }
 
-/** A number type from a file, once it is known to be one that is read here. */
+/** A number type from a file, or a WeightFileError if it is not supported. */
 export function checkDtype(file: string, tensor: string, dtype: unknown): Dtype {
   if (typeof dtype === 'string' && Object.hasOwn(BYTES_PER_ELEMENT, dtype)) return dtype as Dtype;
   throw new WeightFileError(
     file,
-    `its numbers are of type ${JSON.stringify(dtype)?.slice(0, 40)}; read are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}.`,
+    `its numbers are of type ${JSON.stringify(dtype)?.slice(0, 40)}; supported are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}.`,
     { tensor },
   );
 }
 
-/** Throws when a file holds more tensors than any VGG, or a name as long as a page. */
+/** Throws when a file has too many tensors or a name is too long. */
 export function checkNames(file: string, names: readonly string[]): void {
   if (names.length > MAX_TENSORS) {
     throw new WeightFileError(file, `it holds ${names.length} tensors, and at most ${MAX_TENSORS} are read.`);
@@ -57,7 +57,7 @@ export interface Span {
   length: number;
 }
 
-/** Throws when two tensors share bytes: no writer does that, and a small file could pretend to hold gigabytes. */
+/** Throws when two tensors share bytes: no writer does that, and a small file could claim to hold gigabytes. */
 export function checkOverlaps(file: string, spans: readonly Span[]): void {
   const sorted = spans.filter(({ length }) => length > 0).sort((a, b) => a.offset - b.offset);
   sorted.forEach((span, i) => {

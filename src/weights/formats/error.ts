@@ -1,11 +1,11 @@
 import { isError } from '../../base/realm.js';
 
-/** A weight file that cannot be used. The message is one sentence that names the file, the tensor if it is one, and why. */
+/** A weight file that cannot be used. The message is one sentence with the file, the tensor at fault if any, and the reason. */
 export class WeightFileError extends Error {
   override readonly name = 'WeightFileError';
   /** The path, the URL or the name of the file. */
   readonly file: string;
-  /** The tensor at fault, under its name in the file; undefined where the file as a whole is. */
+  /** The tensor at fault by its name in the file; undefined where it is the file as a whole. */
   readonly tensor: string | undefined;
   /** What is wrong and what to do. */
   readonly reason: string;
@@ -28,7 +28,7 @@ export class WeightFileError extends Error {
   }
 }
 
-/** A name from a file as it may stand in a sentence: short, and without what a terminal would take for a command. */
+/** A name from a file, fit for a message: short, and without control characters, which terminals would obey. */
 export function printable(name: string): string {
   const plain = name.replace(/\p{C}/gu, '\ufffd');
   return plain.length > 120 ? `${plain.slice(0, 117)}...` : plain;

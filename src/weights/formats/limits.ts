@@ -1,6 +1,6 @@
 /**
- * What a weight file may ask for. It is untrusted input: each limit lies far above what a VGG needs and far below what
- * hurts, so that a file of a few bytes cannot make its reader allocate gigabytes or run for ever.
+ * Limits for weight files, which are untrusted input. Each lies far above what a VGG needs and far below what hurts, so
+ * that a file of a few bytes cannot make its reader allocate gigabytes or run forever.
  */
 
 /** Tensors in a file; VGG-19 with batch normalization and Adam's two moments has under 400. */
@@ -19,7 +19,7 @@ export const MAX_HEADER_BYTES = 16 * 2 ** 20;
 export const MAX_NAME_LENGTH = 512;
 
 /**
- * How many times its own size a file may unpack to, besides {@link MAX_HEADER_BYTES}. PyTorch and Keras store without
- * compressing, and trained weights shrink by a tenth; what shrinks much more is a bomb.
+ * A file may unpack to this many times its size, plus {@link MAX_HEADER_BYTES}. PyTorch and Keras do not compress, and
+ * trained weights shrink by a tenth; a file that shrinks much more is a bomb.
  */
 export const MAX_UNPACKING_RATIO = 10;

@@ -1,23 +1,23 @@
 import { BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
 
-/** Turns stored bytes into float32 numbers. */
+/** Converts stored bytes to float32 numbers. */
 type Decode = (bytes: Uint8Array, into: Float32Array) => void;
 
 /**
- * How stored numbers are turned into float32. Bytes start at a multiple of 8, as those of a fresh array do; what comes
- * back may be a view of them, and holds until the next call.
+ * A function that converts stored numbers to float32. Its bytes must start at a multiple of 8, like those of a new array;
+ * its result may be a view of them, and is valid until the next call.
  *
- * @param most numbers of the longest call.
+ * @param maxNumbers of a call.
  */
 export function decoder(
   dtype: Dtype,
-  most: number,
+  maxNumbers: number,
   affine?: { readonly scale: number; readonly min: number },
 ): (bytes: Uint8Array) => Float32Array {
   if (dtype === 'F32' && !affine) {
     return (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   }
-  const numbers = new Float32Array(most);
+  const numbers = new Float32Array(maxNumbers);
   return (bytes) => {
     const piece = numbers.subarray(0, bytes.length / BYTES_PER_ELEMENT[dtype]);
     DECODERS[dtype](bytes, piece);
@@ -81,13 +81,13 @@ function decodeF16(bytes: Uint8Array, into: Float32Array): void {
 
 let f16Words: Uint32Array | undefined;
 
-/** Every one of IEEE 754's binary16 numbers as a binary32. */
+/** All binary16 numbers of IEEE 754 as binary32. */
 function f16Table(): Uint32Array {
   if (f16Words) return f16Words;
   const words = new Uint32Array(2 ** 16);
   const numbers = new Float32Array(words.buffer);
   for (let half = 0; half < words.length; half++) {
-    // With the exponent of a float16, a float32 is 2^112 times too small; subnormals come out right with the rest.
+    // With a float16's exponent, a float32 is 2^112 times too small; that holds for subnormals too.
     words[half] = (half & 0x7fff) << 13;
     numbers[half] = numbers[half]! * 2 ** 112;
     if ((half & 0x7c00) === 0x7c00) words[half] = 0x7f800000 | ((half & 0x3ff) << 13);
@@ -97,7 +97,7 @@ function f16Table(): Uint32Array {
   return words;
 }
 
-/** Turns float32 numbers into bytes of a type. */
+/** Converts float32 numbers to bytes of a type. */
 export function encode(numbers: Float32Array, dtype: 'F32' | 'F16' | 'BF16'): Uint8Array {
   if (dtype === 'F32') return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
   const halves = new Uint16Array(numbers.length);
@@ -107,7 +107,7 @@ export function encode(numbers: Float32Array, dtype: 'F32' | 'F16' | 'BF16'): Ui
   return new Uint8Array(halves.buffer);
 }
 
-/** Rounded to the nearest, ties to the even one, as PyTorch rounds; a NaN stays one. */
+/** Rounds to nearest, ties to even, like PyTorch; NaN stays NaN. */
 function toBF16(word: number): number {
   if ((word & 0x7fffffff) > 0x7f800000) return (word >>> 16) | 0x40;
   return (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
@@ -126,7 +126,7 @@ function toF16(word: number): number {
   return sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
 }
 
-/** A number of 24 bits divided by 2^bits, rounded to the nearest whole one, ties to the even one. */
+/** A 24-bit number divided by 2^bits, rounded to nearest, ties to even. */
 function roundedShift(number: number, bits: number): number {
   if (bits > 24) return 0;
   const half = 2 ** (bits - 1);
@@ -138,7 +138,7 @@ function roundedShift(number: number, bits: number): number {
 /** How many of the numbers are NaN or infinite. */
 export function countNonFinite(numbers: Float32Array): number {
   const words = wordsOf(numbers);
-  // The sign bit comes up where an exponent is all ones; most pieces have none and are done after one pass.
+  // The sum overflows into the sign bit where an exponent is all ones. Most pieces have none, so one pass is enough.
   let any = 0;
   for (let i = 0; i < words.length; i++) any |= (words[i]! & 0x7f800000) + 0x00800000;
   if (any >= 0) return 0;

@@ -4,7 +4,7 @@ import type { WeightFile } from './file.js';
 import { MAX_HEADER_BYTES } from './limits.js';
 import { byteLength, type Dtype, type StoredTensor, spanOf } from './tensor.js';
 
-/** Whether a file's first bytes are those of a safetensors file: a header's length, and then JSON's opening brace. */
+/** Whether a file begins like safetensors: the length of a header, then JSON's opening brace. */
 export function isSafetensors(head: Uint8Array): boolean {
   return head.length >= 9 && head[8] === 0x7b && head[7] === 0 && head[6] === 0;
 }
@@ -13,8 +13,8 @@ export function isSafetensors(head: Uint8Array): boolean {
  * The tensors of a safetensors file, https://huggingface.co/docs/safetensors: 8 bytes for the header's length, the
  * header as JSON (`{"name": {"dtype", "shape", "data_offsets"}}`, offsets counted from the header's end), the data.
  *
- * @throws WeightFileError when the header is no such JSON, a span leaves the file, two overlap, or one has other bytes
- *   than its shape needs.
+ * @throws WeightFileError when the header is not such JSON, a span leaves the file, two overlap, or one does not have the
+ *   length that its shape needs.
  */
 export async function readSafetensors(
   file: WeightFile,
@@ -24,7 +24,7 @@ export async function readSafetensors(
   if (length > MAX_HEADER_BYTES) {
     throw new WeightFileError(
       file.name,
-      `its header claims ${length} bytes, and at most ${MAX_HEADER_BYTES} are read; it is damaged or no safetensors file.`,
+      `its header claims ${length} bytes, and at most ${MAX_HEADER_BYTES} are read; it is damaged or not a safetensors file.`,
     );
   }
   const { entries, metadata } = parseHeader(file.name, await file.read(8, length));
@@ -62,12 +62,15 @@ function parseHeader(
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new WeightFileError(file, 'its header is not JSON; it is damaged or no safetensors file.', {
+    throw new WeightFileError(file, 'its header is not JSON; it is damaged or not a safetensors file.', {
       cause,
     });
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw new WeightFileError(file, 'its header is JSON but no table of tensors; it is no safetensors file.');
+    throw new WeightFileError(
+      file,
+      'its header is JSON but not a table of tensors; it is not a safetensors file.',
+    );
   }
   const entries = Object.entries(header).filter(([name]) => name !== '__metadata__');
   checkNames(
@@ -76,7 +79,7 @@ function parseHeader(
   );
   for (const [tensor, entry] of entries) {
     if (typeof entry !== 'object' || entry === null) {
-      throw new WeightFileError(file, 'the header describes it by no table; the file is damaged.', {
+      throw new WeightFileError(file, 'its entry in the header is not a table; the file is damaged.', {
         tensor,
       });
     }

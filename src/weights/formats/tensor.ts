@@ -1,7 +1,7 @@
 import { size } from '../../base/shapes.js';
 import type { WeightFile } from './file.js';
 
-/** How a file stores numbers, little-endian; the names are those of safetensors. */
+/** The type of stored numbers, little-endian, by safetensors' names. */
 export type Dtype = keyof typeof BYTES_PER_ELEMENT;
 
 /** Bytes of one element. */
@@ -21,18 +21,18 @@ export const BYTES_PER_ELEMENT = {
   BOOL: 1,
 } as const;
 
-/** A tensor that lies in a file; its numbers are read when they are asked for, and not before. */
+/** A tensor in a file. Its numbers are read only on demand. */
 export interface StoredTensor {
   /** Its name in the file. */
   readonly name: string;
   readonly dtype: Dtype;
   /** Its shape in the file, row-major; `[]` for a scalar. */
   readonly shape: readonly number[];
-  /** Keras' layer and variable, `block1_conv1/kernel`, where the file's structure says it and not the name. */
+  /** Keras' layer and variable, `block1_conv1/kernel`, where the file's structure gives them and the name does not. */
   readonly role?: string;
   /** Where numbers were quantized: each stands for `stored * scale + min`. */
   readonly affine?: { readonly scale: number; readonly min: number };
-  /** Begins to read its bytes, in the order of the elements. */
+  /** Opens its bytes, in the order of the elements. */
   open(): ByteStream;
 }
 
@@ -44,16 +44,16 @@ export interface ByteStream {
    * @throws WeightFileError when the file ends before, or cannot be read.
    */
   readInto(into: Uint8Array): Promise<void>;
-  /** Ends the reading early; needed only where not everything was read. */
+  /** Ends the reading; needed only before the end. */
   close(): Promise<void>;
 }
 
-/** The bytes of a tensor in its file. */
+/** The number of bytes of a tensor in its file. */
 export function byteLength({ dtype, shape }: Pick<StoredTensor, 'dtype' | 'shape'>): number {
   return size(shape) * BYTES_PER_ELEMENT[dtype];
 }
 
-/** Bytes that lie together in a file, from `offset` on. */
+/** Consecutive bytes of a file, from `offset` on. */
 export function spanOf(file: WeightFile, offset: number): ByteStream {
   let at = offset;
   return {

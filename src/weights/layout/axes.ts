@@ -1,10 +1,10 @@
 import { size } from '../../base/shapes.js';
 
 /**
- * The three sides of a kernel in either order. PyTorch keeps kernels as `[out, in, height, width]` and linear weights as
- * `[out, in]`, where the first linear layer's inputs are a feature map with its channels first; tfjs wants
- * `[height, width, in, out]` and `[in, out]`, channels last. Seen as `[out, channels, window]`, with a window of 9 for a
- * 3x3 kernel, 49 for the first linear layer and 1 for the others, all of them turn into `[window, channels, out]`.
+ * The three axes of a kernel in either order. PyTorch stores kernels as `[out, in, height, width]` and linear weights as
+ * `[out, in]`, where the inputs of the first linear layer are a feature map with channels first; tfjs has
+ * `[height, width, in, out]` and `[in, out]`, with channels last. Seen as `[out, channels, window]`, with a window of 9 for
+ * a 3x3 kernel, 49 for the first linear layer and 1 for the others, all of them become `[window, channels, out]`.
  */
 export interface Axes {
   out: number;
@@ -13,7 +13,7 @@ export interface Axes {
 }
 
 /**
- * The sides of a weight of tfjs with this shape.
+ * The axes of a tfjs weight with this shape.
  *
  * @param shape `[height, width, in, out]` of a convolution, `[in, out]` of a dense layer.
  * @param channels of the feature map that a dense layer flattens; default its inputs.
@@ -23,15 +23,15 @@ export function axesOf(shape: readonly number[], channels = shape.at(-2)!): Axes
   return { out, channels, window: size(shape) / (out * channels) };
 }
 
-/** Channels whose columns are written by turns: few enough that the lines they are read from stay in the cache. */
+/** Channels whose columns are written in turn: few enough that the cache lines they are read from stay in the cache. */
 const CHANNELS = 4;
 
 /**
- * Writes rows of a tensor that lies out first, `[out, channels, window]`, to where they belong in the whole
- * `[window, channels, out]`. Columns of one row lie `out` numbers apart, so rows are best given some dozens at a time.
+ * Transposes rows of a kernel in PyTorch's order, `[out, channels, window]`, into the whole `[window, channels, out]`.
+ * Columns of one row lie `out` numbers apart, so pass some dozens of rows at a time.
  *
  * @param rows whole rows, one after the other.
- * @param firstRow which row the first of them is.
+ * @param firstRow the index of the first of them.
  * @returns whether any of the numbers is NaN or infinite.
  */
 export function scatterRows(
@@ -46,13 +46,13 @@ export function scatterRows(
   let special = 0;
   for (let from = 0; from < channels; from += CHANNELS) {
     const end = Math.min(from + CHANNELS, channels);
-    for (let place = 0; place < window; place++) {
+    for (let position = 0; position < window; position++) {
       for (let channel = from; channel < end; channel++) {
-        const start = (place * channels + channel) * out + firstRow;
-        for (let row = 0, at = channel * window + place; row < count; row++, at += length) {
+        const start = (position * channels + channel) * out + firstRow;
+        for (let row = 0, at = channel * window + position; row < count; row++, at += length) {
           const word = source[at]!;
           target[start + row] = word;
-          // The sign bit comes up where an exponent is all ones.
+          // The sum overflows into the sign bit where an exponent is all ones.
           special |= (word & 0x7f800000) + 0x00800000;
         }
       }
@@ -61,13 +61,13 @@ export function scatterRows(
   return special < 0;
 }
 
-/** Float32 numbers as words, which engines move without converting them. */
+/** Float32 numbers as words, which engines move unconverted. */
 function wordsOf({ buffer, byteOffset, length }: Float32Array): Int32Array {
   return new Int32Array(buffer, byteOffset, length);
 }
 
-/** The other way: whole rows of `[out, channels, window]` from a weight of tfjs. */
-// The loops stand twice because a callback inside them makes loading VGG-16 a sixth slower.
+/** The inverse: whole rows of `[out, channels, window]` from a tfjs weight. */
+// The loops are repeated because a callback inside them makes loading VGG-16 a sixth slower.
 export function gatherRows(
   from: Float32Array,
   firstRow: number,
@@ -77,8 +77,8 @@ export function gatherRows(
   const length = channels * window;
   const count = rows.length / length;
   for (let channel = 0, column = 0; channel < channels; channel++) {
-    for (let place = 0; place < window; place++, column++) {
-      const start = (place * channels + channel) * out + firstRow;
+    for (let position = 0; position < window; position++, column++) {
+      const start = (position * channels + channel) * out + firstRow;
       for (let row = 0, to = column; row < count; row++, to += length) rows[to] = from[start + row]!;
     }
   }

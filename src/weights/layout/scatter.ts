@@ -5,48 +5,48 @@ import { BYTES_PER_ELEMENT, type Dtype, type StoredTensor } from '../formats/ten
 import { type Axes, scatterRows } from './axes.js';
 import { SCATTER } from './binary.js';
 
-/** Whole rows of a tensor that lies out first. */
+/** Whole rows of a kernel in PyTorch's order. */
 export interface Rows {
   readonly tensor: Pick<StoredTensor, 'dtype' | 'affine'>;
   /** As they are stored. */
   readonly bytes: Uint8Array;
   /** As float32. */
   numbers(): Float32Array;
-  /** Which row the first of them is. */
+  /** The index of the first row. */
   readonly first: number;
 }
 
 /**
- * `scatterRows` to where `into` says, which is asked when it is needed: a backend's memory may move before.
+ * `scatterRows` to the numbers that `into` returns; it is called late, because a backend's memory may move.
  *
  * @returns whether any of the numbers is NaN or infinite.
  */
-export type Scatter = (rows: Rows, sides: Axes, into: () => Float32Array) => boolean;
+export type Scatter = (rows: Rows, axes: Axes, into: () => Float32Array) => boolean;
 
-/** By JavaScript, to anywhere. */
-export const scatterAnywhere: Scatter = (rows, sides, into) =>
-  scatterRows(rows.numbers(), rows.first, sides, into());
+/** In JavaScript, to any memory. */
+export const scatterAnywhere: Scatter = (rows, axes, into) =>
+  scatterRows(rows.numbers(), rows.first, axes, into());
 
-/** What `assembly/scatter.ts` takes, and as which number. */
+/** The types that `assembly/scatter.ts` reads, by its numbers. */
 const TYPES: Partial<Record<Dtype, number>> = { F32: 0, F16: 1, BF16: 2 };
 
 /**
- * The way to put rows in place on the current backend. In the memory of tfjs's wasm backend WebAssembly with 128-bit SIMD
- * does it, in a quarter of the time; elsewhere, and where the engine has no SIMD or compiles nothing, JavaScript.
+ * The fastest `Scatter` on the current backend: WebAssembly with 128-bit SIMD in the memory of tfjs's wasm backend, which
+ * takes a quarter of the time, and JavaScript elsewhere, or where the engine has no SIMD or may not compile.
  */
 export function scatterOnBackend(): Scatter {
   const memory = wasmMemory();
   const scatterInHeap = memory && isArrayBuffer(memory.buffer) ? instantiate(memory) : undefined;
-  return (rows, sides, into) => {
+  return (rows, axes, into) => {
     const { tensor, bytes, first } = rows;
     const type = tensor.affine ? undefined : TYPES[tensor.dtype];
     const inHeap = type !== undefined && scatterInHeap && into().buffer === memory!.buffer;
     const staging = inHeap && unfilledTensor([Math.ceil(bytes.length / Float32Array.BYTES_PER_ELEMENT)]);
-    if (!staging) return scatterAnywhere(rows, sides, into);
+    if (!staging) return scatterAnywhere(rows, axes, into);
     try {
       const from = memoryView(staging)!;
       new Uint8Array(from.buffer, from.byteOffset).set(bytes);
-      const { out, channels, window } = sides;
+      const { out, channels, window } = axes;
       const count = bytes.length / (BYTES_PER_ELEMENT[tensor.dtype] * channels * window);
       const to = into().byteOffset + first * Float32Array.BYTES_PER_ELEMENT;
       return scatterInHeap(from.byteOffset, count, window, channels, out, to, type) !== 0;

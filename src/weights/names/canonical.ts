@@ -1,7 +1,7 @@
 import { type Block, FAMILY } from '../../index.js';
 import { WeightFileError } from '../formats/error.js';
 
-/** What a layer is, as far as a VGG has it. */
+/** The kind of a layer, as far as a VGG has it. */
 export type LayerKind = 'conv' | 'batchNorm' | 'pool' | 'dense' | 'other';
 
 /** A layer of a file or of a model. */
@@ -13,18 +13,18 @@ export interface NamedLayer {
 const TOP = ['fc1', 'fc2', 'predictions'];
 
 /**
- * What this library and Keras call the layers of a VGG (`block1_conv1`, `block1_conv1_bn`, `fc1`, ...), by the names
- * that they have. Layers which are called so already keep their names; others (`conv2d_3`, `dense_1`) get them by their
- * order, the blocks ending where a pooling stands, or, where no poolings are known, as in the member of the family that
- * has as many convolutions.
+ * The names that this library and Keras use for the layers of a VGG (`block1_conv1`, `block1_conv1_bn`, `fc1`, ...), by
+ * their names in the file. Layers with such names keep them; others (`conv2d_3`, `dense_1`) are named by their order.
+ * Blocks then end at the poolings or, where no poolings are known, as in the member of the family with the same number of
+ * convolutions.
  *
  * @param layers in the order of the network.
- * @throws WeightFileError when the layers are called otherwise and their number fits no VGG.
+ * @throws WeightFileError when the layers have other names and their number fits no VGG.
  */
 export function canonicalNames(file: string, layers: readonly NamedLayer[]): Map<string, string> {
   const of = (kind: LayerKind) => layers.filter((layer) => layer.kind === kind).map(({ name }) => name);
   const convs = of('conv');
-  if (convs.length === 0) throw new WeightFileError(file, 'it has no convolutions, so it is no VGG.');
+  if (convs.length === 0) throw new WeightFileError(file, 'it has no convolutions, so it is not a VGG.');
   const named = convs.every((name) => /^block\d+_conv\d+$/.test(name));
   const canonical = named ? convs : blocksOf(file, layers, convs.length);
   const names = new Map(convs.map((name, i) => [name, canonical[i]!]));
@@ -54,7 +54,7 @@ function blocksOf(file: string, layers: readonly NamedLayer[], convs: number): s
   if (!blocks) {
     throw new WeightFileError(
       file,
-      `its ${convs} convolutions have other names than block1_conv1 and nothing says where blocks end; load it into a model of its architecture whose layers have the same names.`,
+      `its ${convs} convolutions have other names than block1_conv1 and it does not record where blocks end; load it into a model of its architecture whose layers have the same names.`,
     );
   }
   return blocks.flatMap((count, block) =>

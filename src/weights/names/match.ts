@@ -4,25 +4,25 @@ import { batchNormOf, varianceShift } from './network.js';
 import type { KeyNames, Parameter, Parameters } from './parameters.js';
 import type { Target } from './targets.js';
 
-/** What was loaded and what was not; weights under the names of the model, tensors under those of the file. */
+/** The result of loading: weights by the model's names, tensors by the file's. */
 export interface LoadReport {
-  /** What the file is. */
+  /** The format of the file. */
   format: WeightFormat;
-  /** Whose key names its tensors have. */
+  /** The framework whose key names the file has. */
   names: KeyNames;
   /** The model's weights that came from the file. */
   loaded: string[];
   /** The model's weights that the file does not have. */
   missing: string[];
-  /** The file's tensors that the model has no place for. */
+  /** The file's tensors that are not weights of the model. */
   leftOver: string[];
-  /** Weights that both have with different shapes, in tfjs's order of sides. */
+  /** Weights that have another shape in the file than in the model, in tfjs's order of axes. */
   mismatched: { weight: string; fileShape: number[]; modelShape: number[] }[];
-  /** Loaded weights with numbers that are NaN or infinite, and how many. A sound file has none. */
+  /** Loaded weights with NaN or infinite numbers, and how many; usually none. */
   nonFinite: { weight: string; count: number }[];
 }
 
-/** A tensor of the file and the weight of the model that it is for. */
+/** A tensor of the file and the model's weight that it is loaded into. */
 export interface Pair {
   parameter: Parameter;
   target: Target;
@@ -30,7 +30,7 @@ export interface Pair {
   addToVariance: number;
 }
 
-/** Which tensor goes where, before anything is read. */
+/** Pairs tensors with weights before any numbers are read. */
 export function matchUp(
   checkpoint: Checkpoint,
   { names, parameters, others }: Parameters,
@@ -75,7 +75,7 @@ export function matchUp(
 /**
  * Throws unless file and model have the same weights.
  *
- * @param excused weights of the model that may be missing or of another shape, and whose tensors may be left over.
+ * @param excused whether a weight of the model may be missing or have another shape.
  */
 export function checkStrict(
   file: string,
@@ -87,11 +87,11 @@ export function checkStrict(
     missing: report.missing.filter((weight) => !excused(weight)),
     mismatched: report.mismatched.filter(({ weight }) => !excused(weight)),
   };
-  const said = difference(left);
-  if (said === '') return;
+  const differences = difference(left);
+  if (differences === '') return;
   throw new WeightFileError(
     file,
-    `it does not fit the model${said}; build the model that the file is of, or pass strict: false to load what fits.`,
+    `it does not fit the model${differences}; build the file's network, or pass strict: false to load the weights that fit.`,
   );
 }
 
@@ -110,11 +110,11 @@ function difference({ missing, leftOver, mismatched }: LoadReport): string {
   return parts.length > 0 ? ` (${parts.join('; ')})` : '';
 }
 
-/** How many names of a list are given; the report has them all. */
+/** Names of a list in an error message; the report has them all. */
 const NAMED = 4;
 
-function list(says: string, names: readonly string[]): string {
+function list(label: string, names: readonly string[]): string {
   if (names.length === 0) return '';
   const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
-  return `${says} ${names.slice(0, NAMED).join(', ')}${more}`;
+  return `${label} ${names.slice(0, NAMED).join(', ')}${more}`;
 }

@@ -4,46 +4,46 @@ import { WeightFileError } from '../formats/error.js';
 import type { KerasConfig, KerasLayer } from '../formats/keras/config.js';
 import type { KeyNames, Parameter, Parameters } from './parameters.js';
 
-/** A VGG as its weight file describes it. */
+/** The network that a weight file describes. */
 export interface NetworkSpec {
-  /** What people call it: `VGG-16`, `VGG-11-BN`; `VGG` for blocks that no member of the family has. */
+  /** Its usual name, such as `VGG-16` or `VGG-11-BN`; `VGG` where no member of the family has these blocks. */
   title: string;
-  /** Whose key names the file has. */
+  /** The framework whose key names the file has. */
   names: KeyNames;
-  /** The blocks, as `vgg` takes them. */
+  /** The blocks, for `vgg`. */
   arch: ConvArch;
   /** Channels of the input image. */
   inputChannels: number;
-  /** Batch normalization as the file's framework has it, or false. */
+  /** Options of batch normalization in the file's framework; false where there is none. */
   batchNorm: false | Required<BatchNormOptions>;
   /** The fully connected layers; undefined in a file without top. */
   top?: {
     hiddenUnits: number;
     classes: number;
-    /** Height and width of the feature map that the first of them takes: 7 by 7 at 224 by 224. */
+    /** Height and width of the feature map before them: 7 by 7 for images of 224x224. */
     featureSize: readonly [height: number, width: number];
   };
-  /** What only a file with the model's configuration says. */
+  /** Set where the file holds the model's configuration. */
   config?: {
     inputShape?: readonly [height: number | null, width: number | null, channels: number];
     classifierActivation?: 'linear' | 'softmax';
-    /** Share of hidden units dropped. */
+    /** Fraction of hidden units dropped. */
     dropout: number;
     pooling?: 'avg' | 'max';
     adaptivePool: boolean;
   };
 }
 
-/** PyTorch's and Keras' own defaults, which a file without a configuration must have been made with. */
+/** PyTorch's and Keras' defaults, which are assumed for a file without a configuration. */
 export const BATCH_NORM = {
   torch: { epsilon: 1e-5, momentum: 0.9 },
   keras: { epsilon: 1e-3, momentum: 0.99 },
 } as const;
 
 /**
- * Works out which network a file's weights are of, by their names and shapes.
+ * Infers the network of a file from the names and shapes of its weights.
  *
- * @throws WeightFileError when the shapes do not follow from each other as a VGG's do.
+ * @throws WeightFileError when the shapes do not fit together as a VGG's.
  */
 export function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): NetworkSpec {
   const { file, config } = checkpoint;
@@ -67,7 +67,7 @@ export function networkOf(checkpoint: Checkpoint, { names, parameters }: Paramet
   };
 }
 
-/** Batch normalization as a file's network has it: by its configuration, by its header, or as its framework's default. */
+/** Options of batch normalization from a file's configuration or header, or else its framework's defaults. */
 export function batchNormOf(
   { config, batchNormEpsilon }: Checkpoint,
   names: KeyNames,
@@ -76,14 +76,14 @@ export function batchNormOf(
     config?.find(({ className }) => className === 'BatchNormalization')?.config ?? {};
   const defaults = BATCH_NORM[names === 'keras' ? 'keras' : 'torch'];
   return {
-    epsilon: isShare(epsilon) ? epsilon : (batchNormEpsilon ?? defaults.epsilon),
-    momentum: isShare(momentum) ? momentum : defaults.momentum,
+    epsilon: isFraction(epsilon) ? epsilon : (batchNormEpsilon ?? defaults.epsilon),
+    momentum: isFraction(momentum) ? momentum : defaults.momentum,
   };
 }
 
-/** What running variances become greater by for a layer with another epsilon to compute the same with them. */
+/** The number to add to running variances so that a layer with another epsilon computes the same. */
 export function varianceShift(from: number, to: number): number {
-  // Epsilons are decimal numbers, and their difference should not leave a trace where they are the same.
+  // Equal epsilons may differ by float32's rounding, which must not change the variances.
   return Math.abs(from - to) < 1e-12 ? 0 : from - to;
 }
 
@@ -100,14 +100,14 @@ function archOf(file: string, kernels: Kernels): { arch: ConvArch; inputChannels
     for (let conv = 1; kernels.has(`block${block}_conv${conv}`); conv++) {
       const { shape, tensor } = kernels.get(`block${block}_conv${conv}`)!;
       const fault = (reason: string) =>
-        new WeightFileError(file, `${reason}, so it is no VGG's.`, { tensor: tensor.name });
+        new WeightFileError(file, `${reason}, so it is not a VGG's.`, { tensor: tensor.name });
       const [height, width, inputs, out] = shape;
       const pointwise = height === 1 && width === 1;
       if (shape.length !== 4 || !(pointwise || (height === 3 && width === 3))) {
-        throw fault(`its kernel has the shape [${shape}] and neither 3x3 nor 1x1`);
+        throw fault(`its kernel has the shape [${shape}], neither 3x3 nor 1x1`);
       }
       channels ??= inputChannels = inputs!;
-      if (inputs !== channels) throw fault(`it takes ${inputs} channels and gets ${channels}`);
+      if (inputs !== channels) throw fault(`it takes ${inputs} channels but gets ${channels}`);
       if (out !== row[1]) throw fault(`it has ${out} filters and block ${block} has ${row[1]}`);
       if (!pointwise && row[2] > 0) throw fault('it is 3x3 and follows a 1x1');
       row[pointwise ? 2 : 0]++;
@@ -119,7 +119,7 @@ function archOf(file: string, kernels: Kernels): { arch: ConvArch; inputChannels
   if (counted === 0 || counted !== convs || inputChannels === 0 || arch.some(([, width]) => width === 0)) {
     throw new WeightFileError(
       file,
-      `of its ${convs} convolutions ${counted} follow each other as a VGG's do; some are missing.`,
+      `only ${counted} of its ${convs} convolutions are in a VGG's order; some are missing.`,
     );
   }
   return {
@@ -144,7 +144,7 @@ function topOf(
     if (shape[0] !== hiddenUnits || (tensor === fc2.tensor && shape[1] !== hiddenUnits)) {
       throw new WeightFileError(
         file,
-        `its shape is [${shape}] and the layer before has ${hiddenUnits} units, so it is no VGG's.`,
+        `its shape is [${shape}] and the layer before has ${hiddenUnits} units, so it is not a VGG's.`,
         {
           tensor: tensor.name,
         },
@@ -159,7 +159,7 @@ function topOf(
   if (!Number.isInteger(side[0]) || hiddenUnits === 0 || classes === 0 || places === 0) {
     throw new WeightFileError(
       file,
-      `its ${fc1.shape[0]} inputs are no square feature map of the ${arch.at(-1)![1]} channels before it, so it is no VGG's.`,
+      `its ${fc1.shape[0]} inputs are not a square feature map of the ${arch.at(-1)![1]} channels before it, so it is not a VGG's.`,
       { tensor: fc1.tensor.name },
     );
   }
@@ -183,14 +183,14 @@ function configOf(
   };
 }
 
-function isShare(value: unknown): value is number {
+function isFraction(value: unknown): value is number {
   return typeof value === 'number' && value > 0 && value < 1;
 }
 
-/** The longest side of an image; memory ends before it. */
-const MAX_SIDE = 2 ** 14;
+/** The maximum height or width of an image; memory runs out before it. */
+const MAX_IMAGE_SIZE = 2 ** 14;
 
-/** The shape of image that a configuration names, if such images can be what its network takes. */
+/** The input shape in a configuration, where its network can process such images. */
 function inputShapeOf(
   layer: KerasLayer | undefined,
   inputChannels: number,
@@ -200,7 +200,8 @@ function inputShapeOf(
   if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== inputChannels) return undefined;
   const [height, width] = shape.slice(1) as (number | null)[];
   const fits = (side: unknown) =>
-    side === null || (Number.isSafeInteger(side) && Number(side) >= 2 ** blocks && Number(side) <= MAX_SIDE);
+    side === null ||
+    (Number.isSafeInteger(side) && Number(side) >= 2 ** blocks && Number(side) <= MAX_IMAGE_SIZE);
   return fits(height) && fits(width) ? [height!, width!, inputChannels] : undefined;
 }
 

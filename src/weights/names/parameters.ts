@@ -6,16 +6,16 @@ import type { StoredTensor } from '../formats/tensor.js';
 import type { Axes } from '../layout/axes.js';
 import { canonicalNames, type LayerKind, type NamedLayer } from './canonical.js';
 
-/** Whose key names a file's tensors have. */
+/** The framework whose key names a file's tensors have. */
 export type KeyNames = 'torchvision' | 'timm' | 'keras';
 
-/** A stored tensor and the weight of a VGG that it is. */
+/** A stored tensor and its meaning, a weight of a VGG. */
 export interface Parameter {
-  /** The weight under this library's and Keras' name: `block1_conv1/kernel`. */
+  /** The weight's name here and in Keras: `block1_conv1/kernel`. */
   role: string;
-  /** The shape that the weight has in tfjs. */
+  /** The weight's shape in tfjs. */
   shape: readonly number[];
-  /** Set where the tensor lies out first, as PyTorch's do. */
+  /** Set where the tensor is a kernel in PyTorch's order. */
   axes?: Axes;
   tensor: StoredTensor;
 }
@@ -24,14 +24,14 @@ export interface Parameter {
 export interface Parameters {
   names: KeyNames;
   parameters: readonly Parameter[];
-  /** Tensors that are no weights of a VGG. */
+  /** Tensors that are not weights of a VGG. */
   others: readonly StoredTensor[];
 }
 
 /**
- * Finds out which weight of a VGG each tensor of a file is, by torchvision's, timm's or Keras' key names.
+ * Finds the weight of a VGG that each tensor of a file is, by torchvision's, timm's or Keras' key names.
  *
- * @throws WeightFileError when the names are of none of them, or do not fit a VGG.
+ * @throws WeightFileError when the names are none of theirs or do not fit a VGG.
  */
 export function parametersOf(checkpoint: Checkpoint): Parameters {
   const { file, tensors, config } = checkpoint;
@@ -55,7 +55,7 @@ export const TORCH_TOP = {
   timm: { fc1: 'pre_logits.fc1', fc2: 'pre_logits.fc2', predictions: 'head.fc' },
 } as const;
 
-/** What PyTorch calls the vectors of batch normalization. */
+/** The vectors of batch normalization by their names in PyTorch. */
 const TORCH_NORM: Record<string, string> = {
   weight: 'gamma',
   bias: 'beta',
@@ -63,10 +63,10 @@ const TORCH_NORM: Record<string, string> = {
   running_var: 'moving_variance',
 };
 
-/** @param prefix what training wrappers put before every name, such as `module.`. */
+/** @param prefix of every name, such as `module.`, which training wrappers add. */
 function torchParameters(file: string, tensors: readonly StoredTensor[], prefix: string): Parameters {
   const features = torchFeatures(file, tensors, prefix);
-  // Files do not keep the order of the layers, so the last convolution is the one with the greatest number.
+  // Files do not keep the order of the layers; the last convolution has the highest number.
   const lastConv = [...features].findLast(([, name]) => !name.endsWith('_bn'))![0];
   const channels = tensors.find(({ name }) => name === `${prefix}${lastConv}.weight`)!.shape[0]!;
   const tops = new Map<string, string>(
@@ -77,7 +77,7 @@ function torchParameters(file: string, tensors: readonly StoredTensor[], prefix:
   let names: KeyNames = 'torchvision';
   for (const tensor of tensors) {
     const [, layer = '', variable = ''] = /^(.*)\.(\w+)$/.exec(tensor.name.slice(prefix.length)) ?? [];
-    // A counter that PyTorch keeps for momentum=None alone.
+    // PyTorch uses this counter only with momentum=None.
     if (variable === 'num_batches_tracked') continue;
     const feature = features.get(layer);
     if (layer === TORCH_TOP.timm.predictions) names = 'timm';
@@ -92,8 +92,9 @@ function torchParameters(file: string, tensors: readonly StoredTensor[], prefix:
 }
 
 /**
- * This library's names of torchvision's `features.N`. Numbers go by layers: a convolution, batch normalization if there
- * is any, the ReLU, and a pooling at the end of a block; so a number that is left out more is a block's end.
+ * This library's names of torchvision's `features.N`. All layers are numbered: a convolution, batch normalization if
+ * there is any, the ReLU, and a pooling at the end of a block. One more number than usual between two convolutions is
+ * therefore the end of a block.
  */
 function torchFeatures(file: string, tensors: readonly StoredTensor[], prefix: string): Map<string, string> {
   const weights = tensors
@@ -102,7 +103,7 @@ function torchFeatures(file: string, tensors: readonly StoredTensor[], prefix: s
   const convs = weights.filter(({ rank }) => rank === 4).map(({ index }) => index);
   convs.sort((a, b) => a - b);
   if (convs.length === 0)
-    throw new WeightFileError(file, 'it has features and no convolutions, so it is no VGG.');
+    throw new WeightFileError(file, 'it has features and no convolutions, so it is not a VGG.');
   const norms = new Set(weights.filter(({ rank }) => rank === 1).map(({ index }) => index));
   const found = new Map<string, string>();
   let block = 1;
@@ -131,7 +132,7 @@ function featureIndex(name: string, prefix: string): number | undefined {
   return index ? Number(index) : undefined;
 }
 
-/** The shape that a tensor of PyTorch has in tfjs, and its sides if it is a kernel. */
+/** The shape of PyTorch's tensor in tfjs, and its axes if it is a kernel. */
 function outFirst(
   file: string,
   { name, shape }: StoredTensor,
@@ -142,7 +143,7 @@ function outFirst(
   if (role !== 'kernel') return { shape };
   const [out, inputs, ...window] = shape as [number, number, ...number[]];
   if (shape.length !== 4 && shape.length !== 2) {
-    throw new WeightFileError(file, `its shape [${shape}] is that of no kernel.`, { tensor: name });
+    throw new WeightFileError(file, `its shape [${shape}] is not a kernel's.`, { tensor: name });
   }
   if (layer.startsWith('block')) {
     return { shape: [...window, inputs, out], axes: { out, channels: inputs, window: size(window) } };
@@ -153,7 +154,7 @@ function outFirst(
   if (perChannel === 0 || all % perChannel !== 0) {
     throw new WeightFileError(
       file,
-      `its ${all} inputs are no multiple of the ${perChannel} channels before it.`,
+      `its ${all} inputs are not a multiple of the ${perChannel} channels before it.`,
       {
         tensor: name,
       },
@@ -180,7 +181,7 @@ function kerasParameters(
     const example = tensors[0] ? `the first is '${printable(tensors[0].name)}'` : 'there are none';
     throw new WeightFileError(
       file,
-      `its tensors are not named as in torchvision's, timm's or Keras' VGG (${example}), so it is no VGG or was saved under other names.`,
+      `its tensors are not named as in torchvision's, timm's or Keras' VGG (${example}), so it is not a VGG or was saved under other names.`,
     );
   }
   const layers =
@@ -205,7 +206,7 @@ export function isFixed(layer: string): boolean {
   return layer === 'avgpool_height' || layer === 'avgpool_width';
 }
 
-/** What Keras and tfjs call the classes of a VGG's layers. */
+/** The kind of a layer by its class in Keras and tfjs. */
 export function kindOf(className: string): LayerKind {
   if (className === 'Conv2D') return 'conv';
   if (className === 'BatchNormalization') return 'batchNorm';
@@ -213,7 +214,7 @@ export function kindOf(className: string): LayerKind {
   return className === 'Dense' ? 'dense' : 'other';
 }
 
-/** The layers that a file without a configuration must have had: `conv2d_2` comes before `conv2d_10`. */
+/** The layers of a file without a configuration, in natural order: `conv2d_2` comes before `conv2d_10`. */
 function layersByTensors(
   named: readonly { tensor: StoredTensor; layer: string; variable: string }[],
 ): NamedLayer[] {

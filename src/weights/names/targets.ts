@@ -12,15 +12,15 @@ export interface Target {
   /** Its name here and in Keras: `block1_conv1/kernel`. */
   role: string;
   variable: LayerVariable;
-  /** Of a running variance, what its layer adds to it. */
+  /** The epsilon that its layer adds, where it is a running variance. */
   epsilon?: number;
 }
 
 /**
- * The weights of a VGG by their names, those of models inside the model among them. Layers with other names than this
- * library's and Keras' are known by their order.
+ * The weights of a VGG by name, including those of models inside the model. Layers with other names than this library's
+ * and Keras' are recognized by their order.
  *
- * @throws RangeError when the model is no VGG.
+ * @throws RangeError when the model is not a VGG.
  */
 export function targetsOf(where: string, model: LayersModel): Map<string, Target> {
   const names = layerNames(where, model);
@@ -38,9 +38,9 @@ export function targetsOf(where: string, model: LayersModel): Map<string, Target
 }
 
 /**
- * This library's and Keras' names of a VGG's layers that have weights, by the names that they have.
+ * The names that this library and Keras use for a VGG's layers with weights, by the names in the model.
  *
- * @throws RangeError when the model is no VGG.
+ * @throws RangeError when the model is not a VGG.
  */
 export function layerNames(where: string, model: LayersModel): Map<string, string> {
   const described = layersWithin(model).map(

@@ -7,7 +7,7 @@ import type { Target } from '../names/targets.js';
 import { type KerasNewLayer, keras2Config, keras3Config, kerasChain, snakeCase } from './kerasModel.js';
 import { numbersOf, shapeOf } from './variable.js';
 
-/** Keras' published files: a group a layer, which lists its weights in their order. */
+/** A file like Keras' published ones: a group for each layer, which lists its weights in order. */
 export function kerasLayerWeights(targets: ReadonlyMap<string, Target>): Content {
   const children: Record<string, NewGroup> = {};
   for (const { role, variable, epsilon } of targets.values()) {
@@ -22,10 +22,10 @@ export function kerasLayerWeights(targets: ReadonlyMap<string, Target>): Content
   return hdf5Of({ attributes: { layer_names: Object.keys(children) }, children });
 }
 
-/** What wrote the layout that is written here. */
+/** The writer that these files name. */
 const KERAS_2 = { backend: 'tensorflow', keras_version: '2.15.0' };
 
-/** Keras 2's whole model: its configuration, and below `model_weights` a group a layer. */
+/** Keras 2's whole model: its configuration, and a group for each layer in `model_weights`. */
 export function kerasModelH5(model: LayersModel): Content {
   const chain = kerasChain(model);
   const layers = chain.map(({ name, weights }): [string, NewGroup] => {
@@ -49,7 +49,7 @@ export function kerasModelH5(model: LayersModel): Content {
   });
 }
 
-/** Keras 3's `.weights.h5`, which says nothing of epsilons. */
+/** Keras 3's `.weights.h5`, which does not record epsilons. */
 export function kerasWeightsH5(model: LayersModel): Content {
   return hdf5Of(numbered(model.name, kerasChain(model), withDefaultEpsilon));
 }
@@ -68,7 +68,7 @@ export function kerasZip(model: LayersModel): Content {
   ]);
 }
 
-/** Layers by their kind and how many of it there were before, `layers/conv2d_3`, and their weights by number. */
+/** Layers by kind and number, `layers/conv2d_3`, and their weights by number. */
 function numbered(
   model: string,
   chain: readonly KerasNewLayer[],
@@ -97,7 +97,7 @@ function dataset(variable: Target['variable'], add = 0): NewDataset {
   return { shape: shapeOf(variable), content: numbersOf(variable, { add }) };
 }
 
-/** A weight for a layer with Keras' own epsilon. */
+/** A weight for a layer with Keras' default epsilon. */
 function withDefaultEpsilon({ variable, epsilon }: Pick<Target, 'variable' | 'epsilon'>): NewDataset {
   return dataset(variable, epsilon === undefined ? 0 : varianceShift(epsilon, BATCH_NORM.keras.epsilon));
 }

@@ -7,7 +7,7 @@ export interface KerasNewLayer {
   /** `Conv2D`, `Dense`, ... */
   className: string;
   name: string;
-  /** What Keras' constructor takes, `kernel_size` and the like, but for the name. */
+  /** The arguments of Keras' constructor, such as `kernel_size`, without the name. */
   config: Readonly<Record<string, unknown>>;
   /** Its weights in Keras' order. */
   weights: { name: string; variable: layers.Layer['weights'][number]; epsilon?: number }[];
@@ -15,7 +15,7 @@ export interface KerasNewLayer {
   shape: readonly (number | null)[];
 }
 
-/** The layers that can be told to Keras, each with what its constructor takes. */
+/** The layers that Keras has too, each with its constructor's arguments. */
 const ARGUMENTS: Record<string, readonly string[]> = {
   Conv2D: [
     'filters',
@@ -42,8 +42,8 @@ const ARGUMENTS: Record<string, readonly string[]> = {
 };
 
 /**
- * A model as the chain of layers that it is, models inside the model dissolved, its input layer first. Layers with weights
- * get this library's and Keras' names.
+ * The chain of layers of a model, its input layer first and models inside it flattened. Layers with weights get the names
+ * that this library and Keras use.
  *
  * @throws RangeError when layers branch, or one is of a kind that no VGG has.
  */
@@ -53,7 +53,7 @@ export function kerasChain(model: LayersModel): KerasNewLayer[] {
   let shape = [...(model.inputs[0]!.shape as (number | null)[])];
   const input: KerasNewLayer = {
     className: 'InputLayer',
-    // tfjs counts its input layers through, and files should not say how many came before.
+    // tfjs numbers all input layers of a program; files should not depend on that.
     name: 'input_layer',
     config: {},
     weights: [],
@@ -87,7 +87,7 @@ export function kerasChain(model: LayersModel): KerasNewLayer[] {
   return all;
 }
 
-/** The layers of a model that is one chain, each of which takes what the one before gives. */
+/** The layers of a model, each of which takes the output of the one before. */
 function unrolled(model: LayersModel): layers.Layer[] {
   if (model.inputs.length !== 1 || model.outputs.length !== 1)
     fail(
@@ -103,7 +103,7 @@ function unrolled(model: LayersModel): layers.Layer[] {
     if (!takes(chain[i - 1]))
       fail(
         'encodeWeights',
-        `the layer '${layer.name}' does not take what '${chain[i - 1]!.name}' gives and nothing else; only models without branches are written to Keras models.`,
+        `the layer '${layer.name}' does not take the output of '${chain[i - 1]!.name}' alone; only models without branches are written to Keras models.`,
       );
   });
   return chain.flatMap((layer) => ('layers' in layer ? unrolled(layer as unknown as LayersModel) : [layer]));
@@ -115,14 +115,14 @@ function checkNames(chain: readonly KerasNewLayer[]): void {
     if (seen.has(name) || name.includes('/')) {
       fail(
         'encodeWeights',
-        `the layer name '${name}' ${seen.has(name) ? 'is there twice' : 'has a slash'}, which Keras does not take; rename it.`,
+        `the layer name '${name}' ${seen.has(name) ? 'occurs twice' : 'has a slash'}, which Keras does not allow; rename it.`,
       );
     }
     seen.add(name);
   }
 }
 
-/** tfjs's `'channelsLast'` is Keras' `'channels_last'`; what is not set is left to Keras. */
+/** An argument's value in Keras, `'channels_last'` for `'channelsLast'`; undefined leaves it to Keras. */
 function argument(value: unknown): unknown {
   return typeof value === 'string' ? snakeCase(value) : (value ?? undefined);
 }

@@ -1,17 +1,17 @@
 import type { Fields, Heap, Metadata } from './metadata.js';
 
-/** The texts of an attribute lie in one heap or two, and would each read it anew. */
+/** The strings of an attribute lie in one heap or two, which are read once. */
 const HEAPS_KEPT = 4;
 
-/** Text of variable length: how long it is, and which object of which heap (III.E). */
+/** Reads a string of variable length: its length, and the heap and the object that hold it (III.E). */
 export async function readGlobal(element: Fields): Promise<string> {
   const { metadata } = element;
   const [length, address, index] = [element.u32(), element.u64(), element.u32()];
   if (length === 0) return '';
   const object = (await heapAt(metadata, address)).get(index);
   if (!object || length > object.length)
-    throw metadata.fault('a text of variable length is not where it should be; it is damaged.');
-  // A heap is read once, and its texts may be asked for again and again.
+    throw metadata.fault('a string of variable length is not where it should be; the file is damaged.');
+  // A heap is read once, but its strings may be decoded any number of times.
   metadata.spend(length);
   return new TextDecoder().decode(object.subarray(0, length));
 }

@@ -16,16 +16,16 @@ export const MESSAGE = {
 
 const READ: ReadonlySet<number> = new Set(Object.values(MESSAGE));
 
-/** What an object's header says of it, piece by piece. */
+/** A message of an object's header: one of its properties. */
 export interface Message {
   type: number;
   body: Fields;
 }
 
-/** Messages of a header; an object has some ten, and one an attribute. */
+/** Messages of a header; an object has about ten, and one more for each attribute. */
 const MAX_MESSAGES = 4096;
 
-/** A message that lies elsewhere and is shared by several objects; what stands here is where. */
+/** The flag of a message that lies elsewhere, shared by several objects. */
 const SHARED = 0x02;
 
 /** The header of an object at an address, of version 1 or 2, with its continuations. */
@@ -38,7 +38,7 @@ export async function readHeader(metadata: Metadata, address: number): Promise<M
   for (let block = blocks.shift(); block; block = blocks.shift()) {
     for (const message of version1 ? messagesOfV1(block) : messagesOfV2(block)) {
       if (messages.length >= MAX_MESSAGES)
-        throw metadata.fault(`an object has more than ${MAX_MESSAGES} properties.`);
+        throw metadata.fault(`an object has more than ${MAX_MESSAGES} properties; it is damaged.`);
       if (message.type !== MESSAGE.continuation) {
         messages.push(message);
         continue;
@@ -54,7 +54,7 @@ export async function readHeader(metadata: Metadata, address: number): Promise<M
 
 interface Block {
   fields: Fields;
-  /** Whether every message of version 2 says when it was made. */
+  /** Whether every message of version 2 has a creation order. */
   ordered: boolean;
 }
 
@@ -69,7 +69,9 @@ async function blockOfV2(metadata: Metadata, address: number): Promise<Block> {
   prefix.signature('OHDR');
   const version = prefix.u8();
   if (version !== 2)
-    throw metadata.fault(`an object's header has version ${version}, and 1 and 2 are known.`);
+    throw metadata.fault(
+      `an object's header has version ${version}, and 1 and 2 are read; save it with h5py's defaults.`,
+    );
   const flags = prefix.u8();
   if (flags & 0x20) prefix.skip(16);
   if (flags & 0x10) prefix.skip(4);

@@ -3,7 +3,7 @@ import { MAX_NAME_LENGTH, MAX_TENSORS } from '../limits.js';
 import { MESSAGE, type Message } from './header.js';
 import { type Fields, type Metadata, UNDEFINED } from './metadata.js';
 
-/** Levels of a tree; with 16 entries a node, four hold more members than any group is allowed. */
+/** Levels of a tree; with 16 entries in a node, four hold more members than a group may have. */
 const MAX_LEVELS = 8;
 
 /** A group's members by name, and the address of each. Soft and external links, which Keras does not write, are left out. */
@@ -13,7 +13,8 @@ export async function readLinks(
 ): Promise<Map<string, number>> {
   const links = new Map<string, number>();
   const add = (name: string, address: number) => {
-    if (links.size >= MAX_TENSORS) throw metadata.fault(`a group has more than ${MAX_TENSORS} members.`);
+    if (links.size >= MAX_TENSORS)
+      throw metadata.fault(`a group has more than ${MAX_TENSORS} members; it is damaged.`);
     if (name === '' || name.includes('/') || links.has(name)) {
       throw metadata.fault(
         `a group has a member '${printable(name)}' twice, or under a name that HDF5 forbids; it is damaged.`,
@@ -36,7 +37,7 @@ export function isDense(body: Fields, indexBytes: number): boolean {
   return body.u64() < UNDEFINED;
 }
 
-/** The error for what only HDF5's newer layouts have. */
+/** The error for structures of HDF5's newer layouts. */
 export function dense(metadata: Metadata, what: string, tensor?: string) {
   return metadata.fault(
     `it stores ${what} as h5py does with libver='latest' or track_order, which is not read; save it with h5py's defaults, as Keras does.`,
@@ -88,8 +89,7 @@ export interface Leaf {
 }
 
 /**
- * What the leaves of a version 1 tree point to, from left to right. Levels count down, so that no node can be its own
- * descendant.
+ * The leaves of a version 1 tree, from left to right. Levels count down, so that no node can be its own descendant.
  *
  * @param type 0 for groups, 1 for chunks.
  */

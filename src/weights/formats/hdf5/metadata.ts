@@ -2,22 +2,22 @@ import { WeightFileError } from '../error.js';
 import type { WeightFile } from '../file.js';
 
 /**
- * Bytes of groups, headers and heaps that are read of one file; a Keras file of VGG-19 has under a megabyte. Whatever
- * loop a file's links make, it ends here.
+ * Bytes of groups, headers and heaps read from one file; a Keras file of VGG-19 has less than a megabyte. Every loop that
+ * a file's links form ends here.
  */
 const MAX_METADATA_BYTES = 16 * 2 ** 20;
 
 /** Bytes of one header, heap or tree node. */
 const MAX_BLOCK_BYTES = 4 * 2 ** 20;
 
-/** Metadata lies in clusters of small blocks, so it is fetched by pages and some are kept. */
+/** Metadata lies in clusters of small blocks, so it is read in pages, some of which are kept. */
 const PAGE_BYTES = 2 ** 16;
 const PAGES_KEPT = 64;
 
-/** Pages that are fetched of one file, 1 GiB of them: a block of a few bytes costs a page where blocks lie far apart. */
+/** Pages read from one file, 1 GiB in all: a block of a few bytes costs a page where blocks lie far apart. */
 const MAX_PAGES = 2 ** 14;
 
-/** An address where nothing is. */
+/** The undefined address. */
 export const UNDEFINED = 2 ** 64;
 
 /** Objects of a global heap by their numbers. */
@@ -33,7 +33,7 @@ export class Metadata {
 
   constructor(readonly file: WeightFile) {}
 
-  /** The bytes at an address, ready to be read one field after the other. */
+  /** The bytes at an address, for reading one field after the other. */
   async at(address: number, length: number): Promise<Fields> {
     if (!Number.isSafeInteger(address) || address < 0 || length < 0 || address + length > this.file.size) {
       throw this.fault(
@@ -41,7 +41,7 @@ export class Metadata {
       );
     }
     if (length > MAX_BLOCK_BYTES) throw this.#tooMuch();
-    // A block of a few bytes costs work too.
+    // Reading a block of a few bytes takes work too.
     this.spend(length + 64);
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {
@@ -63,7 +63,7 @@ export class Metadata {
 
   #tooMuch(): WeightFileError {
     return this.fault(
-      'its groups and headers are larger than any of Keras, or go round in circles; it is damaged.',
+      'its groups and headers are larger than in any file of Keras, or form a circle; it is damaged.',
     );
   }
 
@@ -140,12 +140,12 @@ export class Fields {
     return bytes === 1 ? this.u8() : bytes === 2 ? this.u16() : bytes === 4 ? this.u32() : this.u64();
   }
 
-  /** Text up to a null byte or the block's end, of at most so many bytes. */
-  text(most = this.left): string {
-    const within = this.bytes.subarray(this.at, this.at + most + 1);
+  /** A string that ends at a null byte or the block's end, of at most `maxBytes`. */
+  text(maxBytes = this.left): string {
+    const within = this.bytes.subarray(this.at, this.at + maxBytes + 1);
     const end = within.indexOf(0);
-    if (end < 0 && within.length > most)
-      throw this.metadata.fault(`one of its names has more than ${most} bytes; it is damaged.`);
+    if (end < 0 && within.length > maxBytes)
+      throw this.metadata.fault(`one of its names has more than ${maxBytes} bytes; it is damaged.`);
     const text = new TextDecoder().decode(within.subarray(0, end < 0 ? undefined : end));
     this.at += end < 0 ? within.length : end + 1;
     return text;
@@ -155,6 +155,6 @@ export class Fields {
   signature(expected: string): void {
     const found = new TextDecoder('latin1').decode(this.take(4).bytes);
     if (found !== expected)
-      throw this.metadata.fault(`it has no ${expected} block where there should be one; it is damaged.`);
+      throw this.metadata.fault(`it has no ${expected} block where one should be; it is damaged.`);
   }
 }

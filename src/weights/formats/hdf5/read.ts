@@ -35,15 +35,15 @@ export function isHdf5(head: Uint8Array): boolean {
   return SIGNATURE.every((byte, i) => head[i] === byte);
 }
 
-/** How deep groups lie in each other; Keras' lie five deep. */
+/** Nesting of groups; Keras' are five deep. */
 const MAX_DEPTH = 32;
 
 /**
- * The root group of an HDF5 file as h5py writes it unless told otherwise (HDF5 File Format Specification 3.0): what
- * Keras saves. README.md says what is read, what is not, and why no library does it.
+ * The root group of an HDF5 file as h5py writes it by default (HDF5 File Format Specification 3.0), which Keras uses.
+ * README.md lists what is supported and says why no library does it.
  *
- * @throws WeightFileError, here and from all that is asked of the groups, when the file is cut off, damaged, goes round
- *   in circles, or uses what is not read.
+ * @throws WeightFileError, also from the groups' methods, when the file is cut off, damaged, circular, or uses an
+ *   unsupported feature.
  */
 export async function openHdf5(file: WeightFile): Promise<Hdf5Group> {
   const metadata = new Metadata(file);
@@ -51,7 +51,9 @@ export async function openHdf5(file: WeightFile): Promise<Hdf5Group> {
   superblock.skip(8);
   const version = superblock.u8();
   if (version > 3)
-    throw metadata.fault(`it is HDF5 with a superblock of version ${version}, and 0 to 3 are known.`);
+    throw metadata.fault(
+      `it is HDF5 with a superblock of version ${version}, and 0 to 3 are read; save it with h5py's defaults.`,
+    );
   superblock.skip(version < 2 ? 4 : 0);
   const [offsets, lengths] = [superblock.u8(), superblock.u8()];
   if (offsets !== 8 || lengths !== 8) {
@@ -64,19 +66,15 @@ export async function openHdf5(file: WeightFile): Promise<Hdf5Group> {
   superblock.skip(8);
   const end = superblock.u64();
   if (base !== 0) {
-    throw metadata.fault(
-      `its addresses count from ${base}, and only those from the file's beginning are read; save it with h5py's defaults.`,
-    );
+    throw metadata.fault(`its addresses start at ${base}, and only 0 is read; save it with h5py's defaults.`);
   }
   if (end > file.size) {
-    throw metadata.fault(
-      `it says that it has ${end} bytes and has ${file.size}; it is cut off, so get it again.`,
-    );
+    throw metadata.fault(`it should have ${end} bytes and has ${file.size}; it is cut off, so get it again.`);
   }
-  // Where the root's header lies: in an entry like those of groups, or by itself.
+  // The address of the root's header, alone or in an entry like those of groups.
   superblock.skip(version < 2 ? 16 : 0);
   const root = await openObject(metadata, superblock.u64(), '', []);
-  if (root?.kind !== 'group') throw metadata.fault('its root is no group; it is damaged.');
+  if (root?.kind !== 'group') throw metadata.fault('its root is not a group; it is damaged.');
   return root;
 }
 
@@ -92,7 +90,7 @@ async function openObject(
     );
   }
   if (above.length > MAX_DEPTH)
-    throw metadata.fault(`its groups lie more than ${MAX_DEPTH} deep in each other; it is damaged.`);
+    throw metadata.fault(`its groups are nested more than ${MAX_DEPTH} deep; it is damaged.`);
   const messages = await readHeader(metadata, address);
   return messages.some(({ type }) => type === MESSAGE.layout)
     ? openDataset(metadata, messages, path)
@@ -137,7 +135,7 @@ async function readAttributes(
   return found;
 }
 
-/** A dataset of numbers; one of anything else (texts, say) is none of ours. */
+/** A dataset of numbers; undefined for other types, such as strings. */
 function openDataset(
   metadata: Metadata,
   messages: readonly Message[],

@@ -1,13 +1,13 @@
 import type { Content } from '../content.js';
 
-/** A dataset to be written. */
+/** A dataset for a file. */
 export interface NewDataset {
   shape: readonly number[];
   /** Its float32 numbers, row-major. */
   content: Content;
 }
 
-/** A group to be written: a text or a row of texts as attributes, and members under names. */
+/** A group for a file: attributes that are strings or lists of strings, and members by name. */
 export interface NewGroup {
   attributes: Record<string, string | readonly string[]>;
   children: Record<string, NewGroup | NewDataset>;
@@ -37,19 +37,19 @@ const UNDEFINED = 2n ** 64n - 1n;
 
 type Write = (file: Uint8Array, view: DataView) => void;
 
-/** Gives everything its place first, so that addresses are known when the bytes are written. */
+/** Places everything first, so that all addresses are known when the bytes are written. */
 class Plan {
   size = SUPERBLOCK_BYTES;
   readonly writes: Write[] = [];
   readonly datasets: { address: number; content: Content }[] = [];
-  /** Members of a group are kept in one table, which has room for twice this many. */
+  /** The members of a group lie in one table with room for twice this many. */
   readonly #leafK: number;
-  /** Texts of any length, which lie in one heap at the end. */
+  /** Strings of variable length, which lie in one heap at the end. */
   readonly #texts: Uint8Array[] = [];
   #heap = 0;
 
   constructor(root: NewGroup) {
-    this.#leafK = Math.max(4, Math.ceil(most(root) / 2));
+    this.#leafK = Math.max(4, Math.ceil(largestGroup(root) / 2));
     const header = this.#add(root);
     if (this.#texts.length > 0) this.#globalHeap();
     this.#superblock(header);
@@ -75,7 +75,7 @@ class Plan {
   }
 
   #group({ attributes, children }: NewGroup): number {
-    // The table is searched by halves, in the order of the names' bytes.
+    // Readers use binary search in the table, so it is sorted by the names' bytes.
     const names = Object.keys(children).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
     const headers = names.map((name) => this.#add(children[name]!));
     const texts = names.map(text);
@@ -119,7 +119,7 @@ class Plan {
     ]);
   }
 
-  /** An attribute that is a text of variable length (IV.A.2.d, class 9): its length and its place in the heap. */
+  /** An attribute that is a string of variable length (IV.A.2.d, class 9): its length and its object in the heap. */
   #text(name: string, value: string): Field[] {
     const bytes = text(value);
     this.#texts.push(bytes);
@@ -131,7 +131,7 @@ class Plan {
     return attribute(name, VARIABLE_TEXT, dataspace([]), [u32(bytes.length), place, u32(index)]);
   }
 
-  /** A collection of the global heap (III.E): the texts, and what is left of the least size that there is. */
+  /** A collection of the global heap (III.E): the strings, and free space up to the minimum size. */
   #globalHeap(): void {
     const used = this.#texts.reduce((sum, { length }) => sum + 16 + padded(length), 16);
     const size = Math.max(4096, used + 16);
@@ -154,7 +154,7 @@ class Plan {
     return this.#header([
       message(0x01, dataspace(shape)),
       message(0x03, FLOAT32),
-      // The fill value (IV.A.2.f): none is defined, space is allocated when the dataset is made.
+      // The fill value (IV.A.2.f): undefined, with space allocated early.
       message(0x05, [u8(2), u8(1), u8(0), u8(0), u32(0)]),
       message(0x08, [u8(3), u8(1), u64(BigInt(address)), u64(BigInt(content.size))]),
     ]);
@@ -221,18 +221,20 @@ const text = (value: string) => new TextEncoder().encode(value);
 const padded = (length: number) => Math.ceil(length / 8) * 8;
 const lengthOf = (fields: readonly Field[]) => fields.reduce((sum, { length }) => sum + length, 0);
 
-/** A message of a version 1 header: type, size, flags, and the body up to a multiple of 8 bytes. */
+/** A message of a version 1 header: type, size, flags, and the body padded to a multiple of 8 bytes. */
 function message(type: number, body: readonly Field[]): Field[] {
   const length = lengthOf(body);
   const size = padded(length);
   if (size > 0xffff)
-    throw new RangeError(`saveWeights: an attribute has ${size} bytes, and 65535 fit in a header.`);
+    throw new RangeError(
+      `encodeWeights: an attribute has ${size} bytes, and a header holds at most 65535; use the container 'keras'.`,
+    );
   return [u16(type), u16(size), u8(0), u8(0), u16(0), ...body, raw(new Uint8Array(size - length))];
 }
 
 /** A dataspace of version 1 (IV.A.2.b). */
 function dataspace(shape: readonly number[]): Field[] {
-  return [u8(1), u8(shape.length), u8(0), u8(0), u32(0), ...shape.map((side) => u64(BigInt(side)))];
+  return [u8(1), u8(shape.length), u8(0), u8(0), u32(0), ...shape.map((length) => u64(BigInt(length)))];
 }
 
 /** IEEE 754 single precision, little-endian (IV.A.2.d). */
@@ -251,7 +253,7 @@ const FLOAT32: Field[] = [
   u32(127),
 ];
 
-/** A text of variable length in UTF-8, whose elements are bytes. */
+/** The type of a UTF-8 string of variable length. */
 const VARIABLE_TEXT: Field[] = [
   ...[0x19, 0x01, 0x01, 0].map(u8),
   u32(16),
@@ -261,7 +263,7 @@ const VARIABLE_TEXT: Field[] = [
   u16(8),
 ];
 
-/** A row of texts, each filled up with zeros to the longest. */
+/** A list of strings, each padded with zeros to the longest. */
 function textsAttribute(name: string, values: readonly string[]): Field[] {
   const bytes = values.map(text);
   const size = Math.max(1, ...bytes.map(({ length }) => length));
@@ -274,7 +276,7 @@ function textsAttribute(name: string, values: readonly string[]): Field[] {
   );
 }
 
-/** An attribute of version 1 (IV.A.2.m), whose parts are each filled up to a multiple of 8 bytes. */
+/** An attribute of version 1 (IV.A.2.m), whose parts are each padded to a multiple of 8 bytes. */
 function attribute(
   name: string,
   type: readonly Field[],
@@ -293,9 +295,9 @@ function attribute(
   ];
 }
 
-/** The most members that a group has. */
-function most(node: NewGroup | NewDataset): number {
+/** The size of the largest group. */
+function largestGroup(node: NewGroup | NewDataset): number {
   if (!('children' in node)) return 0;
   const children = Object.values(node.children);
-  return Math.max(children.length, ...children.map(most));
+  return Math.max(children.length, ...children.map(largestGroup));
 }

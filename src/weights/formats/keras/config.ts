@@ -1,6 +1,6 @@
 import { WeightFileError } from '../error.js';
 
-/** What a saved Keras model says of a layer, as far as a VGG needs it. */
+/** A layer in a saved Keras model's configuration. */
 export interface KerasLayer {
   /** `Conv2D`, `Dense`, `MaxPooling2D`, ... */
   className: string;
@@ -15,7 +15,7 @@ export type KerasConfig = readonly KerasLayer[];
 const MAX_LAYERS = 2000;
 
 /**
- * Reads a Keras model's configuration, as `.keras`, whole-model `.h5` and tfjs `model.json` files hold it.
+ * Reads a Keras model's configuration, which `.keras`, whole-model `.h5` and tfjs `model.json` files hold.
  *
  * @throws WeightFileError when it is not JSON or lists no layers.
  */
@@ -29,7 +29,7 @@ export function parseKerasConfig(file: string, text: string): KerasConfig {
   return kerasLayers(file, json);
 }
 
-/** The layers of a configuration that is parsed already. */
+/** The layers of a parsed configuration. */
 export function kerasLayers(file: string, model: unknown): KerasConfig {
   const { layers } = record(record(model).config);
   if (!Array.isArray(layers) || layers.length > MAX_LAYERS) {

@@ -8,7 +8,7 @@ import type { StoredTensor } from '../tensor.js';
 import type { Entry } from '../zip/read.js';
 import { type KerasConfig, parseKerasConfig } from './config.js';
 
-/** Which of Keras' layouts of HDF5 a file has. */
+/** Keras' layouts of HDF5 files. */
 type KerasLayout = 'published' | 'model' | 'weights';
 
 /** The tensors of a Keras file, and the model's configuration where it holds one. */
@@ -42,7 +42,7 @@ export async function readKerasH5(file: WeightFile): Promise<KerasFile> {
   if (found.length === 0) {
     throw new WeightFileError(
       file.name,
-      'it is an HDF5 file without the layers of Keras (layer_names, model_weights or layers/*/vars); give one that Keras saved.',
+      'it is an HDF5 file without the layers of Keras (layer_names, model_weights or layers/*/vars); use a file that Keras saved.',
     );
   }
   return { layout: 'weights', tensors: finish(file, found) };
@@ -53,7 +53,7 @@ export function isKerasZip(entries: ReadonlyMap<string, Entry>): boolean {
   return entries.has('config.json') && entries.has('model.weights.h5');
 }
 
-/** The most bytes of weights that are unpacked from a `.keras` file that somebody has compressed. */
+/** Bytes of weights that are unpacked from a compressed `.keras` file. */
 const MAX_WEIGHTS_BYTES = 2 ** 31;
 
 /** Reads a `.keras` file: a zip archive of the model's configuration and a `.weights.h5`. */
@@ -64,7 +64,7 @@ export async function readKerasZip(
   const text = new TextDecoder().decode(await entries.get('config.json')!.read(MAX_HEADER_BYTES));
   const config = parseKerasConfig(file.name, text);
   const weights = entries.get('model.weights.h5')!;
-  // Keras stores without compressing, so the weights can be read where they lie.
+  // Keras does not compress, so the weights can be read in place.
   const inside = weights.span
     ? partOf(file, weights.span.offset, weights.span.length)
     : fileOfBytes(file.name, await unpack(file.name, weights));
@@ -74,7 +74,11 @@ export async function readKerasZip(
 function unpack(file: string, weights: Entry): Promise<Uint8Array> {
   return weights.read(MAX_WEIGHTS_BYTES).catch((error: unknown) => {
     if (error instanceof WeightFileError) throw error;
-    throw new WeightFileError(file, `its weights do not fit in memory (${reason(error)}).`, { cause: error });
+    throw new WeightFileError(
+      file,
+      `its weights do not fit in memory (${reason(error)}); unzip it and load model.weights.h5.`,
+      { cause: error },
+    );
   });
 }
 
@@ -99,7 +103,7 @@ async function namedWeights(file: WeightFile, group: Hdf5Group): Promise<Found[]
     if (at?.kind !== 'group') {
       throw new WeightFileError(
         file.name,
-        `it lists the layer '${layer}' and has no group of that name; it is damaged.`,
+        `it lists the layer '${layer}' but has no group of that name; it is damaged.`,
       );
     }
     const weights = names(await at.attributes(), 'weight_names');
@@ -108,7 +112,7 @@ async function namedWeights(file: WeightFile, group: Hdf5Group): Promise<Found[]
       if (!dataset) {
         throw new WeightFileError(
           file.name,
-          `its layer '${layer}' lists it and it is not there; the file is damaged.`,
+          `its layer '${layer}' lists it, but it is missing; the file is damaged.`,
           {
             tensor: weight,
           },
@@ -139,7 +143,7 @@ function variableName(name: string, index: number, count: number): string {
   return Object.values(ORDER).some((list) => list.includes(last)) ? last : (ORDER[count]?.[index] ?? last);
 }
 
-/** How deep layers lie in models that are layers themselves. */
+/** Nesting of layers in models that are layers themselves. */
 const MAX_LAYER_DEPTH = 8;
 
 /** The datasets `0`, `1`, ... of every group `vars`, but for the optimizer's. */

@@ -1,6 +1,6 @@
 import { printable, WeightFileError } from '../error.js';
 
-/** What a pickle of plain data holds. Python's dicts are Maps, lists and tuples arrays, None is null. */
+/** A value of plain data in a pickle. Python's dicts are Maps, lists and tuples arrays, None is null. */
 export type PickleValue =
   | null
   | boolean
@@ -12,28 +12,28 @@ export type PickleValue =
   | PickleName
   | PickleObject;
 
-/** A Python name that the pickle refers to, such as `torch.FloatStorage`. It is a name and nothing else. */
+/** A Python name in a pickle, such as `torch.FloatStorage`. It is never looked up. */
 export class PickleName {
   constructor(readonly name: string) {}
 }
 
-/** Something that the caller's `reduce` or `persistent` made. */
+/** An object that the caller's `reduce` or `persistent` returned. */
 export class PickleObject {}
 
-/** What gives a pickle's names, calls and persistent ids their meaning. */
+/** Gives a pickle's names, calls and persistent ids their meaning. */
 export interface PickleMeaning {
-  /** Whether a name, `module.name`, is one that this reader knows; any other ends the reading. */
+  /** Whether the name `module.name` is known; any other ends the reading. */
   knows(name: string): boolean;
-  /** What a call of a known name with these arguments stands for. */
+  /** The value of a call of a known name. */
   reduce(name: string, args: PickleValue[]): PickleValue;
-  /** What a persistent id stands for. */
+  /** The value of a persistent id. */
   persistent(id: PickleValue): PickleValue;
 }
 
 /** Values on the stack and in the memo; a state dict of 400 tensors has 4000. */
 const MAX_VALUES = 1_000_000;
 
-/** The opcodes that plain data takes; Python's pickletools documents them all. */
+/** The opcodes of plain data, which Python's pickletools documents. */
 export const OP = {
   MARK: 0x28,
   EMPTY_TUPLE: 0x29,
@@ -77,10 +77,10 @@ export const OP = {
 const MARK = Symbol('mark');
 
 /**
- * Reads one pickle. Nothing in it is ever executed: it is a program for a stack machine whose calls are handed to
- * `meaning`, and a name that `meaning` does not know ends the reading with an error that says it.
+ * Reads one pickle. Nothing in it is executed: it is a program for a stack machine, whose calls go to `meaning`, and a name
+ * that `meaning` does not know ends the reading with an error.
  *
- * @param bytes where the pickle begins; what follows it is left alone.
+ * @param bytes that begin with the pickle; more may follow.
  * @returns the value, and how many bytes the pickle took.
  * @throws WeightFileError when it is cut off, damaged, or more than plain data.
  */
@@ -123,7 +123,10 @@ class Machine {
     switch (op) {
       case OP.PROTO: {
         const version = this.#byte();
-        if (version > 5) throw this.#fault(`its pickle has protocol ${version}, and 0 to 5 are known.`);
+        if (version > 5)
+          throw this.#fault(
+            `its pickle has protocol ${version}, and 0 to 5 are read; save it with another pickle_protocol.`,
+          );
         break;
       }
       case OP.FRAME:
@@ -235,13 +238,13 @@ class Machine {
       case OP.REDUCE: {
         const [callee, args] = this.#popN(2);
         if (!(callee instanceof PickleName) || !Array.isArray(args)) {
-          throw this.#fault('its pickle calls something that is no name; it is damaged.');
+          throw this.#fault('its pickle calls something that is not a name; it is damaged.');
         }
         this.#push(this.meaning.reduce(callee.name, args));
         break;
       }
       case OP.BUILD:
-        // The state of an object, such as an OrderedDict's `_metadata`: nothing that weights need.
+        // The state of an object, such as an OrderedDict's `_metadata`; weights do not need it.
         this.#pop();
         break;
       case OP.BINPERSID:
@@ -268,7 +271,7 @@ class Machine {
   #pop(): PickleValue {
     const value = this.#stack.pop();
     if (value === undefined || value === MARK)
-      throw this.#fault('its pickle takes more than it has; it is damaged.');
+      throw this.#fault('its pickle takes more values than there are; it is damaged.');
     return value;
   }
 
@@ -286,27 +289,29 @@ class Machine {
 
   #list(): PickleValue[] {
     const list = this.#stack.at(-1);
-    if (!Array.isArray(list)) throw this.#fault('its pickle appends to what is no list; it is damaged.');
+    if (!Array.isArray(list))
+      throw this.#fault('its pickle appends to something that is not a list; it is damaged.');
     return list;
   }
 
   #dict(): Map<PickleValue, PickleValue> {
     const dict = this.#stack.at(-1);
     if (!(dict instanceof Map))
-      throw this.#fault('its pickle sets an item of what is no dict; it is damaged.');
+      throw this.#fault('its pickle sets an item of something that is not a dict; it is damaged.');
     return dict;
   }
 
   #remember(key: number): void {
     const value = this.#stack.at(-1);
     if (value === undefined || value === MARK)
-      throw this.#fault('its pickle keeps what is not there; it is damaged.');
+      throw this.#fault('its pickle stores a value that is not there; it is damaged.');
     this.#memo.set(key, value);
   }
 
   #recall(key: number): PickleValue {
     const value = this.#memo.get(key);
-    if (value === undefined) throw this.#fault('its pickle recalls what it never kept; it is damaged.');
+    if (value === undefined)
+      throw this.#fault('its pickle recalls a value that it never stored; it is damaged.');
     return value;
   }
 
@@ -331,7 +336,7 @@ class Machine {
     return new TextDecoder().decode(this.bytes.subarray(from, from + length));
   }
 
-  /** A whole number of up to 255 bytes; only those that a double holds are plain numbers. */
+  /** An integer of up to 255 bytes; a bigint where a double cannot hold it. */
   #long(length: number): number | bigint {
     const from = this.#take(length);
     let value = 0n;

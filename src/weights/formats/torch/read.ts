@@ -67,9 +67,9 @@ export function isTorchLegacy(head: Uint8Array): boolean {
 }
 
 /**
- * The tensors of a file that `torch.save` wrote before PyTorch 1.6 (torchvision's of 2017 among them): pickles of a
- * magic number, a version, what the machine was like, the state dict and the storages' keys, then each storage as its
- * length (8 bytes) and its numbers, in the order of the keys.
+ * The tensors of a file that `torch.save` wrote before PyTorch 1.6, such as torchvision's of 2017: pickles of a magic
+ * number, a version, facts about the machine, the state dict and the storages' keys, then each storage as its length (8
+ * bytes) and its numbers, in the order of the keys.
  *
  * @throws WeightFileError when a pickle is damaged, or the storages are not those that the state dict refers to.
  */
@@ -85,7 +85,7 @@ export async function readTorchLegacy(file: WeightFile): Promise<StoredTensor[]>
   if (version !== 1001) {
     throw new WeightFileError(
       file.name,
-      `it has version ${String(version)} of torch.save's older format, and 1001 is known.`,
+      `it has version ${String(version)} of torch.save's older format, and only 1001 is read; save it with PyTorch 1.6 or newer.`,
     );
   }
   const machine = next();
@@ -111,7 +111,7 @@ export async function readTorchLegacy(file: WeightFile): Promise<StoredTensor[]>
   });
 }
 
-/** Where the numbers of each storage begin. */
+/** The offset of each storage's numbers. */
 async function storageOffsets(
   file: WeightFile,
   start: number,
@@ -157,10 +157,10 @@ function stored(tensor: TorchTensor, openStorage: () => ByteStream): StoredTenso
   return { name, dtype, shape, open };
 }
 
-/** Most bytes that are read only to get past them. */
+/** Bytes that are skipped at a time. */
 const SKIP_BYTES = 2 ** 16;
 
-/** Reads on from where in its storage a tensor begins. */
+/** Reads a storage from the tensor's beginning. */
 function skipping({ dtype, offset }: TorchTensor, storage: ByteStream): ByteStream {
   let left = offset * BYTES_PER_ELEMENT[dtype];
   return {
@@ -174,7 +174,7 @@ function skipping({ dtype, offset }: TorchTensor, storage: ByteStream): ByteStre
   };
 }
 
-/** Puts the elements of another memory format than PyTorch's default (channels last, transposed) in order in memory. */
+/** Puts the elements of a tensor with another memory format (channels last, transposed) in order, in memory. */
 function gathering(tensor: TorchTensor, storage: ByteStream): ByteStream {
   let inOrder: ByteStream | undefined;
   return {

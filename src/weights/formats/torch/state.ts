@@ -5,7 +5,7 @@ import { MAX_ELEMENTS } from '../limits.js';
 import { BYTES_PER_ELEMENT, type Dtype } from '../tensor.js';
 import { type PickleMeaning, PickleName, PickleObject, type PickleValue, readPickle } from './pickle.js';
 
-/** A tensor of a PyTorch state dict: a view of a storage, a row of numbers that lies elsewhere in the file. */
+/** A tensor of a PyTorch state dict: a view of a storage, which lies elsewhere in the file. */
 export interface TorchTensor {
   name: string;
   dtype: Dtype;
@@ -16,7 +16,7 @@ export interface TorchTensor {
   storage: Storage;
 }
 
-/** A storage: where its bytes lie is for the container, zip or legacy, to say. */
+/** A storage; the container, zip or legacy, determines where its bytes lie. */
 export interface Storage {
   key: string;
   dtype: Dtype;
@@ -24,7 +24,7 @@ export interface Storage {
   length: number;
 }
 
-/** PyTorch's storage classes, which name the type of the numbers. */
+/** The number types of PyTorch's storage classes. */
 const STORAGES: Record<string, Dtype> = {
   DoubleStorage: 'F64',
   FloatStorage: 'F32',
@@ -45,7 +45,7 @@ const OTHER_NAMES = [
   'torch._utils._rebuild_parameter',
 ];
 
-/** How deep a checkpoint's dicts are searched for tensors; `{"state_dict": {...}}` is two. */
+/** Nesting of dicts that is searched for tensors; `{"state_dict": {...}}` is two. */
 const MAX_DEPTH = 4;
 
 class TensorObject extends PickleObject {
@@ -65,7 +65,7 @@ class StorageObject extends PickleObject {
  *
  * @returns the tensors of the state dict in it (a dict of tensors, or one inside a training script's dict), and how
  *   many bytes the pickle took.
- * @throws WeightFileError when it is damaged, refers to anything but tensors and plain data, or holds no tensors.
+ * @throws WeightFileError when it is damaged, refers to anything but tensors and plain data, or has no tensors.
  */
 export function readState(file: string, bytes: Uint8Array): { tensors: TorchTensor[]; length: number } {
   const { value, length } = readPickle(file, bytes, new StateMeaning(file));
@@ -86,7 +86,7 @@ export function readState(file: string, bytes: Uint8Array): { tensors: TorchTens
   };
 }
 
-/** Reads a pickle that holds plain data alone, as the other parts of the older format do. */
+/** Reads a pickle of plain data, like the other parts of the older format. */
 export function readPlain(file: string, bytes: Uint8Array): { value: PickleValue; length: number } {
   return readPickle(file, bytes, new StateMeaning(file));
 }
@@ -106,7 +106,7 @@ class StateMeaning implements PickleMeaning {
     }
     if (name === 'torch._utils._rebuild_parameter' && args[0] instanceof TensorObject) return args[0];
     if (name.startsWith('torch._utils._rebuild_tensor')) return this.#tensor(args);
-    throw this.#fault(`its pickle calls '${name}' with what it does not take; it is damaged.`);
+    throw this.#fault(`its pickle calls '${name}' with wrong arguments; it is damaged.`);
   }
 
   /** `('storage', class, key, device, length)`, and before 1.6 a view of it, which is null in all that is read here. */
@@ -145,7 +145,7 @@ function isCount(value: PickleValue | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** The first dict of tensors in a value, the value itself before what it holds; a dict that is there often is seen once. */
+/** The first dict of tensors in a value, outer dicts before inner ones; a dict that occurs often is searched once. */
 function stateDict(
   value: PickleValue,
   depth: number,
@@ -164,16 +164,16 @@ function stateDict(
   return undefined;
 }
 
-/** A tensor, once its elements are known to lie in its storage, none of them twice. */
+/** A tensor, after checking that its elements lie in its storage and do not repeat. */
 function checkView(file: string, tensor: TorchTensor): TorchTensor {
   const { name, shape, strides, offset, storage } = tensor;
   checkShape(file, name, shape);
   const fault = (reason: string) => new WeightFileError(file, reason, { tensor: name });
   if (strides.length !== shape.length)
-    throw fault('it has another number of strides than sides; it is damaged.');
+    throw fault('the number of its strides is not that of its axes; the file is damaged.');
   const count = size(shape);
   if (count === 0) return tensor;
-  const last = offset + shape.reduce((sum, side, axis) => sum + (side - 1) * strides[axis]!, 0);
+  const last = offset + shape.reduce((sum, length, axis) => sum + (length - 1) * strides[axis]!, 0);
   if (!(last < storage.length)) {
     throw fault(
       `it reaches to element ${last} of a storage that has ${storage.length}; the file is damaged.`,
@@ -187,10 +187,10 @@ function checkView(file: string, tensor: TorchTensor): TorchTensor {
   return tensor;
 }
 
-/** Whether the elements lie one after the other, as `open` of a plain stored tensor needs. */
+/** Whether the elements lie one after the other in the storage. */
 export function isContiguous({ shape, strides }: Pick<TorchTensor, 'shape' | 'strides'>): boolean {
   const plain = stridesOf(shape);
-  return shape.every((side, axis) => side === 1 || strides[axis] === plain[axis]) || size(shape) === 0;
+  return shape.every((length, axis) => length === 1 || strides[axis] === plain[axis]) || size(shape) === 0;
 }
 
 /** The bytes of a view of `storage`, in the order of its elements. */
@@ -215,7 +215,7 @@ export function gather(
   return bytes;
 }
 
-/** A name of a storage's file or of a tensor, for an error. */
+/** A name from the file in quotes, for an error. */
 export function quoted(name: string): string {
   return `'${printable(name)}'`;
 }
