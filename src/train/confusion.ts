@@ -1,30 +1,30 @@
 import { fail } from '../base/check.js';
 
-/** How often the examples of each class were taken for which. */
+/** How often examples of each class were classified as each class. */
 export interface Confusion {
   classNames: readonly string[];
-  /** Examples of class `i` that were taken for class `j`, `[i][j]`. */
+  /** Number of examples of class `i` that were classified as class `j`, `[i][j]`. */
   counts: number[][];
-  /** Share of all that was classified right, 0 to 1. */
+  /** Fraction of all examples classified correctly, 0 to 1. */
   accuracy: number;
   classes: {
     name: string;
     examples: number;
-    /** Share of its examples that was recognized; null where it has none. */
+    /** Fraction of its examples classified correctly; null if it has none. */
     recall: number | null;
-    /** Share right of what was taken for it; null where nothing was. */
+    /** Fraction of the examples classified as it that are its own; null if there are none. */
     precision: number | null;
   }[];
-  /** What was mistaken for what, the most frequent first. */
+  /** The pairs of classes that were confused, the most frequent first. */
   mistakes: { is: string; takenFor: string; examples: number }[];
 }
 
 /**
- * Counts what a classifier confuses.
+ * Counts the classes that a classifier confuses.
  *
- * @param labels the right class of each example.
- * @param predicted what it was taken for, as `predictClasses` gives it.
- * @throws RangeError when there are more of one than of the other, or a class has no name.
+ * @param labels the correct class of each example.
+ * @param predicted its predicted class, as returned by `predictClasses`.
+ * @throws RangeError when there are not as many labels as predictions, or a class has no name.
  */
 export function confusion(
   labels: ArrayLike<number>,
@@ -34,7 +34,7 @@ export function confusion(
   if (labels.length !== predicted.length) {
     fail(
       'confusion',
-      `there are ${labels.length} labels and ${predicted.length} predictions; give one for each.`,
+      `there are ${labels.length} labels and ${predicted.length} predictions; pass one of each for every example.`,
     );
   }
   const counts = classNames.map(() => classNames.map(() => 0));
@@ -43,23 +43,23 @@ export function confusion(
     if (counts[is]?.[taken] === undefined) {
       fail(
         'confusion',
-        `example ${i} is of class ${is} and was taken for ${taken}, and there are ${classNames.length} names.`,
+        `example ${i} is of class ${is} and was classified as ${taken}, but there are ${classNames.length} names; pass a name for every class.`,
       );
     }
     counts[is]![taken]!++;
   }
   const sum = (row: readonly number[]) => row.reduce((total, count) => total + count, 0);
-  const share = (part: number, whole: number) => (whole === 0 ? null : part / whole);
+  const fraction = (part: number, whole: number) => (whole === 0 ? null : part / whole);
   const right = sum(counts.map((row, i) => row[i]!));
   return {
     classNames,
     counts,
-    accuracy: share(right, labels.length) ?? 0,
+    accuracy: fraction(right, labels.length) ?? 0,
     classes: classNames.map((name, i) => ({
       name,
       examples: sum(counts[i]!),
-      recall: share(counts[i]![i]!, sum(counts[i]!)),
-      precision: share(counts[i]![i]!, sum(counts.map((row) => row[i]!))),
+      recall: fraction(counts[i]![i]!, sum(counts[i]!)),
+      precision: fraction(counts[i]![i]!, sum(counts.map((row) => row[i]!))),
     })),
     mistakes: counts
       .flatMap((row, i) =>

@@ -5,9 +5,9 @@ import { type Batch, checkExamples, type Examples } from './examples.js';
 import { objectiveOf } from './objective.js';
 import { breathing, RunningMeans } from './running.js';
 
-/** How a set of examples is gone through. */
+/** Options of {@link evaluate} and {@link predictClasses}. */
 export interface EvaluateOptions {
-  /** Images a batch; the result does not depend on it. Default 128. */
+  /** Images per batch; the result does not depend on it. Default 128. */
   batchSize?: number;
   /** Stops after a batch, with the signal's reason as the error. */
   signal?: AbortSignal;
@@ -17,7 +17,7 @@ export interface EvaluateOptions {
  * Loss and accuracy of a classifier on labelled examples, without dropout and with batch normalization's moving
  * statistics.
  *
- * @returns `loss`, the mean cross-entropy, and `accuracy`, the share classified right from 0 to 1.
+ * @returns `loss`, the mean cross-entropy, and `accuracy`, the fraction classified correctly, 0 to 1.
  * @throws RangeError when the examples do not fit the model.
  */
 export async function evaluate(
@@ -45,7 +45,7 @@ export async function evaluate(
 }
 
 /**
- * The class that a classifier finds most likely for each example, in stored order.
+ * The most probable class of each example, in stored order.
  *
  * @throws RangeError when the examples do not fit the model.
  */

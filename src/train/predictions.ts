@@ -3,12 +3,12 @@ import { fail } from '../base/check.js';
 import { element, svg, text } from '../figures/svg.js';
 import { encodePng } from '../images/png.js';
 
-/** The pictures of a labelled set, as `vgg-blocks/data`'s `ImageSet` holds them. */
+/** The images of a labelled set, such as an `ImageSet` of `vgg-blocks/data`. */
 export interface LabelledImages {
-  /** One byte a channel, picture after picture, `[count, height, width, channels]`. */
+  /** One byte a channel, image after image, `[count, height, width, channels]`. */
   readonly images: Uint8Array;
   readonly labels: ArrayLike<number>;
-  /** `[height, width, channels]`; 1 channel is grey, 3 are red, green and blue. */
+  /** `[height, width, channels]`; 1 channel is gray, 3 are red, green and blue. */
   readonly storedShape: readonly number[];
   readonly classNames: readonly string[];
 }
@@ -17,41 +17,41 @@ const CELL = { width: 104, image: 72, height: 116 };
 const COLUMNS = 8;
 
 /**
- * A sheet of pictures with what was predicted under each, and what is right where that differs.
+ * A sheet of images with the predicted class under each, and the correct class where that differs.
  *
- * @param predicted the predicted class of each picture, in order.
- * @param options `most` pictures at most, default 40: the first ones.
- * @returns an SVG document with the pictures inside.
- * @throws RangeError when there are fewer predictions than pictures to show.
+ * @param predicted the predicted class of each image, in order.
+ * @param options.limit the most images that are shown, the first of the set. Default 40.
+ * @returns an SVG document that contains the images.
+ * @throws RangeError when there are fewer predictions than images to show.
  */
 export async function predictionSheet(
-  pictures: LabelledImages,
+  set: LabelledImages,
   predicted: ArrayLike<number>,
-  { most = 40 }: { most?: number } = {},
+  { limit = 40 }: { limit?: number } = {},
 ): Promise<string> {
-  const [height, width, channels] = pictures.storedShape as [number, number, number];
+  const [height, width, channels] = set.storedShape as [number, number, number];
   const bytes = height * width * channels;
-  const count = Math.min(most, pictures.labels.length);
+  const count = Math.min(limit, set.labels.length);
   if (predicted.length < count) {
     fail(
       'predictionSheet',
-      `there are ${predicted.length} predictions for ${count} pictures; give one for each.`,
+      `there are ${predicted.length} predictions for ${count} images; pass one for each.`,
     );
   }
   const cells = await Promise.all(
     Array.from({ length: count }, async (_, i) => {
-      const data = pictures.images.subarray(i * bytes, (i + 1) * bytes);
+      const data = set.images.subarray(i * bytes, (i + 1) * bytes);
       const png = `data:image/png;base64,${toBase64(await encodePng({ data, width, height }))}`;
       const at = `${(i % COLUMNS) * CELL.width},${Math.floor(i / COLUMNS) * CELL.height}`;
       return element(
         'g',
         { transform: `translate(${at})` },
-        cell(png, name(pictures, predicted[i]!), name(pictures, pictures.labels[i]!)),
+        cell(png, name(set, predicted[i]!), name(set, set.labels[i]!)),
       );
     }),
   );
   const size = [CELL.width * Math.min(COLUMNS, count), CELL.height * Math.ceil(count / COLUMNS)];
-  const right = Array.from({ length: count }, (_, i) => predicted[i] === pictures.labels[i]).filter(
+  const right = Array.from({ length: count }, (_, i) => predicted[i] === set.labels[i]).filter(
     Boolean,
   ).length;
   const title = `${count} test images, ${right} of them classified correctly`;

@@ -12,16 +12,16 @@ import {
 } from '@tensorflow/tfjs-core';
 
 /**
- * Means of loss and accuracy over batches. They are summed on the backend and read only when asked for, since each
- * reading makes a GPU wait. The sums are compensated (Kahan 1965), so that float32 is exact enough for any number of
- * batches, and a run's figures do not depend on when it was that somebody read them.
+ * Means of loss and accuracy over batches. They are summed on the backend and read only on demand, because each read
+ * makes a GPU wait. The sums are compensated (Kahan 1965), so that float32 is exact enough for any number of batches, and
+ * the results do not depend on when they are read.
  */
 export class RunningMeans {
   examples = 0;
-  /** The sums, and what rounding put into them that was not there. */
+  /** The sums, and their rounding errors. */
   private state: Tensor[] = [zeros([2]), zeros([2])];
 
-  /** Adds a batch's mean loss and number of right ones, and disposes both. */
+  /** Adds a batch's mean loss and number of correct examples, and disposes both. */
   add(examples: number, [loss, correct]: Scalar[]): void {
     const [sums, excess] = this.state as [Tensor, Tensor];
     this.state = tidy(() => {
@@ -45,7 +45,7 @@ export class RunningMeans {
   }
 }
 
-/** A function to await after each batch: every 50 ms it lets timers, signals and the page have a turn. */
+/** A function to await after each batch: every 50 ms it gives timers, signals and the page a turn. */
 export function breathing(): () => Promise<void> {
   let last = performance.now();
   return async () => {

@@ -9,17 +9,17 @@ import { startRun, step } from './step.js';
 
 /** Options of {@link throughput}. */
 export interface ThroughputOptions {
-  /** Examples at a time. Default 8. */
+  /** Examples per run. Default 8. */
   batchSize?: number;
-  /** What is measured: `'inference'` (the default) predicts, `'training'` does whole steps of the optimizer. */
+  /** `'inference'` (the default) measures predictions, `'training'` whole steps of the optimizer. */
   mode?: 'inference' | 'training';
-  /** How long to measure, without the first two runs; at least two runs are measured. Default 2. */
+  /** How long to measure, not counting the first two runs; at least two runs are measured. Default 2. */
   seconds?: number;
   /** The optimizer of the training steps. Default `'sgd'`. */
   optimizer?: OptimizerName;
-  /** Draws the images and the classes. Default 0. */
+  /** Determines the images. Default 0. */
   seed?: number;
-  /** Stops after the run that is under way. */
+  /** Stops after the current run, with the signal's reason as the error. */
   signal?: AbortSignal;
 }
 
@@ -27,27 +27,27 @@ export interface ThroughputOptions {
 export interface Throughput {
   batchSize: number;
   mode: 'inference' | 'training';
-  /** By the median of the runs. */
+  /** From the median of the runs. */
   examplesPerSecond: number;
   /** The slowest and the fastest run, in examples per second. */
   spread: [slowest: number, fastest: number];
   /** Milliseconds of the first run, in which backends compile kernels and take memory. */
   firstMs: number;
-  /** Milliseconds of each measured run, in their order. */
+  /** Milliseconds of each measured run, in order. */
   runsMs: number[];
 }
 
-/** Runs before those that count: the first compiles, the second finds everything in its place. */
+/** Runs before the measured ones: the first compiles, the second allocates nothing new. */
 const WARM_UP = 2;
 
 /**
- * Measures how many examples a second a model predicts or is trained on, on the current backend: random images of the
- * model's input shape, a warm-up, then runs until the time is over, each waited for until its numbers are here. The images
- * are where the backend has them before the clock starts.
+ * Measures how many examples per second a model predicts or is trained on, on the current backend: random images of the
+ * model's input shape, a warm-up, then runs until the time is over, each of which ends when its numbers have been read. The
+ * images are on the backend before the clock starts.
  *
- * Training steps are those of `train`, and change the model's weights.
+ * Training uses the steps of `train`, and changes the model's weights.
  *
- * @throws RangeError when an option is out of range or the model takes images of no fixed size.
+ * @throws RangeError when an option is out of range or the model's input has no fixed size.
  * @example
  * const { examplesPerSecond } = await throughput(smallArch(4), { batchSize: 32, mode: 'training' });
  */
@@ -104,7 +104,7 @@ export async function throughput(
 }
 
 interface Measured {
-  /** Does it once and waits for the numbers. */
+  /** Computes once and waits for the numbers. */
   once(): Promise<void>;
   end(): void;
 }

@@ -3,7 +3,7 @@ import { confusion } from '../../src/train/index.js';
 
 const NAMES = ['cat', 'dog', 'eel', 'fly'];
 
-test('counts what was taken for what, and each class for itself', () => {
+test('counts the classes that were confused, and each class by itself', () => {
   const found = confusion([0, 0, 0, 1, 1, 2, 2, 2, 2], [0, 0, 1, 1, 2, 2, 1, 1, 2], NAMES);
   expect(found.counts).toEqual([
     [2, 1, 0, 0],
@@ -26,11 +26,11 @@ test('counts what was taken for what, and each class for itself', () => {
   expect(JSON.parse(JSON.stringify(found))).toEqual(found);
 });
 
-test('refuses what does not belong together', () => {
+test('refuses labels and predictions that do not match', () => {
   expect(() => confusion([0, 1], [0], NAMES)).toThrow(
-    'confusion: there are 2 labels and 1 predictions; give one for each.',
+    'confusion: there are 2 labels and 1 predictions; pass one of each for every example.',
   );
   expect(() => confusion([0, 4], [0, 1], NAMES)).toThrow(
-    'confusion: example 1 is of class 4 and was taken for 1, and there are 4 names.',
+    'confusion: example 1 is of class 4 and was classified as 1, but there are 4 names; pass a name for every class.',
   );
 });

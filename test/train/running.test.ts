@@ -17,7 +17,7 @@ async function meansOf(reads: (batch: number) => boolean) {
   return result;
 }
 
-test('means are right, and the same bits however often they are read on the way', async () => {
+test('means are correct, and the same bits however often they are read on the way', async () => {
   const before = memory().numTensors;
   const once = await meansOf(() => false);
   const losses = Array.from({ length: 200 }, (_, batch) => 1 + Math.sin(batch));

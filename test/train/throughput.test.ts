@@ -36,7 +36,7 @@ describe('throughput', () => {
     model.dispose();
   });
 
-  test('training does whole steps, and inference leaves the weights alone', async () => {
+  test('training does whole steps, and inference leaves the weights unchanged', async () => {
     before = memory().numTensors;
     const model = build();
     const weights = () => Promise.all(model.getWeights().map(async (weight) => [...(await weight.data())]));

@@ -88,7 +88,7 @@ function batch(file: Map<string, Reference>, step: number): Batch {
   return { xs: tensor(pixels, [count, 32, 32, 1]), ys: tensor1d([...classes], 'int32') };
 }
 
-/** The largest difference between two tensors as a share of the expected one's largest value; the worst of many pairs. */
+/** The largest difference between two tensors as a fraction of the expected one's largest value; the worst of many pairs. */
 async function worstError(actual: Tensor[], expected: Tensor[]): Promise<number> {
   expect(actual.map(({ shape }) => shape)).toEqual(expected.map(({ shape }) => shape));
   const errors = expected.map(async (wanted, i) => {

@@ -5,7 +5,7 @@ import { Allocator } from '../../src/wasm/allocator.js';
 const memory = () => new WebAssembly.Memory({ initial: 1, maximum: 64 });
 
 describe('a heap', () => {
-  test('gives out room within the memory that nobody else has, and takes it back', () => {
+  test('allocates parts of the memory that do not overlap, and frees them', () => {
     const steps = fc.array(fc.oneof(fc.record({ bytes: fc.nat(100_000) }), fc.record({ free: fc.nat() })), {
       maxLength: 60,
     });
@@ -40,7 +40,7 @@ describe('a heap', () => {
     );
   });
 
-  test('says so when the memory cannot grow', () => {
+  test('throws when the memory cannot grow', () => {
     expect(() => new Allocator(memory()).allocate(2 ** 23)).toThrow(
       'installWasmKernels: the memory of another thread, 4 GB at most, cannot grow by',
     );

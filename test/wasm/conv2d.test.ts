@@ -132,7 +132,7 @@ describe('the gradients of a convolution', () => {
     await expectSame(() => gradientsByTape(c), rounding(terms(c)));
   });
 
-  test('serve the transposed convolution, too', async () => {
+  test('are used by the transposed convolution, too', async () => {
     for (const stride of [1, 2, 3]) {
       await expectSame(
         () =>

@@ -119,7 +119,7 @@ describe('a 3x3 convolution and its gradients are those of float64', () => {
     );
   });
 
-  test('for any size and padding, with the channels that tiles take', async () => {
+  test('for any size and padding, with enough channels for tiles', async () => {
     await fc.assert(
       fc.asyncProperty(cases(fc.constantFrom(8, 12, 20, 32), 13), async (c) => {
         for (const one of await errors(c)) expect(one).toBeLessThan(TOLERANCE);
@@ -186,7 +186,7 @@ describe('NaN and infinity', () => {
   );
 });
 
-test("what is not 3x3 with stride 1, and other activations, are the backend's own", async () => {
+test("the backend's own kernels compute other sizes, strides and activations", async () => {
   const [x, filter] = [numbers(6 * 6 * 8, 1), numbers(9 * 8 * 8, 2)];
   const compute = (activation: string, stride: number) => () =>
     engine().runKernel(
@@ -202,7 +202,7 @@ test("what is not 3x3 with stride 1, and other activations, are the backend's ow
   expect(ours).toEqual(stock);
 });
 
-test('working memory is given back', async () => {
+test('working memory is freed', async () => {
   const x = numbers(2 * 24 * 24 * 32, 1);
   const filter = numbers(9 * 32 * 32, 2);
   const compute = () =>

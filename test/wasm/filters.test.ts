@@ -55,7 +55,7 @@ const image = () => tensor(numbers(8 * 8 * 16, 9), [1, 8, 8, 16]) as Tensor4D;
 const output = (filter: Tensor) => tidy(() => conv2d(image(), filter as Tensor4D, 1, 'same').dataSync());
 
 describe('the transform of a filter', () => {
-  test('is kept from the second use on, and goes with the filter', () => {
+  test('is kept from the second use, and freed with the filter', () => {
     const filter = filterOf(1);
     const alone = held.size;
     const first = output(filter);
@@ -93,7 +93,7 @@ describe('the transform of a filter', () => {
     engine().disposeVariables();
   });
 
-  test('goes when the kernels are removed, and is made again after', () => {
+  test('is freed when the kernels are uninstalled, and computed again afterwards', () => {
     const filter = filterOf(2);
     const values = [output(filter), output(filter)];
     uninstall();
@@ -129,7 +129,7 @@ describe('a backend', () => {
     dispose([x, filter]);
   });
 
-  test('that is removed and registered anew is taken up', async () => {
+  test('that is removed and registered again is used', async () => {
     const filter = filterOf(3);
     const values = [output(filter), output(filter)];
     filter.dispose();

@@ -75,7 +75,7 @@ export function inputGradient(g: Geometry, filter: Numbers, dy: Numbers): Float6
   return gradient;
 }
 
-/** The largest difference as a share of the largest expected value; NaN where either has one. */
+/** The largest difference as a fraction of the largest expected value; NaN where either has one. */
 export function error(actual: Numbers, expected: Numbers): number {
   let [difference, largest] = [0, 0];
   for (let i = 0; i < expected.length; i++) {

@@ -128,12 +128,12 @@ describe.runIf(hasChromium)('two threads of a cross-origin isolated page', () =>
     expect(said).toEqual({ helped: true, isShared: false, difference: DIFFERENCE });
   });
 
-  test('say which policy forbids them', async () => {
+  test('name the policy that forbids them', async () => {
     const { said } = await open('copies.js', { ...ISOLATED, 'content-security-policy': policy('') });
     expect(said).toContain("a page's content security policy has to allow it by worker-src blob:");
   });
 
-  test('say what a page that is not isolated lacks', async () => {
+  test('name the headers that a page lacks which is not isolated', async () => {
     const { said } = await open('copies.js', { 'content-security-policy': policy('blob:') });
     expect(said).toContain('serve it with the headers Cross-Origin-Opener-Policy');
   });

@@ -31,7 +31,7 @@ describe('the WebAssembly', () => {
     for (const [i, value] of values.entries()) expect(value).toBeCloseTo(expected[i]!, 5);
   });
 
-  test('runs with relaxed SIMD where the engine has it, and is no module where it has not', () => {
+  test('runs with relaxed SIMD where the engine has it, and does not compile elsewhere', () => {
     const relaxed = () => product(new WebAssembly.Memory({ initial: 1, maximum: 65536 }), true);
     if (!hasRelaxedSimd()) {
       expect(relaxed).toThrow(WebAssembly.CompileError);

@@ -22,7 +22,7 @@ import { Helper } from '../../src/wasm/helper.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { numbers, on, wasm } from './compare.js';
 
-/** Large enough to be shared out: convolutions of at least so many multiplications and additions. */
+/** Large enough to be divided: convolutions of at least this number of multiplications and additions. */
 const WORK = 2 ** 25;
 
 type Shape = [number, number, number, number];
@@ -92,7 +92,7 @@ function compute({ image, filter, stride, pad, seed }: Case): Promise<Float32Arr
   });
 }
 
-/** The largest difference as a share of the largest number. */
+/** The largest difference as a fraction of the largest number. */
 function difference(a: Float32Array, b: Float32Array): number {
   const [most, worst] = [a, a.map((value, i) => value - b[i]!)].map((values) =>
     values.reduce((max, value) => Math.max(max, Math.abs(value)), 0),
@@ -177,7 +177,7 @@ describe('threads', () => {
     dispose([weights, bias]);
   });
 
-  test('keep no weights that are gone', async () => {
+  test('keep no weights that are disposed', async () => {
     const { helpers } = await installThreads(2);
     const x = random([8, 2000], 1) as Tensor2D;
     const sizes = [];
@@ -207,7 +207,7 @@ describe('threads', () => {
     expectEqual(await compute(CONVOLUTION), alone);
   });
 
-  test('leave what is too small to one', async () => {
+  test('leave small products and convolutions to one', async () => {
     await installThreads(2);
     const start = vi.spyOn(Helper.prototype, 'start');
     await compute({ ...CONVOLUTION, image: [3, 16, 16, 16] });
@@ -271,7 +271,7 @@ describe('threads', () => {
     await compute(CONVOLUTION);
   });
 
-  test('are as many as asked for first, until the kernels are removed', async () => {
+  test('are as many as were installed first, until the kernels are uninstalled', async () => {
     const uninstall = installWasmKernels({ threads: 2 });
     expect(installWasmKernels()).toBe(uninstall);
     expect(installWasmKernels({ threads: 2 })).toBe(uninstall);
@@ -288,7 +288,7 @@ describe('threads that cannot be', () => {
     );
   });
 
-  test('without shared memory are refused, and what a page needs is said', () => {
+  test('without shared memory are refused, with the headers that a page needs', () => {
     vi.stubGlobal('SharedArrayBuffer', undefined);
     expect(() => installWasmKernels({ threads: 2 })).toThrow(
       'serve it with the headers Cross-Origin-Opener-Policy',
