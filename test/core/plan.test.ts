@@ -19,7 +19,7 @@ import {
   vgg,
 } from '../../src/index.js';
 import { useAnyBackend } from '../support/backends.js';
-import { hasShared, sharedJson } from '../support/shared.js';
+import { fixtureJson } from '../support/fixtures.js';
 
 beforeAll(() => useAnyBackend());
 
@@ -40,9 +40,9 @@ function planFor(row: string): Plan {
   return plan(scaleArch(arch, Number(ratio)), { inputShape, batchNorm: network!.endsWith('-BN'), ...top });
 }
 
-const counts = hasShared ? await sharedJson<Record<string, Counts>>('reference/counts.json') : {};
+const counts = await fixtureJson<Record<string, Counts>>('counts.json');
 
-describe.skipIf(!hasShared)('parameters and MACs that PyTorch counts', () => {
+describe('parameters and MACs that PyTorch counts', () => {
   test.each(Object.entries(counts))('%s', (row, { params, macs, output }) => {
     const rows = planFor(row);
     expect(paramCount(rows).trainable).toBe(params);
@@ -52,7 +52,7 @@ describe.skipIf(!hasShared)('parameters and MACs that PyTorch counts', () => {
   });
 
   test('Keras counts the same for VGG16 and VGG19', async () => {
-    const keras = await sharedJson<Record<string, number>>('reference/keras/param_counts.json');
+    const keras = await fixtureJson<Record<string, number>>('keras/params.json');
     expect({
       VGG16: paramCount(plan(VGG16, IMAGENET)).total,
       'VGG16-notop': paramCount(plan(VGG16, { ...IMAGENET, includeTop: false })).total,

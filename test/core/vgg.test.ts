@@ -24,7 +24,7 @@ import {
 } from '../../src/index.js';
 import { readBytes } from '../../src/io/read.js';
 import { useAnyBackend } from '../support/backends.js';
-import { hasShared, sharedPath } from '../support/shared.js';
+import { fixturePath } from '../support/fixtures.js';
 
 beforeAll(() => useAnyBackend());
 
@@ -48,8 +48,8 @@ const shapes = (model: LayersModel) =>
   model.layers.map((layer) => [layer.name, (layer.outputShape as number[]).slice(1)]);
 
 describe('layer names', () => {
-  test.skipIf(!hasShared)("are Keras' VGG16's, in Keras' order", async () => {
-    const archive = unzipSync(await readBytes(sharedPath('reference/keras/vgg16-narrow.keras')));
+  test("are Keras' VGG16's, in Keras' order", async () => {
+    const archive = unzipSync(await readBytes(fixturePath('keras/vgg16-narrow.keras')));
     const config = JSON.parse(new TextDecoder().decode(archive['config.json'])) as {
       config: { layers: { config: { name: string } }[] };
     };

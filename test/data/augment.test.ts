@@ -3,9 +3,9 @@ import { seededRandom } from '../../src/base/random.js';
 import { augmented, checkAugmentation, randomRegion } from '../../src/data/augment.js';
 import { brightness, contrast, hue, saturation } from '../../src/data/jitter.js';
 import { PUBLISHED } from '../../src/weights/index.js';
-import augmentations from './augmentations.json';
+import augmentations from '../fixtures/augmentations.json';
 
-/** By torchvision; see makeAugmentations.py. */
+/** By torchvision; see fixtures/make_augmentations.py. */
 const reference = augmentations as unknown as Reference;
 
 interface Reference {

@@ -5,14 +5,13 @@ import { gradCam, saliency } from '../../src/features/index.js';
 import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { fromWeights, PUBLISHED } from '../../src/weights/index.js';
+import explanations from '../fixtures/explanations.json';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 import { noise } from '../support/bytes.js';
-import { readReference } from '../support/safetensors.js';
-import { hasShared, sharedPath } from '../support/shared.js';
+import { fixturePath, readExpected } from '../support/fixtures.js';
 import { relativeError } from '../weights/files.js';
-import torchFeatures from './torchFeatures.json';
 
-/** A map that PyTorch computed; see makeTorchFeatures.py. */
+/** A map that PyTorch computed; see fixtures/make_explanations.py. */
 type Case = {
   network: string;
   size: 224 | 96;
@@ -22,7 +21,7 @@ type Case = {
   | { layer: string; side: number; gradCam: string }
   | { step: number; sum: number; most: number; saliency: string }
 );
-const cases = torchFeatures as Case[];
+const cases = explanations as Case[];
 const unpacked = (text: string) =>
   new Float32Array(Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0)).buffer);
 // Winograd's convolutions on wasm round a little more than plain ones.
@@ -40,16 +39,16 @@ async function weightsOf(model: LayersModel): Promise<Float32Array[]> {
   return Promise.all(model.getWeights().map((weight) => weight.data<'float32'>()));
 }
 
-describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
+describe.each(backends)('on %s', (backend) => {
   beforeAll(() => useBackend(backend));
 
   test.each(['vgg16-narrow', 'vgg11bn-narrow'])(
     "the maps of %s are PyTorch's, and nothing stays behind",
     async (network) => {
-      const reference = await readReference(sharedPath(`reference/torch/${network}-expected.safetensors`));
+      const reference = await readExpected(`torch/${network}`);
       // 224 is for the kernels of wasm, which are this library's own; on the others it would take minutes without a card.
       for (const size of backend === 'wasm' ? ([224, 96] as const) : ([96] as const)) {
-        const { model } = await fromWeights(sharedPath(`reference/torch/${network}.safetensors`), {
+        const { model } = await fromWeights(fixturePath(`torch/${network}.safetensors`), {
           inputShape: [size, size, 3],
         });
         const { data, shape } = reference.get(size === 224 ? 'input' : 'input96')!;

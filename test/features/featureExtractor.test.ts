@@ -5,8 +5,8 @@ import { featureExtractor } from '../../src/features/index.js';
 import { IMAGENET, scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
 import { fromWeights } from '../../src/weights/index.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
-import { readReference } from '../support/safetensors.js';
-import { hasShared, sharedPath } from '../support/shared.js';
+
+import { fixturePath, readExpected } from '../support/fixtures.js';
 import { ONE_OF_EACH, relativeError } from '../weights/files.js';
 
 const NHWC = [0, 2, 3, 1];
@@ -181,13 +181,13 @@ describe('an extractor', () => {
   });
 });
 
-describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
+describe.each(backends)('on %s', (backend) => {
   test.each(ONE_OF_EACH)(
     "$file's poolings are PyTorch's, by the paper's names",
     async ({ file, expected: name, tolerance }) => {
       await useBackend(backend);
-      const expected = await readReference(sharedPath(`reference/${name}`));
-      const { model } = await fromWeights(sharedPath(`reference/${file}`));
+      const expected = await readExpected(name);
+      const { model } = await fromWeights(fixturePath(`${file}`));
       const pools = ['pool3', 'pool4', 'pool5'];
       const { data, shape } = expected.get('input')!;
       const extractor = featureExtractor(model, pools);

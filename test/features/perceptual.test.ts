@@ -24,9 +24,9 @@ import { normalizeImages } from '../../src/images/index.js';
 import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
 import { encodeTensors, fromWeights, PUBLISHED, readTensors } from '../../src/weights/index.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
-import { hasShared } from '../support/shared.js';
+
 import { relativeError } from '../weights/files.js';
-import { LPIPS_FILE, NETWORK, strided, TORCH, torchBatches } from './torchPerceptual.js';
+import { LPIPS_FILE, NETWORK, strided, TORCH, torchBatches } from './perceptual.js';
 
 const torchvision = PUBLISHED['torchvision/vgg16'].preprocessing;
 const caffe = PUBLISHED['keras/vgg16'].preprocessing;
@@ -49,14 +49,14 @@ async function expectTorch(name: string, f: (x: Tensor) => Tensor, x: Tensor): P
   expect(memory().numTensors, `${name}'s tensors`).toBe(before);
 }
 
-describe.skipIf(!hasShared).each(backends)("PyTorch's numbers on %s", (backend) => {
+describe.each(backends)("PyTorch's numbers on %s", (backend) => {
   let model: LayersModel;
   let images: Tensor4D;
   let others: Tensor4D;
   beforeEach(async () => {
     await useBackend(backend);
     ({ model } = await fromWeights(NETWORK, { includeTop: false }));
-    ({ images, others } = await torchBatches());
+    ({ images, others } = torchBatches());
   });
   afterEach(() => {
     for (const one of [model, images, others]) one.dispose();

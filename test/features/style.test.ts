@@ -8,14 +8,14 @@ import { imageToTensor, type RawImage } from '../../src/images/index.js';
 import { scaleArch, VGG16, vgg } from '../../src/index.js';
 import { fromWeights, PUBLISHED } from '../../src/weights/index.js';
 import { backends, inBrowser, useAnyBackend, useBackend } from '../support/backends.js';
-import { hasShared } from '../support/shared.js';
+
 import { relativeError } from '../weights/files.js';
-import { NETWORK, strided, TORCH, torchImages } from './torchPerceptual.js';
+import { NETWORK, strided, TORCH, torchImages } from './perceptual.js';
 
 const { preprocessing } = PUBLISHED['torchvision/vgg16'];
 
 // On WebGPU a browser runs the same code as Node, and faster.
-describe.skipIf(!hasShared).each(backends.filter((backend) => inBrowser || backend !== 'webgpu'))(
+describe.each(backends.filter((backend) => inBrowser || backend !== 'webgpu'))(
   "PyTorch's numbers on %s",
   (backend) => {
     let model: LayersModel;
@@ -23,7 +23,7 @@ describe.skipIf(!hasShared).each(backends.filter((backend) => inBrowser || backe
     beforeEach(async () => {
       await useBackend(backend);
       ({ model } = await fromWeights(NETWORK, { includeTop: false }));
-      images = await torchImages();
+      images = torchImages();
     });
     afterEach(() => model.dispose());
 
@@ -52,7 +52,7 @@ describe.skipIf(!hasShared).each(backends.filter((backend) => inBrowser || backe
       expect(relativeError(losses.slice(0, 3), wanted.subarray(0, 3))).toBeLessThan(1e-5);
       // Adam's first steps have full length even where the gradient is almost 0 and rounding decides its sign.
       expect(relativeError(losses, wanted)).toBeLessThan(5e-3);
-      const expected = TORCH.get(`style.${pooling}.picture`)!.data;
+      const expected = TORCH.get(`style.${pooling}.image`)!.data;
       const off = strided(image.data).map((byte, i) => Math.abs(byte - 255 * expected[i]!));
       // Rounding to bytes alone gives a quarter of a level.
       expect(off.reduce((a, b) => a + b) / off.length).toBeLessThan(0.5);

@@ -33,10 +33,10 @@ import {
   train,
 } from '../../src/train/index.js';
 import { encodeWeights, fromWeights } from '../../src/weights/index.js';
+import reference from '../fixtures/transfer.json';
 import { type BackendName, backends, inBrowser, useAnyBackend, useBackend } from '../support/backends.js';
-import { hasShared, sharedPath } from '../support/shared.js';
+import { fixturePath } from '../support/fixtures.js';
 import { relativeError } from '../weights/files.js';
-import reference from './transferRuns.json';
 
 const narrow = (options: VggOptions = {}) =>
   vgg(scaleArch(VGG11, 32), {
@@ -164,7 +164,7 @@ describe('training a model that is frozen in part', () => {
   });
 });
 
-describe.skipIf(!hasShared).each(backends)('on %s, against PyTorch', (backend) => {
+describe.each(backends)('on %s, against PyTorch', (backend) => {
   beforeAll(async () => {
     await useBackend(backend);
     // tfjs's webgl, when it reads packed textures without unpacking them first, gets the second gradient of this block's batch
@@ -179,7 +179,7 @@ describe.skipIf(!hasShared).each(backends)('on %s, against PyTorch', (backend) =
     'trains the %s on what is frozen',
     async (part: 'head' | 'block5') => {
       const { images: count, side, classes, rate, [part]: expected } = reference;
-      const { model: base } = await fromWeights(sharedPath('reference/torch/vgg11bn-narrow.pth'), {
+      const { model: base } = await fromWeights(fixturePath('torch/vgg11bn-narrow.pth'), {
         includeTop: false,
         inputShape: [side, side, 3],
       });

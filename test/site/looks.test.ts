@@ -5,8 +5,8 @@ import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { hasChromium } from '../support/chromium.js';
-import { hasShared, sharedPath } from '../support/shared.js';
-import { drop, go, openTab, trainToTheEnd, useSite } from './page.js';
+import { fixturePath } from '../support/fixtures.js';
+import { drop, go, openTab, torchOutputs, trainToTheEnd, useSite } from './page.js';
 
 /** Where the screenshots are written. */
 const SHOTS = fileURLToPath(new URL('../../runs/site/', import.meta.url));
@@ -69,13 +69,11 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
         }
         await look(view);
       }
-      if (hasShared) {
-        await drop(page, [sharedPath('reference/torch/vgg16-narrow.safetensors')]);
-        await page.waitForSelector('.list');
-        await drop(page, [sharedPath('reference/torch/vgg16-narrow-expected.safetensors')]);
-        await page.waitForSelector('.compared');
-        await look('weights-open');
-      }
+      await drop(page, [fixturePath('torch/vgg16-narrow.safetensors')]);
+      await page.waitForSelector('.list');
+      await drop(page, [await torchOutputs()]);
+      await page.waitForSelector('.compared');
+      await look('weights-open');
       expect(found).toEqual([]);
       expect(complaints).toEqual([]);
       await page.close();

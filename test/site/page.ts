@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll } from 'vitest';
+import { encodeTensors, type NumberArray } from '../../src/weights/index.js';
 import { hasChromium, launchChromium } from '../support/chromium.js';
+import { readExpected } from '../support/fixtures.js';
 import { builtSite } from './built.js';
 import { type SiteServer, serveSite } from './server.js';
 
@@ -104,4 +106,11 @@ export async function epochColumn(page: Page, column: 'loss' | 'test'): Promise<
     .locator(`.layers tbody td:nth-child(${column === 'loss' ? 2 : 4})`)
     .allInnerTexts();
   return cells.map(Number.parseFloat);
+}
+
+/** A file as somebody saves it in Python to compare with: noise, and what PyTorch computed of it. */
+export async function torchOutputs(): Promise<Dropped> {
+  const expected = await readExpected('torch/vgg16-narrow');
+  const [input, logits] = ['input', 'logits'].map((name) => expected.get(name) as NumberArray);
+  return { name: 'outputs.safetensors', bytes: encodeTensors({ input: input!, logits: logits! }) };
 }

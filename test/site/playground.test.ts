@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { FASHION_MNIST, garments } from '../../src/data/index.js';
-import { encodeIdx } from '../data/idxFile.js';
+import { idxFiles } from '../data/idxFile.js';
 import { hasChromium, launchChromium } from '../support/chromium.js';
-import { hasShared, sharedPath } from '../support/shared.js';
-import { drop, epochColumn, go, openTab, TINY, trainToTheEnd, useSite } from './page.js';
+import { fixturePath } from '../support/fixtures.js';
+import { drop, epochColumn, go, openTab, TINY, torchOutputs, trainToTheEnd, useSite } from './page.js';
 
 const served = useSite();
 
@@ -38,15 +39,13 @@ describe.skipIf(!hasChromium)('the playground', () => {
       await page.waitForSelector('.features canvas');
       await page.waitForSelector('.kernels canvas');
 
-      if (hasShared) {
-        await go(page, 'weights');
-        await drop(page, [sharedPath('reference/torch/vgg16-narrow.pth')]);
-        await page.waitForSelector('.list');
-        expect(await page.innerText('.list')).toMatch(/PyTorch \.pth \(zip\)[\s\S]*VGG-16[\s\S]*torchvision/);
-        await drop(page, [sharedPath('reference/torch/vgg16-narrow-expected.safetensors')]);
-        const result = await page.innerText('.compared', { timeout: 120_000 });
-        expect(Number(/[\d.]+e-\d+/.exec(result)?.[0])).toBeLessThan(1e-5);
-      }
+      await go(page, 'weights');
+      await drop(page, [fixturePath('torch/vgg16-narrow.pth')]);
+      await page.waitForSelector('.list');
+      expect(await page.innerText('.list')).toMatch(/PyTorch \.pth \(zip\)[\s\S]*VGG-16[\s\S]*torchvision/);
+      await drop(page, [await torchOutputs()]);
+      const result = await page.innerText('.compared', { timeout: 120_000 });
+      expect(Number(/[\d.]+e-\d+/.exec(result)?.[0])).toBeLessThan(1e-5);
       expect(complaints).toEqual([]);
       await page.close();
     },
@@ -96,14 +95,12 @@ describe.skipIf(!hasChromium)('the playground', () => {
   });
 
   test('takes IDX files, classifies the test set, and shows the worst mistakes', async () => {
-    const { trainSet: train, testSet: held } = garments({ trainImages: 120, testImages: 30 });
-    const files = Object.entries({
-      'train-images-idx3-ubyte': train,
-      't10k-images-idx3-ubyte': held,
-    }).flatMap(([name, set]) => [
-      { name, bytes: encodeIdx([set.length, 28, 28], set.images) },
-      { name: name.replace('images-idx3', 'labels-idx1'), bytes: encodeIdx([set.length], set.labels) },
-    ]);
+    const files = Object.entries(idxFiles(garments({ trainImages: 120, testImages: 30 }))).map(
+      ([name, bytes]) => ({
+        name,
+        bytes,
+      }),
+    );
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#${TINY}`);
     await drop(page, files.slice(0, 3));
     await page.waitForSelector('text=Still missing: test labels');
@@ -203,24 +200,23 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.click('.run .primary');
     await page.waitForSelector('.notices >> text=Fashion-MNIST could not be downloaded', { timeout: 60_000 });
     complaints.length = 0; // The browser's own about the blocked requests.
-    if (hasShared) {
-      await drop(page, [sharedPath('reference/keras/vgg16-narrow.published.h5')]);
-      await page.waitForSelector('.list');
-      const cut = readFileSync(sharedPath('reference/torch/vgg16-narrow.pth')).subarray(0, 100_000);
-      await drop(page, [{ name: 'cut.pth', bytes: cut }]);
-      await page.waitForSelector('.notices >> text=cut.pth');
-      expect(await page.innerText('.list')).toContain('vgg16-narrow.published.h5');
-    }
+    await drop(page, [fixturePath('keras/vgg16-narrow.published.h5')]);
+    await page.waitForSelector('.list');
+    const cut = readFileSync(fixturePath('torch/vgg16-narrow.pth')).subarray(0, 20_000);
+    await drop(page, [{ name: 'cut.pth', bytes: cut }]);
+    await page.waitForSelector('.notices >> text=cut.pth');
+    expect(await page.innerText('.list')).toContain('vgg16-narrow.published.h5');
     expect(complaints).toEqual([]);
     await page.close();
   });
 
-  test.skipIf(!hasShared).each(['home', 'mirror'])(
+  test.each(['home', 'mirror'])(
     'Fashion-MNIST comes from its %s, is checked, kept, and trained on',
     async (from) => {
-      // The checksums in the page are those of 60000 images; here they become those of the 2000 that are served.
+      // The checksums in the page are those of 60000 images; here they become those of the 2000 garments that are served.
+      const drawn = idxFiles(garments({ trainImages: 1600, testImages: 400 }));
       const files = Object.values(FASHION_MNIST.files).map(({ name, bytes, sha256 }) => {
-        const small = readFileSync(sharedPath(`data/fashion-mnist-2k/${name}`));
+        const small = gzipSync(drawn[name.replace('.gz', '')]!);
         return { name, small, is: [bytes, sha256], becomes: [small.length, sha256Of(small)] };
       });
       served.site.alters = (path, sent) =>
@@ -238,7 +234,10 @@ describe.skipIf(!hasChromium)('the playground', () => {
         asked.push(url.href);
         const file = files.find(({ name }) => url.pathname.endsWith(`/${name}`));
         if (!file || (from === 'mirror' && url.href.startsWith(FASHION_MNIST.home))) return route.abort();
-        return route.fulfill({ body: file.small, headers: { 'access-control-allow-origin': '*' } });
+        return route.fulfill({
+          body: Buffer.from(file.small),
+          headers: { 'access-control-allow-origin': '*' },
+        });
       });
       await page.getByLabel('Images', { exact: true }).selectOption('fashion-mnist');
       await page.getByLabel('Epochs', { exact: true }).fill('2');

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
 import { sendFile, serve } from '../io/server.js';
+import { imageFolder, type RealSet } from './imageFolders.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -13,7 +15,7 @@ declare module 'vitest' {
   }
 }
 
-const shared = new URL('../../../shared/', import.meta.url);
+const fixtures = new URL('../fixtures/', import.meta.url);
 
 /** A file that a test asks the server to serve, and how often it was asked for. */
 interface Kept {
@@ -22,8 +24,9 @@ interface Kept {
 }
 
 /**
- * Starts the server of the tests in browsers, on a free port of this machine. `GET /shared/NAME` is a reference file.
- * What a test puts at `/kept/NAME` is there until it is deleted; `GET /kept/NAME?requests` tells the Range header, or
+ * Starts the server of the tests in browsers, on a free port of this machine. `GET /fixtures/NAME` is a fixture,
+ * `GET /images/SET/NAME` a file of a set of real images, where this machine has it.
+ * What a test puts at `/kept/NAME` is there until it is deleted; `GET /kept/NAME?requests` lists the Range header, or
  * null, of each request so far. Misbehaviour is asked for by the address: `sent=30` breaks the first connection off after
  * so many bytes, `damaged=5` changes that byte, `status=503` is the answer, `cors=no` lets no other site read it.
  */
@@ -49,10 +52,9 @@ async function answer(
   }
   if (request.method === 'OPTIONS') {
     response.end();
-  } else if (pathname.startsWith('/shared/')) {
-    const bytes = await readFile(fileURLToPath(new URL(pathname.slice('/shared/'.length), shared))).catch(
-      () => {},
-    );
+  } else if (/^\/(fixtures|images)\//.test(pathname)) {
+    const path = stored(pathname);
+    const bytes = path && (await readFile(path).catch(() => undefined));
     if (bytes) response.end(bytes);
     else response.writeHead(404).end();
   } else if (request.method === 'PUT') {
@@ -64,6 +66,14 @@ async function answer(
   } else {
     send(kept.get(pathname), asked, request, response);
   }
+}
+
+/** The path of a file on this machine that is served. */
+function stored(pathname: string): string | undefined {
+  const [, kind, first, ...rest] = pathname.split('/');
+  if (kind === 'fixtures') return fileURLToPath(new URL([first, ...rest].join('/'), fixtures));
+  const folder = imageFolder(first as RealSet);
+  return folder && join(folder, ...rest);
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Uint8Array> {

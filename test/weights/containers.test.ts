@@ -25,8 +25,7 @@ import {
   type WeightContainer,
 } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
-import { hasShared, sharedPath } from '../support/shared.js';
-import { fixture } from './files.js';
+import { fixture, fixturePath } from '../support/fixtures.js';
 
 beforeAll(() => useAnyBackend());
 
@@ -194,7 +193,7 @@ describe('whole models keep what weights alone do not say', () => {
   });
 });
 
-describe.skipIf(!hasShared)('Keras files have what Keras itself writes of the same network', () => {
+describe('Keras files have what Keras itself writes of the same network', () => {
   /** Every dataset with its bytes, and every group's name attribute, by path. */
   async function tree(bytes: Uint8Array): Promise<Record<string, unknown>> {
     const found: Record<string, unknown> = {};
@@ -217,7 +216,7 @@ describe.skipIf(!hasShared)('Keras files have what Keras itself writes of the sa
   const NARROW = 'keras/vgg16-narrow.keras';
 
   async function saved(container: WeightContainer): Promise<Uint8Array> {
-    const { model } = await fromWeights(sharedPath(`reference/${NARROW}`), { dropout: 0 });
+    const { model } = await fromWeights(fixturePath(`${NARROW}`), { dropout: 0 });
     const bytes = await encodeWeights(model, { names: 'keras', container });
     model.dispose();
     return bytes;

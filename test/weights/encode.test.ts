@@ -6,8 +6,7 @@ import { readSafetensors } from '../../src/weights/formats/safetensors.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
 import { encodeWeights, fromWeights, inspectWeights, loadWeights } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
-import { hasShared, sharedPath } from '../support/shared.js';
-import { fixture } from './files.js';
+import { fixture, fixturePath } from '../support/fixtures.js';
 
 beforeAll(() => useAnyBackend('wasm'));
 
@@ -24,37 +23,32 @@ async function contents(bytes: Uint8Array) {
   return Object.fromEntries(all.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-describe.skipIf(!hasShared)(
-  'what is saved is bit for bit what PyTorch itself saves of the same network',
-  () => {
-    test.each([
-      ['vgg16-narrow.safetensors', 'torchvision', 'F32'],
-      ['vgg16-narrow-f16.safetensors', 'torchvision', 'F16'],
-      ['vgg16-narrow-bf16.safetensors', 'torchvision', 'BF16'],
-      ['vgg16-narrow-timm.safetensors', 'timm', 'F32'],
-      ['vgg11bn-narrow.safetensors', 'torchvision', 'F32'],
-      ['vgg11bn-narrow-timm.safetensors', 'timm', 'F32'],
-      ['vgg11bn-narrow-f16.safetensors', 'torchvision', 'F16'],
-    ] as const)('%s', async (file, names, dtype) => {
-      const { model } = await fromWeights(
-        sharedPath(
-          `reference/torch/${file.split('-').slice(0, 2).join('-').replace('.safetensors', '')}.pth`,
-        ),
-      );
-      const before = memory().numTensors;
-      const saved = await contents(await encodeWeights(model, { names, dtype }));
-      expect(memory().numTensors).toBe(before);
-      const expected = await contents(await fixture(`torch/${file}`));
-      // PyTorch counts training batches and the library does not; the counter's value means nothing in evaluation.
-      expect(Object.keys(saved)).toEqual(Object.keys(expected));
-      for (const [name, { dtype, shape, bytes }] of Object.entries(expected)) {
-        expect(saved[name], name).toMatchObject({ dtype, shape });
-        expect(saved[name]!.bytes, name).toEqual(bytes);
-      }
-      model.dispose();
-    });
-  },
-);
+describe('what is saved is bit for bit what PyTorch itself saves of the same network', () => {
+  test.each([
+    ['vgg16-narrow.safetensors', 'torchvision', 'F32'],
+    ['vgg16-narrow-f16.safetensors', 'torchvision', 'F16'],
+    ['vgg16-narrow-bf16.safetensors', 'torchvision', 'BF16'],
+    ['vgg16-narrow-timm.safetensors', 'timm', 'F32'],
+    ['vgg11bn-narrow.safetensors', 'torchvision', 'F32'],
+    ['vgg11bn-narrow-timm.safetensors', 'timm', 'F32'],
+    ['vgg11bn-narrow-f16.safetensors', 'torchvision', 'F16'],
+  ] as const)('%s', async (file, names, dtype) => {
+    const { model } = await fromWeights(
+      fixturePath(`torch/${file.split('-').slice(0, 2).join('-').replace('.safetensors', '')}.pth`),
+    );
+    const before = memory().numTensors;
+    const saved = await contents(await encodeWeights(model, { names, dtype }));
+    expect(memory().numTensors).toBe(before);
+    const expected = await contents(await fixture(`torch/${file}`));
+    // PyTorch counts training batches and the library does not; the counter's value means nothing in evaluation.
+    expect(Object.keys(saved)).toEqual(Object.keys(expected));
+    for (const [name, { dtype, shape, bytes }] of Object.entries(expected)) {
+      expect(saved[name], name).toMatchObject({ dtype, shape });
+      expect(saved[name]!.bytes, name).toEqual(bytes);
+    }
+    model.dispose();
+  });
+});
 
 describe('what is saved is loaded again', () => {
   const arch = [

@@ -4,8 +4,8 @@ import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
 import { decoder } from '../../src/weights/formats/numbers.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
-import { hasShared } from '../support/shared.js';
-import { fixture, h5File } from './files.js';
+import { fixture } from '../support/fixtures.js';
+import { h5File } from './files.js';
 
 const open = (bytes: Uint8Array) => openHdf5(fileOfBytes('file.h5', bytes));
 const root = (name: Parameters<typeof h5File>[0]) => open(h5File(name));
@@ -24,7 +24,7 @@ async function find(group: Hdf5Group, path: string): Promise<Hdf5Dataset> {
   return at;
 }
 
-/** The numbers that makeH5Files.py puts in. */
+/** The numbers that fixtures/make_h5_files.py puts in. */
 const counting = (count: number) => Array.from({ length: count }, (_, i) => i / 8 - 3);
 
 describe('reads what h5py writes', () => {
@@ -76,7 +76,7 @@ describe('reads what h5py writes', () => {
     expect(await numbersOf(file, 'group/data')).toEqual(counting(4));
   });
 
-  test.skipIf(!hasShared)('the same weights from three layouts of Keras', async () => {
+  test('the same weights from three layouts of Keras', async () => {
     const [published, model, weights] = await Promise.all(
       ['published.h5', 'model.h5', 'weights.h5'].map(async (name) =>
         open(await fixture(`keras/vgg16-narrow.${name}`)),

@@ -4,9 +4,9 @@ import { WeightFileError } from '../../src/weights/formats/error.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
+import { HDF5_FILES } from '../fixtures/hdf5Files.js';
 import { fromBase64, indexOf, latin1 } from '../support/bytes.js';
 import { h5File } from './files.js';
-import { HDF5_FILES } from './hdf5Files.js';
 
 const own = (name: keyof typeof HDF5_FILES) => gunzipSync(fromBase64(HDF5_FILES[name]));
 

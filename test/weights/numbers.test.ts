@@ -3,8 +3,7 @@ import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { countNonFinite, decoder, encode } from '../../src/weights/formats/numbers.js';
 import { readSafetensors } from '../../src/weights/formats/safetensors.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
-import { hasShared } from '../support/shared.js';
-import { fixture } from './files.js';
+import { fixture } from '../support/fixtures.js';
 
 const every16 = new Uint8Array(Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).buffer);
 const isNaN16 = (half: number, infinity: number) => (half & 0x7fff) > infinity;
@@ -32,20 +31,17 @@ test.each([
   expect(decoder('F16', 1)(new Uint8Array(Uint16Array.of(half).buffer))[0]).toBe(number);
 });
 
-test.skipIf(!hasShared).each(['vgg16-narrow', 'vgg11bn-narrow'])(
-  '%s rounds to halves as PyTorch rounds it',
-  async (name) => {
-    const exact = await numbersOf(`torch/${name}.safetensors`);
-    for (const [dtype, ending] of [
-      ['F16', '-f16'],
-      ['BF16', '-bf16'],
-    ] as const) {
-      const halves = await bytesOf(`torch/${name}${ending}.safetensors`);
-      for (const [tensor, numbers] of exact)
-        expect(encode(numbers, dtype), `${tensor} ${dtype}`).toEqual(halves.get(tensor));
-    }
-  },
-);
+test.each(['vgg16-narrow', 'vgg11bn-narrow'])('%s rounds to halves as PyTorch rounds it', async (name) => {
+  const exact = await numbersOf(`torch/${name}.safetensors`);
+  for (const [dtype, ending] of [
+    ['F16', '-f16'],
+    ['BF16', '-bf16'],
+  ] as const) {
+    const halves = await bytesOf(`torch/${name}${ending}.safetensors`);
+    for (const [tensor, numbers] of exact)
+      expect(encode(numbers, dtype), `${tensor} ${dtype}`).toEqual(halves.get(tensor));
+  }
+});
 
 test('quantized numbers stand for a scale and a least value', () => {
   expect([...decoder('U8', 3, { scale: 0.5, min: -1 })(Uint8Array.of(0, 1, 255))]).toEqual([-1, -0.5, 126.5]);

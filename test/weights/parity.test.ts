@@ -3,8 +3,8 @@ import { type LayersModel, model as subModel } from '@tensorflow/tfjs-layers';
 import { describe, expect, test } from 'vitest';
 import { fromWeights } from '../../src/weights/index.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
-import { type Reference, readReference } from '../support/safetensors.js';
-import { hasShared, sharedPath } from '../support/shared.js';
+import { fixturePath, readExpected } from '../support/fixtures.js';
+import type { Reference } from '../support/safetensors.js';
 import { KERAS_FIXTURES, ONE_OF_EACH, relativeError, TORCH_FIXTURES } from './files.js';
 
 const NHWC = [0, 2, 3, 1];
@@ -35,11 +35,11 @@ function channelsLast({ data, shape: [n, c, h, w] }: Reference): Float32Array {
   }).subarray(0, batch * channels * places);
 }
 
-describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
+describe.each(backends)('on %s', (backend) => {
   test.each(TORCH_FIXTURES)('$file computes what PyTorch computed', async (fixture) => {
     await useBackend(backend);
-    const expected = await readReference(sharedPath(`reference/${fixture.expected}`));
-    const path = sharedPath(`reference/${fixture.file}`);
+    const expected = await readExpected(fixture.expected);
+    const path = fixturePath(`${fixture.file}`);
     const before = memory().numTensors;
     const { model, network, report } = await fromWeights(path, { inputShape: [96, 96, 3] });
     expect(network.title).toBe(fixture.title);
@@ -53,8 +53,8 @@ describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
   // Once loaded a network does not know what kind of file it came from.
   test.each(ONE_OF_EACH)('$file computes what PyTorch computed at 224, its poolings too', async (fixture) => {
     await useBackend(backend);
-    const expected = await readReference(sharedPath(`reference/${fixture.expected}`));
-    const { model } = await fromWeights(sharedPath(`reference/${fixture.file}`));
+    const expected = await readExpected(fixture.expected);
+    const { model } = await fromWeights(fixturePath(`${fixture.file}`));
     const pools = ['block3_pool', 'block4_pool', 'block5_pool'];
     const outputs = await outputsOf(model, pools, expected.get('input')!, NHWC);
     for (const [i, pool] of ['pool3', 'pool4', 'pool5'].entries()) {
@@ -67,10 +67,10 @@ describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
 
   test.each(KERAS_FIXTURES)('$file computes what Keras computed', async ({ file, format, knowsSoftmax }) => {
     await useBackend(backend);
-    const expected = await readReference(sharedPath('reference/keras/vgg16-narrow-expected.safetensors'));
+    const expected = await readExpected('keras/vgg16-narrow');
     const before = memory().numTensors;
     const options = knowsSoftmax ? {} : ({ classifierActivation: 'softmax' } as const);
-    const { model, report } = await fromWeights(sharedPath(`reference/${file}`), options);
+    const { model, report } = await fromWeights(fixturePath(`${file}`), options);
     expect(report).toMatchObject({
       format,
       names: 'keras',
@@ -93,10 +93,10 @@ describe.skipIf(!hasShared).each(backends)('on %s', (backend) => {
   });
 });
 
-test.skipIf(!hasShared)('the file without top gives the features of the whole one', async () => {
+test('the file without top gives the features of the whole one', async () => {
   await useAnyBackend('wasm');
-  const expected = await readReference(sharedPath('reference/keras/vgg16-narrow-expected.safetensors'));
-  const { model, network } = await fromWeights(sharedPath('reference/keras/vgg16-narrow-notop.published.h5'));
+  const expected = await readExpected('keras/vgg16-narrow');
+  const { model, network } = await fromWeights(fixturePath('keras/vgg16-narrow-notop.published.h5'));
   expect(network.top).toBeUndefined();
   expect(model.inputs[0]!.shape).toEqual([null, null, null, 3]);
   const [features] = await outputsOf(model, [], expected.get('input')!);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FAMILY, IMAGENET, paramCount, plan } from '../../src/index.js';
 import { PUBLISHED, type PublishedWeights } from '../../src/weights/index.js';
-import { hasShared, sharedJson } from '../support/shared.js';
+import { fixtureJson } from '../support/fixtures.js';
 
 const rows = Object.entries(PUBLISHED) as [string, PublishedWeights][];
 
@@ -45,8 +45,8 @@ test('every address is there once', () => {
   expect(new Set(rows.map(([, { url }]) => url)).size).toBe(rows.length);
 });
 
-test.skipIf(!hasShared)('Keras counts as many parameters', async () => {
-  const counts = await sharedJson<Record<string, number>>('reference/keras/param_counts.json');
+test('Keras counts as many parameters', async () => {
+  const counts = await fixtureJson<Record<string, number>>('keras/params.json');
   expect({
     VGG16: PUBLISHED['keras/vgg16'].params,
     'VGG16-notop': PUBLISHED['keras/vgg16-notop'].params,
