@@ -11,6 +11,7 @@ import { featureExtractor, gradCam, saliency } from 'vgg-blocks/features';
 import { overlay, preprocess } from 'vgg-blocks/images';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { PUBLISHED } from 'vgg-blocks/weights';
+import { median } from '../src/base/numbers.js';
 
 installWasmKernels();
 await setBackend('wasm');
@@ -59,6 +60,6 @@ for (const [name, run] of Object.entries(work)) {
   const [first, ...rest] = times;
   const sorted = rest.sort((a, b) => a - b).map(Math.round);
   console.log(
-    `${name}: first ${Math.round(first!)}, then median ${sorted[Math.floor(sorted.length / 2)]} (${sorted[0]} to ${sorted.at(-1)}); tensors left behind ${memory().numTensors - before.numTensors}; process ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`,
+    `${name}: first ${Math.round(first!)}, then median ${Math.round(median(rest))} (${sorted[0]} to ${sorted.at(-1)}); tensors left behind ${memory().numTensors - before.numTensors}; process ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`,
   );
 }

@@ -12,6 +12,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { median } from '../src/base/numbers.js';
 
 const FILES = ['vgg16.safetensors', 'vgg16-f16.safetensors', 'vgg16.pth', 'vgg16-legacy.pth'];
 
@@ -96,14 +97,14 @@ function compare(rounds: number, python: string, folder: string): void {
         const rest =
           side === 'PyTorch'
             ? `, build ${spread(samples, ({ build }) => build)}`
-            : `, peak when loaded ${median(samples, ({ peak }) => peak)} MiB`;
+            : `, peak when loaded ${medianOf(samples, ({ peak }) => peak)} MiB`;
         console.log(
           `  ${side.padEnd(11)} load ${spread(samples, ({ load }) => load)}, to the first prediction ${spread(samples, total)}${rest}`,
         );
       }
       const [ours, theirs] = [sides['vgg-blocks'], sides.PyTorch];
       const ratio = (of: (s: Sample) => number, to: (s: Sample) => number) =>
-        (median(ours, of) / median(theirs, to)).toFixed(2);
+        (medianOf(ours, of) / medianOf(theirs, to)).toFixed(2);
       const load = ({ load }: Sample) => load;
       const built = ({ build, load }: Sample) => build + load;
       console.log(
@@ -128,13 +129,13 @@ function run(program: string, args: string[]): Sample {
   return { load: figure('load'), predict: figure('predict'), build: figure('build'), peak: figure('peak') };
 }
 
-function median(samples: Sample[], of: (sample: Sample) => number): number {
-  return Math.round(samples.map(of).sort((a, b) => a - b)[Math.floor(samples.length / 2)]!);
+function medianOf(samples: Sample[], of: (sample: Sample) => number): number {
+  return Math.round(median(samples.map(of)));
 }
 
 function spread(samples: Sample[], of: (sample: Sample) => number): string {
   const all = samples.map(of);
-  return `${median(samples, of)} (${Math.round(Math.min(...all))} to ${Math.round(Math.max(...all))})`;
+  return `${medianOf(samples, of)} (${Math.round(Math.min(...all))} to ${Math.round(Math.max(...all))})`;
 }
 
 const temporary = process.argv[4] === undefined;

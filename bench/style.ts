@@ -13,6 +13,7 @@ import { type StyleImages, type StyleTransferOptions, styleTransfer } from 'vgg-
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { PUBLISHED } from 'vgg-blocks/weights';
 import { brushwork, landscape } from '../examples/style/paintings.js';
+import { median } from '../src/base/numbers.js';
 
 installWasmKernels();
 await setBackend('wasm');
@@ -53,7 +54,6 @@ async function measure(
 }
 
 const heap = () => (backend() as unknown as { wasm: { HEAPU8: Uint8Array } }).wasm.HEAPU8.length / 2 ** 20;
-const median = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 
 const whole = network(1);
 const [tensors, before] = [memory().numTensors, heap()];

@@ -14,6 +14,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { median } from '../src/base/numbers.js';
 
 const CASES = {
   'inference, VGG-11, 224x224x1, batch 8': { ratio: 1, size: 224, batch: 8, train: false },
@@ -135,8 +136,6 @@ function sidesOf(
     ...(python && { [`PyTorch, ${threads} threads`]: start(pytorch, threads) }),
   };
 }
-
-const median = (sorted: number[]) => sorted[Math.floor(sorted.length / 2)]!;
 
 /** Processes that answer each line, a number of steps, with the milliseconds that one took. */
 class Side {

@@ -1,17 +1,17 @@
-/** Throws a RangeError that names the function, what it was given, what is allowed and what to do. */
+/** Throws a RangeError: the function, then a sentence with the value given, what is allowed and what to do. */
 export function fail(where: string, sentence: string): never {
   throw new RangeError(`${where}: ${sentence}`);
 }
 
-/** `value` when it is a whole number from `least` on; otherwise an error that names it. */
-export function wholeNumber(where: string, name: string, value: number, least = 1): number {
-  if (!Number.isSafeInteger(value) || value < least) {
-    fail(where, `${name} is ${value}; it must be a whole number of at least ${least}.`);
+/** Returns `value` if it is a whole number of at least `minimum`, and throws otherwise. */
+export function wholeNumber(where: string, name: string, value: number, minimum = 1): number {
+  if (!Number.isSafeInteger(value) || value < minimum) {
+    fail(where, `${name} is ${value}; it must be a whole number of at least ${minimum}.`);
   }
   return value;
 }
 
-/** `value` when it is one of `allowed`; otherwise an error that lists them. */
+/** Returns `value` if it is one of `allowed`, and throws an error that lists them otherwise. */
 export function oneOf<const T>(where: string, name: string, value: unknown, allowed: readonly T[]): T {
   if (!allowed.includes(value as T)) {
     fail(
@@ -22,7 +22,7 @@ export function oneOf<const T>(where: string, name: string, value: unknown, allo
   return value as T;
 }
 
-/** `seed` when it is a whole number from 0 to 4294967295, as the generator takes it; otherwise an error that names it. */
+/** Returns `seed` if it is a whole number from 0 to 4294967295, and throws otherwise. */
 export function checkSeed(where: string, seed: number): number {
   if (seed !== seed >>> 0) fail(where, `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
   return seed;

@@ -1,9 +1,9 @@
-/** How far something long is: what every `onProgress` of the library is called with, with more fields where there is more to say. */
+/** The progress of a long operation. Every `onProgress` of the library is called with it; some add fields. */
 export interface Progress {
   /** How many units are done. */
   done: number;
-  /** How many there are; undefined where that is not known. */
+  /** How many units there are; undefined if unknown. */
   total?: number;
-  /** What is counted. */
+  /** The unit that is counted. */
   unit: 'batches' | 'bytes' | 'images' | 'steps';
 }

@@ -1,6 +1,6 @@
-/** How many numbers a tensor of this shape holds. */
+/** The number of elements in a tensor of this shape. */
 export function size(shape: readonly number[]): number {
-  return shape.reduce((product, side) => product * side, 1);
+  return shape.reduce((product, length) => product * length, 1);
 }
 
 /** Whether a shape is the one wanted, in which null stands for any size. */

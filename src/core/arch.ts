@@ -25,7 +25,7 @@ export const VGG13: ConvArch = [
   [2, 512],
   [2, 512],
 ];
-/** Configuration D of table 1, the VGG-16 that everybody means. */
+/** Configuration D of table 1: the usual VGG-16. */
 export const VGG16: ConvArch = [
   [2, 64],
   [2, 128],
@@ -78,7 +78,7 @@ export function checkArch(where: string, arch: ConvArch): void {
   if (!Array.isArray(arch) || arch.length === 0) {
     fail(
       where,
-      `the architecture is ${JSON.stringify(arch)}; give at least one block as [convs, channels], e.g. [[1, 64], [1, 128]].`,
+      `the architecture is ${JSON.stringify(arch)}; pass at least one block as [convs, channels], e.g. [[1, 64], [1, 128]].`,
     );
   }
   arch.forEach(([convs, channels, pointwise = 0], index) => {

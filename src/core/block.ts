@@ -6,13 +6,13 @@ import { type ResolvedOptions, resolveOptions, type VggOptions } from './options
 
 /**
  * One VGG block as a model of its own: `numConvs` 3x3 convolutions with padding 'same' and ReLU, then 2x2 max
- * pooling with stride 2. The first convolution takes `inChannels`, the others `outChannels`.
+ * pooling with stride 2. The first convolution has `inChannels` inputs, the others `outChannels`.
  *
  * Input `[batch, height, width, inChannels]` of any size from 2x2; output `[batch, height / 2, width / 2, outChannels]`.
  * `pointwise` appends that many 1x1 convolutions, as configuration C does.
  *
  * @example vggBlock(2, 64, 128) // [1, 56, 56, 64] to [1, 28, 28, 128]
- * @throws RangeError when a number is not a whole one of at least 1.
+ * @throws RangeError when a number is not a whole number of at least 1.
  */
 export function vggBlock(
   numConvs: number,

@@ -4,7 +4,7 @@ import { size } from '../base/shapes.js';
 import { rowsOf } from './inspect.js';
 import type { Plan, PlanRow } from './plan.js';
 
-/** What a network costs to run and to train. Bytes are those of float32, 4 a number. */
+/** The cost of running and training a network. Numbers are float32, 4 bytes each. */
 export interface Cost {
   batchSize: number;
   /** Multiply-accumulates on one batch. */
@@ -20,20 +20,20 @@ export interface Cost {
     activations: number;
     /** One gradient for each trainable weight. */
     gradients: number;
-    /** What the optimizer remembers: nothing for SGD, one number a weight for momentum, two for Adam. */
+    /** The optimizer's state: nothing for SGD, one number per weight for momentum, two for Adam. */
     optimizerState: number;
     /** Weights, activations, gradients and optimizer state together. */
     training: number;
     /** Weights and the largest input and output that exist at the same time. */
     inference: number;
   };
-  /** Side, in input pixels, of the square that one position of the last feature map sees, and its stride there. */
+  /** What one position of the last feature map sees: a square of `size` input pixels, `stride` pixels from the next. */
   receptiveField: { size: number; stride: number };
   /** A row per layer. */
   rows: CostRow[];
 }
 
-/** A layer's share of the cost. */
+/** The cost of one layer. */
 export interface CostRow {
   name: string;
   outputShape: readonly number[];
@@ -43,22 +43,22 @@ export interface CostRow {
   weightBytes: number;
   /** Bytes of its output for one batch; 0 where it passes its input on (flatten). */
   activationBytes: number;
-  /** Side of the square of input pixels that one position of the output sees. */
+  /** Height and width of the square of input pixels that one position of the output sees. */
   receptiveField: number;
 }
 
-/** Numbers that an optimizer keeps for each weight. */
+/** Numbers that an optimizer keeps per weight. */
 const OPTIMIZER_SLOTS = { sgd: 0, momentum: 1, adam: 2 };
 
 /**
  * What a network needs: multiply-accumulates (as PyTorch counts those of its convolutions and linear layers), bytes
- * to predict and to train at a batch size, and how far each layer sees. A plan costs nothing to ask for.
+ * to predict and to train at a batch size, and the receptive field of each layer. Costing a plan allocates nothing.
  *
- * The bytes of activations are what the mathematics needs, and what `train` of `vgg-blocks/train` keeps. tfjs 4.22 by itself
- * (`fit`) keeps about three times as much, because it records a convolution, its bias and its ReLU as three operations with
- * an output each.
+ * The bytes of activations are those that backpropagation needs, which `train` of `vgg-blocks/train` keeps. tfjs 4.22 alone
+ * (`fit`) keeps about three times as much: it records a convolution, its bias and its ReLU as three operations, each with
+ * its own output.
  *
- * @param options.batchSize images a step, default 1.
+ * @param options.batchSize images per step, default 1.
  * @param options.optimizer `'sgd'` (default), `'momentum'` or `'adam'`.
  * @example cost(plan(VGG11), { batchSize: 128 }).bytes.activations // 4.6e9, where AlexNet needs 0.42e9
  * @throws RangeError when an option is out of range or a layer of a kind that no VGG has.

@@ -1,8 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { element, FAINT, svg, text } from '../figures/svg.js';
-import { groupByBlock } from './blocks.js';
-import { rowsOf } from './inspect.js';
+import { groupByBlock, rowsOf } from './inspect.js';
 import type { LayerKind, Plan, PlanRow } from './plan.js';
 
 const BOX = { width: 156, height: 24, gap: 6 };
@@ -22,7 +21,7 @@ const FILLS: Partial<Record<LayerKind, string>> = {
 /**
  * A network drawn as the chapter's figure "From AlexNet to VGG": a box per layer from the input at the bottom to the
  * classes at the top, a frame around each block, and beside each box the shape of its output (height x width x
- * channels). Several networks, named, stand side by side.
+ * channels). Several networks are drawn side by side, each under its name.
  *
  * @returns an SVG document.
  * @example diagram({ AlexNet: alexNetPlan(), 'VGG-11': plan(VGG11) })
@@ -34,8 +33,7 @@ export function diagram(network: LayersModel | Plan | Record<string, LayersModel
     ? { '': network as LayersModel | Plan }
     : (network as Record<string, LayersModel | Plan>);
   const columns = Object.entries(named).map(([title, one]) => ({ title, rows: rowsOf('diagram', one) }));
-  if (columns.length === 0)
-    fail('diagram', 'there is no network to draw; give a plan, or plans by their titles.');
+  if (columns.length === 0) fail('diagram', 'there is no network to draw; pass a plan, or several by title.');
   const height = MARGIN.top + Math.max(...columns.map(({ rows }) => columnHeight(rows))) + MARGIN.bottom;
   const width = MARGIN.left + columns.length * COLUMN_WIDTH;
   const title = columns

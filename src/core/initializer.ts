@@ -12,7 +12,7 @@ export interface KernelInitializers {
   next(): TfjsInitializer;
 }
 
-/** For a model whose every kernel is about to be loaded: kernels hold whatever their memory held. */
+/** For a model whose kernels are all about to be loaded: they hold whatever was in their memory. */
 export const UNFILLED: KernelInitializers = { next: () => undrawn() };
 
 /** The n-th kernel's numbers depend on `seed` and n alone: each kernel has its own stream of random numbers. */
@@ -60,7 +60,7 @@ function draw(
 }
 
 /**
- * A tensor that `fill` fills. Where the backend's memory is within reach the numbers are written there at once: with
+ * A tensor that `fill` fills. If the backend's memory is within reach, the numbers are written there directly: with
  * half a gigabyte of weights, touching the memory of a copy takes longer than drawing them.
  */
 function filled(shape: number[], fill: (values: Float32Array, inPlace: boolean) => void): Tensor {

@@ -21,7 +21,7 @@ const KINDS: Record<string, LayerKind> = {
 };
 
 /**
- * The rows of a plan as they are, or those of a model, read from the layers that it really has.
+ * The rows of a plan as they are, or those of a model, read from its actual layers.
  *
  * @throws RangeError when a layer is of a kind that no VGG has, or the input has no fixed size.
  */
@@ -47,8 +47,8 @@ function rowOf(where: string, layer: layers.Layer): PlanRow {
     (Array.isArray(value) ? value : [value ?? 1, value ?? 1]) as [number, number];
   const shapes = layer.weights.map((weight) => weight.shape as number[]);
   const kernel = shapes.find((shape) => shape.length > 1);
-  // A kernel meets the output once per place: each pixel of a convolution's, each row of a matrix product's.
-  const places = size(outputShape) / outputShape.at(-1)!;
+  // A kernel is applied once per output position: each pixel of a convolution, each row of a matrix product.
+  const positions = size(outputShape) / outputShape.at(-1)!;
   const hasKernel = kind === 'conv' || kind === 'dense';
   const params = shapes.reduce((sum, shape) => sum + size(shape), 0);
   return {
@@ -61,7 +61,7 @@ function rowOf(where: string, layer: layers.Layer): PlanRow {
     params,
     trainable: layer.trainableWeights.reduce((sum, weight) => sum + size(weight.shape as number[]), 0),
     biases: hasKernel ? params - size(kernel!) : 0,
-    macs: hasKernel ? places * size(kernel!) : 0,
+    macs: hasKernel ? positions * size(kernel!) : 0,
   };
 }
 
@@ -70,8 +70,27 @@ function shapeOf(where: string, layer: layers.Layer, end: layers.Layer['input'])
   if (shape.includes(null)) {
     fail(
       where,
-      `layer ${layer.name} has shape [${shape.join(', ')}] of no fixed size; build the model with a height and a width.`,
+      `layer ${layer.name} has shape [${shape.join(', ')}] without a fixed size; build the model with a height and a width.`,
     );
   }
   return shape as number[];
+}
+
+/** The layers of a block, or consecutive layers outside any block. */
+export interface LayerGroup {
+  /** `block1` for a block's layers, otherwise empty. */
+  block: string;
+  rows: PlanRow[];
+}
+
+/** The layers of a plan grouped by the block that their names begin with, in order. */
+export function groupByBlock(plan: Plan): LayerGroup[] {
+  const groups: LayerGroup[] = [];
+  for (const row of plan) {
+    const block = /^(block\d+)_/.exec(row.name)?.[1] ?? '';
+    const last = groups.at(-1);
+    if (last?.block === block) last.rows.push(row);
+    else groups.push({ block, rows: [row] });
+  }
+  return groups;
 }

@@ -15,23 +15,23 @@ export interface NetworkOptions {
   classes?: number;
   /** Units of the two hidden fully connected layers. Default 4096. */
   hiddenUnits?: number;
-  /** Share of hidden units dropped in training, 0 to below 1. Default 0.5; with 0 there are no dropout layers. */
+  /** Fraction of hidden units dropped in training, from 0 to below 1. Default 0.5; with 0 there are no dropout layers. */
   dropout?: number;
   /** `'linear'` (the default) gives logits, `'softmax'` probabilities. */
   classifierActivation?: 'linear' | 'softmax';
   /** Default `'glorotUniform'`, the chapter's Xavier. Biases start at zero. */
   initializer?: Initializer;
-  /** Which draw of the weights, a whole number from 0 to 4294967295. Default 0; same seed, same bits. */
+  /** Seed of the weights, a whole number from 0 to 4294967295. Default 0; the same seed gives the same bits. */
   seed?: number;
   /** The model's name. Default: that of the function, e.g. `'vgg16'`. */
   name?: string;
 }
 
-/** How a batch normalization layer is set. */
+/** Settings of batch normalization. */
 export interface BatchNormOptions {
-  /** Added to the variance before its root is taken. Default 1e-5, as in PyTorch; Keras' own default is 1e-3. */
+  /** Added to the variance before the square root. Default 1e-5, as in PyTorch; Keras' own default is 1e-3. */
   epsilon?: number;
-  /** How much of the running mean and variance a training step keeps, 0 to below 1. Default 0.9 (in PyTorch's terms 0.1). */
+  /** Fraction of the running mean and variance that a training step keeps. Default 0.9 (PyTorch calls it 0.1). */
   momentum?: number;
 }
 
@@ -66,7 +66,7 @@ export interface ResolvedOptions extends Omit<Defaulted, 'batchNorm'> {
 
 const BATCH_NORM: Required<BatchNormOptions> = { epsilon: 1e-5, momentum: 0.9 };
 
-/** Side of the feature map that torchvision's classifier expects. */
+/** Height and width of the feature map that torchvision's classifier expects. */
 export const ADAPTIVE_SIZE = 7;
 
 const DEFAULTS: Defaulted = {
@@ -92,7 +92,7 @@ export function resolveOptions(where: string, options: VggOptions, allowed = OPT
   const defaulted = { name: where, pooling: undefined, ...DEFAULTS, ...given };
   const o: ResolvedOptions = { ...defaulted, batchNorm: resolveBatchNorm(where, defaulted.batchNorm) };
   if (!Array.isArray(o.inputShape) || o.inputShape.length !== 3) {
-    fail(where, `inputShape is ${JSON.stringify(o.inputShape)}; give [height, width, channels].`);
+    fail(where, `inputShape is ${JSON.stringify(o.inputShape)}; pass [height, width, channels].`);
   }
   wholeNumber(where, 'the number of input channels', o.inputShape[2]);
   wholeNumber(where, 'classes', o.classes);
@@ -133,20 +133,20 @@ export function resolveVgg(where: string, arch: ConvArch, options: VggOptions): 
     fail(where, `pooling '${o.pooling}' needs includeTop: false; with the top, the features are flattened.`);
   }
   const [height, width] = o.inputShape;
-  const least = 2 ** arch.length;
+  const minimum = 2 ** arch.length;
   for (const side of [height, width]) {
     if (side === null && !o.includeTop && !o.adaptivePool) continue;
     if (side === null) {
       fail(
         where,
-        `input ${height}x${width} has no fixed size, which the flatten and adaptivePool need; name it or set includeTop: false.`,
+        `input ${height}x${width} has no fixed size, which the flatten and adaptivePool need; pass both numbers or set includeTop: false.`,
       );
     }
     wholeNumber(where, 'the input height or width', side);
-    if (side < least) {
+    if (side < minimum) {
       fail(
         where,
-        `input ${height}x${width} is smaller than ${least}x${least}, and ${spelled(arch.length)} 2x2 poolings would leave nothing; use at least ${least}.`,
+        `input ${height}x${width} is smaller than ${minimum}x${minimum}, and ${spelled(arch.length)} 2x2 poolings would leave nothing; use at least ${minimum}.`,
       );
     }
   }
@@ -157,12 +157,12 @@ function spelled(n: number): string {
   return ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'][n - 1] ?? String(n);
 }
 
-/** 65 pixels become 15, 7, 3 and 1 by the stride-4 convolution and the three poolings; 64 would leave none. */
-const ALEXNET_LEAST = 65;
+/** The stride-4 convolution and three poolings make 15, 7, 3 and 1 of 65 pixels; 64 would leave none. */
+const ALEXNET_MINIMUM = 65;
 
 /** The options of AlexNet: those that every network has, with a fixed size of image. */
 export interface AlexNetOptions extends NetworkOptions {
-  /** `[height, width, channels]`, from 65x65 on. Default `[224, 224, 1]`. */
+  /** `[height, width, channels]`, at least 65x65. Default `[224, 224, 1]`. */
   inputShape?: ImageShape;
 }
 
@@ -178,10 +178,10 @@ export function resolveAlexNet(
   );
   const [height, width, channels] = o.inputShape;
   for (const side of [height, width]) {
-    if (side === null || side < ALEXNET_LEAST) {
+    if (side === null || side < ALEXNET_MINIMUM) {
       fail(
         where,
-        `input ${height}x${width} is smaller than ${ALEXNET_LEAST}x${ALEXNET_LEAST}, which its convolutions and poolings need; use at least ${ALEXNET_LEAST}.`,
+        `input ${height}x${width} is smaller than ${ALEXNET_MINIMUM}x${ALEXNET_MINIMUM}, which its convolutions and poolings need; use at least ${ALEXNET_MINIMUM}.`,
       );
     }
     wholeNumber(where, 'the input height or width', side);

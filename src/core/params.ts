@@ -5,9 +5,9 @@ import type { Plan } from './plan.js';
 
 /** The parameters of a network. */
 export interface ParamCount {
-  /** Every number that the counted layers hold. */
+  /** All numbers in the counted layers. */
   total: number;
-  /** Those that training changes: all but batch normalization's moving mean and variance. */
+  /** The part that training changes: all but batch normalization's moving mean and variance. */
   trainable: number;
   /** A row per layer that has parameters. */
   rows: { name: string; params: number; trainable: number }[];

@@ -11,7 +11,7 @@ import {
   type VggOptions,
 } from './options.js';
 
-/** What a row of a plan does. */
+/** The kind of a layer. */
 export type LayerKind =
   | 'input'
   | 'conv'
@@ -34,17 +34,17 @@ export interface PlanRow {
   kind: LayerKind;
   inputShape: readonly number[];
   outputShape: readonly number[];
-  /** Side lengths `[height, width]` of the convolution's or the pooling's window; `[1, 1]` for all else. */
+  /** `[height, width]` of the window of a convolution or pooling; `[1, 1]` for other layers. */
   window: readonly [number, number];
-  /** `[vertical, horizontal]`; `[1, 1]` for what has none. */
+  /** `[vertical, horizontal]`; `[1, 1]` for layers without strides. */
   strides: readonly [number, number];
   /** Numbers that the layer holds: weights, biases, and batch normalization's four vectors. */
   params: number;
-  /** Those of them that training changes. */
+  /** The part of them that training changes. */
   trainable: number;
-  /** How many of them are biases. */
+  /** The number of biases among them. */
   biases: number;
-  /** Multiply-accumulates of a convolution or a matrix product on one image; 0 for all else. */
+  /** Multiply-accumulates of a convolution or a matrix product on one image; 0 for other layers. */
   macs: number;
 }
 
@@ -55,7 +55,7 @@ export type Plan = readonly PlanRow[];
  * The layers that `vgg(arch, options)` would have, computed from the architecture alone: nothing is allocated.
  *
  * @example plan(VGG16, IMAGENET).at(-1) // { name: 'predictions', params: 4097000, macs: 4096000, ... }
- * @throws RangeError for what `vgg` throws for, and for an input without a fixed size.
+ * @throws RangeError where `vgg` does, and for an input without a fixed size.
  */
 export function plan(arch: ConvArch, options: VggOptions = {}): Plan {
   const o = resolveVgg('plan', arch, options);
@@ -93,13 +93,13 @@ function fixedShape(o: ResolvedOptions): ImageShape {
   if (height === null || width === null) {
     fail(
       'plan',
-      `input ${height}x${width} has no fixed size, so its layers have no shapes to count; give a height and a width.`,
+      `input ${height}x${width} has no fixed size, so its layers have no shapes to count; pass a height and a width.`,
     );
   }
   return [height, width, channels];
 }
 
-/** Collects rows; each starts from the shape at which the one before it ended. */
+/** Collects rows; the output shape of each is the input shape of the next. */
 class Rows {
   readonly all: PlanRow[] = [];
 
@@ -135,7 +135,7 @@ class Rows {
     this.maxPool(`${name}_pool`, 2);
   }
 
-  /** Padding is 'same' at stride 1 and 'valid' otherwise, as both networks have it. */
+  /** Padding is 'same' at stride 1 and 'valid' otherwise, as in both networks. */
   conv(name: string, filters: number, side: number, stride = 1): void {
     const [height, width, channels] = this.shape as ImageShape;
     const out = (size: number) => (stride === 1 ? size : Math.floor((size - side) / stride) + 1);

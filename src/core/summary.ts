@@ -1,11 +1,10 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { table } from '../figures/table.js';
-import { groupByBlock } from './blocks.js';
-import { rowsOf } from './inspect.js';
+import { groupByBlock, rowsOf } from './inspect.js';
 import type { Plan, PlanRow } from './plan.js';
 
 /**
- * The network as text, block by block and inside them layer by layer, with output shapes, parameters and
+ * The network as text, block by block and layer by layer, with output shapes, parameters and
  * multiply-accumulates: the chapter's walk through the shapes. Shapes are in TensorFlow.js' order NHWC (batch,
  * height, width, channels) where the chapter, after PyTorch, writes NCHW.
  *

@@ -21,10 +21,10 @@ export function tally(networks: Record<string, LayersModel | Plan>): string {
       total,
     };
   });
-  const most = Math.max(...columns.map(({ convs }) => convs.length));
+  const longest = Math.max(...columns.map(({ convs }) => convs.length));
   const lines = [
     ['', ...columns.map(({ title }) => title)],
-    ...Array.from({ length: most }, (_, i) => [
+    ...Array.from({ length: longest }, (_, i) => [
       i === 0 ? 'convolutions, weights' : '',
       ...columns.map(({ convs }) => convs[i]?.toString() ?? ''),
     ]),

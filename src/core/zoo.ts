@@ -50,7 +50,7 @@ export function smallArch(
  * d2l's AlexNet (chapter "Deep Convolutional Neural Networks"), which the chapter on VGG compares with: convolutions
  * 11x11/4, 5x5 and three 3x3, 3x3/2 max pooling, fully connected layers of 4096, 4096 and `classes`.
  *
- * Input `[batch, height, width, channels]` from 65x65 on; output `[batch, classes]`.
+ * Input `[batch, height, width, channels]` of at least 65x65; output `[batch, classes]`.
  */
 export function alexNet(options: AlexNetOptions = {}): LayersModel {
   const o = resolveAlexNet('alexNet', options);

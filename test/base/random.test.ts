@@ -77,7 +77,7 @@ function filled(fill: typeof fillUniform, scale: number, seed = 0, stream = 0, l
   return values;
 }
 
-// Bounds are 5 standard errors of a million draws: a right generator passes them, and a fixed seed always does.
+// Bounds are 5 standard errors of a million draws: a correct generator passes, and a fixed seed makes it repeatable.
 const SIGMA = 5 / Math.sqrt(N);
 
 describe('uniform numbers', () => {

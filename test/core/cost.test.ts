@@ -59,7 +59,7 @@ describe('bytes, against those that tfjs reports', () => {
       );
       expect(made).toHaveLength(outputs.length);
       // tfjs counts a tensor that shares another's data (flatten, and dropout when it predicts) as if it had its own.
-      // On WebGL it does have its own where flattening lays out packed numbers anew.
+      // On WebGL it does have its own where flattening repacks the numbers.
       const rows = plan(ARCH, options);
       const sharing = made.filter((_, n) => ['flatten', 'dropout'].includes(rows[n]!.kind));
       const shared = sharing.reduce((total, tensor) => total + 4 * tensor.size, 0);

@@ -41,7 +41,7 @@ describe('the weights of a model', () => {
     model.dispose();
   });
 
-  test('a convolution counts its window in the fans', async () => {
+  test('fan-in and fan-out of a convolution include its window', async () => {
     await useAnyBackend();
     const model = build();
     const bound = Math.sqrt(6 / (9 * (32 + 32)));
@@ -51,7 +51,7 @@ describe('the weights of a model', () => {
     model.dispose();
   });
 
-  test('layers of one shape do not share their draw', async () => {
+  test('layers of the same shape have different weights', async () => {
     await useAnyBackend();
     const model = vgg([[3, 16]], SMALL);
     const [a, b] = [await kernel(model, 'block1_conv2'), await kernel(model, 'block1_conv3')];

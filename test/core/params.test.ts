@@ -29,7 +29,7 @@ describe('the tally of the discussion', () => {
   });
 });
 
-test('counts tell trainable numbers from the moving statistics of batch normalization', () => {
+test('the moving statistics of batch normalization are not trainable', () => {
   const { total, trainable, rows } = paramCount(plan(VGG16, { inputShape, classes: 1000, batchNorm: true }));
   expect(trainable).toBe(138365992); // torchvision's vgg16_bn
   expect(total - trainable).toBe(2 * 4224); // 4224 channels over the 13 convolutions

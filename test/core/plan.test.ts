@@ -106,8 +106,8 @@ describe('a plan and the model that tfjs builds', () => {
   });
 });
 
-test('a plan of an input without a size says what to give', () => {
+test('a plan of an input without a fixed size is refused', () => {
   expect(() => plan(VGG11, { inputShape: [null, 32, 1], includeTop: false })).toThrow(
-    'plan: input nullx32 has no fixed size, so its layers have no shapes to count; give a height and a width.',
+    'plan: input nullx32 has no fixed size, so its layers have no shapes to count; pass a height and a width.',
   );
 });

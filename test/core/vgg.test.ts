@@ -61,7 +61,7 @@ describe('layer names', () => {
     expect(ours[0]).toBe('input_layer');
   });
 
-  test('of VGG-19 are those that Keras documents', () => {
+  test('of VGG-19 are as Keras documents them', () => {
     const names = plan(VGG19, { ...IMAGENET, dropout: 0 }).map((row) => row.name);
     const blocks = [2, 2, 4, 4, 4].flatMap((convs, i) => [
       ...Array.from({ length: convs }, (_, j) => `block${i + 1}_conv${j + 1}`),
@@ -70,7 +70,7 @@ describe('layer names', () => {
     expect(names).toEqual(['input_layer', ...blocks, 'flatten', 'fc1', 'fc2', 'predictions']);
   });
 
-  test('stay when dropout stands between them', () => {
+  test('stay the same with dropout between them', () => {
     const names = plan(VGG16).map((row) => row.name);
     expect(names.filter((name) => !name.startsWith('dropout'))).toEqual(
       plan(VGG16, { dropout: 0 }).map((row) => row.name),
@@ -136,7 +136,7 @@ describe('the family', () => {
     ]);
   });
 
-  test('a block halves its input, and takes its channels in the first convolution', async () => {
+  test('a block halves its input, and its first convolution takes the input channels', async () => {
     await using(
       () => vggBlock(2, 3, 8, { pointwise: 1, name: 'one' }),
       (model) => {
@@ -175,7 +175,7 @@ describe('the family', () => {
 });
 
 describe('options', () => {
-  test('without top, any size goes through', async () => {
+  test('without a top, images of any size fit', async () => {
     await using(
       () => vgg([[1, 2]], { inputShape: [null, null, 1], includeTop: false }),
       (model) => {
@@ -251,7 +251,7 @@ describe('options', () => {
     );
   });
 
-  test('batch normalization stands between convolution and ReLU', async () => {
+  test('batch normalization comes between convolution and ReLU', async () => {
     await using(
       () => vgg([[1, 2]], { ...TINY, batchNorm: true }),
       (model) => {
@@ -275,12 +275,12 @@ describe('options', () => {
     [
       'no size with a top',
       () => vgg(VGG11, { inputShape: [null, 32, 1] }),
-      'vgg: input nullx32 has no fixed size, which the flatten and adaptivePool need; name it or set includeTop: false.',
+      'vgg: input nullx32 has no fixed size, which the flatten and adaptivePool need; pass both numbers or set includeTop: false.',
     ],
     [
       'a shape of two numbers',
       () => vgg11({ inputShape: [32, 32] as unknown as [number, number, number] }),
-      'vgg11: inputShape is [32,32]; give [height, width, channels].',
+      'vgg11: inputShape is [32,32]; pass [height, width, channels].',
     ],
     [
       'half a class',
@@ -311,7 +311,7 @@ describe('options', () => {
     [
       'no blocks',
       () => vgg([]),
-      'vgg: the architecture is []; give at least one block as [convs, channels], e.g. [[1, 64], [1, 128]].',
+      'vgg: the architecture is []; pass at least one block as [convs, channels], e.g. [[1, 64], [1, 128]].',
     ],
     [
       'an empty block',
