@@ -124,7 +124,7 @@ describe('vgg-blocks inspect and convert', () => {
       "a tfjs model has Keras' names and float32; omit --names and --dtype.",
     );
     expect((await run('convert', file, join(folder, 'm.keras'), '--names', 'timm')).error).toContain(
-      "names is 'timm' and dtype 'F32', and the container 'keras' has Keras' names and float32; choose another container.",
+      "names is 'timm' and dtype 'F32', and the container 'keras' has Keras' names and F32; choose another container.",
     );
     expect(readdirSync(folder).filter((name) => /^(m|x\.onnx|m\.keras)$|tmp/.test(name))).toEqual([]);
   });
