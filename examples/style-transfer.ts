@@ -1,11 +1,12 @@
 /**
- * A picture in the style of others, after Gatys, Ecker & Bethge (2016), and how alike the results are to a network.
+ * Renders an image in the style of others (Gatys, Ecker & Bethge 2016), and measures how similar the results are to the
+ * styles.
  *
- *     npm run example -- examples/style-transfer.ts [--out FOLDER] [--weights FILE] [--content PICTURE --style PICTURE]
+ *     npm run example -- examples/style-transfer.ts [--out FOLDER] [--weights FILE] [--content IMAGE --style IMAGE]
  *
- * Without a weight file the network is a VGG-16 of a quarter of the widths with random weights, which is enough for colours
- * and textures (He, Wang & Hopcroft 2016); without pictures it draws some. Trained weights, torchvision's VGG-16 or VGG-19
- * say, know what things are, and give what the paper shows.
+ * Without a weight file the network is a VGG-16 with a quarter of the widths and random weights, which is enough for colours
+ * and textures (He, Wang & Hopcroft 2016). Trained weights, such as torchvision's VGG-16 or VGG-19, give results like the
+ * paper's. Without images the example draws its own.
  */
 import '@tensorflow/tfjs-backend-wasm';
 import { mkdirSync } from 'node:fs';
@@ -73,17 +74,17 @@ for (const [name, style] of Object.entries(styles)) {
     },
   );
   await writeImage(join(values.out, `${name}-result.png`), image);
-  const alike = await imageSimilarity(model, [image, style], { preprocessing, layer: 'relu2_2' });
+  const after = await imageSimilarity(model, [image, style], { preprocessing, layer: 'relu2_2' });
   const before = await imageSimilarity(model, [content, style], { preprocessing, layer: 'relu2_2' });
   console.log(
-    `${name}: loss ${losses!.total.toPrecision(3)}; likeness to the style ${before.toFixed(3)} before, ${alike.toFixed(3)} after`,
+    `${name}: loss ${losses!.total.toPrecision(3)}; similarity to the style ${before.toFixed(3)} before, ${after.toFixed(3)} after`,
   );
   rows.push([content, style, ...early, image]);
 }
 await writeSheet(join(values.out, 'sheet.jpg'), rows);
 model.dispose();
 
-/** Pictures side by side, a row a style. */
+/** Writes images side by side, one row per style. */
 async function writeSheet(path: string, rows: readonly RawImage[][]): Promise<void> {
   const [width, height, gap] = [192, 144, 4];
   const columns = Math.max(...rows.map((row) => row.length));

@@ -1,13 +1,13 @@
 /**
- * Transfer learning from start to end: a narrow VGG-11 learns six kinds of clothes; then its features tell shoes and bags
- * apart, which it has never seen, from a folder with a few pictures of each, some of them damaged. Beside it the same with
- * features of random weights, and a network that has nothing but those few pictures.
+ * Transfer learning from start to finish: a narrow VGG-11 learns six kinds of clothes, and its features then classify
+ * shoes and bags, which it has never seen, from a folder with a few images of each, some of them damaged. For comparison,
+ * the same with the features of random weights, and a network trained on nothing but those few images.
  *
- *     npm run example -- examples/transfer-learning.ts                      # everything drawn, nothing downloaded
- *     npm run example -- examples/transfer-learning.ts FOLDER               # the folder of your own pictures, a folder for each class
- *     npm run example -- examples/transfer-learning.ts FOLDER WEIGHTS.pth   # on published weights
+ *     npm run example -- examples/transfer-learning.ts                      # everything is drawn, nothing downloaded
+ *     npm run example -- examples/transfer-learning.ts FOLDER               # your own images, one subfolder per class
+ *     npm run example -- examples/transfer-learning.ts FOLDER WEIGHTS.pth   # with published weights
  *
- * It needs sharp, for the pictures, and writes curves.svg and predictions.svg to runs/transfer-learning.
+ * Needs sharp; writes curves.svg and predictions.svg to runs/transfer-learning.
  */
 import '@tensorflow/tfjs-backend-wasm';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -37,7 +37,7 @@ import {
 } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { fromWeights, PUBLISHED } from 'vgg-blocks/weights';
-import { colourGarments, writeFolder } from './transfer/pictures.js';
+import { colourGarments, writeFolder } from './transfer/images.js';
 
 const [CLOTHES, SHOES_AND_BAGS] = [
   [0, 1, 2, 3, 4, 6],
@@ -51,53 +51,47 @@ const HEAD: TrainOptions = {
   learningRate: 0.01,
   schedule: 'cosine',
 };
-const [given, weights] = process.argv.slice(2);
+const [ownFolder, weights] = process.argv.slice(2);
 
 installWasmKernels();
 await setBackend('wasm');
 const started = performance.now();
-const temporary = given ? undefined : await mkdtemp(join(tmpdir(), 'transfer-'));
+const temporary = ownFolder ? undefined : await mkdtemp(join(tmpdir(), 'transfer-'));
 try {
   const { base, lastBlock, pooling, preprocessing, size } = weights
     ? await published(weights)
     : await pretrained();
   if (temporary) await writeFolder(temporary, colourGarments(SHOES_AND_BAGS, 400, 7), 1);
-  const pictures = await imageFolder(given ?? temporary!, {
+  const images = await imageFolder(ownFolder ?? temporary!, {
     preprocessing,
     size,
     validationFraction: 0.75,
     seed: 1,
   });
-  const { trainSet: few, validationSet: validation, classNames, problems } = pictures;
+  const { trainSet, validationSet, classNames, problems } = images;
   console.log(
-    `${few.length} pictures to learn from, ${validation.length} to test on: ${classNames.join(', ')}`,
+    `${trainSet.length} images to train on, ${validationSet.length} to test on: ${classNames.join(', ')}`,
   );
   for (const { path, reason } of problems) {
     console.log(`  left out ${path}: ${reason.slice(reason.indexOf('could not be read')).slice(0, 90)}`);
   }
 
-  // The path that this is about: a head on frozen features, then the last block with it.
+  // Transfer learning: a head on frozen features, then the last block with it.
   const model = transferHead(freeze(base), { classes: classNames.length, pooling });
-  const head = await learn('a head on its features', model, lastBlock, pictures, HEAD);
+  const head = await learn('a head on its features', model, lastBlock, images, HEAD);
   unfreeze(model, lastBlock);
-  const block = await learn(
-    `then ${lastBlock} too`,
-    model,
-    `block${Number(lastBlock.at(-1)) - 1}`,
-    pictures,
-    {
-      ...HEAD,
-      epochs: 20,
-      learningRate: weights ? 1e-4 : 1e-3,
-    },
-  );
-  await figures(model, pictures, [head, block]);
+  const block = await learn(`then ${lastBlock} too`, model, `block${Number(lastBlock.at(-1)) - 1}`, images, {
+    ...HEAD,
+    epochs: 20,
+    learningRate: weights ? 1e-4 : 1e-3,
+  });
+  await writeFigures(model, images, [head, block]);
 
   if (!weights) {
     const random = transferHead(freeze(upToBlock4(narrow())), { classes: classNames.length, pooling });
-    await learn('a head on features of random weights', random, lastBlock, pictures, HEAD);
+    await learn('a head on features of random weights', random, lastBlock, images, HEAD);
     const scratch = transferHead(upToBlock4(narrow(1)), { classes: classNames.length, pooling });
-    await learn('all weights from those pictures alone', scratch, 'input_layer', pictures, {
+    await learn('all weights, from those images alone', scratch, 'input_layer', images, {
       ...HEAD,
       learningRate: 0.002,
     });
@@ -107,20 +101,20 @@ try {
 } finally {
   if (temporary) await rm(temporary, { recursive: true });
 }
-console.log(`${((performance.now() - started) / 1000).toFixed(0)} s in all; the figures are in ${OUT}`);
+console.log(`${((performance.now() - started) / 1000).toFixed(0)} s in total; the figures are in ${OUT}`);
 
-/** The features of a network that has learned other things. */
+/** The features of a network trained on clothes. */
 async function pretrained(): Promise<Start> {
   const clothes = colourGarments(CLOTHES, 3400, 3).resize(32);
-  const [images, test] = [clothes.take(0, 3000), clothes.take(3000)];
-  const network = transferHead(narrow(), { classes: images.classNames.length });
+  const [trainSet, testSet] = [clothes.take(0, 3000), clothes.take(3000)];
+  const network = transferHead(narrow(), { classes: trainSet.classNames.length });
   const { epochs } = await train(
     network,
-    { trainSet: images, testSet: test },
+    { trainSet, testSet },
     { epochs: 6, batchSize: 32, optimizer: 'adam', schedule: 'cosine' },
   );
   console.log(
-    `before: ${images.classNames.join(', ')}, test accuracy ${percent(epochs.at(-1)!.testAccuracy!)}`,
+    `first: ${trainSet.classNames.join(', ')}, test accuracy ${percent(epochs.at(-1)!.testAccuracy!)}`,
   );
   return {
     base: upToBlock4(network),
@@ -131,7 +125,7 @@ async function pretrained(): Promise<Start> {
   };
 }
 
-/** The features of weights that somebody published. */
+/** The features of published weights. */
 async function published(file: string): Promise<Start> {
   const { model: base, network } = await fromWeights(file, { includeTop: false, inputShape: [224, 224, 3] });
   const owner = network.names === 'keras' ? 'keras/vgg16' : 'torchvision/vgg16';
@@ -147,7 +141,7 @@ interface Start {
   size: number;
 }
 
-/** The convolutions of a VGG-11 an eighth as wide. */
+/** The convolutions of a VGG-11 with an eighth of the widths. */
 function narrow(seed = 0): LayersModel {
   return vgg(scaleArch(VGG11, 8), {
     inputShape: [32, 32, 3],
@@ -157,51 +151,51 @@ function narrow(seed = 0): LayersModel {
   });
 }
 
-/** At 32 pixels four blocks leave 2x2 places, and the fifth a single one. */
+/** At 32x32, block 4 still has 2x2 positions and block 5 only one. */
 function upToBlock4(model: LayersModel): LayersModel {
   return featureExtractor(model, 'block4_pool');
 }
 
-/** Trains what lies above a layer on what the layers up to it make of the pictures, which is computed once. */
+/** Trains the layers after `at`; the features up to it are computed once. */
 async function learn(
   what: string,
   model: LayersModel,
   at: string,
-  { trainSet: images, validationSet: validation }: ImageFiles,
+  images: ImageFiles,
   options: TrainOptions,
 ): Promise<History> {
   const start = performance.now();
   const { lower, upper } = splitModel(model, at);
   const overflow = temporaryFile();
-  const features = await cacheFeatures(lower, images, { overflow });
-  const test = await cacheFeatures(lower, validation, { overflow });
-  const history = await train(upper, { trainSet: features, testSet: test }, options);
-  await Promise.all([features.dispose(), test.dispose()]);
+  const trainSet = await cacheFeatures(lower, images.trainSet, { overflow });
+  const testSet = await cacheFeatures(lower, images.validationSet, { overflow });
+  const history = await train(upper, { trainSet, testSet }, options);
+  await Promise.all([trainSet.dispose(), testSet.dispose()]);
   const seconds = (performance.now() - start) / 1000;
   const { trainAccuracy, testAccuracy } = history.epochs.at(-1)!;
   console.log(
-    `${what}: test accuracy ${percent(testAccuracy!)}, of what it trained on ${percent(trainAccuracy)}; ${history.epochs.length} epochs in ${seconds.toFixed(1)} s`,
+    `${what}: test accuracy ${percent(testAccuracy!)}, training accuracy ${percent(trainAccuracy)}; ${history.epochs.length} epochs in ${seconds.toFixed(1)} s`,
   );
   return history;
 }
 
-/** The curves of both trainings in a row, and some of the pictures that were not trained on. */
-async function figures(
+/** Writes the curves of both phases, and predictions for some of the test images. */
+async function writeFigures(
   model: LayersModel,
-  { validationSet: validation }: ImageFiles,
+  { validationSet }: ImageFiles,
   histories: readonly History[],
 ): Promise<void> {
   const epochs = histories.flatMap((history) => history.epochs).map((row, i) => ({ ...row, epoch: i + 1 }));
   await writeFileAtomic(join(OUT, 'curves.svg'), curves({ epochs }));
-  const predicted = await predictClasses(model, validation);
-  const shown = Array.from({ length: 40 }, (_, i) => Math.floor((i * validation.length) / 40));
+  const predicted = await predictClasses(model, validationSet);
+  const shown = Array.from({ length: 40 }, (_, i) => Math.floor((i * validationSet.length) / 40));
   const sheet = await predictionSheet(
-    await validation.images(shown),
+    await validationSet.images(shown),
     shown.map((index) => predicted[index]!),
   );
   await writeFileAtomic(join(OUT, 'predictions.svg'), sheet);
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+function percent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
 }

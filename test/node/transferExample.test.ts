@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { colourGarments, writeFolder } from '../../examples/transfer/pictures.js';
+import { colourGarments, writeFolder } from '../../examples/transfer/images.js';
 import { imageFolder } from '../../src/node/index.js';
 
 test("the example of transfer learning draws a folder in which all but four files are its classes' pictures", async () => {
