@@ -1,5 +1,9 @@
-import { defineConfig } from 'tsup';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineConfig, type Options } from 'tsup';
 import { compileKernels } from './assembly/compile.mjs';
+
+type Plugin = NonNullable<Options['esbuildPlugins']>[number];
 
 const subpaths = {
   index: 'src/index.ts',
@@ -12,16 +16,44 @@ const subpaths = {
   features: 'src/features/index.ts',
   node: 'src/node/index.ts',
 };
-const shared = { target: 'es2022', platform: 'neutral', sourcemap: true, splitting: true } as const;
+const shared = { target: 'es2022', platform: 'neutral', splitting: true } as const;
+
+/** Dependencies without a CommonJS build. Jest and older engines cannot require them, so our CommonJS build holds them. */
+const esmOnly = ['@noble/hashes', 'fast-png'];
+
+/** Writes the licences of all bundled packages beside the bundle. */
+const thirdPartyLicences: Plugin = {
+  name: 'third-party-licences',
+  setup({ initialOptions, onEnd }) {
+    initialOptions.metafile = true;
+    onEnd(({ metafile }) => {
+      const inputs = Object.keys(metafile!.inputs).join('\n');
+      const folders = new Set(inputs.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/gm));
+      const notices = [...folders].sort().map((folder) => {
+        const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+        const licence = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+        if (!licence) throw new Error(`${name} has no licence file, and so cannot be bundled.`);
+        return `${name} ${version}\n\n${readFileSync(join(folder, licence), 'utf8').trim()}\n`;
+      });
+      const intro = 'The CommonJS build contains code of these packages.\n';
+      writeFileSync(
+        join(initialOptions.outdir!, 'THIRD-PARTY-LICENSES.txt'),
+        [intro, ...notices].join('\n\n'),
+      );
+    });
+  },
+};
 
 await compileKernels();
 
 export default defineConfig([
-  { ...shared, entry: subpaths, format: ['esm', 'cjs'], dts: true, clean: true },
+  { ...shared, entry: subpaths, format: 'esm', clean: true },
+  { ...shared, entry: subpaths, format: 'cjs', noExternal: esmOnly, esbuildPlugins: [thirdPartyLicences] },
+  { ...shared, entry: subpaths, format: ['esm', 'cjs'], dts: { only: true } },
   {
     ...shared,
     entry: { cli: 'src/cli/main.ts' },
-    format: ['esm'],
+    format: 'esm',
     platform: 'node',
     external: [/^vgg-blocks/],
   },

@@ -87,17 +87,17 @@ export class ImageFileSet {
    *
    * @param indices the images, in order.
    */
-  async images(indices: readonly number[]) {
+  async images(indices: readonly number[]): Promise<{
+    images: Uint8Array;
+    labels: Int32Array;
+    storedShape: ImageFileSet['shape'];
+    classNames: readonly string[];
+  }> {
     const [height, width] = this.shape;
     const images = new Uint8Array(indices.length * height * width * 3);
     await this.#each(indices, undefined, (bytes, row) => images.set(bytes, row * bytes.length));
-    const { classNames } = this;
-    return {
-      images,
-      labels: Int32Array.from(indices, (index) => this.labels[index]!),
-      storedShape: this.shape,
-      classNames,
-    };
+    const labels = Int32Array.from(indices, (index) => this.labels[index]!);
+    return { images, labels, storedShape: this.shape, classNames: this.classNames };
   }
 
   async *#run(batches: readonly (readonly number[])[], { seed, signal }: ImageFileBatchOptions) {

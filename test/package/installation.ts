@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,17 +7,22 @@ import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What a stranger's project has: the packed library, its peers, and TypeScript. */
-const DEPENDENCIES = [
-  '@tensorflow/tfjs-core@4.22.0',
-  '@tensorflow/tfjs-layers@4.22.0',
-  '@tensorflow/tfjs-backend-cpu@4.22.0',
-  '@tensorflow/tfjs-backend-wasm@4.22.0',
-  'typescript@5.9',
-  '@types/node@20',
+/** The checkout's files that the package may hold, and some that it may not. */
+const CHECKOUT = [
+  ...['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'],
+  ...['docs', 'examples', 'src', 'test'],
 ];
 
-/** The library, built, packed and installed into a project that was empty. */
+/** A user's dependencies besides the library. */
+const DEPENDENCIES = [
+  '@tensorflow/tfjs-core',
+  '@tensorflow/tfjs-layers',
+  '@tensorflow/tfjs-backend-cpu',
+  '@tensorflow/tfjs-backend-wasm',
+  '@types/node',
+];
+
+/** The library, built, packed and installed into an empty project. */
 export interface Installation {
   /** The packed library's path. */
   tarball: string;
@@ -27,8 +32,10 @@ export interface Installation {
   folder: string;
   /** Writes a file of the project and returns its path. */
   write(name: string, text: string): Promise<string>;
-  /** Runs a program in the project; returns what it prints, and rejects with all it said when it fails. */
+  /** Runs a program in the project; returns its standard output, and rejects with all its output when it fails. */
   run(program: string, ...args: string[]): Promise<string>;
+  /** Runs a tool of the checkout in the project: the path of its script below `node_modules`. */
+  runTool(script: string, ...args: string[]): Promise<string>;
   remove(): Promise<void>;
 }
 
@@ -38,26 +45,27 @@ export async function install(): Promise<Installation> {
   const [stage, folder] = [join(parent, 'stage'), join(parent, 'project')];
   await mkdir(stage);
   await mkdir(folder);
-  await run(root, process.execPath, [
-    'node_modules/tsup/dist/cli-default.js',
-    '--silent',
-    '--out-dir',
-    join(stage, 'dist'),
-  ]);
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'src', 'test']) {
-    await cp(join(root, name), join(stage, name), { recursive: true });
+  const tool = (script: string) => join(root, 'node_modules', script);
+  const runIn = (cwd: string, script: string, args: string[]) =>
+    run(cwd, process.execPath, [tool(script), ...args]);
+  await runIn(root, 'tsup/dist/cli-default.js', ['--silent', '--out-dir', join(stage, 'dist')]);
+  for (const name of CHECKOUT) {
+    const filter = (path: string) => path !== join(root, 'docs/api');
+    await cp(join(root, name), join(stage, name), { recursive: true, filter });
   }
   const [packed] = JSON.parse(await run(stage, 'npm', ['pack', '--json', '--pack-destination', parent]));
   const tarball = join(parent, packed.filename);
-  await writeFile(join(folder, 'package.json'), '{ "name": "project", "private": true }');
-  await run(folder, 'npm', [
-    'install',
-    '--prefer-offline',
-    '--no-audit',
-    '--no-fund',
-    tarball,
-    ...DEPENDENCIES,
-  ]);
+
+  // The checkout's lock file has the versions, which `npm ci` left in npm's cache: nothing is downloaded.
+  const lock = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'));
+  const { version } = lock.packages[''];
+  const versions = DEPENDENCIES.map((name) => [name, lock.packages[`node_modules/${name}`].version]);
+  const dependencies = { 'vgg-blocks': `file:${tarball}`, ...Object.fromEntries(versions) };
+  const project = { name: 'project', private: true, dependencies };
+  const packages = { ...lock.packages, '': { name: project.name, dependencies } };
+  await writeFile(join(folder, 'package.json'), JSON.stringify(project));
+  await writeFile(join(folder, 'package-lock.json'), JSON.stringify({ ...lock, version, packages }));
+  await run(folder, 'npm', ['install', '--prefer-offline', '--no-audit', '--no-fund']);
   return {
     tarball,
     files: packed.files.map(({ path }: { path: string }) => path),
@@ -67,12 +75,13 @@ export async function install(): Promise<Installation> {
       return join(folder, name);
     },
     run: (program, ...args) => run(folder, program, args),
+    runTool: (script, ...args) => runIn(folder, script, args),
     remove: () => rm(parent, { recursive: true, force: true }),
   };
 }
 
 async function run(cwd: string, program: string, args: string[]): Promise<string> {
-  // npm tells its scripts about the project that they run in; the project here is another.
+  // npm passes the project it runs in to its scripts; the project here is another.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_|^VITEST|^INIT_CWD/i.test(name)),
   );
@@ -81,7 +90,7 @@ async function run(cwd: string, program: string, args: string[]): Promise<string
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
     // A stack trace may quote the whole of a minified line.
-    const said = `${stdout}\n${stderr}`.replace(/(.{400}).+/g, '$1...');
-    throw new Error(`${program} ${args.join(' ')} failed:\n${said}`);
+    const output = `${stdout}\n${stderr}`.replace(/(.{400}).+/g, '$1...');
+    throw new Error(`${program} ${args.join(' ')} failed:\n${output}`);
   }
 }

@@ -1,6 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { cp, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { cp, readdir, readFile, stat } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { type BuildOptions, build as esbuild } from 'esbuild';
@@ -8,6 +9,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { build as vite } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import webpack from 'webpack';
 import { garments } from '../../src/data/index.js';
 import { smallArch } from '../../src/index.js';
 import { evaluate, train } from '../../src/train/index.js';
@@ -19,12 +21,15 @@ import {
   FINISH_IN_NODE,
   IMPORTS,
   imports,
+  jestTest,
   NODE_IMPORTS,
+  PRINT,
   PROGRAM,
   requires,
   STARTER,
   THREADS,
   TRAINER,
+  TWO_BUILDS,
 } from './program.js';
 
 let project: Installation;
@@ -33,15 +38,25 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => project?.remove());
 
-/** What the program prints, however it came to run: the loss is the one that the sources give. */
-const RESULT = { params: 132863336, svg: true, rows: true, examples: 48, loss: '', tensors: 0 };
+/** What the program prints, however it is run: the loss is the one that the sources give. */
+const RESULT = {
+  backend: 'cpu',
+  params: 132863336,
+  svg: true,
+  rows: true,
+  examples: 48,
+  loss: '',
+  pth: true,
+  png: true,
+  tensors: 0,
+};
 beforeAll(async () => {
   await setBackend('cpu');
-  const { trainSet: images, testSet: test } = garments({ trainImages: 48, testImages: 20, seed: 1 });
+  const { trainSet, testSet } = garments({ trainImages: 48, testImages: 20, seed: 1 });
   const model = smallArch(32, { inputShape: [32, 32, 1], hiddenUnits: 8, initializer: 'heUniform' });
   const options = { epochs: 2, batchSize: 16, optimizer: 'adam' } as const;
-  await train(model, { trainSet: images.resize(32) }, options);
-  RESULT.loss = (await evaluate(model, test.resize(32))).loss.toFixed(4);
+  await train(model, { trainSet: trainSet.resize(32) }, options);
+  RESULT.loss = (await evaluate(model, testSet.resize(32))).loss.toFixed(4);
   model.dispose();
 });
 const result = (output: string) => JSON.parse(output.trim().split('\n').at(-1)!);
@@ -53,6 +68,7 @@ const entries = [
   'vgg-blocks/train',
   'vgg-blocks/wasm',
   'vgg-blocks/weights',
+  'vgg-blocks/images',
   'vgg-blocks/imagenet',
   'vgg-blocks/features',
   'vgg-blocks/node',
@@ -60,10 +76,40 @@ const entries = [
 const inBrowsers = entries.filter((name) => name !== 'vgg-blocks/node');
 
 describe('the packed library', () => {
-  test('holds dist, the readme, the licence, the changes and package.json, and nothing else', () => {
-    const rest = project.files.filter((path) => !/^dist\/[\w-]+\.(js|cjs|d\.ts|d\.cts)(\.map)?$/.test(path));
-    expect(rest.sort()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json']);
+  const inPackage = (path: string) => join(project.folder, 'node_modules/vgg-blocks', path);
+
+  test('holds dist, the documents and the examples, and nothing else', () => {
+    const dist = /^dist\/[\w-]+(\.\w+)?\.(js|cjs|d\.ts|d\.cts)$/;
+    const pages = /^(README|CHANGELOG|CONTRIBUTING|docs\/\w+|src\/\w+\/README)\.md$/;
+    const rest = project.files.filter(
+      (path) => !dist.test(path) && !pages.test(path) && !/^(docs\/figures|examples)\//.test(path),
+    );
+    expect(rest.sort()).toEqual(['LICENSE', 'dist/THIRD-PARTY-LICENSES.txt', 'package.json']);
     expect(project.files).toContain('dist/index.d.cts');
+  });
+
+  test('unpacks to at most 2.4 MB', async () => {
+    const sizes = await Promise.all(project.files.map(async (path) => (await stat(inPackage(path))).size));
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(2_400_000);
+  });
+
+  test('holds every file that its readme and its guides link to', async () => {
+    const isHeld = (path: string) =>
+      project.files.some((file) => file === path || file.startsWith(`${path.replace(/\/$/, '')}/`));
+    for (const page of project.files.filter((path) => /^(\w+|docs\/\w+)\.md$/.test(path))) {
+      const text = await readFile(inPackage(page), 'utf8');
+      const links = [...text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, link]) => link!);
+      const missing = links.filter((link) => !isHeld(posix.join(posix.dirname(page), link)));
+      expect(missing, page).toEqual([]);
+    }
+  });
+
+  test('comes with the licences of the packages that its CommonJS build contains', async () => {
+    const text = await readFile(inPackage('dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    expect(text.match(/^\S+(?= \d+\.\d+\.\d+$)/gm)).toEqual(
+      expect.arrayContaining(['@noble/hashes', 'fast-png', 'fflate', 'iobuffer']),
+    );
+    expect(text.match(/^Copyright/gm)!.length).toBeGreaterThanOrEqual(4);
   });
 
   test('has an entry for each one that is tested here', async () => {
@@ -83,22 +129,11 @@ describe('the packed library', () => {
     expect(messages.map((message) => formatMessage(message, pkg!))).toEqual([]);
   });
 
-  test('has types that are right for import, for require and for bundlers', async () => {
-    const attw = join(import.meta.dirname, '../../node_modules/@arethetypeswrong/cli/dist/index.js');
-    const output = await project.run(
-      process.execPath,
-      attw,
-      project.tarball,
-      '--profile',
-      'node16',
-      '--format',
-      'json',
-    );
-    const { analysis, problems } = JSON.parse(output);
-    const node10 = ({ resolutionKind }: { resolutionKind?: string }) => resolutionKind === 'node10';
-    expect(analysis.problems.filter((problem: object) => !node10(problem))).toEqual([]);
+  test('has types that are right for node10, import, require and bundlers', async () => {
+    const attw = '@arethetypeswrong/cli/dist/index.js';
+    const { analysis } = JSON.parse(await project.runTool(attw, project.tarball, '--format', 'json'));
+    expect(analysis.problems).toEqual([]);
     expect(Object.keys(analysis.entrypoints)).toHaveLength(entries.length + 1);
-    expect(problems).toBeDefined();
   });
 });
 
@@ -115,13 +150,36 @@ test('release notes say which package they change, and how much', async () => {
 
 describe('from Node', () => {
   test('works with import', async () => {
-    await project.write('app.mjs', imports(NODE_IMPORTS) + FINISH_IN_NODE + PROGRAM);
+    await project.write('app.mjs', imports(NODE_IMPORTS) + FINISH_IN_NODE + PROGRAM + PRINT);
     expect(result(await project.run('node', 'app.mjs'))).toEqual(RESULT);
   });
 
-  test('works with require', async () => {
-    await project.write('app.cjs', requires(NODE_IMPORTS) + FINISH_IN_NODE + PROGRAM);
-    expect(result(await project.run('node', 'app.cjs'))).toEqual(RESULT);
+  test('works with require, also where modules cannot be required', async () => {
+    await project.write('app.cjs', requires(NODE_IMPORTS) + FINISH_IN_NODE + PROGRAM + PRINT);
+    const output = await project.run('node', '--no-experimental-require-module', 'app.cjs');
+    expect(result(output)).toEqual(RESULT);
+  });
+
+  test('works as one library in an app that has it by import and by require', async () => {
+    await project.write('builds.mjs', TWO_BUILDS);
+    expect(result(await project.run('node', 'builds.mjs'))).toEqual({
+      twoClasses: true,
+      instances: [
+        [true, true],
+        [true, true],
+      ],
+      installs: Array(8).fill(true),
+    });
+  });
+
+  test.each([
+    ['CommonJS', 'program.test.cjs', requires, []],
+    ['modules', 'program.test.mjs', imports, ['--experimental-vm-modules']],
+  ] as const)('works in Jest with %s', async (_, file, from, flags) => {
+    await project.write(file, from(NODE_IMPORTS) + FINISH_IN_NODE + PROGRAM + jestTest(RESULT));
+    const config = JSON.stringify({ testMatch: [`**/${file}`], moduleFileExtensions: ['js', 'cjs', 'mjs'] });
+    const jest = join(import.meta.dirname, '../../node_modules/jest/bin/jest.js');
+    await project.run('node', ...flags, jest, '--runInBand', '--config', config);
   });
 
   test.each([
@@ -207,39 +265,55 @@ describe('from TypeScript', () => {
     // @ts-expect-error: there is no such configuration
     () => paramCount(plan(VGG11), { count: 'everything' });
     // @ts-expect-error: a number of epochs
-    () => train(smallArch(4), { train: garments().train }, { epochs: '3' });
+    () => train(smallArch(4), { trainSet: garments().trainSet }, { epochs: '3' });
     // @ts-expect-error: a path
     () => fileSystem(3);
-    // @ts-expect-error: what is given back is no number
+    // @ts-expect-error: the result is not a number
     const wrong: number = summary(plan(VGG11));
   `;
-  const source = imports(NODE_IMPORTS) + typed + PROGRAM + errors;
-  const compile = (...options: string[]) => {
+  const source = imports(NODE_IMPORTS) + typed + PROGRAM + PRINT + errors;
+  const compile = (typescript: string, ...options: string[]) => {
     const settings = ['--strict', '--target', 'es2022', '--outDir', 'out', ...options];
-    return project.run(process.execPath, 'node_modules/typescript/bin/tsc', ...settings);
+    return project.runTool(`${typescript}/bin/tsc`, ...settings);
   };
 
   test('.mts and .cts files compile with moduleResolution node16, and run', async () => {
     const files = [await project.write('typed.mts', source), await project.write('typed.cts', source)];
-    await compile('--module', 'node16', '--moduleResolution', 'node16', '--skipLibCheck', ...files);
+    await compile('typescript', '--module', 'node16', '--skipLibCheck', ...files);
     expect(result(await project.run('node', 'out/typed.mjs'))).toEqual(RESULT);
     expect(result(await project.run('node', 'out/typed.cjs'))).toEqual(RESULT);
   });
 
-  test('compiles with moduleResolution bundler, and the library needs no skipLibCheck', async () => {
-    const file = await project.write('typed.ts', source);
-    const options = ['--module', 'esnext', '--moduleResolution', 'bundler', '--noEmit', file];
-    // tfjs's own types have errors; neither the library's nor the program's may add to them.
-    const said = await compile(...options).catch((error: Error) => error.message);
-    const wrong = said
-      .split('\n')
-      .filter((line) => line.includes('error TS') && !line.includes('@tensorflow/'));
-    expect(wrong).toEqual([]);
+  describe.each([
+    ['TypeScript 5.0', 'typescript-5.0'],
+    ['the newest TypeScript', 'typescript'],
+  ])('%s', (_, typescript) => {
+    test.each([
+      ['node10', 'commonjs', ['ts']],
+      ['node16', 'node16', ['mts', 'cts']],
+      ['bundler', 'esnext', ['ts']],
+    ])(
+      'finds and compiles every entry with moduleResolution %s, without skipLibCheck or @types/node',
+      async (resolution, module, extensions) => {
+        const everything = entries.map((name, i) => `export * as entry${i} from '${name}';\n`).join('');
+        const files = extensions.map((extension) =>
+          project.write(`everything.${extension}`, everything + source),
+        );
+        const options = ['--module', module, '--moduleResolution', resolution, '--noEmit', '--types', 'long'];
+        const output = await compile(typescript, ...options, ...(await Promise.all(files))).catch(
+          (error: Error) => error.message,
+        );
+        // The types of tfjs and of what it depends on have errors; neither the library's nor the program's may add to them.
+        const others = /^node_modules\/@(tensorflow|webgpu|types)\//;
+        const wrong = output.split('\n').filter((line) => line.includes('error TS') && !others.test(line));
+        expect(wrong).toEqual([]);
+      },
+    );
   });
 });
 
 describe('through a bundler', () => {
-  const app = imports(IMPORTS) + FINISH + PROGRAM;
+  const app = imports(IMPORTS) + FINISH + PROGRAM + PRINT;
 
   test('esbuild makes an app for browsers that runs', async () => {
     const entry = await project.write('app.js', app);
@@ -261,6 +335,31 @@ describe('through a bundler', () => {
       build: { lib: { entry, formats: ['es'], fileName: () => 'app.mjs' }, outDir: 'vite' },
     });
     expect(result(await inWorker('vite/app.mjs'))).toEqual(RESULT);
+  });
+
+  test('webpack makes an app of all entries for browsers that runs, without a warning', async () => {
+    const all = inBrowsers.map((name, i) => `export * as entry${i} from '${name}';\n`).join('');
+    const entry = await project.write('webpack.js', all + app);
+    const output = {
+      path: join(project.folder, 'webpack'),
+      filename: 'app.mjs',
+      chunkFilename: '[name].mjs',
+      publicPath: './',
+      library: { type: 'module' },
+    };
+    const compiler = webpack({
+      mode: 'production',
+      context: project.folder,
+      entry,
+      output,
+      experiments: { outputModule: true },
+      // tfjs is larger than webpack recommends.
+      performance: false,
+    });
+    const stats = await promisify(compiler.run.bind(compiler))();
+    const { errors, warnings } = stats!.toJson({ all: false, errors: true, warnings: true });
+    expect([...errors!, ...warnings!].map(({ moduleName, message }) => [moduleName, message])).toEqual([]);
+    expect(result(await inWorker('webpack/app.mjs'))).toEqual(RESULT);
   });
 
   describe.skipIf(!hasChromium).each<[string, (entry: string, outdir: string) => Promise<unknown>]>([
@@ -307,7 +406,7 @@ describe('through a bundler', () => {
       await project.write('trainer.mjs', TRAINER.replace("setWasmPaths('/wasm/');", ''));
       await project.write(
         'inNode.mjs',
-        "globalThis.postMessage = (said) => console.log(JSON.stringify(said)); await import('./trainer.mjs');",
+        "globalThis.postMessage = (message) => console.log(JSON.stringify(message)); await import('./trainer.mjs');",
       );
       const expected = result(await project.run('node', 'inNode.mjs'));
       expect(expected).toMatchObject({ backend: 'wasm', ended: 'finished', tensors: 0 });
