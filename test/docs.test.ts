@@ -35,3 +35,15 @@ describe('links in the docs lead somewhere', () => {
     for (const link of links) expect(existsSync(new URL(link, base)), link).toBe(true);
   });
 });
+
+test('the page on architecture and the one for contributors name files and folders that exist', () => {
+  const folders = ['', 'src/', 'src/data/', 'src/features/', 'src/weights/'];
+  for (const page of ['docs/architecture.md', 'CONTRIBUTING.md']) {
+    const paths = [...read(page).matchAll(/`([\w/]+(?:\/|\.ts))`/g)].map(([, path]) => path!);
+    const exists = (path: string) => folders.some((folder) => existsSync(new URL(folder + path, root)));
+    expect(
+      paths.filter((path) => !exists(path)),
+      page,
+    ).toEqual([]);
+  }
+});
