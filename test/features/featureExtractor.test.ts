@@ -1,5 +1,5 @@
 import { memory, mul, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
-import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { type LayersModel, layers, loadLayersModel, sequential } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { featureExtractor } from '../../src/features/index.js';
 import { IMAGENET, scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
@@ -170,6 +170,19 @@ describe('an extractor', () => {
     );
     expect(() => featureExtractor(model, 'pool1', { inputShape: [64, 64, 1] })).toThrow('3 input channels');
     model.dispose();
+  });
+
+  test('of a sequential model, which has no input layer, begins with its first layer', async () => {
+    const inSequence = sequential({
+      layers: [
+        layers.conv2d({ filters: 2, kernelSize: 3, inputShape: [32, 32, 3], name: 'first' }),
+        layers.conv2d({ filters: 2, kernelSize: 3, name: 'second' }),
+      ],
+    });
+    expect(inSequence.layers.map(({ name }) => name)).toEqual(['first', 'second']);
+    const [values] = await valuesOf(featureExtractor(inSequence, 'second'));
+    expect(values).toEqual((await valuesOf(inSequence))[0]);
+    inSequence.dispose();
   });
 
   test('of an extractor is one, too', async () => {

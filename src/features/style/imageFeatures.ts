@@ -7,7 +7,7 @@ import { normalizeImages } from '../../images/index.js';
 import { fixedLayer } from '../../tfjs/fusedLayers.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
-import { checkChain } from '../taps/chain.js';
+import { chainTo } from '../taps/chain.js';
 import { type Tap, tapOf } from '../taps/taps.js';
 
 /** Options of {@link imageFeatures}. */
@@ -25,7 +25,7 @@ export interface ImageFeaturesOptions {
 interface ImageFeatures {
   /** From images `[batch, height, width, channels]` to features, in the order of the layer names. */
   features: (images: Tensor4D) => Tensor[];
-  /** The layers that run, the model's input first. */
+  /** The layers that run. */
   layers: readonly tfjsLayers.Layer[];
 }
 
@@ -43,9 +43,7 @@ export function imageFeatures(
   if (names.length === 0) fail(where, 'no layer is given; pass at least one name.');
   oneOf(where, 'pooling', pooling, ['max', 'avg']);
   const taps = names.map((name) => tapOf(where, model, name));
-  const last = Math.max(...taps.map((tap) => model.layers.findIndex(({ name }) => name === tap.layer)));
-  const layers = model.layers.slice(0, last + 1);
-  checkChain(where, layers);
+  const layers = chainTo(where, model, taps);
   const shape = inputShapeOf(model);
   const anySize = !layers.some((layer) => /^(Flatten|Dense)$/.test(layer.getClassName()));
   const wanted = anySize ? [null, null, shape[2]!] : shape;
@@ -56,13 +54,12 @@ export function imageFeatures(
     }
     const found = new Map<string, Tensor>();
     let x: Tensor = preprocessing ? normalizeImages(images, preprocessing) : images;
-    for (const [i, layer] of layers.entries()) {
-      if (i > 0) {
-        const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
-        x = applied(layer, x, split, pooling);
-        found.set(keyOf({ layer: layer.name, side: 'before' }), x);
-        if (split) x = applyActivation(x, layer);
-      }
+    found.set(keyOf({ layer: model.inputs[0]!.sourceLayer.name, side: 'after' }), x);
+    for (const layer of layers) {
+      const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
+      x = applied(layer, x, split, pooling);
+      found.set(keyOf({ layer: layer.name, side: 'before' }), x);
+      if (split) x = applyActivation(x, layer);
       found.set(keyOf({ layer: layer.name, side: 'after' }), x);
     }
     return taps.map((tap) => found.get(keyOf(tap))!);

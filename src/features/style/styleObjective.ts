@@ -152,7 +152,7 @@ export function checkStyleSize(
 ): void {
   let shape = [1, height, width, 3];
   let numbers = 0;
-  for (const layer of layers.slice(1)) {
+  for (const layer of layers) {
     shape = layer.computeOutputShape(shape) as number[];
     numbers += size(shape);
     if (shape.includes(0)) {

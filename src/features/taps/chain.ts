@@ -14,6 +14,23 @@ export function checkChain(where: string, chain: readonly layers.Layer[]): void 
 }
 
 /**
+ * The layers that compute something, from a model's input to the last of the taps. Input layers are left out: a sequential
+ * model may have none.
+ *
+ * @throws RangeError when the layers are not a chain.
+ */
+export function chainTo(where: string, model: LayersModel, taps: readonly Tap[]): layers.Layer[] {
+  const computing = model.layers.filter((layer) => layer.getClassName() !== 'InputLayer');
+  const last = Math.max(...taps.map((tap) => computing.findIndex(({ name }) => name === tap.layer)));
+  const chain = computing.slice(0, last + 1);
+  if (chain.length > 0 && chain[0]!.input !== model.inputs[0]) {
+    fail(where, `${chain[0]!.name} does not follow the model's input; the model's layers must be a chain.`);
+  }
+  checkChain(where, chain);
+  return chain;
+}
+
+/**
  * The part of a classifier from a tap, or from its input, to its logits: those before a softmax, if it ends with one. The
  * function is differentiable, runs as in inference (no dropout, moving statistics), and does not change the layers.
  *
@@ -28,12 +45,12 @@ export function logitsFrom(where: string, model: LayersModel, tap?: Tap): (x: Te
       `the model's output is [${shape.map((side) => side ?? 'any')}], not [batch, classes]; build it with its top.`,
     );
   }
-  checkChain(where, model.layers);
-  const first = tap ? model.layers.findIndex(({ name }) => name === tap.layer) : 0;
-  const after = model.layers.slice(first + 1);
+  const chain = chainTo(where, model, [{ layer: model.layers.at(-1)!.name, side: 'after' }]);
+  const first = chain.findIndex(({ name }) => name === tap?.layer);
+  const after = chain.slice(first + 1);
   const last = after.pop()!;
   return (x) => {
-    let y = tap?.side === 'before' ? applyActivation(x, model.layers[first]!) : x;
+    let y = tap?.side === 'before' ? applyActivation(x, chain[first]!) : x;
     for (const layer of after) y = layer.apply(y) as Tensor;
     return /^(Activation|Softmax)$/.test(last.getClassName())
       ? y

@@ -7,7 +7,7 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../../base/check.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
-import { checkChain } from './chain.js';
+import { chainTo } from './chain.js';
 import { tapOf } from './taps.js';
 
 /** Options of {@link featureExtractor}. */
@@ -50,9 +50,8 @@ export function featureExtractor(
   const names = typeof layers === 'string' ? [layers] : layers;
   if (names.length === 0) fail('featureExtractor', 'no layer is given; pass at least one name.');
   const taps = names.map((name) => tapOf('featureExtractor', model, name));
-  const last = Math.max(...taps.map((tap) => model.layers.findIndex(({ name }) => name === tap.layer)));
-  const used = model.layers.slice(0, last + 1);
-  checkChain('featureExtractor', used);
+  const used = chainTo('featureExtractor', model, taps);
+  const inputName = model.inputs[0]!.sourceLayer.name;
   const { inputShape, pooling, name = `${model.name}_features` } = options;
   oneOf('featureExtractor', 'pooling', pooling, [undefined, 'avg', 'max']);
 
@@ -62,17 +61,17 @@ export function featureExtractor(
       used.map((layer) => layer.name),
       inputShape,
     ),
-    name: used[0]!.name,
+    name: inputName,
   });
-  const before = new Map([[used[0]!.name, image]]);
+  const before = new Map([[inputName, image]]);
   const after = new Map(before);
   let x = image;
   for (const [i, layer] of used.entries()) {
-    if (i === 0) continue;
     const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
     x = sharedLayer(layer, split ? 'none' : 'own').apply(x) as SymbolicTensor;
     before.set(layer.name, x);
-    const needed = i < last || taps.some((tap) => tap.layer === layer.name && tap.side === 'after');
+    const needed =
+      i < used.length - 1 || taps.some((tap) => tap.layer === layer.name && tap.side === 'after');
     if (split && needed) x = applyActivation(x, layer);
     after.set(layer.name, x);
   }
