@@ -4,13 +4,13 @@ import { concat } from './read.js';
 export interface InflateLimit {
   /** How many unpacked bytes `maxBytes` needs to see; default 0. */
   headBytes?: number;
-  /** The most bytes allowed, given the first `headBytes` of them (fewer if there are fewer). */
+  /** The maximum number of bytes, given the first `headBytes` of them (fewer if there are fewer). */
   maxBytes: (head: Uint8Array) => number;
 }
 
 /**
- * Unpacks piece by piece and stops as soon as more comes out than `limit` allows, so that a few bytes that unpack to
- * gigabytes cost nothing. Whoever stops early closes the source.
+ * Unpacks piece by piece and stops as soon as more comes out than `maxBytes` allows, so that a few bytes that unpack to
+ * gigabytes cost nothing. Stopping early closes the source.
  *
  * @throws Error when the bytes are damaged, cut off, or unpack to more than allowed.
  */
@@ -28,14 +28,14 @@ export async function* inflate(
     });
   const head: Uint8Array[] = [];
   let unpacked = 0;
-  let most: number | undefined;
+  let limit: number | undefined;
   try {
     for (let next = await read(); !next.done; next = await read()) {
       unpacked += next.value.length;
-      if (most === undefined) head.push(next.value);
-      if (unpacked >= headBytes) most ??= maxBytes(concat(head).subarray(0, headBytes));
-      if (most !== undefined && unpacked > most) {
-        throw new Error(`it unpacks to more than the ${most} bytes it should hold`);
+      if (limit === undefined) head.push(next.value);
+      if (unpacked >= headBytes) limit ??= maxBytes(concat(head).subarray(0, headBytes));
+      if (limit !== undefined && unpacked > limit) {
+        throw new Error(`it unpacks to more than the ${limit} bytes it should hold`);
       }
       yield next.value;
     }

@@ -55,7 +55,7 @@ export interface EncodeOptions {
  * Files of whole models record it. torchvision's `VGG` pools to 7x7, so build a model for it at 224x224 or with
  * `adaptivePool: true`.
  *
- * @throws RangeError when the model is no VGG, or an option is unknown or does not fit another.
+ * @throws RangeError when the model is not a VGG, or an option is unknown or does not fit another.
  * @example
  * await writeFileAtomic('vgg16.safetensors', await encodeWeights(model));
  * await writeFileAtomic('vgg16.keras', await encodeWeights(model, { container: 'keras' }));

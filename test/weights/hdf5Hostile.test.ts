@@ -154,7 +154,7 @@ describe('refuses', () => {
       'one of its chunks has a wrong position or is too large',
     ],
     ['types that have names', () => own('committed'), () => {}, 'its objects share types or properties'],
-    ['groups that double 25 times', () => own('diamonds'), () => {}, 'or go round in circles'],
+    ['groups that double 25 times', () => own('diamonds'), () => {}, 'or form a circle'],
     ['a group that holds itself', () => h5File('cycle'), () => {}, "'/inner/again' contains itself"],
   ])('%s', async (_, make, damage, said) => {
     const file = new Damaged(make());

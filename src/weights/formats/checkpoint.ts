@@ -118,7 +118,7 @@ async function parse(
   );
 }
 
-/** A guess at what another file is. */
+/** A hint for a file of another kind. */
 function hint(head: Uint8Array): string {
   const text = new TextDecoder().decode(head);
   if (head.length === 0) return ' (it is empty)';

@@ -8,7 +8,7 @@ import { type Scatter, scatterAnywhere } from './scatter.js';
 const PIECE_BYTES = 8 * 2 ** 20;
 
 /** Rows of a kernel in PyTorch's order that are put in place at a time; together they fill whole cache lines. */
-const MAX_ROWS = 64;
+const KERNEL_ROWS = 64;
 
 /** A stored tensor, and its axes where it is a kernel in PyTorch's order. */
 export interface StoredWeight {
@@ -38,8 +38,8 @@ export async function readWeight(
   const count = size(tensor.shape);
   // Any run of numbers is a row of a tensor that stays as it is.
   const row = axes ? axes.channels * axes.window : 1;
-  const most = Math.max(1, Math.floor(PIECE_BYTES / (row * elementBytes)));
-  const rows = axes ? Math.min(MAX_ROWS, most) : most;
+  const maxRows = Math.max(1, Math.floor(PIECE_BYTES / (row * elementBytes)));
+  const rows = axes ? Math.min(KERNEL_ROWS, maxRows) : maxRows;
   const decode = decoder(tensor.dtype, Math.min(rows * row, count), tensor.affine);
   const stream = tensor.open();
   const pieces = readAhead(stream, count * elementBytes, rows * row * elementBytes);

@@ -151,19 +151,21 @@ function topOf(
       );
     }
   }
-  const places = fc1.shape[0]! / arch.at(-1)![1];
+  const positions = fc1.shape[0]! / arch.at(-1)![1];
   const [height, width] = inputShape ?? [];
-  const halved = [height, width].map((side) => Math.floor((side ?? 0) / 2 ** arch.length));
-  const fits = halved[0]! * halved[1]! === places;
-  const side = fits ? (halved as [number, number]) : ([Math.sqrt(places), Math.sqrt(places)] as const);
-  if (!Number.isInteger(side[0]) || hiddenUnits === 0 || classes === 0 || places === 0) {
+  const halved = [height, width].map((length) => Math.floor((length ?? 0) / 2 ** arch.length));
+  const fits = halved[0]! * halved[1]! === positions;
+  const featureSize = fits
+    ? (halved as [number, number])
+    : ([Math.sqrt(positions), Math.sqrt(positions)] as const);
+  if (!Number.isInteger(featureSize[0]) || hiddenUnits === 0 || classes === 0 || positions === 0) {
     throw new WeightFileError(
       file,
       `its ${fc1.shape[0]} inputs are not a square feature map of the ${arch.at(-1)![1]} channels before it, so it is not a VGG's.`,
       { tensor: fc1.tensor.name },
     );
   }
-  return { hiddenUnits, classes, featureSize: side };
+  return { hiddenUnits, classes, featureSize };
 }
 
 function configOf(
@@ -199,9 +201,9 @@ function inputShapeOf(
   const shape = layer?.config.batch_shape ?? layer?.config.batch_input_shape;
   if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== inputChannels) return undefined;
   const [height, width] = shape.slice(1) as (number | null)[];
-  const fits = (side: unknown) =>
-    side === null ||
-    (Number.isSafeInteger(side) && Number(side) >= 2 ** blocks && Number(side) <= MAX_IMAGE_SIZE);
+  const fits = (length: unknown) =>
+    length === null ||
+    (Number.isSafeInteger(length) && Number(length) >= 2 ** blocks && Number(length) <= MAX_IMAGE_SIZE);
   return fits(height) && fits(width) ? [height!, width!, inputChannels] : undefined;
 }
 

@@ -40,7 +40,7 @@ const MAX_DEPTH = 32;
 
 /**
  * The root group of an HDF5 file as h5py writes it by default (HDF5 File Format Specification 3.0), which Keras uses.
- * README.md lists what is supported and says why no library does it.
+ * README.md lists the supported features.
  *
  * @throws WeightFileError, also from the groups' methods, when the file is cut off, damaged, circular, or uses an
  *   unsupported feature.

@@ -2,7 +2,7 @@ import { printable, WeightFileError } from '../error.js';
 import type { WeightFile } from '../file.js';
 import { MAX_HEADER_BYTES, MAX_TENSORS } from '../limits.js';
 
-/** What a zip archive's directory says of a file in it (PKWARE's APPNOTE.TXT; sections are named below). */
+/** A file in a zip archive's directory (PKWARE's APPNOTE.TXT; comments name its sections). */
 export interface Listed {
   name: string;
   /** Whether its bytes are stored as they are or by DEFLATE. */
@@ -66,7 +66,7 @@ async function findDirectory(file: WeightFile): Promise<{ count: number; size: n
     at: tail.getUint32(end + 16, true),
   };
   const large = found.count === 0xffff || found.size === 0xffffffff || found.at === 0xffffffff;
-  // The locator of zip64 stands just before (4.3.15), and says where the larger record is (4.3.14).
+  // The locator of zip64 lies just before (4.3.15), and has the offset of the larger record (4.3.14).
   if (!large || end < 20 || tail.getUint32(end - 20, true) !== SIGNATURE.locator64) return found;
   const record = viewOf(await file.read(Number(tail.getBigUint64(end - 12, true)), 56));
   if (record.getUint32(0, true) !== SIGNATURE.end64) throw damaged(file.name, 'it has no zip64 directory');
@@ -77,7 +77,7 @@ async function findDirectory(file: WeightFile): Promise<{ count: number; size: n
 const STORED = 0;
 const DEFLATED = 8;
 
-/** A line of the directory (4.3.12), whose signature and length are known to be right. */
+/** An entry of the directory (4.3.12), whose signature and length are right. */
 function readListed(
   file: string,
   view: DataView,
@@ -111,7 +111,7 @@ function readListed(
   };
 }
 
-/** The lengths and the place that zip64's extra field holds. */
+/** The lengths and the offset in zip64's extra field. */
 function wideFields(view: DataView, from: number, bytes: number): number[] {
   for (let at = from; at + 4 <= from + bytes; at += 4 + view.getUint16(at + 2, true)) {
     if (view.getUint16(at, true) !== 1) continue;

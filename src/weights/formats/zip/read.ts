@@ -34,10 +34,10 @@ export function isZip(head: Uint8Array): boolean {
 }
 
 /**
- * The files of a zip archive. Sizes are checked before anything is unpacked: entries do not overlap, and there is a limit
- * to what they unpack to together.
+ * The files of a zip archive. Before anything is unpacked, the sizes are checked: files do not overlap, and their unpacked
+ * bytes together have a limit.
  *
- * @throws WeightFileError when the archive is cut off or damaged, or its directory is not what `readDirectory` accepts.
+ * @throws WeightFileError when the archive is cut off or damaged, or `readDirectory` refuses its directory.
  */
 export async function readZip(file: WeightFile): Promise<Map<string, Entry>> {
   const listed = await readDirectory(file);
