@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf } from '../base/realm.js';
+import { systemCode } from '../io/runtime.js';
 
 /**
  * Writes a file completely or not at all: under a temporary name in the same folder, flushed to the disk, then renamed.
@@ -77,7 +78,7 @@ async function syncFolder(path: string): Promise<void> {
 
 /** Explains a system call's error and what to do about it. */
 export function because(error: unknown): string {
-  switch ((error as NodeJS.ErrnoException).code) {
+  switch (systemCode(error)) {
     case 'ENOSPC':
       return 'the disk is full; free some space and try again.';
     case 'EACCES':

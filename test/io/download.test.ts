@@ -52,7 +52,7 @@ describe('download', () => {
     expect(sha256(readFileSync(join(folder, name)))).toBe(sum);
   });
 
-  test('without a cache leaves nothing on the disk', async () => {
+  test('without a cache leaves nothing on disk', async () => {
     vi.stubEnv('XDG_CACHE_HOME', folder);
     const answer: Answer = (request, response) => sendFile(request, response, file);
     expect(await sumFrom(answer, { cache: false })).toBe(sum);
@@ -62,7 +62,7 @@ describe('download', () => {
     vi.unstubAllEnvs();
   });
 
-  test('goes on where the connection broke, if the file is still the same one', async () => {
+  test('resumes where the connection broke, if the file is still the same', async () => {
     const got = await sumFrom((request, response, count) =>
       sendFile(request, response, file, { etag: '"a"', sent: count < 3 ? 60_000 : undefined }),
     );
@@ -72,7 +72,7 @@ describe('download', () => {
     expect(cached()).toEqual([name]);
   });
 
-  test('starts anew when the file has changed meanwhile', async () => {
+  test('starts again when the file has changed meanwhile', async () => {
     const got = await sumFrom((request, response, count) =>
       count === 1
         ? sendFile(request, response, other, { etag: '"old"', sent: 60_000 })
@@ -82,7 +82,7 @@ describe('download', () => {
     expect(ranges()).toEqual([undefined, 'bytes=60000-']);
   });
 
-  test('starts anew when a server goes on with another version in spite of If-Range', async () => {
+  test('starts again when a server continues with another version in spite of If-Range', async () => {
     const got = await sumFrom((request, response, count) => {
       if (count === 1) return sendFile(request, response, other, { etag: '"old"', sent: 60_000 });
       delete request.headers['if-range'];
@@ -92,7 +92,7 @@ describe('download', () => {
     expect(ranges()).toEqual([undefined, 'bytes=60000-', undefined]);
   });
 
-  test('starts anew at a server that knows no ranges', async () => {
+  test('starts again at a server without ranges', async () => {
     const got = await sumFrom((request, response, count) =>
       sendFile(request, response, file, { ranges: false, sent: count === 1 ? 60_000 : undefined }),
     );
@@ -116,7 +116,7 @@ describe('download', () => {
     expect(server!.requests).toHaveLength(3);
   });
 
-  test('starts anew when a server has no more bytes to give (416)', async () => {
+  test('starts again when a server has no more bytes (416)', async () => {
     writeFileSync(join(folder, `${name}.part`), other);
     const got = await sumFrom((request, response) => {
       if (request.headers.range) response.writeHead(416).end();
@@ -126,7 +126,7 @@ describe('download', () => {
     expect(cached()).toEqual([name]);
   });
 
-  test('gives up after three broken connections, and a later call takes up what arrived', async () => {
+  test('gives up after three broken connections, and a later call resumes', async () => {
     const answer: Answer = (request, response, count) =>
       sendFile(request, response, file, { sent: count <= 3 ? 30_000 : undefined });
     await expect(fetchFrom(answer, { bytes: file.length })).rejects.toMatchObject({
@@ -143,21 +143,21 @@ describe('download', () => {
     expect(cached()).toEqual([name]);
   });
 
-  test('asks nobody when what an earlier process left is the whole file', async () => {
+  test('makes no request when an earlier process left the whole file', async () => {
     writeFileSync(join(folder, `${name}.part`), file);
     expect(await sumFrom((_, response) => response.writeHead(500).end(), { bytes: file.length })).toBe(sum);
     expect(server!.requests).toHaveLength(0);
     expect(cached()).toEqual([name]);
   });
 
-  test('drops a damaged beginning and fetches everything once', async () => {
+  test('drops a damaged beginning and downloads everything once', async () => {
     writeFileSync(join(folder, `${name}.part`), other.subarray(0, 50_000));
     expect(await sumFrom((request, response) => sendFile(request, response, file))).toBe(sum);
     expect(ranges()).toEqual(['bytes=50000-', undefined]);
     expect(cached()).toEqual([name]);
   });
 
-  test('names both sums when the whole file is another one, and keeps nothing of it', async () => {
+  test('names both sums when the file is another one, and keeps nothing of it', async () => {
     const answer: Answer = (request, response) => sendFile(request, response, other);
     server = await serve(answer);
     const url = `${server.url}data.bin`;
@@ -169,7 +169,7 @@ describe('download', () => {
     expect(cached()).toEqual([]);
   });
 
-  test('redoes a joined download once only', async () => {
+  test('repeats a joined download only once', async () => {
     writeFileSync(join(folder, `${name}.part`), other.subarray(0, 50_000));
     const answer: Answer = (request, response, count) =>
       sendFile(request, response, other, { sent: count === 2 ? 70_000 : undefined });
@@ -193,7 +193,7 @@ describe('download', () => {
     expect(cached()).toEqual([]);
   });
 
-  test('stops a server that sends on and on', async () => {
+  test('stops a server that never stops sending', async () => {
     const endless: Answer = (_, response) => {
       const more = () => {
         if (!response.destroyed) response.write(file, () => setImmediate(more));
@@ -207,7 +207,7 @@ describe('download', () => {
     expect(cached()).toEqual([]);
   });
 
-  test('takes a body that ends early without a word for a broken connection', async () => {
+  test('treats a body that ends early as a broken connection', async () => {
     const got = await sumFrom(
       (request, response, count) => {
         if (count > 1) return sendFile(request, response, file);
@@ -222,7 +222,7 @@ describe('download', () => {
     expect(server!.requests).toHaveLength(2);
   });
 
-  test('starts anew when a body broke that was compressed on its way', async () => {
+  test('starts again when a compressed body breaks off', async () => {
     const packed = gzipSync(file);
     const got = await sumFrom((_, response, count) => {
       response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': packed.length });
@@ -233,7 +233,7 @@ describe('download', () => {
     expect(ranges()).toEqual([undefined, undefined]);
   });
 
-  test('goes on at another site that hides its headers from the page, without asking for what is forbidden', async () => {
+  test('resumes from another site that hides its headers, without a forbidden request', async () => {
     const asked: Headers[] = [];
     const fetch = async (_: unknown, init?: RequestInit) => {
       asked.push(new Headers(init?.headers));
@@ -264,14 +264,14 @@ describe('download', () => {
     ]);
   });
 
-  test('does not try again what a server refuses', async () => {
+  test('does not retry what a server refuses', async () => {
     await expect(fetchFrom((_, response) => response.writeHead(403).end())).rejects.toThrow(
       'the server answered with status 403 (Forbidden); try again later, or use another source.',
     );
     expect(server!.requests).toHaveLength(1);
   });
 
-  test('does not try again after an error of the progress callback', async () => {
+  test('does not retry after an error of the progress callback', async () => {
     const mistake = new Error('of the caller');
     const onProgress = () => {
       throw mistake;
@@ -282,7 +282,7 @@ describe('download', () => {
     expect(server!.requests).toHaveLength(1);
   });
 
-  test("stops with the signal's reason and goes on in the next call", async () => {
+  test("stops with the signal's reason, and the next call resumes", async () => {
     const reason = new Error('enough');
     const stop = new AbortController();
     const answer: Answer = (request, response, count) => {
@@ -301,7 +301,7 @@ describe('download', () => {
     expect(ranges()).toEqual([undefined, 'bytes=40000-']);
   });
 
-  test('stops while it waits to try again', async () => {
+  test('stops while it waits to retry', async () => {
     const stop = new AbortController();
     setTimeout(() => stop.abort(new Error('enough')), 100);
     const answer: Answer = (_, response) => response.destroy();

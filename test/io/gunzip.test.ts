@@ -8,11 +8,11 @@ const packed = gzipSync(plain);
 const anything = { maxBytes: () => plain.length };
 
 describe('gunzip', () => {
-  test('gives back what was packed', async () => {
+  test('returns what was packed', async () => {
     expect(await gunzip(packed, 'a.gz', anything)).toEqual(plain);
   });
 
-  test('shows the head that the limit depends on', async () => {
+  test('passes the head that the limit depends on', async () => {
     const heads: Uint8Array[] = [];
     const maxBytes = (head: Uint8Array) => {
       heads.push(head);

@@ -46,13 +46,13 @@ describe('readBytes', () => {
     for (const source of sources) expect(await readBytes(source)).toEqual(bytes);
   });
 
-  test('tells the progress of what a server sends', async () => {
+  test('reports the progress of a download', async () => {
     const seen: ReadProgress[] = [];
     await readBytes(`${server.url}file`, { onProgress: (progress) => seen.push(progress) });
     expect(seen.at(-1)).toEqual({ source: `${server.url}file`, done: 5000, total: 5000, unit: 'bytes' });
   });
 
-  test('names a path that leads to nothing, and one that is a folder', async () => {
+  test('names a path that does not exist, and one that is a folder', async () => {
     await expect(readBytes(join(folder, 'nothing'))).rejects.toThrow(
       new DataError(join(folder, 'nothing'), 'missing', 'no such file; check the path.'),
     );
@@ -61,7 +61,7 @@ describe('readBytes', () => {
     );
   });
 
-  test('tells a missing file from a server in trouble', async () => {
+  test('distinguishes a missing file from a failing server', async () => {
     await expect(readBytes(`${server.url}none`)).rejects.toMatchObject({
       fault: 'missing',
       message: `${server.url}none: the server answered with status 404 (Not Found); check the address.`,
@@ -72,7 +72,7 @@ describe('readBytes', () => {
     });
   });
 
-  test('says how far a connection came that broke', async () => {
+  test('says how far a broken connection got', async () => {
     await expect(readBytes(`${server.url}broken`)).rejects.toMatchObject({
       name: 'DataError',
       fault: 'unreadable',
@@ -80,7 +80,7 @@ describe('readBytes', () => {
     });
   });
 
-  test('says so when nobody listens', async () => {
+  test('says that there is no server', async () => {
     const fetch = async () => {
       throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') });
     };
@@ -89,7 +89,7 @@ describe('readBytes', () => {
     );
   });
 
-  test('refuses more bytes than allowed, from wherever they come', async () => {
+  test('refuses more bytes than allowed, from every source', async () => {
     for (const source of [path, `${server.url}file`, bytes, new Blob([bytes as BlobPart])]) {
       await expect(readBytes(source, { maxBytes: 4999 })).rejects.toThrow(
         /bytes, and at most 4999 are expected; use another file\./,
@@ -108,7 +108,7 @@ describe('readBytes', () => {
     await hanging.close();
   });
 
-  test('hands an error of the progress callback through as it is', async () => {
+  test('passes on an error of the progress callback unchanged', async () => {
     const mistake = new Error('of the caller');
     const onProgress = () => {
       throw mistake;
@@ -116,13 +116,13 @@ describe('readBytes', () => {
     await expect(readBytes(`${server.url}file`, { onProgress })).rejects.toBe(mistake);
   });
 
-  test('in a browser, takes other strings as relative to the page', async () => {
+  test('in a browser, resolves other strings against the page', async () => {
     vi.stubGlobal('process', undefined);
     vi.stubGlobal('document', { baseURI: `${server.url}page.html` });
     expect(await readBytes('file')).toEqual(bytes);
   });
 
-  test('where there is neither a file system nor a page, says what to pass instead', async () => {
+  test('without a file system or a page, says what to pass instead', async () => {
     vi.stubGlobal('process', { env: {} });
     await expect(readBytes('some/path')).rejects.toThrow(
       'some/path: this runtime has no file system; use Node 20.16 or newer, or pass a URL or the bytes.',

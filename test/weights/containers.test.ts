@@ -47,7 +47,7 @@ const build = (options: VggOptions = {}) =>
 const text = (bytes: Uint8Array) => new TextDecoder('latin1').decode(bytes);
 const numbersOf = (model: LayersModel) => model.getWeights().map((weight) => [...weight.dataSync()]);
 
-describe('every kind of file is told by its content and gives the same bits back', () => {
+describe('every kind of file is recognized by its content and returns the same bits', () => {
   const cases = (Object.keys(FORMATS) as (keyof typeof FORMATS)[]).flatMap((container) =>
     (container.startsWith('pth') ? (['torchvision', 'timm'] as const) : (['keras'] as const)).flatMap(
       (names) =>
@@ -102,7 +102,7 @@ describe('every kind of file is told by its content and gives the same bits back
   });
 });
 
-describe('whole models keep what weights alone do not say', () => {
+describe('whole models keep what files of weights do not record', () => {
   test.each(['keras', 'model.h5'] as const)('%s', async (container) => {
     const model = build({
       batchNorm: { epsilon: 2e-3, momentum: 0.75 },
@@ -159,7 +159,7 @@ describe('whole models keep what weights alone do not say', () => {
     again.dispose();
   });
 
-  test('models inside a model are dissolved, and layers of other names get those of Keras', async () => {
+  test("models inside a model are flattened, and layers with other names get Keras' names", async () => {
     const inner = sequential({
       layers: [
         layers.conv2d({ filters: 3, kernelSize: 3, padding: 'same', inputShape: [8, 8, 1], name: 'first' }),
@@ -174,7 +174,7 @@ describe('whole models keep what weights alone do not say', () => {
     model.dispose();
   });
 
-  test('a model that branches and layers that Keras does not have so are refused, and weights alone are saved', async () => {
+  test('models with branches and layers that are not supported are refused, and can be saved as weights alone', async () => {
     const image = input({ shape: [4, 4, 2] });
     const conv = layers
       .conv2d({ filters: 2, kernelSize: 3, padding: 'same', name: 'block1_conv1' })
@@ -193,7 +193,7 @@ describe('whole models keep what weights alone do not say', () => {
   });
 });
 
-describe('Keras files have what Keras itself writes of the same network', () => {
+describe('Keras files are what Keras itself writes of the same network', () => {
   /** Every dataset with its bytes, and every group's name attribute, by path. */
   async function tree(bytes: Uint8Array): Promise<Record<string, unknown>> {
     const found: Record<string, unknown> = {};
@@ -246,7 +246,7 @@ describe('Keras files have what Keras itself writes of the same network', () => 
   });
 });
 
-describe('what readers of other kinds rely on', () => {
+describe('what other readers rely on', () => {
   test('the numbers of .pth and the weights in .keras are stored at multiples of 64 bytes, as torch.save stores them', async () => {
     const model = build();
     for (const [names, container] of [
@@ -290,7 +290,7 @@ describe('what readers of other kinds rely on', () => {
     }
   });
 
-  test('a network of more layers than a group of h5py has room for by default', async () => {
+  test('a network with more layers than an h5py group holds by default', async () => {
     const model = vgg([[150, 1]], { inputShape: [2, 2, 1], includeTop: false });
     for (const container of ['weights.h5', 'model.h5', 'h5'] as const) {
       expect(

@@ -23,7 +23,7 @@ async function contents(bytes: Uint8Array) {
   return Object.fromEntries(all.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-describe('what is saved is bit for bit what PyTorch itself saves of the same network', () => {
+describe('what is saved is what PyTorch saves of the same network, bit for bit', () => {
   test.each([
     ['vgg16-narrow.safetensors', 'torchvision', 'F32'],
     ['vgg16-narrow-f16.safetensors', 'torchvision', 'F16'],
@@ -50,7 +50,7 @@ describe('what is saved is bit for bit what PyTorch itself saves of the same net
   });
 });
 
-describe('what is saved is loaded again', () => {
+describe('saved weights load again', () => {
   const arch = [
     [1, 3],
     [2, 4],
@@ -102,7 +102,7 @@ describe('what is saved is loaded again', () => {
     other.dispose();
   });
 
-  test('and builds the network by itself, configuration C and its epsilon with it', async () => {
+  test('and build the network, including configuration C and its epsilon', async () => {
     const model = vgg(scaleArch(VGG16C, 32), {
       inputShape: [32, 32, 1],
       classes: 3,
@@ -125,7 +125,7 @@ describe('what is saved is loaded again', () => {
     again.dispose();
   });
 
-  test('a running variance makes up for an epsilon that PyTorch does not have', async () => {
+  test("a running variance makes up for an epsilon that is not PyTorch's", async () => {
     const model = vgg([[1, 1]], { inputShape: [2, 2, 1], includeTop: false, batchNorm: { epsilon: 1e-3 } });
     const variance = model.getLayer('block1_conv1_bn').weights.at(-1)!;
     const value = tensor([0.5]);
@@ -146,13 +146,13 @@ describe('what is saved is loaded again', () => {
   });
 });
 
-test('halves are told by inspectWeights', async () => {
+test('inspectWeights reports half precision', async () => {
   const model = vgg([[1, 1]], { inputShape: [2, 2, 1], classes: 2, hiddenUnits: 2 });
   expect((await inspectWeights(await encodeWeights(model, { dtype: 'BF16' }))).dtypes).toEqual(['BF16']);
   model.dispose();
 });
 
-test('says which names and types there are', async () => {
+test('lists the valid names and types', async () => {
   const model = vgg([[1, 1]], { inputShape: [2, 2, 1], classes: 2, hiddenUnits: 2 });
   await expect(encodeWeights(model, { names: 'onnx' as 'keras' })).rejects.toThrow(
     'encodeWeights: names is "onnx"; it must be one of "torchvision", "timm", "keras".',

@@ -51,7 +51,7 @@ describe('reads what h5py writes', () => {
     expect(await numbersOf(file, 'compact')).toEqual(counting(3));
   });
 
-  test('attributes; those of types that Keras has no use for say nothing', async () => {
+  test('attributes; those of types that Keras does not use are undefined', async () => {
     const attributes = await (await root('types')).attributes();
     expect(Object.fromEntries(attributes)).toEqual({
       text: 'variable é',
@@ -63,7 +63,7 @@ describe('reads what h5py writes', () => {
     });
   });
 
-  test('no texts, and no links but hard ones', async () => {
+  test('skips strings and all links but hard ones', async () => {
     expect([...(await (await root('types')).children()).keys()]).not.toContain('texts');
     const children = await (await root('links')).children();
     expect([...children.keys()].sort()).toEqual(['hard', 'old']);
@@ -89,7 +89,7 @@ describe('reads what h5py writes', () => {
   });
 });
 
-describe('says what it does not read', () => {
+describe('names the features that are not supported', () => {
   test.each([
     ['dense', "libver='latest' or track_order"],
     [

@@ -64,7 +64,7 @@ describe('refuses', () => {
       'it should have 1099511627776 bytes and has',
     ],
     [
-      'addresses that count from elsewhere',
+      'addresses that do not start at 0',
       () => h5File('keras2'),
       (file) => file.u64(24, 512),
       'its addresses start at 512',
@@ -127,7 +127,7 @@ describe('refuses', () => {
       'its 3 chunks of [1048576,2] are more than the file can hold',
     ],
     [
-      'a chunk that unpacks to more than its sides',
+      'a chunk that unpacks to more than its shape',
       () => h5File('chunked'),
       (file) => file.view.setUint32(chunksOfPacked(file), 1, true),
       'it unpacks to more than the 12 bytes it should hold',
@@ -183,7 +183,7 @@ describe('refuses', () => {
   });
 });
 
-test('attributes: padding is what the type says it is, and types that Keras has no use for say nothing', async () => {
+test('attributes: the type defines the padding, and types that Keras does not use are undefined', async () => {
   const attributes = await (await open(own('attributes'))).attributes();
   expect(attributes.get('ended')).toBe('a ');
   expect(attributes.get('filled')).toBe('a');
@@ -196,7 +196,7 @@ test('attributes: padding is what the type says it is, and types that Keras has 
   ]);
 });
 
-test('metadata is fetched by pages, each of them once', async () => {
+test('metadata is read in pages, each of them once', async () => {
   const bytes = h5File('keras2');
   let fetched = 0;
   const file = fileOfBytes('file.h5', bytes);

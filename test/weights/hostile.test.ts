@@ -65,12 +65,12 @@ describe('a safetensors file', () => {
       'its numbers are of type "F8"',
     ],
     [
-      'with a negative side',
+      'with a negative length',
       safetensors({ a: f32([-1], [0, 4]) }, 4),
       'its shape has a length that is not a whole number',
     ],
     [
-      'with half a side',
+      'with half a length',
       safetensors({ a: f32([0.5], [0, 2]) }, 4),
       'its shape has a length that is not a whole number',
     ],
@@ -80,7 +80,7 @@ describe('a safetensors file', () => {
       'has more than 2147483648 elements',
     ],
     [
-      'with a hundred sides',
+      'with a hundred axes',
       safetensors({ a: f32(Array(100).fill(1), [0, 4]) }, 4),
       'its shape is not a list of at most 8 numbers',
     ],
@@ -229,7 +229,7 @@ describe('a pickle', () => {
     expect(tensors.map(({ name }) => name)).toEqual(['features.0.weight']);
   });
 
-  test('dicts that refer to the same dicts a thousand times over are not searched a million times', async () => {
+  test('dicts that refer to the same dicts a thousand times are not searched a million times', async () => {
     // Each of four dicts holds the one before under 1000 keys.
     const keys = (before: number) =>
       Array.from({ length: 1000 }, (_, i) =>
@@ -425,7 +425,7 @@ describe('a tfjs model', () => {
   });
 });
 
-describe('what is something else altogether', () => {
+describe('what is not a weight file at all', () => {
   test.each<[string, Uint8Array, string]>([
     ['nothing', new Uint8Array(), 'it is empty'],
     [
@@ -541,12 +541,12 @@ describe('a file that was changed at random is read or refused', () => {
     await fuzz(json, { shards });
   });
 
-  test('as somebody zips it again', async () => {
+  test('zipped again by others', async () => {
     await fuzz(zipSync(unzipSync(await fixture('torch/vgg16-narrow.pth')), { level: 6 }));
     await fuzz(zipSync(unzipSync(await fixture('keras/vgg16-narrow.keras')), { level: 6 }));
   });
 
-  test('as anybody may name and shape its tensors', async () => {
+  test('with any names and shapes of tensors', async () => {
     const names = [
       ...[
         'features.0',

@@ -48,7 +48,7 @@ async function leavesNothing<T>(use: () => Promise<T>): Promise<T> {
 }
 
 describe.each(backends)('on %s', (backend: BackendName) => {
-  test('a model takes the weights of a file, from every kind of source', async () => {
+  test('a model loads the weights of a file from every kind of source', async () => {
     await useBackend(backend);
     const model = build(7);
     const expected = await numbersOf(model);
@@ -116,7 +116,7 @@ describe.each(backends)('on %s', (backend: BackendName) => {
   });
 });
 
-describe('what fits only in part', () => {
+describe('a file that fits in part', () => {
   beforeAll(() => useAnyBackend('wasm'));
 
   test('is refused unless strict is false, and the error says what differs', async () => {
@@ -151,7 +151,7 @@ describe('what fits only in part', () => {
     model.dispose();
   });
 
-  test('a file without top: what the model has besides stays', async () => {
+  test('a file without top: the other weights of the model stay', async () => {
     const features = build(3, { includeTop: false });
     const file = await encodeWeights(features);
     const model = build(4);
@@ -171,7 +171,7 @@ describe('what fits only in part', () => {
     model.dispose();
   });
 
-  test('nothing at all is an error even so', async () => {
+  test('a file of which nothing fits is an error even then', async () => {
     const model = vgg([[1, 7]], { inputShape: [4, 4, 1], includeTop: false });
     await expect(loadWeights(model, bytes, { strict: false })).rejects.toThrow(
       'none of its tensors fits the model',
@@ -203,7 +203,7 @@ describe('fromWeights', () => {
     model.dispose();
   });
 
-  test('leaves nothing of what the memory held before', async () => {
+  test('leaves nothing that the memory held before', async () => {
     const old = build(1, { classes: 9 });
     old.setWeights(old.getWeights().map((weight) => tidy(() => fill(weight.shape, 7))));
     old.dispose();
@@ -212,7 +212,7 @@ describe('fromWeights', () => {
     model.dispose();
   });
 
-  test('pools the features of another size to 7x7 for a top that takes them so', async () => {
+  test('pools features of another size to 7x7 for a top that expects it', async () => {
     const own = build(1, { inputShape: [28, 30, 2] });
     const file = await encodeWeights(own);
     const { model } = await fromWeights(file, { inputShape: [20, 13, 2] });
@@ -225,7 +225,7 @@ describe('fromWeights', () => {
     model.dispose();
   });
 
-  test('names the model after the network, and tells what it is', async () => {
+  test('names the model after the network, and describes it', async () => {
     const { model, network } = await fromWeights(bytes, { name: 'mine' });
     expect(model.name).toBe('mine');
     expect(network).toEqual({
@@ -278,7 +278,7 @@ describe('fromWeights', () => {
   });
 });
 
-describe('on the way', () => {
+describe('while loading', () => {
   beforeAll(() => useAnyBackend('wasm'));
 
   test('progress adds up to the bytes of the weights', async () => {
@@ -326,7 +326,7 @@ describe('on the way', () => {
     });
   });
 
-  test('what is no VGG says so', async () => {
+  test('another network is refused with that reason', async () => {
     const net = alexNet({ classes: 2, hiddenUnits: 2 });
     await expect(loadWeights(net, bytes)).rejects.toThrow('none of its tensors fits the model');
     net.dispose();
@@ -340,7 +340,7 @@ describe('on the way', () => {
 
 const MODEL_BYTES = 4 * (2 * 3 * 9 + 3 + 3 * 4 * 9 + 4 + 4 * 4 * 9 + 4 + 16 * 6 + 6 + 36 + 6 + 30 + 5);
 
-test('inspectWeights tells the network without reading a number', async () => {
+test('inspectWeights describes the network without reading a number', async () => {
   const info = await leavesNothing(() => inspectWeights(new File([bytes as BlobPart], 'net.safetensors')));
   expect(info).toMatchObject({
     file: 'net.safetensors',

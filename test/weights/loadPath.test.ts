@@ -25,7 +25,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const numbersOf = (model: LayersModel) => model.getWeights().map((weight) => [...weight.dataSync()]);
 
-test('a model takes the weights of a path and of a file URL', async () => {
+test('a model loads the weights of a path and of a file URL', async () => {
   const model = build(7);
   const path = join(folder, 'net.safetensors');
   writeFileSync(path, await encodeWeights(model));

@@ -24,7 +24,7 @@ test.each([
   ['one', 0x3c00, 1],
   ['the least subnormal', 0x0001, 2 ** -24],
   ['the greatest subnormal', 0x03ff, 1023 * 2 ** -24],
-  ['the greatest', 0x7bff, 65504],
+  ['the largest', 0x7bff, 65504],
   ['less than nothing', 0xc000, -2],
   ['infinity', 0x7c00, Number.POSITIVE_INFINITY],
 ])('%s of float16 is what IEEE 754 says', (_, half, number) => {
@@ -43,7 +43,7 @@ test.each(['vgg16-narrow', 'vgg11bn-narrow'])('%s rounds to halves as PyTorch ro
   }
 });
 
-test('quantized numbers stand for a scale and a least value', () => {
+test('quantized numbers have a scale and a minimum', () => {
   expect([...decoder('U8', 3, { scale: 0.5, min: -1 })(Uint8Array.of(0, 1, 255))]).toEqual([-1, -0.5, 126.5]);
 });
 
@@ -54,7 +54,7 @@ test('whole numbers of every size become floats', () => {
   expect(decoder('I8', 1)(new Uint8Array(Int8Array.of(-3).buffer))[0]).toBe(-3);
 });
 
-test('counts what is not finite', () => {
+test('counts numbers that are not finite', () => {
   expect(
     countNonFinite(
       Float32Array.of(1, Number.NaN, -3e38, Number.POSITIVE_INFINITY, 0, Number.NEGATIVE_INFINITY),

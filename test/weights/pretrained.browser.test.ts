@@ -56,7 +56,7 @@ async function load(query: string, sums: Partial<PublishedWeights>, options: Pre
 }
 
 describe('fromPretrained', () => {
-  test('keeps the file in the Cache API, and fetches nothing the next time', async () => {
+  test('keeps the file in the Cache API, and downloads nothing the next time', async () => {
     file = await keep('vgg.pth', bytes);
     const before = memory().numTensors;
     const sums = { sha256: sha256(bytes).slice(0, 8), bytes: bytes.length };
@@ -76,7 +76,7 @@ describe('fromPretrained', () => {
     expect(memory().numTensors).toBe(before);
   });
 
-  test('fetches anew what was damaged in the cache', async () => {
+  test('downloads a file again that is damaged in the cache', async () => {
     file = await keep('vgg.pth', bytes);
     const sums = { sha256: sha256(bytes) };
     (await load('', sums)).model.dispose();
@@ -88,7 +88,7 @@ describe('fromPretrained', () => {
     model.dispose();
   });
 
-  test('goes on where a connection broke off, from another site, too', async () => {
+  test('resumes a broken download, also from another site', async () => {
     file = await keep('vgg.pth', bytes);
     const half = Math.floor(bytes.length / 2);
     const { model } = await load(`?sent=${half}`, { sha256: sha256(bytes), bytes: bytes.length });
@@ -128,13 +128,13 @@ describe('fromPretrained', () => {
     expect(await cached()).toEqual([]);
   });
 
-  test('of a file without a sum finds out by reading it, and forgets it', async () => {
+  test('notices a wrong file without a sum by reading it, and forgets it', async () => {
     file = await keep('vgg.pth', new TextEncoder().encode('<!doctype html><title>Sign in</title>'));
     await expect(load('', {})).rejects.toThrow(WeightFileError);
     expect(await cached()).toEqual([]);
   });
 
-  test('works where the browser keeps nothing', async () => {
+  test('works where the browser caches nothing', async () => {
     file = await keep('vgg.pth', bytes);
     vi.spyOn(globalThis.caches, 'open').mockRejectedValue(new DOMException('no', 'SecurityError'));
     (await load('', { sha256: sha256(bytes) })).model.dispose();
@@ -152,7 +152,7 @@ describe('fromPretrained', () => {
   });
 });
 
-test('a kept file lies where the browser reads it piece by piece', async () => {
+test('a cached file is read by the browser piece by piece', async () => {
   file = await keep('vgg.pth', bytes);
   const { source, forget } = await downloadFile(file.url(), { cache: CACHE });
   expect(source).toBeInstanceOf(Blob);

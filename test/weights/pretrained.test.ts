@@ -64,7 +64,7 @@ const whole: Answer = (request, response) => sendFile(request, response, file);
 const html: Answer = (_, response) => response.end('<!doctype html><title>Sign in</title>');
 
 describe('fromPretrained', () => {
-  test('fetches once, tells the bytes, and loads from its cache the next time', async () => {
+  test('downloads once, reports the bytes, and loads from its cache the next time', async () => {
     const before = memory().numTensors;
     const seen: number[] = [];
     const sums = { sha256: sha256(file).slice(0, 8), bytes: file.length };
@@ -82,7 +82,7 @@ describe('fromPretrained', () => {
     expect(memory().numTensors).toBe(before);
   });
 
-  test('goes on where a connection broke off', async () => {
+  test('resumes a broken download', async () => {
     const half = Math.floor(file.length / 2);
     const answer: Answer = (request, response, count) =>
       sendFile(request, response, file, { etag: '"1"', ...(count === 1 && { sent: half }) });
@@ -113,14 +113,14 @@ describe('fromPretrained', () => {
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('of a file without a sum finds out by reading it, and forgets it', async () => {
+  test('notices a wrong file without a sum by reading it, and forgets it', async () => {
     const error = await load(html, {}).catch((reason) => reason);
     expect(error).toBeInstanceOf(WeightFileError);
     expect(error.message).toContain('it is a web page, perhaps an error message of the server');
     expect(readdirSync(folder)).toEqual([]);
   });
 
-  test('checks an MD5 where that is what is published', async () => {
+  test('checks an MD5 where one is published', async () => {
     const md5 = createHash('md5').update(file).digest('hex');
     const { model } = await load(whole, { md5 });
     model.dispose();
@@ -129,7 +129,7 @@ describe('fromPretrained', () => {
     );
   });
 
-  test('works where nothing can be kept', async () => {
+  test('works where nothing can be cached', async () => {
     const blocked = join(folder, 'blocked');
     writeFileSync(blocked, '');
     const { model } = await load(whole, { sha256: sha256(file) }, { cache: blocked });
@@ -147,7 +147,7 @@ describe('fromPretrained', () => {
     ).rejects.toBe(reason);
   });
 
-  test('lists the names that there are, and asks no server for another', async () => {
+  test('lists the valid names, and makes no request for another', async () => {
     const fetch = vi.fn();
     await expect(fromPretrained('torchvision/vgg17' as 'torchvision/vgg16', { fetch })).rejects.toThrow(
       'fromPretrained: name is "torchvision/vgg17"; it must be one of "torchvision/vgg11", "torchvision/vgg11_bn"',
@@ -156,7 +156,7 @@ describe('fromPretrained', () => {
   });
 });
 
-test('asks for the published address, and for nothing before', async () => {
+test('requests the published address, and nothing before', async () => {
   const fetch = vi.fn(async () => new Response('', { status: 404 }));
   await expect(fromPretrained('keras/vgg19-notop', { fetch, cache: folder })).rejects.toMatchObject({
     fault: 'missing',
@@ -166,7 +166,7 @@ test('asks for the published address, and for nothing before', async () => {
   ]);
 });
 
-test('a downloaded file lies where it can be read piece by piece', async () => {
+test('a downloaded file can be read piece by piece', async () => {
   server = await serve(whole);
   const { source, forget } = await downloadFile(`${server.url}vgg.pth`, { cache: folder });
   expect(source).toBe(join(folder, readdirSync(folder)[0]!));

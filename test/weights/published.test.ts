@@ -41,7 +41,7 @@ test.each(rows)(
   },
 );
 
-test('every address is there once', () => {
+test('no address occurs twice', () => {
   expect(new Set(rows.map(([, { url }]) => url)).size).toBe(rows.length);
 });
 

@@ -87,7 +87,7 @@ test('quantized numbers are scaled', () => {
   to.dispose();
 });
 
-test('a network comes back as it was, and a load that is stopped leaves nothing', async () => {
+test('a network loads as it was saved, and an aborted load leaves nothing', async () => {
   const model = vgg([[1, 8]], { inputShape: [32, 32, 1], classes: 3, hiddenUnits: 130, seed: 3 });
   const bytes = await encodeWeights(model);
   const before = memory().numTensors;
