@@ -1,12 +1,11 @@
 import { linear } from '../src/figures/scale.js';
-import { element, FAINT, INK, svg, text } from '../src/figures/svg.js';
+import { COLORS, element, FAINT, INK, svg, text } from '../src/figures/svg.js';
 import { circumstances, type Figure, MEASURES, type Measure, type Results, shown } from './results.js';
 
 const [WIDTH, COLUMNS, GAP, MARGIN] = [980, 2, 36, 24];
 const PANEL = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS;
 const [NAMES, VALUES, ROW, HEAD] = [140, 62, 22, 44];
-/** Okabe and Ito's blue (2008) for this library, grey for the others. */
-const [OURS, OTHERS] = ['#0072b2', '#9aa7b3'];
+const [OURS, OTHERS] = [COLORS.blue, '#9aa7b3'];
 
 /** A panel a quantity, a bar a side: the median, and a line from the least to the most. */
 export function benchChart(results: Results): string {

@@ -1,5 +1,5 @@
 import { logarithmic, powersOfTen } from '../src/figures/scale.js';
-import { element, FAINT, INK, svg, text } from '../src/figures/svg.js';
+import { COLORS, element, FAINT, INK, svg, text } from '../src/figures/svg.js';
 import { shown } from './results.js';
 import type { RooflineRow } from './rooflineRows.js';
 
@@ -13,8 +13,7 @@ export interface Roof {
 const [WIDTH, HEIGHT] = [980, 470];
 const PLOT = { left: 64, right: 690, top: 60, bottom: 412 };
 const LIST = 728;
-/** Okabe and Ito's colours (2008). */
-const COLORS = { conv: '#0072b2', dense: '#d55e00', maxPool: '#009e73' } as const;
+const FILLS = { conv: COLORS.blue, dense: COLORS.orange, maxPool: COLORS.green } as const;
 const LABELS = { conv: 'convolution', dense: 'fully connected', maxPool: 'pooling' } as const;
 const GRID = '#e6eaee';
 const CENTERED = { 'text-anchor': 'middle' };
@@ -61,7 +60,7 @@ export function rooflineChart(title: string, roofs: readonly Roof[], rows: reado
     ...roofs.map((roof, i) => drawRoof(roof, i === 0, [xRange[0], yRange[0]], x, y)),
     ...apart(numbered).map(
       ({ kind, number, cx, cy, dx, dy }) =>
-        element('circle', { cx, cy, r: 4.5, fill: COLORS[kind] }) +
+        element('circle', { cx, cy, r: 4.5, fill: FILLS[kind] }) +
         text(cx + dx, cy + dy, number, { 'text-anchor': dx < 0 ? 'end' : 'start', 'font-size': 11 }),
     ),
     ...list(points),
@@ -122,14 +121,14 @@ function list(rows: readonly RooflineRow[]): string[] {
     const y = PLOT.bottom + 18;
     const left = LIST + [0, 86, 146][i]!;
     return (
-      element('circle', { cx: left + 5, cy: y - 4, r: 4.5, fill: COLORS[kind] }) +
+      element('circle', { cx: left + 5, cy: y - 4, r: 4.5, fill: FILLS[kind] }) +
       text(left + 14, y, LABELS[kind], { 'font-size': 11 })
     );
   });
   const lines = rows.map(({ name, kind, leastMs, measuredMs }, i) => {
     const y = PLOT.top + 26 + i * 19;
     return [
-      text(LIST + 18, y, i + 1, { ...END, fill: COLORS[kind], 'font-weight': 600 }),
+      text(LIST + 18, y, i + 1, { ...END, fill: FILLS[kind], 'font-weight': 600 }),
       text(LIST + 28, y, name),
       text(right, y, `${Math.round((100 * leastMs) / measuredMs)} %`, END),
     ].join('');

@@ -4,6 +4,9 @@ import { hundredths } from '../base/numbers.js';
 export const INK = '#1c2733';
 export const FAINT = '#5b6b7b';
 
+/** Colors that people with red-green color blindness can tell apart (Okabe & Ito 2008). */
+export const COLORS = { blue: '#0072b2', orange: '#d55e00', green: '#009e73' } as const;
+
 type Attributes = Readonly<Record<string, string | number | undefined>>;
 
 /**
@@ -48,6 +51,6 @@ export function text(x: number, y: number, content: string | number, attributes:
 }
 
 /** Text as XML holds it. */
-export function escaped(content: string): string {
+function escaped(content: string): string {
   return content.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

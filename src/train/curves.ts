@@ -1,6 +1,6 @@
 import { fail } from '../base/check.js';
 import { linear, tickStep, ticks } from '../figures/scale.js';
-import { element, FAINT, svg, text } from '../figures/svg.js';
+import { COLORS, element, FAINT, svg, text } from '../figures/svg.js';
 import type { EpochRow } from './history.js';
 
 const SIZE = { width: 560, height: 360 };
@@ -8,11 +8,11 @@ const PLOT = { left: 56, right: 144, top: 20, bottom: 48 };
 const X = [PLOT.left, SIZE.width - PLOT.right] as const;
 const Y = [SIZE.height - PLOT.bottom, PLOT.top] as const;
 
-/** Colours that people with red-green colour blindness can tell apart (Okabe & Ito 2008), and the chapter's dashes. */
+/** The dashes are the chapter's. */
 const SERIES = [
-  { key: 'loss', label: 'train loss', color: '#0072b2', dashes: '' },
-  { key: 'trainAccuracy', label: 'train accuracy', color: '#d55e00', dashes: '6 4' },
-  { key: 'testAccuracy', label: 'test accuracy', color: '#009e73', dashes: '8 3 2 3' },
+  { key: 'loss', label: 'train loss', color: COLORS.blue, dashes: '' },
+  { key: 'trainAccuracy', label: 'train accuracy', color: COLORS.orange, dashes: '6 4' },
+  { key: 'testAccuracy', label: 'test accuracy', color: COLORS.green, dashes: '8 3 2 3' },
   { key: 'validationAccuracy', label: 'validation accuracy', color: '#b0568d', dashes: '2 3' },
 ] as const;
 

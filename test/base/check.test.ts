@@ -1,0 +1,29 @@
+import { describe, expect, test } from 'vitest';
+import { checkSeed, oneOf, wholeNumber } from '../../src/base/check.js';
+
+describe('checks', () => {
+  test('return a value that is allowed', () => {
+    expect(wholeNumber('f', 'n', 3)).toBe(3);
+    expect(wholeNumber('f', 'n', 0, 0)).toBe(0);
+    expect(oneOf('f', 'mode', 'b', ['a', 'b'])).toBe('b');
+    expect([0, 4294967295].map((seed) => checkSeed('f', seed))).toEqual([0, 4294967295]);
+  });
+
+  test.each([0, 1.5, Number.NaN, 2 ** 53])('refuse a number of %s', (value) => {
+    expect(() => wholeNumber('f', 'n', value)).toThrow(
+      new RangeError(`f: n is ${value}; it must be a whole number of at least 1.`),
+    );
+  });
+
+  test('refuse a value that is not in the list', () => {
+    expect(() => oneOf('f', 'mode', 'c', ['a', 'b'])).toThrow(
+      new RangeError('f: mode is "c"; it must be one of "a", "b".'),
+    );
+  });
+
+  test.each([-1, 0.5, 2 ** 32, Number.NaN])('refuse a seed of %s', (seed) => {
+    expect(() => checkSeed('f', seed)).toThrow(
+      new RangeError(`f: seed is ${seed}; it must be a whole number from 0 to 4294967295.`),
+    );
+  });
+});
