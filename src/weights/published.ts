@@ -1,3 +1,4 @@
+import { FAMILY } from '../core/family.js';
 import type { Preprocessing } from '../images/preprocessing.js';
 
 /** Published weights. Figures that their source does not state are left out. */
@@ -65,7 +66,7 @@ function torchvision(
   [top1, top5]: [number, number],
 ): PublishedWeights {
   return {
-    title: `VGG-${layers}${suffix && '-BN'}`,
+    title: `${FAMILY[`vgg${layers}`].title}${suffix && '-BN'}`,
     url: `https://download.pytorch.org/models/vgg${layers}${suffix}-${sha256}.pth`,
     sha256,
     top: true,
@@ -82,7 +83,7 @@ function torchvision(
 /** timm publishes torchvision's weights under its own names, as safetensors. */
 function timm(layers: Layers, suffix: '' | '_bn', params: number): PublishedWeights {
   return {
-    title: `VGG-${layers}${suffix && '-BN'}`,
+    title: `${FAMILY[`vgg${layers}`].title}${suffix && '-BN'}`,
     url: `https://huggingface.co/timm/vgg${layers}${suffix}.tv_in1k/resolve/main/model.safetensors`,
     top: true,
     classes: 1000,
@@ -97,7 +98,7 @@ function timm(layers: Layers, suffix: '' | '_bn', params: number): PublishedWeig
 function keras(layers: 16 | 19, top: boolean, md5: string, bytes: number, params: number): PublishedWeights {
   const accuracy = { 16: { top1: 71.268, top5: 90.05 }, 19: { top1: 71.256, top5: 89.988 } } as const;
   return {
-    title: `VGG-${layers}`,
+    title: FAMILY[`vgg${layers}`].title,
     url: `${KERAS}/vgg${layers}/vgg${layers}_weights_tf_dim_ordering_tf_kernels${top ? '' : '_notop'}.h5`,
     md5,
     bytes,
@@ -122,7 +123,7 @@ export const PUBLISHED = {
   'torchvision/vgg19_bn': torchvision(19, '_bn', 'c79401a0', 143678248, [74.218, 91.842]),
   /** The paper's own weights, as converted for SSD; only the convolutions are usable. */
   'torchvision/vgg16_features': {
-    title: 'VGG-16',
+    title: FAMILY.vgg16.title,
     url: 'https://download.pytorch.org/models/vgg16_features-amdegroot-88682ab5.pth',
     sha256: '88682ab5',
     top: false,
