@@ -1,6 +1,6 @@
 /**
  * Compiles the kernels to WebAssembly and writes it, as base64, where the sources of the library import it. The files are
- * made anew only when the sources, this script or the compiler changed.
+ * written again only when the sources, this script or the compiler have changed.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -11,15 +11,15 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const KERNELS = here('../src/wasm/binaries.ts');
 const SCATTER = here('../src/weights/layout/binary.ts');
 
-/** Compiles unless that was done already for these very sources. */
+/** Compiles unless the files are already those of these sources. */
 export async function compileKernels(): Promise<void> {
   const { version } = createRequire(import.meta.url)('assemblyscript/package.json');
   const hash = createHash('sha256').update(version);
   const names = readdirSync(here('.')).sort();
   for (const name of names) hash.update(`${name}\0`).update(readFileSync(here(name)));
   const header = `// Compiled from assembly/ (${hash.digest('hex')}). Not to be edited.\n`;
-  const isMade = (file: string) => existsSync(file) && readFileSync(file, 'utf8').startsWith(header);
-  if (isMade(KERNELS) && isMade(SCATTER)) return;
+  const isCurrent = (file: string) => existsSync(file) && readFileSync(file, 'utf8').startsWith(header);
+  if (isCurrent(KERNELS) && isCurrent(SCATTER)) return;
   const plain = await compile('index.ts', ['simd']);
   const relaxed = await compile('index.ts', ['simd', 'relaxed-simd']);
   const scatter = await compile('scatter.ts', ['simd']);
@@ -43,7 +43,7 @@ export const SCATTER = '${base64(scatter)}';
 }
 
 function write(file: string, text: string): void {
-  // Others may be reading it, or doing the same.
+  // Other processes may be reading or writing it.
   const temporary = `${file}.${process.pid}`;
   writeFileSync(temporary, text);
   renameSync(temporary, file);
@@ -55,7 +55,7 @@ async function compile(source: string, features: string[]): Promise<Uint8Array> 
   const { error, stderr } = await main(
     [
       ...[source, '--baseDir', here('.'), '--outFile', 'kernels.wasm', '-O3', '--noAssert'],
-      // The memory is the backend's: nothing of ours may lie in it but what is allocated there.
+      // The memory is the backend's: the kernels may use only what is allocated in it.
       ...[
         '--importMemory',
         '--noExportMemory',
@@ -66,7 +66,7 @@ async function compile(source: string, features: string[]): Promise<Uint8Array> 
         '--use',
         'abort=',
       ],
-      // Addresses are 32 bits wide here and stay so.
+      // Addresses are 32 bits wide.
       ...['--disableWarning', '201'],
       ...features.flatMap((feature) => ['--enable', feature]),
     ],

@@ -53,12 +53,12 @@ export function filterGradientBytes(size: i32, inChannels: i32, outChannels: i32
  * The transform of a filter `[3, 3, inChannels, outChannels]`. Turned, it is that of the filter for the gradient with
  * respect to the input, `[3, 3, outChannels, inChannels]`: rotated by 180 degrees, its channels swapped.
  */
-export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChannels: i32, turned: i32, to: usize, work: usize): void {
+export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChannels: i32, rotated: i32, to: usize, work: usize): void {
   const taps = work;
   const rest = work + 9 * 16;
   const tap = <usize>inChannels * outChannels * 4;
-  const plane = filterBytes(size, turned ? outChannels : inChannels, turned ? inChannels : outChannels) / planes(size);
-  if (turned) {
+  const plane = filterBytes(size, rotated ? outChannels : inChannels, rotated ? inChannels : outChannels) / planes(size);
+  if (rotated) {
     const row = <usize>outChannels * 4;
     for (let i = 0; i < inChannels; i += 4) {
       for (let o = 0; o < outChannels; o++) {

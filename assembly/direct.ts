@@ -15,8 +15,8 @@ export function directFilterBytes(filterHeight: i32, filterWidth: i32, inChannel
  * The panels of a filter `[filterHeight, filterWidth, inChannels, outChannels]`. Turned, those of the filter for the
  * gradient with respect to the input: rotated by 180 degrees, its channels swapped.
  */
-export function directFilter(taps: i32, filter: usize, inChannels: i32, outChannels: i32, turned: i32, to: usize): void {
-  if (!turned) {
+export function directFilter(taps: i32, filter: usize, inChannels: i32, outChannels: i32, rotated: i32, to: usize): void {
+  if (!rotated) {
     pack(taps * inChannels, outChannels, filter, outChannels * 4, 4, to, taps * inChannels * PANEL);
     return;
   }
