@@ -27,7 +27,7 @@ const RULES: Record<string, string[]> = {
   train: [...GROUND, CORE, LAYERS],
   'weights/formats': ['base', 'io'],
   'weights/layout': ['base', 'tfjs', 'weights/formats'],
-  'weights/names': ['base', 'core', 'index', 'weights/formats', 'weights/layout', CORE, LAYERS],
+  'weights/names': ['base', 'tfjs', 'core', 'index', 'weights/formats', 'weights/layout', CORE, LAYERS],
   'weights/writers': ['base', 'weights/formats', 'weights/layout', 'weights/names', CORE, LAYERS],
   weights: [...GROUND, 'weights/*', CORE, LAYERS],
   imagenet: [...GROUND, 'data', 'train', 'weights', CORE, LAYERS],
