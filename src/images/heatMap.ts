@@ -16,7 +16,7 @@ export interface HeatMap {
  * Levels from 0 to 1: values divided by the maximum, or by the value that the fraction `clip` of them lies below. A map of
  * zeros stays zero, and NaN or infinity becomes 0.
  */
-export function levelsOf(values: Float32Array, clip: number): Float32Array {
+function levelsOf(values: Float32Array, clip: number): Float32Array {
   const numbers = values.map((value) => (Number.isFinite(value) ? value : 0));
   const full =
     clip === 1

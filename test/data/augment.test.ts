@@ -30,7 +30,7 @@ interface Reference {
 
 const CHANGES = { brightness, contrast, saturation, hue };
 
-describe("changes of colours are torchvision's, byte for byte", () => {
+describe("colour changes are torchvision's, byte for byte", () => {
   test.each(reference.changes)('$name by $factor', ({ name, factor, bytes }) => {
     const changed = Uint8Array.from(reference.image);
     CHANGES[name](changed, factor);
@@ -38,7 +38,7 @@ describe("changes of colours are torchvision's, byte for byte", () => {
   });
 });
 
-describe("random crops are spread as torchvision's", () => {
+describe("random crops are distributed like torchvision's", () => {
   test.each(reference.crops)('of $width x $height, scale $scale, ratio $ratio', (one) => {
     const { width, height, scale, ratio } = one;
     const random = seededRandom(5);
@@ -60,7 +60,7 @@ describe("random crops are spread as torchvision's", () => {
     }
   });
 
-  test.each(reference.fallbacks)('of $width x $height, where no draw fits, the middle is taken', (one) => {
+  test.each(reference.fallbacks)('of $width x $height, where no draw fits, are the middle', (one) => {
     expect(randomRegion(one.width, one.height, [0.9, 1], [3 / 4, 4 / 3], seededRandom(1))).toEqual(one.box);
   });
 });
@@ -70,7 +70,7 @@ describe('augmented', () => {
   const image = { data: Uint8Array.from(reference.image), width: 12, height: 10 };
   const middle = augmented(image, preprocessing, {}, seededRandom(0));
 
-  test('leaves the image that it is given as it is, and without options takes the middle', () => {
+  test('does not change its input, and cuts the middle by default', () => {
     const before = image.data.slice();
     augmented(image, preprocessing, { flip: 1, jitter: { brightness: 0.9 } }, seededRandom(3));
     expect(image.data).toEqual(before);
@@ -78,7 +78,7 @@ describe('augmented', () => {
     expect(middle.subarray(0, 24)).toEqual(image.data.subarray(at, at + 24));
   });
 
-  test('mirrors as often as it is asked to', () => {
+  test('mirrors with the given probability', () => {
     const mirrored = augmented(image, preprocessing, { flip: 1 }, seededRandom(0));
     for (const [y, x] of [
       [0, 0],
@@ -99,7 +99,7 @@ describe('augmented', () => {
     expect(flips).toBeLessThan(130);
   });
 
-  test('the same seed varies an image the same way, another one otherwise', () => {
+  test('the same seed changes an image in the same way, another seed in another', () => {
     const all = {
       flip: 0.5,
       crop: {},
@@ -117,7 +117,7 @@ describe('augmented', () => {
         augmented(image, preprocessing, { crop: 'random' }, seededRandom(1, i)).subarray(0, 3).join(),
       ),
     );
-    // 5 places across and 3 down.
+    // 5 positions across and 3 down.
     expect(corners.size).toBe(15);
   });
 
@@ -162,7 +162,7 @@ describe('augmented', () => {
       { jitter: { contrast: -1 } },
       /augment\.jitter\.contrast is -1; pass a number of at least 0/,
     ],
-  ])('refuses %s', (_, augment, said) => {
-    expect(() => checkAugmentation('imageFolder', augment)).toThrow(said);
+  ])('refuses %s', (_, augment, message) => {
+    expect(() => checkAugmentation('imageFolder', augment)).toThrow(message);
   });
 });

@@ -47,7 +47,7 @@ async function publish(): Promise<{ dataset: PublishedDataset; files: Record<Idx
   return { dataset: { ...MNIST, home, files: rows }, files };
 }
 
-test('a published set is downloaded once, checked, and read from the Cache API the next time', async () => {
+test('a published set is downloaded once, checked, and then read from the Cache API', async () => {
   const { dataset, files } = await publish();
   await expectTheSet({ source: dataset, cache: CACHE });
   const keys = (await (await caches.open(CACHE)).keys()).map(({ url }) => url);
@@ -67,7 +67,7 @@ test('a published set is downloaded once, checked, and read from the Cache API t
   }
 });
 
-test('a file with another sum is refused and not kept', async () => {
+test('a file with a wrong sum is refused and not cached', async () => {
   const { dataset, files } = await publish();
   const wrong = { ...dataset.files.trainImages, sha256: '0'.repeat(64) };
   const source = { ...dataset, files: { ...dataset.files, trainImages: wrong } };
@@ -79,7 +79,7 @@ test('a file with another sum is refused and not kept', async () => {
   for (const part of PARTS) await files[part].remove();
 });
 
-test('files that somebody chose on the page, gzipped or not, and a web folder are read as they are', async () => {
+test('chosen files, gzipped or not, and a web folder are read', async () => {
   const { dataset, files } = await publish();
   const chosen = Object.fromEntries(
     PARTS.map((part, i) => [

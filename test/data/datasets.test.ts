@@ -114,7 +114,7 @@ describe('fashionMnist and mnist', () => {
     await server.close();
   });
 
-  test('fetch nothing unasked, and say what a source may be', () => {
+  test('fetch nothing unasked, and list the possible sources', () => {
     const nothing = {} as DatasetOptions;
     return Promise.all([
       expect(fashionMnist(nothing)).rejects.toThrow(
@@ -193,7 +193,7 @@ describe('fashionMnist and mnist', () => {
     await expect(loading).rejects.toMatchObject({ name: 'DataError', fault: 'damaged' });
   });
 
-  test('know the classes and the files of both sets', () => {
+  test('know the classes and the files of both data sets', () => {
     expect(FASHION_MNIST.classNames).toHaveLength(10);
     expect(MNIST.classNames).toEqual(Array.from({ length: 10 }, (_, digit) => String(digit)));
     for (const { files, home } of [FASHION_MNIST, MNIST]) {

@@ -17,7 +17,7 @@ describe('parseIdx', () => {
     });
   });
 
-  test('reads a file that lies in the middle of a larger buffer', () => {
+  test('reads a file from the middle of a larger buffer', () => {
     const around = new Uint8Array(images.length + 20).fill(99);
     around.set(images, 7);
     expect(parseIdx(around.subarray(7, 7 + images.length))).toEqual(parseIdx(images));
@@ -72,11 +72,11 @@ describe('parseIdx', () => {
       encodeIdx([0xffffffff, 0xffffffff, 0xffffffff], new Uint8Array(4)),
       'its header asks for 4294967295 x 4294967295 x 4294967295 values, more than the limit of 1073741824 bytes; use an undamaged file.',
     ],
-  ])('says what is wrong with %s', (_, bytes, sentence) => {
+  ])('refuses %s', (_, bytes, sentence) => {
     expect(() => parseIdx(bytes, 'a-file')).toThrow(new DataError('a-file', 'damaged', sentence));
   });
 
-  test('gives back any array that was written', () => {
+  test('reads any array that was written', () => {
     const side = fc.nat({ max: 9 });
     const dims = fc.oneof(fc.tuple(side), fc.tuple(side, side, side));
     fc.assert(
@@ -87,7 +87,7 @@ describe('parseIdx', () => {
     );
   });
 
-  test('gives an array that fits its bytes or a DataError, whatever the bytes are', () => {
+  test('returns an array that fits its bytes or throws a DataError, for any bytes', () => {
     const header = fc
       .tuple(
         fc.constantFrom(0x801, 0x803, 0x802, 0x803, 0xd01, 0x1f8b0800),

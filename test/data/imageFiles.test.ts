@@ -66,7 +66,7 @@ const differing = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   a.length === b.length ? Array.from(a).filter((value, i) => value !== b[i]).length : Number.NaN;
 
 describe('imageFiles', () => {
-  test('splits each class, and knows paths, labels, names and shape', async () => {
+  test('splits each class, and has paths, labels, names and shape', async () => {
     const {
       trainSet: train,
       validationSet: validation,
@@ -135,7 +135,7 @@ describe('imageFiles', () => {
     expect(await read(varied.validationSet, batch)).toEqual(await read(plain.validationSet, batch));
   });
 
-  test('an image varies the same way however the batches are cut', async () => {
+  test('an image changes in the same way at any batch size', async () => {
     const { trainSet: train } = await imageFiles(pets().files, {
       ...options,
       augment: { crop: 'random', flip: 0.5 },
@@ -286,7 +286,7 @@ describe('imageFiles', () => {
     );
   });
 
-  test('leaves no tensor behind: whole, broken off, aborted, or when a file fails', async () => {
+  test('leaves no tensor when it is finished, left early, aborted, or when a file fails', async () => {
     const { files } = pets();
     const { trainSet: train } = await imageFiles(files, { ...options, maxBytes: 0 });
     const before = memory().numTensors;
@@ -327,11 +327,11 @@ describe('imageFiles', () => {
     ['no images at once', { parallel: 0 }, /parallel is 0/],
     ['half a byte', { maxBytes: 0.5 }, /maxBytes is 0\.5/],
     ['a flip of 3', { augment: { flip: 3 } }, /augment\.flip is 3/],
-  ])('refuses %s', async (_, wrong, said) => {
-    await expect(imageFiles(pets().files, wrong)).rejects.toThrow(said);
+  ])('refuses %s', async (_, wrong, message) => {
+    await expect(imageFiles(pets().files, wrong)).rejects.toThrow(message);
   });
 
-  test('refuses batches of nothing at once', async () => {
+  test('refuses empty batches at once', async () => {
     const { trainSet: train } = await imageFiles(pets().files, options);
     expect(() => train.batches({ batchSize: 0 })).toThrow(/batchSize is 0/);
     expect(() => train.batches({ batchSize: 1, seed: -1 })).toThrow(/seed is -1/);

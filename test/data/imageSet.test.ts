@@ -41,7 +41,7 @@ afterEach(() => {
 });
 
 describe('ImageSet', () => {
-  test('gives float32 pixels from 0 to 1 and int32 labels', async () => {
+  test('returns float32 pixels from 0 to 1 and int32 labels', async () => {
     const [batch] = [...counted(2).batches({ batchSize: 2 })];
     const { xs, ys } = batch!;
     expect([xs.shape, xs.dtype, ys.shape, ys.dtype]).toEqual([[2, 2, 3, 1], 'float32', [2], 'int32']);
@@ -51,7 +51,7 @@ describe('ImageSet', () => {
     dispose([xs, ys]);
   });
 
-  test('keeps the stored order without a seed, and the last batch has what is left', async () => {
+  test('keeps the stored order without a seed, and the last batch has the rest', async () => {
     expect(await order(counted(5), { batchSize: 2 })).toEqual([[0, 1], [2, 3], [4]]);
     expect(await order(counted(5), { batchSize: 2, dropRemainder: true })).toEqual([
       [0, 1],
@@ -82,14 +82,14 @@ describe('ImageSet', () => {
     `);
   });
 
-  test('leaves nothing behind when a loop stops early', () => {
+  test('leaves no tensor when a loop stops early', () => {
     for (const { xs, ys } of counted(9).resize(5).batches({ batchSize: 2, seed: 1 })) {
       dispose([xs, ys]);
       break;
     }
   });
 
-  test('takes parts that share the pixels', async () => {
+  test('returns parts that share the bytes', async () => {
     const set = counted(10);
     const part = set.take(3, 7).take(1);
     expect(part.length).toBe(3);
@@ -98,7 +98,7 @@ describe('ImageSet', () => {
     expect(set.take(10).length).toBe(0);
   });
 
-  test('tells the shape of batches and the stored one apart', () => {
+  test('distinguishes the shape of batches from the stored one', () => {
     const set = counted(4).resize([8, 6]);
     expect([set.shape, set.storedShape, set.length]).toEqual([[8, 6, 1], [2, 3, 1], 4]);
     expect(set.images).toBe(set.resize(5).images);

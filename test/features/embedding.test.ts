@@ -27,7 +27,7 @@ const image = (pitch: number): RawImage => ({
 describe('embed', () => {
   beforeAll(() => useAnyBackend());
 
-  test('pools a layer over its places and scales to length one, image by image', async () => {
+  test('averages a layer over positions and scales to length one, image by image', async () => {
     const model = vgg(scaleArch(VGG16, 16), {
       inputShape: [32, 32, 3],
       hiddenUnits: 8,
@@ -66,7 +66,7 @@ describe('embed', () => {
   });
 });
 
-test('a cosine is that of the angle, also of zeros and of large numbers', () => {
+test('a cosine is that of the angle, for zeros and large numbers too', () => {
   expect(cosine([1, 0], [1, 1])).toBeCloseTo(Math.SQRT1_2, 12);
   expect(cosine([2, 3], [-4, -6])).toBe(-1);
   expect(cosine([0, 0], [1, 1])).toBe(0);
@@ -76,7 +76,7 @@ test('a cosine is that of the angle, also of zeros and of large numbers', () => 
 });
 
 describe('an index', () => {
-  /** Vectors whose numbers depend on their place alone. */
+  /** Vectors whose numbers depend only on their position. */
   const vectors = (count: number, dimensions: number) =>
     Array.from({ length: count }, (_, row) =>
       Float32Array.from({ length: dimensions }, (_, i) => (Math.sin(row * 12.9898 + i * 78.233) * 1e3) % 1),
@@ -89,7 +89,7 @@ describe('an index', () => {
     return index;
   };
 
-  test('finds what comparing everything with everything finds', () => {
+  test('finds the same as comparing all pairs', () => {
     const rows = vectors(300, 20);
     const index = filled(rows);
     for (const wanted of rows.slice(0, 20)) {
@@ -104,7 +104,7 @@ describe('an index', () => {
     }
   });
 
-  test('of nothing finds nothing, and of few no more than there are', () => {
+  test('finds nothing when empty, and never more than it has', () => {
     const index = new EmbeddingIndex(3);
     expect(index.search([1, 2, 3])).toEqual([]);
     index.add('a', [0, 0, 2]);
@@ -112,7 +112,7 @@ describe('an index', () => {
     expect([index.size, index.ids, index.has('a'), index.has('b')]).toEqual([1, ['a'], true, false]);
   });
 
-  test('takes equal vectors, and names them in their order', () => {
+  test('accepts equal vectors, and returns them in their order', () => {
     const index = new EmbeddingIndex(2);
     for (const id of ['z', 'a', 'm']) index.add(id, [3, 4]);
     expect(index.search([3, 4], 2).map(({ id }) => id)).toEqual(['z', 'a']);
@@ -128,14 +128,14 @@ describe('an index', () => {
     [(index) => index.search([1, 0, Number.NaN]), 'the vector to search for has numbers that are NaN'],
     [(index) => index.search([1, 0, 0], 0), 'count is 0; it must be a whole number of at least 1.'],
     [() => new EmbeddingIndex(0), 'dimensions is 0'],
-  ])('refuses %s', (act, said) => {
+  ])('refuses %s', (act, message) => {
     const index = new EmbeddingIndex(3);
     index.add('a', [1, 2, 3]);
-    expect(() => act(index)).toThrow(said);
+    expect(() => act(index)).toThrow(message);
     expect(index.size).toBe(1);
   });
 
-  test('is saved and loaded, names of every kind among it', async () => {
+  test('is saved and loaded, with names of every kind', async () => {
     const index = filled(vectors(40, 5));
     index.add('Ünïcode/"quotes"\n.jpg', [1, 2, 3, 4, 5]);
     const loaded = await EmbeddingIndex.load(index.toBytes());
@@ -147,7 +147,7 @@ describe('an index', () => {
     expect([empty.size, empty.dimensions]).toEqual([0, 7]);
   });
 
-  test('is not made of other files', async () => {
+  test('is not read from other files', async () => {
     const data = new Float32Array(6).fill(1);
     const ids = (names: unknown) => {
       const bytes = new TextEncoder().encode(JSON.stringify(names));

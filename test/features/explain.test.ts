@@ -94,7 +94,7 @@ describe.each(backends)('on %s', (backend) => {
 describe('gradCam', () => {
   beforeAll(() => useAnyBackend());
 
-  test('explains the last convolution after its ReLU, and the most probable class, unless told otherwise', async () => {
+  test('explains the last convolution after its ReLU, and the most probable class, by default', async () => {
     const x = image();
     for (const [model, layer] of [
       [plain(), 'relu5_3'],
@@ -110,7 +110,7 @@ describe('gradCam', () => {
     x.dispose();
   });
 
-  test('gives the same map whether the model ends in a softmax or not', async () => {
+  test('returns the same map with and without a final softmax', async () => {
     const x = image();
     const [logits, softmax] = [
       plain(),
@@ -171,7 +171,7 @@ describe('gradCam', () => {
     const x = image();
     const before = memory().numTensors;
     const square = { data: noise(12), width: 2, height: 2 };
-    const said: [Promise<unknown>, string][] = [
+    const refused: [Promise<unknown>, string][] = [
       [
         gradCam(model, x, { layer: 'fc1' }),
         'gradCam: the output of fc1 is not a feature map; use a convolution, its ReLU or a pooling, such as block5_conv3.',
@@ -197,7 +197,7 @@ describe('gradCam', () => {
       [saliency(model, x, { samples: 0 }), 'saliency: samples is 0'],
       [saliency(model, x, { noise: Number.NaN }), 'saliency: noise is NaN'],
     ];
-    for (const [promise, message] of said) await expect(promise).rejects.toThrow(message);
+    for (const [promise, message] of refused) await expect(promise).rejects.toThrow(message);
     // The tensor of three numbers is the test's own.
     expect(memory().numTensors).toBe(before + 1);
     for (const one of [model, features, x]) one.dispose();

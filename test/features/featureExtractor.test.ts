@@ -1,4 +1,4 @@
-import { memory, mul, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import { max, mean, memory, mul, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, loadLayersModel, sequential } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { featureExtractor } from '../../src/features/index.js';
@@ -47,7 +47,7 @@ describe('names', () => {
     ['classifier.3', 'fc7'],
     ['classifier.6', 'logits'],
     ['fc8', 'logits'],
-  ])('%s and %s are the same place of a plain network', async (one, other) => {
+  ])('%s and %s are the same tap of a plain network', async (one, other) => {
     model = plain();
     const [a, b] = await valuesOf(featureExtractor(model, [one, other]));
     expect(a!.some((value) => value !== 0)).toBe(true);
@@ -62,7 +62,7 @@ describe('names', () => {
     ['features.12', 'bn3_2'],
     ['features.13', 'relu3_2'],
     ['features.14', 'pool3'],
-  ])('%s and %s are the same place of one with batch normalization', async (one, other) => {
+  ])('%s and %s are the same tap with batch normalization', async (one, other) => {
     model = normalized();
     const [a, b] = await valuesOf(featureExtractor(model, [one, other]));
     expect(a).toEqual(b);
@@ -72,7 +72,7 @@ describe('names', () => {
     ['block9_conv1', /there is no layer "block9_conv1"; the layers are input_layer, block1_conv1, .*such as/],
     ['bn3_3', /there is no layer "bn3_3"/],
     ['toString', /there is no layer "toString"/],
-  ])('%s is no name of a plain network', (name, message) => {
+  ])('%s is not a name in a plain network', (name, message) => {
     model = plain();
     expect(() => featureExtractor(model, name)).toThrow(message);
   });
@@ -84,7 +84,7 @@ describe('names', () => {
 });
 
 describe('an extractor', () => {
-  test('gives the ReLU both of its sides, and goes on from there', async () => {
+  test('returns tensors before and after a ReLU, and continues from there', async () => {
     const model = plain();
     const [before, after, pool, logits, probabilities] = await valuesOf(
       featureExtractor(model, ['conv3_3', 'relu3_3', 'pool5', 'logits', 'predictions']),
@@ -106,7 +106,7 @@ describe('an extractor', () => {
     model.dispose();
   });
 
-  test('has no layer past the last one asked for', () => {
+  test('ends at the last of its layers', () => {
     const model = plain();
     expect(featureExtractor(model, ['pool3', 'conv2_1']).layers.at(-1)!.name).toBe('block3_pool');
     expect(featureExtractor(model, 'conv3_3').layers.at(-1)!.name).toBe('block3_conv3');
@@ -158,7 +158,7 @@ describe('an extractor', () => {
     model.dispose();
   });
 
-  test('takes images of any size where nothing fixes it', async () => {
+  test('accepts images of any size where no layer fixes it', async () => {
     const model = plain();
     const extractor = featureExtractor(model, 'pool4', { inputShape: [null, null, 3], name: 'any' });
     expect(extractor.name).toBe('any');
@@ -185,7 +185,27 @@ describe('an extractor', () => {
     inSequence.dispose();
   });
 
-  test('of an extractor is one, too', async () => {
+  test.each(['avg', 'max'] as const)(
+    'pools feature maps by %s, and leaves vectors as they are',
+    async (pooling) => {
+      const model = plain();
+      const names = ['relu3_3', 'relu3_3', 'fc7'];
+      const [maps, same, vectors] = await valuesOf(featureExtractor(model, names));
+      const pooled = await valuesOf(featureExtractor(model, names, { pooling }));
+      expect(pooled.map(({ length }) => length)).toEqual([2 * 8, 2 * 8, 2 * 8]);
+      expect(pooled[2]).toEqual(vectors);
+      for (const [i, whole] of [maps!, same!].entries()) {
+        const expected = tidy(() =>
+          (pooling === 'avg' ? mean : max)(tensor(whole, [2, 8, 8, 8]), [1, 2]).dataSync(),
+        );
+        expect(relativeError(pooled[i]!, expected)).toBeLessThan(1e-6);
+      }
+      expect(() => featureExtractor(model, 'pool1', { pooling: 'sum' as never })).toThrow('pooling is "sum"');
+      model.dispose();
+    },
+  );
+
+  test('works on another extractor', async () => {
     const model = plain();
     const [a] = await valuesOf(featureExtractor(featureExtractor(model, ['conv3_1', 'pool5']), 'relu3_1'));
     const [b] = await valuesOf(featureExtractor(model, 'block3_conv1'));
@@ -219,7 +239,7 @@ describe.each(backends)('on %s', (backend) => {
   );
 });
 
-test('the names of full-size networks are those of the layers', () => {
+test('full-size networks have all names', () => {
   // Zero weights: only names and shapes are looked at.
   const model = vgg(scaleArch(VGG16, 16), { ...IMAGENET, hiddenUnits: 4, initializer: 'zeros' });
   const shapes = featureExtractor(model, ['relu3_3', 'pool5', 'fc7']).outputs.map(({ shape }) => shape);

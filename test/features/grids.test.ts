@@ -13,7 +13,7 @@ const pixel = ({ data, width }: { data: ArrayLike<number>; width: number }, x: n
 describe('grids', () => {
   const features = () => tensor([1, 10, 2, 20, 3, 30, 4, 40], [1, 2, 2, 2]);
 
-  test('lay the channels out in rows, each over its own range or all over one', async () => {
+  test('lay the channels out in rows, each with its own range or all with one', async () => {
     const before = memory().numTensors;
     const x = features();
     const options = { colorMap: 'grey', scale: 1, columns: 2 } as const;

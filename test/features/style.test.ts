@@ -213,8 +213,8 @@ describe('a style transfer', () => {
       'init is 48x48 and the content 48x36 pixels',
     ],
     [{ pooling: 'none' as never }, 'pooling is "none"; it must be one of "max", "avg".'],
-  ])('refuses %j', async (changed, said) => {
-    await expect(styleTransfer(model, images, { ...options, ...changed })).rejects.toThrow(said);
+  ])('refuses %j', async (changed, message) => {
+    await expect(styleTransfer(model, images, { ...options, ...changed })).rejects.toThrow(message);
   });
 
   test('reports a loss that is NaN, from damaged weights', async () => {

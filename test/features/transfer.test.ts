@@ -87,7 +87,7 @@ describe('freeze and unfreeze', () => {
     ['block5_conv1', ['block5_conv2']],
     ['relu5_1', ['block5_conv2']],
     ['input_layer', convs],
-  ])('freeze up to %s leaves the rest to be trained', (upTo, rest) => {
+  ])('freeze up to %s leaves the rest trainable', (upTo, rest) => {
     const model = narrow();
     expect(freeze(model, upTo)).toBe(model);
     expect(trainable(model)).toEqual(rest);
@@ -105,7 +105,7 @@ describe('freeze and unfreeze', () => {
     model.dispose();
   });
 
-  test('what averages to 7x7 stays fixed', () => {
+  test('the averages to 7x7 stay fixed', () => {
     const model = narrow({ inputShape: [64, 64, 3], includeTop: true, adaptivePool: true, hiddenUnits: 4 });
     const before = trainable(model);
     expect(before).not.toContain('avgpool_height');
@@ -113,7 +113,7 @@ describe('freeze and unfreeze', () => {
     model.dispose();
   });
 
-  test('names that there are not are an error that lists those there are', () => {
+  test('unknown names are an error that lists the known ones', () => {
     const model = narrow();
     expect(() => freeze(model, 'block6')).toThrow(
       /^freeze: there is no layer "block6"; the layers are input_layer,/,
@@ -123,7 +123,7 @@ describe('freeze and unfreeze', () => {
   });
 });
 
-describe('training a model that is frozen in part', () => {
+describe('training a partly frozen model', () => {
   test.each([false, true])(
     'leaves what is frozen as it is, bit for bit; batch norm: %s',
     async (batchNorm) => {
@@ -143,7 +143,7 @@ describe('training a model that is frozen in part', () => {
     },
   );
 
-  test('gives batch normalization its own behaviour back afterwards', async () => {
+  test('restores batch normalization afterwards', async () => {
     const model = transferHead(frozenBase({ batchNorm: true }), { classes: 3 });
     await train(model, { trainSet: images(6) }, { ...RUN, epochs: 1 });
     unfreeze(model);
@@ -155,7 +155,7 @@ describe('training a model that is frozen in part', () => {
     model.dispose();
   });
 
-  test('a model without anything to train is an error', async () => {
+  test('a model with nothing to train is an error', async () => {
     const model = freeze(transferHead(narrow(), { classes: 3 }));
     await expect(train(model, { trainSet: images(6) }, RUN)).rejects.toThrow(
       'train: no layer of the model is trainable, so there is nothing to train; unfreeze some.',
@@ -258,7 +258,7 @@ describe('transferHead', () => {
     expect(layersOf(options)).toEqual(expected);
   });
 
-  test('takes a base that puts out vectors, and any size of image', () => {
+  test('accepts a base whose outputs are vectors, and any image size', () => {
     expect(layersOf({ classes: 4 }, narrow({ pooling: 'avg' }))).toEqual(['predictions', ',4']);
     const whole = narrow({ includeTop: true, hiddenUnits: 6, classes: 9 });
     expect(layersOf({ classes: 4 }, featureExtractor(whole, 'fc2'))).toEqual(['predictions', ',4']);
@@ -283,7 +283,7 @@ describe('transferHead', () => {
     expect(memory().numTensors).toBe(before);
   });
 
-  test('is saved and loaded by plain tfjs, with what is frozen', async () => {
+  test('is saved and loaded by plain tfjs, with its frozen layers', async () => {
     const model = transferHead(freeze(narrow({ batchNorm: true })), { classes: 3, hiddenUnits: 4 });
     let saved: io.ModelArtifacts | undefined;
     await model.save({
@@ -339,8 +339,8 @@ describe('transferHead', () => {
       {},
       /the base's outputs are \[any, 2, 2, 16\] and \[any, 1, 1, 16\]; pass a base/,
     ],
-  ])('refuses %s', (_, base, options, said) => {
-    expect(() => transferHead(base(), { classes: 3, ...options })).toThrow(said);
+  ])('refuses %s', (_, base, options, message) => {
+    expect(() => transferHead(base(), { classes: 3, ...options })).toThrow(message);
   });
 });
 
@@ -445,7 +445,7 @@ describe('cacheFeatures', () => {
     return { examples, seeds };
   }
 
-  test('keeps augmented passes, of which the seed of an epoch draws one, and the plain one without a seed', async () => {
+  test('keeps augmented passes, of which the seed of an epoch chooses one, and the plain pass without a seed', async () => {
     const base = narrow();
     const { examples, seeds } = varying();
     const total: number[] = [];
@@ -473,14 +473,14 @@ describe('cacheFeatures', () => {
     base.dispose();
   });
 
-  test('a base for any size takes the size of the images', async () => {
+  test('a base for any size uses the size of the images', async () => {
     const base = narrow({ inputShape: [null, null, 3] });
     const features = await cacheFeatures(base, images(3).resize(64));
     expect(features.shape).toEqual([2, 2, 16]);
     base.dispose();
   });
 
-  test('leaves no tensor behind when it is stopped, when the examples fail, and after batches that are left early', async () => {
+  test('leaves no tensor when it is aborted, when the examples fail, and when a loop ends early', async () => {
     const base = narrow();
     const before = memory().numTensors;
     const stop = new AbortController();
@@ -511,7 +511,7 @@ describe('cacheFeatures', () => {
     base.dispose();
   });
 
-  test('says what is too much, and what does not fit', async () => {
+  test('refuses features beyond maxBytes, and models that do not fit', async () => {
     const base = narrow();
     await expect(cacheFeatures(base, images(6), { maxBytes: 6 * 16 * 4 - 1 })).rejects.toThrow(
       'cacheFeatures: the features take 0.0 MB and maxBytes allows 0.0 MB; raise it, use a layer with a smaller output, or in Node pass overflow: temporaryFile().',

@@ -76,8 +76,8 @@ describe('visibleRegion', () => {
   ])('is the part of an image of %ix%i that preprocess shows the network', async (width, height) => {
     // Red says the column and green the row, so that the prepared image tells where it was taken from.
     const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => {
-      const place = Math.floor(i / 3);
-      const [x, y] = [(place % width) + 0.5, Math.floor(place / width) + 0.5];
+      const at = Math.floor(i / 3);
+      const [x, y] = [(at % width) + 0.5, Math.floor(at / width) + 0.5];
       return [(255 * x) / width, (255 * y) / height, 0][i % 3]!;
     });
     const unscaled = { ...preprocessing, white: 255, mean: [0, 0, 0], std: [1, 1, 1] } as const;
@@ -130,7 +130,7 @@ describe('overlay', () => {
     const region = visibleRegion(image, preprocessing);
     const shown = await overlay(image, map(values, 14, region), { colorMap: 'grey', opacity: 1 });
     const [x, y] = [144 + 11.5 * 16, 16 + 2.5 * 16];
-    // The middle of the place falls between two pixels.
+    // The centre of the maximum falls between two pixels.
     expect(pixel(shown, x, y)[0]).toBeGreaterThan(235);
     expect(pixel(shown, x - 20, y)).toEqual([0, 0, 0]);
     expect(pixel(shown, x, y + 20)).toEqual([0, 0, 0]);
@@ -177,12 +177,12 @@ describe('overlay', () => {
     [{ clip: 0 }, 'overlay: clip is 0; it must be above 0 and at most 1.'],
     [{ maxSide: 0.5 }, 'overlay: maxSide is 0.5'],
     [{ colorMap: 'jet' as 'turbo' }, 'overlay: colorMap is "jet"; it must be one of "viridis"'],
-  ])('refuses %j', async (options, said) => {
-    await expect(overlay(black(4, 4), map([1], 1), options)).rejects.toThrow(said);
+  ])('refuses %j', async (options, message) => {
+    await expect(overlay(black(4, 4), map([1], 1), options)).rejects.toThrow(message);
   });
 });
 
-test('heatMapImage shows a map by itself', () => {
+test('heatMapImage draws a map without its image', () => {
   const grey = heatMapImage(map([0, 1, 2, 4], 2), { colorMap: 'grey' });
   expect(grey).toEqual({ data: Uint8ClampedArray.of(0, 64, 128, 255), width: 2, height: 2 });
   const large = heatMapImage(map([0, 1], 2), { width: 4, height: 2 });
@@ -250,7 +250,7 @@ describe('an image', () => {
   });
 });
 
-test('an image as a tensor and back is the same, and resized as PIL does', async () => {
+test('an image survives the way to a tensor and back, and is resized as by PIL', async () => {
   const image = { data: Uint8Array.from({ length: 60 }, (_, i) => (i * 37) % 256), width: 5, height: 4 };
   const [same, smaller] = [await imageToTensor(image), await imageToTensor(image, { size: 3 })];
   expect([same.shape, smaller.shape]).toEqual([

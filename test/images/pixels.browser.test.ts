@@ -44,7 +44,7 @@ async function img(source: Blob | string, crossOrigin: string | null = null): Pr
   return image;
 }
 
-describe('the pixels are those of the same image as bytes, of', () => {
+describe('the pixels are those of the same image as bytes, from', () => {
   test.each<[string, () => ImageInput | Promise<ImageInput>]>([
     ['ImageData', imageData],
     ['a canvas', () => painted(document.createElement('canvas'))],
@@ -69,7 +69,7 @@ describe('the pixels are those of the same image as bytes, of', () => {
     expect(await read(await image())).toEqual(RAW);
   });
 
-  test('what a canvas of WebGL shows', async () => {
+  test('a WebGL canvas', async () => {
     const canvas = new OffscreenCanvas(3, 2);
     const gl = canvas.getContext('webgl', { preserveDrawingBuffer: true })!;
     gl.clearColor(1, 0.4, 0, 1);
@@ -79,7 +79,7 @@ describe('the pixels are those of the same image as bytes, of', () => {
   });
 });
 
-test('the network gets the same numbers whatever the image came as', async () => {
+test('the network gets the same numbers from every kind of image', async () => {
   const before = memory().numTensors;
   const images = [RAW, imageData(), painted(document.createElement('canvas')), await img(PNG)];
   const x = await preprocess(images, preprocessing);
@@ -93,7 +93,7 @@ test('the network gets the same numbers whatever the image came as', async () =>
   expect(memory().numTensors).toBe(before);
 });
 
-test('classify takes each of them, and leaves no tensor', async () => {
+test('classify accepts each of them, and leaves no tensor', async () => {
   const recipe = { ...preprocessing, resize: { shorterSide: 9 }, crop: 8 };
   const labels = ['cat', 'dog', 'bird'];
   const model = vgg([[1, 2]], { inputShape: [8, 8, 3], classes: 3, hiddenUnits: 4, dropout: 0 });
@@ -106,7 +106,7 @@ test('classify takes each of them, and leaves no tensor', async () => {
   model.dispose();
 });
 
-test('a video gives the frame that it shows', async () => {
+test('a video gives the current frame', async () => {
   const canvas = document.createElement('canvas');
   Object.assign(canvas, { width: 64, height: 32 });
   const context = canvas.getContext('2d')!;
@@ -196,19 +196,19 @@ describe('a photograph', () => {
   });
 });
 
-describe('says in a sentence that', () => {
-  const refuses = (image: ImageInput, said: string) =>
+describe('reports that', () => {
+  const refuses = (image: ImageInput, message: string) =>
     expect(preprocess(image, preprocessing)).rejects.toThrow(
-      expect.objectContaining({ name: 'RangeError', message: expect.stringContaining(said) }),
+      expect.objectContaining({ name: 'RangeError', message: expect.stringContaining(message) }),
     );
 
-  test('an img element has nothing, not yet or for good', async () => {
-    const said = 'preprocess: the img element has no image: it is not loaded yet, or failed to load';
-    await refuses(new Image(), said);
+  test('an img element is not loaded, or failed to load', async () => {
+    const message = 'preprocess: the img element has no image: it is not loaded yet, or failed to load';
+    await refuses(new Image(), message);
     const broken = new Image();
     broken.src = URL.createObjectURL(new Blob(['no image'], { type: 'image/png' }));
     await broken.decode().catch(() => {});
-    await refuses(broken, said);
+    await refuses(broken, message);
   });
 
   test('a video has no frame yet', async () => {
@@ -227,7 +227,7 @@ describe('says in a sentence that', () => {
     await refuses(frame, "the image's width is 0");
   });
 
-  test('an image of another site may not be read, unless its server and the page want it', async () => {
+  test('an image of another site may not be read, unless its server and the page allow it', async () => {
     const file = await keep('noise.png', new Uint8Array(await PNG.arrayBuffer()));
     const tainted = await img(file.url('?cors=no'));
     await refuses(
@@ -242,7 +242,7 @@ describe('says in a sentence that', () => {
     await file.remove();
   });
 
-  test('something else is no image', async () => {
+  test('something else is not an image', async () => {
     const svg = document.createElementNS('http://www.w3.org/2000/svg', 'image');
     for (const other of [svg, document.createElement('div'), {}] as never[]) {
       await refuses(

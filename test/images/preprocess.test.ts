@@ -192,8 +192,8 @@ describe('an image', () => {
         ? 'preprocess: there is no canvas here to draw the image on'
         : 'preprocess: this is not an image; pass bytes, a tensor, or anything a canvas can draw',
     ],
-  ])('that is not one is refused', async (image, said) => {
-    await expect(preprocess(image, torch)).rejects.toThrow(said);
+  ])('that is not one is refused', async (image, message) => {
+    await expect(preprocess(image, torch)).rejects.toThrow(message);
   });
 
   test('as a tensor of another rank is refused', async () => {

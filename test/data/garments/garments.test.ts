@@ -70,7 +70,7 @@ describe('garments', () => {
     expect(seen.size).toBe(5000);
   });
 
-  test('draws light garments that fill a good part of a black image, and none cut off altogether', () => {
+  test('draws light garments that fill a good part of a black image, none of them cut off completely', () => {
     for (let i = 0; i < all.trainSet.length; i++) {
       const lit = image(all.trainSet, i).filter((pixel) => pixel > 20).length / PIXELS;
       expect(lit).toBeGreaterThan(0.05);
@@ -78,7 +78,7 @@ describe('garments', () => {
     }
   });
 
-  test('is neither trivial nor chaos: the nearest mean image is right for 60 to 85 % of them', () => {
+  test('is neither trivial nor random: the nearest mean image is right for 60 to 85 % of them', () => {
     const means = meansOf(all.trainSet);
     let right = 0;
     all.testSet.labels.forEach((label, i) => {
@@ -89,7 +89,7 @@ describe('garments', () => {
     expect(right / all.testSet.length).toBeLessThan(0.85);
   });
 
-  test('refuses counts and seeds that are none', () => {
+  test('refuses invalid counts and seeds', () => {
     expect(() => garments({ trainImages: -1 })).toThrow(
       new RangeError('garments: trainImages is -1; it must be a whole number of at least 0.'),
     );

@@ -13,7 +13,7 @@ function shoelace(outline: readonly Point[]): number {
   );
 }
 
-/** The share of a fine grid of points within each pixel that lies in a triangle. */
+/** The fraction of a fine grid of points within each pixel that lies in a triangle. */
 function sampled([a, b, c]: readonly [Point, Point, Point], side: number, grid: number): Float32Array {
   const turn = (p: Point, q: Point, x: number, y: number) =>
     (q[0] - p[0]) * (y - p[1]) - (q[1] - p[1]) * (x - p[0]);
@@ -30,7 +30,7 @@ function sampled([a, b, c]: readonly [Point, Point, Point], side: number, grid: 
 }
 
 describe('coverage', () => {
-  test('covers whole pixels wholly and parts in part', () => {
+  test('covers pixels fully or partly', () => {
     const outline: Point[] = [
       [0.5, 1],
       [3, 1],
@@ -54,7 +54,7 @@ describe('coverage', () => {
     ]).toEqual([0.5, 0, 1, 0.5]);
   });
 
-  test('gives the same areas clockwise and counterclockwise', () => {
+  test('covers the same areas clockwise and counterclockwise', () => {
     const outline: Point[] = [
       [1.2, 0.3],
       [6.7, 2.1],
@@ -67,7 +67,7 @@ describe('coverage', () => {
     });
   });
 
-  test('agrees with the share of sample points in triangles anywhere, also out of the image', () => {
+  test('agrees with the fraction of sample points in triangles anywhere, also outside the image', () => {
     const point = fc.tuple(
       fc.double({ min: -6, max: 14, noNaN: true }),
       fc.double({ min: -6, max: 14, noNaN: true }),
@@ -75,15 +75,15 @@ describe('coverage', () => {
     fc.assert(
       fc.property(point, point, point, (a, b, c) => {
         const exact = coverage([a, b, c], 8, 8);
-        sampled([a, b, c], 8, 32).forEach((share, i) => {
-          expect(Math.abs(exact[i]! - share)).toBeLessThan(0.07);
+        sampled([a, b, c], 8, 32).forEach((fraction, i) => {
+          expect(Math.abs(exact[i]! - fraction)).toBeLessThan(0.07);
         });
       }),
       { numRuns: 60, seed: 1 },
     );
   });
 
-  test('adds up to the area of any polygon without crossings that lies in the image', () => {
+  test('adds up to the area of any polygon without crossings inside the image', () => {
     const star = fc.array(fc.double({ min: 0.5, max: 9.5, noNaN: true }), { minLength: 3, maxLength: 12 });
     fc.assert(
       fc.property(star, (radii) => {
@@ -111,7 +111,7 @@ describe('coverage', () => {
     expect([...coverage(twice, 3, 3)]).toEqual([1, 1, 0, 1, 1, 0, 0, 0, 0]);
   });
 
-  test('covers nothing with a polygon beside the image', () => {
+  test('covers nothing with a polygon outside the image', () => {
     for (const [x, y] of [
       [20, 1],
       [1, 20],
