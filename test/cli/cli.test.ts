@@ -243,7 +243,7 @@ describe('vgg-blocks train', () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    ['a missing folder', ['--data', '/no/such/folder'], /^\/no\/such\/folder: it holds neither .*\n$/],
+    ['a missing folder', ['--data', '/no/such/folder'], /^\/no\/such\/folder: it has neither .*\n$/],
     [
       'an unknown architecture',
       ['--arch', 'vgg12'],
