@@ -114,7 +114,7 @@ function trainOurs(model, spec) {
     batches: () => [{ xs: images.clone(), ys: classes.clone() }],
   };
   // An epoch of one batch, with all that train does besides.
-  return loop(spec, () => train(model, { train: data }, { epochs: 1, batchSize, learningRate: 0.01 }));
+  return loop(spec, () => train(model, { trainSet: data }, { epochs: 1, batchSize, learningRate: 0.01 }));
 }
 
 function trainStock(model, spec) {

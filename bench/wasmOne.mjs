@@ -28,7 +28,7 @@ function examples(steps) {
 
 async function run(steps) {
   if (training) {
-    await train(model, { train: examples(steps) }, { epochs: 1, batchSize: batch, learningRate: 0.01 });
+    await train(model, { trainSet: examples(steps) }, { epochs: 1, batchSize: batch, learningRate: 0.01 });
   } else {
     for (let i = 0; i < steps; i++) tidy(() => model.predict(x).dataSync());
   }

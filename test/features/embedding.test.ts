@@ -160,6 +160,6 @@ describe('an index', () => {
     await expect(load(ids(['a']))).rejects.toThrow("the file's ids are not a list of 2 names");
     await expect(load(ids({ a: 1 }))).rejects.toThrow("the file's ids are not a list of 2 names");
     await expect(load(ids(['a', 'a']))).rejects.toThrow('there is already a vector "a"');
-    await expect(load(new Uint8Array(40))).rejects.toThrow('no weight file that is known');
+    await expect(load(new Uint8Array(40))).rejects.toThrow('it is not a known weight file');
   });
 });

@@ -39,6 +39,7 @@ async function register(name: BackendName): Promise<BackendName> {
 }
 
 async function backendsOfNode(): Promise<readonly BackendName[]> {
+  if (inject('quick')) return ['wasm'];
   const { startWebgpu } = await import('./dawn.js');
   const missing = await startWebgpu().then(
     () => undefined,

@@ -8,6 +8,8 @@ import { imageFolder, type RealSet } from './imageFolders.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** Whether Node tests on wasm alone; see vitest.quick.config.ts. */
+    quick?: boolean;
     /** The backend that a run in a browser is about. */
     backend?: 'wasm' | 'webgl' | 'webgpu';
     /** The address of the tests' server, which is another site than the page. */
