@@ -20,15 +20,16 @@ const COLUMNS = 8;
  * A sheet of images with the predicted class under each, and the correct class where that differs.
  *
  * @param predicted the predicted class of each image, in order.
- * @param options.limit the most images that are shown, the first of the set. Default 40.
+ * @param options.limit maximum number of images to show, from the first of the set on. Default 40.
  * @returns an SVG document that contains the images.
  * @throws RangeError when there are fewer predictions than images to show.
  */
 export async function predictionSheet(
   set: LabelledImages,
   predicted: ArrayLike<number>,
-  { limit = 40 }: { limit?: number } = {},
+  options: { limit?: number } = {},
 ): Promise<string> {
+  const { limit = 40 } = options;
   const [height, width, channels] = set.storedShape as [number, number, number];
   const bytes = height * width * channels;
   const count = Math.min(limit, set.labels.length);
