@@ -31,7 +31,7 @@ export function sfc32(a: number, b: number, c: number, counter: number): () => n
  */
 export function seededRandom(seed: number, stream = 0): Random {
   const word = sfc32(seed | 0, stream | 0, 0x2545f491, 1);
-  // The first words of neighbouring seeds still resemble each other.
+  // The first words of neighboring seeds still resemble each other.
   for (let i = 0; i < 12; i++) word();
   const next = () => (word() >>> 0) / 2 ** 32;
   return {

@@ -69,7 +69,7 @@ export function finetuneCommand(): Command {
     .addOption(numeric('--unfreeze-epochs <n>', 'epochs with --unfreeze', 10))
     .addOption(numeric('--unfreeze-lr <rate>', 'learning rate with --unfreeze', 1e-4))
     .addOption(numeric('--batch <n>', 'batch size', 32))
-    .option('--augment', 'augment the training images: flips, crops and colour jitter')
+    .option('--augment', 'augment the training images: flips, crops and color jitter')
     .addOption(
       numeric(
         '--memory <MB>',

@@ -45,7 +45,7 @@ export function diagram(network: LayersModel | Plan | Record<string, LayersModel
   );
 }
 
-/** Frames take one gap more on each side, so that neighbours do not touch. */
+/** Frames take one gap more on each side, so that neighbors do not touch. */
 function columnHeight(rows: Plan): number {
   return groupByBlock(rows.slice(1)).reduce((sum, { rows }) => sum + groupHeight(rows) + 2 * BOX.gap, 0);
 }

@@ -1,6 +1,6 @@
 import { fail, oneOf } from '../base/check.js';
 import { type Random, shuffled } from '../base/random.js';
-import { centreCropped, cropped } from '../images/crop.js';
+import { centerCropped, cropped } from '../images/crop.js';
 import type { Region } from '../images/geometry.js';
 import type { RgbImage } from '../images/pixels.js';
 import { resize } from '../images/preprocess.js';
@@ -17,13 +17,13 @@ export interface Augmentation {
   /** Probability that an image is mirrored left to right, 0 to 1; 0.5 is usual. */
   flip?: number;
   /**
-   * `'centre'` (the default) cuts the square from the middle and `'random'` from anywhere. An object cuts a rectangle of random
+   * `'center'` (the default) cuts the square from the middle and `'random'` from anywhere. An object cuts a rectangle of random
    * size and stretches it to the square: `scale` is its fraction of the image's area (torchvision's default, [0.08, 1]) and
    * `ratio` its width to height ([3/4, 4/3]).
    */
-  crop?: 'centre' | 'random' | { scale?: Range; ratio?: Range };
+  crop?: 'center' | 'random' | { scale?: Range; ratio?: Range };
   /**
-   * Colour changes, in random order. A number `b` draws a factor from max(0, 1 - b) to 1 + b, or for `hue` (at most 0.5) a
+   * Color changes, in random order. A number `b` draws a factor from max(0, 1 - b) to 1 + b, or for `hue` (at most 0.5) a
    * shift from -b to b; two numbers are the ends of the range.
    */
   jitter?: Partial<Record<keyof typeof CHANGES, number | Range>>;
@@ -37,14 +37,14 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
   for (const name of Object.keys(augment)) {
     oneOf(where, "augment's option", name, ['flip', 'crop', 'jitter']);
   }
-  const { flip = 0, crop = 'centre', jitter = {} } = augment;
+  const { flip = 0, crop = 'center', jitter = {} } = augment;
   if (!(flip >= 0 && flip <= 1)) {
     fail(where, `augment.flip is ${flip}; it must be a probability from 0 to 1, such as 0.5.`);
   }
   if (typeof crop === 'object') {
     checkRange(where, 'augment.crop.scale', scaleOf(crop), 1);
     checkRange(where, 'augment.crop.ratio', ratioOf(crop), Number.MAX_VALUE);
-  } else oneOf(where, 'augment.crop', crop, ['centre', 'random']);
+  } else oneOf(where, 'augment.crop', crop, ['center', 'random']);
   for (const name of Object.keys(jitter)) oneOf(where, "augment.jitter's option", name, NAMES);
   for (const name of NAMES) {
     const [low, high] = rangeOf(name, jitter[name]) ?? [0, 0];
@@ -74,7 +74,7 @@ export function augmented(
   augment: Augmentation,
   random: Random,
 ): Uint8Array {
-  const { flip = 0, crop = 'centre', jitter = {} } = augment;
+  const { flip = 0, crop = 'center', jitter = {} } = augment;
   const { data } = cut(image, preprocessing, crop, random);
   if (random.chance(flip)) mirror(data, preprocessing.crop);
   for (const i of shuffled(NAMES.length, random)) {
@@ -92,8 +92,8 @@ function cut(
   random: Random,
 ): RgbImage {
   const side = preprocessing.crop;
-  if (crop === 'centre') {
-    const { data, ...size } = centreCropped(image, side);
+  if (crop === 'center') {
+    const { data, ...size } = centerCropped(image, side);
     return { data: data.slice(), ...size };
   }
   if (crop === 'random') {
@@ -134,10 +134,10 @@ export function randomRegion(
 function mirror(bytes: Uint8Array, side: number): void {
   for (let row = 0; row < bytes.length; row += 3 * side) {
     for (let left = row, right = row + 3 * (side - 1); left < right; left += 3, right -= 3) {
-      for (let colour = 0; colour < 3; colour++) {
-        const held = bytes[left + colour]!;
-        bytes[left + colour] = bytes[right + colour]!;
-        bytes[right + colour] = held;
+      for (let color = 0; color < 3; color++) {
+        const held = bytes[left + color]!;
+        bytes[left + color] = bytes[right + color]!;
+        bytes[right + color] = held;
       }
     }
   }

@@ -39,7 +39,7 @@ const NAMES: Record<IdxPart, string> = {
   testLabels: 't10k-labels-idx1-ubyte',
 };
 
-/** Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60000 and 10000 images of garments, 28x28 grey. 31 MB. */
+/** Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60000 and 10000 images of garments, 28x28 gray. 31 MB. */
 export const FASHION_MNIST: PublishedDataset = {
   home: 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
   files: published([
@@ -52,7 +52,7 @@ export const FASHION_MNIST: PublishedDataset = {
   licence: 'MIT, Zalando SE',
 };
 
-/** MNIST (LeCun, Cortes & Burges 1998), from a mirror: 60000 and 10000 handwritten digits, 28x28 grey. 12 MB. */
+/** MNIST (LeCun, Cortes & Burges 1998), from a mirror: 60000 and 10000 handwritten digits, 28x28 gray. 12 MB. */
 export const MNIST: PublishedDataset = {
   home: 'https://storage.googleapis.com/cvdf-datasets/mnist/',
   files: published([

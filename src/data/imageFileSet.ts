@@ -2,7 +2,7 @@ import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tf
 import { fail } from '../base/check.js';
 import { seededRandom } from '../base/random.js';
 import { messageOf } from '../base/realm.js';
-import { centreCropped } from '../images/crop.js';
+import { centerCropped } from '../images/crop.js';
 import { normalizer } from '../images/normalize.js';
 import type { RgbImage } from '../images/pixels.js';
 import type { Preprocessing } from '../images/preprocessing.js';
@@ -138,7 +138,7 @@ export class ImageFileSet {
         const bytes =
           augment && seed !== undefined
             ? augmented(image, preprocessing, augment, seededRandom(seed, index))
-            : centreCropped(image, preprocessing.crop).data;
+            : centerCropped(image, preprocessing.crop).data;
         use(bytes, row);
       },
       signal,

@@ -46,7 +46,7 @@ export interface ImageFilesOptions {
   signal?: AbortSignal;
 }
 
-/** Labelled images, split into training and validation. */
+/** Labeled images, split into training and validation. */
 export interface ImageFiles {
   /** Shuffled and augmented where a seed is passed, as `train` does. */
   trainSet: ImageFileSet;

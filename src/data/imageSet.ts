@@ -31,7 +31,7 @@ export interface ImageBatch {
 }
 
 /**
- * Labelled images of one size, stored as bytes and returned as batches of tensors. Images are enlarged one batch at a
+ * Labeled images of one size, stored as bytes and returned as batches of tensors. Images are enlarged one batch at a
  * time: 60000 images of 28x28 take 47 MB, instead of 12 GB at 224x224.
  *
  * @example
@@ -105,7 +105,7 @@ export class ImageSet {
    * The same images with batches of another size: a view that shares the bytes. Images are always resized from the stored
    * bytes, whatever the size was before.
    *
-   * Resizing is bilinear with half-pixel centres, like Pillow, torchvision and OpenCV when they enlarge. Shrinking reads at
+   * Resizing is bilinear with half-pixel centers, like Pillow, torchvision and OpenCV when they enlarge. Shrinking reads at
    * most 2x2 pixels for each new one, without antialiasing, so fine detail may alias.
    *
    * @param size one number for square images, or height and width.

@@ -1,5 +1,5 @@
 /**
- * Data: image folders, MNIST and Fashion-MNIST, labelled images in batches, and drawn garments.
+ * Data: image folders, MNIST and Fashion-MNIST, labeled images in batches, and drawn garments.
  *
  * @packageDocumentation
  */

@@ -1,4 +1,4 @@
-/** A change of an image's colours, in place: RGB bytes, pixel after pixel. */
+/** A change of an image's colors, in place: RGB bytes, pixel after pixel. */
 type Change = (bytes: Uint8Array, factor: number) => void;
 
 /**
@@ -11,21 +11,21 @@ export const brightness: Change = (bytes, factor) => {
   for (let i = 0; i < bytes.length; i++) bytes[i] = blended(0, bytes[i]!);
 };
 
-/** Moves every colour away from the image's mean grey (`adjust_contrast`); 0 gives that grey. */
+/** Moves every color away from the image's mean gray (`adjust_contrast`); 0 gives that gray. */
 export const contrast: Change = (bytes, factor) => {
   let sum = 0;
-  for (let i = 0; i < bytes.length; i += 3) sum += grey(bytes, i);
+  for (let i = 0; i < bytes.length; i += 3) sum += gray(bytes, i);
   const mean = Math.trunc(sum / (bytes.length / 3) + 0.5);
   const blended = blend(factor);
   for (let i = 0; i < bytes.length; i++) bytes[i] = blended(mean, bytes[i]!);
 };
 
-/** Moves every pixel away from its own grey (`adjust_saturation`); 0 gives a grey image. */
+/** Moves every pixel away from its own gray (`adjust_saturation`); 0 gives a gray image. */
 export const saturation: Change = (bytes, factor) => {
   const blended = blend(factor);
   for (let i = 0; i < bytes.length; i += 3) {
-    const own = grey(bytes, i);
-    for (let colour = i; colour < i + 3; colour++) bytes[colour] = blended(own, bytes[colour]!);
+    const own = gray(bytes, i);
+    for (let color = i; color < i + 3; color++) bytes[color] = blended(own, bytes[color]!);
   }
 };
 
@@ -53,8 +53,8 @@ function blend(factor: number): (a: number, b: number) => number {
   };
 }
 
-/** PIL's grey of a pixel: ITU-R 601-2 luma in units of 2^-16. */
-function grey(bytes: Uint8Array, at: number): number {
+/** PIL's gray of a pixel: ITU-R 601-2 luma in units of 2^-16. */
+function gray(bytes: Uint8Array, at: number): number {
   return (bytes[at]! * 19595 + bytes[at + 1]! * 38470 + bytes[at + 2]! * 7471 + 0x8000) >> 16;
 }
 
@@ -68,7 +68,7 @@ function toHsv(bytes: Uint8Array, at: number, hsv: Uint8Array): void {
     hsv[0] = hsv[1] = 0;
     return;
   }
-  const part = (colour: number) => Math.fround((value - colour) / range);
+  const part = (color: number) => Math.fround((value - color) / range);
   const [rc, gc, bc] = [part(r), part(g), part(b)];
   const sixth = Math.fround(r === value ? bc - gc : g === value ? 2 + rc - bc : 4 + gc - rc);
   hsv[0] = Math.trunc(Math.fround((sixth / 6 + 1) % 1) * 255);
@@ -87,7 +87,7 @@ function toRgb([h, s, v]: Uint8Array, bytes: Uint8Array, at: number): void {
   const p = Math.round(v! * (1 - fraction));
   const q = Math.round(v! * (1 - Math.fround(fraction * f)));
   const t = Math.round(v! * (1 - fraction * (1 - f)));
-  const colours = [
+  const colors = [
     [v!, t, p],
     [q, v!, p],
     [p, v!, t],
@@ -95,5 +95,5 @@ function toRgb([h, s, v]: Uint8Array, bytes: Uint8Array, at: number): void {
     [t, p, v!],
     [v!, p, q],
   ][sector % 6]!;
-  bytes.set(colours, at);
+  bytes.set(colors, at);
 }

@@ -1,6 +1,6 @@
 import { hundredths } from '../base/numbers.js';
 
-/** The colour of text, and that of what matters less. */
+/** The color of text, and that of what matters less. */
 export const INK = '#1c2733';
 export const FAINT = '#5b6b7b';
 

@@ -1,13 +1,13 @@
 /**
- * The colours of numbers from 0 to 1. `'viridis'` and `'inferno'` (van der Walt & Smith, matplotlib 2015) grow lighter in
- * equal steps, also in print and for people who are red-green colour-blind; the hues of `'turbo'` (Mikhailov 2019)
- * distinguish more steps; `'grey'` goes from black to white.
+ * The colors of numbers from 0 to 1. `'viridis'` and `'inferno'` (van der Walt & Smith, matplotlib 2015) grow lighter in
+ * equal steps, also in print and for people who are red-green color-blind; the hues of `'turbo'` (Mikhailov 2019)
+ * distinguish more steps; `'gray'` goes from black to white.
  */
-export type ColorMap = 'viridis' | 'inferno' | 'turbo' | 'grey';
+export type ColorMap = 'viridis' | 'inferno' | 'turbo' | 'gray';
 
-export const COLOR_MAPS: readonly ColorMap[] = ['viridis', 'inferno', 'turbo', 'grey'];
+export const COLOR_MAPS: readonly ColorMap[] = ['viridis', 'inferno', 'turbo', 'gray'];
 
-/** matplotlib's tables of 256 colours (CC0), as hexadecimal RGB. */
+/** matplotlib's tables of 256 colors (CC0), as hexadecimal RGB. */
 const TABLES = {
   viridis: [
     '44015444025645045745055946075a46085c460a5d460b5e470d60470e61471063471164471365481467481668481769',
@@ -54,7 +54,7 @@ const TURBO = [
   [0.10667, 12.64195, -60.58205, 110.36277, -89.90311, 27.34825],
 ];
 
-/** The 256 colours of a map, three bytes each. */
+/** The 256 colors of a map, three bytes each. */
 export function colorTable(map: ColorMap): Uint8ClampedArray {
   if (map === 'viridis' || map === 'inferno') {
     const hex = TABLES[map].join('');
@@ -64,18 +64,18 @@ export function colorTable(map: ColorMap): Uint8ClampedArray {
   }
   return Uint8ClampedArray.from({ length: 3 * 256 }, (_, i) => {
     const x = Math.floor(i / 3) / 255;
-    return 255 * (map === 'grey' ? x : TURBO[i % 3]!.reduceRight((sum, factor) => sum * x + factor, 0));
+    return 255 * (map === 'gray' ? x : TURBO[i % 3]!.reduceRight((sum, factor) => sum * x + factor, 0));
   });
 }
 
-/** Numbers from 0 to 1 as bytes: RGB, or one byte each for `'grey'`. */
+/** Numbers from 0 to 1 as bytes: RGB, or one byte each for `'gray'`. */
 export function colored(levels: Float32Array, colorMap: ColorMap): Uint8ClampedArray {
-  if (colorMap === 'grey') return Uint8ClampedArray.from(levels, (level) => 255 * level);
+  if (colorMap === 'gray') return Uint8ClampedArray.from(levels, (level) => 255 * level);
   const table = colorTable(colorMap);
   const bytes = new Uint8ClampedArray(3 * levels.length);
   levels.forEach((level, i) => {
-    const colour = 3 * Math.round(255 * level);
-    bytes.set(table.subarray(colour, colour + 3), 3 * i);
+    const color = 3 * Math.round(255 * level);
+    bytes.set(table.subarray(color, color + 3), 3 * i);
   });
   return bytes;
 }

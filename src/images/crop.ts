@@ -1,4 +1,4 @@
-import { centreSquare, type Region } from './geometry.js';
+import { centerSquare, type Region } from './geometry.js';
 import type { RgbImage } from './pixels.js';
 
 /** A rectangle of an image, in whole pixels, as a copy. */
@@ -13,7 +13,7 @@ export function cropped({ data, width }: RgbImage, { left, top, ...size }: Regio
 }
 
 /** The square in the middle of an image; the image itself where it is that square. */
-export function centreCropped(image: RgbImage, side: number): RgbImage {
+export function centerCropped(image: RgbImage, side: number): RgbImage {
   if (image.width === side && image.height === side) return image;
-  return cropped(image, centreSquare(image, side));
+  return cropped(image, centerSquare(image, side));
 }

@@ -23,11 +23,11 @@ export function resizedSize({ width, height }: Size, { resize, crop }: Preproces
 }
 
 /** The square in the middle of an image. */
-export function centreSquare({ width, height }: Size, side: number): Region {
+export function centerSquare({ width, height }: Size, side: number): Region {
   return { left: cropStart(width, side), top: cropStart(height, side), width: side, height: side };
 }
 
-/** torchvision rounds the half of an odd margin to the even neighbour. */
+/** torchvision rounds the half of an odd margin to the even neighbor. */
 function cropStart(length: number, crop: number): number {
   const half = Math.floor((length - crop) / 2);
   return (length - crop) % 2 === 1 && half % 2 === 1 ? half + 1 : half;
@@ -42,7 +42,7 @@ function cropStart(length: number, crop: number): number {
  */
 export function visibleRegion(image: Size, preprocessing: Preprocessing): Region {
   const resized = resizedSize(image, preprocessing);
-  const square = centreSquare(resized, preprocessing.crop);
+  const square = centerSquare(resized, preprocessing.crop);
   const [across, down] = [image.width / resized.width, image.height / resized.height];
   return {
     left: square.left * across,

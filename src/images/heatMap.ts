@@ -58,7 +58,7 @@ interface Samples {
 
 /**
  * Bilinear sampling along one axis of `pixels` pixels, of which those from `start` to `start + length` are covered by
- * `positions` positions. Values sit at the centres of both; the half position at each end takes the value of that end.
+ * `positions` positions. Values sit at the centers of both; the half position at each end takes the value of that end.
  */
 function samplesOf(pixels: number, start: number, length: number, positions: number): Samples {
   const samples = {

@@ -30,7 +30,7 @@ export function normalizer({
  * optimized step by step.
  *
  * @param images `[batch, height, width, 3]`, RGB from 0 to 1.
- * @param preprocessing of the weights; only its colour fields are used, and the size stays.
+ * @param preprocessing of the weights; only its color fields are used, and the size stays.
  * @returns float32, shaped like the images.
  */
 export function normalizeImages(images: Tensor4D, { channels, white, mean, std }: Preprocessing): Tensor4D {

@@ -5,11 +5,11 @@ import { enlarged, type HeatMap } from './heatMap.js';
 import { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
 import { resizeBilinear } from './resize.js';
 
-/** Colours of a heat map. */
+/** Colors of a heat map. */
 interface HeatOptions {
   colorMap?: ColorMap;
   /**
-   * The fraction of the map's positions below the full colour, above 0 and up to 1, the default. A few pixels of a saliency
+   * The fraction of the map's positions below the full color, above 0 and up to 1, the default. A few pixels of a saliency
    * map are far above the others; 0.99 makes the others visible.
    */
   clip?: number;
@@ -19,7 +19,7 @@ interface HeatOptions {
 export interface OverlayOptions extends HeatOptions {
   /** Default `'turbo'`, whose hues stand out against a photograph. */
   colorMap?: ColorMap;
-  /** Opacity of the colours, 0 to 1. Default 0.5. */
+  /** Opacity of the colors, 0 to 1. Default 0.5. */
   opacity?: number;
   /** Maximum of the result's longer side; a larger image is made smaller. Default: the image's own. */
   maxSide?: number;
@@ -29,7 +29,7 @@ export interface OverlayOptions extends HeatOptions {
 const UNSEEN = 0.4;
 
 /**
- * Lays a heat map over its image, in colours, enlarged (bilinearly, as the paper does) to the part of the image that the
+ * Lays a heat map over its image, in colors, enlarged (bilinearly, as the paper does) to the part of the image that the
  * network saw. The rest, which preprocessing cut off, is darkened.
  *
  * @param image the one that the map was computed from; for a map of a tensor, any image that shows the same.
@@ -57,17 +57,17 @@ export async function overlay(
   const pixels = new Uint8ClampedArray(shown.data.length);
   shown.data.forEach((byte, i) => {
     const level = levels[Math.floor(i / 3)]!;
-    const colour = 3 * Math.round(255 * level) + (i % 3);
-    pixels[i] = level < 0 ? UNSEEN * byte : byte + opacity * (table[colour]! - byte);
+    const color = 3 * Math.round(255 * level) + (i % 3);
+    pixels[i] = level < 0 ? UNSEEN * byte : byte + opacity * (table[color]! - byte);
   });
   return { data: pixels, width: shown.width, height: shown.height };
 }
 
 /**
- * A heat map as an image, in colours, at its own size or another.
+ * A heat map as an image, in colors, at its own size or another.
  *
  * @param options `width` and `height` in pixels, default the map's; `colorMap`, default `'inferno'`.
- * @returns RGB, or one byte a pixel for `'grey'`.
+ * @returns RGB, or one byte a pixel for `'gray'`.
  */
 export function heatMapImage(
   map: HeatMap,

@@ -8,7 +8,7 @@ export interface RgbImage {
   height: number;
 }
 
-/** An image as bytes, row by row: grey, grey and alpha, RGB or RGBA. A browser's `ImageData` is one. */
+/** An image as bytes, row by row: gray, gray and alpha, RGB or RGBA. A browser's `ImageData` is one. */
 export interface RawImage {
   /** `width * height` pixels of 1, 2, 3 or 4 bytes. */
   readonly data: Uint8Array | Uint8ClampedArray;
@@ -26,7 +26,7 @@ export interface RawImage {
 export type ImageInput = RawImage | Tensor | CanvasImageSource;
 
 /**
- * The RGB bytes of an image. Alpha is dropped, as torchvision's `convert('RGB')` does, and grey becomes three channels.
+ * The RGB bytes of an image. Alpha is dropped, as torchvision's `convert('RGB')` does, and gray becomes three channels.
  *
  * @param where function name for error messages.
  * @throws RangeError when the image has no size, or its bytes do not match its size.
@@ -108,10 +108,10 @@ function sizeOf(where: string, image: CanvasImageSource): { width: number; heigh
 function rgb(where: string, image: RawImage): RgbImage {
   const { data, width, height } = image;
   const channels = channelsOf(where, image);
-  const colours = channels >= 3;
+  const colors = channels >= 3;
   const bytes = new Uint8Array(3 * width * height);
   for (let pixel = 0, to = 0; to < bytes.length; pixel += channels) {
-    for (let colour = 0; colour < 3; colour++) bytes[to++] = data[pixel + (colours ? colour : 0)]!;
+    for (let color = 0; color < 3; color++) bytes[to++] = data[pixel + (colors ? color : 0)]!;
   }
   return { data: bytes, width, height };
 }

@@ -1,5 +1,5 @@
 import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
-import { centreCropped } from './crop.js';
+import { centerCropped } from './crop.js';
 import { resizedSize } from './geometry.js';
 import { normalizer } from './normalize.js';
 import { type ImageInput, type RgbImage, toRgb } from './pixels.js';
@@ -30,7 +30,7 @@ export async function preprocess(
   const values = new Float32Array(all.length * size);
   const normalize = normalizer(preprocessing);
   for (const [i, image] of all.entries()) {
-    const { data } = centreCropped(resized(await toRgb(image, 'preprocess'), preprocessing), crop);
+    const { data } = centerCropped(resized(await toRgb(image, 'preprocess'), preprocessing), crop);
     normalize(data, values.subarray(i * size, (i + 1) * size));
   }
   return tensor4d(values, [all.length, crop, crop, 3]);

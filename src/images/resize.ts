@@ -22,7 +22,7 @@ export function resizeBilinear(image: RgbImage, width: number, height: number): 
   return height === rows.height ? rows : alongColumns(rows, filterOf(rows.height, height), height);
 }
 
-/** Resizes an image like PIL's nearest filter: takes the pixel under the centre of each new one. */
+/** Resizes an image like PIL's nearest filter: takes the pixel under the center of each new one. */
 export function resizeNearest(
   { data, width: from, height: rows }: RgbImage,
   width: number,
@@ -34,19 +34,19 @@ export function resizeNearest(
   for (const line of lines) {
     for (const column of columns) {
       const at = 3 * (line * from + column);
-      for (let colour = 0; colour < 3; colour++) resized[to++] = data[at + colour]!;
+      for (let color = 0; color < 3; color++) resized[to++] = data[at + color]!;
     }
   }
   return { data: resized, width, height };
 }
 
-/** The pixel under the centre of each new one. Centres are accumulated as in PIL, which decides ties at edges. */
+/** The pixel under the center of each new one. Centers are accumulated as in PIL, which decides ties at edges. */
 function nearest(from: number, to: number): number[] {
   const scale = from / to;
-  let centre = scale / 2;
+  let center = scale / 2;
   return Array.from({ length: to }, () => {
-    const pixel = Math.min(from - 1, Math.floor(centre));
-    centre += scale;
+    const pixel = Math.min(from - 1, Math.floor(center));
+    center += scale;
     return pixel;
   });
 }
@@ -62,11 +62,11 @@ function filterOf(from: number, to: number): Filter {
     stride,
   };
   for (let i = 0; i < to; i++) {
-    const centre = (i + 0.5) * scale;
-    const first = Math.max(0, Math.trunc(centre - support + 0.5));
-    const count = Math.min(from, Math.trunc(centre + support + 0.5)) - first;
+    const center = (i + 0.5) * scale;
+    const first = Math.max(0, Math.trunc(center - support + 0.5));
+    const count = Math.min(from, Math.trunc(center + support + 0.5)) - first;
     const triangle = Array.from({ length: count }, (_, k) =>
-      Math.max(0, 1 - Math.abs((k + first - centre + 0.5) / support)),
+      Math.max(0, 1 - Math.abs((k + first - center + 0.5) / support)),
     );
     const sum = triangle.reduce((total, weight) => total + weight, 0);
     filter.first[i] = first;
@@ -83,7 +83,7 @@ function alongRows({ data, width: from, height }: RgbImage, filter: Filter, widt
   for (let y = 0, to = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const start = 3 * (y * from + filter.first[x]!);
-      for (let colour = 0; colour < 3; colour++) resized[to++] = weighted(data, start + colour, 3, filter, x);
+      for (let color = 0; color < 3; color++) resized[to++] = weighted(data, start + color, 3, filter, x);
     }
   }
   return { data: resized, width, height };

@@ -13,8 +13,8 @@ export interface ReadImageOptions {
 
 /**
  * Decodes an image (PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG) to RGB bytes with sharp, which must be installed beside this
- * package. The image is rotated upright by its EXIF orientation, other colour profiles become sRGB, 16-bit values are
- * reduced to their upper 8 bits, grey becomes three channels, and transparency is dropped.
+ * package. The image is rotated upright by its EXIF orientation, other color profiles become sRGB, 16-bit values are
+ * reduced to their upper 8 bits, gray becomes three channels, and transparency is dropped.
  *
  * @param source a path, or the file's bytes.
  * @throws Error, one sentence that names the image, if it does not exist or is not an image, truncated, animated or too

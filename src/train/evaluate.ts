@@ -14,7 +14,7 @@ export interface EvaluateOptions {
 }
 
 /**
- * Loss and accuracy of a classifier on labelled examples, without dropout and with batch normalization's moving
+ * Loss and accuracy of a classifier on labeled examples, without dropout and with batch normalization's moving
  * statistics.
  *
  * @returns `loss`, the mean cross-entropy, and `accuracy`, the fraction classified correctly, 0 to 1.

@@ -12,7 +12,7 @@ export interface Batch {
   ys: Tensor1D;
 }
 
-/** Labelled examples in batches: an `ImageSet` of `vgg-blocks/data`, or an object of your own. */
+/** Labeled examples in batches: an `ImageSet` of `vgg-blocks/data`, or an object of your own. */
 export interface Examples {
   /** Number of examples. */
   readonly length: number;

@@ -3,7 +3,7 @@ import { fail } from '../base/check.js';
 import { element, svg, text } from '../figures/svg.js';
 import { encodePng } from '../images/png.js';
 
-/** The images of a labelled set, such as an `ImageSet` of `vgg-blocks/data`. */
+/** The images of a labeled set, such as an `ImageSet` of `vgg-blocks/data`. */
 export interface LabelledImages {
   /** One byte a channel, image after image, `[count, height, width, channels]`. */
   readonly images: Uint8Array;

@@ -26,7 +26,7 @@ describe('seededRandom', () => {
     `);
   });
 
-  test('gives unrelated numbers for neighbouring seeds and streams', () => {
+  test('gives unrelated numbers for neighboring seeds and streams', () => {
     const count = 20_000;
     const around = (seed: number, stream: number) => draw(seed, stream, count).map((value) => value - 0.5);
     const base = around(5, 7);
@@ -100,7 +100,7 @@ describe('uniform numbers', () => {
     expect(chi).toBeLessThan(255 + 5 * 22.6);
   });
 
-  test('of other seeds and streams, and neighbours in one stream, are not correlated', () => {
+  test('of other seeds and streams, and neighbors in one stream, are not correlated', () => {
     const first = filled(fillUniform, 1);
     for (const [seed, stream] of [
       [0, 1],

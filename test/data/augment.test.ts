@@ -30,7 +30,7 @@ interface Reference {
 
 const CHANGES = { brightness, contrast, saturation, hue };
 
-describe("colour changes are torchvision's, byte for byte", () => {
+describe("color changes are torchvision's, byte for byte", () => {
   test.each(reference.changes)('$name by $factor', ({ name, factor, bytes }) => {
     const changed = Uint8Array.from(reference.image);
     CHANGES[name](changed, factor);
@@ -150,7 +150,7 @@ describe('augmented', () => {
     [
       'a crop of no kind',
       { crop: 'corner' },
-      /augment\.crop is "corner"; it must be one of "centre", "random"/,
+      /augment\.crop is "corner"; it must be one of "center", "random"/,
     ],
     [
       'a hue beyond half a rotation',

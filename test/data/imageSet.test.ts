@@ -108,7 +108,7 @@ describe('ImageSet', () => {
   });
 
   test.each([...backends])(
-    'enlarges with half-pixel centres, each channel by itself, on %s',
+    'enlarges with half-pixel centers, each channel by itself, on %s',
     async (backend) => {
       await useBackend(backend);
       const before = memory().numTensors;
@@ -122,7 +122,7 @@ describe('ImageSet', () => {
       const [batch] = [...set.resize(4).batches({ batchSize: 1 })];
       expect(batch!.xs.shape).toEqual([1, 4, 4, 2]);
       const values = await (batch!.xs as Tensor).data();
-      // Output centres lie at 0.25 and 0.75 between input centres, and the outermost beyond them, where the edge goes on.
+      // Output centers lie at 0.25 and 0.75 between input centers, and the outermost beyond them, where the edge goes on.
       const at = [0, 0.25, 0.75, 1];
       at.forEach((y, row) => {
         at.forEach((x, column) => {

@@ -16,7 +16,7 @@ describe('grids', () => {
   test('lay the channels out in rows, each with its own range or all with one', async () => {
     const before = memory().numTensors;
     const x = features();
-    const options = { colorMap: 'grey', scale: 1, columns: 2 } as const;
+    const options = { colorMap: 'gray', scale: 1, columns: 2 } as const;
     expect(await featureMapGrid(x, options)).toEqual({
       data: Uint8ClampedArray.of(0, 85, 255, 0, 85, 170, 255, 255, 170, 255),
       width: 5,
@@ -29,7 +29,7 @@ describe('grids', () => {
     expect(memory().numTensors).toBe(before);
   });
 
-  test('show some channels in their order, enlarged, in colours', async () => {
+  test('show some channels in their order, enlarged, in colors', async () => {
     const x = features();
     const { data, width, height } = await featureMapGrid(x, { channels: [1, 0, 1], columns: 3, scale: 2 });
     expect([width, height, data.length]).toEqual([14, 4, 3 * 14 * 4]);

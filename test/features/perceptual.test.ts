@@ -135,13 +135,13 @@ describe('losses', () => {
     );
     expect(() => perceptualLoss(model, ['relu9_9'])).toThrow('there is no layer "relu9_9"');
     const loss = perceptualLoss(model, ['relu3_3'], { preprocessing: torchvision });
-    const [a, b, grey] = [zeros([1, 32, 32, 3]), zeros([1, 32, 40, 3]), zeros([1, 32, 32, 1])] as Tensor4D[];
+    const [a, b, gray] = [zeros([1, 32, 32, 3]), zeros([1, 32, 40, 3]), zeros([1, 32, 32, 1])] as Tensor4D[];
     expect(() => loss(a!, b!)).toThrow(
       'perceptualLoss: the images have shape [1,32,32,3] and the others [1,32,40,3]; pass two batches of one shape.',
     );
-    expect(() => loss(grey!, grey!)).toThrow('the images have shape [1,32,32,1]; pass [batch, any, any, 3].');
-    expect(() => normalizeImages(grey!, caffe)).toThrow('normalizeImages: the images have shape [1,32,32,1]');
-    for (const one of [a, b, grey]) one!.dispose();
+    expect(() => loss(gray!, gray!)).toThrow('the images have shape [1,32,32,1]; pass [batch, any, any, 3].');
+    expect(() => normalizeImages(gray!, caffe)).toThrow('normalizeImages: the images have shape [1,32,32,1]');
+    for (const one of [a, b, gray]) one!.dispose();
     const flat = zeros([3, 3]) as never;
     expect(() => gramMatrix(flat)).toThrow('gramMatrix: the features have shape [3,3]');
     expect(() => totalVariation(flat)).toThrow('totalVariation: the images have shape [3,3]');

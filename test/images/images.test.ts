@@ -36,27 +36,27 @@ const black = (width: number, height: number) => ({
 const pixel = ({ data, width }: { data: ArrayLike<number>; width: number }, x: number, y: number) =>
   [0, 1, 2].map((k) => data[3 * (y * width + x) + k]!);
 
-describe('colour maps', () => {
+describe('color maps', () => {
   // matplotlib's tables at 0, 64, 128, 192 and 255; turbo's from its author's polynomial.
   test.each([
     ['viridis', '440154 3b528b 21918c 5ec962 fde725'],
     ['inferno', '000004 57106e bc3754 f98e09 fcffa4'],
     ['turbo', '23171b 26bde1 96fa50 ff801d 900c00'],
-    ['grey', '000000 404040 808080 c0c0c0 ffffff'],
+    ['gray', '000000 404040 808080 c0c0c0 ffffff'],
   ] as const)('%s is the published one', (name, published) => {
     const table = colorTable(name);
-    published.split(' ').forEach((colour, i) => {
+    published.split(' ').forEach((color, i) => {
       const at = 3 * Math.min(255, 64 * i);
       for (let k = 0; k < 3; k++) {
-        const byte = Number.parseInt(colour.slice(2 * k, 2 * k + 2), 16);
-        expect(Math.abs(table[at + k]! - byte), `${colour} at ${i}`).toBeLessThanOrEqual(
+        const byte = Number.parseInt(color.slice(2 * k, 2 * k + 2), 16);
+        expect(Math.abs(table[at + k]! - byte), `${color} at ${i}`).toBeLessThanOrEqual(
           name === 'turbo' ? 9 : 0,
         );
       }
     });
   });
 
-  test.each(['viridis', 'inferno', 'grey'] as const)('%s grows lighter all the way', (name) => {
+  test.each(['viridis', 'inferno', 'gray'] as const)('%s grows lighter all the way', (name) => {
     const table = colorTable(name);
     const lightness = Array.from(
       { length: 256 },
@@ -112,7 +112,7 @@ describe('visibleRegion', () => {
 describe('overlay', () => {
   test('enlarges the map as a bilinear resizing does', async () => {
     const [values, width, height] = [[0, 40, 255, 16, 128, 64, 200, 8, 90], 21, 15];
-    const shown = await overlay(black(width, height), map(values, 3), { colorMap: 'grey', opacity: 1 });
+    const shown = await overlay(black(width, height), map(values, 3), { colorMap: 'gray', opacity: 1 });
     const reference = resizeBilinear(
       await toRgb({ data: Uint8Array.from(values), width: 3, height: 3 }),
       width,
@@ -128,9 +128,9 @@ describe('overlay', () => {
     const image = { data: new Uint8Array(3 * 512 * 256).fill(100), width: 512, height: 256 };
     const values = Array.from({ length: 14 * 14 }, (_, i) => (i === 2 * 14 + 11 ? 1 : 0));
     const region = visibleRegion(image, preprocessing);
-    const shown = await overlay(image, map(values, 14, region), { colorMap: 'grey', opacity: 1 });
+    const shown = await overlay(image, map(values, 14, region), { colorMap: 'gray', opacity: 1 });
     const [x, y] = [144 + 11.5 * 16, 16 + 2.5 * 16];
-    // The centre of the maximum falls between two pixels.
+    // The center of the maximum falls between two pixels.
     expect(pixel(shown, x, y)[0]).toBeGreaterThan(235);
     expect(pixel(shown, x - 20, y)).toEqual([0, 0, 0]);
     expect(pixel(shown, x, y + 20)).toEqual([0, 0, 0]);
@@ -146,24 +146,24 @@ describe('overlay', () => {
     expect(pixel(shown, 367, 239)).toEqual([0, 0, 0]);
   });
 
-  test('mixes colour and image by the opacity, and scales and clips the map', async () => {
+  test('mixes color and image by the opacity, and scales and clips the map', async () => {
     const image = { data: new Uint8Array(3 * 4).fill(200), width: 4, height: 1 };
     const at = (shown: { data: ArrayLike<number> }) => [0, 3, 6, 9].map((i) => shown.data[i]);
     const of = map([0, 2, 5, 10], 4);
-    expect(at(await overlay(image, of, { colorMap: 'grey', opacity: 1 }))).toEqual([0, 51, 128, 255]);
-    expect(at(await overlay(image, of, { colorMap: 'grey', opacity: 0 }))).toEqual([200, 200, 200, 200]);
-    expect(at(await overlay(image, of, { colorMap: 'grey', opacity: 0.5 }))).toEqual([100, 126, 164, 228]);
-    expect(at(await overlay(image, of, { colorMap: 'grey', opacity: 1, clip: 0.7 }))).toEqual([
+    expect(at(await overlay(image, of, { colorMap: 'gray', opacity: 1 }))).toEqual([0, 51, 128, 255]);
+    expect(at(await overlay(image, of, { colorMap: 'gray', opacity: 0 }))).toEqual([200, 200, 200, 200]);
+    expect(at(await overlay(image, of, { colorMap: 'gray', opacity: 0.5 }))).toEqual([100, 126, 164, 228]);
+    expect(at(await overlay(image, of, { colorMap: 'gray', opacity: 1, clip: 0.7 }))).toEqual([
       0, 102, 255, 255,
     ]);
     const dead = map([0, 0, Number.NaN, 0], 4);
-    expect(at(await overlay(image, dead, { colorMap: 'grey', opacity: 1 }))).toEqual([0, 0, 0, 0]);
+    expect(at(await overlay(image, dead, { colorMap: 'gray', opacity: 1 }))).toEqual([0, 0, 0, 0]);
   });
 
   test('shrinks large images, and the part that was seen with them', async () => {
     const region = { left: 40, top: 0, width: 40, height: 40 };
     const shown = await overlay(black(120, 40), map([1], 1, region), {
-      colorMap: 'grey',
+      colorMap: 'gray',
       opacity: 1,
       maxSide: 30,
     });
@@ -183,8 +183,8 @@ describe('overlay', () => {
 });
 
 test('heatMapImage draws a map without its image', () => {
-  const grey = heatMapImage(map([0, 1, 2, 4], 2), { colorMap: 'grey' });
-  expect(grey).toEqual({ data: Uint8ClampedArray.of(0, 64, 128, 255), width: 2, height: 2 });
+  const gray = heatMapImage(map([0, 1, 2, 4], 2), { colorMap: 'gray' });
+  expect(gray).toEqual({ data: Uint8ClampedArray.of(0, 64, 128, 255), width: 2, height: 2 });
   const large = heatMapImage(map([0, 1], 2), { width: 4, height: 2 });
   expect([large.width, large.height, large.data.length]).toEqual([4, 2, 24]);
   expect(pixel(large, 3, 1)).toEqual([...colorTable('inferno').slice(-3)]);

@@ -125,12 +125,12 @@ test('a video gives the current frame', async () => {
   const { data, ...size } = await read(video);
   expect(size).toEqual({ width: 64, height: 32 });
   const at = (x: number, y: number) => [...data.subarray(3 * (64 * y + x), 3 * (64 * y + x) + 3)];
-  // A stream's frames may be kept as YUV in 8 bits, which moves a colour by a few steps.
-  for (const [pixel, colour] of [
+  // A stream's frames may be kept as YUV in 8 bits, which moves a color by a few steps.
+  for (const [pixel, color] of [
     [at(10, 16), [200, 50, 20]],
     [at(54, 16), [20, 80, 200]],
   ] as const) {
-    for (const [i, value] of colour.entries()) expect(Math.abs(pixel[i]! - value)).toBeLessThanOrEqual(4);
+    for (const [i, value] of color.entries()) expect(Math.abs(pixel[i]! - value)).toBeLessThanOrEqual(4);
   }
   for (const track of (video.srcObject as MediaStream).getTracks()) track.stop();
 });

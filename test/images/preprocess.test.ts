@@ -148,8 +148,8 @@ test.each<[string, Preprocessing]>([
 
 describe('an image', () => {
   const [width, height] = [3, 2];
-  const grey = noise(width * height);
-  const repeat = (channels: (value: number) => number[]) => Uint8Array.from([...grey].flatMap(channels));
+  const gray = noise(width * height);
+  const repeat = (channels: (value: number) => number[]) => Uint8Array.from([...gray].flatMap(channels));
   const prepared = async (image: Parameters<typeof preprocess>[0]) => {
     const x: Tensor4D = await preprocess(image, { ...torch, resize: { height: 2, width: 3 }, crop: 2 });
     const values = [...(await x.data())];
@@ -157,29 +157,29 @@ describe('an image', () => {
     return values;
   };
 
-  test('may be grey, have alpha, be clamped bytes or a tensor: the result is the same', async () => {
+  test('may be gray, have alpha, be clamped bytes or a tensor: the result is the same', async () => {
     const expected = await prepared({ data: repeat((v) => [v, v, v]), width, height });
     const images = {
-      grey: { data: grey, width, height },
-      'grey and alpha': { data: repeat((v) => [v, 9]), width, height },
+      gray: { data: gray, width, height },
+      'gray and alpha': { data: repeat((v) => [v, 9]), width, height },
       'RGBA, as ImageData is': { data: new Uint8ClampedArray(repeat((v) => [v, v, v, 0])), width, height },
       'a tensor': tensor([...repeat((v) => [v, v, v])], [height, width, 3], 'int32'),
       'a tensor of floats': tensor(
-        [...grey].map((v) => v + 0.25),
+        [...gray].map((v) => v + 0.25),
         [height, width, 1],
       ),
     };
     for (const [name, image] of Object.entries(images)) expect(await prepared(image), name).toEqual(expected);
-    expect(await prepared([images.grey, images['a tensor']])).toEqual([...expected, ...expected]);
+    expect(await prepared([images.gray, images['a tensor']])).toEqual([...expected, ...expected]);
   });
 
   test.each([
     [
-      { data: grey, width: 0, height: 2 },
+      { data: gray, width: 0, height: 2 },
       "preprocess: the image's width is 0; it must be a whole number of at least 1.",
     ],
     [
-      { data: grey, width: 2, height: 2 },
+      { data: gray, width: 2, height: 2 },
       'preprocess: the image has 6 bytes, but 2x2 pixels take 1, 2, 3 or 4 each; check its width and height.',
     ],
     [

@@ -8,11 +8,11 @@ export interface Placement {
   /** Pixels of one unit of the canvas, across and down. */
   scale: readonly [across: number, down: number];
   /** The pixel of the canvas' origin. */
-  centre: Point;
+  center: Point;
 }
 
 /**
- * A grey image of `side` x `side` pixels, black at first. Outlines are painted in units of the canvas, x to the right and y
+ * A gray image of `side` x `side` pixels, black at first. Outlines are painted in units of the canvas, x to the right and y
  * down, from -1 to 1, which `placement` maps to pixels.
  */
 export class Canvas {
@@ -46,12 +46,12 @@ export class Canvas {
 
   /** Multiplies every shade by `factor` at its position on the canvas. */
   texture(factor: (x: number, y: number) => number): void {
-    const { angle, scale, centre } = this.#placement;
+    const { angle, scale, center } = this.#placement;
     const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
     for (let row = 0, i = 0; row < this.#side; row++) {
       for (let column = 0; column < this.#side; column++, i++) {
         if (this.shades[i] === 0) continue;
-        const [dx, dy] = [column + 0.5 - centre[0], row + 0.5 - centre[1]];
+        const [dx, dy] = [column + 0.5 - center[0], row + 0.5 - center[1]];
         this.shades[i]! *= factor((dx * cos + dy * sin) / scale[0], (dy * cos - dx * sin) / scale[1]);
       }
     }
@@ -66,10 +66,10 @@ export class Canvas {
   }
 
   #place([x, y]: Point): Point {
-    const { angle, scale, centre } = this.#placement;
+    const { angle, scale, center } = this.#placement;
     const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
     const [dx, dy] = [x * scale[0], y * scale[1]];
-    return [centre[0] + dx * cos - dy * sin, centre[1] + dx * sin + dy * cos];
+    return [center[0] + dx * cos - dy * sin, center[1] + dx * sin + dy * cos];
   }
 }
 
@@ -96,10 +96,10 @@ export function between(from: Point, to: Point, fraction: number): Point {
 }
 
 /** Points along the upper half of an ellipse, from its left end to its right end. */
-export function arch(centre: Point, radiusX: number, radiusY: number, steps = 8): Point[] {
+export function arch(center: Point, radiusX: number, radiusY: number, steps = 8): Point[] {
   return Array.from({ length: steps + 1 }, (_, i) => {
     const angle = Math.PI * (1 - i / steps);
-    return [centre[0] + radiusX * Math.cos(angle), centre[1] - radiusY * Math.sin(angle)];
+    return [center[0] + radiusX * Math.cos(angle), center[1] - radiusY * Math.sin(angle)];
   });
 }
 

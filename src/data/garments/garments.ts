@@ -34,7 +34,7 @@ const DRAW = [tShirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, ba
 const SIDE = 28;
 
 /**
- * Draws images of garments, so that nothing is downloaded: 28x28 grey pixels, light on black, ten kinds in Fashion-MNIST's
+ * Draws images of garments, so that nothing is downloaded: 28x28 gray pixels, light on black, ten kinds in Fashion-MNIST's
  * order. They vary in cut, position, rotation, size, shade, pattern and noise, so a network has to learn shapes: comparing with
  * the mean image of each kind classifies only about three quarters of them correctly.
  *
@@ -71,7 +71,7 @@ function drawGarment(kind: number, random: Random): Uint8Array {
   const canvas = new Canvas(SIDE, {
     angle: random.between(-0.14, 0.14),
     scale: [size * random.between(0.9, 1.08), size * random.between(0.94, 1.06)],
-    centre: [SIDE / 2 + random.between(-1.6, 1.6), SIDE / 2 + random.between(-1.3, 1.3)],
+    center: [SIDE / 2 + random.between(-1.6, 1.6), SIDE / 2 + random.between(-1.3, 1.3)],
   });
   DRAW[kind]!(canvas, random, random.between(0.34, 0.95));
   canvas.texture(fabric(random));

@@ -13,7 +13,7 @@ export interface FeatureMapOptions extends GridOptions {
   /** Default `'viridis'`. */
   colorMap?: ColorMap;
   /**
-   * `'map'`, the default, spreads the colours over each map's own minimum and maximum; `'all'` over those of all maps, which
+   * `'map'`, the default, spreads the colors over each map's own minimum and maximum; `'all'` over those of all maps, which
    * shows strong and weak maps as such.
    */
   normalize?: 'map' | 'all';
@@ -24,7 +24,7 @@ export interface FeatureMapOptions extends GridOptions {
  *
  * @param features `[height, width, channels]` or `[1, height, width, channels]`, as a `featureExtractor` returns them; stays the
  *   caller's.
- * @returns RGB, or one byte a pixel for `'grey'`; the gaps between images are white.
+ * @returns RGB, or one byte a pixel for `'gray'`; the gaps between images are white.
  * @throws RangeError when the tensor has another shape, there is no such channel, or an option is out of range.
  * @example
  * const maps = featureExtractor(model, 'relu1_2').predict(x) as Tensor;
@@ -64,10 +64,10 @@ export async function featureMapGrid(
 }
 
 /**
- * The kernels of a network's first convolution side by side, in order, each as an image of the colours that it responds to. Grey
+ * The kernels of a network's first convolution side by side, in order, each as an image of the colors that it responds to. Gray
  * is zero, and all share one scale, which shows strong and weak kernels as such.
  *
- * @returns RGB for networks of three channels, otherwise grey: the first channel.
+ * @returns RGB for networks of three channels, otherwise gray: the first channel.
  * @throws RangeError when the model has no convolution, or an option is out of range.
  */
 export async function kernelGrid(model: LayersModel, layout: GridOptions = {}): Promise<RawImage> {

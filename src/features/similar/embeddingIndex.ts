@@ -9,7 +9,7 @@ export interface Neighbor {
 }
 
 /**
- * An exact nearest-neighbour index of named vectors. A search compares all of them; docs/perceptual.md has measurements, and
+ * An exact nearest-neighbor index of named vectors. A search compares all of them; docs/perceptual.md has measurements, and
  * alternatives for more vectors.
  *
  * @example

@@ -36,7 +36,7 @@ export interface StyleLossOptions extends ImageFeaturesOptions {
   contentWeight?: number;
   /** Default 1e6, PyTorch's tutorial's. More gives more style and less content. */
   styleWeight?: number;
-  /** Factor of the mean difference of neighbours; more gives smoother images. Default 0, as in the paper. */
+  /** Factor of the mean difference of neighbors; more gives smoother images. Default 0, as in the paper. */
   tvWeight?: number;
   /** `'avg'` averages where the model takes the maximum, as the paper recommends (section 2). Default `'max'`. */
   pooling?: 'max' | 'avg';
