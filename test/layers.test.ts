@@ -7,8 +7,8 @@ import { describe, expect, test } from 'vitest';
 const CORE = '@tensorflow/tfjs-core';
 const LAYERS = '@tensorflow/tfjs-layers';
 
-/** The folders that every folder from `data` on may import, and the public face of the core. */
-const GROUND = ['base', 'tfjs', 'figures', 'core', 'index', 'images', 'io'];
+/** The folders that every folder from `data` on may import. */
+const GROUND = ['base', 'tfjs', 'figures', 'core', 'images', 'io'];
 
 /**
  * The folders of `src`, from the bottom up, and what the files of each may import besides one another: folders and
@@ -27,7 +27,7 @@ const RULES: Record<string, string[]> = {
   train: [...GROUND, CORE, LAYERS],
   'weights/formats': ['base', 'io'],
   'weights/layout': ['base', 'tfjs', 'weights/formats'],
-  'weights/names': ['base', 'tfjs', 'core', 'index', 'weights/formats', 'weights/layout', CORE, LAYERS],
+  'weights/names': ['base', 'tfjs', 'core', 'weights/formats', 'weights/layout', CORE, LAYERS],
   'weights/writers': ['base', 'weights/formats', 'weights/layout', 'weights/names', CORE, LAYERS],
   weights: [...GROUND, 'weights/*', CORE, LAYERS],
   imagenet: [...GROUND, 'data', 'train', 'weights', CORE, LAYERS],

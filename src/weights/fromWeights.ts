@@ -1,7 +1,8 @@
 import { initializers, type LayersModel } from '@tensorflow/tfjs-layers';
 import { UNFILLED } from '../core/initializer.js';
+import type { VggOptions } from '../core/options.js';
+import { plan } from '../core/plan.js';
 import { buildVgg } from '../core/vgg.js';
-import { plan, type VggOptions } from '../index.js';
 import type { Source } from '../io/read.js';
 import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';

@@ -1,7 +1,7 @@
 import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
 import { kernelInitializers } from '../../core/initializer.js';
-import type { NetworkOptions } from '../../index.js';
+import type { NetworkOptions } from '../../core/options.js';
 
 /** Options of {@link transferHead}. */
 export interface TransferHeadOptions

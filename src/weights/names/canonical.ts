@@ -1,4 +1,5 @@
-import { type Block, FAMILY } from '../../index.js';
+import type { Block } from '../../core/arch.js';
+import { FAMILY } from '../../core/family.js';
 import { WeightFileError } from '../formats/error.js';
 
 /** The kind of a layer, as far as a VGG has it. */

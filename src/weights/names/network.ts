@@ -1,4 +1,6 @@
-import { type BatchNormOptions, type ConvArch, FAMILY } from '../../index.js';
+import type { ConvArch } from '../../core/arch.js';
+import { FAMILY } from '../../core/family.js';
+import type { BatchNormOptions } from '../../core/options.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { WeightFileError } from '../formats/error.js';
 import type { KerasConfig, KerasLayer } from '../formats/keras/config.js';
