@@ -1,21 +1,22 @@
 import { linear } from '../src/figures/scale.js';
 import { COLORS, element, FAINT, INK, svg, text } from '../src/figures/svg.js';
-import { circumstances, type Figure, MEASURES, type Measure, type Results, shown } from './results.js';
+import { type Figure, shown } from './figure.js';
+import { circumstances, MEASURES, type Measure, type Results } from './results.js';
 
 const [WIDTH, COLUMNS, GAP, MARGIN] = [980, 2, 36, 24];
 const PANEL = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS;
 const [NAMES, VALUES, ROW, HEAD] = [140, 62, 22, 44];
 const [OURS, OTHERS] = [COLORS.blue, '#9aa7b3'];
 
-/** A panel a quantity, a bar a side: the median, and a line from the least to the most. */
+/** One panel per quantity, one bar per implementation: the median, and a line from minimum to maximum. */
 export function benchChart(results: Results): string {
-  const { title, rounds, sides } = results;
+  const { title, rounds, implementations } = results;
   const measures = (Object.keys(MEASURES) as Measure[]).filter((measure) =>
-    sides.some(({ figures }) => figures[measure]),
+    implementations.some(({ figures }) => figures[measure]),
   );
   const panels = measures.map((measure) => ({
     measure,
-    rows: sides.flatMap(({ name, ours, figures, cannotTrain }) => {
+    rows: implementations.flatMap(({ name, ours, figures, cannotTrain }) => {
       const figure = figures[measure];
       return figure || (measure === 'training' && cannotTrain) ? [{ name, ours, figure }] : [];
     }),
@@ -28,8 +29,8 @@ export function benchChart(results: Results): string {
       drawn.push(drawPanel(panel, MARGIN + column * (PANEL + GAP), y));
     y += HEAD + ROW * Math.max(...line.map(({ rows }) => rows.length)) + 18;
   }
-  const caption = `${circumstances(results)}; median of ${rounds} processes, and from the least to the most`;
-  const drawing = svg({ width: WIDTH, height: y, title: `${title}: this library beside others` }, [
+  const caption = `${circumstances(results)}; median of ${rounds} processes, lines from minimum to maximum`;
+  const drawing = svg({ width: WIDTH, height: y, title: `${title}: this library compared with others` }, [
     text(MARGIN, 30, title, { 'font-size': 17, 'font-weight': 600 }),
     text(MARGIN, 50, caption, { fill: FAINT }),
     ...drawn,
@@ -39,13 +40,13 @@ export function benchChart(results: Results): string {
 
 interface Panel {
   measure: Measure;
-  /** A side without a figure is one that cannot do it. */
+  /** Without a figure: an implementation that cannot do this. */
   rows: { name: string; ours: boolean; figure?: Figure }[];
 }
 
 function drawPanel({ measure, rows }: Panel, left: number, top: number): string {
   const { title, unit, better } = MEASURES[measure];
-  const longest = Math.max(...rows.map(({ figure }) => figure?.most ?? 0));
+  const longest = Math.max(...rows.map(({ figure }) => figure?.maximum ?? 0));
   const start = left + NAMES;
   const x = linear([0, longest], [start, left + PANEL - VALUES]);
   const bars = rows.map(({ name, ours, figure }, i) => {
@@ -53,14 +54,14 @@ function drawPanel({ measure, rows }: Panel, left: number, top: number): string 
     const weight = ours ? 600 : undefined;
     const label = text(start - 8, y + 4, name, { 'text-anchor': 'end', 'font-weight': weight });
     if (!figure) return label + text(start + 7, y + 4, 'cannot', { fill: FAINT });
-    const [least, median, most] = [x(figure.least), x(figure.median), x(figure.most)];
+    const [minimum, median, maximum] = [x(figure.minimum), x(figure.median), x(figure.maximum)];
     const bar = { x: start, y: y - 7, width: Math.max(1, median - start), height: 14, rx: 2 };
-    const spread = `M${least} ${y}H${most}M${least} ${y - 3}v6M${most} ${y - 3}v6`;
+    const spread = `M${minimum} ${y}H${maximum}M${minimum} ${y - 3}v6M${maximum} ${y - 3}v6`;
     return [
       label,
       element('rect', { ...bar, fill: ours ? OURS : OTHERS }),
       element('path', { d: spread, stroke: INK, fill: 'none' }),
-      text(Math.max(median, most) + 7, y + 4, shown(figure.median), { 'font-weight': weight }),
+      text(Math.max(median, maximum) + 7, y + 4, shown(figure.median), { 'font-weight': weight }),
     ].join('');
   });
   const note = element('tspan', { fill: FAINT, 'font-weight': 400 }, `(${better} is better)`);

@@ -1,11 +1,11 @@
 /**
- * This library beside tfjs, onnxruntime-web, and PyTorch, tfjs-node and onnxruntime where they are installed: building,
- * loading, the first prediction, inference, training steps, memory. Every measurement is a process of its own, and the
- * sides take turns, so that the noise of the machine falls on all alike.
+ * Compares this library with stock tfjs, onnxruntime-web and, where installed, PyTorch, tfjs-node and onnxruntime: building,
+ * loading, the first prediction, inference, training steps, memory. Every measurement runs in a process of its own, and
+ * the implementations take turns, so that noise on the machine affects all of them alike.
  *
  *     npm run bench -- --python python3 --rounds 3
  *
- * writes bench.json and bench.svg to runs/bench; --help tells the options.
+ * writes bench.json and bench.svg to runs/bench; --help lists the options.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
@@ -16,29 +16,33 @@ import { Command, Option } from 'commander';
 import { paramCount, plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import { encodeWeights } from 'vgg-blocks/weights';
+import { seededRandom } from '../src/base/random.js';
 import { benchChart } from './chart.js';
+import { IMPLEMENTATIONS, measure } from './implementations.js';
 import { writeOnnx } from './onnx.js';
-import { type Results, type SideResults, summarize, tableOf } from './results.js';
-import { measure, SIDES } from './sides.js';
-import { CLOCKS, type Clock, type Found, PARTS, type Spec } from './spec.js';
+import { type Results, summarize, tableOf } from './results.js';
+import { type Measurement, PARTS, type Spec } from './spec.js';
+import { CLOCKS, type Clock } from './timing.mjs';
 
 const program = new Command('npm run bench --')
-  .option('--rounds <n>', 'processes of each part and side', Number, 3)
+  .option('--rounds <n>', 'processes per measurement', Number, 3)
   .option('--ratio <n>', 'divide every width of VGG-11 by this', Number, 4)
-  .option('--size <pixels>', 'height and width of the pictures', Number, 224)
-  .option('--batch <n>', 'examples at a time', Number, 8)
-  .option('--hidden <units>', 'units of the hidden fully connected layers', Number, 4096)
-  .option('--seconds <n>', 'how long inference and training are each measured in a process', Number, 3)
+  .option('--size <pixels>', 'height and width of the images', Number, 224)
+  .option('--batch <n>', 'batch size', Number, 8)
+  .option('--hidden <units>', 'units of each hidden fully connected layer', Number, 4096)
+  .option('--seconds <n>', 'how long to measure inference and training in each process', Number, 3)
   .addOption(
-    new Option('--clock <which>', "the clock's time, or the processor's, which other programs disturb less")
-      .choices(CLOCKS)
+    new Option('--clock <name>', 'wall time, or processor time, which other programs affect less')
+      .choices(Object.keys(CLOCKS))
       .default('wall'),
   )
-  .option('--threads <n>', 'threads of the sides that have several', Number, 1)
-  .option('--python <program>', 'a Python with torch and safetensors, or onnxruntime', 'python3')
-  .option('--software', 'measure WebGPU on a driver in software too')
-  .addOption(new Option('--only <names>', 'sides whose name has one of these, separated by commas'))
-  .option('--out <folder>', 'where bench.json and bench.svg go', 'runs/bench')
+  .option('--threads <n>', 'threads of the implementations that have several', Number, 1)
+  .option('--python <program>', 'a Python with torch and safetensors, onnxruntime, or both', 'python3')
+  .option('--software', 'measure WebGPU on a software driver too')
+  .addOption(
+    new Option('--only <names>', 'implementations whose names contain one of these, separated by commas'),
+  )
+  .option('--out <folder>', 'folder for bench.json and bench.svg', 'runs/bench')
   .parse();
 
 const options = program.opts<{
@@ -56,7 +60,7 @@ const options = program.opts<{
   out: string;
 }>();
 
-/** The network's files, in every format that a side takes, and the pictures. */
+/** Writes the network in the format of each implementation, and the images. */
 async function writeFiles(spec: Spec): Promise<void> {
   const { arch, inputShape, classes, hiddenUnits, folder, batchSize } = spec;
   await setBackend('cpu');
@@ -67,12 +71,9 @@ async function writeFiles(spec: Spec): Promise<void> {
   writeOnnx(spec, safetensors, join(folder, 'network.onnx'));
   model.dispose();
   const count = batchSize * inputShape[0] * inputShape[1] * inputShape[2];
-  let word = 1;
-  const numbers = Float32Array.from({ length: count }, () => {
-    word = (Math.imul(word, 1664525) + 1013904223) >>> 0;
-    return word / 2 ** 32;
-  });
-  writeFileSync(join(folder, 'pictures.bin'), new Uint8Array(numbers.buffer));
+  const random = seededRandom(1);
+  const numbers = Float32Array.from({ length: count }, () => random.next());
+  writeFileSync(join(folder, 'images.bin'), new Uint8Array(numbers.buffer));
 }
 
 async function compare(): Promise<void> {
@@ -91,22 +92,23 @@ async function compare(): Promise<void> {
   const { arch, inputShape, classes, hiddenUnits } = spec;
   const { total } = paramCount(plan(arch, { inputShape, classes, hiddenUnits }));
   const wanted = options.only?.split(',');
-  const sides = SIDES.filter(({ name }) => !wanted || wanted.some((part) => name.includes(part.trim())));
-  const found = new Map(sides.map(({ name }) => [name, [] as Found[]]));
+  const implementations = IMPLEMENTATIONS.filter(
+    ({ name }) => !wanted || wanted.some((part) => name.includes(part.trim())),
+  );
+  const measurements = new Map(implementations.map(({ name }) => [name, [] as Measurement[]]));
   const missing = new Set<string>();
   try {
     await writeFiles(spec);
     for (let round = 1; round <= options.rounds; round++) {
-      for (const side of sides) {
+      for (const one of implementations) {
         for (const part of PARTS) {
-          const key = `${side.name} ${part}`;
+          const key = `${one.name} ${part}`;
           if (missing.has(key)) continue;
-          const one = measure(side, part, spec, options.python);
-          found.get(side.name)!.push(one);
-          // What is not here in the first round is not here in the others.
-          if (one.absent) missing.add(key);
+          const measurement = measure(one, part, spec, options.python);
+          measurements.get(one.name)!.push(measurement);
+          if (measurement.absent) missing.add(key);
         }
-        console.error(`round ${round} of ${options.rounds}: ${side.name}`);
+        console.error(`round ${round} of ${options.rounds}: ${one.name}`);
       }
     }
   } finally {
@@ -123,8 +125,8 @@ async function compare(): Promise<void> {
       load: loadavg()[0]!,
     },
     rounds: options.rounds,
-    sides: sides.map(
-      ({ name, ours }): SideResults => summarize(name, ours, found.get(name)!, spec.batchSize),
+    implementations: implementations.map(({ name, ours }) =>
+      summarize(name, ours, measurements.get(name)!, spec.batchSize),
     ),
   };
   mkdirSync(options.out, { recursive: true });

@@ -1,12 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Spec } from './spec.js';
 
-/** A message of protocol buffers: pieces of bytes that follow each other. */
+/** A Protocol Buffers message, as consecutive pieces of bytes. */
 type Message = Uint8Array[];
 
 /**
- * Writes the network of a safetensors file under torchvision's names as ONNX (opset 13): `image`, `[batch, channels,
- * height, width]`, to `logits`. onnx.proto3 of github.com/onnx/onnx numbers the fields.
+ * Writes the network of a safetensors file with torchvision's names as ONNX (opset 13), from `image`, `[batch, channels,
+ * height, width]`, to `logits`. The numbers of the fields are those of onnx.proto3 in github.com/onnx/onnx.
  */
 export function writeOnnx({ arch, inputShape, classes }: Spec, safetensors: string, path: string): void {
   const nodes: Message = [];
@@ -45,7 +45,7 @@ export function writeOnnx({ arch, inputShape, classes }: Spec, safetensors: stri
   writeFileSync(path, Buffer.concat([...varint(1, 8), ...field(7, graph), ...field(8, varint(2, 13))]));
 }
 
-/** Float32, in ONNX's list of types. */
+/** ONNX's number of the type float32. */
 const FLOAT = 1;
 
 function initializers(path: string): Message {
@@ -62,7 +62,7 @@ function initializers(path: string): Message {
       },
     ]) =>
       field(5, [
-        ...shape.flatMap((side) => varint(1, side)),
+        ...shape.flatMap((size) => varint(1, size)),
         ...varint(2, FLOAT),
         ...text(8, name),
         ...field(9, [file.subarray(start + begin, start + end)]),
@@ -70,10 +70,10 @@ function initializers(path: string): Message {
   );
 }
 
-/** The type of an input or an output: a batch of any size. */
+/** An input or an output, with any batch size. */
 function value(name: string, shape: readonly number[]): Message {
-  const sides = [text(2, 'batch'), ...shape.map((side) => varint(1, side))].flatMap((side) => field(1, side));
-  return [...text(1, name), ...field(2, field(1, [...varint(1, FLOAT), ...field(2, sides)]))];
+  const axes = [text(2, 'batch'), ...shape.map((size) => varint(1, size))].flatMap((axis) => field(1, axis));
+  return [...text(1, name), ...field(2, field(1, [...varint(1, FLOAT), ...field(2, axes)]))];
 }
 
 function ints(name: string, values: readonly number[]): Message {
@@ -88,7 +88,7 @@ function text(number: number, value: string): Message {
   return field(number, [new TextEncoder().encode(value)]);
 }
 
-/** A field of a given length. */
+/** A length-delimited field. */
 function field(number: number, content: Message): Message {
   const length = content.reduce((sum, piece) => sum + piece.length, 0);
   return [Uint8Array.from([...digits(8 * number + 2), ...digits(length)]), ...content];
@@ -98,7 +98,7 @@ function varint(number: number, value: number): Message {
   return [Uint8Array.from([...digits(8 * number), ...digits(value)])];
 }
 
-/** Seven bits a byte, the lowest first. */
+/** A varint: seven bits per byte, the lowest first. */
 function digits(value: number): number[] {
   return value < 128 ? [value] : [(value % 128) + 128, ...digits(Math.floor(value / 128))];
 }

@@ -1,23 +1,23 @@
-/** One process of the benchmark, onnxruntime-web: node ort.mjs PART SIDE SPEC. It does not train. */
+/** One process of index.ts, onnxruntime-web: node ort.mjs PART VARIANT SPEC */
 import { readFile } from 'node:fs/promises';
-import { absent, answer, clockOf, loop, pictures } from './one.mjs';
+import { absent, answer, loop, readImages } from './child.mjs';
+import { CLOCKS } from './timing.mjs';
 
 await answer(async (part, _, spec) => {
   const ort = await import('onnxruntime-web');
-  if (part === 'build') throw absent('it neither builds networks nor trains them');
+  if (part === 'build') throw absent('only predicts');
   ort.env.wasm.numThreads = spec.threads;
   const [height, width, channels] = spec.inputShape;
-  // Channels first, which is the same where there is one.
-  const numbers = pictures(spec);
+  const numbers = readImages(spec);
   const size = height * width * channels;
-  const turned = Float32Array.from(numbers, (_, i) => {
+  const channelsFirst = Float32Array.from(numbers, (_, i) => {
     const [image, rest] = [Math.floor(i / size), i % size];
-    const [channel, place] = [Math.floor(rest / (height * width)), rest % (height * width)];
-    return numbers[image * size + place * channels + channel];
+    const [channel, position] = [Math.floor(rest / (height * width)), rest % (height * width)];
+    return numbers[image * size + position * channels + channel];
   });
-  const one = new ort.Tensor('float32', turned.slice(0, size), [1, channels, height, width]);
-  const images = new ort.Tensor('float32', turned, [spec.batchSize, channels, height, width]);
-  const now = clockOf(spec);
+  const one = new ort.Tensor('float32', channelsFirst.slice(0, size), [1, channels, height, width]);
+  const images = new ort.Tensor('float32', channelsFirst, [spec.batchSize, channels, height, width]);
+  const now = CLOCKS[spec.clock];
   const begun = now();
   const session = await ort.InferenceSession.create(await readFile(`${spec.folder}/network.onnx`));
   const loaded = now();

@@ -1,50 +1,44 @@
-/** How fast one thread of this machine multiplies and reads, as WebAssembly reaches it. */
+import { timesOf } from './timing.mjs';
+
+/** How fast one thread of this machine multiplies and reads memory in WebAssembly. */
 export interface Peaks {
-  /** Floating-point operations a second, 1e9. */
+  /** Billions of floating-point operations per second. */
   gflops: number;
-  /** Bytes read from memory a second, 1e9. */
+  /** Billions of bytes read from memory per second. */
   gigabytes: number;
-  /** Whether the engine multiplies and adds in one instruction (relaxed SIMD). */
+  /** Whether the engine has a fused multiply-add (relaxed SIMD). */
   fused: boolean;
 }
 
 interface Kernels {
   memory: WebAssembly.Memory;
-  /** Multiplies and adds, `LANES` numbers `CHAINS` times a turn. */
-  compute(turns: number): number;
-  /** Reads `bytes` from the beginning of the memory, a multiple of 128. */
+  /** Multiplies and adds `LANES` numbers `CHAINS` times in each iteration. */
+  compute(iterations: number): number;
+  /** Reads the first `bytes` of the memory, a multiple of 128. */
   read(bytes: number): number;
 }
 
 /** Independent sums, so that no instruction waits for another's result. */
 const CHAINS = 12;
 const LANES = 4;
-/** Much more than any cache of one core has. */
+/** Far more than the cache of any core. */
 const READ_BYTES = 2 ** 28;
 
-/** Measures the peaks: the best of many short runs, since what disturbs a run only makes it slower. */
+/** Measures the peaks, in the fastest of many short runs: interference only makes a run slower. */
 export async function measurePeaks(): Promise<Peaks> {
   const fused = WebAssembly.validate(moduleOf(true));
   const { instance } = await WebAssembly.instantiate(moduleOf(fused));
   const { memory, compute, read } = instance.exports as unknown as Kernels;
-  // Pages that nobody wrote to are all the same one, which is in the cache.
+  // Pages that were never written to all map to the same physical page, which is in the cache.
   new Uint8Array(memory.buffer).fill(1);
-  const turns = 2e6;
-  const best = (runs: number, run: () => void) =>
-    Math.min(...Array.from({ length: runs }, () => secondsOf(run)));
+  const iterations = 2e6;
+  const [computing] = await timesOf(() => compute(iterations), { clock: 'processor', runs: 60 });
+  const [reading] = await timesOf(() => read(READ_BYTES), { clock: 'processor', runs: 30 });
   return {
-    gflops: (turns * CHAINS * LANES * 2) / best(60, () => compute(turns)) / 1e9,
-    gigabytes: READ_BYTES / best(30, () => read(READ_BYTES)) / 1e9,
+    gflops: (iterations * CHAINS * LANES * 2) / computing! / 1e6,
+    gigabytes: READ_BYTES / reading! / 1e6,
     fused,
   };
-}
-
-/** The seconds of the processor that something takes, which other programs disturb less than they do the clock's. */
-export function secondsOf(run: () => void): number {
-  const start = process.cpuUsage();
-  run();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1e6;
 }
 
 /** WebAssembly's opcodes, https://webassembly.github.io/spec/core/appendix/index-instructions.html */
@@ -109,7 +103,7 @@ function moduleOf(fused: boolean): Uint8Array<ArrayBuffer> {
   ]);
 }
 
-/** Instructions that leave a number, again until it is zero. */
+/** Repeats instructions that leave a number on the stack until it is zero. */
 function loop(instructions: readonly number[]): number[] {
   return [0x03, 0x40, ...instructions, 0x0d, 0, 0x0b];
 }
@@ -139,7 +133,7 @@ function unsigned(value: number): number[] {
   return value < 128 ? [value] : [(value % 128) + 128, ...unsigned(Math.floor(value / 128))];
 }
 
-/** A whole number from 0 on; the sixth bit of the last byte would be its sign. */
+/** A whole number from 0 up as signed LEB128: bit 6 of the last byte is the sign, so it must be 0. */
 function signed(value: number): number[] {
   return value < 64 ? [value] : [(value % 128) + 128, ...signed(Math.floor(value / 128))];
 }

@@ -1,13 +1,6 @@
-import { median } from '../src/base/numbers.js';
 import { markdownTable } from '../src/figures/table.js';
-import type { Found, Spec } from './spec.js';
-
-/** A figure with its spread over all processes. */
-export interface Figure {
-  median: number;
-  least: number;
-  most: number;
-}
+import { type Figure, figureOf, withSpread } from './figure.js';
+import type { Measurement, Spec } from './spec.js';
 
 /** The measured quantities, in the order of the table. */
 export const MEASURES = {
@@ -20,93 +13,86 @@ export const MEASURES = {
 } as const;
 export type Measure = keyof typeof MEASURES;
 
-/** What a side was measured at. */
-export interface SideResults {
+/** The results of one implementation. */
+export interface ImplementationResults {
   name: string;
   ours: boolean;
-  /** Versions, the adapter. */
+  /** Versions and the adapter. */
   about?: string;
   figures: Partial<Record<Measure, Figure>>;
-  /** Why training failed, where it is there and cannot. */
+  /** Why training failed, where the implementation is available and cannot train. */
   cannotTrain?: string;
-  /** Why figures are not there. */
+  /** Why figures are missing. */
   notes: string[];
-  /** The first logits, by which sides are held against each other. */
+  /** The first logits, which are compared between the implementations. */
   logits?: number[];
 }
 
-/** All that a run of the benchmark found. */
+/** The results of a run of the benchmark. */
 export interface Results {
   title: string;
   network: Omit<Spec, 'folder' | 'software'>;
-  /** `load` is how many processes wanted to run in the end; more than the cores, and the clock's times are worth little. */
+  /** `load` is the load average at the end. If it exceeds the cores, wall times are unreliable. */
   machine: { cpu: string; cores: number; node: string; load: number };
   rounds: number;
-  sides: SideResults[];
+  implementations: ImplementationResults[];
 }
 
-/** The figures of a side from what its processes found. */
+/** The figures of an implementation over all of its processes. */
 export function summarize(
   name: string,
   ours: boolean,
-  found: readonly Found[],
+  measurements: readonly Measurement[],
   batchSize: number,
-): SideResults {
-  const numbers = (of: (one: Found) => number | undefined) =>
-    figureOf(found.map(of).filter((one) => one !== undefined));
-  const rates = (runs: Found['training']) =>
-    Array.isArray(runs) ? runs.map((ms) => (1000 * batchSize) / ms) : [];
-  const figures: SideResults['figures'] = {
-    inference: figureOf(found.flatMap(({ inference }) => rates(inference))),
-    training: figureOf(found.flatMap(({ training }) => rates(training))),
-    first: numbers(({ load, first }) => (first === undefined ? undefined : load! + first)),
-    build: numbers(({ build }) => build),
-    inferencePeak: numbers(({ inference, peak }) => (inference && peak ? peak : undefined)),
-    trainingPeak: numbers(({ training, peak }) => (Array.isArray(training) && peak ? peak : undefined)),
+): ImplementationResults {
+  const figure = (of: (one: Measurement) => number | readonly number[] | undefined) => {
+    const values = measurements.flatMap((one) => of(one) ?? []);
+    return values.length > 0 ? figureOf(values) : undefined;
   };
-  const failed = found.flatMap(({ training }) =>
+  const rates = (runs: Measurement['training']) =>
+    Array.isArray(runs) ? runs.map((ms) => (1000 * batchSize) / ms) : [];
+  const figures: ImplementationResults['figures'] = {
+    inference: figure(({ inference }) => rates(inference)),
+    training: figure(({ training }) => rates(training)),
+    first: figure(({ load, first }) => (first === undefined ? undefined : load! + first)),
+    build: figure(({ build }) => build),
+    inferencePeak: figure(({ inference, peak }) => (inference && peak ? peak : undefined)),
+    trainingPeak: figure(({ training, peak }) => (Array.isArray(training) && peak ? peak : undefined)),
+  };
+  const failed = measurements.flatMap(({ training }) =>
     training && !Array.isArray(training) ? [training.error] : [],
   );
-  const notes = new Set([...found.flatMap(({ absent }) => absent ?? []), ...failed]);
-  const about = found.find((one) => one.about)?.about;
-  const logits = found.find((one) => one.logits)?.logits;
+  const notes = new Set([...measurements.flatMap(({ absent }) => absent ?? []), ...failed]);
+  const about = measurements.find((one) => one.about)?.about;
+  const logits = measurements.find((one) => one.logits)?.logits;
   return { name, ours, about, figures, cannotTrain: failed[0], notes: [...notes], logits };
 }
 
-function figureOf(values: readonly number[]): Figure | undefined {
-  if (values.length === 0) return undefined;
-  return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
-}
-
-/** The greatest difference of a side's first logits from the first side's, as a share of the largest. */
-export function differenceOf({ logits }: SideResults, { sides }: Results): number | undefined {
-  const expected = sides.find((side) => side.logits)?.logits;
+/** The greatest difference between the logits and those of the first implementation, as a fraction of the largest. */
+export function differenceOf(
+  { logits }: ImplementationResults,
+  { implementations }: Results,
+): number | undefined {
+  const expected = implementations.find((one) => one.logits)?.logits;
   if (!logits || !expected) return undefined;
   const largest = Math.max(...expected.map(Math.abs));
   return Math.max(...logits.map((value, i) => Math.abs(value - expected[i]!))) / largest;
 }
 
-/** Three digits that mean something. */
-export function shown(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3);
-}
-
-/** What the figures hold for. */
+/** The clock, the threads and the machine of the figures. */
 export function circumstances({ network, machine }: Results): string {
   const threads = network.threads === 1 ? 'one thread' : `${network.threads} threads`;
-  const time = network.clock === 'wall' ? '' : "the processor's time, ";
+  const time = network.clock === 'wall' ? '' : 'processor time, ';
   return `${time}${threads} of ${machine.cpu} (${machine.cores} cores), Node ${machine.node}`;
 }
 
-/** The results as a table of Markdown, and what is missing below it. */
+/** The results as a Markdown table, with notes on what is missing. */
 export function tableOf(results: Results): string {
-  const { title, rounds, sides } = results;
-  const cell = (figure: Figure | undefined) =>
-    figure ? `${shown(figure.median)} (${shown(figure.least)} to ${shown(figure.most)})` : '-';
+  const { title, rounds, implementations } = results;
   const measures = Object.keys(MEASURES) as Measure[];
-  const here = sides.filter(({ figures }) => Object.values(figures).some((figure) => figure));
+  const measured = implementations.filter(({ figures }) => Object.values(figures).some((figure) => figure));
   return [
-    `${title}; ${circumstances(results)}; median (least to most) of ${rounds} processes a part`,
+    `${title}; ${circumstances(results)}; median (minimum to maximum) of ${rounds} processes per measurement`,
     '',
     markdownTable([
       [
@@ -114,12 +100,15 @@ export function tableOf(results: Results): string {
         ...measures.map((measure) => `${MEASURES[measure].title}, ${MEASURES[measure].unit}`),
         'logits differ by',
       ],
-      ...here.map((side) => [
-        side.name,
-        ...measures.map((measure) => cell(side.figures[measure])),
-        differenceOf(side, results)?.toExponential(0) ?? '-',
+      ...measured.map((one) => [
+        one.name,
+        ...measures.map((measure) => {
+          const figure = one.figures[measure];
+          return figure ? withSpread(figure) : '-';
+        }),
+        differenceOf(one, results)?.toExponential(0) ?? '-',
       ]),
     ]),
-    ...sides.flatMap(({ name, notes }) => notes.map((note) => `\n${name}: ${note}`)),
+    ...implementations.flatMap(({ name, notes }) => notes.map((note) => `\n${name}: ${note}`)),
   ].join('\n');
 }

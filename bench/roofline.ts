@@ -1,7 +1,7 @@
 /**
- * What bounds each layer of VGG-11 on the wasm backend, one thread, and how far it is from the machine's limit: the work
- * from `plan()`, the peaks and the layers' times measured. Writes docs/figures/roofline.svg and the table of
- * docs/roofline.md.
+ * What bounds each layer of VGG-11 on the wasm backend on one thread, and how close it comes to the machine's limit. The
+ * work follows from `plan()`; the peaks and the layers' times are measured. Writes docs/figures/roofline.svg and the table
+ * of docs/roofline.md.
  *
  *     npm run bench:roofline -- --ratio 1 --batch 8 --python python3
  */
@@ -16,34 +16,40 @@ import { plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { markdownTable } from '../src/figures/table.js';
-import { measurePeaks, secondsOf } from './peaks.js';
-import { shown } from './results.js';
+import { shown } from './figure.js';
+import { measurePeaks } from './peaks.js';
 import { type Roof, rooflineChart } from './rooflineChart.js';
-import { heldAgainst, type RooflineRow, workOf } from './rooflineRows.js';
+import { type RooflineRow, rooflineRow, workOf } from './rooflineRows.js';
+import { timesOf } from './timing.mjs';
 
 const options = new Command('npm run bench:roofline --')
   .option('--ratio <n>', 'divide every width of VGG-11 by this', Number, 1)
-  .option('--size <pixels>', 'height and width of the pictures', Number, 224)
-  .option('--batch <n>', 'examples at a time', Number, 8)
+  .option('--size <pixels>', 'height and width of the images', Number, 224)
+  .option('--batch <n>', 'batch size', Number, 8)
   .option('--runs <n>', 'runs of each layer', Number, 5)
-  .option('--python <program>', "a Python with torch, whose matrix product shows the processor's own peak")
+  .option(
+    '--python <program>',
+    "a Python with torch, to measure the processor's own peak by a matrix product",
+  )
   .parse()
   .opts<{ ratio: number; size: number; batch: number; runs: number; python?: string }>();
 
-/** Each layer by itself, on what the layers before it made; the fastest run in milliseconds. */
-function layerTimes(arch: typeof VGG11): Map<string, number> {
+/** Milliseconds of the fastest run of each layer, on the output of the layer before it. */
+async function layerTimes(arch: typeof VGG11): Promise<Map<string, number>> {
   const model = vgg(arch, { inputShape: [options.size, options.size, 1] });
   let x: Tensor = randomUniform([options.batch, options.size, options.size, 1], 0, 1, 'float32', 1);
   const times = new Map<string, number>();
   for (const layer of model.layers.slice(1)) {
     let y = layer.apply(x) as Tensor;
-    const runs = Array.from({ length: options.runs }, () => {
-      y.dispose();
-      return secondsOf(() => {
-        y = layer.apply(x) as Tensor;
-      });
+    const run = () => {
+      y = layer.apply(x) as Tensor;
+    };
+    const [fastest] = await timesOf(run, {
+      clock: 'processor',
+      runs: options.runs,
+      beforeEach: () => y.dispose(),
     });
-    times.set(layer.name, 1000 * Math.min(...runs));
+    times.set(layer.name, fastest!);
     x.dispose();
     x = y;
   }
@@ -52,7 +58,7 @@ function layerTimes(arch: typeof VGG11): Map<string, number> {
   return times;
 }
 
-/** What the processor reaches outside of WebAssembly: PyTorch's product of two matrices on one thread. */
+/** The processor's peak outside WebAssembly: PyTorch's product of two matrices on one thread. */
 const MATRIX_PRODUCT = `
 import time, torch
 torch.set_num_threads(1)
@@ -72,9 +78,9 @@ function nativePeak(python: string): number {
 
 function tableOf(rows: readonly RooflineRow[]): string {
   const line = (row: Omit<RooflineRow, 'kind' | 'outputShape' | 'bound'> & { bound?: string }) => {
-    const { name, flops, bytes, bound = '', leastMs, measuredMs } = row;
-    const numbers = [leastMs, measuredMs, flops / measuredMs / 1e6].map(shown);
-    const limit = `${Math.round((100 * leastMs) / measuredMs)} %`;
+    const { name, flops, bytes, bound = '', minimumMs, measuredMs } = row;
+    const numbers = [minimumMs, measuredMs, flops / measuredMs / 1e6].map(shown);
+    const limit = `${Math.round((100 * minimumMs) / measuredMs)} %`;
     return [name, ...[flops / 1e6, bytes / 1e6, flops / bytes].map(shown), bound, ...numbers, limit];
   };
   const sum = (of: (row: RooflineRow) => number) => rows.reduce((total, row) => total + of(row), 0);
@@ -86,7 +92,7 @@ function tableOf(rows: readonly RooflineRow[]): string {
       name: 'all',
       flops: sum(({ flops }) => flops),
       bytes: sum(({ bytes }) => bytes),
-      leastMs: sum(({ leastMs }) => leastMs),
+      minimumMs: sum(({ minimumMs }) => minimumMs),
       measuredMs: sum(({ measuredMs }) => measuredMs),
     }),
   ]);
@@ -97,9 +103,9 @@ await setBackend('wasm');
 const arch = scaleArch(VGG11, options.ratio);
 const peaks = await measurePeaks();
 const native = options.python && nativePeak(options.python);
-const times = layerTimes(arch);
+const times = await layerTimes(arch);
 const rows = workOf(plan(arch, { inputShape: [options.size, options.size, 1] }), options.batch).map((work) =>
-  heldAgainst(work, peaks, times.get(work.name)!),
+  rooflineRow(work, peaks, times.get(work.name)!),
 );
 const roofs: Roof[] = [
   { name: peaks.fused ? 'WebAssembly, relaxed SIMD' : 'WebAssembly, 128-bit SIMD', ...peaks },

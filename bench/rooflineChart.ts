@@ -1,6 +1,6 @@
 import { logarithmic, powersOfTen } from '../src/figures/scale.js';
 import { COLORS, element, FAINT, INK, svg, text } from '../src/figures/svg.js';
-import { shown } from './results.js';
+import { shown } from './figure.js';
 import type { RooflineRow } from './rooflineRows.js';
 
 /** A roof: how fast something computes and reads. */
@@ -20,8 +20,8 @@ const CENTERED = { 'text-anchor': 'middle' };
 const END = { 'text-anchor': 'end' };
 
 /**
- * The roofline: what each layer reaches over the operations that it has a byte, and the roof that the machine has. Layers are
- * numbered, and listed with their share of the limit.
+ * The roofline: the speed of each layer over its operations per byte, and the machine's roof. Layers are numbered, and listed
+ * with the percentage of their limit that they reach.
  */
 export function rooflineChart(title: string, roofs: readonly Roof[], rows: readonly RooflineRow[]): string {
   const points = rows.map((row) => ({
@@ -58,7 +58,7 @@ export function rooflineChart(title: string, roofs: readonly Roof[], rows: reado
     text(middle.x, PLOT.bottom + 40, 'floating-point operations per byte', CENTERED),
     element('text', { transform: `translate(20 ${middle.y}) rotate(-90)`, ...CENTERED }, 'GFLOP/s'),
     ...roofs.map((roof, i) => drawRoof(roof, i === 0, [xRange[0], yRange[0]], x, y)),
-    ...apart(numbered).map(
+    ...labeled(numbered).map(
       ({ kind, number, cx, cy, dx, dy }) =>
         element('circle', { cx, cy, r: 4.5, fill: FILLS[kind] }) +
         text(cx + dx, cy + dy, number, { 'text-anchor': dx < 0 ? 'end' : 'start', 'font-size': 11 }),
@@ -79,7 +79,7 @@ function drawRoof(
   const start = Math.max(lowestX, lowestY / gigabytes);
   const d = `M${x(start)} ${y(start * gigabytes)}L${x(corner)} ${y(gflops)}H${PLOT.right}`;
   const [stroke, dashes] = first ? [INK, undefined] : [FAINT, '6 4'];
-  // Half way up the slope; the roofs share it.
+  // Halfway up the slope, which the roofs have in common.
   const half = Math.sqrt(start * corner);
   const memory = `memory, ${shown(gigabytes)} GB/s`;
   return [
@@ -89,11 +89,11 @@ function drawRoof(
   ].join('');
 }
 
-/** Numbers beside their points, on the side where no other point is near. */
-function apart<T extends { cx: number; cy: number }>(
+/** Puts each number on the side of its point that has the most room. */
+function labeled<T extends { cx: number; cy: number }>(
   points: readonly T[],
 ): (T & { dx: number; dy: number })[] {
-  const places = [
+  const offsets = [
     { dx: 8, dy: 4 },
     { dx: -8, dy: 4 },
     { dx: 5, dy: -7 },
@@ -103,14 +103,14 @@ function apart<T extends { cx: number; cy: number }>(
   ];
   const taken: { x: number; y: number }[] = points.map(({ cx, cy }) => ({ x: cx, y: cy }));
   return points.map((point) => {
-    const room = (place: { dx: number; dy: number }) => {
-      const at = { x: point.cx + place.dx * 1.4, y: point.cy + place.dy - 4 };
+    const room = (offset: { dx: number; dy: number }) => {
+      const at = { x: point.cx + offset.dx * 1.4, y: point.cy + offset.dy - 4 };
       const others = taken.filter(({ x, y }) => x !== point.cx || y !== point.cy);
       return Math.min(...others.map(({ x, y }) => Math.hypot((x - at.x) / 1.3, y - at.y)), 14);
     };
-    const place = places.reduce((best, one) => (room(one) > room(best) ? one : best));
-    taken.push({ x: point.cx + place.dx * 1.4, y: point.cy + place.dy - 4 });
-    return { ...point, ...place };
+    const offset = offsets.reduce((best, one) => (room(one) > room(best) ? one : best));
+    taken.push({ x: point.cx + offset.dx * 1.4, y: point.cy + offset.dy - 4 });
+    return { ...point, ...offset };
   });
 }
 
@@ -125,12 +125,12 @@ function list(rows: readonly RooflineRow[]): string[] {
       text(left + 14, y, LABELS[kind], { 'font-size': 11 })
     );
   });
-  const lines = rows.map(({ name, kind, leastMs, measuredMs }, i) => {
+  const lines = rows.map(({ name, kind, minimumMs, measuredMs }, i) => {
     const y = PLOT.top + 26 + i * 19;
     return [
       text(LIST + 18, y, i + 1, { ...END, fill: FILLS[kind], 'font-weight': 600 }),
       text(LIST + 28, y, name),
-      text(right, y, `${Math.round((100 * leastMs) / measuredMs)} %`, END),
+      text(right, y, `${Math.round((100 * minimumMs) / measuredMs)} %`, END),
     ].join('');
   });
   return [

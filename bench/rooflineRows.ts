@@ -2,27 +2,27 @@ import type { Plan } from 'vgg-blocks';
 import { size } from '../src/base/shapes.js';
 import type { Peaks } from './peaks.js';
 
-/** What a layer asks of the machine for a batch. */
+/** The work of a layer for one batch. */
 export interface LayerWork {
   name: string;
   kind: 'conv' | 'dense' | 'maxPool';
   outputShape: readonly number[];
-  /** Floating-point operations: two a multiply-accumulate of a direct convolution, one a comparison. */
+  /** Floating-point operations: two per multiply-accumulate of a direct convolution, one per comparison. */
   flops: number;
   /** Bytes that must be read or written at least once: input, output, weights. */
   bytes: number;
 }
 
-/** A layer held against the machine. */
+/** A layer compared with the machine's peaks. */
 export interface RooflineRow extends LayerWork {
-  /** What takes longer at the peaks: computing, or moving the bytes. */
+  /** Which takes longer at the peaks: computing, or moving the bytes. */
   bound: 'arithmetic' | 'memory';
-  /** The least milliseconds at the peaks. */
-  leastMs: number;
+  /** Milliseconds at the peaks. */
+  minimumMs: number;
   measuredMs: number;
 }
 
-/** The layers that do any work, from the plan alone. */
+/** The work of each layer, from the plan alone. Layers without any are left out. */
 export function workOf(plan: Plan, batchSize: number): LayerWork[] {
   const numbers = (shape: readonly number[]) => batchSize * size(shape);
   return plan.flatMap(({ name, kind, inputShape, outputShape, params, macs }) => {
@@ -33,8 +33,8 @@ export function workOf(plan: Plan, batchSize: number): LayerWork[] {
   });
 }
 
-/** The roofline model (Williams, Waterman and Patterson 2009): the slower of computing and of moving bytes is the limit. */
-export function heldAgainst(
+/** The roofline model (Williams, Waterman and Patterson 2009): the slower of computing and moving bytes is the limit. */
+export function rooflineRow(
   work: LayerWork,
   { gflops, gigabytes }: Pick<Peaks, 'gflops' | 'gigabytes'>,
   measuredMs: number,
@@ -43,7 +43,7 @@ export function heldAgainst(
   return {
     ...work,
     bound: computing >= moving ? 'arithmetic' : 'memory',
-    leastMs: Math.max(computing, moving),
+    minimumMs: Math.max(computing, moving),
     measuredMs,
   };
 }

@@ -1,51 +1,49 @@
 import type { ConvArch } from 'vgg-blocks';
+import type { Clock } from './timing.mjs';
 
-export const CLOCKS = ['wall', 'processor'] as const;
-export type Clock = (typeof CLOCKS)[number];
-
-/** What is measured; every side gets it as JSON. */
+/** What is measured; every process gets it as JSON. */
 export interface Spec {
   arch: ConvArch;
   /** `[height, width, channels]`. */
   inputShape: readonly [number, number, number];
   classes: number;
   hiddenUnits: number;
-  /** Examples at a time, of inference and of training. */
+  /** Of inference and of training. */
   batchSize: number;
   /** How long inference and training are each measured after their warm-up. */
   seconds: number;
-  /** Threads of those sides that have several. */
+  /** Threads of the implementations that have several. */
   threads: number;
-  /** What time is: the clock's, or the processor's, which a busy machine disturbs less and which means nothing with threads. */
+  /** Processor time depends less on what else the machine does, and means nothing with several threads. */
   clock: Clock;
-  /** Where the network's files and the pictures lie. */
+  /** Has the network's files and the images. */
   folder: string;
-  /** Whether WebGPU is measured on a driver in software. */
+  /** Whether WebGPU is measured on a software driver too. */
   software: boolean;
 }
 
-/** What a process measures: the network from its file and predicting, or built anew and trained. */
+/** What one process measures: loading the network and predicting, or building and training it. */
 export const PARTS = ['load', 'build'] as const;
 export type Part = (typeof PARTS)[number];
 
-/** What a process found; times in milliseconds. */
-export interface Found {
+/** The result of one process; times in milliseconds. */
+export interface Measurement {
   /** Building with random weights. */
   build?: number;
   /** From the file to a model. */
   load?: number;
-  /** The first prediction after it, of one picture. */
+  /** The first prediction after loading, of one image. */
   first?: number;
-  /** Its logits, by which the sides are held against each other. */
+  /** The logits of that prediction, which are compared between the implementations. */
   logits?: number[];
   /** Each run of a batch. */
   inference?: number[];
-  /** Each training step of a batch, or why there is none. */
+  /** Each training step of a batch, or why training failed. */
   training?: number[] | { error: string };
-  /** The most memory that the process had resident, MiB; 0 where the system does not tell. */
+  /** The peak of the process's resident memory, MiB; 0 where the system does not report it. */
   peak?: number;
-  /** What it ran on: versions, the adapter. */
+  /** Versions and the adapter. */
   about?: string;
-  /** Why this side is not here. */
+  /** Why this implementation is not available. */
   absent?: string;
 }

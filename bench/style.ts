@@ -1,9 +1,8 @@
 /**
- * Style transfer: what a step of a full-size VGG-16 takes on wasm, and how far each optimizer gets in as many steps.
+ * Style transfer: the processor time of a step with a full-size VGG-16 on wasm, and the loss that each optimizer reaches in
+ * the same number of steps.
  *
  *     npx tsx bench/style.ts
- *
- * Processor seconds are this process's own, so that others on the machine do not count.
  */
 import '@tensorflow/tfjs-backend-wasm';
 import { backend, memory, setBackend } from '@tensorflow/tfjs-core';
@@ -14,6 +13,7 @@ import { installWasmKernels } from 'vgg-blocks/wasm';
 import { PUBLISHED } from 'vgg-blocks/weights';
 import { brushwork, landscape } from '../examples/style/paintings.js';
 import { median } from '../src/base/numbers.js';
+import { CLOCKS } from './timing.mjs';
 
 installWasmKernels();
 await setBackend('wasm');
@@ -31,21 +31,21 @@ interface Run {
   losses: number[];
 }
 
-/** Processor seconds and loss of every step. */
+/** Processor time and loss of every step. */
 async function measure(
   model: LayersModel,
   options: Partial<StyleTransferOptions>,
   images: StyleImages = { content: landscape(256, 192), style: brushwork(256, 192) },
 ): Promise<Run> {
   const run: Run = { seconds: [], losses: [] };
-  let last = process.cpuUsage();
+  let last = CLOCKS.processor();
   await styleTransfer(model, images, {
     preprocessing: PUBLISHED['torchvision/vgg16'].preprocessing,
     every: 1,
     onProgress: ({ losses }) => {
-      const { user, system } = process.cpuUsage(last);
-      last = process.cpuUsage();
-      run.seconds.push((user + system) / 1e6);
+      const now = CLOCKS.processor();
+      run.seconds.push((now - last) / 1000);
+      last = now;
       run.losses.push(losses.total);
     },
     ...options,

@@ -1,4 +1,4 @@
-/** One process of the benchmark, tfjs's sides: node tfjs.mjs PART SIDE SPEC, where SIDE is WHOSE and BACKEND. */
+/** One process of index.ts, this library or stock tfjs: node tfjs.mjs PART 'LIBRARY BACKEND' SPEC */
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import { vgg } from 'vgg-blocks';
@@ -6,20 +6,22 @@ import { fileSystem, webgpuBackend } from 'vgg-blocks/node';
 import { train } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { fromWeights } from 'vgg-blocks/weights';
-import { absent, answer, clockOf, loop, pictures } from './one.mjs';
+import { absent, answer, loop, readImages } from './child.mjs';
+import { CLOCKS } from './timing.mjs';
 
-await answer(async (part, side, spec) => {
-  const [whose, backend] = side.split(' ');
-  const about = await start(whose, backend, spec);
-  const ours = whose === 'vgg-blocks';
+await answer(async (part, variant, spec) => {
+  const [library, backend] = variant.split(' ');
+  const ours = library === 'vgg-blocks';
+  const about = await start(ours, backend, spec);
   return { about, ...(await (part === 'load' ? load(ours, spec) : build(ours, spec))) };
 });
 
-async function start(whose, backend, spec) {
+/** Starts the backend and describes it. */
+async function start(ours, backend, spec) {
   let about = `tfjs ${tf.version_core}`;
   if (backend === 'wasm') {
     await import('@tensorflow/tfjs-backend-wasm');
-    if (whose === 'vgg-blocks') installWasmKernels();
+    if (ours) installWasmKernels();
   } else if (backend === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
   else if (backend === 'tensorflow') {
     const node = await import('@tensorflow/tfjs-node');
@@ -29,7 +31,7 @@ async function start(whose, backend, spec) {
       throw absent(error.message);
     });
     if (adapter.software && !spec.software)
-      throw absent(`its adapter, ${adapter.description}, is a program on the CPU; --software measures it`);
+      throw absent(`the adapter, ${adapter.description}, is not a GPU; pass --software to measure it anyway`);
     about += `, ${adapter.description}`;
   }
   if (!(await tf.setBackend(backend))) throw new Error(`the ${backend} backend did not start`);
@@ -37,10 +39,10 @@ async function start(whose, backend, spec) {
 }
 
 async function load(ours, spec) {
-  const images = tf.tensor(pictures(spec), [spec.batchSize, ...spec.inputShape]);
+  const images = tf.tensor(readImages(spec), [spec.batchSize, ...spec.inputShape]);
   const one = tf.slice(images, 0, 1);
   await one.data();
-  const now = clockOf(spec);
+  const now = CLOCKS[spec.clock];
   const begun = now();
   const model = ours
     ? (await fromWeights(`${spec.folder}/network.safetensors`)).model
@@ -57,12 +59,12 @@ async function load(ours, spec) {
 }
 
 async function build(ours, spec) {
-  const now = clockOf(spec);
+  const now = CLOCKS[spec.clock];
   const begun = now();
   const model = ours
     ? vgg(spec.arch, { inputShape: spec.inputShape, classes: spec.classes, hiddenUnits: spec.hiddenUnits })
     : stock(spec);
-  // Backends with a memory of their own take the weights when they are first read.
+  // Backends with memory of their own copy the weights when they are first read.
   await model.getWeights().at(-1).data();
   const build = now() - begun;
   try {
@@ -73,7 +75,7 @@ async function build(ours, spec) {
   }
 }
 
-/** The same network as people write it in tfjs, with Glorot's initializer as the chapter has it. */
+/** The same network written with tfjs's layers, with Glorot's initializer as in the chapter. */
 function stock({ arch, inputShape, classes, hiddenUnits }) {
   const kernelInitializer = 'glorotUniform';
   const image = layers.input({ shape: inputShape });
@@ -96,7 +98,7 @@ function stock({ arch, inputShape, classes, hiddenUnits }) {
   return layers.model({ inputs: image, outputs: all.reduce((x, layer) => layer.apply(x), image) });
 }
 
-/** Which class each picture is of. */
+/** The class of each image. */
 function classesOf({ batchSize, classes }) {
   return tf.tensor1d(
     Array.from({ length: batchSize }, (_, i) => (i * 7) % classes),
@@ -105,7 +107,7 @@ function classesOf({ batchSize, classes }) {
 }
 
 function trainOurs(model, spec) {
-  const images = tf.tensor(pictures(spec), [spec.batchSize, ...spec.inputShape]);
+  const images = tf.tensor(readImages(spec), [spec.batchSize, ...spec.inputShape]);
   const classes = classesOf(spec);
   const { batchSize } = spec;
   const data = {
@@ -113,17 +115,17 @@ function trainOurs(model, spec) {
     shape: spec.inputShape,
     batches: () => [{ xs: images.clone(), ys: classes.clone() }],
   };
-  // An epoch of one batch, with all that train does besides.
+  // One epoch of one batch, with everything else that `train` does.
   return loop(spec, () => train(model, { trainSet: data }, { epochs: 1, batchSize, learningRate: 0.01 }));
 }
 
 function trainStock(model, spec) {
-  const images = tf.tensor(pictures(spec), [spec.batchSize, ...spec.inputShape]);
-  const right = tf.oneHot(classesOf(spec), spec.classes);
+  const images = tf.tensor(readImages(spec), [spec.batchSize, ...spec.inputShape]);
+  const labels = tf.oneHot(classesOf(spec), spec.classes);
   model.compile({
     optimizer: tf.train.sgd(0.01),
     loss: (y, output) => tf.losses.softmaxCrossEntropy(y, output),
   });
-  // trainOnBatch waits for the loss.
-  return loop(spec, () => model.trainOnBatch(images, right));
+  // `trainOnBatch` waits for the loss.
+  return loop(spec, () => model.trainOnBatch(images, labels));
 }

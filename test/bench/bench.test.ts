@@ -9,7 +9,7 @@ import { writeOnnx } from '../../bench/onnx.js';
 import { measurePeaks } from '../../bench/peaks.js';
 import { type Results, summarize, tableOf } from '../../bench/results.js';
 import { rooflineChart } from '../../bench/rooflineChart.js';
-import { heldAgainst, workOf } from '../../bench/rooflineRows.js';
+import { rooflineRow, workOf } from '../../bench/rooflineRows.js';
 import type { Spec } from '../../bench/spec.js';
 import { cost, plan, VGG11, vgg } from '../../src/index.js';
 import { encodeWeights } from '../../src/weights/index.js';
@@ -35,7 +35,7 @@ const SPEC: Spec = {
   software: false,
 };
 
-test('the ONNX file that is written computes in onnxruntime what the model computes here', async () => {
+test('the ONNX file gives the logits of the model in onnxruntime', async () => {
   const { arch, inputShape, classes, hiddenUnits } = SPEC;
   const model = vgg(arch, { inputShape, classes, hiddenUnits });
   const [weights, onnx] = [join(folder, 'network.safetensors'), join(folder, 'network.onnx')];
@@ -78,29 +78,29 @@ describe('results', () => {
     network: { ...SPEC, arch: SPEC.arch },
     machine: { cpu: 'one', cores: 2, node: 'v20', load: 0.5 },
     rounds: 2,
-    sides: [ours, stock, summarize('PyTorch', false, [{ absent: 'there is no python3' }], 8)],
+    implementations: [ours, stock, summarize('PyTorch', false, [{ absent: 'python3 not found' }], 8)],
   };
 
-  test('are the median over all processes, and from the least to the most', () => {
-    expect(ours.figures.inference).toEqual({ median: 40, least: 20, most: 80 });
-    expect(ours.figures.training).toEqual({ median: 12, least: 8, most: 16 });
-    expect(ours.figures.first).toEqual({ median: 20, least: 15, most: 25 });
-    expect(ours.figures.inferencePeak).toEqual({ median: 92.5, least: 90, most: 95 });
+  test('are the median, minimum and maximum over all processes', () => {
+    expect(ours.figures.inference).toEqual({ median: 40, minimum: 20, maximum: 80 });
+    expect(ours.figures.training).toEqual({ median: 12, minimum: 8, maximum: 16 });
+    expect(ours.figures.first).toEqual({ median: 20, minimum: 15, maximum: 25 });
+    expect(ours.figures.inferencePeak).toEqual({ median: 92.5, minimum: 90, maximum: 95 });
     expect(stock.figures.training).toBeUndefined();
   });
 
-  test('make a table that says what is missing, and how far logits are from each other', () => {
+  test('make a table with the differences of the logits and notes on what is missing', () => {
     const table = tableOf(results);
     expect(table).toContain(
       '| vgg-blocks, wasm | 40.0 (20.0 to 80.0) | 12.0 (8.00 to 16.0) | 20.0 (15.0 to 25.0) |',
     );
     expect(table).toMatch(/\| tfjs, wasm \| - \| - \| 35\.0 .*\| 1e-4 \|/);
     expect(table).toContain('tfjs, wasm: a kernel & more is missing');
-    expect(table).toContain('PyTorch: there is no python3');
+    expect(table).toContain('PyTorch: python3 not found');
     expect(table).not.toContain('| PyTorch |');
   });
 
-  test('make a figure in which a side that cannot train says so', () => {
+  test('make a chart that shows which implementation cannot train', () => {
     const svg = benchChart(results);
     expect(svg).toMatch(/^<svg [\s\S]*<\/svg>\n$/);
     expect(svg).not.toMatch(/NaN|undefined|Infinity|<small>/);
@@ -110,12 +110,12 @@ describe('results', () => {
 });
 
 describe('the roofline', () => {
-  test("counts the plan's multiply-accumulates twice, and each byte once", () => {
+  test('counts two operations per multiply-accumulate of the plan, and each byte once', () => {
     const rows = plan(VGG11);
     const work = workOf(rows, 8);
     const products = work.filter(({ kind }) => kind !== 'maxPool').reduce((sum, { flops }) => sum + flops, 0);
     expect(products).toBe(2 * 8 * cost(rows).macs.forward);
-    // fc1 takes 25088 numbers and gives 4096, by as many weights as the product and 4096 biases.
+    // fc1 maps 25088 numbers to 4096, with 25088 x 4096 weights and 4096 biases.
     expect(work.find(({ name }) => name === 'fc1')).toMatchObject({
       flops: 2 * 8 * 25088 * 4096,
       bytes: 4 * (8 * 25088 + 8 * 4096 + 25088 * 4096 + 4096),
@@ -123,27 +123,27 @@ describe('the roofline', () => {
     expect(work.find(({ name }) => name === 'block1_pool')!.bytes).toBe(4 * 8 * 64 * (224 * 224 + 112 * 112));
   });
 
-  test('holds a layer against the slower of arithmetic and memory', () => {
+  test('limits a layer by the slower of arithmetic and memory', () => {
     const work = { name: 'a', kind: 'conv', outputShape: [1], flops: 4e9, bytes: 1e9 } as const;
-    expect(heldAgainst(work, { gflops: 2, gigabytes: 2 }, 4000)).toMatchObject({
+    expect(rooflineRow(work, { gflops: 2, gigabytes: 2 }, 4000)).toMatchObject({
       bound: 'arithmetic',
-      leastMs: 2000,
+      minimumMs: 2000,
     });
-    expect(heldAgainst(work, { gflops: 20, gigabytes: 2 }, 1000)).toMatchObject({
+    expect(rooflineRow(work, { gflops: 20, gigabytes: 2 }, 1000)).toMatchObject({
       bound: 'memory',
-      leastMs: 500,
+      minimumMs: 500,
     });
   });
 
-  test('draws every layer with its share of the limit', () => {
-    const rows = workOf(plan(VGG11), 8).map((work) => heldAgainst(work, { gflops: 40, gigabytes: 20 }, 1000));
+  test('draws every layer with the percentage of its limit', () => {
+    const rows = workOf(plan(VGG11), 8).map((work) => rooflineRow(work, { gflops: 40, gigabytes: 20 }, 1000));
     const svg = rooflineChart('VGG-11', [{ name: 'wasm', gflops: 40, gigabytes: 20 }], rows);
     expect(svg).not.toMatch(/NaN|undefined|Infinity/);
     for (const { name } of rows) expect(svg).toContain(`>${name}</text>`);
     expect(svg.match(/<circle /g)).toHaveLength(rows.length + 3);
   });
 
-  test('measures peaks that WebAssembly of this machine reaches', async () => {
+  test('measures the peaks of this machine in WebAssembly', async () => {
     const { gflops, gigabytes, fused } = await measurePeaks();
     expect(gflops).toBeGreaterThan(0.1);
     expect(gigabytes).toBeGreaterThan(0.1);

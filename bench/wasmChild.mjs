@@ -1,21 +1,22 @@
-/** One side of wasm.ts, on the package as it is built: node wasmOne.mjs ours|stock CASE */
+/** A process of wasm.ts, on the built package: node wasmChild.mjs ours|stock CASE */
 import { createInterface } from 'node:readline';
 import { randomNormal, setBackend, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
-import { smallArch } from 'vgg-blocks';
+import { vgg } from 'vgg-blocks';
 import { train } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
+import { timesOf } from './timing.mjs';
 
-const [side, json] = process.argv.slice(2);
-const { ratio, size, batch, train: training, threads, clock } = JSON.parse(json);
-if (side === 'ours') installWasmKernels({ threads });
+const [kernels, json] = process.argv.slice(2);
+const { arch, size, batch, train: training, threads, clock } = JSON.parse(json);
+if (kernels === 'ours') installWasmKernels({ threads });
 await setBackend('wasm');
 const shape = [size, size, 1];
-const model = smallArch(ratio, { inputShape: shape });
+const model = vgg(arch, { inputShape: shape });
 const x = randomNormal([batch, ...shape], 0, 1, 'float32', 1);
 const classes = Array.from({ length: batch }, (_, i) => i % 10);
 
-/** The same batch as often as there are steps. */
+/** The same batch for every step. */
 function examples(steps) {
   return {
     shape,
@@ -36,9 +37,7 @@ async function run(steps) {
 
 await run(3);
 for await (const line of createInterface({ input: process.stdin })) {
-  const [start, used] = [performance.now(), process.cpuUsage()];
-  await run(Number(line));
-  const { user, system } = process.cpuUsage(used);
-  const time = clock === 'processor' ? (user + system) / 1000 : performance.now() - start;
-  console.log(time / Number(line));
+  const steps = Number(line);
+  const [ms] = await timesOf(() => run(steps), { clock });
+  console.log(ms / steps);
 }
