@@ -1,4 +1,4 @@
-/** Throws a RangeError: the function, then a sentence with the value given, what is allowed and what to do. */
+/** Throws a RangeError that names the function. The sentence states the value given, the values allowed, and the remedy. */
 export function fail(where: string, sentence: string): never {
   throw new RangeError(`${where}: ${sentence}`);
 }

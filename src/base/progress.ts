@@ -1,9 +1,9 @@
-/** The progress of a long operation. Every `onProgress` of the library is called with it; some add fields. */
+/** The progress of a long operation. Every `onProgress` callback receives it, some with further fields. */
 export interface Progress {
-  /** How many units are done. */
+  /** Units done. */
   done: number;
-  /** How many units there are; undefined if unknown. */
+  /** Units in all; undefined if unknown. */
   total?: number;
-  /** The unit that is counted. */
+  /** The unit counted. */
   unit: 'batches' | 'bytes' | 'images' | 'steps';
 }

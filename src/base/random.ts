@@ -1,4 +1,4 @@
-/** A stream of random numbers that depends on its seed alone. */
+/** A seeded stream of random numbers. */
 export interface Random {
   /** The next number, uniform from 0 up to but not including 1. */
   next(): number;
@@ -11,8 +11,8 @@ export interface Random {
 }
 
 /**
- * The generator of every random number of the library: sfc32 by Chris Doty-Humphrey (PractRand), from a state of three
- * words and a counter. Each call returns the next 32 bits as a signed number.
+ * The generator sfc32 by Chris Doty-Humphrey (PractRand). Its state is three words and a counter; each call returns the next 32
+ * bits as a signed number.
  */
 export function sfc32(a: number, b: number, c: number, counter: number): () => number {
   return () => {
@@ -26,12 +26,12 @@ export function sfc32(a: number, b: number, c: number, counter: number): () => n
 }
 
 /**
- * A stream of random numbers. The same `seed` and `stream`, both 32-bit, give the same numbers in every process, and two
- * streams have nothing in common.
+ * A stream of random numbers. The same `seed` and `stream`, both 32-bit, give the same numbers in every process; different
+ * streams are unrelated.
  */
 export function seededRandom(seed: number, stream = 0): Random {
   const word = sfc32(seed | 0, stream | 0, 0x2545f491, 1);
-  // The first words of neighboring seeds still resemble each other.
+  // The first words of neighboring seeds are similar.
   for (let i = 0; i < 12; i++) word();
   const next = () => (word() >>> 0) / 2 ** 32;
   return {
@@ -44,7 +44,7 @@ export function seededRandom(seed: number, stream = 0): Random {
 
 /**
  * Fills `values` with numbers uniform from `-limit` to `limit`. The same `seed` and `stream` give the same bits in every
- * process, and two streams have nothing in common.
+ * process; different streams are unrelated.
  */
 export function fillUniform(values: Float32Array, limit: number, seed: number, stream: number): void {
   const scale = limit / 0x80000000;
@@ -87,12 +87,12 @@ export function shuffled(count: number, random: Random): Uint32Array {
   return order;
 }
 
-/** The seed of an epoch: `seed` itself for epoch 0, then steps of the golden ratio. */
+/** The seed of an epoch: `seed` itself for epoch 0, then increments of the golden ratio. */
 export function epochSeed(seed: number, epoch: number): number {
   return (seed + epoch * 0x9e3779b1) >>> 0;
 }
 
-/** The finalizer of MurmurHash3: every bit of the result, a signed number, depends on every bit of `word`. */
+/** MurmurHash3's finalizer: every bit of the result, a signed number, depends on every bit of `word`. */
 export function mix(word: number): number {
   let h = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

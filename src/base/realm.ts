@@ -1,12 +1,12 @@
 /**
- * Tests by tag in place of `instanceof`, which is false for objects of another realm: those of an iframe, of a `node:vm`
- * context, and all of Node's own under Jest.
+ * The type of a value by its tag. `instanceof` fails for objects from another realm: an iframe, a `node:vm` context or, under
+ * Jest, Node itself.
  */
 function tag(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
 
-/** Whether a value is an ArrayBuffer, not one shared between threads. */
+/** Whether a value is an ArrayBuffer, but not a SharedArrayBuffer. */
 export function isArrayBuffer(value: unknown): value is ArrayBuffer {
   return tag(value) === 'ArrayBuffer';
 }
@@ -29,17 +29,17 @@ export function isUrl(value: unknown): value is URL {
   return tag(value) === 'URL';
 }
 
-/** Whether a value is an error; an aborted signal's reason is one too. */
+/** Whether a value is an Error, or a DOMException such as an abort signal's reason. */
 export function isError(value: unknown): value is Error {
   return ['Error', 'DOMException'].includes(tag(value));
 }
 
-/** The message of whatever was thrown. */
+/** The message of a thrown value. */
 export function messageOf(thrown: unknown): string {
   return isError(thrown) ? thrown.message : String(thrown);
 }
 
-/** The first line of its message: what others' errors say before their stacks and details. */
+/** The first line of a thrown value's message, without the details that some libraries add below it. */
 export function firstLineOf(thrown: unknown): string {
   return messageOf(thrown).trim().split('\n')[0]!;
 }

@@ -3,14 +3,14 @@ export function size(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
-/** Whether a shape is the one wanted, in which null stands for any size. */
+/** Whether a shape matches the wanted one, where null stands for any size. */
 export function fits(shape: readonly number[], wanted: readonly (number | null)[]): boolean {
   return (
     shape.length === wanted.length && wanted.every((length, i) => length === null || length === shape[i])
   );
 }
 
-/** A shape in an error message: `224x224x3`, with `any` for null. */
+/** A shape as text: `224x224x3`, with `any` for null. */
 export function shapeText(shape: readonly (number | null)[], separator = 'x'): string {
   return shape.map((length) => length ?? 'any').join(separator);
 }

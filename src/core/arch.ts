@@ -1,8 +1,8 @@
 import { fail, wholeNumber } from '../base/check.js';
 
 /**
- * One VGG block: `convs` 3x3 convolutions of `channels` filters each, then `pointwise` 1x1 convolutions of as
- * many filters (default 0; only configuration C has them), then 2x2 max pooling with stride 2.
+ * One VGG block: `convs` 3x3 convolutions of `channels` filters each, then `pointwise` 1x1 convolutions with as many filters
+ * (default 0; only configuration C has any), then 2x2 max pooling with stride 2.
  */
 export type Block = readonly [convs: number, channels: number, pointwise?: number];
 
@@ -33,7 +33,7 @@ export const VGG16: ConvArch = [
   [3, 512],
   [3, 512],
 ];
-/** Configuration C of table 1: 16 layers, the last convolution of blocks 3 to 5 being 1x1. */
+/** Configuration C of table 1: 16 layers; the last convolution of blocks 3 to 5 is 1x1. */
 export const VGG16C: ConvArch = [
   [2, 64],
   [2, 128],
@@ -50,14 +50,14 @@ export const VGG19: ConvArch = [
   [4, 512],
 ];
 
-/** The options that make a network the ImageNet one: 224x224 RGB images, 1000 classes. */
+/** Options of an ImageNet network: 224x224 RGB images, 1000 classes. */
 export const IMAGENET = { inputShape: [224, 224, 3], classes: 1000 } as const;
 
 /**
  * The same blocks with every width divided by `ratio`; 1x1 convolutions stay.
  *
  * @param ratio a whole number that divides every width, e.g. 4: 64 to 512 channels become 16 to 128.
- * @throws RangeError that names the width which `ratio` does not divide.
+ * @throws RangeError when `ratio` does not divide a width, which the message names.
  */
 export function scaleArch(arch: ConvArch, ratio: number): ConvArch {
   checkArch('scaleArch', arch);

@@ -5,8 +5,8 @@ import { type KernelInitializers, kernelInitializers } from './initializer.js';
 import { type ResolvedOptions, resolveOptions, type VggOptions } from './options.js';
 
 /**
- * One VGG block as a model of its own: `numConvs` 3x3 convolutions with padding 'same' and ReLU, then 2x2 max
- * pooling with stride 2. The first convolution has `inChannels` inputs, the others `outChannels`.
+ * One VGG block as a model: `numConvs` 3x3 convolutions with padding 'same' and ReLU, then 2x2 max pooling with stride 2. The
+ * first convolution has `inChannels` inputs, the others `outChannels`.
  *
  * Input `[batch, height, width, inChannels]` of any size from 2x2; output `[batch, height / 2, width / 2, outChannels]`.
  * `pointwise` appends that many 1x1 convolutions, as configuration C does.
@@ -30,7 +30,7 @@ export function vggBlock(
   return model({ inputs: x, outputs: y, name });
 }
 
-/** Appends a block's layers, which are named `${prefix}conv1` ... `${prefix}pool`. */
+/** Appends a block's layers, named `${prefix}conv1` ... `${prefix}pool`. */
 export function applyBlock(
   x: SymbolicTensor,
   [convs, channels, pointwise = 0]: Block,
@@ -55,7 +55,7 @@ export function applyBlock(
   return chain(x, layers.maxPooling2d({ poolSize: 2, strides: 2, name: `${prefix}pool` }));
 }
 
-/** The output of one layer applied to one symbolic tensor. */
+/** Applies a layer to one symbolic tensor. */
 export function chain(x: SymbolicTensor, layer: layers.Layer): SymbolicTensor {
   return layer.apply(x) as SymbolicTensor;
 }

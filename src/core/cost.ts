@@ -16,7 +16,7 @@ export interface Cost {
   bytes: {
     /** The weights, batch normalization's moving statistics included. */
     weights: number;
-    /** A batch's activations that the backward pass needs: the images and each layer's output, once. */
+    /** Activations kept for the backward pass: the images of a batch and each layer's output, once. */
     activations: number;
     /** One gradient for each trainable weight. */
     gradients: number;
@@ -24,10 +24,10 @@ export interface Cost {
     optimizerState: number;
     /** Weights, activations, gradients and optimizer state together. */
     training: number;
-    /** Weights and the largest input and output that exist at the same time. */
+    /** The weights, and the largest input and output of one layer together. */
     inference: number;
   };
-  /** What one position of the last feature map sees: a square of `size` input pixels, `stride` pixels from the next. */
+  /** The square of input pixels seen by one position of the last feature map: its `size`, and the `stride` to the next one. */
   receptiveField: { size: number; stride: number };
   /** A row per layer. */
   rows: CostRow[];
@@ -41,27 +41,26 @@ export interface CostRow {
   macs: number;
   /** Bytes of its weights. */
   weightBytes: number;
-  /** Bytes of its output for one batch; 0 where it passes its input on (flatten). */
+  /** Bytes of its output for one batch; 0 if it only reshapes its input (flatten). */
   activationBytes: number;
   /** Height and width of the square of input pixels that one position of the output sees. */
   receptiveField: number;
 }
 
-/** Numbers that an optimizer keeps per weight. */
+/** Numbers an optimizer keeps per weight. */
 const OPTIMIZER_SLOTS = { sgd: 0, momentum: 1, adam: 2 };
 
 /**
- * What a network needs: multiply-accumulates (as PyTorch counts those of its convolutions and linear layers), bytes
- * to predict and to train at a batch size, and the receptive field of each layer. Costing a plan allocates nothing.
+ * The cost of a network: multiply-accumulates of its convolutions and linear layers (counted like PyTorch), bytes for inference
+ * and training at a batch size, and the receptive field of each layer. Costing a plan allocates nothing.
  *
- * The bytes of activations are those that backpropagation needs, which `train` of `vgg-blocks/train` keeps. tfjs 4.22 alone
- * (`fit`) keeps about three times as much: it records a convolution, its bias and its ReLU as three operations, each with
- * its own output.
+ * Activations are those that `train` of `vgg-blocks/train` keeps for backpropagation. `fit` of tfjs 4.22 keeps about three
+ * times as much: it records a convolution, its bias and its ReLU as three operations, each with its own output.
  *
  * @param options.batchSize images per step, default 1.
  * @param options.optimizer `'sgd'` (default), `'momentum'` or `'adam'`.
  * @example cost(plan(VGG11), { batchSize: 128 }).bytes.activations // 4.6e9, where AlexNet needs 0.42e9
- * @throws RangeError when an option is out of range or a layer of a kind that no VGG has.
+ * @throws RangeError when an option is out of range, or a layer is of a kind that no VGG has.
  */
 export function cost(
   modelOrPlan: LayersModel | Plan,
@@ -121,7 +120,10 @@ function costRows(plan: Plan, batchSize: number): CostRow[] {
   });
 }
 
-/** A weight's gradient costs as much as the forward pass; so does an input's, where something before it is trained. */
+/**
+ * The gradient of a layer's weights costs as much as its forward pass; so does that of its input, needed if an earlier layer is
+ * trained.
+ */
 function trainingMacs(plan: Plan): number {
   let trainedBefore = false;
   return sum(plan, ({ macs, trainable }) => {
@@ -131,7 +133,7 @@ function trainingMacs(plan: Plan): number {
   });
 }
 
-/** Numbers in a layer's output, unless it is its input in another shape. */
+/** Numbers in a layer's output; 0 if it only reshapes its input. */
 function ownNumbers(row: PlanRow): number {
   return row.kind === 'flatten' ? 0 : size(row.outputShape);
 }

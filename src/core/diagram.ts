@@ -19,13 +19,13 @@ const FILLS: Partial<Record<LayerKind, string>> = {
 };
 
 /**
- * A network drawn as the chapter's figure "From AlexNet to VGG": a box per layer from the input at the bottom to the
- * classes at the top, a frame around each block, and beside each box the shape of its output (height x width x
- * channels). Several networks are drawn side by side, each under its name.
+ * Draws a network like the chapter's figure "From AlexNet to VGG": a box per layer from the input at the bottom to the classes
+ * at the top, a frame around each block, and beside each box the shape of its output (height x width x channels). Several
+ * networks are drawn side by side, each under its name.
  *
  * @returns an SVG document.
  * @example diagram({ AlexNet: alexNetPlan(), 'VGG-11': plan(VGG11) })
- * @throws RangeError when there is no network to draw or a layer of a kind that no VGG has.
+ * @throws RangeError when there is no network to draw, or a layer is of a kind that no VGG has.
  */
 export function diagram(network: LayersModel | Plan | Record<string, LayersModel | Plan>): string {
   const single = Array.isArray(network) || 'layers' in network;
@@ -33,7 +33,8 @@ export function diagram(network: LayersModel | Plan | Record<string, LayersModel
     ? { '': network as LayersModel | Plan }
     : (network as Record<string, LayersModel | Plan>);
   const columns = Object.entries(named).map(([title, one]) => ({ title, rows: rowsOf('diagram', one) }));
-  if (columns.length === 0) fail('diagram', 'there is no network to draw; pass a plan, or several by title.');
+  if (columns.length === 0)
+    fail('diagram', 'there is no network to draw; pass a plan, or several keyed by title.');
   const height = MARGIN.top + Math.max(...columns.map(({ rows }) => columnHeight(rows))) + MARGIN.bottom;
   const width = MARGIN.left + columns.length * COLUMN_WIDTH;
   const title = columns
@@ -45,7 +46,7 @@ export function diagram(network: LayersModel | Plan | Record<string, LayersModel
   );
 }
 
-/** Frames take one gap more on each side, so that neighbors do not touch. */
+/** Frames add a gap on each side, so that neighbors do not touch. */
 function columnHeight(rows: Plan): number {
   return groupByBlock(rows.slice(1)).reduce((sum, { rows }) => sum + groupHeight(rows) + 2 * BOX.gap, 0);
 }
@@ -101,7 +102,7 @@ function caption({ kind, window, strides, outputShape, biases }: PlanRow): strin
     case 'globalPool':
       return 'global pool';
     case 'dense':
-      // Only the fixed matrices of adaptive pooling have no biases.
+      // Only adaptive pooling's fixed matrices have no biases.
       return biases === 0 ? `average to ${outputShape.at(-1)}` : `FC, ${outputShape.at(-1)}`;
     case 'batchNorm':
       return 'batch norm';

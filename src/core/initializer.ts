@@ -12,10 +12,10 @@ export interface KernelInitializers {
   next(): TfjsInitializer;
 }
 
-/** For a model whose kernels are all about to be loaded: they hold whatever was in their memory. */
+/** For a model whose kernels are all about to be loaded: they stay uninitialized. */
 export const UNFILLED: KernelInitializers = { next: () => undrawn() };
 
-/** The n-th kernel's numbers depend on `seed` and n alone: each kernel has its own stream of random numbers. */
+/** Each kernel has its own stream of random numbers: those of the n-th depend on `seed` and n alone. */
 export function kernelInitializers(options: { initializer: Initializer; seed: number }): KernelInitializers {
   const { initializer, seed } = options;
   let kernels = 0;
@@ -23,8 +23,8 @@ export function kernelInitializers(options: { initializer: Initializer; seed: nu
     next() {
       const stream = kernels++;
       if (initializer === 'zeros') return undrawn((memory) => memory.fill(0));
-      // An initializer of tfjs's own, so that a saved model names one that plain tfjs knows; only its draw is ours,
-      // since tfjs draws one number at a time through three closures.
+      // One of tfjs's initializers, because a saved model must name one that plain tfjs knows. Only its draw is replaced, since
+      // tfjs draws one number at a time through three closures.
       const instance: TfjsInitializer = initializers[initializer]({ seed });
       instance.apply = (shape) => draw(shape as number[], initializer, seed, stream);
       return instance;
@@ -32,7 +32,7 @@ export function kernelInitializers(options: { initializer: Initializer; seed: nu
   };
 }
 
-/** tfjs's zeros, without their detour through an array outside the backend's memory, which `clear` empties. */
+/** tfjs's zeros, allocated directly in the backend's memory, which only `clear` sets to zero. */
 function undrawn(clear?: (memory: Float32Array) => void): TfjsInitializer {
   const instance = initializers.zeros();
   instance.apply = (shape) => filled(shape as number[], (values, inPlace) => inPlace && clear?.(values));
@@ -60,8 +60,8 @@ function draw(
 }
 
 /**
- * A tensor that `fill` fills. If the backend's memory is within reach, the numbers are written there directly: with
- * half a gigabyte of weights, touching the memory of a copy takes longer than drawing them.
+ * A tensor filled by `fill`, directly in the backend's memory where that can be reached: with half a gigabyte of weights,
+ * touching the memory of a copy takes longer than drawing the numbers.
  */
 function filled(shape: number[], fill: (values: Float32Array, inPlace: boolean) => void): Tensor {
   const inPlace = unfilledTensor(shape);

@@ -1,6 +1,6 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
-import { size } from '../base/shapes.js';
+import { shapeText, size } from '../base/shapes.js';
 import type { LayerKind, Plan, PlanRow } from './plan.js';
 
 const KINDS: Record<string, LayerKind> = {
@@ -21,7 +21,7 @@ const KINDS: Record<string, LayerKind> = {
 };
 
 /**
- * The rows of a plan as they are, or those of a model, read from its actual layers.
+ * The rows of a plan, or those read from a model's layers.
  *
  * @throws RangeError when a layer is of a kind that no VGG has, or the input has no fixed size.
  */
@@ -37,7 +37,7 @@ function rowOf(where: string, layer: layers.Layer): PlanRow {
   if (!kind) {
     fail(
       where,
-      `layer ${layer.name} is a ${className}; the layers that can be read are ${Object.keys(KINDS).join(', ')}.`,
+      `layer ${layer.name} is a ${className}; supported layers are ${Object.keys(KINDS).join(', ')}.`,
     );
   }
   const inputShape = shapeOf(where, layer, layer.input);
@@ -70,7 +70,7 @@ function shapeOf(where: string, layer: layers.Layer, end: layers.Layer['input'])
   if (shape.includes(null)) {
     fail(
       where,
-      `layer ${layer.name} has shape [${shape.join(', ')}] without a fixed size; build the model with a height and a width.`,
+      `layer ${layer.name} has shape [${shapeText(shape, ', ')}] without a fixed size; build the model with a height and a width.`,
     );
   }
   return shape as number[];
@@ -83,7 +83,7 @@ export interface LayerGroup {
   rows: PlanRow[];
 }
 
-/** The layers of a plan grouped by the block that their names begin with, in order. */
+/** Groups the layers of a plan by the block in their names, in order. */
 export function groupByBlock(plan: Plan): LayerGroup[] {
   const groups: LayerGroup[] = [];
   for (const row of plan) {

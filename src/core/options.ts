@@ -7,7 +7,7 @@ export type ImageShape = readonly [height: number, width: number, channels: numb
 /** The distribution that kernels are drawn from; `'zeros'` draws nothing. */
 export type Initializer = 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal' | 'zeros';
 
-/** The options of every network in the library. */
+/** Options of every network in the library. */
 export interface NetworkOptions {
   /** `[height, width, channels]`. Default `[224, 224, 1]`. */
   inputShape?: readonly [height: number | null, width: number | null, channels: number];
@@ -15,7 +15,7 @@ export interface NetworkOptions {
   classes?: number;
   /** Units of the two hidden fully connected layers. Default 4096. */
   hiddenUnits?: number;
-  /** Fraction of hidden units dropped in training, from 0 to below 1. Default 0.5; with 0 there are no dropout layers. */
+  /** Fraction of hidden units dropped in training, at least 0 and below 1. Default 0.5; with 0 there are no dropout layers. */
   dropout?: number;
   /** `'linear'` (the default) gives logits, `'softmax'` probabilities. */
   classifierActivation?: 'linear' | 'softmax';
@@ -35,11 +35,11 @@ export interface BatchNormOptions {
   momentum?: number;
 }
 
-/** The options of a VGG. */
+/** Options of a VGG. */
 export interface VggOptions extends NetworkOptions {
   /**
-   * `[height, width, channels]`. Default `[224, 224, 1]`. Height and width are at least 2 to the number of blocks
-   * (32 for five). With `includeTop: false` either may be null: any size.
+   * `[height, width, channels]`. Default `[224, 224, 1]`. Height and width are at least 2^blocks (32 for five blocks). With
+   * `includeTop: false` either may be null, for any size.
    */
   inputShape?: NetworkOptions['inputShape'];
   /** Batch normalization between each convolution and its ReLU, as in torchvision's `vgg16_bn`. Default false. */
@@ -49,8 +49,8 @@ export interface VggOptions extends NetworkOptions {
   /** Without top: global pooling of the features to one vector. Default none: the output is the last feature map. */
   pooling?: 'avg' | 'max';
   /**
-   * Averages the last feature map to 7x7 as torchvision does, so that a top made for 224x224 fits any size.
-   * Default false: the flatten follows the size (96x96 gives 3x3x512 = 4608 inputs to `fc1`).
+   * Averages the last feature map to 7x7, like torchvision, so that a top trained at 224x224 fits any size. Default false: the
+   * flatten follows the size (96x96 gives 3x3x512 = 4608 inputs to `fc1`).
    */
   adaptivePool?: boolean;
 }
@@ -85,7 +85,7 @@ const DEFAULTS: Defaulted = {
 const OPTION_NAMES = [...Object.keys(DEFAULTS), 'pooling', 'name'];
 const VGG_ONLY = ['batchNorm', 'includeTop', 'pooling', 'adaptivePool'];
 
-/** Fills in the defaults and checks what holds for any network, before anything is allocated. */
+/** Fills in the defaults and checks the rules of every network, before anything is allocated. */
 export function resolveOptions(where: string, options: VggOptions, allowed = OPTION_NAMES): ResolvedOptions {
   for (const name of Object.keys(options)) oneOf(where, 'the option', name, allowed);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -99,7 +99,7 @@ export function resolveOptions(where: string, options: VggOptions, allowed = OPT
   wholeNumber(where, 'hiddenUnits', o.hiddenUnits);
   checkSeed(where, o.seed);
   if (!(o.dropout >= 0 && o.dropout < 1))
-    fail(where, `dropout is ${o.dropout}; it must be from 0 to below 1.`);
+    fail(where, `dropout is ${o.dropout}; it must be at least 0 and below 1.`);
   oneOf(where, 'classifierActivation', o.classifierActivation, ['linear', 'softmax']);
   oneOf(where, 'initializer', o.initializer, [
     'glorotUniform',
@@ -119,12 +119,12 @@ function resolveBatchNorm(where: string, given: VggOptions['batchNorm']): Resolv
   if (!(epsilon > 0 && epsilon < 1))
     fail(where, `batchNorm's epsilon is ${epsilon}; it must be between 0 and 1.`);
   if (!(momentum >= 0 && momentum < 1)) {
-    fail(where, `batchNorm's momentum is ${momentum}; it must be from 0 to below 1.`);
+    fail(where, `batchNorm's momentum is ${momentum}; it must be at least 0 and below 1.`);
   }
   return { epsilon, momentum };
 }
 
-/** `resolveOptions` and the rules that tie a VGG's blocks to its input and its top. */
+/** `resolveOptions`, and the rules that tie a VGG's blocks to its input and its top. */
 export function resolveVgg(where: string, arch: ConvArch, options: VggOptions): ResolvedOptions {
   checkArch(where, arch);
   const o = resolveOptions(where, options);
@@ -157,10 +157,10 @@ function spelled(n: number): string {
   return ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'][n - 1] ?? String(n);
 }
 
-/** The stride-4 convolution and three poolings make 15, 7, 3 and 1 of 65 pixels; 64 would leave none. */
+/** The stride-4 convolution and three poolings reduce 65 pixels to 15, 7, 3 and 1; 64 would leave none. */
 const ALEXNET_MINIMUM = 65;
 
-/** The options of AlexNet: those that every network has, with a fixed size of image. */
+/** Options of AlexNet: those of every network, with a fixed image size. */
 export interface AlexNetOptions extends NetworkOptions {
   /** `[height, width, channels]`, at least 65x65. Default `[224, 224, 1]`. */
   inputShape?: ImageShape;

@@ -5,9 +5,9 @@ import type { Plan } from './plan.js';
 
 /** The parameters of a network. */
 export interface ParamCount {
-  /** All numbers in the counted layers. */
+  /** Parameters of the counted layers. */
   total: number;
-  /** The part that training changes: all but batch normalization's moving mean and variance. */
+  /** Those that training changes: all but batch normalization's moving mean and variance. */
   trainable: number;
   /** A row per layer that has parameters. */
   rows: { name: string; params: number; trainable: number }[];
@@ -16,8 +16,8 @@ export interface ParamCount {
 /**
  * Counts parameters, layer by layer.
  *
- * With `count: 'tally'` it counts as the chapter's discussion does when it compares AlexNet with VGG-11: of each
- * convolution the weights without the biases, and of the fully connected layers only the first, with its biases.
+ * `count: 'tally'` counts like the chapter's discussion, which compares AlexNet with VGG-11: the weights of each convolution
+ * without its biases, and only the first fully connected layer, with its biases.
  *
  * @example paramCount(plan(VGG11, { inputShape: [224, 224, 3] }), { count: 'tally' }).total // 111982272
  * @throws RangeError when a layer is of a kind that no VGG has.

@@ -40,7 +40,7 @@ export interface PlanRow {
   strides: readonly [number, number];
   /** Numbers that the layer holds: weights, biases, and batch normalization's four vectors. */
   params: number;
-  /** The part of them that training changes. */
+  /** Those of them that training changes. */
   trainable: number;
   /** The number of biases among them. */
   biases: number;
@@ -52,7 +52,7 @@ export interface PlanRow {
 export type Plan = readonly PlanRow[];
 
 /**
- * The layers that `vgg(arch, options)` would have, computed from the architecture alone: nothing is allocated.
+ * The layers that `vgg(arch, options)` would have, computed from the architecture without allocating anything.
  *
  * @example plan(VGG16, IMAGENET).at(-1) // { name: 'predictions', params: 4097000, macs: 4096000, ... }
  * @throws RangeError where `vgg` does, and for an input without a fixed size.

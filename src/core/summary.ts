@@ -4,9 +4,9 @@ import { groupByBlock, rowsOf } from './inspect.js';
 import type { Plan, PlanRow } from './plan.js';
 
 /**
- * The network as text, block by block and layer by layer, with output shapes, parameters and
- * multiply-accumulates: the chapter's walk through the shapes. Shapes are in TensorFlow.js' order NHWC (batch,
- * height, width, channels) where the chapter, after PyTorch, writes NCHW.
+ * The network as text, block by block and layer by layer, with output shapes, parameters and multiply-accumulates: the
+ * chapter's walk through the shapes. Shapes are in TensorFlow.js' order, NHWC (batch, height, width, channels); the chapter,
+ * like PyTorch, writes NCHW.
  *
  * @example console.log(summary(plan(VGG11)))
  * @throws RangeError when a layer is of a kind that no VGG has.
@@ -31,7 +31,7 @@ function cells(name: string, rows: readonly PlanRow[], kind: string): string[] {
   return [name, kind, shape, grouped(sum('params')), grouped(sum('macs'))];
 }
 
-/** 0 is left out, since most layers have no parameters; other numbers get a comma every three digits. */
+/** A number with a comma every three digits; empty for 0, since most layers have no parameters. */
 function grouped(n: number): string {
   return n === 0 ? '' : n.toLocaleString('en-US');
 }

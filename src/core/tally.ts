@@ -4,8 +4,8 @@ import { paramCount } from './params.js';
 import type { Plan } from './plan.js';
 
 /**
- * The tally of the chapter's discussion as text, networks side by side: of each convolution the weights without the
- * biases, their sum, the first fully connected layer with its biases, and the total.
+ * The tally of the chapter's discussion as text, networks side by side: the weights of each convolution without its biases,
+ * their sum, the first fully connected layer with its biases, and the total.
  *
  * @example console.log(tally({ AlexNet: alexNetPlan(), 'VGG-11': plan(VGG11) }))
  * @throws RangeError when a layer is of a kind that no VGG has.

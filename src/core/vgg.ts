@@ -21,18 +21,17 @@ import { ADAPTIVE_SIZE, type ResolvedOptions, resolveVgg, type VggOptions } from
  * channels]`, or with `pooling` a vector `[batch, channels]`.
  *
  * @param arch the blocks, e.g. `VGG11` or `[[1, 64], [1, 128], [2, 256], [2, 512], [2, 512]]`.
- * @returns a model that compiles, fits, saves and loads like any other, the same bits for the same arguments.
- * @throws RangeError when an option is out of range or the input smaller than the poolings need; nothing is
- *   allocated then.
+ * @returns a model that compiles, fits, saves and loads like any other; the same arguments give the same bits.
+ * @throws RangeError, before anything is allocated, when an option is out of range or the input is too small for the poolings.
  */
 export function vgg(arch: ConvArch, options: VggOptions = {}): LayersModel {
   return buildVgg('vgg', arch, options);
 }
 
 /**
- * `vgg` for a function called `where`, which names the errors and, by default, the model.
+ * `vgg` on behalf of the function `where`, which error messages name, as does the model by default.
  *
- * @param given initializers in place of those that the options ask for.
+ * @param given initializers to use instead of the options'.
  */
 export function buildVgg(
   where: string,
@@ -76,8 +75,8 @@ export function applyTop(
 }
 
 /**
- * PyTorch's `AdaptiveAvgPool2d(7)` in layers that plain tfjs can load: nothing for 7x7, average pooling for multiples
- * of 7, and for any other size a product with a fixed averaging matrix along the height, then along the width.
+ * PyTorch's `AdaptiveAvgPool2d(7)`, built of layers that plain tfjs can load: nothing for 7x7, average pooling for multiples of
+ * 7, and for any other size a product with a fixed averaging matrix along the height, then along the width.
  */
 function applyAdaptivePool(x: SymbolicTensor): SymbolicTensor {
   const [, height, width] = x.shape as number[];
@@ -86,7 +85,7 @@ function applyAdaptivePool(x: SymbolicTensor): SymbolicTensor {
     const poolSize: [number, number] = [height! / ADAPTIVE_SIZE, width! / ADAPTIVE_SIZE];
     return chain(x, layers.averagePooling2d({ poolSize, strides: poolSize, name: 'avgpool' }));
   }
-  // A dense layer works on the last axis, so each axis is brought there in turn: [h, w, c] to [c, w, h] and so on.
+  // A dense layer works on the last axis, so height and width are moved there in turn.
   x = chain(x, layers.permute({ dims: [3, 2, 1], name: 'avgpool_height_last' }));
   x = chain(x, averagingLayer(height!, 'avgpool_height'));
   x = chain(x, layers.permute({ dims: [1, 3, 2], name: 'avgpool_width_last' }));
@@ -96,7 +95,7 @@ function applyAdaptivePool(x: SymbolicTensor): SymbolicTensor {
 
 /** A dense layer with a fixed matrix `[size, 7]` that averages `size` values to 7. */
 function averagingLayer(size: number, name: string) {
-  // The matrix comes as an initializer, so that the layer names and saves it like any other weight.
+  // The matrix is passed as an initializer, so that it is named and saved like any other weight.
   const kernelInitializer = initializers.zeros();
   kernelInitializer.apply = () => tensor(averagingMatrix(size), [size, ADAPTIVE_SIZE]);
   return layers.dense({ units: ADAPTIVE_SIZE, useBias: false, trainable: false, kernelInitializer, name });

@@ -8,9 +8,9 @@ import { type AlexNetOptions, resolveAlexNet, type VggOptions } from './options.
 import { applyTop, buildVgg } from './vgg.js';
 
 /**
- * VGG-11 (configuration A). With the defaults of the chapter: images of 224x224x1, 10 classes, logits.
+ * VGG-11 (configuration A). The defaults are the chapter's: 224x224x1 images, 10 classes, logits.
  *
- * @example vgg11({ ...IMAGENET }) // 132863336 parameters, as torchvision's
+ * @example vgg11({ ...IMAGENET }) // 132863336 parameters, as in torchvision
  * @throws RangeError when an option is out of range.
  */
 export function vgg11(options: VggOptions = {}): LayersModel {
@@ -22,7 +22,7 @@ export function vgg13(options: VggOptions = {}): LayersModel {
   return buildVgg('vgg13', FAMILY.vgg13.arch, options);
 }
 
-/** VGG-16: configuration D, or with `config: 'C'` the one whose last convolutions are 1x1. See {@link vgg11}. */
+/** VGG-16: configuration D, or with `config: 'C'` the one with 1x1 convolutions in blocks 3 to 5. See {@link vgg11}. */
 export function vgg16({ config = 'D', ...options }: VggOptions & { config?: 'C' | 'D' } = {}): LayersModel {
   const member = oneOf('vgg16', 'config', config, ['C', 'D']) === 'C' ? FAMILY.vgg16c : FAMILY.vgg16;
   return buildVgg('vgg16', member.arch, options);
@@ -34,8 +34,8 @@ export function vgg19(options: VggOptions = {}): LayersModel {
 }
 
 /**
- * A narrow VGG for small images: the widths of `arch` (default VGG-11) divided by `ratio`, the fully connected layers
- * as they are. `smallArch(4)` is the network that the chapter trains on Fashion-MNIST.
+ * A narrow VGG for small images: the widths of `arch` (default VGG-11) divided by `ratio`, with the full widths of the fully
+ * connected layers. `smallArch(4)` is the network that the chapter trains on Fashion-MNIST.
  *
  * @throws RangeError when `ratio` does not divide every width.
  */
@@ -47,8 +47,8 @@ export function smallArch(
 }
 
 /**
- * d2l's AlexNet (chapter "Deep Convolutional Neural Networks"), which the chapter on VGG compares with: convolutions
- * 11x11/4, 5x5 and three 3x3, 3x3/2 max pooling, fully connected layers of 4096, 4096 and `classes`.
+ * d2l's AlexNet (chapter "Deep Convolutional Neural Networks"), with which the VGG chapter compares: convolutions 11x11/4, 5x5
+ * and three 3x3, 3x3/2 max pooling, fully connected layers of 4096, 4096 and `classes`.
  *
  * Input `[batch, height, width, channels]` of at least 65x65; output `[batch, classes]`.
  */

@@ -10,21 +10,21 @@ import { brightness, contrast, hue, saturation } from './jitter.js';
 type Range = readonly [low: number, high: number];
 
 /**
- * Random changes of training images, drawn again each time an image is used: torchvision's `RandomResizedCrop` or `RandomCrop`,
+ * Random changes to training images, drawn again each time an image is used: torchvision's `RandomResizedCrop` or `RandomCrop`,
  * then `RandomHorizontalFlip`, then `ColorJitter`. Omitted options change nothing.
  */
 export interface Augmentation {
   /** Probability that an image is mirrored left to right, 0 to 1; 0.5 is usual. */
   flip?: number;
   /**
-   * `'center'` (the default) cuts the square from the middle and `'random'` from anywhere. An object cuts a rectangle of random
-   * size and stretches it to the square: `scale` is its fraction of the image's area (torchvision's default, [0.08, 1]) and
+   * `'center'` (the default) cuts the square from the middle, `'random'` from anywhere. An object cuts a rectangle of random
+   * size and stretches it to a square: `scale` is its fraction of the image's area (torchvision's default, [0.08, 1]) and
    * `ratio` its width to height ([3/4, 4/3]).
    */
   crop?: 'center' | 'random' | { scale?: Range; ratio?: Range };
   /**
-   * Color changes, in random order. A number `b` draws a factor from max(0, 1 - b) to 1 + b, or for `hue` (at most 0.5) a
-   * shift from -b to b; two numbers are the ends of the range.
+   * Color changes, in random order. A number `b` draws a factor from max(0, 1 - b) to 1 + b, or for `hue` (at most 0.5) a shift
+   * from -b to b; two numbers are the range itself.
    */
   jitter?: Partial<Record<keyof typeof CHANGES, number | Range>>;
 }
@@ -52,7 +52,7 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
     if (!(low >= minimum && low <= high && high <= maximum)) {
       fail(
         where,
-        `augment.jitter.${name} is ${JSON.stringify(jitter[name])}; pass ${name === 'hue' ? 'at most 0.5' : 'a number of at least 0'} or the range of its factor.`,
+        `augment.jitter.${name} is ${JSON.stringify(jitter[name])}; pass ${name === 'hue' ? 'a number from 0 to 0.5' : 'a number of at least 0'} or the range of its factor.`,
       );
     }
   }
@@ -67,7 +67,7 @@ function checkRange(where: string, name: string, [low, high]: Range, maximum: nu
   }
 }
 
-/** A square of `crop` pixels from an image that `preprocessing` has resized, changed at random by `augment`. */
+/** The square crop of an image that `preprocessing` has resized, changed at random by `augment`. */
 export function augmented(
   image: RgbImage,
   preprocessing: Preprocessing,
@@ -84,7 +84,7 @@ export function augmented(
   return data;
 }
 
-/** A copy of the part that `crop` takes. */
+/** A copy of the part that `crop` selects. */
 function cut(
   image: RgbImage,
   preprocessing: Preprocessing,
@@ -105,8 +105,9 @@ function cut(
 }
 
 /**
- * A part of an image, drawn like torchvision's `RandomResizedCrop.get_params`: its fraction of the area from `scale`, the
- * logarithm of its width to height from that of `ratio`. After ten that do not fit: the largest in the middle.
+ * A random part of an image, like torchvision's `RandomResizedCrop.get_params`: its fraction of the area is drawn from `scale`,
+ * the logarithm of its aspect ratio from the range that `ratio` spans. After ten draws that do not fit, it is the largest in
+ * the middle.
  */
 export function randomRegion(
   width: number,

@@ -1,11 +1,11 @@
 import { checkSeed, wholeNumber } from '../base/check.js';
 import { seededRandom, shuffled } from '../base/random.js';
 
-/** Which examples each batch holds: each once, in stored order or in one drawn from `seed`. */
+/** The order of examples in batches, each once: the stored order, or one drawn from `seed`. */
 export interface BatchOrder {
   /** Examples per batch; the last batch has the rest. */
   batchSize: number;
-  /** Shuffles, a whole number from 0 to 2^32 - 1: the same seed gives the same order everywhere. Default: stored order. */
+  /** Shuffles; a whole number from 0 to 2^32 - 1. The same seed gives the same order everywhere. Default: stored order. */
   seed?: number;
 }
 
@@ -29,8 +29,7 @@ export function batchIndices(
 }
 
 /**
- * Loads batches one after another, each while the one before is used. When the loop is left early, the running load is aborted
- * by its signal and awaited.
+ * Loads each batch while the previous one is in use. When the loop ends early, the pending load is aborted and awaited.
  *
  * @throws the error of `load`, or the signal's reason.
  */
@@ -43,7 +42,7 @@ export async function* prefetched<T>(
   const stop = new AbortController();
   const begin = (indices: readonly number[] | undefined) => {
     const loading = indices && load(indices, stop.signal);
-    // An error is thrown when its batch is asked for, which may be never.
+    // The error is thrown when the batch is requested, which may be never.
     loading?.catch(() => {});
     return loading;
   };

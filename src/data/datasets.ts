@@ -14,7 +14,7 @@ export type IdxPart = 'trainImages' | 'trainLabels' | 'testImages' | 'testLabels
 export interface PublishedFile {
   name: string;
   bytes: number;
-  /** Of the gzipped file, from TensorFlow Datasets' checksum lists. */
+  /** SHA-256 of the gzipped file, from TensorFlow Datasets' checksum lists. */
   sha256: string;
 }
 
@@ -110,17 +110,17 @@ async function load(
   // One after another, so that a missing file stops the download of the rest.
   for (const part of PARTS) parts.push(await readPart(part, options));
   const [trainImages, trainLabels, testImages, testLabels] = parts;
-  const train = imageSet(trainImages!, trainLabels!, classNames);
-  const test = imageSet(testImages!, testLabels!, classNames);
-  if (`${train.shape}` !== `${test.shape}`) {
-    const [a, b] = [train.shape.join('x'), test.shape.join('x')];
+  const trainSet = imageSet(trainImages!, trainLabels!, classNames);
+  const testSet = imageSet(testImages!, testLabels!, classNames);
+  if (`${trainSet.shape}` !== `${testSet.shape}`) {
+    const [test, train] = [testSet.shape, trainSet.shape].map((shape) => shape.join('x'));
     throw new DataError(
       testImages!.name,
       'damaged',
-      `its images are ${b}, but the training images are ${a}; use files of one set.`,
+      `its images are ${test}, but the training images are ${train}; use files of the same data set.`,
     );
   }
-  return { trainSet: train, testSet: test };
+  return { trainSet, testSet };
 }
 
 function checkSource(where: string, home: string, source: DatasetOptions['source'] | undefined): void {
@@ -128,7 +128,7 @@ function checkSource(where: string, home: string, source: DatasetOptions['source
   if (source && ('home' in source || PARTS.every((part) => source[part] !== undefined))) return;
   const given = source
     ? `source lacks ${PARTS.filter((part) => !(part in source)).join(', ')}`
-    : 'no source is given';
+    : 'no source was passed';
   throw new TypeError(
     `${where}: ${given}; pass a folder, a base URL, all of ${PARTS.join(', ')}, or a published set to download from ${home}.`,
   );

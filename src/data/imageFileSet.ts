@@ -37,7 +37,7 @@ interface ImageFileSetOptions {
 
 /** Options of {@link ImageFileSet.batches}. */
 export interface ImageFileBatchOptions extends BatchOrder {
-  /** Draws order and augmentation, a whole number from 0 to 2^32 - 1. Default: stored order, no augmentation. */
+  /** Seed of order and augmentation, a whole number from 0 to 2^32 - 1. Default: stored order, no augmentation. */
   seed?: number;
   /** Stops between two batches: the loop then throws the signal's reason. */
   signal?: AbortSignal;
@@ -45,7 +45,7 @@ export interface ImageFileBatchOptions extends BatchOrder {
 
 /**
  * Images from files, for `train`, `evaluate` and `cacheFeatures`. Those that fit in memory are kept as bytes, already resized;
- * the others are read again each time, while the batch before is in use.
+ * the others are read again each time, while the previous batch is in use.
  */
 export class ImageFileSet {
   readonly length: number;
@@ -83,7 +83,7 @@ export class ImageFileSet {
   }
 
   /**
-   * Some of the images as bytes, as `predictionSheet` takes them.
+   * Some of the images as bytes, for `predictionSheet`.
    *
    * @param indices the images, in order.
    */
@@ -122,7 +122,7 @@ export class ImageFileSet {
     return { values, labels: Int32Array.from(indices, (index) => this.labels[index]!) };
   }
 
-  /** The square of each image, augmented where there is a seed. */
+  /** The square of each image, augmented if there is a seed. */
   async #each(
     indices: readonly number[],
     seed: number | undefined,
@@ -169,7 +169,7 @@ export class ImageFileSet {
   }
 }
 
-/** An error's message, with the path where it is missing, as in browsers' own errors. */
+/** An error's message, with the path added if it is missing, as in browsers' own errors. */
 export function sentence(path: string, error: unknown): string {
   const message = messageOf(error);
   return message.includes(path) ? message : `${path}: ${message}`;

@@ -24,11 +24,13 @@ export interface ImageFilesOptions {
    * `PLAIN_PREPROCESSING`: RGB from 0 to 1, the middle of the image.
    */
   preprocessing?: Preprocessing;
-  /** Side of the square images. Default the preprocessing's own, 224; at another, `preprocessingAt` keeps the proportions. */
+  /**
+   * Side of the square images. Default: the preprocessing's own, 224. At another size, `preprocessingAt` keeps the proportions.
+   */
   size?: number;
   /** Fraction of each class that is set aside for validation, 0 to 1. Default 0.2. */
   validationFraction?: number;
-  /** Chooses the validation images, 0 to 4294967295. Default 0. The draw for a file depends on its path, not on other files. */
+  /** Seed of the validation split, 0 to 4294967295. Default 0. A file's draw depends on its path, not on other files. */
   seed?: number;
   /** Random changes of training images. Default: none. */
   augment?: Augmentation;
@@ -40,7 +42,7 @@ export interface ImageFilesOptions {
   parallel?: number;
   /** Called for each file that is skipped. */
   onProblem?: (problem: ImageProblem) => void;
-  /** Called after each file of the first pass, in `'images'`. */
+  /** Called after each file of the first pass; counts `'images'`. */
   onProgress?: (progress: Required<Progress>) => void;
   /** Stops the first pass, which then rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -57,13 +59,13 @@ export interface ImageFiles {
   problems: ImageProblem[];
 }
 
-/** Limit on pixels after resizing, the same as `readImage` has before: 300 MB. */
+/** Limit on pixels after resizing, the same as `readImage`'s before: 300 MB. */
 const MAX_PIXELS = 100_000_000;
 
 /**
- * Reads images from a folder for each class, like torchvision's `ImageFolder`, from any kind of files. Each is decoded once to
- * check it, resized for the preprocessing, and kept in memory up to `maxBytes`. `imageFolder` of `vgg-blocks/node` reads a folder
- * on disk.
+ * Reads images sorted into a folder for each class, like torchvision's `ImageFolder`, from any kind of files. Each is decoded
+ * once to check it, resized for the preprocessing, and kept in memory up to `maxBytes`. `imageFolder` of `vgg-blocks/node`
+ * reads a folder on disk.
  *
  * @throws DataError when a class has no readable image; RangeError when an option is out of range; the signal's reason.
  * @example
@@ -144,7 +146,7 @@ function sortOut(
     throw new DataError(
       'imageFiles',
       'missing',
-      'there are no folders with images; use a folder that has one for each class.',
+      'there are no folders with images; use a folder with one folder for each class.',
     );
   }
   return { classNames, known: known.sort((a, b) => a.label - b.label) };

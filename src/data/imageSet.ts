@@ -106,7 +106,7 @@ export class ImageSet {
    * bytes, whatever the size was before.
    *
    * Resizing is bilinear with half-pixel centers, like Pillow, torchvision and OpenCV when they enlarge. Shrinking reads at
-   * most 2x2 pixels for each new one, without antialiasing, so fine detail may alias.
+   * most 2x2 pixels for each new one, so fine detail may alias.
    *
    * @param size one number for square images, or height and width.
    */

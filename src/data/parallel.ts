@@ -1,6 +1,6 @@
 /**
- * Calls `use` for every item, at most `limit` at a time, starting in order. After an error no further item is started; the
- * error is thrown once the running ones have ended.
+ * Calls `use` for every item, at most `limit` at a time, starting in order. After an error, no further items are started, and
+ * the error is thrown once those running have ended.
  *
  * @throws the error of `use`, or the signal's reason.
  */

@@ -2,12 +2,12 @@ import { hundredths } from '../base/numbers.js';
 
 type Interval = readonly [from: number, to: number];
 
-/** Maps the values `from` to `to` evenly to pixels, rounded to hundredths. */
+/** A linear scale from values to pixels, rounded to hundredths. */
 export function linear([from, to]: Interval, [start, end]: Interval): (value: number) => number {
   return (value) => hundredths(start + ((value - from) / (to - from)) * (end - start));
 }
 
-/** Maps values to pixels so that equal factors are equal distances. */
+/** A logarithmic scale from values to pixels: equal factors are equal distances. */
 export function logarithmic([from, to]: Interval, pixels: Interval): (value: number) => number {
   const scale = linear([Math.log(from), Math.log(to)], pixels);
   return (value) => scale(Math.log(value));

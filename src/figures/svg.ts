@@ -1,6 +1,6 @@
 import { hundredths } from '../base/numbers.js';
 
-/** The color of text, and that of what matters less. */
+/** Colors of text, normal and faint. */
 export const INK = '#1c2733';
 export const FAINT = '#5b6b7b';
 
@@ -12,7 +12,7 @@ type Attributes = Readonly<Record<string, string | number | undefined>>;
 /**
  * An SVG document on a white background.
  *
- * @param head its size in pixels, the title that screen readers give it, and attributes of the root.
+ * @param head size in pixels, title for screen readers, and further attributes of the root.
  */
 export function svg(
   { width, height, title, ...attributes }: { width: number; height: number; title: string } & Attributes,
@@ -37,7 +37,7 @@ export function svg(
   );
 }
 
-/** An element. Attributes that are undefined are left out, numbers are rounded to two decimals. */
+/** An element. Undefined attributes are left out; numbers are rounded to two decimals. */
 export function element(name: string, attributes: Attributes, content?: string): string {
   const given = Object.entries(attributes)
     .filter(([, value]) => value !== undefined)
@@ -50,7 +50,7 @@ export function text(x: number, y: number, content: string | number, attributes:
   return element('text', { x, y, ...attributes }, escaped(String(content)));
 }
 
-/** Text as XML holds it. */
+/** Text escaped for XML. */
 function escaped(content: string): string {
   return content.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

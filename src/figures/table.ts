@@ -1,7 +1,7 @@
 /**
  * Rows as text, each column as wide as its widest cell.
  *
- * @param options `right`: the columns that are aligned to the right. `gap`: the spaces between columns, default 2.
+ * @param options `right`: the right-aligned columns. `gap`: the spaces between columns, default 2.
  */
 export function table(
   rows: readonly (readonly string[])[],
@@ -13,7 +13,7 @@ export function table(
   return rows.map((row) => row.map(padded).join(' '.repeat(gap)).trimEnd()).join('\n');
 }
 
-/** Rows as a table of Markdown, the first as its header. */
+/** Rows as a Markdown table; the first is the header. */
 export function markdownTable([header, ...rows]: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   return [line(header!), line(header!.map(() => '---')), ...rows.map(line)].join('\n');

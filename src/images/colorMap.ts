@@ -1,7 +1,7 @@
 /**
- * The colors of numbers from 0 to 1. `'viridis'` and `'inferno'` (van der Walt & Smith, matplotlib 2015) grow lighter in
- * equal steps, also in print and for people who are red-green color-blind; the hues of `'turbo'` (Mikhailov 2019)
- * distinguish more steps; `'gray'` goes from black to white.
+ * Color maps for numbers from 0 to 1. `'viridis'` and `'inferno'` (van der Walt & Smith, matplotlib 2015) brighten in equal
+ * steps, also in print and for red-green color-blind people; the hues of `'turbo'` (Mikhailov 2019) distinguish more steps;
+ * `'gray'` runs from black to white.
  */
 export type ColorMap = 'viridis' | 'inferno' | 'turbo' | 'gray';
 
@@ -47,7 +47,7 @@ const TABLES = {
   ],
 };
 
-/** Red, green and blue of turbo as polynomials, constant first, by its author ("Turbo, An Improved Rainbow Colormap"). */
+/** Turbo's red, green and blue as polynomials, constant term first, by its author ("Turbo, An Improved Rainbow Colormap"). */
 const TURBO = [
   [0.13572, 4.61539, -42.66032, 132.13108, -152.9424, 59.28638],
   [0.0914, 2.19419, 4.84297, -14.18503, 4.2773, 2.82957],
@@ -74,8 +74,8 @@ export function colored(levels: Float32Array, colorMap: ColorMap): Uint8ClampedA
   const table = colorTable(colorMap);
   const bytes = new Uint8ClampedArray(3 * levels.length);
   levels.forEach((level, i) => {
-    const color = 3 * Math.round(255 * level);
-    bytes.set(table.subarray(color, color + 3), 3 * i);
+    const at = 3 * Math.round(255 * level);
+    bytes.set(table.subarray(at, at + 3), 3 * i);
   });
   return bytes;
 }

@@ -1,7 +1,7 @@
 import { centerSquare, type Region } from './geometry.js';
 import type { RgbImage } from './pixels.js';
 
-/** A rectangle of an image, in whole pixels, as a copy. */
+/** Copies a rectangle of an image, in whole pixels. */
 export function cropped({ data, width }: RgbImage, { left, top, ...size }: Region): RgbImage {
   const row = 3 * size.width;
   const bytes = new Uint8Array(row * size.height);
@@ -12,7 +12,7 @@ export function cropped({ data, width }: RgbImage, { left, top, ...size }: Regio
   return { data: bytes, ...size };
 }
 
-/** The square in the middle of an image; the image itself where it is that square. */
+/** The center square of an image, or the image itself if it is that square. */
 export function centerCropped(image: RgbImage, side: number): RgbImage {
   if (image.width === side && image.height === side) return image;
   return cropped(image, centerSquare(image, side));

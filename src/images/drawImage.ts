@@ -1,7 +1,7 @@
 import { channelsOf, type RawImage } from './pixels.js';
 
 /**
- * Draws an image, such as an overlay or a grid, on a browser's canvas, which is resized to it.
+ * Draws an image, such as an overlay or a grid, on a browser's canvas, and resizes the canvas to fit.
  *
  * @throws Error when the canvas already has a context other than 2D.
  * @example drawImage(document.querySelector('canvas')!, await overlay(img, await gradCam(model, img, published)));

@@ -12,7 +12,7 @@ export interface Region extends Size {
   top: number;
 }
 
-/** The size that a preprocessing resizes an image to before it cuts out the square. */
+/** The size of an image after a preprocessing's resize, before its crop. */
 export function resizedSize({ width, height }: Size, { resize, crop }: Preprocessing): Size {
   if ('height' in resize) return { width: resize.width, height: resize.height };
   const side = Math.max(resize.shorterSide, crop);
@@ -22,12 +22,12 @@ export function resizedSize({ width, height }: Size, { resize, crop }: Preproces
   return { width: scaled(width), height: scaled(height) };
 }
 
-/** The square in the middle of an image. */
+/** The center square of an image. */
 export function centerSquare({ width, height }: Size, side: number): Region {
   return { left: cropStart(width, side), top: cropStart(height, side), width: side, height: side };
 }
 
-/** torchvision rounds the half of an odd margin to the even neighbor. */
+/** torchvision rounds half of an odd margin to the nearest even number. */
 function cropStart(length: number, crop: number): number {
   const half = Math.floor((length - crop) / 2);
   return (length - crop) % 2 === 1 && half % 2 === 1 ? half + 1 : half;
@@ -52,7 +52,7 @@ export function visibleRegion(image: Size, preprocessing: Preprocessing): Region
   };
 }
 
-/** The size of an image when its longer side is resized to `size` pixels, in proportion. */
+/** The size of an image scaled, in proportion, to a longer side of `size` pixels. */
 export function fittedSize({ width, height }: Size, size: number): Size {
   const scaled = (length: number) => Math.max(1, Math.round((length * size) / Math.max(width, height)));
   return { width: scaled(width), height: scaled(height) };

@@ -3,15 +3,15 @@ import type { RawImage } from './pixels.js';
 
 /** Layout of small images in rows. */
 export interface GridOptions {
-  /** Images in a row. Default: enough to make the grid about square. */
+  /** Images per row. Default: enough to make the grid about square. */
   columns?: number;
   /** Pixels between two images. Default 1. */
   padding?: number;
-  /** Each value is shown as a square of this many pixels a side. Default: enough to make an image at least 48 pixels wide. */
+  /** Pixels per side of the square that shows each value. Default: enough to make an image at least 48 pixels wide. */
   scale?: number;
 }
 
-/** Lays tiles of one size out in rows, each pixel enlarged to a square, on white. */
+/** Lays out tiles of the same size in rows on white, each pixel enlarged to a square. */
 export function grid(
   where: string,
   tiles: readonly Uint8ClampedArray[],

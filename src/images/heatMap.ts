@@ -1,20 +1,20 @@
 import type { Region } from './geometry.js';
 
-/** How much each position of an image matters, row by row. */
+/** How much each position of an image matters to a class. */
 export interface HeatMap {
-  /** `width * height` numbers of 0 or more, as computed: not scaled to a common maximum. */
+  /** `width * height` numbers of 0 or more, row by row, not scaled to a common maximum. */
   values: Float32Array;
   width: number;
   height: number;
-  /** The class that it explains. */
+  /** The class it explains. */
   classIndex: number;
-  /** The part of the image that it covers, in pixels of the image; default all of it. */
+  /** The part of the image it covers, in pixels of the image; default all of it. */
   region?: Region;
 }
 
 /**
- * Levels from 0 to 1: values divided by the maximum, or by the value that the fraction `clip` of them lies below. A map of
- * zeros stays zero, and NaN or infinity becomes 0.
+ * Scales values to levels from 0 to 1, where the quantile `clip` (the maximum for 1) and everything above it become 1. Zeros
+ * stay zeros; NaN and infinity become 0.
  */
 function levelsOf(values: Float32Array, clip: number): Float32Array {
   const numbers = values.map((value) => (Number.isFinite(value) ? value : 0));
@@ -25,7 +25,7 @@ function levelsOf(values: Float32Array, clip: number): Float32Array {
   return numbers.map((value) => (full > 0 ? Math.min(1, Math.max(0, value / full)) : 0));
 }
 
-/** A heat map enlarged to an image of `width` x `height` pixels, bilinearly; the level of a pixel outside `region` is -1. */
+/** The levels of a heat map, enlarged bilinearly to `width` x `height` pixels; -1 outside `region`. */
 export function enlarged(
   map: HeatMap,
   clip: number,
@@ -57,8 +57,8 @@ interface Samples {
 }
 
 /**
- * Bilinear sampling along one axis of `pixels` pixels, of which those from `start` to `start + length` are covered by
- * `positions` positions. Values sit at the centers of both; the half position at each end takes the value of that end.
+ * Bilinear sampling along an axis of `pixels` pixels. The map's `positions` cover the pixels from `start` to `start + length`.
+ * Values sit at the centers of both; the outer half of the first and of the last position is constant.
  */
 function samplesOf(pixels: number, start: number, length: number, positions: number): Samples {
   const samples = {

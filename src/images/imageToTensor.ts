@@ -7,7 +7,7 @@ import { resizeBilinear } from './resize.js';
 /**
  * An image as a tensor: RGB, black 0 and white 1, like torchvision's `to_tensor`.
  *
- * @param options.size longer side after PIL's bilinear resizing, in proportion. Default: the image's own.
+ * @param options.size longer side in pixels, resized in proportion like PIL's bilinear filter. Default: the image's own.
  * @returns float32 `[1, height, width, 3]`, which the caller disposes.
  * @throws RangeError when the image has no size, or its bytes do not match its size.
  * @example
@@ -27,7 +27,7 @@ export async function imageToTensor(image: ImageInput, options: { size?: number 
 /**
  * A tensor as an image: numbers from 0 to 1 become bytes, rounded; those outside are clipped.
  *
- * @param tensor `[height, width, 3]` or `[1, height, width, 3]`; it stays the caller's.
+ * @param tensor `[height, width, 3]` or `[1, height, width, 3]`; the caller disposes it.
  * @throws RangeError when it has another shape.
  */
 export async function tensorToImage(tensor: Tensor): Promise<RawImage> {

@@ -2,14 +2,14 @@ import { div, mul, reverse, sub, type Tensor4D, tidy } from '@tensorflow/tfjs-co
 import { fail } from '../base/check.js';
 import type { Preprocessing } from './preprocessing.js';
 
-/** Writes RGB bytes as a network takes them: its channel order, minus the mean, divided by the deviation. */
+/** Converts RGB bytes to a network's input: its channel order, minus the mean, divided by the standard deviation. */
 export function normalizer({
   channels,
   white,
   mean,
   std,
 }: Preprocessing): (bytes: Uint8Array, into: Float32Array) => void {
-  // Three numbers a byte, one for each channel of the network.
+  // Each byte's value in each of the network's three channels.
   const table = Float32Array.from({ length: 3 * 256 }, (_, i) => {
     const [byte, channel] = [Math.floor(i / 3), i % 3];
     return ((byte * white) / 255 - mean[channel]!) / std[channel]!;
@@ -25,12 +25,12 @@ export function normalizer({
 }
 
 /**
- * Normalizes images that are tensors already: the channel order of the weights, minus the mean, divided by the deviation, as
- * `preprocess` does it. Gradients pass through it, so losses can be computed on images that a network produces or that are
+ * Normalizes images that are already tensors, as `preprocess` does: the channel order of the weights, minus the mean, divided
+ * by the standard deviation. Gradients pass through it, so a loss may depend on images that a network produces or that are
  * optimized step by step.
  *
  * @param images `[batch, height, width, 3]`, RGB from 0 to 1.
- * @param preprocessing of the weights; only its color fields are used, and the size stays.
+ * @param preprocessing that of the weights; its sizes are not used.
  * @returns float32, shaped like the images.
  */
 export function normalizeImages(images: Tensor4D, { channels, white, mean, std }: Preprocessing): Tensor4D {

@@ -9,8 +9,8 @@ import { resizeBilinear } from './resize.js';
 interface HeatOptions {
   colorMap?: ColorMap;
   /**
-   * The fraction of the map's positions below the full color, above 0 and up to 1, the default. A few pixels of a saliency
-   * map are far above the others; 0.99 makes the others visible.
+   * The quantile of the map's values that gets the full color, above 0 and at most 1. Default 1, the maximum. A few pixels of a
+   * saliency map far exceed the others; 0.99 makes the others visible.
    */
   clip?: number;
 }
@@ -21,18 +21,18 @@ export interface OverlayOptions extends HeatOptions {
   colorMap?: ColorMap;
   /** Opacity of the colors, 0 to 1. Default 0.5. */
   opacity?: number;
-  /** Maximum of the result's longer side; a larger image is made smaller. Default: the image's own. */
+  /** Maximum longer side of the result in pixels; a larger image is shrunk. Default: no limit. */
   maxSide?: number;
 }
 
-/** The brightness of the parts that a network did not see. */
+/** Brightness of the parts that a network did not see. */
 const UNSEEN = 0.4;
 
 /**
- * Lays a heat map over its image, in colors, enlarged (bilinearly, as the paper does) to the part of the image that the
- * network saw. The rest, which preprocessing cut off, is darkened.
+ * Lays a heat map over its image in color, enlarged bilinearly to the part of the image that the network saw. The rest, cut off
+ * by preprocessing, is darkened.
  *
- * @param image the one that the map was computed from; for a map of a tensor, any image that shows the same.
+ * @param image the image that the map was computed from; for a map of a tensor, any image that shows the same.
  * @returns RGB, of the image's size.
  * @throws RangeError when an option is out of range, or the image cannot be read.
  */
@@ -57,14 +57,14 @@ export async function overlay(
   const pixels = new Uint8ClampedArray(shown.data.length);
   shown.data.forEach((byte, i) => {
     const level = levels[Math.floor(i / 3)]!;
-    const color = 3 * Math.round(255 * level) + (i % 3);
-    pixels[i] = level < 0 ? UNSEEN * byte : byte + opacity * (table[color]! - byte);
+    const at = 3 * Math.round(255 * level) + (i % 3);
+    pixels[i] = level < 0 ? UNSEEN * byte : byte + opacity * (table[at]! - byte);
   });
   return { data: pixels, width: shown.width, height: shown.height };
 }
 
 /**
- * A heat map as an image, in colors, at its own size or another.
+ * Renders a heat map as an image, at its own size or another.
  *
  * @param options `width` and `height` in pixels, default the map's; `colorMap`, default `'inferno'`.
  * @returns RGB, or one byte a pixel for `'gray'`.

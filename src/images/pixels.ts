@@ -28,7 +28,7 @@ export type ImageInput = RawImage | Tensor | CanvasImageSource;
 /**
  * The RGB bytes of an image. Alpha is dropped, as torchvision's `convert('RGB')` does, and gray becomes three channels.
  *
- * @param where function name for error messages.
+ * @param where the function that error messages name.
  * @throws RangeError when the image has no size, or its bytes do not match its size.
  */
 export async function toRgb(image: ImageInput, where = 'toRgb'): Promise<RgbImage> {
@@ -108,15 +108,15 @@ function sizeOf(where: string, image: CanvasImageSource): { width: number; heigh
 function rgb(where: string, image: RawImage): RgbImage {
   const { data, width, height } = image;
   const channels = channelsOf(where, image);
-  const colors = channels >= 3;
+  const isColor = channels >= 3;
   const bytes = new Uint8Array(3 * width * height);
   for (let pixel = 0, to = 0; to < bytes.length; pixel += channels) {
-    for (let color = 0; color < 3; color++) bytes[to++] = data[pixel + (colors ? color : 0)]!;
+    for (let color = 0; color < 3; color++) bytes[to++] = data[pixel + (isColor ? color : 0)]!;
   }
   return { data: bytes, width, height };
 }
 
-/** Bytes of a pixel, 1 to 4; an error where the bytes do not match the size. */
+/** Bytes per pixel, 1 to 4; throws if the bytes do not match the size. */
 export function channelsOf(where: string, { data, width, height }: RawImage): number {
   wholeNumber(where, "the image's width", width);
   wholeNumber(where, "the image's height", height);

@@ -7,11 +7,11 @@ import type { Preprocessing } from './preprocessing.js';
 import { resizeBilinear, resizeNearest } from './resize.js';
 
 /**
- * Prepares images for a set of weights: resizes them, cuts a square from the middle and scales the numbers, as the
- * weights' own preprocessing says (`PUBLISHED[name].preprocessing`, or `published.preprocessing` from `fromPretrained`).
+ * Prepares images for a network: resizes them, crops the center square and normalizes the numbers, by the preprocessing of its
+ * weights (`PUBLISHED[name].preprocessing`, or `published.preprocessing` from `fromPretrained`).
  *
- * Resizing matches PIL byte for byte, which torchvision and timm use; tfjs's own `resizeBilinear` skips pixels when it
- * makes an image smaller.
+ * Resizing matches PIL byte for byte, which torchvision and timm use; tfjs's own `resizeBilinear` skips pixels when it shrinks
+ * an image.
  *
  * @param images one or several: bytes, tensors `[height, width, channels]` from 0 to 255, or a browser's elements.
  * @returns float32 `[images, crop, crop, 3]`, which the caller disposes.
@@ -36,7 +36,7 @@ export async function preprocess(
   return tensor4d(values, [all.length, crop, crop, 3]);
 }
 
-/** An image at the size that a preprocessing cuts its square from. */
+/** An image resized by a preprocessing, before its crop. */
 export function resized(image: RgbImage, preprocessing: Preprocessing): RgbImage {
   const { width, height } = resizedSize(image, preprocessing);
   return resize(image, width, height, preprocessing);

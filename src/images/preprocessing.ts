@@ -1,6 +1,6 @@
 import { wholeNumber } from '../base/check.js';
 
-/** How images are prepared for a set of weights, which were trained with it. */
+/** The preparation of images that a set of weights was trained with. */
 export interface Preprocessing {
   /** The order of the color channels. */
   channels: 'RGB' | 'BGR';
@@ -8,7 +8,7 @@ export interface Preprocessing {
   white: 1 | 255;
   /** Subtracted from each channel, in the order of `channels`. */
   mean: readonly [number, number, number];
-  /** Each channel is divided by this afterwards. */
+  /** Each channel is then divided by this. */
   std: readonly [number, number, number];
   /** The shorter side after resizing, or both sides where the image is stretched. */
   resize: { shorterSide: number } | { height: number; width: number };
@@ -32,10 +32,10 @@ export const PLAIN_PREPROCESSING: Preprocessing = {
 };
 
 /**
- * The same preprocessing for another input size. The square that is cut out keeps its proportion to the resized image: 224 out
- * of 256 becomes 96 out of 110.
+ * The same preprocessing for another input size. The crop keeps its proportion to the resized image: 224 of 256 becomes 96 of
+ * 110.
  *
- * @param size side of the square images that come out.
+ * @param size side of the resulting square images.
  */
 export function preprocessingAt(preprocessing: Preprocessing, size: number): Preprocessing {
   const { crop, resize } = preprocessing;

@@ -14,8 +14,8 @@ interface Filter {
 const PRECISION_BITS = 22;
 
 /**
- * Resizes an image like PIL's bilinear filter, byte for byte. Its triangle widens when the image gets smaller, so that every
- * pixel counts. Rows come first, are rounded to bytes, and then columns.
+ * Resizes an image like PIL's bilinear filter, byte for byte. Its triangle widens when the image shrinks, so every pixel
+ * counts. Rows are resized first and rounded to bytes, then columns.
  */
 export function resizeBilinear(image: RgbImage, width: number, height: number): RgbImage {
   const rows = width === image.width ? image : alongRows(image, filterOf(image.width, width), width);
@@ -40,7 +40,7 @@ export function resizeNearest(
   return { data: resized, width, height };
 }
 
-/** The pixel under the center of each new one. Centers are accumulated as in PIL, which decides ties at edges. */
+/** The pixel under the center of each new one. Centers are accumulated as in PIL, because their rounding decides ties. */
 function nearest(from: number, to: number): number[] {
   const scale = from / to;
   let center = scale / 2;

@@ -21,15 +21,15 @@ import { layersWithin } from './models.js';
 import { replaceCalls } from './replaceCalls.js';
 
 /**
- * Makes each convolution or dense layer with ReLU one operation in training, as it is in prediction. In tfjs it is three,
- * whose outputs are all kept for the backward pass; here only the last one is, whose zeros are where ReLU lets no gradient
- * through.
+ * Makes each convolution or dense layer with ReLU one operation in training, as tfjs does only in prediction. In training tfjs
+ * runs three and keeps all their outputs for the backward pass. Here only the last output is kept; its zeros show where ReLU
+ * blocks the gradient.
  *
  * @returns a function that restores the layers.
  */
 export function fuseReluLayers(model: LayersModel): () => void {
   const found = new Map<layers.Layer, { operation: Operation; wanted: (keyof Inputs)[] }>();
-  // Whether anything before the layer is trained, which needs the gradient of the layer's input.
+  // Whether an earlier layer is trained, which needs the gradient of this layer's input.
   let trained = false;
   for (const layer of layersWithin(model)) {
     const operation = operationOf(layer);
@@ -51,12 +51,11 @@ export function fuseReluLayers(model: LayersModel): () => void {
 }
 
 /**
- * The output of a convolution or a dense layer as one operation with a gradient for `x` alone, where the layer's weights are
- * not trained. Under a gradient tfjs keeps the outputs of convolution, bias and ReLU, and the gradient of each; here one
- * feature map and one gradient are kept.
+ * Applies a convolution or dense layer, whose weights are not trained, as one operation with a gradient for `x` alone. It keeps
+ * one feature map and one gradient, where tfjs keeps the outputs of convolution, bias and ReLU, and the gradient of each.
  *
  * @param activation `'none'` leaves out the layer's ReLU.
- * @returns undefined for layers of another kind or another activation.
+ * @returns undefined for other kinds of layers and other activations.
  */
 export function fixedLayer(
   layer: layers.Layer,
@@ -68,13 +67,13 @@ export function fixedLayer(
   return run(operation, { x, ...weightsOf(layer) }, ['x']);
 }
 
-/** What a layer computes: its input times its kernel, plus its bias, and then ReLU if it has one. */
+/** A layer's computation: its input times its kernel, plus its bias, then ReLU if it has one. */
 interface Operation {
   /** Rank of the input. */
   rank: number;
   relu: boolean;
   forward(inputs: Inputs): Tensor;
-  /** From the gradient before ReLU. */
+  /** The gradient of each input, from the gradient before ReLU. */
   gradients: Record<keyof Inputs, (dy: Tensor, inputs: Inputs) => Tensor>;
 }
 
@@ -118,7 +117,7 @@ function dense(relu: boolean): Operation {
   };
 }
 
-/** A convolution of channels-last images, the only ones that tfjs has kernels for; it has no functions for the gradients. */
+/** A convolution of channels-last images, the only order that tfjs has kernels for. It exports no functions for the gradients. */
 function convolution(strides: [number, number], pad: string, relu: boolean): Operation {
   const attrs = { strides, pad, dataFormat: 'NHWC', dilations: [1, 1] };
   const activation = relu ? 'relu' : 'linear';
@@ -137,7 +136,7 @@ function convolution(strides: [number, number], pad: string, relu: boolean): Ope
   };
 }
 
-/** Runs an operation so that a tape records it as one, with the gradients wanted. */
+/** Runs an operation that the tape records as one, with the wanted gradients. */
 function run(operation: Operation, inputs: Inputs, wanted: (keyof Inputs)[]): Tensor {
   const { forward, gradients, relu } = operation;
   const names = wanted.filter((name) => inputs[name]);
@@ -150,10 +149,10 @@ function run(operation: Operation, inputs: Inputs, wanted: (keyof Inputs)[]): Te
       const [y, x] = relu ? saved : [undefined, ...saved];
       const results = tidy(() => {
         const before = y ? throughRelu(dy, y) : dy;
-        // Of an input that was not saved only the shape is used.
+        // If x was not saved, only its shape is used.
         return names.map((name) => gradients[name](before, { ...inputs, x: x ?? inputs.x }));
       });
-      // tfjs would hold them until the whole backward pass is over.
+      // tfjs would keep them until the end of the backward pass.
       dispose(saved);
       return results;
     };
@@ -162,7 +161,7 @@ function run(operation: Operation, inputs: Inputs, wanted: (keyof Inputs)[]): Te
   return recorded(...names.map((name) => inputs[name]!));
 }
 
-/** The gradient before ReLU from that after it: by one kernel where the backend has it. */
+/** The gradient before ReLU, from the one after it; by one kernel where the backend has it. */
 function throughRelu(dy: Tensor, y: Tensor): Tensor {
   return hasKernel('ReluGrad') ? runOwnKernel('ReluGrad', { dy, y }, {}) : mul(dy, step(y));
 }

@@ -12,15 +12,15 @@ import {
  * Kernels that tfjs does not have. `vgg-blocks/wasm` registers them, and the library uses them where the current backend
  * has them; elsewhere it computes the same from tfjs's operations.
  *
- * The updates take `weights` and `gradient` and return the new weights, which may take the gradient's memory: the caller
- * must not use the gradient afterwards. The other inputs, what the optimizer remembers, are changed in place.
+ * The updates take `weights` and `gradient` and return the new weights, which may take the gradient's memory: the caller must
+ * not use the gradient afterwards. The other inputs, the optimizer's state, are changed in place.
  */
 export interface OwnKernels<T = TensorInfo> {
   /** The gradient before a ReLU, from the gradient after it and the ReLU's output. */
   ReluGrad: { inputs: { dy: T; y: T }; attrs: object };
-  /** weights - rate gradient. */
+  /** weights - rate * gradient. */
   SgdUpdate: { inputs: { weights: T; gradient: T }; attrs: { rate: number } };
-  /** velocity = momentum velocity + gradient; weights - rate velocity. */
+  /** velocity = momentum * velocity + gradient; weights - rate * velocity. */
   MomentumUpdate: {
     inputs: { weights: T; gradient: T; velocity: T };
     attrs: { rate: number; momentum: number };

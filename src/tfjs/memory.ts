@@ -13,7 +13,7 @@ function reachable(): BackendMemory | undefined {
   return current.makeOutput && current.typedArrayFromHeap ? (current as BackendMemory) : undefined;
 }
 
-/** A new tensor that is not initialized, or undefined where the backend's memory is out of reach. */
+/** A new uninitialized tensor, or undefined where the backend's memory is out of reach. */
 export function unfilledTensor(shape: readonly number[]): Tensor | undefined {
   const info = reachable()?.makeOutput([...shape], 'float32');
   return info && engine().makeTensorFromTensorInfo(info);
@@ -27,7 +27,7 @@ export function memoryView(tensor: TensorInfo): Float32Array | undefined {
   return reachable()?.typedArrayFromHeap(tensor);
 }
 
-/** The memory of a wasm backend of one thread, for other WebAssembly to compute on. */
+/** The memory of a single-threaded wasm backend, for other WebAssembly modules to use. */
 export function wasmMemory(): WebAssembly.Memory | undefined {
   return reachable()?.wasm?.asm.memory;
 }

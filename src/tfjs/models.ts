@@ -1,8 +1,8 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 
 /**
- * The layers of a model that compute something, in order: those of models inside it included, input layers left out.
- * So a sequential model, which may have no input layer, gives the same layers as a functional one.
+ * The layers of a model that compute something, in order, including those of nested models. Input layers are left out, because
+ * a sequential model may have none.
  */
 export function layersWithin({ layers: all }: Pick<LayersModel, 'layers'>): layers.Layer[] {
   return all.flatMap((layer) => {
@@ -16,7 +16,7 @@ export function inputShapeOf(model: LayersModel): (number | null)[] {
   return (model.inputs[0]!.shape as (number | null)[]).slice(1);
 }
 
-/** What a classifier returns: probabilities where its last layer is a softmax or has one as its activation. */
+/** The kind of a classifier's outputs: probabilities if its last layer is a softmax or has one as its activation. */
 export function outputKindOf(model: LayersModel): 'logits' | 'probabilities' {
   const last = layersWithin(model).at(-1);
   const isSoftmax = last?.getClassName() === 'Softmax' || last?.getConfig().activation === 'softmax';

@@ -3,9 +3,9 @@ import type { layers } from '@tensorflow/tfjs-layers';
 type Call = layers.Layer['call'];
 
 /**
- * Replaces the functions that layers compute.
+ * Replaces the `call` methods of layers.
  *
- * @param by returns the new function of a layer, from the layer, its own function and its index.
+ * @param by returns a layer's new method, from the layer, its own method and its index.
  * @returns a function that restores the layers.
  */
 export function replaceCalls(
@@ -16,7 +16,7 @@ export function replaceCalls(
     layer.call = by(layer, layer.call.bind(layer), i);
   });
   return () => {
-    // Their own is a method of their class.
+    // The layer's own method is on its prototype.
     for (const layer of replaced) Reflect.deleteProperty(layer, 'call');
   };
 }

@@ -11,9 +11,9 @@ interface LayerParts {
 }
 
 /**
- * A layer that computes the same as `layer` with the same variables, in another graph: nothing is copied, and training one
- * trains the other. Applying the layer itself again would give it two outputs, and a model built from it would dispose its
- * weights. The shared layer disposes none.
+ * A layer that computes the same as `layer`, with the same variables, for use in another graph: nothing is copied, and training
+ * one trains the other. Applying `layer` itself again would give it two outputs, and a model built from it would dispose its
+ * weights; the shared layer disposes none.
  *
  * @param activation `'none'` leaves out the activation that is part of a convolution or dense layer.
  */
@@ -36,7 +36,7 @@ function fusedActivation(layer: layers.Layer): 'relu' | 'softmax' | undefined {
     : (name as 'relu' | undefined);
 }
 
-/** Applies the activation that is part of `layer` to `x`, by a layer with the name that it has as a layer of its own. */
+/** Applies the activation that is part of `layer` to `x`, as a separate layer: `block1_conv1_relu` for `block1_conv1`. */
 export function applyActivation<T extends SymbolicTensor | Tensor>(x: T, layer: layers.Layer): T {
   const activation = fusedActivation(layer);
   if (!activation) return x;

@@ -1,7 +1,7 @@
 import { dispose, engine } from '@tensorflow/tfjs-core';
 
 /**
- * Runs a function that computes gradients. tfjs disposes what it recorded for them at the end, but not after an error (such
+ * Runs a function that computes gradients. tfjs disposes the tensors that it recorded at the end, but not after an error (such
  * as too little memory); this does.
  */
 export function withTape<T>(use: () => T): T {

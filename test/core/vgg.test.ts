@@ -297,7 +297,11 @@ describe('options', () => {
       () => vgg11({ dropOut: 0 } as VggOptions),
       'vgg11: the option is "dropOut"; it must be one of "inputShape"',
     ],
-    ['a dropout of 1', () => vgg11({ dropout: 1 }), 'vgg11: dropout is 1; it must be from 0 to below 1.'],
+    [
+      'a dropout of 1',
+      () => vgg11({ dropout: 1 }),
+      'vgg11: dropout is 1; it must be at least 0 and below 1.',
+    ],
     [
       'a seed above 32 bits',
       () => vgg11({ seed: 2 ** 32 }),

@@ -155,7 +155,7 @@ describe('augmented', () => {
     [
       'a hue beyond half a rotation',
       { jitter: { hue: 0.6 } },
-      /augment\.jitter\.hue is 0\.6; pass at most 0\.5/,
+      /augment\.jitter\.hue is 0\.6; pass a number from 0 to 0\.5/,
     ],
     [
       'a negative jitter',

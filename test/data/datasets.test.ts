@@ -118,7 +118,7 @@ describe('fashionMnist and mnist', () => {
     const nothing = {} as DatasetOptions;
     return Promise.all([
       expect(fashionMnist(nothing)).rejects.toThrow(
-        'fashionMnist: no source is given; pass a folder, a base URL, all of trainImages, trainLabels, testImages, testLabels, or a published set to download from http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/.',
+        'fashionMnist: no source was passed; pass a folder, a base URL, all of trainImages, trainLabels, testImages, testLabels, or a published set to download from http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/.',
       ),
       expect(
         mnist({ source: { trainImages: new Uint8Array() } } as unknown as DatasetOptions),
@@ -160,7 +160,7 @@ describe('fashionMnist and mnist', () => {
     [
       'images of two sizes',
       { testImages: encodeIdx([2, 5, 5], new Uint8Array(50)) },
-      'testImages: its images are 5x5x1, but the training images are 4x5x1; use files of one set.',
+      'testImages: its images are 5x5x1, but the training images are 4x5x1; use files of the same data set.',
     ],
     [
       'images without pixels',

@@ -57,7 +57,7 @@ export class Canvas {
     }
   }
 
-  /** The image as bytes, each shade off by up to about `noise` of itself. */
+  /** The image as bytes, each shade varied at random by about a fraction `noise` of itself. */
   bytes(noise: number, random: Random): Uint8Array {
     return Uint8Array.from(this.shades, (shade) => {
       const wobble = 1 + noise * (random.next() + random.next() + random.next() - 1.5);
@@ -78,7 +78,7 @@ export function mirrored(right: readonly Point[]): Point[] {
   return [...right, ...right.map(([x, y]): Point => [-x, y]).reverse()];
 }
 
-/** The outline with rounded corners: each is cut at a quarter, `times` times (Chaikin 1974). */
+/** Rounds the corners of an outline by cutting each at a quarter of its edges, `times` times (Chaikin 1974). */
 export function rounded(outline: readonly Point[], times = 2): Point[] {
   let points = [...outline];
   for (let i = 0; i < times; i++) {

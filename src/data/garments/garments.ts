@@ -26,7 +26,7 @@ export interface GarmentOptions {
   trainImages?: number;
   /** Test images; default 1000. */
   testImages?: number;
-  /** Draws the garments, a whole number from 0 to 2^32 - 1; default 1409. */
+  /** Seed of the drawings, a whole number from 0 to 2^32 - 1; default 1409. */
   seed?: number;
 }
 
@@ -34,9 +34,9 @@ const DRAW = [tShirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, ba
 const SIDE = 28;
 
 /**
- * Draws images of garments, so that nothing is downloaded: 28x28 gray pixels, light on black, ten kinds in Fashion-MNIST's
- * order. They vary in cut, position, rotation, size, shade, pattern and noise, so a network has to learn shapes: comparing with
- * the mean image of each kind classifies only about three quarters of them correctly.
+ * Draws images of garments, without any download: 28x28 gray pixels, light on black, ten kinds in Fashion-MNIST's order. They
+ * vary in cut, position, rotation, size, shade, pattern and noise, so a network has to learn shapes: comparing with the mean
+ * image of each kind classifies only about three quarters of them correctly.
  *
  * The kinds come in equal numbers (give or take one) and in random order, and no image is in both sets. The same
  * options give the same bytes in every process.
@@ -57,7 +57,7 @@ function drawSet(count: number, seed: number, split: number): ImageSet {
   const order = shuffled(count, seededRandom(seed, split));
   order.forEach((garment, index) => {
     labels[index] = garment % DRAW.length;
-    // Even streams train and odd ones test; 0 and 1 have been used for the order.
+    // Even streams are for training and odd ones for testing; 0 and 1 drew the order.
     images.set(
       drawGarment(garment % DRAW.length, seededRandom(seed, 2 + 2 * garment + split)),
       index * SIDE * SIDE,
@@ -78,7 +78,7 @@ function drawGarment(kind: number, random: Random): Uint8Array {
   return canvas.bytes(random.between(0.03, 0.22), random);
 }
 
-/** A pattern, lit from one side: a factor for the shade at each position. */
+/** A pattern lit from one side, as a factor for the shade at each position. */
 function fabric(random: Random): (x: number, y: number) => number {
   const [lightX, lightY] = [random.between(-0.14, 0.14), random.between(-0.16, 0.16)];
   const kind = random.next();

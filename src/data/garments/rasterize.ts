@@ -1,12 +1,12 @@
-/** A corner of an outline, in pixels: x to the right, y down, (0, 0) being the upper left corner of the image. */
+/** A corner of an outline, in pixels: x to the right, y down, from the upper left corner of the image. */
 export type Point = readonly [x: number, y: number];
 
 /**
  * How much of each pixel of an image lies inside a polygon: exact areas from 0 to 1, in rows from the top. The
  * polygon may reach out of the image; where it overlaps itself the pixel is covered once.
  *
- * Every edge leaves in its rows the change of area that it makes from one pixel to the next, and a running sum along
- * the row turns changes into areas, so the time depends on the edges' lengths and not on corners times pixels.
+ * Each edge records, in each row, how the area changes from one pixel to the next. A running sum along the row turns changes
+ * into areas, so the time depends on the lengths of the edges and not on corners times pixels.
  *
  * @param outline the corners in order; the last is joined to the first.
  */
@@ -29,7 +29,7 @@ export function coverage(outline: readonly Point[], width: number, height: numbe
   return areas;
 }
 
-/** Adds what the edge from `top` down to `bottom` changes: everything to its right gains `sign` times its height. */
+/** Adds the changes of the edge from `top` down to `bottom`: everything to its right gains `sign` times its height. */
 function addEdge(
   changes: Float32Array,
   width: number,

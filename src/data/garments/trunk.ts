@@ -2,7 +2,7 @@ import type { Random } from '../../base/random.js';
 import { type Canvas, mirrored } from './canvas.js';
 import type { Point } from './rasterize.js';
 
-/** Half widths and heights of what is worn on the trunk, in canvas units; y grows downwards. */
+/** Half widths and heights of a garment for the trunk, in canvas units; y grows downwards. */
 export interface Trunk {
   top: number;
   neck: number;
@@ -54,7 +54,7 @@ export function trunkFill(canvas: Canvas, trunk: Trunk, shade: number): void {
   canvas.fill(mirrored(right), shade);
 }
 
-/** Both sleeves, from the shoulders on; the cuffs in a shade of their own if one is given. */
+/** Both sleeves, from the shoulders; the cuffs in `cuffShade` if given. */
 export function sleeves(
   canvas: Canvas,
   trunk: Trunk,
@@ -95,7 +95,7 @@ export function sleeves(
   }
 }
 
-/** Cuts the neckline out: a V, or a round one. */
+/** Cuts out the neckline, pointed or round. */
 export function neckline(canvas: Canvas, trunk: Trunk, depth: number, pointed: boolean): void {
   const right: Point[] = pointed
     ? [

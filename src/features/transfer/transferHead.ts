@@ -16,8 +16,8 @@ export interface TransferHeadOptions
   /** Units of the hidden layers with ReLU, one number for each layer. Default: no hidden layer. */
   hiddenUnits?: number | readonly number[];
   /**
-   * Fraction of units dropped in training, 0 to below 1, after each hidden layer, or after the pooling where there is none.
-   * Default 0.5 with hidden layers, otherwise 0.
+   * Fraction of units dropped in training, at least 0 and below 1, after each hidden layer, or after the pooling where there is
+   * none. Default 0.5 with hidden layers, otherwise 0.
    */
   dropout?: number;
 }
@@ -42,7 +42,8 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   const hiddenUnits = [options.hiddenUnits ?? []].flat().filter((units) => units !== 0);
   for (const units of hiddenUnits) wholeNumber(where, 'hiddenUnits', units);
   const { dropout = hiddenUnits.length > 0 ? 0.5 : 0 } = options;
-  if (!(dropout >= 0 && dropout < 1)) fail(where, `dropout is ${dropout}; it must be from 0 to below 1.`);
+  if (!(dropout >= 0 && dropout < 1))
+    fail(where, `dropout is ${dropout}; it must be at least 0 and below 1.`);
   oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max', 'flatten']);
   oneOf(where, 'classifierActivation', classifierActivation, ['linear', 'softmax']);
   checkSeed(where, seed);
