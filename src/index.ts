@@ -18,13 +18,15 @@ export { vggBlock } from './core/block.js';
 export { type Cost, type CostRow, cost } from './core/cost.js';
 export { diagram } from './core/diagram.js';
 export { FAMILY, type FamilyMember, type FamilyName } from './core/family.js';
-export type {
-  AlexNetOptions,
-  BatchNormOptions,
-  ImageShape,
-  Initializer,
-  NetworkOptions,
-  VggOptions,
+export { OPTIMIZERS, type OptimizerName } from './core/optimizers.js';
+export {
+  type AlexNetOptions,
+  type BatchNormOptions,
+  type ImageShape,
+  INITIALIZERS,
+  type Initializer,
+  type NetworkOptions,
+  type VggOptions,
 } from './core/options.js';
 export { type ParamCount, paramCount } from './core/params.js';
 export { alexNetPlan, type LayerKind, type Plan, type PlanRow, plan } from './core/plan.js';

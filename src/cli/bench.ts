@@ -1,9 +1,19 @@
 import { cpus } from 'node:os';
 import { removeBackend } from '@tensorflow/tfjs-core';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type ConvArch, cost, paramCount, plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
+import {
+  type ConvArch,
+  cost,
+  OPTIMIZERS,
+  type OptimizerName,
+  paramCount,
+  plan,
+  scaleArch,
+  VGG11,
+  vgg,
+} from 'vgg-blocks';
 import { webgpuBackend } from 'vgg-blocks/node';
-import { type OptimizerName, type Throughput, throughput } from 'vgg-blocks/train';
+import { type Throughput, throughput } from 'vgg-blocks/train';
 import { firstLineOf } from '../base/realm.js';
 import { table } from '../figures/table.js';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
@@ -67,7 +77,7 @@ export function benchCommand(): Command {
     )
     .addOption(
       new Option('--optimizer <name>', 'optimizer of the training steps')
-        .choices(['sgd', 'momentum', 'adam'])
+        .choices(Object.keys(OPTIMIZERS))
         .default('sgd'),
     )
     .addOption(numeric('--seconds <n>', 'duration of each measurement, after a warm-up', 2))

@@ -1,5 +1,5 @@
 import { Argument, Command, Option } from 'commander';
-import { alexNetPlan, cost, diagram, plan, summary, tally, VGG11 } from 'vgg-blocks';
+import { alexNetPlan, cost, diagram, OPTIMIZERS, plan, summary, tally, VGG11 } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
 import { ARCH_HELP, type Architecture, numeric, parseArchitecture, planOf, shared } from './options.js';
 
@@ -40,7 +40,7 @@ export function summaryCommand(): Command {
     .addOption(numeric('--batch <n>', 'batch size for the cost', 128))
     .addOption(
       new Option('--optimizer <name>', 'optimizer for the cost')
-        .choices(['sgd', 'momentum', 'adam'])
+        .choices(Object.keys(OPTIMIZERS))
         .default('sgd'),
     );
   return withShape(command).action((of: Architecture = VGG11, options) => {

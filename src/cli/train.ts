@@ -1,13 +1,23 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { type ConvArch, type Initializer, paramCount, scaleArch, VGG11, vgg } from 'vgg-blocks';
+import {
+  type ConvArch,
+  INITIALIZERS,
+  type Initializer,
+  OPTIMIZERS,
+  type OptimizerName,
+  paramCount,
+  scaleArch,
+  VGG11,
+  vgg,
+} from 'vgg-blocks';
 import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
   type History,
-  type OptimizerName,
   predictClasses,
   predictionSheet,
+  SCHEDULES,
   type Schedule,
   train,
 } from 'vgg-blocks/train';
@@ -57,7 +67,7 @@ export function trainCommand(): Command {
     .addOption(shared.batchNorm())
     .addOption(
       new Option('--initializer <name>', 'distribution of the initial weights')
-        .choices(['glorotUniform', 'glorotNormal', 'heUniform', 'heNormal'])
+        .choices(INITIALIZERS.filter((name) => name !== 'zeros'))
         .default('heUniform'),
     )
     .addOption(
@@ -67,17 +77,9 @@ export function trainCommand(): Command {
       ),
     )
     .addOption(numeric('--batch <n>', 'batch size', 32))
-    .addOption(
-      numeric('--lr <rate>', 'learning rate (default: 0.05 for sgd, 0.01 for momentum, 0.001 for adam)'),
-    )
-    .addOption(
-      new Option('--optimizer <name>', 'optimizer').choices(['sgd', 'momentum', 'adam']).default('adam'),
-    )
-    .addOption(
-      new Option('--schedule <name>', 'learning-rate schedule')
-        .choices(['constant', 'cosine'])
-        .default('cosine'),
-    )
+    .addOption(numeric('--lr <rate>', `learning rate (default: ${learningRates()})`))
+    .addOption(new Option('--optimizer <name>', 'optimizer').choices(Object.keys(OPTIMIZERS)).default('adam'))
+    .addOption(new Option('--schedule <name>', 'learning-rate schedule').choices(SCHEDULES).default('cosine'))
     .addOption(
       numeric(
         '--seed <n>',
@@ -90,6 +92,13 @@ export function trainCommand(): Command {
     .addOption(new Option('--out <folder>', 'output folder').default('runs/latest'))
     .addOption(numeric('--min-accuracy <fraction>', 'fail if the final test accuracy is lower'))
     .action(run);
+}
+
+/** The default learning rates: '0.05 for sgd, 0.01 for momentum, ...'. */
+function learningRates(): string {
+  return Object.entries(OPTIMIZERS)
+    .map(([name, { learningRate }]) => `${learningRate} for ${name}`)
+    .join(', ');
 }
 
 async function run(args: TrainArguments): Promise<void> {

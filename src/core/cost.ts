@@ -2,6 +2,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { oneOf, wholeNumber } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import { rowsOf } from './inspect.js';
+import { OPTIMIZER_NAMES, OPTIMIZERS, type OptimizerName } from './optimizers.js';
 import type { Plan, PlanRow } from './plan.js';
 
 /** The cost of running and training a network. Numbers are float32, 4 bytes each. */
@@ -47,9 +48,6 @@ export interface CostRow {
   receptiveField: number;
 }
 
-/** Numbers an optimizer keeps per weight. */
-const OPTIMIZER_SLOTS = { sgd: 0, momentum: 1, adam: 2 };
-
 /**
  * The cost of a network: multiply-accumulates of its convolutions and linear layers (counted like PyTorch), bytes for inference
  * and training at a batch size, and the receptive field of each layer. Costing a plan allocates nothing.
@@ -64,21 +62,17 @@ const OPTIMIZER_SLOTS = { sgd: 0, momentum: 1, adam: 2 };
  */
 export function cost(
   modelOrPlan: LayersModel | Plan,
-  options: { batchSize?: number; optimizer?: keyof typeof OPTIMIZER_SLOTS } = {},
+  options: { batchSize?: number; optimizer?: OptimizerName } = {},
 ): Cost {
   const batchSize = wholeNumber('cost', 'batchSize', options.batchSize ?? 1);
-  const optimizer = oneOf('cost', 'optimizer', options.optimizer ?? 'sgd', [
-    'sgd',
-    'momentum',
-    'adam',
-  ] as const);
+  const optimizer = oneOf('cost', 'optimizer', options.optimizer ?? 'sgd', OPTIMIZER_NAMES);
   const plan = rowsOf('cost', modelOrPlan);
   const rows = costRows(plan, batchSize);
   const trainable = sum(plan, (row) => row.trainable);
   const weights = 4 * sum(plan, (row) => row.params);
   const activations = sum(rows, (row) => row.activationBytes);
   const gradients = 4 * trainable;
-  const optimizerState = OPTIMIZER_SLOTS[optimizer] * gradients;
+  const optimizerState = OPTIMIZERS[optimizer].slots.length * gradients;
   const alive = plan.map((row) => 4 * batchSize * (size(row.inputShape) + ownNumbers(row)));
   const features = plan.slice(
     0,

@@ -4,8 +4,11 @@ import { type ConvArch, checkArch } from './arch.js';
 /** `[height, width, channels]` of one image, as TensorFlow.js lays it out (NHWC without N). */
 export type ImageShape = readonly [height: number, width: number, channels: number];
 
-/** The distribution that kernels are drawn from; `'zeros'` draws nothing. */
-export type Initializer = 'glorotUniform' | 'glorotNormal' | 'heUniform' | 'heNormal' | 'zeros';
+/** The distributions that kernels are drawn from; `'zeros'` draws nothing. */
+export const INITIALIZERS = ['glorotUniform', 'glorotNormal', 'heUniform', 'heNormal', 'zeros'] as const;
+
+/** The name of a distribution that kernels are drawn from. */
+export type Initializer = (typeof INITIALIZERS)[number];
 
 /** Options of every network in the library. */
 export interface NetworkOptions {
@@ -101,13 +104,7 @@ export function resolveOptions(where: string, options: VggOptions, allowed = OPT
   if (!(o.dropout >= 0 && o.dropout < 1))
     fail(where, `dropout is ${o.dropout}; it must be at least 0 and below 1.`);
   oneOf(where, 'classifierActivation', o.classifierActivation, ['linear', 'softmax']);
-  oneOf(where, 'initializer', o.initializer, [
-    'glorotUniform',
-    'glorotNormal',
-    'heUniform',
-    'heNormal',
-    'zeros',
-  ]);
+  oneOf(where, 'initializer', o.initializer, INITIALIZERS);
   return o;
 }
 

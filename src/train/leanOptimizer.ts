@@ -13,36 +13,41 @@ import {
   tidy,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import { OPTIMIZERS } from '../core/optimizers.js';
 import { hasKernel, type OwnKernels, runOwnKernel, type UpdateKernel } from '../tfjs/kernels.js';
 
-type Inputs<N extends UpdateKernel> = OwnKernels<Tensor>[N]['inputs'];
-type Numbers<N extends UpdateKernel> = OwnKernels[N]['attrs'];
-type Slot<N> = N extends UpdateKernel ? Exclude<keyof Inputs<N>, 'weights' | 'gradient'> : never;
-
 /** What an optimizer does to one tensor of weights in a step. */
-export interface Rule<N extends UpdateKernel = UpdateKernel> {
+export interface Rule<Slot extends string = string, Numbers extends object = object> {
   /** A kernel that does the step in place, used where the backend has it, as with `vgg-blocks/wasm`. */
-  kernel: N;
-  /** The tensors that it remembers, by the kernel's names for them: of the weights' shape, zeros at first. */
-  slots: readonly Slot<N>[];
+  kernel?: UpdateKernel;
+  /** The tensors that it remembers: of the weights' shape, zeros at first. */
+  slots: readonly Slot[];
   /** Its numbers for step 1, 2, ... */
-  numbers(rate: number, step: number): Numbers<N>;
+  numbers(rate: number, step: number): Numbers;
   /** The new weights and slots. */
-  update(inputs: Inputs<N>, numbers: Numbers<N>): Omit<Inputs<N>, 'gradient'>;
+  update(inputs: Tensors<'weights' | 'gradient' | Slot>, numbers: Numbers): Tensors<'weights' | Slot>;
 }
 
+type Tensors<Name extends string> = Record<Name, Tensor>;
+
+/** A rule with a kernel, whose inputs include its slots and whose attributes are its numbers. */
+type KernelRule<N extends UpdateKernel> = { kernel: N } & Rule<
+  Exclude<keyof OwnKernels[N]['inputs'] & string, 'weights' | 'gradient'>,
+  OwnKernels[N]['attrs']
+>;
+
 /** Plain gradient descent: w - rate g. */
-export const SGD: Rule<'SgdUpdate'> = {
+export const SGD: KernelRule<'SgdUpdate'> = {
   kernel: 'SgdUpdate',
-  slots: [],
+  slots: OPTIMIZERS.sgd.slots,
   numbers: (rate) => ({ rate }),
   update: ({ weights, gradient }, { rate }) => ({ weights: sub(weights, mul(gradient, rate)) }),
 };
 
 /** Momentum of 0.9 as in PyTorch and Keras: the velocity is 0.9 v + g, the weights w - rate v. */
-export const MOMENTUM: Rule<'MomentumUpdate'> = {
+export const MOMENTUM: KernelRule<'MomentumUpdate'> = {
   kernel: 'MomentumUpdate',
-  slots: ['velocity'],
+  slots: OPTIMIZERS.momentum.slots,
   numbers: (rate) => ({ rate, momentum: 0.9 }),
   update(inputs, { rate, momentum }) {
     const velocity = add(mul(inputs.velocity, momentum), inputs.gradient);
@@ -51,10 +56,10 @@ export const MOMENTUM: Rule<'MomentumUpdate'> = {
 };
 
 /** Adam (Kingma & Ba 2015, arXiv:1412.6980), with the decay rates that the paper proposes. */
-export function adam(epsilon: number, beta1 = 0.9, beta2 = 0.999): Rule<'AdamUpdate'> {
+export function adam(epsilon: number, beta1 = 0.9, beta2 = 0.999): KernelRule<'AdamUpdate'> {
   return {
     kernel: 'AdamUpdate',
-    slots: ['first', 'second'],
+    slots: OPTIMIZERS.adam.slots,
     numbers: (rate, step) => ({
       ...{ rate, beta1, beta2, epsilon },
       scale1: 1 - beta1 ** step,
@@ -89,8 +94,8 @@ export class LeanOptimizer extends Optimizer {
   override applyGradients(gradients: NamedTensorMap | { name: string; tensor: Tensor }[]): void {
     this.incrementIterations();
     const { rule } = this;
-    const numbers = rule.numbers(this.learningRate, this.iterations);
-    const usesKernel = hasKernel(rule.kernel);
+    const numbers = rule.numbers(this.learningRate, this.iterations) as OwnKernels[UpdateKernel]['attrs'];
+    const kernel = rule.kernel && hasKernel(rule.kernel) ? rule.kernel : undefined;
     const all = Array.isArray(gradients)
       ? gradients
       : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
@@ -99,11 +104,9 @@ export class LeanOptimizer extends Optimizer {
       // Weights that the loss does not depend on have no gradient.
       if (!gradient) continue;
       const slots = this.#slotsOf(name, weights);
-      const inputs = { weights, gradient, ...slots } as Inputs<UpdateKernel>;
+      const inputs = { weights, gradient, ...slots };
       const next = tidy(() =>
-        usesKernel
-          ? { weights: runOwnKernel(rule.kernel, inputs, numbers) }
-          : { ...rule.update(inputs, numbers) },
+        kernel ? { weights: runOwnKernel(kernel, inputs, numbers) } : rule.update(inputs, numbers),
       ) as NamedTensorMap & { weights: Tensor };
       weights.assign(next.weights);
       next.weights.dispose();

@@ -1,12 +1,13 @@
 import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
 import { fail, oneOf } from '../base/check.js';
-import { adam, LeanOptimizer, MOMENTUM, SGD } from './leanOptimizer.js';
+import { OPTIMIZER_NAMES, OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
+import { adam, LeanOptimizer, MOMENTUM, type Rule, SGD } from './leanOptimizer.js';
 
-/** The optimizers by name; momentum is 0.9. */
-export type OptimizerName = 'sgd' | 'momentum' | 'adam';
-
-/** The chapter's rate for plain SGD, and the usual ones for the others. */
-const LEARNING_RATES: Record<OptimizerName, number> = { sgd: 0.05, momentum: 0.01, adam: 0.001 };
+const RULES: Record<OptimizerName, () => Rule> = {
+  sgd: () => SGD,
+  momentum: () => MOMENTUM,
+  adam: () => adam(adamEpsilon()),
+};
 
 /** An optimizer, its name, and whether it was created here. */
 export interface ChosenOptimizer {
@@ -17,7 +18,10 @@ export interface ChosenOptimizer {
 }
 
 /** How the learning rate changes over a run: not at all, or down to 0 along half a cosine (Loshchilov & Hutter 2017). */
-export type Schedule = 'constant' | 'cosine';
+export const SCHEDULES = ['constant', 'cosine'] as const;
+
+/** The name of a learning-rate schedule. */
+export type Schedule = (typeof SCHEDULES)[number];
 
 /** The optimizer of a name, or the one passed. */
 export function chooseOptimizer(
@@ -34,16 +38,13 @@ export function chooseOptimizer(
     }
     return { optimizer: chosen, name: chosen.getClassName(), learningRate: null, owned: false };
   }
-  const name = oneOf(where, 'optimizer', chosen, ['sgd', 'momentum', 'adam']);
-  const rate = learningRate ?? LEARNING_RATES[name];
+  const name = oneOf(where, 'optimizer', chosen, OPTIMIZER_NAMES);
+  const usual = OPTIMIZERS[name].learningRate;
+  const rate = learningRate ?? usual;
   if (!(rate > 0 && rate < Number.POSITIVE_INFINITY)) {
-    fail(
-      where,
-      `learningRate is ${rate}; it must be a number above 0, e.g. ${LEARNING_RATES[name]} for ${name}.`,
-    );
+    fail(where, `learningRate is ${rate}; it must be a number above 0, e.g. ${usual} for ${name}.`);
   }
-  const rules = { sgd: () => SGD, momentum: () => MOMENTUM, adam: () => adam(adamEpsilon()) };
-  return { optimizer: new LeanOptimizer(rules[name](), rate), name, learningRate: rate, owned: true };
+  return { optimizer: new LeanOptimizer(RULES[name](), rate), name, learningRate: rate, owned: true };
 }
 
 /**

@@ -3,8 +3,9 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
 import { shapeText } from '../base/shapes.js';
+import type { OptimizerName } from '../core/optimizers.js';
 import { inputShapeOf } from '../tfjs/models.js';
-import { chooseOptimizer, type OptimizerName } from './optimizer.js';
+import { chooseOptimizer } from './optimizer.js';
 import { startRun, step } from './step.js';
 
 /** Options of {@link throughput}. */

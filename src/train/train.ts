@@ -2,10 +2,11 @@ import { dispose, type Optimizer, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { epochSeed } from '../base/random.js';
+import type { OptimizerName } from '../core/optimizers.js';
 import { evaluate } from './evaluate.js';
 import { checkExamples, type Examples } from './examples.js';
 import type { EpochRow, History, TrainProgress } from './history.js';
-import { chooseOptimizer, type OptimizerName, type Schedule } from './optimizer.js';
+import { chooseOptimizer, SCHEDULES, type Schedule } from './optimizer.js';
 import { RunningMeans } from './running.js';
 import { type Run, startRun, step } from './step.js';
 
@@ -25,7 +26,7 @@ export interface TrainOptions {
   epochs?: number;
   /** Examples per step. Default 128. */
   batchSize?: number;
-  /** Default 0.05 for SGD, as in the chapter; 0.01 with momentum, 0.001 for Adam. */
+  /** Default: the optimizer's in `OPTIMIZERS` of `vgg-blocks`; 0.05 for SGD, as in the chapter. */
   learningRate?: number;
   /** A name (momentum is 0.9), or one of tfjs's own, which the caller disposes. Default `'sgd'`. */
   optimizer?: OptimizerName | Optimizer;
@@ -76,7 +77,7 @@ export async function train(
   if (model.trainableWeights.length === 0) {
     fail('train', 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
   }
-  const schedule = oneOf('train', 'schedule', options.schedule ?? 'constant', ['constant', 'cosine']);
+  const schedule = oneOf('train', 'schedule', options.schedule ?? 'constant', SCHEDULES);
   const chosen = chooseOptimizer('train', options.optimizer, options.learningRate);
   const { name, learningRate, owned } = chosen;
   if (schedule !== 'constant' && !owned) {

@@ -10,9 +10,10 @@ import {
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { OptimizerName } from '../../src/core/optimizers.js';
 import { vgg } from '../../src/index.js';
 import type { Batch } from '../../src/train/examples.js';
-import { chooseOptimizer, type OptimizerName } from '../../src/train/optimizer.js';
+import { chooseOptimizer } from '../../src/train/optimizer.js';
 import { type Run, startRun, step } from '../../src/train/step.js';
 import { backends, inBrowser, useBackend } from '../support/backends.js';
 import { noise } from '../support/bytes.js';

@@ -1,12 +1,20 @@
-import { type ConvArch, FAMILY, type FamilyName, VGG11, VGG16 } from 'vgg-blocks';
+import {
+  type ConvArch,
+  FAMILY,
+  type FamilyName,
+  OPTIMIZERS,
+  type OptimizerName,
+  VGG11,
+  VGG16,
+} from 'vgg-blocks';
 
 export const BACKENDS = ['wasm', 'webgl', 'webgpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
 export const VIEWS = ['network', 'train', 'inside', 'weights'] as const;
 export type View = (typeof VIEWS)[number];
+export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as OptimizerName[];
 export const DATA = ['garments', 'files', 'fashion-mnist'] as const;
 type DataKind = (typeof DATA)[number];
-export const OPTIMIZERS = ['sgd', 'momentum', 'adam'] as const;
 /** Preprocessing of images: as in training here, or that of torchvision's or Keras' weights. */
 export const PREPROCESSINGS = ['plain', 'torchvision', 'keras'] as const;
 export type PreprocessingName = (typeof PREPROCESSINGS)[number];
@@ -26,7 +34,7 @@ export interface Choice {
   images: number;
   epochs: number;
   batchSize: number;
-  optimizer: (typeof OPTIMIZERS)[number];
+  optimizer: OptimizerName;
   rate: number;
   cosine: boolean;
   seed: number;
@@ -156,7 +164,7 @@ export function parseChoice(hash: string): Choice {
     images: number('images', given.get('images')),
     epochs: number('epochs', given.get('epochs')),
     batchSize: number('batchSize', given.get('batch')),
-    optimizer: one('optimizer', OPTIMIZERS, d.optimizer),
+    optimizer: one('optimizer', OPTIMIZER_NAMES, d.optimizer),
     rate: number('rate', given.get('rate')),
     cosine: flag('cosine', d.cosine),
     seed: number('seed', given.get('seed')),

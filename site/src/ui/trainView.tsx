@@ -1,6 +1,6 @@
 import { cost, paramCount } from 'vgg-blocks';
 import { FASHION_MNIST } from 'vgg-blocks/data';
-import { BACKENDS, type Choice, DATA, OPTIMIZERS } from '../state/choice.js';
+import { BACKENDS, type Choice, DATA, OPTIMIZER_NAMES } from '../state/choice.js';
 import type { Device } from '../state/device.js';
 import { applyIdx, classesProblem, IDX_PARTS, idxFiles, idxNames, takeFiles } from '../state/files.js';
 import {
@@ -62,7 +62,7 @@ function Settings() {
           <SelectField
             label={t.optimizer}
             value={optimizer}
-            options={OPTIMIZERS.map((value) => ({ value, text: t.optimizers[value] }))}
+            options={OPTIMIZER_NAMES.map((value) => ({ value, text: t.optimizers[value] }))}
             onValue={(value) => choose({ optimizer: value, rate: RATES[value] })}
           />
           <ChoiceNumber name="rate" label={t.rate} />
