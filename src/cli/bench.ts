@@ -122,16 +122,14 @@ async function run(args: BenchArguments): Promise<void> {
       if (backend === 'webgpu') {
         const { description, software } = await webgpuBackend();
         if (software && !args.backend)
-          throw new Error(
-            `its adapter, ${description}, is not a GPU; pass --backend webgpu to use it anyway.`,
-          );
+          throw new Error(`the adapter ${description} is not a GPU; pass --backend webgpu to use it anyway.`);
         header.machine.adapter = description;
       }
       await useBackend(backend, backend === 'wasm' ? args.threads : 1);
     } catch (error) {
       // A default backend may be missing.
       if (args.backend) throw error;
-      console.error(`webgpu is skipped: ${(error as Error).message}`);
+      console.error(`skipping ${backend}: ${(error as Error).message}`);
       continue;
     }
     for (const batchSize of args.batch)

@@ -141,7 +141,7 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     const files = await write(args.out, { model, images, phases, predicted, result });
     model.dispose();
     say(found ? listing(found) : 'no images were held out, so the accuracy is unknown');
-    say(`${files.join(', ')} are in ${args.out}`);
+    say(`wrote ${files.join(', ')} to ${args.out}`);
     if (args.json) console.log(JSON.stringify(result));
     checkAccuracy('finetune: validation', found?.accuracy ?? null, args.minAccuracy);
   } finally {

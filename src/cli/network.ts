@@ -170,7 +170,7 @@ async function labelsOf(
   const labels = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line !== '');
   if (labels.length !== classes) {
     throw new Error(
-      `${command}: ${file} names ${labels.length} classes, but the network has ${classes}; write one per line.`,
+      `${command}: ${file} lists ${labels.length} classes, but the network has ${classes}; write one per line.`,
     );
   }
   return labels;

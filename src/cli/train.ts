@@ -150,7 +150,7 @@ async function run(args: TrainArguments): Promise<void> {
   };
   for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(args.out, name), content);
   await model.save(fileSystem(join(args.out, 'model')));
-  console.log(`${verdict(history)}; model/, ${Object.keys(files).join(', ')} are in ${args.out}`);
+  console.log(`${verdict(history)}; wrote model/, ${Object.keys(files).join(', ')} to ${args.out}`);
   model.dispose();
   checkAccuracy('train: test', history.epochs.at(-1)!.testAccuracy, args.minAccuracy);
 }

@@ -97,7 +97,7 @@ async function fetchWhole(
       throw new DataError(
         url,
         'damaged',
-        `the download has ${sum.name} ${got} and should have ${sum.expected}; try again, or get the file from elsewhere.`,
+        `the download's ${sum.name} is ${got} but should be ${sum.expected}; try again, or get the file from elsewhere.`,
       );
     }
     drop(received);
@@ -130,7 +130,7 @@ async function hex(algorithm: string, bytes: Uint8Array): Promise<string> {
   const subtle = globalThis.crypto?.subtle;
   if (!subtle)
     throw new Error(
-      'download: WebCrypto, which checks the sum, is not available; serve the page over https.',
+      'download: WebCrypto, which verifies the checksum, is not available; serve the page over https.',
     );
   return toHex(new Uint8Array(await subtle.digest(algorithm, bytes as BufferSource)));
 }
@@ -142,7 +142,7 @@ const PIECE_BYTES = 4 * 2 ** 20;
 async function md5Of(bytes: Uint8Array): Promise<string> {
   const { md5 } = await import('@noble/hashes/legacy.js').catch((cause: unknown) => {
     throw new Error(
-      `download: the package @noble/hashes, which checks the MD5, could not be loaded (${reason(cause)}); install it.`,
+      `download: the package @noble/hashes, which verifies the MD5, could not be loaded (${reason(cause)}); install it.`,
       { cause },
     );
   });

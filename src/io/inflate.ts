@@ -24,7 +24,7 @@ export async function* inflate(
     .getReader();
   const read = () =>
     reader.read().catch((cause: unknown) => {
-      throw new Error(`its ${format} data is damaged or cut off`, { cause });
+      throw new Error(`its ${format} data is damaged or truncated`, { cause });
     });
   const head: Uint8Array[] = [];
   let unpacked = 0;

@@ -150,7 +150,7 @@ export function tooLong(source: string, bytes: number, maxBytes: number): DataEr
   return new DataError(
     source,
     'unreadable',
-    `it has at least ${bytes} bytes, and at most ${maxBytes} are expected; use another file.`,
+    `it has at least ${bytes} bytes, more than the limit of ${maxBytes}; use another file.`,
   );
 }
 

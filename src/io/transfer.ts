@@ -164,7 +164,7 @@ function otherLength(url: string, length: number, bytes: number): DataError {
   return new DataError(
     url,
     'damaged',
-    `the server has at least ${length} bytes, and the file should have ${bytes}; get it from elsewhere.`,
+    `the server has at least ${length} bytes, but the file should have ${bytes}; get it from elsewhere.`,
   );
 }
 

@@ -47,7 +47,7 @@ export class Allocator {
       this.#memory.grow(Math.ceil(bytes / PAGE));
     } catch (error) {
       throw new RangeError(
-        `installWasmKernels: the memory of another thread, 4 GB at most, cannot grow by ${bytes} bytes; use a smaller batch or one thread.`,
+        `installWasmKernels: a helper thread's memory (at most 4 GB) cannot grow by ${bytes} bytes; use a smaller batch or one thread.`,
         { cause: error },
       );
     }

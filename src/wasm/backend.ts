@@ -27,7 +27,7 @@ export function memoryOf({ wasm }: WasmBackend): WebAssembly.Memory {
   const memory = wasm!.asm.memory ?? wasm!.wasmMemory;
   if (!memory) {
     throw new Error(
-      'installWasmKernels: the memory of this @tensorflow/tfjs-backend-wasm is out of reach; use version 4.22.',
+      'installWasmKernels: the memory of this @tensorflow/tfjs-backend-wasm cannot be accessed; use version 4.22.',
     );
   }
   return memory;
@@ -44,7 +44,7 @@ export function allocate(backend: WasmBackend, bytes: number): number {
   const address = backend.wasm!._malloc(bytes) >>> 0;
   if (address === 0) {
     throw new RangeError(
-      `installWasmKernels: the wasm backend's memory, 4 GB at most, has no ${bytes} bytes left to work in; use a smaller batch.`,
+      `installWasmKernels: the wasm backend's memory (at most 4 GB) has no room for ${bytes} more bytes; use a smaller batch.`,
     );
   }
   return address;

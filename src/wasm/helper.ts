@@ -66,7 +66,7 @@ export class Helper {
   start({ kernel, operands, args }: Task): Laid | undefined {
     if (this.#error !== undefined) {
       throw new Error(
-        `installWasmKernels: no thread could be started (${String(this.#error)}); a page's content security policy must allow it by worker-src blob:, or install with threads: 1.`,
+        `installWasmKernels: no thread could be started (${String(this.#error)}); allow worker-src blob: in the page's content security policy, or install with threads: 1.`,
       );
     }
     const shared = this.#shared;

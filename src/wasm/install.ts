@@ -111,14 +111,14 @@ export function installWasmKernels({ threads }: WasmKernelOptions = {}): () => v
   if (present) {
     if (threads !== undefined && threads !== present.threads) {
       throw new Error(
-        `installWasmKernels: threads is ${threads}, but the kernels are installed with ${present.threads}; uninstall them first by the function that installWasmKernels returned.`,
+        `installWasmKernels: threads is ${threads}, but the kernels are installed with ${present.threads}; uninstall them first with the function that installWasmKernels returned.`,
       );
     }
     return present.uninstall;
   }
   if (!getKernel('Conv2D', 'wasm')) {
     throw new Error(
-      "installWasmKernels: there are no kernels of the wasm backend; import '@tensorflow/tfjs-backend-wasm' before the call.",
+      "installWasmKernels: the wasm backend is not registered; import '@tensorflow/tfjs-backend-wasm' first.",
     );
   }
   checkSimd();

@@ -74,7 +74,7 @@ export async function encodeWeights(
     const has = keras ? "Keras' names and F32" : "torchvision's or timm's names";
     fail(
       'encodeWeights',
-      `names is '${used}' and dtype '${dtype}', and the container '${container}' has ${has}; choose another container.`,
+      `names is '${used}' and dtype '${dtype}', but the container '${container}' takes only ${has}; choose another container.`,
     );
   }
   return bytesOf(contentOfModel(model, used, dtype, container));

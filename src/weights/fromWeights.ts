@@ -118,7 +118,7 @@ function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions
   const shapes = `fc1/kernel ([${own},${units}] in the file, [${inputs},${units}] in the model)`;
   throw new WeightFileError(
     file,
-    `it does not fit the model (shapes differ in ${shapes}); its top takes features of ${top.featureSize.join('x')}, so choose an inputShape that leads to them, or includeTop: false.`,
+    `it does not fit the model (shapes differ in ${shapes}); its top takes ${top.featureSize.join('x')} features, so choose an inputShape that gives them, or includeTop: false.`,
   );
 }
 

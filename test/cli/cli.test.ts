@@ -76,7 +76,7 @@ describe('vgg-blocks inspect and convert', () => {
     expect(await run('inspect', join(root, 'README.md'))).toEqual({
       code: 1,
       out: '',
-      error: `${join(root, 'README.md')}: it is not a known weight file; supported are .safetensors, .pth, .h5, .keras and tfjs model.json.\n`,
+      error: `${join(root, 'README.md')}: it is not a known weight file; supported formats are .safetensors, .pth, .h5, .keras and tfjs model.json.\n`,
     });
   });
 
@@ -124,7 +124,7 @@ describe('vgg-blocks inspect and convert', () => {
       "a tfjs model has Keras' names and float32; omit --names and --dtype.",
     );
     expect((await run('convert', file, join(folder, 'm.keras'), '--names', 'timm')).error).toContain(
-      "names is 'timm' and dtype 'F32', and the container 'keras' has Keras' names and F32; choose another container.",
+      "names is 'timm' and dtype 'F32', but the container 'keras' takes only Keras' names and F32; choose another container.",
     );
     expect(readdirSync(folder).filter((name) => /^(m|x\.onnx|m\.keras)$|tmp/.test(name))).toEqual([]);
   });
@@ -189,7 +189,7 @@ describe('vgg-blocks bench', () => {
     expect(requested.error).toContain('webgpuBackend: ');
     const { code, out, error } = await start(args, env).outcome;
     expect(code).toBe(0);
-    expect(error).toContain('webgpu is skipped: ');
+    expect(error).toContain('skipping webgpu: ');
     expect(out).toMatch(/^wasm +1 +inference /m);
   });
 });
@@ -238,7 +238,7 @@ describe('vgg-blocks train', () => {
     child.kill('SIGINT');
     const { code, out: text } = await outcome;
     expect(code).toBe(0);
-    expect(text).toMatch(/^stopped.*; model\/, history\.json, curves\.svg, predictions\.svg are in /m);
+    expect(text).toMatch(/^stopped.*; wrote model\/, history\.json, curves\.svg, predictions\.svg to /m);
     expect(JSON.parse(readFileSync(join(out, 'history.json'), 'utf8')).ended).toBe('aborted');
   });
 

@@ -180,7 +180,7 @@ describe('fashionMnist and mnist', () => {
     [
       'a damaged gzip file',
       { testLabels: gzip(FILES.testLabels).subarray(0, 20) },
-      'testLabels: its gzip data is damaged or cut off',
+      'testLabels: its gzip data is damaged or truncated',
     ],
     [
       'a gzipped web page',

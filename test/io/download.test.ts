@@ -163,7 +163,7 @@ describe('download', () => {
     const url = `${server.url}data.bin`;
     await expect(fetchFrom(answer)).rejects.toMatchObject({
       fault: 'damaged',
-      message: `${url}: the download has SHA-256 ${sha256(other)} and should have ${sum}; try again, or get the file from elsewhere.`,
+      message: `${url}: the download's SHA-256 is ${sha256(other)} but should be ${sum}; try again, or get the file from elsewhere.`,
     });
     expect(server!.requests).toHaveLength(1);
     expect(cached()).toEqual([]);
@@ -173,7 +173,7 @@ describe('download', () => {
     writeFileSync(join(folder, `${name}.part`), other.subarray(0, 50_000));
     const answer: Answer = (request, response, count) =>
       sendFile(request, response, other, { sent: count === 2 ? 70_000 : undefined });
-    await expect(fetchFrom(answer)).rejects.toThrow('the download has SHA-256');
+    await expect(fetchFrom(answer)).rejects.toThrow("the download's SHA-256 is");
     expect(ranges()).toEqual(['bytes=50000-', undefined, 'bytes=70000-']);
     expect(cached()).toEqual([]);
   });
@@ -185,7 +185,7 @@ describe('download', () => {
       onProgress: ({ done }: { done: number }) => pieces.push(done),
     };
     const sentence =
-      'the server has at least 200000 bytes, and the file should have 150000; get it from elsewhere.';
+      'the server has at least 200000 bytes, but the file should have 150000; get it from elsewhere.';
     await expect(
       fetchFrom((request, response) => sendFile(request, response, file), options),
     ).rejects.toThrow(sentence);
@@ -202,7 +202,7 @@ describe('download', () => {
       more();
     };
     await expect(fetchFrom(endless, { bytes: file.length })).rejects.toThrow(
-      'and the file should have 200000',
+      'but the file should have 200000',
     );
     expect(cached()).toEqual([]);
   });

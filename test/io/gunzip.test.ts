@@ -34,7 +34,7 @@ describe('gunzip', () => {
       source: 'a.gz',
       fault: 'damaged',
       message: expect.stringMatching(
-        /^a\.gz: its gzip data is damaged or cut off \(.+\); get the file again\.$/,
+        /^a\.gz: its gzip data is damaged or truncated \(.+\); get the file again\.$/,
       ),
     });
   });

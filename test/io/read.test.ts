@@ -92,7 +92,7 @@ describe('readBytes', () => {
   test('refuses more bytes than allowed, from every source', async () => {
     for (const source of [path, `${server.url}file`, bytes, new Blob([bytes as BlobPart])]) {
       await expect(readBytes(source, { maxBytes: 4999 })).rejects.toThrow(
-        /bytes, and at most 4999 are expected; use another file\./,
+        /bytes, more than the limit of 4999; use another file\./,
       );
       expect(await readBytes(source, { maxBytes: 5000 })).toHaveLength(5000);
     }

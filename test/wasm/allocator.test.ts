@@ -42,7 +42,7 @@ describe('a heap', () => {
 
   test('throws when the memory cannot grow', () => {
     expect(() => new Allocator(memory()).allocate(2 ** 23)).toThrow(
-      'installWasmKernels: the memory of another thread, 4 GB at most, cannot grow by',
+      "installWasmKernels: a helper thread's memory (at most 4 GB) cannot grow by",
     );
   });
 });

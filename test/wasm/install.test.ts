@@ -44,7 +44,7 @@ describe('installWasmKernels', () => {
   // First, because a backend's import cannot be undone.
   test('names the import that is missing', async () => {
     expect(() => installWasmKernels()).toThrow(
-      "installWasmKernels: there are no kernels of the wasm backend; import '@tensorflow/tfjs-backend-wasm' before the call.",
+      "installWasmKernels: the wasm backend is not registered; import '@tensorflow/tfjs-backend-wasm' first.",
     );
     expect(getKernelsForBackend('wasm')).toEqual([]);
     await import('@tensorflow/tfjs-backend-wasm');
@@ -100,7 +100,7 @@ describe('installWasmKernels', () => {
     expect(other.installWasmKernels()).toBe(uninstall);
     expect(kernels()).toEqual(installed);
     expect(() => other.installWasmKernels({ threads: 2 })).toThrow(
-      'installWasmKernels: threads is 2, but the kernels are installed with 1; uninstall them first by the function that installWasmKernels returned.',
+      'installWasmKernels: threads is 2, but the kernels are installed with 1; uninstall them first with the function that installWasmKernels returned.',
     );
     other.installWasmKernels()();
     uninstall();

@@ -130,7 +130,7 @@ describe.runIf(hasChromium)('two threads of a cross-origin isolated page', () =>
 
   test('name the policy that forbids them', async () => {
     const { said } = await open('copies.js', { ...ISOLATED, 'content-security-policy': policy('') });
-    expect(said).toContain("a page's content security policy has to allow it by worker-src blob:");
+    expect(said).toContain("allow worker-src blob: in the page's content security policy");
   });
 
   test('name the headers that a page lacks which is not isolated', async () => {

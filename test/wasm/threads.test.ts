@@ -276,7 +276,7 @@ describe('threads', () => {
     expect(installWasmKernels()).toBe(uninstall);
     expect(installWasmKernels({ threads: 2 })).toBe(uninstall);
     expect(() => installWasmKernels({ threads: 1 })).toThrow(
-      'installWasmKernels: threads is 1, but the kernels are installed with 2; uninstall them first by the function that installWasmKernels returned.',
+      'installWasmKernels: threads is 1, but the kernels are installed with 2; uninstall them first with the function that installWasmKernels returned.',
     );
   });
 });

@@ -182,12 +182,12 @@ describe('whole models keep what files of weights do not record', () => {
     const sum = layers.add({ name: 'sum' }).apply([conv as typeof image, image]) as typeof image;
     const branching = modelOf({ inputs: image, outputs: sum });
     await expect(encodeWeights(branching, { container: 'keras' })).rejects.toThrow(
-      "encodeWeights: the layer 'sum' does not take the output of 'block1_conv1' alone; only models without branches are written to Keras models.",
+      "encodeWeights: the layer 'sum' does not take the output of 'block1_conv1' alone; only a model without branches can be written as a Keras model.",
     );
     const activated = layers.leakyReLU({ name: 'leaky' }).apply(conv as typeof image) as typeof image;
     const leaky = modelOf({ inputs: image, outputs: activated });
     await expect(encodeWeights(leaky, { container: 'model.h5' })).rejects.toThrow(
-      "encodeWeights: the layer 'leaky' is a LeakyReLU, which is not written to Keras models; save the weights alone",
+      "encodeWeights: the layer 'leaky' is a LeakyReLU, which cannot be written to a Keras model; save the weights alone",
     );
     expect((await inspectWeights(await encodeWeights(leaky, { container: 'h5' }))).tensors).toHaveLength(2);
   });
@@ -304,15 +304,15 @@ describe('what other readers rely on', () => {
 test.each<[EncodeOptions, string]>([
   [
     { names: 'keras', container: 'pth' },
-    "names is 'keras' and dtype 'F32', and the container 'pth' has torchvision's or timm's names; choose another container.",
+    "names is 'keras' and dtype 'F32', but the container 'pth' takes only torchvision's or timm's names; choose another container.",
   ],
   [
     { names: 'timm', container: 'keras' },
-    "names is 'timm' and dtype 'F32', and the container 'keras' has Keras' names and F32; choose another container.",
+    "names is 'timm' and dtype 'F32', but the container 'keras' takes only Keras' names and F32; choose another container.",
   ],
   [
     { container: 'model.h5', dtype: 'F16' },
-    "names is 'keras' and dtype 'F16', and the container 'model.h5' has Keras' names and F32; choose another container.",
+    "names is 'keras' and dtype 'F16', but the container 'model.h5' takes only Keras' names and F32; choose another container.",
   ],
   [
     { container: 'onnx' as 'pth' },

@@ -65,7 +65,7 @@ describe('saved weights load again', () => {
     // Square feature maps alone are known to timm.
     if (names === 'timm') {
       await expect(encodeWeights(model, { names })).rejects.toThrow(
-        "has 6 positions, and timm's is square; use the names 'torchvision'",
+        "has 6 positions, but timm's must be square; use names 'torchvision'",
       );
     } else {
       const bytes = await encodeWeights(model, { names });
@@ -96,7 +96,7 @@ describe('saved weights load again', () => {
     });
     expect(await numbersOf(other)).toEqual(await numbersOf(model));
     await expect(encodeWeights(model, { names: 'timm', container: 'h5' })).rejects.toThrow(
-      "encodeWeights: names is 'timm' and dtype 'F32', and the container 'h5' has Keras' names and F32; choose another container.",
+      "encodeWeights: names is 'timm' and dtype 'F32', but the container 'h5' takes only Keras' names and F32; choose another container.",
     );
     model.dispose();
     other.dispose();

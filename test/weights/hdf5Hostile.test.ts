@@ -61,7 +61,7 @@ describe('refuses', () => {
       'an end beyond the end',
       () => h5File('keras2'),
       (file) => file.u64(40, 2 ** 40),
-      'it should have 1099511627776 bytes and has',
+      'it should have 1099511627776 bytes but has',
     ],
     [
       'addresses that do not start at 0',
@@ -100,13 +100,13 @@ describe('refuses', () => {
       'a span of another length than the shape',
       () => h5File('latest'),
       (file) => file.u64(file.at([4, 1]) + 10, 12),
-      "tensor '/group/data': it has 12 bytes and its shape needs 16",
+      "tensor '/group/data': it has 12 bytes, but its shape needs 16",
     ],
     [
       'chunks of another rank',
       () => h5File('chunked'),
       (file) => file.view.setUint8(chunksOfPacked(file) - 9, 2),
-      'its chunks have 1 axes and it has 2',
+      'its chunks have 1 axes, but it has 2',
     ],
     [
       'chunks of another type',
@@ -154,7 +154,7 @@ describe('refuses', () => {
       'one of its chunks has a wrong position or is too large',
     ],
     ['types that have names', () => own('committed'), () => {}, 'its objects share types or properties'],
-    ['groups that double 25 times', () => own('diamonds'), () => {}, 'or form a circle'],
+    ['groups that double 25 times', () => own('diamonds'), () => {}, 'or form a cycle'],
     ['a group that holds itself', () => h5File('cycle'), () => {}, "'/inner/again' contains itself"],
   ])('%s', async (_, make, damage, said) => {
     const file = new Damaged(make());

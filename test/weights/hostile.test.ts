@@ -41,18 +41,18 @@ describe('a safetensors file', () => {
     [
       'whose header is longer than the file',
       safetensors('{}', 0, 100),
-      'it refers to 100 bytes at 8 and has 10',
+      'it refers to 100 bytes at offset 8 but has 10',
     ],
     ['whose header is no JSON', safetensors('{nonsense}'), 'its header is not JSON'],
     [
       'that leaves the file',
       safetensors({ a: f32([4], [0, 16]) }, 8),
-      "tensor 'a': its bytes should lie at [0,16] of 8",
+      "tensor 'a': its bytes should be at [0,16] of 8",
     ],
     [
       'with other bytes than its shape',
       safetensors({ a: f32([3], [0, 8]) }, 8),
-      'its shape [3] needs 12 bytes of F32 and the header gives it 8',
+      'its shape [3] needs 12 bytes of F32, but the header gives it 8',
     ],
     [
       'whose tensors overlap',
@@ -62,7 +62,7 @@ describe('a safetensors file', () => {
     [
       'of an unknown type',
       safetensors({ a: { dtype: 'F8', shape: [1], data_offsets: [0, 1] } }, 1),
-      'its numbers are of type "F8"',
+      'its number type is "F8"',
     ],
     [
       'with a negative length',
@@ -93,7 +93,7 @@ describe('a safetensors file', () => {
     [
       'with a thousand tensors too many',
       safetensors(Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`t${i}`, f32([0], [0, 0])]))),
-      'it holds 10001 tensors',
+      'it has 10001 tensors',
     ],
     [
       'with a name from JavaScript itself',
@@ -137,17 +137,21 @@ describe('a pickle', () => {
       pickle('X', [0xff, 0xff, 0xff, 0xff]),
       'its pickle ends too early',
     ],
-    ['that takes from an empty stack', pickle('R.'), 'its pickle takes more values than there are'],
+    ['that takes from an empty stack', pickle('R.'), 'its pickle pops more values than it pushed'],
     ['without a mark', pickle('t.'), 'its pickle lacks a mark'],
     ['that recalls nothing', pickle('h\x07.'), 'its pickle recalls a value that it never stored'],
     ['of an unknown protocol', Uint8Array.of(0x80, 9), 'its pickle has protocol 9'],
-    ['without tensors', pickle('}.'), 'its pickle holds no state dict'],
+    ['without tensors', pickle('}.'), 'its pickle contains no state dict'],
     [
       'with a whole number beyond every float',
       pickle([0x8a, 255], Array(255).fill(0x7f), '.'),
-      'its pickle holds no state dict',
+      'its pickle contains no state dict',
     ],
-    ['that contains itself', pickle('}q\x00X', [1, 0, 0, 0], 'ah\x00s.'), 'its pickle holds no state dict'],
+    [
+      'that contains itself',
+      pickle('}q\x00X', [1, 0, 0, 0], 'ah\x00s.'),
+      'its pickle contains no state dict',
+    ],
   ])('%s', async (_, data, said) => {
     await expect(fromWeights(torchZip(data))).rejects.toThrow(said);
     await expect(fromWeights(torchZip(data))).rejects.toBeInstanceOf(WeightFileError);
@@ -191,14 +195,14 @@ describe('a pickle', () => {
     [
       'a tensor beyond its storage',
       state([4, 1, 3, 3], [9, 9, 3, 1], 30),
-      'it reaches to element 35 of a storage that has 30',
+      'it extends to element 35 of a storage of 30 elements',
     ],
     [
       'a tensor that repeats its storage',
       state([1024, 1024, 1, 1], [0, 0, 0, 1], 9),
       'repeats a storage of 9 elements',
     ],
-    ['an offset beyond its storage', state([1, 1, 1, 1], [1, 1, 1, 1], 9, 9), 'it reaches to element 9'],
+    ['an offset beyond its storage', state([1, 1, 1, 1], [1, 1, 1, 1], 9, 9), 'it extends to element 9'],
     [
       'a storage that is not there',
       state([1, 1, 3, 3], [9, 9, 3, 1], 9),
@@ -211,7 +215,7 @@ describe('a pickle', () => {
   test('a storage of another length than the pickle says', async () => {
     const file = torchZip(state([1, 1, 3, 3], [9, 9, 3, 1], 9), { 'a/data/0': new Uint8Array(35) });
     await expect(fromWeights(file)).rejects.toThrow(
-      "tensor 'features.0.weight': its storage '0' has 35 bytes and not 36",
+      "tensor 'features.0.weight': its storage '0' has 35 bytes instead of 36",
     );
   });
 
@@ -242,7 +246,7 @@ describe('a pickle', () => {
       ...[0, 1, 2, 3].map((slot) => dict(slot).subarray(0, -1)),
       text('.'),
     );
-    await expect(fromWeights(torchZip(bytes))).rejects.toThrow('its pickle holds no state dict');
+    await expect(fromWeights(torchZip(bytes))).rejects.toThrow('its pickle contains no state dict');
   });
 
   test('another memory format is put in order', async () => {
@@ -263,23 +267,23 @@ describe('a zip archive', () => {
     [
       'with a path that leads out',
       zipSync({ '../data.pkl': new Uint8Array(3) }),
-      'under a path that leads out of it',
+      'with a path outside the archive',
     ],
     [
       'that unpacks to far more than it is',
       zipSync({ 'a/data.pkl': new Uint8Array(2 ** 25) }),
-      'would unpack to 33554432, which weights never do',
+      'would unpack to 33554432, which no weight file does',
     ],
     ['that is neither', zipSync({ 'readme.txt': text('hello') }), "neither torch.save's nor a .keras file"],
     [
       'that is cut off',
       zipSync({ 'a/data.pkl': new Uint8Array(300) }).subarray(0, -10),
-      'its zip archive is damaged or cut off',
+      'its zip archive is damaged or truncated',
     ],
     [
       'with a header too long',
       torchZip(new Uint8Array(2 ** 24 + 1)),
-      "'a/data.pkl' has 16777217 bytes, and at most 16777216 are read",
+      "'a/data.pkl' has 16777217 bytes, more than the limit of 16777216",
     ],
   ])('%s', async (_, bytes, said) => {
     await expect(fromWeights(bytes)).rejects.toThrow(said);
@@ -303,7 +307,9 @@ describe('what a zip archive holds', () => {
     expect(await readOnly(bytes)).toEqual(content);
     const sumAt = at(bytes, 'PK\x01\x02') + 16;
     bytes[sumAt] = bytes[sumAt]! ^ 1;
-    await expect(readOnly(bytes)).rejects.toThrow("'a/data.pkl' has another CRC-32 than its directory says");
+    await expect(readOnly(bytes)).rejects.toThrow(
+      "'a/data.pkl' does not have the CRC-32 that the directory states",
+    );
     // torch.serialization.set_crc32_options(False) writes none.
     bytes.fill(0, sumAt, sumAt + 4);
     expect(await readOnly(bytes)).toEqual(content);
@@ -385,7 +391,7 @@ describe('an HDF5 file', () => {
         view.setBigUint64(96 + 24, 96n + 16n, true);
         view.setBigUint64(96 + 32, 24n, true);
       },
-      'larger than in any file of Keras, or form a circle',
+      'larger than in any Keras file, or form a cycle',
     ],
   ])('%s', async (_, damage, said) => {
     const bytes = h5File('keras2');
@@ -411,7 +417,7 @@ describe('a tfjs model', () => {
       model([kernel, bias], ['https://example.com/w.bin']),
       'is outside its folder',
     ],
-    ['of unknown types', model([{ ...kernel, dtype: 'string' }]), 'its numbers are of type "string"'],
+    ['of unknown types', model([{ ...kernel, dtype: 'string' }]), 'its number type is "string"'],
     ['that is other JSON', text('{"a": 1}'), 'it is JSON without a weightsManifest'],
     ['that is cut off', text('{"weightsManifest": ['), 'it begins like JSON but is not'],
   ])('%s', async (_, bytes, said) => {
@@ -441,7 +447,7 @@ describe('what is not a weight file at all', () => {
     [
       'noise',
       Uint8Array.from({ length: 100 }, (_, i) => (i * 89 + 200) % 256),
-      'it is not a known weight file; supported are',
+      'it is not a known weight file; supported formats are',
     ],
   ])('%s', async (_, bytes, said) => {
     await expect(inspectWeights(bytes)).rejects.toThrow(said);

@@ -122,7 +122,7 @@ describe('a file that fits in part', () => {
   test('is refused unless strict is false, and the error says what differs', async () => {
     const features = build(1, { includeTop: false });
     await expect(loadWeights(features, bytes)).rejects.toThrow(
-      "Uint8Array: it does not fit the model (the model has no place for classifier.0.bias, classifier.0.weight, classifier.3.bias, classifier.3.weight and 2 more); build the file's network, or pass strict: false to load the weights that fit.".split(
+      "Uint8Array: it does not fit the model (the model lacks classifier.0.bias, classifier.0.weight, classifier.3.bias, classifier.3.weight and 2 more); build the file's network, or pass strict: false to load the weights that fit.".split(
         'classifier.0.bias',
       )[0]!,
     );
@@ -357,6 +357,6 @@ test('inspectWeights describes the network without reading a number', async () =
     weight: 'block2_conv1/kernel',
   });
   expect(await inspectWeights(h5File('types')).catch((error: Error) => error.message)).toContain(
-    'without the layers of Keras',
+    'without Keras layers',
   );
 });

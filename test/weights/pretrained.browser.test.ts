@@ -102,14 +102,8 @@ describe('fromPretrained', () => {
   });
 
   test.each<[string, string, Partial<PublishedWeights>, Partial<DataError>, string]>([
-    [
-      'damaged bytes',
-      '?damaged=500',
-      { sha256: '12345678' },
-      { fault: 'damaged' },
-      'and should have 12345678',
-    ],
-    ['another length', '', { bytes: 17 }, { fault: 'damaged' }, 'and the file should have 17'],
+    ['damaged bytes', '?damaged=500', { sha256: '12345678' }, { fault: 'damaged' }, 'but should be 12345678'],
+    ['another length', '', { bytes: 17 }, { fault: 'damaged' }, 'but the file should have 17'],
     ['an error', '?status=503', {}, { fault: 'unreadable' }, 'the server answered with status 503'],
     ['a file that is not there', '/../none', {}, { fault: 'missing' }, 'the server answered with status 404'],
     [

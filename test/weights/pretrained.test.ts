@@ -101,10 +101,10 @@ describe('fromPretrained', () => {
           file.map((byte, i) => (i === 500 ? byte ^ 1 : byte)),
         ),
       { sha256: '12345678' },
-      'and should have 12345678',
+      'but should be 12345678',
     ],
-    ['another length', whole, { bytes: 17 }, 'bytes, and the file should have 17'],
-    ['an error page with a sum', html, { sha256: '12345678' }, 'the download has SHA-256'],
+    ['another length', whole, { bytes: 17 }, 'bytes, but the file should have 17'],
+    ['an error page with a sum', html, { sha256: '12345678' }, "the download's SHA-256 is"],
     ['an error', (_, response) => response.writeHead(503).end(), {}, 'the server answered with status 503'],
   ])('refuses %s and keeps nothing', async (_, answer, sums, said) => {
     const error = await load(answer, sums).catch((reason) => reason);
@@ -125,7 +125,7 @@ describe('fromPretrained', () => {
     const { model } = await load(whole, { md5 });
     model.dispose();
     await expect(load(whole, { md5: 'f'.repeat(32) })).rejects.toThrow(
-      `the download has MD5 ${md5} and should have ffff`,
+      `the download's MD5 is ${md5} but should be ffff`,
     );
   });
 

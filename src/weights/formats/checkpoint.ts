@@ -114,7 +114,7 @@ async function parse(
   if (isJson(head)) return { format: 'tfjs model.json', ...(await readTfjs(file, source, options)) };
   throw new WeightFileError(
     file.name,
-    `it is not a known weight file${hint(head)}; supported are .safetensors, .pth, .h5, .keras and tfjs model.json.`,
+    `it is not a known weight file${hint(head)}; supported formats are .safetensors, .pth, .h5, .keras and tfjs model.json.`,
   );
 }
 

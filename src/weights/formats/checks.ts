@@ -30,7 +30,7 @@ export function checkDtype(file: string, tensor: string, dtype: unknown): Dtype 
   if (typeof dtype === 'string' && Object.hasOwn(BYTES_PER_ELEMENT, dtype)) return dtype as Dtype;
   throw new WeightFileError(
     file,
-    `its numbers are of type ${JSON.stringify(dtype)?.slice(0, 40)}; supported are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}.`,
+    `its number type is ${JSON.stringify(dtype)?.slice(0, 40)}; supported types are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}.`,
     { tensor },
   );
 }
@@ -38,13 +38,13 @@ export function checkDtype(file: string, tensor: string, dtype: unknown): Dtype 
 /** Throws when a file has too many tensors or a name is too long. */
 export function checkNames(file: string, names: readonly string[]): void {
   if (names.length > MAX_TENSORS) {
-    throw new WeightFileError(file, `it holds ${names.length} tensors, and at most ${MAX_TENSORS} are read.`);
+    throw new WeightFileError(file, `it has ${names.length} tensors, more than the limit of ${MAX_TENSORS}.`);
   }
   const long = names.find((name) => name.length > MAX_NAME_LENGTH);
   if (long !== undefined) {
     throw new WeightFileError(
       file,
-      `its name has ${long.length} characters, and at most ${MAX_NAME_LENGTH} are read.`,
+      `its name has ${long.length} characters, more than the limit of ${MAX_NAME_LENGTH}.`,
       { tensor: long },
     );
   }

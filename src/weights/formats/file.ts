@@ -122,7 +122,7 @@ function withinBounds(
     }
     throw new WeightFileError(
       name,
-      `it refers to ${length} bytes at ${offset} and has ${size} bytes; it is cut off or damaged, so get it again.`,
+      `it refers to ${length} bytes at offset ${offset} but has ${size}; it is truncated or damaged, so get it again.`,
     );
   };
   const failed = (error: unknown): never => {

@@ -24,7 +24,7 @@ export async function readSafetensors(
   if (length > MAX_HEADER_BYTES) {
     throw new WeightFileError(
       file.name,
-      `its header claims ${length} bytes, and at most ${MAX_HEADER_BYTES} are read; it is damaged or not a safetensors file.`,
+      `its header claims ${length} bytes, more than the limit of ${MAX_HEADER_BYTES}; it is damaged or not a safetensors file.`,
     );
   }
   const { entries, metadata } = parseHeader(file.name, await file.read(8, length));
@@ -37,7 +37,7 @@ export async function readSafetensors(
     if (end - begin !== byteLength({ dtype, shape })) {
       throw new WeightFileError(
         file.name,
-        `its shape [${shape}] needs ${byteLength({ dtype, shape })} bytes of ${dtype} and the header gives it ${end - begin}; the file is damaged.`,
+        `its shape [${shape}] needs ${byteLength({ dtype, shape })} bytes of ${dtype}, but the header gives it ${end - begin}; the file is damaged.`,
         { tensor },
       );
     }
@@ -98,7 +98,7 @@ function checkOffsets(
   if (begin < 0 || end < begin || start + end > file.size) {
     throw new WeightFileError(
       file.name,
-      `its bytes should lie at ${JSON.stringify(offsets)?.slice(0, 60)} of ${file.size - start}; the file is cut off or damaged, so get it again.`,
+      `its bytes should be at ${JSON.stringify(offsets)?.slice(0, 60)} of ${file.size - start}; the file is truncated or damaged, so get it again.`,
       { tensor },
     );
   }

@@ -55,7 +55,7 @@ export async function readTfjs(
   if (file.size > MAX_HEADER_BYTES) {
     throw new WeightFileError(
       file.name,
-      `it is JSON of ${file.size} bytes, and at most ${MAX_HEADER_BYTES} are read; use the model.json of a tfjs model.`,
+      `it is JSON of ${file.size} bytes, more than the limit of ${MAX_HEADER_BYTES}; use the model.json of a tfjs model.`,
     );
   }
   const json = parse(file.name, await file.read(0, file.size));
@@ -70,7 +70,7 @@ export async function readTfjs(
   if (shards > MAX_SHARDS) {
     throw new WeightFileError(
       file.name,
-      `its weights lie in ${shards} files, and at most ${MAX_SHARDS} are read; save it in larger ones.`,
+      `its weights are split into ${shards} files, more than the limit of ${MAX_SHARDS}; save it in larger ones.`,
     );
   }
   const locate = options.shards ?? shardsBeside(file.name, source);

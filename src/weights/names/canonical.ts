@@ -55,7 +55,7 @@ function blocksOf(file: string, layers: readonly NamedLayer[], convs: number): s
   if (!blocks) {
     throw new WeightFileError(
       file,
-      `its ${convs} convolutions have other names than block1_conv1 and it does not record where blocks end; load it into a model of its architecture whose layers have the same names.`,
+      `its ${convs} convolutions are not named like block1_conv1, and it does not record where blocks end; load it into a model of its architecture whose layers have the same names.`,
     );
   }
   return blocks.flatMap((count, block) =>

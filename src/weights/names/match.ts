@@ -98,7 +98,7 @@ export function checkStrict(
 function difference({ missing, leftOver, mismatched }: LoadReport): string {
   const parts = [
     list('the file lacks', missing),
-    list('the model has no place for', leftOver.map(printable)),
+    list('the model lacks', leftOver.map(printable)),
     list(
       'shapes differ in',
       mismatched.map(

@@ -110,8 +110,8 @@ function archOf(file: string, kernels: Kernels): { arch: ConvArch; inputChannels
       }
       channels ??= inputChannels = inputs!;
       if (inputs !== channels) throw fault(`it takes ${inputs} channels but gets ${channels}`);
-      if (out !== row[1]) throw fault(`it has ${out} filters and block ${block} has ${row[1]}`);
-      if (!pointwise && row[2] > 0) throw fault('it is 3x3 and follows a 1x1');
+      if (out !== row[1]) throw fault(`it has ${out} filters but block ${block} has ${row[1]}`);
+      if (!pointwise && row[2] > 0) throw fault('it is 3x3 but follows a 1x1');
       row[pointwise ? 2 : 0]++;
       channels = out!;
     }
@@ -146,7 +146,7 @@ function topOf(
     if (shape[0] !== hiddenUnits || (tensor === fc2.tensor && shape[1] !== hiddenUnits)) {
       throw new WeightFileError(
         file,
-        `its shape is [${shape}] and the layer before has ${hiddenUnits} units, so it is not a VGG's.`,
+        `its shape is [${shape}] but the layer before it has ${hiddenUnits} units, so it is not a VGG's.`,
         {
           tensor: tensor.name,
         },

@@ -42,7 +42,7 @@ export function parametersOf(checkpoint: Checkpoint): Parameters {
   const seen = new Set<string>();
   const twice = found.parameters.find(({ role }) => seen.size === seen.add(role).size);
   if (twice) {
-    throw new WeightFileError(file, `it holds ${twice.role} twice; the file is damaged.`, {
+    throw new WeightFileError(file, `it contains ${twice.role} twice; the file is damaged.`, {
       tensor: twice.tensor.name,
     });
   }
@@ -103,7 +103,7 @@ function torchFeatures(file: string, tensors: readonly StoredTensor[], prefix: s
   const convs = weights.filter(({ rank }) => rank === 4).map(({ index }) => index);
   convs.sort((a, b) => a - b);
   if (convs.length === 0)
-    throw new WeightFileError(file, 'it has features and no convolutions, so it is not a VGG.');
+    throw new WeightFileError(file, 'it has features but no convolutions, so it is not a VGG.');
   const norms = new Set(weights.filter(({ rank }) => rank === 1).map(({ index }) => index));
   const found = new Map<string, string>();
   let block = 1;

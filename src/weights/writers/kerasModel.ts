@@ -65,7 +65,7 @@ export function kerasChain(model: LayersModel): KerasNewLayer[] {
     if (!allowed) {
       fail(
         'encodeWeights',
-        `the layer '${layer.name}' is a ${className}, which is not written to Keras models; save the weights alone, or build the model of ${Object.keys(ARGUMENTS).join(', ')}.`,
+        `the layer '${layer.name}' is a ${className}, which cannot be written to a Keras model; save the weights alone, or build the model from ${Object.keys(ARGUMENTS).join(', ')}.`,
       );
     }
     shape = layer.computeOutputShape(shape) as (number | null)[];
@@ -92,7 +92,7 @@ function unrolled(model: LayersModel): layers.Layer[] {
   if (model.inputs.length !== 1 || model.outputs.length !== 1)
     fail(
       'encodeWeights',
-      `the model has ${model.inputs.length} inputs and ${model.outputs.length} outputs; Keras models are written with one of each.`,
+      `the model has ${model.inputs.length} inputs and ${model.outputs.length} outputs; a Keras model is written with one of each.`,
     );
   const chain = model.layers.filter((layer) => layer.getClassName() !== 'InputLayer');
   chain.forEach((layer, i) => {
@@ -103,7 +103,7 @@ function unrolled(model: LayersModel): layers.Layer[] {
     if (!takes(chain[i - 1]))
       fail(
         'encodeWeights',
-        `the layer '${layer.name}' does not take the output of '${chain[i - 1]!.name}' alone; only models without branches are written to Keras models.`,
+        `the layer '${layer.name}' does not take the output of '${chain[i - 1]!.name}' alone; only a model without branches can be written as a Keras model.`,
       );
   });
   return chain.flatMap((layer) => ('layers' in layer ? unrolled(layer as unknown as LayersModel) : [layer]));

@@ -28,7 +28,7 @@ export function torchTensors(
   return [...targets.values()].flatMap(({ role, variable, epsilon }): NewTensor[] => {
     const [layer, last] = role.split('/') as [string, string];
     const name = layers.get(layer);
-    if (!name) fail('encodeWeights', `${names}'s VGG has no layer for '${layer}'; use the names 'keras'.`);
+    if (!name) fail('encodeWeights', `${names}'s VGG has no layer for '${layer}'; use names 'keras'.`);
     const own = shapeOf(variable);
     const entry = (member: string, shape = own, how: { axes?: Axes; add?: number } = {}): NewTensor => ({
       name: `${name}.${member}`,
@@ -73,7 +73,7 @@ function kernelShape(
   if (!Number.isInteger(width)) {
     fail(
       'encodeWeights',
-      `the feature map before fc1 has ${window} positions, and timm's is square; use the names 'torchvision'.`,
+      `the feature map before fc1 has ${window} positions, but timm's must be square; use names 'torchvision'.`,
     );
   }
   return [out, channels, width, width];

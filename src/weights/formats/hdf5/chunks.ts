@@ -63,7 +63,7 @@ export function openChunks(
     }
     if (corners.size !== count)
       throw fault(
-        `only ${corners.size} of its ${count} chunks are in the file, which was not written to its end; save it again.`,
+        `only ${corners.size} of its ${count} chunks are in the file, which was not completely written; save it again.`,
       );
     return spanOf(fileOfBytes(metadata.file.name, whole), 0);
   };

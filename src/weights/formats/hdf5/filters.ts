@@ -11,7 +11,7 @@ export function readFilters(messages: readonly Message[], fault: (reason: string
   const version = body.u8();
   const count = body.u8();
   if (count > MAX_FILTERS)
-    throw fault(`it has ${count} filters, and HDF5 allows ${MAX_FILTERS}; the file is damaged.`);
+    throw fault(`it has ${count} filters, but HDF5 allows only ${MAX_FILTERS}; the file is damaged.`);
   if (version === 1) body.skip(6);
   return Array.from({ length: count }, () => {
     const id = body.u16();
@@ -22,7 +22,7 @@ export function readFilters(messages: readonly Message[], fault: (reason: string
     body.skip(4 * values + (version === 1 && values % 2 === 1 ? 4 : 0));
     if (!Object.values(FILTER).includes(id)) {
       throw fault(
-        `it is packed by filter ${id}, and only gzip, shuffle and fletcher32 are read; save it without.`,
+        `it is compressed with filter ${id}, but only gzip, shuffle and fletcher32 are supported; save it without.`,
       );
     }
     return id;

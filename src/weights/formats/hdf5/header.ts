@@ -70,7 +70,7 @@ async function blockOfV2(metadata: Metadata, address: number): Promise<Block> {
   const version = prefix.u8();
   if (version !== 2)
     throw metadata.fault(
-      `an object's header has version ${version}, and 1 and 2 are read; save it with h5py's defaults.`,
+      `an object's header has version ${version}, but only 1 and 2 are supported; save it with h5py's defaults.`,
     );
   const flags = prefix.u8();
   if (flags & 0x20) prefix.skip(16);
@@ -98,7 +98,7 @@ function* messagesOfV2({ fields, ordered }: Block): Generator<Message> {
 function message(type: number, flags: number, body: Fields): Message {
   if (flags & SHARED && READ.has(type)) {
     throw body.metadata.fault(
-      'its objects share types or properties (committed datatypes), which is not read; save it without, as Keras does.',
+      'its objects share types or properties (committed datatypes), which is not supported; save it without, as Keras does.',
     );
   }
   return { type, body };

@@ -40,7 +40,7 @@ export function isDense(body: Fields, indexBytes: number): boolean {
 /** The error for structures of HDF5's newer layouts. */
 export function dense(metadata: Metadata, structure: string, tensor?: string) {
   return metadata.fault(
-    `it stores ${structure} as h5py does with libver='latest' or track_order, which is not read; save it with h5py's defaults, as Keras does.`,
+    `it stores ${structure} as h5py does with libver='latest' or track_order, which is not supported; save it with h5py's defaults, as Keras does.`,
     tensor,
   );
 }

@@ -37,7 +37,7 @@ export class Metadata {
   async at(address: number, length: number): Promise<Fields> {
     if (!Number.isSafeInteger(address) || address < 0 || length < 0 || address + length > this.file.size) {
       throw this.fault(
-        `it refers to bytes at ${address} and has ${this.file.size}; it is cut off or damaged, so get it again.`,
+        `it refers to bytes at offset ${address} but has ${this.file.size}; it is truncated or damaged, so get it again.`,
       );
     }
     if (length > MAX_BLOCK_BYTES) throw this.#tooMuch();
@@ -63,7 +63,7 @@ export class Metadata {
 
   #tooMuch(): WeightFileError {
     return this.fault(
-      'its groups and headers are larger than in any file of Keras, or form a circle; it is damaged.',
+      'its groups and headers are larger than in any Keras file, or form a cycle; it is damaged.',
     );
   }
 

@@ -52,13 +52,13 @@ export async function openHdf5(file: WeightFile): Promise<Hdf5Group> {
   const version = superblock.u8();
   if (version > 3)
     throw metadata.fault(
-      `it is HDF5 with a superblock of version ${version}, and 0 to 3 are read; save it with h5py's defaults.`,
+      `it is HDF5 with a superblock of version ${version}, but only 0 to 3 are supported; save it with h5py's defaults.`,
     );
   superblock.skip(version < 2 ? 4 : 0);
   const [offsets, lengths] = [superblock.u8(), superblock.u8()];
   if (offsets !== 8 || lengths !== 8) {
     throw metadata.fault(
-      `it is HDF5 with addresses of ${offsets} bytes, and 8 are read; save it with h5py's defaults.`,
+      `it is HDF5 with addresses of ${offsets} bytes, but only 8 are supported; save it with h5py's defaults.`,
     );
   }
   superblock.skip(version === 0 ? 9 : version === 1 ? 13 : 1);
@@ -66,10 +66,14 @@ export async function openHdf5(file: WeightFile): Promise<Hdf5Group> {
   superblock.skip(8);
   const end = superblock.u64();
   if (base !== 0) {
-    throw metadata.fault(`its addresses start at ${base}, and only 0 is read; save it with h5py's defaults.`);
+    throw metadata.fault(
+      `its addresses start at ${base}, but only 0 is supported; save it with h5py's defaults.`,
+    );
   }
   if (end > file.size) {
-    throw metadata.fault(`it should have ${end} bytes and has ${file.size}; it is cut off, so get it again.`);
+    throw metadata.fault(
+      `it should have ${end} bytes but has ${file.size}; it is truncated, so get it again.`,
+    );
   }
   // The address of the root's header, alone or in an entry like those of groups.
   superblock.skip(version < 2 ? 16 : 0);
@@ -86,7 +90,7 @@ async function openObject(
 ): Promise<Hdf5Group | Hdf5Dataset | undefined> {
   if (above.includes(address)) {
     throw metadata.fault(
-      `its groups lie in a circle: '${printable(path)}' contains itself; save it with Keras again.`,
+      `its groups form a cycle: '${printable(path)}' contains itself; save it with Keras again.`,
     );
   }
   if (above.length > MAX_DEPTH)
@@ -149,7 +153,7 @@ function openDataset(
   if (shape === null || datatype.kind === 'text' || datatype.kind === 'variableText') return undefined;
   if (datatype.kind === 'other') {
     throw metadata.fault(
-      `its numbers are of the type ${datatype.name}, which is not read; save it as float32.`,
+      `its numbers are of the type ${datatype.name}, which is not supported; save it as float32.`,
       path,
     );
   }

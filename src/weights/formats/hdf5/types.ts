@@ -82,10 +82,10 @@ export function readDataspace(body: Fields): number[] | null {
   body.skip(1);
   if (version !== 1 && version !== 2)
     throw body.metadata.fault(
-      `a shape has version ${version}, and 1 and 2 are read; save it with h5py's defaults.`,
+      `a shape has version ${version}, but only 1 and 2 are supported; save it with h5py's defaults.`,
     );
   if (rank > MAX_RANK)
-    throw body.metadata.fault(`a shape has ${rank} axes, and at most ${MAX_RANK} are read.`);
+    throw body.metadata.fault(`a shape has ${rank} axes, more than the limit of ${MAX_RANK}.`);
   const type = version === 2 ? body.u8() : 0;
   if (version === 1) body.skip(5);
   if (version === 2 && type === 2) return null;
@@ -100,7 +100,7 @@ export async function readAttribute(body: Fields): Promise<{ name: string; value
   const version = body.u8();
   if (version < 1 || version > 3)
     throw body.metadata.fault(
-      `an attribute has version ${version}, and 1 to 3 are read; save it with h5py's defaults.`,
+      `an attribute has version ${version}, but only 1 to 3 are supported; save it with h5py's defaults.`,
     );
   const flags = body.u8();
   const sizes = [body.u16(), body.u16(), body.u16()] as const;

@@ -227,7 +227,7 @@ function message(type: number, body: readonly Field[]): Field[] {
   const size = padded(length);
   if (size > 0xffff)
     throw new RangeError(
-      `encodeWeights: an attribute has ${size} bytes, and a header holds at most 65535; use the container 'keras'.`,
+      `encodeWeights: an attribute has ${size} bytes, but a header holds at most 65535; use the container 'keras'.`,
     );
   return [u16(type), u16(size), u8(0), u8(0), u16(0), ...body, raw(new Uint8Array(size - length))];
 }

@@ -42,7 +42,7 @@ export async function readKerasH5(file: WeightFile): Promise<KerasFile> {
   if (found.length === 0) {
     throw new WeightFileError(
       file.name,
-      'it is an HDF5 file without the layers of Keras (layer_names, model_weights or layers/*/vars); use a file that Keras saved.',
+      'it is an HDF5 file without Keras layers (layer_names, model_weights or layers/*/vars); use a file that Keras saved.',
     );
   }
   return { layout: 'weights', tensors: finish(file, found) };

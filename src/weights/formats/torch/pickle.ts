@@ -114,7 +114,7 @@ class Machine {
       if (op === OP.STOP) return this.#pop();
       this.#step(op);
       if (this.#stack.length > MAX_VALUES || this.#memo.size > MAX_VALUES) {
-        throw this.#fault(`its pickle holds more than ${MAX_VALUES} values; no state dict does.`);
+        throw this.#fault(`its pickle has more than ${MAX_VALUES} values; no state dict does.`);
       }
     }
   }
@@ -125,7 +125,7 @@ class Machine {
         const version = this.#byte();
         if (version > 5)
           throw this.#fault(
-            `its pickle has protocol ${version}, and 0 to 5 are read; save it with another pickle_protocol.`,
+            `its pickle has protocol ${version}, but only 0 to 5 are supported; save it with another pickle_protocol.`,
           );
         break;
       }
@@ -271,7 +271,7 @@ class Machine {
   #pop(): PickleValue {
     const value = this.#stack.pop();
     if (value === undefined || value === MARK)
-      throw this.#fault('its pickle takes more values than there are; it is damaged.');
+      throw this.#fault('its pickle pops more values than it pushed; it is damaged.');
     return value;
   }
 
@@ -304,7 +304,7 @@ class Machine {
   #remember(key: number): void {
     const value = this.#stack.at(-1);
     if (value === undefined || value === MARK)
-      throw this.#fault('its pickle stores a value that is not there; it is damaged.');
+      throw this.#fault('its pickle stores a value that does not exist; it is damaged.');
     this.#memo.set(key, value);
   }
 
@@ -318,7 +318,7 @@ class Machine {
   #take(length: number): number {
     const from = this.at;
     if (from + length > this.bytes.length)
-      throw this.#fault('its pickle ends too early; it is cut off or damaged, so get it again.');
+      throw this.#fault('its pickle ends too early; it is truncated or damaged, so get it again.');
     this.at += length;
     return from;
   }

@@ -39,7 +39,9 @@ export async function readTorchZip(
     const { storage, name } = tensor;
     const entry = entries.get(`${folder}data/${storage.key}`);
     if (entry?.size !== bytesOf(storage)) {
-      const found = entry ? `has ${entry.size} bytes and not ${bytesOf(storage)}` : 'is not in the archive';
+      const found = entry
+        ? `has ${entry.size} bytes instead of ${bytesOf(storage)}`
+        : 'is not in the archive';
       throw new WeightFileError(
         file.name,
         `its storage ${quoted(storage.key)} ${found}; the file is damaged.`,
@@ -85,7 +87,7 @@ export async function readTorchLegacy(file: WeightFile): Promise<StoredTensor[]>
   if (version !== 1001) {
     throw new WeightFileError(
       file.name,
-      `it has version ${String(version)} of torch.save's older format, and only 1001 is read; save it with PyTorch 1.6 or newer.`,
+      `it has version ${String(version)} of torch.save's older format, but only 1001 is supported; save it with PyTorch 1.6 or newer.`,
     );
   }
   const machine = next();
@@ -135,7 +137,7 @@ async function storageOffsets(
     if (length !== storage.length || end > file.size) {
       throw new WeightFileError(
         file.name,
-        `its storage ${quoted(storage.key)} should hold ${storage.length} numbers, claims ${length}, and the file ends at byte ${file.size}; it is cut off or damaged, so get it again.`,
+        `its storage ${quoted(storage.key)} should hold ${storage.length} numbers, claims ${length}, and the file ends at byte ${file.size}; it is truncated or damaged, so get it again.`,
       );
     }
     offsets.set(storage.key, at + 8);

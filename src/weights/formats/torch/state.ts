@@ -73,7 +73,7 @@ export function readState(file: string, bytes: Uint8Array): { tensors: TorchTens
   if (!state) {
     throw new WeightFileError(
       file,
-      'its pickle holds no state dict (a dict of tensors); save model.state_dict() with torch.save.',
+      'its pickle contains no state dict (a dict of tensors); save model.state_dict() with torch.save.',
     );
   }
   checkNames(
@@ -170,13 +170,13 @@ function checkView(file: string, tensor: TorchTensor): TorchTensor {
   checkShape(file, name, shape);
   const fault = (reason: string) => new WeightFileError(file, reason, { tensor: name });
   if (strides.length !== shape.length)
-    throw fault('the number of its strides is not that of its axes; the file is damaged.');
+    throw fault(`it has ${strides.length} strides for ${shape.length} axes; the file is damaged.`);
   const count = size(shape);
   if (count === 0) return tensor;
   const last = offset + shape.reduce((sum, length, axis) => sum + (length - 1) * strides[axis]!, 0);
   if (!(last < storage.length)) {
     throw fault(
-      `it reaches to element ${last} of a storage that has ${storage.length}; the file is damaged.`,
+      `it extends to element ${last} of a storage of ${storage.length} elements; the file is damaged.`,
     );
   }
   if (count > storage.length) {

@@ -36,9 +36,9 @@ export async function readDirectory(file: WeightFile): Promise<Listed[]> {
   const { count, size, at } = await findDirectory(file);
   const fault = (reason: string) => new WeightFileError(file.name, reason);
   if (size > MAX_HEADER_BYTES)
-    throw fault(`its directory claims ${size} bytes, and at most ${MAX_HEADER_BYTES} are read.`);
+    throw fault(`its directory claims ${size} bytes, more than the limit of ${MAX_HEADER_BYTES}.`);
   if (count > MAX_ENTRIES)
-    throw fault(`its archive has ${count} files, and at most ${MAX_ENTRIES} are read.`);
+    throw fault(`its archive has ${count} files, more than the limit of ${MAX_ENTRIES}.`);
   const view = viewOf(await file.read(at, size));
   const listed: Listed[] = [];
   for (let i = 0, from = 0; i < count; i++) {
@@ -88,11 +88,13 @@ function readListed(
   const name = new TextDecoder().decode(new Uint8Array(view.buffer, view.byteOffset + from + 46, nameBytes));
   const fault = (reason: string) => new WeightFileError(file, reason, { tensor: name });
   if (name.startsWith('/') || name.includes('\\') || name.split('/').includes('..') || name.includes('\0'))
-    throw fault('its archive has a file under a path that leads out of it; it is not read.');
+    throw fault('its archive has a file with a path outside the archive; nothing was read.');
   const [flags, method] = [view.getUint16(from + 8, true), view.getUint16(from + 10, true)];
   if (flags & 1) throw fault('its archive is encrypted; save it without a password.');
   if (method !== STORED && method !== DEFLATED)
-    throw fault(`its archive packs it by method ${method}, and only DEFLATE is read; zip it again.`);
+    throw fault(
+      `its archive compresses it with method ${method}, but only DEFLATE is supported; zip it again.`,
+    );
   const large = wideFields(view, from + 46 + nameBytes, extraBytes);
   // In this order, each only where its own field is full (4.5.3).
   const [size, packedSize, headerAt] = [24, 20, 42].map((offset) => {
@@ -123,7 +125,7 @@ function wideFields(view: DataView, from: number, bytes: number): number[] {
 
 /** The error for an archive that is not whole. */
 export function damaged(file: string, why: string, cause?: unknown): WeightFileError {
-  return new WeightFileError(file, `its zip archive is damaged or cut off (${why}); get it again.`, {
+  return new WeightFileError(file, `its zip archive is damaged or truncated (${why}); get it again.`, {
     cause,
   });
 }

@@ -45,7 +45,7 @@ export async function readZip(file: WeightFile): Promise<Map<string, Entry>> {
   if (unpacked > MAX_HEADER_BYTES + MAX_UNPACKING_RATIO * file.size) {
     throw new WeightFileError(
       file.name,
-      `its ${file.size} bytes would unpack to ${unpacked}, which weights never do; it is not read.`,
+      `its ${file.size} bytes would unpack to ${unpacked}, which no weight file does; nothing was read.`,
     );
   }
   const found = new Map<string, Entry>();
@@ -54,7 +54,7 @@ export async function readZip(file: WeightFile): Promise<Map<string, Entry>> {
     if (found.has(one.name)) {
       throw new WeightFileError(
         file.name,
-        `its archive holds '${printable(one.name)}' twice; it is damaged.`,
+        `its archive contains '${printable(one.name)}' twice; it is damaged.`,
       );
     }
     if (one.name.endsWith('/')) continue;
@@ -72,7 +72,7 @@ async function locate(file: WeightFile, { name, headerAt, packedSize }: Listed):
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
   const offset = headerAt + LOCAL_HEADER_BYTES + view.getUint16(26, true) + view.getUint16(28, true);
   if (view.getUint32(0, true) !== LOCAL_HEADER || offset + packedSize > file.size)
-    throw damaged(file.name, `'${printable(name)}' does not lie where its directory says`);
+    throw damaged(file.name, `'${printable(name)}' is not where the directory says`);
   return offset;
 }
 
@@ -88,7 +88,7 @@ function entryOf(file: WeightFile, { name, size, packed, packedSize, crc }: List
       if (size > maxBytes) {
         throw new WeightFileError(
           file.name,
-          `'${printable(name)}' has ${size} bytes, and at most ${maxBytes} are read.`,
+          `'${printable(name)}' has ${size} bytes, more than the limit of ${maxBytes}.`,
         );
       }
       const bytes = new Uint8Array(size);
@@ -109,7 +109,7 @@ function checked(file: string, name: string, stream: ByteStream, size: number, c
       sum = crc32(into, sum);
       left -= into.length;
       if (left === 0 && sum !== crc)
-        throw damaged(file, `'${printable(name)}' has another CRC-32 than its directory says`);
+        throw damaged(file, `'${printable(name)}' does not have the CRC-32 that the directory states`);
     },
     close: () => stream.close(),
   };

@@ -33,7 +33,7 @@ export function zipOf(entries: readonly NewEntry[]): Content {
   const directory = files.reduce((sum, { encoded }) => sum + 46 + encoded.length, 0);
   if (at + directory + 22 > MAX_BYTES) {
     throw new RangeError(
-      `encodeWeights: the archive would have ${at + directory} bytes, and the limit is 4 GiB; use the container safetensors.`,
+      `encodeWeights: the archive would have ${at + directory} bytes, more than the limit of 4 GiB; use the container 'safetensors'.`,
     );
   }
   const sums: number[] = [];
