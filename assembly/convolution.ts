@@ -50,7 +50,7 @@ export function filterGradientBytes(size: i32, inChannels: i32, outChannels: i32
 }
 
 /**
- * The transform of a filter `[3, 3, inChannels, outChannels]`. Turned, it is that of the filter for the gradient with
+ * The transform of a filter `[3, 3, inChannels, outChannels]`. Rotated, it is that of the filter for the gradient with
  * respect to the input, `[3, 3, outChannels, inChannels]`: rotated by 180 degrees, its channels swapped.
  */
 export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChannels: i32, rotated: i32, to: usize, work: usize): void {

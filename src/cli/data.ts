@@ -17,7 +17,7 @@ export async function loadData(
       log(`downloading MNIST from ${MNIST.home}, unless it is cached`);
       return mnist({ source: MNIST });
     default:
-      // IDX files do not name their classes; the folder's name may tell which data set it is.
+      // IDX files do not name their classes; the folder's name may show which data set it is.
       return basename(resolve(source)).includes('fashion') ? fashionMnist({ source }) : mnist({ source });
   }
 }

@@ -73,7 +73,7 @@ export function diagramCommand(): Command {
   const command = new Command('diagram')
     .description('draw networks side by side as an SVG')
     .addArgument(network('[networks...]', 'as for summary (default: alexnet vgg11)'))
-    .option('--out <file>', 'write to this file instead of the standard output');
+    .option('--out <file>', 'write to this file instead of standard output');
   return withShape(command).action(async (names: string[], options) => {
     const titles = names.length > 0 ? names : ['alexnet', 'vgg11'];
     const svg = diagram(

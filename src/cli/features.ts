@@ -29,7 +29,7 @@ export function featuresCommand(): Command {
     )
     .requiredOption(
       '--out <file>',
-      'output file, ending in .npy; with several layers their names are inserted',
+      'output file, ending in .npy; with several layers, their names are inserted',
     )
     .addOption(new Option('--pooling <how>', 'reduce each feature map to one number').choices(['avg', 'max']))
     .addOption(new Option('--dtype <type>', 'number format').choices(['f32', 'f16']).default('f32'))

@@ -11,7 +11,7 @@ import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
 import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './training.js';
 
-/** The changes of `--augment`, which leave the class of most things alone. */
+/** The changes of `--augment`, which rarely alter the class of an image. */
 const AUGMENTATION: Augmentation = {
   flip: 0.5,
   crop: { scale: [0.5, 1] },
@@ -73,7 +73,7 @@ export function finetuneCommand(): Command {
     .addOption(
       numeric(
         '--memory <MB>',
-        'memory for images, and the same for features; beyond it images are read again and features go to disk',
+        'memory for images, and as much again for features; beyond it, images are reread and features go to disk',
         1000,
       ),
     )

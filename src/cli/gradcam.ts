@@ -78,7 +78,7 @@ function classOf(name: string, labels: readonly string[]): number {
   );
 }
 
-/** The beginning of the names of an image's output files: the image's own name, numbered where it is already taken. */
+/** Gives each image's output files a path prefix: the image's own name, with a number if it is already taken. */
 function names(folder: string): (path: string) => string {
   const taken = new Set<string>();
   return (path) => {

@@ -14,7 +14,7 @@ export type Print = (line: string) => void;
 
 /**
  * Runs `work` for each image that the patterns name: files, the images of folders, and the matches of globs. An image that
- * cannot be read is reported on the standard error and skipped. On a terminal a bar shows the progress.
+ * cannot be read is reported on standard error and skipped. On a terminal, a bar shows the progress.
  *
  * @param work must print through its third argument only.
  * @throws Error if no image could be read, and whatever `work` throws.

@@ -32,7 +32,7 @@ const program = new Command('vgg-blocks')
   .addCommand(benchCommand());
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader is gone, as `head` is after ten lines.
+  // The reader has exited, as `head` does after ten lines.
   if (error.code === 'EPIPE') process.exit();
   throw error;
 });

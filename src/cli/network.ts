@@ -56,7 +56,7 @@ export function withNetwork(command: Command): Command {
 /** A network, and how to prepare images for it. */
 export interface ReadyNetwork {
   model: LayersModel;
-  /** Its name, for people. */
+  /** Its name, for display. */
   title: string;
   /** Its number of classes; undefined without a top. */
   classes?: number;

@@ -40,7 +40,7 @@ export function planOf(network: Architecture, ratio: number, options: VggOptions
   return alexNetPlan(rest as AlexNetOptions);
 }
 
-/** The parser of a number. */
+/** Parses a number. */
 export function number(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('it must be a number.');

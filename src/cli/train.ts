@@ -73,7 +73,7 @@ export function trainCommand(): Command {
     .addOption(
       numeric(
         '--epochs <n>',
-        'passes over the training images (default: about 32000 examples in all, 4 to 20 passes)',
+        'passes over the training images (default: 4 to 20, for about 32000 examples in all)',
       ),
     )
     .addOption(numeric('--batch <n>', 'batch size', 32))

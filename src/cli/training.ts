@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { EpochRow } from 'vgg-blocks/train';
 
-/** Creates the output folder, so that a path that cannot be written to fails before the training, not after it. */
+/** Creates the output folder, so that an unwritable path fails before training, not after it. */
 export async function makeFolder(command: string, path: string): Promise<void> {
   await mkdir(path, { recursive: true }).catch((error: Error) => {
     throw new Error(

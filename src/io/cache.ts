@@ -1,12 +1,12 @@
 import { nodeModules } from './runtime.js';
 
-/** Keeps downloads between runs. Nothing here throws: a cache that fails behaves like an empty one. */
+/** Keeps downloads between runs. Its methods never throw: a cache that fails behaves like an empty one. */
 export interface FileCache {
-  /** A file's bytes; undefined where there is no such file. */
+  /** A file's bytes; undefined if there is no such file. */
   read(name: string): Promise<Uint8Array | undefined>;
-  /** Stores a file; readers never see half of one. */
+  /** Stores a file; readers never see part of one. */
   write(name: string, bytes: Uint8Array): Promise<void>;
-  /** Stores a piece of a file that is still growing, where the cache can do that; offset 0 begins the file again. */
+  /** Stores a piece of a growing file, if the cache supports that; offset 0 starts the file over. */
   writeAt(name: string, offset: number, piece: Uint8Array): Promise<void>;
   remove(name: string): Promise<void>;
   /** The file for reading it piece by piece: its path, or a Blob that the browser keeps on disk. */
@@ -76,7 +76,7 @@ function folderCache({ fs, path }: Node, folder: string): FileCache {
 }
 
 function browserCache(cacheName: string): FileCache {
-  // The Cache API stores by URL; this one leads nowhere.
+  // The Cache API stores by URL; this one does not exist.
   const address = (name: string) => `https://vgg-blocks.invalid/${name}`;
   const attempt = <T>(use: (cache: Cache) => Promise<T>) =>
     globalThis.caches

@@ -5,9 +5,9 @@ import { drop, type Received, type TransferOptions, transfer } from './transfer.
 
 /** How a file is downloaded. */
 export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
-  /** The file's SHA-256 in hexadecimal, or as many of its leading digits as are known. */
+  /** The file's SHA-256 in hexadecimal, or only its leading digits. */
   sha256?: string;
-  /** The file's MD5, where its SHA-256 is not known. */
+  /** The file's MD5, if its SHA-256 is not known. */
   md5?: string;
   /** Another folder (Node) or cache name (browser); `false` for no cache. Default: see {@link openCache}. */
   cache?: string | false;
@@ -16,14 +16,13 @@ export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
 /**
  * A published file, from the cache or from its server.
  *
- * The cached copy is used only if its sum is right. A download that breaks off is resumed, over up to three connections;
- * in Node the part that has arrived also stays in the cache, as `NAME.part`, for a later call or process. If bytes from
- * several connections have a wrong sum together, they are dropped and the file is downloaded once more from the start.
- * Where the cache cannot be written to, or its disk is full, the bytes are returned all the same, and the next call
- * downloads them again.
+ * The cached copy is used only if its checksum is correct. An interrupted download is resumed, over up to three connections;
+ * in Node the part that has arrived also stays in the cache, as `NAME.part`, for a later call or process. If a file joined
+ * from several connections has a wrong checksum, it is downloaded once more from the start. If the cache cannot be written to,
+ * the bytes are still returned, and the next call downloads them again.
  *
  * @throws DataError that names the URL: `missing` (status 404 or 410), `unreadable` (another status, no connection),
- *   or `damaged` (not the stated length or sum); the signal's reason.
+ *   or `damaged` (a wrong length or checksum); the signal's reason.
  */
 export async function download(url: string, options: DownloadOptions): Promise<Uint8Array> {
   return (await obtain(url, options)).bytes;
@@ -31,9 +30,9 @@ export async function download(url: string, options: DownloadOptions): Promise<U
 
 /** A downloaded file, for reading it piece by piece. */
 export interface Downloaded {
-  /** The cache's copy where there is one, and the bytes otherwise. */
+  /** The cached copy if there is one, otherwise the bytes. */
   source: string | Blob | Uint8Array;
-  /** Removes it from the cache, for a caller who finds that it is the wrong file. */
+  /** Removes it from the cache, for when it turns out to be the wrong file. */
   forget(): Promise<void>;
 }
 
@@ -69,7 +68,7 @@ async function obtain(
   }
 }
 
-/** A file's name in the cache, which differs for files of one name with other contents. */
+/** A file's name in the cache; files of the same name with different contents have different ones. */
 export function cacheName(url: string, sum: string): string {
   const last = new URL(url).pathname.split('/').at(-1)!;
   return `${sum.slice(0, 16)}-${last.replace(/[^\w.-]/g, '_')}`;
@@ -104,18 +103,18 @@ async function fetchWhole(
   }
 }
 
-/** The part that an earlier call has left, unless it is longer than the file. */
+/** The part that an earlier call left, unless it is longer than the file. */
 function begun(part: Uint8Array | undefined, bytes = Number.POSITIVE_INFINITY): Received {
   if (!part || part.length > bytes) return { pieces: [], length: 0, joined: false };
   return { pieces: [part], length: part.length, joined: true };
 }
 
-/** The sum that a file must have. */
+/** The checksum that a file must have. */
 interface Checksum {
   name: string;
-  /** In hexadecimal, or its leading digits; empty where none is known. */
+  /** In hexadecimal, or its leading digits; empty if none is known. */
   expected: string;
-  /** The sum of these bytes; empty where none is expected, which saves computing it. */
+  /** The checksum of these bytes; empty, without computing it, if none is expected. */
   of(bytes: Uint8Array): Promise<string>;
 }
 
@@ -123,7 +122,7 @@ function checksum({ sha256, md5 }: DownloadOptions): Checksum {
   if (sha256)
     return { name: 'SHA-256', expected: sha256.toLowerCase(), of: (bytes) => hex('SHA-256', bytes) };
   if (md5) return { name: 'MD5', expected: md5.toLowerCase(), of: md5Of };
-  return { name: 'no sum', expected: '', of: async () => '' };
+  return { name: 'no checksum', expected: '', of: async () => '' };
 }
 
 async function hex(algorithm: string, bytes: Uint8Array): Promise<string> {
@@ -135,7 +134,7 @@ async function hex(algorithm: string, bytes: Uint8Array): Promise<string> {
   return toHex(new Uint8Array(await subtle.digest(algorithm, bytes as BufferSource)));
 }
 
-/** Bytes that are summed before other tasks get a turn. */
+/** Bytes that are hashed before other tasks get a turn. */
 const PIECE_BYTES = 4 * 2 ** 20;
 
 /** MD5, which WebCrypto lacks. */

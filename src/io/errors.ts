@@ -1,12 +1,12 @@
 import { isError, messageOf } from '../base/realm.js';
 
-/** What is wrong with a source: it does not exist, it cannot be read, or its bytes are not what they should be. */
+/** The fault of a source: it does not exist, it cannot be read, or its bytes are wrong. */
 export type DataFault = 'missing' | 'unreadable' | 'damaged';
 
 /** A file, download or set of images that cannot be used. The message is one sentence that says what to do. */
 export class DataError extends Error {
   override readonly name = 'DataError';
-  /** The path, the URL or the name of what cannot be used. */
+  /** The path, the URL or the name of the source. */
   readonly source: string;
   /** What is wrong with it. */
   readonly fault: DataFault;
@@ -17,7 +17,7 @@ export class DataError extends Error {
     this.fault = fault;
   }
 
-  /** True for those of another copy of the library too: its ESM and CommonJS builds each have a class of this name. */
+  /** True for errors of another copy of the library too: the ESM and CommonJS builds each have their own class. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this method.
     if (this !== DataError) return super[Symbol.hasInstance](value);
@@ -25,13 +25,13 @@ export class DataError extends Error {
   }
 }
 
-/** The message of an unknown thrown value, with the reason that `fetch` hides in its cause. */
+/** The message of a thrown value, with the reason that `fetch` hides in its cause. */
 export function reason(error: unknown): string {
   const cause = isError(error) ? error.cause : undefined;
   return isError(cause) ? `${messageOf(error)} (${cause.message})` : messageOf(error);
 }
 
-/** A connection that broke; another one may succeed. Never leaves this folder. */
+/** A broken connection; another one may succeed. Never thrown outside this folder. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
 }

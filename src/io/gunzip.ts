@@ -1,13 +1,13 @@
 import { DataError, reason } from './errors.js';
 import { type InflateLimit, inflated } from './inflate.js';
 
-/** Whether bytes begin as gzip does. */
+/** Whether bytes begin like gzip. */
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 /**
- * What a gzip file holds.
+ * The unpacked content of a gzip file.
  *
  * @param name the file's name in error messages.
  * @throws DataError (`damaged`) when the file is truncated, fails its checksum, or unpacks to more than allowed.

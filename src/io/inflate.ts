@@ -1,6 +1,6 @@
 import { concat } from './read.js';
 
-/** How much packed bytes may unpack to. */
+/** A limit on unpacked bytes. */
 export interface InflateLimit {
   /** How many unpacked bytes `maxBytes` needs to see; default 0. */
   headBytes?: number;
@@ -9,10 +9,10 @@ export interface InflateLimit {
 }
 
 /**
- * Unpacks piece by piece and stops as soon as more comes out than `maxBytes` allows, so that a few bytes that unpack to
- * gigabytes cost nothing. Stopping early closes the source.
+ * Unpacks piece by piece and stops as soon as the output exceeds `maxBytes`, so that a few bytes that unpack to gigabytes cost
+ * nothing. Stopping early closes the source.
  *
- * @throws Error when the bytes are damaged, cut off, or unpack to more than allowed.
+ * @throws Error when the bytes are damaged, truncated, or unpack to more than allowed.
  */
 export async function* inflate(
   packed: ReadableStream<Uint8Array>,
@@ -44,7 +44,7 @@ export async function* inflate(
   }
 }
 
-/** All that packed bytes hold; limit and errors are those of {@link inflate}. */
+/** All unpacked bytes at once; the limit and errors are those of {@link inflate}. */
 export async function inflated(
   bytes: Uint8Array,
   format: CompressionFormat,

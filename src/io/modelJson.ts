@@ -5,17 +5,17 @@ export interface WeightSpec {
   name: string;
   shape: number[];
   dtype: string;
-  /** Set where the file stores the weight in another type; `scale` and `min` are not checked. */
+  /** Set if the file stores the weight in another type; `scale` and `min` are not checked. */
   quantization?: { dtype: string; scale?: unknown; min?: unknown };
 }
 
-/** Weights whose bytes follow each other through the files at `paths`. */
+/** Weights whose bytes run consecutively through the files at `paths`. */
 export interface WeightGroup {
   paths: string[];
   weights: WeightSpec[];
 }
 
-/** The groups in the `weightsManifest` of a parsed `model.json`; undefined where there is none or it is malformed. */
+/** The groups in the `weightsManifest` of a parsed `model.json`; undefined if there is none or it is malformed. */
 export function weightGroups(json: unknown): WeightGroup[] | undefined {
   const groups: unknown = Object(json).weightsManifest;
   return Array.isArray(groups) && groups.every(isGroup) ? groups : undefined;
@@ -49,7 +49,7 @@ export function storedBytes(spec: WeightSpec): number {
   return size(spec.shape) * elementBytes;
 }
 
-/** Whether a weight file's path stays in the folder of its `model.json`, which may come from anywhere. */
+/** Whether a weight file's path stays in the folder of its `model.json`, which is untrusted. */
 export function staysInFolder(path: string): boolean {
   const absolute = /^([/\\]|[a-z][a-z\d+.-]*:)/i.test(path);
   return !absolute && !path.split(/[/\\]/).includes('..') && !path.includes('\0');

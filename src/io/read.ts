@@ -9,14 +9,14 @@ import { baseUrl, nodeModules, systemCode } from './runtime.js';
  */
 export type Source = string | URL | ArrayBuffer | Uint8Array | Blob;
 
-/** Progress of reading one file; `total` is undefined where its length is not known. */
+/** Progress of reading one file; `total` is undefined if its length is not known. */
 export interface ReadProgress extends Progress {
   unit: 'bytes';
   /** The path, the URL or the name of the file. */
   source: string;
 }
 
-/** Options of everything that reads. */
+/** Options of all functions that read. */
 export interface ReadOptions {
   /** Used for requests; default `globalThis.fetch`. */
   fetch?: typeof globalThis.fetch;
@@ -24,18 +24,18 @@ export interface ReadOptions {
   signal?: AbortSignal;
   /** Called for every piece that arrives from a server. */
   onProgress?: (progress: ReadProgress) => void;
-  /** Longer files are refused; default 2 GiB, over three times the largest published VGG. */
+  /** Longer files are refused; default 2 GiB, more than three times the largest published VGG. */
   maxBytes?: number;
 }
 
-/** The default of {@link ReadOptions.maxBytes}: every engine can hold this many bytes in one array. */
+/** The default of {@link ReadOptions.maxBytes}, which every engine can hold in one array. */
 export const MAX_READ_BYTES = 2 ** 31;
 
 /**
  * All bytes of a source, unchanged: nothing is unpacked, cached or verified.
  *
  * @throws DataError that names the source: `missing` (no such file, status 404 or 410), or `unreadable` (another
- *   status, no connection, more than `maxBytes`, or a path where there is no file system).
+ *   status, no connection, more than `maxBytes`, or a path without a file system).
  */
 export async function readBytes(source: Source, options: ReadOptions = {}): Promise<Uint8Array> {
   options.signal?.throwIfAborted();
@@ -58,12 +58,12 @@ export async function readBytes(source: Source, options: ReadOptions = {}): Prom
   );
 }
 
-/** Whether a source is a path of this machine (or relative to the page), and not a URL of a server, bytes or a Blob. */
+/** Whether a source is a path on this machine (or relative to the page), and not a server's URL, bytes or a Blob. */
 export function isPath(source: Source): source is string | URL {
   return (typeof source === 'string' || isUrl(source)) && !/^(https?|data|blob):/i.test(String(source));
 }
 
-/** A path as Node's file system takes it. */
+/** A path in the form that Node's file system accepts. */
 export function nodePath(path: string | URL): string | URL {
   return typeof path === 'string' && /^file:/i.test(path) ? new URL(path) : path;
 }
@@ -129,7 +129,7 @@ export function concat(pieces: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** The length of a response's body; undefined where the server does not state it or compresses the body. */
+/** The length of a response's body; undefined if the server does not state it or compresses the body. */
 export function announcedBytes(response: Response): number | undefined {
   const length = response.headers.get('content-length');
   const encoding = response.headers.get('content-encoding') ?? 'identity';

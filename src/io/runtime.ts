@@ -1,8 +1,8 @@
 import { isError } from '../base/realm.js';
 
 /**
- * Node's own modules, where there are any. They are loaded by name at run time, because an import line would break bundles
- * for browsers.
+ * Node's built-in modules; undefined elsewhere. They are loaded at run time, because an import would break bundles for
+ * browsers.
  */
 export function nodeModules() {
   const builtin = globalThis.process?.getBuiltinModule;

@@ -14,13 +14,13 @@ export interface Received {
   pieces: Uint8Array[];
   /** The bytes in `pieces`. */
   length: number;
-  /** Whether they came over more than one connection. */
+  /** Whether they came from more than one connection. */
   joined: boolean;
 }
 
 /** How a file is transferred. */
 export interface TransferOptions extends Omit<ReadOptions, 'maxBytes'> {
-  /** The file's length, where it is known. */
+  /** The file's length, if known. */
   bytes?: number;
   /** Called with each piece that arrives and its offset in the file. */
   onPiece?: (offset: number, piece: Uint8Array) => Promise<void>;
@@ -28,16 +28,16 @@ export interface TransferOptions extends Omit<ReadOptions, 'maxBytes'> {
   pauseMs?: number;
 }
 
-/** Connections that a transfer may use. */
+/** The maximum number of connections per transfer. */
 const TRIES = 3;
 
 /**
- * Downloads the rest of a file. Where a connection breaks, the next one requests the bytes that are missing (RFC 9110,
- * 14.2 and 13.1.5); from a server that does not support that, or has another file by now, the whole file is read again.
+ * Downloads the rest of a file. If a connection breaks, the next one requests the missing bytes (RFC 9110, 14.2 and 13.1.5);
+ * if the server does not support that, or its file has changed, the whole file is read again.
  *
- * @param received the part that has arrived, which grows in place.
+ * @param received the part that has arrived; it grows in place.
  * @throws DataError that names the URL: `missing` or `unreadable` for a status or after three broken connections,
- *   `damaged` for another length than `bytes`. The part that has arrived stays in `received`.
+ *   `damaged` for a length other than `bytes`. The part that has arrived stays in `received`.
  */
 export async function transfer(url: string, received: Received, options: TransferOptions): Promise<void> {
   const { bytes, signal, pauseMs = 250 } = options;
@@ -111,7 +111,7 @@ async function receive(
   }
 }
 
-/** A response whose body continues `received`: the rest of the file, or the whole of it after dropping `received`. */
+/** A response whose body continues `received`: the rest of the file, or all of it after `received` was dropped. */
 async function open(
   url: string,
   received: Received,
@@ -138,7 +138,7 @@ async function open(
   throw statusError(url, response);
 }
 
-/** Whether a response has the bytes from `offset` on of the same version of the file. */
+/** Whether a response continues the same version of the file from `offset`. */
 function continues(
   response: Response,
   offset: number,
@@ -147,13 +147,13 @@ function continues(
 ): boolean {
   if (response.status !== 206 || (version !== undefined && versionOf(response) !== version)) return false;
   const range = response.headers.get('content-range');
-  // Browsers see this header of another site only if its server exposes it; the file's sum decides in the end.
+  // From another site, browsers see this header only if the server exposes it; the file's checksum decides in the end.
   if (range === null) return response.type === 'cors';
   const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? [];
   return Number(first) === offset && (bytes === undefined || total === '*' || Number(total) === bytes);
 }
 
-/** A strong ETag, or else the date; none for another site's file, where CORS may forbid the header. */
+/** A strong ETag, or else the date; none for another site's file, because CORS may hide the headers. */
 function versionOf(response: Response): string | undefined {
   if (response.type === 'cors') return undefined;
   const tag = response.headers.get('etag');

@@ -10,18 +10,18 @@ import { because, writeFileAtomic } from './writeFile.js';
 /** Options of {@link fileSystem}. */
 export interface FileSystemOptions {
   /**
-   * Maximum size of a weight file, default 64 MiB. VGG-16 is split into nine files, which a browser fetches one by one and
+   * Maximum size of a weight file, default 64 MiB. VGG-16 is split into nine files, which browsers fetch one by one and
    * any static host accepts.
    */
   shardBytes?: number;
 }
 
 /**
- * A place on disk for `model.save` and `loadLayersModel`, which plain tfjs lacks in Node: `model.json` with the weights
+ * A folder on disk for `model.save` and `loadLayersModel`, which plain tfjs lacks in Node: `model.json` with the weights
  * beside it, in tfjs's own layout, so that any web server can serve the folder.
  *
- * An interrupted save leaves the earlier model intact: the weights are written under new names, `model.json` is replaced
- * last, in one step, and only then are the old weights removed.
+ * An interrupted save leaves the previous model intact: the weights are written under new names, then `model.json` is replaced
+ * in one step, and only then are the old weights removed.
  *
  * @param path the folder, or its `model.json`.
  * @throws Error, on save and load, one sentence that names the file and says what to do.
@@ -100,7 +100,7 @@ async function load(path: string): Promise<io.ModelArtifacts> {
 /** Node refuses to read 2 GiB or more at once. */
 const MAX_READ = 2 ** 30;
 
-/** Reads a file into an array of its own; a pooled `Buffer` would share its memory with others. */
+/** Reads a file into its own array; a pooled `Buffer` would share its memory with others. */
 async function read(path: string): Promise<Uint8Array> {
   try {
     const file = await open(path);
@@ -139,8 +139,8 @@ async function readModelJson(path: string): Promise<io.ModelJSON> {
 }
 
 /**
- * The weight files of the model to be replaced, if any. They will be deleted, and a `model.json` from elsewhere may name
- * anything, so only files that this module wrote count.
+ * The weight files of the model to be replaced, if any. They will be deleted, so only files that this module wrote count:
+ * a `model.json` from elsewhere may name anything.
  */
 async function shardsOf(path: string): Promise<string[]> {
   try {

@@ -10,7 +10,7 @@ export interface ImageFolderOptions extends ImageFilesOptions {
   maxPixels?: number;
 }
 
-/** Names to ignore: hidden files, and what file managers leave behind. */
+/** Names to ignore: hidden files, and those that file managers leave behind. */
 const IGNORED = /^(\.|__MACOSX$|Thumbs\.db$|desktop\.ini$)/i;
 
 /**
@@ -46,7 +46,7 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
   return imageFiles(files, { ...rest, classNames: rest.classNames ?? classNames.sort() });
 }
 
-/** Collects the images below a path; links are followed, and a folder that contains itself is entered once. */
+/** Collects the images below a path. Links are followed, but a folder that contains itself is entered only once. */
 async function collect(
   location: string,
   path: string,

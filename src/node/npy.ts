@@ -10,7 +10,7 @@ export interface NpyOptions {
 
 /** A NumPy file that grows row by row. */
 export interface NpyWriter {
-  /** Appends a row, as many numbers as the shape multiplies to. */
+  /** Appends a row with all numbers of the shape. */
   append(row: Float32Array): Promise<void>;
   /** Completes the file and gives it its name; its shape is `[rows, ...shape]`. */
   close(): Promise<void>;
@@ -18,7 +18,7 @@ export interface NpyWriter {
   discard(): Promise<void>;
 }
 
-/** Bytes of the header for any number of rows; the format wants a multiple of 64. */
+/** Bytes of the header, enough for any number of rows; the format requires a multiple of 64. */
 const HEADER = 128;
 const DESCRIPTIONS = { f32: '<f4', f16: '<f2' } as const;
 

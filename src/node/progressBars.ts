@@ -2,7 +2,7 @@ import { Presets, SingleBar } from 'cli-progress';
 import type { Progress } from '../base/progress.js';
 import type { TrainProgress } from '../train/index.js';
 
-/** Where a bar is drawn, such as `process.stderr`; on anything but a terminal there is none. */
+/** Where a bar is drawn, such as `process.stderr`; nothing is drawn unless it is a terminal. */
 export interface BarStream {
   isTTY?: boolean;
   columns?: number;
@@ -21,9 +21,9 @@ export interface CountBar {
 }
 
 /**
- * A progress bar for any `onProgress` of the library: how many of how many, and the time left at the mean speed so far.
+ * A progress bar for any `onProgress` of the library: the count, the total, and the time left at the mean speed so far.
  *
- * @param options `label` is printed before the bar, e.g. `'downloading'`; `stream` defaults to the standard error.
+ * @param options `label` is printed before the bar, e.g. `'downloading'`; `stream` defaults to standard error.
  * @example
  * const bar = countBar({ label: 'reading' });
  * const folder = await imageFolder('pets', { onProgress: bar.update }).finally(bar.stop);
@@ -56,11 +56,11 @@ export interface ProgressBar {
 }
 
 /**
- * A progress bar for `train`: epoch, batches, loss, accuracy, examples per second and time left. Where the stream is not
- * a terminal (a log file, say) nothing is drawn, but `log` still prints its lines.
+ * A progress bar for `train`: epoch, batches, loss, accuracy, examples per second and time left. If the stream is not a
+ * terminal (such as a log file), nothing is drawn, but `log` still prints its lines.
  *
- * @param options `stream` is where the bar is drawn, by default the standard error; `print` prints the logged lines, by
- *   default to the standard output.
+ * @param options `stream` is where the bar is drawn, by default standard error; `print` prints the logged lines, by
+ *   default to standard output.
  * @example
  * const bar = progressBar();
  * try {
@@ -106,7 +106,7 @@ export function progressBar(
   };
 }
 
-/** @param rest the maximum number of columns that the format takes besides the bar. */
+/** @param rest the maximum number of columns besides the bar. */
 function terminalBar(stream: BarStream, format: string, rest: number) {
   let bar: SingleBar | undefined;
   const settings = {
@@ -136,7 +136,7 @@ function terminalBar(stream: BarStream, format: string, rest: number) {
   };
 }
 
-/** Seconds as minutes and seconds, 0:07; a question mark where they are not known. */
+/** Seconds as minutes and seconds, 0:07, or a question mark if unknown. */
 function minutes(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   return Number.isFinite(whole) ? `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}` : '?';

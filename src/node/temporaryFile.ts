@@ -13,7 +13,7 @@ export interface TemporaryFileOptions {
 
 /**
  * A file for data that does not fit into memory, such as the features of `cacheFeatures`. It is unlinked as soon as it is
- * open, where the system allows it, so that nothing remains even if the process dies; elsewhere `dispose` removes it.
+ * open, if the system allows it, so that nothing remains even if the process dies; otherwise `dispose` removes it.
  *
  * Opening, writing and reading throw an Error, one sentence with the folder, if the disk is full or the folder cannot be
  * written to.

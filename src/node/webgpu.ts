@@ -85,7 +85,7 @@ function missing(error: unknown, name: string): string {
   return `could not be loaded (${firstLineOf(error)}); it supports Linux, macOS and Windows on x64 and arm64.`;
 }
 
-/** Sets WebGPU's classes and `navigator.gpu`. Node 20 has no navigator; that of newer versions is kept. */
+/** Sets WebGPU's classes and `navigator.gpu`. Node 20 has no navigator; newer versions keep theirs. */
 function setGlobals(classes: object, gpu: unknown): () => void {
   const before = new Map<PropertyKey, PropertyDescriptor | undefined>();
   const scope = globalThis as { navigator?: object };

@@ -5,7 +5,7 @@ import { messageOf } from '../base/realm.js';
 import { systemCode } from '../io/runtime.js';
 
 /**
- * Writes a file completely or not at all: under a temporary name in the same folder, flushed to the disk, then renamed.
+ * Writes a file completely or not at all: it is written under a temporary name in the same folder, flushed to disk, then renamed.
  * Missing folders are created.
  *
  * @param content text, bytes, or chunks of bytes.
@@ -31,13 +31,13 @@ export interface PendingFile {
   append(chunk: string | Uint8Array): Promise<void>;
   /** Overwrites the beginning of the file. */
   begin(chunk: Uint8Array): Promise<void>;
-  /** Flushes the file to the disk and gives it its name. */
+  /** Flushes the file to disk and gives it its name. */
   commit(): Promise<void>;
   /** Deletes the unfinished file; after `commit`, or a second time, it does nothing. */
   discard(): Promise<void>;
 }
 
-/** Opens a file as {@link writeFileAtomic} does. Errors are sentences with the path; after one, call `discard`. */
+/** Opens a file like {@link writeFileAtomic}. Errors are sentences with the path; after one, call `discard`. */
 export async function openPending(path: string): Promise<PendingFile> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {

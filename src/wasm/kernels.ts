@@ -13,7 +13,7 @@ export interface Kernels {
     filter: number,
     inChannels: number,
     outChannels: number,
-    turned: number,
+    rotated: number,
     to: number,
     work: number,
   ): void;
@@ -52,7 +52,7 @@ export interface Kernels {
     filter: number,
     inChannels: number,
     outChannels: number,
-    turned: number,
+    rotated: number,
     to: number,
   ): void;
   direct(

@@ -9,7 +9,7 @@ import { kerasLayerWeights, kerasModelH5, kerasWeightsH5, kerasZip } from './wri
 import { kerasTensors, torchTensors } from './writers/stateDict.js';
 import type { EncodedDtype } from './writers/variable.js';
 
-/** The key names that each kind of file can have, its default first. */
+/** The key names that each kind of file can have, the default first. */
 const CONTAINERS = {
   safetensors: ['torchvision', 'timm', 'keras'],
   pth: ['torchvision', 'timm'],
@@ -31,23 +31,23 @@ export interface EncodeOptions {
   names?: KeyNames;
   /**
    * The kind of file:
-   * - `'safetensors'` (the default), which can hold nothing but tensors and is the one to send to others;
+   * - `'safetensors'` (the default), which can contain only tensors and is the one to send to others;
    * - with PyTorch's names `'pth'`, a state dict as `torch.save` has written it since 1.6, which
    *   `torch.load(weights_only=True)` accepts;
    * - with Keras' names `'h5'`, the layout of its published files, which `load_weights` of Keras 2 and 3 loads into a model
-   *   of the same layers; `'weights.h5'`, the same of Keras 3; and whole models for `keras.models.load_model`:
+   *   with the same layers; `'weights.h5'`, Keras 3's own; and whole models for `keras.models.load_model`:
    *   `'model.h5'` in Keras 2's layout, which Keras 3 reads too, and `'keras'`, Keras 3's own.
    */
   container?: WeightContainer;
   /**
    * How the numbers are stored: `'F32'` (the default) exactly, `'F16'` and `'BF16'` rounded, in half the bytes. Keras' own
-   * containers have `'F32'` alone.
+   * containers have only `'F32'`.
    */
   dtype?: EncodedDtype;
 }
 
 /**
- * A VGG's weights as the bytes of a file, under the key names and in the layouts of another framework: PyTorch's
+ * Encodes a VGG's weights as the bytes of a file, with the key names and layouts of another framework: PyTorch's
  * `load_state_dict(strict=True)` and Keras' `load_weights` accept them.
  *
  * Batch normalization has an epsilon of 1e-5 in PyTorch's networks and of 1e-3 in Keras', which files of weights do not

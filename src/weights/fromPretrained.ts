@@ -11,13 +11,13 @@ export interface PretrainedOptions extends Omit<FromWeightsOptions, 'shards' | '
    * `$XDG_CACHE_HOME/vgg-blocks`, `~/.cache/vgg-blocks` or `%LOCALAPPDATA%\vgg-blocks`; in browsers `vgg-blocks`.
    */
   cache?: string | false;
-  /** A mirror's URL of the same file; default: its publisher's. */
+  /** The URL of a mirror of the same file; default: the publisher's. */
   url?: string;
 }
 
 /**
- * Downloads published weights and builds their network. The file is checked against its published sum and length
- * (`sha256`, `md5`, `bytes` of {@link PUBLISHED}) and cached; a download that breaks off is resumed.
+ * Downloads published weights and builds their network. The file is checked against its published checksum and length
+ * (`sha256`, `md5`, `bytes` of {@link PUBLISHED}) and cached; an interrupted download is resumed.
  *
  * @param name one of {@link PUBLISHED}, such as `'torchvision/vgg16'`.
  * @param options those of `fromWeights`; `onProgress` reports the download.
@@ -46,7 +46,7 @@ export async function fromPretrained(
     const loaded = await fromWeights(file.source, { ...(!top && { includeTop: false }), ...options });
     return { ...loaded, published };
   } catch (error) {
-    // Only reading a file without a published sum shows that it is, for example, an error page.
+    // Without a published checksum, only reading the file shows that it is, for example, an error page.
     if (error instanceof WeightFileError && !sha256 && !md5) await file.forget();
     throw error;
   }

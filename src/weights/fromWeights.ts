@@ -28,7 +28,7 @@ export interface FromWeightsOptions
       | 'name'
     > {}
 
-/** A network that came from a file. */
+/** A network loaded from a file. */
 export interface LoadedNetwork {
   model: LayersModel;
   /** The network as the file describes it. */
@@ -38,8 +38,8 @@ export interface LoadedNetwork {
 
 /**
  * Builds the network of a weight file and loads its weights. Configuration, batch normalization, widths, classes and top
- * follow from the names and shapes in the file. The weights are read straight into the model, so that all of it takes one
- * set of weights in memory and a few megabytes.
+ * follow from the names and shapes in the file. The weights are read straight into the model, so loading needs memory
+ * for one set of weights and a few megabytes.
  *
  * Options can differ from the file: another `inputShape` (the features are then pooled to 7x7 for a top that expects it,
  * unless `adaptivePool` is false), `includeTop: false` for the features alone, other `classes`, for which the last layer
@@ -47,7 +47,7 @@ export interface LoadedNetwork {
  * `classifierActivation` says 'softmax'; `dropout` is 0.5 unless the file says otherwise.
  *
  * @param source a path (Node), a URL, a Blob, or bytes.
- * @throws WeightFileError when the file is damaged or no VGG; RangeError when an option does not fit; the signal's reason.
+ * @throws WeightFileError when the file is damaged or not a VGG; RangeError when an option does not fit; the signal's reason.
  * @example
  * const { model } = await fromWeights('vgg16-397923af.pth');
  * const features = await fromWeights('vgg16-397923af.pth', { includeTop: false, pooling: 'avg' });
@@ -105,8 +105,8 @@ function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { inc
 }
 
 /**
- * Throws unless the first fully connected layer to be built has the shape of the file's. It runs before anything is
- * allocated, since a configuration may state any image size.
+ * Throws unless the first fully connected layer will have the same shape as the file's. Called before anything is allocated,
+ * since a configuration may state any image size.
  */
 function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions): void {
   if (!top || !options.includeTop) return;
@@ -122,7 +122,7 @@ function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions
   );
 }
 
-/** The input shape of the file's network, where its configuration states it or it follows from the top. */
+/** The input shape of the file's network, if its configuration states it or it follows from the top. */
 function ownShape({ config, top, arch, inputChannels }: NetworkSpec): VggOptions['inputShape'] {
   if (config?.inputShape) return config.inputShape;
   return top && [top.featureSize[0] * 2 ** arch.length, top.featureSize[1] * 2 ** arch.length, inputChannels];
@@ -138,7 +138,7 @@ function isTop(tensor: string): boolean {
   return /(^|[./])(classifier|pre_logits|head|fc1|fc2|predictions|dense(_\d+)?)[./]/.test(tensor);
 }
 
-/** Whether the options need a weight that the file cannot have: of a top that it lacks, or for other classes. */
+/** Whether the options need a weight that the file cannot have: part of a top that it lacks, or for other classes. */
 function isExcused(weight: string, { top }: NetworkSpec, { classes }: VggOptions): boolean {
   if (!top) return /^(fc1|fc2|predictions)\//.test(weight);
   return classes !== top.classes && weight.startsWith('predictions/');

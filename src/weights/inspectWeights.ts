@@ -12,9 +12,9 @@ export interface WeightFileInfo {
   /** Length in bytes; of a tfjs model, that of its `model.json`. */
   bytes: number;
   format: WeightFormat;
-  /** The network, where the tensors are those of a VGG. */
+  /** The network, if the tensors are those of a VGG. */
   network?: NetworkSpec;
-  /** Otherwise the reason why they are not. */
+  /** The reason why there is no `network`. */
   problem?: string;
   /** How many numbers are weights of the network. */
   parameters: number;
@@ -27,7 +27,7 @@ export interface WeightFileInfo {
 /**
  * Describes a weight file without reading its numbers.
  *
- * @throws WeightFileError when its format is unknown or it is damaged; another network than a VGG is not an error.
+ * @throws WeightFileError when its format is unknown or it is damaged. A network other than a VGG is not an error.
  */
 export async function inspectWeights(
   source: Source,

@@ -16,9 +16,9 @@ import { targetsOf } from './names/targets.js';
 /** Options of {@link loadWeights}. */
 export interface LoadOptions extends WeightFileOptions {
   /**
-   * Whether the file must have exactly the model's weights; default true. With false, the weights whose name and shape
-   * fit are loaded, and the report lists the others: a model without top gets the features, one with other classes all but
-   * its last layer.
+   * Whether the file must contain exactly the model's weights; default true. Otherwise the weights whose name and shape fit
+   * are loaded, and the report lists the others: a model without a top gets the features, one with other classes all but its
+   * last layer.
    */
   strict?: boolean;
 }
@@ -64,8 +64,8 @@ export async function loadWeights(
 }
 
 /**
- * Reads weights straight into a model that is not in use yet, which takes one set of weights in memory in all. When it
- * fails, the model is half loaded, and the caller disposes of it.
+ * Reads weights straight into a model that is not in use yet, with only one set of weights in memory. If it fails, the model is
+ * partly loaded, and the caller disposes of it.
  */
 export async function fillModel(
   checkpoint: Checkpoint,
@@ -85,7 +85,7 @@ export async function fillModel(
   });
 }
 
-/** Reads one weight to the numbers that `into` returns; it is called for every piece. */
+/** Reads one weight into the array that `into` returns, which is called for every piece. */
 type Read = (into: () => Float32Array) => Promise<void>;
 
 /** A new tensor, filled by `read`. */
@@ -106,7 +106,7 @@ async function readTensor({ parameter }: Pair, read: Read): Promise<Tensor> {
   }
 }
 
-/** Reads the weights one after the other and reports progress; `store` provides the memory of each. */
+/** Reads the weights one by one and reports progress; `store` provides the memory for each. */
 async function readPairs(
   { file }: Checkpoint,
   pairs: readonly Pair[],

@@ -1,14 +1,14 @@
 import { FAMILY } from '../core/family.js';
 import type { Preprocessing } from '../images/preprocessing.js';
 
-/** Published weights. Figures that their source does not state are left out. */
+/** Published weights. Figures that the source does not state are left out. */
 export interface PublishedWeights {
   /** The network's usual name. */
   title: string;
   url: string;
   /** The file's SHA-256, or as many of its leading digits as are published. */
   sha256?: string;
-  /** The file's MD5, where no SHA-256 is published. */
+  /** The file's MD5, if no SHA-256 is published. */
   md5?: string;
   /** The file's length. */
   bytes?: number;
@@ -19,7 +19,7 @@ export interface PublishedWeights {
   params: number;
   /** Multiply-accumulates for one image of 224x224. */
   macs?: number;
-  /** ImageNet validation accuracy in percent: the label is the first guess, or among the first five. */
+  /** ImageNet validation accuracy in percent: the label is the top prediction, or among the top five. */
   accuracy?: { top1: number; top5: number };
   preprocessing: Preprocessing;
   license?: string;

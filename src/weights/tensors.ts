@@ -14,8 +14,8 @@ export interface NumberArray {
 }
 
 /**
- * All tensors of a file, by their names and in their shapes there; they need not be a network's. Numbers become
- * float32, which holds integers up to 2^24 exactly.
+ * All tensors of a file, with the names and shapes that they have there; they need not be a network's. Numbers become
+ * float32, which represents integers up to 2^24 exactly.
  *
  * @param source a path (Node), a URL, a Blob, or bytes, in any format that `inspectWeights` knows.
  * @throws WeightFileError when the format is unknown or the file is damaged; the signal's reason.
@@ -45,8 +45,8 @@ export async function readTensors(
 }
 
 /**
- * Arrays as the bytes of a safetensors file, Float32Arrays as F32 and Uint8Arrays as U8, which `readTensors` and Python's
- * `safetensors.numpy.load` read.
+ * Encodes arrays as a safetensors file, Float32Arrays as F32 and Uint8Arrays as U8; `readTensors` and Python's
+ * `safetensors.numpy.load` read it.
  */
 export function encodeTensors(tensors: Readonly<Record<string, NumberArray>>): Uint8Array {
   const entries = Object.entries(tensors).map(([name, { shape, data }]) => ({
@@ -55,7 +55,7 @@ export function encodeTensors(tensors: Readonly<Record<string, NumberArray>>): U
     dtype: isFloat32Array(data) ? ('F32' as const) : ('U8' as const),
     bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   }));
-  // With the wider type first, every tensor is aligned.
+  // The wider type comes first, so that every tensor is aligned.
   entries.sort((a, b) => Number(a.dtype === 'U8') - Number(b.dtype === 'U8'));
   return concat([safetensorsHeader(entries, {}), ...entries.map(({ bytes }) => bytes)]);
 }

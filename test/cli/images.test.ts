@@ -176,7 +176,7 @@ describe('vgg-blocks classify', () => {
     ).toBe(0);
     writeFileSync(at('two.txt'), 'cat\ndog');
     expect((await run('classify', images, ...THREE, '--labels', at('two.txt'))).error).toContain(
-      'two.txt names 2 classes, but the network has 3; write one per line.',
+      'two.txt lists 2 classes, but the network has 3; write one per line.',
     );
   });
 });

@@ -22,11 +22,9 @@ export type WeightFormat =
   | 'Keras .keras'
   | 'tfjs model.json';
 
-/** Options of everything that reads weight files. */
+/** Options of all functions that read weight files. */
 export interface WeightFileOptions extends ReadOptions {
-  /**
-   * The weight files of a tfjs `model.json` that is passed as bytes or as a Blob and so has no folder.
-   */
+  /** The weight files of a tfjs `model.json` that is passed as bytes or a Blob, and so has no folder. */
   shards?: ShardSource;
 }
 
@@ -38,12 +36,12 @@ export interface Checkpoint {
   readonly format: WeightFormat;
   readonly tensors: readonly StoredTensor[];
   readonly config?: KerasConfig;
-  /** The epsilon of batch normalization, where the file states it. */
+  /** The epsilon of batch normalization, if the file states it. */
   readonly batchNormEpsilon?: number;
 }
 
 /**
- * Opens a weight file, passes its content to `use`, and closes it in any case.
+ * Opens a weight file, passes its content to `use`, and always closes it.
  *
  * @throws WeightFileError when the format is unknown, or the file is damaged or exceeds a limit.
  */
@@ -118,16 +116,15 @@ async function parse(
   );
 }
 
-/** A hint for a file of another kind. */
+/** A hint about a file of another kind. */
 function hint(head: Uint8Array): string {
   const text = new TextDecoder().decode(head);
   if (head.length === 0) return ' (it is empty)';
   if (/^\s*(<!doctype|<html|<\?xml)/i.test(text))
-    return ' (it is a web page, perhaps an error message of the server)';
-  if (text.startsWith('version https://git-lfs'))
-    return ' (it is a pointer of Git LFS; fetch the file itself)';
+    return ' (it is a web page, perhaps an error page of the server)';
+  if (text.startsWith('version https://git-lfs')) return ' (it is a Git LFS pointer; fetch the file itself)';
   if (text.slice(257, 262) === 'ustar') return ' (it is a tar archive, as PyTorch wrote before 0.1.10)';
   if (head[0] === 0x80 && head[1]! <= 5) return ' (it is a bare pickle; save the state_dict with torch.save)';
-  if (head[0] === 0x1f && head[1] === 0x8b) return ' (it is packed with gzip; unpack it first)';
+  if (head[0] === 0x1f && head[1] === 0x8b) return ' (it is compressed with gzip; decompress it first)';
   return '';
 }

@@ -3,7 +3,7 @@ import { WeightFileError } from './error.js';
 import { MAX_ELEMENTS, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.js';
 import { BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
 
-/** A shape from a file, or a WeightFileError if it is not a shape. */
+/** Returns a shape from a file; throws a WeightFileError if it is not valid. */
 export function checkShape(file: string, tensor: string, shape: unknown): readonly number[] {
   const fault = (reason: string) => new WeightFileError(file, reason, { tensor });
   if (!Array.isArray(shape) || shape.length > MAX_RANK) {
@@ -12,7 +12,7 @@ export function checkShape(file: string, tensor: string, shape: unknown): readon
   if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
     throw fault('its shape has a length that is not a whole number of at least 0; the file is damaged.');
   }
-  // One factor at a time, because a product beyond 2^53 may round to something that looks harmless.
+  // One factor at a time, because a product beyond 2^53 may round to a harmless-looking number.
   let product = 1;
   for (const length of shape as number[]) {
     product *= length;
@@ -25,7 +25,7 @@ export function checkShape(file: string, tensor: string, shape: unknown): readon
   return shape as number[];
 }
 
-/** A number type from a file, or a WeightFileError if it is not supported. */
+/** Returns a number type from a file; throws a WeightFileError if it is not supported. */
 export function checkDtype(file: string, tensor: string, dtype: unknown): Dtype {
   if (typeof dtype === 'string' && Object.hasOwn(BYTES_PER_ELEMENT, dtype)) return dtype as Dtype;
   throw new WeightFileError(
@@ -35,7 +35,7 @@ export function checkDtype(file: string, tensor: string, dtype: unknown): Dtype 
   );
 }
 
-/** Throws when a file has too many tensors or a name is too long. */
+/** Throws if a file has too many tensors or a name is too long. */
 export function checkNames(file: string, names: readonly string[]): void {
   if (names.length > MAX_TENSORS) {
     throw new WeightFileError(file, `it has ${names.length} tensors, more than the limit of ${MAX_TENSORS}.`);
@@ -50,14 +50,14 @@ export function checkNames(file: string, names: readonly string[]): void {
   }
 }
 
-/** Where a tensor's bytes lie. */
+/** The position of a tensor's bytes. */
 export interface Span {
   tensor: string;
   offset: number;
   length: number;
 }
 
-/** Throws when two tensors share bytes: no writer does that, and a small file could claim to hold gigabytes. */
+/** Throws if two tensors share bytes: no writer does that, and a small file could claim to contain gigabytes. */
 export function checkOverlaps(file: string, spans: readonly Span[]): void {
   const sorted = spans.filter(({ length }) => length > 0).sort((a, b) => a.offset - b.offset);
   sorted.forEach((span, i) => {

@@ -1,7 +1,7 @@
-/** Bytes whose number is known before they are made, so that a file is put together in one buffer, without copies. */
+/** Bytes whose number is known before they are written, so that a file is assembled in one buffer, without copies. */
 export interface Content {
   readonly size: number;
-  /** Writes them; `into` has `size` bytes, all of them zero. */
+  /** Writes the bytes; `into` has `size` bytes, all zero. */
   write(into: Uint8Array): Promise<void>;
 }
 
@@ -13,7 +13,7 @@ export interface NewTensor {
   content: Content;
 }
 
-/** Bytes that exist already. */
+/** Existing bytes. */
 export function contentOf(bytes: Uint8Array): Content {
   return { size: bytes.length, write: async (into) => into.set(bytes) };
 }
@@ -32,7 +32,7 @@ export function concatenated(parts: readonly Content[]): Content {
   };
 }
 
-/** The bytes in a buffer of their own. */
+/** The bytes in a new buffer. */
 export async function bytesOf(content: Content): Promise<Uint8Array> {
   const bytes = new Uint8Array(content.size);
   await content.write(bytes);

@@ -1,13 +1,13 @@
 import { isError } from '../../base/realm.js';
 
-/** A weight file that cannot be used. The message is one sentence with the file, the tensor at fault if any, and the reason. */
+/** A weight file that cannot be used. The message is one sentence with the file, the faulty tensor if any, and the reason. */
 export class WeightFileError extends Error {
   override readonly name = 'WeightFileError';
   /** The path, the URL or the name of the file. */
   readonly file: string;
-  /** The tensor at fault by its name in the file; undefined where it is the file as a whole. */
+  /** The faulty tensor's name in the file; undefined if the file as a whole is faulty. */
   readonly tensor: string | undefined;
-  /** What is wrong and what to do. */
+  /** The problem and what to do about it. */
   readonly reason: string;
 
   constructor(file: string, reason: string, { tensor, cause }: { tensor?: string; cause?: unknown } = {}) {
@@ -20,7 +20,7 @@ export class WeightFileError extends Error {
     this.reason = reason;
   }
 
-  /** True for those of another copy of the library too: its ESM and CommonJS builds each have a class of this name. */
+  /** True for errors of another copy of the library too: the ESM and CommonJS builds each have their own class. */
   static override [Symbol.hasInstance](value: unknown): boolean {
     // biome-ignore lint/complexity/noThisInStatic: a subclass inherits this method.
     if (this !== WeightFileError) return super[Symbol.hasInstance](value);
@@ -28,7 +28,7 @@ export class WeightFileError extends Error {
   }
 }
 
-/** A name from a file, fit for a message: short, and without control characters, which terminals would obey. */
+/** A name from a file, made safe for a message: short, and without control characters, which terminals would obey. */
 export function printable(name: string): string {
   const plain = name.replace(/\p{C}/gu, '\ufffd');
   return plain.length > 120 ? `${plain.slice(0, 117)}...` : plain;

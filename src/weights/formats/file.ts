@@ -12,7 +12,7 @@ import {
 import { nodeModules } from '../../io/runtime.js';
 import { WeightFileError } from './error.js';
 
-/** A file that is read in parts, as they are needed. */
+/** A file that is read in parts as needed. */
 export interface WeightFile {
   /** Its name in error messages. */
   readonly name: string;
@@ -21,7 +21,7 @@ export interface WeightFile {
   /**
    * The `length` bytes from `offset` on. They may be shared with the source, so do not write to them.
    *
-   * @throws WeightFileError when they do not all lie within the file, before anything is allocated.
+   * @throws WeightFileError, before anything is allocated, when they are not all within the file.
    */
   read(offset: number, length: number): Promise<Uint8Array>;
   /** Fills `into` with the bytes from `offset` on; throws as `read` does. */
@@ -30,8 +30,7 @@ export interface WeightFile {
 }
 
 /**
- * Opens a source. Only the parts that are needed are read of a path in Node and of a Blob; a URL is downloaded to memory
- * first.
+ * Opens a source. From a path in Node or a Blob, only the parts needed are read; a URL is downloaded to memory first.
  *
  * @throws WeightFileError when there is no such file or it cannot be read; the signal's reason.
  */
@@ -82,7 +81,7 @@ type FileSystem = NonNullable<ReturnType<typeof nodeModules>>['fs'];
 async function openPath(fs: FileSystem, name: string, source: string | URL): Promise<WeightFile> {
   const path = nodePath(source);
   try {
-    // Before it is opened: opening a pipe that nobody writes to would wait forever.
+    // Checked first, because opening a pipe that nobody writes to would wait forever.
     const stat = await fs.stat(path);
     if (!stat.isFile()) throw new WeightFileError(name, 'it is a folder or a device; use a file.');
     const handle = await fs.open(path);
@@ -111,7 +110,7 @@ async function openPath(fs: FileSystem, name: string, source: string | URL): Pro
   }
 }
 
-/** Checks every span against the file's size before it is read, and turns every failure into a WeightFileError. */
+/** Checks every span against the file's size before reading, and converts every failure to a WeightFileError. */
 function withinBounds(
   file: Pick<WeightFile, 'name' | 'size' | 'read' | 'close'> & Partial<WeightFile>,
 ): WeightFile {
@@ -146,7 +145,7 @@ function withinBounds(
   };
 }
 
-/** An error of reading as one of a weight file; its message begins with the file's name, which is not repeated. */
+/** Converts a reading error to a WeightFileError, without repeating the file's name at the start of its message. */
 function unreadable(name: string, error: unknown): WeightFileError {
   const message = reason(error);
   const prefix = `${name}: `;

@@ -1,6 +1,6 @@
 /**
- * Limits for weight files, which are untrusted input. Each lies far above what a VGG needs and far below what hurts, so
- * that a file of a few bytes cannot make its reader allocate gigabytes or run forever.
+ * Limits for weight files, which are untrusted input. Each is far above what a VGG needs and far below what does harm, so that
+ * a file of a few bytes cannot make its reader allocate gigabytes or run forever.
  */
 
 /** Tensors in a file; VGG-19 with batch normalization and Adam's two moments has under 400. */
@@ -20,6 +20,6 @@ export const MAX_NAME_LENGTH = 512;
 
 /**
  * A file may unpack to this many times its size, plus {@link MAX_HEADER_BYTES}. PyTorch and Keras do not compress, and
- * trained weights shrink by a tenth; a file that shrinks much more is a bomb.
+ * trained weights shrink by a tenth; a file that shrinks much more is a zip bomb.
  */
 export const MAX_UNPACKING_RATIO = 10;

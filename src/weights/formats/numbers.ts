@@ -4,10 +4,10 @@ import { BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
 type Decode = (bytes: Uint8Array, into: Float32Array) => void;
 
 /**
- * A function that converts stored numbers to float32. Its bytes must start at a multiple of 8, like those of a new array;
- * its result may be a view of them, and is valid until the next call.
+ * Returns a function that converts stored numbers to float32. Its bytes must start at a multiple of 8, like those of a new
+ * array; its result may be a view of them, and is valid until the next call.
  *
- * @param maxNumbers of a call.
+ * @param maxNumbers the maximum count per call.
  */
 export function decoder(
   dtype: Dtype,
@@ -81,13 +81,13 @@ function decodeF16(bytes: Uint8Array, into: Float32Array): void {
 
 let f16Words: Uint32Array | undefined;
 
-/** All binary16 numbers of IEEE 754 as binary32. */
+/** All float16 numbers as float32. */
 function f16Table(): Uint32Array {
   if (f16Words) return f16Words;
   const words = new Uint32Array(2 ** 16);
   const numbers = new Float32Array(words.buffer);
   for (let half = 0; half < words.length; half++) {
-    // With a float16's exponent, a float32 is 2^112 times too small; that holds for subnormals too.
+    // With a float16's exponent, a float32 is 2^112 times too small, subnormals included.
     words[half] = (half & 0x7fff) << 13;
     numbers[half] = numbers[half]! * 2 ** 112;
     if ((half & 0x7c00) === 0x7c00) words[half] = 0x7f800000 | ((half & 0x3ff) << 13);
@@ -97,7 +97,7 @@ function f16Table(): Uint32Array {
   return words;
 }
 
-/** Converts float32 numbers to bytes of a type. */
+/** Converts float32 numbers to the bytes of a type. */
 export function encode(numbers: Float32Array, dtype: 'F32' | 'F16' | 'BF16'): Uint8Array {
   if (dtype === 'F32') return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
   const halves = new Uint16Array(numbers.length);
@@ -138,7 +138,7 @@ function roundedShift(number: number, bits: number): number {
 /** How many of the numbers are NaN or infinite. */
 export function countNonFinite(numbers: Float32Array): number {
   const words = wordsOf(numbers);
-  // The sum overflows into the sign bit where an exponent is all ones. Most pieces have none, so one pass is enough.
+  // The sum overflows into the sign bit if an exponent is all ones. Most pieces have none, so one pass is enough.
   let any = 0;
   for (let i = 0; i < words.length; i++) any |= (words[i]! & 0x7f800000) + 0x00800000;
   if (any >= 0) return 0;

@@ -4,7 +4,7 @@ import type { WeightFile } from './file.js';
 import { MAX_HEADER_BYTES } from './limits.js';
 import { byteLength, type Dtype, type StoredTensor, spanOf } from './tensor.js';
 
-/** Whether a file begins like safetensors: the length of a header, then JSON's opening brace. */
+/** Whether a file begins like safetensors: a header's length, then an opening brace. */
 export function isSafetensors(head: Uint8Array): boolean {
   return head.length >= 9 && head[8] === 0x7b && head[7] === 0 && head[6] === 0;
 }
@@ -13,8 +13,7 @@ export function isSafetensors(head: Uint8Array): boolean {
  * The tensors of a safetensors file, https://huggingface.co/docs/safetensors: 8 bytes for the header's length, the
  * header as JSON (`{"name": {"dtype", "shape", "data_offsets"}}`, offsets counted from the header's end), the data.
  *
- * @throws WeightFileError when the header is not such JSON, a span leaves the file, two overlap, or one does not have the
- *   length that its shape needs.
+ * @throws WeightFileError when the header is not such JSON, a span leaves the file, two overlap, or one does not fit its shape.
  */
 export async function readSafetensors(
   file: WeightFile,
@@ -106,8 +105,8 @@ function checkOffsets(
 }
 
 /**
- * The bytes before the data of a safetensors file with these tensors, one after the other: the length, the header, and
- * spaces up to a multiple of 8.
+ * The bytes before the data of a safetensors file with these tensors in order: the length, the header, and spaces up to a
+ * multiple of 8.
  */
 export function safetensorsHeader(
   tensors: readonly { name: string; dtype: Dtype; shape: readonly number[] }[],

@@ -28,27 +28,27 @@ export interface StoredTensor {
   readonly dtype: Dtype;
   /** Its shape in the file, row-major; `[]` for a scalar. */
   readonly shape: readonly number[];
-  /** Keras' layer and variable, `block1_conv1/kernel`, where the file's structure gives them and the name does not. */
+  /** Keras' layer and variable, `block1_conv1/kernel`, if the file's structure gives them and the name does not. */
   readonly role?: string;
-  /** Where numbers were quantized: each stands for `stored * scale + min`. */
+  /** Set if the numbers are quantized: each stands for `stored * scale + min`. */
   readonly affine?: { readonly scale: number; readonly min: number };
   /** Opens its bytes, in the order of the elements. */
   open(): ByteStream;
 }
 
-/** The bytes of a tensor, one after the other. */
+/** The bytes of a tensor, read sequentially. */
 export interface ByteStream {
   /**
-   * Fills `into` with the bytes that follow.
+   * Fills `into` with the next bytes.
    *
-   * @throws WeightFileError when the file ends before, or cannot be read.
+   * @throws WeightFileError when the file ends too early or cannot be read.
    */
   readInto(into: Uint8Array): Promise<void>;
-  /** Ends the reading; needed only before the end. */
+  /** Stops reading; needed only before the end. */
   close(): Promise<void>;
 }
 
-/** The number of bytes of a tensor in its file. */
+/** The number of bytes that a tensor takes in its file. */
 export function byteLength({ dtype, shape }: Pick<StoredTensor, 'dtype' | 'shape'>): number {
   return size(shape) * BYTES_PER_ELEMENT[dtype];
 }

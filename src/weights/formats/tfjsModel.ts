@@ -16,7 +16,7 @@ import { type KerasConfig, kerasLayers } from './keras/config.js';
 import { MAX_HEADER_BYTES } from './limits.js';
 import type { ByteStream, Dtype, StoredTensor } from './tensor.js';
 
-/** The tensors of a tfjs model, and its layers where it is a layers model. */
+/** The tensors of a tfjs model, and its layers if it is a layers model. */
 export interface TfjsFile {
   tensors: StoredTensor[];
   config?: KerasConfig;
@@ -35,16 +35,16 @@ const DTYPES: Record<string, Dtype> = {
   bool: 'BOOL',
 };
 
-/** Whether a file begins as JSON does. */
+/** Whether a file begins like JSON. */
 export function isJson(head: Uint8Array): boolean {
   return /^\s*\{/.test(new TextDecoder().decode(head.subarray(0, 64)));
 }
 
 /**
- * Reads a tfjs model's `model.json`. The weights lie in files beside it, which are opened when a tensor is read; numbers
- * that were quantized to 8 or 16 bits are restored.
+ * Reads a tfjs model's `model.json`. The weights are in files beside it, which are opened when a tensor is read; numbers
+ * quantized to 8 or 16 bits are restored.
  *
- * @param source of `model.json`, beside which the weight files are.
+ * @param source the source of `model.json`, which locates the weight files beside it.
  * @throws WeightFileError when it is not JSON, has no weights, or names a file outside its folder.
  */
 export async function readTfjs(
@@ -84,13 +84,13 @@ export async function readTfjs(
   return { tensors, config: configOf(file.name, json.modelTopology) };
 }
 
-/** The layers of a layers model, as tfjs saves it or as its converter does; a graph model has none. */
+/** The layers of a layers model saved by tfjs or its converter; a graph model has none. */
 function configOf(file: string, topology: unknown): KerasConfig | undefined {
   const { model_config, config } = Object(topology) as { model_config?: unknown; config?: unknown };
   return model_config || config ? kerasLayers(file, model_config ?? topology) : undefined;
 }
 
-/** Weight files of a group; at tfjs's 4 MB a file VGG-19 has 138. */
+/** The maximum number of weight files in a group; at tfjs's 4 MB per file, VGG-19 has 138. */
 const MAX_SHARDS = 10_000;
 
 function parse(file: string, bytes: Uint8Array): { modelTopology?: unknown } {
@@ -103,7 +103,7 @@ function parse(file: string, bytes: Uint8Array): { modelTopology?: unknown } {
   }
 }
 
-/** The tensors of a group, whose bytes follow each other through its files. */
+/** The tensors of a group, whose bytes run consecutively through its files. */
 function tensorsOf(
   file: string,
   { paths, weights }: WeightGroup,
@@ -135,7 +135,7 @@ function affineOf(file: string, { name, quantization }: WeightSpec): Pick<Stored
   return { affine: { scale, min } };
 }
 
-/** Reads through files that follow each other, from a byte counted through all of them. */
+/** Reads consecutive files as one, from an offset into them. */
 function across(
   name: string,
   paths: readonly string[],
@@ -174,7 +174,7 @@ function across(
   };
 }
 
-/** Weight files in the folder of `model.json`, and nowhere else. */
+/** Weight files in the folder of `model.json` only. */
 function shardsBeside(file: string, source: Source): ShardSource {
   return (path) => {
     if (!staysInFolder(path)) {

@@ -3,7 +3,7 @@ import { size } from '../../base/shapes.js';
 /**
  * The three axes of a kernel in either order. PyTorch stores kernels as `[out, in, height, width]` and linear weights as
  * `[out, in]`, where the inputs of the first linear layer are a feature map with channels first; tfjs has
- * `[height, width, in, out]` and `[in, out]`, with channels last. Seen as `[out, channels, window]`, with a window of 9 for
+ * `[height, width, in, out]` and `[in, out]`, with channels last. Viewed as `[out, channels, window]`, with a window of 9 for
  * a 3x3 kernel, 49 for the first linear layer and 1 for the others, all of them become `[window, channels, out]`.
  */
 export interface Axes {
@@ -16,14 +16,14 @@ export interface Axes {
  * The axes of a tfjs weight with this shape.
  *
  * @param shape `[height, width, in, out]` of a convolution, `[in, out]` of a dense layer.
- * @param channels of the feature map that a dense layer flattens; default its inputs.
+ * @param channels the channels of the feature map that a dense layer flattens; default its inputs.
  */
 export function axesOf(shape: readonly number[], channels = shape.at(-2)!): Axes {
   const out = shape.at(-1)!;
   return { out, channels, window: size(shape) / (out * channels) };
 }
 
-/** Channels whose columns are written in turn: few enough that the cache lines they are read from stay in the cache. */
+/** Channels written in turn: few enough that the cache lines they are read from stay in the cache. */
 const CHANNELS = 4;
 
 /**
@@ -52,7 +52,7 @@ export function scatterRows(
         for (let row = 0, at = channel * window + position; row < count; row++, at += length) {
           const word = source[at]!;
           target[start + row] = word;
-          // The sum overflows into the sign bit where an exponent is all ones.
+          // The sum overflows into the sign bit if an exponent is all ones.
           special |= (word & 0x7f800000) + 0x00800000;
         }
       }
@@ -61,7 +61,7 @@ export function scatterRows(
   return special < 0;
 }
 
-/** Float32 numbers as words, which engines move unconverted. */
+/** Float32 numbers as words, which engines move without conversion. */
 function wordsOf({ buffer, byteOffset, length }: Float32Array): Int32Array {
   return new Int32Array(buffer, byteOffset, length);
 }

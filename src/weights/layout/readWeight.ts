@@ -4,25 +4,25 @@ import { BYTES_PER_ELEMENT, type ByteStream, type StoredTensor } from '../format
 import type { Axes } from './axes.js';
 import { type Scatter, scatterAnywhere } from './scatter.js';
 
-/** Bytes that are read at a time: enough that a call costs nothing, and little beside the largest tensor. */
+/** Bytes read at a time: enough that a call costs nothing, and few next to the largest tensor. */
 const PIECE_BYTES = 8 * 2 ** 20;
 
-/** Rows of a kernel in PyTorch's order that are put in place at a time; together they fill whole cache lines. */
+/** Rows of a kernel in PyTorch's order that are scattered at a time; together they fill whole cache lines. */
 const KERNEL_ROWS = 64;
 
-/** A stored tensor, and its axes where it is a kernel in PyTorch's order. */
+/** A stored tensor, and its axes if it is a kernel in PyTorch's order. */
 export interface StoredWeight {
   tensor: StoredTensor;
   axes?: Axes;
 }
 
 /**
- * Reads a stored tensor piece by piece; while one piece is put in place the next is read.
+ * Reads a stored tensor piece by piece; while one piece is processed, the next is read.
  *
- * @param into returns the weight's numbers, `[window, channels, out]` or `[in, out]`. It is called for every piece, because
- *   a backend's memory may move in between.
+ * @param into returns the weight's array, `[window, channels, out]` or `[in, out]`. It is called for every piece, because a
+ *   backend's memory may move in between.
  * @param report called with the number of bytes of every piece.
- * @param scatter puts rows in place; default: in JavaScript.
+ * @param scatter puts a kernel's rows in place; default: in JavaScript.
  * @returns how many of the numbers are NaN or infinite.
  */
 export async function readWeight(
@@ -36,7 +36,7 @@ export async function readWeight(
 ): Promise<number> {
   const elementBytes = BYTES_PER_ELEMENT[tensor.dtype];
   const count = size(tensor.shape);
-  // Any run of numbers is a row of a tensor that stays as it is.
+  // A tensor that is not transposed has rows of one number.
   const row = axes ? axes.channels * axes.window : 1;
   const maxRows = Math.max(1, Math.floor(PIECE_BYTES / (row * elementBytes)));
   const rows = axes ? Math.min(KERNEL_ROWS, maxRows) : maxRows;
@@ -66,7 +66,7 @@ export async function readWeight(
   return nonFinite;
 }
 
-/** The bytes of a stream in pieces, each read while the one before is in use; a piece is valid until the next but one. */
+/** The bytes of a stream in pieces, each read while the previous one is in use. A piece is valid until the next but one. */
 async function* readAhead(stream: ByteStream, total: number, piece: number): AsyncGenerator<Uint8Array> {
   const length = (from: number) => Math.min(piece, total - from);
   const buffers = [new Uint8Array(length(0)), new Uint8Array(Math.max(0, length(Math.min(piece, total))))];
@@ -84,7 +84,7 @@ async function* readAhead(stream: ByteStream, total: number, piece: number): Asy
       yield bytes;
     }
   } finally {
-    // Whoever stops early does not care whether this read fails; the buffer is free only after it.
+    // When stopping early it does not matter whether this read fails, but it must end before its buffer is freed.
     await next?.catch(() => {});
   }
 }

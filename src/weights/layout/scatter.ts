@@ -17,13 +17,13 @@ export interface Rows {
 }
 
 /**
- * `scatterRows` to the numbers that `into` returns; it is called late, because a backend's memory may move.
+ * Calls `scatterRows` with the array that `into` returns. `into` is called late, because a backend's memory may move.
  *
  * @returns whether any of the numbers is NaN or infinite.
  */
 export type Scatter = (rows: Rows, axes: Axes, into: () => Float32Array) => boolean;
 
-/** In JavaScript, to any memory. */
+/** In JavaScript, into any memory. */
 export const scatterAnywhere: Scatter = (rows, axes, into) =>
   scatterRows(rows.numbers(), rows.first, axes, into());
 
@@ -32,7 +32,7 @@ const TYPES: Partial<Record<Dtype, number>> = { F32: 0, F16: 1, BF16: 2 };
 
 /**
  * The fastest `Scatter` on the current backend: WebAssembly with 128-bit SIMD in the memory of tfjs's wasm backend, which
- * takes a quarter of the time, and JavaScript elsewhere, or where the engine has no SIMD or may not compile.
+ * takes a quarter of the time; JavaScript elsewhere, or if the engine has no SIMD or may not compile WebAssembly.
  */
 export function scatterOnBackend(): Scatter {
   const memory = wasmMemory();

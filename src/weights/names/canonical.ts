@@ -2,7 +2,7 @@ import type { Block } from '../../core/arch.js';
 import { FAMILY } from '../../core/family.js';
 import { WeightFileError } from '../formats/error.js';
 
-/** The kind of a layer, as far as a VGG has it. */
+/** The kinds of layer in a VGG. */
 export type LayerKind = 'conv' | 'batchNorm' | 'pool' | 'dense' | 'other';
 
 /** A layer of a file or of a model. */
@@ -16,8 +16,7 @@ const TOP = ['fc1', 'fc2', 'predictions'];
 /**
  * The names that this library and Keras use for the layers of a VGG (`block1_conv1`, `block1_conv1_bn`, `fc1`, ...), by
  * their names in the file. Layers with such names keep them; others (`conv2d_3`, `dense_1`) are named by their order.
- * Blocks then end at the poolings or, where no poolings are known, as in the member of the family with the same number of
- * convolutions.
+ * Blocks then end at the poolings or, if none are known, as in the member of the family with the same number of convolutions.
  *
  * @param layers in the order of the network.
  * @throws WeightFileError when the layers have other names and their number fits no VGG.

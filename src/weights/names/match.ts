@@ -16,9 +16,9 @@ export interface LoadReport {
   missing: string[];
   /** The file's tensors that are not weights of the model. */
   leftOver: string[];
-  /** Weights that have another shape in the file than in the model, in tfjs's order of axes. */
+  /** Weights whose shape in the file differs from the model's, in tfjs's order of axes. */
   mismatched: { weight: string; fileShape: number[]; modelShape: number[] }[];
-  /** Loaded weights with NaN or infinite numbers, and how many; usually none. */
+  /** Loaded weights with NaN or infinite numbers, and how many. */
   nonFinite: { weight: string; count: number }[];
 }
 
@@ -26,7 +26,7 @@ export interface LoadReport {
 export interface Pair {
   parameter: Parameter;
   target: Target;
-  /** The file's epsilon less the model's, where the weight is a running variance; else 0. */
+  /** The file's epsilon minus the model's, if the weight is a running variance; otherwise 0. */
   addToVariance: number;
 }
 
@@ -110,7 +110,7 @@ function difference({ missing, leftOver, mismatched }: LoadReport): string {
   return parts.length > 0 ? ` (${parts.join('; ')})` : '';
 }
 
-/** Names of a list in an error message; the report has them all. */
+/** The maximum number of names in an error message; the report has them all. */
 const NAMED = 4;
 
 function list(label: string, names: readonly string[]): string {

@@ -8,7 +8,7 @@ import type { KeyNames, Parameter, Parameters } from './parameters.js';
 
 /** The network that a weight file describes. */
 export interface NetworkSpec {
-  /** Its usual name, such as `VGG-16` or `VGG-11-BN`; `VGG` where no member of the family has these blocks. */
+  /** Its usual name, such as `VGG-16` or `VGG-11-BN`; `VGG` if no member of the family has these blocks. */
   title: string;
   /** The framework whose key names the file has. */
   names: KeyNames;
@@ -16,16 +16,16 @@ export interface NetworkSpec {
   arch: ConvArch;
   /** Channels of the input image. */
   inputChannels: number;
-  /** Options of batch normalization in the file's framework; false where there is none. */
+  /** Options of batch normalization in the file's framework; false if there is none. */
   batchNorm: false | Required<BatchNormOptions>;
-  /** The fully connected layers; undefined in a file without top. */
+  /** The fully connected layers; undefined in a file without a top. */
   top?: {
     hiddenUnits: number;
     classes: number;
     /** Height and width of the feature map before them: 7 by 7 for images of 224x224. */
     featureSize: readonly [height: number, width: number];
   };
-  /** Set where the file holds the model's configuration. */
+  /** Set if the file contains the model's configuration. */
   config?: {
     inputShape?: readonly [height: number | null, width: number | null, channels: number];
     classifierActivation?: 'linear' | 'softmax';
@@ -45,7 +45,7 @@ export const BATCH_NORM = {
 /**
  * Infers the network of a file from the names and shapes of its weights.
  *
- * @throws WeightFileError when the shapes do not fit together as a VGG's.
+ * @throws WeightFileError when the shapes do not form a VGG.
  */
 export function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): NetworkSpec {
   const { file, config } = checkpoint;
@@ -85,7 +85,7 @@ export function batchNormOf(
 
 /** The number to add to running variances so that a layer with another epsilon computes the same. */
 export function varianceShift(from: number, to: number): number {
-  // Equal epsilons may differ by float32's rounding, which must not change the variances.
+  // Equal epsilons may differ by float32 rounding, which must not change the variances.
   return Math.abs(from - to) < 1e-12 ? 0 : from - to;
 }
 
@@ -191,10 +191,10 @@ function isFraction(value: unknown): value is number {
   return typeof value === 'number' && value > 0 && value < 1;
 }
 
-/** The maximum height or width of an image; memory runs out before it. */
+/** The maximum height or width of an image; memory runs out below it. */
 const MAX_IMAGE_SIZE = 2 ** 14;
 
-/** The input shape in a configuration, where its network can process such images. */
+/** The input shape in a configuration, if its network can process such images. */
 function inputShapeOf(
   layer: KerasLayer | undefined,
   inputChannels: number,
@@ -209,7 +209,7 @@ function inputShapeOf(
   return fits(height) && fits(width) ? [height!, width!, inputChannels] : undefined;
 }
 
-/** The title of the member of the family with the same convolutions in each block, whatever their widths. */
+/** The title of the family's member with the same convolutions in each block, whatever their widths. */
 function titleOf(arch: ConvArch, batchNorm: boolean): string {
   const convs = (blocks: ConvArch) => blocks.map(([threes, , ones = 0]) => `${threes}+${ones}`).join();
   const member = Object.values(FAMILY).find((one) => convs(one.arch) === convs(arch));

@@ -9,18 +9,18 @@ import { canonicalNames, type LayerKind, type NamedLayer } from './canonical.js'
 /** The framework whose key names a file's tensors have. */
 export type KeyNames = 'torchvision' | 'timm' | 'keras';
 
-/** A stored tensor and its meaning, a weight of a VGG. */
+/** A stored tensor and the weight of a VGG that it is. */
 export interface Parameter {
   /** The weight's name here and in Keras: `block1_conv1/kernel`. */
   role: string;
   /** The weight's shape in tfjs. */
   shape: readonly number[];
-  /** Set where the tensor is a kernel in PyTorch's order. */
+  /** Set if the tensor is a kernel in PyTorch's order. */
   axes?: Axes;
   tensor: StoredTensor;
 }
 
-/** A file's tensors, each with its meaning. */
+/** A file's tensors, matched to weights. */
 export interface Parameters {
   names: KeyNames;
   parameters: readonly Parameter[];
@@ -29,9 +29,9 @@ export interface Parameters {
 }
 
 /**
- * Finds the weight of a VGG that each tensor of a file is, by torchvision's, timm's or Keras' key names.
+ * Matches a file's tensors to the weights of a VGG, by torchvision's, timm's or Keras' key names.
  *
- * @throws WeightFileError when the names are none of theirs or do not fit a VGG.
+ * @throws WeightFileError when the names are not theirs or do not fit a VGG.
  */
 export function parametersOf(checkpoint: Checkpoint): Parameters {
   const { file, tensors, config } = checkpoint;
@@ -63,10 +63,10 @@ const TORCH_NORM: Record<string, string> = {
   running_var: 'moving_variance',
 };
 
-/** @param prefix of every name, such as `module.`, which training wrappers add. */
+/** @param prefix the beginning of every name, such as `module.`, which training wrappers add. */
 function torchParameters(file: string, tensors: readonly StoredTensor[], prefix: string): Parameters {
   const features = torchFeatures(file, tensors, prefix);
-  // Files do not keep the order of the layers; the last convolution has the highest number.
+  // Files need not keep the order of the layers; the last convolution has the highest number.
   const lastConv = [...features].findLast(([, name]) => !name.endsWith('_bn'))![0];
   const channels = tensors.find(({ name }) => name === `${prefix}${lastConv}.weight`)!.shape[0]!;
   const tops = new Map<string, string>(
@@ -92,9 +92,8 @@ function torchParameters(file: string, tensors: readonly StoredTensor[], prefix:
 }
 
 /**
- * This library's names of torchvision's `features.N`. All layers are numbered: a convolution, batch normalization if
- * there is any, the ReLU, and a pooling at the end of a block. One more number than usual between two convolutions is
- * therefore the end of a block.
+ * This library's names for torchvision's `features.N`. Every layer has a number: a convolution, batch normalization if there is
+ * any, the ReLU, and the pooling that ends a block. So an extra number between two convolutions marks the end of a block.
  */
 function torchFeatures(file: string, tensors: readonly StoredTensor[], prefix: string): Map<string, string> {
   const weights = tensors

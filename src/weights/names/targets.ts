@@ -12,7 +12,7 @@ export interface Target {
   /** Its name here and in Keras: `block1_conv1/kernel`. */
   role: string;
   variable: LayerVariable;
-  /** The epsilon that its layer adds, where it is a running variance. */
+  /** The epsilon that its layer adds, if it is a running variance. */
   epsilon?: number;
 }
 

@@ -22,10 +22,10 @@ export function kerasLayerWeights(targets: ReadonlyMap<string, Target>): Content
   return hdf5Of({ attributes: { layer_names: Object.keys(children) }, children });
 }
 
-/** The writer that these files name. */
+/** The writer that these files record. */
 const KERAS_2 = { backend: 'tensorflow', keras_version: '2.15.0' };
 
-/** Keras 2's whole model: its configuration, and a group for each layer in `model_weights`. */
+/** Keras 2's whole model: the configuration, and a group for each layer in `model_weights`. */
 export function kerasModelH5(model: LayersModel): Content {
   const chain = kerasChain(model);
   const layers = chain.map(({ name, weights }): [string, NewGroup] => {

@@ -15,7 +15,7 @@ export interface KerasNewLayer {
   shape: readonly (number | null)[];
 }
 
-/** The layers that Keras has too, each with its constructor's arguments. */
+/** The layers that Keras has too, with the arguments of their constructors. */
 const ARGUMENTS: Record<string, readonly string[]> = {
   Conv2D: [
     'filters',
@@ -45,7 +45,7 @@ const ARGUMENTS: Record<string, readonly string[]> = {
  * The chain of layers of a model, its input layer first and models inside it flattened. Layers with weights get the names
  * that this library and Keras use.
  *
- * @throws RangeError when layers branch, or one is of a kind that no VGG has.
+ * @throws RangeError when layers branch, or one is of an unknown kind.
  */
 export function kerasChain(model: LayersModel): KerasNewLayer[] {
   const names = layerNames('encodeWeights', model);
@@ -87,7 +87,7 @@ export function kerasChain(model: LayersModel): KerasNewLayer[] {
   return all;
 }
 
-/** The layers of a model, each of which takes the output of the one before. */
+/** The layers of a model, each of which takes the output of the previous one. */
 function unrolled(model: LayersModel): layers.Layer[] {
   if (model.inputs.length !== 1 || model.outputs.length !== 1)
     fail(
@@ -136,9 +136,9 @@ export function snakeCase(name: string): string {
 }
 
 /**
- * The model as JSON in the layout of Keras 2, which whole-model `.h5` files have and Keras 3 reads too.
+ * The model as JSON in Keras 2's layout, which whole-model `.h5` files have and Keras 3 reads too.
  *
- * @param name of the model.
+ * @param name the model's name.
  */
 export function keras2Config(name: string, chain: readonly KerasNewLayer[]): object {
   return {
@@ -156,7 +156,7 @@ export function keras2Config(name: string, chain: readonly KerasNewLayer[]): obj
   };
 }
 
-/** The model as JSON in the layout of Keras 3, which `.keras` files have. */
+/** The model as JSON in Keras 3's layout, which `.keras` files have. */
 export function keras3Config(name: string, chain: readonly KerasNewLayer[]): object {
   return {
     module: 'keras.src.models.functional',

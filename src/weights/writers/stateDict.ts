@@ -79,7 +79,7 @@ function kernelShape(
   return [out, channels, width, width];
 }
 
-/** PyTorch's name of each layer; every convolution, normalization, ReLU and pooling there has a number. */
+/** PyTorch's name of each layer; it numbers every convolution, normalization, ReLU and pooling. */
 function torchNames(
   targets: ReadonlyMap<string, Target>,
   names: 'torchvision' | 'timm',

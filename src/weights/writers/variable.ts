@@ -15,14 +15,14 @@ export function shapeOf(variable: Variable): number[] {
   return variable.shape as number[];
 }
 
-/** Rows that are gathered at a time; see `readWeight`. */
+/** Rows gathered at a time; see `readWeight`. */
 const ROWS = 64;
 
 /**
- * A weight's numbers, which are fetched from the backend when they are written.
+ * A weight's numbers, fetched from the backend only when they are written.
  *
- * @param options.axes of a kernel that is written in PyTorch's order.
- * @param options.add is added to every number.
+ * @param options.axes the axes of a kernel, to write it in PyTorch's order.
+ * @param options.add a number to add to each.
  */
 export function numbersOf(
   variable: Variable,

@@ -10,11 +10,11 @@ import { leavesOf } from './links.js';
 import { type Fields, type Metadata, UNDEFINED } from './metadata.js';
 import type { Extent } from './types.js';
 
-/** Chunks of a tensor; VGG-16's largest, 411 MB in chunks of 64 kB, has 6300. */
+/** The maximum number of chunks of a tensor; VGG-16's largest, 411 MB in chunks of 64 kB, has 6300. */
 const MAX_CHUNKS = 100_000;
 
 /**
- * A dataset in chunks, each packed by itself (III.A.1 and IV.A.2.i); it is assembled when it is first read.
+ * A dataset in chunks, each packed separately (III.A.1 and IV.A.2.i). It is assembled when it is first read.
  *
  * @param place the fields of the layout message that locate the tree of chunks and give their shape.
  */
@@ -31,7 +31,7 @@ export function openChunks(
     throw fault(`its chunks of [${chunk}] do not fit its type; the file is damaged.`);
   const count = size(shape.map((length, axis) => Math.ceil(length / chunk[axis]!)));
   const chunkBytes = size(chunk) * elementBytes;
-  // Chunks at the edge may reach far beyond it, and are unpacked whole like the others.
+  // Chunks at the edge may extend far beyond it, and are unpacked in full like the others.
   const maxBytes = MAX_HEADER_BYTES + MAX_UNPACKING_RATIO * metadata.file.size;
   if (count > MAX_CHUNKS || count * chunkBytes > maxBytes)
     throw fault(`its ${count} chunks of [${chunk}] are more than the file can hold; it is damaged.`);
@@ -80,7 +80,7 @@ export function openChunks(
   };
 }
 
-/** Copies the part of a chunk that lies within the shape to its position, row by row. */
+/** Copies the part of a chunk that is within the shape to its position, row by row. */
 function placeChunk(
   whole: Uint8Array,
   bytes: Uint8Array,

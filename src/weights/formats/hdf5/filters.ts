@@ -1,7 +1,7 @@
 import { inflated } from '../../../io/inflate.js';
 import { MESSAGE, type Message } from './header.js';
 
-/** Filters of a dataset: HDF5 itself allows 32. */
+/** The maximum number of filters of a dataset, as in HDF5 itself. */
 const MAX_FILTERS = 32;
 
 /** The numbers of a dataset's filters, in the order in which they were applied (IV.A.2.l). */
@@ -35,10 +35,10 @@ const FILTER = { deflate: 1, shuffle: 2, fletcher32: 3 };
 const CHECKSUM_BYTES = 4;
 
 /**
- * Undoes the filters, the last first.
+ * Undoes the filters in reverse order.
  *
- * @param mask a bit for each filter that was left out for this chunk.
- * @param length of the unpacked bytes.
+ * @param mask a bit for each filter that was skipped for this chunk.
+ * @param length the length of the unpacked bytes.
  */
 export async function unpack(
   packed: Uint8Array,
@@ -59,7 +59,7 @@ export async function unpack(
   return bytes;
 }
 
-/** Puts the bytes of each number together again: the filter stores all first bytes, then all second ones. */
+/** Reassembles the bytes of each number: the filter stores all first bytes, then all second ones. */
 function unshuffle(bytes: Uint8Array, elementBytes: number): Uint8Array {
   const count = Math.floor(bytes.length / elementBytes);
   const whole = bytes.slice();

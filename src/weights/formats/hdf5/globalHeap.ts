@@ -1,6 +1,6 @@
 import type { Fields, Heap, Metadata } from './metadata.js';
 
-/** The strings of an attribute lie in one heap or two, which are read once. */
+/** The number of heaps that are kept. An attribute's strings are in one or two, which are read once. */
 const HEAPS_KEPT = 4;
 
 /** Reads a string of variable length: its length, and the heap and the object that hold it (III.E). */

@@ -1,6 +1,6 @@
 import type { Fields, Metadata } from './metadata.js';
 
-/** Messages of object headers that are read here (HDF5 File Format Specification, IV.A.2). */
+/** The messages of object headers that are read here (HDF5 File Format Specification, IV.A.2). */
 export const MESSAGE = {
   dataspace: 0x01,
   linkInfo: 0x02,
@@ -22,10 +22,10 @@ export interface Message {
   body: Fields;
 }
 
-/** Messages of a header; an object has about ten, and one more for each attribute. */
+/** The maximum number of messages in a header; an object has about ten, and one for each attribute. */
 const MAX_MESSAGES = 4096;
 
-/** The flag of a message that lies elsewhere, shared by several objects. */
+/** The flag of a message that is stored elsewhere, shared by several objects. */
 const SHARED = 0x02;
 
 /** The header of an object at an address, of version 1 or 2, with its continuations. */

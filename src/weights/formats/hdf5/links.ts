@@ -3,7 +3,7 @@ import { MAX_NAME_LENGTH, MAX_TENSORS } from '../limits.js';
 import { MESSAGE, type Message } from './header.js';
 import { type Fields, type Metadata, UNDEFINED } from './metadata.js';
 
-/** Levels of a tree; with 16 entries in a node, four hold more members than a group may have. */
+/** The maximum depth of a tree; with 16 entries per node, four levels hold more members than a group may have. */
 const MAX_LEVELS = 8;
 
 /** A group's members by name, and the address of each. Soft and external links, which Keras does not write, are left out. */
@@ -30,7 +30,7 @@ export async function readLinks(
   return links;
 }
 
-/** Whether a link or attribute info message says that the members lie in a heap of their own. */
+/** Whether a link or attribute info message says that the members are in a separate heap. */
 export function isDense(body: Fields, indexBytes: number): boolean {
   body.skip(1);
   if (body.u8() & 1) body.skip(indexBytes);
@@ -58,7 +58,7 @@ function readLink(body: Fields, add: Add): void {
   if (kind === 0) add(name, body.u64());
 }
 
-/** The older groups: a tree of tables whose names lie in a heap (III.A.1, III.B, III.D). */
+/** The older groups: a tree of tables with the names in a heap (III.A.1, III.B, III.D). */
 async function readSymbolTable(metadata: Metadata, body: Fields, add: Add): Promise<void> {
   const [tree, heap] = [body.u64(), body.u64()];
   const heapHeader = await metadata.at(heap, 32);
@@ -82,7 +82,7 @@ async function readSymbolTable(metadata: Metadata, body: Fields, add: Add): Prom
   }
 }
 
-/** An entry of a tree's lowest level. */
+/** An entry at a tree's lowest level. */
 export interface Leaf {
   key: Fields;
   child: number;

@@ -2,38 +2,38 @@ import { WeightFileError } from '../error.js';
 import type { WeightFile } from '../file.js';
 
 /**
- * Bytes of groups, headers and heaps read from one file; a Keras file of VGG-19 has less than a megabyte. Every loop that
- * a file's links form ends here.
+ * The maximum bytes of groups, headers and heaps read from one file; a Keras file of VGG-19 has less than a megabyte. This ends
+ * every loop that a file's links may form.
  */
 const MAX_METADATA_BYTES = 16 * 2 ** 20;
 
-/** Bytes of one header, heap or tree node. */
+/** The maximum bytes of a header, heap or tree node. */
 const MAX_BLOCK_BYTES = 4 * 2 ** 20;
 
-/** Metadata lies in clusters of small blocks, so it is read in pages, some of which are kept. */
+/** Metadata is stored in clusters of small blocks, so it is read in pages, some of which are kept. */
 const PAGE_BYTES = 2 ** 16;
 const PAGES_KEPT = 64;
 
-/** Pages read from one file, 1 GiB in all: a block of a few bytes costs a page where blocks lie far apart. */
+/** The maximum number of pages read from one file, 1 GiB in total: if blocks are far apart, each costs a page. */
 const MAX_PAGES = 2 ** 14;
 
 /** The undefined address. */
 export const UNDEFINED = 2 ** 64;
 
-/** Objects of a global heap by their numbers. */
+/** The objects of a global heap by number. */
 export type Heap = ReadonlyMap<number, Uint8Array>;
 
 /** The metadata of a file. */
 export class Metadata {
   #left = MAX_METADATA_BYTES;
   #pagesLeft = MAX_PAGES;
-  /** Global heaps that were read, by their addresses. */
+  /** Global heaps that were read, by address. */
   readonly heaps = new Map<number, Promise<Heap>>();
   readonly #pages = new Map<number, Promise<Uint8Array>>();
 
   constructor(readonly file: WeightFile) {}
 
-  /** The bytes at an address, for reading one field after the other. */
+  /** The bytes at an address, to be read field by field. */
   async at(address: number, length: number): Promise<Fields> {
     if (!Number.isSafeInteger(address) || address < 0 || length < 0 || address + length > this.file.size) {
       throw this.fault(
@@ -55,7 +55,7 @@ export class Metadata {
     return new Fields(bytes, this);
   }
 
-  /** Counts bytes that are read or decoded. */
+  /** Charges bytes that are read or decoded to the file's budget. */
   spend(bytes: number): void {
     this.#left -= bytes;
     if (this.#left < 0) throw this.#tooMuch();
@@ -83,7 +83,7 @@ export class Metadata {
   }
 }
 
-/** Fields of a block, little-endian, one after the other. */
+/** Reads the fields of a block in order, little-endian. */
 export class Fields {
   at = 0;
   readonly #view: DataView;
@@ -99,7 +99,7 @@ export class Fields {
     return this.bytes.length - this.at;
   }
 
-  /** The next bytes as a block of their own. */
+  /** The next bytes as a separate block. */
   take(length: number): Fields {
     if (length > this.left) throw this.metadata.fault('one of its blocks ends too early; it is damaged.');
     this.at += length;
@@ -110,7 +110,7 @@ export class Fields {
     this.take(length);
   }
 
-  /** Goes on at a multiple of 8 bytes. */
+  /** Skips to a multiple of 8 bytes. */
   align(): void {
     this.skip(Math.min(this.left, (8 - (this.at % 8)) % 8));
   }
@@ -129,7 +129,7 @@ export class Fields {
     return this.#view.getUint32(this.at - 4, true);
   }
 
-  /** A length or an address; numbers above 2^53 are rounded, and no file reaches there. */
+  /** A length or an address. Numbers above 2^53 are rounded, but no file is that long. */
   u64(): number {
     this.skip(8);
     return Number(this.#view.getBigUint64(this.at - 8, true));

@@ -8,7 +8,7 @@ import { Metadata } from './metadata.js';
 import { readStorage } from './storage.js';
 import { type AttributeValue, type Extent, readAttribute, readDataspace, readDatatype } from './types.js';
 
-/** A group of an HDF5 file: attributes, and members under names. */
+/** A group of an HDF5 file: attributes, and members by name. */
 export interface Hdf5Group {
   readonly kind: 'group';
   /** Its path from the root, `/layers/conv2d`. */
@@ -23,7 +23,7 @@ export interface Hdf5Dataset {
   readonly path: string;
   readonly dtype: Dtype;
   readonly shape: readonly number[];
-  /** Where its bytes lie, if they lie together. */
+  /** The position of its bytes, if they are contiguous. */
   readonly span?: Omit<Span, 'tensor'>;
   open(): ByteStream;
 }
@@ -35,15 +35,15 @@ export function isHdf5(head: Uint8Array): boolean {
   return SIGNATURE.every((byte, i) => head[i] === byte);
 }
 
-/** Nesting of groups; Keras' are five deep. */
+/** The maximum nesting of groups; Keras' are five deep. */
 const MAX_DEPTH = 32;
 
 /**
  * The root group of an HDF5 file as h5py writes it by default (HDF5 File Format Specification 3.0), which Keras uses.
  * README.md lists the supported features.
  *
- * @throws WeightFileError, also from the groups' methods, when the file is cut off, damaged, circular, or uses an
- *   unsupported feature.
+ * @throws WeightFileError, also from the groups' methods, when the file is truncated, damaged, cyclic, or uses an unsupported
+ *   feature.
  */
 export async function openHdf5(file: WeightFile): Promise<Hdf5Group> {
   const metadata = new Metadata(file);
@@ -75,7 +75,7 @@ export async function openHdf5(file: WeightFile): Promise<Hdf5Group> {
       `it should have ${end} bytes but has ${file.size}; it is truncated, so get it again.`,
     );
   }
-  // The address of the root's header, alone or in an entry like those of groups.
+  // The address of the root's header, by itself or in an entry like those of groups.
   superblock.skip(version < 2 ? 16 : 0);
   const root = await openObject(metadata, superblock.u64(), '', []);
   if (root?.kind !== 'group') throw metadata.fault('its root is not a group; it is damaged.');

@@ -8,14 +8,14 @@ import { dense } from './links.js';
 import { type Fields, type Metadata, UNDEFINED } from './metadata.js';
 import type { Extent } from './types.js';
 
-/** Where a dataset's bytes lie. */
+/** The location of a dataset's bytes. */
 export interface Storage {
   open(): ByteStream;
-  /** Set where they lie together in the file. */
+  /** Set if they are contiguous in the file. */
   span?: Omit<Span, 'tensor'>;
 }
 
-/** Reads a layout message (IV.A.2.i): the bytes lie in the header itself, together in the file, or in chunks that may be packed. */
+/** Reads a layout message (IV.A.2.i): the bytes are in the header itself, contiguous in the file, or in chunks that may be packed. */
 export function readStorage(metadata: Metadata, messages: readonly Message[], extent: Extent): Storage {
   const body = messages.find(({ type }) => type === MESSAGE.layout)?.body;
   const fault = (reason: string) => metadata.fault(reason, extent.path);
@@ -56,7 +56,7 @@ export function readStorage(metadata: Metadata, messages: readonly Message[], ex
   return { open: openChunks(metadata, messages, extent, place) };
 }
 
-/** Versions 1 and 2 have the rank before the kind, and the shape of chunks after the address. */
+/** Versions 1 and 2 have the rank before the kind, and the chunks' shape after the address. */
 function placeOfOld(body: Fields): [kind: number, place: Fields] {
   const rank = body.u8();
   const kind = body.u8();

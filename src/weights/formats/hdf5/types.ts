@@ -3,7 +3,7 @@ import { BYTES_PER_ELEMENT, type Dtype } from '../tensor.js';
 import { readGlobal } from './globalHeap.js';
 import type { Fields } from './metadata.js';
 
-/** The value of an attribute; `undefined` where it has a type that Keras' files do not use. */
+/** The value of an attribute; `undefined` if its type is not used in Keras' files. */
 export type AttributeValue = string | string[] | number | number[] | undefined;
 
 /** The type of a dataset's or an attribute's elements. */
@@ -75,7 +75,7 @@ function isDtype(name: string): name is Dtype {
   return Object.hasOwn(BYTES_PER_ELEMENT, name);
 }
 
-/** Reads a dataspace message (IV.A.2.b): the shape, `[]` for a scalar, or null where there are no elements. */
+/** Reads a dataspace message (IV.A.2.b): the shape, `[]` for a scalar, or null if there are no elements. */
 export function readDataspace(body: Fields): number[] | null {
   const version = body.u8();
   const rank = body.u8();
@@ -92,7 +92,7 @@ export function readDataspace(body: Fields): number[] | null {
   return Array.from({ length: rank }, () => body.u64());
 }
 
-/** Elements of an attribute, which lists layers; a model has some 60. */
+/** The maximum number of elements of an attribute, such as a list of layers; a model has some 60. */
 const MAX_STRINGS = 10_000;
 
 /** Reads an attribute message (IV.A.2.m). */
@@ -112,7 +112,7 @@ export async function readAttribute(body: Fields): Promise<{ name: string; value
   };
   const name = part(sizes[0]).text();
   const [typeBody, spaceBody] = [part(sizes[1]), part(sizes[2])];
-  // A shared type lies elsewhere; Keras writes none.
+  // A shared type is stored elsewhere; Keras writes none.
   if (version > 1 && flags & 3) return { name, value: undefined };
   const type = readDatatype(typeBody);
   const shape = readDataspace(spaceBody);
@@ -124,7 +124,7 @@ export async function readAttribute(body: Fields): Promise<{ name: string; value
   return { name, value: (shape.length === 0 ? values[0] : values) as AttributeValue };
 }
 
-/** Whether an attribute holds floats of 16 bits, which JavaScript cannot read and no attribute of Keras has. */
+/** Whether an attribute has 16-bit floats, which `DataView` cannot read and Keras does not use. */
 function isHalf(type: Datatype): boolean {
   return type.kind === 'number' && (type.dtype === 'F16' || type.dtype === 'BF16');
 }

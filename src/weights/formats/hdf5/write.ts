@@ -7,7 +7,7 @@ export interface NewDataset {
   content: Content;
 }
 
-/** A group for a file: attributes that are strings or lists of strings, and members by name. */
+/** A group for a file: attributes (strings or lists of strings), and members by name. */
 export interface NewGroup {
   attributes: Record<string, string | readonly string[]>;
   children: Record<string, NewGroup | NewDataset>;
@@ -37,14 +37,14 @@ const UNDEFINED = 2n ** 64n - 1n;
 
 type Write = (file: Uint8Array, view: DataView) => void;
 
-/** Places everything first, so that all addresses are known when the bytes are written. */
+/** Places everything before writing, so that all addresses are known. */
 class Plan {
   size = SUPERBLOCK_BYTES;
   readonly writes: Write[] = [];
   readonly datasets: { address: number; content: Content }[] = [];
-  /** The members of a group lie in one table with room for twice this many. */
+  /** A group's members are in one table with room for twice this many. */
   readonly #leafK: number;
-  /** Strings of variable length, which lie in one heap at the end. */
+  /** Strings of variable length, stored in one heap at the end. */
   readonly #texts: Uint8Array[] = [];
   #heap = 0;
 
@@ -75,12 +75,12 @@ class Plan {
   }
 
   #group({ attributes, children }: NewGroup): number {
-    // Readers use binary search in the table, so it is sorted by the names' bytes.
+    // Readers search the table by bisection, so it is sorted by name.
     const names = Object.keys(children).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
     const headers = names.map((name) => this.#add(children[name]!));
     const texts = names.map(text);
     const offsets: number[] = [];
-    // The heap (III.D) begins with the empty name of the group itself.
+    // The heap (III.D) starts with the empty name of the group itself.
     let heapBytes = 8;
     for (const bytes of texts) {
       offsets.push(heapBytes);

@@ -11,11 +11,11 @@ export interface KerasLayer {
 /** A saved Keras model's layers, in their order. */
 export type KerasConfig = readonly KerasLayer[];
 
-/** Layers of a model; VGG-19 with batch normalization has 60. */
+/** The maximum number of layers; VGG-19 with batch normalization has 60. */
 const MAX_LAYERS = 2000;
 
 /**
- * Reads a Keras model's configuration, which `.keras`, whole-model `.h5` and tfjs `model.json` files hold.
+ * Reads a Keras model's configuration, which `.keras`, whole-model `.h5` and tfjs `model.json` files contain.
  *
  * @throws WeightFileError when it is not JSON or lists no layers.
  */

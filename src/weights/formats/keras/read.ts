@@ -11,7 +11,7 @@ import { type KerasConfig, parseKerasConfig } from './config.js';
 /** Keras' layouts of HDF5 files. */
 type KerasLayout = 'published' | 'model' | 'weights';
 
-/** The tensors of a Keras file, and the model's configuration where it holds one. */
+/** The tensors of a Keras file, and the model's configuration if it contains one. */
 export interface KerasFile {
   layout: KerasLayout;
   tensors: StoredTensor[];
@@ -19,8 +19,8 @@ export interface KerasFile {
 }
 
 /**
- * Reads an HDF5 file of Keras: the published layout and Keras 2's `save_weights` (`layer_names`, then `weight_names` of
- * a group a layer), a whole model (the same below `model_weights`, and the attribute `model_config`), or Keras 3's
+ * Reads a Keras HDF5 file: the published layout and Keras 2's `save_weights` (`layer_names`, and a group for each layer with
+ * `weight_names`), a whole model (the same below `model_weights`, and the attribute `model_config`), or Keras 3's
  * `.weights.h5` (`layers/.../vars/0`, the layer's name in an attribute).
  *
  * @throws WeightFileError when the file is damaged or has none of these layouts.
@@ -53,7 +53,7 @@ export function isKerasZip(entries: ReadonlyMap<string, Entry>): boolean {
   return entries.has('config.json') && entries.has('model.weights.h5');
 }
 
-/** Bytes of weights that are unpacked from a compressed `.keras` file. */
+/** The maximum bytes of weights unpacked from a compressed `.keras` file. */
 const MAX_WEIGHTS_BYTES = 2 ** 31;
 
 /** Reads a `.keras` file: a zip archive of the model's configuration and a `.weights.h5`. */
@@ -87,7 +87,7 @@ interface Found {
   role: string;
 }
 
-/** Keras' names of a layer's weights in their order, by how many there are. */
+/** Keras' names of a layer's weights in order, by their number. */
 const ORDER: Record<number, readonly string[]> = {
   1: ['kernel'],
   2: ['kernel', 'bias'],
@@ -137,16 +137,16 @@ async function descend(group: Hdf5Group, path: string): Promise<Hdf5Dataset | un
   return at?.kind === 'dataset' ? at : undefined;
 }
 
-/** What Keras calls a weight today: `block1_conv1/kernel:0` and the old `block1_conv1_W_1:0` are both the kernel. */
+/** Keras' current name of a weight: `block1_conv1/kernel:0` and the old `block1_conv1_W_1:0` are both the kernel. */
 function variableName(name: string, index: number, count: number): string {
   const last = name.split('/').at(-1)!.replace(/:\d+$/, '');
   return Object.values(ORDER).some((list) => list.includes(last)) ? last : (ORDER[count]?.[index] ?? last);
 }
 
-/** Nesting of layers in models that are layers themselves. */
+/** The maximum nesting of models within models. */
 const MAX_LAYER_DEPTH = 8;
 
-/** The datasets `0`, `1`, ... of every group `vars`, but for the optimizer's. */
+/** The datasets `0`, `1`, ... of every group `vars`, except the optimizer's. */
 async function numberedWeights(group: Hdf5Group, layer = '', depth = 0): Promise<Found[]> {
   if (depth > 2 * MAX_LAYER_DEPTH) return [];
   const found: Found[] = [];
@@ -168,7 +168,7 @@ async function numberedWeights(group: Hdf5Group, layer = '', depth = 0): Promise
   return found;
 }
 
-/** The datasets as tensors, under their paths in the file. */
+/** The datasets as tensors, named by their paths in the file. */
 function finish(file: WeightFile, found: readonly Found[]): StoredTensor[] {
   const tensors = found.map(({ dataset, role }) => ({
     name: dataset.path.replace(/^\//, ''),

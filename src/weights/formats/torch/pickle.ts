@@ -12,7 +12,7 @@ export type PickleValue =
   | PickleName
   | PickleObject;
 
-/** A Python name in a pickle, such as `torch.FloatStorage`. It is never looked up. */
+/** A Python name in a pickle, such as `torch.FloatStorage`. It is never resolved. */
 export class PickleName {
   constructor(readonly name: string) {}
 }
@@ -20,7 +20,7 @@ export class PickleName {
 /** An object that the caller's `reduce` or `persistent` returned. */
 export class PickleObject {}
 
-/** Gives a pickle's names, calls and persistent ids their meaning. */
+/** Interprets a pickle's names, calls and persistent ids. */
 export interface PickleMeaning {
   /** Whether the name `module.name` is known; any other ends the reading. */
   knows(name: string): boolean;
@@ -30,10 +30,10 @@ export interface PickleMeaning {
   persistent(id: PickleValue): PickleValue;
 }
 
-/** Values on the stack and in the memo; a state dict of 400 tensors has 4000. */
+/** The maximum number of values on the stack and in the memo; a state dict of 400 tensors has 4000. */
 const MAX_VALUES = 1_000_000;
 
-/** The opcodes of plain data, which Python's pickletools documents. */
+/** The opcodes of plain data, documented in Python's pickletools. */
 export const OP = {
   MARK: 0x28,
   EMPTY_TUPLE: 0x29,
@@ -77,12 +77,12 @@ export const OP = {
 const MARK = Symbol('mark');
 
 /**
- * Reads one pickle. Nothing in it is executed: it is a program for a stack machine, whose calls go to `meaning`, and a name
- * that `meaning` does not know ends the reading with an error.
+ * Reads one pickle. A pickle is a program for a stack machine, but nothing in it is executed: `meaning` handles its calls, and
+ * a name that `meaning` does not know is an error.
  *
- * @param bytes that begin with the pickle; more may follow.
- * @returns the value, and how many bytes the pickle took.
- * @throws WeightFileError when it is cut off, damaged, or more than plain data.
+ * @param bytes the pickle; more bytes may follow it.
+ * @returns the value, and the length of the pickle in bytes.
+ * @throws WeightFileError when it is truncated, damaged, or more than plain data.
  */
 export function readPickle(
   file: string,

@@ -1,6 +1,6 @@
 import { OP } from './pickle.js';
 
-/** Bytes of a pickle that leave one value on its reader's stack. */
+/** Bytes of a pickle that push one value onto the reader's stack. */
 export type Pickled = readonly number[];
 
 /** A whole pickle, of protocol 2 like PyTorch's. */
@@ -34,7 +34,7 @@ export function dict(empty: Pickled, items: readonly (readonly [key: string, val
   return [...empty, OP.MARK, ...pairs, OP.SETITEMS];
 }
 
-/** One of Python's names, `torch.FloatStorage` as its module and its member. */
+/** A Python name: `torch.FloatStorage` as its module and member. */
 export function name(module: string, member: string): Pickled {
   return [OP.GLOBAL, ...new TextEncoder().encode(`${module}\n${member}\n`)];
 }
@@ -43,7 +43,7 @@ export function call(callee: Pickled, ...args: readonly Pickled[]): Pickled {
   return [...callee, ...tuple(...args), OP.REDUCE];
 }
 
-/** An object that the reader looks up by an id, such as PyTorch's storages. */
+/** An object that the reader looks up by id, such as PyTorch's storages. */
 export function persistent(id: Pickled): Pickled {
   return [...id, OP.BINPERSID];
 }

@@ -13,7 +13,7 @@ import {
   type TorchTensor,
 } from './state.js';
 
-/** Whether a zip archive is one of `torch.save`, whose files lie in one folder beside `data.pkl`. */
+/** Whether `torch.save` wrote a zip archive: its files are in one folder, beside `data.pkl`. */
 export function isTorchZip(entries: ReadonlyMap<string, Entry>): boolean {
   return pickleOf(entries) !== undefined;
 }
@@ -22,7 +22,7 @@ export function isTorchZip(entries: ReadonlyMap<string, Entry>): boolean {
  * The tensors of a file that `torch.save` wrote since PyTorch 1.6: a zip archive with a pickle, `NAME/data.pkl`, and a
  * file for each storage, `NAME/data/KEY`.
  *
- * @throws WeightFileError when a storage is missing or has another length than the pickle says.
+ * @throws WeightFileError when a storage is missing or does not have the length that the pickle states.
  */
 export async function readTorchZip(
   file: WeightFile,
@@ -73,7 +73,7 @@ export function isTorchLegacy(head: Uint8Array): boolean {
  * number, a version, facts about the machine, the state dict and the storages' keys, then each storage as its length (8
  * bytes) and its numbers, in the order of the keys.
  *
- * @throws WeightFileError when a pickle is damaged, or the storages are not those that the state dict refers to.
+ * @throws WeightFileError when a pickle is damaged, or the storages do not match those of the state dict.
  */
 export async function readTorchLegacy(file: WeightFile): Promise<StoredTensor[]> {
   const head = await file.read(0, Math.min(file.size, MAX_HEADER_BYTES));
@@ -150,7 +150,7 @@ function bytesOf({ dtype, length }: Storage): number {
   return length * BYTES_PER_ELEMENT[dtype];
 }
 
-/** A tensor whose storage `openStorage` reads from its beginning. */
+/** A tensor; `openStorage` reads its storage from the beginning. */
 function stored(tensor: TorchTensor, openStorage: () => ByteStream): StoredTensor {
   const { name, dtype, shape } = tensor;
   const open = isContiguous(tensor)
@@ -159,7 +159,7 @@ function stored(tensor: TorchTensor, openStorage: () => ByteStream): StoredTenso
   return { name, dtype, shape, open };
 }
 
-/** Bytes that are skipped at a time. */
+/** Bytes skipped at a time. */
 const SKIP_BYTES = 2 ** 16;
 
 /** Reads a storage from the tensor's beginning. */
@@ -176,7 +176,7 @@ function skipping({ dtype, offset }: TorchTensor, storage: ByteStream): ByteStre
   };
 }
 
-/** Puts the elements of a tensor with another memory format (channels last, transposed) in order, in memory. */
+/** Reads a tensor in another memory format (channels last, transposed) into memory, to put its elements in order. */
 function gathering(tensor: TorchTensor, storage: ByteStream): ByteStream {
   let inOrder: ByteStream | undefined;
   return {

@@ -5,7 +5,7 @@ import { MAX_ELEMENTS } from '../limits.js';
 import { BYTES_PER_ELEMENT, type Dtype } from '../tensor.js';
 import { type PickleMeaning, PickleName, PickleObject, type PickleValue, readPickle } from './pickle.js';
 
-/** A tensor of a PyTorch state dict: a view of a storage, which lies elsewhere in the file. */
+/** A tensor of a PyTorch state dict: a view of a storage elsewhere in the file. */
 export interface TorchTensor {
   name: string;
   dtype: Dtype;
@@ -16,7 +16,7 @@ export interface TorchTensor {
   storage: Storage;
 }
 
-/** A storage; the container, zip or legacy, determines where its bytes lie. */
+/** A storage; the container, zip or legacy, determines where its bytes are. */
 export interface Storage {
   key: string;
   dtype: Dtype;
@@ -45,7 +45,7 @@ const OTHER_NAMES = [
   'torch._utils._rebuild_parameter',
 ];
 
-/** Nesting of dicts that is searched for tensors; `{"state_dict": {...}}` is two. */
+/** The nesting of dicts that are searched for tensors; `{"state_dict": {...}}` is two. */
 const MAX_DEPTH = 4;
 
 class TensorObject extends PickleObject {
@@ -61,10 +61,10 @@ class StorageObject extends PickleObject {
 }
 
 /**
- * Reads the pickle of a `torch.save`.
+ * Reads a pickle written by `torch.save`.
  *
- * @returns the tensors of the state dict in it (a dict of tensors, or one inside a training script's dict), and how
- *   many bytes the pickle took.
+ * @returns the tensors of its state dict (a dict of tensors, or one inside a training script's dict), and the length of the
+ *   pickle in bytes.
  * @throws WeightFileError when it is damaged, refers to anything but tensors and plain data, or has no tensors.
  */
 export function readState(file: string, bytes: Uint8Array): { tensors: TorchTensor[]; length: number } {
@@ -86,7 +86,7 @@ export function readState(file: string, bytes: Uint8Array): { tensors: TorchTens
   };
 }
 
-/** Reads a pickle of plain data, like the other parts of the older format. */
+/** Reads a pickle of plain data, like the other pickles of the older format. */
 export function readPlain(file: string, bytes: Uint8Array): { value: PickleValue; length: number } {
   return readPickle(file, bytes, new StateMeaning(file));
 }
@@ -100,7 +100,7 @@ class StateMeaning implements PickleMeaning {
 
   reduce(name: string, args: PickleValue[]): PickleValue {
     if (name === 'collections.OrderedDict') {
-      // Python 2 gave the items as an argument.
+      // Python 2 passed the items as an argument.
       const items = Array.isArray(args[0]) ? args[0] : [];
       return new Map(items.filter(Array.isArray).map(([key, value]) => [key!, value!]));
     }
@@ -109,7 +109,7 @@ class StateMeaning implements PickleMeaning {
     throw this.#fault(`its pickle calls '${name}' with wrong arguments; it is damaged.`);
   }
 
-  /** `('storage', class, key, device, length)`, and before 1.6 a view of it, which is null in all that is read here. */
+  /** `('storage', class, key, device, length)`, and before 1.6 a view, which must be null. */
   persistent(id: PickleValue): PickleValue {
     const [kind, type, key, , length, view = null] = Array.isArray(id) ? id : [];
     const dtype = type instanceof PickleName ? storageType(type.name) : undefined;
@@ -145,7 +145,7 @@ function isCount(value: PickleValue | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-/** The first dict of tensors in a value, outer dicts before inner ones; a dict that occurs often is searched once. */
+/** The first dict of tensors in a value, outer dicts before inner ones; each dict is searched once. */
 function stateDict(
   value: PickleValue,
   depth: number,
@@ -187,7 +187,7 @@ function checkView(file: string, tensor: TorchTensor): TorchTensor {
   return tensor;
 }
 
-/** Whether the elements lie one after the other in the storage. */
+/** Whether the elements are contiguous in the storage. */
 export function isContiguous({ shape, strides }: Pick<TorchTensor, 'shape' | 'strides'>): boolean {
   const plain = stridesOf(shape);
   return shape.every((length, axis) => length === 1 || strides[axis] === plain[axis]) || size(shape) === 0;
@@ -215,7 +215,7 @@ export function gather(
   return bytes;
 }
 
-/** A name from the file in quotes, for an error. */
+/** A name from the file in quotes, for an error message. */
 export function quoted(name: string): string {
   return `'${printable(name)}'`;
 }

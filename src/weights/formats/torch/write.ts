@@ -12,9 +12,8 @@ const STORAGES = {
 } as const;
 
 /**
- * A state dict as `torch.save` has written it since 1.6, a zip archive. Its pickle refers to an OrderedDict, tensors and
- * storages and nothing else, so that `torch.load(weights_only=True)` accepts it; with `mmap=True` the numbers stay in the
- * file.
+ * A state dict as `torch.save` has written it since 1.6, a zip archive. Its pickle refers only to an OrderedDict, tensors and
+ * storages, so `torch.load(weights_only=True)` accepts it; with `mmap=True` the numbers stay in the file.
  */
 export function torchFile(tensors: readonly NewTensor[]): Content {
   const file = (name: string, content: Uint8Array | string) => ({

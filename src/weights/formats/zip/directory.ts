@@ -5,7 +5,7 @@ import { MAX_HEADER_BYTES, MAX_TENSORS } from '../limits.js';
 /** A file in a zip archive's directory (PKWARE's APPNOTE.TXT; comments name its sections). */
 export interface Listed {
   name: string;
-  /** Whether its bytes are stored as they are or by DEFLATE. */
+  /** Whether its bytes are compressed with DEFLATE or stored uncompressed. */
   packed: boolean;
   /** Its CRC-32. */
   crc: number;
@@ -13,11 +13,11 @@ export interface Listed {
   packedSize: number;
   /** Bytes once unpacked. */
   size: number;
-  /** Where its own header lies, which its bytes follow. */
+  /** The offset of its own header, which its bytes follow. */
   headerAt: number;
 }
 
-/** Files of an archive; torch.save writes one for each tensor and four more. */
+/** The maximum number of files; torch.save writes one for each tensor and four more. */
 const MAX_ENTRIES = MAX_TENSORS + 100;
 
 /** The record that ends an archive has 22 bytes and a comment of at most 65535 (4.3.16). */
@@ -27,10 +27,10 @@ const MAX_COMMENT_BYTES = 0xffff;
 const SIGNATURE = { end: 0x06054b50, end64: 0x06064b50, locator64: 0x07064b50, listed: 0x02014b50 };
 
 /**
- * The directory of an archive, also of one beyond 4 GiB (zip64).
+ * The directory of an archive, including those beyond 4 GiB (zip64).
  *
- * @throws WeightFileError when it is cut off or damaged, lists too many files, one that is encrypted or packed by another
- *   method, or one under a path that leads out of the archive.
+ * @throws WeightFileError when it is truncated or damaged, lists too many files, or one that is encrypted, compressed with
+ *   another method, or has a path outside the archive.
  */
 export async function readDirectory(file: WeightFile): Promise<Listed[]> {
   const { count, size, at } = await findDirectory(file);
@@ -66,7 +66,7 @@ async function findDirectory(file: WeightFile): Promise<{ count: number; size: n
     at: tail.getUint32(end + 16, true),
   };
   const large = found.count === 0xffff || found.size === 0xffffffff || found.at === 0xffffffff;
-  // The locator of zip64 lies just before (4.3.15), and has the offset of the larger record (4.3.14).
+  // The zip64 locator just before it (4.3.15) has the offset of the larger record (4.3.14).
   if (!large || end < 20 || tail.getUint32(end - 20, true) !== SIGNATURE.locator64) return found;
   const record = viewOf(await file.read(Number(tail.getBigUint64(end - 12, true)), 56));
   if (record.getUint32(0, true) !== SIGNATURE.end64) throw damaged(file.name, 'it has no zip64 directory');
@@ -77,7 +77,7 @@ async function findDirectory(file: WeightFile): Promise<{ count: number; size: n
 const STORED = 0;
 const DEFLATED = 8;
 
-/** An entry of the directory (4.3.12), whose signature and length are right. */
+/** Reads an entry of the directory (4.3.12) whose signature and length have been checked. */
 function readListed(
   file: string,
   view: DataView,
@@ -96,7 +96,7 @@ function readListed(
       `its archive compresses it with method ${method}, but only DEFLATE is supported; zip it again.`,
     );
   const large = wideFields(view, from + 46 + nameBytes, extraBytes);
-  // In this order, each only where its own field is full (4.5.3).
+  // In this order, each present only if the 32-bit field is full (4.5.3).
   const [size, packedSize, headerAt] = [24, 20, 42].map((offset) => {
     const value = view.getUint32(from + offset, true);
     return value === 0xffffffff ? (large.shift() ?? value) : value;
@@ -123,7 +123,7 @@ function wideFields(view: DataView, from: number, bytes: number): number[] {
   return [];
 }
 
-/** The error for an archive that is not whole. */
+/** The error for an incomplete archive. */
 export function damaged(file: string, why: string, cause?: unknown): WeightFileError {
   return new WeightFileError(file, `its zip archive is damaged or truncated (${why}); get it again.`, {
     cause,

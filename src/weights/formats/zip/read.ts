@@ -14,11 +14,11 @@ export interface Entry {
   readonly name: string;
   /** Its bytes once unpacked. */
   readonly size: number;
-  /** Where its bytes lie in the archive, if they are stored as they are. */
+  /** The position of its bytes in the archive, if they are stored uncompressed. */
   readonly span?: Omit<Span, 'tensor'>;
   /**
-   * Reads it from its beginning, one piece at a time. Bytes that are stored as they are come unchecked, as in PyTorch:
-   * a CRC-32 of VGG-16's would take longer than loading them.
+   * Reads it from the beginning, piece by piece. Uncompressed bytes are not checked, as in PyTorch: a CRC-32 of VGG-16's would
+   * take longer than loading them.
    */
   open(): ByteStream;
   /** All of it, checked against its CRC-32, if it has at most `maxBytes`. */
@@ -28,16 +28,16 @@ export interface Entry {
 const LOCAL_HEADER = 0x04034b50;
 const LOCAL_HEADER_BYTES = 30;
 
-/** Whether a file begins as a zip archive does. */
+/** Whether a file begins like a zip archive. */
 export function isZip(head: Uint8Array): boolean {
   return head[0] === 0x50 && head[1] === 0x4b && head[2] === 3 && head[3] === 4;
 }
 
 /**
- * The files of a zip archive. Before anything is unpacked, the sizes are checked: files do not overlap, and their unpacked
- * bytes together have a limit.
+ * The files of a zip archive. Before anything is unpacked, the sizes are checked: files must not overlap, and their total
+ * unpacked size has a limit.
  *
- * @throws WeightFileError when the archive is cut off or damaged, or `readDirectory` refuses its directory.
+ * @throws WeightFileError when the archive is truncated or damaged, or `readDirectory` refuses its directory.
  */
 export async function readZip(file: WeightFile): Promise<Map<string, Entry>> {
   const listed = await readDirectory(file);
@@ -66,7 +66,7 @@ export async function readZip(file: WeightFile): Promise<Map<string, Entry>> {
   return found;
 }
 
-/** Where a file's bytes begin: after its own header (4.3.7), whose extra field has a length of its own. */
+/** The offset of a file's bytes, after its own header (4.3.7), whose extra field may differ from the directory's. */
 async function locate(file: WeightFile, { name, headerAt, packedSize }: Listed): Promise<number> {
   const header = await file.read(headerAt, LOCAL_HEADER_BYTES);
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
@@ -98,7 +98,7 @@ function entryOf(file: WeightFile, { name, size, packed, packedSize, crc }: List
   };
 }
 
-/** A stream that must have the archive's CRC-32 when it was read to its end. PyTorch can leave it out, and then writes 0. */
+/** A stream whose CRC-32 is checked at its end. PyTorch can omit the checksum, and then writes 0. */
 function checked(file: string, name: string, stream: ByteStream, size: number, crc: number): ByteStream {
   let left = size;
   let sum = 0;
@@ -115,7 +115,7 @@ function checked(file: string, name: string, stream: ByteStream, size: number, c
   };
 }
 
-/** Bytes of the archive that are unpacked at a time. */
+/** Bytes of the archive unpacked at a time. */
 const PIECE_BYTES = 2 ** 18;
 
 /** A compressed file, unpacked piece by piece. */
@@ -143,7 +143,7 @@ function unpacking(file: WeightFile, offset: number, packedSize: number, size: n
   };
 }
 
-/** Bytes of the archive as a stream, which reads nothing before it is asked to. */
+/** Bytes of the archive as a stream that reads only on demand. */
 function piecesOf(file: WeightFile, offset: number, length: number): ReadableStream<Uint8Array> {
   let at = 0;
   return new ReadableStream(
@@ -152,7 +152,7 @@ function piecesOf(file: WeightFile, offset: number, length: number): ReadableStr
         if (at >= length) return controller.close();
         const piece = await file.read(offset + at, Math.min(PIECE_BYTES, length - at));
         at += piece.length;
-        // Whoever inflates may take the buffer away, so it must not be one that is shared.
+        // The consumer may transfer the buffer, so it must not be shared.
         controller.enqueue(piece.slice());
       },
     },

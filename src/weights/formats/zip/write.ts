@@ -7,15 +7,15 @@ interface NewEntry {
   content: Content;
 }
 
-/** The bytes of every file begin at a multiple of this, as in torch.save's archives, so that they can be mapped. */
+/** The bytes of every file start at a multiple of this, as in torch.save's archives, so that they can be mapped. */
 const ALIGNMENT = 64;
 
-/** Archives beyond 4 GiB need another kind of directory (zip64), and no VGG is as large. */
+/** Larger archives need another kind of directory (zip64), and no VGG is that large. */
 const MAX_BYTES = 2 ** 32 - 1;
 
 /**
- * A zip archive whose files are stored as they are (PKWARE's APPNOTE.TXT 4.3). All of them are dated 1980-01-01, so that
- * the same content gives the same bytes.
+ * A zip archive whose files are stored uncompressed (PKWARE's APPNOTE.TXT 4.3). All are dated 1980-01-01, so that the same
+ * content gives the same bytes.
  *
  * @throws RangeError when it would have 4 GiB or more.
  */
@@ -76,7 +76,7 @@ const VERSION = 20;
 /** The extra field's own id, `FB` as in PyTorch's archives. */
 const PADDING = 0x4246;
 
-/** Writes the fields that a file's header and its line of the directory have in common. */
+/** Writes the fields that a file's header and its directory entry have in common. */
 function describe(
   view: DataView,
   at: number,
