@@ -1,9 +1,12 @@
 import { Command, Option } from 'commander';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import {
+  ENCODED_DTYPES,
+  type EncodedDtype,
   encodeWeights,
   fromWeights,
   inspectWeights,
+  KEY_NAMES,
   type KeyNames,
   type WeightContainer,
   type WeightFileInfo,
@@ -63,8 +66,6 @@ function loader({ file }: WeightFileInfo): string {
   return `const { model } = await fromWeights(${JSON.stringify(file)});`;
 }
 
-const DTYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
-
 /** The formats that `convert` writes, each with the extension that selects it without `--to`. */
 const OUTPUTS = {
   safetensors: /\.safetensors$/i,
@@ -81,7 +82,7 @@ type Output = keyof typeof OUTPUTS;
 interface ConvertArguments {
   to?: Output;
   names?: KeyNames;
-  dtype: keyof typeof DTYPES;
+  dtype: Lowercase<EncodedDtype>;
 }
 
 /** `vgg-blocks convert`: converts between weight formats. */
@@ -99,13 +100,13 @@ export function convertCommand(): Command {
       ).choices(Object.keys(OUTPUTS)),
     )
     .addOption(
-      new Option('--names <convention>', 'tensor names (default: as in the input)').choices([
-        'torchvision',
-        'timm',
-        'keras',
-      ]),
+      new Option('--names <convention>', 'tensor names (default: as in the input)').choices(KEY_NAMES),
     )
-    .addOption(new Option('--dtype <type>', 'number format').choices(Object.keys(DTYPES)).default('f32'))
+    .addOption(
+      new Option('--dtype <type>', 'number format')
+        .choices(ENCODED_DTYPES.map((type) => type.toLowerCase()))
+        .default('f32'),
+    )
     .action(convert);
 }
 
@@ -119,7 +120,11 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   const { model, network, report } = await fromWeights(input);
   if (to === 'tfjs') await model.save(fileSystem(output));
   else {
-    const options = { names: names ?? namesFor(to, network.names), container: to, dtype: DTYPES[dtype] };
+    const options = {
+      names: names ?? namesFor(to, network.names),
+      container: to,
+      dtype: dtype.toUpperCase() as EncodedDtype,
+    };
     await writeFileAtomic(output, await encodeWeights(model, options));
   }
   model.dispose();

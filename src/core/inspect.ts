@@ -20,6 +20,11 @@ const KINDS: Record<string, LayerKind> = {
   Softmax: 'softmax',
 };
 
+/** The kind of a layer by its class in Keras and tfjs; undefined where no VGG has such a layer. */
+export function kindOf(className: string): LayerKind | undefined {
+  return Object.hasOwn(KINDS, className) ? KINDS[className] : undefined;
+}
+
 /**
  * The rows of a plan, or those read from a model's layers.
  *
@@ -33,7 +38,7 @@ export function rowsOf(where: string, modelOrPlan: LayersModel | Plan): Plan {
 
 function rowOf(where: string, layer: layers.Layer): PlanRow {
   const className = layer.getClassName();
-  const kind = KINDS[className];
+  const kind = kindOf(className);
   if (!kind) {
     fail(
       where,

@@ -1,17 +1,17 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../base/check.js';
 import { bytesOf, type Content, concatenated, contentOf } from './formats/content.js';
+import { ENCODED_DTYPES, type EncodedDtype } from './formats/numbers.js';
 import { safetensorsHeader } from './formats/safetensors.js';
 import { torchFile } from './formats/torch/write.js';
-import type { KeyNames } from './names/parameters.js';
+import { KEY_NAMES, type KeyNames } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 import { kerasLayerWeights, kerasModelH5, kerasWeightsH5, kerasZip } from './writers/kerasFiles.js';
 import { kerasTensors, torchTensors } from './writers/stateDict.js';
-import type { EncodedDtype } from './writers/variable.js';
 
 /** The key names that each kind of file can have, the default first. */
 const CONTAINERS = {
-  safetensors: ['torchvision', 'timm', 'keras'],
+  safetensors: KEY_NAMES,
   pth: ['torchvision', 'timm'],
   h5: ['keras'],
   'weights.h5': ['keras'],
@@ -65,10 +65,10 @@ export async function encodeWeights(
   { container = 'safetensors', names, dtype = 'F32' }: EncodeOptions = {},
 ): Promise<Uint8Array> {
   oneOf('encodeWeights', 'container', container, Object.keys(CONTAINERS));
-  oneOf('encodeWeights', 'dtype', dtype, ['F32', 'F16', 'BF16']);
+  oneOf('encodeWeights', 'dtype', dtype, ENCODED_DTYPES);
   const allowed: readonly KeyNames[] = CONTAINERS[container];
   const used = names ?? allowed[0]!;
-  oneOf('encodeWeights', 'names', used, CONTAINERS.safetensors);
+  oneOf('encodeWeights', 'names', used, KEY_NAMES);
   const keras = !allowed.includes('torchvision');
   if (!allowed.includes(used) || (keras && dtype !== 'F32')) {
     const has = keras ? "Keras' names and F32" : "torchvision's or timm's names";

@@ -1,3 +1,5 @@
+import type { EncodedDtype } from './numbers.js';
+
 /** Bytes whose number is known before they are written, so that a file is assembled in one buffer, without copies. */
 export interface Content {
   readonly size: number;
@@ -8,7 +10,7 @@ export interface Content {
 /** A tensor for a file. */
 export interface NewTensor {
   name: string;
-  dtype: 'F32' | 'F16' | 'BF16' | 'I64';
+  dtype: EncodedDtype | 'I64';
   shape: readonly number[];
   content: Content;
 }

@@ -97,8 +97,14 @@ function f16Table(): Uint32Array {
   return words;
 }
 
+/** The types in which weights are written. */
+export const ENCODED_DTYPES = ['F32', 'F16', 'BF16'] as const;
+
+/** A type in which weights are written. */
+export type EncodedDtype = (typeof ENCODED_DTYPES)[number];
+
 /** Converts float32 numbers to the bytes of a type. */
-export function encode(numbers: Float32Array, dtype: 'F32' | 'F16' | 'BF16'): Uint8Array {
+export function encode(numbers: Float32Array, dtype: EncodedDtype): Uint8Array {
   if (dtype === 'F32') return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
   const halves = new Uint16Array(numbers.length);
   const words = wordsOf(numbers);

@@ -1,14 +1,13 @@
 import type { Block } from '../../core/arch.js';
 import { FAMILY } from '../../core/family.js';
+import type { LayerKind } from '../../core/plan.js';
 import { WeightFileError } from '../formats/error.js';
-
-/** The kinds of layer in a VGG. */
-export type LayerKind = 'conv' | 'batchNorm' | 'pool' | 'dense' | 'other';
 
 /** A layer of a file or of a model. */
 export interface NamedLayer {
   name: string;
-  kind: LayerKind;
+  /** Undefined where no VGG has such a layer. */
+  kind: LayerKind | undefined;
 }
 
 const TOP = ['fc1', 'fc2', 'predictions'];
@@ -48,7 +47,7 @@ function blocksOf(file: string, layers: readonly NamedLayer[], convs: number): s
   const counts: number[] = [0];
   for (const { kind } of layers) {
     if (kind === 'conv') counts[counts.length - 1]!++;
-    else if (kind === 'pool' && counts.at(-1)! > 0) counts.push(0);
+    else if (kind === 'maxPool' && counts.at(-1)! > 0) counts.push(0);
   }
   const blocks = counts.length > 1 ? counts.filter((count) => count > 0) : memberBlocks(convs);
   if (!blocks) {

@@ -1,13 +1,17 @@
 import { size } from '../../base/shapes.js';
+import { kindOf } from '../../core/inspect.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
 import type { KerasConfig } from '../formats/keras/config.js';
 import type { StoredTensor } from '../formats/tensor.js';
 import type { Axes } from '../layout/axes.js';
-import { canonicalNames, type LayerKind, type NamedLayer } from './canonical.js';
+import { canonicalNames, type NamedLayer } from './canonical.js';
+
+/** The frameworks whose key names are known. */
+export const KEY_NAMES = ['torchvision', 'timm', 'keras'] as const;
 
 /** The framework whose key names a file's tensors have. */
-export type KeyNames = 'torchvision' | 'timm' | 'keras';
+export type KeyNames = (typeof KEY_NAMES)[number];
 
 /** A stored tensor and the weight of a VGG that it is. */
 export interface Parameter {
@@ -203,14 +207,6 @@ function kerasParameters(
 /** Layers whose weights are constants: the averaging matrices of this library's adaptive pooling. */
 export function isFixed(layer: string): boolean {
   return layer === 'avgpool_height' || layer === 'avgpool_width';
-}
-
-/** The kind of a layer by its class in Keras and tfjs. */
-export function kindOf(className: string): LayerKind {
-  if (className === 'Conv2D') return 'conv';
-  if (className === 'BatchNormalization') return 'batchNorm';
-  if (className === 'MaxPooling2D') return 'pool';
-  return className === 'Dense' ? 'dense' : 'other';
 }
 
 /** The layers of a file without a configuration, in natural order: `conv2d_2` comes before `conv2d_10`. */

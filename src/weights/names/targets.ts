@@ -1,9 +1,10 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
+import { kindOf } from '../../core/inspect.js';
 import { layersWithin } from '../../tfjs/models.js';
 import { WeightFileError } from '../formats/error.js';
 import { canonicalNames, type NamedLayer } from './canonical.js';
-import { isFixed, kindOf } from './parameters.js';
+import { isFixed } from './parameters.js';
 
 type LayerVariable = layers.Layer['weights'][number];
 

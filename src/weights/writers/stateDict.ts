@@ -1,10 +1,11 @@
 import { fail } from '../../base/check.js';
 import { contentOf, type NewTensor } from '../formats/content.js';
+import type { EncodedDtype } from '../formats/numbers.js';
 import { type Axes, axesOf } from '../layout/axes.js';
 import { BATCH_NORM, varianceShift } from '../names/network.js';
 import { type KeyNames, TORCH_TOP } from '../names/parameters.js';
 import type { Target } from '../names/targets.js';
-import { type EncodedDtype, numbersOf, shapeOf } from './variable.js';
+import { numbersOf, shapeOf } from './variable.js';
 
 /** A VGG's weights under Keras' names, for a safetensors file. */
 export function kerasTensors(targets: ReadonlyMap<string, Target>, dtype: EncodedDtype): NewTensor[] {

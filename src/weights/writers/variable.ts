@@ -1,13 +1,10 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { size } from '../../base/shapes.js';
 import type { Content } from '../formats/content.js';
-import { encode } from '../formats/numbers.js';
+import { type EncodedDtype, encode } from '../formats/numbers.js';
 import { BYTES_PER_ELEMENT } from '../formats/tensor.js';
 import { type Axes, gatherRows } from '../layout/axes.js';
 import type { Target } from '../names/targets.js';
-
-/** How numbers are stored. */
-export type EncodedDtype = 'F32' | 'F16' | 'BF16';
 
 type Variable = Target['variable'];
 
