@@ -437,12 +437,12 @@ describe('what is not a weight file at all', () => {
     [
       'a web page',
       text('<!DOCTYPE html><html>Not found'),
-      'it is a web page, perhaps an error message of the server',
+      'it is a web page, perhaps an error page of the server',
     ],
     [
       'a pointer',
       text('version https://git-lfs.github.com/spec/v1\noid sha256:00'),
-      'it is a pointer of Git LFS',
+      'it is a Git LFS pointer',
     ],
     [
       'noise',
