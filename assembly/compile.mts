@@ -1,6 +1,6 @@
 /**
- * Compiles the kernels to WebAssembly and writes it, as base64, where the sources of the library import it. The files are
- * written again only when the sources, this script or the compiler have changed.
+ * Compiles the kernels to WebAssembly and writes it, as base64, to files that the library imports. The files are rewritten only
+ * when the sources, this script or the compiler change.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -11,13 +11,13 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const KERNELS = here('../src/wasm/binaries.ts');
 const SCATTER = here('../src/weights/layout/binary.ts');
 
-/** Compiles unless the files are already those of these sources. */
+/** Compiles unless the files are up to date. */
 export async function compileKernels(): Promise<void> {
   const { version } = createRequire(import.meta.url)('assemblyscript/package.json');
   const hash = createHash('sha256').update(version);
   const names = readdirSync(here('.')).sort();
   for (const name of names) hash.update(`${name}\0`).update(readFileSync(here(name)));
-  const header = `// Compiled from assembly/ (${hash.digest('hex')}). Not to be edited.\n`;
+  const header = `// Compiled from assembly/ (${hash.digest('hex')}). Do not edit.\n`;
   const isCurrent = (file: string) => existsSync(file) && readFileSync(file, 'utf8').startsWith(header);
   if (isCurrent(KERNELS) && isCurrent(SCATTER)) return;
   const plain = await compile('index.ts', ['simd']);
@@ -55,7 +55,7 @@ async function compile(source: string, features: string[]): Promise<Uint8Array> 
   const { error, stderr } = await main(
     [
       ...[source, '--baseDir', here('.'), '--outFile', 'kernels.wasm', '-O3', '--noAssert'],
-      // The memory is the backend's: the kernels may use only what is allocated in it.
+      // The memory is the backend's: the kernels may use only memory that was allocated for them.
       ...[
         '--importMemory',
         '--noExportMemory',

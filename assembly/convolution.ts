@@ -2,19 +2,19 @@ import { ADD, multiply, PANEL, REPLACE } from './gemm';
 import { transformFilter, transformGradient, transformInput, transformOutput, transformTaps } from './winograd';
 
 /*
- * 3x3 convolutions of stride 1 by Winograd's minimal filtering. `size` is 2 or 4, the side of a tile of outputs; a
- * tile of inputs has `size + 2` pixels a side. Channels are multiples of 4. Tiles are counted through the batch, row by
- * row. For each of a tile's transformed numbers there is one matrix product over the channels, in a plane of its own.
+ * 3x3 convolutions of stride 1 by Winograd's minimal filtering. `size` is 2 or 4, the height and width of a tile
+ * of outputs; a tile of inputs has `size + 2`. Channels are multiples of 4. Tiles are counted through the batch, row by row.
+ * Each of a tile's transformed numbers has its own plane, with one matrix product over the channels.
  *
  * Working memory: `VECTORS` for the transforms, one tile's pixels, the planes.
  */
 const VECTORS: usize = 1024;
 
-/** What tiles are cut out of: the input, with the pixels around it, or the output's gradient. */
+/** The source of tiles: the input with its padding, or the output's gradient. */
 const INPUT: i32 = 0;
 const GRADIENT: i32 = 1;
 
-/** Bytes of a plane: not a multiple of 4096 from the next one's, lest all of them fall on the same lines of the cache. */
+/** Bytes of a plane: not a multiple of 4096, so that the planes do not all map to the same cache lines. */
 // @ts-ignore: decorator
 @inline
 function planeBytes(rows: i32, columns: i32): usize {
@@ -32,12 +32,12 @@ export function filterBytes(size: i32, inChannels: i32, outChannels: i32): usize
   return planes(size) * planeBytes(inChannels, (outChannels + 7) & ~7);
 }
 
-/** Bytes of working memory of `convolve` at `tiles` tiles a time. */
+/** Bytes of working memory of `convolve` with `tiles` tiles at a time. */
 export function convolveBytes(size: i32, inChannels: i32, outChannels: i32, tiles: i32): usize {
   return VECTORS + planes(size) * (inChannels * 4 + planeBytes(tiles, inChannels) + planeBytes(tiles, outChannels));
 }
 
-/** Bytes of working memory of `filterGradient` at `tiles` tiles a time. */
+/** Bytes of working memory of `filterGradient` with `tiles` tiles at a time. */
 export function filterGradientBytes(size: i32, inChannels: i32, outChannels: i32, tiles: i32): usize {
   return (
     VECTORS +
@@ -50,8 +50,8 @@ export function filterGradientBytes(size: i32, inChannels: i32, outChannels: i32
 }
 
 /**
- * The transform of a filter `[3, 3, inChannels, outChannels]`. Rotated, it is that of the filter for the gradient with
- * respect to the input, `[3, 3, outChannels, inChannels]`: rotated by 180 degrees, its channels swapped.
+ * The transform of a filter `[3, 3, inChannels, outChannels]`. If `rotated`, that of the filter for the gradient with respect
+ * to the input, `[3, 3, outChannels, inChannels]`: rotated by 180 degrees, its channels swapped.
  */
 export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChannels: i32, rotated: i32, to: usize, work: usize): void {
   const taps = work;
@@ -75,7 +75,7 @@ export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChan
       }
     }
   } else {
-    // Down the rows of a panel, so that each plane is written straight on.
+    // Down the rows of a panel, so that each plane is written sequentially.
     for (let o = 0; o < outChannels; o += 4) {
       for (let i = 0; i < inChannels; i++) {
         let at = filter + (i * outChannels + o) * 4;
@@ -90,8 +90,8 @@ export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChan
 }
 
 /**
- * The transforms of `count` tiles from `first` on. Tile t's channels go to `to + t * tileStep`, eight channels
- * `panelStep` bytes after the last eight.
+ * The transforms of `count` tiles from `first` on. Tile t's channels are written to `to + t * tileStep`, each eight channels
+ * `panelStep` bytes after the previous eight.
  */
 function cut(
   kind: i32, size: i32, x: usize, height: i32, width: i32, channels: i32, top: i32, left: i32,
@@ -110,7 +110,7 @@ function cut(
     let from = x + ((image * height + firstRow) * width + firstColumn) * pixel;
     let row = width * pixel;
     if (firstRow < 0 || firstColumn < 0 || firstRow + side > height || firstColumn + side > width) {
-      // Around the image there are zeros.
+      // The image is surrounded by zeros.
       memory.fill(patch, 0, side * side * pixel);
       const left = max(0, -firstColumn);
       const columns = min(side, width - firstColumn) - left;
@@ -181,7 +181,7 @@ function paste(
 
 /**
  * The convolution of x, `[batch, height, width, inChannels]`, with a filter whose transform is `filter`, plus bias
- * (an address or 0), then ReLU where asked for: y, `[batch, outHeight, outWidth, outChannels]`.
+ * (an address or 0), then ReLU if `relu`: y, `[batch, outHeight, outWidth, outChannels]`.
  */
 export function convolve(
   size: i32, x: usize, batch: i32, height: i32, width: i32, inChannels: i32, top: i32, left: i32,
@@ -211,7 +211,7 @@ export function convolve(
 }
 
 /**
- * The gradient with respect to the filter, `[3, 3, inChannels, outChannels]`, for input x and output's gradient dy.
+ * The gradient with respect to the filter, `[3, 3, inChannels, outChannels]`, for the input x and the output's gradient dy.
  * It is the transpose of the forward pass's transforms: G' (sum of (B' d B) (A dy A')) G.
  */
 export function filterGradient(

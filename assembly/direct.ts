@@ -1,9 +1,8 @@
 import { ADD, multiply, pack, PANEL, REPLACE } from './gemm';
 
 /*
- * Convolutions by plain sums, for any filter and stride: where channels are few, where the filter is not 3x3. A row of
- * the filter lies over one stretch of a row of the image, so that no patch of it has to be copied; only zeros are put
- * around it, one image at a time.
+ * Convolutions by plain sums, for any filter and stride: if channels are few or the filter is not 3x3. A row of the filter
+ * covers consecutive numbers of a row of the image, so no patches are copied; each image is only surrounded by zeros.
  */
 
 /** Bytes of panels for a filter. */
@@ -12,7 +11,7 @@ export function directFilterBytes(filterHeight: i32, filterWidth: i32, inChannel
 }
 
 /**
- * The panels of a filter `[filterHeight, filterWidth, inChannels, outChannels]`. Turned, those of the filter for the
+ * The panels of a filter `[filterHeight, filterWidth, inChannels, outChannels]`. If `rotated`, those of the filter for the
  * gradient with respect to the input: rotated by 180 degrees, its channels swapped.
  */
 export function directFilter(taps: i32, filter: usize, inChannels: i32, outChannels: i32, rotated: i32, to: usize): void {
@@ -36,7 +35,7 @@ function surround(x: usize, height: i32, width: i32, channels: i32, top: i32, le
   for (let i = 0; i < rows; i++) memory.copy(to + (top + i) * row + left * pixel, x + i * width * pixel, bytes);
 }
 
-/** The convolution of x with a filter in panels, plus bias, then ReLU where asked for. `work` holds one padded image. */
+/** The convolution of x with a filter in panels, plus bias, then ReLU if `relu`. `work` holds one padded image. */
 export function direct(
   x: usize, batch: i32, height: i32, width: i32, inChannels: i32,
   top: i32, left: i32, paddedHeight: i32, paddedWidth: i32,

@@ -1,15 +1,15 @@
 /**
- * The heart of all kernels: C = A B, where B lies in panels and A wherever its strides say.
+ * The core of all kernels: C = A B, with B in panels and A at any strides.
  *
- * A panel holds eight columns of B, row by row, so that it is read straight through: `[columns / 8][rows][8]`, columns
- * that B lacks filled with zeros. A number of A lies at `a + row * rowStep + s * segmentStep + k * step`, in bytes, for
- * term k of segment s: so one loop serves a matrix, its transpose, and the pixels under a filter.
+ * A panel holds eight columns of B, row by row, so that it is read sequentially: `[columns / 8][rows][8]`, with zeros for
+ * missing columns. The number of A for term k of segment s is at `a + row * rowStep + s * segmentStep + k * step`, in bytes, so
+ * the same loop handles a matrix, its transpose, and the pixels under a filter.
  *
  * Four rows by eight columns are summed at a time: eight registers of sums, two of B, four of A and one for the product are
- * the 15 that V8 has, which loads all that a turn of the loop needs before it multiplies. A fifth row would spill.
+ * the 15 that V8 has, which loads everything an iteration needs before it multiplies. A fifth row would spill.
  */
 
-/** What becomes of a sum: it replaces what C holds, or is added to it. */
+/** Whether a sum replaces C's number or is added to it. */
 export const REPLACE: i32 = 0;
 export const ADD: i32 = 1;
 
@@ -24,7 +24,7 @@ export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
 
 /**
  * C's rows from `c` on, `[rows, n]` with `cStep` bytes from row to row: sums of `segments` times `length` terms.
- * `bias`, an address or 0, is added to each row, and then what is below zero becomes zero where `relu` says so.
+ * `bias`, an address or 0, is added to each row, then negative numbers become zero if `relu`.
  */
 export function multiply(
   rows: i32, n: i32, segments: i32, length: i32,
@@ -33,7 +33,7 @@ export function multiply(
   mode: i32, bias: usize, relu: i32,
 ): void {
   const terms = segments * length;
-  // As many panels as half a MB of the second cache holds beside A's rows.
+  // The panels that fit in a quarter of a MB of the second-level cache, next to A's rows.
   const block = max(1, (1 << 18) / (terms * PANEL)) * 8;
   for (let j = 0; j < n; j += block) {
     const columns = min(block, n - j);
@@ -49,7 +49,7 @@ export function multiply(
   }
 }
 
-/** One to four rows: those that there are not are the first once more, and are not stored. */
+/** One to four rows; missing ones repeat the first and are not stored. */
 function four(
   rows: i32, n: i32, segments: i32, length: i32,
   a: usize, rowStep: usize, segmentStep: usize, step: usize,
@@ -100,7 +100,7 @@ function four(
   }
 }
 
-/** Stores eight sums, or as many as there are columns left. */
+/** Stores eight sums, or fewer if fewer columns are left. */
 // @ts-ignore: decorator
 @inline
 function put(c: usize, left: v128, right: v128, columns: i32, mode: i32, bias: usize, relu: i32): void {
@@ -138,13 +138,13 @@ function putFew(c: usize, left: v128, right: v128, columns: i32, mode: i32, bias
 }
 
 /**
- * B's panels: B is `[rows, n]`, its numbers `rowStep` and `columnStep` bytes apart. The panels lie `panelStep` bytes
- * apart, and columns that B lacks are zeros.
+ * B's panels: B is `[rows, n]`, its numbers `rowStep` and `columnStep` bytes apart. The panels are `panelStep` bytes apart,
+ * with zeros for missing columns.
  */
 export function pack(rows: i32, n: i32, b: usize, rowStep: usize, columnStep: usize, panels: usize, panelStep: usize): void {
   let whole = 0;
   if (columnStep == 4) {
-    // Row by row, as it lies: down the columns each number would be on a page of its own.
+    // Row by row, as in memory: down the columns, each number would be on another page.
     whole = n & ~7;
     for (let i = 0; i < rows; i++) {
       let from = b + i * rowStep;

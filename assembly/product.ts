@@ -1,19 +1,19 @@
 import { ADD, multiply, multiplyAdd, pack, PANEL, REPLACE } from './gemm';
 
 /**
- * Terms of a sum that are added up by themselves first: shorter sums round less, and their panels fit the cache. No
- * power of two, lest the same row of all panels falls on the same lines of the cache.
+ * Terms of a partial sum: shorter sums round less, and their panels fit in the cache. Not a power of two, so that the same row
+ * of all panels does not map to the same cache lines.
  */
 const TERMS: i32 = 252;
 
-/** The same for few rows of A, to whose time fetching B adds much: whole rows of B are then read on. */
+/** The same for few rows of A, where reading B takes much of the time: whole rows of B are then read sequentially. */
 const FEWER_TERMS: i32 = 60;
 const FEW_ROWS: i32 = 64;
 
-/** Numbers of B that are packed at a time. */
+/** Numbers of B packed at a time. */
 const PACKED: i32 = 1 << 18;
 
-/** Rows of a transposed A that are copied at a time. */
+/** Rows of a transposed A copied at a time. */
 const ROWS: i32 = 120;
 
 // @ts-ignore: decorator
@@ -22,7 +22,7 @@ function termsAtOnce(m: i32, k: i32, bColumn: usize): i32 {
   return min(k, bColumn == 4 && m <= FEW_ROWS ? FEWER_TERMS : TERMS);
 }
 
-/** Columns of B that are packed at a time. */
+/** Columns of B packed at a time. */
 // @ts-ignore: decorator
 @inline
 function columnsAtOnce(n: i32, terms: i32): i32 {
@@ -36,8 +36,8 @@ export function productBytes(m: i32, n: i32, k: i32, bColumn: usize): usize {
 }
 
 /**
- * C = A B + bias, then ReLU where asked for: A is `[m, k]`, B `[k, n]`, C `[m, n]` row by row. A's and B's strides are
- * bytes, so that either may be a transpose. `bias` is the address of n numbers or 0.
+ * C = A B + bias, then ReLU if `relu`: A is `[m, k]`, B `[k, n]`, C `[m, n]` row by row. A's and B's strides are in bytes, so
+ * either may be a transpose. `bias` is the address of n numbers or 0.
  */
 export function product(
   m: i32, n: i32, k: i32,
@@ -45,7 +45,7 @@ export function product(
   b: usize, bRow: usize, bColumn: usize,
   c: usize, bias: usize, relu: i32, work: usize,
 ): void {
-  // A whose rows lie apart is copied: its steps may all fall on the same lines of the cache.
+  // A transposed A is copied: its steps might all map to the same cache lines.
   const copied = aColumn != 4;
   const atOnce = copied ? min(ROWS, m) : m;
   const termsHere = termsAtOnce(m, k, bColumn);
@@ -75,7 +75,7 @@ export function product(
   }
 }
 
-/** Bytes of the sums that `productOfFew` has under way: they stay in the second cache. */
+/** Bytes of the sums that `productOfFew` accumulates: they stay in the second-level cache. */
 const UNDER_WAY: i32 = 1 << 18;
 
 // @ts-ignore: decorator
@@ -84,7 +84,7 @@ function columnsOfFew(m: i32, n: i32): i32 {
   return min(n, max(256, UNDER_WAY / (m * 4)) & ~7);
 }
 
-/** Bytes from one row of sums to the next: rows must not all fall on the same lines of the cache. */
+/** Bytes from one row of sums to the next: rows must not all map to the same cache lines. */
 // @ts-ignore: decorator
 @inline
 function sumsBytes(columns: i32): i32 {
@@ -97,8 +97,8 @@ export function productOfFewBytes(m: i32, n: i32): usize {
 }
 
 /**
- * The same for few rows of A, `aRow` bytes apart, and a B that lies row by row, which is read once and where it lies: what
- * is fetched of it next comes while its last numbers are multiplied.
+ * The same for few rows of A, `aRow` bytes apart, and a B stored row by row, which is read once and in place: the processor
+ * fetches the next numbers while it multiplies the last ones.
  */
 export function productOfFew(
   m: i32, n: i32, k: i32, a: usize, aRow: usize, b: usize, c: usize, bias: usize, relu: i32, work: usize,
@@ -138,7 +138,7 @@ export function productOfFew(
   }
 }
 
-/** Adds to eight columns of sums: four terms of each row of A, times as many rows of B. */
+/** Adds four terms to eight columns of sums, for each row of A. */
 function addFour(m: i32, a: usize, aRow: usize, b: usize, bRow: usize, sums: usize, sumsRow: usize): void {
   const b00 = v128.load(b);
   const b01 = v128.load(b, 16);
@@ -173,7 +173,7 @@ function addFour(m: i32, a: usize, aRow: usize, b: usize, bRow: usize, sums: usi
   }
 }
 
-/** Adds to one column of sums: one term of each row of A, times a number of B. */
+/** Adds one term to one column of sums, for each row of A. */
 function addColumn(m: i32, a: usize, aRow: usize, number: f32, sums: usize, sumsRow: usize): void {
   for (let i = 0; i < m; i++) {
     store<f32>(sums, load<f32>(sums) + load<f32>(a) * number);
@@ -182,7 +182,7 @@ function addColumn(m: i32, a: usize, aRow: usize, number: f32, sums: usize, sums
   }
 }
 
-/** C's numbers from sums, which may lie where C does. */
+/** Writes sums to C, whose memory they may share. */
 export function putSums(columns: i32, sums: usize, c: usize, add: bool, bias: usize, relu: i32): void {
   const whole = (columns & ~3) << 2;
   let i = 0;

@@ -1,4 +1,4 @@
-/** The gradient before ReLU from that behind it, dy, and its outputs y, n numbers: where y is zero nothing passes. */
+/** The gradient of a ReLU's input, from its outputs y and their gradient dy, n numbers: zero where y is zero. */
 export function reluGradient(n: i32, dy: usize, y: usize, to: usize): void {
   const whole = (n & ~3) << 2;
   const bytes = n << 2;
@@ -6,7 +6,7 @@ export function reluGradient(n: i32, dy: usize, y: usize, to: usize): void {
   let i = 0;
   for (; i < whole; i += 16) {
     const out = v128.load(y + i);
-    // By a factor, so that NaN stays: 1, or y times zero.
+    // A factor of 1, or of y times zero, which keeps NaN.
     const factor = v128.bitselect(f32x4.splat(1), f32x4.mul(out, zero), f32x4.gt(out, zero));
     v128.store(to + i, f32x4.mul(v128.load(dy + i), factor));
   }

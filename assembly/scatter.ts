@@ -1,21 +1,21 @@
-// A module of its own, for `vgg-blocks/weights`.
+// A separate module, for `vgg-blocks/weights`.
 
 /** How numbers are stored. */
 const F32 = 0;
 const F16 = 1;
 const BF16 = 2;
 
-/** The exponent of a float32: all ones in NaN and infinity alone. */
+/** The exponent bits of a float32: all ones only in NaN and infinity. */
 const EXPONENT: i32 = 0x7f800000;
-/** Added to such an exponent it makes a sign bit. */
-const LEAST: i32 = 0x00800000;
+/** Added to an exponent of all ones, this overflows into the sign bit. */
+const CARRY: i32 = 0x00800000;
 
 /**
- * Writes rows of a tensor that lies out first, `[out, channels, window]`, to where they belong in the whole
- * `[window, channels, out]`, as float32: turns blocks of 4x4 numbers, four columns from the first row to the last.
+ * Transposes rows of `[out, channels, window]` into the whole `[window, channels, out]`, as float32, in blocks of 4x4 numbers:
+ * four columns at a time, from the first row to the last.
  *
- * @param to where the first of the rows has its first number.
- * @param type how the rows are stored: 0 as float32, 1 as float16, 2 as bfloat16.
+ * @param to the address of the first row's first number in the whole.
+ * @param type the rows' number type: 0 for float32, 1 for float16, 2 for bfloat16.
  * @returns whether any of the numbers is NaN or infinite.
  */
 export function scatterRows(
@@ -67,7 +67,7 @@ function scatter(type: i32, from: usize, rows: i32, window: i32, channels: i32, 
       d += 16;
     }
   }
-  // What is left: columns after the last four of them, and of the columns before, rows after the last four.
+  // The rest: the columns after the last block, and in the other columns the rows after the last block.
   for (let one = 0; one < columns; one++) {
     const first = one < column ? fours : 0;
     const target = to + place(one, window, channels, out);
@@ -87,28 +87,28 @@ function fourAt(type: i32, at: usize): v128 {
   return float(type, type == F32 ? v128.load(at) : v128.load16x4_u(at));
 }
 
-/** Numbers as float32, of which each lane has the stored bits. */
+/** Numbers as float32; each lane has the stored bits of one. */
 @inline
 function float(type: i32, bits: v128): v128 {
   if (type == F32) return bits;
   if (type == BF16) return i32x4.shl(bits, 16);
   const magnitude = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13);
-  // With the exponent of a float16, a float32 is 2^112 times too small; subnormals come out right with the rest.
+  // With the exponent of a float16, a float32 is 2^112 times too small, subnormals included.
   const number = f32x4.mul(magnitude, f32x4.splat(5192296858534827628530496329220096.0));
   const special = i32x4.ge_s(magnitude, i32x4.splat(0x7c00 << 13));
   const sign = i32x4.shl(v128.and(bits, i32x4.splat(0x8000)), 16);
   return v128.or(v128.or(number, sign), v128.and(special, i32x4.splat(EXPONENT)));
 }
 
-/** The bytes from the beginning of the whole to the first number of a column. */
+/** The offset in bytes of a column's first number in the whole. */
 @inline
 function place(column: i32, window: i32, channels: i32, out: i32): usize {
   const channel = column / window;
   return (<usize>((column - channel * window) * channels + channel) * <usize>out) << 2;
 }
 
-/** A sign bit in the lanes of what is NaN or infinite. */
+/** Sets the sign bit in each lane that is NaN or infinite. */
 @inline
 function signs(numbers: v128): v128 {
-  return i32x4.add(v128.and(numbers, i32x4.splat(EXPONENT)), i32x4.splat(LEAST));
+  return i32x4.add(v128.and(numbers, i32x4.splat(EXPONENT)), i32x4.splat(CARRY));
 }

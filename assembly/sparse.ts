@@ -1,11 +1,10 @@
 /**
- * C = A B where many numbers of A are zeros, as behind ReLU and dropout and in their gradients: only what is not zero is
- * multiplied.
+ * C = A B for an A with many zeros, as after ReLU and dropout and in their gradients: only nonzero numbers are multiplied.
  *
- * Each row of A becomes a list of its numbers that are not zero, each with where its row of B lies in a panel. B lies in
- * panels of 28 columns, so that a row of C is seven registers of sums: V8 loads all of a panel's row before it multiplies, so
- * that with as many of B and one of A these are the 15 that it has. Forty columns spilled six of them and took 17 cycles a row
- * of a panel, where 28 take 8.
+ * Each row of A becomes a list of its nonzero numbers, each with the offset of its row of B in a panel. A panel has 28 columns
+ * of B, so that a row of C is seven registers of sums: V8 loads a panel's whole row before it multiplies, so with seven for B
+ * and one for A these are the 15 that it has. Forty columns spilled six of them and took 17 cycles per row of a panel, where
+ * 28 take 8.
  */
 import { ADD, multiplyAdd, REPLACE, transpose } from './gemm';
 import { putSums } from './product';
@@ -14,27 +13,27 @@ import { putSums } from './product';
 const WIDE: i32 = 28;
 const ROW: i32 = WIDE * 4;
 
-/** Terms of a sum at a time: a panel of as many rows stays in the first cache. */
+/** Terms of a sum at a time: a panel with this many rows stays in the first-level cache. */
 const TERMS: i32 = 128;
 
 /** Bytes of B in panels at a time. */
 const PACKED: i32 = 1 << 21;
 
-/** Bytes of panels that stay in the first cache beside a list and a row of C. */
+/** Bytes of panels that stay in the first-level cache next to a list and a row of C. */
 const FIRST_CACHE: i32 = 20480;
 
-/** Rows of A that are listed at a time, and the bytes of an entry: the number, and the place of B's row. */
+/** Rows of A listed at a time, and the bytes of an entry: the number, and the offset of B's row. */
 const ROWS: i32 = 128;
 const ENTRY: i32 = 8;
 
-/** Bytes of a list: its length in bytes, in place of an entry, and its entries. */
+/** Bytes of a list: its length in bytes, which takes one entry's space, and its entries. */
 // @ts-ignore: decorator
 @inline
 function listBytes(terms: i32): i32 {
   return (terms + 1) * ENTRY;
 }
 
-/** Columns of B that are packed at a time. */
+/** Columns of B packed at a time. */
 // @ts-ignore: decorator
 @inline
 function columnsAtOnce(n: i32, terms: i32): i32 {
@@ -47,7 +46,7 @@ export function sparseBytes(n: i32, k: i32): usize {
   return ROW + ROWS * listBytes(terms) + columnsAtOnce(n, terms) * terms * 4;
 }
 
-/** How many of some numbers are zero. */
+/** Counts the zeros among `count` numbers. */
 export function zeros(count: i32, x: usize): i32 {
   const whole = count & ~3;
   let four = i32x4.splat(0);
@@ -59,7 +58,7 @@ export function zeros(count: i32, x: usize): i32 {
   return all;
 }
 
-/** What `product` computes, NaN of zeros times infinities included. */
+/** The same as `product`, including NaN from zero times infinity. */
 export function sparseProduct(
   m: i32, n: i32, k: i32,
   a: usize, aRow: usize, aColumn: usize,
@@ -81,7 +80,7 @@ export function sparseProduct(
         const rows = min(ROWS, m - i);
         if (!listed || m > ROWS || !finite) list(rows, terms, a + i * aRow + l * aColumn, aRow, aColumn, finite, lists);
         listed = finite;
-        // As many panels for all rows as the first cache holds.
+        // The panels that fit in the first-level cache, for all rows.
         const block = max(1, FIRST_CACHE / (terms * ROW)) * WIDE;
         for (let p = 0; p < columns; p += block) {
           for (let row = 0; row < rows; row++) {
@@ -96,7 +95,7 @@ export function sparseProduct(
   }
 }
 
-/** The lists of rows of A. Against what is not finite zeros count too: they make NaN of it. */
+/** The lists of A's rows. If B is not finite, zeros are listed too, since their products are NaN. */
 function list(rows: i32, terms: i32, a: usize, aRow: usize, aColumn: usize, finite: bool, lists: usize): void {
   const skip = i32(finite);
   for (let row = 0; row < rows; row++) {
@@ -114,7 +113,7 @@ function list(rows: i32, terms: i32, a: usize, aRow: usize, aColumn: usize, fini
   }
 }
 
-/** A row of C under panels that follow each other, `panelBytes` apart. */
+/** A row of C, for consecutive panels `panelBytes` apart. */
 function rowOf(list: usize, panel: usize, panelBytes: usize, c: usize, columns: i32, spare: usize, mode: i32): void {
   const end = list + ENTRY + load<i32>(list);
   for (; columns > 0; columns -= WIDE) {
@@ -154,9 +153,9 @@ function rowOf(list: usize, panel: usize, panelBytes: usize, c: usize, columns: 
   }
 }
 
-/** B's panels, columns that B lacks filled with zeros; whether all numbers are finite. */
+/** Packs B's panels, with zeros for missing columns; returns whether all numbers are finite. */
 function packWide(rows: i32, n: i32, b: usize, rowStep: usize, columnStep: usize, panels: usize): bool {
-  // Times zero, all that is finite is zero, and all else NaN.
+  // Times zero, a finite number is zero, and any other NaN.
   let spoiled = f32x4.splat(0);
   const whole = n - (n % WIDE);
   const panelBytes = rows * ROW;

@@ -1,4 +1,4 @@
-/** Rows that are added up by themselves first: shorter sums round less. */
+/** Rows of a partial sum: shorter sums round less. */
 const ROWS: i32 = 256;
 
 /** The sums of the columns of x, `[rows, columns]`. */

@@ -1,6 +1,6 @@
 /**
- * Steps of optimizers. Each reads weights w and their gradient g, n numbers, and writes the new weights to `to`, which may
- * be g; what an optimizer remembers is changed where it lies.
+ * Steps of optimizers. Each reads n weights w and their gradient g, and writes the new weights to `to`, which may be g; the
+ * optimizer's state is updated in place.
  */
 
 /** w - rate g. */

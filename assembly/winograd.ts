@@ -1,12 +1,12 @@
 /**
  * Winograd's minimal filtering of 3x3 convolutions (Lavin & Gray 2015, arXiv:1509.09308): tiles of 2x2 or 4x4 outputs,
- * F(2x2, 3x3) and F(4x4, 3x3), with 16 and 36 multiplications where the plain sum takes 36 and 144.
+ * F(2x2, 3x3) and F(4x4, 3x3), with 16 and 36 multiplications where a plain sum takes 36 and 144.
  *
  * F(2x2) evaluates at the points 0, 1, -1 and infinity. F(4x4) evaluates at 0, +-sqrt(1/2), +-sqrt(2) and infinity,
  * which round less than the usual 0, +-1, +-2 and cost the same.
  *
- * A transform is done along columns and then along rows; each one-dimensional one, below, takes its numbers, four
- * channels at a time, and stores its results `step` bytes apart.
+ * A transform runs along columns and then along rows. Each one-dimensional transform below takes numbers of four channels at a
+ * time and stores its results `step` bytes apart.
  */
 const HALF_ROOT: f32 = 0.7071067811865476;
 const ROOT: f32 = 1.4142135623730951;
@@ -147,7 +147,7 @@ function taps4(u0: v128, u1: v128, u2: v128, u3: v128, to: usize, step: usize): 
   v128.store(to + 2 * step, plusTimes(u3, f32x4.add(u1, u2), 0.5));
 }
 
-/** B' d B of a tile whose rows and pixels lie `rowStep` and `pixelStep` bytes apart. `work` holds 36 vectors. */
+/** B' d B of a tile whose rows and pixels are `rowStep` and `pixelStep` bytes apart. `work` holds 36 vectors. */
 export function transformInput(size: i32, from: usize, rowStep: usize, pixelStep: usize, to: usize, step: usize, work: usize): void {
   if (size == 4) {
     for (let j = 0; j < 6; j++) {
@@ -242,7 +242,7 @@ export function transformGradient(size: i32, from: usize, rowStep: usize, pixelS
   }
 }
 
-/** G g G' of nine taps, which lie one after the other in `taps`. `work` holds 18 vectors. */
+/** G g G' of nine consecutive taps. `work` holds 18 vectors. */
 export function transformFilter(size: i32, taps: usize, to: usize, step: usize, work: usize): void {
   if (size == 4) {
     for (let j = 0; j < 3; j++) {

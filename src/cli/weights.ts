@@ -151,6 +151,6 @@ function outputOf(path: string): Output {
 /** The default tensor names of a format: those of the input, if the format allows them. */
 function namesFor(format: WeightContainer, input: KeyNames): KeyNames {
   if (format === 'safetensors') return input;
-  if (!format.startsWith('pth')) return 'keras';
+  if (format !== 'pth') return 'keras';
   return input === 'timm' ? 'timm' : 'torchvision';
 }

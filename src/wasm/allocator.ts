@@ -14,7 +14,7 @@ export class Allocator {
     this.#memory = memory;
   }
 
-  /** The address of a number of bytes: in the first free block that is large enough, or at the end, where the memory grows. */
+  /** Returns the address of new memory: in the first free block that is large enough, or at the end, growing the memory. */
   allocate(bytes: number): number {
     const size = aligned(bytes);
     const block = this.#free.find(({ from, to }) => to - from >= size);
@@ -29,7 +29,7 @@ export class Allocator {
     return this.#end - size;
   }
 
-  /** Frees what was allocated for this number of bytes. */
+  /** Frees memory that was allocated with this size. */
   free(address: number, bytes: number): void {
     const blocks = [...this.#free, { from: address, to: address + aligned(bytes) }];
     blocks.sort((a, b) => a.from - b.from);

@@ -22,7 +22,7 @@ export interface WasmBackend {
 
 export type ConvInfo = backend_util.Conv2DInfo;
 
-/** The memory of a backend of one thread, or of several. */
+/** The memory of a backend, in its single-threaded or threaded build. */
 export function memoryOf({ wasm }: WasmBackend): WebAssembly.Memory {
   const memory = wasm!.asm.memory ?? wasm!.wasmMemory;
   if (!memory) {
@@ -40,7 +40,7 @@ export function addressOf(backend: WasmBackend, info: TensorInfo | undefined): n
 
 /** Allocates memory of the backend. The memory may move, which detaches older views of it. */
 export function allocate(backend: WasmBackend, bytes: number): number {
-  // The address is an int32 for the caller, negative above 2 GB.
+  // The address is returned as an int32, which is negative above 2 GB.
   const address = backend.wasm!._malloc(bytes) >>> 0;
   if (address === 0) {
     throw new RangeError(
@@ -61,8 +61,8 @@ export function withMemory<T>(backend: WasmBackend, bytes: number, use: (address
 }
 
 /**
- * A new tensor of `from`'s type, and the numbers of both; the new ones are not initialized. Creating a tensor may move the
- * backend's memory, which detaches older views of it, so both views are taken afterwards.
+ * Creates a tensor of `from`'s type, uninitialized, and returns the numbers of both. Creating a tensor may move the backend's
+ * memory, which detaches older views of it, so both views are created afterwards.
  */
 export function output(backend: WasmBackend, from: TensorInfo, shape: number[]) {
   const info = backend.makeOutput(shape, from.dtype);

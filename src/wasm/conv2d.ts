@@ -9,13 +9,13 @@ import type { ConvInfo } from './backend.js';
 import { convolve } from './convolution.js';
 import type { Call } from './run.js';
 
-/** A convolution: 3x3 with stride 1; the backend's own kernel computes the others. */
+/** 3x3 convolutions of stride 1; the backend's own kernel computes the others. */
 export function conv2d(call: Call<{ x: TensorInfo; filter: TensorInfo }, Conv2DAttrs>) {
   const info = infoOf(call.inputs, call.attrs);
   return info ? convolve(call, call.inputs, info) : call.stock(call.inputs, call.attrs);
 }
 
-/** A convolution with bias and ReLU; the backend's own kernel computes those with other activations. */
+/** The same with bias and ReLU; the backend's own kernel computes those with other activations. */
 export function fusedConv2d(
   call: Call<
     { x: TensorInfo; filter: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },
@@ -34,7 +34,7 @@ export function fusedConv2d(
     : call.stock(inputs, attrs);
 }
 
-/** The shapes of a convolution, or undefined where it is not one of ours. */
+/** The shapes of a convolution; undefined if the backend's own kernel should compute it. */
 function infoOf(
   { x, filter }: { x: TensorInfo; filter: TensorInfo },
   { strides, pad, dilations, dataFormat, dimRoundingMode }: Conv2DAttrs,

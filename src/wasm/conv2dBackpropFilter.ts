@@ -7,7 +7,7 @@ import { inputOf, outputOf, partsOf } from './parts.js';
 import { type Call, runTasks } from './run.js';
 import type { Task } from './tasks.js';
 
-/** The fewest weights per tap with which the gradient of a filter is computed by tiles. */
+/** The minimum number of weights per tap for computing a filter's gradient in tiles. */
 const MIN_WEIGHTS = 512;
 
 /** The gradient of a convolution with respect to its filter, `[filterHeight, filterWidth, inChannels, outChannels]`. */
@@ -28,7 +28,7 @@ export function conv2dBackpropFilter(
       {
         address: addressOf(backend, gradient),
         bytes: 4 * size(filterShape),
-        // The others' gradients are added to the first part's.
+        // The gradients of the other parts are added to that of the first.
         use: i === 0 ? 'write' : 'add',
       },
       { address: 0, bytes, use: 'work' },
@@ -64,9 +64,9 @@ export function conv2dBackpropFilter(
 }
 
 /**
- * The tiles of the filter's gradient. In a narrow layer few examples may reach a weight, or none: its gradient is exactly 0
- * then. Tiles would round it to about 1e-9, which becomes a full step in an optimizer that divides by the gradient's own size,
- * such as Adam. So narrow layers use plain sums, which are cheap there.
+ * The tile size for a filter's gradient. In a narrow layer it can happen that no example reaches a weight, so that its gradient
+ * is exactly 0. Tiles would round that to about 1e-9, which becomes a full step in an optimizer that divides by the gradient's
+ * size, such as Adam. So narrow layers use plain sums, which are cheap there.
  */
 function gradientTileSize(info: ConvInfo): TileSize {
   return info.inChannels * info.outChannels < MIN_WEIGHTS ? 0 : tileSize(info);

@@ -6,7 +6,7 @@ import type { Call } from './run.js';
 /**
  * The gradient of a stride-1 convolution with respect to its input: the convolution of the output's gradient with the
  * filter rotated by 180 degrees and its channels swapped. The backend's own kernel, a plain loop, computes the rest: strides
- * above 1, and more padding than the filter reaches.
+ * above 1, and padding beyond the filter's reach.
  */
 export function conv2dBackpropInput(
   call: Call<{ dy: TensorInfo; filter: TensorInfo }, Conv2DBackpropInputAttrs>,

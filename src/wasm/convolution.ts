@@ -7,26 +7,26 @@ import { inputOf, outputOf, partsOf } from './parts.js';
 import { runTasks, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
-/** Bytes of working memory for the planes of Winograd's tiles, which should fit in the processor's caches. */
+/** Bytes of working memory for the planes of Winograd tiles, which should fit in the processor's caches. */
 const PLANES = 2 ** 21;
 
-/** The fewest channels with which tiles are faster than plain sums. */
+/** The minimum number of channels for which tiles are faster than plain sums. */
 const MIN_CHANNELS = 8;
 
-/** The height and width of the tiles of outputs in Winograd's minimal filtering, or 0 for plain sums. */
+/** The height and width of a tile of outputs in Winograd's minimal filtering, or 0 for plain sums. */
 export type TileSize = 0 | 2 | 4;
 
-/** The operands of a convolution: images, filter and, if it has them, bias and ReLU. */
+/** The operands of a convolution: images, filter, and optionally bias and ReLU. */
 export interface Convolution {
   x: TensorInfo;
   filter: TensorInfo;
   bias?: TensorInfo;
   relu?: boolean;
-  /** Whether the filter is to be rotated by 180 degrees and its channels swapped, as for a gradient. */
+  /** Whether to rotate the filter by 180 degrees and swap its channels, as for a gradient. */
   rotated?: boolean;
 }
 
-/** The convolution of stride 1 or more and dilation 1 that `info` describes, into a new tensor. */
+/** Computes the convolution that `info` describes, of any stride and dilation 1, into a new tensor. */
 export function convolve(
   call: Tools,
   { x, filter, bias, relu = false, rotated = false }: Convolution,
@@ -77,7 +77,7 @@ export function convolve(
   return y;
 }
 
-/** The padded image for plain sums: as high and wide as the filter reaches. */
+/** The size of the padded image for plain sums: as far as the filter reaches. */
 export function padded(info: ConvInfo): { height: number; width: number; bytes: number } {
   const { padInfo, inChannels } = info;
   const height = Math.max(
@@ -95,7 +95,7 @@ function reach(out: number, stride: number, filter: number): number {
   return (out - 1) * stride + filter;
 }
 
-/** How many tiles are transformed at a time: a multiple of 4, the rows of a step of the matrix product. */
+/** The number of tiles to transform at a time: a multiple of 4, the rows that the matrix product computes together. */
 export function tilesAtOnce(
   size: number,
   { batchSize, outHeight, outWidth, inChannels, outChannels }: ConvInfo,
@@ -107,7 +107,7 @@ export function tilesAtOnce(
 
 function winogradForm(kernels: Kernels, size: number, info: ConvInfo, rotated: boolean): Form {
   const { inChannels, outChannels } = info;
-  // In memory the channels of the filter are the other way round when it is rotated.
+  // A filter to be rotated has its channels the other way round in memory.
   const [ins, outs] = rotated ? [outChannels, inChannels] : [inChannels, outChannels];
   return {
     key: `winograd ${size} ${rotated}`,
@@ -134,8 +134,8 @@ function directForm(kernels: Kernels, info: ConvInfo, rotated: boolean): Form {
 }
 
 /**
- * How a convolution is computed: by F(4x4, 3x3), but by F(2x2, 3x3) where the larger tiles extend so far over the edges that
- * they need more products, as on maps of 2x2. Measured in README.md.
+ * The tile size for a convolution: F(4x4, 3x3), or F(2x2, 3x3) if the larger tiles extend so far over the edges that they need
+ * more products, as on maps of 2x2. README.md has measurements.
  */
 export function tileSize(info: ConvInfo): TileSize {
   const { filterHeight, filterWidth, strideHeight, strideWidth, inChannels, outChannels } = info;

@@ -1,7 +1,7 @@
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { addressOf, allocate, type WasmBackend, withMemory } from './backend.js';
 
-/** A form of a filter that a convolution computes with. */
+/** A filter's form for a convolution. */
 export interface Form {
   /** Identifies the form among those of a filter. */
   key: string;
@@ -18,10 +18,10 @@ interface Kept {
 }
 
 /**
- * The forms of filters that convolutions compute with: transforms, panels. The first time that a filter is used its form is
- * computed for that one call, because training changes weights before they are used again, and a single prediction should
- * not take the memory. The second time it is kept until the filter is disposed: tfjs never changes the numbers of a tensor,
- * so the form stays valid until then. The same holds for the weights of dense layers, of which other threads keep a part.
+ * The forms of filters for convolutions: transforms, panels. When a filter is used for the first time, its form is computed for
+ * that call only, because training changes weights before they are used again, and a single prediction should not take the
+ * memory. From the second use, it is kept until the filter is disposed: tfjs never changes the numbers of a tensor, so the form
+ * stays valid. The same applies to the weights of dense layers, of which other threads keep a part.
  */
 export class Filters {
   readonly #backend: WasmBackend;
@@ -29,7 +29,7 @@ export class Filters {
   readonly #kept = new Map<object, Map<string, Kept>>();
   readonly #onFree: (address: number, bytes: number) => void;
 
-  /** Watches what the backend disposes, until `close`, and calls `onFree` for memory that was kept. */
+  /** Watches the backend's disposals until `close`, and calls `onFree` for memory that was kept. */
   constructor(backend: WasmBackend, onFree: (address: number, bytes: number) => void) {
     this.#backend = backend;
     this.#onFree = onFree;
@@ -62,7 +62,7 @@ export class Filters {
     return use(address, true);
   }
 
-  /** Whether weights, as they are in memory, have been used before. When such weights are disposed `onFree` is called. */
+  /** Whether weights have been used before in the form they have in memory. If so, `onFree` is called when they are disposed. */
   isUsedAgain(weights: TensorInfo): boolean {
     const key = 'weights';
     if (this.#kept.get(weights.dataId)?.has(key)) return true;
@@ -75,7 +75,7 @@ export class Filters {
   /** Frees all memory, and restores the backend's own `disposeData`. */
   close(): void {
     for (const dataId of [...this.#kept.keys()]) this.#forget(dataId);
-    // It hides the method of the class.
+    // The own property hides the class's method.
     Reflect.deleteProperty(this.#backend, 'disposeData');
   }
 

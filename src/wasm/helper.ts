@@ -3,16 +3,16 @@ import type { Laid, Place } from './operands.js';
 import { SHARED_KERNELS, type Task } from './tasks.js';
 import { startThread } from './thread.js';
 
-/** The numbers that the threads share: the state, then the kernel, the number of its arguments, and the arguments. */
+/** Indices of the numbers that the threads share: the state; the kernel and its number of arguments; the arguments. */
 const [STATE, TASK, ARGUMENTS] = [0, 1, 3];
 
 /** The states of a helper: starting, waiting for a task, running one, waiting after one that failed. */
 const [STARTING, IDLE, BUSY, FAILED] = [0, 1, 2, 3];
 
-/** How often a thread checks the state before it sleeps; waking takes longer than these checks. */
+/** The number of times that a thread checks the state before it sleeps; waking takes longer than these checks. */
 const CHECKS = 2000;
 
-/** The program of the other thread. It sleeps between tasks, and receives no messages but the first. */
+/** The program of the other thread. It sleeps between tasks and receives only one message, at the start. */
 const SCRIPT = `
 function help({ module, memory, shared, kernels }) {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
@@ -33,8 +33,8 @@ function help({ module, memory, shared, kernels }) {
 }`;
 
 /**
- * Another thread that runs kernels. It is ready some time after it is created, in a page only after the script that created it
- * has returned. It does not keep the process alive.
+ * Another thread that runs kernels. It is not ready immediately, and in a page not before the script that created it has
+ * returned. It does not keep the process alive.
  */
 export class Helper {
   readonly place: Place;
@@ -58,8 +58,8 @@ export class Helper {
   }
 
   /**
-   * Starts a task unless the thread is not ready yet. The result must be dropped before the next task starts; both `finish`
-   * and `drop` wait for the kernel.
+   * Starts a task, or returns undefined if the thread is not ready yet. The result must be dropped before the next task starts;
+   * both `finish` and `drop` wait for the kernel.
    *
    * @throws Error when the thread could not be started.
    */
@@ -94,7 +94,7 @@ export class Helper {
     this.#end();
   }
 
-  /** Waits for the kernel, asleep where that is allowed, and returns the state. */
+  /** Waits for the kernel, sleeping if allowed, and returns the state. */
   #wait(): number {
     const shared = this.#shared;
     for (let checks = 0; Atomics.load(shared, STATE) === BUSY; checks++) {

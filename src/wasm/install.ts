@@ -22,7 +22,7 @@ import { identity, reluGrad, sum, tile } from './smallKernels.js';
 import { checkThreads } from './thread.js';
 import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
 
-/** Kernels that tfjs does not have; `vgg-blocks/train` uses them where it finds them. */
+/** Kernels that tfjs does not have; `vgg-blocks/train` uses them if it finds them. */
 const OWN: { [N in keyof OwnKernels]: (call: OwnCall<N>) => TensorInfo } = {
   ReluGrad: reluGrad,
   SgdUpdate: sgdUpdate,
@@ -30,7 +30,7 @@ const OWN: { [N in keyof OwnKernels]: (call: OwnCall<N>) => TensorInfo } = {
   AdamUpdate: adamUpdate,
 };
 
-/** Those, the one that tfjs 4.22's wasm backend lacks for training (tensorflow/tfjs#8474), and those that are faster here. */
+/** All kernels: our own, the one that tfjs 4.22's wasm backend lacks for training (tensorflow/tfjs#8474), and faster ones. */
 const KERNELS = {
   ...OWN,
   Conv2D: conv2d,
@@ -48,15 +48,15 @@ const KERNELS = {
 /** Options of {@link installWasmKernels}. */
 export interface WasmKernelOptions {
   /**
-   * Number of threads, including this one, that convolutions, their gradients, and dense layers in prediction are divided
-   * between. Default 1. Each thread computes some images of the batch, or rows of a single image; of a dense layer, some
-   * terms of the sums. Results equal those of one thread, except that a filter's gradient and a dense layer, which are sums
-   * of the threads' sums, round differently; they are the same in every run.
+   * The number of threads, including this one, for convolutions, their gradients, and dense layers in prediction. Default 1.
+   * Each thread computes some images of the batch, or some rows of a single image; of a dense layer, some terms of the sums.
+   * Results equal those of one thread, except that a filter's gradient and a dense layer, which are sums of the threads' sums,
+   * round differently; they are the same in every run.
    *
-   * More than one thread needs Node, where the other threads have their own memories, to which their operands are copied, and
-   * where they keep copies of the filters' transforms and of their part of dense weights; or a cross-origin isolated page
-   * whose content security policy allows workers by worker-src blob:, where nothing is copied. The other threads sleep when
-   * idle, do not keep the process alive, and end when the kernels are uninstalled.
+   * Several threads need Node or a cross-origin isolated page whose content security policy allows `worker-src blob:`. In Node,
+   * the other threads have their own memory, to which operands are copied, and keep copies of the filters' transforms and of
+   * their part of dense weights; in a page, nothing is copied. They sleep when idle, do not keep the process alive, and end when
+   * the kernels are uninstalled.
    */
   threads?: number;
 }
@@ -68,8 +68,8 @@ interface Installation {
 }
 
 /**
- * Marks a kernel with its installation. tfjs's registry is one for all copies of this module, such as its ESM and CommonJS
- * builds, so each copy finds there what another one has installed.
+ * Marks a kernel with its installation. All copies of this module, such as the ESM and CommonJS builds, share tfjs's registry,
+ * so each finds what another has installed.
  */
 const INSTALLATION = Symbol.for('vgg-blocks/wasm');
 
@@ -79,30 +79,30 @@ function installed(): Installation | undefined {
 }
 
 /**
- * Makes `@tensorflow/tfjs-backend-wasm` train convolutional networks, and makes it faster: registers the kernel that it
- * lacks, the gradient of a convolution with respect to its filter, and replaces others by the library's own WebAssembly:
- * 3x3 convolutions of stride 1, gradients of convolutions and max pooling, matrix products. The backend's own kernels still
- * compute everything else. Tensors that are saved for a gradient share their numbers, which the backend copies.
+ * Enables `@tensorflow/tfjs-backend-wasm` to train convolutional networks, and makes it faster. It registers the kernel that
+ * the backend lacks, the gradient of a convolution with respect to its filter, and replaces others with the library's own
+ * WebAssembly: 3x3 convolutions of stride 1, gradients of convolutions and max pooling, matrix products. The backend's own
+ * kernels still compute everything else. Tensors saved for a gradient share their numbers instead of being copied.
  *
- * Results are those of the cpu backend but for rounding: 3x3 convolutions of 8 channels or more are computed by tiles of
- * 4x4 outputs (Winograd's minimal filtering), within about 5e-6 of the largest output. A NaN or an infinity spoils all of
- * each tile that it touches, up to 5 pixels around. Images are channels last.
+ * Results equal those of the cpu backend except for rounding: 3x3 convolutions of 8 channels or more are computed in tiles of
+ * 4x4 outputs (Winograd's minimal filtering), within about 5e-6 of the largest output. A NaN or an infinity spreads to every
+ * output of each tile that reads it, up to 5 pixels away. Images are channels last.
  *
  * A filter's transform, two to four times the filter's size, is kept from its second use until the filter is disposed.
  *
- * The WebAssembly is compiled synchronously when a kernel first runs, which browsers allow on the main thread since Chrome
- * 114, and which a content security policy must allow by 'wasm-unsafe-eval', as for the backend itself.
+ * The WebAssembly is compiled synchronously when a kernel first runs. Chrome allows that on the main thread since version 114,
+ * and a content security policy must allow 'wasm-unsafe-eval', as for the backend itself.
  *
- * Import the backend first. May be called before or after `setBackend('wasm')`. Calling it again changes nothing.
+ * Import the backend first. Call this before or after `setBackend('wasm')`; calling it again has no effect.
  *
- * @returns a function that uninstalls the kernels and restores the backend's own; calling it again does nothing.
+ * @returns a function that uninstalls the kernels and restores the backend's own; calling it again has no effect.
  * @throws Error when the wasm backend was not imported, the engine has no SIMD, or threads are not available.
  * @example
  * import '@tensorflow/tfjs-backend-wasm';
  * installWasmKernels();
  * await tf.setBackend('wasm');
  * @example
- * // With two idle cores full-width networks predict up to 1.7 times as fast.
+ * // With two idle cores, full-width networks predict up to 1.8 times as fast.
  * const uninstall = installWasmKernels({ threads: 2 });
  */
 export function installWasmKernels({ threads }: WasmKernelOptions = {}): () => void {

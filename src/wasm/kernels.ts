@@ -3,8 +3,8 @@ import { isArrayBuffer } from '../base/realm.js';
 import { PLAIN, RELAXED } from './binaries.js';
 
 /**
- * The library's own WebAssembly, from `assembly/`, where each function is described. Addresses and steps are bytes in
- * the memory of tfjs's backend; 0 and 1 stand for no and yes.
+ * The library's own WebAssembly, from `assembly/`, where each function is documented. Addresses and steps are bytes in the
+ * memory of tfjs's backend; booleans are 0 and 1.
  */
 export interface Kernels {
   filterBytes(size: number, inChannels: number, outChannels: number): number;
@@ -174,7 +174,7 @@ export function instantiate(memory: WebAssembly.Memory, options: { relaxed?: boo
  * Compiles the library's WebAssembly.
  *
  * @param options.shared whether the memory that it will run on is shared between threads.
- * @param options.relaxed whether to take the build with relaxed SIMD, default whether the engine has it.
+ * @param options.relaxed whether to use the build with relaxed SIMD; default: if the engine has it.
  */
 export function compile({ shared = false, relaxed = hasRelaxedSimd() }): WebAssembly.Module {
   const bytes = fromBase64(relaxed ? RELAXED : PLAIN);
@@ -182,7 +182,7 @@ export function compile({ shared = false, relaxed = hasRelaxedSimd() }): WebAsse
   return new WebAssembly.Module(bytes);
 }
 
-/** Declares that the memory a module imports as `env.memory` is shared between threads: a bit of its limits. */
+/** Sets the bit that declares a module's imported memory, `env.memory`, as shared between threads. */
 function share(bytes: Uint8Array): void {
   const name = [3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2];
   const at = bytes.findIndex((_, i) => name.every((byte, k) => bytes[i + k] === byte)) + name.length;

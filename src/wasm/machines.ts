@@ -8,8 +8,8 @@ import { ownPlace } from './ownPlace.js';
 import type { Tools } from './run.js';
 
 /**
- * Starts the kernels on a backend when they first receive one of its tensors, so a backend may be set, disposed or registered
- * again at any time.
+ * Starts the kernels on a backend when they first receive one of its tensors, so that a backend may be set, disposed or
+ * registered again at any time.
  */
 export class Machines {
   readonly #machines = new Map<WasmBackend, Tools>();
@@ -22,7 +22,7 @@ export class Machines {
   of(backend: WasmBackend): Tools {
     const found = this.#machines.get(backend);
     if (found) return found;
-    // Nothing is kept of backends that are disposed.
+    // Disposed backends leave nothing behind.
     for (const old of this.#machines.keys()) if (!old.wasm) this.#end(old);
     const memory = memoryOf(backend);
     const isShared = !isArrayBuffer(memory.buffer);

@@ -9,10 +9,10 @@ import { addressOf } from './backend.js';
 import { multiply } from './product.js';
 import type { Call, Tools } from './run.js';
 
-/** The fewest multiplications and additions with which a product is divided between threads. */
+/** The minimum number of multiplications and additions for which a product is divided between threads. */
 const MIN_WORK = 2 ** 22;
 
-/** Matrix products of batches that are equal or of one matrix, with transposes. */
+/** Matrix products of equal batches, or of one matrix with a batch, with transposes. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
   return product(call, call.inputs, call.attrs) ?? call.stock(call.inputs, call.attrs);
 }

@@ -3,9 +3,9 @@ import { addressOf } from './backend.js';
 import type { Call } from './run.js';
 
 /**
- * The gradient of max pooling: each output's gradient goes to the first of its window's largest inputs, and to none
- * where the window has no number above minus infinity, as on the cpu backend. The backend's own kernel searches each
- * window once for every input in it.
+ * The gradient of max pooling: each output's gradient goes to the first of its window's largest inputs, or to none if the
+ * window has no number above minus infinity, as on the cpu backend. The backend's own kernel searches each window once for
+ * every input in it.
  */
 export function maxPoolGrad({
   backend,

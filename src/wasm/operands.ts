@@ -5,13 +5,13 @@ export interface Operand {
   address: number;
   bytes: number;
   /**
-   * `keep` is read, and does not change until it is freed. The kernel's output is added to `add`, float32. `work` is working
+   * `keep` is read and does not change until it is freed. To `add`, float32, the kernel's output is added. `work` is working
    * memory, which has no address yet.
    */
   use: 'read' | 'keep' | 'write' | 'add' | 'work';
 }
 
-/** Operands in a memory that a kernel computes on. */
+/** Operands placed in a memory for a kernel. */
 export interface Laid {
   addresses: number[];
   /** Copies the kernel's output to the backend's memory. */
@@ -20,15 +20,15 @@ export interface Laid {
   drop(): void;
 }
 
-/** A memory that kernels compute on. */
+/** A memory in which kernels compute. */
 export interface Place {
   memory: WebAssembly.Memory;
   lay(operands: Operand[]): Laid;
-  /** Frees the copies of operands in this part of the backend's memory, which is freed itself. */
+  /** Frees the copies of operands from this part of the backend's memory, which is being freed itself. */
   forget(address: number, bytes: number): void;
 }
 
-/** The backend's own memory, where the operands are already. */
+/** The backend's own memory, where the operands already are. */
 export function backendPlace(backend: WasmBackend, memory: WebAssembly.Memory): Place {
   return {
     memory,

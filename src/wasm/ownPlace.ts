@@ -2,8 +2,8 @@ import { Allocator } from './allocator.js';
 import { add, floats, type Place } from './operands.js';
 
 /**
- * A helper's own memory, shared by its thread and this one, for a backend whose memory is not shared: operands are copied
- * there, and the kernel's output is copied back. Operands to keep are copied once.
+ * A helper's own memory, shared between its thread and this one, for a backend whose memory is not shared: operands are copied
+ * in, and the kernel's output is copied back. Operands to keep are copied once.
  */
 export function ownPlace(backend: WebAssembly.Memory): Place {
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 2 ** 16, shared: true });

@@ -1,19 +1,19 @@
 import type { ConvInfo } from './backend.js';
 import type { Operand } from './operands.js';
 
-/** Some images of a convolution's batch, or some rows of its only image: again a convolution. */
+/** Some images of a convolution's batch, or some rows of its only image; itself a convolution. */
 export interface Part {
   info: ConvInfo;
-  /** Bytes of the input, and of the output, before those of this part. */
+  /** Bytes of the input and of the output before this part. */
   before: { input: number; output: number };
 }
 
-/** The fewest multiplications and additions of a part that make waking a thread worth it: about 0.4 ms of work. */
+/** The minimum number of multiplications and additions in a part that is worth waking a thread: about 0.4 ms of work. */
 const MIN_WORK = 2 ** 23;
 
 /**
- * Divides a convolution into parts, at most `maximum`, fewer where it is small. A part has some of the images, or some rows of
- * a single image, in multiples of `rows` so that no tile of outputs is cut. The first part is never the largest.
+ * Divides a convolution into at most `maximum` parts, fewer if it is small. A part has some of the images, or some rows of a
+ * single image, in multiples of `rows` so that no tile of outputs is split. The first part is never the largest.
  */
 export function partsOf(info: ConvInfo, maximum: number, rows: number): Part[] {
   const { batchSize, outHeight, outWidth, outChannels, inChannels, filterHeight, filterWidth } = info;
@@ -25,7 +25,7 @@ export function partsOf(info: ConvInfo, maximum: number, rows: number): Part[] {
   );
 }
 
-/** Divides units into parts, each from one up to but not including another. The first is never the largest. */
+/** Divides units into ranges, with the end excluded. The first is never the largest. */
 export function rangesOf(units: number, count: number): [from: number, to: number][] {
   const start = (i: number) => Math.floor((i * units) / count);
   return Array.from({ length: count }, (_, i) => [start(i), start(i + 1)]);

@@ -5,8 +5,8 @@ import { runTasks, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
 /**
- * C = A B + bias, then ReLU where asked for: A is `[m, k]`, B `[k, n]`, C `[m, n]` row by row. Steps are the bytes from row to
- * row and from column to column.
+ * C = A B + bias, then ReLU if `relu`: A is `[m, k]`, B `[k, n]`, C `[m, n]` row by row. Steps are the bytes from row to row
+ * and from column to column.
  */
 interface Product {
   m: number;
@@ -28,16 +28,16 @@ interface Addresses {
 /** The kernels that compute products. */
 type Way = 'product' | 'productOfFew' | 'sparseProduct';
 
-/** The most rows of A for which B is read unpacked: packing pays only where B is used more often. */
+/** The maximum number of rows of A for which B is read unpacked: packing pays only if B is used more often. */
 const FEW = 32;
 
 /**
- * Skipping A's zeros pays from this fraction of zeros (half behind ReLU, three quarters behind ReLU and dropout), this number
- * of rows of A (with fewer, reading B takes most of the time) and this number of columns of B.
+ * Skipping A's zeros pays from this fraction of zeros (half after ReLU, three quarters after ReLU and dropout), this number of
+ * rows of A (with fewer, reading B takes most of the time) and this number of columns of B.
  */
 const ZEROS = { fraction: 0.4, rows: 9, columns: 256 };
 
-/** Computes a product on a number of threads, each of which sums some of the terms with its own rows of B. */
+/** Computes a product on a number of threads, each of which sums some of the terms, with its own rows of B. */
 export function multiply(
   tools: Tools,
   product: Product,

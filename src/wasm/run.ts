@@ -32,8 +32,8 @@ export interface Call<Inputs, Attrs> extends Tools {
 export type OwnCall<N extends keyof OwnKernels> = Call<OwnKernels[N]['inputs'], OwnKernels[N]['attrs']>;
 
 /**
- * Runs tasks: the first on this thread, each other on a helper, or on this thread too while the helper is not ready. Results
- * are collected in the order of the tasks, so that sums do not depend on which thread computed them.
+ * Runs tasks: the first on this thread, each other one on a helper, or on this thread if the helper is not ready. Results are
+ * collected in the order of the tasks, so that sums do not depend on which thread computed them.
  */
 export function runTasks({ kernels, place, helpers }: Tools, tasks: Task[]): void {
   const here = ({ kernel, operands, args }: Task) => {

@@ -13,7 +13,7 @@ export function identity({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo
   return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
 }
 
-/** The gradient before a ReLU, from the gradient after it and the ReLU's output. */
+/** The gradient of a ReLU's input, from the gradient of its output and the output itself. */
 export function reluGrad({ backend, kernels, inputs: { dy, y } }: OwnCall<'ReluGrad'>): TensorInfo {
   const dx = backend.makeOutput(y.shape, 'float32');
   kernels.reluGradient(
@@ -24,8 +24,8 @@ export function reluGrad({ backend, kernels, inputs: { dy, y } }: OwnCall<'ReluG
 }
 
 /**
- * The sum over the first axes of a tensor, such as the gradient of a bias, a sum over all pixels. The backend's own kernel
- * transposes the tensor for that; it computes all other sums.
+ * The sum over a tensor's first axes, such as a bias's gradient, which is a sum over all pixels. The backend's own kernel would
+ * transpose the tensor first; it computes all other sums.
  */
 export function sum({ backend, kernels, inputs, attrs, stock }: Call<{ x: TensorInfo }, SumAttrs>) {
   const { x } = inputs;
@@ -41,8 +41,8 @@ export function sum({ backend, kernels, inputs, attrs, stock }: Call<{ x: Tensor
 }
 
 /**
- * Repeats a tensor. Repeating all of it, as the gradient of batch normalization repeats a row of channels for each pixel, is
- * copying a block; the backend's own kernel computes the position of each number.
+ * Repeats a tensor. Repeating all of it, as the gradient of batch normalization repeats a row of channels for each pixel, only
+ * copies blocks; the backend's own kernel computes the position of each number.
  */
 export function tile({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo }, TileAttrs>) {
   const { x } = inputs;

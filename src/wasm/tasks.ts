@@ -1,6 +1,6 @@
 import type { Operand } from './operands.js';
 
-/** The kernels that may run on other threads, each on a part of a convolution or of a product. */
+/** The kernels that may run on other threads, on a part of a convolution or product. */
 export const SHARED_KERNELS = [
   'convolve',
   'direct',

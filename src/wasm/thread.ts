@@ -1,8 +1,8 @@
 /**
- * Starts a thread that runs the script's function `help` on `data`. It does not keep the process alive. `onError` receives the
- * reason if the thread turns out later not to start.
+ * Starts a thread that calls the script's function `help` with `data`. It does not keep the process alive. If it fails to start,
+ * `onError` receives the reason later.
  *
- * @returns a function that ends it.
+ * @returns a function that ends the thread.
  */
 export function startThread(script: string, data: object, onError: (error: unknown) => void): () => void {
   const node = globalThis.process?.getBuiltinModule?.('node:worker_threads');

@@ -32,7 +32,7 @@ export function adamUpdate({ backend, kernels, inputs, attrs }: OwnCall<'AdamUpd
   );
 }
 
-/** The new weights in the gradient's memory, unless another tensor has its numbers too. */
+/** Writes the new weights to the gradient's memory, unless another tensor shares it. */
 function inPlace(
   backend: WasmBackend,
   { weights, gradient }: OwnCall<'SgdUpdate'>['inputs'],
