@@ -1,6 +1,6 @@
 /**
- * The optimizers by name: the default learning rate, the chapter's for plain SGD and the usual ones for the others, and
- * what the optimizer remembers, a number per weight for each slot.
+ * The optimizers by name. Default learning rates are the chapter's for plain SGD, the usual ones for the others. A slot is
+ * state of one number per weight.
  */
 export const OPTIMIZERS = {
   sgd: { learningRate: 0.05, slots: [] },

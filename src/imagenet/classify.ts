@@ -18,7 +18,7 @@ export interface Prediction {
 export interface DecodeOptions {
   /** Number of classes to return, the most probable first. Default 5. */
   topK?: number;
-  /** Kind of outputs. Default `'logits'`, as in the library's networks. */
+  /** Kind of the outputs. Default `'logits'`, as in the library's networks. */
   outputs?: 'logits' | 'probabilities';
   /** Names of the classes. Default ImageNet's 1000. */
   labels?: readonly string[];
@@ -28,7 +28,7 @@ export interface DecodeOptions {
  * The most probable classes of each image.
  *
  * @param outputs a network's output `[images, classes]`, as a tensor or as rows.
- * @throws RangeError when there is not one label for each class, or `topK` is out of range.
+ * @throws RangeError when the numbers of labels and classes differ, or `topK` is out of range.
  */
 export async function decodePredictions(
   outputs: Tensor | readonly ArrayLike<number>[],
@@ -58,9 +58,9 @@ export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs'> {
 }
 
 /**
- * Classifies an image. The model's last layer shows whether its outputs are logits or probabilities.
+ * Classifies an image. The model's last layer determines whether its outputs are logits or probabilities.
  *
- * @throws RangeError when the image cannot be read, or there is not one label for each class.
+ * @throws RangeError when the image cannot be read, or the numbers of labels and classes differ.
  * @example
  * const { model, published } = await fromPretrained('torchvision/vgg16');
  * const [first] = await classify(model, imageElement, published); // { index: 281, label: 'tabby', probability: 0.6 }

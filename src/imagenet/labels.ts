@@ -1,6 +1,6 @@
 /**
- * The 1000 classes of ImageNet's challenge of 2012, in the order in which every published VGG gives them, as torchvision
- * names them (torchvision/models/_meta.py, 0.28).
+ * The 1000 classes of the ImageNet challenge of 2012, in the output order of every published VGG, as named by torchvision 0.28
+ * (torchvision/models/_meta.py).
  */
 export const LABELS: readonly string[] = [
   'tench|goldfish|great white shark|tiger shark|hammerhead|electric ray|stingray|cock|hen|ostrich|',

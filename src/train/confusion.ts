@@ -12,7 +12,7 @@ export interface Confusion {
     examples: number;
     /** Fraction of its examples classified correctly; null if it has none. */
     recall: number | null;
-    /** Fraction of the examples classified as it that are its own; null if there are none. */
+    /** Fraction of the examples classified as this class that belong to it; null if there are none. */
     precision: number | null;
   }[];
   /** The pairs of classes that were confused, the most frequent first. */
@@ -24,7 +24,7 @@ export interface Confusion {
  *
  * @param labels the correct class of each example.
  * @param predicted its predicted class, as returned by `predictClasses`.
- * @throws RangeError when there are not as many labels as predictions, or a class has no name.
+ * @throws RangeError when the numbers of labels and predictions differ, or a class has no name.
  */
 export function confusion(
   labels: ArrayLike<number>,

@@ -17,17 +17,17 @@ const SERIES = [
 ] as const;
 
 /**
- * The chapter's figure of a training run: train loss, and accuracy on each set that was measured, over the epochs.
+ * The chapter's figure of a training run: training loss, and accuracy on each measured set, by epoch.
  *
  * @returns an SVG document.
- * @throws RangeError when the history has no epoch.
+ * @throws RangeError when the history has no epochs.
  */
 export function curves({ epochs }: { epochs: readonly EpochRow[] }): string {
-  if (epochs.length === 0) fail('curves', 'the history has no epoch to draw; train for at least one.');
+  if (epochs.length === 0) fail('curves', 'the history has no epochs to draw; train for at least one.');
   const series = SERIES.map((line) => ({
     ...line,
     points: epochs.flatMap((row) => {
-      // A history that was saved before there were validation sets has no such key.
+      // A history saved by an earlier version may lack the key.
       const value = row[line.key] ?? null;
       return value === null || !Number.isFinite(value) ? [] : [[row.epoch, value] as const];
     }),
@@ -71,7 +71,7 @@ function vertical(x: number, label: number): string {
   return mark + text(x, Y[0] + 19, label, { 'text-anchor': 'middle' });
 }
 
-/** Points joined by a line, each with a dot unless they are many. */
+/** A line through points, with dots unless there are many. */
 function line(points: readonly (readonly [x: number, y: number])[], color: string, dashes: string): string[] {
   const d = `M${points.map((point) => point.join(' ')).join('L')}`;
   const stroke = { stroke: color, 'stroke-width': 2, 'stroke-dasharray': dashes || undefined };

@@ -9,7 +9,7 @@ import { breathing, RunningMeans } from './running.js';
 export interface EvaluateOptions {
   /** Images per batch; the result does not depend on it. Default 128. */
   batchSize?: number;
-  /** Stops after a batch, with the signal's reason as the error. */
+  /** Stops after the current batch: rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 

@@ -4,11 +4,11 @@ import { fail } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { inputShapeOf } from '../tfjs/models.js';
 
-/** A batch of examples as tensors. Whoever receives it disposes both. */
+/** A batch of examples as tensors. The receiver disposes both. */
 export interface Batch {
   /** The images, float32 `[batch, height, width, channels]`. */
   xs: Tensor;
-  /** The correct classes, int32 `[batch]`, each from 0 to below the number of classes. */
+  /** The correct classes, int32 `[batch]`, each from 0 to classes - 1. */
   ys: Tensor1D;
 }
 
@@ -20,7 +20,7 @@ export interface Examples {
   readonly shape: readonly number[];
   /** Names of the classes, if known. */
   readonly classNames?: readonly string[];
-  /** All examples once, the last batch perhaps smaller; in an order drawn from `seed`, or as stored without one. */
+  /** Each example once, in an order drawn from `seed`, or in stored order without one. The last batch may be smaller. */
   batches(options: { batchSize: number; seed?: number }): Iterable<Batch> | AsyncIterable<Batch>;
 }
 

@@ -1,6 +1,6 @@
 import type { Progress } from '../base/progress.js';
 
-/** How far a training run is, after a batch: `done` and `total` count the batches of all epochs. */
+/** Progress of a training run, after a batch: `done` and `total` count the batches of all epochs. */
 export interface TrainProgress extends Progress {
   total: number;
   unit: 'batches';
@@ -26,19 +26,19 @@ export interface TrainProgress extends Progress {
 export interface EpochRow {
   /** From 1. */
   epoch: number;
-  /** Training examples seen in the epoch; fewer than in the set where training was stopped. */
+  /** Training examples seen in the epoch; fewer than the set has if training was stopped. */
   examples: number;
   /** Mean cross-entropy of the training examples as they were seen, with dropout. */
   loss: number;
   /** Fraction of them classified correctly, 0 to 1. */
   trainAccuracy: number;
-  /** Fraction of the test set classified correctly after the epoch; null without a test set, or where training stopped. */
+  /** Fraction of the test set classified correctly after the epoch; null without a test set, or if training was stopped. */
   testAccuracy: number | null;
-  /** Fraction of the validation set classified correctly after the epoch; null without one, or where training stopped. */
+  /** Fraction of the validation set classified correctly after the epoch; null without one, or if training was stopped. */
   validationAccuracy: number | null;
-  /** Training examples per second, measuring excluded. */
+  /** Training examples per second, excluding evaluation. */
   examplesPerSecond: number;
-  /** Seconds of training, measuring excluded. */
+  /** Seconds of training, excluding evaluation. */
   seconds: number;
 }
 

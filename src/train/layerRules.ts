@@ -14,9 +14,9 @@ export interface SeededDropout {
 }
 
 /**
- * Makes the dropout layers of a model draw their masks from a run's seed: different ones at each step, and the same in every
- * process and on every backend, so that a run can be repeated. In tfjs a layer with a seed draws the same mask at every
- * step, and one without a seed draws different masks in every process.
+ * Makes the dropout layers of a model draw their masks from a run's seed: different masks at each step, and the same in every
+ * process and on every backend, so that runs are reproducible. In tfjs a layer with a seed draws the same mask at every step,
+ * and one without a seed draws different masks in every process.
  */
 export function seedDropout(model: LayersModel, seed: number): SeededDropout {
   const layers = layersWithin(model).filter((layer) => layer.getClassName() === 'Dropout');
@@ -51,8 +51,8 @@ function mask(shape: number[], rate: number, seed: number, stream: number): Tens
 }
 
 /**
- * Makes batch normalization that is not trainable use its moving statistics in training too, and leave them unchanged, as
- * in Keras. In tfjs `trainable` does not affect that.
+ * Makes frozen batch normalization use its moving statistics in training too, and leave them unchanged, as in Keras. In tfjs
+ * `trainable` does not affect either.
  *
  * @returns a function that restores the layers.
  */

@@ -16,13 +16,13 @@ import {
 import { OPTIMIZERS } from '../core/optimizers.js';
 import { hasKernel, type OwnKernels, runOwnKernel, type UpdateKernel } from '../tfjs/kernels.js';
 
-/** What an optimizer does to one tensor of weights in a step. */
+/** An optimizer's step for one tensor of weights. */
 export interface Rule<Slot extends string = string, Numbers extends object = object> {
-  /** A kernel that does the step in place, used where the backend has it, as with `vgg-blocks/wasm`. */
+  /** A kernel that does the step in place, used where the backend has it (with `vgg-blocks/wasm`). */
   kernel?: UpdateKernel;
-  /** The tensors that it remembers: of the weights' shape, zeros at first. */
+  /** The optimizer's state: tensors of the weights' shape, initially zero. */
   slots: readonly Slot[];
-  /** Its numbers for step 1, 2, ... */
+  /** The numbers that `update` and the kernel use at step 1, 2, ... */
   numbers(rate: number, step: number): Numbers;
   /** The new weights and slots. */
   update(inputs: Tensors<'weights' | 'gradient' | Slot>, numbers: Numbers): Tensors<'weights' | Slot>;
@@ -75,9 +75,9 @@ export function adam(epsilon: number, beta1 = 0.9, beta2 = 0.999): KernelRule<'A
 }
 
 /**
- * An optimizer that needs little more memory than the weights, their gradients and its slots. It goes from one tensor of
- * weights to the next and disposes each gradient once it is used; where the backend has a kernel for its step, the new
- * weights take the gradient's memory. tfjs's own Adam holds about eight times the weights at a time.
+ * An optimizer that needs little more memory than the weights, their gradients and its slots. It updates one tensor of weights
+ * after another and disposes each gradient once used; where the backend has a kernel for its step, the new weights take the
+ * gradient's memory. tfjs's own Adam takes about eight times the memory of the weights.
  */
 export class LeanOptimizer extends Optimizer {
   static readonly className = 'LeanOptimizer';

@@ -17,13 +17,13 @@ export interface ChosenOptimizer {
   owned: boolean;
 }
 
-/** How the learning rate changes over a run: not at all, or down to 0 along half a cosine (Loshchilov & Hutter 2017). */
+/** Learning-rate schedules: constant, or down to 0 along half a cosine (Loshchilov & Hutter 2017). */
 export const SCHEDULES = ['constant', 'cosine'] as const;
 
 /** The name of a learning-rate schedule. */
 export type Schedule = (typeof SCHEDULES)[number];
 
-/** The optimizer of a name, or the one passed. */
+/** The named optimizer, or the one passed. */
 export function chooseOptimizer(
   where: string,
   chosen: OptimizerName | Optimizer = 'sgd',
@@ -59,13 +59,13 @@ function adamEpsilon(): number {
   return half ? 1e-4 : 1e-7;
 }
 
-/** Sets the cosine schedule's rate for a fraction of the run that is done, from 0 to 1. */
+/** Sets the cosine schedule's rate; `done` is the fraction of the run that is done, 0 to 1. */
 export function setCosineRate({ optimizer, learningRate }: ChosenOptimizer, done: number): void {
   if (optimizer instanceof LeanOptimizer)
     optimizer.learningRate = (learningRate! * (1 + Math.cos(Math.PI * done))) / 2;
 }
 
-/** Not by class, so that an optimizer of another copy of tfjs is one. */
+/** By method, not class, so that optimizers of another copy of tfjs count. */
 function isOptimizer(chosen: unknown): chosen is Optimizer {
   return typeof (chosen as Optimizer | null)?.minimize === 'function';
 }

@@ -20,7 +20,7 @@ const COLUMNS = 8;
  * A sheet of images with the predicted class under each, and the correct class where that differs.
  *
  * @param predicted the predicted class of each image, in order.
- * @param options.limit maximum number of images to show, from the first of the set on. Default 40.
+ * @param options.limit maximum number of images to show, starting with the first. Default 40.
  * @returns an SVG document that contains the images.
  * @throws RangeError when there are fewer predictions than images to show.
  */

@@ -12,9 +12,9 @@ import {
 } from '@tensorflow/tfjs-core';
 
 /**
- * Means of loss and accuracy over batches. They are summed on the backend and read only on demand, because each read
- * makes a GPU wait. The sums are compensated (Kahan 1965), so that float32 is exact enough for any number of batches, and
- * the results do not depend on when they are read.
+ * Means of loss and accuracy over batches. They are summed on the backend and read only on demand, because each read makes a
+ * GPU wait. The sums are compensated (Kahan 1965), so float32 is exact enough for any number of batches, and reading does not
+ * affect the results.
  */
 export class RunningMeans {
   examples = 0;
@@ -45,7 +45,7 @@ export class RunningMeans {
   }
 }
 
-/** A function to await after each batch: every 50 ms it gives timers, signals and the page a turn. */
+/** Returns a function to await after each batch: every 50 ms it lets timers, signals and the page run. */
 export function breathing(): () => Promise<void> {
   let last = performance.now();
   return async () => {

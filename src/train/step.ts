@@ -18,13 +18,13 @@ export interface Run {
   /** Steps done. */
   steps: number;
   readonly dropout: SeededDropout;
-  /** Awaited after each step, so that timers and the page get a turn, however short the epochs are. */
+  /** Awaited after each step, so that timers and the page can run however short the epochs are. */
   readonly breathe: () => Promise<void>;
   /** Restores the model's layers, and disposes the optimizer if it was created here. */
   end(): void;
 }
 
-/** Prepares a model for steps, until the run is ended. */
+/** Prepares a model for training steps, until `end` is called. */
 export function startRun(
   model: LayersModel,
   chosen: ChosenOptimizer,

@@ -18,13 +18,13 @@ export interface ThroughputOptions {
   seconds?: number;
   /** The optimizer of the training steps. Default `'sgd'`. */
   optimizer?: OptimizerName;
-  /** Determines the images. Default 0. */
+  /** Seed of the random images. Default 0. */
   seed?: number;
-  /** Stops after the current run, with the signal's reason as the error. */
+  /** Stops after the current run: rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
-/** How fast a model is on the current backend. */
+/** A model's speed on the current backend. */
 export interface Throughput {
   batchSize: number;
   mode: 'inference' | 'training';
@@ -32,7 +32,7 @@ export interface Throughput {
   examplesPerSecond: number;
   /** The slowest and the fastest run, in examples per second. */
   spread: [slowest: number, fastest: number];
-  /** Milliseconds of the first run, in which backends compile kernels and take memory. */
+  /** Milliseconds of the first run, in which backends compile kernels and allocate memory. */
   firstMs: number;
   /** Milliseconds of each measured run, in order. */
   runsMs: number[];
@@ -42,11 +42,11 @@ export interface Throughput {
 const WARM_UP = 2;
 
 /**
- * Measures how many examples per second a model predicts or is trained on, on the current backend: random images of the
- * model's input shape, a warm-up, then runs until the time is over, each of which ends when its numbers have been read. The
- * images are on the backend before the clock starts.
+ * Measures how many examples per second a model processes on the current backend, in inference or training. After a warm-up,
+ * runs on random images of the model's input shape are timed until `seconds` have passed. The images are on the backend before
+ * a run starts, and a run ends when its results have been read.
  *
- * Training uses the steps of `train`, and changes the model's weights.
+ * Training takes the same steps as `train`, and changes the model's weights.
  *
  * @throws RangeError when an option is out of range or the model's input has no fixed size.
  * @example
@@ -67,7 +67,7 @@ export async function throughput(
   checkSeed('throughput', seed);
   oneOf('throughput', 'mode', mode, ['inference', 'training']);
   if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY))
-    fail('throughput', `seconds is ${seconds}; it must be a number from 0 on.`);
+    fail('throughput', `seconds is ${seconds}; it must be a finite number of at least 0.`);
   const shape = inputShapeOf(model);
   if (shape.includes(null)) {
     fail('throughput', `the model takes images of ${shapeText(shape)}; build it with a fixed size.`);

@@ -35,7 +35,7 @@ export interface TrainOptions {
    * `'constant'`, as in the chapter.
    */
   schedule?: Schedule;
-  /** Determines the order of the examples and the dropout masks, 0 to 4294967295. Default 0. */
+  /** Seed of the order of examples and of the dropout masks, 0 to 4294967295. Default 0. */
   seed?: number;
   /**
    * Which weights the model ends with: those of the last epoch, or those of the epoch with the best accuracy on the
@@ -46,13 +46,13 @@ export interface TrainOptions {
   onProgress?: (progress: TrainProgress) => void;
   /** Called after each epoch. */
   onEpoch?: (row: EpochRow) => void | Promise<void>;
-  /** Stops after the current batch; the model keeps what it has learned and the history what was measured. */
+  /** Stops after the current batch; the model keeps its weights, and the history its measurements so far. */
   signal?: AbortSignal;
 }
 
 /**
- * Trains a classifier like the chapter's `train_ch6`: cross-entropy over shuffled batches, then the accuracy on the
- * other sets, epoch by epoch. The model need not be compiled; if it is, that is left unchanged.
+ * Trains a classifier like the chapter's `train_ch6`: cross-entropy over shuffled batches, then the accuracy on the other sets,
+ * epoch by epoch. The model need not be compiled; if it is, it stays compiled.
  *
  * @returns loss, accuracies and examples per second of each epoch.
  * @throws RangeError, before training starts, when an option is out of range or the examples do not fit the model.
@@ -213,7 +213,7 @@ class BestWeights {
 
   constructor(private readonly model: LayersModel) {}
 
-  /** Keeps the model's current weights if their accuracy is above all before. */
+  /** Keeps the model's current weights if their accuracy is the best so far. */
   offer(epoch: number, accuracy: number): void {
     if (accuracy <= this.accuracy) return;
     this.dispose();
@@ -222,7 +222,7 @@ class BestWeights {
     this.epoch = epoch;
   }
 
-  /** Sets the model's weights to those kept. */
+  /** Restores the kept weights. */
   restore(): void {
     this.model.setWeights(this.weights);
   }

@@ -96,11 +96,11 @@ describe('vgg-blocks style', () => {
     ['a missing style', ['--style', at('none.png')], /none\.png could not be read: there is no such file/],
     ['another format', ['--out', at('x.jpg')], /x\.jpg does not end in \.png; use a name that does\.\n$/],
     ['an odd interval', ['--every', '0'], /--every is 0; it must be a whole number of at least 1/],
-    ['a size that is too small', ['--size', '8'], /an image of 8x7 leaves nothing at block3_pool/],
+    ['a size that is too small', ['--size', '8'], /an image of 8x7 is too small for block3_pool/],
     [
       'a size that is too large',
       ['--size', '100000'],
-      /takes about .* GiB and maxBytes is 3\.0 GiB; use a size of at most \d+,/,
+      /takes about .* GiB, but maxBytes is 3\.0 GiB; use a size of at most \d+,/,
     ],
   ])('refuses %s in one sentence', async (_, args, message) => {
     const { code, error } = await run('style', ...TWO, '--out', at('refused.png'), '--size', '48', ...args);

@@ -71,7 +71,7 @@ test('a cosine is that of the angle, for zeros and large numbers too', () => {
   expect(cosine([2, 3], [-4, -6])).toBe(-1);
   expect(cosine([0, 0], [1, 1])).toBe(0);
   expect(() => cosine([1], [1, 2])).toThrow(
-    'cosine: the vectors have 1 and 2 numbers; pass two of one length.',
+    'cosine: the vectors have 1 and 2 numbers; pass two of the same length.',
   );
 });
 
@@ -119,7 +119,7 @@ describe('an index', () => {
   });
 
   test.each<[(index: EmbeddingIndex) => unknown, string]>([
-    [(index) => index.add('a', [1, 0, 0]), 'there is already a vector "a"; use another name.'],
+    [(index) => index.add('a', [1, 0, 0]), 'there is already a vector named "a"; use another name.'],
     [(index) => index.add('b', [1, 0]), 'the vector "b" has 2 numbers; pass 3.'],
     [(index) => index.add('b', [1, Number.NaN, 0]), 'the vector "b" has numbers that are NaN or infinite'],
     [(index) => index.add('b', [1, Number.POSITIVE_INFINITY, 0]), 'NaN or infinite'],
@@ -159,7 +159,7 @@ describe('an index', () => {
     );
     await expect(load(ids(['a']))).rejects.toThrow("the file's ids are not a list of 2 names");
     await expect(load(ids({ a: 1 }))).rejects.toThrow("the file's ids are not a list of 2 names");
-    await expect(load(ids(['a', 'a']))).rejects.toThrow('there is already a vector "a"');
+    await expect(load(ids(['a', 'a']))).rejects.toThrow('there is already a vector named "a"');
     await expect(load(new Uint8Array(40))).rejects.toThrow('it is not a known weight file');
   });
 });

@@ -188,7 +188,7 @@ describe('gradCam', () => {
       ],
       [
         gradCam(model, square),
-        "gradCam: the image is not a tensor, and no preprocessing is given; pass that of the model's weights, or a preprocessed tensor [1,32,32,3].",
+        "gradCam: the image is not a tensor, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [1,32,32,3].",
       ],
       [
         saliency(model, tensor([1, 2, 3])),

@@ -79,7 +79,7 @@ describe('names', () => {
 
   test('no names are refused', () => {
     model = plain();
-    expect(() => featureExtractor(model, [])).toThrow('featureExtractor: no layer is given');
+    expect(() => featureExtractor(model, [])).toThrow('featureExtractor: no layer is named');
   });
 });
 
@@ -166,7 +166,7 @@ describe('an extractor', () => {
     expect(y.shape).toEqual([1, 3, 5, 16]);
     y.dispose();
     expect(() => featureExtractor(model, 'fc1', { inputShape: [64, 64, 3] })).toThrow(
-      "featureExtractor: inputShape is [64,64,3], but the model's is [32,32,3], and flatten, before",
+      "featureExtractor: inputShape is [64,64,3], but flatten fixes the size to the model's, [32,32,3]",
     );
     expect(() => featureExtractor(model, 'pool1', { inputShape: [64, 64, 1] })).toThrow('3 input channels');
     model.dispose();

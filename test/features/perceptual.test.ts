@@ -137,7 +137,7 @@ describe('losses', () => {
     const loss = perceptualLoss(model, ['relu3_3'], { preprocessing: torchvision });
     const [a, b, gray] = [zeros([1, 32, 32, 3]), zeros([1, 32, 40, 3]), zeros([1, 32, 32, 1])] as Tensor4D[];
     expect(() => loss(a!, b!)).toThrow(
-      'perceptualLoss: the images have shape [1,32,32,3] and the others [1,32,40,3]; pass two batches of one shape.',
+      'perceptualLoss: the images have shape [1,32,32,3] and the others [1,32,40,3]; pass two batches of the same shape.',
     );
     expect(() => loss(gray!, gray!)).toThrow('the images have shape [1,32,32,1]; pass [batch, any, any, 3].');
     expect(() => normalizeImages(gray!, caffe)).toThrow('normalizeImages: the images have shape [1,32,32,1]');
@@ -150,7 +150,7 @@ describe('losses', () => {
 
   test('LPIPS refuses a calibration or a network that does not fit', async () => {
     expect(() => lpips(model, [[1], [1]])).toThrow(
-      'lpips: the calibration has [1,1] weights for its layers, but relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 of the model have [2,4,8,16,16] channels',
+      "lpips: the calibration has [1,1] weights for its layers, but the model's relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 have [2,4,8,16,16] channels",
     );
     const calibration = [2, 4, 8, 16, 16].map((channels) => new Float32Array(channels).fill(1));
     calibration[2]![3] = -1;

@@ -203,10 +203,10 @@ describe('a style transfer', () => {
       { styleLayers: ['pool1'], styleLayerWeights: [1, 2] },
       'styleLayerWeights are [1,2] for the layers pool1',
     ],
-    [{ size: 12 }, 'styleTransfer: an image of 12x9 leaves nothing at block4_pool; use a larger size.'],
+    [{ size: 12 }, 'styleTransfer: an image of 12x9 is too small for block4_pool; use a larger size.'],
     [
       { maxBytes: 2 ** 16 },
-      /an image of 48x36 takes about 0.0 GiB and maxBytes is 0.0 GiB; use a size of at most \d+/ as never,
+      /an image of 48x36 takes about 0.0 GiB, but maxBytes is 0.0 GiB; use a size of at most \d+/ as never,
     ],
     [
       { init: { data: new Uint8Array(12), width: 2, height: 2 } },

@@ -3,8 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
-import type { Preprocessing } from '../../images/index.js';
-import { type ImageInput, preprocess, toRgb, visibleRegion } from '../../images/index.js';
+import { type ImageInput, type Preprocessing, preprocess, toRgb, visibleRegion } from '../../images/index.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 
 /** The class to explain, and the preprocessing of the image. */
@@ -55,15 +54,15 @@ export async function inputOf(
   if (!shape || !fits(shape, wanted)) {
     fail(
       where,
-      `the image is ${shape ? `a tensor of shape [${shape}]` : 'not a tensor'}, and no preprocessing is given; pass that of the model's weights, or a preprocessed tensor [${shapeText(wanted, ',')}].`,
+      `the image is ${shape ? `a tensor of shape [${shape}]` : 'not a tensor'}, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [${shapeText(wanted, ',')}].`,
     );
   }
   return { x: image as Tensor4D, dispose() {} };
 }
 
 /**
- * The gradient of a class's logit with respect to `x`, which the caller disposes, and the class: `classIndex` or else the
- * most probable one.
+ * The gradient of a class's logit with respect to `x`, which the caller disposes, and the class: `classIndex`, or by default
+ * the most probable one.
  *
  * @param logits a function from `x` to `[1, classes]`.
  */

@@ -64,7 +64,7 @@ export async function gradCam(
 function lastConvolution(model: LayersModel): string {
   const kinds = model.layers.map((layer) => layer.getClassName());
   let last = kinds.lastIndexOf('Conv2D');
-  if (last < 0) fail('gradCam', 'the model has no convolution; pass one that has.');
+  if (last < 0) fail('gradCam', 'the model has no convolution; pass one with a convolution.');
   while (/^(BatchNormalization|ReLU|Activation)$/.test(kinds[last + 1] ?? '')) last++;
   return model.layers[last]!.name;
 }

@@ -13,8 +13,8 @@ export interface FeatureMapOptions extends GridOptions {
   /** Default `'viridis'`. */
   colorMap?: ColorMap;
   /**
-   * `'map'`, the default, spreads the colors over each map's own minimum and maximum; `'all'` over those of all maps, which
-   * shows strong and weak maps as such.
+   * `'map'`, the default, scales the colors to each map's own range; `'all'` to the range of all maps, which tells strong maps
+   * from weak ones.
    */
   normalize?: 'map' | 'all';
 }
@@ -22,8 +22,8 @@ export interface FeatureMapOptions extends GridOptions {
 /**
  * Feature maps side by side, one image per channel.
  *
- * @param features `[height, width, channels]` or `[1, height, width, channels]`, as a `featureExtractor` returns them; stays the
- *   caller's.
+ * @param features `[height, width, channels]` or `[1, height, width, channels]`, as a `featureExtractor` returns them; the
+ *   caller disposes it.
  * @returns RGB, or one byte a pixel for `'gray'`; the gaps between images are white.
  * @throws RangeError when the tensor has another shape, there is no such channel, or an option is out of range.
  * @example
@@ -64,15 +64,15 @@ export async function featureMapGrid(
 }
 
 /**
- * The kernels of a network's first convolution side by side, in order, each as an image of the colors that it responds to. Gray
- * is zero, and all share one scale, which shows strong and weak kernels as such.
+ * The kernels of a network's first convolution side by side, in order, each as an image of the colors it responds to. Gray is
+ * zero, and all kernels share one scale.
  *
- * @returns RGB for networks of three channels, otherwise gray: the first channel.
+ * @returns RGB for networks of three input channels, otherwise gray: the first channel.
  * @throws RangeError when the model has no convolution, or an option is out of range.
  */
 export async function kernelGrid(model: LayersModel, layout: GridOptions = {}): Promise<RawImage> {
   const layer = layersWithin(model).find((one) => one.getClassName() === 'Conv2D');
-  if (!layer) fail('kernelGrid', 'the model has no convolution; pass one that has.');
+  if (!layer) fail('kernelGrid', 'the model has no convolution; pass one with a convolution.');
   const kernel = layer.getWeights()[0]!;
   const [height, width, channels, filters] = kernel.shape as [number, number, number, number];
   const values = await kernel.data<'float32'>();
@@ -100,7 +100,7 @@ function rangeOf(maps: readonly Float32Array[]): Range {
   return [minimum, maximum];
 }
 
-/** Levels from 0 to 1; those of a constant map are 0, and so is NaN. */
+/** Scales values to levels from 0 to 1; those of a constant map are 0, and so is NaN. */
 function levelsOf(map: Float32Array, [minimum, maximum]: Range): Float32Array {
   return map.map((value) => (maximum > minimum ? (value - minimum) / (maximum - minimum) || 0 : 0));
 }

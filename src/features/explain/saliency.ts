@@ -28,7 +28,7 @@ export interface SaliencyOptions extends ClassOptions {
   samples?: number;
   /** Standard deviation of the noise, as a fraction of the range of the image's values. Default 0.15. */
   noise?: number;
-  /** Draws the noise, 0 to 4294967295. Default 0; the same seed gives the same map. */
+  /** Seed of the noise, 0 to 4294967295. Default 0; the same seed gives the same map. */
   seed?: number;
 }
 
@@ -38,7 +38,7 @@ export interface SaliencyOptions extends ClassOptions {
  *
  * @param image an image, with `preprocessing`; or a preprocessed tensor `[1, height, width, channels]`.
  * @returns a map of the size of the model's input.
- * @throws RangeError as `gradCam`, and when `samples`, `noise` or `seed` is out of range.
+ * @throws RangeError like `gradCam`, and when `samples`, `noise` or `seed` is out of range.
  * @example const map = await saliency(model, image, { ...published, samples: 25 });
  */
 export async function saliency(
@@ -86,7 +86,7 @@ export async function saliency(
   }
 }
 
-/** An image with normal noise, whose deviation is a fraction of the range of the image's values. */
+/** An image with normal noise, whose standard deviation is a fraction of the range of the image's values. */
 function withNoise(x: Tensor, fraction: number, seed: number): Tensor {
   const range = sub(max(x), min(x));
   return add(x, mul(randomNormal(x.shape, 0, fraction, 'float32', seed), range));

@@ -1,8 +1,7 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../../base/check.js';
-import type { Preprocessing } from '../../images/index.js';
-import { type ImageInput, preprocess } from '../../images/index.js';
+import { type ImageInput, type Preprocessing, preprocess } from '../../images/index.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
 
 /** Options of {@link embed}. */
@@ -19,10 +18,10 @@ export interface EmbedOptions {
 }
 
 /**
- * Vectors of images, near each other where the images look alike to a network: a layer's features, averaged over positions and
- * scaled to length one, so that their dot products are cosines.
+ * Turns images into vectors that are close where the images look alike to a network: a layer's features, averaged over
+ * positions and scaled to length one, so that dot products are cosines.
  *
- * @returns a vector an image, in their order; all zeros for one in which the layer sees nothing.
+ * @returns one vector per image, in order; all zeros where the layer's features are.
  * @throws RangeError when there is no such layer, or an image cannot be read.
  * @example
  * const index = new EmbeddingIndex(512);
@@ -53,11 +52,11 @@ export async function embed(
 }
 
 /**
- * How alike two images look to a network: the cosine of their vectors, 1 for the same image. A ReLU's output is never
+ * How similar two images are to a network: the cosine of their vectors, 1 for the same image. A ReLU's output is never
  * negative, so neither is the cosine, and few pairs of ImageNet's images are below 0.2: compare it with the cosines of other
  * pairs rather than with a fixed number.
  *
- * @throws RangeError as `embed` does.
+ * @throws RangeError like `embed`.
  */
 export async function imageSimilarity(
   model: LayersModel,
@@ -75,7 +74,7 @@ export async function imageSimilarity(
  */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) {
-    fail('cosine', `the vectors have ${a.length} and ${b.length} numbers; pass two of one length.`);
+    fail('cosine', `the vectors have ${a.length} and ${b.length} numbers; pass two of the same length.`);
   }
   let [product, squares, others] = [0, 0, 0];
   for (let i = 0; i < a.length; i++) {

@@ -21,7 +21,7 @@ export interface Neighbor {
  */
 export class EmbeddingIndex {
   readonly dimensions: number;
-  /** Row by row, each of length one; rows from `size` on are unused. */
+  /** Rows of length one; those from `size` on are unused. */
   #vectors: Float32Array;
   readonly #ids: string[] = [];
   readonly #rows = new Map<string, number>();
@@ -57,7 +57,7 @@ export class EmbeddingIndex {
    */
   add(id: string, vector: ArrayLike<number>): void {
     if (this.has(id)) {
-      fail('EmbeddingIndex', `there is already a vector ${JSON.stringify(id)}; use another name.`);
+      fail('EmbeddingIndex', `there is already a vector named ${JSON.stringify(id)}; use another name.`);
     }
     const length = this.#lengthOf(vector, JSON.stringify(id));
     if (this.#vectors.length === this.size * this.dimensions) {

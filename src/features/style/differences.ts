@@ -19,7 +19,7 @@ export function sameShape(where: string, images: Tensor, others: Tensor): void {
   if (images.shape.join() !== others.shape.join()) {
     fail(
       where,
-      `the images have shape [${images.shape}] and the others [${others.shape}]; pass two batches of one shape.`,
+      `the images have shape [${images.shape}] and the others [${others.shape}]; pass two batches of the same shape.`,
     );
   }
 }

@@ -2,8 +2,7 @@ import { avgPool, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers as tfjsLayers } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
-import type { Preprocessing } from '../../images/index.js';
-import { normalizeImages } from '../../images/index.js';
+import { normalizeImages, type Preprocessing } from '../../images/index.js';
 import { fixedLayer } from '../../tfjs/fusedLayers.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
@@ -17,7 +16,7 @@ export interface ImageFeaturesOptions {
    * passed to the model as they are.
    */
   preprocessing?: Preprocessing;
-  /** `'avg'` averages where the model takes the maximum. Default `'max'`. */
+  /** `'avg'` replaces max pooling by average pooling. Default `'max'`. */
   pooling?: 'max' | 'avg';
 }
 
@@ -30,7 +29,7 @@ interface ImageFeatures {
 }
 
 /**
- * The features that losses compare. Where only layers of the convolutions are used, images may have any size.
+ * The features that losses compare. If only convolutional layers are used, images may have any size.
  *
  * @throws RangeError when there is no such layer or the layers are not a chain; `features`, when the images do not fit.
  */
@@ -40,7 +39,7 @@ export function imageFeatures(
   names: readonly string[],
   { preprocessing, pooling = 'max' }: ImageFeaturesOptions,
 ): ImageFeatures {
-  if (names.length === 0) fail(where, 'no layer is given; pass at least one name.');
+  if (names.length === 0) fail(where, 'no layer is named; pass at least one name.');
   oneOf(where, 'pooling', pooling, ['max', 'avg']);
   const taps = names.map((name) => tapOf(where, model, name));
   const layers = chainTo(where, model, taps);

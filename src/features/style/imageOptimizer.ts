@@ -7,15 +7,15 @@ interface Measured<Losses> {
   gradient: Tensor4D;
 }
 
-/** Minimizes a loss of an image step by step; its numbers stay from 0 to 1. */
+/** Minimizes a loss of an image step by step, with values kept from 0 to 1. */
 export interface ImageOptimizer<Losses> {
-  /** Makes one step and returns the latest losses, or undefined when no step decreases the loss. */
+  /** Takes one step and returns the latest losses, or undefined when no step decreases the loss. */
   step(): Promise<Losses | undefined>;
   dispose(): void;
 }
 
 /**
- * An optimizer of an image.
+ * Creates an optimizer of an image.
  *
  * @param measure computes the losses and the gradient of the current image; the optimizer disposes the gradient.
  */
@@ -33,7 +33,7 @@ function adam<Losses>(
   image: Variable,
   measure: () => Promise<Measured<Losses>>,
 ): ImageOptimizer<Losses> {
-  // PyTorch's epsilon; tfjs's default is large beside the gradients of an image.
+  // PyTorch's epsilon; tfjs's default is large compared with the gradients of an image.
   const optimizer = train.adam(rate, 0.9, 0.999, 1e-8);
   return {
     async step() {

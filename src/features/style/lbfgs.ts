@@ -18,7 +18,7 @@ export class Lbfgs {
     this.#rate = rate;
   }
 
-  /** The move from `numbers`, whose gradient is given: the amounts to add. Both arrays are kept until the next call. */
+  /** The amounts to add to `numbers`, from the gradient there. Both arrays are kept until the next call. */
   move(numbers: Float32Array, gradient: Float32Array): Float32Array {
     if (this.#last) this.#remember(minus(numbers, this.#last.numbers), minus(gradient, this.#last.gradient));
     this.#last = { numbers, gradient };

@@ -27,7 +27,7 @@ const LAYERS = ['relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3'];
 export type LpipsCalibration = readonly ArrayLike<number>[];
 
 /**
- * The learned perceptual distance of images, LPIPS (Zhang et al. 2018, equation 1) with VGG-16, version 0.1. It takes the
+ * The learned perceptual distance between images, LPIPS (Zhang et al. 2018, equation 1) with VGG-16, version 0.1. It takes the
  * features of five layers, scales the channels at each position to length one, weights their squared differences by the
  * calibration, and sums over channels, averages over positions and sums over layers. It is 0 for equal images.
  *
@@ -36,8 +36,8 @@ export type LpipsCalibration = readonly ArrayLike<number>[];
  *
  * @param model a VGG-16. The published calibration is for torchvision's weights (`torchvision/vgg16`, `timm/vgg16`).
  * @param calibration see {@link readLpipsCalibration}.
- * @returns a function from two batches `[batch, height, width, 3]` of one shape to their distances `[batch]`. Gradients pass
- *   through it to both, and it keeps no tensor.
+ * @returns a function from two batches `[batch, height, width, 3]` of the same shape to their distances `[batch]`. Gradients
+ *   pass through it to both; no tensors are kept.
  * @throws RangeError when the model lacks one of the layers or the calibration does not fit it; the function, when the
  *   shapes differ.
  * @example
@@ -103,7 +103,7 @@ function checkCalibration(channels: readonly number[], calibration: LpipsCalibra
   if (given.join() !== channels.join()) {
     fail(
       'lpips',
-      `the calibration has [${given}] weights for its layers, but ${LAYERS.join(', ')} of the model have [${channels}] channels; use a calibration for this network.`,
+      `the calibration has [${given}] weights for its layers, but the model's ${LAYERS.join(', ')} have [${channels}] channels; use a calibration for this network.`,
     );
   }
   calibration.forEach((layer, i) => {

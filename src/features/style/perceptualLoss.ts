@@ -10,15 +10,17 @@ export interface PerceptualLossOptions extends Pick<ImageFeaturesOptions, 'prepr
 }
 
 /**
- * The feature reconstruction loss of Johnson, Alahi & Fei-Fei (2016, section 3.2): the distance of two images in a network's
- * features, which matches perception better than the distance of their pixels. For each layer the squared differences are
- * averaged over batch, positions and channels (PyTorch's `mse_loss`, the paper's 1/CHW), then weighted and summed.
+ * The feature reconstruction loss of Johnson, Alahi & Fei-Fei (2016, section 3.2): the distance between two images in a
+ * network's features, which matches perception better than the distance between their pixels. For each layer the squared
+ * differences are averaged over batch, positions and channels (PyTorch's `mse_loss`, the paper's 1/CHW), then weighted and
+ * summed.
  *
- * @param model any VGG of the library; it stays the caller's, and its weights do not change.
+ * @param model any VGG of the library; the caller disposes it, and its weights do not change.
  * @param layers the layers whose features are compared, by any name that `featureExtractor` knows; Johnson et al. use `relu3_3`.
- * @returns a function from two batches `[batch, height, width, channels]` of one shape to a scalar. Gradients pass through it
- *   to both, and it keeps no tensor. It can be passed to `compile` as a model's `loss`.
- * @throws RangeError when there is no such layer, or not one weight for each; the function, when the shapes differ.
+ * @returns a function from two batches `[batch, height, width, channels]` of the same shape to a scalar. Gradients pass through
+ *   it to both; no tensors are kept. It can be passed to `compile` as a model's `loss`.
+ * @throws RangeError when there is no such layer, or the numbers of weights and layers differ; the function, when the shapes
+ *   differ.
  * @example
  * const loss = perceptualLoss(model, ['relu2_2', 'relu3_3'], { preprocessing: published.preprocessing });
  * const gradient = tf.grad((images) => loss(images, targets))(images);

@@ -22,7 +22,7 @@ import { gramMatrix } from './gramMatrix.js';
 import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
 import { totalVariation } from './totalVariation.js';
 
-/** The losses of a style transfer. */
+/** Options of the losses of a style transfer. */
 export interface StyleLossOptions extends ImageFeaturesOptions {
   /** The layers whose features should match the content. Default `['relu4_2']`, the paper's. */
   contentLayers?: readonly string[];
@@ -34,11 +34,11 @@ export interface StyleLossOptions extends ImageFeaturesOptions {
   styleLayerWeights?: readonly number[];
   /** Default 1. */
   contentWeight?: number;
-  /** Default 1e6, PyTorch's tutorial's. More gives more style and less content. */
+  /** Default 1e6, as in PyTorch's tutorial. More gives more style and less content. */
   styleWeight?: number;
-  /** Factor of the mean difference of neighbors; more gives smoother images. Default 0, as in the paper. */
+  /** Factor of the mean difference between neighboring pixels; more gives smoother images. Default 0, as in the paper. */
   tvWeight?: number;
-  /** `'avg'` averages where the model takes the maximum, as the paper recommends (section 2). Default `'max'`. */
+  /** `'avg'` replaces max pooling by average pooling, as the paper recommends (section 2). Default `'max'`. */
   pooling?: 'max' | 'avg';
 }
 
@@ -139,7 +139,7 @@ function named(parts: Float32Array): StyleLosses {
   return { total: content + style + totalVariation, content, style, totalVariation };
 }
 
-/** Bytes that a step takes for each byte of feature maps: for these, their gradients and the kernels' working memory. */
+/** Bytes of memory that a step takes per byte of feature maps: for the maps, their gradients and the kernels' working memory. */
 const BYTES_PER_MAP_BYTE = 8;
 const MAX_BYTES = 3 * 2 ** 30;
 
@@ -156,7 +156,7 @@ export function checkStyleSize(
     shape = layer.computeOutputShape(shape) as number[];
     numbers += size(shape);
     if (shape.includes(0)) {
-      fail(where, `an image of ${width}x${height} leaves nothing at ${layer.name}; use a larger size.`);
+      fail(where, `an image of ${width}x${height} is too small for ${layer.name}; use a larger size.`);
     }
   }
   const bytes = 4 * numbers * BYTES_PER_MAP_BYTE;
@@ -164,6 +164,6 @@ export function checkStyleSize(
   const fitting = Math.floor(Math.max(height, width) * Math.sqrt(maxBytes / bytes));
   fail(
     where,
-    `an image of ${width}x${height} takes about ${(bytes / 2 ** 30).toFixed(1)} GiB and maxBytes is ${(maxBytes / 2 ** 30).toFixed(1)} GiB; use a size of at most ${fitting}, or raise maxBytes where the backend has more memory.`,
+    `an image of ${width}x${height} takes about ${(bytes / 2 ** 30).toFixed(1)} GiB, but maxBytes is ${(maxBytes / 2 ** 30).toFixed(1)} GiB; use a size of at most ${fitting}, or raise maxBytes where the backend has more memory.`,
   );
 }

@@ -2,11 +2,11 @@ import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
-import type { Preprocessing } from '../../images/index.js';
 import {
   fittedSize,
   type ImageInput,
   imageToTensor,
+  type Preprocessing,
   type RawImage,
   tensorToImage,
   toRgb,
@@ -53,7 +53,7 @@ export interface StyleTransferOptions extends StyleLossOptions {
   learningRate?: number;
   /** The initial image: the content (default), uniform noise, or an image, resized like the content. */
   init?: 'content' | 'noise' | ImageInput;
-  /** Draws the noise, 0 to 4294967295. Default 0. */
+  /** Seed of the noise, 0 to 4294967295. Default 0. */
   seed?: number;
   /** Called after every `every` steps and after the last one, and awaited. */
   onProgress?: (progress: StyleProgress) => void | Promise<void>;
@@ -83,12 +83,12 @@ const LEARNING_RATES = { lbfgs: 1, adam: 0.02 } as const;
  * Renders one image in the style of another (Gatys, Ecker & Bethge 2016): changes pixels step by step until a network's deep
  * features match the content, and the Gram matrices of its features match the style.
  *
- * The loss is `contentWeight` times the mean squared difference of the content layers' features, plus `styleWeight` times
- * that of the style layers' Gram matrices (divided by height x width x channels), plus `tvWeight` times the mean total
- * variation. It equals the loss of PyTorch's tutorial; the paper's differs by constants, which the weights can absorb. Targets
- * are computed once, memory does not grow over the steps, and no tensor is left.
+ * The loss is `contentWeight` times the mean squared difference of the content layers' features, plus `styleWeight` times that
+ * of the style layers' Gram matrices (divided by height x width x channels), plus `tvWeight` times the mean total variation. It
+ * equals the loss of PyTorch's tutorial; the paper's differs by constants, which the weights can absorb. Targets are computed
+ * once, and memory does not grow over the steps.
  *
- * @param model any VGG of the library; it stays the caller's, and its weights do not change.
+ * @param model any VGG of the library; the caller disposes it, and its weights do not change.
  * @throws RangeError before anything is computed when an option is out of range, the images are too small for the layers
  *   or need more than `maxBytes`; Error when the loss becomes NaN or infinite.
  * @example

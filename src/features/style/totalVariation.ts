@@ -13,9 +13,9 @@ import {
 import { fail } from '../../base/check.js';
 
 /**
- * The total variation of images: the absolute differences of neighbors, below and to the right, summed over positions and
- * channels, like `tf.image.total_variation`. It is small where an image is smooth. Gradients pass through it; for equal
- * neighbors they are 0, as in PyTorch.
+ * The total variation of images: the absolute differences between each pixel and its neighbors below and to the right, summed
+ * over positions and channels, like `tf.image.total_variation`. It is small where an image is smooth. Gradients pass through
+ * it; between equal neighbors they are 0, as in PyTorch.
  *
  * @param images `[batch, height, width, channels]`.
  * @returns `[batch]`.

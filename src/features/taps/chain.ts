@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
+import { shapeText } from '../../base/shapes.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import type { Tap } from './taps.js';
 
@@ -14,8 +15,7 @@ export function checkChain(where: string, chain: readonly layers.Layer[]): void 
 }
 
 /**
- * The layers that compute something, from a model's input to the last of the taps. Input layers are left out: a sequential
- * model may have none.
+ * The layers that compute something, from a model's input to the last of the taps.
  *
  * @throws RangeError when the layers are not a chain.
  */
@@ -42,7 +42,7 @@ export function logitsFrom(where: string, model: LayersModel, tap?: Tap): (x: Te
   if (model.outputs.length !== 1 || shape.length !== 2) {
     fail(
       where,
-      `the model's output is [${shape.map((side) => side ?? 'any')}], not [batch, classes]; build it with its top.`,
+      `the model's output is [${shapeText(shape, ',')}], not [batch, classes]; build it with its top.`,
     );
   }
   const chain = chainTo(where, model, [{ layer: model.layers.at(-1)!.name, side: 'after' }]);

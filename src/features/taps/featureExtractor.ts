@@ -6,6 +6,8 @@ import {
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../../base/check.js';
+import { shapeText } from '../../base/shapes.js';
+import { inputShapeOf } from '../../tfjs/models.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import { chainTo } from './chain.js';
 import { tapOf } from './taps.js';
@@ -13,8 +15,8 @@ import { tapOf } from './taps.js';
 /** Options of {@link featureExtractor}. */
 export interface ExtractorOptions {
   /**
-   * `[height, width, channels]` of its images, null for any size. Default: the model's. Another size works only for layers
-   * before the flatten.
+   * `[height, width, channels]` of the input images, null for any size. Default: the model's. Another size works only for
+   * layers before the flatten.
    */
   inputShape?: readonly [height: number | null, width: number | null, channels: number];
   /** Reduces feature maps to one number per channel: its mean or maximum over positions. Default: whole feature maps. */
@@ -24,7 +26,7 @@ export interface ExtractorOptions {
 }
 
 /**
- * A model whose outputs are the features of some of `model`'s layers, one output per name in their order. It computes them in one
+ * A model whose outputs are the features of some of `model`'s layers, one output per name, in order. It computes them in one
  * forward pass, which ends at the last of these layers.
  *
  * It shares the model's weights: it takes no memory, follows the model's training, and disposing it frees nothing. It cannot
@@ -36,7 +38,7 @@ export interface ExtractorOptions {
  *   layer's output before its softmax.
  * @returns a model with the input of `model`; outputs are `[batch, height, width, channels]` for feature maps and
  *   `[batch, units]` for vectors. `predict` returns a tensor for one name and an array for several.
- * @throws RangeError when there is no such layer (the message lists all), none is given, the layers are not a chain, or an
+ * @throws RangeError when there is no such layer (the message lists all), none is named, the layers are not a chain, or an
  *   option does not fit.
  * @example
  * const extractor = featureExtractor(vgg16(IMAGENET), ['relu3_3', 'pool5']);
@@ -48,7 +50,7 @@ export function featureExtractor(
   options: ExtractorOptions = {},
 ): LayersModel {
   const names = typeof layers === 'string' ? [layers] : layers;
-  if (names.length === 0) fail('featureExtractor', 'no layer is given; pass at least one name.');
+  if (names.length === 0) fail('featureExtractor', 'no layer is named; pass at least one name.');
   const taps = names.map((name) => tapOf('featureExtractor', model, name));
   const used = chainTo('featureExtractor', model, taps);
   const inputName = model.inputs[0]!.sourceLayer.name;
@@ -79,7 +81,7 @@ export function featureExtractor(
   for (const [i, { layer, side }] of taps.entries()) {
     const output = (side === 'before' ? before : after).get(layer)!;
     if (pooling && output.shape.length === 4) outputs.push(pooled(output, pooling, `${layer}_${i}`));
-    // tfjs fills only the first of two outputs that are the same.
+    // tfjs fills only the first of two identical outputs.
     else outputs.push(outputs.includes(output) ? same(output, `${layer}_${i}`) : output);
   }
   return tfjsModel({ inputs: image, outputs: outputs.length === 1 ? outputs[0]! : outputs, name });
@@ -100,19 +102,19 @@ function shapeOf(
   used: readonly string[],
   given: ExtractorOptions['inputShape'],
 ): (number | null)[] {
-  const own = (model.inputs[0]!.shape as (number | null)[]).slice(1);
+  const own = inputShapeOf(model);
   if (!given) return own;
   const flatten = used.find((name) => /^(avgpool|flatten|fc\d|predictions)/.test(name));
   if (given.length !== 3 || given[2] !== own[2]) {
     fail(
       'featureExtractor',
-      `inputShape is [${given}]; pass [height, width, ${own[2]}], as the model has ${own[2]} input channels.`,
+      `inputShape is [${shapeText(given, ',')}]; pass [height, width, ${own[2]}], as the model has ${own[2]} input channels.`,
     );
   }
   if (flatten && (given[0] !== own[0] || given[1] !== own[1])) {
     fail(
       'featureExtractor',
-      `inputShape is [${given}], but the model's is [${own}], and ${flatten}, before or among these layers, fixes the size; leave inputShape out.`,
+      `inputShape is [${shapeText(given, ',')}], but ${flatten} fixes the size to the model's, [${shapeText(own, ',')}]; leave inputShape out.`,
     );
   }
   return [...given];

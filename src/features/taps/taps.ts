@@ -10,10 +10,7 @@ export interface Tap {
 }
 
 /**
- * The point that a name stands for. The library's networks know Keras' layer names (`block3_conv3`: the layer's output, after
- * its ReLU if it has one), those of the paper and Caffe (`conv3_3` before the ReLU, `relu3_3` after it, `bn3_3`, `pool3`,
- * `fc6`, `relu6`, `fc7`, `relu7`, `fc8`), torchvision's modules (`features.14`, `classifier.0`), and `logits`, the last
- * layer's output before its softmax.
+ * The point that a name stands for: a layer's own name, or another that `featureExtractor` documents.
  *
  * @throws RangeError when there is no such layer; the message lists the names.
  */
@@ -30,10 +27,10 @@ export function tapOf(where: string, model: LayersModel, name: string): Tap {
 }
 
 /**
- * The indices of the first and the last layer with a name; they are the same unless it is a block's (`block5`).
+ * The indices of the first and the last layer with a name; they differ only for a block (`block5`).
  *
  * @param name a block, a layer, or any other name that `featureExtractor` knows.
- * @throws RangeError when there is none of that name.
+ * @throws RangeError when there is no such block or layer.
  */
 export function layersOf(where: string, model: LayersModel, name: string): { first: number; last: number } {
   const names = model.layers.map((layer) => layer.name);

@@ -13,19 +13,19 @@ export interface CacheOptions {
   /** Images per forward pass; the features do not depend on it. Default 32. */
   batchSize?: number;
   /**
-   * Additional passes over the examples, each with its own augmentation. Each epoch then uses one of all passes. Default 0: no
-   * augmentation.
+   * Additional passes over the examples, each with its own augmentation. Each epoch then uses one of the passes, drawn at
+   * random. Default 0: no augmentation.
    */
   augmentedPasses?: number;
-  /** Draws the augmentation of the additional passes, 0 to 4294967295. Default 0. */
+  /** Seed of the augmentation of the additional passes, 0 to 4294967295. Default 0. */
   seed?: number;
   /** Limit in bytes on features in memory. Default 1 GiB, 10000 images at VGG-16's `block5_pool` (7x7x512). */
   maxBytes?: number;
   /** Storage for features that exceed `maxBytes`: `temporaryFile()` of `vgg-blocks/node`. Default: an error. */
   overflow?: OpenRowStore;
-  /** Called after each batch, with the `'images'` of all passes. */
+  /** Called after each batch; counts the `'images'` of all passes. */
   onProgress?: (progress: Required<Progress>) => void;
-  /** Stops after a batch: rejects with the signal's reason. */
+  /** Stops after the current batch: rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -69,7 +69,7 @@ export async function cacheFeatures(
       if (done !== (pass + 1) * examples.length) {
         fail(
           'cacheFeatures',
-          `the examples returned ${done} images in ${pass + 1} passes, not ${examples.length} each; their length must be right.`,
+          `the examples returned ${done} images in ${pass + 1} passes, not ${examples.length} each; correct their length.`,
         );
       }
     }

@@ -71,7 +71,7 @@ export class FeatureSet {
    */
   batches(options: BatchOrder): AsyncGenerator<{ xs: Tensor; ys: Tensor1D }, void, undefined> {
     const { seed } = options;
-    // Another stream than the order's, which stays the same as for the examples themselves.
+    // A stream other than the order's, so the order stays that of the examples themselves.
     const pass = seed === undefined ? 0 : seededRandom(seed, 1).below(this.#passes);
     return this.#run(batchIndices('FeatureSet', this.length, options), pass * this.length);
   }

@@ -25,7 +25,7 @@ export function splitModel(model: LayersModel, at: string): { lower: LayersModel
   if (above.length === 0) {
     fail(
       'splitModel',
-      `${model.layers[last]!.name} is the model's last layer, so nothing would be above it; use an earlier one.`,
+      `${model.layers[last]!.name} is the model's last layer, so nothing would be above it; use an earlier layer.`,
     );
   }
   const lower = featureExtractor(model, model.layers[last]!.name, { name: `${model.name}_lower` });

@@ -1,5 +1,6 @@
 import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
+import { shapeText } from '../../base/shapes.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import type { NetworkOptions } from '../../core/options.js';
 
@@ -10,7 +11,7 @@ export interface TransferHeadOptions
   classes: number;
   /**
    * Turns feature maps into vectors: the mean or maximum of each channel, or all numbers (`'flatten'`), which fixes the size of
-   * the images. Default `'avg'`. Not for a base whose outputs are vectors.
+   * the images. Default `'avg'`. Leave it out for a base whose outputs are vectors.
    */
   pooling?: 'avg' | 'max' | 'flatten';
   /** Units of the hidden layers with ReLU, one number for each layer. Default: no hidden layer. */
@@ -23,8 +24,8 @@ export interface TransferHeadOptions
 }
 
 /**
- * Puts a classifier of new classes on a network that was trained on others. The input is the base's; the output is
- * `[batch, classes]`, logits unless `classifierActivation` is `'softmax'`.
+ * Puts a classifier for new classes on a network trained on others. The input is the base's; the output is `[batch, classes]`,
+ * logits unless `classifierActivation` is `'softmax'`.
  *
  * The new model contains the base's layers themselves, not copies: training or freezing them in one affects the other, and
  * disposing either disposes the base's weights. The new layers are `global_average_pooling2d` (or `global_max_pooling2d`,
@@ -87,7 +88,7 @@ function outputOf(base: LayersModel): SymbolicTensor {
   if (others.length > 0 || (rank !== 2 && rank !== 4)) {
     fail(
       'transferHead',
-      `the base's outputs are ${[output!, ...others].map(({ shape }) => `[${shape.map((side) => side ?? 'any').join(', ')}]`).join(' and ')}; pass a base with one feature map or one vector per image.`,
+      `the base's outputs are ${[output!, ...others].map(({ shape }) => `[${shapeText(shape, ', ')}]`).join(' and ')}; pass a base with one feature map or one vector per image.`,
     );
   }
   if (hasTop) {
