@@ -22,6 +22,11 @@ export function oneOf<const T>(where: string, name: string, value: unknown, allo
   return value as T;
 }
 
+/** Returns `value` if it is a key of `record`, and throws an error that lists the keys otherwise. */
+export function keyOf<R extends object>(where: string, name: string, value: unknown, record: R): keyof R {
+  return oneOf(where, name, value, Object.keys(record)) as keyof R;
+}
+
 /** Returns `seed` if it is a whole number from 0 to 4294967295, and throws otherwise. */
 export function checkSeed(where: string, seed: number): number {
   if (seed !== seed >>> 0) fail(where, `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);

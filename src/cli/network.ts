@@ -14,7 +14,7 @@ import {
 } from 'vgg-blocks/weights';
 import { type Backend, useBackend } from './backend.js';
 import { readFinetuned } from './finetuned.js';
-import { shared } from './options.js';
+import { shared, WEIGHT_FILES_HELP } from './options.js';
 
 const PREPROCESSINGS = {
   torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
@@ -34,10 +34,7 @@ export interface NetworkArguments {
 /** Adds the options that choose a network. */
 export function withNetwork(command: Command): Command {
   return command
-    .option(
-      '--weights <file>',
-      "weights: .safetensors, .pth, .h5, .keras or a tfjs model.json, or a folder written by 'finetune'",
-    )
+    .option('--weights <file>', `weights: ${WEIGHT_FILES_HELP}, or a folder written by 'finetune'`)
     .addOption(
       new Option('--pretrained <name>', 'published weights, downloaded once and cached')
         .choices(Object.keys(PUBLISHED))

@@ -12,6 +12,9 @@ import {
 } from 'vgg-blocks';
 import { BACKENDS } from './backend.js';
 
+/** The weight files that can be read. */
+export const WEIGHT_FILES_HELP = '.safetensors, .pth, .h5, .keras or a tfjs model.json';
+
 export const ARCH_HELP = `${Object.keys(FAMILY).join(', ')}, or blocks as JSON, e.g. [[1,64],[2,128]]`;
 
 /** A network to describe: a VGG's blocks, or AlexNet. */

@@ -13,12 +13,13 @@ import {
 } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
 import { useBackend } from './backend.js';
+import { WEIGHT_FILES_HELP } from './options.js';
 
 /** `vgg-blocks inspect`: describes a weight file. */
 export function inspectCommand(): Command {
   return new Command('inspect')
     .description('describe a weight file: its format, network, types and tensors, and the call that loads it')
-    .argument('<file>', '.safetensors, .pth, .h5, .keras or a tfjs model.json, as a path or URL')
+    .argument('<file>', `${WEIGHT_FILES_HELP}, as a path or URL`)
     .option('--json', 'print JSON')
     .action(async (file: string, { json }: { json?: true }) => {
       const info = await inspectWeights(file);
@@ -91,7 +92,7 @@ export function convertCommand(): Command {
     .description(
       "convert a weight file to .safetensors, PyTorch's .pth, Keras' .h5, .weights.h5 or .keras, or a tfjs model (a folder)",
     )
-    .argument('<in>', '.safetensors, .pth, .h5, .keras or a tfjs model.json, as a path or URL')
+    .argument('<in>', `${WEIGHT_FILES_HELP}, as a path or URL`)
     .argument('<out>', 'a file ending in .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder')
     .addOption(
       new Option(

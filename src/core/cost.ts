@@ -1,8 +1,8 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { oneOf, wholeNumber } from '../base/check.js';
+import { keyOf, wholeNumber } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import { rowsOf } from './inspect.js';
-import { OPTIMIZER_NAMES, OPTIMIZERS, type OptimizerName } from './optimizers.js';
+import { OPTIMIZERS, type OptimizerName } from './optimizers.js';
 import type { Plan, PlanRow } from './plan.js';
 
 /** The cost of running and training a network. Numbers are float32, 4 bytes each. */
@@ -65,7 +65,7 @@ export function cost(
   options: { batchSize?: number; optimizer?: OptimizerName } = {},
 ): Cost {
   const batchSize = wholeNumber('cost', 'batchSize', options.batchSize ?? 1);
-  const optimizer = oneOf('cost', 'optimizer', options.optimizer ?? 'sgd', OPTIMIZER_NAMES);
+  const optimizer = keyOf('cost', 'optimizer', options.optimizer ?? 'sgd', OPTIMIZERS);
   const plan = rowsOf('cost', modelOrPlan);
   const rows = costRows(plan, batchSize);
   const trainable = sum(plan, (row) => row.trainable);

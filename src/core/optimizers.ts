@@ -10,5 +10,3 @@ export const OPTIMIZERS = {
 
 /** The name of an optimizer; momentum is 0.9. */
 export type OptimizerName = keyof typeof OPTIMIZERS;
-
-export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as OptimizerName[];

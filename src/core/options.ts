@@ -1,4 +1,4 @@
-import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, keyOf, oneOf, wholeNumber } from '../base/check.js';
 import { type ConvArch, checkArch } from './arch.js';
 
 /** `[height, width, channels]` of one image, as TensorFlow.js lays it out (NHWC without N). */
@@ -67,7 +67,8 @@ export interface ResolvedOptions extends Omit<Defaulted, 'batchNorm'> {
   name: string;
 }
 
-const BATCH_NORM: Required<BatchNormOptions> = { epsilon: 1e-5, momentum: 0.9 };
+/** PyTorch's defaults. */
+export const DEFAULT_BATCH_NORM: Required<BatchNormOptions> = { epsilon: 1e-5, momentum: 0.9 };
 
 /** Height and width of the feature map that torchvision's classifier expects. */
 export const ADAPTIVE_SIZE = 7;
@@ -110,9 +111,9 @@ export function resolveOptions(where: string, options: VggOptions, allowed = OPT
 
 function resolveBatchNorm(where: string, given: VggOptions['batchNorm']): ResolvedOptions['batchNorm'] {
   if (!given) return false;
-  if (given === true) return BATCH_NORM;
-  for (const name of Object.keys(given)) oneOf(where, "batchNorm's option", name, Object.keys(BATCH_NORM));
-  const { epsilon = BATCH_NORM.epsilon, momentum = BATCH_NORM.momentum } = given;
+  if (given === true) return DEFAULT_BATCH_NORM;
+  for (const name of Object.keys(given)) keyOf(where, "batchNorm's option", name, DEFAULT_BATCH_NORM);
+  const { epsilon = DEFAULT_BATCH_NORM.epsilon, momentum = DEFAULT_BATCH_NORM.momentum } = given;
   if (!(epsilon > 0 && epsilon < 1))
     fail(where, `batchNorm's epsilon is ${epsilon}; it must be between 0 and 1.`);
   if (!(momentum >= 0 && momentum < 1)) {

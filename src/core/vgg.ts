@@ -93,6 +93,11 @@ function applyAdaptivePool(x: SymbolicTensor): SymbolicTensor {
   return chain(x, layers.permute({ dims: [2, 3, 1], name: 'avgpool' }));
 }
 
+/** Whether a layer is one of the averages of `adaptivePool`, whose weights are constants. */
+export function isAverage(layer: string): boolean {
+  return layer === 'avgpool_height' || layer === 'avgpool_width';
+}
+
 /** A dense layer with a fixed matrix `[size, 7]` that averages `size` values to 7. */
 function averagingLayer(size: number, name: string) {
   // The matrix is passed as an initializer, so that it is named and saved like any other weight.

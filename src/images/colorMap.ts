@@ -45,7 +45,7 @@ const TURBO = [
 ];
 
 /** The colors of each map, 256 with three bytes each. */
-const TABLES = {
+export const COLOR_TABLES = {
   viridis: () => fromHex(VIRIDIS),
   inferno: () => fromHex(INFERNO),
   turbo: () =>
@@ -58,13 +58,11 @@ const TABLES = {
  * steps, also in print and for red-green color-blind people; the hues of `'turbo'` (Mikhailov 2019) distinguish more steps;
  * `'gray'` runs from black to white.
  */
-export type ColorMap = keyof typeof TABLES;
-
-export const COLOR_MAPS = Object.keys(TABLES) as ColorMap[];
+export type ColorMap = keyof typeof COLOR_TABLES;
 
 /** The 256 colors of a map, three bytes each. */
 export function colorTable(map: ColorMap): Uint8ClampedArray {
-  return TABLES[map]();
+  return COLOR_TABLES[map]();
 }
 
 function fromHex(rows: readonly string[]): Uint8ClampedArray {

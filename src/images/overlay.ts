@@ -1,5 +1,5 @@
-import { fail, oneOf, wholeNumber } from '../base/check.js';
-import { COLOR_MAPS, type ColorMap, colored, colorTable } from './colorMap.js';
+import { fail, keyOf, wholeNumber } from '../base/check.js';
+import { COLOR_TABLES, type ColorMap, colored, colorTable } from './colorMap.js';
 import { fittedSize } from './geometry.js';
 import { enlarged, type HeatMap } from './heatMap.js';
 import { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
@@ -91,7 +91,7 @@ function checkHeat(
   colorMap: ColorMap,
   clip: number,
 ): void {
-  oneOf(where, 'colorMap', colorMap, COLOR_MAPS);
+  keyOf(where, 'colorMap', colorMap, COLOR_TABLES);
   if (!(clip > 0 && clip <= 1)) fail(where, `clip is ${clip}; it must be above 0 and at most 1.`);
   if (values.length !== width * height) {
     fail(

@@ -1,6 +1,6 @@
 import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
-import { fail, oneOf } from '../base/check.js';
-import { OPTIMIZER_NAMES, OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
+import { fail, keyOf } from '../base/check.js';
+import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { adam, LeanOptimizer, MOMENTUM, type Rule, SGD } from './leanOptimizer.js';
 
 const RULES: Record<OptimizerName, () => Rule> = {
@@ -38,7 +38,7 @@ export function chooseOptimizer(
     }
     return { optimizer: chosen, name: chosen.getClassName(), learningRate: null, owned: false };
   }
-  const name = oneOf(where, 'optimizer', chosen, OPTIMIZER_NAMES);
+  const name = keyOf(where, 'optimizer', chosen, OPTIMIZERS);
   const usual = OPTIMIZERS[name].learningRate;
   const rate = learningRate ?? usual;
   if (!(rate > 0 && rate < Number.POSITIVE_INFINITY)) {

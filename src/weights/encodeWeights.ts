@@ -1,5 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, oneOf } from '../base/check.js';
+import { fail, keyOf, oneOf } from '../base/check.js';
 import { bytesOf, type Content, concatenated, contentOf } from './formats/content.js';
 import { ENCODED_DTYPES, type EncodedDtype } from './formats/numbers.js';
 import { safetensorsHeader } from './formats/safetensors.js';
@@ -64,7 +64,7 @@ export async function encodeWeights(
   model: LayersModel,
   { container = 'safetensors', names, dtype = 'F32' }: EncodeOptions = {},
 ): Promise<Uint8Array> {
-  oneOf('encodeWeights', 'container', container, Object.keys(CONTAINERS));
+  keyOf('encodeWeights', 'container', container, CONTAINERS);
   oneOf('encodeWeights', 'dtype', dtype, ENCODED_DTYPES);
   const allowed: readonly KeyNames[] = CONTAINERS[container];
   const used = names ?? allowed[0]!;

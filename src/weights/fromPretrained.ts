@@ -1,4 +1,4 @@
-import { oneOf } from '../base/check.js';
+import { keyOf } from '../base/check.js';
 import { downloadFile } from '../io/download.js';
 import { WeightFileError } from './formats/error.js';
 import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
@@ -29,7 +29,7 @@ export async function fromPretrained(
   name: PublishedName,
   { cache, url, onProgress, fetch, ...options }: PretrainedOptions = {},
 ): Promise<LoadedNetwork & { published: PublishedWeights }> {
-  oneOf('fromPretrained', 'name', name, Object.keys(PUBLISHED));
+  keyOf('fromPretrained', 'name', name, PUBLISHED);
   const published: PublishedWeights = PUBLISHED[name];
   const { sha256, md5, bytes, top } = published;
   const address = url ?? published.url;

@@ -1,15 +1,16 @@
 import { initializers, type LayersModel } from '@tensorflow/tfjs-layers';
 import { UNFILLED } from '../core/initializer.js';
-import type { VggOptions } from '../core/options.js';
+import { ADAPTIVE_SIZE, type VggOptions } from '../core/options.js';
 import { plan } from '../core/plan.js';
 import { buildVgg } from '../core/vgg.js';
 import type { Source } from '../io/read.js';
 import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
+import { TOP } from './names/canonical.js';
 import { checkStrict, type LoadReport, matchUp } from './names/match.js';
 import { type NetworkSpec, networkOf } from './names/network.js';
-import { parametersOf } from './names/parameters.js';
+import { isTop, parametersOf } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 
 /** Options of {@link fromWeights}, most of which change the network in the file. */
@@ -88,7 +89,8 @@ function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { inc
     own ?? [includeTop ? 224 : null, includeTop ? 224 : null, inputChannels];
   // A feature map of any size, pooled to 7x7, fits a top for 224x224.
   const pooled =
-    top?.featureSize.join() === '7,7' && inputShape.slice(0, 2).join() !== own?.slice(0, 2).join();
+    top?.featureSize.every((length) => length === ADAPTIVE_SIZE) &&
+    inputShape.slice(0, 2).join() !== own?.slice(0, 2).join();
   return {
     inputShape,
     batchNorm,
@@ -133,14 +135,9 @@ function nameOf({ title }: NetworkSpec): string {
   return title.replace('VGG-', 'vgg').replace('-', '_').toLowerCase();
 }
 
-/** Whether a tensor belongs to the fully connected layers, under any framework's names. */
-function isTop(tensor: string): boolean {
-  return /(^|[./])(classifier|pre_logits|head|fc1|fc2|predictions|dense(_\d+)?)[./]/.test(tensor);
-}
-
 /** Whether the options need a weight that the file cannot have: part of a top that it lacks, or for other classes. */
 function isExcused(weight: string, { top }: NetworkSpec, { classes }: VggOptions): boolean {
-  if (!top) return /^(fc1|fc2|predictions)\//.test(weight);
+  if (!top) return TOP.some((layer) => weight.startsWith(`${layer}/`));
   return classes !== top.classes && weight.startsWith('predictions/');
 }
 

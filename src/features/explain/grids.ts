@@ -1,7 +1,7 @@
 import { reshape, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, oneOf } from '../../base/check.js';
-import { COLOR_MAPS, type ColorMap, colored } from '../../images/colorMap.js';
+import { fail, keyOf, oneOf } from '../../base/check.js';
+import { COLOR_TABLES, type ColorMap, colored } from '../../images/colorMap.js';
 import { type GridOptions, grid } from '../../images/grid.js';
 import type { RawImage } from '../../images/index.js';
 import { layersWithin } from '../../tfjs/models.js';
@@ -34,7 +34,7 @@ export async function featureMapGrid(
   features: Tensor,
   { channels, colorMap = 'viridis', normalize = 'map', ...layout }: FeatureMapOptions = {},
 ): Promise<RawImage> {
-  oneOf('featureMapGrid', 'colorMap', colorMap, COLOR_MAPS);
+  keyOf('featureMapGrid', 'colorMap', colorMap, COLOR_TABLES);
   oneOf('featureMapGrid', 'normalize', normalize, ['map', 'all']);
   const shape =
     features.shape.length === 4 && features.shape[0] === 1 ? features.shape.slice(1) : features.shape;

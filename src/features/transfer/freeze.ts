@@ -1,4 +1,5 @@
-import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { isAverage } from '../../core/vgg.js';
 import { layersOf } from '../taps/taps.js';
 
 /**
@@ -29,11 +30,6 @@ export function freeze(model: LayersModel, upTo?: string): LayersModel {
  */
 export function unfreeze(model: LayersModel, from?: string): LayersModel {
   const start = from === undefined ? 0 : layersOf('unfreeze', model, from).first;
-  for (const layer of model.layers.slice(start)) if (!isFixed(layer)) layer.trainable = true;
+  for (const layer of model.layers.slice(start)) if (!isAverage(layer.name)) layer.trainable = true;
   return model;
-}
-
-/** Whether a layer is one of the averages of `adaptivePool`. */
-function isFixed({ name }: layers.Layer): boolean {
-  return /^avgpool_(height|width)$/.test(name);
 }

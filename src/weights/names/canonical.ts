@@ -10,7 +10,8 @@ export interface NamedLayer {
   kind: LayerKind | undefined;
 }
 
-const TOP = ['fc1', 'fc2', 'predictions'];
+/** The fully connected layers. */
+export const TOP = ['fc1', 'fc2', 'predictions'];
 
 /**
  * The names that this library and Keras use for the layers of a VGG (`block1_conv1`, `block1_conv1_bn`, `fc1`, ...), by

@@ -1,9 +1,10 @@
 import type { ConvArch } from '../../core/arch.js';
 import { FAMILY } from '../../core/family.js';
-import type { BatchNormOptions } from '../../core/options.js';
+import { type BatchNormOptions, DEFAULT_BATCH_NORM } from '../../core/options.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { WeightFileError } from '../formats/error.js';
 import type { KerasConfig, KerasLayer } from '../formats/keras/config.js';
+import { TOP } from './canonical.js';
 import type { KeyNames, Parameter, Parameters } from './parameters.js';
 
 /** The network that a weight file describes. */
@@ -38,7 +39,7 @@ export interface NetworkSpec {
 
 /** PyTorch's and Keras' defaults, which are assumed for a file without a configuration. */
 export const BATCH_NORM = {
-  torch: { epsilon: 1e-5, momentum: 0.9 },
+  torch: DEFAULT_BATCH_NORM,
   keras: { epsilon: 1e-3, momentum: 0.99 },
 } as const;
 
@@ -138,7 +139,7 @@ function topOf(
   arch: ConvArch,
   inputShape: readonly (number | null)[] | undefined,
 ): NetworkSpec['top'] {
-  const [fc1, fc2, last] = ['fc1', 'fc2', 'predictions'].map((name) => kernels.get(name));
+  const [fc1, fc2, last] = TOP.map((name) => kernels.get(name));
   if (!fc1 || !fc2 || !last) return undefined;
   const hiddenUnits = fc1.shape.at(-1)!;
   const classes = last.shape.at(-1)!;

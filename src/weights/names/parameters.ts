@@ -1,11 +1,12 @@
 import { size } from '../../base/shapes.js';
 import { kindOf } from '../../core/inspect.js';
+import { isAverage } from '../../core/vgg.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
 import type { KerasConfig } from '../formats/keras/config.js';
 import type { StoredTensor } from '../formats/tensor.js';
 import type { Axes } from '../layout/axes.js';
-import { canonicalNames, type NamedLayer } from './canonical.js';
+import { canonicalNames, type NamedLayer, TOP } from './canonical.js';
 
 /** The frameworks whose key names are known. */
 export const KEY_NAMES = ['torchvision', 'timm', 'keras'] as const;
@@ -58,6 +59,14 @@ export const TORCH_TOP = {
   torchvision: { fc1: 'classifier.0', fc2: 'classifier.3', predictions: 'classifier.6' },
   timm: { fc1: 'pre_logits.fc1', fc2: 'pre_logits.fc2', predictions: 'head.fc' },
 } as const;
+
+/** Whether a tensor belongs to the fully connected layers, under any framework's names. */
+export function isTop(tensor: string): boolean {
+  const inTorch = Object.values(TORCH_TOP).flatMap((top) => Object.values(top));
+  const tops = [...TOP, ...inTorch.map((name) => name.split('.')[0]!)];
+  const parts = tensor.split(/[./]/).slice(0, -1);
+  return parts.some((part) => tops.includes(part) || /^dense(_\d+)?$/.test(part));
+}
 
 /** The vectors of batch normalization by their names in PyTorch. */
 const TORCH_NORM: Record<string, string> = {
@@ -179,7 +188,9 @@ function kerasParameters(
       .slice(-2);
     return { tensor, layer, variable };
   });
-  const known = named.filter(({ layer, variable }) => KERAS_VARIABLES.includes(variable) && !isFixed(layer));
+  const known = named.filter(
+    ({ layer, variable }) => KERAS_VARIABLES.includes(variable) && !isAverage(layer),
+  );
   if (known.length === 0) {
     const example = tensors[0] ? `the first is '${printable(tensors[0].name)}'` : 'there are none';
     throw new WeightFileError(
@@ -191,7 +202,7 @@ function kerasParameters(
     config?.map(({ className, name }) => ({ name, kind: kindOf(className) })) ?? layersByTensors(known);
   const names = canonicalNames(
     file,
-    layers.filter(({ name }) => !isFixed(name)),
+    layers.filter(({ name }) => !isAverage(name)),
   );
   const parameters: Parameter[] = [];
   const others: StoredTensor[] = [];
@@ -199,14 +210,9 @@ function kerasParameters(
     const canonical = names.get(layer);
     if (canonical && KERAS_VARIABLES.includes(variable)) {
       parameters.push({ role: `${canonical}/${variable}`, shape: tensor.shape, tensor });
-    } else if (!isFixed(layer)) others.push(tensor);
+    } else if (!isAverage(layer)) others.push(tensor);
   }
   return { names: 'keras', parameters, others };
-}
-
-/** Layers whose weights are constants: the averaging matrices of this library's adaptive pooling. */
-export function isFixed(layer: string): boolean {
-  return layer === 'avgpool_height' || layer === 'avgpool_width';
 }
 
 /** The layers of a file without a configuration, in natural order: `conv2d_2` comes before `conv2d_10`. */

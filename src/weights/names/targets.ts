@@ -1,10 +1,10 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 import { kindOf } from '../../core/inspect.js';
+import { isAverage } from '../../core/vgg.js';
 import { layersWithin } from '../../tfjs/models.js';
 import { WeightFileError } from '../formats/error.js';
 import { canonicalNames, type NamedLayer } from './canonical.js';
-import { isFixed } from './parameters.js';
 
 type LayerVariable = layers.Layer['weights'][number];
 
@@ -27,7 +27,7 @@ export function targetsOf(where: string, model: LayersModel): Map<string, Target
   const names = layerNames(where, model);
   const targets = new Map<string, Target>();
   for (const layer of layersWithin(model)) {
-    if (isFixed(layer.name)) continue;
+    if (isAverage(layer.name)) continue;
     for (const variable of layer.weights) {
       const last = variable.originalName.split('/').at(-1)!;
       const role = `${names.get(layer.name) ?? layer.name}/${last}`;
@@ -50,7 +50,7 @@ export function layerNames(where: string, model: LayersModel): Map<string, strin
   try {
     return canonicalNames(
       'the model',
-      described.filter(({ name }) => !isFixed(name)),
+      described.filter(({ name }) => !isAverage(name)),
     );
   } catch (error) {
     if (error instanceof WeightFileError) fail(where, error.message);

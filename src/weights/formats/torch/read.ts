@@ -9,7 +9,7 @@ import {
   quoted,
   readPlain,
   readState,
-  type Storage,
+  type TorchStorage,
   type TorchTensor,
 } from './state.js';
 
@@ -146,7 +146,7 @@ async function storageOffsets(
   return offsets;
 }
 
-function bytesOf({ dtype, length }: Storage): number {
+function bytesOf({ dtype, length }: TorchStorage): number {
   return length * BYTES_PER_ELEMENT[dtype];
 }
 

@@ -13,11 +13,11 @@ export interface TorchTensor {
   /** Strides and offset in elements of the storage. */
   strides: readonly number[];
   offset: number;
-  storage: Storage;
+  storage: TorchStorage;
 }
 
 /** A storage; the container, zip or legacy, determines where its bytes are. */
-export interface Storage {
+export interface TorchStorage {
   key: string;
   dtype: Dtype;
   /** Elements. */
@@ -25,7 +25,7 @@ export interface Storage {
 }
 
 /** The number types of PyTorch's storage classes. */
-const STORAGES: Record<string, Dtype> = {
+export const STORAGES: Record<string, Dtype> = {
   DoubleStorage: 'F64',
   FloatStorage: 'F32',
   HalfStorage: 'F16',
@@ -55,7 +55,7 @@ class TensorObject extends PickleObject {
 }
 
 class StorageObject extends PickleObject {
-  constructor(readonly storage: Storage) {
+  constructor(readonly storage: TorchStorage) {
     super();
   }
 }

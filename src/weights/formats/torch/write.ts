@@ -3,13 +3,7 @@ import { stridesOf } from '../checks.js';
 import { type Content, contentOf, type NewTensor } from '../content.js';
 import { zipOf } from '../zip/write.js';
 import * as p from './pickleWrite.js';
-
-const STORAGES = {
-  F32: 'FloatStorage',
-  F16: 'HalfStorage',
-  BF16: 'BFloat16Storage',
-  I64: 'LongStorage',
-} as const;
+import { STORAGES } from './state.js';
 
 /**
  * A state dict as `torch.save` has written it since 1.6, a zip archive. Its pickle refers only to an OrderedDict, tensors and
@@ -35,7 +29,7 @@ function stateDict(tensors: readonly NewTensor[]): p.Pickled {
     const storage = p.persistent(
       p.tuple(
         p.text('storage'),
-        p.name('torch', STORAGES[dtype]),
+        p.name('torch', storageOf(dtype)),
         p.text(String(i)),
         p.text('cpu'),
         p.whole(size(shape)),
@@ -53,4 +47,9 @@ function stateDict(tensors: readonly NewTensor[]): p.Pickled {
     return [name, tensor] as const;
   });
   return p.dict(orderedDict, items);
+}
+
+/** PyTorch's storage class of a number type. */
+function storageOf(dtype: NewTensor['dtype']): string {
+  return Object.keys(STORAGES).find((name) => STORAGES[name] === dtype)!;
 }
