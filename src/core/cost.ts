@@ -90,7 +90,7 @@ export function cost(
       inference: weights + Math.max(...alive),
     },
     receptiveField: {
-      size: rows[features.length - 1]!.receptiveField,
+      size: rows[features.length - 1]?.receptiveField ?? 1,
       stride: features.reduce((stride, row) => stride * row.strides[0], 1),
     },
     rows,

@@ -38,7 +38,7 @@ export interface ImageFilesOptions {
   classNames?: readonly string[];
   /** Bytes of images kept in memory; the others are read again each time. Default 1 GiB: 4000 at 256x341. */
   maxBytes?: number;
-  /** Images decoded at once, each of which may take up to 300 MB. Default 4. */
+  /** Images decoded at once; each may take up to 300 MB. Default 4. */
   parallel?: number;
   /** Called for each file that is skipped. */
   onProblem?: (problem: ImageProblem) => void;

@@ -9,7 +9,7 @@ import {
   type Variable,
   variableGrads,
 } from '@tensorflow/tfjs-core';
-import { model as compose, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { model as compose, layers, type SymbolicTensor, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   alexNetPlan,
@@ -142,6 +142,14 @@ test('receptive fields are those published for AlexNet and VGG-16', () => {
   // Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks" (Distill 2019): 195 and 212.
   expect(cost(alexNetPlan()).receptiveField).toEqual({ size: 195, stride: 32 });
   expect(cost(plan(VGG16, IMAGENET)).receptiveField).toEqual({ size: 212, stride: 32 });
+});
+
+test('a network without convolutions sees one position at a time', () => {
+  const head = sequential({ layers: [layers.dense({ units: 2, inputShape: [4] })] });
+  const { receptiveField, macs } = cost(head);
+  expect(receptiveField).toEqual({ size: 1, stride: 1 });
+  expect(macs.forward).toBe(8);
+  head.dispose();
 });
 
 test('VGG-11 needs many times what AlexNet needs, mostly for activations', () => {

@@ -314,6 +314,7 @@ describe('transferHead', () => {
     ['no classes', narrow, { classes: 0 }, /^transferHead: classes is 0/],
     ['a dropout of 1', narrow, { dropout: 1 }, /dropout is 1; it must be at least 0 and below 1/],
     ['half a unit', narrow, { hiddenUnits: 0.5 }, /hiddenUnits is 0\.5/],
+    ['an unknown initializer', narrow, { initializer: 'ones' as never }, /initializer is "ones"/],
     ['an unknown pooling', narrow, { pooling: 'sum' as never }, /pooling is "sum"/],
     [
       'a vector pooled',

@@ -2,7 +2,7 @@ import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } fro
 import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { kernelInitializers } from '../../core/initializer.js';
-import type { NetworkOptions } from '../../core/options.js';
+import { INITIALIZERS, type NetworkOptions } from '../../core/options.js';
 
 /** Options of {@link transferHead}. */
 export interface TransferHeadOptions
@@ -47,6 +47,7 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
     fail(where, `dropout is ${dropout}; it must be at least 0 and below 1.`);
   oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max', 'flatten']);
   oneOf(where, 'classifierActivation', classifierActivation, ['linear', 'softmax']);
+  oneOf(where, 'initializer', initializer, INITIALIZERS);
   checkSeed(where, seed);
 
   let x = outputOf(base);
