@@ -36,7 +36,7 @@ export function summaryCommand(): Command {
     .description(
       'print every block and layer with its output shape, parameters and multiply-accumulates, and the cost of training',
     )
-    .addArgument(network('[network]', `alexnet, ${ARCH_HELP}`).argParser(parseArchitecture))
+    .addArgument(network('[network]', `alexnet, ${ARCH_HELP} (default: vgg11)`).argParser(parseArchitecture))
     .addOption(numeric('--batch <n>', 'batch size for the cost', 128))
     .addOption(
       new Option('--optimizer <name>', 'optimizer for the cost')
@@ -72,7 +72,7 @@ export function tallyCommand(): Command {
 export function diagramCommand(): Command {
   const command = new Command('diagram')
     .description('draw networks side by side as an SVG')
-    .addArgument(network('[networks...]', 'as for summary (default: alexnet vgg11)'))
+    .addArgument(network('[networks...]', 'networks, each as for summary (default: alexnet vgg11)'))
     .option('--out <file>', 'write to this file instead of standard output');
   return withShape(command).action(async (names: string[], options) => {
     const titles = names.length > 0 ? names : ['alexnet', 'vgg11'];

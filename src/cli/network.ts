@@ -43,7 +43,7 @@ export function withNetwork(command: Command): Command {
     .addOption(
       new Option(
         '--preprocessing <name>',
-        'how images are prepared (default: as for the framework of the weights)',
+        'how images are preprocessed (default: as by the framework of the weights)',
       ).choices(Object.keys(PREPROCESSINGS)),
     )
     .addOption(shared.backend())

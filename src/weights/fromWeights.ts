@@ -13,7 +13,7 @@ import { type NetworkSpec, networkOf } from './names/network.js';
 import { isTop, parametersOf } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 
-/** Options of {@link fromWeights}, most of which change the network in the file. */
+/** Options of {@link fromWeights}; most override the file's network. */
 export interface FromWeightsOptions
   extends WeightFileOptions,
     Pick<

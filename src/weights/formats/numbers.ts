@@ -1,5 +1,10 @@
 import { BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
 
+/** A DataView of bytes, wherever they are in their buffer. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 /** Converts stored bytes to float32 numbers. */
 type Decode = (bytes: Uint8Array, into: Float32Array) => void;
 

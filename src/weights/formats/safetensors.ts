@@ -2,6 +2,7 @@ import { checkDtype, checkNames, checkOverlaps, checkShape, type Span } from './
 import { WeightFileError } from './error.js';
 import type { WeightFile } from './file.js';
 import { MAX_HEADER_BYTES } from './limits.js';
+import { viewOf } from './numbers.js';
 import { byteLength, type Dtype, type StoredTensor, spanOf } from './tensor.js';
 
 /** Whether a file begins like safetensors: a header's length, then an opening brace. */
@@ -18,8 +19,7 @@ export function isSafetensors(head: Uint8Array): boolean {
 export async function readSafetensors(
   file: WeightFile,
 ): Promise<{ tensors: StoredTensor[]; metadata: Record<string, unknown> }> {
-  const prefix = await file.read(0, 8);
-  const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
+  const length = Number(viewOf(await file.read(0, 8)).getBigUint64(0, true));
   if (length > MAX_HEADER_BYTES) {
     throw new WeightFileError(
       file.name,
@@ -121,7 +121,7 @@ export function safetensorsHeader(
   const json = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) });
   const text = new TextEncoder().encode(json);
   const header = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
-  new DataView(header.buffer).setBigUint64(0, BigInt(header.length - 8), true);
+  viewOf(header).setBigUint64(0, BigInt(header.length - 8), true);
   header.set(text, 8);
   return header;
 }

@@ -28,7 +28,7 @@ const CHANNELS = 4;
 
 /**
  * Transposes rows of a kernel in PyTorch's order, `[out, channels, window]`, into the whole `[window, channels, out]`.
- * Columns of one row lie `out` numbers apart, so pass some dozens of rows at a time.
+ * Columns of one row end up `out` numbers apart, so pass some dozens of rows at a time.
  *
  * @param rows whole rows, one after the other.
  * @param firstRow the index of the first of them.

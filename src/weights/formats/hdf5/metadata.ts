@@ -1,5 +1,6 @@
 import { WeightFileError } from '../error.js';
 import type { WeightFile } from '../file.js';
+import { viewOf } from '../numbers.js';
 
 /**
  * The maximum bytes of groups, headers and heaps read from one file; a Keras file of VGG-19 has less than a megabyte. This ends
@@ -92,7 +93,7 @@ export class Fields {
     readonly bytes: Uint8Array,
     readonly metadata: Metadata,
   ) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = viewOf(bytes);
   }
 
   get left(): number {

@@ -1,4 +1,5 @@
 import { MAX_RANK } from '../limits.js';
+import { viewOf } from '../numbers.js';
 import { BYTES_PER_ELEMENT, type Dtype } from '../tensor.js';
 import { readGlobal } from './globalHeap.js';
 import type { Fields } from './metadata.js';
@@ -145,8 +146,7 @@ async function readElements(
 }
 
 function numberOf(dtype: Dtype, element: Fields): number {
-  const { buffer, byteOffset } = element.bytes;
-  const view = new DataView(buffer, byteOffset, element.bytes.length);
+  const view = viewOf(element.bytes);
   switch (dtype) {
     case 'F64':
       return view.getFloat64(0, true);

@@ -1,4 +1,5 @@
 import type { Content } from '../content.js';
+import { viewOf } from '../numbers.js';
 
 /** A dataset for a file. */
 export interface NewDataset {
@@ -22,7 +23,7 @@ export function hdf5Of(root: NewGroup): Content {
   return {
     size: plan.size,
     async write(into) {
-      const view = new DataView(into.buffer, into.byteOffset, into.byteLength);
+      const view = viewOf(into);
       for (const write of plan.writes) write(into, view);
       for (const { address, content } of plan.datasets)
         await content.write(into.subarray(address, address + content.size));

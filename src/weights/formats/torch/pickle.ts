@@ -1,4 +1,5 @@
 import { printable, WeightFileError } from '../error.js';
+import { viewOf } from '../numbers.js';
 
 /** A value of plain data in a pickle. Python's dicts are Maps, lists and tuples arrays, None is null. */
 export type PickleValue =
@@ -105,7 +106,7 @@ class Machine {
     readonly bytes: Uint8Array,
     readonly meaning: PickleMeaning,
   ) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#view = viewOf(bytes);
   }
 
   run(): PickleValue {

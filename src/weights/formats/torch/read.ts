@@ -1,6 +1,7 @@
 import { WeightFileError } from '../error.js';
 import { fileOfBytes, type WeightFile } from '../file.js';
 import { MAX_HEADER_BYTES } from '../limits.js';
+import { viewOf } from '../numbers.js';
 import { BYTES_PER_ELEMENT, type ByteStream, type StoredTensor, spanOf } from '../tensor.js';
 import type { Entry } from '../zip/read.js';
 import {
@@ -131,8 +132,7 @@ async function storageOffsets(
         `it stores ${quoted(String(key))} ${storage ? 'twice' : 'and no tensor refers to it'}; it is damaged or holds more than a state dict.`,
       );
     }
-    const count = await file.read(at, 8);
-    const length = Number(new DataView(count.buffer, count.byteOffset, 8).getBigInt64(0, true));
+    const length = Number(viewOf(await file.read(at, 8)).getBigInt64(0, true));
     const end = at + 8 + bytesOf(storage);
     if (length !== storage.length || end > file.size) {
       throw new WeightFileError(

@@ -164,7 +164,7 @@ function stateDict(
   return undefined;
 }
 
-/** A tensor, after checking that its elements lie in its storage and do not repeat. */
+/** Returns a tensor after checking that its elements are within its storage and do not repeat. */
 function checkView(file: string, tensor: TorchTensor): TorchTensor {
   const { name, shape, strides, offset, storage } = tensor;
   checkShape(file, name, shape);

@@ -1,6 +1,7 @@
 import { printable, WeightFileError } from '../error.js';
 import type { WeightFile } from '../file.js';
 import { MAX_HEADER_BYTES, MAX_TENSORS } from '../limits.js';
+import { viewOf } from '../numbers.js';
 
 /** A file in a zip archive's directory (PKWARE's APPNOTE.TXT; comments name its sections). */
 export interface Listed {
@@ -128,8 +129,4 @@ export function damaged(file: string, why: string, cause?: unknown): WeightFileE
   return new WeightFileError(file, `its zip archive is damaged or truncated (${why}); get it again.`, {
     cause,
   });
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

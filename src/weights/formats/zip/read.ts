@@ -4,6 +4,7 @@ import { checkOverlaps, type Span } from '../checks.js';
 import { printable, WeightFileError } from '../error.js';
 import type { WeightFile } from '../file.js';
 import { MAX_HEADER_BYTES, MAX_UNPACKING_RATIO } from '../limits.js';
+import { viewOf } from '../numbers.js';
 import { type ByteStream, spanOf } from '../tensor.js';
 import { crc32 } from './crc32.js';
 import { damaged, type Listed, readDirectory } from './directory.js';
@@ -68,8 +69,7 @@ export async function readZip(file: WeightFile): Promise<Map<string, Entry>> {
 
 /** The offset of a file's bytes, after its own header (4.3.7), whose extra field may differ from the directory's. */
 async function locate(file: WeightFile, { name, headerAt, packedSize }: Listed): Promise<number> {
-  const header = await file.read(headerAt, LOCAL_HEADER_BYTES);
-  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  const view = viewOf(await file.read(headerAt, LOCAL_HEADER_BYTES));
   const offset = headerAt + LOCAL_HEADER_BYTES + view.getUint16(26, true) + view.getUint16(28, true);
   if (view.getUint32(0, true) !== LOCAL_HEADER || offset + packedSize > file.size)
     throw damaged(file.name, `'${printable(name)}' is not where the directory says`);

@@ -1,4 +1,5 @@
 import { type Content, concatenated, contentOf } from '../content.js';
+import { viewOf } from '../numbers.js';
 import { crc32 } from './crc32.js';
 
 /** A file for an archive. */
@@ -102,8 +103,4 @@ function endOf(count: number, directoryAt: number, directoryBytes: number): Uint
   view.setUint32(12, directoryBytes, true);
   view.setUint32(16, directoryAt, true);
   return end;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
