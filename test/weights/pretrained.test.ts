@@ -116,7 +116,7 @@ describe('fromPretrained', () => {
   test('notices a wrong file without a sum by reading it, and forgets it', async () => {
     const error = await load(html, {}).catch((reason) => reason);
     expect(error).toBeInstanceOf(WeightFileError);
-    expect(error.message).toContain('it is a web page, perhaps an error message of the server');
+    expect(error.message).toContain('it is a web page, perhaps an error page of the server');
     expect(readdirSync(folder)).toEqual([]);
   });
 
