@@ -5,11 +5,10 @@ import { cacheFeatures, freeze, splitModel, transferHead, unfreeze } from 'vgg-b
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder, progressBar, temporaryFile } from 'vgg-blocks/node';
 import { confusion, predictClasses, train } from 'vgg-blocks/train';
-import type { Finetuned } from './finetuned.js';
-import { listing, type Phase, write } from './finetuneReport.js';
+import { type Finetuned, listing, type Phase, writeFinetuned } from './finetuned.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
-import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './training.js';
+import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './runs.js';
 
 /** The changes of `--augment`, which rarely alter the class of an image. */
 const AUGMENTATION: Augmentation = {
@@ -138,7 +137,7 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
       })),
       out: args.out,
     } satisfies Finetuned & Record<string, unknown>;
-    const files = await write(args.out, { model, images, phases, predicted, result });
+    const files = await writeFinetuned(args.out, { model, images, phases, predicted, result });
     model.dispose();
     say(found ? listing(found) : 'no images were held out, so the accuracy is unknown');
     say(`wrote ${files.join(', ')} to ${args.out}`);

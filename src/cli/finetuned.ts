@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { ImageFileSet, ImageFiles } from 'vgg-blocks/data';
 import type { Preprocessing } from 'vgg-blocks/images';
+import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
+import { type Confusion, curves, type History, predictionSheet } from 'vgg-blocks/train';
+import { encodeWeights } from 'vgg-blocks/weights';
+import { table } from '../figures/table.js';
 
 /** The part of `finetune`'s `result.json` that other commands read. */
 export interface Finetuned {
@@ -22,4 +28,57 @@ export async function readFinetuned(folder: string): Promise<(Finetuned & { mode
     }
   } catch {}
   throw new Error(`${path} was not written by finetune; pass the folder of a finetune run or a weight file.`);
+}
+
+/** One phase of the training, named after the layers that it trained. */
+export interface Phase extends History {
+  name: string;
+}
+
+/** Writes the results of the training; returns the names of the files. */
+export async function writeFinetuned(
+  folder: string,
+  results: { model: LayersModel; images: ImageFiles; phases: Phase[]; predicted: Int32Array; result: object },
+): Promise<string[]> {
+  const { model, images, phases, predicted, result } = results;
+  const files: Record<string, string | Uint8Array> = {
+    'model.safetensors': await encodeWeights(model, { names: 'keras' }),
+    'classes.txt': `${images.classNames.join('\n')}\n`,
+    'history.json': `${JSON.stringify({ phases }, null, 2)}\n`,
+    'result.json': `${JSON.stringify(result, null, 2)}\n`,
+    'curves.svg': curves({ epochs: consecutive(phases) }),
+    ...(predicted.length > 0 && { 'predictions.svg': await sheet(images.validationSet, predicted) }),
+  };
+  await model.save(fileSystem(join(folder, 'model')));
+  for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(folder, name), content);
+  return ['model/', ...Object.keys(files)];
+}
+
+/** The epochs of all phases, numbered consecutively. */
+function consecutive(phases: readonly Phase[]) {
+  return phases.flatMap(({ epochs }) => epochs).map((row, i) => ({ ...row, epoch: i + 1 }));
+}
+
+/** At most forty of the images, spread over all classes. */
+async function sheet(images: ImageFileSet, predicted: Int32Array): Promise<string> {
+  const count = Math.min(40, images.length);
+  const shown = Array.from({ length: count }, (_, i) => Math.floor((i * images.length) / count));
+  return predictionSheet(
+    await images.images(shown),
+    shown.map((index) => predicted[index]!),
+  );
+}
+
+/** The accuracy, then one line per class with its mistakes. */
+export function listing({ accuracy, classes, mistakes }: Confusion): string {
+  const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
+  const rows = classes.map(({ name, examples, recall, precision }) => {
+    const taken = mistakes
+      .filter((mistake) => mistake.is === name)
+      .map((mistake) => `${mistake.takenFor} ${mistake.examples}`);
+    const fractions = [recall, precision].map((one) => (one === null ? '-' : percent(one)));
+    return [name, String(examples), ...fractions, taken.join(', ')];
+  });
+  const header = ['class', 'images', 'recall', 'precision', 'taken for'];
+  return `validation accuracy ${percent(accuracy)}\n${table([header, ...rows], { right: [1, 2, 3] })}`;
 }

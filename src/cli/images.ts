@@ -1,10 +1,10 @@
 import { readdir, stat } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { extname, isAbsolute, join } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import type { RawImage } from 'vgg-blocks/images';
 import { countBar, readImage } from 'vgg-blocks/node';
 
-const IMAGES = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i;
+const EXTENSIONS = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif'];
 
 /** Help for a command's images argument. */
 export const IMAGES_HELP = 'images, folders of images, or globs';
@@ -64,13 +64,13 @@ async function imagesOf(patterns: readonly string[], complain: Print): Promise<s
     const inside = isGlob
       ? await glob(pattern.replaceAll('\\', '/'), { absolute: isAbsolute(pattern) })
       : (await readdir(pattern, { recursive: true }))
-          .filter((name) => IMAGES.test(name))
+          .filter((name) => EXTENSIONS.includes(extname(name).toLowerCase()))
           .map((name) => join(pattern, name));
     if (inside.length === 0) {
       complain(
         isGlob
           ? `${pattern} matches no files.`
-          : `${pattern} contains no images (files that end in .png, .jpg, .webp, .gif, .tif or .avif).`,
+          : `${pattern} contains no images (files that end in ${EXTENSIONS.join(', ')}).`,
       );
     }
     paths.push(...inside.sort());

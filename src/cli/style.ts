@@ -4,7 +4,7 @@ import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
-import { stopOnInterrupt } from './training.js';
+import { stopOnInterrupt } from './runs.js';
 
 interface StyleArguments extends NetworkArguments {
   content: string;

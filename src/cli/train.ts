@@ -24,7 +24,7 @@ import {
 import { type Backend, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numeric, shared } from './options.js';
-import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './training.js';
+import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './runs.js';
 
 interface TrainArguments {
   data: string;

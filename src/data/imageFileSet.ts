@@ -1,5 +1,6 @@
 import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import { fail } from '../base/check.js';
+import { inParallel } from '../base/parallel.js';
 import { seededRandom } from '../base/random.js';
 import { messageOf } from '../base/realm.js';
 import { centerCropped } from '../images/crop.js';
@@ -8,7 +9,6 @@ import type { RgbImage } from '../images/pixels.js';
 import type { Preprocessing } from '../images/preprocessing.js';
 import { type Augmentation, augmented } from './augment.js';
 import { type BatchOrder, batchIndices, prefetched } from './batches.js';
-import { inParallel } from './parallel.js';
 
 /** An image that could not be used, and why. */
 export interface ImageProblem {

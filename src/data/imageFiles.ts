@@ -1,4 +1,5 @@
 import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import { inParallel } from '../base/parallel.js';
 import type { Progress } from '../base/progress.js';
 import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
 import { resized } from '../images/preprocess.js';
@@ -6,7 +7,6 @@ import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from '../ima
 import { DataError } from '../io/errors.js';
 import { type Augmentation, checkAugmentation } from './augment.js';
 import { type FileImage, ImageFileSet, type ImageProblem, sentence } from './imageFileSet.js';
-import { inParallel } from './parallel.js';
 import { drawValidation } from './split.js';
 
 /** An image file. */

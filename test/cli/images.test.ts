@@ -102,7 +102,7 @@ describe('images', () => {
     expect(sum).toBeCloseTo(1, 5);
     const reported = error.trim().split('\n');
     const expected = [
-      `${at('bare')} contains no images (files that end in .png, .jpg, .webp, .gif, .tif or .avif).`,
+      `${at('bare')} contains no images (files that end in .png, .jpg, .jpeg, .webp, .gif, .tif, .tiff, .avif).`,
       `${at('*.jpeg')} matches no files.`,
       `${at('bad', 'animated.gif')} could not be read: it is animated or has 2 pages; pass a single image.`,
       `${at('bad', 'cut.png')} could not be read: it is truncated or not an image that can be decoded (`,

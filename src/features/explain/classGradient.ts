@@ -27,7 +27,7 @@ interface Input {
 }
 
 /** Preprocesses an image, or uses a tensor as it is; also checks the class. */
-export async function inputOf(
+export async function prepareInput(
   where: string,
   model: LayersModel,
   image: ImageInput | Tensor4D,

@@ -6,7 +6,7 @@ import type { ImageInput } from '../../images/index.js';
 import { logitsFrom } from '../taps/chain.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
 import { tapOf } from '../taps/taps.js';
-import { type ClassOptions, classGradient, inputOf } from './classGradient.js';
+import { type ClassOptions, classGradient, prepareInput } from './classGradient.js';
 
 /** Options of {@link gradCam}. */
 export interface GradCamOptions extends ClassOptions {
@@ -42,7 +42,7 @@ export async function gradCam(
       `the output of ${layer} is not a feature map; use a convolution, its ReLU or a pooling, such as ${lastConvolution(model)}.`,
     );
   }
-  const input = await inputOf('gradCam', model, image, { classIndex, preprocessing });
+  const input = await prepareInput('gradCam', model, image, { classIndex, preprocessing });
   let features: Tensor | undefined;
   let gradient: Tensor | undefined;
   let map: Tensor | undefined;

@@ -17,7 +17,7 @@ import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { logitsFrom } from '../taps/chain.js';
-import { type ClassOptions, classGradient, inputOf } from './classGradient.js';
+import { type ClassOptions, classGradient, prepareInput } from './classGradient.js';
 
 /** Options of {@link saliency}. */
 export interface SaliencyOptions extends ClassOptions {
@@ -50,7 +50,11 @@ export async function saliency(
   checkSeed('saliency', seed);
   if (!(noise >= 0)) fail('saliency', `noise is ${noise}; it must be 0 or more, such as 0.15.`);
   const logits = logitsFrom('saliency', model);
-  const { x, region, dispose: free } = await inputOf('saliency', model, image, { classIndex, preprocessing });
+  const {
+    x,
+    region,
+    dispose: free,
+  } = await prepareInput('saliency', model, image, { classIndex, preprocessing });
   let total: Tensor | undefined;
   try {
     const plain = await classGradient('saliency', logits, x, classIndex);
