@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export type { Progress } from './base/progress.js';
 export {
   type Block,
   type ConvArch,

@@ -19,7 +19,7 @@ const RULES: Record<string, string[]> = {
   tfjs: ['base', CORE, LAYERS],
   figures: ['base', 'tfjs'],
   core: ['base', 'tfjs', 'figures', CORE, LAYERS],
-  index: ['core'],
+  index: ['base', 'core'],
   images: ['base', 'tfjs', 'figures', CORE, 'fast-png'],
   io: ['base', '@noble/hashes/legacy.js'],
   wasm: ['base', 'tfjs', CORE],

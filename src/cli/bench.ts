@@ -148,6 +148,8 @@ async function run(args: BenchArguments): Promise<void> {
     removeBackend(backend);
   }
   console.log(args.json ? JSON.stringify({ ...header, rows }, null, 2) : describe(header, rows));
+  const failed = rows.filter((row) => 'error' in row).length;
+  if (failed > 0) throw new Error(`bench: ${failed} of ${rows.length} measurements failed.`);
 }
 
 function describe(

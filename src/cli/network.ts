@@ -164,7 +164,12 @@ async function labelsOf(
     if (classNames) return classNames;
     return classes === LABELS.length ? LABELS : Array.from({ length: classes! }, (_, i) => `class ${i}`);
   }
-  const labels = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line !== '');
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new Error(
+      `${command}: the labels in ${file} could not be read (${error.message}); check --labels.`,
+    );
+  });
+  const labels = text.split(/\r?\n/).filter((line) => line !== '');
   if (labels.length !== classes) {
     throw new Error(
       `${command}: ${file} lists ${labels.length} classes, but the network has ${classes}; write one per line.`,

@@ -21,32 +21,35 @@ export const ARCH_HELP = `${Object.keys(FAMILY).join(', ')}, or blocks as JSON, 
 export type Architecture = ConvArch | 'alexnet';
 
 /** Reads an architecture given by name or as JSON. */
-function parseArch(text: string): ConvArch {
+function parseArch(text: string, names = ARCH_HELP): ConvArch {
   const name = text.toLowerCase();
   if (Object.hasOwn(FAMILY, name)) return FAMILY[name as FamilyName].arch;
   try {
     return JSON.parse(text) as ConvArch;
   } catch {
-    throw new InvalidArgumentError(`it must be one of ${ARCH_HELP}.`);
+    throw new InvalidArgumentError(`It must be one of ${names}.`);
   }
 }
 
 /** Reads an architecture, or `alexnet`. */
 export function parseArchitecture(text: string): Architecture {
-  return text.toLowerCase() === 'alexnet' ? 'alexnet' : parseArch(text);
+  return text.toLowerCase() === 'alexnet' ? 'alexnet' : parseArch(text, `alexnet, ${ARCH_HELP}`);
 }
 
 /** The plan of a network to describe. */
 export function planOf(network: Architecture, ratio: number, options: VggOptions): Plan {
   if (network !== 'alexnet') return plan(scaleArch(network, ratio), options);
   const { batchNorm, ...rest } = options;
+  if (ratio !== 1 || batchNorm) {
+    throw new Error('alexnet has no --ratio and no --batch-norm; leave them out, or describe a VGG.');
+  }
   return alexNetPlan(rest as AlexNetOptions);
 }
 
 /** Parses a number. */
 export function number(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('it must be a number.');
+  if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('It must be a number.');
   return value;
 }
 
@@ -57,7 +60,7 @@ export function numeric(flags: string, description: string, value?: number, show
 
 /** Options that several commands share. */
 export const shared = {
-  arch: () => new Option('--arch <name>', `architecture: ${ARCH_HELP}`).argParser(parseArch),
+  arch: () => new Option('--arch <name>', `architecture: ${ARCH_HELP}`).argParser((text) => parseArch(text)),
   ratio: (value: number) => numeric('--ratio <n>', 'divide the width of every convolution by n', value),
   size: (value: number) => numeric('--size <pixels>', 'height and width of the input', value),
   classes: () => numeric('--classes <n>', 'number of classes', 10),

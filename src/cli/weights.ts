@@ -141,9 +141,9 @@ async function convert(input: string, output: string, args: ConvertArguments): P
 function outputOf(path: string): Output {
   const found = (Object.keys(OUTPUTS) as Output[]).filter((format) => OUTPUTS[format]?.test(path));
   if (found.length > 0) return found.at(-1)!;
-  if (/\.(onnx|pb|tflite|bin|ckpt|npz|json)$/i.test(path)) {
+  if (/\.[a-z]\w*$/i.test(path)) {
     throw new Error(
-      `convert: ${path} has an extension that cannot be written; use .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder for a tfjs model.`,
+      `convert: ${path} has an extension that cannot be written; use .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder (--to tfjs, or a path without an extension).`,
     );
   }
   return 'tfjs';

@@ -144,15 +144,17 @@ export function resolveVgg(where: string, arch: ConvArch, options: VggOptions): 
     if (side < minimum) {
       fail(
         where,
-        `input ${height}x${width} is smaller than ${minimum}x${minimum}, and ${spelled(arch.length)} 2x2 poolings would leave nothing; use at least ${minimum}.`,
+        `input ${height}x${width} is smaller than ${minimum}x${minimum}, and ${poolings(arch.length)} would leave nothing; use at least ${minimum}.`,
       );
     }
   }
   return o;
 }
 
-function spelled(n: number): string {
-  return ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'][n - 1] ?? String(n);
+function poolings(n: number): string {
+  const spelled =
+    ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'][n - 1] ?? String(n);
+  return n === 1 ? 'a 2x2 pooling' : `${spelled} 2x2 poolings`;
 }
 
 /** The stride-4 convolution and three poolings reduce 65 pixels to 15, 7, 3 and 1; 64 would leave none. */

@@ -27,7 +27,7 @@ export interface PublishedDataset {
   home: string;
   files: Record<IdxPart, PublishedFile>;
   classNames: readonly string[];
-  licence: string;
+  license: string;
 }
 
 const PARTS: readonly IdxPart[] = ['trainImages', 'trainLabels', 'testImages', 'testLabels'];
@@ -49,7 +49,7 @@ export const FASHION_MNIST: PublishedDataset = {
     [5148, '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5'],
   ]),
   classNames: GARMENT_NAMES,
-  licence: 'MIT, Zalando SE',
+  license: 'MIT, Zalando SE',
 };
 
 /** MNIST (LeCun, Cortes & Burges 1998), from a mirror: 60000 and 10000 handwritten digits, 28x28 gray. 12 MB. */
@@ -62,7 +62,7 @@ export const MNIST: PublishedDataset = {
     [4542, 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6'],
   ]),
   classNames: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
-  licence: 'CC BY-SA 3.0',
+  license: 'CC BY-SA 3.0',
 };
 
 /** Source of a data set's four files. */

@@ -48,11 +48,11 @@ export function startRun(
 /** One step of the optimizer. Disposes the batch; returns its mean loss and how many examples were classified correctly. */
 export function step(run: Run, { xs, ys }: Batch): Scalar[] {
   const { model, chosen, objective } = run;
-  const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
   let correct: Scalar | undefined;
   if (run.cosineSteps > 0) setCosineRate(chosen, run.steps / run.cosineSteps);
   run.dropout.setStep(run.steps++);
   try {
+    const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
     const compute = () => {
       const output = model.apply(xs, { training: true }) as Tensor;
       correct = keep(objective.correct(output, ys));

@@ -67,6 +67,7 @@ export async function train(
 ): Promise<History> {
   const { batchSize = 128, seed = 0, signal } = options;
   const { trainSet, testSet, validationSet } = sets;
+  if (!trainSet) fail('train', 'there is no trainSet; pass { trainSet, testSet?, validationSet? }.');
   const epochs = wholeNumber('train', 'epochs', options.epochs ?? 10);
   wholeNumber('train', 'batchSize', batchSize);
   checkSeed('train', seed);

@@ -1,9 +1,10 @@
-import { isFloat32Array } from '../base/realm.js';
+import { fail } from '../base/check.js';
+import { isBytes, isFloat32Array } from '../base/realm.js';
 import { size } from '../base/shapes.js';
 import { reason } from '../io/errors.js';
 import { concat, type Source } from '../io/read.js';
 import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
-import { WeightFileError } from './formats/error.js';
+import { printable, WeightFileError } from './formats/error.js';
 import { safetensorsHeader } from './formats/safetensors.js';
 import { readWeight } from './layout/readWeight.js';
 
@@ -47,14 +48,26 @@ export async function readTensors(
 /**
  * Encodes arrays as a safetensors file, Float32Arrays as F32 and Uint8Arrays as U8; `readTensors` and Python's
  * `safetensors.numpy.load` read it.
+ *
+ * @throws RangeError when an array is of another type, or its length is not the size of its shape.
  */
 export function encodeTensors(tensors: Readonly<Record<string, NumberArray>>): Uint8Array {
-  const entries = Object.entries(tensors).map(([name, { shape, data }]) => ({
-    name,
-    shape,
-    dtype: isFloat32Array(data) ? ('F32' as const) : ('U8' as const),
-    bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  }));
+  const entries = Object.entries(tensors).map(([name, { shape, data }]) => {
+    if (!isFloat32Array(data) && !isBytes(data)) {
+      fail(
+        'encodeTensors',
+        `'${printable(name)}' is neither a Float32Array nor a Uint8Array; convert it to one.`,
+      );
+    }
+    if (data.length !== size(shape)) {
+      fail(
+        'encodeTensors',
+        `'${printable(name)}' has ${data.length} numbers, and its shape [${shape}] needs ${size(shape)}.`,
+      );
+    }
+    const dtype = isFloat32Array(data) ? ('F32' as const) : ('U8' as const);
+    return { name, shape, dtype, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+  });
   // The wider type comes first, so that every tensor is aligned.
   entries.sort((a, b) => Number(a.dtype === 'U8') - Number(b.dtype === 'U8'));
   return concat([safetensorsHeader(entries, {}), ...entries.map(({ bytes }) => bytes)]);

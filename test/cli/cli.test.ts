@@ -26,6 +26,12 @@ describe('vgg-blocks', () => {
     expect(out).toContain('46.3 GMACs (15.5 GMACs forward)');
     expect((await run('summary', '[[1,8]]', '--size', '8')).out).toContain('block1_conv1');
     expect((await run('summary', 'alexnet')).out).toMatch(/total +46,764,746/);
+    expect((await run('summary', 'alexnet', '--ratio', '4')).error).toBe(
+      'alexnet has no --ratio and no --batch-norm; leave them out, or describe a VGG.\n',
+    );
+    expect((await run('summary', 'resnet')).error).toContain(
+      "'resnet' is invalid. It must be one of alexnet, vgg11,",
+    );
   });
 
   test('diagram prints an SVG or writes it', async () => {
@@ -120,13 +126,18 @@ describe('vgg-blocks inspect and convert', () => {
     expect((await run('convert', file, join(folder, 'x.onnx'))).error).toContain(
       'x.onnx has an extension that cannot be written',
     );
+    expect((await run('convert', file, join(folder, 'x.safetensor'))).error).toContain(
+      'x.safetensor has an extension that cannot be written',
+    );
     expect((await run('convert', file, join(folder, 'm'), '--dtype', 'f16')).error).toContain(
       "a tfjs model has Keras' names and float32; omit --names and --dtype.",
     );
     expect((await run('convert', file, join(folder, 'm.keras'), '--names', 'timm')).error).toContain(
       "names is 'timm' and dtype 'F32', but the container 'keras' takes only Keras' names and F32; choose another container.",
     );
-    expect(readdirSync(folder).filter((name) => /^(m|x\.onnx|m\.keras)$|tmp/.test(name))).toEqual([]);
+    expect(
+      readdirSync(folder).filter((name) => /^(m|x\.onnx|x\.safetensor|m\.keras)$|tmp/.test(name)),
+    ).toEqual([]);
   });
 });
 
@@ -179,6 +190,22 @@ describe('vgg-blocks bench', () => {
     expect((await run('bench', '--mode', 'fast')).error).toContain(
       "'fast' is not one of inference, training.",
     );
+  });
+
+  test('fails if a measurement does, and prints the others', async () => {
+    const { code, out, error } = await run(
+      'bench',
+      ...TINY,
+      '--backend',
+      'cpu',
+      '--batch',
+      '0,1',
+      '--mode',
+      'inference',
+    );
+    expect(code).toBe(1);
+    expect(out).toMatch(/^cpu +0 .*batchSize is 0.*\ncpu +1 +inference +\d/m);
+    expect(error).toBe('bench: 1 of 2 measurements failed.\n');
   });
 
   test('webgpu without an adapter is an error if requested and skipped by default', async () => {
@@ -247,7 +274,7 @@ describe('vgg-blocks train', () => {
     [
       'an unknown architecture',
       ['--arch', 'vgg12'],
-      /argument 'vgg12' is invalid. it must be one of vgg11, /,
+      /argument 'vgg12' is invalid. It must be one of vgg11, /,
     ],
     [
       'a ratio that does not divide',
@@ -255,7 +282,7 @@ describe('vgg-blocks train', () => {
       /^scaleArch: ratio 3 does not divide the 64 channels of block 1; use a divisor of every width\.\n$/,
     ],
     ['an input too small', ['--size', '16'], /^vgg: input 16x16 is smaller than 32x32/],
-    ['not a number', ['--epochs', 'many'], /argument 'many' is invalid. it must be a number\./],
+    ['not a number', ['--epochs', 'many'], /argument 'many' is invalid. It must be a number\./],
     [
       'a folder that cannot be created',
       ['--out', 'package.json'],

@@ -53,7 +53,9 @@ export async function install(): Promise<Installation> {
     const filter = (path: string) => path !== join(root, 'docs/api');
     await cp(join(root, name), join(stage, name), { recursive: true, filter });
   }
-  const [packed] = JSON.parse(await run(stage, 'npm', ['pack', '--json', '--pack-destination', parent]));
+  const [packed] = JSON.parse(
+    await run(stage, 'npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', parent]),
+  );
   const tarball = join(parent, packed.filename);
 
   // The checkout's lock file has the versions, which `npm ci` left in npm's cache: nothing is downloaded.

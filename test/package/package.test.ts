@@ -163,6 +163,7 @@ describe('from Node', () => {
   test('works as one library in an app that has it by import and by require', async () => {
     await project.write('builds.mjs', TWO_BUILDS);
     expect(result(await project.run('node', 'builds.mjs'))).toEqual({
+      names: ['WeightFileError', 'WeightFileError'],
       twoClasses: true,
       instances: [
         [true, true],

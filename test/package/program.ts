@@ -102,6 +102,7 @@ for (const [first, second] of [[esmWasm, cjsWasm], [cjsWasm, esmWasm]]) {
   installs.push(kernel() === own);
 }
 console.log(JSON.stringify({
+  names: [esm, cjs].map(({ WeightFileError }) => WeightFileError.name),
   twoClasses: esm.WeightFileError !== cjs.WeightFileError,
   instances: errors.map((error) => [esm, cjs].map(({ WeightFileError }) => error instanceof WeightFileError)),
   installs,

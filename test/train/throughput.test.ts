@@ -58,6 +58,14 @@ describe('throughput', () => {
     await expect(
       throughput(model, { mode: 'training', signal: AbortSignal.abort(new Error('enough')) }),
     ).rejects.toThrow('enough');
+    // One that a timer aborts, while it would measure for an hour.
+    for (const mode of ['inference', 'training'] as const) {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(new Error('enough')), 5);
+      await expect(throughput(model, { mode, seconds: 3600, signal: controller.signal })).rejects.toThrow(
+        'enough',
+      );
+    }
     expect(memory().numTensors).toBe(built);
     model.dispose();
   });

@@ -10,6 +10,7 @@ import {
   predictClasses,
   type TrainOptions,
   type TrainProgress,
+  type TrainSets,
   train,
 } from '../../src/train/index.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -290,6 +291,14 @@ describe('train', () => {
     });
   });
 
+  test('a model that is disposed already leaves no tensor', async () => {
+    const model = build();
+    model.dispose();
+    const before = memory().numTensors;
+    await expect(train(model, { trainSet: new Halves(8) })).rejects.toThrow('disposed');
+    expect(memory().numTensors).toBe(before);
+  });
+
   test('an error in the middle of a step leaves no tensor', async () => {
     await withModel(async (model) => {
       const broken: Examples = {
@@ -351,6 +360,12 @@ describe('train', () => {
       },
       { classes: 3 },
     );
+    await withModel(async (model) => {
+      const sets = { train: new Halves(8) } as unknown as TrainSets;
+      await expect(train(model, sets)).rejects.toThrow(
+        'train: there is no trainSet; pass { trainSet, testSet?, validationSet? }.',
+      );
+    });
     await withModel(async (model) => {
       await expect(train(model, { trainSet: new Halves(0) })).rejects.toThrow(
         'train: the training set is empty',

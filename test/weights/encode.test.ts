@@ -4,7 +4,13 @@ import { scaleArch, VGG16C, vgg } from '../../src/index.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { readSafetensors } from '../../src/weights/formats/safetensors.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
-import { encodeWeights, fromWeights, inspectWeights, loadWeights } from '../../src/weights/index.js';
+import {
+  encodeTensors,
+  encodeWeights,
+  fromWeights,
+  inspectWeights,
+  loadWeights,
+} from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 import { fixture, fixturePath } from '../support/fixtures.js';
 
@@ -161,4 +167,14 @@ test('lists the valid names and types', async () => {
     'encodeWeights: dtype is "F64"',
   );
   model.dispose();
+});
+
+test('encodeTensors refuses arrays that it would store wrongly', () => {
+  const doubles = new Float64Array(2) as unknown as Float32Array;
+  expect(() => encodeTensors({ a: { shape: [2], data: doubles } })).toThrow(
+    "encodeTensors: 'a' is neither a Float32Array nor a Uint8Array; convert it to one.",
+  );
+  expect(() => encodeTensors({ a: { shape: [2], data: new Float32Array(3) } })).toThrow(
+    "encodeTensors: 'a' has 3 numbers, and its shape [2] needs 2.",
+  );
 });

@@ -1,3 +1,4 @@
+import { isError } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import type { ReadOptions, Source } from '../../io/read.js';
 import { WeightFileError } from './error.js';
@@ -65,6 +66,8 @@ async function read(file: WeightFile, source: Source, options: WeightFileOptions
   const parts = await parse(file, head, source, options).catch((error: unknown) => {
     if (error instanceof WeightFileError) throw error;
     options.signal?.throwIfAborted();
+    // What this runtime lacks, such as TextDecoder under jsdom, is no fault of the file.
+    if (isError(error) && error.name === 'ReferenceError') throw error;
     throw new WeightFileError(
       file.name,
       `it is damaged in an unforeseen way (${reason(error)}); get it again.`,
