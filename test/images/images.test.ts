@@ -82,7 +82,7 @@ describe('visibleRegion', () => {
     });
     const unscaled = { ...preprocessing, white: 255, mean: [0, 0, 0], std: [1, 1, 1] } as const;
     const x = await preprocess({ data, width, height }, unscaled);
-    const values = x.dataSync();
+    const values = await x.data();
     x.dispose();
     const { left, top, ...size } = visibleRegion({ width, height }, preprocessing);
     for (const [column, row] of [
