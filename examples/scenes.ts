@@ -1,4 +1,4 @@
-/** Scenes for the gallery: garments in colour, anywhere on a coloured background. */
+/** Scenes for the gallery: garments in color, anywhere on a colored background. */
 import { ImageSet } from 'vgg-blocks/data';
 import { randomOf } from './random.js';
 
@@ -24,13 +24,13 @@ export function scenesOf(garments: ImageSet, seed: number): ImageSet {
   return new ImageSet({ images, labels, shape: [SIZE, SIZE, 3], classNames });
 }
 
-/** The RGB bytes of a scene with the given garments, each at its position and in a random colour. */
+/** The RGB bytes of a scene with the given garments, each at its position and in a random color. */
 export function scene(
   garments: ImageSet,
   shown: readonly (readonly [index: number, position: Position])[],
   random: Random,
 ): Uint8Array {
-  const background = Array.from({ length: 2 }, () => colour(random, 0.25, 0.2 + 0.25 * random()));
+  const background = Array.from({ length: 2 }, () => color(random, 0.25, 0.2 + 0.25 * random()));
   const angle = 2 * Math.PI * random();
   const pixels = new Uint8Array(PIXELS);
   for (let i = 0; i < PIXELS; i++) {
@@ -40,7 +40,7 @@ export function scene(
     pixels[i] = 255 * (background[0]![i % 3]! * (1 - along) + background[1]![i % 3]! * along);
   }
   for (const [index, [left, top]] of shown) {
-    const tint = colour(random, 0.6, 1);
+    const tint = color(random, 0.6, 1);
     const from = index * GARMENT * GARMENT;
     for (let pixel = 0; pixel < GARMENT * GARMENT; pixel++) {
       const shade = garments.images[from + pixel]! / 255;
@@ -58,7 +58,7 @@ export function scene(
 }
 
 /** Red, green and blue of a random hue. */
-function colour(random: Random, saturation: number, value: number): number[] {
+function color(random: Random, saturation: number, value: number): number[] {
   const hue = 6 * random();
   return [5, 3, 1].map((n) => {
     const k = (n + hue) % 6;

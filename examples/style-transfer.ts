@@ -4,7 +4,7 @@
  *
  *     npm run example -- examples/style-transfer.ts [--out FOLDER] [--weights FILE] [--content IMAGE --style IMAGE]
  *
- * Without a weight file the network is a VGG-16 with a quarter of the widths and random weights, which is enough for colours
+ * Without a weight file the network is a VGG-16 with a quarter of the widths and random weights, which is enough for colors
  * and textures (He, Wang & Hopcroft 2016). Trained weights, such as torchvision's VGG-16 or VGG-19, give results like the
  * paper's. Without images the example draws its own.
  */

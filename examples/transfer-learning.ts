@@ -37,7 +37,7 @@ import {
 } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { fromWeights, PUBLISHED } from 'vgg-blocks/weights';
-import { colourGarments, writeFolder } from './transfer/images.js';
+import { colorGarments, writeFolder } from './transfer/images.js';
 
 const [CLOTHES, SHOES_AND_BAGS] = [
   [0, 1, 2, 3, 4, 6],
@@ -61,7 +61,7 @@ try {
   const { base, lastBlock, pooling, preprocessing, size } = weights
     ? await published(weights)
     : await pretrained();
-  if (temporary) await writeFolder(temporary, colourGarments(SHOES_AND_BAGS, 400, 7), 1);
+  if (temporary) await writeFolder(temporary, colorGarments(SHOES_AND_BAGS, 400, 7), 1);
   const images = await imageFolder(ownFolder ?? temporary!, {
     preprocessing,
     size,
@@ -105,7 +105,7 @@ console.log(`${((performance.now() - started) / 1000).toFixed(0)} s in total; th
 
 /** The features of a network trained on clothes. */
 async function pretrained(): Promise<Start> {
-  const clothes = colourGarments(CLOTHES, 3400, 3).resize(32);
+  const clothes = colorGarments(CLOTHES, 3400, 3).resize(32);
   const [trainSet, testSet] = [clothes.take(0, 3000), clothes.take(3000)];
   const network = transferHead(narrow(), { classes: trainSet.classNames.length });
   const { epochs } = await train(

@@ -2,10 +2,10 @@
 import type { RawImage } from 'vgg-blocks/images';
 import { randomOf } from '../random.js';
 
-type Colour = readonly [red: number, green: number, blue: number];
+type Color = readonly [red: number, green: number, blue: number];
 
-/** An image of a function from a position, x and y from 0 to 1, to a colour; four samples per pixel. */
-function painted(width: number, height: number, colour: (x: number, y: number) => Colour): RawImage {
+/** An image of a function from a position, x and y from 0 to 1, to a color; four samples per pixel. */
+function painted(width: number, height: number, color: (x: number, y: number) => Color): RawImage {
   const data = new Uint8Array(width * height * 3);
   for (let row = 0, at = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
@@ -16,7 +16,7 @@ function painted(width: number, height: number, colour: (x: number, y: number) =
         [0.25, 0.75],
         [0.75, 0.75],
       ] as const) {
-        colour((column + dx) / width, (row + dy) / height).forEach((value, i) => {
+        color((column + dx) / width, (row + dy) / height).forEach((value, i) => {
           sum[i]! += value;
         });
       }
@@ -26,7 +26,7 @@ function painted(width: number, height: number, colour: (x: number, y: number) =
   return { data, width, height };
 }
 
-const mix = (a: Colour, b: Colour, fraction: number): Colour => {
+const mix = (a: Color, b: Color, fraction: number): Color => {
   const t = Math.max(0, Math.min(1, fraction));
   return [a[0] + t * (b[0] - a[0]), a[1] + t * (b[1] - a[1]), a[2] + t * (b[2] - a[2])];
 };
@@ -36,32 +36,32 @@ export function landscape(width = 256, height = 192): RawImage {
   return painted(width, height, (x, y) => {
     const hill = (base: number, swing: number, pitch: number, phase: number) =>
       base + swing * Math.sin(pitch * x + phase);
-    let colour = mix([96, 158, 222], [222, 232, 240], y / 0.6);
+    let color = mix([96, 158, 222], [222, 232, 240], y / 0.6);
     const sun = Math.hypot((x - 0.8) * 1.333, y - 0.2);
-    if (sun < 0.1) colour = [255, 226, 120];
-    else if (sun < 0.16) colour = mix([250, 230, 160], colour, (sun - 0.1) / 0.06);
-    if (y > hill(0.5, 0.09, 6, 0.5)) colour = mix([112, 136, 168], [138, 160, 178], (y - 0.4) * 3);
-    if (y > hill(0.6, 0.05, 8, 2.6)) colour = mix([84, 132, 88], [110, 150, 84], (y - 0.55) * 4);
-    if (y > hill(0.72, 0.02, 5, 1)) colour = mix([120, 170, 72], [70, 120, 52], (y - 0.7) * 3.4);
+    if (sun < 0.1) color = [255, 226, 120];
+    else if (sun < 0.16) color = mix([250, 230, 160], color, (sun - 0.1) / 0.06);
+    if (y > hill(0.5, 0.09, 6, 0.5)) color = mix([112, 136, 168], [138, 160, 178], (y - 0.4) * 3);
+    if (y > hill(0.6, 0.05, 8, 2.6)) color = mix([84, 132, 88], [110, 150, 84], (y - 0.55) * 4);
+    if (y > hill(0.72, 0.02, 5, 1)) color = mix([120, 170, 72], [70, 120, 52], (y - 0.7) * 3.4);
     // The path to the door.
     if (y > 0.78 && Math.abs(x - 0.37 - 0.22 * (y - 0.78) * Math.sin(9 * y)) < 0.025 + 0.22 * (y - 0.78))
-      colour = mix([206, 186, 146], [176, 150, 112], (y - 0.78) * 4);
+      color = mix([206, 186, 146], [176, 150, 112], (y - 0.78) * 4);
     // The house: walls, door, windows, roof, chimney.
-    if (x > 0.45 && x < 0.48 && y > 0.36 && y < 0.5) colour = [128, 70, 60];
+    if (x > 0.45 && x < 0.48 && y > 0.36 && y < 0.5) color = [128, 70, 60];
     if (x > 0.24 && x < 0.52 && y > 0.54 && y < 0.8)
-      colour = mix([244, 234, 212], [214, 200, 176], (x - 0.24) * 3.5);
+      color = mix([244, 234, 212], [214, 200, 176], (x - 0.24) * 3.5);
     if (y > 0.4 && y < 0.55 && Math.abs(x - 0.38) < 0.06 + (y - 0.4) * 0.76)
-      colour = mix([190, 84, 62], [150, 58, 48], (x - 0.25) * 3);
-    if (Math.abs(x - 0.38) < 0.028 && y > 0.65 && y < 0.8) colour = [104, 74, 56];
+      color = mix([190, 84, 62], [150, 58, 48], (x - 0.25) * 3);
+    if (Math.abs(x - 0.38) < 0.028 && y > 0.65 && y < 0.8) color = [104, 74, 56];
     for (const left of [0.27, 0.44]) {
       if (x > left && x < left + 0.055 && y > 0.6 && y < 0.69)
-        colour =
+        color =
           Math.abs(x - left - 0.0275) < 0.004 || Math.abs(y - 0.645) < 0.005
             ? [236, 228, 210]
             : [72, 100, 130];
     }
     // The tree.
-    if (Math.abs(x - 0.7) < 0.016 && y > 0.55 && y < 0.84) colour = [92, 66, 48];
+    if (Math.abs(x - 0.7) < 0.016 && y > 0.55 && y < 0.84) color = [92, 66, 48];
     for (const [cx, cy, r] of [
       [0.7, 0.42, 0.12],
       [0.635, 0.5, 0.09],
@@ -69,16 +69,16 @@ export function landscape(width = 256, height = 192): RawImage {
       [0.7, 0.53, 0.1],
     ] as const) {
       const d = Math.hypot((x - cx) * 1.333, y - cy);
-      if (d < r) colour = mix([88, 148, 66], [46, 98, 52], (0.5 * (x - cx + (y - cy))) / r + 0.5);
+      if (d < r) color = mix([88, 148, 66], [46, 98, 52], (0.5 * (x - cx + (y - cy))) / r + 0.5);
     }
-    return colour;
+    return color;
   });
 }
 
 /** Short brush strokes that follow a flow, in blues with some yellow. */
 export function brushwork(width = 256, height = 192, seed = 3): RawImage {
   const next = randomOf(seed);
-  const palette: Colour[] = [
+  const palette: Color[] = [
     [22, 40, 96],
     [36, 74, 150],
     [60, 116, 190],
@@ -108,8 +108,8 @@ export function brushwork(width = 256, height = 192, seed = 3): RawImage {
     const near = Math.min(...centres.map(([cx, cy]) => Math.hypot(x - cx, y - cy)));
     const light = near < 26 ? 5 + Math.floor(next() * 2) : Math.floor(next() * next() * 8);
     const shade = 0.85 + 0.3 * next();
-    const colour = palette[Math.min(7, light)]!.map((value) => Math.min(255, value * shade));
-    stroke(canvas, x, y, angle(x, y) + 0.15 * (next() - 0.5), 8 + 10 * next(), 1.6 + 1.2 * next(), colour);
+    const color = palette[Math.min(7, light)]!.map((value) => Math.min(255, value * shade));
+    stroke(canvas, x, y, angle(x, y) + 0.15 * (next() - 0.5), 8 + 10 * next(), 1.6 + 1.2 * next(), color);
   }
   return canvas;
 }
@@ -122,7 +122,7 @@ function stroke(
   angle: number,
   length: number,
   radius: number,
-  colour: readonly number[],
+  color: readonly number[],
 ): void {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   const reach = Math.ceil(length / 2 + radius + 1);
@@ -138,7 +138,7 @@ function stroke(
       const cover = Math.max(0, Math.min(1, radius + 0.5 - d));
       if (cover === 0) continue;
       const bristle = 1 + 0.16 * Math.sin(across * 3.2 + x);
-      colour.forEach((value, i) => {
+      color.forEach((value, i) => {
         const at = 3 * (row * width + column) + i;
         data[at] = Math.round(data[at]! + cover * (Math.min(255, value * bristle) - data[at]!));
       });
@@ -146,10 +146,10 @@ function stroke(
   }
 }
 
-/** Panes of coloured glass between dark lead lines. */
+/** Panes of colored glass between dark lead lines. */
 export function stainedGlass(width = 256, height = 192, seed = 8): RawImage {
   const next = randomOf(seed);
-  const palette: Colour[] = [
+  const palette: Color[] = [
     [196, 40, 44],
     [232, 132, 36],
     [244, 206, 70],
@@ -161,21 +161,21 @@ export function stainedGlass(width = 256, height = 192, seed = 8): RawImage {
   const panes = Array.from({ length: 90 }, () => ({
     x: next(),
     y: next(),
-    colour: palette[Math.floor(next() * 7)]!,
+    color: palette[Math.floor(next() * 7)]!,
   }));
   return painted(width, height, (x, y) => {
     let [nearest, second] = [9, 9];
-    let colour = palette[0]!;
+    let color = palette[0]!;
     for (const pane of panes) {
       const d = Math.hypot(1.333 * (x - pane.x), y - pane.y);
       if (d < nearest) {
         second = nearest;
         nearest = d;
-        colour = pane.colour;
+        color = pane.color;
       } else if (d < second) second = d;
     }
     const glow = 1.12 - 2.2 * nearest;
-    const glass: Colour = [colour[0] * glow, colour[1] * glow, colour[2] * glow];
+    const glass: Color = [color[0] * glow, color[1] * glow, color[2] * glow];
     return mix([22, 20, 24], glass, (second - nearest - 0.008) * 160);
   });
 }

@@ -6,8 +6,8 @@ import { GARMENT_NAMES, garments, ImageSet } from 'vgg-blocks/data';
 /** Height and width of a garment. */
 const SIZE = 28;
 
-/** Garments of the given kinds in colour, `[28, 28, 3]`, each on a background of another colour. */
-export function colourGarments(kinds: readonly number[], count: number, seed: number): ImageSet {
+/** Garments of the given kinds in color, `[28, 28, 3]`, each on a background of another color. */
+export function colorGarments(kinds: readonly number[], count: number, seed: number): ImageSet {
   // garments() draws every kind equally often.
   const { trainSet: grey } = garments({
     trainImages: Math.ceil((count * GARMENT_NAMES.length) / kinds.length),
@@ -18,7 +18,7 @@ export function colourGarments(kinds: readonly number[], count: number, seed: nu
   const chosen = [...grey.labels.keys()].filter((i) => kinds.includes(grey.labels[i]!)).slice(0, count);
   const images = new Uint8Array(chosen.length * SIZE * SIZE * 3);
   chosen.forEach((index, position) => {
-    const [dye, background] = [colour(random), colour(random)];
+    const [dye, background] = [color(random), color(random)];
     const pixels = grey.images.subarray(index * SIZE * SIZE, (index + 1) * SIZE * SIZE);
     pixels.forEach((shade, i) => {
       const cover = Math.min(1, shade / 50);
@@ -64,8 +64,8 @@ export async function writeFolder(folder: string, set: ImageSet, seed: number): 
   await writeFile(join(folder, second, 'notes.txt'), 'the boots are in the other folder\n');
 }
 
-/** A random colour, not too dark. */
-function colour(random: () => number): number[] {
+/** A random color, not too dark. */
+function color(random: () => number): number[] {
   return [0, 1, 2].map(() => 30 + 225 * random());
 }
 

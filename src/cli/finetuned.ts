@@ -74,8 +74,8 @@ export function listing({ accuracy, classes, mistakes }: Confusion): string {
   const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
   const rows = classes.map(({ name, examples, recall, precision }) => {
     const taken = mistakes
-      .filter((mistake) => mistake.is === name)
-      .map((mistake) => `${mistake.takenFor} ${mistake.examples}`);
+      .filter((mistake) => mistake.actual === name)
+      .map((mistake) => `${mistake.predicted} ${mistake.examples}`);
     const fractions = [recall, precision].map((one) => (one === null ? '-' : percent(one)));
     return [name, String(examples), ...fractions, taken.join(', ')];
   });

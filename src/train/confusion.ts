@@ -16,7 +16,7 @@ export interface Confusion {
     precision: number | null;
   }[];
   /** The pairs of classes that were confused, the most frequent first. */
-  mistakes: { is: string; takenFor: string; examples: number }[];
+  mistakes: { actual: string; predicted: string; examples: number }[];
 }
 
 /**
@@ -64,8 +64,8 @@ export function confusion(
     mistakes: counts
       .flatMap((row, i) =>
         row.map((examples, j) => ({
-          is: classNames[i]!,
-          takenFor: classNames[j]!,
+          actual: classNames[i]!,
+          predicted: classNames[j]!,
           examples: i === j ? 0 : examples,
         })),
       )

@@ -9,6 +9,6 @@ export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
 export type { Batch, Examples } from './examples.js';
 export type { EpochRow, History, TrainProgress } from './history.js';
 export { SCHEDULES, type Schedule } from './optimizer.js';
-export { type LabelledImages, predictionSheet } from './predictions.js';
+export { type LabeledImages, predictionSheet } from './predictions.js';
 export { type Throughput, type ThroughputOptions, throughput } from './throughput.js';
 export { type TrainOptions, type TrainSets, train } from './train.js';

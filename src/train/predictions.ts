@@ -4,7 +4,7 @@ import { element, svg, text } from '../figures/svg.js';
 import { encodePng } from '../images/png.js';
 
 /** The images of a labeled set, such as an `ImageSet` of `vgg-blocks/data`. */
-export interface LabelledImages {
+export interface LabeledImages {
   /** One byte a channel, image after image, `[count, height, width, channels]`. */
   readonly images: Uint8Array;
   readonly labels: ArrayLike<number>;
@@ -25,7 +25,7 @@ const COLUMNS = 8;
  * @throws RangeError when there are fewer predictions than images to show.
  */
 export async function predictionSheet(
-  set: LabelledImages,
+  set: LabeledImages,
   predicted: ArrayLike<number>,
   options: { limit?: number } = {},
 ): Promise<string> {
@@ -72,6 +72,6 @@ function cell(png: string, predicted: string, right: string): string {
   ].join('');
 }
 
-function name({ classNames }: LabelledImages, label: number): string {
+function name({ classNames }: LabeledImages, label: number): string {
   return classNames[label] ?? String(label);
 }

@@ -19,27 +19,24 @@ const at = (...path: string[]) => join(folder, ...path);
 const run = (...args: string[]) => program('finetune', ...args);
 
 /** Draws images that are mostly red or mostly blue, and a truncated file. */
-async function drawColours(): Promise<void> {
+async function drawColors(): Promise<void> {
   const random = seededRandom(3);
   for (let i = 0; i < 24; i++) {
     const name = i % 2 ? 'blue' : 'red';
     const bytes = Uint8Array.from({ length: 40 * 36 * 3 }, (_, at) =>
       Math.floor((at % 3 === (i % 2 ? 2 : 0) ? 150 : 20) + 80 * random.next()),
     );
-    mkdirSync(at('colours', name), { recursive: true });
+    mkdirSync(at('colors', name), { recursive: true });
     await sharp(bytes, { raw: { width: 40, height: 36, channels: 3 } })
       .png()
-      .toFile(at('colours', name, `${i}.png`));
+      .toFile(at('colors', name, `${i}.png`));
   }
-  writeFileSync(
-    at('colours', 'red', 'torn.png'),
-    readFileSync(at('colours', 'red', '0.png')).subarray(0, 200),
-  );
+  writeFileSync(at('colors', 'red', 'torn.png'), readFileSync(at('colors', 'red', '0.png')).subarray(0, 200));
 }
 
 beforeAll(async () => {
   await setBackend('cpu');
-  await drawColours();
+  await drawColors();
   const model = vgg(scaleArch(VGG11, 16), {
     inputShape: [32, 32, 3],
     hiddenUnits: 4,
@@ -53,7 +50,7 @@ beforeAll(async () => {
 describe('vgg-blocks finetune', () => {
   test('teaches a network the classes of a folder and writes the results', async () => {
     const { code, out, error } = await run(
-      at('colours'),
+      at('colors'),
       ...[
         '--weights',
         at('vgg.safetensors'),
@@ -118,7 +115,7 @@ describe('vgg-blocks finetune', () => {
   });
 
   test('the folder it wrote is a network for the other commands and for itself', async () => {
-    const classified = await program('classify', at('colours'), '--weights', at('out'), '--json');
+    const classified = await program('classify', at('colors'), '--weights', at('out'), '--json');
     expect(classified.error).toContain('torn.png could not be read');
     const rows = classified.out
       .trim()
@@ -128,7 +125,7 @@ describe('vgg-blocks finetune', () => {
     const right = rows.filter(({ image, predictions }) => image.includes(`/${predictions[0]!.label}/`));
     expect(right.length).toBeGreaterThan(20);
     const again = await run(
-      at('colours'),
+      at('colors'),
       '--weights',
       at('out'),
       '--epochs',
@@ -141,16 +138,16 @@ describe('vgg-blocks finetune', () => {
     expect(JSON.parse(again.out).preprocessing).toEqual(
       JSON.parse(readFileSync(at('out', 'result.json'), 'utf8')).preprocessing,
     );
-    writeFileSync(at('colours', 'result.json'), '{}');
-    expect((await run(at('colours'), '--weights', at('colours'))).error).toContain(
+    writeFileSync(at('colors', 'result.json'), '{}');
+    expect((await run(at('colors'), '--weights', at('colors'))).error).toContain(
       'result.json was not written by finetune; pass the folder of a finetune run or a weight file.',
     );
-    rmSync(at('colours', 'result.json'));
+    rmSync(at('colors', 'result.json'));
   });
 
   test('prints a single line of JSON with --json', async () => {
     const { code, out } = await run(
-      at('colours'),
+      at('colors'),
       ...[
         '--weights',
         at('vgg.safetensors'),
@@ -181,10 +178,10 @@ describe('vgg-blocks finetune', () => {
   test.each<[string, string[], RegExp]>([
     ['a class without images', ['empty'], /^the class 'nothing': it has no images: its folder has no files/],
     ['no folder', ['nowhere'], /nowhere could not be read: there is no such file; check the path\.\n$/],
-    ['an unknown layer', ['colours', '--unfreeze', 'block9'], /^unfreeze: there is no layer "block9"/m],
+    ['an unknown layer', ['colors', '--unfreeze', 'block9'], /^unfreeze: there is no layer "block9"/m],
     [
       'too little accuracy',
-      ['colours', '--min-accuracy', '1.1'],
+      ['colors', '--min-accuracy', '1.1'],
       /^finetune: validation accuracy \d\.\d{4} is below --min-accuracy 1\.1/m,
     ],
   ])('%s is one clear sentence', async (_, [name, ...more], message) => {

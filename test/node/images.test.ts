@@ -10,10 +10,10 @@ const folder = mkdtempSync(join(tmpdir(), 'vgg-images-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const bytes = (name: keyof typeof IMAGES) => new Uint8Array(Buffer.from(IMAGES[name], 'base64'));
-const colour = (x: number, y: number) => [20 * x, 30 * y, 12 * (x + y)];
+const color = (x: number, y: number) => [20 * x, 30 * y, 12 * (x + y)];
 const [WIDTH, HEIGHT] = [12, 8];
 const upright = Array.from({ length: WIDTH * HEIGHT }, (_, i) =>
-  colour(i % WIDTH, Math.floor(i / WIDTH)),
+  color(i % WIDTH, Math.floor(i / WIDTH)),
 ).flat();
 
 describe('readImage', () => {
@@ -40,7 +40,7 @@ describe('readImage', () => {
     expect([width, height]).toEqual([HEIGHT, WIDTH]);
     // A quarter turn clockwise: row x of the new image is column x of the old one, from the bottom up.
     const expected = Array.from({ length: WIDTH * HEIGHT }, (_, i) =>
-      colour(Math.floor(i / HEIGHT), HEIGHT - 1 - (i % HEIGHT)),
+      color(Math.floor(i / HEIGHT), HEIGHT - 1 - (i % HEIGHT)),
     ).flat();
     const worst = Math.max(...expected.map((value, i) => Math.abs(value - data[i]!)));
     // Pillow's decoder of the same file is off by up to 3.

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { colourGarments, writeFolder } from '../../examples/transfer/images.js';
+import { colorGarments, writeFolder } from '../../examples/transfer/images.js';
 import { imageFolder } from '../../src/node/index.js';
 
 test("the example of transfer learning draws a folder in which all but four files are its classes' pictures", async () => {
   const folder = mkdtempSync(join(tmpdir(), 'vgg-example-'));
   try {
-    const set = colourGarments([5, 9], 10, 7);
+    const set = colorGarments([5, 9], 10, 7);
     expect([...set.labels].sort()).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1, 1]);
     await writeFolder(folder, set, 1);
     const {

@@ -19,9 +19,9 @@ test('counts the classes that were confused, and each class by itself', () => {
     { name: 'fly', examples: 0, recall: null, precision: null },
   ]);
   expect(found.mistakes).toEqual([
-    { is: 'eel', takenFor: 'dog', examples: 2 },
-    { is: 'cat', takenFor: 'dog', examples: 1 },
-    { is: 'dog', takenFor: 'eel', examples: 1 },
+    { actual: 'eel', predicted: 'dog', examples: 2 },
+    { actual: 'cat', predicted: 'dog', examples: 1 },
+    { actual: 'dog', predicted: 'eel', examples: 1 },
   ]);
   expect(JSON.parse(JSON.stringify(found))).toEqual(found);
 });
