@@ -79,6 +79,6 @@ export function listing({ accuracy, classes, mistakes }: Confusion): string {
     const fractions = [recall, precision].map((one) => (one === null ? '-' : percent(one)));
     return [name, String(examples), ...fractions, taken.join(', ')];
   });
-  const header = ['class', 'images', 'recall', 'precision', 'taken for'];
+  const header = ['class', 'images', 'recall', 'precision', 'predicted as'];
   return `validation accuracy ${percent(accuracy)}\n${table([header, ...rows], { right: [1, 2, 3] })}`;
 }
