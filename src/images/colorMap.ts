@@ -44,13 +44,13 @@ const TURBO = [
   [0.10667, 12.64195, -60.58205, 110.36277, -89.90311, 27.34825],
 ];
 
-/** The colors of each map, 256 with three bytes each. */
+/** The colors of each map, 256 with three bytes each. (Types that TypeScript infers here need its version 5.7.) */
 export const COLOR_TABLES = {
-  viridis: () => fromHex(VIRIDIS),
-  inferno: () => fromHex(INFERNO),
-  turbo: () =>
+  viridis: (): Uint8ClampedArray => fromHex(VIRIDIS),
+  inferno: (): Uint8ClampedArray => fromHex(INFERNO),
+  turbo: (): Uint8ClampedArray =>
     computed((level, channel) => TURBO[channel]!.reduceRight((sum, factor) => sum * level + factor, 0)),
-  gray: () => computed((level) => level),
+  gray: (): Uint8ClampedArray => computed((level) => level),
 } as const satisfies Record<string, () => Uint8ClampedArray>;
 
 /**

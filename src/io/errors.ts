@@ -5,21 +5,22 @@ export type DataFault = 'missing' | 'unreadable' | 'damaged';
 
 /** A file, download or set of images that cannot be used. The message is one sentence that says what to do. */
 export class DataError extends Error {
-  override readonly name = 'DataError';
   /** The path, the URL or the name of the source. */
-  readonly source: string;
+  declare readonly source: string;
   /** What is wrong with it. */
-  readonly fault: DataFault;
+  declare readonly fault: DataFault;
 
   constructor(source: string, fault: DataFault, sentence: string, cause?: unknown) {
     super(`${source}: ${sentence}`, cause === undefined ? undefined : { cause });
+    // Not by a field, for which the CommonJS build would give the class another name.
+    this.name = 'DataError';
     this.source = source;
     this.fault = fault;
   }
 
   /** True for errors of another copy of the library too: the ESM and CommonJS builds each have their own class. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // A subclass inherits this method. (A class that names itself here is built under another name.)
+    // A subclass inherits this method.
     // biome-ignore lint/complexity/noThisInStatic: see above.
     if (!Object.hasOwn(this, Symbol.hasInstance)) return super[Symbol.hasInstance](value);
     return isError(value) && value.name === 'DataError' && 'fault' in value;

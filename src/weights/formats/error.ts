@@ -2,19 +2,20 @@ import { isError } from '../../base/realm.js';
 
 /** A weight file that cannot be used. The message is one sentence with the file, the faulty tensor if any, and the reason. */
 export class WeightFileError extends Error {
-  override readonly name = 'WeightFileError';
   /** The path, the URL or the name of the file. */
-  readonly file: string;
+  declare readonly file: string;
   /** The faulty tensor's name in the file; undefined if the file as a whole is faulty. */
-  readonly tensor: string | undefined;
+  declare readonly tensor: string | undefined;
   /** The problem and what to do about it. */
-  readonly reason: string;
+  declare readonly reason: string;
 
   constructor(file: string, reason: string, { tensor, cause }: { tensor?: string; cause?: unknown } = {}) {
     super(
       `${file}: ${tensor === undefined ? '' : `tensor '${printable(tensor)}': `}${reason}`,
       cause === undefined ? undefined : { cause },
     );
+    // Not by a field, for which the CommonJS build would give the class another name.
+    this.name = 'WeightFileError';
     this.file = file;
     this.tensor = tensor;
     this.reason = reason;
@@ -22,7 +23,7 @@ export class WeightFileError extends Error {
 
   /** True for errors of another copy of the library too: the ESM and CommonJS builds each have their own class. */
   static override [Symbol.hasInstance](value: unknown): boolean {
-    // A subclass inherits this method. (A class that names itself here is built under another name.)
+    // A subclass inherits this method.
     // biome-ignore lint/complexity/noThisInStatic: see above.
     if (!Object.hasOwn(this, Symbol.hasInstance)) return super[Symbol.hasInstance](value);
     return isError(value) && value.name === 'WeightFileError' && 'reason' in value;
