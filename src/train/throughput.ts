@@ -6,6 +6,7 @@ import { shapeText } from '../base/shapes.js';
 import type { OptimizerName } from '../core/optimizers.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import { chooseOptimizer } from './optimizer.js';
+import { breathing } from './running.js';
 import { startRun, step } from './step.js';
 
 /** Options of {@link throughput}. */
@@ -78,9 +79,10 @@ export async function throughput(
     const runsMs: number[] = [];
     let firstMs = 0;
     let measured = 0;
+    const breathe = breathing();
     for (let i = 0; i < WARM_UP + 2 || measured < 1000 * seconds; i++) {
-      // Between the runs, so that it is not measured: timers and signals get a turn.
-      await new Promise((resolve) => setTimeout(resolve));
+      // Between the runs, so that it is not measured.
+      await breathe();
       signal?.throwIfAborted();
       const start = performance.now();
       await run.once();
