@@ -68,7 +68,7 @@ if (status !== 0)
 const { model: trained, network } = await fromWeights(join(folder, 'after.safetensors'), {
   inputShape: images.shape,
 });
-console.log(`back as ${network.title}: test accuracy ${percent((await evaluate(trained, test)).accuracy)}`);
+console.log(`back as ${network?.title}: test accuracy ${percent((await evaluate(trained, test)).accuracy)}`);
 
 // Compare PyTorch's logits for the first 16 images, before and after its training, with tfjs's.
 const logits = JSON.parse(readFileSync(join(folder, 'logits.json'), 'utf8')) as Record<

@@ -128,9 +128,9 @@ async function pretrained(): Promise<Start> {
 /** The features of published weights. */
 async function published(file: string): Promise<Start> {
   const { model: base, network } = await fromWeights(file, { includeTop: false, inputShape: [224, 224, 3] });
-  const owner = network.names === 'keras' ? 'keras/vgg16' : 'torchvision/vgg16';
+  const owner = network?.names === 'keras' ? 'keras/vgg16' : 'torchvision/vgg16';
   const { preprocessing } = PUBLISHED[owner];
-  return { base, lastBlock: `block${network.arch.length}`, pooling: 'avg', preprocessing, size: 224 };
+  return { base, lastBlock: `block${network!.arch.length}`, pooling: 'avg', preprocessing, size: 224 };
 }
 
 interface Start {

@@ -125,12 +125,14 @@ async function fromFile(file: string, options: FromWeightsOptions): Promise<Foun
   const loaded = await fromWeights(finetuned?.model ?? file, options);
   // Keras' names outside Keras' formats may be those of a converted PyTorch network.
   const keras = loaded.report.format.startsWith('Keras') ? PREPROCESSINGS.keras : undefined;
-  const framework = loaded.network.names === 'keras' ? keras : PREPROCESSINGS.torchvision;
+  const framework = (loaded.network?.names ?? 'keras') === 'keras' ? keras : PREPROCESSINGS.torchvision;
   return { ...described(loaded), preprocessing: finetuned?.preprocessing ?? framework };
 }
 
 function described({ model, network }: LoadedNetwork): Found {
-  return { model, title: network.title, classes: network.top?.classes };
+  const output = model.outputs[0]!.shape as number[];
+  const classes = network ? network.top?.classes : output.length === 2 ? output[1] : undefined;
+  return { model, title: network?.title ?? model.name, classes };
 }
 
 async function download(name: PublishedName, options: FromWeightsOptions): Promise<Found> {

@@ -47,19 +47,29 @@ function describe(info: WeightFileInfo): string {
   ].join('\n');
 }
 
+type Top = NonNullable<NonNullable<WeightFileInfo['network']>['top']>;
+
 function networkLines({ network, problem }: WeightFileInfo): string[] {
   if (!network) return [`not a known VGG: ${problem}`];
   const { title, names, arch, inputChannels, batchNorm, top } = network;
   const blocks = arch.map(
     ([convs, channels, pointwise]) => `${convs}${pointwise ? `+${pointwise}` : ''}x${channels}`,
   );
-  const size = top?.featureSize.map((positions) => positions * 2 ** arch.length).join('x');
   return [
     `${title} with ${names} names: blocks ${blocks.join(' ')}, ${inputChannels} input channels${batchNorm ? `, batch normalization with epsilon ${batchNorm.epsilon}` : ''}`,
-    top
-      ? `${top.classes} classes, two hidden layers of ${top.hiddenUnits}, for images of ${size}`
-      : 'without top: features only',
+    top ? topLine(top, arch.length) : 'without top: features only',
   ];
+}
+
+function topLine({ classes, hiddenUnits, pooling, featureSize }: Top, blocks: number): string {
+  const hidden =
+    hiddenUnits.length === 0
+      ? 'no hidden layers'
+      : `${hiddenUnits.length === 1 ? 'a hidden layer' : 'hidden layers'} of ${hiddenUnits.join(', ')}`;
+  const images = featureSize
+    ? `for images of ${featureSize.map((positions) => positions * 2 ** blocks).join('x')}`
+    : `on features pooled by ${pooling === 'max' ? 'maximum' : 'average'}`;
+  return `${classes} classes, ${hidden}, ${images}`;
 }
 
 /** The call that loads a file. */
@@ -122,7 +132,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   if (to === 'tfjs') await model.save(fileSystem(output));
   else {
     const options = {
-      names: names ?? namesFor(to, network.names),
+      names: names ?? namesFor(to, network?.names ?? 'keras'),
       container: to,
       dtype: dtype.toUpperCase() as EncodedDtype,
     };
@@ -133,7 +143,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
     console.error(`warning: ${weight} has ${count} values that are NaN or infinite`);
   }
   console.log(
-    `${network.title}: ${report.loaded.length} tensors from ${input} (${report.format}) to ${output}`,
+    `${network?.title ?? 'network'}: ${report.loaded.length} tensors from ${input} (${report.format}) to ${output}`,
   );
 }
 

@@ -9,8 +9,8 @@ import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
 import { TOP } from './names/canonical.js';
 import { checkStrict, type LoadReport, matchUp } from './names/match.js';
-import { type NetworkSpec, networkOf } from './names/network.js';
-import { isTop, parametersOf } from './names/parameters.js';
+import { type NetworkSpec, vggByNames } from './names/network.js';
+import { isTop } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 
 /** Options of {@link fromWeights}; most override the file's network. */
@@ -32,8 +32,8 @@ export interface FromWeightsOptions
 /** A network loaded from a file. */
 export interface LoadedNetwork {
   model: LayersModel;
-  /** The network as the file describes it. */
-  network: NetworkSpec;
+  /** The VGG in it, as the file describes it; undefined if the file's configuration is of another network. */
+  network?: NetworkSpec;
   report: LoadReport;
 }
 
@@ -59,8 +59,7 @@ export async function fromWeights(
 ): Promise<LoadedNetwork> {
   const reading = { fetch, signal, onProgress, maxBytes, shards };
   return withCheckpoint(source, reading, async (checkpoint) => {
-    const parameters = parametersOf(checkpoint);
-    const network = networkOf(checkpoint, parameters);
+    const { network, parameters } = vggByNames(checkpoint, given);
     const options = optionsFor(network, given);
     checkSize(checkpoint.file, network, options);
     const model = buildVgg('vgg', network.arch, options, UNFILLED);
@@ -89,14 +88,14 @@ function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { inc
     own ?? [includeTop ? 224 : null, includeTop ? 224 : null, inputChannels];
   // A feature map of any size, pooled to 7x7, fits a top for 224x224.
   const pooled =
-    top?.featureSize.every((length) => length === ADAPTIVE_SIZE) &&
+    top?.featureSize?.every((length) => length === ADAPTIVE_SIZE) &&
     inputShape.slice(0, 2).join() !== own?.slice(0, 2).join();
   return {
     inputShape,
     batchNorm,
     includeTop,
     classes: given.classes ?? top?.classes,
-    hiddenUnits: top?.hiddenUnits,
+    hiddenUnits: top?.hiddenUnits[0],
     pooling: given.pooling ?? (includeTop ? undefined : config?.pooling),
     adaptivePool: given.adaptivePool ?? (includeTop && (config?.adaptivePool || pooled)),
     dropout: given.dropout ?? config?.dropout,
@@ -111,9 +110,9 @@ function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { inc
  * since a configuration may state any image size.
  */
 function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions): void {
-  if (!top || !options.includeTop) return;
+  if (!top?.featureSize || !options.includeTop) return;
   const fc1 = plan(arch, options).find(({ name }) => name === 'fc1')!;
-  const [channels, units] = [arch.at(-1)![1], top.hiddenUnits];
+  const [channels, units] = [arch.at(-1)![1], top.hiddenUnits[0]!];
   const inputs = (fc1.params - units) / units;
   const own = top.featureSize[0] * top.featureSize[1] * channels;
   if (inputs === own) return;
@@ -127,7 +126,13 @@ function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions
 /** The input shape of the file's network, if its configuration states it or it follows from the top. */
 function ownShape({ config, top, arch, inputChannels }: NetworkSpec): VggOptions['inputShape'] {
   if (config?.inputShape) return config.inputShape;
-  return top && [top.featureSize[0] * 2 ** arch.length, top.featureSize[1] * 2 ** arch.length, inputChannels];
+  return (
+    top?.featureSize && [
+      top.featureSize[0] * 2 ** arch.length,
+      top.featureSize[1] * 2 ** arch.length,
+      inputChannels,
+    ]
+  );
 }
 
 /** A title as a model's name: VGG-16-BN is vgg16_bn. */

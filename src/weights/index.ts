@@ -16,7 +16,7 @@ export { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './from
 export { inspectWeights, type WeightFileInfo } from './inspectWeights.js';
 export { type LoadOptions, loadWeights } from './loadWeights.js';
 export type { LoadReport } from './names/match.js';
-export type { NetworkSpec } from './names/network.js';
+export type { NetworkHints, NetworkSpec } from './names/network.js';
 export { KEY_NAMES, type KeyNames } from './names/parameters.js';
 export { PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
 export { encodeTensors, type NumberArray, readTensors } from './tensors.js';

@@ -3,8 +3,7 @@ import type { Source } from '../io/read.js';
 import { type WeightFileOptions, type WeightFormat, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import type { Dtype } from './formats/tensor.js';
-import { type NetworkSpec, networkOf } from './names/network.js';
-import { type Parameters, parametersOf } from './names/parameters.js';
+import { type NetworkSpec, vggByNames } from './names/network.js';
 
 /** A description of a weight file, read from its header alone. */
 export interface WeightFileInfo {
@@ -35,15 +34,14 @@ export async function inspectWeights(
 ): Promise<WeightFileInfo> {
   return withCheckpoint(source, options, async (checkpoint) => {
     const { file, bytes, format, tensors } = checkpoint;
-    const meaning = attempt(() => parametersOf(checkpoint));
-    const network = attempt(() => networkOf(checkpoint, found(meaning)));
-    const { parameters = [] } = 'value' in meaning ? meaning.value : {};
+    const vgg = attempt(() => vggByNames(checkpoint));
+    const parameters = 'value' in vgg ? vgg.value.parameters.parameters : [];
     const weights = new Map(parameters.map(({ tensor, role }) => [tensor, role]));
     return {
       file,
       bytes,
       format,
-      ...('value' in network ? { network: network.value } : { problem: network.reason }),
+      ...('value' in vgg ? { network: vgg.value.network } : { problem: vgg.reason }),
       parameters: parameters.reduce((sum, { tensor }) => sum + size(tensor.shape), 0),
       dtypes: [...new Set(tensors.map(({ dtype }) => dtype))],
       tensors: tensors.map((tensor) => {
@@ -70,9 +68,4 @@ function attempt<T>(use: () => T): Attempt<T> {
       reason: error.tensor === undefined ? error.reason : `tensor '${error.tensor}': ${error.reason}`,
     };
   }
-}
-
-function found(meaning: Attempt<Parameters>): Parameters {
-  if ('value' in meaning) return meaning.value;
-  throw new WeightFileError('', meaning.reason);
 }

@@ -10,7 +10,7 @@ import { byteLength } from './formats/tensor.js';
 import { readWeight } from './layout/readWeight.js';
 import { scatterOnBackend } from './layout/scatter.js';
 import { checkStrict, type LoadReport, matchUp, type Pair } from './names/match.js';
-import { parametersOf } from './names/parameters.js';
+import { vggByNames } from './names/network.js';
 import { targetsOf } from './names/targets.js';
 
 /** Options of {@link loadWeights}. */
@@ -46,7 +46,7 @@ export async function loadWeights(
 ): Promise<LoadReport> {
   const targets = targetsOf('loadWeights', model);
   return withCheckpoint(source, options, async (checkpoint) => {
-    const { pairs, report } = matchUp(checkpoint, parametersOf(checkpoint), targets);
+    const { pairs, report } = matchUp(checkpoint, vggByNames(checkpoint).parameters, targets);
     if (options.strict ?? true) checkStrict(checkpoint.file, report);
     const values: Tensor[] = [];
     try {

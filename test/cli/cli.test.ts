@@ -69,7 +69,7 @@ describe('vgg-blocks inspect and convert', () => {
     expect(out).toContain(
       `${file}: safetensors, 0.0 MiB\nVGG-BN with torchvision names: blocks 1x2 1x3, 1 input channels`,
     );
-    expect(out).toContain('4 classes, two hidden layers of 5, for images of 8x8');
+    expect(out).toContain('4 classes, hidden layers of 5, 5, for images of 8x8');
     expect(out).toMatch(/\nfeatures\.4\.weight +F32 +3x2x3x3 +block2_conv1\/kernel\n/);
     expect(out).toContain(`const { model } = await fromWeights("${file}");`);
     expect(JSON.parse((await run('inspect', file, '--json')).out).network.arch).toEqual([

@@ -77,7 +77,11 @@ describe('every kind of file is recognized by its content and returns the same b
       });
       expect(numbersOf(other)).toEqual(numbersOf(model));
       const { model: again, network } = await fromWeights(bytes);
-      expect(network).toMatchObject({ arch: ARCH, inputChannels: 2, top: { classes: 5, hiddenUnits: 6 } });
+      expect(network).toMatchObject({
+        arch: ARCH,
+        inputChannels: 2,
+        top: { classes: 5, hiddenUnits: [6, 6] },
+      });
       expect(numbersOf(again)).toEqual(numbersOf(model));
       // The same network gives the same file, whatever was built before.
       const twin = build({ batchNorm });
@@ -113,8 +117,8 @@ describe('whole models keep what files of weights do not record', () => {
     const { model: again, network } = await fromWeights(
       await encodeWeights(model, { names: 'keras', container }),
     );
-    expect(network.batchNorm).toEqual({ epsilon: 2e-3, momentum: 0.75 });
-    expect(network.config).toMatchObject({
+    expect(network!.batchNorm).toEqual({ epsilon: 2e-3, momentum: 0.75 });
+    expect(network!.config).toMatchObject({
       classifierActivation: 'softmax',
       dropout: 0.25,
       inputShape: [8, 12, 2],

@@ -123,8 +123,8 @@ describe('saved weights load again', () => {
       arch: scaleArch(VGG16C, 32),
       inputChannels: 1,
     });
-    expect(network.batchNorm).toMatchObject({ epsilon: 2e-3 });
-    expect(network.top).toEqual({ hiddenUnits: 4, classes: 3, featureSize: [1, 1] });
+    expect(network!.batchNorm).toMatchObject({ epsilon: 2e-3 });
+    expect(network!.top).toEqual({ hiddenUnits: [4, 4], classes: 3, featureSize: [1, 1] });
     expect(again.inputs[0]!.shape).toEqual([null, 32, 32, 1]);
     expect(await numbersOf(again)).toEqual(await numbersOf(model));
     model.dispose();

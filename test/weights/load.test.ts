@@ -105,7 +105,7 @@ describe.each(backends)('on %s', (backend: BackendName) => {
     const before = await run();
     await loadWeights(model, bytes);
     const other = await fromWeights(bytes);
-    expect(other.network.title).toBe('VGG');
+    expect(other.network!.title).toBe('VGG');
     const after = await run();
     expect(after).not.toEqual(before);
     const expected = tidy(() => other.model.predict(ones([1, 8, 8, 2])) as Tensor);
@@ -234,7 +234,7 @@ describe('fromWeights', () => {
       arch: ARCH,
       inputChannels: 2,
       batchNorm: false,
-      top: { hiddenUnits: 6, classes: 5, featureSize: [2, 2] },
+      top: { hiddenUnits: [6, 6], classes: 5, featureSize: [2, 2] },
       config: undefined,
     });
     model.dispose();
@@ -265,7 +265,7 @@ describe('fromWeights', () => {
   test('reads a whole model of Keras 2 whose layers are numbered', async () => {
     const { model, network, report } = await fromWeights(h5File('keras2'));
     expect(report).toMatchObject({ format: 'Keras .h5 (model)', missing: [], leftOver: [] });
-    expect(network.arch).toEqual([
+    expect(network!.arch).toEqual([
       [1, 2],
       [1, 2],
     ]);

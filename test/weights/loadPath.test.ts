@@ -57,12 +57,12 @@ test('reads tfjs models, as saved by this library and by plain tfjs', async () =
   await model.save(fileSystem(join(folder, 'model'), { shardBytes: 100 }));
   const { model: again, network, report } = await fromWeights(join(folder, 'model', 'model.json'));
   expect(report).toMatchObject({ format: 'tfjs model.json', names: 'keras', missing: [], leftOver: [] });
-  expect(network.config).toMatchObject({
+  expect(network!.config).toMatchObject({
     classifierActivation: 'softmax',
     adaptivePool: true,
     inputShape: [12, 12, 2],
   });
-  expect(network.batchNorm).toMatchObject({ epsilon: 2e-3 });
+  expect(network!.batchNorm).toMatchObject({ epsilon: 2e-3 });
   const x = ones([1, 12, 12, 2]);
   const [y, z] = [model, again].map((one) => tidy(() => (one.predict(x) as Tensor).dataSync()));
   expect(z).toEqual(y);

@@ -42,7 +42,7 @@ describe.each(backends)('on %s', (backend) => {
     const path = fixturePath(`${fixture.file}`);
     const before = memory().numTensors;
     const { model, network, report } = await fromWeights(path, { inputShape: [96, 96, 3] });
-    expect(network.title).toBe(fixture.title);
+    expect(network!.title).toBe(fixture.title);
     expect(report).toMatchObject({ missing: [], leftOver: [], mismatched: [], nonFinite: [] });
     const [logits] = await outputsOf(model, [], expected.get('input96')!, NHWC);
     expect(relativeError(logits!, expected.get('logits96')!.data)).toBeLessThan(fixture.tolerance);
@@ -97,7 +97,7 @@ test('the file without top gives the features of the whole one', async () => {
   await useAnyBackend('wasm');
   const expected = await readExpected('keras/vgg16-narrow');
   const { model, network } = await fromWeights(fixturePath('keras/vgg16-narrow-notop.published.h5'));
-  expect(network.top).toBeUndefined();
+  expect(network!.top).toBeUndefined();
   expect(model.inputs[0]!.shape).toEqual([null, null, null, 3]);
   const [features] = await outputsOf(model, [], expected.get('input')!);
   expect(relativeError(features!, expected.get('pool5')!.data)).toBeLessThan(1e-5);

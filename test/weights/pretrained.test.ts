@@ -72,7 +72,7 @@ describe('fromPretrained', () => {
       onProgress: ({ done }: { done: number }) => seen.push(done),
     });
     expect(seen.at(-1)).toBe(file.length);
-    expect(first.network.top!.classes).toBe(3);
+    expect(first.network!.top!.classes).toBe(3);
     expect(first.published.preprocessing.channels).toBe('RGB');
     const again = await load(whole, sums, { includeTop: false });
     expect(again.model.outputs[0]!.shape).toEqual([null, 2, 2, 2]);

@@ -62,18 +62,19 @@ export function WeightsView() {
 function Opened() {
   const t = text.value.weights;
   const { network, format, parameters, inputShape, classes, file } = opened.value!;
+  const title = network?.title ?? file;
   const facts = [
     [t.file, file],
     [t.format, format],
-    [t.network, network.title],
-    [t.names, network.names],
+    [t.network, title],
+    [t.names, network?.names ?? 'keras'],
     [t.parameters, text.value.number(parameters)],
     [t.input, shape(inputShape)],
     [t.classes, classes === undefined ? t.noClasses : text.value.number(classes)],
   ];
-  const next = choiceOf(network, inputShape);
+  const next = network && choiceOf(network, inputShape);
   return (
-    <Card title={network.title}>
+    <Card title={title}>
       <dl class="list">
         {facts.map(([name, value]) => (
           <div key={name}>
@@ -118,16 +119,19 @@ function choiceOf(
   network: NetworkSpec,
   [height, width, channels]: readonly number[],
 ): Partial<Choice> | undefined {
-  const { top, arch, batchNorm } = network;
-  if (!top || height !== width || (channels !== 1 && channels !== 3)) return undefined;
+  const { top, arch, batchNorm, convBias, padding } = network;
+  if (!top?.featureSize || !convBias || padding !== 'same') return undefined;
+  if (height !== width || (channels !== 1 && channels !== 3)) return undefined;
   if (top.featureSize[0] * 2 ** arch.length !== height) return undefined;
+  const [hidden, second, ...more] = top.hiddenUnits;
+  if (hidden === undefined || second !== hidden || more.length > 0) return undefined;
   return {
     arch,
     ratio: 1,
     size: height,
     channels,
     classes: top.classes,
-    hidden: top.hiddenUnits,
+    hidden,
     batchNorm: batchNorm !== false,
   };
 }

@@ -21,7 +21,7 @@ export type Slot = 'trained' | 'opened';
 export interface OpenedInfo {
   file: string;
   format: string;
-  network: NetworkSpec;
+  network?: NetworkSpec;
   parameters: number;
   inputShape: readonly number[];
   classes: number | undefined;
@@ -149,7 +149,8 @@ const calls = {
       inputShape: inputShape(model),
       classes,
       layers: layersOf(model),
-      preprocessing: classes !== 1000 ? 'plain' : network.names === 'keras' ? 'keras' : 'torchvision',
+      preprocessing:
+        classes !== 1000 ? 'plain' : (network?.names ?? 'keras') === 'keras' ? 'keras' : 'torchvision',
     };
   },
 

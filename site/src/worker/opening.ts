@@ -4,7 +4,7 @@ import { fromWeights, inspectWeights, loadWeights, type NetworkSpec } from 'vgg-
 /** A network read from a file, and facts about the file. */
 export interface Opened {
   model: LayersModel;
-  network: NetworkSpec;
+  network?: NetworkSpec;
   format: string;
   parameters: number;
 }

@@ -5,7 +5,7 @@ import type { Checkpoint } from '../formats/checkpoint.js';
 import { WeightFileError } from '../formats/error.js';
 import type { KerasConfig, KerasLayer } from '../formats/keras/config.js';
 import { TOP } from './canonical.js';
-import type { KeyNames, Parameter, Parameters } from './parameters.js';
+import { type KeyNames, type Parameter, type Parameters, parametersOf } from './parameters.js';
 
 /** The network that a weight file describes. */
 export interface NetworkSpec {
@@ -19,12 +19,21 @@ export interface NetworkSpec {
   inputChannels: number;
   /** Options of batch normalization in the file's framework; false if there is none. */
   batchNorm: false | Required<BatchNormOptions>;
+  /** Whether the convolutions have biases. */
+  convBias: boolean;
+  /** Padding of the 3x3 convolutions. */
+  padding: 'same' | 'valid';
   /** The fully connected layers; undefined in a file without a top. */
   top?: {
-    hiddenUnits: number;
+    /** Units of each layer before the last. */
+    hiddenUnits: readonly number[];
     classes: number;
+    /** Set if the layers take the features pooled to one vector; then there is no `featureSize`. */
+    pooling?: 'avg' | 'max';
     /** Height and width of the feature map before them: 7 by 7 for images of 224x224. */
-    featureSize: readonly [height: number, width: number];
+    featureSize?: readonly [height: number, width: number];
+    /** Whether the hidden layers are convolutions, which a larger feature map passes window by window. */
+    convolutional?: boolean;
   };
   /** Set if the file contains the model's configuration. */
   config?: {
@@ -43,12 +52,28 @@ export const BATCH_NORM = {
   keras: { epsilon: 1e-3, momentum: 0.99 },
 } as const;
 
+/** What the caller knows of a network and its file may not state. */
+export interface NetworkHints {
+  arch?: ConvArch;
+  padding?: 'same' | 'valid';
+  inputShape?: readonly [height: number | null, width: number | null, channels: number];
+}
+
 /**
- * Infers the network of a file from the names and shapes of its weights.
+ * Infers the network of a file from the names and shapes of its tensors.
  *
- * @throws WeightFileError when the shapes do not form a VGG.
+ * @param hints decide where names and shapes allow more than one network.
+ * @throws WeightFileError when the names are unknown, or names and shapes do not form a VGG.
  */
-export function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): NetworkSpec {
+export function vggByNames(
+  checkpoint: Checkpoint,
+  _hints: NetworkHints = {},
+): { network: NetworkSpec; parameters: Parameters } {
+  const parameters = parametersOf(checkpoint);
+  return { network: networkOf(checkpoint, parameters), parameters };
+}
+
+function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): NetworkSpec {
   const { file, config } = checkpoint;
   const kernels = new Map(
     parameters
@@ -65,6 +90,8 @@ export function networkOf(checkpoint: Checkpoint, { names, parameters }: Paramet
     arch,
     inputChannels,
     batchNorm: hasNorm && batchNormOf(checkpoint, names),
+    convBias: true,
+    padding: 'same',
     top,
     config: saved,
   };
@@ -168,7 +195,7 @@ function topOf(
       { tensor: fc1.tensor.name },
     );
   }
-  return { hiddenUnits, classes, featureSize };
+  return { hiddenUnits: [hiddenUnits, hiddenUnits], classes, featureSize };
 }
 
 function configOf(
