@@ -2,14 +2,17 @@ import { input, type LayersModel, layers, model, type SymbolicTensor } from '@te
 import { wholeNumber } from '../base/check.js';
 import { type Block, checkArch } from './arch.js';
 import { type KernelInitializers, kernelInitializers } from './initializer.js';
-import { type ResolvedOptions, resolveOptions, type VggOptions } from './options.js';
+import { type BlockStyle, resolveOptions, type VggOptions } from './options.js';
+
+const STYLE = ['padding', 'convBias', 'batchNorm', 'initializer', 'seed', 'name'] as const;
 
 /**
  * One VGG block as a model: `numConvs` 3x3 convolutions with padding 'same' and ReLU, then 2x2 max pooling with stride 2. The
  * first convolution has `inChannels` inputs, the others `outChannels`.
  *
- * Input `[batch, height, width, inChannels]` of any size from 2x2; output `[batch, height / 2, width / 2, outChannels]`.
- * `pointwise` appends that many 1x1 convolutions, as configuration C does.
+ * Input `[batch, height, width, inChannels]` of any size from 2x2; output `[batch, height / 2, width / 2, outChannels]`. With
+ * padding 'valid' each 3x3 convolution first takes 2 off height and width. `pointwise` appends that many 1x1 convolutions, as
+ * configuration C does.
  *
  * @example vggBlock(2, 64, 128) // [1, 56, 56, 64] to [1, 28, 28, 128]
  * @throws RangeError when a number is not a whole number of at least 1.
@@ -18,15 +21,15 @@ export function vggBlock(
   numConvs: number,
   inChannels: number,
   outChannels: number,
-  options: Pick<VggOptions, 'batchNorm' | 'initializer' | 'seed' | 'name'> & { pointwise?: number } = {},
+  options: Pick<VggOptions, (typeof STYLE)[number]> & { pointwise?: number } = {},
 ): LayersModel {
   const { pointwise = 0, ...rest } = options;
   const block = [numConvs, outChannels, pointwise] as const;
   wholeNumber('vggBlock', 'inChannels', inChannels);
   checkArch('vggBlock', [block]);
-  const { name, ...style } = resolveOptions('vggBlock', rest, ['batchNorm', 'initializer', 'seed', 'name']);
+  const { name, ...style } = resolveOptions('vggBlock', rest, STYLE);
   const x = input({ shape: [null, null, inChannels], name: 'input_layer' });
-  const y = applyBlock(x, block, '', style.batchNorm, kernelInitializers(style));
+  const y = applyBlock(x, block, '', style, kernelInitializers(style));
   return model({ inputs: x, outputs: y, name });
 }
 
@@ -35,22 +38,27 @@ export function applyBlock(
   x: SymbolicTensor,
   [convs, channels, pointwise = 0]: Block,
   prefix: string,
-  batchNorm: ResolvedOptions['batchNorm'],
+  { padding, convBias, batchNorm }: BlockStyle,
   kernels: KernelInitializers,
 ): SymbolicTensor {
+  const reluLast = batchNorm && !batchNorm.afterRelu;
   for (let i = 1; i <= convs + pointwise; i++) {
     const name = `${prefix}conv${i}`;
-    const kernelSize = i <= convs ? 3 : 1;
-    const activation = batchNorm ? 'linear' : 'relu';
-    const kernelInitializer = kernels.next();
-    x = chain(
-      x,
-      layers.conv2d({ filters: channels, kernelSize, padding: 'same', activation, kernelInitializer, name }),
-    );
+    const conv = layers.conv2d({
+      filters: channels,
+      kernelSize: i <= convs ? 3 : 1,
+      padding,
+      useBias: convBias,
+      activation: reluLast ? 'linear' : 'relu',
+      kernelInitializer: kernels.next(),
+      name,
+    });
+    x = chain(x, conv);
     if (batchNorm) {
-      x = chain(x, layers.batchNormalization({ ...batchNorm, name: `${name}_bn` }));
-      x = chain(x, layers.reLU({ name: `${name}_relu` }));
+      const { epsilon, momentum } = batchNorm;
+      x = chain(x, layers.batchNormalization({ epsilon, momentum, name: `${name}_bn` }));
     }
+    if (reluLast) x = chain(x, layers.reLU({ name: `${name}_relu` }));
   }
   return chain(x, layers.maxPooling2d({ poolSize: 2, strides: 2, name: `${prefix}pool` }));
 }

@@ -1,5 +1,6 @@
 import { checkSeed, fail, keyOf, oneOf, wholeNumber } from '../base/check.js';
 import { type ConvArch, checkArch } from './arch.js';
+import { featureSize, minimumSize, PADDINGS, type Padding } from './sizes.js';
 
 /** `[height, width, channels]` of one image, as TensorFlow.js lays it out (NHWC without N). */
 export type ImageShape = readonly [height: number, width: number, channels: number];
@@ -16,8 +17,11 @@ export interface NetworkOptions {
   inputShape?: readonly [height: number | null, width: number | null, channels: number];
   /** Outputs of the last layer. Default 10. */
   classes?: number;
-  /** Units of the two hidden fully connected layers. Default 4096. */
-  hiddenUnits?: number;
+  /**
+   * Units of the hidden fully connected layers, which have ReLU: a number for two layers of as many, or a list with one number per
+   * layer. Default 4096. `[]` leaves only the last layer, as in VGGs for CIFAR; `[512]` and `[1024, 256]` give one and two.
+   */
+  hiddenUnits?: number | readonly number[];
   /** Fraction of hidden units dropped in training, at least 0 and below 1. Default 0.5; with 0 there are no dropout layers. */
   dropout?: number;
   /** `'linear'` (the default) gives logits, `'softmax'` probabilities. */
@@ -36,39 +40,70 @@ export interface BatchNormOptions {
   epsilon?: number;
   /** Fraction of the running mean and variance that a training step keeps. Default 0.9 (PyTorch calls it 0.1). */
   momentum?: number;
+  /** Normalizes after the ReLU instead of before it. Default false. */
+  afterRelu?: boolean;
 }
 
 /** Options of a VGG. */
 export interface VggOptions extends NetworkOptions {
   /**
-   * `[height, width, channels]`. Default `[224, 224, 1]`. Height and width are at least 2^blocks (32 for five blocks). With
-   * `includeTop: false` either may be null, for any size.
+   * `[height, width, channels]`. Default `[224, 224, 1]`. Height and width are at least 2^blocks (32 for five blocks), and more
+   * with padding 'valid' (150 for VGG-11). Either may be null, for any size, unless the features are flattened: with
+   * `includeTop: false`, `pooling` or `convolutionalTop`.
    */
   inputShape?: NetworkOptions['inputShape'];
+  /**
+   * Padding of the 3x3 convolutions: `'same'` (the default) keeps height and width, `'valid'` pads nothing, so that each takes 2
+   * off both, as in TinyVGG.
+   */
+  padding?: Padding;
+  /** Whether the convolutions add a bias. Default true. */
+  convBias?: boolean;
   /** Batch normalization between each convolution and its ReLU, as in torchvision's `vgg16_bn`. Default false. */
   batchNorm?: boolean | BatchNormOptions;
-  /** The three fully connected layers. Default true. */
+  /** The fully connected layers. Default true. */
   includeTop?: boolean;
-  /** Without top: global pooling of the features to one vector. Default none: the output is the last feature map. */
+  /**
+   * Global pooling of the last feature map to one number per channel. Default none: a top flattens the feature map, and without a
+   * top it is the output.
+   */
   pooling?: 'avg' | 'max';
   /**
    * Averages the last feature map to 7x7, like torchvision, so that a top trained at 224x224 fits any size. Default false: the
    * flatten follows the size (96x96 gives 3x3x512 = 4608 inputs to `fc1`).
    */
   adaptivePool?: boolean;
+  /**
+   * The hidden layers as convolutions without padding, so that a top for 224x224 fits larger images: the first with a window of
+   * 7x7, the others of 1x1, then global average pooling and the last layer. These are the logits of the dense evaluation of
+   * Simonyan & Zisserman (2014), section 3.2, and timm's way with images above 224. Default false.
+   */
+  convolutionalTop?: boolean;
 }
 
 type Defaulted = Required<Omit<VggOptions, 'pooling' | 'name'>>;
 
 /** A VGG's options with every default filled in and every rule checked. */
-export interface ResolvedOptions extends Omit<Defaulted, 'batchNorm'> {
+export interface ResolvedOptions extends Omit<Defaulted, 'batchNorm' | 'hiddenUnits'> {
+  /** Units of each hidden layer. */
+  hiddenUnits: readonly number[];
   batchNorm: false | Required<BatchNormOptions>;
   pooling: VggOptions['pooling'];
   name: string;
 }
 
+/** How a block's convolutions are built. */
+export type BlockStyle = Pick<ResolvedOptions, 'padding' | 'convBias' | 'batchNorm'>;
+
+/** The names of the layers of `pooling`. */
+export const GLOBAL_POOLING = { avg: 'global_average_pooling2d', max: 'global_max_pooling2d' } as const;
+
 /** PyTorch's defaults. */
-export const DEFAULT_BATCH_NORM: Required<BatchNormOptions> = { epsilon: 1e-5, momentum: 0.9 };
+export const DEFAULT_BATCH_NORM: Required<BatchNormOptions> = {
+  epsilon: 1e-5,
+  momentum: 0.9,
+  afterRelu: false,
+};
 
 /** Height and width of the feature map that torchvision's classifier expects. */
 export const ADAPTIVE_SIZE = 7;
@@ -78,29 +113,42 @@ const DEFAULTS: Defaulted = {
   classes: 10,
   hiddenUnits: 4096,
   dropout: 0.5,
+  padding: 'same',
+  convBias: true,
   batchNorm: false,
   includeTop: true,
   adaptivePool: false,
+  convolutionalTop: false,
   classifierActivation: 'linear',
   initializer: 'glorotUniform',
   seed: 0,
 };
 
 const OPTION_NAMES = [...Object.keys(DEFAULTS), 'pooling', 'name'];
-const VGG_ONLY = ['batchNorm', 'includeTop', 'pooling', 'adaptivePool'];
+const SWITCHES = ['convBias', 'includeTop', 'adaptivePool', 'convolutionalTop'] as const;
+const VGG_ONLY: readonly string[] = ['padding', 'batchNorm', 'pooling', ...SWITCHES];
 
 /** Fills in the defaults and checks the rules of every network, before anything is allocated. */
-export function resolveOptions(where: string, options: VggOptions, allowed = OPTION_NAMES): ResolvedOptions {
+export function resolveOptions(
+  where: string,
+  options: VggOptions,
+  allowed: readonly string[] = OPTION_NAMES,
+): ResolvedOptions {
   for (const name of Object.keys(options)) oneOf(where, 'the option', name, allowed);
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const defaulted = { name: where, pooling: undefined, ...DEFAULTS, ...given };
-  const o: ResolvedOptions = { ...defaulted, batchNorm: resolveBatchNorm(where, defaulted.batchNorm) };
+  const o: ResolvedOptions = {
+    ...defaulted,
+    hiddenUnits: resolveHiddenUnits(where, defaulted.hiddenUnits),
+    batchNorm: resolveBatchNorm(where, defaulted.batchNorm),
+  };
   if (!Array.isArray(o.inputShape) || o.inputShape.length !== 3) {
     fail(where, `inputShape is ${JSON.stringify(o.inputShape)}; pass [height, width, channels].`);
   }
   wholeNumber(where, 'the number of input channels', o.inputShape[2]);
   wholeNumber(where, 'classes', o.classes);
-  wholeNumber(where, 'hiddenUnits', o.hiddenUnits);
+  for (const name of SWITCHES) oneOf(where, name, o[name], [true, false]);
+  oneOf(where, 'padding', o.padding, PADDINGS);
   checkSeed(where, o.seed);
   if (!(o.dropout >= 0 && o.dropout < 1))
     fail(where, `dropout is ${o.dropout}; it must be at least 0 and below 1.`);
@@ -109,17 +157,30 @@ export function resolveOptions(where: string, options: VggOptions, allowed = OPT
   return o;
 }
 
+function resolveHiddenUnits(where: string, given: number | readonly number[]): readonly number[] {
+  if (!Array.isArray(given)) return Array(2).fill(wholeNumber(where, 'hiddenUnits', given as number));
+  given.forEach((units, i) => {
+    wholeNumber(where, `hiddenUnits[${i}]`, units);
+  });
+  return given;
+}
+
 function resolveBatchNorm(where: string, given: VggOptions['batchNorm']): ResolvedOptions['batchNorm'] {
   if (!given) return false;
   if (given === true) return DEFAULT_BATCH_NORM;
   for (const name of Object.keys(given)) keyOf(where, "batchNorm's option", name, DEFAULT_BATCH_NORM);
-  const { epsilon = DEFAULT_BATCH_NORM.epsilon, momentum = DEFAULT_BATCH_NORM.momentum } = given;
+  const {
+    epsilon = DEFAULT_BATCH_NORM.epsilon,
+    momentum = DEFAULT_BATCH_NORM.momentum,
+    afterRelu = DEFAULT_BATCH_NORM.afterRelu,
+  } = given;
   if (!(epsilon > 0 && epsilon < 1))
     fail(where, `batchNorm's epsilon is ${epsilon}; it must be between 0 and 1.`);
   if (!(momentum >= 0 && momentum < 1)) {
     fail(where, `batchNorm's momentum is ${momentum}; it must be at least 0 and below 1.`);
   }
-  return { epsilon, momentum };
+  oneOf(where, "batchNorm's afterRelu", afterRelu, [true, false]);
+  return { epsilon, momentum, afterRelu };
 }
 
 /** `resolveOptions`, and the rules that tie a VGG's blocks to its input and its top. */
@@ -127,34 +188,62 @@ export function resolveVgg(where: string, arch: ConvArch, options: VggOptions): 
   checkArch(where, arch);
   const o = resolveOptions(where, options);
   oneOf(where, 'pooling', o.pooling, [undefined, 'avg', 'max']);
-  if (o.pooling && o.includeTop) {
-    fail(where, `pooling '${o.pooling}' needs includeTop: false; with the top, the features are flattened.`);
-  }
+  if (o.convolutionalTop) checkConvolutionalTop(where, o);
+  const flattened = o.includeTop && !o.pooling && !o.convolutionalTop;
   const [height, width] = o.inputShape;
-  const minimum = 2 ** arch.length;
+  const size = `input ${height}x${width}`;
+  const window = o.convolutionalTop ? ADAPTIVE_SIZE : 1;
   for (const side of [height, width]) {
-    if (side === null && !o.includeTop && !o.adaptivePool) continue;
     if (side === null) {
+      if (o.adaptivePool)
+        fail(where, `${size} has no fixed size, which adaptivePool needs; pass both numbers.`);
+      if (!flattened) continue;
       fail(
         where,
-        `input ${height}x${width} has no fixed size, which the flatten and adaptivePool need; pass both numbers or set includeTop: false.`,
+        `${size} has no fixed size, which the flatten needs; pass both numbers, or set pooling or includeTop: false.`,
       );
     }
     wholeNumber(where, 'the input height or width', side);
-    if (side < minimum) {
+    if (featureSize(arch, side, o.padding) < window) {
+      const minimum = minimumSize(arch, o.padding, window);
+      const left = o.convolutionalTop ? `less than fc1's window of ${window}x${window}` : 'nothing';
       fail(
         where,
-        `input ${height}x${width} is smaller than ${minimum}x${minimum}, and ${poolings(arch.length)} would leave nothing; use at least ${minimum}.`,
+        `${size} is smaller than ${minimum}x${minimum}, and ${shrinking(arch, o.padding)} would leave ${left}; use at least ${minimum}.`,
       );
     }
   }
   return o;
 }
 
-function poolings(n: number): string {
-  const spelled =
-    ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'][n - 1] ?? String(n);
-  return n === 1 ? 'a 2x2 pooling' : `${spelled} 2x2 poolings`;
+function checkConvolutionalTop(where: string, o: ResolvedOptions): void {
+  if (!o.includeTop)
+    fail(where, 'convolutionalTop needs the top, which includeTop: false leaves out; omit one.');
+  if (o.hiddenUnits.length === 0) {
+    fail(
+      where,
+      "convolutionalTop makes convolutions of the hidden layers, and hiddenUnits is []; set pooling: 'avg' instead.",
+    );
+  }
+  for (const name of ['adaptivePool', 'pooling'] as const) {
+    if (!o[name]) continue;
+    fail(
+      where,
+      `${name} is ${JSON.stringify(o[name])}, but convolutionalTop takes the last feature map as it is and averages after the hidden layers; omit one.`,
+    );
+  }
+}
+
+/** The layers that make a feature map smaller: `two 3x3 convolutions without padding and a 2x2 pooling`. */
+function shrinking(arch: ConvArch, padding: Padding): string {
+  const convs = padding === 'valid' ? arch.reduce((sum, [threes]) => sum + threes, 0) : 0;
+  const poolings = counted(arch.length, '2x2 pooling');
+  return convs > 0 ? `${counted(convs, '3x3 convolution')} without padding and ${poolings}` : poolings;
+}
+
+function counted(n: number, thing: string): string {
+  const words = ['one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
+  return n === 1 ? `a ${thing}` : `${words[n - 1] ?? n} ${thing}s`;
 }
 
 /** The stride-4 convolution and three poolings reduce 65 pixels to 15, 7, 3 and 1; 64 would leave none. */

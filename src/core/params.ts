@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { oneOf } from '../base/check.js';
 import { rowsOf } from './inspect.js';
-import type { Plan } from './plan.js';
+import type { Plan, PlanRow } from './plan.js';
 
 /** The parameters of a network. */
 export interface ParamCount {
@@ -28,13 +28,21 @@ export function paramCount(
 ): ParamCount {
   const count = oneOf('paramCount', 'count', options.count ?? 'all', ['all', 'tally']);
   const layers = rowsOf('paramCount', modelOrPlan).filter((row) => row.params > 0);
-  const firstDense = layers.find((row) => row.kind === 'dense' && row.trainable > 0);
+  const firstConnected = layers.find(isFullyConnected);
   const counted =
-    count === 'all' ? layers : layers.filter((row) => row.kind === 'conv' || row === firstDense);
-  const rows = counted.map(({ name, kind, params, trainable, biases }) => {
-    const left = count === 'tally' && kind === 'conv' ? biases : 0;
+    count === 'all'
+      ? layers
+      : layers.filter((row) => row === firstConnected || (row.kind === 'conv' && !isFullyConnected(row)));
+  const rows = counted.map((row) => {
+    const { name, params, trainable, biases } = row;
+    const left = count === 'tally' && !isFullyConnected(row) ? biases : 0;
     return { name, params: params - left, trainable: Math.max(0, trainable - left) };
   });
   const sum = (key: 'params' | 'trainable') => rows.reduce((total, row) => total + row[key], 0);
   return { total: sum('params'), trainable: sum('trainable'), rows };
+}
+
+/** Whether a layer is fully connected, as a hidden layer of `convolutionalTop` is too; the averages of `adaptivePool` are not. */
+export function isFullyConnected({ kind, name, biases, trainable }: PlanRow): boolean {
+  return kind === 'dense' ? biases + trainable > 0 : kind === 'conv' && /^fc\d+$/.test(name);
 }

@@ -4,12 +4,15 @@ import type { Block, ConvArch } from './arch.js';
 import {
   ADAPTIVE_SIZE,
   type AlexNetOptions,
+  type BlockStyle,
+  GLOBAL_POOLING,
   type ImageShape,
   type ResolvedOptions,
   resolveAlexNet,
   resolveVgg,
   type VggOptions,
 } from './options.js';
+import { outputSize, type Padding } from './sizes.js';
 
 /** The kind of a layer. */
 export type LayerKind =
@@ -61,12 +64,11 @@ export function plan(arch: ConvArch, options: VggOptions = {}): Plan {
   const o = resolveVgg('plan', arch, options);
   const rows = new Rows(fixedShape(o));
   arch.forEach((block, index) => {
-    rows.block(block, `block${index + 1}`, o.batchNorm !== false);
+    rows.block(block, `block${index + 1}`, o);
   });
   if (o.adaptivePool) rows.adaptivePool();
   if (o.includeTop) rows.top(o);
-  else if (o.pooling === 'avg') rows.add('global_average_pooling2d', 'globalPool', [rows.channels]);
-  else if (o.pooling === 'max') rows.add('global_max_pooling2d', 'globalPool', [rows.channels]);
+  else if (o.pooling) rows.globalPool(o.pooling);
   return rows.all;
 }
 
@@ -76,7 +78,7 @@ export function alexNetPlan(options: AlexNetOptions = {}): Plan {
   const rows = new Rows(o.inputShape);
   const [height, width, channels] = o.inputShape;
   rows.add('conv1_pad', 'zeroPad', [height + 2, width + 2, channels]);
-  rows.conv('conv1', 96, 11, 4);
+  rows.conv('conv1', 96, 11, { stride: 4, padding: 'valid' });
   rows.maxPool('pool1', 3);
   rows.conv('conv2', 256, 5);
   rows.maxPool('pool2', 3);
@@ -123,36 +125,40 @@ class Rows {
     this.all.push({ name, kind, inputShape, outputShape, ...zeros, ...more, params, trainable });
   }
 
-  block([convs, channels, pointwise = 0]: Block, name: string, batchNorm: boolean): void {
+  block([convs, channels, pointwise = 0]: Block, name: string, o: BlockStyle): void {
     for (let i = 1; i <= convs + pointwise; i++) {
       const conv = `${name}_conv${i}`;
-      this.conv(conv, channels, i <= convs ? 3 : 1);
-      if (batchNorm) {
-        this.add(`${conv}_bn`, 'batchNorm', this.shape, { params: 4 * channels, trainable: 2 * channels });
-        this.add(`${conv}_relu`, 'relu', this.shape);
-      }
+      this.conv(conv, channels, i <= convs ? 3 : 1, { padding: o.padding, bias: o.convBias });
+      if (!o.batchNorm) continue;
+      this.add(`${conv}_bn`, 'batchNorm', this.shape, { params: 4 * channels, trainable: 2 * channels });
+      if (!o.batchNorm.afterRelu) this.add(`${conv}_relu`, 'relu', this.shape);
     }
     this.maxPool(`${name}_pool`, 2);
   }
 
-  /** Padding is 'same' at stride 1 and 'valid' otherwise, as in both networks. */
-  conv(name: string, filters: number, side: number, stride = 1): void {
+  conv(
+    name: string,
+    filters: number,
+    side: number,
+    { stride = 1, padding = 'same' as Padding, bias = true } = {},
+  ): void {
     const [height, width, channels] = this.shape as ImageShape;
-    const out = (size: number) => (stride === 1 ? size : Math.floor((size - side) / stride) + 1);
+    const out = (size: number) => outputSize(size, side, stride, padding);
     const outputShape = [out(height), out(width), filters] as const;
     const weights = side * side * channels * filters;
+    const biases = bias ? filters : 0;
     this.add(name, 'conv', outputShape, {
       window: [side, side],
       strides: [stride, stride],
-      params: weights + filters,
-      biases: filters,
+      params: weights + biases,
+      biases,
       macs: outputShape[0] * outputShape[1] * weights,
     });
   }
 
   maxPool(name: string, side: number): void {
     const [height, width, channels] = this.shape as ImageShape;
-    const out = (size: number) => Math.floor((size - side) / 2) + 1;
+    const out = (size: number) => outputSize(size, side, 2, 'valid');
     this.add(name, 'maxPool', [out(height), out(width), channels], { window: [side, side], strides: [2, 2] });
   }
 
@@ -161,12 +167,20 @@ class Rows {
     this.add(name, 'dense', [units], { params: weights + units, biases: units, macs: weights });
   }
 
+  globalPool(pooling: 'avg' | 'max'): void {
+    this.add(GLOBAL_POOLING[pooling], 'globalPool', [this.channels]);
+  }
+
   top(o: ResolvedOptions): void {
-    this.add('flatten', 'flatten', [size(this.shape)]);
-    for (const i of [1, 2]) {
-      this.dense(`fc${i}`, o.hiddenUnits);
-      if (o.dropout > 0) this.add(`dropout${i}`, 'dropout', this.shape);
-    }
+    const convolutional = o.convolutionalTop;
+    if (o.pooling) this.globalPool(o.pooling);
+    else if (!convolutional) this.add('flatten', 'flatten', [size(this.shape)]);
+    o.hiddenUnits.forEach((units, i) => {
+      if (!convolutional) this.dense(`fc${i + 1}`, units);
+      else this.conv(`fc${i + 1}`, units, i === 0 ? ADAPTIVE_SIZE : 1, { padding: 'valid' });
+      if (o.dropout > 0) this.add(`dropout${i + 1}`, 'dropout', this.shape);
+    });
+    if (convolutional) this.globalPool('avg');
     this.dense('predictions', o.classes);
   }
 

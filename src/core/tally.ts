@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { table } from '../figures/table.js';
-import { paramCount } from './params.js';
+import { rowsOf } from './inspect.js';
+import { isFullyConnected, paramCount } from './params.js';
 import type { Plan } from './plan.js';
 
 /**
@@ -13,13 +14,14 @@ import type { Plan } from './plan.js';
 export function tally(networks: Record<string, LayersModel | Plan>): string {
   const columns = Object.entries(networks).map(([title, network]) => {
     const { rows, total } = paramCount(network, { count: 'tally' });
-    const dense = rows.find(({ name }) => name === 'fc1')?.params ?? 0;
-    return {
-      title,
-      convs: rows.filter(({ name }) => name !== 'fc1').map(({ params }) => params),
-      dense,
-      total,
-    };
+    const connected = new Set(
+      rowsOf('tally', network)
+        .filter(isFullyConnected)
+        .map(({ name }) => name),
+    );
+    const dense = rows.find(({ name }) => connected.has(name))?.params ?? 0;
+    const convs = rows.filter(({ name }) => !connected.has(name)).map(({ params }) => params);
+    return { title, convs, dense, total };
   });
   const longest = Math.max(...columns.map(({ convs }) => convs.length));
   const lines = [

@@ -10,11 +10,17 @@ import {
 import type { ConvArch } from './arch.js';
 import { applyBlock, chain } from './block.js';
 import { type KernelInitializers, kernelInitializers } from './initializer.js';
-import { ADAPTIVE_SIZE, type ResolvedOptions, resolveVgg, type VggOptions } from './options.js';
+import {
+  ADAPTIVE_SIZE,
+  GLOBAL_POOLING,
+  type ResolvedOptions,
+  resolveVgg,
+  type VggOptions,
+} from './options.js';
 
 /**
- * A VGG of any architecture: its blocks, then flatten and the fully connected layers `fc1`, `fc2`, `predictions`,
- * under Keras' layer names (`block1_conv1`, `block1_pool`, ...).
+ * A VGG of any architecture: its blocks, then flatten and the fully connected layers `fc1`, `fc2`, `predictions` (more or fewer
+ * with other `hiddenUnits`), under Keras' layer names (`block1_conv1`, `block1_pool`, ...).
  *
  * Input `[batch, height, width, channels]`; output `[batch, classes]` logits (probabilities with
  * `classifierActivation: 'softmax'`), or without top the last feature map `[batch, height / 2^blocks, ...,
@@ -44,34 +50,40 @@ export function buildVgg(
   const image = input({ shape: [...o.inputShape], name: 'input_layer' });
   let x = image;
   arch.forEach((block, index) => {
-    x = applyBlock(x, block, `block${index + 1}_`, o.batchNorm, kernels);
+    x = applyBlock(x, block, `block${index + 1}_`, o, kernels);
   });
   if (o.adaptivePool) x = applyAdaptivePool(x);
   if (o.includeTop) x = applyTop(x, o, kernels);
-  else if (o.pooling === 'avg')
-    x = chain(x, layers.globalAveragePooling2d({ name: 'global_average_pooling2d' }));
-  else if (o.pooling === 'max') x = chain(x, layers.globalMaxPooling2d({ name: 'global_max_pooling2d' }));
+  else if (o.pooling) x = chain(x, globalPooling(o.pooling));
   return model({ inputs: image, outputs: x, name: o.name });
 }
 
-/** Appends flatten and the three fully connected layers, with dropout after the hidden two. */
-export function applyTop(
-  x: SymbolicTensor,
-  o: Pick<ResolvedOptions, 'hiddenUnits' | 'dropout' | 'classes' | 'classifierActivation'>,
-  kernels: KernelInitializers,
-): SymbolicTensor {
-  x = chain(x, layers.flatten({ name: 'flatten' }));
-  for (const i of [1, 2]) {
-    const kernelInitializer = kernels.next();
+/** Appends the layers from the last feature map to the classes, with dropout after each hidden layer. */
+export function applyTop(x: SymbolicTensor, o: ResolvedOptions, kernels: KernelInitializers): SymbolicTensor {
+  const convolutional = o.convolutionalTop;
+  if (o.pooling) x = chain(x, globalPooling(o.pooling));
+  else if (!convolutional) x = chain(x, layers.flatten({ name: 'flatten' }));
+  o.hiddenUnits.forEach((units, i) => {
+    const rest = { activation: 'relu', kernelInitializer: kernels.next(), name: `fc${i + 1}` } as const;
+    const kernelSize = i === 0 ? ADAPTIVE_SIZE : 1;
     x = chain(
       x,
-      layers.dense({ units: o.hiddenUnits, activation: 'relu', kernelInitializer, name: `fc${i}` }),
+      convolutional
+        ? layers.conv2d({ filters: units, kernelSize, padding: 'valid', ...rest })
+        : layers.dense({ units, ...rest }),
     );
-    if (o.dropout > 0) x = chain(x, layers.dropout({ rate: o.dropout, name: `dropout${i}` }));
-  }
+    if (o.dropout > 0) x = chain(x, layers.dropout({ rate: o.dropout, name: `dropout${i + 1}` }));
+  });
+  if (convolutional) x = chain(x, globalPooling('avg'));
   const kernelInitializer = kernels.next();
   const activation = o.classifierActivation;
   return chain(x, layers.dense({ units: o.classes, activation, kernelInitializer, name: 'predictions' }));
+}
+
+/** The layer that reduces feature maps to one number per channel, `[batch, channels]`. */
+export function globalPooling(pooling: 'avg' | 'max'): layers.Layer {
+  const name = GLOBAL_POOLING[pooling];
+  return pooling === 'avg' ? layers.globalAveragePooling2d({ name }) : layers.globalMaxPooling2d({ name });
 }
 
 /**

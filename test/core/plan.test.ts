@@ -1,6 +1,7 @@
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rowsOf } from '../../src/core/inspect.js';
+import { featureSize, minimumSize, PADDINGS } from '../../src/core/sizes.js';
 import {
   alexNet,
   alexNetPlan,
@@ -99,6 +100,46 @@ describe('a plan and the model that tfjs builds', () => {
     model.dispose();
   });
 
+  // Every combination of the options that have layers of their own, with the sizes that each needs.
+  const combinations = product<VggOptions>({
+    hiddenUnits: [6, [], [5], [7, 4, 3]],
+    dropout: [0, 0.5],
+    padding: ['same', 'valid'],
+    convBias: [true, false],
+    batchNorm: [false, true, { afterRelu: true }],
+    pooling: [undefined, 'avg', 'max'],
+    includeTop: [true, false],
+    adaptivePool: [false, true],
+    convolutionalTop: [false, true],
+  });
+
+  test('have the same layers: every combination of options', () => {
+    const arch: ConvArch = [
+      [1, 3],
+      [1, 4, 1],
+    ];
+    const layers = new Set<string>();
+    let refused = 0;
+    for (const options of combinations) {
+      const all = { inputShape: [37, 34, 2], classes: 3, initializer: 'zeros', ...options } as const;
+      const told = JSON.stringify(options);
+      const planned = outcome(() => plan(arch, all));
+      const model = outcome(() => vgg(arch, all));
+      if (typeof planned === 'string' || typeof model === 'string') {
+        expect(model, told).toBe(String(planned).replace('plan:', 'vgg:'));
+        refused++;
+        continue;
+      }
+      expect(rowsOf('test', model), told).toEqual(planned);
+      expect(paramCount(planned).total, told).toBe(model.countParams());
+      layers.add(model.layers.map(({ name }) => name).join());
+      model.dispose();
+    }
+    // convolutionalTop needs hidden layers and a feature map of 7x7, and neither of the two poolings.
+    expect([combinations.length, refused]).toEqual([2304, 2304 / 2 - (3 / 4) * (1 / 3) * (1 / 8) * 2304]);
+    expect(layers.size).toBeGreaterThan(100);
+  });
+
   test('planning VGG-19 allocates no tensor', () => {
     const before = memory().numTensors;
     plan(VGG19, IMAGENET);
@@ -111,3 +152,47 @@ test('a plan of an input without a fixed size is refused', () => {
     'plan: input nullx32 has no fixed size, so its layers have no shapes to count; pass a height and a width.',
   );
 });
+
+describe('the size of the feature map', () => {
+  const archs: ConvArch[] = [VGG11, VGG16C, [[1, 3]], [[0, 3, 2]], [[2, 4], [2, 4]]]; // biome-ignore format: a list
+  test.each(PADDINGS)(
+    "with padding '%s' is the plan's, and the minimum is the smallest that leaves it",
+    (padding) => {
+      for (const arch of archs) {
+        for (const features of [1, 2, 7]) {
+          const minimum = minimumSize(arch, padding, features);
+          expect(featureSize(arch, minimum, padding)).toBe(features);
+          expect(featureSize(arch, minimum - 1, padding)).toBe(features - 1);
+        }
+        const smallest = minimumSize(arch, padding);
+        for (const size of [smallest, smallest + 1, smallest + 31, 224]) {
+          const rows = plan(scaleArch(arch, 1), {
+            inputShape: [size, size + 3, 1],
+            padding,
+            includeTop: false,
+          });
+          const [height, width] = rows.at(-1)!.outputShape;
+          expect([height, width]).toEqual([size, size + 3].map((one) => featureSize(arch, one, padding)));
+        }
+      }
+    },
+  );
+});
+
+/** Every combination of the values of each option. */
+function product<T extends object>(values: { [K in keyof T]: readonly T[K][] }): T[] {
+  return Object.entries(values).reduce<T[]>(
+    (all, [name, choices]) =>
+      all.flatMap((one) => (choices as unknown[]).map((value) => ({ ...one, [name]: value }))),
+    [{} as T],
+  );
+}
+
+/** What a function returns, or the message of its error. */
+function outcome<T>(run: () => T): T | string {
+  try {
+    return run();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

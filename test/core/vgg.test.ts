@@ -275,7 +275,57 @@ describe('options', () => {
     [
       'no size with a top',
       () => vgg(VGG11, { inputShape: [null, 32, 1] }),
-      'vgg: input nullx32 has no fixed size, which the flatten and adaptivePool need; pass both numbers or set includeTop: false.',
+      'vgg: input nullx32 has no fixed size, which the flatten needs; pass both numbers, or set pooling or includeTop: false.',
+    ],
+    [
+      'no size with adaptive pooling',
+      () => vgg(VGG11, { inputShape: [32, null, 1], includeTop: false, adaptivePool: true }),
+      'vgg: input 32xnull has no fixed size, which adaptivePool needs; pass both numbers.',
+    ],
+    [
+      "a small input with padding 'valid'",
+      () => vgg11({ inputShape: [150, 149, 1], padding: 'valid' }),
+      'vgg11: input 150x149 is smaller than 150x150, and eight 3x3 convolutions without padding and five 2x2 poolings would leave nothing; use at least 150.',
+    ],
+    [
+      "a feature map smaller than the convolutional top's window",
+      () => vgg([[0, 8, 1]], { inputShape: [14, 13, 1], padding: 'valid', convolutionalTop: true }),
+      "vgg: input 14x13 is smaller than 14x14, and a 2x2 pooling would leave less than fc1's window of 7x7; use at least 14.",
+    ],
+    [
+      'a convolutional top without a top',
+      () => vgg16({ convolutionalTop: true, includeTop: false }),
+      'vgg16: convolutionalTop needs the top, which includeTop: false leaves out; omit one.',
+    ],
+    [
+      'a convolutional top without hidden layers',
+      () => vgg16({ convolutionalTop: true, hiddenUnits: [] }),
+      "vgg16: convolutionalTop makes convolutions of the hidden layers, and hiddenUnits is []; set pooling: 'avg' instead.",
+    ],
+    [
+      'a convolutional top with adaptive pooling',
+      () => vgg16({ convolutionalTop: true, adaptivePool: true }),
+      'vgg16: adaptivePool is true, but convolutionalTop takes the last feature map as it is and averages after the hidden layers; omit one.',
+    ],
+    [
+      'a convolutional top with pooling',
+      () => vgg16({ convolutionalTop: true, pooling: 'max' }),
+      'vgg16: pooling is "max", but convolutionalTop takes the last feature map as it is and averages after the hidden layers; omit one.',
+    ],
+    [
+      'another padding',
+      () => vgg16({ padding: 'full' as 'same' }),
+      'vgg16: padding is "full"; it must be one of "same", "valid".',
+    ],
+    [
+      'a hidden layer without units',
+      () => vgg16({ hiddenUnits: [8, 0] }),
+      'vgg16: hiddenUnits[1] is 0; it must be a whole number of at least 1.',
+    ],
+    [
+      'a switch that is neither true nor false',
+      () => vgg16({ convBias: 'false' as unknown as boolean }),
+      'vgg16: convBias is "false"; it must be one of true, false.',
     ],
     [
       'a shape of two numbers',
@@ -286,11 +336,6 @@ describe('options', () => {
       'half a class',
       () => vgg13({ classes: 1.5 }),
       'vgg13: classes is 1.5; it must be a whole number of at least 1.',
-    ],
-    [
-      'pooling with a top',
-      () => vgg19({ pooling: 'avg' }),
-      "vgg19: pooling 'avg' needs includeTop: false; with the top, the features are flattened.",
     ],
     [
       'an unknown option',

@@ -108,6 +108,7 @@ export function batchNormOf(
   return {
     epsilon: isFraction(epsilon) ? epsilon : (batchNormEpsilon ?? defaults.epsilon),
     momentum: isFraction(momentum) ? momentum : defaults.momentum,
+    afterRelu: false,
   };
 }
 
