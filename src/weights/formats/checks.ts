@@ -1,7 +1,14 @@
 import { size } from '../../base/shapes.js';
 import { WeightFileError } from './error.js';
-import { MAX_ELEMENTS, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS } from './limits.js';
-import { BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
+import {
+  MAX_ELEMENTS,
+  MAX_HEADER_BYTES,
+  MAX_NAME_LENGTH,
+  MAX_RANK,
+  MAX_TENSORS,
+  MAX_UNPACKING_RATIO,
+} from './limits.js';
+import { BYTES_PER_ELEMENT, type Dtype, type StoredTensor } from './tensor.js';
 
 /** Returns a shape from a file; throws a WeightFileError if it is not valid. */
 export function checkShape(file: string, tensor: string, shape: unknown): readonly number[] {
@@ -68,6 +75,29 @@ export function checkOverlaps(file: string, spans: readonly Span[]): void {
       });
     }
   });
+}
+
+/**
+ * Throws if the tensors together would take far more memory than their file, whose tensors may share bytes (tied weights) or
+ * be compressed. Every tensor counts as read, in the file's numbers or in float32, whichever takes more.
+ *
+ * @param fileBytes the length of the file, or of all files that have the tensors' bytes.
+ */
+export function checkTotal(
+  file: string,
+  tensors: readonly Pick<StoredTensor, 'dtype' | 'shape'>[],
+  fileBytes: number,
+): void {
+  const bytes = tensors.reduce(
+    (sum, { dtype, shape }) => sum + size(shape) * Math.max(BYTES_PER_ELEMENT[dtype], BYTES_PER_ELEMENT.F32),
+    0,
+  );
+  if (bytes > MAX_HEADER_BYTES + MAX_UNPACKING_RATIO * fileBytes) {
+    throw new WeightFileError(
+      file,
+      `its ${tensors.length} tensors would take ${bytes} bytes, but the file has ${fileBytes}; save each tensor once, uncompressed.`,
+    );
+  }
 }
 
 /** The row-major strides of a shape, in elements. */

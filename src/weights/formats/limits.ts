@@ -19,7 +19,7 @@ export const MAX_HEADER_BYTES = 16 * 2 ** 20;
 export const MAX_NAME_LENGTH = 512;
 
 /**
- * A file may unpack to this many times its size, plus {@link MAX_HEADER_BYTES}. PyTorch and Keras do not compress, and
- * trained weights shrink by a tenth; a file that shrinks much more is a zip bomb.
+ * A file may unpack to this many times its size, plus {@link MAX_HEADER_BYTES}, and so may its tensors together. PyTorch and
+ * Keras do not compress, and trained weights shrink by a tenth; a file that shrinks much more is a zip bomb.
  */
 export const MAX_UNPACKING_RATIO = 10;

@@ -1,3 +1,4 @@
+import { checkTotal } from '../checks.js';
 import { WeightFileError } from '../error.js';
 import { fileOfBytes, type WeightFile } from '../file.js';
 import { MAX_HEADER_BYTES } from '../limits.js';
@@ -36,6 +37,7 @@ export async function readTorchZip(
     throw new WeightFileError(file.name, 'its numbers are big-endian; save it on a little-endian machine.');
   }
   const { tensors } = readState(file.name, await pickle.read(MAX_HEADER_BYTES));
+  checkTotal(file.name, tensors, file.size);
   return tensors.map((tensor) => {
     const { storage, name } = tensor;
     const entry = entries.get(`${folder}data/${storage.key}`);
