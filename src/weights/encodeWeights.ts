@@ -4,6 +4,7 @@ import { bytesOf, type Content, concatenated, contentOf } from './formats/conten
 import { ENCODED_DTYPES, type EncodedDtype } from './formats/numbers.js';
 import { safetensorsHeader } from './formats/safetensors.js';
 import { torchFile } from './formats/torch/write.js';
+import { metadataEntry } from './metadata.js';
 import { KEY_NAMES, type KeyNames } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 import { kerasLayerWeights, kerasModelH5, kerasWeightsH5, kerasZip } from './writers/kerasFiles.js';
@@ -48,7 +49,8 @@ export interface EncodeOptions {
 
 /**
  * Encodes a VGG's weights as the bytes of a file, with the key names and layouts of another framework: PyTorch's
- * `load_state_dict(strict=True)` and Keras' `load_weights` accept them.
+ * `load_state_dict(strict=True)` and Keras' `load_weights` accept them. The model's preprocessing and class names
+ * (`metadataOf`) are included, where the frameworks ignore them.
  *
  * Batch normalization has an epsilon of 1e-5 in PyTorch's networks and of 1e-3 in Keras', which files of weights do not
  * record; the running variances of a model with another epsilon are changed so that the framework computes the same.
@@ -87,23 +89,24 @@ function contentOfModel(
   container: WeightContainer,
 ): Content {
   const targets = targetsOf('encodeWeights', model);
+  const metadata = metadataEntry(model);
   switch (container) {
     case 'h5':
-      return kerasLayerWeights(targets);
+      return kerasLayerWeights(targets, metadata);
     case 'model.h5':
-      return kerasModelH5(model);
+      return kerasModelH5(model, metadata);
     case 'weights.h5':
-      return kerasWeightsH5(model);
+      return kerasWeightsH5(model, metadata);
     case 'keras':
-      return kerasZip(model);
+      return kerasZip(model, metadata);
   }
   const tensors = names === 'keras' ? kerasTensors(targets, dtype) : torchTensors(targets, names, dtype);
-  if (container === 'pth') return torchFile(tensors);
-  const header = safetensorsHeader(tensors, metadataOf(names, targets));
+  if (container === 'pth') return torchFile(tensors, metadata);
+  const header = safetensorsHeader(tensors, { ...formatOf(names, targets), ...metadata });
   return concatenated([contentOf(header), ...tensors.map(({ content }) => content)]);
 }
 
-function metadataOf(names: KeyNames, targets: ReadonlyMap<string, Target>): Record<string, string> {
+function formatOf(names: KeyNames, targets: ReadonlyMap<string, Target>): Record<string, string> {
   if (names !== 'keras') return { format: 'pt' };
   const epsilon = [...targets.values()].find((target) => target.epsilon !== undefined)?.epsilon;
   return { format: 'tf', ...(epsilon !== undefined && { batch_norm_epsilon: String(epsilon) }) };

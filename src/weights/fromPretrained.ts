@@ -2,6 +2,7 @@ import { keyOf } from '../base/check.js';
 import { downloadFile } from '../io/download.js';
 import { WeightFileError } from './formats/error.js';
 import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
+import { setMetadata } from './metadata.js';
 import { PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
 
 /** Options of {@link fromPretrained}. */
@@ -44,7 +45,9 @@ export async function fromPretrained(
   });
   try {
     const loaded = await fromWeights(file.source, { ...(!top && { includeTop: false }), ...options });
-    return { ...loaded, published };
+    const metadata = { ...loaded.metadata, preprocessing: published.preprocessing };
+    setMetadata(loaded.model, metadata);
+    return { ...loaded, metadata, published };
   } catch (error) {
     // Without a published checksum, only reading the file shows that it is, for example, an error page.
     if (error instanceof WeightFileError && !sha256 && !md5) await file.forget();

@@ -7,6 +7,7 @@ import type { Source } from '../io/read.js';
 import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
+import { attachMetadata, type ModelMetadata, metadataIn } from './metadata.js';
 import { TOP } from './names/canonical.js';
 import { checkStrict, type LoadReport, matchUp } from './names/match.js';
 import { type NetworkSpec, vggByNames } from './names/network.js';
@@ -35,6 +36,8 @@ export interface LoadedNetwork {
   /** The VGG in it, as the file describes it; undefined if the file's configuration is of another network. */
   network?: NetworkSpec;
   report: LoadReport;
+  /** How images are prepared and what the classes are called, if the file says so; the model carries them too. */
+  metadata: ModelMetadata;
 }
 
 /**
@@ -61,6 +64,7 @@ export async function fromWeights(
   return withCheckpoint(source, reading, async (checkpoint) => {
     const { network, parameters } = vggByNames(checkpoint, given);
     const options = optionsFor(network, given);
+    const stored = metadataIn(checkpoint);
     checkSize(checkpoint.file, network, options);
     const model = buildVgg('vgg', network.arch, options, UNFILLED);
     try {
@@ -72,7 +76,9 @@ export async function fromWeights(
       checkStrict(checkpoint.file, wanted, (weight) => isExcused(weight, network, options));
       await fillModel(checkpoint, pairs, report, reading);
       initializeMissing(targets, report, options.seed);
-      return { model, network, report };
+      const ownOutputs = options.includeTop && options.classes === network.top?.classes;
+      const metadata = attachMetadata(checkpoint.file, model, stored, ownOutputs);
+      return { model, network, report, metadata };
     } catch (error) {
       model.dispose();
       throw error;

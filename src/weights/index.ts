@@ -15,6 +15,7 @@ export { fromPretrained, type PretrainedOptions } from './fromPretrained.js';
 export { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
 export { inspectWeights, type WeightFileInfo } from './inspectWeights.js';
 export { type LoadOptions, loadWeights } from './loadWeights.js';
+export { type ModelMetadata, metadataOf, setMetadata } from './metadata.js';
 export type { LoadReport } from './names/match.js';
 export type { NetworkHints, NetworkSpec } from './names/network.js';
 export { KEY_NAMES, type KeyNames } from './names/parameters.js';

@@ -3,6 +3,7 @@ import type { Source } from '../io/read.js';
 import { type WeightFileOptions, type WeightFormat, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import type { Dtype } from './formats/tensor.js';
+import { type ModelMetadata, metadataIn } from './metadata.js';
 import { type NetworkSpec, vggByNames } from './names/network.js';
 
 /** A description of a weight file, read from its header alone. */
@@ -15,6 +16,8 @@ export interface WeightFileInfo {
   network?: NetworkSpec;
   /** The reason why there is no `network`. */
   problem?: string;
+  /** How images are prepared and what the classes are called, if the file says so. */
+  metadata: ModelMetadata;
   /** How many numbers are weights of the network. */
   parameters: number;
   /** The types of the numbers. */
@@ -42,6 +45,7 @@ export async function inspectWeights(
       bytes,
       format,
       ...('value' in vgg ? { network: vgg.value.network } : { problem: vgg.reason }),
+      metadata: metadataIn(checkpoint),
       parameters: parameters.reduce((sum, { tensor }) => sum + size(tensor.shape), 0),
       dtypes: [...new Set(tensors.map(({ dtype }) => dtype))],
       tensors: tensors.map((tensor) => {

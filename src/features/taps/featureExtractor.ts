@@ -9,6 +9,7 @@ import { fail, oneOf } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
+import { metadataOf, setMetadata } from '../../weights/metadata.js';
 import { chainTo } from './chain.js';
 import { tapOf } from './taps.js';
 
@@ -30,7 +31,7 @@ export interface ExtractorOptions {
  * forward pass, which ends at the last of these layers.
  *
  * It shares the model's weights: it takes no memory, follows the model's training, and disposing it frees nothing. It cannot
- * be used once the model is disposed. It saves and loads like any other model.
+ * be used once the model is disposed. It saves and loads like any other model, and keeps the model's preprocessing.
  *
  * @param layers one name or several. Keras' names mean a layer's output (`block3_conv3`: after its ReLU, unless batch
  *   normalization follows); the paper's distinguish before and after the ReLU (`conv3_3` and `relu3_3`; also `bn3_3`,
@@ -84,7 +85,13 @@ export function featureExtractor(
     // tfjs fills only the first of two identical outputs.
     else outputs.push(outputs.includes(output) ? same(output, `${layer}_${i}`) : output);
   }
-  return tfjsModel({ inputs: image, outputs: outputs.length === 1 ? outputs[0]! : outputs, name });
+  const extractor = tfjsModel({
+    inputs: image,
+    outputs: outputs.length === 1 ? outputs[0]! : outputs,
+    name,
+  });
+  setMetadata(extractor, { preprocessing: metadataOf(model).preprocessing });
+  return extractor;
 }
 
 function pooled(x: SymbolicTensor, pooling: 'avg' | 'max', name: string): SymbolicTensor {

@@ -3,6 +3,7 @@ import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import { INITIALIZERS, type NetworkOptions } from '../../core/options.js';
+import { metadataOf, setMetadata } from '../../weights/metadata.js';
 
 /** Options of {@link transferHead}. */
 export interface TransferHeadOptions
@@ -30,6 +31,8 @@ export interface TransferHeadOptions
  * The new model contains the base's layers themselves, not copies: training or freezing them in one affects the other, and
  * disposing either disposes the base's weights. The new layers are `global_average_pooling2d` (or `global_max_pooling2d`,
  * `flatten`), `fc1`, `dropout1` and so on, and `predictions`.
+ *
+ * The base's preprocessing is kept (`metadataOf`); `setMetadata` adds the names of the classes.
  *
  * @param base a network without its last layer, from `fromWeights(file, { includeTop: false })` or
  *   `featureExtractor(model, 'fc2')`.
@@ -79,7 +82,10 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
       name: 'predictions',
     }),
   );
-  return tfjsModel({ inputs: base.inputs, outputs: x, name: options.name ?? `${base.name}_transfer` });
+  const name = options.name ?? `${base.name}_transfer`;
+  const transferred = tfjsModel({ inputs: base.inputs, outputs: x, name });
+  setMetadata(transferred, { preprocessing: metadataOf(base).preprocessing });
+  return transferred;
 }
 
 function outputOf(base: LayersModel): SymbolicTensor {

@@ -6,10 +6,11 @@ import { openFile, type WeightFile } from './file.js';
 import { isHdf5 } from './hdf5/read.js';
 import type { KerasConfig } from './keras/config.js';
 import { isKerasZip, readKerasH5, readKerasZip } from './keras/read.js';
+import { METADATA_KEY } from './metadata.js';
 import { isSafetensors, readSafetensors } from './safetensors.js';
 import type { StoredTensor } from './tensor.js';
 import { isJson, readTfjs, type ShardSource } from './tfjsModel.js';
-import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torch/read.js';
+import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip, torchMetadata } from './torch/read.js';
 import { isZip, readZip } from './zip/read.js';
 
 /** The format of a weight file, recognized by its content and never by its name. */
@@ -39,6 +40,8 @@ export interface Checkpoint {
   readonly config?: KerasConfig;
   /** The epsilon of batch normalization, if the file states it. */
   readonly batchNormEpsilon?: number;
+  /** What this library stored about the model, unchecked: JSON, or the value that it stands for. */
+  readonly metadata?: unknown;
 }
 
 /**
@@ -84,11 +87,13 @@ async function parse(
   head: Uint8Array,
   source: Source,
   options: WeightFileOptions,
-): Promise<Pick<Checkpoint, 'format' | 'tensors' | 'config' | 'batchNormEpsilon'>> {
+): Promise<Pick<Checkpoint, 'format' | 'tensors' | 'config' | 'batchNormEpsilon' | 'metadata'>> {
   if (isZip(head)) {
     const entries = await readZip(file);
-    if (isTorchZip(entries))
-      return { format: 'PyTorch .pth (zip)', tensors: await readTorchZip(file, entries) };
+    if (isTorchZip(entries)) {
+      const [tensors, metadata] = [await readTorchZip(file, entries), await torchMetadata(entries)];
+      return { format: 'PyTorch .pth (zip)', tensors, metadata };
+    }
     if (isKerasZip(entries)) return { format: 'Keras .keras', ...(await readKerasZip(file, entries)) };
     throw new WeightFileError(
       file.name,
@@ -110,7 +115,12 @@ async function parse(
   if (isSafetensors(head)) {
     const { tensors, metadata } = await readSafetensors(file);
     const epsilon = Number(metadata.batch_norm_epsilon);
-    return { format: 'safetensors', tensors, batchNormEpsilon: epsilon > 0 ? epsilon : undefined };
+    return {
+      format: 'safetensors',
+      tensors,
+      batchNormEpsilon: epsilon > 0 ? epsilon : undefined,
+      metadata: metadata[METADATA_KEY],
+    };
   }
   if (isJson(head)) return { format: 'tfjs model.json', ...(await readTfjs(file, source, options)) };
   throw new WeightFileError(

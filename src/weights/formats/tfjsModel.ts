@@ -14,12 +14,14 @@ import { printable, WeightFileError } from './error.js';
 import { openFile, type WeightFile } from './file.js';
 import { type KerasConfig, kerasLayers } from './keras/config.js';
 import { MAX_HEADER_BYTES } from './limits.js';
+import { METADATA_KEY } from './metadata.js';
 import type { ByteStream, Dtype, StoredTensor } from './tensor.js';
 
 /** The tensors of a tfjs model, and its layers if it is a layers model. */
 export interface TfjsFile {
   tensors: StoredTensor[];
   config?: KerasConfig;
+  metadata?: unknown;
 }
 
 /** Returns the weight file for a path in `model.json`. */
@@ -81,7 +83,11 @@ export async function readTfjs(
     file.name,
     tensors.map(({ name }) => name),
   );
-  return { tensors, config: configOf(file.name, json.modelTopology) };
+  return {
+    tensors,
+    config: configOf(file.name, json.modelTopology),
+    metadata: Object(json.userDefinedMetadata)[METADATA_KEY],
+  };
 }
 
 /** The layers of a layers model saved by tfjs or its converter; a graph model has none. */
@@ -93,7 +99,7 @@ function configOf(file: string, topology: unknown): KerasConfig | undefined {
 /** The maximum number of weight files in a group; at tfjs's 4 MB per file, VGG-19 has 138. */
 const MAX_SHARDS = 10_000;
 
-function parse(file: string, bytes: Uint8Array): { modelTopology?: unknown } {
+function parse(file: string, bytes: Uint8Array): { modelTopology?: unknown; userDefinedMetadata?: unknown } {
   try {
     return Object(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (cause) {

@@ -7,8 +7,11 @@ import type { Target } from '../names/targets.js';
 import { type KerasNewLayer, keras2Config, keras3Config, kerasChain, snakeCase } from './kerasModel.js';
 import { numbersOf, shapeOf } from './variable.js';
 
+/** Texts by name, which Keras ignores. */
+type Metadata = Readonly<Record<string, string>>;
+
 /** A file like Keras' published ones: a group for each layer, which lists its weights in order. */
-export function kerasLayerWeights(targets: ReadonlyMap<string, Target>): Content {
+export function kerasLayerWeights(targets: ReadonlyMap<string, Target>, metadata: Metadata): Content {
   const children: Record<string, NewGroup> = {};
   for (const { role, variable, epsilon } of targets.values()) {
     const [layer, last] = role.split('/') as [string, string];
@@ -19,14 +22,14 @@ export function kerasLayerWeights(targets: ReadonlyMap<string, Target>): Content
       children: { ...datasets, [name]: withDefaultEpsilon({ variable, epsilon }) },
     };
   }
-  return hdf5Of({ attributes: { layer_names: Object.keys(children) }, children });
+  return hdf5Of({ attributes: { layer_names: Object.keys(children), ...metadata }, children });
 }
 
 /** The writer that these files record. */
 const KERAS_2 = { backend: 'tensorflow', keras_version: '2.15.0' };
 
 /** Keras 2's whole model: the configuration, and a group for each layer in `model_weights`. */
-export function kerasModelH5(model: LayersModel): Content {
+export function kerasModelH5(model: LayersModel, metadata: Metadata): Content {
   const chain = kerasChain(model);
   const layers = chain.map(({ name, weights }): [string, NewGroup] => {
     const datasets = weights.map(({ name, variable }) => [`${name}:0`, dataset(variable)] as const);
@@ -39,7 +42,7 @@ export function kerasModelH5(model: LayersModel): Content {
     ];
   });
   return hdf5Of({
-    attributes: { ...KERAS_2, model_config: JSON.stringify(keras2Config(model.name, chain)) },
+    attributes: { ...KERAS_2, model_config: JSON.stringify(keras2Config(model.name, chain)), ...metadata },
     children: {
       model_weights: {
         attributes: { layer_names: layers.map(([name]) => name), ...KERAS_2 },
@@ -50,16 +53,17 @@ export function kerasModelH5(model: LayersModel): Content {
 }
 
 /** Keras 3's `.weights.h5`, which does not record epsilons. */
-export function kerasWeightsH5(model: LayersModel): Content {
-  return hdf5Of(numbered(model.name, kerasChain(model), withDefaultEpsilon));
+export function kerasWeightsH5(model: LayersModel, metadata: Metadata): Content {
+  const root = numbered(model.name, kerasChain(model), withDefaultEpsilon);
+  return hdf5Of({ ...root, attributes: { ...metadata } });
 }
 
 /** Keras 3's `.keras`: a zip archive of the model's configuration and a `.weights.h5`. */
-export function kerasZip(model: LayersModel): Content {
+export function kerasZip(model: LayersModel, metadata: Metadata): Content {
   const chain = kerasChain(model);
   const json = (value: object) => contentOf(new TextEncoder().encode(JSON.stringify(value)));
   return zipOf([
-    { name: 'metadata.json', content: json({ keras_version: '3.0.0' }) },
+    { name: 'metadata.json', content: json({ keras_version: '3.0.0', ...metadata }) },
     { name: 'config.json', content: json(keras3Config(model.name, chain)) },
     {
       name: 'model.weights.h5',

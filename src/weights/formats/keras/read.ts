@@ -4,6 +4,7 @@ import { WeightFileError } from '../error.js';
 import { fileOfBytes, partOf, type WeightFile } from '../file.js';
 import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../hdf5/read.js';
 import { MAX_HEADER_BYTES } from '../limits.js';
+import { METADATA_KEY } from '../metadata.js';
 import type { StoredTensor } from '../tensor.js';
 import type { Entry } from '../zip/read.js';
 import { type KerasConfig, parseKerasConfig } from './config.js';
@@ -16,6 +17,8 @@ export interface KerasFile {
   layout: KerasLayout;
   tensors: StoredTensor[];
   config?: KerasConfig;
+  /** What this library stored about the model, unchecked. */
+  metadata?: unknown;
 }
 
 /**
@@ -29,14 +32,15 @@ export async function readKerasH5(file: WeightFile): Promise<KerasFile> {
   const root = await openHdf5(file);
   const attributes = await root.attributes();
   const children = await root.children();
+  const metadata = attributes.get(METADATA_KEY);
   const inner = children.get('model_weights');
   const configText = attributes.get('model_config');
   const config = typeof configText === 'string' ? parseKerasConfig(file.name, configText) : undefined;
   if (inner?.kind === 'group') {
-    return { layout: 'model', tensors: finish(file, await namedWeights(file, inner)), config };
+    return { layout: 'model', tensors: finish(file, await namedWeights(file, inner)), config, metadata };
   }
   if (attributes.has('layer_names')) {
-    return { layout: 'published', tensors: finish(file, await namedWeights(file, root)), config };
+    return { layout: 'published', tensors: finish(file, await namedWeights(file, root)), config, metadata };
   }
   const found = await numberedWeights(root);
   if (found.length === 0) {
@@ -45,7 +49,7 @@ export async function readKerasH5(file: WeightFile): Promise<KerasFile> {
       'it is an HDF5 file without Keras layers (layer_names, model_weights or layers/*/vars); use a file that Keras saved.',
     );
   }
-  return { layout: 'weights', tensors: finish(file, found) };
+  return { layout: 'weights', tensors: finish(file, found), metadata };
 }
 
 /** Whether a zip archive is a `.keras` file. */
@@ -68,7 +72,21 @@ export async function readKerasZip(
   const inside = weights.span
     ? partOf(file, weights.span.offset, weights.span.length)
     : fileOfBytes(file.name, await unpack(file.name, weights));
-  return { ...(await readKerasH5(inside)), config };
+  return { ...(await readKerasH5(inside)), config, metadata: await zipMetadata(file, entries) };
+}
+
+/** What this library stored about the model in the archive's `metadata.json`. */
+async function zipMetadata(file: WeightFile, entries: ReadonlyMap<string, Entry>): Promise<unknown> {
+  const entry = entries.get('metadata.json');
+  if (!entry) return undefined;
+  try {
+    return Object(JSON.parse(new TextDecoder().decode(await entry.read(MAX_HEADER_BYTES))))[METADATA_KEY];
+  } catch (error) {
+    if (error instanceof WeightFileError) throw error;
+    throw new WeightFileError(file.name, 'its metadata.json is not JSON; the file is damaged.', {
+      cause: error,
+    });
+  }
 }
 
 function unpack(file: string, weights: Entry): Promise<Uint8Array> {

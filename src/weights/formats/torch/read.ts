@@ -2,6 +2,7 @@ import { checkTotal } from '../checks.js';
 import { WeightFileError } from '../error.js';
 import { fileOfBytes, type WeightFile } from '../file.js';
 import { MAX_HEADER_BYTES } from '../limits.js';
+import { METADATA_KEY } from '../metadata.js';
 import { viewOf } from '../numbers.js';
 import { BYTES_PER_ELEMENT, type ByteStream, type StoredTensor, spanOf } from '../tensor.js';
 import type { Entry } from '../zip/read.js';
@@ -55,6 +56,13 @@ export async function readTorchZip(
     }
     return stored(tensor, () => entry.open());
   });
+}
+
+/** What this library stored about the model. */
+export async function torchMetadata(entries: ReadonlyMap<string, Entry>): Promise<string | undefined> {
+  const folder = pickleOf(entries)!.name.slice(0, -'data.pkl'.length);
+  const entry = entries.get(`${folder}extra/${METADATA_KEY}.json`);
+  return entry && new TextDecoder().decode(await entry.read(MAX_HEADER_BYTES));
 }
 
 function pickleOf(entries: ReadonlyMap<string, Entry>): Entry | undefined {

@@ -8,8 +8,13 @@ import { STORAGES } from './state.js';
 /**
  * A state dict as `torch.save` has written it since 1.6, a zip archive. Its pickle refers only to an OrderedDict, tensors and
  * storages, so `torch.load(weights_only=True)` accepts it; with `mmap=True` the numbers stay in the file.
+ *
+ * @param metadata texts by name, which PyTorch ignores.
  */
-export function torchFile(tensors: readonly NewTensor[]): Content {
+export function torchFile(
+  tensors: readonly NewTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Content {
   const file = (name: string, content: Uint8Array | string) => ({
     name: `archive/${name}`,
     content: contentOf(typeof content === 'string' ? new TextEncoder().encode(content) : content),
@@ -19,6 +24,7 @@ export function torchFile(tensors: readonly NewTensor[]): Content {
     file('byteorder', 'little'),
     ...tensors.map(({ content }, i) => ({ name: `archive/data/${i}`, content })),
     file('version', '3\n'),
+    ...Object.entries(metadata).map(([key, text]) => file(`extra/${key}.json`, text)),
   ]);
 }
 

@@ -1,0 +1,201 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fail } from '../base/check.js';
+import type { Preprocessing } from '../images/preprocessing.js';
+import type { Checkpoint } from './formats/checkpoint.js';
+import { printable, WeightFileError } from './formats/error.js';
+import { MAX_NAME_LENGTH } from './formats/limits.js';
+import { METADATA_KEY } from './formats/metadata.js';
+
+/** What a model's weights do not say: how its images are prepared and what its classes are called. */
+export interface ModelMetadata {
+  /** The preprocessing that the weights were trained with. */
+  preprocessing?: Preprocessing;
+  /** One name per output, in order. */
+  classNames?: readonly string[];
+}
+
+/**
+ * Attaches preprocessing and class names to a model, in place of those it has. They are part of tfjs's user-defined metadata,
+ * so `model.save` and `encodeWeights` store them, and `fromWeights` and `loadLayersModel` bring them back.
+ *
+ * @throws RangeError when a field is unknown or malformed, or the number of names is not that of the model's outputs.
+ * @example setMetadata(model, { preprocessing: PLAIN_PREPROCESSING, classNames: ['cat', 'dog'] });
+ */
+export function setMetadata(model: LayersModel, metadata: ModelMetadata): void {
+  const refuse = (sentence: string) => fail('setMetadata', sentence);
+  const checked = checkMetadata(metadata, refuse);
+  checkClassNames(model, checked, refuse);
+  const { [METADATA_KEY]: old, ...others } = userDefined(model);
+  const empty = Object.keys(checked).length === 0;
+  if (empty && old === undefined) return;
+  // A copy, because the caller may change the arrays.
+  const copy = JSON.parse(JSON.stringify(checked));
+  model.setUserDefinedMetadata(empty ? others : { ...others, [METADATA_KEY]: copy });
+}
+
+/**
+ * The preprocessing and class names that a model carries; each is undefined if unknown.
+ *
+ * @throws RangeError when the model was loaded from a file in which they are damaged.
+ */
+export function metadataOf(model: LayersModel): ModelMetadata {
+  const value = userDefined(model)[METADATA_KEY];
+  return value === undefined
+    ? {}
+    : checkMetadata(value, (sentence) => fail('metadataOf', `the model's metadata is damaged: ${sentence}`));
+}
+
+/** A model's metadata as the text that files contain, under its key; empty if it has none. */
+export function metadataEntry(model: LayersModel): Record<string, string> {
+  const metadata = metadataOf(model);
+  return Object.keys(metadata).length > 0 ? { [METADATA_KEY]: JSON.stringify(metadata) } : {};
+}
+
+/**
+ * The metadata of a weight file.
+ *
+ * @throws WeightFileError when it is damaged.
+ */
+export function metadataIn({ file, metadata }: Pick<Checkpoint, 'file' | 'metadata'>): ModelMetadata {
+  if (metadata === undefined) return {};
+  const refuse = refuseFile(file);
+  if (typeof metadata !== 'string') return checkMetadata(metadata, refuse);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(metadata);
+  } catch {
+    return refuse('it is not JSON.');
+  }
+  return checkMetadata(parsed, refuse);
+}
+
+/**
+ * Attaches a file's metadata to the model built from it.
+ *
+ * @param ownOutputs whether the model's outputs are the file's classes; otherwise their names are left out.
+ * @throws WeightFileError when the number of names is not that of the outputs.
+ */
+export function attachMetadata(
+  file: string,
+  model: LayersModel,
+  { classNames, ...metadata }: ModelMetadata,
+  ownOutputs: boolean,
+): ModelMetadata {
+  const kept = ownOutputs && classNames ? { ...metadata, classNames } : metadata;
+  checkClassNames(model, kept, refuseFile(file));
+  setMetadata(model, kept);
+  return kept;
+}
+
+function refuseFile(file: string): (sentence: string) => never {
+  return (sentence) => {
+    throw new WeightFileError(
+      file,
+      `its metadata '${METADATA_KEY}' cannot be used: ${sentence.replace(/\.$/, '')}; save the file again, or remove this entry.`,
+    );
+  };
+}
+
+/** Throws unless a model with class names has as many outputs. */
+function checkClassNames(
+  model: LayersModel,
+  { classNames }: ModelMetadata,
+  refuse: (sentence: string) => never,
+): void {
+  const outputs = (model.outputs[0]!.shape as (number | null)[]).at(-1);
+  if (classNames && (classNames.length !== outputs || model.outputs.length > 1)) {
+    refuse(`there are ${classNames.length} class names, and the model has ${outputs} outputs.`);
+  }
+}
+
+/** The maximum number of classes; ImageNet-21k has 21841. */
+const MAX_CLASSES = 100_000;
+
+/** The maximum side of an image in pixels. */
+const MAX_SIDE = 2 ** 14;
+
+const isSide = (value: unknown) =>
+  Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_SIDE;
+const isTriple = (value: unknown, test: (number: number) => boolean) =>
+  Array.isArray(value) && value.length === 3 && value.every((one) => Number.isFinite(one) && test(one));
+
+/** The fields of {@link Preprocessing}: what each may be, in words and as a test. */
+const FIELDS: Record<keyof Preprocessing, [allowed: string, test: (value: unknown) => boolean]> = {
+  channels: ["'RGB' or 'BGR'", (value) => value === 'RGB' || value === 'BGR'],
+  white: ['1 or 255', (value) => value === 1 || value === 255],
+  mean: ['three finite numbers', (value) => isTriple(value, () => true)],
+  std: ['three finite numbers above 0', (value) => isTriple(value, (number) => number > 0)],
+  resize: [
+    `{ shorterSide } or { height, width }, whole numbers from 1 to ${MAX_SIDE}`,
+    (value) =>
+      isTable(value) &&
+      ['shorterSide', 'height,width'].includes(Object.keys(value).sort().join()) &&
+      Object.values(value).every(isSide),
+  ],
+  crop: [`a whole number from 1 to ${MAX_SIDE}`, isSide],
+  interpolation: ["'bilinear' or 'nearest'", (value) => value === 'bilinear' || value === 'nearest'],
+  antialias: ['true or false', (value) => typeof value === 'boolean'],
+};
+
+/** Checks metadata from anywhere. Unknown fields are refused, because they may change what the known ones mean. */
+function checkMetadata(value: unknown, refuse: (sentence: string) => never): ModelMetadata {
+  const { preprocessing, classNames } = tableOf(
+    'the metadata',
+    value,
+    ['preprocessing', 'classNames'],
+    refuse,
+  );
+  if (preprocessing !== undefined) checkPreprocessing(preprocessing, refuse);
+  if (classNames !== undefined) checkNames(classNames, refuse);
+  return {
+    ...(preprocessing !== undefined && { preprocessing: preprocessing as Preprocessing }),
+    ...(classNames !== undefined && { classNames: classNames as string[] }),
+  };
+}
+
+function checkPreprocessing(value: unknown, refuse: (sentence: string) => never): void {
+  const table = tableOf('preprocessing', value, Object.keys(FIELDS), refuse);
+  for (const [field, [allowed, test]] of Object.entries(FIELDS)) {
+    if (!test(table[field]))
+      refuse(`preprocessing.${field} is ${shown(table[field])}; it must be ${allowed}.`);
+  }
+}
+
+function checkNames(value: unknown, refuse: (sentence: string) => never): void {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_CLASSES) {
+    refuse(`classNames is ${shown(value)}; it must be a list of 1 to ${MAX_CLASSES} names.`);
+  }
+  const wrong = value.findIndex((name) => typeof name !== 'string' || name.length > MAX_NAME_LENGTH);
+  if (wrong >= 0) {
+    refuse(
+      `class name ${wrong} is ${shown(value[wrong])}; it must be text of at most ${MAX_NAME_LENGTH} characters.`,
+    );
+  }
+}
+
+/** A value as a table that has no other fields than these. */
+function tableOf(
+  name: string,
+  value: unknown,
+  fields: readonly string[],
+  refuse: (sentence: string) => never,
+): Readonly<Record<string, unknown>> {
+  if (!isTable(value)) return refuse(`${name} is ${shown(value)}; it must be an object.`);
+  const unknown = Object.keys(value).find((field) => !fields.includes(field));
+  if (unknown !== undefined) {
+    refuse(`${name} has the unknown field '${printable(unknown)}'; the fields are ${fields.join(', ')}.`);
+  }
+  return value;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function shown(value: unknown): string {
+  return printable(String(JSON.stringify(value)).slice(0, 200));
+}
+
+function userDefined(model: LayersModel): Record<string, unknown> {
+  return Object(model.getUserDefinedMetadata());
+}
