@@ -11,7 +11,7 @@ export { type SaliencyOptions, saliency } from './explain/saliency.js';
 export { cosine, type EmbedOptions, embed, imageSimilarity } from './similar/embed.js';
 export { EmbeddingIndex, type Neighbor } from './similar/embeddingIndex.js';
 export { type GramNormalization, gramMatrix } from './style/gramMatrix.js';
-export { type LpipsCalibration, lpips, readLpipsCalibration } from './style/lpips.js';
+export { type LpipsCalibration, type LpipsOptions, lpips, readLpipsCalibration } from './style/lpips.js';
 export { type PerceptualLossOptions, perceptualLoss } from './style/perceptualLoss.js';
 export type { StyleLosses, StyleLossOptions } from './style/styleObjective.js';
 export {

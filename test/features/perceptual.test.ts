@@ -10,7 +10,7 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   featureExtractor,
   type GramNormalization,
@@ -24,9 +24,18 @@ import { normalizeImages } from '../../src/images/index.js';
 import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
 import { encodeTensors, fromWeights, PUBLISHED, readTensors } from '../../src/weights/index.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
+import { fixtureJson } from '../support/fixtures.js';
 
 import { relativeError } from '../weights/files.js';
-import { LPIPS_FILE, NETWORK, strided, TORCH, torchBatches } from './perceptual.js';
+import {
+  fullVgg16,
+  LPIPS_FILE,
+  LPIPS_V00_FILE,
+  NETWORK,
+  strided,
+  TORCH,
+  torchBatches,
+} from './perceptual.js';
 
 const torchvision = PUBLISHED['torchvision/vgg16'].preprocessing;
 const caffe = PUBLISHED['keras/vgg16'].preprocessing;
@@ -87,10 +96,53 @@ describe.each(backends)("PyTorch's numbers on %s", (backend) => {
     await expectTorch('totalVariation', (x) => totalVariation(x as Tensor4D), images);
   });
 
-  test('lpips, with the published calibration', async () => {
+  test('lpips of a narrow network', async () => {
     const distance = lpips(model, await readLpipsCalibration(LPIPS_FILE));
     await expectTorch('lpips', (x) => distance(x as Tensor4D, others), images);
     expect([...(await valuesOf(distance(images, images)))]).toEqual([0, 0]);
+  });
+});
+
+describe("LPIPS' published calibrations, on a VGG-16 of all widths", () => {
+  let model: LayersModel;
+  let images: Tensor4D;
+  let others: Tensor4D;
+  beforeAll(async () => {
+    await useAnyBackend('wasm');
+    model = fullVgg16();
+    ({ images, others } = torchBatches(32, 48));
+  });
+  afterAll(() => {
+    for (const one of [model, images, others]) one.dispose();
+  });
+
+  test("give PyTorch's distances: 0.1 without a file, 0.0 from its file", async () => {
+    const before = memory().numTensors;
+    const first = await readLpipsCalibration(LPIPS_V00_FILE);
+    const distances = { '0.1': lpips(model), '0.0': lpips(model, first, { version: '0.0' }) };
+    const torch = await fixtureJson<Record<keyof typeof distances, number[]>>('lpips.json');
+    for (const version of ['0.1', '0.0'] as const) {
+      const values = await valuesOf(distances[version](images, others));
+      expect(relativeError(values, torch[version]), version).toBeLessThan(1e-5);
+    }
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('are told apart, rounded to bfloat16 too', async () => {
+    const first = await readLpipsCalibration(LPIPS_V00_FILE);
+    const message =
+      "lpips: the calibration is that of version 0.0, whose images are scaled differently than those of 0.1; pass version: '0.0', or the calibration of 0.1, which is the default.";
+    expect(() => lpips(model, first)).toThrow(message);
+    const words = first.map((layer) => new Uint32Array(layer.slice().buffer));
+    const bfloat16 = words.map((layer) => new Float32Array(layer.map((word) => word & 0xffff0000).buffer));
+    expect(bfloat16).not.toEqual(first);
+    expect(() => lpips(model, bfloat16)).toThrow(message);
+    expect(() => lpips(model, undefined, { version: '0.0' })).toThrow(
+      "lpips: the calibration is that of version 0.1, whose images are scaled differently than those of 0.0; pass version: '0.1', or the calibration of 0.0.",
+    );
+    expect(() => lpips(model, first, { version: '1.0' as never })).toThrow(
+      'lpips: version is "1.0"; it must be one of "0.1", "0.0".',
+    );
   });
 });
 
@@ -149,6 +201,9 @@ describe('losses', () => {
   });
 
   test('LPIPS refuses a calibration or a network that does not fit', async () => {
+    expect(() => lpips(model)).toThrow(
+      "lpips: the calibration has [64,128,256,512,512] weights for its layers, but the model's relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 have [2,4,8,16,16] channels; use a calibration for this network.",
+    );
     expect(() => lpips(model, [[1], [1]])).toThrow(
       "lpips: the calibration has [1,1] weights for its layers, but the model's relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 have [2,4,8,16,16] channels",
     );

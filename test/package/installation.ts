@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** The checkout's files that the package may hold, and some that it may not. */
 const CHECKOUT = [
-  ...['package.json', 'LICENSE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'],
+  ...['package.json', 'LICENSE', 'NOTICE', 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md'],
   ...['docs', 'examples', 'src', 'test'],
 ];
 

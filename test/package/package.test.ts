@@ -84,7 +84,7 @@ describe('the packed library', () => {
     const rest = project.files.filter(
       (path) => !dist.test(path) && !pages.test(path) && !/^(docs\/figures|examples)\//.test(path),
     );
-    expect(rest.sort()).toEqual(['LICENSE', 'dist/THIRD-PARTY-LICENSES.txt', 'package.json']);
+    expect(rest.sort()).toEqual(['LICENSE', 'NOTICE', 'dist/THIRD-PARTY-LICENSES.txt', 'package.json']);
     expect(project.files).toContain('dist/index.d.cts');
   });
 
@@ -110,6 +110,20 @@ describe('the packed library', () => {
       expect.arrayContaining(['@noble/hashes', 'fast-png', 'fflate', 'iobuffer']),
     );
     expect(text.match(/^Copyright/gm)!.length).toBeGreaterThanOrEqual(4);
+  });
+
+  test("has LPIPS' weights in vgg-blocks/features alone, and their license", async () => {
+    expect(await readFile(inPackage('NOTICE'), 'utf8')).toMatch(
+      /LPIPS.*Copyright \(c\) 2018, Richard Zhang/s,
+    );
+    const holders = await Promise.all(
+      inBrowsers.map(async (entry) =>
+        (await textOf({ stdin: { contents: `export * from '${entry}';` } })).includes('4kFNPfUFIT2t')
+          ? entry
+          : [],
+      ),
+    );
+    expect(holders.flat()).toEqual(['vgg-blocks/features']);
   });
 
   test('has an entry for each one that is tested here', async () => {

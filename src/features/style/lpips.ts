@@ -14,45 +14,71 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../../base/check.js';
+import { fromBase64 } from '../../base/base64.js';
+import { fail, oneOf } from '../../base/check.js';
+import type { Preprocessing } from '../../images/index.js';
 import { PUBLISHED, readTensors, type Source, type WeightFileOptions } from '../../weights/index.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
 import { sameShape } from './differences.js';
 import { imageFeatures } from './imageFeatures.js';
+import { PUBLISHED_CALIBRATION } from './publishedCalibration.js';
 
 /** The layers that LPIPS compares: the last ReLU of each block of VGG-16. */
 const LAYERS = ['relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3'];
 
+const CHANNELS = [64, 128, 256, 512, 512];
+
+const VERSIONS = ['0.1', '0.0'] as const;
+type LpipsVersion = (typeof VERSIONS)[number];
+
+/** Sums of each layer of the published calibrations. Their files look alike; half precision changes a sum by less than 1 %. */
+const SUMS: Record<LpipsVersion, readonly number[]> = {
+  '0.1': [6.926, 8.858, 17.515, 51.521, 47.035],
+  '0.0': [3.642, 1.96, 1.123, 20.106, 25.69],
+};
+
 /** The calibration of LPIPS: for each of its five layers one weight per channel, 0 or more. */
 export type LpipsCalibration = readonly ArrayLike<number>[];
 
+/** Options of {@link lpips}. */
+export interface LpipsOptions {
+  /**
+   * The version of LPIPS that the calibration belongs to. Version 0.0, the first release, does not normalize images for the
+   * network. Default `'0.1'`.
+   */
+  version?: LpipsVersion;
+}
+
 /**
- * The learned perceptual distance between images, LPIPS (Zhang et al. 2018, equation 1) with VGG-16, version 0.1. It takes the
- * features of five layers, scales the channels at each position to length one, weights their squared differences by the
- * calibration, and sums over channels, averages over positions and sums over layers. It is 0 for equal images.
+ * The learned perceptual distance between images, LPIPS (Zhang et al. 2018, equation 1) with VGG-16. It takes the features of
+ * five layers, scales the channels at each position to length one, weights their squared differences by the calibration, and
+ * sums over channels, averages over positions and sums over layers. It is 0 for equal images.
  *
  * Images are RGB from 0 to 1, which the authors' Python package calls `normalize=True`. Its default range is -1 to 1; its
  * shift and scale are ImageNet's mean and deviation in that range.
  *
- * @param model a VGG-16. The published calibration is for torchvision's weights (`torchvision/vgg16`, `timm/vgg16`).
- * @param calibration see {@link readLpipsCalibration}.
+ * @param model a VGG-16. The published calibrations are for torchvision's weights (`torchvision/vgg16`, `timm/vgg16`).
+ * @param calibration default: the published one of version 0.1, which is part of this library. {@link readLpipsCalibration}
+ *   reads others.
  * @returns a function from two batches `[batch, height, width, 3]` of the same shape to their distances `[batch]`. Gradients
  *   pass through it to both; no tensors are kept.
- * @throws RangeError when the model lacks one of the layers or the calibration does not fit it; the function, when the
- *   shapes differ.
+ * @throws RangeError when the model lacks one of the layers, or the calibration does not fit it or is that of another version;
+ *   the function, when the shapes differ.
  * @example
  * const { model } = await fromWeights('vgg16-397923af.pth', { includeTop: false });
- * const distance = lpips(model, await readLpipsCalibration('lpips/weights/v0.1/vgg.pth'));
+ * const distance = lpips(model);
  * distance(images, others); // [batch]
  */
 export function lpips(
   model: LayersModel,
-  calibration: LpipsCalibration,
+  calibration: LpipsCalibration = publishedCalibration(),
+  { version = '0.1' }: LpipsOptions = {},
 ): (images: Tensor4D, others: Tensor4D) => Tensor1D {
-  const { preprocessing } = PUBLISHED['torchvision/vgg16'];
-  const { features } = imageFeatures('lpips', model, LAYERS, { preprocessing });
+  oneOf('lpips', 'version', version, VERSIONS);
+  const { features } = imageFeatures('lpips', model, LAYERS, { preprocessing: preprocessingOf(version) });
   const channels = featureExtractor(model, LAYERS).outputs.map(({ shape }) => shape.at(-1)!);
   checkCalibration(channels, calibration);
+  checkVersion(calibration, version);
   const weights = calibration.map((layer) => Array.from(layer));
   return (images, others) => {
     sameShape('lpips', images, others);
@@ -67,8 +93,26 @@ export function lpips(
   };
 }
 
+/** The calibration of version 0.1 that LPIPS' authors publish. */
+function publishedCalibration(): Float32Array[] {
+  const numbers = new Float32Array(fromBase64(PUBLISHED_CALIBRATION).buffer);
+  let start = 0;
+  return CHANNELS.map((channels) => {
+    const layer = numbers.slice(start, start + channels);
+    start += channels;
+    return layer;
+  });
+}
+
+/** Version 0.1 normalizes images as torchvision does; 0.0 passes on its range from -1 to 1. */
+function preprocessingOf(version: LpipsVersion): Preprocessing {
+  const { preprocessing } = PUBLISHED['torchvision/vgg16'];
+  const half = [0.5, 0.5, 0.5] as const;
+  return version === '0.1' ? preprocessing : { ...preprocessing, mean: half, std: half };
+}
+
 /**
- * Reads the calibration that LPIPS' authors publish (`lpips/weights/v0.1/vgg.pth` in the package lpips), or the same tensors in
+ * Reads a calibration of LPIPS as its authors' package writes it (`lpips/weights/v0.1/vgg.pth` is one), or the same tensors in
  * any format that `vgg-blocks/weights` reads: `lin0.model.1.weight` to `lin4.model.1.weight` (or `lin0.weight` and so on),
  * each `[1, channels, 1, 1]` or `[channels]`. Other tensors are ignored.
  *
@@ -111,4 +155,18 @@ function checkCalibration(channels: readonly number[], calibration: LpipsCalibra
     if (wrong !== undefined)
       fail('lpips', `the calibration of ${LAYERS[i]} has ${wrong}; its weights must be 0 or more.`);
   });
+}
+
+/** Throws when the numbers are those that the authors publish for the other version. */
+function checkVersion(calibration: LpipsCalibration, version: LpipsVersion): void {
+  const sums = calibration.map((layer) => Array.from(layer).reduce((total, weight) => total + weight, 0));
+  const published = VERSIONS.find((one) =>
+    SUMS[one].every((wanted, i) => Math.abs(sums[i]! - wanted) < 0.01 * wanted),
+  );
+  if (published && published !== version) {
+    fail(
+      'lpips',
+      `the calibration is that of version ${published}, whose images are scaled differently than those of ${version}; pass version: '${published}', or the calibration of ${version}${version === '0.1' ? ', which is the default' : ''}.`,
+    );
+  }
 }
