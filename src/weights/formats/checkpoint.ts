@@ -4,7 +4,6 @@ import type { ReadOptions, Source } from '../../io/read.js';
 import { WeightFileError } from './error.js';
 import { openFile, type WeightFile } from './file.js';
 import { isHdf5 } from './hdf5/read.js';
-import type { KerasConfig } from './keras/config.js';
 import { isKerasZip, readKerasH5, readKerasZip } from './keras/read.js';
 import { METADATA_KEY } from './metadata.js';
 import { isSafetensors, readSafetensors } from './safetensors.js';
@@ -37,7 +36,10 @@ export interface Checkpoint {
   readonly bytes: number;
   readonly format: WeightFormat;
   readonly tensors: readonly StoredTensor[];
-  readonly config?: KerasConfig;
+  /** The model's configuration as the file has it: parsed JSON of Keras or tfjs, limited in size and depth, but not checked. */
+  readonly configuration?: unknown;
+  /** The version of Keras that wrote the file, if it says so. */
+  readonly kerasVersion?: string;
   /** The epsilon of batch normalization, if the file states it. */
   readonly batchNormEpsilon?: number;
   /** What this library stored about the model, unchecked: JSON, or the value that it stands for. */
@@ -87,7 +89,9 @@ async function parse(
   head: Uint8Array,
   source: Source,
   options: WeightFileOptions,
-): Promise<Pick<Checkpoint, 'format' | 'tensors' | 'config' | 'batchNormEpsilon' | 'metadata'>> {
+): Promise<
+  Pick<Checkpoint, 'format' | 'tensors' | 'configuration' | 'kerasVersion' | 'batchNormEpsilon' | 'metadata'>
+> {
   if (isZip(head)) {
     const entries = await readZip(file);
     if (isTorchZip(entries)) {

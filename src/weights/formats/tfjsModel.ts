@@ -12,15 +12,16 @@ import { baseUrl, nodeModules } from '../../io/runtime.js';
 import { checkDtype, checkNames, checkShape } from './checks.js';
 import { printable, WeightFileError } from './error.js';
 import { openFile, type WeightFile } from './file.js';
-import { type KerasConfig, kerasLayers } from './keras/config.js';
+import { checkConfiguration } from './keras/config.js';
 import { MAX_HEADER_BYTES } from './limits.js';
 import { METADATA_KEY } from './metadata.js';
 import type { ByteStream, Dtype, StoredTensor } from './tensor.js';
 
-/** The tensors of a tfjs model, and its layers if it is a layers model. */
+/** The tensors of a tfjs model, and its configuration if it is a layers model. */
 export interface TfjsFile {
   tensors: StoredTensor[];
-  config?: KerasConfig;
+  configuration?: unknown;
+  kerasVersion?: string;
   metadata?: unknown;
 }
 
@@ -85,15 +86,23 @@ export async function readTfjs(
   );
   return {
     tensors,
-    config: configOf(file.name, json.modelTopology),
+    configuration: configurationOf(file.name, json.modelTopology),
+    kerasVersion: versionOf(json.modelTopology),
     metadata: Object(json.userDefinedMetadata)[METADATA_KEY],
   };
 }
 
-/** The layers of a layers model saved by tfjs or its converter; a graph model has none. */
-function configOf(file: string, topology: unknown): KerasConfig | undefined {
+/** The configuration of a layers model saved by tfjs or its converter; a graph model has none. */
+function configurationOf(file: string, topology: unknown): unknown {
   const { model_config, config } = Object(topology) as { model_config?: unknown; config?: unknown };
-  return model_config || config ? kerasLayers(file, model_config ?? topology) : undefined;
+  if (!model_config && !config) return undefined;
+  return checkConfiguration(file, model_config ?? topology);
+}
+
+/** The version of Keras that a layers model's format is of; tfjs writes its own as 'tfjs-layers 4.22.0'. */
+function versionOf(topology: unknown): string | undefined {
+  const version = Object(topology).keras_version;
+  return typeof version === 'string' ? version : undefined;
 }
 
 /** The maximum number of weight files in a group; at tfjs's 4 MB per file, VGG-19 has 138. */

@@ -3,7 +3,7 @@ import { FAMILY } from '../../core/family.js';
 import { type BatchNormOptions, DEFAULT_BATCH_NORM } from '../../core/options.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { WeightFileError } from '../formats/error.js';
-import type { KerasConfig, KerasLayer } from '../formats/keras/config.js';
+import { type KerasConfig, type KerasLayer, kerasLayers } from '../formats/keras/config.js';
 import { TOP } from './canonical.js';
 import { type KeyNames, type Parameter, type Parameters, parametersOf } from './parameters.js';
 
@@ -74,7 +74,7 @@ export function vggByNames(
 }
 
 function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): NetworkSpec {
-  const { file, config } = checkpoint;
+  const { file, configuration } = checkpoint;
   const kernels = new Map(
     parameters
       .filter(({ role }) => role.endsWith('/kernel'))
@@ -82,7 +82,10 @@ function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): N
   );
   const { arch, inputChannels } = archOf(file, kernels);
   const hasNorm = parameters.some(({ role }) => role.endsWith('_bn/gamma'));
-  const saved = config && configOf(config, inputChannels, arch.length);
+  const saved =
+    configuration === undefined
+      ? undefined
+      : configOf(kerasLayers(file, configuration), inputChannels, arch.length);
   const top = topOf(file, kernels, arch, saved?.inputShape);
   return {
     title: titleOf(arch, hasNorm),
@@ -99,11 +102,12 @@ function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): N
 
 /** Options of batch normalization from a file's configuration or header, or else its framework's defaults. */
 export function batchNormOf(
-  { config, batchNormEpsilon }: Checkpoint,
+  { file, configuration, batchNormEpsilon }: Checkpoint,
   names: KeyNames,
 ): Required<BatchNormOptions> {
+  const layers = configuration === undefined ? [] : kerasLayers(file, configuration);
   const { epsilon, momentum } =
-    config?.find(({ className }) => className === 'BatchNormalization')?.config ?? {};
+    layers.find(({ className }) => className === 'BatchNormalization')?.config ?? {};
   const defaults = BATCH_NORM[names === 'keras' ? 'keras' : 'torch'];
   return {
     epsilon: isFraction(epsilon) ? epsilon : (batchNormEpsilon ?? defaults.epsilon),

@@ -3,7 +3,7 @@ import { kindOf } from '../../core/inspect.js';
 import { isAverage } from '../../core/vgg.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
-import type { KerasConfig } from '../formats/keras/config.js';
+import { type KerasConfig, kerasLayers } from '../formats/keras/config.js';
 import type { StoredTensor } from '../formats/tensor.js';
 import type { Axes } from '../layout/axes.js';
 import { canonicalNames, type NamedLayer, TOP } from './canonical.js';
@@ -39,7 +39,8 @@ export interface Parameters {
  * @throws WeightFileError when the names are not theirs or do not fit a VGG.
  */
 export function parametersOf(checkpoint: Checkpoint): Parameters {
-  const { file, tensors, config } = checkpoint;
+  const { file, tensors, configuration } = checkpoint;
+  const config = configuration === undefined ? undefined : kerasLayers(file, configuration);
   const first = tensors.find(({ name }) => /(^|\.)features\.0\.weight$/.test(name));
   const found = first
     ? torchParameters(file, tensors, first.name.slice(0, -'features.0.weight'.length))

@@ -7,7 +7,7 @@ import { MAX_HEADER_BYTES } from '../limits.js';
 import { METADATA_KEY } from '../metadata.js';
 import type { StoredTensor } from '../tensor.js';
 import type { Entry } from '../zip/read.js';
-import { type KerasConfig, parseKerasConfig } from './config.js';
+import { parseConfiguration } from './config.js';
 
 /** Keras' layouts of HDF5 files. */
 type KerasLayout = 'published' | 'model' | 'weights';
@@ -16,7 +16,9 @@ type KerasLayout = 'published' | 'model' | 'weights';
 export interface KerasFile {
   layout: KerasLayout;
   tensors: StoredTensor[];
-  config?: KerasConfig;
+  configuration?: unknown;
+  /** The version of Keras that wrote the file. */
+  kerasVersion?: string;
   /** What this library stored about the model, unchecked. */
   metadata?: unknown;
 }
@@ -32,15 +34,26 @@ export async function readKerasH5(file: WeightFile): Promise<KerasFile> {
   const root = await openHdf5(file);
   const attributes = await root.attributes();
   const children = await root.children();
-  const metadata = attributes.get(METADATA_KEY);
   const inner = children.get('model_weights');
-  const configText = attributes.get('model_config');
-  const config = typeof configText === 'string' ? parseKerasConfig(file.name, configText) : undefined;
+  const [text, version, backend] = ['model_config', 'keras_version', 'backend'].map((name) =>
+    attributes.get(name),
+  );
+  if (backend === 'theano') {
+    throw new WeightFileError(
+      file.name,
+      'Keras wrote it with Theano, which mirrors the kernels of convolutions; load it in Keras 2 with TensorFlow, whose load_weights converts them, and save it again.',
+    );
+  }
+  const stated = {
+    configuration: typeof text === 'string' ? parseConfiguration(file.name, text) : undefined,
+    kerasVersion: typeof version === 'string' ? version : undefined,
+    metadata: attributes.get(METADATA_KEY),
+  };
   if (inner?.kind === 'group') {
-    return { layout: 'model', tensors: finish(file, await namedWeights(file, inner)), config, metadata };
+    return { layout: 'model', tensors: finish(file, await namedWeights(file, inner)), ...stated };
   }
   if (attributes.has('layer_names')) {
-    return { layout: 'published', tensors: finish(file, await namedWeights(file, root)), config, metadata };
+    return { layout: 'published', tensors: finish(file, await namedWeights(file, root)), ...stated };
   }
   const found = await numberedWeights(root);
   if (found.length === 0) {
@@ -49,7 +62,7 @@ export async function readKerasH5(file: WeightFile): Promise<KerasFile> {
       'it is an HDF5 file without Keras layers (layer_names, model_weights or layers/*/vars); use a file that Keras saved.',
     );
   }
-  return { layout: 'weights', tensors: finish(file, found), metadata };
+  return { layout: 'weights', tensors: finish(file, found), ...stated };
 }
 
 /** Whether a zip archive is a `.keras` file. */
@@ -66,21 +79,26 @@ export async function readKerasZip(
   entries: ReadonlyMap<string, Entry>,
 ): Promise<KerasFile> {
   const text = new TextDecoder().decode(await entries.get('config.json')!.read(MAX_HEADER_BYTES));
-  const config = parseKerasConfig(file.name, text);
+  const configuration = parseConfiguration(file.name, text);
   const weights = entries.get('model.weights.h5')!;
   // Keras does not compress, so the weights can be read in place.
   const inside = weights.span
     ? partOf(file, weights.span.offset, weights.span.length)
     : fileOfBytes(file.name, await unpack(file.name, weights));
-  return { ...(await readKerasH5(inside)), config, metadata: await zipMetadata(file, entries) };
+  const { [METADATA_KEY]: metadata, keras_version: version } = await zipMetadata(file, entries);
+  const kerasVersion = typeof version === 'string' ? version : undefined;
+  return { ...(await readKerasH5(inside)), configuration, kerasVersion, metadata };
 }
 
-/** What this library stored about the model in the archive's `metadata.json`. */
-async function zipMetadata(file: WeightFile, entries: ReadonlyMap<string, Entry>): Promise<unknown> {
+/** The archive's `metadata.json`: Keras' version, and what this library stored about the model. */
+async function zipMetadata(
+  file: WeightFile,
+  entries: ReadonlyMap<string, Entry>,
+): Promise<Record<string, unknown>> {
   const entry = entries.get('metadata.json');
-  if (!entry) return undefined;
+  if (!entry) return {};
   try {
-    return Object(JSON.parse(new TextDecoder().decode(await entry.read(MAX_HEADER_BYTES))))[METADATA_KEY];
+    return Object(JSON.parse(new TextDecoder().decode(await entry.read(MAX_HEADER_BYTES))));
   } catch (error) {
     if (error instanceof WeightFileError) throw error;
     throw new WeightFileError(file.name, 'its metadata.json is not JSON; the file is damaged.', {
@@ -112,12 +130,16 @@ const ORDER: Record<number, readonly string[]> = {
   4: ['gamma', 'beta', 'moving_mean', 'moving_variance'],
 };
 
+const MODEL_WEIGHTS = 'top_level_model_weights';
+
 /** The layers that `layer_names` lists, each with the datasets that its `weight_names` list. */
 async function namedWeights(file: WeightFile, group: Hdf5Group): Promise<Found[]> {
-  const layers = await group.children();
   const found: Found[] = [];
-  for (const layer of names(await group.attributes(), 'layer_names')) {
-    const at = layers.get(layer);
+  const listed = names(await group.attributes(), 'layer_names');
+  // Weights that belong to the model itself, of which it has none unless a program added them.
+  const own = (await group.children()).has(MODEL_WEIGHTS) ? [MODEL_WEIGHTS] : [];
+  for (const layer of [...listed, ...own]) {
+    const at = await descend(group, layer);
     if (at?.kind !== 'group') {
       throw new WeightFileError(
         file.name,
@@ -127,7 +149,7 @@ async function namedWeights(file: WeightFile, group: Hdf5Group): Promise<Found[]
     const weights = names(await at.attributes(), 'weight_names');
     for (const [i, weight] of weights.entries()) {
       const dataset = await descend(at, weight);
-      if (!dataset) {
+      if (dataset?.kind !== 'dataset') {
         throw new WeightFileError(
           file.name,
           `its layer '${layer}' lists it, but it is missing; the file is damaged.`,
@@ -142,17 +164,20 @@ async function namedWeights(file: WeightFile, group: Hdf5Group): Promise<Found[]
   return found;
 }
 
+/** A list of names; Keras splits one of more than 64 kB into the attributes `name0`, `name1`, ... */
 function names(attributes: ReadonlyMap<string, unknown>, name: string): string[] {
-  const value = attributes.get(name) ?? [];
-  return (Array.isArray(value) ? value : [value]).filter((one): one is string => typeof one === 'string');
+  const parts: unknown[] = [attributes.get(name)];
+  for (let i = 0; attributes.has(`${name}${i}`); i++) parts.push(attributes.get(`${name}${i}`));
+  return parts.flat().filter((one): one is string => typeof one === 'string');
 }
 
-async function descend(group: Hdf5Group, path: string): Promise<Hdf5Dataset | undefined> {
+/** What lies at a path below a group; names of layers may have slashes, which HDF5 takes for groups. */
+async function descend(group: Hdf5Group, path: string): Promise<Hdf5Group | Hdf5Dataset | undefined> {
   let at: Hdf5Group | Hdf5Dataset | undefined = group;
   for (const step of path.split('/')) {
     at = at?.kind === 'group' ? (await at.children()).get(step) : undefined;
   }
-  return at?.kind === 'dataset' ? at : undefined;
+  return at;
 }
 
 /** Keras' current name of a weight: `block1_conv1/kernel:0` and the old `block1_conv1_W_1:0` are both the kernel. */
@@ -169,9 +194,11 @@ async function numberedWeights(group: Hdf5Group, layer = '', depth = 0): Promise
   if (depth > 2 * MAX_LAYER_DEPTH) return [];
   const found: Found[] = [];
   for (const [name, child] of await group.children()) {
-    if (child.kind !== 'group' || name.startsWith('optimizer') || name === 'seed_generator') continue;
-    if (name !== 'vars') {
-      found.push(...(await numberedWeights(child, name, depth + 1)));
+    // Keras on Windows wrote paths with backslashes, which HDF5 takes for part of a name.
+    const steps = name.split('\\');
+    if (child.kind !== 'group' || name.startsWith('optimizer') || steps.includes('seed_generator')) continue;
+    if (steps.at(-1) !== 'vars') {
+      found.push(...(await numberedWeights(child, steps.at(-1), depth + 1)));
       continue;
     }
     const given = (await child.attributes()).get('name');
@@ -180,7 +207,8 @@ async function numberedWeights(group: Hdf5Group, layer = '', depth = 0): Promise
       .sort(([a], [b]) => Number(a) - Number(b));
     for (const [i, [, dataset]] of datasets.entries()) {
       const role = ORDER[datasets.length]?.[i] ?? String(i);
-      found.push({ dataset, role: `${typeof given === 'string' ? given : layer}/${role}` });
+      const owner = steps.at(-2) ?? layer;
+      found.push({ dataset, role: `${typeof given === 'string' ? given : owner}/${role}` });
     }
   }
   return found;
@@ -189,7 +217,7 @@ async function numberedWeights(group: Hdf5Group, layer = '', depth = 0): Promise
 /** The datasets as tensors, named by their paths in the file. */
 function finish(file: WeightFile, found: readonly Found[]): StoredTensor[] {
   const tensors = found.map(({ dataset, role }) => ({
-    name: dataset.path.replace(/^\//, ''),
+    name: dataset.path.replace(/^\//, '').replaceAll('\\', '/'),
     role,
     dtype: dataset.dtype,
     shape: dataset.shape,

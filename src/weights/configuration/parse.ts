@@ -1,0 +1,292 @@
+import { printable, WeightFileError } from '../formats/error.js';
+
+/** A model in a configuration: its layers, and how tensors run through them. */
+export interface KerasModel {
+  name: string;
+  layers: KerasLayer[];
+  inputs: TensorRef[];
+  outputs: TensorRef[];
+}
+
+/** A layer in a configuration, of any version of Keras. */
+export interface KerasLayer {
+  /** Its class, under its current name. */
+  className: string;
+  /** Its class as the file has it. */
+  writtenClass: string;
+  name: string;
+  config: Readonly<Record<string, unknown>>;
+  /** Keras 1 has other names of arguments, and 3 other defaults and formulas than 2. */
+  version: 1 | 2 | 3;
+  /** The inputs of each call; an input layer has none. */
+  calls: TensorRef[][];
+  /** Set if the layer is a model. */
+  model?: KerasModel;
+}
+
+/** An output of a call of a layer. */
+export interface TensorRef {
+  layer: string;
+  call: number;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The maximum number of layers, models within models included; VGG-19 with batch normalization has 60. */
+const MAX_LAYERS = 2000;
+
+/** The maximum nesting of models within models. */
+const MAX_MODEL_DEPTH = 10;
+
+const MODELS = ['Functional', 'Model', 'Sequential'];
+
+/** Today's names of the classes of Keras 1. */
+const OLD_CLASSES: Record<string, string> = {
+  Convolution2D: 'Conv2D',
+  AtrousConvolution2D: 'Conv2D',
+  AtrousConv2D: 'Conv2D',
+  SeparableConvolution2D: 'SeparableConv2D',
+  DepthwiseConvolution2D: 'DepthwiseConv2D',
+  MaxPool2D: 'MaxPooling2D',
+  AvgPool2D: 'AveragePooling2D',
+};
+
+/**
+ * Reads a model's configuration as Keras 1, 2 and 3 and tfjs write it. Nothing in it is executed, and layers that are not
+ * Keras' own are refused.
+ *
+ * @throws WeightFileError when it does not describe a graph of layers.
+ */
+export function parseModel(file: string, configuration: unknown, kerasVersion?: string): KerasModel {
+  const counter = { layers: 0 };
+  const json = asRecord(configuration);
+  const className = String(json.class_name);
+  if (!MODELS.includes(className)) {
+    throw new WeightFileError(
+      file,
+      `its configuration is of a ${printable(className)}, not of a Sequential or Functional model, so it does not say what the network computes; save the weights alone and load them into a model of the same architecture.`,
+    );
+  }
+  checkOrigin(file, json);
+  return modelOf({ file, counter, kerasVersion, depth: 0 }, json, 'model');
+}
+
+interface Context {
+  file: string;
+  counter: { layers: number };
+  kerasVersion: string | undefined;
+  depth: number;
+}
+
+function modelOf(context: Context, json: Json, fallbackName: string): KerasModel {
+  const { file, depth } = context;
+  if (depth > MAX_MODEL_DEPTH) {
+    throw new WeightFileError(file, `its configuration nests models more than ${MAX_MODEL_DEPTH} deep.`);
+  }
+  // Keras up to 2.2 wrote a Sequential as a bare list of layers.
+  const bare = Array.isArray(json.config) ? json.config : undefined;
+  const config = asRecord(json.config);
+  const list = bare ?? config.layers;
+  if (!Array.isArray(list) || list.length === 0) {
+    throw new WeightFileError(file, 'its configuration lists no layers.');
+  }
+  context.counter.layers += list.length;
+  if (context.counter.layers > MAX_LAYERS) {
+    throw new WeightFileError(
+      file,
+      `its configuration has more than ${MAX_LAYERS} layers; no VGG has so many.`,
+    );
+  }
+  const name = textOf(config.name) ?? textOf(json.name) ?? fallbackName;
+  const jsons = list.map(asRecord);
+  const layers = jsons.map((layer, i) => layerOf(context, layer, `layer_${i}`));
+  const twice = layers.find((layer, i) => layers.findIndex((other) => other.name === layer.name) !== i);
+  if (twice) throw new WeightFileError(file, `its configuration has two layers '${printable(twice.name)}'.`);
+  if (json.class_name === 'Sequential') return chained(name, layers, list);
+  layers.forEach((layer, i) => {
+    layer.calls = callsOf(file, layer, jsons[i]!.inbound_nodes);
+  });
+  const inputs = refsOf(file, config.input_layers);
+  const outputs = refsOf(file, config.output_layers);
+  if (inputs.length === 0 || outputs.length === 0) {
+    throw new WeightFileError(
+      file,
+      `the model '${printable(name)}' in its configuration has no input or no output.`,
+    );
+  }
+  countFromZero(layers, jsons, outputs);
+  return { name, layers, inputs, outputs };
+}
+
+/** The layers of a Sequential, each of which takes the output of the one before. */
+function chained(name: string, given: KerasLayer[], list: readonly unknown[]): KerasModel {
+  const layers = [...given];
+  if (layers[0]!.className !== 'InputLayer') {
+    const { config, version } = layers[0]!;
+    const inner = layers[0]!.model?.layers.find(({ className }) => className === 'InputLayer');
+    const shape = config.batch_input_shape ?? inner?.config.batch_input_shape ?? inner?.config.batch_shape;
+    const built = asRecord(asRecord(list[0]).build_config).input_shape;
+    const input = { batch_input_shape: shape ?? built };
+    // A name that no layer can have in a file.
+    layers.unshift({
+      className: 'InputLayer',
+      writtenClass: 'InputLayer',
+      name: `${name}/input`,
+      config: input,
+      version,
+      calls: [],
+    });
+  }
+  layers.forEach((layer, i) => {
+    layer.calls = i === 0 ? [] : [[{ layer: layers[i - 1]!.name, call: 0 }]];
+  });
+  return {
+    name,
+    layers,
+    inputs: [{ layer: layers[0]!.name, call: 0 }],
+    outputs: [{ layer: layers.at(-1)!.name, call: 0 }],
+  };
+}
+
+function layerOf(context: Context, json: Json, fallbackName: string): KerasLayer {
+  const { file } = context;
+  const writtenClass = textOf(json.class_name) ?? '';
+  const isModel = MODELS.includes(writtenClass);
+  const config = asRecord(json.config);
+  const name = textOf(config.name) ?? textOf(json.name) ?? fallbackName;
+  checkOrigin(file, json, name);
+  const className = Object.hasOwn(OLD_CLASSES, writtenClass) ? OLD_CLASSES[writtenClass]! : writtenClass;
+  return {
+    className,
+    writtenClass,
+    name,
+    config,
+    version: versionOf(context, json, config),
+    calls: [],
+    ...(isModel && { model: modelOf({ ...context, depth: context.depth + 1 }, json, name) }),
+  };
+}
+
+/** The version by what the file says, or else by what only one version writes. */
+function versionOf({ kerasVersion }: Context, json: Json, config: Json): 1 | 2 | 3 {
+  const major = Number.parseInt(kerasVersion ?? '', 10);
+  const old = ['nb_filter', 'output_dim', 'border_mode', 'dim_ordering', 'p', 'mode', 'init'];
+  if (old.some((field) => field in config)) return 1;
+  if (major >= 1 && major <= 3) return major as 1 | 2 | 3;
+  return 'module' in json || typeof config.dtype === 'object' ? 3 : 2;
+}
+
+/** Throws for a layer that a program defined, whose class may have the name of one of Keras' own. */
+function checkOrigin(file: string, json: Json, name?: string): void {
+  const { module, registered_name: registered } = json;
+  const own = (value: unknown) =>
+    /^(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.|$)/.test(String(value));
+  const isOwn = module === undefined || own(module);
+  const builtIn =
+    registered === undefined ||
+    registered === null ||
+    registered === json.class_name ||
+    /^Keras>/i.test(String(registered));
+  if (isOwn && builtIn) return;
+  const what = name === undefined ? 'its model' : `its layer '${printable(name)}'`;
+  throw new WeightFileError(
+    file,
+    `${what} is a ${printable(String(registered ?? json.class_name))}, which a program defined; only Keras' own layers can be loaded, and nothing in a file is executed.`,
+  );
+}
+
+/** The inputs of each call of a layer. */
+function callsOf(file: string, layer: KerasLayer, nodes: unknown): TensorRef[][] {
+  if (!Array.isArray(nodes)) return [];
+  return nodes.map((node) => {
+    if (Array.isArray(node)) {
+      // Keras 1 and 2, and tfjs: [[layer, call, tensor, arguments], ...].
+      const inputs = typeof node[0] === 'string' ? [node] : node;
+      for (const input of inputs)
+        if (Array.isArray(input)) checkArguments(file, layer, input[3], layer.version);
+      return refsOf(file, inputs);
+    }
+    const { args, kwargs } = asRecord(node);
+    const { inputs, ...others } = asRecord(kwargs);
+    checkArguments(file, layer, others, 3);
+    return [...historiesOf(file, layer, args), ...historiesOf(file, layer, inputs ?? [])];
+  });
+}
+
+/** Throws for arguments of a call that change what the layer computes. */
+function checkArguments(file: string, layer: KerasLayer, given: unknown, version: number): void {
+  for (const [name, value] of Object.entries(asRecord(given))) {
+    if (value === null) continue;
+    // Keras 3's predict overrides training; Keras 2 obeys the call.
+    if (name === 'training' && (version === 3 || value === false || value === 0)) continue;
+    const shown = printable(JSON.stringify(value));
+    throw new WeightFileError(
+      file,
+      `its layer '${printable(layer.name)}' (${printable(layer.writtenClass)}) is called with ${printable(name)}=${shown}, which TensorFlow.js does not compute; save a model without it.`,
+    );
+  }
+}
+
+/** The tensors of Keras 3's arguments. */
+function historiesOf(file: string, layer: KerasLayer, args: unknown): TensorRef[] {
+  if (Array.isArray(args)) return args.flatMap((one) => historiesOf(file, layer, one));
+  const { class_name, config } = asRecord(args);
+  const history = asRecord(config).keras_history;
+  if (class_name === '__keras_tensor__' && Array.isArray(history)) return refsOf(file, [history]);
+  throw new WeightFileError(
+    file,
+    `its layer '${printable(layer.name)}' (${printable(layer.writtenClass)}) takes ${printable(JSON.stringify(args) ?? 'nothing')} beside tensors, which TensorFlow.js does not compute; save a model without it.`,
+  );
+}
+
+/** References as `[layer, call, tensor]`, one or a list of them. */
+function refsOf(file: string, refs: unknown): TensorRef[] {
+  if (typeof refs === 'object' && refs !== null && !Array.isArray(refs))
+    return refsOf(file, Object.values(refs));
+  if (!Array.isArray(refs)) return [];
+  if (typeof refs[0] === 'string') return refsOf(file, [refs]);
+  return refs.map((ref) => {
+    const [layer, call, tensor] = Array.isArray(ref) ? ref : [];
+    if (typeof layer !== 'string' || !Number.isSafeInteger(call) || tensor !== 0) {
+      throw new WeightFileError(
+        file,
+        `its configuration refers to ${printable(JSON.stringify(ref) ?? 'nothing')}, which is not the output of a layer.`,
+      );
+    }
+    return { layer, call };
+  });
+}
+
+/**
+ * Keras 2 counts the calls of a model from 1, because the model's own definition is its call 0. Keras 3 does so only for the
+ * outputs.
+ */
+function countFromZero(
+  layers: readonly KerasLayer[],
+  jsons: readonly Json[],
+  outputs: readonly TensorRef[],
+): void {
+  const inner = layers.flatMap(({ calls }) => calls.flat());
+  layers.forEach((layer, i) => {
+    if (!layer.model) return;
+    const isKeras3 = jsons.some(
+      ({ inbound_nodes }) =>
+        Array.isArray(inbound_nodes) && inbound_nodes.some((node) => !Array.isArray(node)),
+    );
+    const refs = (isKeras3 ? [...outputs] : [...inner, ...outputs]).filter((ref) => ref.layer === layer.name);
+    const calls = refs.map(({ call }) => call);
+    const fromOne = isKeras3
+      ? jsons[i]!.class_name !== 'Sequential' || calls.includes(layer.calls.length)
+      : !calls.includes(0);
+    if (fromOne) for (const ref of refs) if (ref.call > 0) ref.call--;
+  });
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** A JSON object; an empty one for any other value. */
+export function asRecord(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
