@@ -3,6 +3,7 @@ import { keyOf, wholeNumber } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import { rowsOf } from './inspect.js';
 import { OPTIMIZERS, type OptimizerName } from './optimizers.js';
+import { isFullyConnected } from './params.js';
 import type { Plan, PlanRow } from './plan.js';
 
 /** The cost of running and training a network. Numbers are float32, 4 bytes each. */
@@ -76,7 +77,8 @@ export function cost(
   const alive = plan.map((row) => 4 * batchSize * (size(row.inputShape) + ownNumbers(row)));
   const features = plan.slice(
     0,
-    1 + plan.findLastIndex((row) => row.kind === 'conv' || row.kind === 'maxPool'),
+    1 +
+      plan.findLastIndex((row) => row.kind === 'maxPool' || (row.kind === 'conv' && !isFullyConnected(row))),
   );
   return {
     batchSize,

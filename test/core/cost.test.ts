@@ -142,6 +142,10 @@ test('receptive fields are those published for AlexNet and VGG-16', () => {
   // Araujo, Norris & Sim, "Computing receptive fields of convolutional neural networks" (Distill 2019): 195 and 212.
   expect(cost(alexNetPlan()).receptiveField).toEqual({ size: 195, stride: 32 });
   expect(cost(plan(VGG16, IMAGENET)).receptiveField).toEqual({ size: 212, stride: 32 });
+  expect(cost(plan(VGG16, { ...IMAGENET, convolutionalTop: true })).receptiveField).toEqual({
+    size: 212,
+    stride: 32,
+  });
 });
 
 test('a network without convolutions sees one position at a time', () => {

@@ -29,6 +29,25 @@ describe('the tally of the discussion', () => {
   });
 });
 
+test.each([
+  ['one linear layer', { hiddenUnits: [] }, 'predictions', 4 * 4 * 3 * 10 + 10],
+  ['pooling', { hiddenUnits: [6, 5], pooling: 'avg' }, 'fc1', 3 * 6 + 6],
+  ['adaptive pooling', { hiddenUnits: [6], adaptivePool: true }, 'fc1', 7 * 7 * 3 * 6 + 6],
+  [
+    'a convolutional top',
+    { hiddenUnits: [6, 5], convolutionalTop: true, inputShape: [16, 16, 1] },
+    'fc1',
+    7 * 7 * 3 * 6 + 6,
+  ],
+] as const)('the tally counts the first fully connected layer of %s', (_, options, name, params) => {
+  const rows = plan([[1, 3]], { inputShape: [8, 8, 1], convBias: false, ...options });
+  expect(paramCount(rows, { count: 'tally' }).rows).toEqual([
+    { name: 'block1_conv1', params: 27, trainable: 27 },
+    { name, params, trainable: params },
+  ]);
+  expect(tally({ '': rows })).toMatch(new RegExp(`their sum +27\\n.*connected +${params}\\n`));
+});
+
 test('the moving statistics of batch normalization are not trainable', () => {
   const { total, trainable, rows } = paramCount(plan(VGG16, { inputShape, classes: 1000, batchNorm: true }));
   expect(trainable).toBe(138365992); // torchvision's vgg16_bn

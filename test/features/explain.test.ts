@@ -99,6 +99,16 @@ describe('gradCam', () => {
     for (const [model, layer] of [
       [plain(), 'relu5_3'],
       [vgg(scaleArch(VGG11, 32), { ...TINY, batchNorm: true }), 'relu5_2'],
+      [
+        vgg(
+          [
+            [2, 4],
+            [1, 5],
+          ],
+          { ...TINY, convolutionalTop: true },
+        ),
+        'relu2_1',
+      ],
     ] as const) {
       const output = model.predict(x) as Tensor;
       const logits = await output.data();

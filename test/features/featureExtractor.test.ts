@@ -1,4 +1,4 @@
-import { max, mean, memory, mul, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import { max, mean, memory, mul, ones, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, loadLayersModel, sequential } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { featureExtractor } from '../../src/features/index.js';
@@ -69,6 +69,26 @@ describe('names', () => {
   });
 
   test.each([
+    ['relu6', 'fc1', [8, 7, 6]],
+    ['classifier.6', 'fc8', [8, 7, 6]],
+    ['classifier.7', 'fc3', [8, 7, 6]],
+    ['classifier.9', 'logits', [8, 7, 6]],
+    ['fc9', 'logits', [8, 7, 6]],
+    ['classifier.0', 'logits', []],
+    ['features.1', 'relu1_1', []],
+    ['features.2', 'bn1_1', []],
+    ['features.3', 'pool1', []],
+  ])(
+    '%s and %s are the same tap with hidden layers of %j units, normalized after the ReLU',
+    async (one, other, hiddenUnits) => {
+      model = vgg([[1, 3]], { inputShape: [32, 32, 3], hiddenUnits, batchNorm: { afterRelu: true } });
+      const [a, b] = await valuesOf(featureExtractor(model, [one, other]));
+      expect(a).toEqual(b);
+      expect(a!.some((value) => value !== 0)).toBe(true);
+    },
+  );
+
+  test.each([
     ['block9_conv1', /there is no layer "block9_conv1"; the layers are input_layer, block1_conv1, .*such as/],
     ['bn3_3', /there is no layer "bn3_3"/],
     ['toString', /there is no layer "toString"/],
@@ -105,6 +125,19 @@ describe('an extractor', () => {
     ).toBeLessThan(1e-6);
     model.dispose();
   });
+
+  test.each([{ pooling: 'avg' }, { convolutionalTop: true }] as const)(
+    'takes images of another size up to the classes with %o',
+    async (options) => {
+      const model = vgg([[1, 3]], { inputShape: [32, 32, 3], hiddenUnits: 6, ...options });
+      const any = featureExtractor(model, ['fc1', 'predictions'], { inputShape: [null, null, 3] });
+      const [, logits] = await valuesOf(any);
+      expect(logits).toEqual((await valuesOf(model))[0]);
+      const x = ones([2, 20, 26, 3]);
+      expect((await valuesOf(any, x))[1]).toHaveLength(20);
+      model.dispose();
+    },
+  );
 
   test('ends at the last of its layers', () => {
     const model = plain();

@@ -10,7 +10,7 @@ import { type ClassOptions, classGradient, prepareInput } from './classGradient.
 
 /** Options of {@link gradCam}. */
 export interface GradCamOptions extends ClassOptions {
-  /** The layer whose feature maps are used, by any name that `featureExtractor` knows. Default: the last convolution, after its ReLU. */
+  /** The layer whose feature maps are used, by any name that `featureExtractor` knows. Default: the last convolution of the blocks, after its ReLU. */
   layer?: string;
 }
 
@@ -60,10 +60,10 @@ export async function gradCam(
   }
 }
 
-/** The name of the last convolution, or of its separate batch normalization or ReLU. */
+/** The name of the last convolution before the top, or of its separate batch normalization or ReLU. */
 function lastConvolution(model: LayersModel): string {
   const kinds = model.layers.map((layer) => layer.getClassName());
-  let last = kinds.lastIndexOf('Conv2D');
+  let last = model.layers.findLastIndex(({ name }, i) => kinds[i] === 'Conv2D' && !/^fc\d+$/.test(name));
   if (last < 0) fail('gradCam', 'the model has no convolution; pass one with a convolution.');
   while (/^(BatchNormalization|ReLU|Activation)$/.test(kinds[last + 1] ?? '')) last++;
   return model.layers[last]!.name;

@@ -35,8 +35,8 @@ export interface ExtractorOptions {
  *
  * @param layers one name or several. Keras' names mean a layer's output (`block3_conv3`: after its ReLU, unless batch
  *   normalization follows); the paper's distinguish before and after the ReLU (`conv3_3` and `relu3_3`; also `bn3_3`,
- *   `pool3`, `fc6`, `relu6`); torchvision's modules work too (`features.14`, `classifier.0`), and `logits` is the last
- *   layer's output before its softmax.
+ *   `pool3`, `fc6`, `relu6` for the first fully connected layer); torchvision's modules work too (`features.14`,
+ *   `classifier.0`), and `logits` is the last layer's output before its softmax.
  * @returns a model with the input of `model`; outputs are `[batch, height, width, channels]` for feature maps and
  *   `[batch, units]` for vectors. `predict` returns a tensor for one name and an array for several.
  * @throws RangeError when there is no such layer (the message lists all), none is named, the layers are not a chain, or an
@@ -59,11 +59,7 @@ export function featureExtractor(
   oneOf('featureExtractor', 'pooling', pooling, [undefined, 'avg', 'max']);
 
   const image = input({
-    shape: shapeOf(
-      model,
-      used.map((layer) => layer.name),
-      inputShape,
-    ),
+    shape: shapeOf(model, used, inputShape),
     name: inputName,
   });
   const before = new Map([[inputName, image]]);
@@ -106,12 +102,14 @@ function same(x: SymbolicTensor, name: string): SymbolicTensor {
 /** The shape of the extractor's images, checked against the model's. */
 function shapeOf(
   model: LayersModel,
-  used: readonly string[],
+  used: readonly tfjsLayers.Layer[],
   given: ExtractorOptions['inputShape'],
 ): (number | null)[] {
   const own = inputShapeOf(model);
   if (!given) return own;
-  const flatten = used.find((name) => /^(avgpool|flatten|fc\d|predictions)/.test(name));
+  const flatten = used.find(
+    (layer) => layer.getClassName() === 'Flatten' || layer.name.startsWith('avgpool'),
+  );
   if (given.length !== 3 || given[2] !== own[2]) {
     fail(
       'featureExtractor',
@@ -121,7 +119,7 @@ function shapeOf(
   if (flatten && (given[0] !== own[0] || given[1] !== own[1])) {
     fail(
       'featureExtractor',
-      `inputShape is [${shapeText(given, ',')}], but ${flatten} fixes the size to the model's, [${shapeText(own, ',')}]; leave inputShape out.`,
+      `inputShape is [${shapeText(given, ',')}], but ${flatten.name} fixes the size to the model's, [${shapeText(own, ',')}]; leave inputShape out.`,
     );
   }
   return [...given];

@@ -59,18 +59,13 @@ function tapsOf(model: LayersModel): Map<string, Tap> {
       add(name, 'before', `conv${block}_${conv}`, `features.${module++}`);
       if (!taps.has(`${name}_relu`)) add(name, 'after', `relu${block}_${conv}`, `features.${module++}`);
     }
-    const dense = DENSE[name];
-    if (dense) {
-      add(name, 'before', ...dense.before);
-      add(name, 'after', ...dense.after);
-    }
   }
+  const connected = model.layers.filter(({ name }) => /^(fc\d+|predictions)$/.test(name));
+  connected.forEach(({ name }, i) => {
+    // Caffe counts on from the five blocks; torchvision numbers a linear layer, its ReLU and its dropout one by one.
+    add(name, 'before', `fc${6 + i}`, `classifier.${3 * i}`);
+    if (name === 'predictions') add(name, 'before', 'logits');
+    else add(name, 'after', `relu${6 + i}`, `classifier.${3 * i + 1}`);
+  });
   return taps;
 }
-
-/** The fully connected layers by Caffe's numbers and torchvision's modules; dropout counts among the latter. */
-const DENSE: Record<string, { before: string[]; after: string[] }> = {
-  fc1: { before: ['fc6', 'classifier.0'], after: ['relu6', 'classifier.1'] },
-  fc2: { before: ['fc7', 'classifier.3'], after: ['relu7', 'classifier.4'] },
-  predictions: { before: ['fc8', 'classifier.6', 'logits'], after: [] },
-};
