@@ -22,7 +22,14 @@ import {
 } from '../../src/features/index.js';
 import { normalizeImages } from '../../src/images/index.js';
 import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
-import { encodeTensors, fromWeights, PUBLISHED, readTensors } from '../../src/weights/index.js';
+import {
+  encodeTensors,
+  fromWeights,
+  inspectWeights,
+  PUBLISHED,
+  readTensors,
+  setMetadata,
+} from '../../src/weights/index.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 import { fixtureJson } from '../support/fixtures.js';
 
@@ -210,6 +217,12 @@ describe('losses', () => {
     const calibration = [2, 4, 8, 16, 16].map((channels) => new Float32Array(channels).fill(1));
     calibration[2]![3] = -1;
     expect(() => lpips(model, calibration)).toThrow('the calibration of relu3_3 has -1');
+    setMetadata(model, { preprocessing: torchvision });
+    expect(() => lpips(model, [[1]])).toThrow('the calibration has [1] weights');
+    setMetadata(model, { preprocessing: caffe });
+    expect(() => lpips(model)).toThrow(
+      "lpips: the model's weights expect BGR from 0 to 255, mean [103.939,116.779,123.68], std [1,1,1], but LPIPS is made for torchvision's, which expect RGB from 0 to 1, mean [0.485,0.456,0.406], std [0.229,0.224,0.225]; use a VGG-16 with those.",
+    );
     const other = vgg(scaleArch(VGG11, 32), { inputShape: [32, 32, 3], includeTop: false });
     expect(() => lpips(other, calibration)).toThrow('there is no layer "relu1_2"');
     other.dispose();
@@ -229,4 +242,15 @@ test('a calibration is read from other formats, under its short names', async ()
   expect(await readLpipsCalibration(file)).toEqual(published);
   expect((await readTensors(file)).get('note')).toEqual({ shape: [3], data: Float32Array.of(1, 2, 255) });
   await expect(readTensors(file.subarray(0, 300))).rejects.toThrow(/damaged|cut off/);
+});
+
+test('a calibration is not taken for a network', async () => {
+  const { network, problem, tensors } = await inspectWeights(LPIPS_V00_FILE);
+  expect(network).toBeUndefined();
+  expect(problem).toBe(
+    'it is an LPIPS calibration for VGG-16, not a network; lpips in vgg-blocks/features has the one for VGG-16 built in, and takes another from readLpipsCalibration.',
+  );
+  expect(tensors.map(({ shape }) => shape)).toEqual([64, 128, 256, 512, 512].map((n) => [1, n, 1, 1]));
+  await expect(fromWeights(LPIPS_V00_FILE)).rejects.toThrow(problem);
+  await expect(fromWeights(LPIPS_FILE)).rejects.toThrow('it is an LPIPS calibration, not a network');
 });

@@ -17,7 +17,13 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fromBase64 } from '../../base/base64.js';
 import { fail, oneOf } from '../../base/check.js';
 import type { Preprocessing } from '../../images/index.js';
-import { PUBLISHED, readTensors, type Source, type WeightFileOptions } from '../../weights/index.js';
+import {
+  metadataOf,
+  PUBLISHED,
+  readTensors,
+  type Source,
+  type WeightFileOptions,
+} from '../../weights/index.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
 import { sameShape } from './differences.js';
 import { imageFeatures } from './imageFeatures.js';
@@ -62,8 +68,8 @@ export interface LpipsOptions {
  *   reads others.
  * @returns a function from two batches `[batch, height, width, 3]` of the same shape to their distances `[batch]`. Gradients
  *   pass through it to both; no tensors are kept.
- * @throws RangeError when the model lacks one of the layers, or the calibration does not fit it or is that of another version;
- *   the function, when the shapes differ.
+ * @throws RangeError when the model lacks one of the layers or says that its weights expect other images than torchvision's, or
+ *   when the calibration does not fit it or is that of another version; the function, when the shapes differ.
  * @example
  * const { model } = await fromWeights('vgg16-397923af.pth', { includeTop: false });
  * const distance = lpips(model);
@@ -75,6 +81,7 @@ export function lpips(
   { version = '0.1' }: LpipsOptions = {},
 ): (images: Tensor4D, others: Tensor4D) => Tensor1D {
   oneOf('lpips', 'version', version, VERSIONS);
+  checkModel(model);
   const { features } = imageFeatures('lpips', model, LAYERS, { preprocessing: preprocessingOf(version) });
   const channels = featureExtractor(model, LAYERS).outputs.map(({ shape }) => shape.at(-1)!);
   checkCalibration(channels, calibration);
@@ -140,6 +147,21 @@ export async function readLpipsCalibration(
 function unitLength(features: Tensor): Tensor {
   const length = sqrt(add(sum(square(features), 3, true), 1e-20));
   return div(features, add(length, 1e-10));
+}
+
+/** LPIPS compares torchvision's features; other weights expect other images. A model need not say what its weights expect. */
+function checkModel(model: LayersModel): void {
+  const { preprocessing } = metadataOf(model);
+  if (!preprocessing) return;
+  const colors = ({ channels, white, mean, std }: Preprocessing) =>
+    `${channels} from 0 to ${white}, mean [${mean}], std [${std}]`;
+  const [own, torchvision] = [preprocessing, preprocessingOf('0.1')].map(colors);
+  if (own !== torchvision) {
+    fail(
+      'lpips',
+      `the model's weights expect ${own}, but LPIPS is made for torchvision's, which expect ${torchvision}; use a VGG-16 with those.`,
+    );
+  }
 }
 
 function checkCalibration(channels: readonly number[], calibration: LpipsCalibration): void {

@@ -5,6 +5,7 @@ import type { Checkpoint } from '../formats/checkpoint.js';
 import { WeightFileError } from '../formats/error.js';
 import { type KerasConfig, type KerasLayer, kerasLayers } from '../formats/keras/config.js';
 import { TOP } from './canonical.js';
+import { refuseOthers } from './others.js';
 import { type KeyNames, type Parameter, type Parameters, parametersOf } from './parameters.js';
 
 /** The network that a weight file describes. */
@@ -69,6 +70,7 @@ export function vggByNames(
   checkpoint: Checkpoint,
   _hints: NetworkHints = {},
 ): { network: NetworkSpec; parameters: Parameters } {
+  refuseOthers(checkpoint);
   const parameters = parametersOf(checkpoint);
   return { network: networkOf(checkpoint, parameters), parameters };
 }
