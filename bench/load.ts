@@ -1,20 +1,23 @@
 /**
  * How long a full-size VGG-16 takes from a file on disk to the first prediction, and how much memory: this library on
- * the wasm backend and PyTorch, each in a fresh process, in turns. PyTorch writes the files with random weights, once,
- * into the given folder or a temporary one (2.2 GB).
+ * the wasm backend and PyTorch, each in a fresh process, in turns. Then the same network as a tfjs model of eight shards over
+ * loopback: this library and plain tfjs, with the requests and bytes of each. PyTorch writes the files with random weights, once,
+ * into the given folder or a temporary one (2.8 GB).
  *
  *     npm run bench:load -- [rounds] [python] [folder]
  *
  * Warm: the file is in the system's cache. Cold: it was dropped from there.
  */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { VGG16 } from 'vgg-blocks';
 import { table } from '../src/figures/table.js';
 import { figureOf, withSpread } from './figure.js';
+import { serveFolder } from './loadServer.js';
 
 const FILES = ['vgg16.safetensors', 'vgg16-f16.safetensors', 'vgg16.pth', 'vgg16-legacy.pth'];
 const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -25,21 +28,24 @@ interface Sample {
   predict: number;
   /** PyTorch builds the model before it loads; this library builds it while loading. */
   build?: number;
-  /** How much the peak of the process's memory grew while loading, in MiB; for this library alone. */
+  /** How much the peak of the process's memory grew while loading, in MiB; in JavaScript alone. */
   peak?: number;
 }
 
-function compare(rounds: number, python: string, folder: string): void {
+const javascript = (command: string, ...paths: string[]) =>
+  run(process.execPath, [script('loadChild.mjs'), command, ...paths]);
+
+async function compare(rounds: number, python: string, folder: string): Promise<void> {
   const pytorch = (command: string, path: string) =>
-    spawn(python, [script('loadChild.py'), command, JSON.stringify(VGG16), path]);
+    run(python, [script('loadChild.py'), command, JSON.stringify(VGG16), path]);
   const implementations = {
-    'vgg-blocks': (path: string) => spawn(process.execPath, [script('loadChild.mjs'), path]),
+    'vgg-blocks': (path: string) => javascript('measure', path),
     PyTorch: (path: string) => pytorch('measure', path),
   };
   mkdirSync(folder, { recursive: true });
-  if (!FILES.every((file) => existsSync(join(folder, file)))) pytorch('write', folder);
+  if (!FILES.every((file) => existsSync(join(folder, file)))) await pytorch('write', folder);
   console.log(
-    `VGG-16 from disk on one thread, Node ${process.version}; median (minimum to maximum) of ${rounds} fresh processes, in ms and MiB`,
+    `VGG-16 from disk on one thread, ${cpus()[0]?.model}, Node ${process.version}; median (minimum to maximum) of ${rounds} fresh processes, in ms and MiB`,
   );
   for (const file of FILES) {
     for (const state of ['warm', 'cold'] as const) {
@@ -48,7 +54,7 @@ function compare(rounds: number, python: string, folder: string): void {
       for (let round = 0; round < rounds; round++) {
         for (const name of ['vgg-blocks', 'PyTorch'] as const) {
           if (state === 'cold') dropFromCache(path);
-          samples[name].push(JSON.parse(implementations[name](path)));
+          samples[name].push(JSON.parse(await implementations[name](path)));
         }
       }
       console.log(`\n${file}, ${state}\n${describe(samples['vgg-blocks'], samples.PyTorch)}`);
@@ -79,18 +85,57 @@ function dropFromCache(path: string): void {
   spawnSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
 }
 
+/** A tfjs model of eight shards over loopback: this library and plain tfjs. */
+async function compareShards(rounds: number, folder: string): Promise<void> {
+  const model = join(folder, 'tfjs');
+  if (!existsSync(join(model, 'model.json'))) await javascript('split', join(folder, FILES[0]!), model);
+  const server = await serveFolder(model);
+  try {
+    const rows: Record<string, { samples: Sample[]; requests: number; bytes: number }> = {};
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, command] of Object.entries({ 'vgg-blocks': 'measure', tfjs: 'tfjs' })) {
+        const sample = JSON.parse(await javascript(command, `${server.url}model.json`));
+        rows[name] = { samples: [...(rows[name]?.samples ?? []), sample], ...server.traffic() };
+      }
+    }
+    const cell = (samples: readonly Sample[], of: (sample: Sample) => number) =>
+      withSpread(figureOf(samples.map(of)));
+    const total = ({ load, predict }: Sample) => load + predict;
+    const medianOf = (name: string) => figureOf(rows[name]!.samples.map(total)).median;
+    const lines = Object.entries(rows).map(([name, { samples, requests, bytes }]) => [
+      name,
+      cell(samples, ({ load }) => load),
+      cell(samples, total),
+      cell(samples, ({ peak = 0 }) => peak),
+      String(requests),
+      (bytes / 2 ** 20).toFixed(0),
+    ]);
+    const head = ['', 'load', 'load and predict', 'memory', 'requests', 'MiB sent'];
+    console.log(`
+tfjs model of eight shards over loopback
+${table([head, ...lines])}
+our first prediction / tfjs's ${(medianOf('vgg-blocks') / medianOf('tfjs')).toFixed(2)}`);
+  } finally {
+    server.close();
+  }
+}
+
 /** Runs a program and returns its output. */
-function spawn(program: string, args: string[]): string {
-  const { stdout, stderr, status, error } = spawnSync(program, args, { encoding: 'utf8' });
-  if (error) throw error;
-  if (status !== 0) throw new Error(`${program} failed; PyTorch needs torch and safetensors.\n${stderr}`);
-  return stdout;
+async function run(program: string, args: string[]): Promise<string> {
+  try {
+    return (await promisify(execFile)(program, args, { maxBuffer: 2 ** 26 })).stdout;
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    throw new Error(`${program} failed; PyTorch needs torch and safetensors.\n${stderr ?? error}`);
+  }
 }
 
 const temporary = process.argv[4] === undefined;
 const folder = process.argv[4] ?? mkdtempSync(join(tmpdir(), 'bench-load-'));
+const rounds = Number(process.argv[2] ?? 5);
 try {
-  compare(Number(process.argv[2] ?? 5), process.argv[3] ?? 'python3', folder);
+  await compare(rounds, process.argv[3] ?? 'python3', folder);
+  await compareShards(rounds, folder);
 } finally {
   if (temporary) rmSync(folder, { recursive: true });
 }
