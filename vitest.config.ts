@@ -15,7 +15,7 @@ const NODE_ONLY = [
   'test/data/datasets.test.ts',
   'test/io/{download,read}.test.ts',
   'test/wasm/{install,isolated,threads}.test.ts',
-  'test/weights/{loadPath,pretrained}.test.ts',
+  'test/weights/{hub,loadPath,pretrained}.test.ts',
 ];
 
 /** What computes nothing on a backend, or on wasm whatever the run is about: one run in a browser is enough. */

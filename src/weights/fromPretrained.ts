@@ -1,18 +1,22 @@
-import { keyOf } from '../base/check.js';
+import { fail, keyOf } from '../base/check.js';
 import { downloadFile } from '../io/download.js';
+import type { HubOptions } from '../io/hub.js';
 import { WeightFileError } from './formats/error.js';
+import { fromHub, type HubName } from './fromHub.js';
 import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
 import { setMetadata } from './metadata.js';
 import { PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
 
 /** Options of {@link fromPretrained}. */
-export interface PretrainedOptions extends Omit<FromWeightsOptions, 'shards' | 'maxBytes'> {
+export interface PretrainedOptions
+  extends Omit<FromWeightsOptions, 'shards' | 'maxBytes'>,
+    Pick<HubOptions, 'endpoint' | 'token'> {
   /**
    * Where the file is cached: a folder (Node) or a cache name (browser); `false` for no cache. Default
    * `$XDG_CACHE_HOME/vgg-blocks`, `~/.cache/vgg-blocks` or `%LOCALAPPDATA%\vgg-blocks`; in browsers `vgg-blocks`.
    */
   cache?: string | false;
-  /** The URL of a mirror of the same file; default: the publisher's. */
+  /** The URL of a mirror of the same file, for a name of {@link PUBLISHED}; default: the publisher's. */
   url?: string;
 }
 
@@ -20,17 +24,39 @@ export interface PretrainedOptions extends Omit<FromWeightsOptions, 'shards' | '
  * Downloads published weights and builds their network. The file is checked against its published checksum and length
  * (`sha256`, `md5`, `bytes` of {@link PUBLISHED}) and cached; an interrupted download is resumed.
  *
- * @param name one of {@link PUBLISHED}, such as `'torchvision/vgg16'`.
+ * With `'hf:OWNER/NAME'` or `'hf:OWNER/NAME@REVISION'` the weights come from the Hugging Face Hub: `model.safetensors`, or
+ * else `pytorch_model.bin`, each in one file or in the shards of its `.index.json`. A branch (the default is `main`) is looked
+ * up each time, and its files are cached by their commit; those with a SHA-256 are verified. `config.json` as timm
+ * writes it, or transformers' `preprocessor_config.json`, give the preprocessing and the class names, as far as they state them.
+ *
+ * @param name one of {@link PUBLISHED}, such as `'torchvision/vgg16'`, or such as `'hf:timm/vgg16.tv_in1k'`.
  * @param options those of `fromWeights`; `onProgress` reports the download.
- * @returns the network, and `published`, the entry of {@link PUBLISHED} with the preprocessing that the weights need.
+ * @returns the network, whose `metadata` has the preprocessing that the weights need, and `published`, the entry of
+ *   {@link PUBLISHED}, if the name is one of them.
  * @throws RangeError for an unknown name; DataError when the download fails (`missing`, `unreadable`, `damaged`);
  *   WeightFileError when the file is not a weight file; the signal's reason.
  */
 export async function fromPretrained(
   name: PublishedName,
-  { cache, url, onProgress, fetch, ...options }: PretrainedOptions = {},
-): Promise<LoadedNetwork & { published: PublishedWeights }> {
+  options?: PretrainedOptions,
+): Promise<LoadedNetwork & { published: PublishedWeights }>;
+export async function fromPretrained(name: HubName, options?: PretrainedOptions): Promise<LoadedNetwork>;
+export async function fromPretrained(
+  name: PublishedName | HubName,
+  options?: PretrainedOptions,
+): Promise<LoadedNetwork & { published?: PublishedWeights }>;
+export async function fromPretrained(
+  name: PublishedName | HubName,
+  options: PretrainedOptions = {},
+): Promise<LoadedNetwork & { published?: PublishedWeights }> {
+  const { cache, url, endpoint, token, onProgress, fetch, ...rest } = options;
+  if (isHubName(name)) {
+    if (url !== undefined) fail('fromPretrained', `url is not for '${name}'; pass the mirror as endpoint.`);
+    return fromHub(name, options);
+  }
   keyOf('fromPretrained', 'name', name, PUBLISHED);
+  if (endpoint !== undefined || token !== undefined)
+    fail('fromPretrained', `endpoint and token are for hf: names; for '${name}' pass url.`);
   const published: PublishedWeights = PUBLISHED[name];
   const { sha256, md5, bytes, top } = published;
   const address = url ?? published.url;
@@ -41,10 +67,10 @@ export async function fromPretrained(
     cache,
     fetch,
     onProgress,
-    signal: options.signal,
+    signal: rest.signal,
   });
   try {
-    const loaded = await fromWeights(file.source, { ...(!top && { includeTop: false }), ...options });
+    const loaded = await fromWeights(file.source, { ...(!top && { includeTop: false }), ...rest });
     const metadata = { ...loaded.metadata, preprocessing: published.preprocessing };
     setMetadata(loaded.model, metadata);
     return { ...loaded, metadata, published };
@@ -53,4 +79,8 @@ export async function fromPretrained(
     if (error instanceof WeightFileError && !sha256 && !md5) await file.forget();
     throw error;
   }
+}
+
+function isHubName(name: string): name is HubName {
+  return typeof name === 'string' && name.startsWith('hf:');
 }

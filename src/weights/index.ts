@@ -11,6 +11,7 @@ export { WeightFileError } from './formats/error.js';
 export { ENCODED_DTYPES, type EncodedDtype } from './formats/numbers.js';
 export type { Dtype } from './formats/tensor.js';
 export type { ShardSource } from './formats/tfjsModel.js';
+export type { HubName } from './fromHub.js';
 export { fromPretrained, type PretrainedOptions } from './fromPretrained.js';
 export { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
 export { inspectWeights, type WeightFileInfo } from './inspectWeights.js';

@@ -1,0 +1,91 @@
+import type { Preprocessing } from '../images/preprocessing.js';
+import type { ModelMetadata } from './metadata.js';
+
+/**
+ * What the JSON files of a hub's repository say about a network. They are hints: what is missing, unknown, or not possible here
+ * is left out, because a preprocessing that is nearly right would give wrong predictions.
+ *
+ * @param config `config.json`: timm's (its `pretrained_cfg`, or older ones that are this record themselves), or transformers'.
+ * @param preprocessor `preprocessor_config.json`, which transformers writes.
+ */
+export function hubMetadata(config: unknown, preprocessor: unknown): ModelMetadata {
+  const outer = table(config);
+  const inner = table(outer.pretrained_cfg ?? outer);
+  const preprocessing = timmPreprocessing(inner) ?? transformersPreprocessing(table(preprocessor));
+  const classNames = namesOf(
+    outer.label_names ?? inner.label_names ?? inner.labels ?? outer.id2label,
+    outer.num_classes ?? inner.num_classes,
+  );
+  return { ...(preprocessing && { preprocessing }), ...(classNames && { classNames }) };
+}
+
+/** What all preprocessings of PyTorch have in common: PIL's RGB from 0 to 1. */
+const TORCH = { channels: 'RGB', white: 1, antialias: true } as const;
+
+/** timm's evaluation transform, `transforms_imagenet_eval`, with the crop modes that can be expressed. */
+function timmPreprocessing(config: Table): Preprocessing | undefined {
+  const { mean, std, input_size, interpolation, crop_pct, crop_mode } = config;
+  const [channels, height, width] = Array.isArray(input_size) ? input_size : [];
+  const filter = filterOf(interpolation);
+  if (channels !== 3 || !isSide(height) || height !== width || !filter) return undefined;
+  if (!isTriple(mean) || !isTriple(std) || !std.every(isPositive) || !isPositive(crop_pct)) return undefined;
+  const side = Math.floor(height / crop_pct);
+  // A larger crop than the image is padded, which no preprocessing here does.
+  if (side < height) return undefined;
+  const common = { ...TORCH, mean, std, crop: height, interpolation: filter };
+  // timm's default, and the only mode of older versions.
+  if ((crop_mode ?? 'center') === 'center') return { ...common, resize: { shorterSide: side } };
+  return crop_mode === 'squash' ? { ...common, resize: { height: side, width: side } } : undefined;
+}
+
+/** The numbers of PIL's filters, as transformers writes them. */
+const PIL_FILTERS: Record<number, string> = { 0: 'nearest', 2: 'bilinear' };
+
+/** An image processor of transformers that resizes, optionally crops, rescales to 0..1 and normalizes, each stated explicitly. */
+function transformersPreprocessing(config: Table): Preprocessing | undefined {
+  const { do_resize, do_center_crop, do_rescale, rescale_factor, do_normalize, resample } = config;
+  const { image_mean: mean, image_std: std } = config;
+  const filter = filterOf(PIL_FILTERS[resample as number]);
+  const rescales = do_rescale === true && Math.abs(Number(rescale_factor) * 255 - 1) < 1e-6;
+  if (do_resize !== true || !rescales || do_normalize !== true || !filter) return undefined;
+  if (!isTriple(mean) || !isTriple(std) || !std.every(isPositive) || config.do_pad === true) return undefined;
+  const { shortest_edge, height, width } = table(config.size);
+  const crop = do_center_crop === true ? table(config.crop_size) : { height, width };
+  if (!isSide(crop.height) || crop.height !== crop.width) return undefined;
+  const common = { ...TORCH, mean, std, crop: crop.height, interpolation: filter };
+  if (isSide(shortest_edge) && shortest_edge >= common.crop && do_center_crop === true)
+    return { ...common, resize: { shorterSide: shortest_edge } };
+  if (isSide(height) && isSide(width) && Math.min(height, width) >= common.crop)
+    return { ...common, resize: { height, width } };
+  return undefined;
+}
+
+/** A list of names, or a table of names by number without gaps. */
+function namesOf(labels: unknown, count: unknown): string[] | undefined {
+  const entries = table(labels);
+  const names = Array.isArray(labels) ? labels : Object.keys(entries).map((_, i) => entries[String(i)]);
+  const sound = names.length > 0 && names.every((name) => typeof name === 'string');
+  return sound && (count === undefined || count === null || count === names.length) ? names : undefined;
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+function table(value: unknown): Table {
+  return typeof value === 'object' && value !== null ? (value as Table) : {};
+}
+
+function filterOf(name: unknown): Preprocessing['interpolation'] | undefined {
+  return name === 'bilinear' || name === 'nearest' ? name : undefined;
+}
+
+function isPositive(value: unknown): value is number {
+  return Number.isFinite(value) && (value as number) > 0;
+}
+
+function isSide(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function isTriple(value: unknown): value is [number, number, number] {
+  return Array.isArray(value) && value.length === 3 && value.every(Number.isFinite);
+}
