@@ -58,9 +58,9 @@ export interface LoadedNetwork {
  */
 export async function fromWeights(
   source: Source,
-  { fetch, signal, onProgress, maxBytes, shards, ...given }: FromWeightsOptions = {},
+  { fetch, signal, onProgress, maxBytes, shards, key, ...given }: FromWeightsOptions = {},
 ): Promise<LoadedNetwork> {
-  const reading = { fetch, signal, onProgress, maxBytes, shards };
+  const reading = { fetch, signal, onProgress, maxBytes, shards, key };
   return withCheckpoint(source, reading, async (checkpoint) => {
     const { network, parameters } = vggByNames(checkpoint, given);
     const options = optionsFor(network, given);

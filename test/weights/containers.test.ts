@@ -13,7 +13,8 @@ import { scaleArch, VGG16C, type VggOptions, vgg } from '../../src/index.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
-import { readPickle } from '../../src/weights/formats/torch/pickle.js';
+import { type PickleMeaning, readPickle } from '../../src/weights/formats/torch/pickle.js';
+import { Budget, type PickleName } from '../../src/weights/formats/torch/values.js';
 import { crc32 } from '../../src/weights/formats/zip/crc32.js';
 import { readZip } from '../../src/weights/formats/zip/read.js';
 import {
@@ -268,11 +269,18 @@ describe('what other readers rely on', () => {
     const bytes = await encodeWeights(model, { container: 'pth', dtype: 'F16' });
     const entries = await readZip(fileOfBytes('pth', bytes));
     const names = new Set<string>();
-    readPickle('pth', await entries.get('archive/data.pkl')!.read(2 ** 20), {
-      knows: (name) => names.add(name).has(name),
-      reduce: () => new Map(),
-      persistent: () => null,
-    });
+    const meaning: PickleMeaning = {
+      reduce(name) {
+        names.add(name);
+        return new Map();
+      },
+      persistent(id) {
+        const [, type] = id as [string, PickleName];
+        names.add(type.name);
+        return null;
+      },
+    };
+    readPickle('pth', await entries.get('archive/data.pkl')!.read(2 ** 20), meaning, new Budget('pth'));
     expect([...names].sort()).toEqual([
       'collections.OrderedDict',
       'torch.HalfStorage',

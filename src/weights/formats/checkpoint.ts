@@ -9,7 +9,7 @@ import { METADATA_KEY } from './metadata.js';
 import { isSafetensors, readSafetensors } from './safetensors.js';
 import type { StoredTensor } from './tensor.js';
 import { isJson, readTfjs, type ShardSource } from './tfjsModel.js';
-import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip, torchMetadata } from './torch/read.js';
+import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torch/read.js';
 import { isZip, readZip } from './zip/read.js';
 
 /** The format of a weight file, recognized by its content and never by its name. */
@@ -27,6 +27,12 @@ export type WeightFormat =
 export interface WeightFileOptions extends ReadOptions {
   /** The weight files of a tfjs `model.json` that is passed as bytes or a Blob, and so has no folder. */
   shards?: ShardSource;
+  /**
+   * Which state dict of a PyTorch checkpoint: the keys that lead to it, joined by dots (`model_ema`, `ema.state_dict`), or the
+   * beginning of its tensors' names (`generator` for `generator.features.0.weight`), which is then removed. Default: the one
+   * state dict that there is beside averages of it.
+   */
+  key?: string;
 }
 
 /** An open weight file: its tensors are listed, and their numbers can be read. */
@@ -58,7 +64,14 @@ export async function withCheckpoint<T>(
 ): Promise<T> {
   const file = await openFile(source, options);
   try {
-    return await use(await read(file, source, options));
+    const checkpoint = await read(file, source, options);
+    if (options.key !== undefined && !checkpoint.format.startsWith('PyTorch')) {
+      throw new WeightFileError(
+        file.name,
+        `it is ${checkpoint.format}, which holds one network, and the option key is for PyTorch's checkpoints; leave it out.`,
+      );
+    }
+    return await use(checkpoint);
   } finally {
     await file.close();
   }
@@ -94,10 +107,8 @@ async function parse(
 > {
   if (isZip(head)) {
     const entries = await readZip(file);
-    if (isTorchZip(entries)) {
-      const [tensors, metadata] = [await readTorchZip(file, entries), await torchMetadata(entries)];
-      return { format: 'PyTorch .pth (zip)', tensors, metadata };
-    }
+    if (isTorchZip(entries))
+      return { format: 'PyTorch .pth (zip)', ...(await readTorchZip(file, entries, options.key)) };
     if (isKerasZip(entries)) return { format: 'Keras .keras', ...(await readKerasZip(file, entries)) };
     throw new WeightFileError(
       file.name,
@@ -105,7 +116,7 @@ async function parse(
     );
   }
   if (isTorchLegacy(head)) {
-    return { format: 'PyTorch .pth (before 1.6)', tensors: await readTorchLegacy(file) };
+    return { format: 'PyTorch .pth (before 1.6)', ...(await readTorchLegacy(file, options.key)) };
   }
   if (isHdf5(head)) {
     const { layout, ...rest } = await readKerasH5(file);

@@ -1,96 +1,43 @@
-import { printable, WeightFileError } from '../error.js';
+import { WeightFileError } from '../error.js';
 import { viewOf } from '../numbers.js';
+import { OP } from './opcodes.js';
+import {
+  type Budget,
+  CONTAINER_COST,
+  PickleName,
+  PickleObject,
+  type PickleValue,
+  TEXT_COST,
+} from './values.js';
 
-/** A value of plain data in a pickle. Python's dicts are Maps, lists and tuples arrays, None is null. */
-export type PickleValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | PickleValue[]
-  | Map<PickleValue, PickleValue>
-  | PickleName
-  | PickleObject;
-
-/** A Python name in a pickle, such as `torch.FloatStorage`. It is never resolved. */
-export class PickleName {
-  constructor(readonly name: string) {}
-}
-
-/** An object that the caller's `reduce` or `persistent` returned. */
-export class PickleObject {}
-
-/** Interprets a pickle's names, calls and persistent ids. */
+/** Interprets a pickle's calls and persistent ids. */
 export interface PickleMeaning {
-  /** Whether the name `module.name` is known; any other ends the reading. */
-  knows(name: string): boolean;
-  /** The value of a call of a known name. */
+  /** The value of a call of a name; a PickleObject where the name has no meaning here. */
   reduce(name: string, args: PickleValue[]): PickleValue;
   /** The value of a persistent id. */
   persistent(id: PickleValue): PickleValue;
 }
 
-/** The maximum number of values on the stack and in the memo; a state dict of 400 tensors has 4000. */
-const MAX_VALUES = 1_000_000;
-
-/** The opcodes of plain data, documented in Python's pickletools. */
-export const OP = {
-  MARK: 0x28,
-  EMPTY_TUPLE: 0x29,
-  STOP: 0x2e,
-  BININT: 0x4a,
-  BININT1: 0x4b,
-  BININT2: 0x4d,
-  NONE: 0x4e,
-  BINPERSID: 0x51,
-  REDUCE: 0x52,
-  BINSTRING: 0x54,
-  SHORT_BINSTRING: 0x55,
-  BINUNICODE: 0x58,
-  EMPTY_LIST: 0x5d,
-  APPEND: 0x61,
-  BUILD: 0x62,
-  GLOBAL: 0x63,
-  APPENDS: 0x65,
-  BINGET: 0x68,
-  LONG_BINGET: 0x6a,
-  BINPUT: 0x71,
-  LONG_BINPUT: 0x72,
-  SETITEM: 0x73,
-  TUPLE: 0x74,
-  SETITEMS: 0x75,
-  EMPTY_DICT: 0x7d,
-  BINFLOAT: 0x47,
-  PROTO: 0x80,
-  TUPLE1: 0x85,
-  TUPLE2: 0x86,
-  TUPLE3: 0x87,
-  NEWTRUE: 0x88,
-  NEWFALSE: 0x89,
-  LONG1: 0x8a,
-  SHORT_BINUNICODE: 0x8c,
-  STACK_GLOBAL: 0x93,
-  MEMOIZE: 0x94,
-  FRAME: 0x95,
-} as const;
+/** Characters of a Python name, and of a number in decimal. */
+const MAX_LINE = 1024;
 
 const MARK = Symbol('mark');
 
 /**
- * Reads one pickle. A pickle is a program for a stack machine, but nothing in it is executed: `meaning` handles its calls, and
- * a name that `meaning` does not know is an error.
+ * Reads one pickle. A pickle is a program for a stack machine, but nothing in it is executed: `meaning` gives the values of
+ * the calls that it knows, and all others become opaque objects.
  *
  * @param bytes the pickle; more bytes may follow it.
  * @returns the value, and the length of the pickle in bytes.
- * @throws WeightFileError when it is truncated, damaged, or more than plain data.
+ * @throws WeightFileError when it is truncated or damaged, or exceeds the budget.
  */
 export function readPickle(
   file: string,
   bytes: Uint8Array,
   meaning: PickleMeaning,
+  budget: Budget,
 ): { value: PickleValue; length: number } {
-  const machine = new Machine(file, bytes, meaning);
+  const machine = new Machine(file, bytes, meaning, budget);
   const value = machine.run();
   return { value, length: machine.at };
 }
@@ -100,11 +47,13 @@ class Machine {
   readonly #stack: (PickleValue | typeof MARK)[] = [];
   readonly #memo = new Map<number, PickleValue>();
   readonly #view: DataView;
+  readonly #decoder = new TextDecoder();
 
   constructor(
     readonly file: string,
     readonly bytes: Uint8Array,
     readonly meaning: PickleMeaning,
+    readonly budget: Budget,
   ) {
     this.#view = viewOf(bytes);
   }
@@ -113,10 +62,8 @@ class Machine {
     for (;;) {
       const op = this.#byte();
       if (op === OP.STOP) return this.#pop();
+      this.budget.spend(1);
       this.#step(op);
-      if (this.#stack.length > MAX_VALUES || this.#memo.size > MAX_VALUES) {
-        throw this.#fault(`its pickle has more than ${MAX_VALUES} values; no state dict does.`);
-      }
     }
   }
 
@@ -126,7 +73,7 @@ class Machine {
         const version = this.#byte();
         if (version > 5)
           throw this.#fault(
-            `its pickle has protocol ${version}, but only 0 to 5 are supported; save it with another pickle_protocol.`,
+            `its pickle has protocol ${version}, but only 1 to 5 are supported; save it with another pickle_protocol.`,
           );
         break;
       }
@@ -155,6 +102,15 @@ class Machine {
       case OP.LONG1:
         this.#push(this.#long(this.#byte()));
         break;
+      case OP.LONG4:
+        this.#push(this.#long(this.#uint32()));
+        break;
+      case OP.INT:
+        this.#push(this.#decimal());
+        break;
+      case OP.LONG:
+        this.#push(this.#decimal());
+        break;
       case OP.BINFLOAT:
         this.#push(this.#view.getFloat64(this.#take(8), false));
         break;
@@ -166,51 +122,74 @@ class Machine {
       case OP.SHORT_BINSTRING:
         this.#push(this.#text(this.#byte()));
         break;
+      case OP.BINUNICODE8:
+        this.#push(this.#text(this.#uint64()));
+        break;
+      case OP.BINBYTES:
+        this.#pushBytes(this.#uint32());
+        break;
+      case OP.SHORT_BINBYTES:
+        this.#pushBytes(this.#byte());
+        break;
+      case OP.BINBYTES8:
+      case OP.BYTEARRAY8:
+        this.#pushBytes(this.#uint64());
+        break;
 
       case OP.MARK:
         this.#stack.push(MARK);
         break;
+      case OP.POP:
+        if (this.#stack.pop() === undefined) throw this.#emptyStack();
+        break;
+      case OP.POP_MARK:
+        this.#popToMark();
+        break;
+      case OP.DUP:
+        this.#push(this.#top());
+        break;
+
       case OP.EMPTY_TUPLE:
       case OP.EMPTY_LIST:
-        this.#push([]);
-        break;
-      case OP.EMPTY_DICT:
-        this.#push(new Map());
+      case OP.EMPTY_SET:
+        this.#pushNew([]);
         break;
       case OP.TUPLE:
-        this.#push(this.#popToMark());
+      case OP.LIST:
+      case OP.FROZENSET:
+        this.#pushNew(this.#popToMark());
         break;
       case OP.TUPLE1:
-        this.#push(this.#popN(1));
+        this.#pushNew(this.#popN(1));
         break;
       case OP.TUPLE2:
-        this.#push(this.#popN(2));
+        this.#pushNew(this.#popN(2));
         break;
       case OP.TUPLE3:
-        this.#push(this.#popN(3));
+        this.#pushNew(this.#popN(3));
         break;
-      case OP.APPEND: {
-        const item = this.#pop();
-        this.#list().push(item);
+      case OP.APPEND:
+        this.#append([this.#pop()]);
         break;
-      }
-      case OP.APPENDS: {
+      case OP.APPENDS:
+      case OP.ADDITEMS:
+        this.#append(this.#popToMark());
+        break;
+      case OP.EMPTY_DICT:
+        this.#pushNew(new Map());
+        break;
+      case OP.DICT: {
         const items = this.#popToMark();
-        const list = this.#list();
-        for (const item of items) list.push(item);
+        this.#pushNew(new Map());
+        this.#setItems(items);
         break;
       }
-      case OP.SETITEM: {
-        const [key, value] = this.#popN(2);
-        this.#dict().set(key!, value!);
+      case OP.SETITEM:
+        this.#setItems(this.#popN(2));
         break;
-      }
-      case OP.SETITEMS: {
-        const items = this.#popToMark();
-        const dict = this.#dict();
-        for (let i = 0; i + 1 < items.length; i += 2) dict.set(items[i]!, items[i + 1]!);
+      case OP.SETITEMS:
+        this.#setItems(this.#popToMark());
         break;
-      }
 
       case OP.BINPUT:
         this.#remember(this.#byte());
@@ -229,50 +208,98 @@ class Machine {
         break;
 
       case OP.GLOBAL:
-        this.#push(this.#known(`${this.#line()}.${this.#line()}`));
+        this.#pushNew(this.#global());
         break;
       case OP.STACK_GLOBAL: {
         const [module, name] = this.#popN(2);
-        this.#push(this.#known(`${String(module)}.${String(name)}`));
+        if (typeof module !== 'string' || typeof name !== 'string' || module.length + name.length > MAX_LINE)
+          throw this.#fault('its pickle refers to something that is not a name; it is damaged.');
+        this.#pushNew(new PickleName(`${module}.${name}`));
         break;
       }
-      case OP.REDUCE: {
+      case OP.EXT1:
+        this.#pushExtension(this.#byte());
+        break;
+      case OP.EXT2:
+        this.#pushExtension(this.#view.getUint16(this.#take(2), true));
+        break;
+      case OP.EXT4:
+        this.#pushExtension(this.#uint32());
+        break;
+      case OP.REDUCE:
+      case OP.NEWOBJ: {
         const [callee, args] = this.#popN(2);
-        if (!(callee instanceof PickleName) || !Array.isArray(args)) {
-          throw this.#fault('its pickle calls something that is not a name; it is damaged.');
-        }
-        this.#push(this.meaning.reduce(callee.name, args));
+        this.#call(callee!, args!);
         break;
       }
-      case OP.BUILD:
-        // The state of an object, such as an OrderedDict's `_metadata`; weights do not need it.
-        this.#pop();
+      case OP.NEWOBJ_EX: {
+        const [callee, args] = this.#popN(3);
+        this.#call(callee!, args!);
         break;
+      }
+      case OP.INST: {
+        const name = this.#global();
+        this.#call(name, this.#popToMark());
+        break;
+      }
+      case OP.OBJ: {
+        const [callee = null, ...args] = this.#popToMark();
+        this.#call(callee, args);
+        break;
+      }
+      case OP.BUILD: {
+        // Of a dict, such as an OrderedDict's `_metadata`, it is not needed.
+        const state = this.#pop();
+        const object = this.#top();
+        if (object instanceof PickleObject) object.state = state;
+        break;
+      }
       case OP.BINPERSID:
-        this.#push(this.meaning.persistent(this.#pop()));
+        this.#pushNew(this.meaning.persistent(this.#pop()));
         break;
       default:
         throw this.#fault(
-          `its pickle has the opcode 0x${op.toString(16)} at byte ${this.at - 1}, which no state dict needs; save the model's state_dict with torch.save.`,
+          `its pickle has the opcode 0x${op.toString(16)} at byte ${this.at - 1}, which torch.save does not write; save the model's state_dict with torch.save.`,
         );
     }
   }
 
-  #known(name: string): PickleName {
-    if (this.meaning.knows(name)) return new PickleName(name);
-    throw this.#fault(
-      `its pickle refers to '${printable(name)}', which no state dict needs; nothing was executed. Save the model's state_dict alone, or as safetensors.`,
-    );
+  /** Nothing is called: the result is what `meaning` knows, or an opaque object. */
+  #call(callee: PickleValue, args: PickleValue): void {
+    if (!Array.isArray(args)) throw this.#fault('its pickle makes a call without arguments; it is damaged.');
+    const known = callee instanceof PickleName;
+    this.#pushNew(known ? this.meaning.reduce(callee.name, args) : new PickleObject('unknown'));
   }
 
   #push(value: PickleValue): void {
     this.#stack.push(value);
   }
 
+  #pushNew(value: PickleValue): void {
+    this.budget.spend(CONTAINER_COST);
+    this.#stack.push(value);
+  }
+
+  /** Bytes, such as those of a NumPy array, are not looked into. */
+  #pushBytes(length: number): void {
+    this.#take(length);
+    this.#pushNew(new PickleObject('bytes'));
+  }
+
+  /** A name that Python keeps in a registry. */
+  #pushExtension(code: number): void {
+    this.#pushNew(new PickleName(`copyreg.extension_${code}`));
+  }
+
+  #top(): PickleValue {
+    const value = this.#stack.at(-1);
+    if (value === undefined || value === MARK) throw this.#emptyStack();
+    return value;
+  }
+
   #pop(): PickleValue {
-    const value = this.#stack.pop();
-    if (value === undefined || value === MARK)
-      throw this.#fault('its pickle pops more values than it pushed; it is damaged.');
+    const value = this.#top();
+    this.#stack.pop();
     return value;
   }
 
@@ -283,30 +310,31 @@ class Machine {
   #popToMark(): PickleValue[] {
     const mark = this.#stack.lastIndexOf(MARK);
     if (mark < 0) throw this.#fault('its pickle lacks a mark; it is damaged.');
-    const values = this.#stack.splice(mark);
-    values.shift();
+    const values = this.#stack.slice(mark + 1);
+    this.#stack.length = mark;
+    this.budget.spend(values.length);
     return values as PickleValue[];
   }
 
-  #list(): PickleValue[] {
-    const list = this.#stack.at(-1);
-    if (!Array.isArray(list))
+  /** Appends to the list on the stack; an object's items, such as a deque's, are not needed. */
+  #append(items: readonly PickleValue[]): void {
+    const list = this.#top();
+    if (Array.isArray(list)) for (const item of items) list.push(item);
+    else if (!(list instanceof PickleObject))
       throw this.#fault('its pickle appends to something that is not a list; it is damaged.');
-    return list;
   }
 
-  #dict(): Map<PickleValue, PickleValue> {
-    const dict = this.#stack.at(-1);
-    if (!(dict instanceof Map))
+  /** Sets items of the dict on the stack; an object's items, such as a Counter's, are not needed. */
+  #setItems(items: readonly PickleValue[]): void {
+    const dict = this.#top();
+    if (dict instanceof Map) for (let i = 0; i + 1 < items.length; i += 2) dict.set(items[i]!, items[i + 1]!);
+    else if (!(dict instanceof PickleObject))
       throw this.#fault('its pickle sets an item of something that is not a dict; it is damaged.');
-    return dict;
   }
 
   #remember(key: number): void {
-    const value = this.#stack.at(-1);
-    if (value === undefined || value === MARK)
-      throw this.#fault('its pickle stores a value that does not exist; it is damaged.');
-    this.#memo.set(key, value);
+    this.budget.spend(TEXT_COST);
+    this.#memo.set(key, this.#top());
   }
 
   #recall(key: number): PickleValue {
@@ -332,30 +360,53 @@ class Machine {
     return this.#view.getUint32(this.#take(4), true);
   }
 
-  #text(length: number): string {
-    const from = this.#take(length);
-    return new TextDecoder().decode(this.bytes.subarray(from, from + length));
+  #uint64(): number {
+    return Number(this.#view.getBigUint64(this.#take(8), true));
   }
 
-  /** An integer of up to 255 bytes; a bigint where a double cannot hold it. */
-  #long(length: number): number | bigint {
+  #text(length: number): string {
+    this.budget.spend(TEXT_COST);
     const from = this.#take(length);
+    return this.#decoder.decode(this.bytes.subarray(from, from + length));
+  }
+
+  /** An integer in two's complement; opaque where a double cannot represent it. */
+  #long(length: number): number | PickleObject {
+    const from = this.#take(length);
+    if (length > 8) return new PickleObject('int');
     let value = 0n;
     for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.bytes[from + i]!);
-    value = BigInt.asIntN(8 * length, value);
-    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+    return wholeNumber(Number(BigInt.asIntN(8 * length, value)));
+  }
+
+  /** An integer as protocol 1 writes it: `12`, `12L`; also `01` for True. */
+  #decimal(): number | boolean | PickleObject {
+    const line = this.#line();
+    if (line === '00' || line === '01') return line === '01';
+    return wholeNumber(Number(line.replace(/L$/, '')));
+  }
+
+  #global(): PickleName {
+    return new PickleName(`${this.#line()}.${this.#line()}`);
   }
 
   #line(): string {
-    const end = this.bytes.indexOf(0x0a, this.at);
-    if (end < 0 || end - this.at > 1024)
-      throw this.#fault('its pickle has a name without an end; it is damaged.');
-    const text = this.#text(end - this.at);
+    const end = this.bytes.subarray(this.at, this.at + MAX_LINE).indexOf(0x0a);
+    if (end < 0) throw this.#fault('its pickle has a name without an end; it is damaged.');
+    const text = this.#text(end);
     this.#take(1);
     return text;
+  }
+
+  #emptyStack(): WeightFileError {
+    return this.#fault('its pickle pops more values than it pushed; it is damaged.');
   }
 
   #fault(reason: string): WeightFileError {
     return new WeightFileError(this.file, reason);
   }
+}
+
+function wholeNumber(value: number): number | PickleObject {
+  return Number.isSafeInteger(value) ? value : new PickleObject('int');
 }

@@ -1,4 +1,4 @@
-import { OP } from './pickle.js';
+import { OP } from './opcodes.js';
 
 /** Bytes of a pickle that push one value onto the reader's stack. */
 export type Pickled = readonly number[];

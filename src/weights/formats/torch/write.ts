@@ -3,7 +3,7 @@ import { stridesOf } from '../checks.js';
 import { type Content, contentOf, type NewTensor } from '../content.js';
 import { zipOf } from '../zip/write.js';
 import * as p from './pickleWrite.js';
-import { STORAGES } from './state.js';
+import { STORAGES } from './storages.js';
 
 /**
  * A state dict as `torch.save` has written it since 1.6, a zip archive. Its pickle refers only to an OrderedDict, tensors and

@@ -1,0 +1,171 @@
+import { printable, WeightFileError } from '../error.js';
+import { MAX_NAME_LENGTH } from '../limits.js';
+import { moduleState, moduleTensors } from './module.js';
+import { OtherTensor, TensorObject } from './rebuild.js';
+import { type Budget, PickleName, PickleObject, type PickleValue } from './values.js';
+
+/** Tensors by name. */
+export type Tensors = ReadonlyMap<string, TensorObject | OtherTensor>;
+
+/** A dict of tensors, or a whole module, somewhere in what a training script saved. */
+interface Found {
+  /** The keys that lead to it, joined by dots: `checkpoint.state_dict`; '' for the value itself. */
+  path: string;
+  tensors: Tensors;
+  /** Set if it is a module; its tensors are then read when it is taken. */
+  module?: PickleObject;
+}
+
+/** The state dict that a file is about. */
+export interface StateDict {
+  tensors: Tensors;
+  batchNormEpsilon?: number;
+}
+
+/** The nesting of dicts, lists and tuples that are searched; `{"checkpoint": {"state_dict": {...}}}` is three. */
+const MAX_DEPTH = 8;
+
+/** Tensors with such names are weights of layers. */
+const WEIGHT = /weight|kernel|filter|original/i;
+
+/** A dict that is not the network: optimizers' own names are found by `param_groups`, whatever they are called. */
+const ASIDE =
+  /(^|\.)(criterion|criteria|loss|losses|loss_?fn|loss_?func|optim|optimizer)(_state(_dict)?)?(\.|$)/i;
+
+/** An average of a network's weights over the training steps. */
+const AVERAGE = /(^|[^a-z])(ema|swa|avg|average|averaged|shadow)([^a-z]|$)/i;
+
+/**
+ * The state dict in a pickle. A dict is one if it has a weight of a layer: a tensor of at least two axes with such a name. Of
+ * several, averages (`model_ema`) and those of losses (`criterion`) are left aside for the network that was trained, as
+ * torchvision's and timm's scripts do; what remains must be one. A whole module is read if there is no state dict.
+ *
+ * @param key the path of another one, or the prefix of the names of some of its tensors, which is then removed.
+ * @throws WeightFileError when there is none, or none or several that `key` could mean.
+ */
+export function stateDict(
+  file: string,
+  value: PickleValue,
+  key: string | undefined,
+  budget: Budget,
+): StateDict {
+  const found = [...search(value, budget)];
+  const { module, tensors } = key === undefined ? theOne(file, value, found) : byKey(file, found, key);
+  return module ? moduleTensors(file, module, budget) : { tensors };
+}
+
+/** Everything that has tensors under names, outer dicts before inner ones. Each dict is visited once. */
+function* search(root: PickleValue, budget: Budget): Generator<Found> {
+  const seen = new Set<PickleValue>();
+  let level: [path: string, value: PickleValue][] = [['', root]];
+  for (let depth = 0; depth < MAX_DEPTH; depth++) {
+    const inner: typeof level = [];
+    for (const [path, value] of level) {
+      if (seen.has(value)) continue;
+      seen.add(value);
+      if (moduleState(value)) yield { path, tensors: new Map(), module: value as PickleObject };
+      const tensors = new Map<string, TensorObject | OtherTensor>();
+      for (const [key, item] of itemsOf(value)) {
+        budget.spend(1);
+        const tensor = tensorOf(item);
+        if (tensor) {
+          if (typeof key === 'string') tensors.set(key, tensor);
+        } else if (typeof item === 'object' && item !== null && String(key).length <= MAX_NAME_LENGTH) {
+          inner.push([path === '' ? String(key) : `${path}.${key}`, item]);
+        }
+      }
+      if (tensors.size > 0) yield { path, tensors };
+    }
+    level = inner;
+  }
+}
+
+/** A tensor, or the quantized one in the tuple in which quantized layers keep weight and bias. */
+function tensorOf(item: PickleValue): TensorObject | OtherTensor | undefined {
+  const value = Array.isArray(item) && item[0] instanceof OtherTensor ? item[0] : item;
+  return value instanceof TensorObject || value instanceof OtherTensor ? value : undefined;
+}
+
+/** The items of a dict by its names, and of a list by their places. An optimizer's state has numbers for names. */
+function itemsOf(value: PickleValue): Iterable<[string | number, PickleValue]> {
+  if (Array.isArray(value)) return value.entries();
+  if (!(value instanceof Map) || value.has('param_groups')) return [];
+  return named(value);
+}
+
+function* named(dict: Map<PickleValue, PickleValue>): Generator<[string, PickleValue]> {
+  for (const [key, item] of dict) if (typeof key === 'string') yield [key, item];
+}
+
+function theOne(file: string, root: PickleValue, found: readonly Found[]): Found {
+  const stateDicts = found.filter(({ tensors }) => isNetwork(tensors));
+  const modules = found.filter(({ module }) => module);
+  const candidates = stateDicts.length > 0 ? stateDicts : modules.length > 0 ? modules : found;
+  if (candidates.length === 0) {
+    throw new WeightFileError(
+      file,
+      `its pickle contains no state dict (a dict of tensors)${rootOf(root)}; save model.state_dict() with torch.save.`,
+    );
+  }
+  const own = without(AVERAGE, without(ASIDE, candidates));
+  if (own.length === 1) return own[0]!;
+  throw new WeightFileError(
+    file,
+    `it holds ${own.length} state dicts: ${listed(own)}; choose one by the option key (--key on the command line).`,
+  );
+}
+
+/** What a pickle without a state dict is, if its class says it. */
+function rootOf(root: PickleValue): string {
+  if (root instanceof PickleName) return ` but the name '${printable(root.name)}', which was not resolved`;
+  if (root instanceof PickleObject) return ` but a '${printable(root.className)}', which was not executed`;
+  return '';
+}
+
+/** The candidates whose path does not match, or all if all match. */
+function without(pattern: RegExp, candidates: readonly Found[]): readonly Found[] {
+  const others = candidates.filter(({ path }) => !pattern.test(path));
+  return others.length > 0 ? others : candidates;
+}
+
+function isNetwork(tensors: Tensors): boolean {
+  for (const [name, tensor] of tensors) {
+    const isKernel = tensor instanceof OtherTensor || tensor.shape.length >= 2;
+    if (isKernel && name.length <= MAX_NAME_LENGTH && WEIGHT.test(name)) return true;
+  }
+  return false;
+}
+
+function byKey(file: string, found: readonly Found[], key: string): Found {
+  const exact = found.find(({ path }) => path === key);
+  if (exact) return exact;
+  const parts = found
+    .map(({ path, tensors }): Found => {
+      const full = path === '' ? '' : `${path}.`;
+      const prefix = `${key.startsWith(full) ? key.slice(full.length) : key}.`;
+      const inside = [...tensors].filter(([name]) => name.startsWith(prefix));
+      return {
+        path: full + prefix.slice(0, -1),
+        tensors: new Map(inside.map(([name, tensor]) => [name.slice(prefix.length), tensor])),
+      };
+    })
+    .filter(({ tensors }) => tensors.size > 0);
+  if (parts.length === 1) return parts[0]!;
+  const several = parts.length > 0;
+  throw new WeightFileError(
+    file,
+    `the key '${printable(key)}' names ${several ? 'several parts of it' : 'nothing in it'}; it may be ${listed(several ? parts : found)}, or the beginning of tensors' names.`,
+  );
+}
+
+/** The maximum number of state dicts in an error message. */
+const LISTED = 5;
+
+function listed(found: readonly Found[]): string {
+  const described = found.slice(0, LISTED).map(({ path, tensors, module }) => {
+    const what = module ? 'a module' : `${tensors.size} tensor${tensors.size === 1 ? '' : 's'}`;
+    return `'${printable(path).slice(0, 40)}' (${what})`;
+  });
+  const more = found.length > LISTED ? [`${found.length - LISTED} more`] : [];
+  return [...described, ...more].join(', ');
+}
