@@ -63,7 +63,13 @@ function folderCache({ fs, path }: Node, folder: string): FileCache {
         if (offset === 0) await fs.mkdir(folder, { recursive: true });
         // Two processes that download the same file write the same bytes to the same positions.
         const file = await fs.open(path.join(folder, name), offset === 0 ? 'w' : 'r+');
-        await file.write(piece, 0, piece.length, offset).finally(() => file.close());
+        try {
+          for (let done = 0; done < piece.length; ) {
+            done += (await file.write(piece, done, piece.length - done, offset + done)).bytesWritten;
+          }
+        } finally {
+          await file.close();
+        }
       } catch {}
     },
     remove: (name) => fs.rm(path.join(folder, name), { force: true }).catch(() => {}),

@@ -1,6 +1,8 @@
+import { isBytes } from '../base/realm.js';
 import { type FileCache, openCache } from './cache.js';
 import { DataError, reason } from './errors.js';
 import { concat } from './read.js';
+import { nodeModules, systemCode } from './runtime.js';
 import { drop, type Received, type TransferOptions, transfer } from './transfer.js';
 
 /** How a file is downloaded. */
@@ -25,7 +27,7 @@ export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
  *   or `damaged` (a wrong length or checksum); the signal's reason.
  */
 export async function download(url: string, options: DownloadOptions): Promise<Uint8Array> {
-  return (await obtain(url, options)).bytes;
+  return (await obtain(url, options, 'read')).content;
 }
 
 /** A downloaded file, for reading it piece by piece. */
@@ -36,24 +38,33 @@ export interface Downloaded {
   forget(): Promise<void>;
 }
 
-/** Like {@link download}, for files that are read piece by piece. */
+/** Like {@link download}, for files that are read piece by piece; in Node, a cached copy is verified that way too. */
 export async function downloadFile(url: string, options: DownloadOptions): Promise<Downloaded> {
-  const { bytes, cache, name } = await obtain(url, options);
-  return { source: (await cache.locate(name)) ?? bytes, forget: () => cache.remove(name) };
+  const { content, cache, name } = await obtain(url, options, 'locate');
+  const source = isBytes(content) ? ((await cache.locate(name)) ?? content) : content;
+  return { source, forget: () => cache.remove(name) };
 }
 
-async function obtain(
+/** A file in memory, or in the cache: its path, or a Blob that the browser keeps on disk. */
+type Stored = Uint8Array | Blob | string;
+
+/** The file; `how` says what to get of a copy in the cache. */
+async function obtain<How extends 'read' | 'locate'>(
   url: string,
   options: DownloadOptions,
-): Promise<{ bytes: Uint8Array; cache: FileCache; name: string }> {
+  how: How,
+): Promise<{
+  content: Uint8Array | NonNullable<Awaited<ReturnType<FileCache[How]>>>;
+  cache: FileCache;
+  name: string;
+}> {
   options.signal?.throwIfAborted();
   const sum = checksum(options);
   const cache = openCache(options.cache);
   const name = cacheName(url, sum.expected || (await hex('SHA-256', new TextEncoder().encode(url))));
-  const kept = await cache.read(name);
+  const kept = (await cache[how](name)) as Awaited<ReturnType<FileCache[How]>>;
   if (kept) {
-    if ((await sum.of(kept)).startsWith(sum.expected) && (options.bytes ?? kept.length) === kept.length)
-      return { bytes: kept, cache, name };
+    if (await isIntact(kept, sum, options)) return { content: kept, cache, name };
     await cache.remove(name);
   }
   const part = `${name}.part`;
@@ -61,10 +72,21 @@ async function obtain(
     const bytes = await fetchWhole(url, sum, part, cache, options);
     await cache.write(name, bytes);
     await cache.remove(part);
-    return { bytes, cache, name };
+    return { content: bytes, cache, name };
   } catch (error) {
     if (error instanceof DataError && error.fault === 'damaged') await cache.remove(part);
     throw error;
+  }
+}
+
+async function isIntact(kept: Stored, sum: Checksum, { bytes, signal }: DownloadOptions): Promise<boolean> {
+  try {
+    if (bytes !== undefined && (await lengthOf(kept)) !== bytes) return false;
+    return (await sum.of(kept, signal)).startsWith(sum.expected);
+  } catch (error) {
+    // Another process removed the file meanwhile.
+    if (systemCode(error) === undefined) throw error;
+    return false;
   }
 }
 
@@ -114,15 +136,23 @@ interface Checksum {
   name: string;
   /** In hexadecimal, or its leading digits; empty if none is known. */
   expected: string;
-  /** The checksum of these bytes; empty, without computing it, if none is expected. */
-  of(bytes: Uint8Array): Promise<string>;
+  /** The checksum of a file; empty, without computing it, if none is expected. */
+  of(stored: Stored, signal?: AbortSignal): Promise<string>;
 }
 
 function checksum({ sha256, md5 }: DownloadOptions): Checksum {
-  if (sha256)
-    return { name: 'SHA-256', expected: sha256.toLowerCase(), of: (bytes) => hex('SHA-256', bytes) };
+  if (sha256) return { name: 'SHA-256', expected: sha256.toLowerCase(), of: sha256Of };
   if (md5) return { name: 'MD5', expected: md5.toLowerCase(), of: md5Of };
   return { name: 'no checksum', expected: '', of: async () => '' };
+}
+
+async function sha256Of(stored: Stored, signal?: AbortSignal): Promise<string> {
+  if (typeof stored !== 'string')
+    return hex('SHA-256', isBytes(stored) ? stored : new Uint8Array(await stored.arrayBuffer()));
+  // WebCrypto needs the whole file in memory.
+  const hash = nodeModules()!.crypto.createHash('sha256');
+  for await (const piece of piecesOf(stored, signal)) hash.update(piece);
+  return hash.digest('hex');
 }
 
 async function hex(algorithm: string, bytes: Uint8Array): Promise<string> {
@@ -134,11 +164,8 @@ async function hex(algorithm: string, bytes: Uint8Array): Promise<string> {
   return toHex(new Uint8Array(await subtle.digest(algorithm, bytes as BufferSource)));
 }
 
-/** Bytes that are hashed before other tasks get a turn. */
-const PIECE_BYTES = 4 * 2 ** 20;
-
 /** MD5, which WebCrypto lacks. */
-async function md5Of(bytes: Uint8Array): Promise<string> {
+async function md5Of(stored: Stored, signal?: AbortSignal): Promise<string> {
   const { md5 } = await import('@noble/hashes/legacy.js').catch((cause: unknown) => {
     throw new Error(
       `download: the package @noble/hashes, which verifies the MD5, could not be loaded (${reason(cause)}); install it.`,
@@ -146,11 +173,43 @@ async function md5Of(bytes: Uint8Array): Promise<string> {
     );
   });
   const hash = md5.create();
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    hash.update(bytes.subarray(at, at + PIECE_BYTES));
+  for await (const piece of piecesOf(stored, signal)) {
+    hash.update(piece);
+    // Other tasks get a turn.
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   return toHex(hash.digest());
+}
+
+/** Bytes that are read and hashed at a time. */
+const PIECE_BYTES = 4 * 2 ** 20;
+
+async function lengthOf(stored: Stored): Promise<number> {
+  if (typeof stored === 'string') return (await nodeModules()!.fs.stat(stored)).size;
+  return isBytes(stored) ? stored.length : stored.size;
+}
+
+/** A file piece by piece; each is valid until the next. */
+async function* piecesOf(stored: Stored, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  if (typeof stored === 'string') {
+    const file = await nodeModules()!.fs.open(stored);
+    try {
+      const piece = new Uint8Array(PIECE_BYTES);
+      for (;;) {
+        signal?.throwIfAborted();
+        const { bytesRead } = await file.read(piece, 0, piece.length);
+        if (bytesRead === 0) return;
+        yield piece.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+  for (let at = 0, length = await lengthOf(stored); at < length; at += PIECE_BYTES) {
+    signal?.throwIfAborted();
+    const piece = (stored as Exclude<Stored, string>).slice(at, at + PIECE_BYTES);
+    yield isBytes(piece) ? piece : new Uint8Array(await piece.arrayBuffer());
+  }
 }
 
 function toHex(bytes: Uint8Array): string {

@@ -8,6 +8,7 @@ export function nodeModules() {
   const builtin = globalThis.process?.getBuiltinModule;
   if (!builtin) return undefined;
   return {
+    crypto: builtin('node:crypto'),
     fs: builtin('node:fs/promises'),
     os: builtin('node:os'),
     path: builtin('node:path'),

@@ -1,6 +1,18 @@
 import { isError } from '../../base/realm.js';
 
-/** A weight file that cannot be used. The message is one sentence with the file, the faulty tensor if any, and the reason. */
+/** The maximum length of a message, so that a file cannot flood a terminal with its names. */
+const MAX_MESSAGE = 480;
+
+/** The maximum length of a name from a file in a message. */
+const MAX_NAME = 120;
+
+/** The maximum length of the file's own path or URL in a message. */
+const MAX_FILE_NAME = 200;
+
+/**
+ * A weight file that cannot be used. The message is one sentence with the file, the faulty tensor if any, and the reason. It has
+ * no control characters, which terminals obey, and fewer than 500 characters: of a longer reason, the middle is left out.
+ */
 export class WeightFileError extends Error {
   /** The path, the URL or the name of the file. */
   declare readonly file: string;
@@ -10,15 +22,14 @@ export class WeightFileError extends Error {
   declare readonly reason: string;
 
   constructor(file: string, reason: string, { tensor, cause }: { tensor?: string; cause?: unknown } = {}) {
-    super(
-      `${file}: ${tensor === undefined ? '' : `tensor '${printable(tensor)}': `}${reason}`,
-      cause === undefined ? undefined : { cause },
-    );
+    const subject = `${plain(ending(file))}: ${tensor === undefined ? '' : `tensor '${printable(tensor)}': `}`;
+    const why = plain(withoutMiddle(reason, MAX_MESSAGE - subject.length));
+    super(`${subject}${why}`, cause === undefined ? undefined : { cause });
     // Not by a field, for which the CommonJS build would give the class another name.
     this.name = 'WeightFileError';
     this.file = file;
     this.tensor = tensor;
-    this.reason = reason;
+    this.reason = why;
   }
 
   /** True for errors of another copy of the library too: the ESM and CommonJS builds each have their own class. */
@@ -30,8 +41,23 @@ export class WeightFileError extends Error {
   }
 }
 
-/** A name from a file, made safe for a message: short, and without control characters, which terminals would obey. */
+/** A name from a file, made safe for a message: short, and without control characters. */
 export function printable(name: string): string {
-  const plain = name.replace(/\p{C}/gu, '\ufffd');
-  return plain.length > 120 ? `${plain.slice(0, 117)}...` : plain;
+  return plain(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 3)}...` : name);
+}
+
+function plain(text: string): string {
+  return text.replace(/\p{C}/gu, '\ufffd');
+}
+
+/** The end of a path or URL, which tells files apart. */
+function ending(file: string): string {
+  return file.length > MAX_FILE_NAME ? `...${file.slice(3 - MAX_FILE_NAME)}` : file;
+}
+
+/** A text without its middle, if it is too long: a sentence begins with what is wrong and ends with what to do. */
+function withoutMiddle(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const end = Math.floor(length / 3);
+  return `${text.slice(0, length - end - 5)} ... ${text.slice(-end)}`;
 }
