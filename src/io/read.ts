@@ -58,6 +58,28 @@ export async function readBytes(source: Source, options: ReadOptions = {}): Prom
   );
 }
 
+/**
+ * The length of a source in bytes, without reading it if possible: a server is asked for it, and if it does not say, the bytes
+ * are counted.
+ *
+ * @throws DataError as {@link readBytes} does.
+ */
+export async function sizeOf(source: Source, options: ReadOptions = {}): Promise<number> {
+  options.signal?.throwIfAborted();
+  if (isBytes(source) || isArrayBuffer(source)) return source.byteLength;
+  if (isBlob(source)) return source.size;
+  const node = nodeModules();
+  if (node && isPath(source)) {
+    return node.fs.stat(nodePath(source)).then(
+      ({ size }) => size,
+      (error: unknown) => {
+        throw pathError(sourceName(source), error);
+      },
+    );
+  }
+  return remoteSize(isPath(source) ? new URL(source, baseUrl()).href : String(source), options);
+}
+
 /** Whether a source is a path on this machine (or relative to the page), and not a server's URL, bytes or a Blob. */
 export function isPath(source: Source): source is string | URL {
   return (typeof source === 'string' || isUrl(source)) && !/^(https?|data|blob):/i.test(String(source));
@@ -84,9 +106,10 @@ export async function request(
   url: string,
   { fetch = globalThis.fetch, signal }: Pick<ReadOptions, 'fetch' | 'signal'>,
   headers: Record<string, string> = {},
+  method: 'GET' | 'HEAD' = 'GET',
 ): Promise<Response> {
   try {
-    return await fetch(url, { signal, headers });
+    return await fetch(url, { signal, headers, ...(method !== 'GET' && { method }) });
   } catch (error) {
     signal?.throwIfAborted();
     throw new ConnectionError(reason(error), { cause: error });
@@ -160,8 +183,26 @@ function within(bytes: Uint8Array, maxBytes: number): Uint8Array {
 }
 
 async function fetchBytes(url: string, options: ReadOptions): Promise<Uint8Array> {
-  const { signal, onProgress, maxBytes = MAX_READ_BYTES } = options;
   const pieces: Uint8Array[] = [];
+  await fetchPieces(url, options, (piece) => pieces.push(piece));
+  return concat(pieces);
+}
+
+async function remoteSize(url: string, options: ReadOptions): Promise<number> {
+  const head = await request(url, options, {}, 'HEAD').catch(() => undefined);
+  options.signal?.throwIfAborted();
+  await head?.body?.cancel();
+  const announced = head?.ok ? announcedBytes(head) : undefined;
+  return announced ?? fetchPieces(url, options, () => {});
+}
+
+/** Passes a server's bytes on as they arrive, and returns how many they were. */
+async function fetchPieces(
+  url: string,
+  options: ReadOptions,
+  use: (piece: Uint8Array) => void,
+): Promise<number> {
+  const { signal, onProgress, maxBytes = MAX_READ_BYTES } = options;
   let done = 0;
   try {
     const response = await request(url, options);
@@ -173,7 +214,7 @@ async function fetchBytes(url: string, options: ReadOptions): Promise<Uint8Array
     for await (const piece of bodyOf(response, signal)) {
       done += piece.length;
       if (done > maxBytes) throw tooLong(url, done, maxBytes);
-      pieces.push(piece);
+      use(piece);
       onProgress?.({ done, total, unit: 'bytes', source: url });
     }
   } catch (error) {
@@ -185,7 +226,7 @@ async function fetchBytes(url: string, options: ReadOptions): Promise<Uint8Array
       error.cause,
     );
   }
-  return concat(pieces);
+  return done;
 }
 
 type FileSystem = NonNullable<ReturnType<typeof nodeModules>>['fs'];

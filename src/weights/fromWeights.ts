@@ -60,8 +60,8 @@ export async function fromWeights(
   source: Source,
   { fetch, signal, onProgress, maxBytes, shards, key, ...given }: FromWeightsOptions = {},
 ): Promise<LoadedNetwork> {
-  const reading = { fetch, signal, onProgress, maxBytes, shards, key };
-  return withCheckpoint(source, reading, async (checkpoint) => {
+  const callers = { fetch, signal, onProgress, maxBytes, shards, key };
+  return withCheckpoint(source, callers, async (checkpoint, reading) => {
     const { network, parameters } = vggByNames(checkpoint, given);
     const options = optionsFor(network, given);
     const stored = metadataIn(checkpoint);

@@ -45,12 +45,12 @@ export async function loadWeights(
   options: LoadOptions = {},
 ): Promise<LoadReport> {
   const targets = targetsOf('loadWeights', model);
-  return withCheckpoint(source, options, async (checkpoint) => {
+  return withCheckpoint(source, options, async (checkpoint, reading) => {
     const { pairs, report } = matchUp(checkpoint, vggByNames(checkpoint).parameters, targets);
     if (options.strict ?? true) checkStrict(checkpoint.file, report);
     const values: Tensor[] = [];
     try {
-      await readPairs(checkpoint, pairs, report, options, async (pair, read) => {
+      await readPairs(checkpoint, pairs, report, reading, async (pair, read) => {
         values.push(await readTensor(pair, read));
       });
       pairs.forEach(({ target }, i) => {
@@ -108,7 +108,7 @@ async function readTensor({ parameter }: Pair, read: Read): Promise<Tensor> {
 
 /** Reads the weights one by one and reports progress; `store` provides the memory for each. */
 async function readPairs(
-  { file }: Checkpoint,
+  { file, finish }: Checkpoint,
   pairs: readonly Pair[],
   report: LoadReport,
   { signal, onProgress }: WeightFileOptions,
@@ -142,4 +142,5 @@ async function readPairs(
       });
     });
   }
+  await finish?.();
 }

@@ -27,12 +27,12 @@ export async function readTensors(
   source: Source,
   options: WeightFileOptions = {},
 ): Promise<Map<string, { shape: number[]; data: Float32Array }>> {
-  return withCheckpoint(source, options, async ({ file, tensors }) => {
+  return withCheckpoint(source, options, async ({ file, tensors, finish }, { signal }) => {
     const read = new Map<string, { shape: number[]; data: Float32Array }>();
     for (const tensor of tensors) {
       const data = new Float32Array(size(tensor.shape));
-      await readWeight({ tensor }, () => data, options).catch((error: unknown) => {
-        options.signal?.throwIfAborted();
+      await readWeight({ tensor }, () => data, { signal }).catch((error: unknown) => {
+        signal?.throwIfAborted();
         if (error instanceof WeightFileError) throw error;
         throw new WeightFileError(file, `it could not be read: ${reason(error)}.`, {
           tensor: tensor.name,
@@ -41,6 +41,7 @@ export async function readTensors(
       });
       read.set(tensor.name, { shape: [...tensor.shape], data });
     }
+    await finish?.();
     return read;
   });
 }

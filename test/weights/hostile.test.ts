@@ -427,7 +427,7 @@ describe('a tfjs model', () => {
 
   test('whose shards are too short', async () => {
     await expect(fromWeights(model([kernel, bias]), { shards: () => new Uint8Array(39) })).rejects.toThrow(
-      'its weight files are shorter than its weights',
+      "its weight file 'w.bin' has 39 bytes, but its weights need 40",
     );
   });
 });

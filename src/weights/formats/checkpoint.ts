@@ -1,14 +1,18 @@
 import { isError } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import type { ReadOptions, Source } from '../../io/read.js';
+import { locateShards, noFolder, type ShardSource } from './companions.js';
 import { WeightFileError } from './error.js';
-import { openFile, type WeightFile } from './file.js';
+import { fileSize, isLocal, OpenFiles, type WeightFile } from './file.js';
 import { isHdf5 } from './hdf5/read.js';
+import type { Part } from './joined.js';
+import { isJson, readJson } from './json.js';
 import { isKerasZip, readKerasH5, readKerasZip } from './keras/read.js';
 import { METADATA_KEY } from './metadata.js';
-import { isSafetensors, readSafetensors } from './safetensors.js';
+import { epsilonOf, isSafetensors, readSafetensors } from './safetensors.js';
+import { isShardIndex, readShardIndex } from './shardIndex.js';
 import type { StoredTensor } from './tensor.js';
-import { isJson, readTfjs, type ShardSource } from './tfjsModel.js';
+import { readTfjs } from './tfjsModel.js';
 import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torch/read.js';
 import { isZip, readZip } from './zip/read.js';
 
@@ -25,7 +29,10 @@ export type WeightFormat =
 
 /** Options of all functions that read weight files. */
 export interface WeightFileOptions extends ReadOptions {
-  /** The weight files of a tfjs `model.json` that is passed as bytes or a Blob, and so has no folder. */
+  /**
+   * The weight files of a tfjs `model.json`, or of an index of shards, that is passed as bytes or a Blob, and so has no folder. It is
+   * called only with paths that stay in a folder.
+   */
   shards?: ShardSource;
   /**
    * Which state dict of a PyTorch checkpoint: the keys that lead to it, joined by dots (`model_ema`, `ema.state_dict`), or the
@@ -38,7 +45,7 @@ export interface WeightFileOptions extends ReadOptions {
 /** An open weight file: its tensors are listed, and their numbers can be read. */
 export interface Checkpoint {
   readonly file: string;
-  /** Its length in bytes; of a tfjs model, that of `model.json`. */
+  /** Its length in bytes; of a tfjs model, that of `model.json`, and of shards, that of their index. */
   readonly bytes: number;
   readonly format: WeightFormat;
   readonly tensors: readonly StoredTensor[];
@@ -50,38 +57,80 @@ export interface Checkpoint {
   readonly batchNormEpsilon?: number;
   /** What this library stored about the model, unchecked: JSON, or the value that it stands for. */
   readonly metadata?: unknown;
+  /**
+   * Checks what can be checked only after the numbers were read, before they are used: the lengths of weight files from a
+   * server.
+   */
+  finish?(): Promise<void>;
 }
 
 /**
- * Opens a weight file, passes its content to `use`, and always closes it.
+ * Opens a weight file, passes its content to `use`, and always closes it. What the caller's own functions throw, `onProgress` and
+ * `shards`, is thrown as it is.
  *
+ * @param use gets the options to go on with.
  * @throws WeightFileError when the format is unknown, or the file is damaged or exceeds a limit.
  */
-export async function withCheckpoint<T>(
+export async function withCheckpoint<T, Options extends WeightFileOptions>(
   source: Source,
-  options: WeightFileOptions,
-  use: (checkpoint: Checkpoint) => Promise<T>,
+  options: Options,
+  use: (checkpoint: Checkpoint, options: Options) => Promise<T>,
 ): Promise<T> {
-  const file = await openFile(source, options);
+  const caller = watchCaller(options);
+  const files = new OpenFiles(caller.options);
   try {
-    const checkpoint = await read(file, source, options);
+    const file = await files.open(source);
+    const checkpoint = await read(file, source, files, caller.options);
     if (options.key !== undefined && !checkpoint.format.startsWith('PyTorch')) {
       throw new WeightFileError(
         file.name,
         `it is ${checkpoint.format}, which holds one network, and the option key is for PyTorch's checkpoints; leave it out.`,
       );
     }
-    return await use(checkpoint);
+    return await use(checkpoint, caller.options);
+  } catch (error) {
+    caller.rethrow();
+    throw error;
   } finally {
-    await file.close();
+    await files.close();
   }
+}
+
+/** Options whose functions remember what they throw, because readers make errors of their own of it. */
+function watchCaller<Options extends WeightFileOptions>(
+  options: Options,
+): { options: Options; rethrow(): void } {
+  let thrown: { error: unknown } | undefined;
+  const watched = Object.entries(options).map(([name, value]) => {
+    // What `fetch` throws is a broken connection.
+    if (typeof value !== 'function' || name === 'fetch') return [name, value];
+    const call = (...args: unknown[]) => {
+      try {
+        return value(...args);
+      } catch (error) {
+        thrown ??= { error };
+        throw error;
+      }
+    };
+    return [name, call];
+  });
+  return {
+    options: Object.fromEntries(watched),
+    rethrow() {
+      if (thrown) throw thrown.error;
+    },
+  };
 }
 
 const HEAD_BYTES = 512;
 
-async function read(file: WeightFile, source: Source, options: WeightFileOptions): Promise<Checkpoint> {
-  const head = await file.read(0, Math.min(file.size, HEAD_BYTES));
-  const parts = await parse(file, head, source, options).catch((error: unknown) => {
+async function read(
+  file: WeightFile,
+  source: Source,
+  files: OpenFiles,
+  options: WeightFileOptions,
+): Promise<Checkpoint> {
+  const parts = await parse(file, source, files, options).catch((error: unknown) => {
     if (error instanceof WeightFileError) throw error;
     options.signal?.throwIfAborted();
     // What this runtime lacks, such as TextDecoder under jsdom, is no fault of the file.
@@ -97,14 +146,26 @@ async function read(file: WeightFile, source: Source, options: WeightFileOptions
   return { file: file.name, bytes: file.size, ...parts };
 }
 
+function headOf(file: WeightFile): Promise<Uint8Array> {
+  return file.read(0, Math.min(file.size, HEAD_BYTES));
+}
+
+type Parsed = Omit<Checkpoint, 'file' | 'bytes'>;
+
 async function parse(
   file: WeightFile,
-  head: Uint8Array,
   source: Source,
+  files: OpenFiles,
   options: WeightFileOptions,
-): Promise<
-  Pick<Checkpoint, 'format' | 'tensors' | 'configuration' | 'kerasVersion' | 'batchNormEpsilon' | 'metadata'>
-> {
+): Promise<Parsed> {
+  const head = await headOf(file);
+  return isSafetensors(head) || !isJson(head)
+    ? parseTensors(file, head, options)
+    : parseJson(file, source, files, options);
+}
+
+/** Reads a file that has tensors itself. */
+async function parseTensors(file: WeightFile, head: Uint8Array, options: WeightFileOptions): Promise<Parsed> {
   if (isZip(head)) {
     const entries = await readZip(file);
     if (isTorchZip(entries))
@@ -129,19 +190,55 @@ async function parse(
   }
   if (isSafetensors(head)) {
     const { tensors, metadata } = await readSafetensors(file);
-    const epsilon = Number(metadata.batch_norm_epsilon);
     return {
       format: 'safetensors',
       tensors,
-      batchNormEpsilon: epsilon > 0 ? epsilon : undefined,
+      batchNormEpsilon: epsilonOf(file.name, metadata),
       metadata: metadata[METADATA_KEY],
     };
   }
-  if (isJson(head)) return { format: 'tfjs model.json', ...(await readTfjs(file, source, options)) };
   throw new WeightFileError(
     file.name,
     `it is not a known weight file${hint(head)}; supported formats are .safetensors, .pth, .h5, .keras and tfjs model.json.`,
   );
+}
+
+/** Reads a file that lists other files: a tfjs model, or an index of shards. */
+async function parseJson(
+  file: WeightFile,
+  source: Source,
+  files: OpenFiles,
+  options: WeightFileOptions,
+): Promise<Parsed> {
+  const json = await readJson(file);
+  const locate = (paths: readonly string[]) => locateShards(file.name, source, paths, options.shards);
+  if (!isShardIndex(json)) {
+    const partsAt = (paths: readonly string[]) =>
+      [...locate(paths)].map(([path, shard]) => partAt(file.name, path, shard, files));
+    return { format: 'tfjs model.json', ...(await readTfjs(file, json, partsAt)) };
+  }
+  return readShardIndex(file.name, json, async (paths) => {
+    const shards = new Map<string, Parsed>();
+    for (const [path, shard] of locate(paths)) {
+      if (shard === undefined) throw noFolder(file.name, path);
+      const opened = await files.open(shard);
+      shards.set(path, await parseTensors(opened, await headOf(opened), options));
+    }
+    return shards;
+  });
+}
+
+function partAt(file: string, path: string, source: Source | undefined, files: OpenFiles): Part {
+  const known = () => {
+    if (source === undefined) throw noFolder(file, path);
+    return source;
+  };
+  return {
+    path,
+    isLocal: source !== undefined && isLocal(source),
+    open: async () => files.open(known()),
+    size: async () => fileSize(known(), files.options),
+  };
 }
 
 /** A hint about a file of another kind. */

@@ -77,6 +77,28 @@ export function checkOverlaps(file: string, spans: readonly Span[]): void {
   });
 }
 
+/** Throws unless the tensors' bytes follow one another from 0 to `size`, without a gap. They must not overlap. */
+export function checkCoverage(file: string, spans: readonly Span[], size: number): void {
+  let end = 0;
+  for (const { tensor, offset, length } of [...spans].sort((a, b) => a.offset - b.offset)) {
+    if (length === 0) continue;
+    if (offset !== end) {
+      throw new WeightFileError(
+        file,
+        `the ${offset - end} bytes before it belong to no tensor; the file is damaged, so get it again.`,
+        { tensor },
+      );
+    }
+    end += length;
+  }
+  if (end !== size) {
+    throw new WeightFileError(
+      file,
+      `its last ${size - end} bytes belong to no tensor; it is damaged, so get it again.`,
+    );
+  }
+}
+
 /**
  * Throws if the tensors together would take far more memory than their file, whose tensors may share bytes (tied weights) or
  * be compressed. Every tensor counts as read, in the file's numbers or in float32, whichever takes more.

@@ -1,4 +1,4 @@
-import { isBlob } from '../../base/realm.js';
+import { isBlob, isUrl } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import {
   isPath,
@@ -7,6 +7,7 @@ import {
   type ReadOptions,
   readBytes,
   type Source,
+  sizeOf,
   sourceName,
 } from '../../io/read.js';
 import { nodeModules } from '../../io/runtime.js';
@@ -53,6 +54,47 @@ export async function openFile(source: Source, options: ReadOptions = {}): Promi
     throw unreadable(name, error);
   });
   return fileOfBytes(name, bytes);
+}
+
+/**
+ * The length of a source, for which nothing is read if possible.
+ *
+ * @throws as {@link openFile} does.
+ */
+export function fileSize(source: Source, options: ReadOptions): Promise<number> {
+  return sizeOf(source, options).catch((error: unknown) => {
+    options.signal?.throwIfAborted();
+    throw unreadable(sourceName(source), error);
+  });
+}
+
+/** Whether a source is a file on this machine or bytes, and not something that has to be fetched. */
+export function isLocal(source: Source): boolean {
+  return (typeof source !== 'string' && !isUrl(source)) || (nodeModules() !== undefined && isPath(source));
+}
+
+/** Files that are open; those that were not closed by their readers are closed together. */
+export class OpenFiles {
+  readonly #open = new Set<WeightFile>();
+
+  constructor(readonly options: ReadOptions) {}
+
+  async open(source: Source): Promise<WeightFile> {
+    const file = await openFile(source, this.options);
+    const tracked: WeightFile = {
+      ...file,
+      close: () => {
+        this.#open.delete(tracked);
+        return file.close();
+      },
+    };
+    this.#open.add(tracked);
+    return tracked;
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#open].map((file) => file.close()));
+  }
 }
 
 /** Bytes in memory as a file. */

@@ -1,4 +1,4 @@
-import { checkDtype, checkNames, checkOverlaps, checkShape, type Span } from './checks.js';
+import { checkCoverage, checkDtype, checkNames, checkOverlaps, checkShape, type Span } from './checks.js';
 import { WeightFileError } from './error.js';
 import type { WeightFile } from './file.js';
 import { MAX_HEADER_BYTES } from './limits.js';
@@ -14,7 +14,8 @@ export function isSafetensors(head: Uint8Array): boolean {
  * The tensors of a safetensors file, https://huggingface.co/docs/safetensors: 8 bytes for the header's length, the
  * header as JSON (`{"name": {"dtype", "shape", "data_offsets"}}`, offsets counted from the header's end), the data.
  *
- * @throws WeightFileError when the header is not such JSON, a span leaves the file, two overlap, or one does not fit its shape.
+ * @throws WeightFileError when the header is not such JSON, a span leaves the file, two overlap, one does not fit its shape, or
+ *   bytes belong to no tensor.
  */
 export async function readSafetensors(
   file: WeightFile,
@@ -44,7 +45,26 @@ export async function readSafetensors(
     return { name: tensor, dtype, shape, open: () => spanOf(file, start + begin) };
   });
   checkOverlaps(file.name, spans);
+  checkCoverage(file.name, spans, file.size - start);
   return { tensors, metadata };
+}
+
+/**
+ * The epsilon of batch normalization in a file's metadata, undefined if it has none.
+ *
+ * @throws WeightFileError when it is not a number above 0 and of at most 1.
+ */
+export function epsilonOf(
+  file: string,
+  { batch_norm_epsilon: text }: Record<string, unknown>,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const epsilon = typeof text === 'string' ? Number(text) : Number.NaN;
+  if (epsilon > 0 && epsilon <= 1) return epsilon;
+  throw new WeightFileError(
+    file,
+    `its metadata has the batch_norm_epsilon ${JSON.stringify(text)?.slice(0, 40)}, but it must be above 0 and at most 1; correct it, or save the file without.`,
+  );
 }
 
 interface Described {
