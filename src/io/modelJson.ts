@@ -48,9 +48,3 @@ export function storedBytes(spec: WeightSpec): number {
   const elementBytes = { uint8: 1, bool: 1, uint16: 2, float16: 2, complex64: 8 }[storedType(spec)] ?? 4;
   return size(spec.shape) * elementBytes;
 }
-
-/** Whether a weight file's path stays in the folder of its `model.json`, which is untrusted. */
-export function staysInFolder(path: string): boolean {
-  const absolute = /^([/\\]|[a-z][a-z\d+.-]*:)/i.test(path);
-  return !absolute && !path.split(/[/\\]/).includes('..') && !path.includes('\0');
-}

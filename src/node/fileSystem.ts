@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
 import { wholeNumber } from '../base/check.js';
 import { isArrayBuffer } from '../base/realm.js';
-import { staysInFolder, storedBytes, weightGroups } from '../io/modelJson.js';
+import { storedBytes, weightGroups } from '../io/modelJson.js';
+import { siblingOf } from '../io/sibling.js';
+import { printable } from '../weights/formats/error.js';
 import { because, writeFileAtomic } from './writeFile.js';
 
 /** Options of {@link fileSystem}. */
@@ -79,12 +81,13 @@ async function load(path: string): Promise<io.ModelArtifacts> {
     const specs = manifest.flatMap(({ weights }) => weights);
     const files: Uint8Array[] = [];
     for (const name of manifest.flatMap(({ paths }) => paths)) {
-      if (!staysInFolder(name)) {
+      const file = siblingOf(resolve(path), name);
+      if (typeof file !== 'string') {
         throw new Error(
-          `${path}: the weight file '${name}' is outside the model's folder; nothing was read.`,
+          `${path}: the weight file '${printable(name)}' is outside the model's folder; nothing was read.`,
         );
       }
-      files.push(await read(join(dirname(path), name)));
+      files.push(await read(file));
     }
     const expected = specs.reduce((sum, spec) => sum + storedBytes(spec), 0);
     const actual = files.reduce((sum, file) => sum + file.length, 0);

@@ -350,7 +350,7 @@ describe('a failed save or load is one sentence', () => {
   ])('a weight file outside the folder: %s', async (name) => {
     await writeModel([{ name: 'w', shape: [1], dtype: 'float32' }], {}, [name]);
     expect(await load()).toBe(
-      `${path()}: the weight file '${name}' is outside the model's folder; nothing was read.`,
+      `${path()}: the weight file '${name.replace('\0', '\ufffd')}' is outside the model's folder; nothing was read.`,
     );
   });
 

@@ -1,5 +1,5 @@
 import { reason } from '../../../io/errors.js';
-import { checkNames, checkOverlaps, type Span } from '../checks.js';
+import { checkNames, checkOverlaps, checkTotal, type Span } from '../checks.js';
 import { WeightFileError } from '../error.js';
 import { fileOfBytes, partOf, type WeightFile } from '../file.js';
 import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../hdf5/read.js';
@@ -227,6 +227,7 @@ function finish(file: WeightFile, found: readonly Found[]): StoredTensor[] {
     file.name,
     tensors.map(({ name }) => name),
   );
+  checkTotal(file.name, tensors, file.size);
   checkOverlaps(
     file.name,
     found.flatMap(({ dataset }): Span[] => (dataset.span ? [{ tensor: dataset.path, ...dataset.span }] : [])),
