@@ -1,7 +1,7 @@
 import { checkNames } from '../checks.js';
 import { printable, WeightFileError } from '../error.js';
 import { OtherTensor, TensorObject } from './rebuild.js';
-import { type Budget, PickleObject, type PickleValue } from './values.js';
+import { type Budget, CONTAINER_COST, PickleObject, type PickleValue } from './values.js';
 
 /** The tensors of a whole pickled `nn.Module`, under the names that its state dict would have. */
 export interface ModuleTensors {
@@ -34,12 +34,12 @@ export function moduleTensors(file: string, module: PickleObject, budget: Budget
   const visit = (value: PickleValue, prefix: string, depth: number) => {
     const state = moduleState(value);
     if (!state || depth > MAX_DEPTH) return;
-    budget.spend(1);
+    budget.spend(CONTAINER_COST);
     const listed = state.get('_non_persistent_buffers_set');
     if (Array.isArray(listed)) budget.spend(listed.length);
     const unsaved = new Set(Array.isArray(listed) ? listed : []);
     for (const [key, tensor] of entriesOf(state, '_parameters', '_buffers')) {
-      budget.spend(1);
+      budget.spend(CONTAINER_COST);
       if ((tensor instanceof TensorObject || tensor instanceof OtherTensor) && !unsaved.has(key))
         tensors.set(prefix + key, tensor);
     }
@@ -93,17 +93,16 @@ function checkLayer(
   const fault = (what: string) =>
     new WeightFileError(
       file,
-      `it is a whole pickled model whose layer '${printable(path)}' is a ${printable(className)}${what}, so its weights alone would compute something else; if the network is a VGG nevertheless, save its state_dict: torch.save(model.state_dict(), ...).`,
+      `it is a whole pickled model whose layer '${printable(path)}' is a ${printable(className)}${what}, so its weights alone do not say what it computes; if a VGG computes it with other options, save the state_dict, torch.save(model.state_dict(), ...), and pass them.`,
     );
-  if (!allowed) throw fault(', which is not a layer of a VGG');
+  if (!allowed) throw fault(', which no VGG has');
   for (const [option, values] of Object.entries(allowed)) {
     const value = state.get(option);
     // An option that an older PyTorch did not have yet has its default.
     if (value !== undefined && !list(value).every((one) => values.includes(one)))
       throw fault(` with ${option}=${shown(value)}, which no VGG has`);
   }
-  if (kind === 'Conv2d' && !isCentered(state))
-    throw fault(` with padding=${shown(state.get('padding'))}, which depends on more than weights`);
+  if (kind === 'Conv2d' && !isCentered(state)) throw fault(` with padding=${shown(state.get('padding'))}`);
   const epsilon = state.get('eps');
   if (kind.startsWith('BatchNorm') && typeof epsilon === 'number') epsilons.add(epsilon);
 }

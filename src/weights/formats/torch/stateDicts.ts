@@ -56,13 +56,11 @@ export function stateDict(
 
 /** Everything that has tensors under names, outer dicts before inner ones. Each dict is visited once. */
 function* search(root: PickleValue, budget: Budget): Generator<Found> {
-  const seen = new Set<PickleValue>();
+  const seen = new Set<PickleValue>([root]);
   let level: [path: string, value: PickleValue][] = [['', root]];
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     const inner: typeof level = [];
     for (const [path, value] of level) {
-      if (seen.has(value)) continue;
-      seen.add(value);
       if (moduleState(value)) yield { path, tensors: new Map(), module: value as PickleObject };
       const tensors = new Map<string, TensorObject | OtherTensor>();
       for (const [key, item] of itemsOf(value)) {
@@ -70,14 +68,27 @@ function* search(root: PickleValue, budget: Budget): Generator<Found> {
         const tensor = tensorOf(item);
         if (tensor) {
           if (typeof key === 'string') tensors.set(key, tensor);
-        } else if (typeof item === 'object' && item !== null && String(key).length <= MAX_NAME_LENGTH) {
+        } else if (typeof item === 'object' && !seen.has(item) && String(key).length <= MAX_NAME_LENGTH) {
+          seen.add(item);
           inner.push([path === '' ? String(key) : `${path}.${key}`, item]);
         }
       }
+      if (isNetwork(tensors)) addArrays(value, tensors);
       if (tensors.size > 0) yield { path, tensors };
     }
     level = inner;
   }
+}
+
+/** Adds the weights of a state dict that are NumPy arrays, which no reader may leave out in silence. */
+function addArrays(value: PickleValue, tensors: Map<string, TensorObject | OtherTensor>): void {
+  for (const [key, item] of itemsOf(value)) {
+    if (typeof key === 'string' && isArray(item)) tensors.set(key, new OtherTensor('a NumPy array'));
+  }
+}
+
+function isArray(value: PickleValue): boolean {
+  return value instanceof PickleObject && /^numpy\..*\._reconstruct$/.test(value.className);
 }
 
 /** A tensor, or the quantized one in the tuple in which quantized layers keep weight and bias. */
@@ -98,27 +109,28 @@ function* named(dict: Map<PickleValue, PickleValue>): Generator<[string, PickleV
 }
 
 function theOne(file: string, root: PickleValue, found: readonly Found[]): Found {
-  const stateDicts = found.filter(({ tensors }) => isNetwork(tensors));
-  const modules = found.filter(({ module }) => module);
-  const candidates = stateDicts.length > 0 ? stateDicts : modules.length > 0 ? modules : found;
-  if (candidates.length === 0) {
-    throw new WeightFileError(
-      file,
-      `its pickle contains no state dict (a dict of tensors)${rootOf(root)}; save model.state_dict() with torch.save.`,
-    );
-  }
-  const own = without(AVERAGE, without(ASIDE, candidates));
+  const own = without(AVERAGE, without(ASIDE, candidatesOf(found)));
   if (own.length === 1) return own[0]!;
   throw new WeightFileError(
     file,
-    `it holds ${own.length} state dicts: ${listed(own)}; choose one by the option key (--key on the command line).`,
+    own.length === 0
+      ? `its pickle contains no state dict (a dict of tensors)${rootOf(root)}; save model.state_dict() with torch.save.`
+      : `it holds ${own.length} state dicts: ${listed(own)}; choose one by the option key (--key on the command line).`,
   );
+}
+
+/** State dicts of networks; or else whole modules; or else all dicts of tensors. */
+function candidatesOf(found: readonly Found[]): readonly Found[] {
+  const stateDicts = found.filter(({ tensors }) => isNetwork(tensors));
+  const modules = found.filter(({ module }) => module);
+  return [stateDicts, modules].find(({ length }) => length > 0) ?? found;
 }
 
 /** What a pickle without a state dict is, if its class says it. */
 function rootOf(root: PickleValue): string {
   if (root instanceof PickleName) return ` but the name '${printable(root.name)}', which was not resolved`;
   if (root instanceof PickleObject) return ` but a '${printable(root.className)}', which was not executed`;
+  if (root instanceof Map && [...root.values()].some(isArray)) return ' but NumPy arrays';
   return '';
 }
 
@@ -154,7 +166,7 @@ function byKey(file: string, found: readonly Found[], key: string): Found {
   const several = parts.length > 0;
   throw new WeightFileError(
     file,
-    `the key '${printable(key)}' names ${several ? 'several parts of it' : 'nothing in it'}; it may be ${listed(several ? parts : found)}, or the beginning of tensors' names.`,
+    `the key '${printable(key)}' names ${several ? 'several parts of it' : 'nothing in it'}; it may be ${listed(several ? parts : candidatesOf(found))}, or the beginning of tensors' names.`,
   );
 }
 
@@ -164,7 +176,7 @@ const LISTED = 5;
 function listed(found: readonly Found[]): string {
   const described = found.slice(0, LISTED).map(({ path, tensors, module }) => {
     const what = module ? 'a module' : `${tensors.size} tensor${tensors.size === 1 ? '' : 's'}`;
-    return `'${printable(path).slice(0, 40)}' (${what})`;
+    return `'${printable(path).slice(0, 40)}' (${path === '' ? 'the outermost dict, ' : ''}${what})`;
   });
   const more = found.length > LISTED ? [`${found.length - LISTED} more`] : [];
   return [...described, ...more].join(', ');

@@ -49,7 +49,7 @@ export class Budget {
     if (this.#left < 0) {
       throw new WeightFileError(
         this.file,
-        'its pickle has millions of values, far more than a state dict; save model.state_dict() alone with torch.save.',
+        'its pickle makes far more values than a state dict has; save model.state_dict() alone with torch.save.',
       );
     }
   }
