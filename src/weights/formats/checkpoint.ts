@@ -2,13 +2,16 @@ import { isError } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import type { ReadOptions, Source } from '../../io/read.js';
 import { locateShards, noFolder, type ShardSource } from './companions.js';
-import { WeightFileError } from './error.js';
+import { printable, WeightFileError } from './error.js';
 import { fileSize, isLocal, OpenFiles, type WeightFile } from './file.js';
+import { fileIn } from './folder.js';
 import { isHdf5 } from './hdf5/read.js';
 import type { Part } from './joined.js';
 import { isJson, readJson } from './json.js';
 import { isKerasZip, readKerasH5, readKerasZip } from './keras/read.js';
 import { METADATA_KEY } from './metadata.js';
+import { HEAD_BYTES, recognize, zipKind } from './recognize.js';
+import { jsonKind, pageKind } from './recognizeText.js';
 import { epsilonOf, isSafetensors, readSafetensors } from './safetensors.js';
 import { isShardIndex, readShardIndex } from './shardIndex.js';
 import type { StoredTensor } from './tensor.js';
@@ -79,8 +82,9 @@ export async function withCheckpoint<T, Options extends WeightFileOptions>(
   const caller = watchCaller(options);
   const files = new OpenFiles(caller.options);
   try {
-    const file = await files.open(source);
-    const checkpoint = await read(file, source, files, caller.options);
+    const found = await fileIn(source);
+    const file = await files.open(found);
+    const checkpoint = await read(file, found, files, caller.options);
     if (options.key !== undefined && !checkpoint.format.startsWith('PyTorch')) {
       throw new WeightFileError(
         file.name,
@@ -121,8 +125,6 @@ function watchCaller<Options extends WeightFileOptions>(
     },
   };
 }
-
-const HEAD_BYTES = 512;
 
 async function read(
   file: WeightFile,
@@ -171,10 +173,7 @@ async function parseTensors(file: WeightFile, head: Uint8Array, options: WeightF
     if (isTorchZip(entries))
       return { format: 'PyTorch .pth (zip)', ...(await readTorchZip(file, entries, options.key)) };
     if (isKerasZip(entries)) return { format: 'Keras .keras', ...(await readKerasZip(file, entries)) };
-    throw new WeightFileError(
-      file.name,
-      "it is a zip archive, but neither torch.save's nor a .keras file; use one that torch.save or Keras wrote.",
-    );
+    throw new WeightFileError(file.name, `it is ${zipKind([...entries.keys()])}.`);
   }
   if (isTorchLegacy(head)) {
     return { format: 'PyTorch .pth (before 1.6)', ...(await readTorchLegacy(file, options.key)) };
@@ -197,9 +196,12 @@ async function parseTensors(file: WeightFile, head: Uint8Array, options: WeightF
       metadata: metadata[METADATA_KEY],
     };
   }
+  const kind = await recognize(file);
   throw new WeightFileError(
     file.name,
-    `it is not a known weight file${hint(head)}; supported formats are .safetensors, .pth, .h5, .keras and tfjs model.json.`,
+    kind === undefined
+      ? 'it is not a known weight file; supported formats are .safetensors, .pth, .h5, .keras and tfjs model.json.'
+      : `it is ${kind}.`,
   );
 }
 
@@ -213,6 +215,8 @@ async function parseJson(
   const json = await readJson(file);
   const locate = (paths: readonly string[]) => locateShards(file.name, source, paths, options.shards);
   if (!isShardIndex(json)) {
+    const kind = json.weightsManifest === undefined ? jsonKind(json) : undefined;
+    if (kind !== undefined) throw new WeightFileError(file.name, `it is ${kind}.`);
     const partsAt = (paths: readonly string[]) =>
       [...locate(paths)].map(([path, shard]) => partAt(file.name, path, shard, files));
     return { format: 'tfjs model.json', ...(await readTfjs(file, json, partsAt)) };
@@ -236,20 +240,13 @@ function partAt(file: string, path: string, source: Source | undefined, files: O
   return {
     path,
     isLocal: source !== undefined && isLocal(source),
-    open: async () => files.open(known()),
+    async open() {
+      const shard = await files.open(known());
+      const kind = await pageKind(shard);
+      if (kind !== undefined)
+        throw new WeightFileError(file, `its weight file '${printable(path)}' is ${kind}.`);
+      return shard;
+    },
     size: async () => fileSize(known(), files.options),
   };
-}
-
-/** A hint about a file of another kind. */
-function hint(head: Uint8Array): string {
-  const text = new TextDecoder().decode(head);
-  if (head.length === 0) return ' (it is empty)';
-  if (/^\s*(<!doctype|<html|<\?xml)/i.test(text))
-    return ' (it is a web page, perhaps an error page of the server)';
-  if (text.startsWith('version https://git-lfs')) return ' (it is a Git LFS pointer; fetch the file itself)';
-  if (text.slice(257, 262) === 'ustar') return ' (it is a tar archive, as PyTorch wrote before 0.1.10)';
-  if (head[0] === 0x80 && head[1]! <= 5) return ' (it is a bare pickle; save the state_dict with torch.save)';
-  if (head[0] === 0x1f && head[1] === 0x8b) return ' (it is compressed with gzip; decompress it first)';
-  return '';
 }

@@ -61,9 +61,9 @@ export class JoinedFiles {
    */
   async check(): Promise<void> {
     for (const part of this.parts.keys()) {
-      if (this.#sizes[part] === undefined) this.#setSize(part, await this.parts[part]!.size());
+      if (this.#sizes[part] === undefined) this.#sizes[part] = await this.parts[part]!.size();
     }
-    if (this.parts.length === 0 && this.total > 0) throw this.#mismatch();
+    if (sum(this.#known) !== this.total) await this.#mismatch();
   }
 
   /** The file with the byte at an offset. */
@@ -73,13 +73,13 @@ export class JoinedFiles {
       // A file that is about to be read tells its length then; one that is skipped need not be fetched.
       if (this.#sizes[part] === undefined) {
         if (start === at) await this.#opened(part);
-        else this.#setSize(part, await this.parts[part]!.size());
+        else this.#sizes[part] = await this.parts[part]!.size();
       }
       const size = this.#sizes[part]!;
       if (at < start + size) return { part, offset: at - start, size };
       start += size;
     }
-    throw this.#mismatch();
+    return this.#mismatch();
   }
 
   async #read(part: number, into: Uint8Array, offset: number): Promise<void> {
@@ -100,26 +100,29 @@ export class JoinedFiles {
     this.#open.set(part, opened);
     const file = await opened.file;
     opened.left = file.size;
-    this.#setSize(part, file.size);
+    this.#sizes[part] = file.size;
+    if (this.#known.length === this.parts.length && sum(this.#known) !== this.total) await this.#mismatch();
     return file;
   }
 
-  #setSize(part: number, size: number): void {
-    this.#sizes[part] = size;
-    const sizes = this.#sizes.filter((one) => one !== undefined);
-    if (sizes.length === this.parts.length && sum(sizes) !== this.total) throw this.#mismatch();
+  get #known(): number[] {
+    return this.#sizes.filter((size) => size !== undefined);
   }
 
-  #mismatch(): WeightFileError {
-    const sizes = this.#sizes.map((size) => size ?? 0);
+  async #mismatch(): Promise<never> {
+    const sizes = this.#known;
+    if (sizes.length === 0)
+      throw new WeightFileError(this.name, 'it has weights but lists no weight files; save the model again.');
     const odd = oddOne(sizes);
+    // If it is something else, opening it says so.
+    if (this.isLocal) await (await this.parts[odd]!.open()).close();
     const found =
       sizes.length === 1
         ? `its weight file '${printable(this.parts[0]!.path)}' has ${sizes[0]} bytes`
         : `its ${sizes.length} weight files have ${sum(sizes)} bytes together`;
     const hint =
       sizes.length > 1 ? ` ('${printable(this.parts[odd]!.path)}' with ${sizes[odd]} seems wrong)` : '';
-    return new WeightFileError(
+    throw new WeightFileError(
       this.name,
       `${found}, but its weights need ${this.total}${hint}; copy all of them again.`,
     );

@@ -1,0 +1,58 @@
+import { isUrl } from '../../base/realm.js';
+import { isPath, nodePath, type Source } from '../../io/read.js';
+import { nodeModules } from '../../io/runtime.js';
+import { printable, WeightFileError } from './error.js';
+import { isLocal } from './file.js';
+import { CORE_ML } from './recognizeProtobuf.js';
+
+/** Files that say what a folder is, in the order in which they are looked for. */
+const LEADING = [/^model\.json$/, /\.safetensors\.index\.json$/, /\.bin\.index\.json$/, /^saved_model\.pb$/];
+
+/** Weight files that can be read, then others, whose reader says what they are. */
+const WEIGHTS = [
+  /\.(safetensors|pth|pt|bin|ckpt|tar|h5|hdf5|keras)$/,
+  /\.(onnx|tflite|caffemodel|mlmodel|pb|npz|npy|mat|msgpack|params|pdparams|pkl|t7|weights|index|gguf)$/,
+];
+
+/** Names listed in an error. */
+const MAX_NAMES = 4;
+
+/**
+ * The weight file in a folder on this machine: `model.json` of a tfjs model, the index of shards, or the only weight file. Any
+ * other source is returned as it is.
+ *
+ * @throws WeightFileError when the folder has no weight file, or several.
+ */
+export async function fileIn(source: Source): Promise<Source> {
+  const node = nodeModules();
+  if (!node || !isPath(source) || !isLocal(source)) return source;
+  const folder = nodePath(source);
+  const names = await node.fs.readdir(folder).catch(() => undefined);
+  if (!names) return source;
+  const fault = (reason: string) => new WeightFileError(String(source), reason);
+  const inside = (name: string): Source =>
+    isUrl(folder)
+      ? new URL(`${folder.href.replace(/\/*$/, '/')}${encodeURIComponent(name)}`)
+      : node.path.join(folder, name);
+  for (const pattern of LEADING) {
+    const [found, ...others] = names.filter((name) => pattern.test(name));
+    if (found !== undefined && others.length === 0) return inside(found);
+  }
+  if (names.includes('Manifest.json') && names.includes('Data')) throw fault(`it is a ${CORE_ML}.`);
+  if (names.includes('data.pkl')) {
+    throw fault(
+      'it is an unpacked file of torch.save; zip the folder, uncompressed, and use that, or load it in PyTorch and save it again.',
+    );
+  }
+  for (const pattern of WEIGHTS) {
+    const found = names.filter((name) => pattern.test(name)).sort();
+    if (found.length === 1) return inside(found[0]!);
+    if (found.length > 1) {
+      const listed = found.slice(0, MAX_NAMES).map(printable).join(', ');
+      throw fault(
+        `it is a folder with ${found.length} weight files (${listed}${found.length > MAX_NAMES ? ', ...' : ''}); use one of them.`,
+      );
+    }
+  }
+  throw fault('it is a folder without a weight file; use a file, or the folder of a tfjs model.');
+}
