@@ -6,9 +6,9 @@ import { safetensorsHeader } from './formats/safetensors.js';
 import { torchFile } from './formats/torch/write.js';
 import { metadataEntry } from './metadata.js';
 import { KEY_NAMES, type KeyNames } from './names/parameters.js';
-import { type Target, targetsOf } from './names/targets.js';
 import { kerasLayerWeights, kerasModelH5, kerasWeightsH5, kerasZip } from './writers/kerasFiles.js';
 import { kerasTensors, torchTensors } from './writers/stateDict.js';
+import { epsilonOf, type VggLayers, vggLayersOf } from './writers/vggLayers.js';
 
 /** The key names that each kind of file can have, the default first. */
 const CONTAINERS = {
@@ -48,16 +48,25 @@ export interface EncodeOptions {
 }
 
 /**
- * Encodes a VGG's weights as the bytes of a file, with the key names and layouts of another framework: PyTorch's
+ * Encodes a model's weights as the bytes of a file, with the key names and layouts of another framework: PyTorch's
  * `load_state_dict(strict=True)` and Keras' `load_weights` accept them. The model's preprocessing and class names
  * (`metadataOf`) are included, where the frameworks ignore them.
+ *
+ * Files of weights alone are of VGGs with any head, such as `transferHead`'s. `fromWeights` builds the same network from them:
+ * what names and shapes do not say (padding, pooling before the top, a softmax, the image size) is recorded beside the weights.
+ * Files of whole models, `'model.h5'` and `'keras'`, may be of any model whose layers Keras has.
+ *
+ * torchvision's names number each layer of the blocks, `features.0`, and the linear layers as in
+ * `nn.Sequential(Linear, ReLU, Dropout, Linear, ...)`: `classifier.0`, `classifier.3`, `classifier.6` for two hidden layers, as
+ * in torchvision, `classifier.0` alone for none. timm's are for two hidden layers.
  *
  * Batch normalization has an epsilon of 1e-5 in PyTorch's networks and of 1e-3 in Keras', which files of weights do not
  * record; the running variances of a model with another epsilon are changed so that the framework computes the same.
  * Files of whole models record it. torchvision's `VGG` pools to 7x7, so build a model for it at 224x224 or with
  * `adaptivePool: true`.
  *
- * @throws RangeError when the model is not a VGG, or an option is unknown or does not fit another.
+ * @throws RangeError when the container or the names cannot describe the model, which the message says by the layer; when an
+ *   option is unknown or does not fit another.
  * @example
  * await writeFileAtomic('vgg16.safetensors', await encodeWeights(model));
  * await writeFileAtomic('vgg16.keras', await encodeWeights(model, { container: 'keras' }));
@@ -88,26 +97,20 @@ function contentOfModel(
   dtype: EncodedDtype,
   container: WeightContainer,
 ): Content {
-  const targets = targetsOf('encodeWeights', model);
-  const metadata = metadataEntry(model);
-  switch (container) {
-    case 'h5':
-      return kerasLayerWeights(targets, metadata);
-    case 'model.h5':
-      return kerasModelH5(model, metadata);
-    case 'weights.h5':
-      return kerasWeightsH5(model, metadata);
-    case 'keras':
-      return kerasZip(model, metadata);
-  }
-  const tensors = names === 'keras' ? kerasTensors(targets, dtype) : torchTensors(targets, names, dtype);
+  if (container === 'keras') return kerasZip(model, metadataEntry(model));
+  if (container === 'model.h5') return kerasModelH5(model, metadataEntry(model));
+  const vgg = vggLayersOf(model);
+  const metadata = metadataEntry(model, vgg.unsaid);
+  if (container === 'h5') return kerasLayerWeights(vgg, metadata);
+  if (container === 'weights.h5') return kerasWeightsH5(model, vgg, metadata);
+  const tensors = names === 'keras' ? kerasTensors(vgg, dtype) : torchTensors(vgg, names, dtype);
   if (container === 'pth') return torchFile(tensors, metadata);
-  const header = safetensorsHeader(tensors, { ...formatOf(names, targets), ...metadata });
+  const header = safetensorsHeader(tensors, { ...formatOf(names, vgg), ...metadata });
   return concatenated([contentOf(header), ...tensors.map(({ content }) => content)]);
 }
 
-function formatOf(names: KeyNames, targets: ReadonlyMap<string, Target>): Record<string, string> {
+function formatOf(names: KeyNames, vgg: VggLayers): Record<string, string> {
   if (names !== 'keras') return { format: 'pt' };
-  const epsilon = [...targets.values()].find((target) => target.epsilon !== undefined)?.epsilon;
+  const epsilon = epsilonOf(vgg);
   return { format: 'tf', ...(epsilon !== undefined && { batch_norm_epsilon: String(epsilon) }) };
 }

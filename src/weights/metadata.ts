@@ -5,6 +5,7 @@ import type { Checkpoint } from './formats/checkpoint.js';
 import { printable, WeightFileError } from './formats/error.js';
 import { MAX_NAME_LENGTH } from './formats/limits.js';
 import { METADATA_KEY } from './formats/metadata.js';
+import type { RecordedOptions } from './names/recorded.js';
 
 /** What a model's weights do not say: how its images are prepared and what its classes are called. */
 export interface ModelMetadata {
@@ -45,9 +46,13 @@ export function metadataOf(model: LayersModel): ModelMetadata {
     : checkMetadata(value, (sentence) => fail('metadataOf', `the model's metadata is damaged: ${sentence}`));
 }
 
-/** A model's metadata as the text that files contain, under its key; empty if it has none. */
-export function metadataEntry(model: LayersModel): Record<string, string> {
-  const metadata = metadataOf(model);
+/**
+ * A model's metadata as the text that files contain, under its key; empty if it has none.
+ *
+ * @param network what a file without a configuration should say of the network; empty for nothing.
+ */
+export function metadataEntry(model: LayersModel, network: RecordedOptions = {}): Record<string, string> {
+  const metadata = { ...metadataOf(model), ...(Object.keys(network).length > 0 && { network }) };
   return Object.keys(metadata).length > 0 ? { [METADATA_KEY]: JSON.stringify(metadata) } : {};
 }
 
@@ -66,7 +71,8 @@ export function metadataIn({ file, metadata }: Pick<Checkpoint, 'file' | 'metada
   } catch {
     return refuse('it is not JSON.');
   }
-  return checkMetadata(parsed, refuse);
+  // `names/recorded.ts` checks what is said of the network.
+  return checkMetadata(parsed, refuse, ['network']);
 }
 
 /**
@@ -138,11 +144,15 @@ const FIELDS: Record<keyof Preprocessing, [allowed: string, test: (value: unknow
 };
 
 /** Checks metadata from anywhere. Unknown fields are refused, because they may change what the known ones mean. */
-function checkMetadata(value: unknown, refuse: (sentence: string) => never): ModelMetadata {
+function checkMetadata(
+  value: unknown,
+  refuse: (sentence: string) => never,
+  others: readonly string[] = [],
+): ModelMetadata {
   const { preprocessing, classNames } = tableOf(
     'the metadata',
     value,
-    ['preprocessing', 'classNames'],
+    ['preprocessing', 'classNames', ...others],
     refuse,
   );
   if (preprocessing !== undefined) checkPreprocessing(preprocessing, refuse);

@@ -5,6 +5,7 @@ import {
   layers,
   model as modelOf,
   models,
+  type SymbolicTensor,
   sequential,
 } from '@tensorflow/tfjs-layers';
 import { gzipSync } from 'fflate';
@@ -118,7 +119,7 @@ describe('whole models keep what files of weights do not record', () => {
     const { model: again, network } = await fromWeights(
       await encodeWeights(model, { names: 'keras', container }),
     );
-    expect(network!.batchNorm).toEqual({ epsilon: 2e-3, momentum: 0.75 });
+    expect(network!.batchNorm).toEqual({ epsilon: 2e-3, momentum: 0.75, afterRelu: false });
     expect(network!.config).toMatchObject({
       classifierActivation: 'softmax',
       dropout: 0.25,
@@ -164,7 +165,7 @@ describe('whole models keep what files of weights do not record', () => {
     again.dispose();
   });
 
-  test("models inside a model are flattened, and layers with other names get Keras' names", async () => {
+  test('models inside a model are flattened', async () => {
     const inner = sequential({
       layers: [
         layers.conv2d({ filters: 3, kernelSize: 3, padding: 'same', inputShape: [8, 8, 1], name: 'first' }),
@@ -179,22 +180,73 @@ describe('whole models keep what files of weights do not record', () => {
     model.dispose();
   });
 
-  test('models with branches and layers that are not supported are refused, and can be saved as weights alone', async () => {
-    const image = input({ shape: [4, 4, 2] });
+  test('a network that is no VGG, with its branches', async () => {
+    const image = input({ shape: [6, 6, 2] });
+    const padded = layers.zeroPadding2d({ padding: 1, name: 'padded' }).apply(image) as typeof image;
     const conv = layers
-      .conv2d({ filters: 2, kernelSize: 3, padding: 'same', name: 'block1_conv1' })
-      .apply(image);
-    const sum = layers.add({ name: 'sum' }).apply([conv as typeof image, image]) as typeof image;
-    const branching = modelOf({ inputs: image, outputs: sum });
-    await expect(encodeWeights(branching, { container: 'keras' })).rejects.toThrow(
-      "encodeWeights: the layer 'sum' does not take the output of 'block1_conv1' alone; only a model without branches can be written as a Keras model.",
-    );
-    const activated = layers.leakyReLU({ name: 'leaky' }).apply(conv as typeof image) as typeof image;
-    const leaky = modelOf({ inputs: image, outputs: activated });
-    await expect(encodeWeights(leaky, { container: 'model.h5' })).rejects.toThrow(
-      "encodeWeights: the layer 'leaky' is a LeakyReLU, which cannot be written to a Keras model; save the weights alone",
-    );
-    expect((await inspectWeights(await encodeWeights(leaky, { container: 'h5' }))).tensors).toHaveLength(2);
+      .conv2d({ filters: 2, kernelSize: 3, activation: 'elu', name: 'conv' })
+      .apply(padded) as typeof image;
+    const leaky = layers.leakyReLU({ alpha: 0.25, name: 'leaky' }).apply(conv);
+    const sum = layers.add({ name: 'sum' }).apply([leaky as typeof image, image]) as typeof image;
+    const both = layers.concatenate({ name: 'both' }).apply([sum, conv]) as typeof image;
+    const model = modelOf({ inputs: image, outputs: both });
+    const config = async (container: WeightContainer) => {
+      const file = fileOfBytes('file', await encodeWeights(model, { container }));
+      if (container === 'model.h5') {
+        return JSON.parse((await (await openHdf5(file)).attributes()).get('model_config') as string).config;
+      }
+      const bytes = await (await readZip(file)).get('config.json')!.read(2 ** 20);
+      return JSON.parse(new TextDecoder().decode(bytes)).config;
+    };
+    const [two, three] = [await config('model.h5'), await config('keras')];
+    const names = ['input_layer', 'padded', 'conv', 'leaky', 'sum', 'both'];
+    expect(two.layers.map((layer: { name: string }) => layer.name)).toEqual(names);
+    expect(two.layers[4].inbound_nodes).toEqual([
+      [
+        ['leaky', 0, 0, {}],
+        ['input_layer', 0, 0, {}],
+      ],
+    ]);
+    expect(two.layers[1].config).toMatchObject({
+      padding: [
+        [1, 1],
+        [1, 1],
+      ],
+      data_format: 'channels_last',
+    });
+    const outputOf = (name: string) => ({ config: { keras_history: [name, 0, 0] } });
+    expect(three.layers[5].inbound_nodes).toMatchObject([{ args: [[outputOf('sum'), outputOf('conv')]] }]);
+    expect(three.layers[3]).toMatchObject({ class_name: 'LeakyReLU', config: { alpha: 0.25 } });
+    expect(three.layers[3].inbound_nodes).toMatchObject([{ args: [outputOf('conv')] }]);
+    model.dispose();
+  });
+
+  test.each<[string, (x: SymbolicTensor) => unknown, string]>([
+    [
+      'a layer',
+      (x) => layers.thresholdedReLU({ theta: 1, name: 'odd' }).apply(x),
+      "the layer 'odd' is a ThresholdedReLU, which cannot be written to a Keras model; build the model from Conv2D",
+    ],
+    [
+      'an activation',
+      (x) => layers.conv2d({ filters: 1, kernelSize: 1, activation: 'hardSigmoid', name: 'odd' }).apply(x),
+      "the layer 'odd' has the activation 'hardSigmoid', which cannot be written to a Keras model; use one of linear, relu",
+    ],
+    [
+      'a layer used twice',
+      (x) => {
+        const layer = layers.conv2d({ filters: 2, kernelSize: 1, name: 'odd' });
+        return layer.apply(layer.apply(x));
+      },
+      "the layer 'odd' is used 2 times; only a model that uses each layer once can be written.",
+    ],
+  ])('%s that cannot be written is named', async (_, apply, sentence) => {
+    const image = input({ shape: [6, 6, 2] });
+    const model = modelOf({ inputs: image, outputs: apply(image) as SymbolicTensor });
+    for (const container of ['keras', 'model.h5'] as const) {
+      await expect(encodeWeights(model, { container })).rejects.toThrow(`encodeWeights: ${sentence}`);
+    }
+    model.dispose();
   });
 });
 

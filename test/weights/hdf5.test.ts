@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { size } from '../../src/base/shapes.js';
+import { bytesOf, contentOf } from '../../src/weights/formats/content.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
+import { hdf5Of } from '../../src/weights/formats/hdf5/write.js';
 import { decoder } from '../../src/weights/formats/numbers.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
 import { fixture } from '../support/fixtures.js';
@@ -87,6 +89,16 @@ describe('reads what h5py writes', () => {
     expect(await numbersOf(model!, 'model_weights/block3_conv2/block3_conv2/kernel')).toEqual(kernel);
     expect(await numbersOf(weights!, 'layers/conv2d_5/vars/0')).toEqual(kernel);
   });
+});
+
+test('the members of a group are written in the order of their bytes in UTF-8, by which HDF5 searches', async () => {
+  const [fullWidth, emoji] = ['\uff5e', '\u{1f600}'];
+  // In UTF-16 the second character of the pair above comes first: its surrogates begin with d83d.
+  const names = ['B', 'a', 'a:0', 'b', fullWidth, `${fullWidth}x`, emoji];
+  const value = { shape: [], content: contentOf(new Uint8Array(4)) };
+  const children = Object.fromEntries([...names].reverse().map((name) => [name, value]));
+  const written = await bytesOf(hdf5Of({ attributes: {}, children }));
+  expect([...(await (await open(written)).children()).keys()]).toEqual(names);
 });
 
 describe('names the features that are not supported', () => {

@@ -4,25 +4,22 @@ import { hdf5Of, type NewDataset, type NewGroup } from '../formats/hdf5/write.js
 import { zipOf } from '../formats/zip/write.js';
 import { BATCH_NORM, varianceShift } from '../names/network.js';
 import type { Target } from '../names/targets.js';
-import { type KerasNewLayer, keras2Config, keras3Config, kerasChain, snakeCase } from './kerasModel.js';
+import { type KerasNewLayer, keras2Config, keras3Config, kerasLayersOf, snakeCase } from './kerasModel.js';
 import { numbersOf, shapeOf } from './variable.js';
+import type { VggLayers } from './vggLayers.js';
 
 /** Texts by name, which Keras ignores. */
 type Metadata = Readonly<Record<string, string>>;
 
 /** A file like Keras' published ones: a group for each layer, which lists its weights in order. */
-export function kerasLayerWeights(targets: ReadonlyMap<string, Target>, metadata: Metadata): Content {
-  const children: Record<string, NewGroup> = {};
-  for (const { role, variable, epsilon } of targets.values()) {
-    const [layer, last] = role.split('/') as [string, string];
-    const name = `${last}:0`;
-    const { attributes, children: datasets } = children[layer] ?? { attributes: {}, children: {} };
-    children[layer] = {
-      attributes: { weight_names: [...(attributes.weight_names ?? []), name] },
-      children: { ...datasets, [name]: withDefaultEpsilon({ variable, epsilon }) },
-    };
-  }
-  return hdf5Of({ attributes: { layer_names: Object.keys(children), ...metadata }, children });
+export function kerasLayerWeights({ layers }: VggLayers, metadata: Metadata): Content {
+  const groups = layers.map(({ name, weights }): [string, NewGroup] => {
+    const datasets = weights.map((one) => [`${one.role.split('/')[1]}:0`, withDefaultEpsilon(one)] as const);
+    const attributes = { weight_names: datasets.map(([weight]) => weight) };
+    return [name, { attributes, children: Object.fromEntries(datasets) }];
+  });
+  const attributes = { layer_names: layers.map(({ name }) => name), ...metadata };
+  return hdf5Of({ attributes, children: Object.fromEntries(groups) });
 }
 
 /** The writer that these files record. */
@@ -30,8 +27,8 @@ const KERAS_2 = { backend: 'tensorflow', keras_version: '2.15.0' };
 
 /** Keras 2's whole model: the configuration, and a group for each layer in `model_weights`. */
 export function kerasModelH5(model: LayersModel, metadata: Metadata): Content {
-  const chain = kerasChain(model);
-  const layers = chain.map(({ name, weights }): [string, NewGroup] => {
+  const all = kerasLayersOf(model);
+  const layers = all.map(({ name, weights }): [string, NewGroup] => {
     const datasets = weights.map(({ name, variable }) => [`${name}:0`, dataset(variable)] as const);
     return [
       name,
@@ -42,7 +39,7 @@ export function kerasModelH5(model: LayersModel, metadata: Metadata): Content {
     ];
   });
   return hdf5Of({
-    attributes: { ...KERAS_2, model_config: JSON.stringify(keras2Config(model.name, chain)), ...metadata },
+    attributes: { ...KERAS_2, model_config: JSON.stringify(keras2Config(model.name, all)), ...metadata },
     children: {
       model_weights: {
         attributes: { layer_names: layers.map(([name]) => name), ...KERAS_2 },
@@ -52,22 +49,27 @@ export function kerasModelH5(model: LayersModel, metadata: Metadata): Content {
   });
 }
 
-/** Keras 3's `.weights.h5`, which does not record epsilons. */
-export function kerasWeightsH5(model: LayersModel, metadata: Metadata): Content {
-  const root = numbered(model.name, kerasChain(model), withDefaultEpsilon);
+/** Keras 3's `.weights.h5`, which does not record epsilons, of a VGG. */
+export function kerasWeightsH5(model: LayersModel, { layers }: VggLayers, metadata: Metadata): Content {
+  const names = new Map(layers.map(({ name, weights }) => [weights[0]!.variable, name]));
+  const all = kerasLayersOf(model).map((layer) => ({
+    ...layer,
+    name: (layer.weights[0] && names.get(layer.weights[0].variable)) ?? layer.name,
+  }));
+  const root = numbered(model.name, all, withDefaultEpsilon);
   return hdf5Of({ ...root, attributes: { ...metadata } });
 }
 
 /** Keras 3's `.keras`: a zip archive of the model's configuration and a `.weights.h5`. */
 export function kerasZip(model: LayersModel, metadata: Metadata): Content {
-  const chain = kerasChain(model);
+  const all = kerasLayersOf(model);
   const json = (value: object) => contentOf(new TextEncoder().encode(JSON.stringify(value)));
   return zipOf([
     { name: 'metadata.json', content: json({ keras_version: '3.0.0', ...metadata }) },
-    { name: 'config.json', content: json(keras3Config(model.name, chain)) },
+    { name: 'config.json', content: json(keras3Config(model.name, all)) },
     {
       name: 'model.weights.h5',
-      content: hdf5Of(numbered(model.name, chain, ({ variable }) => dataset(variable))),
+      content: hdf5Of(numbered(model.name, all, ({ variable }) => dataset(variable))),
     },
   ]);
 }
@@ -75,12 +77,12 @@ export function kerasZip(model: LayersModel, metadata: Metadata): Content {
 /** Layers by kind and number, `layers/conv2d_3`, and their weights by number. */
 function numbered(
   model: string,
-  chain: readonly KerasNewLayer[],
+  layers: readonly KerasNewLayer[],
   write: (weight: KerasNewLayer['weights'][number]) => NewDataset,
 ): NewGroup {
   const counts = new Map<string, number>();
   const children: Record<string, NewGroup> = {};
-  for (const { className, name, weights } of chain) {
+  for (const { className, name, weights } of layers) {
     const kind = snakeCase(className);
     const count = counts.get(kind) ?? 0;
     counts.set(kind, count + 1);

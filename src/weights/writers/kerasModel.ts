@@ -1,6 +1,6 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
-import { layerNames } from '../names/targets.js';
+import { graphOf, type Placed } from './graph.js';
 
 /** A layer as Keras knows it. */
 export interface KerasNewLayer {
@@ -9,104 +9,134 @@ export interface KerasNewLayer {
   name: string;
   /** The arguments of Keras' constructor, such as `kernel_size`, without the name. */
   config: Readonly<Record<string, unknown>>;
+  /** The layers whose outputs it takes; none for the input layer. */
+  inputs: readonly KerasNewLayer[];
+  /** Whether it takes them as a list. */
+  merges?: boolean;
   /** Its weights in Keras' order. */
   weights: { name: string; variable: layers.Layer['weights'][number]; epsilon?: number }[];
   /** The shape of its output. */
   shape: readonly (number | null)[];
 }
 
+const CONVOLUTION = [
+  'kernelSize',
+  'strides',
+  'padding',
+  'dataFormat',
+  'dilationRate',
+  'activation',
+  'useBias',
+];
+const POOLING = ['poolSize', 'strides', 'padding', 'dataFormat'];
+
+/** The layers that take a list of inputs. */
+const MERGING = ['Add', 'Average', 'Maximum', 'Minimum', 'Multiply', 'Concatenate'];
+
 /** The layers that Keras has too, with the arguments of their constructors. */
 const ARGUMENTS: Record<string, readonly string[]> = {
-  Conv2D: [
-    'filters',
-    'kernelSize',
-    'strides',
-    'padding',
-    'dataFormat',
-    'dilationRate',
-    'activation',
-    'useBias',
-  ],
+  Conv2D: ['filters', ...CONVOLUTION],
+  DepthwiseConv2D: ['depthMultiplier', ...CONVOLUTION],
+  SeparableConv2D: ['filters', 'depthMultiplier', ...CONVOLUTION],
   Dense: ['units', 'activation', 'useBias'],
   BatchNormalization: ['axis', 'momentum', 'epsilon', 'center', 'scale'],
-  MaxPooling2D: ['poolSize', 'strides', 'padding', 'dataFormat'],
-  AveragePooling2D: ['poolSize', 'strides', 'padding', 'dataFormat'],
+  LayerNormalization: ['axis', 'epsilon', 'center', 'scale'],
+  MaxPooling2D: POOLING,
+  AveragePooling2D: POOLING,
   GlobalAveragePooling2D: ['dataFormat'],
   GlobalMaxPooling2D: ['dataFormat'],
+  ZeroPadding2D: ['padding', 'dataFormat'],
+  Cropping2D: ['cropping', 'dataFormat'],
+  UpSampling2D: ['size', 'dataFormat', 'interpolation'],
   ReLU: ['maxValue'],
+  LeakyReLU: ['alpha'],
+  ELU: ['alpha'],
+  PReLU: ['sharedAxes'],
   Activation: ['activation'],
   Softmax: ['axis'],
+  Rescaling: ['scale', 'offset'],
   Flatten: ['dataFormat'],
+  Reshape: ['targetShape'],
   Permute: ['dims'],
   Dropout: ['rate'],
+  GaussianNoise: ['stddev'],
+  GaussianDropout: ['rate'],
+  Add: [],
+  Average: [],
+  Maximum: [],
+  Minimum: [],
+  Multiply: [],
+  Concatenate: ['axis'],
 };
 
+/** The activations that compute the same in Keras 2, Keras 3 and tfjs; of `hardSigmoid` each has its own. */
+const ACTIVATIONS = [
+  ...['linear', 'relu', 'relu6', 'elu', 'selu', 'sigmoid', 'tanh'],
+  ...['softmax', 'softplus', 'softsign', 'swish'],
+];
+
 /**
- * The chain of layers of a model, its input layer first and models inside it flattened. Layers with weights get the names
- * that this library and Keras use.
+ * The layers of a model as Keras has them, each after those that it takes, its input layer first and models inside it flattened.
  *
- * @throws RangeError when layers branch, or one is of an unknown kind.
+ * @throws RangeError when Keras lacks a layer or an activation, two layers have one name, or there are several inputs or outputs.
  */
-export function kerasChain(model: LayersModel): KerasNewLayer[] {
-  const names = layerNames('encodeWeights', model);
-  const chain = unrolled(model);
-  let shape = [...(model.inputs[0]!.shape as (number | null)[])];
-  const input: KerasNewLayer = {
-    className: 'InputLayer',
-    // tfjs numbers all input layers of a program; files should not depend on that.
-    name: 'input_layer',
-    config: {},
-    weights: [],
-    shape,
-  };
-  const found = chain.map((layer): KerasNewLayer => {
-    const className = layer.getClassName();
-    const allowed = ARGUMENTS[className];
-    if (!allowed) {
-      fail(
-        'encodeWeights',
-        `the layer '${layer.name}' is a ${className}, which cannot be written to a Keras model; save the weights alone, or build the model from ${Object.keys(ARGUMENTS).join(', ')}.`,
-      );
-    }
-    shape = layer.computeOutputShape(shape) as (number | null)[];
-    const given = layer.getConfig();
-    const config = Object.fromEntries(
-      allowed
-        .map((name) => [snakeCase(name), argument(given[name])] as const)
-        .filter(([, value]) => value !== undefined),
-    );
-    const weights = layer.weights.map((variable) => {
-      const name = variable.originalName.split('/').at(-1)!;
-      return { name, variable, ...(name === 'moving_variance' && { epsilon: Number(given.epsilon) }) };
-    });
-    const name = names.get(layer.name) ?? layer.name;
-    return { className, name, config: { trainable: layer.trainable, ...config }, weights, shape };
-  });
-  const all = [input, ...found];
+export function kerasLayersOf(model: LayersModel): KerasNewLayer[] {
+  const found = new Map<Placed, KerasNewLayer>();
+  for (const placed of graphOf(model)) {
+    found.set(placed, placed.inputs.length === 0 ? inputLayer(model) : kerasLayer(placed, found));
+  }
+  const all = [...found.values()];
   checkNames(all);
   return all;
 }
 
-/** The layers of a model, each of which takes the output of the previous one. */
-function unrolled(model: LayersModel): layers.Layer[] {
-  if (model.inputs.length !== 1 || model.outputs.length !== 1)
+function inputLayer(model: LayersModel): KerasNewLayer {
+  return {
+    className: 'InputLayer',
+    // tfjs numbers all input layers of a program; files should not depend on that.
+    name: 'input_layer',
+    config: {},
+    inputs: [],
+    weights: [],
+    shape: model.inputs[0]!.shape,
+  };
+}
+
+function kerasLayer({ layer, inputs }: Placed, found: ReadonlyMap<Placed, KerasNewLayer>): KerasNewLayer {
+  const className = layer.getClassName();
+  const allowed = ARGUMENTS[className];
+  const cannot = (what: string, remedy: string) =>
     fail(
       'encodeWeights',
-      `the model has ${model.inputs.length} inputs and ${model.outputs.length} outputs; a Keras model is written with one of each.`,
+      `the layer '${layer.name}' ${what}, which cannot be written to a Keras model; ${remedy}.`,
     );
-  const chain = model.layers.filter((layer) => layer.getClassName() !== 'InputLayer');
-  chain.forEach((layer, i) => {
-    const takes = (before: layers.Layer | undefined) =>
-      layer.inboundNodes.some(
-        ({ inboundLayers }) => inboundLayers.length === 1 && (!before || inboundLayers[0] === before),
-      );
-    if (!takes(chain[i - 1]))
-      fail(
-        'encodeWeights',
-        `the layer '${layer.name}' does not take the output of '${chain[i - 1]!.name}' alone; only a model without branches can be written as a Keras model.`,
-      );
+  if (!allowed) {
+    return cannot(`is a ${className}`, `build the model from ${Object.keys(ARGUMENTS).join(', ')}`);
+  }
+  const given = layer.getConfig();
+  if (given.activation != null && !ACTIVATIONS.includes(given.activation as string)) {
+    return cannot(`has the activation '${given.activation}'`, `use one of ${ACTIVATIONS.join(', ')}`);
+  }
+  const before = inputs.map((one) => found.get(one)!);
+  const shapes = before.map(({ shape }) => [...shape]);
+  const config = Object.fromEntries(
+    allowed
+      .map((name) => [snakeCase(name), argument(given[name])] as const)
+      .filter(([, value]) => value !== undefined),
+  );
+  const weights = layer.weights.map((variable) => {
+    const name = variable.originalName.split('/').at(-1)!;
+    return { name, variable, ...(name === 'moving_variance' && { epsilon: Number(given.epsilon) }) };
   });
-  return chain.flatMap((layer) => ('layers' in layer ? unrolled(layer as unknown as LayersModel) : [layer]));
+  return {
+    className,
+    name: layer.name,
+    config: { trainable: layer.trainable, ...config },
+    inputs: before,
+    merges: MERGING.includes(className),
+    weights,
+    shape: layer.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes) as (number | null)[],
+  };
 }
 
 function checkNames(chain: readonly KerasNewLayer[]): void {
@@ -140,35 +170,38 @@ export function snakeCase(name: string): string {
  *
  * @param name the model's name.
  */
-export function keras2Config(name: string, chain: readonly KerasNewLayer[]): object {
+export function keras2Config(name: string, layers: readonly KerasNewLayer[]): object {
   return {
     class_name: 'Functional',
-    config: functionalConfig(name, chain, ({ className, name, config, shape }, before) => ({
+    config: functionalConfig(name, layers, ({ className, name, config, inputs, shape }) => ({
       class_name: className,
       config: {
         name,
         dtype: 'float32',
-        ...(before ? config : { batch_input_shape: shape, sparse: false, ragged: false }),
+        ...(inputs.length > 0 ? config : { batch_input_shape: shape, sparse: false, ragged: false }),
       },
       name,
-      inbound_nodes: before ? [[[before.name, 0, 0, {}]]] : [],
+      inbound_nodes: inputs.length > 0 ? [inputs.map((before) => [before.name, 0, 0, {}])] : [],
     })),
   };
 }
 
 /** The model as JSON in Keras 3's layout, which `.keras` files have. */
-export function keras3Config(name: string, chain: readonly KerasNewLayer[]): object {
+export function keras3Config(name: string, layers: readonly KerasNewLayer[]): object {
   return {
     module: 'keras.src.models.functional',
     class_name: 'Functional',
-    config: functionalConfig(name, chain, ({ className, name, config, shape }, before) => ({
-      module: 'keras.layers',
-      class_name: className,
-      config: { name, dtype: 'float32', ...(before ? config : { batch_shape: shape }) },
-      registered_name: null,
-      name,
-      inbound_nodes: before ? [{ args: [outputOf(before)], kwargs: {} }] : [],
-    })),
+    config: functionalConfig(name, layers, ({ className, name, config, inputs, merges, shape }) => {
+      const outputs = inputs.map(outputOf);
+      return {
+        module: 'keras.layers',
+        class_name: className,
+        config: { name, dtype: 'float32', ...(inputs.length > 0 ? config : { batch_shape: shape }) },
+        registered_name: null,
+        name,
+        inbound_nodes: inputs.length > 0 ? [{ args: merges ? [outputs] : outputs, kwargs: {} }] : [],
+      };
+    }),
     registered_name: 'Functional',
   };
 }
@@ -182,14 +215,14 @@ function outputOf({ name, shape }: KerasNewLayer): object {
 
 function functionalConfig(
   name: string,
-  chain: readonly KerasNewLayer[],
-  describe: (layer: KerasNewLayer, before: KerasNewLayer | undefined) => object,
+  layers: readonly KerasNewLayer[],
+  describe: (layer: KerasNewLayer) => object,
 ): object {
   return {
     name,
     trainable: true,
-    layers: chain.map((layer, i) => describe(layer, chain[i - 1])),
-    input_layers: [[chain[0]!.name, 0, 0]],
-    output_layers: [[chain.at(-1)!.name, 0, 0]],
+    layers: layers.map(describe),
+    input_layers: [[layers[0]!.name, 0, 0]],
+    output_layers: [[layers.at(-1)!.name, 0, 0]],
   };
 }

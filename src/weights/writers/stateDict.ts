@@ -3,73 +3,83 @@ import { contentOf, type NewTensor } from '../formats/content.js';
 import type { EncodedDtype } from '../formats/numbers.js';
 import { type Axes, axesOf } from '../layout/axes.js';
 import { BATCH_NORM, varianceShift } from '../names/network.js';
-import { type KeyNames, TORCH_TOP } from '../names/parameters.js';
-import type { Target } from '../names/targets.js';
 import { numbersOf, shapeOf } from './variable.js';
+import { epsilonOf, type VggLayer, type VggLayers } from './vggLayers.js';
 
 /** A VGG's weights under Keras' names, for a safetensors file. */
-export function kerasTensors(targets: ReadonlyMap<string, Target>, dtype: EncodedDtype): NewTensor[] {
-  return [...targets.values()].map(({ role, variable }) => ({
-    name: role,
-    dtype,
-    shape: shapeOf(variable),
-    content: numbersOf(variable, { dtype }),
-  }));
+export function kerasTensors(vgg: VggLayers, dtype: EncodedDtype): NewTensor[] {
+  // The header records one epsilon.
+  const recorded = epsilonOf(vgg);
+  return vgg.layers.flatMap(({ weights }) =>
+    weights.map(({ role, variable, epsilon }) => ({
+      name: role,
+      dtype,
+      shape: shapeOf(variable),
+      content: numbersOf(variable, {
+        dtype,
+        add: epsilon === undefined ? 0 : varianceShift(epsilon, recorded!),
+      }),
+    })),
+  );
 }
 
 /** A VGG's weights under torchvision's or timm's names and in PyTorch's order, in the order of their `state_dict`. */
 export function torchTensors(
-  targets: ReadonlyMap<string, Target>,
+  vgg: VggLayers,
   names: 'torchvision' | 'timm',
   dtype: EncodedDtype,
 ): NewTensor[] {
-  const layers = torchNames(targets, names);
-  const lastKernel = [...targets.values()].findLast(({ role }) => /^block.*\/kernel$/.test(role))!;
-  const channels = shapeOf(lastKernel.variable).at(-1)!;
-  return [...targets.values()].flatMap(({ role, variable, epsilon }): NewTensor[] => {
-    const [layer, last] = role.split('/') as [string, string];
-    const name = layers.get(layer);
-    if (!name) fail('encodeWeights', `${names}'s VGG has no layer for '${layer}'; use names 'keras'.`);
-    const own = shapeOf(variable);
-    const entry = (member: string, shape = own, how: { axes?: Axes; add?: number } = {}): NewTensor => ({
-      name: `${name}.${member}`,
-      dtype,
-      shape,
-      content: numbersOf(variable, { dtype, ...how }),
-    });
-    switch (last) {
-      case 'kernel': {
-        const axes = axesOf(own, layer === 'fc1' ? channels : undefined);
-        return [entry('weight', kernelShape(layer, own, axes, names), { axes })];
+  checkTop(vgg, names);
+  return vgg.layers.flatMap((layer) =>
+    layer.weights.flatMap(({ role, variable, epsilon }): NewTensor[] => {
+      const name = moduleName(layer, names);
+      const own = shapeOf(variable);
+      const entry = (member: string, shape = own, how: { axes?: Axes; add?: number } = {}): NewTensor => ({
+        name: `${name}.${member}`,
+        dtype,
+        shape,
+        content: numbersOf(variable, { dtype, ...how }),
+      });
+      const last = role.split('/')[1]!;
+      switch (last) {
+        case 'kernel': {
+          const axes = axesOf(own, layer.name === firstConnected(vgg) ? vgg.flattened : undefined);
+          return [entry('weight', kernelShape(layer, own, axes, names), { axes })];
+        }
+        case 'moving_mean':
+          return [entry('running_mean')];
+        case 'moving_variance':
+          return [
+            entry('running_var', own, { add: varianceShift(epsilon!, BATCH_NORM.torch.epsilon) }),
+            // PyTorch's counter of batches, which only momentum=None uses, is zero.
+            {
+              name: `${name}.num_batches_tracked`,
+              dtype: 'I64',
+              shape: [],
+              content: contentOf(new Uint8Array(8)),
+            },
+          ];
+        default:
+          return [entry(last === 'gamma' ? 'weight' : 'bias')];
       }
-      case 'moving_mean':
-        return [entry('running_mean')];
-      case 'moving_variance':
-        return [
-          entry('running_var', own, { add: varianceShift(epsilon!, BATCH_NORM.torch.epsilon) }),
-          // PyTorch's counter of batches, which only momentum=None uses, is zero.
-          {
-            name: `${name}.num_batches_tracked`,
-            dtype: 'I64',
-            shape: [],
-            content: contentOf(new Uint8Array(8)),
-          },
-        ];
-      default:
-        return [entry(last === 'gamma' ? 'weight' : 'bias')];
-    }
-  });
+    }),
+  );
+}
+
+/** The layer that takes the last feature map, flattened or pooled. */
+function firstConnected({ layers }: VggLayers): string | undefined {
+  return layers.find(({ kind }) => kind === 'hidden' || kind === 'last')?.name;
 }
 
 /** A kernel's shape in PyTorch; timm's hidden layers are convolutions. */
 function kernelShape(
-  layer: string,
+  { kind }: VggLayer,
   shape: readonly number[],
   { out, channels, window }: Axes,
-  names: KeyNames,
+  names: 'torchvision' | 'timm',
 ): number[] {
-  if (layer.startsWith('block')) return [out, channels, shape[0]!, shape[1]!];
-  if (names === 'torchvision' || layer === 'predictions') return [out, channels * window];
+  if (shape.length === 4) return [out, channels, shape[0]!, shape[1]!];
+  if (names === 'torchvision' || kind === 'last') return [out, channels * window];
   const width = Math.sqrt(window);
   if (!Number.isInteger(width)) {
     fail(
@@ -80,20 +90,36 @@ function kernelShape(
   return [out, channels, width, width];
 }
 
-/** PyTorch's name of each layer; it numbers every convolution, normalization, ReLU and pooling. */
-function torchNames(
-  targets: ReadonlyMap<string, Target>,
-  names: 'torchvision' | 'timm',
-): Map<string, string> {
-  const found = new Map<string, string>(Object.entries(TORCH_TOP[names]));
-  const convs = [...targets.keys()].filter((role) => /^block\d+_conv\d+\/kernel$/.test(role));
-  let index = 0;
-  convs.forEach((role, i) => {
-    const layer = role.slice(0, -'/kernel'.length);
-    if (i > 0 && layer.endsWith('_conv1')) index++;
-    found.set(layer, `features.${index++}`);
-    if (targets.has(`${layer}_bn/gamma`)) found.set(`${layer}_bn`, `features.${index++}`);
-    index++;
-  });
-  return found;
+/** PyTorch's name of a layer. */
+function moduleName({ kind, name, index }: VggLayer, names: 'torchvision' | 'timm'): string {
+  if (kind === 'conv' || kind === 'norm') return `features.${index}`;
+  // Each linear layer of a classifier is followed by a ReLU and dropout.
+  if (names === 'torchvision') return `classifier.${3 * index}`;
+  return kind === 'last' ? 'head.fc' : `pre_logits.${name}`;
+}
+
+/** Throws unless the fully connected layers are those of a framework's VGG. */
+function checkTop({ layers, unsaid }: VggLayers, names: 'torchvision' | 'timm'): void {
+  const hidden = layers.filter(({ kind }) => kind === 'hidden');
+  const last = layers.at(-1)!;
+  const convolutional = hidden.some(({ weights }) => weights[0]!.variable.shape.length === 4);
+  if (names === 'torchvision' && convolutional) {
+    fail(
+      'encodeWeights',
+      "the hidden layers are convolutions, and torchvision's are linear; use names 'timm'.",
+    );
+  }
+  if (names === 'torchvision' && last.kind === 'hidden') {
+    fail(
+      'encodeWeights',
+      `the network ends with the hidden layer '${last.name}', which torchvision's names do not tell from the last one; use names 'keras'.`,
+    );
+  }
+  const hasTop = hidden.length > 0 || last.kind === 'last';
+  if (names === 'timm' && hasTop && (hidden.length !== 2 || unsaid.pooling)) {
+    fail(
+      'encodeWeights',
+      `timm's VGG has two hidden layers on the feature map, and this network ${unsaid.pooling ? 'pools the map first' : `has ${hidden.length}`}; use names 'torchvision'.`,
+    );
+  }
 }

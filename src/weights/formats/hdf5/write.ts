@@ -76,10 +76,11 @@ class Plan {
   }
 
   #group({ attributes, children }: NewGroup): number {
-    // Readers search the table by bisection, so it is sorted by name.
-    const names = Object.keys(children).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-    const headers = names.map((name) => this.#add(children[name]!));
-    const texts = names.map(text);
+    // Readers search the table by bisection, so it is sorted by the bytes of the names.
+    const members = Object.entries(children).map(([name, node]) => ({ bytes: text(name), node }));
+    members.sort((a, b) => compareBytes(a.bytes, b.bytes));
+    const headers = members.map(({ node }) => this.#add(node));
+    const texts = members.map(({ bytes }) => bytes);
     const offsets: number[] = [];
     // The heap (III.D) starts with the empty name of the group itself.
     let heapBytes = 8;
@@ -93,24 +94,24 @@ class Plan {
       this.#write(heapData + offsets[i]!, [raw(bytes)]);
     });
     const table = this.#place(8 + 2 * this.#leafK * 40);
-    const entries = names.flatMap((_, i) => [
+    const entries = members.flatMap((_, i) => [
       u64(BigInt(offsets[i]!)),
       u64(BigInt(headers[i]!)),
       u64(0n),
       u64(0n),
       u64(0n),
     ]);
-    this.#write(table, [...signature('SNOD'), u8(1), u8(0), u16(names.length), ...entries]);
+    this.#write(table, [...signature('SNOD'), u8(1), u8(0), u16(members.length), ...entries]);
     const tree = this.#place(TREE_BYTES);
     this.#write(tree, [
       ...signature('TREE'),
       u8(0),
       u8(0),
-      u16(names.length > 0 ? 1 : 0),
+      u16(members.length > 0 ? 1 : 0),
       u64(UNDEFINED),
       u64(UNDEFINED),
       u64(0n),
-      ...(names.length > 0 ? [u64(BigInt(table)), u64(BigInt(offsets.at(-1)!))] : []),
+      ...(members.length > 0 ? [u64(BigInt(table)), u64(BigInt(offsets.at(-1)!))] : []),
     ]);
     return this.#header([
       message(0x11, [u64(BigInt(tree)), u64(BigInt(heap))]),
@@ -221,6 +222,12 @@ const signature = (name: string): Field[] => [raw(text(name))];
 const text = (value: string) => new TextEncoder().encode(value);
 const padded = (length: number) => Math.ceil(length / 8) * 8;
 const lengthOf = (fields: readonly Field[]) => fields.reduce((sum, { length }) => sum + length, 0);
+
+/** The order of two byte strings, like C's `strcmp`. JavaScript's own order of strings is that of UTF-16. */
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const at = a.findIndex((byte, i) => byte !== b[i]);
+  return at < 0 ? a.length - b.length : a[at]! - (b[at] ?? -1);
+}
 
 /** A message of a version 1 header: type, size, flags, and the body padded to a multiple of 8 bytes. */
 function message(type: number, body: readonly Field[]): Field[] {

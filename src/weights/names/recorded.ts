@@ -1,0 +1,60 @@
+import type { VggOptions } from '../../core/options.js';
+import type { Checkpoint } from '../formats/checkpoint.js';
+import { printable, WeightFileError } from '../formats/error.js';
+import { METADATA_KEY } from '../formats/metadata.js';
+
+/** What names and shapes of weights do not say of a network; `encodeWeights` records it where it is not the default. */
+export interface RecordedOptions
+  extends Pick<VggOptions, 'inputShape' | 'padding' | 'pooling' | 'classifierActivation'> {
+  /** Whether batch normalization follows the ReLU. */
+  afterRelu?: boolean;
+}
+
+const isOneOf =
+  (...allowed: unknown[]) =>
+  (value: unknown) =>
+    allowed.includes(value);
+
+/** The maximum height or width of an image. */
+const MAX_SIDE = 2 ** 14;
+
+const FIELDS: Record<keyof RecordedOptions, (value: unknown) => boolean> = {
+  inputShape: (value) =>
+    Array.isArray(value) &&
+    value.length === 3 &&
+    value.every((side) => Number.isSafeInteger(side) && side >= 1 && side <= MAX_SIDE),
+  padding: isOneOf('valid'),
+  pooling: isOneOf('avg', 'max'),
+  classifierActivation: isOneOf('softmax'),
+  afterRelu: isOneOf(true),
+};
+
+/**
+ * What `encodeWeights` recorded of the network in a file without a configuration.
+ *
+ * @throws WeightFileError when the record is damaged.
+ */
+export function recordedIn({ file, metadata }: Pick<Checkpoint, 'file' | 'metadata'>): RecordedOptions {
+  const refuse = (what: string): never => {
+    throw new WeightFileError(
+      file,
+      `its metadata '${METADATA_KEY}' ${what}; save the file again, or remove this entry.`,
+    );
+  };
+  if (typeof metadata !== 'string') return {};
+  let network: unknown;
+  try {
+    network = Object(JSON.parse(metadata)).network;
+  } catch {
+    return refuse('is not JSON');
+  }
+  if (network === undefined) return {};
+  if (typeof network !== 'object' || network === null) return refuse('has a network that is not an object');
+  for (const [name, value] of Object.entries(network)) {
+    if (!Object.hasOwn(FIELDS, name)) refuse(`has the unknown field network.${printable(name)}`);
+    if (!FIELDS[name as keyof RecordedOptions](value)) {
+      refuse(`has network.${name} ${printable(JSON.stringify(value).slice(0, 100))}, which no VGG has`);
+    }
+  }
+  return network;
+}
