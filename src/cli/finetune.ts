@@ -5,6 +5,7 @@ import { cacheFeatures, freeze, splitModel, transferHead, unfreeze } from 'vgg-b
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder, progressBar, temporaryFile } from 'vgg-blocks/node';
 import { confusion, predictClasses, train } from 'vgg-blocks/train';
+import { setMetadata } from 'vgg-blocks/weights';
 import { type Finetuned, listing, type Phase, writeFinetuned } from './finetuned.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
@@ -113,6 +114,7 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
       seed: args.seed,
       name: `${base.name}_finetuned`,
     });
+    setMetadata(model, { preprocessing, classNames });
     const { phases, predicted } = await trainPhases(model, base, images, args, stop.signal, say);
     if (phases[0]!.epochs.length === 0)
       throw new Error('finetune: stopped before the first batch; nothing was written.');

@@ -8,6 +8,7 @@ import { featuresCommand } from './features.js';
 import { finetuneCommand } from './finetune.js';
 import { gradcamCommand } from './gradcam.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './plans.js';
+import { inFlags } from './reading.js';
 import { similarCommand } from './similar.js';
 import { styleCommand } from './style.js';
 import { trainCommand } from './train.js';
@@ -41,6 +42,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   // The library's errors are sentences that say what to do; a stack would only hide them.
-  console.error(messageOf(error));
+  console.error(inFlags(messageOf(error)));
   process.exitCode = 1;
 }

@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
 import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from 'vgg-blocks/images';
-import { countBar, fileSystem } from 'vgg-blocks/node';
+import { fileSystem } from 'vgg-blocks/node';
 import {
   type FromWeightsOptions,
-  fromPretrained,
-  fromWeights,
+  type HubName,
   type LoadedNetwork,
   PUBLISHED,
   type PublishedName,
@@ -15,39 +14,68 @@ import {
 import { type Backend, useBackend } from './backend.js';
 import { readFinetuned } from './finetuned.js';
 import { shared, WEIGHT_FILES_HELP } from './options.js';
+import {
+  allowUnusedOption,
+  downloadWeights,
+  isHubName,
+  openWeights,
+  type ReadingArguments,
+  readingOptions,
+  withReading,
+} from './reading.js';
 
-const PREPROCESSINGS = {
+/** The preprocessings that have a name. */
+export const PREPROCESSINGS = {
   torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
   keras: PUBLISHED['keras/vgg16'].preprocessing,
   plain: PLAIN_PREPROCESSING,
 } satisfies Record<string, Preprocessing>;
 
+export type PreprocessingName = keyof typeof PREPROCESSINGS;
+
 /** The options of {@link withNetwork}. */
-export interface NetworkArguments {
+export interface NetworkArguments extends ReadingArguments {
   weights?: string;
-  pretrained?: PublishedName;
-  preprocessing?: keyof typeof PREPROCESSINGS;
+  pretrained?: PublishedName | HubName;
+  preprocessing?: PreprocessingName;
   backend: Backend;
   threads: number;
 }
 
 /** Adds the options that choose a network. */
 export function withNetwork(command: Command): Command {
-  return command
-    .option('--weights <file>', `weights: ${WEIGHT_FILES_HELP}, or a folder written by 'finetune'`)
-    .addOption(
-      new Option('--pretrained <name>', 'published weights, downloaded once and cached')
-        .choices(Object.keys(PUBLISHED))
-        .conflicts('weights'),
+  command
+    .option(
+      '--weights <file>',
+      `weights: ${WEIGHT_FILES_HELP}, a folder written by 'finetune', or hf:OWNER/NAME[@REVISION]`,
     )
     .addOption(
       new Option(
-        '--preprocessing <name>',
-        'how images are preprocessed (default: as by the framework of the weights)',
-      ).choices(Object.keys(PREPROCESSINGS)),
+        '--pretrained <name>',
+        `published weights, downloaded once and cached: hf:OWNER/NAME[@REVISION], ${Object.keys(PUBLISHED).join(', ')}`,
+      )
+        .argParser(publishedName)
+        .conflicts('weights'),
     )
+    .addOption(
+      preprocessingOption(
+        'how images are preprocessed (default: as the weights say; if they do not, it is required)',
+      ),
+    );
+  return withReading(command)
+    .addOption(allowUnusedOption())
     .addOption(shared.backend())
     .addOption(shared.threads());
+}
+
+/** The option that names a preprocessing. */
+export function preprocessingOption(description: string): Option {
+  return new Option('--preprocessing <name>', description).choices(Object.keys(PREPROCESSINGS));
+}
+
+function publishedName(name: string): PublishedName | HubName {
+  if (isHubName(name) || Object.hasOwn(PUBLISHED, name)) return name as PublishedName | HubName;
+  throw new InvalidArgumentError(`It must be hf:OWNER/NAME or one of ${Object.keys(PUBLISHED).join(', ')}.`);
 }
 
 /** A network, and how to prepare images for it. */
@@ -64,8 +92,11 @@ export interface ReadyNetwork {
   preprocessing: Preprocessing;
 }
 
-/** A network, with its preprocessing if that is known. */
-type Found = Omit<ReadyNetwork, 'source' | 'preprocessing'> & Partial<Pick<ReadyNetwork, 'preprocessing'>>;
+/** A network, with its preprocessing if that is known, or else with the one that is usual for the names in its file. */
+type Found = Omit<ReadyNetwork, 'source' | 'preprocessing'> & {
+  preprocessing?: Preprocessing;
+  usual?: PreprocessingName;
+};
 
 /** Starts the backend and loads the network that the arguments name. */
 export async function loadNetwork(
@@ -78,18 +109,29 @@ export async function loadNetwork(
     throw new Error(`${command}: no network given; pass --weights FILE or --pretrained NAME.`);
   }
   await useBackend(args.backend, args.threads);
-  const { preprocessing: known, ...found } = args.weights
-    ? await fromFile(args.weights, options)
-    : await download(args.pretrained!, options);
-  const chosen = args.preprocessing ? PREPROCESSINGS[args.preprocessing] : known;
-  if (!chosen) {
+  const { preprocessing: known, usual, ...found } = await find(source, args, options);
+  try {
+    const chosen = args.preprocessing ? PREPROCESSINGS[args.preprocessing] : known;
+    if (!chosen) throw unsaid(command, source, usual);
+    const preprocessing = sizedFor(`${command}: ${source}`, chosen, found.model.inputs[0]!.shape);
+    return { ...found, source, preprocessing };
+  } catch (error) {
     found.model.dispose();
-    throw new Error(
-      `${command}: ${source} does not say whether it comes from PyTorch or Keras, which prepare images differently; pass --preprocessing.`,
-    );
+    throw error;
   }
-  const preprocessing = sizedFor(`${command}: ${source}`, chosen, found.model.inputs[0]!.shape);
-  return { ...found, source, preprocessing };
+}
+
+/** The error for weights that do not say how images are prepared. Guessing would give wrong predictions without a sign of it. */
+function unsaid(command: string, source: string, usual: PreprocessingName = 'plain'): Error {
+  const others = Object.keys(PREPROCESSINGS).filter((name) => name !== usual);
+  const reason = {
+    torchvision: 'usual for tensor names as in PyTorch',
+    keras: 'usual for tensor names as in Keras',
+    plain: 'for networks trained from scratch',
+  }[usual];
+  return new Error(
+    `${command}: ${source} does not say how images are prepared for it; pass --preprocessing ${usual} (${reason}), ${others.join(' or ')}.`,
+  );
 }
 
 /** Loads a network with a top, and the names of its classes. */
@@ -110,36 +152,39 @@ export async function loadClassifier(
 export function labelsOption(): Option {
   return new Option(
     '--labels <file>',
-    "class names, one per line (default: ImageNet's for 1000 classes, otherwise numbers)",
+    "class names, one per line (default: those in the weights, ImageNet's for 1000 classes, otherwise numbers)",
   );
 }
 
-/** Loads a weight file, or the network in a folder written by `finetune`. */
-async function fromFile(file: string, options: FromWeightsOptions): Promise<Found> {
-  const finetuned = await readFinetuned(file);
+/** Loads weights by name or from a file, or the network in a folder written by `finetune`. */
+async function find(source: string, args: NetworkArguments, options: FromWeightsOptions): Promise<Found> {
+  if (!args.weights) {
+    return described(await downloadWeights(args.pretrained!, { ...options, ...readingOptions(args) }));
+  }
+  const finetuned = await readFinetuned(source);
   if (finetuned && options.includeTop !== false) {
     const { classNames, network, preprocessing } = finetuned;
     const model = await loadLayersModel(fileSystem(finetuned.model));
     return { model, title: network, classes: classNames.length, classNames, preprocessing };
   }
-  const loaded = await fromWeights(finetuned?.model ?? file, options);
-  // Keras' names outside Keras' formats may be those of a converted PyTorch network.
-  const keras = loaded.report.format.startsWith('Keras') ? PREPROCESSINGS.keras : undefined;
-  const framework = (loaded.network?.names ?? 'keras') === 'keras' ? keras : PREPROCESSINGS.torchvision;
-  return { ...described(loaded), preprocessing: finetuned?.preprocessing ?? framework };
+  const found = described(await openWeights(finetuned?.model ?? source, args, options));
+  return finetuned ? { ...found, preprocessing: finetuned.preprocessing } : found;
 }
 
-function described({ model, network }: LoadedNetwork): Found {
-  const output = model.outputs[0]!.shape as number[];
-  const classes = network ? network.top?.classes : output.length === 2 ? output[1] : undefined;
-  return { model, title: network?.title ?? model.name, classes };
+function described({ model, network, report, metadata }: LoadedNetwork): Found {
+  return {
+    model,
+    title: network?.title ?? 'network',
+    classes: network ? network.top?.classes : outputsOf(model),
+    ...metadata,
+    usual: report.names === 'keras' ? 'keras' : 'torchvision',
+  };
 }
 
-async function download(name: PublishedName, options: FromWeightsOptions): Promise<Found> {
-  const bar = countBar({ label: 'downloading' });
-  const onProgress = bar.update;
-  const loaded = await fromPretrained(name, { ...options, onProgress }).finally(bar.stop);
-  return { ...described(loaded), preprocessing: loaded.published.preprocessing };
+/** The number of classes that a network of another kind has: the length of its output, if that is a vector. */
+function outputsOf(model: LayersModel): number | undefined {
+  const [, length, ...more] = model.outputs[0]!.shape as (number | null)[];
+  return model.outputs.length === 1 && more.length === 0 ? (length ?? undefined) : undefined;
 }
 
 /** A preprocessing at the input size of a network; published ones are for 224. */

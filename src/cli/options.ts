@@ -13,7 +13,8 @@ import {
 import { BACKENDS } from './backend.js';
 
 /** The weight files that can be read. */
-export const WEIGHT_FILES_HELP = '.safetensors, .pth, .h5, .keras or a tfjs model.json';
+export const WEIGHT_FILES_HELP =
+  '.safetensors, .pth, .bin, .h5, .keras, an index of shards, or a tfjs model (its folder or model.json)';
 
 export const ARCH_HELP = `${Object.keys(FAMILY).join(', ')}, or blocks as JSON, e.g. [[1,64],[2,128]]`;
 
@@ -21,7 +22,7 @@ export const ARCH_HELP = `${Object.keys(FAMILY).join(', ')}, or blocks as JSON, 
 export type Architecture = ConvArch | 'alexnet';
 
 /** Reads an architecture given by name or as JSON. */
-function parseArch(text: string, names = ARCH_HELP): ConvArch {
+export function parseArch(text: string, names = ARCH_HELP): ConvArch {
   const name = text.toLowerCase();
   if (Object.hasOwn(FAMILY, name)) return FAMILY[name as FamilyName].arch;
   try {

@@ -1,28 +1,40 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Command, Option } from 'commander';
+import type { Preprocessing } from 'vgg-blocks/images';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import {
   ENCODED_DTYPES,
   type EncodedDtype,
   encodeWeights,
-  fromWeights,
   inspectWeights,
   KEY_NAMES,
   type KeyNames,
+  type ModelMetadata,
+  setMetadata,
   type WeightContainer,
   type WeightFileInfo,
 } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
 import { useBackend } from './backend.js';
+import { PREPROCESSINGS, type PreprocessingName, preprocessingOption } from './network.js';
 import { WEIGHT_FILES_HELP } from './options.js';
+import {
+  allowUnusedOption,
+  openWeights,
+  type ReadingArguments,
+  readingOptions,
+  withReading,
+} from './reading.js';
 
 /** `vgg-blocks inspect`: describes a weight file. */
 export function inspectCommand(): Command {
-  return new Command('inspect')
+  const command = new Command('inspect')
     .description('describe a weight file: its format, network, types and tensors, and the call that loads it')
-    .argument('<file>', `${WEIGHT_FILES_HELP}, as a path or URL`)
+    .argument('<file>', `${WEIGHT_FILES_HELP}, as a path or URL`);
+  return withReading(command)
     .option('--json', 'print JSON')
-    .action(async (file: string, { json }: { json?: true }) => {
-      const info = await inspectWeights(file);
+    .action(async (file: string, { json, ...reading }: ReadingArguments & { json?: true }) => {
+      const info = await inspectWeights(file, readingOptions(reading));
       console.log(json ? JSON.stringify(info, null, 2) : describe(info));
     });
 }
@@ -39,6 +51,7 @@ function describe(info: WeightFileInfo): string {
   return [
     `${file}: ${format}${size}`,
     ...networkLines(info),
+    ...metadataLines(info.metadata),
     `${parameters.toLocaleString('en-US')} parameters, stored as ${dtypes.join(', ') || 'nothing'}`,
     '',
     table([['tensor', 'type', 'shape', 'weight of the network'], ...rows]),
@@ -72,6 +85,30 @@ function topLine({ classes, hiddenUnits, pooling, featureSize }: Top, blocks: nu
   return `${classes} classes, ${hidden}, ${images}`;
 }
 
+function metadataLines({ preprocessing, classNames }: ModelMetadata): string[] {
+  return [
+    ...(preprocessing ? [`images preprocessed as ${preprocessingText(preprocessing)}`] : []),
+    ...(classNames
+      ? [
+          `classes named ${classNames.slice(0, 5).map(oneLine).join(', ')}${classNames.length > 5 ? `, ... (${classNames.length})` : ''}`,
+        ]
+      : []),
+  ];
+}
+
+/** A name from a file, without control characters, which terminals would obey. */
+function oneLine(name: string): string {
+  return name.replace(/\p{C}/gu, '\ufffd').slice(0, 60);
+}
+
+/** A preprocessing in words, with its name if it has one. */
+function preprocessingText(preprocessing: Preprocessing): string {
+  const { channels, white, mean, std, resize, crop, interpolation } = preprocessing;
+  const name = Object.entries(PREPROCESSINGS).find(([, one]) => isDeepStrictEqual(one, preprocessing))?.[0];
+  const size = 'height' in resize ? `${resize.height}x${resize.width}` : `shorter side ${resize.shorterSide}`;
+  return `${name ? `${name}: ` : ''}${channels} from 0 to ${white}, mean ${mean.join(' ')}, std ${std.join(' ')}, resized to ${size} (${interpolation}), center ${crop}x${crop}`;
+}
+
 /** The call that loads a file. */
 function loader({ file }: WeightFileInfo): string {
   return `const { model } = await fromWeights(${JSON.stringify(file)});`;
@@ -90,20 +127,23 @@ const OUTPUTS = {
 
 type Output = keyof typeof OUTPUTS;
 
-interface ConvertArguments {
+interface ConvertArguments extends ReadingArguments {
   to?: Output;
   names?: KeyNames;
   dtype: Lowercase<EncodedDtype>;
+  preprocessing?: PreprocessingName;
 }
 
 /** `vgg-blocks convert`: converts between weight formats. */
 export function convertCommand(): Command {
-  return new Command('convert')
+  const command = new Command('convert')
     .description(
       "convert a weight file to .safetensors, PyTorch's .pth, Keras' .h5, .weights.h5 or .keras, or a tfjs model (a folder)",
     )
-    .argument('<in>', `${WEIGHT_FILES_HELP}, as a path or URL`)
-    .argument('<out>', 'a file ending in .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder')
+    .argument('<in>', `${WEIGHT_FILES_HELP}, as a path or URL, or hf:OWNER/NAME[@REVISION]`)
+    .argument('<out>', 'a file ending in .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder');
+  return withReading(command)
+    .addOption(allowUnusedOption())
     .addOption(
       new Option(
         '--to <format>',
@@ -118,6 +158,11 @@ export function convertCommand(): Command {
         .choices(ENCODED_DTYPES.map((type) => type.toLowerCase()))
         .default('f32'),
     )
+    .addOption(
+      preprocessingOption(
+        'how images are preprocessed, for the output to say so (default: as the input says)',
+      ),
+    )
     .action(convert);
 }
 
@@ -128,17 +173,26 @@ async function convert(input: string, output: string, args: ConvertArguments): P
     throw new Error("convert: a tfjs model has Keras' names and float32; omit --names and --dtype.");
   }
   await useBackend('wasm').catch(() => useBackend('cpu'));
-  const { model, network, report } = await fromWeights(input);
-  if (to === 'tfjs') await model.save(fileSystem(output));
-  else {
-    const options = {
-      names: names ?? namesFor(to, network?.names ?? 'keras'),
-      container: to,
-      dtype: dtype.toUpperCase() as EncodedDtype,
-    };
-    await writeFileAtomic(output, await encodeWeights(model, options));
+  const { model, network, report, metadata } = await openWeights(input, args);
+  try {
+    if (args.preprocessing) {
+      setMetadata(model, { ...metadata, preprocessing: PREPROCESSINGS[args.preprocessing] });
+    }
+    if (to === 'tfjs') await model.save(fileSystem(output));
+    else {
+      const options = {
+        names: names ?? namesFor(to, report.names),
+        container: to,
+        dtype: dtype.toUpperCase() as EncodedDtype,
+      };
+      await writeFileAtomic(output, await encodeWeights(model, options));
+    }
+  } finally {
+    model.dispose();
   }
-  model.dispose();
+  if (report.leftOver.length > 0) {
+    console.error(`warning: left out ${report.leftOver.map(oneLine).join(', ')}`);
+  }
   for (const { weight, count } of report.nonFinite) {
     console.error(`warning: ${weight} has ${count} values that are NaN or infinite`);
   }

@@ -9,7 +9,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
 import { scaleArch, VGG11, vgg } from '../../src/index.js';
 import { fileSystem } from '../../src/node/index.js';
-import { encodeWeights, loadWeights } from '../../src/weights/index.js';
+import {
+  encodeWeights,
+  inspectWeights,
+  loadWeights,
+  metadataOf,
+  PUBLISHED,
+  setMetadata,
+} from '../../src/weights/index.js';
 import { run as program } from './program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-finetune-'));
@@ -43,6 +50,7 @@ beforeAll(async () => {
     batchNorm: true,
     initializer: 'heUniform',
   });
+  setMetadata(model, { preprocessing: PUBLISHED['torchvision/vgg16'].preprocessing });
   writeFileSync(at('vgg.safetensors'), await encodeWeights(model));
   model.dispose();
 });
@@ -111,6 +119,10 @@ describe('vgg-blocks finetune', () => {
     expect(red[1]).toBeGreaterThan(red[0]!);
     const report = await loadWeights(model, at('out', 'model.safetensors'));
     expect(report.missing).toEqual([]);
+    const metadata = metadataOf(model);
+    expect(metadata.classNames).toEqual(['blue', 'red']);
+    expect(metadata.preprocessing).toMatchObject({ crop: 32, mean: [0.485, 0.456, 0.406] });
+    expect((await inspectWeights(at('out', 'model.safetensors'))).metadata).toEqual(metadata);
     model.dispose();
   });
 

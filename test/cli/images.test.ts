@@ -18,7 +18,7 @@ import { featureExtractor } from '../../src/features/index.js';
 import { preprocess } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { readImage } from '../../src/node/index.js';
-import { encodeWeights, PUBLISHED } from '../../src/weights/index.js';
+import { encodeWeights, PUBLISHED, setMetadata } from '../../src/weights/index.js';
 import { IMAGES } from '../node/encodedImages.js';
 import { readNpy } from '../node/npyFiles.js';
 import { relativeError } from '../weights/files.js';
@@ -40,8 +40,10 @@ const model = () =>
 beforeAll(async () => {
   await setBackend('cpu');
   const net = model();
-  writeFileSync(at('three.safetensors'), await encodeWeights(net));
+  writeFileSync(at('bare.safetensors'), await encodeWeights(net));
   writeFileSync(at('keras-named.safetensors'), await encodeWeights(net, { names: 'keras' }));
+  setMetadata(net, { preprocessing: PUBLISHED['torchvision/vgg16'].preprocessing });
+  writeFileSync(at('three.safetensors'), await encodeWeights(net));
   net.dispose();
   mkdirSync(at('images', 'deep'), { recursive: true });
   mkdirSync(at('bare'));
@@ -136,7 +138,7 @@ describe('images', () => {
       "option '--pretrained <name>' cannot be used with option '--weights <file>'",
     );
     expect((await run('classify', path, '--pretrained', 'vgg16')).error).toContain(
-      'Allowed choices are torchvision/vgg11',
+      'It must be hf:OWNER/NAME or one of torchvision/vgg11',
     );
   });
 });
@@ -167,9 +169,17 @@ describe('vgg-blocks classify', () => {
 
   test('asks for the preprocessing and the labels that it cannot know', async () => {
     const images = at('images');
-    expect((await run('classify', images, '--weights', at('keras-named.safetensors'))).error).toContain(
-      'does not say whether it comes from PyTorch or Keras, which prepare images differently; pass --preprocessing.',
-    );
+    for (const [name, said] of [
+      ['bare', 'torchvision (usual for tensor names as in PyTorch), keras or plain'],
+      ['keras-named', 'keras (usual for tensor names as in Keras), torchvision or plain'],
+    ] as const) {
+      const weights = at(`${name}.safetensors`);
+      expect(await run('classify', images, '--weights', weights)).toEqual({
+        code: 1,
+        out: '',
+        error: `classify: ${weights} does not say how images are prepared for it; pass --preprocessing ${said}.\n`,
+      });
+    }
     expect(
       (await run('classify', images, '--weights', at('keras-named.safetensors'), '--preprocessing', 'keras'))
         .code,

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EmbeddingIndex } from '../../src/features/index.js';
 import { scaleArch, VGG16, vgg } from '../../src/index.js';
 import { writeImage } from '../../src/node/index.js';
-import { encodeWeights } from '../../src/weights/index.js';
+import { encodeWeights, PUBLISHED, setMetadata } from '../../src/weights/index.js';
 import { run, start } from './program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-style-'));
@@ -24,6 +24,7 @@ beforeAll(async () => {
     includeTop: false,
     initializer: 'heUniform',
   });
+  setMetadata(net, { preprocessing: PUBLISHED['torchvision/vgg16'].preprocessing });
   writeFileSync(at('narrow.safetensors'), await encodeWeights(net));
   net.dispose();
   mkdirSync(at('images'));

@@ -1,0 +1,166 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setBackend } from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { vgg } from '../../src/index.js';
+import {
+  encodeTensors,
+  encodeWeights,
+  fromWeights,
+  inspectWeights,
+  PUBLISHED,
+  readTensors,
+  setMetadata,
+} from '../../src/weights/index.js';
+import { sendFile, serve, type TestServer } from '../io/server.js';
+import { IMAGES } from '../node/encodedImages.js';
+import { run, start } from './program.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-reading-'));
+const at = (...names: string[]) => join(folder, ...names);
+const image = at('a.png');
+const classNames = ['cat', 'dog', 'bird'];
+const KERAS = PUBLISHED['keras/vgg16'].preprocessing;
+
+let hub: TestServer;
+beforeAll(async () => {
+  await setBackend('cpu');
+  writeFileSync(image, Buffer.from(IMAGES.png, 'base64'));
+  const model = vgg([[1, 2]], {
+    inputShape: [8, 8, 3],
+    classes: 3,
+    hiddenUnits: 4,
+    initializer: 'heUniform',
+  });
+  const bare = await encodeWeights(model);
+  writeFileSync(at('bare.safetensors'), bare);
+  const tensors = Object.fromEntries(await readTensors(bare));
+  const one = { shape: [1], data: new Float32Array(1) };
+  writeFileSync(at('more.safetensors'), encodeTensors({ ...tensors, 'aux.weight': one }));
+  const { 'features.0.weight': kernel, 'features.0.bias': bias, ...rest } = tensors;
+  writeFileSync(
+    at('renamed.safetensors'),
+    encodeTensors({ ...rest, 'stem.first.weight': kernel!, 'stem.first.bias': bias! }),
+  );
+  setMetadata(model, { preprocessing: KERAS, classNames });
+  const told = await encodeWeights(model);
+  writeFileSync(at('told.safetensors'), told);
+  model.dispose();
+  hub = await serve((request, response) => {
+    if (request.url === '/o/n/resolve/main/model.safetensors') return sendFile(request, response, told);
+    response.writeHead(404, { 'x-error-code': 'EntryNotFound' }).end();
+  });
+});
+afterAll(async () => {
+  await hub.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const classified = async (...args: string[]) => {
+  const { code, out, error } = await run('classify', image, '--json', ...args);
+  expect({ code, error }).toEqual({ code: 0, error: '' });
+  return JSON.parse(out).predictions;
+};
+
+describe('preprocessing and class names', () => {
+  test('are converted with the weights, so that every copy classifies alike', async () => {
+    const predictions = await classified('--weights', at('told.safetensors'));
+    expect(predictions.map(({ label }: { label: string }) => label).sort()).toEqual(['bird', 'cat', 'dog']);
+    for (const name of ['c.pth', 'c.h5', 'c.weights.h5', 'c.keras', 'folder']) {
+      expect(await run('convert', at('told.safetensors'), at(name))).toMatchObject({ code: 0, error: '' });
+    }
+    for (const name of ['c.pth', 'c.h5', 'c.keras', 'folder/model.json']) {
+      const again = await classified('--weights', at(name));
+      expect(again.map(({ label }: { label: string }) => label)).toEqual(
+        predictions.map(({ label }: { label: string }) => label),
+      );
+    }
+  });
+
+  test('convert --preprocessing says what a file did not say, and keeps the class names', async () => {
+    const out = at('said.safetensors');
+    expect((await run('convert', at('bare.safetensors'), out, '--preprocessing', 'keras')).code).toBe(0);
+    expect((await inspectWeights(out)).metadata).toEqual({ preprocessing: KERAS });
+    expect((await run('convert', at('told.safetensors'), out, '--preprocessing', 'plain')).code).toBe(0);
+    expect((await inspectWeights(out)).metadata).toMatchObject({ classNames, preprocessing: { white: 1 } });
+  });
+
+  test('--preprocessing comes before what the file says', async () => {
+    const said = await classified('--weights', at('told.safetensors'));
+    const other = await classified('--weights', at('told.safetensors'), '--preprocessing', 'plain');
+    expect(other).not.toEqual(said);
+    expect(await classified('--weights', at('bare.safetensors'), '--preprocessing', 'plain')).toEqual(
+      other.map(({ index, ...rest }: { index: number }) => ({ ...rest, index, label: `class ${index}` })),
+    );
+  });
+
+  test('inspect prints them', async () => {
+    const { out } = await run('inspect', at('told.safetensors'));
+    expect(out).toContain(
+      'images preprocessed as keras: BGR from 0 to 255, mean 103.939 116.779 123.68, std 1 1 1, resized to 224x224 (nearest), center 224x224\nclasses named cat, dog, bird\n',
+    );
+    expect((await run('inspect', at('bare.safetensors'))).out).not.toMatch(/preprocessed|named cat/);
+  });
+});
+
+describe('options of reading', () => {
+  test('a tensor without a place is an error that names it and the flag; --allow-unused leaves it out', async () => {
+    const out = at('fewer.safetensors');
+    const { code, error } = await run('convert', at('more.safetensors'), out);
+    expect(code).toBe(1);
+    expect(error).toContain('aux.weight');
+    expect(error).toContain('--allow-unused');
+    expect(error).not.toContain('strict');
+    expect(existsSync(out)).toBe(false);
+    const allowed = await run('convert', at('more.safetensors'), out, '--allow-unused');
+    expect(allowed).toMatchObject({ code: 0, error: 'warning: left out aux.weight\n' });
+  });
+
+  test('--rename gives tensors the names that are known', async () => {
+    const out = at('back.safetensors');
+    const args = ['--rename', 'stem.first=features.0'];
+    expect((await run('convert', at('renamed.safetensors'), out)).code).toBe(1);
+    expect(await run('convert', at('renamed.safetensors'), out, ...args)).toMatchObject({
+      code: 0,
+      error: '',
+    });
+    expect([...(await readTensors(out)).keys()]).toContain('features.0.weight');
+    expect((await run('inspect', at('renamed.safetensors'), ...args)).out).toContain('block1_conv1/kernel');
+    expect((await run('inspect', image, '--rename', 'a')).error).toContain('It must be OLD=NEW.');
+    expect((await run('inspect', image, '--rename', 'a=b', '--rename', 'a=c')).error).toContain(
+      'a is renamed twice.',
+    );
+    const unknown = await run('inspect', at('bare.safetensors'), '--rename', 'nothing=x');
+    expect(unknown.error).toMatch(/--rename has 'nothing'/);
+  });
+});
+
+describe('weights from the hub', () => {
+  const env = () => ({ HF_ENDPOINT: hub.url, HF_TOKEN: 'secret', XDG_CACHE_HOME: at('cache') });
+
+  test('classify and convert read them by --weights hf:, --pretrained hf: and hf:', async () => {
+    const predictions = await classified('--weights', at('told.safetensors'));
+    for (const flag of ['--weights', '--pretrained']) {
+      const args = ['classify', image, '--json', flag, 'hf:o/n'];
+      const { code, out, error } = await start(args, env()).outcome;
+      expect({ code, error }).toEqual({ code: 0, error: '' });
+      expect(JSON.parse(out).predictions).toEqual(predictions);
+    }
+    expect(hub.requests.at(-1)!.headers.authorization).toBe('Bearer secret');
+    const copy = at('hub.safetensors');
+    expect((await start(['convert', 'hf:o/n', copy], env()).outcome).code).toBe(0);
+    const { model, metadata } = await fromWeights(copy);
+    expect(metadata).toEqual({ preprocessing: KERAS, classNames });
+    model.dispose();
+  });
+
+  test('errors are one sentence in the words of the command line', async () => {
+    const none = { ...env(), HF_ENDPOINT: 'http://127.0.0.1:9' };
+    const { code, error } = await start(['classify', image, '--weights', 'hf:o/n'], none).outcome;
+    expect(code).toBe(1);
+    expect(error).toMatch(/^http:\/\/127\.0\.0\.1:9\/o\/n\/.*: the hub could not be reached .*\n$/);
+    expect((await run('classify', image, '--weights', 'hf:o')).error).toContain('it must be hf:OWNER/NAME');
+  });
+});
