@@ -15,7 +15,7 @@ import { jsonKind, pageKind } from './recognizeText.js';
 import { epsilonOf, isSafetensors, readSafetensors } from './safetensors.js';
 import { isShardIndex, readShardIndex } from './shardIndex.js';
 import type { StoredTensor } from './tensor.js';
-import { readTfjs } from './tfjsModel.js';
+import { isGraphModel, readTfjs } from './tfjsModel.js';
 import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torch/read.js';
 import { isZip, readZip } from './zip/read.js';
 
@@ -28,7 +28,8 @@ export type WeightFormat =
   | 'Keras .h5 (model)'
   | 'Keras .weights.h5'
   | 'Keras .keras'
-  | 'tfjs model.json';
+  | 'tfjs model.json'
+  | 'tfjs graph model.json';
 
 /** Options of all functions that read weight files. */
 export interface WeightFileOptions extends ReadOptions {
@@ -219,7 +220,8 @@ async function parseJson(
     if (kind !== undefined) throw new WeightFileError(file.name, `it is ${kind}.`);
     const partsAt = (paths: readonly string[]) =>
       [...locate(paths)].map(([path, shard]) => partAt(file.name, path, shard, files));
-    return { format: 'tfjs model.json', ...(await readTfjs(file, json, partsAt)) };
+    const format = isGraphModel(json) ? 'tfjs graph model.json' : 'tfjs model.json';
+    return { format, ...(await readTfjs(file, json, partsAt)) };
   }
   return readShardIndex(file.name, json, async (paths) => {
     const shards = new Map<string, Parsed>();

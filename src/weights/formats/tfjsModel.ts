@@ -79,6 +79,11 @@ export async function readTfjs(
   };
 }
 
+/** Whether a `model.json` has a graph of operations, as TensorFlow's converter writes it, and not layers. */
+export function isGraphModel({ modelTopology }: { modelTopology?: unknown }): boolean {
+  return Array.isArray(Object(modelTopology).node);
+}
+
 /** The configuration of a layers model saved by tfjs or its converter; a graph model has none. */
 function configurationOf(file: string, topology: unknown): unknown {
   const { model_config, config } = Object(topology) as { model_config?: unknown; config?: unknown };

@@ -5,7 +5,7 @@ import type { Checkpoint } from '../formats/checkpoint.js';
 import { WeightFileError } from '../formats/error.js';
 import { type KerasConfig, type KerasLayer, kerasLayers } from '../formats/keras/config.js';
 import { TOP } from './canonical.js';
-import { refuseOthers } from './others.js';
+import { explained, refuseOthers } from './others.js';
 import { type KeyNames, type Parameter, type Parameters, parametersOf } from './parameters.js';
 
 /** The network that a weight file describes. */
@@ -71,8 +71,12 @@ export function vggByNames(
   _hints: NetworkHints = {},
 ): { network: NetworkSpec; parameters: Parameters } {
   refuseOthers(checkpoint);
-  const parameters = parametersOf(checkpoint);
-  return { network: networkOf(checkpoint, parameters), parameters };
+  try {
+    const parameters = parametersOf(checkpoint);
+    return { network: networkOf(checkpoint, parameters), parameters };
+  } catch (error) {
+    throw explained(checkpoint, error);
+  }
 }
 
 function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): NetworkSpec {
