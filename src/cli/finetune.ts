@@ -139,10 +139,11 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
       })),
       out: args.out,
     } satisfies Finetuned & Record<string, unknown>;
-    const files = await writeFinetuned(args.out, { model, images, phases, predicted, result });
+    const { files, without } = await writeFinetuned(args.out, { model, images, phases, predicted, result });
     model.dispose();
     say(found ? listing(found) : 'no images were held out, so the accuracy is unknown');
     say(`wrote ${files.join(', ')} to ${args.out}`);
+    if (without) say(`model.safetensors was not written: ${without}`);
     if (args.json) console.log(JSON.stringify(result));
     checkAccuracy('finetune: validation', found?.accuracy ?? null, args.minAccuracy);
   } finally {

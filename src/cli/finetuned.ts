@@ -35,23 +35,30 @@ export interface Phase extends History {
   name: string;
 }
 
-/** Writes the results of the training; returns the names of the files. */
+/** Writes the results of the training; returns the names of the files, and why `model.safetensors` is not among them. */
 export async function writeFinetuned(
   folder: string,
   results: { model: LayersModel; images: ImageFiles; phases: Phase[]; predicted: Int32Array; result: object },
-): Promise<string[]> {
+): Promise<{ files: string[]; without?: string }> {
   const { model, images, phases, predicted, result } = results;
+  await model.save(fileSystem(join(folder, 'model')));
+  // Weights alone describe a VGG, and a Keras file may hold any other network.
+  let without: string | undefined;
+  const weights = await encodeWeights(model, { names: 'keras' }).catch((error: unknown) => {
+    if (!(error instanceof RangeError)) throw error;
+    without = error.message;
+    return undefined;
+  });
   const files: Record<string, string | Uint8Array> = {
-    'model.safetensors': await encodeWeights(model, { names: 'keras' }),
+    ...(weights && { 'model.safetensors': weights }),
     'classes.txt': `${images.classNames.join('\n')}\n`,
     'history.json': `${JSON.stringify({ phases }, null, 2)}\n`,
     'result.json': `${JSON.stringify(result, null, 2)}\n`,
     'curves.svg': curves({ epochs: consecutive(phases) }),
     ...(predicted.length > 0 && { 'predictions.svg': await sheet(images.validationSet, predicted) }),
   };
-  await model.save(fileSystem(join(folder, 'model')));
   for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(folder, name), content);
-  return ['model/', ...Object.keys(files)];
+  return { files: ['model/', ...Object.keys(files)], without };
 }
 
 /** The epochs of all phases, numbered consecutively. */

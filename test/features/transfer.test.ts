@@ -270,6 +270,16 @@ describe('transferHead', () => {
     ]);
   });
 
+  test('continues the hidden layers of a base that ends with some', () => {
+    const whole = narrow({ includeTop: true, hiddenUnits: 4 });
+    const model = transferHead(featureExtractor(whole, 'fc2'), { classes: 3, hiddenUnits: [5, 4] });
+    expect(model.layers.slice(-8).map(({ name }) => name)).toEqual([
+      ...['fc1', 'dropout1', 'fc2', 'fc3', 'dropout3', 'fc4', 'dropout4', 'predictions'],
+    ]);
+    whole.dispose();
+    for (const name of ['fc3', 'fc4', 'predictions']) model.getLayer(name).dispose();
+  });
+
   test('shares the base, draws the same head for the same seed, and leaves no tensor', async () => {
     const before = memory().numTensors;
     const base = narrow();

@@ -30,7 +30,7 @@ export interface TransferHeadOptions
  *
  * The new model contains the base's layers themselves, not copies: training or freezing them in one affects the other, and
  * disposing either disposes the base's weights. The new layers are `global_average_pooling2d` (or `global_max_pooling2d`,
- * `flatten`), `fc1`, `dropout1` and so on, and `predictions`.
+ * `flatten`), `fc1`, `dropout1` and so on (after those of the base, if it has any), and `predictions`.
  *
  * The base's preprocessing is kept (`metadataOf`); `setMetadata` adds the names of the classes.
  *
@@ -61,6 +61,11 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
     if (dropout > 0) append(layers.dropout({ rate: dropout, name: `dropout${number}` }));
   };
   const kernels = kernelInitializers({ initializer, seed });
+  // A base may end with hidden layers of its own.
+  const own = Math.max(
+    0,
+    ...base.layers.map(({ name }) => Number(/^(?:fc|dropout)(\d+)$/.exec(name)?.[1] ?? 0)),
+  );
   if (x.shape.length === 4) append(poolingLayer(x, pooling ?? 'avg'));
   else if (pooling) {
     fail(
@@ -70,10 +75,10 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   }
   hiddenUnits.forEach((units, i) => {
     const kernelInitializer = kernels.next();
-    append(layers.dense({ units, activation: 'relu', kernelInitializer, name: `fc${i + 1}` }));
-    drop(i + 1);
+    append(layers.dense({ units, activation: 'relu', kernelInitializer, name: `fc${own + i + 1}` }));
+    drop(own + i + 1);
   });
-  if (hiddenUnits.length === 0) drop(1);
+  if (hiddenUnits.length === 0) drop(own + 1);
   append(
     layers.dense({
       units: classes,
