@@ -21,6 +21,7 @@ import {
   type Schedule,
   train,
 } from 'vgg-blocks/train';
+import { setMetadata } from 'vgg-blocks/weights';
 import { type Backend, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numeric, shared } from './options.js';
@@ -116,6 +117,7 @@ async function run(args: TrainArguments): Promise<void> {
     initializer: args.initializer,
     seed: args.seed,
   });
+  setMetadata(model, { classNames: trainSet.classNames });
   await makeFolder('train', args.out);
   console.log(
     `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,

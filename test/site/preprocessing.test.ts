@@ -12,7 +12,7 @@ import {
   preprocessingAt,
 } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
-import { PUBLISHED } from '../../src/weights/index.js';
+import { PUBLISHED, setMetadata } from '../../src/weights/index.js';
 
 const SIZE = 96;
 const random = seededRandom(3);
@@ -56,6 +56,13 @@ test.each([
     expect(await commandLine(preprocessing)).toEqual(expected);
   },
 );
+
+test('a file that says its preprocessing is followed', async () => {
+  const model = vgg([[1, 2]], { inputShape: [SIZE, SIZE, 3], includeTop: false });
+  setMetadata(model, { preprocessing: stretched });
+  const site = await toInput(model, { pixels: image, invert: false }, 'file', undefined);
+  expect(await site.data()).toEqual(await commandLine(stretched));
+});
 
 test('an image that is stretched first keeps the proportion of what is cut out', async () => {
   expect(preprocessingAt(stretched, SIZE)).toEqual({

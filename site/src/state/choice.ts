@@ -16,7 +16,8 @@ export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as OptimizerName[];
 export const DATA = ['garments', 'files', 'fashion-mnist'] as const;
 type DataKind = (typeof DATA)[number];
 /** Preprocessing of images: as in training here, or that of torchvision's or Keras' weights. */
-export const PREPROCESSINGS = ['plain', 'torchvision', 'keras'] as const;
+/** `file`: as the opened weight file says. */
+export const PREPROCESSINGS = ['plain', 'torchvision', 'keras', 'file'] as const;
 export type PreprocessingName = (typeof PREPROCESSINGS)[number];
 
 /** Everything that a person can choose; the address bar holds it. */

@@ -2,7 +2,7 @@ import { computed, effect, signal } from '@preact/signals';
 import type { RawImage } from 'vgg-blocks/images';
 import type { Review } from '../worker/inside.js';
 import type { Look, LookRequest, Slot } from '../worker/main.js';
-import type { PreprocessingName } from './choice.js';
+import { PREPROCESSINGS, type PreprocessingName } from './choice.js';
 import { ownImage } from './files.js';
 import { data, dataInfo, opened, phase, report, trained, worker } from './lab.js';
 import { choice } from './page.js';
@@ -43,9 +43,19 @@ export const layer = computed(() => {
   return layers.value[Math.max(0, pool - 1)];
 });
 
-export const preprocessing = computed<PreprocessingName>(
-  () => chosenPreprocessing.value ?? (slot.value === 'opened' ? opened.value!.preprocessing : 'plain'),
+/** The ways to prepare images for the network; as its file says only if it does. */
+export const preprocessings = computed<PreprocessingName[]>(() =>
+  PREPROCESSINGS.filter((name) => name !== 'file' || usualPreprocessing() === 'file'),
 );
+
+export const preprocessing = computed<PreprocessingName>(() => {
+  const chosen = chosenPreprocessing.value;
+  return chosen && preprocessings.value.includes(chosen) ? chosen : usualPreprocessing();
+});
+
+function usualPreprocessing(): PreprocessingName {
+  return slot.value === 'opened' ? opened.value!.preprocessing : 'plain';
+}
 
 /** Where the image comes from; without a test set, not from there. */
 export const source = computed<ImageSource>(() =>

@@ -275,6 +275,7 @@ export const en = {
       plain: 'as in training here (0 to 1)',
       torchvision: 'torchvision and timm',
       keras: 'Keras VGG',
+      file: 'as the file says',
     },
     layer: 'Layer',
     sees: 'What it sees',

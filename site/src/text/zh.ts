@@ -254,6 +254,7 @@ export const zh: Text = {
       plain: '和这里的训练一样（0 到 1）',
       torchvision: 'torchvision 和 timm',
       keras: 'Keras 的 VGG',
+      file: '按文件中的说明',
     },
     layer: '层',
     sees: '网络看到的',

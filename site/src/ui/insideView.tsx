@@ -1,6 +1,5 @@
 import { effect, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { PREPROCESSINGS } from '../state/choice.js';
 import { ownImage, takeFiles } from '../state/files.js';
 import {
   chosenLayer,
@@ -18,6 +17,7 @@ import {
   look,
   looking,
   preprocessing,
+  preprocessings,
   slot,
   source,
 } from '../state/inside.js';
@@ -118,7 +118,7 @@ function Settings() {
         <SelectField
           label={t.preprocessing}
           value={preprocessing.value}
-          options={PREPROCESSINGS.map((value) => ({ value, text: t.preprocessings[value] }))}
+          options={preprocessings.value.map((value) => ({ value, text: t.preprocessings[value] }))}
           onValue={(value) => {
             chosenPreprocessing.value = value;
           }}
@@ -186,6 +186,8 @@ function Own() {
 const imagenet = signal<readonly string[] | undefined>(undefined);
 
 function nameOf(label: number, classes: number): string {
+  const named = slot.value === 'opened' ? opened.value?.classNames?.[label] : undefined;
+  if (named !== undefined) return named;
   if (slot.value === 'opened' && classes === 1000) return imagenet.value?.[label] ?? String(label);
   return (classes <= 10 ? dataInfo.value?.classNames[label] : undefined) ?? String(label);
 }

@@ -8,7 +8,7 @@ import {
   preprocessingAt,
   type RawImage,
 } from 'vgg-blocks/images';
-import { PUBLISHED } from 'vgg-blocks/weights';
+import { metadataOf, PUBLISHED } from 'vgg-blocks/weights';
 import type { PreprocessingName } from '../state/choice.js';
 import { fitted } from './data.js';
 
@@ -18,11 +18,19 @@ export type ImageRequest = { index: number } | { pixels: RawImage; invert: boole
 /** The input size of a model that accepts any. */
 const ANY_SIZE = 224;
 
-const PREPROCESSING: Record<PreprocessingName, Preprocessing> = {
+const PREPROCESSING: Record<Exclude<PreprocessingName, 'file'>, Preprocessing> = {
   plain: PLAIN_PREPROCESSING,
   torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
   keras: PUBLISHED['keras/vgg16'].preprocessing,
 };
+
+/** The preprocessing that a name means for a model. */
+function preprocessingOf(model: LayersModel, name: PreprocessingName): Preprocessing {
+  if (name !== 'file') return PREPROCESSING[name];
+  const { preprocessing } = metadataOf(model);
+  if (!preprocessing) throw new RangeError('The weight file does not say how images are prepared.');
+  return preprocessing;
+}
 
 /** Height, width and channels of a model's input. */
 export function inputShape(model: LayersModel): [height: number, width: number, channels: number] {
@@ -45,7 +53,7 @@ export async function toInput(
     return batch!.xs;
   }
   const pixels = image.invert ? inverted(image.pixels) : image.pixels;
-  const rgb = await preprocess(pixels, preprocessingAt(PREPROCESSING[preprocessing], shape[0]));
+  const rgb = await preprocess(pixels, preprocessingAt(preprocessingOf(model, preprocessing), shape[0]));
   if (shape[2] === 3) return rgb;
   try {
     return tidy(() => mean(rgb, 3, true) as Tensor4D);
@@ -64,9 +72,13 @@ function inverted({ data, width, height }: RawImage): RawImage {
 }
 
 /** A model's input with its preprocessing undone, as RGBA bytes. */
-export async function shown(input: Tensor4D, preprocessing: PreprocessingName): Promise<RawImage> {
+export async function shown(
+  model: LayersModel,
+  input: Tensor4D,
+  preprocessing: PreprocessingName,
+): Promise<RawImage> {
   const [, height, width, channels] = input.shape;
-  const { mean: means, std, white, channels: order } = PREPROCESSING[preprocessing];
+  const { mean: means, std, white, channels: order } = preprocessingOf(model, preprocessing);
   const rgb = tidy(() => squeeze(order === 'BGR' ? reverse(input, 3) : input, [0]) as Tensor);
   const values = await rgb.data();
   rgb.dispose();

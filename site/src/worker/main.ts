@@ -25,7 +25,10 @@ export interface OpenedInfo {
   parameters: number;
   inputShape: readonly number[];
   classes: number | undefined;
+  /** The names of the classes, if the file has them. */
+  classNames?: readonly string[];
   layers: string[];
+  /** How images are prepared unless another way is chosen: as the file says, or else the likely way. */
   preprocessing: PreprocessingName;
 }
 
@@ -45,6 +48,12 @@ export interface LookRequest {
   preprocessing: PreprocessingName;
   layer: string;
   classIndex?: number;
+}
+
+/** The preprocessing that a network had in training, most likely. */
+function likely(classes: number | undefined, network: NetworkSpec | undefined): PreprocessingName {
+  if (classes !== 1000) return 'plain';
+  return (network?.names ?? 'keras') === 'keras' ? 'keras' : 'torchvision';
 }
 
 const models: { [slot in Slot]?: LayersModel } = {};
@@ -138,7 +147,7 @@ const calls = {
       import('./image.js'),
     ]);
     if (await isReference(file)) return { reference: await compare(modelOf('opened'), file) };
-    const { model, network, format, parameters } = await openFile(file, shards);
+    const { model, network, format, parameters, metadata } = await openFile(file, shards);
     put('opened', model);
     const classes = hasTop(model) ? model.outputs[0]!.shape[1]! : undefined;
     return {
@@ -149,8 +158,8 @@ const calls = {
       inputShape: inputShape(model),
       classes,
       layers: layersOf(model),
-      preprocessing:
-        classes !== 1000 ? 'plain' : (network?.names ?? 'keras') === 'keras' ? 'keras' : 'torchvision',
+      classNames: metadata.classNames,
+      preprocessing: metadata.preprocessing ? 'file' : likely(classes, network),
     };
   },
 
@@ -171,7 +180,7 @@ const calls = {
     ]);
     const input = await toInput(model, image, preprocessing, data?.testSet);
     try {
-      const seen = await shown(input, preprocessing);
+      const seen = await shown(model, input, preprocessing);
       const features = await featureMaps(model, input, layer);
       if (!hasTop(model)) return { shown: seen, features };
       const probabilities = await classify(model, input);

@@ -1,5 +1,11 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fromWeights, inspectWeights, loadWeights, type NetworkSpec } from 'vgg-blocks/weights';
+import {
+  fromWeights,
+  inspectWeights,
+  loadWeights,
+  type ModelMetadata,
+  type NetworkSpec,
+} from 'vgg-blocks/weights';
 
 /** A network read from a file, and facts about the file. */
 export interface Opened {
@@ -7,6 +13,7 @@ export interface Opened {
   network?: NetworkSpec;
   format: string;
   parameters: number;
+  metadata: ModelMetadata;
 }
 
 /** Reads a weight file; `shards` are the files dropped with it. */
@@ -17,8 +24,8 @@ export async function openFile(file: File, shards: readonly File[]): Promise<Ope
     return shard;
   };
   const { format, parameters } = await inspectWeights(file, { shards: beside });
-  const { model, network } = await fromWeights(file, { shards: beside });
-  return { model, network, format, parameters };
+  const { model, network, metadata } = await fromWeights(file, { shards: beside });
+  return { model, network, format, parameters, metadata };
 }
 
 /** Loads a snapshot's weights into a network. */
