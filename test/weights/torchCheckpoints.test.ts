@@ -95,6 +95,26 @@ describe('of several state dicts', () => {
     expect(await tensorsOf(name, key)).toEqual(expected);
   });
 
+  test('an average is left aside only for the network that it is an average of', async () => {
+    const dict = (names: [string, number][]) =>
+      p.dict(
+        empty,
+        names.map(([name, width]) => [
+          name,
+          p.dict(empty, [['weight', tensor(storage(8), [width, 2], [2, 1])]]),
+        ]),
+      );
+    const sizes = async (...names: [string, number][]) => {
+      const read = await readTensors(torchZip(dict(names), { 0: floats(8) }));
+      return [...read.values()].map(({ shape }) => shape);
+    };
+    expect(await sizes(['ema_generator', 3], ['generator', 3])).toEqual([[3, 2]]);
+    await expect(sizes(['ema_generator', 3], ['discriminator', 4])).rejects.toThrow('it holds 2 state dicts');
+    await expect(sizes(['ema_a', 3], ['ema_b', 3])).rejects.toThrow('it holds 2 state dicts');
+    expect(await sizes(['criterion', 3], ['generator', 4])).toEqual([[4, 2]]);
+    await expect(sizes(['best_loss', 3], ['best_accuracy', 3])).rejects.toThrow('it holds 2 state dicts');
+  });
+
   test('fromWeights passes the key on', async () => {
     await expect(fromWeights(file('two.pth'), { key: 'netE' })).rejects.toThrow(
       "the key 'netE' names nothing in it; it may be 'netG' (6 tensors), 'netD' (6 tensors), or the beginning of tensors' names.",
@@ -219,6 +239,22 @@ describe('what a training script did not mean to save as a network', () => {
     expect(await refusal(torchZip(dict, { 0: floats(9) }))).toMatch(
       /^'classifier.weight': it is a NumPy array, but only dense tensors/,
     );
+  });
+
+  test.each<[string, p.Pickled, string]>([
+    ['a tensor', tensor(storage(1), [1], [1]), 'but tensors without names'],
+    [
+      'a list of tensors',
+      [OP.EMPTY_LIST, ...tensor(storage(1), [1], [1]), OP.APPEND],
+      'but tensors without names',
+    ],
+    [
+      'an optimizer',
+      p.dict([OP.EMPTY_DICT], [['param_groups', [OP.EMPTY_LIST]]]),
+      "but an optimizer's state",
+    ],
+  ])('%s alone', async (_, value, said) => {
+    expect(await refusal(torchZip(value, { 0: floats(1) }))).toContain(said);
   });
 
   test('an object of any class', async () => {
@@ -373,6 +409,7 @@ describe('tensors together', () => {
   test.each([
     ['that share a storage', whole, 0],
     ['with strides as wide as their storage', tensor(recall(0), [2], [MEGA - 1]), 0],
+    ['that repeat one number', tensor(recall(0), [MEGA], [0]), 0],
     ['at the end of a compressed storage', tensor(recall(0), [1], [1], MEGA - 1), 6],
   ] as const)('%s may not be read a hundred times over', async (_, view, level) => {
     expect(await refusal(torchZip(many(100, view), storages, level))).toMatch(

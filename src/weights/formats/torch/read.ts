@@ -1,3 +1,4 @@
+import { size } from '../../../base/shapes.js';
 import { checkTotal } from '../checks.js';
 import { printable, WeightFileError } from '../error.js';
 import { fileOfBytes, type WeightFile } from '../file.js';
@@ -208,7 +209,7 @@ function torchFile(
 ): TorchFile {
   const read = tensors.map((tensor) => {
     const before = packed(tensor.storage) ? tensor.offset : 0;
-    return { dtype: tensor.dtype, shape: [before + extentOf(tensor)] };
+    return { dtype: tensor.dtype, shape: [before + Math.max(extentOf(tensor), size(tensor.shape))] };
   });
   checkTotal(file.name, read, file.size);
   return { tensors: tensors.map((tensor) => stored(tensor, locate(tensor))), batchNormEpsilon };

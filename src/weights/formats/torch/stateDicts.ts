@@ -32,8 +32,8 @@ const WEIGHT = /weight|kernel|filter|original/i;
 const ASIDE =
   /(^|\.)(criterion|criteria|loss|losses|loss_?fn|loss_?func|optim|optimizer)(_state(_dict)?)?(\.|$)/i;
 
-/** An average of a network's weights over the training steps. */
-const AVERAGE = /(^|[^a-z])(ema|swa|avg|average|averaged|shadow)([^a-z]|$)/i;
+/** Where averages of a network's weights over the training steps are. */
+const AVERAGE = /(^|[^a-z])(ema|swa|averaged|shadow)([^a-z]|$)/i;
 
 /**
  * The state dict in a pickle. A dict is one if it has a weight of a layer: a tensor of at least two axes with such a name. Of
@@ -109,7 +109,7 @@ function* named(dict: Map<PickleValue, PickleValue>): Generator<[string, PickleV
 }
 
 function theOne(file: string, root: PickleValue, found: readonly Found[]): Found {
-  const own = without(AVERAGE, without(ASIDE, candidatesOf(found)));
+  const own = withoutAverages(withoutLosses(candidatesOf(found)));
   if (own.length === 1) return own[0]!;
   throw new WeightFileError(
     file,
@@ -129,15 +129,33 @@ function candidatesOf(found: readonly Found[]): readonly Found[] {
 /** What a pickle without a state dict is, if its class says it. */
 function rootOf(root: PickleValue): string {
   if (root instanceof PickleName) return ` but the name '${printable(root.name)}', which was not resolved`;
+  if (tensorOf(root) || (Array.isArray(root) && root.some(tensorOf))) return ' but tensors without names';
   if (root instanceof PickleObject) return ` but a '${printable(root.className)}', which was not executed`;
+  if (root instanceof Map && root.has('param_groups')) return " but an optimizer's state";
   if (root instanceof Map && [...root.values()].some(isArray)) return ' but NumPy arrays';
   return '';
 }
 
-/** The candidates whose path does not match, or all if all match. */
-function without(pattern: RegExp, candidates: readonly Found[]): readonly Found[] {
-  const others = candidates.filter(({ path }) => !pattern.test(path));
+/** The candidates without those of losses and optimizers, unless there are no others. */
+function withoutLosses(candidates: readonly Found[]): readonly Found[] {
+  const others = candidates.filter(({ path }) => !ASIDE.test(path));
   return others.length > 0 ? others : candidates;
+}
+
+/** The candidates without averages of another one. */
+function withoutAverages(candidates: readonly Found[]): readonly Found[] {
+  const isAverage = ({ path, module }: Found) => !module && AVERAGE.test(path);
+  const trained = new Set(candidates.filter((one) => !isAverage(one)).map(kernelShapes));
+  return candidates.filter((one) => !(isAverage(one) && trained.has(kernelShapes(one))));
+}
+
+/** The shapes of weights. Averages may lack buffers, and count their steps. */
+function kernelShapes({ tensors }: Found): string {
+  const shapes = [...tensors.values()].map((tensor) => (tensor instanceof TensorObject ? tensor.shape : []));
+  return shapes
+    .filter(({ length }) => length >= 2)
+    .map((shape) => shape.join('x'))
+    .join();
 }
 
 function isNetwork(tensors: Tensors): boolean {
