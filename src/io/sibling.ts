@@ -32,10 +32,14 @@ export function siblingOf(source: string | URL, path: string): string | URL | un
 export function isInnerPath(path: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are refused.
   if (/[\0-\x1f\x7f]/.test(path)) return false;
-  const folder = new URL('https://folder.invalid/in/');
-  const file = parse(path, folder.href);
-  return file !== undefined && isWithin(file, folder);
+  return FOLDERS.every((folder) => {
+    const file = parse(path, folder);
+    return file !== undefined && isWithin(file, new URL(folder));
+  });
 }
+
+/** Two, so that no path can name the one that it is compared with. */
+const FOLDERS = ['https://a.invalid/in/', 'https://b.invalid/in/'];
 
 function isWithin(file: URL, folder: URL): boolean {
   const same = (['protocol', 'host', 'username', 'password'] as const).every(
