@@ -43,8 +43,12 @@ export async function readDirectory(file: WeightFile): Promise<Listed[]> {
   const view = viewOf(await file.read(at, size));
   const listed: Listed[] = [];
   for (let i = 0, from = 0; i < count; i++) {
-    if (from + 46 > size || view.getUint32(from, true) !== SIGNATURE.listed)
-      throw damaged(file.name, `its directory ends after ${i} of ${count} files`);
+    if (from + 46 > size || view.getUint32(from, true) !== SIGNATURE.listed) {
+      const ends = `its directory ends after ${i} of ${count} files`;
+      // Archives one after the other: the last one's offsets do not count those before it.
+      const joined = 'its directory is elsewhere, as in a .distcp, which dcp_to_torch of PyTorch converts';
+      throw damaged(file.name, i === 0 ? joined : ends);
+    }
     const [nameBytes, extraBytes, commentBytes] = [28, 30, 32].map((o) => view.getUint16(from + o, true));
     const end = from + 46 + nameBytes! + extraBytes! + commentBytes!;
     if (end > size) throw damaged(file.name, `its directory ends after ${i} of ${count} files`);
