@@ -27,9 +27,9 @@ export class PickleObject {
 
 /**
  * The work that a pickle may cause: opcodes, elements that are copied or visited, and {@link CONTAINER_COST} for each new
- * container. A state dict of 400 tensors takes 150,000; a history of a million losses, 2 million.
+ * container. A state dict of 400 tensors takes 150,000; a history of a million losses, 3 million.
  */
-const MAX_WORK = 6_000_000;
+const MAX_WORK = 4_000_000;
 
 /** The cost of an object, a list or a dict, which takes up to 200 bytes where a number takes 24. */
 export const CONTAINER_COST = 40;
