@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../images/index.js';
 import { outputKindOf } from '../tfjs/models.js';
+import { metadataOf, preprocessingFor } from '../weights/metadata.js';
 import { LABELS } from './labels.js';
 
 /** A predicted class. */
@@ -52,25 +53,30 @@ export async function decodePredictions(
 }
 
 /** Options of {@link classify}. */
-export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs'> {
-  /** Preprocessing of the model's weights: `published.preprocessing`, or that of an entry of `PUBLISHED`. */
-  preprocessing: Preprocessing;
+export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs' | 'labels'> {
+  /**
+   * Preprocessing of the model's weights: `published.preprocessing`, or that of an entry of `PUBLISHED`. Default: the one that the
+   * model carries (`metadataOf`), at the size of its input.
+   */
+  preprocessing?: Preprocessing;
+  /** Names of the classes. Default: those that the model carries, or else ImageNet's 1000. */
+  labels?: readonly string[];
 }
 
 /**
  * Classifies an image. The model's last layer determines whether its outputs are logits or probabilities.
  *
- * @throws RangeError when the image cannot be read, or the numbers of labels and classes differ.
+ * @throws RangeError when the image cannot be read, no preprocessing is known, or the numbers of labels and classes differ.
  * @example
- * const { model, published } = await fromPretrained('torchvision/vgg16');
- * const [first] = await classify(model, imageElement, published); // { index: 281, label: 'tabby', probability: 0.6 }
+ * const { model } = await fromPretrained('torchvision/vgg16');
+ * const [first] = await classify(model, imageElement); // { index: 281, label: 'tabby', probability: 0.6 }
  */
 export async function classify(
   model: LayersModel,
   image: ImageInput,
-  { preprocessing, topK, labels }: ClassifyOptions,
+  { preprocessing, topK, labels = metadataOf(model).classNames }: ClassifyOptions = {},
 ): Promise<Prediction[]> {
-  const x = await preprocess(image, preprocessing);
+  const x = await preprocess(image, preprocessingFor('classify', model, preprocessing));
   let y: Tensor | undefined;
   try {
     y = tidy(() => model.predict(x) as Tensor);

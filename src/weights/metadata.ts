@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
-import type { Preprocessing } from '../images/preprocessing.js';
+import { type Preprocessing, preprocessingAt } from '../images/preprocessing.js';
+import { inputShapeOf } from '../tfjs/models.js';
 import type { Checkpoint } from './formats/checkpoint.js';
 import { printable, WeightFileError } from './formats/error.js';
 import { MAX_NAME_LENGTH } from './formats/limits.js';
@@ -44,6 +45,25 @@ export function metadataOf(model: LayersModel): ModelMetadata {
   return value === undefined
     ? {}
     : checkMetadata(value, (sentence) => fail('metadataOf', `the model's metadata is damaged: ${sentence}`));
+}
+
+/**
+ * The preprocessing that was given, or else the one that the model carries, at the size of the model's input.
+ *
+ * @throws RangeError when neither exists.
+ */
+export function preprocessingFor(
+  where: string,
+  model: LayersModel,
+  given: Preprocessing | undefined,
+): Preprocessing {
+  if (given) return given;
+  const { preprocessing } = metadataOf(model);
+  if (!preprocessing) {
+    fail(where, 'the model does not say how images are prepared for it; pass preprocessing.');
+  }
+  const [height, width] = inputShapeOf(model);
+  return height && height === width ? preprocessingAt(preprocessing, height) : preprocessing;
 }
 
 /**

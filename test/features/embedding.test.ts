@@ -9,7 +9,7 @@ import {
 } from '../../src/features/index.js';
 import { preprocess, type RawImage } from '../../src/images/index.js';
 import { scaleArch, VGG16, vgg } from '../../src/index.js';
-import { encodeTensors, PUBLISHED } from '../../src/weights/index.js';
+import { encodeTensors, PUBLISHED, setMetadata } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 
 const preprocessing = {
@@ -49,6 +49,11 @@ describe('embed', () => {
       });
     }
     expect(await embed(model, [], { preprocessing })).toEqual([]);
+    await expect(embed(model, images)).rejects.toThrow(
+      'embed: the model does not say how images are prepared',
+    );
+    setMetadata(model, { preprocessing });
+    expect(await embed(model, images, { layer: 'relu4_2', batchSize: 2 })).toEqual(vectors);
     const [dense] = await embed(model, [images[0]!], { preprocessing, layer: 'fc7' });
     expect(dense!.length).toBe(8);
 

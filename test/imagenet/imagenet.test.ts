@@ -2,7 +2,7 @@ import { memory, tensor, tidy } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { classify, decodePredictions, LABELS } from '../../src/imagenet/index.js';
 import { vgg } from '../../src/index.js';
-import { PUBLISHED } from '../../src/weights/index.js';
+import { PUBLISHED, setMetadata } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 import { noise } from '../support/bytes.js';
 
@@ -62,6 +62,13 @@ test('classify goes from an image to classes, of logits and of probabilities ali
     expect(predictions[i]!.label).toBe(label);
     expect(predictions[i]!.probability).toBeCloseTo(probability, 6);
   }
+  await expect(classify(logits!, image)).rejects.toThrow(
+    'classify: the model does not say how images are prepared for it; pass preprocessing.',
+  );
+  // The published crop of 224 from 256 is 8 from 9 for this model.
+  setMetadata(logits!, { preprocessing: torch, classNames: labels });
+  expect(await classify(logits!, image)).toEqual(predictions);
+  setMetadata(logits!, {});
   await expect(classify(logits!, image, { preprocessing })).rejects.toThrow('3 classes and 1000 labels');
   await expect(
     classify(logits!, image, { preprocessing: { ...preprocessing, crop: 6 }, labels }),

@@ -79,7 +79,7 @@ describe('the state dict is found', () => {
 describe('of several state dicts', () => {
   test('none is taken without a key, and the error lists them', async () => {
     const two =
-      "it holds 2 state dicts: 'netG' (6 tensors), 'netD' (6 tensors); choose one by the option key (--key on the command line).";
+      "it holds 2 state dicts: 'netG' (6 tensors), 'netD' (6 tensors); choose one by the option key.";
     expect(await refusal(file('two.pth'))).toBe(two);
     await expect(fromWeights(file('two.pth'))).rejects.toThrow(two);
     expect(await refusal(file('parts.pth'))).toMatch("'features' (4 tensors), 'classifier' (2 tensors)");

@@ -2,12 +2,16 @@ import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../../images/index.js';
+import { preprocessingFor } from '../../weights/metadata.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
 
 /** Options of {@link embed}. */
 export interface EmbedOptions {
-  /** Preprocessing of the model's weights: `published.preprocessing`, or that of an entry of `PUBLISHED`. */
-  preprocessing: Preprocessing;
+  /**
+   * Preprocessing of the model's weights: `published.preprocessing`, or that of an entry of `PUBLISHED`. Default: the one that the
+   * model carries (`metadataOf`), at the size of its input.
+   */
+  preprocessing?: Preprocessing;
   /**
    * The layer whose output is used, by any name that `featureExtractor` knows. Default `pool5`, 512 numbers of VGG-16. Feature
    * maps are averaged over positions; the output of a fully connected layer (`relu7`, 4096 numbers) is used as it is.
@@ -22,7 +26,7 @@ export interface EmbedOptions {
  * positions and scaled to length one, so that dot products are cosines.
  *
  * @returns one vector per image, in order; all zeros where the layer's features are.
- * @throws RangeError when there is no such layer, or an image cannot be read.
+ * @throws RangeError when there is no such layer, no preprocessing is known, or an image cannot be read.
  * @example
  * const index = new EmbeddingIndex(512);
  * const vectors = await embed(model, images, { preprocessing: published.preprocessing });
@@ -31,9 +35,10 @@ export interface EmbedOptions {
 export async function embed(
   model: LayersModel,
   images: readonly ImageInput[],
-  { preprocessing, layer = 'pool5', batchSize = 8 }: EmbedOptions,
+  { preprocessing: given, layer = 'pool5', batchSize = 8 }: EmbedOptions = {},
 ): Promise<Float32Array[]> {
   wholeNumber('embed', 'batchSize', batchSize);
+  const preprocessing = preprocessingFor('embed', model, given);
   const { crop } = preprocessing;
   const extractor = featureExtractor(model, layer, { inputShape: [crop, crop, 3], pooling: 'avg' });
   const vectors: Float32Array[] = [];
@@ -61,7 +66,7 @@ export async function embed(
 export async function imageSimilarity(
   model: LayersModel,
   images: readonly [ImageInput, ImageInput],
-  options: EmbedOptions,
+  options: EmbedOptions = {},
 ): Promise<number> {
   const [a, b] = await embed(model, images, options);
   return cosine(a!, b!);

@@ -115,7 +115,7 @@ function theOne(file: string, root: PickleValue, found: readonly Found[]): Found
     file,
     own.length === 0
       ? `its pickle contains no state dict (a dict of tensors)${rootOf(root)}; save model.state_dict() with torch.save.`
-      : `it holds ${own.length} state dicts: ${listed(own)}; choose one by the option key (--key on the command line).`,
+      : `it holds ${own.length} state dicts: ${listed(own)}; choose one by the option key.`,
   );
 }
 
