@@ -337,8 +337,8 @@ describe('a small pickle that would take much is refused', () => {
       'describes a tensor in an unknown way',
     ],
     [
-      'tuples nested a hundred thousand times',
-      [OP.EMPTY_TUPLE, ...repeated([OP.TUPLE1], 100_000)],
+      'tuples nested fifty thousand times',
+      [OP.EMPTY_TUPLE, ...repeated([OP.TUPLE1], 50_000)],
       'contains no state dict',
     ],
     [
