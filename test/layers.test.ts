@@ -28,6 +28,17 @@ const RULES: Record<string, string[]> = {
   'weights/formats': ['base', 'io'],
   'weights/layout': ['base', 'tfjs', 'weights/formats'],
   'weights/names': ['base', 'tfjs', 'core', 'weights/formats', 'weights/layout', CORE, LAYERS],
+  'weights/configuration': [
+    'base',
+    'tfjs',
+    'core',
+    'io',
+    'weights/formats',
+    'weights/layout',
+    'weights/names',
+    CORE,
+    LAYERS,
+  ],
   'weights/writers': [
     'base',
     'tfjs',

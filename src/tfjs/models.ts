@@ -11,6 +11,14 @@ export function layersWithin({ layers: all }: Pick<LayersModel, 'layers'>): laye
   });
 }
 
+/**
+ * Makes the model around a layer its only owner. tfjs counts every call of a layer as an owner, so that disposing of a model
+ * would not free the weights of layers that it calls twice.
+ */
+export function ownOnce(layer: layers.Layer): void {
+  (layer as unknown as { _refCount: number })._refCount = 1;
+}
+
 /** The shape of a model's input without the batch; null stands for any size. */
 export function inputShapeOf(model: LayersModel): (number | null)[] {
   return (model.inputs[0]!.shape as (number | null)[]).slice(1);

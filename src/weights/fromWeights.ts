@@ -4,7 +4,9 @@ import { ADAPTIVE_SIZE, type VggOptions } from '../core/options.js';
 import { plan } from '../core/plan.js';
 import { buildVgg } from '../core/vgg.js';
 import type { Source } from '../io/read.js';
-import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
+import { configuredModel } from './configuration/configuredModel.js';
+import { vggByConfiguration } from './configuration/vgg.js';
+import { type Checkpoint, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
 import { attachMetadata, type ModelMetadata, metadataIn } from './metadata.js';
@@ -62,7 +64,11 @@ export async function fromWeights(
 ): Promise<LoadedNetwork> {
   const callers = { fetch, signal, onProgress, maxBytes, shards, key };
   return withCheckpoint(source, callers, async (checkpoint, reading) => {
-    const { network, parameters } = vggByNames(checkpoint, given);
+    const configured = vggByConfiguration(checkpoint);
+    if (!configured && checkpoint.configuration !== undefined) {
+      return fromConfiguration(checkpoint, given, reading);
+    }
+    const { network, parameters } = configured ?? vggByNames(checkpoint, given);
     const options = optionsFor(network, given);
     const stored = metadataIn(checkpoint);
     checkSize(checkpoint.file, network, options);
@@ -84,6 +90,28 @@ export async function fromWeights(
       throw error;
     }
   });
+}
+
+/** Builds what a configuration describes, if that is not a VGG that `buildVgg` builds. */
+async function fromConfiguration(
+  checkpoint: Checkpoint,
+  given: Omit<FromWeightsOptions, keyof WeightFileOptions>,
+  reading: WeightFileOptions,
+): Promise<LoadedNetwork> {
+  const { model, pairs, report, network } = await configuredModel(
+    'fromWeights',
+    checkpoint,
+    { ...given },
+    true,
+  );
+  try {
+    await fillModel(checkpoint, pairs, report, reading);
+    const metadata = attachMetadata(checkpoint.file, model, metadataIn(checkpoint), given.includeTop ?? true);
+    return { model, network, report, metadata };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
 }
 
 function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { includeTop: boolean } {

@@ -20,6 +20,8 @@ export interface LoadReport {
   mismatched: { weight: string; fileShape: number[]; modelShape: number[] }[];
   /** Loaded weights with NaN or infinite numbers, and how many. */
   nonFinite: { weight: string; count: number }[];
+  /** Layers of the file's configuration that do nothing in prediction, such as augmentation; the model lacks them. */
+  leftOut: string[];
 }
 
 /** A tensor of the file and the model's weight that it is loaded into. */
@@ -45,6 +47,7 @@ export function matchUp(
     leftOver: others.map(({ name }) => name),
     mismatched: [],
     nonFinite: [],
+    leftOut: [],
   };
   const { epsilon } = batchNormOf(checkpoint, names);
   const missing = new Set(targets.keys());

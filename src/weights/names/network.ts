@@ -249,7 +249,7 @@ function inputShapeOf(
 }
 
 /** The title of the family's member with the same convolutions in each block, whatever their widths. */
-function titleOf(arch: ConvArch, batchNorm: boolean): string {
+export function titleOf(arch: ConvArch, batchNorm: boolean): string {
   const convs = (blocks: ConvArch) => blocks.map(([threes, , ones = 0]) => `${threes}+${ones}`).join();
   const member = Object.values(FAMILY).find((one) => convs(one.arch) === convs(arch));
   return `${member?.title ?? 'VGG'}${batchNorm ? '-BN' : ''}`;

@@ -54,7 +54,8 @@ export function checkConfiguration(file: string, json: unknown): unknown {
 
 /** The layers of a parsed configuration. */
 export function kerasLayers(file: string, model: unknown): KerasConfig {
-  const { layers } = record(record(model).config);
+  const { config } = record(model);
+  const layers = Array.isArray(config) ? config : record(config).layers;
   if (!Array.isArray(layers)) {
     throw new WeightFileError(file, `its model's configuration lists no layers.`);
   }

@@ -28,9 +28,10 @@ export interface KerasFile {
  * `weight_names`), a whole model (the same below `model_weights`, and the attribute `model_config`), or Keras 3's
  * `.weights.h5` (`layers/.../vars/0`, the layer's name in an attribute).
  *
+ * @param isPart whether it is part of a `.keras` file, whose model may have no weights.
  * @throws WeightFileError when the file is damaged or has none of these layouts.
  */
-export async function readKerasH5(file: WeightFile): Promise<KerasFile> {
+export async function readKerasH5(file: WeightFile, isPart = false): Promise<KerasFile> {
   const root = await openHdf5(file);
   const attributes = await root.attributes();
   const children = await root.children();
@@ -56,7 +57,7 @@ export async function readKerasH5(file: WeightFile): Promise<KerasFile> {
     return { layout: 'published', tensors: finish(file, await namedWeights(file, root)), ...stated };
   }
   const found = await numberedWeights(root);
-  if (found.length === 0) {
+  if (found.length === 0 && !isPart) {
     throw new WeightFileError(
       file.name,
       'it is an HDF5 file without Keras layers (layer_names, model_weights or layers/*/vars); use a file that Keras saved.',
@@ -87,7 +88,7 @@ export async function readKerasZip(
     : fileOfBytes(file.name, await unpack(file.name, weights));
   const { [METADATA_KEY]: metadata, keras_version: version } = await zipMetadata(file, entries);
   const kerasVersion = typeof version === 'string' ? version : undefined;
-  return { ...(await readKerasH5(inside)), configuration, kerasVersion, metadata };
+  return { ...(await readKerasH5(inside, true)), configuration, kerasVersion, metadata };
 }
 
 /** The archive's `metadata.json`: Keras' version, and what this library stored about the model. */

@@ -1,0 +1,161 @@
+import { tensor } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fail, oneOf } from '../../base/check.js';
+import { size } from '../../base/shapes.js';
+import type { VggOptions } from '../../core/options.js';
+import type { Checkpoint } from '../formats/checkpoint.js';
+import { readWeight } from '../layout/readWeight.js';
+import { checkStrict, type LoadReport, type Pair } from '../names/match.js';
+import type { NetworkSpec } from '../names/network.js';
+import { type BuiltLayer, type BuiltModel, buildModel, type KerasWeight } from './build.js';
+import { type Matched, matchWeights } from './match.js';
+import { type KerasLayer, type KerasModel, parseModel } from './parse.js';
+import { vggWithin } from './vgg.js';
+
+/** Options that a model can be given whose configuration decides the rest. */
+export type ConfiguredOptions = Pick<VggOptions, 'inputShape' | 'includeTop' | 'pooling' | 'name'>;
+
+/** A model as its configuration describes it, with its weights not loaded yet. */
+export interface ConfiguredModel {
+  model: LayersModel;
+  pairs: Pair[];
+  report: LoadReport;
+  /** The VGG in it, if there is one. */
+  network?: NetworkSpec;
+}
+
+/**
+ * Builds the model that a file's configuration describes, whatever it is, of the layers of tfjs.
+ *
+ * @param where the function that error messages name.
+ * @param given its options, of which any but {@link ConfiguredOptions} are refused.
+ * @param strict whether a tensor that is no weight of the model is an error.
+ * @throws WeightFileError when tfjs-layers cannot compute the model, or the weights do not fit it; RangeError when an option
+ *   does not fit.
+ */
+export async function configuredModel(
+  where: string,
+  checkpoint: Checkpoint,
+  given: ConfiguredOptions & Readonly<Record<string, unknown>>,
+  strict: boolean,
+): Promise<ConfiguredModel> {
+  const { file, tensors } = checkpoint;
+  const { inputShape, includeTop = true, pooling, name, ...others } = given;
+  checkOptions(where, file, { includeTop, pooling }, others);
+  const parsed = parseModel(file, checkpoint.configuration, checkpoint.kerasVersion);
+  const cut = includeTop ? undefined : topOf(parsed);
+  const maxElements = tensors.reduce((sum, { shape }) => sum + size(shape), 0);
+  const built = buildModel(file, parsed, { maxElements, inputShape, pooling, name, cut });
+  try {
+    const weightsOf = (layer: KerasLayer) => built.layers.get(layer)?.weights ?? weightsOfTop(layer);
+    const matched = matchWeights(checkpoint, parsed, weightsOf);
+    const { pairs, report } = pairUp(checkpoint, built, matched);
+    checkStrict(file, strict ? report : { ...report, leftOver: [] });
+    for (const layer of built.layers.values()) await computeDerived(layer, matched.found);
+    return { model: built.model, pairs, report, network: vggWithin(file, parsed) };
+  } catch (error) {
+    built.model.dispose();
+    throw error;
+  }
+}
+
+function checkOptions(
+  where: string,
+  file: string,
+  { includeTop, pooling }: ConfiguredOptions,
+  others: Readonly<Record<string, unknown>>,
+): void {
+  // The seed has nothing to draw.
+  const refused = Object.keys(others).find((option) => others[option] !== undefined && option !== 'seed');
+  if (refused !== undefined) {
+    fail(
+      where,
+      `${refused} is ${JSON.stringify(others[refused])}, but the configuration in ${file} decides it, since it is not exactly of a VGG that vgg() builds; pass inputShape, includeTop, pooling or name.`,
+    );
+  }
+  oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max']);
+  if (pooling && includeTop)
+    fail(
+      where,
+      `pooling '${pooling}' needs includeTop: false, because the configuration in ${file} has its own top.`,
+    );
+}
+
+/** The layer at which the top begins: the first after the last convolution that takes the feature map apart. */
+function topOf(model: KerasModel): KerasLayer | undefined {
+  const unrolled = (inside: KerasModel): KerasLayer[] =>
+    inside.layers.flatMap((layer) => (layer.model ? unrolled(layer.model) : [layer]));
+  const layers = unrolled(model);
+  const last = layers.findLastIndex(({ className }) => /Conv2D/.test(className));
+  return layers
+    .slice(last + 1)
+    .find(({ className }) => /^(Flatten|Dense|Global(Average|Max)Pooling2D)$/.test(className));
+}
+
+/** The weights of layers that were cut off. */
+const TOP_WEIGHTS: Record<string, readonly string[]> = {
+  Dense: ['kernel', 'bias'],
+  BatchNormalization: ['gamma', 'beta', 'moving_mean', 'moving_variance'],
+  LayerNormalization: ['gamma', 'beta'],
+  PReLU: ['alpha'],
+};
+
+function weightsOfTop({ className }: KerasLayer): KerasWeight[] {
+  const names = Object.hasOwn(TOP_WEIGHTS, className) ? TOP_WEIGHTS[className]! : [];
+  return names.map((name) => ({ name, trainable: !name.startsWith('moving_') }));
+}
+
+function pairUp(
+  { format }: Checkpoint,
+  { layers, leftOut }: BuiltModel,
+  { found, others }: Matched<KerasWeight>,
+): { pairs: Pair[]; report: LoadReport } {
+  const pairs: Pair[] = [];
+  const report: LoadReport = {
+    format,
+    names: 'keras',
+    loaded: [],
+    missing: [],
+    leftOver: others.map(({ name }) => name),
+    mismatched: [],
+    nonFinite: [],
+    leftOut,
+  };
+  for (const [layer, { weights }] of layers) {
+    for (const weight of weights) {
+      const { shape, variable } = weight;
+      if (!shape) continue;
+      const role = variable?.originalName ?? `${layer.name}/${weight.name}`;
+      const tensor = found.get(weight);
+      if (!tensor) report.missing.push(role);
+      else if (tensor.shape.join() !== shape.join()) {
+        report.mismatched.push({ weight: role, fileShape: [...tensor.shape], modelShape: [...shape] });
+      } else {
+        report.loaded.push(role);
+        const parameter = { role, shape: tensor.shape, tensor };
+        if (variable) pairs.push({ parameter, target: { role, variable }, addToVariance: 0 });
+      }
+    }
+  }
+  return { pairs, report };
+}
+
+/** Fills in weights that are computed of the file's. They are few: one for each channel. */
+async function computeDerived(
+  { weights, derived }: BuiltLayer,
+  found: Matched<KerasWeight>['found'],
+): Promise<void> {
+  if (!derived) return;
+  const values: Float32Array[] = [];
+  for (const weight of weights.filter(({ shape }) => shape)) {
+    const numbers = new Float32Array(size(weight.shape!));
+    await readWeight({ tensor: found.get(weight)! }, () => numbers, {});
+    values.push(numbers);
+  }
+  derived.compute(values).forEach((numbers, i) => {
+    const variable = derived.variables[i]!;
+    const value = tensor(numbers, variable.shape as number[]);
+    variable.write(value);
+    value.dispose();
+  });
+}
