@@ -60,6 +60,28 @@ describe('a safetensors file', () => {
       "tensor 'b': it shares bytes with 'a'",
     ],
     [
+      'with bytes before the first tensor',
+      safetensors({ a: f32([2], [4, 12]) }, 12),
+      "tensor 'a': the 4 bytes before it belong to no tensor",
+    ],
+    [
+      'with a hole',
+      safetensors({ a: f32([2], [0, 8]), b: f32([2], [12, 20]) }, 20),
+      "tensor 'b': the 4 bytes before it belong to no tensor",
+    ],
+    [
+      'with bytes after the last tensor',
+      safetensors({ a: f32([2], [0, 8]) }, 11),
+      'its last 3 bytes belong to no tensor',
+    ],
+    ...['1e308', 'NaN', '-1e-5', '0', 'Infinity', '', 'tiny', 1e-5].map(
+      (epsilon): [string, Uint8Array, string] => [
+        `with the epsilon ${JSON.stringify(epsilon)}`,
+        safetensors({ __metadata__: { batch_norm_epsilon: epsilon }, a: f32([2], [0, 8]) }, 8),
+        `its metadata has the batch_norm_epsilon ${JSON.stringify(epsilon)}, but it must be above 0 and at most 1`,
+      ],
+    ),
+    [
       'of an unknown type',
       safetensors({ a: { dtype: 'F8', shape: [1], data_offsets: [0, 1] } }, 1),
       'its number type is "F8"',
@@ -419,6 +441,13 @@ describe('a tfjs model', () => {
       'is outside its folder',
     ],
     ['of unknown types', model([{ ...kernel, dtype: 'string' }]), 'its number type is "string"'],
+    ...[' file:///etc/passwd', 'fi\tle:///etc/passwd', '\t//host/x', '%2e%2e/secret.bin'].map(
+      (path): [string, Uint8Array, string] => [
+        `with the shard ${JSON.stringify(path)}`,
+        model([kernel, bias], [path]),
+        'is outside its folder; nothing was read',
+      ],
+    ),
     ['that is other JSON', text('{"a": 1}'), 'it is JSON without a weightsManifest'],
     ['that is cut off', text('{"weightsManifest": ['), 'it begins like JSON but is not'],
   ])('%s', async (_, bytes, said) => {
