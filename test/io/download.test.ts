@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { cacheName, type DownloadOptions, download } from '../../src/io/download.js';
+import { openCache } from '../../src/io/cache.js';
+import { cacheName, type DownloadOptions, download, downloadFile } from '../../src/io/download.js';
 import { noise, sha256 } from '../support/bytes.js';
 import { type Answer, sendFile, serve, type TestServer } from './server.js';
 
@@ -50,6 +52,53 @@ describe('download', () => {
     writeFileSync(join(folder, name), other);
     expect(await sumFrom((request, response) => sendFile(request, response, file))).toBe(sum);
     expect(sha256(readFileSync(join(folder, name)))).toBe(sum);
+  });
+
+  test('verifies a copy that is read piece by piece without reading it whole', async () => {
+    const large = noise(9 * 2 ** 20, 7);
+    const md5 = createHash('md5').update(large).digest('hex');
+    server = await serve((request, response) => sendFile(request, response, large));
+    const url = `${server.url}large.bin`;
+    for (const sums of [{ sha256: sha256(large) }, { md5 }, {}]) {
+      await download(url, { cache: folder, bytes: large.length, ...sums });
+      const readFile = vi.spyOn(process.getBuiltinModule('node:fs/promises'), 'readFile');
+      const { source } = await downloadFile(url, { cache: folder, bytes: large.length, ...sums });
+      expect(readFile).not.toHaveBeenCalled();
+      readFile.mockRestore();
+      expect(sha256(readFileSync(source as string))).toBe(sha256(large));
+    }
+    expect(server.requests).toHaveLength(3);
+    for (const name of cached()) {
+      const damaged = large.slice();
+      damaged[5 * 2 ** 20] = damaged[5 * 2 ** 20]! ^ 1;
+      writeFileSync(join(folder, name), damaged);
+    }
+    for (const sums of [{ sha256: sha256(large) }, { md5 }]) {
+      const { source } = await downloadFile(url, { cache: folder, ...sums });
+      expect(sha256(readFileSync(source as string))).toBe(sha256(large));
+    }
+    expect(server.requests).toHaveLength(5);
+    const controller = new AbortController();
+    const verifying = downloadFile(url, { cache: folder, sha256: sha256(large), signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(verifying).rejects.toThrow('enough');
+  });
+
+  test('writes a piece whole even if the system takes only a part of it at a time', async () => {
+    const fs = process.getBuiltinModule('node:fs/promises');
+    const { open } = fs;
+    const opened = vi.spyOn(fs, 'open').mockImplementation(async (...args) => {
+      const handle = await open(...args);
+      const { write } = handle;
+      handle.write = ((bytes: Uint8Array, from: number, length: number, at: number) =>
+        Reflect.apply(write, handle, [bytes, from, Math.min(3, length), at])) as typeof handle.write;
+      return handle;
+    });
+    const cache = openCache(folder);
+    await cache.writeAt('x.part', 0, file.subarray(0, 10));
+    await cache.writeAt('x.part', 10, file.subarray(10, 30));
+    opened.mockRestore();
+    expect(await cache.read('x.part')).toEqual(file.slice(0, 30));
   });
 
   test('without a cache leaves nothing on disk', async () => {

@@ -1,9 +1,10 @@
-import { gunzipSync } from 'fflate';
+import { gunzipSync, zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { WeightFileError } from '../../src/weights/formats/error.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
+import { readTensors } from '../../src/weights/index.js';
 import { HDF5_FILES } from '../fixtures/hdf5Files.js';
 import { fromBase64, indexOf, latin1 } from '../support/bytes.js';
 import { h5File } from './files.js';
@@ -173,6 +174,15 @@ describe('refuses', () => {
     file.u64(heap + 8, 2 ** 22);
     file.u64(heap + 24, whole.length);
     await expect(open(bytes).then(walk)).rejects.toThrow('one of its names has more than 512 bytes');
+  });
+
+  test('tensors that are small when packed and together larger than the file can hold', async () => {
+    const bytes = own('bomb');
+    const said = `its 20 tensors would take 80000000 bytes, but the file has ${bytes.length}; save each tensor once, uncompressed.`;
+    await expect(readTensors(bytes)).rejects.toThrow(said);
+    await expect(
+      readTensors(zipSync({ 'config.json': latin1('{"config":{"layers":[]}}'), 'model.weights.h5': bytes })),
+    ).rejects.toThrow(/ tensors would take 80000000 bytes, but the file has \d+; /);
   });
 
   test('every cut of a file, at its beginning', async () => {
