@@ -95,6 +95,35 @@ describe('of several state dicts', () => {
     expect(await tensorsOf(name, key)).toEqual(expected);
   });
 
+  test('a key takes the parts of a network together', async () => {
+    const byKey = await tensorsOf('parts.pth', '');
+    expect(byKey.map(({ name, shape }) => [name, shape])).toEqual(Object.entries(SHAPES));
+    expect((await tensorsOf('tuple.pth', '1')).map(({ name }) => name)).toEqual([
+      '0.loss',
+      ...network(0, '1.').map(({ name }) => name),
+    ]);
+  });
+
+  test('two that are the same numbers are one', async () => {
+    const dict = (...offsets: number[]) =>
+      p.dict(
+        empty,
+        offsets.map((offset, i) => [
+          `step${i}`,
+          p.dict(empty, [['weight', tensor(storage(8), [2, 2], [2, 1], offset)]]),
+        ]),
+      );
+    const read = await readTensors(torchZip(dict(3, 3), { 0: floats(8) }));
+    expect([...read.get('weight')!.data]).toEqual([3, 4, 5, 6]);
+    expect(await refusal(torchZip(dict(3, 4), { 0: floats(8) }))).toContain('it holds 2 state dicts');
+  });
+
+  test('folds are found under their numbers', async () => {
+    const fold = p.dict(empty, [['weight', tensor(storage(4), [2, 2], [2, 1])]]);
+    const file = torchZip([...empty, ...p.whole(7), ...fold, OP.SETITEM], { 0: floats(4) });
+    expect((await readTensors(file)).size).toBe(1);
+  });
+
   test('an average is left aside only for the network that it is an average of', async () => {
     const dict = (names: [string, number][]) =>
       p.dict(

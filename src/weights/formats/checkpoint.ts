@@ -40,8 +40,9 @@ export interface WeightFileOptions extends ReadOptions {
   shards?: ShardSource;
   /**
    * Which state dict of a PyTorch checkpoint: the keys that lead to it, joined by dots (`model_ema`, `ema.state_dict`), or the
-   * beginning of its tensors' names (`generator` for `generator.features.0.weight`), which is then removed. Default: the one
-   * state dict that there is beside averages of it.
+   * beginning of its tensors' names (`generator` for `generator.features.0.weight`), which is then removed. A dict of state
+   * dicts, such as `{ features, classifier }`, is read as one; '' is the outermost. Default: the one state dict that there
+   * is, beside averages of it and those of losses.
    */
   key?: string;
 }

@@ -40,7 +40,8 @@ const AVERAGE = /(^|[^a-z])(ema|swa|averaged|shadow)([^a-z]|$)/i;
  * several, averages (`model_ema`) and those of losses (`criterion`) are left aside for the network that was trained, as
  * torchvision's and timm's scripts do; what remains must be one. A whole module is read if there is no state dict.
  *
- * @param key the path of another one, or the prefix of the names of some of its tensors, which is then removed.
+ * @param key the path of another one, or of a dict of state dicts, which are joined ('' for all of them); or the beginning of
+ *   the names of some tensors, which is then removed.
  * @throws WeightFileError when there is none, or none or several that `key` could mean.
  */
 export function stateDict(
@@ -97,20 +98,20 @@ function tensorOf(item: PickleValue): TensorObject | OtherTensor | undefined {
   return value instanceof TensorObject || value instanceof OtherTensor ? value : undefined;
 }
 
-/** The items of a dict by its names, and of a list by their places. An optimizer's state has numbers for names. */
+/** The items of a dict by its keys, and of a list by their places; none of an optimizer. */
 function itemsOf(value: PickleValue): Iterable<[string | number, PickleValue]> {
   if (Array.isArray(value)) return value.entries();
   if (!(value instanceof Map) || value.has('param_groups')) return [];
   return named(value);
 }
 
-function* named(dict: Map<PickleValue, PickleValue>): Generator<[string, PickleValue]> {
-  for (const [key, item] of dict) if (typeof key === 'string') yield [key, item];
+function* named(dict: Map<PickleValue, PickleValue>): Generator<[string | number, PickleValue]> {
+  for (const [key, item] of dict) if (typeof key === 'string' || typeof key === 'number') yield [key, item];
 }
 
 function theOne(file: string, root: PickleValue, found: readonly Found[]): Found {
   const own = withoutAverages(withoutLosses(candidatesOf(found)));
-  if (own.length === 1) return own[0]!;
+  if (new Set(own.map(views)).size === 1) return own[0]!;
   throw new WeightFileError(
     file,
     own.length === 0
@@ -158,6 +159,16 @@ function kernelShapes({ tensors }: Found): string {
     .join();
 }
 
+/** Where the numbers of a state dict are. The best one that a script keeps may be the last one, unless it was copied. */
+function views(found: Found): unknown {
+  const places = [...found.tensors.values()].map((tensor) =>
+    tensor instanceof TensorObject
+      ? [tensor.storage.key, tensor.offset, tensor.shape, tensor.strides].join(':')
+      : '?',
+  );
+  return found.module ?? places.join();
+}
+
 function isNetwork(tensors: Tensors): boolean {
   for (const [name, tensor] of tensors) {
     const isKernel = tensor instanceof OtherTensor || tensor.shape.length >= 2;
@@ -168,7 +179,9 @@ function isNetwork(tensors: Tensors): boolean {
 
 function byKey(file: string, found: readonly Found[], key: string): Found {
   const exact = found.find(({ path }) => path === key);
-  if (exact) return exact;
+  if (exact && (exact.module || isNetwork(exact.tensors))) return exact;
+  const below = found.filter(({ path }) => key === '' || path === key || path.startsWith(`${key}.`));
+  if (below.some(({ tensors }) => tensors.size > 0)) return joined(key, below);
   const parts = found
     .map(({ path, tensors }): Found => {
       const full = path === '' ? '' : `${path}.`;
@@ -186,6 +199,16 @@ function byKey(file: string, found: readonly Found[], key: string): Found {
     file,
     `the key '${printable(key)}' names ${several ? 'several parts of it' : 'nothing in it'}; it may be ${listed(several ? parts : candidatesOf(found))}, or the beginning of tensors' names.`,
   );
+}
+
+/** All tensors in a dict of dicts, under names that begin with the inner dicts' keys. */
+function joined(path: string, parts: readonly Found[]): Found {
+  const tensors = parts.flatMap((part) => {
+    const inner = part.path.slice(path === '' ? 0 : path.length + 1);
+    const prefix = inner === '' ? '' : `${inner}.`;
+    return [...part.tensors].map(([name, tensor]) => [prefix + name, tensor] as const);
+  });
+  return { path, tensors: new Map(tensors) };
 }
 
 /** The maximum number of state dicts in an error message. */
