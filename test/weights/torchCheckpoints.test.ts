@@ -128,13 +128,13 @@ describe('of several state dicts', () => {
     const dict = (names: [string, number][]) =>
       p.dict(
         empty,
-        names.map(([name, width]) => [
+        names.map(([name, width], i) => [
           name,
-          p.dict(empty, [['weight', tensor(storage(8), [width, 2], [2, 1])]]),
+          p.dict(empty, [['weight', tensor(storage(9), [width, 2], [2, 1], i)]]),
         ]),
       );
     const sizes = async (...names: [string, number][]) => {
-      const read = await readTensors(torchZip(dict(names), { 0: floats(8) }));
+      const read = await readTensors(torchZip(dict(names), { 0: floats(9) }));
       return [...read.values()].map(({ shape }) => shape);
     };
     expect(await sizes(['ema_generator', 3], ['generator', 3])).toEqual([[3, 2]]);
