@@ -4,15 +4,16 @@ import manifest from '../../package.json' with { type: 'json' };
 import { messageOf } from '../base/realm.js';
 import { benchCommand } from './bench.js';
 import { classifyCommand } from './classify.js';
+import { convertCommand } from './convert.js';
 import { featuresCommand } from './features.js';
 import { finetuneCommand } from './finetune.js';
 import { gradcamCommand } from './gradcam.js';
+import { inspectCommand } from './inspect.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './plans.js';
 import { inFlags } from './reading.js';
 import { similarCommand } from './similar.js';
 import { styleCommand } from './style.js';
 import { trainCommand } from './train.js';
-import { convertCommand, inspectCommand } from './weights.js';
 
 const program = new Command('vgg-blocks')
   .description(manifest.description)

@@ -92,6 +92,11 @@ export function isHubName(name: string): name is HubName {
   return name.startsWith('hf:');
 }
 
+/** A name from a file, without control characters, which terminals would obey. */
+export function oneLine(name: string): string {
+  return name.replace(/\p{C}/gu, '\ufffd').slice(0, 60);
+}
+
 /** What to pass to the command line for an option that an error of the library names. */
 const FLAGS: [option: RegExp, flag: string][] = [
   [/\bstrict: false\b/g, '--allow-unused'],

@@ -1,118 +1,18 @@
-import { isDeepStrictEqual } from 'node:util';
 import { Command, Option } from 'commander';
-import type { Preprocessing } from 'vgg-blocks/images';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import {
   ENCODED_DTYPES,
   type EncodedDtype,
   encodeWeights,
-  inspectWeights,
   KEY_NAMES,
   type KeyNames,
-  type ModelMetadata,
   setMetadata,
   type WeightContainer,
-  type WeightFileInfo,
 } from 'vgg-blocks/weights';
-import { table } from '../figures/table.js';
 import { useBackend } from './backend.js';
 import { PREPROCESSINGS, type PreprocessingName, preprocessingOption } from './network.js';
 import { WEIGHT_FILES_HELP } from './options.js';
-import {
-  allowUnusedOption,
-  openWeights,
-  type ReadingArguments,
-  readingOptions,
-  withReading,
-} from './reading.js';
-
-/** `vgg-blocks inspect`: describes a weight file. */
-export function inspectCommand(): Command {
-  const command = new Command('inspect')
-    .description('describe a weight file: its format, network, types and tensors, and the call that loads it')
-    .argument('<file>', `${WEIGHT_FILES_HELP}, as a path or URL`);
-  return withReading(command)
-    .option('--json', 'print JSON')
-    .action(async (file: string, { json, ...reading }: ReadingArguments & { json?: true }) => {
-      const info = await inspectWeights(file, readingOptions(reading));
-      console.log(json ? JSON.stringify(info, null, 2) : describe(info));
-    });
-}
-
-function describe(info: WeightFileInfo): string {
-  const { file, bytes, format, parameters, dtypes, tensors } = info;
-  const size = format === 'tfjs model.json' ? '' : `, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  const rows = tensors.map(({ name, dtype, shape, weight = '' }) => [
-    name,
-    dtype,
-    shape.join('x') || 'scalar',
-    weight,
-  ]);
-  return [
-    `${file}: ${format}${size}`,
-    ...networkLines(info),
-    ...metadataLines(info.metadata),
-    `${parameters.toLocaleString('en-US')} parameters, stored as ${dtypes.join(', ') || 'nothing'}`,
-    '',
-    table([['tensor', 'type', 'shape', 'weight of the network'], ...rows]),
-    '',
-    ...(info.network ? [`load it with\n  ${loader(info)}`] : []),
-  ].join('\n');
-}
-
-type Top = NonNullable<NonNullable<WeightFileInfo['network']>['top']>;
-
-function networkLines({ network, problem }: WeightFileInfo): string[] {
-  if (!network) return [`not a known VGG: ${problem}`];
-  const { title, names, arch, inputChannels, batchNorm, top } = network;
-  const blocks = arch.map(
-    ([convs, channels, pointwise]) => `${convs}${pointwise ? `+${pointwise}` : ''}x${channels}`,
-  );
-  return [
-    `${title} with ${names} names: blocks ${blocks.join(' ')}, ${inputChannels} input channels${batchNorm ? `, batch normalization with epsilon ${batchNorm.epsilon}` : ''}`,
-    top ? topLine(top, arch.length) : 'without top: features only',
-  ];
-}
-
-function topLine({ classes, hiddenUnits, pooling, featureSize }: Top, blocks: number): string {
-  const hidden =
-    hiddenUnits.length === 0
-      ? 'no hidden layers'
-      : `${hiddenUnits.length === 1 ? 'a hidden layer' : 'hidden layers'} of ${hiddenUnits.join(', ')}`;
-  const images = featureSize
-    ? `for images of ${featureSize.map((positions) => positions * 2 ** blocks).join('x')}`
-    : `on features pooled by ${pooling === 'max' ? 'maximum' : 'average'}`;
-  return `${classes} classes, ${hidden}, ${images}`;
-}
-
-function metadataLines({ preprocessing, classNames }: ModelMetadata): string[] {
-  return [
-    ...(preprocessing ? [`images preprocessed as ${preprocessingText(preprocessing)}`] : []),
-    ...(classNames
-      ? [
-          `classes named ${classNames.slice(0, 5).map(oneLine).join(', ')}${classNames.length > 5 ? `, ... (${classNames.length})` : ''}`,
-        ]
-      : []),
-  ];
-}
-
-/** A name from a file, without control characters, which terminals would obey. */
-function oneLine(name: string): string {
-  return name.replace(/\p{C}/gu, '\ufffd').slice(0, 60);
-}
-
-/** A preprocessing in words, with its name if it has one. */
-function preprocessingText(preprocessing: Preprocessing): string {
-  const { channels, white, mean, std, resize, crop, interpolation } = preprocessing;
-  const name = Object.entries(PREPROCESSINGS).find(([, one]) => isDeepStrictEqual(one, preprocessing))?.[0];
-  const size = 'height' in resize ? `${resize.height}x${resize.width}` : `shorter side ${resize.shorterSide}`;
-  return `${name ? `${name}: ` : ''}${channels} from 0 to ${white}, mean ${mean.join(' ')}, std ${std.join(' ')}, resized to ${size} (${interpolation}), center ${crop}x${crop}`;
-}
-
-/** The call that loads a file. */
-function loader({ file }: WeightFileInfo): string {
-  return `const { model } = await fromWeights(${JSON.stringify(file)});`;
-}
+import { allowUnusedOption, oneLine, openWeights, type ReadingArguments, withReading } from './reading.js';
 
 /** The formats that `convert` writes, each with the extension that selects it without `--to`. */
 const OUTPUTS = {

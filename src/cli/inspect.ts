@@ -1,0 +1,105 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Command } from 'commander';
+import type { Preprocessing } from 'vgg-blocks/images';
+import { inspectWeights, type ModelMetadata, type WeightFileInfo } from 'vgg-blocks/weights';
+import { table } from '../figures/table.js';
+import { PREPROCESSINGS } from './network.js';
+import { WEIGHT_FILES_HELP } from './options.js';
+import { oneLine, type ReadingArguments, readingOptions, withReading } from './reading.js';
+
+/** `vgg-blocks inspect`: describes a weight file. */
+export function inspectCommand(): Command {
+  const command = new Command('inspect')
+    .description('describe a weight file: its format, network, types and tensors, and the call that loads it')
+    .argument('<file>', `${WEIGHT_FILES_HELP}, as a path or URL`);
+  return withReading(command)
+    .option('--json', 'print JSON')
+    .action(async (file: string, { json, ...reading }: ReadingArguments & { json?: true }) => {
+      const info = await inspectWeights(file, readingOptions(reading));
+      console.log(json ? JSON.stringify(info, null, 2) : describe(info));
+    });
+}
+
+function describe(info: WeightFileInfo): string {
+  const { file, bytes, format, parameters, dtypes, tensors } = info;
+  const size = format === 'tfjs model.json' ? '' : `, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const rows = tensors.map(({ name, dtype, shape, weight = '' }) => [
+    name,
+    dtype,
+    shape.join('x') || 'scalar',
+    weight,
+  ]);
+  return [
+    `${file}: ${format}${size}`,
+    ...networkLines(info),
+    ...metadataLines(info.metadata),
+    `${parameters.toLocaleString('en-US')} parameters, stored as ${dtypes.join(', ') || 'nothing'}`,
+    '',
+    table([['tensor', 'type', 'shape', 'weight of the network'], ...rows]),
+    '',
+    ...(info.network ? [`load it with\n  ${loader(info)}`] : []),
+  ].join('\n');
+}
+
+type Network = NonNullable<WeightFileInfo['network']>;
+type Top = NonNullable<Network['top']>;
+
+function networkLines({ network, problem }: WeightFileInfo): string[] {
+  if (!network) return [`not a known VGG: ${problem}`];
+  const { title, names, arch, inputChannels, batchNorm, convBias, padding, top } = network;
+  const blocks = arch.map(
+    ([convs, channels, pointwise]) => `${convs}${pointwise ? `+${pointwise}` : ''}x${channels}`,
+  );
+  const convolutions = [
+    `${inputChannels} input channels`,
+    padding === 'valid' && "padding 'valid'",
+    !convBias && 'convolutions without bias',
+    batchNorm &&
+      `batch normalization ${batchNorm.afterRelu ? 'after the ReLU ' : ''}with epsilon ${batchNorm.epsilon}`,
+  ].filter((part) => part !== false);
+  return [
+    `${title} with ${names} names: blocks ${blocks.join(' ')}, ${convolutions.join(', ')}`,
+    top ? topLine(top, network) : 'without top: features only',
+    ...(problem === undefined ? [] : [`but ${problem}`]),
+  ];
+}
+
+function topLine(top: Top, network: Network): string {
+  const { classes, hiddenUnits } = top;
+  const hidden =
+    hiddenUnits.length === 0
+      ? 'no hidden layers'
+      : `${hiddenUnits.length === 1 ? 'a hidden layer' : 'hidden layers'} of ${hiddenUnits.join(', ')}`;
+  return `${classes} classes, ${hidden}, ${inputText(top, network)}`;
+}
+
+/** The images, or else the features, that a top is for. */
+function inputText({ pooling, featureSize }: Top, { arch, padding }: Network): string {
+  if (!featureSize) return `on features pooled by ${pooling === 'max' ? 'maximum' : 'average'}`;
+  if (padding === 'valid') return `on features of ${featureSize.join('x')}`;
+  return `for images of ${featureSize.map((positions) => positions * 2 ** arch.length).join('x')}`;
+}
+
+function metadataLines({ preprocessing, classNames }: ModelMetadata): string[] {
+  return [
+    ...(preprocessing ? [`images preprocessed as ${preprocessingText(preprocessing)}`] : []),
+    ...(classNames
+      ? [
+          `classes named ${classNames.slice(0, 5).map(oneLine).join(', ')}${classNames.length > 5 ? `, ... (${classNames.length})` : ''}`,
+        ]
+      : []),
+  ];
+}
+
+/** A preprocessing in words, with its name if it has one. */
+function preprocessingText(preprocessing: Preprocessing): string {
+  const { channels, white, mean, std, resize, crop, interpolation } = preprocessing;
+  const name = Object.entries(PREPROCESSINGS).find(([, one]) => isDeepStrictEqual(one, preprocessing))?.[0];
+  const size = 'height' in resize ? `${resize.height}x${resize.width}` : `shorter side ${resize.shorterSide}`;
+  return `${name ? `${name}: ` : ''}${channels} from 0 to ${white}, mean ${mean.join(' ')}, std ${std.join(' ')}, resized to ${size} (${interpolation}), center ${crop}x${crop}`;
+}
+
+/** The call that loads a file. */
+function loader({ file }: WeightFileInfo): string {
+  return `const { model } = await fromWeights(${JSON.stringify(file)});`;
+}
