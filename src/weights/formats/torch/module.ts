@@ -88,6 +88,8 @@ function checkLayer(
   state: Dict,
   epsilons: Set<number>,
 ): void {
+  // A loss is no part of a prediction.
+  if (className.startsWith('torch.nn.modules.loss.')) return;
   const kind = /^torch\.nn\.modules\.\w+\.(\w+)$/.exec(className)?.[1] ?? '';
   const allowed = Object.hasOwn(LAYERS, kind) ? LAYERS[kind] : undefined;
   const fault = (what: string) =>
