@@ -82,7 +82,7 @@ describe('vgg-blocks inspect and convert', () => {
     expect(await run('inspect', join(root, 'README.md'))).toEqual({
       code: 1,
       out: '',
-      error: `${join(root, 'README.md')}: it is not a known weight file; supported formats are .safetensors, .pth, .h5, .keras and tfjs model.json.\n`,
+      error: `${join(root, 'README.md')}: it is text ('# vgg-blocks'); use a weight file.\n`,
     });
   });
 
