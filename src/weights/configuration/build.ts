@@ -288,7 +288,9 @@ class Builder {
       fields.fail(`has an output of the shape [${shape.slice(1)}], more than ${MAX_ELEMENTS} numbers.`);
   }
 
-  private unique(name: string): string {
+  /** A name that is still free, in characters that tfjs accepts: Keras accepts any text. */
+  private unique(wanted: string): string {
+    const name = wanted.replace(/[^\w./-]/g, '_').replace(/^[^a-z\d]/i, 'layer$&');
     let free = name;
     for (let i = 2; this.names.has(free); i++) free = `${name}_${i}`;
     this.names.add(free);
