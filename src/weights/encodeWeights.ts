@@ -101,7 +101,7 @@ function contentOfModel(
   if (container === 'model.h5') return kerasModelH5(model, metadataEntry(model));
   const vgg = vggLayersOf(model);
   const metadata = metadataEntry(model, vgg.unsaid);
-  if (container === 'h5') return kerasLayerWeights(vgg, metadata);
+  if (container === 'h5') return kerasLayerWeights(model, vgg, metadata);
   if (container === 'weights.h5') return kerasWeightsH5(model, vgg, metadata);
   const tensors = names === 'keras' ? kerasTensors(vgg, dtype) : torchTensors(vgg, names, dtype);
   if (container === 'pth') return torchFile(tensors, metadata);

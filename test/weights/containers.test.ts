@@ -132,7 +132,7 @@ describe('whole models keep what files of weights do not record', () => {
     again.dispose();
   });
 
-  test.each(['keras', 'model.h5', 'weights.h5'] as const)(
+  test.each(['keras', 'model.h5', 'weights.h5', 'h5'] as const)(
     'the averaging matrices of adaptive pooling are in %s, and in no list of what was loaded',
     async (container) => {
       const model = build({ adaptivePool: true, inputShape: [20, 20, 2] });

@@ -4,7 +4,14 @@ import { hdf5Of, type NewDataset, type NewGroup } from '../formats/hdf5/write.js
 import { zipOf } from '../formats/zip/write.js';
 import { BATCH_NORM, varianceShift } from '../names/network.js';
 import type { Target } from '../names/targets.js';
-import { type KerasNewLayer, keras2Config, keras3Config, kerasLayersOf, snakeCase } from './kerasModel.js';
+import {
+  type KerasNewLayer,
+  type KerasWeight,
+  keras2Config,
+  keras3Config,
+  kerasLayersOf,
+  snakeCase,
+} from './kerasModel.js';
 import { numbersOf, shapeOf } from './variable.js';
 import type { VggLayers } from './vggLayers.js';
 
@@ -12,14 +19,19 @@ import type { VggLayers } from './vggLayers.js';
 type Metadata = Readonly<Record<string, string>>;
 
 /** A file like Keras' published ones: a group for each layer, which lists its weights in order. */
-export function kerasLayerWeights({ layers }: VggLayers, metadata: Metadata): Content {
-  const groups = layers.map(({ name, weights }): [string, NewGroup] => {
-    const datasets = weights.map((one) => [`${one.role.split('/')[1]}:0`, withDefaultEpsilon(one)] as const);
+export function kerasLayerWeights(model: LayersModel, vgg: VggLayers, metadata: Metadata): Content {
+  const groups = kerasLayersOf(model, namesIn(vgg)).map(({ name, weights }): [string, NewGroup] => {
+    const datasets = weights.map((one) => [`${one.name}:0`, withDefaultEpsilon(one)] as const);
     const attributes = { weight_names: datasets.map(([weight]) => weight) };
     return [name, { attributes, children: Object.fromEntries(datasets) }];
   });
-  const attributes = { layer_names: layers.map(({ name }) => name), ...metadata };
+  const attributes = { layer_names: groups.map(([name]) => name), ...metadata };
   return hdf5Of({ attributes, children: Object.fromEntries(groups) });
+}
+
+/** The names of a VGG's layers by their first weights. */
+function namesIn({ layers }: VggLayers): ReadonlyMap<KerasWeight['variable'], string> {
+  return new Map(layers.map(({ name, weights }) => [weights[0]!.variable, name]));
 }
 
 /** The writer that these files record. */
@@ -50,13 +62,8 @@ export function kerasModelH5(model: LayersModel, metadata: Metadata): Content {
 }
 
 /** Keras 3's `.weights.h5`, which does not record epsilons, of a VGG. */
-export function kerasWeightsH5(model: LayersModel, { layers }: VggLayers, metadata: Metadata): Content {
-  const names = new Map(layers.map(({ name, weights }) => [weights[0]!.variable, name]));
-  const all = kerasLayersOf(model).map((layer) => ({
-    ...layer,
-    name: (layer.weights[0] && names.get(layer.weights[0].variable)) ?? layer.name,
-  }));
-  const root = numbered(model.name, all, withDefaultEpsilon);
+export function kerasWeightsH5(model: LayersModel, vgg: VggLayers, metadata: Metadata): Content {
+  const root = numbered(model.name, kerasLayersOf(model, namesIn(vgg)), withDefaultEpsilon);
   return hdf5Of({ ...root, attributes: { ...metadata } });
 }
 
@@ -78,7 +85,7 @@ export function kerasZip(model: LayersModel, metadata: Metadata): Content {
 function numbered(
   model: string,
   layers: readonly KerasNewLayer[],
-  write: (weight: KerasNewLayer['weights'][number]) => NewDataset,
+  write: (weight: KerasWeight) => NewDataset,
 ): NewGroup {
   const counts = new Map<string, number>();
   const children: Record<string, NewGroup> = {};

@@ -2,6 +2,15 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 import { graphOf, type Placed } from './graph.js';
 
+/** A weight of a layer. */
+export interface KerasWeight {
+  /** `kernel`, `gamma`, ... */
+  name: string;
+  variable: layers.Layer['weights'][number];
+  /** The epsilon that the layer adds, if it is a running variance. */
+  epsilon?: number;
+}
+
 /** A layer as Keras knows it. */
 export interface KerasNewLayer {
   /** `Conv2D`, `Dense`, ... */
@@ -14,7 +23,7 @@ export interface KerasNewLayer {
   /** Whether it takes them as a list. */
   merges?: boolean;
   /** Its weights in Keras' order. */
-  weights: { name: string; variable: layers.Layer['weights'][number]; epsilon?: number }[];
+  weights: readonly KerasWeight[];
   /** The shape of its output. */
   shape: readonly (number | null)[];
 }
@@ -78,12 +87,18 @@ const ACTIVATIONS = [
 /**
  * The layers of a model as Keras has them, each after those that it takes, its input layer first and models inside it flattened.
  *
+ * @param names names to use instead of the model's, by the first weight of a layer.
  * @throws RangeError when Keras lacks a layer or an activation, two layers have one name, or there are several inputs or outputs.
  */
-export function kerasLayersOf(model: LayersModel): KerasNewLayer[] {
+export function kerasLayersOf(
+  model: LayersModel,
+  names: ReadonlyMap<KerasWeight['variable'], string> = new Map(),
+): KerasNewLayer[] {
   const found = new Map<Placed, KerasNewLayer>();
   for (const placed of graphOf(model)) {
-    found.set(placed, placed.inputs.length === 0 ? inputLayer(model) : kerasLayer(placed, found));
+    const layer = placed.inputs.length === 0 ? inputLayer(model) : kerasLayer(placed, found);
+    const name = names.get(layer.weights[0]?.variable as KerasWeight['variable']) ?? layer.name;
+    found.set(placed, { ...layer, name });
   }
   const all = [...found.values()];
   checkNames(all);
