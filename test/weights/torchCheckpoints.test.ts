@@ -2,7 +2,7 @@ import { zipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { OP } from '../../src/weights/formats/torch/opcodes.js';
 import * as p from '../../src/weights/formats/torch/pickleWrite.js';
-import { fromWeights, readTensors, WeightFileError } from '../../src/weights/index.js';
+import { fromWeights, inspectWeights, readTensors, WeightFileError } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 import { fixturePath } from '../support/fixtures.js';
 
@@ -188,6 +188,11 @@ describe('a whole pickled module', () => {
     },
   );
 
+  test('says the epsilon of its batch normalization', async () => {
+    const { network } = await inspectWeights(file('module-legacy.pt'));
+    expect(network?.batchNorm).toMatchObject({ epsilon: 2e-3 });
+  });
+
   test.each([
     ['module-leaky.pt', "'features.1' is a torch.nn.modules.activation.LeakyReLU, which no VGG has"],
     ['module-swish.pt', "'features.1' is a __main__.Swish, which no VGG has"],
@@ -345,6 +350,7 @@ describe('a small pickle that would take much is refused', () => {
   test.each<[string, p.Pickled, string]>([
     ['a name made of nested lists', [...nested(40), ...recall(40), OP.STACK_GLOBAL], 'not a name'],
     ['a storage key made of them', p.persistent([...nested(40)]), 'describes a storage in an unknown way'],
+    ['a storage key of a megabyte', storage(1, 'k'.repeat(2 ** 20)), 'describes a storage in an unknown way'],
     ['empty dicts', [OP.EMPTY_LIST, ...repeated([OP.EMPTY_DICT, OP.APPEND], 400_000)], TOO_MUCH],
     ['places in the memo', repeated([OP.NONE, OP.BINPUT, 0, OP.POP], 1_000_000), TOO_MUCH],
     ['texts', [OP.EMPTY_LIST, ...repeated([OP.SHORT_BINUNICODE, 0, OP.APPEND], 1_100_000)], TOO_MUCH],

@@ -1,5 +1,5 @@
 import { WeightFileError } from '../error.js';
-import { MAX_ELEMENTS, MAX_RANK } from '../limits.js';
+import { MAX_ELEMENTS, MAX_NAME_LENGTH, MAX_RANK } from '../limits.js';
 import { BYTES_PER_ELEMENT, type Dtype } from '../tensor.js';
 import type { PickleMeaning } from './pickle.js';
 import { OTHER_STORAGES, STORAGES, TORCH_DTYPES } from './storages.js';
@@ -86,7 +86,7 @@ export class TorchMeaning implements PickleMeaning {
     const itemBytes = name === undefined ? undefined : itemBytesOf(name);
     const sound = kind === 'storage' && itemBytes && typeof key === 'string' && isCount(length);
     // An untyped storage counts bytes.
-    if (!sound || length > 8 * MAX_ELEMENTS)
+    if (!sound || length > 8 * MAX_ELEMENTS || key.length > MAX_NAME_LENGTH)
       throw this.#fault('its pickle describes a storage in an unknown way; it is damaged.');
     const storage = this.storages.get(key) ?? { key, length, itemBytes };
     if (storage.length !== length || storage.itemBytes !== itemBytes)

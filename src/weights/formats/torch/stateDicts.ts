@@ -5,7 +5,7 @@ import { OtherTensor, TensorObject } from './rebuild.js';
 import { type Budget, PickleName, PickleObject, type PickleValue } from './values.js';
 
 /** Tensors by name. */
-export type Tensors = ReadonlyMap<string, TensorObject | OtherTensor>;
+type Tensors = ReadonlyMap<string, TensorObject | OtherTensor>;
 
 /** A dict of tensors, or a whole module, somewhere in what a training script saved. */
 interface Found {
