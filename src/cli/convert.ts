@@ -12,7 +12,7 @@ import {
 import { useBackend } from './backend.js';
 import { PREPROCESSINGS, type PreprocessingName, preprocessingOption } from './network.js';
 import { WEIGHT_FILES_HELP } from './options.js';
-import { allowUnusedOption, oneLine, openWeights, type ReadingArguments, withReading } from './reading.js';
+import { type BuildingArguments, oneLine, openWeights, withBuilding } from './reading.js';
 
 /** The formats that `convert` writes, each with the extension that selects it without `--to`. */
 const OUTPUTS = {
@@ -27,7 +27,7 @@ const OUTPUTS = {
 
 type Output = keyof typeof OUTPUTS;
 
-interface ConvertArguments extends ReadingArguments {
+interface ConvertArguments extends BuildingArguments {
   to?: Output;
   names?: KeyNames;
   dtype: Lowercase<EncodedDtype>;
@@ -42,8 +42,7 @@ export function convertCommand(): Command {
     )
     .argument('<in>', `${WEIGHT_FILES_HELP}, as a path or URL, or hf:OWNER/NAME[@REVISION]`)
     .argument('<out>', 'a file ending in .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder');
-  return withReading(command)
-    .addOption(allowUnusedOption())
+  return withBuilding(command)
     .addOption(
       new Option(
         '--to <format>',

@@ -5,7 +5,7 @@ import { inspectWeights, type ModelMetadata, type WeightFileInfo } from 'vgg-blo
 import { table } from '../figures/table.js';
 import { PREPROCESSINGS } from './network.js';
 import { WEIGHT_FILES_HELP } from './options.js';
-import { oneLine, type ReadingArguments, readingOptions, withReading } from './reading.js';
+import { oneLine, type ReadingArguments, withReading } from './reading.js';
 
 /** `vgg-blocks inspect`: describes a weight file. */
 export function inspectCommand(): Command {
@@ -15,7 +15,7 @@ export function inspectCommand(): Command {
   return withReading(command)
     .option('--json', 'print JSON')
     .action(async (file: string, { json, ...reading }: ReadingArguments & { json?: true }) => {
-      const info = await inspectWeights(file, readingOptions(reading));
+      const info = await inspectWeights(file, reading);
       console.log(json ? JSON.stringify(info, null, 2) : describe(info));
     });
 }
@@ -59,9 +59,12 @@ function networkLines({ network, problem }: WeightFileInfo): string[] {
   ].filter((part) => part !== false);
   return [
     `${title} with ${names} names: blocks ${blocks.join(' ')}, ${convolutions.join(', ')}`,
-    top ? topLine(top, network) : 'without top: features only',
-    ...(problem === undefined ? [] : [`but ${problem}`]),
+    top ? topLine(top, network) : withoutTop(problem),
   ];
+}
+
+function withoutTop(problem: string | undefined): string {
+  return problem === undefined ? 'without top: features only' : `its top cannot be built: ${problem}`;
 }
 
 function topLine(top: Top, network: Network): string {
@@ -73,11 +76,12 @@ function topLine(top: Top, network: Network): string {
   return `${classes} classes, ${hidden}, ${inputText(top, network)}`;
 }
 
-/** The images, or else the features, that a top is for. */
+/** The smallest images that give the features that a top is for, or how features of any size are pooled. */
 function inputText({ pooling, featureSize }: Top, { arch, padding }: Network): string {
   if (!featureSize) return `on features pooled by ${pooling === 'max' ? 'maximum' : 'average'}`;
-  if (padding === 'valid') return `on features of ${featureSize.join('x')}`;
-  return `for images of ${featureSize.map((positions) => positions * 2 ** arch.length).join('x')}`;
+  const imageSize = (positions: number) =>
+    arch.reduceRight((size, [convs]) => 2 * size + (padding === 'valid' ? 2 * convs : 0), positions);
+  return `for images of ${featureSize.map((positions) => imageSize(positions)).join('x')}`;
 }
 
 function metadataLines({ preprocessing, classNames }: ModelMetadata): string[] {

@@ -15,13 +15,12 @@ import { type Backend, useBackend } from './backend.js';
 import { readFinetuned } from './finetuned.js';
 import { shared, WEIGHT_FILES_HELP } from './options.js';
 import {
-  allowUnusedOption,
+  type BuildingArguments,
+  buildingOptions,
   downloadWeights,
   isHubName,
   openWeights,
-  type ReadingArguments,
-  readingOptions,
-  withReading,
+  withBuilding,
 } from './reading.js';
 
 /** The preprocessings that have a name. */
@@ -34,7 +33,7 @@ export const PREPROCESSINGS = {
 export type PreprocessingName = keyof typeof PREPROCESSINGS;
 
 /** The options of {@link withNetwork}. */
-export interface NetworkArguments extends ReadingArguments {
+export interface NetworkArguments extends BuildingArguments {
   weights?: string;
   pretrained?: PublishedName | HubName;
   preprocessing?: PreprocessingName;
@@ -62,10 +61,7 @@ export function withNetwork(command: Command): Command {
         'how images are preprocessed (default: as the weights say; if they do not, it is required)',
       ),
     );
-  return withReading(command)
-    .addOption(allowUnusedOption())
-    .addOption(shared.backend())
-    .addOption(shared.threads());
+  return withBuilding(command).addOption(shared.backend()).addOption(shared.threads());
 }
 
 /** The option that names a preprocessing. */
@@ -159,7 +155,7 @@ export function labelsOption(): Option {
 /** Loads weights by name or from a file, or the network in a folder written by `finetune`. */
 async function find(source: string, args: NetworkArguments, options: FromWeightsOptions): Promise<Found> {
   if (!args.weights) {
-    return described(await downloadWeights(args.pretrained!, { ...options, ...readingOptions(args) }));
+    return described(await downloadWeights(args.pretrained!, { ...options, ...buildingOptions(args) }));
   }
   const finetuned = await readFinetuned(source);
   if (finetuned && options.includeTop !== false) {

@@ -13,11 +13,8 @@ import { ARCH_HELP, parseArch } from './options.js';
 
 /** The options of {@link withReading}. */
 export interface ReadingArguments {
-  allowUnused?: true;
-  rename?: Record<string, string>;
   key?: string;
-  arch?: ConvArch;
-  padding?: 'same' | 'valid';
+  rename?: Record<string, string>;
 }
 
 /** Adds the options of every command that reads weights. */
@@ -29,7 +26,21 @@ export function withReading(command: Command): Command {
         '--rename <old=new>',
         'read a tensor, or all of a module, under another name, e.g. encoder.conv=block1_conv1; repeat the option for several',
       ).argParser(renamed),
-    )
+    );
+}
+
+/** The options of {@link withBuilding}. */
+export interface BuildingArguments extends ReadingArguments {
+  allowUnused?: true;
+  arch?: ConvArch;
+  padding?: 'same' | 'valid';
+  inputShape?: [height: number, width: number, channels: number];
+}
+
+/** Adds the options of every command that builds the network of a weight file. */
+export function withBuilding(command: Command): Command {
+  return withReading(command)
+    .option('--allow-unused', 'leave out weights of the file that have no place in the network')
     .addOption(
       new Option('--arch <name>', `blocks, where the file does not say them: ${ARCH_HELP}`).argParser(
         (text) => parseArch(text),
@@ -40,12 +51,19 @@ export function withReading(command: Command): Command {
         'same',
         'valid',
       ]),
+    )
+    .addOption(
+      new Option(
+        '--input-shape <HxWxC>',
+        "shape of the images, e.g. 96x96x3 (default: the file's own)",
+      ).argParser(shapeOf),
     );
 }
 
-/** The option to leave weights out, for commands that build the network. */
-export function allowUnusedOption(): Option {
-  return new Option('--allow-unused', 'leave out weights of the file that have no place in the network');
+function shapeOf(text: string): [height: number, width: number, channels: number] {
+  const [height, width, channels] = /^(\d{1,5})x(\d{1,5})x(\d{1,5})$/.exec(text)?.slice(1).map(Number) ?? [];
+  if (!height || !width || !channels) throw new InvalidArgumentError('It must be HxWxC, such as 96x96x3.');
+  return [height, width, channels];
 }
 
 function renamed(text: string, before: Record<string, string> = {}): Record<string, string> {
@@ -55,24 +73,25 @@ function renamed(text: string, before: Record<string, string> = {}): Record<stri
   return { ...before, [old]: name };
 }
 
-/** The arguments as options of `inspectWeights` and `fromWeights`. */
-export function readingOptions({ allowUnused, rename, key, arch, padding }: ReadingArguments) {
+/** The arguments as options of `fromWeights`. */
+export function buildingOptions({ allowUnused, rename, key, arch, padding, inputShape }: BuildingArguments) {
   return {
     ...(allowUnused && { strict: false }),
     ...(rename && { rename }),
     ...(key !== undefined && { key }),
     ...(arch && { arch }),
     ...(padding && { padding }),
+    ...(inputShape && { inputShape }),
   };
 }
 
 /** Builds the network of a weight file, or of a repository on the hub. */
 export async function openWeights(
   source: string,
-  args: ReadingArguments,
+  args: BuildingArguments,
   options: FromWeightsOptions = {},
 ): Promise<LoadedNetwork> {
-  const all = { ...options, ...readingOptions(args) };
+  const all = { ...options, ...buildingOptions(args) };
   return isHubName(source) ? downloadWeights(source, all) : fromWeights(source, all);
 }
 
@@ -100,9 +119,12 @@ export function oneLine(name: string): string {
 /** What to pass to the command line for an option that an error of the library names. */
 const FLAGS: [option: RegExp, flag: string][] = [
   [/\bstrict: false\b/g, '--allow-unused'],
-  [/\bkey: '([^']*)'/g, '--key $1'],
   [/\bpadding: '(\w+)'/g, '--padding $1'],
   [/\bthe option (key|rename|arch|padding)\b/g, '--$1'],
+  [/\b(pass|give) (arch|padding)\b/g, '$1 --$2'],
+  [/\brename (has|gives) '/g, "--rename $1 '"],
+  [/\barch \[\[/g, '--arch [['],
+  [/\binputShape\b/g, '--input-shape'],
   [/\bpass a token\b/g, 'set HF_TOKEN to a token'],
   [/\bcheck the endpoint\b/g, 'check HF_ENDPOINT'],
 ];
