@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { fromWeights } from '../../src/weights/index.js';
 import { backends, useBackend } from '../support/backends.js';
 import { fixturePath } from '../support/fixtures.js';
-import { type LayerCase, layerCases, tfjsFiles } from './configurations.js';
+import { type LayerCase, layerCases, tfjsFiles, tfjsFilesOf } from './configurations.js';
 import { relativeError } from './files.js';
 
 const CASES = await layerCases();
@@ -52,6 +52,11 @@ describe.each(backends)('on %s', (backend) => {
     const plain = await loadLayersModel(io.fromMemory(artifacts));
     expect(await outputOf(plain, one)).toEqual(y);
     plain.dispose();
+
+    const saved = tfjsFilesOf(artifacts);
+    const again = await fromWeights(saved.json, { shards: saved.shards });
+    expect(await outputOf(again.model, one)).toEqual(y);
+    again.model.dispose();
   });
 
   test.each([

@@ -1,3 +1,4 @@
+import { io } from '@tensorflow/tfjs-core';
 import { size } from '../../src/base/shapes.js';
 import { fixture } from '../support/fixtures.js';
 
@@ -56,5 +57,15 @@ export function tfjsFiles(
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
     return offset + data.byteLength;
   }, 0);
+  return { json: new TextEncoder().encode(JSON.stringify(json)), shards: () => bytes };
+}
+
+/** What plain tfjs saved, as the files that it would write. */
+export function tfjsFilesOf({ modelTopology, weightSpecs, weightData }: io.ModelArtifacts): {
+  json: Uint8Array;
+  shards: () => Uint8Array;
+} {
+  const json = { modelTopology, weightsManifest: [{ paths: ['weights.bin'], weights: weightSpecs }] };
+  const bytes = new Uint8Array(io.CompositeArrayBuffer.join(weightData));
   return { json: new TextEncoder().encode(JSON.stringify(json)), shards: () => bytes };
 }

@@ -29,12 +29,17 @@ const BUILT_IN: Record<string, string> = {
   silu: 'swish',
   swish: 'swish',
   gelu: 'gelu',
+  gelu_new: 'gelu_new',
   mish: 'mish',
+  // As tfjs writes them.
+  hardSigmoid: 'hardSigmoid',
+  logSoftmax: 'logSoftmax',
 };
 
 /** Keras' activations that layers of tfjs compute, by their names in Keras. */
 const COMPOSED: Record<string, (fields: Fields) => Stage> = {
-  leaky_relu: (fields) => leaky(fields.layer.version === 3 ? 0.2 : 0.3),
+  // The function's default, in Keras and TensorFlow; the layer's is 0.3.
+  leaky_relu: () => leaky(0.2),
   // TensorFlow.js has that of Keras 2, clip(0.2 x + 0.5, 0, 1); Keras 3's is clip(x / 6 + 0.5, 0, 1).
   hard_sigmoid: (fields) => hardSigmoid(fields.layer.version),
   hard_silu: (fields) => timesInput(hardSigmoid(fields.layer.version)),

@@ -70,7 +70,7 @@ function checkOptions(
   if (refused !== undefined) {
     fail(
       where,
-      `${refused} is ${JSON.stringify(others[refused])}, but the configuration in ${file} decides it, since it is not exactly of a VGG that vgg() builds; pass inputShape, includeTop, pooling or name.`,
+      `${refused} cannot be given, because the configuration in ${file} decides it and is not exactly that of a VGG of vgg(); it can be loaded with inputShape, includeTop, pooling and name.`,
     );
   }
   oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max']);

@@ -182,9 +182,9 @@ const LAYERS: Record<string, (fields: Fields) => Stage> = {
   },
   Reshape(fields) {
     const target = fields.take('target_shape');
-    if (!Array.isArray(target) || !target.every(Number.isSafeInteger))
+    if (!Array.isArray(target) || !target.every((one) => one === null || Number.isSafeInteger(one)))
       fields.refuse('target_shape', target, 'a list of whole numbers');
-    const targetShape = (target as number[]).map((length) => (length < 0 ? null : length));
+    const targetShape = (target as (number | null)[]).map((length) => (length === -1 ? null : length));
     return unary((x, site) => site.apply('', (common) => layers.reshape({ ...common, targetShape }), x));
   },
   Permute(fields) {
