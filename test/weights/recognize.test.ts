@@ -277,6 +277,13 @@ describe('a folder', () => {
     }
   });
 
+  test('of a hub is read by its model.safetensors', async () => {
+    const copies = { 'pytorch_model.bin': zeros(1), 'tf_model.h5': zeros(1), 'flax_model.msgpack': zeros(1) };
+    const { file } = await inspectWeights(make('hub', { 'model.safetensors': weights, ...copies }));
+    expect(file).toBe(join(folder, 'hub', 'model.safetensors'));
+    expect((await refusal(make('hub-2', copies))).reason).toContain('it is a folder with 2 weight files');
+  });
+
   test.each<[string, Record<string, Uint8Array>, string]>([
     [
       'with several weight files lists them',

@@ -35,7 +35,7 @@ export interface WeightFile {
  *
  * @throws WeightFileError when there is no such file or it cannot be read; the signal's reason.
  */
-export async function openFile(source: Source, options: ReadOptions = {}): Promise<WeightFile> {
+async function openFile(source: Source, options: ReadOptions = {}): Promise<WeightFile> {
   options.signal?.throwIfAborted();
   const name = sourceName(source);
   if (isBlob(source)) {

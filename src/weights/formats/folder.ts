@@ -14,6 +14,9 @@ const WEIGHTS = [
   /\.(onnx|tflite|caffemodel|mlmodel|pb|npz|npy|mat|msgpack|params|pdparams|pkl|t7|weights|index|gguf)$/,
 ];
 
+/** What repositories of a hub have beside `model.safetensors`: the same weights for other frameworks. */
+const COPIES = /^(pytorch_model\.bin|tf_model\.h5|flax_model\.msgpack)$/;
+
 /** Names listed in an error. */
 const MAX_NAMES = 4;
 
@@ -44,8 +47,9 @@ export async function fileIn(source: Source): Promise<Source> {
       'it is an unpacked file of torch.save; zip the folder, uncompressed, and use that, or load it in PyTorch and save it again.',
     );
   }
+  const isCopy = (name: string) => names.includes('model.safetensors') && COPIES.test(name);
   for (const pattern of WEIGHTS) {
-    const found = names.filter((name) => pattern.test(name)).sort();
+    const found = names.filter((name) => pattern.test(name) && !isCopy(name)).sort();
     if (found.length === 1) return inside(found[0]!);
     if (found.length > 1) {
       const listed = found.slice(0, MAX_NAMES).map(printable).join(', ');

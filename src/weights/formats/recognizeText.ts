@@ -74,7 +74,7 @@ function knownText(text: string, line: string): string | undefined {
 }
 
 /** The kind of the file that is a server's answer in place of it. */
-export function serverError(answer: string): string {
+function serverError(answer: string): string {
   return `a server's answer ('${answer}') in place of the file; check the address, and the token if it is private`;
 }
 
