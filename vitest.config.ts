@@ -13,9 +13,9 @@ const NODE_ONLY = [
   'test/*.test.ts',
   'test/{bench,cli,node,package,site}/**',
   'test/data/datasets.test.ts',
-  'test/io/{download,read}.test.ts',
+  'test/io/{download,read,sibling}.test.ts',
   'test/wasm/{install,isolated,threads}.test.ts',
-  'test/weights/{hub,loadPath,pretrained}.test.ts',
+  'test/weights/{hub,loadPath,pretrained,recognize,shards}.test.ts',
 ];
 
 /** What computes nothing on a backend, or on wasm whatever the run is about: one run in a browser is enough. */
@@ -24,7 +24,7 @@ const WITHOUT_BACKEND = [
   'test/core/params.test.ts',
   'test/base/**',
   'test/data/{garments,idx,rasterize}.test.ts',
-  'test/weights/{hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
+  'test/weights/{error,hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];
 
 const node: TestProjectInlineConfiguration = {
