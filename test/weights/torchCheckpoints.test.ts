@@ -298,6 +298,16 @@ describe('what a training script did not mean to save as a network', () => {
   });
 });
 
+test('a tensor of a TPU is the one on the CPU that the file has', async () => {
+  const onCpu = tensor(storage(2), [1, 2], [2, 1]);
+  const rebuild = p.name('torch._utils', '_rebuild_device_tensor_from_cpu_tensor');
+  const dict = p.dict(empty, [
+    ['weight', p.call(rebuild, onCpu, p.name('torch', 'float32'), p.text('xla:0'))],
+  ]);
+  const read = await readTensors(torchZip(dict, { 0: floats(2) }));
+  expect([...read.get('weight')!.data]).toEqual([0, 1]);
+});
+
 describe('a storage', () => {
   test('that is a part of another one, as before PyTorch 0.4', async () => {
     const part = p.persistent(

@@ -68,7 +68,9 @@ export class TorchMeaning implements PickleMeaning {
     // Objects of protocol 1: a class, and `object`.
     if (/^copy_?reg\._reconstructor$/.test(name) && first instanceof PickleName)
       return new PickleObject(first.name);
-    if (/^torch\._utils\._rebuild_parameter(_with_state)?$/.test(name)) return first;
+    // The tensor itself, or on the CPU that of a device such as a TPU.
+    if (/^torch\._utils\._rebuild_(parameter(_with_state)?|device_tensor_from_cpu_tensor)$/.test(name))
+      return first;
     // A tensor with attributes, or of a subclass: the function and the arguments that rebuild it.
     if (name === 'torch._tensor._rebuild_from_type_v2' && first instanceof PickleName && Array.isArray(third))
       return this.#rebuilt(first.name, third) ?? new OtherTensor(`a ${nameOf(second)}`);
@@ -136,6 +138,8 @@ const KINDS: Record<string, string> = {
   sparse_csr_tensor: 'sparse',
   nested_tensor: 'nested',
   meta_tensor_no_storage: 'without numbers (on the meta device)',
+  xla_tensor: 'stored as an array of NumPy (XLA)',
+  device_tensor_from_numpy: 'stored as an array of NumPy (XLA)',
   wrapper_subclass: 'distributed or of another subclass of torch.Tensor',
 };
 
