@@ -1,7 +1,9 @@
-import { initializers, type LayersModel } from '@tensorflow/tfjs-layers';
+import { initializers, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { size } from '../base/shapes.js';
+import type { ConvArch } from '../core/arch.js';
 import { UNFILLED } from '../core/initializer.js';
-import { ADAPTIVE_SIZE, type VggOptions } from '../core/options.js';
-import { plan } from '../core/plan.js';
+import { ADAPTIVE_SIZE, resolveVgg, type VggOptions } from '../core/options.js';
+import { featureSize, minimumSize, PADDINGS, type Padding } from '../core/sizes.js';
 import { buildVgg } from '../core/vgg.js';
 import type { Source } from '../io/read.js';
 import { configuredModel } from './configuration/configuredModel.js';
@@ -10,10 +12,9 @@ import { type Checkpoint, type WeightFileOptions, withCheckpoint } from './forma
 import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
 import { attachMetadata, type ModelMetadata, metadataIn } from './metadata.js';
-import { TOP } from './names/canonical.js';
-import { checkStrict, type LoadReport, matchUp } from './names/match.js';
+import { checkStrict, type LoadReport, matchUp, namesIn } from './names/match.js';
 import { type NetworkSpec, vggByNames } from './names/network.js';
-import { isTop } from './names/parameters.js';
+import { isTop, type Parameters } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 
 /** Options of {@link fromWeights}; most override the file's network. */
@@ -26,11 +27,22 @@ export interface FromWeightsOptions
       | 'includeTop'
       | 'pooling'
       | 'adaptivePool'
+      | 'convolutionalTop'
       | 'dropout'
       | 'classifierActivation'
       | 'seed'
       | 'name'
-    > {}
+    > {
+  /**
+   * Whether every tensor of the file must have a place in the model; default true. `includeTop: false` leaves out the fully
+   * connected layers even then. Otherwise the report lists the tensors that were not loaded.
+   */
+  strict?: boolean;
+  /** The blocks, where the file's names do not say where they end; where they do, they must be these. */
+  arch?: ConvArch;
+  /** Padding of the 3x3 convolutions, which files of weights do not record. Default 'same', as in every VGG of the paper. */
+  padding?: VggOptions['padding'];
+}
 
 /** A network loaded from a file. */
 export interface LoadedNetwork {
@@ -43,50 +55,53 @@ export interface LoadedNetwork {
 }
 
 /**
- * Builds the network of a weight file and loads its weights. Configuration, batch normalization, widths, classes and top
+ * Builds the network of a weight file and loads its weights. Blocks, batch normalization, widths and fully connected layers
  * follow from the names and shapes in the file. The weights are read straight into the model, so loading needs memory
  * for one set of weights and a few megabytes.
  *
  * Options can differ from the file: another `inputShape` (the features are then pooled to 7x7 for a top that expects it,
- * unless `adaptivePool` is false), `includeTop: false` for the features alone, other `classes`, for which the last layer
- * is initialized (Glorot uniform, by `seed`) and reported as mismatched. Outputs are logits unless the file or
- * `classifierActivation` says 'softmax'; `dropout` is 0.5 unless the file says otherwise.
+ * unless `adaptivePool` is false; timm's top passes larger features as a convolution, as in timm), `includeTop: false` for the
+ * features alone, other `classes`, for which the last layer is initialized (Glorot uniform, by `seed`) and reported as
+ * mismatched. Outputs are logits unless the file or `classifierActivation` says 'softmax'; `dropout` is 0.5 unless the file says
+ * otherwise. A top that takes one number per channel follows global average pooling, and the model takes images of any size.
  *
  * @param source a path (Node), a URL, a Blob, or bytes.
- * @throws WeightFileError when the file is damaged or not a VGG; RangeError when an option does not fit; the signal's reason.
+ * @throws WeightFileError when the file is damaged or not a VGG, has tensors without a place, or does not say which of several
+ *   networks it is and no option does; RangeError when an option does not fit; the signal's reason.
  * @example
  * const { model } = await fromWeights('vgg16-397923af.pth');
  * const features = await fromWeights('vgg16-397923af.pth', { includeTop: false, pooling: 'avg' });
  */
 export async function fromWeights(
   source: Source,
-  { fetch, signal, onProgress, maxBytes, shards, key, ...given }: FromWeightsOptions = {},
+  { fetch, signal, onProgress, maxBytes, shards, key, rename, ...given }: FromWeightsOptions = {},
 ): Promise<LoadedNetwork> {
-  const callers = { fetch, signal, onProgress, maxBytes, shards, key };
+  const callers = { fetch, signal, onProgress, maxBytes, shards, key, rename };
   return withCheckpoint(source, callers, async (checkpoint, reading) => {
     const configured = vggByConfiguration(checkpoint);
     if (!configured && checkpoint.configuration !== undefined) {
       return fromConfiguration(checkpoint, given, reading);
     }
     const { network, parameters } = configured ?? vggByNames(checkpoint, given);
-    const options = optionsFor(network, given);
+    const options = optionsFor(checkpoint.file, network, parameters, given);
     const stored = metadataIn(checkpoint);
-    checkSize(checkpoint.file, network, options);
-    const model = buildVgg('vgg', network.arch, options, UNFILLED);
+    const built = build(network, options);
     try {
-      const targets = targetsOf('fromWeights', model);
+      const targets = targetsOf('fromWeights', built);
       const { pairs, report } = matchUp(checkpoint, parameters, targets);
-      const wanted = options.includeTop
-        ? report
-        : { ...report, leftOver: report.leftOver.filter((tensor) => !isTop(tensor)) };
-      checkStrict(checkpoint.file, wanted, (weight) => isExcused(weight, network, options));
+      const unplaced = report.leftOver.filter((name) => !isLeftOut(name, parameters, options));
+      checkStrict(
+        checkpoint.file,
+        { ...report, leftOver: (given.strict ?? true) ? unplaced : [] },
+        (weight) => isExcused(weight, network, options),
+      );
       await fillModel(checkpoint, pairs, report, reading);
       initializeMissing(targets, report, options.seed);
       const ownOutputs = options.includeTop && options.classes === network.top?.classes;
-      const metadata = attachMetadata(checkpoint.file, model, stored, ownOutputs);
-      return { model, network, report, metadata };
+      const metadata = attachMetadata(checkpoint.file, built, stored, ownOutputs);
+      return { model: built, network, report, metadata };
     } catch (error) {
-      model.dispose();
+      built.dispose();
       throw error;
     }
   });
@@ -95,14 +110,14 @@ export async function fromWeights(
 /** Builds what a configuration describes, if that is not a VGG that `buildVgg` builds. */
 async function fromConfiguration(
   checkpoint: Checkpoint,
-  given: Omit<FromWeightsOptions, keyof WeightFileOptions>,
+  { strict = true, ...given }: Omit<FromWeightsOptions, keyof WeightFileOptions>,
   reading: WeightFileOptions,
 ): Promise<LoadedNetwork> {
   const { model, pairs, report, network } = await configuredModel(
     'fromWeights',
     checkpoint,
     { ...given },
-    true,
+    strict,
   );
   try {
     await fillModel(checkpoint, pairs, report, reading);
@@ -114,59 +129,105 @@ async function fromConfiguration(
   }
 }
 
-function optionsFor(network: NetworkSpec, given: VggOptions): VggOptions & { includeTop: boolean } {
-  const { top, config, inputChannels, batchNorm } = network;
+type BuildOptions = VggOptions & { includeTop: boolean };
+
+function optionsFor(
+  file: string,
+  network: NetworkSpec,
+  { headProblem }: Parameters,
+  given: FromWeightsOptions,
+): BuildOptions {
+  const { top, config, inputChannels, batchNorm, convBias, padding } = network;
+  if (headProblem && (given.includeTop ?? given.strict ?? true)) throw headProblem;
   const includeTop = given.includeTop ?? top !== undefined;
-  const own = ownShape(network);
-  const inputShape = given.inputShape ??
-    own ?? [includeTop ? 224 : null, includeTop ? 224 : null, inputChannels];
-  // A feature map of any size, pooled to 7x7, fits a top for 224x224.
-  const pooled =
-    top?.featureSize?.every((length) => length === ADAPTIVE_SIZE) &&
-    inputShape.slice(0, 2).join() !== own?.slice(0, 2).join();
-  return {
-    inputShape,
+  const pooling = given.pooling ?? (includeTop ? top?.pooling : config?.pooling);
+  const side = includeTop && !pooling ? 224 : null;
+  const options = {
+    inputShape: given.inputShape ?? ownShape(network) ?? [side, side, inputChannels],
+    padding,
     batchNorm,
+    convBias,
     includeTop,
     classes: given.classes ?? top?.classes,
-    hiddenUnits: top?.hiddenUnits[0],
-    pooling: given.pooling ?? (includeTop ? undefined : config?.pooling),
-    adaptivePool: given.adaptivePool ?? (includeTop && (config?.adaptivePool || pooled)),
+    hiddenUnits: top?.hiddenUnits,
+    pooling,
     dropout: given.dropout ?? config?.dropout,
     classifierActivation: given.classifierActivation ?? config?.classifierActivation,
     seed: given.seed,
     name: given.name ?? nameOf(network),
   };
+  const adapted = {
+    ...options,
+    ...(includeTop && top?.featureSize && !pooling && adapt(file, network, options.inputShape)),
+  };
+  const { adaptivePool = adapted.adaptivePool, convolutionalTop = adapted.convolutionalTop } = given;
+  const chosen = { ...adapted, adaptivePool: adaptivePool && !convolutionalTop, convolutionalTop };
+  if (includeTop) checkSize(file, network, chosen);
+  return chosen;
+}
+
+/** How a top for 7x7 features takes those of another size: averaged to 7x7, or timm's as a convolution over larger ones. */
+function adapt(
+  file: string,
+  { top, arch, padding, config }: NetworkSpec,
+  [height, width]: NonNullable<VggOptions['inputShape']>,
+): Pick<VggOptions, 'adaptivePool' | 'convolutionalTop'> {
+  const own = top!.featureSize!;
+  const features = [height, width].map((side) => featureSize(arch, side ?? 0, padding));
+  if (own.some((side) => side !== ADAPTIVE_SIZE) || features.join() === own.join()) {
+    return { adaptivePool: config?.adaptivePool };
+  }
+  if (!top!.convolutional || features.every((side) => side <= ADAPTIVE_SIZE)) return { adaptivePool: true };
+  if (features.every((side) => side >= ADAPTIVE_SIZE)) return { convolutionalTop: true };
+  throw new WeightFileError(
+    file,
+    `timm's top takes images of ${height}x${width} in a way that is not supported; pass an inputShape with both sides below 256, or both at least 224.`,
+  );
 }
 
 /**
- * Throws unless the first fully connected layer will have the same shape as the file's. Called before anything is allocated,
- * since a configuration may state any image size.
+ * Throws unless the first fully connected layer will have the same inputs as the file's. Called before anything is allocated,
+ * since a file may be for any image size.
  */
-function checkSize(file: string, { arch, top }: NetworkSpec, options: VggOptions): void {
-  if (!top?.featureSize || !options.includeTop) return;
-  const fc1 = plan(arch, options).find(({ name }) => name === 'fc1')!;
-  const [channels, units] = [arch.at(-1)![1], top.hiddenUnits[0]!];
-  const inputs = (fc1.params - units) / units;
-  const own = top.featureSize[0] * top.featureSize[1] * channels;
+function checkSize(file: string, { arch, padding, top }: NetworkSpec, options: BuildOptions): void {
+  const { inputShape, pooling, adaptivePool, convolutionalTop, hiddenUnits } = resolveVgg('vgg', arch, {
+    ...options,
+    classes: options.classes || 1,
+  });
+  if (!top) return;
+  const channels = arch.at(-1)![1];
+  const positions = (as: Padding) =>
+    size(inputShape.slice(0, 2).map((side) => featureSize(arch, side ?? 0, as)));
+  const own = channels * size(top.featureSize ?? []);
+  const inputs =
+    channels * (pooling ? 1 : adaptivePool || convolutionalTop ? ADAPTIVE_SIZE ** 2 : positions(padding));
   if (inputs === own) return;
-  const shapes = `fc1/kernel ([${own},${units}] in the file, [${inputs},${units}] in the model)`;
+  const [layer, units] = hiddenUnits.length > 0 ? ['fc1', hiddenUnits[0]] : ['predictions', options.classes];
+  const shapes = `${layer}/kernel ([${own},${units}] in the file, [${inputs},${units}] in the model)`;
+  const takes = top.featureSize ? `${top.featureSize.join('x')} features` : 'pooled features';
+  const other = PADDINGS.find((one) => one !== padding && positions(one) * channels === own);
   throw new WeightFileError(
     file,
-    `it does not fit the model (shapes differ in ${shapes}); its top takes ${top.featureSize.join('x')} features, so choose an inputShape that gives them, or includeTop: false.`,
+    `it does not fit the model (shapes differ in ${shapes}); its top takes ${takes}, so choose an inputShape that gives them${other ? `, or padding: '${other}'` : ''}, or includeTop: false.`,
   );
 }
 
 /** The input shape of the file's network, if its configuration states it or it follows from the top. */
-function ownShape({ config, top, arch, inputChannels }: NetworkSpec): VggOptions['inputShape'] {
+function ownShape({ config, top, arch, inputChannels, padding }: NetworkSpec): VggOptions['inputShape'] {
   if (config?.inputShape) return config.inputShape;
-  return (
-    top?.featureSize && [
-      top.featureSize[0] * 2 ** arch.length,
-      top.featureSize[1] * 2 ** arch.length,
-      inputChannels,
-    ]
-  );
+  if (!top?.featureSize) return undefined;
+  const [height, width] = top.featureSize.map((positions) => minimumSize(arch, padding, positions));
+  return [height!, width!, inputChannels];
+}
+
+/** Builds the network, unfilled. timm's with num_classes=0 ends before the last layer. */
+function build({ arch }: NetworkSpec, options: BuildOptions): LayersModel {
+  if (options.classes !== 0 || !options.includeTop) return buildVgg('vgg', arch, options, UNFILLED);
+  const whole = buildVgg('vgg', arch, { ...options, classes: 1 }, UNFILLED);
+  const last = whole.getLayer('predictions');
+  const headless = model({ inputs: whole.inputs, outputs: last.input as SymbolicTensor, name: options.name });
+  last.dispose();
+  return headless;
 }
 
 /** A title as a model's name: VGG-16-BN is vgg16_bn. */
@@ -174,9 +235,20 @@ function nameOf({ title }: NetworkSpec): string {
   return title.replace('VGG-', 'vgg').replace('-', '_').toLowerCase();
 }
 
+/** Whether a tensor is left out knowingly, as part of the fully connected layers. */
+function isLeftOut(
+  name: string,
+  { parameters, head = [] }: Parameters,
+  { includeTop }: BuildOptions,
+): boolean {
+  if (includeTop) return false;
+  const top = parameters.filter(({ role }) => isTop(role)).map(({ tensor }) => tensor);
+  return [...top, ...head].flatMap(namesIn).includes(name);
+}
+
 /** Whether the options need a weight that the file cannot have: part of a top that it lacks, or for other classes. */
-function isExcused(weight: string, { top }: NetworkSpec, { classes }: VggOptions): boolean {
-  if (!top) return TOP.some((layer) => weight.startsWith(`${layer}/`));
+function isExcused(weight: string, { top }: NetworkSpec, { classes }: BuildOptions): boolean {
+  if (!top) return isTop(weight);
   return classes !== top.classes && weight.startsWith('predictions/');
 }
 

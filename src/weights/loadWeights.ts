@@ -1,6 +1,8 @@
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { size } from '../base/shapes.js';
+import type { ConvArch } from '../core/arch.js';
+import type { VggOptions } from '../core/options.js';
 import { reason } from '../io/errors.js';
 import type { Source } from '../io/read.js';
 import { memoryView, unfilledTensor } from '../tfjs/memory.js';
@@ -9,9 +11,8 @@ import { WeightFileError } from './formats/error.js';
 import { byteLength } from './formats/tensor.js';
 import { readWeight } from './layout/readWeight.js';
 import { scatterOnBackend } from './layout/scatter.js';
-import { checkStrict, type LoadReport, matchUp, type Pair } from './names/match.js';
-import { vggByNames } from './names/network.js';
-import { targetsOf } from './names/targets.js';
+import { matchModel } from './matchModel.js';
+import type { LoadReport, Pair } from './names/match.js';
 
 /** Options of {@link loadWeights}. */
 export interface LoadOptions extends WeightFileOptions {
@@ -21,20 +22,27 @@ export interface LoadOptions extends WeightFileOptions {
    * last layer.
    */
   strict?: boolean;
+  /** The blocks, where the names of a VGG's weights do not say where they end. */
+  arch?: ConvArch;
+  /** Padding of the 3x3 convolutions, where names are used with and without it. */
+  padding?: VggOptions['padding'];
 }
 
 /**
- * Loads a weight file into a model of the same architecture. The format is recognized by the content, and torchvision's,
- * timm's and Keras' published files need no conversion: kernels are transposed from PyTorch's order of axes to tfjs's, the
- * first fully connected layer is permuted from channels first to channels last, and running variances make up for another
- * epsilon of batch normalization, so that the model computes what the file's network computed.
+ * Loads a weight file into a model of the same architecture, a VGG or not. The format is recognized by the content, and
+ * torchvision's, timm's and Keras' published files need no conversion: kernels are transposed from PyTorch's order of axes to
+ * tfjs's, the first fully connected layer is permuted from channels first to channels last, and running variances make up for
+ * another epsilon of batch normalization, so that the model computes what the file's network computed.
+ *
+ * Tensors are matched as a VGG's weights, whatever their names; or else by the names of the model's layers; or else, if the file
+ * has the very layers of the model, one after the other, by their order. The report's `matched` says which.
  *
  * The model changes only after everything is read, so a load that fails leaves it as it was. Until then both sets of
  * weights are in memory; `fromWeights` needs one.
  *
  * @param source a path (Node), a URL, a Blob, or bytes.
- * @throws WeightFileError when the file is damaged, is not a VGG, or, if `strict`, does not fit the model exactly;
- *   RangeError when the model is not a VGG; the signal's reason.
+ * @throws WeightFileError when the file is damaged, or, if `strict`, does not fit the model exactly, or nothing fits it; the
+ *   signal's reason.
  * @example
  * const model = vgg16({ ...IMAGENET, initializer: 'zeros' });
  * await loadWeights(model, 'vgg16-397923af.pth');
@@ -44,10 +52,10 @@ export async function loadWeights(
   source: Source,
   options: LoadOptions = {},
 ): Promise<LoadReport> {
-  const targets = targetsOf('loadWeights', model);
-  return withCheckpoint(source, options, async (checkpoint, reading) => {
-    const { pairs, report } = matchUp(checkpoint, vggByNames(checkpoint).parameters, targets);
-    if (options.strict ?? true) checkStrict(checkpoint.file, report);
+  const { arch, padding, strict = true, ...callers } = options;
+  return withCheckpoint(source, callers, async (checkpoint, reading) => {
+    const hints = { arch, padding, classes: model.outputs[0]!.shape.at(-1) ?? undefined };
+    const { pairs, report } = matchModel('loadWeights', checkpoint, model, hints, strict);
     const values: Tensor[] = [];
     try {
       await readPairs(checkpoint, pairs, report, reading, async (pair, read) => {
@@ -89,8 +97,8 @@ export async function fillModel(
 type Read = (into: () => Float32Array) => Promise<void>;
 
 /** A new tensor, filled by `read`. */
-async function readTensor({ parameter }: Pair, read: Read): Promise<Tensor> {
-  const shape = [...parameter.shape];
+async function readTensor({ target }: Pair, read: Read): Promise<Tensor> {
+  const shape = target.variable.shape as number[];
   const unfilled = unfilledTensor(shape);
   if (!unfilled) {
     const numbers = new Float32Array(size(shape));

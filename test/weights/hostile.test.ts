@@ -120,7 +120,7 @@ describe('a safetensors file', () => {
     [
       'with a name from JavaScript itself',
       safetensors('{"__proto__":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4),
-      'are not named as in torchvision',
+      "its first tensor is '__proto__'",
     ],
   ])('%s', async (_, bytes, said) => {
     await expect(fromWeights(bytes)).rejects.toThrow(said);

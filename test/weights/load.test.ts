@@ -234,6 +234,8 @@ describe('fromWeights', () => {
       arch: ARCH,
       inputChannels: 2,
       batchNorm: false,
+      convBias: true,
+      padding: 'same',
       top: { hiddenUnits: [6, 6], classes: 5, featureSize: [2, 2] },
       config: undefined,
     });

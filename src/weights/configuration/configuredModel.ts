@@ -114,6 +114,7 @@ function pairUp(
   const report: LoadReport = {
     format,
     names: 'keras',
+    matched: 'names',
     loaded: [],
     missing: [],
     leftOver: others.map(({ name }) => name),

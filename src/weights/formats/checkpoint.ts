@@ -12,6 +12,7 @@ import { isKerasZip, readKerasH5, readKerasZip } from './keras/read.js';
 import { METADATA_KEY } from './metadata.js';
 import { HEAD_BYTES, recognize, zipKind } from './recognize.js';
 import { jsonKind, pageKind } from './recognizeText.js';
+import { type Rename, renamed } from './rename.js';
 import { epsilonOf, isSafetensors, readSafetensors } from './safetensors.js';
 import { isShardIndex, readShardIndex } from './shardIndex.js';
 import type { StoredTensor } from './tensor.js';
@@ -45,6 +46,12 @@ export interface WeightFileOptions extends ReadOptions {
    * is, beside averages of it and those of losses.
    */
   key?: string;
+  /**
+   * New names for tensors, for a file whose names are not known: a function, or a table. An entry `OLD: NEW` applies to a name
+   * that is OLD or begins with it and then `.` or `/`, such as `{ 'stem.first': 'block1_conv1', fc: 'predictions' }`; the
+   * longest OLD wins. Tensors of Keras files go by layer and variable, as in `conv2d_3/kernel`.
+   */
+  rename?: Rename;
 }
 
 /** An open weight file: its tensors are listed, and their numbers can be read. */
@@ -58,6 +65,8 @@ export interface Checkpoint {
   readonly configuration?: unknown;
   /** The version of Keras that wrote the file, if it says so. */
   readonly kerasVersion?: string;
+  /** The names of all layers in their order, those without weights included, if a Keras file of weights lists them. */
+  readonly layerNames?: readonly string[];
   /** The epsilon of batch normalization, if the file states it. */
   readonly batchNormEpsilon?: number;
   /** What this library stored about the model, unchecked: JSON, or the value that it stands for. */
@@ -93,7 +102,8 @@ export async function withCheckpoint<T, Options extends WeightFileOptions>(
         `it is ${checkpoint.format}, which holds one network, and the option key is for PyTorch's checkpoints; leave it out.`,
       );
     }
-    return await use(checkpoint, caller.options);
+    const tensors = renamed(file.name, checkpoint.tensors, caller.options.rename);
+    return await use({ ...checkpoint, tensors }, caller.options);
   } catch (error) {
     caller.rethrow();
     throw error;

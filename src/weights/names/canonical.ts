@@ -10,9 +10,6 @@ export interface NamedLayer {
   kind: LayerKind | undefined;
 }
 
-/** The fully connected layers. */
-export const TOP = ['fc1', 'fc2', 'predictions'];
-
 /**
  * The names that this library and Keras use for the layers of a VGG (`block1_conv1`, `block1_conv1_bn`, `fc1`, ...), by
  * their names in the file. Layers with such names keep them; others (`conv2d_3`, `dense_1`) are named by their order.
@@ -23,7 +20,9 @@ export const TOP = ['fc1', 'fc2', 'predictions'];
  */
 export function canonicalNames(file: string, layers: readonly NamedLayer[]): Map<string, string> {
   const of = (kind: LayerKind) => layers.filter((layer) => layer.kind === kind).map(({ name }) => name);
-  const convs = of('conv');
+  // The hidden layers of a convolutional top are convolutions.
+  const isHidden = (name: string) => /^fc\d+$/.test(name);
+  const convs = of('conv').filter((name) => !isHidden(name));
   if (convs.length === 0) throw new WeightFileError(file, 'it has no convolutions, so it is not a VGG.');
   const named = convs.every((name) => /^block\d+_conv\d+$/.test(name));
   const canonical = named ? convs : blocksOf(file, layers, convs.length);
@@ -34,12 +33,13 @@ export function canonicalNames(file: string, layers: readonly NamedLayer[]): Map
     const byName = norms.every((name) => canonical.includes(name.replace(/_bn$/, '')));
     for (const [i, name] of norms.entries()) names.set(name, inOrder || byName ? name : `${canonical[i]}_bn`);
   }
-  const dense = of('dense');
-  if (dense.length === TOP.length) {
-    const byName = dense.every((name) => TOP.includes(name));
-    for (const [i, name] of dense.entries()) names.set(name, byName ? name : TOP[i]!);
-  } else {
-    for (const name of dense) if (TOP.includes(name)) names.set(name, name);
+  const top = layers
+    .filter(({ name, kind }) => kind === 'dense' || (kind === 'conv' && isHidden(name)))
+    .map(({ name }) => name);
+  // A network without its last layer keeps its names.
+  const keeps = top.every((name) => isHidden(name) || name === 'predictions');
+  for (const [i, name] of top.entries()) {
+    names.set(name, keeps ? name : i === top.length - 1 ? 'predictions' : `fc${i + 1}`);
   }
   return names;
 }

@@ -1,5 +1,8 @@
+import { size } from '../../base/shapes.js';
 import type { Checkpoint, WeightFormat } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
+import type { StoredTensor } from '../formats/tensor.js';
+import { partsOf } from './folded.js';
 import { batchNormOf, varianceShift } from './network.js';
 import type { KeyNames, Parameter, Parameters } from './parameters.js';
 import type { Target } from './targets.js';
@@ -10,6 +13,11 @@ export interface LoadReport {
   format: WeightFormat;
   /** The framework whose key names the file has. */
   names: KeyNames;
+  /**
+   * How tensors were matched to weights: as a VGG's weights (`'roles'`), by the names of the model's layers (`'names'`), or, where
+   * file and model have the same kinds and shapes one after the other, by their order (`'order'`).
+   */
+  matched: 'roles' | 'names' | 'order';
   /** The model's weights that came from the file. */
   loaded: string[];
   /** The model's weights that the file does not have. */
@@ -35,33 +43,38 @@ export interface Pair {
 /** Pairs tensors with weights before any numbers are read. */
 export function matchUp(
   checkpoint: Checkpoint,
-  { names, parameters, others }: Parameters,
+  { names, parameters, head = [], others }: Parameters,
   targets: ReadonlyMap<string, Target>,
+  matched: LoadReport['matched'] = 'roles',
 ): { pairs: Pair[]; report: LoadReport } {
   const pairs: Pair[] = [];
   const report: LoadReport = {
     format: checkpoint.format,
     names,
+    matched,
     loaded: [],
     missing: [],
-    leftOver: others.map(({ name }) => name),
+    leftOver: [...head, ...others].flatMap(namesIn),
     mismatched: [],
     nonFinite: [],
     leftOut: [],
   };
   const { epsilon } = batchNormOf(checkpoint, names);
+  // A Keras model with the very layers of the file is the file's own, and so is its epsilon, which the file does not record.
+  const keepsVariance = matched !== 'roles' && names === 'keras';
   const missing = new Set(targets.keys());
   for (const parameter of parameters) {
     const { role, shape, tensor } = parameter;
     const target = targets.get(role);
     missing.delete(role);
     const modelShape = target?.variable.shape as number[] | undefined;
-    if (!target || !modelShape) report.leftOver.push(tensor.name);
-    else if (shape.join() !== modelShape.join()) {
+    if (!target || !modelShape) report.leftOver.push(...namesIn(tensor));
+    else if (!fits(shape, modelShape)) {
       report.mismatched.push({ weight: role, fileShape: [...shape], modelShape: [...modelShape] });
     } else {
       report.loaded.push(role);
-      const addToVariance = target.epsilon === undefined ? 0 : varianceShift(epsilon, target.epsilon);
+      const addToVariance =
+        target.epsilon === undefined || keepsVariance ? 0 : varianceShift(epsilon, target.epsilon);
       pairs.push({ parameter, target, addToVariance });
     }
   }
@@ -73,6 +86,18 @@ export function matchUp(
     );
   }
   return { pairs, report };
+}
+
+/** Whether a weight has the model's shape, or that of the matrix which a hidden layer built as a convolution stands for. */
+function fits(shape: readonly number[], modelShape: readonly number[]): boolean {
+  if (shape.join() === modelShape.join()) return true;
+  const matrix = [size(modelShape.slice(0, -1)), modelShape.at(-1)!];
+  return shape.length === 2 && modelShape.length === 4 && shape.join() === matrix.join();
+}
+
+/** The names in the file of a tensor, or of those that it is computed from. */
+export function namesIn(tensor: StoredTensor): string[] {
+  return partsOf(tensor).map(({ name }) => name);
 }
 
 /**
@@ -116,8 +141,14 @@ function difference({ missing, leftOver, mismatched }: LoadReport): string {
 /** The maximum number of names in an error message; the report has them all. */
 const NAMED = 4;
 
+/** The maximum length of each; three lists of them stay below 500 characters in nearly all files. */
+const NAME = 60;
+
 function list(label: string, names: readonly string[]): string {
   if (names.length === 0) return '';
   const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
-  return `${label} ${names.slice(0, NAMED).join(', ')}${more}`;
+  const shown = names
+    .slice(0, NAMED)
+    .map((name) => (name.length > NAME ? `${name.slice(0, NAME)}...` : name));
+  return `${label} ${shown.join(', ')}${more}`;
 }

@@ -1,12 +1,18 @@
 import type { ConvArch } from '../../core/arch.js';
 import { FAMILY } from '../../core/family.js';
 import { type BatchNormOptions, DEFAULT_BATCH_NORM } from '../../core/options.js';
+import { featureSize, minimumSize, PADDINGS, type Padding } from '../../core/sizes.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
-import { WeightFileError } from '../formats/error.js';
-import { type KerasConfig, type KerasLayer, kerasLayers } from '../formats/keras/config.js';
-import { TOP } from './canonical.js';
+import { printable, WeightFileError } from '../formats/error.js';
+import { kerasLayers } from '../formats/keras/config.js';
+import { type Features, featuresOf } from './features.js';
+import { endOf, type Head, headOf, positionsOf } from './head.js';
+import { type ListedLayer, layersOf } from './layers.js';
+import { type Module, modulesOf } from './modules.js';
 import { explained, refuseOthers } from './others.js';
-import { type KeyNames, type Parameter, type Parameters, parametersOf } from './parameters.js';
+import type { KeyNames, Parameters } from './parameters.js';
+import { placed } from './placed.js';
+import { type RecordedOptions, recordedIn } from './recorded.js';
 
 /** The network that a weight file describes. */
 export interface NetworkSpec {
@@ -36,14 +42,14 @@ export interface NetworkSpec {
     /** Whether the hidden layers are convolutions, which a larger feature map passes window by window. */
     convolutional?: boolean;
   };
-  /** Set if the file contains the model's configuration. */
+  /** Set if the file contains the model's configuration, or a record by this library of what weights do not say. */
   config?: {
     inputShape?: readonly [height: number | null, width: number | null, channels: number];
     classifierActivation?: 'linear' | 'softmax';
     /** Fraction of hidden units dropped. */
-    dropout: number;
+    dropout?: number;
     pooling?: 'avg' | 'max';
-    adaptivePool: boolean;
+    adaptivePool?: boolean;
   };
 }
 
@@ -53,57 +59,191 @@ export const BATCH_NORM = {
   keras: { epsilon: 1e-3, momentum: 0.99 },
 } as const;
 
-/** What the caller knows of a network and its file may not state. */
+/** What the caller knows of a network and its file may not say. */
 export interface NetworkHints {
   arch?: ConvArch;
-  padding?: 'same' | 'valid';
+  padding?: Padding;
   inputShape?: readonly [height: number | null, width: number | null, channels: number];
+  classes?: number;
 }
 
 /**
  * Infers the network of a file from the names and shapes of its tensors.
  *
- * @param hints decide where names and shapes allow more than one network.
- * @throws WeightFileError when the names are unknown, or names and shapes do not form a VGG.
+ * @param hints decide where names and shapes allow more than one network, and are checked against them.
+ * @throws WeightFileError when the names are unknown, names and shapes do not form a VGG, or form more than one.
  */
 export function vggByNames(
   checkpoint: Checkpoint,
-  _hints: NetworkHints = {},
+  hints: NetworkHints = {},
 ): { network: NetworkSpec; parameters: Parameters } {
   refuseOthers(checkpoint);
   try {
-    const parameters = parametersOf(checkpoint);
-    return { network: networkOf(checkpoint, parameters), parameters };
+    return namedVgg(checkpoint, hints);
   } catch (error) {
     throw explained(checkpoint, error);
   }
 }
 
-function networkOf(checkpoint: Checkpoint, { names, parameters }: Parameters): NetworkSpec {
-  const { file, configuration } = checkpoint;
-  const kernels = new Map(
-    parameters
-      .filter(({ role }) => role.endsWith('/kernel'))
-      .map((p) => [p.role.slice(0, -'/kernel'.length), p]),
-  );
-  const { arch, inputChannels } = archOf(file, kernels);
-  const hasNorm = parameters.some(({ role }) => role.endsWith('_bn/gamma'));
-  const saved =
-    configuration === undefined
-      ? undefined
-      : configOf(kerasLayers(file, configuration), inputChannels, arch.length);
-  const top = topOf(file, kernels, arch, saved?.inputShape);
+function namedVgg(
+  checkpoint: Checkpoint,
+  given: NetworkHints,
+): { network: NetworkSpec; parameters: Parameters } {
+  const recorded = recordedIn(checkpoint);
+  const hints = { ...given, padding: given.padding ?? recorded.padding };
+  const { file } = checkpoint;
+  const modules = modulesOf(file, checkpoint.tensors);
+  const listed = layersOf(checkpoint);
+  refuseForeign(file, listed);
+  const features = featuresOf(file, modules, {
+    arch: hints.arch,
+    layers: listed,
+    fitsBlocks: (arch) => {
+      const positions = positionsOf(modules, arch.at(-1)![1]);
+      return sizeOf(arch, hints.padding ?? 'same', hints.inputShape, positions) !== undefined;
+    },
+  });
+  const { arch, inputChannels } = features;
+  const afterRelu = features.afterRelu === undefined ? undefined : features.afterRelu || !!recorded.afterRelu;
+  const channels = arch.at(-1)![1];
+  const used = new Set(features.layers.values());
+  const rest = modules.filter((module) => !used.has(module));
+  const head = headOf(rest, features, channels);
+  const padding = paddingOf(file, features, head, hints, listed);
+  const config = configOf(recorded);
+  const inputShape = config?.inputShape ?? hints.inputShape;
+  const found = head && topOf(head, arch, padding, inputShape, listed, hints.classes);
+  const top =
+    found && !('problem' in found) && recorded.pooling ? { ...found, pooling: recorded.pooling } : found;
+  const names = namesOf([...used], head);
+  const convs = [...used].filter(({ kind }) => kind === 'conv');
+  const headProblem =
+    top && 'problem' in top
+      ? new WeightFileError(
+          file,
+          `${top.problem}; pass includeTop: false for the features alone, or build its model and call loadWeights.`,
+        )
+      : undefined;
   return {
-    title: titleOf(arch, hasNorm),
-    names,
-    arch,
-    inputChannels,
-    batchNorm: hasNorm && batchNormOf(checkpoint, names),
-    convBias: true,
-    padding: 'same',
-    top,
-    config: saved,
+    network: {
+      title: titleOf(arch, afterRelu !== undefined),
+      names,
+      arch,
+      inputChannels,
+      batchNorm: afterRelu !== undefined && { ...batchNormOf(checkpoint, names), afterRelu },
+      convBias: convs.some(({ variables }) => variables.has('bias')),
+      padding,
+      top: top && 'problem' in top ? undefined : top,
+      config,
+    },
+    parameters: { names, ...placed(modules, features, head, channels, hints.classes), headProblem },
   };
+}
+
+/** Throws if a file lists a layer that changes the outputs and that no VGG has. */
+function refuseForeign(file: string, listed: readonly ListedLayer[] | undefined): void {
+  const foreign = listed?.find(({ kind }) => kind === 'foreign');
+  if (!foreign) return;
+  throw new WeightFileError(
+    file,
+    `it lists the layer '${printable(foreign.name)}', which no VGG has; build its model and call loadWeights.`,
+  );
+}
+
+function namesOf(modules: readonly Module[], head: Head | undefined): KeyNames {
+  if (!modules.some(({ outFirst }) => outFirst)) return 'keras';
+  const timm = head?.layers.some(({ module: { path } }) => /(^|\.)(pre_logits\.fc\d|head\.fc)$/.test(path));
+  return timm ? 'timm' : 'torchvision';
+}
+
+type Size = readonly [height: number, width: number];
+
+/** The size of the last feature map, if it has so many positions: by the input shape if that is known, or else a square. */
+function sizeOf(
+  arch: ConvArch,
+  padding: Padding,
+  inputShape: NetworkHints['inputShape'],
+  positions: number | undefined,
+): Size | undefined {
+  if (positions === undefined || !inputShape) return undefined;
+  const [height, width] = inputShape.slice(0, 2).map((length) => featureSize(arch, length ?? 0, padding));
+  return height! > 0 && width! > 0 && height! * width! === positions ? [height!, width!] : undefined;
+}
+
+/**
+ * The padding of the convolutions. VGGs have 'same', which is assumed; where a dialect is used for networks of both kinds, the
+ * input shape or the caller decides.
+ */
+function paddingOf(
+  file: string,
+  { arch, padding }: Features,
+  head: Head | undefined,
+  hints: NetworkHints,
+  listed: readonly ListedLayer[] | undefined,
+): Padding {
+  if (hints.padding) return hints.padding;
+  const padded = listed?.filter(({ kind }) => kind === 'zeroPadding').length ?? 0;
+  const threes = arch.reduce((sum, [count]) => sum + count, 0);
+  if (padded === 0 ? padding !== 'either' : padded === threes) return 'same';
+  const positions = head?.layers[0] && head.layers[0].inputs / arch.at(-1)![1];
+  const fitting = PADDINGS.filter((one) => sizeOf(arch, one, hints.inputShape, positions));
+  if (fitting.length === 1) return fitting[0]!;
+  const side = Math.sqrt(positions ?? 0);
+  const sizes = PADDINGS.map((one) => `'${one}'`);
+  const images =
+    Number.isInteger(side) && side > 1
+      ? PADDINGS.map(
+          (one, i) =>
+            `${sizes[i]} for images of ${minimumSize(arch, one, side)}x${minimumSize(arch, one, side)}`,
+        )
+      : sizes;
+  throw new WeightFileError(
+    file,
+    `networks with such names have convolutions with or without padding, which the file does not record; pass padding: ${images.join(', or ')}.`,
+  );
+}
+
+/** The fully connected layers as options of a VGG, or why they are none. */
+function topOf(
+  { layers, problem }: Head,
+  arch: ConvArch,
+  padding: Padding,
+  inputShape: NetworkHints['inputShape'],
+  listed: readonly ListedLayer[] | undefined,
+  classes: number | undefined,
+): NonNullable<NetworkSpec['top']> | { problem: string } {
+  if (problem !== undefined) return { problem };
+  const [first, last] = [layers[0]!, layers.at(-1)!];
+  const channels = arch.at(-1)![1];
+  const [path, before] = [last, first].map(({ module }) => printable(module.path));
+  const end = endOf({ layers, tensors: [] }, classes);
+  if (end === 'unknown') {
+    return {
+      problem: `whether a classifier follows its last linear layer '${path}' cannot be known; pass classes: ${last.outputs} if it is the classifier, classes: 0 if it is a hidden layer`,
+    };
+  }
+  const units = layers.map(({ outputs }) => outputs);
+  const top =
+    end === 'hidden'
+      ? { hiddenUnits: units, classes: 0 }
+      : { hiddenUnits: units.slice(0, -1), classes: last.outputs };
+  // Caffe's `fc6` is a convolution of the map that it was trained with; timm's and this library's passes larger ones.
+  const convolutional = first.module.path.includes('pre_logits') || !first.module.outFirst;
+  if (first.window) return { ...top, featureSize: first.window, ...(convolutional && { convolutional }) };
+  const positions = first.inputs / channels;
+  const global = listed?.find(({ kind }) => kind === 'globalAverage' || kind === 'globalMax');
+  const flattened = listed?.some(({ kind }) => kind === 'flatten') && !global;
+  // Average pooling of a 1x1 map is flattening it.
+  if (positions === 1 && !flattened) return { ...top, pooling: global?.kind === 'globalMax' ? 'max' : 'avg' };
+  const side = Math.sqrt(positions);
+  const size =
+    sizeOf(arch, padding, inputShape, positions) ?? (Number.isInteger(side) ? [side, side] : undefined);
+  if (!size || global) {
+    return {
+      problem: `the ${first.inputs} inputs of '${before}' are ${positions} positions of ${channels} channels, not a ${global ? 'pooled' : 'square'} feature map${global ? '' : ' (pass inputShape if images are not square)'}`,
+    };
+  }
+  return { ...top, featureSize: size as Size };
 }
 
 /** Options of batch normalization from a file's configuration or header, or else its framework's defaults. */
@@ -128,124 +268,14 @@ export function varianceShift(from: number, to: number): number {
   return Math.abs(from - to) < 1e-12 ? 0 : from - to;
 }
 
-type Kernels = ReadonlyMap<string, Parameter>;
-
-function archOf(file: string, kernels: Kernels): { arch: ConvArch; inputChannels: number } {
-  const arch: [convs: number, channels: number, pointwise: number][] = [];
-  let channels: number | undefined;
-  let inputChannels = 0;
-  for (let block = 1; kernels.has(`block${block}_conv1`); block++) {
-    const first = kernels.get(`block${block}_conv1`)!;
-    arch.push([0, first.shape.at(-1)!, 0]);
-    const row = arch.at(-1)!;
-    for (let conv = 1; kernels.has(`block${block}_conv${conv}`); conv++) {
-      const { shape, tensor } = kernels.get(`block${block}_conv${conv}`)!;
-      const fault = (reason: string) =>
-        new WeightFileError(file, `${reason}, so it is not a VGG's.`, { tensor: tensor.name });
-      const [height, width, inputs, out] = shape;
-      const pointwise = height === 1 && width === 1;
-      if (shape.length !== 4 || !(pointwise || (height === 3 && width === 3))) {
-        throw fault(`its kernel has the shape [${shape}], neither 3x3 nor 1x1`);
-      }
-      channels ??= inputChannels = inputs!;
-      if (inputs !== channels) throw fault(`it takes ${inputs} channels but gets ${channels}`);
-      if (out !== row[1]) throw fault(`it has ${out} filters but block ${block} has ${row[1]}`);
-      if (!pointwise && row[2] > 0) throw fault('it is 3x3 but follows a 1x1');
-      row[pointwise ? 2 : 0]++;
-      channels = out!;
-    }
-  }
-  const convs = [...kernels.keys()].filter((name) => name.startsWith('block')).length;
-  const counted = arch.reduce((sum, [threes, , ones]) => sum + threes + ones, 0);
-  if (counted === 0 || counted !== convs || inputChannels === 0 || arch.some(([, width]) => width === 0)) {
-    throw new WeightFileError(
-      file,
-      `only ${counted} of its ${convs} convolutions are in a VGG's order; some are missing.`,
-    );
-  }
-  return {
-    arch: arch.map(([threes, width, ones]) =>
-      ones > 0 ? ([threes, width, ones] as const) : ([threes, width] as const),
-    ),
-    inputChannels,
-  };
-}
-
-function topOf(
-  file: string,
-  kernels: Kernels,
-  arch: ConvArch,
-  inputShape: readonly (number | null)[] | undefined,
-): NetworkSpec['top'] {
-  const [fc1, fc2, last] = TOP.map((name) => kernels.get(name));
-  if (!fc1 || !fc2 || !last) return undefined;
-  const hiddenUnits = fc1.shape.at(-1)!;
-  const classes = last.shape.at(-1)!;
-  for (const { shape, tensor } of [fc2, last]) {
-    if (shape[0] !== hiddenUnits || (tensor === fc2.tensor && shape[1] !== hiddenUnits)) {
-      throw new WeightFileError(
-        file,
-        `its shape is [${shape}] but the layer before it has ${hiddenUnits} units, so it is not a VGG's.`,
-        {
-          tensor: tensor.name,
-        },
-      );
-    }
-  }
-  const positions = fc1.shape[0]! / arch.at(-1)![1];
-  const [height, width] = inputShape ?? [];
-  const halved = [height, width].map((length) => Math.floor((length ?? 0) / 2 ** arch.length));
-  const fits = halved[0]! * halved[1]! === positions;
-  const featureSize = fits
-    ? (halved as [number, number])
-    : ([Math.sqrt(positions), Math.sqrt(positions)] as const);
-  if (!Number.isInteger(featureSize[0]) || hiddenUnits === 0 || classes === 0 || positions === 0) {
-    throw new WeightFileError(
-      file,
-      `its ${fc1.shape[0]} inputs are not a square feature map of the ${arch.at(-1)![1]} channels before it, so it is not a VGG's.`,
-      { tensor: fc1.tensor.name },
-    );
-  }
-  return { hiddenUnits: [hiddenUnits, hiddenUnits], classes, featureSize };
-}
-
-function configOf(
-  layers: KerasConfig,
-  inputChannels: number,
-  blocks: number,
-): NonNullable<NetworkSpec['config']> {
-  const of = (className: string) => layers.filter((layer) => layer.className === className);
-  const last = of('Dense').at(-1)?.config.activation;
-  const dropout = of('Dropout')[0]?.config.rate;
-  return {
-    inputShape: inputShapeOf(layers[0], inputChannels, blocks),
-    classifierActivation: last === 'softmax' || last === 'linear' ? last : undefined,
-    dropout: typeof dropout === 'number' && dropout >= 0 && dropout < 1 ? dropout : 0,
-    pooling: of('GlobalAveragePooling2D')[0] ? 'avg' : of('GlobalMaxPooling2D')[0] ? 'max' : undefined,
-    adaptivePool: layers.some(({ name }) => name.startsWith('avgpool')),
-  };
+/** A record in place of a configuration; undefined if it says nothing of what a configuration does. */
+function configOf({ inputShape, classifierActivation, pooling }: RecordedOptions): NetworkSpec['config'] {
+  if (!inputShape && !classifierActivation && !pooling) return undefined;
+  return { inputShape, classifierActivation, pooling };
 }
 
 function isFraction(value: unknown): value is number {
   return typeof value === 'number' && value > 0 && value < 1;
-}
-
-/** The maximum height or width of an image; memory runs out below it. */
-const MAX_IMAGE_SIZE = 2 ** 14;
-
-/** The input shape in a configuration, if its network can process such images. */
-function inputShapeOf(
-  layer: KerasLayer | undefined,
-  inputChannels: number,
-  blocks: number,
-): NonNullable<NetworkSpec['config']>['inputShape'] {
-  const shape = layer?.config.batch_shape ?? layer?.config.batch_input_shape;
-  if (!Array.isArray(shape) || shape.length !== 4 || shape[3] !== inputChannels) return undefined;
-  const [height, width] = shape.slice(1) as (number | null)[];
-  const fits = (length: unknown) =>
-    length === null ||
-    (Number.isSafeInteger(length) && Number(length) >= 2 ** blocks && Number(length) <= MAX_IMAGE_SIZE);
-  return fits(height) && fits(width) ? [height!, width!, inputChannels] : undefined;
 }
 
 /** The title of the family's member with the same convolutions in each block, whatever their widths. */

@@ -31,6 +31,7 @@ export function targetsOf(where: string, model: LayersModel): Map<string, Target
     for (const variable of layer.weights) {
       const last = variable.originalName.split('/').at(-1)!;
       const role = `${names.get(layer.name) ?? layer.name}/${last}`;
+      if (targets.has(role)) fail(where, `the model has two layers '${layer.name}'; give each its own name.`);
       const { epsilon } = layer.getConfig();
       targets.set(role, { role, variable, ...(last === 'moving_variance' && { epsilon: Number(epsilon) }) });
     }

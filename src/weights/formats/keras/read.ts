@@ -21,6 +21,8 @@ export interface KerasFile {
   kerasVersion?: string;
   /** What this library stored about the model, unchecked. */
   metadata?: unknown;
+  /** All layers in their order, those without weights included, in the published layout. */
+  layerNames?: readonly string[];
 }
 
 /**
@@ -54,7 +56,13 @@ export async function readKerasH5(file: WeightFile, isPart = false): Promise<Ker
     return { layout: 'model', tensors: finish(file, await namedWeights(file, inner)), ...stated };
   }
   if (attributes.has('layer_names')) {
-    return { layout: 'published', tensors: finish(file, await namedWeights(file, root)), ...stated };
+    const layerNames = names(attributes, 'layer_names');
+    return {
+      layout: 'published',
+      tensors: finish(file, await namedWeights(file, root)),
+      ...stated,
+      layerNames,
+    };
   }
   const found = await numberedWeights(root);
   if (found.length === 0 && !isPart) {

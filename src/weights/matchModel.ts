@@ -1,0 +1,178 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { size } from '../base/shapes.js';
+import { isAverage } from '../core/vgg.js';
+import { layersWithin } from '../tfjs/models.js';
+import { vggByConfiguration } from './configuration/vgg.js';
+import type { Checkpoint } from './formats/checkpoint.js';
+import { WeightFileError } from './formats/error.js';
+import { checkStrict, type LoadReport, matchUp, type Pair } from './names/match.js';
+import { type Module, modulesOf, type Variable } from './names/modules.js';
+import { type NetworkHints, vggByNames } from './names/network.js';
+import type { Parameter, Parameters } from './names/parameters.js';
+import { type Target, targetsOf } from './names/targets.js';
+
+/** Tensors matched to a model's weights. */
+interface Match {
+  pairs: Pair[];
+  report: LoadReport;
+}
+
+/**
+ * Matches a file's tensors to the weights of a model: as a VGG's; or else by the names of layers; or else by their order, if
+ * both have the same layers.
+ *
+ * @throws WeightFileError when the file does not fit exactly, if `strict`, or not at all.
+ */
+export function matchModel(
+  where: string,
+  checkpoint: Checkpoint,
+  model: LayersModel,
+  hints: NetworkHints,
+  strict: boolean,
+): Match {
+  const errors: unknown[] = [];
+  const partial: Match[] = [];
+  for (const match of [byRoles, byNames, byOrder]) {
+    try {
+      const found = match(where, checkpoint, model, hints);
+      if (!found) continue;
+      if (isComplete(found.report)) return found;
+      partial.push(found);
+    } catch (error) {
+      // Not a VGG, a model or a file; the next way needs none.
+      if (!(error instanceof WeightFileError) && !(error instanceof RangeError)) throw error;
+      errors.push(error);
+    }
+  }
+  const best = partial.sort((a, b) => b.pairs.length - a.pairs.length)[0];
+  if (!best) throw errors[0];
+  if (strict) checkStrict(checkpoint.file, best.report);
+  return best;
+}
+
+function isComplete({ missing, leftOver, mismatched }: LoadReport): boolean {
+  return missing.length === 0 && leftOver.length === 0 && mismatched.length === 0;
+}
+
+function byRoles(where: string, checkpoint: Checkpoint, model: LayersModel, hints: NetworkHints): Match {
+  const { parameters } = vggByConfiguration(checkpoint) ?? vggByNames(checkpoint, hints);
+  return matchUp(checkpoint, parameters, targetsOf(where, model));
+}
+
+/** By the names of layers and variables, for a file in the order of axes of tfjs. */
+function byNames(_where: string, checkpoint: Checkpoint, model: LayersModel): Match | undefined {
+  const modules = modulesOf(checkpoint.file, checkpoint.tensors);
+  if (modules.some(({ outFirst }) => outFirst)) return undefined;
+  const layers = layersOf(model);
+  const targets = layers.flatMap(({ name, weights }) =>
+    weights.map(({ variable, target }): [string, Target] => [`${name}/${variable}`, target]),
+  );
+  if (new Set(targets.map(([role]) => role)).size < targets.length) return undefined;
+  const parameters = modules.flatMap(({ path, variables }) =>
+    [...variables].map(([variable, tensor]): Parameter => {
+      return { role: `${path}/${variable}`, shape: tensor.shape, tensor };
+    }),
+  );
+  return matchUp(checkpoint, parametersOf(modules, parameters, 'keras'), new Map(targets), 'names');
+}
+
+/** One after the other, if file and model have layers of the same kinds and shapes. */
+function byOrder(_where: string, checkpoint: Checkpoint, model: LayersModel): Match | undefined {
+  const modules = inOrder(checkpoint);
+  const layers = layersOf(model).filter(({ weights }) => weights.length > 0);
+  if (modules?.length !== layers.length) return undefined;
+  let channels: number | undefined;
+  const parameters: Parameter[] = [];
+  const targets = new Map<string, Target>();
+  for (const [i, { name, weights }] of layers.entries()) {
+    const module = modules[i]!;
+    if (module.variables.size !== weights.length || module.tensors.length !== weights.length)
+      return undefined;
+    for (const { variable, target } of weights) {
+      const tensor = module.variables.get(variable);
+      const shape = target.variable.shape as number[];
+      if (!tensor) return undefined;
+      const { axes, ...parameter } = oriented(module, tensor.shape, channels);
+      if (
+        variable === 'kernel' ? parameter.shape.join() !== shape.join() : tensor.shape.join() !== shape.join()
+      ) {
+        return undefined;
+      }
+      const role = `${i}/${name}/${variable}`;
+      parameters.push({ role, tensor, shape, ...(variable === 'kernel' && { axes }) });
+      targets.set(role, target);
+      if (variable === 'kernel') channels = shape.length === 4 ? shape[3] : undefined;
+    }
+  }
+  const names = modules.some(({ outFirst }) => outFirst) ? 'torchvision' : 'keras';
+  return matchUp(checkpoint, parametersOf(modules, parameters, names), targets, 'order');
+}
+
+function parametersOf(
+  modules: readonly Module[],
+  parameters: readonly Parameter[],
+  names: Parameters['names'],
+): Parameters {
+  const used = new Set(parameters.map(({ tensor }) => tensor));
+  const others = modules.flatMap(({ tensors }) => tensors.filter((tensor) => !used.has(tensor)));
+  return { names, parameters, others };
+}
+
+/**
+ * The layers of a file in the order of the network. PyTorch's and Keras' files keep it; where tensors are sorted by name, the
+ * numbers in the names do, if they can.
+ */
+function inOrder({ file, format, tensors, layerNames }: Checkpoint): Module[] | undefined {
+  const modules = modulesOf(file, tensors);
+  if (format.startsWith('PyTorch') || layerNames) return modules;
+  const natural = new Intl.Collator('en', { numeric: true });
+  const sorted = modules.sort((a, b) => natural.compare(a.path, b.path));
+  // Layers of one shape whose names differ in more than a number could be in any order.
+  const names = new Map<string, string>();
+  for (const { path, variables } of sorted) {
+    const shapes = [...variables.values()].map(({ shape }) => shape.join()).join(';');
+    const name = path.replace(/\d+/g, '#');
+    if ((names.get(shapes) ?? name) !== name) return undefined;
+    names.set(shapes, name);
+  }
+  return sorted;
+}
+
+/**
+ * A kernel's shape in tfjs, and its axes if they are PyTorch's.
+ *
+ * @param channels of the feature map that a dense layer takes flattened, if it follows a convolution.
+ */
+function oriented(
+  { outFirst }: Module,
+  shape: readonly number[],
+  channels: number | undefined,
+): Pick<Parameter, 'shape' | 'axes'> {
+  if (!outFirst) return { shape };
+  const [out, inputs, ...window] = shape as [number, number, ...number[]];
+  if (window.length > 0) {
+    return { shape: [...window, inputs, out], axes: { out, channels: inputs, window: size(window) } };
+  }
+  const perMap = channels && inputs % channels === 0 ? channels : inputs;
+  return { shape: [inputs, out], axes: { out, channels: perMap, window: inputs / perMap } };
+}
+
+interface ModelLayer {
+  name: string;
+  weights: { variable: Variable; target: Target }[];
+}
+
+function layersOf(model: LayersModel): ModelLayer[] {
+  return layersWithin(model)
+    .filter(({ name }) => !isAverage(name))
+    .map((layer) => ({
+      name: layer.name,
+      weights: layer.weights.map((variable) => {
+        const last = variable.originalName.split('/').at(-1)! as Variable;
+        const { epsilon } = layer.getConfig();
+        const role = `${layer.name}/${last}`;
+        const target = { role, variable, ...(last === 'moving_variance' && { epsilon: Number(epsilon) }) };
+        return { variable: last, target };
+      }),
+    }));
+}
