@@ -334,7 +334,7 @@ describe('while loading', () => {
     net.dispose();
     const dense = sequential({ layers: [layers.dense({ units: 1, inputShape: [1] })] });
     await expect(encodeWeights(dense)).rejects.toThrow(
-      'encodeWeights: the model: it has no convolutions, so it is not a VGG.',
+      "encodeWeights: the layer 'dense_Dense1' takes a feature map",
     );
     dense.dispose();
   });

@@ -43,7 +43,6 @@ test('a path names itself in errors', async () => {
   await expect(loadWeights(model, join(folder, 'none.pth'))).rejects.toThrow(
     `${join(folder, 'none.pth')}: no such file; check the path.`,
   );
-  await expect(loadWeights(model, folder)).rejects.toThrow('it is a folder or a device; use a file.');
   model.dispose();
 });
 
