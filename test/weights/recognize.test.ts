@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
-import { gzipSync, zipSync } from 'fflate';
+import { gzipSync, zipSync, zlibSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { concat } from '../../src/io/read.js';
@@ -141,6 +141,8 @@ describe('files by their content', () => {
     ['gzip', gzipSync(noise(100)), 'it is compressed with gzip'],
     ['xz', bytes('\xfd7zXZ\0', zeros(30)), 'it is compressed with xz'],
     ['Zstandard', bytes('\x28\xb5\x2f\xfd', zeros(30)), 'it is compressed with Zstandard'],
+    ['zlib', zlibSync(noise(100)), 'it is compressed with zlib'],
+    ['bzip2', bytes('BZh91AY&SY', zeros(30)), 'it is compressed with bzip2'],
     ['7z', bytes('7z\xbc\xaf\x27\x1c', zeros(30)), 'it is a 7z archive'],
     ['RAR', bytes('Rar!\x1a\x07\x01\0', zeros(30)), 'it is a RAR archive'],
     [

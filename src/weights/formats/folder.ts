@@ -14,6 +14,23 @@ const WEIGHTS = [
   /\.(onnx|tflite|caffemodel|mlmodel|pb|npz|npy|mat|msgpack|params|pdparams|pkl|t7|weights|index|gguf)$/,
 ];
 
+/** What a folder is by the names in it. */
+const KINDS: readonly (readonly [patterns: readonly RegExp[], kind: string])[] = [
+  [[/^Manifest\.json$/, /^Data$/], `a ${CORE_ML}`],
+  [
+    [/^data\.pkl$/],
+    'an unpacked file of torch.save; zip the folder, uncompressed, and use that, or load it in PyTorch and save it again',
+  ],
+  [
+    [/\.distcp$/],
+    'a distributed checkpoint of PyTorch; convert it in Python with torch.distributed.checkpoint.format_utils.dcp_to_torch_save',
+  ],
+  [
+    [/^(_METADATA|_CHECKPOINT_METADATA|manifest\.ocdbt)$/],
+    'an Orbax checkpoint, as Flax writes; restore it in Python and save its flattened arrays with safetensors.numpy.save_file',
+  ],
+];
+
 /** What repositories of a hub have beside `model.safetensors`: the same weights for other frameworks. */
 const COPIES = /^(pytorch_model\.bin|tf_model\.h5|flax_model\.msgpack)$/;
 
@@ -41,12 +58,10 @@ export async function fileIn(source: Source): Promise<Source> {
     const [found, ...others] = names.filter((name) => pattern.test(name));
     if (found !== undefined && others.length === 0) return inside(found);
   }
-  if (names.includes('Manifest.json') && names.includes('Data')) throw fault(`it is a ${CORE_ML}.`);
-  if (names.includes('data.pkl')) {
-    throw fault(
-      'it is an unpacked file of torch.save; zip the folder, uncompressed, and use that, or load it in PyTorch and save it again.',
-    );
-  }
+  const kind = KINDS.find(([patterns]) =>
+    patterns.every((pattern) => names.some((name) => pattern.test(name))),
+  );
+  if (kind) throw fault(`it is ${kind[1]}.`);
   const isCopy = (name: string) => names.includes('model.safetensors') && COPIES.test(name);
   for (const pattern of WEIGHTS) {
     const found = names.filter((name) => pattern.test(name) && !isCopy(name)).sort();

@@ -69,6 +69,11 @@ const MAGIC: readonly (readonly [offset: number, bytes: string, kind: string])[]
   [0, '\x1f\x8b', `compressed with gzip; ${UNPACK}`],
   [0, '\xfd7zXZ\0', `compressed with xz; ${UNPACK}`],
   [0, '\x28\xb5\x2f\xfd', `compressed with Zstandard; ${UNPACK}`],
+  [
+    0,
+    '\x78\x9c',
+    'compressed with zlib, as joblib writes; load it in Python and save its arrays with safetensors.numpy.save_file',
+  ],
   [0, 'BZh', `compressed with bzip2; ${UNPACK}`],
   [0, '\x04\x22\x4d\x18', `compressed with LZ4; ${UNPACK}`],
   [0, '7z\xbc\xaf\x27\x1c', `a 7z archive; ${UNPACK}`],
