@@ -7,6 +7,7 @@ import { type NetworkSpec, titleOf } from '../names/network.js';
 import type { Parameter, Parameters } from '../names/parameters.js';
 import { activationOf } from './activations.js';
 import { Fields } from './fields.js';
+import { isLeftOut } from './layers.js';
 import { matchWeights, type Weight } from './match.js';
 import { type KerasLayer, type KerasModel, parseModel } from './parse.js';
 
@@ -46,10 +47,16 @@ export function vggByConfiguration(
   return { network: network.spec, parameters: { names: 'keras', parameters, others } };
 }
 
-/** The VGG in a model, at its beginning, whatever its head; undefined if there is none. */
+/**
+ * The VGG in a model, after whatever prepares images; undefined if there is none. Its top is described if it is one of `vgg`
+ * but for dropout.
+ */
 export function vggWithin(file: string, model: KerasModel): NetworkSpec | undefined {
-  const ops = opsOf(file, model);
-  return ops && networkOf(ops.slice(ops.findIndex(({ kind }) => kind === 'conv')), inputShapeOf(model))?.spec;
+  const ops = opsOf(file, model)?.filter(
+    ({ kind, layer }) => kind !== 'dropout' && !isLeftOut(layer.className),
+  );
+  const first = ops?.findIndex(({ kind }) => kind === 'conv') ?? -1;
+  return first < 0 ? undefined : networkOf(ops!.slice(first), inputShapeOf(model))?.spec;
 }
 
 /** The layers of a model without branches, in order; models within it are unrolled. */
