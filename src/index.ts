@@ -31,6 +31,7 @@ export {
 } from './core/options.js';
 export { type ParamCount, paramCount } from './core/params.js';
 export { alexNetPlan, type LayerKind, type Plan, type PlanRow, plan } from './core/plan.js';
+export type { Padding } from './core/sizes.js';
 export { summary } from './core/summary.js';
 export { tally } from './core/tally.js';
 export { vgg } from './core/vgg.js';
