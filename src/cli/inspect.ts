@@ -37,15 +37,32 @@ function describe(info: WeightFileInfo): string {
     '',
     table([['tensor', 'type', 'shape', 'weight of the network'], ...rows]),
     '',
-    ...(info.network ? [`load it with\n  ${loader(info)}`] : []),
+    ...(info.network || info.layers ? [`load it with\n  ${loader(info)}`] : []),
   ].join('\n');
 }
 
 type Network = NonNullable<WeightFileInfo['network']>;
 type Top = NonNullable<Network['top']>;
 
-function networkLines({ network, problem }: WeightFileInfo): string[] {
-  if (!network) return [`not a known VGG: ${problem}`];
+function networkLines(info: WeightFileInfo): string[] {
+  if (info.layers) {
+    const [first, ...more] = info.network ? vggLines(info.network) : [];
+    return [...layerLines(info.layers), ...(first ? [`in it: ${first}`] : []), ...more];
+  }
+  return info.network ? vggLines(info.network, info.problem) : [`not a known VGG: ${info.problem}`];
+}
+
+/** What a configuration describes, in lines that come before those of a VGG in it. */
+function layerLines(layers: NonNullable<WeightFileInfo['layers']>): string[] {
+  const kinds = [...new Set(layers.map(({ kind }) => oneLine(kind)))];
+  const leftOut = layers.filter((layer) => layer.leftOut).map(({ name }) => oneLine(name));
+  return [
+    `a model of ${layers.length} layers by its configuration: ${kinds.join(', ')}`,
+    ...(leftOut.length > 0 ? [`left out, since they do nothing in prediction: ${leftOut.join(', ')}`] : []),
+  ];
+}
+
+function vggLines(network: Network, problem?: string): string[] {
   const { title, names, arch, inputChannels, batchNorm, convBias, padding, top } = network;
   const blocks = arch.map(
     ([convs, channels, pointwise]) => `${convs}${pointwise ? `+${pointwise}` : ''}x${channels}`,

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
 import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from 'vgg-blocks/images';
-import { fileSystem } from 'vgg-blocks/node';
 import {
   type FromWeightsOptions,
   type HubName,
@@ -158,13 +157,10 @@ async function find(source: string, args: NetworkArguments, options: FromWeights
     return described(await downloadWeights(args.pretrained!, { ...options, ...buildingOptions(args) }));
   }
   const finetuned = await readFinetuned(source);
-  if (finetuned && options.includeTop !== false) {
-    const { classNames, network, preprocessing } = finetuned;
-    const model = await loadLayersModel(fileSystem(finetuned.model));
-    return { model, title: network, classes: classNames.length, classNames, preprocessing };
-  }
   const found = described(await openWeights(finetuned?.model ?? source, args, options));
-  return finetuned ? { ...found, preprocessing: finetuned.preprocessing } : found;
+  if (!finetuned) return found;
+  const { network: title, classNames, preprocessing } = finetuned;
+  return { ...found, title, classNames, preprocessing };
 }
 
 function described({ model, network, report, metadata }: LoadedNetwork): Found {

@@ -1,6 +1,7 @@
 import { size } from '../base/shapes.js';
 import type { Source } from '../io/read.js';
-import { parseModel } from './configuration/parse.js';
+import { isLeftOut } from './configuration/layers.js';
+import { type KerasLayer, type KerasModel, parseModel } from './configuration/parse.js';
 import { vggByConfiguration, vggWithin } from './configuration/vgg.js';
 import {
   type Checkpoint,
@@ -9,7 +10,7 @@ import {
   withCheckpoint,
 } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
-import type { Dtype } from './formats/tensor.js';
+import type { Dtype, StoredTensor } from './formats/tensor.js';
 import { type ModelMetadata, metadataIn } from './metadata.js';
 import { partsOf } from './names/folded.js';
 import { type NetworkSpec, vggByNames } from './names/network.js';
@@ -20,10 +21,15 @@ export interface WeightFileInfo {
   /** Length in bytes; of a tfjs model, that of its `model.json`. */
   bytes: number;
   format: WeightFormat;
-  /** The network, if the tensors are those of a VGG. */
+  /** The network, if the file is a VGG or its configuration has one in it. */
   network?: NetworkSpec;
   /** The reason why there is no `network`, or why it cannot be built with its fully connected layers. */
   problem?: string;
+  /**
+   * The layers of the file's configuration, if it is not exactly a VGG's: `fromWeights` builds the model from them, without those
+   * that do nothing in prediction (`leftOut`).
+   */
+  layers?: { name: string; kind: string; leftOut: boolean }[];
   /** How images are prepared and what the classes are called, if the file says so. */
   metadata: ModelMetadata;
   /** How many numbers are weights of the network. */
@@ -45,7 +51,7 @@ export async function inspectWeights(
 ): Promise<WeightFileInfo> {
   return withCheckpoint(source, options, async (checkpoint) => {
     const { file, bytes, format, tensors } = checkpoint;
-    const vgg = attempt(() => vggOf(checkpoint));
+    const vgg = attempt(() => networkIn(checkpoint));
     const parameters = 'value' in vgg ? vgg.value.parameters.parameters : [];
     const weights = new Map(
       parameters.flatMap(({ tensor, role }) => partsOf(tensor).map((part) => [part, role] as const)),
@@ -54,7 +60,7 @@ export async function inspectWeights(
       file,
       bytes,
       format,
-      ...('value' in vgg ? described(vgg.value) : { problem: vgg.reason }),
+      ...('value' in vgg ? factsOf(vgg.value) : { problem: vgg.reason }),
       metadata: metadataIn(checkpoint),
       parameters: parameters.reduce((sum, { tensor }) => sum + size(tensor.shape), 0),
       dtypes: [...new Set(tensors.map(({ dtype }) => dtype))],
@@ -71,24 +77,47 @@ export async function inspectWeights(
   });
 }
 
-/** The VGG that a file is, or that its configuration has as a part. */
-function vggOf(checkpoint: Checkpoint): ReturnType<typeof vggByNames> {
-  const { file, configuration, kerasVersion, tensors } = checkpoint;
-  const exact = vggByConfiguration(checkpoint);
-  if (exact) return exact;
-  if (configuration === undefined) return vggByNames(checkpoint);
-  const network = vggWithin(file, parseModel(file, configuration, kerasVersion));
-  if (!network) {
-    throw new WeightFileError(file, 'its configuration has no VGG; fromWeights builds what it describes.');
-  }
-  return { network, parameters: { names: 'keras', parameters: [], others: tensors } };
+/** The network by the file's configuration, or else by names and shapes, as `fromWeights` decides it. */
+function networkIn(checkpoint: Checkpoint): Described {
+  const vgg = vggByConfiguration(checkpoint);
+  const { file, tensors, configuration, kerasVersion } = checkpoint;
+  if (vgg || configuration === undefined) return vgg ?? vggByNames(checkpoint);
+  const model = parseModel(file, configuration, kerasVersion);
+  return {
+    network: vggWithin(file, model),
+    parameters: { parameters: tensors.map((tensor) => ({ tensor })) },
+    layers: layersOf(model).map(({ name, className }) => ({
+      name,
+      kind: className,
+      leftOut: isLeftOut(className),
+    })),
+  };
 }
 
-function described({
+interface Described {
+  network?: NetworkSpec;
+  parameters: {
+    parameters: readonly { tensor: StoredTensor; role?: string }[];
+    headProblem?: WeightFileError;
+  };
+  layers?: WeightFileInfo['layers'];
+}
+
+function factsOf({
   network,
+  layers,
   parameters: { headProblem },
-}: ReturnType<typeof vggByNames>): Pick<WeightFileInfo, 'network' | 'problem'> {
-  return { network, ...(headProblem && { problem: headProblem.reason }) };
+}: Described): Pick<WeightFileInfo, 'network' | 'layers' | 'problem'> {
+  return {
+    ...(network && { network }),
+    ...(layers && { layers }),
+    ...(headProblem && { problem: headProblem.reason }),
+  };
+}
+
+/** The layers of a model and of those within it. */
+function layersOf({ layers }: KerasModel): KerasLayer[] {
+  return layers.flatMap((layer) => (layer.model ? layersOf(layer.model) : [layer]));
 }
 
 type Attempt<T> = { value: T } | { reason: string };

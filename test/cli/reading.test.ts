@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setBackend } from '@tensorflow/tfjs-core';
+import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import {
@@ -134,6 +135,44 @@ describe('options of reading', () => {
     );
     const unknown = await run('inspect', at('bare.safetensors'), '--rename', 'nothing=x');
     expect(unknown.error).toMatch(/--rename has 'nothing'/);
+  });
+});
+
+describe('a model that is not exactly a VGG', () => {
+  const file = at('elu.keras');
+  beforeAll(async () => {
+    const model = sequential({
+      layers: [
+        layers.inputLayer({ inputShape: [8, 8, 3] }),
+        layers.conv2d({ filters: 2, kernelSize: 3, padding: 'same', activation: 'elu', name: 'first' }),
+        layers.maxPooling2d({ poolSize: 2 }),
+        layers.dropout({ rate: 0.5, name: 'drop' }),
+        layers.flatten(),
+        layers.dense({ units: 3, name: 'last' }),
+      ],
+    });
+    setMetadata(model, { preprocessing: KERAS, classNames });
+    writeFileSync(file, await encodeWeights(model, { container: 'keras' }));
+    model.dispose();
+  });
+
+  test('is inspected, classifies, and is converted to whole models only', async () => {
+    const { out } = await run('inspect', file);
+    expect(out).toContain(
+      'a model of 6 layers by its configuration: InputLayer, Conv2D, MaxPooling2D, Dropout,',
+    );
+    expect(out).toContain('await fromWeights(');
+    const predictions = await classified('--weights', file);
+    expect(predictions.map(({ label }: { label: string }) => label).sort()).toEqual(['bird', 'cat', 'dog']);
+    for (const [name, ...args] of [['elu'], ['elu2.keras'], ['elu.h5', '--to', 'model.h5']] as const) {
+      expect(await run('convert', file, at(name), ...args)).toMatchObject({ code: 0, error: '' });
+      expect(await classified('--weights', at(name))).toEqual(predictions);
+    }
+    const refused = await run('convert', file, at('elu.safetensors'));
+    expect(refused.code).toBe(1);
+    expect(refused.error.trim().split('\n')).toHaveLength(1);
+    expect(refused.error).toMatch(/first.*keras/);
+    expect(existsSync(at('elu.safetensors'))).toBe(false);
   });
 });
 
