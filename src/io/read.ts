@@ -192,8 +192,9 @@ async function remoteSize(url: string, options: ReadOptions): Promise<number> {
   const head = await request(url, options, {}, 'HEAD').catch(() => undefined);
   options.signal?.throwIfAborted();
   await head?.body?.cancel();
+  // Of a request for no body, some servers say that it has no bytes.
   const announced = head?.ok ? announcedBytes(head) : undefined;
-  return announced ?? fetchPieces(url, options, () => {});
+  return announced || fetchPieces(url, options, () => {});
 }
 
 /** Passes a server's bytes on as they arrive, and returns how many they were. */

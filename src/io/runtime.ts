@@ -8,7 +8,10 @@ export function nodeModules() {
   const builtin = globalThis.process?.getBuiltinModule;
   if (!builtin) return undefined;
   return {
-    crypto: builtin('node:crypto'),
+    /** Absent from some builds of Node. */
+    get crypto() {
+      return builtin('node:crypto');
+    },
     fs: builtin('node:fs/promises'),
     os: builtin('node:os'),
     path: builtin('node:path'),

@@ -140,16 +140,23 @@ describe('a tfjs model in eight shards', () => {
     expect(new Set(asked.map((request) => request.split(' ')[1])).size).toBe(asked.length);
   });
 
-  test('a server that does not say their length is asked for the bytes, which are counted', async () => {
-    const answer: Answer = (request, response) => {
-      if (request.method === 'HEAD') response.writeHead(405).end();
-      else response.end(files[request.url!.slice(1)]);
-    };
-    const { url, asked } = await serveFiles(files, answer);
-    const { model } = await fromWeights(`${url}model.json`, { includeTop: false });
-    model.dispose();
-    expect(asked).toContain('GET shard8.bin');
-  });
+  test.each<[string, Answer]>([
+    ['refuses to', (_, response) => response.writeHead(405).end()],
+    ['says none', (_, response) => response.writeHead(200, { 'content-length': 0 }).end()],
+    ['breaks off', (_, response) => response.destroy()],
+  ])(
+    'a server that is asked for their length and %s is asked for the bytes, which are counted',
+    async (_, head) => {
+      const answer: Answer = (request, response, count) => {
+        if (request.method === 'HEAD') head(request, response, count);
+        else response.end(files[request.url!.slice(1)]);
+      };
+      const { url, asked } = await serveFiles(files, answer);
+      const { model } = await fromWeights(`${url}model.json`, { includeTop: false });
+      model.dispose();
+      expect(asked).toContain('GET shard8.bin');
+    },
+  );
 
   test('from a path, a file URL, a folder and the option shards', async () => {
     const path = writeFiles(renamed(files, 'whole'), 'whole');
