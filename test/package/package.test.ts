@@ -80,7 +80,7 @@ describe('the packed library', () => {
 
   test('holds dist, the documents and the examples, and nothing else', () => {
     const dist = /^dist\/[\w-]+(\.\w+)?\.(js|cjs|d\.ts|d\.cts)$/;
-    const pages = /^(README|CHANGELOG|CONTRIBUTING|docs\/\w+|src\/[\w/]+\/README)\.md$/;
+    const pages = /^(README|CHANGELOG|CONTRIBUTING|docs\/[\w-]+|src\/[\w/]+\/README)\.md$/;
     const rest = project.files.filter(
       (path) => !dist.test(path) && !pages.test(path) && !/^(docs\/figures|examples)\//.test(path),
     );
