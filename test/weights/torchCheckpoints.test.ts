@@ -1,3 +1,4 @@
+import { memory } from '@tensorflow/tfjs-core';
 import { zipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { OP } from '../../src/weights/formats/torch/opcodes.js';
@@ -162,6 +163,35 @@ describe('of several state dicts', () => {
     ).rejects.toThrow(
       "it is safetensors, which holds one network, and the option key is for PyTorch's checkpoints; leave it out.",
     );
+  });
+});
+
+describe('networks are built', () => {
+  const ARCH = [
+    [1, 2],
+    [1, 3],
+  ];
+
+  test.each([
+    ['module.pt', undefined],
+    ['ema.pth', 'model_ema'],
+    ['flat.ckpt', 'generator'],
+    ['parts.pth', ''],
+  ])('of %s with the key %s', async (name, key) => {
+    const before = memory().numTensors;
+    const { model, network, report } = await fromWeights(file(name), { key, inputShape: [4, 4, 1] });
+    expect(network).toMatchObject({ arch: ARCH, top: { classes: 2, hiddenUnits: [] } });
+    expect(report.leftOver).toEqual([]);
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('of one of two under the same key only if it is named', async () => {
+    const before = memory().numTensors;
+    await expect(fromWeights(file('flat.ckpt'))).rejects.toThrow(
+      "it has the convolutions of two networks ('generator.features.0' and 'critic.features.0'); save the state_dict of one alone, or pass the beginning of its names as key.",
+    );
+    expect(memory().numTensors).toBe(before);
   });
 });
 

@@ -111,7 +111,7 @@ function convolutions(
     const names = [best, second].map(({ convs }) => `'${printable(convs[0]!.module.path)}'`);
     throw new WeightFileError(
       file,
-      `it has the convolutions of two networks (${names.join(' and ')}); save the state_dict of one alone.`,
+      `it has the convolutions of two networks (${names.join(' and ')}); save the state_dict of one alone, or pass the beginning of its names as key.`,
     );
   }
   checkNumbers(file, best.dialect, best.convs);

@@ -25,8 +25,8 @@ export interface Module {
 /** What `DataParallel`, `torch.compile`, FSDP and activation checkpointing put into the names, wherever a module is wrapped. */
 const WRAPPERS = ['module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module'];
 
-/** PyTorch's counter, used only with momentum=None, and the state of Keras' random generators. */
-const WITHOUT_EFFECT = ['num_batches_tracked', 'seed_generator_state'];
+/** PyTorch's counters, of batch normalization and of averaged models, and the state of Keras' random generators. */
+const WITHOUT_EFFECT = ['num_batches_tracked', 'n_averaged', 'seed_generator_state'];
 
 /**
  * The layers of a file in the order of their tensors. Weights that are stored in parts, by weight normalization or pruning, are
