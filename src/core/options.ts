@@ -48,8 +48,8 @@ export interface BatchNormOptions {
 export interface VggOptions extends NetworkOptions {
   /**
    * `[height, width, channels]`. Default `[224, 224, 1]`. Height and width are at least 2^blocks (32 for five blocks), and more
-   * with padding 'valid' (150 for VGG-11). Either may be null, for any size, unless the features are flattened: with
-   * `includeTop: false`, `pooling` or `convolutionalTop`.
+   * with padding 'valid' (150 for VGG-11). With `includeTop: false` or `pooling` either may be null, for
+   * any size from that minimum on.
    */
   inputShape?: NetworkOptions['inputShape'];
   /**
@@ -189,19 +189,14 @@ export function resolveVgg(where: string, arch: ConvArch, options: VggOptions): 
   const o = resolveOptions(where, options);
   oneOf(where, 'pooling', o.pooling, [undefined, 'avg', 'max']);
   if (o.convolutionalTop) checkConvolutionalTop(where, o);
-  const flattened = o.includeTop && !o.pooling && !o.convolutionalTop;
+  const needs = needsFixedSize(o);
   const [height, width] = o.inputShape;
   const size = `input ${height}x${width}`;
   const window = o.convolutionalTop ? ADAPTIVE_SIZE : 1;
   for (const side of [height, width]) {
     if (side === null) {
-      if (o.adaptivePool)
-        fail(where, `${size} has no fixed size, which adaptivePool needs; pass both numbers.`);
-      if (!flattened) continue;
-      fail(
-        where,
-        `${size} has no fixed size, which the flatten needs; pass both numbers, or set pooling or includeTop: false.`,
-      );
+      if (!needs) continue;
+      fail(where, `${size} has no fixed size, which ${needs}.`);
     }
     wholeNumber(where, 'the input height or width', side);
     if (featureSize(arch, side, o.padding) < window) {
@@ -214,6 +209,15 @@ export function resolveVgg(where: string, arch: ConvArch, options: VggOptions): 
     }
   }
   return o;
+}
+
+/** What needs a fixed image size, and the way on; undefined if nothing does. */
+function needsFixedSize(o: ResolvedOptions): string | undefined {
+  if (o.adaptivePool) return 'adaptivePool needs; pass both numbers';
+  if (!o.includeTop || o.pooling) return undefined;
+  // tfjs does not refuse a feature map smaller than a window.
+  if (o.convolutionalTop) return 'convolutionalTop needs; pass both numbers';
+  return 'the flatten needs; pass both numbers, or set pooling or includeTop: false';
 }
 
 function checkConvolutionalTop(where: string, o: ResolvedOptions): void {

@@ -22,9 +22,9 @@ const NETWORKS: Record<string, VggOptions> = {
   afterRelu: { inputShape: [12, 12, 3], hiddenUnits: 7, batchNorm: { afterRelu: true } },
   avg: { inputShape: [null, null, 3], hiddenUnits: [7], pooling: 'avg' },
   max: { inputShape: [null, 14, 3], hiddenUnits: [7], pooling: 'max' },
-  convolutionalTop: { inputShape: [null, null, 3], hiddenUnits: [7, 8], convolutionalTop: true },
+  convolutionalTop: { inputShape: [32, 36, 3], hiddenUnits: [7, 8], convolutionalTop: true },
 };
-const SIZES: Record<string, [number, number]> = { avg: [12, 14], max: [12, 14], convolutionalTop: [32, 36] };
+const SIZES: Record<string, [number, number]> = { avg: [12, 14], max: [12, 14] };
 const [BATCH, CLASSES, RATE] = [3, 5, 0.1];
 
 /** PyTorch numbers weights in the order of the layers; tfjs lists those that are not trained last. */

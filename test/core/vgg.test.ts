@@ -283,6 +283,11 @@ describe('options', () => {
       'vgg: input 32xnull has no fixed size, which adaptivePool needs; pass both numbers.',
     ],
     [
+      'no size with a convolutional top',
+      () => vgg(VGG11, { inputShape: [null, 224, 1], convolutionalTop: true }),
+      'vgg: input nullx224 has no fixed size, which convolutionalTop needs; pass both numbers.',
+    ],
+    [
       "a small input with padding 'valid'",
       () => vgg11({ inputShape: [150, 149, 1], padding: 'valid' }),
       'vgg11: input 150x149 is smaller than 150x150, and eight 3x3 convolutions without padding and five 2x2 poolings would leave nothing; use at least 150.',

@@ -126,18 +126,28 @@ describe('an extractor', () => {
     model.dispose();
   });
 
-  test.each([{ pooling: 'avg' }, { convolutionalTop: true }] as const)(
-    'takes images of another size up to the classes with %o',
-    async (options) => {
-      const model = vgg([[1, 3]], { inputShape: [32, 32, 3], hiddenUnits: 6, ...options });
-      const any = featureExtractor(model, ['fc1', 'predictions'], { inputShape: [null, null, 3] });
-      const [, logits] = await valuesOf(any);
-      expect(logits).toEqual((await valuesOf(model))[0]);
-      const x = ones([2, 20, 26, 3]);
-      expect((await valuesOf(any, x))[1]).toHaveLength(20);
-      model.dispose();
-    },
-  );
+  test.each([
+    [{ pooling: 'avg' }, [null, null, 3]],
+    [{ convolutionalTop: true }, [20, 26, 3]],
+  ] as const)('with %o takes images of another size up to the classes', async (options, inputShape) => {
+    const model = vgg([[1, 3]], { inputShape: [32, 32, 3], hiddenUnits: 6, ...options });
+    const small = vgg([[1, 3]], { inputShape: [20, 26, 3], hiddenUnits: 6, ...options });
+    const extractor = featureExtractor(model, ['fc1', 'predictions'], { inputShape });
+    const [, logits] = await valuesOf(extractor, ones([2, 20, 26, 3]));
+    expect(logits).toEqual((await valuesOf(small, ones([2, 20, 26, 3])))[0]);
+    model.dispose();
+    small.dispose();
+  });
+
+  test.each<[string, [number | null, number | null, number], string]>([
+    ['pool5', [16, 40, 3], 'inputShape is [16,40,3], which leaves nothing for block5_pool; pass a larger'],
+    ['fc1', [null, 224, 3], 'inputShape is [any,224,3], which has no fixed size for fc1; pass a larger'],
+    ['fc1', [192, 224, 3], 'inputShape is [192,224,3], which leaves nothing for fc1; pass a larger'],
+  ])('refuses images that are too small for %s', (layer, inputShape, sentence) => {
+    const model = vgg(scaleArch(VGG11, 32), { ...NARROW, inputShape: [224, 224, 3], convolutionalTop: true });
+    expect(() => featureExtractor(model, layer, { inputShape })).toThrow(`featureExtractor: ${sentence}`);
+    model.dispose();
+  });
 
   test('ends at the last of its layers', () => {
     const model = plain();

@@ -134,6 +134,14 @@ describe('a network that files of weights alone cannot describe is refused by it
       [conv(), pool(), layers.flatten(), dense({ activation: 'softmax', name: 'w' }), dense()],
     ],
     ["'y' takes a feature map", [conv(), pool(), dense()]],
+    [
+      "'avgpool' averages the feature map to another size than 7x7",
+      [conv(), pool(), layers.averagePooling2d({ poolSize: 2, name: 'avgpool' }), layers.flatten(), dense()],
+    ],
+    [
+      "'avgpool' averages a feature map that no top takes flattened",
+      [conv(), pool(), layers.averagePooling2d({ poolSize: 2, name: 'avgpool' })],
+    ],
   ] as never)('%s', async (what, chain) => {
     const image = input({ shape: [8, 8, 1] });
     const y = (chain as unknown as layers.Layer[]).reduce(

@@ -68,6 +68,7 @@ export function featureExtractor(
   for (const [i, layer] of used.entries()) {
     const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
     x = sharedLayer(layer, split ? 'none' : 'own').apply(x) as SymbolicTensor;
+    checkSize(layer, x, image.shape);
     before.set(layer.name, x);
     const needed =
       i < used.length - 1 || taps.some((tap) => tap.layer === layer.name && tap.side === 'after');
@@ -97,6 +98,20 @@ function pooled(x: SymbolicTensor, pooling: 'avg' | 'max', name: string): Symbol
 
 function same(x: SymbolicTensor, name: string): SymbolicTensor {
   return tfjsLayers.activation({ activation: 'linear', name }).apply(x) as SymbolicTensor;
+}
+
+/** Throws where images are smaller than a window, or may be; tfjs would compute without an error. */
+function checkSize(
+  layer: tfjsLayers.Layer,
+  { shape }: SymbolicTensor,
+  image: readonly (number | null)[],
+): void {
+  const windowed = layer.getClassName() === 'Conv2D' && layer.name === 'fc1' && shape.slice(1).includes(null);
+  if (!windowed && shape.slice(1).every((side) => side === null || side > 0)) return;
+  fail(
+    'featureExtractor',
+    `inputShape is [${shapeText(image.slice(1), ',')}], which ${windowed ? 'has no fixed size' : 'leaves nothing'} for ${layer.name}; pass a larger height and width.`,
+  );
 }
 
 /** The shape of the extractor's images, checked against the model's. */

@@ -271,7 +271,8 @@ function headOf(
   if (!first) return averaged === 0 ? { config: {}, roles } : undefined;
   if (first.kind !== 'flatten' && first.kind !== 'globalPool') return undefined;
   const pooling = first.kind === 'globalPool' ? first.pooling : undefined;
-  if (rest.length === 0) return pooling && averaged === 0 ? { config: { pooling }, roles } : undefined;
+  if (pooling && averaged > 0) return undefined;
+  if (rest.length === 0) return pooling ? { config: { pooling }, roles } : undefined;
   const last = rest.findLastIndex(({ kind }) => kind === 'dense');
   const hiddenUnits: number[] = [];
   const rates: number[] = [];

@@ -1,4 +1,4 @@
-import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 import { ADAPTIVE_SIZE } from '../../core/options.js';
 import { isAverage } from '../../core/vgg.js';
@@ -60,6 +60,8 @@ class Walk {
   #open = false;
   #flattened?: number;
   #bias?: boolean;
+  /** The last layer of `adaptivePool`. */
+  #averaged?: layers.Layer;
   /** Of the last convolution. */
   #channels = 0;
   #last?: layers.Layer;
@@ -69,7 +71,8 @@ class Walk {
     const config = layer.getConfig();
     if (this.#unsaid.classifierActivation) refuse(layer, 'follows a softmax');
     this.#last = layer;
-    const isAdaptive = layer.name.startsWith('avgpool') && this.#stage === 'blocks' && this.#betweenBlocks;
+    const isAdaptive = /^avgpool(_|$)/.test(layer.name) && this.#stage === 'blocks' && this.#betweenBlocks;
+    if (isAdaptive) this.#averaged = layer;
     if (className === 'Conv2D') this.#conv(layer, config);
     else if (className === 'BatchNormalization') this.#norm(layer, config);
     else if (className === 'MaxPooling2D') this.#pool(layer, config);
@@ -117,7 +120,7 @@ class Walk {
 
   #norm(layer: layers.Layer, { axis, center, scale }: Config): void {
     const before = this.#layers.at(-1);
-    const rank = (layer.input as { shape: unknown[] }).shape.length;
+    const rank = (layer.input as SymbolicTensor).shape.length;
     if (this.#stage !== 'blocks' || this.#convs === 0 || before?.kind !== 'conv') {
       refuse(layer, 'does not follow a convolution');
     }
@@ -150,6 +153,11 @@ class Walk {
 
   #flatten(layer: layers.Layer): void {
     this.#checkBlocksEnd(layer);
+    const [, ...map] = (layer.input as SymbolicTensor).shape;
+    if (this.#averaged && map.slice(0, 2).some((side) => side !== ADAPTIVE_SIZE)) {
+      refuse(this.#averaged, 'averages the feature map to another size than 7x7');
+    }
+    this.#averaged = undefined;
     this.#flattened = this.#channels;
     this.#stage = 'vector';
   }
@@ -223,6 +231,7 @@ class Walk {
     const last = this.#layers.at(-1);
     if (!last)
       fail('encodeWeights', "the model has no convolutions, so it is not a VGG; use container 'keras'.");
+    if (this.#averaged) refuse(this.#averaged, 'averages a feature map that no top takes flattened');
     if (this.#stage === 'convolutions' || this.#convs > 0)
       refuse(this.#last!, 'ends the network inside a block');
     if (last.kind === 'hidden' && this.#open) {
