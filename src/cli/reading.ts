@@ -9,7 +9,7 @@ import {
   type LoadedNetwork,
   type PublishedName,
 } from 'vgg-blocks/weights';
-import { ARCH_HELP, parseArch } from './options.js';
+import { ARCH_HELP, numeric, parseArch } from './options.js';
 
 /** The options of {@link withReading}. */
 export interface ReadingArguments {
@@ -32,6 +32,8 @@ export function withReading(command: Command): Command {
 /** The options of {@link withBuilding}. */
 export interface BuildingArguments extends ReadingArguments {
   allowUnused?: true;
+  featuresOnly?: true;
+  classes?: number;
   arch?: ConvArch;
   padding?: 'same' | 'valid';
   inputShape?: [height: number, width: number, channels: number];
@@ -41,6 +43,13 @@ export interface BuildingArguments extends ReadingArguments {
 export function withBuilding(command: Command): Command {
   return withReading(command)
     .option('--allow-unused', 'leave out weights of the file that have no place in the network')
+    .option('--features-only', 'leave out the fully connected layers')
+    .addOption(
+      numeric(
+        '--classes <n>',
+        'number of classes, where the file does not say whether its last layer has them',
+      ),
+    )
     .addOption(
       new Option('--arch <name>', `blocks, where the file does not say them: ${ARCH_HELP}`).argParser(
         (text) => parseArch(text),
@@ -74,9 +83,12 @@ function renamed(text: string, before: Record<string, string> = {}): Record<stri
 }
 
 /** The arguments as options of `fromWeights`. */
-export function buildingOptions({ allowUnused, rename, key, arch, padding, inputShape }: BuildingArguments) {
+export function buildingOptions(args: BuildingArguments) {
+  const { allowUnused, featuresOnly, classes, rename, key, arch, padding, inputShape } = args;
   return {
     ...(allowUnused && { strict: false }),
+    ...(featuresOnly && { includeTop: false }),
+    ...(classes !== undefined && { classes }),
     ...(rename && { rename }),
     ...(key !== undefined && { key }),
     ...(arch && { arch }),
@@ -92,7 +104,18 @@ export async function openWeights(
   options: FromWeightsOptions = {},
 ): Promise<LoadedNetwork> {
   const all = { ...options, ...buildingOptions(args) };
-  return isHubName(source) ? downloadWeights(source, all) : fromWeights(source, all);
+  return isHubName(source) ? downloadWeights(source, all) : complete(source, await fromWeights(source, all));
+}
+
+/** Refuses a network of which the file does not have all weights: no command trains it before it uses it. */
+function complete(source: string, loaded: LoadedNetwork): LoadedNetwork {
+  const { missing, mismatched } = loaded.report;
+  const [first] = [...missing, ...mismatched.map(({ weight }) => weight)];
+  if (first === undefined) return loaded;
+  loaded.model.dispose();
+  throw new Error(
+    `${source}: its weights are not those of the network, whose ${first} they lack; leave out --classes, or correct it.`,
+  );
 }
 
 /** Downloads published weights, or those of a repository on the hub, and shows the progress. */
@@ -104,7 +127,8 @@ export async function downloadWeights(
   // The variables that Hugging Face's own programs read.
   const { HF_ENDPOINT: endpoint, HF_TOKEN: token } = process.env;
   const hub = isHubName(name) && { endpoint: endpoint || undefined, token: token || undefined };
-  return fromPretrained(name, { ...options, ...hub, onProgress: bar.update }).finally(bar.stop);
+  const loading = fromPretrained(name, { ...options, ...hub, onProgress: bar.update }).finally(bar.stop);
+  return complete(name, await loading);
 }
 
 export function isHubName(name: string): name is HubName {
@@ -119,9 +143,11 @@ export function oneLine(name: string): string {
 /** What to pass to the command line for an option that an error of the library names. */
 const FLAGS: [option: RegExp, flag: string][] = [
   [/\bstrict: false\b/g, '--allow-unused'],
+  [/\bincludeTop: false\b/g, '--features-only'],
+  [/\bclasses: (\d+)/g, '--classes $1'],
   [/\bpadding: '(\w+)'/g, '--padding $1'],
   [/\bthe option (key|rename|arch|padding)\b/g, '--$1'],
-  [/\b(pass|give) (arch|padding)\b/g, '$1 --$2'],
+  [/\bpass (arch|padding|rename)\b/g, 'pass --$1'],
   [/\brename (has|gives) '/g, "--rename $1 '"],
   [/\barch \[\[/g, '--arch [['],
   [/\binputShape\b/g, '--input-shape'],

@@ -119,6 +119,24 @@ describe('options of reading', () => {
     expect(allowed).toMatchObject({ code: 0, error: 'warning: left out aux.weight\n' });
   });
 
+  test('--features-only converts the convolutions alone, and errors name flags, not options', async () => {
+    const out = at('features.safetensors');
+    expect(await run('convert', at('told.safetensors'), out, '--features-only')).toMatchObject({ code: 0 });
+    expect([...(await readTensors(out)).keys()]).toEqual(['features.0.weight', 'features.0.bias']);
+    expect((await inspectWeights(out)).metadata).toEqual({ preprocessing: KERAS });
+    const { code, error } = await run('convert', at('told.safetensors'), out, '--input-shape', '20x20x3');
+    expect(code).toBe(1);
+    expect(error).toMatch(/choose an --input-shape that gives them.*, or --features-only/);
+    expect(await run('convert', at('told.safetensors'), at('five.pth'), '--classes', '5')).toMatchObject({
+      code: 1,
+      error: `${at('told.safetensors')}: its weights are not those of the network, whose predictions/kernel they lack; leave out --classes, or correct it.\n`,
+    });
+    expect(existsSync(at('five.pth'))).toBe(false);
+    expect((await run('convert', at('told.safetensors'), out, '--input-shape', '20')).error).toContain(
+      'It must be HxWxC, such as 96x96x3.',
+    );
+  });
+
   test('--rename gives tensors the names that are known', async () => {
     const out = at('back.safetensors');
     const args = ['--rename', 'stem.first=features.0'];

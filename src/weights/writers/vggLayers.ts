@@ -249,7 +249,10 @@ class Walk {
     return { layers: this.#layers, unsaid, flattened: this.#flattened };
   }
 
-  /** The input shape of a top for one size, unless it is what the top's weights say: a square feature map, doubled per block. */
+  /**
+   * The input shape of a top for one size, unless it is what the top's weights say: a square feature map, doubled per block. A map of
+   * one position does not say it, since it has the weights of a top on pooled features.
+   */
   #size(model: LayersModel): Pick<RecordedOptions, 'inputShape'> {
     const first = this.#layers.find(({ kind }) => kind === 'hidden' || kind === 'last');
     const [height, width, channels] = inputShapeOf(model) as [number | null, number | null, number];
@@ -257,7 +260,7 @@ class Walk {
     const shape = first.weights[0]!.variable.shape as number[];
     const positions = this.#flattened ? shape[0]! / this.#flattened : ADAPTIVE_SIZE ** 2;
     const natural = Math.sqrt(positions) * 2 ** (this.#block - 1);
-    return height === natural && width === natural && this.#unsaid.padding !== 'valid'
+    return positions > 1 && height === natural && width === natural && this.#unsaid.padding !== 'valid'
       ? {}
       : { inputShape: [height, width, channels] };
   }
