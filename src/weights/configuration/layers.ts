@@ -312,13 +312,17 @@ const LAYERS: Record<string, (fields: Fields) => Stage> = {
   Maximum: (fields) => merging(fields, layers.maximum),
   Minimum: (fields) => merging(fields, layers.minimum),
   Concatenate(fields) {
-    const axis = fields.number('axis', -1);
-    return (inputs, site) => site.apply('', (common) => layers.concatenate({ ...common, axis }), inputs);
+    // The operation of this name, which has another default, does not always write it.
+    const axis = fields.layer.version === 3 ? fields.take('axis') : fields.number('axis', -1);
+    if (typeof axis !== 'number') fields.refuse('axis', axis, 'the index of an axis');
+    return merging(fields, (common) => layers.concatenate({ ...common, axis: axis as number }));
   },
-  Subtract: () => (inputs, site) => {
-    const [a, b] = inputs as [SymbolicTensor, SymbolicTensor];
-    const negative = site.apply('_negative', (common) => layers.rescaling({ ...common, scale: -1 }), b);
-    return site.apply('', (common) => layers.add(common), [a, negative]);
+  Subtract: (fields) => (inputs, site) => {
+    const [a, ...others] = inputs as [SymbolicTensor, ...SymbolicTensor[]];
+    const negative = others.map((b) =>
+      site.apply('_negative', (common) => layers.rescaling({ ...common, scale: -1 }), b),
+    );
+    return merging(fields, layers.add)([a, ...negative], site);
   },
   // Keras 1's layer for all of them.
   Merge(fields) {
@@ -336,13 +340,21 @@ const LAYERS: Record<string, (fields: Fields) => Stage> = {
       'tensor_indices',
     ])
       fields.take(name);
-    return (inputs, site) =>
-      site.apply(
-        '',
-        (common) => (mode === 'concat' ? layers.concatenate({ ...common, axis }) : modes[mode](common)),
-        inputs,
-      );
+    return merging(fields, (common) =>
+      mode === 'concat' ? layers.concatenate({ ...common, axis }) : modes[mode](common),
+    );
   },
+};
+
+const PREPARE = 'leave it out of the model, and prepare the images before';
+
+/** What to do about layers that people often have. */
+const HINTS: Record<string, string> = {
+  Lambda: "nothing in a file is executed, so replace it by Keras' layers",
+  Resizing: PREPARE,
+  RandomCrop: PREPARE,
+  TFOpLambda: "it is an operation, so replace it by Keras' layers, such as Rescaling",
+  SlicingOpLambda: "it is an operation, so replace it by Keras' layers",
 };
 
 /**
@@ -355,7 +367,7 @@ export function stageOf(fields: Fields): Stage {
   if (isLeftOut(className)) return ([x]) => x!;
   if (!Object.hasOwn(LAYERS, className)) {
     fields.fail(
-      `is not a layer that TensorFlow.js computes as Keras does; supported layers are ${Object.keys(LAYERS).join(', ')}.`,
+      `is not a layer that TensorFlow.js computes as Keras does; ${Object.hasOwn(HINTS, className) ? HINTS[className] : 'save a model without it'}.`,
     );
   }
   const stage = LAYERS[className]!(fields);
@@ -452,6 +464,10 @@ function globalPooling(fields: Fields, create: (args: Common) => layers.Layer): 
 function merging(fields: Fields, create: (args: Common) => layers.Layer): Stage {
   return (inputs, site) => {
     if (inputs.length < 2) fields.fail('merges a single tensor.');
+    // Layers of Keras align tensors of different ranks at the left, its operations of the same names at the right.
+    const ranks = new Set(inputs.map(({ shape }) => shape.length));
+    if (ranks.size > 1)
+      fields.fail(`merges tensors of ${[...ranks].join(' and ')} axes; reshape them to as many.`);
     return site.apply('', (common) => create(common), inputs);
   };
 }
