@@ -19,14 +19,18 @@ export interface Dialect {
   pattern: RegExp;
   /** Whether a stage is a block, however many convolutions it has. */
   stageIsBlock?: true;
-  /** Whether networks with these names are common with and without padding, so that the caller has to say it. */
-  padding?: 'either';
+  /**
+   * Set where networks with these names are common with and without padding, so that the caller has to say it; perhaps only where
+   * no flattened feature map gives away that the images had another size.
+   */
+  padding?: 'either' | 'either unless flattened';
   /** Whether detectors with these names end in a dilated convolution and one of 1x1. */
   dilated?: true;
 }
 
 /** Modules that hold the layers of a plain network: `vgg.0`, `net.0`, `model.0`, fastai's `0.0.0`. */
-const CONTAINERS = '(?<prefix>(?:(?:vgg|net|model|network|backbone|encoder|base|body|layers|stack)\\.)*';
+const CONTAINERS =
+  '(?<prefix>(?:(?:vgg|net|model|network|backbone|encoder|base|body|layers|conv_layers|convs|cnn|feature_extractor|extractor|stack)\\.)*';
 
 /**
  * The names that are known. Wrappers' own names are removed before; any other prefix is free where a pattern begins with
@@ -34,7 +38,7 @@ const CONTAINERS = '(?<prefix>(?:(?:vgg|net|model|network|backbone|encoder|base|
  */
 export const DIALECTS: readonly Dialect[] = [
   // Keras' applications and this library.
-  { pattern: /^(?<prefix>(?:.*\.)?)block(?<block>\d+)_conv(?<conv>\d+)$/ },
+  { pattern: /^(?<prefix>(?:.*\.)?)block_?(?<block>\d+)[._]conv_?(?<conv>\d+)$/ },
   // Caffe, and what was converted from it: VGG-Face, keras-vggface, Gatys' vgg_conv.pth.
   { pattern: /^(?<prefix>(?:.*\.)?)conv(?<block>\d+)_(?<conv>\d+)$/ },
   // TinyVGG of the CNN Explainer, which has no padding.
@@ -57,8 +61,8 @@ export const DIALECTS: readonly Dialect[] = [
   // Tutorials: one Sequential for each convolution.
   { pattern: /^(?<prefix>(?:.*\.)?(?:layer|conv)_?)(?<stage>\d+)\.(?<index>\d+)$/ },
   // Keras' default names, and hand-numbered convolutions.
-  { pattern: /^(?<prefix>(?:.*\.)?)conv2d(?:_(?<order>\d+))?$/ },
-  { pattern: /^(?<prefix>(?:.*\.)?)conv_?(?<order>\d+)$/ },
+  { pattern: /^(?<prefix>(?:.*\.)?)conv2d(?:_(?<order>\d+))?$/, padding: 'either unless flattened' },
+  { pattern: /^(?<prefix>(?:.*\.)?)conv_?(?<order>\d+)$/, padding: 'either unless flattened' },
 ];
 
 /** Where a layer stands in a dialect, and the prefix of its network. */

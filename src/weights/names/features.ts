@@ -25,7 +25,7 @@ export interface Features {
   /** Whether normalization follows the ReLU; undefined without normalization. */
   afterRelu?: boolean;
   /** Whether the names are used with and without padding. */
-  padding?: 'either';
+  padding?: Dialect['padding'];
   /** The place of a later layer after the last convolution, if both are in the same `nn.Sequential`. */
   distance(path: string): number | undefined;
   /** The beginning of the paths. */
@@ -247,8 +247,11 @@ function breakBetween(
   }
   if (a.position.index === undefined) return 'maybe';
   if (a.position.stage !== b.position.stage) {
-    const stages = new Set(convs.map(({ position }) => position.stage));
-    return dialect.stageIsBlock || stages.size < convs.length ? 'pooling' : 'maybe';
+    const stages = [...new Set(convs.map(({ position }) => position.stage!))];
+    const steps = new Set(stages.slice(1).map((stage, i) => stage - stages[i]!));
+    // A stage with several convolutions is a block, if every stage is followed by the same layers.
+    const isBlock = stages.length < convs.length && steps.size === 1;
+    return dialect.stageIsBlock || isBlock ? 'pooling' : 'maybe';
   }
   return breakByGap(a, b, gapsOf(convs));
 }

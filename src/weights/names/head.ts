@@ -2,6 +2,7 @@ import { size } from '../../base/shapes.js';
 import { printable } from '../formats/error.js';
 import type { StoredTensor } from '../formats/tensor.js';
 import type { Features } from './features.js';
+import type { ListedLayer } from './layers.js';
 import type { Module } from './modules.js';
 
 /** The fully connected layers of a file. */
@@ -33,23 +34,39 @@ const NAMES =
  *
  * @returns undefined if there are none.
  */
-export function headOf(rest: readonly Module[], features: Features, channels: number): Head | undefined {
-  const linears = rest.flatMap((module) => linearOf(module) ?? []);
-  // Other layers of a head, such as normalization, are beside its linear layers or have a name that says so.
+export function headOf(
+  rest: readonly Module[],
+  features: Features,
+  channels: number,
+  listed: readonly ListedLayer[] | undefined,
+): Head | undefined {
+  const containers = new Set([...features.layers.values()].map(({ path }) => parentOf(path)));
+  // Among the convolutions, or around them, stand layers that compute features.
+  const isInside = ({ path }: Module) =>
+    (features.distance(path) ?? 0) <= 0 &&
+    [...containers].some((container) => container !== '' && path.startsWith(`${container}.`));
+  const linears = rest.flatMap((module) => (isInside(module) ? [] : (linearOf(module) ?? [])));
   const parents = new Set(linears.map(({ module }) => parentOf(module.path)));
+  const isBeside = ({ path }: Module) =>
+    NAMES.test(path) ||
+    (features.distance(path) ?? 0) > 0 ||
+    isListedAfter(path, features, listed) ||
+    (parents.has(parentOf(path)) &&
+      ![...containers].some((container) => `${container}.`.startsWith(`${parentOf(path)}.`)) &&
+      parentOf(path) !== '');
   const beside = rest.filter(
-    ({ path, kind }) =>
-      kind !== 'conv' &&
-      !linears.some(({ module }) => module.path === path) &&
-      (NAMES.test(path) ||
-        (parents.has(parentOf(path)) && (features.distance(path) ?? 1) > 0 && linears.length > 0)),
+    (module) =>
+      module.kind !== 'conv' &&
+      !isInside(module) &&
+      !linears.some((linear) => linear.module === module) &&
+      isBeside(module),
   );
   if (linears.length === 0 && beside.length === 0) return undefined;
   const tensors = [...linears.map(({ module }) => module), ...beside].flatMap((module) => module.tensors);
   const [odd] = beside;
   if (odd) {
     const what = odd.kind === 'norm' ? 'batch normalization' : 'a layer of another kind';
-    return { layers: [], tensors, problem: `its head has ${what} ('${printable(odd.path)}')` };
+    return { layers: [], tensors, problem: `its head has ${what} ('${printable(odd.tensors[0]!.name)}')` };
   }
   const orders = chains(linears, channels);
   const numbered = orders.length > 1 ? orders.filter(followsNumbers) : orders;
@@ -58,7 +75,8 @@ export function headOf(rest: readonly Module[], features: Features, channels: nu
     const names = linears
       .slice(0, 4)
       .map(({ module, inputs, outputs }) => `${printable(module.path)} ${inputs} to ${outputs}`);
-    const reason = layers ? 'can follow each other in more than one order' : 'do not follow each other';
+    const reason =
+      orders.length > 0 ? 'can follow each other in more than one order' : 'do not follow each other';
     return {
       layers: [],
       tensors,
@@ -66,6 +84,16 @@ export function headOf(rest: readonly Module[], features: Features, channels: nu
     };
   }
   return { layers, tensors, problem: problemOf(layers, features) };
+}
+
+/** Whether a Keras file lists a layer after all convolutions. */
+function isListedAfter(
+  path: string,
+  { layers }: Features,
+  listed: readonly ListedLayer[] | undefined,
+): boolean {
+  const at = (name: string) => listed?.findIndex((layer) => layer.name === name) ?? -1;
+  return at(path) > Math.max(...[...layers.values()].map((module) => at(module.path)));
 }
 
 /** A module as a fully connected layer: a matrix, or the convolution of timm's and Caffe's hidden layers. */

@@ -108,7 +108,7 @@ function namedVgg(
   const channels = arch.at(-1)![1];
   const used = new Set(features.layers.values());
   const rest = modules.filter((module) => !used.has(module));
-  const head = headOf(rest, features, channels);
+  const head = headOf(rest, features, channels, listed);
   const padding = paddingOf(file, features, head, hints, listed);
   const config = configOf(recorded);
   const inputShape = config?.inputShape ?? hints.inputShape;
@@ -184,8 +184,10 @@ function paddingOf(
   if (hints.padding) return hints.padding;
   const padded = listed?.filter(({ kind }) => kind === 'zeroPadding').length ?? 0;
   const threes = arch.reduce((sum, [count]) => sum + count, 0);
-  if (padded === 0 ? padding !== 'either' : padded === threes) return 'same';
   const positions = head?.layers[0] && head.layers[0].inputs / arch.at(-1)![1];
+  const flattened = (positions ?? 1) > 1;
+  const asks = padding === 'either' || (padding === 'either unless flattened' && !flattened);
+  if (padded === 0 ? !asks : padded === threes) return 'same';
   const fitting = PADDINGS.filter((one) => sizeOf(arch, one, hints.inputShape, positions));
   if (fitting.length === 1) return fitting[0]!;
   const side = Math.sqrt(positions ?? 0);
