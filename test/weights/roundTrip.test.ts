@@ -49,6 +49,7 @@ const NETWORKS: Record<string, () => LayersModel> = {
   'no hidden layer': () => network({ hiddenUnits: [] }),
   'one hidden layer': () => network({ hiddenUnits: [8] }),
   'three hidden layers': () => network({ hiddenUnits: [8, 7, 6] }),
+  'as many classes as hidden units': () => network({ hiddenUnits: [8, 5] }),
   'a feature map that is not square': () => network({ inputShape: [12, 20, 3] }),
   'an odd image size': () => network({ inputShape: [15, 15, 3] }),
   softmax: () => network({ classifierActivation: 'softmax' }),

@@ -185,6 +185,11 @@ describe('a network that files of weights alone cannot describe is refused by it
     ],
     [
       'timm',
+      { adaptivePool: true, inputShape: [32, 20, 3] },
+      "the feature map of 8x5 is averaged to 7x7, which timm's VGG does not do with a map larger than that; use names 'torchvision'.",
+    ],
+    [
+      'timm',
       { pooling: 'avg' },
       "timm's VGG has two hidden layers on the feature map, and this network pools the map first; use names 'torchvision'.",
     ],

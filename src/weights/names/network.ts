@@ -90,7 +90,11 @@ function namedVgg(
   given: NetworkHints,
 ): { network: NetworkSpec; parameters: Parameters } {
   const recorded = recordedIn(checkpoint);
-  const hints = { ...given, padding: given.padding ?? recorded.padding };
+  const hints = {
+    ...given,
+    padding: given.padding ?? recorded.padding,
+    classes: recorded.classes ?? given.classes,
+  };
   const { file } = checkpoint;
   const modules = modulesOf(file, checkpoint.tensors);
   const listed = layersOf(checkpoint);

@@ -5,7 +5,7 @@ import { METADATA_KEY } from '../formats/metadata.js';
 
 /** What names and shapes of weights do not say of a network; `encodeWeights` records it where it is not the default. */
 export interface RecordedOptions
-  extends Pick<VggOptions, 'inputShape' | 'padding' | 'pooling' | 'classifierActivation'> {
+  extends Pick<VggOptions, 'inputShape' | 'padding' | 'pooling' | 'classes' | 'classifierActivation'> {
   /** Whether batch normalization follows the ReLU. */
   afterRelu?: boolean;
 }
@@ -24,6 +24,7 @@ const FIELDS: Record<keyof RecordedOptions, (value: unknown) => boolean> = {
     value.length === 3 &&
     value.every((side) => Number.isSafeInteger(side) && side >= 1 && side <= MAX_SIDE),
   padding: isOneOf('valid'),
+  classes: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
   pooling: isOneOf('avg', 'max'),
   classifierActivation: isOneOf('softmax'),
   afterRelu: isOneOf(true),

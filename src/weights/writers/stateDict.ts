@@ -1,4 +1,5 @@
 import { fail } from '../../base/check.js';
+import { ADAPTIVE_SIZE } from '../../core/options.js';
 import { contentOf, type NewTensor } from '../formats/content.js';
 import type { EncodedDtype } from '../formats/numbers.js';
 import { type Axes, axesOf } from '../layout/axes.js';
@@ -99,7 +100,7 @@ function moduleName({ kind, name, index }: VggLayer, names: 'torchvision' | 'tim
 }
 
 /** Throws unless the fully connected layers are those of a framework's VGG. */
-function checkTop({ layers, unsaid }: VggLayers, names: 'torchvision' | 'timm'): void {
+function checkTop({ layers, unsaid, averaged }: VggLayers, names: 'torchvision' | 'timm'): void {
   const hidden = layers.filter(({ kind }) => kind === 'hidden');
   const last = layers.at(-1)!;
   const convolutional = hidden.some(({ weights }) => weights[0]!.variable.shape.length === 4);
@@ -113,6 +114,12 @@ function checkTop({ layers, unsaid }: VggLayers, names: 'torchvision' | 'timm'):
     fail(
       'encodeWeights',
       `the network ends with the hidden layer '${last.name}', which torchvision's names do not tell from the last one; use names 'keras'.`,
+    );
+  }
+  if (names === 'timm' && averaged?.some((side) => side! > ADAPTIVE_SIZE)) {
+    fail(
+      'encodeWeights',
+      `the feature map of ${averaged.join('x')} is averaged to 7x7, which timm's VGG does not do with a map larger than that; use names 'torchvision'.`,
     );
   }
   const hasTop = hidden.length > 0 || last.kind === 'last';

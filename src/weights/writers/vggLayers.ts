@@ -22,6 +22,8 @@ export interface VggLayers {
   layers: VggLayer[];
   /** What names and shapes do not say. */
   unsaid: RecordedOptions;
+  /** Height and width of the feature map that is averaged to 7x7, if it is. */
+  averaged?: readonly (number | null)[];
   /** The channels of the feature map that the first fully connected layer takes flattened, if it does. */
   flattened?: number;
 }
@@ -62,6 +64,8 @@ class Walk {
   #bias?: boolean;
   /** The last layer of `adaptivePool`. */
   #averaged?: layers.Layer;
+  /** Height and width of the feature map that `adaptivePool` takes. */
+  #map?: (number | null)[];
   /** Of the last convolution. */
   #channels = 0;
   #last?: layers.Layer;
@@ -72,7 +76,10 @@ class Walk {
     if (this.#unsaid.classifierActivation) refuse(layer, 'follows a softmax');
     this.#last = layer;
     const isAdaptive = /^avgpool(_|$)/.test(layer.name) && this.#stage === 'blocks' && this.#betweenBlocks;
-    if (isAdaptive) this.#averaged = layer;
+    if (isAdaptive) {
+      this.#averaged = layer;
+      this.#map ??= (layer.input as SymbolicTensor).shape.slice(1, 3);
+    }
     if (className === 'Conv2D') this.#conv(layer, config);
     else if (className === 'BatchNormalization') this.#norm(layer, config);
     else if (className === 'MaxPooling2D') this.#pool(layer, config);
@@ -236,6 +243,9 @@ class Walk {
       refuse(this.#last!, 'ends the network inside a block');
     if (last.kind === 'hidden' && this.#open) {
       last.kind = 'last';
+      // As many outputs as inputs could also be a hidden layer.
+      const [inputs, classes] = last.weights[0]!.variable.shape as [number, number];
+      if (inputs === classes) this.#unsaid.classes = classes;
       last.name = 'predictions';
       last.weights = last.weights.map((one) => ({ ...one, role: one.role.replace(/^fc\d+/, 'predictions') }));
     }
@@ -246,7 +256,7 @@ class Walk {
       ...(afterRelu && { afterRelu }),
       ...this.#size(model),
     };
-    return { layers: this.#layers, unsaid, flattened: this.#flattened };
+    return { layers: this.#layers, unsaid, averaged: this.#map, flattened: this.#flattened };
   }
 
   /**
