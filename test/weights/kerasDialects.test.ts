@@ -322,7 +322,7 @@ describe('what cannot be computed is refused, by name', () => {
         dtype: { class_name: 'QuantizedDTypePolicy', config: { mode: 'int8' } },
         quantization_config: { a: 1 },
       }),
-      /has quantization_config=/,
+      /has dtype=.*QuantizedDTypePolicy.* must be a float type/,
     ],
     ['renorm', layer('BatchNormalization', { renorm: true }), /has renorm=true/],
     [

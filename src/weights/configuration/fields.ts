@@ -154,8 +154,8 @@ export class Fields {
   private checkDtype(name: string): void {
     const value = this.take(name);
     const { config } = asRecord(value);
-    const policy = typeof value === 'string' ? value : (asRecord(config).name ?? 'float32');
-    if (!FLOAT.test(String(policy))) this.refuse(name, policy, 'a float type');
+    const policy = typeof value === 'string' ? value : asRecord(config).name;
+    if (value !== undefined && !FLOAT.test(String(policy))) this.refuse(name, value, 'a float type');
   }
 }
 
