@@ -62,7 +62,7 @@ export function featuresOf(file: string, modules: readonly Module[], hints: Feat
   const last = convs.at(-1)!;
   const afterNorm = last.norm ? 1 : 0;
   return {
-    ...archOf(file, blocks),
+    ...archOf(file, blocks, hints),
     layers,
     afterRelu: last.norm?.afterRelu,
     padding: dialect.padding,
@@ -334,6 +334,7 @@ function windowOf(conv: Conv): number {
 function archOf(
   file: string,
   blocks: readonly (readonly Conv[])[],
+  hints: FeatureHints,
 ): { arch: ConvArch; inputChannels: number } {
   const first = kernelOf(blocks[0]![0]!).inputs;
   let channels = first;
@@ -352,6 +353,11 @@ function archOf(
       if (filters !== own) throw fault(`it has ${filters} filters but block ${index + 1} has ${own}`);
       if (filters === 0 || inputs === 0) throw fault(`its kernel has the shape [${shape}]`);
       if (!pointwise && count.ones > 0) throw fault('it is 3x3 but follows a 1x1');
+      if (pointwise && count.threes === 0 && !hints.arch) {
+        const reason =
+          'it is 1x1 but begins a block, so it may follow the last pooling; if it does not, pass arch.';
+        throw new WeightFileError(file, reason, { tensor: name });
+      }
       count[pointwise ? 'ones' : 'threes']++;
       channels = filters;
     }
