@@ -67,8 +67,6 @@ export interface Checkpoint {
   readonly kerasVersion?: string;
   /** The names of all layers in their order, those without weights included, if a Keras file of weights lists them. */
   readonly layerNames?: readonly string[];
-  /** The layers without weights, in no order and named by their classes, if Keras 3 wrote a file of weights. */
-  readonly bareLayers?: readonly string[];
   /** The epsilon of batch normalization, if the file states it. */
   readonly batchNormEpsilon?: number;
   /** What this library stored about the model, unchecked: JSON, or the value that it stands for. */

@@ -19,6 +19,11 @@ const KINDS = {
   zeroPadding: ['ZeroPadding2D'],
   foreign: [
     'AveragePooling2D',
+    'Minimum',
+    'Dot',
+    'CenterCrop',
+    'RandomCrop',
+    'UnitNormalization',
     'LeakyReLU',
     'PReLU',
     'ELU',
@@ -38,23 +43,12 @@ const KINDS = {
     'UpSampling2D',
     'Cropping2D',
     'AlphaDropout',
-    'Minimum',
-    'Dot',
-    'CenterCrop',
-    'RandomCrop',
-    'UnitNormalization',
   ],
 } as const;
 
 /** The layers that a Keras file of weights lists in their order; undefined if it lists only those with weights. */
 export function layersOf({ layerNames }: Checkpoint): ListedLayer[] | undefined {
   return layerNames?.map((name) => ({ name, kind: kindOfName(name) }));
-}
-
-/** All layers that a Keras file of weights names, in any order. */
-export function presentLayers(checkpoint: Checkpoint): ListedLayer[] | undefined {
-  const { bareLayers } = checkpoint;
-  return layersOf(checkpoint) ?? bareLayers?.map((name) => ({ name, kind: kindOfName(name) }));
 }
 
 /** The kind of a layer by Keras' default name for its class, `max_pooling2d_3`, or a usual one of a pooling, `block1_pool`. */

@@ -7,7 +7,7 @@ import { printable, WeightFileError } from '../formats/error.js';
 import { kerasLayers } from '../formats/keras/config.js';
 import { type Features, featuresOf } from './features.js';
 import { endOf, type Head, headOf, positionsOf } from './head.js';
-import { type ListedLayer, layersOf, presentLayers } from './layers.js';
+import { type ListedLayer, layersOf } from './layers.js';
 import { type Module, modulesOf } from './modules.js';
 import { explained, refuseOthers } from './others.js';
 import type { KeyNames, Parameters } from './parameters.js';
@@ -97,8 +97,8 @@ function namedVgg(
   };
   const { file } = checkpoint;
   const modules = modulesOf(file, checkpoint.tensors);
-  const [listed, present] = [layersOf(checkpoint), presentLayers(checkpoint)];
-  refuseForeign(file, present);
+  const listed = layersOf(checkpoint);
+  refuseForeign(file, listed);
   const features = featuresOf(file, modules, {
     arch: hints.arch,
     layers: listed,
@@ -113,10 +113,10 @@ function namedVgg(
   const used = new Set(features.layers.values());
   const rest = modules.filter((module) => !used.has(module));
   const head = headOf(rest, features, channels, listed);
-  const padding = paddingOf(file, features, head, hints, present);
+  const padding = paddingOf(file, features, head, hints, listed);
   const config = configOf(recorded);
   const inputShape = config?.inputShape ?? hints.inputShape;
-  const found = head && topOf(head, arch, padding, inputShape, present, hints.classes);
+  const found = head && topOf(head, arch, padding, inputShape, listed, hints.classes);
   const top =
     found && !('problem' in found) && recorded.pooling ? { ...found, pooling: recorded.pooling } : found;
   const names = namesOf([...used], head);

@@ -23,8 +23,6 @@ export interface KerasFile {
   metadata?: unknown;
   /** All layers in their order, those without weights included, in the published layout. */
   layerNames?: readonly string[];
-  /** The layers without weights, in no order and named by their classes, in Keras 3's layout. */
-  bareLayers?: readonly string[];
 }
 
 /**
@@ -66,15 +64,14 @@ export async function readKerasH5(file: WeightFile, isPart = false): Promise<Ker
       layerNames,
     };
   }
-  const bareLayers: string[] = [];
-  const found = await numberedWeights(root, bareLayers);
+  const found = await numberedWeights(root);
   if (found.length === 0 && !isPart) {
     throw new WeightFileError(
       file.name,
       'it is an HDF5 file without Keras layers (layer_names, model_weights or layers/*/vars); use a file that Keras saved.',
     );
   }
-  return { layout: 'weights', tensors: finish(file, found), ...stated, bareLayers };
+  return { layout: 'weights', tensors: finish(file, found), ...stated };
 }
 
 /** Whether a zip archive is a `.keras` file. */
@@ -201,12 +198,8 @@ function variableName(name: string, index: number, count: number): string {
 /** The maximum nesting of models within models. */
 const MAX_LAYER_DEPTH = 8;
 
-/**
- * The datasets `0`, `1`, ... of every group `vars`, except the optimizer's.
- *
- * @param bare gets the names of the groups around empty ones.
- */
-async function numberedWeights(group: Hdf5Group, bare: string[], layer = '', depth = 0): Promise<Found[]> {
+/** The datasets `0`, `1`, ... of every group `vars`, except the optimizer's. */
+async function numberedWeights(group: Hdf5Group, layer = '', depth = 0): Promise<Found[]> {
   if (depth > 2 * MAX_LAYER_DEPTH) return [];
   const found: Found[] = [];
   for (const [name, child] of await group.children()) {
@@ -214,17 +207,16 @@ async function numberedWeights(group: Hdf5Group, bare: string[], layer = '', dep
     const steps = name.split('\\');
     if (child.kind !== 'group' || name.startsWith('optimizer') || steps.includes('seed_generator')) continue;
     if (steps.at(-1) !== 'vars') {
-      found.push(...(await numberedWeights(child, bare, steps.at(-1), depth + 1)));
+      found.push(...(await numberedWeights(child, steps.at(-1), depth + 1)));
       continue;
     }
     const given = (await child.attributes()).get('name');
     const datasets = [...(await child.children())]
       .filter((entry): entry is [string, Hdf5Dataset] => entry[1].kind === 'dataset')
       .sort(([a], [b]) => Number(a) - Number(b));
-    const owner = steps.at(-2) ?? layer;
-    if (datasets.length === 0) bare.push(owner);
     for (const [i, [, dataset]] of datasets.entries()) {
       const role = ORDER[datasets.length]?.[i] ?? String(i);
+      const owner = steps.at(-2) ?? layer;
       found.push({ dataset, role: `${typeof given === 'string' ? given : owner}/${role}` });
     }
   }
