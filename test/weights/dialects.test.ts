@@ -231,7 +231,7 @@ describe('what a VGG lacks is named', () => {
     ],
     [
       'batch normalization in the head',
-      "its head has batch normalization ('classifier.1')",
+      "its head has batch normalization ('classifier.1.",
       (state) => ({
         ...state,
         ...Object.fromEntries(

@@ -67,6 +67,8 @@ export interface Checkpoint {
   readonly kerasVersion?: string;
   /** The names of all layers in their order, those without weights included, if a Keras file of weights lists them. */
   readonly layerNames?: readonly string[];
+  /** Names of its layers in no order, if a Keras file of weights has only those. */
+  readonly layersPresent?: readonly string[];
   /** The epsilon of batch normalization, if the file states it. */
   readonly batchNormEpsilon?: number;
   /** What this library stored about the model, unchecked: JSON, or the value that it stands for. */

@@ -51,6 +51,15 @@ export function layersOf({ layerNames }: Checkpoint): ListedLayer[] | undefined 
   return layerNames?.map((name) => ({ name, kind: kindOfName(name) }));
 }
 
+/**
+ * The layers of a Keras file that has them in no order; undefined if it lacks those without weights, since every VGG has a
+ * pooling.
+ */
+export function layersPresentIn({ layersPresent = [] }: Checkpoint): ListedLayer[] | undefined {
+  const layers = layersPresent.map((name) => ({ name, kind: kindOfName(name) }));
+  return layers.some(({ kind }) => kind === 'pooling' || kind === 'foreign') ? layers : undefined;
+}
+
 /** The kind of a layer by Keras' default name for its class, `max_pooling2d_3`, or a usual one of a pooling, `block1_pool`. */
 function kindOfName(name: string): ListedKind | undefined {
   const stem = name.replace(/_\d+$/, '');

@@ -7,7 +7,7 @@ import { printable, WeightFileError } from '../formats/error.js';
 import { kerasLayers } from '../formats/keras/config.js';
 import { type Features, featuresOf } from './features.js';
 import { endOf, type Head, headOf, positionsOf } from './head.js';
-import { type ListedLayer, layersOf } from './layers.js';
+import { type ListedLayer, layersOf, layersPresentIn } from './layers.js';
 import { type Module, modulesOf } from './modules.js';
 import { explained, refuseOthers } from './others.js';
 import type { KeyNames, Parameters } from './parameters.js';
@@ -98,7 +98,8 @@ function namedVgg(
   const { file } = checkpoint;
   const modules = modulesOf(file, checkpoint.tensors);
   const listed = layersOf(checkpoint);
-  refuseForeign(file, listed);
+  const present = listed ?? layersPresentIn(checkpoint);
+  refuseForeign(file, present);
   const features = featuresOf(file, modules, {
     arch: hints.arch,
     layers: listed,
@@ -108,7 +109,11 @@ function namedVgg(
     },
   });
   const { arch, inputChannels } = features;
-  const afterRelu = features.afterRelu === undefined ? undefined : features.afterRelu || !!recorded.afterRelu;
+  checkPoolings(file, arch, present);
+  // Where no activation is a layer of its own, the convolutions have theirs, and normalization follows it.
+  const fused = !listed && present?.every(({ kind }) => kind !== 'activation');
+  const afterRelu =
+    features.afterRelu === undefined ? undefined : features.afterRelu || !!recorded.afterRelu || !!fused;
   const channels = arch.at(-1)![1];
   const used = new Set(features.layers.values());
   const rest = modules.filter((module) => !used.has(module));
@@ -116,7 +121,7 @@ function namedVgg(
   const padding = paddingOf(file, features, head, hints, listed);
   const config = configOf(recorded);
   const inputShape = config?.inputShape ?? hints.inputShape;
-  const found = head && topOf(head, arch, padding, inputShape, listed, hints.classes);
+  const found = head && topOf(head, arch, padding, inputShape, present, hints.classes);
   const top =
     found && !('problem' in found) && recorded.pooling ? { ...found, pooling: recorded.pooling } : found;
   const names = namesOf([...used], head);
@@ -151,6 +156,16 @@ function refuseForeign(file: string, listed: readonly ListedLayer[] | undefined)
   throw new WeightFileError(
     file,
     `it lists the layer '${printable(foreign.name)}', which no VGG has; build its model and call loadWeights.`,
+  );
+}
+
+/** Throws unless a file that lists its poolings has one for each block. */
+function checkPoolings(file: string, arch: ConvArch, present: readonly ListedLayer[] | undefined): void {
+  const poolings = present?.filter(({ kind }) => kind === 'pooling').length ?? 0;
+  if (poolings === 0 || poolings === arch.length) return;
+  throw new WeightFileError(
+    file,
+    `it lists ${poolings} poolings, but its ${arch.length} blocks need one each${poolings > arch.length ? ' and no more' : ', the last one included'}; pass arch, or build its model and call loadWeights.`,
   );
 }
 

@@ -23,6 +23,8 @@ export interface KerasFile {
   metadata?: unknown;
   /** All layers in their order, those without weights included, in the published layout. */
   layerNames?: readonly string[];
+  /** Names of layers in no order, those without weights included, in a `.weights.h5`. */
+  layersPresent?: readonly string[];
 }
 
 /**
@@ -64,14 +66,15 @@ export async function readKerasH5(file: WeightFile, isPart = false): Promise<Ker
       layerNames,
     };
   }
-  const found = await numberedWeights(root);
+  const layersPresent: string[] = [];
+  const found = await numberedWeights(root, layersPresent);
   if (found.length === 0 && !isPart) {
     throw new WeightFileError(
       file.name,
       'it is an HDF5 file without Keras layers (layer_names, model_weights or layers/*/vars); use a file that Keras saved.',
     );
   }
-  return { layout: 'weights', tensors: finish(file, found), ...stated };
+  return { layout: 'weights', tensors: finish(file, found), ...stated, layersPresent };
 }
 
 /** Whether a zip archive is a `.keras` file. */
@@ -198,8 +201,12 @@ function variableName(name: string, index: number, count: number): string {
 /** The maximum nesting of models within models. */
 const MAX_LAYER_DEPTH = 8;
 
-/** The datasets `0`, `1`, ... of every group `vars`, except the optimizer's. */
-async function numberedWeights(group: Hdf5Group, layer = '', depth = 0): Promise<Found[]> {
+/**
+ * The datasets `0`, `1`, ... of every group `vars`, except the optimizer's.
+ *
+ * @param present receives the groups of all layers, named by their class: `max_pooling2d_1`.
+ */
+async function numberedWeights(group: Hdf5Group, present: string[], layer = '', depth = 0): Promise<Found[]> {
   if (depth > 2 * MAX_LAYER_DEPTH) return [];
   const found: Found[] = [];
   for (const [name, child] of await group.children()) {
@@ -207,9 +214,10 @@ async function numberedWeights(group: Hdf5Group, layer = '', depth = 0): Promise
     const steps = name.split('\\');
     if (child.kind !== 'group' || name.startsWith('optimizer') || steps.includes('seed_generator')) continue;
     if (steps.at(-1) !== 'vars') {
-      found.push(...(await numberedWeights(child, steps.at(-1), depth + 1)));
+      found.push(...(await numberedWeights(child, present, steps.at(-1), depth + 1)));
       continue;
     }
+    present.push(steps.at(-2) ?? layer);
     const given = (await child.attributes()).get('name');
     const datasets = [...(await child.children())]
       .filter((entry): entry is [string, Hdf5Dataset] => entry[1].kind === 'dataset')
