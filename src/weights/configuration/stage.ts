@@ -1,4 +1,5 @@
 import { type initializers, layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { Fields } from './fields.js';
 
 type Layer = layers.Layer;
 export type Initializer = ReturnType<typeof initializers.zeros>;
@@ -74,4 +75,15 @@ export function onLastAxis(
 
 function permuted(x: SymbolicTensor, dims: number[], suffix: string, site: Site): SymbolicTensor {
   return site.apply(suffix, (common) => layers.permute({ ...common, dims }), x);
+}
+
+/** The layers of an activation after a layer. */
+export function within(site: Site, suffix: string): Site {
+  return { ...site, apply: (inner, create, x) => site.apply(`${suffix}${inner}`, create, x) };
+}
+
+/** A stage of a map whose `data_format` says where its channels are. */
+export function spatial(fields: Fields, compute: (x: SymbolicTensor, site: Site) => SymbolicTensor): Stage {
+  const first = fields.channelsFirst();
+  return unary((x, site) => channelsLast(first, x, site, (last) => compute(last, site)));
 }

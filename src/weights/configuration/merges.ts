@@ -1,0 +1,56 @@
+import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { Fields } from './fields.js';
+import type { Common, Stage } from './stage.js';
+
+/** Layers of several inputs. */
+export const MERGE_LAYERS: Record<string, (fields: Fields) => Stage> = {
+  Add: (fields) => merging(fields, layers.add),
+  Multiply: (fields) => merging(fields, layers.multiply),
+  Average: (fields) => merging(fields, layers.average),
+  Maximum: (fields) => merging(fields, layers.maximum),
+  Minimum: (fields) => merging(fields, layers.minimum),
+  Concatenate(fields) {
+    // The operation of this name, which has another default, does not always write it.
+    const axis = fields.layer.version === 3 ? fields.take('axis') : fields.number('axis', -1);
+    if (typeof axis !== 'number') fields.refuse('axis', axis, 'the index of an axis');
+    return merging(fields, (common) => layers.concatenate({ ...common, axis: axis as number }));
+  },
+  Subtract: (fields) => (inputs, site) => {
+    const [a, ...others] = inputs as [SymbolicTensor, ...SymbolicTensor[]];
+    const negative = others.map((b) =>
+      site.apply('_negative', (common) => layers.rescaling({ ...common, scale: -1 }), b),
+    );
+    return merging(fields, layers.add)([a, ...negative], site);
+  },
+  // Keras 1's layer for all of them.
+  Merge(fields) {
+    const modes = { sum: layers.add, mul: layers.multiply, ave: layers.average, max: layers.maximum };
+    const mode = fields.oneOf('mode', ['sum', 'mul', 'ave', 'max', 'concat']);
+    const axis = fields.number('concat_axis', -1);
+    for (const name of [
+      'dot_axes',
+      'output_shape',
+      'output_mask',
+      'arguments',
+      'mode_type',
+      'output_shape_type',
+      'node_indices',
+      'tensor_indices',
+    ])
+      fields.take(name);
+    return merging(fields, (common) =>
+      mode === 'concat' ? layers.concatenate({ ...common, axis }) : modes[mode](common),
+    );
+  },
+};
+
+function merging(fields: Fields, create: (args: Common) => layers.Layer): Stage {
+  return (inputs, site) => {
+    if (inputs.length < 2) fields.fail('merges a single tensor.');
+    // Layers of Keras align tensors of different ranks at the left, its operations of the same names at the right.
+    const ranks = new Set(inputs.map(({ shape }) => shape.length));
+    if (ranks.size > 1)
+      fields.fail(`merges tensors of ${[...ranks].join(' and ')} axes; reshape them to as many.`);
+    return site.apply('', (common) => create(common), inputs);
+  };
+}
