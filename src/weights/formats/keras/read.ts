@@ -24,7 +24,7 @@ export interface KerasFile {
   /** All layers in their order, those without weights included, in the published layout. */
   layerNames?: readonly string[];
   /** Names of layers in no order, those without weights included, in a `.weights.h5`. */
-  layersPresent?: readonly string[];
+  layersPresent?: readonly PresentLayer[];
 }
 
 /**
@@ -66,7 +66,7 @@ export async function readKerasH5(file: WeightFile, isPart = false): Promise<Ker
       layerNames,
     };
   }
-  const layersPresent: string[] = [];
+  const layersPresent: PresentLayer[] = [];
   const found = await numberedWeights(root, layersPresent);
   if (found.length === 0 && !isPart) {
     throw new WeightFileError(
@@ -217,8 +217,9 @@ async function numberedWeights(group: Hdf5Group, present: string[], layer = '', 
       found.push(...(await numberedWeights(child, present, steps.at(-1), depth + 1)));
       continue;
     }
-    present.push(steps.at(-2) ?? layer);
     const given = (await child.attributes()).get('name');
+    const group = steps.at(-2) ?? layer;
+    present.push({ group, name: typeof given === 'string' ? given : group });
     const datasets = [...(await child.children())]
       .filter((entry): entry is [string, Hdf5Dataset] => entry[1].kind === 'dataset')
       .sort(([a], [b]) => Number(a) - Number(b));
