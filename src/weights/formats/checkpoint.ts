@@ -8,7 +8,7 @@ import { fileIn } from './folder.js';
 import { isHdf5 } from './hdf5/read.js';
 import type { Part } from './joined.js';
 import { isJson, readJson } from './json.js';
-import { isKerasZip, readKerasH5, readKerasZip } from './keras/read.js';
+import { isKerasZip, type PresentLayer, readKerasH5, readKerasZip } from './keras/read.js';
 import { METADATA_KEY } from './metadata.js';
 import { HEAD_BYTES, recognize, zipKind } from './recognize.js';
 import { jsonKind, pageKind } from './recognizeText.js';
@@ -67,8 +67,8 @@ export interface Checkpoint {
   readonly kerasVersion?: string;
   /** The names of all layers in their order, those without weights included, if a Keras file of weights lists them. */
   readonly layerNames?: readonly string[];
-  /** Names of its layers in no order, if a Keras file of weights has only those. */
-  readonly layersPresent?: readonly string[];
+  /** All layers in no order, if a Keras file of weights has them so. */
+  readonly layersPresent?: readonly PresentLayer[];
   /** The epsilon of batch normalization, if the file states it. */
   readonly batchNormEpsilon?: number;
   /** What this library stored about the model, unchecked: JSON, or the value that it stands for. */

@@ -56,7 +56,10 @@ export function layersOf({ layerNames }: Checkpoint): ListedLayer[] | undefined 
  * pooling.
  */
 export function layersPresentIn({ layersPresent = [] }: Checkpoint): ListedLayer[] | undefined {
-  const layers = layersPresent.map((name) => ({ name, kind: kindOfName(name) }));
+  const layers = layersPresent
+    // Those of `adaptivePool` stand between the features and a top of their size.
+    .filter(({ name }) => !name.startsWith('avgpool'))
+    .map(({ group, name }) => ({ name, kind: kindOfName(group) }));
   return layers.some(({ kind }) => kind === 'pooling' || kind === 'foreign') ? layers : undefined;
 }
 

@@ -12,6 +12,13 @@ import { parseConfiguration } from './config.js';
 /** Keras' layouts of HDF5 files. */
 type KerasLayout = 'published' | 'model' | 'weights';
 
+/** A layer of a `.weights.h5`. */
+export interface PresentLayer {
+  /** The group in the file, named by the layer's class: `max_pooling2d_1`. */
+  group: string;
+  name: string;
+}
+
 /** The tensors of a Keras file, and the model's configuration if it contains one. */
 export interface KerasFile {
   layout: KerasLayout;
@@ -23,7 +30,7 @@ export interface KerasFile {
   metadata?: unknown;
   /** All layers in their order, those without weights included, in the published layout. */
   layerNames?: readonly string[];
-  /** Names of layers in no order, those without weights included, in a `.weights.h5`. */
+  /** All layers in no order, those without weights included, in a `.weights.h5`. */
   layersPresent?: readonly PresentLayer[];
 }
 
@@ -204,9 +211,14 @@ const MAX_LAYER_DEPTH = 8;
 /**
  * The datasets `0`, `1`, ... of every group `vars`, except the optimizer's.
  *
- * @param present receives the groups of all layers, named by their class: `max_pooling2d_1`.
+ * @param present receives all layers, those without weights included.
  */
-async function numberedWeights(group: Hdf5Group, present: string[], layer = '', depth = 0): Promise<Found[]> {
+async function numberedWeights(
+  group: Hdf5Group,
+  present: PresentLayer[],
+  layer = '',
+  depth = 0,
+): Promise<Found[]> {
   if (depth > 2 * MAX_LAYER_DEPTH) return [];
   const found: Found[] = [];
   for (const [name, child] of await group.children()) {
