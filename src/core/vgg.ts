@@ -81,7 +81,7 @@ export function applyTop(x: SymbolicTensor, o: ResolvedOptions, kernels: KernelI
 }
 
 /** The layer that reduces feature maps to one number per channel, `[batch, channels]`. */
-export function globalPooling(pooling: 'avg' | 'max'): layers.Layer {
+function globalPooling(pooling: 'avg' | 'max'): layers.Layer {
   const name = GLOBAL_POOLING[pooling];
   return pooling === 'avg' ? layers.globalAveragePooling2d({ name }) : layers.globalMaxPooling2d({ name });
 }

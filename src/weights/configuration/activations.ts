@@ -5,7 +5,7 @@ import { asRecord } from './parse.js';
 import { onLastAxis, type Stage, unary } from './stage.js';
 
 /** An activation that tfjs layers take as an argument. */
-export type Activation = Parameters<typeof layers.activation>[0]['activation'];
+type Activation = Parameters<typeof layers.activation>[0]['activation'];
 
 /** The activation of a layer: part of it, or a stage after it. */
 export interface Activated {

@@ -208,7 +208,7 @@ function normOf(
 /** Whether a convolution starts a block, for each. */
 function blockStarts(file: string, dialect: Dialect, convs: readonly Conv[], hints: FeatureHints): boolean[] {
   const breaks = convs.slice(1).map((conv, i) => breakBetween(convs[i]!, conv, dialect, convs, hints));
-  const bad = breaks.findIndex((one) => one === 'neither');
+  const bad = breaks.indexOf('neither');
   if (bad >= 0) {
     const [before, after] = [convs[bad]!, convs[bad + 1]!].map(({ module }) => printable(module.path));
     throw new WeightFileError(file, `its convolution ${after} follows ${before}, which no VGG has.`);

@@ -4,7 +4,7 @@ import { decoder } from '../formats/numbers.js';
 import { BYTES_PER_ELEMENT, type StoredTensor } from '../formats/tensor.js';
 
 /** A weight computed from several tensors of the file. */
-export interface FoldedTensor extends StoredTensor {
+interface FoldedTensor extends StoredTensor {
   readonly parts: readonly StoredTensor[];
 }
 

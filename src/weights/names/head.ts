@@ -16,7 +16,7 @@ export interface Head {
 }
 
 /** A fully connected layer, perhaps stored as a convolution. */
-export interface Linear {
+interface Linear {
   module: Module;
   inputs: number;
   outputs: number;

@@ -92,6 +92,7 @@ function namedVgg(
   const recorded = recordedIn(checkpoint);
   const hints = {
     ...given,
+    arch: given.arch ?? recorded.arch,
     padding: given.padding ?? recorded.padding,
     classes: recorded.classes ?? given.classes,
   };

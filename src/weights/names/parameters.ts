@@ -31,12 +31,6 @@ export interface Parameters {
   others: readonly StoredTensor[];
 }
 
-/** torchvision's and timm's names of the fully connected layers. */
-export const TORCH_TOP = {
-  torchvision: { fc1: 'classifier.0', fc2: 'classifier.3', predictions: 'classifier.6' },
-  timm: { fc1: 'pre_logits.fc1', fc2: 'pre_logits.fc2', predictions: 'head.fc' },
-} as const;
-
 /** Whether a weight is one of the fully connected layers. */
 export function isTop(role: string): boolean {
   return /^(fc\d+|predictions)\//.test(role);

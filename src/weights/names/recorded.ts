@@ -1,3 +1,4 @@
+import type { ConvArch } from '../../core/arch.js';
 import type { VggOptions } from '../../core/options.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
@@ -5,7 +6,11 @@ import { METADATA_KEY } from '../formats/metadata.js';
 
 /** What names and shapes of weights do not say of a network; `encodeWeights` records it where it is not the default. */
 export interface RecordedOptions
-  extends Pick<VggOptions, 'inputShape' | 'padding' | 'pooling' | 'classes' | 'classifierActivation'> {
+  extends Pick<VggOptions, 'inputShape' | 'padding' | 'pooling' | 'classifierActivation'> {
+  /** The blocks. */
+  arch?: ConvArch;
+  /** Outputs of the last layer; 0 if the network ends with a hidden layer. */
+  classes?: number;
   /** Whether batch normalization follows the ReLU. */
   afterRelu?: boolean;
 }
@@ -15,6 +20,8 @@ const isOneOf =
   (value: unknown) =>
     allowed.includes(value);
 
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+
 /** The maximum height or width of an image. */
 const MAX_SIDE = 2 ** 14;
 
@@ -23,8 +30,10 @@ const FIELDS: Record<keyof RecordedOptions, (value: unknown) => boolean> = {
     Array.isArray(value) &&
     value.length === 3 &&
     value.every((side) => Number.isSafeInteger(side) && side >= 1 && side <= MAX_SIDE),
+  arch: (value) =>
+    Array.isArray(value) && value.every((block) => Array.isArray(block) && block.every(isCount)),
   padding: isOneOf('valid'),
-  classes: (value) => Number.isSafeInteger(value) && (value as number) >= 1,
+  classes: isCount,
   pooling: isOneOf('avg', 'max'),
   classifierActivation: isOneOf('softmax'),
   afterRelu: isOneOf(true),

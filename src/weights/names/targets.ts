@@ -44,7 +44,7 @@ export function targetsOf(where: string, model: LayersModel): Map<string, Target
  *
  * @throws RangeError when the model is not a VGG.
  */
-export function layerNames(where: string, model: LayersModel): Map<string, string> {
+function layerNames(where: string, model: LayersModel): Map<string, string> {
   const described = layersWithin(model).map(
     (layer): NamedLayer => ({ name: layer.name, kind: kindOf(layer.getClassName()) }),
   );

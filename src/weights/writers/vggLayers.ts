@@ -241,7 +241,8 @@ class Walk {
     if (this.#averaged) refuse(this.#averaged, 'averages a feature map that no top takes flattened');
     if (this.#stage === 'convolutions' || this.#convs > 0)
       refuse(this.#last!, 'ends the network inside a block');
-    if (last.kind === 'hidden' && this.#open) {
+    if (last.kind === 'hidden' && !this.#open) this.#unsaid.classes = 0;
+    else if (last.kind === 'hidden') {
       last.kind = 'last';
       // As many outputs as inputs could also be a hidden layer.
       const [inputs, classes] = last.weights[0]!.variable.shape as [number, number];
@@ -254,9 +255,25 @@ class Walk {
       ...others,
       ...(padding === 'valid' && { padding }),
       ...(afterRelu && { afterRelu }),
+      ...this.#arch(),
       ...this.#size(model),
     };
     return { layers: this.#layers, unsaid, averaged: this.#map, flattened: this.#flattened };
+  }
+
+  /** The blocks of one convolution each, where PyTorch's numbers could also mean dropout between convolutions of one block. */
+  #arch(): Pick<RecordedOptions, 'arch'> {
+    const convs = this.#layers
+      .filter(({ kind }) => kind === 'conv')
+      .map(({ weights }) => weights[0]!.variable.shape);
+    const isOpen = convs.some((shape) => shape.at(-1) === shape.at(-2));
+    if (convs.length !== this.#block - 1 || !isOpen) return {};
+    return {
+      arch: convs.map((shape) => {
+        const channels = shape.at(-1)!;
+        return shape[0] === 1 ? [0, channels, 1] : [1, channels];
+      }),
+    };
   }
 
   /**
