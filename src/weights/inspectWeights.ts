@@ -1,7 +1,8 @@
 import { size } from '../base/shapes.js';
 import type { Source } from '../io/read.js';
+import type { KerasLayer, KerasModel } from './configuration/graph.js';
 import { isLeftOut } from './configuration/layers.js';
-import { type KerasLayer, type KerasModel, parseModel } from './configuration/parse.js';
+import { parseModel } from './configuration/parse.js';
 import { vggByConfiguration, vggWithin } from './configuration/vgg.js';
 import {
   type Checkpoint,

@@ -64,6 +64,7 @@ describe.each(backends)('on %s', (backend) => {
     ['called-twice', 'a model and a layer called twice'],
     ['two-models', 'two models with the same layer names'],
     ['normalization', 'Normalization adapted'],
+    ['operations', 'operations around a VGG'],
   ])('%s as .keras and .h5', async (file, name) => {
     await useBackend(backend);
     const one = CASES.find((other) => other.name === name)!;

@@ -257,6 +257,176 @@ describe('Keras 2', () => {
   });
 });
 
+describe('operations in a graph', () => {
+  const node = (class_name: string, name: string, config: Json, inbound_nodes: unknown) => ({
+    ...{ class_name, name, config: { name, trainable: true, dtype: 'float32', ...config }, inbound_nodes },
+  });
+  const image = {
+    class_name: 'InputLayer',
+    name: 'x',
+    config: { batch_input_shape: [null, 2, 2, 3], name: 'x' },
+  };
+  const graph = (layers: Json[]) => ({
+    class_name: 'Functional',
+    config: {
+      name: 'model',
+      layers: [{ ...image, inbound_nodes: [] }, ...layers],
+      input_layers: [['x', 0, 0]],
+      output_layers: [[layers.at(-1)!.name, 0, 0]],
+    },
+  });
+  const X = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+
+  async function outputOf(config: Json, version: string): Promise<number[]> {
+    const before = memory().numTensors;
+    const { json, shards } = tfjsFiles({ config, weights: [] }, version);
+    const { model } = await fromWeights(json, { shards });
+    const y = tidy(() => [...(model.predict(tensor(X, [1, 2, 2, 3])) as Tensor).dataSync()]);
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
+    return y;
+  }
+
+  /** As tf.keras 2.4 to 2.15 write them: the first argument as a reference, the others by name. */
+  const calls = (...functions: [name: string, args: Json, first?: unknown[]][]) =>
+    graph(
+      functions.map(([name, args, first], i) => {
+        const slices = name === '__operators__.getitem';
+        const before = first ?? [i === 0 ? 'x' : `op${i - 1}`, 0, 0];
+        return node(slices ? 'SlicingOpLambda' : 'TFOpLambda', `op${i}`, { function: name }, [
+          [...before, args],
+        ]);
+      }),
+    );
+  const reversed = [{ class_name: '__ellipsis__' }, { start: null, stop: null, step: -1 }];
+
+  test.each<[string, Json, (x: number, i: number) => number]>([
+    ['truediv', calls(['math.truediv', { y: 2, name: null }]), (x) => x / 2],
+    [
+      "preprocess_input of mode 'caffe'",
+      calls(
+        ['__operators__.getitem', { slice_spec: reversed }],
+        ['nn.bias_add', { bias: [-1, -2, -3], data_format: 'NHWC' }],
+      ),
+      (x, i) => x + 2 - 2 * (i % 3) - 1 - (i % 3),
+    ],
+    [
+      "preprocess_input of mode 'tf'",
+      calls(['math.truediv', { y: 4, name: null }], ['math.subtract', { y: 1, name: null }]),
+      (x) => x / 4 - 1,
+    ],
+    [
+      'a constant before the tensor',
+      calls(['math.subtract', { y: ['x', 0, 0], name: null }, ['_CONSTANT_VALUE', -1, 5]]),
+      (x) => 5 - x,
+    ],
+    [
+      'two tensors',
+      calls(['math.negative', {}], ['__operators__.add', { y: ['x', 0, 0], name: null }]),
+      () => 0,
+    ],
+    ['an array', calls(['math.multiply', { y: [[[[1, 2, 3]]]] }]), (x, i) => x * (1 + (i % 3))],
+    ['a cast', calls(['cast', { dtype: 'float32' }], ['__operators__.add', { y: 1 }]), (x) => x + 1],
+    ['an activation', calls(['math.subtract', { y: 5 }], ['nn.relu', {}]), (x) => Math.max(x - 5, 0)],
+  ])('Keras 2: %s', async (_, config, expected) => {
+    const y = await outputOf(config, '2.15.0');
+    expect(y.map((one) => one + 0)).toEqual(X.map((x, i) => expected(x, i) + 0));
+  });
+
+  const ref = (name: string) => ({
+    class_name: '__keras_tensor__',
+    config: { shape: [null, 2, 2, 3], dtype: 'float32', keras_history: [name, 0, 0] },
+  });
+  const operation = (class_name: string, args: unknown[], config: Json = {}) =>
+    graph([
+      {
+        ...{ module: 'keras.src.ops.numpy', registered_name: class_name, class_name, name: 'op' },
+        ...{ config: { name: 'op', ...config }, inbound_nodes: [{ args, kwargs: {} }] },
+      },
+    ]);
+  const dots = { class_name: '__ellipsis__', config: {} };
+  const array = (value: unknown) => ({ class_name: '__numpy__', config: { value, dtype: 'float32' } });
+
+  test.each<[string, Json, RegExp]>([
+    ['a power', operation('Power', [ref('x'), 2]), /'op' \(Power\) is not a layer that TensorFlow.js/],
+    ['a quotient of a constant', operation('Divide', [1, ref('x')]), /'op' \(Divide\) is not a layer/],
+    ['a quotient of tensors', operation('Divide', [ref('x'), ref('x')]), /'op' \(Divide\) is not a layer/],
+    ['a division by zero', operation('Divide', [ref('x'), 0]), /'op' \(Divide\) divides by zero/],
+    [
+      'a channel alone',
+      operation('GetItem', [ref('x'), [dots, 1]]),
+      /'op' \(GetItem\) takes a part of a tensor/,
+    ],
+    [
+      'a part of the image',
+      operation('GetItem', [
+        ref('x'),
+        [
+          { start: null, stop: null, step: null },
+          { start: 1, stop: null, step: null },
+        ],
+      ]),
+      /'op' \(GetItem\) takes a part of a tensor/,
+    ],
+    [
+      'an array along another axis',
+      operation('Add', [ref('x'), array([[[1], [2], [3]]])]),
+      /computes with the constant .* which is not a number or a list of one for each channel/,
+    ],
+    [
+      'an array of another length',
+      operation('Add', [ref('x'), array([1, 2])]),
+      /has 2 numbers for 3 channels/,
+    ],
+    [
+      'an array of more axes',
+      operation('Add', [ref('x'), array([[[[[1, 2, 3]]]]])]),
+      /computes with an array of 5 axes, more than its input has/,
+    ],
+    ['a truth value', operation('Multiply', [ref('x'), true]), /computes with the constant true/],
+    [
+      'softmax of all elements',
+      operation('Softmax', [ref('x')], { axis: null }),
+      /'op' \(Softmax\) is not a layer/,
+    ],
+    [
+      'the operation average',
+      operation('Average', [ref('x')], { axis: -1 }),
+      /'op' \(Average\) is not a layer/,
+    ],
+    [
+      'a cast to integers',
+      operation('Cast', [ref('x')], { dtype: 'int32' }),
+      /has dtype="int32", which must be a float type/,
+    ],
+    [
+      'stacking tensors',
+      operation('Stack', [[ref('x'), ref('x')]], { axis: -1 }),
+      /'op' \(Stack\) is not a layer/,
+    ],
+    [
+      'a function of TensorFlow',
+      calls(['math.pow', { y: 2, name: null }]),
+      /'op0' \(TFOpLambda\) is not a layer/,
+    ],
+    [
+      'a cast to integers in Keras 2',
+      calls(['cast', { dtype: 'int32' }]),
+      /'op0' \(TFOpLambda\) has dtype="int32"/,
+    ],
+    [
+      'channels first',
+      calls(['nn.bias_add', { bias: [1, 2, 3], data_format: 'NCHW' }]),
+      /'op0' \(TFOpLambda\) is not a layer/,
+    ],
+  ])('refused: %s', async (_, config, message) => {
+    const before = memory().numTensors;
+    const { json, shards } = tfjsFiles({ config, weights: [] });
+    await expect(fromWeights(json, { shards })).rejects.toThrow(message);
+    expect(memory().numTensors).toBe(before);
+  });
+});
+
 describe('what cannot be computed is refused, by name', () => {
   const layer = (class_name: string, config: Json, more: Json = {}) =>
     sequential([

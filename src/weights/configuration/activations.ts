@@ -1,7 +1,7 @@
 import { layers } from '@tensorflow/tfjs-layers';
 import { printable } from '../formats/error.js';
 import type { Fields } from './fields.js';
-import { asRecord } from './parse.js';
+import { asRecord } from './graph.js';
 import { onLastAxis, type Stage, unary } from './stage.js';
 
 /** An activation that tfjs layers take as an argument. */

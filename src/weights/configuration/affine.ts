@@ -2,19 +2,21 @@ import { tensor } from '@tensorflow/tfjs-core';
 import { initializers, layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { size } from '../../base/shapes.js';
 import type { Fields } from './fields.js';
-import { asRecord } from './parse.js';
+import { asRecord } from './graph.js';
 import { type Initializer, type Site, type Stage, unary } from './stage.js';
 
 /** Layers that compute `scale * x + offset` by constants. */
 export const AFFINE_LAYERS: Record<string, (fields: Fields) => Stage> = {
-  Rescaling(fields) {
-    const [scale, offset] = [numbersOf(fields, 'scale', 1), numbersOf(fields, 'offset', 0)];
-    if (scale.length === 1 && offset.length === 1) {
-      return unary((x, site) =>
-        site.apply('', (common) => layers.rescaling({ ...common, scale: scale[0]!, offset: offset[0]! }), x),
-      );
-    }
-    return unary((x, site) => affine(fields, x, site, { scale, offset }));
+  Rescaling: (fields) => rescaling(fields),
+  /** An operation with a number or an array of `rank` axes, which must not give its result more axes. */
+  Affine(fields) {
+    const rank = fields.number('rank', 0);
+    const stage = rescaling(fields);
+    return (inputs, site) => {
+      if (inputs[0]!.shape.length < rank)
+        fields.fail(`computes with an array of ${rank} axes, more than its input has.`);
+      return stage(inputs, site);
+    };
   },
   Normalization(fields) {
     const axis = fields.take('axis');
@@ -40,6 +42,16 @@ export const AFFINE_LAYERS: Record<string, (fields: Fields) => Stage> = {
     });
   },
 };
+
+function rescaling(fields: Fields): Stage {
+  const [scale, offset] = [numbersOf(fields, 'scale', 1), numbersOf(fields, 'offset', 0)];
+  if (scale.length === 1 && offset.length === 1) {
+    return unary((x, site) =>
+      site.apply('', (common) => layers.rescaling({ ...common, scale: scale[0]!, offset: offset[0]! }), x),
+    );
+  }
+  return unary((x, site) => affine(fields, x, site, { scale, offset }));
+}
 
 /** One number or a list of them, which Keras 3 may write as a serialized array. */
 function numbersOf(fields: Fields, name: string, fallback: number): number[] {
@@ -92,7 +104,7 @@ function affine(fields: Fields, x: SymbolicTensor, site: Site, values: Affine): 
 }
 
 /** A diagonal kernel has the square of the channels; images have few. */
-const MAX_CHANNELS = 4096;
+export const MAX_CHANNELS = 4096;
 
 /** Kernel and bias. */
 function shapesOf({ shape }: SymbolicTensor): number[][] {
@@ -109,7 +121,8 @@ function constantsOf({ scale, offset }: Affine, x: SymbolicTensor): Float32Array
   return [kernel, Float32Array.from({ length: channels }, (_, i) => at(offset, i))];
 }
 
-function constant(numbers: Float32Array, shape: number[]): Initializer {
+/** An initializer of a weight that is no weight in the file. */
+export function constant(numbers: Float32Array, shape: number[]): Initializer {
   const initializer = initializers.zeros();
   initializer.apply = () => tensor(numbers, shape);
   return initializer;

@@ -13,8 +13,8 @@ import { ownOnce } from '../../tfjs/models.js';
 import { printable, WeightFileError } from '../formats/error.js';
 import { MAX_ELEMENTS } from '../formats/limits.js';
 import { Fields } from './fields.js';
+import type { KerasLayer, KerasModel, TensorRef } from './graph.js';
 import { isLeftOut, stageOf } from './layers.js';
-import type { KerasLayer, KerasModel, TensorRef } from './parse.js';
 import type { Derived, Initializer, Site, Stage } from './stage.js';
 
 type LayerVariable = layers.Layer['weights'][number];

@@ -8,8 +8,9 @@ import { readWeight } from '../layout/readWeight.js';
 import { checkStrict, type LoadReport, type Pair } from '../names/match.js';
 import type { NetworkSpec } from '../names/network.js';
 import { type BuiltLayer, type BuiltModel, buildModel, type KerasWeight } from './build.js';
+import type { KerasLayer, KerasModel } from './graph.js';
 import { type Matched, matchWeights } from './match.js';
-import { type KerasLayer, type KerasModel, parseModel } from './parse.js';
+import { parseModel } from './parse.js';
 import { vggWithin } from './vgg.js';
 
 /** Options that a model can be given whose configuration decides the rest. */

@@ -1,5 +1,5 @@
 import { printable, WeightFileError } from '../formats/error.js';
-import { asRecord, type KerasLayer } from './parse.js';
+import { asRecord, type KerasLayer } from './graph.js';
 
 /** Arguments without effect on predictions, in any version of Keras. */
 const WITHOUT_EFFECT = new Set([

@@ -6,6 +6,7 @@ import type { Fields } from './fields.js';
 import { MERGE_LAYERS } from './merges.js';
 import { NORMALIZATION_LAYERS } from './normalizations.js';
 import { POOLING_LAYERS } from './poolings.js';
+import { SELECTION_LAYERS } from './selection.js';
 import { SHAPE_LAYERS } from './shapes.js';
 import { type Stage, unary } from './stage.js';
 
@@ -67,6 +68,7 @@ const LAYERS: Record<string, (fields: Fields) => Stage> = {
   ...SHAPE_LAYERS,
   ...NORMALIZATION_LAYERS,
   ...AFFINE_LAYERS,
+  ...SELECTION_LAYERS,
   ...MERGE_LAYERS,
   Dropout(fields) {
     const rate = fields.number('rate', 0, 'p');
@@ -101,8 +103,8 @@ const HINTS: Record<string, string> = {
   Lambda: "nothing in a file is executed, so replace it by Keras' layers",
   Resizing: PREPARE,
   RandomCrop: PREPARE,
-  TFOpLambda: "it is an operation, so replace it by Keras' layers, such as Rescaling",
-  SlicingOpLambda: "it is an operation, so replace it by Keras' layers",
+  TFOpLambda: "it is an operation without a layer of its kind, so replace it by Keras' layers",
+  SlicingOpLambda: "it is an operation without a layer of its kind, so replace it by Keras' layers",
 };
 
 /**

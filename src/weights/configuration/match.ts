@@ -1,6 +1,6 @@
 import type { Checkpoint } from '../formats/checkpoint.js';
 import type { StoredTensor } from '../formats/tensor.js';
-import type { KerasLayer, KerasModel } from './parse.js';
+import type { KerasLayer, KerasModel } from './graph.js';
 
 /** A weight that a layer has in Keras. */
 export interface Weight {

@@ -1,36 +1,7 @@
 import { printable, WeightFileError } from '../formats/error.js';
-
-/** A model in a configuration: its layers, and how tensors run through them. */
-export interface KerasModel {
-  name: string;
-  layers: KerasLayer[];
-  inputs: TensorRef[];
-  outputs: TensorRef[];
-}
-
-/** A layer in a configuration, of any version of Keras. */
-export interface KerasLayer {
-  /** Its class, under its current name. */
-  className: string;
-  /** Its class as the file has it. */
-  writtenClass: string;
-  name: string;
-  config: Readonly<Record<string, unknown>>;
-  /** Keras 1 has other names of arguments, and 3 other defaults and formulas than 2. */
-  version: 1 | 2 | 3;
-  /** The inputs of each call; an input layer has none. */
-  calls: TensorRef[][];
-  /** Set if the layer is a model. */
-  model?: KerasModel;
-}
-
-/** An output of a call of a layer. */
-export interface TensorRef {
-  layer: string;
-  call: number;
-}
-
-type Json = Readonly<Record<string, unknown>>;
+import { callsOf, refsOf } from './calls.js';
+import { asRecord, type Json, type KerasLayer, type KerasModel, type TensorRef } from './graph.js';
+import { isOperation, joinStacks, layerOfOperation } from './operations.js';
 
 /** The maximum number of layers, models within models included; VGG-19 with batch normalization has 60. */
 const MAX_LAYERS = 2000;
@@ -99,13 +70,15 @@ function modelOf(context: Context, json: Json, fallbackName: string): KerasModel
   }
   const name = textOf(config.name) ?? textOf(json.name) ?? fallbackName;
   const jsons = list.map(asRecord);
-  const layers = jsons.map((layer, i) => layerOf(context, layer, `layer_${i}`));
-  const twice = layers.find((layer, i) => layers.findIndex((other) => other.name === layer.name) !== i);
+  const given = jsons.map((layer, i) => layerOf(context, layer, `layer_${i}`));
+  const twice = given.find((layer, i) => given.findIndex((other) => other.name === layer.name) !== i);
   if (twice) throw new WeightFileError(file, `its configuration has two layers '${printable(twice.name)}'.`);
-  if (json.class_name === 'Sequential') return chained(name, layers, list);
-  layers.forEach((layer, i) => {
-    layer.calls = callsOf(file, layer, jsons[i]!.inbound_nodes);
-  });
+  if (json.class_name === 'Sequential') return chained(name, given, list);
+  const layers = given.map((layer, i) =>
+    isOperation(jsons[i]!)
+      ? layerOfOperation(file, layer, jsons[i]!)
+      : { ...layer, calls: callsOf(file, layer, jsons[i]!.inbound_nodes) },
+  );
   const inputs = refsOf(file, config.input_layers);
   const outputs = refsOf(file, config.output_layers);
   if (inputs.length === 0 || outputs.length === 0) {
@@ -115,7 +88,7 @@ function modelOf(context: Context, json: Json, fallbackName: string): KerasModel
     );
   }
   countFromZero(layers, jsons, outputs);
-  return { name, layers, inputs, outputs };
+  return { name, layers: joinStacks(layers, outputs), inputs, outputs };
 }
 
 /** The layers of a Sequential, each of which takes the output of the one before. */
@@ -195,68 +168,6 @@ function checkOrigin(file: string, json: Json, name?: string): void {
   );
 }
 
-/** The inputs of each call of a layer. */
-function callsOf(file: string, layer: KerasLayer, nodes: unknown): TensorRef[][] {
-  if (!Array.isArray(nodes)) return [];
-  return nodes.map((node) => {
-    if (Array.isArray(node)) {
-      // Keras 1 and 2, and tfjs: [[layer, call, tensor, arguments], ...].
-      const inputs = typeof node[0] === 'string' ? [node] : node;
-      for (const input of inputs)
-        if (Array.isArray(input)) checkArguments(file, layer, input[3], layer.version);
-      return refsOf(file, inputs);
-    }
-    const { args, kwargs } = asRecord(node);
-    const { inputs, ...others } = asRecord(kwargs);
-    checkArguments(file, layer, others, 3);
-    return [...historiesOf(file, layer, args), ...historiesOf(file, layer, inputs ?? [])];
-  });
-}
-
-/** Throws for arguments of a call that change what the layer computes. */
-function checkArguments(file: string, layer: KerasLayer, given: unknown, version: number): void {
-  for (const [name, value] of Object.entries(asRecord(given))) {
-    if (value === null) continue;
-    // Keras 3's predict overrides training; Keras 2 obeys the call.
-    if (name === 'training' && (version === 3 || value === false || value === 0)) continue;
-    const shown = printable(JSON.stringify(value));
-    throw new WeightFileError(
-      file,
-      `its layer '${printable(layer.name)}' (${printable(layer.writtenClass)}) is called with ${printable(name)}=${shown}, which TensorFlow.js does not compute; save a model without it.`,
-    );
-  }
-}
-
-/** The tensors of Keras 3's arguments. */
-function historiesOf(file: string, layer: KerasLayer, args: unknown): TensorRef[] {
-  if (Array.isArray(args)) return args.flatMap((one) => historiesOf(file, layer, one));
-  const { class_name, config } = asRecord(args);
-  const history = asRecord(config).keras_history;
-  if (class_name === '__keras_tensor__' && Array.isArray(history)) return refsOf(file, [history]);
-  throw new WeightFileError(
-    file,
-    `its layer '${printable(layer.name)}' (${printable(layer.writtenClass)}) takes ${printable(JSON.stringify(args) ?? 'nothing')} beside tensors, which TensorFlow.js does not compute; save a model without it.`,
-  );
-}
-
-/** References as `[layer, call, tensor]`, one or a list of them. */
-function refsOf(file: string, refs: unknown): TensorRef[] {
-  if (typeof refs === 'object' && refs !== null && !Array.isArray(refs))
-    return refsOf(file, Object.values(refs));
-  if (!Array.isArray(refs)) return [];
-  if (typeof refs[0] === 'string') return refsOf(file, [refs]);
-  return refs.map((ref) => {
-    const [layer, call, tensor] = Array.isArray(ref) ? ref : [];
-    if (typeof layer !== 'string' || !Number.isSafeInteger(call) || tensor !== 0) {
-      throw new WeightFileError(
-        file,
-        `its configuration refers to ${printable(JSON.stringify(ref) ?? 'nothing')}, which is not the output of a layer.`,
-      );
-    }
-    return { layer, call };
-  });
-}
-
 /**
  * Keras 2 counts the calls of a model from 1, because the model's own definition is its call 0. Keras 3 does so only for the
  * outputs.
@@ -284,9 +195,4 @@ function countFromZero(
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** A JSON object; an empty one for any other value. */
-export function asRecord(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
 }

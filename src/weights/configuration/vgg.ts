@@ -4,9 +4,10 @@ import { featureSize } from '../../core/sizes.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { type NetworkSpec, titleOf } from '../names/network.js';
 import type { Parameter, Parameters } from '../names/parameters.js';
+import type { KerasLayer, KerasModel } from './graph.js';
 import { isLeftOut } from './layers.js';
 import { matchWeights, type Weight } from './match.js';
-import { type KerasLayer, type KerasModel, parseModel } from './parse.js';
+import { parseModel } from './parse.js';
 import { type Op, opsOf } from './vggOps.js';
 
 type BatchNorm = Exclude<NetworkSpec['batchNorm'], false>;

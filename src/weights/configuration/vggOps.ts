@@ -1,7 +1,7 @@
 import { WeightFileError } from '../formats/error.js';
 import { activationOf } from './activations.js';
 import { Fields } from './fields.js';
-import type { KerasLayer, KerasModel } from './parse.js';
+import type { KerasLayer, KerasModel } from './graph.js';
 
 /** A layer as far as a VGG has such layers. */
 export type Op = { layer: KerasLayer } & (
