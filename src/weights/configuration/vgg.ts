@@ -30,8 +30,11 @@ export function vggByConfiguration(
   if (!network?.complete) return undefined;
   const weights = weightsOf(ops!, network);
   const { found, others } = matchWeights(checkpoint, model, (layer) => weights.get(layer) ?? []);
+  const epsilon = network.spec.batchNorm ? network.spec.batchNorm.epsilon : undefined;
   const parameters = [...found].flatMap(([{ role }, tensor]): Parameter[] =>
-    role === undefined ? [] : [{ role, shape: tensor.shape, tensor }],
+    role === undefined
+      ? []
+      : [{ role, shape: tensor.shape, tensor, ...(role.endsWith('/moving_variance') && { epsilon }) }],
   );
   return { network: network.spec, parameters: { names: 'keras', parameters, others } };
 }

@@ -2,6 +2,7 @@ import { size } from '../../base/shapes.js';
 import type { Checkpoint, WeightFormat } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
 import type { StoredTensor } from '../formats/tensor.js';
+import { epsilonsIn } from './epsilons.js';
 import { partsOf } from './folded.js';
 import { batchNormOf, varianceShift } from './network.js';
 import type { KeyNames, Parameter, Parameters } from './parameters.js';
@@ -60,7 +61,8 @@ export function matchUp(
     leftOut: [],
   };
   const { epsilon } = batchNormOf(checkpoint, names);
-  // A Keras model with the very layers of the file is the file's own, and so is its epsilon, which the file does not record.
+  const epsilons = epsilonsIn(checkpoint);
+  // A Keras model with the very layers of the file is the file's own, and so is its epsilon where the file does not record it.
   const keepsVariance = matched !== 'roles' && names === 'keras';
   const missing = new Set(targets.keys());
   for (const parameter of parameters) {
@@ -73,8 +75,9 @@ export function matchUp(
       report.mismatched.push({ weight: role, fileShape: [...shape], modelShape: [...modelShape] });
     } else {
       report.loaded.push(role);
-      const addToVariance =
-        target.epsilon === undefined || keepsVariance ? 0 : varianceShift(epsilon, target.epsilon);
+      const own =
+        parameter.epsilon ?? epsilons.get(layerOf(tensor)) ?? (keepsVariance ? target.epsilon : epsilon);
+      const addToVariance = target.epsilon === undefined ? 0 : varianceShift(own!, target.epsilon);
       pairs.push({ parameter, target, addToVariance });
     }
   }
@@ -98,6 +101,11 @@ function fits(shape: readonly number[], modelShape: readonly number[]): boolean 
 /** The names in the file of a tensor, or of those that it is computed from. */
 export function namesIn(tensor: StoredTensor): string[] {
   return partsOf(tensor).map(({ name }) => name);
+}
+
+/** The layer of a tensor by Keras' names. */
+function layerOf({ role, name }: StoredTensor): string {
+  return (role ?? name).split('/').at(-2) ?? '';
 }
 
 /**

@@ -4,7 +4,6 @@ import { type BatchNormOptions, DEFAULT_BATCH_NORM } from '../../core/options.js
 import { featureSize, minimumSize, PADDINGS, type Padding } from '../../core/sizes.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
-import { kerasLayers } from '../formats/keras/config.js';
 import { type Features, featuresOf } from './features.js';
 import { endOf, type Head, headOf, positionsOf } from './head.js';
 import { type ListedLayer, layersOf, layersPresentIn } from './layers.js';
@@ -268,20 +267,10 @@ function topOf(
   return { ...top, featureSize: size as Size };
 }
 
-/** Options of batch normalization from a file's configuration or header, or else its framework's defaults. */
-export function batchNormOf(
-  { file, configuration, batchNormEpsilon }: Checkpoint,
-  names: KeyNames,
-): Required<BatchNormOptions> {
-  const layers = configuration === undefined ? [] : kerasLayers(file, configuration);
-  const { epsilon, momentum } =
-    layers.find(({ className }) => className === 'BatchNormalization')?.config ?? {};
-  const defaults = BATCH_NORM[names === 'keras' ? 'keras' : 'torch'];
-  return {
-    epsilon: isFraction(epsilon) ? epsilon : (batchNormEpsilon ?? defaults.epsilon),
-    momentum: isFraction(momentum) ? momentum : defaults.momentum,
-    afterRelu: false,
-  };
+/** Options of batch normalization in a file without a configuration: from its header, or else its framework's defaults. */
+export function batchNormOf({ batchNormEpsilon }: Checkpoint, names: KeyNames): Required<BatchNormOptions> {
+  const { epsilon, momentum } = BATCH_NORM[names === 'keras' ? 'keras' : 'torch'];
+  return { epsilon: batchNormEpsilon ?? epsilon, momentum, afterRelu: false };
 }
 
 /** The number to add to running variances so that a layer with another epsilon computes the same. */
@@ -294,10 +283,6 @@ export function varianceShift(from: number, to: number): number {
 function configOf({ inputShape, classifierActivation, pooling }: RecordedOptions): NetworkSpec['config'] {
   if (!inputShape && !classifierActivation && !pooling) return undefined;
   return { inputShape, classifierActivation, pooling };
-}
-
-function isFraction(value: unknown): value is number {
-  return typeof value === 'number' && value > 0 && value < 1;
 }
 
 /** The title of the family's member with the same convolutions in each block, whatever their widths. */

@@ -17,6 +17,8 @@ export interface Parameter {
   /** Set if the tensor is a kernel in PyTorch's order. */
   axes?: Axes;
   tensor: StoredTensor;
+  /** The epsilon of the layer in the file, if it is a running variance and the file's configuration is known. */
+  epsilon?: number;
 }
 
 /** A file's tensors, matched to weights. */

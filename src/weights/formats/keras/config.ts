@@ -1,16 +1,5 @@
 import { WeightFileError } from '../error.js';
 
-/** A layer in a saved Keras model's configuration. */
-export interface KerasLayer {
-  /** `Conv2D`, `Dense`, `MaxPooling2D`, ... */
-  className: string;
-  name: string;
-  config: Readonly<Record<string, unknown>>;
-}
-
-/** A saved Keras model's layers, in their order. */
-export type KerasConfig = readonly KerasLayer[];
-
 /** The maximum number of values in a configuration; one of 2000 layers has 150 000. */
 const MAX_VALUES = 500_000;
 
@@ -50,25 +39,4 @@ export function checkConfiguration(file: string, json: unknown): unknown {
     );
   }
   return json;
-}
-
-/** The layers of a parsed configuration. */
-export function kerasLayers(file: string, model: unknown): KerasConfig {
-  const { config } = record(model);
-  const layers = Array.isArray(config) ? config : record(config).layers;
-  if (!Array.isArray(layers)) {
-    throw new WeightFileError(file, `its model's configuration lists no layers.`);
-  }
-  return layers.map((layer) => {
-    const { class_name, config, name } = record(layer);
-    return {
-      className: String(class_name),
-      name: String(record(config).name ?? name),
-      config: record(config),
-    };
-  });
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
