@@ -218,6 +218,11 @@ describe('a whole pickled module', () => {
     },
   );
 
+  test('says by the order of its layers where blocks end, whatever names and gaps say', async () => {
+    const read = async (name: string) => (await inspectWeights(file(name))).network;
+    expect(await read('module-dropout.pt')).toMatchObject({ arch: [[2, 2]], top: { classes: 2 } });
+  });
+
   test('says the epsilon of its batch normalization', async () => {
     const { network } = await inspectWeights(file('module-legacy.pt'));
     expect(network?.batchNorm).toMatchObject({ epsilon: 2e-3 });
@@ -231,6 +236,11 @@ describe('a whole pickled module', () => {
       'module-valid.pt',
       "'features.0' is a torch.nn.modules.conv.Conv2d with padding=0x0, so its weights alone",
     ],
+    [
+      'module-order.pt',
+      'modules do not follow each other as those of a VGG, so what it computes is not known',
+    ],
+    ['module-nested.pt', "'features.0' is a __main__.Residual that may compute anything"],
   ])('is refused if a layer says what weights do not: %s', async (name, said) => {
     expect(await refusal(file(name))).toContain(said);
   });
@@ -458,7 +468,7 @@ describe('a small pickle that would take much is refused', () => {
       ['_parameters', parameters],
       ['_modules', modules],
     ] as const;
-    return [...p.call(p.name('torch.nn.modules.linear', 'Identity')), ...p.dict(empty, items), OP.BUILD];
+    return [...p.call(p.name('torch.nn.modules.container', 'Sequential')), ...p.dict(empty, items), OP.BUILD];
   }
 
   test('a list of half a million losses is fine', async () => {

@@ -17,6 +17,7 @@ import { epsilonOf, isSafetensors, readSafetensors } from './safetensors.js';
 import { isShardIndex, readShardIndex } from './shardIndex.js';
 import type { StoredTensor } from './tensor.js';
 import { isGraphModel, readTfjs } from './tfjsModel.js';
+import type { ModuleNetwork } from './torch/module.js';
 import { isTorchLegacy, isTorchZip, readTorchLegacy, readTorchZip } from './torch/read.js';
 import { isZip, readZip } from './zip/read.js';
 
@@ -71,6 +72,8 @@ export interface Checkpoint {
   readonly layersPresent?: readonly PresentLayer[];
   /** The epsilon of batch normalization, if the file states it. */
   readonly batchNormEpsilon?: number;
+  /** What a whole pickled module of PyTorch says of its network. */
+  readonly network?: ModuleNetwork;
   /** What this library stored about the model, unchecked: JSON, or the value that it stands for. */
   readonly metadata?: unknown;
   /**

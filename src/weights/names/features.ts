@@ -288,7 +288,11 @@ function startsIn(file: string, arch: ConvArch, convs: readonly Conv[], breaks: 
   const starts = counts.flatMap((count) => Array.from({ length: count }, (_, i) => i === 0));
   const own = groupsOf(convs, starts);
   const impossible = starts.slice(1).findIndex((start, i) => start && breaks[i] === 'none');
-  if (starts.length !== convs.length || JSON.stringify(own) !== JSON.stringify(arch) || impossible >= 0) {
+  if (
+    starts.length !== convs.length ||
+    JSON.stringify(own) !== JSON.stringify(arch.map(blockOf)) ||
+    impossible >= 0
+  ) {
     const widths = convs.map(widthOf).join(', ');
     throw new WeightFileError(
       file,
@@ -307,7 +311,12 @@ function groupsOf(convs: readonly Conv[], starts: readonly boolean[]): ConvArch 
     if (starts[i]) blocks.push([0, widthOf(conv), 0]);
     blocks.at(-1)![windowOf(conv) === 1 ? 2 : 0]++;
   });
-  return blocks.map(([threes, channels, ones]) => (ones > 0 ? [threes, channels, ones] : [threes, channels]));
+  return blocks.map(blockOf);
+}
+
+/** A block without a number of 1x1 convolutions if it has none. */
+function blockOf([threes, channels, ones = 0]: ConvArch[number]): ConvArch[number] {
+  return ones > 0 ? [threes, channels, ones] : [threes, channels];
 }
 
 /** Whether every block has one width. */

@@ -40,11 +40,16 @@ const FIELDS: Record<keyof RecordedOptions, (value: unknown) => boolean> = {
 };
 
 /**
- * What `encodeWeights` recorded of the network in a file without a configuration.
+ * What `encodeWeights` recorded of the network in a file without a configuration, or a whole module of PyTorch says of it.
  *
  * @throws WeightFileError when the record is damaged.
  */
-export function recordedIn({ file, metadata }: Pick<Checkpoint, 'file' | 'metadata'>): RecordedOptions {
+export function recordedIn({
+  file,
+  metadata,
+  network: stated,
+}: Pick<Checkpoint, 'file' | 'metadata' | 'network'>): RecordedOptions {
+  if (stated) return stated;
   const refuse = (what: string): never => {
     throw new WeightFileError(
       file,

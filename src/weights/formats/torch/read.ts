@@ -7,6 +7,7 @@ import { METADATA_KEY } from '../metadata.js';
 import { viewOf } from '../numbers.js';
 import { BYTES_PER_ELEMENT, type ByteStream, type StoredTensor, spanOf } from '../tensor.js';
 import type { Entry } from '../zip/read.js';
+import type { ModuleNetwork } from './module.js';
 import type { TorchStorage } from './rebuild.js';
 import { readPlain, readState, type State } from './state.js';
 import { Budget } from './values.js';
@@ -17,6 +18,8 @@ export interface TorchFile {
   tensors: StoredTensor[];
   /** The epsilon of batch normalization, which only a whole pickled module states. */
   batchNormEpsilon?: number;
+  /** The blocks, which the order of a whole module's layers says. */
+  network?: ModuleNetwork;
   /** What this library stored about the model, as JSON. */
   metadata?: string;
 }
@@ -203,7 +206,7 @@ type OpenStorage = (at: number) => ByteStream;
  */
 function torchFile(
   file: WeightFile,
-  { tensors, batchNormEpsilon }: State,
+  { tensors, batchNormEpsilon, network }: State,
   packed: (storage: TorchStorage) => boolean,
   locate: (tensor: TorchTensor) => OpenStorage,
 ): TorchFile {
@@ -212,7 +215,7 @@ function torchFile(
     return { dtype: tensor.dtype, shape: [before + Math.max(extentOf(tensor), size(tensor.shape))] };
   });
   checkTotal(file.name, read, file.size);
-  return { tensors: tensors.map((tensor) => stored(tensor, locate(tensor))), batchNormEpsilon };
+  return { tensors: tensors.map((tensor) => stored(tensor, locate(tensor))), batchNormEpsilon, network };
 }
 
 function stored(tensor: TorchTensor, openStorage: OpenStorage): StoredTensor {

@@ -2,14 +2,13 @@ import { checkNames } from '../checks.js';
 import { printable, WeightFileError } from '../error.js';
 import { readPickle } from './pickle.js';
 import { OtherTensor, TorchMeaning, type TorchStorage } from './rebuild.js';
-import { stateDict } from './stateDicts.js';
+import { type StateDict, stateDict } from './stateDicts.js';
 import type { Budget, PickleValue } from './values.js';
 import { checkView, type TorchTensor } from './view.js';
 
 /** What a pickle of `torch.save` holds. */
-export interface State {
+export interface State extends Omit<StateDict, 'tensors'> {
   tensors: TorchTensor[];
-  batchNormEpsilon?: number;
   /** All storages that the pickle refers to, by key; some may have no tensor of the state dict. */
   storages: ReadonlyMap<string, TorchStorage>;
   /** The length of the pickle in bytes. */
@@ -25,7 +24,7 @@ export interface State {
 export function readState(file: string, bytes: Uint8Array, key: string | undefined, budget: Budget): State {
   const meaning = new TorchMeaning(file, budget);
   const { value, length } = readPickle(file, bytes, meaning, budget);
-  const { tensors, batchNormEpsilon } = stateDict(file, value, key, budget);
+  const { tensors, ...stated } = stateDict(file, value, key, budget);
   checkNames(file, [...tensors.keys()]);
   const checked = [...tensors].map(([name, tensor]): TorchTensor => {
     if (tensor instanceof OtherTensor) {
@@ -38,7 +37,7 @@ export function readState(file: string, bytes: Uint8Array, key: string | undefin
     const { dtype, shape, strides, offset, storage } = tensor;
     return checkView(file, { name, dtype, shape, strides, offset, storage });
   });
-  return { tensors: checked, batchNormEpsilon, storages: meaning.storages, length };
+  return { tensors: checked, ...stated, storages: meaning.storages, length };
 }
 
 /** Reads a pickle of plain data, like the other pickles of the older format. */

@@ -1,6 +1,6 @@
 import { printable, WeightFileError } from '../error.js';
 import { MAX_NAME_LENGTH } from '../limits.js';
-import { moduleState, moduleTensors } from './module.js';
+import { type ModuleTensors, moduleState, moduleTensors } from './module.js';
 import { OtherTensor, TensorObject } from './rebuild.js';
 import { type Budget, PickleName, PickleObject, type PickleValue } from './values.js';
 
@@ -17,9 +17,8 @@ interface Found {
 }
 
 /** The state dict that a file is about. */
-export interface StateDict {
+export interface StateDict extends Partial<Pick<ModuleTensors, 'batchNormEpsilon' | 'network'>> {
   tensors: Tensors;
-  batchNormEpsilon?: number;
 }
 
 /** The nesting of dicts, lists and tuples that are searched; `{"checkpoint": {"state_dict": {...}}}` is three. */
