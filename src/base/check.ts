@@ -11,12 +11,12 @@ export function wholeNumber(where: string, name: string, value: number, minimum 
   return value;
 }
 
-/** Returns `value` if it is one of `allowed`, and throws an error that lists them otherwise. */
+/** Returns `value` if it is one of `allowed`, and throws an error that lists them otherwise, but for undefined. */
 export function oneOf<const T>(where: string, name: string, value: unknown, allowed: readonly T[]): T {
   if (!allowed.includes(value as T)) {
     fail(
       where,
-      `${name} is ${JSON.stringify(value)}; it must be one of ${allowed.map((a) => JSON.stringify(a)).join(', ')}.`,
+      `${name} is ${JSON.stringify(value)}; it must be one of ${allowed.flatMap((a) => JSON.stringify(a) ?? []).join(', ')}.`,
     );
   }
   return value as T;

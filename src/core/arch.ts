@@ -81,7 +81,11 @@ export function checkArch(where: string, arch: ConvArch): void {
       `the architecture is ${JSON.stringify(arch)}; pass at least one block as [convs, channels], e.g. [[1, 64], [1, 128]].`,
     );
   }
-  arch.forEach(([convs, channels, pointwise = 0], index) => {
+  arch.forEach((given, index) => {
+    if (!Array.isArray(given)) {
+      fail(where, `block ${index + 1} is ${JSON.stringify(given)}; pass [convs, channels], e.g. [2, 64].`);
+    }
+    const [convs, channels, pointwise = 0] = given;
     const block = `block ${index + 1}'s`;
     wholeNumber(where, `${block} number of 3x3 convolutions`, convs, 0);
     wholeNumber(where, `${block} number of 1x1 convolutions`, pointwise, 0);

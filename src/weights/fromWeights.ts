@@ -1,4 +1,5 @@
 import { initializers, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { oneOf } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
 import { UNFILLED } from '../core/initializer.js';
@@ -13,7 +14,7 @@ import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
 import { attachMetadata, type ModelMetadata, metadataIn } from './metadata.js';
 import { checkStrict, type LoadReport, matchUp, namesIn } from './names/match.js';
-import { type NetworkSpec, vggByNames } from './names/network.js';
+import { checkHints, type NetworkSpec, vggByNames } from './names/network.js';
 import { isTop, type Parameters } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 
@@ -76,6 +77,8 @@ export async function fromWeights(
   source: Source,
   { fetch, signal, onProgress, maxBytes, shards, key, rename, ...given }: FromWeightsOptions = {},
 ): Promise<LoadedNetwork> {
+  checkHints('fromWeights', given);
+  oneOf('fromWeights', 'pooling', given.pooling, [undefined, 'avg', 'max']);
   const callers = { fetch, signal, onProgress, maxBytes, shards, key, rename };
   return withCheckpoint(source, callers, async (checkpoint, reading) => {
     const configured = vggByConfiguration(checkpoint);

@@ -90,6 +90,7 @@ describe('computes what PyTorch computes', () => {
 describe('wrappers do not matter', () => {
   test.each<[string, (name: string) => string]>([
     ['module.', (name) => `module.${name}`],
+    ['slashes for dots', (name) => name.replaceAll('.', '/')],
     ['_orig_mod.module.', (name) => `_orig_mod.module.${name}`],
     ['model.net.backbone.', (name) => `model.net.backbone.${name}`],
     ["PyTorch's ImageNet example", (name) => name.replace('features.', 'features.module.')],
@@ -266,6 +267,22 @@ describe('what a VGG lacks is named', () => {
     other.dispose();
     expect((await inspectWeights(file)).problem).toContain('its head has batch normalization');
   });
+});
+
+test.each<[unknown, string]>([
+  [{ arch: 'vgg' }, 'fromWeights: the architecture is "vgg"; pass at least one block as [convs, channels]'],
+  [{ arch: [] }, 'fromWeights: the architecture is []; pass'],
+  [{ arch: [1, 64] }, 'fromWeights: block 1 is 1; pass [convs, channels]'],
+  [{ padding: 'full' }, 'fromWeights: padding is "full"; it must be one of "same", "valid".'],
+  [{ pooling: 'sum' }, 'fromWeights: pooling is "sum"; it must be one of "avg", "max".'],
+  [{ rename: () => undefined }, "rename: it gives 'features.0.weight' undefined; return a name."],
+  [{ rename: { a: 1 } }, 'rename: it is neither a table of names'],
+])('the wrong option %j is a RangeError', async (options, sentence) => {
+  const model = vgg(ARCH, { includeTop: false });
+  const refused = fromWeights(await encodeWeights(model), options as FromWeightsOptions);
+  model.dispose();
+  await expect(refused).rejects.toThrow(RangeError);
+  await expect(refused).rejects.toThrow(sentence);
 });
 
 describe('rename', () => {

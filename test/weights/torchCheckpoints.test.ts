@@ -53,6 +53,8 @@ describe('the state dict is found', () => {
   test.each([
     ['beside a metric and an optimizer', 'imagenet.pth.tar', network(0, 'module.')],
     ['beside them before 1.6, with storages that it does not have', 'imagenet-legacy.pth.tar', network()],
+    ['in the older format and protocol 3', 'legacy-3.pth', network()],
+    ['in the older format and protocol 5, with frames', 'legacy-5.pth', network()],
     ['beside its own average', 'ema.pth', network()],
     ['in a list in a tuple', 'tuple.pth', network()],
     ['beside a whole module', 'module-beside.pt', network()],

@@ -1,3 +1,4 @@
+import { fail } from '../../base/check.js';
 import { checkNames } from './checks.js';
 import { printable, WeightFileError } from './error.js';
 import type { StoredTensor } from './tensor.js';
@@ -8,19 +9,23 @@ export type Rename = Readonly<Record<string, string>> | ((name: string) => strin
 /**
  * The tensors under their new names.
  *
- * @throws WeightFileError when an entry of the table fits no tensor, or two tensors get one name.
+ * @throws WeightFileError when an entry of the table fits no tensor, or two tensors get one name; RangeError when a new name is not
+ *   a text.
  */
 export function renamed(
   file: string,
   tensors: readonly StoredTensor[],
   rename: Rename | undefined,
 ): readonly StoredTensor[] {
-  if (!rename) return tensors;
+  if (rename === undefined) return tensors;
+  checkRename(rename);
   const newName = typeof rename === 'function' ? rename : byTable(file, rename, tensors);
   const names = new Map<string, string>();
   const changed = tensors.map((tensor) => {
     const old = tensor.role ?? tensor.name;
     const name = newName(old);
+    if (typeof name !== 'string')
+      fail('rename', `it gives '${printable(old)}' ${typeof name}; return a name.`);
     const other = names.get(name);
     if (other !== undefined) {
       throw new WeightFileError(
@@ -33,6 +38,17 @@ export function renamed(
   });
   checkNames(file, [...names.keys()]);
   return changed;
+}
+
+function checkRename(rename: unknown): void {
+  if (typeof rename === 'function') return;
+  const isTable = typeof rename === 'object' && rename !== null && !Array.isArray(rename);
+  if (!isTable || Object.values(rename).some((name) => typeof name !== 'string')) {
+    fail(
+      'rename',
+      'it is neither a table of names, { old: new }, nor a function from old names to new ones.',
+    );
+  }
 }
 
 function byTable(

@@ -37,8 +37,9 @@ const WITHOUT_EFFECT = ['num_batches_tracked', 'n_averaged', 'seed_generator_sta
 export function modulesOf(file: string, tensors: readonly StoredTensor[]): Module[] {
   const groups = new Map<string, { outFirst: boolean; tensors: Map<string, StoredTensor> }>();
   const nested = modelsIn(tensors);
+  const slashed = tensors.some(({ name, role }) => role === undefined && name.endsWith('/weight'));
   for (const tensor of folded(file, tensors)) {
-    const { path, variable, outFirst } = split(tensor, nested);
+    const { path, variable, outFirst } = split(tensor, nested, slashed);
     if (WITHOUT_EFFECT.includes(variable) || isAverage(path)) continue;
     const group = groups.get(path) ?? { outFirst, tensors: new Map() };
     groups.set(path, group);
@@ -52,18 +53,23 @@ export function modulesOf(file: string, tensors: readonly StoredTensor[]): Modul
   return [...groups].map(([path, group]) => moduleOf(path, group.outFirst, group.tensors));
 }
 
-/** Keras separates a layer from its variable by a slash, PyTorch a module by a dot. */
+/**
+ * Keras separates a layer from its variable by a slash, PyTorch a module by a dot.
+ *
+ * @param slashed whether slashes are in the place of PyTorch's dots.
+ */
 function split(
   { name, role }: StoredTensor,
   nested: ReadonlySet<string>,
+  slashed: boolean,
 ): { path: string; variable: string; outFirst: boolean } {
   const keras = (role ?? name).replace(/:\d+$/, '');
-  if (role !== undefined || keras.includes('/')) {
+  if (role !== undefined || (keras.includes('/') && !slashed)) {
     const [layer = '', variable = ''] = keras.split('/').slice(-2);
     const path = nested.has(layer) ? name.split('/').at(-2)! : layer;
     return { path, variable, outFirst: false };
   }
-  const parts = name.split('.');
+  const parts = name.split(slashed ? /[./]/ : '.');
   const variable = parts.pop()!;
   return { path: parts.filter((part) => !WRAPPERS.includes(part)).join('.'), variable, outFirst: true };
 }

@@ -1,4 +1,5 @@
-import type { ConvArch } from '../../core/arch.js';
+import { oneOf } from '../../base/check.js';
+import { type ConvArch, checkArch } from '../../core/arch.js';
 import { FAMILY } from '../../core/family.js';
 import { type BatchNormOptions, DEFAULT_BATCH_NORM } from '../../core/options.js';
 import { featureSize, minimumSize, PADDINGS, type Padding } from '../../core/sizes.js';
@@ -64,6 +65,12 @@ export interface NetworkHints {
   padding?: Padding;
   inputShape?: readonly [height: number | null, width: number | null, channels: number];
   classes?: number;
+}
+
+/** Throws a RangeError unless hints are of their types. */
+export function checkHints(where: string, { arch, padding }: NetworkHints): void {
+  if (arch !== undefined) checkArch(where, arch);
+  oneOf(where, 'padding', padding, [undefined, ...PADDINGS]);
 }
 
 /**

@@ -91,14 +91,20 @@ function isExported(entries: ReadonlyMap<string, Entry>): boolean {
   );
 }
 
-/** The first pickle of the older format: `torch.serialization.MAGIC_NUMBER` in protocol 2. */
-const TORCH_MAGIC = Uint8Array.from([
-  0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e,
-]);
+/** The number that the first pickle of the older format holds, `torch.serialization.MAGIC_NUMBER`, and the pickle's end. */
+const TORCH_MAGIC = [0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
+
+/** The length of the first pickle of the older format, in any binary protocol: the fourth and fifth have frames. */
+function magicLength(head: Uint8Array): number | undefined {
+  const [proto, version = 0] = head;
+  const start = version < 4 ? 2 : 11;
+  const isMagic = TORCH_MAGIC.every((byte, i) => head[start + i] === byte);
+  return proto === 0x80 && isMagic ? start + TORCH_MAGIC.length : undefined;
+}
 
 /** Whether a file's first bytes are those of `torch.save` before PyTorch 1.6. */
 export function isTorchLegacy(head: Uint8Array): boolean {
-  return TORCH_MAGIC.every((byte, i) => head[i] === byte);
+  return magicLength(head) !== undefined;
 }
 
 /**
@@ -112,7 +118,7 @@ export function isTorchLegacy(head: Uint8Array): boolean {
 export async function readTorchLegacy(file: WeightFile, key?: string): Promise<TorchFile> {
   const head = await file.read(0, Math.min(file.size, MAX_HEADER_BYTES));
   const budget = new Budget(file.name);
-  let at = TORCH_MAGIC.length;
+  let at = magicLength(head)!;
   const next = () => {
     const { value, length } = readPlain(file.name, head.subarray(at), budget);
     at += length;
