@@ -16,11 +16,11 @@ export function inspectCommand(): Command {
     .option('--json', 'print JSON')
     .action(async (file: string, { json, ...reading }: ReadingArguments & { json?: true }) => {
       const info = await inspectWeights(file, reading);
-      console.log(json ? JSON.stringify(info, null, 2) : describe(info));
+      console.log(json ? JSON.stringify(info, null, 2) : describe(info, reading));
     });
 }
 
-function describe(info: WeightFileInfo): string {
+function describe(info: WeightFileInfo, reading: ReadingArguments): string {
   const { file, bytes, format, parameters, dtypes, tensors } = info;
   const size = format === 'tfjs model.json' ? '' : `, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const rows = tensors.map(({ name, dtype, shape, weight = '' }) => [
@@ -33,11 +33,11 @@ function describe(info: WeightFileInfo): string {
     `${file}: ${format}${size}`,
     ...networkLines(info),
     ...metadataLines(info.metadata),
-    `${parameters.toLocaleString('en-US')} parameters, stored as ${dtypes.join(', ') || 'nothing'}`,
+    `${parameters.toLocaleString('en-US')} ${info.network || info.layers ? 'parameters' : 'numbers'}, stored as ${dtypes.join(', ') || 'nothing'}`,
     '',
     table([['tensor', 'type', 'shape', 'weight of the network'], ...rows]),
     '',
-    ...(info.network || info.layers ? [`load it with\n  ${loader(info)}`] : []),
+    ...endLines(info, reading),
   ].join('\n');
 }
 
@@ -81,7 +81,7 @@ function vggLines(network: Network, problem?: string): string[] {
 }
 
 function withoutTop(problem: string | undefined): string {
-  return problem === undefined ? 'without top: features only' : `its top cannot be built: ${problem}`;
+  return problem === undefined ? 'without top: features only' : 'without a top that can be built';
 }
 
 function topLine(top: Top, network: Network): string {
@@ -120,7 +120,9 @@ function preprocessingText(preprocessing: Preprocessing): string {
   return `${name ? `${name}: ` : ''}${channels} from 0 to ${white}, mean ${mean.join(' ')}, std ${std.join(' ')}, resized to ${size} (${interpolation}), center ${crop}x${crop}`;
 }
 
-/** The call that loads a file. */
-function loader({ file }: WeightFileInfo): string {
-  return `const { model } = await fromWeights(${JSON.stringify(file)});`;
+/** The call that loads a file, or why it fails. */
+function endLines({ file, network, layers, problem }: WeightFileInfo, reading: ReadingArguments): string[] {
+  if (problem !== undefined) return network || layers ? [`fromWeights refuses it: ${problem}`] : [];
+  const options = Object.keys(reading).length > 0 ? `, ${JSON.stringify(reading)}` : '';
+  return ['load it with', `  const { model } = await fromWeights(${JSON.stringify(file)}${options});`];
 }

@@ -90,6 +90,7 @@ export interface ReadyNetwork {
 /** A network, with its preprocessing if that is known, or else with the one that is usual for the names in its file. */
 type Found = Omit<ReadyNetwork, 'source' | 'preprocessing'> & {
   preprocessing?: Preprocessing;
+  problem?: string;
   usual?: PreprocessingName;
 };
 
@@ -104,10 +105,10 @@ export async function loadNetwork(
     throw new Error(`${command}: no network given; pass --weights FILE or --pretrained NAME.`);
   }
   await useBackend(args.backend, args.threads);
-  const { preprocessing: known, usual, ...found } = await find(source, args, options);
+  const { preprocessing: known, problem, usual, ...found } = await find(source, args, options);
   try {
     const chosen = args.preprocessing ? PREPROCESSINGS[args.preprocessing] : known;
-    if (!chosen) throw unsaid(command, source, usual);
+    if (!chosen) throw unsaid(command, source, problem, usual);
     const preprocessing = sizedFor(`${command}: ${source}`, chosen, found.model.inputs[0]!.shape);
     return { ...found, source, preprocessing };
   } catch (error) {
@@ -117,7 +118,12 @@ export async function loadNetwork(
 }
 
 /** The error for weights that do not say how images are prepared. Guessing would give wrong predictions without a sign of it. */
-function unsaid(command: string, source: string, usual: PreprocessingName = 'plain'): Error {
+function unsaid(
+  command: string,
+  source: string,
+  problem: string | undefined,
+  usual: PreprocessingName = 'plain',
+): Error {
   const others = Object.keys(PREPROCESSINGS).filter((name) => name !== usual);
   const reason = {
     torchvision: 'usual for tensor names as in PyTorch',
@@ -125,7 +131,7 @@ function unsaid(command: string, source: string, usual: PreprocessingName = 'pla
     plain: 'for networks trained from scratch',
   }[usual];
   return new Error(
-    `${command}: ${source} does not say how images are prepared for it; pass --preprocessing ${usual} (${reason}), ${others.join(' or ')}.`,
+    `${command}: ${source}${problem === undefined ? ' does not say how images are prepared for it' : `: ${problem}`}; pass --preprocessing ${usual} (${reason}), ${others.join(' or ')}.`,
   );
 }
 
@@ -134,6 +140,8 @@ export async function loadClassifier(
   command: string,
   args: NetworkArguments & { labels?: string },
 ): Promise<ReadyNetwork & { labels: readonly string[] }> {
+  if (args.featuresOnly)
+    throw new Error(`${command} needs the fully connected layers; leave out --features-only.`);
   const ready = await loadNetwork(command, args);
   if (ready.classes === undefined) {
     throw new Error(
@@ -163,18 +171,20 @@ async function find(source: string, args: NetworkArguments, options: FromWeights
   return { ...found, title, classNames, preprocessing };
 }
 
-function described({ model, network, report, metadata }: LoadedNetwork): Found {
+function described({ model, network, report, metadata, preprocessingProblem }: LoadedNetwork): Found {
   return {
     model,
     title: network?.title ?? 'network',
-    classes: network ? network.top?.classes : outputsOf(model),
+    classes: network?.top?.classes ?? outputsOf(model),
     ...metadata,
+    problem: preprocessingProblem,
     usual: report.names === 'keras' ? 'keras' : 'torchvision',
   };
 }
 
-/** The number of classes that a network of another kind has: the length of its output, if that is a vector. */
+/** The number of classes of a network with another top: the length of its output, if that is a vector and not of pooled features. */
 function outputsOf(model: LayersModel): number | undefined {
+  if (!model.layers.some((layer) => layer.getClassName() === 'Dense')) return undefined;
   const [, length, ...more] = model.outputs[0]!.shape as (number | null)[];
   return model.outputs.length === 1 && more.length === 0 ? (length ?? undefined) : undefined;
 }

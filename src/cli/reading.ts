@@ -107,14 +107,17 @@ export async function openWeights(
   return isHubName(source) ? downloadWeights(source, all) : complete(source, await fromWeights(source, all));
 }
 
-/** Refuses a network of which the file does not have all weights: no command trains it before it uses it. */
+/** Refuses a network with weights that the file does not have: no command trains it before it uses it. */
 function complete(source: string, loaded: LoadedNetwork): LoadedNetwork {
   const { missing, mismatched } = loaded.report;
   const [first] = [...missing, ...mismatched.map(({ weight }) => weight)];
   if (first === undefined) return loaded;
+  const classes = loaded.network?.top?.classes;
+  const asked = loaded.model.outputs[0]!.shape.at(-1);
   loaded.model.dispose();
+  const has = classes === undefined ? `has no ${first}` : `has ${classes} classes`;
   throw new Error(
-    `${source}: its weights are not those of the network, whose ${first} they lack; leave out --classes, or correct it.`,
+    `${source}: it ${has}, and a network with ${asked} classes would have random weights; leave out --classes, or train such a network with finetune.`,
   );
 }
 

@@ -44,6 +44,12 @@ export async function decodePredictions(
         `there are ${row.length} classes and ${labels.length} labels; pass one label for each class.`,
       );
     }
+    if (row.length === 1 && kind === 'logits') {
+      fail(
+        'decodePredictions',
+        'there is one logit, and the softmax of one is always 1; apply the sigmoid to it instead.',
+      );
+    }
     const probabilities = kind === 'logits' ? softmax(row) : Array.from(row);
     return probabilities
       .map((probability, index) => ({ index, label: labels[index]!, probability }))

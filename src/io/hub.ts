@@ -49,6 +49,7 @@ const COMMIT = /^[0-9a-f]{40}$/;
 export function openHub(where: string, name: string, options: HubOptions): HubRepository {
   const { repository, revision } = parseName(where, name);
   const endpoint = parseEndpoint(where, options.endpoint);
+  checkToken(where, options.token);
   const { signal, onProgress, cache } = options;
   let commit = COMMIT.test(revision) ? revision : undefined;
   const urlOf = (file: string) =>
@@ -131,13 +132,25 @@ function parseName(where: string, name: string): { repository: string; revision:
 
 function parseEndpoint(where: string, endpoint = 'https://huggingface.co'): URL {
   const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash || url.username) {
+  if (url && (url.username || url.password)) {
+    fail(where, 'endpoint has a user name or a password; leave them out, and pass a token.');
+  }
+  if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash) {
     fail(
       where,
       `endpoint is ${JSON.stringify(endpoint).slice(0, 200)}; it must be an address such as https://huggingface.co.`,
     );
   }
   return url;
+}
+
+/** Throws for a token that cannot be sent. It is never printed. */
+function checkToken(where: string, token: string | undefined): void {
+  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return;
+  fail(
+    where,
+    'token is empty or has a blank, a line break or a character beyond ASCII; pass the token alone.',
+  );
 }
 
 /** What the hub's error means; undefined for a file that is missing, and for errors of any server. */

@@ -27,6 +27,6 @@ export function inputShapeOf(model: LayersModel): (number | null)[] {
 /** The kind of a classifier's outputs: probabilities if its last layer is a softmax or has one as its activation. */
 export function outputKindOf(model: LayersModel): 'logits' | 'probabilities' {
   const last = layersWithin(model).at(-1);
-  const isSoftmax = last?.getClassName() === 'Softmax' || last?.getConfig().activation === 'softmax';
-  return isSoftmax ? 'probabilities' : 'logits';
+  const activation = last?.getClassName() === 'Softmax' ? 'softmax' : last?.getConfig().activation;
+  return activation === 'softmax' || activation === 'sigmoid' ? 'probabilities' : 'logits';
 }

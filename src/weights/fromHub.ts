@@ -5,6 +5,8 @@ import { type HubOptions, type HubRepository, openHub } from '../io/hub.js';
 import type { Source } from '../io/read.js';
 import type { ShardSource } from './formats/companions.js';
 import { WeightFileError } from './formats/error.js';
+import { OpenFiles } from './formats/file.js';
+import { pageKind } from './formats/recognizeText.js';
 import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
 import { hubMetadata } from './hubMetadata.js';
 import { type ModelMetadata, setMetadata } from './metadata.js';
@@ -26,17 +28,24 @@ export async function fromHub(
   const { signal } = options;
   const hub = openHub('fromPretrained', name, { endpoint, token, cache, fetch, onProgress, signal });
   const config = await readJson(hub, 'config.json');
-  const hints = hubMetadata(config, await readJson(hub, 'preprocessor_config.json'));
+  const { problem, ...hints } = hubMetadata(config, await readJson(hub, 'preprocessor_config.json'));
   const { source, shards, files } = await weightsOf(hub);
   try {
     const loaded = await fromWeights(source, { ...options, shards });
     const metadata = { ...fitting(hints, loaded, options), ...loaded.metadata };
     setMetadata(loaded.model, metadata);
-    return { ...loaded, metadata };
+    return {
+      ...loaded,
+      metadata,
+      ...(problem !== undefined && !metadata.preprocessing && { preprocessingProblem: problem }),
+    };
   } catch (error) {
+    if (!(error instanceof WeightFileError)) throw error;
     // Without a checksum, only reading the file shows that it is, for example, an error page.
-    if (error instanceof WeightFileError) for (const file of files) await file.forget();
-    throw error;
+    for (const { file } of files) await file.forget();
+    const found =
+      files.find(({ file }) => file.source === error.file) ?? (files.length === 1 ? files[0] : undefined);
+    throw renamedError(error, `${hub.name} (${found?.name ?? error.file})`);
   }
 }
 
@@ -52,16 +61,25 @@ function fitting(
   return own && classNames?.length === outputs ? { ...hints, classNames } : hints;
 }
 
+/** An error that names a file by where it comes from, and not by where it is cached. */
+export function renamedError(error: WeightFileError, name: string): WeightFileError {
+  const reason = error.reason.replaceAll(error.file, name);
+  return new WeightFileError(name, reason, { tensor: error.tensor, cause: error.cause });
+}
+
 interface HubWeights {
   source: Source;
   shards?: ShardSource;
-  files: Downloaded[];
+  files: { name: string; file: Downloaded }[];
 }
 
 async function weightsOf(hub: HubRepository): Promise<HubWeights> {
   for (const name of FILES) {
     const file = await hub.download(name);
-    if (file) return { source: file.source, files: [file] };
+    if (file) {
+      await refusePage(hub, name, file);
+      return { source: file.source, files: [{ name, file }] };
+    }
     const index = await hub.read(`${name}.index.json`);
     if (index) return sharded(hub, `${name}.index.json`, index);
   }
@@ -95,13 +113,30 @@ async function sharded(hub: HubRepository, index: string, bytes: Uint8Array): Pr
         `${index} names ${name}, which the repository does not have; use another.`,
       );
     }
+    await refusePage(hub, name, file);
     found.set(name, file);
   }
   return {
     source: new File([bytes as BlobPart], index),
     shards: (path) => found.get(path)!.source,
-    files: [...found.values()],
+    files: [...found].map(([name, file]) => ({ name, file })),
   };
+}
+
+/** Throws if a server sent a web page or a Git LFS pointer in place of a file. */
+async function refusePage(hub: HubRepository, name: string, downloaded: Downloaded): Promise<void> {
+  const open = new OpenFiles({});
+  const kind = await open
+    .open(downloaded.source)
+    .then(pageKind)
+    .finally(() => open.close());
+  if (kind === undefined) return;
+  await downloaded.forget();
+  throw new DataError(
+    hub.name,
+    'damaged',
+    `the server's answer for ${name} is ${kind.split(/[;,] /)[0]}; check the endpoint and the repository.`,
+  );
 }
 
 async function readJson(hub: HubRepository, file: string): Promise<unknown> {

@@ -2,7 +2,7 @@ import { fail, keyOf } from '../base/check.js';
 import { downloadFile } from '../io/download.js';
 import type { HubOptions } from '../io/hub.js';
 import { WeightFileError } from './formats/error.js';
-import { fromHub, type HubName } from './fromHub.js';
+import { fromHub, type HubName, renamedError } from './fromHub.js';
 import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
 import { setMetadata } from './metadata.js';
 import { PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
@@ -76,8 +76,9 @@ export async function fromPretrained(
     return { ...loaded, metadata, published };
   } catch (error) {
     // Without a published checksum, only reading the file shows that it is, for example, an error page.
-    if (error instanceof WeightFileError && !sha256 && !md5) await file.forget();
-    throw error;
+    if (!(error instanceof WeightFileError)) throw error;
+    if (!sha256 && !md5) await file.forget();
+    throw renamedError(error, name);
   }
 }
 

@@ -14,7 +14,7 @@ import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
 import { attachMetadata, type ModelMetadata, metadataIn } from './metadata.js';
 import { checkStrict, type LoadReport, matchUp, namesIn } from './names/match.js';
-import { checkHints, type NetworkSpec, vggByNames } from './names/network.js';
+import { checkHints, type NetworkSpec, refuseHints, vggByNames } from './names/network.js';
 import { isTop, type Parameters } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
 
@@ -53,6 +53,8 @@ export interface LoadedNetwork {
   report: LoadReport;
   /** How images are prepared and what the classes are called, if the file says so; the model carries them too. */
   metadata: ModelMetadata;
+  /** What a repository's `config.json` says about preprocessing, and why that cannot be used; then `metadata` has none. */
+  preprocessingProblem?: string;
 }
 
 /**
@@ -85,6 +87,7 @@ export async function fromWeights(
     if (!configured && checkpoint.configuration !== undefined) {
       return fromConfiguration(checkpoint, given, reading);
     }
+    if (configured) refuseHints('fromWeights', checkpoint.file, given);
     const { network, parameters } = configured ?? vggByNames(checkpoint, given);
     const options = optionsFor(checkpoint.file, network, parameters, given);
     const stored = metadataIn(checkpoint);
@@ -96,6 +99,7 @@ export async function fromWeights(
       checkStrict(
         checkpoint.file,
         { ...report, leftOver: (given.strict ?? true) ? unplaced : [] },
+        'use a complete file and options that fit it, such as another inputShape',
         (weight) => isExcused(weight, network, options),
       );
       await fillModel(checkpoint, pairs, report, reading);

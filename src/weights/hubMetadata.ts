@@ -1,5 +1,12 @@
 import type { Preprocessing } from '../images/preprocessing.js';
+import { printable } from './formats/error.js';
 import type { ModelMetadata } from './metadata.js';
+
+/** What a repository says about a network. */
+export interface HubMetadata extends ModelMetadata {
+  /** Why the preprocessing that it states cannot be used, if so: `config.json says ...`. */
+  problem?: string;
+}
 
 /**
  * What the JSON files of a hub's repository say about a network. They are hints: what is missing, unknown, or not possible here
@@ -8,15 +15,45 @@ import type { ModelMetadata } from './metadata.js';
  * @param config `config.json`: timm's (its `pretrained_cfg`, or older ones that are this record themselves), or transformers'.
  * @param preprocessor `preprocessor_config.json`, which transformers writes.
  */
-export function hubMetadata(config: unknown, preprocessor: unknown): ModelMetadata {
+export function hubMetadata(config: unknown, preprocessor: unknown): HubMetadata {
   const outer = table(config);
   const inner = table(outer.pretrained_cfg ?? outer);
-  const preprocessing = timmPreprocessing(inner) ?? transformersPreprocessing(table(preprocessor));
+  const processor = table(preprocessor);
+  const preprocessing = timmPreprocessing(inner) ?? transformersPreprocessing(processor);
+  const problem = preprocessing
+    ? undefined
+    : (problemOf('config.json', inner, [
+        'mean',
+        'std',
+        'input_size',
+        'interpolation',
+        'crop_pct',
+        'crop_mode',
+      ]) ??
+      problemOf('preprocessor_config.json', processor, [
+        'resample',
+        'size',
+        'crop_size',
+        'image_mean',
+        'image_std',
+      ]));
   const classNames = namesOf(
     outer.label_names ?? inner.label_names ?? inner.labels ?? outer.id2label,
     outer.num_classes ?? inner.num_classes,
   );
-  return { ...(preprocessing && { preprocessing }), ...(classNames && { classNames }) };
+  return {
+    ...(preprocessing && { preprocessing }),
+    ...(classNames && { classNames }),
+    ...(problem !== undefined && { problem }),
+  };
+}
+
+/** What a file states of a preprocessing that cannot be used; undefined if it states nothing. */
+function problemOf(file: string, config: Table, fields: readonly string[]): string | undefined {
+  const stated = fields.filter((field) => config[field] !== undefined && config[field] !== null);
+  if (stated.length === 0) return undefined;
+  const facts = stated.map((field) => `${field} ${printable(JSON.stringify(config[field])).slice(0, 40)}`);
+  return `${file} says ${facts.join(', ')}, which is incomplete or not available here (images are resized 'bilinear' or 'nearest' and cropped to a square)`;
 }
 
 /** What all preprocessings of PyTorch have in common: PIL's RGB from 0 to 1. */

@@ -1,7 +1,8 @@
 import { size } from '../base/shapes.js';
 import type { Source } from '../io/read.js';
+import { Fields } from './configuration/fields.js';
 import type { KerasLayer, KerasModel } from './configuration/graph.js';
-import { isLeftOut } from './configuration/layers.js';
+import { isLeftOut, stageOf } from './configuration/layers.js';
 import { parseModel } from './configuration/parse.js';
 import { vggByConfiguration, vggWithin } from './configuration/vgg.js';
 import {
@@ -14,7 +15,9 @@ import { WeightFileError } from './formats/error.js';
 import type { Dtype, StoredTensor } from './formats/tensor.js';
 import { type ModelMetadata, metadataIn } from './metadata.js';
 import { partsOf } from './names/folded.js';
+import { checkPlaced, namesIn } from './names/match.js';
 import { type NetworkSpec, vggByNames } from './names/network.js';
+import type { Parameters } from './names/parameters.js';
 
 /** A description of a weight file, read from its header alone. */
 export interface WeightFileInfo {
@@ -24,7 +27,7 @@ export interface WeightFileInfo {
   format: WeightFormat;
   /** The network, if the file is a VGG or its configuration has one in it. */
   network?: NetworkSpec;
-  /** The reason why there is no `network`, or why it cannot be built with its fully connected layers. */
+  /** Why `fromWeights` refuses the file unless an option says otherwise; undefined if nothing in its header is against it. */
   problem?: string;
   /**
    * The layers of the file's configuration, if it is not exactly a VGG's: `fromWeights` builds the model from them, without those
@@ -33,7 +36,7 @@ export interface WeightFileInfo {
   layers?: { name: string; kind: string; leftOut: boolean }[];
   /** How images are prepared and what the classes are called, if the file says so. */
   metadata: ModelMetadata;
-  /** How many numbers are weights of the network. */
+  /** How many numbers are weights of the network; in a file that is no known network, how many numbers there are. */
   parameters: number;
   /** The types of the numbers. */
   dtypes: Dtype[];
@@ -61,9 +64,12 @@ export async function inspectWeights(
       file,
       bytes,
       format,
-      ...('value' in vgg ? factsOf(vgg.value) : { problem: vgg.reason }),
+      ...('value' in vgg ? factsOf(file, vgg.value) : { problem: vgg.reason }),
       metadata: metadataIn(checkpoint),
-      parameters: parameters.reduce((sum, { tensor }) => sum + size(tensor.shape), 0),
+      parameters: ('value' in vgg ? parameters.map(({ tensor }) => tensor) : tensors).reduce(
+        (sum, { shape }) => sum + size(shape),
+        0,
+      ),
       dtypes: [...new Set(tensors.map(({ dtype }) => dtype))],
       tensors: tensors.map((tensor) => {
         const weight = weights.get(tensor);
@@ -87,32 +93,41 @@ function networkIn(checkpoint: Checkpoint): Described {
   return {
     network: vggWithin(file, model),
     parameters: { parameters: tensors.map((tensor) => ({ tensor })) },
-    layers: layersOf(model).map(({ name, className }) => ({
-      name,
-      kind: className,
-      leftOut: isLeftOut(className),
-    })),
+    layers: layersOf(model),
   };
 }
 
 interface Described {
   network?: NetworkSpec;
-  parameters: {
+  parameters: Pick<Parameters, 'headProblem' | 'head'> & {
     parameters: readonly { tensor: StoredTensor; role?: string }[];
-    headProblem?: WeightFileError;
+    others?: Parameters['others'];
   };
-  layers?: WeightFileInfo['layers'];
+  layers?: KerasLayer[];
 }
 
-function factsOf({
-  network,
-  layers,
-  parameters: { headProblem },
-}: Described): Pick<WeightFileInfo, 'network' | 'layers' | 'problem'> {
+function factsOf(
+  file: string,
+  { network, layers, parameters }: Described,
+): Pick<WeightFileInfo, 'network' | 'layers' | 'problem'> {
+  const problem = attempt(() => {
+    if (parameters.headProblem) throw parameters.headProblem;
+    for (const layer of layers ?? []) {
+      if (layer.className !== 'InputLayer') stageOf(new Fields(file, layer));
+    }
+    const unplaced = [...(network?.top ? (parameters.head ?? []) : []), ...(parameters.others ?? [])];
+    checkPlaced(file, unplaced.flatMap(namesIn));
+  });
   return {
     ...(network && { network }),
-    ...(layers && { layers }),
-    ...(headProblem && { problem: headProblem.reason }),
+    ...(layers && {
+      layers: layers.map(({ name, className }) => ({
+        name,
+        kind: className,
+        leftOut: isLeftOut(className),
+      })),
+    }),
+    ...('reason' in problem && { problem: problem.reason }),
   };
 }
 

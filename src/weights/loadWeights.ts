@@ -13,7 +13,7 @@ import { readWeight } from './layout/readWeight.js';
 import { scatterOnBackend } from './layout/scatter.js';
 import { matchModel } from './matchModel.js';
 import type { LoadReport, Pair } from './names/match.js';
-import { checkHints } from './names/network.js';
+import { checkHints, refuseHints } from './names/network.js';
 
 /** Options of {@link loadWeights}. */
 export interface LoadOptions extends WeightFileOptions {
@@ -56,6 +56,7 @@ export async function loadWeights(
   const { arch, padding, strict = true, ...callers } = options;
   checkHints('loadWeights', options);
   return withCheckpoint(source, callers, async (checkpoint, reading) => {
+    if (checkpoint.configuration !== undefined) refuseHints('loadWeights', checkpoint.file, options);
     const hints = { arch, padding, classes: model.outputs[0]!.shape.at(-1) ?? undefined };
     const { pairs, report } = matchModel('loadWeights', checkpoint, model, hints, strict);
     const values: Tensor[] = [];

@@ -130,7 +130,10 @@ function checkClassNames(
 ): void {
   const outputs = (model.outputs[0]!.shape as (number | null)[]).at(-1);
   if (classNames && (classNames.length !== outputs || model.outputs.length > 1)) {
-    refuse(`there are ${classNames.length} class names, and the model has ${outputs} outputs.`);
+    const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
+    refuse(
+      `the number of class names is ${classNames.length}, and the model has ${counted(Number(outputs), 'output')}.`,
+    );
   }
 }
 

@@ -129,12 +129,44 @@ describe('options of reading', () => {
     expect(error).toMatch(/choose an --input-shape that gives them.*, or --features-only/);
     expect(await run('convert', at('told.safetensors'), at('five.pth'), '--classes', '5')).toMatchObject({
       code: 1,
-      error: `${at('told.safetensors')}: its weights are not those of the network, whose predictions/kernel they lack; leave out --classes, or correct it.\n`,
+      error: `${at('told.safetensors')}: it has 3 classes, and a network with 5 classes would have random weights; leave out --classes, or train such a network with finetune.\n`,
     });
     expect(existsSync(at('five.pth'))).toBe(false);
     expect((await run('convert', at('told.safetensors'), out, '--input-shape', '20')).error).toContain(
       'It must be HxWxC, such as 96x96x3.',
     );
+  });
+
+  test('inspect says why a file is refused, and counts its numbers', async () => {
+    const { out } = await run('inspect', at('more.safetensors'));
+    expect(out).toContain(
+      '\nfromWeights refuses it: it does not fit the model (the model lacks aux.weight); pass strict: false to leave them out.\n',
+    );
+    expect(out).not.toContain('load it with');
+    const other = await run('inspect', at('renamed.safetensors'));
+    expect(other.out).toMatch(/\n\d+ numbers, stored as F32\n/);
+    expect(other.out).not.toContain('load it with');
+    const args = ['--rename', 'stem.first=features.0'];
+    expect((await run('inspect', at('renamed.safetensors'), ...args)).out).toContain(
+      `await fromWeights("${at('renamed.safetensors')}", {"rename":{"stem.first":"features.0"}});`,
+    );
+  });
+
+  test('an option that cannot help is not asked for, and one without effect is refused', async () => {
+    const wide = ['--allow-unused', '--input-shape', '8x8x4'];
+    const { error } = await run('convert', at('more.safetensors'), at('x.pth'), ...wide);
+    expect(error).toContain('([3,3,3,2] in the file, [3,3,4,2] in the model)); use a complete file and');
+    expect(error).not.toContain('--allow-unused');
+    const keras = at('sized.keras');
+    expect((await run('convert', at('told.safetensors'), keras)).code).toBe(0);
+    for (const args of [
+      ['--arch', '[[1,2]]'],
+      ['--padding', 'same'],
+    ]) {
+      const refused = await run('convert', keras, at('x.pth'), ...args);
+      expect(refused.code).toBe(1);
+      expect(refused.error).toMatch(/cannot be given, because the configuration in .* says it; leave it out/);
+    }
   });
 
   test('--rename gives tensors the names that are known', async () => {

@@ -257,6 +257,38 @@ describe("fromPretrained('hf:...')", () => {
     expect(readdirSync(cache)).toEqual([]);
   });
 
+  test('errors name the repository and its file, not a copy in the cache', async () => {
+    files['model.safetensors'] = new TextEncoder().encode(
+      'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n',
+    );
+    expect((await failure('hf:o/n')).message).toBe(
+      "hf:o/n: the server's answer for model.safetensors is a Git LFS pointer; check the endpoint and the repository.",
+    );
+    files['model.safetensors'] = new TextEncoder().encode('<!doctype html><title>Sign in</title>');
+    expect((await failure('hf:o/n')).message).toContain('for model.safetensors is a web page;');
+    files['model.safetensors'] = weights.subarray(0, weights.length - 1);
+    expect((await failure('hf:o/n')).message).toMatch(/^hf:o\/n \(model\.safetensors\): (?!.*\/tmp)/);
+  });
+
+  test('a preprocessing that is not possible here is said with what the file says', async () => {
+    files['config.json'] = { ...TIMM, pretrained_cfg: { ...TIMM.pretrained_cfg, interpolation: 'bicubic' } };
+    const { model, metadata, preprocessingProblem } = await load('hf:o/n');
+    model.dispose();
+    expect(metadata).toEqual({});
+    expect(preprocessingProblem).toContain('interpolation "bicubic"');
+  });
+
+  test.each(['a\nb', 'a b', '', 'schl\u00fcssel'])(
+    'the token %j is refused and not printed',
+    async (token) => {
+      const { message } = await failure('hf:o/n', { token });
+      expect(message).toMatch(/^fromPretrained: token is empty or has .* pass the token alone\.$/);
+      expect(hub.requests).toHaveLength(0);
+      const endpoint = 'http://me:secret@127.0.0.1:9';
+      expect((await failure('hf:o/n', { endpoint })).message).not.toContain('secret');
+    },
+  );
+
   test('a sound file of another kind stays in the cache', async () => {
     files['model.safetensors'] = new TextEncoder().encode('{"a text of enough bytes": 1}');
     expect(await failure('hf:o/n')).toBeInstanceOf(WeightFileError);

@@ -48,7 +48,9 @@ describe("timm's config.json", () => {
     { crop_pct: 1.2 },
     { crop_mode: 'border' },
   ])('no preprocessing where it is not stated or not possible: %j', (change) => {
-    expect(hubMetadata({ pretrained_cfg: { ...TIMM, ...change } }, undefined)).toEqual({});
+    const { problem, ...metadata } = hubMetadata({ pretrained_cfg: { ...TIMM, ...change } }, undefined);
+    expect(metadata).toEqual({});
+    expect(problem).toMatch(/^config\.json says .*which is incomplete or not available here/);
   });
 
   test('gives the names of the classes, from a list or from a table without gaps', () => {
@@ -106,7 +108,9 @@ describe("transformers' files", () => {
     { do_pad: true },
     { image_mean: undefined },
   ])('no preprocessing where a step is not stated or not possible: %j', (change) => {
-    expect(hubMetadata({}, { ...PROCESSOR, ...change })).toEqual({});
+    const { problem, ...metadata } = hubMetadata({}, { ...PROCESSOR, ...change });
+    expect(metadata).toEqual({});
+    expect(problem).toMatch(/^preprocessor_config\.json says .*which is incomplete or not available here/);
   });
 });
 

@@ -91,7 +91,11 @@ describe('setMetadata and metadataOf', () => {
 
   const bad: [string, object, string][] = [
     ['an unknown field', { classes: ['a'] }, "the metadata has the unknown field 'classes'"],
-    ['too few names', { classNames: ['a'] }, 'there are 1 class names, and the model has 300 outputs.'],
+    [
+      'too few names',
+      { classNames: ['a'] },
+      'the number of class names is 1, and the model has 300 outputs.',
+    ],
     ['a name that is no text', { classNames: [1] }, 'class name 0 is 1; it must be text'],
     [
       'a mean that is not finite',
@@ -161,7 +165,7 @@ describe('weight files', () => {
     ['a number', 1, 'the metadata is 1; it must be an object'],
     ['a list', [], 'the metadata is []'],
     ['a wrong mean', { preprocessing: { ...KERAS, mean: ['1', 2, 3] } }, 'mean is ["1",2,3]'],
-    ['too few names', { classNames: ['a'] }, 'there are 1 class names, and the model has 300 outputs'],
+    ['too few names', { classNames: ['a'] }, 'the number of class names is 1, and the model has 300 outputs'],
     ['its prototype', JSON.parse('{"__proto__": {}}'), "unknown field '__proto__'"],
     ['control characters', { '\u001b[31m': 1 }, "unknown field '\ufffd[31m'"],
     ['a long name', { classNames: ['x'.repeat(1e6)] }, 'it must be text of at most 512 characters'],

@@ -51,7 +51,8 @@ export async function configuredModel(
     const weightsOf = (layer: KerasLayer) => built.layers.get(layer)?.weights ?? weightsOfTop(layer);
     const matched = matchWeights(checkpoint, parsed, weightsOf);
     const { pairs, report } = pairUp(checkpoint, built, matched);
-    checkStrict(file, strict ? report : { ...report, leftOver: [] });
+    const remedy = 'its weights are not those of its configuration, so save the model again';
+    checkStrict(file, strict ? report : { ...report, leftOver: [] }, remedy);
     for (const layer of built.layers.values()) await computeDerived(layer, matched.found);
     return { model: built.model, pairs, report, network: vggWithin(file, parsed) };
   } catch (error) {

@@ -108,14 +108,25 @@ function layerOf({ role, name }: StoredTensor): string {
   return (role ?? name).split('/').at(-2) ?? '';
 }
 
+/** Throws if a file has tensors that are no weights of the model that was built from it. */
+export function checkPlaced(file: string, leftOver: readonly string[]): void {
+  if (leftOver.length === 0) return;
+  throw new WeightFileError(
+    file,
+    `it does not fit the model (${list('the model lacks', leftOver.map(short))}); pass strict: false to leave them out.`,
+  );
+}
+
 /**
  * Throws unless file and model have the same weights.
  *
+ * @param remedy what to do where the model was built from the file, unless leaving out tensors is enough.
  * @param excused whether a weight of the model may be missing or have another shape.
  */
 export function checkStrict(
   file: string,
   report: LoadReport,
+  remedy?: string,
   excused: (weight: string) => boolean = () => false,
 ): void {
   const left = {
@@ -123,23 +134,26 @@ export function checkStrict(
     missing: report.missing.filter((weight) => !excused(weight)),
     mismatched: report.mismatched.filter(({ weight }) => !excused(weight)),
   };
+  const { missing, mismatched } = left;
+  if (remedy !== undefined && missing.length === 0 && mismatched.length === 0) {
+    checkPlaced(file, left.leftOver);
+    return;
+  }
   const differences = difference(left);
   if (differences === '') return;
-  throw new WeightFileError(
-    file,
-    `it does not fit the model${differences}; build the file's network, or pass strict: false to load the weights that fit.`,
-  );
+  const advice = remedy ?? "build the file's network, or pass strict: false to load the weights that fit";
+  throw new WeightFileError(file, `it does not fit the model${differences}; ${advice}.`);
 }
 
 function difference({ missing, leftOver, mismatched }: LoadReport): string {
   const parts = [
-    list('the file lacks', missing),
-    list('the model lacks', leftOver.map(printable)),
+    list('the file lacks', missing.map(short)),
+    list('the model lacks', leftOver.map(short)),
     list(
       'shapes differ in',
       mismatched.map(
         ({ weight, fileShape, modelShape }) =>
-          `${weight} ([${fileShape}] in the file, [${modelShape}] in the model)`,
+          `${short(weight)} ([${fileShape}] in the file, [${modelShape}] in the model)`,
       ),
     ),
   ].filter((part) => part !== '');
@@ -149,14 +163,15 @@ function difference({ missing, leftOver, mismatched }: LoadReport): string {
 /** The maximum number of names in an error message; the report has them all. */
 const NAMED = 4;
 
-/** The maximum length of each; three lists of them stay below 500 characters in nearly all files. */
+/** The maximum length of a name; three lists of them stay below 500 characters in nearly all files. */
 const NAME = 60;
 
 function list(label: string, names: readonly string[]): string {
   if (names.length === 0) return '';
   const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
-  const shown = names
-    .slice(0, NAMED)
-    .map((name) => (name.length > NAME ? `${name.slice(0, NAME)}...` : name));
-  return `${label} ${shown.join(', ')}${more}`;
+  return `${label} ${names.slice(0, NAMED).join(', ')}${more}`;
+}
+
+function short(name: string): string {
+  return printable(name.length > NAME ? `${name.slice(0, NAME)}...` : name);
 }

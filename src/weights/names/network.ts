@@ -1,4 +1,4 @@
-import { oneOf } from '../../base/check.js';
+import { fail, oneOf } from '../../base/check.js';
 import { type ConvArch, checkArch } from '../../core/arch.js';
 import { FAMILY } from '../../core/family.js';
 import { type BatchNormOptions, DEFAULT_BATCH_NORM } from '../../core/options.js';
@@ -71,6 +71,17 @@ export interface NetworkHints {
 export function checkHints(where: string, { arch, padding }: NetworkHints): void {
   if (arch !== undefined) checkArch(where, arch);
   oneOf(where, 'padding', padding, [undefined, ...PADDINGS]);
+}
+
+/**
+ * Throws if hints are given for a file that needs none.
+ *
+ * @throws RangeError
+ */
+export function refuseHints(where: string, file: string, { arch, padding }: NetworkHints): void {
+  const given = arch ? 'arch' : padding ? 'padding' : undefined;
+  if (given === undefined) return;
+  fail(where, `${given} cannot be given, because the configuration in ${file} says it; leave it out.`);
 }
 
 /**
