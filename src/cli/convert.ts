@@ -40,7 +40,10 @@ export function convertCommand(): Command {
     .description(
       "convert a weight file to .safetensors, PyTorch's .pth, Keras' .h5, .weights.h5 or .keras, or a tfjs model (a folder)",
     )
-    .argument('<in>', `${WEIGHT_FILES_HELP}, as a path or URL, or hf:OWNER/NAME[@REVISION]`)
+    .argument(
+      '<in>',
+      `${WEIGHT_FILES_HELP}, as a path or URL; hf:OWNER/NAME[@REVISION]; or a published name such as torchvision/vgg16`,
+    )
     .argument('<out>', 'a file ending in .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder');
   return withBuilding(command)
     .addOption(

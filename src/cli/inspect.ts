@@ -5,7 +5,7 @@ import { inspectWeights, type ModelMetadata, type WeightFileInfo } from 'vgg-blo
 import { table } from '../figures/table.js';
 import { PREPROCESSINGS } from './network.js';
 import { WEIGHT_FILES_HELP } from './options.js';
-import { oneLine, type ReadingArguments, withReading } from './reading.js';
+import { isHubName, oneLine, type ReadingArguments, withReading } from './reading.js';
 
 /** `vgg-blocks inspect`: describes a weight file. */
 export function inspectCommand(): Command {
@@ -15,6 +15,11 @@ export function inspectCommand(): Command {
   return withReading(command)
     .option('--json', 'print JSON')
     .action(async (file: string, { json, ...reading }: ReadingArguments & { json?: true }) => {
+      if (isHubName(file)) {
+        throw new Error(
+          `inspect: ${file} is not a file; run "vgg-blocks convert ${file} copy.safetensors", or download its weights, and inspect that.`,
+        );
+      }
       const info = await inspectWeights(file, reading);
       console.log(json ? JSON.stringify(info, null, 2) : describe(info, reading));
     });

@@ -36,7 +36,8 @@ const program = new Command('vgg-blocks')
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader has exited, as `head` does after ten lines.
   if (error.code === 'EPIPE') process.exit();
-  throw error;
+  console.error(`the output could not be written: ${error.message}.`);
+  process.exit(1);
 });
 
 try {

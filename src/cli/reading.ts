@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ConvArch } from 'vgg-blocks';
 import { countBar } from 'vgg-blocks/node';
@@ -7,6 +8,7 @@ import {
   fromWeights,
   type HubName,
   type LoadedNetwork,
+  PUBLISHED,
   type PublishedName,
 } from 'vgg-blocks/weights';
 import { ARCH_HELP, numeric, parseArch } from './options.js';
@@ -104,7 +106,9 @@ export async function openWeights(
   options: FromWeightsOptions = {},
 ): Promise<LoadedNetwork> {
   const all = { ...options, ...buildingOptions(args) };
-  return isHubName(source) ? downloadWeights(source, all) : complete(source, await fromWeights(source, all));
+  // A file of that name comes first.
+  const isName = isHubName(source) || (isPublishedName(source) && !existsSync(source));
+  return isName ? downloadWeights(source, all) : complete(source, await fromWeights(source, all));
 }
 
 /** Refuses a network with weights that the file does not have: no command trains it before it uses it. */
@@ -134,6 +138,10 @@ export async function downloadWeights(
   return complete(name, await loading);
 }
 
+function isPublishedName(name: string): name is PublishedName {
+  return Object.hasOwn(PUBLISHED, name);
+}
+
 export function isHubName(name: string): name is HubName {
   return name.startsWith('hf:');
 }
@@ -154,6 +162,9 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\brename (has|gives) '/g, "--rename $1 '"],
   [/\barch \[\[/g, '--arch [['],
   [/\binputShape\b/g, '--input-shape'],
+  [/^(fromWeights|fromPretrained|encodeWeights|decodePredictions|setMetadata): /, ''],
+  [/^token is\b/, 'HF_TOKEN is'],
+  [/\bpass the token alone\b/, 'set it to the token alone'],
   [/\bpass a token\b/g, 'set HF_TOKEN to a token'],
   [/\bcheck the endpoint\b/g, 'check HF_ENDPOINT'],
 ];

@@ -31,6 +31,17 @@ export interface ReadOptions {
 /** The default of {@link ReadOptions.maxBytes}, which every engine can hold in one array. */
 export const MAX_READ_BYTES = 2 ** 31;
 
+/** Throws a RangeError unless a value from the caller is a source. */
+export function checkSource(source: unknown): void {
+  const isSource =
+    typeof source === 'string' || isUrl(source) || isBytes(source) || isArrayBuffer(source) || isBlob(source);
+  if (isSource && source !== '') return;
+  const given = source === '' ? 'empty' : source === null ? 'null' : `of the type ${typeof source}`;
+  throw new RangeError(
+    `the source is ${given}; it must be a path, a URL, a Blob, an ArrayBuffer or a Uint8Array.`,
+  );
+}
+
 /**
  * All bytes of a source, unchanged: nothing is unpacked, cached or verified.
  *

@@ -251,5 +251,12 @@ describe('weights from the hub', () => {
     expect(code).toBe(1);
     expect(error).toMatch(/^http:\/\/127\.0\.0\.1:9\/o\/n\/.*: the hub could not be reached .*\n$/);
     expect((await run('classify', image, '--weights', 'hf:o')).error).toContain('it must be hf:OWNER/NAME');
+    expect((await run('inspect', 'hf:o/n')).error).toContain(
+      'run "vgg-blocks convert hf:o/n copy.safetensors"',
+    );
+    const broken = { ...env(), HF_TOKEN: 'se\ncret' };
+    expect((await start(['convert', 'hf:o/n', at('x.pth')], broken).outcome).error).toMatch(
+      /^HF_TOKEN is empty or has .*; set it to the token alone\.\n$/,
+    );
   });
 });

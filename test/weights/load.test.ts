@@ -116,6 +116,17 @@ describe.each(backends)('on %s', (backend: BackendName) => {
   });
 });
 
+test.each([[null], [3], [{}], [undefined], ['']])(
+  '%j is no source, which is said in a sentence',
+  async (source) => {
+    const error = await fromWeights(source as never).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(RangeError);
+    expect(error.message).toMatch(
+      /^the source is .*; it must be a path, a URL, a Blob, an ArrayBuffer or a Uint8Array\.$/,
+    );
+  },
+);
+
 describe('a file that fits in part', () => {
   beforeAll(() => useAnyBackend('wasm'));
 

@@ -1,6 +1,6 @@
 import { isError } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
-import type { ReadOptions, Source } from '../../io/read.js';
+import { checkSource, type ReadOptions, type Source } from '../../io/read.js';
 import { locateShards, noFolder, type ShardSource } from './companions.js';
 import { printable, WeightFileError } from './error.js';
 import { fileSize, isLocal, OpenFiles, type WeightFile } from './file.js';
@@ -95,6 +95,7 @@ export async function withCheckpoint<T, Options extends WeightFileOptions>(
   options: Options,
   use: (checkpoint: Checkpoint, options: Options) => Promise<T>,
 ): Promise<T> {
+  checkSource(source);
   const caller = watchCaller(options);
   const files = new OpenFiles(caller.options);
   try {

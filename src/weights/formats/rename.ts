@@ -24,14 +24,6 @@ export function renamed(
   const changed = tensors.map((tensor) => {
     const old = tensor.role ?? tensor.name;
     const name = newName(old);
-    if (typeof name !== 'string') {
-      throw new WeightFileError(
-        file,
-        `rename gives '${printable(old)}' the name ${String(JSON.stringify(name)).slice(0, 40)}; it must be text, for a tensor that keeps its name too.`,
-      );
-    }
-    if (typeof name !== 'string')
-      fail('rename', `it gives '${printable(old)}' ${typeof name}; return a name.`);
     const other = names.get(name);
     if (other !== undefined) {
       throw new WeightFileError(

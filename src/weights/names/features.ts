@@ -170,7 +170,7 @@ function attachNorms(
   ) {
     throw new WeightFileError(
       file,
-      `only ${found.length} of its ${convs.length} convolutions have batch normalization at the same place (the first is '${printable(first.module.path)}'), which no VGG has; build its model and call loadWeights.`,
+      `its ${convs.length} convolutions do not all have batch normalization at the same place (${found.length} have it, the first is '${printable(first.module.path)}'), which no VGG has; build its model and call loadWeights.`,
     );
   }
 }
