@@ -24,6 +24,8 @@ export function renamed(
   const changed = tensors.map((tensor) => {
     const old = tensor.role ?? tensor.name;
     const name = newName(old);
+    if (typeof name !== 'string')
+      fail('rename', `it gives '${printable(old)}' ${typeof name}; return a name.`);
     const other = names.get(name);
     if (other !== undefined) {
       throw new WeightFileError(
