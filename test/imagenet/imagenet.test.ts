@@ -1,4 +1,5 @@
 import { memory, tensor, tidy } from '@tensorflow/tfjs-core';
+import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { classify, decodePredictions, LABELS } from '../../src/imagenet/index.js';
 import { vgg } from '../../src/index.js';
@@ -38,11 +39,33 @@ test('predictions are softmaxed, sorted and named', async () => {
   await expect(decodePredictions([[1]], { labels: ['x'], topK: 0 })).rejects.toThrow(
     'decodePredictions: topK is 0',
   );
+  await expect(decodePredictions([[1]], { labels: ['x'] })).rejects.toThrow('the softmax of one is always 1');
   const cube = tensor([1], [1, 1, 1]);
   await expect(decodePredictions(cube)).rejects.toThrow(
     'the outputs have shape [1,1,1]; pass [images, classes].',
   );
   cube.dispose();
+});
+
+test('the outputs of a sigmoid are probabilities, each by itself', async () => {
+  const model = sequential({
+    layers: [
+      layers.flatten({ inputShape: [8, 8, 3] }),
+      layers.dense({ units: 2, activation: 'sigmoid', kernelInitializer: 'zeros' }),
+    ],
+  });
+  const image = { data: noise(3 * 8 * 8, 3), width: 8, height: 8 };
+  const preprocessing = { ...torch, resize: { shorterSide: 8 }, crop: 8 };
+  const bias = tensor([-2, -3]);
+  const [kernel] = model.getWeights();
+  model.setWeights([kernel!, bias]);
+  const predictions = await classify(model, image, { preprocessing, labels: ['a', 'b'] });
+  expect(predictions.map(({ probability }) => probability)).toEqual([
+    expect.closeTo(1 / (1 + Math.exp(2)), 5),
+    expect.closeTo(1 / (1 + Math.exp(3)), 5),
+  ]);
+  bias.dispose();
+  model.dispose();
 });
 
 test('classify goes from an image to classes, of logits and of probabilities alike, and leaves no tensor', async () => {
