@@ -285,6 +285,28 @@ test.each<[unknown, string]>([
   await expect(refused).rejects.toThrow(sentence);
 });
 
+describe('includeTop: false leaves out the head alone', () => {
+  test.each([4, 6])('what features.%i scales follows the last convolution', async (index) => {
+    const { state } = await stateOf({}, [
+      [1, 4],
+      [1, 4],
+    ]);
+    const scale = { shape: [4], data: new Float32Array(4) };
+    const norm = { [`features.${index}.weight`]: scale, [`features.${index}.bias`]: scale };
+    const file = encodeTensors({ ...state, ...norm });
+    await expect(fromWeights(file, { includeTop: false, inputShape: [8, 8, 3] })).rejects.toThrow(
+      `the model lacks features.${index}.weight, features.${index}.bias`,
+    );
+  });
+
+  test('a 1x1 convolution with room for a pooling before it is not placed by sizes', async () => {
+    const { state } = await stateOf();
+    const point = { 'features.10.weight': { shape: [4, 4, 1, 1], data: new Float32Array(16) } };
+    const file = encodeTensors({ ...state, ...point });
+    await expect(fromWeights(file, { includeTop: false, inputShape: [8, 8, 3] })).rejects.toThrow('pass arch');
+  });
+});
+
 describe('rename', () => {
   const strange = (name: string) => name.replace('features.0', 'stem').replace('classifier.3', 'end.result');
 

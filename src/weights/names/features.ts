@@ -221,7 +221,9 @@ function blockStarts(file: string, dialect: Dialect, convs: readonly Conv[], hin
   ];
   if (!breaks.includes('maybe')) return read(true);
   const readings = [true, false].map(read).filter((starts) => isVgg(convs, starts));
-  const fitting = readings.filter((starts) => hints.fitsBlocks?.(groupsOf(convs, starts)));
+  // A 1x1 convolution may as well follow the last pooling, so that sizes decide nothing.
+  const isOpen = breaks.some((one, i) => one === 'maybe' && windowOf(convs[i + 1]!) === 1);
+  const fitting = isOpen ? [] : readings.filter((starts) => hints.fitsBlocks?.(groupsOf(convs, starts)));
   if (fitting.length === 1) return fitting[0]!;
   const example = readings[0] ? `, for example ${JSON.stringify(groupsOf(convs, readings[0]))}` : '';
   throw new WeightFileError(

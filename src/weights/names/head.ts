@@ -47,13 +47,17 @@ export function headOf(
     [...containers].some((container) => container !== '' && path.startsWith(`${container}.`));
   const linears = rest.flatMap((module) => (isInside(module) ? [] : (linearOf(module) ?? [])));
   const parents = new Set(linears.map(({ module }) => parentOf(module.path)));
+  const starts = linears.map(({ module }) => features.distance(module.path) ?? Number.POSITIVE_INFINITY);
+  const start = Math.min(...starts);
+  // What follows the last convolution in its `nn.Sequential` still computes features, up to the first linear layer.
   const isBeside = ({ path }: Module) =>
-    NAMES.test(path) ||
-    (features.distance(path) ?? 0) > 0 ||
-    isListedAfter(path, features, listed) ||
-    (parents.has(parentOf(path)) &&
-      ![...containers].some((container) => `${container}.`.startsWith(`${parentOf(path)}.`)) &&
-      parentOf(path) !== '');
+    (features.distance(path) ?? start) >= start &&
+    (NAMES.test(path) ||
+      features.distance(path) !== undefined ||
+      isListedAfter(path, linears, listed) ||
+      (parents.has(parentOf(path)) &&
+        ![...containers].some((container) => `${container}.`.startsWith(`${parentOf(path)}.`)) &&
+        parentOf(path) !== ''));
   const beside = rest.filter(
     (module) =>
       module.kind !== 'conv' &&
@@ -86,14 +90,14 @@ export function headOf(
   return { layers, tensors, problem: problemOf(layers, features) };
 }
 
-/** Whether a Keras file lists a layer after all convolutions. */
+/** Whether a Keras file lists a layer after a linear one. */
 function isListedAfter(
   path: string,
-  { layers }: Features,
+  linears: readonly Linear[],
   listed: readonly ListedLayer[] | undefined,
 ): boolean {
   const at = (name: string) => listed?.findIndex((layer) => layer.name === name) ?? -1;
-  return at(path) > Math.max(...[...layers.values()].map((module) => at(module.path)));
+  return linears.some(({ module }) => at(module.path) >= 0 && at(path) > at(module.path));
 }
 
 /** A module as a fully connected layer: a matrix, or the convolution of timm's and Caffe's hidden layers. */

@@ -177,7 +177,7 @@ function layerOf(file: string, path: string, { className }: PickleObject, state:
   const fault = (what: string) =>
     new WeightFileError(
       file,
-      `it is a whole pickled model whose layer '${printable(path)}' is a ${printable(className)}${what}, so its weights alone do not say what it computes; if a VGG computes it with other options, save the state_dict, torch.save(model.state_dict(), ...), and pass them.`,
+      `it is a whole pickled model whose layer '${printable(path)}' is a ${printable(className)}${what}, so its weights alone do not say what it computes; save them, torch.save(model.state_dict(), ...), build the model, and call loadWeights.`,
     );
   if (!allowed) throw fault(', which no VGG has');
   for (const [option, values] of Object.entries(allowed)) {
