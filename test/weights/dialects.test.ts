@@ -303,7 +303,54 @@ describe('includeTop: false leaves out the head alone', () => {
     const { state } = await stateOf();
     const point = { 'features.10.weight': { shape: [4, 4, 1, 1], data: new Float32Array(16) } };
     const file = encodeTensors({ ...state, ...point });
-    await expect(fromWeights(file, { includeTop: false, inputShape: [8, 8, 3] })).rejects.toThrow('pass arch');
+    await expect(fromWeights(file, { includeTop: false, inputShape: [8, 8, 3] })).rejects.toThrow(
+      'pass arch',
+    );
+  });
+});
+
+describe('what numbers do not prove is refused', () => {
+  const ONE_EACH = [
+    [1, 4],
+    [1, 6],
+  ] as const;
+
+  test('a pooling that only the widths speak for, before a pooled head', async () => {
+    const { state, x, y } = await stateOf({ pooling: 'avg', hiddenUnits: [] }, ONE_EACH);
+    const file = encodeTensors(state);
+    await expect(fromWeights(file)).rejects.toThrow('pass arch');
+    const { model } = await fromWeights(file, { arch: ONE_EACH });
+    expect(relativeError(outputs(model, x), y)).toBeLessThan(1e-6);
+    model.dispose();
+  });
+
+  test('a place for a pooling or a global average, not for both', async () => {
+    const { state } = await stateOf({ pooling: 'avg', hiddenUnits: [] });
+    const file = encodeTensors(
+      renamed(state, (name) => name.replace('features.', '').replace(/^classifier(\.\d+)?/, '11')),
+    );
+    await expect(fromWeights(file)).rejects.toThrow(
+      "'11' follows the last convolution with a place for a pooling",
+    );
+    const { model } = await fromWeights(file, { inputShape: [4, 4, 3] });
+    expect(model.outputs[0]!.shape).toEqual([null, 5]);
+    model.dispose();
+  });
+
+  test('linear layers that may be two branches, or lack one between them', async () => {
+    const { state } = await stateOf({ pooling: 'avg', hiddenUnits: [4] });
+    const named = (first: string, last: string) =>
+      encodeTensors(
+        renamed(state, (name) => name.replace('classifier.0', first).replace('classifier.3', last)),
+      );
+    await expect(fromWeights(named('age', 'gender'))).rejects.toThrow(
+      "whether its linear layers ('age', 'gender') follow each other cannot be known",
+    );
+    await expect(fromWeights(named('classifier.0', 'classifier.6'))).rejects.toThrow(
+      "'classifier.6' does not follow 'classifier.0' by its number",
+    );
+    const { model } = await fromWeights(named('fc1', 'out'));
+    model.dispose();
   });
 });
 

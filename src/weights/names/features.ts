@@ -39,6 +39,8 @@ export interface FeatureHints {
   layers?: readonly ListedLayer[];
   /** Whether a number of blocks fits the head and the input shape. */
   fitsBlocks?(arch: ConvArch): boolean;
+  /** Whether the head flattens the feature map, so that images of another size than these blocks need are refused. */
+  isFlattened?(arch: ConvArch): boolean;
 }
 
 /**
@@ -217,9 +219,14 @@ function blockStarts(file: string, dialect: Dialect, convs: readonly Conv[], hin
   if (arch) return startsIn(file, arch, convs, breaks);
   const read = (maybe: boolean) => [
     true,
-    ...breaks.map((one) => one === 'pooling' || (one === 'maybe' && maybe)),
+    ...breaks.map((one) => one === 'pooling' || one === 'likely' || (one === 'maybe' && maybe)),
   ];
-  if (!breaks.includes('maybe')) return read(true);
+  if (!breaks.includes('maybe')) {
+    const starts = read(true);
+    const blocks = groupsOf(convs, starts);
+    if (!breaks.includes('likely') || hints.isFlattened?.(blocks) || hints.fitsBlocks?.(blocks))
+      return starts;
+  }
   const readings = [true, false].map(read).filter((starts) => isVgg(convs, starts));
   // A 1x1 convolution may as well follow the last pooling, so that sizes decide nothing.
   const isOpen = breaks.some((one, i) => one === 'maybe' && windowOf(convs[i + 1]!) === 1);
@@ -232,7 +239,8 @@ function blockStarts(file: string, dialect: Dialect, convs: readonly Conv[], hin
   );
 }
 
-type Break = 'pooling' | 'none' | 'maybe' | 'neither';
+/** A pooling is likely where only the widths speak for it: no VGG has two in a block. */
+type Break = 'pooling' | 'likely' | 'none' | 'maybe' | 'neither';
 
 /** What the names say of the layers between two convolutions. */
 function breakBetween(
@@ -272,16 +280,16 @@ function gap(a: Conv, b: Conv): number {
 
 /**
  * A ReLU between two convolutions makes a gap of 2, a pooling after it one of 3. Dropout makes one of 3 too, or one of 4 with a
- * pooling: where every gap or the widths hint at dropout, a gap of 3 leaves it open.
+ * pooling: where no gap of 2 shows what a ReLU alone takes, or the widths hint at dropout, a gap of 3 leaves it open.
  */
 function breakByGap(a: Conv, b: Conv, gaps: readonly number[]): Break {
   const own = gap(a, b);
   if (own === 2) return 'none';
   if (own !== 3 && own !== 4) return 'neither';
-  if (widthOf(a) !== widthOf(b)) return 'pooling';
   const plain = gaps.includes(2);
-  if (own === 4) return plain || gaps.includes(3) ? 'pooling' : 'maybe';
-  return plain && !gaps.includes(4) ? 'pooling' : 'maybe';
+  const isClear = own === 4 ? plain || gaps.includes(3) : plain && !gaps.includes(4);
+  if (widthOf(a) !== widthOf(b)) return isClear || plain ? 'pooling' : 'likely';
+  return isClear ? 'pooling' : 'maybe';
 }
 
 /** The block starts that the caller's architecture has, if they fit the file. */

@@ -39,6 +39,7 @@ export function headOf(
   features: Features,
   channels: number,
   listed: readonly ListedLayer[] | undefined,
+  isMapOfOne: boolean,
 ): Head | undefined {
   const containers = new Set([...features.layers.values()].map(({ path }) => parentOf(path)));
   // Among the convolutions, or around them, stand layers that compute features.
@@ -72,6 +73,15 @@ export function headOf(
     const what = odd.kind === 'norm' ? 'batch normalization' : 'a layer of another kind';
     return { layers: [], tensors, problem: `its head has ${what} ('${printable(odd.tensors[0]!.name)}')` };
   }
+  const stranger = strangerIn(linears, features, channels);
+  if (stranger) {
+    const names = linears.slice(0, 4).map(({ module }) => `'${printable(module.path)}'`);
+    return {
+      layers: [],
+      tensors,
+      problem: `whether its linear layers (${names.join(', ')}) follow each other cannot be known; rename them to fc1, fc2, ... and predictions if they do`,
+    };
+  }
   const orders = chains(linears, channels);
   const numbered = orders.length > 1 ? orders.filter(followsNumbers) : orders;
   const [layers] = numbered;
@@ -87,7 +97,29 @@ export function headOf(
       problem: `its linear layers (${names.join(', ')}) ${reason} after ${channels} channels`,
     };
   }
-  return { layers, tensors, problem: problemOf(layers, features) };
+  return { layers, tensors, problem: problemOf(layers, features, channels, isMapOfOne) };
+}
+
+/** Words in the names of layers that follow each other in a head. */
+const WORDS =
+  /^(\d+|(classifier|classify|cls|fc|fcs|lin|linear|dense|head|hidden|mlp|layer|layers|net|model|pre_logits|predictions|logits|output|out|top|final|last)_?\d*)$/i;
+
+/**
+ * A linear layer that may be of another branch, if several could take the features: widths also order two classifiers, or a
+ * squeeze-and-excitation block and a classifier. Layers numbered in one module follow each other, and so do those with the usual
+ * names.
+ */
+function strangerIn(linears: readonly Linear[], { prefix }: Features, channels: number): Linear | undefined {
+  if (linears.filter(({ inputs }) => inputs % channels === 0).length < 2) return undefined;
+  const skeletons = new Set(linears.map(({ module }) => module.path.replace(/\d+/g, '#')));
+  if (skeletons.size === 1 && linears[0]!.module.path.match(/\d/)) return undefined;
+  const own = (path: string) => (path.startsWith(prefix) ? path.slice(prefix.length) : path);
+  return linears.find(
+    ({ module }) =>
+      !own(module.path)
+        .split('.')
+        .every((word) => WORDS.test(word)),
+  );
 }
 
 /** Whether a Keras file lists a layer after a linear one. */
@@ -167,18 +199,34 @@ function parentOf(path: string): string {
   return path.includes('.') ? path.slice(0, path.lastIndexOf('.')) : '';
 }
 
+/** From one linear layer to the next in an `nn.Sequential`: with a ReLU and one or two of dropout, or a flatten, between. */
+const MAX_STEP = 4;
+
 /** Why no VGG computes such layers, if their numbers in an `nn.Sequential` say so. */
-function problemOf(layers: readonly Linear[], features: Features): string | undefined {
+function problemOf(
+  layers: readonly Linear[],
+  features: Features,
+  channels: number,
+  isMapOfOne: boolean,
+): string | undefined {
   const [first] = layers;
   const distance = features.distance(first!.module.path);
   // ReLU, pooling and flatten are between the last convolution and the first linear layer.
   if (distance !== undefined && distance < 4) {
     return `'${printable(first!.module.path)}' follows the last convolution with no place for a pooling`;
   }
+  const positions = first!.inputs / channels;
+  if (distance === 4 && positions === 1 && !isMapOfOne) {
+    return `'${printable(first!.module.path)}' follows the last convolution with a place for a pooling or a global average, but not for both (pass inputShape if the feature map is 1x1)`;
+  }
   for (const [i, { module, window }] of layers.entries()) {
     const next = layers[i + 1];
-    if (next && numberOf(next.module.path, parentOf(module.path)) === numberOf(module.path) + 1) {
-      return `'${printable(next.module.path)}' follows '${printable(module.path)}' with no place for a ReLU`;
+    const step = next ? numberOf(next.module.path, parentOf(module.path)) - numberOf(module.path) : 2;
+    if (step === 1) {
+      return `'${printable(next!.module.path)}' follows '${printable(module.path)}' with no place for a ReLU`;
+    }
+    if (step > MAX_STEP) {
+      return `'${printable(next!.module.path)}' does not follow '${printable(module.path)}' by its number, so a layer between them is missing, or is none that a VGG has`;
     }
     const side = window && size(window);
     if (i === 0 && side === 9 && !module.path.includes('pre_logits')) {

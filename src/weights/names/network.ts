@@ -65,6 +65,8 @@ export interface NetworkHints {
   padding?: Padding;
   inputShape?: readonly [height: number | null, width: number | null, channels: number];
   classes?: number;
+  /** Whether the fully connected layers are wanted, which fix the size of images. */
+  includeTop?: boolean;
 }
 
 /** Throws a RangeError unless hints are of their types. */
@@ -125,6 +127,7 @@ function namedVgg(
       const positions = positionsOf(modules, arch.at(-1)![1]);
       return sizeOf(arch, hints.padding ?? 'same', hints.inputShape, positions) !== undefined;
     },
+    isFlattened: (arch) => hints.includeTop !== false && (positionsOf(modules, arch.at(-1)![1]) ?? 1) > 1,
   });
   const { arch, inputChannels } = features;
   checkPoolings(file, arch, present);
@@ -135,7 +138,10 @@ function namedVgg(
   const channels = arch.at(-1)![1];
   const used = new Set(features.layers.values());
   const rest = modules.filter((module) => !used.has(module));
-  const head = headOf(rest, features, channels, listed);
+  const isMapOfOne =
+    checkpoint.network !== undefined ||
+    sizeOf(arch, hints.padding ?? 'same', hints.inputShape, 1) !== undefined;
+  const head = headOf(rest, features, channels, listed, isMapOfOne);
   const padding = paddingOf(file, features, head, hints, listed);
   const config = configOf(recorded);
   const inputShape = config?.inputShape ?? hints.inputShape;
