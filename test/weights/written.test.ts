@@ -7,7 +7,7 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type ConvArch, type VggOptions, vgg } from '../../src/index.js';
-import { type EncodeOptions, encodeWeights, inspectWeights } from '../../src/weights/index.js';
+import { type EncodeOptions, encodeWeights, fromWeights, inspectWeights } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend());
@@ -199,3 +199,17 @@ describe('a network that files of weights alone cannot describe is refused by it
     model.dispose();
   });
 });
+
+test.each<VggOptions>([{ includeTop: false }, { pooling: 'avg', hiddenUnits: [] }])(
+  'blocks of one convolution of growing widths are recorded: %j',
+  async (options) => {
+    const arch: ConvArch = [
+      [1, 4],
+      [1, 6],
+    ];
+    const model = vgg(arch, { inputShape: [12, 12, 3], classes: 5, ...options });
+    const { model: read, network } = await fromWeights(await encodeWeights(model));
+    expect(network?.arch).toEqual(arch);
+    for (const one of [model, read]) one.dispose();
+  },
+);

@@ -261,13 +261,12 @@ class Walk {
     return { layers: this.#layers, unsaid, averaged: this.#map, flattened: this.#flattened };
   }
 
-  /** The blocks of one convolution each, where PyTorch's numbers could also mean dropout between convolutions of one block. */
+  /** The blocks of one convolution each, where PyTorch's numbers could also mean dropout between convolutions. */
   #arch(): Pick<RecordedOptions, 'arch'> {
     const convs = this.#layers
       .filter(({ kind }) => kind === 'conv')
       .map(({ weights }) => weights[0]!.variable.shape);
-    const isOpen = convs.some((shape) => shape.at(-1) === shape.at(-2));
-    if (convs.length !== this.#block - 1 || !isOpen) return {};
+    if (convs.length !== this.#block - 1 || convs.length === 1) return {};
     return {
       arch: convs.map((shape) => {
         const channels = shape.at(-1)!;
