@@ -3,8 +3,10 @@ import { size } from '../base/shapes.js';
 import { isAverage } from '../core/vgg.js';
 import { layersWithin } from '../tfjs/models.js';
 import { vggByConfiguration } from './configuration/vgg.js';
+import { inputOrderOf } from './flattenedMap.js';
 import type { Checkpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
+import { snakeCase } from './names/layers.js';
 import { checkStrict, type LoadReport, matchUp, type Pair } from './names/match.js';
 import { type Module, modulesOf, type Variable } from './names/modules.js';
 import { type NetworkHints, vggByNames } from './names/network.js';
@@ -36,6 +38,7 @@ export function matchModel(
     try {
       const found = match(where, checkpoint, model, hints);
       if (!found) continue;
+      found.pairs = found.pairs.map((pair) => asTheModelFlattens(checkpoint.file, model, pair));
       if (isComplete(found.report)) return found;
       partial.push(found);
     } catch (error) {
@@ -48,6 +51,25 @@ export function matchModel(
   if (!best) throw errors[0];
   if (strict) checkStrict(checkpoint.file, best.report);
   return best;
+}
+
+/** PyTorch's rows of a dense layer, in the order in which the model flattens the map before it. */
+function asTheModelFlattens(file: string, model: LayersModel, pair: Pair): Pair {
+  const { parameter, target } = pair;
+  const { axes, tensor } = parameter;
+  const [inputs, out] = target.variable.shape as [number, number];
+  const layer = layersWithin(model).find(({ weights }) => weights.includes(target.variable));
+  if (!axes || target.variable.shape.length !== 2 || layer?.getClassName() !== 'Dense') return pair;
+  const order = inputOrderOf(model, layer);
+  if (order === 'unknown') {
+    throw new WeightFileError(
+      file,
+      `the order in which the model's layer '${layer.name}' takes a feature map is not known to be PyTorch's; flatten the map itself, or permute it to channels first before.`,
+      { tensor: tensor.name },
+    );
+  }
+  const channels = order === 'as in PyTorch' ? inputs : order.channels;
+  return { ...pair, parameter: { ...parameter, axes: { out, channels, window: inputs / channels } } };
 }
 
 function isComplete({ missing, leftOver, mismatched }: LoadReport): boolean {
@@ -78,10 +100,9 @@ function byNames(_where: string, checkpoint: Checkpoint, model: LayersModel): Ma
 
 /** One after the other, if file and model have layers of the same kinds and shapes. */
 function byOrder(_where: string, checkpoint: Checkpoint, model: LayersModel): Match | undefined {
-  const modules = inOrder(checkpoint);
   const layers = layersOf(model).filter(({ weights }) => weights.length > 0);
+  const modules = inOrderOf(layers, checkpoint) ?? inOrder(checkpoint);
   if (modules?.length !== layers.length) return undefined;
-  let channels: number | undefined;
   const parameters: Parameter[] = [];
   const targets = new Map<string, Target>();
   for (const [i, { name, weights }] of layers.entries()) {
@@ -89,23 +110,51 @@ function byOrder(_where: string, checkpoint: Checkpoint, model: LayersModel): Ma
     if (module.variables.size !== weights.length || module.tensors.length !== weights.length)
       return undefined;
     for (const { variable, target } of weights) {
-      const tensor = module.variables.get(variable);
+      // A PReLU has nothing else, under a name of each framework.
+      const isSlope = variable === 'alpha' && module.tensors.length === 1;
+      const tensor = isSlope ? module.tensors[0] : module.variables.get(variable as Variable);
       const shape = target.variable.shape as number[];
       if (!tensor) return undefined;
-      const { axes, ...parameter } = oriented(module, tensor.shape, channels);
+      const { axes, ...parameter } = oriented(module, tensor.shape);
       if (
-        variable === 'kernel' ? parameter.shape.join() !== shape.join() : tensor.shape.join() !== shape.join()
+        (variable === 'kernel' ? parameter.shape : isSlope ? slopes(tensor.shape) : tensor.shape).join() !==
+        (isSlope ? slopes(shape) : shape).join()
       ) {
         return undefined;
       }
       const role = `${i}/${name}/${variable}`;
       parameters.push({ role, tensor, shape, ...(variable === 'kernel' && { axes }) });
       targets.set(role, target);
-      if (variable === 'kernel') channels = shape.length === 4 ? shape[3] : undefined;
     }
   }
   const names = modules.some(({ outFirst }) => outFirst) ? 'torchvision' : 'keras';
   return matchUp(checkpoint, parametersOf(modules, parameters, names), targets, 'order');
+}
+
+/** The shape of a PReLU's slopes without the axes that share one. */
+function slopes(shape: readonly number[]): number[] {
+  return shape.filter((length) => length !== 1);
+}
+
+/**
+ * The layers of a `.weights.h5` in the order of a model's: Keras numbers those of each class, `conv2d`, `conv2d_1`.
+ *
+ * @returns undefined if the file has other classes, or they are numbered more than once.
+ */
+function inOrderOf(layers: readonly ModelLayer[], checkpoint: Checkpoint): Module[] | undefined {
+  const { file, tensors, layersPresent } = checkpoint;
+  if (!layersPresent) return undefined;
+  const byGroup = new Map(layersPresent.map(({ group, name }) => [group, name]));
+  const byPath = new Map(modulesOf(file, tensors).map((module) => [module.path, module]));
+  const names = new Set(layersPresent.map(({ name }) => name));
+  if (byGroup.size < layersPresent.length || names.size < layersPresent.length) return undefined;
+  const counts = new Map<string, number>();
+  const found = layers.flatMap(({ group }) => {
+    const count = counts.get(group) ?? 0;
+    counts.set(group, count + 1);
+    return byPath.get(byGroup.get(count === 0 ? group : `${group}_${count}`) ?? '') ?? [];
+  });
+  return found.length === layers.length && found.length === byPath.size ? found : undefined;
 }
 
 function parametersOf(
@@ -138,28 +187,18 @@ function inOrder({ file, format, tensors, layerNames }: Checkpoint): Module[] | 
   return sorted;
 }
 
-/**
- * A kernel's shape in tfjs, and its axes if they are PyTorch's.
- *
- * @param channels of the feature map that a dense layer takes flattened, if it follows a convolution.
- */
-function oriented(
-  { outFirst }: Module,
-  shape: readonly number[],
-  channels: number | undefined,
-): Pick<Parameter, 'shape' | 'axes'> {
+/** A kernel's shape in tfjs, and its axes if they are PyTorch's. */
+function oriented({ outFirst }: Module, shape: readonly number[]): Pick<Parameter, 'shape' | 'axes'> {
   if (!outFirst) return { shape };
   const [out, inputs, ...window] = shape as [number, number, ...number[]];
-  if (window.length > 0) {
-    return { shape: [...window, inputs, out], axes: { out, channels: inputs, window: size(window) } };
-  }
-  const perMap = channels && inputs % channels === 0 ? channels : inputs;
-  return { shape: [inputs, out], axes: { out, channels: perMap, window: inputs / perMap } };
+  return { shape: [...window, inputs, out], axes: { out, channels: inputs, window: size(window) } };
 }
 
 interface ModelLayer {
   name: string;
-  weights: { variable: Variable; target: Target }[];
+  /** Its class, as Keras names its layers by it: `conv2d`. */
+  group: string;
+  weights: { variable: Variable | 'alpha'; target: Target }[];
 }
 
 function layersOf(model: LayersModel): ModelLayer[] {
@@ -167,8 +206,9 @@ function layersOf(model: LayersModel): ModelLayer[] {
     .filter(({ name }) => !isAverage(name))
     .map((layer) => ({
       name: layer.name,
+      group: snakeCase(layer.getClassName()),
       weights: layer.weights.map((variable) => {
-        const last = variable.originalName.split('/').at(-1)! as Variable;
+        const last = variable.originalName.split('/').at(-1)! as Variable | 'alpha';
         const { epsilon } = layer.getConfig();
         const role = `${layer.name}/${last}`;
         const target = { role, variable, ...(last === 'moving_variance' && { epsilon: Number(epsilon) }) };

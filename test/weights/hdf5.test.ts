@@ -103,7 +103,7 @@ test('the members of a group are written in the order of their bytes in UTF-8, b
 
 describe('names the features that are not supported', () => {
   test.each([
-    ['dense', "libver='latest' or track_order"],
+    ['dense', 'it has a group of more than 8 members'],
     [
       'bigEndian',
       "tensor '/data': its numbers are of the type big-endian float, which is not supported; save it as float32.",

@@ -1,4 +1,5 @@
 import { layers } from '@tensorflow/tfjs-layers';
+import { size } from '../../base/shapes.js';
 import type { Fields } from './fields.js';
 import { type Stage, spatial, unary } from './stage.js';
 
@@ -44,6 +45,7 @@ export const SHAPE_LAYERS: Record<string, (fields: Fields) => Stage> = {
     return unary((x, site) => {
       // Keras moves the channels of a map to the end before it flattens.
       const rank = x.shape.length;
+      if (rank === 2) return x;
       const dims = Array.from({ length: rank - 1 }, (_, i) => (i === rank - 2 ? 1 : i + 2));
       const last =
         first && rank > 2
@@ -56,8 +58,16 @@ export const SHAPE_LAYERS: Record<string, (fields: Fields) => Stage> = {
     const target = fields.take('target_shape');
     if (!Array.isArray(target) || !target.every((one) => one === null || Number.isSafeInteger(one)))
       fields.refuse('target_shape', target, 'a list of whole numbers');
-    const targetShape = (target as (number | null)[]).map((length) => (length === -1 ? null : length));
-    return unary((x, site) => site.apply('', (common) => layers.reshape({ ...common, targetShape }), x));
+    const isOpen = (length: number | null) => length === null || length === -1;
+    return unary((x, site) => {
+      const [, ...own] = x.shape;
+      // tfjs leaves an open length unknown, though the input has a fixed size.
+      const rest = own.includes(null) ? null : size(own as number[]);
+      const given = size((target as (number | null)[]).map((length) => (isOpen(length) ? 1 : length!)));
+      const open = rest === null ? null : rest / given;
+      const targetShape = (target as (number | null)[]).map((length) => (isOpen(length) ? open : length));
+      return site.apply('', (common) => layers.reshape({ ...common, targetShape }), x);
+    });
   },
   Permute(fields) {
     const dims = fields.take('dims');

@@ -7,7 +7,7 @@ import type { Checkpoint } from '../formats/checkpoint.js';
 import { printable, WeightFileError } from '../formats/error.js';
 import { type Features, featuresOf } from './features.js';
 import { endOf, type Head, headOf, positionsOf } from './head.js';
-import { type ListedLayer, layersOf, layersPresentIn } from './layers.js';
+import { endOfList, type ListedLayer, layersOf, layersPresentIn, listsAll, problemOfList } from './layers.js';
 import { type Module, modulesOf } from './modules.js';
 import { explained, refuseOthers } from './others.js';
 import type { KeyNames, Parameters } from './parameters.js';
@@ -67,6 +67,9 @@ export interface NetworkHints {
   classes?: number;
   /** Whether the fully connected layers are wanted, which fix the size of images. */
   includeTop?: boolean;
+  /** How the features are pooled before the first fully connected layer. */
+  pooling?: 'avg' | 'max';
+  classifierActivation?: 'linear' | 'softmax';
 }
 
 /** Throws a RangeError unless hints are of their types. */
@@ -130,7 +133,10 @@ function namedVgg(
     isFlattened: (arch) => hints.includeTop !== false && (positionsOf(modules, arch.at(-1)![1]) ?? 1) > 1,
   });
   const { arch, inputChannels } = features;
-  checkPoolings(file, arch, present);
+  // Keras 2 lists a model within the model as one layer.
+  const nested =
+    listed && [...features.layers.values()].some(({ path }) => !listed.some(({ name }) => name === path));
+  if (!nested) checkPoolings(file, arch, present, hints.arch !== undefined);
   // Where no activation is a layer of its own, the convolutions have theirs, and normalization follows it.
   const fused = !listed && present?.every(({ kind }) => kind !== 'activation');
   const afterRelu =
@@ -143,9 +149,16 @@ function namedVgg(
     sizeOf(arch, hints.padding ?? 'same', hints.inputShape, 1) !== undefined;
   const head = headOf(rest, features, channels, listed, isMapOfOne);
   const padding = paddingOf(file, features, head, hints, listed);
-  const config = configOf(recorded);
+  const config = configOf({ ...recorded, ...softmaxOf(file, head, present, !!listed, arch, given) });
   const inputShape = config?.inputShape ?? hints.inputShape;
-  const found = head && topOf(head, arch, padding, inputShape, present, hints.classes);
+  const own = head?.layers.map(({ module }) => module.path) ?? [];
+  const listProblem =
+    own.length > 0 && present && listsAll(present) && !head!.layers[0]!.window
+      ? problemOfList(own, present, !!listed, recorded.pooling ?? given.pooling)
+      : undefined;
+  const found = listProblem
+    ? { problem: listProblem }
+    : head && topOf(head, arch, padding, inputShape, present, hints.classes, recorded);
   const top =
     found && !('problem' in found) && recorded.pooling ? { ...found, pooling: recorded.pooling } : found;
   const names = namesOf([...used], head);
@@ -173,6 +186,28 @@ function namedVgg(
   };
 }
 
+/** The softmax that a file lists, if the caller does not say what the outputs are. */
+function softmaxOf(
+  file: string,
+  head: Head | undefined,
+  present: readonly ListedLayer[] | undefined,
+  isOrdered: boolean,
+  arch: ConvArch,
+  { classifierActivation, includeTop }: NetworkHints,
+): Pick<RecordedOptions, 'classifierActivation'> {
+  if (!present || classifierActivation || includeTop === false) return {};
+  const convs = arch.reduce((sum, [threes, , ones = 0]) => sum + threes + ones, 0);
+  const hidden = Math.max(0, (head?.layers.length ?? 0) - 1);
+  const end = endOfList(present, isOrdered, head?.layers.at(-1)?.module.path, [convs, hidden]);
+  if (end === 'unknown') {
+    throw new WeightFileError(
+      file,
+      "it lists an activation after the last layer, but not which; pass classifierActivation: 'softmax' or 'linear', or build its model and call loadWeights.",
+    );
+  }
+  return end ? { classifierActivation: end } : {};
+}
+
 /** Throws if a file lists a layer that changes the outputs and that no VGG has. */
 function refuseForeign(file: string, listed: readonly ListedLayer[] | undefined): void {
   const foreign = listed?.find(({ kind }) => kind === 'foreign');
@@ -184,12 +219,18 @@ function refuseForeign(file: string, listed: readonly ListedLayer[] | undefined)
 }
 
 /** Throws unless a file that lists its poolings has one for each block. */
-function checkPoolings(file: string, arch: ConvArch, present: readonly ListedLayer[] | undefined): void {
-  const poolings = present?.filter(({ kind }) => kind === 'pooling').length ?? 0;
-  if (poolings === 0 || poolings === arch.length) return;
+function checkPoolings(
+  file: string,
+  arch: ConvArch,
+  present: readonly ListedLayer[] | undefined,
+  isGiven: boolean,
+): void {
+  if (!listsAll(present)) return;
+  const poolings = present!.filter(({ kind }) => kind === 'pooling').length;
+  if (poolings === arch.length) return;
   throw new WeightFileError(
     file,
-    `it lists ${poolings} poolings, but its ${arch.length} blocks need one each${poolings > arch.length ? ' and no more' : ', the last one included'}; pass arch, or build its model and call loadWeights.`,
+    `it lists ${poolings} poolings, but its ${arch.length} blocks need one each${poolings > arch.length ? ' and no more' : ', the last one included'}; ${isGiven ? '' : 'pass arch, or '}build its model and call loadWeights.`,
   );
 }
 
@@ -256,6 +297,7 @@ function topOf(
   inputShape: NetworkHints['inputShape'],
   listed: readonly ListedLayer[] | undefined,
   classes: number | undefined,
+  recorded: RecordedOptions,
 ): NonNullable<NetworkSpec['top']> | { problem: string } {
   if (problem !== undefined) return { problem };
   const [first, last] = [layers[0]!, layers.at(-1)!];
@@ -277,7 +319,10 @@ function topOf(
   if (first.window) return { ...top, featureSize: first.window, ...(convolutional && { convolutional }) };
   const positions = first.inputs / channels;
   const global = listed?.find(({ kind }) => kind === 'globalAverage' || kind === 'globalMax');
-  const flattened = listed?.some(({ kind }) => kind === 'flatten') && !global;
+  // This library records the size of a flattened map of one position, or else the pooling.
+  const flattened =
+    (listed?.some(({ kind }) => kind === 'flatten') || (!!recorded.inputShape && !recorded.pooling)) &&
+    !global;
   // Average pooling of a 1x1 map is flattening it.
   if (positions === 1 && !flattened) return { ...top, pooling: global?.kind === 'globalMax' ? 'max' : 'avg' };
   const side = Math.sqrt(positions);

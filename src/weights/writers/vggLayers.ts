@@ -250,6 +250,15 @@ class Walk {
       last.name = 'predictions';
       last.weights = last.weights.map((one) => ({ ...one, role: one.role.replace(/^fc\d+/, 'predictions') }));
     }
+    const withNorm = (name: string) => this.#layers.some((layer) => layer.name === `${name}_bn`);
+    const convs = this.#layers.filter(({ kind }) => kind === 'conv');
+    const without = convs.find(({ name }) => !withNorm(name));
+    if (without && convs.some(({ name }) => withNorm(name))) {
+      fail(
+        'encodeWeights',
+        `${without.name} has no batch normalization but other convolutions have, which a file of weights alone does not record; use container 'keras' or 'model.h5'.`,
+      );
+    }
     const { padding, afterRelu, ...others } = this.#unsaid;
     const unsaid = {
       ...others,

@@ -25,7 +25,11 @@ export async function readLinks(
   for (const { type, body } of messages) {
     if (type === MESSAGE.symbolTable) await readSymbolTable(metadata, body, add);
     else if (type === MESSAGE.link) readLink(body, add);
-    else if (type === MESSAGE.linkInfo && isDense(body, 8)) throw dense(metadata, 'groups with many members');
+    else if (type === MESSAGE.linkInfo && isDense(body, 8)) {
+      throw metadata.fault(
+        "it has a group of more than 8 members, one with a name that is not ASCII or in the order of creation, which h5py stores in a way that is not supported; load it in Keras and save it as '.keras'.",
+      );
+    }
   }
   return links;
 }
