@@ -78,3 +78,22 @@ test('a flattened map of one position comes back flattened', async () => {
   }
   model.dispose();
 });
+
+test('batch normalization at some convolutions only is refused where weights alone are written', async () => {
+  const conv = { filters: 3, kernelSize: 3, padding: 'same' } as const;
+  const model = sequential({
+    layers: [
+      layers.conv2d({ ...conv, inputShape: [4, 4, 2] }),
+      layers.batchNormalization(),
+      layers.reLU(),
+      layers.maxPooling2d({ poolSize: 2 }),
+      layers.conv2d({ ...conv, activation: 'relu' }),
+      layers.maxPooling2d({ poolSize: 2 }),
+      layers.flatten(),
+      layers.dense({ units: 2 }),
+    ],
+  });
+  await expect(encodeWeights(model)).rejects.toThrow('block2_conv1 has no batch normalization but other');
+  const { model: again } = await fromWeights(await encodeWeights(model, { container: 'keras' }));
+  for (const one of [model, again]) one.dispose();
+});
