@@ -185,6 +185,25 @@ const INPUT = {
 };
 
 describe('Keras 2', () => {
+  test('Flatten and Reshape of vectors', async () => {
+    const one = CASES.get('Dense')!;
+    const config = {
+      name: 'dense',
+      batch_input_shape: [null, 5],
+      units: 4,
+      activation: 'relu',
+      use_bias: true,
+    };
+    const list = one.weights.map((w, i): [string, typeof w] => [`dense/${['kernel', 'bias'][i]}:0`, w]);
+    const graph = sequential([
+      { class_name: 'Dense', config },
+      { class_name: 'Flatten', config: { name: 'flatten', data_format: 'channels_last' } },
+      { class_name: 'Reshape', config: { name: 'reshape', target_shape: [2, -1] } },
+      { class_name: 'Reshape', config: { name: 'reshape_1', target_shape: [-1] } },
+    ]);
+    await expectSame(await h5('2.15.0', graph, { dense: list }), one);
+  });
+
   const conv = CASES.get('Conv2D same')!;
   const named = (layer: string) =>
     conv.weights.map((w, i): [string, typeof w] => [`${layer}/${['kernel', 'bias'][i]}:0`, w]);
