@@ -15,7 +15,7 @@ const NODE_ONLY = [
   'test/data/datasets.test.ts',
   'test/io/{download,read,sibling}.test.ts',
   'test/wasm/{install,isolated,threads}.test.ts',
-  'test/weights/{hub,loadPath,pretrained,recognize,shards}.test.ts',
+  'test/weights/{hub,loadPath,pretrained,recognize,roundTrip,shards}.test.ts',
 ];
 
 /** What computes nothing on a backend, or on wasm whatever the run is about: one run in a browser is enough. */

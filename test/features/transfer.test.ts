@@ -314,7 +314,7 @@ describe('transferHead', () => {
   test("with VGG's own head it is a VGG, whose file loads like any other", async () => {
     const model = transferHead(narrow(), { classes: 3, pooling: 'flatten', hiddenUnits: [8, 8] });
     const loaded = await fromWeights(await encodeWeights(model));
-    expect(loaded.network!.top).toEqual({ hiddenUnits: [8, 8], classes: 3, pooling: 'avg' });
+    expect(loaded.network!.top).toEqual({ hiddenUnits: [8, 8], classes: 3, featureSize: [1, 1] });
     expect(await numbers(loaded.model)).toEqual(await numbers(model));
     loaded.model.dispose();
     model.dispose();

@@ -1,4 +1,4 @@
-import { add, matMul, memory, softmax, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, matMul, memory, softmax, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { size } from '../../src/base/shapes.js';
 import { vggByConfiguration } from '../../src/weights/configuration/vgg.js';
@@ -251,8 +251,8 @@ describe('a fine-tuned network: VGG as a layer', () => {
     );
     const vector = features.model.predict(x) as Tensor;
     const kernel = whole.model.getLayer('classes').getWeights();
-    const expected = tidy(() => softmax(add(matMul(vector, kernel[0]!), kernel[1]!)).dataSync());
-    const y = (whole.model.predict(x) as Tensor).dataSync();
+    const expected = await softmax(add(matMul(vector, kernel[0]!), kernel[1]!)).data();
+    const y = await (whole.model.predict(x) as Tensor).data();
     expect([...y]).toEqual([...expected].map((one) => expect.closeTo(one, 6)));
     whole.model.dispose();
     features.model.dispose();

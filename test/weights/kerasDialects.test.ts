@@ -249,8 +249,9 @@ describe('Keras 2', () => {
       config: { name: 'a', batch_input_shape: [null, 3], activation: 'hard_sigmoid' },
     };
     const { model } = await fromWeights(await h5('2.15.0', sequential([layer]), {}));
-    const y = tidy(() => (model.predict(tensor([[-1, 0.5, 3]])) as Tensor).arraySync() as number[][]);
-    expect(y[0]!.map((one) => Math.round(one * 1e6) / 1e6)).toEqual([0.3, 0.6, 1]);
+    const y = tidy(() => model.predict(tensor([[-1, 0.5, 3]])) as Tensor);
+    expect([...(await y.data())].map((one) => Math.round(one * 1e6) / 1e6)).toEqual([0.3, 0.6, 1]);
+    y.dispose();
     model.dispose();
   });
 
@@ -300,10 +301,12 @@ describe('operations in a graph', () => {
     const before = memory().numTensors;
     const { json, shards } = tfjsFiles({ config, weights: [] }, version);
     const { model } = await fromWeights(json, { shards });
-    const y = tidy(() => [...(model.predict(tensor(X, [1, 2, 2, 3])) as Tensor).dataSync()]);
+    const y = tidy(() => model.predict(tensor(X, [1, 2, 2, 3])) as Tensor);
+    const values = [...(await y.data())];
+    y.dispose();
     model.dispose();
     expect(memory().numTensors).toBe(before);
-    return y;
+    return values;
   }
 
   /** As tf.keras 2.4 to 2.15 write them: the first argument as a reference, the others by name. */
