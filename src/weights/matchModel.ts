@@ -6,7 +6,7 @@ import { vggByConfiguration } from './configuration/vgg.js';
 import { inputOrderOf } from './flattenedMap.js';
 import type { Checkpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
-import { snakeCase } from './names/layers.js';
+import { snakeCase } from './formats/keras/snakeCase.js';
 import { checkStrict, type LoadReport, matchUp, type Pair } from './names/match.js';
 import { type Module, modulesOf, type Variable } from './names/modules.js';
 import { type NetworkHints, vggByNames } from './names/network.js';

@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../formats/checkpoint.js';
+import { snakeCase } from '../formats/keras/snakeCase.js';
 import type { StoredTensor } from '../formats/tensor.js';
 import type { KerasLayer, KerasModel } from './graph.js';
 
@@ -96,15 +97,6 @@ function byPath<W extends Weight>(
     }
   };
   walk(model, folder);
-}
-
-/** `Conv2D` as `conv2d`, `LeakyReLU` as `leaky_re_lu`: Keras' rule. */
-function snakeCase(name: string): string {
-  return name
-    .replace(/\W+/g, '')
-    .replace(/(.)([A-Z][a-z]+)/g, '$1_$2')
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .toLowerCase();
 }
 
 /** HDF5 files have a group for each layer of the model; that of a model has the weights of all layers within. */

@@ -1,5 +1,6 @@
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { printable } from '../formats/error.js';
+import { snakeCase } from '../formats/keras/snakeCase.js';
 
 /** A layer that a file lists, with or without weights. */
 export interface ListedLayer {
@@ -129,12 +130,4 @@ export function endOfList(
 
 function kindWhere(fits: (className: string) => boolean): ListedKind | undefined {
   return (Object.keys(KINDS) as ListedKind[]).find((kind) => KINDS[kind].some(fits));
-}
-
-/** Keras' default name of a class: `MaxPooling2D` is max_pooling2d, `ReLU` re_lu. */
-export function snakeCase(className: string): string {
-  return className
-    .replace(/(.)([A-Z][a-z0-9]+)/g, '$1_$2')
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .toLowerCase();
 }

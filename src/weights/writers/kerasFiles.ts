@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type Content, contentOf } from '../formats/content.js';
 import { hdf5Of, type NewDataset, type NewGroup } from '../formats/hdf5/write.js';
+import { snakeCase } from '../formats/keras/snakeCase.js';
 import { zipOf } from '../formats/zip/write.js';
 import { BATCH_NORM, varianceShift } from '../names/network.js';
 import type { Target } from '../names/targets.js';
@@ -10,7 +11,6 @@ import {
   keras2Config,
   keras3Config,
   kerasLayersOf,
-  snakeCase,
 } from './kerasModel.js';
 import { numbersOf, shapeOf } from './variable.js';
 import type { VggLayers } from './vggLayers.js';

@@ -1,5 +1,6 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
+import { snakeCase } from '../formats/keras/snakeCase.js';
 import { graphOf, type Placed } from './graph.js';
 
 /** A weight of a layer. */
@@ -170,14 +171,6 @@ function checkNames(chain: readonly KerasNewLayer[]): void {
 /** An argument's value in Keras, `'channels_last'` for `'channelsLast'`; undefined leaves it to Keras. */
 function argument(value: unknown): unknown {
   return typeof value === 'string' ? snakeCase(value) : (value ?? undefined);
-}
-
-/** `kernelSize` as `kernel_size`, `BatchNormalization` as `batch_normalization`, and `Conv2D` as `conv2d`: Keras' rule. */
-export function snakeCase(name: string): string {
-  return name
-    .replace(/(.)([A-Z][a-z0-9]+)/g, '$1_$2')
-    .replace(/([a-z])([A-Z])/g, '$1_$2')
-    .toLowerCase();
 }
 
 /**
