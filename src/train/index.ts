@@ -10,5 +10,6 @@ export type { Batch, Examples } from './examples.js';
 export type { EpochRow, History, TrainProgress } from './history.js';
 export { SCHEDULES, type Schedule } from './optimizer.js';
 export { type LabeledImages, predictionSheet } from './predictions.js';
+export type { TrainOptions, TrainSets } from './settings.js';
 export { type Throughput, type ThroughputOptions, throughput } from './throughput.js';
-export { type TrainOptions, type TrainSets, train } from './train.js';
+export { train } from './train.js';

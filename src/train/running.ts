@@ -19,12 +19,12 @@ import {
 export class RunningMeans {
   examples = 0;
   /** The sums, and their rounding errors. */
-  private state: Tensor[] = [zeros([2]), zeros([2])];
+  private state: [sums: Tensor, excess: Tensor] = [zeros([2]), zeros([2])];
 
   /** Adds a batch's mean loss and number of correct examples, and disposes both. */
   add(examples: number, [loss, correct]: Scalar[]): void {
-    const [sums, excess] = this.state as [Tensor, Tensor];
-    this.state = tidy(() => {
+    const [sums, excess] = this.state;
+    this.state = tidy((): [Tensor, Tensor] => {
       const batch = sub(stack([mul(loss!, examples), cast(correct!, 'float32')]), excess);
       const next = add(sums, batch);
       return [next, sub(sub(next, sums), batch)];
@@ -35,9 +35,27 @@ export class RunningMeans {
 
   /** The means over all batches so far. */
   async read(): Promise<{ loss: number; accuracy: number }> {
-    const sums = await this.state[0]!.data();
+    const sums = await this.state[0].data();
     const [loss, accuracy] = Array.from(sums, (sum) => sum / Math.max(1, this.examples));
     return { loss: loss!, accuracy: accuracy! };
+  }
+
+  /** Starts over. */
+  reset(): void {
+    this.restore(0, { sums: zeros([2]), excess: zeros([2]) });
+  }
+
+  /** The state, which stays with the means. */
+  tensors(): Record<'sums' | 'excess', Tensor> {
+    const [sums, excess] = this.state;
+    return { sums, excess };
+  }
+
+  /** Goes on from a number of examples and the `tensors` of then, which it takes over. */
+  restore(examples: number, { sums, excess }: Record<string, Tensor>): void {
+    this.dispose();
+    this.examples = examples;
+    this.state = [sums!, excess!];
   }
 
   dispose(): void {

@@ -337,6 +337,11 @@ describe('train', () => {
     ],
     ['seed', { seed: -1 }, 'train: seed is -1; it must be a whole number from 0 to 4294967295.'],
     ['keep', { keep: 'first' as 'last' }, 'train: keep is "first"; it must be one of "last", "best".'],
+    [
+      "keep: 'best' without a set to choose by",
+      { keep: 'best' },
+      "train: keep is 'best', but there is no set to measure it on; pass a validationSet, or leave keep out.",
+    ],
   ])('refuses a bad %s before it trains', async (_, options, message) => {
     await withModel(async (model) => {
       await expect(train(model, { trainSet: new Halves(8) }, options)).rejects.toThrow(message);
