@@ -2,13 +2,14 @@
 from torch import nn
 
 
-def vgg(arch, input_shape, classes, hidden=4096, inplace=True):
+def vgg(arch, input_shape, classes, hidden=4096, inplace=True, batch_norm=False):
     """`arch` has pairs of convolutions and channels, `input_shape` is (height, width, channels)."""
     height, width, channels = input_shape
     features = []
     for convs, out in arch:
         for _ in range(convs):
-            features += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU(inplace)]
+            norm = [nn.BatchNorm2d(out)] if batch_norm else []
+            features += [nn.Conv2d(channels, out, 3, padding=1), *norm, nn.ReLU(inplace)]
             channels = out
         features.append(nn.MaxPool2d(2, 2))
         height, width = height // 2, width // 2

@@ -20,13 +20,38 @@ import { figureOf, withSpread } from './figure.js';
 
 const [WHOLE, QUARTER] = [VGG11, scaleArch(VGG11, 4)];
 
-const CASES = {
-  'inference, VGG-11, 224x224x1, batch 8': { arch: WHOLE, size: 224, batch: 8, train: false },
-  'inference, VGG-11/4, 224x224x1, batch 8': { arch: QUARTER, size: 224, batch: 8, train: false },
-  'training, VGG-11/4, 64x64x1, batch 32': { arch: QUARTER, size: 64, batch: 32, train: true },
-  'training, VGG-11/4, 224x224x1, batch 8': { arch: QUARTER, size: 224, batch: 8, train: true },
+/** What is measured; wasmChild.mjs and wasmChild.py read it as JSON. */
+interface Case {
+  arch: typeof VGG11;
+  size: number;
+  batch: number;
+  train: boolean;
+  /** Units of each hidden dense layer. Default 4096. */
+  hiddenUnits?: number;
+  /** Default 'sgd'. */
+  optimizer?: 'sgd' | 'adam';
+  batchNorm?: boolean;
+  /** Whether the network is sure of all its answers, and right, as late in training: gradients become subnormal numbers. */
+  confident?: boolean;
+}
+
+const SMALL = { arch: QUARTER, size: 32, batch: 32, train: true, hiddenUnits: 512 };
+const MEDIUM = { arch: QUARTER, size: 64, batch: 32, train: true };
+const LARGE = { arch: QUARTER, size: 224, batch: 8, train: true };
+
+const CASES: Record<string, Case> = {
+  'inference, VGG-11, 224x224x1, batch 8': { ...LARGE, arch: WHOLE, train: false },
+  'inference, VGG-11/4, 224x224x1, batch 8': { ...LARGE, train: false },
+  'training, VGG-11/4, 32x32x1, batch 32': SMALL,
+  'training, VGG-11/4, 32x32x1, batch 32, confident': { ...SMALL, confident: true },
+  'training, VGG-11/4, 32x32x1, batch 32, Adam': { ...SMALL, optimizer: 'adam' },
+  'training, VGG-11/4, 32x32x1, batch 32, Adam, confident': { ...SMALL, optimizer: 'adam', confident: true },
+  'training, VGG-11/4, 32x32x1, batch 32, Adam, batchNorm': { ...SMALL, optimizer: 'adam', batchNorm: true },
+  'training, VGG-11/4, 64x64x1, batch 32': MEDIUM,
+  'training, VGG-11/4, 64x64x1, batch 32, batchNorm': { ...MEDIUM, batchNorm: true },
+  'training, VGG-11/4, 224x224x1, batch 8': LARGE,
+  'training, VGG-11/4, 224x224x1, batch 8, batchNorm': { ...LARGE, batchNorm: true },
 };
-type Case = (typeof CASES)[keyof typeof CASES];
 
 interface Options {
   rounds: number;
@@ -40,7 +65,8 @@ async function compare({ rounds, cases, threads, ...options }: Options): Promise
   const measured = threads === 1 ? 'processor time, one thread' : `wall time, ${threads} threads`;
   console.log(`examples per second, ${measured}, Node ${process.version}; median (minimum to maximum)`);
   for (const [title, one] of Object.entries(CASES)) {
-    if (!title.includes(cases)) continue;
+    // The whole name, or a part of several.
+    if (cases in CASES ? title !== cases : !title.includes(cases)) continue;
     const implementations = Object.entries(start(one, threads, options)).map(([name, process]) => ({
       name,
       process,
@@ -75,8 +101,8 @@ function start(
   const stepper = (
     [program, ...args]: string[],
     threads: number,
-    { processes = 1, channelsLast = false } = {},
-  ) => new Stepper(program!, [...args, JSON.stringify({ ...one, threads, clock, channelsLast })], processes);
+    { processes = 1, ...options }: { processes?: number; channelsLast?: boolean; flush?: boolean } = {},
+  ) => new Stepper(program!, [...args, JSON.stringify({ ...one, threads, clock, ...options })], processes);
   const ours = [...node, script('wasmChild.mjs'), 'ours'];
   const pytorch = [python, script('wasmChild.py')];
   if (threads === 1) {
@@ -85,6 +111,7 @@ function start(
       ...(!one.train && { 'tfjs wasm': stepper([...node, script('wasmChild.mjs'), 'stock'], 1) }),
       ...(python && { PyTorch: stepper(pytorch, 1) }),
       ...(python && { 'PyTorch, channels last': stepper(pytorch, 1, { channelsLast: true }) }),
+      ...(python && one.confident && { 'PyTorch, set_flush_denormal': stepper(pytorch, 1, { flush: true }) }),
     };
   }
   return {

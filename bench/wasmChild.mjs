@@ -1,6 +1,6 @@
 /** A process of wasm.ts, on the built package: node wasmChild.mjs ours|stock CASE */
 import { createInterface } from 'node:readline';
-import { randomNormal, setBackend, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { linspace, mul, randomNormal, reshape, setBackend, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
 import { vgg } from 'vgg-blocks';
 import { train } from 'vgg-blocks/train';
@@ -8,13 +8,21 @@ import { installWasmKernels } from 'vgg-blocks/wasm';
 import { timesOf } from './timing.mjs';
 
 const [kernels, json] = process.argv.slice(2);
-const { arch, size, batch, train: training, threads, clock } = JSON.parse(json);
+const { arch, size, batch, train: training, threads, clock, ...options } = JSON.parse(json);
+const { hiddenUnits = 4096, batchNorm = false, optimizer = 'sgd', confident = false } = options;
 if (kernels === 'ours') installWasmKernels({ threads });
 await setBackend('wasm');
 const shape = [size, size, 1];
-const model = vgg(arch, { inputShape: shape });
-const x = randomNormal([batch, ...shape], 0, 1, 'float32', 1);
-const classes = Array.from({ length: batch }, (_, i) => i % 10);
+const model = vgg(arch, { inputShape: shape, hiddenUnits, batchNorm });
+let x = randomNormal([batch, ...shape], 0, 1, 'float32', 1);
+let classes = Array.from({ length: batch }, (_, i) => i % 10);
+if (confident) {
+  // The first class leads by about 80, more or less with the contrast of the image.
+  classes = classes.fill(0);
+  x = mul(x, reshape(linspace(0, 20, batch), [batch, 1, 1, 1]));
+  const last = model.getLayer('predictions');
+  last.setWeights([last.getWeights()[0], tensor1d(Array.from({ length: 10 }, (_, i) => (i === 0 ? 80 : 0)))]);
+}
 
 /** The same batch for every step. */
 function examples(steps) {
@@ -27,9 +35,15 @@ function examples(steps) {
   };
 }
 
+const RATES = { sgd: 0.01, adam: 0.001 };
+
 async function run(steps) {
   if (training) {
-    await train(model, { trainSet: examples(steps) }, { epochs: 1, batchSize: batch, learningRate: 0.01 });
+    await train(
+      model,
+      { trainSet: examples(steps) },
+      { epochs: 1, batchSize: batch, optimizer, learningRate: RATES[optimizer] },
+    );
   } else {
     for (let i = 0; i < steps; i++) tidy(() => model.predict(x).dataSync());
   }
