@@ -4,15 +4,33 @@ import { setBackend } from '@tensorflow/tfjs-core';
 export const BACKENDS = ['wasm', 'cpu', 'webgpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
-/** Loads a backend and makes it the current one; only wasm takes more than one thread. */
-export async function useBackend(name: Backend, threads = 1): Promise<void> {
-  if (threads !== 1 && name !== 'wasm') {
-    throw new Error(`--threads is ${threads}, but the ${name} backend does not use it; omit it or use wasm.`);
+/** The options that choose a backend. */
+export interface BackendArguments {
+  backend: Backend;
+  /** Threads of the wasm backend; 1 by default. */
+  threads?: number;
+  /** `--no-relaxed-simd` sets false. */
+  relaxedSimd?: boolean;
+}
+
+/** Loads a backend and makes it the current one. */
+export async function useBackend({
+  backend: name,
+  threads = 1,
+  relaxedSimd = true,
+}: BackendArguments): Promise<void> {
+  if (name !== 'wasm') {
+    const unused =
+      threads !== 1 ? `--threads is ${threads}` : relaxedSimd ? undefined : '--no-relaxed-simd is given';
+    if (unused) throw new Error(`${unused}, but the ${name} backend does not use it; omit it or use wasm.`);
   }
   try {
     if (name === 'wasm') {
       await import('@tensorflow/tfjs-backend-wasm');
-      (await import('vgg-blocks/wasm')).installWasmKernels({ threads });
+      (await import('vgg-blocks/wasm')).installWasmKernels({
+        threads,
+        relaxedSimd: relaxedSimd ? undefined : false,
+      });
     } else if (name === 'webgpu') {
       await (await import('vgg-blocks/node')).webgpuBackend();
     } else {

@@ -32,6 +32,7 @@ interface BenchArguments {
   batchNorm?: true;
   backend?: Backend[];
   threads: number;
+  relaxedSimd: boolean;
   batch: number[];
   mode: Mode[];
   optimizer: OptimizerName;
@@ -65,6 +66,7 @@ export function benchCommand(): Command {
       ).argParser((text) => listOf(text, BACKENDS)),
     )
     .addOption(shared.threads())
+    .addOption(shared.relaxedSimd())
     .addOption(
       new Option('--batch <sizes>', 'batch sizes, separated by commas')
         .argParser((text) => text.split(',').map(number))
@@ -125,7 +127,7 @@ async function run(args: BenchArguments): Promise<void> {
           throw new Error(`the adapter ${description} is not a GPU; pass --backend webgpu to use it anyway.`);
         header.machine.adapter = description;
       }
-      await useBackend(backend, backend === 'wasm' ? args.threads : 1);
+      await useBackend({ ...(backend === 'wasm' && args), backend });
     } catch (error) {
       // A default backend may be missing.
       if (args.backend) throw error;

@@ -74,7 +74,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   if (to === 'tfjs' && (names || dtype !== 'f32')) {
     throw new Error("convert: a tfjs model has Keras' names and float32; omit --names and --dtype.");
   }
-  await useBackend('wasm').catch(() => useBackend('cpu'));
+  await useBackend({ backend: 'wasm' }).catch(() => useBackend({ backend: 'cpu' }));
   const { model, network, report, metadata } = await openWeights(input, args);
   try {
     if (args.preprocessing) {

@@ -10,7 +10,7 @@ import {
   PUBLISHED,
   type PublishedName,
 } from 'vgg-blocks/weights';
-import { type Backend, useBackend } from './backend.js';
+import { type BackendArguments, useBackend } from './backend.js';
 import { readFinetuned } from './finetuned.js';
 import { shared, WEIGHT_FILES_HELP } from './options.js';
 import {
@@ -32,12 +32,10 @@ export const PREPROCESSINGS = {
 export type PreprocessingName = keyof typeof PREPROCESSINGS;
 
 /** The options of {@link withNetwork}. */
-export interface NetworkArguments extends BuildingArguments {
+export interface NetworkArguments extends BuildingArguments, BackendArguments {
   weights?: string;
   pretrained?: PublishedName | HubName;
   preprocessing?: PreprocessingName;
-  backend: Backend;
-  threads: number;
 }
 
 /** Adds the options that choose a network. */
@@ -60,7 +58,10 @@ export function withNetwork(command: Command): Command {
         'how images are preprocessed (default: as the weights say; if they do not, it is required)',
       ),
     );
-  return withBuilding(command).addOption(shared.backend()).addOption(shared.threads());
+  return withBuilding(command)
+    .addOption(shared.backend())
+    .addOption(shared.threads())
+    .addOption(shared.relaxedSimd());
 }
 
 /** The option that names a preprocessing. */
@@ -104,7 +105,7 @@ export async function loadNetwork(
   if (source === undefined) {
     throw new Error(`${command}: no network given; pass --weights FILE or --pretrained NAME.`);
   }
-  await useBackend(args.backend, args.threads);
+  await useBackend(args);
   const { preprocessing: known, problem, usual, ...found } = await find(source, args, options);
   try {
     const chosen = args.preprocessing ? PREPROCESSINGS[args.preprocessing] : known;

@@ -71,5 +71,10 @@ export const shared = {
       .choices(BACKENDS)
       .default('wasm'),
   threads: () => numeric('--threads <n>', 'threads of the wasm backend', 1),
+  relaxedSimd: () =>
+    new Option(
+      '--no-relaxed-simd',
+      'keep the wasm backend from using relaxed SIMD, which is faster where the engine has it, but rounds differently from Node 20',
+    ),
   batchNorm: () => new Option('--batch-norm', 'add batch normalization after every convolution'),
 };

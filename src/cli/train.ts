@@ -22,12 +22,12 @@ import {
   train,
 } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
-import { type Backend, useBackend } from './backend.js';
+import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numeric, shared } from './options.js';
 import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './runs.js';
 
-interface TrainArguments {
+interface TrainArguments extends BackendArguments {
   data: string;
   arch: ConvArch;
   ratio: number;
@@ -42,8 +42,6 @@ interface TrainArguments {
   optimizer: OptimizerName;
   schedule: Schedule;
   seed: number;
-  backend: Backend;
-  threads: number;
   out: string;
   minAccuracy?: number;
 }
@@ -90,6 +88,7 @@ export function trainCommand(): Command {
     )
     .addOption(shared.backend())
     .addOption(shared.threads())
+    .addOption(shared.relaxedSimd())
     .addOption(new Option('--out <folder>', 'output folder').default('runs/latest'))
     .addOption(numeric('--min-accuracy <fraction>', 'fail if the final test accuracy is lower'))
     .action(run);
@@ -103,7 +102,7 @@ function learningRates(): string {
 }
 
 async function run(args: TrainArguments): Promise<void> {
-  await useBackend(args.backend, args.threads);
+  await useBackend(args);
   const bar = progressBar();
   const data = await loadData(args.data, args.seed, bar.log);
   const trainSet = data.trainSet.resize(args.size);

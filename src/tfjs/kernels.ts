@@ -44,6 +44,30 @@ type Name = keyof OwnKernels;
 /** The kernels that do an optimizer's step. */
 export type UpdateKernel = Exclude<Name, 'ReluGrad'>;
 
+/** What decides how the kernels of `vgg-blocks/wasm` round. */
+export interface WasmNumerics {
+  threads: number;
+  /** Whether they multiply and add with one rounding, where the processor can. */
+  relaxedSimd: boolean;
+}
+
+/** The kernels of `vgg-blocks/wasm` that are installed. */
+export interface WasmInstallation extends WasmNumerics {
+  uninstall: () => void;
+}
+
+/**
+ * Marks a kernel with its installation. All copies of this module, such as the ESM and CommonJS builds, share tfjs's registry,
+ * so each finds what another has installed.
+ */
+export const INSTALLATION = Symbol.for('vgg-blocks/wasm');
+
+/** The kernels of `vgg-blocks/wasm` on a backend, the current one by default; undefined without them. */
+export function wasmInstallation(backend = getBackend()): WasmInstallation | undefined {
+  const kernel = getKernel('Conv2D', backend)?.kernelFunc;
+  return (kernel as { [INSTALLATION]?: WasmInstallation } | undefined)?.[INSTALLATION];
+}
+
 /** Whether the current backend has a kernel of {@link OwnKernels}. */
 export function hasKernel(name: Name): boolean {
   return getKernel(name, getBackend()) !== undefined;

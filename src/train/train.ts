@@ -13,6 +13,9 @@ import { type Run, startRun, step } from './step.js';
  * Trains a classifier like the chapter's `train_ch6`: cross-entropy over shuffled batches, then the accuracy on the other sets,
  * epoch by epoch. The model need not be compiled; if it is, it stays compiled.
  *
+ * The same arguments give the same weights, bit for bit, in every run on one engine and backend. On wasm, Node 22 and Chrome round
+ * differently from Node 20, unless `installWasmKernels({ relaxedSimd: false })` is called.
+ *
  * @returns loss, accuracies and examples per second of each epoch.
  * @throws RangeError, before training starts, when an option is out of range or the examples do not fit the model.
  * @example

@@ -43,11 +43,11 @@ export class Helper {
   readonly #end: () => void;
   #error: unknown;
 
-  constructor(place: Place) {
+  constructor(place: Place, relaxedSimd: boolean) {
     this.place = place;
     this.#maySleep = maySleep(this.#shared);
     const data = {
-      module: compile({ shared: true }),
+      module: compile({ shared: true, relaxed: relaxedSimd }),
       memory: place.memory,
       shared: this.#shared,
       kernels: SHARED_KERNELS,

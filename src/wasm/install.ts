@@ -8,12 +8,12 @@ import {
   type TensorInfo,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
-import type { OwnKernels } from '../tfjs/kernels.js';
+import { INSTALLATION, type OwnKernels, type WasmInstallation, wasmInstallation } from '../tfjs/kernels.js';
 import type { WasmBackend } from './backend.js';
 import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
-import { checkSimd } from './kernels.js';
+import { checkSimd, hasRelaxedSimd } from './kernels.js';
 import { Machines } from './machines.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
@@ -59,23 +59,13 @@ export interface WasmKernelOptions {
    * the kernels are uninstalled.
    */
   threads?: number;
-}
-
-/** The kernels that are installed. */
-interface Installation {
-  threads: number;
-  uninstall: () => void;
-}
-
-/**
- * Marks a kernel with its installation. All copies of this module, such as the ESM and CommonJS builds, share tfjs's registry,
- * so each finds what another has installed.
- */
-const INSTALLATION = Symbol.for('vgg-blocks/wasm');
-
-function installed(): Installation | undefined {
-  const kernel = getKernel('Conv2D', 'wasm')?.kernelFunc;
-  return (kernel as { [INSTALLATION]?: Installation } | undefined)?.[INSTALLATION];
+  /**
+   * Whether to use relaxed SIMD, which multiplies and adds in one instruction with one rounding. Default: wherever the engine
+   * has it (Node 22, Chrome 114 and later). It is faster and rounds less, but numbers then differ in their last
+   * bits from those of engines without it, such as Node 20, and of processors without that instruction. With `false` the
+   * kernels compute the same bits on every engine and processor.
+   */
+  relaxedSimd?: boolean;
 }
 
 /**
@@ -96,7 +86,7 @@ function installed(): Installation | undefined {
  * Import the backend first. Call this before or after `setBackend('wasm')`; calling it again has no effect.
  *
  * @returns a function that uninstalls the kernels and restores the backend's own; calling it again has no effect.
- * @throws Error when the wasm backend was not imported, the engine has no SIMD, or threads are not available.
+ * @throws Error when the wasm backend was not imported, the engine has no SIMD, or what the options ask for is not available.
  * @example
  * import '@tensorflow/tfjs-backend-wasm';
  * installWasmKernels();
@@ -104,14 +94,19 @@ function installed(): Installation | undefined {
  * @example
  * // With two idle cores, full-width networks predict up to 1.8 times as fast.
  * const uninstall = installWasmKernels({ threads: 2 });
+ * @example
+ * // The same weights after training in Node 20, Node 22 and Chrome.
+ * installWasmKernels({ relaxedSimd: false });
  */
-export function installWasmKernels({ threads }: WasmKernelOptions = {}): () => void {
-  if (threads !== undefined) checkThreads(threads);
-  const present = installed();
+export function installWasmKernels(options: WasmKernelOptions = {}): () => void {
+  const { threads = 1, relaxedSimd = hasRelaxedSimd() } = options;
+  checkThreads(threads);
+  const present = wasmInstallation('wasm');
   if (present) {
-    if (threads !== undefined && threads !== present.threads) {
+    for (const name of ['threads', 'relaxedSimd'] as const) {
+      if (options[name] === undefined || options[name] === present[name]) continue;
       throw new Error(
-        `installWasmKernels: threads is ${threads}, but the kernels are installed with ${present.threads}; uninstall them first with the function that installWasmKernels returned.`,
+        `installWasmKernels: ${name} is ${options[name]}, but the kernels are installed with ${present[name]}; uninstall them first with the function that installWasmKernels returned.`,
       );
     }
     return present.uninstall;
@@ -121,15 +116,16 @@ export function installWasmKernels({ threads }: WasmKernelOptions = {}): () => v
       "installWasmKernels: the wasm backend is not registered; import '@tensorflow/tfjs-backend-wasm' first.",
     );
   }
-  checkSimd();
-  const machines = new Machines(threads ?? 1);
+  checkSimd(relaxedSimd);
+  const machines = new Machines({ threads, relaxedSimd });
   const stock = Object.keys(KERNELS).map(
     (name) => [name, getKernel(name, 'wasm') as KernelConfig | undefined] as const,
   );
-  const installation: Installation = {
-    threads: threads ?? 1,
+  const installation: WasmInstallation = {
+    threads,
+    relaxedSimd,
     uninstall() {
-      if (installed() !== installation) return;
+      if (wasmInstallation('wasm') !== installation) return;
       for (const [name, config] of stock) replace(name, config);
       machines.close();
     },

@@ -155,18 +155,23 @@ export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(Uint8Array.from(RELAXED_SIMD));
 }
 
-/** Throws unless the engine has 128-bit SIMD. */
-export function checkSimd(): void {
+/** Throws unless the engine has 128-bit SIMD, and relaxed SIMD if that is asked for. */
+export function checkSimd(relaxed: boolean): void {
   if (!WebAssembly.validate(Uint8Array.from(SIMD))) {
     throw new Error(
       "installWasmKernels: this engine's WebAssembly has no 128-bit SIMD, which browsers have since 2021 (Safari 16.4, 2023); use a newer one, or the backend without these kernels.",
     );
   }
+  if (relaxed && !hasRelaxedSimd()) {
+    throw new Error(
+      "installWasmKernels: relaxedSimd is true, but this engine's WebAssembly has no relaxed SIMD; use a newer one (Node 22, Chrome 114), or omit the option.",
+    );
+  }
 }
 
 /** Compiles and starts the library's WebAssembly on a memory. */
-export function instantiate(memory: WebAssembly.Memory, options: { relaxed?: boolean } = {}): Kernels {
-  const module = compile({ ...options, shared: !isArrayBuffer(memory.buffer) });
+export function instantiate(memory: WebAssembly.Memory, relaxed: boolean): Kernels {
+  const module = compile({ relaxed, shared: !isArrayBuffer(memory.buffer) });
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
 }
 
@@ -174,9 +179,9 @@ export function instantiate(memory: WebAssembly.Memory, options: { relaxed?: boo
  * Compiles the library's WebAssembly.
  *
  * @param options.shared whether the memory that it will run on is shared between threads.
- * @param options.relaxed whether to use the build with relaxed SIMD; default: if the engine has it.
+ * @param options.relaxed whether to use the build with relaxed SIMD.
  */
-export function compile({ shared = false, relaxed = hasRelaxedSimd() }): WebAssembly.Module {
+export function compile({ shared, relaxed }: { shared: boolean; relaxed: boolean }): WebAssembly.Module {
   const bytes = fromBase64(relaxed ? RELAXED : PLAIN);
   if (shared) share(bytes);
   return new WebAssembly.Module(bytes);

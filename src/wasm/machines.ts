@@ -1,4 +1,5 @@
 import { isArrayBuffer } from '../base/realm.js';
+import type { WasmNumerics } from '../tfjs/kernels.js';
 import { memoryOf, type WasmBackend } from './backend.js';
 import { Filters } from './filters.js';
 import { Helper } from './helper.js';
@@ -13,10 +14,10 @@ import type { Tools } from './run.js';
  */
 export class Machines {
   readonly #machines = new Map<WasmBackend, Tools>();
-  readonly #threads: number;
+  readonly #numerics: WasmNumerics;
 
-  constructor(threads: number) {
-    this.#threads = threads;
+  constructor(numerics: WasmNumerics) {
+    this.#numerics = numerics;
   }
 
   of(backend: WasmBackend): Tools {
@@ -24,17 +25,18 @@ export class Machines {
     if (found) return found;
     // Disposed backends leave nothing behind.
     for (const old of this.#machines.keys()) if (!old.wasm) this.#end(old);
+    const { threads, relaxedSimd } = this.#numerics;
     const memory = memoryOf(backend);
     const isShared = !isArrayBuffer(memory.buffer);
     const place = backendPlace(backend, memory);
     const helpers = Array.from(
-      { length: this.#threads - 1 },
-      () => new Helper(isShared ? place : ownPlace(memory)),
+      { length: threads - 1 },
+      () => new Helper(isShared ? place : ownPlace(memory), relaxedSimd),
     );
     const filters = new Filters(backend, (address, bytes) => {
       for (const helper of helpers) helper.place.forget(address, bytes);
     });
-    const machine = { backend, kernels: instantiate(memory), filters, place, helpers };
+    const machine = { backend, kernels: instantiate(memory, relaxedSimd), filters, place, helpers };
     this.#machines.set(backend, machine);
     return machine;
   }

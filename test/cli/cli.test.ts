@@ -181,6 +181,9 @@ describe('vgg-blocks bench', () => {
     expect((await run('train', '--backend', 'cpu', '--threads', '2')).error).toContain(
       '--threads is 2, but the cpu backend does not use it; omit it or use wasm.',
     );
+    expect((await run('train', '--backend', 'cpu', '--no-relaxed-simd')).error).toContain(
+      '--no-relaxed-simd is given, but the cpu backend does not use it; omit it or use wasm.',
+    );
   });
 
   test('lists the backends and modes after a wrong one', async () => {

@@ -4,7 +4,7 @@ import { numbers } from './compare.js';
 
 /** A product of 7x9 and 9x10 matrices by the module on such a memory. */
 function product(memory: WebAssembly.Memory, relaxed: boolean): Float32Array {
-  const kernels = instantiate(memory, { relaxed });
+  const kernels = instantiate(memory, relaxed);
   const floats = new Float32Array(memory.buffer);
   floats.set(numbers(63, 1), 1024);
   floats.set(numbers(90, 2), 2048);
@@ -41,6 +41,6 @@ describe('the WebAssembly', () => {
   });
 
   test('is what this engine can run', () => {
-    expect(checkSimd).not.toThrow();
+    expect(() => checkSimd(hasRelaxedSimd())).not.toThrow();
   });
 });
