@@ -1,3 +1,4 @@
+import { openPending } from './pendingFile.js';
 import { nodeModules } from './runtime.js';
 
 /** Keeps downloads between runs. Its methods never throw: a cache that fails behaves like an empty one. */
@@ -41,7 +42,8 @@ function defaultFolder({ env, os, path, platform }: Node): string {
   return path.join(local || path.join(os.homedir(), '.cache'), 'vgg-blocks');
 }
 
-function folderCache({ fs, path }: Node, folder: string): FileCache {
+function folderCache(node: Node, folder: string): FileCache {
+  const { fs, path } = node;
   return {
     read: (name) =>
       fs.readFile(path.join(folder, name)).then(
@@ -49,14 +51,15 @@ function folderCache({ fs, path }: Node, folder: string): FileCache {
         () => undefined,
       ),
     async write(name, bytes) {
-      const temporary = path.join(folder, `${name}.${globalThis.crypto.randomUUID()}.tmp`);
       try {
-        await fs.mkdir(folder, { recursive: true });
-        await fs.writeFile(temporary, bytes);
-        await fs.rename(temporary, path.join(folder, name));
-      } catch {
-        await fs.rm(temporary, { force: true }).catch(() => {});
-      }
+        const file = await openPending(node, path.join(folder, name));
+        try {
+          await file.append(bytes);
+          await file.commit();
+        } catch {
+          await file.discard();
+        }
+      } catch {}
     },
     async writeAt(name, offset, piece) {
       try {

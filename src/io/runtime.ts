@@ -13,6 +13,7 @@ export function nodeModules() {
       return builtin('node:crypto');
     },
     fs: builtin('node:fs/promises'),
+    fsSync: builtin('node:fs'),
     os: builtin('node:os'),
     path: builtin('node:path'),
     env: globalThis.process.env,

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { open, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
@@ -7,7 +6,7 @@ import { isArrayBuffer } from '../base/realm.js';
 import { storedBytes, weightGroups } from '../io/modelJson.js';
 import { siblingOf } from '../io/sibling.js';
 import { printable } from '../weights/formats/error.js';
-import { because, writeFileAtomic } from './writeFile.js';
+import { because, openPending, writeFileAtomic } from './writeFile.js';
 
 /** Options of {@link fileSystem}. */
 export interface FileSystemOptions {
@@ -23,7 +22,7 @@ export interface FileSystemOptions {
  * beside it, in tfjs's own layout, so that any web server can serve the folder.
  *
  * An interrupted save leaves the previous model intact: the weights are written under new names, then `model.json` is replaced
- * in one step, and only then are the old weights removed.
+ * in one step, and only then are the old weights removed. New weights without their `model.json` are removed by the next save.
  *
  * @param path the folder, or its `model.json`.
  * @throws Error, on save and load, one sentence that names the file and says what to do.
@@ -50,17 +49,19 @@ async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: numb
   const chunks = buffersOf(artifacts.weightData);
   const total = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const count = Math.ceil(total / shardBytes);
-  const tag = randomBytes(4).toString('hex');
-  const paths = Array.from({ length: count }, (_, i) => `weights-${tag}-${i + 1}of${count}.bin`);
   const folder = dirname(path);
+  const json = await openPending(path);
+  const paths = Array.from({ length: count }, (_, i) => `weights-${json.token}-${i + 1}of${count}.bin`);
   try {
     for (const [i, name] of paths.entries()) {
       await writeFileAtomic(join(folder, name), slice(chunks, i * shardBytes, (i + 1) * shardBytes));
     }
     const manifest = [{ paths, weights: artifacts.weightSpecs ?? [] }];
-    await writeFileAtomic(path, JSON.stringify(modelJson(artifacts, manifest)));
+    await json.append(JSON.stringify(modelJson(artifacts, manifest)));
+    await json.commit();
   } catch (error) {
     for (const name of paths) await rm(join(folder, name), { force: true }).catch(() => {});
+    await json.discard();
     throw error;
   }
   for (const name of old) await rm(join(folder, name), { force: true }).catch(() => {});

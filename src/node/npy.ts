@@ -41,7 +41,14 @@ export async function npyWriter(
   const length = size(shape);
   const file = await openPending(path);
   let rows = 0;
-  await file.append(headerOf([0, ...shape], dtype));
+  try {
+    await file.append(headerOf([0, ...shape], dtype));
+    // Fails on a pipe now, not after all rows.
+    await file.begin(headerOf([0, ...shape], dtype));
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
   return {
     async append(row) {
       if (row.length !== length) {

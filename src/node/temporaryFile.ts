@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { OpenRowStore } from '../features/index.js';
-import { because } from './writeFile.js';
+import { forget, temporaryPath } from '../io/pendingFile.js';
+import { because, FILE_MODULES } from './writeFile.js';
 
 /** Options of {@link temporaryFile}. */
 export interface TemporaryFileOptions {
@@ -23,7 +22,6 @@ export interface TemporaryFileOptions {
  */
 export function temporaryFile({ folder = tmpdir() }: TemporaryFileOptions = {}): OpenRowStore {
   return async ({ rows, rowLength }) => {
-    const path = join(folder, `vgg-blocks-${randomBytes(6).toString('hex')}.tmp`);
     const rowBytes = 4 * rowLength;
     const guarded = async <T>(use: () => Promise<T>): Promise<T> => {
       try {
@@ -34,9 +32,14 @@ export function temporaryFile({ folder = tmpdir() }: TemporaryFileOptions = {}):
     };
     await guarded(() => mkdir(folder, { recursive: true }));
     await checkRoom(folder, rows * rowBytes);
-    const file = await guarded(() => open(path, 'wx+', 0o600));
+    const path = await temporaryPath(FILE_MODULES, folder);
+    const remove = () => rm(path, { force: true }).then(() => forget(path));
+    const file = await guarded(() => open(path, 'wx+', 0o600)).catch((error: unknown) => {
+      forget(path);
+      throw error;
+    });
     // Windows cannot unlink an open file.
-    const named = await rm(path).then(
+    const named = await remove().then(
       () => false,
       () => true,
     );
@@ -72,7 +75,7 @@ export function temporaryFile({ folder = tmpdir() }: TemporaryFileOptions = {}):
         if (disposed) return;
         disposed = true;
         await file.close();
-        if (named) await rm(path, { force: true });
+        if (named) await remove();
       },
     };
   };

@@ -1,12 +1,20 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import * as fsSync from 'node:fs';
+import * as fs from 'node:fs/promises';
+import * as os from 'node:os';
+import * as path from 'node:path';
 import { messageOf } from '../base/realm.js';
+import * as pending from '../io/pendingFile.js';
 import { systemCode } from '../io/runtime.js';
+
+export type { PendingFile } from '../io/pendingFile.js';
+
+/** The modules of this folder's files. */
+export const FILE_MODULES = { fs, fsSync, os, path };
 
 /**
  * Writes a file completely or not at all: it is written under a temporary name in the same folder, flushed to disk, then renamed.
- * Missing folders are created.
+ * Missing folders are created. As with `cp`, symbolic links are followed, an earlier file's mode is kept, and devices and
+ * pipes are written to directly. A process that is killed leaves a hidden file, which the next to write to the folder removes.
  *
  * @param content text, bytes, or chunks of bytes.
  * @throws Error, one sentence with the path, if the disk is full or the folder cannot be written to; an earlier file is
@@ -16,30 +24,18 @@ export async function writeFileAtomic(
   path: string,
   content: string | Uint8Array | Uint8Array[],
 ): Promise<void> {
-  const pending = await openPending(path);
+  const file = await openPending(path);
   try {
-    for (const chunk of Array.isArray(content) ? content : [content]) await pending.append(chunk);
-    await pending.commit();
+    for (const chunk of Array.isArray(content) ? content : [content]) await file.append(chunk);
+    await file.commit();
   } catch (error) {
-    await pending.discard();
+    await file.discard();
     throw error;
   }
 }
 
-/** A file that is written chunk by chunk and gets its name once it is complete. */
-export interface PendingFile {
-  append(chunk: string | Uint8Array): Promise<void>;
-  /** Overwrites the beginning of the file. */
-  begin(chunk: Uint8Array): Promise<void>;
-  /** Flushes the file to disk and gives it its name. */
-  commit(): Promise<void>;
-  /** Deletes the unfinished file; after `commit`, or a second time, it does nothing. */
-  discard(): Promise<void>;
-}
-
 /** Opens a file like {@link writeFileAtomic}. Errors are sentences with the path; after one, call `discard`. */
-export async function openPending(path: string): Promise<PendingFile> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+export async function openPending(path: string): Promise<pending.PendingFile> {
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -47,33 +43,13 @@ export async function openPending(path: string): Promise<PendingFile> {
       throw new Error(`${path} could not be written: ${because(error)}`, { cause: error });
     }
   };
-  const file = await guarded(async () => {
-    await mkdir(dirname(path), { recursive: true });
-    return open(temporary, 'wx');
-  });
+  const file = await guarded(() => pending.openPending(FILE_MODULES, path));
   return {
-    append: (chunk) => guarded(() => file.writeFile(chunk)),
-    begin: (chunk) => guarded(async () => void (await file.write(chunk, 0, chunk.length, 0))),
-    commit: () =>
-      guarded(async () => {
-        await file.sync();
-        await file.close();
-        await rename(temporary, path);
-        await syncFolder(dirname(path));
-      }),
-    async discard() {
-      await file.close().catch(() => {});
-      await rm(temporary, { force: true }).catch(() => {});
-    },
+    ...file,
+    append: (chunk) => guarded(() => file.append(chunk)),
+    begin: (chunk) => guarded(() => file.begin(chunk)),
+    commit: () => guarded(() => file.commit()),
   };
-}
-
-/** Makes a rename survive a power cut. Windows cannot sync a folder. */
-async function syncFolder(path: string): Promise<void> {
-  try {
-    const folder = await open(path);
-    await folder.sync().finally(() => folder.close());
-  } catch {}
 }
 
 /** Explains a system call's error and what to do about it. */
@@ -81,6 +57,10 @@ export function because(error: unknown): string {
   switch (systemCode(error)) {
     case 'ENOSPC':
       return 'the disk is full; free some space and try again.';
+    case 'EDQUOT':
+      return 'your disk quota is exceeded; free some space and try again.';
+    case 'ESPIPE':
+      return 'it is a pipe, and its beginning is written last; use a file.';
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

@@ -110,7 +110,11 @@ const message = (promise: Promise<unknown>) =>
 
 test('a save writes, flushes and closes each file before renaming it, and removes old weights at the end', async () => {
   const file = ['mkdir', 'open', 'write', 'sync', 'close', 'rename', 'open', 'sync', 'close'];
-  expect(await callsOfSave()).toEqual([...Array(5).fill(file).flat(), 'rm', 'rm', 'rm', 'rm']);
+  const weights = Array(4).fill(file).flat();
+  expect(await callsOfSave()).toEqual([
+    ...['mkdir', 'open', ...weights, ...file.slice(2)],
+    ...['rm', 'rm', 'rm', 'rm'],
+  ]);
 });
 
 describe('wherever a process dies in the middle of a save', () => {
@@ -138,7 +142,7 @@ describe('wherever the disk fills up in the middle of a save', () => {
     const before = (await readdir(folder)).sort();
     for (let full = 0; full <= replaced; full++) {
       // A folder that cannot be flushed is not a failure: not every system can do it.
-      const ofFolder = full % 9 > 5;
+      const ofFolder = full > 1 && full < 38 && (full - 2) % 9 > 5;
       if (ofFolder) continue;
       working();
       disk.fails = (call) => call === full;

@@ -1,0 +1,193 @@
+import { type FileModules, hasEnded, processMark } from './processes.js';
+import { systemCode } from './runtime.js';
+
+/** A file that is written chunk by chunk and gets its name once it is complete. */
+export interface PendingFile {
+  /**
+   * Eight random hexadecimal digits. Files named `weights-TOKEN-...` beside this one belong to it, and are removed with it if the
+   * process ends before `commit`.
+   */
+  readonly token: string;
+  append(chunk: string | Uint8Array): Promise<void>;
+  /** Overwrites the beginning of the file. */
+  begin(chunk: Uint8Array): Promise<void>;
+  /** Flushes the file to disk and gives it its name. */
+  commit(): Promise<void>;
+  /** Deletes the unfinished file; after `commit`, or a second time, it does nothing. */
+  discard(): Promise<void>;
+}
+
+/** The names of unfinished files: the process that writes them, and their token. */
+const TEMPORARY = /^\.vgg-blocks-([0-9a-f]{8}-\d+)-([0-9a-f]{8})\.tmp$/;
+
+/** Unfinished files of other machines are left alone until they have not changed for a day, in milliseconds. */
+const DAY = 24 * 60 * 60 * 1000;
+
+/** The unfinished files of this process, and the folders in which those of earlier ones have been removed. */
+const unfinished = new Map<string, FileModules>();
+const cleaned = new Set<string>();
+
+/**
+ * Opens a file that is written under a temporary name in the same folder and then renamed, so that it is replaced completely or
+ * not at all. Missing folders are created. Like `cp`, it follows symbolic links, keeps the mode and the owner of the file
+ * that it replaces, refuses one that is write-protected, and writes to devices and pipes directly.
+ *
+ * The temporary file is removed when the process exits; if it is killed, by the next process that writes to the folder.
+ *
+ * @throws the file system's errors; after one, call `discard`.
+ */
+export async function openPending(modules: FileModules, path: string): Promise<PendingFile> {
+  const { fs } = modules;
+  const target = await targetOf(modules, path);
+  if (target.inPlace) return openInPlace(modules, target.path);
+  const folder = modules.path.dirname(target.path);
+  const created = await fs.mkdir(folder, { recursive: true });
+  const temporary = await temporaryPath(modules, folder);
+  const file = await fs.open(temporary, 'wx', target.replaced ? 0o600 : 0o666);
+  const discard = async () => {
+    await file.close().catch(() => {});
+    await fs.rm(temporary, { force: true }).catch(() => {});
+    forget(temporary);
+  };
+  try {
+    if (target.replaced) await resemble(file, target.replaced);
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  return {
+    token: tokenOf(temporary),
+    append: (chunk) => file.writeFile(chunk),
+    begin: async (chunk) => void (await file.write(chunk, 0, chunk.length, 0)),
+    async commit() {
+      await file.sync();
+      await file.close();
+      await fs.rename(temporary, target.path);
+      forget(temporary);
+      await syncFolder(modules, folder);
+      if (created) await syncFolder(modules, modules.path.dirname(created));
+    },
+    discard,
+  };
+}
+
+/**
+ * A name for a temporary file in a folder, which the next process removes if this one is killed. Those that earlier processes
+ * left in the folder are removed first.
+ */
+export async function temporaryPath(modules: FileModules, folder: string): Promise<string> {
+  const { path } = modules;
+  if (!cleaned.has(path.resolve(folder))) {
+    cleaned.add(path.resolve(folder));
+    await removeStale(modules, folder).catch(() => {});
+  }
+  const temporary = path.join(folder, `.vgg-blocks-${await processMark(modules)}-${newToken()}.tmp`);
+  if (unfinished.size === 0) process.on('exit', removeUnfinished);
+  unfinished.set(temporary, modules);
+  return temporary;
+}
+
+/** Says that a temporary file is gone. */
+export function forget(temporary: string): void {
+  if (unfinished.delete(temporary) && unfinished.size === 0) process.off('exit', removeUnfinished);
+}
+
+function removeUnfinished(): void {
+  for (const [temporary, modules] of unfinished) remove(modules, temporary);
+}
+
+/** Removes an unfinished file after the files that belong to it. */
+function remove({ fsSync, path }: FileModules, temporary: string): void {
+  try {
+    const folder = path.dirname(temporary);
+    const own = `weights-${tokenOf(temporary)}-`;
+    for (const name of fsSync.readdirSync(folder)) {
+      if (name.startsWith(own)) fsSync.rmSync(path.join(folder, name), { force: true });
+    }
+    fsSync.rmSync(temporary, { force: true });
+  } catch {}
+}
+
+async function removeStale(modules: FileModules, folder: string): Promise<void> {
+  const { fs, path } = modules;
+  for (const name of await fs.readdir(folder)) {
+    const mark = TEMPORARY.exec(name)?.[1];
+    const temporary = path.join(folder, name);
+    if (mark === undefined || unfinished.has(temporary)) continue;
+    const changed = await fs.stat(temporary).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => Number.POSITIVE_INFINITY,
+    );
+    if ((await hasEnded(modules, mark, changed)) ?? Date.now() - changed > DAY) remove(modules, temporary);
+  }
+}
+
+function newToken(): string {
+  return globalThis.crypto.randomUUID().slice(0, 8);
+}
+
+function tokenOf(temporary: string): string {
+  return temporary.slice(-'12345678.tmp'.length, -'.tmp'.length);
+}
+
+/** What a file that replaces another takes over. */
+interface Replaced {
+  uid: number;
+  gid: number;
+  mode: number;
+}
+
+type FileHandle = Awaited<ReturnType<FileModules['fs']['open']>>;
+
+/** Names of the process's own open files, which must be written where they are. */
+const OPEN_FILES = /^\/(dev\/(std(out|err)$|fd\/)|proc\/)/;
+
+/** Where to write for a path: past symbolic links, or in place. */
+async function targetOf(
+  { fs, path }: FileModules,
+  given: string,
+): Promise<{ path: string; inPlace?: true; replaced?: Replaced }> {
+  const found = await fs.stat(given).catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    return undefined;
+  });
+  if (!found) return { path: await linked(fs, path, given) };
+  if (found.isDirectory()) throw Object.assign(new Error('EISDIR: it is a folder'), { code: 'EISDIR' });
+  if (!found.isFile() || OPEN_FILES.test(path.resolve(given))) return { path: given, inPlace: true };
+  await fs.access(given, fs.constants.W_OK);
+  return { path: await fs.realpath(given), replaced: found };
+}
+
+/** Where a chain of symbolic links leads whose end does not exist. */
+async function linked(fs: FileModules['fs'], path: FileModules['path'], given: string): Promise<string> {
+  const link = await fs.readlink(given).catch(() => undefined);
+  if (link === undefined) return given;
+  return linked(fs, path, path.resolve(await fs.realpath(path.dirname(given)), link));
+}
+
+/** Gives a new file the owner, if that is allowed, and the mode of another. */
+async function resemble(file: FileHandle, { uid, gid, mode }: Replaced): Promise<void> {
+  const own = await file.stat();
+  if (own.uid !== uid || own.gid !== gid) await file.chown(uid, gid).catch(() => {});
+  await file.chmod(mode & 0o7777);
+}
+
+/** A device or a pipe. */
+async function openInPlace({ fs }: FileModules, path: string): Promise<PendingFile> {
+  const file = await fs.open(path, 'w');
+  return {
+    token: newToken(),
+    append: (chunk) => file.writeFile(chunk),
+    begin: async (chunk) => void (await file.write(chunk, 0, chunk.length, 0)),
+    commit: () => file.close(),
+    discard: () => file.close().catch(() => {}),
+  };
+}
+
+/** Makes a rename survive a power cut. Windows cannot sync a folder. */
+async function syncFolder({ fs }: FileModules, path: string): Promise<void> {
+  try {
+    const folder = await fs.open(path);
+    await folder.sync().finally(() => folder.close());
+  } catch {}
+}
