@@ -7,6 +7,8 @@ import {
   FusedConv2D,
   fused,
   type GradSaveFunc,
+  MaxPool,
+  MaxPoolGrad,
   matMul,
   mul,
   step,
@@ -16,38 +18,51 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { hasKernel, runOwnKernel } from './kernels.js';
-import { layersWithin } from './models.js';
-import { replaceCalls } from './replaceCalls.js';
+import { type ConvPool, hasKernel, runOwnKernel } from './kernels.js';
+import { layersWithin, onlyReader } from './models.js';
+import { passThrough, replaceCalls } from './replaceCalls.js';
 
 /**
- * Makes each convolution or dense layer with ReLU one operation in training, as tfjs does only in prediction. In training tfjs
- * runs three and keeps all their outputs for the backward pass. Here only the last output is kept; its zeros show where ReLU
- * blocks the gradient.
+ * Makes each convolution or dense layer one operation in training, with its bias, its ReLU and a max pooling behind it. tfjs
+ * runs each of these by itself and keeps all their outputs for the backward pass, and all gradients until its end. Here only what
+ * the gradients need is kept, and a gradient is freed once used.
  *
  * @returns a function that restores the layers.
  */
-export function fuseReluLayers(model: LayersModel): () => void {
-  const found = new Map<layers.Layer, { operation: Operation; wanted: (keyof Inputs)[] }>();
+export function fuseLayers(model: LayersModel): () => void {
+  const found = new Map<layers.Layer, { operation: Operation; wanted: Name[] }>();
+  const pools: layers.Layer[] = [];
+  const pooled = new WeakSet<Tensor>();
   // Whether an earlier layer is trained, which needs the gradient of this layer's input.
   let trained = false;
   for (const layer of layersWithin(model)) {
-    const operation = operationOf(layer);
-    const wanted: (keyof Inputs)[] = trained ? ['x'] : [];
-    if (layer.trainable) wanted.push('kernel', 'bias');
+    const next = onlyReader(model, layer);
+    const pool = next && poolOf(next);
+    const operation = operationOf(layer, 'own', pool);
+    const wanted: Name[] = [];
+    if (layer.trainable) wanted.push('filter', 'bias');
+    if (trained) wanted.push('x');
     trained ||= layer.trainableWeights.length > 0;
-    if (operation?.relu) found.set(layer, { operation, wanted });
+    if (!operation) continue;
+    found.set(layer, { operation, wanted });
+    if (operation.pools) pools.push(next!);
   }
-  return replaceCalls([...found.keys()], (layer, own) => {
+  const release = replaceCalls([...found.keys()], (layer, own) => {
     const { operation, wanted } = found.get(layer)!;
     return (inputs, kwargs) => {
       const [x, ...others] = Array.isArray(inputs) ? inputs : [inputs];
-      if (kwargs.training !== true || others.length > 0 || x!.rank !== operation.rank) {
-        return own(inputs, kwargs);
-      }
-      return run(operation, { x: x!, ...weightsOf(layer) }, wanted);
+      const fits = x!.rank === operation.rank && x!.dtype === 'float32' && others.length === 0;
+      if (kwargs.training !== true || !fits) return own(inputs, kwargs);
+      const y = run(operation, { x: x!, ...weightsOf(layer) }, wanted);
+      if (operation.pools) pooled.add(y);
+      return y;
     };
   });
+  const releasePools = passThrough(pools, pooled);
+  return () => {
+    releasePools();
+    release();
+  };
 }
 
 /**
@@ -67,29 +82,45 @@ export function fixedLayer(
   return run(operation, { x, ...weightsOf(layer) }, ['x']);
 }
 
-/** A layer's computation: its input times its kernel, plus its bias, then ReLU if it has one. */
+/** A layer's computation: its input times its weights, plus its bias, then ReLU and max pooling if it has them. */
 interface Operation {
   /** Rank of the input. */
   rank: number;
-  relu: boolean;
-  forward(inputs: Inputs): Tensor;
-  /** The gradient of each input, from the gradient before ReLU. */
-  gradients: Record<keyof Inputs, (dy: Tensor, inputs: Inputs) => Tensor>;
+  /** Whether it includes a pooling. */
+  pools: boolean;
+  /** The output, and what its gradients need besides the inputs. */
+  forward(inputs: Inputs): { y: Tensor; kept: Tensor[] };
+  /** The wanted gradients, from that of the output, whose memory they may take. What was kept may be disposed. */
+  backward(dy: Tensor, kept: Tensor[], inputs: Inputs, wanted: Name[]): Tensor[];
 }
 
 interface Inputs {
   x: Tensor;
-  kernel: Tensor;
+  /** The weights of a convolution or a dense layer. */
+  filter: Tensor;
   bias?: Tensor;
 }
 
-function weightsOf(layer: layers.Layer): { kernel: Tensor; bias?: Tensor } {
-  const [kernel, bias] = layer.weights.map((weight) => weight.read());
-  return { kernel: kernel!, bias };
+type Name = keyof Inputs;
+
+/** The gradients of a layer's inputs, from that of its output before ReLU. */
+type Gradients = Record<Name, (dy: Tensor, inputs: Inputs) => Tensor>;
+
+function weightsOf(layer: layers.Layer): { filter: Tensor; bias?: Tensor } {
+  const [filter, bias] = layer.weights.map((weight) => weight.read());
+  return { filter: filter!, bias };
 }
 
-/** The operation of a convolution or a dense layer with ReLU or without an activation. */
-function operationOf(layer: layers.Layer, activation: 'own' | 'none' = 'own'): Operation | undefined {
+/**
+ * The operation of a convolution or a dense layer with ReLU or without an activation.
+ *
+ * @param pool a pooling to include, which works for convolutions of stride 1.
+ */
+function operationOf(
+  layer: layers.Layer,
+  activation: 'own' | 'none' = 'own',
+  pool?: ConvPool['pool'],
+): Operation | undefined {
   const config = layer.getConfig();
   if (config.activation !== 'relu' && config.activation !== 'linear') return undefined;
   const relu = config.activation === 'relu' && activation === 'own';
@@ -97,23 +128,35 @@ function operationOf(layer: layers.Layer, activation: 'own' | 'none' = 'own'): O
   // tfjs has no gradient of a dilated convolution.
   const plain =
     config.dataFormat === 'channelsLast' && [config.dilationRate].flat().every((rate) => rate === 1);
-  return layer.getClassName() === 'Conv2D' && plain
-    ? convolution(config.strides as [number, number], config.padding as string, relu)
-    : undefined;
+  if (layer.getClassName() !== 'Conv2D' || !plain) return undefined;
+  const strides = config.strides as [number, number];
+  const pad = config.padding as 'same' | 'valid';
+  return pool && strides.every((stride) => stride === 1)
+    ? pooledConvolution({ pad, relu, pool })
+    : convolution(strides, pad, relu);
+}
+
+/** The pooling of a max pooling layer of channels-last images whose windows are not too large to be part of an operation. */
+function poolOf(layer: layers.Layer): ConvPool['pool'] | undefined {
+  if (layer.getClassName() !== 'MaxPooling2D') return undefined;
+  const { poolSize, strides, padding, dataFormat } = layer.getConfig();
+  const [size, steps] = [poolSize, strides] as [number, number][];
+  if (dataFormat !== 'channelsLast' || size![0] * size![1] > 255) return undefined;
+  return { size: size!, strides: steps!, pad: padding as 'same' | 'valid' };
 }
 
 function dense(relu: boolean): Operation {
   const activation = relu ? 'relu' : 'linear';
   return {
     rank: 2,
-    relu,
-    forward: ({ x, kernel, bias }) =>
-      fused.matMul({ a: x as Tensor2D, b: kernel as Tensor2D, bias, activation }),
-    gradients: {
-      x: (dy, { kernel }) => matMul(dy, kernel, false, true),
-      kernel: (dy, { x }) => matMul(x, dy, true, false),
+    pools: false,
+    forward: ({ x, filter, bias }) =>
+      keeping(fused.matMul({ a: x as Tensor2D, b: filter as Tensor2D, bias, activation }), relu),
+    backward: throughRelu({
+      x: (dy, { filter }) => matMul(dy, filter, false, true),
+      filter: (dy, { x }) => matMul(x, dy, true, false),
       bias: (dy) => sum(dy, 0),
-    },
+    }),
   };
 }
 
@@ -123,37 +166,97 @@ function convolution(strides: [number, number], pad: string, relu: boolean): Ope
   const activation = relu ? 'relu' : 'linear';
   return {
     rank: 4,
-    relu,
-    forward: ({ x, kernel, bias }) =>
-      engine().runKernel(FusedConv2D, { x, filter: kernel, ...(bias && { bias }) }, { ...attrs, activation }),
-    gradients: {
-      x: (dy, { x, kernel }) =>
-        engine().runKernel(Conv2DBackpropInput, { dy, filter: kernel }, { ...attrs, inputShape: x.shape }),
-      kernel: (dy, { x, kernel }) =>
-        engine().runKernel(Conv2DBackpropFilter, { x, dy }, { ...attrs, filterShape: kernel.shape }),
+    pools: false,
+    forward: ({ x, filter, bias }) =>
+      keeping(
+        engine().runKernel(FusedConv2D, { x, filter, ...(bias && { bias }) }, { ...attrs, activation }),
+        relu,
+      ),
+    backward: throughRelu({
+      x: (dy, { x, filter }) =>
+        engine().runKernel(Conv2DBackpropInput, { dy, filter }, { ...attrs, inputShape: x.shape }),
+      filter: (dy, { x, filter }) =>
+        engine().runKernel(Conv2DBackpropFilter, { x, dy }, { ...attrs, filterShape: filter.shape }),
       bias: (dy) => sum(dy, [0, 1, 2]),
+    }),
+  };
+}
+
+/**
+ * The same of stride 1 with max pooling: by one kernel each way where the backend has them. Elsewhere, ReLU's gradient is taken
+ * behind the pooling, where there are fewer numbers: the largest input of a window is what the pooling puts out.
+ */
+function pooledConvolution(attrs: ConvPool): Operation {
+  const { pad, relu, pool } = attrs;
+  const own = convolution([1, 1], pad, false);
+  const poolAttrs = { filterSize: pool.size, strides: pool.strides, pad: pool.pad };
+  return {
+    rank: 4,
+    pools: true,
+    forward({ x, filter, bias }) {
+      if (hasKernel('ConvPool')) {
+        const [y, choices] = runOwnKernel('ConvPool', { x, filter, ...(bias && { bias }) }, attrs);
+        return { y: y!, kept: [choices!] };
+      }
+      const map = convolution([1, 1], pad, relu).forward({ x, filter, bias }).y;
+      const y: Tensor = engine().runKernel(MaxPool, { x: map }, poolAttrs);
+      return { y, kept: [map, y] };
+    },
+    backward(dy, kept, inputs, wanted) {
+      const { x, filter } = inputs;
+      if (kept.length === 1) {
+        return runOwnKernel('ConvPoolGrad', { dy, choices: kept[0]!, x, filter }, { ...attrs, wanted });
+      }
+      const [map, y] = kept as [Tensor, Tensor];
+      const before = relu ? reluGradient(dy, y) : dy;
+      const spread: Tensor = engine().runKernel(
+        MaxPoolGrad,
+        { dy: before, input: map, output: y },
+        poolAttrs,
+      );
+      return own.backward(spread, [], inputs, wanted);
     },
   };
 }
 
+/** An output that is kept if it is ReLU's, to show where that blocks the gradient. */
+function keeping(y: Tensor, relu: boolean) {
+  return { y, kept: relu ? [y] : [] };
+}
+
+/** The backward pass of an operation with ReLU, if the output was kept, or without. */
+function throughRelu(gradients: Gradients): Operation['backward'] {
+  return (dy, [y], inputs, wanted) => {
+    const before = y ? reluGradient(dy, y) : dy;
+    y?.dispose();
+    return wanted.map((name) => gradients[name](before, inputs));
+  };
+}
+
+/** The gradient before ReLU, from the one after it, whose memory it may take; by one kernel where the backend has it. */
+function reluGradient(dy: Tensor, y: Tensor): Tensor {
+  return hasKernel('ReluGrad') ? runOwnKernel('ReluGrad', { dy, y }, {}) : mul(dy, step(y));
+}
+
 /** Runs an operation that the tape records as one, with the wanted gradients. */
-function run(operation: Operation, inputs: Inputs, wanted: (keyof Inputs)[]): Tensor {
-  const { forward, gradients, relu } = operation;
+function run({ forward, backward }: Operation, inputs: Inputs, wanted: Name[]): Tensor {
   const names = wanted.filter((name) => inputs[name]);
-  if (names.length === 0) return forward(inputs);
+  if (names.length === 0) return forward(inputs).y;
   const recorded = customGrad((...args) => {
-    const value = forward(inputs);
+    const { y: value, kept } = forward(inputs);
     const save = args.at(-1) as GradSaveFunc;
-    save([...(relu ? [value] : []), ...(names.includes('kernel') ? [inputs.x] : [])]);
+    const keepsX = names.includes('filter');
+    save([...kept, ...(keepsX ? [inputs.x] : [])]);
     const gradFunc = (dy: Tensor, saved: Tensor[]) => {
-      const [y, x] = relu ? saved : [undefined, ...saved];
-      const results = tidy(() => {
-        const before = y ? throughRelu(dy, y) : dy;
-        // If x was not saved, only its shape is used.
-        return names.map((name) => gradients[name](before, { ...inputs, x: x ?? inputs.x }));
-      });
+      // If x was not saved, only its shape is used.
+      const x = keepsX ? saved.at(-1)! : inputs.x;
+      const isOurs = isOfThisPass(dy);
+      const results = tidy(() =>
+        backward(isOurs ? dy : dy.clone(), saved.slice(0, kept.length), { ...inputs, x }, names),
+      );
       // tfjs would keep them until the end of the backward pass.
       dispose(saved);
+      if (isOurs) dy.dispose();
       return results;
     };
     return { value, gradFunc };
@@ -161,7 +264,7 @@ function run(operation: Operation, inputs: Inputs, wanted: (keyof Inputs)[]): Te
   return recorded(...names.map((name) => inputs[name]!));
 }
 
-/** The gradient before ReLU, from the one after it; by one kernel where the backend has it. */
-function throughRelu(dy: Tensor, y: Tensor): Tensor {
-  return hasKernel('ReluGrad') ? runOwnKernel('ReluGrad', { dy, y }, {}) : mul(dy, step(y));
+/** Whether a gradient was computed by the backward pass that is running, which then has no other use for it. */
+function isOfThisPass(dy: Tensor): boolean {
+  return (dy as unknown as { scopeId: number }).scopeId === engine().state.activeScope.id;
 }

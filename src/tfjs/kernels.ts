@@ -8,22 +8,42 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 
+/** A convolution of stride 1, its bias, ReLU and max pooling, of channels-last float32 images. */
+export interface ConvPool {
+  pad: 'same' | 'valid';
+  relu: boolean;
+  /** The pooling's window of at most 255 pixels. */
+  pool: { size: [number, number]; strides: [number, number]; pad: 'same' | 'valid' };
+}
+
 /**
  * Kernels that tfjs does not have. `vgg-blocks/wasm` registers them, and the library uses them where the current backend
  * has them; elsewhere it computes the same from tfjs's operations.
  *
- * The updates take `weights` and `gradient` and return the new weights, which may take the gradient's memory: the caller must
- * not use the gradient afterwards. The other inputs, the optimizer's state, are changed in place.
+ * `ReluGrad` and the updates may take the memory of the gradient that they are given: the caller must not use it afterwards. The
+ * updates take `weights` and `gradient` and return the new weights; the other inputs, the optimizer's state, are changed in place.
  */
 export interface OwnKernels<T = TensorInfo> {
   /** The gradient before a ReLU, from the gradient after it and the ReLU's output. */
-  ReluGrad: { inputs: { dy: T; y: T }; attrs: object };
+  ReluGrad: { inputs: { dy: T; y: T }; attrs: object; output: T };
+  /**
+   * The output, and for each of its numbers, as a byte, which pixel of its window it was, or 255 if it has no gradient because
+   * of the ReLU. Neither the map before the pooling nor its gradient ever exists as a whole.
+   */
+  ConvPool: { inputs: { x: T; filter: T; bias?: T }; attrs: ConvPool; output: T[] };
+  /** The gradients that are wanted, in that order. */
+  ConvPoolGrad: {
+    inputs: { dy: T; choices: T; x: T; filter: T };
+    attrs: ConvPool & { wanted: ('filter' | 'bias' | 'x')[] };
+    output: T[];
+  };
   /** weights - rate * gradient. */
-  SgdUpdate: { inputs: { weights: T; gradient: T }; attrs: { rate: number } };
+  SgdUpdate: { inputs: { weights: T; gradient: T }; attrs: { rate: number }; output: T };
   /** velocity = momentum * velocity + gradient; weights - rate * velocity. */
   MomentumUpdate: {
     inputs: { weights: T; gradient: T; velocity: T };
     attrs: { rate: number; momentum: number };
+    output: T;
   };
   /** Adam, with the moments divided by `scale1` and `scale2` to correct their bias. */
   AdamUpdate: {
@@ -36,13 +56,14 @@ export interface OwnKernels<T = TensorInfo> {
       scale2: number;
       epsilon: number;
     };
+    output: T;
   };
 }
 
 type Name = keyof OwnKernels;
 
 /** The kernels that do an optimizer's step. */
-export type UpdateKernel = Exclude<Name, 'ReluGrad'>;
+export type UpdateKernel = Extract<Name, `${string}Update`>;
 
 /** What decides how the kernels of `vgg-blocks/wasm` round. */
 export interface WasmNumerics {
@@ -78,6 +99,6 @@ export function runOwnKernel<N extends Name>(
   name: N,
   inputs: OwnKernels<Tensor>[N]['inputs'],
   attrs: OwnKernels[N]['attrs'],
-): Tensor {
-  return engine().runKernel(name, inputs as unknown as NamedTensorMap, attrs as NamedAttrMap);
+): OwnKernels<Tensor>[N]['output'] {
+  return engine().runKernel(name, inputs as unknown as NamedTensorMap, attrs as unknown as NamedAttrMap);
 }

@@ -12,6 +12,28 @@ export function layersWithin({ layers: all }: Pick<LayersModel, 'layers'>): laye
 }
 
 /**
+ * The layer behind a layer, if nothing else reads its output: no other layer, and no model whose output it is.
+ *
+ * @param model the model that is run.
+ */
+export function onlyReader(model: LayersModel, layer: layers.Layer): layers.Layer | undefined {
+  const [node, ...others] = layer.outboundNodes as unknown as { outboundLayer: layers.Layer }[];
+  const reader = node?.outboundLayer;
+  return others.length === 0 && reader?.inboundNodes.length === 1 && !outputsOf(model).has(layer)
+    ? reader
+    : undefined;
+}
+
+/** The layers whose output is that of a model or of a model within it. */
+function outputsOf(model: LayersModel): Set<layers.Layer> {
+  const within = model.layers.filter((layer) => 'layers' in layer) as unknown as LayersModel[];
+  return new Set([
+    ...model.outputs.map(({ sourceLayer }) => sourceLayer),
+    ...within.flatMap((inner) => [...outputsOf(inner)]),
+  ]);
+}
+
+/**
  * Makes the model around a layer its only owner. tfjs counts every call of a layer as an owner, so that disposing of a model
  * would not free the weights of layers that it calls twice.
  */

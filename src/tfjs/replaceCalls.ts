@@ -1,22 +1,42 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 
-type Call = layers.Layer['call'];
+/** `call` computes a layer's output; a model calls `apply`, which checks the inputs first. */
+type Methods = Pick<layers.Layer, 'call' | 'apply'>;
 
 /**
- * Replaces the `call` methods of layers.
+ * Replaces a method of layers, `call` unless `method` says otherwise.
  *
  * @param by returns a layer's new method, from the layer, its own method and its index.
  * @returns a function that restores the layers.
  */
-export function replaceCalls(
+export function replaceCalls<M extends keyof Methods = 'call'>(
   replaced: readonly layers.Layer[],
-  by: (layer: layers.Layer, own: Call, index: number) => Call,
+  by: (layer: layers.Layer, own: Methods[M], index: number) => Methods[M],
+  method: M = 'call' as M,
 ): () => void {
   replaced.forEach((layer, i) => {
-    layer.call = by(layer, layer.call.bind(layer), i);
+    layer[method] = by(layer, layer[method].bind(layer) as Methods[M], i) as layers.Layer[M];
   });
   return () => {
     // The layer's own method is on its prototype.
-    for (const layer of replaced) Reflect.deleteProperty(layer, 'call');
+    for (const layer of replaced) Reflect.deleteProperty(layer, method);
   };
+}
+
+/**
+ * Makes layers return their input if it is one of `done`, because the operation before them has done their work. (If `call`
+ * returned its input, tfjs would copy it.)
+ *
+ * @returns a function that restores the layers.
+ */
+export function passThrough(passed: readonly layers.Layer[], done: WeakSet<Tensor>): () => void {
+  return replaceCalls(
+    passed,
+    (_, own) => (inputs, kwargs) => {
+      const [input] = [inputs].flat();
+      return done.has(input as Tensor) ? (input as Tensor) : own(inputs, kwargs);
+    },
+    'apply',
+  );
 }

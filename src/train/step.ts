@@ -1,6 +1,6 @@
 import { dispose, keep, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fuseReluLayers } from '../tfjs/fusedLayers.js';
+import { fuseLayers } from '../tfjs/fusedLayers.js';
 import { withTape } from '../tfjs/tape.js';
 import type { Batch } from './examples.js';
 import { holdFrozenNorms, type SeededDropout, seedDropout } from './layerRules.js';
@@ -33,11 +33,11 @@ export function startRun(
   const objective = objectiveOf(model);
   const dropout = seedDropout(model, seed);
   const releaseNorms = holdFrozenNorms(model);
-  const releaseReluLayers = fuseReluLayers(model);
+  const releaseLayers = fuseLayers(model);
   return {
     ...{ model, chosen, objective, cosineSteps, dropout, breathe: breathing(), steps: 0 },
     end() {
-      releaseReluLayers();
+      releaseLayers();
       releaseNorms();
       dropout.release();
       disposeOptimizer(chosen);

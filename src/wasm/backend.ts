@@ -60,6 +60,13 @@ export function withMemory<T>(backend: WasmBackend, bytes: number, use: (address
   }
 }
 
+/** A tensor in the memory of one that the caller gives up, or in new memory if other tensors share those numbers. */
+export function inPlaceOf(backend: WasmBackend, given: TensorInfo): TensorInfo {
+  if (backend.refCount(given.dataId) > 1) return backend.makeOutput(given.shape, given.dtype);
+  backend.incRef(given.dataId);
+  return { dataId: given.dataId, shape: given.shape, dtype: given.dtype };
+}
+
 /**
  * Creates a tensor of `from`'s type, uninitialized, and returns the numbers of both. Creating a tensor may move the backend's
  * memory, which detaches older views of it, so both views are created afterwards.

@@ -1,10 +1,9 @@
 import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
-import { size } from '../base/shapes.js';
 import { addressOf, type ConvInfo, channelsLast } from './backend.js';
 import { padded, type TileSize, tileSize, tilesAtOnce } from './convolution.js';
 import type { Operand } from './operands.js';
 import { inputOf, outputOf, partsOf } from './parts.js';
-import { type Call, runTasks } from './run.js';
+import { type Call, runTasks, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
 /** The minimum number of weights per tap for computing a filter's gradient in tiles. */
@@ -14,24 +13,37 @@ const MIN_WEIGHTS = 512;
 export function conv2dBackpropFilter(
   call: Call<{ x: TensorInfo; dy: TensorInfo }, Conv2DBackpropFilterAttrs>,
 ): TensorInfo {
-  const { backend, kernels, helpers, inputs } = call;
+  const { backend, inputs } = call;
   const { strides, pad, dataFormat, dimRoundingMode, filterShape } = call.attrs;
   channelsLast('Conv2DBackpropFilter', dataFormat);
   const shape = inputs.x.shape as [number, number, number, number];
   const info = backend_util.computeConv2DInfo(shape, filterShape, strides, 1, pad, dimRoundingMode);
   const gradient = backend.makeOutput(filterShape, 'float32');
+  const [x, dy, to] = [inputs.x, inputs.dy, gradient].map((tensor) => addressOf(backend, tensor));
+  filterGradient(call, info, { x: x!, dy: dy!, gradient: to!, use: 'write' });
+  return gradient;
+}
+
+/** Addresses of images and of the output's gradient, and where to write the filter's gradient or add it. */
+interface Addresses {
+  x: number;
+  dy: number;
+  gradient: number;
+  use: 'write' | 'add';
+}
+
+/** The gradient of the filter of the convolution that `info` describes. */
+export function filterGradient(call: Tools, info: ConvInfo, { x, dy, gradient, use }: Addresses): void {
+  const { kernels, helpers } = call;
   const tileSize = gradientTileSize(info);
+  const bytes = 4 * info.filterHeight * info.filterWidth * info.inChannels * info.outChannels;
   const tasks = partsOf(info, helpers.length + 1, tileSize || 1).map((part, i): Task => {
-    const operands = (bytes: number): Operand[] => [
-      inputOf(part, addressOf(backend, inputs.x), 'read'),
-      outputOf(part, addressOf(backend, inputs.dy), 'read'),
-      {
-        address: addressOf(backend, gradient),
-        bytes: 4 * size(filterShape),
-        // The gradients of the other parts are added to that of the first.
-        use: i === 0 ? 'write' : 'add',
-      },
-      { address: 0, bytes, use: 'work' },
+    const operands = (work: number): Operand[] => [
+      inputOf(part, x, 'read'),
+      outputOf(part, dy, 'read'),
+      // The gradients of the other parts are added to that of the first.
+      { address: gradient, bytes, use: i === 0 ? use : 'add' },
+      { address: 0, bytes: work, use: 'work' },
     ];
     const { info } = part;
     const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
@@ -60,7 +72,6 @@ export function conv2dBackpropFilter(
     };
   });
   runTasks(call, tasks);
-  return gradient;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { backend_util, type Conv2DBackpropInputAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
-import { channelsLast } from './backend.js';
+import { type ConvInfo, channelsLast } from './backend.js';
 import { convolve } from './convolution.js';
 import type { Call } from './run.js';
 
@@ -16,6 +16,14 @@ export function conv2dBackpropInput(
   channelsLast('Conv2DBackpropInput', dataFormat);
   const filterShape = filter.shape as [number, number, number, number];
   const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode);
+  const turned = info.strideHeight === 1 && info.strideWidth === 1 ? turnedOf(info) : undefined;
+  return turned
+    ? convolve(call, { x: dy, filter, rotated: true }, turned)
+    : call.stock(call.inputs, call.attrs);
+}
+
+/** The convolution that computes the gradient of a stride-1 convolution's input; undefined for padding beyond the filter's reach. */
+export function turnedOf(info: ConvInfo): ConvInfo | undefined {
   const { filterHeight, filterWidth, padInfo } = info;
   const padding = {
     top: filterHeight - 1 - padInfo.top,
@@ -23,22 +31,16 @@ export function conv2dBackpropInput(
     left: filterWidth - 1 - padInfo.left,
     right: filterWidth - 1 - padInfo.right,
   };
-  if (info.strideHeight > 1 || info.strideWidth > 1 || Object.values(padding).some((pixels) => pixels < 0)) {
-    return call.stock(call.inputs, call.attrs);
-  }
-  return convolve(
-    call,
-    { x: dy, filter, rotated: true },
-    {
-      ...info,
-      inHeight: info.outHeight,
-      inWidth: info.outWidth,
-      inChannels: info.outChannels,
-      outHeight: info.inHeight,
-      outWidth: info.inWidth,
-      outChannels: info.inChannels,
-      outShape: info.inShape,
-      padInfo: { ...padInfo, ...padding },
-    },
-  );
+  if (Object.values(padding).some((pixels) => pixels < 0)) return undefined;
+  return {
+    ...info,
+    inHeight: info.outHeight,
+    inWidth: info.outWidth,
+    inChannels: info.outChannels,
+    outHeight: info.inHeight,
+    outWidth: info.inWidth,
+    outChannels: info.inChannels,
+    outShape: info.inShape,
+    padInfo: { ...padInfo, ...padding },
+  };
 }

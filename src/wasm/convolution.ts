@@ -27,25 +27,34 @@ export interface Convolution {
 }
 
 /** Computes the convolution that `info` describes, of any stride and dilation 1, into a new tensor. */
-export function convolve(
-  call: Tools,
-  { x, filter, bias, relu = false, rotated = false }: Convolution,
-  info: ConvInfo,
-): TensorInfo {
-  const { backend, kernels, filters, helpers } = call;
+export function convolve(call: Tools, convolution: Convolution, info: ConvInfo): TensorInfo {
+  const { backend } = call;
   const y = backend.makeOutput(info.outShape, 'float32');
+  withConvolution(call, convolution, info, (compute) =>
+    compute(info, addressOf(backend, convolution.x), addressOf(backend, y)),
+  );
+  return y;
+}
+
+/** Computes a convolution of images at the address `x` to the address `y`. */
+type Compute = (info: ConvInfo, x: number, y: number) => void;
+
+/** Prepares the filter, and runs `use` with a function that computes convolutions which differ from `info` in `batchSize` alone. */
+export function withConvolution(
+  call: Tools,
+  { filter, bias, relu = false, rotated = false }: Omit<Convolution, 'x'>,
+  info: ConvInfo,
+  use: (compute: Compute) => void,
+): void {
+  const { backend, kernels, filters, helpers } = call;
   const size = tileSize(info);
   const form = size === 0 ? directForm(kernels, info, rotated) : winogradForm(kernels, size, info, rotated);
-  filters.with(filter, form, (address, isKept) => {
-    const whole: Operand[] = [
-      { address, bytes: form.bytes, use: isKept ? 'keep' : 'read' },
-      { address: addressOf(backend, bias), bytes: 4 * info.outChannels, use: 'read' },
-    ];
+  const compute = (info: ConvInfo, x: number, y: number, whole: Operand[]) => {
     const tasks = partsOf(info, helpers.length + 1, size || 1).map((part): Task => {
       const operands = (bytes: number): Operand[] => [
-        inputOf(part, addressOf(backend, x), 'read'),
+        inputOf(part, x, 'read'),
         ...whole,
-        outputOf(part, addressOf(backend, y), 'write'),
+        outputOf(part, y, 'write'),
         { address: 0, bytes, use: 'work' },
       ];
       const { info } = part;
@@ -73,8 +82,14 @@ export function convolve(
       };
     });
     runTasks(call, tasks);
+  };
+  filters.with(filter, form, (address, isKept) => {
+    const whole: Operand[] = [
+      { address, bytes: form.bytes, use: isKept ? 'keep' : 'read' },
+      { address: addressOf(backend, bias), bytes: 4 * info.outChannels, use: 'read' },
+    ];
+    use((info, x, y) => compute(info, x, y, whole));
   });
-  return y;
 }
 
 /** The size of the padded image for plain sums: as far as the filter reaches. */

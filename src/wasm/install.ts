@@ -5,7 +5,6 @@ import {
   type NamedAttrMap,
   type NamedTensorInfoMap,
   registerKernel,
-  type TensorInfo,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import { INSTALLATION, type OwnKernels, type WasmInstallation, wasmInstallation } from '../tfjs/kernels.js';
@@ -13,6 +12,7 @@ import type { WasmBackend } from './backend.js';
 import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
+import { convPool, convPoolGrad } from './convPool.js';
 import { checkSimd, hasRelaxedSimd } from './kernels.js';
 import { Machines } from './machines.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
@@ -23,8 +23,10 @@ import { checkThreads } from './thread.js';
 import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
 
 /** Kernels that tfjs does not have; `vgg-blocks/train` uses them if it finds them. */
-const OWN: { [N in keyof OwnKernels]: (call: OwnCall<N>) => TensorInfo } = {
+const OWN: { [N in keyof OwnKernels]: (call: OwnCall<N>) => OwnKernels[N]['output'] } = {
   ReluGrad: reluGrad,
+  ConvPool: convPool,
+  ConvPoolGrad: convPoolGrad,
   SgdUpdate: sgdUpdate,
   MomentumUpdate: momentumUpdate,
   AdamUpdate: adamUpdate,

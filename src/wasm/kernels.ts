@@ -98,6 +98,8 @@ export interface Kernels {
       ...padding: [top: number, left: number],
     ]
   ): void;
+  maxPoolChoices(x: number, relu: number, y: number, choices: number, ...windows: Windows): void;
+  spreadChoices(dy: number, choices: number, dx: number, ...windows: Windows): void;
   reluGradient(n: number, dy: number, y: number, to: number): void;
   sumRows(x: number, rows: number, columns: number, to: number): void;
   sgdUpdate(n: number, weights: number, gradient: number, to: number, rate: number): void;
@@ -136,6 +138,14 @@ export interface Kernels {
     ]
   ): void;
 }
+
+/** The geometry of a pooling. */
+export type Windows = [
+  ...input: [batch: number, height: number, width: number, channels: number],
+  ...output: [height: number, width: number],
+  ...filter: [height: number, width: number, strideHeight: number, strideWidth: number],
+  ...padding: [top: number, left: number],
+];
 
 type Product = [
   ...size: [m: number, n: number, k: number],

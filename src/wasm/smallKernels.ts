@@ -1,5 +1,5 @@
 import { type SumAttrs, type TensorInfo, type TileAttrs, util } from '@tensorflow/tfjs-core';
-import { addressOf, output } from './backend.js';
+import { addressOf, inPlaceOf, output } from './backend.js';
 import type { Call, OwnCall } from './run.js';
 
 /**
@@ -13,9 +13,9 @@ export function identity({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo
   return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
 }
 
-/** The gradient of a ReLU's input, from the gradient of its output and the output itself. */
+/** The gradient of a ReLU's input, from the gradient of its output, in its memory, and the output itself. */
 export function reluGrad({ backend, kernels, inputs: { dy, y } }: OwnCall<'ReluGrad'>): TensorInfo {
-  const dx = backend.makeOutput(y.shape, 'float32');
+  const dx = inPlaceOf(backend, dy);
   kernels.reluGradient(
     util.sizeFromShape(y.shape),
     ...([addressOf(backend, dy), addressOf(backend, y), addressOf(backend, dx)] as const),

@@ -1,5 +1,5 @@
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { addressOf, type WasmBackend } from './backend.js';
+import { addressOf, inPlaceOf, type WasmBackend } from './backend.js';
 import type { OwnCall } from './run.js';
 
 /** One step of SGD. */
@@ -38,11 +38,7 @@ function inPlace(
   { weights, gradient }: OwnCall<'SgdUpdate'>['inputs'],
   update: (n: number, weights: number, gradient: number, to: number) => void,
 ): TensorInfo {
-  const shared = backend.refCount(gradient.dataId) > 1;
-  const to = shared
-    ? backend.makeOutput(weights.shape, 'float32')
-    : { dataId: gradient.dataId, shape: weights.shape, dtype: weights.dtype };
-  if (!shared) backend.incRef(gradient.dataId);
+  const to = inPlaceOf(backend, gradient);
   const size = util.sizeFromShape(weights.shape);
   update(size, addressOf(backend, weights), addressOf(backend, gradient), addressOf(backend, to));
   return to;

@@ -13,11 +13,18 @@ import {
   type Variable,
   variableGrads,
 } from '@tensorflow/tfjs-core';
-import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
-import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  input,
+  type LayersModel,
+  layers,
+  type SymbolicTensor,
+  sequential,
+  model as tfModel,
+} from '@tensorflow/tfjs-layers';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { fixedLayer, fuseReluLayers } from '../../src/tfjs/fusedLayers.js';
-import { useAnyBackend } from '../support/backends.js';
+import { fixedLayer, fuseLayers } from '../../src/tfjs/fusedLayers.js';
+import { backends, inBrowser, useAnyBackend, useBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend());
 
@@ -74,6 +81,26 @@ const MODELS: Record<string, () => LayersModel> = {
         layers.dense({ units: 3 }),
       ],
     }),
+  'poolings of overlapping windows, with gaps, and beyond the edge': () =>
+    sequential({
+      layers: [
+        layers.conv2d({ filters: 8, kernelSize: 3, activation: 'relu', inputShape: [15, 14, 2] }),
+        layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' }),
+        layers.conv2d({ filters: 5, kernelSize: 2, padding: 'same', useBias: false }),
+        layers.maxPooling2d({ poolSize: [1, 2], strides: [1, 3] }),
+        layers.conv2d({ filters: 6, kernelSize: 1, activation: 'relu' }),
+        layers.maxPooling2d({ poolSize: 2, strides: 2, padding: 'same' }),
+        layers.flatten(),
+        layers.dense({ units: 3 }),
+      ],
+    }),
+  'a pooled map that another layer reads': () => {
+    const x = input({ shape: [6, 6, 2] });
+    const map = layers.conv2d({ filters: 4, kernelSize: 3, activation: 'relu' }).apply(x) as SymbolicTensor;
+    const pooled = layers.maxPooling2d({ poolSize: 2 }).apply(map) as SymbolicTensor;
+    const ends = [pooled, map].map((end) => layers.flatten().apply(end) as SymbolicTensor);
+    return tfModel({ inputs: x, outputs: layers.concatenate().apply(ends) as SymbolicTensor });
+  },
   'a dense layer over pixels and a model within the model': () =>
     sequential({
       layers: [
@@ -90,13 +117,20 @@ const MODELS: Record<string, () => LayersModel> = {
     }),
 };
 
-describe.each(Object.entries(MODELS))('with fused layers, %s', (_, build) => {
+/** In Node without WebGPU, which browsers test. */
+const tested = inBrowser ? backends : (['cpu', 'wasm'] as const);
+
+describe.each(
+  tested.flatMap((backend) => Object.entries(MODELS).map(([name, build]) => [backend, name, build] as const)),
+)('on %s with fused layers, %s', (backend, _, build) => {
+  beforeEach(() => useBackend(backend));
+
   test('has the same loss and gradients, and keeps fewer tensors', async () => {
     const before = memory().numTensors;
     const model = build();
     const x = randomNormal([2, ...(model.inputs[0]!.shape.slice(1) as number[])], 0, 1, 'float32', 1);
     const expected = await gradients(model, x);
-    const release = fuseReluLayers(model);
+    const release = fuseLayers(model);
     const actual = await gradients(model, x);
     release();
     expect(actual.values.length).toBe(expected.values.length);

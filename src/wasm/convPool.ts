@@ -1,0 +1,113 @@
+import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import type { ConvPool } from '../tfjs/kernels.js';
+import { addressOf, type ConvInfo, withMemory } from './backend.js';
+import { filterGradient } from './conv2dBackpropFilter.js';
+import { turnedOf } from './conv2dBackpropInput.js';
+import { withConvolution } from './convolution.js';
+import type { Windows } from './kernels.js';
+import { add, floats } from './operands.js';
+import type { OwnCall, Tools } from './run.js';
+
+/** Bytes of the part of a map that exists at a time. It should stay in the processor's caches. */
+const PART = 2 ** 23;
+
+/** A convolution, its bias, ReLU and max pooling, some images at a time. */
+export function convPool(call: OwnCall<'ConvPool'>): TensorInfo[] {
+  const { backend, kernels, inputs, attrs } = call;
+  const infos = infosOf(inputs.x, inputs.filter, attrs);
+  const y = backend.makeOutput(infos.pool.outShape, 'float32');
+  const choices = backend.makeOutput(infos.pool.outShape, 'bool');
+  const [from, to, where] = [inputs.x, y, choices].map((tensor) => addressOf(backend, tensor));
+  withConvolution(call, inputs, infos.conv, (compute) => {
+    eachPart(call, infos, ({ conv, pool, inputsBefore, outputsBefore }, map) => {
+      compute(conv, from! + 4 * inputsBefore, map);
+      const results = [to! + 4 * outputsBefore, where! + outputsBefore] as const;
+      kernels.maxPoolChoices(map, Number(attrs.relu), ...results, ...windowsOf(pool));
+    });
+  });
+  return [y, choices];
+}
+
+/** The gradients of the filter, the bias and the images, some images at a time. */
+export function convPoolGrad(call: OwnCall<'ConvPoolGrad'>): TensorInfo[] {
+  const { backend, kernels, place, inputs, attrs } = call;
+  const infos = infosOf(inputs.x, inputs.filter, attrs);
+  const { outChannels } = infos.conv;
+  const shapes = { filter: inputs.filter.shape, bias: [outChannels], x: inputs.x.shape };
+  const gradients = attrs.wanted.map((name) => backend.makeOutput(shapes[name], 'float32'));
+  /** The address of a gradient; 0 if it is not wanted. */
+  const to = (name: keyof typeof shapes) => addressOf(backend, gradients[attrs.wanted.indexOf(name)]);
+  const [dy, choices, x] = [inputs.dy, inputs.choices, inputs.x].map((tensor) => addressOf(backend, tensor));
+
+  const gradientsOf = (gradientOfX: (conv: ConvInfo, dy: number, dx: number) => void) => {
+    const biasBytes = 4 * outChannels;
+    if (to('bias')) floats(place.memory, to('bias'), biasBytes).fill(0);
+    eachPart(call, infos, ({ conv, pool, inputsBefore, outputsBefore }, map) => {
+      kernels.spreadChoices(dy! + 4 * outputsBefore, choices! + outputsBefore, map, ...windowsOf(pool));
+      const addresses = { x: x! + 4 * inputsBefore, dy: map, gradient: to('filter') };
+      if (to('filter'))
+        filterGradient(call, conv, { ...addresses, use: inputsBefore === 0 ? 'write' : 'add' });
+      if (to('bias')) {
+        withMemory(backend, biasBytes, (sums) => {
+          kernels.sumRows(map, conv.batchSize * conv.outHeight * conv.outWidth, outChannels, sums);
+          add(place.memory, to('bias'), floats(place.memory, sums, biasBytes));
+        });
+      }
+      if (to('x')) gradientOfX(conv, map, to('x') + 4 * inputsBefore);
+    });
+  };
+  if (to('x')) {
+    const turned = turnedOf(infos.conv)!;
+    withConvolution(call, { filter: inputs.filter, rotated: true }, turned, (compute) =>
+      gradientsOf(({ batchSize }, dy, dx) => compute({ ...turned, batchSize }, dy, dx)),
+    );
+  } else gradientsOf(() => {});
+  return gradients;
+}
+
+/** The shapes of a convolution and of the pooling of its map. */
+interface Infos {
+  conv: ConvInfo;
+  pool: ConvInfo;
+}
+
+function infosOf(x: TensorInfo, filter: TensorInfo, { pad, pool }: ConvPool): Infos {
+  type Shape = [number, number, number, number];
+  const conv = backend_util.computeConv2DInfo(x.shape as Shape, filter.shape as Shape, 1, 1, pad);
+  return { conv, pool: backend_util.computePool2DInfo(conv.outShape, pool.size, pool.strides, 1, pool.pad) };
+}
+
+/** Some images of a batch, and how many numbers of the inputs and outputs come before them. */
+interface Part extends Infos {
+  inputsBefore: number;
+  outputsBefore: number;
+}
+
+/** Runs `use` for some images of the batch at a time, with working memory for their map. */
+function eachPart(
+  { backend, helpers }: Tools,
+  { conv, pool }: Infos,
+  use: (part: Part, map: number) => void,
+): void {
+  const numbers = { x: size(conv.inShape), map: size(conv.outShape), y: size(pool.outShape) };
+  const atOnce = Math.max(1, Math.floor(PART / (4 * numbers.map))) * (helpers.length + 1);
+  withMemory(backend, 4 * numbers.map * Math.min(atOnce, conv.batchSize), (map) => {
+    for (let first = 0; first < conv.batchSize; first += atOnce) {
+      const batchSize = Math.min(atOnce, conv.batchSize - first);
+      const part = { conv: { ...conv, batchSize }, pool: { ...pool, batchSize } };
+      use({ ...part, inputsBefore: first * numbers.x, outputsBefore: first * numbers.y }, map);
+    }
+  });
+}
+
+/** Numbers of one image. */
+function size([, ...shape]: number[]): number {
+  return util.sizeFromShape(shape);
+}
+
+function windowsOf(pool: ConvInfo): Windows {
+  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, padInfo } = pool;
+  const filter = [pool.filterHeight, pool.filterWidth, pool.strideHeight, pool.strideWidth] as const;
+  const padding = [padInfo.top, padInfo.left] as const;
+  return [batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, ...filter, ...padding];
+}
