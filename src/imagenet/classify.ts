@@ -2,6 +2,7 @@ import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../images/index.js';
+import { checkImageSize } from '../tfjs/imageSize.js';
 import { outputKindOf } from '../tfjs/models.js';
 import { metadataOf, preprocessingFor } from '../weights/metadata.js';
 import { LABELS } from './labels.js';
@@ -72,7 +73,7 @@ export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs' | 'labels
 /**
  * Classifies an image. The model's last layer determines whether its outputs are logits or probabilities.
  *
- * @throws RangeError when the image cannot be read, no preprocessing is known, or the numbers of labels and classes differ.
+ * @throws RangeError when the image cannot be read or is too small for the model, no preprocessing is known, or the numbers of labels and classes differ.
  * @example
  * const { model } = await fromPretrained('torchvision/vgg16');
  * const [first] = await classify(model, imageElement); // { index: 281, label: 'tabby', probability: 0.6 }
@@ -85,6 +86,7 @@ export async function classify(
   const x = await preprocess(image, preprocessingFor('classify', model, preprocessing));
   let y: Tensor | undefined;
   try {
+    checkImageSize('classify', model, x.shape.slice(1));
     y = tidy(() => model.predict(x) as Tensor);
     const outputs = outputKindOf(model);
     const [predictions] = await decodePredictions(y, { outputs, topK, labels });

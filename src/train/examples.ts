@@ -2,6 +2,7 @@ import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
+import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 
 /** A batch of examples as tensors. The receiver disposes both. */
@@ -34,6 +35,7 @@ export function checkExamples(where: string, model: LayersModel, examples: Examp
       `the ${which} images are ${shapeText(examples.shape)}, but the model takes ${shapeText(input)}; resize the images or build the model with inputShape [${examples.shape.join(', ')}].`,
     );
   }
+  checkImageSize(where, model, examples.shape);
   if (output.length !== 1) {
     fail(
       where,

@@ -4,6 +4,7 @@ import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
 import { shapeText } from '../base/shapes.js';
 import type { OptimizerName } from '../core/optimizers.js';
+import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import { chooseOptimizer } from './optimizer.js';
 import { breathing } from './running.js';
@@ -73,6 +74,7 @@ export async function throughput(
   if (shape.includes(null)) {
     fail('throughput', `the model takes images of ${shapeText(shape)}; build it with a fixed size.`);
   }
+  checkImageSize('throughput', model, shape);
   const images = randomUniform([batchSize, ...(shape as number[])], 0, 1, 'float32', seed + 1);
   const run = mode === 'inference' ? predicting(model, images) : training(model, images, optimizer, seed);
   try {

@@ -140,9 +140,9 @@ describe('an extractor', () => {
   });
 
   test.each<[string, [number | null, number | null, number], string]>([
-    ['pool5', [16, 40, 3], 'inputShape is [16,40,3], which leaves nothing for block5_pool; pass a larger'],
-    ['fc1', [null, 224, 3], 'inputShape is [any,224,3], which has no fixed size for fc1; pass a larger'],
-    ['fc1', [192, 224, 3], 'inputShape is [192,224,3], which leaves nothing for fc1; pass a larger'],
+    ['pool5', [16, 40, 3], 'images of 16x40x3 are too small for block5_pool; use at least 32x32x3.'],
+    ['fc1', [null, 224, 3], 'inputShape is [any,224,3], which has no fixed size for fc1; pass a height'],
+    ['fc1', [192, 224, 3], 'images of 192x224x3 are too small for fc1; use at least 224x224x3.'],
   ])('refuses images that are too small for %s', (layer, inputShape, sentence) => {
     const model = vgg(scaleArch(VGG11, 32), { ...NARROW, inputShape: [224, 224, 3], convolutionalTop: true });
     expect(() => featureExtractor(model, layer, { inputShape })).toThrow(`featureExtractor: ${sentence}`);

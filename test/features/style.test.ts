@@ -203,7 +203,7 @@ describe('a style transfer', () => {
       { styleLayers: ['pool1'], styleLayerWeights: [1, 2] },
       'styleLayerWeights are [1,2] for the layers pool1',
     ],
-    [{ size: 12 }, 'styleTransfer: an image of 12x9 is too small for block4_pool; use a larger size.'],
+    [{ size: 12 }, 'styleTransfer: images of 9x12x3 are too small for block4_pool; use at least 16x16x3.'],
     [
       { maxBytes: 2 ** 16 },
       /an image of 48x36 takes about 0.0 GiB, but maxBytes is 0.0 GiB; use a size of at most \d+/ as never,

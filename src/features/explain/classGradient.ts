@@ -4,6 +4,7 @@ import { fail } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import { type ImageInput, type Preprocessing, preprocess, toRgb, visibleRegion } from '../../images/index.js';
+import { checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 
 /** The class to explain, and the preprocessing of the image. */
@@ -45,6 +46,7 @@ export async function prepareInput(
     );
   }
   if (preprocessing) {
+    checkImageSize(where, model, [preprocessing.crop, preprocessing.crop, 3]);
     const pixels = await toRgb(image, where);
     const x = await preprocess(pixels, preprocessing);
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
@@ -57,6 +59,7 @@ export async function prepareInput(
       `the image is ${shape ? `a tensor of shape [${shape}]` : 'not a tensor'}, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [${shapeText(wanted, ',')}].`,
     );
   }
+  checkImageSize(where, model, shape.slice(1));
   return { x: image as Tensor4D, dispose() {} };
 }
 

@@ -1,9 +1,11 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../../images/index.js';
+import { checkImageSize } from '../../tfjs/imageSize.js';
 import { preprocessingFor } from '../../weights/metadata.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
+import { tapOf } from '../taps/taps.js';
 
 /** Options of {@link embed}. */
 export interface EmbedOptions {
@@ -26,7 +28,8 @@ export interface EmbedOptions {
  * positions and scaled to length one, so that dot products are cosines.
  *
  * @returns one vector per image, in order; all zeros where the layer's features are.
- * @throws RangeError when there is no such layer, no preprocessing is known, or an image cannot be read.
+ * @throws RangeError when there is no such layer, no preprocessing is known, an image cannot be read, or the preprocessed images are too
+ *   small for the layer.
  * @example
  * const index = new EmbeddingIndex(512);
  * const vectors = await embed(model, images, { preprocessing: published.preprocessing });
@@ -40,7 +43,10 @@ export async function embed(
   wholeNumber('embed', 'batchSize', batchSize);
   const preprocessing = preprocessingFor('embed', model, given);
   const { crop } = preprocessing;
-  const extractor = featureExtractor(model, layer, { inputShape: [crop, crop, 3], pooling: 'avg' });
+  const inputShape = [crop, crop, 3] as const;
+  const { output } = model.getLayer(tapOf('embed', model, layer).layer);
+  checkImageSize('embed', model, inputShape, [output as SymbolicTensor]);
+  const extractor = featureExtractor(model, layer, { inputShape, pooling: 'avg' });
   const vectors: Float32Array[] = [];
   for (let from = 0; from < images.length; from += batchSize) {
     const x = await preprocess(images.slice(from, from + batchSize), preprocessing);

@@ -1,9 +1,10 @@
 import { avgPool, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
-import type { LayersModel, layers as tfjsLayers } from '@tensorflow/tfjs-layers';
+import type { LayersModel, SymbolicTensor, layers as tfjsLayers } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing } from '../../images/index.js';
 import { fixedLayer } from '../../tfjs/fusedLayers.js';
+import { checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import { chainTo } from '../taps/chain.js';
@@ -24,6 +25,8 @@ export interface ImageFeaturesOptions {
 interface ImageFeatures {
   /** From images `[batch, height, width, channels]` to features, in the order of the layer names. */
   features: (images: Tensor4D) => Tensor[];
+  /** Throws when an image of this shape, `[height, width, channels]`, is too small for the layers. */
+  checkImage: (shape: readonly number[]) => void;
   /** The layers that run. */
   layers: readonly tfjsLayers.Layer[];
 }
@@ -47,10 +50,14 @@ export function imageFeatures(
   const anySize = !layers.some((layer) => /^(Flatten|Dense)$/.test(layer.getClassName()));
   const wanted = anySize ? [null, null, shape[2]!] : shape;
 
+  const outputs = [(layers.at(-1)?.output ?? model.inputs[0]) as SymbolicTensor];
+  const checkImage = (shape: readonly number[]) => checkImageSize(where, model, shape, outputs);
+
   const features = (images: Tensor4D) => {
     if (!fits(images.shape, [null, ...wanted])) {
       fail(where, `the images have shape [${images.shape}]; pass [batch, ${shapeText(wanted, ', ')}].`);
     }
+    checkImage(images.shape.slice(1));
     const found = new Map<string, Tensor>();
     let x: Tensor = preprocessing ? normalizeImages(images, preprocessing) : images;
     found.set(keyOf({ layer: model.inputs[0]!.sourceLayer.name, side: 'after' }), x);
@@ -63,7 +70,7 @@ export function imageFeatures(
     }
     return taps.map((tap) => found.get(keyOf(tap))!);
   };
-  return { features, layers };
+  return { features, checkImage, layers };
 }
 
 /** A layer applied in inference, without its activation if `split`. */

@@ -146,18 +146,16 @@ const MAX_BYTES = 3 * 2 ** 30;
 /** Throws when an image is too small for the layers of a style objective, or too large for memory. */
 export function checkStyleSize(
   where: string,
-  { layers }: Pick<ReturnType<typeof resolveStyle>, 'layers'>,
+  { layers, checkImage }: Pick<ReturnType<typeof resolveStyle>, 'layers' | 'checkImage'>,
   { width, height }: { width: number; height: number },
   maxBytes = MAX_BYTES,
 ): void {
+  checkImage([height, width, 3]);
   let shape = [1, height, width, 3];
   let numbers = 0;
   for (const layer of layers) {
     shape = layer.computeOutputShape(shape) as number[];
     numbers += size(shape);
-    if (shape.includes(0)) {
-      fail(where, `an image of ${width}x${height} is too small for ${layer.name}; use a larger size.`);
-    }
   }
   const bytes = 4 * numbers * BYTES_PER_MAP_BYTE;
   if (bytes <= maxBytes) return;

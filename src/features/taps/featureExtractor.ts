@@ -7,6 +7,7 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
+import { checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
@@ -40,7 +41,7 @@ export interface ExtractorOptions {
  * @returns a model with the input of `model`; outputs are `[batch, height, width, channels]` for feature maps and
  *   `[batch, units]` for vectors. `predict` returns a tensor for one name and an array for several.
  * @throws RangeError when there is no such layer (the message lists all), none is named, the layers are not a chain, or an
- *   option does not fit.
+ *   option does not fit; `predict`, when images are too small for the layers.
  * @example
  * const extractor = featureExtractor(vgg16(IMAGENET), ['relu3_3', 'pool5']);
  * const [relu3, pool5] = extractor.predict(images) as Tensor[]; // [n, 56, 56, 256], [n, 7, 7, 512]
@@ -58,8 +59,11 @@ export function featureExtractor(
   const { inputShape, pooling, name = `${model.name}_features` } = options;
   oneOf('featureExtractor', 'pooling', pooling, [undefined, 'avg', 'max']);
 
+  const shape = shapeOf(model, used, inputShape);
+  const last = (used.at(-1)?.output ?? model.inputs[0]) as SymbolicTensor;
+  checkImageSize('featureExtractor', model, shape, [last]);
   const image = input({
-    shape: shapeOf(model, used, inputShape),
+    shape,
     name: inputName,
   });
   const before = new Map([[inputName, image]]);
@@ -68,7 +72,7 @@ export function featureExtractor(
   for (const [i, layer] of used.entries()) {
     const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
     x = sharedLayer(layer, split ? 'none' : 'own').apply(x) as SymbolicTensor;
-    checkSize(layer, x, image.shape);
+    checkWindow(layer, x, shape);
     before.set(layer.name, x);
     const needed =
       i < used.length - 1 || taps.some((tap) => tap.layer === layer.name && tap.side === 'after');
@@ -87,8 +91,18 @@ export function featureExtractor(
     outputs: outputs.length === 1 ? outputs[0]! : outputs,
     name,
   });
+  if (shape.includes(null)) checkWhatItPredicts(extractor);
   setMetadata(extractor, { preprocessing: metadataOf(model).preprocessing });
   return extractor;
+}
+
+/** Makes `predict` refuse images that are too small, as everything does that knows their size. */
+function checkWhatItPredicts(extractor: LayersModel): void {
+  const predict = extractor.predict.bind(extractor);
+  extractor.predict = (x, args) => {
+    for (const { shape } of [x].flat()) checkImageSize('featureExtractor', extractor, shape.slice(1));
+    return predict(x, args);
+  };
 }
 
 function pooled(x: SymbolicTensor, pooling: 'avg' | 'max', name: string): SymbolicTensor {
@@ -100,17 +114,16 @@ function same(x: SymbolicTensor, name: string): SymbolicTensor {
   return tfjsLayers.activation({ activation: 'linear', name }).apply(x) as SymbolicTensor;
 }
 
-/** Throws where images are smaller than a window, or may be; tfjs would compute without an error. */
-function checkSize(
+/** Throws where images may be smaller than the window of a convolutional top. */
+function checkWindow(
   layer: tfjsLayers.Layer,
   { shape }: SymbolicTensor,
   image: readonly (number | null)[],
 ): void {
-  const windowed = layer.getClassName() === 'Conv2D' && layer.name === 'fc1' && shape.slice(1).includes(null);
-  if (!windowed && shape.slice(1).every((side) => side === null || side > 0)) return;
+  if (layer.getClassName() !== 'Conv2D' || layer.name !== 'fc1' || !shape.slice(1).includes(null)) return;
   fail(
     'featureExtractor',
-    `inputShape is [${shapeText(image.slice(1), ',')}], which ${windowed ? 'has no fixed size' : 'leaves nothing'} for ${layer.name}; pass a larger height and width.`,
+    `inputShape is [${shapeText(image, ',')}], which has no fixed size for ${layer.name}; pass a height and a width.`,
   );
 }
 

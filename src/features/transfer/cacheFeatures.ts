@@ -4,6 +4,7 @@ import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { epochSeed } from '../../base/random.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
+import { checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import type { Examples } from '../../train/index.js';
 import { FeatureSet, inMemory, type OpenRowStore, type RowStore } from './featureSet.js';
@@ -118,6 +119,7 @@ function featureShape(base: LayersModel, examples: Examples): readonly number[] 
       `the images are ${shapeText(examples.shape)}, but the base takes ${shapeText(wanted)}; prepare the images at that size.`,
     );
   }
+  checkImageSize('cacheFeatures', base, examples.shape);
   const shape = base.computeOutputShape([null, ...examples.shape]) as (number | null)[];
   if (base.outputs.length !== 1) {
     fail('cacheFeatures', `the base has ${base.outputs.length} outputs; pass one with a single output.`);
