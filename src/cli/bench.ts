@@ -18,6 +18,7 @@ import { firstLineOf } from '../base/realm.js';
 import { table } from '../figures/table.js';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
 import { number, numeric, shared } from './options.js';
+import { printing } from './process.js';
 
 const MODES = ['inference', 'training'] as const;
 type Mode = (typeof MODES)[number];
@@ -48,7 +49,7 @@ type Row = { backend: Backend; batchSize: number; mode: Mode } & (
 
 /** `vgg-blocks bench`: measures this machine's throughput. */
 export function benchCommand(): Command {
-  return new Command('bench')
+  return printing(new Command('bench'))
     .description(
       'measure throughput in examples per second, by backend and batch size, with random weights and images',
     )

@@ -3,6 +3,7 @@ import { classify, type Prediction } from 'vgg-blocks/imagenet';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
+import { printing } from './process.js';
 
 interface ClassifyArguments extends NetworkArguments {
   labels?: string;
@@ -15,7 +16,7 @@ export function classifyCommand(): Command {
   const command = new Command('classify')
     .description('predict what images show, with ImageNet weights or your own')
     .argument('<images...>', IMAGES_HELP);
-  return withNetwork(command)
+  return withNetwork(printing(command))
     .addOption(labelsOption())
     .addOption(numeric('--top <n>', 'number of classes per image', 5))
     .option('--json', 'print one line of JSON per image')

@@ -8,8 +8,9 @@ import { confusion, predictClasses, train } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
 import { type Finetuned, listing, type Phase, writeFinetuned } from './finetuned.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { numeric } from './options.js';
-import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './runs.js';
+import { numberIn, numeric } from './options.js';
+import { stopOnSignal } from './process.js';
+import { checkAccuracy, epochLine, makeFolder } from './runs.js';
 
 /** The changes of `--augment`, which rarely alter the class of an image. */
 const AUGMENTATION: Augmentation = {
@@ -63,12 +64,12 @@ export function finetuneCommand(): Command {
     .addOption(
       numeric('--dropout <fraction>', 'fraction of units to drop (default: 0.5 with a hidden layer)'),
     )
-    .addOption(numeric('--epochs <n>', 'epochs for the new layers, on cached features', 30))
-    .addOption(numeric('--lr <rate>', 'learning rate for the new layers', 0.003))
+    .addOption(numberIn('count', '--epochs <n>', 'epochs for the new layers, on cached features', 30))
+    .addOption(numberIn('positive', '--lr <rate>', 'learning rate for the new layers', 0.003))
     .option('--unfreeze <layer>', 'then also train this layer or block and all after it, e.g. block5')
-    .addOption(numeric('--unfreeze-epochs <n>', 'epochs with --unfreeze', 10))
-    .addOption(numeric('--unfreeze-lr <rate>', 'learning rate with --unfreeze', 1e-4))
-    .addOption(numeric('--batch <n>', 'batch size', 32))
+    .addOption(numberIn('count', '--unfreeze-epochs <n>', 'epochs with --unfreeze', 10))
+    .addOption(numberIn('positive', '--unfreeze-lr <rate>', 'learning rate with --unfreeze', 1e-4))
+    .addOption(numberIn('count', '--batch <n>', 'batch size', 32))
     .option('--augment', 'augment the training images: flips, crops and color jitter')
     .addOption(
       numeric(
@@ -86,7 +87,7 @@ export function finetuneCommand(): Command {
     )
     .addOption(new Option('--out <folder>', 'output folder').default('runs/finetune'))
     .option('--json', 'print the result as one line of JSON')
-    .addOption(numeric('--min-accuracy <fraction>', 'fail if the validation accuracy is lower'))
+    .addOption(numberIn('fraction', '--min-accuracy <fraction>', 'fail if the validation accuracy is lower'))
     .action(run);
 }
 
@@ -98,57 +99,53 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     ...(args.size !== undefined && { inputShape: [args.size, args.size, 3] as const }),
   });
   const { model: base, preprocessing } = loaded;
-  const stop = stopOnInterrupt();
-  try {
-    const images = await read(folder, args, preprocessing, stop.signal);
-    const { classNames, problems } = images;
-    say(
-      `${images.trainSet.length} training and ${images.validationSet.length} validation images of ${classNames.length} classes at ${images.trainSet.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
-    );
-    const model = transferHead(freeze(base), {
-      classes: classNames.length,
-      // A network from an earlier run already pools its features.
-      pooling: base.outputs[0]!.shape.length === 2 ? undefined : args.pooling,
-      hiddenUnits: args.hidden,
-      dropout: args.dropout,
-      seed: args.seed,
-      name: `${base.name}_finetuned`,
-    });
-    setMetadata(model, { preprocessing, classNames });
-    const { phases, predicted } = await trainPhases(model, base, images, args, stop.signal, say);
-    if (phases[0]!.epochs.length === 0)
-      throw new Error('finetune: stopped before the first batch; nothing was written.');
-    const { labels } = images.validationSet;
-    const found = labels.length > 0 ? confusion(labels, predicted, classNames) : undefined;
-    const result = {
-      folder,
-      weights: loaded.source,
-      network: loaded.title,
-      classNames,
-      preprocessing,
-      train: images.trainSet.length,
-      validation: images.validationSet.length,
-      leftOut: problems,
-      accuracy: found?.accuracy ?? null,
-      confusion: found?.counts ?? null,
-      phases: phases.map(({ name, ended, epochs, weightsOf }) => ({
-        name,
-        ended,
-        epochs: epochs.length,
-        weightsOf,
-      })),
-      out: args.out,
-    } satisfies Finetuned & Record<string, unknown>;
-    const { files, without } = await writeFinetuned(args.out, { model, images, phases, predicted, result });
-    model.dispose();
-    say(found ? listing(found) : 'no images were held out, so the accuracy is unknown');
-    say(`wrote ${files.join(', ')} to ${args.out}`);
-    if (without) say(`model.safetensors was not written: ${without}`);
-    if (args.json) console.log(JSON.stringify(result));
-    checkAccuracy('finetune: validation', found?.accuracy ?? null, args.minAccuracy);
-  } finally {
-    stop.forget();
-  }
+  const signal = stopOnSignal();
+  const images = await read(folder, args, preprocessing, signal);
+  const { classNames, problems } = images;
+  say(
+    `${images.trainSet.length} training and ${images.validationSet.length} validation images of ${classNames.length} classes at ${images.trainSet.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
+  );
+  const model = transferHead(freeze(base), {
+    classes: classNames.length,
+    // A network from an earlier run already pools its features.
+    pooling: base.outputs[0]!.shape.length === 2 ? undefined : args.pooling,
+    hiddenUnits: args.hidden,
+    dropout: args.dropout,
+    seed: args.seed,
+    name: `${base.name}_finetuned`,
+  });
+  setMetadata(model, { preprocessing, classNames });
+  const { phases, predicted } = await trainPhases(model, base, images, args, signal, say);
+  if (phases[0]!.epochs.length === 0)
+    throw new Error('finetune: stopped before the first batch; nothing was written.');
+  const { labels } = images.validationSet;
+  const found = labels.length > 0 ? confusion(labels, predicted, classNames) : undefined;
+  const result = {
+    folder,
+    weights: loaded.source,
+    network: loaded.title,
+    classNames,
+    preprocessing,
+    train: images.trainSet.length,
+    validation: images.validationSet.length,
+    leftOut: problems,
+    accuracy: found?.accuracy ?? null,
+    confusion: found?.counts ?? null,
+    phases: phases.map(({ name, ended, epochs, weightsOf }) => ({
+      name,
+      ended,
+      epochs: epochs.length,
+      weightsOf,
+    })),
+    out: args.out,
+  } satisfies Finetuned & Record<string, unknown>;
+  const { files, without } = await writeFinetuned(args.out, { model, images, phases, predicted, result });
+  model.dispose();
+  say(found ? listing(found) : 'no images were held out, so the accuracy is unknown');
+  say(`wrote ${files.join(', ')} to ${args.out}`);
+  if (without) say(`model.safetensors was not written: ${without}`);
+  if (args.json) console.log(JSON.stringify(result));
+  checkAccuracy('finetune: validation', found?.accuracy ?? null, args.minAccuracy);
 }
 
 async function read(

@@ -14,7 +14,8 @@ export type Print = (line: string) => void;
 
 /**
  * Runs `work` for each image that the patterns name: files, the images of folders, and the matches of globs. An image that
- * cannot be read is reported on standard error and skipped. On a terminal, a bar shows the progress.
+ * cannot be read is reported on standard error and skipped, and the command fails in the end. On a terminal, a bar shows the
+ * progress.
  *
  * @param work must print through its third argument only.
  * @throws Error if no image could be read, and whatever `work` throws.
@@ -46,9 +47,11 @@ export async function eachImage(
     bar.stop();
   }
   if (paths.length === 0) throw new Error(`${command}: there are no images in ${patterns.join(', ')}.`);
+  if (failed === 0) return;
   const summary = `${command}: ${failed} of ${paths.length} images could not be read.`;
   if (failed === paths.length) throw new Error(summary);
-  if (failed > 0) console.error(summary);
+  console.error(summary);
+  process.exitCode ??= 1;
 }
 
 /** The paths of the images that the patterns name, in order; a pattern that names none is reported. */
@@ -67,6 +70,7 @@ async function imagesOf(patterns: readonly string[], complain: Print): Promise<s
           .filter((name) => EXTENSIONS.includes(extname(name).toLowerCase()))
           .map((name) => join(pattern, name));
     if (inside.length === 0) {
+      process.exitCode ??= 1;
       complain(
         isGlob
           ? `${pattern} matches no files.`

@@ -5,6 +5,7 @@ import { inspectWeights, type ModelMetadata, type WeightFileInfo } from 'vgg-blo
 import { table } from '../figures/table.js';
 import { PREPROCESSINGS } from './network.js';
 import { WEIGHT_FILES_HELP } from './options.js';
+import { printing } from './process.js';
 import { isHubName, oneLine, type ReadingArguments, withReading } from './reading.js';
 
 /** `vgg-blocks inspect`: describes a weight file. */
@@ -12,7 +13,7 @@ export function inspectCommand(): Command {
   const command = new Command('inspect')
     .description('describe a weight file: its format, network, types and tensors, and the call that loads it')
     .argument('<file>', `${WEIGHT_FILES_HELP}, as a path or URL`);
-  return withReading(command)
+  return withReading(printing(command))
     .option('--json', 'print JSON')
     .action(async (file: string, { json, ...reading }: ReadingArguments & { json?: true }) => {
       if (isHubName(file)) {

@@ -10,6 +10,7 @@ import { finetuneCommand } from './finetune.js';
 import { gradcamCommand } from './gradcam.js';
 import { inspectCommand } from './inspect.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './plans.js';
+import { handleOutputErrors, handleSignals } from './process.js';
 import { inFlags } from './reading.js';
 import { similarCommand } from './similar.js';
 import { styleCommand } from './style.js';
@@ -33,17 +34,13 @@ const program = new Command('vgg-blocks')
   .addCommand(similarCommand())
   .addCommand(benchCommand());
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader has exited, as `head` does after ten lines.
-  if (error.code === 'EPIPE') process.exit();
-  console.error(`the output could not be written: ${error.message}.`);
-  process.exit(1);
-});
+handleSignals();
+handleOutputErrors();
 
 try {
   await program.parseAsync();
 } catch (error) {
   // The library's errors are sentences that say what to do; a stack would only hide them.
   console.error(inFlags(messageOf(error)));
-  process.exitCode = 1;
+  process.exitCode ??= 1;
 }

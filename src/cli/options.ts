@@ -59,6 +59,33 @@ export function numeric(flags: string, description: string, value?: number, show
   return new Option(flags, description).argParser(number).default(value, shown);
 }
 
+/** The ranges of {@link numberIn}. */
+const RANGES = {
+  fraction: [(value: number) => value >= 0 && value <= 1, 'It must be from 0 to 1.'],
+  count: [
+    (value: number) => Number.isSafeInteger(value) && value >= 1,
+    'It must be a whole number of at least 1.',
+  ],
+  positive: [(value: number) => value > 0 && value < Number.POSITIVE_INFINITY, 'It must be above 0.'],
+} as const;
+
+/** An option with a number that is checked at once, for what is used only after minutes or hours. */
+export function numberIn(
+  range: keyof typeof RANGES,
+  flags: string,
+  description: string,
+  value?: number,
+): Option {
+  const [holds, sentence] = RANGES[range];
+  return new Option(flags, description)
+    .argParser((text) => {
+      const parsed = number(text);
+      if (!holds(parsed)) throw new InvalidArgumentError(sentence);
+      return parsed;
+    })
+    .default(value);
+}
+
 /** Options that several commands share. */
 export const shared = {
   arch: () => new Option('--arch <name>', `architecture: ${ARCH_HELP}`).argParser((text) => parseArch(text)),

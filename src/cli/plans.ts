@@ -2,6 +2,7 @@ import { Argument, Command, Option } from 'commander';
 import { alexNetPlan, cost, diagram, OPTIMIZERS, plan, summary, tally, VGG11 } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
 import { ARCH_HELP, type Architecture, numeric, parseArchitecture, planOf, shared } from './options.js';
+import { printing } from './process.js';
 
 interface ShapeOptions {
   ratio: number;
@@ -43,7 +44,7 @@ export function summaryCommand(): Command {
         .choices(Object.keys(OPTIMIZERS))
         .default('sgd'),
     );
-  return withShape(command).action((of: Architecture = VGG11, options) => {
+  return withShape(printing(command)).action((of: Architecture = VGG11, options) => {
     const rows = planFor(of, options);
     const { macs, bytes, receptiveField } = cost(rows, {
       batchSize: options.batch,
@@ -59,7 +60,7 @@ receptive field of the last feature map: ${receptiveField.size} pixels, stride $
 
 /** `vgg-blocks tally`: the parameters of AlexNet and VGG-11, counted as in the chapter's discussion. */
 export function tallyCommand(): Command {
-  return new Command('tally')
+  return printing(new Command('tally'))
     .description("print the parameter tally of the chapter's discussion: AlexNet next to VGG-11")
     .addOption(shared.channels().default(3))
     .action(({ channels }) => {
@@ -74,7 +75,7 @@ export function diagramCommand(): Command {
     .description('draw networks side by side as an SVG')
     .addArgument(network('[networks...]', 'networks, each as for summary (default: alexnet vgg11)'))
     .option('--out <file>', 'write to this file instead of standard output');
-  return withShape(command).action(async (names: string[], options) => {
+  return withShape(printing(command)).action(async (names: string[], options) => {
     const titles = names.length > 0 ? names : ['alexnet', 'vgg11'];
     const svg = diagram(
       Object.fromEntries(titles.map((name) => [name, planFor(parseArchitecture(name), options)])),

@@ -26,14 +26,3 @@ export function checkAccuracy(what: string, accuracy: number | null, minimum: nu
     throw new Error(`${what} accuracy ${reached.toFixed(4)} is below --min-accuracy ${minimum}.`);
   }
 }
-
-/** The first Ctrl-C stops after the current batch or step, so that the result so far is written; the second kills the process. */
-export function stopOnInterrupt() {
-  const controller = new AbortController();
-  const onInterrupt = () => {
-    controller.abort();
-    process.off('SIGINT', onInterrupt);
-  };
-  process.on('SIGINT', onInterrupt);
-  return { signal: controller.signal, forget: () => void process.off('SIGINT', onInterrupt) };
-}

@@ -4,6 +4,7 @@ import { readImage, writeFileAtomic } from 'vgg-blocks/node';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
+import { printing } from './process.js';
 
 interface SimilarArguments extends NetworkArguments {
   layer: string;
@@ -20,7 +21,7 @@ export function similarCommand(): Command {
     )
     .argument('<image>', 'the image to compare with')
     .argument('<images...>', IMAGES_HELP);
-  return withNetwork(command)
+  return withNetwork(printing(command, ({ saveIndex }: SimilarArguments) => saveIndex !== undefined))
     .option('--layer <name>', 'layer whose features are compared', 'pool5')
     .addOption(numeric('--top <n>', 'number of results', 10))
     .option('--save-index <file>', 'write the vectors as safetensors, for EmbeddingIndex.load')

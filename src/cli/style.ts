@@ -4,7 +4,7 @@ import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
-import { stopOnInterrupt } from './runs.js';
+import { stopOnSignal } from './process.js';
 
 interface StyleArguments extends NetworkArguments {
   content: string;
@@ -63,7 +63,7 @@ async function run(args: StyleArguments): Promise<void> {
   const first = init === 'content' || init === 'noise' ? init : await readImage(init);
   const { model, preprocessing } = await loadNetwork('style', args, { includeTop: false });
   const bar = countBar();
-  const stop = stopOnInterrupt();
+  const signal = stopOnSignal();
   const written: string[] = [];
   const onProgress = async (progress: StyleProgress) => {
     bar.update(progress);
@@ -88,7 +88,7 @@ async function run(args: StyleArguments): Promise<void> {
         learningRate: args.lr,
         pooling: args.pooling,
         seed: args.seed,
-        signal: stop.signal,
+        signal,
         every: 1,
         onProgress,
       },
@@ -107,7 +107,6 @@ async function run(args: StyleArguments): Promise<void> {
     }
   } finally {
     bar.stop();
-    stop.forget();
     model.dispose();
   }
 }

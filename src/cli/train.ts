@@ -24,8 +24,9 @@ import {
 import { setMetadata } from 'vgg-blocks/weights';
 import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
-import { numeric, shared } from './options.js';
-import { checkAccuracy, epochLine, makeFolder, stopOnInterrupt } from './runs.js';
+import { numberIn, numeric, shared } from './options.js';
+import { stopOnSignal } from './process.js';
+import { checkAccuracy, epochLine, makeFolder } from './runs.js';
 
 interface TrainArguments extends BackendArguments {
   data: string;
@@ -90,7 +91,7 @@ export function trainCommand(): Command {
     .addOption(shared.threads())
     .addOption(shared.relaxedSimd())
     .addOption(new Option('--out <folder>', 'output folder').default('runs/latest'))
-    .addOption(numeric('--min-accuracy <fraction>', 'fail if the final test accuracy is lower'))
+    .addOption(numberIn('fraction', '--min-accuracy <fraction>', 'fail if the final test accuracy is lower'))
     .action(run);
 }
 
@@ -122,7 +123,7 @@ async function run(args: TrainArguments): Promise<void> {
     `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
   );
   const epochs = args.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
-  const stop = stopOnInterrupt();
+  const signal = stopOnSignal();
   const history = await train(
     model,
     { trainSet, testSet },
@@ -133,14 +134,11 @@ async function run(args: TrainArguments): Promise<void> {
       optimizer: args.optimizer,
       schedule: args.schedule,
       seed: args.seed,
-      signal: stop.signal,
+      signal,
       onProgress: bar.update,
       onEpoch: (row) => bar.log(epochLine(row, epochs)),
     },
-  ).finally(() => {
-    bar.stop();
-    stop.forget();
-  });
+  ).finally(bar.stop);
   if (history.epochs.length === 0)
     throw new Error('train: stopped before the first batch; nothing was written.');
   const shown = testSet.take(0, Math.min(40, testSet.length));

@@ -1,5 +1,17 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,6 +57,28 @@ describe('vgg-blocks', () => {
     const { child, outcome } = start(['summary', 'vgg16']);
     child.stdout!.destroy();
     expect(await outcome).toEqual({ code: 0, out: '', error: '' });
+  });
+
+  test.runIf(existsSync('/dev/full'))('says so when its output cannot be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    const { code, error } = await start(['summary', 'vgg11'], {}, full).outcome;
+    closeSync(full);
+    expect([code, error]).toEqual([
+      1,
+      'the output could not be written: ENOSPC: no space left on device, write.\n',
+    ]);
+  });
+
+  test('ends at a signal with the exit code of shells', async () => {
+    const server = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { child, outcome } = start(['inspect', `http://127.0.0.1:${port}/vgg.safetensors`]);
+    await once(server, 'request');
+    child.kill('SIGTERM');
+    expect(await outcome).toEqual({ code: 143, out: '', error: '' });
+    server.closeAllConnections();
+    server.close();
   });
 });
 
@@ -254,22 +288,50 @@ describe('vgg-blocks train', () => {
       '--out',
       join(folder, 'low'),
       '--min-accuracy',
-      '1.1',
+      '1',
     );
     expect(result.code).toBe(1);
-    expect(result.error).toMatch(/^train: test accuracy 0\.\d{4} is below --min-accuracy 1\.1\.\n$/);
+    expect(result.error).toMatch(/^train: test accuracy 0\.\d{4} is below --min-accuracy 1\.\n$/);
   });
 
-  test('an interrupt stops after a batch and the result so far is written', async () => {
-    const out = join(folder, 'stopped');
-    const { child, outcome, out: printed } = start(['train', ...SMALL, '--epochs', '500', '--out', out]);
-    while (child.exitCode === null && !printed().includes('epoch'))
-      await new Promise((resolve) => setTimeout(resolve, 50));
+  /** A long run that has trained for an epoch. */
+  const longRun = async (out: string) => {
+    const run = start(['train', ...SMALL, '--epochs', '500', '--out', out]);
+    while (run.child.exitCode === null && !run.out().includes('epoch')) await once(run.child.stdout!, 'data');
+    return run;
+  };
+
+  test('a signal stops after a batch, the result so far is written, and the shell sees the signal', async () => {
+    const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+    await Promise.all(
+      Object.entries(signals).map(async ([signal, expected]) => {
+        const out = join(folder, signal);
+        const { child, outcome } = await longRun(out);
+        child.kill(signal as NodeJS.Signals);
+        const { code, out: text } = await outcome;
+        expect(code).toBe(expected);
+        expect(text).toMatch(/^stopped.*; wrote model\/, history\.json, curves\.svg, predictions\.svg to /m);
+        expect(JSON.parse(readFileSync(join(out, 'history.json'), 'utf8')).ended).toBe('aborted');
+      }),
+    );
+  });
+
+  test('a second signal ends it at once', async () => {
+    const out = join(folder, 'twice');
+    const { child, outcome } = await longRun(out);
     child.kill('SIGINT');
-    const { code, out: text } = await outcome;
-    expect(code).toBe(0);
-    expect(text).toMatch(/^stopped.*; wrote model\/, history\.json, curves\.svg, predictions\.svg to /m);
-    expect(JSON.parse(readFileSync(join(out, 'history.json'), 'utf8')).ended).toBe('aborted');
+    child.kill('SIGTERM');
+    expect((await outcome).code).toBe(143);
+    expect(readdirSync(out)).not.toContain('model');
+  });
+
+  test('goes on when the reader of its output is gone', async () => {
+    const out = join(folder, 'unread');
+    const { child, outcome } = start(['train', ...SMALL, '--epochs', '1', '--out', out]);
+    child.stdout!.once('data', () => child.stdout!.destroy());
+    expect(await outcome).toMatchObject({ code: 0, error: '' });
+    expect(JSON.parse(readFileSync(join(out, 'history.json'), 'utf8')).ended).toBe('finished');
+    expect(readdirSync(join(out, 'model'))).toContain('model.json');
   });
 
   test.each<[string, string[], RegExp]>([

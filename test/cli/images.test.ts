@@ -92,7 +92,7 @@ describe('images', () => {
       '--json',
       ...THREE,
     );
-    expect(code).toBe(0);
+    expect(code).toBe(1);
     const lines = out.trim().split('\n');
     expect(lines).toHaveLength(1);
     const { image, predictions } = JSON.parse(lines[0]!);
@@ -219,7 +219,7 @@ describe('vgg-blocks features', () => {
       '--out',
       out,
     );
-    expect(code).toBe(0);
+    expect(code).toBe(1);
     expect(printed.out).toBe(`${out}: pool2, 2x2x2x3\n${at('out', 'pool2.json')}: the image of each row\n`);
     expect(printed.error).toContain('features: 1 of 3 images could not be read.');
     const images = [at('images', 'a.png'), at('images', 'deep', 'b.webp')];

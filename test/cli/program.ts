@@ -11,10 +11,11 @@ interface Outcome {
   error: string;
 }
 
-/** Starts the command line, with variables added to the environment; a command that leaves tensors behind fails. */
+/** Starts the command line, with variables added to the environment, and its output in a pipe or an open file; a command that leaves tensors behind fails. */
 export function start(
   args: string[],
   env: Record<string, string> = {},
+  stdout: 'pipe' | number = 'pipe',
 ): {
   child: ChildProcess;
   outcome: Promise<Outcome>;
@@ -23,12 +24,13 @@ export function start(
   const child = spawn(process.execPath, [...PRELOADED, 'src/cli/main.ts', ...args], {
     cwd: root,
     env: { ...process.env, ...env },
+    stdio: ['ignore', stdout, 'pipe'],
   });
   let [out, error] = ['', ''];
-  child.stdout.on('data', (chunk) => {
+  child.stdout?.on('data', (chunk) => {
     out += chunk;
   });
-  child.stderr.on('data', (chunk) => {
+  child.stderr!.on('data', (chunk) => {
     error += chunk;
   });
   const outcome = new Promise<Outcome>((resolve) =>

@@ -83,7 +83,7 @@ describe('vgg-blocks style', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     child.kill('SIGINT');
     const { code, out: text } = await outcome;
-    expect(code).toBe(0);
+    expect(code).toBe(130);
     expect(text).toMatch(/stopped\.png: 48x40, aborted after \d+ steps, loss .*\(content .*, style .*\)/);
     expect(decode(readFileSync(out)).width).toBe(48);
   });
@@ -122,7 +122,7 @@ describe('vgg-blocks similar', () => {
       at('index.safetensors'),
     ];
     const { code, out, error } = await run('similar', ...args, '--json');
-    expect(code).toBe(0);
+    expect(code).toBe(1);
     const found = out
       .trim()
       .split('\n')

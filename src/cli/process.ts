@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+
+/** The signals that end a command, with the exit codes that shells report for them. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** Stops the run in progress, if there is one. */
+let stopRun: (() => void) | undefined;
+
+/** Ends the process on signals by `process.exit`, which removes unfinished files, or stops the run in progress first. */
+export function handleSignals(): void {
+  for (const [signal, code] of Object.entries(SIGNALS)) {
+    process.on(signal, () => {
+      if (!stopRun) process.exit(code);
+      process.exitCode = code;
+      stopRun();
+      stopRun = undefined;
+    });
+  }
+}
+
+/**
+ * Lets the first signal (Ctrl-C, SIGTERM, SIGHUP) stop after the current batch or step, so that the result so far is written;
+ * the second ends the process at once.
+ */
+export function stopOnSignal(): AbortSignal {
+  const controller = new AbortController();
+  stopRun = () => controller.abort();
+  return controller.signal;
+}
+
+/** Whether the command does nothing but print. */
+let onlyPrints = false;
+
+/** Marks a command that does nothing but print, unless `writes` says otherwise: it ends when the reader of its output does. */
+export function printing(command: Command, writes: (options: never) => boolean = () => false): Command {
+  return command.hook('preAction', (_, action) => {
+    onlyPrints = !writes(action.opts() as never);
+  });
+}
+
+/**
+ * Handles output that cannot be written. If its reader has gone, as `head` does after ten lines, commands that only print
+ * end, and the others go on silently.
+ */
+export function handleOutputErrors(): void {
+  let reported = false;
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A terminal that was closed answers with EIO.
+    const isClosed = error.code === 'EPIPE' || (error.code === 'EIO' && process.stdout.isTTY);
+    if (isClosed && onlyPrints) process.exit();
+    if (isClosed || reported) return;
+    reported = true;
+    console.error(`the output could not be written: ${error.message}.`);
+    process.exitCode ??= 1;
+    if (onlyPrints) process.exit();
+  });
+}
