@@ -18,7 +18,7 @@ import {
   predictClasses,
   predictionSheet,
   SCHEDULES,
-  type Schedule,
+  type ScheduleName,
   train,
 } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
@@ -41,7 +41,7 @@ interface TrainArguments extends BackendArguments {
   batch: number;
   lr?: number;
   optimizer: OptimizerName;
-  schedule: Schedule;
+  schedule: ScheduleName;
   seed: number;
   out: string;
   minAccuracy?: number;
@@ -79,7 +79,11 @@ export function trainCommand(): Command {
     .addOption(numeric('--batch <n>', 'batch size', 32))
     .addOption(numeric('--lr <rate>', `learning rate (default: ${learningRates()})`))
     .addOption(new Option('--optimizer <name>', 'optimizer').choices(Object.keys(OPTIMIZERS)).default('adam'))
-    .addOption(new Option('--schedule <name>', 'learning-rate schedule').choices(SCHEDULES).default('cosine'))
+    .addOption(
+      new Option('--schedule <name>', 'learning-rate schedule')
+        .choices(Object.keys(SCHEDULES))
+        .default('cosine'),
+    )
     .addOption(
       numeric(
         '--seed <n>',

@@ -37,15 +37,21 @@ export interface OwnKernels<T = TensorInfo> {
     attrs: ConvPool & { wanted: ('filter' | 'bias' | 'x')[] };
     output: T[];
   };
-  /** weights - rate * gradient. */
-  SgdUpdate: { inputs: { weights: T; gradient: T }; attrs: { rate: number }; output: T };
-  /** velocity = momentum * velocity + gradient; weights - rate * velocity. */
+  /** The gradient is g = gradient + decay * weights; weights - rate * g. */
+  SgdUpdate: { inputs: { weights: T; gradient: T }; attrs: { rate: number; decay: number }; output: T };
+  /**
+   * With g as above, velocity = momentum * velocity + g; weights - rate * velocity. Nesterov's takes a step ahead:
+   * weights - rate * (g + momentum * velocity).
+   */
   MomentumUpdate: {
     inputs: { weights: T; gradient: T; velocity: T };
-    attrs: { rate: number; momentum: number };
+    attrs: { rate: number; momentum: number; nesterov: boolean; decay: number };
     output: T;
   };
-  /** Adam, with the moments divided by `scale1` and `scale2` to correct their bias. */
+  /**
+   * Adam with g as above, with the moments divided by `scale1` and `scale2` to correct their bias. It starts from
+   * keep * weights: AdamW decays the weights themselves.
+   */
   AdamUpdate: {
     inputs: { weights: T; gradient: T; first: T; second: T };
     attrs: {
@@ -55,6 +61,8 @@ export interface OwnKernels<T = TensorInfo> {
       scale1: number;
       scale2: number;
       epsilon: number;
+      decay: number;
+      keep: number;
     };
     output: T;
   };

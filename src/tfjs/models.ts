@@ -1,4 +1,4 @@
-import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 
 /**
  * The layers of a model that compute something, in order, including those of nested models. Input layers are left out, because
@@ -46,9 +46,34 @@ export function inputShapeOf(model: LayersModel): (number | null)[] {
   return (model.inputs[0]!.shape as (number | null)[]).slice(1);
 }
 
-/** The kind of a classifier's outputs: probabilities if its last layer is a softmax or has one as its activation. */
+/**
+ * The activations that a model's output went through after its last weights, the last one first: `['softmax']`, or `[]` for
+ * logits. A network with two softmaxes has two.
+ */
+export function outputActivations(model: LayersModel): string[] {
+  const found: string[] = [];
+  for (const layer of layersBefore(model.outputs[0]!)) {
+    const name = layer.getClassName();
+    const activation = name === 'Softmax' ? 'softmax' : (layer.getConfig().activation ?? 'linear');
+    if (activation !== 'linear') found.push(activation as string);
+    if (!['Softmax', 'Activation', 'Flatten', 'Reshape', 'Dropout'].includes(name)) break;
+  }
+  return found;
+}
+
+/** The kind of a classifier's outputs: probabilities if the last activation is a softmax or a sigmoid. */
 export function outputKindOf(model: LayersModel): 'logits' | 'probabilities' {
-  const last = layersWithin(model).at(-1);
-  const activation = last?.getClassName() === 'Softmax' ? 'softmax' : last?.getConfig().activation;
-  return activation === 'softmax' || activation === 'sigmoid' ? 'probabilities' : 'logits';
+  const [last] = outputActivations(model);
+  return last === 'softmax' || last === 'sigmoid' ? 'probabilities' : 'logits';
+}
+
+/** The layers on the way back from a tensor along first inputs, also through nested models. */
+function* layersBefore({ sourceLayer, nodeIndex, tensorIndex }: SymbolicTensor): Generator<layers.Layer> {
+  if ('layers' in sourceLayer) {
+    yield* layersBefore((sourceLayer as unknown as LayersModel).outputs[tensorIndex]!);
+  } else yield sourceLayer;
+  const nodes = (sourceLayer as unknown as { inboundNodes: { inputTensors: SymbolicTensor[] }[] })
+    .inboundNodes;
+  const input = nodes[nodeIndex]?.inputTensors[0];
+  if (input) yield* layersBefore(input);
 }

@@ -32,12 +32,12 @@ export class Epoch implements Part {
   }
 
   /** The results so far, before the other sets are measured. */
-  async row(): Promise<EpochRow> {
+  async row(learningRate: number | null): Promise<EpochRow> {
     const { number: epoch, seconds, examplesPerSecond, means } = this;
     const { loss, accuracy: trainAccuracy } = await means.read();
     return {
       ...{ epoch, examples: means.examples, loss, trainAccuracy },
-      ...{ testAccuracy: null, validationAccuracy: null, examplesPerSecond, seconds },
+      ...{ testAccuracy: null, validationAccuracy: null, learningRate, examplesPerSecond, seconds },
     };
   }
 

@@ -1,7 +1,7 @@
-import { argMax, dispose, tidy } from '@tensorflow/tfjs-core';
+import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { wholeNumber } from '../base/check.js';
-import { type Batch, checkExamples, type Examples } from './examples.js';
+import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { objectiveOf } from './objective.js';
 import { breathing, RunningMeans } from './running.js';
 
@@ -26,7 +26,7 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<{ loss: number; accuracy: number }> {
   checkExamples('evaluate', model, examples, 'test');
-  const objective = objectiveOf(model);
+  const objective = objectiveOf('evaluate', model);
   const means = new RunningMeans();
   try {
     await eachBatch('evaluate', examples, options, async ({ xs, ys }) => {
@@ -34,7 +34,7 @@ export async function evaluate(
         xs.shape[0]!,
         tidy(() => {
           const output = model.apply(xs) as typeof xs;
-          return [objective.loss(output, ys), objective.correct(output, ys)];
+          return [objective.loss(output, { ys }), objective.correct(output, ys)];
         }),
       );
     });
@@ -56,9 +56,10 @@ export async function predictClasses(
 ): Promise<Int32Array> {
   checkExamples('predictClasses', model, examples, 'given');
   const classes = new Int32Array(examples.length);
+  const objective = objectiveOf('predictClasses', model);
   let done = 0;
   await eachBatch('predictClasses', examples, options, async ({ xs }) => {
-    const best = tidy(() => argMax(model.apply(xs) as typeof xs, -1));
+    const best = tidy(() => objective.predict(model.apply(xs) as typeof xs));
     try {
       classes.set(await best.data<'int32'>(), done);
       done += xs.shape[0]!;
@@ -82,7 +83,7 @@ async function eachBatch(
       signal?.throwIfAborted();
       await use(batch);
     } finally {
-      dispose([batch.xs, batch.ys]);
+      disposeBatch(batch);
     }
     await breathe();
   }

@@ -1,16 +1,21 @@
-import type { Tensor, Tensor1D } from '@tensorflow/tfjs-core';
+import { dispose, type Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 
-/** A batch of examples as tensors. The receiver disposes both. */
+/** A batch of examples as tensors. The receiver disposes them. */
 export interface Batch {
   /** The images, float32 `[batch, height, width, channels]`. */
   xs: Tensor;
-  /** The correct classes, int32 `[batch]`, each from 0 to classes - 1. */
-  ys: Tensor1D;
+  /**
+   * The correct classes, int32 `[batch]`, each from 0 to classes - 1; or the probability of each class, float32
+   * `[batch, classes]`, as of mixed images.
+   */
+  ys: Tensor;
+  /** How much each example counts in the loss, float32 `[batch]`, at least 0. Default: 1 each. */
+  weights?: Tensor1D;
 }
 
 /** Labeled examples in batches: an `ImageSet` of `vgg-blocks/data`, or an object of your own. */
@@ -23,6 +28,8 @@ export interface Examples {
   readonly classNames?: readonly string[];
   /** Each example once, in an order drawn from `seed`, or in stored order without one. The last batch may be smaller. */
   batches(options: { batchSize: number; seed?: number }): Iterable<Batch> | AsyncIterable<Batch>;
+  /** The examples as two sets, with `fraction` of each class in the second. For `train`'s `validationFraction`. */
+  split?(fraction: number, seed: number): { trainSet: Examples; validationSet: Examples };
 }
 
 /** Throws unless the examples fit the model's input and its number of classes. */
@@ -36,6 +43,12 @@ export function checkExamples(where: string, model: LayersModel, examples: Examp
     );
   }
   checkImageSize(where, model, examples.shape);
+  if (model.outputs.length !== 1) {
+    fail(
+      where,
+      `the model has ${model.outputs.length} outputs; build one with the output to train, e.g. tf.model({ inputs: model.inputs, outputs: model.outputs[0] }).`,
+    );
+  }
   if (output.length !== 1) {
     fail(
       where,
@@ -43,11 +56,17 @@ export function checkExamples(where: string, model: LayersModel, examples: Examp
     );
   }
   const names = examples.classNames?.length ?? 0;
-  if (names > output[0]!) {
+  // One output tells two classes apart.
+  if (names > Math.max(2, output[0]!)) {
     fail(
       where,
-      `the ${which} set has ${names} classes, but the model has ${output[0]} outputs; build it with classes: ${names}.`,
+      `the ${which} set has ${names} classes, but the model has ${output[0]} ${output[0] === 1 ? 'output' : 'outputs'}; build it with classes: ${names}.`,
     );
   }
   if (examples.length === 0) fail(where, `the ${which} set is empty; pass at least one example.`);
+}
+
+/** Disposes a batch's tensors. */
+export function disposeBatch({ xs, ys, weights }: Batch): void {
+  dispose(weights ? [xs, ys, weights] : [xs, ys]);
 }

@@ -22,6 +22,20 @@ export interface TrainProgress extends Progress {
   secondsLeft: number;
 }
 
+/** The results of one step. */
+export interface StepRow {
+  /** From 1, over all epochs. */
+  step: number;
+  /** From 1. */
+  epoch: number;
+  /** Mean cross-entropy of its batch. */
+  loss: number;
+  /** Fraction of its batch classified correctly, 0 to 1. */
+  accuracy: number;
+  /** Null for an optimizer that was passed. */
+  learningRate: number | null;
+}
+
 /** The results of one epoch. */
 export interface EpochRow {
   /** From 1. */
@@ -36,6 +50,8 @@ export interface EpochRow {
   testAccuracy: number | null;
   /** Fraction of the validation set classified correctly after the epoch; null without one, or if training was stopped. */
   validationAccuracy: number | null;
+  /** Learning rate of its last step; null for an optimizer that was passed. */
+  learningRate: number | null;
   /** Training examples per second, excluding evaluation. */
   examplesPerSecond: number;
   /** Seconds of training, excluding evaluation. */
@@ -45,8 +61,11 @@ export interface EpochRow {
 /** The results of a training run; plain data that survives JSON. */
 export interface History {
   epochs: EpochRow[];
-  /** Whether all epochs ran, the signal stopped the run, or the loss became infinite or NaN. */
-  ended: 'finished' | 'aborted' | 'diverged';
+  /**
+   * Whether all epochs ran, the accuracy stopped rising (`patience`), the signal stopped the run, or the loss became infinite or
+   * NaN.
+   */
+  ended: 'finished' | 'converged' | 'aborted' | 'diverged';
   /** The epoch, from 1, whose weights the model holds now; 0 for the weights from before the first. */
   weightsOf: number;
   optimizer: string;

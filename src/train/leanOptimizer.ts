@@ -1,14 +1,17 @@
 import {
   add,
+  addN,
   div,
   engine,
   keep,
+  minimum,
   mul,
   type NamedTensorMap,
   Optimizer,
   sqrt,
   square,
   sub,
+  sum,
   type Tensor,
   tidy,
   zerosLike,
@@ -22,8 +25,8 @@ export interface Rule<Slot extends string = string, Numbers extends object = obj
   kernel?: UpdateKernel;
   /** The optimizer's state: tensors of the weights' shape, initially zero. */
   slots: readonly Slot[];
-  /** The numbers that `update` and the kernel use at step 1, 2, ... */
-  numbers(rate: number, step: number): Numbers;
+  /** The numbers that `update` and the kernel use at step 1, 2, ..., for a learning rate and a weight decay. */
+  numbers(rate: number, decay: number, step: number): Numbers;
   /** The new weights and slots. */
   update(inputs: Tensors<'weights' | 'gradient' | Slot>, numbers: Numbers): Tensors<'weights' | Slot>;
 }
@@ -36,42 +39,82 @@ type KernelRule<N extends UpdateKernel> = { kernel: N } & Rule<
   OwnKernels[N]['attrs']
 >;
 
-/** Plain gradient descent: w - rate g. */
+/** Gradient descent: w - rate g. Weight decay adds `decay` w to g, here and in the rules below (L2, as in PyTorch). */
 export const SGD: KernelRule<'SgdUpdate'> = {
   kernel: 'SgdUpdate',
   slots: OPTIMIZERS.sgd.slots,
-  numbers: (rate) => ({ rate }),
-  update: ({ weights, gradient }, { rate }) => ({ weights: sub(weights, mul(gradient, rate)) }),
+  numbers: (rate, decay) => ({ rate, decay }),
+  update: (inputs, { rate, decay }) => ({
+    weights: sub(inputs.weights, mul(decayed(inputs, decay), rate)),
+  }),
 };
 
-/** Momentum of 0.9 as in PyTorch and Keras: the velocity is 0.9 v + g, the weights w - rate v. */
-export const MOMENTUM: KernelRule<'MomentumUpdate'> = {
-  kernel: 'MomentumUpdate',
-  slots: OPTIMIZERS.momentum.slots,
-  numbers: (rate) => ({ rate, momentum: 0.9 }),
-  update(inputs, { rate, momentum }) {
-    const velocity = add(mul(inputs.velocity, momentum), inputs.gradient);
-    return { weights: sub(inputs.weights, mul(velocity, rate)), velocity };
-  },
-};
+/**
+ * Momentum of 0.9 as in PyTorch and Keras: the velocity is 0.9 v + g, the weights w - rate v. Nesterov's, in the same two, is
+ * w - rate (g + 0.9 v).
+ */
+export function momentum({ nesterov = false } = {}): KernelRule<'MomentumUpdate'> {
+  return {
+    kernel: 'MomentumUpdate',
+    slots: OPTIMIZERS.momentum.slots,
+    numbers: (rate, decay) => ({ rate, momentum: 0.9, nesterov, decay }),
+    update(inputs, { rate, momentum, decay }) {
+      const gradient = decayed(inputs, decay);
+      const velocity = add(mul(inputs.velocity, momentum), gradient);
+      const step = nesterov ? add(gradient, mul(velocity, momentum)) : velocity;
+      return { weights: sub(inputs.weights, mul(step, rate)), velocity };
+    },
+  };
+}
 
-/** Adam (Kingma & Ba 2015, arXiv:1412.6980), with the decay rates that the paper proposes. */
-export function adam(epsilon: number, beta1 = 0.9, beta2 = 0.999): KernelRule<'AdamUpdate'> {
+/**
+ * Adam (Kingma & Ba 2015, arXiv:1412.6980), with the decay rates that the paper proposes.
+ *
+ * @param options.decoupled AdamW (Loshchilov & Hutter 2019, arXiv:1711.05101): weight decay shrinks the weights by
+ *   rate * decay, and stays out of the moments.
+ */
+export function adam({
+  epsilon,
+  decoupled = false,
+}: {
+  epsilon: number;
+  decoupled?: boolean;
+}): KernelRule<'AdamUpdate'> {
+  const [beta1, beta2] = [0.9, 0.999];
   return {
     kernel: 'AdamUpdate',
     slots: OPTIMIZERS.adam.slots,
-    numbers: (rate, step) => ({
+    numbers: (rate, decay, step) => ({
       ...{ rate, beta1, beta2, epsilon },
       scale1: 1 - beta1 ** step,
       scale2: 1 - beta2 ** step,
+      decay: decoupled ? 0 : decay,
+      keep: decoupled ? 1 - rate * decay : 1,
     }),
-    update({ weights, gradient, ...moments }, { rate, scale1, scale2 }) {
-      const first = add(mul(moments.first, beta1), mul(gradient, 1 - beta1));
-      const second = add(mul(moments.second, beta2), mul(square(gradient), 1 - beta2));
+    update(inputs, { rate, scale1, scale2, decay, keep }) {
+      const gradient = decayed(inputs, decay);
+      const first = add(mul(inputs.first, beta1), mul(gradient, 1 - beta1));
+      const second = add(mul(inputs.second, beta2), mul(square(gradient), 1 - beta2));
       const root = add(sqrt(div(second, scale2)), epsilon);
-      return { weights: sub(weights, mul(div(div(first, scale1), root), rate)), first, second };
+      const step = mul(div(div(first, scale1), root), rate);
+      const weights = keep === 1 ? inputs.weights : mul(inputs.weights, keep);
+      return { weights: sub(weights, step), first, second };
     },
   };
+}
+
+function decayed({ weights, gradient }: Tensors<'weights' | 'gradient'>, decay: number): Tensor {
+  return decay === 0 ? gradient : add(gradient, mul(weights, decay));
+}
+
+/** What every optimizer does beside its rule. */
+export interface StepOptions {
+  /** Default 0. */
+  weightDecay?: number;
+  /** Whether all weights decay, or kernels alone: not biases, nor the vectors of batch normalization. Default `'all'`. */
+  weightDecayOf?: 'all' | 'kernels';
+  /** The largest norm of all gradients together; default none. */
+  clipNorm?: number;
 }
 
 /**
@@ -87,6 +130,7 @@ export class LeanOptimizer extends Optimizer {
   constructor(
     readonly rule: Rule,
     public learningRate: number,
+    readonly options: StepOptions = {},
   ) {
     super();
   }
@@ -94,19 +138,27 @@ export class LeanOptimizer extends Optimizer {
   override applyGradients(gradients: NamedTensorMap | { name: string; tensor: Tensor }[]): void {
     this.incrementIterations();
     const { rule } = this;
-    const numbers = rule.numbers(this.learningRate, this.iterations) as OwnKernels[UpdateKernel]['attrs'];
+    const { weightDecay = 0, weightDecayOf = 'all', clipNorm } = this.options;
     const kernel = rule.kernel && hasKernel(rule.kernel) ? rule.kernel : undefined;
-    const all = Array.isArray(gradients)
-      ? gradients
-      : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }));
-    for (const { name, tensor: gradient } of all) {
+    // Weights that the loss does not depend on have no gradient.
+    const all = (
+      Array.isArray(gradients)
+        ? gradients
+        : Object.entries(gradients).map(([name, tensor]) => ({ name, tensor }))
+    ).filter(({ tensor }) => tensor);
+    const clipped = all.map(({ tensor }) => tensor);
+    if (clipNorm !== undefined) clipGradients(clipped, clipNorm);
+    for (const [i, { name }] of all.entries()) {
+      const gradient = clipped[i]!;
       const weights = engine().registeredVariables[name]!;
-      // Weights that the loss does not depend on have no gradient.
-      if (!gradient) continue;
+      const decay = weightDecayOf === 'all' || weights.rank > 1 ? weightDecay : 0;
+      const numbers = rule.numbers(this.learningRate, decay, this.iterations);
       const slots = this.#slotsOf(name, weights);
       const inputs = { weights, gradient, ...slots };
       const next = tidy(() =>
-        kernel ? { weights: runOwnKernel(kernel, inputs, numbers) } : rule.update(inputs, numbers),
+        kernel
+          ? { weights: runOwnKernel(kernel, inputs, numbers as OwnKernels[UpdateKernel]['attrs']) }
+          : rule.update(inputs, numbers),
       ) as NamedTensorMap & { weights: Tensor };
       weights.assign(next.weights);
       next.weights.dispose();
@@ -136,5 +188,23 @@ export class LeanOptimizer extends Optimizer {
       for (const slot of this.rule.slots) slots[slot] = keep(zerosLike(weights));
     }
     return slots;
+  }
+}
+
+/**
+ * Scales gradients, if the norm of all of them together is larger than `clipNorm`, to that norm, like PyTorch's
+ * `clip_grad_norm_` (Pascanu et al. 2013, arXiv:1211.5063). Replaces and disposes the tensors in the list.
+ */
+function clipGradients(gradients: Tensor[], clipNorm: number): void {
+  const scaled = tidy(() => {
+    // Row by row, since one sum of a hundred million terms would lose digits in float32.
+    const squares = gradients.map((gradient) => sum(sum(square(gradient), -1)));
+    const norm = sqrt(addN(squares));
+    const scale = minimum(div(clipNorm, add(norm, 1e-6)), 1);
+    return gradients.map((gradient) => mul(gradient, scale));
+  });
+  for (const [i, gradient] of gradients.entries()) {
+    gradient.dispose();
+    gradients[i] = scaled[i]!;
   }
 }

@@ -1,38 +1,137 @@
 import {
+  add,
   argMax,
+  cast,
   clipByValue,
+  concat,
+  div,
   equal,
+  expandDims,
   log,
-  losses,
+  logSoftmax,
+  mul,
+  neg,
   oneHot,
   type Scalar,
+  sub,
   sum,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
+  tensor1d,
+  zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { outputKindOf } from '../tfjs/models.js';
+import { fail } from '../base/check.js';
+import { outputActivations } from '../tfjs/models.js';
+import type { Batch } from './examples.js';
 
-/** The loss and the accuracy count of a classifier. */
-export interface Objective {
-  /** Mean cross-entropy of a batch, from the model's output `[batch, classes]`. */
-  loss(output: Tensor, ys: Tensor1D): Scalar;
-  /** The number of examples in a batch that are classified correctly. */
-  correct(output: Tensor, ys: Tensor1D): Scalar;
+/** What a loss counts, beside what the model returns. */
+export interface ObjectiveOptions {
+  /** Fraction of each label that is spread over all classes, 0 to 1. Default 0. */
+  labelSmoothing?: number;
+  /** A weight for each class, above 0. Default 1 each. */
+  classWeights?: readonly number[];
 }
 
-/** Softmax cross-entropy, of a model that returns logits or probabilities. */
-export function objectiveOf(model: LayersModel): Objective {
-  const classes = model.outputs[0]!.shape.at(-1)!;
-  // The logarithm of probabilities equals the logits up to a constant, which the cross-entropy's own softmax cancels. 1e-7 is
-  // Keras' bound; a probability of 0 would give an infinite loss.
-  const logits =
-    outputKindOf(model) === 'probabilities'
-      ? (output: Tensor) => log(clipByValue(output, 1e-7, 1))
-      : (output: Tensor) => output;
+/** The loss of a classifier, and its predictions. */
+export interface Objective {
+  /** Number of classes: that of the outputs, or two with one output. */
+  classes: number;
+  /**
+   * Mean cross-entropy of a batch, from the model's output `[batch, outputs]`. With weights it is the weighted mean: the sum of
+   * the weighted losses over the sum of the weights, as in PyTorch.
+   */
+  loss(output: Tensor, batch: Pick<Batch, 'ys' | 'weights'>): Scalar;
+  /** The most probable class of each example, int32 `[batch]`. */
+  predict(output: Tensor): Tensor1D;
+  /** The number of examples in a batch that are classified correctly; of class probabilities the largest counts. */
+  correct(output: Tensor, ys: Tensor): Scalar;
+}
+
+/**
+ * Cross-entropy of a model that returns logits or probabilities. One output stands for two classes: it is the logit, or with a
+ * sigmoid the probability, of class 1 (binary cross-entropy).
+ *
+ * @throws RangeError for outputs that are neither.
+ */
+export function objectiveOf(
+  where: string,
+  model: LayersModel,
+  { labelSmoothing = 0, classWeights }: ObjectiveOptions = {},
+): Objective {
+  const { classes, logits } = outputsOf(where, model);
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    fail(where, `labelSmoothing is ${labelSmoothing}; it must be at least 0 and below 1, such as 0.1.`);
+  }
+  checkClassWeights(where, classWeights, classes);
+  const classesOf = (ys: Tensor) => (ys.rank === 1 ? ys : argMax(ys, -1));
+  const predict = (output: Tensor) => argMax(logits(output), -1) as Tensor1D;
   return {
-    loss: (output, ys) => losses.softmaxCrossEntropy(oneHot(ys, classes), logits(output)) as Scalar,
-    correct: (output, ys) => sum(equal(argMax(output as Tensor2D, -1), ys)),
+    classes,
+    loss(output, { ys, weights }) {
+      // tfjs's wasm backend writes whole numbers where oneHot is asked for float32.
+      const targets = ys.rank === 1 ? cast(oneHot(ys as Tensor1D, classes), 'float32') : ys;
+      const smooth =
+        labelSmoothing === 0 ? targets : add(mul(targets, 1 - labelSmoothing), labelSmoothing / classes);
+      const weighted = (t: Tensor) => {
+        const byClass = classWeights ? mul(t, tensor1d([...classWeights])) : t;
+        return weights ? mul(byClass, expandDims(weights, 1)) : byClass;
+      };
+      const total = sum(mul(weighted(smooth), neg(logSoftmax(logits(output)))));
+      const count = classWeights || weights ? sum(weighted(targets)) : output.shape[0]!;
+      return div(total, count) as Scalar;
+    },
+    predict,
+    correct: (output, ys) => sum(equal(predict(output), classesOf(ys))),
   };
+}
+
+/** The number of classes, and what turns outputs into their logits `[batch, classes]`. */
+function outputsOf(
+  where: string,
+  model: LayersModel,
+): Pick<Objective, 'classes'> & { logits(output: Tensor): Tensor2D } {
+  const outputs = model.outputs[0]!.shape.at(-1)!;
+  const [activation] = outputActivations(model);
+  // The logarithm of probabilities equals the logits up to a constant, which the softmax of the loss cancels. 1e-7 is Keras'
+  // bound; a probability of 0 would give an infinite loss.
+  const logOf = (probabilities: Tensor) => log(clipByValue(probabilities, 1e-7, 1)) as Tensor2D;
+  if (outputs === 1) {
+    if (activation === 'softmax') {
+      fail(
+        where,
+        'the model ends in a softmax over one output, which is always 1; use a sigmoid, or an output for each class.',
+      );
+    }
+    return {
+      classes: 2,
+      logits: (output) =>
+        activation === 'sigmoid'
+          ? logOf(concat([sub(1, output), output], -1))
+          : (concat([zerosLike(output), output], -1) as Tensor2D),
+    };
+  }
+  if (activation === 'sigmoid') {
+    fail(
+      where,
+      `the model ends in a sigmoid over ${outputs} outputs, which lets an image have several classes; its examples have one class each, so use a softmax or no activation.`,
+    );
+  }
+  return {
+    classes: outputs,
+    logits: (output) => (activation === 'softmax' ? logOf(output) : (output as Tensor2D)),
+  };
+}
+
+function checkClassWeights(where: string, weights: readonly number[] | undefined, classes: number): void {
+  if (!weights) return;
+  if (weights.length !== classes) {
+    fail(
+      where,
+      `classWeights has ${weights.length} numbers for ${classes} classes; pass one for each class.`,
+    );
+  }
+  const bad = weights.find((weight) => !(weight > 0 && weight < Number.POSITIVE_INFINITY));
+  if (bad !== undefined) fail(where, `classWeights contains ${bad}; pass numbers above 0.`);
 }

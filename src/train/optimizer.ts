@@ -1,12 +1,14 @@
 import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
-import { fail, keyOf } from '../base/check.js';
+import { fail, keyOf, oneOf } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
-import { adam, LeanOptimizer, MOMENTUM, type Rule, SGD } from './leanOptimizer.js';
+import { adam, LeanOptimizer, momentum, type Rule, SGD } from './leanOptimizer.js';
 
 const RULES: Record<OptimizerName, () => Rule> = {
   sgd: () => SGD,
-  momentum: () => MOMENTUM,
-  adam: () => adam(adamEpsilon()),
+  momentum: () => momentum(),
+  nesterov: () => momentum({ nesterov: true }),
+  adam: () => adam({ epsilon: adamEpsilon() }),
+  adamw: () => adam({ epsilon: adamEpsilon(), decoupled: true }),
 };
 
 /** An optimizer, its name, and whether it was created here. */
@@ -17,34 +19,57 @@ export interface ChosenOptimizer {
   owned: boolean;
 }
 
-/** Learning-rate schedules: constant, or down to 0 along half a cosine (Loshchilov & Hutter 2017). */
-export const SCHEDULES = ['constant', 'cosine'] as const;
-
-/** The name of a learning-rate schedule. */
-export type Schedule = (typeof SCHEDULES)[number];
+/** Options of `train` that concern the optimizer. */
+export interface OptimizerOptions {
+  /** A name (momentum is 0.9), or one of tfjs's own, which the caller disposes. Default `'sgd'`. */
+  optimizer?: OptimizerName | Optimizer;
+  /** Default: the optimizer's in `OPTIMIZERS` of `vgg-blocks`; 0.05 for SGD, as in the chapter. */
+  learningRate?: number;
+  /**
+   * Adds this fraction of the weights to their gradient, as PyTorch does; `'adamw'` shrinks the weights themselves. The VGG paper
+   * has 5e-4. Default: the optimizer's in `OPTIMIZERS`; 0, or 0.01 for `'adamw'`.
+   */
+  weightDecay?: number;
+  /**
+   * What decays: `'all'` weights, as in PyTorch, or `'kernels'` alone: not biases, nor the scales of batch normalization. Default
+   * `'all'`.
+   */
+  weightDecayOf?: 'all' | 'kernels';
+  /** Scales gradients down where the norm of all of them together is larger than this. Default: never. */
+  clipNorm?: number;
+}
 
 /** The named optimizer, or the one passed. */
-export function chooseOptimizer(
-  where: string,
-  chosen: OptimizerName | Optimizer = 'sgd',
-  learningRate?: number,
-): ChosenOptimizer {
+export function chooseOptimizer(where: string, options: OptimizerOptions = {}): ChosenOptimizer {
+  const { optimizer: chosen = 'sgd' } = options;
   if (isOptimizer(chosen)) {
-    if (learningRate !== undefined) {
+    for (const name of ['learningRate', 'weightDecay', 'weightDecayOf', 'clipNorm'] as const) {
+      if (options[name] === undefined) continue;
       fail(
         where,
-        `learningRate is ${learningRate}, but the optimizer passed has its own; leave out one of the two.`,
+        `${name} is ${options[name]}, but the optimizer passed has its own rule; name an optimizer, or leave ${name} out.`,
       );
     }
     return { optimizer: chosen, name: chosen.getClassName(), learningRate: null, owned: false };
   }
   const name = keyOf(where, 'optimizer', chosen, OPTIMIZERS);
-  const usual = OPTIMIZERS[name].learningRate;
-  const rate = learningRate ?? usual;
-  if (!(rate > 0 && rate < Number.POSITIVE_INFINITY)) {
-    fail(where, `learningRate is ${rate}; it must be a number above 0, e.g. ${usual} for ${name}.`);
+  const usual = OPTIMIZERS[name];
+  const { learningRate = usual.learningRate, weightDecay = usual.weightDecay, clipNorm } = options;
+  const weightDecayOf = oneOf(where, 'weightDecayOf', options.weightDecayOf ?? 'all', ['all', 'kernels']);
+  if (!(learningRate > 0 && learningRate < Number.POSITIVE_INFINITY)) {
+    fail(
+      where,
+      `learningRate is ${learningRate}; it must be a number above 0, e.g. ${usual.learningRate} for ${name}.`,
+    );
   }
-  return { optimizer: new LeanOptimizer(RULES[name](), rate), name, learningRate: rate, owned: true };
+  if (!(weightDecay >= 0 && weightDecay < 1)) {
+    fail(where, `weightDecay is ${weightDecay}; it must be at least 0 and below 1, such as 5e-4.`);
+  }
+  if (clipNorm !== undefined && !(clipNorm > 0)) {
+    fail(where, `clipNorm is ${clipNorm}; it must be a number above 0, such as 1.`);
+  }
+  const optimizer = new LeanOptimizer(RULES[name](), learningRate, { weightDecay, weightDecayOf, clipNorm });
+  return { optimizer, name, learningRate, owned: true };
 }
 
 /**
@@ -59,10 +84,11 @@ function adamEpsilon(): number {
   return half ? 1e-4 : 1e-7;
 }
 
-/** Sets the cosine schedule's rate; `done` is the fraction of the run that is done, 0 to 1. */
-export function setCosineRate({ optimizer, learningRate }: ChosenOptimizer, done: number): void {
-  if (optimizer instanceof LeanOptimizer)
-    optimizer.learningRate = (learningRate! * (1 + Math.cos(Math.PI * done))) / 2;
+/** Sets the rate of a named optimizer to a multiple of its own; returns it, or null for another optimizer. */
+export function setRate({ optimizer, learningRate }: ChosenOptimizer, factor: number): number | null {
+  if (learningRate === null || !(optimizer instanceof LeanOptimizer)) return null;
+  optimizer.learningRate = learningRate * factor;
+  return optimizer.learningRate;
 }
 
 /** By method, not class, so that optimizers of another copy of tfjs count. */

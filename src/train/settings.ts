@@ -1,10 +1,10 @@
-import type { Optimizer } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
-import type { OptimizerName } from '../core/optimizers.js';
 import { checkExamples, type Examples } from './examples.js';
-import type { EpochRow, TrainProgress } from './history.js';
-import { type ChosenOptimizer, chooseOptimizer, SCHEDULES, type Schedule } from './optimizer.js';
+import type { EpochRow, StepRow, TrainProgress } from './history.js';
+import { type Objective, type ObjectiveOptions, objectiveOf } from './objective.js';
+import { type ChosenOptimizer, chooseOptimizer, type OptimizerOptions } from './optimizer.js';
+import { checkSchedule, type RatePlan, type Schedule } from './schedules.js';
 
 /** The examples of `train`. Those measured after each epoch are not trained on. */
 export interface TrainSets {
@@ -17,20 +17,30 @@ export interface TrainSets {
 }
 
 /** Options of `train`. */
-export interface TrainOptions {
+export interface TrainOptions extends OptimizerOptions, ObjectiveOptions {
   /** Passes over the training set. Default 10. */
   epochs?: number;
   /** Examples per step. Default 128. */
   batchSize?: number;
-  /** Default: the optimizer's in `OPTIMIZERS` of `vgg-blocks`; 0.05 for SGD, as in the chapter. */
-  learningRate?: number;
-  /** A name (momentum is 0.9), or one of tfjs's own, which the caller disposes. Default `'sgd'`. */
-  optimizer?: OptimizerName | Optimizer;
   /**
-   * Learning-rate schedule: `'cosine'` lowers the rate to 0 over the run, which steadies the last epochs. Default
-   * `'constant'`, as in the chapter.
+   * Learning-rate schedule: a name of `SCHEDULES`, alone or with options, such as `{ name: 'step', every: 30 }`. `'cosine'` lowers
+   * the rate to 0 over the run, which steadies the last epochs. Default `'constant'`, as in the chapter.
    */
   schedule?: Schedule;
+  /** Epochs, or a fraction of one, in which the rate first rises linearly to its full value. Default 0. */
+  warmupEpochs?: number;
+  /**
+   * Decay of an exponential moving average of the weights, such as 0.999. The other sets are measured with the average, and the
+   * model ends with it. Default: no average.
+   */
+  ema?: number;
+  /** Ends the run after so many epochs in which the accuracy on the validation set has not risen. Default: never. */
+  patience?: number;
+  /**
+   * Holds out this fraction of each class of the training set as the validation set, 0 to 1, so that the test set need not be
+   * used for choices. For sets with `split`, such as `ImageSet`. Default 0.
+   */
+  validationFraction?: number;
   /** Seed of the order of examples and of the dropout masks, 0 to 4294967295. Default 0. */
   seed?: number;
   /**
@@ -40,6 +50,8 @@ export interface TrainOptions {
   keep?: 'last' | 'best';
   /** Called about ten times a second and after the last batch of each epoch. */
   onProgress?: (progress: TrainProgress) => void;
+  /** Called after each step. It makes a GPU wait for each result. */
+  onStep?: (row: StepRow) => void;
   /** Called after each epoch. */
   onEpoch?: (row: EpochRow) => void | Promise<void>;
   /** Stops after the current batch; the model keeps its weights, and the history its measurements so far. */
@@ -47,15 +59,18 @@ export interface TrainOptions {
 }
 
 /** The checked options of a run, with the defaults filled in. */
-export interface Settings extends Pick<TrainOptions, 'onProgress' | 'onEpoch' | 'signal'> {
+export interface Settings extends Pick<TrainOptions, 'ema' | 'onProgress' | 'onStep' | 'onEpoch' | 'signal'> {
+  sets: TrainSets;
   epochs: number;
   batchSize: number;
   /** Batches in an epoch. */
   batches: number;
   seed: number;
   keep: 'last' | 'best';
-  schedule: Schedule;
+  rates: RatePlan;
+  patience: number | undefined;
   chosen: ChosenOptimizer;
+  objective: Objective;
 }
 
 /**
@@ -63,13 +78,14 @@ export interface Settings extends Pick<TrainOptions, 'onProgress' | 'onEpoch' | 
  *
  * @throws RangeError when an option is out of range or the examples do not fit the model.
  */
-export function checkSettings(model: LayersModel, sets: TrainSets, options: TrainOptions): Settings {
-  const { batchSize = 128, seed = 0, signal, onProgress, onEpoch } = options;
-  const { trainSet, testSet, validationSet } = sets;
-  if (!trainSet) fail('train', 'there is no trainSet; pass { trainSet, testSet?, validationSet? }.');
+export function checkSettings(model: LayersModel, given: TrainSets, options: TrainOptions): Settings {
+  const { batchSize = 128, seed = 0, ema, patience, signal, onProgress, onStep, onEpoch } = options;
+  if (!given.trainSet) fail('train', 'there is no trainSet; pass { trainSet, testSet?, validationSet? }.');
   const epochs = wholeNumber('train', 'epochs', options.epochs ?? 10);
   wholeNumber('train', 'batchSize', batchSize);
   checkSeed('train', seed);
+  const sets = withValidation(given, options.validationFraction ?? 0, seed);
+  const { trainSet, testSet, validationSet } = sets;
   const keep = oneOf('train', 'keep', options.keep ?? 'last', ['last', 'best']);
   if (keep === 'best' && !testSet && !validationSet) {
     fail(
@@ -83,14 +99,48 @@ export function checkSettings(model: LayersModel, sets: TrainSets, options: Trai
   if (model.trainableWeights.length === 0) {
     fail('train', 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
   }
-  const schedule = oneOf('train', 'schedule', options.schedule ?? 'constant', SCHEDULES);
-  const chosen = chooseOptimizer('train', options.optimizer, options.learningRate);
-  if (schedule !== 'constant' && !chosen.owned) {
+  const objective = objectiveOf('train', model, options);
+  if (ema !== undefined && !(ema > 0 && ema < 1)) {
+    fail('train', `ema is ${ema}; it must be above 0 and below 1, such as 0.999.`);
+  }
+  if (patience !== undefined) wholeNumber('train', 'patience', patience);
+  const batches = Math.ceil(trainSet.length / batchSize);
+  const rates = checkSchedule('train', options.schedule, {
+    ...{ epochs, batches, warmupEpochs: options.warmupEpochs },
+  });
+  if ((patience !== undefined || rates.name === 'plateau') && !validationSet) {
     fail(
       'train',
-      `schedule is '${schedule}', but the optimizer passed has its own rate; name an optimizer or leave schedule out.`,
+      `${patience === undefined ? "schedule 'plateau'" : 'patience'} follows the accuracy on a validation set, and there is none; pass a validationSet, or validationFraction: 0.1.`,
     );
   }
-  const batches = Math.ceil(trainSet.length / batchSize);
-  return { ...{ epochs, batchSize, batches, seed, keep, schedule, chosen }, signal, onProgress, onEpoch };
+  const chosen = chooseOptimizer('train', options);
+  if ((rates.name !== 'constant' || rates.warmup > 0) && !chosen.owned) {
+    fail(
+      'train',
+      `${rates.name === 'constant' ? 'there is a warm-up' : `schedule is '${rates.name}'`}, but the optimizer passed has its own rate; name an optimizer, or leave out schedule and warmupEpochs.`,
+    );
+  }
+  return {
+    ...{ sets, epochs, batchSize, batches, seed, keep, rates, ema, patience, chosen, objective },
+    ...{ signal, onProgress, onStep, onEpoch },
+  };
+}
+
+/** The sets, with a fraction of the training set as the validation set. */
+function withValidation(sets: TrainSets, fraction: number, seed: number): TrainSets {
+  if (fraction === 0) return sets;
+  if (!(fraction > 0 && fraction < 1)) {
+    fail('train', `validationFraction is ${fraction}; it must be at least 0 and below 1, such as 0.1.`);
+  }
+  if (sets.validationSet) {
+    fail('train', 'there are a validationSet and a validationFraction; leave out one of the two.');
+  }
+  if (!sets.trainSet.split) {
+    fail(
+      'train',
+      'validationFraction needs a training set with split, such as an ImageSet; pass a validationSet.',
+    );
+  }
+  return { ...sets, ...sets.trainSet.split(fraction, seed) };
 }

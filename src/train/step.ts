@@ -1,11 +1,12 @@
-import { dispose, keep, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { keep, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
 import { withTape } from '../tfjs/tape.js';
-import type { Batch } from './examples.js';
+import type { AverageWeights } from './averageWeights.js';
+import { type Batch, disposeBatch } from './examples.js';
 import { holdFrozenNorms, type SeededDropout, seedDropout } from './layerRules.js';
 import { type Objective, objectiveOf } from './objective.js';
-import { type ChosenOptimizer, disposeOptimizer, setCosineRate } from './optimizer.js';
+import { type ChosenOptimizer, disposeOptimizer, setRate } from './optimizer.js';
 import { breathing } from './running.js';
 
 /** A model that is being trained. */
@@ -13,8 +14,12 @@ export interface Run {
   readonly model: LayersModel;
   readonly chosen: ChosenOptimizer;
   readonly objective: Objective;
-  /** Steps over which the learning rate falls to 0; 0 for a constant rate. */
-  readonly cosineSteps: number;
+  /** The learning rate's factor at a step, from 0. */
+  readonly rateFactor: (step: number) => number;
+  /** Rate of the last step; null for an optimizer that was passed. */
+  learningRate: number | null;
+  /** Takes in the weights after each step. */
+  readonly average: AverageWeights | undefined;
   /** Steps done. */
   steps: number;
   readonly dropout: SeededDropout;
@@ -24,19 +29,29 @@ export interface Run {
   end(): void;
 }
 
+/** How a run computes; the defaults are those of `train`. */
+export interface RunOptions {
+  seed: number;
+  objective?: Objective;
+  rateFactor?: Run['rateFactor'];
+  /** Disposed by the run. */
+  average?: AverageWeights;
+}
+
 /** Prepares a model for training steps, until `end` is called. */
 export function startRun(
   model: LayersModel,
   chosen: ChosenOptimizer,
-  { seed, cosineSteps = 0 }: { seed: number; cosineSteps?: number },
+  { seed, objective = objectiveOf('train', model), rateFactor = () => 1, average }: RunOptions,
 ): Run {
-  const objective = objectiveOf(model);
   const dropout = seedDropout(model, seed);
   const releaseNorms = holdFrozenNorms(model);
   const releaseLayers = fuseLayers(model);
   return {
-    ...{ model, chosen, objective, cosineSteps, dropout, breathe: breathing(), steps: 0 },
+    ...{ model, chosen, objective, rateFactor, average, dropout, breathe: breathing() },
+    ...{ steps: 0, learningRate: chosen.learningRate },
     end() {
+      average?.dispose();
       releaseLayers();
       releaseNorms();
       dropout.release();
@@ -46,24 +61,26 @@ export function startRun(
 }
 
 /** One step of the optimizer. Disposes the batch; returns its mean loss and how many examples were classified correctly. */
-export function step(run: Run, { xs, ys }: Batch): Scalar[] {
+export function step(run: Run, batch: Batch): Scalar[] {
+  const { xs, ys } = batch;
   const { model, chosen, objective } = run;
   let correct: Scalar | undefined;
-  if (run.cosineSteps > 0) setCosineRate(chosen, run.steps / run.cosineSteps);
+  run.learningRate = setRate(chosen, run.rateFactor(run.steps));
   run.dropout.setStep(run.steps++);
   try {
     const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
     const compute = () => {
       const output = model.apply(xs, { training: true }) as Tensor;
       correct = keep(objective.correct(output, ys));
-      return objective.loss(output, ys);
+      return objective.loss(output, batch);
     };
     const loss = withTape(() => chosen.optimizer.minimize(compute, true, weights)!);
+    run.average?.update();
     return [loss, correct!];
   } catch (error) {
     correct?.dispose();
     throw error;
   } finally {
-    dispose([xs, ys]);
+    disposeBatch(batch);
   }
 }

@@ -6,6 +6,7 @@ import { shapeText } from '../base/shapes.js';
 import type { OptimizerName } from '../core/optimizers.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
+import { objectiveOf } from './objective.js';
 import { chooseOptimizer } from './optimizer.js';
 import { breathing } from './running.js';
 import { startRun, step } from './step.js';
@@ -127,9 +128,10 @@ function predicting(model: LayersModel, images: Tensor): Measured {
 }
 
 function training(model: LayersModel, images: Tensor, optimizer: OptimizerName, seed: number): Measured {
-  const chosen = chooseOptimizer('throughput', optimizer);
-  const classes = model.outputs[0]!.shape.at(-1)!;
-  const run = startRun(model, chosen, { seed });
+  const chosen = chooseOptimizer('throughput', { optimizer });
+  const objective = objectiveOf('throughput', model);
+  const { classes } = objective;
+  const run = startRun(model, chosen, { seed, objective });
   return {
     async once() {
       const right = Array.from({ length: images.shape[0]! }, (_, i) => (i * 7) % classes);

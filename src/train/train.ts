@@ -1,11 +1,13 @@
-import { dispose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { epochSeed } from '../base/random.js';
+import { AverageWeights } from './averageWeights.js';
 import { BestWeights } from './bestWeights.js';
 import { Epoch } from './epoch.js';
 import { evaluate } from './evaluate.js';
-import type { Examples } from './examples.js';
+import { disposeBatch } from './examples.js';
 import type { EpochRow, History } from './history.js';
+import { Patience } from './patience.js';
+import { rateFactor } from './schedules.js';
 import { checkSettings, type Settings, type TrainOptions, type TrainSets } from './settings.js';
 import { type Run, startRun, step } from './step.js';
 
@@ -28,7 +30,8 @@ export async function train(
   options: TrainOptions = {},
 ): Promise<History> {
   const settings = checkSettings(model, sets, options);
-  const { epochs, batchSize, batches, seed, chosen, schedule, keep } = settings;
+  const { epochs, batchSize, seed, chosen, keep, rates, objective } = settings;
+  const { validationSet } = settings.sets;
   const history: History = {
     epochs: [],
     ended: 'finished',
@@ -38,22 +41,35 @@ export async function train(
     batchSize,
     seed,
   };
-  const run = startRun(model, chosen, { seed, cosineSteps: schedule === 'cosine' ? epochs * batches : 0 });
+  const plateau = new Patience(rates.options.patience ?? Number.POSITIVE_INFINITY);
+  const stopping = new Patience(settings.patience ?? Number.POSITIVE_INFINITY);
+  const average = settings.ema === undefined ? undefined : new AverageWeights(model, settings.ema);
+  const rateFactorAt = (step: number) => rateFactor(rates, step, plateau.times);
+  const run = startRun(model, chosen, { seed, objective, average, rateFactor: rateFactorAt });
   const epoch = new Epoch();
   const best = new BestWeights(model);
   try {
     while (epoch.number <= epochs && history.ended === 'finished') {
-      history.ended = await trainBatches(run, epoch, sets.trainSet, settings);
-      const row = await epoch.row();
-      if (history.ended === 'finished') history.ended = await measure(row, model, sets, settings);
-      if (row.examples === 0) break;
-      history.epochs.push(row);
-      history.weightsOf = epoch.number;
-      const accuracy = sets.validationSet ? row.validationAccuracy : row.testAccuracy;
-      if (keep === 'best' && accuracy !== null) best.offer(epoch.number, accuracy);
-      await settings.onEpoch?.(row);
+      history.ended = await trainBatches(run, epoch, settings);
+      const row = await epoch.row(run.learningRate);
+      // Measured, kept and shown are the averaged weights, if there are any.
+      const measureEpoch = async () => {
+        if (history.ended === 'finished') history.ended = await measure(row, model, settings);
+        if (row.examples === 0) return;
+        history.epochs.push(row);
+        history.weightsOf = epoch.number;
+        const accuracy = validationSet ? row.validationAccuracy : row.testAccuracy;
+        if (keep === 'best' && accuracy !== null) best.offer(epoch.number, accuracy);
+        if (row.validationAccuracy !== null) {
+          plateau.runsOut(row.validationAccuracy);
+          if (stopping.runsOut(row.validationAccuracy) && epoch.number < epochs) history.ended = 'converged';
+        }
+        await settings.onEpoch?.(row);
+      };
+      await (average ? average.during(measureEpoch) : measureEpoch());
       epoch.next();
     }
+    average?.swap();
     if (best.epoch > 0) {
       best.apply();
       history.weightsOf = best.epoch;
@@ -70,10 +86,10 @@ export async function train(
 async function trainBatches(
   run: Run,
   epoch: Epoch,
-  examples: Examples,
-  { epochs, batchSize, batches, seed, signal, onProgress }: Settings,
+  { sets, epochs, batchSize, batches, seed, signal, onProgress, onStep }: Settings,
 ): Promise<History['ended']> {
   const { means } = epoch;
+  const { trainSet: examples } = sets;
   let reported = performance.now();
   let seen = await means.read();
   let passed = 0;
@@ -81,11 +97,18 @@ async function trainBatches(
   for await (const data of examples.batches({ batchSize, seed: epochSeed(seed, epoch.number) })) {
     const done = passed++ < epoch.batch;
     if (done || signal?.aborted || !Number.isFinite(seen.loss)) {
-      dispose([data.xs, data.ys]);
+      disposeBatch(data);
       if (done && !signal?.aborted) continue;
       break;
     }
-    means.add(data.xs.shape[0]!, step(run, data));
+    const size = data.xs.shape[0]!;
+    const results = step(run, data);
+    if (onStep) {
+      const [loss, correct] = await Promise.all(results.map(async (result) => (await result.data())[0]!));
+      const { steps, learningRate } = run;
+      onStep({ step: steps, epoch: epoch.number, loss: loss!, accuracy: correct! / size, learningRate });
+    }
+    means.add(size, results);
     epoch.batch++;
     await run.breathe();
     if (performance.now() - reported < 100 && epoch.batch < batches) continue;
@@ -114,8 +137,7 @@ async function trainBatches(
 async function measure(
   row: EpochRow,
   model: LayersModel,
-  { testSet, validationSet }: TrainSets,
-  { batchSize, signal }: Settings,
+  { sets: { testSet, validationSet }, batchSize, signal }: Settings,
 ): Promise<History['ended']> {
   try {
     if (testSet) row.testAccuracy = (await evaluate(model, testSet, { batchSize, signal })).accuracy;

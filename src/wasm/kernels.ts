@@ -102,15 +102,13 @@ export interface Kernels {
   spreadChoices(dy: number, choices: number, dx: number, ...windows: Windows): void;
   reluGradient(n: number, dy: number, y: number, to: number): void;
   sumRows(x: number, rows: number, columns: number, to: number): void;
-  sgdUpdate(n: number, weights: number, gradient: number, to: number, rate: number): void;
+  sgdUpdate(n: number, weights: number, gradient: number, to: number, rate: number, decay: number): void;
   momentumUpdate(
-    n: number,
-    weights: number,
-    gradient: number,
-    velocity: number,
-    to: number,
-    rate: number,
-    momentum: number,
+    ...args: [
+      ...tensors: [n: number, weights: number, gradient: number, velocity: number, to: number],
+      ...numbers: [rate: number, momentum: number, decay: number],
+      ...step: [ofVelocity: number, ofGradient: number],
+    ]
   ): void;
   adamUpdate(
     ...args: [
@@ -120,6 +118,7 @@ export interface Kernels {
       ...second: [beta2: number, rest2: number],
       ...scales: [first: number, second: number],
       epsilon: number,
+      ...decay: [ofGradient: number, keep: number],
     ]
   ): void;
   productBytes(m: number, n: number, k: number, columnStepOfB: number): number;

@@ -4,7 +4,7 @@ import type { OwnCall } from './run.js';
 
 /** One step of SGD. */
 export function sgdUpdate({ backend, kernels, inputs, attrs }: OwnCall<'SgdUpdate'>): TensorInfo {
-  return inPlace(backend, inputs, (n, w, g, to) => kernels.sgdUpdate(n, w, g, to, attrs.rate));
+  return inPlace(backend, inputs, (n, w, g, to) => kernels.sgdUpdate(n, w, g, to, attrs.rate, attrs.decay));
 }
 
 /** One step with momentum. */
@@ -12,22 +12,24 @@ export function momentumUpdate({
   backend,
   kernels,
   inputs,
-  attrs: { rate, momentum },
+  attrs: { rate, momentum, nesterov, decay },
 }: OwnCall<'MomentumUpdate'>): TensorInfo {
   const velocity = addressOf(backend, inputs.velocity);
+  const [ofVelocity, ofGradient] = nesterov ? [momentum, 1] : [1, 0];
   return inPlace(backend, inputs, (n, w, g, to) =>
-    kernels.momentumUpdate(n, w, g, velocity, to, rate, momentum),
+    kernels.momentumUpdate(n, w, g, velocity, to, rate, momentum, decay, ofVelocity, ofGradient),
   );
 }
 
 /** One step of Adam. */
 export function adamUpdate({ backend, kernels, inputs, attrs }: OwnCall<'AdamUpdate'>): TensorInfo {
   const [first, second] = [addressOf(backend, inputs.first), addressOf(backend, inputs.second)];
-  const { rate, beta1, beta2, scale1, scale2, epsilon } = attrs;
+  const { rate, beta1, beta2, scale1, scale2, epsilon, decay, keep } = attrs;
   return inPlace(backend, inputs, (n, w, g, to) =>
     kernels.adamUpdate(
       ...[n, w, g, first, second, to, rate],
       ...[beta1, 1 - beta1, beta2, 1 - beta2, scale1, scale2, epsilon],
+      ...[decay, keep],
     ),
   );
 }

@@ -328,12 +328,59 @@ describe('train', () => {
     [
       'optimizer',
       { optimizer: 'lion' as 'sgd' },
-      'train: optimizer is "lion"; it must be one of "sgd", "momentum", "adam".',
+      'train: optimizer is "lion"; it must be one of "sgd", "momentum", "nesterov", "adam", "adamw".',
     ],
     [
       'schedule',
-      { schedule: 'step' as 'cosine' },
-      'train: schedule is "step"; it must be one of "constant", "cosine".',
+      { schedule: 'linear' as 'cosine' },
+      'train: schedule is "linear"; it must be one of "constant", "step", "cosine", "plateau".',
+    ],
+    [
+      'option of a schedule',
+      { schedule: { name: 'cosine', every: 3 } as unknown as 'cosine' },
+      "train: schedule 'cosine' has no option every; its options are: none.",
+    ],
+    [
+      'factor of a schedule',
+      { schedule: { name: 'step', factor: 10 } },
+      'train: schedule.factor is 10; it must be above 0 and below 1, such as 0.1.',
+    ],
+    [
+      'schedule without what it follows',
+      { schedule: 'plateau' },
+      "train: schedule 'plateau' follows the accuracy on a validation set, and there is none; pass a validationSet, or validationFraction: 0.1.",
+    ],
+    [
+      'patience without what it follows',
+      { patience: 3 },
+      'train: patience follows the accuracy on a validation set, and there is none; pass a validationSet, or validationFraction: 0.1.',
+    ],
+    [
+      'warmupEpochs',
+      { warmupEpochs: 2, epochs: 2 },
+      'train: warmupEpochs is 2; it must be at least 0 and below the 2 epochs.',
+    ],
+    ['ema', { ema: 1 }, 'train: ema is 1; it must be above 0 and below 1, such as 0.999.'],
+    [
+      'weightDecay',
+      { weightDecay: -1 },
+      'train: weightDecay is -1; it must be at least 0 and below 1, such as 5e-4.',
+    ],
+    ['clipNorm', { clipNorm: 0 }, 'train: clipNorm is 0; it must be a number above 0, such as 1.'],
+    [
+      'labelSmoothing',
+      { labelSmoothing: 1 },
+      'train: labelSmoothing is 1; it must be at least 0 and below 1, such as 0.1.',
+    ],
+    [
+      'classWeights',
+      { classWeights: [1, 2] },
+      'train: classWeights has 2 numbers for 4 classes; pass one for each class.',
+    ],
+    [
+      'validationFraction',
+      { validationFraction: 0.1 },
+      'train: validationFraction needs a training set with split, such as an ImageSet; pass a validationSet.',
     ],
     ['seed', { seed: -1 }, 'train: seed is -1; it must be a whole number from 0 to 4294967295.'],
     ['keep', { keep: 'first' as 'last' }, 'train: keep is "first"; it must be one of "last", "best".'],

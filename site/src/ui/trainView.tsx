@@ -1,6 +1,6 @@
-import { cost, paramCount } from 'vgg-blocks';
+import { cost, OPTIMIZERS, paramCount } from 'vgg-blocks';
 import { FASHION_MNIST } from 'vgg-blocks/data';
-import { BACKENDS, type Choice, DATA, OPTIMIZER_NAMES } from '../state/choice.js';
+import { BACKENDS, DATA, OPTIMIZER_NAMES } from '../state/choice.js';
 import type { Device } from '../state/device.js';
 import { applyIdx, classesProblem, IDX_PARTS, idxFiles, idxNames, takeFiles } from '../state/files.js';
 import {
@@ -63,7 +63,7 @@ function Settings() {
             label={t.optimizer}
             value={optimizer}
             options={OPTIMIZER_NAMES.map((value) => ({ value, text: t.optimizers[value] }))}
-            onValue={(value) => choose({ optimizer: value, rate: RATES[value] })}
+            onValue={(value) => choose({ optimizer: value, rate: OPTIMIZERS[value].learningRate })}
           />
           <ChoiceNumber name="rate" label={t.rate} />
         </div>
@@ -85,9 +85,6 @@ function Settings() {
     </Card>
   );
 }
-
-/** The library's defaults. */
-const RATES: Record<Choice['optimizer'], number> = { sgd: 0.05, momentum: 0.01, adam: 0.001 };
 
 function backendOptions({ backends: has }: Device) {
   const t = text.value.train;
