@@ -14,7 +14,7 @@ const NODE_ONLY = [
   'test/{bench,cli,node,package,site}/**',
   'test/data/datasets.test.ts',
   'test/io/{download,read,sibling}.test.ts',
-  'test/wasm/{install,isolated,relaxedSimd,threads}.test.ts',
+  'test/wasm/{install,isolated,relaxedSimd,shares,threads}.test.ts',
   'test/weights/{hub,loadPath,pretrained,recognize,roundTrip,shards}.test.ts',
 ];
 

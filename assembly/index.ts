@@ -1,5 +1,8 @@
+export { averagePool, averagePoolGradient } from './averagePool';
+export { clamp } from './clamp';
 export { convolve, convolveBytes, filterBytes, filterGradient, filterGradientBytes, prepareFilter } from './convolution';
 export { direct, directFilter, directFilterBytes, directFilterGradient, directGradientBytes } from './direct';
+export { maxPool } from './maxPool';
 export { maxPoolGradient } from './pool';
 export { maxPoolChoices, spreadChoices } from './poolChoices';
 export { product, productBytes, productOfFew, productOfFewBytes } from './product';

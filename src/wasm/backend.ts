@@ -76,11 +76,28 @@ export function output(backend: WasmBackend, from: TensorInfo, shape: number[]) 
   return { info, target: backend.typedArrayFromHeap(info), source: backend.typedArrayFromHeap(from) };
 }
 
+/** Creates a tensor of zeros. */
+export function zeros(backend: WasmBackend, shape: number[]): TensorInfo {
+  const info = backend.makeOutput(shape, 'float32');
+  backend.typedArrayFromHeap(info).fill(0);
+  return info;
+}
+
 /** Throws unless the images are channels last, the only layout that the backend's convolutions support. */
 export function channelsLast(kernel: string, dataFormat: string): void {
   if (dataFormat !== 'NHWC') {
     throw new RangeError(
       `${kernel}: dataFormat is '${dataFormat}', but the wasm backend supports only 'NHWC'; transpose the images.`,
+    );
+  }
+}
+
+/** Throws unless images are large enough for a filter or window; of those that leave nothing, the output is empty. */
+export function checkFits(kernel: string, info: ConvInfo): void {
+  const { inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth } = info;
+  if (outHeight < 0 || outWidth < 0) {
+    throw new RangeError(
+      `${kernel}: images of ${inHeight}x${inWidth} are too small for ${filterHeight}x${filterWidth} windows; use larger images, or padding 'same'.`,
     );
   }
 }

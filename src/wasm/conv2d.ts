@@ -5,41 +5,54 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
-import type { ConvInfo } from './backend.js';
+import { type ConvInfo, checkFits } from './backend.js';
+import { clampInPlace, isClamping } from './clamp.js';
 import { convolve } from './convolution.js';
 import type { Call } from './run.js';
 
 /** 3x3 convolutions of stride 1; the backend's own kernel computes the others. */
 export function conv2d(call: Call<{ x: TensorInfo; filter: TensorInfo }, Conv2DAttrs>) {
-  const info = infoOf(call.inputs, call.attrs);
-  return info ? convolve(call, call.inputs, info) : call.stock(call.inputs, call.attrs);
+  const { backend, inputs, attrs } = call;
+  const info = infoOf('conv2d', inputs, attrs);
+  if (info && isEmpty(info)) return backend.makeOutput(info.outShape, 'float32');
+  return info && isOurs(inputs, info) ? convolve(call, inputs, info) : call.stock(inputs, attrs);
 }
 
-/** The same with bias and ReLU; the backend's own kernel computes those with other activations. */
+/** The same with bias and ReLU or ReLU6; the backend's own kernel computes those with other activations. */
 export function fusedConv2d(
   call: Call<
     { x: TensorInfo; filter: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },
     FusedConv2DAttrs
   >,
 ) {
-  const { inputs, attrs } = call;
+  const { backend, inputs, attrs } = call;
   const { bias } = inputs;
   const activation = attrs.activation ?? 'linear';
-  const info = infoOf(inputs, attrs);
+  const clamps = isClamping(activation);
+  const info = infoOf('fused.conv2d', inputs, attrs);
+  if (info && isEmpty(info)) return backend.makeOutput(info.outShape, 'float32');
   const fits =
-    (activation === 'linear' || activation === 'relu') &&
+    (activation === 'linear' || clamps) &&
     (!bias || (bias.shape.length === 1 && bias.dtype === 'float32' && bias.shape[0] === info?.outChannels));
-  return info && fits
-    ? convolve(call, { ...inputs, relu: activation === 'relu' }, info)
-    : call.stock(inputs, attrs);
+  if (info && fits && isOurs(inputs, info)) {
+    const y = convolve(call, { ...inputs, relu: activation === 'relu' }, info);
+    if (activation === 'relu6') clampInPlace(call, y, activation);
+    return y;
+  }
+  if (!clamps) return call.stock(inputs, attrs);
+  // Its own ReLU would lose NaN.
+  const y = call.stock(inputs, { ...attrs, activation: 'linear' }) as TensorInfo;
+  clampInPlace(call, y, activation);
+  return y;
 }
 
-/** The shapes of a convolution; undefined if the backend's own kernel should compute it. */
+/** The shapes of a convolution of channels-last images. */
 function infoOf(
+  kernel: string,
   { x, filter }: { x: TensorInfo; filter: TensorInfo },
   { strides, pad, dilations, dataFormat, dimRoundingMode }: Conv2DAttrs,
 ): ConvInfo | undefined {
-  if (dataFormat !== 'NHWC' || x.dtype !== 'float32' || filter.dtype !== 'float32') return undefined;
+  if (dataFormat !== 'NHWC') return undefined;
   const shapes = [x.shape, filter.shape] as [number, number, number, number][];
   const info = backend_util.computeConv2DInfo(
     shapes[0]!,
@@ -49,13 +62,24 @@ function infoOf(
     pad,
     dimRoundingMode,
   );
-  const plain =
+  checkFits(kernel, info);
+  return info;
+}
+
+function isEmpty({ outShape }: ConvInfo): boolean {
+  return util.sizeFromShape(outShape) === 0;
+}
+
+function isOurs({ x, filter }: { x: TensorInfo; filter: TensorInfo }, info: ConvInfo): boolean {
+  return (
+    x.dtype === 'float32' &&
+    filter.dtype === 'float32' &&
     info.filterHeight === 3 &&
     info.filterWidth === 3 &&
     info.strideHeight === 1 &&
     info.strideWidth === 1 &&
     info.dilationHeight === 1 &&
     info.dilationWidth === 1 &&
-    info.inChannels === filter.shape[2];
-  return plain && util.sizeFromShape(info.outShape) > 0 ? info : undefined;
+    info.inChannels === filter.shape[2]
+  );
 }

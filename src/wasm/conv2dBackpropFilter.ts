@@ -1,7 +1,9 @@
 import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
-import { addressOf, type ConvInfo, channelsLast } from './backend.js';
+import { size } from '../base/shapes.js';
+import { addressOf, type ConvInfo, channelsLast, zeros } from './backend.js';
 import { padded, type TileSize, tileSize, tilesAtOnce } from './convolution.js';
 import type { Operand } from './operands.js';
+import { withOutputGradient } from './outputGradient.js';
 import { inputOf, outputOf, partsOf } from './parts.js';
 import { type Call, runTasks, type Tools } from './run.js';
 import type { Task } from './tasks.js';
@@ -18,10 +20,13 @@ export function conv2dBackpropFilter(
   channelsLast('Conv2DBackpropFilter', dataFormat);
   const shape = inputs.x.shape as [number, number, number, number];
   const info = backend_util.computeConv2DInfo(shape, filterShape, strides, 1, pad, dimRoundingMode);
-  const gradient = backend.makeOutput(filterShape, 'float32');
-  const [x, dy, to] = [inputs.x, inputs.dy, gradient].map((tensor) => addressOf(backend, tensor));
-  filterGradient(call, info, { x: x!, dy: dy!, gradient: to!, use: 'write' });
-  return gradient;
+  return withOutputGradient(backend, 'Conv2DBackpropFilter', inputs.dy, info, (dy) => {
+    if (size(dy.shape) === 0 || size(shape) === 0) return zeros(backend, filterShape);
+    const gradient = backend.makeOutput(filterShape, 'float32');
+    const [x, from, to] = [inputs.x, dy, gradient].map((tensor) => addressOf(backend, tensor));
+    filterGradient(call, info, { x: x!, dy: from!, gradient: to!, use: 'write' });
+    return gradient;
+  });
 }
 
 /** Addresses of images and of the output's gradient, and where to write the filter's gradient or add it. */

@@ -1,6 +1,8 @@
 import { backend_util, type Conv2DBackpropInputAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
-import { type ConvInfo, channelsLast } from './backend.js';
+import { size } from '../base/shapes.js';
+import { type ConvInfo, channelsLast, zeros } from './backend.js';
 import { convolve } from './convolution.js';
+import { withOutputGradient } from './outputGradient.js';
 import type { Call } from './run.js';
 
 /**
@@ -11,15 +13,18 @@ import type { Call } from './run.js';
 export function conv2dBackpropInput(
   call: Call<{ dy: TensorInfo; filter: TensorInfo }, Conv2DBackpropInputAttrs>,
 ) {
-  const { dy, filter } = call.inputs;
-  const { strides, pad, dataFormat, dimRoundingMode, inputShape } = call.attrs;
+  const { backend, inputs, attrs } = call;
+  const { strides, pad, dataFormat, dimRoundingMode, inputShape } = attrs;
   channelsLast('Conv2DBackpropInput', dataFormat);
-  const filterShape = filter.shape as [number, number, number, number];
+  const filterShape = inputs.filter.shape as [number, number, number, number];
   const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode);
-  const turned = info.strideHeight === 1 && info.strideWidth === 1 ? turnedOf(info) : undefined;
-  return turned
-    ? convolve(call, { x: dy, filter, rotated: true }, turned)
-    : call.stock(call.inputs, call.attrs);
+  return withOutputGradient(backend, 'Conv2DBackpropInput', inputs.dy, info, (dy) => {
+    if (size(dy.shape) === 0 || size(inputShape) === 0) return zeros(backend, inputShape);
+    const turned = info.strideHeight === 1 && info.strideWidth === 1 ? turnedOf(info) : undefined;
+    return turned
+      ? convolve(call, { x: dy, filter: inputs.filter, rotated: true }, turned)
+      : call.stock({ ...inputs, dy }, attrs);
+  });
 }
 
 /** The convolution that computes the gradient of a stride-1 convolution's input; undefined for padding beyond the filter's reach. */

@@ -4,8 +4,8 @@ import { addressOf, type ConvInfo, withMemory } from './backend.js';
 import { filterGradient } from './conv2dBackpropFilter.js';
 import { turnedOf } from './conv2dBackpropInput.js';
 import { withConvolution } from './convolution.js';
-import type { Windows } from './kernels.js';
 import { add, floats } from './operands.js';
+import { windowsOf } from './pool.js';
 import type { OwnCall, Tools } from './run.js';
 
 /** Bytes of the part of a map that exists at a time. It should stay in the processor's caches. */
@@ -103,11 +103,4 @@ function eachPart(
 /** Numbers of one image. */
 function size([, ...shape]: number[]): number {
   return util.sizeFromShape(shape);
-}
-
-function windowsOf(pool: ConvInfo): Windows {
-  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, padInfo } = pool;
-  const filter = [pool.filterHeight, pool.filterWidth, pool.strideHeight, pool.strideWidth] as const;
-  const padding = [padInfo.top, padInfo.left] as const;
-  return [batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, ...filter, ...padding];
 }

@@ -9,6 +9,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { INSTALLATION, type OwnKernels, type WasmInstallation, wasmInstallation } from '../tfjs/kernels.js';
 import type { WasmBackend } from './backend.js';
+import { clipByValue, relu, relu6 } from './clamp.js';
 import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
@@ -17,6 +18,7 @@ import { checkSimd, hasRelaxedSimd } from './kernels.js';
 import { Machines } from './machines.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
+import { avgPool, avgPoolGrad, maxPool } from './pool.js';
 import type { Call, OwnCall } from './run.js';
 import { identity, reluGrad, sum, tile } from './smallKernels.js';
 import { checkThreads } from './thread.js';
@@ -41,7 +43,13 @@ const KERNELS = {
   Conv2DBackpropInput: conv2dBackpropInput,
   BatchMatMul: batchMatMul,
   _FusedMatMul: fusedMatMul,
+  MaxPool: maxPool,
   MaxPoolGrad: maxPoolGrad,
+  AvgPool: avgPool,
+  AvgPoolGrad: avgPoolGrad,
+  Relu: relu,
+  Relu6: relu6,
+  ClipByValue: clipByValue,
   Sum: sum,
   Tile: tile,
   Identity: identity,

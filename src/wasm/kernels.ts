@@ -89,17 +89,13 @@ export interface Kernels {
       work: number,
     ]
   ): void;
-  maxPoolGradient(
-    ...args: [
-      ...tensors: [x: number, dy: number, dx: number],
-      ...input: [batch: number, height: number, width: number, channels: number],
-      ...output: [height: number, width: number],
-      ...filter: [height: number, width: number, strideHeight: number, strideWidth: number],
-      ...padding: [top: number, left: number],
-    ]
-  ): void;
+  maxPool(x: number, y: number, ...windows: Windows): void;
+  maxPoolGradient(x: number, dy: number, dx: number, ...windows: Windows): void;
   maxPoolChoices(x: number, relu: number, y: number, choices: number, ...windows: Windows): void;
   spreadChoices(dy: number, choices: number, dx: number, ...windows: Windows): void;
+  averagePool(x: number, y: number, ...windows: Windows): void;
+  averagePoolGradient(dy: number, dx: number, ...windows: Windows): void;
+  clamp(n: number, x: number, to: number, low: number, high: number): void;
   reluGradient(n: number, dy: number, y: number, to: number): void;
   sumRows(x: number, rows: number, columns: number, to: number): void;
   sgdUpdate(n: number, weights: number, gradient: number, to: number, rate: number, decay: number): void;

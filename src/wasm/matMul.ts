@@ -6,6 +6,7 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { addressOf } from './backend.js';
+import { clampInPlace, isClamping } from './clamp.js';
 import { multiply } from './product.js';
 import type { Call, Tools } from './run.js';
 
@@ -17,7 +18,7 @@ export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMa
   return product(call, call.inputs, call.attrs) ?? call.stock(call.inputs, call.attrs);
 }
 
-/** The same with bias and ReLU; the backend's own kernel computes those with other activations. */
+/** The same with bias and ReLU or ReLU6; the backend's own kernel computes those with other activations. */
 export function fusedMatMul(
   call: Call<
     { a: TensorInfo; b: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },
@@ -26,8 +27,14 @@ export function fusedMatMul(
 ) {
   const { inputs, attrs } = call;
   const { activation = 'linear' } = attrs;
-  const ours = activation === 'linear' || activation === 'relu';
-  return (ours && product(call, inputs, attrs, activation === 'relu')) || call.stock(inputs, attrs);
+  const clamps = isClamping(activation);
+  const ours =
+    activation === 'linear' || clamps ? product(call, inputs, attrs, activation === 'relu') : undefined;
+  if (!clamps) return ours ?? call.stock(inputs, attrs);
+  // The backend's own ReLU would lose NaN.
+  const y = ours ?? (call.stock(inputs, { ...attrs, activation: 'linear' }) as TensorInfo);
+  if (!ours || activation !== 'relu') clampInPlace(call, y, activation);
+  return y;
 }
 
 function product(

@@ -1,5 +1,6 @@
-import { backend_util, type MaxPoolGradAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
+import type { MaxPoolGradAttrs, TensorInfo } from '@tensorflow/tfjs-core';
 import { addressOf } from './backend.js';
+import { gradientWindows } from './pool.js';
 import type { Call } from './run.js';
 
 /**
@@ -11,27 +12,14 @@ export function maxPoolGrad({
   backend,
   kernels,
   inputs: { dy, input },
-  attrs: { filterSize, strides, pad, dimRoundingMode },
+  attrs,
 }: Call<{ dy: TensorInfo; input: TensorInfo }, MaxPoolGradAttrs>): TensorInfo {
-  const shape = input.shape as [number, number, number, number];
-  const info = backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
-  const dx = backend.makeOutput(shape, 'float32');
+  const dx = backend.makeOutput(input.shape, 'float32');
   const [x, gradient, to] = [input, dy, dx].map((tensor) => addressOf(backend, tensor)) as [
     number,
     number,
     number,
   ];
-  kernels.maxPoolGradient(
-    ...[x, gradient, to, info.batchSize, info.inHeight, info.inWidth, info.inChannels],
-    ...[
-      info.outHeight,
-      info.outWidth,
-      info.filterHeight,
-      info.filterWidth,
-      info.strideHeight,
-      info.strideWidth,
-    ],
-    ...[info.padInfo.top, info.padInfo.left],
-  );
+  kernels.maxPoolGradient(x, gradient, to, ...gradientWindows(input, dy, attrs));
   return dx;
 }

@@ -19,14 +19,15 @@ export function partsOf(info: ConvInfo, maximum: number, rows: number): Part[] {
   const { batchSize, outHeight, outWidth, outChannels, inChannels, filterHeight, filterWidth } = info;
   const work = batchSize * outHeight * outWidth * outChannels * inChannels * filterHeight * filterWidth;
   const units = batchSize > 1 ? batchSize : Math.ceil(outHeight / rows);
-  const count = Math.max(1, Math.min(maximum, units, Math.floor(work / MIN_WORK)));
+  const count = Math.max(1, Math.min(maximum, Math.floor(work / MIN_WORK)));
   return rangesOf(units, count).map(([from, to]) =>
     batchSize > 1 ? images(info, from, to) : band(info, from * rows, Math.min(to * rows, outHeight)),
   );
 }
 
-/** Divides units into ranges, with the end excluded. The first is never the largest. */
-export function rangesOf(units: number, count: number): [from: number, to: number][] {
+/** Divides units into at most `maximum` ranges, with the end excluded; none is empty, and the first is never the largest. */
+export function rangesOf(units: number, maximum: number): [from: number, to: number][] {
+  const count = Math.min(maximum, units);
   const start = (i: number) => Math.floor((i * units) / count);
   return Array.from({ length: count }, (_, i) => [start(i), start(i + 1)]);
 }

@@ -1,5 +1,4 @@
 import type { Kernels } from './kernels.js';
-import { floats } from './operands.js';
 import { rangesOf } from './parts.js';
 import { runTasks, type Tools } from './run.js';
 import type { Task } from './tasks.js';
@@ -37,23 +36,25 @@ const FEW = 32;
  */
 const ZEROS = { fraction: 0.4, rows: 9, columns: 256 };
 
-/** Computes a product on a number of threads, each of which sums some of the terms, with its own rows of B. */
+/** Computes a product on at most `threads` threads, each of which sums some of the terms, with its own rows of B. */
 export function multiply(
   tools: Tools,
   product: Product,
   { a, b, bias, c }: Addresses,
   threads: number,
 ): void {
-  const { kernels, place } = tools;
+  const { kernels } = tools;
   const { m, n, k, stepsA, stepsB, relu } = product;
   const way = wayOf(kernels, product, a);
-  const tasks = rangesOf(k, threads).map(([first, end], i): Task => {
-    const part = { ...product, k: end - first, relu: relu && threads === 1 };
+  const ranges = rangesOf(k, threads);
+  const isShared = ranges.length > 1;
+  const tasks = ranges.map(([first, end], i): Task => {
+    const part = { ...product, k: end - first, relu: relu && !isShared };
     return {
       kernel: way,
       operands: [
         { address: a + first * stepsA[1], bytes: 4 * m * k - first * stepsA[1], use: 'read' },
-        { address: b + first * stepsB[0], bytes: 4 * n * part.k, use: threads > 1 ? 'keep' : 'read' },
+        { address: b + first * stepsB[0], bytes: 4 * n * part.k, use: isShared ? 'keep' : 'read' },
         { address: i === 0 ? bias : 0, bytes: 4 * n, use: 'read' },
         { address: c, bytes: 4 * m * n, use: i === 0 ? 'write' : 'add' },
         { address: 0, bytes: workOf(kernels, way, part), use: 'work' },
@@ -62,10 +63,7 @@ export function multiply(
     };
   });
   runTasks(tools, tasks);
-  if (relu && threads > 1) {
-    const sums = floats(place.memory, c, 4 * m * n);
-    for (let i = 0; i < sums.length; i++) if (sums[i]! < 0) sums[i] = 0;
-  }
+  if (relu && isShared) kernels.clamp(m * n, c, c, 0, Number.POSITIVE_INFINITY);
 }
 
 function wayOf(kernels: Kernels, { m, n, k, stepsA, stepsB }: Product, a: number): Way {

@@ -75,7 +75,11 @@ export async function expectSame(compute: () => Tensor | Tensor[], tolerance: nu
   const [expected, actual] = [await on('cpu', compute), await on('wasm', compute)];
   expect(actual.map(({ length }) => length)).toEqual(expected.map(({ length }) => length));
   const worst = expected.map((values, i) =>
-    values.reduce((most, value, k) => Math.max(most, Math.abs(actual[i]![k]! - value)), 0),
+    // Infinities and NaNs differ from themselves by NaN.
+    values.reduce((most, value, k) => {
+      const other = actual[i]![k]!;
+      return Math.max(most, Object.is(other, value) ? 0 : Math.abs(other - value));
+    }, 0),
   );
   for (const error of worst) expect(error).toBeLessThanOrEqual(tolerance);
 }
