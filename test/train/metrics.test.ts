@@ -51,7 +51,12 @@ test.each(['linear', 'softmax'] as const)(
       })),
     );
     expect(JSON.parse(JSON.stringify(found))).toEqual(found);
-    expect(await evaluate(model, examplesOf(logits, labels), { batchSize: 7 })).toEqual(found);
+    // A GPU's softmax rounds by the size of the batch.
+    expect(await evaluate(model, examplesOf(logits, labels), { batchSize: 7 })).toEqual({
+      ...found,
+      loss: expect.closeTo(found.loss, 6),
+      calibrationError: expect.closeTo(found.calibrationError, 6),
+    });
     expect(memory().numTensors).toBe(before);
     model.dispose();
   },
