@@ -4,6 +4,7 @@ export { convolve, convolveBytes, filterBytes, filterGradient, filterGradientByt
 export { direct, directFilter, directFilterBytes, directFilterGradient, directGradientBytes } from './direct';
 export { maxPool } from './maxPool';
 export { maxPoolGradient } from './pool';
+export { norm, normBytes, normGradient } from './norm';
 export { maxPoolChoices, spreadChoices } from './poolChoices';
 export { product, productBytes, productOfFew, productOfFewBytes } from './product';
 export { reluGradient } from './relu';

@@ -1,12 +1,9 @@
 import {
   Conv2DBackpropFilter,
   Conv2DBackpropInput,
-  customGrad,
-  dispose,
   engine,
   FusedConv2D,
   fused,
-  type GradSaveFunc,
   MaxPool,
   MaxPoolGrad,
   matMul,
@@ -15,12 +12,12 @@ import {
   sum,
   type Tensor,
   type Tensor2D,
-  tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { type ConvPool, hasKernel, runOwnKernel } from './kernels.js';
 import { layersWithin, onlyReader } from './models.js';
 import { passThrough, replaceCalls } from './replaceCalls.js';
+import { recordAsOne } from './tape.js';
 
 /**
  * Makes each convolution or dense layer one operation in training, with its bias, its ReLU and a max pooling behind it. tfjs
@@ -242,29 +239,17 @@ function reluGradient(dy: Tensor, y: Tensor): Tensor {
 function run({ forward, backward }: Operation, inputs: Inputs, wanted: Name[]): Tensor {
   const names = wanted.filter((name) => inputs[name]);
   if (names.length === 0) return forward(inputs).y;
-  const recorded = customGrad((...args) => {
-    const { y: value, kept } = forward(inputs);
-    const save = args.at(-1) as GradSaveFunc;
-    const keepsX = names.includes('filter');
-    save([...kept, ...(keepsX ? [inputs.x] : [])]);
-    const gradFunc = (dy: Tensor, saved: Tensor[]) => {
-      // If x was not saved, only its shape is used.
-      const x = keepsX ? saved.at(-1)! : inputs.x;
-      const isOurs = isOfThisPass(dy);
-      const results = tidy(() =>
-        backward(isOurs ? dy : dy.clone(), saved.slice(0, kept.length), { ...inputs, x }, names),
-      );
-      // tfjs would keep them until the end of the backward pass.
-      dispose(saved);
-      if (isOurs) dy.dispose();
-      return results;
-    };
-    return { value, gradFunc };
-  });
-  return recorded(...names.map((name) => inputs[name]!));
-}
-
-/** Whether a gradient was computed by the backward pass that is running, which then has no other use for it. */
-function isOfThisPass(dy: Tensor): boolean {
-  return (dy as unknown as { scopeId: number }).scopeId === engine().state.activeScope.id;
+  const keepsX = names.includes('filter');
+  return recordAsOne(
+    names.map((name) => inputs[name]!),
+    () => {
+      const { y, kept } = forward(inputs);
+      return { y, kept: keepsX ? [inputs.x, ...kept] : kept };
+    },
+    (dy, all) => {
+      // If x was not kept, only its shape is used.
+      const [x, kept] = keepsX ? [all[0]!, all.slice(1)] : [inputs.x, all];
+      return backward(dy, kept, { ...inputs, x }, names);
+    },
+  );
 }

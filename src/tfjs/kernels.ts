@@ -37,6 +37,21 @@ export interface OwnKernels<T = TensorInfo> {
     attrs: ConvPool & { wanted: ('filter' | 'bias' | 'x')[] };
     output: T[];
   };
+  /**
+   * Batch normalization of the last axis in training, then ReLU if `relu`: y, the batch's mean and biased variance, and the
+   * running ones' next values, which keep the fraction `momentum` of the present ones.
+   */
+  BatchNorm: {
+    inputs: { x: T; scale: T; offset: T; runningMean: T; runningVariance: T };
+    attrs: { epsilon: number; relu: boolean; momentum: number };
+    output: T[];
+  };
+  /** Its gradients: of scale and offset, and of x if that is wanted, which may take dy's memory. */
+  BatchNormGrad: {
+    inputs: { dy: T; x: T; mean: T; variance: T; scale: T; offset: T };
+    attrs: { epsilon: number; relu: boolean; wantsX: boolean };
+    output: T[];
+  };
   /** The gradient is g = gradient + decay * weights; weights - rate * g. */
   SgdUpdate: { inputs: { weights: T; gradient: T }; attrs: { rate: number; decay: number }; output: T };
   /**

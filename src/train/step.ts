@@ -1,6 +1,7 @@
 import { keep, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
+import { fuseNorms } from '../tfjs/fusedNorm.js';
 import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
 import { type Batch, disposeBatch } from './examples.js';
@@ -47,11 +48,13 @@ export function startRun(
   const dropout = seedDropout(model, seed);
   const releaseNorms = holdFrozenNorms(model);
   const releaseLayers = fuseLayers(model);
+  const releaseFusedNorms = fuseNorms(model);
   return {
     ...{ model, chosen, objective, rateFactor, average, dropout, breathe: breathing() },
     ...{ steps: 0, learningRate: chosen.learningRate },
     end() {
       average?.dispose();
+      releaseFusedNorms();
       releaseLayers();
       releaseNorms();
       dropout.release();

@@ -9,6 +9,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { INSTALLATION, type OwnKernels, type WasmInstallation, wasmInstallation } from '../tfjs/kernels.js';
 import type { WasmBackend } from './backend.js';
+import { batchNorm, batchNormGrad } from './batchNorm.js';
 import { clipByValue, relu, relu6 } from './clamp.js';
 import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
@@ -29,6 +30,8 @@ const OWN: { [N in keyof OwnKernels]: (call: OwnCall<N>) => OwnKernels[N]['outpu
   ReluGrad: reluGrad,
   ConvPool: convPool,
   ConvPoolGrad: convPoolGrad,
+  BatchNorm: batchNorm,
+  BatchNormGrad: batchNormGrad,
   SgdUpdate: sgdUpdate,
   MomentumUpdate: momentumUpdate,
   AdamUpdate: adamUpdate,

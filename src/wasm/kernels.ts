@@ -98,6 +98,25 @@ export interface Kernels {
   clamp(n: number, x: number, to: number, low: number, high: number): void;
   reluGradient(n: number, dy: number, y: number, to: number): void;
   sumRows(x: number, rows: number, columns: number, to: number): void;
+  normBytes(channels: number): number;
+  norm(
+    ...args: [
+      ...x: [address: number, rows: number, channels: number],
+      ...numbers: [scale: number, offset: number, epsilon: number, relu: number],
+      ...outputs: [y: number, mean: number, variance: number],
+      ...running: [mean: number, variance: number, rate: number, nextMean: number, nextVariance: number],
+      work: number,
+    ]
+  ): void;
+  normGradient(
+    ...args: [
+      ...tensors: [dy: number, x: number, rows: number, channels: number],
+      ...statistics: [mean: number, variance: number],
+      ...numbers: [scale: number, offset: number, epsilon: number, relu: number],
+      ...gradients: [dx: number, scale: number, offset: number],
+      work: number,
+    ]
+  ): void;
   sgdUpdate(n: number, weights: number, gradient: number, to: number, rate: number, decay: number): void;
   momentumUpdate(
     ...args: [

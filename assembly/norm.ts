@@ -1,0 +1,256 @@
+import { multiplyAdd } from './gemm';
+
+/**
+ * Batch normalization in training of x, `[rows, channels]`: each channel is normalized by its own mean and variance, scaled and
+ * shifted, and may pass a ReLU. Both ways read the data twice: for sums, then for the result.
+ *
+ * Sums are those of blocks of rows in float32, added up in float64, and squares are of the distance to the mean of the first
+ * block, so that variances lose no digits where means are large.
+ */
+
+/** Rows of a block, a block of 128 channels being half of a first-level cache. */
+const ROWS: i32 = 32;
+
+/** Numbers of the running statistics below this are 0: averages of zeros would end as subnormal numbers, which are slow. */
+const SMALLEST: f32 = 7.888609052210118e-31; // 2^-100
+
+/** Bytes of working memory, for both ways: two sums in float64 and two numbers in float32 of each channel. */
+export function normBytes(channels: i32): i32 {
+  return channels * 24;
+}
+
+/** y, the mean and variance of x, and the next running statistics, which move the fraction `rate` towards the batch's. */
+export function norm(
+  x: usize, rows: i32, channels: i32, scale: usize, offset: usize, epsilon: f64, relu: i32,
+  y: usize, mean: usize, variance: usize,
+  runningMean: usize, runningVariance: usize, rate: f32, nextMean: usize, nextVariance: usize, work: usize,
+): void {
+  const step = <usize>channels << 2;
+  const squares = work + (channels << 3);
+  const shift = squares + (channels << 3);
+  const factor = shift + step;
+  memory.fill(work, 0, channels << 4);
+  firstMeans(x, min(ROWS, rows), channels, shift);
+  for (let row = 0; row < rows; row += ROWS) {
+    const count = min(ROWS, rows - row);
+    const block = x + row * step;
+    let c = 0;
+    for (; c + 4 <= channels; c += 4) moments4(block + (c << 2), count, step, shift + (c << 2), work + (c << 3), squares + (c << 3));
+    for (; c < channels; c++) moments1(block + (c << 2), count, step, shift + (c << 2), work + (c << 3), squares + (c << 3));
+  }
+  for (let c = 0; c < channels; c++) {
+    const at = c << 2;
+    const distance = load<f64>(work + (c << 3)) / rows;
+    store<f32>(mean + at, <f32>(load<f32>(shift + at) + distance));
+    store<f32>(variance + at, <f32>max<f64>(0, load<f64>(squares + (c << 3)) / rows - distance * distance));
+    store<f32>(factor + at, factorOf(load<f32>(scale + at), load<f32>(variance + at), epsilon));
+    store<f32>(nextMean + at, moved(load<f32>(runningMean + at), load<f32>(mean + at), rate));
+    store<f32>(nextVariance + at, moved(load<f32>(runningVariance + at), load<f32>(variance + at), rate));
+  }
+  for (let row = 0; row < rows; row += ROWS) {
+    const count = min(ROWS, rows - row);
+    const block = <usize>row * step;
+    let c: usize = 0;
+    for (; c + 16 <= step; c += 16) {
+      const m = v128.load(mean + c), f = v128.load(factor + c), o = v128.load(offset + c);
+      const lowest = f32x4.splat(relu ? 0 : -Infinity);
+      let at = block + c;
+      for (let i = 0; i < count; i++) {
+        v128.store(y + at, f32x4.pmax(multiplyAdd(f32x4.sub(v128.load(x + at), m), f, o), lowest));
+        at += step;
+      }
+    }
+    for (; c < step; c += 4) {
+      let at = block + c;
+      for (let i = 0; i < count; i++) {
+        const out = normalized(load<f32>(x + at), mean + c, factor + c, offset + c);
+        store<f32>(y + at, relu && out < 0 ? 0 : out);
+        at += step;
+      }
+    }
+  }
+}
+
+/**
+ * The gradients, from that of y: of x (unless dx is 0; it may be dy), of scale and of offset. Where the ReLU blocked is computed
+ * from x again, as in `norm`.
+ */
+export function normGradient(
+  dy: usize, x: usize, rows: i32, channels: i32, mean: usize, variance: usize, scale: usize, offset: usize, epsilon: f64, relu: i32,
+  dx: usize, dScale: usize, dOffset: usize, work: usize,
+): void {
+  const step = <usize>channels << 2;
+  const products = work + (channels << 3);
+  const factor = products + (channels << 3);
+  const slope = factor + step;
+  memory.fill(work, 0, channels << 4);
+  for (let c: usize = 0; c < step; c += 4) {
+    store<f32>(factor + c, factorOf(load<f32>(scale + c), load<f32>(variance + c), epsilon));
+  }
+  // No number is at most NaN.
+  const blocked: f32 = relu ? 0 : NaN;
+  for (let row = 0; row < rows; row += ROWS) {
+    const count = min(ROWS, rows - row);
+    const block = <usize>row * step;
+    let c: usize = 0;
+    for (; c + 16 <= step; c += 16) {
+      const m = v128.load(mean + c), f = v128.load(factor + c), o = v128.load(offset + c);
+      const b = f32x4.splat(blocked), one = f32x4.splat(1);
+      let s0 = f32x4.splat(0), s1 = s0, p0 = s0, p1 = s0;
+      let at = block + c;
+      let i = 0;
+      for (; i + 2 <= count; i += 2) {
+        const d0 = f32x4.sub(v128.load(x + at), m);
+        const g0 = f32x4.mul(v128.load(dy + at), v128.andnot(one, f32x4.le(multiplyAdd(d0, f, o), b)));
+        at += step;
+        const d1 = f32x4.sub(v128.load(x + at), m);
+        const g1 = f32x4.mul(v128.load(dy + at), v128.andnot(one, f32x4.le(multiplyAdd(d1, f, o), b)));
+        at += step;
+        s0 = f32x4.add(s0, g0);
+        s1 = f32x4.add(s1, g1);
+        p0 = multiplyAdd(d0, g0, p0);
+        p1 = multiplyAdd(d1, g1, p1);
+      }
+      if (i < count) {
+        const d0 = f32x4.sub(v128.load(x + at), m);
+        const g0 = f32x4.mul(v128.load(dy + at), v128.andnot(one, f32x4.le(multiplyAdd(d0, f, o), b)));
+        s0 = f32x4.add(s0, g0);
+        p0 = multiplyAdd(d0, g0, p0);
+      }
+      accumulate(work + 2 * c, f32x4.add(s0, s1));
+      accumulate(products + 2 * c, f32x4.add(p0, p1));
+    }
+    for (; c < step; c += 4) {
+      let sum: f64 = 0, product: f64 = 0;
+      let at = block + c;
+      for (let i = 0; i < count; i++) {
+        const g = load<f32>(dy + at) * (normalized(load<f32>(x + at), mean + c, factor + c, offset + c) <= blocked ? <f32>0 : 1);
+        sum += g;
+        product += <f64>g * (load<f32>(x + at) - load<f32>(mean + c));
+        at += step;
+      }
+      store<f64>(work + 2 * c, load<f64>(work + 2 * c) + sum);
+      store<f64>(products + 2 * c, load<f64>(products + 2 * c) + product);
+    }
+  }
+  for (let c: usize = 0; c < step; c += 4) {
+    const sum = load<f64>(work + 2 * c), product = load<f64>(products + 2 * c);
+    const inverse = 1 / sqrt<f64>(load<f32>(variance + c) + epsilon);
+    // If y is NaN, so is what a ReLU lets through.
+    const isNumber = !relu || !(isNaN(load<f32>(factor + c)) || isNaN(load<f32>(offset + c)));
+    store<f32>(dScale + c, <f32>(product * inverse));
+    store<f32>(dOffset + c, isNumber ? <f32>sum : NaN);
+    store<f32>(slope + c, <f32>(product * inverse * inverse / rows));
+    store<f32>(work + c, <f32>(sum / rows));
+  }
+  if (dx) inputGradient(dy, x, rows, channels, mean, factor, offset, blocked, work, slope, dx);
+}
+
+/** dx = (g - average - slope (x - mean)) factor, where g is dy unless the ReLU blocked it. */
+function inputGradient(
+  dy: usize, x: usize, rows: i32, channels: i32, mean: usize, factor: usize, offset: usize, blocked: f32,
+  average: usize, slope: usize, dx: usize,
+): void {
+  const step = <usize>channels << 2;
+  for (let row = 0; row < rows; row += ROWS) {
+    const count = min(ROWS, rows - row);
+    const block = <usize>row * step;
+    let c: usize = 0;
+    for (; c + 16 <= step; c += 16) {
+      const m = v128.load(mean + c), f = v128.load(factor + c), o = v128.load(offset + c);
+      const a = v128.load(average + c), k = f32x4.neg(v128.load(slope + c));
+      const b = f32x4.splat(blocked), one = f32x4.splat(1);
+      let at = block + c;
+      for (let i = 0; i < count; i++) {
+        const d = f32x4.sub(v128.load(x + at), m);
+        const g = f32x4.mul(v128.load(dy + at), v128.andnot(one, f32x4.le(multiplyAdd(d, f, o), b)));
+        v128.store(dx + at, f32x4.mul(multiplyAdd(d, k, f32x4.sub(g, a)), f));
+        at += step;
+      }
+    }
+    for (; c < step; c += 4) {
+      let at = block + c;
+      for (let i = 0; i < count; i++) {
+        const d = load<f32>(x + at) - load<f32>(mean + c);
+        const g = load<f32>(dy + at) * (normalized(load<f32>(x + at), mean + c, factor + c, offset + c) <= blocked ? <f32>0 : 1);
+        store<f32>(dx + at, (g - load<f32>(average + c) - d * load<f32>(slope + c)) * load<f32>(factor + c));
+        at += step;
+      }
+    }
+  }
+}
+
+/** The means of the first rows; 0 where they are not finite. */
+function firstMeans(x: usize, rows: i32, channels: i32, to: usize): void {
+  for (let c = 0; c < channels; c++) {
+    let sum: f64 = 0;
+    for (let i = 0; i < rows; i++) sum += load<f32>(x + ((i * channels + c) << 2));
+    const mean = <f32>(sum / rows);
+    store<f32>(to + (c << 2), isFinite(mean) ? mean : 0);
+  }
+}
+
+/** Adds the sums of four channels' distances to `shift`, and of their squares. */
+// @ts-ignore: decorator
+@inline
+function moments4(x: usize, rows: i32, step: usize, shift: usize, sums: usize, squares: usize): void {
+  const k = v128.load(shift);
+  let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
+  let i = 0;
+  for (; i + 2 <= rows; i += 2) {
+    const d0 = f32x4.sub(v128.load(x), k);
+    x += step;
+    const d1 = f32x4.sub(v128.load(x), k);
+    x += step;
+    s0 = f32x4.add(s0, d0);
+    s1 = f32x4.add(s1, d1);
+    q0 = multiplyAdd(d0, d0, q0);
+    q1 = multiplyAdd(d1, d1, q1);
+  }
+  if (i < rows) {
+    const d0 = f32x4.sub(v128.load(x), k);
+    s0 = f32x4.add(s0, d0);
+    q0 = multiplyAdd(d0, d0, q0);
+  }
+  accumulate(sums, f32x4.add(s0, s1));
+  accumulate(squares, f32x4.add(q0, q1));
+}
+
+/** The same for one channel. */
+function moments1(x: usize, rows: i32, step: usize, shift: usize, sums: usize, squares: usize): void {
+  let sum: f64 = 0, square: f64 = 0;
+  for (let i = 0; i < rows; i++) {
+    const d = <f64>(load<f32>(x) - load<f32>(shift));
+    sum += d;
+    square += d * d;
+    x += step;
+  }
+  store<f64>(sums, load<f64>(sums) + sum);
+  store<f64>(squares, load<f64>(squares) + square);
+}
+
+/** Adds four numbers to those at an address, in float64. */
+// @ts-ignore: decorator
+@inline
+function accumulate(to: usize, terms: v128): void {
+  v128.store(to, f64x2.add(v128.load(to), f64x2.promote_low_f32x4(terms)));
+  const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(terms, terms, 2, 3, 2, 3));
+  v128.store(to, f64x2.add(v128.load(to, 16), high), 16);
+}
+
+/** What the distance to the mean is multiplied by. */
+function factorOf(scale: f32, variance: f32, epsilon: f64): f32 {
+  return <f32>(scale / sqrt<f64>(variance + epsilon));
+}
+
+/** y before the ReLU, of one channel. */
+// @ts-ignore: decorator
+@inline
+function normalized(x: f32, mean: usize, factor: usize, offset: usize): f32 {
+  return (x - load<f32>(mean)) * load<f32>(factor) + load<f32>(offset);
+}
+
+function moved(running: f32, now: f32, rate: f32): f32 {
+  const next = running - (running - now) * rate;
+  return abs(next) < SMALLEST ? 0 : next;
+}

@@ -1,0 +1,95 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { hasKernel, runOwnKernel } from './kernels.js';
+import { layersWithin, onlyReader } from './models.js';
+import { passThrough, replaceCalls } from './replaceCalls.js';
+import { recordAsOne } from './tape.js';
+
+/**
+ * Makes each batch normalization one operation in training, with the ReLU behind it, if any, where the backend has a kernel for
+ * it. The running statistics move as in the layer's own call. Only the input is kept, which also shows where ReLU blocks the
+ * gradient.
+ *
+ * Frozen layers, whose statistics do not move, are left alone.
+ *
+ * @returns a function that restores the layers.
+ */
+export function fuseNorms(model: LayersModel): () => void {
+  const found = new Map<layers.Layer, { relu: layers.Layer | undefined; needsX: boolean }>();
+  // Whether an earlier layer is trained, which needs the gradient of this layer's input.
+  let trained = false;
+  for (const layer of layersWithin(model)) {
+    const next = onlyReader(model, layer);
+    if (isNorm(layer)) found.set(layer, { relu: next && isRelu(next) ? next : undefined, needsX: trained });
+    trained ||= layer.trainableWeights.length > 0;
+  }
+  const rectified = new WeakSet<Tensor>();
+  const release = replaceCalls([...found.keys()], (layer, own) => {
+    const { relu, needsX } = found.get(layer)!;
+    const { epsilon, momentum, axis } = layer.getConfig() as Record<'epsilon' | 'momentum' | 'axis', number>;
+    return (inputs, kwargs) => {
+      const [x, ...others] = [inputs].flat() as [Tensor, ...Tensor[]];
+      const fits = x.dtype === 'float32' && x.size > 0 && (axis === -1 || axis === x.rank - 1);
+      if (kwargs.training !== true || !fits || others.length > 0 || !hasKernel('BatchNorm')) {
+        return own(inputs, kwargs);
+      }
+      const y = normalize(layer, x, { epsilon, momentum, relu: relu !== undefined }, needsX);
+      if (relu) rectified.add(y);
+      return y;
+    };
+  });
+  const relus = [...found.values()].flatMap(({ relu }) => relu ?? []);
+  const releaseRelus = passThrough(relus, rectified);
+  return () => {
+    releaseRelus();
+    release();
+  };
+}
+
+/** Whether a layer is a batch normalization that is trained, with a scale and an offset; tfjs trains no other. */
+function isNorm(layer: layers.Layer): boolean {
+  const { scale, center } = layer.getConfig();
+  return (
+    layer.getClassName() === 'BatchNormalization' && layer.trainable && scale === true && center === true
+  );
+}
+
+/** Whether a layer is a plain ReLU. */
+function isRelu(layer: layers.Layer): boolean {
+  const { maxValue, activation } = layer.getConfig();
+  if (layer.getClassName() === 'Activation') return activation === 'relu';
+  return layer.getClassName() === 'ReLU' && maxValue == null;
+}
+
+/** Runs the operation, which the tape records as one, and moves the layer's running statistics. */
+function normalize(
+  layer: layers.Layer,
+  x: Tensor,
+  { momentum, ...attrs }: { epsilon: number; momentum: number; relu: boolean },
+  wantsX: boolean,
+): Tensor {
+  const [scale, offset, runningMean, runningVariance] = layer.weights.map((weight) => weight.read()) as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+  ];
+  return recordAsOne(
+    wantsX ? [scale, offset, x] : [scale, offset],
+    () => {
+      const inputs = { x, scale, offset, runningMean, runningVariance };
+      const [y, mean, variance, nextMean, nextVariance] = runOwnKernel('BatchNorm', inputs, {
+        ...attrs,
+        momentum,
+      }) as [Tensor, Tensor, Tensor, Tensor, Tensor];
+      layer.weights[2]!.write(nextMean);
+      layer.weights[3]!.write(nextVariance);
+      return { y, kept: [x, mean, variance] };
+    },
+    (dy, kept) => {
+      const [x, mean, variance] = kept as [Tensor, Tensor, Tensor];
+      const inputs = { dy, x, mean, variance, scale, offset };
+      return runOwnKernel('BatchNormGrad', inputs, { ...attrs, wantsX });
+    },
+  );
+}
