@@ -11,7 +11,7 @@ const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta
 /** What is about Node: files, processes, its modules and how they are packed. */
 const NODE_ONLY = [
   'test/*.test.ts',
-  'test/{bench,cli,node,package,site}/**',
+  'test/{bench,cli,node,package,peer,site}/**',
   'test/data/datasets.test.ts',
   'test/io/{download,read,sibling}.test.ts',
   'test/wasm/{install,isolated,relaxedSimd,shares,threads}.test.ts',

@@ -14,7 +14,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: [
       'test/**/*.browser.test.ts',
-      'test/{bench,cli,package,site}/**',
+      'test/{bench,cli,package,peer,site}/**',
       'test/{docs,docsSamples,layers}.test.ts',
       'test/node/{interruptedSave,transferExample,webgpu}.test.ts',
       'test/wasm/{conv2d,convolution,depth,filters,install,isolated,kernels,steps,threads}.test.ts',

@@ -1,6 +1,23 @@
-import { image, type Tensor1D, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { fail, wholeNumber } from '../base/check.js';
+import {
+  image,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tensor1d,
+  tensor2d,
+  tensor4d,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import { mix } from '../base/random.js';
+import {
+  augmentBatch,
+  type BatchAugmentation,
+  checkBatchAugmentation,
+  type PixelBatch,
+} from './augmentBatch.js';
 import { type BatchOrder, batchIndices } from './batches.js';
+import { splitByClass } from './split.js';
 
 /** Contents of an {@link ImageSet}. */
 export interface ImageSetOptions {
@@ -14,6 +31,8 @@ export interface ImageSetOptions {
   classNames: readonly string[];
   /** Height and width of images in batches; default as stored. */
   size?: number | readonly [height: number, width: number];
+  /** Random changes to the images of batches that have a seed; default none. */
+  augment?: BatchAugmentation;
 }
 
 /** Options of {@link ImageSet.batches}. The same seed gives the same order everywhere. */
@@ -26,8 +45,8 @@ export interface BatchOptions extends BatchOrder {
 export interface ImageBatch {
   /** float32 pixels from 0 to 1, shape `[images, height, width, channels]`. */
   xs: Tensor4D;
-  /** int32 class indices, shape `[images]`. */
-  ys: Tensor1D;
+  /** int32 class indices, shape `[images]`; with mixup, the probability of each class, float32 `[images, classes]`. */
+  ys: Tensor1D | Tensor2D;
 }
 
 /**
@@ -54,12 +73,14 @@ export class ImageSet {
   readonly classNames: readonly string[];
   /** The number of images. */
   readonly length: number;
+  /** Random changes to the images of batches that have a seed. */
+  readonly augmentation: Readonly<BatchAugmentation> | undefined;
 
   /**
    * @throws RangeError when a size is not a positive whole number, the bytes are not a whole number of images, there is not
    *   one label for each image, or a label has no class name.
    */
-  constructor({ images, labels, shape, classNames, size }: ImageSetOptions) {
+  constructor({ images, labels, shape, classNames, size, augment }: ImageSetOptions) {
     const [height, width, channels] = shape;
     wholeNumber('ImageSet', 'height', height, 1);
     wholeNumber('ImageSet', 'width', width, 1);
@@ -99,6 +120,8 @@ export class ImageSet {
     ];
     this.classNames = classNames;
     this.length = length;
+    if (augment) checkBatchAugmentation('ImageSet', augment);
+    this.augmentation = augment;
   }
 
   /**
@@ -138,6 +161,29 @@ export class ImageSet {
   }
 
   /**
+   * The same images, changed at random in batches that have a seed, as those of training do: a view that shares the bytes. The
+   * changes are made at the stored size.
+   *
+   * @example const augmented = trainSet.augment({ shift: 2, flip: 0.5 });
+   */
+  augment(augmentation: BatchAugmentation): ImageSet {
+    return new ImageSet({ ...this.#parts(), augment: augmentation });
+  }
+
+  /**
+   * The images as two sets, which have copies of the bytes: `fraction` of each class, drawn by the seed, and the others.
+   *
+   * @param fraction 0 to 1.
+   */
+  split(fraction: number, seed = 0): { trainSet: ImageSet; validationSet: ImageSet } {
+    if (!(fraction >= 0 && fraction <= 1)) {
+      fail('ImageSet', `the fraction is ${fraction}; it must be from 0 to 1, such as 0.1.`);
+    }
+    const { training, validation } = splitByClass(this.labels, fraction, checkSeed('ImageSet', seed));
+    return { trainSet: this.#select(training), validationSet: this.#select(validation) };
+  }
+
+  /**
    * The images as tensors, batch by batch. The caller disposes the two tensors of each batch; a loop may stop at any batch
    * without leaking.
    *
@@ -146,28 +192,58 @@ export class ImageSet {
   batches(options: BatchOptions): IterableIterator<ImageBatch> {
     const batches = batchIndices('ImageSet', this.length, options);
     const whole = ({ length }: readonly number[]) => length === options.batchSize;
-    return this.#run(options.dropRemainder ? batches.filter(whole) : batches);
+    return this.#run(options.dropRemainder ? batches.filter(whole) : batches, options.seed);
   }
 
-  *#run(batches: readonly (readonly number[])[]): Generator<ImageBatch, void, undefined> {
-    for (const indices of batches) yield this.#batch(indices);
+  *#run(batches: readonly (readonly number[])[], seed?: number): Generator<ImageBatch, void, undefined> {
+    for (const [number, indices] of batches.entries()) {
+      yield this.#batch(indices, seed === undefined ? undefined : mix(seed + mix(number + 1)));
+    }
   }
 
-  #batch(indices: readonly number[]): ImageBatch {
+  #batch(indices: readonly number[], seed: number | undefined): ImageBatch {
     const [height, width, channels] = this.storedShape;
+    const shape = [indices.length, height, width, channels] as const;
     const size = this.#pixels();
     const pixels = new Float32Array(indices.length * size);
     indices.forEach((index, row) => {
       for (let i = 0; i < size; i++) pixels[row * size + i] = this.images[index * size + i]! / 255;
     });
     const labels = Int32Array.from(indices, (index) => this.labels[index]!);
-    const [outHeight, outWidth] = this.shape;
-    const xs = tidy(() => {
-      const stored = tensor4d(pixels, [indices.length, height, width, channels]);
-      if (outHeight === height && outWidth === width) return stored;
-      return image.resizeBilinear(stored, [outHeight, outWidth], false, true);
+    if (!this.augmentation || seed === undefined) {
+      return { xs: this.#sized(pixels, shape), ys: tensor1d(labels, 'int32') };
+    }
+    const classes = this.classNames.length;
+    const targets = new Float32Array(labels.length * classes);
+    labels.forEach((label, row) => {
+      targets[row * classes + label] = 1;
     });
-    return { xs, ys: tensor1d(labels, 'int32') };
+    const changed = augmentBatch({ pixels, shape, targets }, this.augmentation, seed);
+    const ys = this.augmentation.mixup
+      ? tensor2d(changed.targets, [labels.length, classes])
+      : tensor1d(labels, 'int32');
+    return { xs: this.#sized(changed.pixels, shape), ys };
+  }
+
+  /** Pixels as a tensor of the size of batches. */
+  #sized(pixels: Float32Array, shape: PixelBatch['shape']): Tensor4D {
+    const [height, width] = this.shape;
+    return tidy(() => {
+      const stored = tensor4d(pixels, [...shape]);
+      if (height === shape[1] && width === shape[2]) return stored;
+      return image.resizeBilinear(stored, [height, width], false, true);
+    });
+  }
+
+  /** Copies of some of the images. */
+  #select(indices: readonly number[]): ImageSet {
+    const size = this.#pixels();
+    const images = new Uint8Array(indices.length * size);
+    indices.forEach((index, row) => {
+      images.set(this.images.subarray(index * size, (index + 1) * size), row * size);
+    });
+    const labels = Uint8Array.from(indices, (index) => this.labels[index]!);
+    return new ImageSet({ ...this.#parts(), images, labels });
   }
 
   #pixels(): number {
@@ -177,7 +253,7 @@ export class ImageSet {
 
   #parts(): ImageSetOptions {
     const [height, width] = this.shape;
-    const { images, labels, storedShape, classNames } = this;
-    return { images, labels, shape: storedShape, classNames, size: [height, width] };
+    const { images, labels, storedShape, classNames, augmentation: augment } = this;
+    return { images, labels, shape: storedShape, classNames, size: [height, width], augment };
   }
 }

@@ -6,6 +6,7 @@
 export { DataError, type DataFault } from '../io/errors.js';
 export type { ReadOptions, ReadProgress, Source } from '../io/read.js';
 export type { Augmentation } from './augment.js';
+export { augmentBatch, type BatchAugmentation, type PixelBatch } from './augmentBatch.js';
 export {
   type Dataset,
   type DatasetOptions,

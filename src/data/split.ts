@@ -15,6 +15,31 @@ export function drawValidation(names: readonly string[], fraction: number, seed:
   return new Set(hashed.slice(0, fraction === 0 ? 0 : inBounds).map(({ index }) => index));
 }
 
+/**
+ * Which of these examples go to the validation set: for each class, the fraction of them that the seed draws.
+ *
+ * @returns the indices of the others and of those, each in order.
+ */
+export function splitByClass(
+  labels: ArrayLike<number>,
+  fraction: number,
+  seed: number,
+): { training: number[]; validation: number[] } {
+  const byClass = new Map<number, number[]>();
+  for (let i = 0; i < labels.length; i++) {
+    const indices = byClass.get(labels[i]!) ?? [];
+    indices.push(i);
+    byClass.set(labels[i]!, indices);
+  }
+  const drawn = new Set<number>();
+  for (const indices of byClass.values()) {
+    const names = indices.map(String);
+    for (const place of drawValidation(names, fraction, seed)) drawn.add(indices[place]!);
+  }
+  const all = Array.from({ length: labels.length }, (_, i) => i);
+  return { training: all.filter((i) => !drawn.has(i)), validation: all.filter((i) => drawn.has(i)) };
+}
+
 /** 32-bit hash of a string: FNV-1a over the bytes of its UTF-16, then MurmurHash3's finalizer. */
 function hashOf(text: string, seed: number): number {
   let h = 0x811c9dc5 ^ seed;

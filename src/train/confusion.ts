@@ -14,6 +14,8 @@ export interface Confusion {
     recall: number | null;
     /** Fraction of the examples classified as this class that belong to it; null if there are none. */
     precision: number | null;
+    /** Harmonic mean of the two; null if the class has no examples and none was classified as it. */
+    f1: number | null;
   }[];
   /** The pairs of classes that were confused, the most frequent first. */
   mistakes: { actual: string; predicted: string; examples: number }[];
@@ -55,21 +57,22 @@ export function confusion(
     classNames,
     counts,
     accuracy: fraction(right, labels.length) ?? 0,
-    classes: classNames.map((name, i) => ({
-      name,
-      examples: sum(counts[i]!),
-      recall: fraction(counts[i]![i]!, sum(counts[i]!)),
-      precision: fraction(counts[i]![i]!, sum(counts.map((row) => row[i]!))),
-    })),
+    classes: classNames.map((name, i) => {
+      const [hits, examples, taken] = [counts[i]![i]!, sum(counts[i]!), sum(counts.map((row) => row[i]!))];
+      return {
+        name,
+        examples,
+        recall: fraction(hits, examples),
+        precision: fraction(hits, taken),
+        f1: fraction(2 * hits, examples + taken),
+      };
+    }),
     mistakes: counts
       .flatMap((row, i) =>
-        row.map((examples, j) => ({
-          actual: classNames[i]!,
-          predicted: classNames[j]!,
-          examples: i === j ? 0 : examples,
-        })),
+        row.flatMap((examples, j) =>
+          i === j || examples === 0 ? [] : { actual: classNames[i]!, predicted: classNames[j]!, examples },
+        ),
       )
-      .filter(({ examples }) => examples > 0)
       .sort((a, b) => b.examples - a.examples),
   };
 }

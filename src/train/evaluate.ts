@@ -1,9 +1,10 @@
 import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { wholeNumber } from '../base/check.js';
+import { fail, wholeNumber } from '../base/check.js';
 import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
+import { type Evaluation, Metrics } from './metrics.js';
 import { objectiveOf } from './objective.js';
-import { breathing, RunningMeans } from './running.js';
+import { breathing } from './running.js';
 
 /** Options of {@link evaluate} and {@link predictClasses}. */
 export interface EvaluateOptions {
@@ -14,34 +15,37 @@ export interface EvaluateOptions {
 }
 
 /**
- * Loss and accuracy of a classifier on labeled examples, without dropout and with batch normalization's moving
- * statistics.
+ * Loss, accuracy, calibration and confusions of a classifier on labeled examples, in one pass, without dropout and with batch
+ * normalization's moving statistics.
  *
- * @returns `loss`, the mean cross-entropy, and `accuracy`, the fraction classified correctly, 0 to 1.
- * @throws RangeError when the examples do not fit the model.
+ * @throws RangeError when the examples do not fit the model, a label is out of range, or there are not as many as they say.
+ * @example
+ * const { loss, accuracy, confusion } = await evaluate(model, testSet);
+ * confusion.classes; // [{ name: 'T-shirt', examples: 1000, recall: 0.87, precision: 0.84, f1: 0.855 }, ...]
  */
 export async function evaluate(
   model: LayersModel,
   examples: Examples,
   options: EvaluateOptions = {},
-): Promise<{ loss: number; accuracy: number }> {
+): Promise<Evaluation> {
   checkExamples('evaluate', model, examples, 'test');
   const objective = objectiveOf('evaluate', model);
-  const means = new RunningMeans();
-  try {
-    await eachBatch('evaluate', examples, options, async ({ xs, ys }) => {
-      means.add(
-        xs.shape[0]!,
-        tidy(() => {
-          const output = model.apply(xs) as typeof xs;
-          return [objective.loss(output, { ys }), objective.correct(output, ys)];
-        }),
+  const metrics = new Metrics('evaluate', objective.classes, examples.classNames);
+  await eachBatch('evaluate', examples, options, async ({ xs, ys }) => {
+    if (ys.rank !== 1) {
+      fail(
+        'evaluate',
+        'the examples have a probability for each class, as mixed images do; pass examples with one class each.',
       );
-    });
-    return await means.read();
-  } finally {
-    means.dispose();
-  }
+    }
+    const logits = tidy(() => objective.logits(model.apply(xs) as typeof xs));
+    try {
+      metrics.add(await logits.data(), await ys.data());
+    } finally {
+      logits.dispose();
+    }
+  });
+  return metrics.result();
 }
 
 /**
@@ -78,13 +82,21 @@ async function eachBatch(
 ): Promise<void> {
   wholeNumber(where, 'batchSize', batchSize);
   const breathe = breathing();
+  let seen = 0;
   for await (const batch of examples.batches({ batchSize })) {
     try {
       signal?.throwIfAborted();
-      await use(batch);
+      seen += batch.ys.shape[0]!;
+      if (seen <= examples.length) await use(batch);
     } finally {
       disposeBatch(batch);
     }
     await breathe();
+  }
+  if (seen !== examples.length) {
+    fail(
+      where,
+      `the examples say that they are ${examples.length}, but their batches have ${seen}; correct their length.`,
+    );
   }
 }

@@ -8,6 +8,7 @@ export { curves } from './curves.js';
 export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
 export type { Batch, Examples } from './examples.js';
 export type { EpochRow, History, StepRow, TrainProgress } from './history.js';
+export type { Evaluation } from './metrics.js';
 export type { ObjectiveOptions } from './objective.js';
 export type { OptimizerOptions } from './optimizer.js';
 export { type LabeledImages, predictionSheet } from './predictions.js';

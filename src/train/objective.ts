@@ -38,6 +38,8 @@ export interface ObjectiveOptions {
 export interface Objective {
   /** Number of classes: that of the outputs, or two with one output. */
   classes: number;
+  /** Unnormalized log-probabilities `[batch, classes]`, from the model's output. */
+  logits(output: Tensor): Tensor2D;
   /**
    * Mean cross-entropy of a batch, from the model's output `[batch, outputs]`. With weights it is the weighted mean: the sum of
    * the weighted losses over the sum of the weights, as in PyTorch.
@@ -69,6 +71,7 @@ export function objectiveOf(
   const predict = (output: Tensor) => argMax(logits(output), -1) as Tensor1D;
   return {
     classes,
+    logits,
     loss(output, { ys, weights }) {
       // tfjs's wasm backend writes whole numbers where oneHot is asked for float32.
       const targets = ys.rank === 1 ? cast(oneHot(ys as Tensor1D, classes), 'float32') : ys;
@@ -88,10 +91,7 @@ export function objectiveOf(
 }
 
 /** The number of classes, and what turns outputs into their logits `[batch, classes]`. */
-function outputsOf(
-  where: string,
-  model: LayersModel,
-): Pick<Objective, 'classes'> & { logits(output: Tensor): Tensor2D } {
+function outputsOf(where: string, model: LayersModel): Pick<Objective, 'classes' | 'logits'> {
   const outputs = model.outputs[0]!.shape.at(-1)!;
   const [activation] = outputActivations(model);
   // The logarithm of probabilities equals the logits up to a constant, which the softmax of the loss cancels. 1e-7 is Keras'

@@ -13,10 +13,10 @@ test('counts the classes that were confused, and each class by itself', () => {
   ]);
   expect(found.accuracy).toBe(5 / 9);
   expect(found.classes).toEqual([
-    { name: 'cat', examples: 3, recall: 2 / 3, precision: 1 },
-    { name: 'dog', examples: 2, recall: 1 / 2, precision: 1 / 4 },
-    { name: 'eel', examples: 4, recall: 1 / 2, precision: 2 / 3 },
-    { name: 'fly', examples: 0, recall: null, precision: null },
+    { name: 'cat', examples: 3, recall: 2 / 3, precision: 1, f1: 4 / 5 },
+    { name: 'dog', examples: 2, recall: 1 / 2, precision: 1 / 4, f1: 1 / 3 },
+    { name: 'eel', examples: 4, recall: 1 / 2, precision: 2 / 3, f1: 4 / 7 },
+    { name: 'fly', examples: 0, recall: null, precision: null, f1: null },
   ]);
   expect(found.mistakes).toEqual([
     { actual: 'eel', predicted: 'dog', examples: 2 },
