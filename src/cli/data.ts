@@ -1,5 +1,11 @@
+import { readdirSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { FASHION_MNIST, fashionMnist, garments, type ImageSet, MNIST, mnist } from 'vgg-blocks/data';
+
+/** Whether a folder has IDX files. */
+export function isIdxFolder(path: string): boolean {
+  return readdirSync(path).some((name) => /[-.]idx[13][-.]ubyte(\.gz)?$/.test(name));
+}
 
 /** Loads the images that `--data` names. */
 export async function loadData(

@@ -6,7 +6,7 @@ import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder, progressBar, temporaryFile } from 'vgg-blocks/node';
 import { confusion, predictClasses, train } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
-import { type Finetuned, listing, type Phase, writeFinetuned } from './finetuned.js';
+import { type Finetuned, listing, type Phase, percent, writeFinetuned } from './finetuned.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn, numeric } from './options.js';
 import { stopOnSignal } from './process.js';
@@ -141,7 +141,11 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
   } satisfies Finetuned & Record<string, unknown>;
   const { files, without } = await writeFinetuned(args.out, { model, images, phases, predicted, result });
   model.dispose();
-  say(found ? listing(found) : 'no images were held out, so the accuracy is unknown');
+  say(
+    found
+      ? `validation accuracy ${percent(found.accuracy)}\n${listing(found)}`
+      : 'no images were held out, so the accuracy is unknown',
+  );
   say(`wrote ${files.join(', ')} to ${args.out}`);
   if (without) say(`model.safetensors was not written: ${without}`);
   if (args.json) console.log(JSON.stringify(result));

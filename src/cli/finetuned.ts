@@ -76,16 +76,21 @@ async function sheet(images: ImageFileSet, predicted: Int32Array): Promise<strin
   );
 }
 
-/** The accuracy, then one line per class with its mistakes. */
-export function listing({ accuracy, classes, mistakes }: Confusion): string {
-  const percent = (fraction: number) => `${(100 * fraction).toFixed(1)} %`;
-  const rows = classes.map(({ name, examples, recall, precision }) => {
+/** A fraction as a percentage. */
+export function percent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
+}
+
+/** One line per class, with its most frequent mistakes. */
+export function listing({ classes, mistakes }: Confusion): string {
+  const rows = classes.map(({ name, examples, recall, precision, f1 }) => {
     const taken = mistakes
       .filter((mistake) => mistake.actual === name)
       .map((mistake) => `${mistake.predicted} ${mistake.examples}`);
-    const fractions = [recall, precision].map((one) => (one === null ? '-' : percent(one)));
-    return [name, String(examples), ...fractions, taken.join(', ')];
+    const fractions = [recall, precision, f1].map((one) => (one === null ? '-' : percent(one)));
+    const shown = taken.length > 5 ? [...taken.slice(0, 5), '...'] : taken;
+    return [name, String(examples), ...fractions, shown.join(', ')];
   });
-  const header = ['class', 'images', 'recall', 'precision', 'predicted as'];
-  return `validation accuracy ${percent(accuracy)}\n${table([header, ...rows], { right: [1, 2, 3] })}`;
+  const header = ['class', 'images', 'recall', 'precision', 'F1', 'predicted as'];
+  return table([header, ...rows], { right: [1, 2, 3, 4] });
 }

@@ -5,6 +5,7 @@ import { messageOf } from '../base/realm.js';
 import { benchCommand } from './bench.js';
 import { classifyCommand } from './classify.js';
 import { convertCommand } from './convert.js';
+import { evaluateCommand } from './evaluate.js';
 import { featuresCommand } from './features.js';
 import { finetuneCommand } from './finetune.js';
 import { gradcamCommand } from './gradcam.js';
@@ -30,6 +31,7 @@ const program = new Command('vgg-blocks')
   .addCommand(featuresCommand())
   .addCommand(gradcamCommand())
   .addCommand(finetuneCommand())
+  .addCommand(evaluateCommand())
   .addCommand(styleCommand())
   .addCommand(similarCommand())
   .addCommand(benchCommand());

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
@@ -43,7 +45,7 @@ export function withNetwork(command: Command): Command {
   command
     .option(
       '--weights <file>',
-      `weights: ${WEIGHT_FILES_HELP}, a folder written by 'finetune', or hf:OWNER/NAME[@REVISION]`,
+      `weights: ${WEIGHT_FILES_HELP}, a folder written by 'train' or 'finetune', or hf:OWNER/NAME[@REVISION]`,
     )
     .addOption(
       new Option(
@@ -89,24 +91,35 @@ export interface ReadyNetwork {
 }
 
 /** A network, with its preprocessing if that is known, or else with the one that is usual for the names in its file. */
-type Found = Omit<ReadyNetwork, 'source' | 'preprocessing'> & {
+interface Found extends Omit<ReadyNetwork, 'source' | 'preprocessing'> {
   preprocessing?: Preprocessing;
   problem?: string;
   usual?: PreprocessingName;
-};
+}
+
+/** A network as it is in its file. */
+export interface OpenNetwork extends Found {
+  /** The file, the folder or the name of the published weights. */
+  source: string;
+}
 
 /** Starts the backend and loads the network that the arguments name. */
-export async function loadNetwork(
+export async function openNetwork(
   command: string,
   args: NetworkArguments,
   options: FromWeightsOptions = {},
-): Promise<ReadyNetwork> {
+): Promise<OpenNetwork> {
   const source = args.weights ?? args.pretrained;
   if (source === undefined) {
     throw new Error(`${command}: no network given; pass --weights FILE or --pretrained NAME.`);
   }
   await useBackend(args);
-  const { preprocessing: known, problem, usual, ...found } = await find(source, args, options);
+  return { ...(await find(source, args, options)), source };
+}
+
+/** The network with its preprocessing, or, disposed, an error if that is unknown. */
+export function prepared(command: string, args: NetworkArguments, network: OpenNetwork): ReadyNetwork {
+  const { preprocessing: known, problem, usual, source, ...found } = network;
   try {
     const chosen = args.preprocessing ? PREPROCESSINGS[args.preprocessing] : known;
     if (!chosen) throw unsaid(command, source, problem, usual);
@@ -116,6 +129,15 @@ export async function loadNetwork(
     found.model.dispose();
     throw error;
   }
+}
+
+/** Starts the backend and loads the network that the arguments name, with its preprocessing. */
+export async function loadNetwork(
+  command: string,
+  args: NetworkArguments,
+  options: FromWeightsOptions = {},
+): Promise<ReadyNetwork> {
+  return prepared(command, args, await openNetwork(command, args, options));
 }
 
 /** The error for weights that do not say how images are prepared. Guessing would give wrong predictions without a sign of it. */
@@ -166,7 +188,9 @@ async function find(source: string, args: NetworkArguments, options: FromWeights
     return described(await downloadWeights(args.pretrained!, { ...options, ...buildingOptions(args) }));
   }
   const finetuned = await readFinetuned(source);
-  const found = described(await openWeights(finetuned?.model ?? source, args, options));
+  const trained = join(source, 'model', 'model.json');
+  const file = finetuned?.model ?? (existsSync(trained) ? trained : source);
+  const found = described(await openWeights(file, args, options));
   if (!finetuned) return found;
   const { network: title, classNames, preprocessing } = finetuned;
   return { ...found, title, classNames, preprocessing };
@@ -205,10 +229,11 @@ export function sizedFor(
   return height ? preprocessingAt(preprocessing, height) : preprocessing;
 }
 
-async function labelsOf(
+/** The names of a network's classes. */
+export async function labelsOf(
   command: string,
   file: string | undefined,
-  { classes, classNames }: ReadyNetwork,
+  { classes, classNames }: Pick<ReadyNetwork, 'classes' | 'classNames'>,
 ): Promise<readonly string[]> {
   if (file === undefined) {
     if (classNames) return classNames;

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { type Confusion, confusion } from './confusion.js';
+export { confusionChart } from './confusionChart.js';
 export { curves } from './curves.js';
 export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
 export type { Batch, Examples } from './examples.js';

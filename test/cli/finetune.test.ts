@@ -91,7 +91,7 @@ describe('vgg-blocks finetune', () => {
     expect(out).toMatch(/new layers, epoch 40\/40: loss .* validation acc/);
     expect(out).toMatch(/from block5, epoch 2\/2: loss/);
     expect(out).toMatch(
-      /validation accuracy \d+\.\d %\nclass +images +recall +precision +predicted as\nblue +3 /,
+      /validation accuracy \d+\.\d %\nclass +images +recall +precision +F1 +predicted as\nblue +3 /,
     );
     expect(readdirSync(at('out')).sort()).toEqual([
       'classes.txt',

@@ -1,0 +1,109 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setBackend } from '@tensorflow/tfjs-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { garments } from '../../src/data/index.js';
+import { vgg } from '../../src/index.js';
+import { evaluate } from '../../src/train/index.js';
+import { encodeWeights, setMetadata } from '../../src/weights/index.js';
+import { run } from './program.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-evaluate-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (...path: string[]) => join(folder, ...path);
+const PLAIN = ['--preprocessing', 'plain'];
+
+/** Images of one color each. */
+async function draw(path: string, color: string): Promise<void> {
+  mkdirSync(at(path, '..'), { recursive: true });
+  const image = sharp({ create: { width: 8, height: 8, channels: 3, background: color } });
+  writeFileSync(at(path), await image.png().toBuffer());
+}
+
+async function network(file: string, channels: number, classes: number, classNames?: string[]) {
+  const model = vgg([[1, 4]], {
+    inputShape: [8, 8, channels],
+    classes,
+    hiddenUnits: 8,
+    initializer: 'heUniform',
+  });
+  if (classNames) setMetadata(model, { classNames });
+  writeFileSync(at(file), await encodeWeights(model));
+  return model;
+}
+
+const NAMES = ['red', 'green', 'blue'];
+beforeAll(async () => {
+  await setBackend('cpu');
+  (await network('colors.safetensors', 3, 3, NAMES)).dispose();
+  (await network('unnamed.safetensors', 3, 4)).dispose();
+  for (const [i, color] of ['#d02010', '#ff9080', '#401000', '#20c030', '#90ff80', '#2030d0'].entries()) {
+    const name = NAMES[[0, 0, 0, 1, 1, 2][i]!]!;
+    await draw(`set/test/${name}/${i}.png`, color);
+    await draw(`set/train/${name}/${i}.png`, color);
+  }
+  writeFileSync(at('set/test/red/torn.png'), 'torn');
+});
+
+test('measures the held-out folder by the names of its classes, and fails if an image cannot be read', async () => {
+  const weights = ['--weights', at('colors.safetensors'), ...PLAIN];
+  const { code, out, error } = await run('evaluate', '--data', at('set'), '--out', at('out'), ...weights);
+  expect(code).toBe(1);
+  expect(error).toMatch(
+    /torn\.png could not be read: .*\nevaluate: 1 images could not be read, and are not counted\.\n$/,
+  );
+  expect(out).toMatch(
+    /^6 images: loss \d\.\d{4}, accuracy \d+\.\d %, calibration error \d+\.\d %\nclass +images +recall +precision +F1 +predicted as\nred +3 /,
+  );
+  const result = JSON.parse(readFileSync(at('out/evaluation.json'), 'utf8'));
+  expect(result).toMatchObject({ examples: 6, classNames: NAMES, leftOut: [{ path: 'red/torn.png' }] });
+  const classified = await run('classify', at('set/test'), '--json', ...weights);
+  const counts = NAMES.map(() => [0, 0, 0]);
+  for (const line of classified.out.trim().split('\n')) {
+    const { image, predictions } = JSON.parse(line);
+    counts[NAMES.indexOf(image.split('/').at(-2))]![NAMES.indexOf(predictions[0].label)]!++;
+  }
+  expect(result.confusion).toEqual(counts);
+  expect(readdirSync(at('out')).sort()).toEqual(['confusion.svg', 'evaluation.json']);
+  expect(readFileSync(at('out/confusion.svg'), 'utf8')).toMatch(
+    /^<svg[\s\S]+>6 examples of 3 classes[\s\S]+>blue</,
+  );
+});
+
+test('measures arrays as evaluate does', async () => {
+  const model = await network('gray.safetensors', 1, 10);
+  const expected = await evaluate(model, garments({ seed: 0 }).testSet.resize(8));
+  model.dispose();
+  const { code, out } = await run(
+    ...['evaluate', '--data', 'generated', '--weights', at('gray.safetensors'), '--json'],
+  );
+  expect(code).toBe(0);
+  const result = JSON.parse(out);
+  expect(result.loss).toBeCloseTo(expected.loss, 4);
+  expect(result).toMatchObject({
+    examples: 1000,
+    accuracy: expected.accuracy,
+    top5Accuracy: expected.top5Accuracy,
+    confusion: expected.confusion.counts,
+  });
+});
+
+test.each<[string, string[], RegExp]>([
+  [
+    'other classes',
+    ['--data', at('set'), '--weights', at('unnamed.safetensors'), ...PLAIN],
+    /has 3 classes with 'blue' among them, but the network's 4 classes have no names; rename the folders/,
+  ],
+  [
+    'images that the arrays are not',
+    ['--data', 'generated', '--weights', at('colors.safetensors'), '--preprocessing', 'keras'],
+    /normalizes its images, but those of generated are only scaled from 0 to 1/,
+  ],
+])('%s are refused in one sentence', async (_, args, message) => {
+  const { code, error } = await run('evaluate', ...args);
+  expect(code).toBe(1);
+  expect(error).toMatch(message);
+});
