@@ -20,8 +20,9 @@ export interface ConvPool {
  * Kernels that tfjs does not have. `vgg-blocks/wasm` registers them, and the library uses them where the current backend
  * has them; elsewhere it computes the same from tfjs's operations.
  *
- * `ReluGrad` and the updates may take the memory of the gradient that they are given: the caller must not use it afterwards. The
- * updates take `weights` and `gradient` and return the new weights; the other inputs, the optimizer's state, are changed in place.
+ * `ReluGrad` may take the memory of the gradient that it is given: the caller must not use it afterwards. The updates take
+ * `weights` and `gradient`, which must not be used afterwards either, and return the new weights; the other inputs, the
+ * optimizer's state, are changed in place.
  */
 export interface OwnKernels<T = TensorInfo> {
   /** The gradient before a ReLU, from the gradient after it and the ReLU's output. */

@@ -8,12 +8,14 @@ import {
   mul,
   type NamedTensorMap,
   Optimizer,
+  type Scalar,
   sqrt,
   square,
   sub,
   sum,
   type Tensor,
   tidy,
+  type Variable,
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { OPTIMIZERS } from '../core/optimizers.js';
@@ -119,8 +121,8 @@ export interface StepOptions {
 
 /**
  * An optimizer that needs little more memory than the weights, their gradients and its slots. It updates one tensor of weights
- * after another and disposes each gradient once used; where the backend has a kernel for its step, the new weights take the
- * gradient's memory. tfjs's own Adam takes about eight times the memory of the weights.
+ * after another and disposes each gradient once used; where the backend has a kernel for its step, it changes the weights in
+ * place. tfjs's own Adam takes about eight times the memory of the weights.
  */
 export class LeanOptimizer extends Optimizer {
   static readonly className = 'LeanOptimizer';
@@ -133,6 +135,12 @@ export class LeanOptimizer extends Optimizer {
     readonly options: StepOptions = {},
   ) {
     super();
+  }
+
+  /** One step. Slots are created before the first one, so that all steps lay out their memory alike. */
+  override minimize(f: () => Scalar, returnCost?: boolean, weights?: Variable[]): Scalar | null {
+    for (const weight of weights ?? []) this.#slotsOf(weight.name, weight);
+    return super.minimize(f, returnCost, weights);
   }
 
   override applyGradients(gradients: NamedTensorMap | { name: string; tensor: Tensor }[]): void {

@@ -1,4 +1,4 @@
-import type { backend_util, DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import { type backend_util, type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
 
 /** The parts of tfjs's wasm backend that the kernels use. */
 export interface WasmBackend {
@@ -11,10 +11,16 @@ export interface WasmBackend {
   incRef(dataId: TensorInfo['dataId']): void;
   /** How many tensors share these numbers; 0 once they are disposed. */
   refCount(dataId: TensorInfo['dataId']): number;
+  /** Where tensors are, and the numbers by which the backend's own kernels know them. */
+  dataIdMap: { get(dataId: TensorInfo['dataId']): { id: number; memoryOffset: number } };
   /** The backend's own module; null once the backend is disposed. */
   wasm: {
     _malloc(bytes: number): number;
     _free(address: number): void;
+    tfjs: {
+      registerTensor(id: number, size: number, address: number): void;
+      disposeData(id: number): void;
+    };
     asm: { memory?: WebAssembly.Memory };
     wasmMemory?: WebAssembly.Memory;
   } | null;
@@ -65,6 +71,23 @@ export function inPlaceOf(backend: WasmBackend, given: TensorInfo): TensorInfo {
   if (backend.refCount(given.dataId) > 1) return backend.makeOutput(given.shape, given.dtype);
   backend.incRef(given.dataId);
   return { dataId: given.dataId, shape: given.shape, dtype: given.dtype };
+}
+
+/**
+ * A tensor for numbers that replace those of `old`, where the caller gives up `old` and `given`. It takes `old`'s memory, so that
+ * what is kept stays where it is and all that a training step frees is one piece again; and `given`'s identity, because filters'
+ * transforms are kept by it. If other tensors share `old`'s numbers it takes `given`'s memory, or new memory if they share both.
+ */
+export function replacementOf(backend: WasmBackend, old: TensorInfo, given: TensorInfo): TensorInfo {
+  const to = inPlaceOf(backend, given);
+  if (to.dataId !== given.dataId || backend.refCount(old.dataId) > 1) return to;
+  const [left, right] = [old, given].map(({ dataId }) => backend.dataIdMap.get(dataId));
+  [left!.memoryOffset, right!.memoryOffset] = [right!.memoryOffset, left!.memoryOffset];
+  for (const { id, memoryOffset } of [left!, right!]) {
+    backend.wasm!.tfjs.disposeData(id);
+    backend.wasm!.tfjs.registerTensor(id, util.sizeFromShape(old.shape), memoryOffset);
+  }
+  return to;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { addressOf, inPlaceOf, type WasmBackend } from './backend.js';
+import { addressOf, replacementOf, type WasmBackend } from './backend.js';
 import type { OwnCall } from './run.js';
 
 /** One step of SGD. */
@@ -34,14 +34,14 @@ export function adamUpdate({ backend, kernels, inputs, attrs }: OwnCall<'AdamUpd
   );
 }
 
-/** Writes the new weights to the gradient's memory, unless another tensor shares it. */
+/** Writes the new weights in the place of the old ones, unless another tensor shares those. */
 function inPlace(
   backend: WasmBackend,
   { weights, gradient }: OwnCall<'SgdUpdate'>['inputs'],
   update: (n: number, weights: number, gradient: number, to: number) => void,
 ): TensorInfo {
-  const to = inPlaceOf(backend, gradient);
-  const size = util.sizeFromShape(weights.shape);
-  update(size, addressOf(backend, weights), addressOf(backend, gradient), addressOf(backend, to));
+  const [from, slope] = [addressOf(backend, weights), addressOf(backend, gradient)];
+  const to = replacementOf(backend, weights, gradient);
+  update(util.sizeFromShape(weights.shape), from, slope, addressOf(backend, to));
   return to;
 }
