@@ -1,6 +1,6 @@
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { ConvPool } from '../tfjs/kernels.js';
-import { addressOf, type ConvInfo, withMemory } from './backend.js';
+import { addressOf, type ConvInfo, checkFits, withMemory } from './backend.js';
 import { filterGradient } from './conv2dBackpropFilter.js';
 import { turnedOf } from './conv2dBackpropInput.js';
 import { withConvolution } from './convolution.js';
@@ -74,7 +74,10 @@ interface Infos {
 function infosOf(x: TensorInfo, filter: TensorInfo, { pad, pool }: ConvPool): Infos {
   type Shape = [number, number, number, number];
   const conv = backend_util.computeConv2DInfo(x.shape as Shape, filter.shape as Shape, 1, 1, pad);
-  return { conv, pool: backend_util.computePool2DInfo(conv.outShape, pool.size, pool.strides, 1, pool.pad) };
+  checkFits('ConvPool', conv);
+  const pooling = backend_util.computePool2DInfo(conv.outShape, pool.size, pool.strides, 1, pool.pad);
+  checkFits('ConvPool', pooling);
+  return { conv, pool: pooling };
 }
 
 /** Some images of a batch, and how many numbers of the inputs and outputs come before them. */
