@@ -4,8 +4,8 @@ import { multiplyAdd } from './gemm';
  * Batch normalization in training of x, `[rows, channels]`: each channel is normalized by its own mean and variance, scaled and
  * shifted, and may pass a ReLU. Both ways read the data twice: for sums, then for the result.
  *
- * Sums are those of blocks of rows in float32, added up in float64, and squares are of the distance to the mean of the first
- * block, so that variances lose no digits where means are large.
+ * Sums are those of blocks of rows in float32, added up in float64, and squares are of the distance to the mean of the block
+ * before, so that variances lose no digits where means are large.
  */
 
 /** Rows of a block, a block of 128 channels being half of a first-level cache. */
@@ -30,22 +30,27 @@ export function norm(
   const shift = squares + (channels << 3);
   const factor = shift + step;
   memory.fill(work, 0, channels << 4);
-  firstMeans(x, min(ROWS, rows), channels, shift);
+  // Sums are of distances to the first row, whose place the factors take later.
+  const first = factor;
+  for (let c: usize = 0; c < step; c += 4) {
+    const value = load<f32>(x + c);
+    store<f32>(first + c, isFinite(value) ? value : 0);
+  }
+  memory.copy(shift, first, step);
   for (let row = 0; row < rows; row += ROWS) {
     const count = min(ROWS, rows - row);
     const block = x + row * step;
-    let c = 0;
-    for (; c + 4 <= channels; c += 4) moments4(block + (c << 2), count, step, shift + (c << 2), work + (c << 3), squares + (c << 3));
-    for (; c < channels; c++) moments1(block + (c << 2), count, step, shift + (c << 2), work + (c << 3), squares + (c << 3));
+    let c: usize = 0;
+    for (; c + 16 <= step; c += 16) moments4(block + c, count, step, first + c, shift + c, work + 2 * c, squares + 2 * c);
+    for (; c < step; c += 4) moments1(block + c, count, step, first + c, work + 2 * c, squares + 2 * c);
   }
-  for (let c = 0; c < channels; c++) {
-    const at = c << 2;
-    const distance = load<f64>(work + (c << 3)) / rows;
-    store<f32>(mean + at, <f32>(load<f32>(shift + at) + distance));
-    store<f32>(variance + at, <f32>max<f64>(0, load<f64>(squares + (c << 3)) / rows - distance * distance));
-    store<f32>(factor + at, factorOf(load<f32>(scale + at), load<f32>(variance + at), epsilon));
-    store<f32>(nextMean + at, moved(load<f32>(runningMean + at), load<f32>(mean + at), rate));
-    store<f32>(nextVariance + at, moved(load<f32>(runningVariance + at), load<f32>(variance + at), rate));
+  for (let c: usize = 0; c < step; c += 4) {
+    const distance = load<f64>(work + 2 * c) / rows;
+    store<f32>(mean + c, <f32>(load<f32>(first + c) + distance));
+    store<f32>(variance + c, <f32>max<f64>(0, load<f64>(squares + 2 * c) / rows - distance * distance));
+    store<f32>(factor + c, factorOf(load<f32>(scale + c), load<f32>(variance + c), epsilon));
+    store<f32>(nextMean + c, moved(load<f32>(runningMean + c), load<f32>(mean + c), rate));
+    store<f32>(nextVariance + c, moved(load<f32>(runningVariance + c), load<f32>(variance + c), rate));
   }
   for (let row = 0; row < rows; row += ROWS) {
     const count = min(ROWS, rows - row);
@@ -180,20 +185,13 @@ function inputGradient(
   }
 }
 
-/** The means of the first rows; 0 where they are not finite. */
-function firstMeans(x: usize, rows: i32, channels: i32, to: usize): void {
-  for (let c = 0; c < channels; c++) {
-    let sum: f64 = 0;
-    for (let i = 0; i < rows; i++) sum += load<f32>(x + ((i * channels + c) << 2));
-    const mean = <f32>(sum / rows);
-    store<f32>(to + (c << 2), isFinite(mean) ? mean : 0);
-  }
-}
-
-/** Adds the sums of four channels' distances to `shift`, and of their squares. */
+/**
+ * Adds the sums of four channels' distances to `first`, and of their squares. They are summed as distances to `shift`, which then
+ * becomes the mean of these rows.
+ */
 // @ts-ignore: decorator
 @inline
-function moments4(x: usize, rows: i32, step: usize, shift: usize, sums: usize, squares: usize): void {
+function moments4(x: usize, rows: i32, step: usize, first: usize, shift: usize, sums: usize, squares: usize): void {
   const k = v128.load(shift);
   let s0 = f32x4.splat(0), s1 = s0, q0 = s0, q1 = s0;
   let i = 0;
@@ -212,15 +210,30 @@ function moments4(x: usize, rows: i32, step: usize, shift: usize, sums: usize, s
     s0 = f32x4.add(s0, d0);
     q0 = multiplyAdd(d0, d0, q0);
   }
-  accumulate(sums, f32x4.add(s0, s1));
-  accumulate(squares, f32x4.add(q0, q1));
+  const s = f32x4.add(s0, s1), q = f32x4.add(q0, q1);
+  const from = v128.load(first);
+  rebase(low(s), low(q), f64x2.sub(low(k), low(from)), rows, sums, squares);
+  rebase(high(s), high(q), f64x2.sub(high(k), high(from)), rows, sums + 16, squares + 16);
+  const mean = f32x4.add(k, f32x4.div(s, f32x4.splat(<f32>rows)));
+  // Not an infinity or NaN, from which nothing has a distance.
+  v128.store(shift, v128.bitselect(mean, k, f32x4.eq(f32x4.sub(mean, mean), f32x4.splat(0))));
 }
 
-/** The same for one channel. */
-function moments1(x: usize, rows: i32, step: usize, shift: usize, sums: usize, squares: usize): void {
+/** Adds the sums s of distances and q of their squares, of two channels, as distances that are e larger. */
+// @ts-ignore: decorator
+@inline
+function rebase(s: v128, q: v128, e: v128, rows: i32, sums: usize, squares: usize): void {
+  const all = f64x2.mul(e, f64x2.splat(<f64>rows));
+  v128.store(sums, f64x2.add(v128.load(sums), f64x2.add(s, all)));
+  const cross = f64x2.mul(e, f64x2.add(f64x2.add(s, s), all));
+  v128.store(squares, f64x2.add(v128.load(squares), f64x2.add(q, cross)));
+}
+
+/** The sums of one channel's distances to `first`, and of their squares. */
+function moments1(x: usize, rows: i32, step: usize, first: usize, sums: usize, squares: usize): void {
   let sum: f64 = 0, square: f64 = 0;
   for (let i = 0; i < rows; i++) {
-    const d = <f64>(load<f32>(x) - load<f32>(shift));
+    const d = <f64>load<f32>(x) - load<f32>(first);
     sum += d;
     square += d * d;
     x += step;
@@ -233,9 +246,22 @@ function moments1(x: usize, rows: i32, step: usize, shift: usize, sums: usize, s
 // @ts-ignore: decorator
 @inline
 function accumulate(to: usize, terms: v128): void {
-  v128.store(to, f64x2.add(v128.load(to), f64x2.promote_low_f32x4(terms)));
-  const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(terms, terms, 2, 3, 2, 3));
-  v128.store(to, f64x2.add(v128.load(to, 16), high), 16);
+  v128.store(to, f64x2.add(v128.load(to), low(terms)));
+  v128.store(to, f64x2.add(v128.load(to, 16), high(terms)), 16);
+}
+
+/** The first two of four numbers in float64. */
+// @ts-ignore: decorator
+@inline
+function low(x: v128): v128 {
+  return f64x2.promote_low_f32x4(x);
+}
+
+/** The last two. */
+// @ts-ignore: decorator
+@inline
+function high(x: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 2, 3));
 }
 
 /** What the distance to the mean is multiplied by. */
