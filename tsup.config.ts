@@ -16,7 +16,13 @@ const subpaths = {
   features: 'src/features/index.ts',
   node: 'src/node/index.ts',
 };
-const shared = { target: 'es2022', platform: 'neutral', splitting: true } as const;
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const shared = {
+  target: 'es2022',
+  platform: 'neutral',
+  splitting: true,
+  define: { VGG_BLOCKS_VERSION: JSON.stringify(version) },
+} as const;
 
 /** Dependencies without a CommonJS build. Jest and older engines cannot require them, so our CommonJS build holds them. */
 const esmOnly = ['@noble/hashes', 'fast-png'];

@@ -22,10 +22,10 @@ const RULES: Record<string, string[]> = {
   index: ['base', 'core'],
   images: ['base', 'tfjs', 'figures', CORE, 'fast-png'],
   io: ['base', '@noble/hashes/legacy.js'],
+  'weights/formats': ['base', 'io'],
   wasm: ['base', 'tfjs', CORE],
   data: [...GROUND, CORE],
-  train: [...GROUND, CORE, LAYERS],
-  'weights/formats': ['base', 'io'],
+  train: [...GROUND, 'weights/formats', CORE, LAYERS],
   'weights/layout': ['base', 'tfjs', 'weights/formats'],
   'weights/names': ['base', 'tfjs', 'core', 'weights/formats', 'weights/layout', CORE, LAYERS],
   'weights/configuration': [

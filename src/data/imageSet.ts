@@ -9,6 +9,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import { crc32 } from '../base/crc32.js';
 import { mix } from '../base/random.js';
 import {
   augmentBatch,
@@ -193,6 +194,13 @@ export class ImageSet {
     const batches = batchIndices('ImageSet', this.length, options);
     const whole = ({ length }: readonly number[]) => length === options.batchSize;
     return this.#run(options.dropRemainder ? batches.filter(whole) : batches, options.seed);
+  }
+
+  /** Names the content for checkpoints of training: a checksum of images and labels, the size, the augmentation. */
+  fingerprint(): string {
+    const { images, labels, storedShape, shape, augmentation } = this;
+    const sums = [images, labels].map((bytes) => crc32(bytes).toString(16));
+    return JSON.stringify([sums, storedShape, shape, augmentation]);
   }
 
   *#run(batches: readonly (readonly number[])[], seed?: number): Generator<ImageBatch, void, undefined> {

@@ -98,6 +98,8 @@ export interface WasmNumerics {
 
 /** The kernels of `vgg-blocks/wasm` that are installed. */
 export interface WasmInstallation extends WasmNumerics {
+  /** Names the build of the kernels; another may round differently. */
+  kernels: string;
   uninstall: () => void;
 }
 

@@ -1,6 +1,6 @@
 import { add, dispose, mul, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Part, PartState } from './part.js';
+import type { Part, PartState } from './checkpoint/part.js';
 
 /**
  * The exponential moving average of a model's trained weights (Polyak & Juditsky 1992), as in PyTorch's `AveragedModel` and Keras:

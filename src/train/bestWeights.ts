@@ -1,21 +1,27 @@
 import { dispose, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Part, PartState } from './part.js';
+import type { Part, PartState } from './checkpoint/part.js';
 
-/** The weights of the epoch with the best accuracy. They share the model's memory until training changes its weights. */
+/**
+ * The epoch with the best accuracy and, if they are to be kept, its weights, which share the model's memory until training
+ * changes them.
+ */
 export class BestWeights implements Part {
-  /** Their epoch; 0 before the first. */
+  /** 0 before the first. */
   epoch = 0;
   private accuracy = Number.NEGATIVE_INFINITY;
   private weights: Tensor[] = [];
 
-  constructor(private readonly model: LayersModel) {}
+  constructor(
+    private readonly model: LayersModel,
+    private readonly keep: boolean,
+  ) {}
 
-  /** Keeps the model's current weights if their accuracy is the best so far. */
+  /** Notes the epoch, and keeps the model's current weights, if the accuracy is the best so far. */
   offer(epoch: number, accuracy: number): void {
     if (accuracy <= this.accuracy) return;
     this.dispose();
-    this.weights = this.model.getWeights().map((weight) => weight.clone());
+    if (this.keep) this.weights = this.model.getWeights().map((weight) => weight.clone());
     this.accuracy = accuracy;
     this.epoch = epoch;
   }

@@ -1,5 +1,5 @@
+import type { Part, PartState } from './checkpoint/part.js';
 import type { EpochRow } from './history.js';
-import type { Part, PartState } from './part.js';
 import { RunningMeans } from './running.js';
 
 /** The epoch that is being trained: its number, how many of its batches are done, and the means over them. */

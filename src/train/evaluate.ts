@@ -1,7 +1,7 @@
 import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../base/check.js';
-import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
+import { type Batch, batchesOf, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { type Evaluation, Metrics } from './metrics.js';
 import { objectiveOf } from './objective.js';
 import { breathing } from './running.js';
@@ -30,8 +30,8 @@ export async function evaluate(
 ): Promise<Evaluation> {
   checkExamples('evaluate', model, examples, 'test');
   const objective = objectiveOf('evaluate', model);
-  const metrics = new Metrics('evaluate', objective.classes, examples.classNames);
-  await eachBatch('evaluate', examples, options, async ({ xs, ys }) => {
+  const metrics = new Metrics(objective.classes, examples.classNames);
+  await eachBatch('evaluate', examples, 'test', objective.classes, options, async ({ xs, ys }) => {
     if (ys.rank !== 1) {
       fail(
         'evaluate',
@@ -62,7 +62,7 @@ export async function predictClasses(
   const classes = new Int32Array(examples.length);
   const objective = objectiveOf('predictClasses', model);
   let done = 0;
-  await eachBatch('predictClasses', examples, options, async ({ xs }) => {
+  await eachBatch('predictClasses', examples, 'given', objective.classes, options, async ({ xs }) => {
     const best = tidy(() => objective.predict(model.apply(xs) as typeof xs));
     try {
       classes.set(await best.data<'int32'>(), done);
@@ -77,26 +77,20 @@ export async function predictClasses(
 async function eachBatch(
   where: string,
   examples: Examples,
+  which: string,
+  classes: number,
   { batchSize = 128, signal }: EvaluateOptions,
   use: (batch: Batch) => Promise<void>,
 ): Promise<void> {
   wholeNumber(where, 'batchSize', batchSize);
   const breathe = breathing();
-  let seen = 0;
-  for await (const batch of examples.batches({ batchSize })) {
+  for await (const batch of batchesOf(where, examples, which, classes, { batchSize })) {
     try {
       signal?.throwIfAborted();
-      seen += batch.ys.shape[0]!;
-      if (seen <= examples.length) await use(batch);
+      await use(batch);
     } finally {
       disposeBatch(batch);
     }
     await breathe();
-  }
-  if (seen !== examples.length) {
-    fail(
-      where,
-      `the examples say that they are ${examples.length}, but their batches have ${seen}; correct their length.`,
-    );
   }
 }

@@ -26,10 +26,18 @@ export interface Examples {
   readonly shape: readonly number[];
   /** Names of the classes, if known. */
   readonly classNames?: readonly string[];
-  /** Each example once, in an order drawn from `seed`, or in stored order without one. The last batch may be smaller. */
+  /**
+   * Each example once, in an order drawn from `seed`, or in stored order without one. Every batch has `batchSize` examples, and
+   * the last one the rest.
+   */
   batches(options: { batchSize: number; seed?: number }): Iterable<Batch> | AsyncIterable<Batch>;
   /** The examples as two sets, with `fraction` of each class in the second. For `train`'s `validationFraction`. */
   split?(fraction: number, seed: number): { trainSet: Examples; validationSet: Examples };
+  /**
+   * Names the content of the set for checkpoints, so that a run does not go on with other data. Default: a checksum of the
+   * first batch in stored order.
+   */
+  fingerprint?(): string | Promise<string>;
 }
 
 /** Throws unless the examples fit the model's input and its number of classes. */
@@ -69,4 +77,69 @@ export function checkExamples(where: string, model: LayersModel, examples: Examp
 /** Disposes a batch's tensors. */
 export function disposeBatch({ xs, ys, weights }: Batch): void {
   dispose(weights ? [xs, ys, weights] : [xs, ys]);
+}
+
+/**
+ * The batches of a set, checked, which the caller disposes.
+ *
+ * @throws RangeError when there are more or fewer examples than the set says, a batch has another size, or a label is not the
+ *   index of a class.
+ */
+export async function* batchesOf(
+  where: string,
+  examples: Examples,
+  which: string,
+  classes: number,
+  options: { batchSize: number; seed?: number },
+): AsyncGenerator<Batch, void, undefined> {
+  let done = 0;
+  for await (const batch of examples.batches(options)) {
+    try {
+      const problem = await problemOf(batch, examples, done, options.batchSize, classes);
+      if (problem) fail(where, `the ${which} set ${problem}`);
+    } catch (error) {
+      disposeBatch(batch);
+      throw error;
+    }
+    done += batch.xs.shape[0]!;
+    yield batch;
+  }
+  if (done < examples.length) {
+    fail(
+      where,
+      `the ${which} set returned ${done} examples, but its length is ${examples.length}; correct its length.`,
+    );
+  }
+}
+
+/** What is wrong with a batch that follows `done` examples; undefined if nothing is. */
+async function problemOf(
+  { xs, ys }: Batch,
+  { shape, length }: Examples,
+  done: number,
+  batchSize: number,
+  classes: number,
+): Promise<string | undefined> {
+  const [count, ...own] = xs.shape as [number, ...number[]];
+  const due = Math.min(batchSize, length - done);
+  if (due === 0) return `returned more examples than its length of ${length}; correct its length.`;
+  if (count !== due) {
+    return `returned a batch of ${count} examples after ${done} of ${length}, but ${due} are due; only the last batch may be smaller than batchSize.`;
+  }
+  if (!fits(own, [...shape])) {
+    return `returned images of ${shapeText(own)}, but its shape is ${shapeText(shape)}; correct its shape.`;
+  }
+  if (ys.shape[0] !== count) {
+    return `returned ${count} images with ${ys.shape[0] ?? 0} labels; return one label for each image.`;
+  }
+  if (ys.rank !== 1) {
+    return ys.rank === 2 && ys.shape[1] === classes
+      ? undefined
+      : `returned labels of the shape ${shapeText(ys.shape)}; return [batch], or the probabilities of ${classes} classes.`;
+  }
+  if (ys.dtype !== 'int32') return `returned labels of the type ${ys.dtype}; return int32.`;
+  const labels = await ys.data<'int32'>();
+  const stray = labels.findIndex((label) => label < 0 || label >= classes);
+  if (stray < 0) return undefined;
+  return `has the label ${labels[stray]} at example ${done + stray}, but the model has ${classes} classes; labels must be from 0 to ${classes - 1}.`;
 }

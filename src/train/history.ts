@@ -72,4 +72,6 @@ export interface History {
   learningRate: number | null;
   batchSize: number;
   seed: number;
+  /** One sentence for each checkpoint that could not be written or was damaged. */
+  problems?: string[];
 }

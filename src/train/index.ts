@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+export type { CheckpointOptions } from './checkpoint/checkpoints.js';
+export { type CheckpointStore, memoryStore } from './checkpoint/store.js';
 export { type Confusion, confusion } from './confusion.js';
 export { confusionChart } from './confusionChart.js';
 export { curves } from './curves.js';

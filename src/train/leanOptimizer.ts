@@ -161,7 +161,7 @@ export class LeanOptimizer extends Optimizer {
       const weights = engine().registeredVariables[name]!;
       const decay = weightDecayOf === 'all' || weights.rank > 1 ? weightDecay : 0;
       const numbers = rule.numbers(this.learningRate, decay, this.iterations);
-      const slots = this.#slotsOf(name, weights);
+      const slots = this.#slots.get(name) ?? this.#newSlots(name, weights);
       const inputs = { weights, gradient, ...slots };
       const next = tidy(() =>
         kernel
@@ -188,13 +188,23 @@ export class LeanOptimizer extends Optimizer {
     this.#slots.clear();
   }
 
-  #slotsOf(name: string, weights: Tensor): NamedTensorMap {
-    let slots = this.#slots.get(name);
-    if (!slots) {
-      slots = {};
-      this.#slots.set(name, slots);
-      for (const slot of this.rule.slots) slots[slot] = keep(zerosLike(weights));
+  /** The slots of the weights with a name; none before their first step. */
+  slotsOf(name: string): Readonly<NamedTensorMap> {
+    return this.#slots.get(name) ?? {};
+  }
+
+  /** Goes on after a number of steps, with the slots of then, whose tensors become the optimizer's. */
+  restore(steps: number, slots: readonly { weights: string; slot: string; value: Tensor }[]): void {
+    this.dispose();
+    this.iterations_ = steps;
+    for (const { weights, slot, value } of slots) {
+      this.#slots.set(weights, { ...this.#slots.get(weights), [slot]: keep(value) });
     }
+  }
+
+  #newSlots(name: string, weights: Tensor): NamedTensorMap {
+    const slots = Object.fromEntries(this.rule.slots.map((slot) => [slot, keep(zerosLike(weights))]));
+    this.#slots.set(name, slots);
     return slots;
   }
 }

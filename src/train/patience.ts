@@ -1,4 +1,4 @@
-import type { Part, PartState } from './part.js';
+import type { Part, PartState } from './checkpoint/part.js';
 
 /** Counts the epochs since an accuracy last rose. */
 export class Patience implements Part {

@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
+import type { CheckpointOptions } from './checkpoint/checkpoints.js';
 import { checkExamples, type Examples } from './examples.js';
 import type { EpochRow, StepRow, TrainProgress } from './history.js';
 import { type Objective, type ObjectiveOptions, objectiveOf } from './objective.js';
@@ -48,6 +49,11 @@ export interface TrainOptions extends OptimizerOptions, ObjectiveOptions {
    * validation set, or on the test set if there is no validation set. Default `'last'`.
    */
   keep?: 'last' | 'best';
+  /**
+   * Stores the run while it goes on, so that one that was interrupted can be resumed. It needs an optimizer by name. On wasm and
+   * the cpu backend, the resumed run ends with exactly the same weights.
+   */
+  checkpoint?: CheckpointOptions;
   /** Called about ten times a second and after the last batch of each epoch. */
   onProgress?: (progress: TrainProgress) => void;
   /** Called after each step. It makes a GPU wait for each result. */
@@ -121,9 +127,42 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
       `${rates.name === 'constant' ? 'there is a warm-up' : `schedule is '${rates.name}'`}, but the optimizer passed has its own rate; name an optimizer, or leave out schedule and warmupEpochs.`,
     );
   }
+  if (options.checkpoint) checkCheckpoint(options.checkpoint, chosen);
   return {
     ...{ sets, epochs, batchSize, batches, seed, keep, rates, ema, patience, chosen, objective },
     ...{ signal, onProgress, onStep, onEpoch },
+  };
+}
+
+function checkCheckpoint(
+  { store, everySeconds = 300, allow = [] }: CheckpointOptions,
+  chosen: ChosenOptimizer,
+) {
+  if (!store) fail('train', 'checkpoint has no store; pass memoryStore(), folderStore(path) or another.');
+  if (!(everySeconds >= 0)) {
+    fail('train', `checkpoint.everySeconds is ${everySeconds}; it must be a number of at least 0.`);
+  }
+  for (const one of allow) oneOf('train', 'checkpoint.allow', one, ['data', 'engine']);
+  if (!chosen.owned) {
+    fail('train', 'checkpoints cannot store the state of the optimizer passed; name an optimizer.');
+  }
+}
+
+/** The options that decide the numbers of a run, for its checkpoints: every option that is not taken out here. */
+export function decisiveOptions(
+  { signal, onProgress, onStep, onEpoch, checkpoint, validationFraction, ...given }: TrainOptions,
+  { epochs, batchSize, seed, keep, rates, chosen }: Settings,
+) {
+  const optimizer = chosen.name;
+  return {
+    ...given,
+    epochs,
+    batchSize,
+    seed,
+    keep,
+    schedule: rates,
+    optimizer,
+    learningRate: chosen.learningRate,
   };
 }
 

@@ -63,6 +63,12 @@ export function startRun(
   };
 }
 
+/** Goes on after a number of steps. */
+export function goOnAfter(steps: number, run: Run): void {
+  run.steps = steps;
+  if (steps > 0) run.learningRate = setRate(run.chosen, run.rateFactor(steps - 1));
+}
+
 /** One step of the optimizer. Disposes the batch; returns its mean loss and how many examples were classified correctly. */
 export function step(run: Run, batch: Batch): Scalar[] {
   const { xs, ys } = batch;

@@ -2,14 +2,24 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { epochSeed } from '../base/random.js';
 import { AverageWeights } from './averageWeights.js';
 import { BestWeights } from './bestWeights.js';
+import { Checkpoints } from './checkpoint/checkpoints.js';
+import { factsOf } from './checkpoint/facts.js';
+import { historyPart, optimizerPart, weightsPart } from './checkpoint/parts.js';
 import { Epoch } from './epoch.js';
 import { evaluate } from './evaluate.js';
-import { disposeBatch } from './examples.js';
+import { batchesOf, disposeBatch } from './examples.js';
 import type { EpochRow, History } from './history.js';
+import type { LeanOptimizer } from './leanOptimizer.js';
 import { Patience } from './patience.js';
 import { rateFactor } from './schedules.js';
-import { checkSettings, type Settings, type TrainOptions, type TrainSets } from './settings.js';
-import { type Run, startRun, step } from './step.js';
+import {
+  checkSettings,
+  decisiveOptions,
+  type Settings,
+  type TrainOptions,
+  type TrainSets,
+} from './settings.js';
+import { goOnAfter, type Run, startRun, step } from './step.js';
 
 /**
  * Trains a classifier like the chapter's `train_ch6`: cross-entropy over shuffled batches, then the accuracy on the other sets,
@@ -30,7 +40,7 @@ export async function train(
   options: TrainOptions = {},
 ): Promise<History> {
   const settings = checkSettings(model, sets, options);
-  const { epochs, batchSize, seed, chosen, keep, rates, objective } = settings;
+  const { epochs, batchSize, batches, seed, chosen, keep, rates, objective } = settings;
   const { validationSet } = settings.sets;
   const history: History = {
     epochs: [],
@@ -47,35 +57,61 @@ export async function train(
   const rateFactorAt = (step: number) => rateFactor(rates, step, plateau.times);
   const run = startRun(model, chosen, { seed, objective, average, rateFactor: rateFactorAt });
   const epoch = new Epoch();
-  const best = new BestWeights(model);
+  const best = new BestWeights(model, keep === 'best');
+  // Measured, kept and shown are the averaged weights, if there are any.
+  const averaged = <T>(work: () => Promise<T>) => (average ? average.during(work) : work());
+  let checkpoints: Checkpoints | undefined;
   try {
-    while (epoch.number <= epochs && history.ended === 'finished') {
-      history.ended = await trainBatches(run, epoch, settings);
-      const row = await epoch.row(run.learningRate);
-      // Measured, kept and shown are the averaged weights, if there are any.
-      const measureEpoch = async () => {
-        if (history.ended === 'finished') history.ended = await measure(row, model, settings);
-        if (row.examples === 0) return;
-        history.epochs.push(row);
-        history.weightsOf = epoch.number;
-        const accuracy = validationSet ? row.validationAccuracy : row.testAccuracy;
-        if (keep === 'best' && accuracy !== null) best.offer(epoch.number, accuracy);
-        if (row.validationAccuracy !== null) {
-          plateau.runsOut(row.validationAccuracy);
-          if (stopping.runsOut(row.validationAccuracy) && epoch.number < epochs) history.ended = 'converged';
-        }
-        await settings.onEpoch?.(row);
-      };
-      await (average ? average.during(measureEpoch) : measureEpoch());
-      epoch.next();
+    if (options.checkpoint) {
+      const weights = weightsPart(model);
+      const optimizer = optimizerPart(chosen.optimizer as LeanOptimizer, model);
+      const parts = { weights, optimizer, history: historyPart(history), epoch, best, plateau, stopping };
+      checkpoints = await Checkpoints.open(options.checkpoint, {
+        facts: await factsOf(model, { ...settings.sets }, decisiveOptions(options, settings)),
+        parts: average ? { ...parts, average } : parts,
+        position: () => ({
+          ...{ epoch: epoch.number, batch: epoch.batch, best: best.epoch },
+          done: epoch.number > epochs || history.ended !== 'finished',
+        }),
+        note(problem) {
+          history.problems = [...(history.problems ?? []), problem];
+        },
+      });
+      goOnAfter((epoch.number - 1) * batches + epoch.batch, run);
     }
+    while (epoch.number <= epochs && history.ended === 'finished') {
+      let ended = await trainBatches(run, epoch, settings, checkpoints);
+      if (ended === 'finished' && !(await hasFiniteWeights(model))) ended = 'diverged';
+      const row = await epoch.row(run.learningRate);
+      if (ended === 'finished') ended = await averaged(() => measure(row, model, settings));
+      // Such a run goes on in the middle of the epoch.
+      if (ended === 'aborted') await checkpoints?.save();
+      history.ended = ended;
+      if (row.examples === 0) break;
+      history.epochs.push(row);
+      history.weightsOf = epoch.number;
+      const accuracy = validationSet ? row.validationAccuracy : row.testAccuracy;
+      await averaged(async () => {
+        if (accuracy !== null) best.offer(epoch.number, accuracy);
+        await settings.onEpoch?.(row);
+      });
+      if (row.validationAccuracy !== null) {
+        plateau.runsOut(row.validationAccuracy);
+        if (stopping.runsOut(row.validationAccuracy) && epoch.number < epochs) history.ended = 'converged';
+      }
+      epoch.next();
+      if (ended === 'finished') await checkpoints?.save();
+    }
+    const restored = history.ended === 'diverged' ? await checkpoints?.restoreWeights() : undefined;
+    if (restored !== undefined) history.weightsOf = restored;
     average?.swap();
-    if (best.epoch > 0) {
+    if (keep === 'best' && best.epoch > 0) {
       best.apply();
       history.weightsOf = best.epoch;
     }
     return history;
   } finally {
+    await checkpoints?.close();
     best.dispose();
     epoch.dispose();
     run.end();
@@ -86,7 +122,8 @@ export async function train(
 async function trainBatches(
   run: Run,
   epoch: Epoch,
-  { sets, epochs, batchSize, batches, seed, signal, onProgress, onStep }: Settings,
+  { sets, epochs, batchSize, batches, seed, objective, signal, onProgress, onStep }: Settings,
+  checkpoints: Checkpoints | undefined,
 ): Promise<History['ended']> {
   const { means } = epoch;
   const { trainSet: examples } = sets;
@@ -94,7 +131,8 @@ async function trainBatches(
   let seen = await means.read();
   let passed = 0;
   // Every epoch of every seed has its own order.
-  for await (const data of examples.batches({ batchSize, seed: epochSeed(seed, epoch.number) })) {
+  const order = { batchSize, seed: epochSeed(seed, epoch.number) };
+  for await (const data of batchesOf('train', examples, 'training', objective.classes, order)) {
     const done = passed++ < epoch.batch;
     if (done || signal?.aborted || !Number.isFinite(seen.loss)) {
       disposeBatch(data);
@@ -111,6 +149,10 @@ async function trainBatches(
     means.add(size, results);
     epoch.batch++;
     await run.breathe();
+    if (checkpoints?.due && epoch.batch < batches) {
+      if (!(await hasFiniteWeights(run.model))) return 'diverged';
+      await epoch.pause(() => checkpoints.save());
+    }
     if (performance.now() - reported < 100 && epoch.batch < batches) continue;
     reported = performance.now();
     seen = await means.read();
@@ -149,4 +191,14 @@ async function measure(
     if (signal?.aborted) return 'aborted';
     throw error;
   }
+}
+
+async function hasFiniteWeights(model: LayersModel): Promise<boolean> {
+  for (const weights of model.getWeights()) {
+    let sum = 0;
+    // 0 for numbers; NaN for infinities.
+    for (const value of await weights.data()) sum += value - value;
+    if (sum !== 0) return false;
+  }
+  return true;
 }

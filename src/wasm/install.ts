@@ -15,7 +15,7 @@ import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
 import { convPool, convPoolGrad } from './convPool.js';
-import { checkSimd, hasRelaxedSimd } from './kernels.js';
+import { checkSimd, hasRelaxedSimd, kernelsId } from './kernels.js';
 import { Machines } from './machines.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
@@ -137,6 +137,7 @@ export function installWasmKernels(options: WasmKernelOptions = {}): () => void 
   const installation: WasmInstallation = {
     threads,
     relaxedSimd,
+    kernels: kernelsId(),
     uninstall() {
       if (wasmInstallation('wasm') !== installation) return;
       for (const [name, config] of stock) replace(name, config);

@@ -1,4 +1,5 @@
 import { fromBase64 } from '../base/base64.js';
+import { crc32 } from '../base/crc32.js';
 import { isArrayBuffer } from '../base/realm.js';
 import { PLAIN, RELAXED } from './binaries.js';
 
@@ -177,6 +178,11 @@ const RELAXED_SIMD = [...PROBE, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15
 /** Whether the engine has relaxed SIMD, whose multiply-add is one instruction where the processor has it. */
 export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(Uint8Array.from(RELAXED_SIMD));
+}
+
+/** Names the build of the kernels, in hexadecimal. */
+export function kernelsId(): string {
+  return crc32(fromBase64(PLAIN)).toString(16);
 }
 
 /** Throws unless the engine has 128-bit SIMD, and relaxed SIMD if that is asked for. */

@@ -93,16 +93,20 @@ test('a label out of range, and examples that are not as many as they say, are r
   const zeros = Array(21).fill(0);
   for (const label of [7, -1]) {
     await expect(evaluate(model, examplesOf(zeros, [0, 1, label]))).rejects.toThrow(
-      `evaluate: example 2 has the label ${label}, but the model has 7 classes; labels must be from 0 to 6.`,
+      `evaluate: the test set has the label ${label} at example 2, but the model has 7 classes; labels must be from 0 to 6.`,
     );
   }
-  for (const length of [2, 4]) {
-    for (const [name, use] of Object.entries({ evaluate, predictClasses })) {
-      const running: Promise<unknown> = use(model, examplesOf(zeros, [0, 1, 2], length));
-      await expect(running).rejects.toThrow(
-        `${name}: the examples say that they are ${length}, but their batches have 3; correct their length.`,
-      );
-    }
+  for (const [use, which] of [
+    [evaluate, 'evaluate: the test'],
+    [predictClasses, 'predictClasses: the given'],
+  ] as const) {
+    const counted = (length: number): Promise<unknown> => use(model, examplesOf(zeros, [0, 1, 2], length));
+    await expect(counted(4)).rejects.toThrow(
+      `${which} set returned a batch of 3 examples after 0 of 4, but 4 are due; only the last batch may be smaller than batchSize.`,
+    );
+    await expect(counted(2)).rejects.toThrow(
+      `${which} set returned a batch of 3 examples after 0 of 2, but 2 are due; only the last batch may be smaller than batchSize.`,
+    );
   }
   expect(memory().numTensors).toBe(before);
   model.dispose();

@@ -10,13 +10,13 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { gzipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { crc32 } from '../../src/base/crc32.js';
 import { scaleArch, VGG16C, type VggOptions, vgg } from '../../src/index.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { type Hdf5Group, openHdf5 } from '../../src/weights/formats/hdf5/read.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';
 import { type PickleMeaning, readPickle } from '../../src/weights/formats/torch/pickle.js';
 import { Budget, type PickleName } from '../../src/weights/formats/torch/values.js';
-import { crc32 } from '../../src/weights/formats/zip/crc32.js';
 import { readZip } from '../../src/weights/formats/zip/read.js';
 import {
   type EncodeOptions,

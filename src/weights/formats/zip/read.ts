@@ -1,3 +1,4 @@
+import { crc32 } from '../../../base/crc32.js';
 import { reason } from '../../../io/errors.js';
 import { inflate } from '../../../io/inflate.js';
 import { checkOverlaps, type Span } from '../checks.js';
@@ -6,7 +7,6 @@ import type { WeightFile } from '../file.js';
 import { MAX_HEADER_BYTES, MAX_UNPACKING_RATIO } from '../limits.js';
 import { viewOf } from '../numbers.js';
 import { type ByteStream, spanOf } from '../tensor.js';
-import { crc32 } from './crc32.js';
 import { damaged, type Listed, readDirectory } from './directory.js';
 
 /** One file of a zip archive. */

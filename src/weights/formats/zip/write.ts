@@ -1,6 +1,6 @@
+import { crc32 } from '../../../base/crc32.js';
 import { type Content, concatenated, contentOf } from '../content.js';
 import { viewOf } from '../numbers.js';
-import { crc32 } from './crc32.js';
 
 /** A file for an archive. */
 interface NewEntry {

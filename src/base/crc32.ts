@@ -1,5 +1,3 @@
-import { viewOf } from '../numbers.js';
-
 /** Bytes processed at a time: eight tables are five times as fast as one. */
 const STRIDE = 8;
 
@@ -10,7 +8,7 @@ const STRIDE = 8;
  */
 export function crc32(bytes: Uint8Array, before = 0): number {
   const t = crcTables();
-  const view = viewOf(bytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let crc = ~before;
   let i = 0;
   for (; i + STRIDE <= bytes.length; i += STRIDE) {

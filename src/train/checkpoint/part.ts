@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 
-/** What a part of a run needs to go on later: plain data that survives JSON, and tensors, which remain the part's. */
+/** What a part of a run needs to go on later: plain data that survives JSON, and float32 tensors, which remain the part's. */
 export interface PartState {
   values?: Record<string, unknown>;
   tensors?: Record<string, Tensor>;

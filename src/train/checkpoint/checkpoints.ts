@@ -1,0 +1,194 @@
+import { fail } from '../../base/check.js';
+import { messageOf } from '../../base/realm.js';
+import { WeightFileError } from '../../weights/formats/error.js';
+import { type Difference, differences, type RunFacts } from './facts.js';
+import { encodeCheckpoint, type OpenCheckpoint, openCheckpoint } from './file.js';
+import type { Part } from './part.js';
+import type { CheckpointStore } from './store.js';
+
+/** Options of `train`'s checkpoints. */
+export interface CheckpointOptions {
+  /** Where they are kept: the last two, and that of the epoch with the best accuracy. */
+  store: CheckpointStore;
+  /** Seconds from one checkpoint to the next within an epoch, besides that after each epoch; 0 for every step. Default 300. */
+  everySeconds?: number;
+  /**
+   * Goes on with the run in the store, or begins it if the store is empty; a run that was interrupted at any step ends with the
+   * weights that it would have had without. Default: a new run, for which a store with an unfinished run is refused.
+   */
+  resume?: boolean;
+  /**
+   * What may differ from the run in the store: `'engine'` (backend, threads, relaxed SIMD, versions), after which the weights
+   * differ in their last bits, or `'data'`. Default: nothing.
+   */
+  allow?: readonly Difference[];
+  /**
+   * Receives one sentence when a checkpoint cannot be written, while training goes on, or when a damaged one is passed over. The
+   * history lists them too.
+   */
+  onProblem?: (problem: string) => void;
+}
+
+/** Where a run is. */
+export interface Position {
+  epoch: number;
+  /** Batches of the epoch that are done. */
+  batch: number;
+  /** Whether the run is complete. */
+  done: boolean;
+  /** The epoch with the best accuracy so far; 0 before the first. */
+  best: number;
+}
+
+/** A run, as its checkpoints see it. */
+export interface CheckpointedRun {
+  facts: RunFacts;
+  parts: Record<string, Part>;
+  position(): Position;
+  /** Receives what `onProblem` receives. */
+  note(problem: string): void;
+}
+
+/** Orders alphabetically as in time. The end of epoch 2 is the beginning of epoch 3. */
+function nameOf(epoch: number, batch: number): string {
+  return `epoch-${String(epoch).padStart(5, '0')}-batch-${String(batch).padStart(7, '0')}`;
+}
+
+const NAME = /^epoch-\d{5,}-batch-\d{7,}$/;
+
+/** The checkpoints of a run. */
+export class Checkpoints {
+  /** Those that can be read, in order. */
+  #good: string[] = [];
+  #savedAt = performance.now();
+
+  private constructor(
+    private readonly options: CheckpointOptions,
+    private readonly run: CheckpointedRun,
+    private readonly release: () => Promise<void>,
+  ) {}
+
+  /**
+   * Takes the store, and either brings back the run in it or stores the beginning of a new one.
+   *
+   * @throws Error, one sentence, when the store is another run's or cannot be written to; RangeError when it has an unfinished
+   *   run and `resume` is not set, or that run differs.
+   */
+  static async open(options: CheckpointOptions, run: CheckpointedRun): Promise<Checkpoints> {
+    const checkpoints = new Checkpoints(options, run, await options.store.lock());
+    try {
+      if (!(await checkpoints.#resume())) await checkpoints.#write();
+      return checkpoints;
+    } catch (error) {
+      await checkpoints.release();
+      throw error;
+    }
+  }
+
+  /** Whether it is time for the next. */
+  get due(): boolean {
+    return performance.now() - this.#savedAt >= 1000 * (this.options.everySeconds ?? 300);
+  }
+
+  /** Stores the run as it is now. If that fails, the earlier checkpoints stay. */
+  async save(): Promise<void> {
+    try {
+      await this.#write();
+    } catch (error) {
+      this.#report(`${messageOf(error)} Training goes on, and the next checkpoint will be tried.`);
+      this.#savedAt = performance.now();
+    }
+  }
+
+  /**
+   * Brings back the weights of the last checkpoint, and their average.
+   *
+   * @returns the last complete epoch before it.
+   */
+  async restoreWeights(): Promise<number> {
+    const stored = await this.#open(this.#good.at(-1)!);
+    try {
+      for (const name of ['weights', 'average']) {
+        const part = this.run.parts[name];
+        if (part) await restore(name, part, stored);
+      }
+      const { number, batch } = stored.parts.epoch as { number: number; batch: number };
+      return batch === 0 ? number - 1 : number;
+    } finally {
+      await stored.close();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.release();
+  }
+
+  async #write(): Promise<void> {
+    const { epoch, batch, done, best } = this.run.position();
+    const name = nameOf(epoch, batch);
+    const { store } = this.options;
+    if (name !== this.#good.at(-1)) {
+      const states = Object.entries(this.run.parts).map(([part, of]) => [part, of.state()] as const);
+      await store.write(name, encodeCheckpoint({ facts: this.run.facts, done }, Object.fromEntries(states)));
+      this.#good.push(name);
+      const kept = [...this.#good.slice(-2), ...(best > 0 ? [nameOf(best + 1, 0)] : [])];
+      for (const old of await this.#names()) if (!kept.includes(old)) await store.remove(old);
+      this.#good = this.#good.filter((one) => kept.includes(one));
+    }
+    this.#savedAt = performance.now();
+  }
+
+  /** Brings back the newest run that can be read; returns whether there is one to go on with. */
+  async #resume(): Promise<boolean> {
+    const names = await this.#names();
+    if (names.length === 0) return false;
+    const { store, resume, allow = [] } = this.options;
+    const damaged: string[] = [];
+    for (const name of [...names].reverse()) {
+      const stored = await this.#open(name).catch((error: unknown) => {
+        if (!(error instanceof WeightFileError)) throw error;
+        damaged.push(error.message);
+        return undefined;
+      });
+      if (!stored) continue;
+      try {
+        if (!resume && stored.done) return false;
+        if (!resume) {
+          fail(
+            'train',
+            `${store.name} has an unfinished run, up to ${name}; go on with it (resume: true) or choose another store.`,
+          );
+        }
+        const found = differences(stored.facts, this.run.facts, allow);
+        if (found.length > 0) {
+          fail('train', `the run in ${store.name} is another: ${found.join('; ')}. Pass what it began with.`);
+        }
+        for (const problem of damaged) this.#report(`${problem} The one before it is used.`);
+        for (const [part, of] of Object.entries(this.run.parts)) await restore(part, of, stored);
+        this.#good = names.slice(0, names.indexOf(name) + 1);
+        return true;
+      } finally {
+        await stored.close();
+      }
+    }
+    return fail('train', `no checkpoint in ${store.name} can be read: ${damaged.join(' ')} Start a new run.`);
+  }
+
+  async #open(name: string): Promise<OpenCheckpoint> {
+    const { store } = this.options;
+    return openCheckpoint(`${store.name}: ${name}`, await store.open(name));
+  }
+
+  async #names(): Promise<string[]> {
+    return (await this.options.store.list()).filter((name) => NAME.test(name)).sort();
+  }
+
+  #report(problem: string): void {
+    this.run.note(problem);
+    this.options.onProblem?.(problem);
+  }
+}
+
+async function restore(name: string, part: Part, stored: OpenCheckpoint): Promise<void> {
+  part.restore({ values: stored.parts[name] ?? {}, tensors: await stored.tensorsOf(name) });
+}

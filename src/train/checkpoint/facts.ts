@@ -1,0 +1,112 @@
+import { dispose, getBackend, version_core } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { crc32 } from '../../base/crc32.js';
+import { VERSION } from '../../base/version.js';
+import { wasmInstallation } from '../../tfjs/kernels.js';
+import { layersWithin } from '../../tfjs/models.js';
+import type { Examples } from '../examples.js';
+
+/** What decides the numbers of a run, as plain data: two runs with the same facts end with the same weights. */
+export interface RunFacts {
+  options: Record<string, unknown>;
+  /** One entry per layer: its class, shapes and options. */
+  architecture: Record<string, unknown>[];
+  engine: Record<string, unknown>;
+  /** A fingerprint of each set. */
+  data: Record<string, string>;
+}
+
+/** What a run that goes on may have changed. */
+export type Difference = 'data' | 'engine';
+
+/** Collects the facts of a run with these options, which may contain functions. */
+export async function factsOf(
+  model: LayersModel,
+  sets: Record<string, Examples | undefined>,
+  options: { batchSize: number },
+): Promise<RunFacts> {
+  const data: Record<string, string> = {};
+  for (const [name, set] of Object.entries(sets)) {
+    if (set) data[name] = await fingerprint(set, options.batchSize);
+  }
+  const architecture = layersWithin(model).map(describeLayer);
+  const facts = { options, architecture, engine: engineFacts(), data };
+  // As it will be read from a checkpoint.
+  return JSON.parse(
+    JSON.stringify(facts, (_, value) => (typeof value === 'function' ? String(value) : value)),
+  );
+}
+
+/** Names differ between processes, and the initial weights are replaced. */
+function describeLayer(layer: ReturnType<typeof layersWithin>[number]): Record<string, unknown> {
+  const config = Object.entries(layer.getConfig()).filter(([key]) => !/^name$|initializer$/i.test(key));
+  return {
+    ...Object.fromEntries(config),
+    class: layer.getClassName(),
+    trainable: layer.trainable,
+    weights: layer.weights.map(({ shape }) => shape),
+  };
+}
+
+function engineFacts(): Record<string, unknown> {
+  return { backend: getBackend(), tfjs: version_core, 'vgg-blocks': VERSION, ...wasmInstallation() };
+}
+
+/**
+ * A fingerprint of a set: its size, the names of its classes, and the set's own fingerprint, or else its first batch in stored
+ * order.
+ */
+async function fingerprint(set: Examples, batchSize: number): Promise<string> {
+  const { length, shape, classNames } = set;
+  const own = set.fingerprint ? await set.fingerprint() : await firstBatch(set, Math.min(batchSize, length));
+  return `${length} examples of ${shape.join('x')}, ${checksum([JSON.stringify(classNames ?? null), own])}`;
+}
+
+async function firstBatch(set: Examples, batchSize: number): Promise<string> {
+  for await (const { xs, ys } of set.batches({ batchSize })) {
+    try {
+      const numbers = await Promise.all([xs.data(), ys.data()]);
+      return numbers
+        .map(({ buffer, byteOffset, byteLength }) => crc32(new Uint8Array(buffer, byteOffset, byteLength)))
+        .join(' ');
+    } finally {
+      dispose([xs, ys]);
+    }
+  }
+  return 'empty';
+}
+
+function checksum(parts: readonly string[]): string {
+  return crc32(new TextEncoder().encode(parts.join('\n')))
+    .toString(16)
+    .padStart(8, '0');
+}
+
+/** How two runs differ, as clauses: of the options and the architecture, and, unless allowed, of the data and the engine. */
+export function differences(before: RunFacts, now: RunFacts, allowed: readonly Difference[]): string[] {
+  const found = changes(before.options, now.options).map((change) => `the option ${change}`);
+  const { architecture: layers } = before;
+  if (layers.length !== now.architecture.length) {
+    found.push(`the model had ${layers.length} layers and has ${now.architecture.length}`);
+  } else {
+    const first = layers.findIndex((layer, i) => changes(layer, now.architecture[i]!).length > 0);
+    const [change] = first < 0 ? [] : changes(layers[first]!, now.architecture[first]!);
+    if (change) found.push(`of layer ${first + 1} of the model (${layers[first]!.class}), ${change}`);
+  }
+  if (!allowed.includes('data')) {
+    found.push(...changes(before.data, now.data).map((change) => `of the data, ${change}`));
+  }
+  if (!allowed.includes('engine')) {
+    found.push(...changes(before.engine, now.engine).map((change) => `of the engine, ${change}`));
+  }
+  return found;
+}
+
+/** The entries that differ, such as 'seed was 0 and is 1'. */
+function changes(before: Record<string, unknown>, now: Record<string, unknown>): string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  const text = (value: unknown) => JSON.stringify(value) ?? 'not set';
+  return keys
+    .filter((key) => text(before[key]) !== text(now[key]))
+    .map((key) => `${key} was ${text(before[key])} and is ${text(now[key])}`);
+}

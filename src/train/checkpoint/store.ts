@@ -1,0 +1,61 @@
+import type { Source } from '../../io/read.js';
+import { concat } from '../../io/read.js';
+
+/**
+ * Where a run keeps its checkpoints: `folderStore` of `vgg-blocks/node`, {@link indexedDbStore} or {@link opfsStore} in
+ * browsers, {@link memoryStore}, or an object of your own.
+ */
+export interface CheckpointStore {
+  /** Its name in messages: the path of the folder, the name of the database. */
+  readonly name: string;
+  /**
+   * Takes the store for one run, and returns a function that releases it.
+   *
+   * @throws Error, one sentence, when another run has it.
+   */
+  lock(): Promise<() => Promise<void>>;
+  /** The names of the checkpoints in it, in any order. */
+  list(): Promise<string[]>;
+  /** A checkpoint's bytes, or where they are. */
+  open(name: string): Promise<Source>;
+  /**
+   * Stores a checkpoint completely or not at all, in place of one with the same name.
+   *
+   * @throws Error, one sentence, when there is no room.
+   */
+  write(name: string, content: AsyncIterable<Uint8Array>): Promise<void>;
+  /** Removes a checkpoint; one that does not exist is no error. */
+  remove(name: string): Promise<void>;
+}
+
+/** A store in memory, which ends with the process or the page. */
+export function memoryStore(): CheckpointStore {
+  const contents = new Map<string, Uint8Array>();
+  let taken = false;
+  return {
+    name: 'memory',
+    async lock() {
+      if (taken)
+        throw new Error('another run has this store in memory; wait for it, or create another store.');
+      taken = true;
+      return async () => {
+        taken = false;
+      };
+    },
+    list: async () => [...contents.keys()],
+    open: async (name) => contents.get(name)!,
+    async write(name, content) {
+      contents.set(name, concat(await collect(content)));
+    },
+    async remove(name) {
+      contents.delete(name);
+    },
+  };
+}
+
+/** All chunks. */
+export async function collect(content: AsyncIterable<Uint8Array>): Promise<Uint8Array<ArrayBuffer>[]> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  for await (const chunk of content) chunks.push(chunk as Uint8Array<ArrayBuffer>);
+  return chunks;
+}
