@@ -139,7 +139,8 @@ export class LeanOptimizer extends Optimizer {
 
   /** One step. Slots are created before the first one, so that all steps lay out their memory alike. */
   override minimize(f: () => Scalar, returnCost?: boolean, weights?: Variable[]): Scalar | null {
-    for (const weight of weights ?? []) this.#slotsOf(weight.name, weight);
+    for (const weight of weights ?? [])
+      if (!this.#slots.has(weight.name)) this.#newSlots(weight.name, weight);
     return super.minimize(f, returnCost, weights);
   }
 
