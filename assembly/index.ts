@@ -9,5 +9,5 @@ export { maxPoolChoices, spreadChoices } from './poolChoices';
 export { product, productBytes, productOfFew, productOfFewBytes } from './product';
 export { reluGradient } from './relu';
 export { sparseBytes, sparseProduct, zeros } from './sparse';
-export { sumRows } from './sum';
+export { sumColumns, sumRows, sumRowsBytes } from './sum';
 export { adamUpdate, momentumUpdate, sgdUpdate } from './update';

@@ -7,6 +7,7 @@ import { withConvolution } from './convolution.js';
 import { add, floats } from './operands.js';
 import { windowsOf } from './pool.js';
 import type { OwnCall, Tools } from './run.js';
+import { sumRows } from './sums.js';
 
 /** Bytes of the part of a map that exists at a time. It should stay in the processor's caches. */
 const PART = 2 ** 23;
@@ -49,7 +50,7 @@ export function convPoolGrad(call: OwnCall<'ConvPoolGrad'>): TensorInfo[] {
         filterGradient(call, conv, { ...addresses, use: inputsBefore === 0 ? 'write' : 'add' });
       if (to('bias')) {
         withMemory(backend, biasBytes, (sums) => {
-          kernels.sumRows(map, conv.batchSize * conv.outHeight * conv.outWidth, outChannels, sums);
+          sumRows(call, map, conv.batchSize * conv.outHeight * conv.outWidth, outChannels, sums);
           add(place.memory, to('bias'), floats(place.memory, sums, biasBytes));
         });
       }

@@ -21,7 +21,8 @@ import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
 import { avgPool, avgPoolGrad, maxPool } from './pool.js';
 import type { Call, OwnCall } from './run.js';
-import { identity, reluGrad, sum, tile } from './smallKernels.js';
+import { identity, reluGrad, tile } from './smallKernels.js';
+import { mean, sum } from './sums.js';
 import { checkThreads } from './thread.js';
 import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
 
@@ -54,6 +55,7 @@ const KERNELS = {
   Relu6: relu6,
   ClipByValue: clipByValue,
   Sum: sum,
+  Mean: mean,
   Tile: tile,
   Identity: identity,
 };

@@ -98,7 +98,14 @@ export interface Kernels {
   averagePoolGradient(dy: number, dx: number, ...windows: Windows): void;
   clamp(n: number, x: number, to: number, low: number, high: number): void;
   reluGradient(n: number, dy: number, y: number, to: number): void;
-  sumRows(x: number, rows: number, columns: number, to: number): void;
+  sumRowsBytes(columns: number): number;
+  sumRows(
+    ...args: [
+      ...x: [address: number, rows: number, columns: number, firstColumn: number, endColumn: number],
+      ...sums: [to: number, divisor: number, work: number],
+    ]
+  ): void;
+  sumColumns(x: number, rows: number, columns: number, to: number, divisor: number): void;
   normBytes(channels: number): number;
   norm(
     ...args: [

@@ -1,4 +1,4 @@
-import { type SumAttrs, type TensorInfo, type TileAttrs, util } from '@tensorflow/tfjs-core';
+import { type TensorInfo, type TileAttrs, util } from '@tensorflow/tfjs-core';
 import { addressOf, inPlaceOf, output } from './backend.js';
 import type { Call, OwnCall } from './run.js';
 
@@ -21,23 +21,6 @@ export function reluGrad({ backend, kernels, inputs: { dy, y } }: OwnCall<'ReluG
     ...([addressOf(backend, dy), addressOf(backend, y), addressOf(backend, dx)] as const),
   );
   return dx;
-}
-
-/**
- * The sum over a tensor's first axes, such as a bias's gradient, which is a sum over all pixels. The backend's own kernel would
- * transpose the tensor first; it computes all other sums.
- */
-export function sum({ backend, kernels, inputs, attrs, stock }: Call<{ x: TensorInfo }, SumAttrs>) {
-  const { x } = inputs;
-  const axes = util.parseAxisParam(attrs.axis, x.shape).sort((a, b) => a - b);
-  const rest = x.shape.slice(axes.length);
-  const rows = util.sizeFromShape(x.shape.slice(0, axes.length));
-  const isFirst = axes.length < x.shape.length && axes.every((axis, i) => axis === i);
-  if (!isFirst || x.dtype !== 'float32' || util.sizeFromShape(x.shape) === 0) return stock(inputs, attrs);
-  const shape = attrs.keepDims ? [...axes.map(() => 1), ...rest] : rest;
-  const y = backend.makeOutput(shape, 'float32');
-  kernels.sumRows(addressOf(backend, x), rows, util.sizeFromShape(rest), addressOf(backend, y));
-  return y;
 }
 
 /**

@@ -1,0 +1,58 @@
+import { type MeanAttrs, type SumAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { size } from '../base/shapes.js';
+import { addressOf, withMemory } from './backend.js';
+import type { Call, Tools } from './run.js';
+
+/**
+ * Sums over neighboring axes, in float64, rounded once; the backend's own kernel, which adds one by one in float32, and transposes
+ * the tensor first unless the axes are the last, computes those over others.
+ */
+export function sum(call: Call<{ x: TensorInfo }, SumAttrs>) {
+  return reduced(call, () => 1);
+}
+
+/** Means over neighboring axes, likewise. Those of no numbers are NaN. */
+export function mean(call: Call<{ x: TensorInfo }, MeanAttrs>) {
+  return reduced(call, (count) => count);
+}
+
+/** The sums, divided by `divisor`, of the columns of numbers at the address `x`. */
+export function sumRows(
+  { backend, kernels }: Tools,
+  x: number,
+  rows: number,
+  columns: number,
+  to: number,
+  divisor = 1,
+): void {
+  withMemory(backend, kernels.sumRowsBytes(columns), (work) =>
+    kernels.sumRows(x, rows, columns, 0, columns, to, divisor, work),
+  );
+}
+
+function reduced(call: Call<{ x: TensorInfo }, SumAttrs>, divisorOf: (count: number) => number) {
+  const { backend, kernels, inputs, attrs, stock } = call;
+  const { x } = inputs;
+  const axes = util.parseAxisParam(attrs.axis, x.shape).sort((a, b) => a - b);
+  const [first = 0] = axes;
+  const areNeighbors = axes.length > 0 && axes.every((axis, i) => axis === first + i);
+  if (!areNeighbors || x.dtype !== 'float32') return stock(inputs, attrs);
+  const [before, after] = [x.shape.slice(0, first), x.shape.slice(first + axes.length)];
+  const [outer, count, inner] = [before, axes.map((axis) => x.shape[axis]!), after].map(size) as [
+    number,
+    number,
+    number,
+  ];
+  const y = backend.makeOutput(
+    [...before, ...(attrs.keepDims ? axes.map(() => 1) : []), ...after],
+    'float32',
+  );
+  const [from, to] = [addressOf(backend, x), addressOf(backend, y)];
+  if (inner === 1) kernels.sumColumns(from, outer, count, to, divisorOf(count));
+  else {
+    for (let i = 0; i < outer; i++) {
+      sumRows(call, from + 4 * i * count * inner, count, inner, to + 4 * i * inner, divisorOf(count));
+    }
+  }
+  return y;
+}
