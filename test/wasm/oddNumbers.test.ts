@@ -102,18 +102,32 @@ describe('each pattern of bits', () => {
       classes(Float32Array.from(pairs, ([x, y]) => compute(x, y)));
     const f = Math.fround;
     expect(run('ReluGrad', { dy: a, y: b }, {})).toEqual(each((dy, y) => dy * (y > 0 ? 1 : y * 0)));
-    expect(run('SgdUpdate', { weights: a, gradient: b }, { rate: 0.5 })).toEqual(
-      each((w, g) => w - f(0.5 * g)),
+    const weights = a;
+    const gradient = b;
+    // Without weight decay, 0 * w is added, which is NaN for an infinite w.
+    const x = (w: number, g: number) => g + 0 * w;
+    expect(run('SgdUpdate', { weights, gradient }, { rate: 0.5, decay: 0 })).toEqual(
+      each((w, g) => w - f(0.5 * x(w, g))),
     );
-    expect(
-      run('MomentumUpdate', { weights: a, gradient: b, velocity: b.slice() }, { rate: 0.5, momentum: 0.5 }),
-    ).toEqual(each((w, g) => w - f(0.5 * f(f(0.5 * g) + g))));
-    const zeros = new Float32Array(pairs.length);
-    const adam = { rate: 1, beta1: 0.5, beta2: 0.5, scale1: 0.5, scale2: 0.5, epsilon: f(1e-7) };
-    expect(run('AdamUpdate', { weights: a, gradient: b, first: zeros, second: zeros.slice() }, adam)).toEqual(
+    const momentum = { rate: 0.5, momentum: 0.5, nesterov: false, decay: 0 };
+    expect(run('MomentumUpdate', { weights, gradient, velocity: gradient.slice() }, momentum)).toEqual(
+      each((w, g) => w - f(0.5 * f(f(f(0.5 * g) + x(w, g)) + 0 * x(w, g)))),
+    );
+    const moments = { first: new Float32Array(pairs.length), second: new Float32Array(pairs.length) };
+    const adam = {
+      rate: 1,
+      beta1: 0.5,
+      beta2: 0.5,
+      scale1: 0.5,
+      scale2: 0.5,
+      epsilon: f(1e-7),
+      decay: 0,
+      keep: 1,
+    };
+    expect(run('AdamUpdate', { weights, gradient, ...moments }, adam)).toEqual(
       each((w, g) => {
-        const second = f(0.5 * f(g * g));
-        return w - f(f(f(0.5 * g) / 0.5) / f(f(Math.sqrt(f(second / 0.5))) + adam.epsilon));
+        const second = f(0.5 * f(x(w, g) * x(w, g)));
+        return w - f(f(f(0.5 * x(w, g)) / 0.5) / f(f(Math.sqrt(f(second / 0.5))) + adam.epsilon));
       }),
     );
   });
