@@ -8,6 +8,14 @@ export { type CheckpointStore, memoryStore } from './checkpoint/store.js';
 export { type Confusion, confusion } from './confusion.js';
 export { confusionChart } from './confusionChart.js';
 export { curves } from './curves.js';
+export {
+  type DiagnoseOptions,
+  type Diagnosis,
+  diagnose,
+  diagnosisText,
+  type Fault,
+  type Finding,
+} from './diagnose.js';
 export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
 export type { Batch, Examples } from './examples.js';
 export type { EpochRow, History, StepRow, TrainProgress } from './history.js';

@@ -1,0 +1,255 @@
+import { dispose, type Tensor } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import { outputActivations } from '../tfjs/models.js';
+import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
+import { type Objective, objectiveOf } from './objective.js';
+import { chooseOptimizer, type OptimizerOptions } from './optimizer.js';
+import { type Probe, probe } from './probe.js';
+import { startRun, step } from './step.js';
+
+/** What can keep a network from learning. */
+export type Fault =
+  | 'input'
+  | 'labels'
+  | 'softmax-twice'
+  | 'dead-relus'
+  | 'vanishing-gradients'
+  | 'exploding-gradients'
+  | 'rate-too-high'
+  | 'rate-too-low';
+
+/** A fault that was found. */
+export interface Finding {
+  fault: Fault;
+  /** The layers that have it; empty for faults of no layer. */
+  layers: string[];
+  /** What was measured, as a clause. */
+  text: string;
+  /** What to do about it, as a clause. */
+  advice: string;
+}
+
+/** The result of {@link diagnose}; plain data that survives JSON. */
+export interface Diagnosis {
+  /** Mean cross-entropy of the batch. */
+  loss: number;
+  /** The cross-entropy of guessing, ln(classes). */
+  chance: number;
+  /** Faults, without those that others explain; empty if none was found. */
+  findings: Finding[];
+}
+
+/** Options of {@link diagnose}: those that the training has, and the batch. */
+export interface DiagnoseOptions extends OptimizerOptions {
+  /** Examples in the batch that is looked at. Default 32. */
+  batchSize?: number;
+  /** Seed of the examples that are drawn, and of dropout. Default 0. */
+  seed?: number;
+}
+
+/** Steps of a trial with a learning rate. */
+const STEPS = 10;
+
+const INITIALIZE = "build the network with initializer: 'heUniform' or batchNorm: true";
+
+/**
+ * Looks for what keeps a classifier from learning, as when the loss stays at ln(classes): on one batch it measures the input, the
+ * labels, the outputs, dead ReLUs and the gradient of each layer, and then takes a few steps with the learning rate, and with
+ * larger and smaller ones. The model is left as it was.
+ *
+ * @param options the optimizer's, as passed to `train`.
+ * @throws RangeError when the examples do not fit the model, or an option is out of range.
+ * @example
+ * const { findings } = await diagnose(model, trainSet, { optimizer: 'momentum', learningRate: 0.1 });
+ * for (const { text, advice } of findings) console.log(`${text}: ${advice}`);
+ */
+export async function diagnose(
+  model: LayersModel,
+  examples: Examples,
+  { batchSize = 32, seed = 0, ...options }: DiagnoseOptions = {},
+): Promise<Diagnosis> {
+  const where = 'diagnose';
+  checkExamples(where, model, examples, 'given');
+  wholeNumber(where, 'batchSize', batchSize);
+  checkSeed(where, seed);
+  const objective = objectiveOf(where, model);
+  const chosen = chooseOptimizer(where, options);
+  if (chosen.owned) chosen.optimizer.dispose();
+  const weights = model.getWeights().map((weight) => weight.clone());
+  const batch = await firstBatch(examples, batchSize, seed);
+  try {
+    const chance = Math.log(objective.classes);
+    const labels = await labelFinding(batch, objective.classes);
+    if (labels) return { loss: Number.NaN, chance, findings: [labels] };
+    const probed = await probe(model, objective, batch, seed);
+    // In the order of causes: a fault makes others, and no rate would do.
+    let findings = [...inputFindings(probed, chance), ...outputFindings(model, probed)];
+    if (findings.length === 0) findings = layerFindings(probed, chance, chosen.name);
+    if (findings.length === 0 && probed.loss > chance / 2 && chosen.learningRate !== null) {
+      findings = await rateFindings(chosen.learningRate, async (learningRate) => {
+        model.setWeights(weights);
+        return changeOfLoss(model, objective, batch, seed, { ...options, learningRate });
+      });
+    }
+    return { loss: probed.loss, chance, findings };
+  } finally {
+    model.setWeights(weights);
+    dispose(weights);
+    disposeBatch(batch);
+  }
+}
+
+/** What `diagnose` found, as one sentence. */
+export function diagnosisText({ loss, chance, findings }: Diagnosis): string {
+  const classes = Math.round(Math.exp(chance));
+  if (findings.length > 0) return findings.map(({ text, advice }) => `${text}; ${advice}.`).join(' ');
+  return `No fault was found at a loss of ${loss.toFixed(3)} (guessing has ln(${classes}) = ${chance.toFixed(3)}); train for more epochs, or ${INITIALIZE}.`;
+}
+
+async function firstBatch(examples: Examples, batchSize: number, seed: number): Promise<Batch> {
+  for await (const batch of examples.batches({ batchSize, seed })) return batch;
+  return fail('diagnose', 'the examples returned no batch; pass at least one example.');
+}
+
+async function labelFinding({ ys }: Batch, classes: number): Promise<Finding | undefined> {
+  if (ys.rank !== 1) return undefined;
+  const labels = [...(await ys.data())];
+  const [lowest, highest] = [Math.min(...labels), Math.max(...labels)];
+  const found = (text: string, advice: string): Finding => ({ fault: 'labels', layers: [], text, advice });
+  if (lowest < 0 || highest >= classes || ys.dtype !== 'int32') {
+    return found(
+      `labels are ${ys.dtype} from ${lowest} to ${highest}, but the model has the classes 0 to ${classes - 1}`,
+      'number the classes from 0, as int32, or build the model with more outputs',
+    );
+  }
+  if (lowest === highest && labels.length >= 16) {
+    return found(
+      `all ${labels.length} labels of a batch are ${lowest}`,
+      'check how the labels are read, and that batches with a seed are shuffled',
+    );
+  }
+  return undefined;
+}
+
+function inputFindings({ input, loss }: Probe, chance: number): Finding[] {
+  if (!input) return [];
+  const { lowest, highest, rms } = input;
+  const found = (text: string, advice: string): Finding[] => [{ fault: 'input', layers: [], text, advice }];
+  if (!Number.isFinite(rms)) return found('the images contain NaN or infinity', 'check how they are read');
+  if (lowest === highest)
+    return found(`all pixels of a batch are ${lowest}`, 'check how the images are read');
+  const range = `the input of the first layer is from ${lowest.toPrecision(3)} to ${highest.toPrecision(3)}`;
+  const advice = 'scale the pixels to 0 to 1, or to a mean of 0 and a variance of 1';
+  // Some pretrained networks take centered bytes, -124 to 151.
+  const isCentered = lowest < 0 && Number.isFinite(loss) && loss < 2 * chance;
+  if ((rms > 10 && !isCentered) || rms < 0.01) return found(range, advice);
+  return [];
+}
+
+function outputFindings(model: LayersModel, { outputs }: Probe): Finding[] {
+  const softmaxes = outputActivations(model).filter((activation) => activation === 'softmax').length;
+  if (softmaxes < 2 && !outputs.areLogitsProbabilities) return [];
+  return [
+    {
+      fault: 'softmax-twice',
+      layers: [],
+      text:
+        softmaxes < 2
+          ? 'the outputs are probabilities, but the model does not end in a softmax, so the loss computes one more'
+          : 'the model has two softmaxes, one after the other',
+      advice: 'end the model in one softmax, or in none',
+    },
+  ];
+}
+
+function layerFindings({ loss, dead, gradients }: Probe, chance: number, optimizer: string): Finding[] {
+  const findings: Finding[] = [];
+  const add = (fault: Fault, layers: string[], text: string, advice: string) => {
+    if (layers.length > 0) findings.push({ fault, layers, text: `${text} ${listed(layers)}`, advice });
+  };
+  add(
+    'dead-relus',
+    dead.filter(({ fraction }) => fraction > 0.9).map(({ layer }) => layer),
+    'more than 90 % of the units are 0 for every image in',
+    `they do not come back: build the network again, with a smaller learning rate or warmupEpochs; ${INITIALIZE}`,
+  );
+  if (findings.length > 0) return findings;
+  add(
+    'exploding-gradients',
+    gradients.filter(({ ratio }) => !(ratio <= 30)).map(({ layer }) => layer),
+    'the gradient is more than 30 times the weights in',
+    `${INITIALIZE}, or pass clipNorm: 1`,
+  );
+  // A network that has learned has small gradients too. Adam takes full steps down to its epsilon, 1e-7.
+  const vanishes = optimizer.startsWith('adam')
+    ? ({ rms }: Probe['gradients'][number]) => rms < 1e-7
+    : ({ ratio }: Probe['gradients'][number]) => ratio < 2e-4;
+  if (findings.length > 0 || loss < chance / 2) return findings;
+  add(
+    'vanishing-gradients',
+    gradients.filter(vanishes).map(({ layer }) => layer),
+    'the gradient is too small to change the weights in',
+    `${INITIALIZE}, or start from a trained VGG-11 with growFrom, as the paper did`,
+  );
+  return findings;
+}
+
+/** Takes the rate, and tenths or multiples of it, on trial. */
+async function rateFindings(rate: number, trial: (rate: number) => Promise<number>): Promise<Finding[]> {
+  const change = await trial(rate);
+  const found = (fault: Fault, is: string, better: number): Finding[] => [
+    {
+      fault,
+      layers: [],
+      text: `the learning rate of ${rate} is ${is}: in ${STEPS} steps the loss of a batch goes to ${percent(change)}`,
+      advice: `try ${Number(better.toPrecision(2))}, with which it falls`,
+    },
+  ];
+  if (!(change <= 1.1)) {
+    for (const smaller of [rate / 10, rate / 100, rate / 1000]) {
+      if ((await trial(smaller)) < 0.95) return found('rate-too-high', 'too high', smaller);
+    }
+  } else if (change > 0.99) {
+    for (const factor of [1e2, 1e3, 1e4, 1e5, 1e6]) {
+      const larger = await trial(rate * factor);
+      if (larger < 0.9) return found('rate-too-low', 'too low', rate * factor);
+      if (!(larger <= 1.1)) break;
+    }
+  }
+  return [];
+}
+
+/** The loss of a batch after some steps, as a fraction of that before. */
+async function changeOfLoss(
+  model: LayersModel,
+  objective: Objective,
+  { xs, ys }: Batch,
+  seed: number,
+  options: OptimizerOptions,
+): Promise<number> {
+  const run = startRun(model, chooseOptimizer('diagnose', options), { seed, objective });
+  try {
+    const losses: number[] = [];
+    for (let i = 0; i <= STEPS; i++) {
+      // The same dropout in all of them, so that the losses compare.
+      run.steps = 0;
+      const results: Tensor[] = step(run, { xs: xs.clone(), ys: ys.clone() });
+      losses.push((await results[0]!.data())[0]!);
+      dispose(results);
+    }
+    return losses[STEPS]! / losses[0]!;
+  } finally {
+    run.end();
+  }
+}
+
+function percent(fraction: number): string {
+  return Number.isFinite(fraction) ? `${(100 * fraction).toPrecision(3)} %` : 'NaN';
+}
+
+function listed(layers: readonly string[]): string {
+  return layers.length <= 3
+    ? layers.join(', ')
+    : `${layers.slice(0, 2).join(', ')} and ${layers.length - 2} more`;
+}

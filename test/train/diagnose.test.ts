@@ -1,0 +1,164 @@
+import { dispose, memory, mul, randomNormal, sub, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { garments } from '../../src/data/index.js';
+import { scaleArch, VGG11, VGG16, type VggOptions, vgg } from '../../src/index.js';
+import {
+  type Batch,
+  type DiagnoseOptions,
+  diagnose,
+  diagnosisText,
+  type Examples,
+  train,
+} from '../../src/train/index.js';
+import { useAnyBackend } from '../support/backends.js';
+
+beforeAll(() => useAnyBackend('wasm'));
+
+const { trainSet } = garments({ trainImages: 128, testImages: 1 });
+const images = trainSet.resize(32);
+
+const build = (options: VggOptions = {}) =>
+  vgg(scaleArch(VGG11, 16), {
+    ...{ inputShape: [32, 32, 1], hiddenUnits: 32, dropout: 0.3, initializer: 'heUniform' },
+    ...options,
+  });
+
+/** The same images with other pixels or labels. */
+function altered(change: (batch: Batch) => Batch): Examples {
+  return {
+    ...{ length: images.length, shape: images.shape },
+    *batches(options) {
+      for (const batch of images.batches(options)) yield change(batch);
+    },
+  };
+}
+
+const scaled = (factor: number) =>
+  altered(({ xs, ys }) => {
+    const pixels = mul(xs, factor);
+    xs.dispose();
+    return { xs: pixels, ys };
+  });
+
+const relabeled = (label: (old: number) => number) =>
+  altered(({ xs, ys }) => {
+    const labels = tensor1d(Array.from(ys.dataSync(), label), 'int32');
+    ys.dispose();
+    return { xs, ys: labels };
+  });
+
+/** Gives a model other weights, from those it has. */
+function withWeights(model: LayersModel, change: (weights: Tensor, i: number) => Tensor): LayersModel {
+  const next = tidy(() => model.getWeights().map(change));
+  model.setWeights(next);
+  dispose(next);
+  return model;
+}
+
+const kernels = (deviation: number) => (weights: Tensor) =>
+  weights.rank > 1 ? randomNormal(weights.shape, 0, deviation, 'float32', 7) : weights.clone();
+
+const followed = (layer: layers.Layer) => () => {
+  const model = build({ classifierActivation: 'softmax' });
+  return sequential({ layers: [...model.layers, layer] });
+};
+
+async function faults(model: LayersModel, examples: Examples = images, options: DiagnoseOptions = {}) {
+  const before = await Promise.all(model.getWeights().map(async (weights) => [...(await weights.data())]));
+  const held = memory().numTensors;
+  const diagnosis = await diagnose(model, examples, options);
+  expect(memory().numTensors, 'tensors').toBe(held);
+  const after = await Promise.all(model.getWeights().map(async (weights) => [...(await weights.data())]));
+  expect(after, 'weights').toEqual(before);
+  model.dispose();
+  expect(JSON.parse(JSON.stringify(diagnosis.findings))).toEqual(diagnosis.findings);
+  return diagnosis;
+}
+
+describe('diagnose', () => {
+  test.each<[string, () => LayersModel, Examples, DiagnoseOptions]>([
+    ['He initialization and Adam', build, images, { optimizer: 'adam' }],
+    ['momentum', build, images, { optimizer: 'momentum' }],
+    ['batch normalization', () => build({ batchNorm: true }), images, { optimizer: 'adam' }],
+    ["the chapter's run", () => build({ initializer: 'glorotUniform' }), images, {}],
+    ['probabilities', () => build({ classifierActivation: 'softmax' }), images, { optimizer: 'adam' }],
+    [
+      'a VGG-16',
+      () => vgg(scaleArch(VGG16, 16), { inputShape: [32, 32, 1], hiddenUnits: 32, initializer: 'heUniform' }),
+      images,
+      { optimizer: 'adam' },
+    ],
+    [
+      'two classes in one output',
+      () => build({ classes: 1 }),
+      relabeled((y) => y % 2),
+      { optimizer: 'adam' },
+    ],
+  ])('finds nothing wrong with %s', async (_, model, examples, options) => {
+    const { findings, chance } = await faults(model(), examples, options);
+    expect(findings).toEqual([]);
+    expect(chance).toBeGreaterThan(0.6);
+  });
+
+  test('finds nothing wrong with a network that has learned', async () => {
+    const model = build({ dropout: 0 });
+    await train(model, { trainSet: images }, { optimizer: 'adam', epochs: 30, batchSize: 16 });
+    const { loss, chance, findings } = await faults(model, images, { optimizer: 'adam' });
+    expect(loss).toBeLessThan(chance / 2);
+    expect(findings).toEqual([]);
+  });
+
+  test.each<[string, string, () => LayersModel, Examples, DiagnoseOptions]>([
+    ['pixels from 0 to 255', 'input', build, scaled(255), {}],
+    [
+      'pixels from 0 to 255, which Glorot shrinks',
+      'input',
+      () => build({ initializer: 'glorotUniform' }),
+      scaled(255),
+      {},
+    ],
+    ['pixels divided by 255 twice', 'input', build, scaled(1 / 255), {}],
+    ['black images', 'input', build, scaled(0), {}],
+    ['labels from 1', 'labels', build, relabeled((y) => y + 1), {}],
+    ['one label for all', 'labels', build, relabeled(() => 3), {}],
+    [
+      'small weights',
+      'vanishing-gradients',
+      () => withWeights(build(), kernels(0.01)),
+      images,
+      { optimizer: 'adam' },
+    ],
+    [
+      'a deep network with Glorot and SGD',
+      'vanishing-gradients',
+      () =>
+        vgg(scaleArch(VGG16, 16), { inputShape: [32, 32, 1], hiddenUnits: 32, initializer: 'glorotUniform' }),
+      images,
+      {},
+    ],
+    ['large weights', 'exploding-gradients', () => withWeights(build(), kernels(0.5)), images, {}],
+    ['a rate of 10', 'rate-too-high', build, images, { learningRate: 10 }],
+    ['a rate of 1 with Adam', 'rate-too-high', build, images, { optimizer: 'adam', learningRate: 1 }],
+    ['a rate of 1e-6', 'rate-too-low', build, images, { learningRate: 1e-6 }],
+    ['a rate of 1e-8 with Adam', 'rate-too-low', build, images, { optimizer: 'adam', learningRate: 1e-8 }],
+    ['a softmax after a softmax', 'softmax-twice', followed(layers.softmax()), images, {}],
+  ])('names %s', async (_, fault, model, examples, options) => {
+    const diagnosis = await faults(model(), examples, options);
+    expect(diagnosis.findings.map((finding) => finding.fault)).toEqual([fault]);
+    expect(diagnosisText(diagnosis)).toContain(diagnosis.findings[0]!.text);
+  });
+
+  test('names the layers whose ReLUs are dead', async () => {
+    const model = build();
+    // A bias so low that nothing passes: what a step that was too large leaves behind.
+    const dead = model.layers.findIndex(({ name }) => name === 'block3_conv2');
+    const bias = model.layers[dead]!.getWeights()[1]!;
+    const low = tidy(() => sub(mul(bias, 0), 100));
+    model.layers[dead]!.setWeights([model.layers[dead]!.getWeights()[0]!, low]);
+    low.dispose();
+    const { findings } = await faults(model, images, { optimizer: 'adam' });
+    expect(findings[0]).toMatchObject({ fault: 'dead-relus' });
+    expect(findings[0]!.layers[0]).toBe('block3_conv2');
+  });
+});
