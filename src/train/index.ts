@@ -18,6 +18,7 @@ export {
 } from './diagnose.js';
 export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
 export type { Batch, Examples } from './examples.js';
+export { growFrom } from './growFrom.js';
 export type { EpochRow, History, StepRow, TrainProgress } from './history.js';
 export type { Evaluation } from './metrics.js';
 export type { ObjectiveOptions } from './objective.js';
