@@ -8,8 +8,9 @@ import { confusion, predictClasses, train } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
 import { type Finetuned, listing, type Phase, percent, writeFinetuned } from './finetuned.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { numberIn, numeric } from './options.js';
+import { numberIn, numeric, shared } from './options.js';
 import { stopOnSignal } from './process.js';
+import { openRunLog, type RunLog } from './runLog.js';
 import { checkAccuracy, epochLine, makeFolder } from './runs.js';
 
 /** The changes of `--augment`, which rarely alter the class of an image. */
@@ -38,6 +39,7 @@ interface FinetuneArguments extends NetworkArguments {
   memory: number;
   seed: number;
   out: string;
+  tensorboard?: true;
   json?: true;
   minAccuracy?: number;
 }
@@ -86,6 +88,7 @@ export function finetuneCommand(): Command {
       ),
     )
     .addOption(new Option('--out <folder>', 'output folder').default('runs/finetune'))
+    .addOption(shared.tensorboard())
     .option('--json', 'print the result as one line of JSON')
     .addOption(numberIn('fraction', '--min-accuracy <fraction>', 'fail if the validation accuracy is lower'))
     .action(run);
@@ -115,7 +118,9 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     name: `${base.name}_finetuned`,
   });
   setMetadata(model, { preprocessing, classNames });
-  const { phases, predicted } = await trainPhases(model, base, images, args, signal, say);
+  const log = await openRunLog(args.out, args);
+  const { phases, predicted } = await trainPhases(model, base, images, args, { signal, say, log });
+  await log.close();
   if (phases[0]!.epochs.length === 0)
     throw new Error('finetune: stopped before the first batch; nothing was written.');
   const { labels } = images.validationSet;
@@ -187,8 +192,7 @@ async function trainPhases(
   base: LayersModel,
   images: ImageFiles,
   args: FinetuneArguments,
-  signal: AbortSignal,
-  say: (line: string) => void,
+  { signal, say, log }: { signal: AbortSignal; say: (line: string) => void; log: RunLog },
 ): Promise<Trained> {
   const top = base.layers.at(-1)!.name;
   // Fail on an unknown layer before the training, not in the middle of it.
@@ -220,7 +224,10 @@ async function trainPhases(
         keep: cached.validationSet ? 'best' : 'last',
         signal,
         onProgress: bar.update,
-        onEpoch: (row) => bar.log(`${name}, ${epochLine(row, epochs)}`),
+        onEpoch(row) {
+          bar.log(`${name}, ${epochLine(row, epochs)}`);
+          return log.onEpoch(row);
+        },
       });
       bar.stop();
       trained.phases.push({ name, ...history });

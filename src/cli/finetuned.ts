@@ -4,7 +4,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ImageFileSet, ImageFiles } from 'vgg-blocks/data';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
-import { type Confusion, curves, type History, predictionSheet } from 'vgg-blocks/train';
+import { type Confusion, curves, type History, historyCsv, predictionSheet } from 'vgg-blocks/train';
 import { encodeWeights } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
 
@@ -54,6 +54,7 @@ export async function writeFinetuned(
     'classes.txt': `${images.classNames.join('\n')}\n`,
     'history.json': `${JSON.stringify({ phases }, null, 2)}\n`,
     'result.json': `${JSON.stringify(result, null, 2)}\n`,
+    'history.csv': historyCsv({ epochs: consecutive(phases) }),
     'curves.svg': curves({ epochs: consecutive(phases) }),
     ...(predicted.length > 0 && { 'predictions.svg': await sheet(images.validationSet, predicted) }),
   };

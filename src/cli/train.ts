@@ -15,6 +15,7 @@ import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
   type History,
+  historyCsv,
   predictClasses,
   predictionSheet,
   SCHEDULES,
@@ -26,6 +27,7 @@ import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numberIn, numeric, shared } from './options.js';
 import { stopOnSignal } from './process.js';
+import { openRunLog } from './runLog.js';
 import { checkAccuracy, epochLine, makeFolder } from './runs.js';
 
 interface TrainArguments extends BackendArguments {
@@ -44,6 +46,8 @@ interface TrainArguments extends BackendArguments {
   schedule: ScheduleName;
   seed: number;
   out: string;
+  tensorboard?: true;
+  logSteps?: true;
   minAccuracy?: number;
 }
 
@@ -95,6 +99,10 @@ export function trainCommand(): Command {
     .addOption(shared.threads())
     .addOption(shared.relaxedSimd())
     .addOption(new Option('--out <folder>', 'output folder').default('runs/latest'))
+    .addOption(shared.tensorboard())
+    .addOption(
+      new Option('--log-steps', 'also write the loss, accuracy and rate of every step to steps.jsonl'),
+    )
     .addOption(numberIn('fraction', '--min-accuracy <fraction>', 'fail if the final test accuracy is lower'))
     .action(run);
 }
@@ -128,6 +136,7 @@ async function run(args: TrainArguments): Promise<void> {
   );
   const epochs = args.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
   const signal = stopOnSignal();
+  const log = await openRunLog(args.out, args);
   const history = await train(
     model,
     { trainSet, testSet },
@@ -140,14 +149,20 @@ async function run(args: TrainArguments): Promise<void> {
       seed: args.seed,
       signal,
       onProgress: bar.update,
-      onEpoch: (row) => bar.log(epochLine(row, epochs)),
+      onStep: log.onStep,
+      onEpoch(row) {
+        bar.log(epochLine(row, epochs));
+        return log.onEpoch(row);
+      },
     },
   ).finally(bar.stop);
+  await log.close();
   if (history.epochs.length === 0)
     throw new Error('train: stopped before the first batch; nothing was written.');
   const shown = testSet.take(0, Math.min(40, testSet.length));
   const files = {
     'history.json': `${JSON.stringify(history, null, 2)}\n`,
+    'history.csv': historyCsv(history),
     'curves.svg': curves(history),
     'predictions.svg': await predictionSheet(shown, await predictClasses(model, shown)),
   };

@@ -6,8 +6,10 @@
 export { type FileSystemOptions, fileSystem } from './fileSystem.js';
 export { type ImageFolderOptions, imageFolder } from './imageFolder.js';
 export { type ReadImageOptions, readImage, writeImage } from './images.js';
+export { type LogFile, openLog } from './logFile.js';
 export { type NpyOptions, type NpyWriter, npyWriter } from './npy.js';
 export { type BarStream, type CountBar, countBar, type ProgressBar, progressBar } from './progressBars.js';
 export { type TemporaryFileOptions, temporaryFile } from './temporaryFile.js';
+export { type TensorBoardWriter, tensorBoardWriter } from './tensorBoard.js';
 export { type WebgpuAdapter, type WebgpuOptions, webgpuBackend } from './webgpu.js';
 export { writeFileAtomic } from './writeFile.js';

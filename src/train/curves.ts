@@ -17,7 +17,8 @@ const SERIES = [
 ] as const;
 
 /**
- * The chapter's figure of a training run: training loss, and accuracy on each measured set, by epoch.
+ * The chapter's figure of a training run: training loss, and accuracy on each measured set, by epoch. A learning rate that changes
+ * is drawn below.
  *
  * @returns an SVG document.
  * @throws RangeError when the history has no epochs.
@@ -39,7 +40,12 @@ export function curves({ epochs }: { epochs: readonly EpochRow[] }): string {
   const x = first === last ? () => (X[0] + X[1]) / 2 : linear([first, last], X);
   const y = linear([0, top], Y);
   const final = series.map(({ label, points }) => `${label} ${points.at(-1)![1].toFixed(3)}`).join(', ');
-  return svg({ ...SIZE, title: `Training over ${last} epochs: ${final}` }, [
+  const rates = epochs.flatMap(({ epoch, learningRate }) =>
+    learningRate == null ? [] : [[epoch, learningRate] as const],
+  );
+  const strip = new Set(rates.map(([, rate]) => rate)).size > 1 ? rateStrip(rates, x) : [];
+  const height = SIZE.height + (strip.length > 0 ? STRIP : 0);
+  return svg({ ...SIZE, height, title: `Training over ${last} epochs: ${final}` }, [
     ...ticks([0, top], step).map((value) => horizontal(y(value), value)),
     ...ticks([first, last], Math.max(1, tickStep(last - first, 10))).map((epoch) =>
       vertical(x(epoch), epoch),
@@ -58,10 +64,40 @@ export function curves({ epochs }: { epochs: readonly EpochRow[] }): string {
         return { label, color, value, y: y(value) };
       }),
     ),
+    ...strip,
   ]);
 }
 
-function horizontal(y: number, label: number): string {
+/** Height of the strip with the learning rate. */
+const STRIP = 80;
+
+/** The learning rate by epoch, from 0 to its maximum. */
+function rateStrip(
+  rates: readonly (readonly [epoch: number, rate: number])[],
+  x: (epoch: number) => number,
+): string[] {
+  const highest = Math.max(...rates.map(([, rate]) => rate));
+  const y = linear([0, highest], [SIZE.height + STRIP - 14, SIZE.height + 14]);
+  const last = rates.at(-1)![1];
+  return [
+    horizontal(y(0), '0'),
+    horizontal(y(highest), figure(highest)),
+    ...line(
+      rates.map(([epoch, rate]) => [x(epoch), y(rate)] as const),
+      FAINT,
+      '',
+    ),
+    text(X[1] + 10, SIZE.height + STRIP / 2, 'learning rate', { fill: FAINT, 'font-weight': 600 }),
+    text(X[1] + 10, SIZE.height + STRIP / 2 + 14, figure(last), { fill: FAINT, 'font-weight': 600 }),
+  ];
+}
+
+/** A number with two significant digits, at most. */
+function figure(value: number): string {
+  return String(Number(value.toPrecision(2)));
+}
+
+function horizontal(y: number, label: number | string): string {
   const line = element('path', { d: `M${X[0]} ${y}H${X[1]}`, stroke: '#dde3e8' });
   return line + text(X[0] - 8, y + 4, label, { 'text-anchor': 'end' });
 }

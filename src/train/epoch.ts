@@ -37,7 +37,8 @@ export class Epoch implements Part {
     const { loss, accuracy: trainAccuracy } = await means.read();
     return {
       ...{ epoch, examples: means.examples, loss, trainAccuracy },
-      ...{ testAccuracy: null, validationAccuracy: null, learningRate, examplesPerSecond, seconds },
+      ...{ testLoss: null, testAccuracy: null, validationLoss: null, validationAccuracy: null },
+      ...{ learningRate, examplesPerSecond, seconds },
     };
   }
 

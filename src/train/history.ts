@@ -46,8 +46,12 @@ export interface EpochRow {
   loss: number;
   /** Fraction of them classified correctly, 0 to 1. */
   trainAccuracy: number;
+  /** Mean cross-entropy of the test set after the epoch; null without a test set, or if training was stopped. */
+  testLoss: number | null;
   /** Fraction of the test set classified correctly after the epoch; null without a test set, or if training was stopped. */
   testAccuracy: number | null;
+  /** Mean cross-entropy of the validation set after the epoch; null without one, or if training was stopped. */
+  validationLoss: number | null;
   /** Fraction of the validation set classified correctly after the epoch; null without one, or if training was stopped. */
   validationAccuracy: number | null;
   /** Learning rate of its last step; null for an optimizer that was passed. */

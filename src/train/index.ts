@@ -17,9 +17,11 @@ export {
   type Finding,
 } from './diagnose.js';
 export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
+export { encodeEvent, type TensorBoardEvent } from './eventFile.js';
 export type { Batch, Examples } from './examples.js';
 export { growFrom } from './growFrom.js';
 export type { EpochRow, History, StepRow, TrainProgress } from './history.js';
+export { historyCsv } from './historyCsv.js';
 export type { Evaluation } from './metrics.js';
 export type { ObjectiveOptions } from './objective.js';
 export type { OptimizerOptions } from './optimizer.js';

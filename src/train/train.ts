@@ -175,16 +175,20 @@ async function trainBatches(
   return epoch.batch < batches ? 'aborted' : 'finished';
 }
 
-/** Measures the other sets and notes their accuracies in the row. */
+/** Measures the other sets and notes their losses and accuracies in the row. */
 async function measure(
   row: EpochRow,
   model: LayersModel,
   { sets: { testSet, validationSet }, batchSize, signal }: Settings,
 ): Promise<History['ended']> {
   try {
-    if (testSet) row.testAccuracy = (await evaluate(model, testSet, { batchSize, signal })).accuracy;
+    if (testSet) {
+      const { loss, accuracy } = await evaluate(model, testSet, { batchSize, signal });
+      Object.assign(row, { testLoss: loss, testAccuracy: accuracy });
+    }
     if (validationSet) {
-      row.validationAccuracy = (await evaluate(model, validationSet, { batchSize, signal })).accuracy;
+      const { loss, accuracy } = await evaluate(model, validationSet, { batchSize, signal });
+      Object.assign(row, { validationLoss: loss, validationAccuracy: accuracy });
     }
     return 'finished';
   } catch (error) {

@@ -263,14 +263,30 @@ const SMALL = ['--ratio', '32', '--hidden', '16', '--batch', '128'];
 describe('vgg-blocks train', () => {
   test('writes model, history, curves and predictions, and prints a line per epoch', async () => {
     const out = join(folder, 'run');
-    const result = await run('train', ...SMALL, '--epochs', '2', '--out', out, '--min-accuracy', '0.05');
+    const args = [...SMALL, '--epochs', '2', '--out', out, '--min-accuracy', '0.05'];
+    const result = await run('train', ...args, '--log-steps', '--tensorboard');
     expect(result.error).toBe('');
     expect(result.code).toBe(0);
     expect(result.out).toContain('4000 training and 1000 test images at 32x32x1');
     expect(
       result.out.match(/^epoch \d\/2: loss \d\.\d{3}, train acc 0\.\d{3}, test acc 0\.\d{3}, /gm),
     ).toHaveLength(2);
-    expect(readdirSync(out).sort()).toEqual(['curves.svg', 'history.json', 'model', 'predictions.svg']);
+    expect(readdirSync(out).sort()).toEqual([
+      'curves.svg',
+      expect.stringMatching(/^events\.out\.tfevents\./),
+      'history.csv',
+      'history.json',
+      'model',
+      'predictions.svg',
+      'steps.jsonl',
+    ]);
+    const steps = readFileSync(join(out, 'steps.jsonl'), 'utf8').trim().split('\n');
+    expect(steps).toHaveLength(64);
+    expect(JSON.parse(steps[63]!)).toEqual({
+      ...{ step: 64, epoch: 2, loss: expect.any(Number), accuracy: expect.any(Number) },
+      learningRate: expect.any(Number),
+    });
+    expect(readFileSync(join(out, 'history.csv'), 'utf8')).toMatch(/^epoch,.*\n1,4000,.*\n2,4000,.*\n$/);
     const history = JSON.parse(readFileSync(join(out, 'history.json'), 'utf8'));
     expect(history.epochs).toHaveLength(2);
     expect(history).toMatchObject({ ended: 'finished', optimizer: 'adam', learningRate: 0.001, seed: 0 });
@@ -310,7 +326,9 @@ describe('vgg-blocks train', () => {
         child.kill(signal as NodeJS.Signals);
         const { code, out: text } = await outcome;
         expect(code).toBe(expected);
-        expect(text).toMatch(/^stopped.*; wrote model\/, history\.json, curves\.svg, predictions\.svg to /m);
+        expect(text).toMatch(
+          /^stopped.*; wrote model\/, history\.json, history\.csv, curves\.svg, predictions\.svg to /m,
+        );
         expect(JSON.parse(readFileSync(join(out, 'history.json'), 'utf8')).ended).toBe('aborted');
       }),
     );

@@ -96,6 +96,7 @@ describe('vgg-blocks finetune', () => {
     expect(readdirSync(at('out')).sort()).toEqual([
       'classes.txt',
       'curves.svg',
+      'history.csv',
       'history.json',
       'model',
       'model.safetensors',

@@ -1,0 +1,50 @@
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { because } from './writeFile.js';
+
+/** A file that grows, for logs that are read while they are written. */
+export interface LogFile {
+  /** Appends all of the text or bytes, or nothing. */
+  append(chunk: string | Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a log. An append that fails, for instance because the disk is full, leaves what was there before, and a later one may
+ * succeed.
+ *
+ * @param options `append` keeps what an earlier process wrote; default false.
+ * @throws Error, one sentence with the path, also from `append`.
+ */
+export async function openLog(path: string, { append = false } = {}): Promise<LogFile> {
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw new Error(`${path} could not be written: ${because(error)}`, { cause: error });
+    }
+  };
+  const file = await guarded(async () => {
+    await mkdir(dirname(path), { recursive: true });
+    // Created by an append, but opened for writing at positions.
+    await (await open(path, append ? 'a' : 'w')).close();
+    return open(path, 'r+');
+  });
+  let end = (await file.stat()).size;
+  return {
+    append: (chunk) =>
+      guarded(async () => {
+        const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+        try {
+          for (let at = 0; at < bytes.length; ) {
+            at += (await file.write(bytes, at, bytes.length - at, end + at)).bytesWritten;
+          }
+        } catch (error) {
+          await file.truncate(end).catch(() => {});
+          throw error;
+        }
+        end += bytes.length;
+      }),
+    close: () => guarded(() => file.close()),
+  };
+}

@@ -1,0 +1,50 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { EpochRow } from '../train/index.js';
+import { encodeEvent } from '../train/index.js';
+import { openLog } from './logFile.js';
+
+/** Writes what TensorBoard shows. */
+export interface TensorBoardWriter {
+  /** Adds a number to each chart named; null is left out. */
+  add(step: number, scalars: Readonly<Record<string, number | null | undefined>>): Promise<void>;
+  /** Adds the results of an epoch; pass it as `onEpoch`. */
+  addEpoch(row: EpochRow): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens an event file for TensorBoard in a folder, under a name of its own: `tensorboard --logdir FOLDER` shows its numbers while
+ * they are added.
+ *
+ * @throws Error, one sentence with the path, also from the writer's functions; what was added before stays readable.
+ * @example
+ * const board = await tensorBoardWriter('runs/latest');
+ * await train(model, data, { onEpoch: board.addEpoch });
+ * await board.close();
+ */
+export async function tensorBoardWriter(folder: string): Promise<TensorBoardWriter> {
+  const now = () => Date.now() / 1000;
+  const name = `events.out.tfevents.${Math.floor(now())}.${hostname()}.${process.pid}`;
+  const log = await openLog(join(folder, name), { append: true });
+  await log.append(encodeEvent({ wallTime: now(), fileVersion: 'brain.Event:2' }));
+  const add: TensorBoardWriter['add'] = async (step, scalars) => {
+    const known = Object.entries(scalars).filter((pair): pair is [string, number] => pair[1] != null);
+    await log.append(encodeEvent({ wallTime: now(), step, scalars: Object.fromEntries(known) }));
+  };
+  return {
+    add,
+    addEpoch: (row) =>
+      add(row.epoch, {
+        'loss/train': row.loss,
+        'loss/test': row.testLoss,
+        'loss/validation': row.validationLoss,
+        'accuracy/train': row.trainAccuracy,
+        'accuracy/test': row.testAccuracy,
+        'accuracy/validation': row.validationAccuracy,
+        learning_rate: row.learningRate,
+        examples_per_second: row.examplesPerSecond,
+      }),
+    close: log.close,
+  };
+}

@@ -1,0 +1,62 @@
+/** A record of TensorBoard's event files. */
+export interface TensorBoardEvent {
+  /** Seconds since 1970. */
+  wallTime: number;
+  /** The place on the horizontal axis. */
+  step?: number;
+  /** The format's version; the first record has it, and nothing else. */
+  fileVersion?: string;
+  /** Numbers by the name of their chart; those before a `/` share a section. */
+  scalars?: Readonly<Record<string, number>>;
+}
+
+/**
+ * An event as a record of TensorFlow's TFRecord format: the length, its checksum, the message, its checksum. The message is a
+ * protocol buffer of which only these fields are written: `Event { wall_time = 1, step = 2, file_version = 3, summary = 5 }`,
+ * `Summary { value = 1 }`, `Value { tag = 1, simple_value = 2 }` (tensorflow/core/util/event.proto, framework/summary.proto).
+ */
+export function encodeEvent({ wallTime, step = 0, fileVersion, scalars = {} }: TensorBoardEvent): Uint8Array {
+  const values = Object.entries(scalars).flatMap(([tag, value]) =>
+    field(1, [...field(1, utf8(tag)), 0x15, ...bytesOf(4, (view) => view.setFloat32(0, value, true))]),
+  );
+  const message = Uint8Array.from([
+    0x09,
+    ...bytesOf(8, (view) => view.setFloat64(0, wallTime, true)),
+    ...(step > 0 ? [0x10, ...varint(step)] : []),
+    ...(fileVersion === undefined ? [] : field(3, utf8(fileVersion))),
+    ...(values.length > 0 ? field(5, values) : []),
+  ]);
+  const length = bytesOf(8, (view) => view.setBigUint64(0, BigInt(message.length), true));
+  return Uint8Array.from([...length, ...checksum(length), ...message, ...checksum(message)]);
+}
+
+/** A field of bytes: its number and kind, its length, its content. */
+function field(number: number, content: ArrayLike<number>): number[] {
+  return [(number << 3) | 2, ...varint(content.length), ...Array.from(content)];
+}
+
+function varint(value: number): number[] {
+  return value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))];
+}
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function bytesOf(length: number, write: (view: DataView) => void): Uint8Array {
+  const bytes = new Uint8Array(length);
+  write(new DataView(bytes.buffer));
+  return bytes;
+}
+
+/** CRC-32C (RFC 3720, B.4), rotated and shifted as TFRecords ask for, since they may themselves be summed. */
+function checksum(bytes: Uint8Array): Uint8Array {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0x82f63b78 : 0);
+  }
+  crc = ~crc;
+  const masked = ((crc >>> 15) | (crc << 17)) + 0xa282ead8;
+  return bytesOf(4, (view) => view.setUint32(0, masked >>> 0, true));
+}

@@ -1,0 +1,11 @@
+import type { EpochRow } from './history.js';
+
+/**
+ * The epochs of a history as comma-separated values: a line of names, then a line for each epoch. What was not measured is
+ * empty.
+ */
+export function historyCsv({ epochs }: { epochs: readonly EpochRow[] }): string {
+  const names = Object.keys(epochs[0] ?? {}) as (keyof EpochRow)[];
+  const lines = epochs.map((row) => names.map((name) => row[name] ?? '').join(','));
+  return `${[names.join(','), ...lines].join('\n')}\n`;
+}

@@ -1,0 +1,54 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { openLog, tensorBoardWriter } from '../../src/node/index.js';
+import { encodeEvent } from '../../src/train/index.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-logs-'));
+afterEach(() => vi.restoreAllMocks());
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a log keeps whole appends: one that the disk has no room for leaves nothing', async () => {
+  const path = join(folder, 'deep', 'steps.jsonl');
+  const log = await openLog(path);
+  await log.append('one\n');
+  const file = await open(path);
+  const handles = Object.getPrototypeOf(file) as { write: (...all: unknown[]) => Promise<unknown> };
+  await file.close();
+  const write = handles.write;
+  // A disk that fills up takes a part first.
+  const full = vi.spyOn(handles, 'write');
+  full.mockImplementationOnce(function (this: unknown, bytes, at, _, position) {
+    return write.call(this, bytes, at, 2, position);
+  });
+  full.mockRejectedValueOnce(Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' }));
+  await expect(log.append('two\n')).rejects.toThrow(
+    `${path} could not be written: the disk is full; free some space and try again.`,
+  );
+  expect(readFileSync(path, 'utf8')).toBe('one\n');
+  await log.append('three\n');
+  await log.close();
+  expect(readFileSync(path, 'utf8')).toBe('one\nthree\n');
+  const more = await openLog(path, { append: true });
+  await more.append('four\n');
+  await more.close();
+  expect(readFileSync(path, 'utf8')).toBe('one\nthree\nfour\n');
+  await (await openLog(path)).close();
+  expect(readFileSync(path, 'utf8')).toBe('');
+});
+
+test('an event file begins with its version and has what is added, without what is unknown', async () => {
+  vi.spyOn(Date, 'now').mockReturnValue(1_764_124_800_250);
+  const board = await tensorBoardWriter(join(folder, 'board'));
+  await board.add(7, { 'loss/train': 0.5, 'loss/test': null, learning_rate: undefined });
+  await board.close();
+  const [name, ...more] = readdirSync(join(folder, 'board'));
+  expect([name, more]).toEqual([expect.stringMatching(/^events\.out\.tfevents\.1764124800\./), []]);
+  const wallTime = 1764124800.25;
+  expect([...readFileSync(join(folder, 'board', name!))]).toEqual([
+    ...encodeEvent({ wallTime, fileVersion: 'brain.Event:2' }),
+    ...encodeEvent({ wallTime, step: 7, scalars: { 'loss/train': 0.5 } }),
+  ]);
+});
