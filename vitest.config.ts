@@ -9,7 +9,7 @@ await compileKernels();
 const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
 
 /** What is about Node: files, processes, its modules and how they are packed. */
-const NODE_ONLY = [
+export const NODE_ONLY = [
   'test/*.test.ts',
   'test/{bench,cli,node,package,peer,site}/**',
   'test/data/datasets.test.ts',
@@ -19,7 +19,7 @@ const NODE_ONLY = [
 ];
 
 /** What computes nothing on a backend, or on wasm whatever the run is about: one run in a browser is enough. */
-const WITHOUT_BACKEND = [
+export const WITHOUT_BACKEND = [
   'test/io/**',
   'test/core/params.test.ts',
   'test/base/**',

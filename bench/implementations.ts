@@ -33,6 +33,7 @@ const python = (name: string, variant: string): Implementation => ({
 export const IMPLEMENTATIONS: readonly Implementation[] = [
   tfjs('vgg-blocks, wasm', 'vgg-blocks wasm'),
   tfjs('vgg-blocks, WebGPU', 'vgg-blocks webgpu'),
+  tfjs('vgg-blocks, tfjs-node', 'vgg-blocks tensorflow'),
   tfjs('tfjs, wasm', 'tfjs wasm'),
   tfjs('tfjs, WebGPU', 'tfjs webgpu'),
   tfjs('tfjs, cpu', 'tfjs cpu'),

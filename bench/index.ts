@@ -91,7 +91,7 @@ async function compare(): Promise<void> {
   };
   const { arch, inputShape, classes, hiddenUnits } = spec;
   const { total } = paramCount(plan(arch, { inputShape, classes, hiddenUnits }));
-  const wanted = options.only?.split(',');
+  const wanted = options.only?.split(/,(?! )/);
   const implementations = IMPLEMENTATIONS.filter(
     ({ name }) => !wanted || wanted.some((part) => name.includes(part.trim())),
   );

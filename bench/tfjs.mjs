@@ -1,4 +1,5 @@
 /** One process of index.ts, this library or stock tfjs: node tfjs.mjs PART 'LIBRARY BACKEND' SPEC */
+import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import { vgg } from 'vgg-blocks';
@@ -24,7 +25,7 @@ async function start(ours, backend, spec) {
     if (ours) installWasmKernels();
   } else if (backend === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
   else if (backend === 'tensorflow') {
-    const node = await import('@tensorflow/tfjs-node');
+    const node = createRequire(import.meta.url)(process.env.VGG_BLOCKS_TFJS_NODE ?? '@tensorflow/tfjs-node');
     about = `tfjs-node ${node.version['tfjs-node']}, TensorFlow ${node.node?.versions?.tensorflow ?? ''}`;
   } else {
     const adapter = await webgpuBackend().catch((error) => {

@@ -1,7 +1,8 @@
 import { setBackend } from '@tensorflow/tfjs-core';
+import { loadTfjsNode } from './tfjsNode.js';
 
 /** The backends that the command line sets up. */
-export const BACKENDS = ['wasm', 'cpu', 'webgpu'] as const;
+export const BACKENDS = ['wasm', 'cpu', 'webgpu', 'tensorflow'] as const;
 export type Backend = (typeof BACKENDS)[number];
 
 /** The options that choose a backend. */
@@ -33,6 +34,8 @@ export async function useBackend({
       });
     } else if (name === 'webgpu') {
       await (await import('vgg-blocks/node')).webgpuBackend();
+    } else if (name === 'tensorflow') {
+      loadTfjsNode(import.meta.url);
     } else {
       await import('@tensorflow/tfjs-backend-cpu');
     }

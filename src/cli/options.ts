@@ -94,7 +94,10 @@ export const shared = {
   classes: () => numeric('--classes <n>', 'number of classes', 10),
   channels: () => numeric('--channels <n>', 'input channels', 1),
   backend: () =>
-    new Option('--backend <name>', 'TensorFlow.js backend; webgpu needs npm install webgpu')
+    new Option(
+      '--backend <name>',
+      'TensorFlow.js backend; webgpu needs npm install webgpu, tensorflow @tensorflow/tfjs-node or tfjs-node-gpu',
+    )
       .choices(BACKENDS)
       .default('wasm'),
   threads: () => numeric('--threads <n>', 'threads of the wasm backend', 1),

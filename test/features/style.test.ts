@@ -7,7 +7,7 @@ import { resolveStyle, styleObjective } from '../../src/features/style/styleObje
 import { imageToTensor, type RawImage } from '../../src/images/index.js';
 import { scaleArch, VGG16, vgg } from '../../src/index.js';
 import { fromWeights, PUBLISHED } from '../../src/weights/index.js';
-import { backends, inBrowser, useAnyBackend, useBackend } from '../support/backends.js';
+import { backends, isChosen, useAnyBackend, useBackend } from '../support/backends.js';
 
 import { relativeError } from '../weights/files.js';
 import { NETWORK, strided, TORCH, torchImages } from './perceptual.js';
@@ -15,7 +15,7 @@ import { NETWORK, strided, TORCH, torchImages } from './perceptual.js';
 const { preprocessing } = PUBLISHED['torchvision/vgg16'];
 
 // On WebGPU a browser runs the same code as Node, and faster.
-describe.each(backends.filter((backend) => inBrowser || backend !== 'webgpu'))(
+describe.each(backends.filter((backend) => isChosen || backend !== 'webgpu'))(
   "PyTorch's numbers on %s",
   (backend) => {
     let model: LayersModel;

@@ -34,7 +34,7 @@ import {
 } from '../../src/train/index.js';
 import { encodeWeights, fromWeights } from '../../src/weights/index.js';
 import reference from '../fixtures/transfer.json';
-import { type BackendName, backends, inBrowser, useAnyBackend, useBackend } from '../support/backends.js';
+import { type BackendName, backends, isChosen, useAnyBackend, useBackend } from '../support/backends.js';
 import { fixturePath } from '../support/fixtures.js';
 import { relativeError } from '../weights/files.js';
 
@@ -355,7 +355,7 @@ describe('transferHead', () => {
   });
 });
 
-describe.each<BackendName>(inBrowser ? backends : ['cpu', 'wasm'])(
+describe.each<BackendName>(isChosen ? backends : ['cpu', 'wasm'])(
   'splitModel and cacheFeatures on %s',
   (backend) => {
     beforeAll(() => useBackend(backend));

@@ -10,8 +10,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Whether Node tests on wasm alone; see vitest.quick.config.ts. */
     quick?: boolean;
-    /** The backend that a run in a browser is about. */
-    backend?: 'wasm' | 'webgl' | 'webgpu';
+    /** The backend that a run is about: one of a browser's, or tfjs-node's. */
+    backend?: 'wasm' | 'webgl' | 'webgpu' | 'tensorflow';
     /** The address of the tests' server, which is another site than the page. */
     server?: string;
   }

@@ -24,7 +24,7 @@ import {
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { fixedLayer, fuseLayers } from '../../src/tfjs/fusedLayers.js';
-import { backends, inBrowser, useAnyBackend, useBackend } from '../support/backends.js';
+import { backends, isChosen, useAnyBackend, useBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend());
 
@@ -118,7 +118,7 @@ const MODELS: Record<string, () => LayersModel> = {
 };
 
 /** In Node without WebGPU, which browsers test. */
-const tested = inBrowser ? backends : (['cpu', 'wasm'] as const);
+const tested = isChosen ? backends : (['cpu', 'wasm'] as const);
 
 describe.each(
   tested.flatMap((backend) => Object.entries(MODELS).map(([name, build]) => [backend, name, build] as const)),

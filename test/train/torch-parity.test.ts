@@ -23,7 +23,7 @@ import type { TrainOptions } from '../../src/train/index.js';
 import { objectiveOf } from '../../src/train/objective.js';
 import { chooseOptimizer } from '../../src/train/optimizer.js';
 import { type Run, startRun, step } from '../../src/train/step.js';
-import { backends, inBrowser, useBackend } from '../support/backends.js';
+import { backends, isChosen, useBackend } from '../support/backends.js';
 import { noise } from '../support/bytes.js';
 import { fixturePath, noiseImages } from '../support/fixtures.js';
 import { type Reference, readReference } from '../support/safetensors.js';
@@ -145,7 +145,7 @@ function gradients({ model, objective }: Run, { xs, ys }: Batch): Tensor[] {
 describe.each(backends)('20 steps on %s are those of PyTorch', (backend) => {
   beforeAll(() => useBackend(backend));
   // tfjs's cpu backend and a GPU in software are slow; the same code goes through all of it on WebGPU in a browser.
-  const isQuick = inBrowser || backend === 'wasm';
+  const isQuick = isChosen || backend === 'wasm';
 
   // The rest is small operations that these three do not change, and kernels of wasm.
   const names = Object.keys(CASES).slice(0, isQuick ? undefined : 3);

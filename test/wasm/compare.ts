@@ -7,7 +7,7 @@ import { expect, inject } from 'vitest';
 import { size } from '../../src/base/shapes.js';
 
 // In a browser the backend looks for its files beside the script that holds it.
-if (inject('backend')) setWasmPaths(`${location.origin}/node_modules/@tensorflow/tfjs-backend-wasm/dist/`);
+if (inject('server')) setWasmPaths(`${location.origin}/node_modules/@tensorflow/tfjs-backend-wasm/dist/`);
 
 /** What tests look at in tfjs's wasm backend. */
 export interface WasmInside {
