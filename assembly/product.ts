@@ -37,10 +37,10 @@ export function productBytes(m: i32, n: i32, k: i32, bColumn: usize): usize {
 
 /**
  * C = A B + bias, then ReLU if `relu`: A is `[m, k]`, B `[k, n]`, C `[m, n]` row by row. A's and B's strides are in bytes, so
- * either may be a transpose. `bias` is the address of n numbers or 0.
+ * either may be a transpose. `bias` is the address of n numbers or 0. Computes columns `first` to `end` of C.
  */
 export function product(
-  m: i32, n: i32, k: i32,
+  m: i32, n: i32, k: i32, first: i32, end: i32,
   a: usize, aRow: usize, aColumn: usize,
   b: usize, bRow: usize, bColumn: usize,
   c: usize, bias: usize, relu: i32, work: usize,
@@ -51,8 +51,8 @@ export function product(
   const termsHere = termsAtOnce(m, k, bColumn);
   const columnsHere = columnsAtOnce(n, termsHere);
   const panels = copied ? work + termsHere * ROWS * 4 : work;
-  for (let j = 0; j < n; j += columnsHere) {
-    const columns = min(columnsHere, n - j);
+  for (let j = first; j < end; j += columnsHere) {
+    const columns = min(columnsHere, end - j);
     for (let l = 0; l < k; l += termsHere) {
       const terms = min(termsHere, k - l);
       const last = l + terms == k;
@@ -101,21 +101,22 @@ export function productOfFewBytes(m: i32, n: i32): usize {
  * fetches the next numbers while it multiplies the last ones.
  */
 export function productOfFew(
-  m: i32, n: i32, k: i32, a: usize, aRow: usize, b: usize, c: usize, bias: usize, relu: i32, work: usize,
+  m: i32, n: i32, k: i32, first: i32, end: i32,
+  a: usize, aRow: usize, b: usize, c: usize, bias: usize, relu: i32, work: usize,
 ): void {
   const columnsHere = columnsOfFew(m, n);
   const bRow = <usize>n << 2;
-  for (let j = 0; j < n; j += columnsHere) {
-    const columns = min(columnsHere, n - j);
+  for (let j = first; j < end; j += columnsHere) {
+    const columns = min(columnsHere, end - j);
     const whole = columns & ~7;
     const sumsRow = sumsBytes(columns);
     const terms = work + m * sumsRow;
     for (let l = 0; l < k; l += TERMS) {
-      const end = min(k, l + TERMS);
+      const lEnd = min(k, l + TERMS);
       memory.fill(work, 0, m * sumsRow);
-      for (let row = 0; row < m; row++) memory.copy(terms + row * TERMS * 4, a + row * aRow + (l << 2), (end - l) << 2);
+      for (let row = 0; row < m; row++) memory.copy(terms + row * TERMS * 4, a + row * aRow + (l << 2), (lEnd - l) << 2);
       let t = l;
-      for (; t + 4 <= end; t += 4) {
+      for (; t + 4 <= lEnd; t += 4) {
         let at = b + t * bRow + (j << 2);
         for (let q = 0; q < whole; q += 8) {
           addFour(m, terms + ((t - l) << 2), TERMS * 4, at, bRow, work + (q << 2), sumsRow);
@@ -126,11 +127,11 @@ export function productOfFew(
           at += 4;
         }
       }
-      for (; t < end; t++) {
+      for (; t < lEnd; t++) {
         const at = b + t * bRow + (j << 2);
         for (let q = 0; q < columns; q++) addColumn(m, terms + ((t - l) << 2), TERMS * 4, load<f32>(at + (q << 2)), work + (q << 2), sumsRow);
       }
-      const last = end == k;
+      const last = lEnd == k;
       for (let row = 0; row < m; row++) {
         putSums(columns, work + row * sumsRow, c + row * bRow + (j << 2), l > 0, last && bias ? bias + (j << 2) : 0, last && relu);
       }

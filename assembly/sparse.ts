@@ -60,7 +60,7 @@ export function zeros(count: i32, x: usize): i32 {
 
 /** The same as `product`, including NaN from zero times infinity. */
 export function sparseProduct(
-  m: i32, n: i32, k: i32,
+  m: i32, n: i32, k: i32, first: i32, end: i32,
   a: usize, aRow: usize, aColumn: usize,
   b: usize, bRow: usize, bColumn: usize,
   c: usize, bias: usize, relu: i32, work: usize,
@@ -73,8 +73,8 @@ export function sparseProduct(
     const terms = min(termsHere, k - l);
     const last = l + terms == k;
     let listed = false;
-    for (let j = 0; j < n; j += atOnce) {
-      const columns = min(atOnce, n - j);
+    for (let j = first; j < end; j += atOnce) {
+      const columns = min(atOnce, end - j);
       const finite = packWide(terms, columns, b + l * bRow + j * bColumn, bRow, bColumn, panels);
       for (let i = 0; i < m; i += ROWS) {
         const rows = min(ROWS, m - i);

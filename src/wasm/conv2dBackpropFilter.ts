@@ -1,10 +1,9 @@
 import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
-import { addressOf, type ConvInfo, channelsLast, zeros } from './backend.js';
+import { addNumbers, addressOf, type ConvInfo, channelsLast, withMemory, zeros } from './backend.js';
 import { padded, type TileSize, tileSize, tilesAtOnce } from './convolution.js';
-import type { Operand } from './operands.js';
 import { withOutputGradient } from './outputGradient.js';
-import { inputOf, outputOf, partsOf } from './parts.js';
+import { partsOf } from './parts.js';
 import { type Call, runTasks, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
@@ -39,44 +38,40 @@ interface Addresses {
 
 /** The gradient of the filter of the convolution that `info` describes. */
 export function filterGradient(call: Tools, info: ConvInfo, { x, dy, gradient, use }: Addresses): void {
-  const { kernels, helpers } = call;
+  const { backend, kernels, helpers } = call;
   const tileSize = gradientTileSize(info);
-  const bytes = 4 * info.filterHeight * info.filterWidth * info.inChannels * info.outChannels;
-  const tasks = partsOf(info, helpers.length + 1, tileSize || 1).map((part, i): Task => {
-    const operands = (work: number): Operand[] => [
-      inputOf(part, x, 'read'),
-      outputOf(part, dy, 'read'),
-      // The gradients of the other parts are added to that of the first.
-      { address: gradient, bytes, use: i === 0 ? use : 'add' },
-      { address: 0, bytes: work, use: 'work' },
-    ];
-    const { info } = part;
-    const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
-    if (tileSize === 0) {
-      const { height, width } = padded(info);
+  const parts = partsOf(info, helpers.length + 1, tileSize || 1);
+  const numbers = info.filterHeight * info.filterWidth * info.inChannels * info.outChannels;
+  // Of each part's gradient, in the order of the parts; the first may be written at once.
+  const direct = use === 'write' ? 1 : 0;
+  const added = parts.length - direct;
+  withMemory(backend, Math.max(4, 4 * numbers * added), (others) => {
+    const tasks = parts.map(({ info, before }, i): Task => {
+      const to = i < direct ? gradient : others + 4 * numbers * (i - direct);
+      const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
+      const image = [x + before.input, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left];
+      const output = [dy + before.output, outHeight, outWidth, outChannels];
+      if (tileSize === 0) {
+        const { height, width } = padded(info);
+        return {
+          kernel: 'directFilterGradient',
+          bytes: kernels.directGradientBytes(inChannels, height, width, outHeight, outWidth, outChannels),
+          args: (work) => [
+            ...[...image, height, width, ...output, to],
+            ...[info.filterHeight, info.filterWidth, info.strideHeight, info.strideWidth, work],
+          ],
+        };
+      }
+      const tiles = tilesAtOnce(tileSize, info);
       return {
-        kernel: 'directFilterGradient',
-        operands: operands(
-          kernels.directGradientBytes(inChannels, height, width, outHeight, outWidth, outChannels),
-        ),
-        args: ([x, dy, gradient, work]) => [
-          ...[x!, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left, height, width],
-          ...[dy!, outHeight, outWidth, outChannels, gradient!],
-          ...[info.filterHeight, info.filterWidth, info.strideHeight, info.strideWidth, work!],
-        ],
+        kernel: 'filterGradient',
+        bytes: kernels.filterGradientBytes(tileSize, inChannels, outChannels, tiles),
+        args: (work) => [tileSize, ...image, ...output, to, tiles, work],
       };
-    }
-    const tiles = tilesAtOnce(tileSize, info);
-    return {
-      kernel: 'filterGradient',
-      operands: operands(kernels.filterGradientBytes(tileSize, inChannels, outChannels, tiles)),
-      args: ([x, dy, gradient, work]) => [
-        ...[tileSize, x!, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left],
-        ...[dy!, outHeight, outWidth, outChannels, gradient!, tiles, work!],
-      ],
-    };
+    });
+    runTasks(call, tasks);
+    for (let i = 0; i < added; i++) addNumbers(backend, gradient, others + 4 * numbers * i, numbers);
   });
-  runTasks(call, tasks);
 }
 
 /**

@@ -1,11 +1,10 @@
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { ConvPool } from '../tfjs/kernels.js';
-import { addressOf, type ConvInfo, checkFits, withMemory } from './backend.js';
+import { addNumbers, addressOf, type ConvInfo, checkFits, floats, withMemory } from './backend.js';
 import { filterGradient } from './conv2dBackpropFilter.js';
 import { turnedOf } from './conv2dBackpropInput.js';
 import { withConvolution } from './convolution.js';
-import { add, floats } from './operands.js';
-import { windowsOf } from './pool.js';
+import { eachImages } from './pool.js';
 import type { OwnCall, Tools } from './run.js';
 import { sumRows } from './sums.js';
 
@@ -14,7 +13,7 @@ const PART = 2 ** 23;
 
 /** A convolution, its bias, ReLU and max pooling, some images at a time. */
 export function convPool(call: OwnCall<'ConvPool'>): TensorInfo[] {
-  const { backend, kernels, inputs, attrs } = call;
+  const { backend, inputs, attrs } = call;
   const infos = infosOf(inputs.x, inputs.filter, attrs);
   const y = backend.makeOutput(infos.pool.outShape, 'float32');
   const choices = backend.makeOutput(infos.pool.outShape, 'bool');
@@ -22,8 +21,10 @@ export function convPool(call: OwnCall<'ConvPool'>): TensorInfo[] {
   withConvolution(call, inputs, infos.conv, (compute) => {
     eachPart(call, infos, ({ conv, pool, inputsBefore, outputsBefore }, map) => {
       compute(conv, from! + 4 * inputsBefore, map);
-      const results = [to! + 4 * outputsBefore, where! + outputsBefore] as const;
-      kernels.maxPoolChoices(map, Number(attrs.relu), ...results, ...windowsOf(pool));
+      const [values, bytes] = [to! + 4 * outputsBefore, where! + outputsBefore];
+      eachImages(call, pool, 'maxPoolChoices', (ins, outs) => [
+        ...[map + 4 * ins, Number(attrs.relu), values + 4 * outs, bytes + outs],
+      ]);
     });
   });
   return [y, choices];
@@ -31,7 +32,7 @@ export function convPool(call: OwnCall<'ConvPool'>): TensorInfo[] {
 
 /** The gradients of the filter, the bias and the images, some images at a time. */
 export function convPoolGrad(call: OwnCall<'ConvPoolGrad'>): TensorInfo[] {
-  const { backend, kernels, place, inputs, attrs } = call;
+  const { backend, inputs, attrs } = call;
   const infos = infosOf(inputs.x, inputs.filter, attrs);
   const { outChannels } = infos.conv;
   const shapes = { filter: inputs.filter.shape, bias: [outChannels], x: inputs.x.shape };
@@ -42,16 +43,19 @@ export function convPoolGrad(call: OwnCall<'ConvPoolGrad'>): TensorInfo[] {
 
   const gradientsOf = (gradientOfX: (conv: ConvInfo, dy: number, dx: number) => void) => {
     const biasBytes = 4 * outChannels;
-    if (to('bias')) floats(place.memory, to('bias'), biasBytes).fill(0);
+    if (to('bias')) floats(backend, to('bias'), outChannels).fill(0);
     eachPart(call, infos, ({ conv, pool, inputsBefore, outputsBefore }, map) => {
-      kernels.spreadChoices(dy! + 4 * outputsBefore, choices! + outputsBefore, map, ...windowsOf(pool));
+      const [values, bytes] = [dy! + 4 * outputsBefore, choices! + outputsBefore];
+      eachImages(call, pool, 'spreadChoices', (ins, outs) => [
+        ...[values + 4 * outs, bytes + outs, map + 4 * ins],
+      ]);
       const addresses = { x: x! + 4 * inputsBefore, dy: map, gradient: to('filter') };
       if (to('filter'))
         filterGradient(call, conv, { ...addresses, use: inputsBefore === 0 ? 'write' : 'add' });
       if (to('bias')) {
         withMemory(backend, biasBytes, (sums) => {
           sumRows(call, map, conv.batchSize * conv.outHeight * conv.outWidth, outChannels, sums);
-          add(place.memory, to('bias'), floats(place.memory, sums, biasBytes));
+          addNumbers(backend, to('bias'), sums, outChannels);
         });
       }
       if (to('x')) gradientOfX(conv, map, to('x') + 4 * inputsBefore);

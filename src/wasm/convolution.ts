@@ -2,8 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { addressOf, type ConvInfo } from './backend.js';
 import type { Form } from './filters.js';
 import type { Kernels } from './kernels.js';
-import type { Operand } from './operands.js';
-import { inputOf, outputOf, partsOf } from './parts.js';
+import { partsOf } from './parts.js';
 import { runTasks, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
@@ -49,47 +48,36 @@ export function withConvolution(
   const { backend, kernels, filters, helpers } = call;
   const size = tileSize(info);
   const form = size === 0 ? directForm(kernels, info, rotated) : winogradForm(kernels, size, info, rotated);
-  const compute = (info: ConvInfo, x: number, y: number, whole: Operand[]) => {
-    const tasks = partsOf(info, helpers.length + 1, size || 1).map((part): Task => {
-      const operands = (bytes: number): Operand[] => [
-        inputOf(part, x, 'read'),
-        ...whole,
-        outputOf(part, y, 'write'),
-        { address: 0, bytes, use: 'work' },
-      ];
-      const { info } = part;
+  const shift = addressOf(backend, bias);
+  const compute = (form: number, info: ConvInfo, x: number, y: number) => {
+    const tasks = partsOf(info, helpers.length + 1, size || 1).map(({ info, before }): Task => {
+      const [from, to] = [x + before.input, y + before.output];
       const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
       if (size === 0) {
         const { height, width, bytes } = padded(info);
         return {
           kernel: 'direct',
-          operands: operands(bytes),
-          args: ([x, form, bias, y, work]) => [
-            ...[x!, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left, height, width],
-            ...[form!, info.filterHeight, info.filterWidth, info.strideHeight, info.strideWidth],
-            ...[bias!, Number(relu), y!, outHeight, outWidth, outChannels, work!],
+          bytes,
+          args: (work) => [
+            ...[from, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left, height, width],
+            ...[form, info.filterHeight, info.filterWidth, info.strideHeight, info.strideWidth],
+            ...[shift, Number(relu), to, outHeight, outWidth, outChannels, work],
           ],
         };
       }
       const tiles = tilesAtOnce(size, info);
       return {
         kernel: 'convolve',
-        operands: operands(kernels.convolveBytes(size, inChannels, outChannels, tiles)),
-        args: ([x, form, bias, y, work]) => [
-          ...[size, x!, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left],
-          ...[form!, bias!, Number(relu), y!, outHeight, outWidth, outChannels, tiles, work!],
+        bytes: kernels.convolveBytes(size, inChannels, outChannels, tiles),
+        args: (work) => [
+          ...[size, from, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left],
+          ...[form, shift, Number(relu), to, outHeight, outWidth, outChannels, tiles, work],
         ],
       };
     });
     runTasks(call, tasks);
   };
-  filters.with(filter, form, (address, isKept) => {
-    const whole: Operand[] = [
-      { address, bytes: form.bytes, use: isKept ? 'keep' : 'read' },
-      { address: addressOf(backend, bias), bytes: 4 * info.outChannels, use: 'read' },
-    ];
-    use((info, x, y) => compute(info, x, y, whole));
-  });
+  filters.with(filter, form, (address) => use((info, x, y) => compute(address, info, x, y)));
 }
 
 /** The size of the padded image for plain sums: as far as the filter reaches. */

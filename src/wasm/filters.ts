@@ -1,4 +1,4 @@
-import { type TensorInfo, util } from '@tensorflow/tfjs-core';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { addressOf, allocate, type WasmBackend, withMemory } from './backend.js';
 
 /** A filter's form for a convolution. */
@@ -10,29 +10,21 @@ export interface Form {
   write(filter: number, to: number): void;
 }
 
-/** A form that is kept, or the weights themselves. */
-interface Kept {
-  address: number;
-  bytes: number;
-  isOurs: boolean;
-}
-
 /**
  * The forms of filters for convolutions: transforms, panels. When a filter is used for the first time, its form is computed for
  * that call only, because training changes weights before they are used again, and a single prediction should not take the
  * memory. From the second use, it is kept until the filter is disposed: tfjs never changes the numbers of a tensor, so the form
- * stays valid. The same applies to the weights of dense layers, of which other threads keep a part.
+ * stays valid.
  */
 export class Filters {
   readonly #backend: WasmBackend;
   readonly #seen = new WeakMap<object, Set<string>>();
-  readonly #kept = new Map<object, Map<string, Kept>>();
-  readonly #onFree: (address: number, bytes: number) => void;
+  /** The addresses of forms. */
+  readonly #kept = new Map<object, Map<string, number>>();
 
-  /** Watches the backend's disposals until `close`, and calls `onFree` for memory that was kept. */
-  constructor(backend: WasmBackend, onFree: (address: number, bytes: number) => void) {
+  /** Watches the backend's disposals until `close`. */
+  constructor(backend: WasmBackend) {
     this.#backend = backend;
-    this.#onFree = onFree;
     const dispose = backend.disposeData;
     backend.disposeData = (dataId, force) => {
       const done = dispose.call(backend, dataId, force);
@@ -46,30 +38,21 @@ export class Filters {
     return [...this.#kept.values()].reduce((count, forms) => count + forms.size, 0);
   }
 
-  /** Runs `use` with the address of a filter's form, and with whether it is kept. */
-  with<T>(filter: TensorInfo, form: Form, use: (address: number, isKept: boolean) => T): T {
+  /** Runs `use` with the address of a filter's form. */
+  with<T>(filter: TensorInfo, form: Form, use: (address: number) => T): T {
     const kept = this.#kept.get(filter.dataId)?.get(form.key);
-    if (kept) return use(kept.address, true);
+    if (kept !== undefined) return use(kept);
     if (this.#isNew(filter, form.key)) {
       return withMemory(this.#backend, form.bytes, (address) => {
         form.write(addressOf(this.#backend, filter), address);
-        return use(address, false);
+        return use(address);
       });
     }
     const address = allocate(this.#backend, form.bytes);
     form.write(addressOf(this.#backend, filter), address);
-    this.#keep(filter, form.key, { address, bytes: form.bytes, isOurs: true });
-    return use(address, true);
-  }
-
-  /** Whether weights have been used before in the form they have in memory. If so, `onFree` is called when they are disposed. */
-  isUsedAgain(weights: TensorInfo): boolean {
-    const key = 'weights';
-    if (this.#kept.get(weights.dataId)?.has(key)) return true;
-    if (this.#isNew(weights, key)) return false;
-    const address = addressOf(this.#backend, weights);
-    this.#keep(weights, key, { address, bytes: 4 * util.sizeFromShape(weights.shape), isOurs: false });
-    return true;
+    const { dataId } = filter;
+    this.#kept.set(dataId, (this.#kept.get(dataId) ?? new Map()).set(form.key, address));
+    return use(address);
   }
 
   /** Frees all memory, and restores the backend's own `disposeData`. */
@@ -87,15 +70,8 @@ export class Filters {
     return true;
   }
 
-  #keep({ dataId }: TensorInfo, key: string, kept: Kept): void {
-    this.#kept.set(dataId, (this.#kept.get(dataId) ?? new Map()).set(key, kept));
-  }
-
   #forget(dataId: object): void {
-    for (const { address, bytes, isOurs } of this.#kept.get(dataId)!.values()) {
-      this.#onFree(address, bytes);
-      if (isOurs) this.#backend.wasm?._free(address);
-    }
+    for (const address of this.#kept.get(dataId)!.values()) this.#backend.wasm?._free(address);
     this.#kept.delete(dataId);
   }
 }

@@ -1,10 +1,15 @@
 import { compile } from './kernels.js';
-import type { Laid, Place } from './operands.js';
 import { SHARED_KERNELS, type Task } from './tasks.js';
 import { startThread } from './thread.js';
 
-/** Indices of the numbers that the threads share: the state; the kernel and its number of arguments; the arguments. */
-const [STATE, TASK, ARGUMENTS] = [0, 1, 3];
+/** Indices of the whole numbers that the threads share: the state, the kernel, how many arguments it has. */
+const [STATE, KERNEL, COUNT] = [0, 1, 2];
+
+/** The kernel's arguments follow as float64, from this byte on: addresses, sizes and an optimizer's numbers. */
+const ARGUMENTS = 16;
+
+/** Bytes that the threads share, enough for 30 arguments. */
+const SHARED = ARGUMENTS + 30 * 8;
 
 /** The states of a helper: starting, waiting for a task, running one, waiting after one that failed. */
 const [STARTING, IDLE, BUSY, FAILED] = [0, 1, 2, 3];
@@ -16,15 +21,15 @@ const CHECKS = 2000;
 const SCRIPT = `
 function help({ module, memory, shared, kernels }) {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const [control, values] = [new Int32Array(shared, 0, 4), new Float64Array(shared, ${ARGUMENTS})];
   let state = ${IDLE};
   for (;;) {
-    Atomics.store(shared, ${STATE}, state);
-    Atomics.notify(shared, ${STATE});
-    for (let i = 0; i < ${CHECKS} && Atomics.load(shared, ${STATE}) !== ${BUSY}; i++);
-    while (Atomics.load(shared, ${STATE}) !== ${BUSY}) Atomics.wait(shared, ${STATE}, state);
-    const [kernel, count] = shared.subarray(${TASK});
+    Atomics.store(control, ${STATE}, state);
+    Atomics.notify(control, ${STATE});
+    for (let i = 0; i < ${CHECKS} && Atomics.load(control, ${STATE}) !== ${BUSY}; i++);
+    while (Atomics.load(control, ${STATE}) !== ${BUSY}) Atomics.wait(control, ${STATE}, state);
     try {
-      exports[kernels[kernel]](...shared.subarray(${ARGUMENTS}, ${ARGUMENTS} + count));
+      exports[kernels[control[${KERNEL}]]](...values.subarray(0, control[${COUNT}]));
       state = ${IDLE};
     } catch {
       state = ${FAILED};
@@ -33,81 +38,72 @@ function help({ module, memory, shared, kernels }) {
 }`;
 
 /**
- * Another thread that runs kernels. It is not ready immediately, and in a page not before the script that created it has
- * returned. It does not keep the process alive.
+ * Another thread that runs kernels on the backend's memory, which it shares. It is not ready immediately, and in a page not
+ * before the script that created it has returned. It does not keep the process alive.
  */
 export class Helper {
-  readonly place: Place;
-  readonly #shared = new Int32Array(new SharedArrayBuffer(128));
+  readonly #control: Int32Array;
+  readonly #values: Float64Array;
   readonly #maySleep: boolean;
   readonly #end: () => void;
   #error: unknown;
 
-  constructor(place: Place, relaxedSimd: boolean) {
-    this.place = place;
-    this.#maySleep = maySleep(this.#shared);
-    const data = {
-      module: compile({ shared: true, relaxed: relaxedSimd }),
-      memory: place.memory,
-      shared: this.#shared,
-      kernels: SHARED_KERNELS,
-    };
+  constructor(memory: WebAssembly.Memory, relaxedSimd: boolean) {
+    const shared = new SharedArrayBuffer(SHARED);
+    this.#control = new Int32Array(shared, 0, 4);
+    this.#values = new Float64Array(shared, ARGUMENTS);
+    this.#maySleep = maySleep(this.#control);
+    const module = compile({ shared: true, relaxed: relaxedSimd });
+    const data = { module, memory, shared, kernels: SHARED_KERNELS };
     this.#end = startThread(SCRIPT, data, (error) => {
       this.#error = error;
     });
   }
 
   /**
-   * Starts a task, or returns undefined if the thread is not ready yet. The result must be dropped before the next task starts;
-   * both `finish` and `drop` wait for the kernel.
+   * Starts a kernel, or returns false if the thread is not ready yet. `wait` must be called before the next one starts.
    *
    * @throws Error when the thread could not be started.
    */
-  start({ kernel, operands, args }: Task): Laid | undefined {
+  start(kernel: Task['kernel'], args: readonly number[]): boolean {
     if (this.#error !== undefined) {
       throw new Error(
-        `installWasmKernels: no thread could be started (${String(this.#error)}); allow worker-src blob: in the page's content security policy, or install with threads: 1.`,
+        `installWasmKernels: no thread could be started (${String(this.#error)}); install with threads: 1, or in a page allow worker-src blob: in its content security policy.`,
       );
     }
-    const shared = this.#shared;
-    if (Atomics.load(shared, STATE) === STARTING) return undefined;
-    const laid = this.place.lay(operands);
-    const values = args(laid.addresses);
-    shared.set([SHARED_KERNELS.indexOf(kernel), values.length, ...values], TASK);
-    Atomics.store(shared, STATE, BUSY);
-    Atomics.notify(shared, STATE);
-    return {
-      addresses: laid.addresses,
-      finish: () => {
-        if (this.#wait() === FAILED)
-          throw new Error(`installWasmKernels: ${kernel} failed on another thread.`);
-        laid.finish();
-      },
-      drop: () => {
-        this.#wait();
-        laid.drop();
-      },
-    };
+    const control = this.#control;
+    if (Atomics.load(control, STATE) === STARTING) return false;
+    control.set([SHARED_KERNELS.indexOf(kernel), args.length], KERNEL);
+    this.#values.set(args);
+    Atomics.store(control, STATE, BUSY);
+    Atomics.notify(control, STATE);
+    return true;
+  }
+
+  /** Waits until the kernel has run, sleeping if allowed. */
+  wait(): void {
+    const control = this.#control;
+    for (let checks = 0; Atomics.load(control, STATE) === BUSY; checks++) {
+      if (checks >= CHECKS && this.#maySleep) Atomics.wait(control, STATE, BUSY);
+    }
+  }
+
+  /** Throws if the last kernel failed. */
+  check(): void {
+    if (Atomics.load(this.#control, STATE) !== FAILED) return;
+    const kernel = SHARED_KERNELS[this.#control[KERNEL]!];
+    throw new Error(`installWasmKernels: ${kernel} failed on another thread.`);
   }
 
   end(): void {
     this.#end();
   }
-
-  /** Waits for the kernel, sleeping if allowed, and returns the state. */
-  #wait(): number {
-    const shared = this.#shared;
-    for (let checks = 0; Atomics.load(shared, STATE) === BUSY; checks++) {
-      if (checks >= CHECKS && this.#maySleep) Atomics.wait(shared, STATE, BUSY);
-    }
-    return Atomics.load(shared, STATE);
-  }
 }
 
 /** Whether this thread may sleep: the main thread of a page may not. */
-function maySleep(shared: Int32Array): boolean {
+function maySleep(control: Int32Array): boolean {
   try {
-    Atomics.wait(shared, STATE, BUSY, 0);
+    Atomics.wait(control, STATE, BUSY, 0);
     return true;
   } catch {
     return false;

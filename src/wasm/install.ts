@@ -21,6 +21,7 @@ import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
 import { avgPool, avgPoolGrad, maxPool } from './pool.js';
 import type { Call, OwnCall } from './run.js';
+import { shareBackendMemory } from './sharedMemory.js';
 import { identity, reluGrad, tile } from './smallKernels.js';
 import { mean, sum } from './sums.js';
 import { checkThreads } from './thread.js';
@@ -63,15 +64,13 @@ const KERNELS = {
 /** Options of {@link installWasmKernels}. */
 export interface WasmKernelOptions {
   /**
-   * The number of threads, including this one, for convolutions, their gradients, and dense layers in prediction. Default 1.
-   * Each thread computes some images of the batch, or some rows of a single image; of a dense layer, some terms of the sums.
-   * Results equal those of one thread, except that a filter's gradient and a dense layer, which are sums of the threads' sums,
-   * round differently; they are the same in every run.
+   * The number of threads, including this one, for prediction and training. Default 1. Each thread computes some images of the
+   * batch, some rows of a single image, or some numbers of a tensor. Results equal those of one thread, except that the gradient
+   * of a convolution's filter, which is the sum of the threads' sums, rounds differently; they are the same in every run.
    *
-   * Several threads need Node or a cross-origin isolated page whose content security policy allows `worker-src blob:`. In Node,
-   * the other threads have their own memory, to which operands are copied, and keep copies of the filters' transforms and of
-   * their part of dense weights; in a page, nothing is copied. They sleep when idle, do not keep the process alive, and end when
-   * the kernels are uninstalled.
+   * Several threads share the backend's memory. In Node that memory is created for it while the backend starts, so call this
+   * before `setBackend('wasm')`. In a page they need cross-origin isolation and a content security policy that allows
+   * `worker-src blob:`. They sleep when idle, do not keep the process alive, and end when the kernels are uninstalled.
    */
   threads?: number;
   /**
@@ -98,7 +97,7 @@ export interface WasmKernelOptions {
  * The WebAssembly is compiled synchronously when a kernel first runs. Chrome allows that on the main thread since version 114,
  * and a content security policy must allow 'wasm-unsafe-eval', as for the backend itself.
  *
- * Import the backend first. Call this before or after `setBackend('wasm')`; calling it again has no effect.
+ * Import the backend first. Call this before or, with one thread, after `setBackend('wasm')`; calling it again has no effect.
  *
  * @returns a function that uninstalls the kernels and restores the backend's own; calling it again has no effect.
  * @throws Error when the wasm backend was not imported, the engine has no SIMD, or what the options ask for is not available.
@@ -132,6 +131,7 @@ export function installWasmKernels(options: WasmKernelOptions = {}): () => void 
     );
   }
   checkSimd(relaxedSimd);
+  if (threads > 1) shareBackendMemory();
   const machines = new Machines({ threads, relaxedSimd });
   const stock = Object.keys(KERNELS).map(
     (name) => [name, getKernel(name, 'wasm') as KernelConfig | undefined] as const,

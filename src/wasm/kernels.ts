@@ -152,7 +152,7 @@ export interface Kernels {
   productOfFewBytes(m: number, n: number): number;
   productOfFew(
     ...args: [
-      ...size: [m: number, n: number, k: number],
+      ...size: [m: number, n: number, k: number, firstColumn: number, endColumn: number],
       ...a: [address: number, rowStep: number],
       b: number,
       ...c: [address: number, bias: number, relu: number],
@@ -170,7 +170,7 @@ export type Windows = [
 ];
 
 type Product = [
-  ...size: [m: number, n: number, k: number],
+  ...size: [m: number, n: number, k: number, firstColumn: number, endColumn: number],
   ...a: [address: number, rowStep: number, columnStep: number],
   ...b: [address: number, rowStep: number, columnStep: number],
   ...c: [address: number, bias: number, relu: number],

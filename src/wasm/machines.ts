@@ -4,8 +4,6 @@ import { memoryOf, type WasmBackend } from './backend.js';
 import { Filters } from './filters.js';
 import { Helper } from './helper.js';
 import { instantiate } from './kernels.js';
-import { backendPlace } from './operands.js';
-import { ownPlace } from './ownPlace.js';
 import type { Tools } from './run.js';
 
 /**
@@ -27,16 +25,14 @@ export class Machines {
     for (const old of this.#machines.keys()) if (!old.wasm) this.#end(old);
     const { threads, relaxedSimd } = this.#numerics;
     const memory = memoryOf(backend);
-    const isShared = !isArrayBuffer(memory.buffer);
-    const place = backendPlace(backend, memory);
-    const helpers = Array.from(
-      { length: threads - 1 },
-      () => new Helper(isShared ? place : ownPlace(memory), relaxedSimd),
-    );
-    const filters = new Filters(backend, (address, bytes) => {
-      for (const helper of helpers) helper.place.forget(address, bytes);
-    });
-    const machine = { backend, kernels: instantiate(memory, relaxedSimd), filters, place, helpers };
+    if (threads > 1 && isArrayBuffer(memory.buffer)) {
+      throw new Error(
+        `installWasmKernels: ${threads} threads need the backend's memory to be shared, which it becomes while the backend starts; call installWasmKernels before setBackend('wasm'), or install with one thread.`,
+      );
+    }
+    const helpers = Array.from({ length: threads - 1 }, () => new Helper(memory, relaxedSimd));
+    const kernels = instantiate(memory, relaxedSimd);
+    const machine = { backend, kernels, filters: new Filters(backend), helpers };
     this.#machines.set(backend, machine);
     return machine;
   }

@@ -10,9 +10,6 @@ import { clampInPlace, isClamping } from './clamp.js';
 import { multiply } from './product.js';
 import type { Call, Tools } from './run.js';
 
-/** The minimum number of multiplications and additions for which a product is divided between threads. */
-const MIN_WORK = 2 ** 22;
-
 /** Matrix products of equal batches, or of one matrix with a batch, with transposes. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
   return product(call, call.inputs, call.attrs) ?? call.stock(call.inputs, call.attrs);
@@ -62,12 +59,10 @@ function product(
     [batchesA, batchesB].every((count) => count === 1 || count === batches) &&
     (!bias || (bias.shape.length === 1 && bias.shape[0] === n && bias.dtype === 'float32'));
   if (!plain) return undefined;
-  const { backend, filters, helpers } = tools;
+  const { backend } = tools;
   const c = backend.makeOutput([...batchShape, m, n], 'float32');
   const stepsA = transposeA ? ([4, 4 * m] as const) : ([4 * k, 4] as const);
   const stepsB = transposeB ? ([4, 4 * k] as const) : ([4 * n, 4] as const);
-  const mayShare = helpers.length > 0 && batches === 1 && !transposeB && m * n * k >= MIN_WORK;
-  const threads = mayShare && filters.isUsedAgain(b) ? helpers.length + 1 : 1;
   for (let i = 0; i < batches; i++) {
     const addresses = {
       a: addressOf(backend, a) + 4 * m * k * (batchesA === 1 ? 0 : i),
@@ -75,7 +70,7 @@ function product(
       bias: addressOf(backend, bias),
       c: addressOf(backend, c) + 4 * m * n * i,
     };
-    multiply(tools, { m, n, k, stepsA, stepsB, relu }, addresses, threads);
+    multiply(tools, { m, n, k, stepsA, stepsB, relu }, addresses);
   }
   return c;
 }

@@ -1,6 +1,6 @@
 import type { MaxPoolGradAttrs, TensorInfo } from '@tensorflow/tfjs-core';
 import { addressOf } from './backend.js';
-import { gradientWindows } from './pool.js';
+import { eachImages, gradientInfo } from './pool.js';
 import type { Call } from './run.js';
 
 /**
@@ -8,18 +8,17 @@ import type { Call } from './run.js';
  * window has no number above minus infinity, as on the cpu backend. The backend's own kernel searches each window once for
  * every input in it.
  */
-export function maxPoolGrad({
-  backend,
-  kernels,
-  inputs: { dy, input },
-  attrs,
-}: Call<{ dy: TensorInfo; input: TensorInfo }, MaxPoolGradAttrs>): TensorInfo {
+export function maxPoolGrad(call: Call<{ dy: TensorInfo; input: TensorInfo }, MaxPoolGradAttrs>): TensorInfo {
+  const { backend, inputs, attrs } = call;
+  const { dy, input } = inputs;
   const dx = backend.makeOutput(input.shape, 'float32');
   const [x, gradient, to] = [input, dy, dx].map((tensor) => addressOf(backend, tensor)) as [
     number,
     number,
     number,
   ];
-  kernels.maxPoolGradient(x, gradient, to, ...gradientWindows(input, dy, attrs));
+  eachImages(call, gradientInfo(input, dy, attrs), 'maxPoolGradient', (ins, outs) => [
+    ...[x + 4 * ins, gradient + 4 * outs, to + 4 * ins],
+  ]);
   return dx;
 }

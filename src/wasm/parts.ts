@@ -1,5 +1,5 @@
 import type { ConvInfo } from './backend.js';
-import type { Operand } from './operands.js';
+import { rangesOf } from './tasks.js';
 
 /** Some images of a convolution's batch, or some rows of its only image; itself a convolution. */
 export interface Part {
@@ -19,17 +19,9 @@ export function partsOf(info: ConvInfo, maximum: number, rows: number): Part[] {
   const { batchSize, outHeight, outWidth, outChannels, inChannels, filterHeight, filterWidth } = info;
   const work = batchSize * outHeight * outWidth * outChannels * inChannels * filterHeight * filterWidth;
   const units = batchSize > 1 ? batchSize : Math.ceil(outHeight / rows);
-  const count = Math.max(1, Math.min(maximum, Math.floor(work / MIN_WORK)));
-  return rangesOf(units, count).map(([from, to]) =>
+  return rangesOf(units, Math.min(maximum, Math.floor(work / MIN_WORK))).map(([from, to]) =>
     batchSize > 1 ? images(info, from, to) : band(info, from * rows, Math.min(to * rows, outHeight)),
   );
-}
-
-/** Divides units into at most `maximum` ranges, with the end excluded; none is empty, and the first is never the largest. */
-export function rangesOf(units: number, maximum: number): [from: number, to: number][] {
-  const count = Math.min(maximum, units);
-  const start = (i: number) => Math.floor((i * units) / count);
-  return Array.from({ length: count }, (_, i) => [start(i), start(i + 1)]);
 }
 
 function images(info: ConvInfo, from: number, to: number): Part {
@@ -60,16 +52,4 @@ function band(info: ConvInfo, from: number, to: number): Part {
       output: 4 * from * info.outWidth * info.outChannels,
     },
   };
-}
-
-/** A part's images or rows of the convolution's input. */
-export function inputOf({ info, before }: Part, input: number, use: Operand['use']): Operand {
-  const { batchSize, inHeight, inWidth, inChannels } = info;
-  return { address: input + before.input, bytes: 4 * batchSize * inHeight * inWidth * inChannels, use };
-}
-
-/** A part's images or rows of the output. */
-export function outputOf({ info, before }: Part, output: number, use: Operand['use']): Operand {
-  const { batchSize, outHeight, outWidth, outChannels } = info;
-  return { address: output + before.output, bytes: 4 * batchSize * outHeight * outWidth * outChannels, use };
 }

@@ -4,10 +4,12 @@ import {
   backend_util,
   type MaxPoolAttrs,
   type TensorInfo,
+  util,
 } from '@tensorflow/tfjs-core';
 import { addressOf, type ConvInfo, checkFits } from './backend.js';
 import type { Windows } from './kernels.js';
-import type { Call, Tools } from './run.js';
+import { type Call, PER_NUMBER, runTasks, shares, type Tools } from './run.js';
+import type { Task } from './tasks.js';
 
 /**
  * Max pooling. As on the cpu backend, a window's NaNs are ignored if it has a number; a window of NaN alone gives NaN (minus
@@ -23,29 +25,60 @@ export function avgPool(call: Call<{ x: TensorInfo }, AvgPoolAttrs>): TensorInfo
 }
 
 /** The gradient of average pooling. */
-export function avgPoolGrad({
-  backend,
-  kernels,
-  inputs: { dy, input },
-  attrs,
-}: Call<{ dy: TensorInfo; input: TensorInfo }, AvgPoolGradAttrs>): TensorInfo {
+export function avgPoolGrad(call: Call<{ dy: TensorInfo; input: TensorInfo }, AvgPoolGradAttrs>): TensorInfo {
+  const { backend, inputs, attrs } = call;
+  const { dy, input } = inputs;
   const dx = backend.makeOutput(input.shape, 'float32');
-  const windows = gradientWindows(input, dy, attrs);
-  kernels.averagePoolGradient(addressOf(backend, dy), addressOf(backend, dx), ...windows);
+  const [from, to] = [addressOf(backend, dy), addressOf(backend, dx)];
+  eachImages(call, gradientInfo(input, dy, attrs), 'averagePoolGradient', (ins, outs) => [
+    ...[from + 4 * outs, to + 4 * ins],
+  ]);
   return dx;
 }
 
 /** The windows of a pooling's gradient. The output's size is that of `dy`: tfjs does not say how it was rounded. */
-export function gradientWindows(
+export function gradientInfo(
   x: TensorInfo,
   dy: TensorInfo,
   attrs: Omit<MaxPoolAttrs, 'dimRoundingMode'>,
-): Windows {
-  return windowsOf({ ...infoOf(x, attrs), outHeight: dy.shape[1]!, outWidth: dy.shape[2]! });
+): ConvInfo {
+  return {
+    ...infoOf(x, attrs),
+    outShape: dy.shape as ConvInfo['outShape'],
+    outHeight: dy.shape[1]!,
+    outWidth: dy.shape[2]!,
+  };
+}
+
+/**
+ * Runs a kernel of pooling on all threads, each with some images.
+ *
+ * @param addressesOf the addresses of an image's tensors, from how many numbers of the input and of the output precede it.
+ */
+export function eachImages(
+  tools: Tools,
+  info: ConvInfo,
+  kernel: Task['kernel'],
+  addressesOf: (inputsBefore: number, outputsBefore: number) => number[],
+): void {
+  const [ins, outs] = [info.inShape, info.outShape].map(([, ...image]) => util.sizeFromShape(image)) as [
+    number,
+    number,
+  ];
+  const tasks = shares(tools, info.batchSize, ins * PER_NUMBER).map(
+    ([first, end]): Task => ({
+      kernel,
+      args: () => [
+        ...addressesOf(first * ins, first * outs),
+        ...windowsOf({ ...info, batchSize: end - first }),
+      ],
+    }),
+  );
+  runTasks(tools, tasks);
 }
 
 function pool(
-  { backend, kernels }: Tools,
+  tools: Tools,
   kernel: 'maxPool' | 'averagePool',
   x: TensorInfo,
   attrs: MaxPoolAttrs,
@@ -57,8 +90,10 @@ function pool(
   }
   const info = infoOf(x, attrs);
   checkFits(kernel, info);
+  const { backend } = tools;
   const y = backend.makeOutput(info.outShape, 'float32');
-  kernels[kernel](addressOf(backend, x), addressOf(backend, y), ...windowsOf(info));
+  const [from, to] = [addressOf(backend, x), addressOf(backend, y)];
+  eachImages(tools, info, kernel, (ins, outs) => [from + 4 * ins, to + 4 * outs]);
   return y;
 }
 
@@ -68,7 +103,7 @@ function infoOf(x: TensorInfo, { filterSize, strides, pad, dimRoundingMode }: Ma
 }
 
 /** A pooling's windows, as arguments of a kernel. */
-export function windowsOf(info: ConvInfo): Windows {
+function windowsOf(info: ConvInfo): Windows {
   const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, padInfo } = info;
   const filter = [info.filterHeight, info.filterWidth, info.strideHeight, info.strideWidth] as const;
   return [

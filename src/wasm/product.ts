@@ -1,6 +1,5 @@
 import type { Kernels } from './kernels.js';
-import { rangesOf } from './parts.js';
-import { runTasks, type Tools } from './run.js';
+import { PER_NUMBER, runTasks, shares, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
 /**
@@ -36,34 +35,22 @@ const FEW = 32;
  */
 const ZEROS = { fraction: 0.4, rows: 9, columns: 256 };
 
-/** Computes a product on at most `threads` threads, each of which sums some of the terms, with its own rows of B. */
-export function multiply(
-  tools: Tools,
-  product: Product,
-  { a, b, bias, c }: Addresses,
-  threads: number,
-): void {
-  const { kernels } = tools;
-  const { m, n, k, stepsA, stepsB, relu } = product;
-  const way = wayOf(kernels, product, a);
-  const ranges = rangesOf(k, threads);
-  const isShared = ranges.length > 1;
-  const tasks = ranges.map(([first, end], i): Task => {
-    const part = { ...product, k: end - first, relu: relu && !isShared };
-    return {
+/** Nanoseconds of one thread for a multiplication and an addition. */
+const PER_TERM = 0.06;
+
+/** Computes a product. Each thread computes some columns, so that numbers do not depend on how many there are. */
+export function multiply(tools: Tools, product: Product, addresses: Addresses): void {
+  const { m, n, k } = product;
+  const way = wayOf(tools.kernels, product, addresses.a);
+  const bytes = workOf(tools.kernels, way, product);
+  const tasks = shares(tools, Math.ceil(n / 8), 8 * k * (m * PER_TERM + PER_NUMBER)).map(
+    ([from, to]): Task => ({
       kernel: way,
-      operands: [
-        { address: a + first * stepsA[1], bytes: 4 * m * k - first * stepsA[1], use: 'read' },
-        { address: b + first * stepsB[0], bytes: 4 * n * part.k, use: isShared ? 'keep' : 'read' },
-        { address: i === 0 ? bias : 0, bytes: 4 * n, use: 'read' },
-        { address: c, bytes: 4 * m * n, use: i === 0 ? 'write' : 'add' },
-        { address: 0, bytes: workOf(kernels, way, part), use: 'work' },
-      ],
-      args: (addresses) => argsOf(way, part, addresses),
-    };
-  });
+      bytes,
+      args: (work) => argsOf(way, product, addresses, [8 * from, Math.min(n, 8 * to)], work),
+    }),
+  );
   runTasks(tools, tasks);
-  if (relu && isShared) kernels.clamp(m * n, c, c, 0, Number.POSITIVE_INFINITY);
 }
 
 function wayOf(kernels: Kernels, { m, n, k, stepsA, stepsB }: Product, a: number): Way {
@@ -78,8 +65,13 @@ function workOf(kernels: Kernels, way: Way, { m, n, k, stepsB }: Product): numbe
   return way === 'productOfFew' ? kernels.productOfFewBytes(m, n) : kernels.productBytes(m, n, k, stepsB[1]);
 }
 
-function argsOf(way: Way, { m, n, k, stepsA, stepsB, relu }: Product, addresses: number[]): number[] {
-  const [a, b, bias, c, work] = addresses as [number, number, number, number, number];
+function argsOf(
+  way: Way,
+  { m, n, k, stepsA, stepsB, relu }: Product,
+  { a, b, bias, c }: Addresses,
+  columns: [first: number, end: number],
+  work: number,
+): number[] {
   const matrices = way === 'productOfFew' ? [a, stepsA[0], b] : [a, ...stepsA, b, ...stepsB];
-  return [m, n, k, ...matrices, c, bias, Number(relu), work];
+  return [m, n, k, ...columns, ...matrices, c, bias, Number(relu), work];
 }

@@ -1,11 +1,10 @@
 import type { KernelFunc } from '@tensorflow/tfjs-core';
 import type { OwnKernels } from '../tfjs/kernels.js';
-import type { WasmBackend } from './backend.js';
+import { type WasmBackend, withMemory } from './backend.js';
 import type { Filters } from './filters.js';
 import type { Helper } from './helper.js';
 import type { Kernels } from './kernels.js';
-import type { Place } from './operands.js';
-import type { Task } from './tasks.js';
+import { rangesOf, type Task } from './tasks.js';
 
 /** A backend, and everything that the kernels use on it. */
 export interface Tools {
@@ -14,8 +13,6 @@ export interface Tools {
   kernels: Kernels;
   /** Transforms of filters that are used again. */
   filters: Filters;
-  /** The backend's memory, where `kernels` compute. */
-  place: Place;
   /** Other threads, if any. */
   helpers: Helper[];
 }
@@ -31,27 +28,79 @@ export interface Call<Inputs, Attrs> extends Tools {
 /** A call of a kernel that tfjs does not have. */
 export type OwnCall<N extends keyof OwnKernels> = Call<OwnKernels[N]['inputs'], OwnKernels[N]['attrs']>;
 
+/** The least work that is worth waking a thread, in nanoseconds of one thread; waking takes about 20,000. */
+const MIN_WORK = 200_000;
+
 /**
- * Runs tasks: the first on this thread, each other one on a helper, or on this thread if the helper is not ready. Results are
- * collected in the order of the tasks, so that sums do not depend on which thread computed them.
+ * Divides units of work between the threads.
+ *
+ * @param nanoseconds how long a unit takes one thread, roughly.
  */
-export function runTasks({ kernels, place, helpers }: Tools, tasks: Task[]): void {
-  const here = ({ kernel, operands, args }: Task) => {
-    const laid = place.lay(operands);
-    const run = kernels[kernel] as (...args: number[]) => void;
-    const finish = () => {
-      run(...args(laid.addresses));
-      laid.finish();
-    };
-    return { ...laid, finish };
-  };
-  const started: { finish(): void; drop(): void }[] = [];
-  try {
-    for (const [i, task] of tasks.entries())
-      if (i > 0) started.push(helpers[i - 1]!.start(task) ?? here(task));
-    started.unshift(here(tasks[0]!));
-    for (const one of started) one.finish();
-  } finally {
-    for (const one of started) one.drop();
-  }
+export function shares({ helpers }: Tools, units: number, nanoseconds: number): [from: number, to: number][] {
+  const worthwhile = Math.floor((units * nanoseconds) / MIN_WORK);
+  return rangesOf(units, Math.min(helpers.length + 1, worthwhile));
+}
+
+/** Nanoseconds of one thread to read or write a number in memory. */
+export const PER_NUMBER = 0.3;
+
+/**
+ * Runs a kernel, whose arguments are a count, the addresses of that many numbers each, and then `rest`, on all threads, each
+ * with some of the numbers.
+ */
+export function shareNumbers(
+  tools: Tools,
+  kernel: Task['kernel'],
+  count: number,
+  tensors: readonly number[],
+  rest: readonly number[] = [],
+): void {
+  // Each thread has whole vectors and whole cache lines.
+  const unit = 1024;
+  const tasks = shares(tools, Math.ceil(count / unit), unit * tensors.length * PER_NUMBER).map(
+    ([from, to]): Task => ({
+      kernel,
+      args: () => [
+        Math.min(count, to * unit) - from * unit,
+        ...tensors.map((address) => address + 4 * unit * from),
+        ...rest,
+      ],
+    }),
+  );
+  runTasks(tools, tasks);
+}
+
+/** Bytes between the working memories of tasks, so that no two threads write to the same cache line. */
+const LINE = 64;
+
+/**
+ * Runs tasks at the same time: the first on this thread, each other one on a helper, or on this thread if the helper is not
+ * ready. The results do not depend on which thread ran what.
+ */
+export function runTasks({ backend, kernels, helpers }: Tools, tasks: readonly Task[]): void {
+  const sizes = tasks.map(({ bytes = 0 }) => Math.ceil(bytes / LINE + 1) * LINE);
+  withMemory(
+    backend,
+    sizes.reduce((sum, size) => sum + size, LINE),
+    (memory) => {
+      let next = Math.ceil(memory / LINE) * LINE;
+      const calls = tasks.map(({ kernel, args }, i) => {
+        const work = next;
+        next += sizes[i]!;
+        return { kernel, args: args(work) };
+      });
+      const busy: Helper[] = [];
+      try {
+        const mine = calls.filter(({ kernel, args }, i) => {
+          const helper = i > 0 && helpers[i - 1]!.start(kernel, args) && helpers[i - 1]!;
+          if (helper) busy.push(helper);
+          return !helper;
+        });
+        for (const { kernel, args } of mine) (kernels[kernel] as (...args: number[]) => void)(...args);
+      } finally {
+        for (const helper of busy) helper.wait();
+      }
+      for (const helper of busy) helper.check();
+    },
+  );
 }

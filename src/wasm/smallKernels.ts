@@ -1,6 +1,6 @@
 import { type TensorInfo, type TileAttrs, util } from '@tensorflow/tfjs-core';
 import { addressOf, inPlaceOf, output } from './backend.js';
-import type { Call, OwnCall } from './run.js';
+import { type Call, type OwnCall, shareNumbers } from './run.js';
 
 /**
  * A tensor with the same numbers, not a copy, as on every other backend. tfjs clones everything that a gradient needs, so
@@ -14,12 +14,11 @@ export function identity({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo
 }
 
 /** The gradient of a ReLU's input, from the gradient of its output, in its memory, and the output itself. */
-export function reluGrad({ backend, kernels, inputs: { dy, y } }: OwnCall<'ReluGrad'>): TensorInfo {
-  const dx = inPlaceOf(backend, dy);
-  kernels.reluGradient(
-    util.sizeFromShape(y.shape),
-    ...([addressOf(backend, dy), addressOf(backend, y), addressOf(backend, dx)] as const),
-  );
+export function reluGrad(call: OwnCall<'ReluGrad'>): TensorInfo {
+  const { backend, inputs } = call;
+  const dx = inPlaceOf(backend, inputs.dy);
+  const tensors = [inputs.dy, inputs.y, dx].map((tensor) => addressOf(backend, tensor));
+  shareNumbers(call, 'reluGradient', util.sizeFromShape(dx.shape), tensors);
   return dx;
 }
 

@@ -1,7 +1,8 @@
 import { type MeanAttrs, type SumAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
-import { addressOf, withMemory } from './backend.js';
-import type { Call, Tools } from './run.js';
+import { addressOf } from './backend.js';
+import { type Call, PER_NUMBER, runTasks, shares, type Tools } from './run.js';
+import type { Task } from './tasks.js';
 
 /**
  * Sums over neighboring axes, in float64, rounded once; the backend's own kernel, which adds one by one in float32, and transposes
@@ -18,16 +19,22 @@ export function mean(call: Call<{ x: TensorInfo }, MeanAttrs>) {
 
 /** The sums, divided by `divisor`, of the columns of numbers at the address `x`. */
 export function sumRows(
-  { backend, kernels }: Tools,
+  tools: Tools,
   x: number,
   rows: number,
   columns: number,
   to: number,
   divisor = 1,
 ): void {
-  withMemory(backend, kernels.sumRowsBytes(columns), (work) =>
-    kernels.sumRows(x, rows, columns, 0, columns, to, divisor, work),
+  // Each thread has whole vectors.
+  const tasks = shares(tools, Math.ceil(columns / 16), 16 * rows * PER_NUMBER).map(
+    ([first, end]): Task => ({
+      kernel: 'sumRows',
+      bytes: tools.kernels.sumRowsBytes(columns),
+      args: (work) => [x, rows, columns, 16 * first, Math.min(columns, 16 * end), to, divisor, work],
+    }),
   );
+  runTasks(tools, tasks);
 }
 
 function reduced(call: Call<{ x: TensorInfo }, SumAttrs>, divisorOf: (count: number) => number) {

@@ -1,47 +1,44 @@
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
-import { addressOf, replacementOf, type WasmBackend } from './backend.js';
-import type { OwnCall } from './run.js';
+import { addressOf, replacementOf } from './backend.js';
+import { type OwnCall, shareNumbers, type Tools } from './run.js';
+import type { Task } from './tasks.js';
 
 /** One step of SGD. */
-export function sgdUpdate({ backend, kernels, inputs, attrs }: OwnCall<'SgdUpdate'>): TensorInfo {
-  return inPlace(backend, inputs, (n, w, g, to) => kernels.sgdUpdate(n, w, g, to, attrs.rate, attrs.decay));
+export function sgdUpdate(call: OwnCall<'SgdUpdate'>): TensorInfo {
+  return inPlace(call, 'sgdUpdate', [], [call.attrs.rate, call.attrs.decay]);
 }
 
 /** One step with momentum. */
-export function momentumUpdate({
-  backend,
-  kernels,
-  inputs,
-  attrs: { rate, momentum, nesterov, decay },
-}: OwnCall<'MomentumUpdate'>): TensorInfo {
-  const velocity = addressOf(backend, inputs.velocity);
+export function momentumUpdate(call: OwnCall<'MomentumUpdate'>): TensorInfo {
+  const { rate, momentum, nesterov, decay } = call.attrs;
   const [ofVelocity, ofGradient] = nesterov ? [momentum, 1] : [1, 0];
-  return inPlace(backend, inputs, (n, w, g, to) =>
-    kernels.momentumUpdate(n, w, g, velocity, to, rate, momentum, decay, ofVelocity, ofGradient),
-  );
+  const numbers = [rate, momentum, decay, ofVelocity!, ofGradient!];
+  return inPlace(call, 'momentumUpdate', [call.inputs.velocity], numbers);
 }
 
 /** One step of Adam. */
-export function adamUpdate({ backend, kernels, inputs, attrs }: OwnCall<'AdamUpdate'>): TensorInfo {
-  const [first, second] = [addressOf(backend, inputs.first), addressOf(backend, inputs.second)];
-  const { rate, beta1, beta2, scale1, scale2, epsilon, decay, keep } = attrs;
-  return inPlace(backend, inputs, (n, w, g, to) =>
-    kernels.adamUpdate(
-      ...[n, w, g, first, second, to, rate],
-      ...[beta1, 1 - beta1, beta2, 1 - beta2, scale1, scale2, epsilon],
-      ...[decay, keep],
-    ),
+export function adamUpdate(call: OwnCall<'AdamUpdate'>): TensorInfo {
+  const { rate, beta1, beta2, scale1, scale2, epsilon, decay, keep } = call.attrs;
+  return inPlace(
+    call,
+    'adamUpdate',
+    [call.inputs.first, call.inputs.second],
+    [rate, beta1, 1 - beta1, beta2, 1 - beta2, scale1, scale2, epsilon, decay, keep],
   );
 }
 
 /** Writes the new weights in the place of the old ones, unless another tensor shares those. */
 function inPlace(
-  backend: WasmBackend,
-  { weights, gradient }: OwnCall<'SgdUpdate'>['inputs'],
-  update: (n: number, weights: number, gradient: number, to: number) => void,
+  call: Tools & { inputs: { weights: TensorInfo; gradient: TensorInfo } },
+  kernel: Task['kernel'],
+  slots: TensorInfo[],
+  numbers: number[],
 ): TensorInfo {
-  const [from, slope] = [addressOf(backend, weights), addressOf(backend, gradient)];
+  const { backend, inputs } = call;
+  const { weights, gradient } = inputs;
+  const tensors = [weights, gradient, ...slots].map((tensor) => addressOf(backend, tensor));
   const to = replacementOf(backend, weights, gradient);
-  update(util.sizeFromShape(weights.shape), from, slope, addressOf(backend, to));
+  tensors.push(addressOf(backend, to));
+  shareNumbers(call, kernel, util.sizeFromShape(weights.shape), tensors, numbers);
   return to;
 }

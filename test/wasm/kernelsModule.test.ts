@@ -8,7 +8,7 @@ function product(memory: WebAssembly.Memory, relaxed: boolean): Float32Array {
   const floats = new Float32Array(memory.buffer);
   floats.set(numbers(63, 1), 1024);
   floats.set(numbers(90, 2), 2048);
-  kernels.product(7, 10, 9, 4096, 36, 4, 8192, 40, 4, 16384, 0, 0, 32768);
+  kernels.product(7, 10, 9, 0, 10, 4096, 36, 4, 8192, 40, 4, 16384, 0, 0, 32768);
   return new Float32Array(memory.buffer).slice(4096, 4096 + 70);
 }
 

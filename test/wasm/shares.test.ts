@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ConvInfo } from '../../src/wasm/backend.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
-import { partsOf, rangesOf } from '../../src/wasm/parts.js';
+import { partsOf } from '../../src/wasm/parts.js';
+import { rangesOf } from '../../src/wasm/tasks.js';
 import { numbers, on } from './compare.js';
 
 const side = (min: number, max: number) => fc.integer({ min, max });
@@ -61,7 +62,10 @@ describe('the shares of threads', () => {
 });
 
 describe('threads with fewer terms than threads', () => {
-  beforeAll(() => setBackend('wasm'));
+  beforeAll(async () => {
+    installWasmKernels({ threads: 4 })();
+    await setBackend('wasm');
+  });
   afterEach(() => installWasmKernels()());
 
   test.each([1, 3])('multiply as one does, of %i terms', async (inner) => {

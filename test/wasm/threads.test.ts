@@ -8,16 +8,20 @@ import {
   matMul,
   ones,
   setBackend,
+  sum,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
   type Tensor4D,
   tensor,
+  tensor1d,
   tidy,
 } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, type Mock, test, vi } from 'vitest';
 import { size } from '../../src/base/shapes.js';
+import { vgg } from '../../src/core/vgg.js';
+import { train } from '../../src/train/index.js';
 import { Helper } from '../../src/wasm/helper.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { numbers, on, wasm } from './compare.js';
@@ -108,6 +112,15 @@ const output = (x: Tensor4D, filter: Tensor4D) =>
 
 const CONVOLUTION: Case = { image: [3, 64, 64, 16], filter: [3, 3, 16, 40], stride: 1, pad: 'same', seed: 1 };
 
+const smallVgg = () =>
+  vgg(
+    [
+      [1, 16],
+      [1, 32],
+    ],
+    { inputShape: [32, 32, 1], classes: 10, hiddenUnits: 512, seed: 1 },
+  );
+
 /** Installs the kernels on so many threads, and waits until all of them help. */
 async function installThreads(threads: number): Promise<{ uninstall: () => void; helpers: Helper[] }> {
   const uninstall = installWasmKernels({ threads });
@@ -125,7 +138,12 @@ async function installThreads(threads: number): Promise<{ uninstall: () => void;
   return { uninstall, helpers };
 }
 
-beforeAll(() => setBackend('wasm'));
+beforeAll(async () => {
+  // Shares the backend's memory, which one thread uses as well.
+  installWasmKernels({ threads: 2 })();
+  await setBackend('wasm');
+  expect(wasm().wasm.HEAPU8.buffer).toBeInstanceOf(SharedArrayBuffer);
+});
 afterEach(() => installWasmKernels()());
 
 describe('threads', () => {
@@ -157,48 +175,89 @@ describe('threads', () => {
     [3, 'dense'],
     [40, 'dense'],
     [40, 'sparse'],
-  ])('multiply %i rows, %s, by weights as one does, from their second use on', async (rows, kind) => {
-    const [inner, columns] = [4001, 1100];
-    const [weights, bias] = [random([inner, columns], 1), random([columns], 2)] as [Tensor2D, Tensor1D];
+  ])('multiply %i rows, %s, and their transposes bit for bit as one does', async (rows, kind) => {
+    const [inner, columns] = [2001, 1101];
     const x = numbers(rows * inner, 3).map((value, i) => (kind === 'sparse' && i % 4 > 0 ? 0 : value));
-    const multiply = (activation: 'relu' | 'linear') =>
-      on('wasm', () => fused.matMul({ a: tensor(x, [rows, inner]), b: weights, bias, activation }));
+    const multiply = () =>
+      on('wasm', () => {
+        const [weights, bias] = [random([inner, columns], 1), random([columns], 2)] as [Tensor2D, Tensor1D];
+        const [a, dy] = [tensor(x, [rows, inner]), random([rows, columns], 4)] as [Tensor2D, Tensor2D];
+        const y = fused.matMul({ a, b: weights, bias, activation: 'relu' });
+        return [y, matMul(dy, weights, false, true), matMul(a, dy, true, false)];
+      });
     installWasmKernels();
-    const expected = [await multiply('relu'), await multiply('linear')];
+    const expected = await multiply();
     installWasmKernels()();
     await installThreads(2);
     const start = vi.spyOn(Helper.prototype, 'start');
-    for (const uses of [0, 1, 2, 3]) {
-      const [actual] = await multiply(uses % 2 ? 'linear' : 'relu');
-      expect(difference(expected[uses % 2]![0]!, actual!)).toBeLessThan(2e-6);
-      expect(start).toHaveBeenCalledTimes(uses);
-    }
+    expectEqual(await multiply(), expected);
+    expect(start).toHaveBeenCalled();
     start.mockRestore();
-    dispose([weights, bias]);
   });
 
-  test('keep no weights that are disposed', async () => {
-    const { helpers } = await installThreads(2);
-    const x = random([8, 2000], 1) as Tensor2D;
-    const sizes = [];
-    for (let network = 0; network < 4; network++) {
-      // Others each time, where the last were.
-      const weights = random([2000, 1000], network) as Tensor2D;
-      const [first, second, third] = [0, 1, 2].map(() =>
-        tidy(() => matMul(x, weights).dataSync() as Float32Array),
-      );
-      expect(difference(first!, second!)).toBeLessThan(2e-6);
-      expectEqual([third!], [second!]);
-      weights.dispose();
-      sizes.push(helpers[0]!.place.memory.buffer.byteLength);
-    }
-    expect(new Set(sizes).size).toBe(1);
-    x.dispose();
+  test('pool, rectify and sum bit for bit as one does', async () => {
+    const compute = () =>
+      on('wasm', () => {
+        const x = random([5, 128, 128, 40], 1) as Tensor4D;
+        const dy = random([5, 64, 64, 40], 2);
+        const attrs = { filterSize: [2, 2], strides: [2, 2], pad: 'valid' };
+        const dx = engine().runKernel('MaxPoolGrad', { dy, input: x, output: dy }, attrs) as Tensor;
+        const before = engine().runKernel('ReluGrad', { dy: dx, y: x }) as Tensor;
+        return [dx, before, sum(x, [0, 1, 2])];
+      });
+    installWasmKernels();
+    const expected = await compute();
+    installWasmKernels()();
+    await installThreads(3);
+    const start = vi.spyOn(Helper.prototype, 'start');
+    expectEqual(await compute(), expected);
+    expect(new Set(start.mock.calls.map(([kernel]) => kernel))).toEqual(
+      new Set(['maxPoolGradient', 'reluGradient', 'sumRows']),
+    );
+    start.mockRestore();
   });
+
+  test.each(['sgd', 'momentum', 'adam'] as const)(
+    'train with %s, the same in each run',
+    async (optimizer) => {
+      const set = {
+        shape: [32, 32, 1] as const,
+        length: 32,
+        *batches() {
+          for (let i = 0; i < 2; i++)
+            yield {
+              xs: random([16, 32, 32, 1], i) as Tensor4D,
+              ys: tensor1d(
+                Array.from({ length: 16 }, (_, k) => k % 10),
+                'int32',
+              ),
+            };
+        },
+      };
+      const run = async () => {
+        const model = smallVgg();
+        await train(model, { trainSet: set }, { optimizer, epochs: 1, batchSize: 16, seed: 1 });
+        const values = model.getWeights().map((weights) => weights.dataSync() as Float32Array);
+        model.dispose();
+        return values;
+      };
+      await setBackend('wasm');
+      installWasmKernels();
+      const one = await run();
+      installWasmKernels()();
+      await installThreads(2);
+      const start = vi.spyOn(Helper.prototype, 'start');
+      const two = await run();
+      expect(start).toHaveBeenCalled();
+      start.mockRestore();
+      expectEqual(await run(), two);
+      for (const [i, values] of two.entries()) expect(difference(one[i]!, values)).toBeLessThan(1e-3);
+    },
+  );
 
   test('give the same numbers before the others have started as afterwards', async () => {
     installWasmKernels({ threads: 2 });
-    const start: Mock<Helper['start']> = vi.spyOn(Helper.prototype, 'start').mockReturnValue(undefined);
+    const start: Mock<Helper['start']> = vi.spyOn(Helper.prototype, 'start').mockReturnValue(false);
     const alone = await compute(CONVOLUTION);
     expect(start).toHaveBeenCalled();
     start.mockRestore();
@@ -215,33 +274,12 @@ describe('threads', () => {
     start.mockRestore();
   });
 
-  test('keep no more memory for many networks than for one', async () => {
-    const { helpers } = await installThreads(2);
-    const held = () => [wasm().wasm.HEAPU8.length, helpers[0]!.place.memory.buffer.byteLength];
-    const x = ones([2, 32, 32, 32]) as Tensor4D;
-    let before: number[] = [];
-    for (let network = 0; network < 12; network++) {
-      const filters = [40, 48].map((channels) => random([3, 3, 32, channels], network) as Tensor4D);
-      const expected = filters.map((filter) => output(x, filter));
-      for (let use = 0; use < 3; use++) {
-        for (const [i, filter] of filters.entries()) {
-          expectEqual([output(x, filter)], [expected[i]!]);
-        }
-      }
-      dispose(filters);
-      if (network === 3) before = held();
-    }
-    expect(held()).toEqual(before);
-    x.dispose();
-  });
-
-  test('compute the same when both memories grow', async () => {
-    const { helpers } = await installThreads(2);
-    const [x, filter] = [ones([2, 512, 512, 16]) as Tensor4D, random([3, 3, 16, 16], 1) as Tensor4D];
-    const before = [wasm().wasm.HEAPU8.length, helpers[0]!.place.memory.buffer.byteLength];
+  test('compute the same when the memory grows', async () => {
+    await installThreads(2);
+    const [x, filter] = [ones([2, 320, 320, 32]) as Tensor4D, random([3, 3, 32, 8], 1) as Tensor4D];
+    const before = wasm().wasm.HEAPU8.length;
     const [first, second] = [0, 1].map(() => output(x, filter));
-    expect(wasm().wasm.HEAPU8.length).toBeGreaterThan(before[0]!);
-    expect(helpers[0]!.place.memory.buffer.byteLength).toBeGreaterThan(before[1]!);
+    expect(wasm().wasm.HEAPU8.length).toBeGreaterThan(before);
     expectEqual([first!], [second!]);
     dispose([x, filter]);
   });
@@ -261,13 +299,9 @@ describe('threads', () => {
 
   test('say when a kernel failed on another, and go on', async () => {
     const { helpers } = await installThreads(2);
-    const failing = helpers[0]!.start({
-      kernel: 'convolve',
-      operands: [],
-      args: () => [4, 2 ** 31 - 1, 1, 9, 9, 8, 0, 0, ...Array(9).fill(8)],
-    })!;
-    expect(() => failing.finish()).toThrow('installWasmKernels: convolve failed on another thread.');
-    failing.drop();
+    expect(helpers[0]!.start('convolve', [4, 2 ** 31 - 1, 1, 9, 9, 8, 0, 0, ...Array(9).fill(8)])).toBe(true);
+    helpers[0]!.wait();
+    expect(() => helpers[0]!.check()).toThrow('installWasmKernels: convolve failed on another thread.');
     await compute(CONVOLUTION);
   });
 
