@@ -54,7 +54,14 @@ await compileKernels();
 
 export default defineConfig([
   { ...shared, entry: subpaths, format: 'esm', clean: true },
-  { ...shared, entry: subpaths, format: 'cjs', noExternal: esmOnly, esbuildPlugins: [thirdPartyLicences] },
+  {
+    ...shared,
+    entry: subpaths,
+    format: 'cjs',
+    noExternal: esmOnly,
+    esbuildPlugins: [thirdPartyLicences],
+    define: { 'import.meta.url': '__filename' },
+  },
   { ...shared, entry: subpaths, format: ['esm', 'cjs'], dts: { only: true } },
   {
     ...shared,

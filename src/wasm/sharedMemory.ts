@@ -17,21 +17,23 @@ const MEMORY_SECTION = 5;
 export function shareBackendMemory(): void {
   const builtin = globalThis.process?.getBuiltinModule;
   if (!builtin) return;
-  const here = typeof __filename === 'string' ? __filename : import.meta.url;
-  const require = builtin('node:module').createRequire(here);
-  let file: string;
-  try {
-    file = require.resolve(`${PACKAGE}/dist/${BINARIES[1]}`);
-  } catch (cause) {
-    throw new Error(
-      `installWasmKernels: several threads need the files of ${PACKAGE} 4.22, which were not found from ${here}; install the package there, or install the kernels with one thread.`,
-      { cause },
-    );
-  }
+  const { require, file } = findPackage(builtin('node:module').createRequire);
   const binary = builtin('node:fs').readFileSync(file);
   shareMemory(binary);
   const url = URL.createObjectURL(new Blob([binary]));
   require(PACKAGE).setWasmPaths(Object.fromEntries(BINARIES.map((name) => [name, url])), true);
+}
+
+function findPackage(createRequire: (from: string) => NodeJS.Require) {
+  try {
+    const require = createRequire(import.meta.url);
+    return { require, file: require.resolve(`${PACKAGE}/dist/${BINARIES[1]}`) };
+  } catch (cause) {
+    throw new Error(
+      `installWasmKernels: several threads need the files of ${PACKAGE} 4.22 in node_modules, which were not found; install that package beside this one and leave both out of bundles, or install the kernels with one thread.`,
+      { cause },
+    );
+  }
 }
 
 /** Sets the bit that declares a module's own memory as shared. */

@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-wasm';
 import { setFlagsFromString } from 'node:v8';
 import { setBackend, tensor1d } from '@tensorflow/tfjs-core';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { wasmInstallation } from '../../src/tfjs/kernels.js';
 import { type Examples, train } from '../../src/train/index.js';
@@ -9,6 +9,8 @@ import { installWasmKernels, type WasmKernelOptions } from '../../src/wasm/index
 import { hasRelaxedSimd } from '../../src/wasm/kernels.js';
 import { random } from './compare.js';
 
+// Threads need the memory to be shared, which it becomes while the backend starts.
+beforeAll(() => installWasmKernels({ threads: 2 })());
 afterEach(() => installWasmKernels()());
 
 const EIGHT: Examples = {

@@ -276,7 +276,7 @@ describe('threads', () => {
 
   test('compute the same when the memory grows', async () => {
     await installThreads(2);
-    const [x, filter] = [ones([2, 320, 320, 32]) as Tensor4D, random([3, 3, 32, 8], 1) as Tensor4D];
+    const [x, filter] = [ones([2, 320, 320, 32]) as Tensor4D, random([3, 3, 32, 96], 1) as Tensor4D];
     const before = wasm().wasm.HEAPU8.length;
     const [first, second] = [0, 1].map(() => output(x, filter));
     expect(wasm().wasm.HEAPU8.length).toBeGreaterThan(before);
