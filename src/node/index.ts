@@ -4,8 +4,10 @@
  * @packageDocumentation
  */
 export { type FileSystemOptions, fileSystem } from './fileSystem.js';
+export { folderStore } from './folderStore.js';
 export { type ImageFolderOptions, imageFolder } from './imageFolder.js';
 export { type ReadImageOptions, readImage, writeImage } from './images.js';
+export { lockFolder } from './lockFolder.js';
 export { type LogFile, openLog } from './logFile.js';
 export { type NpyOptions, type NpyWriter, npyWriter } from './npy.js';
 export { type BarStream, type CountBar, countBar, type ProgressBar, progressBar } from './progressBars.js';

@@ -1,0 +1,42 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from '../io/runtime.js';
+import type { CheckpointStore } from '../train/index.js';
+import { lockFolder } from './lockFolder.js';
+import { because, openPending } from './writeFile.js';
+
+const EXTENSION = '.safetensors';
+
+/**
+ * A folder on disk for the checkpoints of `train`. Each is a safetensors file that is written completely or not at all, and
+ * flushed to disk. One process at a time may use the folder; that of a killed one is taken over.
+ *
+ * @example
+ * await train(model, sets, { checkpoint: { store: folderStore('runs/vgg/checkpoints'), resume: true } });
+ */
+export function folderStore(folder: string): CheckpointStore {
+  const pathOf = (name: string) => join(folder, `${name}${EXTENSION}`);
+  return {
+    name: folder,
+    lock: () => lockFolder(folder),
+    async list() {
+      const files = await readdir(folder).catch((error: unknown) => {
+        if (systemCode(error) === 'ENOENT') return [];
+        throw new Error(`${folder} could not be read: ${because(error)}`, { cause: error });
+      });
+      return files.filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length));
+    },
+    open: async (name) => pathOf(name),
+    async write(name, content) {
+      const file = await openPending(pathOf(name));
+      try {
+        for await (const chunk of content) await file.append(chunk);
+        await file.commit();
+      } catch (error) {
+        await file.discard();
+        throw error;
+      }
+    },
+    remove: (name) => rm(pathOf(name), { force: true }),
+  };
+}

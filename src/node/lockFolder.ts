@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasEnded, processMark } from '../io/processes.js';
+import { systemCode } from '../io/runtime.js';
+import { because, FILE_MODULES } from './writeFile.js';
+
+/**
+ * Takes a folder for this process by a file in it, `lock`. One that a killed process left is taken over. The folder is created if
+ * it is missing.
+ *
+ * @returns a function that releases it.
+ * @throws Error, one sentence, when a running process has the folder, or it cannot be written to.
+ */
+export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+  const path = join(folder, 'lock');
+  const own = `${await processMark(FILE_MODULES)} ${Date.now()} ${randomBytes(4).toString('hex')}\n`;
+  try {
+    await mkdir(folder, { recursive: true });
+    if (!(await create(path, own))) {
+      const held = await readFile(path, 'utf8').catch(() => '');
+      if (!(await isStale(held)) || !(await remove(path, held)) || !(await create(path, own))) {
+        throw new InUse(folder, held, path);
+      }
+    }
+  } catch (error) {
+    if (error instanceof InUse) throw error;
+    throw new Error(`${folder} could not be written: ${because(error)}`, { cause: error });
+  }
+  return async () => {
+    if ((await readFile(path, 'utf8').catch(() => '')) === own) await rm(path, { force: true });
+  };
+}
+
+class InUse extends Error {
+  constructor(folder: string, held: string, path: string) {
+    const pid = /^\w+-(\d+)/.exec(held)?.[1];
+    super(
+      `${folder} is in use by ${pid === undefined ? 'another process' : `process ${pid}`}; wait for it, choose another folder, or delete ${path} if it is certain that no run uses it.`,
+    );
+  }
+}
+
+/** Creates the file, unless it exists. */
+async function create(path: string, content: string): Promise<boolean> {
+  return writeFile(path, content, { flag: 'wx' }).then(
+    () => true,
+    (error: unknown) => {
+      if (systemCode(error) === 'EEXIST') return false;
+      throw error;
+    },
+  );
+}
+
+/** Whether the process that wrote a lock has ended; one that was killed before it wrote anything has. */
+async function isStale(held: string): Promise<boolean> {
+  const [mark, since] = held.split(' ');
+  return held === '' || ((await hasEnded(FILE_MODULES, mark!, Number(since))) ?? false);
+}
+
+/** Removes a stale lock; puts back what turns out to be that of a process which was faster. */
+async function remove(path: string, held: string): Promise<boolean> {
+  const aside = `${path}.${randomBytes(4).toString('hex')}`;
+  await rename(path, aside).catch((error: unknown) => {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  });
+  const moved = await readFile(aside, 'utf8').catch(() => held);
+  if (moved !== held) {
+    await rename(aside, path);
+    return false;
+  }
+  await rm(aside, { force: true });
+  return true;
+}
