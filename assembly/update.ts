@@ -1,7 +1,32 @@
 /**
  * Steps of optimizers. Each reads n weights w and their gradient g, and writes the new weights to `to`, which may be g; the
  * optimizer's state is updated in place. `decay` w is added to the gradient first.
+ *
+ * Gradients and averages of gradients below 2^-100 count as 0. Otherwise the average of a weight whose gradient is always 0, as
+ * behind a ReLU that blocks every example, would end as a subnormal number, which rounding never lets reach 0 and which is slow.
  */
+const SMALLEST: f32 = 7.888609052210118e-31; // 2^-100
+
+/**
+ * The same for Adam's average of squares, which is compared with epsilon's square, 1e-14: squares below 2^-110 count as 0, and
+ * averages below a thousandth of that.
+ */
+const SMALLEST_ROOT: f32 = 2.7755575615628914e-17; // 2^-55
+const SMALLEST_SQUARE: f32 = 7.52316384526264e-37; // 2^-120
+
+/** x, or 0 if it is smaller than the limit. NaN and infinity are not. */
+// @ts-ignore: decorator
+@inline
+function flush4(x: v128, limit: f32): v128 {
+  return v128.andnot(x, f32x4.lt(f32x4.abs(x), f32x4.splat(limit)));
+}
+
+/** The same for one number. */
+// @ts-ignore: decorator
+@inline
+function flush(x: f32, limit: f32): f32 {
+  return abs(x) < limit ? 0 : x;
+}
 
 /** w - rate (g + decay w). */
 export function sgdUpdate(n: i32, w: usize, g: usize, to: usize, rate: f32, decay: f32): void {
@@ -11,12 +36,12 @@ export function sgdUpdate(n: i32, w: usize, g: usize, to: usize, rate: f32, deca
   let i = 0;
   for (; i < whole; i += 16) {
     const old = v128.load(w + i);
-    const x = f32x4.add(v128.load(g + i), f32x4.mul(decays, old));
+    const x = flush4(f32x4.add(v128.load(g + i), f32x4.mul(decays, old)), SMALLEST);
     v128.store(to + i, f32x4.sub(old, f32x4.mul(rates, x)));
   }
   for (; i < bytes; i += 4) {
     const old = load<f32>(w + i);
-    store<f32>(to + i, old - rate * (load<f32>(g + i) + decay * old));
+    store<f32>(to + i, old - rate * flush(load<f32>(g + i) + decay * old, SMALLEST));
   }
 }
 
@@ -32,16 +57,16 @@ export function momentumUpdate(
   let i = 0;
   for (; i < whole; i += 16) {
     const old = v128.load(w + i);
-    const x = f32x4.add(v128.load(g + i), f32x4.mul(decays, old));
-    const next = f32x4.add(f32x4.mul(kept, v128.load(v + i)), x);
+    const x = flush4(f32x4.add(v128.load(g + i), f32x4.mul(decays, old)), SMALLEST);
+    const next = flush4(f32x4.add(f32x4.mul(kept, v128.load(v + i)), x), SMALLEST);
     v128.store(v + i, next);
     const step = f32x4.add(f32x4.mul(aheads, next), f32x4.mul(freshes, x));
     v128.store(to + i, f32x4.sub(old, f32x4.mul(rates, step)));
   }
   for (; i < bytes; i += 4) {
     const old = load<f32>(w + i);
-    const x = load<f32>(g + i) + decay * old;
-    const next = momentum * load<f32>(v + i) + x;
+    const x = flush(load<f32>(g + i) + decay * old, SMALLEST);
+    const next = flush(momentum * load<f32>(v + i) + x, SMALLEST);
     store<f32>(v + i, next);
     store<f32>(to + i, old - rate * (ahead * next + fresh * x));
   }
@@ -64,9 +89,11 @@ export function adamUpdate(
   let i = 0;
   for (; i < whole; i += 16) {
     const old = v128.load(w + i);
-    const x = f32x4.add(v128.load(g + i), f32x4.mul(decays, old));
-    const first = f32x4.add(f32x4.mul(kept1, v128.load(m + i)), f32x4.mul(new1, x));
-    const second = f32x4.add(f32x4.mul(kept2, v128.load(v + i)), f32x4.mul(new2, f32x4.mul(x, x)));
+    const x = flush4(f32x4.add(v128.load(g + i), f32x4.mul(decays, old)), SMALLEST);
+    const first = flush4(f32x4.add(f32x4.mul(kept1, v128.load(m + i)), f32x4.mul(new1, x)), SMALLEST);
+    const large = flush4(x, SMALLEST_ROOT);
+    const squares = f32x4.add(f32x4.mul(kept2, v128.load(v + i)), f32x4.mul(new2, f32x4.mul(large, large)));
+    const second = flush4(squares, SMALLEST_SQUARE);
     v128.store(m + i, first);
     v128.store(v + i, second);
     const root = f32x4.add(f32x4.sqrt(f32x4.div(second, scales2)), epsilons);
@@ -75,9 +102,10 @@ export function adamUpdate(
   }
   for (; i < bytes; i += 4) {
     const old = load<f32>(w + i);
-    const x = load<f32>(g + i) + decay * old;
-    const first = beta1 * load<f32>(m + i) + rest1 * x;
-    const second = beta2 * load<f32>(v + i) + rest2 * (x * x);
+    const x = flush(load<f32>(g + i) + decay * old, SMALLEST);
+    const first = flush(beta1 * load<f32>(m + i) + rest1 * x, SMALLEST);
+    const large = flush(x, SMALLEST_ROOT);
+    const second = flush(beta2 * load<f32>(v + i) + rest2 * (large * large), SMALLEST_SQUARE);
     store<f32>(m + i, first);
     store<f32>(v + i, second);
     store<f32>(to + i, keep * old - rate * (first / scale1 / (sqrt<f32>(second / scale2) + epsilon)));

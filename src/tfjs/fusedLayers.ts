@@ -8,12 +8,15 @@ import {
   MaxPoolGrad,
   matMul,
   mul,
+  sigmoid,
+  softmax,
   step,
   sum,
   type Tensor,
   type Tensor2D,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { flushGradient } from './flush.js';
 import { type ConvPool, hasKernel, runOwnKernel } from './kernels.js';
 import { layersWithin, onlyReader } from './models.js';
 import { passThrough, replaceCalls } from './replaceCalls.js';
@@ -27,7 +30,10 @@ import { recordAsOne } from './tape.js';
  * @returns a function that restores the layers.
  */
 export function fuseLayers(model: LayersModel): () => void {
-  const found = new Map<layers.Layer, { operation: Operation; wanted: Name[] }>();
+  const found = new Map<
+    layers.Layer,
+    { operation: Operation; wanted: Name[]; output?: (logits: Tensor) => Tensor }
+  >();
   const pools: layers.Layer[] = [];
   const pooled = new WeakSet<Tensor>();
   // Whether an earlier layer is trained, which needs the gradient of this layer's input.
@@ -35,24 +41,25 @@ export function fuseLayers(model: LayersModel): () => void {
   for (const layer of layersWithin(model)) {
     const next = onlyReader(model, layer);
     const pool = next && poolOf(next);
-    const operation = operationOf(layer, 'own', pool);
+    const output = outputOf(layer);
+    const operation = operationOf(layer, output ? 'none' : 'own', pool);
     const wanted: Name[] = [];
     if (layer.trainable) wanted.push('filter', 'bias');
     if (trained) wanted.push('x');
     trained ||= layer.trainableWeights.length > 0;
     if (!operation) continue;
-    found.set(layer, { operation, wanted });
+    found.set(layer, { operation, wanted, output });
     if (operation.pools) pools.push(next!);
   }
   const release = replaceCalls([...found.keys()], (layer, own) => {
-    const { operation, wanted } = found.get(layer)!;
+    const { operation, wanted, output } = found.get(layer)!;
     return (inputs, kwargs) => {
       const [x, ...others] = Array.isArray(inputs) ? inputs : [inputs];
       const fits = x!.rank === operation.rank && x!.dtype === 'float32' && others.length === 0;
       if (kwargs.training !== true || !fits) return own(inputs, kwargs);
       const y = run(operation, { x: x!, ...weightsOf(layer) }, wanted);
       if (operation.pools) pooled.add(y);
-      return y;
+      return output ? output(flushGradient(y)) : y;
     };
   });
   const releasePools = passThrough(pools, pooled);
@@ -119,7 +126,8 @@ function operationOf(
   pool?: ConvPool['pool'],
 ): Operation | undefined {
   const config = layer.getConfig();
-  if (config.activation !== 'relu' && config.activation !== 'linear') return undefined;
+  if (activation === 'own' && config.activation !== 'relu' && config.activation !== 'linear')
+    return undefined;
   const relu = config.activation === 'relu' && activation === 'own';
   if (layer.getClassName() === 'Dense') return dense(relu);
   // tfjs has no gradient of a dilated convolution.
@@ -131,6 +139,12 @@ function operationOf(
   return pool && strides.every((stride) => stride === 1)
     ? pooledConvolution({ pad, relu, pool })
     : convolution(strides, pad, relu);
+}
+
+/** What a dense layer that gives logits or probabilities does after its product; undefined for other layers. */
+function outputOf(layer: layers.Layer): ((logits: Tensor) => Tensor) | undefined {
+  if (layer.getClassName() !== 'Dense') return undefined;
+  return { linear: (logits: Tensor) => logits, softmax, sigmoid }[layer.getConfig().activation as string];
 }
 
 /** The pooling of a max pooling layer of channels-last images whose windows are not too large to be part of an operation. */

@@ -26,6 +26,8 @@ const NAMES = [
   'Identity',
   'Tile',
   'ReluGrad',
+  'BatchNorm',
+  'BatchNormGrad',
   'SgdUpdate',
   'MomentumUpdate',
   'AdamUpdate',

@@ -101,33 +101,32 @@ describe('each pattern of bits', () => {
     const each = (compute: (a: number, b: number) => number) =>
       classes(Float32Array.from(pairs, ([x, y]) => compute(x, y)));
     const f = Math.fround;
+    const flush = (x: number, limit = 2 ** -100) => (Math.abs(x) < limit ? 0 : x);
     expect(run('ReluGrad', { dy: a, y: b }, {})).toEqual(each((dy, y) => dy * (y > 0 ? 1 : y * 0)));
     const weights = a;
     const gradient = b;
     // Without weight decay, 0 * w is added, which is NaN for an infinite w.
-    const x = (w: number, g: number) => g + 0 * w;
+    const decayed = (w: number, g: number) => flush(f(g + 0 * w));
     expect(run('SgdUpdate', { weights, gradient }, { rate: 0.5, decay: 0 })).toEqual(
-      each((w, g) => w - f(0.5 * x(w, g))),
+      each((w, g) => w - f(0.5 * decayed(w, g))),
     );
     const momentum = { rate: 0.5, momentum: 0.5, nesterov: false, decay: 0 };
     expect(run('MomentumUpdate', { weights, gradient, velocity: gradient.slice() }, momentum)).toEqual(
-      each((w, g) => w - f(0.5 * f(f(f(0.5 * g) + x(w, g)) + 0 * x(w, g)))),
+      each((w, g) => {
+        const x = decayed(w, g);
+        return w - f(0.5 * f(flush(f(f(0.5 * g) + x)) + 0 * x));
+      }),
     );
     const moments = { first: new Float32Array(pairs.length), second: new Float32Array(pairs.length) };
     const adam = {
-      rate: 1,
-      beta1: 0.5,
-      beta2: 0.5,
-      scale1: 0.5,
-      scale2: 0.5,
-      epsilon: f(1e-7),
-      decay: 0,
-      keep: 1,
+      ...{ rate: 1, beta1: 0.5, beta2: 0.5, scale1: 0.5, scale2: 0.5, epsilon: f(1e-7) },
+      ...{ decay: 0, keep: 1 },
     };
     expect(run('AdamUpdate', { weights, gradient, ...moments }, adam)).toEqual(
       each((w, g) => {
-        const second = f(0.5 * f(x(w, g) * x(w, g)));
-        return w - f(f(f(0.5 * x(w, g)) / 0.5) / f(f(Math.sqrt(f(second / 0.5))) + adam.epsilon));
+        const x = decayed(w, g);
+        const second = f(0.5 * f(flush(x, 2 ** -55) ** 2));
+        return w - f(f(f(0.5 * x) / 0.5) / f(f(Math.sqrt(f(second / 0.5))) + adam.epsilon));
       }),
     );
   });
