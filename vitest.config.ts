@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { compileKernels } from './assembly/compile.mjs';
+import { vitestStress } from './test/stress/plugins.js';
 import { CHROMIUM, hasChromium } from './test/support/chromium.js';
 
 await compileKernels();
@@ -11,7 +12,7 @@ const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta
 /** What is about Node: files, processes, its modules and how they are packed. */
 export const NODE_ONLY = [
   'test/*.test.ts',
-  'test/{bench,cli,node,package,peer,site}/**',
+  'test/{bench,cli,node,package,peer,site,stress}/**',
   'test/data/datasets.test.ts',
   'test/io/{download,read,sibling}.test.ts',
   'test/wasm/{install,isolated,relaxedSimd,shares,threads}.test.ts',
@@ -32,7 +33,19 @@ const node: TestProjectInlineConfiguration = {
   test: {
     name: 'node',
     include: ['test/**/*.test.ts'],
-    exclude: ['test/**/*.browser.test.ts'],
+    exclude: ['test/**/*.browser.test.ts', 'test/stress/**'],
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+};
+
+/** Tests of the kernels with thresholds so low that small shapes take every path. */
+const stress: TestProjectInlineConfiguration = {
+  extends: true,
+  plugins: [vitestStress()],
+  test: {
+    name: 'stress',
+    include: ['test/stress/*.test.ts', 'test/wasm/{conv2d,kernels,oddNumbers,pool,sums}.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
   },
@@ -92,6 +105,6 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     setupFiles: ['test/support/seeded.ts'],
-    projects: hasChromium ? [node, chromium] : [node],
+    projects: hasChromium ? [node, stress, chromium] : [node, stress],
   },
 });

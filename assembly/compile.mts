@@ -20,19 +20,8 @@ export async function compileKernels(): Promise<void> {
   const header = `// Compiled from assembly/ (${hash.digest('hex')}). Do not edit.\n`;
   const isCurrent = (file: string) => existsSync(file) && readFileSync(file, 'utf8').startsWith(header);
   if (isCurrent(KERNELS) && isCurrent(SCATTER)) return;
-  const plain = await compile('index.ts', ['simd']);
-  const relaxed = await compile('index.ts', ['simd', 'relaxed-simd']);
   const scatter = await compile('scatter.ts', ['simd']);
-  write(
-    KERNELS,
-    `${header}
-/** The kernels with 128-bit SIMD, ${plain.length} bytes in base64. */
-export const PLAIN = '${base64(plain)}';
-
-/** The kernels with relaxed SIMD as well, ${relaxed.length} bytes in base64. */
-export const RELAXED = '${base64(relaxed)}';
-`,
-  );
+  write(KERNELS, `${header}${await kernelsModule()}`);
   write(
     SCATTER,
     `${header}
@@ -42,6 +31,22 @@ export const SCATTER = '${base64(scatter)}';
   );
 }
 
+/** Changes the text of a source file, given its name. */
+type Edit = (name: string, text: string) => string;
+
+/** A module of the kernels' two builds. */
+export async function kernelsModule(edit?: Edit): Promise<string> {
+  const plain = await compile('index.ts', ['simd'], edit);
+  const relaxed = await compile('index.ts', ['simd', 'relaxed-simd'], edit);
+  return `
+/** The kernels with 128-bit SIMD, ${plain.length} bytes in base64. */
+export const PLAIN = '${base64(plain)}';
+
+/** The kernels with relaxed SIMD as well, ${relaxed.length} bytes in base64. */
+export const RELAXED = '${base64(relaxed)}';
+`;
+}
+
 function write(file: string, text: string): void {
   // Other processes may be reading or writing it.
   const temporary = `${file}.${process.pid}`;
@@ -49,7 +54,11 @@ function write(file: string, text: string): void {
   renameSync(temporary, file);
 }
 
-async function compile(source: string, features: string[]): Promise<Uint8Array> {
+async function compile(
+  source: string,
+  features: string[],
+  edit: Edit = (_, text) => text,
+): Promise<Uint8Array> {
   const { main } = await import('assemblyscript/asc');
   const files = new Map<string, Uint8Array | string>();
   const { error, stderr } = await main(
@@ -70,7 +79,10 @@ async function compile(source: string, features: string[]): Promise<Uint8Array> 
       ...['--disableWarning', '201'],
       ...features.flatMap((feature) => ['--enable', feature]),
     ],
-    { writeFile: (name, contents) => void files.set(name, contents) },
+    {
+      readFile: (name) => (existsSync(here(name)) ? edit(name, readFileSync(here(name), 'utf8')) : null),
+      writeFile: (name, contents) => void files.set(name, contents),
+    },
   );
   if (error) throw new Error(`${error.message}\n${stderr}`);
   return files.get('kernels.wasm') as Uint8Array;

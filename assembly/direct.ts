@@ -61,9 +61,12 @@ export function direct(
   }
 }
 
+/** Bytes of the output's gradient packed at a time, in whole rows. */
+const PACKED: i32 = 1 << 17;
+
 /** Rows of the output's gradient that are packed at a time. */
 function rowsAtOnce(outHeight: i32, outWidth: i32, outChannels: i32): i32 {
-  return max(1, min(outHeight, (1 << 17) / (outWidth * ((outChannels + 7) & ~7) * 4)));
+  return max(1, min(outHeight, PACKED / (outWidth * ((outChannels + 7) & ~7) * 4)));
 }
 
 /** Bytes of working memory of `directFilterGradient`. */

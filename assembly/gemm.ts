@@ -16,6 +16,9 @@ export const ADD: i32 = 1;
 /** Bytes of a row of a panel. */
 export const PANEL: i32 = 32;
 
+/** Bytes of panels that stay in the second-level cache, next to A's rows. */
+const SECOND_CACHE: i32 = 1 << 18;
+
 // @ts-ignore: decorator
 @inline
 export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
@@ -33,8 +36,7 @@ export function multiply(
   mode: i32, bias: usize, relu: i32,
 ): void {
   const terms = segments * length;
-  // The panels that fit in a quarter of a MB of the second-level cache, next to A's rows.
-  const block = max(1, (1 << 18) / (terms * PANEL)) * 8;
+  const block = max(1, SECOND_CACHE / (terms * PANEL)) * 8;
   for (let j = 0; j < n; j += block) {
     const columns = min(block, n - j);
     const panels = b + (j >> 3) * terms * PANEL;

@@ -78,10 +78,13 @@ export function product(
 /** Bytes of the sums that `productOfFew` accumulates: they stay in the second-level cache. */
 const UNDER_WAY: i32 = 1 << 18;
 
+/** The minimum number of columns at a time, so that B is read in long rows. */
+const MIN_COLUMNS: i32 = 256;
+
 // @ts-ignore: decorator
 @inline
 function columnsOfFew(m: i32, n: i32): i32 {
-  return min(n, max(256, UNDER_WAY / (m * 4)) & ~7);
+  return min(n, max(MIN_COLUMNS, UNDER_WAY / (m * 4)) & ~7);
 }
 
 /** Bytes from one row of sums to the next: rows must not all map to the same cache lines. */

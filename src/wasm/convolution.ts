@@ -9,6 +9,9 @@ import type { Task } from './tasks.js';
 /** Bytes of working memory for the planes of Winograd tiles, which should fit in the processor's caches. */
 const PLANES = 2 ** 21;
 
+/** The minimum number of tiles at a time, a multiple of 4. */
+const MIN_TILES = 60;
+
 /** The minimum number of channels for which tiles are faster than plain sums. */
 const MIN_CHANNELS = 8;
 
@@ -105,7 +108,7 @@ export function tilesAtOnce(
 ): number {
   const total = batchSize * Math.ceil(outHeight / size) * Math.ceil(outWidth / size);
   const bytes = 4 * (size + 2) ** 2 * (inChannels + outChannels);
-  return Math.min(total, Math.max(60, 4 * Math.floor(PLANES / bytes / 4)));
+  return Math.min(total, Math.max(MIN_TILES, 4 * Math.floor(PLANES / bytes / 4)));
 }
 
 function winogradForm(kernels: Kernels, size: number, info: ConvInfo, rotated: boolean): Form {
