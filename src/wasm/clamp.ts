@@ -1,6 +1,6 @@
 import { type ClipByValueAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { addressOf } from './backend.js';
-import type { Call, Tools } from './run.js';
+import { type Call, shareNumbers, type Tools } from './run.js';
 
 /** The activations that clamp numbers to a range. */
 const RANGES = { relu: { low: 0, high: Number.POSITIVE_INFINITY }, relu6: { low: 0, high: 6 } };
@@ -26,19 +26,19 @@ export function isClamping(activation: string): activation is Clamping {
 }
 
 /** Clamps a new tensor in place. */
-export function clampInPlace({ backend, kernels }: Tools, x: TensorInfo, activation: Clamping): void {
-  const address = addressOf(backend, x);
-  const { low, high } = RANGES[activation];
-  kernels.clamp(util.sizeFromShape(x.shape), address, address, low, high);
+export function clampInPlace(tools: Tools, x: TensorInfo, activation: Clamping): void {
+  clamp(tools, x, x, RANGES[activation]);
 }
 
-function clamped<A extends object>(
-  { backend, kernels, inputs, attrs, stock }: Call<{ x: TensorInfo }, A>,
-  { low, high }: { low: number; high: number },
-) {
-  const { x } = inputs;
-  if (x.dtype !== 'float32') return stock(inputs, attrs);
-  const y = backend.makeOutput(x.shape, 'float32');
-  kernels.clamp(util.sizeFromShape(x.shape), addressOf(backend, x), addressOf(backend, y), low, high);
+function clamp(tools: Tools, from: TensorInfo, to: TensorInfo, { low, high }: { low: number; high: number }) {
+  const addresses = [from, to].map((tensor) => addressOf(tools.backend, tensor));
+  shareNumbers(tools, 'clamp', util.sizeFromShape(from.shape), addresses, [low, high]);
+}
+
+function clamped<A extends object>(call: Call<{ x: TensorInfo }, A>, range: { low: number; high: number }) {
+  const { x } = call.inputs;
+  if (x.dtype !== 'float32') return call.stock(call.inputs, call.attrs);
+  const y = call.backend.makeOutput(x.shape, 'float32');
+  clamp(call, x, y, range);
   return y;
 }

@@ -44,6 +44,9 @@ export function shares({ helpers }: Tools, units: number, nanoseconds: number): 
 /** Nanoseconds of one thread to read or write a number in memory. */
 export const PER_NUMBER = 0.3;
 
+/** Numbers that are not divided: whole vectors and whole cache lines. */
+const UNIT = 1024;
+
 /**
  * Runs a kernel, whose arguments are a count, the addresses of that many numbers each, and then `rest`, on all threads, each
  * with some of the numbers.
@@ -55,14 +58,12 @@ export function shareNumbers(
   tensors: readonly number[],
   rest: readonly number[] = [],
 ): void {
-  // Each thread has whole vectors and whole cache lines.
-  const unit = 1024;
-  const tasks = shares(tools, Math.ceil(count / unit), unit * tensors.length * PER_NUMBER).map(
+  const tasks = shares(tools, Math.ceil(count / UNIT), UNIT * tensors.length * PER_NUMBER).map(
     ([from, to]): Task => ({
       kernel,
       args: () => [
-        Math.min(count, to * unit) - from * unit,
-        ...tensors.map((address) => address + 4 * unit * from),
+        Math.min(count, to * UNIT) - from * UNIT,
+        ...tensors.map((address) => address + 4 * UNIT * from),
         ...rest,
       ],
     }),

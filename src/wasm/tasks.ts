@@ -13,6 +13,7 @@ export const SHARED_KERNELS = [
   'averagePoolGradient',
   'maxPoolChoices',
   'spreadChoices',
+  'clamp',
   'reluGradient',
   'sumRows',
   'sgdUpdate',
