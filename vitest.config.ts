@@ -24,7 +24,7 @@ export const WITHOUT_BACKEND = [
   'test/io/**',
   'test/core/params.test.ts',
   'test/base/**',
-  'test/data/{garments,idx,rasterize}.test.ts',
+  'test/data/{garments,idx,layout,rasterize}.test.ts',
   'test/weights/{error,hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];
 

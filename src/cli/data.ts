@@ -1,6 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { FASHION_MNIST, fashionMnist, garments, type ImageSet, MNIST, mnist } from 'vgg-blocks/data';
+import {
+  FASHION_MNIST,
+  fashionMnist,
+  garments,
+  type ImageSet,
+  idxImages,
+  MNIST,
+  mnist,
+} from 'vgg-blocks/data';
 
 /** Whether a folder has IDX files. */
 export function isIdxFolder(path: string): boolean {
@@ -24,6 +32,6 @@ export async function loadData(
       return mnist({ source: MNIST });
     default:
       // IDX files do not name their classes; the folder's name may show which data set it is.
-      return basename(resolve(source)).includes('fashion') ? fashionMnist({ source }) : mnist({ source });
+      return basename(resolve(source)).includes('fashion') ? fashionMnist({ source }) : idxImages({ source });
   }
 }

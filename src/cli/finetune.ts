@@ -4,7 +4,7 @@ import type { Augmentation, ImageFileSet, ImageFiles } from 'vgg-blocks/data';
 import { cacheFeatures, freeze, splitModel, transferHead, unfreeze } from 'vgg-blocks/features';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder, progressBar, temporaryFile } from 'vgg-blocks/node';
-import { confusion, predictClasses, train } from 'vgg-blocks/train';
+import { confusion, evaluate, predictClasses, train } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
 import { type Finetuned, listing, type Phase, percent, writeFinetuned } from './finetuned.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
@@ -25,7 +25,7 @@ const PASSES = 4;
 
 interface FinetuneArguments extends NetworkArguments {
   size?: number;
-  validationFraction: number;
+  validationFraction?: number;
   pooling: 'avg' | 'max' | 'flatten';
   hidden: number;
   dropout?: number;
@@ -49,13 +49,17 @@ export function finetuneCommand(): Command {
   return withNetwork(
     new Command('finetune')
       .description('train a network on your own images, starting from existing weights')
-      .argument('<folder>', 'a folder with one subfolder of images per class'),
+      .argument('<folder>', 'a folder with one subfolder of images per class, or with train and val'),
   )
     .addOption(
       numeric('--size <pixels>', "height and width of the input (default: the network's own, or 224)"),
     )
     .addOption(
-      numeric('--validation-fraction <fraction>', 'fraction of each class held out for validation', 0.2),
+      numberIn(
+        'fraction',
+        '--validation-fraction <fraction>',
+        'fraction of each class held out for validation (default: 0.2, or the folder val, valid or validation beside train)',
+      ),
     )
     .addOption(
       new Option('--pooling <name>', 'how feature maps become a vector')
@@ -125,6 +129,8 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     throw new Error('finetune: stopped before the first batch; nothing was written.');
   const { labels } = images.validationSet;
   const found = labels.length > 0 ? confusion(labels, predicted, classNames) : undefined;
+  // Looked at once, after everything has been chosen by other images.
+  const tested = images.testSet && (await evaluate(model, images.testSet, { batchSize: args.batch }));
   const result = {
     folder,
     weights: loaded.source,
@@ -133,6 +139,7 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     preprocessing,
     train: images.trainSet.length,
     validation: images.validationSet.length,
+    test: tested ? { images: tested.examples, loss: tested.loss, accuracy: tested.accuracy } : null,
     leftOut: problems,
     accuracy: found?.accuracy ?? null,
     confusion: found?.counts ?? null,
@@ -151,6 +158,7 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
       ? `validation accuracy ${percent(found.accuracy)}\n${listing(found)}`
       : 'no images were held out, so the accuracy is unknown',
   );
+  if (tested) say(`test accuracy ${percent(tested.accuracy)} of ${tested.examples} images`);
   say(`wrote ${files.join(', ')} to ${args.out}`);
   if (without) say(`model.safetensors was not written: ${without}`);
   if (args.json) console.log(JSON.stringify(result));

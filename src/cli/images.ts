@@ -6,6 +6,9 @@ import { countBar, readImage } from 'vgg-blocks/node';
 
 const EXTENSIONS = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif'];
 
+/** Files that macOS adds to archives and other disks. */
+const LEFT_BEHIND = /(^|[\\/])(\._|__MACOSX[\\/])/;
+
 /** Help for a command's images argument. */
 export const IMAGES_HELP = 'images, folders of images, or globs';
 
@@ -67,7 +70,7 @@ async function imagesOf(patterns: readonly string[], complain: Print): Promise<s
     const inside = isGlob
       ? await glob(pattern.replaceAll('\\', '/'), { absolute: isAbsolute(pattern) })
       : (await readdir(pattern, { recursive: true }))
-          .filter((name) => EXTENSIONS.includes(extname(name).toLowerCase()))
+          .filter((name) => EXTENSIONS.includes(extname(name).toLowerCase()) && !LEFT_BEHIND.test(name))
           .map((name) => join(pattern, name));
     if (inside.length === 0) {
       process.exitCode ??= 1;

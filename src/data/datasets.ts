@@ -2,7 +2,8 @@ import { isUrl } from '../base/realm.js';
 import { download } from '../io/download.js';
 import { DataError } from '../io/errors.js';
 import { gunzip, isGzip } from '../io/gunzip.js';
-import { type ReadOptions, readBytes, type Source, sourceName } from '../io/read.js';
+import { isPath, nodePath, type ReadOptions, readBytes, type Source, sourceName } from '../io/read.js';
+import { nodeModules } from '../io/runtime.js';
 import { GARMENT_NAMES } from './garments/garments.js';
 import { IDX_HEADER_BYTES, idxFileBytes, MAX_IDX_BYTES, parseIdx } from './idx.js';
 import { ImageSet } from './imageSet.js';
@@ -100,9 +101,20 @@ export function mnist(options: DatasetOptions): Promise<Dataset> {
   return load('mnist', MNIST, options);
 }
 
+/**
+ * Any data set in MNIST's format, with as many classes as its labels tell, up to 256, such as EMNIST. In a folder, the names may
+ * begin with the set's (`emnist-letters-train-images-idx3-ubyte.gz`).
+ *
+ * @param options `classNames` default to the numbers from 0 to the largest label.
+ * @throws DataError as {@link fashionMnist} does.
+ */
+export function idxImages(options: DatasetOptions & { classNames?: readonly string[] }): Promise<Dataset> {
+  return load('idxImages', { home: MNIST.home, classNames: options?.classNames }, options);
+}
+
 async function load(
   where: string,
-  { home, classNames }: PublishedDataset,
+  { home, classNames: given }: { home: string; classNames?: readonly string[] },
   options: DatasetOptions,
 ): Promise<Dataset> {
   checkSource(where, home, options?.source);
@@ -110,6 +122,7 @@ async function load(
   // One after another, so that a missing file stops the download of the rest.
   for (const part of PARTS) parts.push(await readPart(part, options));
   const [trainImages, trainLabels, testImages, testLabels] = parts;
+  const classNames = given ?? numbersFor(trainLabels!, testLabels!);
   const trainSet = imageSet(trainImages!, trainLabels!, classNames);
   const testSet = imageSet(testImages!, testLabels!, classNames);
   if (`${trainSet.shape}` !== `${testSet.shape}`) {
@@ -121,6 +134,14 @@ async function load(
     );
   }
   return { trainSet, testSet };
+}
+
+/** The numbers from 0 to the largest label. */
+function numbersFor(...labels: Part[]): string[] {
+  const largest = Math.max(
+    ...labels.map(({ values }) => values.reduce((most, label) => Math.max(most, label), 0)),
+  );
+  return Array.from({ length: largest + 1 }, (_, i) => String(i));
 }
 
 function checkSource(where: string, home: string, source: DatasetOptions['source'] | undefined): void {
@@ -171,17 +192,15 @@ async function fileOf(
     bytes: await readBytes(file, { ...options, maxBytes: MAX_IDX_BYTES }),
   });
   if (typeof source === 'string' || isUrl(source)) {
-    const base = folder(source);
-    return read(`${base}${NAMES[part]}.gz`)
-      .catch((error) => {
+    for (const name of await namesOf(part, source)) {
+      try {
+        return await read(folder(source) + name);
+      } catch (error) {
         if (!isMissing(error)) throw error;
-        return read(base + NAMES[part]);
-      })
-      .catch((error) => {
-        if (!isMissing(error)) throw error;
-        const sentence = `it has neither ${NAMES[part]}.gz nor ${NAMES[part]}; use the folder with the four files.`;
-        throw new DataError(String(source), 'missing', sentence, error);
-      });
+      }
+    }
+    const sentence = `it has neither ${NAMES[part]}.gz nor ${NAMES[part]}; use the folder with the four files.`;
+    throw new DataError(String(source), 'missing', sentence);
   }
   if ('home' in source) {
     const { name, bytes, sha256 } = source.files[part];
@@ -189,6 +208,30 @@ async function fileOf(
     return { name: url, bytes: await download(url, { ...options, cache, bytes, sha256 }) };
   }
   return read(source[part]);
+}
+
+/** The names under which a part may be in a folder; those that are there, if it can be listed. */
+async function namesOf(part: IdxPart, source: string | URL): Promise<readonly string[]> {
+  // Browsers and unpackers write train-images.idx3-ubyte.
+  const usual = [NAMES[part], NAMES[part].replace('-idx', '.idx')].flatMap((name) => [`${name}.gz`, name]);
+  const node = isPath(source) ? nodeModules() : undefined;
+  const all = await node?.fs.readdir(nodePath(source)).catch(() => undefined);
+  if (!all || all.some((name) => usual.includes(name))) return usual;
+  const [set, ...kind] = NAMES[part].split('-');
+  const ending = new RegExp(
+    `-${set === 't10k' ? '(?:t10k|test)' : set}-${kind[0]}[-.]${kind[1]}-ubyte(?:\\.gz)?$`,
+  );
+  const found = all
+    .filter((name) => ending.test(name) && !name.startsWith('.'))
+    .sort()
+    .reverse();
+  const sets = [...new Set(found.map((name) => name.replace(ending, '')))];
+  if (sets.length < 2) return found;
+  throw new DataError(
+    String(source),
+    'unreadable',
+    `it has the files of ${sets.length} sets, ${sets.sort().join(', ')}; use a folder with those of one.`,
+  );
 }
 
 function folder(source: string | URL): string {
@@ -216,7 +259,7 @@ function imageSet(images: Part, labels: Part, classNames: readonly string[]): Im
     throw new DataError(
       labels.name,
       'damaged',
-      `label ${labels.values[stray]} of image ${stray} is above ${classNames.length - 1}, the last of ${classNames.length} classes; get the file again.`,
+      `label ${labels.values[stray]} of image ${stray} is above ${classNames.length - 1}, the last of ${classNames.length} classes; get the file again, or load a set of more classes by idxImages.`,
     );
   }
   return new ImageSet({

@@ -67,6 +67,16 @@ function header(bytes: Uint8Array, name: string): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 4)
     damaged(name, `it has ${bytes.length} bytes, too few for an IDX file; get the file again.`);
+  if (isText(bytes)) {
+    const beginning = new TextDecoder()
+      .decode(bytes.subarray(0, 24))
+      .trim()
+      .split(/[\r\n]/)[0]!;
+    damaged(
+      name,
+      `it is text ('${beginning.slice(0, 20)}'), for instance a web page that was saved in place of the file; get the file again.`,
+    );
+  }
   const magic = view.getUint32(0);
   const type = (magic >>> 8) & 0xff;
   const rank = magic & 0xff;
@@ -89,6 +99,13 @@ function header(bytes: Uint8Array, name: string): number[] {
     );
   }
   return Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
+}
+
+/** Whether a file begins with printable ASCII; an IDX file begins with two zeros. */
+function isText(bytes: Uint8Array): boolean {
+  return bytes
+    .subarray(0, 4)
+    .every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x0d);
 }
 
 function hex(value: number, digits: number): string {

@@ -7,11 +7,15 @@ import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from '../ima
 import { DataError } from '../io/errors.js';
 import { type Augmentation, checkAugmentation } from './augment.js';
 import { type FileImage, ImageFileSet, type ImageProblem, sentence } from './imageFileSet.js';
+import { areParts, isIgnored, partOf, type SetPart } from './layout.js';
 import { drawValidation } from './split.js';
 
 /** An image file. */
 export interface ImageFile {
-  /** Path inside the data set's folder, with `/`: the first part is the class (`cats/young/1.jpg`). */
+  /**
+   * Path inside the data set's folder, with `/`: the first part is the class (`cats/young/1.jpg`), or the second in a data set
+   * that is already split (`train/cats/1.jpg`, `val/cats/2.jpg`).
+   */
   path: string;
   /** Decodes it, best off the main thread, as `createImageBitmap` in browsers and sharp in Node do. */
   read(): Promise<RawImage | ImageBitmap>;
@@ -28,7 +32,10 @@ export interface ImageFilesOptions {
    * Side of the square images. Default: the preprocessing's own, 224. At another size, `preprocessingAt` keeps the proportions.
    */
   size?: number;
-  /** Fraction of each class that is set aside for validation, 0 to 1. Default 0.2. */
+  /**
+   * Fraction of each class that is set aside for validation, 0 to 1. Default 0.2; a data set with a folder `val`, `valid` or
+   * `validation` takes none.
+   */
   validationFraction?: number;
   /** Seed of the validation split, 0 to 4294967295. Default 0. A file's draw depends on its path, not on other files. */
   seed?: number;
@@ -54,6 +61,8 @@ export interface ImageFiles {
   trainSet: ImageFileSet;
   /** Never augmented: images are prepared as by `preprocess`. Empty with `validationFraction: 0`. */
   validationSet: ImageFileSet;
+  /** The images of a folder `test` beside `train`, prepared like those for validation. */
+  testSet?: ImageFileSet;
   classNames: readonly string[];
   /** Files that were skipped, and later those that could not be read again, by path. */
   problems: ImageProblem[];
@@ -63,7 +72,8 @@ export interface ImageFiles {
 const MAX_PIXELS = 100_000_000;
 
 /**
- * Reads images sorted into a folder for each class, like torchvision's `ImageFolder`, from any kind of files. Each is decoded
+ * Reads images sorted into a folder for each class, like torchvision's `ImageFolder`, from any kind of files. A data set of folders
+ * `train` and `val` (or `valid`, `validation`) or `test` keeps its split. Each file is decoded
  * once to check it, resized for the preprocessing, and kept in memory up to `maxBytes`. `imageFolder` of `vgg-blocks/node`
  * reads a folder on disk.
  *
@@ -98,11 +108,20 @@ export async function imageFiles(
   };
 
   const { classNames, known } = sortOut(files, options.classNames, report);
+  const hasOwn = (part: SetPart) => known.some((file) => file.part === part);
+  if (options.validationFraction !== undefined && hasOwn('validation')) {
+    fail(
+      'imageFiles',
+      `validationFraction is ${validationFraction}, but the images have a validation folder of their own; leave it out, or open the folders one by one.`,
+    );
+  }
   const entries = await openAll(known, preprocessing, { maxBytes, parallel, report, options });
-  checkClasses(classNames, entries, problems);
+  const learned = entries.filter(({ part }) => part === undefined || part === 'train');
+  checkClasses(classNames, learned, problems);
   const drawn = new Set(
     classNames.flatMap((_, label) => {
-      const own = entries.filter((entry) => entry.label === label);
+      if (hasOwn('validation')) return [];
+      const own = learned.filter((entry) => entry.label === label);
       return [
         ...drawValidation(
           own.map(({ path }) => path),
@@ -112,16 +131,26 @@ export async function imageFiles(
       ].map((i) => own[i]!);
     }),
   );
-  const set = (inValidation: boolean) =>
+  const setOf = (part: SetPart) =>
     new ImageFileSet({
-      entries: entries.filter((entry) => drawn.has(entry) === inValidation),
+      entries: entries.filter(
+        (entry) => (drawn.has(entry) ? 'validation' : (entry.part ?? 'train')) === part,
+      ),
       classNames,
       preprocessing,
       parallel,
       onProblem: report,
-      ...(!inValidation && { augment }),
+      ...(part === 'train' && { augment }),
     });
-  return { trainSet: set(false), validationSet: set(true), classNames, problems };
+  const [trainSet, validationSet] = [setOf('train'), setOf('validation')];
+  return { trainSet, validationSet, ...(hasOwn('test') && { testSet: setOf('test') }), classNames, problems };
+}
+
+/** A file whose class is known, and its part of the data set if that is already split. */
+interface KnownFile {
+  file: ImageFile;
+  label: number;
+  part?: SetPart;
 }
 
 /** The classes, and the files of each, ordered by class and path. */
@@ -129,14 +158,22 @@ function sortOut(
   files: readonly ImageFile[],
   given: readonly string[] | undefined,
   report: (problem: ImageProblem) => void,
-): { classNames: readonly string[]; known: { file: ImageFile; label: number }[] } {
-  const sorted = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
-  const classOf = ({ path }: ImageFile) => (path.includes('/') ? path.slice(0, path.indexOf('/')) : '');
-  const classNames = given ?? [...new Set(sorted.map(classOf))].filter((name) => name !== '').sort();
+): { classNames: readonly string[]; known: KnownFile[] } {
+  const sorted = files
+    .filter(({ path }) => !path.split('/').some(isIgnored))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  const top = [...new Set(sorted.map(({ path }) => firstOf(path)))].filter((name) => name !== '');
+  const isSplit = areParts(top) && !given?.some((name) => top.includes(name));
+  if (isSplit) checkParts(sorted, top);
+  const classOf = ({ path }: ImageFile) => firstOf(isSplit ? path.slice(path.indexOf('/') + 1) : path);
+  const place = ({ path }: ImageFile) => (isSplit ? partOf(firstOf(path)) : undefined);
+  const learned = sorted.filter((file) => !isSplit || place(file) === 'train');
+  const classNames = given ?? [...new Set(learned.map(classOf))].filter((name) => name !== '').sort();
   const labels = new Map(classNames.map((name, label) => [name, label]));
-  const known = sorted.flatMap((file) => {
+  const known = sorted.flatMap((file): KnownFile[] => {
     const label = labels.get(classOf(file));
-    if (label !== undefined) return [{ file, label }];
+    const part = place(file);
+    if (label !== undefined && (part || !isSplit)) return [{ file, label, ...(part && { part }) }];
     const where =
       classOf(file) === '' ? 'outside the folders of the classes' : 'in the folder of an unknown class';
     report({ path: file.path, reason: `${file.path} is ${where}.` });
@@ -152,9 +189,37 @@ function sortOut(
   return { classNames, known: known.sort((a, b) => a.label - b.label) };
 }
 
+/** The first folder of a path; empty for a file outside all folders. */
+function firstOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
+}
+
+/** Refuses parts without folders of classes, as some sets on Kaggle have them. */
+function checkParts(files: readonly ImageFile[], folders: readonly string[]): void {
+  const train = folders.find((folder) => partOf(folder) === 'train');
+  if (train === undefined) {
+    throw new DataError(
+      `the folders ${folders.join(', ')}`,
+      'missing',
+      'there is no train folder beside them; use the folder that has it, or one of these alone.',
+    );
+  }
+  if (files.some(({ path }) => firstOf(path) === train && path.split('/').length > 2)) return;
+  throw new DataError(
+    `the folder ${train}`,
+    'missing',
+    `its images are not in a folder for each class; move them, for instance to ${train}/cats and ${train}/dogs, since names of files and tables (CSV) are not read as classes.`,
+  );
+}
+
+/** A decoded image, and its part of the data set if that is already split. */
+interface PlacedImage extends FileImage {
+  part?: SetPart;
+}
+
 /** Decodes every file once; those that fail are reported and skipped. */
 async function openAll(
-  files: readonly { file: ImageFile; label: number }[],
+  files: readonly KnownFile[],
   preprocessing: Preprocessing,
   given: {
     maxBytes: number;
@@ -162,22 +227,22 @@ async function openAll(
     report: (problem: ImageProblem) => void;
     options: ImageFilesOptions;
   },
-): Promise<FileImage[]> {
-  const opened: (FileImage | undefined)[] = [];
+): Promise<PlacedImage[]> {
+  const opened: (PlacedImage | undefined)[] = [];
   let bytes = 0;
   let done = 0;
   const { parallel, options, report } = given;
   await inParallel(
     files,
     parallel,
-    async ({ file, label }, i) => {
+    async ({ file, label, part }, i) => {
       const { path } = file;
       const load = async () => prepared(path, await file.read(), preprocessing);
       try {
         const image = await load();
         const fits = bytes + image.data.length <= given.maxBytes;
         if (fits) bytes += image.data.length;
-        opened[i] = { path, label, load, ...(fits && { kept: image }) };
+        opened[i] = { path, label, part, load, ...(fits && { kept: image }) };
       } catch (error) {
         report({ path, reason: sentence(path, error) });
       }
@@ -216,7 +281,7 @@ function checkClasses(
   const has = new Set(entries.map(({ label }) => label));
   const empty = classNames.find((_, label) => !has.has(label));
   if (empty === undefined) return;
-  const own = problems.filter(({ path }) => path.startsWith(`${empty}/`));
+  const own = problems.filter(({ path }) => path.split('/').slice(0, 2).includes(empty));
   const why =
     own.length === 0
       ? 'its folder has no files'

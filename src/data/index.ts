@@ -13,6 +13,7 @@ export {
   FASHION_MNIST,
   fashionMnist,
   type IdxPart,
+  idxImages,
   MNIST,
   mnist,
   type PublishedDataset,

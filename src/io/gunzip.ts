@@ -16,6 +16,8 @@ export async function gunzip(bytes: Uint8Array, name: string, limit: InflateLimi
   try {
     return await inflated(bytes, 'gzip', limit);
   } catch (error) {
+    // The limit's own, about what the head says.
+    if (error instanceof DataError) throw error;
     throw new DataError(name, 'damaged', `${reason(error)}; get the file again.`, error);
   }
 }

@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from '../data/index.js';
+import { areParts, isIgnored, partOf } from '../data/layout.js';
 import { readImage } from './images.js';
 import { because } from './writeFile.js';
 
@@ -10,13 +11,10 @@ export interface ImageFolderOptions extends ImageFilesOptions {
   maxPixels?: number;
 }
 
-/** Names to ignore: hidden files, and those that file managers leave behind. */
-const IGNORED = /^(\.|__MACOSX$|Thumbs\.db$|desktop\.ini$)/i;
-
 /**
  * The images of a folder with one subfolder per class, laid out as for torchvision's `ImageFolder`: `train/cats/1.jpg`,
  * `train/cats/young/2.png`, class names sorted. They are split into a training and a validation set, resized and scaled by
- * the weights' preprocessing, and augmented.
+ * the weights' preprocessing, and augmented. A folder that is already split (`train/cats/1.jpg`, `val/cats/2.jpg`) keeps its split.
  *
  * Every file is decoded once on opening, a few at a time on sharp's own threads. A file that is not an image, damaged,
  * empty, animated, unreadable or too large is left out and reported (`problems`, `onProblem`).
@@ -33,17 +31,35 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
     throw new Error(`${path} could not be read: ${because(error)}`, { cause: error });
   });
   const files: ImageFile[] = [];
-  const classNames: string[] = [];
-  for (const name of top) {
-    const folder = await stat(join(path, name)).catch(() => undefined);
-    if (folder?.isDirectory()) classNames.push(name);
-    await collect(join(path, name), name, files, maxPixels, new Set());
-  }
-  if (classNames.length === 0) {
+  const folders = await foldersIn(path, top);
+  for (const name of top) await collect(join(path, name), name, files, maxPixels, new Set());
+  if (folders.length === 0) {
     throw new Error(`${path} has no subfolders; pass a folder with one subfolder of images per class.`);
   }
   // Empty folders are classes too, and leave no trace among the files.
-  return imageFiles(files, { ...rest, classNames: rest.classNames ?? classNames.sort() });
+  const classNames = areParts(folders) ? await classesToLearn(path, folders) : folders;
+  return imageFiles(files, {
+    ...rest,
+    classNames: rest.classNames ?? (classNames.length > 0 ? classNames.sort() : undefined),
+  });
+}
+
+/** The classes of the training images of a data set that is already split. */
+async function classesToLearn(path: string, folders: readonly string[]): Promise<string[]> {
+  const train = folders.find((name) => partOf(name) === 'train');
+  return train === undefined ? [] : foldersIn(join(path, train), await names(join(path, train)));
+}
+
+async function foldersIn(path: string, all: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    all.map((name) =>
+      stat(join(path, name)).then(
+        (one) => one.isDirectory(),
+        () => false,
+      ),
+    ),
+  );
+  return all.filter((_, i) => found[i]);
 }
 
 /** Collects the images below a path. Links are followed, but a folder that contains itself is entered only once. */
@@ -74,5 +90,5 @@ async function collect(
 }
 
 async function names(folder: string): Promise<string[]> {
-  return (await readdir(folder)).filter((name) => !IGNORED.test(name));
+  return (await readdir(folder)).filter((name) => !isIgnored(name));
 }

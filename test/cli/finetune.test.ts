@@ -1,5 +1,13 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setBackend, type Tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
@@ -186,6 +194,27 @@ describe('vgg-blocks finetune', () => {
     });
     expect(result.confusion.flat().reduce((a: number, b: number) => a + b)).toBe(4);
     expect(JSON.parse(readFileSync(at('json', 'result.json'), 'utf8'))).toEqual(result);
+  });
+
+  test('keeps the split of a folder, and measures its test images once', async () => {
+    for (const [part, from] of Object.entries({ train: 0, val: 4, test: 8 })) {
+      for (const name of ['red', 'blue']) {
+        mkdirSync(at('split', part, name), { recursive: true });
+        for (let i = from; i < from + 4; i++) {
+          const file = `${2 * i + Number(name === 'blue')}.png`;
+          copyFileSync(at('colors', name, file), at('split', part, name, file));
+        }
+      }
+    }
+    const args = [at('split'), '--weights', at('vgg.safetensors'), '--epochs', '1', '--out', at('split-out')];
+    const { code, out, error } = await run(...args, '--json');
+    expect([code, error]).toEqual([0, '']);
+    const { train, validation, test, classNames } = JSON.parse(out);
+    expect([train, validation, classNames]).toEqual([8, 8, ['blue', 'red']]);
+    expect(test).toEqual({ images: 8, loss: expect.any(Number), accuracy: expect.any(Number) });
+    expect((await run(...args, '--validation-fraction', '0.5')).error).toMatch(
+      /^imageFiles: validationFraction is 0\.5, but the images have a validation folder of their own/,
+    );
   });
 
   test.each<[string, string[], RegExp]>([

@@ -50,6 +50,7 @@ beforeAll(async () => {
   writeFileSync(at('images', 'a.png'), Buffer.from(IMAGES.png, 'base64'));
   writeFileSync(at('images', 'deep', 'b.webp'), Buffer.from(IMAGES.webp, 'base64'));
   writeFileSync(at('images', 'notes.txt'), 'not an image');
+  writeFileSync(at('images', '._a.png'), 'what macOS leaves');
   writeFileSync(at('labels.txt'), 'cat\ndog\nbird\n');
   mkdirSync(at('bad'));
   writeFileSync(at('bad', 'animated.gif'), Buffer.from(IMAGES.animated, 'base64'));

@@ -9,6 +9,7 @@ import {
   FASHION_MNIST,
   fashionMnist,
   type IdxPart,
+  idxImages,
   MNIST,
   mnist,
   type PublishedDataset,
@@ -64,6 +65,19 @@ describe('fashionMnist and mnist', () => {
     writeFolder();
     await expectTheSet(mnist({ source: folder }));
     await expectTheSet(fashionMnist({ source: `${folder}/` }));
+  });
+
+  test('read files whose names have a dot', async () => {
+    for (const part of PARTS) writeFileSync(join(folder, NAMES[part].replace('-idx', '.idx')), FILES[part]);
+    await expectTheSet(mnist({ source: folder }));
+  });
+
+  test('refuse a web page that was saved as a gzipped file', async () => {
+    writeFolder();
+    writeFileSync(join(folder, `${NAMES.testLabels}.gz`), '<!DOCTYPE html><html>');
+    await expect(mnist({ source: folder })).rejects.toThrow(
+      `${NAMES.testLabels}.gz: it is text ('<!DOCTYPE html><html'), for instance a web page that was saved in place of the file; get the file again.`,
+    );
   });
 
   test('read each file as bytes, a blob, a path or a URL', async () => {
@@ -145,7 +159,7 @@ describe('fashionMnist and mnist', () => {
     [
       'a label out of range',
       { testLabels: encodeIdx([2], Uint8Array.of(0, 10)) },
-      'testLabels: label 10 of image 1 is above 9, the last of 10 classes; get the file again.',
+      'testLabels: label 10 of image 1 is above 9, the last of 10 classes; get the file again, or load a set of more classes by idxImages.',
     ],
     [
       'files that are swapped',
@@ -185,7 +199,7 @@ describe('fashionMnist and mnist', () => {
     [
       'a gzipped web page',
       { testLabels: gzip(new TextEncoder().encode('<!doctype html><title>404</title>')) },
-      'testLabels: it begins with 0x3c21646f',
+      "testLabels: it is text ('<!doctype html><'), for instance a web page that was saved in place of the file; get the file again.",
     ],
   ])('refuse %s with one sentence', async (_, damage, sentence) => {
     const loading = mnist({ source: { ...FILES, ...damage } });
@@ -225,5 +239,35 @@ describe.each([
       const mean = set.images.reduce((sum, pixel) => sum + pixel, 0) / set.images.length / 255;
       expect(mean).toBeCloseTo(published, 1);
     }
+  });
+});
+
+describe('idxImages', () => {
+  /** Writes a set of twelve classes under EMNIST's names. */
+  const write = (set: string) => {
+    const files = { ...FILES, trainLabels: encodeIdx([6], Uint8Array.of(0, 11, 3, 3, 1, 2)) };
+    for (const part of PARTS) {
+      const name = NAMES[part].replace('t10k', 'test');
+      writeFileSync(join(folder, `emnist-${set}-${name}.gz`), gzip(files[part]));
+    }
+  };
+
+  test("reads a set of more than ten classes under EMNIST's names", async () => {
+    write('letters');
+    const { trainSet, testSet } = await idxImages({ source: folder });
+    expect(trainSet.classNames).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11']);
+    expect(testSet.classNames).toEqual(trainSet.classNames);
+    expect([...trainSet.labels, ...testSet.labels]).toEqual([0, 11, 3, 3, 1, 2, 5, 8]);
+    expect(
+      (await idxImages({ source: folder, classNames: [...'abcdefghijkl'] })).testSet.classNames[11],
+    ).toBe('l');
+  });
+
+  test('refuses a folder with the files of several sets', async () => {
+    write('letters');
+    write('digits');
+    await expect(idxImages({ source: folder })).rejects.toThrow(
+      `${folder}: it has the files of 2 sets, emnist-digits, emnist-letters; use a folder with those of one.`,
+    );
   });
 });

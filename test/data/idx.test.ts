@@ -35,7 +35,7 @@ describe('parseIdx', () => {
     [
       'a web page',
       new TextEncoder().encode('<!doctype html>'),
-      'it begins with 0x3c21646f, but an IDX file begins with 0x00000803 (images) or 0x00000801 (labels); check that it is the right file.',
+      "it is text ('<!doctype html>'), for instance a web page that was saved in place of the file; get the file again.",
     ],
     [
       'a little-endian magic number',
