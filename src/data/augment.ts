@@ -19,9 +19,11 @@ export interface Augmentation {
   /**
    * `'center'` (the default) cuts the square from the middle, `'random'` from anywhere. An object cuts a rectangle of random
    * size and stretches it to a square: `scale` is its fraction of the image's area (torchvision's default, [0.08, 1]) and
-   * `ratio` its width to height ([3/4, 4/3]).
+   * `ratio` its width to height ([3/4, 4/3]). `shorterSide` cuts a square from anywhere after the shorter side was resized to a
+   * length of that range, the VGG paper's scale jitter ([256, 512] for crops of 224). It starts from the image as preprocessing
+   * resizes it, so `resize` should not be much smaller than the highest length.
    */
-  crop?: 'center' | 'random' | { scale?: Range; ratio?: Range };
+  crop?: 'center' | 'random' | { scale?: Range; ratio?: Range } | { shorterSide: Range };
   /**
    * Color changes, in random order. A number `b` draws a factor from max(0, 1 - b) to 1 + b, or for `hue` (at most 0.5) a shift
    * from -b to b; two numbers are the range itself.
@@ -41,7 +43,9 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
   if (!(flip >= 0 && flip <= 1)) {
     fail(where, `augment.flip is ${flip}; it must be a probability from 0 to 1, such as 0.5.`);
   }
-  if (typeof crop === 'object') {
+  if (typeof crop === 'object' && 'shorterSide' in crop) {
+    checkRange(where, 'augment.crop.shorterSide', crop.shorterSide, Number.MAX_VALUE);
+  } else if (typeof crop === 'object') {
     checkRange(where, 'augment.crop.scale', scaleOf(crop), 1);
     checkRange(where, 'augment.crop.ratio', ratioOf(crop), Number.MAX_VALUE);
   } else oneOf(where, 'augment.crop', crop, ['center', 'random']);
@@ -99,6 +103,13 @@ function cut(
   if (crop === 'random') {
     const [left, top] = [random.below(image.width - side + 1), random.below(image.height - side + 1)];
     return cropped(image, { left, top, width: side, height: side });
+  }
+  if ('shorterSide' in crop) {
+    // The crop's part of the image once that has been resized; not more than the image.
+    const shorter = Math.min(image.width, image.height);
+    const length = Math.min(shorter, Math.round((side * shorter) / random.between(...crop.shorterSide)));
+    const [left, top] = [random.below(image.width - length + 1), random.below(image.height - length + 1)];
+    return resize(cropped(image, { left, top, width: length, height: length }), side, side, preprocessing);
   }
   const region = randomRegion(image.width, image.height, scaleOf(crop), ratioOf(crop), random);
   return resize(cropped(image, region), side, side, preprocessing);

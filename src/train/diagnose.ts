@@ -1,6 +1,7 @@
 import { dispose, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { outputActivations } from '../tfjs/models.js';
 import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { type Objective, objectiveOf } from './objective.js';
@@ -87,7 +88,8 @@ export async function diagnose(
     let findings = [...inputFindings(probed, chance), ...outputFindings(model, probed)];
     if (findings.length === 0) findings = layerFindings(probed, chance, chosen.name);
     if (findings.length === 0 && probed.loss > chance / 2 && chosen.learningRate !== null) {
-      findings = await rateFindings(chosen.learningRate, async (learningRate) => {
+      const usual = OPTIMIZERS[chosen.name as OptimizerName].learningRate;
+      findings = await rateFindings(chosen.learningRate, usual, async (learningRate) => {
         model.setWeights(weights);
         return changeOfLoss(model, objective, batch, seed, { ...options, learningRate });
       });
@@ -195,8 +197,12 @@ function layerFindings({ loss, dead, gradients }: Probe, chance: number, optimiz
   return findings;
 }
 
-/** Takes the rate, and tenths or multiples of it, on trial. */
-async function rateFindings(rate: number, trial: (rate: number) => Promise<number>): Promise<Finding[]> {
+/** Takes the rate on trial, then tenths of it or multiples, and the optimizer's usual one. */
+async function rateFindings(
+  rate: number,
+  usual: number,
+  trial: (rate: number) => Promise<number>,
+): Promise<Finding[]> {
   const change = await trial(rate);
   const found = (fault: Fault, is: string, better: number): Finding[] => [
     {
@@ -211,10 +217,9 @@ async function rateFindings(rate: number, trial: (rate: number) => Promise<numbe
       if ((await trial(smaller)) < 0.95) return found('rate-too-high', 'too high', smaller);
     }
   } else if (change > 0.99) {
-    for (const factor of [1e2, 1e3, 1e4, 1e5, 1e6]) {
-      const larger = await trial(rate * factor);
-      if (larger < 0.9) return found('rate-too-low', 'too low', rate * factor);
-      if (!(larger <= 1.1)) break;
+    const larger = [100 * rate, 1000 * rate, usual, 10 * usual].filter((other) => other > 10 * rate);
+    for (const better of larger) {
+      if ((await trial(better)) < 0.9) return found('rate-too-low', 'too low', better);
     }
   }
   return [];

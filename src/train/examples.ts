@@ -114,7 +114,7 @@ export async function* batchesOf(
 
 /** What is wrong with a batch that follows `done` examples; undefined if nothing is. */
 async function problemOf(
-  { xs, ys }: Batch,
+  { xs, ys, weights }: Batch,
   { shape, length }: Examples,
   done: number,
   batchSize: number,
@@ -132,14 +132,34 @@ async function problemOf(
   if (ys.shape[0] !== count) {
     return `returned ${count} images with ${ys.shape[0] ?? 0} labels; return one label for each image.`;
   }
+  if (weights && !fits(weights.shape, [count])) {
+    return `returned ${count} images with weights of the shape ${shapeText(weights.shape)}; return one weight for each image.`;
+  }
+  const counts = await weights?.data();
+  if (counts && !(counts.every((weight) => weight >= 0) && counts.some((weight) => weight > 0))) {
+    return 'returned a batch whose weights are not all at least 0, or are all 0; return at least one above 0.';
+  }
   if (ys.rank !== 1) {
-    return ys.rank === 2 && ys.shape[1] === classes
-      ? undefined
-      : `returned labels of the shape ${shapeText(ys.shape)}; return [batch], or the probabilities of ${classes} classes.`;
+    if (ys.rank === 2 && ys.shape[1] === classes) return probabilityProblem(await ys.data(), classes);
+    return `returned labels of the shape ${shapeText(ys.shape)}; return [batch], or the probabilities of ${classes} classes.`;
   }
   if (ys.dtype !== 'int32') return `returned labels of the type ${ys.dtype}; return int32.`;
   const labels = await ys.data<'int32'>();
   const stray = labels.findIndex((label) => label < 0 || label >= classes);
   if (stray < 0) return undefined;
   return `has the label ${labels[stray]} at example ${done + stray}, but the model has ${classes} classes; labels must be from 0 to ${classes - 1}.`;
+}
+
+function probabilityProblem(values: ArrayLike<number>, classes: number): string | undefined {
+  for (let row = 0; row < values.length; row += classes) {
+    let total = 0;
+    let lowest = 0;
+    for (let i = row; i < row + classes; i++) {
+      total += values[i]!;
+      lowest = Math.min(lowest, values[i]!);
+    }
+    if (lowest >= 0 && Math.abs(total - 1) < 1e-3) continue;
+    return `has an example whose probabilities add up to ${total}, the lowest being ${lowest}; they must be at least 0 and add up to 1.`;
+  }
+  return undefined;
 }

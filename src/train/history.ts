@@ -1,4 +1,5 @@
 import type { Progress } from '../base/progress.js';
+import type { Diagnosis } from './diagnose.js';
 
 /** Progress of a training run, after a batch: `done` and `total` count the batches of all epochs. */
 export interface TrainProgress extends Progress {
@@ -54,6 +55,11 @@ export interface EpochRow {
   validationLoss: number | null;
   /** Fraction of the validation set classified correctly after the epoch; null without one, or if training was stopped. */
   validationAccuracy: number | null;
+  /**
+   * What keeps the network from learning, if the loss is within 2 % of ln(classes), that of guessing; in the first such epoch of
+   * a run.
+   */
+  diagnosis?: Diagnosis;
   /** Learning rate of its last step; null for an optimizer that was passed. */
   learningRate: number | null;
   /** Training examples per second, excluding evaluation. */

@@ -26,6 +26,7 @@ export type { Evaluation } from './metrics.js';
 export type { ObjectiveOptions } from './objective.js';
 export type { OptimizerOptions } from './optimizer.js';
 export { type LabeledImages, predictionSheet } from './predictions.js';
+export { RECIPES, type Recipe, type RecipeName } from './recipes.js';
 export { SCHEDULES, type Schedule, type ScheduleName } from './schedules.js';
 export type { TrainOptions, TrainSets } from './settings.js';
 export { type Throughput, type ThroughputOptions, throughput } from './throughput.js';

@@ -5,6 +5,7 @@ import { BestWeights } from './bestWeights.js';
 import { Checkpoints } from './checkpoint/checkpoints.js';
 import { factsOf } from './checkpoint/facts.js';
 import { historyPart, optimizerPart, weightsPart } from './checkpoint/parts.js';
+import { diagnose } from './diagnose.js';
 import { Epoch } from './epoch.js';
 import { evaluate } from './evaluate.js';
 import { batchesOf, disposeBatch } from './examples.js';
@@ -88,6 +89,7 @@ export async function train(
       if (ended === 'aborted') await checkpoints?.save();
       history.ended = ended;
       if (row.examples === 0) break;
+      if (ended === 'finished') await diagnoseOnce(row, history, model, options, settings);
       history.epochs.push(row);
       history.weightsOf = epoch.number;
       const accuracy = validationSet ? row.validationAccuracy : row.testAccuracy;
@@ -116,6 +118,22 @@ export async function train(
     epoch.dispose();
     run.end();
   }
+}
+
+/** Looks for the reason when the loss is still that of guessing, the first time in a run. */
+async function diagnoseOnce(
+  row: EpochRow,
+  history: History,
+  model: LayersModel,
+  options: TrainOptions,
+  { sets, objective, batchSize, seed }: Settings,
+): Promise<void> {
+  const chance = Math.log(objective.classes);
+  if (Math.abs(row.loss - chance) > 0.02 * chance || history.epochs.some(({ diagnosis }) => diagnosis))
+    return;
+  const { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm } = options;
+  const own = { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm };
+  row.diagnosis = await diagnose(model, sets.trainSet, { ...own, batchSize: Math.min(32, batchSize), seed });
 }
 
 /** Trains on the batches that the epoch still has. */
