@@ -34,6 +34,7 @@ const node: TestProjectInlineConfiguration = {
     name: 'node',
     include: ['test/**/*.test.ts'],
     exclude: ['test/**/*.browser.test.ts', 'test/stress/**'],
+    provide: { hasChromium },
     pool: 'forks',
     maxWorkers: 2,
   },

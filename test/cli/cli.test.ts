@@ -223,7 +223,7 @@ describe('vgg-blocks bench', () => {
   test('lists the backends and modes after a wrong one', async () => {
     const { code, error } = await run('bench', '--backend', 'wasm,cuda');
     expect(code).toBe(1);
-    expect(error).toContain("'cuda' is not one of wasm, cpu, webgpu.");
+    expect(error).toContain("'cuda' is not one of wasm, cpu, webgpu, tensorflow.");
     expect((await run('bench', '--mode', 'fast')).error).toContain(
       "'fast' is not one of inference, training.",
     );

@@ -1,9 +1,31 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-const PRELOADED = ['--import', 'tsx', '--import', './test/cli/leaks.ts'];
+/** The command line in JavaScript: a process then starts in a third of the time that it takes from the sources. */
+const PROGRAM = await bundled();
+
+async function bundled(): Promise<string> {
+  const cache = `${root}node_modules/.cache`;
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(`${cache}/vgg-blocks-cli-`);
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  await build({
+    entryPoints: [`${root}src/cli/main.ts`],
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+  });
+  return `${folder}/main.mjs`;
+}
 
 interface Outcome {
   code: number | null;
@@ -21,7 +43,7 @@ export function start(
   outcome: Promise<Outcome>;
   out: () => string;
 } {
-  const child = spawn(process.execPath, [...PRELOADED, 'src/cli/main.ts', ...args], {
+  const child = spawn(process.execPath, ['--import', './test/cli/leaks.mjs', PROGRAM, ...args], {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', stdout, 'pipe'],

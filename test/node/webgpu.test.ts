@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { memory, setBackend, sum, tensor } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { webgpuBackend } from '../../src/node/index.js';
-import { backends } from '../support/backends.js';
+import { hasWebgpu } from '../support/dawn.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -17,7 +17,9 @@ function inProcess(program: string, env: Record<string, string> = {}): string {
 
 const NO_DRIVER = { VK_DRIVER_FILES: '/no/such/driver.json' };
 
-describe.skipIf(!backends.includes('webgpu'))('webgpuBackend', () => {
+const available = await hasWebgpu();
+
+describe.skipIf(!available)('webgpuBackend', () => {
   test('returns the adapter, and tfjs computes on it', async () => {
     const adapter = await webgpuBackend();
     expect(adapter.description).not.toBe('');
@@ -72,7 +74,7 @@ describe('without WebGPU', () => {
     },
   );
 
-  test.skipIf(!backends.includes('webgpu')).each(['webgpu', '@tensorflow/tfjs-backend-webgpu'])(
+  test.skipIf(!available).each(['webgpu', '@tensorflow/tfjs-backend-webgpu'])(
     'a missing package, %s, is reported with the command that installs it, and no global is set',
     (name) => {
       const hook = `export const resolve = (specifier, context, next) => {

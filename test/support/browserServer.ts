@@ -10,6 +10,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Whether Node tests on wasm alone; see vitest.quick.config.ts. */
     quick?: boolean;
+    /** Whether Chromium is here, which runs the tests on WebGPU as well. */
+    hasChromium?: boolean;
     /** The backend that a run is about: one of a browser's, or tfjs-node's. */
     backend?: 'wasm' | 'webgl' | 'webgpu' | 'tensorflow';
     /** The address of the tests' server, which is another site than the page. */
