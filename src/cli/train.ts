@@ -20,6 +20,7 @@ import {
   predictionSheet,
   SCHEDULES,
   type ScheduleName,
+  storedEpochs,
   train,
 } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
@@ -27,10 +28,11 @@ import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numberIn, numeric, shared } from './options.js';
 import { stopOnSignal } from './process.js';
+import { openRunFolder, type RunArguments, type RunFolder, withRun } from './runFolder.js';
 import { openRunLog } from './runLog.js';
-import { checkAccuracy, epochLine, makeFolder } from './runs.js';
+import { checkAccuracy, epochLine } from './runs.js';
 
-interface TrainArguments extends BackendArguments {
+interface TrainArguments extends BackendArguments, RunArguments {
   data: string;
   arch: ConvArch;
   ratio: number;
@@ -45,7 +47,6 @@ interface TrainArguments extends BackendArguments {
   optimizer: OptimizerName;
   schedule: ScheduleName;
   seed: number;
-  out: string;
   tensorboard?: true;
   logSteps?: true;
   minAccuracy?: number;
@@ -53,7 +54,7 @@ interface TrainArguments extends BackendArguments {
 
 /** `vgg-blocks train`: trains a VGG and writes the model, its history, learning curves and predictions. */
 export function trainCommand(): Command {
-  return new Command('train')
+  return withRun(new Command('train'), 'runs/latest')
     .description(
       'train a VGG on 28x28 images and write the model, its history, learning curves and predictions',
     )
@@ -98,7 +99,6 @@ export function trainCommand(): Command {
     .addOption(shared.backend())
     .addOption(shared.threads())
     .addOption(shared.relaxedSimd())
-    .addOption(new Option('--out <folder>', 'output folder').default('runs/latest'))
     .addOption(shared.tensorboard())
     .addOption(
       new Option('--log-steps', 'also write the loss, accuracy and rate of every step to steps.jsonl'),
@@ -114,7 +114,18 @@ function learningRates(): string {
     .join(', ');
 }
 
-async function run(args: TrainArguments): Promise<void> {
+async function run(given: TrainArguments, command: Command): Promise<void> {
+  const folder = await openRunFolder(command, given);
+  try {
+    if (folder.complete) console.log(`the run in ${folder.args.out} is complete, and its results are there`);
+    else await trainIn(folder);
+  } finally {
+    await folder.release();
+  }
+}
+
+async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
+  const { args } = folder;
   await useBackend(args);
   const bar = progressBar();
   const data = await loadData(args.data, args.seed, bar.log);
@@ -130,13 +141,14 @@ async function run(args: TrainArguments): Promise<void> {
     seed: args.seed,
   });
   setMetadata(model, { classNames: trainSet.classNames });
-  await makeFolder('train', args.out);
   console.log(
     `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
   );
   const epochs = args.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
   const signal = stopOnSignal();
-  const log = await openRunLog(args.out, args);
+  const checkpoint = folder.checkpoint();
+  const before = await storedEpochs(checkpoint.store);
+  const log = await openRunLog(args.out, { ...args, before });
   const history = await train(
     model,
     { trainSet, testSet },
@@ -147,6 +159,7 @@ async function run(args: TrainArguments): Promise<void> {
       optimizer: args.optimizer,
       schedule: args.schedule,
       seed: args.seed,
+      checkpoint,
       signal,
       onProgress: bar.update,
       onStep: log.onStep,
@@ -157,8 +170,13 @@ async function run(args: TrainArguments): Promise<void> {
     },
   ).finally(bar.stop);
   await log.close();
+  const { ended, weightsOf } = history;
   if (history.epochs.length === 0)
-    throw new Error('train: stopped before the first batch; nothing was written.');
+    throw new Error(`train: stopped before the first batch; go on with --resume ${args.out}.`);
+  if (ended === 'diverged' && weightsOf === 0) {
+    await folder.finish();
+    throw new Error(`train: ${DIVERGED}, and before the first checkpoint of trained weights. ${ADVICE}`);
+  }
   const shown = testSet.take(0, Math.min(40, testSet.length));
   const files = {
     'history.json': `${JSON.stringify(history, null, 2)}\n`,
@@ -168,14 +186,24 @@ async function run(args: TrainArguments): Promise<void> {
   };
   for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(args.out, name), content);
   await model.save(fileSystem(join(args.out, 'model')));
-  console.log(`${verdict(history)}; wrote model/, ${Object.keys(files).join(', ')} to ${args.out}`);
+  if (ended !== 'aborted') await folder.finish();
+  console.log(`${verdict(history, args.out)}; wrote model/, ${Object.keys(files).join(', ')} to ${args.out}`);
   model.dispose();
+  if (ended === 'diverged') {
+    throw new Error(
+      `train: ${DIVERGED}; model/ has the weights of the last good checkpoint, of epoch ${weightsOf}. ${ADVICE}`,
+    );
+  }
   checkAccuracy('train: test', history.epochs.at(-1)!.testAccuracy, args.minAccuracy);
 }
 
-function verdict({ ended, epochs }: History): string {
-  if (ended === 'diverged') return 'diverged: the loss is no longer a number; try a smaller --lr';
+const DIVERGED = 'diverged: the loss or the weights are no longer finite numbers';
+
+const ADVICE = 'Try a smaller --lr, or --batch-norm.';
+
+function verdict({ ended, epochs }: History, out: string): string {
+  if (ended === 'diverged') return 'diverged';
+  if (ended === 'aborted') return `stopped (go on with --resume ${out})`;
   const { testAccuracy } = epochs.at(-1)!;
-  const accuracy = testAccuracy === null ? '' : `, test accuracy ${(100 * testAccuracy).toFixed(1)} %`;
-  return `${ended === 'aborted' ? 'stopped' : 'done'}${accuracy}`;
+  return `done${testAccuracy === null ? '' : `, test accuracy ${(100 * testAccuracy).toFixed(1)} %`}`;
 }

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export type { CheckpointOptions } from './checkpoint/checkpoints.js';
+export { type CheckpointOptions, storedEpochs } from './checkpoint/checkpoints.js';
 export { type CheckpointStore, memoryStore } from './checkpoint/store.js';
 export { type Confusion, confusion } from './confusion.js';
 export { confusionChart } from './confusionChart.js';

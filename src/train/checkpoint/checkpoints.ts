@@ -1,6 +1,7 @@
 import { fail } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
 import { WeightFileError } from '../../weights/formats/error.js';
+import type { EpochRow } from '../history.js';
 import { type Difference, differences, type RunFacts } from './facts.js';
 import { encodeCheckpoint, type OpenCheckpoint, openCheckpoint } from './file.js';
 import type { Part } from './part.js';
@@ -187,6 +188,25 @@ export class Checkpoints {
     this.run.note(problem);
     this.options.onProblem?.(problem);
   }
+}
+
+/**
+ * The epochs of the run in a store, as far as they are complete; none if it is empty.
+ *
+ * @throws WeightFileError when no checkpoint can be read.
+ */
+export async function storedEpochs(store: CheckpointStore): Promise<EpochRow[]> {
+  const names = (await store.list()).filter((name) => NAME.test(name)).sort();
+  for (const [i, name] of names.reverse().entries()) {
+    try {
+      const stored = await openCheckpoint(`${store.name}: ${name}`, await store.open(name));
+      await stored.close();
+      return (stored.parts.history as { epochs: EpochRow[] }).epochs;
+    } catch (error) {
+      if (!(error instanceof WeightFileError) || i === names.length - 1) throw error;
+    }
+  }
+  return [];
 }
 
 async function restore(name: string, part: Part, stored: OpenCheckpoint): Promise<void> {

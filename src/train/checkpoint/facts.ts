@@ -49,7 +49,8 @@ function describeLayer(layer: ReturnType<typeof layersWithin>[number]): Record<s
 }
 
 function engineFacts(): Record<string, unknown> {
-  return { backend: getBackend(), tfjs: version_core, 'vgg-blocks': VERSION, ...wasmInstallation() };
+  const { uninstall, ...numerics } = wasmInstallation() ?? {};
+  return { backend: getBackend(), tfjs: version_core, 'vgg-blocks': VERSION, ...numerics };
 }
 
 /**

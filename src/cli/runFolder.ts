@@ -1,0 +1,146 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { folderStore, lockFolder, writeFileAtomic } from 'vgg-blocks/node';
+import type { CheckpointOptions } from 'vgg-blocks/train';
+import { numeric } from './options.js';
+import { makeFolder } from './runs.js';
+
+/** The options of commands that train. */
+export interface RunArguments {
+  out: string;
+  resume?: string;
+  overwrite?: true;
+  allow?: 'data' | 'engine' | 'both';
+  checkpointMinutes: number;
+}
+
+/** What may be passed with `--resume`; everything else is as the run began. */
+const CHANGEABLE = ['resume', 'allow', 'checkpointMinutes', 'minAccuracy', 'json'];
+
+/** What may be passed besides if the engine may differ. */
+const ENGINE = ['backend', 'threads', 'relaxedSimd'];
+
+/** Adds the options of {@link RunArguments}. */
+export function withRun(command: Command, out: string): Command {
+  return command
+    .addOption(new Option('--out <folder>', 'output folder').default(out))
+    .addOption(
+      new Option(
+        '--resume <folder>',
+        'go on with the run in this folder, with the options that it began with, after it was interrupted in any way',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--allow <difference>',
+        'with --resume: go on although the images or the engine (backend, threads, SIMD, versions) have changed',
+      ).choices(['data', 'engine', 'both']),
+    )
+    .addOption(new Option('--overwrite', 'discard an unfinished run in the output folder'))
+    .addOption(
+      numeric('--checkpoint-minutes <n>', 'minutes between checkpoints, besides that after each epoch', 5),
+    );
+}
+
+/** What a command began with, in `run.json` of its folder. */
+interface Begun {
+  command: string;
+  /** Whether its results have been written. */
+  complete: boolean;
+  args: Record<string, unknown>;
+}
+
+/** A folder that a run has for itself. */
+export interface RunFolder<T> {
+  /** The arguments: those given, or with `--resume` those that the run began with. */
+  args: T;
+  /** Whether the run that `--resume` names is complete already. */
+  complete: boolean;
+  /** The options of `train`, for a part of the run with its own checkpoints. */
+  checkpoint(part?: string): CheckpointOptions;
+  /** Notes that the results have been written. */
+  finish(): Promise<void>;
+  /** Gives the folder back. */
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the output folder of a command, and tries to write to it.
+ *
+ * @param given its options and arguments.
+ */
+export async function openRunFolder<T extends RunArguments>(
+  command: Command,
+  given: T,
+): Promise<RunFolder<T>> {
+  const name = command.name();
+  const folder = given.resume ?? given.out;
+  await makeFolder(name, folder);
+  const path = join(folder, 'run.json');
+  const checkpoints = join(folder, 'checkpoints');
+  const release = await lockFolder(folder);
+  try {
+    const begun = await readBegun(path);
+    const begin = async (run: Begun) => writeFileAtomic(path, `${JSON.stringify(run, null, 2)}\n`);
+    let args = given;
+    if (given.resume !== undefined) {
+      if (begun?.command !== name) {
+        throw new Error(`${name}: there is no run of ${name} in ${folder}; begin one with --out ${folder}.`);
+      }
+      checkUnchanged(command, given.allow);
+      args = { ...given, ...begun.args, ...changed(command), out: folder };
+    } else {
+      if (begun && !begun.complete && !given.overwrite) {
+        throw new Error(
+          `${name}: ${folder} has an unfinished run; go on with --resume ${folder}, choose another --out, or discard it with --overwrite.`,
+        );
+      }
+      await rm(checkpoints, { recursive: true, force: true });
+      await begin({ command: name, complete: false, args: { ...given } as Begun['args'] });
+    }
+    return {
+      args,
+      complete: given.resume !== undefined && begun!.complete,
+      checkpoint: (part = '.') => ({
+        store: folderStore(join(checkpoints, part)),
+        everySeconds: 60 * args.checkpointMinutes,
+        resume: true,
+        allow: args.allow === 'both' ? ['data', 'engine'] : args.allow ? [args.allow] : [],
+        onProblem: (problem) => console.error(problem),
+      }),
+      finish: () => begin({ command: name, complete: true, args: { ...args } as Begun['args'] }),
+      release,
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function readBegun(path: string): Promise<Begun | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    const begun = JSON.parse(text) as Begun;
+    if (typeof begun.args === 'object') return begun;
+  } catch {}
+  throw new Error(`${path} is not the description of a run; restore it, or begin another run with --out.`);
+}
+
+/** The options that were given beside `--resume`. */
+function changed(command: Command): Record<string, unknown> {
+  const names = Object.keys(command.opts()).filter((name) => command.getOptionValueSource(name) === 'cli');
+  return Object.fromEntries(names.map((name) => [name, command.getOptionValue(name)]));
+}
+
+function checkUnchanged(command: Command, allow: RunArguments['allow']): void {
+  const engine = allow === 'engine' || allow === 'both' ? ENGINE : [];
+  for (const name of Object.keys(changed(command))) {
+    if (CHANGEABLE.includes(name) || engine.includes(name)) continue;
+    const { long } = command.options.find((option) => option.attributeName() === name)!;
+    throw new Error(
+      `${command.name()}: ${long} is given with --resume, but a run goes on with the options that it began with; leave it out${ENGINE.includes(name) ? ', or add --allow engine' : ''}.`,
+    );
+  }
+}
