@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { folderStore, lockFolder, writeFileAtomic } from 'vgg-blocks/node';
@@ -91,7 +91,7 @@ export async function openRunFolder<T extends RunArguments>(
       checkUnchanged(command, given.allow);
       args = { ...given, ...begun.args, ...changed(command), out: folder };
     } else {
-      if (begun && !begun.complete && !given.overwrite) {
+      if (begun && !begun.complete && !given.overwrite && (await hasTrained(checkpoints))) {
         throw new Error(
           `${name}: ${folder} has an unfinished run; go on with --resume ${folder}, choose another --out, or discard it with --overwrite.`,
         );
@@ -116,6 +116,12 @@ export async function openRunFolder<T extends RunArguments>(
     await release();
     throw error;
   }
+}
+
+/** Whether there is a checkpoint besides that of the beginning. */
+async function hasTrained(checkpoints: string): Promise<boolean> {
+  const files = await readdir(checkpoints, { recursive: true }).catch(() => []);
+  return files.some((file) => file.endsWith('.safetensors') && !/epoch-0*1-batch-0+\.\w+$/.test(file));
 }
 
 async function readBegun(path: string): Promise<Begun | undefined> {

@@ -272,12 +272,14 @@ describe('vgg-blocks train', () => {
       result.out.match(/^epoch \d\/2: loss \d\.\d{3}, train acc 0\.\d{3}, test acc 0\.\d{3}, /gm),
     ).toHaveLength(2);
     expect(readdirSync(out).sort()).toEqual([
+      'checkpoints',
       'curves.svg',
       expect.stringMatching(/^events\.out\.tfevents\./),
       'history.csv',
       'history.json',
       'model',
       'predictions.svg',
+      'run.json',
       'steps.jsonl',
     ]);
     const steps = readFileSync(join(out, 'steps.jsonl'), 'utf8').trim().split('\n');
@@ -293,6 +295,45 @@ describe('vgg-blocks train', () => {
     expect(readFileSync(join(out, 'curves.svg'), 'utf8')).toContain('test accuracy');
     expect(readFileSync(join(out, 'predictions.svg'), 'utf8').match(/<image /g)).toHaveLength(40);
     expect(readdirSync(join(out, 'model'))).toContain('model.json');
+  });
+
+  test('a killed run is gone on with by --resume, and ends with the same weights', async () => {
+    const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
+    const args = [...SMALL, '--epochs', '2'];
+    await run('train', ...args, '--out', whole);
+    const { child, outcome } = start(['train', ...args, '--out', killed, '--checkpoint-minutes', '0']);
+    const begun = join(killed, 'checkpoints', 'epoch-00001-batch-0000003.safetensors');
+    while (!existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 20));
+    child.kill('SIGKILL');
+    await outcome;
+    expect(await run('train', ...args, '--out', killed)).toMatchObject({
+      code: 1,
+      error: `train: ${killed} has an unfinished run; go on with --resume ${killed}, choose another --out, or discard it with --overwrite.\n`,
+    });
+    expect((await run('train', '--resume', killed, '--lr', '1')).error).toBe(
+      'train: --lr is given with --resume, but a run goes on with the options that it began with; leave it out.\n',
+    );
+    expect(await run('train', '--resume', killed)).toMatchObject({ code: 0, error: '' });
+    const weights = (out: string) => {
+      const model = join(out, 'model');
+      return readFileSync(join(model, readdirSync(model).find((file) => file.endsWith('.bin'))!));
+    };
+    expect(weights(killed).equals(weights(whole))).toBe(true);
+    expect(await run('train', '--resume', killed)).toMatchObject({
+      code: 0,
+      out: `the run in ${killed} is complete, and its results are there\n`,
+    });
+  });
+
+  test('a run that diverged fails, and keeps the last good weights', async () => {
+    const out = join(folder, 'diverged');
+    const args = [...SMALL, '--epochs', '2', '--optimizer', 'sgd', '--schedule', 'constant', '--lr', '1e6'];
+    const { code, error } = await run('train', ...args, '--out', out);
+    expect(code).toBe(1);
+    expect(error).toBe(
+      'train: diverged: the loss or the weights are no longer finite numbers, and before the first checkpoint of trained weights. Try a smaller --lr, or --batch-norm.\n',
+    );
+    expect(readdirSync(out)).not.toContain('model');
   });
 
   test('fails below the minimum accuracy', async () => {
