@@ -1,6 +1,7 @@
 export { averagePool, averagePoolGradient } from './averagePool';
 export { clamp } from './clamp';
 export { convolve, convolveBytes, filterBytes, filterGradient, filterGradientBytes, prepareFilter } from './convolution';
+export { denseGradient, denseGradientBytes } from './dense';
 export { direct, directFilter, directFilterBytes, directFilterGradient, directGradientBytes } from './direct';
 export { maxPool } from './maxPool';
 export { maxPoolGradient } from './pool';

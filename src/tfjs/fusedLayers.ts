@@ -14,11 +14,12 @@ import {
   sum,
   type Tensor,
   type Tensor2D,
+  type Variable,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { flushGradient } from './flush.js';
-import { type ConvPool, hasKernel, runOwnKernel } from './kernels.js';
-import { layersWithin, onlyReader } from './models.js';
+import { type ConvPool, hasKernel, type KernelStep, runOwnKernel, type StepSource } from './kernels.js';
+import { isBehindRelu, layersWithin, onlyReader } from './models.js';
 import { passThrough, replaceCalls } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
@@ -27,12 +28,19 @@ import { recordAsOne } from './tape.js';
  * runs each of these by itself and keeps all their outputs for the backward pass, and all gradients until its end. Here only what
  * the gradients need is kept, and a gradient is freed once used.
  *
+ * @param optimizer does the steps of dense layers' weights while their gradients are computed, which then never exist; those
+ *   weights have no gradient for `minimize`.
  * @returns a function that restores the layers.
  */
-export function fuseLayers(model: LayersModel): () => void {
+export function fuseLayers(model: LayersModel, optimizer?: StepSource): () => void {
   const found = new Map<
     layers.Layer,
-    { operation: Operation; wanted: Name[]; output?: (logits: Tensor) => Tensor }
+    {
+      operation: Operation;
+      wanted: Name[];
+      output?: (logits: Tensor) => Tensor;
+      optimizer: StepSource | undefined;
+    }
   >();
   const pools: layers.Layer[] = [];
   const pooled = new WeakSet<Tensor>();
@@ -48,16 +56,17 @@ export function fuseLayers(model: LayersModel): () => void {
     if (trained) wanted.push('x');
     trained ||= layer.trainableWeights.length > 0;
     if (!operation) continue;
-    found.set(layer, { operation, wanted, output });
+    const steps = runsOnce(model, layer) ? optimizer : undefined;
+    found.set(layer, { operation, wanted, output, optimizer: steps });
     if (operation.pools) pools.push(next!);
   }
   const release = replaceCalls([...found.keys()], (layer, own) => {
-    const { operation, wanted, output } = found.get(layer)!;
+    const { operation, wanted, output, optimizer } = found.get(layer)!;
     return (inputs, kwargs) => {
       const [x, ...others] = Array.isArray(inputs) ? inputs : [inputs];
       const fits = x!.rank === operation.rank && x!.dtype === 'float32' && others.length === 0;
       if (kwargs.training !== true || !fits) return own(inputs, kwargs);
-      const y = run(operation, { x: x!, ...weightsOf(layer) }, wanted);
+      const y = run(operation, { x: x!, ...weightsOf(layer) }, wanted, optimizer);
       if (operation.pools) pooled.add(y);
       return output ? output(flushGradient(y)) : y;
     };
@@ -94,8 +103,13 @@ interface Operation {
   pools: boolean;
   /** The output, and what its gradients need besides the inputs. */
   forward(inputs: Inputs): { y: Tensor; kept: Tensor[] };
-  /** The wanted gradients, from that of the output, whose memory they may take. What was kept may be disposed. */
-  backward(dy: Tensor, kept: Tensor[], inputs: Inputs, wanted: Name[]): Tensor[];
+  /**
+   * The wanted gradients, from that of the output, whose memory they may take. What was kept may be disposed. With `step`, the new
+   * weights take the place of their gradient.
+   */
+  backward(dy: Tensor, kept: Tensor[], inputs: Inputs, wanted: Name[], step?: KernelStep): Tensor[];
+  /** Whether the backward pass can do a step of the weights. */
+  steps?: () => boolean;
 }
 
 interface Inputs {
@@ -129,7 +143,7 @@ function operationOf(
   if (activation === 'own' && config.activation !== 'relu' && config.activation !== 'linear')
     return undefined;
   const relu = config.activation === 'relu' && activation === 'own';
-  if (layer.getClassName() === 'Dense') return dense(relu);
+  if (layer.getClassName() === 'Dense') return dense(relu, isBehindRelu(layer));
   // tfjs has no gradient of a dilated convolution.
   const plain =
     config.dataFormat === 'channelsLast' && [config.dilationRate].flat().every((rate) => rate === 1);
@@ -156,18 +170,41 @@ function poolOf(layer: layers.Layer): ConvPool['pool'] | undefined {
   return { size: size!, strides: steps!, pad: padding as 'same' | 'valid' };
 }
 
-function dense(relu: boolean): Operation {
+/**
+ * A dense layer.
+ *
+ * @param behindRelu whether its input is what a ReLU puts out, which needs no gradient where it is zero.
+ */
+function dense(relu: boolean, behindRelu: boolean): Operation {
   const activation = relu ? 'relu' : 'linear';
+  const products = throughRelu({
+    x: (dy, { filter }) => matMul(dy, filter, false, true),
+    filter: (dy, { x }) => matMul(x, dy, true, false),
+    bias: (dy) => sum(dy, 0),
+  });
   return {
     rank: 2,
     pools: false,
+    steps: () => hasKernel('DenseGrad'),
     forward: ({ x, filter, bias }) =>
       keeping(fused.matMul({ a: x as Tensor2D, b: filter as Tensor2D, bias, activation }), relu),
-    backward: throughRelu({
-      x: (dy, { filter }) => matMul(dy, filter, false, true),
-      filter: (dy, { x }) => matMul(x, dy, true, false),
-      bias: (dy) => sum(dy, 0),
-    }),
+    backward(dy, kept, inputs, wanted, step) {
+      if (!hasKernel('DenseGrad') || !wanted.includes('filter')) {
+        return products(dy, kept, inputs, wanted);
+      }
+      const { x, filter: weights } = inputs;
+      const [y] = kept;
+      const before = y ? reluGradient(dy, y) : dy;
+      y?.dispose();
+      const [filter, dx] = runOwnKernel(
+        'DenseGrad',
+        { dy: before, x, weights, ...step?.slots },
+        { behindRelu, wantsX: wanted.includes('x'), ...(step && { update: step }) },
+      );
+      return wanted.map(
+        (name) => ({ filter: filter!, x: dx!, bias: name === 'bias' ? sum(before, 0) : before })[name],
+      );
+    },
   };
 }
 
@@ -249,13 +286,25 @@ function reluGradient(dy: Tensor, y: Tensor): Tensor {
   return hasKernel('ReluGrad') ? runOwnKernel('ReluGrad', { dy, y }, {}) : mul(dy, step(y));
 }
 
-/** Runs an operation that the tape records as one, with the wanted gradients. */
-function run({ forward, backward }: Operation, inputs: Inputs, wanted: Name[]): Tensor {
+/**
+ * Runs an operation that the tape records as one, with the wanted gradients.
+ *
+ * @param optimizer does the step of the weights in the backward pass, if the operation can and another gradient leads there.
+ */
+function run(
+  { forward, backward, steps }: Operation,
+  inputs: Inputs,
+  wanted: Name[],
+  optimizer?: StepSource,
+): Tensor {
   const names = wanted.filter((name) => inputs[name]);
   if (names.length === 0) return forward(inputs).y;
   const keepsX = names.includes('filter');
+  const weights = inputs.filter as Variable;
+  const step = keepsX && names.includes('bias') && steps?.() ? optimizer?.stepOf(weights) : undefined;
+  const recorded = names.filter((name) => !step || name !== 'filter');
   return recordAsOne(
-    names.map((name) => inputs[name]!),
+    recorded.map((name) => inputs[name]!),
     () => {
       const { y, kept } = forward(inputs);
       return { y, kept: keepsX ? [inputs.x, ...kept] : kept };
@@ -263,7 +312,21 @@ function run({ forward, backward }: Operation, inputs: Inputs, wanted: Name[]): 
     (dy, all) => {
       // If x was not kept, only its shape is used.
       const [x, kept] = keepsX ? [all[0]!, all.slice(1)] : [inputs.x, all];
-      return backward(dy, kept, { ...inputs, x }, names);
+      const results = backward(dy, kept, { ...inputs, x }, names, step);
+      if (!step) return results;
+      const [next] = results.splice(names.indexOf('filter'), 1);
+      weights.assign(next!);
+      next!.dispose();
+      return results;
     },
   );
+}
+
+/** Whether one run of a model uses a layer once, and its weights nowhere else. */
+function runsOnce(model: LayersModel, layer: layers.Layer): boolean {
+  const [weights] = layer.weights.map((weight) => weight.read());
+  const users = layersWithin(model).filter((other) =>
+    other.weights.some((weight) => weight.read() === weights),
+  );
+  return model.layers.includes(layer) && layer.inboundNodes.length === 1 && users.length === 1;
 }

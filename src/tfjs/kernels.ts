@@ -6,6 +6,7 @@ import {
   type NamedTensorMap,
   type Tensor,
   type TensorInfo,
+  type Variable,
 } from '@tensorflow/tfjs-core';
 
 /** A convolution of stride 1, its bias, ReLU and max pooling, of channels-last float32 images. */
@@ -53,6 +54,20 @@ export interface OwnKernels<T = TensorInfo> {
     attrs: { epsilon: number; relu: boolean; wantsX: boolean };
     output: T[];
   };
+  /**
+   * The gradient of a dense layer's weights, or with `update` the new weights; then the gradient of x, if wanted. `update` has
+   * the kernel of an optimizer's step and its attributes; its state is among the inputs. `behindRelu` says that x is what a
+   * ReLU puts out, perhaps pooled or dropped, so that where x is zero its gradient need not be right.
+   */
+  DenseGrad: {
+    inputs: { dy: T; x: T; weights: T; velocity?: T; first?: T; second?: T };
+    attrs: {
+      behindRelu: boolean;
+      wantsX: boolean;
+      update?: { kernel: UpdateKernel; numbers: OwnKernels[UpdateKernel]['attrs'] };
+    };
+    output: T[];
+  };
   /** The gradient is g = gradient + decay * weights; weights - rate * g. */
   SgdUpdate: { inputs: { weights: T; gradient: T }; attrs: { rate: number; decay: number }; output: T };
   /**
@@ -88,6 +103,20 @@ type Name = keyof OwnKernels;
 
 /** The kernels that do an optimizer's step. */
 export type UpdateKernel = Extract<Name, `${string}Update`>;
+
+/** A step of an optimizer that another kernel does while it computes the gradient. */
+export interface KernelStep {
+  kernel: UpdateKernel;
+  numbers: OwnKernels[UpdateKernel]['attrs'];
+  /** The optimizer's state, which is changed in place. */
+  slots: NamedTensorMap;
+}
+
+/** An optimizer, such as `train`'s own. */
+export interface StepSource {
+  /** The next step of weights, by a kernel; undefined if the step needs more than their gradient, or has no kernel. */
+  stepOf(weights: Variable): KernelStep | undefined;
+}
 
 /** What decides how the kernels of `vgg-blocks/wasm` round. */
 export interface WasmNumerics {

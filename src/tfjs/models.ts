@@ -77,3 +77,15 @@ function* layersBefore({ sourceLayer, nodeIndex, tensorIndex }: SymbolicTensor):
   const input = nodes[nodeIndex]?.inputTensors[0];
   if (input) yield* layersBefore(input);
 }
+
+/** Whether a layer's input is what a ReLU puts out, perhaps pooled, flattened or dropped: zero where its gradient does not count. */
+export function isBehindRelu(layer: layers.Layer): boolean {
+  const [node, ...others] = layer.inboundNodes as unknown as { inputTensors: SymbolicTensor[] }[];
+  if (!node || others.length > 0) return false;
+  for (const before of layersBefore(node.inputTensors[0]!)) {
+    const name = before.getClassName();
+    if (name === 'ReLU' || before.getConfig().activation === 'relu') return true;
+    if (!['Dropout', 'Flatten', 'MaxPooling2D'].includes(name)) break;
+  }
+  return false;
+}

@@ -19,7 +19,13 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import { OPTIMIZERS } from '../core/optimizers.js';
-import { hasKernel, type OwnKernels, runOwnKernel, type UpdateKernel } from '../tfjs/kernels.js';
+import {
+  hasKernel,
+  type KernelStep,
+  type OwnKernels,
+  runOwnKernel,
+  type UpdateKernel,
+} from '../tfjs/kernels.js';
 
 /** An optimizer's step for one tensor of weights. */
 export interface Rule<Slot extends string = string, Numbers extends object = object> {
@@ -147,8 +153,8 @@ export class LeanOptimizer extends Optimizer {
   override applyGradients(gradients: NamedTensorMap | { name: string; tensor: Tensor }[]): void {
     this.incrementIterations();
     const { rule } = this;
-    const { weightDecay = 0, weightDecayOf = 'all', clipNorm } = this.options;
-    const kernel = rule.kernel && hasKernel(rule.kernel) ? rule.kernel : undefined;
+    const { clipNorm } = this.options;
+    const kernel = this.#kernel();
     // Weights that the loss does not depend on have no gradient.
     const all = (
       Array.isArray(gradients)
@@ -160,8 +166,7 @@ export class LeanOptimizer extends Optimizer {
     for (const [i, { name }] of all.entries()) {
       const gradient = clipped[i]!;
       const weights = engine().registeredVariables[name]!;
-      const decay = weightDecayOf === 'all' || weights.rank > 1 ? weightDecay : 0;
-      const numbers = rule.numbers(this.learningRate, decay, this.iterations);
+      const numbers = this.#numbers(weights, this.iterations);
       const slots = this.#slots.get(name) ?? this.#newSlots(name, weights);
       const inputs = { weights, gradient, ...slots };
       const next = tidy(() =>
@@ -178,6 +183,18 @@ export class LeanOptimizer extends Optimizer {
         slots[slot] = keep(next[slot]);
       }
     }
+  }
+
+  /**
+   * The step of weights that is next, for a kernel that does it while it computes their gradient; undefined without such a kernel,
+   * or if all gradients must be known first.
+   */
+  stepOf(weights: Variable): KernelStep | undefined {
+    const kernel = this.#kernel();
+    if (!kernel || this.options.clipNorm !== undefined) return undefined;
+    const slots = this.#slots.get(weights.name) ?? this.#newSlots(weights.name, weights);
+    const numbers = this.#numbers(weights, this.iterations + 1) as KernelStep['numbers'];
+    return { kernel, numbers, slots };
   }
 
   override getConfig() {
@@ -201,6 +218,17 @@ export class LeanOptimizer extends Optimizer {
     for (const { weights, slot, value } of slots) {
       this.#slots.set(weights, { ...this.#slots.get(weights), [slot]: keep(value) });
     }
+  }
+
+  #kernel(): UpdateKernel | undefined {
+    const { kernel } = this.rule;
+    return kernel && hasKernel(kernel) ? kernel : undefined;
+  }
+
+  #numbers(weights: Tensor, step: number): object {
+    const { weightDecay = 0, weightDecayOf = 'all' } = this.options;
+    const decay = weightDecayOf === 'all' || weights.rank > 1 ? weightDecay : 0;
+    return this.rule.numbers(this.learningRate, decay, step);
   }
 
   #newSlots(name: string, weights: Tensor): NamedTensorMap {

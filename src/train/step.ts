@@ -6,6 +6,7 @@ import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
 import { type Batch, disposeBatch } from './examples.js';
 import { holdFrozenNorms, type SeededDropout, seedDropout } from './layerRules.js';
+import { LeanOptimizer } from './leanOptimizer.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { type ChosenOptimizer, disposeOptimizer, setRate } from './optimizer.js';
 import { breathing } from './running.js';
@@ -47,7 +48,8 @@ export function startRun(
 ): Run {
   const dropout = seedDropout(model, seed);
   const releaseNorms = holdFrozenNorms(model);
-  const releaseLayers = fuseLayers(model);
+  const { optimizer } = chosen;
+  const releaseLayers = fuseLayers(model, optimizer instanceof LeanOptimizer ? optimizer : undefined);
   const releaseFusedNorms = fuseNorms(model);
   return {
     ...{ model, chosen, objective, rateFactor, average, dropout, breathe: breathing() },

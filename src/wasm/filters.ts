@@ -28,7 +28,7 @@ export class Filters {
     const dispose = backend.disposeData;
     backend.disposeData = (dataId, force) => {
       const done = dispose.call(backend, dataId, force);
-      if (this.#kept.has(dataId) && backend.refCount(dataId) === 0) this.#forget(dataId);
+      if (this.#kept.has(dataId) && backend.refCount(dataId) === 0) this.forget(dataId);
       return done;
     };
   }
@@ -57,7 +57,7 @@ export class Filters {
 
   /** Frees all memory, and restores the backend's own `disposeData`. */
   close(): void {
-    for (const dataId of [...this.#kept.keys()]) this.#forget(dataId);
+    for (const dataId of [...this.#kept.keys()]) this.forget(dataId);
     // The own property hides the class's method.
     Reflect.deleteProperty(this.#backend, 'disposeData');
   }
@@ -70,8 +70,10 @@ export class Filters {
     return true;
   }
 
-  #forget(dataId: object): void {
-    for (const address of this.#kept.get(dataId)!.values()) this.#backend.wasm?._free(address);
+  /** Frees the forms of a filter, as when its numbers change. */
+  forget(dataId: object): void {
+    for (const address of this.#kept.get(dataId)?.values() ?? []) this.#backend.wasm?._free(address);
     this.#kept.delete(dataId);
+    this.#seen.delete(dataId);
   }
 }

@@ -15,6 +15,7 @@ import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
 import { convPool, convPoolGrad } from './convPool.js';
+import { denseGrad } from './denseGrad.js';
 import { checkSimd, hasRelaxedSimd, kernelsId } from './kernels.js';
 import { Machines } from './machines.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
@@ -34,6 +35,7 @@ const OWN: { [N in keyof OwnKernels]: (call: OwnCall<N>) => OwnKernels[N]['outpu
   ConvPoolGrad: convPoolGrad,
   BatchNorm: batchNorm,
   BatchNormGrad: batchNormGrad,
+  DenseGrad: denseGrad,
   SgdUpdate: sgdUpdate,
   MomentumUpdate: momentumUpdate,
   AdamUpdate: adamUpdate,

@@ -144,6 +144,15 @@ export interface Kernels {
       ...decay: [ofGradient: number, keep: number],
     ]
   ): void;
+  denseGradientBytes(m: number, n: number): number;
+  denseGradient(
+    ...args: [
+      ...size: [m: number, n: number, k: number, firstRow: number, endRow: number],
+      ...tensors: [x: number, dy: number, weights: number, dx: number, behindRelu: number],
+      ...step: [to: number, rule: number, state1: number, state2: number, ...numbers: number[]],
+      work: number,
+    ]
+  ): void;
   productBytes(m: number, n: number, k: number, columnStepOfB: number): number;
   product(...args: Product): void;
   zeros(count: number, x: number): number;

@@ -1,5 +1,5 @@
 import type { Kernels } from './kernels.js';
-import { PER_NUMBER, runTasks, shares, type Tools } from './run.js';
+import { PER_NUMBER, PER_TERM, runTasks, shares, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
 /**
@@ -34,9 +34,6 @@ const FEW = 32;
  * rows of A (with fewer, reading B takes most of the time) and this number of columns of B.
  */
 const ZEROS = { fraction: 0.4, rows: 9, columns: 256 };
-
-/** Nanoseconds of one thread for a multiplication and an addition. */
-const PER_TERM = 0.06;
 
 /** Computes a product. Each thread computes some columns, so that numbers do not depend on how many there are. */
 export function multiply(tools: Tools, product: Product, addresses: Addresses): void {

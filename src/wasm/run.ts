@@ -41,6 +41,9 @@ export function shares({ helpers }: Tools, units: number, nanoseconds: number): 
   return rangesOf(units, Math.min(helpers.length + 1, worthwhile));
 }
 
+/** Nanoseconds of one thread for a multiplication and an addition. */
+export const PER_TERM = 0.06;
+
 /** Nanoseconds of one thread to read or write a number in memory. */
 export const PER_NUMBER = 0.3;
 

@@ -15,6 +15,7 @@ export const SHARED_KERNELS = [
   'spreadChoices',
   'clamp',
   'reluGradient',
+  'denseGradient',
   'sumRows',
   'sgdUpdate',
   'momentumUpdate',

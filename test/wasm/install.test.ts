@@ -28,6 +28,7 @@ const NAMES = [
   'ReluGrad',
   'BatchNorm',
   'BatchNormGrad',
+  'DenseGrad',
   'SgdUpdate',
   'MomentumUpdate',
   'AdamUpdate',
