@@ -98,7 +98,9 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   for (const { weight, count } of report.nonFinite) {
     console.error(`warning: ${weight} has ${count} values that are NaN or infinite`);
   }
-  console.log(
+  // Into the file itself goes the file alone.
+  const say = output === '/dev/stdout' ? console.error : console.log;
+  say(
     `${network?.title ?? 'network'}: ${report.loaded.length} tensors from ${input} (${report.format}) to ${output}`,
   );
 }

@@ -6,8 +6,6 @@ import { messageOf } from '../base/realm.js';
 import * as pending from '../io/pendingFile.js';
 import { systemCode } from '../io/runtime.js';
 
-export type { PendingFile } from '../io/pendingFile.js';
-
 /** The modules of this folder's files. */
 export const FILE_MODULES = { fs, fsSync, os, path };
 

@@ -136,6 +136,19 @@ describe('vgg-blocks inspect and convert', () => {
     expect((await run('inspect', at('half.safetensors'))).out).toContain('stored as F16, I64');
   });
 
+  test.skipIf(process.platform === 'win32')(
+    'convert writes to the standard output, and nothing else there',
+    async () => {
+      const path = join(folder, 'piped.safetensors');
+      const piped = openSync(path, 'w');
+      const args = ['convert', file, '/dev/stdout', '--to', 'safetensors'];
+      const { code, error } = await start(args, {}, piped).outcome;
+      closeSync(piped);
+      expect([code, error]).toEqual([0, expect.stringContaining('18 tensors from')]);
+      expect(readFileSync(path)).toEqual(readFileSync(file));
+    },
+  );
+
   test('convert goes through every format, by extension or --to, and comes back to the same bits', async () => {
     const at = (name: string) => join(folder, name);
     const steps: [to: string, format: string, ...args: string[]][] = [
