@@ -46,7 +46,7 @@ const stress: TestProjectInlineConfiguration = {
   plugins: [vitestStress()],
   test: {
     name: 'stress',
-    include: ['test/stress/*.test.ts', 'test/wasm/{conv2d,kernels,oddNumbers,pool,sums}.test.ts'],
+    include: ['test/stress/*.test.ts', 'test/wasm/{corners,oddNumbers,pool}.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
   },

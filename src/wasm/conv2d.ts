@@ -15,7 +15,9 @@ export function conv2d(call: Call<{ x: TensorInfo; filter: TensorInfo }, Conv2DA
   const { backend, inputs, attrs } = call;
   const info = infoOf('conv2d', inputs, attrs);
   if (info && isEmpty(info)) return backend.makeOutput(info.outShape, 'float32');
-  return info && isOurs(inputs, info) ? convolve(call, inputs, info) : call.stock(inputs, attrs);
+  return info && isOurs(inputs, info)
+    ? convolve(call, inputs, info)
+    : call.stock(inputs, withPadding(attrs, info));
 }
 
 /** The same with bias and ReLU or ReLU6; the backend's own kernel computes those with other activations. */
@@ -39,9 +41,10 @@ export function fusedConv2d(
     if (activation === 'relu6') clampInPlace(call, y, activation);
     return y;
   }
-  if (!clamps) return call.stock(inputs, attrs);
+  const padded = withPadding(attrs, info);
+  if (!clamps) return call.stock(inputs, padded);
   // Its own ReLU would lose NaN.
-  const y = call.stock(inputs, { ...attrs, activation: 'linear' }) as TensorInfo;
+  const y = call.stock(inputs, { ...padded, activation: 'linear' }) as TensorInfo;
   clampInPlace(call, y, activation);
   return y;
 }
@@ -64,6 +67,24 @@ function infoOf(
   );
   checkFits(kernel, info);
   return info;
+}
+
+/**
+ * The attributes for the backend's own kernel, with 'same' padding in pixels: by itself the kernel computes nothing where a stride
+ * passes over the last pixels.
+ */
+function withPadding<A extends Conv2DAttrs>(attrs: A, info: ConvInfo | undefined): A {
+  if (!info) return attrs;
+  const { top, bottom, left, right } = info.padInfo;
+  return {
+    ...attrs,
+    pad: [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ],
+  };
 }
 
 function isEmpty({ outShape }: ConvInfo): boolean {

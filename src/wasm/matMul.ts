@@ -5,12 +5,12 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
-import { addressOf } from './backend.js';
+import { addressOf, zeros } from './backend.js';
 import { clampInPlace, isClamping } from './clamp.js';
 import { multiply } from './product.js';
 import type { Call, Tools } from './run.js';
 
-/** Matrix products of equal batches, or of one matrix with a batch, with transposes. */
+/** Matrix products, also of batches that broadcast, with transposes. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
   return product(call, call.inputs, call.attrs) ?? call.stock(call.inputs, call.attrs);
 }
@@ -45,32 +45,43 @@ function product(
     number,
     number,
   ];
-  const [batchesA, batchesB] = [a, b].map(({ shape }) => util.sizeFromShape(shape.slice(0, -2))) as [
-    number,
-    number,
-  ];
   const batchShape = broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const batches = util.sizeFromShape(batchShape);
   const plain =
     inner === k &&
     a.dtype === 'float32' &&
     b.dtype === 'float32' &&
-    m * n * k * batches > 0 &&
-    [batchesA, batchesB].every((count) => count === 1 || count === batches) &&
-    (!bias || (bias.shape.length === 1 && bias.shape[0] === n && bias.dtype === 'float32'));
+    (!bias || (k > 0 && bias.shape.length === 1 && bias.shape[0] === n && bias.dtype === 'float32'));
   if (!plain) return undefined;
   const { backend } = tools;
+  if (k === 0) return zeros(backend, [...batchShape, m, n]);
   const c = backend.makeOutput([...batchShape, m, n], 'float32');
+  const [batchesA, batchesB] = [a, b].map(({ shape }) => batchesOf(shape.slice(0, -2), batchShape));
   const stepsA = transposeA ? ([4, 4 * m] as const) : ([4 * k, 4] as const);
   const stepsB = transposeB ? ([4, 4 * k] as const) : ([4 * n, 4] as const);
+  const batches = m * n > 0 ? util.sizeFromShape(batchShape) : 0;
   for (let i = 0; i < batches; i++) {
     const addresses = {
-      a: addressOf(backend, a) + 4 * m * k * (batchesA === 1 ? 0 : i),
-      b: addressOf(backend, b) + 4 * k * n * (batchesB === 1 ? 0 : i),
+      a: addressOf(backend, a) + 4 * m * k * batchesA!(i),
+      b: addressOf(backend, b) + 4 * k * n * batchesB!(i),
       bias: addressOf(backend, bias),
       c: addressOf(backend, c) + 4 * m * n * i,
     };
     multiply(tools, { m, n, k, stepsA, stepsB, relu }, addresses);
   }
   return c;
+}
+
+/** Which matrix of a batch of shape `shape` belongs to matrix i of a batch of shape `whole`, to which it is broadcast. */
+function batchesOf(shape: number[], whole: number[]): (i: number) => number {
+  return (i) => {
+    let [rest, place, step] = [i, 0, 1];
+    for (let axis = 1; axis <= shape.length; axis++) {
+      const length = shape.at(-axis)!;
+      const at = rest % whole.at(-axis)!;
+      if (length > 1) place += at * step;
+      rest = (rest - at) / whole.at(-axis)!;
+      step *= length;
+    }
+    return place;
+  };
 }

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { build, type Plugin } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -30,6 +30,8 @@ async function bundle(name: string, plugins: Plugin[] = []): Promise<void> {
     platform: 'node',
     format: 'cjs',
     mainFields: ['module', 'main'],
+    // Where packages are found.
+    define: { 'import.meta.url': JSON.stringify(pathToFileURL(root('package.json'))) },
     // It reads its own files.
     external: ['jasmine-core'],
     // tfjs declares its tests to be without side effects.

@@ -1,3 +1,4 @@
+import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-layers';
 import '@tensorflow/tfjs-backend-wasm';
 import {
@@ -66,33 +67,38 @@ function everything(c: typeof cases extends fc.Arbitrary<infer C> ? C : never): 
   ];
 }
 
-test.each([2, 3, 4])('%i threads compute what one does, however little', async (threads) => {
-  const all = fc.sample(cases, { numRuns: 25, seed: threads });
-  // Shares the backend's memory before it starts.
-  installWasmKernels({ threads: 2 })();
-  installWasmKernels();
-  await setBackend('wasm');
-  const expected: Float32Array[][] = [];
-  for (const one of all) expected.push(await on('wasm', () => everything(one)));
-  installWasmKernels()();
+test.each([2, 3, 4])(
+  '%i threads compute what one does and what the cpu backend does, however little',
+  async (threads) => {
+    const all = fc.sample(cases, { numRuns: 25, seed: threads });
+    // Shares the backend's memory before it starts.
+    installWasmKernels({ threads: 2 })();
+    installWasmKernels();
+    await setBackend('wasm');
+    const expected: Float32Array[][] = [];
+    for (const one of all) expected.push(await on('wasm', () => everything(one)));
+    installWasmKernels()();
 
-  installWasmKernels({ threads });
-  const start = vi.spyOn(Helper.prototype, 'start');
-  const helping = () => new Set(start.mock.contexts.filter((_, i) => start.mock.results[i]!.value)).size;
-  while (helping() < threads - 1) {
-    await on('wasm', () => everything({ ...all[0]!, batch: 8 }));
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  for (const [i, one] of all.entries()) {
-    start.mockClear();
-    const actual = await on('wasm', () => everything(one));
-    expect(start).toHaveBeenCalled();
-    for (const [k, values] of expected[i]!.entries()) {
-      // The gradient of a filter is a sum of the threads' sums.
-      const tolerance = k === 2 ? 1e-5 * Math.max(...values.map(Math.abs)) : 0;
-      const wrong = values.findIndex((value, at) => !(Math.abs(actual[k]![at]! - value) <= tolerance));
-      expect({ case: one, result: k, wrong }).toEqual({ case: one, result: k, wrong: -1 });
+    installWasmKernels({ threads });
+    const start = vi.spyOn(Helper.prototype, 'start');
+    const helping = () => new Set(start.mock.contexts.filter((_, i) => start.mock.results[i]!.value)).size;
+    while (helping() < threads - 1) {
+      await on('wasm', () => everything({ ...all[0]!, batch: 8 }));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
-  }
-  start.mockRestore();
-});
+    for (const [i, one] of all.entries()) {
+      start.mockClear();
+      const actual = await on('wasm', () => everything(one));
+      const onCpu = await on('cpu', () => everything(one));
+      expect(start).toHaveBeenCalled();
+      for (const [k, values] of expected[i]!.entries()) {
+        // The gradient of a filter is a sum of the threads' sums.
+        const tolerance = k === 2 ? 1e-5 * Math.max(...values.map(Math.abs)) : 0;
+        const wrong = values.findIndex((value, at) => !(Math.abs(actual[k]![at]! - value) <= tolerance));
+        const far = values.findIndex((value, at) => !(Math.abs(onCpu[k]![at]! - value) <= 1e-4));
+        expect({ case: one, result: k, wrong, far }).toEqual({ case: one, result: k, wrong: -1, far: -1 });
+      }
+    }
+    start.mockRestore();
+  },
+);
