@@ -5,7 +5,7 @@ import { systemCode } from './runtime.js';
 export interface PendingFile {
   /**
    * Eight random hexadecimal digits. Files named `weights-TOKEN-...` beside this one belong to it, and are removed with it if the
-   * process ends before `commit`.
+   * process ends before `commit`: see {@link temporaryPath}.
    */
   readonly token: string;
   append(chunk: string | Uint8Array): Promise<void>;
@@ -72,16 +72,20 @@ export async function openPending(modules: FileModules, path: string): Promise<P
 }
 
 /**
- * A name for a temporary file in a folder, which the next process removes if this one is killed. Those that earlier processes
- * left in the folder are removed first.
+ * A name for a temporary file in a folder, which the next process removes if this one is killed; with it go the files named
+ * `weights-TOKEN-...`, unless a `.json` file of the folder names them. What earlier processes left in the folder is removed first.
  */
-export async function temporaryPath(modules: FileModules, folder: string): Promise<string> {
+export async function temporaryPath(
+  modules: FileModules,
+  folder: string,
+  token = globalThis.crypto.randomUUID().slice(0, 8),
+): Promise<string> {
   const { path } = modules;
   if (!cleaned.has(path.resolve(folder))) {
     cleaned.add(path.resolve(folder));
     await removeStale(modules, folder).catch(() => {});
   }
-  const temporary = path.join(folder, `.vgg-blocks-${await processMark(modules)}-${newToken()}.tmp`);
+  const temporary = path.join(folder, `.vgg-blocks-${await processMark(modules)}-${token}.tmp`);
   if (unfinished.size === 0) process.on('exit', removeUnfinished);
   unfinished.set(temporary, modules);
   return temporary;
@@ -100,9 +104,12 @@ function removeUnfinished(): void {
 function remove({ fsSync, path }: FileModules, temporary: string): void {
   try {
     const folder = path.dirname(temporary);
-    const own = `weights-${tokenOf(temporary)}-`;
-    for (const name of fsSync.readdirSync(folder)) {
-      if (name.startsWith(own)) fsSync.rmSync(path.join(folder, name), { force: true });
+    const names = fsSync.readdirSync(folder);
+    const prefix = `weights-${tokenOf(temporary)}-`;
+    const own = names.filter((name) => name.startsWith(prefix));
+    const isNamed = (name: string) => fsSync.readFileSync(path.join(folder, name), 'utf8').includes(prefix);
+    if (own.length > 0 && !names.some((name) => name.endsWith('.json') && isNamed(name))) {
+      for (const name of own) fsSync.rmSync(path.join(folder, name), { force: true });
     }
     fsSync.rmSync(temporary, { force: true });
   } catch {}
@@ -120,10 +127,6 @@ async function removeStale(modules: FileModules, folder: string): Promise<void> 
     );
     if ((await hasEnded(modules, mark, changed)) ?? Date.now() - changed > DAY) remove(modules, temporary);
   }
-}
-
-function newToken(): string {
-  return globalThis.crypto.randomUUID().slice(0, 8);
 }
 
 function tokenOf(temporary: string): string {
@@ -176,7 +179,7 @@ async function resemble(file: FileHandle, { uid, gid, mode }: Replaced): Promise
 async function openInPlace({ fs }: FileModules, path: string): Promise<PendingFile> {
   const file = await fs.open(path, 'w');
   return {
-    token: newToken(),
+    token: '00000000',
     append: (chunk) => file.writeFile(chunk),
     begin: async (chunk) => void (await file.write(chunk, 0, chunk.length, 0)),
     commit: () => file.close(),

@@ -1,12 +1,13 @@
-import { open, readFile, rm } from 'node:fs/promises';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
 import { wholeNumber } from '../base/check.js';
 import { isArrayBuffer } from '../base/realm.js';
 import { storedBytes, weightGroups } from '../io/modelJson.js';
+import { forget, temporaryPath } from '../io/pendingFile.js';
 import { siblingOf } from '../io/sibling.js';
 import { printable } from '../weights/formats/error.js';
-import { because, openPending, writeFileAtomic } from './writeFile.js';
+import { because, FILE_MODULES, openPending, writeFileAtomic } from './writeFile.js';
 
 /** Options of {@link fileSystem}. */
 export interface FileSystemOptions {
@@ -22,7 +23,7 @@ export interface FileSystemOptions {
  * beside it, in tfjs's own layout, so that any web server can serve the folder.
  *
  * An interrupted save leaves the previous model intact: the weights are written under new names, then `model.json` is replaced
- * in one step, and only then are the old weights removed. New weights without their `model.json` are removed by the next save.
+ * in one step, and only then are the old weights removed. What a save that was killed left is removed by the next.
  *
  * @param path the folder, or its `model.json`.
  * @throws Error, on save and load, one sentence that names the file and says what to do.
@@ -51,24 +52,34 @@ async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: numb
   const count = Math.ceil(total / shardBytes);
   const folder = dirname(path);
   const json = await openPending(path);
+  // Names the old weights, so that the next save removes them if this process is killed before it has done so.
+  const leaving = await temporaryPath(FILE_MODULES, folder, OWN_SHARD.exec(old[0] ?? '')?.[1]);
   const paths = Array.from({ length: count }, (_, i) => `weights-${json.token}-${i + 1}of${count}.bin`);
   try {
     for (const [i, name] of paths.entries()) {
       await writeFileAtomic(join(folder, name), slice(chunks, i * shardBytes, (i + 1) * shardBytes));
     }
+    await writeFile(leaving, '');
     const manifest = [{ paths, weights: artifacts.weightSpecs ?? [] }];
     await json.append(JSON.stringify(modelJson(artifacts, manifest)));
     await json.commit();
   } catch (error) {
     for (const name of paths) await rm(join(folder, name), { force: true }).catch(() => {});
     await json.discard();
+    await remove(leaving);
     throw error;
   }
   for (const name of old) await rm(join(folder, name), { force: true }).catch(() => {});
+  await remove(leaving);
   return { modelArtifactsInfo: io.getModelArtifactsInfoForJSON(artifacts) };
 }
 
-const OWN_SHARD = /^weights-[0-9a-f]{8}-\d+of\d+\.bin$/;
+async function remove(temporary: string): Promise<void> {
+  await rm(temporary, { force: true }).catch(() => {});
+  forget(temporary);
+}
+
+const OWN_SHARD = /^weights-([0-9a-f]{8})-\d+of\d+\.bin$/;
 
 /** The `model.json` that tfjs's own handlers write beside the weights. */
 function modelJson(artifacts: io.ModelArtifacts, weightsManifest: io.WeightsManifestConfig): io.ModelJSON {

@@ -113,7 +113,7 @@ test('a save writes, flushes and closes each file before renaming it, and remove
   const weights = Array(4).fill(file).flat();
   expect(await callsOfSave()).toEqual([
     ...['mkdir', 'open', ...weights, ...file.slice(2)],
-    ...['rm', 'rm', 'rm', 'rm'],
+    ...['rm', 'rm', 'rm', 'rm', 'rm'],
   ]);
 });
 

@@ -145,6 +145,19 @@ describe('a process that ends in the middle of a file', () => {
     expect(readdirSync(folder).sort()).toEqual(['next', ...own]);
   });
 
+  test('after a model was replaced takes the old weights with it, and before that neither', async () => {
+    writeFileSync(at('model.json'), '{"weightsManifest": [{"paths": ["weights-11111111-1of1.bin"]}]}');
+    for (const token of ['11111111', '22222222']) {
+      const journal = at(`.vgg-blocks-00000000-1-${token}.tmp`);
+      for (const path of [at(`weights-${token}-1of1.bin`), journal]) writeFileSync(path, '');
+      utimesSync(journal, 0, 0);
+    }
+    await writeFileAtomic(at('next'), '');
+    expect(readdirSync(folder).sort()).toEqual(
+      ['model.json', 'next', ...own, 'weights-11111111-1of1.bin'].sort(),
+    );
+  });
+
   test('of another machine is given a day', async () => {
     const [fresh, old] = ['00000000-1-11111111', '00000000-1-22222222'].map((id) => `.vgg-blocks-${id}.tmp`);
     for (const name of [fresh!, old!]) writeFileSync(at(name), '');
