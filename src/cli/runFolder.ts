@@ -59,6 +59,8 @@ export interface RunFolder<T> {
   complete: boolean;
   /** The options of `train`, for a part of the run with its own checkpoints. */
   checkpoint(part?: string): CheckpointOptions;
+  /** Notes arguments that were chosen meanwhile, for `--resume`. */
+  note(): Promise<void>;
   /** Notes that the results have been written. */
   finish(): Promise<void>;
   /** Gives the folder back. */
@@ -109,6 +111,7 @@ export async function openRunFolder<T extends RunArguments>(
         allow: args.allow === 'both' ? ['data', 'engine'] : args.allow ? [args.allow] : [],
         onProblem: (problem) => console.error(problem),
       }),
+      note: () => begin({ command: name, complete: false, args: { ...args } as Begun['args'] }),
       finish: () => begin({ command: name, complete: true, args: { ...args } as Begun['args'] }),
       release,
     };

@@ -31,6 +31,7 @@ import { stopOnSignal } from './process.js';
 import { openRunFolder, type RunArguments, type RunFolder, withRun } from './runFolder.js';
 import { openRunLog } from './runLog.js';
 import { checkAccuracy, epochLine } from './runs.js';
+import { chooseThreads, threadsToTry } from './threads.js';
 
 interface TrainArguments extends BackendArguments, RunArguments {
   data: string;
@@ -97,7 +98,12 @@ export function trainCommand(): Command {
       ),
     )
     .addOption(shared.backend())
-    .addOption(shared.threads())
+    .addOption(
+      numeric(
+        '--threads <n>',
+        'threads of the wasm backend (default: what a short trial shows to be faster)',
+      ),
+    )
     .addOption(shared.relaxedSimd())
     .addOption(shared.tensorboard())
     .addOption(
@@ -126,7 +132,7 @@ async function run(given: TrainArguments, command: Command): Promise<void> {
 
 async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   const { args } = folder;
-  await useBackend(args);
+  await useBackend({ ...args, threads: threadsToTry(args) });
   const bar = progressBar();
   const data = await loadData(args.data, args.seed, bar.log);
   const trainSet = data.trainSet.resize(args.size);
@@ -145,6 +151,10 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
   );
   const epochs = args.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
+  if (args.threads === undefined) {
+    args.threads = await chooseThreads(args, model, epochs * trainSet.length);
+    await folder.note();
+  }
   const signal = stopOnSignal();
   const checkpoint = folder.checkpoint();
   const before = await storedEpochs(checkpoint.store);
