@@ -18,8 +18,15 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { flushGradient } from './flush.js';
-import { type ConvPool, hasKernel, type KernelStep, runOwnKernel, type StepSource } from './kernels.js';
-import { isBehindRelu, layersWithin, onlyReader } from './models.js';
+import {
+  type ConvPool,
+  hasKernel,
+  type KernelStep,
+  type Pooling,
+  runOwnKernel,
+  type StepSource,
+} from './kernels.js';
+import { isBehindRelu, layersWithin, onlyReader, poolingOf } from './models.js';
 import { passThrough, replaceCalls } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
@@ -48,7 +55,7 @@ export function fuseLayers(model: LayersModel, optimizer?: StepSource): () => vo
   let trained = false;
   for (const layer of layersWithin(model)) {
     const next = onlyReader(model, layer);
-    const pool = next && poolOf(next);
+    const pool = next && poolingOf(next);
     const output = outputOf(layer);
     const operation = operationOf(layer, output ? 'none' : 'own', pool);
     const wanted: Name[] = [];
@@ -137,7 +144,7 @@ function weightsOf(layer: layers.Layer): { filter: Tensor; bias?: Tensor } {
 function operationOf(
   layer: layers.Layer,
   activation: 'own' | 'none' = 'own',
-  pool?: ConvPool['pool'],
+  pool?: Pooling,
 ): Operation | undefined {
   const config = layer.getConfig();
   if (activation === 'own' && config.activation !== 'relu' && config.activation !== 'linear')
@@ -159,15 +166,6 @@ function operationOf(
 function outputOf(layer: layers.Layer): ((logits: Tensor) => Tensor) | undefined {
   if (layer.getClassName() !== 'Dense') return undefined;
   return { linear: (logits: Tensor) => logits, softmax, sigmoid }[layer.getConfig().activation as string];
-}
-
-/** The pooling of a max pooling layer of channels-last images whose windows are not too large to be part of an operation. */
-function poolOf(layer: layers.Layer): ConvPool['pool'] | undefined {
-  if (layer.getClassName() !== 'MaxPooling2D') return undefined;
-  const { poolSize, strides, padding, dataFormat } = layer.getConfig();
-  const [size, steps] = [poolSize, strides] as [number, number][];
-  if (dataFormat !== 'channelsLast' || size![0] * size![1] > 255) return undefined;
-  return { size: size!, strides: steps!, pad: padding as 'same' | 'valid' };
 }
 
 /**

@@ -1,31 +1,30 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { hasKernel, runOwnKernel } from './kernels.js';
-import { layersWithin, onlyReader } from './models.js';
+import { hasKernel, type Pooling, runOwnKernel } from './kernels.js';
+import { layersWithin, onlyReader, poolingOf } from './models.js';
 import { passThrough, replaceCalls } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
 /**
- * Makes each batch normalization one operation in training, with the ReLU behind it, if any, where the backend has a kernel for
- * it. The running statistics move as in the layer's own call. Only the input is kept, which also shows where ReLU blocks the
- * gradient.
+ * Makes each batch normalization one operation in training, with the ReLU and max pooling behind it, if any, where the backend
+ * has a kernel for it. The running statistics move as in the layer's own call. Only the input is kept, which also shows where
+ * ReLU blocks the gradient, and which pixels the pooling chose.
  *
  * Frozen layers, whose statistics do not move, are left alone.
  *
  * @returns a function that restores the layers.
  */
 export function fuseNorms(model: LayersModel): () => void {
-  const found = new Map<layers.Layer, { relu: layers.Layer | undefined; needsX: boolean }>();
+  const found = new Map<layers.Layer, Behind & { needsX: boolean }>();
   // Whether an earlier layer is trained, which needs the gradient of this layer's input.
   let trained = false;
   for (const layer of layersWithin(model)) {
-    const next = onlyReader(model, layer);
-    if (isNorm(layer)) found.set(layer, { relu: next && isRelu(next) ? next : undefined, needsX: trained });
+    if (isNorm(layer)) found.set(layer, { ...behind(model, layer), needsX: trained });
     trained ||= layer.trainableWeights.length > 0;
   }
-  const rectified = new WeakSet<Tensor>();
+  const done = new WeakSet<Tensor>();
   const release = replaceCalls([...found.keys()], (layer, own) => {
-    const { relu, needsX } = found.get(layer)!;
+    const { relu, pool, needsX } = found.get(layer)!;
     const { epsilon, momentum, axis } = layer.getConfig() as Record<'epsilon' | 'momentum' | 'axis', number>;
     return (inputs, kwargs) => {
       const [x, ...others] = [inputs].flat() as [Tensor, ...Tensor[]];
@@ -33,17 +32,31 @@ export function fuseNorms(model: LayersModel): () => void {
       if (kwargs.training !== true || !fits || others.length > 0 || !hasKernel('BatchNorm')) {
         return own(inputs, kwargs);
       }
-      const y = normalize(layer, x, { epsilon, momentum, relu: relu !== undefined }, needsX);
-      if (relu) rectified.add(y);
+      const attrs = { epsilon, momentum, relu: relu !== undefined, pool: pool && poolingOf(pool) };
+      const y = normalize(layer, x, attrs, needsX);
+      if (relu || pool) done.add(y);
       return y;
     };
   });
-  const relus = [...found.values()].flatMap(({ relu }) => relu ?? []);
-  const releaseRelus = passThrough(relus, rectified);
+  const passed = [...found.values()].flatMap(({ relu, pool }) => [relu ?? [], pool ?? []].flat());
+  const releasePassed = passThrough(passed, done);
   return () => {
-    releaseRelus();
+    releasePassed();
     release();
   };
+}
+
+/** The layers behind a batch normalization that belong to its operation. */
+interface Behind {
+  relu?: layers.Layer;
+  pool?: layers.Layer;
+}
+
+function behind(model: LayersModel, norm: layers.Layer): Behind {
+  const next = onlyReader(model, norm);
+  const relu = next && isRelu(next) ? next : undefined;
+  const pool = relu ? onlyReader(model, relu) : next;
+  return { relu, pool: pool && poolingOf(pool) ? pool : undefined };
 }
 
 /** Whether a layer is a batch normalization that is trained, with a scale and an offset; tfjs trains no other. */
@@ -65,7 +78,7 @@ function isRelu(layer: layers.Layer): boolean {
 function normalize(
   layer: layers.Layer,
   x: Tensor,
-  { momentum, ...attrs }: { epsilon: number; momentum: number; relu: boolean },
+  { momentum, ...attrs }: { epsilon: number; momentum: number; relu: boolean; pool?: Pooling },
   wantsX: boolean,
 ): Tensor {
   const [scale, offset, runningMean, runningVariance] = layer.weights.map((weight) => weight.read()) as [
@@ -78,17 +91,17 @@ function normalize(
     wantsX ? [scale, offset, x] : [scale, offset],
     () => {
       const inputs = { x, scale, offset, runningMean, runningVariance };
-      const [y, mean, variance, nextMean, nextVariance] = runOwnKernel('BatchNorm', inputs, {
+      const [y, mean, variance, nextMean, nextVariance, ...choices] = runOwnKernel('BatchNorm', inputs, {
         ...attrs,
         momentum,
-      }) as [Tensor, Tensor, Tensor, Tensor, Tensor];
+      }) as [Tensor, Tensor, Tensor, Tensor, Tensor, ...Tensor[]];
       layer.weights[2]!.write(nextMean);
       layer.weights[3]!.write(nextVariance);
-      return { y, kept: [x, mean, variance] };
+      return { y, kept: [x, mean, variance, ...choices] };
     },
     (dy, kept) => {
-      const [x, mean, variance] = kept as [Tensor, Tensor, Tensor];
-      const inputs = { dy, x, mean, variance, scale, offset };
+      const [x, mean, variance, choices] = kept as [Tensor, Tensor, Tensor, Tensor?];
+      const inputs = { dy, x, mean, variance, scale, offset, ...(choices && { choices }) };
       return runOwnKernel('BatchNormGrad', inputs, { ...attrs, wantsX });
     },
   );

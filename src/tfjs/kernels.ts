@@ -9,12 +9,18 @@ import {
   type Variable,
 } from '@tensorflow/tfjs-core';
 
-/** A convolution of stride 1, its bias, ReLU and max pooling, of channels-last float32 images. */
+/** Max pooling of channels-last float32 images, by windows of at most 255 pixels. */
+export interface Pooling {
+  size: [number, number];
+  strides: [number, number];
+  pad: 'same' | 'valid';
+}
+
+/** A convolution of stride 1, its bias, ReLU and max pooling. */
 export interface ConvPool {
   pad: 'same' | 'valid';
   relu: boolean;
-  /** The pooling's window of at most 255 pixels. */
-  pool: { size: [number, number]; strides: [number, number]; pad: 'same' | 'valid' };
+  pool: Pooling;
 }
 
 /**
@@ -29,8 +35,8 @@ export interface OwnKernels<T = TensorInfo> {
   /** The gradient before a ReLU, from the gradient after it and the ReLU's output. */
   ReluGrad: { inputs: { dy: T; y: T }; attrs: object; output: T };
   /**
-   * The output, and for each of its numbers, as a byte, which pixel of its window it was, or 255 if it has no gradient because
-   * of the ReLU. Neither the map before the pooling nor its gradient ever exists as a whole.
+   * The output, and the choices of the pooling: for each number of the output, as a byte, which pixel of its window it was, or
+   * 255 if it has no gradient because of the ReLU. Neither the map before the pooling nor its gradient ever exists as a whole.
    */
   ConvPool: { inputs: { x: T; filter: T; bias?: T }; attrs: ConvPool; output: T[] };
   /** The gradients that are wanted, in that order. */
@@ -40,18 +46,19 @@ export interface OwnKernels<T = TensorInfo> {
     output: T[];
   };
   /**
-   * Batch normalization of the last axis in training, then ReLU if `relu`: y, the batch's mean and biased variance, and the
-   * running ones' next values, which keep the fraction `momentum` of the present ones.
+   * Batch normalization of the last axis in training, then ReLU if `relu` and max pooling if there is a `pool`: y, the batch's
+   * mean and biased variance, the running ones' next values, which keep the fraction `momentum` of the present ones, and the
+   * pooling's choices.
    */
   BatchNorm: {
     inputs: { x: T; scale: T; offset: T; runningMean: T; runningVariance: T };
-    attrs: { epsilon: number; relu: boolean; momentum: number };
+    attrs: { epsilon: number; relu: boolean; pool?: Pooling; momentum: number };
     output: T[];
   };
-  /** Its gradients: of scale and offset, and of x if that is wanted, which may take dy's memory. */
+  /** Its gradients: of scale and offset, and of x if that is wanted, which may take the memory of dy or of x. */
   BatchNormGrad: {
-    inputs: { dy: T; x: T; mean: T; variance: T; scale: T; offset: T };
-    attrs: { epsilon: number; relu: boolean; wantsX: boolean };
+    inputs: { dy: T; x: T; mean: T; variance: T; scale: T; offset: T; choices?: T };
+    attrs: { epsilon: number; relu: boolean; pool?: Pooling; wantsX: boolean };
     output: T[];
   };
   /**

@@ -1,4 +1,5 @@
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { Pooling } from './kernels.js';
 
 /**
  * The layers of a model that compute something, in order, including those of nested models. Input layers are left out, because
@@ -31,6 +32,15 @@ function outputsOf(model: LayersModel): Set<layers.Layer> {
     ...model.outputs.map(({ sourceLayer }) => sourceLayer),
     ...within.flatMap((inner) => [...outputsOf(inner)]),
   ]);
+}
+
+/** The pooling of a max pooling layer of channels-last images; undefined for other layers and for large windows. */
+export function poolingOf(layer: layers.Layer): Pooling | undefined {
+  if (layer.getClassName() !== 'MaxPooling2D') return undefined;
+  const { poolSize, strides, padding, dataFormat } = layer.getConfig();
+  const [size, steps] = [poolSize, strides] as [number, number][];
+  if (dataFormat !== 'channelsLast' || size![0] * size![1] > 255) return undefined;
+  return { size: size!, strides: steps!, pad: padding as 'same' | 'valid' };
 }
 
 /**

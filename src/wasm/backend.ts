@@ -44,16 +44,35 @@ export function addressOf(backend: WasmBackend, info: TensorInfo | undefined): n
   return info ? backend.getMemoryOffset(info.dataId) : 0;
 }
 
+/**
+ * Makes the backend throw where its memory cannot grow. It would go on with a tensor at the address 0, and write over its own
+ * data there.
+ *
+ * @returns a function that restores the backend.
+ */
+export function guardMemory({ wasm }: WasmBackend): () => void {
+  // Emscripten replaces the functions at their first call.
+  wasm!._free(wasm!._malloc(8));
+  const malloc = wasm!._malloc;
+  wasm!._malloc = (bytes) => {
+    // Larger sizes would be passed on modulo 4 GB.
+    const address = bytes < 2 ** 32 ? malloc(bytes) : 0;
+    if (address === 0 && bytes > 0) {
+      throw new RangeError(
+        `installWasmKernels: the wasm backend's memory (at most 4 GB) has no room for ${bytes} more bytes; use a smaller batch.`,
+      );
+    }
+    return address;
+  };
+  return () => {
+    wasm!._malloc = malloc;
+  };
+}
+
 /** Allocates memory of the backend. The memory may move, which detaches older views of it. */
 export function allocate(backend: WasmBackend, bytes: number): number {
   // The address is returned as an int32, which is negative above 2 GB.
-  const address = backend.wasm!._malloc(bytes) >>> 0;
-  if (address === 0) {
-    throw new RangeError(
-      `installWasmKernels: the wasm backend's memory (at most 4 GB) has no room for ${bytes} more bytes; use a smaller batch.`,
-    );
-  }
-  return address;
+  return backend.wasm!._malloc(bytes) >>> 0;
 }
 
 /** Runs `use` with working memory that is freed afterwards. */

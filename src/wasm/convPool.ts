@@ -4,7 +4,7 @@ import { addNumbers, addressOf, type ConvInfo, checkFits, floats, withMemory } f
 import { filterGradient } from './conv2dBackpropFilter.js';
 import { turnedOf } from './conv2dBackpropInput.js';
 import { withConvolution } from './convolution.js';
-import { eachImages } from './pool.js';
+import { eachImages, poolingOf } from './pool.js';
 import type { OwnCall, Tools } from './run.js';
 import { sumRows } from './sums.js';
 
@@ -79,10 +79,8 @@ interface Infos {
 function infosOf(x: TensorInfo, filter: TensorInfo, { pad, pool }: ConvPool): Infos {
   type Shape = [number, number, number, number];
   const conv = backend_util.computeConv2DInfo(x.shape as Shape, filter.shape as Shape, 1, 1, pad);
-  checkFits('ConvPool', conv);
-  const pooling = backend_util.computePool2DInfo(conv.outShape, pool.size, pool.strides, 1, pool.pad);
-  checkFits('ConvPool', pooling);
-  return { conv, pool: pooling };
+  checkFits('Conv2D', conv);
+  return { conv, pool: poolingOf(conv.outShape, pool) };
 }
 
 /** Some images of a batch, and how many numbers of the inputs and outputs come before them. */

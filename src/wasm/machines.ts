@@ -1,6 +1,6 @@
 import { isArrayBuffer } from '../base/realm.js';
 import type { WasmNumerics } from '../tfjs/kernels.js';
-import { memoryOf, type WasmBackend } from './backend.js';
+import { guardMemory, memoryOf, type WasmBackend } from './backend.js';
 import { Filters } from './filters.js';
 import { Helper } from './helper.js';
 import { instantiate } from './kernels.js';
@@ -11,7 +11,7 @@ import type { Tools } from './run.js';
  * registered again at any time.
  */
 export class Machines {
-  readonly #machines = new Map<WasmBackend, Tools>();
+  readonly #machines = new Map<WasmBackend, Tools & { unguard: () => void }>();
   readonly #numerics: WasmNumerics;
 
   constructor(numerics: WasmNumerics) {
@@ -32,14 +32,16 @@ export class Machines {
     }
     const helpers = Array.from({ length: threads - 1 }, () => new Helper(memory, relaxedSimd));
     const kernels = instantiate(memory, relaxedSimd);
-    const machine = { backend, kernels, filters: new Filters(backend), helpers };
+    const unguard = guardMemory(backend);
+    const machine = { backend, kernels, filters: new Filters(backend), helpers, unguard };
     this.#machines.set(backend, machine);
     return machine;
   }
 
   close(): void {
-    for (const [backend, { filters }] of this.#machines) {
+    for (const [backend, { filters, unguard }] of this.#machines) {
       filters.close();
+      unguard();
       this.#end(backend);
     }
   }

@@ -6,6 +6,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import type { Pooling } from '../tfjs/kernels.js';
 import { addressOf, type ConvInfo, checkFits } from './backend.js';
 import type { Windows } from './kernels.js';
 import { type Call, PER_NUMBER, runTasks, shares, type Tools } from './run.js';
@@ -117,4 +118,12 @@ function windowsOf(info: ConvInfo): Windows {
     padInfo.top,
     padInfo.left,
   ];
+}
+
+/** The shapes of a pooling that is part of an operation. */
+export function poolingOf(inputShape: readonly number[], { size, strides, pad }: Pooling): ConvInfo {
+  const shape = inputShape as [number, number, number, number];
+  const info = backend_util.computePool2DInfo(shape, size, strides, 1, pad);
+  checkFits('MaxPool', info);
+  return info;
 }

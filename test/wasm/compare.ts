@@ -31,14 +31,15 @@ export function watchMemory(): { peak(): number; end(): void } {
   let [sum, peak] = [0, 0];
   inside._malloc = (bytes) => {
     const address = _malloc(bytes);
-    taken.set(address, bytes);
+    // Addresses above 2 GB are returned as negative numbers, and freed as positive ones.
+    taken.set(address >>> 0, bytes);
     sum += bytes;
     peak = Math.max(peak, sum);
     return address;
   };
   inside._free = (address) => {
-    sum -= taken.get(address) ?? 0;
-    taken.delete(address);
+    sum -= taken.get(address >>> 0) ?? 0;
+    taken.delete(address >>> 0);
     _free(address);
   };
   return { peak: () => peak, end: () => Object.assign(inside, { _malloc, _free }) };

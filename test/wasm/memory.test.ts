@@ -1,0 +1,101 @@
+import '@tensorflow/tfjs-backend-wasm';
+import {
+  dispose,
+  findBackendFactory,
+  memory,
+  registerBackend,
+  removeBackend,
+  setBackend,
+  type Tensor4D,
+  tensor,
+  tensor1d,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { cost, smallArch } from '../../src/index.js';
+import { chooseOptimizer } from '../../src/train/optimizer.js';
+import { startRun, step } from '../../src/train/step.js';
+import { installWasmKernels } from '../../src/wasm/index.js';
+import { wasm } from './compare.js';
+
+/**
+ * What a step takes does not depend on its numbers, so the kernels compute none here: steps of full batches take milliseconds.
+ */
+vi.mock('../../src/wasm/kernels.js', async (original) => {
+  const own = await original<typeof import('../../src/wasm/kernels.js')>();
+  const instantiate: typeof own.instantiate = (...args) => {
+    const kernels = Object.entries(own.instantiate(...args));
+    return Object.fromEntries(
+      kernels.map(([name, kernel]) => [name, name.endsWith('Bytes') ? kernel : () => 0]),
+    ) as unknown as ReturnType<typeof own.instantiate>;
+  };
+  return { ...own, instantiate };
+});
+
+beforeAll(() => void installWasmKernels());
+afterAll(() => installWasmKernels()());
+
+/** A new backend, since WebAssembly's memory never shrinks. */
+beforeEach(async () => {
+  const factory = findBackendFactory('wasm');
+  removeBackend('wasm');
+  registerBackend('wasm', factory);
+  await setBackend('wasm');
+});
+
+describe("the chapter's network at 224x224", () => {
+  test.each([
+    [8, 'sgd', false],
+    [8, 'adam', true],
+    [32, 'adam', false],
+    [32, 'sgd', true],
+    [128, 'sgd', false],
+    [128, 'adam', true],
+    [256, 'sgd', false],
+    [256, 'adam', false],
+  ] as const)(
+    'in batches of %i with %s, batchNorm %s, takes no more than cost() counts, and stays at what the first epoch took',
+    (batchSize, optimizer, batchNorm) => {
+      const before = memory().numTensors;
+      const model = smallArch(4, { batchNorm });
+      const run = startRun(model, chooseOptimizer('test', { optimizer }), { seed: 0 });
+      const images = new Float32Array(batchSize * 224 * 224);
+      const xs = () => tensor(images, [batchSize, 224, 224, 1]) as Tensor4D;
+      const oneStep = () =>
+        dispose(step(run, { xs: xs(), ys: tensor1d(new Int32Array(batchSize), 'int32') }));
+      const oneEpoch = () => {
+        for (let i = 0; i < 3; i++) oneStep();
+        // The backend's own batch normalization would compute all of it.
+        if (!batchNorm) {
+          const x = xs();
+          tidy(() => void model.apply(x));
+          x.dispose();
+        }
+        return wasm().wasm.HEAPU8.length;
+      };
+      const { training } = cost(model, { batchSize, optimizer }).bytes;
+      const first = oneEpoch();
+      expect(first / training).toBeLessThan(batchSize < 32 ? 1.2 : 1);
+      for (let epoch = 0; epoch < 2; epoch++) expect(oneEpoch()).toBe(first);
+      run.end();
+      model.dispose();
+      expect(memory().numTensors).toBe(before);
+    },
+  );
+});
+
+describe('where the memory cannot grow', () => {
+  test('an operation throws, and the backend goes on', async () => {
+    // A first operation installs the kernels on this backend.
+    const x = tensor([1, 2]);
+    tidy(() => x.clone());
+    const inside = wasm() as unknown as { makeOutput(shape: number[], dtype: string): unknown };
+    for (const shape of [[2 ** 30 - 1], [2 ** 30 + 4]]) {
+      expect(() => inside.makeOutput(shape, 'float32')).toThrow(
+        `installWasmKernels: the wasm backend's memory (at most 4 GB) has no room for ${4 * shape[0]!} more bytes; use a smaller batch.`,
+      );
+    }
+    expect([...(await x.data())]).toEqual([1, 2]);
+    x.dispose();
+  });
+});
