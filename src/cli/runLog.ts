@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type LogFile, openLog, tensorBoardWriter, writeFileAtomic } from 'vgg-blocks/node';
+import { openLog, tensorBoardWriter, writeFileAtomic } from 'vgg-blocks/node';
 import { curves, type EpochRow, historyCsv, type StepRow } from 'vgg-blocks/train';
 import { messageOf } from '../base/realm.js';
 
@@ -9,8 +10,6 @@ export interface RunLog {
   onStep?: (row: StepRow) => void;
   /** Writes `history.csv` and `curves.svg` again, and adds to TensorBoard's events. */
   onEpoch(row: EpochRow): Promise<void>;
-  /** The epochs so far, numbered consecutively. */
-  readonly epochs: readonly EpochRow[];
   close(): Promise<void>;
 }
 
@@ -28,7 +27,7 @@ export async function openRunLog(
   { before = [], logSteps, tensorboard }: RunLogOptions = {},
 ): Promise<RunLog> {
   const epochs = [...before];
-  const steps = logSteps && (await openLog(join(folder, 'steps.jsonl'), { append: before.length > 0 }));
+  const steps = logSteps && (await openSteps(join(folder, 'steps.jsonl')));
   const board = tensorboard && (await tensorBoardWriter(folder));
   const reported = new Set<string>();
   const tried = (work: Promise<void>) =>
@@ -39,8 +38,7 @@ export async function openRunLog(
     });
   let pending = Promise.resolve();
   return {
-    epochs,
-    ...(steps && { onStep: (row: StepRow) => (pending = pending.then(() => tried(line(steps, row)))) }),
+    ...(steps && { onStep: (row: StepRow) => (pending = pending.then(() => tried(steps.add(row)))) }),
     async onEpoch(row) {
       const numbered = { ...row, epoch: epochs.length + 1 };
       epochs.push(numbered);
@@ -57,6 +55,33 @@ export async function openRunLog(
   };
 }
 
-function line(file: LogFile, row: StepRow): Promise<void> {
-  return file.append(`${JSON.stringify(row)}\n`);
+/** The lines of steps. Of an earlier run those before the first new step stay: all of a run that goes on, none of another. */
+async function openSteps(
+  path: string,
+): Promise<{ add(row: StepRow): Promise<void>; close(): Promise<void> }> {
+  // Fails now if it cannot be written, not after the first step.
+  let file = await openLog(path, { append: true });
+  let begun = false;
+  return {
+    async add(row) {
+      if (!begun) {
+        const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => stepOf(line) < row.step);
+        await writeFileAtomic(path, lines.map((line) => `${line}\n`).join(''));
+        await file.close();
+        file = await openLog(path, { append: true });
+        begun = true;
+      }
+      await file.append(`${JSON.stringify(row)}\n`);
+    },
+    close: () => file.close(),
+  };
+}
+
+/** The step of a line; infinite for one that a killed run did not complete. */
+function stepOf(line: string): number {
+  try {
+    return (JSON.parse(line) as StepRow).step;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
 }

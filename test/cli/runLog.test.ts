@@ -1,0 +1,60 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { openRunLog } from '../../src/cli/runLog.js';
+import type { EpochRow, StepRow } from '../../src/train/index.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-run-log-'));
+afterEach(() => vi.restoreAllMocks());
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const step = (number: number): StepRow => ({
+  step: number,
+  epoch: 1,
+  loss: 1,
+  accuracy: 0,
+  learningRate: 0.1,
+});
+const row = (epoch: number): EpochRow => ({
+  ...{ epoch, examples: 8, loss: 1, trainAccuracy: 0.5, testLoss: null, testAccuracy: null },
+  ...{ validationLoss: null, validationAccuracy: null, learningRate: 0.1, examplesPerSecond: 9, seconds: 1 },
+});
+
+/** Logs steps, and returns those in the file afterwards. */
+async function logged(...numbers: number[]): Promise<number[]> {
+  const { onStep, close } = await openRunLog(folder, { logSteps: true });
+  for (const number of numbers) onStep!(step(number));
+  await close();
+  const lines = readFileSync(join(folder, 'steps.jsonl'), 'utf8').trim().split('\n');
+  return lines.map((line) => (JSON.parse(line) as StepRow).step);
+}
+
+test('steps of a run that goes on follow those before it, and another run begins anew', async () => {
+  expect(await logged(1, 2, 3)).toEqual([1, 2, 3]);
+  writeFileSync(join(folder, 'steps.jsonl'), '{"step":4,"epo', { flag: 'a' });
+  expect(await logged(3, 4)).toEqual([1, 2, 3, 4]);
+  expect(await logged(1)).toEqual([1]);
+});
+
+test('epochs of phases and of an earlier process are numbered consecutively', async () => {
+  const log = await openRunLog(folder, { before: [row(1), row(2)] });
+  for (const epoch of [3, 1]) await log.onEpoch(row(epoch));
+  await log.close();
+  const lines = readFileSync(join(folder, 'history.csv'), 'utf8').trim().split('\n');
+  expect(lines.map((line) => line.split(',')[0])).toEqual(['epoch', '1', '2', '3', '4']);
+});
+
+test('what cannot be written is reported once, and the run goes on', async () => {
+  const gone = mkdtempSync(join(tmpdir(), 'vgg-gone-'));
+  const log = await openRunLog(gone);
+  rmSync(gone, { recursive: true });
+  writeFileSync(gone, 'a file in place of the folder');
+  const complain = vi.spyOn(console, 'error').mockReturnValue();
+  for (const epoch of [1, 2]) await log.onEpoch(row(epoch));
+  expect(complain.mock.calls.map(([message]) => message)).toEqual([
+    expect.stringMatching(/history\.csv could not be written: there is a file where a folder is expected/),
+    expect.stringMatching(/curves\.svg could not be written: /),
+  ]);
+  rmSync(gone);
+});
