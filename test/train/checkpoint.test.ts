@@ -1,9 +1,18 @@
-import { memory } from '@tensorflow/tfjs-core';
+import { fill, memory, mul, train as optimizers, tensor1d, zeros } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { crc32 } from '../../src/base/crc32.js';
 import { ImageSet } from '../../src/data/index.js';
 import { vgg } from '../../src/index.js';
-import { memoryStore, type TrainOptions, train } from '../../src/train/index.js';
+import {
+  type CheckpointStore,
+  type EpochRow,
+  memoryStore,
+  storedEpochs,
+  type TrainOptions,
+  train,
+} from '../../src/train/index.js';
+import { readTensors } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend('wasm'));
@@ -41,26 +50,37 @@ async function run(options: TrainOptions, data = sets(), model = build()) {
   }
 }
 
-/** A signal that stops a run after a number of steps, by way of its data. */
-function stopAfter(steps: number, { trainSet, ...others } = sets()) {
+/** Options that stop a run after a number of steps. */
+function stopAfter(steps: number): Pick<TrainOptions, 'signal' | 'onStep'> {
   const controller = new AbortController();
-  let taken = 0;
-  const stopping = {
-    length: trainSet.length,
-    shape: trainSet.shape,
-    classNames: trainSet.classNames,
-    fingerprint: () => trainSet.fingerprint(),
-    *batches(order: { batchSize: number; seed?: number }) {
-      for (const batch of trainSet.batches(order)) {
-        if (taken++ === steps) controller.abort();
-        yield batch;
-      }
-    },
+  let done = 0;
+  const onStep = () => {
+    if (++done === steps) controller.abort();
   };
-  return {
-    signal: controller.signal,
-    data: { trainSet: stopping, ...others } as unknown as ReturnType<typeof sets>,
-  };
+  return { signal: controller.signal, onStep };
+}
+
+async function* once(bytes: Uint8Array) {
+  yield bytes;
+}
+
+/** Changes a byte, counted from the end if negative. */
+async function damage(store: CheckpointStore, name: string, at = -100): Promise<void> {
+  const bytes = ((await store.open(name)) as Uint8Array).slice();
+  bytes[(at + bytes.length) % bytes.length]! ^= 1;
+  await store.write(name, once(bytes));
+}
+
+/** Replaces text of the same length in a checkpoint, and corrects its checksum. */
+async function replaceText(store: CheckpointStore, name: string, old: string, text: string): Promise<void> {
+  const bytes = ((await store.open(name)) as Uint8Array).slice();
+  const escaped = (one: string) => JSON.stringify(one).slice(1, -1);
+  const latin = new TextDecoder('latin1').decode(bytes);
+  const at = latin.indexOf(escaped(old));
+  expect(at).toBeGreaterThan(0);
+  bytes.set(new TextEncoder().encode(escaped(text)), at);
+  new DataView(bytes.buffer).setUint32(bytes.length - 4, crc32(bytes.subarray(0, -4)), true);
+  await store.write(name, once(bytes));
 }
 
 const timeless = <T extends { epochs: object[] }>(history: T) => ({
@@ -78,8 +98,8 @@ describe('a run that was stopped and resumed ends with the same weights and hist
     const whole = await run(options);
     for (const steps of [1, 3, 4, 8]) {
       const store = memoryStore();
-      const { signal, data } = stopAfter(steps);
-      const stopped = await run({ ...options, signal, checkpoint: { store } }, data);
+      const stop = stopAfter(steps);
+      const stopped = await run({ ...options, ...stop, checkpoint: { store } });
       expect(stopped.history.ended).toBe('aborted');
       const resumed = await run({ ...options, checkpoint: { store, resume: true } });
       expect(resumed.weights).toEqual(whole.weights);
@@ -92,13 +112,295 @@ describe('a run that was stopped and resumed ends with the same weights and hist
     const store = memoryStore();
     const ends: string[] = [];
     for (let i = 0; i < 4; i++) {
-      // An epoch has three batches, and those that were done are passed over.
-      const { signal, data } = stopAfter(4);
+      // Nine steps in all.
+      const stop = stopAfter(4);
       const checkpoint = { store, resume: true };
-      const { history, weights } = await run({ optimizer: 'adam', keep: 'best', signal, checkpoint }, data);
+      const { history, weights } = await run({ optimizer: 'adam', keep: 'best', ...stop, checkpoint });
       ends.push(history.ended);
       if (history.ended === 'finished') expect(weights).toEqual(whole.weights);
     }
     expect(ends).toEqual(['aborted', 'aborted', 'finished', 'finished']);
+  });
+});
+
+describe('checkpoints', () => {
+  test('the last two and the best are kept', async () => {
+    const store = memoryStore();
+    const accuracies: number[] = [];
+    const onEpoch = (row: EpochRow) => void accuracies.push(row.validationAccuracy!);
+    await run({ optimizer: 'adam', epochs: 6, checkpoint: { store, everySeconds: 0 }, onEpoch });
+    const best = accuracies.indexOf(Math.max(...accuracies)) + 1;
+    expect((await store.list()).sort()).toEqual(
+      [...new Set([best + 1, 7])]
+        .map((epoch) => `epoch-0000${epoch}-batch-0000000`)
+        .concat(['epoch-00006-batch-0000002'])
+        .sort(),
+    );
+  });
+
+  test('are safetensors files with the weights, the slots and the best weights', async () => {
+    const store = memoryStore();
+    await run({ optimizer: 'momentum', keep: 'best', checkpoint: { store } });
+    const [name] = (await store.list()).sort().slice(-1);
+    const tensors = await readTensors((await store.open(name!)) as Uint8Array);
+    const parts = new Set([...tensors.keys()].map((key) => key.split('/')[0]));
+    expect([...parts].sort()).toEqual(['best', 'checksum', 'epoch', 'optimizer', 'weights']);
+    expect((await storedEpochs(store)).map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+  });
+
+  test('a damaged one is named, and the one before it is used; if all are, that is said', async () => {
+    const whole = await run({ optimizer: 'adam' });
+    const store = memoryStore();
+    const stop = stopAfter(7);
+    await run({ optimizer: 'adam', ...stop, checkpoint: { store } });
+    const [before, last] = (await store.list()).sort().slice(-2) as [string, string];
+    await damage(store, last);
+    const problems: string[] = [];
+    const checkpoint = { store, resume: true, onProblem: (problem: string) => void problems.push(problem) };
+    const resumed = await run({ optimizer: 'adam', checkpoint });
+    expect(resumed.weights).toEqual(whole.weights);
+    expect(problems).toEqual([
+      `memory: ${last}: it is damaged or incomplete: its checksum is wrong. The one before it is used.`,
+    ]);
+    expect(resumed.history.problems).toEqual(problems);
+    expect(before < last).toBe(true);
+    for (const name of await store.list()) await damage(store, name);
+    await expect(run({ checkpoint: { store, resume: true } })).rejects.toThrow(
+      /^train: no checkpoint in memory can be read: memory: epoch-.* checksum is wrong\. .*Start a new run\.$/,
+    );
+  });
+
+  test.each([0, 3, 9, 100, 2000, -1, -3])('a change of byte %i is found', async (at) => {
+    const store = memoryStore();
+    await run({ epochs: 1, checkpoint: { store } });
+    for (const name of await store.list()) await damage(store, name, at);
+    await expect(run({ epochs: 1, checkpoint: { store, resume: true } })).rejects.toThrow(
+      'checksum is wrong',
+    );
+  });
+
+  test.each([0, 7, 100, 2000])('a file of %i bytes is incomplete', async (length) => {
+    const store = memoryStore();
+    await run({ epochs: 1, checkpoint: { store } });
+    for (const name of await store.list()) {
+      const bytes = (await store.open(name)) as Uint8Array;
+      await store.write(name, once(bytes.slice(0, length)));
+    }
+    await expect(run({ epochs: 1, checkpoint: { store, resume: true } })).rejects.toThrow(
+      'checksum is wrong',
+    );
+  });
+
+  const other = { trainSet: noise(20, 3), validationSet: noise(9, 5) };
+
+  test.each<[string, TrainOptions, ReturnType<typeof sets>, number, RegExp]>([
+    ['an option', { seed: 8 }, sets(), 3, /: the option seed was 7 and is 8\. Pass what it began with\.$/],
+    ['a new option', { clipNorm: 1 }, sets(), 3, /: the option clipNorm was not set and is 1\./],
+    [
+      'the data',
+      {},
+      other,
+      3,
+      /: of the data, trainSet was "20 examples of 4x4x1, \w+" and is "20 examples of 4x4x1, \w+"\./,
+    ],
+    ['the model', {}, sets(), 4, /: of layer 10 of the model \(Dense\), units was 3 and is 4\./],
+  ])('another run is refused by what differs: %s', async (_, options, data, classes, message) => {
+    const store = memoryStore();
+    const stop = stopAfter(4);
+    await run({ ...stop, checkpoint: { store } });
+    const checkpoint = { store, resume: true };
+    await expect(run({ ...options, checkpoint }, data, build(classes))).rejects.toThrow(message);
+  });
+
+  test('other data may be allowed, and another engine is refused', async () => {
+    const store = memoryStore();
+    const stop = stopAfter(4);
+    await run({ ...stop, checkpoint: { store } });
+    for (const name of await store.list()) await replaceText(store, name, '"tfjs":"4.', '"tfjs":"3.');
+    const checkpoint = { store, resume: true };
+    await expect(run({ checkpoint })).rejects.toThrow(
+      /: of the engine, tfjs was "3\.[\d.]+" and is "4\.[\d.]+"\./,
+    );
+    const { history } = await run({ checkpoint: { ...checkpoint, allow: ['engine', 'data'] } }, other);
+    expect(history.ended).toBe('finished');
+  });
+
+  test('an unfinished run is not overwritten, and a finished one is', async () => {
+    const store = memoryStore();
+    const stop = stopAfter(4);
+    await run({ ...stop, checkpoint: { store } });
+    await expect(run({ checkpoint: { store } })).rejects.toThrow(
+      'train: memory has an unfinished run, up to epoch-00002-batch-0000001; go on with it (resume: true) or choose another store.',
+    );
+    await run({ checkpoint: { store, resume: true } });
+    expect((await run({ seed: 2, checkpoint: { store } })).history.seed).toBe(2);
+  });
+
+  test('a store in use is refused, and is free after a run, also one that failed', async () => {
+    const store = memoryStore();
+    const release = await store.lock();
+    await expect(run({ checkpoint: { store } })).rejects.toThrow('another run has this store');
+    await release();
+    const failing = () => {
+      throw new Error('no');
+    };
+    await expect(run({ onEpoch: failing, checkpoint: { store } })).rejects.toThrow('no');
+    await (await store.lock())();
+  });
+
+  test('a full disk is reported, training goes on, and the next one is tried', async () => {
+    const inner = memoryStore();
+    let writes = 0;
+    const store: CheckpointStore = {
+      ...inner,
+      async write(name, content) {
+        if (++writes === 3) throw new Error('the disk is full; free some space.');
+        await inner.write(name, content);
+      },
+    };
+    const { history, weights } = await run({ checkpoint: { store } });
+    expect(history.problems).toEqual([
+      'the disk is full; free some space. Training goes on, and the next checkpoint will be tried.',
+    ]);
+    expect((await inner.list()).sort()).toEqual(['epoch-00002-batch-0000000', 'epoch-00004-batch-0000000']);
+    expect(weights).toEqual((await run({})).weights);
+  });
+
+  test('a store that cannot be written to is an error before the first step', async () => {
+    const store: CheckpointStore = {
+      ...memoryStore(),
+      write: async () => {
+        throw new Error('permission denied.');
+      },
+    };
+    let steps = 0;
+    await expect(run({ checkpoint: { store }, onStep: () => void steps++ })).rejects.toThrow(
+      'permission denied',
+    );
+    expect(steps).toBe(0);
+  });
+
+  test('after a divergence the model has the weights of the last good one', async () => {
+    const store = memoryStore();
+    const stored: Record<string, number[][]> = {};
+    const model = build();
+    const keepWeights: CheckpointStore = {
+      ...store,
+      async write(name, content) {
+        stored[name] = await valuesOf(model);
+        await store.write(name, content);
+      },
+    };
+    let steps = 0;
+    const { trainSet } = sets();
+    const poisoned = {
+      length: trainSet.length,
+      shape: trainSet.shape,
+      *batches(order: { batchSize: number; seed?: number }) {
+        for (const { xs, ys } of trainSet.batches(order)) {
+          yield { xs: steps > 4 ? mul(xs, Number.NaN) : xs, ys };
+          if (steps++ > 4) xs.dispose();
+        }
+      },
+    };
+    const data = { trainSet: poisoned } as unknown as ReturnType<typeof sets>;
+    const { history, weights } = await run({ checkpoint: { store: keepWeights } }, data, model);
+    expect(history).toMatchObject({ ended: 'diverged', weightsOf: 1 });
+    expect(weights).toEqual(stored['epoch-00002-batch-0000000']);
+  });
+
+  test('weights that are not finite are a divergence, whatever the loss', async () => {
+    const model = build();
+    const onStep = () => {
+      const [first, ...others] = model.getWeights();
+      const infinite = fill(first!.shape, Number.POSITIVE_INFINITY);
+      model.setWeights([infinite, ...others]);
+      infinite.dispose();
+    };
+    const data = { trainSet: noise(20) } as ReturnType<typeof sets>;
+    const { history } = await run({ onStep, epochs: 1, batchSize: 20 }, data, model);
+    expect(history.ended).toBe('diverged');
+  });
+
+  test.each<[TrainOptions, string]>([
+    [{ checkpoint: {} as { store: CheckpointStore } }, 'train: checkpoint has no store;'],
+    [{ checkpoint: { store: memoryStore(), everySeconds: -1 } }, 'train: checkpoint.everySeconds is -1;'],
+    [
+      { checkpoint: { store: memoryStore(), allow: ['seed' as 'data'] } },
+      'train: checkpoint.allow is "seed"; it must be one of',
+    ],
+  ])('bad options are refused: %#', async (options, message) => {
+    await expect(run(options)).rejects.toThrow(message);
+  });
+
+  test("an optimizer of tfjs's own is refused", async () => {
+    const optimizer = optimizers.sgd(0.1);
+    await expect(run({ optimizer, checkpoint: { store: memoryStore() } })).rejects.toThrow(
+      'train: checkpoints cannot store the state of the optimizer passed; name an optimizer.',
+    );
+    optimizer.dispose();
+  });
+});
+
+describe('batches that are not what the set says are one sentence', () => {
+  type Change = { xs?: number[]; ys?: number[]; dtype?: 'float32'; stop?: boolean; again?: boolean };
+  test.each<[string, Change, string]>([
+    [
+      'fewer',
+      { stop: true },
+      'the training set returned 8 examples, but its length is 20; correct its length.',
+    ],
+    [
+      'more',
+      { again: true },
+      'the training set returned more examples than its length of 20; correct its length.',
+    ],
+    [
+      'an empty batch',
+      { xs: [0, 4, 4, 1], ys: [] },
+      'the training set returned a batch of 0 examples after 8 of 20, but 8 are due; only the last batch may be smaller than batchSize.',
+    ],
+    [
+      'a batch of another size',
+      { xs: [5, 4, 4, 1], ys: [0, 0, 0, 0, 0] },
+      'returned a batch of 5 examples after 8 of 20, but 8 are due;',
+    ],
+    [
+      'images of another size',
+      { xs: [8, 5, 4, 1], ys: Array(8).fill(0) },
+      'returned images of 5x4x1, but its shape is 4x4x1;',
+    ],
+    [
+      'too few labels',
+      { xs: [8, 4, 4, 1], ys: [0, 1] },
+      'returned 8 images with 2 labels; return one label for each image.',
+    ],
+    [
+      'labels of another type',
+      { xs: [8, 4, 4, 1], ys: Array(8).fill(0), dtype: 'float32' },
+      'returned labels of the type float32; return int32.',
+    ],
+    [
+      'a label too large',
+      { xs: [8, 4, 4, 1], ys: [0, 1, 3, 0, 0, 0, 0, 0] },
+      'the training set has the label 3 at example 10, but the model has 3 classes; labels must be from 0 to 2.',
+    ],
+  ])('%s', async (_, change, message) => {
+    const good = noise(20);
+    const trainSet = {
+      length: 20,
+      shape: [4, 4, 1],
+      *batches(order: { batchSize: number; seed?: number }) {
+        const batches = good.batches(order);
+        yield batches.next().value;
+        if (change.stop) return;
+        const { xs, ys, dtype = 'int32' } = change;
+        if (xs && ys) yield { xs: zeros(xs), ys: tensor1d(ys, dtype) };
+        else yield* batches;
+        if (change.again) yield* good.batches(order);
+      },
+    };
+    const data = { trainSet } as unknown as ReturnType<typeof sets>;
+    await expect(run({}, data)).rejects.toThrow(message);
   });
 });
