@@ -4,14 +4,15 @@ import type { Augmentation, ImageFileSet, ImageFiles } from 'vgg-blocks/data';
 import { cacheFeatures, freeze, splitModel, transferHead, unfreeze } from 'vgg-blocks/features';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder, progressBar, temporaryFile } from 'vgg-blocks/node';
-import { confusion, evaluate, predictClasses, train } from 'vgg-blocks/train';
+import { confusion, evaluate, predictClasses, storedEpochs, train } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
 import { type Finetuned, listing, type Phase, percent, writeFinetuned } from './finetuned.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn, numeric, shared } from './options.js';
 import { stopOnSignal } from './process.js';
+import { openRunFolder, type RunArguments, type RunFolder, withRun } from './runFolder.js';
 import { openRunLog, type RunLog } from './runLog.js';
-import { checkAccuracy, epochLine, makeFolder } from './runs.js';
+import { checkAccuracy, epochLine } from './runs.js';
 
 /** The changes of `--augment`, which rarely alter the class of an image. */
 const AUGMENTATION: Augmentation = {
@@ -23,7 +24,8 @@ const AUGMENTATION: Augmentation = {
 /** Augmented passes over the training images in a cache, in addition to the plain one. */
 const PASSES = 4;
 
-interface FinetuneArguments extends NetworkArguments {
+interface FinetuneArguments extends NetworkArguments, RunArguments {
+  folder?: string;
   size?: number;
   validationFraction?: number;
   pooling: 'avg' | 'max' | 'flatten';
@@ -38,7 +40,6 @@ interface FinetuneArguments extends NetworkArguments {
   augment?: true;
   memory: number;
   seed: number;
-  out: string;
   tensorboard?: true;
   json?: true;
   minAccuracy?: number;
@@ -46,10 +47,13 @@ interface FinetuneArguments extends NetworkArguments {
 
 /** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
 export function finetuneCommand(): Command {
-  return withNetwork(
-    new Command('finetune')
-      .description('train a network on your own images, starting from existing weights')
-      .argument('<folder>', 'a folder with one subfolder of images per class, or with train and val'),
+  return withRun(
+    withNetwork(
+      new Command('finetune')
+        .description('train a network on your own images, starting from existing weights')
+        .argument('[folder]', 'a folder with one subfolder of images per class, or with train and val'),
+    ),
+    'runs/finetune',
   )
     .addOption(
       numeric('--size <pixels>', "height and width of the input (default: the network's own, or 224)"),
@@ -91,16 +95,29 @@ export function finetuneCommand(): Command {
         0,
       ),
     )
-    .addOption(new Option('--out <folder>', 'output folder').default('runs/finetune'))
     .addOption(shared.tensorboard())
     .option('--json', 'print the result as one line of JSON')
     .addOption(numberIn('fraction', '--min-accuracy <fraction>', 'fail if the validation accuracy is lower'))
     .action(run);
 }
 
-async function run(folder: string, args: FinetuneArguments): Promise<void> {
+async function run(folder: string | undefined, given: FinetuneArguments, command: Command): Promise<void> {
+  if ((folder === undefined) === (given.resume === undefined)) {
+    throw new Error('finetune: pass a folder of images, or --resume with the folder of a run.');
+  }
+  const taken = await openRunFolder(command, { ...given, folder });
+  try {
+    if (taken.complete) console.log(`the run in ${taken.args.out} is complete, and its results are there`);
+    else await finetuneIn(taken);
+  } finally {
+    await taken.release();
+  }
+}
+
+async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
+  const { args } = taken;
+  const folder = args.folder!;
   const say = args.json ? () => {} : (line: string) => console.log(line);
-  await makeFolder('finetune', args.out);
   const loaded = await loadNetwork('finetune', args, {
     includeTop: false,
     ...(args.size !== undefined && { inputShape: [args.size, args.size, 3] as const }),
@@ -122,11 +139,19 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
     name: `${base.name}_finetuned`,
   });
   setMetadata(model, { preprocessing, classNames });
-  const log = await openRunLog(args.out, args);
-  const { phases, predicted } = await trainPhases(model, base, images, args, { signal, say, log });
+  const before = [];
+  for (const part of PARTS) before.push(...(await storedEpochs(taken.checkpoint(part).store)));
+  const log = await openRunLog(args.out, {
+    ...args,
+    before: before.map((row, i) => ({ ...row, epoch: i + 1 })),
+  });
+  const { phases, predicted } = await trainPhases(model, base, images, taken, { signal, say, log });
   await log.close();
   if (phases[0]!.epochs.length === 0)
-    throw new Error('finetune: stopped before the first batch; nothing was written.');
+    throw new Error(`finetune: stopped before the first batch; go on with --resume ${args.out}.`);
+  const last = phases.at(-1)!;
+  if (!signal.aborted) await taken.finish();
+  if (last.ended === 'diverged' && last.weightsOf === 0) throw diverged(last.name);
   const { labels } = images.validationSet;
   const found = labels.length > 0 ? confusion(labels, predicted, classNames) : undefined;
   // Looked at once, after everything has been chosen by other images.
@@ -162,6 +187,8 @@ async function run(folder: string, args: FinetuneArguments): Promise<void> {
   say(`wrote ${files.join(', ')} to ${args.out}`);
   if (without) say(`model.safetensors was not written: ${without}`);
   if (args.json) console.log(JSON.stringify(result));
+  if (last.ended === 'diverged') throw diverged(last.name);
+  if (signal.aborted) say(`stopped; go on with --resume ${args.out}`);
   checkAccuracy('finetune: validation', found?.accuracy ?? null, args.minAccuracy);
 }
 
@@ -199,9 +226,10 @@ async function trainPhases(
   model: LayersModel,
   base: LayersModel,
   images: ImageFiles,
-  args: FinetuneArguments,
+  taken: RunFolder<FinetuneArguments>,
   { signal, say, log }: { signal: AbortSignal; say: (line: string) => void; log: RunLog },
 ): Promise<Trained> {
+  const { args } = taken;
   const top = base.layers.at(-1)!.name;
   // Fail on an unknown layer before the training, not in the middle of it.
   if (args.unfreeze) freeze(unfreeze(model, args.unfreeze), top);
@@ -230,6 +258,7 @@ async function trainPhases(
         optimizer: 'adam',
         schedule: 'cosine',
         keep: cached.validationSet ? 'best' : 'last',
+        checkpoint: taken.checkpoint(PARTS[from === undefined ? 0 : 1]),
         signal,
         onProgress: bar.update,
         onEpoch(row) {
@@ -239,17 +268,25 @@ async function trainPhases(
       });
       bar.stop();
       trained.phases.push({ name, ...history });
-      if (history.ended === 'diverged')
-        throw new Error(`finetune: the loss is no longer a number (${name}); try a smaller learning rate.`);
+      if (history.ended === 'diverged' && history.weightsOf === 0) break;
       if (cached.validationSet) trained.predicted = await predictClasses(upper, cached.validationSet);
     } finally {
       bar.stop();
       await cached.trainSet.dispose();
       await cached.validationSet?.dispose();
     }
-    if (signal.aborted) break;
+    if (signal.aborted || trained.phases.at(-1)!.ended === 'diverged') break;
   }
   return trained;
+}
+
+/** The checkpoints of the two phases. */
+const PARTS = ['new-layers', 'unfrozen'] as const;
+
+function diverged(phase: string): Error {
+  return new Error(
+    `finetune: diverged (${phase}): the loss or the weights are no longer finite numbers, so the last good ones are kept; try a smaller learning rate.`,
+  );
 }
 
 /** The layer before the first trainable one. */

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { type CheckpointOptions, storedEpochs } from './checkpoint/checkpoints.js';
+export { indexedDbStore } from './checkpoint/indexedDbStore.js';
 export { type CheckpointStore, memoryStore } from './checkpoint/store.js';
 export { type Confusion, confusion } from './confusion.js';
 export { confusionChart } from './confusionChart.js';

@@ -102,6 +102,7 @@ describe('vgg-blocks finetune', () => {
       /validation accuracy \d+\.\d %\nclass +images +recall +precision +F1 +predicted as\nblue +3 /,
     );
     expect(readdirSync(at('out')).sort()).toEqual([
+      'checkpoints',
       'classes.txt',
       'curves.svg',
       'history.csv',
@@ -110,6 +111,7 @@ describe('vgg-blocks finetune', () => {
       'model.safetensors',
       'predictions.svg',
       'result.json',
+      'run.json',
     ]);
     expect(readFileSync(at('out', 'classes.txt'), 'utf8')).toBe('blue\nred\n');
     const { phases } = JSON.parse(readFileSync(at('out', 'history.json'), 'utf8'));

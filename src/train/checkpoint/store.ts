@@ -2,7 +2,7 @@ import type { Source } from '../../io/read.js';
 import { concat } from '../../io/read.js';
 
 /**
- * Where a run keeps its checkpoints: `folderStore` of `vgg-blocks/node`, {@link indexedDbStore} or {@link opfsStore} in
+ * Where a run keeps its checkpoints: `folderStore` of `vgg-blocks/node`, {@link indexedDbStore} in
  * browsers, {@link memoryStore}, or an object of your own.
  */
 export interface CheckpointStore {

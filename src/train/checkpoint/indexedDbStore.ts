@@ -1,0 +1,80 @@
+import { fail } from '../../base/check.js';
+import { messageOf } from '../../base/realm.js';
+import { type CheckpointStore, collect } from './store.js';
+
+/** The object store of the checkpoints, as blobs by their names. */
+const TABLE = 'checkpoints';
+
+/**
+ * Checkpoints in a browser's IndexedDB, where they outlive the page. One tab at a time may use a database.
+ *
+ * @param name of the database.
+ * @throws RangeError where there is no IndexedDB, as in Node.
+ * @example
+ * await train(model, sets, { checkpoint: { store: indexedDbStore('garments'), resume: true } });
+ */
+export function indexedDbStore(name: string): CheckpointStore {
+  if (typeof indexedDB === 'undefined') {
+    fail('indexedDbStore', 'this runtime has no IndexedDB; use folderStore in Node, or memoryStore.');
+  }
+  const use = async <T>(
+    mode: IDBTransactionMode,
+    work: (table: IDBObjectStore) => IDBRequest<T>,
+  ): Promise<T> => {
+    const database = await opened(name);
+    try {
+      // Flushed to disk before it counts as done.
+      const transaction = database.transaction(TABLE, mode, { durability: 'strict' });
+      const request = work(transaction.objectStore(TABLE));
+      await new Promise<void>((resolve, reject) => {
+        transaction.oncomplete = () => resolve();
+        transaction.onabort = () => reject(transaction.error);
+      });
+      return request.result;
+    } catch (error) {
+      throw new Error(
+        `the database ${name} could not be used: ${messageOf(error)}; free some space, or allow the page to store data.`,
+        { cause: error },
+      );
+    } finally {
+      database.close();
+    }
+  };
+  return {
+    name: `the database ${name}`,
+    lock: () => locked(`vgg-blocks/${name}`, name),
+    list: async () => (await use('readonly', (table) => table.getAllKeys())) as string[],
+    open: async (key) => (await use('readonly', (table) => table.get(key))) as Blob,
+    async write(key, content) {
+      const blob = new Blob(await collect(content));
+      await use('readwrite', (table) => table.put(blob, key));
+    },
+    remove: (key) => use('readwrite', (table) => table.delete(key)),
+  };
+}
+
+function opened(name: string): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(name, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(TABLE);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** Takes a lock of the origin, which ends with the page. */
+function locked(lock: string, name: string): Promise<() => Promise<void>> {
+  return new Promise((resolve, reject) => {
+    const held = navigator.locks.request(lock, { ifAvailable: true }, (got) => {
+      if (!got)
+        throw new Error(`the database ${name} is in use by another tab; close it, or choose another name.`);
+      return new Promise<void>((release) =>
+        resolve(async () => {
+          release();
+          await held;
+        }),
+      );
+    });
+    held.catch(reject);
+  });
+}
