@@ -2,7 +2,8 @@ import { multiplyAdd } from './gemm';
 
 /**
  * Batch normalization in training of x, `[rows, channels]`: each channel is normalized by its own mean and variance, scaled and
- * shifted, and may pass a ReLU. Both ways read the data twice: for sums, then for the result.
+ * shifted, and may pass a ReLU. Both ways read the data twice: for sums, then for the result. Each time threads may take some of the
+ * rows each; the sums of their parts are added in order.
  *
  * Sums are those of blocks of rows in float32, added up in float64, and squares are of the distance to the mean of the block
  * before, so that variances lose no digits where means are large.
@@ -14,44 +15,72 @@ const ROWS: i32 = 32;
 /** Numbers of the running statistics below this are 0: averages of zeros would end as subnormal numbers, which are slow. */
 const SMALLEST: f32 = 7.888609052210118e-31; // 2^-100
 
-/** Bytes of working memory, for both ways: two sums in float64 and two numbers in float32 of each channel. */
+/** Bytes of working memory for the sums of a part, in whole cache lines: two in float64 and two numbers in float32 of each channel. */
 export function normBytes(channels: i32): i32 {
-  return channels * 24;
+  return (channels * 24 + 63) & ~63;
 }
 
-/** y, the mean and variance of x, and the next running statistics, which move the fraction `rate` towards the batch's. */
-export function norm(
-  x: usize, rows: i32, channels: i32, scale: usize, offset: usize, epsilon: f64, relu: i32,
-  y: usize, mean: usize, variance: usize,
-  runningMean: usize, runningVariance: usize, rate: f32, nextMean: usize, nextVariance: usize, work: usize,
-): void {
+/** The places in a part's working memory. */
+// @ts-ignore: decorator
+@inline
+function second(sums: usize, channels: i32): usize {
+  return sums + (channels << 3);
+}
+
+// @ts-ignore: decorator
+@inline
+function third(sums: usize, channels: i32): usize {
+  return sums + (channels << 4);
+}
+
+// @ts-ignore: decorator
+@inline
+function fourth(sums: usize, channels: i32): usize {
+  return sums + channels * 20;
+}
+
+/** Sums of the distances of x to the row at `first`, and of their squares, of some rows. */
+export function normSums(x: usize, rows: i32, channels: i32, first: usize, sums: usize): void {
   const step = <usize>channels << 2;
-  const squares = work + (channels << 3);
-  const shift = squares + (channels << 3);
-  const factor = shift + step;
-  memory.fill(work, 0, channels << 4);
-  // Sums are of distances to the first row, whose place the factors take later.
-  const first = factor;
-  for (let c: usize = 0; c < step; c += 4) {
-    const value = load<f32>(x + c);
-    store<f32>(first + c, isFinite(value) ? value : 0);
-  }
-  memory.copy(shift, first, step);
+  const squares = second(sums, channels), shift = third(sums, channels);
+  memory.fill(sums, 0, channels << 4);
+  for (let c: usize = 0; c < step; c += 4) store<f32>(shift + c, finite(load<f32>(x + c)));
   for (let row = 0; row < rows; row += ROWS) {
     const count = min(ROWS, rows - row);
     const block = x + row * step;
     let c: usize = 0;
-    for (; c + 16 <= step; c += 16) moments4(block + c, count, step, first + c, shift + c, work + 2 * c, squares + 2 * c);
-    for (; c < step; c += 4) moments1(block + c, count, step, first + c, work + 2 * c, squares + 2 * c);
+    for (; c + 16 <= step; c += 16) moments4(block + c, count, step, first + c, shift + c, sums + 2 * c, squares + 2 * c);
+    for (; c < step; c += 4) moments1(block + c, count, step, first + c, sums + 2 * c, squares + 2 * c);
   }
-  for (let c: usize = 0; c < step; c += 4) {
-    const distance = load<f64>(work + 2 * c) / rows;
-    store<f32>(mean + c, <f32>(load<f32>(first + c) + distance));
+}
+
+/**
+ * The mean and variance of x, from the sums of its parts, the next running statistics, which move the fraction `rate` towards
+ * them, and in the first part's memory the factors for `normApply`.
+ */
+export function normStatistics(
+  parts: i32, sums: usize, rows: i32, channels: i32, first: usize, scale: usize, epsilon: f64,
+  mean: usize, variance: usize,
+  runningMean: usize, runningVariance: usize, rate: f32, nextMean: usize, nextVariance: usize,
+): void {
+  const squares = second(sums, channels), factor = third(sums, channels);
+  addParts(parts, sums, channels);
+  for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
+    const distance = load<f64>(sums + 2 * c) / rows;
+    store<f32>(mean + c, <f32>(finite(load<f32>(first + c)) + distance));
     store<f32>(variance + c, <f32>max<f64>(0, load<f64>(squares + 2 * c) / rows - distance * distance));
     store<f32>(factor + c, factorOf(load<f32>(scale + c), load<f32>(variance + c), epsilon));
     store<f32>(nextMean + c, moved(load<f32>(runningMean + c), load<f32>(mean + c), rate));
     store<f32>(nextVariance + c, moved(load<f32>(runningVariance + c), load<f32>(variance + c), rate));
   }
+}
+
+/** y of some rows. */
+export function normApply(
+  x: usize, rows: i32, channels: i32, mean: usize, offset: usize, relu: i32, sums: usize, y: usize,
+): void {
+  const step = <usize>channels << 2;
+  const factor = third(sums, channels);
   for (let row = 0; row < rows; row += ROWS) {
     const count = min(ROWS, rows - row);
     const block = <usize>row * step;
@@ -77,23 +106,20 @@ export function norm(
 }
 
 /**
- * The gradients, from that of y: of x (unless dx is 0; it may be dy), of scale and of offset. Where the ReLU blocked is computed
- * from x again, as in `norm`.
+ * Sums of g and of g times the distance of x to the mean, of some rows, where g is dy unless the ReLU blocked it, which is computed
+ * from x as in `normApply`.
  */
-export function normGradient(
+export function normGradientSums(
   dy: usize, x: usize, rows: i32, channels: i32, mean: usize, variance: usize, scale: usize, offset: usize, epsilon: f64, relu: i32,
-  dx: usize, dScale: usize, dOffset: usize, work: usize,
+  sums: usize,
 ): void {
   const step = <usize>channels << 2;
-  const products = work + (channels << 3);
-  const factor = products + (channels << 3);
-  const slope = factor + step;
-  memory.fill(work, 0, channels << 4);
+  const products = second(sums, channels), factor = third(sums, channels);
+  memory.fill(sums, 0, channels << 4);
   for (let c: usize = 0; c < step; c += 4) {
     store<f32>(factor + c, factorOf(load<f32>(scale + c), load<f32>(variance + c), epsilon));
   }
-  // No number is at most NaN.
-  const blocked: f32 = relu ? 0 : NaN;
+  const blocked = blockedBelow(relu);
   for (let row = 0; row < rows; row += ROWS) {
     const count = min(ROWS, rows - row);
     const block = <usize>row * step;
@@ -122,7 +148,7 @@ export function normGradient(
         s0 = f32x4.add(s0, g0);
         p0 = multiplyAdd(d0, g0, p0);
       }
-      accumulate(work + 2 * c, f32x4.add(s0, s1));
+      accumulate(sums + 2 * c, f32x4.add(s0, s1));
       accumulate(products + 2 * c, f32x4.add(p0, p1));
     }
     for (; c < step; c += 4) {
@@ -134,29 +160,39 @@ export function normGradient(
         product += <f64>g * (load<f32>(x + at) - load<f32>(mean + c));
         at += step;
       }
-      store<f64>(work + 2 * c, load<f64>(work + 2 * c) + sum);
+      store<f64>(sums + 2 * c, load<f64>(sums + 2 * c) + sum);
       store<f64>(products + 2 * c, load<f64>(products + 2 * c) + product);
     }
   }
-  for (let c: usize = 0; c < step; c += 4) {
-    const sum = load<f64>(work + 2 * c), product = load<f64>(products + 2 * c);
+}
+
+/** The gradients of scale and offset, from the sums of the parts, and in the first part's memory what `normInputGradient` needs. */
+export function normGradients(
+  parts: i32, sums: usize, rows: i32, channels: i32, variance: usize, offset: usize, epsilon: f64, relu: i32,
+  dScale: usize, dOffset: usize,
+): void {
+  const products = second(sums, channels), factor = third(sums, channels), slope = fourth(sums, channels);
+  addParts(parts, sums, channels);
+  for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
+    const sum = load<f64>(sums + 2 * c), product = load<f64>(products + 2 * c);
     const inverse = 1 / sqrt<f64>(load<f32>(variance + c) + epsilon);
     // If y is NaN, so is what a ReLU lets through.
     const isNumber = !relu || !(isNaN(load<f32>(factor + c)) || isNaN(load<f32>(offset + c)));
     store<f32>(dScale + c, <f32>(product * inverse));
     store<f32>(dOffset + c, isNumber ? <f32>sum : NaN);
     store<f32>(slope + c, <f32>(product * inverse * inverse / rows));
-    store<f32>(work + c, <f32>(sum / rows));
+    // The sums of later channels are further on.
+    store<f32>(sums + c, <f32>(sum / rows));
   }
-  if (dx) inputGradient(dy, x, rows, channels, mean, factor, offset, blocked, work, slope, dx);
 }
 
-/** dx = (g - average - slope (x - mean)) factor, where g is dy unless the ReLU blocked it. */
-function inputGradient(
-  dy: usize, x: usize, rows: i32, channels: i32, mean: usize, factor: usize, offset: usize, blocked: f32,
-  average: usize, slope: usize, dx: usize,
+/** The gradient of x, of some rows: (g - average - slope (x - mean)) factor. It may take the place of dy. */
+export function normInputGradient(
+  dy: usize, x: usize, rows: i32, channels: i32, mean: usize, offset: usize, relu: i32, sums: usize, dx: usize,
 ): void {
   const step = <usize>channels << 2;
+  const average = sums, factor = third(sums, channels), slope = fourth(sums, channels);
+  const blocked = blockedBelow(relu);
   for (let row = 0; row < rows; row += ROWS) {
     const count = min(ROWS, rows - row);
     const block = <usize>row * step;
@@ -185,6 +221,30 @@ function inputGradient(
   }
 }
 
+/** Adds the sums of the other parts to those of the first. */
+function addParts(parts: i32, sums: usize, channels: i32): void {
+  for (let part = 1; part < parts; part++) {
+    const from = sums + part * normBytes(channels);
+    for (let at: usize = 0; at < <usize>channels << 4; at += 8) {
+      store<f64>(sums + at, load<f64>(sums + at) + load<f64>(from + at));
+    }
+  }
+}
+
+/** The largest y that a ReLU blocks; without one NaN, which no number is at most. */
+// @ts-ignore: decorator
+@inline
+function blockedBelow(relu: i32): f32 {
+  return relu ? 0 : NaN;
+}
+
+/** A number from which others have a distance: 0 in place of an infinity or NaN. */
+// @ts-ignore: decorator
+@inline
+function finite(x: f32): f32 {
+  return isFinite(x) ? x : 0;
+}
+
 /**
  * Adds the sums of four channels' distances to `first`, and of their squares. They are summed as distances to `shift`, which then
  * becomes the mean of these rows.
@@ -211,12 +271,20 @@ function moments4(x: usize, rows: i32, step: usize, first: usize, shift: usize, 
     q0 = multiplyAdd(d0, d0, q0);
   }
   const s = f32x4.add(s0, s1), q = f32x4.add(q0, q1);
-  const from = v128.load(first);
+  const row = v128.load(first);
+  const from = v128.and(row, isFinite4(row));
   rebase(low(s), low(q), f64x2.sub(low(k), low(from)), rows, sums, squares);
   rebase(high(s), high(q), f64x2.sub(high(k), high(from)), rows, sums + 16, squares + 16);
   const mean = f32x4.add(k, f32x4.div(s, f32x4.splat(<f32>rows)));
   // Not an infinity or NaN, from which nothing has a distance.
-  v128.store(shift, v128.bitselect(mean, k, f32x4.eq(f32x4.sub(mean, mean), f32x4.splat(0))));
+  v128.store(shift, v128.bitselect(mean, k, isFinite4(mean)));
+}
+
+/** All bits set where a number is neither infinite nor NaN. */
+// @ts-ignore: decorator
+@inline
+function isFinite4(x: v128): v128 {
+  return f32x4.eq(f32x4.sub(x, x), f32x4.splat(0));
 }
 
 /** Adds the sums s of distances and q of their squares, of two channels, as distances that are e larger. */
@@ -233,7 +301,7 @@ function rebase(s: v128, q: v128, e: v128, rows: i32, sums: usize, squares: usiz
 function moments1(x: usize, rows: i32, step: usize, first: usize, sums: usize, squares: usize): void {
   let sum: f64 = 0, square: f64 = 0;
   for (let i = 0; i < rows; i++) {
-    const d = <f64>load<f32>(x) - load<f32>(first);
+    const d = <f64>load<f32>(x) - finite(load<f32>(first));
     sum += d;
     square += d * d;
     x += step;

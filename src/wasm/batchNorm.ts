@@ -1,7 +1,8 @@
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { addressOf, inPlaceOf, withMemory } from './backend.js';
 import { eachImages, poolingOf } from './pool.js';
-import type { OwnCall } from './run.js';
+import { type OwnCall, PER_NUMBER, runTasks, shares, type Tools } from './run.js';
+import type { Task } from './tasks.js';
 
 /** Batch normalization in training, and the ReLU and pooling behind it. */
 export function batchNorm(call: OwnCall<'BatchNorm'>): TensorInfo[] {
@@ -17,14 +18,16 @@ export function batchNorm(call: OwnCall<'BatchNorm'>): TensorInfo[] {
   const at = (tensor: TensorInfo) => addressOf(backend, tensor);
   const [y, mean, variance, nextMean, nextVariance, choices] = outputs.map(at);
   const normalize = (to: number) =>
-    withMemory(backend, kernels.normBytes(channels), (work) => {
-      kernels.norm(
-        ...[at(x), util.sizeFromShape(x.shape) / channels, channels],
-        ...[at(scale), at(offset), epsilon, Number(relu)],
-        ...[to, mean!, variance!],
+    inParts(call, x, ({ rows, count, sums, each }) => {
+      const from = at(x);
+      each('normSums', (before, rows, sums) => [from + before, rows, channels, from, sums]);
+      kernels.normStatistics(
+        ...[count, sums, rows, channels, from, at(scale), epsilon, mean!, variance!],
         ...[at(runningMean), at(runningVariance), 1 - momentum, nextMean!, nextVariance!],
-        work,
       );
+      each('normApply', (before, rows) => [
+        ...[from + before, rows, channels, mean!, at(offset), Number(relu), sums, to + before],
+      ]);
     });
   if (pool) {
     // The map before the pooling is freed as the last that was allocated, so that it leaves no hole.
@@ -53,13 +56,20 @@ export function batchNormGrad(call: OwnCall<'BatchNormGrad'>): TensorInfo[] {
   if (wantsX) outputs.push(inPlaceOf(backend, attrs.pool ? x : dy));
   const [dScale, dOffset, dx] = outputs;
   const gradients = (dy: number) =>
-    withMemory(backend, kernels.normBytes(channels), (work) => {
-      kernels.normGradient(
-        ...[dy, from, util.sizeFromShape(x.shape) / channels, channels, at(mean), at(variance)],
-        ...[at(scale), at(offset), epsilon, Number(relu)],
-        ...[at(dx), at(dScale), at(dOffset)],
-        work,
+    inParts(call, x, ({ rows, count, sums, each }) => {
+      const statistics = [at(mean), at(variance), at(scale), at(offset), epsilon, Number(relu)];
+      each('normGradientSums', (before, rows, sums) => [
+        ...[dy + before, from + before, rows, channels, ...statistics, sums],
+      ]);
+      kernels.normGradients(
+        ...[count, sums, rows, channels, at(variance), at(offset), epsilon, Number(relu)],
+        ...[at(dScale), at(dOffset)],
       );
+      if (!wantsX) return;
+      each('normInputGradient', (before, rows) => [
+        ...[dy + before, from + before, rows, channels, at(mean), at(offset), Number(relu), sums],
+        at(dx) + before,
+      ]);
     });
   if (attrs.pool) {
     const pool = poolingOf(x.shape, attrs.pool);
@@ -72,4 +82,35 @@ export function batchNormGrad(call: OwnCall<'BatchNormGrad'>): TensorInfo[] {
     });
   } else gradients(at(dy));
   return outputs;
+}
+
+/** The rows of x, `[rows, channels]`, in parts, each with working memory for its sums. */
+interface Parts {
+  rows: number;
+  count: number;
+  /** The memory of the first part, which the others' follow. */
+  sums: number;
+  /** Runs a kernel on each part, from the bytes before its rows, their number and its memory. */
+  each(kernel: Task['kernel'], argsOf: (before: number, rows: number, sums: number) => number[]): void;
+}
+
+/** Rows to a unit of work; parts of whole blocks, so that a single thread's sums are those of its blocks. */
+const UNIT = 32;
+
+function inParts(tools: Tools, x: TensorInfo, use: (parts: Parts) => void): void {
+  const { backend, kernels } = tools;
+  const channels = x.shape.at(-1)!;
+  const rows = util.sizeFromShape(x.shape) / channels;
+  const ranges = shares(tools, Math.ceil(rows / UNIT), 2 * UNIT * channels * PER_NUMBER);
+  const bytes = kernels.normBytes(channels);
+  withMemory(backend, ranges.length * bytes, (sums) => {
+    const each: Parts['each'] = (kernel, argsOf) => {
+      const tasks = ranges.map(([from, to], i): Task => {
+        const count = Math.min(rows, to * UNIT) - from * UNIT;
+        return { kernel, args: () => argsOf(4 * from * UNIT * channels, count, sums + i * bytes) };
+      });
+      runTasks(tools, tasks);
+    };
+    use({ rows, count: ranges.length, sums, each });
+  });
 }

@@ -107,22 +107,42 @@ export interface Kernels {
   ): void;
   sumColumns(x: number, rows: number, columns: number, to: number, divisor: number): void;
   normBytes(channels: number): number;
-  norm(
+  normSums(x: number, rows: number, channels: number, first: number, sums: number): void;
+  normStatistics(
     ...args: [
-      ...x: [address: number, rows: number, channels: number],
-      ...numbers: [scale: number, offset: number, epsilon: number, relu: number],
-      ...outputs: [y: number, mean: number, variance: number],
+      ...parts: [count: number, sums: number, rows: number, channels: number, first: number],
+      ...numbers: [scale: number, epsilon: number],
+      ...outputs: [mean: number, variance: number],
       ...running: [mean: number, variance: number, rate: number, nextMean: number, nextVariance: number],
-      work: number,
     ]
   ): void;
-  normGradient(
+  normApply(
+    ...args: [
+      ...x: [address: number, rows: number, channels: number],
+      ...numbers: [mean: number, offset: number, relu: number, sums: number],
+      y: number,
+    ]
+  ): void;
+  normGradientSums(
     ...args: [
       ...tensors: [dy: number, x: number, rows: number, channels: number],
       ...statistics: [mean: number, variance: number],
       ...numbers: [scale: number, offset: number, epsilon: number, relu: number],
-      ...gradients: [dx: number, scale: number, offset: number],
-      work: number,
+      sums: number,
+    ]
+  ): void;
+  normGradients(
+    ...args: [
+      ...parts: [count: number, sums: number, rows: number, channels: number],
+      ...numbers: [variance: number, offset: number, epsilon: number, relu: number],
+      ...gradients: [scale: number, offset: number],
+    ]
+  ): void;
+  normInputGradient(
+    ...args: [
+      ...tensors: [dy: number, x: number, rows: number, channels: number],
+      ...numbers: [mean: number, offset: number, relu: number, sums: number],
+      dx: number,
     ]
   ): void;
   sgdUpdate(n: number, weights: number, gradient: number, to: number, rate: number, decay: number): void;

@@ -18,6 +18,7 @@ import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, type Mock, test, vi } from 'vitest';
 import { size } from '../../src/base/shapes.js';
 import { vgg } from '../../src/core/vgg.js';
+import { runOwnKernel } from '../../src/tfjs/kernels.js';
 import { train } from '../../src/train/index.js';
 import { Helper } from '../../src/wasm/helper.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
@@ -209,6 +210,38 @@ describe('threads', () => {
       new Set(['maxPoolGradient', 'reluGradient', 'sumRows']),
     );
     start.mockRestore();
+  });
+
+  test('normalize batches as one does, and the same in each run', async () => {
+    const compute = () =>
+      on('wasm', () => {
+        // The last part has fewer rows than others.
+        const [x, dy] = [random([3, 129, 127, 22], 1), random([3, 129, 127, 22], 2)];
+        const [scale, offset] = [random([22], 3), random([22], 4)];
+        const [runningMean, runningVariance] = [random([22], 5), ones([22])];
+        const attrs = { epsilon: 1e-5, relu: true };
+        const inputs = { x, scale, offset, runningMean, runningVariance };
+        const outputs = runOwnKernel('BatchNorm', inputs, { ...attrs, momentum: 0.9 });
+        const [, mean, variance] = outputs as [Tensor, Tensor, Tensor];
+        const gradients = runOwnKernel(
+          'BatchNormGrad',
+          { dy, x, mean, variance, scale, offset },
+          { ...attrs, wantsX: true },
+        );
+        return [...outputs, ...gradients];
+      });
+    installWasmKernels();
+    const expected = await compute();
+    installWasmKernels()();
+    await installThreads(3);
+    const start = vi.spyOn(Helper.prototype, 'start');
+    const actual = await compute();
+    expect(new Set(start.mock.calls.map(([kernel]) => kernel))).toEqual(
+      new Set(['normSums', 'normApply', 'normGradientSums', 'normInputGradient']),
+    );
+    start.mockRestore();
+    for (const [i, values] of actual.entries()) expect(difference(expected[i]!, values)).toBeLessThan(1e-6);
+    expectEqual(await compute(), actual);
   });
 
   test.each(['sgd', 'momentum', 'adam'] as const)(
