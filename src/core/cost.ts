@@ -53,7 +53,8 @@ export interface CostRow {
  * The cost of a network: multiply-accumulates of its convolutions and linear layers (counted like PyTorch), bytes for inference
  * and training at a batch size, and the receptive field of each layer. Costing a plan allocates nothing.
  *
- * Activations are those that `train` of `vgg-blocks/train` keeps for backpropagation. `fit` of tfjs 4.22 keeps about three
+ * Activations are those that `train` of `vgg-blocks/train` keeps for backpropagation, at most: with the kernels of `vgg-blocks/wasm` it
+ * needs about 0.6 times `training`. `fit` of tfjs 4.22 keeps about three
  * times as much: it records a convolution, its bias and its ReLU as three operations, each with its own output.
  *
  * @param options.batchSize images per step, default 1.
