@@ -47,6 +47,7 @@ function product(
   ];
   const batchShape = broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
   const plain =
+    Math.min(a.shape.length, b.shape.length) >= 2 &&
     inner === k &&
     a.dtype === 'float32' &&
     b.dtype === 'float32' &&
