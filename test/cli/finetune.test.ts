@@ -1,4 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
+import { once } from 'node:events';
 import {
   copyFileSync,
   mkdirSync,
@@ -25,7 +26,7 @@ import {
   PUBLISHED,
   setMetadata,
 } from '../../src/weights/index.js';
-import { run as program } from './program.js';
+import { run as program, start } from './program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-finetune-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -135,6 +136,24 @@ describe('vgg-blocks finetune', () => {
     expect(metadata.preprocessing).toMatchObject({ crop: 32, mean: [0.485, 0.456, 0.406] });
     expect((await inspectWeights(at('out', 'model.safetensors'))).metadata).toEqual(metadata);
     model.dispose();
+  });
+
+  test('a killed run is gone on with by --resume, in either phase, and ends with the same weights', async () => {
+    const args = [
+      ...['--weights', at('vgg.safetensors'), '--batch', '8', '--epochs', '3'],
+      ...['--unfreeze', 'block5', '--unfreeze-epochs', '3', '--out'],
+    ];
+    const weights = (out: string) => readFileSync(at(out, 'model.safetensors'));
+    await run(at('colors'), ...args, at('whole'));
+    for (const line of ['new layers, epoch 1/3', 'from block5, epoch 1/3']) {
+      const out = line.slice(0, 3);
+      const { child, outcome, out: printed } = start(['finetune', at('colors'), ...args, at(out)]);
+      while (child.exitCode === null && !printed().includes(line)) await once(child.stdout!, 'data');
+      child.kill('SIGKILL');
+      await outcome;
+      expect((await run('--resume', at(out))).code).toBe(0);
+      expect(weights(out).equals(weights('whole')), line).toBe(true);
+    }
   });
 
   test('the folder it wrote is a network for the other commands and for itself', async () => {
