@@ -40,7 +40,7 @@ describe('links in the docs lead somewhere', () => {
 });
 
 test('the page on architecture and the one for contributors name files and folders that exist', () => {
-  const folders = ['', 'src/', 'src/data/', 'src/features/', 'src/weights/'];
+  const folders = ['', 'src/', 'src/data/', 'src/features/', 'src/train/', 'src/weights/'];
   for (const page of ['docs/architecture.md', 'CONTRIBUTING.md']) {
     const paths = [...read(page).matchAll(/`([\w/]+(?:\/|\.ts))`/g)].map(([, path]) => path!);
     const exists = (path: string) =>

@@ -37,6 +37,3 @@ export function lowered(file: string, text: string): string {
     return text.replace(declaration, `$1${value};`);
   }, text);
 }
-
-/** The files whose thresholds are lowered. */
-export const LOWERED = Object.keys(THRESHOLDS);

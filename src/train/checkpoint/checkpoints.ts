@@ -31,7 +31,7 @@ export interface CheckpointOptions {
 }
 
 /** Where a run is. */
-export interface Position {
+interface Position {
   epoch: number;
   /** Batches of the epoch that are done. */
   batch: number;
