@@ -25,12 +25,16 @@ if (confident) {
 }
 
 /** The same batch for every step. */
-function examples(steps) {
+function examples(steps, end) {
   return {
     shape,
-    length: steps * batch,
+    length: (steps + 1) * batch,
     *batches() {
-      for (let i = 0; i < steps; i++) yield { xs: x.clone(), ys: tensor1d(classes, 'int32') };
+      for (let i = 0; i <= steps; i++) {
+        // A run that is stopped is not searched for what keeps the network from learning.
+        if (i === steps) end.abort();
+        yield { xs: x.clone(), ys: tensor1d(classes, 'int32') };
+      }
     },
   };
 }
@@ -39,10 +43,11 @@ const RATES = { sgd: 0.01, adam: 0.001 };
 
 async function run(steps) {
   if (training) {
+    const end = new AbortController();
     await train(
       model,
-      { trainSet: examples(steps) },
-      { epochs: 1, batchSize: batch, optimizer, learningRate: RATES[optimizer] },
+      { trainSet: examples(steps, end) },
+      { epochs: 1, batchSize: batch, optimizer, learningRate: RATES[optimizer], signal: end.signal },
     );
   } else {
     for (let i = 0; i < steps; i++) tidy(() => model.predict(x).dataSync());
