@@ -58,7 +58,10 @@ const CASES: Record<string, TrainOptions> = {
   'decay-of-kernels': { weightDecay: 0.5, weightDecayOf: 'kernels' },
   clip: { clipNorm: 0.5 },
   smoothing: { labelSmoothing: 0.1 },
-  'class-weights': { labelSmoothing: 0.1, classWeights: Array.from({ length: 10 }, (_, i) => (i + 1) / 8) },
+  'class-weights': {
+    labelSmoothing: 0.1,
+    classWeights: Array.from({ length: 10 }, (_, i) => ((i % 4) + 2) / 4),
+  },
   'sample-weights': {},
   mixup: {},
   average: { ema: 0.9 },
