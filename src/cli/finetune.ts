@@ -4,7 +4,15 @@ import type { Augmentation, ImageFileSet, ImageFiles } from 'vgg-blocks/data';
 import { cacheFeatures, freeze, splitModel, transferHead, unfreeze } from 'vgg-blocks/features';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder, progressBar, temporaryFile } from 'vgg-blocks/node';
-import { confusion, evaluate, predictClasses, storedEpochs, train } from 'vgg-blocks/train';
+import {
+  confusion,
+  evaluate,
+  predictClasses,
+  RECIPES,
+  storedEpochs,
+  type TrainOptions,
+  train,
+} from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
 import { type Finetuned, listing, type Phase, percent, writeFinetuned } from './finetuned.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
@@ -13,18 +21,28 @@ import { stopOnSignal } from './process.js';
 import { openRunFolder, type RunArguments, type RunFolder, withRun } from './runFolder.js';
 import { openRunLog, type RunLog } from './runLog.js';
 import { checkAccuracy, epochLine } from './runs.js';
+import { type TrainingArguments, trainingOptions, withTraining } from './training.js';
 
 /** The changes of `--augment`, which rarely alter the class of an image. */
-const AUGMENTATION: Augmentation = {
-  flip: 0.5,
-  crop: { scale: [0.5, 1] },
-  jitter: { brightness: 0.2, contrast: 0.2, saturation: 0.2 },
-};
+const AUGMENTATIONS = {
+  usual: {
+    flip: 0.5,
+    crop: { scale: [0.5, 1] },
+    jitter: { brightness: 0.2, contrast: 0.2, saturation: 0.2 },
+  },
+  paper: RECIPES.paper.augmentFiles,
+} as const satisfies Record<string, Augmentation>;
+
+/** For the optimizer's options without an argument. */
+const DEFAULTS: TrainOptions = { optimizer: 'adam', schedule: 'cosine' };
 
 /** Augmented passes over the training images in a cache, in addition to the plain one. */
 const PASSES = 4;
 
-interface FinetuneArguments extends NetworkArguments, RunArguments {
+interface FinetuneArguments
+  extends NetworkArguments,
+    RunArguments,
+    Omit<TrainingArguments, 'lr' | 'batch'> {
   folder?: string;
   size?: number;
   validationFraction?: number;
@@ -37,7 +55,7 @@ interface FinetuneArguments extends NetworkArguments, RunArguments {
   unfreezeEpochs: number;
   unfreezeLr: number;
   batch: number;
-  augment?: true;
+  augment?: keyof typeof AUGMENTATIONS;
   memory: number;
   seed: number;
   tensorboard?: true;
@@ -47,14 +65,15 @@ interface FinetuneArguments extends NetworkArguments, RunArguments {
 
 /** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
 export function finetuneCommand(): Command {
-  return withRun(
+  const command = withRun(
     withNetwork(
       new Command('finetune')
         .description('train a network on your own images, starting from existing weights')
         .argument('[folder]', 'a folder with one subfolder of images per class, or with train and val'),
     ),
     'runs/finetune',
-  )
+  );
+  return withTraining(command, DEFAULTS, ['lr', 'batch'])
     .addOption(
       numeric('--size <pixels>', "height and width of the input (default: the network's own, or 224)"),
     )
@@ -80,7 +99,14 @@ export function finetuneCommand(): Command {
     .addOption(numberIn('count', '--unfreeze-epochs <n>', 'epochs with --unfreeze', 10))
     .addOption(numberIn('positive', '--unfreeze-lr <rate>', 'learning rate with --unfreeze', 1e-4))
     .addOption(numberIn('count', '--batch <n>', 'batch size', 32))
-    .option('--augment', 'augment the training images: flips, crops and color jitter')
+    .addOption(
+      new Option(
+        '--augment [name]',
+        "augment the training images: 'usual' for flips, crops and color jitter, 'paper' for flips and scale jitter",
+      )
+        .choices(Object.keys(AUGMENTATIONS))
+        .preset('usual'),
+    )
     .addOption(
       numeric(
         '--memory <MB>',
@@ -210,7 +236,7 @@ async function read(
       bar.stop();
       console.error(reason);
     },
-    ...(args.augment && { augment: AUGMENTATION }),
+    ...(args.augment && { augment: AUGMENTATIONS[args.augment] }),
   }).finally(bar.stop);
 }
 
@@ -251,12 +277,11 @@ async function trainPhases(
     const bar = progressBar({ print: say });
     try {
       const history = await train(upper, cached, {
+        ...trainingOptions({ ...args, lr: undefined, batch: undefined }, DEFAULTS),
         epochs,
         learningRate,
         batchSize: args.batch,
         seed: args.seed,
-        optimizer: 'adam',
-        schedule: 'cosine',
         keep: cached.validationSet ? 'best' : 'last',
         checkpoint: taken.checkpoint(PARTS[from === undefined ? 0 : 1]),
         signal,

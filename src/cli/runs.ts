@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import type { EpochRow } from 'vgg-blocks/train';
+import { diagnosisText, type EpochRow } from 'vgg-blocks/train';
 
 /** Creates the output folder, so that an unwritable path fails before training, not after it. */
 export async function makeFolder(command: string, path: string): Promise<void> {
@@ -10,13 +10,16 @@ export async function makeFolder(command: string, path: string): Promise<void> {
   });
 }
 
-/** An epoch as a line of the log. */
+/** An epoch as a line of the log, and the reason if the network does not learn. */
 export function epochLine(row: EpochRow, epochs: number): string {
   const accuracies = { train: row.trainAccuracy, validation: row.validationAccuracy, test: row.testAccuracy };
   const measured = Object.entries(accuracies)
     .filter(([, accuracy]) => accuracy !== null)
     .map(([set, accuracy]) => `, ${set} acc ${accuracy!.toFixed(3)}`);
-  return `epoch ${String(row.epoch).padStart(String(epochs).length)}/${epochs}: loss ${row.loss.toFixed(3)}${measured.join('')}, ${row.examplesPerSecond.toFixed(1)} examples/s, ${row.seconds.toFixed(1)} s`;
+  const diagnosis = row.diagnosis
+    ? `\nThe loss is still that of guessing. ${diagnosisText(row.diagnosis)}`
+    : '';
+  return `epoch ${String(row.epoch).padStart(String(epochs).length)}/${epochs}: loss ${row.loss.toFixed(3)}${measured.join('')}, ${row.examplesPerSecond.toFixed(1)} examples/s, ${row.seconds.toFixed(1)} s${diagnosis}`;
 }
 
 /** Throws if the accuracy on held-out images is below the minimum. */

@@ -1,16 +1,6 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import {
-  type ConvArch,
-  INITIALIZERS,
-  type Initializer,
-  OPTIMIZERS,
-  type OptimizerName,
-  paramCount,
-  scaleArch,
-  VGG11,
-  vgg,
-} from 'vgg-blocks';
+import { type ConvArch, INITIALIZERS, type Initializer, paramCount, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
@@ -18,9 +8,8 @@ import {
   historyCsv,
   predictClasses,
   predictionSheet,
-  SCHEDULES,
-  type ScheduleName,
   storedEpochs,
+  type TrainOptions,
   train,
 } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
@@ -32,8 +21,18 @@ import { openRunFolder, type RunArguments, type RunFolder, withRun } from './run
 import { openRunLog } from './runLog.js';
 import { checkAccuracy, epochLine } from './runs.js';
 import { chooseThreads, threadsToTry } from './threads.js';
+import {
+  type RecipeArguments,
+  recipeOptions,
+  type TrainingArguments,
+  withRecipe,
+  withTraining,
+} from './training.js';
 
-interface TrainArguments extends BackendArguments, RunArguments {
+/** Without a recipe. */
+const DEFAULTS: TrainOptions = { optimizer: 'adam', schedule: 'cosine', batchSize: 32 };
+
+interface TrainArguments extends BackendArguments, RunArguments, TrainingArguments, RecipeArguments {
   data: string;
   arch: ConvArch;
   ratio: number;
@@ -43,10 +42,6 @@ interface TrainArguments extends BackendArguments, RunArguments {
   batchNorm?: true;
   initializer: Initializer;
   epochs?: number;
-  batch: number;
-  lr?: number;
-  optimizer: OptimizerName;
-  schedule: ScheduleName;
   seed: number;
   tensorboard?: true;
   logSteps?: true;
@@ -55,10 +50,10 @@ interface TrainArguments extends BackendArguments, RunArguments {
 
 /** `vgg-blocks train`: trains a VGG and writes the model, its history, learning curves and predictions. */
 export function trainCommand(): Command {
-  return withRun(new Command('train'), 'runs/latest')
-    .description(
-      'train a VGG on 28x28 images and write the model, its history, learning curves and predictions',
-    )
+  const command = new Command('train').description(
+    'train a VGG on 28x28 images and write the model, its history, learning curves and predictions',
+  );
+  return withRecipe(withTraining(withRun(command, 'runs/latest'), DEFAULTS))
     .addOption(
       new Option(
         '--data <source>',
@@ -79,16 +74,8 @@ export function trainCommand(): Command {
     .addOption(
       numeric(
         '--epochs <n>',
-        'passes over the training images (default: 4 to 20, for about 32000 examples in all)',
+        "passes over the training images (default: the recipe's, or 4 to 20, for about 32000 examples in all)",
       ),
-    )
-    .addOption(numeric('--batch <n>', 'batch size', 32))
-    .addOption(numeric('--lr <rate>', `learning rate (default: ${learningRates()})`))
-    .addOption(new Option('--optimizer <name>', 'optimizer').choices(Object.keys(OPTIMIZERS)).default('adam'))
-    .addOption(
-      new Option('--schedule <name>', 'learning-rate schedule')
-        .choices(Object.keys(SCHEDULES))
-        .default('cosine'),
     )
     .addOption(
       numeric(
@@ -113,13 +100,6 @@ export function trainCommand(): Command {
     .action(run);
 }
 
-/** The default learning rates: '0.05 for sgd, 0.01 for momentum, ...'. */
-function learningRates(): string {
-  return Object.entries(OPTIMIZERS)
-    .map(([name, { learningRate }]) => `${learningRate} for ${name}`)
-    .join(', ');
-}
-
 async function run(given: TrainArguments, command: Command): Promise<void> {
   const folder = await openRunFolder(command, given);
   try {
@@ -135,7 +115,8 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   await useBackend({ ...args, threads: threadsToTry(args) });
   const bar = progressBar();
   const data = await loadData(args.data, args.seed, bar.log);
-  const trainSet = data.trainSet.resize(args.size);
+  const { options, augment } = recipeOptions(args, DEFAULTS);
+  const trainSet = data.trainSet.resize(args.size).augment(augment);
   const testSet = data.testSet.resize(args.size);
   const model = vgg(scaleArch(args.arch, args.ratio), {
     inputShape: trainSet.shape,
@@ -150,7 +131,8 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   console.log(
     `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
   );
-  const epochs = args.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
+  const epochs =
+    args.epochs ?? options.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
   if (args.threads === undefined) {
     args.threads = await chooseThreads(args, model, epochs * trainSet.length);
     await folder.note();
@@ -163,11 +145,8 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     model,
     { trainSet, testSet },
     {
+      ...options,
       epochs,
-      batchSize: args.batch,
-      learningRate: args.lr,
-      optimizer: args.optimizer,
-      schedule: args.schedule,
       seed: args.seed,
       checkpoint,
       signal,

@@ -24,9 +24,11 @@ export interface Run {
   readonly average: AverageWeights | undefined;
   /** Steps done. */
   steps: number;
-  readonly dropout: SeededDropout;
+  dropout: SeededDropout;
   /** Awaited after each step, so that timers and the page can run however short the epochs are. */
   readonly breathe: () => Promise<void>;
+  /** Restores the model's layers while `work` runs, which may train the model itself, for instance. */
+  paused<T>(work: () => T | Promise<T>): Promise<T>;
   /** Restores the model's layers, and disposes the optimizer if it was created here. */
   end(): void;
 }
@@ -46,23 +48,37 @@ export function startRun(
   chosen: ChosenOptimizer,
   { seed, objective = objectiveOf('train', model), rateFactor = () => 1, average }: RunOptions,
 ): Run {
-  const dropout = seedDropout(model, seed);
-  const releaseNorms = holdFrozenNorms(model);
   const { optimizer } = chosen;
-  const releaseLayers = fuseLayers(model, optimizer instanceof LeanOptimizer ? optimizer : undefined);
-  const releaseFusedNorms = fuseNorms(model);
-  return {
-    ...{ model, chosen, objective, rateFactor, average, dropout, breathe: breathing() },
+  const prepare = () => {
+    const dropout = seedDropout(model, seed);
+    const releases = [
+      dropout.release,
+      holdFrozenNorms(model),
+      fuseLayers(model, optimizer instanceof LeanOptimizer ? optimizer : undefined),
+      fuseNorms(model),
+    ];
+    return { dropout, release: () => releases.reverse().map((release) => release()) };
+  };
+  let prepared = prepare();
+  const run: Run = {
+    ...{ model, chosen, objective, rateFactor, average, dropout: prepared.dropout, breathe: breathing() },
     ...{ steps: 0, learningRate: chosen.learningRate },
+    async paused(work) {
+      prepared.release();
+      try {
+        return await work();
+      } finally {
+        prepared = prepare();
+        run.dropout = prepared.dropout;
+      }
+    },
     end() {
       average?.dispose();
-      releaseFusedNorms();
-      releaseLayers();
-      releaseNorms();
-      dropout.release();
+      prepared.release();
       disposeOptimizer(chosen);
     },
   };
+  return run;
 }
 
 /** Goes on after a number of steps. */

@@ -89,13 +89,13 @@ export async function train(
       if (ended === 'aborted') await checkpoints?.save();
       history.ended = ended;
       if (row.examples === 0) break;
-      if (ended === 'finished') await diagnoseOnce(row, history, model, options, settings);
+      if (ended === 'finished') await run.paused(() => diagnoseOnce(row, history, model, options, settings));
       history.epochs.push(row);
       history.weightsOf = epoch.number;
       const accuracy = validationSet ? row.validationAccuracy : row.testAccuracy;
       await averaged(async () => {
         if (accuracy !== null) best.offer(epoch.number, accuracy);
-        await settings.onEpoch?.(row);
+        await run.paused(() => settings.onEpoch?.(row));
       });
       if (row.validationAccuracy !== null) {
         plateau.runsOut(row.validationAccuracy);

@@ -123,7 +123,7 @@ describe('train', () => {
       const note = () => {
         changed.push(...model.layers.filter((layer) => Object.hasOwn(layer, 'call')).map(({ name }) => name));
       };
-      await train(model, { trainSet: new Halves(16) }, { ...FAST, epochs: 1, onEpoch: note });
+      await train(model, { trainSet: new Halves(16) }, { ...FAST, epochs: 1, onProgress: note });
       expect(changed).toContain('dropout1');
       for (const layer of model.layers) expect(Object.hasOwn(layer, 'call'), layer.name).toBe(false);
       expect(model.optimizer).toBe(sgd);
