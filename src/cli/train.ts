@@ -134,7 +134,9 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   const epochs =
     args.epochs ?? options.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
   if (args.threads === undefined) {
-    args.threads = await chooseThreads(args, model, epochs * trainSet.length);
+    const { batchSize, optimizer } = { ...DEFAULTS, ...options };
+    const trial = { ...args, batch: batchSize!, optimizer: optimizer as OptimizerName };
+    args.threads = await chooseThreads(trial, model, epochs * trainSet.length);
     await folder.note();
   }
   const signal = stopOnSignal();
