@@ -39,10 +39,7 @@ const DEFAULTS: TrainOptions = { optimizer: 'adam', schedule: 'cosine' };
 /** Augmented passes over the training images in a cache, in addition to the plain one. */
 const PASSES = 4;
 
-interface FinetuneArguments
-  extends NetworkArguments,
-    RunArguments,
-    Omit<TrainingArguments, 'lr' | 'batch'> {
+interface FinetuneArguments extends NetworkArguments, RunArguments, Omit<TrainingArguments, 'lr' | 'batch'> {
   folder?: string;
   size?: number;
   validationFraction?: number;

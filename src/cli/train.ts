@@ -1,6 +1,15 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { type ConvArch, INITIALIZERS, type Initializer, paramCount, scaleArch, VGG11, vgg } from 'vgg-blocks';
+import {
+  type ConvArch,
+  INITIALIZERS,
+  type Initializer,
+  type OptimizerName,
+  paramCount,
+  scaleArch,
+  VGG11,
+  vgg,
+} from 'vgg-blocks';
 import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
