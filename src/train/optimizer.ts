@@ -86,9 +86,10 @@ function adamEpsilon(): number {
 
 /** Sets the rate of a named optimizer to a multiple of its own; returns it, or null for another optimizer. */
 export function setRate({ optimizer, learningRate }: ChosenOptimizer, factor: number): number | null {
-  if (learningRate === null || !(optimizer instanceof LeanOptimizer)) return null;
-  optimizer.learningRate = learningRate * factor;
-  return optimizer.learningRate;
+  if (learningRate === null) return null;
+  const rate = learningRate * factor;
+  (optimizer as LeanOptimizer).learningRate = rate;
+  return rate;
 }
 
 /** By method, not class, so that optimizers of another copy of tfjs count. */

@@ -6,7 +6,7 @@ import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
 import { type Batch, disposeBatch } from './examples.js';
 import { holdFrozenNorms, type SeededDropout, seedDropout } from './layerRules.js';
-import { LeanOptimizer } from './leanOptimizer.js';
+import type { LeanOptimizer } from './leanOptimizer.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { type ChosenOptimizer, disposeOptimizer, setRate } from './optimizer.js';
 import { breathing } from './running.js';
@@ -48,13 +48,14 @@ export function startRun(
   chosen: ChosenOptimizer,
   { seed, objective = objectiveOf('train', model), rateFactor = () => 1, average }: RunOptions,
 ): Run {
-  const { optimizer } = chosen;
+  // Not by instanceof, for which tfjs counts every optimizer as every other.
+  const optimizer = chosen.owned ? (chosen.optimizer as LeanOptimizer) : undefined;
   const prepare = () => {
     const dropout = seedDropout(model, seed);
     const releases = [
       dropout.release,
       holdFrozenNorms(model),
-      fuseLayers(model, optimizer instanceof LeanOptimizer ? optimizer : undefined),
+      fuseLayers(model, optimizer),
       fuseNorms(model),
     ];
     return { dropout, release: () => releases.reverse().map((release) => release()) };
