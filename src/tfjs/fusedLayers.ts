@@ -26,7 +26,7 @@ import {
   runOwnKernel,
   type StepSource,
 } from './kernels.js';
-import { isBehindRelu, layersWithin, onlyReader, poolingOf } from './models.js';
+import { isBehindRelu, layersBehindTrained, layersWithin, onlyReader, poolingOf } from './models.js';
 import { passThrough, replaceCalls } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
@@ -51,8 +51,7 @@ export function fuseLayers(model: LayersModel, optimizer?: StepSource): () => vo
   >();
   const pools: layers.Layer[] = [];
   const pooled = new WeakSet<Tensor>();
-  // Whether an earlier layer is trained, which needs the gradient of this layer's input.
-  let trained = false;
+  const behindTrained = layersBehindTrained(model);
   for (const layer of layersWithin(model)) {
     const next = onlyReader(model, layer);
     const pool = next && poolingOf(next);
@@ -60,8 +59,7 @@ export function fuseLayers(model: LayersModel, optimizer?: StepSource): () => vo
     const operation = operationOf(layer, output ? 'none' : 'own', pool);
     const wanted: Name[] = [];
     if (layer.trainable) wanted.push('filter', 'bias');
-    if (trained) wanted.push('x');
-    trained ||= layer.trainableWeights.length > 0;
+    if (behindTrained.has(layer)) wanted.push('x');
     if (!operation) continue;
     const steps = runsOnce(model, layer) ? optimizer : undefined;
     found.set(layer, { operation, wanted, output, optimizer: steps });

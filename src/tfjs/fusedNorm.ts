@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { hasKernel, type Pooling, runOwnKernel } from './kernels.js';
-import { layersWithin, onlyReader, poolingOf } from './models.js';
+import { layersBehindTrained, layersWithin, onlyReader, poolingOf } from './models.js';
 import { passThrough, replaceCalls } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
@@ -16,11 +16,9 @@ import { recordAsOne } from './tape.js';
  */
 export function fuseNorms(model: LayersModel): () => void {
   const found = new Map<layers.Layer, Behind & { needsX: boolean }>();
-  // Whether an earlier layer is trained, which needs the gradient of this layer's input.
-  let trained = false;
+  const behindTrained = layersBehindTrained(model);
   for (const layer of layersWithin(model)) {
-    if (isNorm(layer)) found.set(layer, { ...behind(model, layer), needsX: trained });
-    trained ||= layer.trainableWeights.length > 0;
+    if (isNorm(layer)) found.set(layer, { ...behind(model, layer), needsX: behindTrained.has(layer) });
   }
   const done = new WeakSet<Tensor>();
   const release = replaceCalls([...found.keys()], (layer, own) => {

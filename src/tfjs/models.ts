@@ -13,6 +13,27 @@ export function layersWithin({ layers: all }: Pick<LayersModel, 'layers'>): laye
 }
 
 /**
+ * The layers whose input depends on trained weights, so that its gradient is needed: those behind a trained layer, and those that
+ * are called several times, by themselves or with a model within, because the second call may be behind one.
+ */
+export function layersBehindTrained(model: LayersModel): Set<layers.Layer> {
+  const found = new Set<layers.Layer>();
+  let trained = false;
+  const visit = ({ layers: all }: LayersModel, again: boolean) => {
+    for (const layer of all) {
+      // A model has a node of its own before it is called.
+      if ('layers' in layer) visit(layer as unknown as LayersModel, again || layer.inboundNodes.length > 2);
+      else {
+        if (trained || again || layer.inboundNodes.length > 1) found.add(layer);
+        trained ||= layer.trainableWeights.length > 0;
+      }
+    }
+  };
+  visit(model, false);
+  return found;
+}
+
+/**
  * The layer behind a layer, if nothing else reads its output: no other layer, and no model whose output it is.
  *
  * @param model the model that is run.

@@ -24,6 +24,7 @@ import {
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { fixedLayer, fuseLayers } from '../../src/tfjs/fusedLayers.js';
+import { ownOnce } from '../../src/tfjs/models.js';
 import { backends, isChosen, useAnyBackend, useBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend());
@@ -115,7 +116,28 @@ const MODELS: Record<string, () => LayersModel> = {
         layers.dense({ units: 3 }),
       ],
     }),
+  'a first layer that is called again, behind another': () =>
+    calledAgain(layers.conv2d({ filters: 4, kernelSize: 3, padding: 'same', activation: 'relu' })),
+  'a model within the model that is called again, behind a layer': () =>
+    calledAgain(
+      sequential({
+        layers: [layers.conv2d({ filters: 4, kernelSize: 3, padding: 'same', inputShape: [5, 5, 4] })],
+      }),
+    ),
 };
+
+/** A model that calls a layer before and after another. */
+function calledAgain(layer: layers.Layer): LayersModel {
+  const x = input({ shape: [5, 5, 4] });
+  const between = layers.conv2d({ filters: 4, kernelSize: 1, activation: 'relu' });
+  const y = [layer, between, layer, layers.flatten()].reduce(
+    (y, layer) => layer.apply(y) as SymbolicTensor,
+    x,
+  );
+  // tfjs disposes a model as often as it is called; each call of a layer is an owner.
+  if (!('layers' in layer)) ownOnce(layer);
+  return tfModel({ inputs: x, outputs: y });
+}
 
 /** In Node without WebGPU, which browsers test. */
 const tested = isChosen ? backends : (['cpu', 'wasm'] as const);

@@ -22,6 +22,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { fuseNorms } from '../../src/tfjs/fusedNorm.js';
 import { hasKernel } from '../../src/tfjs/kernels.js';
+import { ownOnce } from '../../src/tfjs/models.js';
 import { useAnyBackend } from '../support/backends.js';
 
 // In Node the backend that has the kernels; other backends leave the layers' own calls.
@@ -99,6 +100,13 @@ const MODELS: Record<string, () => LayersModel> = {
   'that two layers read': () =>
     branching((x) => [layers.add().apply([layers.reLU().apply(x) as SymbolicTensor, x]) as SymbolicTensor]),
   'that is an output itself': () => branching((x) => [x, layers.reLU().apply(x) as SymbolicTensor]),
+  'that is called again, behind a layer': () => {
+    const x = input({ shape: [6, 6, 5] });
+    const [twice, between] = [norm(), layers.conv2d({ filters: 5, kernelSize: 1, useBias: false })];
+    const y = [twice, between, twice].reduce((y, layer) => layer.apply(y) as SymbolicTensor, x);
+    ownOnce(twice);
+    return model({ inputs: x, outputs: y });
+  },
   'that is frozen': () => stack(conv(), norm({ trainable: false }), layers.reLU()),
 };
 
