@@ -3,12 +3,24 @@ export function fail(where: string, sentence: string): never {
   throw new RangeError(`${where}: ${sentence}`);
 }
 
-/** Returns `value` if it is a whole number of at least `minimum`, and throws otherwise. */
-export function wholeNumber(where: string, name: string, value: number, minimum = 1): number {
-  if (!Number.isSafeInteger(value) || value < minimum) {
-    fail(where, `${name} is ${value}; it must be a whole number of at least ${minimum}.`);
+/** Returns `value` if it is a number that `holds`, and throws otherwise; `allowed` follows "it must be". */
+export function numberThat(
+  where: string,
+  name: string,
+  value: number,
+  holds: (value: number) => boolean,
+  allowed: string,
+): number {
+  if (typeof value !== 'number' || !holds(value)) {
+    fail(where, `${name} is ${shown(value)}; it must be ${allowed}.`);
   }
   return value;
+}
+
+/** Returns `value` if it is a whole number of at least `minimum`, and throws otherwise. */
+export function wholeNumber(where: string, name: string, value: number, minimum = 1): number {
+  const holds = (n: number) => Number.isSafeInteger(n) && n >= minimum;
+  return numberThat(where, name, value, holds, `a whole number of at least ${minimum}`);
 }
 
 /** Returns `value` if it is one of `allowed`, and throws an error that lists them otherwise, but for undefined. */
@@ -29,6 +41,10 @@ export function keyOf<R extends object>(where: string, name: string, value: unkn
 
 /** Returns `seed` if it is a whole number from 0 to 4294967295, and throws otherwise. */
 export function checkSeed(where: string, seed: number): number {
-  if (seed !== seed >>> 0) fail(where, `seed is ${seed}; it must be a whole number from 0 to 4294967295.`);
-  return seed;
+  return numberThat(where, 'seed', seed, (n) => n === n >>> 0, 'a whole number from 0 to 4294967295');
+}
+
+/** Text in quotes, so that "1" does not look like the number. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value);
 }

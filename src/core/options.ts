@@ -1,4 +1,4 @@
-import { checkSeed, fail, keyOf, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, keyOf, numberThat, oneOf, wholeNumber } from '../base/check.js';
 import { type ConvArch, checkArch } from './arch.js';
 import { featureSize, minimumSize, PADDINGS, type Padding } from './sizes.js';
 
@@ -150,8 +150,8 @@ export function resolveOptions(
   for (const name of SWITCHES) oneOf(where, name, o[name], [true, false]);
   oneOf(where, 'padding', o.padding, PADDINGS);
   checkSeed(where, o.seed);
-  if (!(o.dropout >= 0 && o.dropout < 1))
-    fail(where, `dropout is ${o.dropout}; it must be at least 0 and below 1.`);
+  const isFraction = (n: number) => n >= 0 && n < 1;
+  numberThat(where, 'dropout', o.dropout, isFraction, 'at least 0 and below 1');
   oneOf(where, 'classifierActivation', o.classifierActivation, ['linear', 'softmax']);
   oneOf(where, 'initializer', o.initializer, INITIALIZERS);
   return o;
@@ -174,11 +174,8 @@ function resolveBatchNorm(where: string, given: VggOptions['batchNorm']): Resolv
     momentum = DEFAULT_BATCH_NORM.momentum,
     afterRelu = DEFAULT_BATCH_NORM.afterRelu,
   } = given;
-  if (!(epsilon > 0 && epsilon < 1))
-    fail(where, `batchNorm's epsilon is ${epsilon}; it must be between 0 and 1.`);
-  if (!(momentum >= 0 && momentum < 1)) {
-    fail(where, `batchNorm's momentum is ${momentum}; it must be at least 0 and below 1.`);
-  }
+  numberThat(where, "batchNorm's epsilon", epsilon, (n) => n > 0 && n < 1, 'between 0 and 1');
+  numberThat(where, "batchNorm's momentum", momentum, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
   oneOf(where, "batchNorm's afterRelu", afterRelu, [true, false]);
   return { epsilon, momentum, afterRelu };
 }

@@ -1,4 +1,4 @@
-import { fail, oneOf } from '../base/check.js';
+import { fail, numberThat, oneOf } from '../base/check.js';
 import { type Random, shuffled } from '../base/random.js';
 import { centerCropped, cropped } from '../images/crop.js';
 import type { Region } from '../images/geometry.js';
@@ -40,9 +40,8 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
     oneOf(where, "augment's option", name, ['flip', 'crop', 'jitter']);
   }
   const { flip = 0, crop = 'center', jitter = {} } = augment;
-  if (!(flip >= 0 && flip <= 1)) {
-    fail(where, `augment.flip is ${flip}; it must be a probability from 0 to 1, such as 0.5.`);
-  }
+  const isChance = (n: number) => n >= 0 && n <= 1;
+  numberThat(where, 'augment.flip', flip, isChance, 'a probability from 0 to 1, such as 0.5');
   if (typeof crop === 'object' && 'shorterSide' in crop) {
     checkRange(where, 'augment.crop.shorterSide', crop.shorterSide, Number.MAX_VALUE);
   } else if (typeof crop === 'object') {

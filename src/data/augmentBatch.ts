@@ -1,4 +1,4 @@
-import { fail, oneOf, wholeNumber } from '../base/check.js';
+import { numberThat, oneOf, wholeNumber } from '../base/check.js';
 import { type Random, seededRandom, shuffled } from '../base/random.js';
 
 /**
@@ -39,13 +39,11 @@ export function checkBatchAugmentation(where: string, augment: BatchAugmentation
   const { shift = 0, mixup = 0.1 } = augment;
   wholeNumber(where, 'shift', shift, 0);
   for (const name of ['flip', 'erase'] as const) {
-    const chance = augment[name] ?? 0;
-    if (chance >= 0 && chance <= 1) continue;
-    fail(where, `${name} is ${chance}; it must be a probability from 0 to 1, such as 0.5.`);
+    const isChance = (n: number) => n >= 0 && n <= 1;
+    numberThat(where, name, augment[name] ?? 0, isChance, 'a probability from 0 to 1, such as 0.5');
   }
-  if (!(mixup >= 0.1 && mixup <= 1)) {
-    fail(where, `mixup is ${mixup}; it must be from 0.1 to 1, such as 0.2, or left out.`);
-  }
+  const isAlpha = (n: number) => n >= 0.1 && n <= 1;
+  numberThat(where, 'mixup', mixup, isAlpha, 'from 0.1 to 1, such as 0.2, or left out');
 }
 
 /** A batch with its images changed at random; the same batch and seed give the same result everywhere. */

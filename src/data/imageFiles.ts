@@ -1,4 +1,4 @@
-import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { inParallel } from '../base/parallel.js';
 import type { Progress } from '../base/progress.js';
 import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
@@ -93,9 +93,8 @@ export async function imageFiles(
   const { preprocessing: published = PLAIN_PREPROCESSING, size = published.crop } = options;
   const preprocessing = preprocessingAt(published, wholeNumber('imageFiles', 'size', size));
   const { validationFraction = 0.2, seed = 0, augment, maxBytes = 2 ** 30, parallel = 4 } = options;
-  if (!(validationFraction >= 0 && validationFraction <= 1)) {
-    fail('imageFiles', `validationFraction is ${validationFraction}; it must be from 0 to 1.`);
-  }
+  const isFraction = (n: number) => n >= 0 && n <= 1;
+  numberThat('imageFiles', 'validationFraction', validationFraction, isFraction, 'from 0 to 1');
   checkSeed('imageFiles', seed);
   wholeNumber('imageFiles', 'maxBytes', maxBytes, 0);
   wholeNumber('imageFiles', 'parallel', parallel);

@@ -8,7 +8,7 @@ import {
   tensor4d,
   tidy,
 } from '@tensorflow/tfjs-core';
-import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
 import { mix } from '../base/random.js';
 import {
@@ -177,9 +177,8 @@ export class ImageSet {
    * @param fraction 0 to 1.
    */
   split(fraction: number, seed = 0): { trainSet: ImageSet; validationSet: ImageSet } {
-    if (!(fraction >= 0 && fraction <= 1)) {
-      fail('ImageSet', `the fraction is ${fraction}; it must be from 0 to 1, such as 0.1.`);
-    }
+    const isFraction = (n: number) => n >= 0 && n <= 1;
+    numberThat('ImageSet', 'the fraction', fraction, isFraction, 'from 0 to 1, such as 0.1');
     const { training, validation } = splitByClass(this.labels, fraction, checkSeed('ImageSet', seed));
     return { trainSet: this.#select(training), validationSet: this.#select(validation) };
   }

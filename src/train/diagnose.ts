@@ -1,11 +1,11 @@
 import { dispose, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { outputActivations } from '../tfjs/models.js';
 import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { type Objective, objectiveOf } from './objective.js';
-import { chooseOptimizer, type OptimizerOptions } from './optimizer.js';
+import { chooseOptimizer, OPTIMIZER_OPTIONS, type OptimizerOptions } from './optimizer.js';
 import { type Probe, probe } from './probe.js';
 import { startRun, step } from './step.js';
 
@@ -74,6 +74,9 @@ export async function diagnose(
   checkExamples(where, model, examples, 'given');
   wholeNumber(where, 'batchSize', batchSize);
   checkSeed(where, seed);
+  for (const name of Object.keys(options)) {
+    oneOf(where, 'the option', name, [...OPTIMIZER_OPTIONS, 'batchSize', 'seed']);
+  }
   const objective = objectiveOf(where, model);
   const chosen = chooseOptimizer(where, options);
   if (chosen.owned) chosen.optimizer.dispose();

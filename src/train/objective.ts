@@ -22,7 +22,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../base/check.js';
+import { fail, numberThat } from '../base/check.js';
 import { outputActivations } from '../tfjs/models.js';
 import type { Batch } from './examples.js';
 
@@ -63,9 +63,8 @@ export function objectiveOf(
   { labelSmoothing = 0, classWeights }: ObjectiveOptions = {},
 ): Objective {
   const { classes, logits } = outputsOf(where, model);
-  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
-    fail(where, `labelSmoothing is ${labelSmoothing}; it must be at least 0 and below 1, such as 0.1.`);
-  }
+  const isFraction = (n: number) => n >= 0 && n < 1;
+  numberThat(where, 'labelSmoothing', labelSmoothing, isFraction, 'at least 0 and below 1, such as 0.1');
   checkClassWeights(where, classWeights, classes);
   const classesOf = (ys: Tensor) => (ys.rank === 1 ? ys : argMax(ys, -1));
   const predict = (output: Tensor) => argMax(logits(output), -1) as Tensor1D;
@@ -126,12 +125,17 @@ function outputsOf(where: string, model: LayersModel): Pick<Objective, 'classes'
 
 function checkClassWeights(where: string, weights: readonly number[] | undefined, classes: number): void {
   if (!weights) return;
+  if (!Array.isArray(weights)) {
+    fail(where, `classWeights is ${JSON.stringify(weights)}; pass a list of numbers, one for each class.`);
+  }
   if (weights.length !== classes) {
     fail(
       where,
       `classWeights has ${weights.length} numbers for ${classes} classes; pass one for each class.`,
     );
   }
-  const bad = weights.find((weight) => !(weight > 0 && weight < Number.POSITIVE_INFINITY));
-  if (bad !== undefined) fail(where, `classWeights contains ${bad}; pass numbers above 0.`);
+  for (const [i, weight] of weights.entries()) {
+    const holds = (n: number) => n > 0 && n < Number.POSITIVE_INFINITY;
+    numberThat(where, `classWeights[${i}]`, weight, holds, 'a number above 0');
+  }
 }

@@ -1,5 +1,5 @@
 import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
-import { fail, keyOf, oneOf } from '../base/check.js';
+import { fail, keyOf, numberThat, oneOf } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { adam, LeanOptimizer, momentum, type Rule, SGD } from './leanOptimizer.js';
 
@@ -39,6 +39,11 @@ export interface OptimizerOptions {
   clipNorm?: number;
 }
 
+/** The names of {@link OptimizerOptions}. */
+export const OPTIMIZER_OPTIONS = Object.keys({
+  ...{ optimizer: 1, learningRate: 1, weightDecay: 1, weightDecayOf: 1, clipNorm: 1 },
+} satisfies Record<keyof OptimizerOptions, 1>);
+
 /** The named optimizer, or the one passed. */
 export function chooseOptimizer(where: string, options: OptimizerOptions = {}): ChosenOptimizer {
   const { optimizer: chosen = 'sgd' } = options;
@@ -56,17 +61,18 @@ export function chooseOptimizer(where: string, options: OptimizerOptions = {}): 
   const usual = OPTIMIZERS[name];
   const { learningRate = usual.learningRate, weightDecay = usual.weightDecay, clipNorm } = options;
   const weightDecayOf = oneOf(where, 'weightDecayOf', options.weightDecayOf ?? 'all', ['all', 'kernels']);
-  if (!(learningRate > 0 && learningRate < Number.POSITIVE_INFINITY)) {
-    fail(
-      where,
-      `learningRate is ${learningRate}; it must be a number above 0, e.g. ${usual.learningRate} for ${name}.`,
-    );
-  }
-  if (!(weightDecay >= 0 && weightDecay < 1)) {
-    fail(where, `weightDecay is ${weightDecay}; it must be at least 0 and below 1, such as 5e-4.`);
-  }
-  if (clipNorm !== undefined && !(clipNorm > 0)) {
-    fail(where, `clipNorm is ${clipNorm}; it must be a number above 0, such as 1.`);
+  const isRate = (rate: number) => rate > 0 && rate < Number.POSITIVE_INFINITY;
+  numberThat(
+    where,
+    'learningRate',
+    learningRate,
+    isRate,
+    `a number above 0, e.g. ${usual.learningRate} for ${name}`,
+  );
+  const isDecay = (decay: number) => decay >= 0 && decay < 1;
+  numberThat(where, 'weightDecay', weightDecay, isDecay, 'at least 0 and below 1, such as 5e-4');
+  if (clipNorm !== undefined) {
+    numberThat(where, 'clipNorm', clipNorm, (norm) => norm > 0, 'a number above 0, such as 1');
   }
   const optimizer = new LeanOptimizer(RULES[name](), learningRate, { weightDecay, weightDecayOf, clipNorm });
   return { optimizer, name, learningRate, owned: true };

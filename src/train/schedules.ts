@@ -1,4 +1,4 @@
-import { fail, keyOf, wholeNumber } from '../base/check.js';
+import { fail, keyOf, numberThat, wholeNumber } from '../base/check.js';
 
 /** Where a run is, after its warm-up. */
 interface Position {
@@ -55,7 +55,8 @@ export function checkSchedule(
   schedule: Schedule = 'constant',
   { warmupEpochs = 0, epochs, batches }: { warmupEpochs?: number; epochs: number; batches: number },
 ): RatePlan {
-  const { name: given, ...own } = typeof schedule === 'string' ? { name: schedule } : schedule;
+  const { name: given, ...own } =
+    typeof schedule === 'object' && schedule !== null ? schedule : { name: schedule };
   const name = keyOf(where, 'schedule', given, SCHEDULES);
   const defaults: RatePlan['options'] = SCHEDULES[name].options;
   for (const option of Object.keys(own)) {
@@ -66,12 +67,12 @@ export function checkSchedule(
   const options = { ...defaults, ...own };
   if (options.every !== undefined) wholeNumber(where, 'schedule.every', options.every);
   if (options.patience !== undefined) wholeNumber(where, 'schedule.patience', options.patience);
-  if (options.factor !== undefined && !(options.factor > 0 && options.factor < 1)) {
-    fail(where, `schedule.factor is ${options.factor}; it must be above 0 and below 1, such as 0.1.`);
+  if (options.factor !== undefined) {
+    const isFactor = (n: number) => n > 0 && n < 1;
+    numberThat(where, 'schedule.factor', options.factor, isFactor, 'above 0 and below 1, such as 0.1');
   }
-  if (!(warmupEpochs >= 0 && warmupEpochs < epochs)) {
-    fail(where, `warmupEpochs is ${warmupEpochs}; it must be at least 0 and below the ${epochs} epochs.`);
-  }
+  const isShorter = (n: number) => n >= 0 && n < epochs;
+  numberThat(where, 'warmupEpochs', warmupEpochs, isShorter, `at least 0 and below the ${epochs} epochs`);
   return { name, options, warmup: Math.round(warmupEpochs * batches), batches, steps: epochs * batches };
 }
 

@@ -1,10 +1,15 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../base/check.js';
 import type { CheckpointOptions } from './checkpoint/checkpoints.js';
 import { checkExamples, type Examples } from './examples.js';
 import type { EpochRow, StepRow, TrainProgress } from './history.js';
 import { type Objective, type ObjectiveOptions, objectiveOf } from './objective.js';
-import { type ChosenOptimizer, chooseOptimizer, type OptimizerOptions } from './optimizer.js';
+import {
+  type ChosenOptimizer,
+  chooseOptimizer,
+  OPTIMIZER_OPTIONS,
+  type OptimizerOptions,
+} from './optimizer.js';
 import { checkSchedule, type RatePlan, type Schedule } from './schedules.js';
 
 /** The examples of `train`. Those measured after each epoch are not trained on. */
@@ -64,6 +69,12 @@ export interface TrainOptions extends OptimizerOptions, ObjectiveOptions {
   signal?: AbortSignal;
 }
 
+const OWN_OPTIONS = Object.keys({
+  ...{ labelSmoothing: 1, classWeights: 1, epochs: 1, batchSize: 1, schedule: 1, warmupEpochs: 1, ema: 1 },
+  ...{ patience: 1, validationFraction: 1, seed: 1, keep: 1, checkpoint: 1, signal: 1 },
+  ...{ onProgress: 1, onStep: 1, onEpoch: 1 },
+} satisfies Record<Exclude<keyof TrainOptions, keyof OptimizerOptions>, 1>);
+
 /** The checked options of a run, with the defaults filled in. */
 export interface Settings extends Pick<TrainOptions, 'ema' | 'onProgress' | 'onStep' | 'onEpoch' | 'signal'> {
   sets: TrainSets;
@@ -85,7 +96,15 @@ export interface Settings extends Pick<TrainOptions, 'ema' | 'onProgress' | 'onS
  * @throws RangeError when an option is out of range or the examples do not fit the model.
  */
 export function checkSettings(model: LayersModel, given: TrainSets, options: TrainOptions): Settings {
+  for (const name of Object.keys(options)) {
+    oneOf('train', 'the option', name, [...OPTIMIZER_OPTIONS, ...OWN_OPTIONS]);
+  }
   const { batchSize = 128, seed = 0, ema, patience, signal, onProgress, onStep, onEpoch } = options;
+  for (const [name, callback] of Object.entries({ onProgress, onStep, onEpoch })) {
+    if (callback !== undefined && typeof callback !== 'function') {
+      fail('train', `${name} is ${JSON.stringify(callback)}; pass a function.`);
+    }
+  }
   if (!given.trainSet) fail('train', 'there is no trainSet; pass { trainSet, testSet?, validationSet? }.');
   const epochs = wholeNumber('train', 'epochs', options.epochs ?? 10);
   wholeNumber('train', 'batchSize', batchSize);
@@ -106,8 +125,8 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
     fail('train', 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
   }
   const objective = objectiveOf('train', model, options);
-  if (ema !== undefined && !(ema > 0 && ema < 1)) {
-    fail('train', `ema is ${ema}; it must be above 0 and below 1, such as 0.999.`);
+  if (ema !== undefined) {
+    numberThat('train', 'ema', ema, (n) => n > 0 && n < 1, 'above 0 and below 1, such as 0.999');
   }
   if (patience !== undefined) wholeNumber('train', 'patience', patience);
   const batches = Math.ceil(trainSet.length / batchSize);
@@ -139,9 +158,8 @@ function checkCheckpoint(
   chosen: ChosenOptimizer,
 ) {
   if (!store) fail('train', 'checkpoint has no store; pass memoryStore(), folderStore(path) or another.');
-  if (!(everySeconds >= 0)) {
-    fail('train', `checkpoint.everySeconds is ${everySeconds}; it must be a number of at least 0.`);
-  }
+  numberThat('train', 'checkpoint.everySeconds', everySeconds, (n) => n >= 0, 'a number of at least 0');
+  if (!Array.isArray(allow)) fail('train', `checkpoint.allow is ${JSON.stringify(allow)}; pass a list.`);
   for (const one of allow) oneOf('train', 'checkpoint.allow', one, ['data', 'engine']);
   if (!chosen.owned) {
     fail('train', 'checkpoints cannot store the state of the optimizer passed; name an optimizer.');
@@ -169,9 +187,8 @@ export function decisiveOptions(
 /** The sets, with a fraction of the training set as the validation set. */
 function withValidation(sets: TrainSets, fraction: number, seed: number): TrainSets {
   if (fraction === 0) return sets;
-  if (!(fraction > 0 && fraction < 1)) {
-    fail('train', `validationFraction is ${fraction}; it must be at least 0 and below 1, such as 0.1.`);
-  }
+  const holds = (n: number) => n > 0 && n < 1;
+  numberThat('train', 'validationFraction', fraction, holds, 'at least 0 and below 1, such as 0.1');
   if (sets.validationSet) {
     fail('train', 'there are a validationSet and a validationFraction; leave out one of the two.');
   }

@@ -159,13 +159,14 @@ async function trainBatches(
     }
     const size = data.xs.shape[0]!;
     const results = step(run, data);
-    if (onStep) {
-      const [loss, correct] = await Promise.all(results.map(async (result) => (await result.data())[0]!));
+    const numbers = onStep && (await Promise.all(results.map((result) => result.data())));
+    means.add(size, results);
+    epoch.batch++;
+    if (onStep && numbers) {
+      const [loss, correct] = numbers.map(([number]) => number);
       const { steps, learningRate } = run;
       onStep({ step: steps, epoch: epoch.number, loss: loss!, accuracy: correct! / size, learningRate });
     }
-    means.add(size, results);
-    epoch.batch++;
     await run.breathe();
     if (checkpoints?.due && epoch.batch < batches) {
       if (!(await hasFiniteWeights(run.model))) return 'diverged';

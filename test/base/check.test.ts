@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkSeed, oneOf, wholeNumber } from '../../src/base/check.js';
+import { checkSeed, numberThat, oneOf, wholeNumber } from '../../src/base/check.js';
 
 describe('checks', () => {
   test('return a value that is allowed', () => {
@@ -12,6 +12,23 @@ describe('checks', () => {
   test.each([0, 1.5, Number.NaN, 2 ** 53])('refuse a number of %s', (value) => {
     expect(() => wholeNumber('f', 'n', value)).toThrow(
       new RangeError(`f: n is ${value}; it must be a whole number of at least 1.`),
+    );
+  });
+
+  test('refuse text that looks like a number', () => {
+    const isPositive = (value: number) => value > 0;
+    expect(numberThat('f', 'x', 0.5, isPositive, 'above 0')).toBe(0.5);
+    for (const [value, shown] of [
+      ['0.5', '"0.5"'],
+      [null, 'null'],
+      [true, 'true'],
+    ] as const) {
+      expect(() => numberThat('f', 'x', value as never, isPositive, 'above 0')).toThrow(
+        new RangeError(`f: x is ${shown}; it must be above 0.`),
+      );
+    }
+    expect(() => wholeNumber('f', 'n', '3' as never)).toThrow(
+      new RangeError('f: n is "3"; it must be a whole number of at least 1.'),
     );
   });
 

@@ -168,7 +168,7 @@ test('bad options are refused', () => {
     'cost: batchSize is 0; it must be a whole number of at least 1.',
   );
   expect(() => cost(plan(VGG11), { optimizer: 'lion' as 'sgd' })).toThrow(
-    'cost: optimizer is "lion"; it must be one of "sgd", "momentum", "adam".',
+    'cost: optimizer is "lion"; it must be one of "sgd", "momentum", "nesterov", "adam", "adamw".',
   );
 });
 

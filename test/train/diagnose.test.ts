@@ -149,6 +149,12 @@ describe('diagnose', () => {
     expect(diagnosisText(diagnosis)).toContain(diagnosis.findings[0]!.text);
   });
 
+  test("refuses the optimizer's name in place of its options", async () => {
+    const model = build();
+    await expect(diagnose(model, images, 'adam' as never)).rejects.toThrow('diagnose: the option is "0"');
+    model.dispose();
+  });
+
   test('names the layers whose ReLUs are dead', async () => {
     const model = build();
     // A bias so low that nothing passes: what a step that was too large leaves behind.

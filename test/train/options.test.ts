@@ -93,6 +93,35 @@ describe('train', () => {
     }
   });
 
+  test.each<[string, object, string]>([
+    ['an option of another name', { lr: 0.1 }, 'the option is "lr"; it must be one of "optimizer", '],
+    ['a rate as text', { learningRate: '0.05' }, 'learningRate is "0.05"; it must be a number above 0'],
+    ['decay as text', { weightDecay: '0.1' }, 'weightDecay is "0.1"; it must be at least 0 and below 1'],
+    ['a norm as text', { clipNorm: '1' }, 'clipNorm is "1"; it must be a number above 0'],
+    ['smoothing as text', { labelSmoothing: '0.1' }, 'labelSmoothing is "0.1"'],
+    ['an average as text', { ema: '0.9' }, 'ema is "0.9"; it must be above 0 and below 1'],
+    ['a warm-up as text', { warmupEpochs: '1' }, 'warmupEpochs is "1"; it must be at least 0'],
+    ['a fraction as text', { validationFraction: '0.5' }, 'validationFraction is "0.5"'],
+    ['a factor as text', { schedule: { name: 'step', factor: '0.5' } }, 'schedule.factor is "0.5"'],
+    ['no schedule', { schedule: null }, 'schedule is null; it must be one of "constant", '],
+    ['weights by class', { classWeights: { 0: 1 } }, 'classWeights is {"0":1}; pass a list of numbers'],
+    ['class weights as text', { classWeights: ['1', 1, 1, 1] }, 'classWeights[0] is "1"'],
+    ['a callback that is none', { onEpoch: 'log' }, 'onEpoch is "log"; pass a function.'],
+  ])('refuses %s before the first step', async (_, options, message) => {
+    const onStep = () => expect.unreachable();
+    await expect(run({ onStep, ...options })).rejects.toThrow(`train: ${message}`);
+  });
+
+  test('a callback that fails leaves no tensor', async () => {
+    const model = build();
+    const before = memory().numTensors;
+    const onStep = () => {
+      throw new Error('no more');
+    };
+    await expect(run({ onStep }, images, model)).rejects.toThrow('no more');
+    expect(memory().numTensors).toBe(before);
+  });
+
   test('looks once for the reason when the loss stays at that of guessing, and changes nothing by it', async () => {
     const bad = { learningRate: 1e-6, optimizer: 'momentum' } as const;
     const { history, weights } = await run(bad);

@@ -1,5 +1,5 @@
 import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
-import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
+import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import { INITIALIZERS, type NetworkOptions } from '../../core/options.js';
@@ -46,8 +46,7 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   const hiddenUnits = [options.hiddenUnits ?? []].flat().filter((units) => units !== 0);
   for (const units of hiddenUnits) wholeNumber(where, 'hiddenUnits', units);
   const { dropout = hiddenUnits.length > 0 ? 0.5 : 0 } = options;
-  if (!(dropout >= 0 && dropout < 1))
-    fail(where, `dropout is ${dropout}; it must be at least 0 and below 1.`);
+  numberThat(where, 'dropout', dropout, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
   oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max', 'flatten']);
   oneOf(where, 'classifierActivation', classifierActivation, ['linear', 'softmax']);
   oneOf(where, 'initializer', initializer, INITIALIZERS);
