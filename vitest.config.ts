@@ -28,6 +28,9 @@ export const WITHOUT_BACKEND = [
   'test/weights/{error,hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];
 
+/** What takes minutes on a GPU in software, and is the same there: runs of `train` around its steps, which other tests take. */
+const SLOW_ON_GPU = ['test/train/{checkpoint,diagnose,options}.test.ts'];
+
 const node: TestProjectInlineConfiguration = {
   extends: true,
   test: {
@@ -88,7 +91,7 @@ const chromium: TestProjectInlineConfiguration = {
           name: backend,
           provide: { backend },
           include: ['test/**/!(*.browser).test.ts'],
-          exclude: [...NODE_ONLY, ...WITHOUT_BACKEND, 'test/wasm/**'],
+          exclude: [...NODE_ONLY, ...WITHOUT_BACKEND, ...SLOW_ON_GPU, 'test/wasm/**'],
         })),
       ],
     },

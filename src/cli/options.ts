@@ -66,6 +66,10 @@ const RANGES = {
     (value: number) => Number.isSafeInteger(value) && value >= 1,
     'It must be a whole number of at least 1.',
   ],
+  countOrNone: [
+    (value: number) => Number.isSafeInteger(value) && value >= 0,
+    'It must be a whole number of at least 0.',
+  ],
   positive: [(value: number) => value > 0 && value < Number.POSITIVE_INFINITY, 'It must be above 0.'],
 } as const;
 

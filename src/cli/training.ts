@@ -116,7 +116,9 @@ export function withRecipe(command: Command): Command {
         'options of a known recipe instead of the defaults; other options change it',
       ).choices(Object.keys(RECIPES)),
     )
-    .addOption(numberIn('count', '--shift <pixels>', 'shift each training image by up to so many pixels'))
+    .addOption(
+      numberIn('countOrNone', '--shift <pixels>', 'shift each training image by up to so many pixels'),
+    )
     .addOption(numberIn('fraction', '--flip <probability>', 'mirror training images left to right'))
     .addOption(numberIn('fraction', '--erase <probability>', 'erase a rectangle of training images'))
     .addOption(numeric('--mixup <alpha>', 'mix training images in pairs, e.g. 0.2'))

@@ -52,7 +52,7 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
   for (const name of NAMES) {
     const [low, high] = rangeOf(name, jitter[name]) ?? [0, 0];
     const [minimum, maximum] = name === 'hue' ? [-0.5, 0.5] : [0, Number.MAX_VALUE];
-    if (!(low >= minimum && low <= high && high <= maximum)) {
+    if (!isRange(low, high, minimum, maximum)) {
       fail(
         where,
         `augment.jitter.${name} is ${JSON.stringify(jitter[name])}; pass ${name === 'hue' ? 'a number from 0 to 0.5' : 'a number of at least 0'} or the range of its factor.`,
@@ -61,13 +61,20 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
   }
 }
 
-function checkRange(where: string, name: string, [low, high]: Range, maximum: number): void {
-  if (!(low > 0 && low <= high && high <= maximum)) {
+function checkRange(where: string, name: string, range: Range, maximum: number): void {
+  const [low, high] = Array.isArray(range) ? range : [];
+  if (!isRange(low, high, Number.MIN_VALUE, maximum)) {
     fail(
       where,
-      `${name} is [${low}, ${high}]; pass two numbers above 0${maximum === 1 ? ' and up to 1' : ''}, the smaller first.`,
+      `${name} is ${JSON.stringify(range)}; pass two numbers above 0${maximum === 1 ? ' and up to 1' : ''}, the smaller first.`,
     );
   }
+}
+
+/** Whether these are two numbers, not text, from `minimum` to `maximum`, the smaller first. */
+function isRange(low: unknown, high: unknown, minimum: number, maximum: number): boolean {
+  if (typeof low !== 'number' || typeof high !== 'number') return false;
+  return low >= minimum && low <= high && high <= maximum;
 }
 
 /** The square crop of an image that `preprocessing` has resized, changed at random by `augment`. */

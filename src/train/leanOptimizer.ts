@@ -1,6 +1,5 @@
 import {
   add,
-  addN,
   div,
   engine,
   keep,
@@ -26,6 +25,7 @@ import {
   runOwnKernel,
   type UpdateKernel,
 } from '../tfjs/kernels.js';
+import { total } from '../tfjs/total.js';
 
 /** An optimizer's step for one tensor of weights. */
 export interface Rule<Slot extends string = string, Numbers extends object = object> {
@@ -246,7 +246,7 @@ function clipGradients(gradients: Tensor[], clipNorm: number): void {
   const scaled = tidy(() => {
     // Row by row, since one sum of a hundred million terms would lose digits in float32.
     const squares = gradients.map((gradient) => sum(sum(square(gradient), -1)));
-    const norm = sqrt(addN(squares));
+    const norm = sqrt(total(squares));
     const scale = minimum(div(clipNorm, add(norm, 1e-6)), 1);
     return gradients.map((gradient) => mul(gradient, scale));
   });

@@ -38,6 +38,55 @@ describe("color changes are torchvision's, byte for byte", () => {
   });
 });
 
+describe("the paper's scale jitter", () => {
+  // Red says how far right a pixel is, and green how far down.
+  const [width, height] = [120, 80];
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
+    const [pixel, color] = [Math.floor(i / 3), i % 3];
+    return [2 * (pixel % width), 2 * Math.floor(pixel / width), 0][color]!;
+  });
+  const preprocessing = { ...PUBLISHED['torchvision/vgg16'].preprocessing, crop: 20 };
+
+  test('cuts a square as large as the crop once the shorter side has a length of the range', () => {
+    const random = seededRandom(3);
+    const crop = { shorterSide: [20, 80] } as const;
+    const cuts = Array.from({ length: 400 }, () => {
+      const bytes = augmented({ data, width, height }, preprocessing, { crop }, random);
+      const last = bytes.length - 3;
+      // The distance of the first and last pixels' centers, of 19 steps, gives the length that was cut.
+      const [left, top] = [bytes[0]! / 2, bytes[1]! / 2];
+      const [wide, tall] = [0, 1].map((color) => ((bytes[last + color]! - bytes[color]!) / 2 / 19) * 20);
+      expect(Math.abs(wide! - tall!)).toBeLessThan(2);
+      return { left, top, shorterSide: (20 * height) / wide! };
+    });
+    const spread = (name: keyof (typeof cuts)[number]) => {
+      const values = cuts.map((one) => one[name]).sort((a, b) => a - b);
+      return [values[0]!, values[200]!, values[399]!];
+    };
+    const [lowest, median, highest] = spread('shorterSide');
+    expect(lowest).toBeGreaterThan(18);
+    expect(lowest).toBeLessThan(24);
+    expect(Math.abs(median! - 50)).toBeLessThan(6);
+    expect(highest).toBeGreaterThan(72);
+    expect(highest).toBeLessThan(90);
+    // From the left edge to the right one, and from the top to the bottom.
+    expect(spread('left')[0]).toBeLessThan(4);
+    expect(spread('left')[2]).toBeGreaterThan(85);
+    expect(spread('top')[2]).toBeGreaterThan(45);
+  });
+
+  test.each([
+    ['a range that falls', [512, 256]],
+    ['a length of 0', [0, 256]],
+    ['text', ['256', 512]],
+    ['one number', 256],
+  ])('refuses %s', (_, shorterSide) => {
+    expect(() => checkAugmentation('imageFolder', { crop: { shorterSide: shorterSide as never } })).toThrow(
+      `imageFolder: augment.crop.shorterSide is ${JSON.stringify(shorterSide)}; pass two numbers above 0, the smaller first.`,
+    );
+  });
+});
+
 describe("random crops are distributed like torchvision's", () => {
   test.each(reference.crops)('of $width x $height, scale $scale, ratio $ratio', (one) => {
     const { width, height, scale, ratio } = one;
@@ -140,12 +189,12 @@ describe('augmented', () => {
     [
       'no scale',
       { crop: { scale: [0, 1] } },
-      /augment\.crop\.scale is \[0, 1\]; pass two numbers above 0 and up to 1/,
+      /augment\.crop\.scale is \[0,1\]; pass two numbers above 0 and up to 1/,
     ],
     [
       'a ratio upside down',
       { crop: { ratio: [2, 1] } },
-      /augment\.crop\.ratio is \[2, 1\]; pass two numbers above 0, the/,
+      /augment\.crop\.ratio is \[2,1\]; pass two numbers above 0, the/,
     ],
     [
       'a crop of no kind',

@@ -1,5 +1,6 @@
-import { addN, mean, mul, type Scalar, squaredDifference, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { mean, mul, type Scalar, squaredDifference, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { fail } from '../../base/check.js';
+import { total } from '../../tfjs/total.js';
 
 /** The weights of layers, 1 each by default. */
 export function layerWeights(
@@ -31,6 +32,7 @@ export function weightedDifference(
   weights: readonly number[],
 ): Scalar {
   return tidy(
-    () => addN(tensors.map((one, i) => mul(mean(squaredDifference(one, others[i]!)), weights[i]!))) as Scalar,
+    () =>
+      total(tensors.map((one, i) => mul(mean(squaredDifference(one, others[i]!)), weights[i]!))) as Scalar,
   );
 }

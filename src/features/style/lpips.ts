@@ -1,6 +1,5 @@
 import {
   add,
-  addN,
   div,
   mean,
   mul,
@@ -17,6 +16,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fromBase64 } from '../../base/base64.js';
 import { fail, oneOf } from '../../base/check.js';
 import type { Preprocessing } from '../../images/index.js';
+import { total } from '../../tfjs/total.js';
 import {
   metadataOf,
   PUBLISHED,
@@ -95,7 +95,7 @@ export function lpips(
         const differences = squaredDifference(unitLength(one), theirs[i]!);
         return mean(sum(mul(differences, weights[i]!), 3), [1, 2]);
       });
-      return addN(distances) as Tensor1D;
+      return total(distances) as Tensor1D;
     });
   };
 }

@@ -1,0 +1,71 @@
+import { Command } from 'commander';
+import { expect, test } from 'vitest';
+import {
+  type RecipeArguments,
+  recipeOptions,
+  type TrainingArguments,
+  withRecipe,
+  withTraining,
+} from '../../src/cli/training.js';
+import { RECIPES, type TrainOptions } from '../../src/train/index.js';
+
+const DEFAULTS: TrainOptions = { optimizer: 'adam', learningRate: 0.002, schedule: 'cosine' };
+
+/** What `train` receives for a command line, and the augmentation. */
+function parsed(...args: string[]) {
+  const command = withRecipe(withTraining(new Command('train'), DEFAULTS))
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} });
+  command.parse(args, { from: 'user' });
+  const { options, augment } = recipeOptions(command.opts<TrainingArguments & RecipeArguments>(), DEFAULTS);
+  // An option that is undefined is one that is left out.
+  return { options: JSON.parse(JSON.stringify(options)), augment };
+}
+
+test.each<[string, string, TrainOptions]>([
+  ['--batch', '8', { batchSize: 8 }],
+  ['--lr', '0.1', { learningRate: 0.1 }],
+  ['--weight-decay', '5e-4', { weightDecay: 5e-4 }],
+  ['--weight-decay-of', 'kernels', { weightDecayOf: 'kernels' }],
+  ['--clip-norm', '1', { clipNorm: 1 }],
+  ['--schedule', 'plateau', { schedule: 'plateau' }],
+  ['--schedule', '{"name":"step","every":30}', { schedule: { name: 'step', every: 30 } }],
+  ['--warmup', '0.5', { warmupEpochs: 0.5 }],
+  ['--label-smoothing', '0.1', { labelSmoothing: 0.1 }],
+  ['--ema', '0.999', { ema: 0.999 }],
+  ['--patience', '3', { patience: 3 }],
+  ['--validation-fraction', '0.2', { validationFraction: 0.2 }],
+])('%s %s reaches train', (flag, value, option) => {
+  expect(parsed(flag, value)).toEqual({ options: { ...DEFAULTS, ...option }, augment: {} });
+});
+
+test('another optimizer has its own rate and decay', () => {
+  expect(parsed('--optimizer', 'momentum').options).toEqual({ optimizer: 'momentum', schedule: 'cosine' });
+  const { optimizer, learningRate, weightDecay, weightDecayOf, ...rest } = RECIPES.fast.train;
+  expect(parsed('--recipe', 'fast', '--optimizer', 'sgd').options).toEqual({ ...rest, optimizer: 'sgd' });
+});
+
+test('flags change a recipe and its augmentation, which they can also turn off', () => {
+  expect(parsed('--recipe', 'fast')).toEqual({
+    options: RECIPES.fast.train,
+    augment: RECIPES.fast.augment,
+  });
+  const { options, augment } = parsed(
+    ...['--recipe', 'fast', '--lr', '0.001', '--shift', '0', '--erase', '0.25', '--mixup', '0.2'],
+  );
+  expect(options).toEqual({ ...RECIPES.fast.train, learningRate: 0.001 });
+  expect(augment).toEqual({ shift: 0, flip: 0.5, erase: 0.25, mixup: 0.2 });
+});
+
+test.each([
+  ['--batch', '0'],
+  ['--lr', '-1'],
+  ['--optimizer', 'lion'],
+  ['--weight-decay', '2'],
+  ['--schedule', '{"every":3}'],
+  ['--patience', '1.5'],
+  ['--shift', '1.5'],
+  ['--recipe', 'slow'],
+])('%s %s is refused at once', (flag, value) => {
+  expect(() => parsed(flag, value)).toThrow(`argument '${value}' is invalid`);
+});
