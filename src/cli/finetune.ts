@@ -18,7 +18,7 @@ import { type Finetuned, listing, type Phase, percent, writeFinetuned } from './
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn, numeric, shared } from './options.js';
 import { stopOnSignal } from './process.js';
-import { openRunFolder, type RunArguments, type RunFolder, withRun } from './runFolder.js';
+import { openRunFolder, type RunArguments, type RunFolder, reportComplete, withRun } from './runFolder.js';
 import { openRunLog, type RunLog } from './runLog.js';
 import { checkAccuracy, epochLine } from './runs.js';
 import { type TrainingArguments, trainingOptions, withTraining } from './training.js';
@@ -130,7 +130,7 @@ async function run(folder: string | undefined, given: FinetuneArguments, command
   }
   const taken = await openRunFolder(command, { ...given, folder });
   try {
-    if (taken.complete) console.log(`the run in ${taken.args.out} is complete, and its results are there`);
+    if (taken.outcome) reportComplete('finetune: validation', taken.args, taken.outcome);
     else await finetuneIn(taken);
   } finally {
     await taken.release();
@@ -173,8 +173,11 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   if (phases[0]!.epochs.length === 0)
     throw new Error(`finetune: stopped before the first batch; go on with --resume ${args.out}.`);
   const last = phases.at(-1)!;
-  if (!signal.aborted) await taken.finish();
-  if (last.ended === 'diverged' && last.weightsOf === 0) throw diverged(last.name);
+  const failure = last.ended === 'diverged' ? diverged(last.name) : undefined;
+  if (failure !== undefined && phases.every(({ weightsOf }) => weightsOf === 0)) {
+    await taken.finish({ accuracy: null, failure });
+    throw new Error(failure);
+  }
   const { labels } = images.validationSet;
   const found = labels.length > 0 ? confusion(labels, predicted, classNames) : undefined;
   // Looked at once, after everything has been chosen by other images.
@@ -199,7 +202,15 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
     })),
     out: args.out,
   } satisfies Finetuned & Record<string, unknown>;
-  const { files, without } = await writeFinetuned(args.out, { model, images, phases, predicted, result });
+  const { files, without } = await writeFinetuned(args.out, {
+    model,
+    images,
+    phases,
+    predicted,
+    args,
+    result,
+  });
+  if (!signal.aborted) await taken.finish({ accuracy: found?.accuracy ?? null, failure });
   model.dispose();
   say(
     found
@@ -210,9 +221,9 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   say(`wrote ${files.join(', ')} to ${args.out}`);
   if (without) say(`model.safetensors was not written: ${without}`);
   if (args.json) console.log(JSON.stringify(result));
-  if (last.ended === 'diverged') throw diverged(last.name);
+  if (failure !== undefined) throw new Error(failure);
   if (signal.aborted) say(`stopped; go on with --resume ${args.out}`);
-  checkAccuracy('finetune: validation', found?.accuracy ?? null, args.minAccuracy);
+  else checkAccuracy('finetune: validation', found?.accuracy ?? null, args.minAccuracy);
 }
 
 async function read(
@@ -305,10 +316,8 @@ async function trainPhases(
 /** The checkpoints of the two phases. */
 const PARTS = ['new-layers', 'unfrozen'] as const;
 
-function diverged(phase: string): Error {
-  return new Error(
-    `finetune: diverged (${phase}): the loss or the weights are no longer finite numbers, so the last good ones are kept; try a smaller learning rate.`,
-  );
+function diverged(phase: string): string {
+  return `finetune: diverged (${phase}): the loss or the weights are no longer finite numbers, so the last good ones are kept; try a smaller learning rate.`;
 }
 
 /** The layer before the first trainable one. */

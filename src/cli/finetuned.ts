@@ -7,6 +7,7 @@ import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import { type Confusion, curves, type History, historyCsv, predictionSheet } from 'vgg-blocks/train';
 import { encodeWeights } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
+import type { BackendArguments } from './backend.js';
 
 /** The part of `finetune`'s `result.json` that other commands read. */
 export interface Finetuned {
@@ -38,9 +39,17 @@ export interface Phase extends History {
 /** Writes the results of the training; returns the names of the files, and why `model.safetensors` is not among them. */
 export async function writeFinetuned(
   folder: string,
-  results: { model: LayersModel; images: ImageFiles; phases: Phase[]; predicted: Int32Array; result: object },
+  results: {
+    model: LayersModel;
+    images: ImageFiles;
+    phases: Phase[];
+    predicted: Int32Array;
+    args: BackendArguments;
+    result: object;
+  },
 ): Promise<{ files: string[]; without?: string }> {
   const { model, images, phases, predicted, result } = results;
+  const { backend, threads } = results.args;
   await model.save(fileSystem(join(folder, 'model')));
   // Weights alone describe a VGG, and a Keras file may hold any other network.
   let without: string | undefined;
@@ -52,7 +61,7 @@ export async function writeFinetuned(
   const files: Record<string, string | Uint8Array> = {
     ...(weights && { 'model.safetensors': weights }),
     'classes.txt': `${images.classNames.join('\n')}\n`,
-    'history.json': `${JSON.stringify({ phases }, null, 2)}\n`,
+    'history.json': `${JSON.stringify({ phases, backend, threads }, null, 2)}\n`,
     'result.json': `${JSON.stringify(result, null, 2)}\n`,
     'history.csv': historyCsv({ epochs: consecutive(phases) }),
     'curves.svg': curves({ epochs: consecutive(phases) }),

@@ -1,10 +1,10 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { folderStore, lockFolder, writeFileAtomic } from 'vgg-blocks/node';
 import type { CheckpointOptions } from 'vgg-blocks/train';
 import { numeric } from './options.js';
-import { makeFolder } from './runs.js';
+import { checkAccuracy, makeFolder } from './runs.js';
 
 /** The options of commands that train. */
 export interface RunArguments {
@@ -46,23 +46,33 @@ export function withRun(command: Command, out: string): Command {
 /** What a command began with, in `run.json` of its folder. */
 interface Begun {
   command: string;
-  /** Whether its results have been written. */
-  complete: boolean;
+  /** How it ended, once its results have been written. */
+  outcome?: Outcome;
+  /** The folder that relative paths in the arguments start from. */
+  cwd: string;
   args: Record<string, unknown>;
+}
+
+/** How a run ended. */
+export interface Outcome {
+  /** On held-out images; null without any. */
+  accuracy: number | null;
+  /** Why it failed, in one sentence. */
+  failure?: string;
 }
 
 /** A folder that a run has for itself. */
 export interface RunFolder<T> {
   /** The arguments: those given, or with `--resume` those that the run began with. */
   args: T;
-  /** Whether the run that `--resume` names is complete already. */
-  complete: boolean;
+  /** How the run that `--resume` names ended, if it is complete already. */
+  outcome?: Outcome;
   /** The options of `train`, for a part of the run with its own checkpoints. */
   checkpoint(part?: string): CheckpointOptions;
   /** Notes arguments that were chosen meanwhile, for `--resume`. */
   note(): Promise<void>;
   /** Notes that the results have been written. */
-  finish(): Promise<void>;
+  finish(outcome: Outcome): Promise<void>;
   /** Gives the folder back. */
   release(): Promise<void>;
 }
@@ -77,33 +87,34 @@ export async function openRunFolder<T extends RunArguments>(
   given: T,
 ): Promise<RunFolder<T>> {
   const name = command.name();
-  const folder = given.resume ?? given.out;
+  const folder = given.resume === undefined ? given.out : await enter(name, given.resume);
   await makeFolder(name, folder);
   const path = join(folder, 'run.json');
   const checkpoints = join(folder, 'checkpoints');
   const release = await lockFolder(folder);
   try {
     const begun = await readBegun(path);
-    const begin = async (run: Begun) => writeFileAtomic(path, `${JSON.stringify(run, null, 2)}\n`);
     let args = given;
+    const write = async (outcome?: Outcome) => {
+      const { resume, allow, overwrite, ...kept } = args;
+      const run: Begun = { command: name, outcome, cwd: process.cwd(), args: kept };
+      await writeFileAtomic(path, `${JSON.stringify(run, null, 2)}\n`);
+    };
     if (given.resume !== undefined) {
-      if (begun?.command !== name) {
-        throw new Error(`${name}: there is no run of ${name} in ${folder}; begin one with --out ${folder}.`);
-      }
-      checkUnchanged(command, given.allow);
-      args = { ...given, ...begun.args, ...changed(command), out: folder };
+      checkUnchanged(command, begun!.args, given.allow);
+      args = { ...given, ...begun!.args, ...changed(command), out: folder };
     } else {
-      if (begun && !begun.complete && !given.overwrite && (await hasTrained(checkpoints))) {
+      if (begun && !begun.outcome && !given.overwrite && (await hasTrained(checkpoints))) {
         throw new Error(
           `${name}: ${folder} has an unfinished run; go on with --resume ${folder}, choose another --out, or discard it with --overwrite.`,
         );
       }
       await rm(checkpoints, { recursive: true, force: true });
-      await begin({ command: name, complete: false, args: { ...given } as Begun['args'] });
+      await write();
     }
     return {
       args,
-      complete: given.resume !== undefined && begun!.complete,
+      outcome: given.resume === undefined ? undefined : begun!.outcome,
       checkpoint: (part = '.') => ({
         store: folderStore(join(checkpoints, part)),
         everySeconds: 60 * args.checkpointMinutes,
@@ -111,14 +122,44 @@ export async function openRunFolder<T extends RunArguments>(
         allow: args.allow === 'both' ? ['data', 'engine'] : args.allow ? [args.allow] : [],
         onProblem: (problem) => console.error(problem),
       }),
-      note: () => begin({ command: name, complete: false, args: { ...args } as Begun['args'] }),
-      finish: () => begin({ command: name, complete: true, args: { ...args } as Begun['args'] }),
+      note: () => write(),
+      finish: write,
       release,
     };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/**
+ * Returns the folder of a run that goes on, and enters the folder that the run began in, if that exists, where its relative paths
+ * start from.
+ */
+async function enter(command: string, folder: string): Promise<string> {
+  const begun = await readBegun(join(folder, 'run.json'));
+  if (begun?.command !== command) {
+    throw new Error(
+      `${command}: there is no run of ${command} in ${folder}; begin one with --out ${folder}.`,
+    );
+  }
+  if (begun.cwd === process.cwd()) return folder;
+  const path = resolve(folder);
+  try {
+    process.chdir(begun.cwd);
+  } catch {}
+  return path;
+}
+
+/** Says that a run is complete, and fails if it did. */
+export function reportComplete(
+  what: string,
+  { out, minAccuracy }: { out: string; minAccuracy?: number },
+  { accuracy, failure }: Outcome,
+): void {
+  console.log(`the run in ${out} is complete, and its results are there`);
+  if (failure !== undefined) throw new Error(failure);
+  checkAccuracy(what, accuracy, minAccuracy);
 }
 
 /** Whether there is a checkpoint besides that of the beginning. */
@@ -143,10 +184,11 @@ function changed(command: Command): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, command.getOptionValue(name)]));
 }
 
-function checkUnchanged(command: Command, allow: RunArguments['allow']): void {
+function checkUnchanged(command: Command, before: Begun['args'], allow: RunArguments['allow']): void {
   const engine = allow === 'engine' || allow === 'both' ? ENGINE : [];
-  for (const name of Object.keys(changed(command))) {
+  for (const [name, value] of Object.entries(changed(command))) {
     if (CHANGEABLE.includes(name) || engine.includes(name)) continue;
+    if (JSON.stringify(value) === JSON.stringify(before[name])) continue;
     const { long } = command.options.find((option) => option.attributeName() === name)!;
     throw new Error(
       `${command.name()}: ${long} is given with --resume, but a run goes on with the options that it began with; leave it out${ENGINE.includes(name) ? ', or add --allow engine' : ''}.`,

@@ -26,7 +26,7 @@ import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numberIn, numeric, shared } from './options.js';
 import { stopOnSignal } from './process.js';
-import { openRunFolder, type RunArguments, type RunFolder, withRun } from './runFolder.js';
+import { openRunFolder, type RunArguments, type RunFolder, reportComplete, withRun } from './runFolder.js';
 import { openRunLog } from './runLog.js';
 import { checkAccuracy, epochLine } from './runs.js';
 import { chooseThreads, threadsToTry } from './threads.js';
@@ -112,7 +112,7 @@ export function trainCommand(): Command {
 async function run(given: TrainArguments, command: Command): Promise<void> {
   const folder = await openRunFolder(command, given);
   try {
-    if (folder.complete) console.log(`the run in ${folder.args.out} is complete, and its results are there`);
+    if (folder.outcome) reportComplete('train: test', folder.args, folder.outcome);
     else await trainIn(folder);
   } finally {
     await folder.release();
@@ -137,9 +137,6 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     seed: args.seed,
   });
   setMetadata(model, { classNames: trainSet.classNames });
-  console.log(
-    `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${args.backend}`,
-  );
   const epochs =
     args.epochs ?? options.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
   if (args.threads === undefined) {
@@ -148,6 +145,10 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     args.threads = await chooseThreads(trial, model, epochs * trainSet.length);
     await folder.note();
   }
+  const { backend, threads } = args;
+  console.log(
+    `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${backend}${backend === 'wasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
+  );
   const signal = stopOnSignal();
   const checkpoint = folder.checkpoint();
   const before = await storedEpochs(checkpoint.store);
@@ -173,33 +174,37 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   const { ended, weightsOf } = history;
   if (history.epochs.length === 0)
     throw new Error(`train: stopped before the first batch; go on with --resume ${args.out}.`);
+  const failure = failureOf(history);
   if (ended === 'diverged' && weightsOf === 0) {
-    await folder.finish();
-    throw new Error(`train: ${DIVERGED}, and before the first checkpoint of trained weights. ${ADVICE}`);
+    await folder.finish({ accuracy: null, failure });
+    throw new Error(failure);
   }
   const shown = testSet.take(0, Math.min(40, testSet.length));
   const files = {
-    'history.json': `${JSON.stringify(history, null, 2)}\n`,
+    'history.json': `${JSON.stringify({ ...history, backend, threads }, null, 2)}\n`,
     'history.csv': historyCsv(history),
     'curves.svg': curves(history),
     'predictions.svg': await predictionSheet(shown, await predictClasses(model, shown)),
   };
   for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(args.out, name), content);
   await model.save(fileSystem(join(args.out, 'model')));
-  if (ended !== 'aborted') await folder.finish();
+  const accuracy = history.epochs.at(-1)!.testAccuracy;
+  if (ended !== 'aborted') await folder.finish({ accuracy, failure });
   console.log(`${verdict(history, args.out)}; wrote model/, ${Object.keys(files).join(', ')} to ${args.out}`);
   model.dispose();
-  if (ended === 'diverged') {
-    throw new Error(
-      `train: ${DIVERGED}; model/ has the weights of the last good checkpoint, of epoch ${weightsOf}. ${ADVICE}`,
-    );
-  }
-  checkAccuracy('train: test', history.epochs.at(-1)!.testAccuracy, args.minAccuracy);
+  if (failure !== undefined) throw new Error(failure);
+  if (ended !== 'aborted') checkAccuracy('train: test', accuracy, args.minAccuracy);
 }
 
-const DIVERGED = 'diverged: the loss or the weights are no longer finite numbers';
-
-const ADVICE = 'Try a smaller --lr, or --batch-norm.';
+/** Why a run failed, and what to do. */
+function failureOf({ ended, weightsOf }: History): string | undefined {
+  if (ended !== 'diverged') return undefined;
+  const kept =
+    weightsOf === 0
+      ? ', and before the first checkpoint of trained weights'
+      : `; model/ has the weights of the last good checkpoint, of epoch ${weightsOf}`;
+  return `train: diverged: the loss or the weights are no longer finite numbers${kept}. Try a smaller --lr, or --batch-norm.`;
+}
 
 function verdict({ ended, epochs }: History, out: string): string {
   if (ended === 'diverged') return 'diverged';

@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -305,6 +305,7 @@ describe('vgg-blocks train', () => {
     const history = JSON.parse(readFileSync(join(out, 'history.json'), 'utf8'));
     expect(history.epochs).toHaveLength(2);
     expect(history).toMatchObject({ ended: 'finished', optimizer: 'adam', learningRate: 0.001, seed: 0 });
+    expect(history).toMatchObject({ backend: 'wasm', threads: 1 });
     expect(readFileSync(join(out, 'curves.svg'), 'utf8')).toContain('test accuracy');
     expect(readFileSync(join(out, 'predictions.svg'), 'utf8').match(/<image /g)).toHaveLength(40);
     expect(readdirSync(join(out, 'model'))).toContain('model.json');
@@ -315,8 +316,8 @@ describe('vgg-blocks train', () => {
     const args = [...SMALL, '--epochs', '2'];
     await run('train', ...args, '--out', whole);
     const { child, outcome } = start(['train', ...args, '--out', killed, '--checkpoint-minutes', '0']);
-    const begun = join(killed, 'checkpoints', 'epoch-00001-batch-0000003.safetensors');
-    while (!existsSync(begun)) await new Promise((resolve) => setTimeout(resolve, 20));
+    const third = join(killed, 'checkpoints', 'epoch-00001-batch-0000003.safetensors');
+    while (!existsSync(third)) await new Promise((resolve) => setTimeout(resolve, 20));
     child.kill('SIGKILL');
     await outcome;
     expect(await run('train', ...args, '--out', killed)).toMatchObject({
@@ -326,7 +327,18 @@ describe('vgg-blocks train', () => {
     expect((await run('train', '--resume', killed, '--lr', '1')).error).toBe(
       'train: --lr is given with --resume, but a run goes on with the options that it began with; leave it out.\n',
     );
-    expect(await run('train', '--resume', killed)).toMatchObject({ code: 0, error: '' });
+    expect((await run('train', '--resume', join(folder, 'none'))).error).toMatch(
+      /there is no run of train in/,
+    );
+    expect(existsSync(join(folder, 'none'))).toBe(false);
+    // From another folder, and with an option that says what was.
+    const { outcome: resumed } = start(
+      ['train', '--resume', basename(killed), '--seed', '0'],
+      {},
+      'pipe',
+      folder,
+    );
+    expect(await resumed).toMatchObject({ code: 0, error: '' });
     const weights = (out: string) => {
       const model = join(out, 'model');
       return readFileSync(join(model, readdirSync(model).find((file) => file.endsWith('.bin'))!));
@@ -336,6 +348,18 @@ describe('vgg-blocks train', () => {
       code: 0,
       out: `the run in ${killed} is complete, and its results are there\n`,
     });
+    expect(await run('train', '--resume', killed, '--min-accuracy', '1')).toMatchObject({
+      code: 1,
+      error: expect.stringMatching(/^train: test accuracy 0\.\d{4} is below --min-accuracy 1\.\n$/),
+    });
+    for (const file of readdirSync(join(killed, 'checkpoints'))) {
+      writeFileSync(join(killed, 'checkpoints', file), '');
+    }
+    const begun = JSON.parse(readFileSync(join(killed, 'run.json'), 'utf8'));
+    writeFileSync(join(killed, 'run.json'), JSON.stringify({ ...begun, outcome: undefined }));
+    expect((await run('train', '--resume', killed)).error).toMatch(
+      /^train: no checkpoint in .* can be read: .*epoch-00003.*epoch-00002.* Start a new run\.\n$/,
+    );
   });
 
   test('a run that diverged fails, and keeps the last good weights', async () => {
@@ -347,6 +371,7 @@ describe('vgg-blocks train', () => {
       'train: diverged: the loss or the weights are no longer finite numbers, and before the first checkpoint of trained weights. Try a smaller --lr, or --batch-norm.\n',
     );
     expect(readdirSync(out)).not.toContain('model');
+    expect(await run('train', '--resume', out)).toMatchObject({ code: 1, error });
   });
 
   test('fails below the minimum accuracy', async () => {

@@ -156,6 +156,23 @@ describe('vgg-blocks finetune', () => {
     }
   });
 
+  test('new layers outlive an unfreezing that diverges, which fails', async () => {
+    const args = [at('colors'), '--weights', at('vgg.safetensors'), '--batch', '8', '--epochs', '3'];
+    const unfrozen = ['--unfreeze', 'block5', '--unfreeze-epochs', '2', '--unfreeze-lr', '1e30'];
+    await run(...args, '--out', at('first'));
+    const { code, error } = await run(...args, ...unfrozen, '--out', at('lost'));
+    expect(code).toBe(1);
+    expect(error).toContain('finetune: diverged (from block5)');
+    const [first, lost] = ['first', 'lost'].map((out) => readFileSync(at(out, 'model.safetensors')));
+    expect(lost!.equals(first!)).toBe(true);
+    expect(JSON.parse(readFileSync(at('lost', 'result.json'), 'utf8')).accuracy).toBe(
+      JSON.parse(readFileSync(at('first', 'result.json'), 'utf8')).accuracy,
+    );
+    const again = await run('--resume', at('lost'));
+    expect(again.code).toBe(1);
+    expect(error).toContain(again.error);
+  });
+
   test('the folder it wrote is a network for the other commands and for itself', async () => {
     const classified = await program('classify', at('colors'), '--weights', at('out'), '--json');
     expect(classified.error).toContain('torn.png could not be read');

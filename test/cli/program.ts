@@ -33,18 +33,19 @@ interface Outcome {
   error: string;
 }
 
-/** Starts the command line, with variables added to the environment, and its output in a pipe or an open file; a command that leaves tensors behind fails. */
+/** Starts the command line, with variables added to the environment, and its output in a pipe or an open file, in a folder; a command that leaves tensors behind fails. */
 export function start(
   args: string[],
   env: Record<string, string> = {},
   stdout: 'pipe' | number = 'pipe',
+  cwd = root,
 ): {
   child: ChildProcess;
   outcome: Promise<Outcome>;
   out: () => string;
 } {
-  const child = spawn(process.execPath, ['--import', './test/cli/leaks.mjs', PROGRAM, ...args], {
-    cwd: root,
+  const child = spawn(process.execPath, ['--import', `${root}test/cli/leaks.mjs`, PROGRAM, ...args], {
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', stdout, 'pipe'],
   });

@@ -141,47 +141,37 @@ export class Checkpoints {
 
   /** Brings back the newest run that can be read; returns whether there is one to go on with. */
   async #resume(): Promise<boolean> {
-    const names = await this.#names();
-    if (names.length === 0) return false;
     const { store, resume, allow = [] } = this.options;
-    const damaged: string[] = [];
-    for (const name of [...names].reverse()) {
-      const stored = await this.#open(name).catch((error: unknown) => {
-        if (!(error instanceof WeightFileError)) throw error;
-        damaged.push(error.message);
-        return undefined;
-      });
-      if (!stored) continue;
-      try {
-        if (!resume && stored.done) return false;
-        if (!resume) {
-          fail(
-            'train',
-            `${store.name} has an unfinished run, up to ${name}; go on with it (resume: true) or choose another store.`,
-          );
-        }
-        const found = differences(stored.facts, this.run.facts, allow);
-        if (found.length > 0) {
-          fail('train', `the run in ${store.name} is another: ${found.join('; ')}. Pass what it began with.`);
-        }
-        for (const problem of damaged) this.#report(`${problem} The one before it is used.`);
-        for (const [part, of] of Object.entries(this.run.parts)) await restore(part, of, stored);
-        this.#good = names.slice(0, names.indexOf(name) + 1);
-        return true;
-      } finally {
-        await stored.close();
+    const newest = await openNewest(store);
+    if (!newest) return false;
+    const { name, stored, before, damaged } = newest;
+    try {
+      if (!resume && stored.done) return false;
+      if (!resume) {
+        fail(
+          'train',
+          `${store.name} has an unfinished run, up to ${name}; go on with it (resume: true) or choose another store.`,
+        );
       }
+      const found = differences(stored.facts, this.run.facts, allow);
+      if (found.length > 0) {
+        fail('train', `the run in ${store.name} is another: ${found.join('; ')}. Pass what it began with.`);
+      }
+      for (const problem of damaged) this.#report(`${problem} The one before it is used.`);
+      for (const [part, of] of Object.entries(this.run.parts)) await restore(part, of, stored);
+      this.#good = [...before, name];
+      return true;
+    } finally {
+      await stored.close();
     }
-    return fail('train', `no checkpoint in ${store.name} can be read: ${damaged.join(' ')} Start a new run.`);
   }
 
-  async #open(name: string): Promise<OpenCheckpoint> {
-    const { store } = this.options;
-    return openCheckpoint(`${store.name}: ${name}`, await store.open(name));
+  #open(name: string): Promise<OpenCheckpoint> {
+    return openNamed(this.options.store, name);
   }
 
-  async #names(): Promise<string[]> {
-    return (await this.options.store.list()).filter((name) => NAME.test(name)).sort();
+  #names(): Promise<string[]> {
+    return namesIn(this.options.store);
   }
 
   #report(problem: string): void {
@@ -193,20 +183,46 @@ export class Checkpoints {
 /**
  * The epochs of the run in a store, as far as they are complete; none if it is empty.
  *
- * @throws WeightFileError when no checkpoint can be read.
+ * @throws RangeError when no checkpoint can be read.
  */
 export async function storedEpochs(store: CheckpointStore): Promise<EpochRow[]> {
-  const names = (await store.list()).filter((name) => NAME.test(name)).sort();
-  for (const [i, name] of names.reverse().entries()) {
+  const newest = await openNewest(store);
+  await newest?.stored.close();
+  return (newest?.stored.parts.history as { epochs: EpochRow[] } | undefined)?.epochs ?? [];
+}
+
+/** The newest checkpoint of a store that can be read. */
+interface Newest {
+  name: string;
+  stored: OpenCheckpoint;
+  /** The names of those before it, in order. */
+  before: string[];
+  /** A sentence for each newer one, which is damaged. */
+  damaged: string[];
+}
+
+/** Opens the newest checkpoint that can be read; undefined if the store is empty. */
+async function openNewest(store: CheckpointStore): Promise<Newest | undefined> {
+  const before = await namesIn(store);
+  if (before.length === 0) return undefined;
+  const damaged: string[] = [];
+  for (let name = before.pop(); name !== undefined; name = before.pop()) {
     try {
-      const stored = await openCheckpoint(`${store.name}: ${name}`, await store.open(name));
-      await stored.close();
-      return (stored.parts.history as { epochs: EpochRow[] }).epochs;
+      return { name, stored: await openNamed(store, name), before, damaged };
     } catch (error) {
-      if (!(error instanceof WeightFileError) || i === names.length - 1) throw error;
+      if (!(error instanceof WeightFileError)) throw error;
+      damaged.push(error.message);
     }
   }
-  return [];
+  return fail('train', `no checkpoint in ${store.name} can be read: ${damaged.join(' ')} Start a new run.`);
+}
+
+async function openNamed(store: CheckpointStore, name: string): Promise<OpenCheckpoint> {
+  return openCheckpoint(`${store.name}: ${name}`, await store.open(name));
+}
+
+async function namesIn(store: CheckpointStore): Promise<string[]> {
+  return (await store.list()).filter((name) => NAME.test(name)).sort();
 }
 
 async function restore(name: string, part: Part, stored: OpenCheckpoint): Promise<void> {
