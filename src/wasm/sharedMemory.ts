@@ -37,7 +37,7 @@ function findPackage(createRequire: (from: string) => NodeJS.Require) {
 }
 
 /** Sets the bit that declares a module's own memory as shared. */
-function shareMemory(module: Uint8Array): void {
+export function shareMemory(module: Uint8Array): void {
   // A section is its number, its length as LEB128 and its contents.
   for (let at = 8; at < module.length; ) {
     const section = module[at++];
