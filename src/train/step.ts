@@ -1,7 +1,9 @@
 import { keep, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { fail } from '../base/check.js';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
 import { fuseNorms } from '../tfjs/fusedNorm.js';
+import { layersWithin } from '../tfjs/models.js';
 import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
 import { type Batch, disposeBatch } from './examples.js';
@@ -33,6 +35,9 @@ export interface Run {
   end(): void;
 }
 
+/** The layers of runs that go on. */
+const busy = new WeakSet<layers.Layer>();
+
 /** How a run computes; the defaults are those of `train`. */
 export interface RunOptions {
   seed: number;
@@ -42,7 +47,11 @@ export interface RunOptions {
   average?: AverageWeights;
 }
 
-/** Prepares a model for training steps, until `end` is called. */
+/**
+ * Prepares a model for training steps, until `end` is called.
+ *
+ * @throws RangeError while another run trains some of its layers: each would restore what the other replaced.
+ */
 export function startRun(
   model: LayersModel,
   chosen: ChosenOptimizer,
@@ -50,7 +59,11 @@ export function startRun(
 ): Run {
   // Not by instanceof, for which tfjs counts every optimizer as every other.
   const optimizer = chosen.owned ? (chosen.optimizer as LeanOptimizer) : undefined;
+  const all = layersWithin(model);
   const prepare = () => {
+    const taken = all.find((layer) => busy.has(layer));
+    if (taken) fail('train', `another run trains the layer ${taken.name} now; await that run first.`);
+    for (const layer of all) busy.add(layer);
     const dropout = seedDropout(model, seed);
     const releases = [
       dropout.release,
@@ -58,14 +71,19 @@ export function startRun(
       fuseLayers(model, optimizer),
       fuseNorms(model),
     ];
-    return { dropout, release: () => releases.reverse().map((release) => release()) };
+    const release = () => {
+      for (const restore of releases.splice(0).reverse()) restore();
+      for (const layer of all) busy.delete(layer);
+    };
+    return { dropout, release };
   };
-  let prepared = prepare();
+  let prepared: ReturnType<typeof prepare> | undefined = prepare();
   const run: Run = {
     ...{ model, chosen, objective, rateFactor, average, dropout: prepared.dropout, breathe: breathing() },
     ...{ steps: 0, learningRate: chosen.learningRate },
     async paused(work) {
-      prepared.release();
+      prepared?.release();
+      prepared = undefined;
       try {
         return await work();
       } finally {
@@ -75,7 +93,7 @@ export function startRun(
     },
     end() {
       average?.dispose();
-      prepared.release();
+      prepared?.release();
       disposeOptimizer(chosen);
     },
   };

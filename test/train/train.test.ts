@@ -291,6 +291,33 @@ describe('train', () => {
     });
   });
 
+  test('leaves nothing behind when onStep throws', async () => {
+    await withModel(async (model) => {
+      const onStep = () => {
+        throw new Error('mine');
+      };
+      await expect(train(model, { trainSet: new Halves(8) }, { ...FAST, onStep })).rejects.toThrow('mine');
+    });
+  });
+
+  test('refuses layers that another run trains now, and leaves that run alone', async () => {
+    await withModel(async (model) => {
+      const initial = model.getWeights().map((weight) => weight.clone());
+      const run = () => train(model, { trainSet: new Halves(32) }, FAST);
+      await run();
+      const expected = await values(model);
+      model.setWeights(initial);
+      dispose(initial);
+      const first = run();
+      await expect(run()).rejects.toThrow(
+        'train: another run trains the layer block1_conv1 now; await that run first.',
+      );
+      await first;
+      expect(await values(model)).toEqual(expected);
+      expect(model.layers.filter((layer) => Object.hasOwn(layer, 'call'))).toEqual([]);
+    });
+  });
+
   test('a model that is disposed already leaves no tensor', async () => {
     const model = build();
     model.dispose();

@@ -4,16 +4,22 @@ import {
   add,
   dispose,
   getKernel,
+  matMul,
   memory,
   mul,
   registerKernel,
+  type Scalar,
   setBackend,
+  square,
+  sum,
   type Tensor,
   type Tensor4D,
   tensor,
   tensor1d,
   tidy,
   unregisterKernel,
+  type Variable,
+  variableGrads,
 } from '@tensorflow/tfjs-core';
 import { input, type LayersModel, layers, model } from '@tensorflow/tfjs-layers';
 import fc from 'fast-check';
@@ -190,5 +196,50 @@ describe('steps of dense layers in the backward pass', () => {
     const expected = trained(options, twice);
     registerKernel(own);
     for (const [i, values] of expected.entries()) expect(worst(actual[i]!, values)).toBeLessThan(1e-4);
+  });
+
+  test('are not done for gradients that somebody else takes between steps', () => {
+    const made = network(false);
+    const run = startRun(made, chooseOptimizer('test', { optimizer: 'adam' }), { seed: 1 });
+    const images = random([16, 8, 8, 1], 7) as Tensor4D;
+    const ys = Array.from({ length: 16 }, (_, i) => i % 10);
+    dispose(step(run, { xs: images.clone(), ys: tensor1d(ys, 'int32') }));
+    const before = made.getWeights().map((weights) => weights.dataSync());
+    const loss = () => sum(square(made.apply(images, { training: true }) as Tensor)) as Scalar;
+    const { value, grads } = variableGrads(loss);
+    expect(made.getWeights().map((weights) => weights.dataSync())).toEqual(before);
+    for (const { val } of made.trainableWeights as unknown as { val: Variable }[])
+      expect(grads[val.name]).toBeDefined();
+    dispose([value, grads, images]);
+    run.end();
+    made.dispose();
+  });
+
+  test('are refused for weights that another layer reads, too', () => {
+    class Tied extends layers.Layer {
+      static readonly className = 'Tied';
+      constructor(private readonly other: layers.Layer) {
+        super({});
+      }
+      override call(x: Tensor | Tensor[]): Tensor {
+        return matMul([x].flat()[0]!, this.other.weights[0]!.read(), false, true);
+      }
+      override computeOutputShape([batch]: number[]): [number, number] {
+        return [batch!, this.other.weights[0]!.shape[0]!];
+      }
+    }
+    const image = input({ shape: [6] });
+    const dense = layers.dense({ units: 8, activation: 'relu', name: 'fc' });
+    const hidden = new Tied(dense).apply(dense.apply(image));
+    const made = model({ inputs: image, outputs: layers.dense({ units: 3 }).apply(hidden) as never });
+    const run = startRun(made, chooseOptimizer('test', { optimizer: 'sgd' }), { seed: 1 });
+    const before = memory().numTensors;
+    const batch = () => ({ xs: random([4, 6], 7), ys: tensor1d([0, 1, 2, 0], 'int32') });
+    expect(() => step(run, batch())).toThrow(
+      /^train: fc\/kernel is also used outside of its layer, so its step would be done twice; pass one of/,
+    );
+    expect(memory().numTensors).toBe(before);
+    run.end();
+    made.dispose();
   });
 });
