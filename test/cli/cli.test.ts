@@ -418,7 +418,8 @@ describe('vgg-blocks train', () => {
     const { child, outcome } = await longRun(out);
     child.kill('SIGINT');
     child.kill('SIGTERM');
-    expect((await outcome).code).toBe(143);
+    // Two signals that wait for a busy process may be seen in either order.
+    expect([130, 143]).toContain((await outcome).code);
     expect(readdirSync(out)).not.toContain('model');
   });
 
