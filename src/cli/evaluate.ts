@@ -7,6 +7,7 @@ import { LABELS } from 'vgg-blocks/imagenet';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder, writeFileAtomic } from 'vgg-blocks/node';
 import { type Batch, confusionChart, type Examples, evaluate } from 'vgg-blocks/train';
+import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
 import { isIdxFolder, loadData } from './data.js';
 import { listing, percent } from './finetuned.js';
 import {
@@ -134,13 +135,22 @@ async function imagesOf(
   return { examples: relabeled(validationSet, indices, known), problems };
 }
 
-/** The folder of held-out images, where a data set is already split. */
+/** The folder of held-out images, where a data set is already split: the test images, or else those for validation. */
 function heldOut(folder: string): string {
-  const parts = ['test', 'val', 'valid', 'validation'].map((name) => join(folder, name));
-  return (
-    parts.find((part) => isFolder(part) && readdirSync(part).some((name) => isFolder(join(part, name)))) ??
-    folder
+  const folders = foldersIn(folder);
+  const withClasses = (part: SetPart) =>
+    folders.find((name) => partOf(name) === part && foldersIn(join(folder, name)).length > 0);
+  const found = withClasses('test') ?? withClasses('validation');
+  if (found !== undefined) return join(folder, found);
+  if (!areParts(folders)) return folder;
+  // Its training images would be measured.
+  throw new Error(
+    `evaluate: no test or validation folder in ${folder} has a folder for each class; pass the folder to measure, e.g. ${join(folder, folders[0]!)}.`,
   );
+}
+
+function foldersIn(folder: string): string[] {
+  return readdirSync(folder).filter((name) => !isIgnored(name) && isFolder(join(folder, name)));
 }
 
 function isFolder(path: string): boolean {

@@ -1,13 +1,13 @@
 import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { inParallel } from '../base/parallel.js';
 import type { Progress } from '../base/progress.js';
+import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
 import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
 import { resized } from '../images/preprocess.js';
 import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from '../images/preprocessing.js';
 import { DataError } from '../io/errors.js';
 import { type Augmentation, checkAugmentation } from './augment.js';
 import { type FileImage, ImageFileSet, type ImageProblem, sentence } from './imageFileSet.js';
-import { areParts, isIgnored, partOf, type SetPart } from './layout.js';
 import { drawValidation } from './split.js';
 
 /** An image file. */

@@ -1,7 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { areParts, isIgnored, partOf } from '../base/setLayout.js';
 import { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from '../data/index.js';
-import { areParts, isIgnored, partOf } from '../data/layout.js';
 import { readImage } from './images.js';
 import { because } from './writeFile.js';
 

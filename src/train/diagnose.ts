@@ -232,7 +232,7 @@ async function rateFindings(
 async function changeOfLoss(
   model: LayersModel,
   objective: Objective,
-  { xs, ys }: Batch,
+  batch: Batch,
   seed: number,
   options: OptimizerOptions,
 ): Promise<number> {
@@ -242,7 +242,7 @@ async function changeOfLoss(
     for (let i = 0; i <= STEPS; i++) {
       // The same dropout in all of them, so that the losses compare.
       run.steps = 0;
-      const results: Tensor[] = step(run, { xs: xs.clone(), ys: ys.clone() });
+      const results: Tensor[] = step(run, cloneOf(batch));
       losses.push((await results[0]!.data())[0]!);
       dispose(results);
     }
@@ -250,6 +250,10 @@ async function changeOfLoss(
   } finally {
     run.end();
   }
+}
+
+function cloneOf({ xs, ys, weights }: Batch): Batch {
+  return { xs: xs.clone(), ys: ys.clone(), ...(weights && { weights: weights.clone() }) };
 }
 
 function percent(fraction: number): string {

@@ -72,8 +72,8 @@ export interface EpochRow {
 export interface History {
   epochs: EpochRow[];
   /**
-   * Whether all epochs ran, the accuracy stopped rising (`patience`), the signal stopped the run, or the loss became infinite or
-   * NaN.
+   * Whether all epochs ran, the accuracy stopped rising (`patience`), the signal stopped the run, or the loss or a weight became
+   * infinite or NaN.
    */
   ended: 'finished' | 'converged' | 'aborted' | 'diverged';
   /** The epoch, from 1, whose weights the model holds now; 0 for the weights from before the first. */

@@ -113,10 +113,11 @@ export async function train(
     }
     return history;
   } finally {
-    await checkpoints?.close();
     best.dispose();
     epoch.dispose();
     run.end();
+    // Last, since it may fail.
+    await checkpoints?.close();
   }
 }
 

@@ -46,6 +46,10 @@ beforeAll(async () => {
     await draw(`set/train/${name}/${i}.png`, color);
   }
   writeFileSync(at('set/test/red/torn.png'), 'torn');
+  await draw('capitals/train/red/0.png', '#d02010');
+  for (const [i, name] of NAMES.entries()) await draw(`capitals/Test/${name}/${i}.png`, '#d02010');
+  await draw('kaggle/train/red/0.png', '#d02010');
+  await draw('kaggle/test1/0.png', '#d02010');
 });
 
 test('measures the held-out folder by the names of its classes, and fails if an image cannot be read', async () => {
@@ -73,6 +77,13 @@ test('measures the held-out folder by the names of its classes, and fails if an 
   );
 });
 
+test('measures the held-out folder whatever the case of its name', async () => {
+  const weights = ['--weights', at('colors.safetensors'), ...PLAIN];
+  const { code, out } = await run('evaluate', '--data', at('capitals'), '--json', ...weights);
+  expect(code).toBe(0);
+  expect(JSON.parse(out).examples).toBe(3);
+});
+
 test('measures arrays as evaluate does', async () => {
   const model = await network('gray.safetensors', 1, 10);
   const expected = await evaluate(model, garments({ seed: 0 }).testSet.resize(8));
@@ -92,6 +103,11 @@ test('measures arrays as evaluate does', async () => {
 });
 
 test.each<[string, string[], RegExp]>([
+  [
+    'held-out images without classes, beside which are those that were trained on,',
+    ['--data', at('kaggle'), '--weights', at('colors.safetensors'), ...PLAIN],
+    /no test or validation folder in .*kaggle has a folder for each class; pass the folder to measure, e\.g\. /,
+  ],
   [
     'other classes',
     ['--data', at('set'), '--weights', at('unnamed.safetensors'), ...PLAIN],

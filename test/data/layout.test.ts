@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { areParts, isIgnored } from '../../src/base/setLayout.js';
 import { type ImageFilesOptions, imageFiles } from '../../src/data/index.js';
-import { areParts, isIgnored } from '../../src/data/layout.js';
 
 const gray = { data: new Uint8Array(3 * 16).fill(90), width: 4, height: 4 };
 const opened = (paths: string[], options: ImageFilesOptions = {}) =>

@@ -4,6 +4,7 @@ import {
   type io,
   memory,
   mul,
+  ones,
   slice,
   type Tensor,
   tensor,
@@ -518,6 +519,27 @@ describe('cacheFeatures', () => {
     const features = await cacheFeatures(base, images(6));
     await first(features, 1);
     await features.dispose();
+    expect(memory().numTensors).toBe(before);
+    base.dispose();
+  });
+
+  test('refuses examples that are more than a class each', async () => {
+    const base = narrow();
+    const before = memory().numTensors;
+    const set = images(6);
+    const weighted: Examples = {
+      ...{ length: set.length, shape: set.shape },
+      *batches(options) {
+        for (const batch of set.batches(options)) yield { ...batch, weights: ones([batch.xs.shape[0]]) };
+      },
+    };
+    await expect(cacheFeatures(base, weighted)).rejects.toThrow(
+      'the examples have weights, but only a class',
+    );
+    const mixed = set.augment({ mixup: 0.2 });
+    await expect(cacheFeatures(base, mixed, { augmentedPasses: 1 })).rejects.toThrow(
+      'the examples have a probability for each class, as mixed images do, but only a class',
+    );
     expect(memory().numTensors).toBe(before);
     base.dispose();
   });

@@ -7,9 +7,11 @@ import { vgg } from '../../src/index.js';
 import {
   type CheckpointStore,
   type EpochRow,
+  type Examples,
   memoryStore,
   storedEpochs,
   type TrainOptions,
+  type TrainSets,
   train,
 } from '../../src/train/index.js';
 import { readTensors } from '../../src/weights/index.js';
@@ -39,7 +41,7 @@ const valuesOf = async (model: LayersModel) =>
   Promise.all(model.getWeights().map(async (weight) => [...(await weight.data())]));
 
 /** Trains a new model; leaves no tensor. */
-async function run(options: TrainOptions, data = sets(), model = build()) {
+async function run(options: TrainOptions, data: TrainSets = sets(), model = build()) {
   const before = memory().numTensors;
   try {
     const history = await train(model, data, { ...OPTIONS, ...options });
@@ -246,6 +248,42 @@ describe('checkpoints', () => {
     };
     await expect(run({ onEpoch: failing, checkpoint: { store } })).rejects.toThrow('no');
     await (await store.lock())();
+  });
+
+  test('a store that cannot be released is an error, which leaves the model as after any run', async () => {
+    const store: CheckpointStore = {
+      ...memoryStore(),
+      lock: async () => async () => {
+        throw new Error('the lock is gone.');
+      },
+    };
+    const model = build();
+    const before = memory().numTensors;
+    await expect(train(model, sets(), { ...OPTIONS, checkpoint: { store } })).rejects.toThrow('the lock');
+    expect(memory().numTensors).toBe(before);
+    // Refused while another run has the layers.
+    await train(model, sets(), OPTIONS);
+    model.dispose();
+  });
+
+  test('of examples with weights leave no tensor, and name other weights as other data', async () => {
+    const weighted = (weight: number): Examples => {
+      const set = noise(20);
+      return {
+        ...{ length: set.length, shape: set.shape },
+        *batches(options) {
+          for (const batch of set.batches(options)) {
+            const counts = Array.from({ length: batch.xs.shape[0] }, (_, i) => (i % 2 ? weight : 1));
+            yield { ...batch, weights: tensor1d(counts) };
+          }
+        },
+      };
+    };
+    const store = memoryStore();
+    await run({ ...stopAfter(2), checkpoint: { store } }, { ...sets(), trainSet: weighted(2) });
+    const resume = { checkpoint: { store, resume: true } };
+    await expect(run(resume, { ...sets(), trainSet: weighted(3) })).rejects.toThrow('of the data, trainSet');
+    await run(resume, { ...sets(), trainSet: weighted(2) });
   });
 
   test('a full disk is reported, training goes on, and the next one is tried', async () => {

@@ -1,4 +1,15 @@
-import { dispose, memory, mul, randomNormal, sub, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import {
+  dispose,
+  memory,
+  mul,
+  randomNormal,
+  sub,
+  type Tensor,
+  tensor1d,
+  tensor2d,
+  tidy,
+  zeros,
+} from '@tensorflow/tfjs-core';
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { garments } from '../../src/data/index.js';
@@ -147,6 +158,26 @@ describe('diagnose', () => {
     const diagnosis = await faults(model(), examples, options);
     expect(diagnosis.findings.map((finding) => finding.fault)).toEqual([fault]);
     expect(diagnosisText(diagnosis)).toContain(diagnosis.findings[0]!.text);
+  });
+
+  test('takes the weights of examples into its trials', async () => {
+    // Only if the examples of one class count, there is something to learn.
+    const model = sequential({ layers: [layers.dense({ units: 2, inputShape: [1] })] });
+    model.setWeights([tensor2d([[0.1, -0.1]]), zeros([2])]);
+    const examples = (weighted: boolean): Examples => ({
+      ...{ length: 32, shape: [1] },
+      *batches() {
+        const classes = Array.from({ length: 32 }, (_, i) => i % 2);
+        const xs = tensor2d(classes.map((_, i) => [i < 24 ? 1 : -1]));
+        const ys = tensor1d(classes, 'int32');
+        yield weighted ? { xs, ys, weights: tensor1d(classes.map((label) => 1 - label)) } : { xs, ys };
+      },
+    });
+    const found = async (weighted: boolean) =>
+      (await diagnose(model, examples(weighted), { learningRate: 1e-5 })).findings.map(({ fault }) => fault);
+    expect(await found(true)).toEqual(['rate-too-low']);
+    expect(await found(false)).not.toContain('rate-too-low');
+    model.dispose();
   });
 
   test("refuses the optimizer's name in place of its options", async () => {

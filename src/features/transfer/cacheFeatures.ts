@@ -6,7 +6,7 @@ import { epochSeed } from '../../base/random.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
 import { checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
-import type { Examples } from '../../train/index.js';
+import type { Batch, Examples } from '../../train/index.js';
 import { FeatureSet, inMemory, type OpenRowStore, type RowStore } from './featureSet.js';
 
 /** Options of {@link cacheFeatures}. */
@@ -36,7 +36,7 @@ export interface CacheOptions {
  *
  * @param base a model from images to features: `splitModel(model, 'block5').lower`, or a network without its top.
  * @returns examples whose `xs` are the features, float32 `[batch, ...shape]`; dispose them after training.
- * @throws RangeError when the examples do not fit the base, or the features exceed `maxBytes` and there is no `overflow`; the
+ * @throws RangeError when the examples do not fit the base or have more than a class each, or the features exceed `maxBytes` and there is no `overflow`; the
  *   signal's reason; an Error when the disk is full.
  * @example
  * const { lower, upper } = splitModel(model, 'block5');
@@ -63,8 +63,8 @@ export async function cacheFeatures(
     let done = 0;
     for (let pass = 0; pass < passes; pass++) {
       const draw = pass === 0 ? undefined : epochSeed(seed, pass);
-      for await (const { xs, ys } of examples.batches({ batchSize, seed: draw })) {
-        done += await keep(base, xs, ys, store, labels, done, options.signal);
+      for await (const batch of examples.batches({ batchSize, seed: draw })) {
+        done += await keep(base, batch, store, labels, done, options.signal);
         options.onProgress?.({ done, total: rows, unit: 'images' });
       }
       if (done !== (pass + 1) * examples.length) {
@@ -84,15 +84,20 @@ export async function cacheFeatures(
 /** Stores the features of a batch from row `first` on, disposes the batch, and returns its length. */
 async function keep(
   base: LayersModel,
-  xs: Tensor,
-  ys: Tensor,
+  { xs, ys, weights }: Batch,
   store: RowStore,
   labels: Int32Array,
   first: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const tensors = [xs, ys];
+  const tensors: Tensor[] = [xs, ys, ...(weights ? [weights] : [])];
   try {
+    if (weights || ys.rank !== 1) {
+      fail(
+        'cacheFeatures',
+        `the examples have ${weights ? 'weights' : 'a probability for each class, as mixed images do'}, but only a class for each is kept; leave them out, or train the whole model.`,
+      );
+    }
     // Lets timers and signals run, which synchronous backends would not.
     await new Promise((resolve) => setTimeout(resolve));
     signal?.throwIfAborted();

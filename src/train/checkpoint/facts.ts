@@ -1,10 +1,10 @@
-import { dispose, getBackend, version_core } from '@tensorflow/tfjs-core';
+import { getBackend, version_core } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { crc32 } from '../../base/crc32.js';
 import { VERSION } from '../../base/version.js';
 import { wasmInstallation } from '../../tfjs/kernels.js';
 import { layersWithin } from '../../tfjs/models.js';
-import type { Examples } from '../examples.js';
+import { disposeBatch, type Examples } from '../examples.js';
 
 /** What decides the numbers of a run, as plain data: two runs with the same facts end with the same weights. */
 export interface RunFacts {
@@ -64,14 +64,15 @@ async function fingerprint(set: Examples, batchSize: number): Promise<string> {
 }
 
 async function firstBatch(set: Examples, batchSize: number): Promise<string> {
-  for await (const { xs, ys } of set.batches({ batchSize })) {
+  for await (const batch of set.batches({ batchSize })) {
+    const { xs, ys, weights } = batch;
     try {
-      const numbers = await Promise.all([xs.data(), ys.data()]);
+      const numbers = await Promise.all([xs, ys, ...(weights ? [weights] : [])].map((one) => one.data()));
       return numbers
         .map(({ buffer, byteOffset, byteLength }) => crc32(new Uint8Array(buffer, byteOffset, byteLength)))
         .join(' ');
     } finally {
-      dispose([xs, ys]);
+      disposeBatch(batch);
     }
   }
   return 'empty';
