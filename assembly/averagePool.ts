@@ -1,3 +1,5 @@
+import { lengthOf, startOf } from './window';
+
 /**
  * Average pooling of x, `[batch, height, width, channels]`, to y, `[batch, outHeight, outWidth, channels]`. Padding is not
  * counted; a window of padding alone is NaN.
@@ -10,11 +12,11 @@ export function averagePool(
   const row = width * pixel;
   for (let image = 0; image < batch; image++) {
     for (let i = 0; i < outHeight; i++) {
-      const firstRow = max(0, i * strideHeight - top);
-      const rows = max(0, min(height, i * strideHeight - top + filterHeight) - firstRow);
+      const firstRow = startOf(i, strideHeight, top);
+      const rows = lengthOf(i, strideHeight, top, filterHeight, height);
       for (let j = 0; j < outWidth; j++) {
-        const firstColumn = max(0, j * strideWidth - left);
-        const columns = max(0, min(width, j * strideWidth - left + filterWidth) - firstColumn);
+        const firstColumn = startOf(j, strideWidth, left);
+        const columns = lengthOf(j, strideWidth, left, filterWidth, width);
         window(x + firstRow * row + firstColumn * pixel, rows, columns, row, pixel, y);
         y += pixel;
       }
@@ -71,11 +73,11 @@ export function averagePoolGradient(
   memory.fill(dx, 0, batch * height * row);
   for (let image = 0; image < batch; image++) {
     for (let i = 0; i < outHeight; i++) {
-      const firstRow = max(0, i * strideHeight - top);
-      const rows = min(height, i * strideHeight - top + filterHeight) - firstRow;
+      const firstRow = startOf(i, strideHeight, top);
+      const rows = lengthOf(i, strideHeight, top, filterHeight, height);
       for (let j = 0; j < outWidth; j++) {
-        const firstColumn = max(0, j * strideWidth - left);
-        const columns = min(width, j * strideWidth - left + filterWidth) - firstColumn;
+        const firstColumn = startOf(j, strideWidth, left);
+        const columns = lengthOf(j, strideWidth, left, filterWidth, width);
         spread(dy, count, dx + firstRow * row + firstColumn * pixel, rows, columns, row, pixel);
         dy += pixel;
       }

@@ -83,13 +83,13 @@ function copyRows(m: i32, row: usize, from: usize, to: usize, step: usize): bool
 }
 
 /** Lists a column of X, and fills up the last four with zeros. Those left out have a gradient of zero. Returns how many there are. */
-function listTerms(m: i32, k: i32, x: usize, dx: usize, mayskip: bool, list: usize): i32 {
+function listTerms(m: i32, k: i32, x: usize, dx: usize, maySkip: bool, list: usize): i32 {
   let count = 0;
   for (let b = 0; b < m; b++) {
     const value = load<f32>(x);
     store<f32>(list + count * ENTRY, value);
     store<i32>(list + count * ENTRY, b, 4);
-    if (value != 0 || !mayskip) count++;
+    if (value != 0 || !maySkip) count++;
     else if (dx) store<f32>(dx + b * k * 4, 0);
     x += k * 4;
   }

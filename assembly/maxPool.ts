@@ -1,3 +1,5 @@
+import { lengthOf, startOf } from './window';
+
 /**
  * Max pooling of x, `[batch, height, width, channels]`, to y, `[batch, outHeight, outWidth, channels]`. A window's NaNs are
  * ignored unless it has nothing else; a window of padding alone is minus infinity.
@@ -10,11 +12,11 @@ export function maxPool(
   const row = width * pixel;
   for (let image = 0; image < batch; image++) {
     for (let i = 0; i < outHeight; i++) {
-      const firstRow = max(0, i * strideHeight - top);
-      const rows = min(height, i * strideHeight - top + filterHeight) - firstRow;
+      const firstRow = startOf(i, strideHeight, top);
+      const rows = lengthOf(i, strideHeight, top, filterHeight, height);
       for (let j = 0; j < outWidth; j++) {
-        const firstColumn = max(0, j * strideWidth - left);
-        const columns = min(width, j * strideWidth - left + filterWidth) - firstColumn;
+        const firstColumn = startOf(j, strideWidth, left);
+        const columns = lengthOf(j, strideWidth, left, filterWidth, width);
         window(x + firstRow * row + firstColumn * pixel, rows, columns, row, pixel, y);
         y += pixel;
       }

@@ -1,4 +1,6 @@
 import { multiplyAdd } from './gemm';
+import { high, low } from './sum';
+import { flush, SMALLEST } from './update';
 
 /**
  * Batch normalization in training of x, `[rows, channels]`: each channel is normalized by its own mean and variance, scaled and
@@ -11,9 +13,6 @@ import { multiplyAdd } from './gemm';
 
 /** Rows of a block, a block of 128 channels being half of a first-level cache. */
 const ROWS: i32 = 32;
-
-/** Numbers of the running statistics below this are 0: averages of zeros would end as subnormal numbers, which are slow. */
-const SMALLEST: f32 = 7.888609052210118e-31; // 2^-100
 
 /** Bytes of working memory for the sums of a part, in whole cache lines: two in float64 and two numbers in float32 of each channel. */
 export function normBytes(channels: i32): i32 {
@@ -126,16 +125,16 @@ export function normGradientSums(
     let c: usize = 0;
     for (; c + 16 <= step; c += 16) {
       const m = v128.load(mean + c), f = v128.load(factor + c), o = v128.load(offset + c);
-      const b = f32x4.splat(blocked), one = f32x4.splat(1);
+      const b = f32x4.splat(blocked);
       let s0 = f32x4.splat(0), s1 = s0, p0 = s0, p1 = s0;
       let at = block + c;
       let i = 0;
       for (; i + 2 <= count; i += 2) {
         const d0 = f32x4.sub(v128.load(x + at), m);
-        const g0 = f32x4.mul(v128.load(dy + at), v128.andnot(one, f32x4.le(multiplyAdd(d0, f, o), b)));
+        const g0 = passed4(v128.load(dy + at), multiplyAdd(d0, f, o), b);
         at += step;
         const d1 = f32x4.sub(v128.load(x + at), m);
-        const g1 = f32x4.mul(v128.load(dy + at), v128.andnot(one, f32x4.le(multiplyAdd(d1, f, o), b)));
+        const g1 = passed4(v128.load(dy + at), multiplyAdd(d1, f, o), b);
         at += step;
         s0 = f32x4.add(s0, g0);
         s1 = f32x4.add(s1, g1);
@@ -144,7 +143,7 @@ export function normGradientSums(
       }
       if (i < count) {
         const d0 = f32x4.sub(v128.load(x + at), m);
-        const g0 = f32x4.mul(v128.load(dy + at), v128.andnot(one, f32x4.le(multiplyAdd(d0, f, o), b)));
+        const g0 = passed4(v128.load(dy + at), multiplyAdd(d0, f, o), b);
         s0 = f32x4.add(s0, g0);
         p0 = multiplyAdd(d0, g0, p0);
       }
@@ -155,7 +154,7 @@ export function normGradientSums(
       let sum: f64 = 0, product: f64 = 0;
       let at = block + c;
       for (let i = 0; i < count; i++) {
-        const g = load<f32>(dy + at) * (normalized(load<f32>(x + at), mean + c, factor + c, offset + c) <= blocked ? <f32>0 : 1);
+        const g = passed(load<f32>(dy + at), normalized(load<f32>(x + at), mean + c, factor + c, offset + c), blocked);
         sum += g;
         product += <f64>g * (load<f32>(x + at) - load<f32>(mean + c));
         at += step;
@@ -200,11 +199,11 @@ export function normInputGradient(
     for (; c + 16 <= step; c += 16) {
       const m = v128.load(mean + c), f = v128.load(factor + c), o = v128.load(offset + c);
       const a = v128.load(average + c), k = f32x4.neg(v128.load(slope + c));
-      const b = f32x4.splat(blocked), one = f32x4.splat(1);
+      const b = f32x4.splat(blocked);
       let at = block + c;
       for (let i = 0; i < count; i++) {
         const d = f32x4.sub(v128.load(x + at), m);
-        const g = f32x4.mul(v128.load(dy + at), v128.andnot(one, f32x4.le(multiplyAdd(d, f, o), b)));
+        const g = passed4(v128.load(dy + at), multiplyAdd(d, f, o), b);
         v128.store(dx + at, f32x4.mul(multiplyAdd(d, k, f32x4.sub(g, a)), f));
         at += step;
       }
@@ -213,7 +212,7 @@ export function normInputGradient(
       let at = block + c;
       for (let i = 0; i < count; i++) {
         const d = load<f32>(x + at) - load<f32>(mean + c);
-        const g = load<f32>(dy + at) * (normalized(load<f32>(x + at), mean + c, factor + c, offset + c) <= blocked ? <f32>0 : 1);
+        const g = passed(load<f32>(dy + at), normalized(load<f32>(x + at), mean + c, factor + c, offset + c), blocked);
         store<f32>(dx + at, (g - load<f32>(average + c) - d * load<f32>(slope + c)) * load<f32>(factor + c));
         at += step;
       }
@@ -236,6 +235,20 @@ function addParts(parts: i32, sums: usize, channels: i32): void {
 @inline
 function blockedBelow(relu: i32): f32 {
   return relu ? 0 : NaN;
+}
+
+/** A gradient where the ReLU did not block y; 0 times it elsewhere, which keeps NaN and makes it of infinity. */
+// @ts-ignore: decorator
+@inline
+function passed(dy: f32, y: f32, blocked: f32): f32 {
+  return dy * (y <= blocked ? <f32>0 : 1);
+}
+
+/** The same for four. */
+// @ts-ignore: decorator
+@inline
+function passed4(dy: v128, y: v128, blocked: v128): v128 {
+  return f32x4.mul(dy, v128.andnot(f32x4.splat(1), f32x4.le(y, blocked)));
 }
 
 /** A number from which others have a distance: 0 in place of an infinity or NaN. */
@@ -318,20 +331,6 @@ function accumulate(to: usize, terms: v128): void {
   v128.store(to, f64x2.add(v128.load(to, 16), high(terms)), 16);
 }
 
-/** The first two of four numbers in float64. */
-// @ts-ignore: decorator
-@inline
-function low(x: v128): v128 {
-  return f64x2.promote_low_f32x4(x);
-}
-
-/** The last two. */
-// @ts-ignore: decorator
-@inline
-function high(x: v128): v128 {
-  return f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 2, 3));
-}
-
 /** What the distance to the mean is multiplied by. */
 function factorOf(scale: f32, variance: f32, epsilon: f64): f32 {
   return <f32>(scale / sqrt<f64>(variance + epsilon));
@@ -344,7 +343,7 @@ function normalized(x: f32, mean: usize, factor: usize, offset: usize): f32 {
   return (x - load<f32>(mean)) * load<f32>(factor) + load<f32>(offset);
 }
 
+/** The next running statistic; 0 where averages of zeros would end as subnormal numbers. */
 function moved(running: f32, now: f32, rate: f32): f32 {
-  const next = running - (running - now) * rate;
-  return abs(next) < SMALLEST ? 0 : next;
+  return flush(running - (running - now) * rate, SMALLEST);
 }

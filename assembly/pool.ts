@@ -1,3 +1,5 @@
+import { lengthOf, startOf } from './window';
+
 /**
  * The gradient of max pooling: each output's gradient goes to the first of its window's largest inputs, and to none
  * where the window has no number above minus infinity.
@@ -11,11 +13,11 @@ export function maxPoolGradient(
   const whole = channels & ~3;
   for (let image = 0; image < batch; image++) {
     for (let i = 0; i < outHeight; i++) {
-      const firstRow = max(0, i * strideHeight - top);
-      const rows = min(height, i * strideHeight - top + filterHeight) - firstRow;
+      const firstRow = startOf(i, strideHeight, top);
+      const rows = lengthOf(i, strideHeight, top, filterHeight, height);
       for (let j = 0; j < outWidth; j++) {
-        const firstColumn = max(0, j * strideWidth - left);
-        const columns = min(width, j * strideWidth - left + filterWidth) - firstColumn;
+        const firstColumn = startOf(j, strideWidth, left);
+        const columns = lengthOf(j, strideWidth, left, filterWidth, width);
         const corner = ((image * height + firstRow) * width + firstColumn) * pixel;
         let c = 0;
         for (; c < whole; c += 4) {

@@ -1,3 +1,5 @@
+import { lengthOf, startOf } from './window';
+
 /*
  * Max pooling whose gradient needs no input: for each output, a byte says which pixel of its window it is, counted row by row
  * within the image, or `NONE`.
@@ -21,11 +23,11 @@ export function maxPoolChoices(
   const floor: f32 = relu ? 0 : -Infinity;
   for (let image = 0; image < batch; image++) {
     for (let i = 0; i < outHeight; i++) {
-      const firstRow = max(0, i * strideHeight - top);
-      const rows = min(height, i * strideHeight - top + filterHeight) - firstRow;
+      const firstRow = startOf(i, strideHeight, top);
+      const rows = lengthOf(i, strideHeight, top, filterHeight, height);
       for (let j = 0; j < outWidth; j++) {
-        const firstColumn = max(0, j * strideWidth - left);
-        const columns = min(width, j * strideWidth - left + filterWidth) - firstColumn;
+        const firstColumn = startOf(j, strideWidth, left);
+        const columns = lengthOf(j, strideWidth, left, filterWidth, width);
         const corner = x + firstRow * row + firstColumn * pixel;
         let c = 0;
         for (; c < whole; c += 4) {
@@ -96,11 +98,11 @@ export function spreadChoices(
   if (!once) memory.fill(dx, 0, batch * height * row);
   for (let image = 0; image < batch; image++) {
     for (let i = 0; i < outHeight; i++) {
-      const firstRow = max(0, i * strideHeight - top);
-      const rows = min(height, i * strideHeight - top + filterHeight) - firstRow;
+      const firstRow = startOf(i, strideHeight, top);
+      const rows = lengthOf(i, strideHeight, top, filterHeight, height);
       for (let j = 0; j < outWidth; j++) {
-        const firstColumn = max(0, j * strideWidth - left);
-        const columns = min(width, j * strideWidth - left + filterWidth) - firstColumn;
+        const firstColumn = startOf(j, strideWidth, left);
+        const columns = lengthOf(j, strideWidth, left, filterWidth, width);
         const corner = dx + firstRow * row + firstColumn * pixel;
         let c = 0;
         for (; c < whole; c += 4) {

@@ -35,16 +35,17 @@ export function sumColumns(x: usize, rows: i32, columns: i32, to: usize, divisor
   }
 }
 
-/** Two of four numbers in float64. */
+/** The first two of four numbers in float64. */
 // @ts-ignore: decorator
 @inline
-function low(numbers: v128): v128 {
+export function low(numbers: v128): v128 {
   return f64x2.promote_low_f32x4(numbers);
 }
 
+/** The last two. */
 // @ts-ignore: decorator
 @inline
-function high(numbers: v128): v128 {
+export function high(numbers: v128): v128 {
   return f64x2.promote_low_f32x4(v128.shuffle<i64>(numbers, numbers, 1, 0));
 }
 

@@ -5,7 +5,7 @@
  * Gradients and averages of gradients below 2^-100 count as 0. Otherwise the average of a weight whose gradient is always 0, as
  * behind a ReLU that blocks every example, would end as a subnormal number, which rounding never lets reach 0 and which is slow.
  */
-const SMALLEST: f32 = 7.888609052210118e-31; // 2^-100
+export const SMALLEST: f32 = 7.888609052210118e-31; // 2^-100
 
 /**
  * The same for Adam's average of squares, which is compared with epsilon's square, 1e-14: squares below 2^-110 count as 0, and
@@ -24,7 +24,7 @@ function flush4(x: v128, limit: f32): v128 {
 /** The same for one number. */
 // @ts-ignore: decorator
 @inline
-function flush(x: f32, limit: f32): f32 {
+export function flush(x: f32, limit: f32): f32 {
   return abs(x) < limit ? 0 : x;
 }
 

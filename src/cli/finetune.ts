@@ -18,7 +18,7 @@ import { type Finetuned, listing, type Phase, percent, writeFinetuned } from './
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn, numeric, shared } from './options.js';
 import { stopOnSignal } from './process.js';
-import { openRunFolder, type RunArguments, type RunFolder, reportComplete, withRun } from './runFolder.js';
+import { inRunFolder, type RunArguments, type RunFolder, withRun } from './runFolder.js';
 import { openRunLog, type RunLog } from './runLog.js';
 import { checkAccuracy, epochLine } from './runs.js';
 import { type TrainingArguments, trainingOptions, withTraining } from './training.js';
@@ -128,13 +128,7 @@ async function run(folder: string | undefined, given: FinetuneArguments, command
   if ((folder === undefined) === (given.resume === undefined)) {
     throw new Error('finetune: pass a folder of images, or --resume with the folder of a run.');
   }
-  const taken = await openRunFolder(command, { ...given, folder });
-  try {
-    if (taken.outcome) reportComplete('finetune: validation', taken.args, taken.outcome);
-    else await finetuneIn(taken);
-  } finally {
-    await taken.release();
-  }
+  await inRunFolder(command, { ...given, folder }, 'finetune: validation', finetuneIn);
 }
 
 async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {

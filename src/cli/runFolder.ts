@@ -54,7 +54,7 @@ interface Begun {
 }
 
 /** How a run ended. */
-export interface Outcome {
+interface Outcome {
   /** On held-out images; null without any. */
   accuracy: number | null;
   /** Why it failed, in one sentence. */
@@ -78,14 +78,32 @@ export interface RunFolder<T> {
 }
 
 /**
+ * Trains in the output folder of a command, which is its own meanwhile; of a run that is complete, it reports the outcome.
+ *
+ * @param given the command's options and arguments.
+ * @param measured what the outcome's accuracy is of, such as 'train: test'.
+ */
+export async function inRunFolder<T extends RunArguments & { minAccuracy?: number }>(
+  command: Command,
+  given: T,
+  measured: string,
+  work: (folder: RunFolder<T>) => Promise<void>,
+): Promise<void> {
+  const folder = await openRunFolder(command, given);
+  try {
+    if (folder.outcome) reportComplete(measured, folder.args, folder.outcome);
+    else await work(folder);
+  } finally {
+    await folder.release();
+  }
+}
+
+/**
  * Takes the output folder of a command, and tries to write to it.
  *
  * @param given its options and arguments.
  */
-export async function openRunFolder<T extends RunArguments>(
-  command: Command,
-  given: T,
-): Promise<RunFolder<T>> {
+async function openRunFolder<T extends RunArguments>(command: Command, given: T): Promise<RunFolder<T>> {
   const name = command.name();
   const folder = given.resume === undefined ? given.out : await enter(name, given.resume);
   await makeFolder(name, folder);
@@ -152,7 +170,7 @@ async function enter(command: string, folder: string): Promise<string> {
 }
 
 /** Says that a run is complete, and fails if it did. */
-export function reportComplete(
+function reportComplete(
   what: string,
   { out, minAccuracy }: { out: string; minAccuracy?: number },
   { accuracy, failure }: Outcome,

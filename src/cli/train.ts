@@ -26,7 +26,7 @@ import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numberIn, numeric, shared } from './options.js';
 import { stopOnSignal } from './process.js';
-import { openRunFolder, type RunArguments, type RunFolder, reportComplete, withRun } from './runFolder.js';
+import { inRunFolder, type RunArguments, type RunFolder, withRun } from './runFolder.js';
 import { openRunLog } from './runLog.js';
 import { checkAccuracy, epochLine } from './runs.js';
 import { chooseThreads, threadsToTry } from './threads.js';
@@ -110,13 +110,7 @@ export function trainCommand(): Command {
 }
 
 async function run(given: TrainArguments, command: Command): Promise<void> {
-  const folder = await openRunFolder(command, given);
-  try {
-    if (folder.outcome) reportComplete('train: test', folder.args, folder.outcome);
-    else await trainIn(folder);
-  } finally {
-    await folder.release();
-  }
+  await inRunFolder(command, given, 'train: test', trainIn);
 }
 
 async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {

@@ -99,8 +99,13 @@ export function addNumbers(backend: WasmBackend, to: number, from: number, count
 /** A tensor in the memory of one that the caller gives up, or in new memory if other tensors share those numbers. */
 export function inPlaceOf(backend: WasmBackend, given: TensorInfo): TensorInfo {
   if (backend.refCount(given.dataId) > 1) return backend.makeOutput(given.shape, given.dtype);
-  backend.incRef(given.dataId);
-  return { dataId: given.dataId, shape: given.shape, dtype: given.dtype };
+  return sharing(backend, given);
+}
+
+/** A tensor with the numbers of another, not a copy. */
+export function sharing(backend: WasmBackend, { dataId, shape, dtype }: TensorInfo): TensorInfo {
+  backend.incRef(dataId);
+  return { dataId, shape, dtype };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { addressOf, inPlaceOf, withMemory } from './backend.js';
-import { eachImages, poolingOf } from './pool.js';
+import { poolingOf, poolMap, spreadToMap } from './pool.js';
 import { type OwnCall, PER_NUMBER, runTasks, shares, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
@@ -33,9 +33,7 @@ export function batchNorm(call: OwnCall<'BatchNorm'>): TensorInfo[] {
     // The map before the pooling is freed as the last that was allocated, so that it leaves no hole.
     withMemory(backend, 4 * util.sizeFromShape(x.shape), (map) => {
       normalize(map);
-      eachImages(call, pool, 'maxPoolChoices', (ins, outs) => [
-        ...[map + 4 * ins, Number(relu), y! + 4 * outs, choices! + outs],
-      ]);
+      poolMap(call, pool, { map, outputs: y!, choices: choices! }, relu);
     });
   } else normalize(y!);
   return outputs;
@@ -74,10 +72,7 @@ export function batchNormGrad(call: OwnCall<'BatchNormGrad'>): TensorInfo[] {
   if (attrs.pool) {
     const pool = poolingOf(x.shape, attrs.pool);
     withMemory(backend, 4 * util.sizeFromShape(x.shape), (map) => {
-      const [values, bytes] = [at(dy), at(choices)];
-      eachImages(call, pool, 'spreadChoices', (ins, outs) => [
-        ...[values + 4 * outs, bytes + outs, map + 4 * ins],
-      ]);
+      spreadToMap(call, pool, { map, outputs: at(dy), choices: at(choices) });
       gradients(map);
     });
   } else gradients(at(dy));

@@ -4,7 +4,7 @@ import { addNumbers, addressOf, type ConvInfo, checkFits, floats, withMemory } f
 import { filterGradient } from './conv2dBackpropFilter.js';
 import { turnedOf } from './conv2dBackpropInput.js';
 import { withConvolution } from './convolution.js';
-import { eachImages, poolingOf } from './pool.js';
+import { poolingOf, poolMap, spreadToMap } from './pool.js';
 import type { OwnCall, Tools } from './run.js';
 import { sumRows } from './sums.js';
 
@@ -21,10 +21,8 @@ export function convPool(call: OwnCall<'ConvPool'>): TensorInfo[] {
   withConvolution(call, inputs, infos.conv, (compute) => {
     eachPart(call, infos, ({ conv, pool, inputsBefore, outputsBefore }, map) => {
       compute(conv, from! + 4 * inputsBefore, map);
-      const [values, bytes] = [to! + 4 * outputsBefore, where! + outputsBefore];
-      eachImages(call, pool, 'maxPoolChoices', (ins, outs) => [
-        ...[map + 4 * ins, Number(attrs.relu), values + 4 * outs, bytes + outs],
-      ]);
+      const pooled = { map, outputs: to! + 4 * outputsBefore, choices: where! + outputsBefore };
+      poolMap(call, pool, pooled, attrs.relu);
     });
   });
   return [y, choices];
@@ -45,10 +43,8 @@ export function convPoolGrad(call: OwnCall<'ConvPoolGrad'>): TensorInfo[] {
     const biasBytes = 4 * outChannels;
     if (to('bias')) floats(backend, to('bias'), outChannels).fill(0);
     eachPart(call, infos, ({ conv, pool, inputsBefore, outputsBefore }, map) => {
-      const [values, bytes] = [dy! + 4 * outputsBefore, choices! + outputsBefore];
-      eachImages(call, pool, 'spreadChoices', (ins, outs) => [
-        ...[values + 4 * outs, bytes + outs, map + 4 * ins],
-      ]);
+      const pooled = { map, outputs: dy! + 4 * outputsBefore, choices: choices! + outputsBefore };
+      spreadToMap(call, pool, pooled);
       const addresses = { x: x! + 4 * inputsBefore, dy: map, gradient: to('filter') };
       if (to('filter'))
         filterGradient(call, conv, { ...addresses, use: inputsBefore === 0 ? 'write' : 'add' });

@@ -78,6 +78,32 @@ export function eachImages(
   runTasks(tools, tasks);
 }
 
+/** Addresses of a pooled batch: the map before the pooling, its outputs and, as bytes, which pixels they chose. */
+interface Pooled {
+  map: number;
+  outputs: number;
+  choices: number;
+}
+
+/** Max pooling of a map, then ReLU if `relu`, which keeps its choices. */
+export function poolMap(
+  tools: Tools,
+  info: ConvInfo,
+  { map, outputs, choices }: Pooled,
+  relu: boolean,
+): void {
+  eachImages(tools, info, 'maxPoolChoices', (ins, outs) => [
+    ...[map + 4 * ins, Number(relu), outputs + 4 * outs, choices + outs],
+  ]);
+}
+
+/** The gradient of the map, from that of the outputs and their choices. */
+export function spreadToMap(tools: Tools, info: ConvInfo, { map, outputs, choices }: Pooled): void {
+  eachImages(tools, info, 'spreadChoices', (ins, outs) => [
+    ...[outputs + 4 * outs, choices + outs, map + 4 * ins],
+  ]);
+}
+
 function pool(
   tools: Tools,
   kernel: 'maxPool' | 'averagePool',

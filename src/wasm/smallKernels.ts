@@ -1,5 +1,5 @@
 import { type TensorInfo, type TileAttrs, util } from '@tensorflow/tfjs-core';
-import { addressOf, inPlaceOf, output } from './backend.js';
+import { addressOf, inPlaceOf, output, sharing } from './backend.js';
 import { type Call, type OwnCall, shareNumbers } from './run.js';
 
 /**
@@ -9,8 +9,7 @@ import { type Call, type OwnCall, shareNumbers } from './run.js';
 export function identity({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo }, object>) {
   const { x } = inputs;
   if (x.dtype === 'string') return stock(inputs, attrs);
-  backend.incRef(x.dataId);
-  return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+  return sharing(backend, x);
 }
 
 /** The gradient of a ReLU's input, from the gradient of its output, in its memory, and the output itself. */
