@@ -15,7 +15,7 @@ export const NODE_ONLY = [
   'test/{bench,cli,node,package,peer,site,stress}/**',
   'test/data/datasets.test.ts',
   'test/io/{download,read,sibling}.test.ts',
-  'test/wasm/{install,isolated,memory,relaxedSimd,shares,threads}.test.ts',
+  'test/wasm/{guard,install,isolated,memory,relaxedSimd,shares,threads}.test.ts',
   'test/weights/{hub,loadPath,pretrained,recognize,roundTrip,shards}.test.ts',
 ];
 

@@ -59,7 +59,7 @@ export function guardMemory({ wasm }: WasmBackend): () => void {
     const address = bytes < 2 ** 32 ? malloc(bytes) : 0;
     if (address === 0 && bytes > 0) {
       throw new RangeError(
-        `installWasmKernels: the wasm backend's memory (at most 4 GB) has no room for ${bytes} more bytes; use a smaller batch.`,
+        `installWasmKernels: the wasm backend's memory (at most 4 GB) has no room for ${bytes} more bytes; use a smaller batch, or dispose of tensors.`,
       );
     }
     return address;

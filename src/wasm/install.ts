@@ -1,4 +1,5 @@
 import {
+  engine,
   getKernel,
   type KernelConfig,
   type KernelFunc,
@@ -161,8 +162,15 @@ export function installWasmKernels(options: WasmKernelOptions = {}): () => void 
           config!.kernelFunc({ inputs: inputs as NamedTensorInfoMap, attrs: attrs as NamedAttrMap, backend }),
       });
     Object.assign(kernelFunc, { [INSTALLATION]: installation });
-    replace(name, { kernelName: name, backendName: 'wasm', ...config, kernelFunc });
+    // tfjs calls it whenever the backend is set, so first when it has started.
+    const setupFunc: KernelConfig['setupFunc'] = (backend) => {
+      config?.setupFunc?.(backend);
+      machines.guard(backend as WasmBackend);
+    };
+    replace(name, { kernelName: name, backendName: 'wasm', ...config, kernelFunc, setupFunc });
   }
+  const { wasm } = engine().registry;
+  if (wasm) machines.guard(wasm as unknown as WasmBackend);
   return installation.uninstall;
 }
 

@@ -8,14 +8,23 @@ import type { Tools } from './run.js';
 
 /**
  * Starts the kernels on a backend when they first receive one of its tensors, so that a backend may be set, disposed or
- * registered again at any time.
+ * registered again at any time. Its memory is guarded from the start, since tensors may fill it before.
  */
 export class Machines {
-  readonly #machines = new Map<WasmBackend, Tools & { unguard: () => void }>();
+  readonly #machines = new Map<WasmBackend, Tools>();
+  /** Guarded backends, with the function that ends it. */
+  readonly #guarded = new Map<WasmBackend, () => void>();
   readonly #numerics: WasmNumerics;
 
   constructor(numerics: WasmNumerics) {
     this.#numerics = numerics;
+  }
+
+  /** Guards a backend's memory, unless it is guarded. */
+  guard(backend: WasmBackend): void {
+    if (this.#guarded.has(backend)) return;
+    for (const old of this.#guarded.keys()) if (!old.wasm) this.#guarded.delete(old);
+    this.#guarded.set(backend, guardMemory(backend));
   }
 
   of(backend: WasmBackend): Tools {
@@ -32,18 +41,18 @@ export class Machines {
     }
     const helpers = Array.from({ length: threads - 1 }, () => new Helper(memory, relaxedSimd));
     const kernels = instantiate(memory, relaxedSimd);
-    const unguard = guardMemory(backend);
-    const machine = { backend, kernels, filters: new Filters(backend), helpers, unguard };
+    const machine = { backend, kernels, filters: new Filters(backend), helpers };
     this.#machines.set(backend, machine);
     return machine;
   }
 
   close(): void {
-    for (const [backend, { filters, unguard }] of this.#machines) {
+    for (const [backend, { filters }] of this.#machines) {
       filters.close();
-      unguard();
       this.#end(backend);
     }
+    for (const unguard of this.#guarded.values()) unguard();
+    this.#guarded.clear();
   }
 
   #end(backend: WasmBackend): void {
