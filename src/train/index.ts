@@ -5,6 +5,7 @@
  */
 export { type CheckpointOptions, storedEpochs } from './checkpoint/checkpoints.js';
 export { indexedDbStore } from './checkpoint/indexedDbStore.js';
+export { opfsStore } from './checkpoint/opfsStore.js';
 export { type CheckpointStore, memoryStore } from './checkpoint/store.js';
 export { type Confusion, confusion } from './confusion.js';
 export { confusionChart } from './confusionChart.js';

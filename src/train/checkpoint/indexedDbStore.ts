@@ -1,5 +1,6 @@
 import { fail } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
+import { originLock } from './originLock.js';
 import { type CheckpointStore, collect } from './store.js';
 
 /** The object store of the checkpoints, as blobs by their names. */
@@ -42,7 +43,7 @@ export function indexedDbStore(name: string): CheckpointStore {
   };
   return {
     name: `the database ${name}`,
-    lock: () => locked(`vgg-blocks/${name}`, name),
+    lock: async () => originLock(`vgg-blocks/${name}`, `the database ${name}`),
     list: async () => (await use('readonly', (table) => table.getAllKeys())) as string[],
     open: async (key) => (await use('readonly', (table) => table.get(key))) as Blob,
     async write(key, content) {
@@ -59,22 +60,5 @@ function opened(name: string): Promise<IDBDatabase> {
     request.onupgradeneeded = () => request.result.createObjectStore(TABLE);
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
-  });
-}
-
-/** Takes a lock of the origin, which ends with the page. */
-function locked(lock: string, name: string): Promise<() => Promise<void>> {
-  return new Promise((resolve, reject) => {
-    const held = navigator.locks.request(lock, { ifAvailable: true }, (got) => {
-      if (!got)
-        throw new Error(`the database ${name} is in use by another tab; close it, or choose another name.`);
-      return new Promise<void>((release) =>
-        resolve(async () => {
-          release();
-          await held;
-        }),
-      );
-    });
-    held.catch(reject);
   });
 }

@@ -2,8 +2,8 @@ import type { Source } from '../../io/read.js';
 import { concat } from '../../io/read.js';
 
 /**
- * Where a run keeps its checkpoints: `folderStore` of `vgg-blocks/node`, {@link indexedDbStore} in
- * browsers, {@link memoryStore}, or an object of your own.
+ * Where a run keeps its checkpoints: `folderStore` of `vgg-blocks/node`, {@link opfsStore} or
+ * {@link indexedDbStore} in browsers, {@link memoryStore}, or an object of your own.
  */
 export interface CheckpointStore {
   /** Its name in messages: the path of the folder, the name of the database. */
