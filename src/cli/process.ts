@@ -1,3 +1,5 @@
+import { constants, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 
 /** The signals that end a command, with the exit codes that shells report for them. */
@@ -6,15 +8,37 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** Stops the run in progress, if there is one. */
 let stopRun: (() => void) | undefined;
 
-/** Ends the process on signals by `process.exit`, which removes unfinished files, or stops the run in progress first. */
+/**
+ * Ends the process on signals by `process.exit`, which removes unfinished files, or stops the run in progress first. Under
+ * `nohup` the end of the terminal (SIGHUP) changes nothing.
+ */
 export function handleSignals(): void {
   for (const [signal, code] of Object.entries(SIGNALS)) {
     process.on(signal, () => {
+      if (signal === 'SIGHUP' && isUnderNohup()) return;
       if (!stopRun) process.exit(code);
       process.exitCode = code;
       stopRun();
       stopRun = undefined;
     });
+  }
+}
+
+/**
+ * Whether the process was started by `nohup`, whose only trace is this, since Node resets the signals that it ignores: shells
+ * name it in `_`, and instead of the terminal GNU's gives a `/dev/null` that cannot be read.
+ */
+function isUnderNohup(): boolean {
+  if (basename(process.env._ ?? '') === 'nohup') return true;
+  try {
+    const [, flags] = /^flags:\s*(\d+)/m.exec(readFileSync('/proc/self/fdinfo/0', 'utf8')) ?? [];
+    return (
+      readlinkSync('/proc/self/fd/0') === '/dev/null' &&
+      (Number.parseInt(flags!, 8) & 3) === constants.O_WRONLY
+    );
+  } catch {
+    // There is no /proc.
+    return false;
   }
 }
 

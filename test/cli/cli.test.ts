@@ -80,6 +80,24 @@ describe('vgg-blocks', () => {
     server.closeAllConnections();
     server.close();
   });
+
+  test('outlives its terminal under nohup, which a shell names, or which has taken the input away', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const unreadable = openSync('/dev/null', 'w');
+    for (const [shell, stdin] of [['nohup', 'ignore'] as const, ['sh', unreadable] as const]) {
+      const args = ['inspect', `http://127.0.0.1:${port}/vgg.safetensors`];
+      const { child, outcome } = start(args, { _: `/usr/bin/${shell}` }, 'pipe', undefined, stdin);
+      const [, response] = await once(server, 'request');
+      child.kill('SIGHUP');
+      response.writeHead(404).end();
+      const { code, error } = await outcome;
+      expect([code, error]).toEqual([1, expect.stringContaining('404')]);
+    }
+    closeSync(unreadable);
+    server.close();
+  });
 });
 
 describe('vgg-blocks inspect and convert', () => {
@@ -391,7 +409,8 @@ describe('vgg-blocks train', () => {
 
   /** A long run that has trained for an epoch. */
   const longRun = async (out: string) => {
-    const run = start(['train', ...SMALL, '--epochs', '500', '--out', out]);
+    // Whatever started the tests.
+    const run = start(['train', ...SMALL, '--epochs', '500', '--out', out], { _: 'node' });
     while (run.child.exitCode === null && !run.out().includes('epoch')) await once(run.child.stdout!, 'data');
     return run;
   };

@@ -33,12 +33,13 @@ interface Outcome {
   error: string;
 }
 
-/** Starts the command line, with variables added to the environment, and its output in a pipe or an open file, in a folder; a command that leaves tensors behind fails. */
+/** Starts the command line, with variables added to the environment, its output in a pipe or an open file, in a folder, its input from nothing or an open file; a command that leaves tensors behind fails. */
 export function start(
   args: string[],
   env: Record<string, string> = {},
   stdout: 'pipe' | number = 'pipe',
   cwd = root,
+  stdin: 'ignore' | number = 'ignore',
 ): {
   child: ChildProcess;
   outcome: Promise<Outcome>;
@@ -47,7 +48,7 @@ export function start(
   const child = spawn(process.execPath, ['--import', `${root}test/cli/leaks.mjs`, PROGRAM, ...args], {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ['ignore', stdout, 'pipe'],
+    stdio: [stdin, stdout, 'pipe'],
   });
   let [out, error] = ['', ''];
   child.stdout?.on('data', (chunk) => {
