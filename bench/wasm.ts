@@ -4,8 +4,9 @@
  *
  *     npm run bench:wasm -- [rounds] [python] [cases, by a part of their names] [node] [--threads 2]
  *
- * Each implementation runs in a process of its own, which is warmed up once and stays; they take turns. Processor time is
- * measured, so that other programs have little effect; the spread is printed all the same.
+ * Each implementation runs in a process of its own, which stays and is first warmed up: V8 compiles a function again once it has
+ * run often, so that the first steps of a small network take half as long again as later ones. Then they take turns. Processor
+ * time is measured, so that other programs have little effect; the spread is printed all the same.
  *
  * `--threads` compares several threads with one, and with as many processes on one thread each, which is the machine's
  * limit. Then wall time is measured, so the machine should be otherwise idle.
@@ -53,6 +54,9 @@ const CASES: Record<string, Case> = {
   'training, VGG-11/4, 224x224x1, batch 8, batchNorm': { ...LARGE, batchNorm: true },
 };
 
+/** Milliseconds of steps before those that count, and of those in a round, roughly. */
+const [WARM_UP, ROUND] = [4000, 500];
+
 interface Options {
   rounds: number;
   python: string;
@@ -73,9 +77,10 @@ async function compare({ rounds, cases, threads, ...options }: Options): Promise
       rates: [] as number[],
     }));
     try {
+      for (const { process } of implementations) await process.warmUp();
       for (let round = 0; round < rounds; round++) {
         for (const { process, rates } of implementations)
-          rates.push((1000 * one.batch) / (await process.step(2)));
+          rates.push((1000 * one.batch) / (await process.round()));
       }
     } finally {
       for (const { process } of implementations) process.end();
@@ -125,6 +130,8 @@ function start(
 
 /** Processes that answer each line, a number of steps, with the milliseconds of one step. */
 class Stepper {
+  /** Of the last step. */
+  #milliseconds = 0;
   readonly #processes: { process: ChildProcess; lines: AsyncIterator<string> }[];
 
   constructor(program: string, args: string[], count: number) {
@@ -134,15 +141,25 @@ class Stepper {
     });
   }
 
-  /** The milliseconds per step. Of several processes at once, the slowest one's divided by their number. */
-  async step(count: number): Promise<number> {
+  /** Runs steps until they are as fast as they get. */
+  async warmUp(): Promise<void> {
+    for (let passed = 0; passed < WARM_UP; passed += 2 * this.#milliseconds) await this.#run(2);
+  }
+
+  /** Runs a round. Returns the milliseconds per step; of several processes at once, the slowest one's divided by their number. */
+  async round(): Promise<number> {
+    await this.#run(Math.max(2, Math.round(ROUND / this.#milliseconds)));
+    return this.#milliseconds / this.#processes.length;
+  }
+
+  async #run(count: number): Promise<void> {
     const times = this.#processes.map(async ({ process, lines }) => {
       process.stdin!.write(`${count}\n`);
       const { value, done } = await lines.next();
       if (done) throw new Error(`${process.spawnfile} exited without an answer`);
       return Number(value);
     });
-    return Math.max(...(await Promise.all(times))) / times.length;
+    this.#milliseconds = Math.max(...(await Promise.all(times)));
   }
 
   end(): void {

@@ -54,7 +54,6 @@ async function run(steps) {
   }
 }
 
-await run(3);
 for await (const line of createInterface({ input: process.stdin })) {
   const steps = Number(line);
   const [ms] = await timesOf(() => run(steps), { clock });
