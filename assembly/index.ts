@@ -5,7 +5,7 @@ export { denseGradient, denseGradientBytes } from './dense';
 export { direct, directFilter, directFilterBytes, directFilterGradient, directGradientBytes } from './direct';
 export { maxPool } from './maxPool';
 export { maxPoolGradient } from './pool';
-export { normApply, normBytes, normGradients, normGradientSums, normInputGradient, normStatistics, normSums } from './norm';
+export { normApply, normBytes, normFactors, normGradients, normGradientSums, normInputGradient, normStatistics, normSums } from './norm';
 export { maxPoolChoices, spreadChoices } from './poolChoices';
 export { product, productBytes, productOfFew, productOfFewBytes } from './product';
 export { reluGradient } from './relu';

@@ -74,6 +74,14 @@ export function normStatistics(
   }
 }
 
+/** In a part's memory the factors for `normApply`, from a variance that is known. */
+export function normFactors(channels: i32, scale: usize, variance: usize, epsilon: f64, sums: usize): void {
+  const factor = third(sums, channels);
+  for (let c: usize = 0; c < <usize>channels << 2; c += 4) {
+    store<f32>(factor + c, factorOf(load<f32>(scale + c), load<f32>(variance + c), epsilon));
+  }
+}
+
 /** y of some rows. */
 export function normApply(
   x: usize, rows: i32, channels: i32, mean: usize, offset: usize, relu: i32, sums: usize, y: usize,
@@ -115,9 +123,7 @@ export function normGradientSums(
   const step = <usize>channels << 2;
   const products = second(sums, channels), factor = third(sums, channels);
   memory.fill(sums, 0, channels << 4);
-  for (let c: usize = 0; c < step; c += 4) {
-    store<f32>(factor + c, factorOf(load<f32>(scale + c), load<f32>(variance + c), epsilon));
-  }
+  normFactors(channels, scale, variance, epsilon, sums);
   const blocked = blockedBelow(relu);
   for (let row = 0; row < rows; row += ROWS) {
     const count = min(ROWS, rows - row);

@@ -10,20 +10,25 @@ export function sumRowsBytes(columns: i32): usize {
   return <usize>columns << 3;
 }
 
-/** The sums, divided by `divisor`, of columns `first` to `end` of x, `[rows, columns]`. */
-export function sumRows(x: usize, rows: i32, columns: i32, first: i32, end: i32, to: usize, divisor: f64, work: usize): void {
+/** The sums, divided by `divisor`, of columns `first` to `end` of each block of x, `[blocks, rows, columns]`. */
+export function sumRows(
+  x: usize, blocks: i32, rows: i32, columns: i32, first: i32, end: i32, to: usize, divisor: f64, work: usize,
+): void {
   const row = <usize>columns << 2;
   const sums = work - (first << 3);
-  memory.fill(work, 0, (end - first) << 3);
-  for (let from = 0; from < rows; from += ROWS) {
-    const count = min(ROWS, rows - from);
-    let column = first;
-    for (; column + 16 <= end; column += 16) sixteen(x + (column << 2), count, row, sums + (column << 3));
-    for (; column < end; column++) one(x + (column << 2), count, row, sums + (column << 3));
-    x += count * row;
-  }
-  for (let column = first; column < end; column++) {
-    store<f32>(to + (column << 2), <f32>(load<f64>(sums + (column << 3)) / divisor));
+  for (let block = 0; block < blocks; block++) {
+    memory.fill(work, 0, (end - first) << 3);
+    for (let from = 0; from < rows; from += ROWS) {
+      const count = min(ROWS, rows - from);
+      let column = first;
+      for (; column + 16 <= end; column += 16) sixteen(x + (column << 2), count, row, sums + (column << 3));
+      for (; column < end; column++) one(x + (column << 2), count, row, sums + (column << 3));
+      x += count * row;
+    }
+    for (let column = first; column < end; column++) {
+      store<f32>(to + (column << 2), <f32>(load<f64>(sums + (column << 3)) / divisor));
+    }
+    to += row;
   }
 }
 

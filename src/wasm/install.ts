@@ -10,7 +10,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { INSTALLATION, type OwnKernels, type WasmInstallation, wasmInstallation } from '../tfjs/kernels.js';
 import type { WasmBackend } from './backend.js';
-import { batchNorm, batchNormGrad } from './batchNorm.js';
+import { batchNorm, batchNormGrad, fusedBatchNorm } from './batchNorm.js';
 import { clipByValue, relu, relu6 } from './clamp.js';
 import { conv2d, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
@@ -58,6 +58,7 @@ const KERNELS = {
   Relu: relu,
   Relu6: relu6,
   ClipByValue: clipByValue,
+  FusedBatchNorm: fusedBatchNorm,
   Sum: sum,
   Mean: mean,
   Tile: tile,

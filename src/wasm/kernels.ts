@@ -101,7 +101,8 @@ export interface Kernels {
   sumRowsBytes(columns: number): number;
   sumRows(
     ...args: [
-      ...x: [address: number, rows: number, columns: number, firstColumn: number, endColumn: number],
+      ...x: [address: number, blocks: number, rows: number, columns: number],
+      ...columns: [first: number, end: number],
       ...sums: [to: number, divisor: number, work: number],
     ]
   ): void;
@@ -116,6 +117,7 @@ export interface Kernels {
       ...running: [mean: number, variance: number, rate: number, nextMean: number, nextVariance: number],
     ]
   ): void;
+  normFactors(channels: number, scale: number, variance: number, epsilon: number, sums: number): void;
   normApply(
     ...args: [
       ...x: [address: number, rows: number, channels: number],

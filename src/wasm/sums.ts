@@ -17,23 +17,31 @@ export function mean(call: Call<{ x: TensorInfo }, MeanAttrs>) {
   return reduced(call, (count) => count);
 }
 
-/** The sums, divided by `divisor`, of the columns of numbers at the address `x`. */
+/** The sums, divided by `divisor`, of the columns of numbers at the address `x`; of each block of them, `[blocks, rows, columns]`. */
 export function sumRows(
   tools: Tools,
   x: number,
   rows: number,
   columns: number,
   to: number,
-  divisor = 1,
+  { divisor = 1, blocks = 1 } = {},
 ): void {
-  // Each thread has whole vectors.
-  const tasks = shares(tools, Math.ceil(columns / 16), 16 * rows * PER_NUMBER).map(
-    ([first, end]): Task => ({
+  // Each thread has whole blocks, or whole vectors of columns.
+  const byBlock = blocks > tools.helpers.length;
+  const [units, numbers] = byBlock ? [blocks, rows * columns] : [Math.ceil(columns / 16), 16 * rows * blocks];
+  const tasks = shares(tools, units, numbers * PER_NUMBER).map(([from, next]): Task => {
+    const [block, endBlock, first, end] = byBlock
+      ? [from, next, 0, columns]
+      : [0, blocks, 16 * from, Math.min(columns, 16 * next)];
+    return {
       kernel: 'sumRows',
       bytes: tools.kernels.sumRowsBytes(columns),
-      args: (work) => [x, rows, columns, 16 * first, Math.min(columns, 16 * end), to, divisor, work],
-    }),
-  );
+      args: (work) => [
+        ...[x + 4 * block * rows * columns, endBlock - block, rows, columns, first, end],
+        ...[to + 4 * block * columns, divisor, work],
+      ],
+    };
+  });
   runTasks(tools, tasks);
 }
 
@@ -55,11 +63,8 @@ function reduced(call: Call<{ x: TensorInfo }, SumAttrs>, divisorOf: (count: num
     'float32',
   );
   const [from, to] = [addressOf(backend, x), addressOf(backend, y)];
-  if (inner === 1) kernels.sumColumns(from, outer, count, to, divisorOf(count));
-  else {
-    for (let i = 0; i < outer; i++) {
-      sumRows(call, from + 4 * i * count * inner, count, inner, to + 4 * i * inner, divisorOf(count));
-    }
-  }
+  const divisor = divisorOf(count);
+  if (inner === 1) kernels.sumColumns(from, outer, count, to, divisor);
+  else sumRows(call, from, count, inner, to, { divisor, blocks: outer });
   return y;
 }

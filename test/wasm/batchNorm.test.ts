@@ -1,10 +1,24 @@
 import '@tensorflow/tfjs-backend-wasm';
-import { dispose, memory, ones, setBackend, type Tensor, tensor, tidy, zeros } from '@tensorflow/tfjs-core';
+import {
+  add,
+  batchNorm,
+  dispose,
+  memory,
+  ones,
+  setBackend,
+  square,
+  type Tensor,
+  type Tensor1D,
+  type Tensor4D,
+  tensor,
+  tidy,
+  zeros,
+} from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { runOwnKernel } from '../../src/tfjs/kernels.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { fixtureJson, noiseImages } from '../support/fixtures.js';
-import { random, wasm } from './compare.js';
+import { expectSame, random, wasm } from './compare.js';
 
 beforeAll(async () => {
   installWasmKernels();
@@ -166,5 +180,47 @@ test('the gradient of x takes the memory of that of y unless another tensor shar
     expect(copy.dataSync()).toEqual(values);
     copy.dispose();
     expect(run().dataId).toBe(dy.dataId);
+  });
+});
+
+describe('with known statistics', () => {
+  const of = (shape: number[], seed: number) => random(shape, seed) as Tensor1D;
+
+  test.each([
+    [[2, 5, 7, 3], [3]],
+    [[3, 9, 8, 24], [24]],
+    [[1, 1, 1, 5], [5]],
+    [[40, 21], [21]],
+    [
+      [2, 3, 4, 5],
+      [2, 3, 4, 5],
+    ],
+    [[0, 3, 3, 4], [4]],
+  ])('images of %j are normalized by statistics of %j as on the cpu backend', async (shape, each) => {
+    for (const wanted of [{ offset: true, scale: true }, { offset: true }, { scale: true }]) {
+      const given = (name: 'offset' | 'scale', seed: number) => (name in wanted ? of(each, seed) : undefined);
+      await expectSame(
+        () =>
+          batchNorm(
+            of(shape, 1) as Tensor,
+            of(each, 2),
+            add(square(of(each, 3)), 0.1),
+            given('offset', 4),
+            given('scale', 5),
+            1e-3,
+          ),
+        2e-6,
+      );
+    }
+  });
+
+  test('NaN and infinity stay in their place', () => {
+    const [x, values] = [
+      new Float32Array(16).fill(1).map((_, i) => [1, Number.NaN, Number.POSITIVE_INFINITY][i % 3]!),
+      [zeros([8]), ones([8])] as Tensor1D[],
+    ];
+    const y = tidy(() => batchNorm(tensor(x, [1, 1, 2, 8]) as Tensor4D, values[0]!, values[1]!).dataSync());
+    expect(Array.from(y, (value) => Math.round(value * 100) / 100)).toEqual(Array.from(x));
+    dispose(values);
   });
 });

@@ -75,6 +75,7 @@ describe('sums and means', () => {
   test.each([
     ['first', [100_003, 21], [0]],
     ['middle', [2, 317, 311, 17], [1, 2]],
+    ['middle of many', [503, 101, 19], [1]],
     ['last', [3, 500_009], [1]],
     ['all', [1_000_003], [0]],
   ])('of a million numbers over the %s axes are rounded once', async (_, shape, axes) => {

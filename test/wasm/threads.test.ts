@@ -5,6 +5,7 @@ import {
   fused,
   matMul,
   ones,
+  reshape,
   setBackend,
   sum,
   type Tensor,
@@ -198,7 +199,9 @@ describe('threads', () => {
         const attrs = { filterSize: [2, 2], strides: [2, 2], pad: 'valid' };
         const dx = engine().runKernel('MaxPoolGrad', { dy, input: x, output: dy }, attrs) as Tensor;
         const before = engine().runKernel('ReluGrad', { dy: dx, y: x }) as Tensor;
-        return [dx, before, sum(x, [0, 1, 2])];
+        // By columns, by images, and by columns of two blocks.
+        const sums = [sum(x, [0, 1, 2]), sum(x, [1, 2]), sum(reshape(x, [2, 40_960, 40]), 1)];
+        return [dx, before, ...sums];
       });
     installWasmKernels();
     const expected = await compute();
@@ -228,7 +231,12 @@ describe('threads', () => {
           { dy, x, mean, variance, scale, offset },
           { ...attrs, wantsX: true },
         );
-        return [...outputs, ...gradients];
+        const known = engine().runKernel(
+          'FusedBatchNorm',
+          { x, mean, variance, scale, offset },
+          { varianceEpsilon: 1e-5 },
+        );
+        return [...outputs, ...gradients, known as Tensor];
       });
     installWasmKernels();
     const expected = await compute();
