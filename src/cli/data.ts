@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import {
   FASHION_MNIST,
@@ -10,9 +10,12 @@ import {
   mnist,
 } from 'vgg-blocks/data';
 
-/** Whether a folder has IDX files. */
-export function isIdxFolder(path: string): boolean {
-  return readdirSync(path).some((name) => /[-.]idx[13][-.]ubyte(\.gz)?$/.test(name));
+/** Whether a folder has IDX files, or tables of pixels instead of folders of images. */
+export function isSetFolder(path: string): boolean {
+  const entries = readdirSync(path, { withFileTypes: true });
+  const has = (pattern: RegExp) => entries.some(({ name }) => pattern.test(name));
+  if (has(/[-.]idx[13][-.]ubyte(\.gz)?$/)) return true;
+  return !entries.some((entry) => entry.isDirectory()) && has(/(^|[-_])(train|test)\.csv$/i);
 }
 
 /** Loads the images that `--data` names. */
@@ -31,7 +34,12 @@ export async function loadData(
       log(`downloading MNIST from ${MNIST.home}, unless it is cached`);
       return mnist({ source: MNIST });
     default:
-      // IDX files do not name their classes; the folder's name may show which data set it is.
-      return basename(resolve(source)).includes('fashion') ? fashionMnist({ source }) : idxImages({ source });
+      return isFashion(source) ? fashionMnist({ source }) : idxImages({ source });
   }
+}
+
+/** Whether a folder has Fashion-MNIST, whose files do not name the classes; its name or theirs may show it. */
+function isFashion(folder: string): boolean {
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  return [basename(resolve(folder)), ...files].some((name) => name.includes('fashion'));
 }

@@ -8,7 +8,7 @@ import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder, writeFileAtomic } from 'vgg-blocks/node';
 import { type Batch, confusionChart, type Examples, evaluate } from 'vgg-blocks/train';
 import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
-import { isIdxFolder, loadData } from './data.js';
+import { isSetFolder, loadData } from './data.js';
 import { listing, percent } from './finetuned.js';
 import {
   labelsOf,
@@ -41,7 +41,7 @@ export function evaluateCommand(): Command {
   return withNetwork(printing(command, ({ out }: EvaluateArguments) => out !== undefined))
     .requiredOption(
       '--data <source>',
-      "a folder with one subfolder of images per class (its test or val folder, if it has one), a folder of IDX files, 'fashion-mnist', 'mnist' or 'generated'",
+      "a folder with one subfolder of images per class (its test or val folder, if it has one), a folder of IDX files or of two tables (CSV), 'fashion-mnist', 'mnist' or 'generated'",
     )
     .addOption(labelsOption())
     .addOption(numberIn('count', '--batch <n>', 'batch size', 32))
@@ -64,7 +64,7 @@ async function run(args: EvaluateArguments): Promise<void> {
     args.labels === undefined
       ? (network.classNames ?? (classes === LABELS.length ? LABELS : undefined))
       : await labelsOf('evaluate', args.labels, { ...network, classes });
-  const isImages = isFolder(args.data) && !isIdxFolder(args.data);
+  const isImages = isFolder(args.data) && !isSetFolder(args.data);
   const { examples, problems } = isImages
     ? await imagesOf(args, network, classes, names)
     : await arraysOf(args, network, names);

@@ -66,7 +66,7 @@ export function trainCommand(): Command {
     .addOption(
       new Option(
         '--data <source>',
-        "'generated' (drawn garments), 'fashion-mnist' or 'mnist' (downloaded), or a folder of IDX files",
+        "'generated' (drawn garments), 'fashion-mnist' or 'mnist' (downloaded), or a folder of IDX files or of two tables (CSV)",
       ).default('generated'),
     )
     .addOption(shared.arch().default(VGG11, 'vgg11'))

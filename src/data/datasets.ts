@@ -2,80 +2,35 @@ import { isUrl } from '../base/realm.js';
 import { download } from '../io/download.js';
 import { DataError } from '../io/errors.js';
 import { gunzip, isGzip } from '../io/gunzip.js';
-import { isPath, nodePath, type ReadOptions, readBytes, type Source, sourceName } from '../io/read.js';
-import { nodeModules } from '../io/runtime.js';
-import { GARMENT_NAMES } from './garments/garments.js';
+import { type ReadOptions, readBytes, type Source, sourceName } from '../io/read.js';
+import { isEmnist, type LabelMapping, mapped, mappingName, parseMapping, transposed } from './emnist.js';
 import { IDX_HEADER_BYTES, idxFileBytes, MAX_IDX_BYTES, parseIdx } from './idx.js';
-import { ImageSet } from './imageSet.js';
+import type { ImageSet } from './imageSet.js';
+import { imageSet, type Part } from './part.js';
+import { parsePixelTable } from './pixelTable.js';
+import {
+  FASHION_MNIST,
+  IDX_NAMES,
+  type IdxPart,
+  MNIST,
+  PARTS,
+  type PublishedDataset,
+} from './publishedSets.js';
+import { idxNames, namesIn, type TableNames, tableNames } from './setFolder.js';
 
-/** The four files of a data set. */
-export type IdxPart = 'trainImages' | 'trainLabels' | 'testImages' | 'testLabels';
-
-/** A file of a published data set. */
-export interface PublishedFile {
-  name: string;
-  bytes: number;
-  /** SHA-256 of the gzipped file, from TensorFlow Datasets' checksum lists. */
-  sha256: string;
-}
-
-/**
- * A published data set: its location and its files. Nothing is fetched until it is passed as a source. A mirror is checked the
- * same way: `{ ...FASHION_MNIST, home: 'https://mirror.example/fashion/' }`.
- */
-export interface PublishedDataset {
-  /** URL of the folder with the files. */
-  home: string;
-  files: Record<IdxPart, PublishedFile>;
-  classNames: readonly string[];
-  license: string;
-}
-
-const PARTS: readonly IdxPart[] = ['trainImages', 'trainLabels', 'testImages', 'testLabels'];
-
-const NAMES: Record<IdxPart, string> = {
-  trainImages: 'train-images-idx3-ubyte',
-  trainLabels: 'train-labels-idx1-ubyte',
-  testImages: 't10k-images-idx3-ubyte',
-  testLabels: 't10k-labels-idx1-ubyte',
-};
-
-/** Fashion-MNIST (Xiao, Rasul & Vollgraf 2017): 60000 and 10000 images of garments, 28x28 gray. 31 MB. */
-export const FASHION_MNIST: PublishedDataset = {
-  home: 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
-  files: published([
-    [26421880, '3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84'],
-    [29515, 'a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845'],
-    [4422102, '346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073'],
-    [5148, '67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5'],
-  ]),
-  classNames: GARMENT_NAMES,
-  license: 'MIT, Zalando SE',
-};
-
-/** MNIST (LeCun, Cortes & Burges 1998), from a mirror: 60000 and 10000 handwritten digits, 28x28 gray. 12 MB. */
-export const MNIST: PublishedDataset = {
-  home: 'https://storage.googleapis.com/cvdf-datasets/mnist/',
-  files: published([
-    [9912422, '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609'],
-    [28881, '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c'],
-    [1648877, '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6'],
-    [4542, 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6'],
-  ]),
-  classNames: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
-  license: 'CC BY-SA 3.0',
-};
-
-/** Source of a data set's four files. */
+/** Source of a data set's files. */
 export interface DatasetOptions extends Omit<ReadOptions, 'maxBytes'> {
   /**
-   * A folder (a path in Node, or a URL) with the files under their published names, gzipped or not; or each file as a path, URL,
-   * Blob or bytes; or a published set, such as `FASHION_MNIST`, which is downloaded, checked by length and SHA-256, and cached.
-   * Other sources are neither cached nor checked against published sums.
+   * A folder (a path in Node, or a URL) with the four IDX files under their published names, gzipped or not; or each file as a
+   * path, URL, Blob or bytes; or a published set, such as `FASHION_MNIST`, which is downloaded, checked by length and SHA-256, and
+   * cached. In Node a folder may have two tables instead, `NAME_train.csv` and `NAME_test.csv`, with a row for each image: its
+   * label and its pixels. Other sources are neither cached nor checked against published sums.
    */
   source: string | URL | Record<IdxPart, Source> | PublishedDataset;
   /** For a published set: another cache folder (Node) or cache name (browser), or `false` for no cache. */
   cache?: string | false;
+  /** Whether images are stored column by column. Default: true for files whose names begin with `emnist-`, as EMNIST's do. */
+  transpose?: boolean;
 }
 
 /** Training and test images of a published data set. */
@@ -105,7 +60,8 @@ export function mnist(options: DatasetOptions): Promise<Dataset> {
  * Any data set in MNIST's format, with as many classes as its labels tell, up to 256, such as EMNIST. In a folder, the names may
  * begin with the set's (`emnist-letters-train-images-idx3-ubyte.gz`).
  *
- * @param options `classNames` default to the numbers from 0 to the largest label.
+ * @param options `classNames` default to the characters that EMNIST's mapping in the folder (`emnist-letters-mapping.txt`) gives
+ *   to the labels, or else to the numbers from 0 to the largest label.
  * @throws DataError as {@link fashionMnist} does.
  */
 export function idxImages(options: DatasetOptions & { classNames?: readonly string[] }): Promise<Dataset> {
@@ -118,17 +74,27 @@ async function load(
   options: DatasetOptions,
 ): Promise<Dataset> {
   checkSource(where, home, options?.source);
-  const parts: Part[] = [];
-  // One after another, so that a missing file stops the download of the rest.
-  for (const part of PARTS) parts.push(await readPart(part, options));
-  const [trainImages, trainLabels, testImages, testLabels] = parts;
-  const classNames = given ?? numbersFor(trainLabels!, testLabels!);
-  const trainSet = imageSet(trainImages!, trainLabels!, classNames);
-  const testSet = imageSet(testImages!, testLabels!, classNames);
+  const { source } = options;
+  const inFolder = typeof source === 'string' || isUrl(source);
+  const all = inFolder ? await namesIn(source) : undefined;
+  const tables = inFolder ? tableNames(source, all) : undefined;
+  const parts = tables ? await readTables(tables, options) : await readParts(options, all);
+  const { trainImages, trainLabels, testImages, testLabels } = parts;
+  const isTransposed = options.transpose ?? isEmnist(trainImages.name);
+  const mapping = given ? undefined : await readMapping(options, trainImages.name, all);
+  const classNames = given ?? mapping?.classNames ?? numbersFor(trainLabels, testLabels);
+  const setOf = (images: Part, labels: Part) =>
+    imageSet(
+      isTransposed ? transposed(images) : images,
+      mapping ? mapped(labels, mapping) : labels,
+      classNames,
+    );
+  const trainSet = setOf(trainImages, trainLabels);
+  const testSet = setOf(testImages, testLabels);
   if (`${trainSet.shape}` !== `${testSet.shape}`) {
     const [test, train] = [testSet.shape, trainSet.shape].map((shape) => shape.join('x'));
     throw new DataError(
-      testImages!.name,
+      testImages.name,
       'damaged',
       `its images are ${test}, but the training images are ${train}; use files of the same data set.`,
     );
@@ -155,22 +121,22 @@ function checkSource(where: string, home: string, source: DatasetOptions['source
   );
 }
 
-interface Part {
-  name: string;
-  dims: number[];
-  values: Uint8Array;
+async function readParts(
+  options: DatasetOptions,
+  all: readonly string[] | undefined,
+): Promise<Record<IdxPart, Part>> {
+  const parts: Partial<Record<IdxPart, Part>> = {};
+  // One after another, so that a missing file stops the download of the rest.
+  for (const part of PARTS) parts[part] = await readPart(part, options, all);
+  return parts as Record<IdxPart, Part>;
 }
 
-function published(files: [bytes: number, sha256: string][]): Record<IdxPart, PublishedFile> {
-  const named = PARTS.map((part, i) => [
-    part,
-    { name: `${NAMES[part]}.gz`, bytes: files[i]![0], sha256: files[i]![1] },
-  ]);
-  return Object.fromEntries(named) as Record<IdxPart, PublishedFile>;
-}
-
-async function readPart(part: IdxPart, { source, cache, ...options }: DatasetOptions): Promise<Part> {
-  const { name, bytes } = await fileOf(part, source, cache, options);
+async function readPart(
+  part: IdxPart,
+  { source, cache, ...options }: DatasetOptions,
+  all: readonly string[] | undefined,
+): Promise<Part> {
+  const { name, bytes } = await fileOf(part, source, cache, options, all);
   const limit = { headBytes: IDX_HEADER_BYTES, maxBytes: (head: Uint8Array) => idxFileBytes(head, name) };
   const { dims, values } = parseIdx(isGzip(bytes) ? await gunzip(bytes, name, limit) : bytes, name);
   const rank = part.endsWith('Images') ? 3 : 1;
@@ -186,20 +152,21 @@ async function fileOf(
   source: DatasetOptions['source'],
   cache: string | false | undefined,
   options: ReadOptions,
+  all: readonly string[] | undefined,
 ): Promise<{ name: string; bytes: Uint8Array }> {
   const read = async (file: Source) => ({
-    name: typeof file === 'string' || isUrl(file) ? sourceName(file) : part,
+    name: typeof file === 'string' || isUrl(file) || 'name' in file ? sourceName(file) : part,
     bytes: await readBytes(file, { ...options, maxBytes: MAX_IDX_BYTES }),
   });
   if (typeof source === 'string' || isUrl(source)) {
-    for (const name of await namesOf(part, source)) {
+    for (const name of idxNames(part, source, all)) {
       try {
         return await read(folder(source) + name);
       } catch (error) {
         if (!isMissing(error)) throw error;
       }
     }
-    const sentence = `it has neither ${NAMES[part]}.gz nor ${NAMES[part]}; use the folder with the four files.`;
+    const sentence = `it has neither ${IDX_NAMES[part]}.gz nor ${IDX_NAMES[part]}; use the folder with the four files, or with two tables, NAME_train.csv and NAME_test.csv.`;
     throw new DataError(String(source), 'missing', sentence);
   }
   if ('home' in source) {
@@ -210,28 +177,35 @@ async function fileOf(
   return read(source[part]);
 }
 
-/** The names under which a part may be in a folder; those that are there, if it can be listed. */
-async function namesOf(part: IdxPart, source: string | URL): Promise<readonly string[]> {
-  // Browsers and unpackers write train-images.idx3-ubyte.
-  const usual = [NAMES[part], NAMES[part].replace('-idx', '.idx')].flatMap((name) => [`${name}.gz`, name]);
-  const node = isPath(source) ? nodeModules() : undefined;
-  const all = await node?.fs.readdir(nodePath(source)).catch(() => undefined);
-  if (!all || all.some((name) => usual.includes(name))) return usual;
-  const [set, ...kind] = NAMES[part].split('-');
-  const ending = new RegExp(
-    `-${set === 't10k' ? '(?:t10k|test)' : set}-${kind[0]}[-.]${kind[1]}-ubyte(?:\\.gz)?$`,
-  );
-  const found = all
-    .filter((name) => ending.test(name) && !name.startsWith('.'))
-    .sort()
-    .reverse();
-  const sets = [...new Set(found.map((name) => name.replace(ending, '')))];
-  if (sets.length < 2) return found;
-  throw new DataError(
-    String(source),
-    'unreadable',
-    `it has the files of ${sets.length} sets, ${sets.sort().join(', ')}; use a folder with those of one.`,
-  );
+/** The images and labels of two tables, as those of four files. */
+async function readTables(
+  names: TableNames,
+  { source, cache, ...options }: DatasetOptions,
+): Promise<Record<IdxPart, Part>> {
+  const read = async (file: string): Promise<readonly [images: Part, labels: Part]> => {
+    const name = folder(source as string | URL) + file;
+    const { side, images, labels } = parsePixelTable(await readBytes(name, options), name);
+    const count = labels.length;
+    return [
+      { name, dims: [count, side, side], values: images },
+      { name, dims: [count], values: labels },
+    ];
+  };
+  const [trainImages, trainLabels] = await read(names.train);
+  const [testImages, testLabels] = await read(names.test);
+  return { trainImages, trainLabels, testImages, testLabels };
+}
+
+/** The mapping of labels beside a file of a set, if there is one. */
+async function readMapping(
+  { source, cache, ...options }: DatasetOptions,
+  trainImages: string,
+  all: readonly string[] | undefined,
+): Promise<LabelMapping | undefined> {
+  const file = mappingName(trainImages);
+  if (!all?.includes(file)) return undefined;
+  const name = folder(source as string | URL) + file;
+  return parseMapping(new TextDecoder().decode(await readBytes(name, options)), name);
 }
 
 function folder(source: string | URL): string {
@@ -240,32 +214,4 @@ function folder(source: string | URL): string {
 
 function isMissing(error: unknown): boolean {
   return error instanceof DataError && error.fault === 'missing';
-}
-
-function imageSet(images: Part, labels: Part, classNames: readonly string[]): ImageSet {
-  const [count, height, width] = images.dims as [number, number, number];
-  if (height === 0 || width === 0) {
-    throw new DataError(images.name, 'damaged', `its images are ${height}x${width}; get the file again.`);
-  }
-  if (labels.values.length !== count) {
-    throw new DataError(
-      labels.name,
-      'damaged',
-      `it has ${labels.values.length} labels for the ${count} images of ${images.name}; get both files again.`,
-    );
-  }
-  const stray = labels.values.findIndex((label) => label >= classNames.length);
-  if (stray >= 0) {
-    throw new DataError(
-      labels.name,
-      'damaged',
-      `label ${labels.values[stray]} of image ${stray} is above ${classNames.length - 1}, the last of ${classNames.length} classes; get the file again, or load a set of more classes by idxImages.`,
-    );
-  }
-  return new ImageSet({
-    images: images.values,
-    labels: labels.values,
-    shape: [height, width, 1],
-    classNames,
-  });
 }

@@ -10,17 +10,19 @@ export { augmentBatch, type BatchAugmentation, type PixelBatch } from './augment
 export {
   type Dataset,
   type DatasetOptions,
-  FASHION_MNIST,
   fashionMnist,
-  type IdxPart,
   idxImages,
-  MNIST,
   mnist,
-  type PublishedDataset,
-  type PublishedFile,
 } from './datasets.js';
 export { GARMENT_NAMES, type GarmentOptions, garments } from './garments/garments.js';
 export { type IdxArray, parseIdx } from './idx.js';
 export type { ImageFileBatchOptions, ImageFileSet, ImageProblem } from './imageFileSet.js';
 export { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from './imageFiles.js';
 export { type BatchOptions, type ImageBatch, ImageSet, type ImageSetOptions } from './imageSet.js';
+export {
+  FASHION_MNIST,
+  type IdxPart,
+  MNIST,
+  type PublishedDataset,
+  type PublishedFile,
+} from './publishedSets.js';

@@ -145,7 +145,7 @@ describe('fashionMnist and mnist', () => {
       new DataError(
         folder,
         'missing',
-        'it has neither train-images-idx3-ubyte.gz nor train-images-idx3-ubyte; use the folder with the four files.',
+        'it has neither train-images-idx3-ubyte.gz nor train-images-idx3-ubyte; use the folder with the four files, or with two tables, NAME_train.csv and NAME_test.csv.',
       ),
     );
   });
@@ -268,6 +268,102 @@ describe('idxImages', () => {
     write('digits');
     await expect(idxImages({ source: folder })).rejects.toThrow(
       `${folder}: it has the files of 2 sets, emnist-digits, emnist-letters; use a folder with those of one.`,
+    );
+  });
+
+  test("sets EMNIST's images upright, and names its classes by its mapping", async () => {
+    write('letters');
+    const mapping = join(folder, 'emnist-letters-mapping.txt');
+    const lines = [0, 11, 3, 1, 2, 5, 8].map((label, i) => `${label} ${65 + i} ${97 + i}`);
+    writeFileSync(mapping, `${lines.join('\r\n')}\r\n`);
+    const { trainSet, testSet } = await idxImages({ source: folder });
+    expect(trainSet.classNames).toEqual(['Aa', 'Bb', 'Cc', 'Dd', 'Ee', 'Ff', 'Gg']);
+    expect([...trainSet.labels, ...testSet.labels]).toEqual([0, 1, 2, 2, 3, 4, 5, 6]);
+    expect(trainSet.shape).toEqual([5, 4, 1]);
+    const [stored, upright] = [noise(120), trainSet.images];
+    for (const [image, row, column] of [
+      [0, 0, 3],
+      [2, 4, 1],
+      [5, 4, 3],
+    ] as const) {
+      expect(upright[20 * image + 4 * row + column]).toBe(stored[20 * image + 5 * column + row]);
+    }
+    const asStored = await idxImages({ source: folder, transpose: false });
+    expect([asStored.trainSet.shape, asStored.trainSet.images]).toEqual([[4, 5, 1], stored]);
+    writeFileSync(mapping, '0 65\n11 66\n3 67\n1 68\n');
+    await expect(idxImages({ source: folder })).rejects.toThrow(
+      'emnist-letters-train-labels-idx1-ubyte.gz: label 2 of image 5 is not in the mapping beside it; get both files again.',
+    );
+    writeFileSync(mapping, '0 65\n<!doctype html>');
+    await expect(idxImages({ source: folder })).rejects.toThrow(
+      `${mapping}: line 2 is '<!doctype html>' instead of a label and the codes of its characters, such as 36 97; get the file again.`,
+    );
+  });
+});
+
+describe('tables', () => {
+  const rows = ['9,0,255,3,4', '2,5,6,7,8', '0,1,1,1,1'];
+  const header = 'label,pixel1,pixel2,pixel3,pixel4\n';
+  const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+  test('are read with and without a row of names, by functions of ten classes and of others', async () => {
+    write('fashion-mnist_train.csv', `${header}${rows.join('\n')}\n`);
+    write('fashion-mnist_test.csv', rows.slice(1).join('\r\n'));
+    const { trainSet, testSet } = await fashionMnist({ source: folder });
+    expect(trainSet.shape).toEqual([2, 2, 1]);
+    expect([...trainSet.labels, ...testSet.labels]).toEqual([9, 2, 0, 2, 0]);
+    expect([...trainSet.images]).toEqual([0, 255, 3, 4, 5, 6, 7, 8, 1, 1, 1, 1]);
+    expect([...testSet.images]).toEqual([5, 6, 7, 8, 1, 1, 1, 1]);
+    expect(trainSet.classNames[9]).toBe('Ankle boot');
+    expect((await idxImages({ source: folder })).trainSet.classNames).toHaveLength(10);
+  });
+
+  test('of EMNIST are upright', async () => {
+    write('emnist-letters-train.csv', rows[0]!);
+    write('emnist-letters-test.csv', rows[0]!);
+    write('emnist-letters-mapping.txt', '9 73 105\n');
+    const { trainSet } = await idxImages({ source: folder });
+    expect([[...trainSet.images], trainSet.classNames]).toEqual([[0, 3, 255, 4], ['Ii']]);
+  });
+
+  test.each<[string, string, string]>([
+    [
+      'no labels',
+      'pixel0,pixel1\n1,2\n',
+      "its first column is 'pixel0' instead of label; use a table whose rows have the label and the pixels.",
+    ],
+    [
+      'images that are not square',
+      '1,2,3\n',
+      'its rows have 3 columns; a label and the pixels of a square image are expected, such as 785 columns for 28x28.',
+    ],
+    [
+      'a web page',
+      '<!doctype html>',
+      "its first column is '<!doctype html>' instead of label; use a table whose rows have the label and the pixels.",
+    ],
+    ['a short row', '1,2,3,4,5\n1,2\n', 'image 1 has 2 columns instead of 5.'],
+    ['a long row', '1,2,3,4,5\n1,2,3,4,5,6\n', 'image 1 has 6 columns instead of 5.'],
+    ['a fraction', '1,0.5,3,4,5', "image 0 has '.' in column 1; whole numbers from 0 to 255 are expected."],
+    ['a large number', '1,2,3,4,999999999999', 'image 0 has 999999999999 in column 4; whole numbers'],
+    ['an empty cell', '1,2,,4,5', 'image 0 has nothing in column 2; whole numbers'],
+    ['no images', header, 'its rows have 1 column; a label and'],
+  ])('with %s are refused', async (_, text, sentence) => {
+    write('train.csv', text);
+    write('test.csv', rows[0]!);
+    const loading = idxImages({ source: folder });
+    await expect(loading).rejects.toThrow(`${join(folder, 'train.csv')}: ${sentence}`);
+    await expect(loading).rejects.toMatchObject({ name: 'DataError', fault: 'damaged' });
+  });
+
+  test('of training alone, or of several sets, are refused', async () => {
+    write('mnist_train.csv', rows[0]!);
+    await expect(idxImages({ source: folder })).rejects.toThrow(
+      `${folder}: it has mnist_train.csv, but not mnist_test.csv; use a folder with both.`,
+    );
+    write('letters-train.csv', rows[0]!);
+    await expect(idxImages({ source: folder })).rejects.toThrow(
+      `${folder}: it has the files of 2 sets, letters, mnist; use a folder with those of one.`,
     );
   });
 });
