@@ -10,6 +10,7 @@ const subpaths = {
   data: 'src/data/index.ts',
   train: 'src/train/index.ts',
   wasm: 'src/wasm/index.ts',
+  webgpu: 'src/webgpu/index.ts',
   weights: 'src/weights/index.ts',
   images: 'src/images/index.ts',
   imagenet: 'src/imagenet/index.ts',

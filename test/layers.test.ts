@@ -24,6 +24,7 @@ const RULES: Record<string, string[]> = {
   io: ['base', '@noble/hashes/legacy.js'],
   'weights/formats': ['base', 'io'],
   wasm: ['base', 'tfjs', CORE],
+  webgpu: ['base', 'tfjs', CORE],
   data: [...GROUND, CORE],
   train: [...GROUND, 'weights/formats', CORE, LAYERS],
   'weights/layout': ['base', 'tfjs', 'weights/formats'],

@@ -67,6 +67,7 @@ const entries = [
   'vgg-blocks/data',
   'vgg-blocks/train',
   'vgg-blocks/wasm',
+  'vgg-blocks/webgpu',
   'vgg-blocks/weights',
   'vgg-blocks/images',
   'vgg-blocks/imagenet',

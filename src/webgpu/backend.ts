@@ -1,0 +1,47 @@
+import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
+
+/** A program as tfjs's `WebGPUBackend` runs it. */
+export interface WebgpuProgram {
+  variableNames: string[];
+  variableComponents: number[];
+  outputComponent: number;
+  outputShape: number[];
+  /** Names the WGSL code: what has the same key runs the same compiled code. */
+  shaderKey: string;
+  dispatchLayout: { x: number[]; y: number[]; z: number[] };
+  dispatch: [number, number, number];
+  workgroupSize: [number, number, number];
+  uniforms: string;
+  getUserCode(): string;
+}
+
+/** The part of tfjs's `WebGPUBackend` that the kernels use. */
+export interface WebgpuBackend {
+  readonly device: {
+    readonly limits: {
+      readonly maxStorageBufferBindingSize: number;
+      readonly maxBufferSize: number;
+      readonly maxComputeWorkgroupsPerDimension: number;
+    };
+    readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
+    addEventListener(
+      type: 'uncapturederror',
+      listener: (event: { readonly error: { readonly message: string } }) => void,
+    ): void;
+  };
+  readonly supportTimestampQuery: boolean;
+  /** The buffers of tensors, and their numbers on the host where they are known. */
+  readonly tensorMap: { get(dataId: object): { resource?: object | null; values?: unknown } };
+  runWebGPUProgram(
+    program: WebgpuProgram,
+    inputs: TensorInfo[],
+    outputDtype: DataType,
+    uniforms: { type: 'int32' | 'float32'; data: number[] }[],
+    output?: TensorInfo,
+  ): TensorInfo;
+  makeTensorInfo(shape: number[], dtype: DataType): TensorInfo;
+  /** Returns the buffer to tfjs's pool once the recorded commands that use it were submitted. */
+  disposeData(dataId: object): boolean;
+  /** Runs `f`, and measures the GPU's time for its programs if the device supports timestamps. */
+  time(f: () => void): Promise<{ kernelMs: number | { error: string } }>;
+}

@@ -1,0 +1,79 @@
+import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
+import { size } from '../base/shapes.js';
+import { addParts } from './addParts.js';
+import { fewChannels, fewChannelsParts, hasFewChannels } from './fewChannels.js';
+import { filterTiles, tileParts, tilesFor } from './filterTiles.js';
+import type { Call } from './run.js';
+
+export type ConvInfo = backend_util.Conv2DInfo;
+
+/** Sums of the filter's gradient over parts of the batch's pixels, which run at the same time. */
+export interface Parts {
+  count: number;
+  /** Pixels in each part; the last one may have fewer. */
+  length: number;
+}
+
+/**
+ * The gradient of a convolution with respect to its filter, `[filterHeight, filterWidth, inChannels, outChannels]`: for each
+ * weight, the sum over all output pixels of the batch of an input and an output's gradient. One pass computes it for each part of
+ * the pixels, and a second adds the parts, always in the same order.
+ */
+export function conv2dBackpropFilter(
+  call: Call<{ x: TensorInfo; dy: TensorInfo }, Conv2DBackpropFilterAttrs>,
+): TensorInfo {
+  const { backend, tuner, inputs, attrs, stock } = call;
+  const { x, dy } = inputs;
+  const info = filterGradientInfo(x, dy, attrs);
+  if (!info) return stock(inputs, attrs) as TensorInfo;
+  if (hasFewChannels(info)) {
+    const parts = fewChannelsParts(info);
+    return addParts(backend, fewChannels(backend, x, dy, info, parts), parts, info.filterShape);
+  }
+  const parts = tileParts(info, backend.device.limits.maxStorageBufferBindingSize);
+  const key = `Conv2DBackpropFilter ${info.inShape} ${info.outShape} ${info.filterShape} ${info.padInfo.top} ${info.padInfo.left}`;
+  const sums = tuner.run(backend, key, tilesFor(info), (tile) =>
+    filterTiles(backend, x, dy, info, parts, tile),
+  );
+  return addParts(backend, sums, parts, info.filterShape);
+}
+
+/** What the kernel covers: float32 images, channels last, with strides of 1 and a gradient for each output. */
+function filterGradientInfo(
+  x: TensorInfo,
+  dy: TensorInfo,
+  { strides, pad, dataFormat, dimRoundingMode, filterShape }: Conv2DBackpropFilterAttrs,
+): ConvInfo | undefined {
+  if (dataFormat !== 'NHWC' || x.dtype !== 'float32' || dy.dtype !== 'float32') return undefined;
+  const shape = x.shape as [number, number, number, number];
+  const info = backend_util.computeConv2DInfo(shape, filterShape, strides, 1, pad, dimRoundingMode);
+  // conv2dTranspose may pass a gradient with more rows and columns than the convolution has.
+  const covered =
+    info.strideHeight === 1 &&
+    info.strideWidth === 1 &&
+    dy.shape.every((length, i) => length === info.outShape[i]) &&
+    size(x.shape) > 0 &&
+    size(dy.shape) > 0 &&
+    size(filterShape) > 0;
+  return covered ? info : undefined;
+}
+
+/** Constants of a shape in WGSL. The batch is not among them, so that all batch sizes share a program. */
+export function shapeConstants(info: ConvInfo): string {
+  const { inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, filterWidth, padInfo } = info;
+  return `
+    const H = ${inHeight}; const W = ${inWidth}; const C = ${inChannels};
+    const OW = ${outWidth}; const OUT = ${outHeight * outWidth}; const N = ${outChannels};
+    const KW = ${filterWidth}; const M = ${size(info.filterShape.slice(0, 3))};
+    const TOP = ${padInfo.top}; const LEFT = ${padInfo.left};`;
+}
+
+/** Names the constants of {@link shapeConstants}. */
+export function shapeName({ inShape, outShape, filterShape, padInfo }: ConvInfo): string {
+  return `${inShape.slice(1)} ${outShape.slice(1)} ${filterShape} ${padInfo.top} ${padInfo.left}`;
+}
+
+/** The number of output pixels of the batch. */
+export function pixelCount({ batchSize, outHeight, outWidth }: ConvInfo): number {
+  return batchSize * outHeight * outWidth;
+}

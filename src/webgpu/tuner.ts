@@ -1,0 +1,63 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { WebgpuBackend } from './backend.js';
+
+/** Runs of a variant in a trial; the first compiles it, and the fastest of the others counts. */
+const RUNS = 3;
+
+/** How much faster than the table's variant another must be to take its place; timestamps are rounded to 0.1 ms in browsers. */
+const GAIN = 0.95;
+
+/**
+ * Chooses the fastest variant of a program for a shape. The first call computes with the first variant, which is the table's
+ * choice, and times all of them on the same inputs; the device answers some calls later, and from then on the fastest computes. So
+ * variants must give the same bits, or results would depend on the moment of the answer.
+ */
+export class Tuner {
+  private readonly chosen = new Map<string, number>();
+
+  /** @param enabled whether to try; otherwise the table's variant always computes. */
+  constructor(private readonly enabled: boolean) {}
+
+  /**
+   * Runs the variant that is known to be the fastest, or the first.
+   *
+   * @param key names the kernel and everything about the shape that its speed depends on.
+   * @param variants the table's choice first.
+   * @param compute runs a variant and returns its output.
+   */
+  run<V>(
+    backend: WebgpuBackend,
+    key: string,
+    variants: readonly V[],
+    compute: (variant: V) => TensorInfo,
+  ): TensorInfo {
+    const known = this.chosen.get(key);
+    if (known === undefined) {
+      this.chosen.set(key, 0);
+      if (this.enabled && variants.length > 1 && backend.supportTimestampQuery) {
+        void this.try(backend, key, variants, compute);
+      }
+    }
+    return compute(variants[known ?? 0]!);
+  }
+
+  private async try<V>(
+    backend: WebgpuBackend,
+    key: string,
+    variants: readonly V[],
+    compute: (variant: V) => TensorInfo,
+  ): Promise<void> {
+    // All of them are recorded before the first `await`, while the inputs are alive.
+    const runs = Array.from({ length: RUNS }, () =>
+      variants.map((variant) => backend.time(() => backend.disposeData(compute(variant).dataId))),
+    );
+    try {
+      const times = await Promise.all(runs.slice(1).map((timings) => Promise.all(timings)));
+      const best = variants.map((_, i) => Math.min(...times.map((timings) => Number(timings[i]!.kernelMs))));
+      const fastest = best.indexOf(Math.min(...best));
+      if (best[fastest]! < GAIN * best[0]!) this.chosen.set(key, fastest);
+    } catch {
+      // The device was lost; the next call says so.
+    }
+  }
+}
