@@ -2,17 +2,9 @@ import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@
 import { size } from '../base/shapes.js';
 import { addParts } from './addParts.js';
 import { fewChannels, fewChannelsParts, hasFewChannels } from './fewChannels.js';
+import { type ConvInfo, shapeName } from './filterGradient.js';
 import { filterTiles, tileParts, tilesFor } from './filterTiles.js';
 import type { Call } from './run.js';
-
-export type ConvInfo = backend_util.Conv2DInfo;
-
-/** Sums of the filter's gradient over parts of the batch's pixels, which run at the same time. */
-export interface Parts {
-  count: number;
-  /** Pixels in each part; the last one may have fewer. */
-  length: number;
-}
 
 /**
  * The gradient of a convolution with respect to its filter, `[filterHeight, filterWidth, inChannels, outChannels]`: for each
@@ -31,7 +23,7 @@ export function conv2dBackpropFilter(
     return addParts(backend, fewChannels(backend, x, dy, info, parts), parts, info.filterShape);
   }
   const parts = tileParts(info, backend.device.limits.maxStorageBufferBindingSize);
-  const key = `Conv2DBackpropFilter ${info.inShape} ${info.outShape} ${info.filterShape} ${info.padInfo.top} ${info.padInfo.left}`;
+  const key = `Conv2DBackpropFilter ${info.batchSize} ${shapeName(info)}`;
   const sums = tuner.run(backend, key, tilesFor(info), (tile) =>
     filterTiles(backend, x, dy, info, parts, tile),
   );
@@ -56,24 +48,4 @@ function filterGradientInfo(
     size(dy.shape) > 0 &&
     size(filterShape) > 0;
   return covered ? info : undefined;
-}
-
-/** Constants of a shape in WGSL. The batch is not among them, so that all batch sizes share a program. */
-export function shapeConstants(info: ConvInfo): string {
-  const { inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, filterWidth, padInfo } = info;
-  return `
-    const H = ${inHeight}; const W = ${inWidth}; const C = ${inChannels};
-    const OW = ${outWidth}; const OUT = ${outHeight * outWidth}; const N = ${outChannels};
-    const KW = ${filterWidth}; const M = ${size(info.filterShape.slice(0, 3))};
-    const TOP = ${padInfo.top}; const LEFT = ${padInfo.left};`;
-}
-
-/** Names the constants of {@link shapeConstants}. */
-export function shapeName({ inShape, outShape, filterShape, padInfo }: ConvInfo): string {
-  return `${inShape.slice(1)} ${outShape.slice(1)} ${filterShape} ${padInfo.top} ${padInfo.left}`;
-}
-
-/** The number of output pixels of the batch. */
-export function pixelCount({ batchSize, outHeight, outWidth }: ConvInfo): number {
-  return batchSize * outHeight * outWidth;
 }

@@ -1,7 +1,15 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import type { WebgpuBackend } from './backend.js';
-import { type ConvInfo, type Parts, pixelCount, shapeConstants, shapeName } from './conv2dBackpropFilter.js';
+import {
+  type ConvInfo,
+  type Parts,
+  pixelCount,
+  scalarLoad,
+  shapeConstants,
+  shapeName,
+  write,
+} from './filterGradient.js';
 import { run } from './run.js';
 
 /** The most sums of four output channels that an invocation keeps in registers. */
@@ -92,18 +100,4 @@ export function fewChannels(
       }
     }`,
   });
-}
-
-/** Returns four numbers in WGSL, those from `N` on as 0, of a buffer whose rows of `N` are not aligned. */
-export function scalarLoad(buffer: string, start: string, column: string): string {
-  const at = (i: number) => `${buffer}[${start} + min(${column} + ${i}, N - 1)]`;
-  return `return select(vec4<f32>(), vec4<f32>(${[0, 1, 2, 3].map(at).join(', ')}), vec4<i32>(${column}) + vec4<i32>(0, 1, 2, 3) < vec4<i32>(N));`;
-}
-
-/** Writes four numbers of a row of `N` in WGSL; those from `N` on are left out. */
-export function write(vector: boolean, start: string, column: string, value: string): string {
-  if (vector) return `result[(${start} + ${column}) / 4] = ${value};`;
-  return ['x', 'y', 'z', 'w']
-    .map((c, i) => `if (${column} + ${i} < N) { result[${start} + ${column} + ${i}] = ${value}.${c}; }`)
-    .join('\n');
 }

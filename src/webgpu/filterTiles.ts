@@ -1,8 +1,15 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import type { WebgpuBackend } from './backend.js';
-import { type ConvInfo, type Parts, pixelCount, shapeConstants, shapeName } from './conv2dBackpropFilter.js';
-import { scalarLoad, write } from './fewChannels.js';
+import {
+  type ConvInfo,
+  type Parts,
+  pixelCount,
+  scalarLoad,
+  shapeConstants,
+  shapeName,
+  write,
+} from './filterGradient.js';
 import { run } from './run.js';
 
 /** Weights of a workgroup's tile and of each invocation, by input (tap and channel) and by output channel. */
