@@ -5,7 +5,7 @@ export interface Recipe {
   train: TrainOptions;
   /** For `ImageSet.augment`. */
   augment?: { shift?: number; flip?: number; erase?: number; mixup?: number };
-  /** The augmentation of `imageFolder` and `imageFiles`. */
+  /** The augmentation of `imageFolder` and `imageFiles`, with lengths for crops of 224. */
   augmentFiles?: { crop: { shorterSide: readonly [low: number, high: number] }; flip: number };
 }
 

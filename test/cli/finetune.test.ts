@@ -218,7 +218,7 @@ describe('vgg-blocks finetune', () => {
         '--preprocessing',
         'plain',
       ],
-      ...['--size', '48', '--hidden', '4', '--memory', '0'],
+      ...['--size', '48', '--hidden', '4', '--memory', '0', '--recipe', 'paper'],
     );
     expect(code).toBe(0);
     const result = JSON.parse(out);

@@ -1,5 +1,11 @@
 import { Command } from 'commander';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import {
+  augmentationOf,
+  type FinetuneArguments,
+  finetuneOptions,
+  withFinetuning,
+} from '../../src/cli/finetuneArguments.js';
 import {
   type RecipeArguments,
   recipeOptions,
@@ -68,4 +74,44 @@ test.each([
   ['--recipe', 'slow'],
 ])('%s %s is refused at once', (flag, value) => {
   expect(() => parsed(flag, value)).toThrow(`argument '${value}' is invalid`);
+});
+
+describe('finetune', () => {
+  /** What the two phases and the images receive for a command line. */
+  function finetuned(...args: string[]) {
+    const command = withFinetuning(new Command('finetune')).parse(args, { from: 'user' });
+    const given = command.opts<FinetuneArguments>();
+    return { ...finetuneOptions(given), augment: augmentationOf(given, 112) };
+  }
+
+  test('has its own rates, and those of an optimizer by name', () => {
+    const { first, unfrozen, augment } = finetuned();
+    expect(first).toMatchObject({ optimizer: 'adam', schedule: 'cosine', learningRate: 0.003, epochs: 30 });
+    expect(unfrozen).toMatchObject({ optimizer: 'adam', learningRate: 1e-4, epochs: 10 });
+    expect(augment).toBeUndefined();
+    expect(finetuned('--recipe', 'paper', '--optimizer', 'adam').unfrozen).toMatchObject({
+      ...{ optimizer: 'adam', learningRate: 1e-4 },
+      schedule: RECIPES.paper.train.schedule,
+    });
+  });
+
+  test('takes the steps and the images of a recipe, but not its batches, epochs and validation set', () => {
+    const { optimizer, weightDecay, schedule } = RECIPES.paper.train;
+    const { first, unfrozen, augment } = finetuned('--recipe', 'paper', '--epochs', '7');
+    const steps = { optimizer, weightDecay, schedule };
+    expect(JSON.parse(JSON.stringify(first))).toEqual({ ...steps, learningRate: 0.01, epochs: 7 });
+    expect(JSON.parse(JSON.stringify(unfrozen))).toEqual({ ...steps, learningRate: 0.001, epochs: 10 });
+    expect(augment).toEqual({ flip: 0.5, crop: { shorterSide: [128, 256] } });
+    expect(finetuned('--recipe', 'paper', '--lr', '0.02', '--augment', 'none')).toMatchObject({
+      first: { learningRate: 0.02 },
+      augment: undefined,
+    });
+    expect(finetuned('--recipe', 'chapter').first).toMatchObject({ optimizer: 'sgd', learningRate: 0.05 });
+  });
+
+  test('refuses a recipe for images in memory', () => {
+    expect(() => finetuned('--recipe', 'fast')).toThrow(
+      `finetune: the recipe fast augments small images in memory (${Object.keys(RECIPES.fast.augment).join(', ')}), not files; choose chapter or paper, or pass --optimizer, --schedule and --augment.`,
+    );
+  });
 });

@@ -1,0 +1,117 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import type { ImageFileSet, ImageFiles } from 'vgg-blocks/data';
+import { cacheFeatures, freeze, splitModel, unfreeze } from 'vgg-blocks/features';
+import { countBar, progressBar, temporaryFile } from 'vgg-blocks/node';
+import { predictClasses, type TrainOptions, train } from 'vgg-blocks/train';
+import { augmentationOf, type FinetuneArguments } from './finetuneArguments.js';
+import type { Phase } from './finetuned.js';
+import type { RunFolder } from './runFolder.js';
+import type { RunLog } from './runLog.js';
+import { epochLine } from './runs.js';
+
+/** Augmented passes over the training images in a cache, in addition to the plain one. */
+const PASSES = 4;
+
+/** The checkpoints of the two phases. */
+export const PARTS = ['new-layers', 'unfrozen'] as const;
+
+/** The outcome of the training. */
+interface Trained {
+  phases: Phase[];
+  /** The predicted class of each validation image. */
+  predicted: Int32Array;
+}
+
+/** Trains the new layers on cached features, then, with `--unfreeze`, the upper layers of the base too. */
+export async function trainPhases(
+  model: LayersModel,
+  base: LayersModel,
+  images: ImageFiles,
+  taken: RunFolder<FinetuneArguments>,
+  options: { first: TrainOptions; unfrozen: TrainOptions },
+  { signal, say, log }: { signal: AbortSignal; say: (line: string) => void; log: RunLog },
+): Promise<Trained> {
+  const { args } = taken;
+  const top = base.layers.at(-1)!.name;
+  // Fail on an unknown layer before the training, not in the middle of it.
+  if (args.unfreeze) freeze(unfreeze(model, args.unfreeze), top);
+  const trained: Trained = { phases: [], predicted: new Int32Array() };
+  for (const { from, settings } of [
+    { from: undefined, settings: options.first },
+    ...(args.unfreeze ? [{ from: args.unfreeze, settings: options.unfrozen }] : []),
+  ]) {
+    if (from !== undefined) unfreeze(model, from);
+    const { lower, upper } = splitModel(model, from === undefined ? top : lastFrozen(model));
+    const cached = await cache(lower, images, args, signal).catch((error: unknown) => {
+      if (trained.phases.length > 0 && signal.aborted) return undefined;
+      throw error;
+    });
+    if (!cached) break;
+    const name = from === undefined ? 'new layers' : `from ${from}`;
+    const bar = progressBar({ print: say });
+    try {
+      const history = await train(upper, cached, {
+        ...settings,
+        batchSize: args.batch,
+        seed: args.seed,
+        keep: cached.validationSet ? 'best' : 'last',
+        checkpoint: taken.checkpoint(PARTS[from === undefined ? 0 : 1]),
+        signal,
+        onProgress: bar.update,
+        onEpoch(row) {
+          bar.log(`${name}, ${epochLine(row, settings.epochs!)}`);
+          return log.onEpoch(row);
+        },
+      });
+      bar.stop();
+      trained.phases.push({ name, ...history });
+      if (history.ended === 'diverged' && history.weightsOf === 0) break;
+      if (cached.validationSet) trained.predicted = await predictClasses(upper, cached.validationSet);
+    } finally {
+      bar.stop();
+      await cached.trainSet.dispose();
+      await cached.validationSet?.dispose();
+    }
+    if (signal.aborted || trained.phases.at(-1)!.ended === 'diverged') break;
+  }
+  return trained;
+}
+
+/** Why a run failed, and what to do. */
+export function diverged(phase: string): string {
+  return `finetune: diverged (${phase}): the loss or the weights are no longer finite numbers, so the last good ones are kept; try a smaller learning rate.`;
+}
+
+/** The layer before the first trainable one. */
+function lastFrozen(model: LayersModel): string {
+  const first = model.layers.findIndex((layer) => layer.trainableWeights.length > 0);
+  return model.layers[first - 1]!.name;
+}
+
+async function cache(lower: LayersModel, images: ImageFiles, args: FinetuneArguments, signal: AbortSignal) {
+  const bar = countBar({ label: 'computing features' });
+  const features = (set: ImageFileSet, augmentedPasses: number) =>
+    cacheFeatures(lower, set, {
+      batchSize: args.batch,
+      augmentedPasses,
+      seed: args.seed,
+      maxBytes: args.memory * 1e6,
+      overflow: temporaryFile({ folder: args.out }),
+      onProgress: bar.update,
+      signal,
+    });
+  try {
+    const trainSet = await features(
+      images.trainSet,
+      augmentationOf(args, images.trainSet.shape[0]) ? PASSES : 0,
+    );
+    if (images.validationSet.length === 0) return { trainSet, validationSet: undefined };
+    const validationSet = await features(images.validationSet, 0).catch(async (error: unknown) => {
+      await trainSet.dispose();
+      throw error;
+    });
+    return { trainSet, validationSet };
+  } finally {
+    bar.stop();
+  }
+}
