@@ -1,5 +1,5 @@
 import { fail } from '../base/check.js';
-import { linear, tickStep, ticks } from '../figures/scale.js';
+import { linear, logarithmic, tickStep, ticks } from '../figures/scale.js';
 import { COLORS, element, FAINT, svg, text } from '../figures/svg.js';
 import type { EpochRow } from './history.js';
 
@@ -47,9 +47,7 @@ export function curves({ epochs }: { epochs: readonly EpochRow[] }): string {
   const height = SIZE.height + (strip.length > 0 ? STRIP : 0);
   return svg({ ...SIZE, height, title: `Training over ${last} epochs: ${final}` }, [
     ...ticks([0, top], step).map((value) => horizontal(y(value), value)),
-    ...ticks([first, last], Math.max(1, tickStep(last - first, 10))).map((epoch) =>
-      vertical(x(epoch), epoch),
-    ),
+    ...wholeTicks(first, last).map((epoch) => vertical(x(epoch), epoch)),
     text((X[0] + X[1]) / 2, SIZE.height - 12, 'epoch', { 'text-anchor': 'middle' }),
     ...series.flatMap(({ points, color, dashes }) =>
       line(
@@ -71,16 +69,21 @@ export function curves({ epochs }: { epochs: readonly EpochRow[] }): string {
 /** Height of the strip with the learning rate. */
 const STRIP = 80;
 
-/** The learning rate by epoch, from 0 to its maximum. */
+/**
+ * The learning rate by epoch: from 0 to its maximum, or if it falls in a few steps by its logarithm, so that each can be seen.
+ */
 function rateStrip(
   rates: readonly (readonly [epoch: number, rate: number])[],
   x: (epoch: number) => number,
 ): string[] {
-  const highest = Math.max(...rates.map(([, rate]) => rate));
-  const y = linear([0, highest], [SIZE.height + STRIP - 14, SIZE.height + 14]);
-  const last = rates.at(-1)![1];
+  const values = rates.map(([, rate]) => rate);
+  const [lowest, highest, last] = [Math.min(...values), Math.max(...values), values.at(-1)!];
+  const interval = [SIZE.height + STRIP - 14, SIZE.height + 14] as const;
+  const inSteps = lowest > 0 && 2 * new Set(values).size <= values.length;
+  const bottom = inSteps ? lowest : 0;
+  const y = inSteps ? logarithmic([lowest, highest], interval) : linear([0, highest], interval);
   return [
-    horizontal(y(0), '0'),
+    horizontal(y(bottom), figure(bottom)),
     horizontal(y(highest), figure(highest)),
     ...line(
       rates.map(([epoch, rate]) => [x(epoch), y(rate)] as const),
@@ -92,9 +95,16 @@ function rateStrip(
   ];
 }
 
-/** A number with two significant digits, at most. */
+/** At most eleven epochs, at multiples of 1, 2 or 5 times a power of ten. */
+function wholeTicks(first: number, last: number): number[] {
+  const step = Math.max(1, tickStep(last - first, 10));
+  return ticks([step * Math.ceil(first / step), last], step);
+}
+
+/** A number with at most two significant digits, in few characters. */
 function figure(value: number): string {
-  return String(Number(value.toPrecision(2)));
+  const rounded = Number(value.toPrecision(2));
+  return rounded > 0 && rounded < 0.001 ? rounded.toExponential() : String(rounded);
 }
 
 function horizontal(y: number, label: number | string): string {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { linear, logarithmic, powersOfTen, tickStep, ticks } from '../../src/figures/scale.js';
 import { element, svg, text } from '../../src/figures/svg.js';
 import { markdownTable, table } from '../../src/figures/table.js';
+import { scheduleFigure } from './scheduleFigure.js';
 
 describe('SVG', () => {
   test('a document has its size, a title and a white background', () => {
@@ -61,4 +62,9 @@ describe('tables', () => {
       '| name | count | note |\n| --- | --- | --- |\n| a | 10 |  |\n| longer | 1 | x |',
     );
   });
+});
+
+// To draw it again: npx vitest run --project node test/figures -u
+test("the docs' figure of schedules shows the rates as they are", async () => {
+  await expect(scheduleFigure()).toMatchFileSnapshot('../../docs/figures/schedules.svg');
 });

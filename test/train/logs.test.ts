@@ -35,5 +35,29 @@ test('curves show a learning rate that changes, and no other', () => {
   }
   const changing = rates(0.1, 0.05, 0.0123);
   expect(changing).toContain('height="440"');
-  expect(changing).toMatch(/>0\.1<[\s\S]+>learning rate<[\s\S]+>0\.012</);
+  expect(changing).toMatch(/>0<[\s\S]+>0\.1<[\s\S]+>learning rate<[\s\S]+>0\.012</);
+  // One that falls in steps by its logarithm: each of the same height, down to the last.
+  const steps = rates(0.1, 0.1, 0.01, 0.01, 1e-3, 1e-3, 1e-4, 1e-4);
+  expect(steps).toMatch(/>1e-4<[\s\S]+>0\.1<[\s\S]+>learning rate<[\s\S]+>1e-4</);
+  const heights = [...steps.slice(steps.indexOf('>1e-4<')).matchAll(/cy="([\d.]+)"/g)].map(([, y]) =>
+    Number(y),
+  );
+  const [first, , second, , third, , fourth] = heights as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  expect(second - first).toBeCloseTo(third - second, 1);
+  expect(second - first).toBeCloseTo(fourth - third, 1);
+  expect(fourth).toBe(426);
+});
+
+test('many epochs are numbered in tens', () => {
+  const svg = curves({ epochs: Array.from({ length: 74 }, (_, i) => row(i + 1)) });
+  const numbers = [...svg.matchAll(/text-anchor="middle">(\d+)</g)].map(([, epoch]) => Number(epoch));
+  expect(numbers).toEqual([10, 20, 30, 40, 50, 60, 70]);
 });
