@@ -9,6 +9,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { OwnKernels } from '../tfjs/kernels.js';
 import type { WebgpuBackend } from './backend.js';
+import { conv2d, conv2dBackpropInput, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import type { Call, OwnCall } from './run.js';
 import { Tuner } from './tuner.js';
@@ -19,6 +20,9 @@ const OWN: { [N in keyof OwnKernels]?: (call: OwnCall<N>) => OwnKernels[N]['outp
 /** All kernels: our own, and those that replace the backend's. */
 const KERNELS = {
   ...OWN,
+  Conv2D: conv2d,
+  FusedConv2D: fusedConv2d,
+  Conv2DBackpropInput: conv2dBackpropInput,
   Conv2DBackpropFilter: conv2dBackpropFilter,
 };
 
