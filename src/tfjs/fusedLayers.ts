@@ -18,6 +18,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { flushGradient } from './flush.js';
+import { foldNorm, frozenNormBehind } from './foldedNorm.js';
 import {
   type ConvPool,
   hasKernel,
@@ -31,9 +32,9 @@ import { passThrough, replaceCalls } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
 /**
- * Makes each convolution or dense layer one operation in training, with its bias, its ReLU and a max pooling behind it. tfjs
- * runs each of these by itself and keeps all their outputs for the backward pass, and all gradients until its end. Here only what
- * the gradients need is kept, and a gradient is freed once used.
+ * Makes each convolution or dense layer one operation in training, with its bias, its ReLU and a max pooling behind it. A
+ * convolution does a frozen batch normalization behind it, too. tfjs runs each of these by itself and keeps all their outputs for
+ * the backward pass, and all gradients until its end. Here only what the gradients need is kept, and a gradient is freed once used.
  *
  * @param optimizer does the steps of dense layers' weights while their gradients are computed, which then never exist; those
  *   weights have no gradient for `minimize`.
@@ -47,38 +48,43 @@ export function fuseLayers(model: LayersModel, optimizer?: StepSource): () => vo
       wanted: Name[];
       output?: (logits: Tensor) => Tensor;
       optimizer: StepSource | undefined;
+      passes: boolean;
     }
   >();
-  const pools: layers.Layer[] = [];
-  const pooled = new WeakSet<Tensor>();
+  const passed: layers.Layer[] = [];
+  const done = new WeakSet<Tensor>();
   const behindTrained = layersBehindTrained(model);
   for (const layer of layersWithin(model)) {
-    const next = onlyReader(model, layer);
-    const pool = next && poolingOf(next);
-    const output = outputOf(layer);
-    const operation = operationOf(layer, output ? 'none' : 'own', pool);
     const wanted: Name[] = [];
     if (layer.trainable) wanted.push('filter', 'bias');
     if (behindTrained.has(layer)) wanted.push('x');
+    // Without gradients, a filter that stays the same computes faster.
+    const frozen = wanted.length > 0 ? frozenNormBehind(model, layer) : undefined;
+    const pool = frozen ? frozen.pool : onlyReader(model, layer);
+    const output = outputOf(layer);
+    const activation = frozen ? (frozen.relu ? 'relu' : 'none') : output ? 'none' : 'own';
+    const own = operationOf(layer, activation, pool && poolingOf(pool));
+    const operation = own && frozen ? normalized(own, frozen.norm) : own;
     if (!operation) continue;
     const steps = runsOnce(model, layer) ? optimizer : undefined;
-    found.set(layer, { operation, wanted, output, optimizer: steps });
-    if (operation.pools) pools.push(next!);
+    found.set(layer, { operation, wanted, output, optimizer: steps, passes: !!frozen || operation.pools });
+    if (frozen) passed.push(frozen.norm, ...(frozen.relu ? [frozen.relu] : []));
+    if (operation.pools) passed.push(pool!);
   }
   const release = replaceCalls([...found.keys()], (layer, own) => {
-    const { operation, wanted, output, optimizer } = found.get(layer)!;
+    const { operation, wanted, output, optimizer, passes } = found.get(layer)!;
     return (inputs, kwargs) => {
       const [x, ...others] = Array.isArray(inputs) ? inputs : [inputs];
       const fits = x!.rank === operation.rank && x!.dtype === 'float32' && others.length === 0;
       if (kwargs.training !== true || !fits) return own(inputs, kwargs);
       const y = run(operation, { x: x!, ...weightsOf(layer) }, wanted, optimizer);
-      if (operation.pools) pooled.add(y);
+      if (passes) done.add(y);
       return output ? output(flushGradient(y)) : y;
     };
   });
-  const releasePools = passThrough(pools, pooled);
+  const releasePassed = passThrough(passed, done);
   return () => {
-    releasePools();
+    releasePassed();
     release();
   };
 }
@@ -137,17 +143,18 @@ function weightsOf(layer: layers.Layer): { filter: Tensor; bias?: Tensor } {
 /**
  * The operation of a convolution or a dense layer with ReLU or without an activation.
  *
+ * @param activation the layer's own, or which one in its place.
  * @param pool a pooling to include, which works for convolutions of stride 1.
  */
 function operationOf(
   layer: layers.Layer,
-  activation: 'own' | 'none' = 'own',
+  activation: 'own' | 'none' | 'relu' = 'own',
   pool?: Pooling,
 ): Operation | undefined {
   const config = layer.getConfig();
   if (activation === 'own' && config.activation !== 'relu' && config.activation !== 'linear')
     return undefined;
-  const relu = config.activation === 'relu' && activation === 'own';
+  const relu = (activation === 'own' ? config.activation : activation) === 'relu';
   if (layer.getClassName() === 'Dense') return dense(relu, isBehindRelu(layer));
   // tfjs has no gradient of a dilated convolution.
   const plain =
@@ -259,6 +266,20 @@ function pooledConvolution(attrs: ConvPool): Operation {
         poolAttrs,
       );
       return own.backward(spread, [], inputs, wanted);
+    },
+  };
+}
+
+/** A convolution that does the frozen batch normalization behind it as well. */
+function normalized(operation: Operation, norm: layers.Layer): Operation {
+  return {
+    ...operation,
+    forward: (inputs) => operation.forward({ ...inputs, ...foldNorm(norm, inputs) }),
+    backward(dy, kept, inputs, wanted) {
+      const { factor, ...folded } = foldNorm(norm, inputs);
+      return operation
+        .backward(dy, kept, { ...inputs, ...folded }, wanted)
+        .map((gradient, i) => (wanted[i] === 'x' ? gradient : mul(gradient, factor)));
     },
   };
 }

@@ -10,7 +10,7 @@ import { recordAsOne } from './tape.js';
  * has a kernel for it. The running statistics move as in the layer's own call. Only the input is kept, which also shows where
  * ReLU blocks the gradient, and which pixels the pooling chose.
  *
- * Frozen layers, whose statistics do not move, are left alone.
+ * Frozen layers, whose statistics do not move, are left alone; `fuseLayers` makes those behind a convolution part of it.
  *
  * @returns a function that restores the layers.
  */
@@ -18,7 +18,8 @@ export function fuseNorms(model: LayersModel): () => void {
   const found = new Map<layers.Layer, Behind & { needsX: boolean }>();
   const behindTrained = layersBehindTrained(model);
   for (const layer of layersWithin(model)) {
-    if (isNorm(layer)) found.set(layer, { ...behind(model, layer), needsX: behindTrained.has(layer) });
+    if (isNorm(layer) && layer.trainable)
+      found.set(layer, { ...behind(model, layer), needsX: behindTrained.has(layer) });
   }
   const done = new WeakSet<Tensor>();
   const release = replaceCalls([...found.keys()], (layer, own) => {
@@ -45,24 +46,22 @@ export function fuseNorms(model: LayersModel): () => void {
 }
 
 /** The layers behind a batch normalization that belong to its operation. */
-interface Behind {
+export interface Behind {
   relu?: layers.Layer;
   pool?: layers.Layer;
 }
 
-function behind(model: LayersModel, norm: layers.Layer): Behind {
+export function behind(model: LayersModel, norm: layers.Layer): Behind {
   const next = onlyReader(model, norm);
   const relu = next && isRelu(next) ? next : undefined;
   const pool = relu ? onlyReader(model, relu) : next;
   return { relu, pool: pool && poolingOf(pool) ? pool : undefined };
 }
 
-/** Whether a layer is a batch normalization that is trained, with a scale and an offset; tfjs trains no other. */
-function isNorm(layer: layers.Layer): boolean {
+/** Whether a layer is a batch normalization with a scale and an offset. */
+export function isNorm(layer: layers.Layer): boolean {
   const { scale, center } = layer.getConfig();
-  return (
-    layer.getClassName() === 'BatchNormalization' && layer.trainable && scale === true && center === true
-  );
+  return layer.getClassName() === 'BatchNormalization' && scale === true && center === true;
 }
 
 /** Whether a layer is a plain ReLU. */

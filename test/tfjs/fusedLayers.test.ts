@@ -6,6 +6,7 @@ import {
   memory,
   min,
   randomNormal,
+  randomUniform,
   square,
   sub,
   sum,
@@ -22,9 +23,10 @@ import {
   model as tfModel,
 } from '@tensorflow/tfjs-layers';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { vgg } from '../../src/index.js';
+import { type VggOptions, vgg } from '../../src/index.js';
 import { fixedLayer, fuseLayers } from '../../src/tfjs/fusedLayers.js';
 import { ownOnce } from '../../src/tfjs/models.js';
+import { holdFrozenNorms } from '../../src/train/layerRules.js';
 import { backends, isChosen, useAnyBackend, useBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend());
@@ -70,6 +72,30 @@ const MODELS: Record<string, () => LayersModel> = {
     for (const layer of model.layers) layer.trainable = layer.name.startsWith('block2');
     return model;
   },
+  'a VGG whose batch normalizations are frozen': () => withFrozenNorms({}),
+  'such a VGG without biases, whose first convolution is frozen': () => {
+    const model = withFrozenNorms({ convBias: false });
+    model.getLayer('block1_conv1').trainable = false;
+    return model;
+  },
+  'such a VGG whose second block alone is trained': () => {
+    const model = withFrozenNorms({});
+    for (const layer of model.layers) layer.trainable = layer.name.startsWith('block2_conv');
+    return model;
+  },
+  'frozen normalizations before a ReLU with a maximum, a pooling and an addition, and of another axis':
+    () => {
+      const conv = () => layers.conv2d({ filters: 4, kernelSize: 3, padding: 'same' });
+      const norm = (axis = -1) => layers.batchNormalization({ axis });
+      const x = input({ shape: [6, 6, 4] });
+      const through = (x: SymbolicTensor, ...all: layers.Layer[]) =>
+        all.reduce((y, layer) => layer.apply(y) as SymbolicTensor, x);
+      const sum = layers.add().apply([through(x, conv(), norm()), x]) as SymbolicTensor;
+      const capped = through(sum, conv(), norm(), layers.reLU({ maxValue: 0.5 }));
+      const pooled = through(capped, conv(), norm(), layers.maxPooling2d({ poolSize: 2 }));
+      const y = through(pooled, conv(), norm(1), layers.reLU(), conv(), norm(), layers.flatten());
+      return freezeNorms(tfModel({ inputs: x, outputs: y }));
+    },
   'strides, no padding and no biases': () =>
     sequential({
       layers: [
@@ -126,6 +152,29 @@ const MODELS: Record<string, () => LayersModel> = {
     ),
 };
 
+/** A VGG with frozen batch normalizations. */
+function withFrozenNorms(options: VggOptions): LayersModel {
+  const blocks = [
+    [2, 8],
+    [1, 12],
+  ] as const;
+  const fixed = { inputShape: [8, 8, 2], classes: 3, hiddenUnits: 10, dropout: 0, batchNorm: true } as const;
+  return freezeNorms(vgg(blocks, { ...fixed, ...options }));
+}
+
+/** Draws the weights and statistics of all batch normalizations, and freezes them. */
+function freezeNorms(model: LayersModel): LayersModel {
+  for (const layer of model.layers.filter((layer) => layer.getClassName() === 'BatchNormalization')) {
+    const drawn = layer
+      .getWeights()
+      .map(({ shape }, i) => randomUniform(shape, i === 3 ? 0.5 : -0.5, 1, 'float32', i));
+    layer.setWeights(drawn);
+    dispose(drawn);
+    layer.trainable = false;
+  }
+  return model;
+}
+
 /** A model that calls a layer before and after another. */
 function calledAgain(layer: layers.Layer): LayersModel {
   const x = input({ shape: [5, 5, 4] });
@@ -151,6 +200,7 @@ describe.each(
     const before = memory().numTensors;
     const model = build();
     const x = randomNormal([2, ...(model.inputs[0]!.shape.slice(1) as number[])], 0, 1, 'float32', 1);
+    const releaseNorms = holdFrozenNorms(model);
     const expected = await gradients(model, x);
     const release = fuseLayers(model);
     const actual = await gradients(model, x);
@@ -164,6 +214,7 @@ describe.each(
     }
     expect(actual.held).toBeLessThan(expected.held);
     expect((await gradients(model, x)).held).toBe(expected.held);
+    releaseNorms();
     dispose(x);
     // tfjs leaves the weights of a model within a model to whoever created it.
     for (const layer of model.layers) if (layer.getClassName() === 'Sequential') layer.dispose();
