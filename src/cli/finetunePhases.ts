@@ -57,6 +57,7 @@ export async function trainPhases(
         keep: cached.validationSet ? 'best' : 'last',
         checkpoint: taken.checkpoint(PARTS[from === undefined ? 0 : 1]),
         signal,
+        onNote: bar.log,
         onProgress: bar.update,
         onEpoch(row) {
           bar.log(`${name}, ${epochLine(row, settings.epochs!)}`);

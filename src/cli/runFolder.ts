@@ -19,7 +19,7 @@ export interface RunArguments {
 const CHANGEABLE = ['resume', 'allow', 'checkpointMinutes', 'minAccuracy', 'json'];
 
 /** What may be passed besides if the engine may differ. */
-const ENGINE = ['backend', 'threads', 'relaxedSimd'];
+const ENGINE = ['backend', 'threads', 'relaxedSimd', 'microBatch'];
 
 /** Adds the options of {@link RunArguments}. */
 export function withRun(command: Command, out: string): Command {

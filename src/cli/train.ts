@@ -156,6 +156,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
       seed: args.seed,
       checkpoint,
       signal,
+      onNote: bar.log,
       onProgress: bar.update,
       onStep: log.onStep,
       onEpoch(row) {

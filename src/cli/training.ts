@@ -7,6 +7,15 @@ import { numberIn, numeric } from './options.js';
 /** The options of `train` that have a flag, by the flag's name. */
 const FLAGS = {
   batch: ['batchSize', () => numberIn('count', '--batch <n>', 'batch size')],
+  microBatch: [
+    'microBatchSize',
+    () =>
+      numberIn(
+        'count',
+        '--micro-batch <n>',
+        'take batches in parts of at most so many images and add their gradients, to need less memory (default: as large as fits)',
+      ),
+  ],
   optimizer: [
     'optimizer',
     () => new Option('--optimizer <name>', 'optimizer').choices(Object.keys(OPTIMIZERS)),

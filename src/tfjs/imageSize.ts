@@ -42,21 +42,40 @@ function starvedLayer(
   outputs: readonly SymbolicTensor[],
 ): layers.Layer | undefined {
   let starved: layers.Layer | undefined;
+  eachLayer(input, shape, outputs, (layer, shapes) => {
+    if (!shapes.some((sides) => sides.slice(1).some((side) => side !== null && side < 1))) return true;
+    starved = layer;
+    return false;
+  });
+  return starved;
+}
+
+/**
+ * Visits the layers that compute the outputs, in order, models within included, with the shapes of their outputs for an input of
+ * this shape, until `visit` returns false.
+ */
+export function eachLayer(
+  input: SymbolicTensor,
+  shape: Shape,
+  outputs: readonly SymbolicTensor[],
+  visit: (layer: layers.Layer, shapes: Shape[]) => boolean,
+): void {
+  let stopped = false;
   const shapesOf = (
     tensors: readonly SymbolicTensor[],
     known: Map<SymbolicTensor, Shape>,
   ): (Shape | undefined)[] => {
     const shapeOf = (tensor: SymbolicTensor): Shape | undefined => {
       const { sourceLayer: layer, nodeIndex } = tensor;
-      if (known.has(tensor) || starved) return known.get(tensor);
+      if (known.has(tensor) || stopped) return known.get(tensor);
       if (layer.getClassName() === 'InputLayer') return tensor.shape;
       const { inputTensors, outputTensors } = layer.inboundNodes[nodeIndex]!;
       const given = inputTensors.map(shapeOf) as Shape[];
-      if (starved) return undefined;
-      const shapes =
-        'layers' in layer ? within(layer as unknown as LayersModel, given) : outputOf(layer, given);
-      if (shapes.some((sides) => sides?.slice(1).some((side) => side !== null && side < 1)))
-        starved ??= layer;
+      if (stopped) return undefined;
+      const isModel = 'layers' in layer;
+      const shapes = isModel ? within(layer as unknown as LayersModel, given) : outputOf(layer, given);
+      if (stopped) return undefined;
+      stopped = !isModel && !visit(layer, shapes as Shape[]);
       for (const [i, output] of outputTensors.entries()) known.set(output, shapes[i]!);
       return known.get(tensor);
     };
@@ -65,7 +84,6 @@ function starvedLayer(
   const within = ({ inputs, outputs }: LayersModel, given: Shape[]) =>
     shapesOf(outputs, new Map(inputs.map((tensor, i) => [tensor, given[i]!])));
   shapesOf(outputs, new Map([[input, shape]]));
-  return starved;
 }
 
 function outputOf(layer: layers.Layer, given: Shape[]): Shape[] {

@@ -1,4 +1,4 @@
-import { backend, engine, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
+import { backend, engine, env, getBackend, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 
 /** The parts of the wasm backend that give access to its memory, so that tensors can be filled without a copy. */
 interface BackendMemory {
@@ -30,4 +30,37 @@ export function memoryView(tensor: TensorInfo): Float32Array | undefined {
 /** The memory of a single-threaded wasm backend, for other WebAssembly modules to use. */
 export function wasmMemory(): WebAssembly.Memory | undefined {
   return reachable()?.wasm?.asm.memory;
+}
+
+/** What a backend can hold, in bytes, as far as that can be known before it is tried. */
+export interface MemoryLimits {
+  /** All tensors together. */
+  total?: number;
+  /** One tensor. */
+  tensor?: number;
+}
+
+/** The memory of WebAssembly: 4 GiB without a page. */
+const WASM_BYTES = 2 ** 32 - 2 ** 16;
+
+/** The limits of the current backend. How much memory a GPU or the machine has, it does not say. */
+export function memoryLimits(): MemoryLimits {
+  switch (getBackend()) {
+    case 'wasm':
+      return { total: WASM_BYTES };
+    case 'webgpu': {
+      const { limits } = (backend() as unknown as { device: GpuDevice }).device;
+      return { tensor: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) };
+    }
+    case 'webgl':
+      // Convolutions of 3x3 copy nine neighbors of each pixel to a texture with four numbers a texel; others have one.
+      return { tensor: (4 * env().getNumber('WEBGL_MAX_TEXTURE_SIZE') ** 2 * 4) / 9 };
+    default:
+      return {};
+  }
+}
+
+/** What is used of a `GPUDevice`, whose types need a package. */
+interface GpuDevice {
+  limits: { maxBufferSize: number; maxStorageBufferBindingSize: number };
 }

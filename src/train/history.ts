@@ -81,6 +81,8 @@ export interface History {
   optimizer: string;
   learningRate: number | null;
   batchSize: number;
+  /** The most examples of a part, if batches were taken in parts. */
+  microBatchSize?: number;
   seed: number;
   /** One sentence for each checkpoint that could not be written or was damaged. */
   problems?: string[];

@@ -7,8 +7,8 @@ import { replaceCalls } from '../tfjs/replaceCalls.js';
 
 /** The dropout layers of a model during a run. */
 export interface SeededDropout {
-  /** Selects the masks of a step. */
-  setStep(step: number): void;
+  /** Selects the masks of a step: those of its examples from `first` on, by default of all. */
+  setStep(step: number, first?: number): void;
   /** Restores the layers. */
   release(): void;
 }
@@ -20,30 +20,38 @@ export interface SeededDropout {
  */
 export function seedDropout(model: LayersModel, seed: number): SeededDropout {
   const layers = layersWithin(model).filter((layer) => layer.getClassName() === 'Dropout');
-  let step = 0;
+  let [step, first] = [0, 0];
   const release = replaceCalls(layers, (layer, own, i) => {
     const { rate, noiseShape } = layer.getConfig() as { rate: number; noiseShape?: (number | null)[] };
     return (inputs, kwargs) => {
       if (kwargs.training !== true || !(rate > 0 && rate < 1)) return own(inputs, kwargs);
       const x = (Array.isArray(inputs) ? inputs[0] : inputs) as Tensor;
       const shape = noiseShape?.map((length, axis) => length ?? x.shape[axis]!) ?? x.shape;
+      // Examples may share a mask.
+      const skipped = noiseShape?.[0] == null ? first : 0;
       // Far from the streams of the initial weights.
       const stream = 0x80000000 + i + layers.length * step;
-      return tidy(() => mul(x, mask(shape, rate, seed, stream)));
+      return tidy(() => mul(x, mask(shape, skipped, rate, seed, stream)));
     };
   });
   return {
-    setStep(now) {
-      step = now;
+    setStep(now, from = 0) {
+      [step, first] = [now, from];
     },
     release,
   };
 }
 
-/** Zeros for a fraction `rate` of the numbers; the others are scaled up to keep the sum. */
-function mask(shape: number[], rate: number, seed: number, stream: number): Tensor {
-  const values = new Float32Array(size(shape));
-  fillUniform(values, 0.5, seed, stream);
+/**
+ * Zeros for a fraction `rate` of the numbers; the others are scaled up to keep the sum.
+ *
+ * @param skipped rows of the stream's mask that come before.
+ */
+function mask(shape: number[], skipped: number, rate: number, seed: number, stream: number): Tensor {
+  const [rows, ...row] = shape as [number, ...number[]];
+  const drawn = new Float32Array((skipped + rows) * size(row));
+  fillUniform(drawn, 0.5, seed, stream);
+  const values = drawn.subarray(skipped * size(row));
   const kept = 1 / (1 - rate);
   // A product, because an unpredictable branch takes as long as the draw.
   for (let i = 0; i < values.length; i++) values[i] = kept * Number(values[i]! >= rate - 0.5);

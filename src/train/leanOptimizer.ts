@@ -148,10 +148,14 @@ export class LeanOptimizer extends Optimizer {
   }
 
   /** One step. Slots are created before the first one, so that all steps lay out their memory alike. */
-  override minimize(f: () => Scalar, returnCost?: boolean, weights?: Variable[]): Scalar | null {
-    for (const weight of weights ?? [])
-      if (!this.#slots.has(weight.name)) this.#newSlots(weight.name, weight);
+  override minimize(f: () => Scalar, returnCost?: boolean, weights: Variable[] = []): Scalar | null {
+    this.createSlots(weights);
     return super.minimize(f, returnCost, weights);
+  }
+
+  /** Creates the slots of weights that have none yet. */
+  createSlots(weights: readonly Variable[]): void {
+    for (const weight of weights) if (!this.#slots.has(weight.name)) this.#newSlots(weight.name, weight);
   }
 
   /** Gradients of weights whose step is not done with them. Others' gradients, taken between steps, leave the weights alone. */

@@ -13,6 +13,7 @@ import {
   neg,
   oneHot,
   type Scalar,
+  scalar,
   sub,
   sum,
   type Tensor,
@@ -30,9 +31,15 @@ import type { Batch } from './examples.js';
 export interface ObjectiveOptions {
   /** Fraction of each label that is spread over all classes, 0 to 1. Default 0. */
   labelSmoothing?: number;
-  /** A weight for each class, above 0. Default 1 each. */
+  /**
+   * A weight for each class, above 0. Default 1 each. As in PyTorch, the sum of the losses is divided by the sum of the weights of
+   * the labels, but of labels that are probabilities, such as those of mixed images, by the number of examples.
+   */
   classWeights?: readonly number[];
 }
+
+/** What the loss of a batch depends on besides the outputs. */
+type Labels = Pick<Batch, 'ys' | 'weights'>;
 
 /** The loss of a classifier, and its predictions. */
 export interface Objective {
@@ -41,10 +48,13 @@ export interface Objective {
   /** Unnormalized log-probabilities `[batch, classes]`, from the model's output. */
   logits(output: Tensor): Tensor2D;
   /**
-   * Mean cross-entropy of a batch, from the model's output `[batch, outputs]`. With weights it is the weighted mean: the sum of
-   * the weighted losses over the sum of the weights, as in PyTorch.
+   * Mean cross-entropy of a batch, from the model's output `[batch, outputs]`: the sum of the weighted losses over the count.
+   *
+   * @param count what the sum is divided by; of a part of a batch the count of the whole, so that the losses of parts add up.
    */
-  loss(output: Tensor, batch: Pick<Batch, 'ys' | 'weights'>): Scalar;
+  loss(output: Tensor, batch: Labels, count?: Scalar): Scalar;
+  /** The sum of the weights of a batch: of the examples, times those of their classes unless labels are probabilities. */
+  count(batch: Labels): Scalar;
   /** The most probable class of each example, int32 `[batch]`. */
   predict(output: Tensor): Tensor1D;
   /** The number of examples in a batch that are classified correctly; of class probabilities the largest counts. */
@@ -68,22 +78,27 @@ export function objectiveOf(
   checkClassWeights(where, classWeights, classes);
   const classesOf = (ys: Tensor) => (ys.rank === 1 ? ys : argMax(ys, -1));
   const predict = (output: Tensor) => argMax(logits(output), -1) as Tensor1D;
+  // tfjs's wasm backend writes whole numbers where oneHot is asked for float32.
+  const targetsOf = (ys: Tensor) => (ys.rank === 1 ? cast(oneHot(ys as Tensor1D, classes), 'float32') : ys);
+  const weighted = (targets: Tensor, { weights }: Labels) => {
+    const byClass = classWeights ? mul(targets, tensor1d([...classWeights])) : targets;
+    return weights ? mul(byClass, expandDims(weights, 1)) : byClass;
+  };
+  const countOf = ({ ys, weights }: Labels): Scalar => {
+    if (classWeights && ys.rank === 1) return sum(weighted(targetsOf(ys), { ys, weights }));
+    return weights ? sum(weights) : scalar(ys.shape[0]!);
+  };
   return {
     classes,
     logits,
-    loss(output, { ys, weights }) {
-      // tfjs's wasm backend writes whole numbers where oneHot is asked for float32.
-      const targets = ys.rank === 1 ? cast(oneHot(ys as Tensor1D, classes), 'float32') : ys;
+    loss(output, batch, count = countOf(batch)) {
+      const targets = targetsOf(batch.ys);
       const smooth =
         labelSmoothing === 0 ? targets : add(mul(targets, 1 - labelSmoothing), labelSmoothing / classes);
-      const weighted = (t: Tensor) => {
-        const byClass = classWeights ? mul(t, tensor1d([...classWeights])) : t;
-        return weights ? mul(byClass, expandDims(weights, 1)) : byClass;
-      };
-      const total = sum(mul(weighted(smooth), neg(logSoftmax(logits(output)))));
-      const count = classWeights || weights ? sum(weighted(targets)) : output.shape[0]!;
+      const total = sum(mul(weighted(smooth, batch), neg(logSoftmax(logits(output)))));
       return div(total, count) as Scalar;
     },
+    count: countOf,
     predict,
     correct: (output, ys) => sum(equal(predict(output), classesOf(ys))),
   };

@@ -29,6 +29,12 @@ export interface TrainOptions extends OptimizerOptions, ObjectiveOptions {
   /** Examples per step. Default 128. */
   batchSize?: number;
   /**
+   * Takes each batch in parts of at most so many examples and adds their gradients, so that it needs less memory. The step is the
+   * same but for rounding, except that batch normalization uses the mean and variance of each part. Default: one piece, or on
+   * wasm, WebGL and WebGPU the largest parts that fit if that does not, which `onNote` reports.
+   */
+  microBatchSize?: number;
+  /**
    * Learning-rate schedule: a name of `SCHEDULES`, alone or with options, such as `{ name: 'step', every: 30 }`. `'cosine'` lowers
    * the rate to 0 over the run, which steadies the last epochs. Default `'constant'`, as in the chapter.
    */
@@ -59,6 +65,8 @@ export interface TrainOptions extends OptimizerOptions, ObjectiveOptions {
    * the cpu backend, the resumed run ends with exactly the same weights.
    */
   checkpoint?: CheckpointOptions;
+  /** Receives one sentence if batches are taken in parts, unless that was asked for and changes nothing but the rounding. */
+  onNote?: (note: string) => void;
   /** Called about ten times a second and after the last batch of each epoch. */
   onProgress?: (progress: TrainProgress) => void;
   /** Called after each step. It makes a GPU wait for each result. */
@@ -72,11 +80,15 @@ export interface TrainOptions extends OptimizerOptions, ObjectiveOptions {
 const OWN_OPTIONS = Object.keys({
   ...{ labelSmoothing: 1, classWeights: 1, epochs: 1, batchSize: 1, schedule: 1, warmupEpochs: 1, ema: 1 },
   ...{ patience: 1, validationFraction: 1, seed: 1, keep: 1, checkpoint: 1, signal: 1 },
-  ...{ onProgress: 1, onStep: 1, onEpoch: 1 },
+  ...{ onProgress: 1, onStep: 1, onEpoch: 1, onNote: 1, microBatchSize: 1 },
 } satisfies Record<Exclude<keyof TrainOptions, keyof OptimizerOptions>, 1>);
 
 /** The checked options of a run, with the defaults filled in. */
-export interface Settings extends Pick<TrainOptions, 'ema' | 'onProgress' | 'onStep' | 'onEpoch' | 'signal'> {
+export interface Settings
+  extends Pick<
+    TrainOptions,
+    'ema' | 'microBatchSize' | 'onNote' | 'onProgress' | 'onStep' | 'onEpoch' | 'signal'
+  > {
   sets: TrainSets;
   epochs: number;
   batchSize: number;
@@ -99,8 +111,9 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   for (const name of Object.keys(options)) {
     oneOf('train', 'the option', name, [...OPTIMIZER_OPTIONS, ...OWN_OPTIONS]);
   }
-  const { batchSize = 128, seed = 0, ema, patience, signal, onProgress, onStep, onEpoch } = options;
-  for (const [name, callback] of Object.entries({ onProgress, onStep, onEpoch })) {
+  const { batchSize = 128, microBatchSize, seed = 0, ema, patience, signal } = options;
+  const { onNote, onProgress, onStep, onEpoch } = options;
+  for (const [name, callback] of Object.entries({ onNote, onProgress, onStep, onEpoch })) {
     if (callback !== undefined && typeof callback !== 'function') {
       fail('train', `${name} is ${JSON.stringify(callback)}; pass a function.`);
     }
@@ -108,6 +121,7 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   if (!given.trainSet) fail('train', 'there is no trainSet; pass { trainSet, testSet?, validationSet? }.');
   const epochs = wholeNumber('train', 'epochs', options.epochs ?? 10);
   wholeNumber('train', 'batchSize', batchSize);
+  if (microBatchSize !== undefined) wholeNumber('train', 'microBatchSize', microBatchSize);
   checkSeed('train', seed);
   const sets = withValidation(given, options.validationFraction ?? 0, seed);
   const { trainSet, testSet, validationSet } = sets;
@@ -149,7 +163,7 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   if (options.checkpoint) checkCheckpoint(options.checkpoint, chosen);
   return {
     ...{ sets, epochs, batchSize, batches, seed, keep, rates, ema, patience, chosen, objective },
-    ...{ signal, onProgress, onStep, onEpoch },
+    ...{ microBatchSize, signal, onNote, onProgress, onStep, onEpoch },
   };
 }
 
@@ -168,9 +182,10 @@ function checkCheckpoint(
 
 /** The options that decide the numbers of a run, for its checkpoints: every option that is not taken out here. */
 export function decisiveOptions(
-  { signal, onProgress, onStep, onEpoch, checkpoint, validationFraction, ...given }: TrainOptions,
+  { signal, onNote, onProgress, onStep, onEpoch, checkpoint, ...options }: TrainOptions,
   { epochs, batchSize, seed, keep, rates, chosen }: Settings,
 ) {
+  const { validationFraction, microBatchSize, ...given } = options;
   const optimizer = chosen.name;
   return {
     ...given,

@@ -1,4 +1,4 @@
-import { keep, type Scalar, type Tensor, type Variable } from '@tensorflow/tfjs-core';
+import { dispose, keep, type Scalar, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
@@ -9,6 +9,7 @@ import type { AverageWeights } from './averageWeights.js';
 import { type Batch, disposeBatch } from './examples.js';
 import { holdFrozenNorms, type SeededDropout, seedDropout } from './layerRules.js';
 import type { LeanOptimizer } from './leanOptimizer.js';
+import { accumulate, type BatchPart, partsOf, type Results } from './microBatches.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { type ChosenOptimizer, disposeOptimizer, setRate } from './optimizer.js';
 import { breathing } from './running.js';
@@ -26,6 +27,8 @@ export interface Run {
   readonly average: AverageWeights | undefined;
   /** Steps done. */
   steps: number;
+  /** The most examples whose activations exist at a time; larger batches are taken in parts. */
+  microBatchSize: number;
   dropout: SeededDropout;
   /** Awaited after each step, so that timers and the page can run however short the epochs are. */
   readonly breathe: () => Promise<void>;
@@ -45,6 +48,7 @@ export interface RunOptions {
   rateFactor?: Run['rateFactor'];
   /** Disposed by the run. */
   average?: AverageWeights;
+  microBatchSize?: number;
 }
 
 /**
@@ -55,8 +59,9 @@ export interface RunOptions {
 export function startRun(
   model: LayersModel,
   chosen: ChosenOptimizer,
-  { seed, objective = objectiveOf('train', model), rateFactor = () => 1, average }: RunOptions,
+  { seed, objective = objectiveOf('train', model), ...options }: RunOptions,
 ): Run {
+  const { rateFactor = () => 1, average, microBatchSize = Number.POSITIVE_INFINITY } = options;
   // Not by instanceof, for which tfjs counts every optimizer as every other.
   const optimizer = chosen.owned ? (chosen.optimizer as LeanOptimizer) : undefined;
   const all = layersWithin(model);
@@ -80,7 +85,7 @@ export function startRun(
   let prepared: ReturnType<typeof prepare> | undefined = prepare();
   const run: Run = {
     ...{ model, chosen, objective, rateFactor, average, dropout: prepared.dropout, breathe: breathing() },
-    ...{ steps: 0, learningRate: chosen.learningRate },
+    ...{ steps: 0, learningRate: chosen.learningRate, microBatchSize },
     async paused(work) {
       prepared?.release();
       prepared = undefined;
@@ -108,25 +113,65 @@ export function goOnAfter(steps: number, run: Run): void {
 
 /** One step of the optimizer. Disposes the batch; returns its mean loss and how many examples were classified correctly. */
 export function step(run: Run, batch: Batch): Scalar[] {
-  const { xs, ys } = batch;
-  const { model, chosen, objective } = run;
-  let correct: Scalar | undefined;
-  run.learningRate = setRate(chosen, run.rateFactor(run.steps));
-  run.dropout.setStep(run.steps++);
+  const { model, chosen, rateFactor, microBatchSize } = run;
+  run.learningRate = setRate(chosen, rateFactor(run.steps));
+  run.dropout.setStep(run.steps);
+  run.steps++;
   try {
     const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
+    const parts = partsOf(batch.xs.shape[0]!, microBatchSize);
+    const { loss, correct } =
+      parts.length === 1 ? wholeStep(run, batch, weights) : stepOfParts(run, batch, parts, weights);
+    run.average?.update();
+    return [loss, correct];
+  } finally {
+    disposeBatch(batch);
+  }
+}
+
+function wholeStep({ model, chosen, objective }: Run, batch: Batch, weights: Variable[]): Results {
+  let correct: Scalar | undefined;
+  try {
     const compute = () => {
-      const output = model.apply(xs, { training: true }) as Tensor;
-      correct = keep(objective.correct(output, ys));
+      const output = model.apply(batch.xs, { training: true }) as Tensor;
+      correct = keep(objective.correct(output, batch.ys));
       return objective.loss(output, batch);
     };
     const loss = withTape(() => chosen.optimizer.minimize(compute, true, weights)!);
-    run.average?.update();
-    return [loss, correct!];
+    return { loss, correct: correct! };
   } catch (error) {
     correct?.dispose();
     throw error;
+  }
+}
+
+/**
+ * The same, but for rounding, from the sums of the parts' gradients. Only batch normalization, which sees one part at a time,
+ * computes something else: from its mean and variance, and its moving averages move with each part.
+ */
+function stepOfParts(run: Run, batch: Batch, parts: BatchPart[], weights: Variable[]): Results {
+  const { model, chosen, objective, dropout } = run;
+  // All slots before the first step, so that all steps lay out their memory alike.
+  if (chosen.owned) (chosen.optimizer as LeanOptimizer).createSlots(weights);
+  const count = tidy(() => objective.count(batch));
+  try {
+    const { gradients, ...results } = accumulate(batch, parts, weights, (part, { first }) => {
+      dropout.setStep(run.steps - 1, first);
+      const output = model.apply(part.xs, { training: true }) as Tensor;
+      return { correct: objective.correct(output, part.ys), loss: objective.loss(output, part, count) };
+    });
+    try {
+      chosen.optimizer.applyGradients(
+        weights.flatMap(({ name }) => (gradients[name] ? [{ name, tensor: gradients[name] }] : [])),
+      );
+    } catch (error) {
+      dispose(Object.values(results));
+      throw error;
+    } finally {
+      dispose(gradients);
+    }
+    return results;
   } finally {
-    disposeBatch(batch);
+    count.dispose();
   }
 }

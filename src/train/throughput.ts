@@ -1,11 +1,12 @@
 import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, keyOf, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
 import { shapeText } from '../base/shapes.js';
-import type { OptimizerName } from '../core/optimizers.js';
+import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
+import { chooseMicroBatches } from './microBatchSize.js';
 import { objectiveOf } from './objective.js';
 import { chooseOptimizer } from './optimizer.js';
 import { breathing } from './running.js';
@@ -49,7 +50,7 @@ const WARM_UP = 2;
  * runs on random images of the model's input shape are timed until `seconds` have passed. The images are on the backend before
  * a run starts, and a run ends when its results have been read.
  *
- * Training takes the same steps as `train`, and changes the model's weights.
+ * Training takes the same steps as `train`, in parts if they do not fit otherwise, and changes the model's weights.
  *
  * @throws RangeError when an option is out of range or the model's input has no fixed size.
  * @example
@@ -69,6 +70,7 @@ export async function throughput(
   wholeNumber('throughput', 'batchSize', batchSize);
   checkSeed('throughput', seed);
   oneOf('throughput', 'mode', mode, ['inference', 'training']);
+  keyOf('throughput', 'optimizer', optimizer, OPTIMIZERS);
   if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY))
     fail('throughput', `seconds is ${seconds}; it must be a finite number of at least 0.`);
   const shape = inputShapeOf(model);
@@ -76,8 +78,12 @@ export async function throughput(
     fail('throughput', `the model takes images of ${shapeText(shape)}; build it with a fixed size.`);
   }
   checkImageSize('throughput', model, shape);
+  const { slots } = OPTIMIZERS[optimizer];
+  const needs = { shape: shape as number[], batchSize, slots: slots.length, average: false, best: false };
+  const micro = mode === 'training' ? chooseMicroBatches('throughput', model, needs).size : undefined;
   const images = randomUniform([batchSize, ...(shape as number[])], 0, 1, 'float32', seed + 1);
-  const run = mode === 'inference' ? predicting(model, images) : training(model, images, optimizer, seed);
+  const run =
+    mode === 'inference' ? predicting(model, images) : training(model, images, micro, optimizer, seed);
   try {
     const runsMs: number[] = [];
     let firstMs = 0;
@@ -127,11 +133,17 @@ function predicting(model: LayersModel, images: Tensor): Measured {
   };
 }
 
-function training(model: LayersModel, images: Tensor, optimizer: OptimizerName, seed: number): Measured {
+function training(
+  model: LayersModel,
+  images: Tensor,
+  microBatchSize: number | undefined,
+  optimizer: OptimizerName,
+  seed: number,
+): Measured {
   const chosen = chooseOptimizer('throughput', { optimizer });
   const objective = objectiveOf('throughput', model);
   const { classes } = objective;
-  const run = startRun(model, chosen, { seed, objective });
+  const run = startRun(model, chosen, { seed, objective, microBatchSize });
   return {
     async once() {
       const right = Array.from({ length: images.shape[0]! }, (_, i) => (i * 7) % classes);

@@ -11,6 +11,7 @@ import { evaluate } from './evaluate.js';
 import { batchesOf, disposeBatch } from './examples.js';
 import type { EpochRow, History } from './history.js';
 import type { LeanOptimizer } from './leanOptimizer.js';
+import { microBatchesOf } from './microBatchSize.js';
 import { Patience } from './patience.js';
 import { rateFactor } from './schedules.js';
 import {
@@ -56,6 +57,7 @@ export async function train(
   const stopping = new Patience(settings.patience ?? Number.POSITIVE_INFINITY);
   const average = settings.ema === undefined ? undefined : new AverageWeights(model, settings.ema);
   const rateFactorAt = (step: number) => rateFactor(rates, step, plateau.times);
+  let micro = microBatchesOf(model, settings);
   const run = startRun(model, chosen, { seed, objective, average, rateFactor: rateFactorAt });
   const epoch = new Epoch();
   const best = new BestWeights(model, keep === 'best');
@@ -68,7 +70,10 @@ export async function train(
       const optimizer = optimizerPart(chosen.optimizer as LeanOptimizer, model);
       const parts = { weights, optimizer, history: historyPart(history), epoch, best, plateau, stopping };
       checkpoints = await Checkpoints.open(options.checkpoint, {
-        facts: await factsOf(model, { ...settings.sets }, decisiveOptions(options, settings)),
+        async facts(before) {
+          if (before) micro = microBatchesOf(model, settings, before);
+          return factsOf(model, { ...settings.sets }, decisiveOptions(options, settings), micro.size);
+        },
         parts: average ? { ...parts, average } : parts,
         position: () => ({
           ...{ epoch: epoch.number, batch: epoch.batch, best: best.epoch },
@@ -80,16 +85,20 @@ export async function train(
       });
       goOnAfter((epoch.number - 1) * batches + epoch.batch, run);
     }
+    run.microBatchSize = micro.size ?? batchSize;
+    if (micro.size !== undefined) history.microBatchSize = micro.size;
+    if (micro.note !== undefined) settings.onNote?.(micro.note);
     while (epoch.number <= epochs && history.ended === 'finished') {
       let ended = await trainBatches(run, epoch, settings, checkpoints);
       if (ended === 'finished' && !(await hasFiniteWeights(model))) ended = 'diverged';
       const row = await epoch.row(run.learningRate);
-      if (ended === 'finished') ended = await averaged(() => measure(row, model, settings));
+      if (ended === 'finished') ended = await averaged(() => measure(row, run, settings));
       // Such a run goes on in the middle of the epoch.
       if (ended === 'aborted') await checkpoints?.save();
       history.ended = ended;
       if (row.examples === 0) break;
-      if (ended === 'finished') await run.paused(() => diagnoseOnce(row, history, model, options, settings));
+      if (ended === 'finished')
+        await run.paused(() => diagnoseOnce(row, history, model, options, settings, micro.plain));
       history.epochs.push(row);
       history.weightsOf = epoch.number;
       const accuracy = validationSet ? row.validationAccuracy : row.testAccuracy;
@@ -128,13 +137,15 @@ async function diagnoseOnce(
   model: LayersModel,
   options: TrainOptions,
   { sets, objective, batchSize, seed }: Settings,
+  most: number,
 ): Promise<void> {
   const chance = Math.log(objective.classes);
   if (Math.abs(row.loss - chance) > 0.02 * chance || history.epochs.some(({ diagnosis }) => diagnosis))
     return;
   const { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm } = options;
   const own = { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm };
-  row.diagnosis = await diagnose(model, sets.trainSet, { ...own, batchSize: Math.min(32, batchSize), seed });
+  const examples = Math.min(32, batchSize, most);
+  row.diagnosis = await diagnose(model, sets.trainSet, { ...own, batchSize: examples, seed });
 }
 
 /** Trains on the batches that the epoch still has. */
@@ -198,8 +209,8 @@ async function trainBatches(
 /** Measures the other sets and notes their losses and accuracies in the row. */
 async function measure(
   row: EpochRow,
-  model: LayersModel,
-  { sets: { testSet, validationSet }, batchSize, signal }: Settings,
+  { model, microBatchSize: batchSize }: Run,
+  { sets: { testSet, validationSet }, signal }: Settings,
 ): Promise<History['ended']> {
   try {
     if (testSet) {

@@ -30,6 +30,7 @@ function parsed(...args: string[]) {
 
 test.each<[string, string, TrainOptions]>([
   ['--batch', '8', { batchSize: 8 }],
+  ['--micro-batch', '4', { microBatchSize: 4 }],
   ['--lr', '0.1', { learningRate: 0.1 }],
   ['--weight-decay', '5e-4', { weightDecay: 5e-4 }],
   ['--weight-decay-of', 'kernels', { weightDecayOf: 'kernels' }],

@@ -12,9 +12,11 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { cost, smallArch } from '../../src/index.js';
+import { cost, OPTIMIZERS, smallArch, VGG11, VGG16, vgg } from '../../src/index.js';
+import { memoryLimits } from '../../src/tfjs/memory.js';
 import { chooseOptimizer } from '../../src/train/optimizer.js';
 import { startRun, step } from '../../src/train/step.js';
+import { roomForStep } from '../../src/train/stepMemory.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { wasm } from './compare.js';
 
@@ -82,4 +84,29 @@ describe("the chapter's network at 224x224", () => {
       expect(memory().numTensors).toBe(before);
     },
   );
+});
+
+describe('in parts', () => {
+  test.each([
+    ['the chapter', () => smallArch(4), 32, 8, 'sgd'],
+    ['VGG-11 at 64x64', () => vgg(VGG11, { inputShape: [64, 64, 3] }), 32, 8, 'adam'],
+    ['VGG-16 at 96x96', () => vgg(VGG16, { inputShape: [96, 96, 3], batchNorm: true }), 8, 2, 'sgd'],
+  ] as const)('%s takes no more than train reckons', (_, build, batchSize, microBatchSize, optimizer) => {
+    const model = build();
+    const shape = model.inputs[0]!.shape.slice(1) as number[];
+    const { slots } = OPTIMIZERS[optimizer];
+    const needs = { shape, batchSize, slots: slots.length, average: false, best: false };
+    const limit = memoryLimits().total!;
+    const room = roomForStep(model, needs);
+    const reckoned = limit - (room.part - microBatchSize) * room.bytesPerExample;
+    const run = startRun(model, chooseOptimizer('test', { optimizer }), { seed: 0, microBatchSize });
+    const images = new Float32Array(batchSize * shape.reduce((a, b) => a * b));
+    for (let i = 0; i < 2; i++) {
+      const xs = tensor(images, [batchSize, ...shape]);
+      dispose(step(run, { xs, ys: tensor1d(new Int32Array(batchSize), 'int32') }));
+    }
+    expect(wasm().wasm.HEAPU8.length).toBeLessThan(reckoned);
+    run.end();
+    model.dispose();
+  });
 });

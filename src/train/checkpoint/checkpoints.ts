@@ -2,7 +2,7 @@ import { fail } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
 import { WeightFileError } from '../../weights/formats/error.js';
 import type { EpochRow } from '../history.js';
-import { type Difference, differences, type RunFacts } from './facts.js';
+import { type Difference, differences, type Found, type RunFacts } from './facts.js';
 import { encodeCheckpoint, type OpenCheckpoint, openCheckpoint } from './file.js';
 import type { Part } from './part.js';
 import type { CheckpointStore } from './store.js';
@@ -43,7 +43,8 @@ interface Position {
 
 /** A run, as its checkpoints see it. */
 export interface CheckpointedRun {
-  facts: RunFacts;
+  /** Its facts, which may follow from those of the run in the store that it goes on with. */
+  facts(before?: RunFacts): Promise<RunFacts>;
   parts: Record<string, Part>;
   position(): Position;
   /** Receives what `onProblem` receives. */
@@ -61,6 +62,7 @@ const NAME = /^epoch-\d{5,}-batch-\d{7,}$/;
 export class Checkpoints {
   /** Those that can be read, in order. */
   #good: string[] = [];
+  #facts!: RunFacts;
   #savedAt = performance.now();
 
   private constructor(
@@ -78,7 +80,10 @@ export class Checkpoints {
   static async open(options: CheckpointOptions, run: CheckpointedRun): Promise<Checkpoints> {
     const checkpoints = new Checkpoints(options, run, await options.store.lock());
     try {
-      if (!(await checkpoints.#resume())) await checkpoints.#write();
+      if (!(await checkpoints.#resume())) {
+        checkpoints.#facts = await run.facts();
+        await checkpoints.#write();
+      }
       return checkpoints;
     } catch (error) {
       await checkpoints.release();
@@ -130,7 +135,7 @@ export class Checkpoints {
     const { store } = this.options;
     if (name !== this.#good.at(-1)) {
       const states = Object.entries(this.run.parts).map(([part, of]) => [part, of.state()] as const);
-      await store.write(name, encodeCheckpoint({ facts: this.run.facts, done }, Object.fromEntries(states)));
+      await store.write(name, encodeCheckpoint({ facts: this.#facts, done }, Object.fromEntries(states)));
       this.#good.push(name);
       const kept = [...this.#good.slice(-2), ...(best > 0 ? [nameOf(best + 1, 0)] : [])];
       for (const old of await this.#names()) if (!kept.includes(old)) await store.remove(old);
@@ -153,9 +158,14 @@ export class Checkpoints {
           `${store.name} has an unfinished run, up to ${name}; go on with it (resume: true) or choose another store.`,
         );
       }
-      const found = differences(stored.facts, this.run.facts, allow);
+      this.#facts = await this.run.facts(stored.facts);
+      const found = differences(stored.facts, this.#facts, allow);
       if (found.length > 0) {
-        fail('train', `the run in ${store.name} is another: ${found.join('; ')}. Pass what it began with.`);
+        const texts = found.map(({ text }) => text).join('; ');
+        fail(
+          'train',
+          `the run in ${store.name} is another: ${texts}. Pass what it began with${wayOn(found, allow)}.`,
+        );
       }
       for (const problem of damaged) this.#report(`${problem} The one before it is used.`);
       for (const [part, of] of Object.entries(this.run.parts)) await restore(part, of, stored);
@@ -178,6 +188,14 @@ export class Checkpoints {
     this.run.note(problem);
     this.options.onProblem?.(problem);
   }
+}
+
+/** How to go on although a run differs, if nothing that cannot be allowed does. */
+function wayOn(found: readonly Found[], allow: readonly Difference[]): string {
+  const kinds = found.map(({ kind }) => kind);
+  if (kinds.includes(undefined)) return '';
+  const all = [...new Set([...allow, ...kinds])].sort();
+  return `, or go on all the same with allow: [${all.map((kind) => `'${kind}'`).join(', ')}]`;
 }
 
 /**

@@ -19,18 +19,24 @@ export interface RunFacts {
 /** What a run that goes on may have changed. */
 export type Difference = 'data' | 'engine';
 
-/** Collects the facts of a run with these options, which may contain functions. */
+/**
+ * Collects the facts of a run with these options, which may contain functions.
+ *
+ * @param microBatchSize of batches that are taken in parts, which decides how their sums round.
+ */
 export async function factsOf(
   model: LayersModel,
   sets: Record<string, Examples | undefined>,
   options: { batchSize: number },
+  microBatchSize?: number,
 ): Promise<RunFacts> {
   const data: Record<string, string> = {};
   for (const [name, set] of Object.entries(sets)) {
     if (set) data[name] = await fingerprint(set, options.batchSize);
   }
   const architecture = layersWithin(model).map(describeLayer);
-  const facts = { options, architecture, engine: engineFacts(), data };
+  const engine = { ...engineFacts(), microBatchSize };
+  const facts = { options, architecture, engine, data };
   // As it will be read from a checkpoint.
   return JSON.parse(
     JSON.stringify(facts, (_, value) => (typeof value === 'function' ? String(value) : value)),
@@ -84,22 +90,33 @@ function checksum(parts: readonly string[]): string {
     .padStart(8, '0');
 }
 
-/** How two runs differ, as clauses: of the options and the architecture, and, unless allowed, of the data and the engine. */
-export function differences(before: RunFacts, now: RunFacts, allowed: readonly Difference[]): string[] {
-  const found = changes(before.options, now.options).map((change) => `the option ${change}`);
+/** A way in which two runs differ. */
+export interface Found {
+  /** What it is, as a clause. */
+  text: string;
+  /** What allows it; undefined for options and the architecture, without which it would be no run that goes on. */
+  kind?: Difference;
+}
+
+/** How two runs differ: in the options and the architecture, and, unless allowed, in the data and the engine. */
+export function differences(before: RunFacts, now: RunFacts, allowed: readonly Difference[]): Found[] {
+  const found: Found[] = changes(before.options, now.options).map((change) => ({
+    text: `the option ${change}`,
+  }));
   const { architecture: layers } = before;
   if (layers.length !== now.architecture.length) {
-    found.push(`the model had ${layers.length} layers and has ${now.architecture.length}`);
+    found.push({ text: `the model had ${layers.length} layers and has ${now.architecture.length}` });
   } else {
     const first = layers.findIndex((layer, i) => changes(layer, now.architecture[i]!).length > 0);
     const [change] = first < 0 ? [] : changes(layers[first]!, now.architecture[first]!);
-    if (change) found.push(`of layer ${first + 1} of the model (${layers[first]!.class}), ${change}`);
+    if (change)
+      found.push({ text: `of layer ${first + 1} of the model (${layers[first]!.class}), ${change}` });
   }
-  if (!allowed.includes('data')) {
-    found.push(...changes(before.data, now.data).map((change) => `of the data, ${change}`));
-  }
-  if (!allowed.includes('engine')) {
-    found.push(...changes(before.engine, now.engine).map((change) => `of the engine, ${change}`));
+  for (const kind of ['data', 'engine'] as const) {
+    if (allowed.includes(kind)) continue;
+    found.push(
+      ...changes(before[kind], now[kind]).map((change) => ({ kind, text: `of the ${kind}, ${change}` })),
+    );
   }
   return found;
 }
