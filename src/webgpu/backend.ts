@@ -23,6 +23,12 @@ export interface WebgpuBackend {
       readonly maxBufferSize: number;
       readonly maxComputeWorkgroupsPerDimension: number;
     };
+    createShaderModule(descriptor: { code: string; label: string }): object;
+    createComputePipeline(descriptor: {
+      compute: { module: object; entryPoint: string };
+      label: string;
+      layout: 'auto';
+    }): object;
     readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
     addEventListener(
       type: 'uncapturederror',
@@ -39,9 +45,34 @@ export interface WebgpuBackend {
     uniforms: { type: 'int32' | 'float32'; data: number[] }[],
     output?: TensorInfo,
   ): TensorInfo;
+  /** Gives a tensor a buffer of the device, if it has none yet. */
+  uploadToGPU(dataId: object): void;
+  /** Records a program whose pipeline exists: binding 0 is the output, then come the inputs and the uniforms. */
+  recordAndSubmit(
+    program: { pipeline: object; dispatch: [number, number, number] },
+    output: TensorInfo,
+    inputs: TensorInfo[],
+    uniforms: { type: 'int32' | 'float32'; data: number[] }[],
+  ): void;
+  /** The number of tensors that share numbers. */
+  refCount(dataId: object): number;
+  incRef(dataId: object): void;
   makeTensorInfo(shape: number[], dtype: DataType): TensorInfo;
   /** Returns the buffer to tfjs's pool once the recorded commands that use it were submitted. */
   disposeData(dataId: object): boolean;
   /** Runs `f`, and measures the GPU's time for its programs if the device supports timestamps. */
   time(f: () => void): Promise<{ kernelMs: number | { error: string } }>;
+}
+
+/** A tensor in the memory of one that the caller gives up, or in new memory if other tensors share those numbers. */
+export function inPlaceOf(backend: WebgpuBackend, { dataId, shape, dtype }: TensorInfo): TensorInfo {
+  if (backend.refCount(dataId) > 1) return backend.makeTensorInfo(shape, dtype);
+  backend.incRef(dataId);
+  return { dataId, shape, dtype };
+}
+
+/** Drops the copy that tfjs keeps of a tensor's numbers once they were read. */
+export function forgetCopy({ tensorMap }: WebgpuBackend, { dataId }: TensorInfo): void {
+  const data = tensorMap.get(dataId);
+  if (data.resource) data.values = null;
 }

@@ -11,11 +11,21 @@ import type { OwnKernels } from '../tfjs/kernels.js';
 import type { WebgpuBackend } from './backend.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
+import { batchMatMul, fusedMatMul } from './matMul.js';
+import { maxPoolGrad } from './maxPoolGrad.js';
+import { reluGrad } from './reluGrad.js';
 import type { Call, OwnCall } from './run.js';
+import { sum } from './sum.js';
 import { Tuner } from './tuner.js';
+import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
 
 /** Kernels that tfjs does not have; `vgg-blocks/train` uses them if it finds them. */
-const OWN: { [N in keyof OwnKernels]?: (call: OwnCall<N>) => OwnKernels[N]['output'] } = {};
+const OWN: { [N in keyof OwnKernels]?: (call: OwnCall<N>) => OwnKernels[N]['output'] } = {
+  ReluGrad: reluGrad,
+  SgdUpdate: sgdUpdate,
+  MomentumUpdate: momentumUpdate,
+  AdamUpdate: adamUpdate,
+};
 
 /** All kernels: our own, and those that replace the backend's. */
 const KERNELS = {
@@ -24,6 +34,10 @@ const KERNELS = {
   FusedConv2D: fusedConv2d,
   Conv2DBackpropInput: conv2dBackpropInput,
   Conv2DBackpropFilter: conv2dBackpropFilter,
+  BatchMatMul: batchMatMul,
+  _FusedMatMul: fusedMatMul,
+  MaxPoolGrad: maxPoolGrad,
+  Sum: sum,
 };
 
 /** Options of {@link installWebgpuKernels}. */

@@ -2,7 +2,7 @@ import type { KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { fail } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import type { OwnKernels } from '../tfjs/kernels.js';
-import type { WebgpuBackend } from './backend.js';
+import { forgetCopy, type WebgpuBackend } from './backend.js';
 import { checkDevice } from './device.js';
 import type { Tuner } from './tuner.js';
 
@@ -104,12 +104,6 @@ export function flat(
   const groups = Math.ceil(count / perGroup);
   const rows = Math.ceil(groups / limits.maxComputeWorkgroupsPerDimension);
   return [Math.ceil(groups / rows), rows, 1];
-}
-
-/** Drops the copy that tfjs keeps of a tensor's numbers once they were read. */
-function forgetCopy({ tensorMap }: WebgpuBackend, { dataId }: TensorInfo): void {
-  const data = tensorMap.get(dataId);
-  if (data.resource) data.values = null;
 }
 
 /** WebGPU reports a buffer that is too large after the fact and computes nothing: zeros that look like a result. */
