@@ -121,10 +121,10 @@ export async function openNetwork(
 export function prepared(command: string, args: NetworkArguments, network: OpenNetwork): ReadyNetwork {
   const { preprocessing: known, problem, usual, source, ...found } = network;
   try {
+    const side = sideOf(`${command}: ${source}`, found.model.inputs[0]!.shape);
     const chosen = args.preprocessing ? PREPROCESSINGS[args.preprocessing] : known;
     if (!chosen) throw unsaid(command, source, problem, usual);
-    const preprocessing = sizedFor(`${command}: ${source}`, chosen, found.model.inputs[0]!.shape);
-    return { ...found, source, preprocessing };
+    return { ...found, source, preprocessing: sizedFor(chosen, side) };
   } catch (error) {
     found.model.dispose();
     throw error;
@@ -214,19 +214,21 @@ function outputsOf(model: LayersModel): number | undefined {
   return model.outputs.length === 1 && more.length === 0 ? (length ?? undefined) : undefined;
 }
 
-/** A preprocessing at the input size of a network; published ones are for 224. */
-export function sizedFor(
-  where: string,
-  preprocessing: Preprocessing,
-  shape: readonly (number | null)[],
-): Preprocessing {
+/** A preprocessing at the input size of a network, if that is fixed; published ones are for 224. */
+export function sizedFor(preprocessing: Preprocessing, side: number | null): Preprocessing {
+  return side ? preprocessingAt(preprocessing, side) : preprocessing;
+}
+
+/** The side of the images that a network takes; null for any. */
+function sideOf(where: string, shape: readonly (number | null)[]): number | null {
   const [, height, width, channels] = shape;
   if (height !== width || channels !== 3) {
+    const given = [height, width, channels].map((length) => length ?? 'any').join('x');
     throw new Error(
-      `${where} takes images of ${height}x${width}x${channels}; only square RGB images can be prepared.`,
+      `${where} takes images of ${given}, but image files are prepared as square RGB; use a network for those. evaluate measures this one on arrays, such as IDX files.`,
     );
   }
-  return height ? preprocessingAt(preprocessing, height) : preprocessing;
+  return height!;
 }
 
 /** The names of a network's classes. */

@@ -146,6 +146,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   const signal = stopOnSignal();
   const checkpoint = folder.checkpoint();
   const before = await storedEpochs(checkpoint.store);
+  if (before.length > 0) console.log(`going on after epoch ${before.length}`);
   const log = await openRunLog(args.out, { ...args, before });
   const history = await train(
     model,

@@ -102,7 +102,32 @@ test('measures arrays as evaluate does', async () => {
   });
 });
 
+test('measures tables of pixels', async () => {
+  const { testSet } = garments({ trainImages: 1, testImages: 30 });
+  const model = await network('gray.safetensors', 1, 10);
+  const expected = await evaluate(model, testSet.resize(8));
+  model.dispose();
+  const rows = [...testSet.labels].map((label, i) =>
+    [label, ...testSet.images.subarray(784 * i, 784 * (i + 1))].join(','),
+  );
+  mkdirSync(at('tables'));
+  for (const part of ['train', 'test'])
+    writeFileSync(at('tables', `fashion-mnist_${part}.csv`), rows.join('\n'));
+  const { out, error } = await run(
+    ...['evaluate', '--data', at('tables'), '--weights', at('gray.safetensors'), '--json'],
+  );
+  expect(error).toBe('');
+  const { loss, examples, classNames } = JSON.parse(out);
+  expect(loss).toBeCloseTo(expected.loss, 4);
+  expect([examples, classNames]).toEqual([30, testSet.classNames]);
+});
+
 test.each<[string, string[], RegExp]>([
+  [
+    'image files for a network of gray images',
+    ['--data', at('set'), '--weights', at('gray.safetensors')],
+    /gray\.safetensors takes images of 8x8x1, but image files are prepared as square RGB; use a network for those\./,
+  ],
   [
     'held-out images without classes, beside which are those that were trained on,',
     ['--data', at('kaggle'), '--weights', at('colors.safetensors'), ...PLAIN],

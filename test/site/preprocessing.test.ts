@@ -37,8 +37,7 @@ async function trained(preprocessing: Preprocessing) {
 }
 
 async function commandLine(preprocessing: Preprocessing) {
-  const sized = sizedFor('classify: file', preprocessing, [null, SIZE, SIZE, 3]);
-  return (await preprocess(image, sized)).data();
+  return (await preprocess(image, sizedFor(preprocessing, SIZE))).data();
 }
 
 test.each([
