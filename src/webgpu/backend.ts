@@ -29,6 +29,8 @@ export interface WebgpuBackend {
       label: string;
       layout: 'auto';
     }): object;
+    /** Absent from older browsers. */
+    readonly adapterInfo?: { readonly isFallbackAdapter?: boolean };
     readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
     addEventListener(
       type: 'uncapturederror',

@@ -45,7 +45,7 @@ export interface WebgpuKernelOptions {
   /**
    * Whether to time the variants of a kernel on the device when it first meets a shape, and compute with the fastest from then on.
    * They give the same bits. Default true, unless the environment variable `VGG_BLOCKS_TUNE` is 0; with `false`, or on a device
-   * without timestamps, a table chooses by the shape.
+   * without timestamps or emulated on the CPU, a table chooses by the shape.
    */
   tune?: boolean;
 }

@@ -34,7 +34,7 @@ export class Tuner {
     const known = this.chosen.get(key);
     if (known === undefined) {
       this.chosen.set(key, 0);
-      if (this.enabled && variants.length > 1 && backend.supportTimestampQuery) {
+      if (this.enabled && variants.length > 1 && canTime(backend)) {
         void this.try(backend, key, variants, compute);
       }
     }
@@ -60,4 +60,9 @@ export class Tuner {
       // The device was lost; the next call says so.
     }
   }
+}
+
+/** Whether a trial is worth while: the device has timestamps, and is not emulated on the CPU, where compiling takes longest. */
+function canTime({ device, supportTimestampQuery }: WebgpuBackend): boolean {
+  return supportTimestampQuery && !device.adapterInfo?.isFallbackAdapter;
 }
