@@ -1,9 +1,9 @@
 import { ADD, multiply, PANEL, REPLACE } from './gemm';
-import { transformFilter, transformGradient, transformInput, transformOutput, transformTaps } from './winograd';
+import { transformFilter, transformGradient, transformInput, transformOutput, transformTaps } from './transforms';
 
 /*
- * 3x3 convolutions of stride 1 by Winograd's minimal filtering. `size` is 2 or 4, the height and width of a tile
- * of outputs; a tile of inputs has `size + 2`. Channels are multiples of 4. Tiles are counted through the batch, row by row.
+ * 3x3 convolutions of stride 1 by Winograd's minimal filtering. `points` is 3, 4 or 6, the algorithm's points along each axis;
+ * 3 is for maps of 2x2 with a padding of 1. Channels are multiples of 4. Tiles are counted through the batch, row by row.
  * Each of a tile's transformed numbers has its own plane, with one matrix product over the channels.
  *
  * Working memory: `VECTORS` for the transforms, one tile's pixels, the planes.
@@ -23,25 +23,32 @@ function planeBytes(rows: i32, columns: i32): usize {
 
 // @ts-ignore: decorator
 @inline
-function planes(size: i32): i32 {
-  return (size + 2) * (size + 2);
+function planes(points: i32): i32 {
+  return points * points;
+}
+
+/** The height and width of a tile of outputs. */
+// @ts-ignore: decorator
+@inline
+function sizeOf(points: i32): i32 {
+  return points == 6 ? 4 : 2;
 }
 
 /** Bytes of a filter's transform: for each plane the panels of an `[inChannels, outChannels]` matrix. */
-export function filterBytes(size: i32, inChannels: i32, outChannels: i32): usize {
-  return planes(size) * planeBytes(inChannels, (outChannels + 7) & ~7);
+export function filterBytes(points: i32, inChannels: i32, outChannels: i32): usize {
+  return planes(points) * planeBytes(inChannels, (outChannels + 7) & ~7);
 }
 
 /** Bytes of working memory of `convolve` with `tiles` tiles at a time. */
-export function convolveBytes(size: i32, inChannels: i32, outChannels: i32, tiles: i32): usize {
-  return VECTORS + planes(size) * (inChannels * 4 + planeBytes(tiles, inChannels) + planeBytes(tiles, outChannels));
+export function convolveBytes(points: i32, inChannels: i32, outChannels: i32, tiles: i32): usize {
+  return VECTORS + planes(points) * (inChannels * 4 + planeBytes(tiles, inChannels) + planeBytes(tiles, outChannels));
 }
 
 /** Bytes of working memory of `filterGradient` with `tiles` tiles at a time. */
-export function filterGradientBytes(size: i32, inChannels: i32, outChannels: i32, tiles: i32): usize {
+export function filterGradientBytes(points: i32, inChannels: i32, outChannels: i32, tiles: i32): usize {
   return (
     VECTORS +
-    planes(size) *
+    planes(points) *
       (max(inChannels, outChannels) * 4 +
         planeBytes(tiles, inChannels) +
         planeBytes(tiles, (outChannels + 7) & ~7) +
@@ -53,11 +60,11 @@ export function filterGradientBytes(size: i32, inChannels: i32, outChannels: i32
  * The transform of a filter `[3, 3, inChannels, outChannels]`. If `rotated`, that of the filter for the gradient with respect
  * to the input, `[3, 3, outChannels, inChannels]`: rotated by 180 degrees, its channels swapped.
  */
-export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChannels: i32, rotated: i32, to: usize, work: usize): void {
+export function prepareFilter(points: i32, filter: usize, inChannels: i32, outChannels: i32, rotated: i32, to: usize, work: usize): void {
   const taps = work;
   const rest = work + 9 * 16;
   const tap = <usize>inChannels * outChannels * 4;
-  const plane = filterBytes(size, rotated ? outChannels : inChannels, rotated ? inChannels : outChannels) / planes(size);
+  const plane = filterBytes(points, rotated ? outChannels : inChannels, rotated ? inChannels : outChannels) / planes(points);
   if (rotated) {
     const row = <usize>outChannels * 4;
     for (let i = 0; i < inChannels; i += 4) {
@@ -71,7 +78,7 @@ export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChan
           v128.store(taps + (k << 4), vector);
           at += tap;
         }
-        transformFilter(size, taps, to + (i >> 3) * outChannels * PANEL + o * PANEL + (i & 4) * 4, plane, rest);
+        transformFilter(points, taps, to + (i >> 3) * outChannels * PANEL + o * PANEL + (i & 4) * 4, plane, rest);
       }
     }
   } else {
@@ -83,7 +90,7 @@ export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChan
           v128.store(taps + (k << 4), v128.load(at));
           at += tap;
         }
-        transformFilter(size, taps, to + (o >> 3) * inChannels * PANEL + i * PANEL + (o & 4) * 4, plane, rest);
+        transformFilter(points, taps, to + (o >> 3) * inChannels * PANEL + i * PANEL + (o & 4) * 4, plane, rest);
       }
     }
   }
@@ -94,11 +101,13 @@ export function prepareFilter(size: i32, filter: usize, inChannels: i32, outChan
  * `panelStep` bytes after the previous eight.
  */
 function cut(
-  kind: i32, size: i32, x: usize, height: i32, width: i32, channels: i32, top: i32, left: i32,
+  kind: i32, points: i32, x: usize, height: i32, width: i32, channels: i32, top: i32, left: i32,
   down: i32, across: i32, first: i32, count: i32,
   to: usize, tileStep: usize, panelStep: usize, plane: usize, work: usize,
 ): void {
-  const side = kind == INPUT ? size + 2 : size;
+  const size = sizeOf(points);
+  const side = kind == INPUT && points > 3 ? points : size;
+  if (points == 3) top = left = 0;
   const pixel = <usize>channels * 4;
   const patch = work + VECTORS;
   let tileX = first % across;
@@ -124,8 +133,8 @@ function cut(
     }
     for (let c = 0; c < channels; c += 4) {
       const at = to + (c >> 3) * panelStep + (c & 4) * 4;
-      if (kind == INPUT) transformInput(size, from, row, pixel, at, plane, work);
-      else transformGradient(size, from, row, pixel, at, plane, work);
+      if (kind == INPUT) transformInput(points, from, row, pixel, at, plane, work);
+      else transformGradient(points, from, row, pixel, at, plane, work);
       from += 16;
     }
     to += tileStep;
@@ -141,9 +150,10 @@ function cut(
 
 /** Outputs of `count` tiles from `first` on, with bias and ReLU, from their planes. */
 function paste(
-  size: i32, from: usize, plane: usize, y: usize, height: i32, width: i32, channels: i32,
+  points: i32, from: usize, plane: usize, y: usize, height: i32, width: i32, channels: i32,
   down: i32, across: i32, first: i32, count: i32, bias: usize, relu: i32, work: usize,
 ): void {
+  const size = sizeOf(points);
   const pixel = <usize>channels * 4;
   const outputs = work + 512;
   const floor = f32x4.splat(relu ? 0 : -Infinity);
@@ -155,7 +165,7 @@ function paste(
     const columns = min(size, width - tileX * size);
     let corner = y + ((image * height + tileY * size) * width + tileX * size) * pixel;
     for (let c = 0; c < channels; c += 4) {
-      transformOutput(size, from, plane, outputs, work);
+      transformOutput(points, from, plane, outputs, work);
       const shift = bias ? v128.load(bias + c * 4) : f32x4.splat(0);
       for (let i = 0; i < rows; i++) {
         const line = outputs + i * (size << 4);
@@ -184,29 +194,30 @@ function paste(
  * (an address or 0), then ReLU if `relu`: y, `[batch, outHeight, outWidth, outChannels]`.
  */
 export function convolve(
-  size: i32, x: usize, batch: i32, height: i32, width: i32, inChannels: i32, top: i32, left: i32,
+  points: i32, x: usize, batch: i32, height: i32, width: i32, inChannels: i32, top: i32, left: i32,
   filter: usize, bias: usize, relu: i32,
   y: usize, outHeight: i32, outWidth: i32, outChannels: i32, tiles: i32, work: usize,
 ): void {
+  const size = sizeOf(points);
   const down = (outHeight + size - 1) / size;
   const across = (outWidth + size - 1) / size;
   const total = batch * down * across;
   const inPlane = planeBytes(tiles, inChannels);
   const outPlane = planeBytes(tiles, outChannels);
-  const filterPlane = filterBytes(size, inChannels, outChannels) / planes(size);
-  const ins = work + VECTORS + planes(size) * inChannels * 4;
-  const outs = ins + planes(size) * inPlane;
+  const filterPlane = filterBytes(points, inChannels, outChannels) / planes(points);
+  const ins = work + VECTORS + planes(points) * inChannels * 4;
+  const outs = ins + planes(points) * inPlane;
   for (let first = 0; first < total; first += tiles) {
     const count = min(tiles, total - first);
-    cut(INPUT, size, x, height, width, inChannels, top, left, down, across, first, count, ins, inChannels * 4, PANEL, inPlane, work);
-    for (let i = 0; i < planes(size); i++) {
+    cut(INPUT, points, x, height, width, inChannels, top, left, down, across, first, count, ins, inChannels * 4, PANEL, inPlane, work);
+    for (let i = 0; i < planes(points); i++) {
       multiply(
         count, outChannels, 1, inChannels,
         ins + i * inPlane, inChannels * 4, 0, 4,
         filter + i * filterPlane, outs + i * outPlane, outChannels * 4, REPLACE, 0, 0,
       );
     }
-    paste(size, outs, outPlane, y, outHeight, outWidth, outChannels, down, across, first, count, bias, relu, work);
+    paste(points, outs, outPlane, y, outHeight, outWidth, outChannels, down, across, first, count, bias, relu, work);
   }
 }
 
@@ -215,24 +226,25 @@ export function convolve(
  * It is the transpose of the forward pass's transforms: G' (sum of (B' d B) (A dy A')) G.
  */
 export function filterGradient(
-  size: i32, x: usize, batch: i32, height: i32, width: i32, inChannels: i32, top: i32, left: i32,
+  points: i32, x: usize, batch: i32, height: i32, width: i32, inChannels: i32, top: i32, left: i32,
   dy: usize, outHeight: i32, outWidth: i32, outChannels: i32,
   gradient: usize, tiles: i32, work: usize,
 ): void {
+  const size = sizeOf(points);
   const down = (outHeight + size - 1) / size;
   const across = (outWidth + size - 1) / size;
   const total = batch * down * across;
   const inPlane = planeBytes(tiles, inChannels);
   const outPlane = planeBytes(tiles, (outChannels + 7) & ~7);
   const sumPlane = planeBytes(inChannels, outChannels);
-  const ins = work + VECTORS + planes(size) * max(inChannels, outChannels) * 4;
-  const outs = ins + planes(size) * inPlane;
-  const sums = outs + planes(size) * outPlane;
+  const ins = work + VECTORS + planes(points) * max(inChannels, outChannels) * 4;
+  const outs = ins + planes(points) * inPlane;
+  const sums = outs + planes(points) * outPlane;
   for (let first = 0; first < total; first += tiles) {
     const count = min(tiles, total - first);
-    cut(INPUT, size, x, height, width, inChannels, top, left, down, across, first, count, ins, inChannels * 4, PANEL, inPlane, work);
-    cut(GRADIENT, size, dy, outHeight, outWidth, outChannels, 0, 0, down, across, first, count, outs, PANEL, count * PANEL, outPlane, work);
-    for (let i = 0; i < planes(size); i++) {
+    cut(INPUT, points, x, height, width, inChannels, top, left, down, across, first, count, ins, inChannels * 4, PANEL, inPlane, work);
+    cut(GRADIENT, points, dy, outHeight, outWidth, outChannels, 0, 0, down, across, first, count, outs, PANEL, count * PANEL, outPlane, work);
+    for (let i = 0; i < planes(points); i++) {
       multiply(
         inChannels, outChannels, 1, count,
         ins + i * inPlane, 4, 0, inChannels * 4,
@@ -242,6 +254,6 @@ export function filterGradient(
   }
   const matrix = <usize>inChannels * outChannels * 4;
   for (let at: usize = 0; at < matrix; at += 16) {
-    transformTaps(size, sums + at, sumPlane, gradient + at, matrix, work);
+    transformTaps(points, sums + at, sumPlane, gradient + at, matrix, work);
   }
 }

@@ -3,10 +3,12 @@
  * F(2x2, 3x3) and F(4x4, 3x3), with 16 and 36 multiplications where a plain sum takes 36 and 144.
  *
  * F(2x2) evaluates at the points 0, 1, -1 and infinity. F(4x4) evaluates at 0, +-sqrt(1/2), +-sqrt(2) and infinity,
- * which round less than the usual 0, +-1, +-2 and cost the same.
+ * which round less than the usual 0, +-1, +-2 and cost the same. Algorithms are named by how many points they have along an
+ * axis: 4 and 6. A third one has 3, for maps of 2x2 surrounded by zeros: of the four inputs of F(2x2), the first and the last are
+ * 0, so g1 d1 + g2 d2 and g0 d1 + g1 d2 have three products, g1 (d1 + d2), (g2 - g1) d2 and (g0 - g1) d1.
  *
- * A transform runs along columns and then along rows. Each one-dimensional transform below takes numbers of four channels at a
- * time and stores its results `step` bytes apart.
+ * These are the one-dimensional transforms. Each takes numbers of four channels at a time and stores its results `step` bytes
+ * apart.
  */
 const HALF_ROOT: f32 = 0.7071067811865476;
 const ROOT: f32 = 1.4142135623730951;
@@ -26,7 +28,7 @@ function plusTimes(a: v128, b: v128, factor: f32): v128 {
 /** B' d of F(4x4): six inputs. */
 // @ts-ignore: decorator
 @inline
-function input6(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, to: usize, step: usize): void {
+export function input6(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, to: usize, step: usize): void {
   v128.store(to, f32x4.add(plusTimes(d0, d2, -2.5), d4));
   let even = plusTimes(d4, d2, -2);
   let odd = times(plusTimes(d3, d1, -2), HALF_ROOT);
@@ -39,10 +41,19 @@ function input6(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, to: 
   v128.store(to + 5 * step, f32x4.add(plusTimes(d1, d3, -2.5), d5));
 }
 
+/** B' d of 2x2 maps: two inputs. */
+// @ts-ignore: decorator
+@inline
+export function input3(d1: v128, d2: v128, to: usize, step: usize): void {
+  v128.store(to, f32x4.add(d1, d2));
+  v128.store(to + step, d2);
+  v128.store(to + 2 * step, d1);
+}
+
 /** B' d of F(2x2): four inputs. */
 // @ts-ignore: decorator
 @inline
-function input4(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: usize): void {
+export function input4(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: usize): void {
   v128.store(to, f32x4.sub(d0, d2));
   v128.store(to + step, f32x4.add(d1, d2));
   v128.store(to + 2 * step, f32x4.sub(d2, d1));
@@ -52,7 +63,7 @@ function input4(d0: v128, d1: v128, d2: v128, d3: v128, to: usize, step: usize):
 /** G g of F(4x4): three taps. */
 // @ts-ignore: decorator
 @inline
-function filter6(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
+export function filter6(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
   v128.store(to, g0);
   let even = plusTimes(times(g0, -2.0 / 3), g2, -1.0 / 3);
   let odd = times(g1, -ROOT / 3);
@@ -65,10 +76,19 @@ function filter6(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
   v128.store(to + 5 * step, g2);
 }
 
+/** G g of 2x2 maps. */
+// @ts-ignore: decorator
+@inline
+export function filter3(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
+  v128.store(to, g1);
+  v128.store(to + step, f32x4.sub(g2, g1));
+  v128.store(to + 2 * step, f32x4.sub(g0, g1));
+}
+
 /** G g of F(2x2). */
 // @ts-ignore: decorator
 @inline
-function filter4(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
+export function filter4(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
   v128.store(to, g0);
   const even = times(f32x4.add(g0, g2), 0.5);
   const odd = times(g1, 0.5);
@@ -80,7 +100,7 @@ function filter4(g0: v128, g1: v128, g2: v128, to: usize, step: usize): void {
 /** A' m of F(4x4): four outputs. */
 // @ts-ignore: decorator
 @inline
-function output6(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, to: usize, step: usize): void {
+export function output6(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, to: usize, step: usize): void {
   const even = f32x4.add(m1, m2);
   const odd = f32x4.sub(m1, m2);
   const evenFar = f32x4.add(m3, m4);
@@ -91,10 +111,18 @@ function output6(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, to:
   v128.store(to + 3 * step, f32x4.add(plusTimes(times(odd, HALF_ROOT / 2), oddFar, 2 * ROOT), m5));
 }
 
+/** A' m of 2x2 maps: two outputs. */
+// @ts-ignore: decorator
+@inline
+export function output3(m0: v128, m1: v128, m2: v128, to: usize, step: usize): void {
+  v128.store(to, f32x4.add(m0, m1));
+  v128.store(to + step, f32x4.add(m0, m2));
+}
+
 /** A' m of F(2x2): two outputs. */
 // @ts-ignore: decorator
 @inline
-function output4(m0: v128, m1: v128, m2: v128, m3: v128, to: usize, step: usize): void {
+export function output4(m0: v128, m1: v128, m2: v128, m3: v128, to: usize, step: usize): void {
   v128.store(to, f32x4.add(f32x4.add(m0, m1), m2));
   v128.store(to + step, f32x4.add(f32x4.sub(m1, m2), m3));
 }
@@ -102,7 +130,7 @@ function output4(m0: v128, m1: v128, m2: v128, m3: v128, to: usize, step: usize)
 /** A y of F(4x4): the transpose of `output6`, for the gradient of the filter. */
 // @ts-ignore: decorator
 @inline
-function gradient6(y0: v128, y1: v128, y2: v128, y3: v128, to: usize, step: usize): void {
+export function gradient6(y0: v128, y1: v128, y2: v128, y3: v128, to: usize, step: usize): void {
   v128.store(to, y0);
   let even = plusTimes(y0, y2, 0.5);
   let odd = times(plusTimes(y1, y3, 0.5), HALF_ROOT);
@@ -115,10 +143,19 @@ function gradient6(y0: v128, y1: v128, y2: v128, y3: v128, to: usize, step: usiz
   v128.store(to + 5 * step, y3);
 }
 
+/** A y of 2x2 maps. */
+// @ts-ignore: decorator
+@inline
+export function gradient3(y0: v128, y1: v128, to: usize, step: usize): void {
+  v128.store(to, f32x4.add(y0, y1));
+  v128.store(to + step, y0);
+  v128.store(to + 2 * step, y1);
+}
+
 /** A y of F(2x2). */
 // @ts-ignore: decorator
 @inline
-function gradient4(y0: v128, y1: v128, to: usize, step: usize): void {
+export function gradient4(y0: v128, y1: v128, to: usize, step: usize): void {
   v128.store(to, y0);
   v128.store(to + step, f32x4.add(y0, y1));
   v128.store(to + 2 * step, f32x4.sub(y0, y1));
@@ -128,7 +165,7 @@ function gradient4(y0: v128, y1: v128, to: usize, step: usize): void {
 /** G' u of F(4x4): the transpose of `filter6`. */
 // @ts-ignore: decorator
 @inline
-function taps6(u0: v128, u1: v128, u2: v128, u3: v128, u4: v128, u5: v128, to: usize, step: usize): void {
+export function taps6(u0: v128, u1: v128, u2: v128, u3: v128, u4: v128, u5: v128, to: usize, step: usize): void {
   const even = f32x4.add(u1, u2);
   const odd = f32x4.sub(u1, u2);
   const evenFar = f32x4.add(u3, u4);
@@ -138,156 +175,20 @@ function taps6(u0: v128, u1: v128, u2: v128, u3: v128, u4: v128, u5: v128, to: u
   v128.store(to + 2 * step, f32x4.add(times(f32x4.sub(evenFar, even), 1.0 / 3), u5));
 }
 
+/** G' u of 2x2 maps. */
+// @ts-ignore: decorator
+@inline
+export function taps3(u0: v128, u1: v128, u2: v128, to: usize, step: usize): void {
+  v128.store(to, u2);
+  v128.store(to + step, f32x4.sub(u0, f32x4.add(u1, u2)));
+  v128.store(to + 2 * step, u1);
+}
+
 /** G' u of F(2x2). */
 // @ts-ignore: decorator
 @inline
-function taps4(u0: v128, u1: v128, u2: v128, u3: v128, to: usize, step: usize): void {
+export function taps4(u0: v128, u1: v128, u2: v128, u3: v128, to: usize, step: usize): void {
   v128.store(to, plusTimes(u0, f32x4.add(u1, u2), 0.5));
   v128.store(to + step, times(f32x4.sub(u1, u2), 0.5));
   v128.store(to + 2 * step, plusTimes(u3, f32x4.add(u1, u2), 0.5));
-}
-
-/** B' d B of a tile whose rows and pixels are `rowStep` and `pixelStep` bytes apart. `work` holds 36 vectors. */
-export function transformInput(size: i32, from: usize, rowStep: usize, pixelStep: usize, to: usize, step: usize, work: usize): void {
-  if (size == 4) {
-    for (let j = 0; j < 6; j++) {
-      let at = from + j * pixelStep;
-      const d0 = v128.load(at);
-      at += rowStep;
-      const d1 = v128.load(at);
-      at += rowStep;
-      const d2 = v128.load(at);
-      at += rowStep;
-      const d3 = v128.load(at);
-      at += rowStep;
-      const d4 = v128.load(at);
-      at += rowStep;
-      input6(d0, d1, d2, d3, d4, v128.load(at), work + (j << 4), 96);
-    }
-    for (let i = 0; i < 6; i++) {
-      const at = work + i * 96;
-      input6(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), v128.load(at, 64), v128.load(at, 80), to, step);
-      to += 6 * step;
-    }
-  } else {
-    for (let j = 0; j < 4; j++) {
-      const at = from + j * pixelStep;
-      input4(v128.load(at), v128.load(at + rowStep), v128.load(at + 2 * rowStep), v128.load(at + 3 * rowStep), work + (j << 4), 64);
-    }
-    for (let i = 0; i < 4; i++) {
-      const at = work + (i << 6);
-      input4(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), to, step);
-      to += 4 * step;
-    }
-  }
-}
-
-/** A' m A: the outputs of a tile, row by row, into `to`, `[size][size]` vectors. `work` holds 24 vectors. */
-export function transformOutput(size: i32, from: usize, step: usize, to: usize, work: usize): void {
-  if (size == 4) {
-    const down = 6 * step;
-    for (let j = 0; j < 6; j++) {
-      let at = from + j * step;
-      const m0 = v128.load(at);
-      at += down;
-      const m1 = v128.load(at);
-      at += down;
-      const m2 = v128.load(at);
-      at += down;
-      const m3 = v128.load(at);
-      at += down;
-      const m4 = v128.load(at);
-      at += down;
-      output6(m0, m1, m2, m3, m4, v128.load(at), work + (j << 4), 96);
-    }
-    for (let i = 0; i < 4; i++) {
-      const at = work + i * 96;
-      output6(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), v128.load(at, 64), v128.load(at, 80), to + (i << 6), 16);
-    }
-  } else {
-    const down = 4 * step;
-    for (let j = 0; j < 4; j++) {
-      const at = from + j * step;
-      output4(v128.load(at), v128.load(at + down), v128.load(at + 2 * down), v128.load(at + 3 * down), work + (j << 4), 64);
-    }
-    for (let i = 0; i < 2; i++) {
-      const at = work + (i << 6);
-      output4(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), to + (i << 5), 16);
-    }
-  }
-}
-
-/** A y A' of a tile of the output's gradient. `work` holds 24 vectors. */
-export function transformGradient(size: i32, from: usize, rowStep: usize, pixelStep: usize, to: usize, step: usize, work: usize): void {
-  if (size == 4) {
-    for (let j = 0; j < 4; j++) {
-      const at = from + j * pixelStep;
-      gradient6(v128.load(at), v128.load(at + rowStep), v128.load(at + 2 * rowStep), v128.load(at + 3 * rowStep), work + (j << 4), 64);
-    }
-    for (let i = 0; i < 6; i++) {
-      const at = work + (i << 6);
-      gradient6(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), to, step);
-      to += 6 * step;
-    }
-  } else {
-    for (let j = 0; j < 2; j++) {
-      const at = from + j * pixelStep;
-      gradient4(v128.load(at), v128.load(at + rowStep), work + (j << 4), 32);
-    }
-    for (let i = 0; i < 4; i++) {
-      const at = work + (i << 5);
-      gradient4(v128.load(at), v128.load(at, 16), to, step);
-      to += 4 * step;
-    }
-  }
-}
-
-/** G g G' of nine consecutive taps. `work` holds 18 vectors. */
-export function transformFilter(size: i32, taps: usize, to: usize, step: usize, work: usize): void {
-  if (size == 4) {
-    for (let j = 0; j < 3; j++) {
-      const at = taps + (j << 4);
-      filter6(v128.load(at), v128.load(at, 48), v128.load(at, 96), work + (j << 4), 48);
-    }
-    for (let i = 0; i < 6; i++) {
-      const at = work + i * 48;
-      filter6(v128.load(at), v128.load(at, 16), v128.load(at, 32), to, step);
-      to += 6 * step;
-    }
-  } else {
-    for (let j = 0; j < 3; j++) {
-      const at = taps + (j << 4);
-      filter4(v128.load(at), v128.load(at, 48), v128.load(at, 96), work + (j << 4), 48);
-    }
-    for (let i = 0; i < 4; i++) {
-      const at = work + i * 48;
-      filter4(v128.load(at), v128.load(at, 16), v128.load(at, 32), to, step);
-      to += 4 * step;
-    }
-  }
-}
-
-/** G' u G: nine taps, `step` bytes apart in `to`. `work` holds 18 vectors. */
-export function transformTaps(size: i32, from: usize, fromStep: usize, to: usize, step: usize, work: usize): void {
-  if (size == 4) {
-    const down = 6 * fromStep;
-    for (let j = 0; j < 6; j++) {
-      const at = from + j * fromStep;
-      taps6(v128.load(at), v128.load(at + down), v128.load(at + 2 * down), v128.load(at + 3 * down), v128.load(at + 4 * down), v128.load(at + 5 * down), work + (j << 4), 96);
-    }
-    for (let i = 0; i < 3; i++) {
-      const at = work + i * 96;
-      taps6(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), v128.load(at, 64), v128.load(at, 80), to + 3 * i * step, step);
-    }
-  } else {
-    const down = 4 * fromStep;
-    for (let j = 0; j < 4; j++) {
-      const at = from + j * fromStep;
-      taps4(v128.load(at), v128.load(at + down), v128.load(at + 2 * down), v128.load(at + 3 * down), work + (j << 4), 64);
-    }
-    for (let i = 0; i < 3; i++) {
-      const at = work + (i << 6);
-      taps4(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), to + 3 * i * step, step);
-    }
-  }
 }

@@ -1,7 +1,7 @@
 import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import { addNumbers, addressOf, type ConvInfo, channelsLast, withMemory, zeros } from './backend.js';
-import { padded, type TileSize, tileSize, tilesAtOnce } from './convolution.js';
+import { type Points, padded, pointsOf, TILE, tilesAtOnce } from './convolution.js';
 import { withOutputGradient } from './outputGradient.js';
 import { partsOf } from './parts.js';
 import { type Call, runTasks, type Tools } from './run.js';
@@ -39,8 +39,8 @@ interface Addresses {
 /** The gradient of the filter of the convolution that `info` describes. */
 export function filterGradient(call: Tools, info: ConvInfo, { x, dy, gradient, use }: Addresses): void {
   const { backend, kernels, helpers } = call;
-  const tileSize = gradientTileSize(info);
-  const parts = partsOf(info, helpers.length + 1, tileSize || 1);
+  const points = gradientPoints(info);
+  const parts = partsOf(info, helpers.length + 1, TILE[points]);
   const numbers = info.filterHeight * info.filterWidth * info.inChannels * info.outChannels;
   // Of each part's gradient, in the order of the parts; the first may be written at once.
   const direct = use === 'write' ? 1 : 0;
@@ -51,7 +51,7 @@ export function filterGradient(call: Tools, info: ConvInfo, { x, dy, gradient, u
       const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
       const image = [x + before.input, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left];
       const output = [dy + before.output, outHeight, outWidth, outChannels];
-      if (tileSize === 0) {
+      if (points === 0) {
         const { height, width } = padded(info);
         return {
           kernel: 'directFilterGradient',
@@ -62,11 +62,11 @@ export function filterGradient(call: Tools, info: ConvInfo, { x, dy, gradient, u
           ],
         };
       }
-      const tiles = tilesAtOnce(tileSize, info);
+      const tiles = tilesAtOnce(points, info);
       return {
         kernel: 'filterGradient',
-        bytes: kernels.filterGradientBytes(tileSize, inChannels, outChannels, tiles),
-        args: (work) => [tileSize, ...image, ...output, to, tiles, work],
+        bytes: kernels.filterGradientBytes(points, inChannels, outChannels, tiles),
+        args: (work) => [points, ...image, ...output, to, tiles, work],
       };
     });
     runTasks(call, tasks);
@@ -75,10 +75,10 @@ export function filterGradient(call: Tools, info: ConvInfo, { x, dy, gradient, u
 }
 
 /**
- * The tile size for a filter's gradient. In a narrow layer it can happen that no example reaches a weight, so that its gradient
+ * The algorithm for a filter's gradient. In a narrow layer it can happen that no example reaches a weight, so that its gradient
  * is exactly 0. Tiles would round that to about 1e-9, which becomes a full step in an optimizer that divides by the gradient's
  * size, such as Adam. So narrow layers use plain sums, which are cheap there.
  */
-function gradientTileSize(info: ConvInfo): TileSize {
-  return info.inChannels * info.outChannels < MIN_WEIGHTS ? 0 : tileSize(info);
+function gradientPoints(info: ConvInfo): Points {
+  return info.inChannels * info.outChannels < MIN_WEIGHTS ? 0 : pointsOf(info);
 }

@@ -15,8 +15,14 @@ const MIN_TILES = 60;
 /** The minimum number of channels for which tiles are faster than plain sums. */
 const MIN_CHANNELS = 8;
 
-/** The height and width of a tile of outputs in Winograd's minimal filtering, or 0 for plain sums. */
-export type TileSize = 0 | 2 | 4;
+/**
+ * The number of points along each axis in Winograd's minimal filtering: 6 for F(4x4, 3x3), 4 for F(2x2, 3x3), 3 for a map of
+ * 2x2 surrounded by zeros; or 0 for plain sums.
+ */
+export type Points = 0 | 3 | 4 | 6;
+
+/** The height and width of a tile of outputs. */
+export const TILE = { 0: 1, 3: 2, 4: 2, 6: 4 } as const;
 
 /** The operands of a convolution: images, filter, and optionally bias and ReLU. */
 export interface Convolution {
@@ -49,14 +55,15 @@ export function withConvolution(
   use: (compute: Compute) => void,
 ): void {
   const { backend, kernels, filters, helpers } = call;
-  const size = tileSize(info);
-  const form = size === 0 ? directForm(kernels, info, rotated) : winogradForm(kernels, size, info, rotated);
+  const points = pointsOf(info);
+  const form =
+    points === 0 ? directForm(kernels, info, rotated) : winogradForm(kernels, points, info, rotated);
   const shift = addressOf(backend, bias);
   const compute = (form: number, info: ConvInfo, x: number, y: number) => {
-    const tasks = partsOf(info, helpers.length + 1, size || 1).map(({ info, before }): Task => {
+    const tasks = partsOf(info, helpers.length + 1, TILE[points]).map(({ info, before }): Task => {
       const [from, to] = [x + before.input, y + before.output];
       const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, padInfo } = info;
-      if (size === 0) {
+      if (points === 0) {
         const { height, width, bytes } = padded(info);
         return {
           kernel: 'direct',
@@ -68,12 +75,12 @@ export function withConvolution(
           ],
         };
       }
-      const tiles = tilesAtOnce(size, info);
+      const tiles = tilesAtOnce(points, info);
       return {
         kernel: 'convolve',
-        bytes: kernels.convolveBytes(size, inChannels, outChannels, tiles),
+        bytes: kernels.convolveBytes(points, inChannels, outChannels, tiles),
         args: (work) => [
-          ...[size, from, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left],
+          ...[points, from, batchSize, inHeight, inWidth, inChannels, padInfo.top, padInfo.left],
           ...[form, shift, Number(relu), to, outHeight, outWidth, outChannels, tiles, work],
         ],
       };
@@ -103,24 +110,29 @@ function reach(out: number, stride: number, filter: number): number {
 
 /** The number of tiles to transform at a time: a multiple of 4, the rows that the matrix product computes together. */
 export function tilesAtOnce(
-  size: number,
+  points: Points,
   { batchSize, outHeight, outWidth, inChannels, outChannels }: ConvInfo,
 ): number {
-  const total = batchSize * Math.ceil(outHeight / size) * Math.ceil(outWidth / size);
-  const bytes = 4 * (size + 2) ** 2 * (inChannels + outChannels);
+  const total = batchSize * tilesOf(outHeight, outWidth, points);
+  const bytes = 4 * points ** 2 * (inChannels + outChannels);
   return Math.min(total, Math.max(MIN_TILES, 4 * Math.floor(PLANES / bytes / 4)));
 }
 
-function winogradForm(kernels: Kernels, size: number, info: ConvInfo, rotated: boolean): Form {
+/** The number of tiles that cover a map. */
+function tilesOf(height: number, width: number, points: Points): number {
+  return Math.ceil(height / TILE[points]) * Math.ceil(width / TILE[points]);
+}
+
+function winogradForm(kernels: Kernels, points: Points, info: ConvInfo, rotated: boolean): Form {
   const { inChannels, outChannels } = info;
   // A filter to be rotated has its channels the other way round in memory.
   const [ins, outs] = rotated ? [outChannels, inChannels] : [inChannels, outChannels];
   return {
-    key: `winograd ${size} ${rotated}`,
-    bytes: kernels.filterBytes(size, inChannels, outChannels) + WORK,
+    key: `winograd ${points} ${rotated}`,
+    bytes: kernels.filterBytes(points, inChannels, outChannels) + WORK,
     write(filter, to) {
-      const work = to + kernels.filterBytes(size, inChannels, outChannels);
-      kernels.prepareFilter(size, filter, ins, outs, Number(rotated), to, work);
+      const work = to + kernels.filterBytes(points, inChannels, outChannels);
+      kernels.prepareFilter(points, filter, ins, outs, Number(rotated), to, work);
     },
   };
 }
@@ -140,15 +152,17 @@ function directForm(kernels: Kernels, info: ConvInfo, rotated: boolean): Form {
 }
 
 /**
- * The tile size for a convolution: F(4x4, 3x3), or F(2x2, 3x3) if the larger tiles extend so far over the edges that they need
- * more products, as on maps of 2x2. README.md has measurements.
+ * The algorithm of a convolution: F(4x4, 3x3), or F(2x2, 3x3) if the larger tiles extend so far over the edges that they need
+ * more products, as on maps of 2x10. README.md has measurements.
  */
-export function tileSize(info: ConvInfo): TileSize {
+export function pointsOf(info: ConvInfo): Points {
   const { filterHeight, filterWidth, strideHeight, strideWidth, inChannels, outChannels } = info;
   const fits = filterHeight === 3 && filterWidth === 3 && strideHeight === 1 && strideWidth === 1;
   if (!fits || inChannels % 4 > 0 || outChannels % 4 > 0) return 0;
   if (Math.min(inChannels, outChannels) < MIN_CHANNELS) return 0;
-  const products = (size: number) =>
-    Math.ceil(info.outHeight / size) * Math.ceil(info.outWidth / size) * (size + 2) ** 2;
-  return products(4) <= products(2) ? 4 : 2;
+  const { inHeight, inWidth, outHeight, outWidth, padInfo } = info;
+  const sides = [inHeight, inWidth, outHeight, outWidth];
+  if (sides.every((side) => side === 2) && padInfo.top === 1 && padInfo.left === 1) return 3;
+  const products = (points: Points) => tilesOf(outHeight, outWidth, points) * points ** 2;
+  return products(6) <= products(4) ? 6 : 4;
 }

@@ -8,9 +8,9 @@ import { PLAIN, RELAXED } from './binaries.js';
  * memory of tfjs's backend; booleans are 0 and 1.
  */
 export interface Kernels {
-  filterBytes(size: number, inChannels: number, outChannels: number): number;
+  filterBytes(points: number, inChannels: number, outChannels: number): number;
   prepareFilter(
-    size: number,
+    points: number,
     filter: number,
     inChannels: number,
     outChannels: number,
@@ -18,9 +18,9 @@ export interface Kernels {
     to: number,
     work: number,
   ): void;
-  convolveBytes(size: number, inChannels: number, outChannels: number, tiles: number): number;
+  convolveBytes(points: number, inChannels: number, outChannels: number, tiles: number): number;
   convolve(
-    size: number,
+    points: number,
     ...rest: [
       ...x: [address: number, batch: number, height: number, width: number, channels: number],
       ...padding: [top: number, left: number],
@@ -30,9 +30,9 @@ export interface Kernels {
       work: number,
     ]
   ): void;
-  filterGradientBytes(size: number, inChannels: number, outChannels: number, tiles: number): number;
+  filterGradientBytes(points: number, inChannels: number, outChannels: number, tiles: number): number;
   filterGradient(
-    size: number,
+    points: number,
     ...rest: [
       ...x: [address: number, batch: number, height: number, width: number, channels: number],
       ...padding: [top: number, left: number],

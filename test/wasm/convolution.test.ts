@@ -131,6 +131,7 @@ describe('a 3x3 convolution and its gradients are those of float64', () => {
   test.each<[string, Case['image'], number]>([
     ['one pixel', [5, 1, 1, 32], 64],
     ['2x2 pixels', [3, 2, 2, 32], 24],
+    ['2x10 pixels', [3, 2, 10, 32], 24],
     ['one row', [1, 1, 40, 24], 32],
     ["VGG's first layer", [1, 70, 50, 3], 64],
     ['more tiles than are transformed at a time', [1, 60, 60, 64], 8],
