@@ -1,4 +1,5 @@
-import { ADD, multiply, pack, PANEL, REPLACE } from './gemm';
+import { ADD, multiply, PANEL, REPLACE } from './gemm';
+import { pack } from './pack';
 
 /*
  * Convolutions by plain sums, for any filter and stride: if channels are few or the filter is not 3x3. A row of the filter

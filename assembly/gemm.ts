@@ -51,7 +51,10 @@ export function multiply(
   }
 }
 
-/** One to four rows; missing ones repeat the first and are not stored. */
+/**
+ * One to four rows; missing ones repeat the first and are not stored. Numbers next to each other, of two terms or of four rows,
+ * are loaded from one moving address. Between the two terms is a way out, so that V8 does not load the numbers of both first.
+ */
 function four(
   rows: i32, n: i32, segments: i32, length: i32,
   a: usize, rowStep: usize, segmentStep: usize, step: usize,
@@ -59,7 +62,6 @@ function four(
   mode: i32, bias: usize, relu: i32,
 ): void {
   const bytes = <usize>length * PANEL;
-  const back = segmentStep - length * step;
   for (let j = 0; j < n; j += 8) {
     let a0 = a;
     let a1 = rows > 1 ? a + rowStep : a;
@@ -67,30 +69,96 @@ function four(
     let a3 = rows > 3 ? a + 3 * rowStep : a;
     let s00 = f32x4.splat(0), s01 = s00, s10 = s00, s11 = s00, s20 = s00, s21 = s00, s30 = s00, s31 = s00;
     for (let s = 0; s < segments; s++) {
-      for (const end = b + bytes; b < end; b += PANEL) {
-        const b0 = v128.load(b);
-        const b1 = v128.load(b, 16);
-        const x0 = v128.load_splat<f32>(a0);
-        s00 = multiplyAdd(x0, b0, s00);
-        s01 = multiplyAdd(x0, b1, s01);
-        const x1 = v128.load_splat<f32>(a1);
-        s10 = multiplyAdd(x1, b0, s10);
-        s11 = multiplyAdd(x1, b1, s11);
-        const x2 = v128.load_splat<f32>(a2);
-        s20 = multiplyAdd(x2, b0, s20);
-        s21 = multiplyAdd(x2, b1, s21);
-        const x3 = v128.load_splat<f32>(a3);
-        s30 = multiplyAdd(x3, b0, s30);
-        s31 = multiplyAdd(x3, b1, s31);
-        a0 += step;
-        a1 += step;
-        a2 += step;
-        a3 += step;
+      const end = b + bytes;
+      if (step == 4) {
+        while (b < end) {
+          let b0 = v128.load(b);
+          let b1 = v128.load(b, 16);
+          let x0 = v128.load_splat<f32>(a0);
+          s00 = multiplyAdd(x0, b0, s00);
+          s01 = multiplyAdd(x0, b1, s01);
+          let x1 = v128.load_splat<f32>(a1);
+          s10 = multiplyAdd(x1, b0, s10);
+          s11 = multiplyAdd(x1, b1, s11);
+          let x2 = v128.load_splat<f32>(a2);
+          s20 = multiplyAdd(x2, b0, s20);
+          s21 = multiplyAdd(x2, b1, s21);
+          let x3 = v128.load_splat<f32>(a3);
+          s30 = multiplyAdd(x3, b0, s30);
+          s31 = multiplyAdd(x3, b1, s31);
+          if (b + PANEL == end) break;
+          b0 = v128.load(b, PANEL);
+          b1 = v128.load(b, PANEL + 16);
+          x0 = v128.load_splat<f32>(a0, 4);
+          s00 = multiplyAdd(x0, b0, s00);
+          s01 = multiplyAdd(x0, b1, s01);
+          x1 = v128.load_splat<f32>(a1, 4);
+          s10 = multiplyAdd(x1, b0, s10);
+          s11 = multiplyAdd(x1, b1, s11);
+          x2 = v128.load_splat<f32>(a2, 4);
+          s20 = multiplyAdd(x2, b0, s20);
+          s21 = multiplyAdd(x2, b1, s21);
+          x3 = v128.load_splat<f32>(a3, 4);
+          s30 = multiplyAdd(x3, b0, s30);
+          s31 = multiplyAdd(x3, b1, s31);
+          b += 2 * PANEL;
+          a0 += 8;
+          a1 += 8;
+          a2 += 8;
+          a3 += 8;
+        }
+        b = end;
+        const rest = segmentStep - ((length & ~1) << 2);
+        a0 += rest;
+        a1 += rest;
+        a2 += rest;
+        a3 += rest;
+      } else if (rows == 4 && rowStep == 4) {
+        for (; b < end; b += PANEL) {
+          const b0 = v128.load(b);
+          const b1 = v128.load(b, 16);
+          const x0 = v128.load_splat<f32>(a0);
+          s00 = multiplyAdd(x0, b0, s00);
+          s01 = multiplyAdd(x0, b1, s01);
+          const x1 = v128.load_splat<f32>(a0, 4);
+          s10 = multiplyAdd(x1, b0, s10);
+          s11 = multiplyAdd(x1, b1, s11);
+          const x2 = v128.load_splat<f32>(a0, 8);
+          s20 = multiplyAdd(x2, b0, s20);
+          s21 = multiplyAdd(x2, b1, s21);
+          const x3 = v128.load_splat<f32>(a0, 12);
+          s30 = multiplyAdd(x3, b0, s30);
+          s31 = multiplyAdd(x3, b1, s31);
+          a0 += step;
+        }
+        a0 += segmentStep - length * step;
+      } else {
+        for (; b < end; b += PANEL) {
+          const b0 = v128.load(b);
+          const b1 = v128.load(b, 16);
+          const x0 = v128.load_splat<f32>(a0);
+          s00 = multiplyAdd(x0, b0, s00);
+          s01 = multiplyAdd(x0, b1, s01);
+          const x1 = v128.load_splat<f32>(a1);
+          s10 = multiplyAdd(x1, b0, s10);
+          s11 = multiplyAdd(x1, b1, s11);
+          const x2 = v128.load_splat<f32>(a2);
+          s20 = multiplyAdd(x2, b0, s20);
+          s21 = multiplyAdd(x2, b1, s21);
+          const x3 = v128.load_splat<f32>(a3);
+          s30 = multiplyAdd(x3, b0, s30);
+          s31 = multiplyAdd(x3, b1, s31);
+          a0 += step;
+          a1 += step;
+          a2 += step;
+          a3 += step;
+        }
+        const rest = segmentStep - length * step;
+        a0 += rest;
+        a1 += rest;
+        a2 += rest;
+        a3 += rest;
       }
-      a0 += back;
-      a1 += back;
-      a2 += back;
-      a3 += back;
     }
     const at = c + (j << 2);
     const biasHere = bias ? bias + (j << 2) : 0;
@@ -137,72 +205,4 @@ function putFew(c: usize, left: v128, right: v128, columns: i32, mode: i32, bias
     left = v128.shuffle<f32>(left, right, 1, 2, 3, 4);
     right = v128.shuffle<f32>(right, right, 1, 2, 3, 0);
   }
-}
-
-/**
- * B's panels: B is `[rows, n]`, its numbers `rowStep` and `columnStep` bytes apart. The panels are `panelStep` bytes apart,
- * with zeros for missing columns.
- */
-export function pack(rows: i32, n: i32, b: usize, rowStep: usize, columnStep: usize, panels: usize, panelStep: usize): void {
-  let whole = 0;
-  if (columnStep == 4) {
-    // Row by row, as in memory: down the columns, each number would be on another page.
-    whole = n & ~7;
-    for (let i = 0; i < rows; i++) {
-      let from = b + i * rowStep;
-      let to = panels + i * PANEL;
-      for (let j = 0; j < whole; j += 8) {
-        v128.store(to, v128.load(from));
-        v128.store(to, v128.load(from, 16), 16);
-        from += 32;
-        to += panelStep;
-      }
-    }
-    panels += (whole >> 3) * panelStep;
-  }
-  for (let j = whole; j < n; j += 8) {
-    const columns = min(8, n - j);
-    let from = b + j * columnStep;
-    let to = panels;
-    let i = 0;
-    if (columns == 8 && rowStep == 4) {
-      for (; i + 4 <= rows; i += 4) {
-        transpose(from, columnStep, to, PANEL);
-        transpose(from + 4 * columnStep, columnStep, to + 16, PANEL);
-        from += 16;
-        to += 4 * PANEL;
-      }
-    }
-    for (; i < rows; i++) {
-      packRow(from, columnStep, columns, to);
-      from += rowStep;
-      to += PANEL;
-    }
-    panels += panelStep;
-  }
-}
-
-function packRow(from: usize, columnStep: usize, columns: i32, panel: usize): void {
-  for (let i = 0; i < 8; i++) {
-    store<f32>(panel + (i << 2), i < columns ? load<f32>(from + i * columnStep) : 0);
-  }
-}
-
-/** Four numbers of each of four columns become four rows of a panel, `row` bytes apart. Returns the sums of the rows. */
-// @ts-ignore: decorator
-@inline
-export function transpose(from: usize, columnStep: usize, panel: usize, row: usize): v128 {
-  const c0 = v128.load(from);
-  const c1 = v128.load(from + columnStep);
-  const c2 = v128.load(from + 2 * columnStep);
-  const c3 = v128.load(from + 3 * columnStep);
-  const low01 = v128.shuffle<f32>(c0, c1, 0, 4, 1, 5);
-  const high01 = v128.shuffle<f32>(c0, c1, 2, 6, 3, 7);
-  const low23 = v128.shuffle<f32>(c2, c3, 0, 4, 1, 5);
-  const high23 = v128.shuffle<f32>(c2, c3, 2, 6, 3, 7);
-  v128.store(panel, v128.shuffle<f32>(low01, low23, 0, 1, 4, 5));
-  v128.store(panel + row, v128.shuffle<f32>(low01, low23, 2, 3, 6, 7));
-  v128.store(panel + 2 * row, v128.shuffle<f32>(high01, high23, 0, 1, 4, 5));
-  v128.store(panel + 3 * row, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
-  return f32x4.add(f32x4.add(c0, c1), f32x4.add(c2, c3));
 }

@@ -1,4 +1,5 @@
-import { ADD, multiply, multiplyAdd, pack, PANEL, REPLACE } from './gemm';
+import { ADD, multiply, multiplyAdd, PANEL, REPLACE } from './gemm';
+import { pack } from './pack';
 
 /**
  * Terms of a partial sum: shorter sums round less, and their panels fit in the cache. Not a power of two, so that the same row

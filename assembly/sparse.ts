@@ -6,7 +6,8 @@
  * and one for A these are the 15 that it has. Forty columns spilled six of them and took 17 cycles per row of a panel, where
  * 28 take 8.
  */
-import { ADD, multiplyAdd, REPLACE, transpose } from './gemm';
+import { ADD, multiplyAdd, REPLACE } from './gemm';
+import { transpose } from './pack';
 import { putSums } from './product';
 
 /** Columns of a panel, and the bytes of one of its rows. */
