@@ -57,40 +57,41 @@ export function filterGradientBytes(points: i32, inChannels: i32, outChannels: i
 }
 
 /**
- * The transform of a filter `[3, 3, inChannels, outChannels]`. If `rotated`, that of the filter for the gradient with respect
- * to the input, `[3, 3, outChannels, inChannels]`: rotated by 180 degrees, its channels swapped.
+ * Panels `first` to `end` of the transform of a filter `[3, 3, inChannels, outChannels]`. If `rotated`, of that for the gradient with
+ * respect to the input, `[3, 3, outChannels, inChannels]`: rotated by 180 degrees, its channels swapped.
  */
-export function prepareFilter(points: i32, filter: usize, inChannels: i32, outChannels: i32, rotated: i32, to: usize, work: usize): void {
+export function prepareFilter(
+  points: i32, filter: usize, inChannels: i32, outChannels: i32, rotated: i32, first: i32, end: i32, to: usize, work: usize,
+): void {
   const taps = work;
   const rest = work + 9 * 16;
   const tap = <usize>inChannels * outChannels * 4;
-  const plane = filterBytes(points, rotated ? outChannels : inChannels, rotated ? inChannels : outChannels) / planes(points);
-  if (rotated) {
-    const row = <usize>outChannels * 4;
-    for (let i = 0; i < inChannels; i += 4) {
-      for (let o = 0; o < outChannels; o++) {
-        let at = filter + i * row + o * 4;
-        for (let k = 8; k >= 0; k--) {
-          let vector = v128.load32_zero(at);
-          vector = v128.load_lane<f32>(at + row, vector, 1);
-          vector = v128.load_lane<f32>(at + 2 * row, vector, 2);
-          vector = v128.load_lane<f32>(at + 3 * row, vector, 3);
-          v128.store(taps + (k << 4), vector);
-          at += tap;
-        }
-        transformFilter(points, taps, to + (i >> 3) * outChannels * PANEL + o * PANEL + (i & 4) * 4, plane, rest);
-      }
-    }
-  } else {
+  const row = <usize>outChannels * 4;
+  const rows = rotated ? outChannels : inChannels;
+  const columns = rotated ? inChannels : outChannels;
+  const plane = filterBytes(points, rows, columns) / planes(points);
+  for (let panel = first; panel < end; panel++) {
     // Down the rows of a panel, so that each plane is written sequentially.
-    for (let o = 0; o < outChannels; o += 4) {
-      for (let i = 0; i < inChannels; i++) {
-        let at = filter + (i * outChannels + o) * 4;
-        for (let k = 0; k < 9; k++) {
-          v128.store(taps + (k << 4), v128.load(at));
-          at += tap;
+    for (let i = 0; i < rows; i++) {
+      for (let j = panel * 8; j < min(columns, panel * 8 + 8); j += 4) {
+        if (rotated) {
+          let at = filter + j * row + i * 4;
+          for (let k = 8; k >= 0; k--) {
+            let vector = v128.load32_zero(at);
+            vector = v128.load_lane<f32>(at + row, vector, 1);
+            vector = v128.load_lane<f32>(at + 2 * row, vector, 2);
+            vector = v128.load_lane<f32>(at + 3 * row, vector, 3);
+            v128.store(taps + (k << 4), vector);
+            at += tap;
+          }
+        } else {
+          let at = filter + i * row + j * 4;
+          for (let k = 0; k < 9; k++) {
+            v128.store(taps + (k << 4), v128.load(at));
+            at += tap;
+          }
         }
-        transformFilter(points, taps, to + (o >> 3) * inChannels * PANEL + i * PANEL + (o & 4) * 4, plane, rest);
+        transformFilter(points, taps, to + (panel * rows + i) * PANEL + (j & 4) * 4, plane, rest);
       }
     }
   }

@@ -10,5 +10,5 @@ export { maxPoolChoices, spreadChoices } from './poolChoices';
 export { product, productBytes, productOfFew, productOfFewBytes } from './product';
 export { reluGradient } from './relu';
 export { sparseBytes, sparseProduct, zeros } from './sparse';
-export { sumColumns, sumRows, sumRowsBytes } from './sum';
+export { addNumbers, sumColumns, sumRows, sumRowsBytes } from './sum';
 export { adamUpdate, momentumUpdate, sgdUpdate } from './update';

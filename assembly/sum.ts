@@ -113,3 +113,16 @@ function sumOf(x: usize, n: i32): f64 {
   for (; x < end; x += 4) sum += <f64>load<f32>(x);
   return sum;
 }
+
+/** Adds n numbers to others. */
+export function addNumbers(n: i32, from: usize, to: usize): void {
+  const end = from + (<usize>n << 2);
+  for (; from + 16 <= end; from += 16) {
+    v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+    to += 16;
+  }
+  for (; from < end; from += 4) {
+    store<f32>(to, load<f32>(to) + load<f32>(from));
+    to += 4;
+  }
+}

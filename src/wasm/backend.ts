@@ -90,12 +90,6 @@ export function floats(backend: WasmBackend, address: number, count: number): Fl
   return new Float32Array(memoryOf(backend).buffer, address, count);
 }
 
-/** Adds numbers to others. */
-export function addNumbers(backend: WasmBackend, to: number, from: number, count: number): void {
-  const [sums, terms] = [floats(backend, to, count), floats(backend, from, count)];
-  for (let i = 0; i < count; i++) sums[i]! += terms[i]!;
-}
-
 /** A tensor in the memory of one that the caller gives up, or in new memory if other tensors share those numbers. */
 export function inPlaceOf(backend: WasmBackend, given: TensorInfo): TensorInfo {
   if (backend.refCount(given.dataId) > 1) return backend.makeOutput(given.shape, given.dtype);

@@ -1,10 +1,10 @@
 import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
-import { addNumbers, addressOf, type ConvInfo, channelsLast, withMemory, zeros } from './backend.js';
+import { addressOf, type ConvInfo, channelsLast, withMemory, zeros } from './backend.js';
 import { type Points, padded, pointsOf, TILE, tilesAtOnce } from './convolution.js';
 import { withOutputGradient } from './outputGradient.js';
 import { partsOf } from './parts.js';
-import { type Call, runTasks, type Tools } from './run.js';
+import { type Call, runTasks, shareNumbers, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
 /** The minimum number of weights per tap for computing a filter's gradient in tiles. */
@@ -70,7 +70,8 @@ export function filterGradient(call: Tools, info: ConvInfo, { x, dy, gradient, u
       };
     });
     runTasks(call, tasks);
-    for (let i = 0; i < added; i++) addNumbers(backend, gradient, others + 4 * numbers * i, numbers);
+    for (let i = 0; i < added; i++)
+      shareNumbers(call, 'addNumbers', numbers, [others + 4 * numbers * i, gradient]);
   });
 }
 

@@ -1,11 +1,11 @@
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { ConvPool } from '../tfjs/kernels.js';
-import { addNumbers, addressOf, type ConvInfo, checkFits, floats, withMemory } from './backend.js';
+import { addressOf, type ConvInfo, checkFits, floats, withMemory } from './backend.js';
 import { filterGradient } from './conv2dBackpropFilter.js';
 import { turnedOf } from './conv2dBackpropInput.js';
 import { withConvolution } from './convolution.js';
 import { poolingOf, poolMap, spreadToMap } from './pool.js';
-import type { OwnCall, Tools } from './run.js';
+import { type OwnCall, shareNumbers, type Tools } from './run.js';
 import { sumRows } from './sums.js';
 
 /** Bytes of the part of a map that exists at a time. It should stay in the processor's caches. */
@@ -51,7 +51,7 @@ export function convPoolGrad(call: OwnCall<'ConvPoolGrad'>): TensorInfo[] {
       if (to('bias')) {
         withMemory(backend, biasBytes, (sums) => {
           sumRows(call, map, conv.batchSize * conv.outHeight * conv.outWidth, outChannels, sums);
-          addNumbers(backend, to('bias'), sums, outChannels);
+          shareNumbers(call, 'addNumbers', outChannels, [sums, to('bias')]);
         });
       }
       if (to('x')) gradientOfX(conv, map, to('x') + 4 * inputsBefore);

@@ -3,7 +3,7 @@ import { addressOf, type ConvInfo } from './backend.js';
 import type { Form } from './filters.js';
 import type { Kernels } from './kernels.js';
 import { partsOf } from './parts.js';
-import { runTasks, type Tools } from './run.js';
+import { PER_NUMBER, runTasks, shares, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
 /** Bytes of working memory for the planes of Winograd tiles, which should fit in the processor's caches. */
@@ -56,8 +56,7 @@ export function withConvolution(
 ): void {
   const { backend, kernels, filters, helpers } = call;
   const points = pointsOf(info);
-  const form =
-    points === 0 ? directForm(kernels, info, rotated) : winogradForm(kernels, points, info, rotated);
+  const form = points === 0 ? directForm(kernels, info, rotated) : winogradForm(call, points, info, rotated);
   const shift = addressOf(backend, bias);
   const compute = (form: number, info: ConvInfo, x: number, y: number) => {
     const tasks = partsOf(info, helpers.length + 1, TILE[points]).map(({ info, before }): Task => {
@@ -123,16 +122,23 @@ function tilesOf(height: number, width: number, points: Points): number {
   return Math.ceil(height / TILE[points]) * Math.ceil(width / TILE[points]);
 }
 
-function winogradForm(kernels: Kernels, points: Points, info: ConvInfo, rotated: boolean): Form {
+function winogradForm(tools: Tools, points: Points, info: ConvInfo, rotated: boolean): Form {
   const { inChannels, outChannels } = info;
   // A filter to be rotated has its channels the other way round in memory.
   const [ins, outs] = rotated ? [outChannels, inChannels] : [inChannels, outChannels];
   return {
     key: `winograd ${points} ${rotated}`,
-    bytes: kernels.filterBytes(points, inChannels, outChannels) + WORK,
+    bytes: tools.kernels.filterBytes(points, inChannels, outChannels),
     write(filter, to) {
-      const work = to + kernels.filterBytes(points, inChannels, outChannels);
-      kernels.prepareFilter(points, filter, ins, outs, Number(rotated), to, work);
+      const panels = Math.ceil(outChannels / 8);
+      const tasks = shares(tools, panels, 8 * inChannels * (9 + points ** 2) * PER_NUMBER).map(
+        ([first, end]): Task => ({
+          kernel: 'prepareFilter',
+          bytes: WORK,
+          args: (work) => [points, filter, ins, outs, Number(rotated), first, end, to, work],
+        }),
+      );
+      runTasks(tools, tasks);
     },
   };
 }

@@ -15,6 +15,8 @@ export interface Kernels {
     inChannels: number,
     outChannels: number,
     rotated: number,
+    firstPanel: number,
+    endPanel: number,
     to: number,
     work: number,
   ): void;
@@ -106,6 +108,7 @@ export interface Kernels {
       ...sums: [to: number, divisor: number, work: number],
     ]
   ): void;
+  addNumbers(n: number, from: number, to: number): void;
   sumColumns(x: number, rows: number, columns: number, to: number, divisor: number): void;
   normBytes(channels: number): number;
   normSums(x: number, rows: number, channels: number, first: number, sums: number): void;

@@ -28,8 +28,8 @@ export interface Call<Inputs, Attrs> extends Tools {
 /** A call of a kernel that tfjs does not have. */
 export type OwnCall<N extends keyof OwnKernels> = Call<OwnKernels[N]['inputs'], OwnKernels[N]['attrs']>;
 
-/** The least work that is worth waking a thread, in nanoseconds of one thread; waking takes about 20,000. */
-const MIN_WORK = 200_000;
+/** The least work that is worth another thread, in nanoseconds of one thread; waking it takes about 20,000. */
+const MIN_WORK = 100_000;
 
 /**
  * Divides units of work between the threads.

@@ -1,5 +1,6 @@
 /** The kernels that may run on other threads, each on a share of the work. */
 export const SHARED_KERNELS = [
+  'prepareFilter',
   'convolve',
   'direct',
   'filterGradient',
@@ -17,6 +18,7 @@ export const SHARED_KERNELS = [
   'reluGradient',
   'denseGradient',
   'sumRows',
+  'addNumbers',
   'normSums',
   'normApply',
   'normGradientSums',
