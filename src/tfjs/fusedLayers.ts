@@ -28,7 +28,7 @@ import {
   type StepSource,
 } from './kernels.js';
 import { isBehindRelu, layersBehindTrained, layersWithin, onlyReader, poolingOf } from './models.js';
-import { passThrough, replaceCalls } from './replaceCalls.js';
+import { passThrough, type Replacement, replaceCalls, together } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
 /**
@@ -38,9 +38,8 @@ import { recordAsOne } from './tape.js';
  *
  * @param optimizer does the steps of dense layers' weights while their gradients are computed, which then never exist; those
  *   weights have no gradient for `minimize`.
- * @returns a function that restores the layers.
  */
-export function fuseLayers(model: LayersModel, optimizer?: StepSource): () => void {
+export function fuseLayers(model: LayersModel, optimizer?: StepSource): Replacement {
   const found = new Map<
     layers.Layer,
     {
@@ -71,7 +70,7 @@ export function fuseLayers(model: LayersModel, optimizer?: StepSource): () => vo
     if (frozen) passed.push(frozen.norm, ...(frozen.relu ? [frozen.relu] : []));
     if (operation.pools) passed.push(pool!);
   }
-  const release = replaceCalls([...found.keys()], (layer, own) => {
+  const calls = replaceCalls([...found.keys()], (layer, own) => {
     const { operation, wanted, output, optimizer, passes } = found.get(layer)!;
     return (inputs, kwargs) => {
       const [x, ...others] = Array.isArray(inputs) ? inputs : [inputs];
@@ -82,11 +81,7 @@ export function fuseLayers(model: LayersModel, optimizer?: StepSource): () => vo
       return output ? output(flushGradient(y)) : y;
     };
   });
-  const releasePassed = passThrough(passed, done);
-  return () => {
-    releasePassed();
-    release();
-  };
+  return together([calls, passThrough(passed, done)]);
 }
 
 /**

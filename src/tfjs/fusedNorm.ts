@@ -2,7 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { hasKernel, type Pooling, runOwnKernel } from './kernels.js';
 import { layersBehindTrained, layersWithin, onlyReader, poolingOf } from './models.js';
-import { passThrough, replaceCalls } from './replaceCalls.js';
+import { passThrough, type Replacement, replaceCalls, together } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
 /**
@@ -11,10 +11,8 @@ import { recordAsOne } from './tape.js';
  * ReLU blocks the gradient, and which pixels the pooling chose.
  *
  * Frozen layers, whose statistics do not move, are left alone; `fuseLayers` makes those behind a convolution part of it.
- *
- * @returns a function that restores the layers.
  */
-export function fuseNorms(model: LayersModel): () => void {
+export function fuseNorms(model: LayersModel): Replacement {
   const found = new Map<layers.Layer, Behind & { needsX: boolean }>();
   const behindTrained = layersBehindTrained(model);
   for (const layer of layersWithin(model)) {
@@ -22,7 +20,7 @@ export function fuseNorms(model: LayersModel): () => void {
       found.set(layer, { ...behind(model, layer), needsX: behindTrained.has(layer) });
   }
   const done = new WeakSet<Tensor>();
-  const release = replaceCalls([...found.keys()], (layer, own) => {
+  const calls = replaceCalls([...found.keys()], (layer, own) => {
     const { relu, pool, needsX } = found.get(layer)!;
     const { epsilon, momentum, axis } = layer.getConfig() as Record<'epsilon' | 'momentum' | 'axis', number>;
     return (inputs, kwargs) => {
@@ -38,11 +36,7 @@ export function fuseNorms(model: LayersModel): () => void {
     };
   });
   const passed = [...found.values()].flatMap(({ relu, pool }) => [relu ?? [], pool ?? []].flat());
-  const releasePassed = passThrough(passed, done);
-  return () => {
-    releasePassed();
-    release();
-  };
+  return together([calls, passThrough(passed, done)]);
 }
 
 /** The layers behind a batch normalization that belong to its operation. */

@@ -3,14 +3,12 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fillUniform } from '../base/random.js';
 import { size } from '../base/shapes.js';
 import { layersWithin } from '../tfjs/models.js';
-import { replaceCalls } from '../tfjs/replaceCalls.js';
+import { type Replacement, replaceCalls } from '../tfjs/replaceCalls.js';
 
-/** The dropout layers of a model during a run. */
-export interface SeededDropout {
+/** The dropout layers of a model during a run's steps. */
+export interface SeededDropout extends Replacement {
   /** Selects the masks of a step: those of its examples from `first` on, by default of all. */
   setStep(step: number, first?: number): void;
-  /** Restores the layers. */
-  release(): void;
 }
 
 /**
@@ -21,7 +19,7 @@ export interface SeededDropout {
 export function seedDropout(model: LayersModel, seed: number): SeededDropout {
   const layers = layersWithin(model).filter((layer) => layer.getClassName() === 'Dropout');
   let [step, first] = [0, 0];
-  const release = replaceCalls(layers, (layer, own, i) => {
+  const calls = replaceCalls(layers, (layer, own, i) => {
     const { rate, noiseShape } = layer.getConfig() as { rate: number; noiseShape?: (number | null)[] };
     return (inputs, kwargs) => {
       if (kwargs.training !== true || !(rate > 0 && rate < 1)) return own(inputs, kwargs);
@@ -38,7 +36,7 @@ export function seedDropout(model: LayersModel, seed: number): SeededDropout {
     setStep(now, from = 0) {
       [step, first] = [now, from];
     },
-    release,
+    ...calls,
   };
 }
 
@@ -61,10 +59,8 @@ function mask(shape: number[], skipped: number, rate: number, seed: number, stre
 /**
  * Makes frozen batch normalization use its moving statistics in training too, and leave them unchanged, as in Keras. In tfjs
  * `trainable` does not affect either.
- *
- * @returns a function that restores the layers.
  */
-export function holdFrozenNorms(model: LayersModel): () => void {
+export function holdFrozenNorms(model: LayersModel): Replacement {
   const frozen = layersWithin(model).filter(
     (layer) => layer.getClassName() === 'BatchNormalization' && !layer.trainable,
   );

@@ -21,7 +21,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { layersWithin, outputKindOf } from '../tfjs/models.js';
-import { replaceCalls } from '../tfjs/replaceCalls.js';
+import { type Replacement, replaceCalls, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
 import type { Batch } from './examples.js';
 import { holdFrozenNorms, seedDropout } from './layerRules.js';
@@ -52,26 +52,31 @@ export async function probe(
   const measured: { measure: string; layer: string; values: Tensor }[] = [];
   const note = (measure: string, layer: string, values: Tensor) =>
     void measured.push({ measure, layer, values: keep(values) });
-  const release = watch(model, seed, note);
+  const watching = watch(model, seed, note);
   try {
-    tidy(() => {
-      const { value, grads } = withTape(() =>
-        variableGrads(() => {
-          const output = model.apply(batch.xs, { training: true }) as Tensor;
-          note(
-            'sums',
-            '',
-            tidy(() => rowSums(output)),
-          );
-          return objective.loss(output, batch);
-        }),
-      );
-      note('loss', '', value);
-      for (const { layer, weights } of kernelsOf(model)) {
-        const gradient = grads[weights.name];
-        if (gradient) note('gradient', layer, gradientSize(gradient, weights));
-      }
-    });
+    watching.install();
+    try {
+      tidy(() => {
+        const { value, grads } = withTape(() =>
+          variableGrads(() => {
+            const output = model.apply(batch.xs, { training: true }) as Tensor;
+            note(
+              'sums',
+              '',
+              tidy(() => rowSums(output)),
+            );
+            return objective.loss(output, batch);
+          }),
+        );
+        note('loss', '', value);
+        for (const { layer, weights } of kernelsOf(model)) {
+          const gradient = grads[weights.name];
+          if (gradient) note('gradient', layer, gradientSize(gradient, weights));
+        }
+      });
+    } finally {
+      watching.restore();
+    }
     const all = await Promise.all(
       measured.map(async ({ values, ...rest }) => ({ ...rest, values: [...(await values.data())] })),
     );
@@ -93,23 +98,22 @@ export async function probe(
       })),
     };
   } finally {
-    release();
     for (const { values } of measured) values.dispose();
   }
 }
 
-/** Makes layers note what they see, and dropout and frozen normalization behave as in training, until it is released. */
+/** Makes layers note what they see, and dropout and frozen normalization behave as in training. */
 function watch(
   model: LayersModel,
   seed: number,
   note: (measure: string, layer: string, values: Tensor) => void,
-): () => void {
+): Replacement {
   const all = layersWithin(model);
   const first = all.find((layer) => layer.weights.length > 0);
   const watched = all.filter((layer) => layer === first || isRelu(layer));
   const dropout = seedDropout(model, seed);
-  const releaseNorms = holdFrozenNorms(model);
-  const releaseLayers = replaceCalls(watched, (layer, own) => (inputs, kwargs) => {
+  const norms = holdFrozenNorms(model);
+  const calls = replaceCalls(watched, (layer, own) => (inputs, kwargs) => {
     const x = [inputs].flat()[0] as Tensor;
     if (layer === first && ['Conv2D', 'Dense'].includes(layer.getClassName())) {
       note(
@@ -127,11 +131,7 @@ function watch(
       );
     return y;
   });
-  return () => {
-    releaseLayers();
-    releaseNorms();
-    dropout.release();
-  };
+  return together([dropout, norms, calls]);
 }
 
 function isRelu(layer: layers.Layer): boolean {

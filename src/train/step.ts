@@ -4,6 +4,7 @@ import { fail } from '../base/check.js';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
 import { fuseNorms } from '../tfjs/fusedNorm.js';
 import { layersWithin } from '../tfjs/models.js';
+import { type Replacement, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
 import { type Batch, disposeBatch } from './examples.js';
@@ -30,11 +31,13 @@ export interface Run {
   /** The most examples whose activations exist at a time; larger batches are taken in parts. */
   microBatchSize: number;
   dropout: SeededDropout;
+  /** How layers compute in a step; between steps they are as they were. */
+  layers: Replacement;
   /** Awaited after each step, so that timers and the page can run however short the epochs are. */
   readonly breathe: () => Promise<void>;
-  /** Restores the model's layers while `work` runs, which may train the model itself, for instance. */
+  /** Gives up the model's layers while `work` runs, which may train the model itself, for instance, or freeze some. */
   paused<T>(work: () => T | Promise<T>): Promise<T>;
-  /** Restores the model's layers, and disposes the optimizer if it was created here. */
+  /** Gives up the model's layers, and disposes the optimizer if it was created here. */
   end(): void;
 }
 
@@ -54,7 +57,7 @@ export interface RunOptions {
 /**
  * Prepares a model for training steps, until `end` is called.
  *
- * @throws RangeError while another run trains some of its layers: each would restore what the other replaced.
+ * @throws RangeError while another run trains some of its layers.
  */
 export function startRun(
   model: LayersModel,
@@ -70,35 +73,34 @@ export function startRun(
     if (taken) fail('train', `another run trains the layer ${taken.name} now; await that run first.`);
     for (const layer of all) busy.add(layer);
     const dropout = seedDropout(model, seed);
-    const releases = [
-      dropout.release,
+    const layers = together([
+      dropout,
       holdFrozenNorms(model),
       fuseLayers(model, optimizer),
       fuseNorms(model),
-    ];
-    const release = () => {
-      for (const restore of releases.splice(0).reverse()) restore();
-      for (const layer of all) busy.delete(layer);
-    };
-    return { dropout, release };
+    ]);
+    return { dropout, layers };
   };
   let prepared: ReturnType<typeof prepare> | undefined = prepare();
+  const release = () => {
+    if (prepared) for (const layer of all) busy.delete(layer);
+    prepared = undefined;
+  };
   const run: Run = {
-    ...{ model, chosen, objective, rateFactor, average, dropout: prepared.dropout, breathe: breathing() },
+    ...{ model, chosen, objective, rateFactor, average, ...prepared, breathe: breathing() },
     ...{ steps: 0, learningRate: chosen.learningRate, microBatchSize },
     async paused(work) {
-      prepared?.release();
-      prepared = undefined;
+      release();
       try {
         return await work();
       } finally {
         prepared = prepare();
-        run.dropout = prepared.dropout;
+        Object.assign(run, prepared);
       }
     },
     end() {
       average?.dispose();
-      prepared?.release();
+      release();
       disposeOptimizer(chosen);
     },
   };
@@ -117,6 +119,7 @@ export function step(run: Run, batch: Batch): Scalar[] {
   run.learningRate = setRate(chosen, rateFactor(run.steps));
   run.dropout.setStep(run.steps);
   run.steps++;
+  run.layers.install();
   try {
     const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
     const parts = partsOf(batch.xs.shape[0]!, microBatchSize);
@@ -125,6 +128,7 @@ export function step(run: Run, batch: Batch): Scalar[] {
     run.average?.update();
     return [loss, correct];
   } finally {
+    run.layers.restore();
     disposeBatch(batch);
   }
 }

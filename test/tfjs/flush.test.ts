@@ -45,7 +45,8 @@ test.each(['linear', 'softmax'] as const)(
       [0.5, 0, 0.25, 0],
     ];
     model.setWeights([tensor(kernel), tensor([0, 0, 0, 0])]);
-    const release = fuseLayers(model);
+    const fused = fuseLayers(model);
+    fused.install();
     const objective = objectiveOf('test', model);
     const [xs, ys] = [
       tensor(x),
@@ -61,7 +62,7 @@ test.each(['linear', 'softmax'] as const)(
       weights,
     );
     const actual = await grads[weights[0]!.name]!.data();
-    release();
+    fused.restore();
 
     const exact = new Float64Array(inputs * classes);
     const sizes = new Float64Array(inputs * classes);

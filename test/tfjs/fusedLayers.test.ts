@@ -200,11 +200,13 @@ describe.each(
     const before = memory().numTensors;
     const model = build();
     const x = randomNormal([2, ...(model.inputs[0]!.shape.slice(1) as number[])], 0, 1, 'float32', 1);
-    const releaseNorms = holdFrozenNorms(model);
+    const norms = holdFrozenNorms(model);
+    norms.install();
     const expected = await gradients(model, x);
-    const release = fuseLayers(model);
+    const fused = fuseLayers(model);
+    fused.install();
     const actual = await gradients(model, x);
-    release();
+    fused.restore();
     expect(actual.values.length).toBe(expected.values.length);
     for (const [i, values] of expected.values.entries()) {
       const largest = Math.max(...values.map(Math.abs));
@@ -214,7 +216,7 @@ describe.each(
     }
     expect(actual.held).toBeLessThan(expected.held);
     expect((await gradients(model, x)).held).toBe(expected.held);
-    releaseNorms();
+    norms.restore();
     dispose(x);
     // tfjs leaves the weights of a model within a model to whoever created it.
     for (const layer of model.layers) if (layer.getClassName() === 'Sequential') layer.dispose();

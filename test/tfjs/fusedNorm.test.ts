@@ -32,7 +32,8 @@ beforeAll(() => useAnyBackend('wasm'));
 async function trainingStep(network: LayersModel, x: Tensor, fuse: boolean) {
   const before = memory().numTensors;
   const initial = network.getWeights().map((weight) => weight.clone());
-  const release = fuse ? fuseNorms(network) : () => {};
+  const fused = fuse ? fuseNorms(network) : undefined;
+  fused?.install();
   const start = memory().numTensors;
   let held = 0;
   const weights = network.trainableWeights.map((weight) => weight.read() as Variable);
@@ -41,7 +42,7 @@ async function trainingStep(network: LayersModel, x: Tensor, fuse: boolean) {
     held = memory().numTensors - start;
     return addN(outputs.map((y) => sum(square(y)))) as Scalar;
   }, weights);
-  release();
+  fused?.restore();
   const running = network.nonTrainableWeights.map((weight) => weight.read());
   const tensors = [value, ...weights.map(({ name }) => grads[name]!), ...running];
   const values = await Promise.all(tensors.map((tensor) => tensor.data()));

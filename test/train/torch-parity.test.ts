@@ -141,11 +141,12 @@ async function worstError(actual: Tensor[], expected: Tensor[]): Promise<number>
 
 /** Those of the layers as a run has them, but with an optimizer that leaves all the steps for later. */
 function gradients(model: LayersModel, { xs, ys }: Batch): Tensor[] {
-  const release = fuseLayers(model);
+  const fused = fuseLayers(model);
+  fused.install();
   const { value, grads } = variableGrads(() =>
     objectiveOf('test', model).loss(model.apply(xs, { training: true }) as Tensor, { ys }),
   );
-  release();
+  fused.restore();
   dispose([value, xs, ys]);
   return model.trainableWeights.map((weight) => grads[(weight.read() as Variable).name]!);
 }

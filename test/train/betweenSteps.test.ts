@@ -1,0 +1,66 @@
+import { dispose, memory, randomNormal, type Tensor, type Tensor4D, tensor1d } from '@tensorflow/tfjs-core';
+import { type LayersModel, model as tfModel } from '@tensorflow/tfjs-layers';
+import { beforeAll, expect, test } from 'vitest';
+import { vgg } from '../../src/index.js';
+import { layersWithin } from '../../src/tfjs/models.js';
+import { chooseOptimizer } from '../../src/train/optimizer.js';
+import { startRun, step } from '../../src/train/step.js';
+import { useAnyBackend } from '../support/backends.js';
+
+// In Node the backend that has the kernels of steps.
+beforeAll(() => useAnyBackend('wasm'));
+
+/** A network whose layers all compute otherwise in a step. */
+function network(): LayersModel {
+  const model = vgg(
+    [
+      [1, 8],
+      [1, 8],
+    ],
+    { inputShape: [8, 8, 2], classes: 3, hiddenUnits: 8, dropout: 0.5, batchNorm: true },
+  );
+  model.getLayer('block2_conv1_bn').trainable = false;
+  return model;
+}
+
+/** The methods that layers have of their own. */
+const replaced = (model: LayersModel) =>
+  layersWithin(model).filter((layer) => Object.hasOwn(layer, 'call') || Object.hasOwn(layer, 'apply'));
+
+const images = (size = 8) => randomNormal([4, size, size, 2], 0, 1, 'float32', 1) as Tensor4D;
+const batch = (xs: Tensor4D) => ({ xs, ys: tensor1d([0, 1, 2, 0], 'int32') });
+const valuesOf = async (y: Tensor) => {
+  const values = await y.data();
+  y.dispose();
+  return Array.from(values);
+};
+
+test('between the steps of a run, and after one that fails, layers compute as they did before it', async () => {
+  const before = memory().numTensors;
+  const model = network();
+  const other = tfModel({ inputs: model.inputs, outputs: model.getLayer('block2_conv1').output });
+  const [xs, features] = [images(), randomNormal([4, 4, 4, 8], 0, 1, 'float32', 2)];
+  const conv = model.getLayer('block2_conv1');
+  const outputs = async () => ({
+    alone: await valuesOf(conv.apply(features, { training: true }) as Tensor),
+    ofAnother: await valuesOf(other.apply(xs, { training: true }) as Tensor),
+  });
+  const run = startRun(model, chooseOptimizer('test', { learningRate: 1e-30 }), { seed: 0 });
+  const expected = await outputs();
+  expect(expected.alone).toHaveLength(4 * 4 * 4 * 8);
+
+  dispose(step(run, batch(xs.clone())));
+  expect(replaced(model)).toEqual([]);
+  expect(await outputs()).toEqual(expected);
+
+  const tensors = memory().numTensors;
+  expect(() => step(run, batch(images(12)))).toThrow();
+  expect(memory().numTensors).toBe(tensors);
+  expect(replaced(model)).toEqual([]);
+  expect(await outputs()).toEqual(expected);
+
+  run.end();
+  dispose([xs, features]);
+  model.dispose();
+  expect(memory().numTensors).toBe(before);
+});
