@@ -115,7 +115,7 @@ describe('train', () => {
     });
   });
 
-  test('restores all layers, and leaves what the model was compiled with', async () => {
+  test('leaves all layers as they are between steps and afterwards, and what the model was compiled with', async () => {
     await withModel(async (model) => {
       const sgd = optimizers.sgd(0.1);
       model.compile({ optimizer: sgd, loss: 'meanSquaredError' });
@@ -124,8 +124,8 @@ describe('train', () => {
         changed.push(...model.layers.filter((layer) => Object.hasOwn(layer, 'call')).map(({ name }) => name));
       };
       await train(model, { trainSet: new Halves(16) }, { ...FAST, epochs: 1, onProgress: note });
-      expect(changed).toContain('dropout1');
-      for (const layer of model.layers) expect(Object.hasOwn(layer, 'call'), layer.name).toBe(false);
+      note();
+      expect(changed).toEqual([]);
       expect(model.optimizer).toBe(sgd);
       sgd.dispose();
     });
