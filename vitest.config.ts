@@ -85,13 +85,22 @@ const chromium: TestProjectInlineConfiguration = {
       headless: true,
       screenshotFailures: false,
       instances: [
-        { browser: 'chromium', name: 'wasm', provide: { backend: 'wasm' }, include: ['test/**/*.test.ts'] },
+        {
+          browser: 'chromium',
+          name: 'wasm',
+          provide: { backend: 'wasm' },
+          include: ['test/**/*.test.ts'],
+          exclude: [...NODE_ONLY, 'test/webgpu/**'],
+        },
         ...(['webgl', 'webgpu'] as const).map((backend) => ({
           browser: 'chromium' as const,
           name: backend,
           provide: { backend },
           include: ['test/**/!(*.browser).test.ts'],
-          exclude: [...NODE_ONLY, ...WITHOUT_BACKEND, ...SLOW_ON_GPU, 'test/wasm/**'],
+          exclude: [
+            ...[...NODE_ONLY, ...WITHOUT_BACKEND, ...SLOW_ON_GPU, 'test/wasm/**'],
+            ...(backend === 'webgpu' ? [] : ['test/webgpu/**']),
+          ],
         })),
       ],
     },
