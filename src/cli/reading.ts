@@ -163,6 +163,8 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\barch \[\[/g, '--arch [['],
   [/\ballow: \['data', 'engine'\]/g, '--allow both'],
   [/\ballow: \['(data|engine)'\]/g, '--allow $1'],
+  [/\bresume: true\b/g, '--resume'],
+  [/\bmicroBatchSize: (\d+)/g, '--micro-batch $1'],
   [/\bmicroBatchSize\b/g, '--micro-batch'],
   [/\bbatchSize\b/g, '--batch'],
   [/ \(scaleArch\)/g, ' (--ratio)'],

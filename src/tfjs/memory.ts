@@ -53,8 +53,8 @@ export function memoryLimits(): MemoryLimits {
       return { tensor: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize) };
     }
     case 'webgl':
-      // Convolutions of 3x3 copy nine neighbors of each pixel to a texture with four numbers a texel; others have one.
-      return { tensor: (4 * env().getNumber('WEBGL_MAX_TEXTURE_SIZE') ** 2 * 4) / 9 };
+      // A texel for each number, four bytes.
+      return { tensor: 4 * env().getNumber('WEBGL_MAX_TEXTURE_SIZE') ** 2 };
     default:
       return {};
   }

@@ -1,5 +1,5 @@
-import { memory } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { getBackend, memory } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { size } from '../base/shapes.js';
 import { eachLayer } from '../tfjs/imageSize.js';
 import { memoryLimits } from '../tfjs/memory.js';
@@ -71,12 +71,22 @@ function bytesPerExample(
   shape: readonly number[],
 ): { activations: number; largest: number } {
   const sizes = [4 * size(shape)];
+  const copies: number[] = [];
   eachLayer(inputs[0]!, [1, ...shape], outputs, (layer, shapes) => {
     const isView = ['Flatten', 'Reshape'].includes(layer.getClassName());
     if (!isView) sizes.push(...shapes.map((one) => 4 * size(one as number[])));
+    if (getBackend() === 'webgl') copies.push(...shapes.map((one) => windowBytes(layer, one as number[])));
     return true;
   });
-  return { activations: sizes.reduce((sum, bytes) => sum + bytes), largest: Math.max(...sizes) };
+  const activations = sizes.reduce((sum, bytes) => sum + bytes);
+  return { activations, largest: Math.max(...sizes, ...copies) };
+}
+
+/** The texels of WebGL's copy of all windows of a convolution, in bytes: it has four numbers in one. */
+function windowBytes(layer: layers.Layer, output: readonly number[]): number {
+  const filter = layer.weights.find(({ shape }) => shape.length === 4)?.shape as number[] | undefined;
+  if (!filter || layer.getClassName() !== 'Conv2D' || filter[0]! * filter[1]! === 1) return 0;
+  return size(filter.slice(0, 3)) * size(output.slice(0, 3));
 }
 
 function bytesOf(weights: LayersModel['weights']): number {

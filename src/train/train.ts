@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { epochSeed } from '../base/random.js';
+import { type MemoryWatch, memoryFailure, watchMemory } from '../tfjs/outOfMemory.js';
 import { AverageWeights } from './averageWeights.js';
 import { BestWeights } from './bestWeights.js';
 import { Checkpoints } from './checkpoint/checkpoints.js';
@@ -12,6 +13,7 @@ import { batchesOf, disposeBatch } from './examples.js';
 import type { EpochRow, History } from './history.js';
 import type { LeanOptimizer } from './leanOptimizer.js';
 import { microBatchesOf } from './microBatchSize.js';
+import { outOfMemory } from './outOfMemory.js';
 import { Patience } from './patience.js';
 import { rateFactor } from './schedules.js';
 import {
@@ -64,6 +66,7 @@ export async function train(
   // Measured, kept and shown are the averaged weights, if there are any.
   const averaged = <T>(work: () => Promise<T>) => (average ? average.during(work) : work());
   let checkpoints: Checkpoints | undefined;
+  const watch = watchMemory();
   try {
     if (options.checkpoint) {
       const weights = weightsPart(model);
@@ -89,10 +92,13 @@ export async function train(
     if (micro.size !== undefined) history.microBatchSize = micro.size;
     if (micro.note !== undefined) settings.onNote?.(micro.note);
     while (epoch.number <= epochs && history.ended === 'finished') {
-      let ended = await trainBatches(run, epoch, settings, checkpoints);
+      let ended = await trainBatches(run, epoch, settings, watch, checkpoints);
       if (ended === 'finished' && !(await hasFiniteWeights(model))) ended = 'diverged';
       const row = await epoch.row(run.learningRate);
-      if (ended === 'finished') ended = await averaged(() => measure(row, run, settings));
+      if (ended === 'finished') {
+        ended = await averaged(() => measure(row, run, settings));
+        await watch.check();
+      }
       // Such a run goes on in the middle of the epoch.
       if (ended === 'aborted') await checkpoints?.save();
       history.ended = ended;
@@ -121,7 +127,12 @@ export async function train(
       history.weightsOf = best.epoch;
     }
     return history;
+  } catch (error) {
+    const reason = memoryFailure(error);
+    if (reason !== undefined) throw outOfMemory(reason, run, settings, checkpoints?.newest);
+    throw error;
   } finally {
+    watch.release();
     best.dispose();
     epoch.dispose();
     run.end();
@@ -153,6 +164,7 @@ async function trainBatches(
   run: Run,
   epoch: Epoch,
   { sets, epochs, batchSize, batches, seed, objective, signal, onProgress, onStep }: Settings,
+  watch: MemoryWatch,
   checkpoints: Checkpoints | undefined,
 ): Promise<History['ended']> {
   const { means } = epoch;
@@ -181,12 +193,15 @@ async function trainBatches(
     }
     await run.breathe();
     if (checkpoints?.due && epoch.batch < batches) {
-      if (!(await hasFiniteWeights(run.model))) return 'diverged';
+      const areFinite = await hasFiniteWeights(run.model);
+      await watch.check();
+      if (!areFinite) return 'diverged';
       await epoch.pause(() => checkpoints.save());
     }
     if (performance.now() - reported < 100 && epoch.batch < batches) continue;
     reported = performance.now();
     seen = await means.read();
+    await watch.check();
     const { examplesPerSecond } = epoch;
     onProgress?.({
       done: (epoch.number - 1) * batches + epoch.batch,
@@ -202,6 +217,7 @@ async function trainBatches(
     });
   }
   seen = await means.read();
+  await watch.check();
   if (!Number.isFinite(seen.loss)) return 'diverged';
   return epoch.batch < batches ? 'aborted' : 'finished';
 }

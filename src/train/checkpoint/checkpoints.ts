@@ -96,6 +96,11 @@ export class Checkpoints {
     return performance.now() - this.#savedAt >= 1000 * (this.options.everySeconds ?? 300);
   }
 
+  /** The name of the last one. */
+  get newest(): string | undefined {
+    return this.#good.at(-1);
+  }
+
   /** Stores the run as it is now. If that fails, the earlier checkpoints stay. */
   async save(): Promise<void> {
     try {
