@@ -4,7 +4,7 @@ import { Patience } from '../../src/train/patience.js';
 import { checkSchedule, rateFactor, type Schedule } from '../../src/train/schedules.js';
 
 const EPOCHS = 30;
-const BATCHES = 20;
+const BATCHES = 5;
 
 const SIZE = { width: 752, height: 190 };
 const PANEL = { left: 40, width: 150, gap: 32, top: 42, bottom: 146 };

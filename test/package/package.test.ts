@@ -89,9 +89,9 @@ describe('the packed library', () => {
     expect(project.files).toContain('dist/index.d.cts');
   });
 
-  test('unpacks to at most 3.2 MB', async () => {
+  test('unpacks to at most 3.5 MB', async () => {
     const sizes = await Promise.all(project.files.map(async (path) => (await stat(inPackage(path))).size));
-    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(3_200_000);
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(3_500_000);
   });
 
   test('holds every file that its pages link to', async () => {
