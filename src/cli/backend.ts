@@ -34,6 +34,7 @@ export async function useBackend({
       });
     } else if (name === 'webgpu') {
       await (await import('vgg-blocks/node')).webgpuBackend();
+      (await import('vgg-blocks/webgpu')).installWebgpuKernels();
     } else if (name === 'tensorflow') {
       loadTfjsNode(import.meta.url);
     } else {

@@ -31,13 +31,13 @@ export const RECIPES = {
   fast: {
     train: {
       ...{
-        optimizer: 'adamw',
-        learningRate: 0.002,
-        weightDecay: 0.02,
+        optimizer: 'nesterov',
+        learningRate: 0.05,
+        weightDecay: 5e-4,
         weightDecayOf: 'kernels',
         batchSize: 64,
       },
-      ...{ schedule: 'cosine', warmupEpochs: 0.5, epochs: 8 },
+      ...{ schedule: 'cosine', warmupEpochs: 1, epochs: 18 },
     },
     augment: { shift: 2, flip: 0.5 },
   },
