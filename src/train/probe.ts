@@ -139,8 +139,9 @@ function isRelu(layer: layers.Layer): boolean {
 }
 
 function deadFraction(y: Tensor): Scalar {
-  const units = reshape(y, [-1, y.shape.at(-1)!]);
-  return mean(cast(less(max(units, 0), 1e-30), 'float32')) as Scalar;
+  // Image by image first: tfjs's WebGPU backend cannot take the maximum over millions of rows, which it transposes at once.
+  const units = reshape(y, [y.shape[0]!, -1, y.shape.at(-1)!]);
+  return mean(cast(less(max(max(units, 1), 0), 1e-30), 'float32')) as Scalar;
 }
 
 /** How far the sum of a row is from 1 at most, and the lowest number. */

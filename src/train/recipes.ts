@@ -37,7 +37,7 @@ export const RECIPES = {
         weightDecayOf: 'kernels',
         batchSize: 64,
       },
-      ...{ schedule: 'cosine', warmupEpochs: 1, epochs: 18 },
+      ...{ schedule: 'cosine', warmupEpochs: 0.5, epochs: 18 },
     },
     augment: { shift: 2, flip: 0.5 },
   },
