@@ -11,7 +11,7 @@
  * `--threads` compares several threads with one, and with as many processes on one thread each, which is the machine's
  * limit. Then wall time is measured, so the machine should be otherwise idle.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -67,7 +67,8 @@ interface Options {
 
 async function compare({ rounds, cases, threads, ...options }: Options): Promise<void> {
   const measured = threads === 1 ? 'processor time, one thread' : `wall time, ${threads} threads`;
-  console.log(`examples per second, ${measured}, Node ${process.version}; median (minimum to maximum)`);
+  const version = execFileSync(options.node[0]!, ['--version']).toString().trim();
+  console.log(`examples per second, ${measured}, Node ${version}; median (minimum to maximum)`);
   for (const [title, one] of Object.entries(CASES)) {
     // The whole name, or a part of several.
     if (cases in CASES ? title !== cases : !title.includes(cases)) continue;
