@@ -1,10 +1,12 @@
 import { type FusedBatchNormAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { addressOf, inPlaceOf, withMemory } from './backend.js';
-import { poolingOf, poolMap, spreadToMap } from './pool.js';
+import { eachMapPart, numbersOf, poolingOf, poolMap, spreadToMap } from './pool.js';
 import { type Call, type OwnCall, PER_NUMBER, runTasks, shares, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
-/** Batch normalization in training, and the ReLU and pooling behind it. */
+/**
+ * Batch normalization in training, and the ReLU and pooling behind it. The map before a pooling exists some images at a time.
+ */
 export function batchNorm(call: OwnCall<'BatchNorm'>): TensorInfo[] {
   const { backend, kernels, inputs, attrs } = call;
   const { x, scale, offset, runningMean, runningVariance } = inputs;
@@ -17,25 +19,27 @@ export function batchNorm(call: OwnCall<'BatchNorm'>): TensorInfo[] {
   if (pool) outputs.push(backend.makeOutput(pool.outShape, 'bool'));
   const at = (tensor: TensorInfo) => addressOf(backend, tensor);
   const [y, mean, variance, nextMean, nextVariance, choices] = outputs.map(at);
-  const normalize = (to: number) =>
-    inParts(call, x, ({ rows, count, sums, each }) => {
-      const from = at(x);
-      each('normSums', (before, rows, sums) => [from + before, rows, channels, from, sums]);
-      kernels.normStatistics(
-        ...[count, sums, rows, channels, from, at(scale), epsilon, mean!, variance!],
-        ...[at(runningMean), at(runningVariance), 1 - momentum, nextMean!, nextVariance!],
-      );
-      each('normApply', (before, rows) => [
-        ...[from + before, rows, channels, mean!, at(offset), Number(relu), sums, to + before],
+  const from = at(x);
+  const all = rowsOf(x);
+  withSums(call, channels, 1, (sums, ofPart) => {
+    const count = onRows(call, 'normSums', all, (before, rows, part) => [
+      ...[from + before, rows, channels, from, ofPart(part)],
+    ]);
+    kernels.normStatistics(
+      ...[count, sums, all.rows, channels, from, at(scale), epsilon, mean!, variance!],
+      ...[at(runningMean), at(runningVariance), 1 - momentum, nextMean!, nextVariance!],
+    );
+    const apply = (some: Rows, to: number) =>
+      onRows(call, 'normApply', some, (before, rows) => [
+        ...[from + some.before + before, rows, channels, mean!, at(offset), Number(relu), sums, to + before],
       ]);
+    if (!pool) return void apply(all, y!);
+    eachMapPart(call, pool, ({ outputsBefore, ...part }, map) => {
+      apply(rowsOf(x, part), map);
+      const pooled = { map, outputs: y! + 4 * outputsBefore, choices: choices! + outputsBefore };
+      poolMap(call, part.pool, pooled, relu);
     });
-  if (pool) {
-    // The map before the pooling is freed as the last that was allocated, so that it leaves no hole.
-    withMemory(backend, 4 * util.sizeFromShape(x.shape), (map) => {
-      normalize(map);
-      poolMap(call, pool, { map, outputs: y!, choices: choices! }, relu);
-    });
-  } else normalize(y!);
+  });
   return outputs;
 }
 
@@ -57,9 +61,9 @@ export function fusedBatchNorm(
   if (!isOurs || ![mean, variance, scale, offset].every(isPerChannel)) return stock(inputs, attrs);
   const y = backend.makeOutput(x.shape, 'float32');
   const at = (tensor: TensorInfo) => addressOf(backend, tensor);
-  inParts(call, x, ({ sums, each }) => {
+  withSums(call, channels, 1, (sums) => {
     kernels.normFactors(channels, at(scale), at(variance), attrs.varianceEpsilon, sums);
-    each('normApply', (before, rows) => [
+    onRows(call, 'normApply', rowsOf(x), (before, rows) => [
       ...[at(x) + before, rows, channels, at(mean), at(offset), 0, sums, at(y) + before],
     ]);
   });
@@ -68,7 +72,7 @@ export function fusedBatchNorm(
 
 /**
  * The gradients of scale, offset and, if wanted, x, which takes dy's memory, or x's if there is a pooling, unless another tensor
- * shares it.
+ * shares it. The gradient of the map before a pooling exists some images at a time, once for the sums and once for that of x.
  */
 export function batchNormGrad(call: OwnCall<'BatchNormGrad'>): TensorInfo[] {
   const { backend, kernels, inputs, attrs } = call;
@@ -80,59 +84,97 @@ export function batchNormGrad(call: OwnCall<'BatchNormGrad'>): TensorInfo[] {
   const outputs = [scale, offset].map(({ shape }) => backend.makeOutput(shape, 'float32'));
   if (wantsX) outputs.push(inPlaceOf(backend, attrs.pool ? x : dy));
   const [dScale, dOffset, dx] = outputs;
-  const gradients = (dy: number) =>
-    inParts(call, x, ({ rows, count, sums, each }) => {
-      const statistics = [at(mean), at(variance), at(scale), at(offset), epsilon, Number(relu)];
-      each('normGradientSums', (before, rows, sums) => [
-        ...[dy + before, from + before, rows, channels, ...statistics, sums],
-      ]);
-      kernels.normGradients(
-        ...[count, sums, rows, channels, at(variance), at(offset), epsilon, Number(relu)],
-        ...[at(dScale), at(dOffset)],
-      );
-      if (!wantsX) return;
-      each('normInputGradient', (before, rows) => [
-        ...[dy + before, from + before, rows, channels, at(mean), at(offset), Number(relu), sums],
-        at(dx) + before,
+  const pool = attrs.pool && poolingOf(x.shape, attrs.pool);
+  const all = rowsOf(x);
+
+  /** Runs `use` on the gradient of the map, or of some images at a time if there is a pooling. */
+  const eachRows = (use: (some: Rows, dy: number) => void) => {
+    if (!pool) return use(all, at(dy));
+    eachMapPart(call, pool, ({ outputsBefore, ...part }, map) => {
+      const pooled = { map, outputs: at(dy) + 4 * outputsBefore, choices: at(choices) + outputsBefore };
+      spreadToMap(call, part.pool, pooled);
+      use(rowsOf(x, part), map);
+    });
+  };
+  withSums(call, channels, pool?.batchSize ?? 1, (sums, ofPart) => {
+    const statistics = [at(mean), at(variance), at(scale), at(offset), epsilon, Number(relu)];
+    let count = 0;
+    eachRows((some, dy) => {
+      count += onRows(call, 'normGradientSums', some, (before, rows, part) => [
+        ...[dy + before, from + some.before + before, rows, channels, ...statistics, ofPart(count + part)],
       ]);
     });
-  if (attrs.pool) {
-    const pool = poolingOf(x.shape, attrs.pool);
-    withMemory(backend, 4 * util.sizeFromShape(x.shape), (map) => {
-      spreadToMap(call, pool, { map, outputs: at(dy), choices: at(choices) });
-      gradients(map);
-    });
-  } else gradients(at(dy));
+    kernels.normGradients(
+      ...[count, sums, all.rows, channels, at(variance), at(offset), epsilon, Number(relu)],
+      ...[at(dScale), at(dOffset)],
+    );
+    if (!wantsX) return;
+    eachRows((some, dy) =>
+      onRows(call, 'normInputGradient', some, (before, rows) => [
+        ...[
+          dy + before,
+          from + some.before + before,
+          rows,
+          channels,
+          at(mean),
+          at(offset),
+          Number(relu),
+          sums,
+        ],
+        at(dx) + some.before + before,
+      ]),
+    );
+  });
   return outputs;
 }
 
-/** The rows of x, `[rows, channels]`, in parts, each with working memory for its sums. */
-interface Parts {
+/** Some of the rows of x, `[rows, channels]`, and the bytes before them. */
+interface Rows {
+  before: number;
   rows: number;
-  count: number;
-  /** The memory of the first part, which the others' follow. */
-  sums: number;
-  /** Runs a kernel on each part, from the bytes before its rows, their number and its memory. */
-  each(kernel: Task['kernel'], argsOf: (before: number, rows: number, sums: number) => number[]): void;
+  channels: number;
+}
+
+/** All rows of x, or those of some of its images. */
+function rowsOf({ shape }: TensorInfo, part?: { pool: { batchSize: number }; imagesBefore: number }): Rows {
+  const channels = shape.at(-1)!;
+  const image = numbersOf(shape);
+  const [first, images] = part ? [part.imagesBefore, part.pool.batchSize] : [0, shape[0]!];
+  return { before: 4 * first * image, rows: (images * image) / channels, channels };
 }
 
 /** Rows to a unit of work; parts of whole blocks, so that a single thread's sums are those of its blocks. */
 const UNIT = 32;
 
-function inParts(tools: Tools, x: TensorInfo, use: (parts: Parts) => void): void {
-  const { backend, kernels } = tools;
-  const channels = x.shape.at(-1)!;
-  const rows = util.sizeFromShape(x.shape) / channels;
+/**
+ * Runs a kernel on some rows, on all threads, from the bytes before a part's rows, their number and the part's.
+ *
+ * @returns how many parts there were.
+ */
+function onRows(
+  tools: Tools,
+  kernel: Task['kernel'],
+  { rows, channels }: Rows,
+  argsOf: (before: number, rows: number, part: number) => number[],
+): number {
   const ranges = shares(tools, Math.ceil(rows / UNIT), 2 * UNIT * channels * PER_NUMBER);
-  const bytes = kernels.normBytes(channels);
-  withMemory(backend, ranges.length * bytes, (sums) => {
-    const each: Parts['each'] = (kernel, argsOf) => {
-      const tasks = ranges.map(([from, to], i): Task => {
-        const count = Math.min(rows, to * UNIT) - from * UNIT;
-        return { kernel, args: () => argsOf(4 * from * UNIT * channels, count, sums + i * bytes) };
-      });
-      runTasks(tools, tasks);
-    };
-    use({ rows, count: ranges.length, sums, each });
+  const tasks = ranges.map(([from, to], part): Task => {
+    const count = Math.min(rows, to * UNIT) - from * UNIT;
+    return { kernel, args: () => argsOf(4 * from * UNIT * channels, count, part) };
   });
+  runTasks(tools, tasks);
+  return ranges.length;
+}
+
+/** Runs `use` with working memory for the sums of parts, as many for each thread as `times` says; the first is that of part 0. */
+function withSums(
+  { backend, kernels, helpers }: Tools,
+  channels: number,
+  times: number,
+  use: (sums: number, ofPart: (part: number) => number) => void,
+): void {
+  const bytes = kernels.normBytes(channels);
+  withMemory(backend, bytes * times * (helpers.length + 1), (sums) =>
+    use(sums, (part) => sums + part * bytes),
+  );
 }

@@ -1,15 +1,12 @@
-import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { ConvPool } from '../tfjs/kernels.js';
 import { addressOf, type ConvInfo, checkFits, floats, withMemory } from './backend.js';
 import { filterGradient } from './conv2dBackpropFilter.js';
 import { turnedOf } from './conv2dBackpropInput.js';
 import { withConvolution } from './convolution.js';
-import { poolingOf, poolMap, spreadToMap } from './pool.js';
+import { eachMapPart, numbersOf, poolingOf, poolMap, spreadToMap } from './pool.js';
 import { type OwnCall, shareNumbers, type Tools } from './run.js';
 import { sumRows } from './sums.js';
-
-/** Bytes of the part of a map that exists at a time. It should stay in the processor's caches. */
-const PART = 2 ** 23;
 
 /** A convolution, its bias, ReLU and max pooling, some images at a time. */
 export function convPool(call: OwnCall<'ConvPool'>): TensorInfo[] {
@@ -86,23 +83,10 @@ interface Part extends Infos {
 }
 
 /** Runs `use` for some images of the batch at a time, with working memory for their map. */
-function eachPart(
-  { backend, helpers }: Tools,
-  { conv, pool }: Infos,
-  use: (part: Part, map: number) => void,
-): void {
-  const numbers = { x: size(conv.inShape), map: size(conv.outShape), y: size(pool.outShape) };
-  const atOnce = Math.max(1, Math.floor(PART / (4 * numbers.map))) * (helpers.length + 1);
-  withMemory(backend, 4 * numbers.map * Math.min(atOnce, conv.batchSize), (map) => {
-    for (let first = 0; first < conv.batchSize; first += atOnce) {
-      const batchSize = Math.min(atOnce, conv.batchSize - first);
-      const part = { conv: { ...conv, batchSize }, pool: { ...pool, batchSize } };
-      use({ ...part, inputsBefore: first * numbers.x, outputsBefore: first * numbers.y }, map);
-    }
+function eachPart(tools: Tools, { conv, pool }: Infos, use: (part: Part, map: number) => void): void {
+  const inputs = numbersOf(conv.inShape);
+  eachMapPart(tools, pool, ({ pool, imagesBefore, outputsBefore }, map) => {
+    const part = { conv: { ...conv, batchSize: pool.batchSize }, pool };
+    use({ ...part, inputsBefore: imagesBefore * inputs, outputsBefore }, map);
   });
-}
-
-/** Numbers of one image. */
-function size([, ...shape]: number[]): number {
-  return util.sizeFromShape(shape);
 }

@@ -7,7 +7,7 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import type { Pooling } from '../tfjs/kernels.js';
-import { addressOf, type ConvInfo, checkFits } from './backend.js';
+import { addressOf, type ConvInfo, checkFits, withMemory } from './backend.js';
 import type { Windows } from './kernels.js';
 import { type Call, PER_NUMBER, runTasks, shares, type Tools } from './run.js';
 import type { Task } from './tasks.js';
@@ -62,10 +62,7 @@ export function eachImages(
   kernel: Task['kernel'],
   addressesOf: (inputsBefore: number, outputsBefore: number) => number[],
 ): void {
-  const [ins, outs] = [info.inShape, info.outShape].map(([, ...image]) => util.sizeFromShape(image)) as [
-    number,
-    number,
-  ];
+  const [ins, outs] = [numbersOf(info.inShape), numbersOf(info.outShape)];
   const tasks = shares(tools, info.batchSize, ins * PER_NUMBER).map(
     ([first, end]): Task => ({
       kernel,
@@ -76,6 +73,38 @@ export function eachImages(
     }),
   );
   runTasks(tools, tasks);
+}
+
+/** Numbers of one image of a batch. */
+export function numbersOf([, ...image]: number[]): number {
+  return util.sizeFromShape(image);
+}
+
+/** Bytes of the part of a map that exists at a time. It should stay in the processor's caches. */
+const PART = 2 ** 23;
+
+/** Some images of a pooled batch, and how many images and numbers of the output come before them. */
+interface MapPart {
+  pool: ConvInfo;
+  imagesBefore: number;
+  outputsBefore: number;
+}
+
+/** Runs `use` for some images of a pooled batch at a time, with working memory for their map before the pooling. */
+export function eachMapPart(
+  { backend, helpers }: Tools,
+  pool: ConvInfo,
+  use: (part: MapPart, map: number) => void,
+): void {
+  const [map, outputs] = [numbersOf(pool.inShape), numbersOf(pool.outShape)];
+  const atOnce = Math.max(1, Math.floor(PART / (4 * map))) * (helpers.length + 1);
+  withMemory(backend, 4 * map * Math.min(atOnce, pool.batchSize), (address) => {
+    for (let first = 0; first < pool.batchSize; first += atOnce) {
+      const batchSize = Math.min(atOnce, pool.batchSize - first);
+      const before = { imagesBefore: first, outputsBefore: first * outputs };
+      use({ pool: { ...pool, batchSize }, ...before }, address);
+    }
+  });
 }
 
 /** Addresses of a pooled batch: the map before the pooling, its outputs and, as bytes, which pixels they chose. */

@@ -20,9 +20,9 @@ const THRESHOLDS: Record<string, Record<string, string>> = {
   'assembly/sparse.ts': { TERMS: '3', PACKED: '1', FIRST_CACHE: '1', ROWS: '2' },
   'assembly/sum.ts': { ROWS: '3' },
   'src/wasm/conv2dBackpropFilter.ts': { MIN_WEIGHTS: '1' },
-  'src/wasm/convPool.ts': { PART: '1' },
   'src/wasm/convolution.ts': { PLANES: '1', MIN_TILES: '4', MIN_CHANNELS: '4' },
 
+  'src/wasm/pool.ts': { PART: '1' },
   'src/wasm/parts.ts': { MIN_WORK: '1' },
   'src/wasm/run.ts': { MIN_WORK: '0.001', UNIT: '4' },
   'src/wasm/product.ts': { FEW: '2', ZEROS: '{ fraction: 0, rows: 1, columns: 1 }' },

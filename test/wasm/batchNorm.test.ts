@@ -3,7 +3,10 @@ import {
   add,
   batchNorm,
   dispose,
+  engine,
   memory,
+  type NamedAttrMap,
+  type NamedTensorMap,
   ones,
   setBackend,
   square,
@@ -15,7 +18,7 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { runOwnKernel } from '../../src/tfjs/kernels.js';
+import { type Pooling, runOwnKernel } from '../../src/tfjs/kernels.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { fixtureJson, noiseImages } from '../support/fixtures.js';
 import { expectSame, random, wasm } from './compare.js';
@@ -181,6 +184,52 @@ test('the gradient of x takes the memory of that of y unless another tensor shar
     copy.dispose();
     expect(run().dataId).toBe(dy.dataId);
   });
+});
+
+test('with a pooling, perhaps some images at a time, is what it is by itself and then pooled', () => {
+  const shape = [5, 6, 7, 5];
+  const pool: Pooling = { size: [2, 2], strides: [2, 2], pad: 'valid' };
+  const poolAttrs = { filterSize: pool.size, strides: pool.strides, pad: pool.pad };
+  const attrs = { epsilon: 1e-3, relu: true };
+  const run = (name: string, inputs: object, attrs: object) =>
+    engine().runKernel(name, inputs as NamedTensorMap, attrs as NamedAttrMap) as unknown as Tensor;
+  const { pooled, apart } = tidy(() => {
+    const weights = { scale: random([5], 1), offset: random([5], 2) };
+    const running = { runningMean: zeros([5]), runningVariance: ones([5]) };
+    const dy = random([5, 3, 3, 5], 3);
+    const forward = (pool?: Pooling) =>
+      runOwnKernel(
+        'BatchNorm',
+        { x: random(shape, 4), ...weights, ...running },
+        { ...attrs, momentum: 0.9, pool },
+      );
+    const backward = (dy: Tensor, [, mean, variance]: Tensor[], choices?: Tensor) =>
+      runOwnKernel(
+        'BatchNormGrad',
+        {
+          dy,
+          x: random(shape, 4),
+          mean: mean!,
+          variance: variance!,
+          ...weights,
+          ...(choices && { choices }),
+        },
+        { ...attrs, wantsX: true, pool: choices && pool },
+      );
+    const [ofPooled, ofApart] = [forward(pool), forward()];
+    const y = run('MaxPool', { x: ofApart[0]! }, poolAttrs);
+    const spread = run('MaxPoolGrad', { dy, input: ofApart[0]!, output: y }, poolAttrs);
+    const numbers = (tensors: Tensor[]) => tensors.map((one) => one.dataSync() as Float32Array);
+    return {
+      pooled: numbers([...ofPooled.slice(0, 5), ...backward(dy.clone(), ofPooled, ofPooled[5])]),
+      apart: numbers([y, ...ofApart.slice(1), ...backward(spread, ofApart)]),
+    };
+  });
+  for (const [i, expected] of apart.entries()) {
+    const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const worst = expected.reduce((most, value, k) => Math.max(most, Math.abs(value - pooled[i]![k]!)), 0);
+    expect(worst / largest, `output ${i}`).toBeLessThan(1e-6);
+  }
 });
 
 describe('with known statistics', () => {
