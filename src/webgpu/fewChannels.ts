@@ -59,7 +59,7 @@ export function fewChannels(
   });
   const vector = n % 4 === 0;
   return run(backend, {
-    name: `few channels ${shapeName(info)}`,
+    name: `filter gradient of few channels ${shapeName(info)}`,
     inputs: { x, dy },
     output: parts.count === 1 ? filterShape : [parts.count, ...filterShape],
     vec4: vector ? ['dy', 'result'] : [],

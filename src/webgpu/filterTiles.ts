@@ -32,7 +32,7 @@ const MIN_LENGTH = 512;
 const BUSY_GROUPS = 1024;
 
 /** The tiles, with the time for a multiplication relative to the first: larger ones read workgroup memory less often. */
-const TILES: (Tile & { cost: number })[] = [
+export const TILES: (Tile & { cost: number })[] = [
   { m: 128, n: 128, rows: 8, columns: 8, cost: 1 },
   { m: 128, n: 64, rows: 8, columns: 4, cost: 1.15 },
   { m: 128, n: 32, rows: 8, columns: 4, cost: 1.3 },
@@ -98,7 +98,7 @@ export function filterTiles(
         ${loadsX.map((i) => `let x${i} = images(first + ${start} + ${pixelOf(m4, i)}, last, taps);`).join('\n')}
         ${loadsY.map((i) => `let y${i} = gradients(first + ${start} + ${pixelOf(n4, i)}, last, n0 + 4 * (local % ${n4}));`).join('\n')}`;
   return run(backend, {
-    name: `filter tiles ${tile.m} ${tile.n} ${tile.rows} ${tile.columns} ${shapeName(info)}`,
+    name: `filter gradient in tiles ${tile.m} ${tile.n} ${tile.rows} ${tile.columns} ${shapeName(info)}`,
     inputs: { x, dy },
     output: parts.count === 1 ? filterShape : [parts.count, ...filterShape],
     vec4: [...(vectorX ? ['x'] : []), ...(vectorY ? ['dy', 'result'] : [])],

@@ -62,11 +62,13 @@ export function run(backend: WebgpuBackend, program: Program): TensorInfo {
     workgroups,
     code,
   } = program;
-  checkDevice(backend, name);
+  // What comes before the sizes.
+  const kernel = name.split(/ \d/)[0]!;
+  checkDevice(backend, kernel);
   const shape = Array.isArray(output) ? output : output.shape;
   if (!Array.isArray(output)) forgetCopy(backend, output);
-  for (const [which, tensor] of Object.entries(inputs)) checkBytes(backend, name, which, tensor.shape);
-  checkBytes(backend, name, 'the result', shape);
+  for (const [which, tensor] of Object.entries(inputs)) checkBytes(backend, kernel, which, tensor.shape);
+  checkBytes(backend, kernel, 'the result', shape);
   const components = (which: string) => (vec4.includes(which) ? 4 : 1);
   const names = Object.keys(inputs);
   return backend.runWebGPUProgram(

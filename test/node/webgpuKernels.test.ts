@@ -1,0 +1,136 @@
+import { backend, engine, getKernel, ones, type Tensor } from '@tensorflow/tfjs-core';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { WebgpuBackend } from '../../src/webgpu/backend.js';
+import { installWebgpuKernels } from '../../src/webgpu/index.js';
+import { Tuner } from '../../src/webgpu/tuner.js';
+import { useBackend } from '../support/backends.js';
+import { hasWebgpu } from '../support/dawn.js';
+
+const available = await hasWebgpu();
+const names = ['Conv2D', 'Conv2DBackpropFilter', 'SgdUpdate'];
+const kernels = () => names.map((name) => getKernel(name, 'webgpu')?.kernelFunc);
+
+describe.skipIf(!available)('installWebgpuKernels', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  test('installs once, and is undone once', () => {
+    const stock = kernels();
+    const uninstall = installWebgpuKernels();
+    const installed = kernels();
+    for (const [i, kernel] of installed.entries()) expect(kernel).not.toBe(stock[i]);
+    expect(installWebgpuKernels()).toBe(uninstall);
+    expect(kernels()).toEqual(installed);
+    uninstall();
+    expect(kernels()).toEqual(stock);
+    uninstall();
+    const again = installWebgpuKernels();
+    uninstall();
+    expect(kernels()).not.toEqual(stock);
+    again();
+    expect(kernels()).toEqual(stock);
+  });
+
+  test('another value of an option is refused', () => {
+    vi.stubEnv('VGG_BLOCKS_TUNE', '0');
+    const uninstall = installWebgpuKernels();
+    expect(() => installWebgpuKernels({ tune: true })).toThrow(
+      'installWebgpuKernels: tune is true, but the kernels are installed with false; uninstall them first with the function that installWebgpuKernels returned.',
+    );
+    expect(installWebgpuKernels({ tune: false })).toBe(uninstall);
+    uninstall();
+  });
+
+  test('a trial computes later calls with the fastest variant, once the device has answered', async () => {
+    const times: Record<string, number> = { table: 2, slow: 3, fast: 1 };
+    const running: string[] = [];
+    const fake = {
+      supportTimestampQuery: true,
+      device: {},
+      disposeData: () => true,
+      async time(run: () => void) {
+        run();
+        return { kernelMs: times[running.at(-1)!]! };
+      },
+    } as unknown as WebgpuBackend;
+    const variants = Object.keys(times);
+    const chosen = (tuner: Tuner, target = fake) => {
+      tuner.run(target, 'shape', variants, (variant) => {
+        running.push(variant);
+        return { dataId: {}, shape: [], dtype: 'float32' };
+      });
+      return running.at(-1);
+    };
+    const tuner = new Tuner(true);
+    expect(chosen(tuner)).toBe('table');
+    await vi.waitFor(() => expect(chosen(tuner)).toBe('fast'));
+    const others: [Tuner, object][] = [
+      [new Tuner(false), {}],
+      [new Tuner(true), { supportTimestampQuery: false }],
+      [new Tuner(true), { device: { adapterInfo: { isFallbackAdapter: true } } }],
+    ];
+    for (const [other, properties] of others) {
+      running.length = 0;
+      expect(chosen(other, { ...fake, ...properties })).toBe('table');
+      expect(running).toEqual(['table']);
+    }
+  });
+
+  const gradient = (side: number) => {
+    const [x, dy] = [ones([1, side, side, 1]), ones([1, side, side, 4])];
+    try {
+      return engine().runKernel(
+        'Conv2DBackpropFilter',
+        { x, dy },
+        { strides: [1, 1], pad: 'same', dataFormat: 'NHWC', filterShape: [3, 3, 1, 4] },
+      ) as Tensor;
+    } finally {
+      x.dispose();
+      dy.dispose();
+    }
+  };
+
+  test('buffers that the device cannot bind are refused, not computed as zeros', async () => {
+    await useBackend('webgpu');
+    const uninstall = installWebgpuKernels();
+    const { device } = backend() as unknown as WebgpuBackend;
+    const limits = vi.spyOn(device, 'limits', 'get').mockReturnValue({
+      ...{ maxStorageBufferBindingSize: 2 ** 20, maxBufferSize: 2 ** 28 },
+      maxComputeWorkgroupsPerDimension: 65535,
+    });
+    try {
+      expect(() => gradient(300)).toThrow(
+        'filter gradient of few channels: dy of shape [1,300,300,4] takes 2 MiB, but a buffer of this GPU holds at most 1 MiB; use a smaller batch or smaller images.',
+      );
+    } finally {
+      limits.mockRestore();
+      uninstall();
+    }
+  });
+
+  test('an error of the device is reported by the next kernel, and its loss by all that follow', async () => {
+    await useBackend('webgpu');
+    const uninstall = installWebgpuKernels();
+    try {
+      const first = gradient(4);
+      expect((await first.data())[0]).toBe(9);
+      first.dispose();
+      const { device } = backend() as unknown as { device: GPUDevice };
+      const reported = new Promise((resolve) => device.addEventListener('uncapturederror', resolve));
+      device.createBuffer({ size: 2 ** 50, usage: 8 });
+      await reported;
+      expect(() => gradient(4)).toThrow(
+        /^filter gradient of few channels: the WebGPU device reported an error \(.*\), so the numbers computed since are wrong; if memory ran out, use a smaller batch\.$/,
+      );
+      gradient(4).dispose();
+      device.destroy();
+      await device.lost;
+      for (const _ of [1, 2]) {
+        expect(() => gradient(4)).toThrow(
+          /^filter gradient of few channels: the WebGPU device was lost \(.*\), and its tensors with it; reload the page or start the process again\.$/,
+        );
+      }
+    } finally {
+      uninstall();
+    }
+  });
+});
