@@ -7,14 +7,21 @@ const RUNS = 3;
 /** How much faster than the table's variant another must be to take its place; timestamps are rounded to 0.1 ms in browsers. */
 const GAIN = 0.95;
 
+/** The variants that trials chose, as long as a backend lives. */
+const chosen = new WeakMap<WebgpuBackend, Map<string, number>>();
+
+function chosenOn(backend: WebgpuBackend): Map<string, number> {
+  const known = chosen.get(backend) ?? new Map<string, number>();
+  chosen.set(backend, known);
+  return known;
+}
+
 /**
  * Chooses the fastest variant of a program for a shape. The first call computes with the first variant, which is the table's
  * choice, and times all of them on the same inputs; the device answers some calls later, and from then on the fastest computes. So
  * variants must give the same bits, or results would depend on the moment of the answer.
  */
 export class Tuner {
-  private readonly chosen = new Map<string, number>();
-
   /** @param enabled whether to try; otherwise the table's variant always computes. */
   constructor(private readonly enabled: boolean) {}
 
@@ -31,14 +38,13 @@ export class Tuner {
     variants: readonly V[],
     compute: (variant: V) => TensorInfo,
   ): TensorInfo {
-    const known = this.chosen.get(key);
-    if (known === undefined) {
-      this.chosen.set(key, 0);
-      if (this.enabled && variants.length > 1 && canTime(backend)) {
-        void this.try(backend, key, variants, compute);
-      }
+    if (!this.enabled || variants.length < 2 || !canTime(backend)) return compute(variants[0]!);
+    const known = chosenOn(backend);
+    if (!known.has(key)) {
+      known.set(key, 0);
+      void this.try(backend, key, variants, compute);
     }
-    return compute(variants[known ?? 0]!);
+    return compute(variants[known.get(key)!]!);
   }
 
   private async try<V>(
@@ -55,7 +61,7 @@ export class Tuner {
       const times = await Promise.all(runs.slice(1).map((timings) => Promise.all(timings)));
       const best = variants.map((_, i) => Math.min(...times.map((timings) => Number(timings[i]!.kernelMs))));
       const fastest = best.indexOf(Math.min(...best));
-      if (best[fastest]! < GAIN * best[0]!) this.chosen.set(key, fastest);
+      if (best[fastest]! < GAIN * best[0]!) chosenOn(backend).set(key, fastest);
     } catch {
       // The device was lost; the next call says so.
     }
