@@ -95,23 +95,24 @@ fn put(part : u32, row : u32, column : u32, sums : vec4<f32>) {
 }`;
 }
 
-/** Tiles for a product, the one that should be the fastest first. All have the same depth, so that all give the same bits. */
+/** Tiles for a product, the one that should be the fastest first. All give the same bits. */
 export function tilesFor({
   rows,
   columns,
   terms,
 }: Pick<Multiplication, 'rows' | 'columns' | 'terms'>): Tile[] {
-  const depth = Math.min(16, 4 * Math.ceil(terms / 4));
-  const tile = (rows: number, columns: number, perRow: number, perColumn: number): Tile => ({
-    ...{ rows, columns, perRow, perColumn, depth },
+  const most = 4 * Math.ceil(terms / 4);
+  const tile = (rows: number, columns: number, perRow: number, perColumn: number, depth = 16): Tile => ({
+    ...{ rows, columns, perRow, perColumn, depth: Math.min(depth, most) },
   });
   if (rows <= 8) return [tile(8, 64, 2, 4)];
-  if (rows <= 32) return [tile(32, 64, 4, 4)];
   if (columns <= 16) return [tile(128, 16, 4, 4), tile(64, 16, 4, 4)];
   if (columns <= 32) return [tile(128, 32, 8, 4), tile(64, 32, 4, 4)];
-  const small = [tile(64, 64, 4, 4), tile(64, 64, 8, 4)];
-  const large = [tile(128, 64, 8, 4), ...(columns > 64 ? [tile(128, 128, 8, 8)] : [])].reverse();
-  return workgroups(rows, columns, large[0]!) < WORKGROUPS ? [...small, ...large] : [...large, ...small];
+  // Few terms at a time in large tiles, which take most of 16 KB; many in small ones, to wait less often.
+  const small = tile(32, 32, 4, 4, 32);
+  if (rows <= 32) return [small];
+  const large = [tile(128, 64, 8, 4), ...(columns > 64 ? [tile(128, 128, 8, 8)] : []), tile(64, 64, 8, 4)];
+  return workgroups(rows, columns, large[0]!) < WORKGROUPS ? [small, ...large] : [...large, small];
 }
 
 /** The number of parts that the terms are divided into, so that there are enough workgroups, and no sum has too many terms. */

@@ -40,9 +40,9 @@ export function invocationsOf({ rows, columns, perRow, perColumn }: Tile): numbe
   return (rows / perRow) * (columns / perColumn);
 }
 
-/** Terms of a part, a multiple of the tile's depth. */
-export function termsOfPart({ tile, terms, parts }: Pick<Product, 'tile' | 'terms' | 'parts'>): number {
-  return tile.depth * Math.ceil(terms / tile.depth / parts);
+/** Terms of a part: a multiple of every tile's depth, so that the parts, and with them the bits, do not depend on the tile. */
+export function termsOfPart({ terms, parts }: Pick<Product, 'terms' | 'parts'>): number {
+  return 32 * Math.ceil(terms / 32 / parts);
 }
 
 /**
@@ -59,7 +59,7 @@ export function productCode(product: Product): string {
   const [quads, columnQuads] = [depth / 4, tile.columns / 4];
   const [across, down] = [tile.columns / perColumn, rows / perRow];
   const columnTiles = Math.ceil(columns / tile.columns);
-  const steps = termsOfPart(product) / depth;
+  const steps = Math.ceil(Math.min(product.terms, termsOfPart(product)) / depth);
   const loads = [
     ...(left === 'terms' ? leftTerms : leftRows)(tile),
     ...(right === 'terms' ? rightTerms : rightColumns)(tile),
@@ -79,8 +79,7 @@ fn main() {
   let rowTile = group / ${columnTiles}u;
   let part = rowTile / u32(uniforms.rowTiles);
   let firstRow = rowTile % u32(uniforms.rowTiles) * ${rows}u;
-  let across = localIndex % ${across}u;
-  let down = localIndex / ${across}u;
+  ${placeInTile(across, down)}
   var term = part * ${termsOfPart(product)}u;
   ${lines(sums, ({ i, j }) => `var sum${i}_${j} = vec4<f32>();`)}
   ${each('prepare')}
@@ -106,6 +105,18 @@ fn main() {
   }
   ${lines(sums, ({ i, j }) => `put(part, firstRow + down + ${i * down}u, firstColumn + (across + ${j * across}u) * 4u, sum${i}_${j});`)}
 }`;
+}
+
+/**
+ * Where in the grid of a workgroup's invocations one is. If possible, 32 of them, which GPUs run together, are 8 beside each other
+ * in 4 rows, so that they read few different numbers at a time.
+ */
+function placeInTile(across: number, down: number): string {
+  if (across % 8 > 0 || down % 4 > 0) {
+    return `let across = localIndex % ${across}u; let down = localIndex / ${across}u;`;
+  }
+  return `let across = localIndex % 8u + localIndex / 32u % ${across / 8}u * 8u;
+  let down = localIndex / 8u % 4u + localIndex / ${4 * across}u * 4u;`;
 }
 
 /** WGSL of one of the copies to workgroup memory that an invocation does at each step. */
