@@ -28,7 +28,7 @@ export function oneOf<const T>(where: string, name: string, value: unknown, allo
   if (!allowed.includes(value as T)) {
     fail(
       where,
-      `${name} is ${JSON.stringify(value)}; it must be one of ${allowed.flatMap((a) => JSON.stringify(a) ?? []).join(', ')}.`,
+      `${name} is ${shown(value)}; it must be one of ${allowed.flatMap((a) => JSON.stringify(a) ?? []).join(', ')}.`,
     );
   }
   return value as T;
@@ -44,7 +44,28 @@ export function checkSeed(where: string, seed: number): number {
   return numberThat(where, 'seed', seed, (n) => n === n >>> 0, 'a whole number from 0 to 4294967295');
 }
 
-/** Text in quotes, so that "1" does not look like the number. */
-function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+/** The most characters of a value in a message. */
+const LONGEST = 100;
+
+/**
+ * A value in a message: text in quotes, so that "1" does not look like the number, plain data as JSON, other objects by their
+ * class, such as a model passed in the wrong place. What is long is cut.
+ */
+export function shown(value: unknown): string {
+  const text = textOf(value);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'function') return `the function ${value.name || '(unnamed)'}`;
+  if (typeof value === 'object' && value !== null) {
+    const { constructor: made } = value;
+    const isPlain = Array.isArray(value) || made === undefined || made.name === 'Object';
+    if (!isPlain) return `an object of class ${made.name}`;
+  } else if (typeof value !== 'string') return String(value);
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'an object that refers to itself';
+  }
 }

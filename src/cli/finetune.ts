@@ -60,6 +60,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
     name: `${base.name}_finetuned`,
   });
   setMetadata(model, { preprocessing, classNames });
+  await taken.begin();
   const before = [];
   for (const part of PARTS) before.push(...(await storedEpochs(taken.checkpoint(part).store)));
   const log = await openRunLog(args.out, {

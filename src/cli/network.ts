@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
@@ -23,6 +23,7 @@ import {
   openWeights,
   withBuilding,
 } from './reading.js';
+import { unfinishedRun } from './runFolder.js';
 
 /** The preprocessings that have a name. */
 export const PREPROCESSINGS = {
@@ -189,11 +190,27 @@ async function find(source: string, args: NetworkArguments, options: FromWeights
   }
   const finetuned = await readFinetuned(source);
   const trained = join(source, 'model', 'model.json');
+  if (!finetuned && !existsSync(trained)) await checkFinished(source);
   const file = finetuned?.model ?? (existsSync(trained) ? trained : source);
   const found = described(await openWeights(file, args, options));
   if (!finetuned) return found;
   const { network: title, classNames, preprocessing } = finetuned;
   return { ...found, title, classNames, preprocessing };
+}
+
+/** Throws for the folder of a run, or for one of its checkpoints, that has no model yet. */
+async function checkFinished(source: string): Promise<void> {
+  const isCheckpoint = /^epoch-\d+-batch-\d+\.safetensors$/.test(basename(source));
+  const folders = isCheckpoint ? [join(source, '../..'), join(source, '../../..')] : [source];
+  for (const folder of folders) {
+    const command = await unfinishedRun(folder);
+    if (command === undefined) continue;
+    throw new Error(
+      `${source} ${isCheckpoint ? 'is a checkpoint' : 'has no model yet, but the checkpoints'} of a run that has not finished; go on with ${command} --resume ${folder}, which writes the model when it ends or is stopped.`,
+    );
+  }
+  if (isCheckpoint)
+    throw new Error(`${source} is a checkpoint of training, not a model; pass the model of the run.`);
 }
 
 function described({ model, network, report, metadata, preprocessingProblem }: LoadedNetwork): Found {

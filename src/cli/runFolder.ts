@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { folderStore, lockFolder, writeFileAtomic } from 'vgg-blocks/node';
 import type { CheckpointOptions } from 'vgg-blocks/train';
 import { numeric } from './options.js';
-import { checkAccuracy, makeFolder } from './runs.js';
+import { checkAccuracy } from './runs.js';
 
 /** The options of commands that train. */
 export interface RunArguments {
@@ -20,6 +20,12 @@ const CHANGEABLE = ['resume', 'allow', 'checkpointMinutes', 'minAccuracy', 'json
 
 /** What may be passed besides if the engine may differ. */
 const ENGINE = ['backend', 'threads', 'relaxedSimd', 'microBatch'];
+
+/** What commands write to their folders beside checkpoints and logs. */
+const RESULTS = [
+  ...['model', 'model.safetensors', 'classes.txt', 'result.json', 'history.json'],
+  ...['history.csv', 'curves.svg', 'predictions.svg'],
+];
 
 /** Adds the options of {@link RunArguments}. */
 export function withRun(command: Command, out: string): Command {
@@ -69,8 +75,11 @@ export interface RunFolder<T> {
   outcome?: Outcome;
   /** The options of `train`, for a part of the run with its own checkpoints. */
   checkpoint(part?: string): CheckpointOptions;
-  /** Notes arguments that were chosen meanwhile, for `--resume`. */
-  note(): Promise<void>;
+  /**
+   * Begins the run, once nothing that it needs is missing: notes the arguments for `--resume`, those that were chosen meanwhile
+   * included, and removes what an earlier run left, so that nothing takes its results for those of this one.
+   */
+  begin(): Promise<void>;
   /** Notes that the results have been written. */
   finish(outcome: Outcome): Promise<void>;
   /** Gives the folder back. */
@@ -106,7 +115,6 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
 async function openRunFolder<T extends RunArguments>(command: Command, given: T): Promise<RunFolder<T>> {
   const name = command.name();
   const folder = given.resume === undefined ? given.out : await enter(name, given.resume);
-  await makeFolder(name, folder);
   const path = join(folder, 'run.json');
   const checkpoints = join(folder, 'checkpoints');
   const release = await lockFolder(folder);
@@ -127,8 +135,6 @@ async function openRunFolder<T extends RunArguments>(command: Command, given: T)
           `${name}: ${folder} has an unfinished run; go on with --resume ${folder}, choose another --out, or discard it with --overwrite.`,
         );
       }
-      await rm(checkpoints, { recursive: true, force: true });
-      await write();
     }
     return {
       args,
@@ -140,7 +146,15 @@ async function openRunFolder<T extends RunArguments>(command: Command, given: T)
         allow: args.allow === 'both' ? ['data', 'engine'] : args.allow ? [args.allow] : [],
         onProblem: (problem) => console.error(problem),
       }),
-      note: () => write(),
+      async begin() {
+        if (given.resume === undefined) {
+          const old = begun ? ['checkpoints', ...RESULTS] : ['checkpoints'];
+          for (const one of old) await rm(join(folder, one), { recursive: true, force: true });
+        } else if (!(await hasCheckpoints(checkpoints))) {
+          console.error(`${name}: there is no checkpoint in ${checkpoints}, so the run begins anew.`);
+        }
+        await write();
+      },
       finish: write,
       release,
     };
@@ -182,8 +196,22 @@ function reportComplete(
 
 /** Whether there is a checkpoint besides that of the beginning. */
 async function hasTrained(checkpoints: string): Promise<boolean> {
+  return (await filesOf(checkpoints)).some((file) => !/epoch-0*1-batch-0+\.\w+$/.test(file));
+}
+
+async function hasCheckpoints(checkpoints: string): Promise<boolean> {
+  return (await filesOf(checkpoints)).length > 0;
+}
+
+async function filesOf(checkpoints: string): Promise<string[]> {
   const files = await readdir(checkpoints, { recursive: true }).catch(() => []);
-  return files.some((file) => file.endsWith('.safetensors') && !/epoch-0*1-batch-0+\.\w+$/.test(file));
+  return files.filter((file) => file.endsWith('.safetensors'));
+}
+
+/** The command whose run in a folder has not written its results yet; undefined if there is none. */
+export async function unfinishedRun(folder: string): Promise<string | undefined> {
+  const begun = await readBegun(join(folder, 'run.json')).catch(() => undefined);
+  return begun && !begun.outcome ? begun.command : undefined;
 }
 
 async function readBegun(path: string): Promise<Begun | undefined> {

@@ -1,14 +1,4 @@
-import { mkdir } from 'node:fs/promises';
 import { diagnosisText, type EpochRow } from 'vgg-blocks/train';
-
-/** Creates the output folder, so that an unwritable path fails before training, not after it. */
-export async function makeFolder(command: string, path: string): Promise<void> {
-  await mkdir(path, { recursive: true }).catch((error: Error) => {
-    throw new Error(
-      `${command}: the folder ${path} could not be created (${error.message}); choose another with --out.`,
-    );
-  });
-}
 
 /** An epoch as a line of the log, and the reason if the network does not learn. */
 export function epochLine(row: EpochRow, epochs: number): string {

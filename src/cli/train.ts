@@ -137,8 +137,8 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     const { batchSize, optimizer } = { ...DEFAULTS, ...options };
     const trial = { ...args, batch: batchSize!, optimizer: optimizer as OptimizerName };
     args.threads = await chooseThreads(trial, model, epochs * trainSet.length);
-    await folder.note();
   }
+  await folder.begin();
   const { backend, threads } = args;
   console.log(
     `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${backend}${backend === 'wasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,

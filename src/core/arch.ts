@@ -1,4 +1,4 @@
-import { fail, wholeNumber } from '../base/check.js';
+import { fail, shown, wholeNumber } from '../base/check.js';
 
 /**
  * One VGG block: `convs` 3x3 convolutions of `channels` filters each, then `pointwise` 1x1 convolutions with as many filters
@@ -78,12 +78,12 @@ export function checkArch(where: string, arch: ConvArch): void {
   if (!Array.isArray(arch) || arch.length === 0) {
     fail(
       where,
-      `the architecture is ${JSON.stringify(arch)}; pass at least one block as [convs, channels], e.g. [[1, 64], [1, 128]].`,
+      `the architecture is ${shown(arch)}; pass at least one block as [convs, channels], e.g. [[1, 64], [1, 128]].`,
     );
   }
   arch.forEach((given, index) => {
     if (!Array.isArray(given)) {
-      fail(where, `block ${index + 1} is ${JSON.stringify(given)}; pass [convs, channels], e.g. [2, 64].`);
+      fail(where, `block ${index + 1} is ${shown(given)}; pass [convs, channels], e.g. [2, 64].`);
     }
     const [convs, channels, pointwise = 0] = given;
     const block = `block ${index + 1}'s`;

@@ -1,4 +1,4 @@
-import { checkSeed, fail, keyOf, numberThat, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, keyOf, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import { type ConvArch, checkArch } from './arch.js';
 import { featureSize, minimumSize, PADDINGS, type Padding } from './sizes.js';
 
@@ -143,7 +143,7 @@ export function resolveOptions(
     batchNorm: resolveBatchNorm(where, defaulted.batchNorm),
   };
   if (!Array.isArray(o.inputShape) || o.inputShape.length !== 3) {
-    fail(where, `inputShape is ${JSON.stringify(o.inputShape)}; pass [height, width, channels].`);
+    fail(where, `inputShape is ${shown(o.inputShape)}; pass [height, width, channels].`);
   }
   wholeNumber(where, 'the number of input channels', o.inputShape[2]);
   wholeNumber(where, 'classes', o.classes);
@@ -230,7 +230,7 @@ function checkConvolutionalTop(where: string, o: ResolvedOptions): void {
     if (!o[name]) continue;
     fail(
       where,
-      `${name} is ${JSON.stringify(o[name])}, but convolutionalTop takes the last feature map as it is and averages after the hidden layers; omit one.`,
+      `${name} is ${shown(o[name])}, but convolutionalTop takes the last feature map as it is and averages after the hidden layers; omit one.`,
     );
   }
 }

@@ -1,4 +1,4 @@
-import { fail, numberThat, oneOf } from '../base/check.js';
+import { fail, numberThat, oneOf, shown } from '../base/check.js';
 import { type Random, shuffled } from '../base/random.js';
 import { centerCropped, cropped } from '../images/crop.js';
 import type { Region } from '../images/geometry.js';
@@ -55,7 +55,7 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
     if (!isRange(low, high, minimum, maximum)) {
       fail(
         where,
-        `augment.jitter.${name} is ${JSON.stringify(jitter[name])}; pass ${name === 'hue' ? 'a number from 0 to 0.5' : 'a number of at least 0'} or the range of its factor.`,
+        `augment.jitter.${name} is ${shown(jitter[name])}; pass ${name === 'hue' ? 'a number from 0 to 0.5' : 'a number of at least 0'} or the range of its factor.`,
       );
     }
   }
@@ -66,7 +66,7 @@ function checkRange(where: string, name: string, range: Range, maximum: number):
   if (!isRange(low, high, Number.MIN_VALUE, maximum)) {
     fail(
       where,
-      `${name} is ${JSON.stringify(range)}; pass two numbers above 0${maximum === 1 ? ' and up to 1' : ''}, the smaller first.`,
+      `${name} is ${shown(range)}; pass two numbers above 0${maximum === 1 ? ' and up to 1' : ''}, the smaller first.`,
     );
   }
 }

@@ -1,3 +1,4 @@
+import { makeFolders } from './makeFolders.js';
 import { openPending } from './pendingFile.js';
 import { nodeModules } from './runtime.js';
 
@@ -63,7 +64,7 @@ function folderCache(node: Node, folder: string): FileCache {
     },
     async writeAt(name, offset, piece) {
       try {
-        if (offset === 0) await fs.mkdir(folder, { recursive: true });
+        if (offset === 0) await makeFolders(node, folder);
         // Two processes that download the same file write the same bytes to the same positions.
         const file = await fs.open(path.join(folder, name), offset === 0 ? 'w' : 'r+');
         try {

@@ -1,4 +1,4 @@
-import { fail } from '../base/check.js';
+import { fail, shown } from '../base/check.js';
 import { type Downloaded, downloadFile } from './download.js';
 import { ConnectionError, DataError } from './errors.js';
 import { bodyOf, concat, type ReadOptions, request, statusError, tooLong } from './read.js';
@@ -124,7 +124,7 @@ function parseName(where: string, name: string): { repository: string; revision:
   if (!sound) {
     fail(
       where,
-      `the name is ${JSON.stringify(name).slice(0, 200)}; it must be hf:OWNER/NAME or hf:OWNER/NAME@REVISION, such as hf:timm/vgg16.tv_in1k.`,
+      `the name is ${shown(name)}; it must be hf:OWNER/NAME or hf:OWNER/NAME@REVISION, such as hf:timm/vgg16.tv_in1k.`,
     );
   }
   return { repository: `${owner}/${model}`, revision };
@@ -136,10 +136,7 @@ function parseEndpoint(where: string, endpoint = 'https://huggingface.co'): URL 
     fail(where, 'endpoint has a user name or a password; leave them out, and pass a token.');
   }
   if (!url || !/^https?:$/.test(url.protocol) || url.search || url.hash) {
-    fail(
-      where,
-      `endpoint is ${JSON.stringify(endpoint).slice(0, 200)}; it must be an address such as https://huggingface.co.`,
-    );
+    fail(where, `endpoint is ${shown(endpoint)}; it must be an address such as https://huggingface.co.`);
   }
   return url;
 }

@@ -1,3 +1,4 @@
+import { makeFolders } from './makeFolders.js';
 import { type FileModules, hasEnded, processMark } from './processes.js';
 import { systemCode } from './runtime.js';
 
@@ -41,7 +42,7 @@ export async function openPending(modules: FileModules, path: string): Promise<P
   const target = await targetOf(modules, path);
   if (target.inPlace) return openInPlace(modules, target.path);
   const folder = modules.path.dirname(target.path);
-  const created = await fs.mkdir(folder, { recursive: true });
+  const created = await makeFolders(modules, folder);
   const temporary = await temporaryPath(modules, folder);
   const file = await fs.open(temporary, 'wx', target.replaced ? 0o600 : 0o666);
   const discard = async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolders } from '../io/makeFolders.js';
 import { hasEnded, processMark } from '../io/processes.js';
 import { systemCode } from '../io/runtime.js';
 import { because, FILE_MODULES } from './writeFile.js';
@@ -16,7 +17,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, 'lock');
   const own = `${await processMark(FILE_MODULES)} ${Date.now()} ${randomBytes(4).toString('hex')}\n`;
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolders(FILE_MODULES, folder);
     if (!(await create(path, own))) {
       const held = await readFile(path, 'utf8').catch(() => '');
       if (!(await isStale(held)) || !(await remove(path, held)) || !(await create(path, own))) {

@@ -1,6 +1,7 @@
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { because } from './writeFile.js';
+import { makeFolders } from '../io/makeFolders.js';
+import { because, FILE_MODULES } from './writeFile.js';
 
 /** A file that grows, for logs that are read while they are written. */
 export interface LogFile {
@@ -25,7 +26,7 @@ export async function openLog(path: string, { append = false } = {}): Promise<Lo
     }
   };
   const file = await guarded(async () => {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolders(FILE_MODULES, dirname(path));
     // Created by an append, but opened for writing at positions.
     await (await open(path, append ? 'a' : 'w')).close();
     return open(path, 'r+');

@@ -1,6 +1,7 @@
-import { mkdir, open, rm, statfs } from 'node:fs/promises';
+import { open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { OpenRowStore } from '../features/index.js';
+import { makeFolders } from '../io/makeFolders.js';
 import { forget, temporaryPath } from '../io/pendingFile.js';
 import { because, FILE_MODULES } from './writeFile.js';
 
@@ -30,7 +31,7 @@ export function temporaryFile({ folder = tmpdir() }: TemporaryFileOptions = {}):
         throw new Error(`the temporary file in ${folder} failed: ${because(error)}`, { cause: error });
       }
     };
-    await guarded(() => mkdir(folder, { recursive: true }));
+    await guarded(() => makeFolders(FILE_MODULES, folder));
     await checkRoom(folder, rows * rowBytes);
     const path = await temporaryPath(FILE_MODULES, folder);
     const remove = () => rm(path, { force: true }).then(() => forget(path));

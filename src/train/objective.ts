@@ -23,7 +23,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, numberThat } from '../base/check.js';
+import { fail, numberThat, shown } from '../base/check.js';
 import { outputActivations } from '../tfjs/models.js';
 import type { Batch } from './examples.js';
 
@@ -141,7 +141,7 @@ function outputsOf(where: string, model: LayersModel): Pick<Objective, 'classes'
 function checkClassWeights(where: string, weights: readonly number[] | undefined, classes: number): void {
   if (!weights) return;
   if (!Array.isArray(weights)) {
-    fail(where, `classWeights is ${JSON.stringify(weights)}; pass a list of numbers, one for each class.`);
+    fail(where, `classWeights is ${shown(weights)}; pass a list of numbers, one for each class.`);
   }
   if (weights.length !== classes) {
     fail(

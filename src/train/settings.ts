@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import type { CheckpointOptions } from './checkpoint/checkpoints.js';
+import type { CheckpointStore } from './checkpoint/store.js';
 import { checkExamples, type Examples } from './examples.js';
 import type { EpochRow, StepRow, TrainProgress } from './history.js';
 import { type Objective, type ObjectiveOptions, objectiveOf } from './objective.js';
@@ -115,7 +116,7 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   const { onNote, onProgress, onStep, onEpoch } = options;
   for (const [name, callback] of Object.entries({ onNote, onProgress, onStep, onEpoch })) {
     if (callback !== undefined && typeof callback !== 'function') {
-      fail('train', `${name} is ${JSON.stringify(callback)}; pass a function.`);
+      fail('train', `${name} is ${shown(callback)}; pass a function.`);
     }
   }
   if (!given.trainSet) fail('train', 'there is no trainSet; pass { trainSet, testSet?, validationSet? }.');
@@ -160,25 +161,40 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
       `${rates.name === 'constant' ? 'there is a warm-up' : `schedule is '${rates.name}'`}, but the optimizer passed has its own rate; name an optimizer, or leave out schedule and warmupEpochs.`,
     );
   }
-  if (options.checkpoint) checkCheckpoint(options.checkpoint, chosen);
+  if (options.checkpoint !== undefined) checkCheckpoint(options.checkpoint, chosen);
   return {
     ...{ sets, epochs, batchSize, batches, seed, keep, rates, ema, patience, chosen, objective },
     ...{ microBatchSize, signal, onNote, onProgress, onStep, onEpoch },
   };
 }
 
-function checkCheckpoint(
-  { store, everySeconds = 300, allow = [] }: CheckpointOptions,
-  chosen: ChosenOptimizer,
-) {
-  if (!store) fail('train', 'checkpoint has no store; pass memoryStore(), folderStore(path) or another.');
+function checkCheckpoint(checkpoint: CheckpointOptions, chosen: ChosenOptimizer) {
+  const known = ['store', 'everySeconds', 'resume', 'allow', 'onProblem'];
+  if (typeof checkpoint !== 'object' || checkpoint === null) {
+    fail('train', `checkpoint is ${shown(checkpoint)}; pass { store: memoryStore() } or another store.`);
+  }
+  for (const name of Object.keys(checkpoint)) oneOf('train', "checkpoint's option", name, known);
+  const { store, everySeconds = 300, resume, allow = [], onProblem } = checkpoint;
+  const missing = STORE.filter((name) => typeof store?.[name] !== 'function');
+  if (missing.length > 0) {
+    fail(
+      'train',
+      `checkpoint.store is ${shown(store)}, without ${missing.join(', ')}; pass memoryStore(), folderStore(path) or an object with the functions of CheckpointStore.`,
+    );
+  }
   numberThat('train', 'checkpoint.everySeconds', everySeconds, (n) => n >= 0, 'a number of at least 0');
-  if (!Array.isArray(allow)) fail('train', `checkpoint.allow is ${JSON.stringify(allow)}; pass a list.`);
+  oneOf('train', 'checkpoint.resume', resume, [true, false, undefined]);
+  if (!Array.isArray(allow)) fail('train', `checkpoint.allow is ${shown(allow)}; pass a list.`);
   for (const one of allow) oneOf('train', 'checkpoint.allow', one, ['data', 'engine']);
+  if (onProblem !== undefined && typeof onProblem !== 'function') {
+    fail('train', `checkpoint.onProblem is ${shown(onProblem)}; pass a function.`);
+  }
   if (!chosen.owned) {
     fail('train', 'checkpoints cannot store the state of the optimizer passed; name an optimizer.');
   }
 }
+
+const STORE = ['lock', 'list', 'open', 'write', 'remove'] as const satisfies (keyof CheckpointStore)[];
 
 /** The options that decide the numbers of a run, for its checkpoints: every option that is not taken out here. */
 export function decisiveOptions(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkSeed, numberThat, oneOf, wholeNumber } from '../../src/base/check.js';
+import { checkSeed, numberThat, oneOf, shown, wholeNumber } from '../../src/base/check.js';
 
 describe('checks', () => {
   test('return a value that is allowed', () => {
@@ -13,6 +13,20 @@ describe('checks', () => {
     expect(() => wholeNumber('f', 'n', value)).toThrow(
       new RangeError(`f: n is ${value}; it must be a whole number of at least 1.`),
     );
+  });
+
+  test('show what was passed, in a few words', () => {
+    class Model {
+      weights = [1, 2, 3];
+    }
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    expect(shown(new Model())).toBe('an object of class Model');
+    expect(shown(circle)).toBe('an object that refers to itself');
+    expect(shown([[1, 64]])).toBe('[[1,64]]');
+    expect(shown(Array(100).fill(1))).toMatch(/^\[1,1,.*\.\.\.$/);
+    expect(['1', null, undefined, 2].map(shown)).toEqual(['"1"', 'null', 'undefined', '2']);
+    expect(() => oneOf('f', 'mode', circle, ['a'])).toThrow('f: mode is an object that refers to itself; it');
   });
 
   test('refuse text that looks like a number', () => {

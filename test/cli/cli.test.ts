@@ -330,14 +330,33 @@ describe('vgg-blocks train', () => {
   });
 
   test('a killed run is gone on with by --resume, and ends with the same weights', async () => {
-    const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
+    const killed = join(folder, 'killed');
     const args = [...SMALL, '--epochs', '2'];
-    await run('train', ...args, '--out', whole);
+    await run('train', ...args, '--out', killed);
+    const weights = () => {
+      const model = join(killed, 'model');
+      return readFileSync(join(model, readdirSync(model).find((file) => file.endsWith('.bin'))!));
+    };
+    const whole = weights();
     const { child, outcome } = start(['train', ...args, '--out', killed, '--checkpoint-minutes', '0']);
     const third = join(killed, 'checkpoints', 'epoch-00001-batch-0000003.safetensors');
     while (!existsSync(third)) await new Promise((resolve) => setTimeout(resolve, 20));
     child.kill('SIGKILL');
     await outcome;
+    // Nothing takes the results of the run before for those of this one.
+    expect(
+      readdirSync(killed)
+        .filter((name) => name !== 'lock')
+        .sort(),
+    ).toEqual(['checkpoints', 'run.json']);
+    for (const [weights, is] of [
+      [killed, 'has no model yet, but the checkpoints'],
+      [third, 'is a checkpoint'],
+    ] as const) {
+      expect((await run('evaluate', '--weights', weights, '--data', 'generated')).error).toBe(
+        `${weights} ${is} of a run that has not finished; go on with train --resume ${killed}, which writes the model when it ends or is stopped.\n`,
+      );
+    }
     expect(await run('train', ...args, '--out', killed)).toMatchObject({
       code: 1,
       error: `train: ${killed} has an unfinished run; go on with --resume ${killed}, choose another --out, or discard it with --overwrite.\n`,
@@ -357,11 +376,7 @@ describe('vgg-blocks train', () => {
       folder,
     );
     expect(await resumed).toMatchObject({ code: 0, error: '' });
-    const weights = (out: string) => {
-      const model = join(out, 'model');
-      return readFileSync(join(model, readdirSync(model).find((file) => file.endsWith('.bin'))!));
-    };
-    expect(weights(killed).equals(weights(whole))).toBe(true);
+    expect(weights().equals(whole)).toBe(true);
     expect(await run('train', '--resume', killed)).toMatchObject({
       code: 0,
       out: `the run in ${killed} is complete, and its results are there\n`,
@@ -378,6 +393,11 @@ describe('vgg-blocks train', () => {
     expect((await run('train', '--resume', killed)).error).toMatch(
       /^train: no checkpoint in .* can be read: .*epoch-00003.*epoch-00002.* Start a new run\.\n$/,
     );
+    rmSync(join(killed, 'checkpoints'), { recursive: true });
+    expect(await run('train', '--resume', killed)).toMatchObject({
+      code: 0,
+      error: `train: there is no checkpoint in ${join(killed, 'checkpoints')}, so the run begins anew.\n`,
+    });
   });
 
   test('a run that diverged fails, and keeps the last good weights', async () => {
@@ -465,10 +485,11 @@ describe('vgg-blocks train', () => {
     ],
     ['an input too small', ['--size', '16'], /^vgg: input 16x16 is smaller than 32x32/],
     ['not a number', ['--epochs', 'many'], /argument 'many' is invalid. It must be a number\./],
+    ['a folder in a file system without folders', ['--out', '/proc/x'], /^\/proc\/x could not be written: /],
     [
       'a folder that cannot be created',
       ['--out', 'package.json'],
-      /^train: the folder package\.json could not be created \(.*\); choose another with --out\.\n$/,
+      /^package\.json could not be written: there is a file where a folder is expected/,
     ],
   ])('%s is one clear error', async (_, args, message) => {
     const { code, error } = await run('train', ...args);

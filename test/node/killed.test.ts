@@ -47,7 +47,10 @@ const CASES: [string, TrainOptions, { threads?: number; augment?: boolean }?][] 
     'momentum, weight decay, step',
     { optimizer: 'momentum', weightDecay: 5e-4, schedule: { name: 'step', every: 1 } },
   ],
-  ['nesterov, plateau', { optimizer: 'nesterov', schedule: { name: 'plateau', patience: 1 } }],
+  [
+    'nesterov, plateau, in parts',
+    { optimizer: 'nesterov', schedule: { name: 'plateau', patience: 1 }, microBatchSize: 3 },
+  ],
   [
     'adam, cosine, warm-up, augmentation',
     { optimizer: 'adam', schedule: 'cosine', warmupEpochs: 1 },

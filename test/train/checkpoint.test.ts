@@ -126,6 +126,40 @@ describe('a run that was stopped and resumed ends with the same weights and hist
 });
 
 describe('checkpoints', () => {
+  test.each<[string, unknown, string]>([
+    [
+      'a store without functions',
+      { store: {} },
+      'checkpoint.store is {}, without lock, list, open, write, remove; pass memoryStore()',
+    ],
+    [
+      'a model as the store',
+      { store: build() },
+      'checkpoint.store is an object of class Functional, without lock',
+    ],
+    ['no store', {}, 'checkpoint.store is undefined, without lock'],
+    ['a path', 'runs', 'checkpoint is "runs"; pass { store: memoryStore() }'],
+    ['null', null, 'checkpoint is null; pass { store: memoryStore() }'],
+    [
+      'an option of another name',
+      { store: memoryStore(), every: 3 },
+      `checkpoint's option is "every"; it must be one of`,
+    ],
+    [
+      'resume as text',
+      { store: memoryStore(), resume: 'yes' },
+      'checkpoint.resume is "yes"; it must be one of true, false',
+    ],
+    [
+      'a callback that is none',
+      { store: memoryStore(), onProblem: 1 },
+      'checkpoint.onProblem is 1; pass a function.',
+    ],
+  ])('%s is refused before the first step', async (_, checkpoint, message) => {
+    const onStep = () => expect.unreachable();
+    await expect(run({ checkpoint, onStep } as TrainOptions)).rejects.toThrow(`train: ${message}`);
+  });
+
   test('the last two and the best are kept', async () => {
     const store = memoryStore();
     const accuracies: number[] = [];

@@ -1,4 +1,4 @@
-import { fail, wholeNumber } from '../../base/check.js';
+import { fail, shown, wholeNumber } from '../../base/check.js';
 import { encodeTensors, readTensors, type Source, type WeightFileOptions } from '../../weights/index.js';
 
 /** A search result. */
@@ -57,7 +57,7 @@ export class EmbeddingIndex {
    */
   add(id: string, vector: ArrayLike<number>): void {
     if (this.has(id)) {
-      fail('EmbeddingIndex', `there is already a vector named ${JSON.stringify(id)}; use another name.`);
+      fail('EmbeddingIndex', `there is already a vector named ${shown(id)}; use another name.`);
     }
     const length = this.#lengthOf(vector, JSON.stringify(id));
     if (this.#vectors.length === this.size * this.dimensions) {

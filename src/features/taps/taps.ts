@@ -1,5 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../../base/check.js';
+import { fail, shown } from '../../base/check.js';
 
 /** A point in a network where its numbers can be read. */
 export interface Tap {
@@ -22,7 +22,7 @@ export function tapOf(where: string, model: LayersModel, name: string): Tap {
   const aliases = [...taps.keys()].filter((alias) => /^(conv|relu|bn|pool)/.test(alias)).slice(-4);
   fail(
     where,
-    `there is no layer ${JSON.stringify(name)}; the layers are ${layers}${aliases.length > 0 ? `, also under other names such as ${aliases.join(', ')}` : ''}.`,
+    `there is no layer ${shown(name)}; the layers are ${layers}${aliases.length > 0 ? `, also under other names such as ${aliases.join(', ')}` : ''}.`,
   );
 }
 
