@@ -132,11 +132,7 @@ describe('checkpoints', () => {
       { store: {} },
       'checkpoint.store is {}, without lock, list, open, write, remove; pass memoryStore()',
     ],
-    [
-      'a model as the store',
-      { store: build() },
-      'checkpoint.store is an object of class Functional, without lock',
-    ],
+    ['a map as the store', { store: new Map() }, 'checkpoint.store is an object of class Map, without lock'],
     ['no store', {}, 'checkpoint.store is undefined, without lock'],
     ['a path', 'runs', 'checkpoint is "runs"; pass { store: memoryStore() }'],
     ['null', null, 'checkpoint is null; pass { store: memoryStore() }'],
@@ -395,7 +391,7 @@ describe('checkpoints', () => {
   });
 
   test.each<[TrainOptions, string]>([
-    [{ checkpoint: {} as { store: CheckpointStore } }, 'train: checkpoint has no store;'],
+    [{ checkpoint: {} as { store: CheckpointStore } }, 'train: checkpoint.store is undefined, without lock'],
     [{ checkpoint: { store: memoryStore(), everySeconds: -1 } }, 'train: checkpoint.everySeconds is -1;'],
     [
       { checkpoint: { store: memoryStore(), allow: ['seed' as 'data'] } },
