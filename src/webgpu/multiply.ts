@@ -116,7 +116,11 @@ export function tilesFor({
 }
 
 /** The number of parts that the terms are divided into, so that there are enough workgroups, and no sum has too many terms. */
-function partsFor({ rows, columns, terms }: Multiplication, tile: Tile): number {
+/** The parts that the terms of each sum are divided into. */
+export function partsFor(
+  { rows, columns, terms }: Pick<Multiplication, 'rows' | 'columns' | 'terms'>,
+  tile: Tile,
+): number {
   const wanted = Math.ceil(WORKGROUPS / workgroups(rows, columns, tile));
   return Math.max(Math.min(wanted, Math.floor(terms / TERMS.fewest)), Math.ceil(terms / TERMS.most));
 }
