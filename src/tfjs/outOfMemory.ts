@@ -9,7 +9,7 @@ export interface MemoryWatch {
 }
 
 /** An operation that had no memory. */
-export class OutOfMemory extends Error {
+class OutOfMemory extends Error {
   constructor(reason: string) {
     super(reason);
     this.name = 'OutOfMemory';
