@@ -1,7 +1,7 @@
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 
 /** A program as tfjs's `WebGPUBackend` runs it. */
-export interface WebgpuProgram {
+interface WebgpuProgram {
   variableNames: string[];
   variableComponents: number[];
   outputComponent: number;

@@ -41,7 +41,7 @@ export function invocationsOf({ rows, columns, perRow, perColumn }: Tile): numbe
 }
 
 /** Terms of a part: a multiple of every tile's depth, so that the parts, and with them the bits, do not depend on the tile. */
-export function termsOfPart({ terms, parts }: Pick<Product, 'terms' | 'parts'>): number {
+function termsOfPart({ terms, parts }: Pick<Product, 'terms' | 'parts'>): number {
   return 32 * Math.ceil(terms / 32 / parts);
 }
 
