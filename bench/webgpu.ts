@@ -106,15 +106,15 @@ type Network = ReturnType<typeof vgg>;
 
 /** Examples per second of `train` with SGD on images that are resized on the device. */
 async function trainingRate(model: Network, batchSize: number): Promise<Rate & { loss: number }> {
-  const epoch = async (steps: number, epochs: number) => {
-    const options = { batchSize, epochs, learningRate: 0.01, optimizer: 'sgd' as const };
+  // The first steps of an epoch try tiles, compile and allocate, so epochs grow until one takes as long as it should.
+  for (let steps = 2; ; ) {
+    const trainSet = images(steps * batchSize);
     submissions = 0;
-    return (await train(model, { trainSet: images(steps * batchSize) }, options)).epochs.at(-1)!;
-  };
-  const warm = await epoch(2, 2);
-  const steps = Math.max(2, Math.min(100, Math.round((seconds * warm.examplesPerSecond) / batchSize)));
-  const { examplesPerSecond, loss } = await epoch(steps, 1);
-  return { ...rate(examplesPerSecond, batchSize, steps), loss };
+    const options = { batchSize, epochs: 1, learningRate: 0.01, optimizer: 'sgd' } as const;
+    const row = (await train(model, { trainSet }, options)).epochs[0]!;
+    if (row.seconds >= seconds) return { ...rate(row.examplesPerSecond, batchSize, steps), loss: row.loss };
+    steps = Math.ceil(steps * Math.min(10, Math.max(1.5, (1.2 * seconds) / row.seconds)));
+  }
 }
 
 /** Examples per second of `predict` on images that are on the device. */
