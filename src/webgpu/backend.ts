@@ -15,6 +15,13 @@ interface WebgpuProgram {
   getUserCode(): string;
 }
 
+/** An error that nobody caught, as an event. */
+export interface DeviceError {
+  readonly error: { readonly message: string };
+  /** Whether a listener deals with the error. */
+  readonly defaultPrevented: boolean;
+}
+
 /** The part of tfjs's `WebGPUBackend` that the kernels use. */
 export interface WebgpuBackend {
   readonly device: {
@@ -32,10 +39,7 @@ export interface WebgpuBackend {
     /** Absent from older browsers. */
     readonly adapterInfo?: { readonly isFallbackAdapter?: boolean };
     readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
-    addEventListener(
-      type: 'uncapturederror',
-      listener: (event: { readonly error: { readonly message: string } }) => void,
-    ): void;
+    addEventListener(type: 'uncapturederror', listener: (event: DeviceError) => void): void;
   };
   readonly supportTimestampQuery: boolean;
   /** The buffers of tensors, and their numbers on the host where they are known. */
@@ -66,11 +70,25 @@ export interface WebgpuBackend {
   time(f: () => void): Promise<{ kernelMs: number | { error: string } }>;
 }
 
-/** A tensor in the memory of one that the caller gives up, or in new memory if other tensors share those numbers. */
-export function inPlaceOf(backend: WebgpuBackend, { dataId, shape, dtype }: TensorInfo): TensorInfo {
-  if (backend.refCount(dataId) > 1) return backend.makeTensorInfo(shape, dtype);
-  backend.incRef(dataId);
-  return { dataId, shape, dtype };
+/**
+ * Computes a tensor in the memory of one that the caller gives up, or in new memory if other tensors share those numbers. Keeps
+ * neither if that throws.
+ */
+export function inPlaceOf(
+  backend: WebgpuBackend,
+  { dataId, shape, dtype }: TensorInfo,
+  compute: (to: TensorInfo) => void,
+): TensorInfo {
+  const isShared = backend.refCount(dataId) > 1;
+  if (!isShared) backend.incRef(dataId);
+  const to = isShared ? backend.makeTensorInfo(shape, dtype) : { dataId, shape, dtype };
+  try {
+    compute(to);
+    return to;
+  } catch (error) {
+    backend.disposeData(to.dataId);
+    throw error;
+  }
 }
 
 /** Drops the copy that tfjs keeps of a tensor's numbers once they were read. */

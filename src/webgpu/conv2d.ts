@@ -44,7 +44,9 @@ export function conv2dBackpropInput(
   const { inputs, attrs } = call;
   const { dy, filter } = inputs;
   const info = infoOf(attrs.inputShape, filter.shape, { ...attrs, dilations: 1 });
-  if (!info || !isOurs({ x: dy, filter })) return call.stock(inputs, attrs);
+  // conv2dTranspose may pass one with more rows and columns than the convolution has.
+  const fits = info?.outShape.every((length, axis) => length === dy.shape[axis]);
+  if (!info || !fits || !isOurs({ x: dy, filter })) return call.stock(inputs, attrs);
   const pad = info.pad.map((before, axis) => filter.shape[axis]! - 1 - before) as [number, number];
   return convolve(call, { x: dy, filter, rotated: true, pad, outShape: attrs.inputShape });
 }

@@ -1,11 +1,11 @@
-import type { WebgpuBackend } from './backend.js';
+import type { DeviceError, WebgpuBackend } from './backend.js';
 
 /** What went wrong on a device, and nobody has been told yet. */
 interface Watch {
   /** Why the device was lost, for good. */
   lost?: string;
   /** The first error since the last report. */
-  error?: string;
+  error?: DeviceError;
 }
 
 const watches = new WeakMap<WebgpuBackend, Watch>();
@@ -22,11 +22,17 @@ export function checkDevice(backend: WebgpuBackend, kernel: string): void {
     );
   }
   const { error } = watch;
-  if (error === undefined) return;
   watch.error = undefined;
+  if (!isOpen(error)) return;
+  const reason = error.error.message.split('\n')[0]!;
   throw new Error(
-    `${kernel}: the WebGPU device reported an error (${error}), so the numbers computed since are wrong; if memory ran out, use a smaller batch.`,
+    `${kernel}: the WebGPU device reported an error (${reason}), so the numbers computed since are wrong; if memory ran out, use a smaller batch.`,
   );
+}
+
+/** Whether nobody deals with an error, as a run of `train` does, which reports it when it next reads its loss. */
+function isOpen(error: DeviceError | undefined): error is DeviceError {
+  return error !== undefined && !error.defaultPrevented;
 }
 
 function watchOf(backend: WebgpuBackend): Watch {
@@ -38,8 +44,8 @@ function watchOf(backend: WebgpuBackend): Watch {
     void backend.device.lost.then(({ reason, message }) => {
       created.lost = message || reason;
     });
-    backend.device.addEventListener('uncapturederror', ({ error }) => {
-      created.error ??= error.message.split('\n')[0]!;
+    backend.device.addEventListener('uncapturederror', (event) => {
+      if (!isOpen(created.error)) created.error = event;
     });
   }
   return watch;

@@ -3,7 +3,7 @@ import { size } from '../base/shapes.js';
 import type { WebgpuBackend } from './backend.js';
 import { flat, run } from './run.js';
 
-/** Adds the parts of a product, `[parts, ...outShape]`, one after another, then its bias, and applies its ReLU. */
+/** Adds the parts of a product, `[parts, rows, columns]`, one after another, then its bias, and applies its ReLU. */
 export function finishParts(
   backend: WebgpuBackend,
   sums: TensorInfo,

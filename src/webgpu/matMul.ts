@@ -1,11 +1,17 @@
 import type { _FusedMatMulAttrs, BatchMatMulAttrs, TensorInfo } from '@tensorflow/tfjs-core';
-import { multiply } from './multiply.js';
+import { multiply, partsFor, workgroups } from './multiply.js';
 import type { Call } from './run.js';
 
-/** Products of two matrices; the backend's own kernel computes batches of them. */
+/** The tile of the backend's own kernel. */
+const STOCK = { rows: 32, columns: 32 };
+
+/** With more workgroups than this, the backend adds a sum's terms in order, and not as they come, by atomic additions. */
+const ORDERED = 32;
+
+/** Products of two matrices; the backend's own kernel computes batches of them, and large ones. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
   const { inputs, attrs } = call;
-  return isOurs(inputs, attrs) ? product(call, inputs, attrs) : call.stock(inputs, attrs);
+  return isOurs(call) ? product(call, inputs, attrs) : call.stock(inputs, attrs);
 }
 
 /** The same with bias and ReLU; the backend's own kernel computes those with other activations. */
@@ -22,31 +28,62 @@ export function fusedMatMul(
   const fits =
     (activation === 'linear' || activation === 'relu') &&
     (!bias || (bias.dtype === 'float32' && bias.shape.length === 1 && bias.shape[0] === columns));
-  return fits && isOurs(inputs, attrs)
+  return fits && isOurs(call)
     ? product(call, { a, b, bias }, attrs, activation === 'relu')
     : call.stock(inputs, attrs);
 }
 
-/** Whether both are float32 matrices, with or without batches of 1, that have numbers and fit together. */
-function isOurs(
-  { a, b }: { a: TensorInfo; b: TensorInfo },
-  { transposeA, transposeB }: BatchMatMulAttrs,
-): boolean {
+/** Whether both are float32 matrices, with or without batches of 1, that have numbers and fit together, and the backend is not faster. */
+function isOurs({
+  backend,
+  inputs: { a, b },
+  attrs,
+}: Pick<Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>, 'backend' | 'inputs' | 'attrs'>): boolean {
   const isMatrix = ({ shape, dtype }: TensorInfo) =>
     dtype === 'float32' &&
     shape.slice(0, -2).every((length) => length === 1) &&
     shape.every((length) => length > 0);
-  return isMatrix(a) && isMatrix(b) && a.shape.at(transposeA ? -2 : -1) === b.shape.at(transposeB ? -1 : -2);
+  const { terms, otherTerms, ...sides } = sidesOf(a, b, attrs);
+  return (
+    isMatrix(a) &&
+    isMatrix(b) &&
+    terms === otherTerms &&
+    !isFasterInStock({ terms, ...sides }, backend.device.limits.maxComputeWorkgroupsPerDimension)
+  );
+}
+
+/**
+ * Whether the backend's own kernel is faster, as it was on an H200 for products of 128 rows (docs/webgpu.md): where a dense layer
+ * has so many outputs for so many images that its terms need not be divided.
+ *
+ * @param most workgroups in a dimension.
+ */
+export function isFasterInStock(
+  sides: { rows: number; columns: number; terms: number },
+  most: number,
+): boolean {
+  const groups = workgroups(sides.rows, sides.columns, STOCK);
+  const groupsDown = Math.ceil(sides.rows / STOCK.rows);
+  return sides.rows >= 64 && groups > ORDERED && groupsDown <= most && partsFor(sides, STOCK) === 1;
+}
+
+/** The sides of a product, and the terms that each matrix has. */
+function sidesOf(a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: BatchMatMulAttrs) {
+  const [rows, terms] = transposeA ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
+  const [columns, otherTerms] = transposeB
+    ? [b.shape.at(-2)!, b.shape.at(-1)!]
+    : [b.shape.at(-1)!, b.shape.at(-2)!];
+  return { rows, columns, terms, otherTerms };
 }
 
 function product(
   tools: Pick<Call<object, object>, 'backend' | 'tuner'>,
   { a, b, bias }: { a: TensorInfo; b: TensorInfo; bias?: TensorInfo },
-  { transposeA, transposeB }: BatchMatMulAttrs,
+  attrs: BatchMatMulAttrs,
   relu = false,
 ): TensorInfo {
-  const [rows, terms] = [a.shape.at(transposeA ? -1 : -2)!, a.shape.at(transposeA ? -2 : -1)!];
-  const columns = b.shape.at(transposeB ? -2 : -1)!;
+  const { transposeA, transposeB } = attrs;
+  const { rows, columns, terms } = sidesOf(a, b, attrs);
   const outer = a.shape.length > b.shape.length ? a.shape : b.shape;
   const left = { name: 'x', rowLength: a.shape.at(-1)! };
   const right = { name: 'w', rowLength: b.shape.at(-1)! };

@@ -44,7 +44,7 @@ export function multiply(
     return run(backend, {
       name: `${name} ${Object.values(tile)} ${parts} ${added} ${relu}`,
       inputs: added ? { ...matrices, bias: bias! } : matrices,
-      output: isLast ? outShape : [parts, ...outShape],
+      output: isLast ? outShape : [parts, rows, columns],
       vec4: [...vec4, ...(quads ? ['result', added] : [])],
       ints: { rows, rowTiles },
       workgroupSize: [invocations, 1, 1],
@@ -116,15 +116,14 @@ export function tilesFor({
 }
 
 /** The number of parts that the terms are divided into, so that there are enough workgroups, and no sum has too many terms. */
-/** The parts that the terms of each sum are divided into. */
 export function partsFor(
   { rows, columns, terms }: Pick<Multiplication, 'rows' | 'columns' | 'terms'>,
-  tile: Tile,
+  tile: Pick<Tile, 'rows' | 'columns'>,
 ): number {
   const wanted = Math.ceil(WORKGROUPS / workgroups(rows, columns, tile));
   return Math.max(Math.min(wanted, Math.floor(terms / TERMS.fewest)), Math.ceil(terms / TERMS.most));
 }
 
-function workgroups(rows: number, columns: number, tile: Tile): number {
+export function workgroups(rows: number, columns: number, tile: Pick<Tile, 'rows' | 'columns'>): number {
   return Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
 }

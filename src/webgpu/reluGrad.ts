@@ -6,25 +6,26 @@ import { flat, type OwnCall, run } from './run.js';
 /** The gradient before a ReLU, in the memory of the one after it unless another tensor shares that. NaN goes through. */
 export function reluGrad({ backend, inputs }: OwnCall<'ReluGrad'>): TensorInfo {
   const { dy, y } = inputs;
-  const to = inPlaceOf(backend, dy);
   const isVector = size(dy.shape) % 4 === 0;
   const [type, width] = isVector ? ['vec4<f32>', 4] : ['f32', 1];
   const count = size(dy.shape) / width;
   const step = `select(select(${type}(), ${type}(1.0), y[i] > ${type}()), y[i], ${isVector ? 'isnanVec4' : 'isnan'}(y[i]))`;
-  const inPlace = to.dataId === dy.dataId;
-  return run(backend, {
-    name: `relu gradient ${isVector} ${inPlace}`,
-    inputs: inPlace ? { y } : { y, dy },
-    output: to,
-    vec4: isVector ? ['y', 'dy', 'result'] : [],
-    ints: { count },
-    workgroupSize: [64, 1, 1],
-    workgroups: flat(backend, count, 64),
-    code: `
+  return inPlaceOf(backend, dy, (to) => {
+    const inPlace = to.dataId === dy.dataId;
+    run(backend, {
+      name: `relu gradient ${isVector} ${inPlace}`,
+      inputs: inPlace ? { y } : { y, dy },
+      output: to,
+      vec4: isVector ? ['y', 'dy', 'result'] : [],
+      ints: { count },
+      workgroupSize: [64, 1, 1],
+      workgroups: flat(backend, count, 64),
+      code: `
 fn main() {
   let i = getGlobalIndex();
   if (i >= uniforms.count) { return; }
   result[i] = ${inPlace ? 'result' : 'dy'}[i] * ${step};
 }`,
+    });
   });
 }

@@ -62,8 +62,8 @@ export function run(backend: WebgpuBackend, program: Program): TensorInfo {
     workgroups,
     code,
   } = program;
-  // What comes before the sizes.
-  const kernel = name.split(/ \d/)[0]!;
+  // What comes before the sizes and choices.
+  const kernel = name.split(/ (?:\d|true|false)/)[0]!;
   checkDevice(backend, kernel);
   const shape = Array.isArray(output) ? output : output.shape;
   if (!Array.isArray(output)) forgetCopy(backend, output);

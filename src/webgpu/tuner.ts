@@ -40,11 +40,13 @@ export class Tuner {
   ): TensorInfo {
     if (!this.enabled || variants.length < 2 || !canTime(backend)) return compute(variants[0]!);
     const known = chosenOn(backend);
+    // What throws, throws here, to the caller, before a trial begins.
+    const result = compute(variants[known.get(key) ?? 0]!);
     if (!known.has(key)) {
       known.set(key, 0);
       void this.try(backend, key, variants, compute);
     }
-    return compute(variants[known.get(key)!]!);
+    return result;
   }
 
   private async try<V>(
@@ -58,7 +60,7 @@ export class Tuner {
       variants.map((variant) => backend.time(() => backend.disposeData(compute(variant).dataId))),
     );
     try {
-      const times = await Promise.all(runs.slice(1).map((timings) => Promise.all(timings)));
+      const [, ...times] = await Promise.all(runs.map((timings) => Promise.all(timings)));
       const best = variants.map((_, i) => Math.min(...times.map((timings) => Number(timings[i]!.kernelMs))));
       const fastest = best.indexOf(Math.min(...best));
       if (best[fastest]! < GAIN * best[0]!) chosenOn(backend).set(key, fastest);

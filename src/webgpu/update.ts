@@ -1,30 +1,27 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import { inPlaceOf, type WebgpuBackend } from './backend.js';
-import { change } from './change.js';
+import { type Change, change } from './change.js';
 import { flat, type OwnCall, run } from './run.js';
 
 /** One step of SGD. */
 export function sgdUpdate({ backend, inputs, attrs }: OwnCall<'SgdUpdate'>): TensorInfo {
   const { weights, gradient } = inputs;
-  const next = givenUp(backend, gradient);
-  change(backend, {
+  return inGradient(backend, gradient, (next) => ({
     name: 'SGD',
     changed: { next },
     inputs: { weights },
     floats: { ...attrs },
     code: 'next[i] = weights[i] - rate * (next[i] + decay * weights[i]);',
-  });
-  return next;
+  }));
 }
 
 /** One step with momentum. */
 export function momentumUpdate({ backend, inputs, attrs }: OwnCall<'MomentumUpdate'>): TensorInfo {
   const { weights, gradient, velocity } = inputs;
   const { rate, momentum, nesterov, decay } = attrs;
-  const next = givenUp(backend, gradient);
   const [ofVelocity, ofGradient] = nesterov ? [momentum, 1] : [1, 0];
-  change(backend, {
+  return inGradient(backend, gradient, (next) => ({
     name: 'momentum',
     changed: { next, velocity },
     inputs: { weights },
@@ -34,15 +31,13 @@ export function momentumUpdate({ backend, inputs, attrs }: OwnCall<'MomentumUpda
   let moved = momentum * velocity[i] + gradient;
   velocity[i] = moved;
   next[i] = weights[i] - rate * (ofVelocity * moved + ofGradient * gradient);`,
-  });
-  return next;
+  }));
 }
 
 /** One step of Adam. */
 export function adamUpdate({ backend, inputs, attrs }: OwnCall<'AdamUpdate'>): TensorInfo {
   const { weights, gradient, first, second } = inputs;
-  const next = givenUp(backend, gradient);
-  change(backend, {
+  return inGradient(backend, gradient, (next) => ({
     name: 'Adam',
     changed: { next, first, second },
     inputs: { weights },
@@ -54,22 +49,30 @@ export function adamUpdate({ backend, inputs, attrs }: OwnCall<'AdamUpdate'>): T
   first[i] = mean;
   second[i] = square;
   next[i] = keep * weights[i] - rate * (mean / scale1) / (sqrt(square / scale2) + epsilon);`,
-  });
-  return next;
+  }));
 }
 
 /**
- * A tensor that may be changed in place of a gradient that the caller gives up: in its memory, or in that of a copy if other
- * tensors share it. The new weights take it, because somebody may be waiting for the numbers of the old ones.
+ * The new weights, in the memory of a gradient that the caller gives up, or in that of a copy if other tensors share it. They do
+ * not take the memory of the old ones, because somebody may be waiting for their numbers.
  */
-function givenUp(backend: WebgpuBackend, gradient: TensorInfo): TensorInfo {
-  const next = inPlaceOf(backend, gradient);
-  if (next.dataId === gradient.dataId) return next;
-  const count = size(gradient.shape);
-  return run(backend, {
+function inGradient(
+  backend: WebgpuBackend,
+  gradient: TensorInfo,
+  changeOf: (next: TensorInfo) => Change,
+): TensorInfo {
+  return inPlaceOf(backend, gradient, (next) => {
+    if (next.dataId !== gradient.dataId) copy(backend, gradient, next);
+    change(backend, changeOf(next));
+  });
+}
+
+function copy(backend: WebgpuBackend, numbers: TensorInfo, output: TensorInfo): void {
+  const count = size(numbers.shape);
+  run(backend, {
     name: 'copy',
-    inputs: { numbers: gradient },
-    output: next,
+    inputs: { numbers },
+    output,
     ints: { count },
     workgroupSize: [64, 1, 1],
     workgroups: flat(backend, count, 64),

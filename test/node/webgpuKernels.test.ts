@@ -1,5 +1,8 @@
-import { backend, engine, getKernel, ones, type Tensor } from '@tensorflow/tfjs-core';
+import { backend, engine, getKernel, ones, type Tensor, type TensorInfo } from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { vgg } from '../../src/index.js';
+import { runOwnKernel } from '../../src/tfjs/kernels.js';
+import { differences, factsOf } from '../../src/train/checkpoint/facts.js';
 import type { WebgpuBackend } from '../../src/webgpu/backend.js';
 import { installWebgpuKernels } from '../../src/webgpu/index.js';
 import { Tuner } from '../../src/webgpu/tuner.js';
@@ -54,11 +57,11 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
     } as unknown as WebgpuBackend;
     const variants = Object.keys(times);
     const chosen = (tuner: Tuner, target = fake) => {
-      tuner.run(target, 'shape', variants, (variant) => {
+      const { dataId } = tuner.run(target, 'shape', variants, (variant) => {
         running.push(variant);
-        return { dataId: {}, shape: [], dtype: 'float32' };
+        return { dataId: { variant }, shape: [], dtype: 'float32' };
       });
-      return running.at(-1);
+      return (dataId as { variant: string }).variant;
     };
     const tuner = new Tuner(true);
     expect(chosen(tuner)).toBe('table');
@@ -73,6 +76,43 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
       expect(chosen(other, { ...fake, ...properties })).toBe('table');
       expect(running).toEqual(['table']);
     }
+  });
+
+  test('what a variant throws reaches the caller, before a trial; a device that is lost in one ends it quietly', async () => {
+    let timed = 0;
+    const fake = {
+      supportTimestampQuery: true,
+      device: {},
+      disposeData: () => true,
+      async time() {
+        timed++;
+        throw new Error('lost');
+      },
+    } as unknown as WebgpuBackend;
+    const output: TensorInfo = { dataId: {}, shape: [], dtype: 'float32' };
+    const tuner = new Tuner(true);
+    const tooLarge = () => {
+      throw new RangeError('too large');
+    };
+    expect(() => tuner.run(fake, 'shape', ['table', 'other'], tooLarge)).toThrow('too large');
+    expect(timed).toBe(0);
+    expect(tuner.run(fake, 'shape', ['table', 'other'], () => output)).toBe(output);
+    expect(timed).toBeGreaterThan(0);
+    // A rejection that nobody handles would fail this file.
+    await new Promise(setImmediate);
+  });
+
+  test('a checkpoint knows which kernels computed', async () => {
+    await useBackend('webgpu');
+    const model = vgg([[1, 4]], { inputShape: [4, 4, 1], classes: 2, hiddenUnits: 4 });
+    const facts = () => factsOf(model, {}, { batchSize: 4 });
+    const uninstall = installWebgpuKernels();
+    const before = await facts();
+    uninstall();
+    expect(differences(before, await facts(), [])).toEqual([
+      { kind: 'engine', text: 'of the engine, kernels was "vgg-blocks" and is not set' },
+    ]);
+    model.dispose();
   });
 
   const gradient = (side: number) => {
@@ -115,13 +155,36 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
       expect((await first.data())[0]).toBe(9);
       first.dispose();
       const { device } = backend() as unknown as { device: GPUDevice };
-      const reported = new Promise((resolve) => device.addEventListener('uncapturederror', resolve));
-      device.createBuffer({ size: 2 ** 50, usage: 8 });
-      await reported;
+      const fail = async () => {
+        const reported = new Promise((resolve) =>
+          device.addEventListener('uncapturederror', resolve, { once: true }),
+        );
+        device.createBuffer({ size: 2 ** 50, usage: 8 });
+        await reported;
+      };
+      await fail();
       expect(() => gradient(4)).toThrow(
         /^filter gradient of few channels: the WebGPU device reported an error \(.*\), so the numbers computed since are wrong; if memory ran out, use a smaller batch\.$/,
       );
       gradient(4).dispose();
+      const deal = (event: Event) => event.preventDefault();
+      device.addEventListener('uncapturederror', deal);
+      await fail();
+      gradient(4).dispose();
+      device.removeEventListener('uncapturederror', deal);
+      // What takes the memory of a tensor gives it back.
+      const dy = ones([3]);
+      const held = (backend() as unknown as WebgpuBackend).refCount(dy.dataId);
+      const numbers = { rate: 1, decay: 0 };
+      for (const compute of [
+        () => runOwnKernel('ReluGrad', { dy, y: dy }, {}),
+        () => runOwnKernel('SgdUpdate', { weights: dy, gradient: dy }, numbers),
+      ]) {
+        await fail();
+        expect(compute).toThrow('the WebGPU device reported an error');
+        expect((backend() as unknown as WebgpuBackend).refCount(dy.dataId)).toBe(held);
+      }
+      dy.dispose();
       device.destroy();
       await device.lost;
       for (const _ of [1, 2]) {

@@ -127,4 +127,15 @@ describe.skipIf(!available)('convolutions of stride 1 on WebGPU', () => {
     const [[expected], [actual]] = [await on('cpu', compute), await on('webgpu', compute)];
     expect(error(actual!, expected!)).toBeLessThan(1e-5);
   });
+
+  test('the gradient of images from one larger than the output is left to the backend', async () => {
+    const compute = () =>
+      engine().runKernel(
+        Conv2DBackpropInput,
+        { dy: random([1, 5, 5, 4], 1), filter: random([3, 3, 2, 4], 2) },
+        { strides: 1, pad: 'same', dataFormat: 'NHWC', inputShape: [1, 4, 4, 2] },
+      ) as Tensor;
+    const [[expected], [actual]] = [await on('cpu', compute), await on('webgpu', compute)];
+    expect(error(actual!, expected!)).toBeLessThan(1e-6);
+  });
 });
