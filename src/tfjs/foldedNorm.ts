@@ -1,7 +1,7 @@
 import { add, div, mul, sqrt, sub, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { type Behind, behind, isNorm } from './fusedNorm.js';
-import { onlyReader } from './models.js';
+import { isFrozen, onlyReader } from './models.js';
 
 /** A frozen batch normalization that a convolution can do, and the layers behind it. */
 export interface FrozenNorm extends Behind {
@@ -12,7 +12,7 @@ export interface FrozenNorm extends Behind {
 export function frozenNormBehind(model: LayersModel, layer: layers.Layer): FrozenNorm | undefined {
   const isPlain = layer.getClassName() === 'Conv2D' && layer.getConfig().activation === 'linear';
   const norm = isPlain ? onlyReader(model, layer) : undefined;
-  if (!norm || norm.trainable || !isNorm(norm)) return undefined;
+  if (!norm || !isFrozen(norm) || !isNorm(norm)) return undefined;
   return [-1, 3].includes(norm.getConfig().axis as number) ? { norm, ...behind(model, norm) } : undefined;
 }
 

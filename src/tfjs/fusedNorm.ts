@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { hasKernel, type Pooling, runOwnKernel } from './kernels.js';
-import { layersBehindTrained, layersWithin, onlyReader, poolingOf } from './models.js';
+import { isFrozen, layersBehindTrained, layersWithin, onlyReader, poolingOf } from './models.js';
 import { passThrough, type Replacement, replaceCalls, together } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
@@ -16,7 +16,7 @@ export function fuseNorms(model: LayersModel): Replacement {
   const found = new Map<layers.Layer, Behind & { needsX: boolean }>();
   const behindTrained = layersBehindTrained(model);
   for (const layer of layersWithin(model)) {
-    if (isNorm(layer) && layer.trainable)
+    if (isNorm(layer) && !isFrozen(layer))
       found.set(layer, { ...behind(model, layer), needsX: behindTrained.has(layer) });
   }
   const done = new WeakSet<Tensor>();

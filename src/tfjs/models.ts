@@ -13,6 +13,16 @@ export function layersWithin({ layers: all }: Pick<LayersModel, 'layers'>): laye
 }
 
 /**
+ * Whether a layer's weights are not to be trained, because it was frozen (`trainable = false`), or a model around it, which tfjs
+ * notes in the layer's weights alone.
+ */
+export function isFrozen(layer: layers.Layer): boolean {
+  // All but those that are never trained, such as moving statistics.
+  const { _trainableWeights: own } = layer as unknown as { _trainableWeights: unknown[] };
+  return !layer.trainable || (own.length > 0 && layer.trainableWeights.length === 0);
+}
+
+/**
  * The layers whose input depends on trained weights, so that its gradient is needed: those behind a trained layer, and those that
  * are called several times, by themselves or with a model within, because the second call may be behind one.
  */

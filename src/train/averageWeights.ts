@@ -3,17 +3,22 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Part, PartState } from './checkpoint/part.js';
 
 /**
- * The exponential moving average of a model's trained weights (Polyak & Juditsky 1992), as in PyTorch's `AveragedModel` and Keras:
+ * The exponential moving average of a model's weights that are trained from the start (Polyak & Juditsky 1992), as in PyTorch's `AveragedModel` and Keras:
  * the weights themselves after the first step, then decay * average + (1 - decay) * weights. The moving statistics of batch
  * normalization are averages already, and stay the model's.
  */
 export class AverageWeights implements Part {
   #averages: Tensor[] = [];
 
+  /** Those of the start, since layers may be frozen between epochs. */
+  readonly #weights: readonly LayersModel['weights'][number][];
+
   constructor(
-    private readonly model: LayersModel,
+    model: LayersModel,
     private readonly decay: number,
-  ) {}
+  ) {
+    this.#weights = model.trainableWeights;
+  }
 
   /** Takes in the weights after a step. */
   update(): void {
@@ -64,6 +69,6 @@ export class AverageWeights implements Part {
   }
 
   #variables(): Variable[] {
-    return this.model.trainableWeights.map((weight) => weight.read() as Variable);
+    return this.#weights.map((weight) => weight.read() as Variable);
   }
 }

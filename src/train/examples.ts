@@ -51,6 +51,9 @@ export function checkExamples(where: string, model: LayersModel, examples: Examp
     );
   }
   checkImageSize(where, model, examples.shape);
+  if (model.inputs.length !== 1) {
+    fail(where, `the model has ${model.inputs.length} inputs; build one that takes the images alone.`);
+  }
   if (model.outputs.length !== 1) {
     fail(
       where,

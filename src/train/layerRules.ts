@@ -2,7 +2,7 @@ import { mul, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fillUniform } from '../base/random.js';
 import { size } from '../base/shapes.js';
-import { layersWithin } from '../tfjs/models.js';
+import { isFrozen, layersWithin } from '../tfjs/models.js';
 import { type Replacement, replaceCalls } from '../tfjs/replaceCalls.js';
 
 /** The dropout layers of a model during a run's steps. */
@@ -62,7 +62,7 @@ function mask(shape: number[], skipped: number, rate: number, seed: number, stre
  */
 export function holdFrozenNorms(model: LayersModel): Replacement {
   const frozen = layersWithin(model).filter(
-    (layer) => layer.getClassName() === 'BatchNormalization' && !layer.trainable,
+    (layer) => layer.getClassName() === 'BatchNormalization' && isFrozen(layer),
   );
   return replaceCalls(frozen, (_, own) => (inputs, kwargs) => own(inputs, { ...kwargs, training: false }));
 }

@@ -2,7 +2,7 @@ import { getBackend } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
-import { layersWithin } from '../tfjs/models.js';
+import { isFrozen, layersWithin } from '../tfjs/models.js';
 import type { RunFacts } from './checkpoint/facts.js';
 import type { Settings } from './settings.js';
 import { roomForStep, type StepOfRun } from './stepMemory.js';
@@ -82,6 +82,6 @@ function remedy(part: number, whole: number, batchSize: number): string {
 /** Whether a model has batch normalization that is trained; frozen layers use their moving statistics. */
 function hasNorms(model: LayersModel): boolean {
   return layersWithin(model).some(
-    (layer) => layer.getClassName() === 'BatchNormalization' && layer.trainable,
+    (layer) => layer.getClassName() === 'BatchNormalization' && !isFrozen(layer),
   );
 }

@@ -3,7 +3,7 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
 import { fuseNorms } from '../tfjs/fusedNorm.js';
-import { layersWithin } from '../tfjs/models.js';
+import { isFrozen, layersWithin } from '../tfjs/models.js';
 import { type Replacement, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
@@ -35,6 +35,8 @@ export interface Run {
   layers: Replacement;
   /** Awaited after each step, so that timers and the page can run however short the epochs are. */
   readonly breathe: () => Promise<void>;
+  /** Makes layers that were frozen or unfrozen since the last step compute as they should. */
+  followFreezing(): void;
   /** Gives up the model's layers while `work` runs, which may train the model itself, for instance, or freeze some. */
   paused<T>(work: () => T | Promise<T>): Promise<T>;
   /** Gives up the model's layers, and disposes the optimizer if it was created here. */
@@ -68,6 +70,7 @@ export function startRun(
   // Not by instanceof, for which tfjs counts every optimizer as every other.
   const optimizer = chosen.owned ? (chosen.optimizer as LeanOptimizer) : undefined;
   const all = layersWithin(model);
+  const frozen = () => all.map((layer) => Number(isFrozen(layer))).join('');
   const prepare = () => {
     const taken = all.find((layer) => busy.has(layer));
     if (taken) fail('train', `another run trains the layer ${taken.name} now; await that run first.`);
@@ -79,7 +82,7 @@ export function startRun(
       fuseLayers(model, optimizer),
       fuseNorms(model),
     ]);
-    return { dropout, layers };
+    return { dropout, layers, frozen: frozen() };
   };
   let prepared: ReturnType<typeof prepare> | undefined = prepare();
   const release = () => {
@@ -89,6 +92,12 @@ export function startRun(
   const run: Run = {
     ...{ model, chosen, objective, rateFactor, average, ...prepared, breathe: breathing() },
     ...{ steps: 0, learningRate: chosen.learningRate, microBatchSize },
+    followFreezing() {
+      if (prepared?.frozen === frozen()) return;
+      release();
+      prepared = prepare();
+      Object.assign(run, prepared);
+    },
     async paused(work) {
       release();
       try {
@@ -116,6 +125,7 @@ export function goOnAfter(steps: number, run: Run): void {
 /** One step of the optimizer. Disposes the batch; returns its mean loss and how many examples were classified correctly. */
 export function step(run: Run, batch: Batch): Scalar[] {
   const { model, chosen, rateFactor, microBatchSize } = run;
+  run.followFreezing();
   run.learningRate = setRate(chosen, rateFactor(run.steps));
   run.dropout.setStep(run.steps);
   run.steps++;

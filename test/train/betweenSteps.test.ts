@@ -1,8 +1,9 @@
 import { dispose, memory, randomNormal, type Tensor, type Tensor4D, tensor1d } from '@tensorflow/tfjs-core';
-import { type LayersModel, model as tfModel } from '@tensorflow/tfjs-layers';
+import { type LayersModel, layers, type SymbolicTensor, model as tfModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { layersWithin } from '../../src/tfjs/models.js';
+import { AverageWeights } from '../../src/train/averageWeights.js';
 import { chooseOptimizer } from '../../src/train/optimizer.js';
 import { startRun, step } from '../../src/train/step.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -63,4 +64,50 @@ test('between the steps of a run, and after one that fails, layers compute as th
   dispose([xs, features]);
   model.dispose();
   expect(memory().numTensors).toBe(before);
+});
+
+/** The names of the weights that `work` changes, of those of a layer or a model. */
+async function changedBy(of: Pick<LayersModel, 'weights'>, work: () => unknown): Promise<string[]> {
+  const values = () =>
+    Promise.all(of.weights.map(async (weight) => [...(await weight.read().data())].join()));
+  const before = await values();
+  await work();
+  const after = await values();
+  return of.weights.flatMap(({ originalName }, i) => (after[i] === before[i] ? [] : [originalName]));
+}
+
+test('layers that are frozen between two steps, and the averages of their weights, stay as they are', async () => {
+  const before = memory().numTensors;
+  const model = network();
+  const norm = model.getLayer('block1_conv1_bn');
+  const average = new AverageWeights(model, 0.5);
+  const run = startRun(model, chooseOptimizer('test', { learningRate: 0.1 }), { seed: 0, average });
+  const train = () => dispose(step(run, batch(images())));
+  expect(await changedBy(norm, train)).toHaveLength(4);
+
+  norm.trainable = false;
+  expect(await changedBy(norm, train)).toEqual([]);
+  await average.during(async () => {
+    norm.trainable = true;
+  });
+  expect(await changedBy(norm, train)).toHaveLength(4);
+
+  run.end();
+  model.dispose();
+  expect(memory().numTensors).toBe(before);
+});
+
+test('layers of a model that was frozen as a whole stay as they are', async () => {
+  const base = network();
+  base.trainable = false;
+  const features = base.layers.at(-2)!.output as SymbolicTensor;
+  const top = layers.dense({ units: 3, name: 'top' }).apply(features) as SymbolicTensor;
+  const model = tfModel({ inputs: base.inputs, outputs: top });
+  const run = startRun(model, chooseOptimizer('test', { learningRate: 0.1 }), { seed: 0 });
+  expect(await changedBy(model, () => dispose(step(run, batch(images()))))).toEqual([
+    'top/kernel',
+    'top/bias',
+  ]);
+  run.end();
+  model.dispose();
 });

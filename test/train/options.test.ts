@@ -1,5 +1,5 @@
 import { dispose, memory, type Tensor, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
-import { layers, model as modelOf, type SymbolicTensor, sequential } from '@tensorflow/tfjs-layers';
+import { input, layers, model as modelOf, type SymbolicTensor, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { epochSeed } from '../../src/base/random.js';
 import { ImageSet } from '../../src/data/index.js';
@@ -226,6 +226,15 @@ describe('one output', () => {
   ] as const)('a %s over %i is refused', (activation, units, message) => {
     const model = sequential({ layers: [layers.dense({ units, inputShape: [1], activation })] });
     expect(() => objectiveOf('train', model)).toThrow(`train: ${message}`);
+    model.dispose();
+  });
+
+  test('a model with two inputs is refused', async () => {
+    const model = build();
+    const other = input({ shape: [2] });
+    const both = layers.concatenate().apply([model.outputs[0]!, other]) as SymbolicTensor;
+    const two = modelOf({ inputs: [...model.inputs, other], outputs: both });
+    await expect(train(two, { trainSet: images })).rejects.toThrow('train: the model has 2 inputs');
     model.dispose();
   });
 
