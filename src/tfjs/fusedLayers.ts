@@ -3,17 +3,14 @@ import {
   Conv2DBackpropInput,
   engine,
   FusedConv2D,
-  fused,
   MaxPool,
   MaxPoolGrad,
-  matMul,
   mul,
   sigmoid,
   softmax,
   step,
   sum,
   type Tensor,
-  type Tensor2D,
   type Variable,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
@@ -27,7 +24,15 @@ import {
   runOwnKernel,
   type StepSource,
 } from './kernels.js';
-import { isBehindRelu, layersBehindTrained, layersWithin, onlyReader, poolingOf } from './models.js';
+import {
+  isBehindRelu,
+  isFrozen,
+  layersBehindTrained,
+  layersWithin,
+  onlyReader,
+  poolingOf,
+} from './models.js';
+import { affine, product } from './product.js';
 import { passThrough, type Replacement, replaceCalls, together } from './replaceCalls.js';
 import { recordAsOne } from './tape.js';
 
@@ -55,7 +60,7 @@ export function fuseLayers(model: LayersModel, optimizer?: StepSource): Replacem
   const behindTrained = layersBehindTrained(model);
   for (const layer of layersWithin(model)) {
     const wanted: Name[] = [];
-    if (layer.trainable) wanted.push('filter', 'bias');
+    if (!isFrozen(layer)) wanted.push('filter', 'bias');
     if (behindTrained.has(layer)) wanted.push('x');
     // Without gradients, a filter that stays the same computes faster.
     const frozen = wanted.length > 0 ? frozenNormBehind(model, layer) : undefined;
@@ -174,18 +179,16 @@ function outputOf(layer: layers.Layer): ((logits: Tensor) => Tensor) | undefined
  * @param behindRelu whether its input is what a ReLU puts out, which needs no gradient where it is zero.
  */
 function dense(relu: boolean, behindRelu: boolean): Operation {
-  const activation = relu ? 'relu' : 'linear';
   const products = throughRelu({
-    x: (dy, { filter }) => matMul(dy, filter, false, true),
-    filter: (dy, { x }) => matMul(x, dy, true, false),
+    x: (dy, { filter }) => product(dy, filter, false, true),
+    filter: (dy, { x }) => product(x, dy, true, false),
     bias: (dy) => sum(dy, 0),
   });
   return {
     rank: 2,
     pools: false,
     steps: () => hasKernel('DenseGrad'),
-    forward: ({ x, filter, bias }) =>
-      keeping(fused.matMul({ a: x as Tensor2D, b: filter as Tensor2D, bias, activation }), relu),
+    forward: ({ x, filter, bias }) => keeping(affine(x, filter, bias, relu), relu),
     backward(dy, kept, inputs, wanted, step) {
       if (!hasKernel('DenseGrad') || !wanted.includes('filter')) {
         return products(dy, kept, inputs, wanted);

@@ -1,0 +1,48 @@
+import { add, dispose, exp, memory, type Tensor, type Tensor1D, tidy, zeros } from '@tensorflow/tfjs-core';
+import { beforeAll, expect, test } from 'vitest';
+import { affine, product } from '../../src/tfjs/product.js';
+import { useAnyBackend } from '../support/backends.js';
+
+beforeAll(() => useAnyBackend());
+
+/** Ones that were computed; on WebGL they are beside the last column, too, and where there are few numbers they are not computed. */
+const ones = (rows: number, columns: number) => tidy(() => exp(zeros([rows, columns])));
+
+const numbersOf = async (y: Tensor) => [...new Set(await y.data())];
+
+test('products of matrices with odd sides count what is in the matrices', async () => {
+  const before = memory().numTensors;
+  for (const [rows, inner, columns] of [
+    [31, 9, 33],
+    [32, 9, 32],
+    [31, 10, 33],
+  ] as const) {
+    const forms = [
+      [ones(rows, inner), ones(inner, columns), false, false],
+      [ones(rows, inner), ones(columns, inner), false, true],
+      [ones(inner, rows), ones(inner, columns), true, false],
+    ] as const;
+    for (const [a, b, ...transposed] of forms) {
+      const y = product(a, b, ...transposed);
+      expect(y.shape).toEqual([rows, columns]);
+      expect(await numbersOf(y)).toEqual([inner]);
+      // What is beside the product is not counted by the next one.
+      const next = product(y, y, false, true);
+      expect(await numbersOf(next)).toEqual([columns * inner ** 2]);
+      dispose([a, b, y, next]);
+    }
+  }
+  expect(memory().numTensors).toBe(before);
+});
+
+test('dense layers with odd sides add their bias, then do their ReLU', async () => {
+  const before = memory().numTensors;
+  const [x, weights, start] = [ones(31, 9), ones(9, 33), zeros([33])];
+  const bias = add(start, -10) as Tensor1D;
+  const results = [affine(x, weights, bias, false), affine(x, weights, bias, true)];
+  expect(await Promise.all(results.map(numbersOf))).toEqual([[-1], [0]]);
+  const plain = affine(x, weights, undefined, false);
+  expect(await numbersOf(plain)).toEqual([9]);
+  dispose([x, weights, start, bias, plain, ...results]);
+  expect(memory().numTensors).toBe(before);
+});
