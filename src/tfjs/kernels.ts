@@ -24,8 +24,8 @@ export interface ConvPool {
 }
 
 /**
- * Kernels that tfjs does not have. `vgg-blocks/wasm` registers them, and the library uses them where the current backend
- * has them; elsewhere it computes the same from tfjs's operations.
+ * Kernels that tfjs does not have. `vgg-blocks/wasm` registers them, `vgg-blocks/webgpu` some of them, and the library uses those
+ * that the current backend has; elsewhere it computes the same from tfjs's operations.
  *
  * `ReluGrad` may take the memory of the gradient that it is given: the caller must not use it afterwards. The updates take
  * `weights` and `gradient`, which must not be used afterwards either, and return the new weights; the other inputs, the

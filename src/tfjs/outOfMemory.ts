@@ -33,7 +33,7 @@ export function watchMemory(): MemoryWatch {
 
 /** What engines and backends say when an allocation fails. */
 const FAILED =
-  /out of memory|no room for \d+ more bytes|memory access out of bounds|allocation failed|invalid (array buffer|typed array) length|texture size|unable to create webgltexture|createbuffer failed/i;
+  /out of memory|no room for \d+ more bytes|memory access out of bounds|allocation failed|invalid (array buffer|typed array) length|texture size|unable to create webgltexture|createbuffer failed|buffer of this GPU holds at most/i;
 
 /** Why an operation had no memory, if that is what an error says. */
 export function memoryFailure(error: unknown): string | undefined {

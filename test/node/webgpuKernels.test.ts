@@ -2,6 +2,7 @@ import { backend, engine, getKernel, ones, type Tensor, type TensorInfo } from '
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { runOwnKernel } from '../../src/tfjs/kernels.js';
+import { memoryFailure } from '../../src/tfjs/outOfMemory.js';
 import { differences, factsOf } from '../../src/train/checkpoint/facts.js';
 import type { WebgpuBackend } from '../../src/webgpu/backend.js';
 import { installWebgpuKernels } from '../../src/webgpu/index.js';
@@ -11,6 +12,13 @@ import { hasWebgpu } from '../support/dawn.js';
 
 const available = await hasWebgpu();
 const names = ['Conv2D', 'Conv2DBackpropFilter', 'SgdUpdate'];
+const caught = (work: () => unknown): unknown => {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+};
 const kernels = () => names.map((name) => getKernel(name, 'webgpu')?.kernelFunc);
 
 describe.skipIf(!available)('installWebgpuKernels', () => {
@@ -141,6 +149,8 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
       expect(() => gradient(300)).toThrow(
         'filter gradient of few channels: dy of shape [1,300,300,4] takes 2 MiB, but a buffer of this GPU holds at most 1 MiB; use a smaller batch or smaller images.',
       );
+      // A run of train adds which smaller batch, and from where to go on.
+      expect(memoryFailure(caught(() => gradient(300)))).toMatch(/^filter gradient of few channels: /);
     } finally {
       limits.mockRestore();
       uninstall();
