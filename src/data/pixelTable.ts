@@ -11,6 +11,9 @@ export interface PixelTable {
 
 const [NEWLINE, RETURN, COMMA, ZERO] = [0x0a, 0x0d, 0x2c, 0x30];
 
+/** What some programs write before UTF-8; TextDecoder leaves it out. */
+const MARK = [0xef, 0xbb, 0xbf];
+
 /**
  * Reads a table (CSV) with a row for each image, as Kaggle has them: the label, then the pixels of a square image row by row, all
  * whole numbers from 0 to 255. A first row of names is skipped.
@@ -60,7 +63,7 @@ export function parsePixelTable(bytes: Uint8Array, name: string): PixelTable {
       if (column !== columns) damaged(name, `image ${row} has ${column} columns instead of ${columns}.`);
       row++;
       column = 0;
-    } else if (byte !== RETURN) {
+    } else if (byte !== RETURN || (bytes[at + 1] ?? NEWLINE) !== NEWLINE) {
       const found = new TextDecoder().decode(bytes.subarray(at, at + 1));
       damaged(
         name,
@@ -74,8 +77,9 @@ export function parsePixelTable(bytes: Uint8Array, name: string): PixelTable {
 /** Where the rows of numbers start. */
 function headerEnd(bytes: Uint8Array, name: string): number {
   const end = bytes.indexOf(NEWLINE) + 1;
+  const text = MARK.every((byte, i) => bytes[i] === byte) ? MARK.length : 0;
   const [first = ''] = new TextDecoder().decode(bytes.subarray(0, 100)).split(/[,\r\n]/);
-  if (/^\d/.test(first)) return 0;
+  if (/^\d/.test(first)) return text;
   const column = first.replaceAll('"', '').trim();
   if (column.toLowerCase() === 'label' && end > 0) return end;
   return damaged(

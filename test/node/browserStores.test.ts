@@ -9,3 +9,9 @@ test('the stores of browsers name that of Node', () => {
     'opfsStore: this runtime has no private file system that can be written to; use folderStore in Node, or indexedDbStore.',
   );
 });
+
+test.each(['', '/runs', 'runs/../other', 7 as unknown as string])('opfsStore refuses the path %j', (path) => {
+  expect(() => opfsStore(path)).toThrow(
+    `opfsStore: path is ${JSON.stringify(path)}; pass the names of folders with slashes between them, such as 'runs/garments'.`,
+  );
+});

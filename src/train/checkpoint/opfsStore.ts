@@ -1,4 +1,4 @@
-import { fail } from '../../base/check.js';
+import { fail, shown } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
 import { originLock } from './originLock.js';
 import type { CheckpointStore } from './store.js';
@@ -13,11 +13,17 @@ const SWAP = '.crswap';
  * worker. Each is a file that is written tensor by tensor, completely or not at all. One tab at a time may use a folder.
  *
  * @param path of the folder, such as `'runs/garments'`.
- * @throws RangeError where there is no such file system, as in Node and in Safari before 26.
+ * @throws RangeError for another path, or where there is no such file system, as in Node and in Safari before 26.
  * @example
  * await train(model, sets, { checkpoint: { store: opfsStore('runs/garments'), resume: true } });
  */
 export function opfsStore(path: string): CheckpointStore {
+  if (typeof path !== 'string' || !path.split('/').every((name) => name !== '' && !/^\.\.?$/.test(name))) {
+    fail(
+      'opfsStore',
+      `path is ${shown(path)}; pass the names of folders with slashes between them, such as 'runs/garments'.`,
+    );
+  }
   if (!globalThis.navigator?.storage?.getDirectory || !('createWritable' in FileSystemFileHandle.prototype)) {
     fail(
       'opfsStore',
