@@ -143,7 +143,8 @@ describe('wherever the disk fills up in the middle of a save', () => {
     for (let full = 0; full <= replaced; full++) {
       // A folder that cannot be flushed is not a failure: not every system can do it.
       const ofFolder = full > 1 && full < 38 && (full - 2) % 9 > 5;
-      if (ofFolder) continue;
+      // A folder that exists need not be made.
+      if (ofFolder || calls[full] === 'mkdir') continue;
       working();
       disk.fails = (call) => call === full;
       const text = await message(saved(2));
