@@ -8,6 +8,7 @@ import {
   type TensorInfo,
   type Variable,
 } from '@tensorflow/tfjs-core';
+import { markOf } from './replaceKernels.js';
 
 /** Max pooling of channels-last float32 images, by windows of at most 255 pixels. */
 export interface Pooling {
@@ -139,16 +140,12 @@ export interface WasmInstallation extends WasmNumerics {
   uninstall: () => void;
 }
 
-/**
- * Marks a kernel with its installation. All copies of this module, such as the ESM and CommonJS builds, share tfjs's registry,
- * so each finds what another has installed.
- */
+/** Marks the kernels with their installation. */
 export const INSTALLATION = Symbol.for('vgg-blocks/wasm');
 
 /** The kernels of `vgg-blocks/wasm` on a backend, the current one by default; undefined without them. */
 export function wasmInstallation(backend = getBackend()): WasmInstallation | undefined {
-  const kernel = getKernel('Conv2D', backend)?.kernelFunc;
-  return (kernel as { [INSTALLATION]?: WasmInstallation } | undefined)?.[INSTALLATION];
+  return markOf(INSTALLATION, backend);
 }
 
 /** Whether the current backend has a kernel of {@link OwnKernels}. */

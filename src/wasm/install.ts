@@ -1,14 +1,6 @@
-import {
-  engine,
-  getKernel,
-  type KernelConfig,
-  type KernelFunc,
-  type NamedAttrMap,
-  type NamedTensorInfoMap,
-  registerKernel,
-  unregisterKernel,
-} from '@tensorflow/tfjs-core';
+import { engine, getKernel } from '@tensorflow/tfjs-core';
 import { INSTALLATION, type OwnKernels, type WasmInstallation, wasmInstallation } from '../tfjs/kernels.js';
+import { replaceKernels } from '../tfjs/replaceKernels.js';
 import type { WasmBackend } from './backend.js';
 import { batchNorm, batchNormGrad, fusedBatchNorm } from './batchNorm.js';
 import { clipByValue, relu, relu6 } from './clamp.js';
@@ -22,7 +14,7 @@ import { Machines } from './machines.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
 import { avgPool, avgPoolGrad, maxPool } from './pool.js';
-import type { Call, OwnCall } from './run.js';
+import type { OwnCall } from './run.js';
 import { shareBackendMemory } from './sharedMemory.js';
 import { identity, reluGrad, tile } from './smallKernels.js';
 import { mean, sum } from './sums.js';
@@ -137,46 +129,22 @@ export function installWasmKernels(options: WasmKernelOptions = {}): () => void 
   checkSimd(relaxedSimd);
   if (threads > 1) shareBackendMemory();
   const machines = new Machines({ threads, relaxedSimd });
-  const stock = Object.keys(KERNELS).map(
-    (name) => [name, getKernel(name, 'wasm') as KernelConfig | undefined] as const,
-  );
   const installation: WasmInstallation = {
     threads,
     relaxedSimd,
     kernels: kernelsId(),
     uninstall() {
       if (wasmInstallation('wasm') !== installation) return;
-      for (const [name, config] of stock) replace(name, config);
+      restore();
       machines.close();
     },
   };
-  for (const [name, config] of stock) {
-    const kernel = KERNELS[name as keyof typeof KERNELS] as (
-      call: Call<object, object>,
-    ) => ReturnType<KernelFunc>;
-    const kernelFunc: KernelFunc = ({ inputs, attrs, backend }) =>
-      kernel({
-        ...machines.of(backend as WasmBackend),
-        inputs,
-        attrs: attrs ?? {},
-        stock: (inputs, attrs) =>
-          config!.kernelFunc({ inputs: inputs as NamedTensorInfoMap, attrs: attrs as NamedAttrMap, backend }),
-      });
-    Object.assign(kernelFunc, { [INSTALLATION]: installation });
-    // tfjs calls it whenever the backend is set, so first when it has started.
-    const setupFunc: KernelConfig['setupFunc'] = (backend) => {
-      config?.setupFunc?.(backend);
-      machines.guard(backend as WasmBackend);
-    };
-    replace(name, { kernelName: name, backendName: 'wasm', ...config, kernelFunc, setupFunc });
-  }
+  const restore = replaceKernels({
+    ...{ backend: 'wasm', kernels: KERNELS, mark: INSTALLATION, installation },
+    toolsOf: (backend) => machines.of(backend as WasmBackend),
+    setUp: (backend) => machines.guard(backend as WasmBackend),
+  });
   const { wasm } = engine().registry;
   if (wasm) machines.guard(wasm as unknown as WasmBackend);
   return installation.uninstall;
-}
-
-/** Registers a kernel, or none, in place of the current one, which tfjs would otherwise warn about. */
-function replace(name: string, config: KernelConfig | undefined): void {
-  if (getKernel(name, 'wasm')) unregisterKernel(name, 'wasm');
-  if (config) registerKernel(config);
 }

@@ -15,6 +15,15 @@ export function partLanes(sums: number, parts: number): number {
   return lanes;
 }
 
+/** WGSL that adds up `sums` of `lanes` lanes, a power of two, each of `width` invocations beside each other, into those of lane 0. */
+export function foldLanes(lanes: number, width: number): string {
+  return `
+  for (var fold = ${Math.floor(lanes / 2)}; fold > 0; fold /= 2) {
+    if (lane < fold) { sums[localIndex] += sums[localIndex + u32(fold * ${width})]; }
+    workgroupBarrier();
+  }`;
+}
+
 /** The sum of tensors that are stored one after another, in a fixed order; frees them. */
 export function addParts(
   backend: WebgpuBackend,
@@ -47,10 +56,7 @@ export function addParts(
       }
       sums[localIndex] = sum;
       workgroupBarrier();
-      for (var fold = ${Math.floor(lanes / 2)}; fold > 0; fold /= 2) {
-        if (lane < fold) { sums[localIndex] += sums[localIndex + u32(fold) * ${width}u]; }
-        workgroupBarrier();
-      }
+      ${foldLanes(lanes, width)}
       if (lane == 0 && at < uniforms.total) { result[at] = sums[localIndex]; }
     }`,
   });

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import type { WebgpuBackend } from './backend.js';
-import { flat, run } from './run.js';
+import { runEach } from './run.js';
 
 /** Adds the parts of a product, `[parts, rows, columns]`, one after another, then its bias, and applies its ReLU. */
 export function finishParts(
@@ -17,23 +17,18 @@ export function finishParts(
   const vector = columns % 4 === 0;
   const [type, width] = vector ? ['vec4<f32>', 4] : ['f32', 1];
   const count = size(outShape) / width;
-  return run(backend, {
+  return runEach(backend, {
     name: `finish parts ${vector} ${relu} ${bias !== undefined}`,
     inputs: { sums, ...(bias && { bias }) },
     output: outShape,
     vec4: vector ? ['sums', 'result', 'bias'] : [],
-    ints: { count, parts: sums.shape[0]!, columns: columns / width },
-    workgroupSize: [64, 1, 1],
-    workgroups: flat(backend, count, 64),
+    count,
+    ints: { parts: sums.shape[0]!, columns: columns / width },
     code: `
-fn main() {
-  let i = getGlobalIndex();
-  if (i >= uniforms.count) { return; }
   var y = sums[i];
   for (var part = 1; part < uniforms.parts; part++) { y += sums[part * uniforms.count + i]; }
   ${bias ? 'y += bias[i % uniforms.columns];' : ''}
   ${relu ? `y = select(y, ${type}(), y < ${type}());` : ''}
-  result[i] = y;
-}`,
+  result[i] = y;`,
   });
 }

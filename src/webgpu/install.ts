@@ -1,20 +1,12 @@
-import {
-  getKernel,
-  type KernelConfig,
-  type KernelFunc,
-  type NamedAttrMap,
-  type NamedTensorInfoMap,
-  registerKernel,
-  unregisterKernel,
-} from '@tensorflow/tfjs-core';
+import { getKernel } from '@tensorflow/tfjs-core';
 import type { OwnKernels } from '../tfjs/kernels.js';
-import type { WebgpuBackend } from './backend.js';
+import { markOf, replaceKernels } from '../tfjs/replaceKernels.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
 import { reluGrad } from './reluGrad.js';
-import type { Call, OwnCall } from './run.js';
+import type { OwnCall } from './run.js';
 import { sum } from './sum.js';
 import { Tuner } from './tuner.js';
 import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
@@ -50,7 +42,7 @@ export interface WebgpuKernelOptions {
   tune?: boolean;
 }
 
-/** Installed kernels, looked up in tfjs's registry, which all copies of this module share. */
+/** Installed kernels, looked up in tfjs's registry. */
 interface Installation {
   tune: boolean;
   uninstall: () => void;
@@ -58,10 +50,7 @@ interface Installation {
 
 const INSTALLATION = Symbol.for('vgg-blocks/webgpu');
 
-function installation(): Installation | undefined {
-  const kernel = getKernel('Conv2DBackpropFilter', 'webgpu')?.kernelFunc;
-  return (kernel as { [INSTALLATION]?: Installation } | undefined)?.[INSTALLATION];
-}
+const installation = () => markOf<Installation>(INSTALLATION, 'webgpu');
 
 /**
  * Makes convolutional networks train faster on `@tensorflow/tfjs-backend-webgpu`, in browsers and, through `webgpuBackend` of
@@ -98,37 +87,15 @@ export function installWebgpuKernels(options: WebgpuKernelOptions = {}): () => v
     );
   }
   const tuner = new Tuner(tune);
-  const stock = Object.keys(KERNELS).map(
-    (name) => [name, getKernel(name, 'webgpu') as KernelConfig | undefined] as const,
-  );
   const installed: Installation = {
     tune,
     uninstall() {
-      if (installation() !== installed) return;
-      for (const [name, config] of stock) replace(name, config);
+      if (installation() === installed) restore();
     },
   };
-  for (const [name, config] of stock) {
-    const kernel = KERNELS[name as keyof typeof KERNELS] as (
-      call: Call<object, object>,
-    ) => ReturnType<KernelFunc>;
-    const kernelFunc: KernelFunc = ({ inputs, attrs, backend }) =>
-      kernel({
-        backend: backend as WebgpuBackend,
-        tuner,
-        inputs,
-        attrs: attrs ?? {},
-        stock: (inputs, attrs) =>
-          config!.kernelFunc({ inputs: inputs as NamedTensorInfoMap, attrs: attrs as NamedAttrMap, backend }),
-      });
-    Object.assign(kernelFunc, { [INSTALLATION]: installed });
-    replace(name, { kernelName: name, backendName: 'webgpu', ...config, kernelFunc });
-  }
+  const restore = replaceKernels({
+    ...{ backend: 'webgpu', kernels: KERNELS, mark: INSTALLATION, installation: installed },
+    toolsOf: (backend) => ({ backend, tuner }),
+  });
   return installed.uninstall;
-}
-
-/** Registers a kernel, or none, in place of the current one, which tfjs would otherwise warn about. */
-function replace(name: string, config: KernelConfig | undefined): void {
-  if (getKernel(name, 'webgpu')) unregisterKernel(name, 'webgpu');
-  if (config) registerKernel(config);
 }

@@ -1,6 +1,6 @@
 import { backend_util, type MaxPoolGradAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
-import { type Call, flat, run } from './run.js';
+import { type Call, runEach } from './run.js';
 
 /**
  * The gradient of max pooling: each output's gradient goes to the first of its window's largest inputs, or to none if the
@@ -26,24 +26,19 @@ export function maxPoolGrad(call: Call<{ dy: TensorInfo; input: TensorInfo }, Ma
   const channels = info.inChannels / width;
   const count = size(x.shape) / width;
   const geometry = [...info.inShape.slice(1), ...info.outShape.slice(1), filterHeight, filterWidth];
-  return run(backend, {
+  return runEach(backend, {
     name: `max pool gradient ${[...geometry, strideHeight, strideWidth, top, left]}`,
     inputs: { x, dy },
     output: x.shape,
     vec4: isVector ? ['x', 'dy', 'result'] : [],
-    ints: { count },
-    workgroupSize: [64, 1, 1],
-    workgroups: flat(backend, count, 64),
+    count,
     code: `
-fn main() {
-  let index = getGlobalIndex();
-  if (index >= uniforms.count) { return; }
-  let channel = index % ${channels};
-  let pixel = index / ${channels};
+  let channel = i % ${channels};
+  let pixel = i / ${channels};
   let column = pixel % ${inWidth};
   let row = pixel / ${inWidth} % ${inHeight};
   let image = pixel / ${inWidth * inHeight};
-  let mine = x[index];
+  let mine = x[i];
   var sum = ${type}();
   // The windows that contain this pixel.
   let firstDown = max(0, row + ${top - filterHeight + strideHeight}) / ${strideHeight};
@@ -65,7 +60,6 @@ fn main() {
       sum += select(${type}(), dy[((image * ${outHeight} + down) * ${outWidth} + across) * ${channels} + channel], isFirst);
     }
   }
-  result[index] = sum;
-}`,
+  result[i] = sum;`,
   });
 }

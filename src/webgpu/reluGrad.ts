@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import { inPlaceOf } from './backend.js';
-import { flat, type OwnCall, run } from './run.js';
+import { type OwnCall, runEach } from './run.js';
 
 /** The gradient before a ReLU, in the memory of the one after it unless another tensor shares that. NaN goes through. */
 export function reluGrad({ backend, inputs }: OwnCall<'ReluGrad'>): TensorInfo {
@@ -12,20 +12,13 @@ export function reluGrad({ backend, inputs }: OwnCall<'ReluGrad'>): TensorInfo {
   const step = `select(select(${type}(), ${type}(1.0), y[i] > ${type}()), y[i], ${isVector ? 'isnanVec4' : 'isnan'}(y[i]))`;
   return inPlaceOf(backend, dy, (to) => {
     const inPlace = to.dataId === dy.dataId;
-    run(backend, {
+    runEach(backend, {
       name: `relu gradient ${isVector} ${inPlace}`,
       inputs: inPlace ? { y } : { y, dy },
       output: to,
       vec4: isVector ? ['y', 'dy', 'result'] : [],
-      ints: { count },
-      workgroupSize: [64, 1, 1],
-      workgroups: flat(backend, count, 64),
-      code: `
-fn main() {
-  let i = getGlobalIndex();
-  if (i >= uniforms.count) { return; }
-  result[i] = ${inPlace ? 'result' : 'dy'}[i] * ${step};
-}`,
+      count,
+      code: `result[i] = ${inPlace ? 'result' : 'dy'}[i] * ${step};`,
     });
   });
 }

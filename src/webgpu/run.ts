@@ -97,6 +97,28 @@ export function run(backend: WebgpuBackend, program: Program): TensorInfo {
   );
 }
 
+/**
+ * Runs a program of one function with an invocation for each `i` below `count`, which WGSL reads as `uniforms.count`; `code` is its
+ * statements.
+ */
+export function runEach(
+  backend: WebgpuBackend,
+  { count, ints, code, ...program }: Omit<Program, 'workgroupSize' | 'workgroups'> & { count: number },
+): TensorInfo {
+  return run(backend, {
+    ...program,
+    ints: { count, ...ints },
+    workgroupSize: [64, 1, 1],
+    workgroups: flat(backend, count, 64),
+    code: `
+fn main() {
+  let i = getGlobalIndex();
+  if (i >= uniforms.count) { return; }
+  ${code}
+}`,
+  });
+}
+
 /** Workgroups in x and y for `count` invocations in groups of `perGroup`; `getGlobalIndex()` numbers them, some of them beyond `count`. */
 export function flat(
   { device: { limits } }: WebgpuBackend,

@@ -1,6 +1,6 @@
 import { type SumAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
-import { addParts } from './addParts.js';
+import { addParts, foldLanes } from './addParts.js';
 import type { WebgpuBackend } from './backend.js';
 import { type Call, flat, run } from './run.js';
 
@@ -72,10 +72,7 @@ fn main() {
   }
   sums[localIndex] = sum;
   workgroupBarrier();
-  for (var fold = ${Math.floor(lanes / 2)}; fold > 0; fold /= 2) {
-    if (lane < fold) { sums[localIndex] += sums[localIndex + u32(fold * ${across})]; }
-    workgroupBarrier();
-  }
+  ${foldLanes(lanes, across)}
   if ((lane == 0) & (part < uniforms.count) & (column < uniforms.columns)) {
     result[part * uniforms.columns + column] = sums[localIndex];
   }

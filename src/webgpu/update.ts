@@ -2,7 +2,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import { inPlaceOf, type WebgpuBackend } from './backend.js';
 import { type Change, change } from './change.js';
-import { flat, type OwnCall, run } from './run.js';
+import { type OwnCall, runEach } from './run.js';
 
 /** One step of SGD. */
 export function sgdUpdate({ backend, inputs, attrs }: OwnCall<'SgdUpdate'>): TensorInfo {
@@ -69,17 +69,5 @@ function inGradient(
 
 function copy(backend: WebgpuBackend, numbers: TensorInfo, output: TensorInfo): void {
   const count = size(numbers.shape);
-  run(backend, {
-    name: 'copy',
-    inputs: { numbers },
-    output,
-    ints: { count },
-    workgroupSize: [64, 1, 1],
-    workgroups: flat(backend, count, 64),
-    code: `
-fn main() {
-  let i = getGlobalIndex();
-  if (i < uniforms.count) { result[i] = numbers[i]; }
-}`,
-  });
+  runEach(backend, { name: 'copy', inputs: { numbers }, output, count, code: 'result[i] = numbers[i];' });
 }
