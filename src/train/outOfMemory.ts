@@ -14,11 +14,12 @@ export function outOfMemory(
   checkpoint: string | undefined,
 ): Error {
   const size = Math.min(microBatchSize, batchSize);
-  const smaller = Math.max(1, Math.floor(size / 2));
-  const way =
-    checkpoint === undefined
-      ? `pass microBatchSize: ${smaller}, or a smaller network`
-      : `the last checkpoint is ${checkpoint}: go on with resume: true, microBatchSize: ${smaller} and allow: ['engine']`;
+  const smaller = Math.floor(size / 2);
+  let way = `pass microBatchSize: ${smaller}, or a smaller network`;
+  if (smaller < 1) way = 'use a smaller network or smaller images';
+  else if (checkpoint !== undefined) {
+    way = `the last checkpoint is ${checkpoint}: go on with resume: true, microBatchSize: ${smaller} and allow: ['engine']`;
+  }
   return new RangeError(
     `train: a step of ${size} examples ran out of memory on the ${getBackend()} backend (${reason.replace(/\.$/, '')}); ${way}.`,
   );

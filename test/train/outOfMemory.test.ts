@@ -5,6 +5,9 @@ import { ImageSet } from '../../src/data/index.js';
 import { vgg } from '../../src/index.js';
 import type { MemoryLimits } from '../../src/tfjs/memory.js';
 import { memoryStore, train } from '../../src/train/index.js';
+import { outOfMemory } from '../../src/train/outOfMemory.js';
+import type { Settings } from '../../src/train/settings.js';
+import type { Run } from '../../src/train/step.js';
 import { readTensors } from '../../src/weights/index.js';
 import { backends, useBackend } from '../support/backends.js';
 
@@ -46,6 +49,12 @@ async function small(): Promise<number[]> {
   model.dispose();
   return epochs.map(({ loss }) => loss);
 }
+
+test('parts of one example cannot be smaller', () => {
+  const run = { microBatchSize: 1 } as Run;
+  const error = outOfMemory('no room', run, { batchSize: 8 } as Settings, 'epoch-00001');
+  expect(error.message).toMatch(/\(no room\); use a smaller network or smaller images\.$/);
+});
 
 describe.each(backends.filter((backend) => backend !== 'cpu'))('on %s', (backend) => {
   test('a step that cannot fit is refused before it is tried', async () => {
