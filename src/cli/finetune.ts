@@ -3,7 +3,7 @@ import type { ImageFiles } from 'vgg-blocks/data';
 import { freeze, transferHead } from 'vgg-blocks/features';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder } from 'vgg-blocks/node';
-import { confusion, evaluate, storedEpochs } from 'vgg-blocks/train';
+import { confusion, evaluate } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
 import {
   augmentationOf,
@@ -60,9 +60,10 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
     name: `${base.name}_finetuned`,
   });
   setMetadata(model, { preprocessing, classNames });
+  // Before the features are computed, which takes long.
   await taken.begin();
   const before = [];
-  for (const part of PARTS) before.push(...(await storedEpochs(taken.checkpoint(part).store)));
+  for (const part of PARTS) before.push(...(await taken.before(part)));
   const log = await openRunLog(args.out, {
     ...args,
     before: before.map((row, i) => ({ ...row, epoch: i + 1 })),

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { folderStore, lockFolder, writeFileAtomic } from 'vgg-blocks/node';
-import type { CheckpointOptions } from 'vgg-blocks/train';
+import { type CheckpointOptions, type EpochRow, storedEpochs } from 'vgg-blocks/train';
 import { numeric } from './options.js';
 import { checkAccuracy } from './runs.js';
 
@@ -25,6 +25,8 @@ const ENGINE = ['backend', 'threads', 'relaxedSimd', 'microBatch'];
 const RESULTS = [
   ...['model', 'model.safetensors', 'classes.txt', 'result.json', 'history.json'],
   ...['history.csv', 'curves.svg', 'predictions.svg'],
+  // Of evaluate, which may write beside the model.
+  ...['evaluation.json', 'confusion.svg'],
 ];
 
 /** Adds the options of {@link RunArguments}. */
@@ -73,13 +75,15 @@ export interface RunFolder<T> {
   args: T;
   /** How the run that `--resume` names ended, if it is complete already. */
   outcome?: Outcome;
-  /** The options of `train`, for a part of the run with its own checkpoints. */
-  checkpoint(part?: string): CheckpointOptions;
   /**
-   * Begins the run, once nothing that it needs is missing: notes the arguments for `--resume`, those that were chosen meanwhile
-   * included, and removes what an earlier run left, so that nothing takes its results for those of this one.
+   * Begins the run, unless it has begun: notes the arguments for `--resume`, those that were chosen meanwhile included, and removes
+   * what an earlier run left, so that nothing takes its results for those of this one.
    */
   begin(): Promise<void>;
+  /** The options of `train`, for a part of the run with its own checkpoints. The run begins when `train` takes them, having refused nothing. */
+  checkpoint(part?: string): CheckpointOptions;
+  /** The epochs of a part of the run before it was interrupted. */
+  before(part?: string): Promise<EpochRow[]>;
   /** Notes that the results have been written. */
   finish(outcome: Outcome): Promise<void>;
   /** Gives the folder back. */
@@ -136,25 +140,38 @@ async function openRunFolder<T extends RunArguments>(command: Command, given: T)
         );
       }
     }
+    let hasBegun = false;
+    const begin = async () => {
+      if (hasBegun) return;
+      hasBegun = true;
+      if (given.resume === undefined) {
+        const old = begun ? ['checkpoints', ...RESULTS] : ['checkpoints'];
+        for (const one of old) await rm(join(folder, one), { recursive: true, force: true });
+      } else if (!(await hasCheckpoints(checkpoints))) {
+        console.error(`${name}: there is no checkpoint in ${checkpoints}, so the run begins anew.`);
+      }
+      await write();
+    };
+    const storeOf = (part: string) => folderStore(join(checkpoints, part));
     return {
       args,
       outcome: given.resume === undefined ? undefined : begun!.outcome,
-      checkpoint: (part = '.') => ({
-        store: folderStore(join(checkpoints, part)),
-        everySeconds: 60 * args.checkpointMinutes,
-        resume: true,
-        allow: args.allow === 'both' ? ['data', 'engine'] : args.allow ? [args.allow] : [],
-        onProblem: (problem) => console.error(problem),
-      }),
-      async begin() {
-        if (given.resume === undefined) {
-          const old = begun ? ['checkpoints', ...RESULTS] : ['checkpoints'];
-          for (const one of old) await rm(join(folder, one), { recursive: true, force: true });
-        } else if (!(await hasCheckpoints(checkpoints))) {
-          console.error(`${name}: there is no checkpoint in ${checkpoints}, so the run begins anew.`);
-        }
-        await write();
+      begin,
+      checkpoint(part = '.') {
+        const store = storeOf(part);
+        const lock = async () => {
+          await begin();
+          return store.lock();
+        };
+        return {
+          store: { ...store, lock },
+          everySeconds: 60 * args.checkpointMinutes,
+          resume: true,
+          allow: args.allow === 'both' ? ['data', 'engine'] : args.allow ? [args.allow] : [],
+          onProblem: (problem) => console.error(problem),
+        };
       },
+      before: async (part = '.') => (given.resume === undefined ? [] : storedEpochs(storeOf(part))),
       finish: write,
       release,
     };

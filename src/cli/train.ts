@@ -17,7 +17,6 @@ import {
   historyCsv,
   predictClasses,
   predictionSheet,
-  storedEpochs,
   type TrainOptions,
   train,
 } from 'vgg-blocks/train';
@@ -138,14 +137,13 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     const trial = { ...args, batch: batchSize!, optimizer: optimizer as OptimizerName };
     args.threads = await chooseThreads(trial, model, epochs * trainSet.length);
   }
-  await folder.begin();
   const { backend, threads } = args;
   console.log(
     `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${backend}${backend === 'wasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
   );
   const signal = stopOnSignal();
   const checkpoint = folder.checkpoint();
-  const before = await storedEpochs(checkpoint.store);
+  const before = await folder.before();
   if (before.length > 0) console.log(`going on after epoch ${before.length}`);
   const log = await openRunLog(args.out, { ...args, before });
   const history = await train(

@@ -327,6 +327,12 @@ describe('vgg-blocks train', () => {
     expect(readFileSync(join(out, 'curves.svg'), 'utf8')).toContain('test accuracy');
     expect(readFileSync(join(out, 'predictions.svg'), 'utf8').match(/<image /g)).toHaveLength(40);
     expect(readdirSync(join(out, 'model'))).toContain('model.json');
+
+    // Another run that cannot begin leaves them alone.
+    const refused = await run('train', ...SMALL, '--schedule', 'plateau', '--out', out);
+    expect(refused.error).toMatch(/^train: schedule 'plateau' follows the accuracy on a validation set/);
+    expect(JSON.parse(readFileSync(join(out, 'history.json'), 'utf8'))).toEqual(history);
+    expect(readdirSync(join(out, 'model'))).toContain('model.json');
   });
 
   test('a killed run is gone on with by --resume, and ends with the same weights', async () => {
