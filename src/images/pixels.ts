@@ -1,43 +1,57 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { fail, wholeNumber } from '../base/check.js';
+import { fail, shown, wholeNumber } from '../base/check.js';
+import { isArrayBuffer, isBlob, isBytes, isUrl, messageOf } from '../base/realm.js';
+import { readBytes, type Source, sourceName } from '../io/read.js';
+import { canvasPixels } from './canvas.js';
+import { decodeImage } from './decode.js';
+import type { RawImage, RgbImage } from './rawImage.js';
 
-/** An image as rows of pixels, three bytes each (RGB). */
-export interface RgbImage {
-  data: Uint8Array;
-  width: number;
-  height: number;
-}
-
-/** An image as bytes, row by row: gray, gray and alpha, RGB or RGBA. A browser's `ImageData` is one. */
-export interface RawImage {
-  /** `width * height` pixels of 1, 2, 3 or 4 bytes. */
-  readonly data: Uint8Array | Uint8ClampedArray;
-  readonly width: number;
-  readonly height: number;
-}
+export type { RawImage, RgbImage };
 
 /**
- * An image: bytes (`ImageData` included), a tensor `[height, width, channels]` of 1, 3 or 4 channels from 0 to 255, or in
- * browsers anything a canvas can draw: an `img`, `video` or `canvas` element, an `ImageBitmap`, an `OffscreenCanvas`.
+ * An image: pixels (`ImageData` included), a tensor `[height, width, channels]` of 1, 3 or 4 channels from 0 to 255, or in
+ * browsers anything a canvas can draw: an `img`, `video` or `canvas` element, an `ImageBitmap`, an `OffscreenCanvas`. Or an
+ * encoded image, whose format its content says: a `File` or `Blob`, a URL, in Node a path, or the file's bytes. Node decodes it with
+ * sharp, as `readImage` does, and a browser with what it has.
  *
  * A canvas draws an image as the browser shows it: rotated as EXIF says, in sRGB, and black where it is transparent. PIL
  * does none of this when it decodes a file.
  */
-export type ImageInput = RawImage | Tensor | CanvasImageSource;
+export type ImageInput = RawImage | Tensor | CanvasImageSource | Source;
 
 /**
  * The RGB bytes of an image. Alpha is dropped, as torchvision's `convert('RGB')` does, and gray becomes three channels.
  *
  * @param where the function that error messages name.
- * @throws RangeError when the image has no size, or its bytes do not match its size.
+ * @throws RangeError when the image cannot be decoded, has no size, or its bytes do not match its size; DataError when a URL
+ *   or path cannot be read.
  */
 export async function toRgb(image: ImageInput, where = 'toRgb'): Promise<RgbImage> {
+  if (isEncoded(image)) return rgb(where, await decoded(where, image));
+  if (typeof image !== 'object' || image === null || 'then' in image) {
+    const given = image && typeof image === 'object' ? 'a promise, so await it first' : shown(image);
+    fail(where, `the image is ${given}; pass pixels, a tensor, a file, its bytes or its URL.`);
+  }
   if (isTensor(image)) return rgb(where, await bytesOfTensor(where, image));
   if ('data' in image && ArrayBuffer.isView(image.data)) return rgb(where, image as RawImage);
   return rgb(where, drawn(where, image as CanvasImageSource));
 }
 
-function isTensor(image: ImageInput): image is Tensor {
+function isEncoded(image: unknown): image is Source {
+  return typeof image === 'string' || [isBytes, isArrayBuffer, isBlob, isUrl].some((is) => is(image));
+}
+
+async function decoded(where: string, source: Source): Promise<RawImage> {
+  const bytes = await readBytes(source);
+  try {
+    return await decodeImage(bytes);
+  } catch (error) {
+    const name = isBytes(source) || isArrayBuffer(source) ? 'the image' : sourceName(source);
+    return fail(where, `${name} could not be read: ${messageOf(error)}`);
+  }
+}
+
+function isTensor(image: object): image is Tensor {
   return 'dataId' in image && 'shape' in image;
 }
 
@@ -64,10 +78,7 @@ function drawn(where: string, image: CanvasImageSource): RawImage {
   }
   const { width, height } = sizeOf(where, image);
   try {
-    // Keeps the pixels out of GPU memory, from which reading is slow.
-    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
-    context.drawImage(image, 0, 0);
-    return context.getImageData(0, 0, width, height);
+    return canvasPixels(image, width, height);
   } catch (error) {
     const { name, message } = error as Error;
     const sentence =

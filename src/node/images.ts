@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { firstLineOf } from '../base/realm.js';
-import type { RawImage } from '../images/index.js';
+import { messageOf } from '../base/realm.js';
+import { decodeImage } from '../images/decode.js';
+import { type RawImage, toRgb } from '../images/index.js';
 import { encodePng } from '../images/png.js';
 import { because, writeFileAtomic } from './writeFile.js';
 
@@ -12,58 +13,38 @@ export interface ReadImageOptions {
 }
 
 /**
- * Decodes an image (PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG) to RGB bytes with sharp, which must be installed beside this
- * package. The image is rotated upright by its EXIF orientation, other color profiles become sRGB, 16-bit values are
- * reduced to their upper 8 bits, gray becomes three channels, and transparency is dropped.
+ * Decodes an image to RGB bytes: PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG with sharp, which must be installed beside this package,
+ * BMP, PBM, PGM and PPM without. The format is that of the content, whatever the file is called. The image is rotated upright by its
+ * EXIF orientation, other color profiles become sRGB, CMYK becomes what PIL makes of it, 16-bit values are reduced to their upper 8
+ * bits, gray becomes three channels, and transparency is dropped. Of an animation it is the first frame, of a TIFF the first page.
  *
  * @param source a path, or the file's bytes.
- * @throws Error, one sentence that names the image, if it does not exist or is not an image, truncated, animated or too
- *   large.
+ * @throws Error, one sentence that names the image, if it does not exist, or is not an image, truncated or too large, or if its 16-bit
+ *   values are of 12 bits.
  * @example
  * const predictions = await classify(model, await readImage('cat.jpg'), published);
  */
 export async function readImage(
   source: string | Uint8Array,
-  { maxPixels = 100_000_000 }: ReadImageOptions = {},
+  { maxPixels }: ReadImageOptions = {},
 ): Promise<RawImage> {
   const name = typeof source === 'string' ? source : 'the image';
-  const { default: sharp } = await import('sharp').catch((cause: unknown) => {
-    throw new Error('readImage: the package sharp is not installed; run npm install sharp.', { cause });
-  });
-  if (typeof source === 'string') {
-    const file = await stat(source).catch((error: unknown) => {
-      throw new Error(`${name} could not be read: ${because(error)}`, { cause: error });
-    });
-    if (!file.isFile()) throw new Error(`${name} could not be read: it is not a file; pass an image.`);
-    if (file.size === 0) throw new Error(`${name} could not be read: it is empty (0 bytes).`);
-  }
   try {
-    const image = sharp(source, { limitInputPixels: false, failOn: 'error' });
-    const { width, height, pages = 1 } = await image.metadata();
-    if (pages > 1) throw new Refused(`it is animated or has ${pages} pages; pass a single image.`);
-    if (width * height > maxPixels) {
-      throw new Refused(
-        `it is ${width}x${height}, more than the limit of ${maxPixels} pixels; make it smaller.`,
-      );
-    }
-    const { data, info } = await image
-      .rotate()
-      .toColourspace('srgb')
-      .removeAlpha()
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    return {
-      data: new Uint8Array(data.buffer, data.byteOffset, data.length),
-      width: info.width,
-      height: info.height,
-    };
+    return await toRgb(
+      await decodeImage(typeof source === 'string' ? await contentOf(source) : source, maxPixels),
+    );
   } catch (error) {
-    const why =
-      error instanceof Refused
-        ? error.message
-        : `it is truncated or not an image that can be decoded (${firstLineOf(error)}).`;
-    throw new Error(`${name} could not be read: ${why}`, { cause: error });
+    throw new Error(`${name} could not be read: ${messageOf(error)}`, { cause: error });
   }
+}
+
+async function contentOf(path: string): Promise<Uint8Array> {
+  try {
+    if ((await stat(path)).isFile()) return await readFile(path);
+  } catch (cause) {
+    throw new Error(because(cause), { cause });
+  }
+  throw new Error('it is not a file; pass an image.');
 }
 
 /**
@@ -78,6 +59,3 @@ export async function writeImage(path: string, image: RawImage): Promise<void> {
   }
   await writeFileAtomic(path, await encodePng(image));
 }
-
-/** An image that could be decoded but is not accepted. */
-class Refused extends Error {}

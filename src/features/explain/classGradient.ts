@@ -51,7 +51,7 @@ export async function prepareInput(
     const x = await preprocess(pixels, preprocessing);
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
-  const shape = 'shape' in image ? image.shape : undefined;
+  const shape = typeof image === 'object' && 'shape' in image ? image.shape : undefined;
   const wanted = [1, ...inputShapeOf(model)];
   if (!shape || !fits(shape, wanted)) {
     fail(

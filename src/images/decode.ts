@@ -1,0 +1,71 @@
+import { FORMAT_BYTES, imageFormatOf, isAppleDouble } from '../base/imageFormat.js';
+import { firstLineOf } from '../base/realm.js';
+import { canvasPixels } from './canvas.js';
+import { decodeBmp } from './formats/bmp.js';
+import { decodePnm } from './formats/pnm.js';
+import type { RawImage } from './rawImage.js';
+import { Refused } from './refused.js';
+import { decodeWithSharp } from './sharp.js';
+
+/** The default limit on an image's pixels. */
+export const MAX_PIXELS = 100_000_000;
+
+/**
+ * Decodes an image file, whose format its first bytes say, to pixels: BMP and the netpbm formats here, others with sharp in Node and
+ * with the browser's decoders elsewhere. Of an animation it is the first frame, and of a TIFF the first page, as in PIL.
+ *
+ * @param maxPixels larger images are refused.
+ * @throws Error, whose message continues a sentence that begins with the image's name.
+ */
+export async function decodeImage(bytes: Uint8Array, maxPixels = MAX_PIXELS): Promise<RawImage> {
+  const checkSize = (width: number, height: number) => {
+    if (width * height <= maxPixels) return;
+    throw new Refused(
+      `it is ${width}x${height}, more than the limit of ${maxPixels} pixels; make it smaller.`,
+    );
+  };
+  const format = formatOf(bytes);
+  try {
+    if (format === 'BMP') return decodeBmp(bytes, checkSize);
+    if (format === 'PNM') return decodePnm(bytes, checkSize);
+    const inNode = globalThis.process?.getBuiltinModule !== undefined;
+    return inNode ? await decodeWithSharp(bytes, checkSize) : await decodeWithBrowser(bytes, checkSize);
+  } catch (cause) {
+    if (cause instanceof Refused) throw cause;
+    const remedy =
+      format === 'JPEG' || format === 'PNG' || format === 'BMP' || format === 'PNM'
+        ? 'get the file again'
+        : 'get the file again, or convert it to PNG or JPEG';
+    throw new Error(
+      `it is ${format}, but damaged or of a kind that cannot be decoded here (${firstLineOf(cause).replace(/\.$/, '')}); ${remedy}.`,
+      { cause },
+    );
+  }
+}
+
+function formatOf(bytes: Uint8Array): string {
+  const format = imageFormatOf(bytes.subarray(0, FORMAT_BYTES));
+  if (format !== undefined) return format;
+  if (bytes.length === 0) throw new Refused('it is empty (0 bytes).');
+  throw new Refused(
+    isAppleDouble(bytes)
+      ? 'it is not an image, but what macOS keeps beside one; leave it out.'
+      : 'it is not an image, judging by its first bytes; pass one that is.',
+  );
+}
+
+async function decodeWithBrowser(
+  bytes: Uint8Array,
+  checkSize: (width: number, height: number) => void,
+): Promise<RawImage> {
+  if (typeof createImageBitmap === 'undefined') {
+    throw new Refused('there is no decoder for it here; pass its pixels as { data, width, height }.');
+  }
+  const bitmap = await createImageBitmap(new Blob([bytes as BlobPart]));
+  try {
+    checkSize(bitmap.width, bitmap.height);
+    return canvasPixels(bitmap, bitmap.width, bitmap.height);
+  } finally {
+    bitmap.close();
+  }
+}

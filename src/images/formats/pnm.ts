@@ -1,0 +1,125 @@
+import type { RgbImage } from '../rawImage.js';
+
+const [HASH, NEWLINE, ZERO, NINE] = [0x23, 0x0a, 0x30, 0x39];
+
+const isSpace = (byte: number) => byte === 0x20 || (byte >= 9 && byte <= 13);
+
+/**
+ * Decodes a file of the netpbm formats: PBM, PGM or PPM, as text (P1 to P3) or binary (P4 to P6). Values from 0 to the file's
+ * largest become 0 to 255, rounded as PIL does.
+ *
+ * @throws Error that says what is wrong.
+ */
+export function decodePnm(bytes: Uint8Array, checkSize: (width: number, height: number) => void): RgbImage {
+  const kind = bytes[1]! - ZERO;
+  const isText = kind <= 3;
+  const isBitmap = kind % 3 === 1;
+  const channels = kind % 3 === 0 ? 3 : 1;
+  const text = new Words(bytes, 2);
+  const [width, height] = [text.number(), text.number()];
+  const white = isBitmap ? 1 : text.number();
+  if (width < 1 || height < 1) throw new Error(`its size is ${width}x${height}`);
+  if (white < 1 || white > 65535) throw new Error(`its largest value is ${white}, not from 1 to 65535`);
+  checkSize(width, height);
+  // A single space ends the header.
+  const value = isText
+    ? textValues(text, isBitmap)
+    : binaryValues(bytes, text.at + 1, { width, height, channels, isBitmap, white });
+  const data = new Uint8Array(3 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    for (let color = 0; color < 3; color++) {
+      const to = 3 * i + color;
+      if (color >= channels) {
+        data[to] = data[3 * i]!;
+        continue;
+      }
+      const given = value(channels * i + color);
+      // Ones are black in a bitmap.
+      data[to] = isBitmap ? 255 * (1 - given) : scaled(given, white);
+    }
+  }
+  return { data, width, height };
+}
+
+/** Rounds halves to even, as Python does. */
+function scaled(value: number, white: number): number {
+  const exact = (value / white) * 255;
+  const below = Math.floor(exact);
+  const up = exact - below > 0.5 || (exact - below === 0.5 && below % 2 === 1);
+  return Math.min(255, below + (up ? 1 : 0));
+}
+
+/** A function that reads the next value. */
+function textValues(text: Words, isBitmap: boolean): () => number {
+  if (!isBitmap) return () => text.number();
+  return () => {
+    const digit = text.digit();
+    if (digit > 1) throw new Error(`one of its bits is ${digit}`);
+    return digit;
+  };
+}
+
+/** A function that reads value `i`. */
+function binaryValues(
+  bytes: Uint8Array,
+  start: number,
+  {
+    width,
+    height,
+    channels,
+    isBitmap,
+    white,
+  }: { width: number; height: number; channels: number; isBitmap: boolean; white: number },
+): (i: number) => number {
+  const size = white > 255 ? 2 : 1;
+  const row = isBitmap ? Math.ceil(width / 8) : width * channels * size;
+  if (start + row * height > bytes.length) throw new Error('it is truncated');
+  if (isBitmap) {
+    return (i) => {
+      const x = i % width;
+      return (bytes[start + row * Math.floor(i / width) + (x >> 3)]! >> (7 - (x & 7))) & 1;
+    };
+  }
+  if (size === 1) return (i) => bytes[start + i]!;
+  return (i) => 256 * bytes[start + 2 * i]! + bytes[start + 2 * i + 1]!;
+}
+
+/** The whole numbers of a text, between spaces and comments. */
+class Words {
+  constructor(
+    readonly bytes: Uint8Array,
+    public at: number,
+  ) {}
+
+  number(): number {
+    let value = this.digit();
+    for (let next = this.#peek(); next >= ZERO && next <= NINE; next = this.#peek()) {
+      value = 10 * value + next - ZERO;
+      if (value > 2 ** 31) throw new Error('one of its numbers is too large');
+      this.at++;
+    }
+    return value;
+  }
+
+  /** The next digit, alone: a bitmap's may stand side by side. */
+  digit(): number {
+    this.#skip();
+    const digit = this.#peek() - ZERO;
+    if (Number.isNaN(digit)) throw new Error('it is truncated');
+    if (digit < 0 || digit > 9) throw new Error('there is something else where a number should be');
+    this.at++;
+    return digit;
+  }
+
+  #peek(): number {
+    return this.bytes[this.at] ?? Number.NaN;
+  }
+
+  #skip(): void {
+    for (;;) {
+      while (isSpace(this.#peek())) this.at++;
+      if (this.#peek() !== HASH) return;
+      while (this.at < this.bytes.length && this.#peek() !== NEWLINE) this.at++;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import type sharpModule from 'sharp';
+import type { Sharp, SharpOptions } from 'sharp';
+import type { RawImage } from './rawImage.js';
+import { Refused } from './refused.js';
+
+/** Values of 12 bits stored in 16 are below this. */
+const TWELVE_BITS = 4096;
+
+/**
+ * Decodes an image with sharp: upright by its EXIF orientation, other color profiles as sRGB, CMYK as PIL converts it, the upper 8 of
+ * 16 bits, without transparency.
+ *
+ * @throws Error that says what is wrong.
+ */
+export async function decodeWithSharp(
+  bytes: Uint8Array,
+  checkSize: (width: number, height: number) => void,
+): Promise<RawImage> {
+  const sharp = loadSharp();
+  const open = (options: SharpOptions = {}) =>
+    sharp(bytes, { limitInputPixels: false, failOn: 'error', ...options });
+  const image = open();
+  const { width, height, space, depth } = await image.metadata();
+  checkSize(width, height);
+  if (depth !== 'uchar' && depth !== 'ushort') {
+    throw new Refused(
+      `its values are of the type ${depth}, whose range is unknown; convert it to 8 or 16 bits.`,
+    );
+  }
+  if (space === 'cmyk')
+    return fromCmyk(await pixels(open({ ignoreIcc: true }).pipelineColourspace('cmyk'), 'cmyk'));
+  if (depth === 'ushort') return from16Bits(await pixels(image, 'rgb16', 'ushort'));
+  return pixels(image, 'srgb');
+}
+
+/** Sharp is not imported by a statement, for which bundlers for browsers would look for it. */
+function loadSharp(): typeof sharpModule {
+  const { createRequire } = globalThis.process.getBuiltinModule('node:module');
+  try {
+    return createRequire(import.meta.url)('sharp');
+  } catch (cause) {
+    throw new Refused('the package sharp, which decodes it, is not installed; run npm install sharp.', {
+      cause,
+    });
+  }
+}
+
+async function pixels(
+  image: Sharp,
+  space: 'srgb' | 'rgb16' | 'cmyk',
+  depth: 'uchar' | 'ushort' = 'uchar',
+): Promise<RawImage> {
+  const { data, info } = await image
+    .rotate()
+    .toColourspace(space)
+    .removeAlpha()
+    .raw({ depth })
+    .toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
+}
+
+/** The upper 8 bits. */
+function from16Bits({ data, width, height }: RawImage): RawImage {
+  const aligned = data.slice();
+  const values = new Uint16Array(aligned.buffer);
+  const largest = values.reduce((most, value) => Math.max(most, value), 0);
+  if (largest > 0 && largest < TWELVE_BITS) {
+    throw new Refused(
+      `none of its 16-bit values is above ${largest}, as if a camera of 12 bits had taken it, and it would be almost black; multiply them by 16, or convert it to 8 bits.`,
+    );
+  }
+  return { data: Uint8Array.from(values, (value) => value >> 8), width, height };
+}
+
+/** RGB as PIL makes it of inks: each leaves its part of what black leaves. */
+function fromCmyk({ data: inks, width, height }: RawImage): RawImage {
+  const data = new Uint8Array(3 * width * height);
+  for (let from = 0, to = 0; to < data.length; from += 4) {
+    const white = 255 - inks[from + 3]!;
+    for (let ink = from; ink < from + 3; ink++) {
+      // The product divided by 255 and rounded.
+      const product = inks[ink]! * white + 128;
+      data[to++] = white - (((product >> 8) + product) >> 8);
+    }
+  }
+  return { data, width, height };
+}
