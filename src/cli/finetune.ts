@@ -16,7 +16,6 @@ import { diverged, PARTS, trainPhases } from './finetunePhases.js';
 import { loadNetwork } from './network.js';
 import { stopOnSignal } from './process.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
-import { openRunLog } from './runLog.js';
 import { checkAccuracy } from './runs.js';
 
 /** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
@@ -31,7 +30,12 @@ async function run(folder: string | undefined, given: FinetuneArguments, command
   if ((folder === undefined) === (given.resume === undefined)) {
     throw new Error('finetune: pass a folder of images, or --resume with the folder of a run.');
   }
-  await inRunFolder(command, { ...given, folder }, 'finetune: validation', finetuneIn);
+  await inRunFolder(
+    command,
+    { ...given, folder },
+    { measured: 'finetune: validation', parts: PARTS },
+    finetuneIn,
+  );
 }
 
 async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
@@ -44,8 +48,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
     ...(args.size !== undefined && { inputShape: [args.size, args.size, 3] as const }),
   });
   const { model: base, preprocessing } = loaded;
-  const signal = stopOnSignal();
-  const images = await read(folder, args, preprocessing, signal);
+  const images = await read(folder, args, preprocessing);
   const { classNames, problems } = images;
   say(
     `${images.trainSet.length} training and ${images.validationSet.length} validation images of ${classNames.length} classes at ${images.trainSet.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
@@ -60,18 +63,9 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
     name: `${base.name}_finetuned`,
   });
   setMetadata(model, { preprocessing, classNames });
-  // Before the features are computed, which takes long.
-  await taken.begin();
-  const before = [];
-  for (const part of PARTS) before.push(...(await taken.before(part)));
-  const log = await openRunLog(args.out, {
-    ...args,
-    before: before.map((row, i) => ({ ...row, epoch: i + 1 })),
-  });
-  const { phases, predicted } = await trainPhases(model, base, images, taken, options, { signal, say, log });
-  await log.close();
-  if (phases[0]!.epochs.length === 0)
-    throw new Error(`finetune: stopped before the first batch; go on with --resume ${args.out}.`);
+  const signal = stopOnSignal();
+  const { phases, predicted } = await trainPhases(model, base, images, taken, options, { signal, say });
+  if (!phases[0]?.epochs.length) throw taken.stopped();
   const last = phases.at(-1)!;
   const failure = last.ended === 'diverged' ? diverged(last.name) : undefined;
   if (failure !== undefined && phases.every(({ weightsOf }) => weightsOf === 0)) {
@@ -130,7 +124,6 @@ async function read(
   folder: string,
   args: FinetuneArguments,
   preprocessing: Preprocessing,
-  signal: AbortSignal,
 ): Promise<ImageFiles> {
   const bar = countBar({ label: 'reading' });
   return imageFolder(folder, {
@@ -138,7 +131,6 @@ async function read(
     validationFraction: args.validationFraction,
     seed: args.seed,
     maxBytes: args.memory * 1e6,
-    signal,
     onProgress: bar.update,
     onProblem({ reason }) {
       bar.stop();

@@ -3,7 +3,7 @@ import type { Augmentation } from 'vgg-blocks/data';
 import { RECIPES, type Recipe, type RecipeName, type TrainOptions } from 'vgg-blocks/train';
 import { type NetworkArguments, withNetwork } from './network.js';
 import { numberIn, numeric, shared } from './options.js';
-import { type RunArguments, withRun } from './runFolder.js';
+import { type RunArguments, withRun } from './runArguments.js';
 import { type TrainingArguments, trainingOptions, withTraining } from './training.js';
 
 /** For the optimizer's options without an argument or a recipe. */
@@ -31,7 +31,6 @@ export interface FinetuneArguments extends NetworkArguments, RunArguments, Omit<
   augment?: 'usual' | 'paper' | 'none';
   memory: number;
   seed: number;
-  tensorboard?: true;
   json?: true;
   minAccuracy?: number;
 }

@@ -6,7 +6,6 @@ import { predictClasses, type TrainOptions, train } from 'vgg-blocks/train';
 import { augmentationOf, type FinetuneArguments } from './finetuneArguments.js';
 import type { Phase } from './finetuned.js';
 import type { RunFolder } from './runFolder.js';
-import type { RunLog } from './runLog.js';
 import { epochLine } from './runs.js';
 
 /** Augmented passes over the training images in a cache, in addition to the plain one. */
@@ -29,9 +28,9 @@ export async function trainPhases(
   images: ImageFiles,
   taken: RunFolder<FinetuneArguments>,
   options: { first: TrainOptions; unfrozen: TrainOptions },
-  { signal, say, log }: { signal: AbortSignal; say: (line: string) => void; log: RunLog },
+  { signal, say }: { signal: AbortSignal; say: (line: string) => void },
 ): Promise<Trained> {
-  const { args } = taken;
+  const { args, log } = taken;
   const top = base.layers.at(-1)!.name;
   // Fail on an unknown layer before the training, not in the middle of it.
   if (args.unfreeze) freeze(unfreeze(model, args.unfreeze), top);
@@ -43,7 +42,7 @@ export async function trainPhases(
     if (from !== undefined) unfreeze(model, from);
     const { lower, upper } = splitModel(model, from === undefined ? top : lastFrozen(model));
     const cached = await cache(lower, images, args, signal).catch((error: unknown) => {
-      if (trained.phases.length > 0 && signal.aborted) return undefined;
+      if (signal.aborted) return undefined;
       throw error;
     });
     if (!cached) break;

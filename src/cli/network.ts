@@ -23,7 +23,7 @@ import {
   openWeights,
   withBuilding,
 } from './reading.js';
-import { unfinishedRun } from './runFolder.js';
+import { unfinishedRun } from './runDescription.js';
 
 /** The preprocessings that have a name. */
 export const PREPROCESSINGS = {

@@ -1,11 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openLog, tensorBoardWriter, writeFileAtomic } from 'vgg-blocks/node';
+import { openLog, type TensorBoardWriter, tensorBoardWriter, writeFileAtomic } from 'vgg-blocks/node';
 import { curves, type EpochRow, historyCsv, type StepRow } from 'vgg-blocks/train';
 import { messageOf } from '../base/realm.js';
 
 /** What a run writes while it goes on, so that it can be looked at. */
 export interface RunLog {
+  /**
+   * Opens the files, to go on after epochs of the run before it was interrupted.
+   *
+   * @throws Error, one sentence, when `steps.jsonl` or TensorBoard's events cannot be written.
+   */
+  open(before: readonly EpochRow[]): Promise<void>;
   /** Adds a line to `steps.jsonl`; undefined unless it was asked for. */
   onStep?: (row: StepRow) => void;
   /** Writes `history.csv` and `curves.svg` again, and adds to TensorBoard's events. */
@@ -13,39 +19,40 @@ export interface RunLog {
   close(): Promise<void>;
 }
 
-/** The options of {@link openRunLog}. */
-export interface RunLogOptions {
-  /** Epochs of the run before it was interrupted. */
-  before?: readonly EpochRow[];
-  logSteps?: true;
-  tensorboard?: true;
-}
-
-/** Opens the logs of a run. What cannot be written, for instance because the disk is full, is reported, and the run goes on. */
-export async function openRunLog(
+/** The log of a run in a folder. What cannot be written later, for instance because the disk is full, is reported, and the run goes on. */
+export function runLog(
   folder: string,
-  { before = [], logSteps, tensorboard }: RunLogOptions = {},
-): Promise<RunLog> {
-  const epochs = [...before];
-  const steps = logSteps && (await openSteps(join(folder, 'steps.jsonl')));
-  const board = tensorboard && (await tensorBoardWriter(folder));
+  { logSteps, tensorboard }: { logSteps?: true; tensorboard?: true } = {},
+): RunLog {
+  const epochs: EpochRow[] = [];
+  let steps: StepLines | undefined;
+  let board: TensorBoardWriter | undefined;
   const reported = new Set<string>();
-  const tried = (work: Promise<void>) =>
-    work.catch((error: unknown) => {
+  const tried = (work?: Promise<void>) =>
+    work?.catch((error: unknown) => {
       const message = messageOf(error);
       if (!reported.has(message)) console.error(message);
       reported.add(message);
     });
   let pending = Promise.resolve();
   return {
-    ...(steps && { onStep: (row: StepRow) => (pending = pending.then(() => tried(steps.add(row)))) }),
+    async open(before) {
+      epochs.push(...before);
+      if (logSteps) steps = await openSteps(join(folder, 'steps.jsonl'));
+      if (tensorboard) board = await tensorBoardWriter(folder);
+    },
+    ...(logSteps && {
+      onStep(row: StepRow) {
+        pending = pending.then(() => tried(steps?.add(row)));
+      },
+    }),
     async onEpoch(row) {
       const numbered = { ...row, epoch: epochs.length + 1 };
       epochs.push(numbered);
       await pending;
       await tried(writeFileAtomic(join(folder, 'history.csv'), historyCsv({ epochs })));
       await tried(writeFileAtomic(join(folder, 'curves.svg'), curves({ epochs })));
-      if (board) await tried(board.addEpoch(numbered));
+      await tried(board?.addEpoch(numbered));
     },
     async close() {
       await pending;
@@ -55,10 +62,13 @@ export async function openRunLog(
   };
 }
 
+interface StepLines {
+  add(row: StepRow): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** The lines of steps. Of an earlier run those before the first new step stay: all of a run that goes on, none of another. */
-async function openSteps(
-  path: string,
-): Promise<{ add(row: StepRow): Promise<void>; close(): Promise<void> }> {
+async function openSteps(path: string): Promise<StepLines> {
   // Fails now if it cannot be written, not after the first step.
   let file = await openLog(path, { append: true });
   let begun = false;

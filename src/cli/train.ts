@@ -25,8 +25,8 @@ import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numberIn, numeric, shared } from './options.js';
 import { stopOnSignal } from './process.js';
-import { inRunFolder, type RunArguments, type RunFolder, withRun } from './runFolder.js';
-import { openRunLog } from './runLog.js';
+import { type RunArguments, withRun } from './runArguments.js';
+import { inRunFolder, type RunFolder } from './runFolder.js';
 import { checkAccuracy, epochLine } from './runs.js';
 import { chooseThreads, threadsToTry } from './threads.js';
 import {
@@ -51,8 +51,6 @@ interface TrainArguments extends BackendArguments, RunArguments, TrainingArgumen
   initializer: Initializer;
   epochs?: number;
   seed: number;
-  tensorboard?: true;
-  logSteps?: true;
   minAccuracy?: number;
 }
 
@@ -109,11 +107,11 @@ export function trainCommand(): Command {
 }
 
 async function run(given: TrainArguments, command: Command): Promise<void> {
-  await inRunFolder(command, given, 'train: test', trainIn);
+  await inRunFolder(command, given, { measured: 'train: test' }, trainIn);
 }
 
 async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
-  const { args } = folder;
+  const { args, log } = folder;
   await useBackend({ ...args, threads: threadsToTry(args) });
   const bar = progressBar();
   const data = await loadData(args.data, args.seed, bar.log);
@@ -145,7 +143,6 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   const checkpoint = folder.checkpoint();
   const before = await folder.before();
   if (before.length > 0) console.log(`going on after epoch ${before.length}`);
-  const log = await openRunLog(args.out, { ...args, before });
   const history = await train(
     model,
     { trainSet, testSet },
@@ -164,10 +161,8 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
       },
     },
   ).finally(bar.stop);
-  await log.close();
   const { ended, weightsOf } = history;
-  if (history.epochs.length === 0)
-    throw new Error(`train: stopped before the first batch; go on with --resume ${args.out}.`);
+  if (history.epochs.length === 0) throw folder.stopped();
   const failure = failureOf(history);
   if (ended === 'diverged' && weightsOf === 0) {
     await folder.finish({ accuracy: null, failure });

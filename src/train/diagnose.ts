@@ -1,6 +1,7 @@
 import { dispose, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
+import { owning } from '../base/owning.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { outputActivations } from '../tfjs/models.js';
 import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
@@ -80,9 +81,13 @@ export async function diagnose(
   const objective = objectiveOf(where, model);
   const chosen = chooseOptimizer(where, options);
   if (chosen.owned) chosen.optimizer.dispose();
-  const weights = model.getWeights().map((weight) => weight.clone());
-  const batch = await firstBatch(examples, batchSize, seed);
-  try {
+  return owning(async (own) => {
+    const weights = own(
+      model.getWeights().map((weight) => weight.clone()),
+      dispose,
+    );
+    const batch = own(await firstBatch(examples, batchSize, seed), disposeBatch);
+    own(model, () => model.setWeights(weights));
     const chance = Math.log(objective.classes);
     const labels = await labelFinding(batch, objective.classes);
     if (labels) return { loss: Number.NaN, chance, findings: [labels] };
@@ -98,11 +103,7 @@ export async function diagnose(
       });
     }
     return { loss: probed.loss, chance, findings };
-  } finally {
-    model.setWeights(weights);
-    dispose(weights);
-    disposeBatch(batch);
-  }
+  });
 }
 
 /** What `diagnose` found, as one sentence. */
@@ -236,8 +237,9 @@ async function changeOfLoss(
   seed: number,
   options: OptimizerOptions,
 ): Promise<number> {
-  const run = startRun(model, chooseOptimizer('diagnose', options), { seed, objective });
-  try {
+  return owning(async (own) => {
+    const chosen = chooseOptimizer('diagnose', options);
+    const run = own(startRun(model, chosen, { seed, objective }), ({ end }) => end());
     const losses: number[] = [];
     for (let i = 0; i <= STEPS; i++) {
       // The same dropout in all of them, so that the losses compare.
@@ -247,9 +249,7 @@ async function changeOfLoss(
       dispose(results);
     }
     return losses[STEPS]! / losses[0]!;
-  } finally {
-    run.end();
-  }
+  });
 }
 
 function cloneOf({ xs, ys, weights }: Batch): Batch {

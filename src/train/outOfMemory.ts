@@ -1,19 +1,10 @@
 import { getBackend } from '@tensorflow/tfjs-core';
-import type { Settings } from './settings.js';
-import type { Run } from './step.js';
+import type { Training } from './training.js';
 
-/**
- * The error of a run that ran out of memory although its steps should have fitted.
- *
- * @param checkpoint the name of the last one, if there are checkpoints.
- */
-export function outOfMemory(
-  reason: string,
-  { microBatchSize }: Run,
-  { batchSize }: Settings,
-  checkpoint: string | undefined,
-): Error {
-  const size = Math.min(microBatchSize, batchSize);
+/** The error of a run that ran out of memory although its steps should have fitted. */
+export function outOfMemory(reason: string, { run, settings, checkpoints }: Training): Error {
+  const checkpoint = checkpoints?.newest;
+  const size = Math.min(run.microBatchSize, settings.batchSize);
   const smaller = Math.floor(size / 2);
   let way = `pass microBatchSize: ${smaller}, or a smaller network`;
   if (smaller < 1) way = 'use a smaller network or smaller images';

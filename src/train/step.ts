@@ -74,7 +74,6 @@ export function startRun(
   const prepare = () => {
     const taken = all.find((layer) => busy.has(layer));
     if (taken) fail('train', `another run trains the layer ${taken.name} now; await that run first.`);
-    for (const layer of all) busy.add(layer);
     const dropout = seedDropout(model, seed);
     const layers = together([
       dropout,
@@ -82,6 +81,7 @@ export function startRun(
       fuseLayers(model, optimizer),
       fuseNorms(model),
     ]);
+    for (const layer of all) busy.add(layer);
     return { dropout, layers, frozen: frozen() };
   };
   let prepared: ReturnType<typeof prepare> | undefined = prepare();

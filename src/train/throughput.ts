@@ -2,6 +2,7 @@ import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, keyOf, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
+import { owning } from '../base/owning.js';
 import { shapeText } from '../base/shapes.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
@@ -81,10 +82,15 @@ export async function throughput(
   const { slots } = OPTIMIZERS[optimizer];
   const needs = { shape: shape as number[], batchSize, slots: slots.length, average: false, best: false };
   const micro = mode === 'training' ? chooseMicroBatches('throughput', model, needs).size : undefined;
-  const images = randomUniform([batchSize, ...(shape as number[])], 0, 1, 'float32', seed + 1);
-  const run =
-    mode === 'inference' ? predicting(model, images) : training(model, images, micro, optimizer, seed);
-  try {
+  return owning(async (own) => {
+    const images = own(
+      randomUniform([batchSize, ...(shape as number[])], 0, 1, 'float32', seed + 1),
+      dispose,
+    );
+    const run = own(
+      mode === 'inference' ? predicting(model, images) : training(model, images, micro, optimizer, seed),
+      ({ end }) => end(),
+    );
     const runsMs: number[] = [];
     let firstMs = 0;
     let measured = 0;
@@ -111,10 +117,7 @@ export async function throughput(
       firstMs,
       runsMs,
     };
-  } finally {
-    run.end();
-    images.dispose();
-  }
+  });
 }
 
 interface Measured {

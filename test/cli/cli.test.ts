@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -338,7 +339,9 @@ describe('vgg-blocks train', () => {
   test('a killed run is gone on with by --resume, and ends with the same weights', async () => {
     const killed = join(folder, 'killed');
     const args = [...SMALL, '--epochs', '2'];
-    await run('train', ...args, '--out', killed);
+    await run('train', ...args, '--out', killed, '--log-steps', '--tensorboard');
+    for (const file of ['evaluation.json', 'confusion.svg']) writeFileSync(join(killed, file), 'of evaluate');
+    writeFileSync(join(killed, 'notes.txt'), 'of the user');
     const weights = () => {
       const model = join(killed, 'model');
       return readFileSync(join(model, readdirSync(model).find((file) => file.endsWith('.bin'))!));
@@ -358,7 +361,7 @@ describe('vgg-blocks train', () => {
       readdirSync(killed)
         .filter((name) => name !== 'lock')
         .sort(),
-    ).toEqual(['checkpoints', 'run.json']);
+    ).toEqual(['checkpoints', 'notes.txt', 'run.json']);
     for (const [weights, is] of [
       [killed, 'has no model yet, but the checkpoints'],
       [join(checkpoints, third() as string), 'is a checkpoint'],
@@ -408,6 +411,16 @@ describe('vgg-blocks train', () => {
       code: 0,
       error: `train: there is no checkpoint in ${join(killed, 'checkpoints')}, so the run begins anew.\n`,
     });
+  });
+
+  test('a folder with checkpoints of something else is refused, and stays', async () => {
+    const checkpoints = join(folder, 'other', 'checkpoints');
+    mkdirSync(checkpoints, { recursive: true });
+    writeFileSync(join(checkpoints, 'best.safetensors'), '');
+    expect((await run('train', '--out', join(folder, 'other'), '--overwrite')).error).toBe(
+      `train: ${checkpoints} has files, but ${join(folder, 'other')} has no run.json of the run that they are of; choose another --out, or remove them.\n`,
+    );
+    expect(readdirSync(checkpoints)).toEqual(['best.safetensors']);
   });
 
   test('a run that diverged fails, and keeps the last good weights', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
-import { openRunLog } from '../../src/cli/runLog.js';
+import { runLog } from '../../src/cli/runLog.js';
 import type { EpochRow, StepRow } from '../../src/train/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-run-log-'));
@@ -23,7 +23,8 @@ const row = (epoch: number): EpochRow => ({
 
 /** Logs steps, and returns those in the file afterwards. */
 async function logged(...numbers: number[]): Promise<number[]> {
-  const { onStep, close } = await openRunLog(folder, { logSteps: true });
+  const { open, onStep, close } = runLog(folder, { logSteps: true });
+  await open([]);
   for (const number of numbers) onStep!(step(number));
   await close();
   const lines = readFileSync(join(folder, 'steps.jsonl'), 'utf8').trim().split('\n');
@@ -38,7 +39,8 @@ test('steps of a run that goes on follow those before it, and another run begins
 });
 
 test('epochs of phases and of an earlier process are numbered consecutively', async () => {
-  const log = await openRunLog(folder, { before: [row(1), row(2)] });
+  const log = runLog(folder);
+  await log.open([row(1), row(2)]);
   for (const epoch of [3, 1]) await log.onEpoch(row(epoch));
   await log.close();
   const lines = readFileSync(join(folder, 'history.csv'), 'utf8').trim().split('\n');
@@ -47,7 +49,7 @@ test('epochs of phases and of an earlier process are numbered consecutively', as
 
 test('what cannot be written is reported once, and the run goes on', async () => {
   const gone = mkdtempSync(join(tmpdir(), 'vgg-gone-'));
-  const log = await openRunLog(gone);
+  const log = runLog(gone);
   rmSync(gone, { recursive: true });
   writeFileSync(gone, 'a file in place of the folder');
   const complain = vi.spyOn(console, 'error').mockReturnValue();

@@ -186,6 +186,15 @@ describe('diagnose', () => {
     model.dispose();
   });
 
+  test('a set without a batch is refused, and leaves no tensor', async () => {
+    const model = build();
+    const held = memory().numTensors;
+    const empty: Examples = { length: 8, shape: images.shape, batches: () => [] };
+    await expect(diagnose(model, empty)).rejects.toThrow('diagnose: the examples returned no batch');
+    expect(memory().numTensors).toBe(held);
+    model.dispose();
+  });
+
   test('names the layers whose ReLUs are dead', async () => {
     const model = build();
     // A bias so low that nothing passes: what a step that was too large leaves behind.

@@ -6,8 +6,7 @@ import { vgg } from '../../src/index.js';
 import type { MemoryLimits } from '../../src/tfjs/memory.js';
 import { memoryStore, train } from '../../src/train/index.js';
 import { outOfMemory } from '../../src/train/outOfMemory.js';
-import type { Settings } from '../../src/train/settings.js';
-import type { Run } from '../../src/train/step.js';
+import type { Training } from '../../src/train/training.js';
 import { readTensors } from '../../src/weights/index.js';
 import { backends, useBackend } from '../support/backends.js';
 
@@ -51,24 +50,28 @@ async function small(): Promise<number[]> {
 }
 
 test('parts of one example cannot be smaller', () => {
-  const run = { microBatchSize: 1 } as Run;
-  const error = outOfMemory('no room', run, { batchSize: 8 } as Settings, 'epoch-00001');
+  const run = {
+    run: { microBatchSize: 1 },
+    settings: { batchSize: 8 },
+    checkpoints: { newest: 'epoch-00001' },
+  };
+  const error = outOfMemory('no room', run as Training);
   expect(error.message).toMatch(/\(no room\); use a smaller network or smaller images\.$/);
 });
 
 describe.each(backends.filter((backend) => backend !== 'cpu'))('on %s', (backend) => {
-  test('a step that cannot fit is refused before it is tried', async () => {
+  test('a step that cannot fit is refused before it is tried, and leaves the model for another run', async () => {
     await useBackend(backend);
     const model = huge();
+    const held = memory().numTensors;
     const onStep = () => expect.unreachable();
-    const trained = train(
-      model,
-      { trainSet: images(16, 256) },
-      { batchSize: 16, microBatchSize: 16, onStep },
-    );
-    await expect(trained).rejects.toThrow(
-      /^train: a step of 16 examples needs .* pass a microBatchSize of at most \d+\.$/,
-    );
+    for (let time = 0; time < 2; time++) {
+      const options = { batchSize: 16, microBatchSize: 16, onStep };
+      await expect(train(model, { trainSet: images(16, 256) }, options)).rejects.toThrow(
+        /^train: a step of 16 examples needs .* pass a microBatchSize of at most \d+\.$/,
+      );
+    }
+    expect(memory().numTensors).toBe(held);
     model.dispose();
   });
 

@@ -11,6 +11,7 @@ import {
   type TrainOptions,
   type TrainProgress,
   type TrainSets,
+  throughput,
   train,
 } from '../../src/train/index.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -312,6 +313,7 @@ describe('train', () => {
       await expect(run()).rejects.toThrow(
         'train: another run trains the layer block1_conv1 now; await that run first.',
       );
+      await expect(throughput(model, { mode: 'training' })).rejects.toThrow('another run trains the layer');
       await first;
       expect(await values(model)).toEqual(expected);
       expect(model.layers.filter((layer) => Object.hasOwn(layer, 'call'))).toEqual([]);

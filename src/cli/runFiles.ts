@@ -1,0 +1,35 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** What commands write to the folder of a run beside its checkpoints and its description. */
+const FILES = new Set([
+  ...['model', 'model.safetensors', 'classes.txt', 'result.json', 'history.json'],
+  ...['history.csv', 'curves.svg', 'predictions.svg', 'steps.jsonl'],
+  // Of evaluate, which may write beside the model.
+  ...['evaluation.json', 'confusion.svg'],
+]);
+
+/** TensorBoard's event files, of which each process writes its own. */
+const EVENTS = /^events\.out\.tfevents\./;
+
+/** Removes what runs have written to a folder, besides checkpoints and description. */
+export async function removeRunFiles(folder: string): Promise<void> {
+  for (const file of await readdir(folder)) {
+    if (FILES.has(file) || EVENTS.test(file)) await rm(join(folder, file), { recursive: true, force: true });
+  }
+}
+
+/** Whether a folder of checkpoints has one. */
+export async function hasCheckpoints(folder: string): Promise<boolean> {
+  return (await filesOf(folder)).length > 0;
+}
+
+/** Whether it has one besides that of the beginning. */
+export async function hasTrained(folder: string): Promise<boolean> {
+  return (await filesOf(folder)).some((file) => !/epoch-0*1-batch-0+\.\w+$/.test(file));
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  const files = await readdir(folder, { recursive: true }).catch(() => []);
+  return files.filter((file) => file.endsWith('.safetensors'));
+}

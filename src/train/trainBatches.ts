@@ -1,0 +1,72 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { epochSeed } from '../base/random.js';
+import { batchesOf, disposeBatch } from './examples.js';
+import type { History } from './history.js';
+import { step } from './step.js';
+import type { Training } from './training.js';
+
+/** Trains on the batches that the epoch still has; returns how that ended. */
+export async function trainBatches(training: Training): Promise<History['ended']> {
+  const { run, epoch, settings, watch, checkpoints } = training;
+  const { sets, batchSize, batches, seed, objective, signal, onStep } = settings;
+  const { means } = epoch;
+  let reported = performance.now();
+  let seen = await means.read();
+  let passed = 0;
+  // Every epoch of every seed has its own order.
+  const order = { batchSize, seed: epochSeed(seed, epoch.number) };
+  for await (const data of batchesOf('train', sets.trainSet, 'training', objective.classes, order)) {
+    const done = passed++ < epoch.batch;
+    if (done || signal?.aborted || !Number.isFinite(seen.loss)) {
+      disposeBatch(data);
+      if (done && !signal?.aborted) continue;
+      break;
+    }
+    const size = data.xs.shape[0]!;
+    const results = step(run, data);
+    const numbers = onStep && (await Promise.all(results.map((result) => result.data())));
+    means.add(size, results);
+    epoch.batch++;
+    if (onStep && numbers) {
+      const [loss, correct] = numbers.map(([number]) => number);
+      const { steps, learningRate } = run;
+      onStep({ step: steps, epoch: epoch.number, loss: loss!, accuracy: correct! / size, learningRate });
+    }
+    await run.breathe();
+    if (checkpoints?.due && epoch.batch < batches) {
+      const areFinite = await hasFiniteWeights(run.model);
+      await watch.check();
+      if (!areFinite) return 'diverged';
+      await epoch.pause(() => checkpoints.save());
+    }
+    if (performance.now() - reported < 100 && epoch.batch < batches) continue;
+    reported = performance.now();
+    seen = await means.read();
+    await watch.check();
+    report(training, seen);
+  }
+  seen = await means.read();
+  await watch.check();
+  if (!Number.isFinite(seen.loss) || !(await hasFiniteWeights(run.model))) return 'diverged';
+  return epoch.batch < batches ? 'aborted' : 'finished';
+}
+
+function report({ epoch, settings }: Training, seen: { loss: number; accuracy: number }): void {
+  const { sets, epochs, batches, onProgress } = settings;
+  const { number, batch, examplesPerSecond, means } = epoch;
+  onProgress?.({
+    ...{ done: (number - 1) * batches + batch, total: epochs * batches, unit: 'batches' },
+    ...{ epoch: number, epochs, batch, batches, ...seen, examplesPerSecond },
+    secondsLeft: (sets.trainSet.length * (epochs - number + 1) - means.examples) / examplesPerSecond,
+  });
+}
+
+async function hasFiniteWeights(model: LayersModel): Promise<boolean> {
+  for (const weights of model.getWeights()) {
+    let sum = 0;
+    // 0 for numbers; NaN for infinities.
+    for (const value of await weights.data()) sum += value - value;
+    if (sum !== 0) return false;
+  }
+  return true;
+}

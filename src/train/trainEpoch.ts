@@ -1,0 +1,74 @@
+import { diagnose } from './diagnose.js';
+import { evaluate } from './evaluate.js';
+import type { Examples } from './examples.js';
+import type { EpochRow, History } from './history.js';
+import { trainBatches } from './trainBatches.js';
+import type { Training } from './training.js';
+
+/** Trains an epoch, or what is left of it, measures the other sets, and notes the results in the history. */
+export async function trainEpoch(training: Training): Promise<void> {
+  const { settings, run, epoch, history, best, plateau, stopping, watch, checkpoints } = training;
+  // Measured, kept and shown are the averaged weights, if there are any.
+  const averaged = <T>(work: () => Promise<T>) => (run.average ? run.average.during(work) : work());
+  let ended = await trainBatches(training);
+  const row = await epoch.row(run.learningRate);
+  if (ended === 'finished') {
+    ended = await averaged(() => measure(row, training));
+    await watch.check();
+  }
+  // Such a run goes on in the middle of the epoch.
+  if (ended === 'aborted') await checkpoints?.save();
+  history.ended = ended;
+  if (row.examples === 0) return;
+  if (ended === 'finished') await run.paused(() => diagnoseOnce(row, training));
+  history.epochs.push(row);
+  history.weightsOf = epoch.number;
+  const accuracy = settings.sets.validationSet ? row.validationAccuracy : row.testAccuracy;
+  await averaged(async () => {
+    if (accuracy !== null) best.offer(epoch.number, accuracy);
+    await run.paused(() => settings.onEpoch?.(row));
+  });
+  if (row.validationAccuracy !== null) {
+    plateau.runsOut(row.validationAccuracy);
+    const isLast = epoch.number === settings.epochs;
+    if (stopping.runsOut(row.validationAccuracy) && !isLast) history.ended = 'converged';
+  }
+  epoch.next();
+  if (ended === 'finished') await checkpoints?.save();
+}
+
+/** Measures the other sets and notes their losses and accuracies in the row. */
+async function measure(row: EpochRow, { run, settings }: Training): Promise<History['ended']> {
+  const { model, microBatchSize: batchSize } = run;
+  const { sets, signal } = settings;
+  const measured = (set: Examples) => evaluate(model, set, { batchSize, signal });
+  try {
+    if (sets.testSet) {
+      const { loss, accuracy } = await measured(sets.testSet);
+      Object.assign(row, { testLoss: loss, testAccuracy: accuracy });
+    }
+    if (sets.validationSet) {
+      const { loss, accuracy } = await measured(sets.validationSet);
+      Object.assign(row, { validationLoss: loss, validationAccuracy: accuracy });
+    }
+    return 'finished';
+  } catch (error) {
+    if (signal?.aborted) return 'aborted';
+    throw error;
+  }
+}
+
+/** Looks for the reason when the loss is still that of guessing, the first time in a run. */
+async function diagnoseOnce(
+  row: EpochRow,
+  { settings, options, run, history, micro }: Training,
+): Promise<void> {
+  const { sets, objective, batchSize, seed } = settings;
+  const chance = Math.log(objective.classes);
+  if (Math.abs(row.loss - chance) > 0.02 * chance || history.epochs.some(({ diagnosis }) => diagnosis))
+    return;
+  const { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm } = options;
+  const own = { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm };
+  const examples = Math.min(32, batchSize, micro.plain);
+  row.diagnosis = await diagnose(run.model, sets.trainSet, { ...own, batchSize: examples, seed });
+}
