@@ -65,7 +65,7 @@ export interface WebgpuBackend {
   incRef(dataId: object): void;
   makeTensorInfo(shape: number[], dtype: DataType): TensorInfo;
   /** Returns the buffer to tfjs's pool once the recorded commands that use it were submitted. */
-  disposeData(dataId: object): boolean;
+  disposeData(dataId: object, force?: boolean): boolean;
   /** Runs `f`, and measures the GPU's time for its programs if the device supports timestamps. */
   time(f: () => void): Promise<{ kernelMs: number | { error: string } }>;
 }

@@ -6,7 +6,7 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
-import { convolve } from './convolution.js';
+import { convolve } from './convolve.js';
 import type { Call } from './run.js';
 
 type Shape = [number, number, number, number];

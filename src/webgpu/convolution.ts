@@ -1,6 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { multiply } from './multiply.js';
-import type { Call } from './run.js';
+import type { Multiplication } from './multiply.js';
 
 /** A convolution of stride 1, and what is added and blocked behind it. */
 export interface Convolution {
@@ -22,10 +21,7 @@ export interface Convolution {
  * A convolution as a product of matrices: of the pixels under the filter, a row for each pixel of the result, and of the filter.
  * The first matrix never exists; its numbers are read where they lie.
  */
-export function convolve(
-  tools: Pick<Call<object, object>, 'backend' | 'tuner'>,
-  convolution: Convolution,
-): TensorInfo {
+export function productOf(convolution: Convolution): Multiplication {
   const { x, filter, bias, relu = false, rotated = false, pad, outShape } = convolution;
   const [batch, outHeight, outWidth, columns] = outShape;
   const [, height, width, channels] = x.shape as [number, number, number, number];
@@ -34,7 +30,7 @@ export function convolve(
   const quads = channels % 4 === 0;
   const filterQuads = rotated ? quads : columns % 4 === 0;
   const pixels = outHeight * outWidth;
-  return multiply(tools, {
+  return {
     name: `convolution ${[height, width, channels, filterHeight, filterWidth, pad, outShape.slice(1), rotated]}`,
     ...{ rows: batch * pixels, columns, terms, outShape, relu },
     inputs: { x, w: filter, bias },
@@ -60,7 +56,7 @@ fn indexOf(place : Place, term : u32) -> i32 {
 }
 ${quads ? quadAt : eachTerm}
 ${rotated ? rotatedFilter({ terms, channels, columns, quads }) : plainFilter({ terms, columns, quads: filterQuads })}`,
-  });
+  };
 }
 
 /** Four channels of a pixel. */
@@ -81,7 +77,15 @@ fn leftAt(place : Place, term : u32) -> vec4<f32> {
 }`;
 
 /** One term of four columns. */
-function plainFilter({ terms, columns, quads }: { terms: number; columns: number; quads: boolean }): string {
+export function plainFilter({
+  terms,
+  columns,
+  quads,
+}: {
+  terms: number;
+  columns: number;
+  quads: boolean;
+}): string {
   const number = (i: number) => `select(0.0, w[first + ${i}u], column + ${i}u < ${columns}u)`;
   return `
 fn rightAt(term : u32, column : u32) -> vec4<f32> {

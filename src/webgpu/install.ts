@@ -1,9 +1,13 @@
 import { getKernel } from '@tensorflow/tfjs-core';
+import { oneOf } from '../base/check.js';
 import type { OwnKernels } from '../tfjs/kernels.js';
 import { markOf, replaceKernels } from '../tfjs/replaceKernels.js';
+import type { WebgpuBackend } from './backend.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
+import { KeptForms } from './keptForms.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
+import { maxPool } from './maxPool.js';
 import { maxPoolGrad } from './maxPoolGrad.js';
 import { reluGrad } from './reluGrad.js';
 import type { OwnCall } from './run.js';
@@ -28,9 +32,20 @@ const KERNELS = {
   Conv2DBackpropFilter: conv2dBackpropFilter,
   BatchMatMul: batchMatMul,
   _FusedMatMul: fusedMatMul,
+  MaxPool: maxPool,
   MaxPoolGrad: maxPoolGrad,
   Sum: sum,
 };
+
+/** Refuses to train with weights in half precision. */
+function refuse(): never {
+  throw new Error(
+    "installWebgpuKernels: with precision 'float16' the kernels only predict; uninstall them and install them without it to train.",
+  );
+}
+
+/** What only training computes. */
+const TRAINING = ['Conv2DBackpropFilter', 'SgdUpdate', 'MomentumUpdate', 'AdamUpdate'];
 
 /** Options of {@link installWebgpuKernels}. */
 export interface WebgpuKernelOptions {
@@ -40,11 +55,24 @@ export interface WebgpuKernelOptions {
    * without timestamps or emulated on the CPU, a table chooses by the shape.
    */
   tune?: boolean;
+  /**
+   * Whether 3x3 convolutions may be computed by Winograd's minimal filtering, in tiles of 2x2 or 4x4 outputs, where a trial on the
+   * device shows it to be faster; without trials, where both sides have 64 channels or more. Default false: it rounds more, within
+   * about 1e-5 of the largest output, a NaN or an infinity spreads to every output of the tiles that read it, and results depend on
+   * what a trial chose, and when. A filter's transform, up to four times its size, is kept from its second use until the filter is
+   * disposed.
+   */
+  winograd?: boolean;
+  /**
+   * How the weights of dense layers are stored for products of up to 32 rows, which take as long as reading the weights: with
+   * `'float16'` a copy in half precision is kept until the weights are disposed, and sums are still of float32. For prediction: each
+   * weight is rounded, by up to 1 part in 1000, so that training throws. Default `'float32'`.
+   */
+  precision?: 'float32' | 'float16';
 }
 
 /** Installed kernels, looked up in tfjs's registry. */
-interface Installation {
-  tune: boolean;
+interface Installation extends Required<WebgpuKernelOptions> {
   uninstall: () => void;
 }
 
@@ -71,12 +99,18 @@ const installation = () => markOf<Installation>(INSTALLATION, 'webgpu');
  * await tf.setBackend('webgpu');
  */
 export function installWebgpuKernels(options: WebgpuKernelOptions = {}): () => void {
-  const { tune = globalThis.process?.env?.VGG_BLOCKS_TUNE !== '0' } = options;
+  const {
+    tune = globalThis.process?.env?.VGG_BLOCKS_TUNE !== '0',
+    winograd = false,
+    precision = 'float32',
+  } = options;
+  oneOf('installWebgpuKernels', 'precision', precision, ['float32', 'float16']);
   const present = installation();
   if (present) {
-    if (options.tune !== undefined && tune !== present.tune) {
+    for (const name of ['tune', 'winograd', 'precision'] as const) {
+      if (options[name] === undefined || options[name] === present[name]) continue;
       throw new Error(
-        `installWebgpuKernels: tune is ${tune}, but the kernels are installed with ${present.tune}; uninstall them first with the function that installWebgpuKernels returned.`,
+        `installWebgpuKernels: ${name} is ${options[name]}, but the kernels are installed with ${present[name]}; uninstall them first with the function that installWebgpuKernels returned.`,
       );
     }
     return present.uninstall;
@@ -87,15 +121,30 @@ export function installWebgpuKernels(options: WebgpuKernelOptions = {}): () => v
     );
   }
   const tuner = new Tuner(tune);
+  const forms = new Map<WebgpuBackend, KeptForms>();
+  const formsOn = (backend: WebgpuBackend) => {
+    const known = forms.get(backend) ?? new KeptForms(backend);
+    forms.set(backend, known);
+    return known;
+  };
   const installed: Installation = {
-    tune,
+    ...{ tune, winograd, precision },
     uninstall() {
-      if (installation() === installed) restore();
+      if (installation() !== installed) return;
+      restore();
+      for (const kept of forms.values()) kept.close();
     },
   };
   const restore = replaceKernels({
-    ...{ backend: 'webgpu', kernels: KERNELS, mark: INSTALLATION, installation: installed },
-    toolsOf: (backend) => ({ backend, tuner }),
+    kernels: {
+      ...KERNELS,
+      ...(precision === 'float16' && Object.fromEntries(TRAINING.map((name) => [name, refuse]))),
+    },
+    ...{ backend: 'webgpu', mark: INSTALLATION, installation: installed },
+    toolsOf: (backend) => ({
+      ...{ backend, tuner, forms: formsOn(backend as WebgpuBackend) },
+      ...{ allowsWinograd: winograd, halfWeights: precision === 'float16' },
+    }),
   });
   return installed.uninstall;
 }

@@ -1,12 +1,16 @@
 import type { _FusedMatMulAttrs, BatchMatMulAttrs, TensorInfo } from '@tensorflow/tfjs-core';
+import { fromHalf, halfOf } from './halfWeights.js';
 import { multiply, partsFor, workgroups } from './multiply.js';
-import type { Call } from './run.js';
+import type { Call, Tools } from './run.js';
 
 /** The tile of the backend's own kernel. */
 const STOCK = { rows: 32, columns: 32 };
 
 /** With more workgroups than this, the backend adds a sum's terms in order, and not as they come, by atomic additions. */
 const ORDERED = 32;
+
+/** The most rows of a product that is faster when weights take half the bytes. */
+const HALF_ROWS = 32;
 
 /** Products of two matrices; the backend's own kernel computes batches of them, and large ones. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
@@ -28,9 +32,13 @@ export function fusedMatMul(
   const fits =
     (activation === 'linear' || activation === 'relu') &&
     (!bias || (bias.dtype === 'float32' && bias.shape.length === 1 && bias.shape[0] === columns));
-  return fits && isOurs(call)
-    ? product(call, { a, b, bias }, attrs, activation === 'relu')
-    : call.stock(inputs, attrs);
+  if (!fits || !isOurs(call)) return call.stock(inputs, attrs);
+  const relu = activation === 'relu';
+  const { rows } = sidesOf(a, b, attrs);
+  const isHalf = call.halfWeights && rows <= HALF_ROWS && !attrs.transposeB && columns! % 4 === 0;
+  if (!isHalf) return product(call, { a, b, bias }, attrs, { relu });
+  const form = { key: 'half', make: () => halfOf(call.backend, b), always: true };
+  return call.forms.with(b, form, (half) => product(call, { a, b, bias }, attrs, { relu, half }));
 }
 
 /** Whether both are float32 matrices, with or without batches of 1, that have numbers and fit together, and the backend is not faster. */
@@ -77,23 +85,23 @@ function sidesOf(a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: Batch
 }
 
 function product(
-  tools: Pick<Call<object, object>, 'backend' | 'tuner'>,
+  tools: Pick<Tools, 'backend' | 'tuner'>,
   { a, b, bias }: { a: TensorInfo; b: TensorInfo; bias?: TensorInfo },
   attrs: BatchMatMulAttrs,
-  relu = false,
+  { relu = false, half }: { relu?: boolean; half?: TensorInfo } = {},
 ): TensorInfo {
   const { transposeA, transposeB } = attrs;
   const { rows, columns, terms } = sidesOf(a, b, attrs);
   const outer = a.shape.length > b.shape.length ? a.shape : b.shape;
   const left = { name: 'x', rowLength: a.shape.at(-1)! };
   const right = { name: 'w', rowLength: b.shape.at(-1)! };
-  const vec4 = [left, right]
+  const vec4 = [left, ...(half ? [] : [right])]
     .filter(({ rowLength }) => rowLength % 4 === 0)
     .map(({ name }) => name as 'x' | 'w');
   return multiply(tools, {
-    name: `product ${[transposeA, transposeB, terms, columns, transposeA && rows]}`,
-    ...{ rows, columns, terms, relu, vec4 },
-    inputs: { x: a, w: b, bias },
+    name: `product ${[transposeA, transposeB, half !== undefined, terms, columns, transposeA && rows]}`,
+    ...{ rows, columns, terms, relu, vec4, vec2: half ? ['w'] : [] },
+    inputs: { x: a, w: half ?? b, bias },
     outShape: [...outer.slice(0, -2), rows, columns],
     left: transposeA ? 'rows' : 'terms',
     right: transposeB ? 'columns' : 'terms',
@@ -104,21 +112,22 @@ fn leftAt(place : Place, term : u32) -> vec4<f32> {
   ${transposeA ? four(left, 'term', `${terms}u`, 'place.row') : four(left, 'place.row', 'u32(uniforms.rows)', 'term')}
 }
 fn rightAt(term : u32, column : u32) -> vec4<f32> {
-  ${transposeB ? four(right, 'column', `${columns}u`, 'term') : four(right, 'term', `${terms}u`, 'column')}
+  ${transposeB ? four(right, 'column', `${columns}u`, 'term') : four(right, 'term', `${terms}u`, 'column', half && fromHalf)}
 }`,
   });
 }
 
-/** Four numbers of a row of a stored matrix, 0 outside of it. */
+/** Four numbers of a row of a stored matrix, 0 outside of it; `unpack` takes them from how they are stored. */
 function four(
   { name, rowLength }: { name: string; rowLength: number },
   row: string,
   rows: string,
   column: string,
+  unpack = (numbers: string) => numbers,
 ): string {
   const isInside = (i: number) => `(${row} < ${rows}) & (${column} + ${i}u < ${rowLength}u)`;
   return rowLength % 4 === 0
-    ? `return select(vec4<f32>(), ${name}[(${row} * ${rowLength}u + ${column}) / 4u], ${isInside(0)});`
+    ? `return select(vec4<f32>(), ${unpack(`${name}[(${row} * ${rowLength}u + ${column}) / 4u]`)}, ${isInside(0)});`
     : `return vec4<f32>(${[0, 1, 2, 3].map(
         (i) => `select(0.0, ${name}[${row} * ${rowLength}u + ${column} + ${i}u], ${isInside(i)})`,
       )});`;

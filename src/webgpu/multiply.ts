@@ -1,19 +1,25 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
+import type { WebgpuBackend } from './backend.js';
 import { finishParts } from './finishParts.js';
 import { invocationsOf, type Product, productCode, type Tile } from './product.js';
-import { type Call, flat, run } from './run.js';
+import { flat, run, type Tools } from './run.js';
 
 /** A product of matrices, whose numbers come from tensors. */
-export interface Multiplication extends Pick<Product, 'left' | 'right' | 'columns' | 'terms'> {
+interface Matrices extends Pick<Product, 'left' | 'right' | 'columns' | 'terms'> {
   /** Names the code, with everything that it depends on. */
   name: string;
   rows: number;
   inputs: { x: TensorInfo; w: TensorInfo; bias?: TensorInfo };
   /** Which inputs the code reads as vectors. */
   vec4: ('x' | 'w')[];
+  vec2?: 'w'[];
   /** Declares all but `put` of {@link Product}. */
   code: string;
+}
+
+/** A product with its bias and ReLU. */
+export interface Multiplication extends Matrices {
   relu: boolean;
   outShape: number[];
 }
@@ -24,38 +30,63 @@ const WORKGROUPS = 256;
 /** The most terms that are added one after another, and the fewest that a part should have. */
 const TERMS = { most: 4096, fewest: 128 };
 
-/** Computes a product, with its bias and ReLU. */
+/** Computes a product in the tile that is the fastest. */
 export function multiply(
-  { backend, tuner }: Pick<Call<object, object>, 'backend' | 'tuner'>,
+  { backend, tuner }: Pick<Tools, 'backend' | 'tuner'>,
   multiplication: Multiplication,
 ): TensorInfo {
-  const { name, rows, columns, terms, inputs, vec4, relu, outShape } = multiplication;
-  const tiles = tilesFor(multiplication);
+  const key = `${multiplication.name} ${multiplication.rows}`;
+  return tuner.run(backend, key, tilesFor(multiplication), (tile) =>
+    multiplyInTiles(backend, multiplication, tile),
+  );
+}
+
+/** Computes a product in tiles, which do not change its bits. */
+export function multiplyInTiles(
+  backend: WebgpuBackend,
+  multiplication: Multiplication,
+  tile: Tile,
+): TensorInfo {
+  const { rows, columns, inputs, relu, outShape } = multiplication;
   const room = Math.floor(backend.device.limits.maxStorageBufferBindingSize / (4 * size(outShape)));
-  const parts = Math.max(1, Math.min(room, partsFor(multiplication, tiles[0]!)));
+  const wanted = partsFor(multiplication, tilesFor(multiplication)[0]!);
+  const parts = Math.max(1, Math.min(room, wanted));
+  if (parts === 1) return multiplyParts(backend, { ...multiplication, parts, output: outShape }, tile);
   const { bias, ...matrices } = inputs;
-  const isLast = parts === 1;
-  const quads = columns % 4 === 0;
-  const added = isLast && bias ? 'bias' : '';
-  const code = `${multiplication.code}\n${putCode({ ...multiplication, parts, bias: added !== '', relu: isLast && relu })}`;
-  const sums = tuner.run(backend, `${name} ${rows}`, tiles, (tile) => {
-    const rowTiles = Math.ceil(rows / tile.rows);
-    const invocations = invocationsOf(tile);
-    return run(backend, {
-      name: `${name} ${Object.values(tile)} ${parts} ${added} ${relu}`,
-      inputs: added ? { ...matrices, bias: bias! } : matrices,
-      output: isLast ? outShape : [parts, rows, columns],
-      vec4: [...vec4, ...(quads ? ['result', added] : [])],
-      ints: { rows, rowTiles },
-      workgroupSize: [invocations, 1, 1],
-      workgroups: flat(backend, rowTiles * Math.ceil(columns / tile.columns) * parts, 1),
-      code: productCode({ ...multiplication, tile, terms, parts, code }),
-    });
-  });
-  if (isLast) return sums;
+  const sums = multiplyParts(
+    backend,
+    { ...multiplication, inputs: matrices, relu: false, parts, output: [parts, rows, columns] },
+    tile,
+  );
   const result = finishParts(backend, sums, { bias, relu, outShape, columns });
   backend.disposeData(sums.dataId);
   return result;
+}
+
+/** Computes the sums of each part of the terms, `[parts, rows, columns]`; of a single part with its bias and ReLU. */
+export function multiplyParts(
+  backend: WebgpuBackend,
+  product: Matrices & { parts: number; relu?: boolean; output: number[] | TensorInfo },
+  tile: Tile,
+): TensorInfo {
+  const { name, rows, columns, parts, inputs, vec4, vec2, relu = false, output } = product;
+  const { bias, ...matrices } = inputs;
+  const rowTiles = Math.ceil(rows / tile.rows);
+  const invocations = invocationsOf(tile);
+  const quads = columns % 4 === 0;
+  const added = bias ? 'bias' : '';
+  const code = `${product.code}\n${putCode({ columns, parts, bias: bias !== undefined, relu })}`;
+  return run(backend, {
+    name: `${name} ${Object.values(tile)} ${parts} ${added} ${relu}`,
+    inputs: bias ? { ...matrices, bias } : matrices,
+    output,
+    vec4: [...vec4, ...(quads ? ['result', added] : [])],
+    vec2,
+    ints: { rows, rowTiles },
+    workgroupSize: [invocations, 1, 1],
+    workgroups: flat(backend, rowTiles * Math.ceil(columns / tile.columns) * parts, 1),
+    code: productCode({ ...product, tile, code }),
+  });
 }
 
 /** Stores sums, or with parts those of a part. */

@@ -4,15 +4,26 @@ import { size } from '../base/shapes.js';
 import type { OwnKernels } from '../tfjs/kernels.js';
 import { forgetCopy, type WebgpuBackend } from './backend.js';
 import { checkDevice } from './device.js';
+import type { KeptForms } from './keptForms.js';
 import type { Tuner } from './tuner.js';
 
-/** A call of a kernel: its inputs and attributes, and the backend's own kernel if there is one. */
-export interface Call<Inputs, Attrs> {
+/** What kernels compute with. */
+export interface Tools {
   backend: WebgpuBackend;
-  inputs: Inputs;
-  attrs: Attrs;
   /** Chooses between variants of a program by a trial. */
   tuner: Tuner;
+  /** Forms of weights that are kept. */
+  forms: KeptForms;
+  /** Whether convolutions may be computed by Winograd's algorithm. */
+  allowsWinograd: boolean;
+  /** Whether weights of dense layers are stored as f16. */
+  halfWeights: boolean;
+}
+
+/** A call of a kernel: its inputs and attributes, and the backend's own kernel if there is one. */
+export interface Call<Inputs, Attrs> extends Tools {
+  inputs: Inputs;
+  attrs: Attrs;
   /** The backend's own kernel, on the same or on other inputs and attributes. */
   stock: (inputs: Inputs, attrs: Attrs) => ReturnType<KernelFunc>;
 }
@@ -38,6 +49,8 @@ export interface Program {
   output: number[] | TensorInfo;
   /** Which arrays are of `vec4<f32>`: names of inputs, and `result`. Default: none, each is of `f32`. */
   vec4?: readonly string[];
+  /** Those that are of `vec2<i32>`, which must be `int32` tensors. */
+  vec2?: readonly string[];
   /** Whole numbers, as `uniforms.name` of type `i32`. */
   ints?: Record<string, number>;
   /** Other numbers, as `uniforms.name` of type `f32`. */
@@ -56,6 +69,7 @@ export function run(backend: WebgpuBackend, program: Program): TensorInfo {
     inputs,
     output,
     vec4 = [],
+    vec2 = [],
     ints = {},
     floats = {},
     workgroupSize,
@@ -69,7 +83,7 @@ export function run(backend: WebgpuBackend, program: Program): TensorInfo {
   if (!Array.isArray(output)) forgetCopy(backend, output);
   for (const [which, tensor] of Object.entries(inputs)) checkBytes(backend, kernel, which, tensor.shape);
   checkBytes(backend, kernel, 'the result', shape);
-  const components = (which: string) => (vec4.includes(which) ? 4 : 1);
+  const components = (which: string) => (vec4.includes(which) ? 4 : vec2.includes(which) ? 2 : 1);
   const names = Object.keys(inputs);
   return backend.runWebGPUProgram(
     {

@@ -73,3 +73,18 @@ export function numbers(count: number, seed: number): Float32Array {
 export function random(shape: number[], seed: number): Tensor {
   return tensor(numbers(size(shape), seed), shape);
 }
+
+/** Runs `work` on the current backend as if its device had lower limits. */
+export async function withLimits<T>(lower: Record<string, number>, work: () => Promise<T>): Promise<T> {
+  const { device } = backend() as unknown as { device: { limits: Record<string, number> } };
+  const own = Object.getOwnPropertyDescriptor(device, 'limits');
+  const limits: Record<string, number> = {};
+  for (const name in device.limits) limits[name] = device.limits[name]!;
+  Object.defineProperty(device, 'limits', { value: { ...limits, ...lower }, configurable: true });
+  try {
+    return await work();
+  } finally {
+    if (own) Object.defineProperty(device, 'limits', own);
+    else Reflect.deleteProperty(device, 'limits');
+  }
+}

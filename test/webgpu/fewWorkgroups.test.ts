@@ -1,23 +1,15 @@
-import { backend, memory, setBackend } from '@tensorflow/tfjs-core';
+import { memory, setBackend } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { ImageSet } from '../../src/data/index.js';
 import { smallArch } from '../../src/index.js';
 import { train } from '../../src/train/index.js';
 import { installWebgpuKernels } from '../../src/webgpu/index.js';
-import { available } from './compare.js';
+import { available, withLimits } from './compare.js';
 
 describe.skipIf(!available)('large feature maps on WebGPU', () => {
   test('a step and a diagnosis work where rows of pixels exceed the workgroups of a dimension, as at 224x224', async () => {
     await setBackend('webgpu');
     const uninstall = installWebgpuKernels({ tune: false });
-    const { device } = backend() as unknown as { device: { limits: object } };
-    const own: Record<string, unknown> = {};
-    for (const name in device.limits) own[name] = device.limits[name as keyof object];
-    // Eight images of 32x32 have 8192 pixels, 128 tiles of 64.
-    Object.defineProperty(device, 'limits', {
-      value: { ...own, maxComputeWorkgroupsPerDimension: 100 },
-      configurable: true,
-    });
     const before = memory().numTensors;
     const model = smallArch(16, { inputShape: [32, 32, 1], hiddenUnits: 8 });
     try {
@@ -28,13 +20,15 @@ describe.skipIf(!available)('large feature maps on WebGPU', () => {
         classNames: [...'abcdefghij'],
         size: 32,
       });
-      const { epochs } = await train(model, { trainSet }, { epochs: 1, batchSize: 8 });
+      // Eight images of 32x32 have 8192 pixels, 128 tiles of 64.
+      const { epochs } = await withLimits({ maxComputeWorkgroupsPerDimension: 100 }, () =>
+        train(model, { trainSet }, { epochs: 1, batchSize: 8 }),
+      );
       expect(epochs[0]!.loss).toBeCloseTo(Math.log(10), 1);
       // The loss of a network that has not learned.
       expect(epochs[0]!.diagnosis).toBeDefined();
     } finally {
       model.dispose();
-      delete (device as { limits?: object }).limits;
       uninstall();
     }
     expect(memory().numTensors).toBe(before);

@@ -1,7 +1,8 @@
 import { backend, engine, setBackend, type TensorInfo, tidy } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import type { WebgpuBackend } from '../../src/webgpu/backend.js';
-import { convolve } from '../../src/webgpu/convolution.js';
+import { convolve } from '../../src/webgpu/convolve.js';
+import { KeptForms } from '../../src/webgpu/keptForms.js';
 import { tilesFor } from '../../src/webgpu/multiply.js';
 import type { Tuner } from '../../src/webgpu/tuner.js';
 import { available, random } from './compare.js';
@@ -29,8 +30,11 @@ describe.skipIf(!available)('tiles of a product on WebGPU', () => {
           [3, 3, ...(rotated ? [outChannels, inChannels] : [inChannels, outChannels])],
           2,
         );
-        const tools = { backend: backend() as unknown as WebgpuBackend, tuner };
+        const gpu = backend() as unknown as WebgpuBackend;
+        const forms = new KeptForms(gpu);
+        const tools = { backend: gpu, tuner, forms, allowsWinograd: false };
         const y = convolve(tools, { x, filter, rotated, pad: [1, 1], outShape });
+        forms.close();
         return engine().makeTensorFromTensorInfo(y);
       });
     });

@@ -1,0 +1,30 @@
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { type Convolution, productOf } from './convolution.js';
+import { multiplyInTiles, tilesFor } from './multiply.js';
+import type { Tile } from './product.js';
+import type { Tools } from './run.js';
+import { type WinogradVariant, winograd, winogradVariants } from './winograd.js';
+
+/** Channels on both sides from which Winograd's algorithm is chosen without a trial, where it may be. */
+const WINOGRAD_CHANNELS = 64;
+
+/** Winograd's algorithm, or without `outputs` a product in tiles. */
+type Variant = WinogradVariant | { outputs?: undefined; tile: Tile };
+
+/** Computes a convolution in the way that is the fastest: as a product in tiles, or by Winograd's algorithm where that is allowed. */
+export function convolve(
+  { backend, tuner, forms, allowsWinograd }: Omit<Tools, 'halfWeights'>,
+  convolution: Convolution,
+): TensorInfo {
+  const product = productOf(convolution);
+  const tiles: Variant[] = tilesFor(product).map((tile) => ({ tile }));
+  const others = allowsWinograd ? winogradVariants(backend, convolution) : [];
+  const isFirst = Math.min(convolution.x.shape[3]!, product.columns) >= WINOGRAD_CHANNELS;
+  const variants = isFirst ? [...others, ...tiles] : [...tiles, ...others];
+  const key = `${product.name} ${product.rows}${allowsWinograd ? ' or Winograd' : ''}`;
+  return tuner.run(backend, key, variants, (variant) =>
+    variant.outputs
+      ? winograd(backend, forms, convolution, variant)
+      : multiplyInTiles(backend, product, variant.tile),
+  );
+}
