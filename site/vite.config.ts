@@ -41,11 +41,20 @@ const library = (id: string) => (id.startsWith(`${root}src/`) ? 'vgg-blocks' : n
 /** On the page itself ImageNet's labels are loaded only when they are needed. */
 const libraryOfPage = (id: string) => (id.startsWith(`${root}src/imagenet/`) ? null : library(id));
 
-/** What every part of the library needs: otherwise a few shared lines would join parts that are loaded apart. */
+/** What training and the kernels of a backend need: otherwise a few shared lines would join parts that are loaded apart. */
 const BASE = {
   debugName: 'base',
   priority: 1,
-  name: (id: string) => (id.startsWith(`${root}src/base/`) ? 'vgg-blocks~base' : null),
+  name: (id: string) => (/^src\/(base|tfjs)\//.test(id.slice(root.length)) ? 'vgg-blocks~base' : null),
+};
+/** The kernels of wasm and of WebGPU, each loaded with its backend. */
+const KERNELS = {
+  debugName: 'kernels',
+  priority: 1,
+  name: (id: string) => {
+    const [, backend] = /^src\/(wasm|webgpu)\//.exec(id.slice(root.length)) ?? [];
+    return backend ? `vgg-blocks~${backend}` : null;
+  },
 };
 /** In the worker training is loaded at once, reading weight files and looking inside when they are needed. */
 const LIBRARY = {
@@ -64,6 +73,7 @@ const TFJS_CORE = {
 };
 const TFJS = {
   debugName: 'tfjs',
+  priority: 1,
   test: /node_modules\/@tensorflow\/.*\.js$/,
   name: (id: string) => /@tensorflow\/(tfjs-[\w-]+)/.exec(id)![1]!,
 };
@@ -82,7 +92,7 @@ export default defineConfig({
   worker: {
     format: 'es',
     rolldownOptions: {
-      output: { codeSplitting: { groups: [TFJS_CORE, TFJS, BASE, LIBRARY] } },
+      output: { codeSplitting: { groups: [TFJS_CORE, TFJS, BASE, KERNELS, LIBRARY] } },
     },
   },
   build: {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
+import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { FASHION_MNIST, garments } from '../../src/data/index.js';
 import { idxFiles } from '../data/idxFile.js';
@@ -9,6 +10,15 @@ import { fixturePath } from '../support/fixtures.js';
 import { drop, epochColumn, go, openTab, TINY, torchOutputs, trainToTheEnd, useSite } from './page.js';
 
 const served = useSite();
+
+/** Whether the worker has loaded this library's kernels of a backend. */
+function hasKernels(page: Page, backend: string): Promise<boolean> {
+  const [worker] = page.workers();
+  return worker!.evaluate(
+    (file) => performance.getEntriesByType('resource').some(({ name }) => name.includes(file)),
+    `vgg-blocks~${backend}-`,
+  );
+}
 
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
@@ -28,6 +38,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
       const losses = await epochColumn(page, 'loss');
       expect(losses).toHaveLength(4);
       expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.02);
+      expect(await hasKernels(page, backend)).toBe(backend !== 'webgl');
 
       await go(page, 'inside');
       await page.waitForSelector('.guesses li');
@@ -51,6 +62,23 @@ describe.skipIf(!hasChromium)('the playground', () => {
     },
     400_000,
   );
+
+  test("training on WebGPU goes on without this library's kernels", async () => {
+    const { page, complaints } = await openTab(
+      served.browser,
+      `${served.site.url}#view=train&${TINY.replace('epochs=4', 'epochs=1')}&backend=webgpu`,
+    );
+    await trainToTheEnd(page);
+    expect(await hasKernels(page, 'webgpu')).toBe(true);
+    await page.getByLabel('With the kernels of vgg-blocks').uncheck();
+    expect(page.url()).toContain('kernels=0');
+    await page.click('.run >> text=Continue');
+    await page.waitForSelector('.layers tbody tr >> nth=1', { timeout: 240_000 });
+    await page.waitForSelector('.notices >> text=Trained');
+    expect(await hasKernels(page, 'webgpu')).toBe(false);
+    expect(complaints).toEqual([]);
+    await page.close();
+  }, 400_000);
 
   test('what was trained is saved as tfjs files, safetensors, history and figures, and opened again', async () => {
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);

@@ -54,12 +54,13 @@ describe('bytes, minified and gzipped', () => {
   });
 });
 
-test('training loads no backend before it is chosen, and nothing that reads weight files or looks inside', () => {
+test('training loads no backend and no kernels before they are chosen, and nothing that reads weight files or looks inside', () => {
   const loaded = reached(files.filter((file) => file.startsWith('assets/main-')));
   expect(loaded.some((file) => file.includes('vgg-blocks~main'))).toBe(true);
   expect(loaded.filter((file) => /backend/.test(file))).toEqual([]);
-  const kernels = files.filter((file) => file.startsWith('assets/vgg-blocks~index-'));
-  expect(kernels).toHaveLength(1);
+  const kernels = files.filter((file) => /vgg-blocks~(wasm|webgpu)-/.test(file));
+  expect(kernels).toHaveLength(2);
+  expect(loaded.filter((file) => kernels.includes(file))).toEqual([]);
   const text = [...loaded, ...reached(kernels)].map(read).join('\n');
   for (const later of ['gradCam', 'fromWeights', 'HDF5']) expect(text).not.toContain(later);
   expect(packed(loaded.filter((file) => !file.includes('tfjs')))).toBeLessThan(72_000);

@@ -49,6 +49,7 @@ const choices: fc.Arbitrary<Choice> = fc.record({
   cosine: fc.boolean(),
   seed: fc.integer({ min: 0, max: 0xffffffff }),
   backend: fc.constantFrom(...BACKENDS),
+  kernels: fc.boolean(),
 });
 
 describe('the address', () => {

@@ -40,6 +40,8 @@ export interface Choice {
   cosine: boolean;
   seed: number;
   backend: Backend;
+  /** Whether WebGPU computes with this library's kernels; wasm always does, since it cannot train without them. */
+  kernels: boolean;
 }
 
 /** The README's network, which a browser trains in a minute. */
@@ -61,6 +63,7 @@ export const DEFAULTS: Choice = {
   cosine: true,
   seed: 0,
   backend: 'wasm',
+  kernels: true,
 };
 
 /** The smallest and the largest value of each number. */
@@ -114,7 +117,7 @@ function parseArch(text: string): ConvArch | undefined {
 
 /** The choice as the fragment of an address. */
 export function formatChoice(choice: Choice): string {
-  const { arch, size, channels, batchNorm, cosine, ...rest } = choice;
+  const { arch, size, channels, batchNorm, cosine, kernels, ...rest } = choice;
   const { view, ratio, classes, hidden, data, images, epochs, batchSize, optimizer, rate, seed, backend } =
     rest;
   return Object.entries({
@@ -134,6 +137,7 @@ export function formatChoice(choice: Choice): string {
     cosine: Number(cosine),
     seed,
     backend,
+    kernels: Number(kernels),
   })
     .map(([key, value]) => `${key}=${value}`)
     .join('&');
@@ -170,5 +174,6 @@ export function parseChoice(hash: string): Choice {
     cosine: flag('cosine', d.cosine),
     seed: number('seed', given.get('seed')),
     backend: one('backend', BACKENDS, d.backend),
+    kernels: flag('kernels', d.kernels),
   };
 }

@@ -5,7 +5,7 @@ import { Client, WorkerFailure } from '../worker/client.js';
 import type { Comparison } from '../worker/compare.js';
 import type { DataInfo, DataRequest } from '../worker/data.js';
 import type { OpenedInfo, WorkerEvent } from '../worker/main.js';
-import type { Backend, Choice } from './choice.js';
+import type { Choice } from './choice.js';
 import { choice } from './page.js';
 
 /** What the worker is doing. */
@@ -60,15 +60,16 @@ export const aim = signal(0);
 export const history = signal<History | undefined>(undefined);
 
 let client: Client | undefined;
-let running: Backend | undefined;
+/** What the worker computes with. */
+let running: Pick<Choice, 'backend' | 'kernels'> | undefined;
 let loaded: string | undefined;
 let openedFiles: { file: File; shards: File[] } | undefined;
 let version = 0;
 
-/** The worker on the chosen backend, started if necessary; networks move along when the backend changes. */
+/** The worker on the chosen backend, started if necessary; networks move along when the backend or its kernels change. */
 export async function worker(): Promise<Client> {
-  const { backend } = choice.value;
-  if (client && running === backend) return client;
+  const { backend, kernels } = choice.value;
+  if (client && !moves()) return client;
   const before = phase.value;
   phase.value = 'starting';
   try {
@@ -76,8 +77,8 @@ export async function worker(): Promise<Client> {
     close();
     const next = new Client(onEvent, onEnd);
     client = next;
-    await next.call('start', { backend });
-    running = backend;
+    await next.call('start', { backend, kernels });
+    running = { backend, kernels };
     if (trained.value && snapshot.value) {
       await next.call('build', { choice: trained.value.choice, weights: snapshot.value.weights });
     }
@@ -91,9 +92,13 @@ export async function worker(): Promise<Client> {
   }
 }
 
-/** Whether the running worker has another backend than the chosen one. */
+/** Whether the running worker has another backend than the chosen one, or other kernels. */
 export function moves(): boolean {
-  return client !== undefined && running !== choice.value.backend;
+  const { backend, kernels } = choice.value;
+  return (
+    client !== undefined &&
+    (running?.backend !== backend || (backend === 'webgpu' && running.kernels !== kernels))
+  );
 }
 
 function close(): void {
@@ -168,7 +173,7 @@ function addPoint(point: Point): void {
   points.value = next.length > MAX_POINTS ? next.filter((_, i) => i % 2 === 1) : next;
 }
 
-/** Shows what went wrong. A lost GPU or a full memory ends the worker; the snapshot survives it. */
+/** Shows what went wrong. A lost GPU, a full memory or a kernel that failed ends the worker; the snapshot survives it. */
 export function report(error: unknown): void {
   if (!(error instanceof WorkerFailure)) {
     const detail = error instanceof Error ? error.message : String(error);
@@ -177,7 +182,7 @@ export function report(error: unknown): void {
   }
   const { kind, message } = error.failure;
   if (kind === 'ended') return;
-  const gone = kind === 'gpu' || kind === 'memory';
+  const gone = kind === 'gpu' || kind === 'memory' || kind === 'kernels';
   if (gone) lose();
   notice.value = {
     tone: 'bad',

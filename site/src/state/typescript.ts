@@ -5,7 +5,7 @@ import { type Choice, memberOf } from './choice.js';
 export function typescript(choice: Choice, { training = false } = {}): string {
   const { call, imports } = network(choice);
   if (!training) return `import { ${imports.join(', ')} } from 'vgg-blocks';\n\nconst model = ${call};\n`;
-  const { data, size, epochs, batchSize, optimizer, rate, cosine, seed, images, backend } = choice;
+  const { data, size, epochs, batchSize, optimizer, rate, cosine, seed, images, backend, kernels } = choice;
   const set =
     data === 'garments'
       ? {
@@ -13,7 +13,8 @@ export function typescript(choice: Choice, { training = false } = {}): string {
           call: `garments({ trainImages: ${images}, testImages: ${Math.round(images / 4)} })`,
         }
       : { name: 'fashionMnist', call: `await fashionMnist({ source: 'folder/of/idx/files' })` };
-  const wasm = backend === 'wasm';
+  const install =
+    kernels && { wasm: 'installWasmKernels', webgpu: 'installWebgpuKernels', webgl: '' }[backend];
   const options = [
     `epochs: ${epochs}`,
     `batchSize: ${batchSize}`,
@@ -28,9 +29,9 @@ export function typescript(choice: Choice, { training = false } = {}): string {
     `import { ${imports.join(', ')} } from 'vgg-blocks';`,
     `import { ${set.name} } from 'vgg-blocks/data';`,
     `import { train } from 'vgg-blocks/train';`,
-    ...(wasm ? [`import { installWasmKernels } from 'vgg-blocks/wasm';`] : []),
+    ...(install ? [`import { ${install} } from 'vgg-blocks/${backend}';`] : []),
     '',
-    ...(wasm ? ['installWasmKernels();'] : []),
+    ...(install ? [`${install}();`] : []),
     `await setBackend('${backend}');`,
     `const model = ${call};`,
     `const { trainSet, testSet } = ${set.call};`,

@@ -170,6 +170,7 @@ export const en = {
     cosine: 'Cosine learning-rate schedule',
     backend: 'Backend',
     backends: { wasm: 'WebAssembly (CPU)', webgl: 'WebGL (GPU)', webgpu: 'WebGPU (GPU)' },
+    kernels: 'With the kernels of vgg-blocks',
     half: '16-bit floats',
     absent: 'not in this browser',
     start: 'Train',
@@ -200,7 +201,8 @@ export const en = {
     diverged: 'The loss became infinite. Start over with a lower learning rate or with batch normalization.',
     hidden:
       'This page is in the background. Training continues, but some browsers slow it down, and phones may stop it.',
-    moved: (backend: string) => `The backend has changed: “Continue” moves the weights to ${backend}.`,
+    moved: (backend: string) =>
+      `The backend or its kernels have changed: “Continue” moves the weights to ${backend}.`,
     changed:
       'The network or the images have changed. “Start over” uses the new ones, “Continue” keeps the old network.',
     classesFew: (have: number, need: number) =>
@@ -230,6 +232,8 @@ export const en = {
 
   errors: {
     gpu: 'The page lost access to the GPU.',
+    kernels:
+      'The GPU could not run a kernel. Turn off those of vgg-blocks in the settings, or use WebAssembly.',
     memory: 'Out of memory. Use a smaller batch, image or network.',
     file: 'This file cannot be used.',
     value: 'These settings do not work together.',

@@ -161,6 +161,7 @@ export const zh: Text = {
     cosine: '学习率按余弦下降',
     backend: '运行在',
     backends: { wasm: 'WebAssembly（CPU）', webgl: 'WebGL（GPU）', webgpu: 'WebGPU（GPU）' },
+    kernels: '使用 vgg-blocks 的内核',
     half: '16 位',
     absent: '此浏览器没有',
     start: '训练',
@@ -189,7 +190,7 @@ export const zh: Text = {
     stopped: '已停止。到现在学到的都还在：可以看里面、保存，或继续训练。',
     diverged: '损失变成了无穷大。请用更小的学习率或批量规范化重新训练。',
     hidden: '页面在后台。训练还在继续，但有的浏览器会放慢它，手机上可能会停下。',
-    moved: (backend) => `后端已更换：“继续”会把权重带到 ${backend}。`,
+    moved: (backend) => `后端或内核已更换：“继续”会把权重带到 ${backend}。`,
     changed: '网络或图片已经改过。“重新训练”用新的；“继续”仍用原来的网络。',
     classesFew: (have, need) => `图片有 ${need} 个类别，而网络只有 ${have} 个输出。请至少给它 ${need} 个。`,
     emptyTitle: '还没有曲线',
@@ -210,6 +211,7 @@ export const zh: Text = {
 
   errors: {
     gpu: '页面失去了 GPU。',
+    kernels: '这块 GPU 没能运行一个内核。请在设置里关掉 vgg-blocks 的内核，或改用 WebAssembly。',
     memory: '内存满了。请减小批量、图像或网络。',
     file: '这个文件不能用。',
     value: '这几样合不到一起。',

@@ -76,6 +76,11 @@ function Settings() {
           options={backendOptions(device.value)}
           onValue={(backend) => choose({ backend })}
         />
+        {choice.value.backend === 'webgpu' && (
+          <Checkbox checked={choice.value.kernels} onValue={(kernels) => choose({ kernels })}>
+            {t.kernels}
+          </Checkbox>
+        )}
       </fieldset>
       <CopyButton
         copy={t.copyCode}
@@ -213,8 +218,8 @@ function Status() {
 
 /** Whether the choice has changed since the network was trained. */
 function isChanged(): boolean {
-  const { view: _, backend: __, epochs: ___, ...now } = choice.value;
-  const { view: _a, backend: _b, epochs: _c, ...then } = trained.value!.choice;
+  const { view: _, backend: __, kernels: ___, epochs: ____, ...now } = choice.value;
+  const { view: _a, backend: _b, kernels: _c, epochs: _d, ...then } = trained.value!.choice;
   return JSON.stringify(now) !== JSON.stringify(then);
 }
 

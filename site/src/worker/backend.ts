@@ -2,9 +2,10 @@ import plain from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm?url
 import simd from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm?url';
 import threaded from '@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-threaded-simd.wasm?url';
 import { backend, ready, setBackend } from '@tensorflow/tfjs-core';
-import type { Backend } from '../state/choice.js';
+import type { Backend, Choice } from '../state/choice.js';
 
-const LOAD: Record<Backend, () => Promise<void>> = {
+/** Load a backend and this library's kernels for it, on WebGPU only with `kernels`. */
+const LOAD: Record<Backend, (kernels: boolean) => Promise<void>> = {
   async wasm() {
     const [{ setWasmPaths }, { installWasmKernels }] = await Promise.all([
       import('@tensorflow/tfjs-backend-wasm'),
@@ -20,14 +21,21 @@ const LOAD: Record<Backend, () => Promise<void>> = {
   async webgl() {
     await import('@tensorflow/tfjs-backend-webgl');
   },
-  async webgpu() {
-    await import('@tensorflow/tfjs-backend-webgpu');
+  async webgpu(kernels) {
+    const [ours] = await Promise.all([
+      kernels && import('vgg-blocks/webgpu'),
+      import('@tensorflow/tfjs-backend-webgpu'),
+    ]);
+    if (ours) ours.installWebgpuKernels();
   },
 };
 
 /** Loads a backend and makes it the current one. `onLost` is called when the page loses its GPU. */
-export async function startBackend(name: Backend, onLost: (reason: string) => void): Promise<void> {
-  await LOAD[name]();
+export async function startBackend(
+  { backend: name, kernels }: Pick<Choice, 'backend' | 'kernels'>,
+  onLost: (reason: string) => void,
+): Promise<void> {
+  await LOAD[name](kernels);
   if (!(await setBackend(name))) throw new Error(`The ${name} backend could not start.`);
   await ready();
   watch(name, onLost);

@@ -5,7 +5,7 @@ import type { Dataset } from 'vgg-blocks/data';
 import type { RawImage } from 'vgg-blocks/images';
 import type { History } from 'vgg-blocks/train';
 import { encodeWeights, type NetworkSpec } from 'vgg-blocks/weights';
-import type { Backend, Choice, PreprocessingName } from '../state/choice.js';
+import type { Choice, PreprocessingName } from '../state/choice.js';
 import { startBackend } from './backend.js';
 import type { Comparison } from './compare.js';
 import { type DataInfo, type DataRequest, infoOf, loadData } from './data.js';
@@ -82,8 +82,8 @@ const inside = () => import('./inside.js');
 
 /** The functions that the page can call; each has at most one argument. */
 const calls = {
-  async start({ backend }: { backend: Backend }): Promise<void> {
-    await startBackend(backend, (reason) => {
+  async start(chosen: Pick<Choice, 'backend' | 'kernels'>): Promise<void> {
+    await startBackend(chosen, (reason) => {
       lost = true;
       run?.stop();
       send({ event: 'lost', value: reason });
