@@ -2,8 +2,9 @@ import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../images/index.js';
-import { checkImageSize } from '../tfjs/imageSize.js';
-import { outputKindOf } from '../tfjs/models.js';
+import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
+import { graphOf } from '../tfjs/graph.js';
+import { checkImageShape } from '../tfjs/imageSize.js';
 import { metadataOf, preprocessingFor } from '../weights/metadata.js';
 import { LABELS } from './labels.js';
 
@@ -71,7 +72,8 @@ export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs' | 'labels
 }
 
 /**
- * Classifies an image. The model's last layer determines whether its outputs are logits or probabilities.
+ * Classifies an image. The model's last layers determine whether its outputs are logits or probabilities. One output stands for
+ * two classes: it is the logit, or after a sigmoid the probability, of class 1.
  *
  * @throws RangeError when the image cannot be read or is too small for the model, no preprocessing is known, or the numbers of labels and classes differ.
  * @example
@@ -83,13 +85,15 @@ export async function classify(
   image: ImageInput,
   { preprocessing, topK, labels = metadataOf(model).classNames }: ClassifyOptions = {},
 ): Promise<Prediction[]> {
-  const x = await preprocess(image, preprocessingFor('classify', model, preprocessing));
+  const graph = graphOf('classify', model);
+  const kind = classifierOutputs('classify', graph);
+  const used = preprocessingFor('classify', model, preprocessing);
+  checkImageShape('classify', graph, [used.crop, used.crop, 3]);
+  const x = await preprocess(image, used);
   let y: Tensor | undefined;
   try {
-    checkImageSize('classify', model, x.shape.slice(1));
-    y = tidy(() => model.predict(x) as Tensor);
-    const outputs = outputKindOf(model);
-    const [predictions] = await decodePredictions(y, { outputs, topK, labels });
+    y = tidy(() => probabilitiesOf(model.predict(x) as Tensor, kind));
+    const [predictions] = await decodePredictions(y, { outputs: 'probabilities', topK, labels });
     return predictions!;
   } finally {
     x.dispose();

@@ -1,6 +1,8 @@
-import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
-import { shapeText } from '../base/shapes.js';
+import { fits, shapeText } from '../base/shapes.js';
+import { type Call, callsTo, type Graph, type Output } from './graph.js';
+import { inputShapeOf } from './models.js';
 
 type Shape = (number | null)[];
 
@@ -16,16 +18,15 @@ const LARGEST = 4096;
  */
 export function checkImageSize(
   where: string,
-  { inputs, outputs: all }: Pick<LayersModel, 'inputs' | 'outputs'>,
+  graph: Graph,
   image: readonly (number | null)[],
-  outputs: readonly SymbolicTensor[] = all,
+  outputs: readonly Output[] = graph.outputs,
 ): void {
-  const input = inputs[0]!;
-  const starved = (shape: readonly (number | null)[]) => starvedLayer(input, [null, ...shape], outputs);
+  const starved = (shape: readonly (number | null)[]) => starvedLayer(graph, [null, ...shape], outputs);
   const layer = starved(image);
   if (!layer) return;
   // Where the image differs from the model's input, the caller takes any size.
-  const own = input.shape.slice(1);
+  const own = inputShapeOf(graph.model);
   const enlarged = (size: number) => own.map((side, i) => (side === image[i] ? side : size));
   const minimum = smallest((size) => !starved(enlarged(size)), LARGEST);
   const remedy =
@@ -35,58 +36,49 @@ export function checkImageSize(
   fail(where, `images of ${shapeText(image)} are too small for ${layer.name}; ${remedy}.`);
 }
 
+/** Throws unless preprocessed images have the shape that the model takes, and leave something for each of its layers. */
+export function checkImageShape(where: string, graph: Graph, image: readonly number[]): void {
+  const wanted = inputShapeOf(graph.model);
+  if (!fits(image, wanted)) {
+    const [height, width] = wanted;
+    const remedy =
+      wanted.length === 3 && wanted[2] === image[2] && height === width
+        ? `pass preprocessingAt(preprocessing, ${height})`
+        : 'use a model for such images';
+    fail(
+      where,
+      `the preprocessing makes images of ${shapeText(image)}, but the model takes ${shapeText(wanted)}; ${remedy}.`,
+    );
+  }
+  checkImageSize(where, graph, image);
+}
+
 /** The first layer that has no output for an input of this shape. */
-function starvedLayer(
-  input: SymbolicTensor,
-  shape: Shape,
-  outputs: readonly SymbolicTensor[],
-): layers.Layer | undefined {
-  let starved: layers.Layer | undefined;
-  eachLayer(input, shape, outputs, (layer, shapes) => {
-    if (!shapes.some((sides) => sides.slice(1).some((side) => side !== null && side < 1))) return true;
-    starved = layer;
-    return false;
-  });
-  return starved;
+function starvedLayer(graph: Graph, shape: Shape, outputs: readonly Output[]): layers.Layer | undefined {
+  for (const { call, shapes } of layerShapes(graph, outputs, shape)) {
+    if (shapes.some((sides) => sides.slice(1).some((side) => side !== null && side < 1))) return call.layer;
+  }
+  return undefined;
 }
 
-/**
- * Visits the layers that compute the outputs, in order, models within included, with the shapes of their outputs for an input of
- * this shape, until `visit` returns false.
- */
-export function eachLayer(
-  input: SymbolicTensor,
-  shape: Shape,
-  outputs: readonly SymbolicTensor[],
-  visit: (layer: layers.Layer, shapes: Shape[]) => boolean,
-): void {
-  let stopped = false;
-  const shapesOf = (
-    tensors: readonly SymbolicTensor[],
-    known: Map<SymbolicTensor, Shape>,
-  ): (Shape | undefined)[] => {
-    const shapeOf = (tensor: SymbolicTensor): Shape | undefined => {
-      const { sourceLayer: layer, nodeIndex } = tensor;
-      if (known.has(tensor) || stopped) return known.get(tensor);
-      if (layer.getClassName() === 'InputLayer') return tensor.shape;
-      const { inputTensors, outputTensors } = layer.inboundNodes[nodeIndex]!;
-      const given = inputTensors.map(shapeOf) as Shape[];
-      if (stopped) return undefined;
-      const isModel = 'layers' in layer;
-      const shapes = isModel ? within(layer as unknown as LayersModel, given) : outputOf(layer, given);
-      if (stopped) return undefined;
-      stopped = !isModel && !visit(layer, shapes as Shape[]);
-      for (const [i, output] of outputTensors.entries()) known.set(output, shapes[i]!);
-      return known.get(tensor);
-    };
-    return tensors.map(shapeOf);
-  };
-  const within = ({ inputs, outputs }: LayersModel, given: Shape[]) =>
-    shapesOf(outputs, new Map(inputs.map((tensor, i) => [tensor, given[i]!])));
-  shapesOf(outputs, new Map([[input, shape]]));
+/** The calls that compute outputs, in order, with the shapes of theirs, for an input of this shape or of the model's. */
+export function* layerShapes(
+  { input, model }: Graph,
+  outputs: readonly Output[],
+  shape: Shape = [null, ...inputShapeOf(model)],
+): Generator<{ call: Call; shapes: readonly Shape[] }> {
+  const known = new Map([[input, [shape]]]);
+  for (const call of callsTo(outputs, known)) {
+    const shapes = outputShapes(
+      call.layer,
+      call.inputs.map(({ call, index }) => known.get(call)![index]!),
+    );
+    yield { call, shapes };
+    known.set(call, shapes);
+  }
 }
 
-function outputOf(layer: layers.Layer, given: Shape[]): Shape[] {
+function outputShapes(layer: layers.Layer, given: Shape[]): Shape[] {
   const shapes = layer.computeOutputShape(given.length === 1 ? given[0]! : given);
   return (Array.isArray(shapes[0]) ? shapes : [shapes]) as Shape[];
 }

@@ -56,13 +56,16 @@ export function onlyReader(model: LayersModel, layer: layers.Layer): layers.Laye
     : undefined;
 }
 
+/** The models that are layers of a model, at any depth. */
+export function modelsWithin({ layers: all }: LayersModel): LayersModel[] {
+  const models = all.filter((layer) => 'layers' in layer) as unknown as LayersModel[];
+  return models.flatMap((inner) => [inner, ...modelsWithin(inner)]);
+}
+
 /** The layers whose output is that of a model or of a model within it. */
 function outputsOf(model: LayersModel): Set<layers.Layer> {
-  const within = model.layers.filter((layer) => 'layers' in layer) as unknown as LayersModel[];
-  return new Set([
-    ...model.outputs.map(({ sourceLayer }) => sourceLayer),
-    ...within.flatMap((inner) => [...outputsOf(inner)]),
-  ]);
+  const models = [model, ...modelsWithin(model)];
+  return new Set(models.flatMap(({ outputs }) => outputs.map(({ sourceLayer }) => sourceLayer)));
 }
 
 /** The pooling of a max pooling layer of channels-last images; undefined for other layers and for large windows. */
@@ -85,27 +88,6 @@ export function ownOnce(layer: layers.Layer): void {
 /** The shape of a model's input without the batch; null stands for any size. */
 export function inputShapeOf(model: LayersModel): (number | null)[] {
   return (model.inputs[0]!.shape as (number | null)[]).slice(1);
-}
-
-/**
- * The activations that a model's output went through after its last weights, the last one first: `['softmax']`, or `[]` for
- * logits. A network with two softmaxes has two.
- */
-export function outputActivations(model: LayersModel): string[] {
-  const found: string[] = [];
-  for (const layer of layersBefore(model.outputs[0]!)) {
-    const name = layer.getClassName();
-    const activation = name === 'Softmax' ? 'softmax' : (layer.getConfig().activation ?? 'linear');
-    if (activation !== 'linear') found.push(activation as string);
-    if (!['Softmax', 'Activation', 'Flatten', 'Reshape', 'Dropout'].includes(name)) break;
-  }
-  return found;
-}
-
-/** The kind of a classifier's outputs: probabilities if the last activation is a softmax or a sigmoid. */
-export function outputKindOf(model: LayersModel): 'logits' | 'probabilities' {
-  const [last] = outputActivations(model);
-  return last === 'softmax' || last === 'sigmoid' ? 'probabilities' : 'logits';
 }
 
 /** The layers on the way back from a tensor along first inputs, also through nested models. */

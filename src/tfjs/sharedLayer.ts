@@ -28,6 +28,22 @@ export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' = 'o
   return shared;
 }
 
+/**
+ * Gives layers of one model different names, as tfjs wants them: models within a model, or the calls of one layer, may repeat a
+ * name.
+ *
+ * @param taken names that are in use.
+ */
+export function uniqueNames(...taken: string[]): (layer: layers.Layer) => layers.Layer {
+  const names = new Set(taken);
+  return (layer) => {
+    const own = layer.name;
+    for (let i = 1; names.has(layer.name); i++) layer.name = `${own}_${i}`;
+    names.add(layer.name);
+    return layer;
+  };
+}
+
 /** The name of the activation that is part of a layer, such as `'relu'`; undefined for none or the linear one. */
 function fusedActivation(layer: layers.Layer): 'relu' | 'softmax' | undefined {
   const name = (layer as unknown as LayerParts).activation?.getClassName();

@@ -3,7 +3,8 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
-import { outputActivations } from '../tfjs/models.js';
+import { outputActivations } from '../tfjs/classifier.js';
+import { graphOf } from '../tfjs/graph.js';
 import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { chooseOptimizer, OPTIMIZER_OPTIONS, type OptimizerOptions } from './optimizer.js';
@@ -154,7 +155,9 @@ function inputFindings({ input, loss }: Probe, chance: number): Finding[] {
 }
 
 function outputFindings(model: LayersModel, { outputs }: Probe): Finding[] {
-  const softmaxes = outputActivations(model).filter((activation) => activation === 'softmax').length;
+  const softmaxes = outputActivations(graphOf('diagnose', model)).filter(
+    (activation) => activation === 'softmax',
+  ).length;
   if (softmaxes < 2 && !outputs.areLogitsProbabilities) return [];
   return [
     {

@@ -2,6 +2,8 @@ import { dispose, type Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
+import { classifierOutputs } from '../tfjs/classifier.js';
+import { graphOf } from '../tfjs/graph.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 
@@ -43,35 +45,20 @@ export interface Examples {
 /** Throws unless the examples fit the model's input and its number of classes. */
 export function checkExamples(where: string, model: LayersModel, examples: Examples, which: string): void {
   const input = inputShapeOf(model);
-  const output = model.outputs[0]!.shape.slice(1);
   if (!fits(examples.shape, input)) {
     fail(
       where,
       `the ${which} images are ${shapeText(examples.shape)}, but the model takes ${shapeText(input)}; resize the images or build the model with inputShape [${examples.shape.join(', ')}].`,
     );
   }
-  checkImageSize(where, model, examples.shape);
-  if (model.inputs.length !== 1) {
-    fail(where, `the model has ${model.inputs.length} inputs; build one that takes the images alone.`);
-  }
-  if (model.outputs.length !== 1) {
-    fail(
-      where,
-      `the model has ${model.outputs.length} outputs; build one with the output to train, e.g. tf.model({ inputs: model.inputs, outputs: model.outputs[0] }).`,
-    );
-  }
-  if (output.length !== 1) {
-    fail(
-      where,
-      `the model's output is [batch, ${output.join(', ')}], not [batch, classes]; build it with its top or with pooling and a dense layer.`,
-    );
-  }
+  const graph = graphOf(where, model);
+  checkImageSize(where, graph, examples.shape);
+  const { outputs, classes } = classifierOutputs(where, graph);
   const names = examples.classNames?.length ?? 0;
-  // One output tells two classes apart.
-  if (names > Math.max(2, output[0]!)) {
+  if (names > classes) {
     fail(
       where,
-      `the ${which} set has ${names} classes, but the model has ${output[0]} ${output[0] === 1 ? 'output' : 'outputs'}; build it with classes: ${names}.`,
+      `the ${which} set has ${names} classes, but the model has ${outputs} ${outputs === 1 ? 'output' : 'outputs'}; build it with classes: ${names}.`,
     );
   }
   if (examples.length === 0) fail(where, `the ${which} set is empty; pass at least one example.`);

@@ -24,7 +24,8 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, numberThat, shown } from '../base/check.js';
-import { outputActivations } from '../tfjs/models.js';
+import { classifierOutputs } from '../tfjs/classifier.js';
+import { graphOf } from '../tfjs/graph.js';
 import type { Batch } from './examples.js';
 
 /** What a loss counts, beside what the model returns. */
@@ -106,20 +107,13 @@ export function objectiveOf(
 
 /** The number of classes, and what turns outputs into their logits `[batch, classes]`. */
 function outputsOf(where: string, model: LayersModel): Pick<Objective, 'classes' | 'logits'> {
-  const outputs = model.outputs[0]!.shape.at(-1)!;
-  const [activation] = outputActivations(model);
+  const { outputs, classes, activation } = classifierOutputs(where, graphOf(where, model));
   // The logarithm of probabilities equals the logits up to a constant, which the softmax of the loss cancels. 1e-7 is Keras'
   // bound; a probability of 0 would give an infinite loss.
   const logOf = (probabilities: Tensor) => log(clipByValue(probabilities, 1e-7, 1)) as Tensor2D;
   if (outputs === 1) {
-    if (activation === 'softmax') {
-      fail(
-        where,
-        'the model ends in a softmax over one output, which is always 1; use a sigmoid, or an output for each class.',
-      );
-    }
     return {
-      classes: 2,
+      classes,
       logits: (output) =>
         activation === 'sigmoid'
           ? logOf(concat([sub(1, output), output], -1))
@@ -133,7 +127,7 @@ function outputsOf(where: string, model: LayersModel): Pick<Objective, 'classes'
     );
   }
   return {
-    classes: outputs,
+    classes,
     logits: (output) => (activation === 'softmax' ? logOf(output) : (output as Tensor2D)),
   };
 }

@@ -20,7 +20,9 @@ import {
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { layersWithin, outputKindOf } from '../tfjs/models.js';
+import { outputActivations } from '../tfjs/classifier.js';
+import { graphOf } from '../tfjs/graph.js';
+import { layersWithin } from '../tfjs/models.js';
 import { type Replacement, replaceCalls, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
 import type { Batch } from './examples.js';
@@ -84,11 +86,12 @@ export async function probe(
     const [input] = of('input');
     const [lowest, highest, rms] = input?.values ?? [];
     const [farthest, least] = of('sums')[0]!.values as [number, number];
+    const [last = ''] = outputActivations(graphOf('diagnose', model));
     return {
       loss: of('loss')[0]!.values[0]!,
       input: input && { lowest: lowest!, highest: highest!, rms: rms! },
       outputs: {
-        areLogitsProbabilities: outputKindOf(model) === 'logits' && least >= 0 && farthest < 1e-3,
+        areLogitsProbabilities: !['softmax', 'sigmoid'].includes(last) && least >= 0 && farthest < 1e-3,
       },
       dead: of('dead').map(({ layer, values }) => ({ layer, fraction: values[0]! })),
       gradients: of('gradient').map(({ layer, values: [rms, gradient, weights] }) => ({

@@ -1,7 +1,8 @@
 import { getBackend, memory } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { size } from '../base/shapes.js';
-import { eachLayer } from '../tfjs/imageSize.js';
+import { graphOf } from '../tfjs/graph.js';
+import { layerShapes } from '../tfjs/imageSize.js';
 import { memoryLimits } from '../tfjs/memory.js';
 import { layersWithin } from '../tfjs/models.js';
 
@@ -67,17 +68,18 @@ export function roomForStep(model: LayersModel, run: StepOfRun): Room {
 
 /** The bytes of an example's activations, all and those of the largest layer. */
 function bytesPerExample(
-  { inputs, outputs }: LayersModel,
+  model: LayersModel,
   shape: readonly number[],
 ): { activations: number; largest: number } {
   const sizes = [4 * size(shape)];
   const copies: number[] = [];
-  eachLayer(inputs[0]!, [1, ...shape], outputs, (layer, shapes) => {
+  const graph = graphOf('train', model);
+  for (const { call, shapes } of layerShapes(graph, graph.outputs, [1, ...shape])) {
+    const { layer } = call;
     const isView = ['Flatten', 'Reshape'].includes(layer.getClassName());
     if (!isView) sizes.push(...shapes.map((one) => 4 * size(one as number[])));
     if (getBackend() === 'webgl') copies.push(...shapes.map((one) => windowBytes(layer, one as number[])));
-    return true;
-  });
+  }
   const activations = sizes.reduce((sum, bytes) => sum + bytes);
   return { activations, largest: Math.max(...sizes, ...copies) };
 }

@@ -5,6 +5,7 @@ import { median } from '../base/numbers.js';
 import { owning } from '../base/owning.js';
 import { shapeText } from '../base/shapes.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
+import { graphOf } from '../tfjs/graph.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import { chooseMicroBatches } from './microBatchSize.js';
@@ -78,7 +79,7 @@ export async function throughput(
   if (shape.includes(null)) {
     fail('throughput', `the model takes images of ${shapeText(shape)}; build it with a fixed size.`);
   }
-  checkImageSize('throughput', model, shape);
+  checkImageSize('throughput', graphOf('throughput', model), shape);
   const { slots } = OPTIMIZERS[optimizer];
   const needs = { shape: shape as number[], batchSize, slots: slots.length, average: false, best: false };
   const micro = mode === 'training' ? chooseMicroBatches('throughput', model, needs).size : undefined;

@@ -12,7 +12,7 @@ import type { RecordedOptions } from './names/recorded.js';
 export interface ModelMetadata {
   /** The preprocessing that the weights were trained with. */
   preprocessing?: Preprocessing;
-  /** One name per output, in order. */
+  /** One name per output, in order; two of a single output, which tells class 1 from class 0. */
   classNames?: readonly string[];
 }
 
@@ -129,10 +129,12 @@ function checkClassNames(
   refuse: (sentence: string) => never,
 ): void {
   const outputs = (model.outputs[0]!.shape as (number | null)[]).at(-1);
-  if (classNames && (classNames.length !== outputs || model.outputs.length > 1)) {
+  // One output tells two classes apart.
+  const classes = outputs === 1 ? 2 : outputs;
+  if (classNames && (classNames.length !== classes || model.outputs.length > 1)) {
     const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
     refuse(
-      `the number of class names is ${classNames.length}, and the model has ${counted(Number(outputs), 'output')}.`,
+      `the number of class names is ${classNames.length}, and the model has ${counted(Number(outputs), 'output')}${outputs === 1 ? ', which takes two' : ''}.`,
     );
   }
 }

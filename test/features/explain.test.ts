@@ -194,7 +194,7 @@ describe('gradCam', () => {
       [saliency(model, x, { classIndex: 0.5 }), 'saliency: classIndex is 0.5'],
       [
         gradCam(features, x),
-        "gradCam: the model's output is [any,1,1,16], not [batch, classes]; build it with its top.",
+        "gradCam: the model's output is [batch, 1, 1, 16], not [batch, classes]; build it with its top or with pooling and a dense layer.",
       ],
       [
         gradCam(model, square),

@@ -95,7 +95,9 @@ test('classify goes from an image to classes, of logits and of probabilities ali
   await expect(classify(logits!, image, { preprocessing })).rejects.toThrow('3 classes and 1000 labels');
   await expect(
     classify(logits!, image, { preprocessing: { ...preprocessing, crop: 6 }, labels }),
-  ).rejects.toThrow(/shape/);
+  ).rejects.toThrow(
+    'classify: the preprocessing makes images of 6x6x3, but the model takes 8x8x3; pass preprocessingAt(preprocessing, 8).',
+  );
   expect(memory().numTensors).toBe(before);
   tidy(() => [logits, probabilities].map((model) => model!.dispose()) as never);
 });

@@ -7,12 +7,16 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { inputShapeOf, layersWithin, outputKindOf } from '../../src/tfjs/models.js';
+import { classifierOutputs } from '../../src/tfjs/classifier.js';
+import { graphOf } from '../../src/tfjs/graph.js';
+import { inputShapeOf, layersWithin } from '../../src/tfjs/models.js';
 import { useAnyBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend());
 
 const classes = (model: LayersModel) => layersWithin(model).map((layer) => layer.getClassName());
+const outputKindOf = (model: LayersModel) =>
+  classifierOutputs('f', graphOf('f', model)).activation ? 'probabilities' : 'logits';
 const flat = () => layers.flatten({ inputShape: [2, 2, 1] });
 
 test('the layers of a model are those that compute, whether or not it has an input layer or models inside', () => {

@@ -1,9 +1,10 @@
-import { argMax, softmax, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { argMax, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { ImageSet } from 'vgg-blocks/data';
 import { featureExtractor, featureMapGrid, gradCam, kernelGrid } from 'vgg-blocks/features';
 import { overlay, type RawImage } from 'vgg-blocks/images';
-import { outputKindOf } from '../../../src/tfjs/models.js';
+import { classifierOutputs, probabilitiesOf } from '../../../src/tfjs/classifier.js';
+import { graphOf } from '../../../src/tfjs/graph.js';
 import { fitted } from './data.js';
 import { inputShape } from './image.js';
 
@@ -19,8 +20,8 @@ export async function classify(model: LayersModel, input: Tensor4D): Promise<Flo
 
 function probabilities(model: LayersModel, input: Tensor4D): Tensor {
   return tidy(() => {
-    const output = model.predict(input) as Tensor;
-    return outputKindOf(model) === 'probabilities' ? output : softmax(output);
+    const kind = classifierOutputs('playground', graphOf('playground', model));
+    return probabilitiesOf(model.predict(input) as Tensor, kind);
   });
 }
 

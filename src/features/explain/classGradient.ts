@@ -1,10 +1,10 @@
-import { grad, keep, max, slice, sum, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { concat, grad, keep, max, neg, slice, sum, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import { fail } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import { type ImageInput, type Preprocessing, preprocess, toRgb, visibleRegion } from '../../images/index.js';
-import { checkImageSize } from '../../tfjs/imageSize.js';
+import type { Graph } from '../../tfjs/graph.js';
+import { checkImageShape, checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 
 /** The class to explain, and the preprocessing of the image. */
@@ -30,12 +30,12 @@ interface Input {
 /** Preprocesses an image, or uses a tensor as it is; also checks the class. */
 export async function prepareInput(
   where: string,
-  model: LayersModel,
+  graph: Graph,
+  classes: number,
   image: ImageInput | Tensor4D,
   { classIndex, preprocessing }: ClassOptions,
 ): Promise<Input> {
   // An error within a gradient would leave tfjs's tape open, so everything is checked first.
-  const classes = model.outputs[0]!.shape.at(-1)!;
   if (
     classIndex !== undefined &&
     (!Number.isInteger(classIndex) || classIndex < 0 || classIndex >= classes)
@@ -46,20 +46,20 @@ export async function prepareInput(
     );
   }
   if (preprocessing) {
-    checkImageSize(where, model, [preprocessing.crop, preprocessing.crop, 3]);
+    checkImageShape(where, graph, [preprocessing.crop, preprocessing.crop, 3]);
     const pixels = await toRgb(image, where);
     const x = await preprocess(pixels, preprocessing);
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
   const shape = typeof image === 'object' && 'shape' in image ? image.shape : undefined;
-  const wanted = [1, ...inputShapeOf(model)];
+  const wanted = [1, ...inputShapeOf(graph.model)];
   if (!shape || !fits(shape, wanted)) {
     fail(
       where,
       `the image is ${shape ? `a tensor of shape [${shape}]` : 'not a tensor'}, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [${shapeText(wanted, ',')}].`,
     );
   }
-  checkImageSize(where, model, shape.slice(1));
+  checkImageSize(where, graph, shape.slice(1));
   return { x: image as Tensor4D, dispose() {} };
 }
 
@@ -67,7 +67,7 @@ export async function prepareInput(
  * The gradient of a class's logit with respect to `x`, which the caller disposes, and the class: `classIndex`, or by default
  * the most probable one.
  *
- * @param logits a function from `x` to `[1, classes]`.
+ * @param logits a function from `x` to `[1, classes]`, or to `[1, 1]` for two classes.
  */
 export async function classGradient(
   where: string,
@@ -79,7 +79,9 @@ export async function classGradient(
   let gradient: Tensor | undefined;
   try {
     gradient = grad((input) => {
-      scores = keep(logits(input));
+      const outputs = logits(input);
+      // One logit is that of class 1, and its negative that of class 0.
+      scores = keep(outputs.shape[1] === 1 ? concat([neg(outputs), outputs], 1) : outputs);
       if (classIndex === undefined) return max(scores);
       return sum(slice(scores, [0, classIndex], [1, 1]));
     })(x);

@@ -3,14 +3,16 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
-import { logitsFrom } from '../taps/chain.js';
-import { featureExtractor } from '../taps/featureExtractor.js';
-import { tapOf } from '../taps/taps.js';
+import { activationOf, classifierOutputs } from '../../tfjs/classifier.js';
+import { type Call, type Graph, graphOf, readersOf } from '../../tfjs/graph.js';
+import { activationsAt, shapesAt } from '../taps/activations.js';
+import { logitsFrom } from '../taps/logits.js';
+import { type Tap, tapOf } from '../taps/taps.js';
 import { type ClassOptions, classGradient, prepareInput } from './classGradient.js';
 
 /** Options of {@link gradCam}. */
 export interface GradCamOptions extends ClassOptions {
-  /** The layer whose feature maps are used, by any name that `featureExtractor` knows. Default: the last convolution of the blocks, after its ReLU. */
+  /** The layer whose feature maps are used, by any name that `featureExtractor` knows. Default: the last convolution before the top, after its ReLU or at the end of its residual block. */
   layer?: string;
 }
 
@@ -21,7 +23,7 @@ export interface GradCamOptions extends ClassOptions {
  * @param image an image, with `preprocessing`; or a preprocessed tensor `[1, height, width, channels]`.
  * @returns a map of the layer's size (14x14 for VGG-16 and 224x224), not scaled; `overlay` lays it over the image.
  * @throws RangeError when there is no such layer or class, the layer's output is not a feature map, the model has no top or
- *   is not a chain, its outputs are not finite, or the image does not fit.
+ *   several outputs, its outputs are not finite, or the image does not fit.
  * @example
  * const { model, published } = await fromPretrained('torchvision/vgg16');
  * const map = await gradCam(model, image, published); // of the most probable class
@@ -30,25 +32,29 @@ export interface GradCamOptions extends ClassOptions {
 export async function gradCam(
   model: LayersModel,
   image: ImageInput | Tensor4D,
-  { layer = lastConvolution(model), classIndex, preprocessing }: GradCamOptions = {},
+  options: GradCamOptions = {},
 ): Promise<HeatMap> {
-  const tap = tapOf('gradCam', model, layer);
-  const logits = logitsFrom('gradCam', model, tap);
-  const extractor = featureExtractor(model, layer);
-  const { shape } = extractor.outputs[0]!;
-  if (shape.length !== 4) {
+  const where = 'gradCam';
+  const graph = graphOf(where, model);
+  const { classes } = classifierOutputs(where, graph);
+  const best = () => lastConvolution(where, graph);
+  const tap = options.layer === undefined ? best() : tapOf(where, graph, options.layer);
+  const [shape] = shapesAt(graph, [tap]);
+  if (shape!.length !== 4) {
     fail(
-      'gradCam',
-      `the output of ${layer} is not a feature map; use a convolution, its ReLU or a pooling, such as ${lastConvolution(model)}.`,
+      where,
+      `the output of ${options.layer} is not a feature map; use a convolution, its ReLU or a pooling, such as ${best().call.layer.name}.`,
     );
   }
-  const input = await prepareInput('gradCam', model, image, { classIndex, preprocessing });
+  const logits = logitsFrom(graph, tap);
+  const input = await prepareInput(where, graph, classes, image, options);
   let features: Tensor | undefined;
   let gradient: Tensor | undefined;
   let map: Tensor | undefined;
   try {
-    features = tidy(() => extractor.predict(input.x) as Tensor);
-    const explained = await classGradient('gradCam', logits, features, classIndex);
+    features = tidy(() => activationsAt<Tensor>(graph, [tap], input.x)[0]!);
+    const score = (x: Tensor) => logits(input.x, x);
+    const explained = await classGradient(where, score, features, options.classIndex);
     gradient = explained.gradient;
     map = tidy(() => relu(sum(mul(features!, mean(gradient!, [1, 2], true)), -1)));
     const [, height, width] = map.shape as [number, number, number];
@@ -60,11 +66,20 @@ export async function gradCam(
   }
 }
 
-/** The name of the last convolution before the top, or of its separate batch normalization or ReLU. */
-function lastConvolution(model: LayersModel): string {
-  const kinds = model.layers.map((layer) => layer.getClassName());
-  let last = model.layers.findLastIndex(({ name }, i) => kinds[i] === 'Conv2D' && !/^fc\d+$/.test(name));
-  if (last < 0) fail('gradCam', 'the model has no convolution; pass one with a convolution.');
-  while (/^(BatchNormalization|ReLU|Activation)$/.test(kinds[last + 1] ?? '')) last++;
-  return model.layers[last]!.name;
+/** The layers that may stand between a convolution and the feature maps that the next layers read. */
+const BEHIND_CONVOLUTION = /^(BatchNormalization|ReLU|Activation|LeakyReLU|PReLU|ELU|Add|Concatenate)$/;
+
+/** The last convolution before the top, or the batch normalization, the ReLU or the end of the residual block behind it. */
+function lastConvolution(where: string, graph: Graph): Tap {
+  let call = graph.calls.findLast(
+    ({ layer }) => layer.getClassName() === 'Conv2D' && !/^fc\d+$/.test(layer.name),
+  );
+  if (!call) return fail(where, 'the model has no convolution; pass one with a convolution.');
+  for (;;) {
+    const [reader, ...others]: Call[] = readersOf(graph, call);
+    if (!reader || others.length > 0 || !BEHIND_CONVOLUTION.test(reader.layer.getClassName())) break;
+    if (reader.layer.getClassName() === 'Activation' && activationOf(reader) !== 'relu') break;
+    call = reader;
+  }
+  return { call, side: 'after' };
 }

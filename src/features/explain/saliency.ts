@@ -16,7 +16,9 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
-import { logitsFrom } from '../taps/chain.js';
+import { classifierOutputs } from '../../tfjs/classifier.js';
+import { graphOf } from '../../tfjs/graph.js';
+import { logitsFrom } from '../taps/logits.js';
 import { type ClassOptions, classGradient, prepareInput } from './classGradient.js';
 
 /** Options of {@link saliency}. */
@@ -49,12 +51,14 @@ export async function saliency(
   wholeNumber('saliency', 'samples', samples);
   checkSeed('saliency', seed);
   if (!(noise >= 0)) fail('saliency', `noise is ${noise}; it must be 0 or more, such as 0.15.`);
-  const logits = logitsFrom('saliency', model);
+  const graph = graphOf('saliency', model);
+  const { classes } = classifierOutputs('saliency', graph);
+  const logits = logitsFrom(graph);
   const {
     x,
     region,
     dispose: free,
-  } = await prepareInput('saliency', model, image, { classIndex, preprocessing });
+  } = await prepareInput('saliency', graph, classes, image, { classIndex, preprocessing });
   let total: Tensor | undefined;
   try {
     const plain = await classGradient('saliency', logits, x, classIndex);

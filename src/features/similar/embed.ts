@@ -1,9 +1,11 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
-import type { LayersModel, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../../images/index.js';
+import { graphOf } from '../../tfjs/graph.js';
 import { checkImageSize } from '../../tfjs/imageSize.js';
 import { preprocessingFor } from '../../weights/metadata.js';
+import { outputsAt } from '../taps/activations.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
 import { tapOf } from '../taps/taps.js';
 
@@ -44,8 +46,8 @@ export async function embed(
   const preprocessing = preprocessingFor('embed', model, given);
   const { crop } = preprocessing;
   const inputShape = [crop, crop, 3] as const;
-  const { output } = model.getLayer(tapOf('embed', model, layer).layer);
-  checkImageSize('embed', model, inputShape, [output as SymbolicTensor]);
+  const graph = graphOf('embed', model);
+  checkImageSize('embed', graph, inputShape, outputsAt([tapOf('embed', graph, layer)]));
   const extractor = featureExtractor(model, layer, { inputShape, pooling: 'avg' });
   const vectors: Float32Array[] = [];
   for (let from = 0; from < images.length; from += batchSize) {

@@ -15,7 +15,6 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
-import { size } from '../../base/shapes.js';
 import { withTape } from '../../tfjs/tape.js';
 import { layerWeights, weightedDifference } from './differences.js';
 import { gramMatrix } from './gramMatrix.js';
@@ -146,17 +145,12 @@ const MAX_BYTES = 3 * 2 ** 30;
 /** Throws when an image is too small for the layers of a style objective, or too large for memory. */
 export function checkStyleSize(
   where: string,
-  { layers, checkImage }: Pick<ReturnType<typeof resolveStyle>, 'layers' | 'checkImage'>,
+  { mapSizes, checkImage }: Pick<ReturnType<typeof resolveStyle>, 'mapSizes' | 'checkImage'>,
   { width, height }: { width: number; height: number },
   maxBytes = MAX_BYTES,
 ): void {
   checkImage([height, width, 3]);
-  let shape = [1, height, width, 3];
-  let numbers = 0;
-  for (const layer of layers) {
-    shape = layer.computeOutputShape(shape) as number[];
-    numbers += size(shape);
-  }
+  const numbers = mapSizes([height, width, 3]).reduce((sum, map) => sum + map, 0);
   const bytes = 4 * numbers * BYTES_PER_MAP_BYTE;
   if (bytes <= maxBytes) return;
   const fitting = Math.floor(Math.max(height, width) * Math.sqrt(maxBytes / bytes));

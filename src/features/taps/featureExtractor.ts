@@ -7,11 +7,12 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
+import { applied, type Call, callsTo, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
-import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
+import { sharedLayer, uniqueNames } from '../../tfjs/sharedLayer.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
-import { chainTo } from './chain.js';
+import { activationsAt, outputsAt } from './activations.js';
 import { tapOf } from './taps.js';
 
 /** Options of {@link featureExtractor}. */
@@ -40,7 +41,7 @@ export interface ExtractorOptions {
  *   `classifier.0`), and `logits` is the last layer's output before its softmax.
  * @returns a model with the input of `model`; outputs are `[batch, height, width, channels]` for feature maps and
  *   `[batch, units]` for vectors. `predict` returns a tensor for one name and an array for several.
- * @throws RangeError when there is no such layer (the message lists all), none is named, the layers are not a chain, or an
+ * @throws RangeError when there is no such layer (the message lists all), none is named, the model has several inputs, or an
  *   option does not fit; `predict`, when images are too small for the layers.
  * @example
  * const extractor = featureExtractor(vgg16(IMAGENET), ['relu3_3', 'pool5']);
@@ -51,40 +52,29 @@ export function featureExtractor(
   layers: string | readonly string[],
   options: ExtractorOptions = {},
 ): LayersModel {
+  const where = 'featureExtractor';
   const names = typeof layers === 'string' ? [layers] : layers;
-  if (names.length === 0) fail('featureExtractor', 'no layer is named; pass at least one name.');
-  const taps = names.map((name) => tapOf('featureExtractor', model, name));
-  const used = chainTo('featureExtractor', model, taps);
-  const inputName = model.inputs[0]!.sourceLayer.name;
+  if (names.length === 0) fail(where, 'no layer is named; pass at least one name.');
+  const graph = graphOf(where, model);
+  const taps = names.map((name) => tapOf(where, graph, name));
   const { inputShape, pooling, name = `${model.name}_features` } = options;
-  oneOf('featureExtractor', 'pooling', pooling, [undefined, 'avg', 'max']);
+  oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max']);
 
-  const shape = shapeOf(model, used, inputShape);
-  const last = (used.at(-1)?.output ?? model.inputs[0]) as SymbolicTensor;
-  checkImageSize('featureExtractor', model, shape, [last]);
-  const image = input({
-    shape,
-    name: inputName,
+  const shape = shapeOf(model, callsTo(outputsAt(taps)), inputShape);
+  checkImageSize(where, graph, shape, outputsAt(taps));
+  const image = input({ shape, name: graph.input.layer.name });
+  const named = uniqueNames(image.name);
+  const found = activationsAt<SymbolicTensor>(graph, taps, image, (call, inputs, activation) => {
+    const made = applied(call, inputs, named(sharedLayer(call.layer, activation)));
+    checkWindow(call.layer, made[0]!, shape);
+    return made;
   });
-  const before = new Map([[inputName, image]]);
-  const after = new Map(before);
-  let x = image;
-  for (const [i, layer] of used.entries()) {
-    const split = taps.some((tap) => tap.layer === layer.name && tap.side === 'before');
-    x = sharedLayer(layer, split ? 'none' : 'own').apply(x) as SymbolicTensor;
-    checkWindow(layer, x, shape);
-    before.set(layer.name, x);
-    const needed =
-      i < used.length - 1 || taps.some((tap) => tap.layer === layer.name && tap.side === 'after');
-    if (split && needed) x = applyActivation(x, layer);
-    after.set(layer.name, x);
-  }
   const outputs: SymbolicTensor[] = [];
-  for (const [i, { layer, side }] of taps.entries()) {
-    const output = (side === 'before' ? before : after).get(layer)!;
-    if (pooling && output.shape.length === 4) outputs.push(pooled(output, pooling, `${layer}_${i}`));
+  for (const [i, output] of found.entries()) {
+    const own = `${taps[i]!.call.layer.name}_${i}`;
+    if (pooling && output.shape.length === 4) outputs.push(pooled(output, pooling, own));
     // tfjs fills only the first of two identical outputs.
-    else outputs.push(outputs.includes(output) ? same(output, `${layer}_${i}`) : output);
+    else outputs.push(outputs.includes(output) ? same(output, own) : output);
   }
   const extractor = tfjsModel({
     inputs: image,
@@ -99,8 +89,9 @@ export function featureExtractor(
 /** Makes `predict` refuse images that are too small, as everything does that knows their size. */
 function checkWhatItPredicts(extractor: LayersModel): void {
   const predict = extractor.predict.bind(extractor);
+  const graph = graphOf('featureExtractor', extractor);
   extractor.predict = (x, args) => {
-    for (const { shape } of [x].flat()) checkImageSize('featureExtractor', extractor, shape.slice(1));
+    for (const { shape } of [x].flat()) checkImageSize('featureExtractor', graph, shape.slice(1));
     return predict(x, args);
   };
 }
@@ -130,14 +121,14 @@ function checkWindow(
 /** The shape of the extractor's images, checked against the model's. */
 function shapeOf(
   model: LayersModel,
-  used: readonly tfjsLayers.Layer[],
+  used: readonly Call[],
   given: ExtractorOptions['inputShape'],
 ): (number | null)[] {
   const own = inputShapeOf(model);
   if (!given) return own;
-  const flatten = used.find(
-    (layer) => layer.getClassName() === 'Flatten' || layer.name.startsWith('avgpool'),
-  );
+  const flatten = used
+    .map(({ layer }) => layer)
+    .find((layer) => layer.getClassName() === 'Flatten' || layer.name.startsWith('avgpool'));
   if (given.length !== 3 || given[2] !== own[2]) {
     fail(
       'featureExtractor',

@@ -4,6 +4,7 @@ import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { epochSeed } from '../../base/random.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
+import { graphOf } from '../../tfjs/graph.js';
 import { checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import type { Batch, Examples } from '../../train/index.js';
@@ -124,11 +125,11 @@ function featureShape(base: LayersModel, examples: Examples): readonly number[] 
       `the images are ${shapeText(examples.shape)}, but the base takes ${shapeText(wanted)}; prepare the images at that size.`,
     );
   }
-  checkImageSize('cacheFeatures', base, examples.shape);
-  const shape = base.computeOutputShape([null, ...examples.shape]) as (number | null)[];
+  checkImageSize('cacheFeatures', graphOf('cacheFeatures', base), examples.shape);
   if (base.outputs.length !== 1) {
     fail('cacheFeatures', `the base has ${base.outputs.length} outputs; pass one with a single output.`);
   }
+  const shape = base.computeOutputShape([null, ...examples.shape]) as (number | null)[];
   return shape.slice(1) as number[];
 }
 

@@ -3,6 +3,7 @@ import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/chec
 import { shapeText } from '../../base/shapes.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import { INITIALIZERS, type NetworkOptions } from '../../core/options.js';
+import { layersWithin } from '../../tfjs/models.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
 
 /** Options of {@link transferHead}. */
@@ -63,7 +64,7 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   // A base may end with hidden layers of its own.
   const own = Math.max(
     0,
-    ...base.layers.map(({ name }) => Number(/^(?:fc|dropout)(\d+)$/.exec(name)?.[1] ?? 0)),
+    ...layersWithin(base).map(({ name }) => Number(/^(?:fc|dropout)(\d+)$/.exec(name)?.[1] ?? 0)),
   );
   if (x.shape.length === 4) append(poolingLayer(x, pooling ?? 'avg'));
   else if (pooling) {
@@ -94,7 +95,7 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
 
 function outputOf(base: LayersModel): SymbolicTensor {
   const [output, ...others] = base.outputs;
-  const hasTop = base.layers.some(({ name }) => name === 'predictions');
+  const hasTop = layersWithin(base).some(({ name }) => name === 'predictions');
   const rank = output!.shape.length;
   if (others.length > 0 || (rank !== 2 && rank !== 4)) {
     fail(

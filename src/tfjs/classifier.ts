@@ -1,0 +1,83 @@
+import { concat, sigmoid, softmax, sub, type Tensor } from '@tensorflow/tfjs-core';
+import { fail } from '../base/check.js';
+import { shapeText } from '../base/shapes.js';
+import type { Call, Graph } from './graph.js';
+
+/** The layers that may stand between the logits and a classifier's outputs. */
+const BEHIND_LOGITS = ['Softmax', 'Activation', 'Flatten', 'Reshape', 'Dropout'];
+
+/** The activation of a layer: the layer itself or one that is part of it. */
+export function activationOf({ layer }: Call): string {
+  if (layer.getClassName() === 'Softmax') return 'softmax';
+  if (layer.getClassName() === 'ReLU') return 'relu';
+  return (layer.getConfig().activation as string | null | undefined) ?? 'linear';
+}
+
+/** The calls from a graph's output back to that of its last weights, the last one first. */
+export function lastCalls({ outputs }: Graph): Call[] {
+  const found: Call[] = [];
+  let call: Call | undefined = outputs[0]!.call;
+  while (call && call.inputs.length === 1) {
+    found.push(call);
+    call = BEHIND_LOGITS.includes(call.layer.getClassName()) ? call.inputs[0]!.call : undefined;
+  }
+  return found;
+}
+
+/**
+ * The activations that a model's output went through after its last weights, the last one first: `['softmax']`, or `[]` for
+ * logits. A network with two softmaxes has two.
+ */
+export function outputActivations(graph: Graph): string[] {
+  return lastCalls(graph)
+    .map(activationOf)
+    .filter((activation) => activation !== 'linear');
+}
+
+/** What a classifier returns. */
+export interface ClassifierOutputs {
+  /** Numbers per image. */
+  outputs: number;
+  /** That of the outputs, or two for a single output, which is the logit or the probability of class 1. */
+  classes: number;
+  /** What makes probabilities of the logits; undefined where the outputs are logits. */
+  activation: 'softmax' | 'sigmoid' | undefined;
+}
+
+/**
+ * What a classifier returns, by its last layers.
+ *
+ * @throws RangeError when the model has several outputs, or its output is not `[batch, classes]` or always 1.
+ */
+export function classifierOutputs(where: string, graph: Graph): ClassifierOutputs {
+  const [output, ...others] = graph.model.outputs;
+  if (others.length > 0) {
+    fail(
+      where,
+      `the model has ${1 + others.length} outputs; build one with a single output, e.g. tf.model({ inputs: model.inputs, outputs: model.outputs[0] }).`,
+    );
+  }
+  const [, outputs, ...rest] = output!.shape;
+  if (!outputs || rest.length > 0) {
+    fail(
+      where,
+      `the model's output is [batch, ${shapeText(output!.shape.slice(1), ', ')}], not [batch, classes]; build it with its top or with pooling and a dense layer.`,
+    );
+  }
+  const [last] = outputActivations(graph);
+  const activation = last === 'softmax' || last === 'sigmoid' ? last : undefined;
+  if (outputs === 1 && activation === 'softmax') {
+    fail(
+      where,
+      'the model ends in a softmax over one output, which is always 1; use a sigmoid, or an output for each class.',
+    );
+  }
+  return { outputs, classes: outputs === 1 ? 2 : outputs, activation };
+}
+
+/** The probability of each class, `[batch, classes]`, from a model's output. Outputs with a sigmoid are probabilities each by itself. */
+export function probabilitiesOf(output: Tensor, { outputs, activation }: ClassifierOutputs): Tensor {
+  if (outputs > 1) return activation ? output : softmax(output);
+  const probability = activation ? output : sigmoid(output);
+  return concat([sub(1, probability), probability], 1);
+}

@@ -1,0 +1,120 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { fail } from '../base/check.js';
+
+/** A call of a layer, or an input of the model. */
+export interface Call {
+  layer: layers.Layer;
+  /** Empty for an input. */
+  inputs: readonly Output[];
+  /** What the layer was called with besides its inputs. */
+  options: object;
+}
+
+/** A tensor of a graph. Nearly all calls have a single output, of index 0. */
+export interface Output {
+  call: Call;
+  index: number;
+}
+
+/**
+ * A model as calls of layers. Models within it are taken apart, so that a sequential model, one that has another as a layer, and
+ * the plain network of the same layers give the same graph.
+ */
+export interface Graph {
+  model: LayersModel;
+  /** The call that stands for the image. */
+  input: Call;
+  /** The calls that compute the outputs, each after those that it reads. */
+  calls: readonly Call[];
+  outputs: readonly Output[];
+}
+
+/**
+ * The graph of a model.
+ *
+ * @throws RangeError when the model has several inputs.
+ */
+export function graphOf(where: string, model: LayersModel): Graph {
+  if (model.inputs.length !== 1) {
+    fail(where, `the model has ${model.inputs.length} inputs; build one that takes the images alone.`);
+  }
+  const input: Call = { layer: model.inputs[0]!.sourceLayer, inputs: [], options: {} };
+  const outputs = outputsOf(model, [{ call: input, index: 0 }]);
+  return { model, input, calls: callsTo(outputs), outputs };
+}
+
+/** The outputs of a model that is called with inputs. */
+function outputsOf({ inputs, outputs }: LayersModel, given: readonly Output[]): Output[] {
+  const known = new Map(inputs.map((tensor, i) => [tensor, given[i]!]));
+  const outputOf = (tensor: SymbolicTensor): Output => {
+    const found = known.get(tensor);
+    if (found) return found;
+    const { sourceLayer: layer, nodeIndex } = tensor;
+    const { inputTensors, outputTensors, callArgs } = layer.inboundNodes[nodeIndex] as unknown as {
+      inputTensors: SymbolicTensor[];
+      outputTensors: SymbolicTensor[];
+      callArgs?: object;
+    };
+    const read = inputTensors.map(outputOf);
+    const call = { layer, inputs: read, options: callArgs ?? {} };
+    const made =
+      'layers' in layer
+        ? outputsOf(layer as unknown as LayersModel, read)
+        : outputTensors.map((_, index) => ({ call, index }));
+    for (const [i, output] of outputTensors.entries()) known.set(output, made[i]!);
+    return known.get(tensor)!;
+  };
+  return outputs.map(outputOf);
+}
+
+/** The calls that compute outputs, each after those that it reads, except the known ones and what only those read. */
+export function callsTo(
+  outputs: readonly Output[],
+  known: Pick<ReadonlyMap<Call, unknown>, 'has'> = new Map(),
+): Call[] {
+  const calls = new Set<Call>();
+  const visit = (call: Call) => {
+    if (calls.has(call) || known.has(call)) return;
+    for (const input of call.inputs) visit(input.call);
+    calls.add(call);
+  };
+  for (const { call } of outputs) visit(call);
+  return [...calls];
+}
+
+/**
+ * Computes outputs, tensors or symbolic ones, call by call.
+ *
+ * @param known the outputs of some calls, among them the input's.
+ * @param apply returns a call's outputs.
+ */
+export function compute<T>(
+  outputs: readonly Output[],
+  known: ReadonlyMap<Call, readonly T[]>,
+  apply: (call: Call, inputs: T[]) => readonly T[],
+): T[] {
+  const done = new Map(known);
+  const tensorAt = ({ call, index }: Output) => done.get(call)![index]!;
+  for (const call of callsTo(outputs, known)) done.set(call, apply(call, call.inputs.map(tensorAt)));
+  return outputs.map(tensorAt);
+}
+
+/**
+ * Calls a layer.
+ *
+ * @param layer the call's own by default.
+ */
+export function applied<T extends Tensor | SymbolicTensor>(
+  call: Call,
+  inputs: readonly T[],
+  layer: layers.Layer = call.layer,
+): T[] {
+  const given = (inputs.length === 1 ? inputs[0] : inputs) as Tensor;
+  return [layer.apply(given, call.options) as Tensor | Tensor[]].flat() as T[];
+}
+
+/** The calls that read a call's outputs. */
+export function readersOf({ calls }: Graph, call: Call): Call[] {
+  return calls.filter(({ inputs }) => inputs.some((input) => input.call === call));
+}
