@@ -49,7 +49,7 @@ const stress: TestProjectInlineConfiguration = {
   plugins: [vitestStress()],
   test: {
     name: 'stress',
-    include: ['test/stress/*.test.ts', 'test/wasm/{batchNorm,corners,oddNumbers,pool}.test.ts'],
+    include: ['test/stress/*.test.ts', 'test/wasm/{batchNorm,bounds,corners,oddNumbers,pool}.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -1,6 +1,6 @@
 import { type FusedBatchNormAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { addressOf, inPlaceOf, withMemory } from './backend.js';
-import { eachMapPart, numbersOf, poolingOf, poolMap, spreadToMap } from './pool.js';
+import { eachMapPart, type MapPart, numbersOf, poolingOf, poolMap, spreadToMap, withMap } from './pool.js';
 import { type Call, type OwnCall, PER_NUMBER, runTasks, shares, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
@@ -72,7 +72,8 @@ export function fusedBatchNorm(
 
 /**
  * The gradients of scale, offset and, if wanted, x, which takes dy's memory, or x's if there is a pooling, unless another tensor
- * shares it. The gradient of the map before a pooling exists some images at a time, once for the sums and once for that of x.
+ * shares it. The gradient of the map before a pooling exists some images at a time: if those are not all, once for the sums and once
+ * more for that of x.
  */
 export function batchNormGrad(call: OwnCall<'BatchNormGrad'>): TensorInfo[] {
   const { backend, kernels, inputs, attrs } = call;
@@ -87,44 +88,37 @@ export function batchNormGrad(call: OwnCall<'BatchNormGrad'>): TensorInfo[] {
   const pool = attrs.pool && poolingOf(x.shape, attrs.pool);
   const all = rowsOf(x);
 
-  /** Runs `use` on the gradient of the map, or of some images at a time if there is a pooling. */
-  const eachRows = (use: (some: Rows, dy: number) => void) => {
-    if (!pool) return use(all, at(dy));
-    eachMapPart(call, pool, ({ outputsBefore, ...part }, map) => {
+  /** All gradients; `eachRows` runs its argument on the gradient of the map, or on those of some images at a time. */
+  const gradients = (eachRows: (use: (some: Rows, dy: number) => void) => void) =>
+    withSums(call, channels, pool?.batchSize ?? 1, (sums, ofPart) => {
+      const statistics = [at(mean), at(variance), at(scale), at(offset), epsilon, Number(relu)];
+      let count = 0;
+      eachRows((some, dy) => {
+        count += onRows(call, 'normGradientSums', some, (before, rows, part) => [
+          ...[dy + before, from + some.before + before, rows, channels, ...statistics, ofPart(count + part)],
+        ]);
+      });
+      kernels.normGradients(
+        ...[count, sums, all.rows, channels, at(variance), at(offset), epsilon, Number(relu)],
+        ...[at(dScale), at(dOffset)],
+      );
+      if (!wantsX) return;
+      eachRows((some, dy) =>
+        onRows(call, 'normInputGradient', some, (before, rows) => [
+          ...[dy + before, from + some.before + before, rows, channels, at(mean), at(offset), Number(relu)],
+          ...[sums, at(dx) + some.before + before],
+        ]),
+      );
+    });
+
+  if (!pool) gradients((use) => use(all, at(dy)));
+  else {
+    const spread = ({ pool, outputsBefore }: MapPart, map: number) => {
       const pooled = { map, outputs: at(dy) + 4 * outputsBefore, choices: at(choices) + outputsBefore };
-      spreadToMap(call, part.pool, pooled);
-      use(rowsOf(x, part), map);
-    });
-  };
-  withSums(call, channels, pool?.batchSize ?? 1, (sums, ofPart) => {
-    const statistics = [at(mean), at(variance), at(scale), at(offset), epsilon, Number(relu)];
-    let count = 0;
-    eachRows((some, dy) => {
-      count += onRows(call, 'normGradientSums', some, (before, rows, part) => [
-        ...[dy + before, from + some.before + before, rows, channels, ...statistics, ofPart(count + part)],
-      ]);
-    });
-    kernels.normGradients(
-      ...[count, sums, all.rows, channels, at(variance), at(offset), epsilon, Number(relu)],
-      ...[at(dScale), at(dOffset)],
-    );
-    if (!wantsX) return;
-    eachRows((some, dy) =>
-      onRows(call, 'normInputGradient', some, (before, rows) => [
-        ...[
-          dy + before,
-          from + some.before + before,
-          rows,
-          channels,
-          at(mean),
-          at(offset),
-          Number(relu),
-          sums,
-        ],
-        at(dx) + some.before + before,
-      ]),
-    );
-  });
+      spreadToMap(call, pool, pooled);
+    };
+    withMap(call, pool, spread, (each) => gradients((use) => each((part, map) => use(rowsOf(x, part), map))));
+  }
   return outputs;
 }
 

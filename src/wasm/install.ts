@@ -62,7 +62,8 @@ export interface WasmKernelOptions {
   /**
    * The number of threads, including this one, for prediction and training. Default 1. Each thread computes some images of the
    * batch, some rows of a single image, or some numbers of a tensor. Results equal those of one thread, except that the gradient
-   * of a convolution's filter, which is the sum of the threads' sums, rounds differently; they are the same in every run.
+   * of a convolution's filter and the sums of batch normalization in training, which are sums of the threads' sums, round
+   * differently; they are the same in every run.
    *
    * Several threads share the backend's memory. In Node that memory is created for it while the backend starts, so call this
    * before `setBackend('wasm')`. In a page they need cross-origin isolation and a content security policy that allows

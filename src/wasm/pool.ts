@@ -84,26 +84,44 @@ export function numbersOf([, ...image]: number[]): number {
 const PART = 2 ** 23;
 
 /** Some images of a pooled batch, and how many images and numbers of the output come before them. */
-interface MapPart {
+export interface MapPart {
   pool: ConvInfo;
   imagesBefore: number;
   outputsBefore: number;
 }
 
 /** Runs `use` for some images of a pooled batch at a time, with working memory for their map before the pooling. */
-export function eachMapPart(
+export function eachMapPart(tools: Tools, pool: ConvInfo, use: (part: MapPart, map: number) => void): void {
+  withMap(tools, pool, use, (each) => each(() => {}));
+}
+
+/**
+ * The same for several passes: `passes` receives a function that runs its argument for each part, after `fill` has written the
+ * part's map. A map that exists as a whole is filled once.
+ */
+export function withMap(
   { backend, helpers }: Tools,
   pool: ConvInfo,
-  use: (part: MapPart, map: number) => void,
+  fill: (part: MapPart, map: number) => void,
+  passes: (each: (use: (part: MapPart, map: number) => void) => void) => void,
 ): void {
   const [map, outputs] = [numbersOf(pool.inShape), numbersOf(pool.outShape)];
   const atOnce = Math.max(1, Math.floor(PART / (4 * map))) * (helpers.length + 1);
   withMemory(backend, 4 * map * Math.min(atOnce, pool.batchSize), (address) => {
-    for (let first = 0; first < pool.batchSize; first += atOnce) {
-      const batchSize = Math.min(atOnce, pool.batchSize - first);
-      const before = { imagesBefore: first, outputsBefore: first * outputs };
-      use({ pool: { ...pool, batchSize }, ...before }, address);
-    }
+    let filled: number | undefined;
+    passes((use) => {
+      for (let first = 0; first < pool.batchSize; first += atOnce) {
+        const batchSize = Math.min(atOnce, pool.batchSize - first);
+        const part = {
+          pool: { ...pool, batchSize },
+          imagesBefore: first,
+          outputsBefore: first * outputs,
+        };
+        if (filled !== first) fill(part, address);
+        filled = first;
+        use(part, address);
+      }
+    });
   });
 }
 

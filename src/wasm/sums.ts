@@ -45,8 +45,26 @@ export function sumRows(
   runTasks(tools, tasks);
 }
 
+/** The sums, divided by `divisor`, of the rows of numbers at the address `x`. Each thread has some of the rows. */
+function sumColumns(
+  tools: Tools,
+  x: number,
+  rows: number,
+  columns: number,
+  to: number,
+  divisor: number,
+): void {
+  const tasks = shares(tools, rows, columns * PER_NUMBER).map(
+    ([first, end]): Task => ({
+      kernel: 'sumColumns',
+      args: () => [x + 4 * first * columns, end - first, columns, to + 4 * first, divisor],
+    }),
+  );
+  runTasks(tools, tasks);
+}
+
 function reduced(call: Call<{ x: TensorInfo }, SumAttrs>, divisorOf: (count: number) => number) {
-  const { backend, kernels, inputs, attrs, stock } = call;
+  const { backend, inputs, attrs, stock } = call;
   const { x } = inputs;
   const axes = util.parseAxisParam(attrs.axis, x.shape).sort((a, b) => a - b);
   const [first = 0] = axes;
@@ -64,7 +82,7 @@ function reduced(call: Call<{ x: TensorInfo }, SumAttrs>, divisorOf: (count: num
   );
   const [from, to] = [addressOf(backend, x), addressOf(backend, y)];
   const divisor = divisorOf(count);
-  if (inner === 1) kernels.sumColumns(from, outer, count, to, divisor);
+  if (inner === 1) sumColumns(call, from, outer, count, to, divisor);
   else sumRows(call, from, count, inner, to, { divisor, blocks: outer });
   return y;
 }

@@ -18,6 +18,7 @@ export const SHARED_KERNELS = [
   'reluGradient',
   'denseGradient',
   'sumRows',
+  'sumColumns',
   'addNumbers',
   'normSums',
   'normApply',

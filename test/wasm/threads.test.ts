@@ -199,8 +199,9 @@ describe('threads', () => {
         const attrs = { filterSize: [2, 2], strides: [2, 2], pad: 'valid' };
         const dx = engine().runKernel('MaxPoolGrad', { dy, input: x, output: dy }, attrs) as Tensor;
         const before = engine().runKernel('ReluGrad', { dy: dx, y: x }) as Tensor;
-        // By columns, by images, and by columns of two blocks.
-        const sums = [sum(x, [0, 1, 2]), sum(x, [1, 2]), sum(reshape(x, [2, 40_960, 40]), 1)];
+        // By columns, by images, by columns of two blocks, and by rows.
+        const blocks = reshape(x, [2, 40_960, 40]);
+        const sums = [sum(x, [0, 1, 2]), sum(x, [1, 2]), sum(blocks, 1), sum(blocks, 2)];
         return [dx, before, ...sums];
       });
     installWasmKernels();
@@ -210,7 +211,7 @@ describe('threads', () => {
     const start = vi.spyOn(Helper.prototype, 'start');
     expectEqual(await compute(), expected);
     expect(new Set(start.mock.calls.map(([kernel]) => kernel))).toEqual(
-      new Set(['maxPoolGradient', 'reluGradient', 'sumRows']),
+      new Set(['maxPoolGradient', 'reluGradient', 'sumRows', 'sumColumns']),
     );
     start.mockRestore();
   });
