@@ -36,7 +36,8 @@ export function multiply(
   mode: i32, bias: usize, relu: i32,
 ): void {
   const terms = segments * length;
-  const block = max(1, SECOND_CACHE / (terms * PANEL)) * 8;
+  // Sums of no terms are zero.
+  const block = max(1, SECOND_CACHE / max(1, terms * PANEL)) * 8;
   for (let j = 0; j < n; j += block) {
     const columns = min(block, n - j);
     const panels = b + (j >> 3) * terms * PANEL;

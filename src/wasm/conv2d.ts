@@ -10,7 +10,10 @@ import { clampInPlace, isClamping } from './clamp.js';
 import { convolve } from './convolution.js';
 import type { Call } from './run.js';
 
-/** 3x3 convolutions of stride 1; the backend's own kernel computes the others. */
+/**
+ * 3x3 convolutions of stride 1, and those of images without channels; the backend's own kernel computes the others, and nothing
+ * where there are no channels.
+ */
 export function conv2d(call: Call<{ x: TensorInfo; filter: TensorInfo }, Conv2DAttrs>) {
   const { backend, inputs, attrs } = call;
   const info = infoOf('conv2d', inputs, attrs);
@@ -95,12 +98,13 @@ function isOurs({ x, filter }: { x: TensorInfo; filter: TensorInfo }, info: Conv
   return (
     x.dtype === 'float32' &&
     filter.dtype === 'float32' &&
-    info.filterHeight === 3 &&
-    info.filterWidth === 3 &&
-    info.strideHeight === 1 &&
-    info.strideWidth === 1 &&
+    (info.inChannels === 0 || isSmall(info)) &&
     info.dilationHeight === 1 &&
     info.dilationWidth === 1 &&
     info.inChannels === filter.shape[2]
   );
+}
+
+function isSmall({ filterHeight, filterWidth, strideHeight, strideWidth }: ConvInfo): boolean {
+  return filterHeight === 3 && filterWidth === 3 && strideHeight === 1 && strideWidth === 1;
 }

@@ -40,7 +40,8 @@ function isOnePass({ backend, kernels, inputs, attrs }: OwnCall<'DenseGrad'>): b
   const { x, dy } = inputs;
   const [rows, columns] = x.shape as [number, number];
   const count = rows * columns;
-  if (dy.shape[1]! % 4 > 0 || count === 0) return false;
+  const units = dy.shape[1]!;
+  if (units % 4 > 0 || count * units === 0) return false;
   const zeros = attrs.behindRelu || !attrs.wantsX ? kernels.zeros(count, addressOf(backend, x)) : 0;
   return count - zeros <= Math.max(FEW.rows * columns, FEW.fraction * count);
 }

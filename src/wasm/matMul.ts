@@ -5,7 +5,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
-import { addressOf, zeros } from './backend.js';
+import { addressOf } from './backend.js';
 import { clampInPlace, isClamping } from './clamp.js';
 import { multiply } from './product.js';
 import type { Call, Tools } from './run.js';
@@ -54,13 +54,11 @@ function product(
     (!bias || (k > 0 && bias.shape.length === 1 && bias.shape[0] === n && bias.dtype === 'float32'));
   if (!plain) return undefined;
   const { backend } = tools;
-  if (k === 0) return zeros(backend, [...batchShape, m, n]);
   const c = backend.makeOutput([...batchShape, m, n], 'float32');
   const [batchesA, batchesB] = [a, b].map(({ shape }) => batchesOf(shape.slice(0, -2), batchShape));
   const stepsA = transposeA ? ([4, 4 * m] as const) : ([4 * k, 4] as const);
   const stepsB = transposeB ? ([4, 4 * k] as const) : ([4 * n, 4] as const);
-  const batches = m * n > 0 ? util.sizeFromShape(batchShape) : 0;
-  for (let i = 0; i < batches; i++) {
+  for (let i = 0; i < util.sizeFromShape(batchShape); i++) {
     const addresses = {
       a: addressOf(backend, a) + 4 * m * k * batchesA!(i),
       b: addressOf(backend, b) + 4 * k * n * batchesB!(i),

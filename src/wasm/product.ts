@@ -1,3 +1,4 @@
+import { floats } from './backend.js';
 import type { Kernels } from './kernels.js';
 import { PER_NUMBER, PER_TERM, runTasks, shares, type Tools } from './run.js';
 import type { Task } from './tasks.js';
@@ -38,6 +39,8 @@ const ZEROS = { fraction: 0.4, rows: 9, columns: 256 };
 /** Computes a product. Each thread computes some columns, so that numbers do not depend on how many there are. */
 export function multiply(tools: Tools, product: Product, addresses: Addresses): void {
   const { m, n, k } = product;
+  if (m * n === 0) return;
+  if (k === 0) return void floats(tools.backend, addresses.c, m * n).fill(0);
   const way = wayOf(tools.kernels, product, addresses.a);
   const bytes = workOf(tools.kernels, way, product);
   const tasks = shares(tools, Math.ceil(n / 8), 8 * k * (m * PER_TERM + PER_NUMBER)).map(

@@ -8,6 +8,7 @@ import {
   ones,
   setBackend,
   type Tensor,
+  type Tensor1D,
   type Tensor2D,
   type Tensor4D,
   tensor,
@@ -16,6 +17,7 @@ import {
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { size } from '../../src/base/shapes.js';
+import { runOwnKernel } from '../../src/tfjs/kernels.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { expectSame, numbers, on, random, rounding } from './compare.js';
 
@@ -188,6 +190,35 @@ test('products of batches that broadcast are those of their matrices', async () 
     expect(values).toHaveLength(expected.length);
     for (const [i, value] of expected.entries())
       expect(Math.abs(values![i]! - value)).toBeLessThan(rounding(5));
+  }
+});
+
+test('convolutions of images without channels are their bias', async () => {
+  for (const side of [1, 3]) {
+    for (const activation of ['linear', 'relu'] as const) {
+      const compute = () => {
+        const [x, filter] = [ones([2, 5, 4, 0]) as Tensor4D, ones([side, side, 0, 9]) as Tensor4D];
+        const bias = random([9], 1) as Tensor1D;
+        return [
+          conv2d(x, filter, side, 'same'),
+          fused.conv2d({ x, filter, bias, strides: 1, pad: 'same', activation }),
+        ];
+      };
+      await expectSame(compute, 0);
+    }
+  }
+});
+
+test('the gradients of dense layers without examples or units are zeros', async () => {
+  for (const [rows, columns] of [
+    [0, 4],
+    [3, 0],
+  ] as const) {
+    const gradients = await on('wasm', () => {
+      const inputs = { x: ones([rows, 5]), dy: ones([rows, columns]), weights: ones([5, columns]) };
+      return runOwnKernel('DenseGrad', inputs, { behindRelu: false, wantsX: true });
+    });
+    expect(gradients).toEqual([new Float32Array(5 * columns), new Float32Array(rows * 5)]);
   }
 });
 
