@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const KERNELS = here('../src/wasm/binaries.ts');
 const SCATTER = here('../src/weights/layout/binary.ts');
+const RESIZE = here('../src/images/binary.ts');
 
 /** Compiles unless the files are up to date. */
 export async function compileKernels(): Promise<void> {
@@ -19,7 +20,15 @@ export async function compileKernels(): Promise<void> {
   for (const name of names) hash.update(`${name}\0`).update(readFileSync(here(name)));
   const header = `// Compiled from assembly/ (${hash.digest('hex')}). Do not edit.\n`;
   const isCurrent = (file: string) => existsSync(file) && readFileSync(file, 'utf8').startsWith(header);
-  if (isCurrent(KERNELS) && isCurrent(SCATTER)) return;
+  if ([KERNELS, SCATTER, RESIZE].every(isCurrent)) return;
+  const resize = await compile('resize.ts', ['simd']);
+  write(
+    RESIZE,
+    `${header}
+/** Both passes of a resizing with 128-bit SIMD, ${resize.length} bytes in base64. */
+export const RESIZE = '${base64(resize)}';
+`,
+  );
   const scatter = await compile('scatter.ts', ['simd']);
   write(KERNELS, `${header}${await kernelsModule()}`);
   write(

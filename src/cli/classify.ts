@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { classify, type Prediction } from 'vgg-blocks/imagenet';
 import { eachImage, IMAGES_HELP } from './images.js';
-import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
+import { labelsOption } from './labels.js';
+import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
 import { printing } from './process.js';
 

@@ -10,15 +10,8 @@ import { type Batch, confusionChart, type Examples, evaluate } from 'vgg-blocks/
 import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
 import { isSetFolder, loadData } from './data.js';
 import { listing, percent } from './finetuned.js';
-import {
-  labelsOf,
-  labelsOption,
-  type NetworkArguments,
-  type OpenNetwork,
-  openNetwork,
-  prepared,
-  withNetwork,
-} from './network.js';
+import { labelsOf, labelsOption } from './labels.js';
+import { type NetworkArguments, type OpenNetwork, openNetwork, prepared, withNetwork } from './network.js';
 import { numberIn, numeric } from './options.js';
 import { printing } from './process.js';
 import { checkAccuracy } from './runs.js';

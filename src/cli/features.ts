@@ -42,7 +42,10 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const base = out.slice(0, -'.npy'.length);
   const { model, source, preprocessing } = await loadNetwork('features', args);
   const { crop } = preprocessing;
-  const extractor = featureExtractor(model, names, { inputShape: [crop, crop, 3], pooling });
+  const extractor = featureExtractor(model, names, {
+    inputShape: [crop, crop, preprocessing.channels === 'gray' ? 1 : 3],
+    pooling,
+  });
   const layers = extractor.outputs.map(({ shape }, i) => {
     const file = names.length === 1 ? out : `${base}.${names[i]}.npy`;
     return { layer: names[i]!, file, shape: shape.slice(1) as number[] };

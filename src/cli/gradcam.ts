@@ -5,7 +5,8 @@ import { featureExtractor, featureMapGrid, gradCam } from 'vgg-blocks/features';
 import { overlay, preprocess } from 'vgg-blocks/images';
 import { writeImage } from 'vgg-blocks/node';
 import { eachImage, IMAGES_HELP } from './images.js';
-import { labelsOption, loadClassifier, type NetworkArguments, withNetwork } from './network.js';
+import { labelsOption } from './labels.js';
+import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
 
 interface GradCamArguments extends NetworkArguments {

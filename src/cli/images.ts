@@ -1,19 +1,15 @@
-import { readdir, stat } from 'node:fs/promises';
-import { extname, isAbsolute, join } from 'node:path';
-import { glob, isDynamicPattern } from 'tinyglobby';
 import type { RawImage } from 'vgg-blocks/images';
 import { countBar, readImage } from 'vgg-blocks/node';
-
-const EXTENSIONS = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif'];
-
-/** Files that macOS adds to archives and other disks. */
-const LEFT_BEHIND = /(^|[\\/])(\._|__MACOSX[\\/])/;
+import { imagePaths } from './imagePaths.js';
 
 /** Help for a command's images argument. */
 export const IMAGES_HELP = 'images, folders of images, or globs';
 
 /** Prints a line without disturbing the progress bar. */
 export type Print = (line: string) => void;
+
+/** Images that are decoded, on other threads, before their turn. */
+const AHEAD = 4;
 
 /**
  * Runs `work` for each image that the patterns name: files, the images of folders, and the matches of globs. An image that
@@ -37,14 +33,18 @@ export async function eachImage(
     bar.stop();
     console.error(line);
   };
-  const paths = await imagesOf(patterns, complain);
+  const paths = await imagePaths(patterns, complain);
   let failed = 0;
   try {
+    const images = readAhead(paths);
     for (const [done, path] of paths.entries()) {
       bar.update({ done, total: paths.length, unit: 'images' });
-      const image = await readImage(path).catch((error: Error) => complain(error.message));
-      if (image) await work(image, path, print);
-      else failed++;
+      const { value: image } = await images.next();
+      if (image && 'data' in image) await work(image, path, print);
+      else {
+        complain((image as Error).message);
+        failed++;
+      }
     }
   } finally {
     bar.stop();
@@ -57,30 +57,12 @@ export async function eachImage(
   process.exitCode ??= 1;
 }
 
-/** The paths of the images that the patterns name, in order; a pattern that names none is reported. */
-async function imagesOf(patterns: readonly string[], complain: Print): Promise<string[]> {
-  const paths: string[] = [];
-  for (const pattern of patterns) {
-    const found = await stat(pattern).catch(() => undefined);
-    const isGlob = !found && isDynamicPattern(pattern);
-    if (!found?.isDirectory() && !isGlob) {
-      paths.push(pattern);
-      continue;
-    }
-    const inside = isGlob
-      ? await glob(pattern.replaceAll('\\', '/'), { absolute: isAbsolute(pattern) })
-      : (await readdir(pattern, { recursive: true }))
-          .filter((name) => EXTENSIONS.includes(extname(name).toLowerCase()) && !LEFT_BEHIND.test(name))
-          .map((name) => join(pattern, name));
-    if (inside.length === 0) {
-      process.exitCode ??= 1;
-      complain(
-        isGlob
-          ? `${pattern} matches no files.`
-          : `${pattern} contains no images (files that end in ${EXTENSIONS.join(', ')}).`,
-      );
-    }
-    paths.push(...inside.sort());
+/** The images in order, each as its pixels or as the reason that it has none, decoded while those before it are used. */
+async function* readAhead(paths: readonly string[]): AsyncGenerator<RawImage | Error, void, undefined> {
+  const read = (path: string) => readImage(path).catch((error: Error) => error);
+  const pending = paths.slice(0, AHEAD).map(read);
+  for (let next = AHEAD; pending.length > 0; next++) {
+    yield (await pending.shift())!;
+    if (next < paths.length) pending.push(read(paths[next]!));
   }
-  return paths;
 }

@@ -1,9 +1,7 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { LABELS } from 'vgg-blocks/imagenet';
 import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from 'vgg-blocks/images';
 import {
   type FromWeightsOptions,
@@ -14,6 +12,7 @@ import {
 } from 'vgg-blocks/weights';
 import { type BackendArguments, useBackend } from './backend.js';
 import { readFinetuned } from './finetuned.js';
+import { labelsOf } from './labels.js';
 import { shared, WEIGHT_FILES_HELP } from './options.js';
 import {
   type BuildingArguments,
@@ -122,10 +121,11 @@ export async function openNetwork(
 export function prepared(command: string, args: NetworkArguments, network: OpenNetwork): ReadyNetwork {
   const { preprocessing: known, problem, usual, source, ...found } = network;
   try {
-    const side = sideOf(`${command}: ${source}`, found.model.inputs[0]!.shape);
+    const where = `${command}: ${source}`;
+    const { side, isGray } = inputOf(where, found.model.inputs[0]!.shape);
     const chosen = args.preprocessing ? PREPROCESSINGS[args.preprocessing] : known;
-    if (!chosen) throw unsaid(command, source, problem, usual);
-    return { ...found, source, preprocessing: sizedFor(chosen, side) };
+    if (!chosen) throw unsaid(command, source, problem, isGray ? 'plain' : usual);
+    return { ...found, source, preprocessing: sizedFor(isGray ? grayed(where, chosen) : chosen, side) };
   } catch (error) {
     found.model.dispose();
     throw error;
@@ -173,14 +173,6 @@ export async function loadClassifier(
     );
   }
   return { ...ready, labels: await labelsOf(command, args.labels, ready) };
-}
-
-/** The option of {@link loadClassifier}. */
-export function labelsOption(): Option {
-  return new Option(
-    '--labels <file>',
-    "class names, one per line (default: those in the weights, ImageNet's for 1000 classes, otherwise numbers)",
-  );
 }
 
 /** Loads weights by name or from a file, or the network in a folder written by `finetune`. */
@@ -236,38 +228,25 @@ export function sizedFor(preprocessing: Preprocessing, side: number | null): Pre
   return side ? preprocessingAt(preprocessing, side) : preprocessing;
 }
 
-/** The side of the images that a network takes; null for any. */
-function sideOf(where: string, shape: readonly (number | null)[]): number | null {
+/** The side of the images that a network takes, null for any, and whether they are gray. */
+function inputOf(where: string, shape: readonly (number | null)[]): { side: number | null; isGray: boolean } {
   const [, height, width, channels] = shape;
-  if (height !== width || channels !== 3) {
+  if (height !== width || (channels !== 3 && channels !== 1)) {
     const given = [height, width, channels].map((length) => length ?? 'any').join('x');
     throw new Error(
-      `${where} takes images of ${given}, but image files are prepared as square RGB; use a network for those. evaluate measures this one on arrays, such as IDX files.`,
+      `${where} takes images of ${given}, but image files are prepared as squares, in color or gray; use a network for those. evaluate measures this one on arrays, such as IDX files.`,
     );
   }
-  return height!;
+  return { side: height!, isGray: channels === 1 };
 }
 
-/** The names of a network's classes. */
-export async function labelsOf(
-  command: string,
-  file: string | undefined,
-  { classes, classNames }: Pick<ReadyNetwork, 'classes' | 'classNames'>,
-): Promise<readonly string[]> {
-  if (file === undefined) {
-    if (classNames) return classNames;
-    return classes === LABELS.length ? LABELS : Array.from({ length: classes! }, (_, i) => `class ${i}`);
+/** A preprocessing for a network of gray images; the mean and deviation of colors cannot be those of gray. */
+function grayed(where: string, preprocessing: Preprocessing): Preprocessing {
+  const { mean, std } = preprocessing;
+  if ([mean, std].every((three) => three.every((one) => one === three[0]))) {
+    return { ...preprocessing, channels: 'gray' };
   }
-  const text = await readFile(file, 'utf8').catch((error: Error) => {
-    throw new Error(
-      `${command}: the labels in ${file} could not be read (${error.message}); check --labels.`,
-    );
-  });
-  const labels = text.split(/\r?\n/).filter((line) => line !== '');
-  if (labels.length !== classes) {
-    throw new Error(
-      `${command}: ${file} lists ${labels.length} classes, but the network has ${classes}; write one per line.`,
-    );
-  }
-  return labels;
+  throw new Error(
+    `${where} takes gray images, and this preprocessing is for color; pass --preprocessing plain.`,
+  );
 }

@@ -115,10 +115,14 @@ function cut(
     const shorter = Math.min(image.width, image.height);
     const length = Math.min(shorter, Math.round((side * shorter) / random.between(...crop.shorterSide)));
     const [left, top] = [random.below(image.width - length + 1), random.below(image.height - length + 1)];
-    return resize(cropped(image, { left, top, width: length, height: length }), side, side, preprocessing);
+    return resize(
+      cropped(image, { left, top, width: length, height: length }),
+      { width: side, height: side },
+      preprocessing,
+    );
   }
   const region = randomRegion(image.width, image.height, scaleOf(crop), ratioOf(crop), random);
-  return resize(cropped(image, region), side, side, preprocessing);
+  return resize(cropped(image, region), { width: side, height: side }, preprocessing);
 }
 
 /**

@@ -6,7 +6,7 @@ import { messageOf } from '../base/realm.js';
 import { centerCropped } from '../images/crop.js';
 import { normalizer } from '../images/normalize.js';
 import type { RgbImage } from '../images/pixels.js';
-import type { Preprocessing } from '../images/preprocessing.js';
+import { depthOf, type Preprocessing } from '../images/preprocessing.js';
 import { type Augmentation, augmented } from './augment.js';
 import { type BatchOrder, batchIndices, prefetched } from './batches.js';
 
@@ -63,7 +63,7 @@ export class ImageFileSet {
   constructor(given: ImageFileSetOptions) {
     const { entries, classNames, preprocessing } = given;
     this.length = entries.length;
-    this.shape = [preprocessing.crop, preprocessing.crop, 3];
+    this.shape = [preprocessing.crop, preprocessing.crop, depthOf(preprocessing)];
     this.classNames = classNames;
     this.labels = Int32Array.from(entries, ({ label }) => label);
     this.paths = entries.map(({ path }) => path);
@@ -97,7 +97,7 @@ export class ImageFileSet {
     const images = new Uint8Array(indices.length * height * width * 3);
     await this.#each(indices, undefined, (bytes, row) => images.set(bytes, row * bytes.length));
     const labels = Int32Array.from(indices, (index) => this.labels[index]!);
-    return { images, labels, storedShape: this.shape, classNames: this.classNames };
+    return { images, labels, storedShape: [height, width, 3], classNames: this.classNames };
   }
 
   async *#run(batches: readonly (readonly number[])[], { seed, signal }: ImageFileBatchOptions) {
@@ -108,8 +108,8 @@ export class ImageFileSet {
   }
 
   async #load(indices: readonly number[], seed: number | undefined, signal: AbortSignal) {
-    const [height, width] = this.shape;
-    const size = height * width * 3;
+    const [height, width, channels] = this.shape;
+    const size = height * width * channels;
     const values = new Float32Array(indices.length * size);
     const { preprocessing } = this.#given;
     const normalize = normalizer(preprocessing);

@@ -1,8 +1,11 @@
-import { div, mul, reverse, sub, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { div, mul, reverse, sub, sum, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { fail } from '../base/check.js';
 import type { Preprocessing } from './preprocessing.js';
 
-/** Converts RGB bytes to a network's input: its channel order, minus the mean, divided by the standard deviation. */
+/**
+ * Converts RGB bytes to a network's input: its channel order, minus the mean, divided by the standard deviation. For gray, the three
+ * bytes of a pixel are equal.
+ */
 export function normalizer({
   channels,
   white,
@@ -15,6 +18,11 @@ export function normalizer({
     return ((byte * white) / 255 - mean[channel]!) / std[channel]!;
   });
   const first = channels === 'BGR' ? 2 : 0;
+  if (channels === 'gray') {
+    return (bytes, into) => {
+      for (let i = 0; i < into.length; i++) into[i] = table[3 * bytes[3 * i]!]!;
+    };
+  }
   return (bytes, into) => {
     for (let i = 0; i < into.length; i += 3) {
       into[i] = table[3 * bytes[i + first]!]!;
@@ -31,13 +39,17 @@ export function normalizer({
  *
  * @param images `[batch, height, width, 3]`, RGB from 0 to 1.
  * @param preprocessing that of the weights; its sizes are not used.
- * @returns float32, shaped like the images.
+ * @returns float32, shaped like the images, or `[batch, height, width, 1]` for gray.
  */
 export function normalizeImages(images: Tensor4D, { channels, white, mean, std }: Preprocessing): Tensor4D {
   if (images.shape.length !== 4 || images.shape[3] !== 3) {
     fail('normalizeImages', `the images have shape [${images.shape}]; pass [batch, height, width, 3].`);
   }
   return tidy(() => {
+    if (channels === 'gray') {
+      const gray = sum(mul(images, [0.299, 0.587, 0.114]), 3, true) as Tensor4D;
+      return div(sub(mul(gray, white), mean[0]), std[0]);
+    }
     const ordered = channels === 'RGB' ? images : reverse(images, 3);
     return div(sub(mul(ordered, white), [...mean]), [...std]);
   });

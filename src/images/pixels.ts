@@ -119,10 +119,14 @@ function sizeOf(where: string, image: CanvasImageSource): { width: number; heigh
 function rgb(where: string, image: RawImage): RgbImage {
   const { data, width, height } = image;
   const channels = channelsOf(where, image);
-  const isColor = channels >= 3;
+  if (channels === 3) return { data: new Uint8Array(data), width, height };
+  const isColor = channels === 4;
   const bytes = new Uint8Array(3 * width * height);
-  for (let pixel = 0, to = 0; to < bytes.length; pixel += channels) {
-    for (let color = 0; color < 3; color++) bytes[to++] = data[pixel + (isColor ? color : 0)]!;
+  const [green, blue] = isColor ? [1, 2] : [0, 0];
+  for (let pixel = 0, to = 0; to < bytes.length; pixel += channels, to += 3) {
+    bytes[to] = data[pixel]!;
+    bytes[to + 1] = data[pixel + green]!;
+    bytes[to + 2] = data[pixel + blue]!;
   }
   return { data: bytes, width, height };
 }

@@ -2,8 +2,10 @@ import { wholeNumber } from '../base/check.js';
 
 /** The preparation of images that a set of weights was trained with. */
 export interface Preprocessing {
-  /** The order of the color channels. */
-  channels: 'RGB' | 'BGR';
+  /**
+   * The order of the color channels, or `'gray'`: one channel, as PIL's `convert('L')`, with the first number of `mean` and `std`.
+   */
+  channels: 'RGB' | 'BGR' | 'gray';
   /** The value of white before mean and standard deviation are applied. */
   white: 1 | 255;
   /** Subtracted from each channel, in the order of `channels`. */
@@ -17,6 +19,11 @@ export interface Preprocessing {
   interpolation: 'bilinear' | 'nearest';
   /** Whether resizing averages over the pixels it drops. */
   antialias: boolean;
+}
+
+/** The number of channels that a network of this preprocessing takes. */
+export function depthOf({ channels }: Pick<Preprocessing, 'channels'>): 1 | 3 {
+  return channels === 'gray' ? 1 : 3;
 }
 
 /** Preprocessing for networks trained from scratch: RGB from 0 to 1, the 224x224 center of an image whose shorter side is 224. */

@@ -7,6 +7,7 @@ import { ADAPTIVE_SIZE, resolveVgg, type VggOptions } from '../core/options.js';
 import { featureSize, minimumSize, PADDINGS, type Padding } from '../core/sizes.js';
 import { buildVgg } from '../core/vgg.js';
 import type { Source } from '../io/read.js';
+import { fromStore } from './browserStore.js';
 import { configuredModel } from './configuration/configuredModel.js';
 import { vggByConfiguration } from './configuration/vgg.js';
 import { type Checkpoint, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
@@ -68,7 +69,8 @@ export interface LoadedNetwork {
  * mismatched. Outputs are logits unless the file or `classifierActivation` says 'softmax'; `dropout` is 0.5 unless the file says
  * otherwise. A top that takes one number per channel follows global average pooling, and the model takes images of any size.
  *
- * @param source a path (Node), a URL, a Blob, or bytes.
+ * @param source a path (Node), a URL, a Blob, or bytes; in browsers also a model that tfjs stored there, `indexeddb://NAME` or
+ *   `localstorage://NAME`.
  * @throws WeightFileError when the file is damaged or not a VGG, has tensors without a place, or does not say which of several
  *   networks it is and no option does; RangeError when an option does not fit; the signal's reason.
  * @example
@@ -81,8 +83,9 @@ export async function fromWeights(
 ): Promise<LoadedNetwork> {
   checkHints('fromWeights', given);
   oneOf('fromWeights', 'pooling', given.pooling, [undefined, 'avg', 'max']);
-  const callers = { fetch, signal, onProgress, maxBytes, shards, key, rename };
-  return withCheckpoint(source, callers, async (checkpoint, reading) => {
+  const stored = await fromStore(source);
+  const callers = { fetch, signal, onProgress, maxBytes, shards: shards ?? stored.shards, key, rename };
+  return withCheckpoint(stored.source, callers, async (checkpoint, reading) => {
     const configured = vggByConfiguration(checkpoint);
     if (!configured && checkpoint.configuration !== undefined) {
       return fromConfiguration(checkpoint, given, reading);
@@ -90,7 +93,7 @@ export async function fromWeights(
     if (configured) refuseHints('fromWeights', checkpoint.file, given);
     const { network, parameters } = configured ?? vggByNames(checkpoint, given);
     const options = optionsFor(checkpoint.file, network, parameters, given);
-    const stored = metadataIn(checkpoint);
+    const metadataOfFile = metadataIn(checkpoint);
     const built = build(network, options);
     try {
       const targets = targetsOf('fromWeights', built);
@@ -105,7 +108,7 @@ export async function fromWeights(
       await fillModel(checkpoint, pairs, report, reading);
       initializeMissing(targets, report, options.seed);
       const ownOutputs = options.includeTop && options.classes === network.top?.classes;
-      const metadata = attachMetadata(checkpoint.file, built, stored, ownOutputs);
+      const metadata = attachMetadata(checkpoint.file, built, metadataOfFile, ownOutputs);
       return { model: built, network, report, metadata };
     } catch (error) {
       built.dispose();

@@ -152,7 +152,7 @@ const isTriple = (value: unknown, test: (number: number) => boolean) =>
 
 /** The fields of {@link Preprocessing}: what each may be, in words and as a test. */
 const FIELDS: Record<keyof Preprocessing, [allowed: string, test: (value: unknown) => boolean]> = {
-  channels: ["'RGB' or 'BGR'", (value) => value === 'RGB' || value === 'BGR'],
+  channels: ["'RGB', 'BGR' or 'gray'", (value) => ['RGB', 'BGR', 'gray'].includes(value as string)],
   white: ['1 or 255', (value) => value === 1 || value === 255],
   mean: ['three finite numbers', (value) => isTriple(value, () => true)],
   std: ['three finite numbers above 0', (value) => isTriple(value, (number) => number > 0)],

@@ -2,6 +2,7 @@ import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, wholeNumber } from '../../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../../images/index.js';
+import { depthOf } from '../../images/preprocessing.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { checkImageSize } from '../../tfjs/imageSize.js';
 import { preprocessingFor } from '../../weights/metadata.js';
@@ -45,7 +46,7 @@ export async function embed(
   wholeNumber('embed', 'batchSize', batchSize);
   const preprocessing = preprocessingFor('embed', model, given);
   const { crop } = preprocessing;
-  const inputShape = [crop, crop, 3] as const;
+  const inputShape = [crop, crop, depthOf(preprocessing)] as const;
   const graph = graphOf('embed', model);
   checkImageSize('embed', graph, inputShape, outputsAt([tapOf('embed', graph, layer)]));
   const extractor = featureExtractor(model, layer, { inputShape, pooling: 'avg' });

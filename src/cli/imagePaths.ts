@@ -1,0 +1,98 @@
+import { open, readdir, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, join, relative } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { FORMAT_BYTES, imageFormatOf } from '../base/imageFormat.js';
+import { isIgnored } from '../base/setLayout.js';
+
+/** Files named in the message about those that are left out. */
+const MAX_NAMES = 3;
+
+/**
+ * The paths of the images that the patterns name, in order: files, the images in folders and below, matches of globs. A pattern that
+ * names none is reported, and so are the files of folders that are not images, judging by their first bytes.
+ */
+export async function imagePaths(
+  patterns: readonly string[],
+  complain: (line: string) => void,
+): Promise<string[]> {
+  const paths: string[] = [];
+  for (const pattern of patterns) {
+    const found = await stat(pattern).catch(() => undefined);
+    if (found?.isDirectory()) {
+      const inside = await imagesBelow(pattern, complain);
+      if (inside.length === 0) {
+        process.exitCode ??= 1;
+        complain(`${pattern} contains no images.`);
+      }
+      paths.push(...inside);
+    } else if (!found && isDynamicPattern(pattern)) {
+      const matches = await glob(pattern.replaceAll('\\', '/'), { absolute: isAbsolute(pattern) });
+      if (matches.length === 0) {
+        process.exitCode ??= 1;
+        complain(`${pattern} matches no files.`);
+      }
+      paths.push(...matches.sort());
+    } else paths.push(pattern);
+  }
+  return paths;
+}
+
+/** The images of a folder, as `finetune` finds them; files of other kinds are left out with a message. */
+async function imagesBelow(folder: string, complain: (line: string) => void): Promise<string[]> {
+  const images: string[] = [];
+  const others: string[] = [];
+  for (const path of await filesBelow(folder, [], complain)) {
+    const isImage = await startsLikeImage(path);
+    (isImage ? images : others).push(path);
+  }
+  if (others.length > 0) {
+    const names = others.slice(0, MAX_NAMES).map((path) => relative(folder, path));
+    const listed = others.length > MAX_NAMES ? [...names, '...'] : names;
+    const subject =
+      others.length === 1 ? '1 file that is not an image' : `${others.length} files that are not images`;
+    complain(`${folder}: left out ${subject} (${listed.join(', ')}).`);
+  }
+  return images;
+}
+
+/** The files in a folder and below, sorted, without hidden ones. Links are followed, but no folder is entered within itself. */
+async function filesBelow(
+  folder: string,
+  above: readonly string[],
+  complain: (line: string) => void,
+): Promise<string[]> {
+  try {
+    const real = await realpath(folder);
+    if (above.includes(real)) return [];
+    const files: string[] = [];
+    for (const name of (await readdir(folder)).filter((one) => !isIgnored(one)).sort()) {
+      const path = join(folder, name);
+      const isFolder = await stat(path).then(
+        (found) => found.isDirectory(),
+        () => false,
+      );
+      files.push(...(isFolder ? await filesBelow(path, [...above, real], complain) : [path]));
+    }
+    return files;
+  } catch (error) {
+    process.exitCode ??= 1;
+    complain(`${folder} could not be read: ${(error as Error).message}.`);
+    return [];
+  }
+}
+
+/** Whether a file begins like an image; true for one that cannot be read or is empty, which reading it reports. */
+async function startsLikeImage(path: string): Promise<boolean> {
+  try {
+    if (!(await stat(path)).isFile()) return true;
+    const file = await open(path);
+    try {
+      const { bytesRead, buffer } = await file.read(new Uint8Array(FORMAT_BYTES), 0, FORMAT_BYTES);
+      return bytesRead === 0 || imageFormatOf(buffer.subarray(0, bytesRead)) !== undefined;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return true;
+  }
+}

@@ -1,0 +1,72 @@
+import { readFile } from 'node:fs/promises';
+import { Option } from 'commander';
+import { LABELS } from 'vgg-blocks/imagenet';
+
+/** The option that names the classes. */
+export function labelsOption(): Option {
+  return new Option(
+    '--labels <file>',
+    "class names: text with one per line, or JSON, a list or an index such as Keras' imagenet_class_index.json (default: those in the weights, ImageNet's for 1000 classes, otherwise numbers)",
+  );
+}
+
+/** The names of a network's classes: those in a file, those that it carries, ImageNet's, or numbers. */
+export async function labelsOf(
+  command: string,
+  file: string | undefined,
+  { classes, classNames }: { classes?: number; classNames?: readonly string[] },
+): Promise<readonly string[]> {
+  if (file === undefined) {
+    if (classNames) return classNames;
+    return classes === LABELS.length ? LABELS : Array.from({ length: classes! }, (_, i) => `class ${i}`);
+  }
+  const bytes = await readFile(file).catch((error: Error) => {
+    throw new Error(
+      `${command}: the labels in ${file} could not be read (${error.message}); check --labels.`,
+    );
+  });
+  // Windows writes UTF-16 in places. The decoder removes the mark at the beginning.
+  const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
+  const text = new TextDecoder(isUtf16 ? 'utf-16le' : 'utf-8').decode(bytes);
+  const labels = /^\s*[[{]/.test(text) ? labelsOfJson(`${command}: ${file}`, text) : linesOf(text);
+  if (labels.length !== classes) {
+    throw new Error(
+      `${command}: ${file} lists ${labels.length} classes, but the network has ${classes}; write one per line.`,
+    );
+  }
+  return labels;
+}
+
+function linesOf(text: string): string[] {
+  return text
+    .split(/\r\n|\r|\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
+/**
+ * The labels of a JSON file: a list of names, or a table from the number of each class to its name (`id2label` of Hugging Face) or to
+ * a list that ends in it (Keras' `["n01440764", "tench"]`).
+ */
+function labelsOfJson(where: string, text: string): string[] {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`${where} begins like JSON but is not (${(cause as Error).message}); mend it.`, {
+      cause,
+    });
+  }
+  const table = Object((json as { id2label?: unknown }).id2label ?? json) as Record<string, unknown>;
+  const count = Object.keys(table).length;
+  return Array.from({ length: count }, (_, i) => {
+    const entry = table[i];
+    const name = Array.isArray(entry) ? entry.at(-1) : entry;
+    if (typeof name !== 'string') {
+      throw new Error(
+        `${where} has no name for class ${i}; use a list of names, or a table from the numbers 0 to ${count - 1} to names.`,
+      );
+    }
+    return name;
+  });
+}
