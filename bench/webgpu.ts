@@ -1,25 +1,34 @@
 /**
- * Compares tfjs's WebGPU backend alone with this library's kernels: examples per second of training and prediction of VGG-11/4 over
- * batch sizes, and milliseconds of each layer's kernels. Prints one JSON; what is known so far goes to the standard error.
+ * Compares tfjs's WebGPU backend alone with this library's kernels and PyTorch on CUDA, for VGG-11/4: examples per second of training
+ * and prediction over batch sizes, and milliseconds of the dense layers' products. Prints one JSON; each row also goes to the
+ * standard error as soon as it is known.
  *
- *     npm run bench:webgpu -- [--batches 8,32,128,512] [--size 224] [--ratio 4] [--seconds 2] [--budget 300] [--flags backend=vulkan]
+ *     npm run bench:webgpu -- [--batches 8,32,128,512] [--size 224] [--ratio 4] [--seconds 1] [--budget 180] [--flags backend=vulkan]
  *     npm run bench:webgpu -- --check
  *
- * `--seconds` is the time of one measurement after its warm-up, and no measurement starts after `--budget` seconds. `--check`
- * compares the kernels with the backend's own and with the cpu backend instead. `--parts` chooses among training, prediction and
- * layers; the layers are those of the first batch size.
+ * The kernels are `stock` (tfjs's), `ours`, `winograd` and `float16` (with these options), and PyTorch's. `--seconds` is the time of
+ * one measurement after its warm-up, and no measurement starts after `--budget` seconds; the slowest, training with tfjs's kernels,
+ * comes last. `--parts` chooses among training, prediction, trials (what the kernels' trials measured), products, torch,
+ * stock (training with tfjs's kernels), and layers (each layer's kernels at the first batch size; not by default). `--python` is one
+ * with PyTorch. `--check` compares the kernels with the backend's own and with the cpu backend instead.
  *
- * For a machine without the repository, esbuild makes one file of it, to be run beside `dist/linux-x64/dawn.node` of the package webgpu:
+ * For a machine without the repository, esbuild makes one file of it, to be run beside `dist/linux-x64/dawn.node` of the package
+ * webgpu, `webgpuTorch.py` and `pytorch.py`:
  *
  *     npx esbuild bench/webgpu.ts --bundle --platform=node --format=esm --main-fields=module,main --outfile=gpu/bench.mjs \
  *       --banner:js="const require = process.getBuiltinModule('module').createRequire(import.meta.url);"
  */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { ImageSet } from 'vgg-blocks/data';
 import { webgpuBackend } from 'vgg-blocks/node';
 import { train } from 'vgg-blocks/train';
-import { installWebgpuKernels } from 'vgg-blocks/webgpu';
+import { installWebgpuKernels, type WebgpuKernelOptions } from 'vgg-blocks/webgpu';
+import type { WebgpuBackend } from '../src/webgpu/backend.js';
+import { trialsOn } from '../src/webgpu/tuner.js';
 
 const { values: args } = parseArgs({
   options: {
@@ -27,9 +36,10 @@ const { values: args } = parseArgs({
     size: { type: 'string', default: '224' },
     ratio: { type: 'string', default: '4' },
     hidden: { type: 'string', default: '4096' },
-    seconds: { type: 'string', default: '2' },
-    budget: { type: 'string', default: '300' },
-    parts: { type: 'string', default: 'training,prediction,layers' },
+    seconds: { type: 'string', default: '1' },
+    budget: { type: 'string', default: '180' },
+    parts: { type: 'string', default: 'training,prediction,trials,products,torch,stock' },
+    python: { type: 'string', default: 'python3' },
     flags: { type: 'string', default: 'disable-dawn-features=timestamp_quantization' },
     check: { type: 'boolean', default: false },
   },
@@ -63,9 +73,16 @@ queue.submit = (buffers) => {
   submit(buffers);
 };
 
-/** Runs work with this library's kernels, or without. */
-async function withKernels<T>(ours: boolean, work: () => Promise<T>): Promise<T> {
-  const uninstall = ours ? installWebgpuKernels() : undefined;
+/** The library's kernels, by name: their options. */
+const KERNELS = {
+  ours: {},
+  winograd: { winograd: true },
+  float16: { precision: 'float16' },
+} satisfies Record<string, WebgpuKernelOptions>;
+
+/** Runs work with this library's kernels, or with the backend's own. */
+async function withKernels<T>(kernels: keyof typeof KERNELS | 'stock', work: () => Promise<T>): Promise<T> {
+  const uninstall = kernels === 'stock' ? undefined : installWebgpuKernels(KERNELS[kernels]);
   try {
     return await work();
   } finally {
@@ -104,17 +121,29 @@ interface Rate {
 
 type Network = ReturnType<typeof vgg>;
 
-/** Examples per second of `train` with SGD on images that are resized on the device. */
-async function trainingRate(model: Network, batchSize: number): Promise<Rate & { loss: number }> {
-  // The first steps of an epoch try tiles, compile and allocate, so epochs grow until one takes as long as it should.
-  for (let steps = 2; ; ) {
+/**
+ * Examples per second of `train` with SGD on images that are resized on the device.
+ *
+ * @param steps those of the measured epoch, if they are not to fill the time; the warm-up has half of them.
+ */
+async function trainingRate(
+  model: Network,
+  batchSize: number,
+  steps?: number,
+): Promise<Rate & { loss: number }> {
+  const epoch = async (steps: number) => {
     const trainSet = images(steps * batchSize);
     submissions = 0;
     const options = { batchSize, epochs: 1, learningRate: 0.01, optimizer: 'sgd' } as const;
     const row = (await train(model, { trainSet }, options)).epochs[0]!;
-    if (row.seconds >= seconds) return { ...rate(row.examplesPerSecond, batchSize, steps), loss: row.loss };
-    steps = Math.ceil(steps * Math.min(10, Math.max(1.5, (1.2 * seconds) / row.seconds)));
-  }
+    return { ...rate(row.examplesPerSecond, batchSize, steps), loss: row.loss };
+  };
+  // The first steps compile, allocate and try variants.
+  const warm = await epoch(steps ? steps / 2 : 3);
+  if (steps) return epoch(steps);
+  const { millisecondsPerStep } = await epoch(6);
+  const fill = Math.round((1000 * seconds) / Math.min(millisecondsPerStep, warm.millisecondsPerStep));
+  return epoch(Math.max(2, Math.min(500, fill)));
 }
 
 /** Examples per second of `predict` on images that are on the device. */
@@ -133,8 +162,8 @@ async function predictionRate(model: Network, batchSize: number): Promise<Rate> 
     return (performance.now() - start) / 1000;
   };
   try {
-    await run(2);
-    const times = Math.max(2, Math.min(200, Math.round(seconds / (await run(1)))));
+    await run(3);
+    const times = Math.max(2, Math.min(500, Math.round((seconds * 4) / (await run(4)))));
     return rate((times * batchSize) / (await run(times)), batchSize, times);
   } finally {
     x.dispose();
@@ -149,10 +178,11 @@ function rate(examplesPerSecond: number, batchSize: number, steps: number): Rate
   };
 }
 
-/** Keeps the device busy for a second, so that its clock is up. */
+/** Keeps the device busy for half a second, so that its clock is up; a processor's is. */
 async function warmUp(): Promise<void> {
+  if (adapter.software) return;
   const a = tf.ones([1024, 1024]);
-  for (const start = performance.now(); performance.now() - start < 1000; ) {
+  for (const start = performance.now(); performance.now() - start < 500; ) {
     const product = tf.matMul(a, a);
     await product.data();
     product.dispose();
@@ -181,27 +211,100 @@ if (args.check) {
 
 const parts = args.parts.split(',');
 const batches = args.batches.split(',').map(Number);
-const model = vgg(scaleArch(VGG11, ratio), { inputShape: [size, size, 1], hiddenUnits: Number(args.hidden) });
+const arch = scaleArch(VGG11, ratio);
+const hidden = Number(args.hidden);
+const model = vgg(arch, { inputShape: [size, size, 1], hiddenUnits: hidden });
 say({ built: model.countParams() });
 const rows: object[] = [];
-for (const [place, batch] of batches.entries()) {
-  for (const kernels of ['ours', 'stock'] as const) {
-    const run = (part: string, work: () => Promise<object>) =>
-      measure({ part, batch, kernels }, () => withKernels(kernels === 'ours', work));
-    if (parts.includes('training')) rows.push(await run('training', () => trainingRate(model, batch)));
-    if (parts.includes('prediction')) rows.push(await run('prediction', () => predictionRate(model, batch)));
+const add = async (what: object, work: () => Promise<object>) => void rows.push(await measure(what, work));
+
+if (parts.includes('training')) {
+  for (const batch of batches) {
+    for (const kernels of ['ours', 'winograd'] as const) {
+      await add({ part: 'training', batch, kernels }, () =>
+        withKernels(kernels, () => trainingRate(model, batch)),
+      );
+    }
   }
-  if (place === 0 && parts.includes('layers')) {
-    const { layerTimes } = await import('./webgpuLayers.js');
-    rows.push(
-      await measure({ part: 'layers', batch }, async () => ({
-        milliseconds: await layerTimes(ratio, size, batch),
-      })),
+}
+if (parts.includes('prediction')) {
+  for (const batch of [1, ...batches]) {
+    for (const kernels of ['ours', 'winograd', 'float16', 'stock'] as const) {
+      // Only few rows read weights in half precision.
+      if (kernels === 'float16' && batch > 32) continue;
+      await add({ part: 'prediction', batch, kernels }, () =>
+        withKernels(kernels, () => predictionRate(model, batch)),
+      );
+    }
+  }
+}
+if (parts.includes('trials')) {
+  for (const [key, { variants, chosen, milliseconds }] of trialsOn(backend as unknown as WebgpuBackend)) {
+    const names = variants.map(variantName);
+    const row = {
+      ...{ part: 'trial', key, table: names[0], chosen: names[chosen] },
+      milliseconds: Object.fromEntries(names.map((name, i) => [name, short(milliseconds?.[i])])),
+    };
+    say(row);
+    rows.push(row);
+  }
+}
+if (parts.includes('products')) {
+  const { productTimes } = await import('./webgpuProducts.js');
+  const inputs = (arch.at(-1)![1] * Math.floor(size / 2 ** arch.length) ** 2) as number;
+  const layers = { fc1: [inputs, hidden], fc2: [hidden, hidden], predictions: [hidden, 10] } as const;
+  for (const batch of [64, ...batches].filter((rows) => rows >= 32)) {
+    for (const [layer, [inputs, outputs]] of Object.entries(layers)) {
+      await add({ part: 'products', batch, layer }, () => productTimes(batch, inputs, outputs));
+    }
+  }
+  freePool();
+}
+if (parts.includes('torch')) {
+  const given = [arch, size, hidden, batches, seconds].map((argument) => JSON.stringify(argument));
+  const script = fileURLToPath(new URL('webgpuTorch.py', import.meta.url));
+  freePool();
+  const child = spawn(args.python, [script, ...given], { stdio: ['ignore', 'pipe', 'inherit'] });
+  child.once('error', (error) => say(failure(error)));
+  for await (const line of createInterface({ input: child.stdout })) {
+    const row = JSON.parse(line) as object;
+    say(row);
+    rows.push(row);
+  }
+}
+if (parts.includes('layers')) {
+  const { layerTimes } = await import('./webgpuLayers.js');
+  const batch = batches[0]!;
+  await add({ part: 'layers', batch }, async () => ({ milliseconds: await layerTimes(ratio, size, batch) }));
+  freePool();
+}
+if (parts.includes('stock')) {
+  // A step of 128 images takes seconds, even on a large GPU.
+  for (const batch of batches.toSorted((a, b) => a - b)) {
+    await add({ part: 'training', batch, kernels: 'stock' }, () =>
+      withKernels('stock', () => trainingRate(model, batch, 2)),
     );
-    freePool();
   }
 }
 console.log(
   JSON.stringify({ adapter, node: process.version, network: `VGG-11/${ratio}, ${size}x${size}x1`, rows }),
 );
 process.exit(0);
+
+/** A variant of a trial, such as `128x64` for tiles of a product, or `F(4) 128x64` for those of Winograd's algorithm. */
+function variantName(variant: unknown): string {
+  const { outputs, tile, ...own } = variant as {
+    outputs?: number;
+    tile?: { rows: number; columns: number };
+    m?: number;
+    n?: number;
+    rows?: number;
+    columns?: number;
+  };
+  const { rows, columns } = tile ?? { rows: own.m ?? own.rows, columns: own.n ?? own.columns };
+  return `${outputs ? `F(${outputs}) ` : ''}${rows}x${columns}`;
+}
+
+function short(milliseconds: number | undefined): number | undefined {
+  return milliseconds && Number(milliseconds.toPrecision(3));
+}

@@ -84,7 +84,8 @@ function sidesOf(a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: Batch
   return { rows, columns, terms, otherTerms };
 }
 
-function product(
+/** Computes a product here, whichever kernel is faster. */
+export function product(
   tools: Pick<Tools, 'backend' | 'tuner'>,
   { a, b, bias }: { a: TensorInfo; b: TensorInfo; bias?: TensorInfo },
   attrs: BatchMatMulAttrs,

@@ -7,19 +7,29 @@ const RUNS = 3;
 /** How much faster than the table's variant another must be to take its place; timestamps are rounded to 0.1 ms in browsers. */
 const GAIN = 0.95;
 
-/** The variants that trials chose, as long as a backend lives. */
-const chosen = new WeakMap<WebgpuBackend, Map<string, number>>();
+/** A trial of variants. */
+export interface Trial {
+  variants: readonly unknown[];
+  /** The place of the one that computes: the first, until the device has answered. */
+  chosen: number;
+  /** The device's time for each. */
+  milliseconds?: number[];
+}
 
-function chosenOn(backend: WebgpuBackend): Map<string, number> {
-  const known = chosen.get(backend) ?? new Map<string, number>();
-  chosen.set(backend, known);
+/** The trials of backends, as long as those live. */
+const trials = new WeakMap<WebgpuBackend, Map<string, Trial>>();
+
+/** The trials on a backend, by kernel and shape. */
+export function trialsOn(backend: WebgpuBackend): Map<string, Trial> {
+  const known = trials.get(backend) ?? new Map<string, Trial>();
+  trials.set(backend, known);
   return known;
 }
 
 /**
  * Chooses the fastest variant of a program for a shape. The first call computes with the first variant, which is the table's
  * choice, and times all of them on the same inputs; the device answers some calls later, and from then on the fastest computes. So
- * variants must give the same bits, or results would depend on the moment of the answer.
+ * variants must give the same bits, or results depend on the trial, as those of Winograd's algorithm do, which is an option.
  */
 export class Tuner {
   /** @param enabled whether to try; otherwise the table's variant always computes. */
@@ -39,19 +49,20 @@ export class Tuner {
     compute: (variant: V) => TensorInfo,
   ): TensorInfo {
     if (!this.enabled || variants.length < 2 || !canTime(backend)) return compute(variants[0]!);
-    const known = chosenOn(backend);
+    const known = trialsOn(backend).get(key);
     // What throws, throws here, to the caller, before a trial begins.
-    const result = compute(variants[known.get(key) ?? 0]!);
-    if (!known.has(key)) {
-      known.set(key, 0);
-      void this.try(backend, key, variants, compute);
+    const result = compute(variants[known?.chosen ?? 0]!);
+    if (!known) {
+      const trial: Trial = { variants, chosen: 0 };
+      trialsOn(backend).set(key, trial);
+      void this.try(backend, trial, variants, compute);
     }
     return result;
   }
 
   private async try<V>(
     backend: WebgpuBackend,
-    key: string,
+    trial: Trial,
     variants: readonly V[],
     compute: (variant: V) => TensorInfo,
   ): Promise<void> {
@@ -63,7 +74,8 @@ export class Tuner {
       const [, ...times] = await Promise.all(runs.map((timings) => Promise.all(timings)));
       const best = variants.map((_, i) => Math.min(...times.map((timings) => Number(timings[i]!.kernelMs))));
       const fastest = best.indexOf(Math.min(...best));
-      if (best[fastest]! < GAIN * best[0]!) chosenOn(backend).set(key, fastest);
+      trial.milliseconds = best;
+      if (best[fastest]! < GAIN * best[0]!) trial.chosen = fastest;
     } catch {
       // The device was lost; the next call says so.
     }
