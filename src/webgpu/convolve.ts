@@ -5,8 +5,8 @@ import type { Tile } from './product.js';
 import type { Tools } from './run.js';
 import { type WinogradVariant, winograd, winogradVariants } from './winograd.js';
 
-/** Channels on both sides from which Winograd's algorithm is chosen without a trial, where it may be. */
-const WINOGRAD_CHANNELS = 64;
+/** Where Winograd's algorithm is chosen without a trial, if it may be: from so many channels on both sides, and pixels. */
+const WINOGRAD = { channels: 64, pixels: 4096 };
 
 /** Winograd's algorithm, or without `outputs` a product in tiles. */
 type Variant = WinogradVariant | { outputs?: undefined; tile: Tile };
@@ -19,7 +19,9 @@ export function convolve(
   const product = productOf(convolution);
   const tiles: Variant[] = tilesFor(product).map((tile) => ({ tile }));
   const others = allowsWinograd ? winogradVariants(backend, convolution) : [];
-  const isFirst = Math.min(convolution.x.shape[3]!, product.columns) >= WINOGRAD_CHANNELS;
+  const isFirst =
+    Math.min(convolution.x.shape[3]!, product.columns) >= WINOGRAD.channels &&
+    product.rows >= WINOGRAD.pixels;
   const variants = isFirst ? [...others, ...tiles] : [...tiles, ...others];
   const key = `${product.name} ${product.rows}${allowsWinograd ? ' or Winograd' : ''}`;
   return tuner.run(backend, key, variants, (variant) =>

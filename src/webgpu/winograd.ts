@@ -29,7 +29,7 @@ export function winogradVariants(backend: WebgpuBackend, convolution: Convolutio
     const { tiles, points } = layoutOf(convolution, outputs);
     const images = imagesAtOnce(backend, convolution, outputs);
     if (images === 0) return [];
-    const rows = images * tiles;
+    const rows = Math.min(images, outShape[0]) * tiles;
     return tilesFor({ rows: rows < 128 ? rows : rows * points, columns, terms: channels })
       .slice(0, CANDIDATES)
       .map((tile) => ({ outputs, tile }));
