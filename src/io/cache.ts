@@ -1,8 +1,12 @@
+import { DataError } from './errors.js';
 import { makeFolders } from './makeFolders.js';
 import { openPending } from './pendingFile.js';
-import { nodeModules } from './runtime.js';
+import { nodeModules, systemCode } from './runtime.js';
 
-/** Keeps downloads between runs. Its methods never throw: a cache that fails behaves like an empty one. */
+/**
+ * Keeps downloads between runs. A cache that fails behaves like an empty one; its methods throw only a DataError, for a folder under
+ * the name of a file.
+ */
 export interface FileCache {
   /** A file's bytes; undefined if there is no such file. */
   read(name: string): Promise<Uint8Array | undefined>;
@@ -49,7 +53,10 @@ function folderCache(node: Node, folder: string): FileCache {
     read: (name) =>
       fs.readFile(path.join(folder, name)).then(
         (bytes) => new Uint8Array(bytes),
-        () => undefined,
+        (error: unknown) => {
+          if (systemCode(error) === 'EISDIR') throw inTheWay(path.join(folder, name));
+          return undefined;
+        },
       ),
     async write(name, bytes) {
       try {
@@ -78,11 +85,22 @@ function folderCache(node: Node, folder: string): FileCache {
     },
     remove: (name) => fs.rm(path.join(folder, name), { force: true }).catch(() => {}),
     locate: (name) =>
-      fs.access(path.join(folder, name)).then(
-        () => path.join(folder, name),
+      fs.stat(path.join(folder, name)).then(
+        (found) => {
+          if (found.isDirectory()) throw inTheWay(path.join(folder, name));
+          return path.join(folder, name);
+        },
         () => undefined,
       ),
   };
+}
+
+function inTheWay(folder: string): DataError {
+  return new DataError(
+    folder,
+    'unreadable',
+    'it is a folder, where the cache keeps a downloaded file; move it away.',
+  );
 }
 
 function browserCache(cacheName: string): FileCache {

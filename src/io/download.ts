@@ -3,7 +3,7 @@ import { type FileCache, openCache } from './cache.js';
 import { DataError, reason } from './errors.js';
 import { concat } from './read.js';
 import { nodeModules, systemCode } from './runtime.js';
-import { drop, type Received, type TransferOptions, transfer } from './transfer.js';
+import { drop, type Received, type TransferOptions, transfer, unpacked } from './transfer.js';
 
 /** How a file is downloaded. */
 export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
@@ -23,8 +23,8 @@ export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
  * from several connections has a wrong checksum, it is downloaded once more from the start. If the cache cannot be written to,
  * the bytes are still returned, and the next call downloads them again.
  *
- * @throws DataError that names the URL: `missing` (status 404 or 410), `unreadable` (another status, no connection),
- *   or `damaged` (a wrong length or checksum); the signal's reason.
+ * @throws DataError that names the URL: `missing` (status 404 or 410), `unreadable` (another status, no connection, unpacked
+ *   by the server), or `damaged` (a wrong length or checksum); one that names the folder in place of the cached file; the signal's reason.
  */
 export async function download(url: string, options: DownloadOptions): Promise<Uint8Array> {
   return (await obtain(url, options, 'read')).content;
@@ -114,6 +114,10 @@ async function fetchWhole(
     const bytes = concat(received.pieces);
     const got = await sum.of(bytes);
     if (got.startsWith(sum.expected)) return bytes;
+    if (received.encoding) {
+      await cache.remove(part);
+      throw unpacked(url, received.encoding);
+    }
     if (!received.joined || redone) {
       throw new DataError(
         url,

@@ -35,5 +35,21 @@ export function reason(error: unknown): string {
 
 /** A broken connection; another one may succeed. Never thrown outside this folder. */
 export class ConnectionError extends Error {
-  override readonly name = 'ConnectionError';
+  override readonly name: string = 'ConnectionError';
+}
+
+/** A server that is busy or broken for now: status 429 or 5xx. Never thrown outside this folder. */
+export class BusyError extends ConnectionError {
+  override readonly name = 'BusyError';
+
+  /**
+   * @param final what to throw if it stays so.
+   * @param waitMs how long the server asks to wait, in milliseconds.
+   */
+  constructor(
+    readonly final: DataError,
+    readonly waitMs: number,
+  ) {
+    super(final.message);
+  }
 }

@@ -1,6 +1,7 @@
 import type { Progress } from '../base/progress.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl } from '../base/realm.js';
 import { ConnectionError, DataError, reason } from './errors.js';
+import { unlessIdle } from './idle.js';
 import { baseUrl, nodeModules, systemCode } from './runtime.js';
 
 /**
@@ -111,7 +112,7 @@ export function sourceName(source: Source): string {
 /**
  * A server's response.
  *
- * @throws ConnectionError when the server cannot be reached; the signal's reason.
+ * @throws ConnectionError when the server cannot be reached or does not answer; the signal's reason.
  */
 export async function request(
   url: string,
@@ -119,18 +120,21 @@ export async function request(
   headers: Record<string, string> = {},
   method: 'GET' | 'HEAD' = 'GET',
 ): Promise<Response> {
+  const idle = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, idle.signal]) : idle.signal;
   try {
-    return await fetch(url, { signal, headers, ...(method !== 'GET' && { method }) });
+    return await unlessIdle(fetch(url, { signal: stop, headers, ...(method !== 'GET' && { method }) }));
   } catch (error) {
     signal?.throwIfAborted();
-    throw new ConnectionError(reason(error), { cause: error });
+    idle.abort();
+    throw error instanceof ConnectionError ? error : new ConnectionError(reason(error), { cause: error });
   }
 }
 
 /**
  * A response's body, piece by piece. Stopping early closes the connection.
  *
- * @throws ConnectionError when it breaks; the signal's reason.
+ * @throws ConnectionError when it breaks or stalls; the signal's reason.
  */
 export async function* bodyOf(
   response: Response,
@@ -140,9 +144,9 @@ export async function* bodyOf(
   if (!reader) return;
   try {
     for (;;) {
-      const next = await reader.read().catch((error: unknown) => {
+      const next = await unlessIdle(reader.read()).catch((error: unknown) => {
         signal?.throwIfAborted();
-        throw new ConnectionError(reason(error), { cause: error });
+        throw error instanceof ConnectionError ? error : new ConnectionError(reason(error), { cause: error });
       });
       if (next.done) return;
       yield next.value;
@@ -177,6 +181,15 @@ export function statusError(url: string, response: Response): DataError {
   return status === 404 || status === 410
     ? new DataError(url, 'missing', `${answer}; check the address.`)
     : new DataError(url, 'unreadable', `${answer}; try again later, or use another source.`);
+}
+
+/** What to add to the advice after a failed connection: Node heeds the variables of proxies only if told so. */
+export function proxyHint(): string {
+  const env = nodeModules()?.env ?? {};
+  const names = ['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy'];
+  const set = names.find((name) => env[name]);
+  if (set === undefined || env.NODE_USE_ENV_PROXY === '1') return '';
+  return `, with NODE_USE_ENV_PROXY=1 for Node to use ${set} (Node 22.21, 24.5 or newer)`;
 }
 
 /** The error for more bytes than are allowed. */
@@ -234,7 +247,7 @@ async function fetchPieces(
     throw new DataError(
       url,
       'unreadable',
-      `the connection failed after ${done} bytes: ${error.message}; try again.`,
+      `the connection failed after ${done} bytes: ${error.message}; try again${proxyHint()}.`,
       error.cause,
     );
   }

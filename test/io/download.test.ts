@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -318,6 +326,137 @@ describe('download', () => {
       'the server answered with status 403 (Forbidden); try again later, or use another source.',
     );
     expect(server!.requests).toHaveLength(1);
+  });
+
+  test.each([429, 500, 503])(
+    'asks a server that answers %i again, after the time it names',
+    async (status) => {
+      const waited: number[] = [];
+      const wait = async (milliseconds: number) => void waited.push(milliseconds);
+      const answer: Answer = (request, response, count) => {
+        if (count === 1) response.writeHead(status, { 'retry-after': '7' }).end();
+        else if (count === 2) response.writeHead(status).end();
+        else sendFile(request, response, file);
+      };
+      expect(await sumFrom(answer, { wait, pauseMs: 250 })).toBe(sum);
+      expect(waited).toEqual([7000, 500]);
+    },
+  );
+
+  test('waits until the date that a server names', async () => {
+    const waited: number[] = [];
+    const wait = async (milliseconds: number) => void waited.push(milliseconds);
+    const date = new Date(Date.now() + 60_000).toUTCString();
+    await sumFrom(
+      (request, response, count) => {
+        if (count === 1) response.writeHead(503, { 'retry-after': date }).end();
+        else sendFile(request, response, file);
+      },
+      { wait },
+    );
+    expect(waited).toHaveLength(1);
+    expect(waited[0]).toBeGreaterThan(1000);
+    expect(waited[0]).toBeLessThanOrEqual(60_000);
+  });
+
+  test('keeps what has arrived while the server is busy', async () => {
+    const got = await sumFrom((request, response, count) => {
+      if (count === 2) response.writeHead(503).end();
+      else sendFile(request, response, file, { sent: count === 1 ? 60_000 : undefined });
+    });
+    expect(got).toBe(sum);
+    expect(ranges()).toEqual([undefined, 'bytes=60000-', 'bytes=60000-']);
+  });
+
+  test('gives up on a server that stays busy, or asks for more than two minutes', async () => {
+    const wait = async () => {};
+    const refused = 'the server answered with status 503 (Service Unavailable); try again later';
+    await expect(fetchFrom((_, response) => response.writeHead(503).end(), { wait })).rejects.toThrow(
+      refused,
+    );
+    expect(server!.requests).toHaveLength(3);
+    await server!.close();
+    server = undefined;
+    const long: Answer = (_, response) => response.writeHead(503, { 'retry-after': '121' }).end();
+    await expect(fetchFrom(long, { wait })).rejects.toThrow(refused);
+    expect(server!.requests).toHaveLength(1);
+  });
+
+  describe('a server that sends nothing for a minute', () => {
+    beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+    afterEach(() => void vi.useRealTimers());
+
+    const stalled =
+      'the connection failed 3 times, the last time with: the server sent nothing for 60 seconds';
+    const from = (fetch: typeof globalThis.fetch) =>
+      download('https://x.example/data.bin', { sha256: sum, cache: folder, wait: async () => {}, fetch });
+
+    test('is given up where it does not answer', async () => {
+      const signals: AbortSignal[] = [];
+      const downloading = from((_, init) => {
+        signals.push(init!.signal!);
+        queueMicrotask(() => vi.advanceTimersByTime(60_000));
+        return new Promise(() => {});
+      });
+      await expect(downloading).rejects.toThrow(stalled);
+      expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, true]);
+    });
+
+    test('is given up within a body, which is closed', async () => {
+      let closed = 0;
+      const downloading = from(async () => {
+        const body = new ReadableStream({
+          // What is asked for after the first piece never comes.
+          pull: (stream) => {
+            if (body.locked) setImmediate(() => vi.advanceTimersByTime(60_000));
+            else stream.enqueue(file.slice(0, 10));
+          },
+          cancel: () => void closed++,
+        });
+        return new Response(body);
+      });
+      await expect(downloading).rejects.toThrow(stalled);
+      expect(closed).toBe(3);
+    });
+  });
+
+  test.each([{}, { bytes: 150_000 }, { bytes: 250_000 }])(
+    'says that a file was unpacked on its way, with %o',
+    async (options) => {
+      const packed = gzipSync(file);
+      const answer: Answer = (_, response) =>
+        response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': packed.length }).end(packed);
+      await expect(fetchFrom(answer, { sha256: sha256(packed), ...options })).rejects.toMatchObject({
+        fault: 'unreadable',
+        message: expect.stringContaining(
+          'the server sent it with Content-Encoding: gzip, so that it arrived unpacked',
+        ),
+      });
+      expect(server!.requests).toHaveLength(1);
+    },
+  );
+
+  test('names a folder in the place of a cached file', async () => {
+    mkdirSync(join(folder, name));
+    const answer: Answer = (request, response) => sendFile(request, response, file);
+    const sentence = `${join(folder, name)}: it is a folder, where the cache keeps a downloaded file; move it away.`;
+    await expect(fetchFrom(answer)).rejects.toThrow(sentence);
+    await expect(downloadFile(`${server!.url}data.bin`, { sha256: sum, cache: folder })).rejects.toThrow(
+      sentence,
+    );
+    expect(server!.requests).toHaveLength(0);
+  });
+
+  test('says how Node uses a proxy whose variable is set', async () => {
+    const fetch = async () => Promise.reject(new TypeError('fetch failed'));
+    vi.stubEnv('HTTPS_PROXY', 'http://proxy.example:8080');
+    const failing = () => fetchFrom((_, response) => response.end(), { fetch });
+    await expect(failing()).rejects.toThrow(
+      'try again later, with NODE_USE_ENV_PROXY=1 for Node to use HTTPS_PROXY (Node 22.21, 24.5 or newer).',
+    );
+    vi.stubEnv('NODE_USE_ENV_PROXY', '1');
+    await expect(failing()).rejects.toThrow('fetch failed; try again later.');
+    vi.unstubAllEnvs();
   });
 
   test('does not retry after an error of the progress callback', async () => {
