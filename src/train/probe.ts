@@ -26,7 +26,7 @@ import { layersWithin } from '../tfjs/models.js';
 import { type Replacement, replaceCalls, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
 import type { Batch } from './examples.js';
-import { holdFrozenNorms, seedDropout } from './layerRules.js';
+import { seedDropout, trainNorms } from './layerRules.js';
 import type { Objective } from './objective.js';
 
 /** A network's numbers on one batch, in training. */
@@ -115,7 +115,7 @@ function watch(
   const first = all.find((layer) => layer.weights.length > 0);
   const watched = all.filter((layer) => layer === first || isRelu(layer));
   const dropout = seedDropout(model, seed);
-  const norms = holdFrozenNorms(model);
+  const norms = trainNorms('diagnose', model);
   const calls = replaceCalls(watched, (layer, own) => (inputs, kwargs) => {
     const x = [inputs].flat()[0] as Tensor;
     if (layer === first && ['Conv2D', 'Dense'].includes(layer.getClassName())) {

@@ -8,7 +8,7 @@ import { type Replacement, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
 import { type Batch, disposeBatch } from './examples.js';
-import { holdFrozenNorms, type SeededDropout, seedDropout } from './layerRules.js';
+import { type SeededDropout, seedDropout, trainNorms } from './layerRules.js';
 import type { LeanOptimizer } from './leanOptimizer.js';
 import { accumulate, type BatchPart, partsOf, type Results } from './microBatches.js';
 import { type Objective, objectiveOf } from './objective.js';
@@ -77,7 +77,7 @@ export function startRun(
     const dropout = seedDropout(model, seed);
     const layers = together([
       dropout,
-      holdFrozenNorms(model),
+      trainNorms('train', model),
       fuseLayers(model, optimizer),
       fuseNorms(model),
     ]);

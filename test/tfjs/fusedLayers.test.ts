@@ -26,7 +26,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type VggOptions, vgg } from '../../src/index.js';
 import { fixedLayer, fuseLayers } from '../../src/tfjs/fusedLayers.js';
 import { ownOnce } from '../../src/tfjs/models.js';
-import { holdFrozenNorms } from '../../src/train/layerRules.js';
+import { trainNorms } from '../../src/train/layerRules.js';
 import { backends, isChosen, useAnyBackend, useBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend());
@@ -200,7 +200,7 @@ describe.each(
     const before = memory().numTensors;
     const model = build();
     const x = randomNormal([2, ...(model.inputs[0]!.shape.slice(1) as number[])], 0, 1, 'float32', 1);
-    const norms = holdFrozenNorms(model);
+    const norms = trainNorms('train', model);
     norms.install();
     const expected = await gradients(model, x);
     const fused = fuseLayers(model);

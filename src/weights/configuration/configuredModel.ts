@@ -5,7 +5,7 @@ import { size } from '../../base/shapes.js';
 import type { VggOptions } from '../../core/options.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { readWeight } from '../layout/readWeight.js';
-import { checkStrict, type LoadReport, type Pair } from '../names/match.js';
+import { checkStrict, emptyReport, type LoadReport, type Pair, reportFit } from '../names/match.js';
 import type { NetworkSpec } from '../names/network.js';
 import { type BuiltLayer, type BuiltModel, buildModel, type KerasWeight } from './build.js';
 import type { KerasLayer, KerasModel } from './graph.js';
@@ -53,7 +53,7 @@ export async function configuredModel(
     const { pairs, report } = pairUp(checkpoint, built, matched);
     const remedy = 'its weights are not those of its configuration, so save the model again';
     checkStrict(file, strict ? report : { ...report, leftOver: [] }, remedy);
-    for (const layer of built.layers.values()) await computeDerived(layer, matched.found);
+    for (const [layer, one] of built.layers) await computeDerived(layer, one, matched.found, report);
     return { model: built.model, pairs, report, network: vggWithin(file, parsed) };
   } catch (error) {
     built.model.dispose();
@@ -113,46 +113,42 @@ function pairUp(
   { found, others }: Matched<KerasWeight>,
 ): { pairs: Pair[]; report: LoadReport } {
   const pairs: Pair[] = [];
-  const report: LoadReport = {
-    format,
-    names: 'keras',
-    matched: 'names',
-    loaded: [],
-    missing: [],
-    leftOver: others.map(({ name }) => name),
-    mismatched: [],
-    nonFinite: [],
-    leftOut,
-  };
+  const leftOver = others.map(({ name }) => name);
+  const report = emptyReport({ format, names: 'keras', matched: 'names', leftOver, leftOut });
   for (const [layer, { weights }] of layers) {
     for (const weight of weights) {
       const { shape, variable } = weight;
       if (!shape) continue;
-      const role = variable?.originalName ?? `${layer.name}/${weight.name}`;
+      const role = roleOf(layer, weight);
       const tensor = found.get(weight);
       if (!tensor) report.missing.push(role);
-      else if (tensor.shape.join() !== shape.join()) {
-        report.mismatched.push({ weight: role, fileShape: [...tensor.shape], modelShape: [...shape] });
-      } else {
-        report.loaded.push(role);
+      else if (reportFit(report, role, tensor.shape, shape) && variable) {
         const parameter = { role, shape: tensor.shape, tensor };
-        if (variable) pairs.push({ parameter, target: { role, variable }, addToVariance: 0 });
+        pairs.push({ parameter, target: { role, variable }, addToVariance: 0 });
       }
     }
   }
   return { pairs, report };
 }
 
+/** The name of a weight in reports. */
+function roleOf(layer: KerasLayer, { name, variable }: KerasWeight): string {
+  return variable?.originalName ?? `${layer.name}/${name}`;
+}
+
 /** Fills in weights that are computed of the file's. They are few: one for each channel. */
 async function computeDerived(
+  layer: KerasLayer,
   { weights, derived }: BuiltLayer,
   found: Matched<KerasWeight>['found'],
+  report: LoadReport,
 ): Promise<void> {
   if (!derived) return;
   const values: Float32Array[] = [];
   for (const weight of weights.filter(({ shape }) => shape)) {
     const numbers = new Float32Array(size(weight.shape!));
-    await readWeight({ tensor: found.get(weight)! }, () => numbers, {});
+    const count = await readWeight({ tensor: found.get(weight)! }, () => numbers, {});
+    if (count > 0) report.nonFinite.push({ weight: roleOf(layer, weight), count });
     values.push(numbers);
   }
   derived.compute(values).forEach((numbers, i) => {

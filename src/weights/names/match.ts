@@ -41,6 +41,26 @@ export interface Pair {
   addToVariance: number;
 }
 
+/** A report before anything is paired. */
+export function emptyReport(
+  facts: Pick<LoadReport, 'format' | 'names' | 'matched' | 'leftOver'> & Partial<Pick<LoadReport, 'leftOut'>>,
+): LoadReport {
+  return { loaded: [], missing: [], mismatched: [], nonFinite: [], leftOut: [], ...facts };
+}
+
+/** Notes that the file has a weight of the model, with its shape there; returns whether it fits. */
+export function reportFit(
+  report: LoadReport,
+  weight: string,
+  fileShape: readonly number[],
+  modelShape: readonly number[],
+  isFit = fileShape.join() === modelShape.join(),
+): boolean {
+  if (isFit) report.loaded.push(weight);
+  else report.mismatched.push({ weight, fileShape: [...fileShape], modelShape: [...modelShape] });
+  return isFit;
+}
+
 /** Pairs tensors with weights before any numbers are read. */
 export function matchUp(
   checkpoint: Checkpoint,
@@ -49,17 +69,8 @@ export function matchUp(
   matched: LoadReport['matched'] = 'roles',
 ): { pairs: Pair[]; report: LoadReport } {
   const pairs: Pair[] = [];
-  const report: LoadReport = {
-    format: checkpoint.format,
-    names,
-    matched,
-    loaded: [],
-    missing: [],
-    leftOver: [...head, ...others].flatMap(namesIn),
-    mismatched: [],
-    nonFinite: [],
-    leftOut: [],
-  };
+  const { format } = checkpoint;
+  const report = emptyReport({ format, names, matched, leftOver: [...head, ...others].flatMap(namesIn) });
   const { epsilon } = batchNormOf(checkpoint, names);
   const epsilons = epsilonsIn(checkpoint);
   // A Keras model with the very layers of the file is the file's own, and so is its epsilon where the file does not record it.
@@ -71,10 +82,7 @@ export function matchUp(
     missing.delete(role);
     const modelShape = target?.variable.shape as number[] | undefined;
     if (!target || !modelShape) report.leftOver.push(...namesIn(tensor));
-    else if (!fits(shape, modelShape)) {
-      report.mismatched.push({ weight: role, fileShape: [...shape], modelShape: [...modelShape] });
-    } else {
-      report.loaded.push(role);
+    else if (reportFit(report, role, shape, modelShape, fits(shape, modelShape))) {
       const own =
         parameter.epsilon ?? epsilons.get(layerOf(tensor)) ?? (keepsVariance ? target.epsilon : epsilon);
       const addToVariance = target.epsilon === undefined ? 0 : varianceShift(own!, target.epsilon);
