@@ -95,6 +95,10 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   if (report.leftOver.length > 0) {
     console.error(`warning: left out ${report.leftOver.map(oneLine).join(', ')}`);
   }
+  if (report.leftAside.length > 0) {
+    const paths = report.leftAside.map((path) => oneLine(path) || "''");
+    console.error(`note: left aside ${paths.join(', ')}; --key takes another of the state dicts`);
+  }
   for (const { weight, count } of report.nonFinite) {
     console.error(`warning: ${weight} has ${count} values that are NaN or infinite`);
   }

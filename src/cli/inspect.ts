@@ -38,6 +38,9 @@ function describe(info: WeightFileInfo, reading: ReadingArguments): string {
   return [
     `${file}: ${format}${size}`,
     ...networkLines(info),
+    ...(info.leftAside
+      ? [`left aside: ${info.leftAside.map((path) => oneLine(path) || "''").join(', ')} (choose by --key)`]
+      : []),
     ...metadataLines(info.metadata),
     `${parameters.toLocaleString('en-US')} ${info.network || info.layers ? 'parameters' : 'numbers'}, stored as ${dtypes.join(', ') || 'nothing'}`,
     '',
@@ -99,8 +102,10 @@ function topLine(top: Top, network: Network): string {
   return `${classes} classes, ${hidden}, ${inputText(top, network)}`;
 }
 
-/** The smallest images that give the features that a top is for, or how features of any size are pooled. */
-function inputText({ pooling, featureSize }: Top, { arch, padding }: Network): string {
+/** The images that the file records, or else the smallest with the features that a top is for, or how features are pooled. */
+function inputText({ pooling, featureSize }: Top, { arch, padding, config }: Network): string {
+  const [height, width] = config?.inputShape ?? [];
+  if (height && width) return `for images of ${height}x${width}`;
   if (!featureSize) return `on features pooled by ${pooling === 'max' ? 'maximum' : 'average'}`;
   const imageSize = (positions: number) =>
     arch.reduceRight((size, [convs]) => 2 * size + (padding === 'valid' ? 2 * convs : 0), positions);

@@ -135,7 +135,10 @@ export async function downloadWeights(
   const { HF_ENDPOINT: endpoint, HF_TOKEN: token } = process.env;
   const hub = isHubName(name) && { endpoint: endpoint || undefined, token: token || undefined };
   const loading = fromPretrained(name, { ...options, ...hub, onProgress: bar.update }).finally(bar.stop);
-  return complete(name, await loading);
+  const loaded = await loading;
+  if (loaded.classNamesProblem !== undefined)
+    console.error(`note: ${name}: ${loaded.classNamesProblem}; they are left out`);
+  return complete(name, loaded);
 }
 
 function isPublishedName(name: string): name is PublishedName {

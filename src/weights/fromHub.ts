@@ -8,7 +8,7 @@ import { WeightFileError } from './formats/error.js';
 import { OpenFiles } from './formats/file.js';
 import { pageKind } from './formats/recognizeText.js';
 import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
-import { hubMetadata } from './hubMetadata.js';
+import { hubMetadata, namesProblem } from './hubMetadata.js';
 import { type ModelMetadata, setMetadata } from './metadata.js';
 
 /** A name on the Hugging Face Hub, of any revision. */
@@ -28,15 +28,25 @@ export async function fromHub(
   const { signal } = options;
   const hub = openHub('fromPretrained', name, { endpoint, token, cache, fetch, onProgress, signal });
   const config = await readJson(hub, 'config.json');
-  const { problem, ...hints } = hubMetadata(config, await readJson(hub, 'preprocessor_config.json'));
+  const { problem, classNamesProblem, classNames, ...hints } = hubMetadata(
+    config,
+    await readJson(hub, 'preprocessor_config.json'),
+  );
   const { source, shards, files } = await weightsOf(hub);
   try {
     const loaded = await fromWeights(source, { ...options, shards });
-    const metadata = { ...fitting(hints, loaded, options), ...loaded.metadata };
+    const outputs = ownOutputs(loaded, options);
+    const unusable =
+      outputs === undefined
+        ? undefined
+        : (classNamesProblem ?? (classNames && namesProblem(classNames.length, outputs)));
+    const named = outputs !== undefined && classNames && unusable === undefined && { classNames };
+    const metadata: ModelMetadata = { ...hints, ...named, ...loaded.metadata };
     setMetadata(loaded.model, metadata);
     return {
       ...loaded,
       metadata,
+      ...(unusable && !metadata.classNames && { classNamesProblem: unusable }),
       ...(problem !== undefined && !metadata.preprocessing && { preprocessingProblem: problem }),
     };
   } catch (error) {
@@ -49,16 +59,14 @@ export async function fromHub(
   }
 }
 
-/** The hints that fit the model: no names of classes unless its outputs are those of the file. */
-function fitting(
-  { classNames, ...hints }: ModelMetadata,
+/** The number of the model's outputs, if they are the classes of the file. */
+function ownOutputs(
   { model, report }: LoadedNetwork,
   { includeTop }: FromWeightsOptions,
-): ModelMetadata {
-  const outputs = (model.outputs[0]!.shape as (number | null)[]).at(-1);
+): number | undefined {
   const initialized = [...report.missing, ...report.mismatched.map(({ weight }) => weight)];
   const own = includeTop !== false && !initialized.some((weight) => weight.startsWith('predictions/'));
-  return own && classNames?.length === outputs ? { ...hints, classNames } : hints;
+  return own ? ((model.outputs[0]!.shape as (number | null)[]).at(-1) ?? undefined) : undefined;
 }
 
 /** An error that names a file by where it comes from, and not by where it is cached. */

@@ -56,6 +56,8 @@ export interface LoadedNetwork {
   metadata: ModelMetadata;
   /** What a repository's `config.json` says about preprocessing, and why that cannot be used; then `metadata` has none. */
   preprocessingProblem?: string;
+  /** Why the names of classes in a repository's `config.json` cannot be used; then `metadata` has none. */
+  classNamesProblem?: string;
 }
 
 /**

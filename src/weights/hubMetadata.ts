@@ -6,6 +6,8 @@ import type { ModelMetadata } from './metadata.js';
 export interface HubMetadata extends ModelMetadata {
   /** Why the preprocessing that it states cannot be used, if so: `config.json says ...`. */
   problem?: string;
+  /** Why the names of classes that it states cannot be used, if so: `config.json has names ...`. */
+  classNamesProblem?: string;
 }
 
 /**
@@ -37,13 +39,14 @@ export function hubMetadata(config: unknown, preprocessor: unknown): HubMetadata
         'image_mean',
         'image_std',
       ]));
-  const classNames = namesOf(
-    outer.label_names ?? inner.label_names ?? inner.labels ?? outer.id2label,
-    outer.num_classes ?? inner.num_classes,
-  );
+  const labels = outer.label_names ?? inner.label_names ?? inner.labels ?? outer.id2label ?? undefined;
+  const classNames = namesOf(labels);
+  const classNamesProblem = classNames
+    ? namesProblem(classNames.length, outer.num_classes ?? inner.num_classes ?? classNames.length)
+    : labels && 'config.json names classes neither in a list nor in a table numbered from 0';
   return {
     ...(preprocessing && { preprocessing }),
-    ...(classNames && { classNames }),
+    ...(classNamesProblem ? { classNamesProblem } : classNames && { classNames }),
     ...(problem !== undefined && { problem }),
   };
 }
@@ -97,12 +100,17 @@ function transformersPreprocessing(config: Table): Preprocessing | undefined {
   return undefined;
 }
 
+/** What is wrong with so many names of classes; undefined if nothing is. */
+export function namesProblem(names: number, classes: unknown): string | undefined {
+  if (names === classes) return undefined;
+  return `config.json has names for ${names} classes, but the network has ${printable(JSON.stringify(classes)).slice(0, 40)}`;
+}
+
 /** A list of names, or a table of names by number without gaps. */
-function namesOf(labels: unknown, count: unknown): string[] | undefined {
+function namesOf(labels: unknown): string[] | undefined {
   const entries = table(labels);
   const names = Array.isArray(labels) ? labels : Object.keys(entries).map((_, i) => entries[String(i)]);
-  const sound = names.length > 0 && names.every((name) => typeof name === 'string');
-  return sound && (count === undefined || count === null || count === names.length) ? names : undefined;
+  return names.length > 0 && names.every((name) => typeof name === 'string') ? names : undefined;
 }
 
 type Table = Readonly<Record<string, unknown>>;

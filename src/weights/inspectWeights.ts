@@ -34,6 +34,8 @@ export interface WeightFileInfo {
    * that do nothing in prediction (`leftOut`).
    */
   layers?: { name: string; kind: string; leftOut: boolean }[];
+  /** State dicts of a PyTorch checkpoint that were left aside; the option `key` takes another. */
+  leftAside?: readonly string[];
   /** How images are prepared and what the classes are called, if the file says so. */
   metadata: ModelMetadata;
   /** How many numbers are weights of the network; in a file that is no known network, how many numbers there are. */
@@ -54,7 +56,7 @@ export async function inspectWeights(
   options: WeightFileOptions = {},
 ): Promise<WeightFileInfo> {
   return withCheckpoint(source, options, async (checkpoint) => {
-    const { file, bytes, format, tensors } = checkpoint;
+    const { file, bytes, format, tensors, leftAside } = checkpoint;
     const vgg = attempt(() => networkIn(checkpoint));
     const parameters = 'value' in vgg ? vgg.value.parameters.parameters : [];
     const weights = new Map(
@@ -65,6 +67,7 @@ export async function inspectWeights(
       bytes,
       format,
       ...('value' in vgg ? factsOf(file, vgg.value) : { problem: vgg.reason }),
+      ...(leftAside && { leftAside }),
       metadata: metadataIn(checkpoint),
       parameters: ('value' in vgg ? parameters.map(({ tensor }) => tensor) : tensors).reduce(
         (sum, { shape }) => sum + size(shape),

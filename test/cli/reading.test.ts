@@ -106,6 +106,21 @@ describe('preprocessing and class names', () => {
   });
 });
 
+test('inspect names the size of images that a file records, though smaller ones have the same features', async () => {
+  const { out } = await run('inspect', 'examples/fashion-mnist.safetensors');
+  expect(out).toContain('10 classes, hidden layers of 32, 32, for images of 28x28\n');
+});
+
+test('inspect and convert name an average that is left aside', async () => {
+  const file = 'test/fixtures/checkpoints/ema.pth';
+  expect((await run('inspect', file)).out).toContain('left aside: model_ema (choose by --key)\n');
+  const converted = await run('convert', file, at('ema.safetensors'), '--input-shape', '4x4x1');
+  expect(converted).toMatchObject({
+    code: 0,
+    error: 'note: left aside model_ema; --key takes another of the state dicts\n',
+  });
+});
+
 describe('options of reading', () => {
   test('a tensor without a place is an error that names it and the flag; --allow-unused leaves it out', async () => {
     const out = at('fewer.safetensors');

@@ -59,6 +59,17 @@ describe.each(backends)('on %s', (backend) => {
     again.model.dispose();
   });
 
+  test('NaN in weights that others are computed of is reported', async () => {
+    await useBackend(backend);
+    const one = CASES.find(({ name }) => name === 'Normalization adapted')!;
+    const [first, ...others] = one.weights;
+    const data = first!.data.slice().fill(Number.NaN, 0, 1);
+    const { json, shards } = tfjsFiles({ config: one.config, weights: [{ ...first!, data }, ...others] });
+    const { model, report } = await fromWeights(json, { shards });
+    expect(report.nonFinite).toEqual([{ weight: expect.stringMatching(/\/mean$/), count: 1 }]);
+    model.dispose();
+  });
+
   test.each([
     ['partly-frozen', 'a partly frozen model in a Sequential'],
     ['called-twice', 'a model and a layer called twice'],

@@ -219,6 +219,11 @@ describe("fromPretrained('hf:...')", () => {
     expect(await names({})).toEqual(['a', 'b', 'c']);
     expect(await names({ classes: 2 })).toBeUndefined();
     expect(await names({ includeTop: false, pooling: 'avg' })).toBeUndefined();
+    files['config.json'] = { ...TIMM, num_classes: undefined, label_names: ['a', 'b'] };
+    const { model, metadata, classNamesProblem } = await load('hf:o/n');
+    expect(metadata.classNames).toBeUndefined();
+    expect(classNamesProblem).toBe('config.json has names for 2 classes, but the network has 3');
+    model.dispose();
   });
 
   test.each<[HubName, string, DataError['fault']]>([

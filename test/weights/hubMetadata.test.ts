@@ -62,6 +62,13 @@ describe("timm's config.json", () => {
     expect(names({ num_classes: 3, label_names: ['a', 'b'], pretrained_cfg: {} })).toBeUndefined();
     expect(names({ label_names: [1, 2] })).toBeUndefined();
     expect(names({ label_names: [] })).toBeUndefined();
+    const problem = (config: object) => hubMetadata(config, undefined).classNamesProblem;
+    expect(problem({ num_classes: 3, label_names: ['a', 'b'], pretrained_cfg: {} })).toBe(
+      'config.json has names for 2 classes, but the network has 3',
+    );
+    expect(problem({ label_names: { 0: 'a', 2: 'c' } })).toMatch(/^config\.json names classes neither in/);
+    for (const config of [{ label_names: ['a'] }, { num_classes: 3 }])
+      expect(problem(config)).toBeUndefined();
   });
 });
 

@@ -184,8 +184,16 @@ describe('networks are built', () => {
     const { model, network, report } = await fromWeights(file(name), { key, inputShape: [4, 4, 1] });
     expect(network).toMatchObject({ arch: ARCH, top: { classes: 2, hiddenUnits: [] } });
     expect(report.leftOver).toEqual([]);
+    expect(report.leftAside).toEqual([]);
     model.dispose();
     expect(memory().numTensors).toBe(before);
+  });
+
+  test('of one beside its average, which is named', async () => {
+    const { model, report } = await fromWeights(file('ema.pth'), { inputShape: [4, 4, 1] });
+    expect(report.leftAside).toEqual(['model_ema']);
+    expect((await inspectWeights(file('ema.pth'))).leftAside).toEqual(['model_ema']);
+    model.dispose();
   });
 
   test('of one of two under the same key only if it is named', async () => {

@@ -7,6 +7,7 @@ import { depthOf } from '../../images/preprocessing.js';
 import type { Graph } from '../../tfjs/graph.js';
 import { checkImageShape, checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
+import { withTape } from '../../tfjs/tape.js';
 
 /** The class to explain, and the preprocessing of the image. */
 export interface ClassOptions {
@@ -79,13 +80,14 @@ export async function classGradient(
   let scores: Tensor | undefined;
   let gradient: Tensor | undefined;
   try {
-    gradient = grad((input) => {
+    const score = grad((input) => {
       const outputs = logits(input);
       // One logit is that of class 1, and its negative that of class 0.
       scores = keep(outputs.shape[1] === 1 ? concat([neg(outputs), outputs], 1) : outputs);
       if (classIndex === undefined) return max(scores);
       return sum(slice(scores, [0, classIndex], [1, 1]));
-    })(x);
+    });
+    gradient = withTape(() => score(x));
     const values = await scores!.data<'float32'>();
     if (!values.every(Number.isFinite)) {
       fail(where, "the model's outputs are not finite; check its weights and the image.");

@@ -19,7 +19,7 @@ export interface CheckpointOptions {
    */
   resume?: boolean;
   /**
-   * What may differ from the run in the store: `'engine'` (backend, kernels, threads, relaxed SIMD, versions), after which the weights
+   * What may differ from the run in the store: `'engine'` (backend, GPU, kernels, threads, relaxed SIMD, versions), after which the weights
    * differ in their last bits, or `'data'`. Default: nothing.
    */
   allow?: readonly Difference[];

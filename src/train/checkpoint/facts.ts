@@ -2,6 +2,7 @@ import { getBackend, version_core } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { crc32 } from '../../base/crc32.js';
 import { VERSION } from '../../base/version.js';
+import { gpuName } from '../../tfjs/gpu.js';
 import { hasKernel, wasmInstallation } from '../../tfjs/kernels.js';
 import { layersWithin } from '../../tfjs/models.js';
 import { disposeBatch, type Examples } from '../examples.js';
@@ -57,7 +58,7 @@ function describeLayer(layer: ReturnType<typeof layersWithin>[number]): Record<s
 function engineFacts(): Record<string, unknown> {
   const { uninstall, ...numerics } = wasmInstallation() ?? {};
   return {
-    ...{ backend: getBackend(), tfjs: version_core, 'vgg-blocks': VERSION },
+    ...{ backend: getBackend(), gpu: gpuName(), tfjs: version_core, 'vgg-blocks': VERSION },
     // Those of the wasm backend name their build.
     ...(hasKernel('SgdUpdate') && { kernels: 'vgg-blocks' }),
     ...numerics,

@@ -108,13 +108,13 @@ function weightsOfTop({ className }: KerasLayer): KerasWeight[] {
 }
 
 function pairUp(
-  { format }: Checkpoint,
+  checkpoint: Checkpoint,
   { layers, leftOut }: BuiltModel,
   { found, others }: Matched<KerasWeight>,
 ): { pairs: Pair[]; report: LoadReport } {
   const pairs: Pair[] = [];
   const leftOver = others.map(({ name }) => name);
-  const report = emptyReport({ format, names: 'keras', matched: 'names', leftOver, leftOut });
+  const report = emptyReport(checkpoint, { names: 'keras', matched: 'names', leftOver, leftOut });
   for (const [layer, { weights }] of layers) {
     for (const weight of weights) {
       const { shape, variable } = weight;

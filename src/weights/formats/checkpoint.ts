@@ -74,6 +74,8 @@ export interface Checkpoint {
   readonly batchNormEpsilon?: number;
   /** What a whole pickled module of PyTorch says of its network. */
   readonly network?: ModuleNetwork;
+  /** The paths of state dicts of a PyTorch checkpoint that were left aside. */
+  readonly leftAside?: readonly string[];
   /** What this library stored about the model, unchecked: JSON, or the value that it stands for. */
   readonly metadata?: unknown;
   /**

@@ -31,6 +31,11 @@ export interface LoadReport {
   nonFinite: { weight: string; count: number }[];
   /** Layers of the file's configuration that do nothing in prediction, such as augmentation; the model lacks them. */
   leftOut: string[];
+  /**
+   * State dicts of a PyTorch checkpoint that were left aside for the one that was loaded, such as its average `model_ema`; the
+   * option `key` takes another.
+   */
+  leftAside: string[];
 }
 
 /** A tensor of the file and the model's weight that it is loaded into. */
@@ -43,9 +48,11 @@ export interface Pair {
 
 /** A report before anything is paired. */
 export function emptyReport(
-  facts: Pick<LoadReport, 'format' | 'names' | 'matched' | 'leftOver'> & Partial<Pick<LoadReport, 'leftOut'>>,
+  { format, leftAside = [] }: Checkpoint,
+  facts: Pick<LoadReport, 'names' | 'matched' | 'leftOver'> & Partial<Pick<LoadReport, 'leftOut'>>,
 ): LoadReport {
-  return { loaded: [], missing: [], mismatched: [], nonFinite: [], leftOut: [], ...facts };
+  const lists = { loaded: [], missing: [], mismatched: [], nonFinite: [], leftOut: [] };
+  return { format, ...lists, leftAside: [...leftAside], ...facts };
 }
 
 /** Notes that the file has a weight of the model, with its shape there; returns whether it fits. */
@@ -69,8 +76,8 @@ export function matchUp(
   matched: LoadReport['matched'] = 'roles',
 ): { pairs: Pair[]; report: LoadReport } {
   const pairs: Pair[] = [];
-  const { format } = checkpoint;
-  const report = emptyReport({ format, names, matched, leftOver: [...head, ...others].flatMap(namesIn) });
+  const leftOver = [...head, ...others].flatMap(namesIn);
+  const report = emptyReport(checkpoint, { names, matched, leftOver });
   const { epsilon } = batchNormOf(checkpoint, names);
   const epsilons = epsilonsIn(checkpoint);
   // A Keras model with the very layers of the file is the file's own, and so is its epsilon where the file does not record it.

@@ -22,6 +22,8 @@ export interface TorchFile {
   network?: ModuleNetwork;
   /** What this library stored about the model, as JSON. */
   metadata?: string;
+  /** The paths of state dicts that were left aside. */
+  leftAside?: string[];
 }
 
 /** Whether a zip archive is PyTorch's: its files are in one folder, beside `data.pkl` or an exported program. */
@@ -212,7 +214,7 @@ type OpenStorage = (at: number) => ByteStream;
  */
 function torchFile(
   file: WeightFile,
-  { tensors, batchNormEpsilon, network }: State,
+  { tensors, storages, length, ...stated }: State,
   packed: (storage: TorchStorage) => boolean,
   locate: (tensor: TorchTensor) => OpenStorage,
 ): TorchFile {
@@ -221,7 +223,7 @@ function torchFile(
     return { dtype: tensor.dtype, shape: [before + Math.max(extentOf(tensor), size(tensor.shape))] };
   });
   checkTotal(file.name, read, file.size);
-  return { tensors: tensors.map((tensor) => stored(tensor, locate(tensor))), batchNormEpsilon, network };
+  return { tensors: tensors.map((tensor) => stored(tensor, locate(tensor))), ...stated };
 }
 
 function stored(tensor: TorchTensor, openStorage: OpenStorage): StoredTensor {

@@ -19,6 +19,8 @@ interface Found {
 /** The state dict that a file is about. */
 export interface StateDict extends Partial<Pick<ModuleTensors, 'batchNormEpsilon' | 'network'>> {
   tensors: Tensors;
+  /** The paths of others, which were left aside for it. */
+  leftAside?: string[];
 }
 
 /** The nesting of dicts, lists and tuples that are searched; `{"checkpoint": {"state_dict": {...}}}` is three. */
@@ -50,7 +52,14 @@ export function stateDict(
   budget: Budget,
 ): StateDict {
   const found = [...search(value, budget)];
-  const { module, tensors } = key === undefined ? theOne(file, value, found) : byKey(file, found, key);
+  if (key !== undefined) return contentOf(file, byKey(file, found, key), budget);
+  const candidates = candidatesOf(found);
+  const chosen = theOne(file, value, candidates);
+  const others = candidates.filter((one) => views(one) !== views(chosen)).map(({ path }) => path);
+  return { ...contentOf(file, chosen, budget), ...(others.length > 0 && { leftAside: others }) };
+}
+
+function contentOf(file: string, { module, tensors }: Found, budget: Budget): StateDict {
   return module ? moduleTensors(file, module, budget) : { tensors };
 }
 
@@ -108,8 +117,8 @@ function* named(dict: Map<PickleValue, PickleValue>): Generator<[string | number
   for (const [key, item] of dict) if (typeof key === 'string' || typeof key === 'number') yield [key, item];
 }
 
-function theOne(file: string, root: PickleValue, found: readonly Found[]): Found {
-  const own = withoutAverages(withoutLosses(candidatesOf(found)));
+function theOne(file: string, root: PickleValue, candidates: readonly Found[]): Found {
+  const own = withoutAverages(withoutLosses(candidates));
   if (new Set(own.map(views)).size === 1) return own[0]!;
   throw new WeightFileError(
     file,
