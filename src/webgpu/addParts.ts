@@ -42,7 +42,7 @@ export function addParts(
     ints: { total, count },
     workgroupSize: [GROUP, 1, 1],
     workgroups: flat(backend, total, width),
-    code: `
+    code: () => `
     var<workgroup> sums: array<f32, ${GROUP}>;
 
     fn main() {

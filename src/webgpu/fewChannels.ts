@@ -66,7 +66,7 @@ export function fewChannels(
     ints: { pixels: pixelCount(info), steps: parts.length },
     workgroupSize: [groups * lanes, 1, 1],
     workgroups: [Math.ceil(n / (4 * groups)), parts.count / lanes, 1],
-    code: `${shapeConstants(info)}
+    code: () => `${shapeConstants(info)}
 
     fn gradients(pixel: i32, column: i32) -> vec4<f32> {
       if (column >= N) { return vec4<f32>(); }

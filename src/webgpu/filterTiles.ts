@@ -109,7 +109,7 @@ export function filterTiles(
       Math.ceil(size(filterShape.slice(0, 3)) / tile.m),
       parts.count,
     ],
-    code: `${shapeConstants(info)}
+    code: () => `${shapeConstants(info)}
     var<workgroup> xs: array<vec4<f32>, ${DEPTH * m4}>;
     var<workgroup> ys: array<vec4<f32>, ${DEPTH * n4}>;
 

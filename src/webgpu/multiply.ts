@@ -75,7 +75,6 @@ export function multiplyParts(
   const invocations = invocationsOf(tile);
   const quads = columns % 4 === 0;
   const added = bias ? 'bias' : '';
-  const code = `${product.code}\n${putCode({ columns, parts, bias: bias !== undefined, relu })}`;
   return run(backend, {
     name: `${name} ${Object.values(tile)} ${parts} ${added} ${relu}`,
     inputs: bias ? { ...matrices, bias } : matrices,
@@ -85,7 +84,12 @@ export function multiplyParts(
     ints: { rows, rowTiles },
     workgroupSize: [invocations, 1, 1],
     workgroups: flat(backend, rowTiles * Math.ceil(columns / tile.columns) * parts, 1),
-    code: productCode({ ...product, tile, code }),
+    code: () =>
+      productCode({
+        ...product,
+        tile,
+        code: `${product.code}\n${putCode({ columns, parts, bias: bias !== undefined, relu })}`,
+      }),
   });
 }
 

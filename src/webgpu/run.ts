@@ -58,8 +58,8 @@ export interface Program {
   /** Invocations in a workgroup: at most 256 in all, which is what every device has. */
   workgroupSize: [x: number, y: number, z: number];
   workgroups: [x: number, y: number, z: number];
-  /** Declarations, and `fn main()`. */
-  code: string;
+  /** Declarations, and `fn main()`; called when the code is compiled. */
+  code: () => string;
 }
 
 /** Runs a program and returns its output, which the caller owns if it is new. The device computes it later, in order. */
@@ -99,7 +99,7 @@ export function run(backend: WebgpuBackend, program: Program): TensorInfo {
         ...Object.keys(ints).map((key) => `${key} : i32, `),
         ...Object.keys(floats).map((key) => `${key} : f32, `),
       ].join(''),
-      getUserCode: () => code,
+      getUserCode: code,
     },
     Object.values(inputs),
     'float32',
@@ -117,14 +117,19 @@ export function run(backend: WebgpuBackend, program: Program): TensorInfo {
  */
 export function runEach(
   backend: WebgpuBackend,
-  { count, ints, code, ...program }: Omit<Program, 'workgroupSize' | 'workgroups'> & { count: number },
+  {
+    count,
+    ints,
+    code,
+    ...program
+  }: Omit<Program, 'workgroupSize' | 'workgroups' | 'code'> & { count: number; code: string },
 ): TensorInfo {
   return run(backend, {
     ...program,
     ints: { count, ...ints },
     workgroupSize: [64, 1, 1],
     workgroups: flat(backend, count, 64),
-    code: `
+    code: () => `
 fn main() {
   let i = getGlobalIndex();
   if (i >= uniforms.count) { return; }

@@ -57,7 +57,7 @@ function sumRows(
     ints: { rows, columns: quads, count },
     workgroupSize: [across * lanes, 1, 1],
     workgroups: flat(backend, count * columnGroups, 1),
-    code: `
+    code: () => `
 var<workgroup> sums : array<${type}, ${across * lanes}>;
 fn main() {
   let group = i32(workgroupId.y * numWorkgroups.x + workgroupId.x);
