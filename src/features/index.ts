@@ -5,9 +5,16 @@
  */
 
 export type { ClassOptions } from './explain/classGradient.js';
+export { EXPLAIN_METHODS, type ExplainMethod, type ExplainOptions, explain } from './explain/explain.js';
+export {
+  type FaithfulnessCurve,
+  type FaithfulnessOptions,
+  faithfulness,
+} from './explain/faithfulness.js';
 export { type GradCamOptions, gradCam } from './explain/gradCam.js';
 export { type FeatureMapOptions, featureMapGrid, kernelGrid } from './explain/grids.js';
 export { type SaliencyOptions, saliency } from './explain/saliency.js';
+export { type VisualizeOptions, visualize } from './explain/visualize.js';
 export { cosine, type EmbedOptions, embed, imageSimilarity } from './similar/embed.js';
 export { EmbeddingIndex, type Neighbor } from './similar/embeddingIndex.js';
 export { type GramNormalization, gramMatrix } from './style/gramMatrix.js';

@@ -81,9 +81,7 @@ export async function classGradient(
   let gradient: Tensor | undefined;
   try {
     const score = grad((input) => {
-      const outputs = logits(input);
-      // One logit is that of class 1, and its negative that of class 0.
-      scores = keep(outputs.shape[1] === 1 ? concat([neg(outputs), outputs], 1) : outputs);
+      scores = keep(classScores(logits(input)));
       if (classIndex === undefined) return max(scores);
       return sum(slice(scores, [0, classIndex], [1, 1]));
     });
@@ -100,4 +98,9 @@ export async function classGradient(
   } finally {
     scores?.dispose();
   }
+}
+
+/** A logit for each class, `[batch, classes]`: one logit alone is that of class 1, and its negative that of class 0. */
+export function classScores(logits: Tensor): Tensor {
+  return logits.shape[1] === 1 ? concat([neg(logits), logits], 1) : logits;
 }

@@ -1,4 +1,4 @@
-import { mean, mul, relu, sum, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 import type { HeatMap } from '../../images/heatMap.js';
@@ -8,6 +8,7 @@ import { type Call, type Graph, graphOf, readersOf } from '../../tfjs/graph.js';
 import { activationsAt, shapesAt } from '../taps/activations.js';
 import { logitsFrom } from '../taps/logits.js';
 import { type Tap, tapOf } from '../taps/taps.js';
+import { type Combine, gradCamMap } from './cams.js';
 import { type ClassOptions, classGradient, prepareInput } from './classGradient.js';
 
 /** Options of {@link gradCam}. */
@@ -29,12 +30,22 @@ export interface GradCamOptions extends ClassOptions {
  * const map = await gradCam(model, image, published); // of the most probable class
  * const shown = await overlay(image, map);
  */
-export async function gradCam(
+export function gradCam(
   model: LayersModel,
   image: ImageInput | Tensor4D,
   options: GradCamOptions = {},
 ): Promise<HeatMap> {
-  const where = 'gradCam';
+  return layerMap('gradCam', model, image, options, gradCamMap);
+}
+
+/** A map that a method makes of the feature maps of a layer and their gradient. */
+export async function layerMap(
+  where: string,
+  model: LayersModel,
+  image: ImageInput | Tensor4D,
+  options: GradCamOptions,
+  combine: Combine,
+): Promise<HeatMap> {
   const graph = graphOf(where, model);
   const { classes } = classifierOutputs(where, graph);
   const best = () => lastConvolution(where, graph);
@@ -48,20 +59,18 @@ export async function gradCam(
   }
   const logits = logitsFrom(graph, tap);
   const input = await prepareInput(where, graph, classes, image, options);
-  let features: Tensor | undefined;
+  let features: Tensor4D | undefined;
   let gradient: Tensor | undefined;
-  let map: Tensor | undefined;
   try {
-    features = tidy(() => activationsAt<Tensor>(graph, [tap], input.x)[0]!);
+    features = tidy(() => activationsAt<Tensor>(graph, [tap], input.x)[0] as Tensor4D);
     const score = (x: Tensor) => logits(input.x, x);
     const explained = await classGradient(where, score, features, options.classIndex);
     gradient = explained.gradient;
-    map = tidy(() => relu(sum(mul(features!, mean(gradient!, [1, 2], true)), -1)));
-    const [, height, width] = map.shape as [number, number, number];
-    const values = await map.data<'float32'>();
+    const values = await combine({ features, gradient: gradient as Tensor4D });
+    const [, height, width] = features.shape;
     return { values, width, height, classIndex: explained.classIndex, region: input.region };
   } finally {
-    for (const tensor of [features, gradient, map]) tensor?.dispose();
+    for (const tensor of [features, gradient]) tensor?.dispose();
     input.dispose();
   }
 }

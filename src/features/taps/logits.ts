@@ -1,6 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activationOf, lastCalls } from '../../tfjs/classifier.js';
-import { applied, compute, type Graph } from '../../tfjs/graph.js';
+import { applied, type Call, compute, type Graph } from '../../tfjs/graph.js';
 import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import type { Tap } from './taps.js';
 
@@ -8,10 +8,15 @@ import type { Tap } from './taps.js';
  * A classifier up to its logits: without the softmax or sigmoid that it may end with. The function is differentiable, runs as in
  * inference (no dropout, moving statistics), and does not change the layers.
  *
+ * @param apply calls a layer in another way, but for the last ones.
  * @returns a function from images, and the tensor at the tap if there is one, to the output without its softmax or sigmoid. What
  *   does not depend on the tap is computed from the images.
  */
-export function logitsFrom(graph: Graph, tap?: Tap): (images: Tensor, features?: Tensor) => Tensor {
+export function logitsFrom(
+  graph: Graph,
+  tap?: Tap,
+  apply: (call: Call, inputs: Tensor[]) => Tensor[] = applied,
+): (images: Tensor, features?: Tensor) => Tensor {
   const last = new Set(lastCalls(graph).filter((call) => /^(softmax|sigmoid)$/.test(activationOf(call))));
   return (images, features) => {
     const known = new Map([[graph.input, [images]]]);
@@ -22,7 +27,7 @@ export function logitsFrom(graph: Graph, tap?: Tap): (images: Tensor, features?:
       ]);
     }
     const [logits] = compute<Tensor>(graph.outputs, known, (call, inputs) => {
-      if (!last.has(call)) return applied(call, inputs);
+      if (!last.has(call)) return apply(call, inputs);
       const isActivation = /^(Activation|Softmax)$/.test(call.layer.getClassName());
       return isActivation ? inputs : applied(call, inputs, sharedLayer(call.layer, 'none'));
     });
