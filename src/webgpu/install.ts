@@ -57,7 +57,7 @@ export interface WebgpuKernelOptions {
   tune?: boolean;
   /**
    * Whether 3x3 convolutions may be computed by Winograd's minimal filtering, in tiles of 2x2 or 4x4 outputs, where a trial on the
-   * device shows it to be faster; without trials, where both sides have 64 channels or more. Default false: it rounds more, within
+   * device shows it to be faster; without trials, for 64 channels or more on both sides and 4096 pixels or more in the batch. Default false: it rounds more, within
    * about 1e-5 of the largest output, a NaN or an infinity spreads to every output of the tiles that read it, and results depend on
    * what a trial chose, and when. A filter's transform, up to four times its size, is kept from its second use until the filter is
    * disposed.

@@ -1,10 +1,11 @@
-import { backend, conv2d, engine, setBackend, type Tensor4D, tensor } from '@tensorflow/tfjs-core';
+import { backend, engine, setBackend, tensor } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { size } from '../../src/base/shapes.js';
 import type { WebgpuBackend } from '../../src/webgpu/backend.js';
 import type { Convolution } from '../../src/webgpu/convolution.js';
-import { installWebgpuKernels } from '../../src/webgpu/index.js';
+import { convolve } from '../../src/webgpu/convolve.js';
 import { KeptForms } from '../../src/webgpu/keptForms.js';
+import type { Tuner } from '../../src/webgpu/tuner.js';
 import { winograd, winogradVariants } from '../../src/webgpu/winograd.js';
 import { convolution, type Geometry, inputGradient } from '../wasm/float64.js';
 import { available, error, numbers, withLimits } from './compare.js';
@@ -105,31 +106,55 @@ describe.skipIf(!available)("Winograd's minimal filtering on WebGPU", () => {
 
   test('a filter is transformed for each use but kept from the second, until it is disposed', async () => {
     await setBackend('webgpu');
-    const uninstall = installWebgpuKernels({ tune: false, winograd: true });
-    const { bufferManager } = backend() as unknown as {
-      bufferManager: { getNumUsedBuffers(): number };
-    };
-    try {
-      const x = tensor(numbers(4 * 4 * 64, 1), [1, 4, 4, 64]) as Tensor4D;
-      const before = bufferManager.getNumUsedBuffers();
-      const filter = tensor(numbers(9 * 64 * 64, 2), [3, 3, 64, 64]) as Tensor4D;
-      const used: number[] = [];
-      const results: Float32Array[] = [];
-      for (let use = 0; use < 3; use++) {
-        const y = conv2d(x, filter, 1, 'same');
-        results.push((await y.data()) as Float32Array);
-        y.dispose();
-        used.push(bufferManager.getNumUsedBuffers() - before);
-      }
-      expect(results[1]).toEqual(results[0]);
-      expect(results[2]).toEqual(results[0]);
-      // The images, the filter, and its transform.
-      expect(used).toEqual([2, 3, 3]);
-      filter.dispose();
-      expect(bufferManager.getNumUsedBuffers() - before).toBe(1);
-      x.dispose();
-    } finally {
-      uninstall();
+    const gpu = backend() as unknown as WebgpuBackend;
+    const { bufferManager } = gpu as unknown as { bufferManager: { getNumUsedBuffers(): number } };
+    const forms = new KeptForms(gpu);
+    const x = tensor(numbers(54 * 32, 1), [1, 9, 6, 32]);
+    const before = bufferManager.getNumUsedBuffers();
+    const filter = tensor(numbers(9 * 32 * 12, 2), [3, 3, 32, 12]);
+    const one: Convolution = { x, filter, pad: [1, 1], outShape: [1, 9, 6, 12] };
+    const used: number[] = [];
+    const results: Float32Array[] = [];
+    for (let use = 0; use < 3; use++) {
+      const y = engine().makeTensorFromTensorInfo(winograd(gpu, forms, one, winogradVariants(gpu, one)[0]!));
+      results.push((await y.data()) as Float32Array);
+      y.dispose();
+      used.push(bufferManager.getNumUsedBuffers() - before);
     }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+    // The images, the filter, and its transform.
+    expect(used).toEqual([2, 3, 3]);
+    filter.dispose();
+    expect(bufferManager.getNumUsedBuffers() - before).toBe(1);
+    x.dispose();
+    forms.close();
+  });
+
+  test.each([
+    { side: 64, allowsWinograd: true, first: 4 },
+    { side: 63, allowsWinograd: true, first: undefined },
+    { side: 64, allowsWinograd: false, first: undefined },
+  ])('is the first choice for large maps where the option allows it: %o', async (one) => {
+    await setBackend('webgpu');
+    const gpu = backend() as unknown as WebgpuBackend;
+    const forms = new KeptForms(gpu);
+    const { side, allowsWinograd, first } = one;
+    const x = { dataId: {}, dtype: 'float32' as const, shape: [1, side, side, 64] };
+    const filter = { ...x, shape: [3, 3, 64, 64] };
+    let choices: { outputs?: number }[] = [];
+    const tuner = {
+      run: (_backend: object, _key: string, variants: typeof choices) => {
+        choices = variants;
+        return x;
+      },
+    } as unknown as Tuner;
+    convolve(
+      { backend: gpu, tuner, forms, allowsWinograd },
+      { x, filter, pad: [1, 1], outShape: [1, side, side, 64] },
+    );
+    forms.close();
+    expect(choices[0]!.outputs).toBe(first);
+    expect(choices.some(({ outputs }) => outputs === 2)).toBe(allowsWinograd);
   });
 });
