@@ -13,21 +13,20 @@ export function normalizer({
   std,
 }: Preprocessing): (bytes: Uint8Array, into: Float32Array) => void {
   // Each byte's value in each of the network's three channels.
-  const table = Float32Array.from({ length: 3 * 256 }, (_, i) => {
-    const [byte, channel] = [Math.floor(i / 3), i % 3];
-    return ((byte * white) / 255 - mean[channel]!) / std[channel]!;
-  });
-  const first = channels === 'BGR' ? 2 : 0;
+  const [first, second, third] = [0, 1, 2].map((channel) =>
+    Float32Array.from({ length: 256 }, (_, byte) => ((byte * white) / 255 - mean[channel]!) / std[channel]!),
+  ) as [Float32Array, Float32Array, Float32Array];
   if (channels === 'gray') {
     return (bytes, into) => {
-      for (let i = 0; i < into.length; i++) into[i] = table[3 * bytes[3 * i]!]!;
+      for (let i = 0; i < into.length; i++) into[i] = first[bytes[3 * i]!]!;
     };
   }
+  const from = channels === 'BGR' ? 2 : 0;
   return (bytes, into) => {
     for (let i = 0; i < into.length; i += 3) {
-      into[i] = table[3 * bytes[i + first]!]!;
-      into[i + 1] = table[3 * bytes[i + 1]! + 1]!;
-      into[i + 2] = table[3 * bytes[i + 2 - first]! + 2]!;
+      into[i] = first[bytes[i + from]!]!;
+      into[i + 1] = second[bytes[i + 1]!]!;
+      into[i + 2] = third[bytes[i + 2 - from]!]!;
     }
   };
 }

@@ -14,17 +14,23 @@ export function filterOf(from: number, to: number, start: number, outputs: numbe
   const scale = from / to;
   const support = Math.max(1, scale);
   const stride = Math.ceil(support) * 2 + 1;
+  const triangle = new Float64Array(stride);
   const entries = new Int32Array(outputs * (stride + 2));
   for (let i = 0; i < outputs; i++) {
     const center = (start + i + 0.5) * scale;
     const first = Math.max(0, Math.trunc(center - support + 0.5));
     const count = Math.min(from, Math.trunc(center + support + 0.5)) - first;
-    const triangle = Array.from({ length: count }, (_, k) =>
-      Math.max(0, 1 - Math.abs((k + first - center + 0.5) / support)),
-    );
-    const sum = triangle.reduce((total, weight) => total + weight, 0);
-    const weights = triangle.map((weight) => Math.trunc(0.5 + (weight / sum) * 2 ** PRECISION_BITS));
-    entries.set([first, count, ...weights], i * (stride + 2));
+    let sum = 0;
+    for (let k = 0; k < count; k++) {
+      triangle[k] = Math.max(0, 1 - Math.abs((k + first - center + 0.5) / support));
+      sum += triangle[k]!;
+    }
+    const entry = i * (stride + 2);
+    entries[entry] = first;
+    entries[entry + 1] = count;
+    for (let k = 0; k < count; k++) {
+      entries[entry + 2 + k] = Math.trunc(0.5 + (triangle[k]! / sum) * 2 ** PRECISION_BITS);
+    }
   }
   return { entries, count: outputs, stride };
 }

@@ -17,7 +17,7 @@ export interface ImageFolderOptions extends ImageFilesOptions {
  * the weights' preprocessing, and augmented. A folder that is already split (`train/cats/1.jpg`, `val/cats/2.jpg`) keeps its split.
  *
  * Every file is decoded once on opening, a few at a time on sharp's own threads. A file that is not an image, damaged,
- * empty, animated, unreadable or too large is left out and reported (`problems`, `onProblem`).
+ * empty, unreadable or too large is left out and reported (`problems`, `onProblem`).
  *
  * @throws Error if the folder cannot be read; DataError if a class has no readable image; RangeError if an option is out
  *   of range; the signal's reason.
