@@ -1,11 +1,14 @@
 import {
+  _FusedMatMul,
   add,
-  fused,
+  engine,
+  expandDims,
   getBackend,
   matMul,
   pad,
   relu,
   slice,
+  squeeze,
   type Tensor,
   type Tensor2D,
   tidy,
@@ -28,13 +31,24 @@ export function product(a: Tensor, b: Tensor, transposeA = false, transposeB = f
 
 /** What a dense layer computes: the product, plus the bias, then ReLU if it has one. */
 export function affine(x: Tensor, weights: Tensor, bias: Tensor | undefined, hasRelu: boolean): Tensor2D {
-  if (!isOddOnWebgl(x, weights)) {
-    const activation = hasRelu ? 'relu' : 'linear';
-    return fused.matMul({ a: x as Tensor2D, b: weights as Tensor2D, bias, activation }) as Tensor2D;
-  }
+  if (!isOddOnWebgl(x, weights)) return fusedProduct(x, weights, bias, hasRelu);
   return tidy(() => {
     const sums = bias ? add<Tensor2D>(product(x, weights), bias) : product(x, weights);
     return hasRelu ? relu(sums) : sums;
+  });
+}
+
+/** By the backend's kernel: with gradients around it, tfjs's `fused.matMul` would compute bias and ReLU each by itself. */
+function fusedProduct(x: Tensor, weights: Tensor, bias: Tensor | undefined, hasRelu: boolean): Tensor2D {
+  return tidy(() => {
+    // Kernels expect a batch of matrices.
+    const [a, b] = [expandDims(x, 0), expandDims(weights, 0)];
+    const product: Tensor = engine().runKernel(
+      _FusedMatMul,
+      { a, b, ...(bias && { bias }) },
+      { transposeA: false, transposeB: false, activation: hasRelu ? 'relu' : 'linear' },
+    );
+    return squeeze(product, [0]) as Tensor2D;
   });
 }
 

@@ -1,4 +1,17 @@
-import { add, dispose, exp, memory, type Tensor, type Tensor1D, tidy, zeros } from '@tensorflow/tfjs-core';
+import {
+  add,
+  customGrad,
+  dispose,
+  exp,
+  grad,
+  memory,
+  profile,
+  squeeze,
+  type Tensor,
+  type Tensor1D,
+  tidy,
+  zeros,
+} from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { affine, product } from '../../src/tfjs/product.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -45,4 +58,18 @@ test('dense layers with odd sides add their bias, then do their ReLU', async () 
   expect(await numbersOf(plain)).toEqual([9]);
   dispose([x, weights, start, bias, plain, ...results]);
   expect(memory().numTensors).toBe(before);
+});
+
+test('bias and ReLU are in the product also where gradients are computed', async () => {
+  const [x, weights, bias] = [ones(4, 6), ones(6, 8), squeeze(ones(1, 8), [0])];
+  const layer = customGrad((input) => ({
+    value: affine(input as Tensor, weights, bias, true),
+    gradFunc: (dy: Tensor) => affine(dy, ones(8, 6), undefined, false),
+  }));
+  const { kernelNames } = await profile(() => {
+    grad(layer as (x: Tensor) => Tensor)(x);
+    return [];
+  });
+  expect(kernelNames).toContain('_FusedMatMul');
+  expect(kernelNames.filter((name) => /^(BatchMatMul|Add|Relu)$/.test(name))).toEqual([]);
 });
