@@ -10,28 +10,36 @@
 import '@tensorflow/tfjs-backend-wasm';
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setBackend, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { vgg } from 'vgg-blocks';
 import { fashionMnist, garments, type ImageSet } from 'vgg-blocks/data';
 import {
+  EXPLAIN_METHODS,
+  explain,
+  faithfulness,
   featureExtractor,
   featureMapGrid,
   gradCam,
   kernelGrid,
   saliency,
   transferHead,
+  visualize,
 } from 'vgg-blocks/features';
 import { type HeatMap, heatMapImage, overlay, type RawImage } from 'vgg-blocks/images';
 import { fileSystem, progressBar, writeImage } from 'vgg-blocks/node';
 import { train } from 'vgg-blocks/train';
 import { installWasmKernels } from 'vgg-blocks/wasm';
+import { fromWeights } from 'vgg-blocks/weights';
 import { randomOf } from './random.js';
 import { SIZE, scene, scenesOf } from './scenes.js';
 
 const [out = 'docs/figures/gallery', idx] = process.argv.slice(2);
 const EPOCHS = 4;
 const SCALE = 3;
+/** The scenes by which the methods are measured. */
+const MEASURED = 10;
 
 installWasmKernels();
 await setBackend('wasm');
@@ -42,6 +50,8 @@ const saved = fileSystem(folder);
 const model = await (existsSync(folder) ? loadLayersModel(saved) : trained());
 console.log(await pointingGame(model, 200));
 await draw(model);
+await compare(model);
+await drawClasses();
 model.dispose();
 
 /** Four blocks with batch normalization, then global average pooling and one dense layer, so that a garment may be anywhere. */
@@ -153,16 +163,50 @@ async function draw(model: LayersModel): Promise<void> {
   await write('kernels', await kernelGrid(model, { columns: 8, padding: 4, scale: 16 }));
 }
 
+/** Explains one scene by all methods, and measures each over several. */
+async function compare(model: LayersModel): Promise<void> {
+  const areas = new Map(EXPLAIN_METHODS.map((method) => [method, { deletion: 0, insertion: 0 }]));
+  for (let seed = 1; seed <= MEASURED; seed++) {
+    const { x, image, classes } = pairOf(sets.testSet, 1000 + seed);
+    for (const method of EXPLAIN_METHODS) {
+      const map = await explain(model, x, { method, classIndex: classes[0] });
+      const { deletion, insertion } = await faithfulness(model, x, map, { batchSize: 17 });
+      const total = areas.get(method)!;
+      total.deletion += deletion.area / MEASURED;
+      total.insertion += insertion.area / MEASURED;
+      const clip = /cam|occlusion/.test(method) ? 1 : 0.99;
+      const drawn = await overlay(enlarged(image), map, { clip });
+      if (seed === 1) await writeImage(join(out, `method-${method.replaceAll('+', 'p')}.png`), drawn);
+    }
+    x.dispose();
+  }
+  for (const [method, { deletion, insertion }] of areas) {
+    console.log(`| \`${method}\` | ${deletion.toFixed(3)} | ${insertion.toFixed(3)} |`);
+  }
+}
+
+/** Draws what the classes of the Fashion-MNIST network beside this file respond to. */
+async function drawClasses(): Promise<void> {
+  const { model } = await fromWeights(fileURLToPath(new URL('fashion-mnist.safetensors', import.meta.url)));
+  for (const [name, filter] of Object.entries({ shirt: 0, trouser: 1, dress: 3, coat: 4, bag: 8, boot: 9 })) {
+    const image = await visualize(model, 'logits', filter);
+    await writeImage(join(out, `class-${name}.png`), enlarged(image, 4));
+  }
+  model.dispose();
+}
+
 function shown(map: HeatMap): RawImage {
   return enlarged(heatMapImage(map, { clip: 0.99 }));
 }
 
 /** Repeats every pixel in both directions. */
-function enlarged({ data, width, height }: RawImage): RawImage {
-  const large = new Uint8Array(data.length * SCALE * SCALE);
+function enlarged({ data, width, height }: RawImage, scale = SCALE): RawImage {
+  const bytes = data.length / (width * height);
+  const large = new Uint8Array(data.length * scale * scale);
   for (let i = 0; i < large.length; i++) {
-    const [x, y] = [Math.floor(i / 3) % (SCALE * width), Math.floor(i / 3 / (SCALE * width))];
-    large[i] = data[3 * (Math.floor(y / SCALE) * width + Math.floor(x / SCALE)) + (i % 3)]!;
+    const pixel = Math.floor(i / bytes);
+    const [x, y] = [pixel % (scale * width), Math.floor(pixel / (scale * width))];
+    large[i] = data[bytes * (Math.floor(y / scale) * width + Math.floor(x / scale)) + (i % bytes)]!;
   }
-  return { data: large, width: SCALE * width, height: SCALE * height };
+  return { data: large, width: scale * width, height: scale * height };
 }

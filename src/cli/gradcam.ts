@@ -1,8 +1,16 @@
 import { basename, extname, join } from 'node:path';
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
-import { Command } from 'commander';
-import { featureExtractor, featureMapGrid, gradCam } from 'vgg-blocks/features';
-import { overlay, preprocess } from 'vgg-blocks/images';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { Command, Option } from 'commander';
+import {
+  EXPLAIN_METHODS,
+  type ExplainMethod,
+  explain,
+  faithfulness,
+  featureExtractor,
+  featureMapGrid,
+} from 'vgg-blocks/features';
+import { type HeatMap, overlay, type Preprocessing, preprocess, type RawImage } from 'vgg-blocks/images';
 import { writeImage } from 'vgg-blocks/node';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { labelsOption } from './labels.js';
@@ -12,7 +20,9 @@ import { numeric } from './options.js';
 interface GradCamArguments extends NetworkArguments {
   labels?: string;
   out: string;
+  method: ExplainMethod;
   layer?: string;
+  faithfulness?: true;
   class?: string;
   maps?: string;
   size: number;
@@ -22,16 +32,25 @@ interface GradCamArguments extends NetworkArguments {
 /** `vgg-blocks gradcam`: shows where a network sees a class. */
 export function gradcamCommand(): Command {
   const command = new Command('gradcam')
-    .description('show where the network sees a class: each image overlaid with its Grad-CAM map, as PNG')
+    .description(
+      'show where the network sees a class: each image overlaid with a heat map, by Grad-CAM or another method, as PNG',
+    )
     .argument('<images...>', IMAGES_HELP);
   return withNetwork(command)
     .addOption(labelsOption())
     .requiredOption('--out <folder>', 'output folder')
+    .addOption(
+      new Option('--method <name>', 'how the map is computed').choices(EXPLAIN_METHODS).default('gradcam'),
+    )
     .option(
       '--layer <name>',
-      'layer whose feature maps are weighted (default: the last convolution, after its ReLU)',
+      'for the methods that end in cam or cam++: layer whose feature maps are weighted (default: the last convolution, after its ReLU)',
     )
     .option('--class <name>', 'class to explain, by label or number (default: the most probable one)')
+    .option(
+      '--faithfulness',
+      'also measure each map by deletion (a small area is good) and insertion (a large one is)',
+    )
     .option('--maps <layer>', 'also write the first 64 feature maps of this layer')
     .addOption(numeric('--size <pixels>', 'maximum length of the longer side of the output', 1024))
     .option('--json', 'print one line of JSON per image')
@@ -44,15 +63,16 @@ async function run(patterns: string[], args: GradCamArguments): Promise<void> {
   const extractor = args.maps === undefined ? undefined : featureExtractor(model, args.maps);
   const nameFor = names(args.out);
   await eachImage('gradcam', patterns, async (image, path, print) => {
-    const map = await gradCam(model, image, { layer: args.layer, classIndex, preprocessing });
+    const { method, layer } = args;
+    const map = await explain(model, image, { method, layer, classIndex, preprocessing });
     const name = nameFor(path);
     const written = {
       image: path,
       classIndex: map.classIndex,
       label: labels[map.classIndex]!,
-      file: `${name}.gradcam.png`,
+      file: `${name}.${method}.png`,
     };
-    await writeImage(written.file, await overlay(image, map, { maxSide: args.size }));
+    await writeImage(written.file, await overlay(image, map, { maxSide: args.size, clip: clipOf(method) }));
     const maps = extractor && `${name}.${args.maps}.png`;
     if (extractor && maps) {
       const x = await preprocess(image, preprocessing);
@@ -62,13 +82,32 @@ async function run(patterns: string[], args: GradCamArguments): Promise<void> {
       });
       await writeImage(maps, grid);
     }
+    const areas = args.faithfulness && (await areasOf(model, image, map, preprocessing));
+    const measured =
+      areas && `deletion ${areas.deletion.toFixed(3)}, insertion ${areas.insertion.toFixed(3)}`;
     print(
       args.json
-        ? JSON.stringify({ ...written, maps })
-        : `${path}: ${written.label}, ${[written.file, maps].filter(Boolean).join(', ')}`,
+        ? JSON.stringify({ ...written, maps, ...areas })
+        : `${path}: ${written.label}, ${[written.file, maps, measured].filter(Boolean).join(', ')}`,
     );
   });
   model.dispose();
+}
+
+/** The areas under the curves of deletion and insertion. */
+async function areasOf(
+  model: LayersModel,
+  image: RawImage,
+  map: HeatMap,
+  preprocessing: Preprocessing,
+): Promise<{ deletion: number; insertion: number }> {
+  const { deletion, insertion } = await faithfulness(model, image, map, { preprocessing });
+  return { deletion: deletion.area, insertion: insertion.area };
+}
+
+/** Where the colors of a map end: a few pixels of a map of gradients far exceed the others. */
+function clipOf(method: ExplainMethod): number {
+  return /cam|occlusion/.test(method) ? 1 : 0.99;
 }
 
 function classOf(name: string, labels: readonly string[]): number {

@@ -457,6 +457,12 @@ describe('vgg-blocks gradcam', () => {
   test('explains the most probable class by default and refuses an unknown one', async () => {
     const path = at('images', 'a.png');
     const [top] = JSON.parse((await run('classify', path, ...THREE, '--json')).out).predictions;
+    const measured = ['--method', 'layercam', '--faithfulness', '--json'];
+    const layerCam = await run('gradcam', path, ...THREE, '--out', at('layercam'), ...measured);
+    const { file, deletion, insertion } = JSON.parse(layerCam.out);
+    expect(file).toBe(at('layercam', 'a.layercam.png'));
+    expect(decode(readFileSync(file))).toMatchObject({ width: 12, height: 8 });
+    for (const area of [deletion, insertion]) expect(area > 0 && area < 1).toBe(true);
     const { out } = await run('gradcam', path, ...THREE, '--out', at('small'), '--size', '6');
     expect(out).toBe(`${path}: ${top.label}, ${at('small', 'a.gradcam.png')}\n`);
     expect(decode(readFileSync(at('small', 'a.gradcam.png')))).toMatchObject({ width: 6, height: 4 });
