@@ -148,6 +148,14 @@ export function wasmInstallation(backend = getBackend()): WasmInstallation | und
   return markOf(INSTALLATION, backend);
 }
 
+/** Marks the kernels of `vgg-blocks/webgpu` with their installation. */
+export const WEBGPU_INSTALLATION = Symbol.for('vgg-blocks/webgpu');
+
+/** Whether the current backend's convolutions may be computed by Winograd's algorithm where a trial shows it to be faster. */
+export function triesWinograd(): boolean {
+  return markOf<{ winograd?: boolean }>(WEBGPU_INSTALLATION, getBackend())?.winograd === true;
+}
+
 /** Whether the current backend has a kernel of {@link OwnKernels}. */
 export function hasKernel(name: Name): boolean {
   return getKernel(name, getBackend()) !== undefined;

@@ -1,6 +1,6 @@
 import { getKernel } from '@tensorflow/tfjs-core';
 import { oneOf } from '../base/check.js';
-import type { OwnKernels } from '../tfjs/kernels.js';
+import { type OwnKernels, WEBGPU_INSTALLATION } from '../tfjs/kernels.js';
 import { markOf, replaceKernels } from '../tfjs/replaceKernels.js';
 import type { WebgpuBackend } from './backend.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from './conv2d.js';
@@ -76,9 +76,7 @@ interface Installation extends Required<WebgpuKernelOptions> {
   uninstall: () => void;
 }
 
-const INSTALLATION = Symbol.for('vgg-blocks/webgpu');
-
-const installation = () => markOf<Installation>(INSTALLATION, 'webgpu');
+const installation = () => markOf<Installation>(WEBGPU_INSTALLATION, 'webgpu');
 
 /**
  * Makes convolutional networks train faster on `@tensorflow/tfjs-backend-webgpu`, in browsers and, through `webgpuBackend` of
@@ -140,7 +138,7 @@ export function installWebgpuKernels(options: WebgpuKernelOptions = {}): () => v
       ...KERNELS,
       ...(precision === 'float16' && Object.fromEntries(TRAINING.map((name) => [name, refuse]))),
     },
-    ...{ backend: 'webgpu', mark: INSTALLATION, installation: installed },
+    ...{ backend: 'webgpu', mark: WEBGPU_INSTALLATION, installation: installed },
     toolsOf: (backend) => ({
       ...{ backend, tuner, forms: formsOn(backend as WebgpuBackend) },
       ...{ allowsWinograd: winograd, halfWeights: precision === 'float16' },

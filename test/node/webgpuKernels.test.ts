@@ -48,6 +48,9 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
       'installWebgpuKernels: tune is true, but the kernels are installed with false; uninstall them first with the function that installWebgpuKernels returned.',
     );
     expect(installWebgpuKernels({ tune: false })).toBe(uninstall);
+    expect(() => installWebgpuKernels({ precision: 'float16' })).toThrow(
+      /precision is float16, but the kernels are installed with float32/,
+    );
     uninstall();
   });
 
@@ -117,6 +120,11 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
     const uninstall = installWebgpuKernels();
     const before = await facts();
     uninstall();
+    const withWinograd = installWebgpuKernels({ winograd: true });
+    expect(differences(before, await facts(), [])).toEqual([
+      { kind: 'engine', text: 'of the engine, winograd was not set and is true' },
+    ]);
+    withWinograd();
     expect(differences(before, await facts(), [])).toEqual([
       { kind: 'engine', text: 'of the engine, kernels was "vgg-blocks" and is not set' },
     ]);

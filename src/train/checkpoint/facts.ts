@@ -3,7 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { crc32 } from '../../base/crc32.js';
 import { VERSION } from '../../base/version.js';
 import { gpuName } from '../../tfjs/gpu.js';
-import { hasKernel, wasmInstallation } from '../../tfjs/kernels.js';
+import { hasKernel, triesWinograd, wasmInstallation } from '../../tfjs/kernels.js';
 import { layersWithin } from '../../tfjs/models.js';
 import { disposeBatch, type Examples } from '../examples.js';
 
@@ -61,6 +61,7 @@ function engineFacts(): Record<string, unknown> {
     ...{ backend: getBackend(), gpu: gpuName(), tfjs: version_core, 'vgg-blocks': VERSION },
     // Those of the wasm backend name their build.
     ...(hasKernel('SgdUpdate') && { kernels: 'vgg-blocks' }),
+    ...(triesWinograd() && { winograd: true }),
     ...numerics,
   };
 }
