@@ -17,11 +17,22 @@ export function numberThat(
   return value;
 }
 
-/** Returns `value` if it is a whole number of at least `minimum`, and throws otherwise. */
-export function wholeNumber(where: string, name: string, value: number, minimum = 1): number {
-  const holds = (n: number) => Number.isSafeInteger(n) && n >= minimum;
-  return numberThat(where, name, value, holds, `a whole number of at least ${minimum}`);
+/** Returns `value` if it is a whole number of at least `minimum` and at most `maximum`, and throws otherwise. */
+export function wholeNumber(
+  where: string,
+  name: string,
+  value: number,
+  minimum = 1,
+  maximum = Number.POSITIVE_INFINITY,
+): number {
+  const holds = (n: number) => Number.isSafeInteger(n) && n >= minimum && n <= maximum;
+  const range =
+    maximum === Number.POSITIVE_INFINITY ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+  return numberThat(where, name, value, holds, `a whole number ${range}`);
 }
+
+/** Maximum height and width of an image in pixels that may be asked for. */
+export const MAX_SIDE = 2 ** 14;
 
 /** Returns `value` if it is one of `allowed`, and throws an error that lists them otherwise, but for undefined. */
 export function oneOf<const T>(where: string, name: string, value: unknown, allowed: readonly T[]): T {
@@ -61,6 +72,7 @@ function textOf(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     const { constructor: made } = value;
     const isPlain = Array.isArray(value) || made === undefined || made.name === 'Object';
+    if (made?.name === 'Promise') return 'a Promise (await it first)';
     if (!isPlain) return `an object of class ${made.name}`;
   } else if (typeof value !== 'string') return String(value);
   try {

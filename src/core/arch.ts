@@ -60,18 +60,28 @@ export const IMAGENET = { inputShape: [224, 224, 3], classes: 1000 } as const;
  * @throws RangeError when `ratio` does not divide a width, which the message names.
  */
 export function scaleArch(arch: ConvArch, ratio: number): ConvArch {
-  checkArch('scaleArch', arch);
-  wholeNumber('scaleArch', 'ratio', ratio);
+  return scaledArch('scaleArch', arch, ratio);
+}
+
+/** `scaleArch` on behalf of the function `where`, which error messages name. */
+export function scaledArch(where: string, arch: ConvArch, ratio: number): ConvArch {
+  checkArch(where, arch);
+  wholeNumber(where, 'ratio', ratio);
   return arch.map(([convs, channels, ...pointwise], index) => {
     if (channels % ratio !== 0) {
       fail(
-        'scaleArch',
+        where,
         `ratio ${ratio} does not divide the ${channels} channels of block ${index + 1}; use a divisor of every width.`,
       );
     }
     return [convs, channels / ratio, ...pointwise] as const;
   });
 }
+
+/** Convolutions in a block; a plan has a row for each. */
+const MAX_CONVOLUTIONS = 1000;
+
+export const MAX_CHANNELS = 2 ** 16;
 
 /** Throws unless every block has at least one convolution and one channel, all whole numbers. */
 export function checkArch(where: string, arch: ConvArch): void {
@@ -87,9 +97,9 @@ export function checkArch(where: string, arch: ConvArch): void {
     }
     const [convs, channels, pointwise = 0] = given;
     const block = `block ${index + 1}'s`;
-    wholeNumber(where, `${block} number of 3x3 convolutions`, convs, 0);
-    wholeNumber(where, `${block} number of 1x1 convolutions`, pointwise, 0);
+    wholeNumber(where, `${block} number of 3x3 convolutions`, convs, 0, MAX_CONVOLUTIONS);
+    wholeNumber(where, `${block} number of 1x1 convolutions`, pointwise, 0, MAX_CONVOLUTIONS);
     wholeNumber(where, `${block} number of convolutions`, convs + pointwise);
-    wholeNumber(where, `${block} number of channels`, channels);
+    wholeNumber(where, `${block} number of channels`, channels, 1, MAX_CHANNELS);
   });
 }

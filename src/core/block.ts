@@ -1,6 +1,8 @@
 import { input, type LayersModel, layers, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { optionsOf } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
-import { type Block, checkArch } from './arch.js';
+import { type Block, checkArch, MAX_CHANNELS } from './arch.js';
+import { built } from './built.js';
 import { type KernelInitializers, kernelInitializers } from './initializer.js';
 import { type BlockStyle, resolveOptions, type VggOptions } from './options.js';
 
@@ -23,14 +25,17 @@ export function vggBlock(
   outChannels: number,
   options: Pick<VggOptions, (typeof STYLE)[number]> & { pointwise?: number } = {},
 ): LayersModel {
-  const { pointwise = 0, ...rest } = options;
+  const names = ['pointwise', ...STYLE] as const;
+  const { pointwise = 0, ...rest } = optionsOf('vggBlock', options, names);
   const block = [numConvs, outChannels, pointwise] as const;
-  wholeNumber('vggBlock', 'inChannels', inChannels);
+  wholeNumber('vggBlock', 'inChannels', inChannels, 1, MAX_CHANNELS);
   checkArch('vggBlock', [block]);
   const { name, ...style } = resolveOptions('vggBlock', rest, STYLE);
-  const x = input({ shape: [null, null, inChannels], name: 'input_layer' });
-  const y = applyBlock(x, block, '', style, kernelInitializers(style));
-  return model({ inputs: x, outputs: y, name });
+  return built('vggBlock', () => {
+    const x = input({ shape: [null, null, inChannels], name: 'input_layer' });
+    const y = applyBlock(x, block, '', style, kernelInitializers(style));
+    return model({ inputs: x, outputs: y, name });
+  });
 }
 
 /** Appends a block's layers, named `${prefix}conv1` ... `${prefix}pool`. */

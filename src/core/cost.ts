@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { optionsOf } from '../base/arguments.js';
 import { keyOf, wholeNumber } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import { rowsOf } from './inspect.js';
@@ -66,6 +67,8 @@ export function cost(
   modelOrPlan: LayersModel | Plan,
   options: { batchSize?: number; optimizer?: OptimizerName } = {},
 ): Cost {
+  optionsOf('cost', options, { batchSize: 1, optimizer: 1 });
+
   const batchSize = wholeNumber('cost', 'batchSize', options.batchSize ?? 1);
   const optimizer = keyOf('cost', 'optimizer', options.optimizer ?? 'sgd', OPTIMIZERS);
   const plan = rowsOf('cost', modelOrPlan);

@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, withFields } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { element, FAINT, svg, text } from '../figures/svg.js';
 import { groupByBlock, rowsOf } from './inspect.js';
@@ -28,6 +29,7 @@ const FILLS: Partial<Record<LayerKind, string>> = {
  * @throws RangeError when there is no network to draw, or a layer is of a kind that no VGG has.
  */
 export function diagram(network: LayersModel | Plan | Record<string, LayersModel | Plan>): string {
+  checkArguments('diagram', { network }, { network: withFields('a network, or several by title') });
   const single = Array.isArray(network) || 'layers' in network;
   const named = single
     ? { '': network as LayersModel | Plan }

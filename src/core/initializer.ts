@@ -1,9 +1,12 @@
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { initializers } from '@tensorflow/tfjs-layers';
 import { fillNormal, fillUniform } from '../base/random.js';
-import { size } from '../base/shapes.js';
+import { shapeText, size } from '../base/shapes.js';
 import { memoryView, unfilledTensor } from '../tfjs/memory.js';
 import type { Initializer } from './options.js';
+
+/** Numbers in a kernel: four GiB, all the memory that WebAssembly has. */
+const MAX_WEIGHTS = 2 ** 30;
 
 type TfjsInitializer = ReturnType<typeof initializers.glorotUniform>;
 
@@ -64,6 +67,8 @@ function draw(
  * touching the memory of a copy takes longer than drawing the numbers.
  */
 function filled(shape: number[], fill: (values: Float32Array, inPlace: boolean) => void): Tensor {
+  if (size(shape) > MAX_WEIGHTS)
+    throw new Error(`a kernel of ${shapeText(shape)} has more than 2^30 numbers`);
   const inPlace = unfilledTensor(shape);
   if (inPlace) {
     fill(memoryView(inPlace)!, true);

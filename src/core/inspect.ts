@@ -1,4 +1,5 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { checkArguments, either, MODEL } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { shapeText, size } from '../base/shapes.js';
 import type { LayerKind, Plan, PlanRow } from './plan.js';
@@ -25,12 +26,20 @@ export function kindOf(className: string): LayerKind | undefined {
   return Object.hasOwn(KINDS, className) ? KINDS[className] : undefined;
 }
 
+/** A model, or the rows of a plan. */
+const NETWORK = either(MODEL, {
+  allowed: 'a plan',
+  holds: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((row) => row?.outputShape && row.kind),
+});
+
 /**
  * The rows of a plan, or those read from a model's layers.
  *
  * @throws RangeError when a layer is of a kind that no VGG has, or the input has no fixed size.
  */
 export function rowsOf(where: string, modelOrPlan: LayersModel | Plan): Plan {
+  checkArguments(where, { network: modelOrPlan }, { network: NETWORK });
   return Array.isArray(modelOrPlan)
     ? modelOrPlan
     : (modelOrPlan as LayersModel).layers.map((l) => rowOf(where, l));

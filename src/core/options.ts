@@ -1,4 +1,5 @@
-import { checkSeed, fail, keyOf, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
+import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
+import { checkSeed, fail, MAX_SIDE, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import { type ConvArch, checkArch } from './arch.js';
 import { featureSize, minimumSize, PADDINGS, type Padding } from './sizes.js';
 
@@ -105,6 +106,11 @@ export const DEFAULT_BATCH_NORM: Required<BatchNormOptions> = {
   afterRelu: false,
 };
 
+const BATCH_NORM_NAMES = { epsilon: 1, momentum: 1, afterRelu: 1 } as const;
+
+/** Maximum units of a layer, and classes. */
+const MAX_UNITS = 2 ** 20;
+
 /** Height and width of the feature map that torchvision's classifier expects. */
 export const ADAPTIVE_SIZE = 7;
 
@@ -124,7 +130,8 @@ const DEFAULTS: Defaulted = {
   seed: 0,
 };
 
-const OPTION_NAMES = [...Object.keys(DEFAULTS), 'pooling', 'name'];
+/** The names of a VGG's options. */
+export const OPTION_NAMES = [...Object.keys(DEFAULTS), 'pooling', 'name'] as (keyof VggOptions)[];
 const SWITCHES = ['convBias', 'includeTop', 'adaptivePool', 'convolutionalTop'] as const;
 const VGG_ONLY: readonly string[] = ['padding', 'batchNorm', 'pooling', ...SWITCHES];
 
@@ -132,10 +139,10 @@ const VGG_ONLY: readonly string[] = ['padding', 'batchNorm', 'pooling', ...SWITC
 export function resolveOptions(
   where: string,
   options: VggOptions,
-  allowed: readonly string[] = OPTION_NAMES,
+  allowed: readonly (keyof VggOptions)[] = OPTION_NAMES,
 ): ResolvedOptions {
-  for (const name of Object.keys(options)) oneOf(where, 'the option', name, allowed);
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const known = optionsOf(where, options, allowed);
+  const given = Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
   const defaulted = { name: where, pooling: undefined, ...DEFAULTS, ...given };
   const o: ResolvedOptions = {
     ...defaulted,
@@ -145,8 +152,9 @@ export function resolveOptions(
   if (!Array.isArray(o.inputShape) || o.inputShape.length !== 3) {
     fail(where, `inputShape is ${shown(o.inputShape)}; pass [height, width, channels].`);
   }
-  wholeNumber(where, 'the number of input channels', o.inputShape[2]);
-  wholeNumber(where, 'classes', o.classes);
+  for (const side of o.inputShape) if (side !== null) wholeNumber(where, 'inputShape', side, 1, MAX_SIDE);
+  wholeNumber(where, 'classes', o.classes, 1, MAX_UNITS);
+  if (o.name !== undefined) checkArguments(where, { name: o.name }, { name: TEXT });
   for (const name of SWITCHES) oneOf(where, name, o[name], [true, false]);
   oneOf(where, 'padding', o.padding, PADDINGS);
   checkSeed(where, o.seed);
@@ -158,9 +166,10 @@ export function resolveOptions(
 }
 
 function resolveHiddenUnits(where: string, given: number | readonly number[]): readonly number[] {
-  if (!Array.isArray(given)) return Array(2).fill(wholeNumber(where, 'hiddenUnits', given as number));
+  if (!Array.isArray(given))
+    return Array(2).fill(wholeNumber(where, 'hiddenUnits', given as number, 1, MAX_UNITS));
   given.forEach((units, i) => {
-    wholeNumber(where, `hiddenUnits[${i}]`, units);
+    wholeNumber(where, `hiddenUnits[${i}]`, units, 1, MAX_UNITS);
   });
   return given;
 }
@@ -168,12 +177,11 @@ function resolveHiddenUnits(where: string, given: number | readonly number[]): r
 function resolveBatchNorm(where: string, given: VggOptions['batchNorm']): ResolvedOptions['batchNorm'] {
   if (!given) return false;
   if (given === true) return DEFAULT_BATCH_NORM;
-  for (const name of Object.keys(given)) keyOf(where, "batchNorm's option", name, DEFAULT_BATCH_NORM);
   const {
     epsilon = DEFAULT_BATCH_NORM.epsilon,
     momentum = DEFAULT_BATCH_NORM.momentum,
     afterRelu = DEFAULT_BATCH_NORM.afterRelu,
-  } = given;
+  } = optionsOf(where, given as BatchNormOptions, BATCH_NORM_NAMES);
   numberThat(where, "batchNorm's epsilon", epsilon, (n) => n > 0 && n < 1, 'between 0 and 1');
   numberThat(where, "batchNorm's momentum", momentum, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
   oneOf(where, "batchNorm's afterRelu", afterRelu, [true, false]);

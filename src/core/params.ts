@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { optionsOf } from '../base/arguments.js';
 import { oneOf } from '../base/check.js';
 import { rowsOf } from './inspect.js';
 import type { Plan, PlanRow } from './plan.js';
@@ -26,7 +27,8 @@ export function paramCount(
   modelOrPlan: LayersModel | Plan,
   options: { count?: 'all' | 'tally' } = {},
 ): ParamCount {
-  const count = oneOf('paramCount', 'count', options.count ?? 'all', ['all', 'tally']);
+  const given = optionsOf('paramCount', options, { count: 1 });
+  const count = oneOf('paramCount', 'count', given.count ?? 'all', ['all', 'tally']);
   const layers = rowsOf('paramCount', modelOrPlan).filter((row) => row.params > 0);
   const firstConnected = layers.find(isFullyConnected);
   const counted =

@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, withFields } from '../base/arguments.js';
 import { table } from '../figures/table.js';
 import { rowsOf } from './inspect.js';
 import { isFullyConnected, paramCount } from './params.js';
@@ -12,13 +13,11 @@ import type { Plan } from './plan.js';
  * @throws RangeError when a layer is of a kind that no VGG has.
  */
 export function tally(networks: Record<string, LayersModel | Plan>): string {
+  checkArguments('tally', { networks }, { networks: withFields('a network, or several by title') });
   const columns = Object.entries(networks).map(([title, network]) => {
-    const { rows, total } = paramCount(network, { count: 'tally' });
-    const connected = new Set(
-      rowsOf('tally', network)
-        .filter(isFullyConnected)
-        .map(({ name }) => name),
-    );
+    const plan = rowsOf('tally', network);
+    const { rows, total } = paramCount(plan, { count: 'tally' });
+    const connected = new Set(plan.filter(isFullyConnected).map(({ name }) => name));
     const dense = rows.find(({ name }) => connected.has(name))?.params ?? 0;
     const convs = rows.filter(({ name }) => !connected.has(name)).map(({ params }) => params);
     return { title, convs, dense, total };

@@ -9,6 +9,7 @@ import {
 } from '@tensorflow/tfjs-layers';
 import type { ConvArch } from './arch.js';
 import { applyBlock, chain } from './block.js';
+import { built } from './built.js';
 import { type KernelInitializers, kernelInitializers } from './initializer.js';
 import {
   ADAPTIVE_SIZE,
@@ -47,15 +48,17 @@ export function buildVgg(
 ): LayersModel {
   const o = resolveVgg(where, arch, options);
   const kernels = given ?? kernelInitializers(o);
-  const image = input({ shape: [...o.inputShape], name: 'input_layer' });
-  let x = image;
-  arch.forEach((block, index) => {
-    x = applyBlock(x, block, `block${index + 1}_`, o, kernels);
+  return built(where, () => {
+    const image = input({ shape: [...o.inputShape], name: 'input_layer' });
+    let x = image;
+    arch.forEach((block, index) => {
+      x = applyBlock(x, block, `block${index + 1}_`, o, kernels);
+    });
+    if (o.adaptivePool) x = applyAdaptivePool(x);
+    if (o.includeTop) x = applyTop(x, o, kernels);
+    else if (o.pooling) x = chain(x, globalPooling(o.pooling));
+    return model({ inputs: image, outputs: x, name: o.name });
   });
-  if (o.adaptivePool) x = applyAdaptivePool(x);
-  if (o.includeTop) x = applyTop(x, o, kernels);
-  else if (o.pooling) x = chain(x, globalPooling(o.pooling));
-  return model({ inputs: image, outputs: x, name: o.name });
 }
 
 /** Appends the layers from the last feature map to the classes, with dropout after each hidden layer. */

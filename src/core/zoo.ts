@@ -1,10 +1,12 @@
 import { input, type LayersModel, layers, model } from '@tensorflow/tfjs-layers';
+import { optionsOf } from '../base/arguments.js';
 import { oneOf } from '../base/check.js';
-import { type ConvArch, scaleArch, VGG11 } from './arch.js';
+import { type ConvArch, scaledArch, VGG11 } from './arch.js';
 import { chain } from './block.js';
+import { built } from './built.js';
 import { FAMILY } from './family.js';
 import { kernelInitializers } from './initializer.js';
-import { type AlexNetOptions, resolveAlexNet, type VggOptions } from './options.js';
+import { type AlexNetOptions, OPTION_NAMES, resolveAlexNet, type VggOptions } from './options.js';
 import { applyTop, buildVgg } from './vgg.js';
 
 /**
@@ -23,9 +25,10 @@ export function vgg13(options: VggOptions = {}): LayersModel {
 }
 
 /** VGG-16: configuration D, or with `config: 'C'` the one with 1x1 convolutions in blocks 3 to 5. See {@link vgg11}. */
-export function vgg16({ config = 'D', ...options }: VggOptions & { config?: 'C' | 'D' } = {}): LayersModel {
+export function vgg16(options: VggOptions & { config?: 'C' | 'D' } = {}): LayersModel {
+  const { config = 'D', ...rest } = optionsOf('vgg16', options, ['config', ...OPTION_NAMES]);
   const member = oneOf('vgg16', 'config', config, ['C', 'D']) === 'C' ? FAMILY.vgg16c : FAMILY.vgg16;
-  return buildVgg('vgg16', member.arch, options);
+  return buildVgg('vgg16', member.arch, rest);
 }
 
 /** VGG-19 (configuration E). See {@link vgg11}. */
@@ -39,11 +42,9 @@ export function vgg19(options: VggOptions = {}): LayersModel {
  *
  * @throws RangeError when `ratio` does not divide every width.
  */
-export function smallArch(
-  ratio: number,
-  { arch = VGG11, ...options }: VggOptions & { arch?: ConvArch } = {},
-): LayersModel {
-  return buildVgg('smallArch', scaleArch(arch, ratio), options);
+export function smallArch(ratio: number, options: VggOptions & { arch?: ConvArch } = {}): LayersModel {
+  const { arch = VGG11, ...rest } = optionsOf('smallArch', options, ['arch', ...OPTION_NAMES]);
+  return buildVgg('smallArch', scaledArch('smallArch', arch, ratio), rest);
 }
 
 /**
@@ -55,28 +56,30 @@ export function smallArch(
 export function alexNet(options: AlexNetOptions = {}): LayersModel {
   const o = resolveAlexNet('alexNet', options);
   const kernels = kernelInitializers(o);
-  const image = input({ shape: [...o.inputShape], name: 'input_layer' });
-  const conv = (name: string, filters: number, kernelSize: number, strides = 1) =>
-    layers.conv2d({
-      filters,
-      kernelSize,
-      strides,
-      padding: strides === 1 ? 'same' : 'valid',
-      activation: 'relu',
-      kernelInitializer: kernels.next(),
-      name,
-    });
-  const pool = (name: string) => layers.maxPooling2d({ poolSize: 3, strides: 2, name });
-  const features = [
-    layers.zeroPadding2d({ padding: 1, name: 'conv1_pad' }),
-    conv('conv1', 96, 11, 4),
-    pool('pool1'),
-    conv('conv2', 256, 5),
-    pool('pool2'),
-    conv('conv3', 384, 3),
-    conv('conv4', 384, 3),
-    conv('conv5', 256, 3),
-    pool('pool5'),
-  ].reduce(chain, image);
-  return model({ inputs: image, outputs: applyTop(features, o, kernels), name: o.name });
+  return built('alexNet', () => {
+    const image = input({ shape: [...o.inputShape], name: 'input_layer' });
+    const conv = (name: string, filters: number, kernelSize: number, strides = 1) =>
+      layers.conv2d({
+        filters,
+        kernelSize,
+        strides,
+        padding: strides === 1 ? 'same' : 'valid',
+        activation: 'relu',
+        kernelInitializer: kernels.next(),
+        name,
+      });
+    const pool = (name: string) => layers.maxPooling2d({ poolSize: 3, strides: 2, name });
+    const features = [
+      layers.zeroPadding2d({ padding: 1, name: 'conv1_pad' }),
+      conv('conv1', 96, 11, 4),
+      pool('pool1'),
+      conv('conv2', 256, 5),
+      pool('pool2'),
+      conv('conv3', 384, 3),
+      conv('conv4', 384, 3),
+      conv('conv5', 256, 3),
+      pool('pool5'),
+    ].reduce(chain, image);
+    return model({ inputs: image, outputs: applyTop(features, o, kernels), name: o.name });
+  });
 }

@@ -1,4 +1,5 @@
-import { numberThat, oneOf, wholeNumber } from '../base/check.js';
+import { checkArguments, optionsOf, withFields } from '../base/arguments.js';
+import { numberThat, wholeNumber } from '../base/check.js';
 import { type Random, seededRandom, shuffled } from '../base/random.js';
 
 /**
@@ -33,10 +34,7 @@ export interface PixelBatch {
 
 /** Throws unless every option is in its range. */
 export function checkBatchAugmentation(where: string, augment: BatchAugmentation): void {
-  for (const name of Object.keys(augment)) {
-    oneOf(where, "the augmentation's option", name, ['shift', 'flip', 'erase', 'mixup']);
-  }
-  const { shift = 0, mixup = 0.1 } = augment;
+  const { shift = 0, mixup = 0.1 } = optionsOf(where, augment, { shift: 1, flip: 1, erase: 1, mixup: 1 });
   wholeNumber(where, 'shift', shift, 0);
   for (const name of ['flip', 'erase'] as const) {
     const isChance = (n: number) => n >= 0 && n <= 1;
@@ -48,6 +46,14 @@ export function checkBatchAugmentation(where: string, augment: BatchAugmentation
 
 /** A batch with its images changed at random; the same batch and seed give the same result everywhere. */
 export function augmentBatch(batch: PixelBatch, augment: BatchAugmentation, seed: number): PixelBatch {
+  checkArguments(
+    'augmentBatch',
+    { batch },
+    { batch: withFields('a batch as { pixels, shape, labels }', 'pixels') },
+  );
+
+  checkBatchAugmentation('augmentBatch', augment);
+  numberThat('augmentBatch', 'seed', seed, Number.isSafeInteger, 'a whole number');
   const { shift, flip, erase, mixup } = augment;
   // Each change has its own stream, so that none depends on which others are made.
   if (shift) batch = shifted(batch, shift, seededRandom(seed, 1));

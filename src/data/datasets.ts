@@ -1,3 +1,4 @@
+import { optionsOf } from '../base/arguments.js';
 import { isUrl } from '../base/realm.js';
 import { download } from '../io/download.js';
 import { DataError } from '../io/errors.js';
@@ -48,11 +49,22 @@ export interface Dataset {
  * await fashionMnist({ source: FASHION_MNIST });      // downloads 31 MB once, then reads the cache
  */
 export function fashionMnist(options: DatasetOptions): Promise<Dataset> {
+  optionsOf('fashionMnist', options, {
+    source: 1,
+    cache: 1,
+    transpose: 1,
+    fetch: 1,
+    signal: 1,
+    onProgress: 1,
+  });
+
   return load('fashionMnist', FASHION_MNIST, options);
 }
 
 /** MNIST, or any data set in its format with ten classes. See {@link fashionMnist}. */
 export function mnist(options: DatasetOptions): Promise<Dataset> {
+  optionsOf('mnist', options, { source: 1, cache: 1, transpose: 1, fetch: 1, signal: 1, onProgress: 1 });
+
   return load('mnist', MNIST, options);
 }
 
@@ -65,6 +77,16 @@ export function mnist(options: DatasetOptions): Promise<Dataset> {
  * @throws DataError as {@link fashionMnist} does.
  */
 export function idxImages(options: DatasetOptions & { classNames?: readonly string[] }): Promise<Dataset> {
+  optionsOf('idxImages', options, {
+    source: 1,
+    cache: 1,
+    transpose: 1,
+    fetch: 1,
+    signal: 1,
+    onProgress: 1,
+    classNames: 1,
+  });
+
   return load('idxImages', { home: MNIST.home, classNames: options?.classNames }, options);
 }
 

@@ -1,3 +1,4 @@
+import { BYTES, checkArguments, TEXT } from '../base/arguments.js';
 import { size } from '../base/shapes.js';
 import { DataError } from '../io/errors.js';
 
@@ -33,6 +34,9 @@ const ELEMENT_TYPES: Record<number, string> = {
  *   its header asks for more than 1 GiB.
  */
 export function parseIdx(bytes: Uint8Array, name = 'IDX file'): IdxArray {
+  checkArguments('parseIdx', { name }, { name: TEXT });
+  checkArguments('parseIdx', { bytes }, { bytes: BYTES });
+
   const size = idxFileBytes(bytes, name);
   if (bytes.length !== size) {
     const difference = Math.abs(bytes.length - size);

@@ -1,3 +1,4 @@
+import { checkArguments, LIST, optionsOf } from '../base/arguments.js';
 import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { inParallel } from '../base/parallel.js';
 import type { Progress } from '../base/progress.js';
@@ -90,6 +91,21 @@ export async function imageFiles(
   files: readonly ImageFile[],
   options: ImageFilesOptions = {},
 ): Promise<ImageFiles> {
+  checkArguments('imageFiles', { files }, { files: LIST });
+  optionsOf('imageFiles', options, {
+    preprocessing: 1,
+    size: 1,
+    validationFraction: 1,
+    seed: 1,
+    augment: 1,
+    classNames: 1,
+    maxBytes: 1,
+    parallel: 1,
+    onProblem: 1,
+    onProgress: 1,
+    signal: 1,
+  });
+
   const { preprocessing: published = PLAIN_PREPROCESSING, size = published.crop } = options;
   const preprocessing = preprocessingAt(published, wholeNumber('imageFiles', 'size', size));
   const { validationFraction = 0.2, seed = 0, augment, maxBytes = 2 ** 30, parallel = 4 } = options;

@@ -1,6 +1,16 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail, wholeNumber } from '../base/check.js';
+import {
+  checkArguments,
+  either,
+  type Kind,
+  MODEL,
+  NUMBERS,
+  optionsOf,
+  TENSOR,
+  TEXTS,
+} from '../base/arguments.js';
+import { fail, oneOf, wholeNumber } from '../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../images/index.js';
 import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
@@ -27,6 +37,12 @@ export interface DecodeOptions {
   labels?: readonly string[];
 }
 
+/** Rows of numbers, one for each image. */
+const ROWS: Kind = {
+  allowed: 'rows of numbers',
+  holds: (value) => Array.isArray(value) && value.every(NUMBERS.holds),
+};
+
 /**
  * The most probable classes of each image.
  *
@@ -35,8 +51,16 @@ export interface DecodeOptions {
  */
 export async function decodePredictions(
   outputs: Tensor | readonly ArrayLike<number>[],
-  { topK = 5, outputs: kind = 'logits', labels = LABELS }: DecodeOptions = {},
+  options: DecodeOptions = {},
 ): Promise<Prediction[][]> {
+  const {
+    topK = 5,
+    outputs: kind = 'logits',
+    labels = LABELS,
+  } = optionsOf('decodePredictions', options, { topK: 1, outputs: 1, labels: 1 });
+  checkArguments('decodePredictions', { outputs, labels }, { outputs: either(TENSOR, ROWS), labels: TEXTS });
+  oneOf('decodePredictions', 'outputs', kind, ['logits', 'probabilities']);
+
   wholeNumber('decodePredictions', 'topK', topK);
   const rows = Array.isArray(outputs) ? (outputs as ArrayLike<number>[]) : await rowsOf(outputs as Tensor);
   return rows.map((row) => {
@@ -83,8 +107,15 @@ export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs' | 'labels
 export async function classify(
   model: LayersModel,
   image: ImageInput,
-  { preprocessing, topK, labels = metadataOf(model).classNames }: ClassifyOptions = {},
+  options: ClassifyOptions = {},
 ): Promise<Prediction[]> {
+  checkArguments('classify', { model }, { model: MODEL });
+  const {
+    preprocessing,
+    topK,
+    labels = metadataOf(model).classNames,
+  } = optionsOf('classify', options, { preprocessing: 1, labels: 1, topK: 1 });
+
   const graph = graphOf('classify', model);
   const kind = classifierOutputs('classify', graph);
   const used = preprocessingFor('classify', model, preprocessing);

@@ -1,3 +1,4 @@
+import { checkArguments, withFields } from '../base/arguments.js';
 import { channelsOf, type RawImage } from './pixels.js';
 
 /**
@@ -7,6 +8,13 @@ import { channelsOf, type RawImage } from './pixels.js';
  * @example drawImage(document.querySelector('canvas')!, await overlay(img, await gradCam(model, img, published)));
  */
 export function drawImage(canvas: HTMLCanvasElement | OffscreenCanvas, image: RawImage): void {
+  checkArguments('drawImage', { canvas }, { canvas: withFields('a canvas', 'getContext') });
+  checkArguments(
+    'drawImage',
+    { image },
+    { image: withFields('pixels as { data, width, height }', 'data', 'width', 'height') },
+  );
+
   const { data, width, height } = image;
   Object.assign(canvas, { width, height });
   const context = canvas.getContext('2d') as

@@ -1,4 +1,6 @@
-import type { Preprocessing } from './preprocessing.js';
+import { checkArguments, withFields } from '../base/arguments.js';
+import { MAX_SIDE, wholeNumber } from '../base/check.js';
+import { type Preprocessing, preprocessingArgument } from './preprocessing.js';
 
 /** Size of an image in pixels. */
 interface Size {
@@ -41,6 +43,9 @@ function cropStart(length: number, crop: number): number {
  * // { left: 144, top: 16, width: 224, height: 224 }
  */
 export function visibleRegion(image: Size, preprocessing: Preprocessing): Region {
+  preprocessingArgument('visibleRegion', preprocessing);
+  checkArguments('visibleRegion', { image }, { image: withFields('{ width, height }', 'width', 'height') });
+
   const resized = resizedSize(image, preprocessing);
   const square = centerSquare(resized, preprocessing.crop);
   const [across, down] = [image.width / resized.width, image.height / resized.height];
@@ -53,7 +58,11 @@ export function visibleRegion(image: Size, preprocessing: Preprocessing): Region
 }
 
 /** The size of an image scaled, in proportion, to a longer side of `size` pixels. */
-export function fittedSize({ width, height }: Size, size: number): Size {
+export function fittedSize(given: Size, size: number): Size {
+  wholeNumber('fittedSize', 'size', size, 1, MAX_SIDE);
+  checkArguments('fittedSize', { given }, { given: withFields('{ width, height }', 'width', 'height') });
+  const { width, height } = given;
+
   const scaled = (length: number) => Math.max(1, Math.round((length * size) / Math.max(width, height)));
   return { width: scaled(width), height: scaled(height) };
 }

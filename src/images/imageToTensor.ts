@@ -1,4 +1,5 @@
 import { clipByValue, mul, round, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { checkArguments, optionsOf, TENSOR } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
 import { fittedSize } from './geometry.js';
 import { type ImageInput, type RawImage, toRgb } from './pixels.js';
@@ -14,6 +15,8 @@ import { resizeBilinear } from './resize.js';
  * const tensor = await imageToTensor(imageElement, { size: 256 }); // [1, 192, 256, 3]
  */
 export async function imageToTensor(image: ImageInput, options: { size?: number } = {}): Promise<Tensor4D> {
+  optionsOf('imageToTensor', options, { size: 1 });
+
   const pixels = await toRgb(image, 'imageToTensor');
   const size = wholeNumber('imageToTensor', 'size', options.size ?? Math.max(pixels.width, pixels.height));
   const { width, height } = fittedSize(pixels, size);
@@ -31,6 +34,8 @@ export async function imageToTensor(image: ImageInput, options: { size?: number 
  * @throws RangeError when it has another shape.
  */
 export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
+  checkArguments('tensorToImage', { tensor }, { tensor: TENSOR });
+
   const [height, width, channels] = tensor.shape.slice(-3);
   if (channels !== 3 || tensor.size !== height! * width! * 3) {
     fail(

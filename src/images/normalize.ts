@@ -1,6 +1,7 @@
 import { div, mul, reverse, sub, sum, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { checkArguments, TENSOR } from '../base/arguments.js';
 import { fail } from '../base/check.js';
-import type { Preprocessing } from './preprocessing.js';
+import { type Preprocessing, preprocessingArgument } from './preprocessing.js';
 
 /**
  * Converts RGB bytes to a network's input: its channel order, minus the mean, divided by the standard deviation. For gray, the three
@@ -40,7 +41,10 @@ export function normalizer({
  * @param preprocessing that of the weights; its sizes are not used.
  * @returns float32, shaped like the images, or `[batch, height, width, 1]` for gray.
  */
-export function normalizeImages(images: Tensor4D, { channels, white, mean, std }: Preprocessing): Tensor4D {
+export function normalizeImages(images: Tensor4D, preprocessing: Preprocessing): Tensor4D {
+  checkArguments('normalizeImages', { images }, { images: TENSOR });
+  preprocessingArgument('normalizeImages', preprocessing);
+  const { channels, white, mean, std } = preprocessing;
   if (images.shape.length !== 4 || images.shape[3] !== 3) {
     fail('normalizeImages', `the images have shape [${images.shape}]; pass [batch, height, width, 3].`);
   }

@@ -1,3 +1,4 @@
+import { checkArguments, optionsOf, withFields } from '../base/arguments.js';
 import { fail, keyOf, wholeNumber } from '../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored, colorTable } from './colorMap.js';
 import { fittedSize } from './geometry.js';
@@ -39,8 +40,20 @@ const UNSEEN = 0.4;
 export async function overlay(
   image: ImageInput,
   map: HeatMap,
-  { colorMap = 'turbo', opacity = 0.5, clip = 1, maxSide }: OverlayOptions = {},
+  options: OverlayOptions = {},
 ): Promise<RawImage> {
+  checkArguments(
+    'overlay',
+    { map },
+    { map: withFields('a heat map as { values, width, height }', 'values', 'width', 'height') },
+  );
+  const {
+    colorMap = 'turbo',
+    opacity = 0.5,
+    clip = 1,
+    maxSide,
+  } = optionsOf('overlay', options, { colorMap: 1, opacity: 1, maxSide: 1, clip: 1 });
+
   checkHeat('overlay', map, colorMap, clip);
   if (!(opacity >= 0 && opacity <= 1)) fail('overlay', `opacity is ${opacity}; it must be from 0 to 1.`);
   const whole = await toRgb(image, 'overlay');
@@ -71,13 +84,20 @@ export async function overlay(
  */
 export function heatMapImage(
   map: HeatMap,
-  {
+  options: HeatOptions & { width?: number; height?: number } = {},
+): RawImage {
+  checkArguments(
+    'heatMapImage',
+    { map },
+    { map: withFields('a heat map as { values, width, height }', 'values', 'width', 'height') },
+  );
+  const {
     colorMap = 'inferno',
     clip = 1,
     width = map.width,
     height = map.height,
-  }: HeatOptions & { width?: number; height?: number } = {},
-): RawImage {
+  } = optionsOf('heatMapImage', options, { colorMap: 1, clip: 1, width: 1, height: 1 });
+
   checkHeat('heatMapImage', map, colorMap, clip);
   wholeNumber('heatMapImage', 'width', width);
   wholeNumber('heatMapImage', 'height', height);

@@ -1,3 +1,4 @@
+import { checkArguments, withFields } from '../base/arguments.js';
 import { channelsOf, type RawImage } from './pixels.js';
 
 /**
@@ -7,6 +8,12 @@ import { channelsOf, type RawImage } from './pixels.js';
  * @throws RangeError when the bytes do not match the size.
  */
 export async function encodePng(image: RawImage): Promise<Uint8Array> {
+  checkArguments(
+    'encodePng',
+    { image },
+    { image: withFields('pixels as { data, width, height }', 'data', 'width', 'height') },
+  );
+
   const channels = channelsOf('encodePng', image);
   const { encode } = await import('fast-png');
   const { data, width, height } = image;

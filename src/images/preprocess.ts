@@ -3,7 +3,7 @@ import { centerSquare, type Region, resizedSize } from './geometry.js';
 import { grayed } from './gray.js';
 import { normalizer } from './normalize.js';
 import { type ImageInput, type RgbImage, toRgb } from './pixels.js';
-import { depthOf, type Preprocessing } from './preprocessing.js';
+import { depthOf, type Preprocessing, preprocessingArgument } from './preprocessing.js';
 import { resizeNearest, resizeRegion } from './resize.js';
 
 /**
@@ -24,6 +24,7 @@ export async function preprocess(
   images: ImageInput | readonly ImageInput[],
   preprocessing: Preprocessing,
 ): Promise<Tensor4D> {
+  preprocessingArgument('preprocess', preprocessing);
   const all = Array.isArray(images) ? (images as readonly ImageInput[]) : [images as ImageInput];
   const { crop } = preprocessing;
   const depth = depthOf(preprocessing);

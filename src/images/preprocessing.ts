@@ -1,4 +1,4 @@
-import { wholeNumber } from '../base/check.js';
+import { fail, MAX_SIDE, shown, wholeNumber } from '../base/check.js';
 
 /** The preparation of images that a set of weights was trained with. */
 export interface Preprocessing {
@@ -45,8 +45,9 @@ export const PLAIN_PREPROCESSING: Preprocessing = {
  * @param size side of the resulting square images.
  */
 export function preprocessingAt(preprocessing: Preprocessing, size: number): Preprocessing {
+  preprocessingArgument('preprocessingAt', preprocessing);
   const { crop, resize } = preprocessing;
-  wholeNumber('preprocessingAt', 'size', size);
+  wholeNumber('preprocessingAt', 'size', size, 1, MAX_SIDE);
   const scaled = (length: number) => Math.round((length * size) / crop);
   return {
     ...preprocessing,
@@ -56,4 +57,62 @@ export function preprocessingAt(preprocessing: Preprocessing, size: number): Pre
         ? { height: scaled(resize.height), width: scaled(resize.width) }
         : { shorterSide: scaled(resize.shorterSide) },
   };
+}
+
+const isSide = (value: unknown) =>
+  Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_SIDE;
+const isTriple = (value: unknown, test: (number: number) => boolean) =>
+  Array.isArray(value) && value.length === 3 && value.every((one) => Number.isFinite(one) && test(one));
+
+/** The fields of {@link Preprocessing}: what each may be, in words and as a test. */
+const FIELDS: Record<keyof Preprocessing, [allowed: string, test: (value: unknown) => boolean]> = {
+  channels: ["'RGB', 'BGR' or 'gray'", (value) => ['RGB', 'BGR', 'gray'].includes(value as string)],
+  white: ['1 or 255', (value) => value === 1 || value === 255],
+  mean: ['three finite numbers', (value) => isTriple(value, () => true)],
+  std: ['three finite numbers above 0', (value) => isTriple(value, (number) => number > 0)],
+  resize: [
+    `{ shorterSide } or { height, width }, whole numbers from 1 to ${MAX_SIDE}`,
+    (value) =>
+      isTable(value) &&
+      ['shorterSide', 'height,width'].includes(Object.keys(value).sort().join()) &&
+      Object.values(value).every(isSide),
+  ],
+  crop: [`a whole number from 1 to ${MAX_SIDE}`, isSide],
+  interpolation: ["'bilinear' or 'nearest'", (value) => value === 'bilinear' || value === 'nearest'],
+  antialias: ['true or false', (value) => typeof value === 'boolean'],
+};
+
+/** Throws, by `refuse`, unless a value is a preprocessing with all of its fields and no others. */
+export function checkPreprocessing(value: unknown, refuse: (sentence: string) => never): void {
+  const table = tableOf('preprocessing', value, Object.keys(FIELDS), refuse);
+  for (const [field, [allowed, test]] of Object.entries(FIELDS)) {
+    if (!test(table[field]))
+      refuse(`preprocessing.${field} is ${shown(table[field])}; it must be ${allowed}.`);
+  }
+}
+
+/** A value as a table that has no other fields than these. */
+export function tableOf(
+  name: string,
+  value: unknown,
+  fields: readonly string[],
+  refuse: (sentence: string) => never,
+): Readonly<Record<string, unknown>> {
+  if (!isTable(value)) return refuse(`${name} is ${shown(value)}; it must be an object.`);
+  const unknown = Object.keys(value).find((field) => !fields.includes(field));
+  if (unknown !== undefined) {
+    refuse(
+      `${name} has the unknown field '${unknown.replace(/\p{C}/gu, '\ufffd').slice(0, 80)}'; the fields are ${fields.join(', ')}.`,
+    );
+  }
+  return value;
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `checkPreprocessing` for an argument of the function `where`. */
+export function preprocessingArgument(where: string, preprocessing: Preprocessing): void {
+  checkPreprocessing(preprocessing, (sentence) => fail(where, sentence));
 }

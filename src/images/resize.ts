@@ -1,3 +1,5 @@
+import { checkArguments, withFields } from '../base/arguments.js';
+import { MAX_SIDE, wholeNumber } from '../base/check.js';
 import { cropped } from './crop.js';
 import type { Region } from './geometry.js';
 import type { RgbImage } from './rawImage.js';
@@ -9,6 +11,13 @@ import { resizePasses } from './resizePasses.js';
  * counts. Rows are resized first and rounded to bytes, then columns.
  */
 export function resizeBilinear(image: RgbImage, width: number, height: number): RgbImage {
+  wholeNumber('resizeBilinear', 'width', width, 1, MAX_SIDE);
+  wholeNumber('resizeBilinear', 'height', height, 1, MAX_SIDE);
+  checkArguments(
+    'resizeBilinear',
+    { image },
+    { image: withFields('pixels as { data, width, height }', 'data', 'width', 'height') },
+  );
   return resizeRegion(image, width, height);
 }
 

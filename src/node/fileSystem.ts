@@ -1,6 +1,7 @@
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
+import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import { isArrayBuffer } from '../base/realm.js';
 import { storedBytes, weightGroups } from '../io/modelJson.js';
@@ -31,10 +32,10 @@ export interface FileSystemOptions {
  * await model.save(fileSystem('runs/vgg'));
  * const again = await tf.loadLayersModel(fileSystem('runs/vgg'));
  */
-export function fileSystem(
-  path: string,
-  { shardBytes = 64 * 2 ** 20 }: FileSystemOptions = {},
-): io.IOHandler {
+export function fileSystem(path: string, options: FileSystemOptions = {}): io.IOHandler {
+  checkArguments('fileSystem', { path }, { path: TEXT });
+  const { shardBytes = 64 * 2 ** 20 } = optionsOf('fileSystem', options, { shardBytes: 1 });
+
   wholeNumber('fileSystem', 'shardBytes', shardBytes);
   const json = basename(path).endsWith('.json') ? path : join(path, 'model.json');
   return { save: (artifacts) => save(json, artifacts, shardBytes), load: () => load(json) };

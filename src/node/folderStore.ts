@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkArguments, TEXT } from '../base/arguments.js';
 import { systemCode } from '../io/runtime.js';
 import type { CheckpointStore } from '../train/index.js';
 import { lockFolder } from './lockFolder.js';
@@ -15,6 +16,8 @@ const EXTENSION = '.safetensors';
  * await train(model, sets, { checkpoint: { store: folderStore('runs/vgg/checkpoints'), resume: true } });
  */
 export function folderStore(folder: string): CheckpointStore {
+  checkArguments('folderStore', { folder }, { folder: TEXT });
+
   const pathOf = (name: string) => join(folder, `${name}${EXTENSION}`);
   return {
     name: folder,

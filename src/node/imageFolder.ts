@@ -1,5 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
 import { areParts, isIgnored, partOf } from '../base/setLayout.js';
 import { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from '../data/index.js';
 import { readImage } from './images.js';
@@ -26,6 +27,22 @@ export interface ImageFolderOptions extends ImageFilesOptions {
  * await train(model, folder);
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFiles> {
+  checkArguments('imageFolder', { path }, { path: TEXT });
+  optionsOf('imageFolder', options, {
+    maxPixels: 1,
+    preprocessing: 1,
+    size: 1,
+    validationFraction: 1,
+    seed: 1,
+    augment: 1,
+    classNames: 1,
+    maxBytes: 1,
+    parallel: 1,
+    onProblem: 1,
+    onProgress: 1,
+    signal: 1,
+  });
+
   const { maxPixels, ...rest } = options;
   const top = await names(path).catch((error: unknown) => {
     throw new Error(`${path} could not be read: ${because(error)}`, { cause: error });

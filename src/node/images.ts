@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { checkArguments, optionsOf, SOURCE, TEXT, withFields } from '../base/arguments.js';
 import { messageOf } from '../base/realm.js';
 import { decodeImage } from '../images/decode.js';
 import { type RawImage, toRgb } from '../images/index.js';
@@ -26,8 +27,11 @@ export interface ReadImageOptions {
  */
 export async function readImage(
   source: string | Uint8Array,
-  { maxPixels }: ReadImageOptions = {},
+  options: ReadImageOptions = {},
 ): Promise<RawImage> {
+  checkArguments('readImage', { source }, { source: SOURCE });
+  const { maxPixels } = optionsOf('readImage', options, { maxPixels: 1 });
+
   const name = typeof source === 'string' ? source : 'the image';
   try {
     return await toRgb(
@@ -54,6 +58,12 @@ async function contentOf(path: string): Promise<Uint8Array> {
  * @example await writeImage('cat.gradcam.png', await overlay(image, map));
  */
 export async function writeImage(path: string, image: RawImage): Promise<void> {
+  checkArguments(
+    'writeImage',
+    { path, image },
+    { path: TEXT, image: withFields('pixels as { data, width, height }', 'data', 'width', 'height') },
+  );
+
   if (extname(path).toLowerCase() !== '.png') {
     throw new Error(`${path} could not be written: only PNG is supported; use a path that ends in .png.`);
   }

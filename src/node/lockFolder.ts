@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { checkArguments, TEXT } from '../base/arguments.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { hasEnded, processMark } from '../io/processes.js';
 import { systemCode } from '../io/runtime.js';
@@ -14,6 +15,8 @@ import { because, FILE_MODULES } from './writeFile.js';
  * @throws Error, one sentence, when a running process has the folder, or it cannot be written to.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+  checkArguments('lockFolder', { folder }, { folder: TEXT });
+
   const path = join(folder, 'lock');
   const own = `${await processMark(FILE_MODULES)} ${Date.now()} ${randomBytes(4).toString('hex')}\n`;
   try {

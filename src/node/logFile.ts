@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { because, FILE_MODULES } from './writeFile.js';
 
@@ -17,7 +18,10 @@ export interface LogFile {
  * @param options `append` keeps what an earlier process wrote; default false.
  * @throws Error, one sentence with the path, also from `append`.
  */
-export async function openLog(path: string, { append = false } = {}): Promise<LogFile> {
+export async function openLog(path: string, options = {}): Promise<LogFile> {
+  checkArguments('openLog', { path }, { path: TEXT });
+  const { append = false } = optionsOf<{ append?: boolean }>('openLog', options, { append: 1 });
+
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();

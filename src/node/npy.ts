@@ -1,3 +1,4 @@
+import { checkArguments, NUMBERS, optionsOf, TEXT } from '../base/arguments.js';
 import { size } from '../base/shapes.js';
 import { encode } from '../weights/formats/numbers.js';
 import { openPending } from './writeFile.js';
@@ -36,8 +37,11 @@ const DESCRIPTIONS = { f32: '<f4', f16: '<f2' } as const;
 export async function npyWriter(
   path: string,
   shape: readonly number[],
-  { dtype = 'f32' }: NpyOptions = {},
+  options: NpyOptions = {},
 ): Promise<NpyWriter> {
+  checkArguments('npyWriter', { path, shape }, { path: TEXT, shape: NUMBERS });
+  const { dtype = 'f32' } = optionsOf('npyWriter', options, { dtype: 1 });
+
   const length = size(shape);
   const file = await openPending(path);
   let rows = 0;

@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
+import { optionsOf } from '../base/arguments.js';
 import type { Progress } from '../base/progress.js';
 import type { TrainProgress } from '../train/index.js';
 
@@ -29,6 +30,8 @@ export interface CountBar {
  * const folder = await imageFolder('pets', { onProgress: bar.update }).finally(bar.stop);
  */
 export function countBar(options: { label?: string; stream?: BarStream } = {}): CountBar {
+  optionsOf('countBar', options, { label: 1, stream: 1 });
+
   const { label = '', stream = process.stderr } = options;
   const format = `${label && `${label} `}[{bar}] {count} {unit}  {left} left`;
   const bar = terminalBar(stream, format, 40 + label.length);
@@ -72,6 +75,8 @@ export interface ProgressBar {
 export function progressBar(
   options: { stream?: BarStream; print?: (line: string) => void } = {},
 ): ProgressBar {
+  optionsOf('progressBar', options, { stream: 1, print: 1 });
+
   const { stream = process.stderr, print = (line: string) => void process.stdout.write(`${line}\n`) } =
     options;
   const format =

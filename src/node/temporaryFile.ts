@@ -1,5 +1,6 @@
 import { open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { optionsOf } from '../base/arguments.js';
 import type { OpenRowStore } from '../features/index.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { forget, temporaryPath } from '../io/pendingFile.js';
@@ -21,7 +22,9 @@ export interface TemporaryFileOptions {
  * @example
  * const features = await cacheFeatures(lower, examples, { overflow: temporaryFile({ folder: '/data/tmp' }) });
  */
-export function temporaryFile({ folder = tmpdir() }: TemporaryFileOptions = {}): OpenRowStore {
+export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore {
+  const { folder = tmpdir() } = optionsOf('temporaryFile', options, { folder: 1 });
+
   return async ({ rows, rowLength }) => {
     const rowBytes = 4 * rowLength;
     const guarded = async <T>(use: () => Promise<T>): Promise<T> => {

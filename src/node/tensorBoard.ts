@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { checkArguments, TEXT } from '../base/arguments.js';
 import type { EpochRow } from '../train/index.js';
 import { encodeEvent } from '../train/index.js';
 import { openLog } from './logFile.js';
@@ -24,6 +25,8 @@ export interface TensorBoardWriter {
  * await board.close();
  */
 export async function tensorBoardWriter(folder: string): Promise<TensorBoardWriter> {
+  checkArguments('tensorBoardWriter', { folder }, { folder: TEXT });
+
   const now = () => Date.now() / 1000;
   const name = `events.out.tfevents.${Math.floor(now())}.${hostname()}.${process.pid}`;
   const log = await openLog(join(folder, name), { append: true });

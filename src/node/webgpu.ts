@@ -1,3 +1,4 @@
+import { checkArguments, optionsOf, TEXTS } from '../base/arguments.js';
 import { firstLineOf } from '../base/realm.js';
 
 /** The GPU that WebGPU runs on, or the software driver in its place. */
@@ -36,7 +37,9 @@ let started: Promise<WebgpuAdapter> | undefined;
  * await webgpuBackend();
  * await tf.setBackend('webgpu');
  */
-export async function webgpuBackend({ flags = [] }: WebgpuOptions = {}): Promise<WebgpuAdapter> {
+export async function webgpuBackend(options: WebgpuOptions = {}): Promise<WebgpuAdapter> {
+  const { flags = [] } = optionsOf('webgpuBackend', options, { flags: 1 });
+  checkArguments('webgpuBackend', { flags }, { flags: TEXTS });
   started ??= start(flags).catch((error: unknown) => {
     // The caller may set VK_DRIVER_FILES and try again.
     started = undefined;

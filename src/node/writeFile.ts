@@ -2,9 +2,15 @@ import * as fsSync from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { BYTES, checkArguments, type Kind, TEXT } from '../base/arguments.js';
 import { messageOf } from '../base/realm.js';
 import * as pending from '../io/pendingFile.js';
 import { systemCode } from '../io/runtime.js';
+
+const CONTENT: Kind = {
+  allowed: 'text, a Uint8Array, or a list of them',
+  holds: (value) => [value].flat().every((part) => typeof part === 'string' || BYTES.holds(part)),
+};
 
 /** The modules of this folder's files. */
 export const FILE_MODULES = { fs, fsSync, os, path };
@@ -22,6 +28,9 @@ export async function writeFileAtomic(
   path: string,
   content: string | Uint8Array | Uint8Array[],
 ): Promise<void> {
+  checkArguments('writeFileAtomic', { content }, { content: CONTENT });
+  checkArguments('writeFileAtomic', { path }, { path: TEXT });
+
   const file = await openPending(path);
   try {
     for (const chunk of Array.isArray(content) ? content : [content]) await file.append(chunk);

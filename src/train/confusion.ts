@@ -1,3 +1,4 @@
+import { checkArguments, NUMBERS, TEXTS } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 
 /** How often examples of each class were classified as each class. */
@@ -33,6 +34,12 @@ export function confusion(
   predicted: ArrayLike<number>,
   classNames: readonly string[],
 ): Confusion {
+  checkArguments(
+    'confusion',
+    { labels, predicted, classNames },
+    { labels: NUMBERS, predicted: NUMBERS, classNames: TEXTS },
+  );
+
   if (labels.length !== predicted.length) {
     fail(
       'confusion',

@@ -1,3 +1,4 @@
+import { checkArguments, withFields } from '../base/arguments.js';
 import { COLORS, element, svg, text } from '../figures/svg.js';
 import type { Confusion } from './confusion.js';
 
@@ -11,7 +12,14 @@ const LINE = 12;
  *
  * @returns an SVG document.
  */
-export function confusionChart({ classNames, counts, accuracy, classes }: Confusion): string {
+export function confusionChart(given: Confusion): string {
+  checkArguments(
+    'confusionChart',
+    { given },
+    { given: withFields('a confusion, from evaluate or confusion()', 'counts', 'classNames', 'classes') },
+  );
+  const { classNames, counts, accuracy, classes } = given;
+
   const n = classNames.length;
   const cell = Math.min(40, Math.max(2, Math.floor(640 / n)));
   const isNamed = cell >= LINE;

@@ -1,3 +1,4 @@
+import { checkArguments, withFields } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { linear, logarithmic, tickStep, ticks } from '../figures/scale.js';
 import { COLORS, element, FAINT, svg, text } from '../figures/svg.js';
@@ -23,7 +24,10 @@ const SERIES = [
  * @returns an SVG document.
  * @throws RangeError when the history has no epochs.
  */
-export function curves({ epochs }: { epochs: readonly EpochRow[] }): string {
+export function curves(given: { epochs: readonly EpochRow[] }): string {
+  checkArguments('curves', { given }, { given: withFields('a history, from train', 'epochs') });
+  const { epochs } = given;
+
   if (epochs.length === 0) fail('curves', 'the history has no epochs to draw; train for at least one.');
   const series = SERIES.map((line) => ({
     ...line,

@@ -1,13 +1,14 @@
 import { dispose, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkSeed, fail, oneOf, wholeNumber } from '../base/check.js';
+import { checkArguments, EXAMPLES, MODEL, optionsOf, withFields } from '../base/arguments.js';
+import { checkSeed, fail, wholeNumber } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { type Objective, objectiveOf } from './objective.js';
-import { chooseOptimizer, OPTIMIZER_OPTIONS, type OptimizerOptions } from './optimizer.js';
+import { chooseOptimizer, type OptimizerOptions } from './optimizer.js';
 import { type Probe, probe } from './probe.js';
 import { startRun, step } from './step.js';
 
@@ -70,17 +71,29 @@ const INITIALIZE = "build the network with initializer: 'heUniform' or batchNorm
 export async function diagnose(
   model: LayersModel,
   examples: Examples,
-  { batchSize = 32, seed = 0, ...options }: DiagnoseOptions = {},
+  options: DiagnoseOptions = {},
 ): Promise<Diagnosis> {
+  checkArguments('diagnose', { model, examples }, { model: MODEL, examples: EXAMPLES });
+  const {
+    batchSize = 32,
+    seed = 0,
+    ...rest
+  } = optionsOf('diagnose', options, {
+    batchSize: 1,
+    seed: 1,
+    optimizer: 1,
+    learningRate: 1,
+    weightDecay: 1,
+    weightDecayOf: 1,
+    clipNorm: 1,
+  });
+
   const where = 'diagnose';
   checkExamples(where, model, examples, 'given');
   wholeNumber(where, 'batchSize', batchSize);
   checkSeed(where, seed);
-  for (const name of Object.keys(options)) {
-    oneOf(where, 'the option', name, [...OPTIMIZER_OPTIONS, 'batchSize', 'seed']);
-  }
   const objective = objectiveOf(where, model);
-  const chosen = chooseOptimizer(where, options);
+  const chosen = chooseOptimizer(where, rest);
   if (chosen.owned) chosen.optimizer.dispose();
   return owning(async (own) => {
     const weights = own(
@@ -100,7 +113,7 @@ export async function diagnose(
       const usual = OPTIMIZERS[chosen.name as OptimizerName].learningRate;
       findings = await rateFindings(chosen.learningRate, usual, async (learningRate) => {
         model.setWeights(weights);
-        return changeOfLoss(model, objective, batch, seed, { ...options, learningRate });
+        return changeOfLoss(model, objective, batch, seed, { ...rest, learningRate });
       });
     }
     return { loss: probed.loss, chance, findings };
@@ -108,7 +121,14 @@ export async function diagnose(
 }
 
 /** What `diagnose` found, as one sentence. */
-export function diagnosisText({ loss, chance, findings }: Diagnosis): string {
+export function diagnosisText(given: Diagnosis): string {
+  checkArguments(
+    'diagnosisText',
+    { given },
+    { given: withFields('what diagnose returned', 'loss', 'chance', 'findings') },
+  );
+  const { loss, chance, findings } = given;
+
   const classes = Math.round(Math.exp(chance));
   if (findings.length > 0) return findings.map(({ text, advice }) => `${text}; ${advice}.`).join(' ');
   return `No fault was found at a loss of ${loss.toFixed(3)} (guessing has ln(${classes}) = ${chance.toFixed(3)}); train for more epochs, or ${INITIALIZE}.`;

@@ -1,5 +1,6 @@
 import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
 import { type Batch, batchesOf, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { type Evaluation, Metrics } from './metrics.js';
@@ -28,6 +29,9 @@ export async function evaluate(
   examples: Examples,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkArguments('evaluate', { model, examples }, { model: MODEL, examples: EXAMPLES });
+  optionsOf('evaluate', options, { batchSize: 1, signal: 1 });
+
   checkExamples('evaluate', model, examples, 'test');
   const objective = objectiveOf('evaluate', model);
   const metrics = new Metrics(objective.classes, examples.classNames);
@@ -58,6 +62,9 @@ export async function predictClasses(
   examples: Examples,
   options: EvaluateOptions = {},
 ): Promise<Int32Array> {
+  checkArguments('predictClasses', { model, examples }, { model: MODEL, examples: EXAMPLES });
+  optionsOf('predictClasses', options, { batchSize: 1, signal: 1 });
+
   checkExamples('predictClasses', model, examples, 'given');
   const classes = new Int32Array(examples.length);
   const objective = objectiveOf('predictClasses', model);

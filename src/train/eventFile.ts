@@ -1,3 +1,4 @@
+import { checkArguments, withFields } from '../base/arguments.js';
 /** A record of TensorBoard's event files. */
 export interface TensorBoardEvent {
   /** Seconds since 1970. */
@@ -15,7 +16,10 @@ export interface TensorBoardEvent {
  * protocol buffer of which only these fields are written: `Event { wall_time = 1, step = 2, file_version = 3, summary = 5 }`,
  * `Summary { value = 1 }`, `Value { tag = 1, simple_value = 2 }` (tensorflow/core/util/event.proto, framework/summary.proto).
  */
-export function encodeEvent({ wallTime, step = 0, fileVersion, scalars = {} }: TensorBoardEvent): Uint8Array {
+export function encodeEvent(given: TensorBoardEvent): Uint8Array {
+  checkArguments('encodeEvent', { given }, { given: withFields('an event with a wallTime', 'wallTime') });
+  const { wallTime, step = 0, fileVersion, scalars = {} } = given;
+
   const values = Object.entries(scalars).flatMap(([tag, value]) =>
     field(1, [...field(1, utf8(tag)), 0x15, ...bytesOf(4, (view) => view.setFloat32(0, value, true))]),
   );

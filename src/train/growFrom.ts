@@ -1,5 +1,6 @@
 import { dispose } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { layersWithin } from '../tfjs/models.js';
 
@@ -17,6 +18,8 @@ import { layersWithin } from '../tfjs/models.js';
  * const deep = growFrom(vgg(VGG16, options), shallow);
  */
 export function growFrom(model: LayersModel, trained: LayersModel): LayersModel {
+  checkArguments('growFrom', { model, trained }, { model: MODEL, trained: MODEL });
+
   const own = layersWithin(model);
   const pairs = copied(trained).map((from) => {
     const to = own.find(({ name }) => name === from.name);

@@ -1,10 +1,14 @@
+import { checkArguments, withFields } from '../base/arguments.js';
 import type { EpochRow } from './history.js';
 
 /**
  * The epochs of a history as comma-separated values: a line of names, then a line for each epoch. What was not measured is
  * empty.
  */
-export function historyCsv({ epochs }: { epochs: readonly EpochRow[] }): string {
+export function historyCsv(given: { epochs: readonly EpochRow[] }): string {
+  checkArguments('historyCsv', { given }, { given: withFields('a history, from train', 'epochs') });
+  const { epochs } = given;
+
   const names = Object.keys(epochs[0] ?? {}) as (keyof EpochRow)[];
   const lines = epochs.map((row) => names.map((name) => row[name] ?? '').join(','));
   return `${[names.join(','), ...lines].join('\n')}\n`;

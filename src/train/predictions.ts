@@ -1,3 +1,4 @@
+import { checkArguments, NUMBERS, optionsOf, withFields } from '../base/arguments.js';
 import { toBase64 } from '../base/base64.js';
 import { fail } from '../base/check.js';
 import { element, svg, text } from '../figures/svg.js';
@@ -29,6 +30,16 @@ export async function predictionSheet(
   predicted: ArrayLike<number>,
   options: { limit?: number } = {},
 ): Promise<string> {
+  checkArguments(
+    'predictionSheet',
+    { set, predicted },
+    {
+      set: withFields('labeled images, such as an ImageSet', 'images', 'labels', 'storedShape', 'classNames'),
+      predicted: NUMBERS,
+    },
+  );
+  optionsOf('predictionSheet', options, { limit: 1 });
+
   const { limit = 40 } = options;
   const [height, width, channels] = set.storedShape as [number, number, number];
   const bytes = height * width * channels;

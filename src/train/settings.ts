@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, EXAMPLES, MODEL, optional, optionsOf, withFields } from '../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import type { CheckpointOptions } from './checkpoint/checkpoints.js';
 import type { CheckpointStore } from './checkpoint/store.js';
@@ -103,23 +104,21 @@ export interface Settings
   objective: Objective;
 }
 
+const SETS = withFields('{ trainSet, testSet?, validationSet? }', 'trainSet');
+
 /**
  * Checks the arguments of `train`. The optimizer, if it is created here, is disposed by the run.
  *
  * @throws RangeError when an option is out of range or the examples do not fit the model.
  */
 export function checkSettings(model: LayersModel, given: TrainSets, options: TrainOptions): Settings {
-  for (const name of Object.keys(options)) {
-    oneOf('train', 'the option', name, [...OPTIMIZER_OPTIONS, ...OWN_OPTIONS]);
-  }
+  optionsOf('train', options, [...OPTIMIZER_OPTIONS, ...OWN_OPTIONS] as (keyof TrainOptions)[]);
+  checkArguments('train', { model, sets: given }, { model: MODEL, sets: SETS });
   const { batchSize = 128, microBatchSize, seed = 0, ema, patience, signal } = options;
   const { onNote, onProgress, onStep, onEpoch } = options;
-  for (const [name, callback] of Object.entries({ onNote, onProgress, onStep, onEpoch })) {
-    if (callback !== undefined && typeof callback !== 'function') {
-      fail('train', `${name} is ${shown(callback)}; pass a function.`);
-    }
+  for (const [name, set] of Object.entries(given)) {
+    checkArguments('train', { [name]: set }, { [name]: name === 'trainSet' ? EXAMPLES : optional(EXAMPLES) });
   }
-  if (!given.trainSet) fail('train', 'there is no trainSet; pass { trainSet, testSet?, validationSet? }.');
   const epochs = wholeNumber('train', 'epochs', options.epochs ?? 10);
   wholeNumber('train', 'batchSize', batchSize);
   if (microBatchSize !== undefined) wholeNumber('train', 'microBatchSize', microBatchSize);

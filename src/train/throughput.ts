@@ -1,5 +1,6 @@
 import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { checkSeed, fail, keyOf, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
 import { owning } from '../base/owning.js';
@@ -58,17 +59,24 @@ const WARM_UP = 2;
  * @example
  * const { examplesPerSecond } = await throughput(smallArch(4), { batchSize: 32, mode: 'training' });
  */
-export async function throughput(
-  model: LayersModel,
-  {
+export async function throughput(model: LayersModel, options: ThroughputOptions = {}): Promise<Throughput> {
+  checkArguments('throughput', { model }, { model: MODEL });
+  const {
     batchSize = 8,
     mode = 'inference',
     seconds = 2,
     optimizer = 'sgd',
     seed = 0,
     signal,
-  }: ThroughputOptions = {},
-): Promise<Throughput> {
+  } = optionsOf('throughput', options, {
+    batchSize: 1,
+    mode: 1,
+    seconds: 1,
+    optimizer: 1,
+    seed: 1,
+    signal: 1,
+  });
+
   wholeNumber('throughput', 'batchSize', batchSize);
   checkSeed('throughput', seed);
   oneOf('throughput', 'mode', mode, ['inference', 'training']);

@@ -1,4 +1,5 @@
 import { engine, getKernel } from '@tensorflow/tfjs-core';
+import { optionsOf } from '../base/arguments.js';
 import { INSTALLATION, type OwnKernels, type WasmInstallation, wasmInstallation } from '../tfjs/kernels.js';
 import { replaceKernels } from '../tfjs/replaceKernels.js';
 import type { WasmBackend } from './backend.js';
@@ -110,6 +111,7 @@ export interface WasmKernelOptions {
  * installWasmKernels({ relaxedSimd: false });
  */
 export function installWasmKernels(options: WasmKernelOptions = {}): () => void {
+  optionsOf('installWasmKernels', options, { threads: 1, relaxedSimd: 1 });
   const { threads = 1, relaxedSimd = hasRelaxedSimd() } = options;
   checkThreads(threads);
   const present = wasmInstallation('wasm');

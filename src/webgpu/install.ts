@@ -1,4 +1,5 @@
 import { getKernel } from '@tensorflow/tfjs-core';
+import { optionsOf } from '../base/arguments.js';
 import { oneOf } from '../base/check.js';
 import { type OwnKernels, WEBGPU_INSTALLATION } from '../tfjs/kernels.js';
 import { markOf, replaceKernels } from '../tfjs/replaceKernels.js';
@@ -101,7 +102,7 @@ export function installWebgpuKernels(options: WebgpuKernelOptions = {}): () => v
     tune = globalThis.process?.env?.VGG_BLOCKS_TUNE !== '0',
     winograd = false,
     precision = 'float32',
-  } = options;
+  } = optionsOf('installWebgpuKernels', options, { tune: 1, winograd: 1, precision: 1 });
   oneOf('installWebgpuKernels', 'precision', precision, ['float32', 'float16']);
   const present = installation();
   if (present) {

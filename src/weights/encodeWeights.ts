@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, keyOf, oneOf } from '../base/check.js';
 import { bytesOf, type Content, concatenated, contentOf } from './formats/content.js';
 import { ENCODED_DTYPES, type EncodedDtype } from './formats/numbers.js';
@@ -71,10 +72,14 @@ export interface EncodeOptions {
  * await writeFileAtomic('vgg16.safetensors', await encodeWeights(model));
  * await writeFileAtomic('vgg16.keras', await encodeWeights(model, { container: 'keras' }));
  */
-export async function encodeWeights(
-  model: LayersModel,
-  { container = 'safetensors', names, dtype = 'F32' }: EncodeOptions = {},
-): Promise<Uint8Array> {
+export async function encodeWeights(model: LayersModel, options: EncodeOptions = {}): Promise<Uint8Array> {
+  checkArguments('encodeWeights', { model }, { model: MODEL });
+  const {
+    container = 'safetensors',
+    names,
+    dtype = 'F32',
+  } = optionsOf('encodeWeights', options, { names: 1, container: 1, dtype: 1 });
+
   keyOf('encodeWeights', 'container', container, CONTAINERS);
   oneOf('encodeWeights', 'dtype', dtype, ENCODED_DTYPES);
   const allowed: readonly KeyNames[] = CONTAINERS[container];

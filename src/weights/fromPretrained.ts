@@ -1,9 +1,10 @@
+import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
 import { fail, keyOf } from '../base/check.js';
 import { downloadFile } from '../io/download.js';
 import type { HubOptions } from '../io/hub.js';
 import { WeightFileError } from './formats/error.js';
 import { fromHub, type HubName, renamedError } from './fromHub.js';
-import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
+import { FROM_WEIGHTS, type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
 import { setMetadata } from './metadata.js';
 import { PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
 
@@ -19,6 +20,11 @@ export interface PretrainedOptions
   /** The URL of a mirror of the same file, for a name of {@link PUBLISHED}; default: the publisher's. */
   url?: string;
 }
+
+const FROM_PRETRAINED: Readonly<Record<keyof PretrainedOptions, 1>> = {
+  ...FROM_WEIGHTS,
+  ...{ cache: 1, url: 1, endpoint: 1, token: 1 },
+};
 
 /**
  * Downloads published weights and builds their network. The file is checked against its published checksum and length
@@ -49,7 +55,12 @@ export async function fromPretrained(
   name: PublishedName | HubName,
   options: PretrainedOptions = {},
 ): Promise<LoadedNetwork & { published?: PublishedWeights }> {
-  const { cache, url, endpoint, token, onProgress, fetch, ...rest } = options;
+  checkArguments('fromPretrained', { name }, { name: TEXT });
+  const { cache, url, endpoint, token, onProgress, fetch, ...rest } = optionsOf(
+    'fromPretrained',
+    options,
+    FROM_PRETRAINED,
+  );
   if (isHubName(name)) {
     if (url !== undefined) fail('fromPretrained', `url is not for '${name}'; pass the mirror as endpoint.`);
     return fromHub(name, options);

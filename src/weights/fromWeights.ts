@@ -1,4 +1,5 @@
 import { initializers, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { checkArguments, optionsOf, SOURCE } from '../base/arguments.js';
 import { oneOf } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
@@ -60,6 +61,30 @@ export interface LoadedNetwork {
   classNamesProblem?: string;
 }
 
+/** The names of the options. */
+export const FROM_WEIGHTS: Readonly<Record<keyof FromWeightsOptions, 1>> = {
+  strict: 1,
+  arch: 1,
+  padding: 1,
+  shards: 1,
+  key: 1,
+  rename: 1,
+  fetch: 1,
+  signal: 1,
+  onProgress: 1,
+  maxBytes: 1,
+  classifierActivation: 1,
+  seed: 1,
+  name: 1,
+  inputShape: 1,
+  classes: 1,
+  includeTop: 1,
+  pooling: 1,
+  adaptivePool: 1,
+  convolutionalTop: 1,
+  dropout: 1,
+};
+
 /**
  * Builds the network of a weight file and loads its weights. Blocks, batch normalization, widths and fully connected layers
  * follow from the names and shapes in the file. The weights are read straight into the model, so loading needs memory
@@ -79,10 +104,14 @@ export interface LoadedNetwork {
  * const { model } = await fromWeights('vgg16-397923af.pth');
  * const features = await fromWeights('vgg16-397923af.pth', { includeTop: false, pooling: 'avg' });
  */
-export async function fromWeights(
-  source: Source,
-  { fetch, signal, onProgress, maxBytes, shards, key, rename, ...given }: FromWeightsOptions = {},
-): Promise<LoadedNetwork> {
+export async function fromWeights(source: Source, options: FromWeightsOptions = {}): Promise<LoadedNetwork> {
+  checkArguments('fromWeights', { source }, { source: SOURCE });
+  const { fetch, signal, onProgress, maxBytes, shards, key, rename, ...given } = optionsOf(
+    'fromWeights',
+    options,
+    FROM_WEIGHTS,
+  );
+
   checkHints('fromWeights', given);
   oneOf('fromWeights', 'pooling', given.pooling, [undefined, 'avg', 'max']);
   const stored = await fromStore(source);

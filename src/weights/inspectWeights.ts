@@ -1,3 +1,4 @@
+import { checkArguments, optionsOf, SOURCE } from '../base/arguments.js';
 import { size } from '../base/shapes.js';
 import type { Source } from '../io/read.js';
 import { Fields } from './configuration/fields.js';
@@ -55,6 +56,17 @@ export async function inspectWeights(
   source: Source,
   options: WeightFileOptions = {},
 ): Promise<WeightFileInfo> {
+  checkArguments('inspectWeights', { source }, { source: SOURCE });
+  optionsOf('inspectWeights', options, {
+    shards: 1,
+    key: 1,
+    rename: 1,
+    fetch: 1,
+    signal: 1,
+    onProgress: 1,
+    maxBytes: 1,
+  });
+
   return withCheckpoint(source, options, async (checkpoint) => {
     const { file, bytes, format, tensors, leftAside } = checkpoint;
     const vgg = attempt(() => networkIn(checkpoint));

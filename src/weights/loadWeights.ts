@@ -1,5 +1,6 @@
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf, SOURCE } from '../base/arguments.js';
 import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
 import type { VggOptions } from '../core/options.js';
@@ -53,6 +54,20 @@ export async function loadWeights(
   source: Source,
   options: LoadOptions = {},
 ): Promise<LoadReport> {
+  checkArguments('loadWeights', { model, source }, { model: MODEL, source: SOURCE });
+  optionsOf('loadWeights', options, {
+    strict: 1,
+    arch: 1,
+    padding: 1,
+    shards: 1,
+    key: 1,
+    rename: 1,
+    fetch: 1,
+    signal: 1,
+    onProgress: 1,
+    maxBytes: 1,
+  });
+
   const { arch, padding, strict = true, ...callers } = options;
   checkHints('loadWeights', options);
   return withCheckpoint(source, callers, async (checkpoint, reading) => {

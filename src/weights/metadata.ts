@@ -1,9 +1,10 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../base/check.js';
-import { type Preprocessing, preprocessingAt } from '../images/preprocessing.js';
+import { checkArguments, MODEL } from '../base/arguments.js';
+import { fail, shown } from '../base/check.js';
+import { checkPreprocessing, type Preprocessing, preprocessingAt, tableOf } from '../images/preprocessing.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import type { Checkpoint } from './formats/checkpoint.js';
-import { printable, WeightFileError } from './formats/error.js';
+import { WeightFileError } from './formats/error.js';
 import { MAX_NAME_LENGTH } from './formats/limits.js';
 import { METADATA_KEY } from './formats/metadata.js';
 import type { RecordedOptions } from './names/recorded.js';
@@ -24,6 +25,8 @@ export interface ModelMetadata {
  * @example setMetadata(model, { preprocessing: PLAIN_PREPROCESSING, classNames: ['cat', 'dog'] });
  */
 export function setMetadata(model: LayersModel, metadata: ModelMetadata): void {
+  checkArguments('setMetadata', { model }, { model: MODEL });
+
   const refuse = (sentence: string) => fail('setMetadata', sentence);
   const checked = checkMetadata(metadata, refuse);
   checkClassNames(model, checked, refuse);
@@ -41,6 +44,8 @@ export function setMetadata(model: LayersModel, metadata: ModelMetadata): void {
  * @throws RangeError when the model was loaded from a file in which they are damaged.
  */
 export function metadataOf(model: LayersModel): ModelMetadata {
+  checkArguments('metadataOf', { model }, { model: MODEL });
+
   const value = userDefined(model)[METADATA_KEY];
   return value === undefined
     ? {}
@@ -57,7 +62,10 @@ export function preprocessingFor(
   model: LayersModel,
   given: Preprocessing | undefined,
 ): Preprocessing {
-  if (given) return given;
+  if (given !== undefined) {
+    checkPreprocessing(given, (sentence) => fail(where, sentence));
+    return given;
+  }
   const { preprocessing } = metadataOf(model);
   if (!preprocessing) {
     fail(where, 'the model does not say how images are prepared for it; pass preprocessing.');
@@ -142,32 +150,6 @@ function checkClassNames(
 /** The maximum number of classes; ImageNet-21k has 21841. */
 const MAX_CLASSES = 100_000;
 
-/** The maximum side of an image in pixels. */
-const MAX_SIDE = 2 ** 14;
-
-const isSide = (value: unknown) =>
-  Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_SIDE;
-const isTriple = (value: unknown, test: (number: number) => boolean) =>
-  Array.isArray(value) && value.length === 3 && value.every((one) => Number.isFinite(one) && test(one));
-
-/** The fields of {@link Preprocessing}: what each may be, in words and as a test. */
-const FIELDS: Record<keyof Preprocessing, [allowed: string, test: (value: unknown) => boolean]> = {
-  channels: ["'RGB', 'BGR' or 'gray'", (value) => ['RGB', 'BGR', 'gray'].includes(value as string)],
-  white: ['1 or 255', (value) => value === 1 || value === 255],
-  mean: ['three finite numbers', (value) => isTriple(value, () => true)],
-  std: ['three finite numbers above 0', (value) => isTriple(value, (number) => number > 0)],
-  resize: [
-    `{ shorterSide } or { height, width }, whole numbers from 1 to ${MAX_SIDE}`,
-    (value) =>
-      isTable(value) &&
-      ['shorterSide', 'height,width'].includes(Object.keys(value).sort().join()) &&
-      Object.values(value).every(isSide),
-  ],
-  crop: [`a whole number from 1 to ${MAX_SIDE}`, isSide],
-  interpolation: ["'bilinear' or 'nearest'", (value) => value === 'bilinear' || value === 'nearest'],
-  antialias: ['true or false', (value) => typeof value === 'boolean'],
-};
-
 /** Checks metadata from anywhere. Unknown fields are refused, because they may change what the known ones mean. */
 function checkMetadata(
   value: unknown,
@@ -188,14 +170,6 @@ function checkMetadata(
   };
 }
 
-function checkPreprocessing(value: unknown, refuse: (sentence: string) => never): void {
-  const table = tableOf('preprocessing', value, Object.keys(FIELDS), refuse);
-  for (const [field, [allowed, test]] of Object.entries(FIELDS)) {
-    if (!test(table[field]))
-      refuse(`preprocessing.${field} is ${shown(table[field])}; it must be ${allowed}.`);
-  }
-}
-
 function checkNames(value: unknown, refuse: (sentence: string) => never): void {
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_CLASSES) {
     refuse(`classNames is ${shown(value)}; it must be a list of 1 to ${MAX_CLASSES} names.`);
@@ -206,29 +180,6 @@ function checkNames(value: unknown, refuse: (sentence: string) => never): void {
       `class name ${wrong} is ${shown(value[wrong])}; it must be text of at most ${MAX_NAME_LENGTH} characters.`,
     );
   }
-}
-
-/** A value as a table that has no other fields than these. */
-function tableOf(
-  name: string,
-  value: unknown,
-  fields: readonly string[],
-  refuse: (sentence: string) => never,
-): Readonly<Record<string, unknown>> {
-  if (!isTable(value)) return refuse(`${name} is ${shown(value)}; it must be an object.`);
-  const unknown = Object.keys(value).find((field) => !fields.includes(field));
-  if (unknown !== undefined) {
-    refuse(`${name} has the unknown field '${printable(unknown)}'; the fields are ${fields.join(', ')}.`);
-  }
-  return value;
-}
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function shown(value: unknown): string {
-  return printable(String(JSON.stringify(value)).slice(0, 200));
 }
 
 function userDefined(model: LayersModel): Record<string, unknown> {

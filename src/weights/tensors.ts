@@ -1,3 +1,4 @@
+import { checkArguments, type Kind, optionsOf, SOURCE, withFields } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { isBytes, isFloat32Array } from '../base/realm.js';
 import { size } from '../base/shapes.js';
@@ -7,6 +8,15 @@ import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js'
 import { printable, WeightFileError } from './formats/error.js';
 import { safetensorsHeader } from './formats/safetensors.js';
 import { readWeight } from './layout/readWeight.js';
+
+const TENSORS: Kind = {
+  allowed: 'an object with { shape, data } for each name',
+  holds: (value) =>
+    withFields('').holds(value) &&
+    Object.values(value as object).every(
+      (one) => withFields('', 'shape', 'data').holds(one) && Array.isArray(one.shape),
+    ),
+};
 
 /** Numbers with a shape, row-major. */
 export interface NumberArray {
@@ -27,6 +37,17 @@ export async function readTensors(
   source: Source,
   options: WeightFileOptions = {},
 ): Promise<Map<string, { shape: number[]; data: Float32Array }>> {
+  checkArguments('readTensors', { source }, { source: SOURCE });
+  optionsOf('readTensors', options, {
+    shards: 1,
+    key: 1,
+    rename: 1,
+    fetch: 1,
+    signal: 1,
+    onProgress: 1,
+    maxBytes: 1,
+  });
+
   return withCheckpoint(source, options, async ({ file, tensors, finish }, { signal }) => {
     const read = new Map<string, { shape: number[]; data: Float32Array }>();
     for (const tensor of tensors) {
@@ -53,6 +74,7 @@ export async function readTensors(
  * @throws RangeError when an array is of another type, or its length is not the size of its shape.
  */
 export function encodeTensors(tensors: Readonly<Record<string, NumberArray>>): Uint8Array {
+  checkArguments('encodeTensors', { tensors }, { tensors: TENSORS });
   const entries = Object.entries(tensors).map(([name, { shape, data }]) => {
     if (!isFloat32Array(data) && !isBytes(data)) {
       fail(

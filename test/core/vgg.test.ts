@@ -325,7 +325,7 @@ describe('options', () => {
     [
       'a hidden layer without units',
       () => vgg16({ hiddenUnits: [8, 0] }),
-      'vgg16: hiddenUnits[1] is 0; it must be a whole number of at least 1.',
+      'vgg16: hiddenUnits[1] is 0; it must be a whole number from 1 to 1048576.',
     ],
     [
       'a switch that is neither true nor false',
@@ -340,12 +340,12 @@ describe('options', () => {
     [
       'half a class',
       () => vgg13({ classes: 1.5 }),
-      'vgg13: classes is 1.5; it must be a whole number of at least 1.',
+      'vgg13: classes is 1.5; it must be a whole number from 1 to 1048576.',
     ],
     [
       'an unknown option',
       () => vgg11({ dropOut: 0 } as VggOptions),
-      'vgg11: the option is "dropOut"; it must be one of "inputShape"',
+      'vgg11: there is no option "dropOut"; did you mean dropout?',
     ],
     [
       'a dropout of 1',
@@ -360,7 +360,7 @@ describe('options', () => {
     [
       'a ratio that does not divide',
       () => smallArch(48),
-      'scaleArch: ratio 48 does not divide the 64 channels of block 1; use a divisor of every width.',
+      'smallArch: ratio 48 does not divide the 64 channels of block 1; use a divisor of every width.',
     ],
     [
       'no blocks',
@@ -375,7 +375,7 @@ describe('options', () => {
     [
       'an option that AlexNet lacks',
       () => alexNet({ batchNorm: true } as object),
-      'alexNet: the option is "batchNorm"; it must be one of',
+      'alexNet: there is no option "batchNorm"; the options are',
     ],
     [
       'a small AlexNet',

@@ -191,7 +191,7 @@ describe('ImageSet', () => {
     [{ mixup: 2 }, 'ImageSet: mixup is 2; it must be from 0.1 to 1, such as 0.2, or left out.'],
     [
       { rotate: 3 } as BatchAugmentation,
-      'ImageSet: the augmentation\'s option is "rotate"; it must be one of "shift", "flip", "erase", "mixup".',
+      'ImageSet: there is no option "rotate"; the options are shift, flip, erase, mixup.',
     ],
   ])('refuses %j', (augment, message) => {
     expect(() => set().augment(augment)).toThrow(message);

@@ -182,7 +182,9 @@ describe('diagnose', () => {
 
   test("refuses the optimizer's name in place of its options", async () => {
     const model = build();
-    await expect(diagnose(model, images, 'adam' as never)).rejects.toThrow('diagnose: the option is "0"');
+    await expect(diagnose(model, images, 'adam' as never)).rejects.toThrow(
+      'diagnose: the options are "adam"; pass an object',
+    );
     model.dispose();
   });
 

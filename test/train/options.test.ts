@@ -94,7 +94,7 @@ describe('train', () => {
   });
 
   test.each<[string, object, string]>([
-    ['an option of another name', { lr: 0.1 }, 'the option is "lr"; it must be one of "optimizer", '],
+    ['an option of another name', { lr: 0.1 }, 'there is no option "lr"; the options are optimizer, '],
     ['a rate as text', { learningRate: '0.05' }, 'learningRate is "0.05"; it must be a number above 0'],
     ['decay as text', { weightDecay: '0.1' }, 'weightDecay is "0.1"; it must be at least 0 and below 1'],
     ['a norm as text', { clipNorm: '1' }, 'clipNorm is "1"; it must be a number above 0'],
@@ -106,7 +106,7 @@ describe('train', () => {
     ['no schedule', { schedule: null }, 'schedule is null; it must be one of "constant", '],
     ['weights by class', { classWeights: { 0: 1 } }, 'classWeights is {"0":1}; pass a list of numbers'],
     ['class weights as text', { classWeights: ['1', 1, 1, 1] }, 'classWeights[0] is "1"'],
-    ['a callback that is none', { onEpoch: 'log' }, 'onEpoch is "log"; pass a function.'],
+    ['a callback that is none', { onEpoch: 'log' }, 'onEpoch is "log"; it must be a function.'],
   ])('refuses %s before the first step', async (_, options, message) => {
     const onStep = () => expect.unreachable();
     await expect(run({ onStep, ...options })).rejects.toThrow(`train: ${message}`);

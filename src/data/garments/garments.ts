@@ -1,3 +1,4 @@
+import { optionsOf } from '../../base/arguments.js';
 import { checkSeed, wholeNumber } from '../../base/check.js';
 import { type Random, seededRandom, shuffled } from '../../base/random.js';
 import { ImageSet } from '../imageSet.js';
@@ -44,6 +45,8 @@ const SIDE = 28;
  * @throws RangeError when a count or the seed is not a whole number in its range.
  */
 export function garments(options: GarmentOptions = {}): { trainSet: ImageSet; testSet: ImageSet } {
+  optionsOf('garments', options, { trainImages: 1, testImages: 1, seed: 1 });
+
   const { trainImages = 4000, testImages = 1000, seed = 1409 } = options;
   checkSeed('garments', seed);
   wholeNumber('garments', 'trainImages', trainImages, 0);

@@ -3,7 +3,7 @@ import { fail } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import { type ImageInput, type Preprocessing, preprocess, toRgb, visibleRegion } from '../../images/index.js';
-import { depthOf } from '../../images/preprocessing.js';
+import { depthOf, preprocessingArgument } from '../../images/preprocessing.js';
 import type { Graph } from '../../tfjs/graph.js';
 import { checkImageShape, checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
@@ -47,7 +47,8 @@ export async function prepareInput(
       `classIndex is ${classIndex}; the model has ${classes} classes, so pass 0 to ${classes - 1}.`,
     );
   }
-  if (preprocessing) {
+  if (preprocessing !== undefined) {
+    preprocessingArgument(where, preprocessing);
     checkImageShape(where, graph, [preprocessing.crop, preprocessing.crop, depthOf(preprocessing)]);
     const pixels = await toRgb(image, where);
     const x = await preprocess(pixels, preprocessing);

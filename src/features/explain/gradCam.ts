@@ -1,5 +1,6 @@
 import { type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
@@ -35,6 +36,8 @@ export function gradCam(
   image: ImageInput | Tensor4D,
   options: GradCamOptions = {},
 ): Promise<HeatMap> {
+  checkArguments('gradCam', { model }, { model: MODEL });
+  optionsOf('gradCam', options, { layer: 1, classIndex: 1, preprocessing: 1 });
   return layerMap('gradCam', model, image, options, gradCamMap);
 }
 

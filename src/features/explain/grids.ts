@@ -1,5 +1,6 @@
 import { reshape, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf, TENSOR } from '../../base/arguments.js';
 import { fail, keyOf, oneOf } from '../../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored } from '../../images/colorMap.js';
 import { type GridOptions, grid } from '../../images/grid.js';
@@ -30,10 +31,22 @@ export interface FeatureMapOptions extends GridOptions {
  * const maps = featureExtractor(model, 'relu1_2').predict(x) as Tensor;
  * const image = await featureMapGrid(maps, { columns: 8 });
  */
-export async function featureMapGrid(
-  features: Tensor,
-  { channels, colorMap = 'viridis', normalize = 'map', ...layout }: FeatureMapOptions = {},
-): Promise<RawImage> {
+export async function featureMapGrid(features: Tensor, options: FeatureMapOptions = {}): Promise<RawImage> {
+  checkArguments('featureMapGrid', { features }, { features: TENSOR });
+  const {
+    channels,
+    colorMap = 'viridis',
+    normalize = 'map',
+    ...layout
+  } = optionsOf('featureMapGrid', options, {
+    channels: 1,
+    colorMap: 1,
+    normalize: 1,
+    columns: 1,
+    padding: 1,
+    scale: 1,
+  });
+
   keyOf('featureMapGrid', 'colorMap', colorMap, COLOR_TABLES);
   oneOf('featureMapGrid', 'normalize', normalize, ['map', 'all']);
   const shape =
@@ -71,6 +84,9 @@ export async function featureMapGrid(
  * @throws RangeError when the model has no convolution, or an option is out of range.
  */
 export async function kernelGrid(model: LayersModel, layout: GridOptions = {}): Promise<RawImage> {
+  checkArguments('kernelGrid', { model }, { model: MODEL });
+  optionsOf('kernelGrid', layout, { columns: 1, padding: 1, scale: 1 });
+
   const layer = layersWithin(model).find((one) => one.getClassName() === 'Conv2D');
   if (!layer) fail('kernelGrid', 'the model has no convolution; pass one with a convolution.');
   const kernel = layer.getWeights()[0]!;

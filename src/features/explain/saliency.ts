@@ -13,6 +13,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf } from '../../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
@@ -46,8 +47,17 @@ export interface SaliencyOptions extends ClassOptions {
 export async function saliency(
   model: LayersModel,
   image: ImageInput | Tensor4D,
-  { classIndex, preprocessing, samples = 1, noise = 0.15, seed = 0 }: SaliencyOptions = {},
+  options: SaliencyOptions = {},
 ): Promise<HeatMap> {
+  checkArguments('saliency', { model }, { model: MODEL });
+  const {
+    classIndex,
+    preprocessing,
+    samples = 1,
+    noise = 0.15,
+    seed = 0,
+  } = optionsOf('saliency', options, { samples: 1, noise: 1, seed: 1, classIndex: 1, preprocessing: 1 });
+
   wholeNumber('saliency', 'samples', samples);
   checkSeed('saliency', seed);
   if (!(noise >= 0)) fail('saliency', `noise is ${noise}; it must be 0 or more, such as 0.15.`);

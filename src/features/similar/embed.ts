@@ -1,5 +1,6 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, LIST, MODEL, NUMBERS, optionsOf } from '../../base/arguments.js';
 import { fail, wholeNumber } from '../../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../../images/index.js';
 import { depthOf } from '../../images/preprocessing.js';
@@ -41,8 +42,15 @@ export interface EmbedOptions {
 export async function embed(
   model: LayersModel,
   images: readonly ImageInput[],
-  { preprocessing: given, layer = 'pool5', batchSize = 8 }: EmbedOptions = {},
+  options: EmbedOptions = {},
 ): Promise<Float32Array[]> {
+  checkArguments('embed', { model, images }, { model: MODEL, images: LIST });
+  const {
+    preprocessing: given,
+    layer = 'pool5',
+    batchSize = 8,
+  } = optionsOf('embed', options, { preprocessing: 1, layer: 1, batchSize: 1 });
+
   wholeNumber('embed', 'batchSize', batchSize);
   const preprocessing = preprocessingFor('embed', model, given);
   const { crop } = preprocessing;
@@ -77,6 +85,9 @@ export async function imageSimilarity(
   images: readonly [ImageInput, ImageInput],
   options: EmbedOptions = {},
 ): Promise<number> {
+  checkArguments('imageSimilarity', { model, images }, { model: MODEL, images: LIST });
+  optionsOf('imageSimilarity', options, { preprocessing: 1, layer: 1, batchSize: 1 });
+
   const [a, b] = await embed(model, images, options);
   return cosine(a!, b!);
 }
@@ -87,6 +98,8 @@ export async function imageSimilarity(
  * @throws RangeError when they have different lengths.
  */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  checkArguments('cosine', { a, b }, { a: NUMBERS, b: NUMBERS });
+
   if (a.length !== b.length) {
     fail('cosine', `the vectors have ${a.length} and ${b.length} numbers; pass two of the same length.`);
   }

@@ -1,4 +1,5 @@
 import { matMul, mul, reshape, type Tensor3D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { checkArguments, optionsOf, TENSOR } from '../../base/arguments.js';
 import { fail, oneOf } from '../../base/check.js';
 
 /** The divisor of the sums in a Gram matrix. */
@@ -19,6 +20,9 @@ export function gramMatrix(
   features: Tensor4D,
   options: { normalization?: GramNormalization } = {},
 ): Tensor3D {
+  checkArguments('gramMatrix', { features }, { features: TENSOR });
+  optionsOf('gramMatrix', options, { normalization: 1 });
+
   const normalization = oneOf('gramMatrix', 'normalization', options.normalization ?? 'elements', [
     'elements',
     'positions',

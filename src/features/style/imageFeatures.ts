@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, oneOf } from '../../base/check.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing } from '../../images/index.js';
+import { preprocessingArgument } from '../../images/preprocessing.js';
 import { fixedLayer } from '../../tfjs/fusedLayers.js';
 import { applied, callsTo, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, layerShapes } from '../../tfjs/imageSize.js';
@@ -45,6 +46,7 @@ export function imageFeatures(
 ): ImageFeatures {
   if (names.length === 0) fail(where, 'no layer is named; pass at least one name.');
   oneOf(where, 'pooling', pooling, ['max', 'avg']);
+  if (preprocessing !== undefined) preprocessingArgument(where, preprocessing);
   const graph = graphOf(where, model);
   const taps = names.map((name) => tapOf(where, graph, name));
   const outputs = outputsAt(taps);

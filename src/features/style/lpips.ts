@@ -13,6 +13,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, LIST, MODEL, optionsOf, SOURCE } from '../../base/arguments.js';
 import { fromBase64 } from '../../base/base64.js';
 import { fail, oneOf } from '../../base/check.js';
 import type { Preprocessing } from '../../images/index.js';
@@ -78,8 +79,11 @@ export interface LpipsOptions {
 export function lpips(
   model: LayersModel,
   calibration: LpipsCalibration = publishedCalibration(),
-  { version = '0.1' }: LpipsOptions = {},
+  options: LpipsOptions = {},
 ): (images: Tensor4D, others: Tensor4D) => Tensor1D {
+  checkArguments('lpips', { model, calibration }, { model: MODEL, calibration: LIST });
+  const { version = '0.1' } = optionsOf('lpips', options, { version: 1 });
+
   oneOf('lpips', 'version', version, VERSIONS);
   checkModel(model);
   const { features } = imageFeatures('lpips', model, LAYERS, { preprocessing: preprocessingOf(version) });
@@ -129,6 +133,17 @@ export async function readLpipsCalibration(
   source: Source,
   options: WeightFileOptions = {},
 ): Promise<Float32Array[]> {
+  checkArguments('readLpipsCalibration', { source }, { source: SOURCE });
+  optionsOf('readLpipsCalibration', options, {
+    shards: 1,
+    key: 1,
+    rename: 1,
+    fetch: 1,
+    signal: 1,
+    onProgress: 1,
+    maxBytes: 1,
+  });
+
   const tensors = await readTensors(source, options);
   return LAYERS.map((_, i) => {
     const [published, short] = [`lin${i}.model.1.weight`, `lin${i}.weight`];

@@ -1,5 +1,6 @@
 import { type Scalar, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf, TEXTS } from '../../base/arguments.js';
 import { layerWeights, sameShape, weightedDifference } from './differences.js';
 import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
 
@@ -28,9 +29,15 @@ export interface PerceptualLossOptions extends Pick<ImageFeaturesOptions, 'prepr
 export function perceptualLoss(
   model: LayersModel,
   layers: readonly string[],
-  { preprocessing, ...options }: PerceptualLossOptions = {},
+  options: PerceptualLossOptions = {},
 ): (images: Tensor4D, targets: Tensor4D) => Scalar {
-  const weights = layerWeights('perceptualLoss', 'weights', layers, options.weights);
+  checkArguments('perceptualLoss', { model, layers }, { model: MODEL, layers: TEXTS });
+  const { preprocessing, weights: given } = optionsOf('perceptualLoss', options, {
+    weights: 1,
+    preprocessing: 1,
+  });
+
+  const weights = layerWeights('perceptualLoss', 'weights', layers, given);
   const { features } = imageFeatures('perceptualLoss', model, layers, { preprocessing });
   return (images, targets) => {
     sameShape('perceptualLoss', images, targets);

@@ -1,5 +1,6 @@
 import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf, withFields } from '../../base/arguments.js';
 import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import {
@@ -100,6 +101,33 @@ export async function styleTransfer(
   images: StyleImages,
   options: StyleTransferOptions,
 ): Promise<StyledImage> {
+  checkArguments(
+    'styleTransfer',
+    { model, images },
+    { model: MODEL, images: withFields('{ content, style }', 'content', 'style') },
+  );
+  optionsOf('styleTransfer', options, {
+    preprocessing: 1,
+    size: 1,
+    steps: 1,
+    optimizer: 1,
+    learningRate: 1,
+    init: 1,
+    seed: 1,
+    onProgress: 1,
+    every: 1,
+    signal: 1,
+    maxBytes: 1,
+    contentLayers: 1,
+    contentLayerWeights: 1,
+    styleLayers: 1,
+    styleLayerWeights: 1,
+    contentWeight: 1,
+    styleWeight: 1,
+    tvWeight: 1,
+    pooling: 1,
+  });
+
   const where = 'styleTransfer';
   const steps = wholeNumber(where, 'steps', options.steps ?? 100);
   const every = wholeNumber(where, 'every', options.every ?? 10);

@@ -10,6 +10,7 @@ import {
   type Tensor4D,
   tidy,
 } from '@tensorflow/tfjs-core';
+import { checkArguments, TENSOR } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 
 /**
@@ -22,6 +23,8 @@ import { fail } from '../../base/check.js';
  * @throws RangeError when the images have another rank.
  */
 export function totalVariation(images: Tensor4D): Tensor1D {
+  checkArguments('totalVariation', { images }, { images: TENSOR });
+
   if (images.shape.length !== 4) {
     fail('totalVariation', `the images have shape [${images.shape}]; pass [batch, height, width, channels].`);
   }

@@ -5,6 +5,7 @@ import {
   layers as tfjsLayers,
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
+import { checkArguments, either, MODEL, optionsOf, TEXT, TEXTS } from '../../base/arguments.js';
 import { fail, oneOf } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { applied, type Call, callsTo, graphOf } from '../../tfjs/graph.js';
@@ -52,6 +53,9 @@ export function featureExtractor(
   layers: string | readonly string[],
   options: ExtractorOptions = {},
 ): LayersModel {
+  checkArguments('featureExtractor', { model, layers }, { model: MODEL, layers: either(TEXT, TEXTS) });
+  optionsOf('featureExtractor', options, { inputShape: 1, pooling: 1, name: 1 });
+
   const where = 'featureExtractor';
   const names = typeof layers === 'string' ? [layers] : layers;
   if (names.length === 0) fail(where, 'no layer is named; pass at least one name.');

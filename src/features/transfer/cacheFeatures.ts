@@ -1,5 +1,6 @@
 import { dispose, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { epochSeed } from '../../base/random.js';
@@ -50,6 +51,17 @@ export async function cacheFeatures(
   examples: Examples,
   options: CacheOptions = {},
 ): Promise<FeatureSet> {
+  checkArguments('cacheFeatures', { base, examples }, { base: MODEL, examples: EXAMPLES });
+  optionsOf('cacheFeatures', options, {
+    batchSize: 1,
+    augmentedPasses: 1,
+    seed: 1,
+    maxBytes: 1,
+    overflow: 1,
+    onProgress: 1,
+    signal: 1,
+  });
+
   const { augmentedPasses = 0, batchSize = 32, seed = 0, maxBytes = 2 ** 30 } = options;
   checkSeed('cacheFeatures', seed);
   wholeNumber('cacheFeatures', 'batchSize', batchSize);

@@ -1,4 +1,5 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optional, TEXT } from '../../base/arguments.js';
 import { isAverage } from '../../core/vgg.js';
 import { type Call, callsTo, type Graph, graphOf } from '../../tfjs/graph.js';
 import { isFrozen, modelsWithin } from '../../tfjs/models.js';
@@ -16,6 +17,8 @@ import { callsOf } from '../taps/taps.js';
  * @example const base = freeze(await fromWeights(file, { includeTop: false }).then(({ model }) => model));
  */
 export function freeze(model: LayersModel, upTo?: string): LayersModel {
+  checkArguments('freeze', { model, upTo }, { model: MODEL, upTo: optional(TEXT) });
+
   const graph = graphOf('freeze', model);
   const calls =
     upTo === undefined ? graph.calls : callsTo([{ call: callsOf('freeze', graph, upTo).last, index: 0 }]);
@@ -33,6 +36,8 @@ export function freeze(model: LayersModel, upTo?: string): LayersModel {
  * @example await train(unfreeze(model, 'block5'), sets, { optimizer: 'adam', learningRate: 1e-4 });
  */
 export function unfreeze(model: LayersModel, from?: string): LayersModel {
+  checkArguments('unfreeze', { model, from }, { model: MODEL, from: optional(TEXT) });
+
   const graph = graphOf('unfreeze', model);
   const calls = new Set(
     from === undefined ? graph.calls : dependentOn(graph, callsOf('unfreeze', graph, from).first),

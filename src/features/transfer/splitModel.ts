@@ -1,4 +1,5 @@
 import { input, type LayersModel, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, TEXT } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { applied, type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
 import { sharedLayer, uniqueNames } from '../../tfjs/sharedLayer.js';
@@ -20,6 +21,8 @@ import { callsOf } from '../taps/taps.js';
  * await train(upper, { trainSet: features });
  */
 export function splitModel(model: LayersModel, at: string): { lower: LayersModel; upper: LayersModel } {
+  checkArguments('splitModel', { model, at }, { model: MODEL, at: TEXT });
+
   const where = 'splitModel';
   const graph = graphOf(where, model);
   const { last } = callsOf(where, graph, at);

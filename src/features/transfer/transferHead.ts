@@ -1,4 +1,5 @@
 import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf } from '../../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { kernelInitializers } from '../../core/initializer.js';
@@ -41,6 +42,18 @@ export interface TransferHeadOptions
  * @example const model = transferHead(freeze(base), { classes: 5 });
  */
 export function transferHead(base: LayersModel, options: TransferHeadOptions): LayersModel {
+  checkArguments('transferHead', { base }, { base: MODEL });
+  optionsOf('transferHead', options, {
+    classes: 1,
+    pooling: 1,
+    hiddenUnits: 1,
+    dropout: 1,
+    classifierActivation: 1,
+    seed: 1,
+    initializer: 1,
+    name: 1,
+  });
+
   const where = 'transferHead';
   const { pooling, seed = 0, initializer = 'glorotUniform', classifierActivation = 'linear' } = options;
   const classes = wholeNumber(where, 'classes', options.classes);

@@ -1,3 +1,4 @@
+import { checkArguments, withFields } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
 import { WeightFileError } from '../../weights/formats/error.js';
@@ -209,6 +210,12 @@ function wayOn(found: readonly Found[], allow: readonly Difference[]): string {
  * @throws RangeError when no checkpoint can be read.
  */
 export async function storedEpochs(store: CheckpointStore): Promise<EpochRow[]> {
+  checkArguments(
+    'storedEpochs',
+    { store },
+    { store: withFields('a store, such as memoryStore()', 'list', 'lock') },
+  );
+
   const newest = await openNewest(store);
   await newest?.stored.close();
   return (newest?.stored.parts.history as { epochs: EpochRow[] } | undefined)?.epochs ?? [];

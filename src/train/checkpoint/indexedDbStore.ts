@@ -1,3 +1,4 @@
+import { checkArguments, TEXT } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
 import { originLock } from './originLock.js';
@@ -15,6 +16,8 @@ const TABLE = 'checkpoints';
  * await train(model, sets, { checkpoint: { store: indexedDbStore('garments'), resume: true } });
  */
 export function indexedDbStore(name: string): CheckpointStore {
+  checkArguments('indexedDbStore', { name }, { name: TEXT });
+
   if (typeof indexedDB === 'undefined') {
     fail('indexedDbStore', 'this runtime has no IndexedDB; use folderStore in Node, or memoryStore.');
   }

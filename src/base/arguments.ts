@@ -1,0 +1,140 @@
+import { fail, shown } from './check.js';
+
+/** What an argument may be: in words, after "it must be", and as a test. */
+export interface Kind {
+  allowed: string;
+  holds(value: unknown): boolean;
+}
+
+const has = (value: unknown, ...fields: string[]) =>
+  typeof value === 'object' && value !== null && fields.every((field) => field in value);
+const kind = (allowed: string, holds: Kind['holds']): Kind => ({ allowed, holds });
+
+export const TEXT = kind('text', (value) => typeof value === 'string' && value !== '');
+export const FUNCTION = kind('a function', (value) => typeof value === 'function');
+export const LIST = kind('a list', Array.isArray);
+export const TEXTS = kind(
+  'a list of texts',
+  (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+);
+export const NUMBERS = kind(
+  'a list of numbers',
+  (value) => (Array.isArray(value) && value.every((one) => typeof one === 'number')) || isTypedArray(value),
+);
+export const BYTES = kind('a Uint8Array', (value) => /Uint8(Clamped)?Array\]$/.test(tagOf(value)));
+export const SIGNAL = kind('an AbortSignal', (value) => has(value, 'aborted', 'addEventListener'));
+export const MODEL = kind(
+  'a LayersModel of TensorFlow.js',
+  (value) =>
+    has(value, 'layers', 'inputs', 'outputs', 'predict') &&
+    Array.isArray((value as { layers: unknown }).layers),
+);
+export const TENSOR = kind(
+  'a tensor that is not disposed',
+  (value) => has(value, 'dataId', 'shape', 'isDisposed') && !(value as { isDisposed: boolean }).isDisposed,
+);
+export const EXAMPLES = kind(
+  'examples, such as an ImageSet',
+  (value) => has(value, 'length', 'shape', 'batches') && Array.isArray((value as { shape: unknown }).shape),
+);
+export const SOURCE = kind(
+  'a path, a URL, a Blob, an ArrayBuffer or a Uint8Array',
+  (value) => TEXT.holds(value) || /^\[object (URL|Blob|File|ArrayBuffer|Uint8Array)\]$/.test(tagOf(value)),
+);
+export const ANYTHING = kind('given', (value) => value !== undefined && value !== null);
+
+/** An object with these fields, which `allowed` says in words. */
+export const withFields = (allowed: string, ...fields: string[]): Kind =>
+  kind(allowed, (value) => has(value, ...fields));
+
+/** The kind, or nothing. */
+export const optional = ({ allowed, holds }: Kind): Kind =>
+  kind(allowed, (value) => value === undefined || holds(value));
+
+/** Either of two kinds. */
+export const either = (one: Kind, other: Kind): Kind =>
+  kind(`${one.allowed} or ${other.allowed}`, (value) => one.holds(value) || other.holds(value));
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value);
+}
+
+function isTypedArray(value: unknown): boolean {
+  return ArrayBuffer.isView(value) && !tagOf(value).includes('DataView');
+}
+
+/**
+ * Throws unless each argument is of its kind.
+ *
+ * @example checkArguments('evaluate', { model, examples }, { model: MODEL, examples: EXAMPLES });
+ */
+export function checkArguments<T extends object>(
+  where: string,
+  values: T,
+  kinds: { readonly [K in keyof T]: Kind },
+): void {
+  for (const name of Object.keys(kinds) as (keyof T & string)[]) {
+    if (!kinds[name].holds(values[name])) {
+      fail(where, `${name} is ${shown(values[name])}; it must be ${kinds[name].allowed}.`);
+    }
+  }
+}
+
+/** What the record of published weights has beside the preprocessing; it may be passed as it is where that is an option. */
+export const PUBLISHED_FIELDS: readonly string[] = [
+  ...['title', 'url', 'sha256', 'md5', 'bytes', 'top', 'classes', 'params', 'macs', 'accuracy'],
+  ...['license', 'source', 'preprocessing'],
+];
+
+/**
+ * The options of a function, none by default. Options of some names are of the same kind everywhere: a `signal`, and what is
+ * called on the way (`onProgress`).
+ *
+ * @param names the names of the options.
+ * @throws RangeError when they are not an object, have an unknown name, or one of those kinds does not hold.
+ */
+export function optionsOf<T extends object>(
+  where: string,
+  options: T | undefined,
+  names: { readonly [K in keyof T]-?: 1 } | readonly (keyof T)[],
+): T {
+  if (options === undefined) return {} as T;
+  const known = (Array.isArray(names) ? names : Object.keys(names)) as string[];
+  const isRecord = tagOf(options) === '[object Object]' && !has(options, 'dataId') && !MODEL.holds(options);
+  if (!isRecord) fail(where, `the options are ${shown(options)}; pass an object, such as { ${known[0]} }.`);
+  const ignored = known.includes('preprocessing') ? PUBLISHED_FIELDS : [];
+  for (const [name, value] of Object.entries(options)) {
+    if (!known.includes(name) && !ignored.includes(name)) {
+      const near = nearest(name, known);
+      fail(
+        where,
+        `there is no option ${shown(name)}; ${near ? `did you mean ${near}?` : `the options are ${known.join(', ')}.`}`,
+      );
+    }
+    const rule = name === 'signal' ? SIGNAL : /^on[A-Z]/.test(name) ? FUNCTION : undefined;
+    if (rule) checkArguments(where, { [name]: value }, { [name]: optional(rule) });
+  }
+  return options;
+}
+
+/** The name that is meant by a misspelt one: the closest, if few letters differ. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const [first] = known
+    .map((one) => ({ one, edits: editsBetween(one.toLowerCase(), name.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
+  return first && first.edits <= Math.max(1, Math.floor(first.one.length / 3)) ? first.one : undefined;
+}
+
+/** Letters to insert, delete or replace (Levenshtein 1966). */
+function editsBetween(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}

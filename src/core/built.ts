@@ -1,0 +1,26 @@
+import { engine } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fail } from '../base/check.js';
+import { firstLineOf } from '../base/realm.js';
+
+/**
+ * Builds a model, or frees what was allocated of it.
+ *
+ * @throws RangeError when its weights cannot be allocated.
+ */
+export function built(where: string, build: () => LayersModel): LayersModel {
+  const { registeredVariables } = engine();
+  const before = new Set(Object.keys(registeredVariables));
+  try {
+    return build();
+  } catch (error) {
+    for (const [name, variable] of Object.entries(registeredVariables)) {
+      if (!before.has(name)) variable.dispose();
+    }
+    const why = firstLineOf(error).replace(/\.$/, '');
+    return fail(
+      where,
+      `the weights cannot be allocated: ${why}; use smaller images, or fewer channels or units.`,
+    );
+  }
+}
