@@ -28,8 +28,14 @@ export const WITHOUT_BACKEND = [
   'test/weights/{error,hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];
 
-/** What takes minutes on a GPU in software, and is the same there: runs of `train` around its steps, which other tests take. */
-const SLOW_ON_GPU = ['test/train/{checkpoint,diagnose,options}.test.ts'];
+/**
+ * What takes minutes on a GPU in software, and is the same there: runs of `train` around its steps, which other tests take, and
+ * what each method of `explain` has beside its formula.
+ */
+const SLOW_ON_GPU = [
+  'test/train/{checkpoint,diagnose,options}.test.ts',
+  'test/features/explainMethods.test.ts',
+];
 
 const node: TestProjectInlineConfiguration = {
   extends: true,
