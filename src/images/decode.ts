@@ -8,7 +8,7 @@ import { Refused } from './refused.js';
 import { decodeWithSharp } from './sharp.js';
 
 /** The default limit on an image's pixels. */
-export const MAX_PIXELS = 100_000_000;
+const MAX_PIXELS = 100_000_000;
 
 /**
  * Decodes an image file, whose format its first bytes say, to pixels: BMP and the netpbm formats here, others with sharp in Node and

@@ -1,13 +1,13 @@
 import { ConnectionError } from './errors.js';
 
 /** How long a server may send nothing, in milliseconds. */
-export const IDLE_MS = 60_000;
+const IDLE_MS = 60_000;
 
 /**
  * What a server sends next.
  *
  * @param next resolves when something has arrived.
- * @throws ConnectionError after {@link IDLE_MS}.
+ * @throws ConnectionError after a minute.
  */
 export async function unlessIdle<T>(next: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
