@@ -29,12 +29,12 @@ export const WITHOUT_BACKEND = [
 ];
 
 /**
- * What takes minutes on a GPU in software, and is the same there: runs of `train` around its steps, which other tests take, and
- * what each method of `explain` has beside its formula.
+ * What takes minutes on a GPU in software, and is the same there: runs of `train` around its steps, and methods of `explain` of
+ * many forward passes. Other tests take such steps and passes.
  */
 const SLOW_ON_GPU = [
   'test/train/{checkpoint,diagnose,options}.test.ts',
-  'test/features/explainMethods.test.ts',
+  'test/features/{attributions,explainMethods}.test.ts',
 ];
 
 const node: TestProjectInlineConfiguration = {
