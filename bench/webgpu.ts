@@ -122,9 +122,10 @@ interface Rate {
 type Network = ReturnType<typeof vgg>;
 
 /**
- * Examples per second of `train` with SGD on images that are resized on the device.
+ * Examples per second of `train` with SGD on images that are resized on the device. Two epochs are compared, so that what `train`
+ * does once an epoch, such as looking at all weights, is not counted.
  *
- * @param steps those of the measured epoch, if they are not to fill the time; the warm-up has half of them.
+ * @param steps the difference of those epochs, if it is not to fill the time.
  */
 async function trainingRate(
   model: Network,
@@ -135,15 +136,22 @@ async function trainingRate(
     const trainSet = images(steps * batchSize);
     submissions = 0;
     const options = { batchSize, epochs: 1, learningRate: 0.01, optimizer: 'sgd' } as const;
-    const row = (await train(model, { trainSet }, options)).epochs[0]!;
-    return { ...rate(row.examplesPerSecond, batchSize, steps), loss: row.loss };
+    const { seconds, loss } = (await train(model, { trainSet }, options)).epochs[0]!;
+    return { seconds, loss, submissions };
+  };
+  const difference = async (steps: number) => {
+    const [short, long] = [await epoch(1), await epoch(1 + steps)];
+    const seconds = long.seconds - short.seconds;
+    const submitted = long.submissions - short.submissions;
+    return { ...rate((steps * batchSize) / seconds, batchSize, steps, submitted), loss: long.loss };
   };
   // The first steps compile, allocate and try variants.
-  const warm = await epoch(steps ? steps / 2 : 3);
-  if (steps) return epoch(steps);
-  const { millisecondsPerStep } = await epoch(6);
-  const fill = Math.round((1000 * seconds) / Math.min(millisecondsPerStep, warm.millisecondsPerStep));
-  return epoch(Math.max(2, Math.min(500, fill)));
+  await epoch(steps ?? 3);
+  if (steps) return difference(steps);
+  const { millisecondsPerStep } = await difference(8);
+  return difference(
+    Math.max(8, Math.min(500, Math.round((1000 * seconds) / Math.max(1, millisecondsPerStep)))),
+  );
 }
 
 /** Examples per second of `predict` on images that are on the device. */
@@ -170,11 +178,11 @@ async function predictionRate(model: Network, batchSize: number): Promise<Rate> 
   }
 }
 
-function rate(examplesPerSecond: number, batchSize: number, steps: number): Rate {
+function rate(examplesPerSecond: number, batchSize: number, steps: number, submitted = submissions): Rate {
   return {
     examplesPerSecond: Number(examplesPerSecond.toPrecision(4)),
     millisecondsPerStep: Number(((1000 * batchSize) / examplesPerSecond).toPrecision(4)),
-    submissionsPerStep: Number((submissions / steps).toPrecision(3)),
+    submissionsPerStep: Number((submitted / steps).toPrecision(3)),
   };
 }
 

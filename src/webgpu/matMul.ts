@@ -1,18 +1,12 @@
 import type { _FusedMatMulAttrs, BatchMatMulAttrs, TensorInfo } from '@tensorflow/tfjs-core';
 import { fromHalf, halfOf } from './halfWeights.js';
-import { multiply, partsFor, workgroups } from './multiply.js';
+import { multiply } from './multiply.js';
 import type { Call, Tools } from './run.js';
-
-/** The tile of the backend's own kernel. */
-const STOCK = { rows: 32, columns: 32 };
-
-/** With more workgroups than this, the backend adds a sum's terms in order, and not as they come, by atomic additions. */
-const ORDERED = 32;
 
 /** The most rows of a product that is faster when weights take half the bytes. */
 const HALF_ROWS = 32;
 
-/** Products of two matrices; the backend's own kernel computes batches of them, and large ones. */
+/** Products of two matrices; the backend's own kernel computes batches of them. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
   const { inputs, attrs } = call;
   return isOurs(call) ? product(call, inputs, attrs) : call.stock(inputs, attrs);
@@ -41,38 +35,17 @@ export function fusedMatMul(
   return call.forms.with(b, form, (half) => product(call, { a, b, bias }, attrs, { relu, half }));
 }
 
-/** Whether both are float32 matrices, with or without batches of 1, that have numbers and fit together, and the backend is not faster. */
+/** Whether both are float32 matrices, with or without batches of 1, that have numbers and fit together. */
 function isOurs({
-  backend,
   inputs: { a, b },
   attrs,
-}: Pick<Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>, 'backend' | 'inputs' | 'attrs'>): boolean {
+}: Pick<Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>, 'inputs' | 'attrs'>): boolean {
   const isMatrix = ({ shape, dtype }: TensorInfo) =>
     dtype === 'float32' &&
     shape.slice(0, -2).every((length) => length === 1) &&
     shape.every((length) => length > 0);
-  const { terms, otherTerms, ...sides } = sidesOf(a, b, attrs);
-  return (
-    isMatrix(a) &&
-    isMatrix(b) &&
-    terms === otherTerms &&
-    !isFasterInStock({ terms, ...sides }, backend.device.limits.maxComputeWorkgroupsPerDimension)
-  );
-}
-
-/**
- * Whether the backend's own kernel is faster, as it was on an H200 for products of 128 rows (docs/webgpu.md): where a dense layer
- * has so many outputs for so many images that its terms need not be divided.
- *
- * @param most workgroups in a dimension.
- */
-export function isFasterInStock(
-  sides: { rows: number; columns: number; terms: number },
-  most: number,
-): boolean {
-  const groups = workgroups(sides.rows, sides.columns, STOCK);
-  const groupsDown = Math.ceil(sides.rows / STOCK.rows);
-  return sides.rows >= 64 && groups > ORDERED && groupsDown <= most && partsFor(sides, STOCK) === 1;
+  const { terms, otherTerms } = sidesOf(a, b, attrs);
+  return isMatrix(a) && isMatrix(b) && terms === otherTerms;
 }
 
 /** The sides of a product, and the terms that each matrix has. */
@@ -84,7 +57,7 @@ function sidesOf(a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: Batch
   return { rows, columns, terms, otherTerms };
 }
 
-/** Computes a product here, whichever kernel is faster. */
+/** Computes a product here. */
 export function product(
   tools: Pick<Tools, 'backend' | 'tuner'>,
   { a, b, bias }: { a: TensorInfo; b: TensorInfo; bias?: TensorInfo },

@@ -159,6 +159,6 @@ export function partsFor(
   return Math.max(Math.min(wanted, Math.floor(terms / TERMS.fewest)), Math.ceil(terms / TERMS.most));
 }
 
-export function workgroups(rows: number, columns: number, tile: Pick<Tile, 'rows' | 'columns'>): number {
+function workgroups(rows: number, columns: number, tile: Pick<Tile, 'rows' | 'columns'>): number {
   return Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
 }

@@ -1,6 +1,5 @@
 import { fused, matMul, type Tensor2D } from '@tensorflow/tfjs-core';
-import { describe, expect, test } from 'vitest';
-import { isFasterInStock } from '../../src/webgpu/matMul.js';
+import { describe, test } from 'vitest';
 import { available, expectSame, random } from './compare.js';
 
 const TRANSPOSES = [false, true].flatMap((a) => [false, true].map((b) => [a, b] as const));
@@ -40,7 +39,7 @@ describe.skipIf(!available)('products of matrices on WebGPU', () => {
     }
   });
 
-  test('a large product, by the backend, with bias and ReLU', async () => {
+  test('many rows, with bias and ReLU', async () => {
     await expectSame(() =>
       fused.matMul({
         a: random([1024, 8], 1) as Tensor2D,
@@ -54,17 +53,4 @@ describe.skipIf(!available)('products of matrices on WebGPU', () => {
   test('batches of matrices are left to the backend', async () => {
     await expectSame(() => matMul(random([2, 3, 4], 1), random([2, 4, 5], 2)));
   });
-});
-
-test.each([
-  ['4096 outputs for 128 images', [128, 4096, 4096], true],
-  ['the gradient of its weights', [4096, 4096, 128], true],
-  ['the gradient of its inputs', [128, 6272, 4096], true],
-  ['sums of more than 4096 terms', [128, 4096, 6272], false],
-  ['few outputs, which the backend adds in no fixed order', [128, 10, 4096], false],
-  ['few images', [8, 4096, 4096], false],
-  ['more rows than the backend has workgroups for', [32 * 65535 + 1, 64, 64], false],
-] as const)('a product is left to the backend where that is faster: %s, %j', (_, sides, expected) => {
-  const [rows, columns, terms] = sides;
-  expect(isFasterInStock({ rows, columns, terms }, 65535)).toBe(expected);
 });
