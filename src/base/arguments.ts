@@ -43,6 +43,13 @@ export const SOURCE = kind(
 );
 export const ANYTHING = kind('given', (value) => value !== undefined && value !== null);
 
+export const HEAT_MAP = kind('a heat map as { values, width, height }', (value) =>
+  has(value, 'values', 'width', 'height'),
+);
+export const PIXELS = kind('pixels as { data, width, height }', (value) =>
+  has(value, 'data', 'width', 'height'),
+);
+
 /** An object with these fields, which `allowed` says in words. */
 export const withFields = (allowed: string, ...fields: string[]): Kind =>
   kind(allowed, (value) => has(value, ...fields));

@@ -8,6 +8,7 @@ import {
   tensor4d,
   tidy,
 } from '@tensorflow/tfjs-core';
+import { BYTES, checkArguments, NUMBERS, optionsOf, TEXTS } from '../base/arguments.js';
 import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
 import { mix } from '../base/random.js';
@@ -81,7 +82,11 @@ export class ImageSet {
    * @throws RangeError when a size is not a positive whole number, the bytes are not a whole number of images, there is not
    *   one label for each image, or a label has no class name.
    */
-  constructor({ images, labels, shape, classNames, size, augment }: ImageSetOptions) {
+  constructor(options: ImageSetOptions) {
+    const names = { images: 1, labels: 1, shape: 1, classNames: 1, size: 1, augment: 1 } as const;
+    const { images, labels, shape, classNames, size, augment } = optionsOf('ImageSet', options, names);
+    const kinds = { images: BYTES, labels: BYTES, shape: NUMBERS, classNames: TEXTS };
+    checkArguments('ImageSet', { images, labels, shape, classNames }, kinds);
     const [height, width, channels] = shape;
     wholeNumber('ImageSet', 'height', height, 1);
     wholeNumber('ImageSet', 'width', width, 1);

@@ -1,4 +1,4 @@
-import { checkArguments, withFields } from '../base/arguments.js';
+import { checkArguments, PIXELS, withFields } from '../base/arguments.js';
 import { channelsOf, type RawImage } from './pixels.js';
 
 /**
@@ -9,11 +9,7 @@ import { channelsOf, type RawImage } from './pixels.js';
  */
 export function drawImage(canvas: HTMLCanvasElement | OffscreenCanvas, image: RawImage): void {
   checkArguments('drawImage', { canvas }, { canvas: withFields('a canvas', 'getContext') });
-  checkArguments(
-    'drawImage',
-    { image },
-    { image: withFields('pixels as { data, width, height }', 'data', 'width', 'height') },
-  );
+  checkArguments('drawImage', { image }, { image: PIXELS });
 
   const { data, width, height } = image;
   Object.assign(canvas, { width, height });

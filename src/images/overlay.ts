@@ -1,4 +1,4 @@
-import { checkArguments, optionsOf, withFields } from '../base/arguments.js';
+import { checkArguments, HEAT_MAP, optionsOf } from '../base/arguments.js';
 import { fail, keyOf, wholeNumber } from '../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored, colorTable } from './colorMap.js';
 import { fittedSize } from './geometry.js';
@@ -42,11 +42,7 @@ export async function overlay(
   map: HeatMap,
   options: OverlayOptions = {},
 ): Promise<RawImage> {
-  checkArguments(
-    'overlay',
-    { map },
-    { map: withFields('a heat map as { values, width, height }', 'values', 'width', 'height') },
-  );
+  checkArguments('overlay', { map }, { map: HEAT_MAP });
   const {
     colorMap = 'turbo',
     opacity = 0.5,
@@ -86,11 +82,7 @@ export function heatMapImage(
   map: HeatMap,
   options: HeatOptions & { width?: number; height?: number } = {},
 ): RawImage {
-  checkArguments(
-    'heatMapImage',
-    { map },
-    { map: withFields('a heat map as { values, width, height }', 'values', 'width', 'height') },
-  );
+  checkArguments('heatMapImage', { map }, { map: HEAT_MAP });
   const {
     colorMap = 'inferno',
     clip = 1,

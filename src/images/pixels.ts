@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { checkArguments, TEXT } from '../base/arguments.js';
 import { fail, shown, wholeNumber } from '../base/check.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl, messageOf } from '../base/realm.js';
 import { readBytes, type Source, sourceName } from '../io/read.js';
@@ -27,6 +28,7 @@ export type ImageInput = RawImage | Tensor | CanvasImageSource | Source;
  *   or path cannot be read.
  */
 export async function toRgb(image: ImageInput, where = 'toRgb'): Promise<RgbImage> {
+  checkArguments('toRgb', { where }, { where: TEXT });
   if (isEncoded(image)) return rgb(where, await decoded(where, image));
   if (typeof image !== 'object' || image === null || 'then' in image) {
     const given = image && typeof image === 'object' ? 'a promise, so await it first' : shown(image);

@@ -1,4 +1,4 @@
-import { checkArguments, withFields } from '../base/arguments.js';
+import { checkArguments, PIXELS } from '../base/arguments.js';
 import { channelsOf, type RawImage } from './pixels.js';
 
 /**
@@ -8,11 +8,7 @@ import { channelsOf, type RawImage } from './pixels.js';
  * @throws RangeError when the bytes do not match the size.
  */
 export async function encodePng(image: RawImage): Promise<Uint8Array> {
-  checkArguments(
-    'encodePng',
-    { image },
-    { image: withFields('pixels as { data, width, height }', 'data', 'width', 'height') },
-  );
+  checkArguments('encodePng', { image }, { image: PIXELS });
 
   const channels = channelsOf('encodePng', image);
   const { encode } = await import('fast-png');

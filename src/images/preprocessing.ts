@@ -89,6 +89,12 @@ export function checkPreprocessing(value: unknown, refuse: (sentence: string) =>
     if (!test(table[field]))
       refuse(`preprocessing.${field} is ${shown(table[field])}; it must be ${allowed}.`);
   }
+  const { resize, crop } = value as Preprocessing;
+  if ('height' in resize && crop > Math.min(resize.height, resize.width)) {
+    refuse(
+      `preprocessing.crop is ${crop}, more than the image has after its resize to ${resize.width}x${resize.height}; pass a smaller crop.`,
+    );
+  }
 }
 
 /** A value as a table that has no other fields than these. */

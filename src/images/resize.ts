@@ -1,4 +1,4 @@
-import { checkArguments, withFields } from '../base/arguments.js';
+import { checkArguments, PIXELS } from '../base/arguments.js';
 import { MAX_SIDE, wholeNumber } from '../base/check.js';
 import { cropped } from './crop.js';
 import type { Region } from './geometry.js';
@@ -13,11 +13,7 @@ import { resizePasses } from './resizePasses.js';
 export function resizeBilinear(image: RgbImage, width: number, height: number): RgbImage {
   wholeNumber('resizeBilinear', 'width', width, 1, MAX_SIDE);
   wholeNumber('resizeBilinear', 'height', height, 1, MAX_SIDE);
-  checkArguments(
-    'resizeBilinear',
-    { image },
-    { image: withFields('pixels as { data, width, height }', 'data', 'width', 'height') },
-  );
+  checkArguments('resizeBilinear', { image }, { image: PIXELS });
   return resizeRegion(image, width, height);
 }
 

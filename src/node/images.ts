@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { checkArguments, optionsOf, SOURCE, TEXT, withFields } from '../base/arguments.js';
+import { checkArguments, optionsOf, PIXELS, SOURCE, TEXT } from '../base/arguments.js';
 import { messageOf } from '../base/realm.js';
 import { decodeImage } from '../images/decode.js';
 import { type RawImage, toRgb } from '../images/index.js';
@@ -58,11 +58,7 @@ async function contentOf(path: string): Promise<Uint8Array> {
  * @example await writeImage('cat.gradcam.png', await overlay(image, map));
  */
 export async function writeImage(path: string, image: RawImage): Promise<void> {
-  checkArguments(
-    'writeImage',
-    { path, image },
-    { path: TEXT, image: withFields('pixels as { data, width, height }', 'data', 'width', 'height') },
-  );
+  checkArguments('writeImage', { path, image }, { path: TEXT, image: PIXELS });
 
   if (extname(path).toLowerCase() !== '.png') {
     throw new Error(`${path} could not be written: only PNG is supported; use a path that ends in .png.`);

@@ -1,6 +1,6 @@
 import { checkArguments, NUMBERS, optionsOf, withFields } from '../base/arguments.js';
 import { toBase64 } from '../base/base64.js';
-import { fail } from '../base/check.js';
+import { fail, wholeNumber } from '../base/check.js';
 import { element, svg, text } from '../figures/svg.js';
 import { encodePng } from '../images/png.js';
 
@@ -41,6 +41,7 @@ export async function predictionSheet(
   optionsOf('predictionSheet', options, { limit: 1 });
 
   const { limit = 40 } = options;
+  wholeNumber('predictionSheet', 'limit', limit);
   const [height, width, channels] = set.storedShape as [number, number, number];
   const bytes = height * width * channels;
   const count = Math.min(limit, set.labels.length);

@@ -443,9 +443,7 @@ describe('train', () => {
     );
     await withModel(async (model) => {
       const sets = { train: new Halves(8) } as unknown as TrainSets;
-      await expect(train(model, sets)).rejects.toThrow(
-        'train: there is no trainSet; pass { trainSet, testSet?, validationSet? }.',
-      );
+      await expect(train(model, sets)).rejects.toThrow('it must be { trainSet, testSet?, validationSet? }.');
     });
     await withModel(async (model) => {
       await expect(train(model, { trainSet: new Halves(0) })).rejects.toThrow(

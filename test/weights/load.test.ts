@@ -122,7 +122,7 @@ test.each([[null], [3], [{}], [undefined], ['']])(
     const error = await fromWeights(source as never).catch((thrown) => thrown);
     expect(error).toBeInstanceOf(RangeError);
     expect(error.message).toMatch(
-      /^the source is .*; it must be a path, a URL, a Blob, an ArrayBuffer or a Uint8Array\.$/,
+      /^fromWeights: source is .*; it must be a path, a URL, a Blob, an ArrayBuffer or a Uint8Array\.$/,
     );
   },
 );

@@ -1,5 +1,6 @@
 import { abs, grad, max, slice, sum, type Tensor, type Tensor4D, zerosLike } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf } from '../../base/arguments.js';
 import { fail, keyOf, shown } from '../../base/check.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
@@ -142,7 +143,9 @@ export async function explain(
   image: ImageInput | Tensor4D,
   options: ExplainOptions = {},
 ): Promise<HeatMap> {
-  const { method = 'gradcam' } = options;
+  checkArguments('explain', { model }, { model: MODEL });
+  const all = Object.values<Method>(METHODS).flatMap((one) => one.options);
+  const { method = 'gradcam', ...rest } = optionsOf('explain', options, [...OF_ALL, ...all]);
   const { options: own, run }: Method = METHODS[keyOf('explain', 'method', method, METHODS)];
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || [...OF_ALL, ...own].includes(name as keyof ExplainOptions)) continue;
@@ -151,7 +154,7 @@ export async function explain(
       `${name} is ${shown(value)}, but ${method} has no such option; ${own.length > 0 ? `its options are ${own.join(', ')}` : 'leave it out'}.`,
     );
   }
-  return run(model, image, options);
+  return run(model, image, rest);
 }
 
 /** Runs a method with its baseline: the given one, or zeros that are freed. */

@@ -10,6 +10,7 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, HEAT_MAP, MODEL, optionsOf } from '../../base/arguments.js';
 import { wholeNumber } from '../../base/check.js';
 import { enlarged, type HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
@@ -49,8 +50,11 @@ export async function faithfulness(
   model: LayersModel,
   image: ImageInput | Tensor4D,
   map: HeatMap,
-  { steps = 50, preprocessing, ...options }: FaithfulnessOptions = {},
+  given: FaithfulnessOptions = {},
 ): Promise<{ deletion: FaithfulnessCurve; insertion: FaithfulnessCurve }> {
+  checkArguments('faithfulness', { model, map }, { model: MODEL, map: HEAT_MAP });
+  const names = { steps: 1, preprocessing: 1, batchSize: 1, signal: 1, onProgress: 1 } as const;
+  const { steps = 50, preprocessing, ...options } = optionsOf('faithfulness', given, names);
   wholeNumber('faithfulness', 'steps', steps);
   const { classIndex } = map;
   const subject = await subjectOf('faithfulness', model, image, { classIndex, preprocessing });

@@ -17,6 +17,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf, TEXT } from '../../base/arguments.js';
 import { checkSeed, fail, numberThat, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { fillUniform, seededRandom } from '../../base/random.js';
@@ -77,7 +78,23 @@ export async function visualize(
   options: VisualizeOptions = {},
 ): Promise<RawImage> {
   const where = 'visualize';
-  const { steps = 256, learningRate = 0.02, jitter = 2, decay = 0.01, seed = 0, onProgress } = options;
+  const {
+    steps = 256,
+    learningRate = 0.02,
+    jitter = 2,
+    decay = 0.01,
+    seed = 0,
+    onProgress,
+  } = optionsOf(where, options, {
+    steps: 1,
+    learningRate: 1,
+    jitter: 1,
+    decay: 1,
+    seed: 1,
+    preprocessing: 1,
+    onProgress: 1,
+  });
+  checkArguments(where, { model, layer }, { model: MODEL, layer: TEXT });
   const isPositive = (n: number) => n > 0 && n < Number.POSITIVE_INFINITY;
   wholeNumber(where, 'steps', steps);
   wholeNumber(where, 'jitter', jitter, 0);

@@ -12,6 +12,7 @@ import {
   tensorToImage,
   toRgb,
 } from '../../images/index.js';
+import { preprocessingFor } from '../../weights/metadata.js';
 import { imageOptimizer } from './imageOptimizer.js';
 import {
   checkStyleSize,
@@ -39,8 +40,11 @@ export interface StyleImages {
 
 /** Options of {@link styleTransfer}. */
 export interface StyleTransferOptions extends StyleLossOptions {
-  /** Preprocessing of the model's weights: `published.preprocessing`, or that of an entry of `PUBLISHED`. */
-  preprocessing: Preprocessing;
+  /**
+   * Preprocessing of the model's weights: `published.preprocessing`, or that of an entry of `PUBLISHED`. Default: the one that the
+   * model carries.
+   */
+  preprocessing?: Preprocessing;
   /** Longer side of content, style and result in pixels. Default 256. */
   size?: number;
   /** Default 100. */
@@ -99,14 +103,14 @@ const LEARNING_RATES = { lbfgs: 1, adam: 0.02 } as const;
 export async function styleTransfer(
   model: LayersModel,
   images: StyleImages,
-  options: StyleTransferOptions,
+  settings: StyleTransferOptions = {},
 ): Promise<StyledImage> {
   checkArguments(
     'styleTransfer',
     { model, images },
     { model: MODEL, images: withFields('{ content, style }', 'content', 'style') },
   );
-  optionsOf('styleTransfer', options, {
+  const given = optionsOf('styleTransfer', settings, {
     preprocessing: 1,
     size: 1,
     steps: 1,
@@ -127,6 +131,7 @@ export async function styleTransfer(
     tvWeight: 1,
     pooling: 1,
   });
+  const options = { ...given, preprocessing: preprocessingFor('styleTransfer', model, given.preprocessing) };
 
   const where = 'styleTransfer';
   const steps = wholeNumber(where, 'steps', options.steps ?? 100);

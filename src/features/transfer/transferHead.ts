@@ -43,7 +43,7 @@ export interface TransferHeadOptions
  */
 export function transferHead(base: LayersModel, options: TransferHeadOptions): LayersModel {
   checkArguments('transferHead', { base }, { base: MODEL });
-  optionsOf('transferHead', options, {
+  const given = optionsOf('transferHead', options, {
     classes: 1,
     pooling: 1,
     hiddenUnits: 1,
@@ -55,11 +55,11 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   });
 
   const where = 'transferHead';
-  const { pooling, seed = 0, initializer = 'glorotUniform', classifierActivation = 'linear' } = options;
-  const classes = wholeNumber(where, 'classes', options.classes);
-  const hiddenUnits = [options.hiddenUnits ?? []].flat().filter((units) => units !== 0);
+  const { pooling, seed = 0, initializer = 'glorotUniform', classifierActivation = 'linear' } = given;
+  const classes = wholeNumber(where, 'classes', given.classes);
+  const hiddenUnits = [given.hiddenUnits ?? []].flat().filter((units) => units !== 0);
   for (const units of hiddenUnits) wholeNumber(where, 'hiddenUnits', units);
-  const { dropout = hiddenUnits.length > 0 ? 0.5 : 0 } = options;
+  const { dropout = hiddenUnits.length > 0 ? 0.5 : 0 } = given;
   numberThat(where, 'dropout', dropout, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
   oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max', 'flatten']);
   oneOf(where, 'classifierActivation', classifierActivation, ['linear', 'softmax']);
@@ -100,7 +100,7 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
       name: 'predictions',
     }),
   );
-  const name = options.name ?? `${base.name}_transfer`;
+  const name = given.name ?? `${base.name}_transfer`;
   const transferred = tfjsModel({ inputs: base.inputs, outputs: x, name });
   setMetadata(transferred, { preprocessing: metadataOf(base).preprocessing });
   return transferred;
