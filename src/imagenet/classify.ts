@@ -12,6 +12,7 @@ import {
 } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../images/index.js';
+import { depthOf } from '../images/preprocessing.js';
 import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { checkImageShape } from '../tfjs/imageSize.js';
@@ -119,7 +120,7 @@ export async function classify(
   const graph = graphOf('classify', model);
   const kind = classifierOutputs('classify', graph);
   const used = preprocessingFor('classify', model, preprocessing);
-  checkImageShape('classify', graph, [used.crop, used.crop, 3]);
+  checkImageShape('classify', graph, [used.crop, used.crop, depthOf(used)]);
   const x = await preprocess(image, used);
   let y: Tensor | undefined;
   try {

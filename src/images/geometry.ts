@@ -1,5 +1,5 @@
 import { checkArguments, withFields } from '../base/arguments.js';
-import { MAX_SIDE, wholeNumber } from '../base/check.js';
+import { wholeNumber } from '../base/check.js';
 import { type Preprocessing, preprocessingArgument } from './preprocessing.js';
 
 /** Size of an image in pixels. */
@@ -59,7 +59,7 @@ export function visibleRegion(image: Size, preprocessing: Preprocessing): Region
 
 /** The size of an image scaled, in proportion, to a longer side of `size` pixels. */
 export function fittedSize(given: Size, size: number): Size {
-  wholeNumber('fittedSize', 'size', size, 1, MAX_SIDE);
+  wholeNumber('fittedSize', 'size', size);
   checkArguments('fittedSize', { given }, { given: withFields('{ width, height }', 'width', 'height') });
   const { width, height } = given;
 
