@@ -15,6 +15,7 @@ import {
 import { scaleArch, VGG11, vgg } from '../../src/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
+import { noise } from '../support/bytes.js';
 import { noiseImages } from '../support/fixtures.js';
 import { relativeError } from '../weights/files.js';
 
@@ -55,6 +56,17 @@ describe('explain', () => {
     expect(await explain(model, x, { method: 'saliency' })).toEqual(await saliency(model, x));
     const smooth = await explain(model, x, { method: 'smoothgrad', samples: 3, seed: 2 });
     expect(smooth).toEqual(await saliency(model, x, { samples: 3, seed: 2 }));
+  });
+
+  test('accepts the record of published weights, whose other fields are no options', async () => {
+    const published = { ...PUBLISHED['torchvision/vgg16'], preprocessing: { ...preprocessing, crop: 32 } };
+    const image = { data: noise(3 * 40 * 40), width: 40, height: 40 };
+    for (const method of ['gradcam', 'saliency'] as const) {
+      const { preprocessing } = published;
+      expect(await explain(model, image, { ...published, method })).toEqual(
+        await explain(model, image, { preprocessing, method }),
+      );
+    }
   });
 
   test.each(EXPLAIN_METHODS)(

@@ -43,7 +43,7 @@ export interface ExplainOptions
 
 interface Method {
   /** The options that the method has besides those of all. */
-  options: readonly (keyof ExplainOptions)[];
+  options: readonly Exclude<keyof ExplainOptions, 'method'>[];
   run(model: LayersModel, image: ImageInput | Tensor4D, options: ExplainOptions): Promise<HeatMap>;
 }
 
@@ -147,11 +147,11 @@ export async function explain(
   const all = Object.values<Method>(METHODS).flatMap((one) => one.options);
   const { method = 'gradcam', ...rest } = optionsOf('explain', options, [...OF_ALL, ...all]);
   const { options: own, run }: Method = METHODS[keyOf('explain', 'method', method, METHODS)];
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || [...OF_ALL, ...own].includes(name as keyof ExplainOptions)) continue;
+  for (const name of all) {
+    if (rest[name] === undefined || own.includes(name)) continue;
     fail(
       'explain',
-      `${name} is ${shown(value)}, but ${method} has no such option; ${own.length > 0 ? `its options are ${own.join(', ')}` : 'leave it out'}.`,
+      `${name} is ${shown(rest[name])}, but ${method} has no such option; ${own.length > 0 ? `its options are ${own.join(', ')}` : 'leave it out'}.`,
     );
   }
   return run(model, image, rest);
