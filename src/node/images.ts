@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { checkArguments, optionsOf, PIXELS, SOURCE, TEXT } from '../base/arguments.js';
+import { BYTES, checkArguments, either, optionsOf, PIXELS, TEXT } from '../base/arguments.js';
 import { messageOf } from '../base/realm.js';
 import { decodeImage } from '../images/decode.js';
 import { type RawImage, toRgb } from '../images/index.js';
@@ -29,7 +29,7 @@ export async function readImage(
   source: string | Uint8Array,
   options: ReadImageOptions = {},
 ): Promise<RawImage> {
-  checkArguments('readImage', { source }, { source: SOURCE });
+  checkArguments('readImage', { source }, { source: either(TEXT, BYTES) });
   const { maxPixels } = optionsOf('readImage', options, { maxPixels: 1 });
 
   const name = typeof source === 'string' ? source : 'the image';

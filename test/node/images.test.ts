@@ -75,6 +75,11 @@ describe('readImage', () => {
       /^\/nowhere\/cat\.png could not be read: there is no such file; check the path\.$/,
     ],
     ['a folder', () => readImage(folder), /could not be read: it is not a file; pass an image\.$/],
+    [
+      'a URL',
+      () => readImage(new URL('file:///cat.png') as never),
+      /^readImage: source is an object of class URL; it must be text or a Uint8Array\.$/,
+    ],
   ])('refuses %s in one sentence', async (_, read, message) => {
     await expect(read()).rejects.toThrow(message);
   });

@@ -21,7 +21,7 @@ const [RGB, RLE8, RLE4, BITFIELDS, ALPHA_BITFIELDS] = [0, 1, 2, 3, 6];
  * Decodes a BMP file like PIL: 1, 2, 4 or 8 bits with a palette, also run-length encoded, or 16, 24 or 32 bits of color. Alpha is
  * dropped.
  *
- * @param maxPixels larger images are refused.
+ * @param checkSize throws for an image that is too large.
  * @throws Error that says what is wrong.
  */
 export function decodeBmp(bytes: Uint8Array, checkSize: (width: number, height: number) => void): RgbImage {
