@@ -48,7 +48,7 @@ const ROWS: Kind = {
  * The most probable classes of each image.
  *
  * @param outputs a network's output `[images, classes]`, as a tensor or as rows.
- * @throws RangeError when the numbers of labels and classes differ, or `topK` is out of range.
+ * @throws RangeError when the numbers of labels and classes differ, an output is not finite, or `topK` is out of range.
  */
 export async function decodePredictions(
   outputs: Tensor | readonly ArrayLike<number>[],
@@ -64,7 +64,7 @@ export async function decodePredictions(
 
   wholeNumber('decodePredictions', 'topK', topK);
   const rows = Array.isArray(outputs) ? (outputs as ArrayLike<number>[]) : await rowsOf(outputs as Tensor);
-  return rows.map((row) => {
+  return rows.map((row, i) => {
     if (row.length !== labels.length) {
       fail(
         'decodePredictions',
@@ -78,6 +78,12 @@ export async function decodePredictions(
       );
     }
     const probabilities = kind === 'logits' ? softmax(row) : Array.from(row);
+    if (!probabilities.every(Number.isFinite)) {
+      fail(
+        'decodePredictions',
+        `the outputs of image ${i} are not finite; check the model's weights and the image.`,
+      );
+    }
     return probabilities
       .map((probability, index) => ({ index, label: labels[index]!, probability }))
       .sort((a, b) => b.probability - a.probability || a.index - b.index)
@@ -100,7 +106,8 @@ export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs' | 'labels
  * Classifies an image. The model's last layers determine whether its outputs are logits or probabilities. One output stands for
  * two classes: it is the logit, or after a sigmoid the probability, of class 1.
  *
- * @throws RangeError when the image cannot be read or is too small for the model, no preprocessing is known, or the numbers of labels and classes differ.
+ * @throws RangeError when the image cannot be read or is too small for the model, no preprocessing is known, the model's outputs are
+ *   not finite, or the numbers of labels and classes differ.
  * @example
  * const { model } = await fromPretrained('torchvision/vgg16');
  * const [first] = await classify(model, imageElement); // { index: 281, label: 'tabby', probability: 0.6 }

@@ -34,6 +34,24 @@ export function outputActivations(graph: Graph): string[] {
     .filter((activation) => activation !== 'linear');
 }
 
+/** The layers that combine outputs, of one network or of several. */
+const COMBINING = [
+  ...BEHIND_LOGITS,
+  ...['Average', 'Add', 'Maximum', 'Concatenate'],
+  ...['GlobalAveragePooling2D', 'AveragePooling2D', 'GlobalMaxPooling2D', 'MaxPooling2D'],
+];
+
+/** The call whose probabilities an output is combined of, such as one of several networks of which a model is the mean. */
+function combinedProbabilities(call: Call): Call | undefined {
+  if (/^(softmax|sigmoid)$/.test(activationOf(call))) return call;
+  if (!COMBINING.includes(call.layer.getClassName())) return undefined;
+  for (const input of call.inputs) {
+    const found = combinedProbabilities(input.call);
+    if (found) return found;
+  }
+  return undefined;
+}
+
 /** What a classifier returns. */
 export interface ClassifierOutputs {
   /** Numbers per image. */
@@ -47,7 +65,8 @@ export interface ClassifierOutputs {
 /**
  * What a classifier returns, by its last layers.
  *
- * @throws RangeError when the model has several outputs, or its output is not `[batch, classes]` or always 1.
+ * @throws RangeError when the model has several outputs, or its output is not `[batch, classes]`, always 1, or combined of
+ *   probabilities.
  */
 export function classifierOutputs(where: string, graph: Graph): ClassifierOutputs {
   const [output, ...others] = graph.model.outputs;
@@ -66,6 +85,13 @@ export function classifierOutputs(where: string, graph: Graph): ClassifierOutput
   }
   const [last] = outputActivations(graph);
   const activation = last === 'softmax' || last === 'sigmoid' ? last : undefined;
+  const combined = activation ? undefined : combinedProbabilities(graph.outputs[0]!.call);
+  if (combined) {
+    fail(
+      where,
+      `the model's output is combined of probabilities, those of ${combined.layer.name}, and is neither logits nor their softmax; build the model from the logits, or pass what its predict returns to decodePredictions with outputs: 'probabilities'.`,
+    );
+  }
   if (outputs === 1 && activation === 'softmax') {
     fail(
       where,

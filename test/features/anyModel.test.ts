@@ -460,6 +460,27 @@ describe('what a model returns', () => {
       'the model ends in a softmax over one output, which is always 1',
     ],
     [
+      'the mean of two softmaxes',
+      () => {
+        const x = input({ shape: [8, 8, 3] });
+        const flat = apply(layers.flatten(), x);
+        const one = (name: string) => apply(layers.dense({ units: 3, activation: 'softmax', name }), flat);
+        return modelOf({ inputs: x, outputs: apply(layers.average(), [one('first'), one('second')]) });
+      },
+      "the model's output is combined of probabilities, those of first, and is neither logits nor their softmax",
+    ],
+    [
+      'the mean of a map of softmaxes',
+      () =>
+        sequential({
+          layers: [
+            conv('one', { inputShape: [8, 8, 3], activation: 'softmax' }),
+            layers.globalAveragePooling2d({}),
+          ],
+        }),
+      "the model's output is combined of probabilities, those of one,",
+    ],
+    [
       'feature maps',
       () => sequential({ layers: [conv('one', { inputShape: [8, 8, 3] })] }),
       "the model's output is [batch, 8, 8, 4], not [batch, classes]",
@@ -477,16 +498,16 @@ describe('what a model returns', () => {
   });
 
   test('images of another size than the model takes are refused before they are prepared', async () => {
-    const model = ending(3);
+    const [model, blocks] = [ending(3), residual()];
     const before = memory().numTensors;
     await expect(classify(model, image, { preprocessing })).rejects.toThrow(
       'classify: the preprocessing makes images of 32x32x3, but the model takes 8x8x3; pass preprocessingAt(preprocessing, 8).',
     );
-    await expect(gradCam(residual(), image, { preprocessing })).rejects.toThrow(
+    await expect(gradCam(blocks, image, { preprocessing })).rejects.toThrow(
       'gradCam: the preprocessing makes images of 32x32x3',
     );
-    expect(memory().numTensors).toBeGreaterThanOrEqual(before);
-    model.dispose();
+    expect(memory().numTensors).toBe(before);
+    for (const one of [model, blocks]) one.dispose();
   });
 });
 
@@ -506,5 +527,7 @@ test('a name that several layers have is refused, and a frozen model within is u
   const trained = layersWithin(outer).filter(({ trainableWeights }) => trainableWeights.length > 0);
   expect(trained.map(({ name }) => name)).toEqual(['high', 'last']);
   expect(outer.trainableWeights).toHaveLength(4);
+  outer.trainable = false;
+  expect(unfreeze(outer).trainableWeights).toHaveLength(6);
   outer.dispose();
 });

@@ -1,4 +1,4 @@
-import { mean, memory, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { fill, mean, memory, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   cosine,
@@ -66,6 +66,18 @@ describe('embed', () => {
     await expect(embed(model, images, { preprocessing, batchSize: 0 })).rejects.toThrow('batchSize is 0');
     const broken = { data: new Uint8Array(5), width: 2, height: 2 };
     await expect(embed(model, [broken], { preprocessing })).rejects.toThrow('the image has 5 bytes');
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  test('refuses features that are not finite, and leaves no tensor', async () => {
+    const model = vgg(scaleArch(VGG16, 16), { inputShape: [32, 32, 3], hiddenUnits: 8 });
+    const fc2 = model.getLayer('fc2');
+    fc2.setWeights([fc2.getWeights()[0]!, fill([8], Number.NaN)]);
+    const before = memory().numTensors;
+    await expect(embed(model, [image(0.1)], { preprocessing, layer: 'fc7' })).rejects.toThrow(
+      "embed: the features of fc7 are not finite; check the model's weights and the images.",
+    );
     expect(memory().numTensors).toBe(before);
     model.dispose();
   });

@@ -1,7 +1,8 @@
-import { memory, tensor, tidy } from '@tensorflow/tfjs-core';
+import { memory, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { classify, decodePredictions, LABELS } from '../../src/imagenet/index.js';
+import { PLAIN_PREPROCESSING, preprocessingAt } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { PUBLISHED, setMetadata } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -100,4 +101,28 @@ test('classify goes from an image to classes, of logits and of probabilities ali
   );
   expect(memory().numTensors).toBe(before);
   tidy(() => [logits, probabilities].map((model) => model!.dispose()) as never);
+});
+
+test('gray networks get gray images, and outputs that are not finite are refused', async () => {
+  const model = vgg([[1, 2]], { inputShape: [8, 8, 1], classes: 2, hiddenUnits: 4, dropout: 0 });
+  const image = { data: noise(8 * 8, 3), width: 8, height: 8 };
+  const preprocessing = { ...preprocessingAt(PLAIN_PREPROCESSING, 8), channels: 'gray' } as const;
+  const options = { preprocessing, labels: ['cat', 'dog'] };
+  const x = tensor(
+    Float32Array.from(image.data, (value) => value / 255),
+    [1, 8, 8, 1],
+  );
+  const [logits] = await decodePredictions(model.predict(x) as Tensor, { labels: options.labels });
+  const found = await classify(model, image, options);
+  for (const [i, { label, probability }] of found.entries()) {
+    expect(label).toBe(logits![i]!.label);
+    expect(probability).toBeCloseTo(logits![i]!.probability, 5);
+  }
+  const weights = model.getWeights();
+  model.setWeights([...weights.slice(0, -1), tensor([Number.NaN, 0])]);
+  const before = memory().numTensors;
+  await expect(classify(model, image, options)).rejects.toThrow(
+    "the outputs of image 0 are not finite; check the model's weights and the image.",
+  );
+  expect(memory().numTensors).toBe(before);
 });

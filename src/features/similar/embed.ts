@@ -32,8 +32,8 @@ export interface EmbedOptions {
  * positions and scaled to length one, so that dot products are cosines.
  *
  * @returns one vector per image, in order; all zeros where the layer's features are.
- * @throws RangeError when there is no such layer, no preprocessing is known, an image cannot be read, or the preprocessed images are too
- *   small for the layer.
+ * @throws RangeError when there is no such layer, no preprocessing is known, an image cannot be read, the preprocessed images are too
+ *   small for the layer, or its features are not finite.
  * @example
  * const index = new EmbeddingIndex(512);
  * const vectors = await embed(model, images, { preprocessing: published.preprocessing });
@@ -61,13 +61,17 @@ export async function embed(
   const vectors: Float32Array[] = [];
   for (let from = 0; from < images.length; from += batchSize) {
     const x = await preprocess(images.slice(from, from + batchSize), preprocessing);
-    const y = tidy(() => extractor.predict(x) as Tensor);
+    let y: Tensor | undefined;
     try {
+      y = tidy(() => extractor.predict(x) as Tensor);
       const numbers = await y.data<'float32'>();
+      if (!numbers.every(Number.isFinite)) {
+        fail('embed', `the features of ${layer} are not finite; check the model's weights and the images.`);
+      }
       const length = y.shape[1]!;
       for (let at = 0; at < numbers.length; at += length) vectors.push(unit(numbers.slice(at, at + length)));
     } finally {
-      for (const one of [x, y]) one.dispose();
+      for (const one of [x, y]) one?.dispose();
     }
   }
   return vectors;

@@ -42,9 +42,9 @@ export function unfreeze(model: LayersModel, from?: string): LayersModel {
   const calls = new Set(
     from === undefined ? graph.calls : dependentOn(graph, callsOf('unfreeze', graph, from).first),
   );
-  // A frozen model within freezes all of its layers, which are then frozen one by one.
+  // A frozen model freezes all of its layers, which are then frozen one by one.
   const frozen = graph.calls.filter((call) => !calls.has(call) && isFrozen(call.layer));
-  for (const within of modelsWithin(model)) within.trainable = true;
+  for (const one of [model, ...modelsWithin(model)]) one.trainable = true;
   for (const { layer } of frozen) layer.trainable = false;
   for (const { layer } of calls) if (!isAverage(layer.name)) layer.trainable = true;
   return model;
