@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { memory, type Tensor, tensor, zeros } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
-import { PUBLISHED_FIELDS } from '../src/base/arguments.js';
+import { publishedOptionsOf } from '../src/base/publishedOptions.js';
 import { seededRandom } from '../src/base/random.js';
 import { ImageSet } from '../src/data/index.js';
 import { PLAIN_PREPROCESSING } from '../src/images/index.js';
@@ -194,10 +194,12 @@ test('a misspelt option is refused with the right name, and one that is none wit
   );
 });
 
-test('the record of published weights may be passed where preprocessing is an option', () => {
-  const fields = Object.values(PUBLISHED).flatMap((one) => Object.keys(one));
-  expect(fields.filter((field) => !PUBLISHED_FIELDS.includes(field))).toEqual([]);
-});
+test.each(Object.entries(PUBLISHED))(
+  'the record of %s may be passed where preprocessing is an option',
+  (_, one) => {
+    expect(publishedOptionsOf<object>('f', one, ['layer' as never])).toBe(one);
+  },
+);
 
 test.each<[string, () => unknown, string]>([
   [

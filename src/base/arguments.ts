@@ -8,7 +8,12 @@ export interface Kind {
 
 const has = (value: unknown, ...fields: string[]) =>
   typeof value === 'object' && value !== null && fields.every((field) => field in value);
-const kind = (allowed: string, holds: Kind['holds']): Kind => ({ allowed, holds });
+
+// Bundlers leave out the kinds that a page does not use.
+/* @__NO_SIDE_EFFECTS__ */
+function kind(allowed: string, holds: Kind['holds']): Kind {
+  return { allowed, holds };
+}
 
 export const TEXT = kind('text', (value) => typeof value === 'string' && value !== '');
 export const FUNCTION = kind('a function', (value) => typeof value === 'function');
@@ -87,29 +92,24 @@ export function checkArguments<T extends object>(
   }
 }
 
-/** What the record of published weights has beside the preprocessing; it may be passed as it is where that is an option. */
-export const PUBLISHED_FIELDS: readonly string[] = [
-  ...['title', 'url', 'sha256', 'md5', 'bytes', 'top', 'classes', 'params', 'macs', 'accuracy'],
-  ...['license', 'source', 'preprocessing'],
-];
-
 /**
  * The options of a function, none by default. Options of some names are of the same kind everywhere: a `signal`, and what is
  * called on the way (`onProgress`).
  *
  * @param names the names of the options.
+ * @param ignored names of what may stand beside them.
  * @throws RangeError when they are not an object, have an unknown name, or one of those kinds does not hold.
  */
 export function optionsOf<T extends object>(
   where: string,
   options: T | undefined,
   names: { readonly [K in keyof T]-?: 1 } | readonly (keyof T)[],
+  ignored: readonly string[] = [],
 ): T {
   if (options === undefined) return {} as T;
   const known = (Array.isArray(names) ? names : Object.keys(names)) as string[];
   const isRecord = tagOf(options) === '[object Object]' && !has(options, 'dataId') && !MODEL.holds(options);
   if (!isRecord) fail(where, `the options are ${shown(options)}; pass an object, such as { ${known[0]} }.`);
-  const ignored = known.includes('preprocessing') ? PUBLISHED_FIELDS : [];
   for (const [name, value] of Object.entries(options)) {
     if (!known.includes(name) && !ignored.includes(name)) {
       const near = nearest(name, known);

@@ -1,7 +1,8 @@
-import { checkArguments, LIST, optionsOf } from '../base/arguments.js';
+import { checkArguments, LIST } from '../base/arguments.js';
 import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { inParallel } from '../base/parallel.js';
 import type { Progress } from '../base/progress.js';
+import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
 import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
 import { resized } from '../images/preprocess.js';
@@ -92,7 +93,7 @@ export async function imageFiles(
   options: ImageFilesOptions = {},
 ): Promise<ImageFiles> {
   checkArguments('imageFiles', { files }, { files: LIST });
-  optionsOf('imageFiles', options, {
+  publishedOptionsOf('imageFiles', options, {
     preprocessing: 1,
     size: 1,
     validationFraction: 1,

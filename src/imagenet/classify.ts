@@ -11,6 +11,7 @@ import {
   TEXTS,
 } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
+import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../images/index.js';
 import { depthOf } from '../images/preprocessing.js';
 import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
@@ -122,7 +123,7 @@ export async function classify(
     preprocessing,
     topK,
     labels = metadataOf(model).classNames,
-  } = optionsOf('classify', options, { preprocessing: 1, labels: 1, topK: 1 });
+  } = publishedOptionsOf('classify', options, { preprocessing: 1, labels: 1, topK: 1 });
 
   const graph = graphOf('classify', model);
   const kind = classifierOutputs('classify', graph);

@@ -1,6 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
+import { checkArguments, TEXT } from '../base/arguments.js';
+import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { areParts, isIgnored, partOf } from '../base/setLayout.js';
 import { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from '../data/index.js';
 import { readImage } from './images.js';
@@ -28,7 +29,7 @@ export interface ImageFolderOptions extends ImageFilesOptions {
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFiles> {
   checkArguments('imageFolder', { path }, { path: TEXT });
-  optionsOf('imageFolder', options, {
+  publishedOptionsOf('imageFolder', options, {
     maxPixels: 1,
     preprocessing: 1,
     size: 1,

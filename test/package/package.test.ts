@@ -89,9 +89,9 @@ describe('the packed library', () => {
     expect(project.files).toContain('dist/index.d.cts');
   });
 
-  test('unpacks to at most 3.5 MB', async () => {
+  test('unpacks to at most 4.3 MB', async () => {
     const sizes = await Promise.all(project.files.map(async (path) => (await stat(inPackage(path))).size));
-    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(3_500_000);
+    expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(4_300_000);
   });
 
   test('holds every file that its pages link to', async () => {
@@ -442,8 +442,8 @@ describe('through a bundler', () => {
         minify: true,
       });
 
-    test('ships at most 5 kB of the library, minified and gzipped', async () => {
-      expect(gzipSync(await shipped(), { level: 9 }).length).toBeLessThanOrEqual(5000);
+    test('ships at most 5.2 kB of the library, minified and gzipped', async () => {
+      expect(gzipSync(await shipped(), { level: 9 }).length).toBeLessThanOrEqual(5200);
     });
 
     test('ships neither reports nor drawings nor what trains', async () => {

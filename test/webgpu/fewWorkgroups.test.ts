@@ -32,5 +32,5 @@ describe.skipIf(!available)('large feature maps on WebGPU', () => {
       uninstall();
     }
     expect(memory().numTensors).toBe(before);
-  });
+  }, 600_000);
 });

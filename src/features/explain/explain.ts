@@ -1,7 +1,8 @@
 import { abs, grad, max, slice, sum, type Tensor, type Tensor4D, zerosLike } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf } from '../../base/arguments.js';
+import { checkArguments, MODEL } from '../../base/arguments.js';
 import { fail, keyOf, shown } from '../../base/check.js';
+import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { withTape } from '../../tfjs/tape.js';
@@ -145,7 +146,7 @@ export async function explain(
 ): Promise<HeatMap> {
   checkArguments('explain', { model }, { model: MODEL });
   const all = Object.values<Method>(METHODS).flatMap((one) => one.options);
-  const { method = 'gradcam', ...rest } = optionsOf('explain', options, [...OF_ALL, ...all]);
+  const { method = 'gradcam', ...rest } = publishedOptionsOf('explain', options, [...OF_ALL, ...all]);
   const { options: own, run }: Method = METHODS[keyOf('explain', 'method', method, METHODS)];
   for (const name of all) {
     if (rest[name] === undefined || own.includes(name)) continue;

@@ -10,8 +10,9 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, HEAT_MAP, MODEL, optionsOf } from '../../base/arguments.js';
+import { checkArguments, HEAT_MAP, MODEL } from '../../base/arguments.js';
 import { wholeNumber } from '../../base/check.js';
+import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { enlarged, type HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { type BatchOptions, ofVersions } from './batches.js';
@@ -54,7 +55,7 @@ export async function faithfulness(
 ): Promise<{ deletion: FaithfulnessCurve; insertion: FaithfulnessCurve }> {
   checkArguments('faithfulness', { model, map }, { model: MODEL, map: HEAT_MAP });
   const names = { steps: 1, preprocessing: 1, batchSize: 1, signal: 1, onProgress: 1 } as const;
-  const { steps = 50, preprocessing, ...options } = optionsOf('faithfulness', given, names);
+  const { steps = 50, preprocessing, ...options } = publishedOptionsOf('faithfulness', given, names);
   wholeNumber('faithfulness', 'steps', steps);
   const { classIndex } = map;
   const subject = await subjectOf('faithfulness', model, image, { classIndex, preprocessing });

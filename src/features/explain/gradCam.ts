@@ -1,7 +1,8 @@
 import { type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf } from '../../base/arguments.js';
+import { checkArguments, MODEL } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
+import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { activationOf, classifierOutputs } from '../../tfjs/classifier.js';
@@ -37,7 +38,7 @@ export function gradCam(
   options: GradCamOptions = {},
 ): Promise<HeatMap> {
   checkArguments('gradCam', { model }, { model: MODEL });
-  optionsOf('gradCam', options, { layer: 1, classIndex: 1, preprocessing: 1 });
+  publishedOptionsOf('gradCam', options, { layer: 1, classIndex: 1, preprocessing: 1 });
   return layerMap('gradCam', model, image, options, gradCamMap);
 }
 

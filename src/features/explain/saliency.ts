@@ -13,8 +13,9 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf } from '../../base/arguments.js';
+import { checkArguments, MODEL } from '../../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../../base/check.js';
+import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { classifierOutputs } from '../../tfjs/classifier.js';
@@ -56,7 +57,13 @@ export async function saliency(
     samples = 1,
     noise = 0.15,
     seed = 0,
-  } = optionsOf('saliency', options, { samples: 1, noise: 1, seed: 1, classIndex: 1, preprocessing: 1 });
+  } = publishedOptionsOf('saliency', options, {
+    samples: 1,
+    noise: 1,
+    seed: 1,
+    classIndex: 1,
+    preprocessing: 1,
+  });
 
   wholeNumber('saliency', 'samples', samples);
   checkSeed('saliency', seed);

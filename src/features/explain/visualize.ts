@@ -17,9 +17,10 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf, TEXT } from '../../base/arguments.js';
+import { checkArguments, MODEL, TEXT } from '../../base/arguments.js';
 import { checkSeed, fail, numberThat, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
+import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { fillUniform, seededRandom } from '../../base/random.js';
 import { normalizeImages, type Preprocessing, type RawImage } from '../../images/index.js';
 import { inputShapeOf } from '../../tfjs/models.js';
@@ -85,7 +86,7 @@ export async function visualize(
     decay = 0.01,
     seed = 0,
     onProgress,
-  } = optionsOf(where, options, {
+  } = publishedOptionsOf(where, options, {
     steps: 1,
     learningRate: 1,
     jitter: 1,

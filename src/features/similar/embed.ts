@@ -1,7 +1,8 @@
 import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, LIST, MODEL, NUMBERS, optionsOf } from '../../base/arguments.js';
+import { checkArguments, LIST, MODEL, NUMBERS } from '../../base/arguments.js';
 import { fail, wholeNumber } from '../../base/check.js';
+import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { type ImageInput, type Preprocessing, preprocess } from '../../images/index.js';
 import { depthOf } from '../../images/preprocessing.js';
 import { graphOf } from '../../tfjs/graph.js';
@@ -49,7 +50,7 @@ export async function embed(
     preprocessing: given,
     layer = 'pool5',
     batchSize = 8,
-  } = optionsOf('embed', options, { preprocessing: 1, layer: 1, batchSize: 1 });
+  } = publishedOptionsOf('embed', options, { preprocessing: 1, layer: 1, batchSize: 1 });
 
   wholeNumber('embed', 'batchSize', batchSize);
   const preprocessing = preprocessingFor('embed', model, given);
@@ -90,7 +91,7 @@ export async function imageSimilarity(
   options: EmbedOptions = {},
 ): Promise<number> {
   checkArguments('imageSimilarity', { model, images }, { model: MODEL, images: LIST });
-  optionsOf('imageSimilarity', options, { preprocessing: 1, layer: 1, batchSize: 1 });
+  publishedOptionsOf('imageSimilarity', options, { preprocessing: 1, layer: 1, batchSize: 1 });
 
   const [a, b] = await embed(model, images, options);
   return cosine(a!, b!);

@@ -1,6 +1,7 @@
 import { type Scalar, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf, TEXTS } from '../../base/arguments.js';
+import { checkArguments, MODEL, TEXTS } from '../../base/arguments.js';
+import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { layerWeights, sameShape, weightedDifference } from './differences.js';
 import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
 
@@ -32,7 +33,7 @@ export function perceptualLoss(
   options: PerceptualLossOptions = {},
 ): (images: Tensor4D, targets: Tensor4D) => Scalar {
   checkArguments('perceptualLoss', { model, layers }, { model: MODEL, layers: TEXTS });
-  const { preprocessing, weights: given } = optionsOf('perceptualLoss', options, {
+  const { preprocessing, weights: given } = publishedOptionsOf('perceptualLoss', options, {
     weights: 1,
     preprocessing: 1,
   });

@@ -1,8 +1,9 @@
 import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf, withFields } from '../../base/arguments.js';
+import { checkArguments, MODEL, withFields } from '../../base/arguments.js';
 import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
+import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import {
   fittedSize,
   type ImageInput,
@@ -110,7 +111,7 @@ export async function styleTransfer(
     { model, images },
     { model: MODEL, images: withFields('{ content, style }', 'content', 'style') },
   );
-  const given = optionsOf('styleTransfer', settings, {
+  const given = publishedOptionsOf('styleTransfer', settings, {
     preprocessing: 1,
     size: 1,
     steps: 1,
