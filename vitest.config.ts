@@ -16,6 +16,7 @@ export const NODE_ONLY = [
   'test/data/datasets.test.ts',
   'test/io/{download,read,sibling}.test.ts',
   'test/wasm/{guard,install,isolated,memory,relaxedSimd,shares,threads}.test.ts',
+  'test/webgpu/programNames.test.ts',
   'test/weights/{hub,loadPath,pretrained,recognize,roundTrip,shards}.test.ts',
 ];
 
