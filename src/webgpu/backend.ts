@@ -81,12 +81,24 @@ export function inPlaceOf(
 ): TensorInfo {
   const isShared = backend.refCount(dataId) > 1;
   if (!isShared) backend.incRef(dataId);
-  const to = isShared ? backend.makeTensorInfo(shape, dtype) : { dataId, shape, dtype };
+  return computed(
+    backend,
+    isShared ? backend.makeTensorInfo(shape, dtype) : { dataId, shape, dtype },
+    compute,
+  );
+}
+
+/** Computes the numbers of a tensor, which is disposed if that throws. */
+export function computed(
+  backend: WebgpuBackend,
+  tensor: TensorInfo,
+  compute: (tensor: TensorInfo) => void,
+): TensorInfo {
   try {
-    compute(to);
-    return to;
+    compute(tensor);
+    return tensor;
   } catch (error) {
-    backend.disposeData(to.dataId);
+    backend.disposeData(tensor.dataId);
     throw error;
   }
 }

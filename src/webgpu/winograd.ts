@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { WebgpuBackend } from './backend.js';
+import { computed, type WebgpuBackend } from './backend.js';
 import { type Convolution, plainFilter } from './convolution.js';
 import type { KeptForms } from './keptForms.js';
 import { multiplyParts, tilesFor } from './multiply.js';
@@ -54,35 +54,38 @@ export function winograd(
   const name = `Winograd F(${outputs}x${outputs})`;
   const buffer = (numbers: number) => backend.makeTensorInfo([points, atOnce * tiles, numbers], 'float32');
   const [transformed, products] = [buffer(channels), buffer(columns)];
-  const y = backend.makeTensorInfo(outShape, 'float32');
   const key = `${name} ${rotated}`;
-  forms.with(
-    filter,
-    { key, make: () => transformFilter(backend, name, convolution, outputs) },
-    (transformedFilter) => {
-      for (let first = 0; first < batch; first += atOnce) {
-        const rows = Math.min(atOnce, batch - first) * tiles;
-        const part = { first, rows };
-        transformInput(backend, name, convolution, outputs, part, transformed);
-        multiplyParts(
-          backend,
-          {
-            name: `${name} products ${[channels, columns]}`,
-            ...{ rows, columns, terms: points * channels, parts: points },
-            inputs: { x: transformed, w: transformedFilter },
-            vec4: ['x', 'w'],
-            ...({ left: 'terms', right: 'terms' } as const),
-            code: productsCode(points, channels, columns),
-            output: products,
-          },
-          tile,
-        );
-        transformOutput(backend, name, convolution, outputs, part, products, y);
-      }
-    },
-  );
-  for (const { dataId } of [transformed, products]) backend.disposeData(dataId);
-  return y;
+  const compute = (y: TensorInfo) =>
+    forms.with(
+      filter,
+      { key, make: () => transformFilter(backend, name, convolution, outputs) },
+      (transformedFilter) => {
+        for (let first = 0; first < batch; first += atOnce) {
+          const rows = Math.min(atOnce, batch - first) * tiles;
+          const part = { first, rows };
+          transformInput(backend, name, convolution, outputs, part, transformed);
+          multiplyParts(
+            backend,
+            {
+              name: `${name} products ${[channels, columns]}`,
+              ...{ rows, columns, terms: points * channels, parts: points },
+              inputs: { x: transformed, w: transformedFilter },
+              vec4: ['x', 'w'],
+              ...({ left: 'terms', right: 'terms' } as const),
+              code: productsCode(points, channels, columns),
+              output: products,
+            },
+            tile,
+          );
+          transformOutput(backend, name, convolution, outputs, part, products, y);
+        }
+      },
+    );
+  try {
+    return computed(backend, backend.makeTensorInfo(outShape, 'float32'), compute);
+  } finally {
+    for (const { dataId } of [transformed, products]) backend.disposeData(dataId);
+  }
 }
 
 /** Points of a tile, and the tiles of an image. */

@@ -50,8 +50,9 @@ async function inTiles(
   const filter = tensor(values.filter, shapes.filter);
   const bias = values.bias && tensor(values.bias, [values.bias.length]);
   const one = { x, filter, bias, ...others };
-  // The tiles of the products, of which there are two each, are tested by themselves.
-  const variants = winogradVariants(gpu, one).filter((_, i) => i % 2 === 0);
+  // The tiles of the products, of which there are several for most shapes, are tested by themselves.
+  const all = winogradVariants(gpu, one);
+  const variants = all.filter(({ outputs }, i) => outputs !== all[i - 1]?.outputs);
   const results = variants.map((variant) => ({
     outputs: variant.outputs,
     y: engine().makeTensorFromTensorInfo(winograd(gpu, forms, one, variant)),
@@ -102,6 +103,26 @@ describe.skipIf(!available)("Winograd's minimal filtering on WebGPU", () => {
     // Two images of 36 points of 6 tiles of 32 channels.
     const limits = { maxStorageBufferBindingSize: 2 * 4 * 36 * 6 * 32 };
     expect(await withLimits(limits, () => inTiles(shapes, { x, filter }, others))).toEqual(whole);
+  });
+
+  test('what does not fit into a buffer is refused, and leaves nothing behind', async () => {
+    await setBackend('webgpu');
+    const gpu = backend() as unknown as WebgpuBackend;
+    const inside = gpu as unknown as { numDataIds(): number };
+    const forms = new KeptForms(gpu);
+    const x = tensor(numbers(40 * 32, 1), [40, 1, 1, 32]);
+    const filter = tensor(numbers(9 * 32 * 64, 2), [3, 3, 32, 64]);
+    const before = inside.numDataIds();
+    const one: Convolution = { x, filter, pad: [1, 1], outShape: [40, 40, 40, 64] };
+    // The transformed filter and an image's tiles fit, the result does not.
+    await withLimits({ maxStorageBufferBindingSize: 4 * 36 * 100 * 64 }, async () => {
+      expect(() => winograd(gpu, forms, one, winogradVariants(gpu, one)[0]!)).toThrow(/the result of shape/);
+    });
+    // What recorded programs use is freed when they are submitted.
+    await x.clone().data();
+    expect(inside.numDataIds()).toBe(before);
+    for (const tensor of [x, filter]) tensor.dispose();
+    forms.close();
   });
 
   test('a filter is transformed for each use but kept from the second, until it is disposed', async () => {
