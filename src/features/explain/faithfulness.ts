@@ -12,6 +12,7 @@ import {
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, HEAT_MAP, MODEL } from '../../base/arguments.js';
 import { wholeNumber } from '../../base/check.js';
+import { owning } from '../../base/owning.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { enlarged, type HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
@@ -54,21 +55,27 @@ export async function faithfulness(
   given: FaithfulnessOptions = {},
 ): Promise<{ deletion: FaithfulnessCurve; insertion: FaithfulnessCurve }> {
   checkArguments('faithfulness', { model, map }, { model: MODEL, map: HEAT_MAP });
-  const names = { steps: 1, preprocessing: 1, batchSize: 1, signal: 1, onProgress: 1 } as const;
-  const { steps = 50, preprocessing, ...options } = publishedOptionsOf('faithfulness', given, names);
+  const {
+    steps = 50,
+    preprocessing,
+    ...options
+  } = publishedOptionsOf('faithfulness', given, { steps: 1, preprocessing: 1, batchSize: 1, onProgress: 1 });
   wholeNumber('faithfulness', 'steps', steps);
   const { classIndex } = map;
-  const subject = await subjectOf('faithfulness', model, image, { classIndex, preprocessing });
-  const [empty, blurred] = tidy(() => [zerosLike(subject.x), blur(subject.x)] as const);
-  try {
+  return owning(async (own) => {
+    const free = (one: { dispose(): void }) => one.dispose();
+    const subject = own(await subjectOf('faithfulness', model, image, { classIndex, preprocessing }), free);
+    const empty = own(zerosLike(subject.x), free);
+    const blurred = own(
+      tidy(() => blur(subject.x)),
+      free,
+    );
     const ranks = ranksOf(map, subject);
     return {
       deletion: await curve(subject, ranks, subject.x, empty, steps, options),
       insertion: await curve(subject, ranks, blurred, subject.x, steps, options),
     };
-  } finally {
-    for (const tensor of [empty, blurred, subject]) tensor.dispose();
-  }
+  });
 }
 
 /** The place of each pixel, 0 for the most important one. */
