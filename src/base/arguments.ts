@@ -16,7 +16,7 @@ function kind(allowed: string, holds: Kind['holds']): Kind {
 }
 
 export const TEXT = kind('text', (value) => typeof value === 'string' && value !== '');
-export const FUNCTION = kind('a function', (value) => typeof value === 'function');
+const FUNCTION = kind('a function', (value) => typeof value === 'function');
 export const LIST = kind('a list', Array.isArray);
 export const TEXTS = kind(
   'a list of texts',
@@ -27,7 +27,7 @@ export const NUMBERS = kind(
   (value) => (Array.isArray(value) && value.every((one) => typeof one === 'number')) || isTypedArray(value),
 );
 export const BYTES = kind('a Uint8Array', (value) => /Uint8(Clamped)?Array\]$/.test(tagOf(value)));
-export const SIGNAL = kind('an AbortSignal', (value) => has(value, 'aborted', 'addEventListener'));
+const SIGNAL = kind('an AbortSignal', (value) => has(value, 'aborted', 'addEventListener'));
 export const MODEL = kind(
   'a LayersModel of TensorFlow.js',
   (value) =>
@@ -46,7 +46,6 @@ export const SOURCE = kind(
   'a path, a URL, a Blob, an ArrayBuffer or a Uint8Array',
   (value) => TEXT.holds(value) || /^\[object (URL|Blob|File|ArrayBuffer|Uint8Array)\]$/.test(tagOf(value)),
 );
-export const ANYTHING = kind('given', (value) => value !== undefined && value !== null);
 
 export const HEAT_MAP = kind('a heat map as { values, width, height }', (value) =>
   has(value, 'values', 'width', 'height'),

@@ -57,6 +57,21 @@ export interface ImageFilesOptions {
   signal?: AbortSignal;
 }
 
+/** The names of the options. */
+export const IMAGE_FILES_OPTIONS: Readonly<Record<keyof ImageFilesOptions, 1>> = {
+  preprocessing: 1,
+  size: 1,
+  validationFraction: 1,
+  seed: 1,
+  augment: 1,
+  classNames: 1,
+  maxBytes: 1,
+  parallel: 1,
+  onProblem: 1,
+  onProgress: 1,
+  signal: 1,
+};
+
 /** Labeled images, split into training and validation. */
 export interface ImageFiles {
   /** Shuffled and augmented where a seed is passed, as `train` does. */
@@ -93,19 +108,7 @@ export async function imageFiles(
   options: ImageFilesOptions = {},
 ): Promise<ImageFiles> {
   checkArguments('imageFiles', { files }, { files: LIST });
-  publishedOptionsOf('imageFiles', options, {
-    preprocessing: 1,
-    size: 1,
-    validationFraction: 1,
-    seed: 1,
-    augment: 1,
-    classNames: 1,
-    maxBytes: 1,
-    parallel: 1,
-    onProblem: 1,
-    onProgress: 1,
-    signal: 1,
-  });
+  publishedOptionsOf('imageFiles', options, IMAGE_FILES_OPTIONS);
 
   const { preprocessing: published = PLAIN_PREPROCESSING, size = published.crop } = options;
   const preprocessing = preprocessingAt(published, wholeNumber('imageFiles', 'size', size));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { checkArguments, TEXT } from '../base/arguments.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { areParts, isIgnored, partOf } from '../base/setLayout.js';
+import { IMAGE_FILES_OPTIONS } from '../data/imageFiles.js';
 import { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from '../data/index.js';
 import { readImage } from './images.js';
 import { because } from './writeFile.js';
@@ -29,20 +30,7 @@ export interface ImageFolderOptions extends ImageFilesOptions {
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFiles> {
   checkArguments('imageFolder', { path }, { path: TEXT });
-  publishedOptionsOf('imageFolder', options, {
-    maxPixels: 1,
-    preprocessing: 1,
-    size: 1,
-    validationFraction: 1,
-    seed: 1,
-    augment: 1,
-    classNames: 1,
-    maxBytes: 1,
-    parallel: 1,
-    onProblem: 1,
-    onProgress: 1,
-    signal: 1,
-  });
+  publishedOptionsOf('imageFolder', options, { ...IMAGE_FILES_OPTIONS, maxPixels: 1 });
 
   const { maxPixels, ...rest } = options;
   const top = await names(path).catch((error: unknown) => {

@@ -11,7 +11,12 @@ import type { Source } from '../io/read.js';
 import { fromStore } from './browserStore.js';
 import { configuredModel } from './configuration/configuredModel.js';
 import { vggByConfiguration } from './configuration/vgg.js';
-import { type Checkpoint, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
+import {
+  type Checkpoint,
+  WEIGHT_FILE_OPTIONS,
+  type WeightFileOptions,
+  withCheckpoint,
+} from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
 import { attachMetadata, type ModelMetadata, metadataIn } from './metadata.js';
@@ -66,13 +71,7 @@ export const FROM_WEIGHTS: Readonly<Record<keyof FromWeightsOptions, 1>> = {
   strict: 1,
   arch: 1,
   padding: 1,
-  shards: 1,
-  key: 1,
-  rename: 1,
-  fetch: 1,
-  signal: 1,
-  onProgress: 1,
-  maxBytes: 1,
+  ...WEIGHT_FILE_OPTIONS,
   classifierActivation: 1,
   seed: 1,
   name: 1,

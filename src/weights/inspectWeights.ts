@@ -8,6 +8,7 @@ import { parseModel } from './configuration/parse.js';
 import { vggByConfiguration, vggWithin } from './configuration/vgg.js';
 import {
   type Checkpoint,
+  WEIGHT_FILE_OPTIONS,
   type WeightFileOptions,
   type WeightFormat,
   withCheckpoint,
@@ -57,15 +58,7 @@ export async function inspectWeights(
   options: WeightFileOptions = {},
 ): Promise<WeightFileInfo> {
   checkArguments('inspectWeights', { source }, { source: SOURCE });
-  optionsOf('inspectWeights', options, {
-    shards: 1,
-    key: 1,
-    rename: 1,
-    fetch: 1,
-    signal: 1,
-    onProgress: 1,
-    maxBytes: 1,
-  });
+  optionsOf('inspectWeights', options, WEIGHT_FILE_OPTIONS);
 
   return withCheckpoint(source, options, async (checkpoint) => {
     const { file, bytes, format, tensors, leftAside } = checkpoint;

@@ -7,7 +7,12 @@ import type { VggOptions } from '../core/options.js';
 import { reason } from '../io/errors.js';
 import type { Source } from '../io/read.js';
 import { memoryView, unfilledTensor } from '../tfjs/memory.js';
-import { type Checkpoint, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
+import {
+  type Checkpoint,
+  WEIGHT_FILE_OPTIONS,
+  type WeightFileOptions,
+  withCheckpoint,
+} from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import { byteLength } from './formats/tensor.js';
 import { readWeight } from './layout/readWeight.js';
@@ -59,13 +64,7 @@ export async function loadWeights(
     strict: 1,
     arch: 1,
     padding: 1,
-    shards: 1,
-    key: 1,
-    rename: 1,
-    fetch: 1,
-    signal: 1,
-    onProgress: 1,
-    maxBytes: 1,
+    ...WEIGHT_FILE_OPTIONS,
   });
 
   const { arch, padding, strict = true, ...callers } = options;

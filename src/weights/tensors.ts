@@ -4,7 +4,7 @@ import { isBytes, isFloat32Array } from '../base/realm.js';
 import { size } from '../base/shapes.js';
 import { reason } from '../io/errors.js';
 import { concat, type Source } from '../io/read.js';
-import { type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
+import { WEIGHT_FILE_OPTIONS, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { printable, WeightFileError } from './formats/error.js';
 import { safetensorsHeader } from './formats/safetensors.js';
 import { readWeight } from './layout/readWeight.js';
@@ -38,15 +38,7 @@ export async function readTensors(
   options: WeightFileOptions = {},
 ): Promise<Map<string, { shape: number[]; data: Float32Array }>> {
   checkArguments('readTensors', { source }, { source: SOURCE });
-  optionsOf('readTensors', options, {
-    shards: 1,
-    key: 1,
-    rename: 1,
-    fetch: 1,
-    signal: 1,
-    onProgress: 1,
-    maxBytes: 1,
-  });
+  optionsOf('readTensors', options, WEIGHT_FILE_OPTIONS);
 
   return withCheckpoint(source, options, async ({ file, tensors, finish }, { signal }) => {
     const read = new Map<string, { shape: number[]; data: Float32Array }>();

@@ -25,7 +25,7 @@ import { firstComponent } from './firstComponent.js';
 import { numbersOf, type Subject } from './subject.js';
 
 /** A layer's feature maps, and the gradient of the class's logit with respect to them, both `[1, height, width, channels]`. */
-export interface LayerGradient {
+interface LayerGradient {
   features: Tensor4D;
   gradient: Tensor4D;
 }

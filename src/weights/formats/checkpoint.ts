@@ -55,6 +55,17 @@ export interface WeightFileOptions extends ReadOptions {
   rename?: Rename;
 }
 
+/** The names of the options. */
+export const WEIGHT_FILE_OPTIONS: Readonly<Record<keyof WeightFileOptions, 1>> = {
+  shards: 1,
+  key: 1,
+  rename: 1,
+  fetch: 1,
+  signal: 1,
+  onProgress: 1,
+  maxBytes: 1,
+};
+
 /** An open weight file: its tensors are listed, and their numbers can be read. */
 export interface Checkpoint {
   readonly file: string;
