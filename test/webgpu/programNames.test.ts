@@ -90,8 +90,8 @@ ${program.getUserCode()}`;
     const sides = pick<[number, number]>([1, 1], [3, 3], [3, 3], [1, 3], [3, 1]);
     const uneven: backend_util.ExplicitPadding = [
       [0, 0],
-      [1, 0],
-      [0, 2],
+      pick<[number, number]>([1, 0], [0, 1]),
+      pick<[number, number]>([2, 0], [0, 2]),
       [0, 0],
     ];
     const pad = pick<'same' | 'valid' | backend_util.ExplicitPadding>('same', 'valid', uneven);
