@@ -54,13 +54,8 @@ export async function writeFolder(folder: string, set: ImageSet, seed: number): 
   const whole = await sharp(Buffer.alloc(3 * 64 * 64, 90), { raw: { width: 64, height: 64, channels: 3 } })
     .png()
     .toBuffer();
-  const frames = Buffer.concat([Buffer.alloc(3 * 8 * 8, 50), Buffer.alloc(3 * 8 * 8, 200)]);
-  const animation = await sharp(frames, { raw: { width: 8, height: 16, channels: 3, pageHeight: 8 } })
-    .gif()
-    .toBuffer();
   await writeFile(join(folder, first, 'cut-off.png'), whole.subarray(0, 100));
   await writeFile(join(folder, first, 'empty.jpg'), '');
-  await writeFile(join(folder, second, 'animation.gif'), animation);
   await writeFile(join(folder, second, 'notes.txt'), 'the boots are in the other folder\n');
 }
 

@@ -124,9 +124,9 @@ test('measures tables of pixels', async () => {
 
 test.each<[string, string[], RegExp]>([
   [
-    'image files for a network of gray images',
+    'image files for a network that does not say how they are prepared',
     ['--data', at('set'), '--weights', at('gray.safetensors')],
-    /gray\.safetensors takes images of 8x8x1, but image files are prepared as square RGB; use a network for those\./,
+    /gray\.safetensors does not say how images are prepared for it; pass --preprocessing plain/,
   ],
   [
     'held-out images without classes, beside which are those that were trained on,',
