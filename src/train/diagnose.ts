@@ -1,4 +1,4 @@
-import { dispose, type Tensor } from '@tensorflow/tfjs-core';
+import { dispose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, EXAMPLES, MODEL, optionsOf, withFields } from '../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../base/check.js';
@@ -7,32 +7,11 @@ import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
-import { type Objective, objectiveOf } from './objective.js';
+import type { Fault, Finding } from './finding.js';
+import { objectiveOf } from './objective.js';
 import { chooseOptimizer, type OptimizerOptions } from './optimizer.js';
 import { type Probe, probe } from './probe.js';
-import { startRun, step } from './step.js';
-
-/** What can keep a network from learning. */
-export type Fault =
-  | 'input'
-  | 'labels'
-  | 'softmax-twice'
-  | 'dead-relus'
-  | 'vanishing-gradients'
-  | 'exploding-gradients'
-  | 'rate-too-high'
-  | 'rate-too-low';
-
-/** A fault that was found. */
-export interface Finding {
-  fault: Fault;
-  /** The layers that have it; empty for faults of no layer. */
-  layers: string[];
-  /** What was measured, as a clause. */
-  text: string;
-  /** What to do about it, as a clause. */
-  advice: string;
-}
+import { rateFindings, tryRate } from './rateTrial.js';
 
 /** The result of {@link diagnose}; plain data that survives JSON. */
 export interface Diagnosis {
@@ -51,9 +30,6 @@ export interface DiagnoseOptions extends OptimizerOptions {
   /** Seed of the examples that are drawn, and of dropout. Default 0. */
   seed?: number;
 }
-
-/** Steps of a trial with a learning rate. */
-const STEPS = 10;
 
 const INITIALIZE = "build the network with initializer: 'heUniform' or batchNorm: true";
 
@@ -111,9 +87,9 @@ export async function diagnose(
     if (findings.length === 0) findings = layerFindings(probed, chance, chosen.name);
     if (findings.length === 0 && probed.loss > chance / 2 && chosen.learningRate !== null) {
       const usual = OPTIMIZERS[chosen.name as OptimizerName].learningRate;
-      findings = await rateFindings(chosen.learningRate, usual, async (learningRate) => {
+      findings = await rateFindings(chosen.learningRate, usual, chance, async (learningRate) => {
         model.setWeights(weights);
-        return changeOfLoss(model, objective, batch, seed, { ...rest, learningRate });
+        return tryRate(model, objective, batch, seed, { ...rest, learningRate });
       });
     }
     return { loss: probed.loss, chance, findings };
@@ -222,65 +198,6 @@ function layerFindings({ loss, dead, gradients }: Probe, chance: number, optimiz
     `${INITIALIZE}, or start from a trained VGG-11 with growFrom, as the paper did`,
   );
   return findings;
-}
-
-/** Takes the rate on trial, then tenths of it or multiples, and the optimizer's usual one. */
-async function rateFindings(
-  rate: number,
-  usual: number,
-  trial: (rate: number) => Promise<number>,
-): Promise<Finding[]> {
-  const change = await trial(rate);
-  const found = (fault: Fault, is: string, better: number): Finding[] => [
-    {
-      fault,
-      layers: [],
-      text: `the learning rate of ${rate} is ${is}: in ${STEPS} steps the loss of a batch goes to ${percent(change)}`,
-      advice: `try ${Number(better.toPrecision(2))}, with which it falls`,
-    },
-  ];
-  if (!(change <= 1.1)) {
-    for (const smaller of [rate / 10, rate / 100, rate / 1000]) {
-      if ((await trial(smaller)) < 0.95) return found('rate-too-high', 'too high', smaller);
-    }
-  } else if (change > 0.99) {
-    const larger = [100 * rate, 1000 * rate, usual, 10 * usual].filter((other) => other > 10 * rate);
-    for (const better of larger) {
-      if ((await trial(better)) < 0.9) return found('rate-too-low', 'too low', better);
-    }
-  }
-  return [];
-}
-
-/** The loss of a batch after some steps, as a fraction of that before. */
-async function changeOfLoss(
-  model: LayersModel,
-  objective: Objective,
-  batch: Batch,
-  seed: number,
-  options: OptimizerOptions,
-): Promise<number> {
-  return owning(async (own) => {
-    const chosen = chooseOptimizer('diagnose', options);
-    const run = own(startRun(model, chosen, { seed, objective }), ({ end }) => end());
-    const losses: number[] = [];
-    for (let i = 0; i <= STEPS; i++) {
-      // The same dropout in all of them, so that the losses compare.
-      run.steps = 0;
-      const results: Tensor[] = step(run, cloneOf(batch));
-      losses.push((await results[0]!.data())[0]!);
-      dispose(results);
-    }
-    return losses[STEPS]! / losses[0]!;
-  });
-}
-
-function cloneOf({ xs, ys, weights }: Batch): Batch {
-  return { xs: xs.clone(), ys: ys.clone(), ...(weights && { weights: weights.clone() }) };
-}
-
-function percent(fraction: number): string {
-  return Number.isFinite(fraction) ? `${(100 * fraction).toPrecision(3)} %` : 'NaN';
 }
 
 function listed(layers: readonly string[]): string {

@@ -15,12 +15,11 @@ export {
   type Diagnosis,
   diagnose,
   diagnosisText,
-  type Fault,
-  type Finding,
 } from './diagnose.js';
 export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
 export { encodeEvent, type TensorBoardEvent } from './eventFile.js';
 export type { Batch, Examples } from './examples.js';
+export type { Fault, Finding } from './finding.js';
 export { growFrom } from './growFrom.js';
 export type { EpochRow, History, StepRow, TrainProgress } from './history.js';
 export { historyCsv } from './historyCsv.js';

@@ -1,8 +1,12 @@
 import {
   dispose,
+  div,
+  mean,
   memory,
+  moments,
   mul,
   randomNormal,
+  sqrt,
   sub,
   type Tensor,
   tensor1d,
@@ -13,7 +17,7 @@ import {
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { garments } from '../../src/data/index.js';
-import { scaleArch, VGG11, VGG16, type VggOptions, vgg } from '../../src/index.js';
+import { scaleArch, smallArch, VGG11, VGG16, type VggOptions, vgg } from '../../src/index.js';
 import {
   type Batch,
   type DiagnoseOptions,
@@ -35,12 +39,25 @@ const build = (options: VggOptions = {}) =>
     ...options,
   });
 
+const small = () =>
+  smallArch(8, {
+    inputShape: [28, 28, 1],
+    hiddenUnits: 64,
+    initializer: 'heUniform',
+    seed: 1,
+    arch: [
+      [1, 64],
+      [1, 128],
+      [2, 128],
+    ],
+  });
+
 /** The same images with other pixels or labels. */
-function altered(change: (batch: Batch) => Batch): Examples {
+function altered(change: (batch: Batch) => Batch, of = images): Examples {
   return {
-    ...{ length: images.length, shape: images.shape },
+    ...{ length: of.length, shape: of.shape },
     *batches(options) {
-      for (const batch of images.batches(options)) yield change(batch);
+      for (const batch of of.batches(options)) yield change(batch);
     },
   };
 }
@@ -51,6 +68,13 @@ const scaled = (factor: number) =>
     xs.dispose();
     return { xs: pixels, ys };
   });
+
+const standard = (of: typeof images) =>
+  altered(({ xs, ys }) => {
+    const pixels = tidy(() => div(sub(xs, mean(xs)), sqrt(moments(xs).variance)));
+    xs.dispose();
+    return { xs: pixels, ys };
+  }, of);
 
 const relabeled = (label: (old: number) => number) =>
   altered(({ xs, ys }) => {
@@ -159,6 +183,34 @@ describe('diagnose', () => {
     expect(diagnosis.findings.map((finding) => finding.fault)).toEqual([fault]);
     expect(diagnosisText(diagnosis)).toContain(diagnosis.findings[0]!.text);
   });
+
+  test.each<DiagnoseOptions>([
+    { optimizer: 'sgd', learningRate: 5 },
+    { optimizer: 'sgd', learningRate: 1 },
+    { optimizer: 'adam', learningRate: 0.1 },
+    { optimizer: 'momentum', learningRate: 0.3 },
+  ])(
+    'names a rate of $learningRate with $optimizer where the first loss is above that of guessing',
+    async (options) => {
+      const { loss, chance, findings } = await faults(small(), trainSet, options);
+      expect(loss).toBeGreaterThan(1.2 * chance);
+      expect(findings.map(({ fault }) => fault)).toEqual(['rate-too-high']);
+      expect(findings[0]!.text).toMatch(/the loss of a batch rises from [\d.]+ to ([\d.]+(e\+\d+)?|NaN)$/);
+    },
+  );
+
+  test.each<[string, Examples, DiagnoseOptions]>([
+    ['Adam', trainSet, { optimizer: 'adam' }],
+    ['SGD', trainSet, {}],
+    ['inputs of mean 0 and variance 1', standard(trainSet), { optimizer: 'momentum' }],
+  ])(
+    'finds nothing wrong where the first loss is above that of guessing: %s',
+    async (_, examples, options) => {
+      const { loss, chance, findings } = await faults(small(), examples, options);
+      expect(loss).toBeGreaterThan(1.2 * chance);
+      expect(findings).toEqual([]);
+    },
+  );
 
   test('takes the weights of examples into its trials', async () => {
     // Only if the examples of one class count, there is something to learn.
