@@ -16,7 +16,7 @@ import { diverged, PARTS, trainPhases } from './finetunePhases.js';
 import { loadNetwork } from './network.js';
 import { stopOnSignal } from './process.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
-import { checkAccuracy } from './runs.js';
+import { checkAccuracy, reportLeftOut } from './runs.js';
 
 /** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
 export function finetuneCommand(): Command {
@@ -104,7 +104,8 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
     args,
     result,
   });
-  if (!signal.aborted) await taken.finish({ accuracy: found?.accuracy ?? null, failure });
+  const outcome = { accuracy: found?.accuracy ?? null, leftOut: problems.length, failure };
+  if (!signal.aborted) await taken.finish(outcome);
   model.dispose();
   say(
     found
@@ -115,9 +116,10 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   say(`wrote ${files.join(', ')} to ${args.out}`);
   if (without) say(`model.safetensors was not written: ${without}`);
   if (args.json) console.log(JSON.stringify(result));
+  reportLeftOut('finetune', problems.length);
   if (failure !== undefined) throw new Error(failure);
   if (signal.aborted) say(`stopped; go on with --resume ${args.out}`);
-  else checkAccuracy('finetune: validation', found?.accuracy ?? null, args.minAccuracy);
+  else checkAccuracy('finetune: validation', outcome.accuracy, args.minAccuracy);
 }
 
 async function read(

@@ -15,6 +15,8 @@ export interface Begun {
 export interface Outcome {
   /** On held-out images; null without any. */
   accuracy: number | null;
+  /** The number of images that were left out. */
+  leftOut?: number;
   /** Why it failed, in one sentence. */
   failure?: string;
 }

@@ -8,7 +8,7 @@ import { type RunArguments, resumedArguments } from './runArguments.js';
 import { type Begun, descriptionOf, type Outcome, readBegun } from './runDescription.js';
 import { hasCheckpoints, hasTrained, removeRunFiles } from './runFiles.js';
 import { type RunLog, runLog } from './runLog.js';
-import { checkAccuracy } from './runs.js';
+import { checkAccuracy, reportLeftOut } from './runs.js';
 
 /** A folder that a run has for itself. */
 export interface RunFolder<T> {
@@ -51,7 +51,7 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
     const begun = await readBegun(out);
     if (isNew) await checkFree(name, out, begun, given.overwrite);
     const args = isNew ? given : resumedArguments(command, given, begun!.args, out);
-    if (!isNew && begun!.outcome) return reportComplete(measured, args, begun!.outcome);
+    if (!isNew && begun!.outcome) return reportComplete(name, measured, args, begun!.outcome);
     const folder = folderOf(name, out, args, { begun, isNew, parts });
     own(folder.log, (log) => log.close());
     await work(folder);
@@ -153,13 +153,15 @@ async function enter(command: string, folder: string): Promise<string> {
   return path;
 }
 
-/** Says that a run is complete, and fails if it did. */
+/** Says that a run is complete, and fails if it did, or left out images. */
 function reportComplete(
+  name: string,
   what: string,
   { out, minAccuracy }: { out: string; minAccuracy?: number },
-  { accuracy, failure }: Outcome,
+  { accuracy, leftOut = 0, failure }: Outcome,
 ): void {
   console.log(`the run in ${out} is complete, and its results are there`);
+  reportLeftOut(name, leftOut);
   if (failure !== undefined) throw new Error(failure);
   checkAccuracy(what, accuracy, minAccuracy);
 }

@@ -19,3 +19,10 @@ export function checkAccuracy(what: string, accuracy: number | null, minimum: nu
     throw new Error(`${what} accuracy ${reached.toFixed(4)} is below --min-accuracy ${minimum}.`);
   }
 }
+
+/** Reports images that were left out; the command fails in the end. */
+export function reportLeftOut(command: string, count: number): void {
+  if (count === 0) return;
+  console.error(`${command}: ${count} ${count === 1 ? 'image was' : 'images were'} left out.`);
+  process.exitCode ??= 1;
+}

@@ -3,13 +3,13 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkArguments, TEXT } from '../base/arguments.js';
 import { makeFolders } from '../io/makeFolders.js';
-import { hasEnded, processMark } from '../io/processes.js';
+import { hasEnded, processBirth, processMark } from '../io/processes.js';
 import { systemCode } from '../io/runtime.js';
 import { because, FILE_MODULES } from './writeFile.js';
 
 /**
- * Takes a folder for this process by a file in it, `lock`. One that a killed process left is taken over. The folder is created if
- * it is missing.
+ * Takes a folder for this process by a file in it, `lock`. One that a killed process left is taken over, also when, after a
+ * restart of the machine, another process has its id. The folder is created if it is missing.
  *
  * @returns a function that releases it.
  * @throws Error, one sentence, when a running process has the folder, or it cannot be written to.
@@ -18,18 +18,20 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   checkArguments('lockFolder', { folder }, { folder: TEXT });
 
   const path = join(folder, 'lock');
-  const own = `${await processMark(FILE_MODULES)} ${Date.now()} ${randomBytes(4).toString('hex')}\n`;
+  const fields = [await processMark(FILE_MODULES), Date.now(), randomBytes(4).toString('hex')];
+  const own = `${[...fields, (await processBirth(FILE_MODULES)) ?? ''].join(' ').trimEnd()}\n`;
   try {
     await makeFolders(FILE_MODULES, folder);
     if (!(await create(path, own))) {
-      const held = await readFile(path, 'utf8').catch(() => '');
+      const held = await read(path);
       if (!(await isStale(held)) || !(await remove(path, held)) || !(await create(path, own))) {
         throw new InUse(folder, held, path);
       }
     }
   } catch (error) {
     if (error instanceof InUse) throw error;
-    throw new Error(`${folder} could not be written: ${because(error)}`, { cause: error });
+    const inTheWay = systemCode(error) === 'EISDIR' ? path : folder;
+    throw new Error(`${inTheWay} could not be written: ${because(error)}`, { cause: error });
   }
   return async () => {
     if ((await readFile(path, 'utf8').catch(() => '')) === own) await rm(path, { force: true });
@@ -56,10 +58,19 @@ async function create(path: string, content: string): Promise<boolean> {
   );
 }
 
-/** Whether the process that wrote a lock has ended; one that was killed before it wrote anything has. */
+/** A lock's content; empty if it has been released meanwhile. */
+async function read(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return '';
+    throw error;
+  });
+}
+
+/** Whether the process that wrote a lock has ended; one that was killed, or lost power, before its lock was on disk has. */
 async function isStale(held: string): Promise<boolean> {
-  const [mark, since] = held.split(' ');
-  return held === '' || ((await hasEnded(FILE_MODULES, mark!, Number(since))) ?? false);
+  const [mark, since, , birth] = held.trimEnd().split(' ');
+  const isBlank = held.replaceAll('\0', '') === '';
+  return isBlank || ((await hasEnded(FILE_MODULES, mark!, Number(since), birth)) ?? false);
 }
 
 /** Removes a stale lock; puts back what turns out to be that of a process which was faster. */

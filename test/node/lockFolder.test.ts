@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { lockFolder } from '../../src/node/index.js';
 
 let folder: string;
@@ -15,12 +16,19 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** Rewrites the lock's process. */
-async function heldBy(pid: number): Promise<void> {
+/** Writes the lock of a process, with what `change` makes of it. */
+async function heldBy(pid: number, change = (lock: string) => lock): Promise<void> {
   const release = await lockFolder(folder);
   const text = await readFile(path, 'utf8');
   await release();
-  await writeFile(path, text.replace(/-\d+/, `-${pid}`));
+  const lock = text.replace(/-\d+/, `-${pid}`).replace(/\/\d+\n$/, `/${await startOf(pid)}\n`);
+  await writeFile(path, change(lock));
+}
+
+/** The start of a process, in ticks since the boot; of what is gone, that of none. */
+async function startOf(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') ');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '0';
 }
 
 test('a folder that a running process has is refused, and free once it is released', async () => {
@@ -39,9 +47,55 @@ test('the lock of a dead process is taken over, and so is an empty one', async (
   await once(child, 'exit');
   await heldBy(child.pid!);
   await (await lockFolder(folder))();
-  await writeFile(path, '');
-  await (await lockFolder(folder))();
+  for (const blank of ['', '\0'.repeat(60)]) {
+    await writeFile(path, blank);
+    await (await lockFolder(folder))();
+  }
   expect(await readdir(folder)).toEqual([]);
+});
+
+// Process ids are told apart by Linux's /proc alone.
+describe.runIf(existsSync('/proc/self/stat'))('with /proc', () => {
+  test.each([
+    ['whose id another one has', /\d+\n$/, '1\n'],
+    ['of an earlier boot', /[\da-f-]+(?=\/\d+\n$)/, '00000000-0000-4000-8000-000000000000'],
+  ])('the lock of a process %s is taken over', async (_, field, other) => {
+    for (const pid of [process.ppid, process.pid]) {
+      await heldBy(pid);
+      await expect(lockFolder(folder)).rejects.toThrow(`in use by process ${pid};`);
+      await rm(path);
+      await heldBy(pid, (lock) => lock.replace(field, other));
+      await (await lockFolder(folder))();
+    }
+  });
+
+  test('the lock of a zombie is taken over', async () => {
+    // The shell becomes a process that does not wait for what the shell has started.
+    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60']);
+    const found = (pid: number | undefined) => readFileSync(`/proc/${pid}/stat`, 'utf8');
+    try {
+      const [line] = await once(parent.stdout, 'data');
+      const pid = Number(String(line));
+      await vi.waitFor(() => expect(found(parent.pid)).toContain('(sleep)'));
+      process.kill(pid, 'SIGKILL');
+      await vi.waitFor(() => expect(found(pid)).toContain(') Z '));
+      await heldBy(pid);
+      await (await lockFolder(folder))();
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  });
+});
+
+test('a lock without the start of its process is judged by the id', async () => {
+  await heldBy(process.ppid, (lock) => `${lock.split(' ').slice(0, 3).join(' ')}\n`);
+  await expect(lockFolder(folder)).rejects.toThrow(`in use by process ${process.ppid};`);
+});
+
+test('a folder in place of the lock is one sentence, and stays', async () => {
+  await mkdir(path);
+  await expect(lockFolder(folder)).rejects.toThrow(/\/lock could not be written: .* choose another path\.$/);
+  expect(await readdir(folder)).toEqual(['lock']);
 });
 
 test('the lock of another machine is refused', async () => {
