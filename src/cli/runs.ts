@@ -6,8 +6,9 @@ export function epochLine(row: EpochRow, epochs: number): string {
   const measured = Object.entries(accuracies)
     .filter(([, accuracy]) => accuracy !== null)
     .map(([set, accuracy]) => `, ${set} acc ${accuracy!.toFixed(3)}`);
+  const isWorse = row.diagnosis && row.loss > 1.02 * row.diagnosis.chance;
   const diagnosis = row.diagnosis
-    ? `\nThe loss is still that of guessing. ${diagnosisText(row.diagnosis)}`
+    ? `\nThe loss is ${isWorse ? 'above' : 'still'} that of guessing. ${diagnosisText(row.diagnosis)}`
     : '';
   return `epoch ${String(row.epoch).padStart(String(epochs).length)}/${epochs}: loss ${row.loss.toFixed(3)}${measured.join('')}, ${row.examplesPerSecond.toFixed(1)} examples/s, ${row.seconds.toFixed(1)} s${diagnosis}`;
 }

@@ -56,8 +56,8 @@ export interface EpochRow {
   /** Fraction of the validation set classified correctly after the epoch; null without one, or if training was stopped. */
   validationAccuracy: number | null;
   /**
-   * What keeps the network from learning, if the loss is within 2 % of ln(classes), that of guessing; in the first such epoch of
-   * a run.
+   * What keeps the network from learning, if the loss is within 2 % of ln(classes), that of guessing, or after the first epoch
+   * above it; in the first such epoch of a run.
    */
   diagnosis?: Diagnosis;
   /** Learning rate of its last step; null for an optimizer that was passed. */

@@ -58,15 +58,17 @@ async function measure(row: EpochRow, { run, settings }: Training): Promise<Hist
   }
 }
 
-/** Looks for the reason when the loss is still that of guessing, the first time in a run. */
+/** Looks for the reason when the loss is that of guessing, or after the first epoch above it; once in a run. */
 async function diagnoseOnce(
   row: EpochRow,
   { settings, options, run, history, micro }: Training,
 ): Promise<void> {
   const { sets, objective, batchSize, seed } = settings;
   const chance = Math.log(objective.classes);
-  if (Math.abs(row.loss - chance) > 0.02 * chance || history.epochs.some(({ diagnosis }) => diagnosis))
-    return;
+  const isGuessing = Math.abs(row.loss - chance) <= 0.02 * chance;
+  // The first epoch's is the mean from the first weights on, whose loss can be well above it.
+  const isWorse = row.loss > chance && history.epochs.length > 0;
+  if (!(isGuessing || isWorse) || history.epochs.some(({ diagnosis }) => diagnosis)) return;
   const { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm } = options;
   const own = { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm };
   const examples = Math.min(32, batchSize, micro.plain);

@@ -144,6 +144,14 @@ describe('train', () => {
     expect(good.history.epochs.flatMap(({ diagnosis }) => diagnosis?.findings ?? [])).toEqual([]);
   });
 
+  test('looks for the reason when the loss is above that of guessing after the first epoch', async () => {
+    const { history } = await run({ learningRate: 300, warmupEpochs: 2.9, optimizer: 'sgd' });
+    expect(history.ended).toBe('finished');
+    expect(history.epochs[1]!.loss).toBeGreaterThan(10);
+    expect(history.epochs.map(({ diagnosis }) => diagnosis !== undefined)).toEqual([false, true, false]);
+    expect(history.epochs[1]!.diagnosis!.findings).not.toEqual([]);
+  });
+
   /** The images with something else in each batch. */
   const altered = (change: (batch: Batch) => Partial<Batch>): Examples => ({
     ...{ length: images.length, shape: images.shape },
