@@ -70,6 +70,7 @@ const RANGES = {
     (value: number) => Number.isSafeInteger(value) && value >= 0,
     'It must be a whole number of at least 0.',
   ],
+  notNegative: [(value: number) => value >= 0, 'It must be at least 0.'],
   positive: [(value: number) => value > 0 && value < Number.POSITIVE_INFINITY, 'It must be above 0.'],
 } as const;
 

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { numeric } from './options.js';
+import { numberIn } from './options.js';
 
 /** The options of commands that train. */
 export interface RunArguments {
@@ -36,7 +36,12 @@ export function withRun(command: Command, out: string): Command {
     )
     .addOption(new Option('--overwrite', 'discard an unfinished run in the output folder'))
     .addOption(
-      numeric('--checkpoint-minutes <n>', 'minutes between checkpoints, besides that after each epoch', 5),
+      numberIn(
+        'notNegative',
+        '--checkpoint-minutes <n>',
+        'minutes between checkpoints, besides that after each epoch',
+        5,
+      ),
     );
 }
 

@@ -140,6 +140,11 @@ function checkClassNames(
   // One output tells two classes apart.
   const classes = outputs === 1 ? 2 : outputs;
   if (classNames && (classNames.length !== classes || model.outputs.length > 1)) {
+    if (outputs === 1 && classNames.length === 1) {
+      refuse(
+        `there is only one class, ${shown(classNames[0])}, and one output tells two apart; add another.`,
+      );
+    }
     const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`;
     refuse(
       `the number of class names is ${classNames.length}, and the model has ${counted(Number(outputs), 'output')}${outputs === 1 ? ', which takes two' : ''}.`,

@@ -404,7 +404,7 @@ describe('vgg-blocks train', () => {
     const begun = JSON.parse(readFileSync(join(killed, 'run.json'), 'utf8'));
     writeFileSync(join(killed, 'run.json'), JSON.stringify({ ...begun, outcome: undefined }));
     expect((await run('train', '--resume', killed)).error).toMatch(
-      /^train: no checkpoint in .* can be read: .*epoch-00003.*epoch-00002.* Start a new run\.\n$/,
+      /^train: no checkpoint in .* can be read: .*epoch-00003.*epoch-00002.* Start a new run with --overwrite\.\n$/,
     );
     rmSync(join(killed, 'checkpoints'), { recursive: true });
     expect(await run('train', '--resume', killed)).toMatchObject({
@@ -507,6 +507,16 @@ describe('vgg-blocks train', () => {
       /^scaleArch: ratio 3 does not divide the 64 channels of block 1; use a divisor of every width\.\n$/,
     ],
     ['an input too small', ['--size', '16'], /^vgg: input 16x16 is smaller than 32x32/],
+    [
+      'patience without validation images',
+      [...SMALL, '--patience', '2'],
+      /^train: patience follows .*; pass --validation-fraction 0\.1\.\n$/m,
+    ],
+    [
+      'a time between checkpoints below 0',
+      ['--checkpoint-minutes', '-1'],
+      /argument '-1' is invalid. It must be at least 0\./,
+    ],
     ['not a number', ['--epochs', 'many'], /argument 'many' is invalid. It must be a number\./],
     ['a folder in a file system without folders', ['--out', '/proc/x'], /^\/proc\/x could not be written: /],
     [

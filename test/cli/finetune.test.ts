@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { once } from 'node:events';
 import {
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -263,6 +264,11 @@ describe('vgg-blocks finetune', () => {
 
   test.each<[string, string[], RegExp]>([
     ['a class without images', ['empty'], /^the class 'nothing': it has no images: its folder has no files/],
+    [
+      'one class',
+      ['one'],
+      /^there is only one class, "blue", and one output tells two apart; add another\.$/m,
+    ],
     ['no folder', ['nowhere'], /nowhere could not be read: there is no such file; check the path\.\n$/],
     ['an unknown layer', ['colors', '--unfreeze', 'block9'], /^unfreeze: there is no layer "block9"/m],
     [
@@ -272,6 +278,7 @@ describe('vgg-blocks finetune', () => {
     ],
   ])('%s is one clear sentence', async (_, [name, ...more], message) => {
     mkdirSync(at('empty', 'nothing'), { recursive: true });
+    cpSync(at('colors', 'blue'), at('one', 'blue'), { recursive: true });
     const { code, error } = await run(
       at(name!),
       ...['--weights', at('vgg.safetensors'), '--epochs', '1', '--out', at('wrong'), ...more],
