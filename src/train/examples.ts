@@ -1,6 +1,7 @@
 import { dispose, type Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../base/check.js';
+import { TENSOR } from '../base/arguments.js';
+import { fail, shown } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { classifierOutputs } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
@@ -84,6 +85,10 @@ export async function* batchesOf(
 ): AsyncGenerator<Batch, void, undefined> {
   let done = 0;
   for await (const batch of examples.batches(options)) {
+    const { xs, ys } = (batch ?? {}) as Partial<Batch>;
+    if (!TENSOR.holds(xs) || !TENSOR.holds(ys)) {
+      fail(where, `the ${which} set returned ${shown(batch)}; return batches { xs, ys } of tensors.`);
+    }
     try {
       const problem = await problemOf(batch, examples, done, options.batchSize, classes);
       if (problem) fail(where, `the ${which} set ${problem}`);

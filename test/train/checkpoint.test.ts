@@ -411,7 +411,14 @@ describe('checkpoints', () => {
 });
 
 describe('batches that are not what the set says are one sentence', () => {
-  type Change = { xs?: number[]; ys?: number[]; dtype?: 'float32'; stop?: boolean; again?: boolean };
+  type Change = {
+    xs?: number[];
+    ys?: number[];
+    dtype?: 'float32';
+    stop?: boolean;
+    nothing?: boolean;
+    again?: boolean;
+  };
   test.each<[string, Change, string]>([
     [
       'fewer',
@@ -422,6 +429,11 @@ describe('batches that are not what the set says are one sentence', () => {
       'more',
       { again: true },
       'the training set returned more examples than its length of 20; correct its length.',
+    ],
+    [
+      'no batch',
+      { nothing: true },
+      'the training set returned undefined; return batches { xs, ys } of tensors.',
     ],
     [
       'an empty batch',
@@ -462,6 +474,7 @@ describe('batches that are not what the set says are one sentence', () => {
         const batches = good.batches(order);
         yield batches.next().value;
         if (change.stop) return;
+        if (change.nothing) yield undefined as never;
         const { xs, ys, dtype = 'int32' } = change;
         if (xs && ys) yield { xs: zeros(xs), ys: tensor1d(ys, dtype) };
         else yield* batches;
