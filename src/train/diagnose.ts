@@ -12,6 +12,7 @@ import { objectiveOf } from './objective.js';
 import { chooseOptimizer, type OptimizerOptions } from './optimizer.js';
 import { type Probe, probe } from './probe.js';
 import { rateFindings, tryRate } from './rateTrial.js';
+import { betterStart, listed, weightFindings } from './weightFindings.js';
 
 /** The result of {@link diagnose}; plain data that survives JSON. */
 export interface Diagnosis {
@@ -21,6 +22,8 @@ export interface Diagnosis {
   chance: number;
   /** Faults, without those that others explain; empty if none was found. */
   findings: Finding[];
+  /** What to do if no fault was found, as a clause. */
+  advice: string;
 }
 
 /** Options of {@link diagnose}: those that the training has, and the batch. */
@@ -30,8 +33,6 @@ export interface DiagnoseOptions extends OptimizerOptions {
   /** Seed of the examples that are drawn, and of dropout. Default 0. */
   seed?: number;
 }
-
-const INITIALIZE = "build the network with initializer: 'heUniform' or batchNorm: true";
 
 /**
  * Looks for what keeps a classifier from learning, as when the loss stays at ln(classes): on one batch it measures the input, the
@@ -80,11 +81,16 @@ export async function diagnose(
     own(model, () => model.setWeights(weights));
     const chance = Math.log(objective.classes);
     const labels = await labelFinding(batch, objective.classes);
-    if (labels) return { loss: Number.NaN, chance, findings: [labels] };
+    const start = betterStart(model);
+    const advice = eitherOf('train for more epochs', start);
+    if (labels) return { loss: Number.NaN, chance, findings: [labels], advice };
+    // Before the batch, which changes moving statistics.
+    let findings = await weightFindings(model);
     const probed = await probe(model, objective, batch, seed);
     // In the order of causes: a fault makes others, and no rate would do.
-    let findings = [...inputFindings(probed, chance), ...outputFindings(model, probed)];
-    if (findings.length === 0) findings = layerFindings(probed, chance, chosen.name);
+    if (findings.length === 0)
+      findings = [...inputFindings(probed, chance), ...outputFindings(model, probed)];
+    if (findings.length === 0) findings = layerFindings(probed, chance, chosen.name, start);
     if (findings.length === 0 && probed.loss > chance / 2 && chosen.learningRate !== null) {
       const usual = OPTIMIZERS[chosen.name as OptimizerName].learningRate;
       findings = await rateFindings(chosen.learningRate, usual, chance, async (learningRate) => {
@@ -92,7 +98,7 @@ export async function diagnose(
         return tryRate(model, objective, batch, seed, { ...rest, learningRate });
       });
     }
-    return { loss: probed.loss, chance, findings };
+    return { loss: probed.loss, chance, findings, advice };
   });
 }
 
@@ -101,13 +107,13 @@ export function diagnosisText(given: Diagnosis): string {
   checkArguments(
     'diagnosisText',
     { given },
-    { given: withFields('what diagnose returned', 'loss', 'chance', 'findings') },
+    { given: withFields('what diagnose returned', 'loss', 'chance', 'findings', 'advice') },
   );
-  const { loss, chance, findings } = given;
+  const { loss, chance, findings, advice } = given;
 
   const classes = Math.round(Math.exp(chance));
-  if (findings.length > 0) return findings.map(({ text, advice }) => `${text}; ${advice}.`).join(' ');
-  return `No fault was found at a loss of ${loss.toFixed(3)} (guessing has ln(${classes}) = ${chance.toFixed(3)}); train for more epochs, or ${INITIALIZE}.`;
+  if (findings.length > 0) return findings.map((found) => `${found.text}; ${found.advice}.`).join(' ');
+  return `No fault was found at a loss of ${loss.toFixed(3)} (guessing has ln(${classes}) = ${chance.toFixed(3)}); ${advice}.`;
 }
 
 async function firstBatch(examples: Examples, batchSize: number, seed: number): Promise<Batch> {
@@ -168,7 +174,12 @@ function outputFindings(model: LayersModel, { outputs }: Probe): Finding[] {
   ];
 }
 
-function layerFindings({ loss, dead, gradients }: Probe, chance: number, optimizer: string): Finding[] {
+function layerFindings(
+  { loss, dead, gradients }: Probe,
+  chance: number,
+  optimizer: string,
+  start: string | undefined,
+): Finding[] {
   const findings: Finding[] = [];
   const add = (fault: Fault, layers: string[], text: string, advice: string) => {
     if (layers.length > 0) findings.push({ fault, layers, text: `${text} ${listed(layers)}`, advice });
@@ -177,14 +188,14 @@ function layerFindings({ loss, dead, gradients }: Probe, chance: number, optimiz
     'dead-relus',
     dead.filter(({ fraction }) => fraction > 0.9).map(({ layer }) => layer),
     'more than 90 % of the units are 0 for every image in',
-    `they do not come back: build the network again, with a smaller learning rate or warmupEpochs; ${INITIALIZE}`,
+    `they do not come back: build the network again, with a smaller learning rate or warmupEpochs${start ? `; ${start}` : ''}`,
   );
   if (findings.length > 0) return findings;
   add(
     'exploding-gradients',
     gradients.filter(({ ratio }) => !(ratio <= 30)).map(({ layer }) => layer),
     'the gradient is more than 30 times the weights in',
-    `${INITIALIZE}, or pass clipNorm: 1`,
+    eitherOf(start, 'pass clipNorm: 1'),
   );
   // A network that has learned has small gradients too. Adam takes full steps down to its epsilon, 1e-7.
   const vanishes = optimizer.startsWith('adam')
@@ -195,13 +206,11 @@ function layerFindings({ loss, dead, gradients }: Probe, chance: number, optimiz
     'vanishing-gradients',
     gradients.filter(vanishes).map(({ layer }) => layer),
     'the gradient is too small to change the weights in',
-    `${INITIALIZE}, or start from a trained VGG-11 with growFrom, as the paper did`,
+    eitherOf(start, 'start from a trained VGG-11 with growFrom, as the paper did'),
   );
   return findings;
 }
 
-function listed(layers: readonly string[]): string {
-  return layers.length <= 3
-    ? layers.join(', ')
-    : `${layers.slice(0, 2).join(', ')} and ${layers.length - 2} more`;
+function eitherOf(...clauses: (string | undefined)[]): string {
+  return clauses.filter((clause) => clause !== undefined).join(', or ');
 }

@@ -2,6 +2,7 @@
 export type Fault =
   | 'input'
   | 'labels'
+  | 'weights'
   | 'softmax-twice'
   | 'dead-relus'
   | 'vanishing-gradients'

@@ -12,7 +12,7 @@ test.each([
   const row: EpochRow = {
     ...{ epoch: 2, examples: 8, loss, trainAccuracy: 0.1, testLoss: null, testAccuracy: null },
     ...{ validationLoss: null, validationAccuracy: null, learningRate: 1, examplesPerSecond: 8, seconds: 1 },
-    diagnosis: { loss, chance: Math.log(10), findings },
+    diagnosis: { loss, chance: Math.log(10), findings, advice: 'train for more epochs' },
   };
   expect(epochLine(row, 4).split('\n')).toEqual([
     expect.stringContaining(`epoch 2/4: loss ${loss.toFixed(3)}`),

@@ -173,6 +173,20 @@ describe('diagnose', () => {
       {},
     ],
     ['large weights', 'exploding-gradients', () => withWeights(build(), kernels(0.5)), images, {}],
+    [
+      'weights that are NaN',
+      'weights',
+      () => withWeights(build(), (weights) => mul(weights, Number.NaN)),
+      images,
+      {},
+    ],
+    [
+      'a weight that is infinite',
+      'weights',
+      () => withWeights(build(), (weights, i) => (i === 1 ? div(1, mul(weights, 0)) : weights.clone())),
+      images,
+      {},
+    ],
     ['a rate of 10', 'rate-too-high', build, images, { learningRate: 10 }],
     ['a rate of 1 with Adam', 'rate-too-high', build, images, { optimizer: 'adam', learningRate: 1 }],
     ['a rate of 1e-6', 'rate-too-low', build, images, { learningRate: 1e-6 }],
@@ -211,6 +225,21 @@ describe('diagnose', () => {
       expect(findings).toEqual([]);
     },
   );
+
+  test.each<[string, VggOptions, string]>([
+    [
+      'Glorot',
+      { initializer: 'glorotUniform' },
+      ", or build the network with initializer: 'heUniform' or batchNorm: true.",
+    ],
+    ['He', { initializer: 'heNormal' }, ', or build the network with batchNorm: true.'],
+    ['batch normalization', { batchNorm: true }, '.'],
+  ])('does not advise what a network with %s has already', async (_, options, end) => {
+    const diagnosis = await faults(build(options));
+    expect(diagnosis.findings).toEqual([]);
+    expect(diagnosisText(diagnosis)).toMatch(/^No fault was found at a loss of .*; train for more epochs/);
+    expect(diagnosisText(diagnosis).split('; train for more epochs')[1]).toBe(end);
+  });
 
   test('takes the weights of examples into its trials', async () => {
     // Only if the examples of one class count, there is something to learn.
