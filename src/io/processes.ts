@@ -33,7 +33,7 @@ export async function hasEnded(
   if (!isRunning(Number(pid))) return true;
   const found = await lookUp(modules, Number(pid));
   if (found?.isZombie) return true;
-  // After a restart of the machine or the container, the next process often gets the same id.
+  // After a restart of the machine, or of a container in the same namespace, another process often gets the same id.
   if (found && birth) return found.birth !== birth;
   return Number(pid) === process.pid && sinceMs < Date.now() - 1000 * process.uptime();
 }
