@@ -26,6 +26,7 @@ import {
   type Examples,
   train,
 } from '../../src/train/index.js';
+import { rateFindings } from '../../src/train/rateTrial.js';
 import { useAnyBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend('wasm'));
@@ -239,6 +240,16 @@ describe('diagnose', () => {
     expect(diagnosis.findings).toEqual([]);
     expect(diagnosisText(diagnosis)).toMatch(/^No fault was found at a loss of .*; train for more epochs/);
     expect(diagnosisText(diagnosis).split('; train for more epochs')[1]).toBe(end);
+  });
+
+  test.each<[string, number, number, string[]]>([
+    ['comes down to guessing, where a smaller one gets below it', 2.31, 1.6, ['rate-too-high']],
+    ['falls slowly towards guessing, as smaller ones do', 2.6, 3.5, []],
+  ])('a rate with which the loss %s', async (_, end, endOfSmaller, expected) => {
+    const falling = (to: number) => Array.from({ length: 11 }, (_, i) => 3.7 + ((to - 3.7) * i) / 10);
+    const trial = async (rate: number) => falling(rate === 1 ? end : endOfSmaller);
+    const findings = await rateFindings(1, 0.05, Math.log(10), trial);
+    expect(findings.map(({ fault }) => fault)).toEqual(expected);
   });
 
   test('takes the weights of examples into its trials', async () => {
