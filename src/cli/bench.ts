@@ -108,6 +108,7 @@ async function run(args: BenchArguments): Promise<void> {
   const { total } = paramCount(layers);
   const { forward, trainingStep } = cost(layers).macs;
   const macs = { inference: forward, training: trainingStep };
+  const { seconds, optimizer } = args;
   const header = {
     network: { arch, ...options, parameters: total, macs },
     machine: {
@@ -139,7 +140,7 @@ async function run(args: BenchArguments): Promise<void> {
       for (const mode of args.mode) {
         const model = vgg(arch, options);
         try {
-          const { runsMs, ...result } = await throughput(model, { ...args, batchSize, mode });
+          const { runsMs, ...result } = await throughput(model, { seconds, optimizer, batchSize, mode });
           const gmacsPerSecond = (result.examplesPerSecond * macs[mode]) / 1e9;
           rows.push({ backend, ...result, runs: runsMs.length, gmacsPerSecond });
         } catch (error) {
