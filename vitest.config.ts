@@ -34,6 +34,7 @@ export const WITHOUT_BACKEND = [
  * many forward passes. Other tests take such steps and passes.
  */
 const SLOW_ON_GPU = [
+  'test/features/anyModel.test.ts',
   'test/train/{checkpoint,diagnose,options}.test.ts',
   'test/features/{attributions,explainMethods}.test.ts',
 ];
