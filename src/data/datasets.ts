@@ -34,6 +34,9 @@ export interface DatasetOptions extends Omit<ReadOptions, 'maxBytes'> {
   transpose?: boolean;
 }
 
+/** The names of the options. */
+const OPTIONS = { source: 1, cache: 1, transpose: 1, fetch: 1, signal: 1, onProgress: 1 } as const;
+
 /** Training and test images of a published data set. */
 export interface Dataset {
   trainSet: ImageSet;
@@ -49,22 +52,13 @@ export interface Dataset {
  * await fashionMnist({ source: FASHION_MNIST });      // downloads 31 MB once, then reads the cache
  */
 export function fashionMnist(options: DatasetOptions): Promise<Dataset> {
-  optionsOf('fashionMnist', options, {
-    source: 1,
-    cache: 1,
-    transpose: 1,
-    fetch: 1,
-    signal: 1,
-    onProgress: 1,
-  });
-
+  optionsOf('fashionMnist', options, OPTIONS);
   return load('fashionMnist', FASHION_MNIST, options);
 }
 
 /** MNIST, or any data set in its format with ten classes. See {@link fashionMnist}. */
 export function mnist(options: DatasetOptions): Promise<Dataset> {
-  optionsOf('mnist', options, { source: 1, cache: 1, transpose: 1, fetch: 1, signal: 1, onProgress: 1 });
-
+  optionsOf('mnist', options, OPTIONS);
   return load('mnist', MNIST, options);
 }
 
@@ -77,16 +71,7 @@ export function mnist(options: DatasetOptions): Promise<Dataset> {
  * @throws DataError as {@link fashionMnist} does.
  */
 export function idxImages(options: DatasetOptions & { classNames?: readonly string[] }): Promise<Dataset> {
-  optionsOf('idxImages', options, {
-    source: 1,
-    cache: 1,
-    transpose: 1,
-    fetch: 1,
-    signal: 1,
-    onProgress: 1,
-    classNames: 1,
-  });
-
+  optionsOf('idxImages', options, { ...OPTIONS, classNames: 1 });
   return load('idxImages', { home: MNIST.home, classNames: options?.classNames }, options);
 }
 

@@ -60,7 +60,11 @@ export function visibleRegion(image: Size, preprocessing: Preprocessing): Region
 /** The size of an image scaled, in proportion, to a longer side of `size` pixels. */
 export function fittedSize(given: Size, size: number): Size {
   wholeNumber('fittedSize', 'size', size);
-  checkArguments('fittedSize', { given }, { given: withFields('{ width, height }', 'width', 'height') });
+  checkArguments(
+    'fittedSize',
+    { image: given },
+    { image: withFields('{ width, height }', 'width', 'height') },
+  );
   const { width, height } = given;
 
   const scaled = (length: number) => Math.max(1, Math.round((length * size) / Math.max(width, height)));

@@ -15,8 +15,8 @@ const LINE = 12;
 export function confusionChart(given: Confusion): string {
   checkArguments(
     'confusionChart',
-    { given },
-    { given: withFields('a confusion, from evaluate or confusion()', 'counts', 'classNames', 'classes') },
+    { confusion: given },
+    { confusion: withFields('a confusion, from evaluate or confusion()', 'counts', 'classNames', 'classes') },
   );
   const { classNames, counts, accuracy, classes } = given;
 

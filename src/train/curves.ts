@@ -25,7 +25,7 @@ const SERIES = [
  * @throws RangeError when the history has no epochs.
  */
 export function curves(given: { epochs: readonly EpochRow[] }): string {
-  checkArguments('curves', { given }, { given: withFields('a history, from train', 'epochs') });
+  checkArguments('curves', { history: given }, { history: withFields('a history, from train', 'epochs') });
   const { epochs } = given;
 
   if (epochs.length === 0) fail('curves', 'the history has no epochs to draw; train for at least one.');

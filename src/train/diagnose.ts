@@ -106,8 +106,8 @@ export async function diagnose(
 export function diagnosisText(given: Diagnosis): string {
   checkArguments(
     'diagnosisText',
-    { given },
-    { given: withFields('what diagnose returned', 'loss', 'chance', 'findings', 'advice') },
+    { diagnosis: given },
+    { diagnosis: withFields('what diagnose returned', 'loss', 'chance', 'findings', 'advice') },
   );
   const { loss, chance, findings, advice } = given;
 

@@ -1,4 +1,5 @@
 import { checkArguments, withFields } from '../base/arguments.js';
+
 /** A record of TensorBoard's event files. */
 export interface TensorBoardEvent {
   /** Seconds since 1970. */
@@ -17,7 +18,11 @@ export interface TensorBoardEvent {
  * `Summary { value = 1 }`, `Value { tag = 1, simple_value = 2 }` (tensorflow/core/util/event.proto, framework/summary.proto).
  */
 export function encodeEvent(given: TensorBoardEvent): Uint8Array {
-  checkArguments('encodeEvent', { given }, { given: withFields('an event with a wallTime', 'wallTime') });
+  checkArguments(
+    'encodeEvent',
+    { event: given },
+    { event: withFields('an event with a wallTime', 'wallTime') },
+  );
   const { wallTime, step = 0, fileVersion, scalars = {} } = given;
 
   const values = Object.entries(scalars).flatMap(([tag, value]) =>

@@ -87,6 +87,7 @@ export async function* batchesOf(
   for await (const batch of examples.batches(options)) {
     const { xs, ys } = (batch ?? {}) as Partial<Batch>;
     if (!TENSOR.holds(xs) || !TENSOR.holds(ys)) {
+      dispose([xs, ys].filter(TENSOR.holds) as Tensor[]);
       fail(where, `the ${which} set returned ${shown(batch)}; return batches { xs, ys } of tensors.`);
     }
     try {

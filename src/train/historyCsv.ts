@@ -6,7 +6,11 @@ import type { EpochRow } from './history.js';
  * empty.
  */
 export function historyCsv(given: { epochs: readonly EpochRow[] }): string {
-  checkArguments('historyCsv', { given }, { given: withFields('a history, from train', 'epochs') });
+  checkArguments(
+    'historyCsv',
+    { history: given },
+    { history: withFields('a history, from train', 'epochs') },
+  );
   const { epochs } = given;
 
   const names = Object.keys(epochs[0] ?? {}) as (keyof EpochRow)[];

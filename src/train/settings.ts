@@ -116,9 +116,8 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   checkArguments('train', { model, sets: given }, { model: MODEL, sets: SETS });
   const { batchSize = 128, microBatchSize, seed = 0, ema, patience, signal } = options;
   const { onNote, onProgress, onStep, onEpoch } = options;
-  for (const [name, set] of Object.entries(given)) {
-    checkArguments('train', { [name]: set }, { [name]: name === 'trainSet' ? EXAMPLES : optional(EXAMPLES) });
-  }
+  const held = optional(EXAMPLES);
+  checkArguments('train', given, { trainSet: EXAMPLES, testSet: held, validationSet: held });
   const epochs = wholeNumber('train', 'epochs', options.epochs ?? 10);
   wholeNumber('train', 'batchSize', batchSize);
   if (microBatchSize !== undefined) wholeNumber('train', 'microBatchSize', microBatchSize);

@@ -9,6 +9,8 @@ import { printable, WeightFileError } from './formats/error.js';
 import { safetensorsHeader } from './formats/safetensors.js';
 import { readWeight } from './layout/readWeight.js';
 
+export { WEIGHT_FILE_OPTIONS };
+
 const TENSORS: Kind = {
   allowed: 'an object with { shape, data } for each name',
   holds: (value) =>

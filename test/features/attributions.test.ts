@@ -1,4 +1,4 @@
-import { memory, slice, type Tensor4D, tensor4d, tidy, transpose } from '@tensorflow/tfjs-core';
+import { slice, type Tensor4D, tensor4d, tidy, transpose } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   type ExplainMethod,
@@ -11,6 +11,7 @@ import { fromWeights, PUBLISHED } from '../../src/weights/index.js';
 import attributions from '../fixtures/attributions.json';
 import { useAnyBackend } from '../support/backends.js';
 import { fixturePath, noiseImages, readExpected } from '../support/fixtures.js';
+import { leavingNothing } from '../support/leavingNothing.js';
 import { relativeError } from '../weights/files.js';
 
 const { preprocessing } = PUBLISHED['torchvision/vgg16'];
@@ -37,14 +38,6 @@ const unpacked = (text: string) =>
 const TOLERANCE = 5e-5;
 
 const sumOf = (values: Float32Array) => values.reduce((a, b) => a + b, 0);
-
-/** Computes something, and checks that no tensor stays behind. */
-async function leavingNothing<T>(compute: () => Promise<T>): Promise<T> {
-  const before = memory().numTensors;
-  const result = await compute();
-  expect(memory().numTensors).toBe(before);
-  return result;
-}
 
 describe('the formulas of others', () => {
   // tfjs's own cpu backend would take a minute.

@@ -17,6 +17,7 @@ import { PUBLISHED } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 import { noise } from '../support/bytes.js';
 import { noiseImages } from '../support/fixtures.js';
+import { leavingNothing } from '../support/leavingNothing.js';
 import { relativeError } from '../weights/files.js';
 
 const { preprocessing } = PUBLISHED['torchvision/vgg16'];
@@ -33,15 +34,8 @@ const image = (): Tensor4D => {
   const { data, shape } = noiseImages([1, 32, 32, 3], 4);
   return tensor4d(data, shape as Shape);
 };
-const sumOf = (values: Float32Array) => values.reduce((a, b) => a + b, 0);
 
-/** Computes something, and checks that no tensor stays behind. */
-async function leavingNothing<T>(compute: () => Promise<T>): Promise<T> {
-  const before = memory().numTensors;
-  const result = await compute();
-  expect(memory().numTensors).toBe(before);
-  return result;
-}
+const sumOf = (values: Float32Array) => values.reduce((a, b) => a + b, 0);
 
 describe('explain', () => {
   let model: LayersModel;

@@ -1,4 +1,4 @@
-import { dispose, memory, type Tensor, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { dispose, memory, type Tensor, tensor1d, tensor2d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { input, layers, model as modelOf, type SymbolicTensor, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { epochSeed } from '../../src/base/random.js';
@@ -110,6 +110,25 @@ describe('train', () => {
   ])('refuses %s before the first step', async (_, options, message) => {
     const onStep = () => expect.unreachable();
     await expect(run({ onStep, ...options })).rejects.toThrow(`train: ${message}`);
+  });
+
+  test('takes sets with what else imageFolder returns', async () => {
+    const beside = { classNames: ['a'], problems: [] };
+    const { epochs } = await train(build(), { trainSet: images, ...beside }, { epochs: 1 });
+    expect(epochs).toHaveLength(1);
+  });
+
+  test('a batch without labels is refused, and freed', async () => {
+    const model = build();
+    const before = memory().numTensors;
+    const set = {
+      ...{ length: 8, shape: [4, 4, 1] },
+      *batches() {
+        yield { xs: zeros([8, 4, 4, 1]) };
+      },
+    };
+    await expect(run({}, set as unknown as Examples, model)).rejects.toThrow('return batches { xs, ys }');
+    expect(memory().numTensors).toBe(before);
   });
 
   test('a callback that fails leaves no tensor', async () => {

@@ -25,6 +25,7 @@ import {
   type Source,
   type WeightFileOptions,
 } from '../../weights/index.js';
+import { WEIGHT_FILE_OPTIONS } from '../../weights/tensors.js';
 import { featureExtractor } from '../taps/featureExtractor.js';
 import { sameShape } from './differences.js';
 import { imageFeatures } from './imageFeatures.js';
@@ -134,15 +135,7 @@ export async function readLpipsCalibration(
   options: WeightFileOptions = {},
 ): Promise<Float32Array[]> {
   checkArguments('readLpipsCalibration', { source }, { source: SOURCE });
-  optionsOf('readLpipsCalibration', options, {
-    shards: 1,
-    key: 1,
-    rename: 1,
-    fetch: 1,
-    signal: 1,
-    onProgress: 1,
-    maxBytes: 1,
-  });
+  optionsOf('readLpipsCalibration', options, WEIGHT_FILE_OPTIONS);
 
   const tensors = await readTensors(source, options);
   return LAYERS.map((_, i) => {
