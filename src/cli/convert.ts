@@ -10,8 +10,8 @@ import {
   type WeightContainer,
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
-import { PREPROCESSINGS, type PreprocessingName, preprocessingOption } from './network.js';
 import { WEIGHT_FILES_HELP } from './options.js';
+import { PREPROCESSINGS, type PreprocessingName, preprocessingOption } from './preprocessings.js';
 import { type BuildingArguments, oneLine, openWeights, withBuilding } from './reading.js';
 
 /** The formats that `convert` writes, each with the extension that selects it without `--to`. */

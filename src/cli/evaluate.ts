@@ -1,18 +1,17 @@
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Tensor1D, tensor1d } from '@tensorflow/tfjs-core';
 import { Command, Option } from 'commander';
-import type { ImageFileSet, ImageProblem } from 'vgg-blocks/data';
+import type { ImageProblem } from 'vgg-blocks/data';
 import { LABELS } from 'vgg-blocks/imagenet';
-import type { Preprocessing } from 'vgg-blocks/images';
-import { countBar, imageFolder, writeFileAtomic } from 'vgg-blocks/node';
-import { type Batch, confusionChart, type Examples, evaluate } from 'vgg-blocks/train';
-import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
-import { isSetFolder, loadData } from './data.js';
+import { writeFileAtomic } from 'vgg-blocks/node';
+import { confusionChart, type Examples, evaluate } from 'vgg-blocks/train';
+import { isSetFolder } from './data.js';
+import { arraysOf } from './evaluatedArrays.js';
+import { imagesOf, isFolder } from './evaluatedImages.js';
 import { listing, percent } from './finetuned.js';
 import { labelsOf, labelsOption } from './labels.js';
 import { type NetworkArguments, type OpenNetwork, openNetwork, prepared, withNetwork } from './network.js';
 import { numberIn, numeric } from './options.js';
+import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
 import { checkAccuracy } from './runs.js';
 
@@ -57,10 +56,7 @@ async function run(args: EvaluateArguments): Promise<void> {
     args.labels === undefined
       ? (network.classNames ?? (classes === LABELS.length ? LABELS : undefined))
       : await labelsOf('evaluate', args.labels, { ...network, classes });
-  const isImages = isFolder(args.data) && !isSetFolder(args.data);
-  const { examples, problems } = isImages
-    ? await imagesOf(args, network, classes, names)
-    : await arraysOf(args, network, names);
+  const { examples, problems } = await labeled(args, { ...network, classes, names });
   const { confusion, ...measured } = await evaluate(model, examples, { batchSize: args.batch });
   model.dispose();
   if (!Number.isFinite(measured.loss)) {
@@ -99,155 +95,16 @@ async function run(args: EvaluateArguments): Promise<void> {
   checkAccuracy('evaluate:', measured.accuracy, args.minAccuracy);
 }
 
-/** Labeled examples, and the files that could not be read. */
-interface Found {
-  examples: Examples;
-  problems: readonly ImageProblem[];
-}
-
-async function imagesOf(
+/** The labeled examples that `--data` names, and the files of it that could not be read. */
+async function labeled(
   args: EvaluateArguments,
-  network: OpenNetwork,
-  classes: number,
-  names: readonly string[] | undefined,
-): Promise<Found> {
-  const { preprocessing } = prepared('evaluate', args, network);
-  const bar = countBar({ label: 'reading' });
-  const { validationSet, problems } = await imageFolder(heldOut(args.data), {
-    preprocessing,
-    validationFraction: 1,
-    maxBytes: args.memory * 1e6,
-    onProgress: bar.update,
-    onProblem({ reason }) {
-      bar.stop();
-      console.error(reason);
-    },
-  }).finally(bar.stop);
-  const indices = indicesOf(args.data, validationSet.classNames, classes, names);
-  const known = names ?? (isIdentity(indices) ? validationSet.classNames : undefined);
-  return { examples: relabeled(validationSet, indices, known), problems };
-}
-
-/** The folder of held-out images, where a data set is already split: the test images, or else those for validation. */
-function heldOut(folder: string): string {
-  const folders = foldersIn(folder);
-  const withClasses = (part: SetPart) =>
-    folders.find((name) => partOf(name) === part && foldersIn(join(folder, name)).length > 0);
-  const found = withClasses('test') ?? withClasses('validation');
-  if (found !== undefined) return join(folder, found);
-  if (!areParts(folders)) return folder;
-  // Its training images would be measured.
-  throw new Error(
-    `evaluate: no test or validation folder in ${folder} has a folder for each class; pass the folder to measure, e.g. ${join(folder, folders[0]!)}.`,
-  );
-}
-
-function foldersIn(folder: string): string[] {
-  return readdirSync(folder).filter((name) => !isIgnored(name) && isFolder(join(folder, name)));
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
-/** The network's class for each folder: by name, by number, or in order. */
-function indicesOf(
-  data: string,
-  folders: readonly string[],
-  classes: number,
-  names: readonly string[] | undefined,
-): number[] {
-  if (names && folders.every((folder) => names.includes(folder))) {
-    return folders.map((folder) => names.indexOf(folder));
+  network: OpenNetwork & { classes: number; names?: readonly string[] },
+): Promise<{ examples: Examples; problems: readonly ImageProblem[] }> {
+  const { data, memory, preprocessing: named } = args;
+  if (isFolder(data) && !isSetFolder(data)) {
+    const { preprocessing } = prepared('evaluate', args, network);
+    return imagesOf(data, { ...network, preprocessing }, memory * 1e6);
   }
-  const numbers = folders.map(Number);
-  const isNumber = (number: number) => Number.isInteger(number) && number >= 0 && number < classes;
-  const inOrder = folders.map((_, i) => i);
-  if (names === undefined) {
-    if (numbers.every(isNumber)) return numbers;
-    if (folders.length === classes) {
-      console.error('the weights do not name their classes; the folders are taken in alphabetical order.');
-      return inOrder;
-    }
-  } else if (folders.length === classes && folders.every((folder) => /^n\d{8}$/.test(folder))) {
-    // ImageNet's own names of its classes, whose order is that of the weights.
-    return inOrder;
-  }
-  const unknown = folders.find((folder) => !names?.includes(folder))!;
-  const has = names ? `${classes} classes are ${some(names)}` : `${classes} classes have no names`;
-  throw new Error(
-    `evaluate: ${data} has ${folders.length} classes with '${unknown}' among them, but the network's ${has}; rename the folders, or name the classes with --labels.`,
-  );
-}
-
-function some(names: readonly string[]): string {
-  return `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', ...' : ''}`;
-}
-
-function isIdentity(indices: readonly number[]): boolean {
-  return indices.every((index, i) => index === i);
-}
-
-/** A set with other numbers for its classes. */
-function relabeled(
-  set: ImageFileSet,
-  indices: readonly number[],
-  classNames: readonly string[] | undefined,
-): Examples {
-  return {
-    length: set.length,
-    shape: set.shape,
-    ...(classNames && { classNames }),
-    async *batches(options): AsyncGenerator<Batch> {
-      for await (const { xs, ys } of set.batches(options)) {
-        const labels = await ys.data<'int32'>();
-        ys.dispose();
-        yield {
-          xs,
-          ys: tensor1d(
-            labels.map((label) => indices[label]!),
-            'int32',
-          ) as Tensor1D,
-        };
-      }
-    },
-  };
-}
-
-/** Whether a preprocessing leaves pixels from 0 to 1 as they are. */
-function isPlain({ white, mean, std }: Preprocessing): boolean {
-  return white === 1 && mean.every((value) => value === 0) && std.every((value) => value === 1);
-}
-
-async function arraysOf(
-  args: EvaluateArguments,
-  { model, source, preprocessing, classNames }: OpenNetwork,
-  names: readonly string[] | undefined,
-): Promise<Found> {
-  if (args.preprocessing ? args.preprocessing !== 'plain' : preprocessing && !isPlain(preprocessing)) {
-    throw new Error(
-      `evaluate: ${source} normalizes its images, but those of ${args.data} are only scaled from 0 to 1; pass a folder of images.`,
-    );
-  }
-  const { testSet } = await loadData(args.data, 0, (line) => console.error(line));
-  const own = testSet.classNames;
-  const isNumbered = own.every((name, i) => name === String(i));
-  if (
-    classNames &&
-    !isNumbered &&
-    `${classNames}` !== `${own}` &&
-    !classNames.every((name, i) => name === String(i))
-  ) {
-    throw new Error(
-      `evaluate: the network's classes are ${some(classNames)}, but those of ${args.data} are ${some(own)}; use the data that it was trained for.`,
-    );
-  }
-  const [, height, width] = model.inputs[0]!.shape;
-  const examples = height && width ? testSet.resize([height, width]) : testSet;
-  const { length, shape } = examples;
-  const known = isNumbered && names ? names : own;
-  return {
-    examples: { length, shape, classNames: known, batches: (options) => examples.batches(options) },
-    problems: [],
-  };
+  const preprocessing = named ? PREPROCESSINGS[named] : network.preprocessing;
+  return { examples: await arraysOf(data, { ...network, preprocessing }, network.names), problems: [] };
 }

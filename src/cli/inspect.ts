@@ -3,8 +3,8 @@ import { Command } from 'commander';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { inspectWeights, type ModelMetadata, type WeightFileInfo } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
-import { PREPROCESSINGS } from './network.js';
 import { WEIGHT_FILES_HELP } from './options.js';
+import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
 import { isHubName, oneLine, type ReadingArguments, withReading } from './reading.js';
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from 'vgg-blocks/images';
+import type { Preprocessing } from 'vgg-blocks/images';
 import {
   type FromWeightsOptions,
   type HubName,
@@ -15,6 +15,12 @@ import { readFinetuned } from './finetuned.js';
 import { labelsOf } from './labels.js';
 import { shared, WEIGHT_FILES_HELP } from './options.js';
 import {
+  type KnownPreprocessing,
+  type PreprocessingName,
+  preprocessingFor,
+  preprocessingOption,
+} from './preprocessings.js';
+import {
   type BuildingArguments,
   buildingOptions,
   downloadWeights,
@@ -23,15 +29,6 @@ import {
   withBuilding,
 } from './reading.js';
 import { unfinishedRun } from './runDescription.js';
-
-/** The preprocessings that have a name. */
-export const PREPROCESSINGS = {
-  torchvision: PUBLISHED['torchvision/vgg16'].preprocessing,
-  keras: PUBLISHED['keras/vgg16'].preprocessing,
-  plain: PLAIN_PREPROCESSING,
-} satisfies Record<string, Preprocessing>;
-
-export type PreprocessingName = keyof typeof PREPROCESSINGS;
 
 /** The options of {@link withNetwork}. */
 export interface NetworkArguments extends BuildingArguments, BackendArguments {
@@ -66,11 +63,6 @@ export function withNetwork(command: Command): Command {
     .addOption(shared.relaxedSimd());
 }
 
-/** The option that names a preprocessing. */
-export function preprocessingOption(description: string): Option {
-  return new Option('--preprocessing <name>', description).choices(Object.keys(PREPROCESSINGS));
-}
-
 function publishedName(name: string): PublishedName | HubName {
   if (isHubName(name) || Object.hasOwn(PUBLISHED, name)) return name as PublishedName | HubName;
   throw new InvalidArgumentError(`It must be hf:OWNER/NAME or one of ${Object.keys(PUBLISHED).join(', ')}.`);
@@ -90,12 +82,8 @@ export interface ReadyNetwork {
   preprocessing: Preprocessing;
 }
 
-/** A network, with its preprocessing if that is known, or else with the one that is usual for the names in its file. */
-interface Found extends Omit<ReadyNetwork, 'source' | 'preprocessing'> {
-  preprocessing?: Preprocessing;
-  problem?: string;
-  usual?: PreprocessingName;
-}
+/** A network, and what is known of its preprocessing. */
+interface Found extends Omit<ReadyNetwork, 'source' | 'preprocessing'>, KnownPreprocessing {}
 
 /** A network as it is in its file. */
 export interface OpenNetwork extends Found {
@@ -119,13 +107,15 @@ export async function openNetwork(
 
 /** The network with its preprocessing, or, disposed, an error if that is unknown. */
 export function prepared(command: string, args: NetworkArguments, network: OpenNetwork): ReadyNetwork {
-  const { preprocessing: known, problem, usual, source, ...found } = network;
+  const { preprocessing, problem, usual, source, ...found } = network;
   try {
-    const where = `${command}: ${source}`;
-    const { side, isGray } = inputOf(where, found.model.inputs[0]!.shape);
-    const chosen = args.preprocessing ? PREPROCESSINGS[args.preprocessing] : known;
-    if (!chosen) throw unsaid(command, source, problem, isGray ? 'plain' : usual);
-    return { ...found, source, preprocessing: sizedFor(isGray ? grayed(where, chosen) : chosen, side) };
+    const { shape } = found.model.inputs[0]!;
+    const known = { preprocessing, problem, usual };
+    return {
+      ...found,
+      source,
+      preprocessing: preprocessingFor(`${command}: ${source}`, shape, args.preprocessing, known),
+    };
   } catch (error) {
     found.model.dispose();
     throw error;
@@ -139,24 +129,6 @@ export async function loadNetwork(
   options: FromWeightsOptions = {},
 ): Promise<ReadyNetwork> {
   return prepared(command, args, await openNetwork(command, args, options));
-}
-
-/** The error for weights that do not say how images are prepared. Guessing would give wrong predictions without a sign of it. */
-function unsaid(
-  command: string,
-  source: string,
-  problem: string | undefined,
-  usual: PreprocessingName = 'plain',
-): Error {
-  const others = Object.keys(PREPROCESSINGS).filter((name) => name !== usual);
-  const reason = {
-    torchvision: 'usual for tensor names as in PyTorch',
-    keras: 'usual for tensor names as in Keras',
-    plain: 'for networks trained from scratch',
-  }[usual];
-  return new Error(
-    `${command}: ${source}${problem === undefined ? ' does not say how images are prepared for it' : `: ${problem}`}; pass --preprocessing ${usual} (${reason}), ${others.join(' or ')}.`,
-  );
 }
 
 /** Loads a network with a top, and the names of its classes. */
@@ -221,32 +193,4 @@ function outputsOf(model: LayersModel): number | undefined {
   if (!model.layers.some((layer) => layer.getClassName() === 'Dense')) return undefined;
   const [, length, ...more] = model.outputs[0]!.shape as (number | null)[];
   return model.outputs.length === 1 && more.length === 0 ? (length ?? undefined) : undefined;
-}
-
-/** A preprocessing at the input size of a network, if that is fixed; published ones are for 224. */
-export function sizedFor(preprocessing: Preprocessing, side: number | null): Preprocessing {
-  return side ? preprocessingAt(preprocessing, side) : preprocessing;
-}
-
-/** The side of the images that a network takes, null for any, and whether they are gray. */
-function inputOf(where: string, shape: readonly (number | null)[]): { side: number | null; isGray: boolean } {
-  const [, height, width, channels] = shape;
-  if (height !== width || (channels !== 3 && channels !== 1)) {
-    const given = [height, width, channels].map((length) => length ?? 'any').join('x');
-    throw new Error(
-      `${where} takes images of ${given}, but image files are prepared as squares, in color or gray; use a network for those. evaluate measures this one on arrays, such as IDX files.`,
-    );
-  }
-  return { side: height!, isGray: channels === 1 };
-}
-
-/** A preprocessing for a network of gray images; the mean and deviation of colors cannot be those of gray. */
-function grayed(where: string, preprocessing: Preprocessing): Preprocessing {
-  const { mean, std } = preprocessing;
-  if ([mean, std].every((three) => three.every((one) => one === three[0]))) {
-    return { ...preprocessing, channels: 'gray' };
-  }
-  throw new Error(
-    `${where} takes gray images, and this preprocessing is for color; pass --preprocessing plain.`,
-  );
 }

@@ -3,7 +3,7 @@ import { setBackend } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { toInput } from '../../site/src/worker/image.js';
 import { seededRandom } from '../../src/base/random.js';
-import { sizedFor } from '../../src/cli/network.js';
+import { sizedFor } from '../../src/cli/preprocessings.js';
 import { imageFiles } from '../../src/data/index.js';
 import {
   PLAIN_PREPROCESSING,
