@@ -16,7 +16,7 @@ export const NODE_ONLY = [
   'test/data/datasets.test.ts',
   'test/io/{download,read,sibling}.test.ts',
   'test/wasm/{guard,install,isolated,memory,relaxedSimd,shares,threads}.test.ts',
-  'test/webgpu/programNames.test.ts',
+  'test/webgpu/{fewWorkgroups,programNames}.test.ts',
   'test/weights/{hub,loadPath,pretrained,recognize,roundTrip,shards}.test.ts',
 ];
 
@@ -34,9 +34,8 @@ export const WITHOUT_BACKEND = [
  * many forward passes. Other tests take such steps and passes.
  */
 const SLOW_ON_GPU = [
-  'test/features/anyModel.test.ts',
-  'test/train/{checkpoint,diagnose,options}.test.ts',
-  'test/features/{attributions,explainMethods}.test.ts',
+  'test/train/{checkpoint,diagnose,options,trainInParts}.test.ts',
+  'test/features/{anyModel,attributions,cacheFeatures,explainMethods,freeze}.test.ts',
 ];
 
 const node: TestProjectInlineConfiguration = {
