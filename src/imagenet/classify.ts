@@ -12,7 +12,8 @@ import {
 } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
-import { type ImageInput, type Preprocessing, preprocess } from '../images/index.js';
+import type { ImageInput, Preprocessing } from '../images/index.js';
+import { preprocessed } from '../images/preprocess.js';
 import { depthOf } from '../images/preprocessing.js';
 import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
@@ -129,7 +130,7 @@ export async function classify(
   const kind = classifierOutputs('classify', graph);
   const used = preprocessingFor('classify', model, preprocessing);
   checkImageShape('classify', graph, [used.crop, used.crop, depthOf(used)]);
-  const x = await preprocess(image, used);
+  const x = await preprocessed('classify', image, used);
   let y: Tensor | undefined;
   try {
     y = tidy(() => probabilitiesOf(model.predict(x) as Tensor, kind));

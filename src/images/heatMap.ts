@@ -1,3 +1,5 @@
+import { checkArguments, HEAT_MAP, NUMBERS } from '../base/arguments.js';
+import { fail, wholeNumber } from '../base/check.js';
 import type { Region } from './geometry.js';
 
 /** How much each position of an image matters to a class. */
@@ -12,12 +14,27 @@ export interface HeatMap {
   region?: Region;
 }
 
+/** Throws unless a map has a number for each of its positions. */
+export function checkHeatMap(where: string, map: HeatMap): void {
+  checkArguments(where, { map }, { map: HEAT_MAP });
+  const { values, width, height } = map;
+  checkArguments(where, { 'map.values': values }, { 'map.values': NUMBERS });
+  wholeNumber(where, 'map.width', width);
+  wholeNumber(where, 'map.height', height);
+  if (values.length !== width * height) {
+    fail(
+      where,
+      `the map has ${values.length} values, but its size is ${width}x${height}; pass one value for each position.`,
+    );
+  }
+}
+
 /**
  * Scales values to levels from 0 to 1, where the quantile `clip` (the maximum for 1) and everything above it become 1. Zeros
  * stay zeros; NaN and infinity become 0.
  */
 function levelsOf(values: Float32Array, clip: number): Float32Array {
-  const numbers = values.map((value) => (Number.isFinite(value) ? value : 0));
+  const numbers = Float32Array.from(values, (value) => (Number.isFinite(value) ? value : 0));
   const full =
     clip === 1
       ? numbers.reduce((a, b) => Math.max(a, b), 0)
@@ -29,10 +46,19 @@ function levelsOf(values: Float32Array, clip: number): Float32Array {
 export function enlarged(
   map: HeatMap,
   clip: number,
+  size: { width: number; height: number },
+  region: Region,
+): Float32Array {
+  return interpolated({ ...map, values: levelsOf(map.values, clip) }, size, region);
+}
+
+/** The numbers of a heat map, enlarged bilinearly to `width` x `height` pixels; -1 outside `region`. */
+export function interpolated(
+  map: Pick<HeatMap, 'values' | 'width' | 'height'>,
   { width, height }: { width: number; height: number },
   region: Region,
 ): Float32Array {
-  const levels = levelsOf(map.values, clip);
+  const { values } = map;
   const columns = samplesOf(width, region.left, region.width, map.width);
   const rows = samplesOf(height, region.top, region.height, map.height);
   const pixels = new Float32Array(width * height).fill(-1);
@@ -42,7 +68,7 @@ export function enlarged(
       const [left, right, across] = [columns.first[x]!, columns.second[x]!, columns.weight[x]!];
       if (above < 0 || left < 0) continue;
       const inRow = (row: number) =>
-        levels[row * map.width + left]! * (1 - across) + levels[row * map.width + right]! * across;
+        values[row * map.width + left]! * (1 - across) + values[row * map.width + right]! * across;
       pixels[to] = inRow(above) * (1 - down) + inRow(below) * down;
     }
   }

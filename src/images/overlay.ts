@@ -1,8 +1,8 @@
-import { checkArguments, HEAT_MAP, optionsOf } from '../base/arguments.js';
-import { fail, keyOf, wholeNumber } from '../base/check.js';
+import { optionsOf } from '../base/arguments.js';
+import { fail, keyOf, MAX_SIDE, wholeNumber } from '../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored, colorTable } from './colorMap.js';
 import { fittedSize } from './geometry.js';
-import { enlarged, type HeatMap } from './heatMap.js';
+import { checkHeatMap, enlarged, type HeatMap } from './heatMap.js';
 import { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
 import { resizeBilinear } from './resize.js';
 
@@ -42,7 +42,7 @@ export async function overlay(
   map: HeatMap,
   options: OverlayOptions = {},
 ): Promise<RawImage> {
-  checkArguments('overlay', { map }, { map: HEAT_MAP });
+  checkHeatMap('overlay', map);
   const {
     colorMap = 'turbo',
     opacity = 0.5,
@@ -50,7 +50,7 @@ export async function overlay(
     maxSide,
   } = optionsOf('overlay', options, { colorMap: 1, opacity: 1, maxSide: 1, clip: 1 });
 
-  checkHeat('overlay', map, colorMap, clip);
+  checkHeat('overlay', colorMap, clip);
   if (!(opacity >= 0 && opacity <= 1)) fail('overlay', `opacity is ${opacity}; it must be from 0 to 1.`);
   const whole = await toRgb(image, 'overlay');
   const shown = fitted(whole, maxSide);
@@ -82,7 +82,7 @@ export function heatMapImage(
   map: HeatMap,
   options: HeatOptions & { width?: number; height?: number } = {},
 ): RawImage {
-  checkArguments('heatMapImage', { map }, { map: HEAT_MAP });
+  checkHeatMap('heatMapImage', map);
   const {
     colorMap = 'inferno',
     clip = 1,
@@ -90,27 +90,16 @@ export function heatMapImage(
     height = map.height,
   } = optionsOf('heatMapImage', options, { colorMap: 1, clip: 1, width: 1, height: 1 });
 
-  checkHeat('heatMapImage', map, colorMap, clip);
-  wholeNumber('heatMapImage', 'width', width);
-  wholeNumber('heatMapImage', 'height', height);
+  checkHeat('heatMapImage', colorMap, clip);
+  wholeNumber('heatMapImage', 'width', width, 1, MAX_SIDE);
+  wholeNumber('heatMapImage', 'height', height, 1, MAX_SIDE);
   const levels = enlarged(map, clip, { width, height }, { left: 0, top: 0, width, height });
   return { data: colored(levels, colorMap), width, height };
 }
 
-function checkHeat(
-  where: string,
-  { values, width, height }: HeatMap,
-  colorMap: ColorMap,
-  clip: number,
-): void {
+function checkHeat(where: string, colorMap: ColorMap, clip: number): void {
   keyOf(where, 'colorMap', colorMap, COLOR_TABLES);
   if (!(clip > 0 && clip <= 1)) fail(where, `clip is ${clip}; it must be above 0 and at most 1.`);
-  if (values.length !== width * height) {
-    fail(
-      where,
-      `the map has ${values.length} values, but its size is ${width}x${height}; pass one value for each position.`,
-    );
-  }
 }
 
 function fitted(image: RgbImage, maxSide: number | undefined): RgbImage {

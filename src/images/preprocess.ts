@@ -20,11 +20,20 @@ import { resizeNearest, resizeRegion } from './resize.js';
  * const { model, published } = await fromPretrained('torchvision/vgg16');
  * const x = await preprocess(imageElement, published.preprocessing); // [1, 224, 224, 3]
  */
-export async function preprocess(
+export function preprocess(
   images: ImageInput | readonly ImageInput[],
   preprocessing: Preprocessing,
 ): Promise<Tensor4D> {
-  preprocessingArgument('preprocess', preprocessing);
+  return preprocessed('preprocess', images, preprocessing);
+}
+
+/** As `preprocess`, for the function that error messages name. */
+export async function preprocessed(
+  where: string,
+  images: ImageInput | readonly ImageInput[],
+  preprocessing: Preprocessing,
+): Promise<Tensor4D> {
+  preprocessingArgument(where, preprocessing);
   const all = Array.isArray(images) ? (images as readonly ImageInput[]) : [images as ImageInput];
   const { crop } = preprocessing;
   const depth = depthOf(preprocessing);
@@ -32,7 +41,7 @@ export async function preprocess(
   const values = new Float32Array(all.length * size);
   const normalize = normalizer(preprocessing);
   for (const [i, image] of all.entries()) {
-    const { data } = croppedCenter(await toRgb(image, 'preprocess'), preprocessing);
+    const { data } = croppedCenter(await toRgb(image, where), preprocessing);
     normalize(data, values.subarray(i * size, (i + 1) * size));
   }
   return tensor4d(values, [all.length, crop, crop, depth]);

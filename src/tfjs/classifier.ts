@@ -6,10 +6,20 @@ import type { Call, Graph } from './graph.js';
 /** The layers that may stand between the logits and a classifier's outputs. */
 const BEHIND_LOGITS = ['Softmax', 'Activation', 'Flatten', 'Reshape', 'Dropout'];
 
+/** The classes of layers that are activations, as tfjs names those. */
+const ACTIVATIONS: Readonly<Record<string, string>> = {
+  Softmax: 'softmax',
+  ReLU: 'relu',
+  LeakyReLU: 'leakyReLU',
+  PReLU: 'prelu',
+  ELU: 'elu',
+  ThresholdedReLU: 'thresholdedReLU',
+};
+
 /** The activation of a layer: the layer itself or one that is part of it. */
 export function activationOf({ layer }: Call): string {
-  if (layer.getClassName() === 'Softmax') return 'softmax';
-  if (layer.getClassName() === 'ReLU') return 'relu';
+  const own = ACTIVATIONS[layer.getClassName()];
+  if (own) return own;
   return (layer.getConfig().activation as string | null | undefined) ?? 'linear';
 }
 
@@ -37,7 +47,7 @@ export function outputActivations(graph: Graph): string[] {
 /** The layers that combine outputs, of one network or of several. */
 const COMBINING = [
   ...BEHIND_LOGITS,
-  ...['Average', 'Add', 'Maximum', 'Concatenate'],
+  ...['Average', 'Add', 'Maximum', 'Minimum', 'Concatenate', 'Rescaling', 'Permute'],
   ...['GlobalAveragePooling2D', 'AveragePooling2D', 'GlobalMaxPooling2D', 'MaxPooling2D'],
 ];
 
@@ -58,15 +68,15 @@ export interface ClassifierOutputs {
   outputs: number;
   /** That of the outputs, or two for a single output, which is the logit or the probability of class 1. */
   classes: number;
-  /** What makes probabilities of the logits; undefined where the outputs are logits. */
+  /** What makes probabilities of the logits; undefined where the outputs are logits or their log softmax. */
   activation: 'softmax' | 'sigmoid' | undefined;
 }
 
 /**
  * What a classifier returns, by its last layers.
  *
- * @throws RangeError when the model has several outputs, or its output is not `[batch, classes]`, always 1, or combined of
- *   probabilities.
+ * @throws RangeError when the model has several outputs, or its output is not `[batch, classes]`, always 1, combined of
+ *   probabilities, or behind another activation.
  */
 export function classifierOutputs(where: string, graph: Graph): ClassifierOutputs {
   const [output, ...others] = graph.model.outputs;
@@ -83,7 +93,8 @@ export function classifierOutputs(where: string, graph: Graph): ClassifierOutput
       `the model's output is [batch, ${shapeText(output!.shape.slice(1), ', ')}], not [batch, classes]; build it with its top or with pooling and a dense layer.`,
     );
   }
-  const [last] = outputActivations(graph);
+  const end = lastCalls(graph).find((call) => activationOf(call) !== 'linear');
+  const last = end && activationOf(end);
   const activation = last === 'softmax' || last === 'sigmoid' ? last : undefined;
   const combined = activation ? undefined : combinedProbabilities(graph.outputs[0]!.call);
   if (combined) {
@@ -92,10 +103,16 @@ export function classifierOutputs(where: string, graph: Graph): ClassifierOutput
       `the model's output is combined of probabilities, those of ${combined.layer.name}, and is neither logits nor their softmax; build the model from the logits, or pass what its predict returns to decodePredictions with outputs: 'probabilities'.`,
     );
   }
-  if (outputs === 1 && activation === 'softmax') {
+  if (end && !activation && last !== 'logSoftmax') {
     fail(
       where,
-      'the model ends in a softmax over one output, which is always 1; use a sigmoid, or an output for each class.',
+      `the model ends in a ${last} (layer ${end.layer.name}), so that its outputs are neither logits nor probabilities; end it in a softmax, a sigmoid or no activation.`,
+    );
+  }
+  if (outputs === 1 && /softmax/i.test(last ?? '')) {
+    fail(
+      where,
+      'the model ends in a softmax over one output, which is always the same; use a sigmoid, or an output for each class.',
     );
   }
   return { outputs, classes: outputs === 1 ? 2 : outputs, activation };

@@ -24,21 +24,36 @@ export interface EvaluateOptions {
  * const { loss, accuracy, confusion } = await evaluate(model, testSet);
  * confusion.classes; // [{ name: 'T-shirt', examples: 1000, recall: 0.87, precision: 0.84, f1: 0.855 }, ...]
  */
-export async function evaluate(
+export function evaluate(
   model: LayersModel,
   examples: Examples,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  checkArguments('evaluate', { model, examples }, { model: MODEL, examples: EXAMPLES });
-  optionsOf('evaluate', options, { batchSize: 1, signal: 1 });
+  return evaluated('evaluate', model, examples, 'test', options);
+}
 
-  checkExamples('evaluate', model, examples, 'test');
-  const objective = objectiveOf('evaluate', model);
+/**
+ * As `evaluate`, for the function that error messages name.
+ *
+ * @param which what messages call the examples.
+ */
+export async function evaluated(
+  where: string,
+  model: LayersModel,
+  examples: Examples,
+  which: string,
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  checkArguments(where, { model, examples }, { model: MODEL, examples: EXAMPLES });
+  optionsOf(where, options, { batchSize: 1, signal: 1 });
+
+  checkExamples(where, model, examples, which);
+  const objective = objectiveOf(where, model);
   const metrics = new Metrics(objective.classes, examples.classNames);
-  await eachBatch('evaluate', examples, 'test', objective.classes, options, async ({ xs, ys }) => {
+  await eachBatch(where, examples, which, objective.classes, options, async ({ xs, ys }) => {
     if (ys.rank !== 1) {
       fail(
-        'evaluate',
+        where,
         'the examples have a probability for each class, as mixed images do; pass examples with one class each.',
       );
     }

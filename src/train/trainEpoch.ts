@@ -1,5 +1,5 @@
 import { diagnose } from './diagnose.js';
-import { evaluate } from './evaluate.js';
+import { evaluated } from './evaluate.js';
 import type { Examples } from './examples.js';
 import type { EpochRow, History } from './history.js';
 import { trainBatches } from './trainBatches.js';
@@ -41,14 +41,15 @@ export async function trainEpoch(training: Training): Promise<void> {
 async function measure(row: EpochRow, { run, settings }: Training): Promise<History['ended']> {
   const { model, microBatchSize: batchSize } = run;
   const { sets, signal } = settings;
-  const measured = (set: Examples) => evaluate(model, set, { batchSize, signal });
+  const measured = (set: Examples, which: string) =>
+    evaluated('train', model, set, which, { batchSize, signal });
   try {
     if (sets.testSet) {
-      const { loss, accuracy } = await measured(sets.testSet);
+      const { loss, accuracy } = await measured(sets.testSet, 'test');
       Object.assign(row, { testLoss: loss, testAccuracy: accuracy });
     }
     if (sets.validationSet) {
-      const { loss, accuracy } = await measured(sets.validationSet);
+      const { loss, accuracy } = await measured(sets.validationSet, 'validation');
       Object.assign(row, { validationLoss: loss, validationAccuracy: accuracy });
     }
     return 'finished';

@@ -433,6 +433,23 @@ describe('what a model returns', () => {
     for (const one of [plain, model, x]) one.dispose();
   });
 
+  test('a log softmax is taken off like a softmax', async () => {
+    const [plain, model] = [
+      ending(3),
+      ending(3, layers.activation({ activation: 'logSoftmax' as 'softmax' })),
+    ];
+    model.setWeights(plain.getWeights());
+    const options = { preprocessing: prepared, labels: ['a', 'b', 'c'] };
+    const x = await preprocess(image, prepared);
+    const wanted = await classify(plain, image, options);
+    for (const [i, one] of (await classify(model, image, options)).entries())
+      expect(one.probability).toBeCloseTo(wanted[i]!.probability, 5);
+    const [map, other] = [await saliency(plain, x), await saliency(model, x)];
+    expect(Math.max(...map.values)).toBeGreaterThan(0);
+    for (const [i, value] of other.values.entries()) expect(value).toBeCloseTo(map.values[i]!, 5);
+    for (const one of [plain, model, x]) one.dispose();
+  });
+
   test.each([
     [
       'two outputs',
@@ -457,7 +474,7 @@ describe('what a model returns', () => {
     [
       'a softmax over one output',
       () => ending(1, layers.softmax()),
-      'the model ends in a softmax over one output, which is always 1',
+      'the model ends in a softmax over one output, which is always the same',
     ],
     [
       'the mean of two softmaxes',
@@ -479,6 +496,26 @@ describe('what a model returns', () => {
           ],
         }),
       "the model's output is combined of probabilities, those of one,",
+    ],
+    [
+      'outputs behind a ReLU, which are neither logits nor probabilities,',
+      () => ending(3, layers.reLU({ name: 'end' }), layers.dropout({ rate: 0.5 })),
+      'the model ends in a relu (layer end), so that its outputs are neither logits nor probabilities; end it in a softmax,',
+    ],
+    [
+      'outputs behind a leaky ReLU',
+      () => ending(3, layers.leakyReLU({ name: 'end' })),
+      'the model ends in a leakyReLU (layer end)',
+    ],
+    [
+      'outputs from 0 to 1 that are not a sigmoid',
+      () => ending(1, layers.activation({ activation: 'hardSigmoid', name: 'end' })),
+      'the model ends in a hardSigmoid (layer end)',
+    ],
+    [
+      'scaled probabilities',
+      () => ending(3, layers.softmax(), layers.rescaling({ scale: 100 })),
+      "the model's output is combined of probabilities",
     ],
     [
       'feature maps',

@@ -169,6 +169,8 @@ describe('explain', () => {
         { method: 'integrated-gradients', baseline: flat as never },
         "explain: baseline has shape [3]; pass a tensor of the image's, [1,32,32,3].",
       ],
+      [{ method: 'saliency', classIndex: 10 }, 'explain: classIndex is 10'],
+      [{ method: 'smoothgrad', samples: 0 }, 'explain: samples is 0'],
       [{ method: 'occlusion', window: 33 }, 'explain: window is 33 and stride 17 for an image of 32x32'],
       [{ method: 'occlusion', window: 4, stride: 5 }, 'explain: window is 4 and stride 5'],
     ];
@@ -193,6 +195,30 @@ describe('faithfulness', () => {
     const [good, bad] = [await faithfulness(model, x, map), await faithfulness(model, x, worst)];
     expect(good.deletion.area).toBeLessThan(bad.deletion.area);
     expect(good.insertion.area).toBeGreaterThan(bad.insertion.area);
+    for (const one of [model, x]) one.dispose();
+  });
+
+  test('ranks what is negative in a coarse map, and refuses maps of other numbers', async () => {
+    const [model, x] = [tiny(), image()];
+    const map = (values: number[], width: number, height: number) => ({
+      values: Float32Array.from(values),
+      width,
+      height,
+      classIndex: 1,
+    });
+    const measured = (coarse: ReturnType<typeof map>) => faithfulness(model, x, coarse, { steps: 2 });
+    expect(await measured(map([-2, -1], 2, 1))).toEqual(await measured(map([1, 2], 2, 1)));
+    const before = memory().numTensors;
+    const refused: [unknown, string][] = [
+      [map([1, Number.NaN], 2, 1), 'the map has the value NaN; pass finite numbers'],
+      [map([1, 2], 2, 2), 'the map has 2 values, but its size is 2x2'],
+      [map([], 0, 0), 'map.width is 0; it must be a whole number of at least 1.'],
+      [{ ...map([1], 1, 1), values: null }, 'map.values is null; it must be a list of numbers.'],
+      [{ ...map([1], 1, 1), classIndex: 10 }, 'classIndex is 10; the model has 10 classes'],
+    ];
+    for (const [wrong, sentence] of refused)
+      await expect(faithfulness(model, x, wrong as never)).rejects.toThrow(`faithfulness: ${sentence}`);
+    expect(memory().numTensors).toBe(before);
     for (const one of [model, x]) one.dispose();
   });
 

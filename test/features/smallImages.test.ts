@@ -58,9 +58,9 @@ const LPIPS_LAYERS = ['relu1_2', 'relu2_2', 'relu3_3', 'relu4_3', 'relu5_3'];
 test.each<[string, () => Promise<unknown>]>([
   ['featureExtractor', () => withTensor((x) => featureExtractor(model, 'pool4').predict(x) as Tensor)],
   ['featureExtractor', async () => featureExtractor(model, 'pool4', { inputShape: [SIDE, SIDE, 3] })],
-  ['featureExtractor', () => withTensor((x) => splitModel(model, 'block4').lower.predict(x) as Tensor)],
+  ['splitModel', () => withTensor((x) => splitModel(model, 'block4').lower.predict(x) as Tensor)],
   ['embed', () => embed(model, [image], { preprocessing })],
-  ['embed', () => imageSimilarity(model, [image, image], { preprocessing })],
+  ['imageSimilarity', () => imageSimilarity(model, [image, image], { preprocessing })],
   ['cacheFeatures', () => cacheFeatures(splitModel(model, 'block5').lower, examples)],
   ['perceptualLoss', () => withTensor((x) => perceptualLoss(model, ['relu1_1', 'pool4'])(x, x))],
   [

@@ -249,7 +249,7 @@ describe('one output', () => {
 
   test.each([
     ['sigmoid', 3, 'the model ends in a sigmoid over 3 outputs'],
-    ['softmax', 1, 'the model ends in a softmax over one output, which is always 1'],
+    ['softmax', 1, 'the model ends in a softmax over one output, which is always the same'],
   ] as const)('a %s over %i is refused', (activation, units, message) => {
     const model = sequential({ layers: [layers.dense({ units, inputShape: [1], activation })] });
     expect(() => objectiveOf('train', model)).toThrow(`train: ${message}`);

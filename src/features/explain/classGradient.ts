@@ -2,7 +2,8 @@ import { concat, grad, keep, max, neg, slice, sum, type Tensor, type Tensor4D } 
 import { fail } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
-import { type ImageInput, type Preprocessing, preprocess, toRgb, visibleRegion } from '../../images/index.js';
+import { type ImageInput, type Preprocessing, toRgb, visibleRegion } from '../../images/index.js';
+import { preprocessed } from '../../images/preprocess.js';
 import { depthOf, preprocessingArgument } from '../../images/preprocessing.js';
 import type { Graph } from '../../tfjs/graph.js';
 import { checkImageShape, checkImageSize } from '../../tfjs/imageSize.js';
@@ -51,7 +52,7 @@ export async function prepareInput(
     preprocessingArgument(where, preprocessing);
     checkImageShape(where, graph, [preprocessing.crop, preprocessing.crop, depthOf(preprocessing)]);
     const pixels = await toRgb(image, where);
-    const x = await preprocess(pixels, preprocessing);
+    const x = await preprocessed(where, pixels, preprocessing);
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
   const shape = typeof image === 'object' && 'shape' in image ? image.shape : undefined;

@@ -19,7 +19,7 @@ import { layerMap } from './gradCam.js';
 import { guidedLogits } from './guided.js';
 import { type IntegratedGradientsOptions, integratedGradients } from './integratedGradients.js';
 import { type OcclusionOptions, occlusion } from './occlusion.js';
-import { type SaliencyOptions, saliency } from './saliency.js';
+import { type SaliencyOptions, saliencyMap } from './saliency.js';
 import { numbersOf, type Subject, subjectOf } from './subject.js';
 
 /** Options of {@link explain}. Besides `classIndex` and `preprocessing`, each belongs to some methods, and others refuse it. */
@@ -72,6 +72,13 @@ const ofPixels = (
   },
 });
 
+/** A method that averages gradients over noisy copies of the image. */
+const ofSamples = (options: Method['options'], byDefault: number): Method => ({
+  options,
+  run: (model, image, { samples = byDefault, ...given }) =>
+    saliencyMap('explain', model, image, { samples, ...given }),
+});
+
 const METHODS = {
   gradcam: cam(gradCamMap),
   'gradcam++': cam(gradCamPlusPlusMap),
@@ -90,11 +97,8 @@ const METHODS = {
       }
     },
   },
-  saliency: { options: [], run: saliency },
-  smoothgrad: {
-    options: ['samples', 'noise', 'seed'],
-    run: (model, image, { samples = 25, ...options }) => saliency(model, image, { samples, ...options }),
-  },
+  saliency: ofSamples([], 1),
+  smoothgrad: ofSamples(['samples', 'noise', 'seed'], 25),
   'integrated-gradients': ofPixels(['steps', 'baseline', 'batchSize', 'onProgress'], (subject, options) =>
     withBaseline(subject, options, (baseline) => integratedGradients(subject, baseline, options)),
   ),

@@ -10,11 +10,11 @@ import {
   zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, HEAT_MAP, MODEL } from '../../base/arguments.js';
-import { wholeNumber } from '../../base/check.js';
+import { checkArguments, MODEL } from '../../base/arguments.js';
+import { fail, wholeNumber } from '../../base/check.js';
 import { owning } from '../../base/owning.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
-import { enlarged, type HeatMap } from '../../images/heatMap.js';
+import { checkHeatMap, type HeatMap, interpolated } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { type BatchOptions, ofVersions } from './batches.js';
 import type { ClassOptions } from './classGradient.js';
@@ -43,7 +43,7 @@ export interface FaithfulnessCurve {
  *
  * @param image the image that the map was computed from, with `preprocessing`; or a preprocessed tensor.
  * @param map of `explain`, enlarged bilinearly to the network's input. Of equal pixels, the first by rows counts as more important.
- * @throws RangeError like `explain`, and when `steps` is out of range.
+ * @throws RangeError like `explain`, and when `steps` is out of range or the map's numbers are not finite or not as many as its size says.
  * @example
  * const map = await explain(model, image, { ...published, method: 'layercam' });
  * const { deletion, insertion } = await faithfulness(model, image, map, published);
@@ -54,17 +54,23 @@ export async function faithfulness(
   map: HeatMap,
   given: FaithfulnessOptions = {},
 ): Promise<{ deletion: FaithfulnessCurve; insertion: FaithfulnessCurve }> {
-  checkArguments('faithfulness', { model, map }, { model: MODEL, map: HEAT_MAP });
+  const where = 'faithfulness';
+  checkArguments(where, { model }, { model: MODEL });
+  checkHeatMap(where, map);
   const {
     steps = 50,
     preprocessing,
     ...options
-  } = publishedOptionsOf('faithfulness', given, { steps: 1, preprocessing: 1, batchSize: 1, onProgress: 1 });
-  wholeNumber('faithfulness', 'steps', steps);
+  } = publishedOptionsOf(where, given, { steps: 1, preprocessing: 1, batchSize: 1, onProgress: 1 });
+  wholeNumber(where, 'steps', steps);
+  const stray = map.values.find((value) => !Number.isFinite(value));
+  if (stray !== undefined) {
+    fail(where, `the map has the value ${stray}; pass finite numbers, which say which pixels matter more.`);
+  }
   const { classIndex } = map;
   return owning(async (own) => {
     const free = (one: { dispose(): void }) => one.dispose();
-    const subject = own(await subjectOf('faithfulness', model, image, { classIndex, preprocessing }), free);
+    const subject = own(await subjectOf(where, model, image, { classIndex, preprocessing }), free);
     const empty = own(zerosLike(subject.x), free);
     const blurred = own(
       tidy(() => blur(subject.x)),
@@ -84,7 +90,7 @@ function ranksOf(map: HeatMap, { x }: Subject): Uint32Array {
   const isWhole = map.width === width && map.height === height;
   const values = isWhole
     ? map.values
-    : enlarged(map, 1, { width, height }, { left: 0, top: 0, width, height });
+    : interpolated(map, { width, height }, { left: 0, top: 0, width, height });
   const order = Array.from(values, (_, pixel) => pixel).sort((a, b) => values[b]! - values[a]! || a - b);
   const ranks = new Uint32Array(order.length);
   order.forEach((pixel, rank) => {

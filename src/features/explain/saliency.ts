@@ -14,7 +14,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
-import { checkSeed, fail, wholeNumber } from '../../base/check.js';
+import { checkSeed, numberThat, wholeNumber } from '../../base/check.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
@@ -45,19 +45,29 @@ export interface SaliencyOptions extends ClassOptions {
  * @throws RangeError like `gradCam`, and when `samples`, `noise` or `seed` is out of range.
  * @example const map = await saliency(model, image, { ...published, samples: 25 });
  */
-export async function saliency(
+export function saliency(
   model: LayersModel,
   image: ImageInput | Tensor4D,
   options: SaliencyOptions = {},
 ): Promise<HeatMap> {
-  checkArguments('saliency', { model }, { model: MODEL });
+  return saliencyMap('saliency', model, image, options);
+}
+
+/** As `saliency`, for the function that error messages name. */
+export async function saliencyMap(
+  where: string,
+  model: LayersModel,
+  image: ImageInput | Tensor4D,
+  options: SaliencyOptions,
+): Promise<HeatMap> {
+  checkArguments(where, { model }, { model: MODEL });
   const {
     classIndex,
     preprocessing,
     samples = 1,
     noise = 0.15,
     seed = 0,
-  } = publishedOptionsOf('saliency', options, {
+  } = publishedOptionsOf(where, options, {
     samples: 1,
     noise: 1,
     seed: 1,
@@ -65,20 +75,20 @@ export async function saliency(
     preprocessing: 1,
   });
 
-  wholeNumber('saliency', 'samples', samples);
-  checkSeed('saliency', seed);
-  if (!(noise >= 0)) fail('saliency', `noise is ${noise}; it must be 0 or more, such as 0.15.`);
-  const graph = graphOf('saliency', model);
-  const { classes } = classifierOutputs('saliency', graph);
+  wholeNumber(where, 'samples', samples);
+  checkSeed(where, seed);
+  numberThat(where, 'noise', noise, (n) => n >= 0 && n < Number.POSITIVE_INFINITY, '0 or more, such as 0.15');
+  const graph = graphOf(where, model);
+  const { classes } = classifierOutputs(where, graph);
   const logits = logitsFrom(graph);
   const {
     x,
     region,
     dispose: free,
-  } = await prepareInput('saliency', graph, classes, image, { classIndex, preprocessing });
+  } = await prepareInput(where, graph, classes, image, { classIndex, preprocessing });
   let total: Tensor | undefined;
   try {
-    const plain = await classGradient('saliency', logits, x, classIndex);
+    const plain = await classGradient(where, logits, x, classIndex);
     total = plain.gradient;
     if (samples > 1) {
       const { classIndex } = plain;
@@ -87,7 +97,7 @@ export async function saliency(
       for (let i = 0; i < samples; i++) {
         // tfjs treats a seed of 0 as none.
         const noisy = tidy(() => withNoise(x, noise, 1 + seed * samples + i));
-        const { gradient } = await classGradient('saliency', logits, noisy, classIndex).finally(() =>
+        const { gradient } = await classGradient(where, logits, noisy, classIndex).finally(() =>
           noisy.dispose(),
         );
         const before: Tensor = total;

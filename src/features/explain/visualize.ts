@@ -26,7 +26,7 @@ import { normalizeImages, type Preprocessing, type RawImage } from '../../images
 import { inputShapeOf } from '../../tfjs/models.js';
 import { withTape } from '../../tfjs/tape.js';
 import { preprocessingFor } from '../../weights/metadata.js';
-import { featureExtractor } from '../taps/featureExtractor.js';
+import { extractorOf } from '../taps/featureExtractor.js';
 import { numbersOf } from './subject.js';
 
 /** Options of {@link visualize}. */
@@ -102,7 +102,7 @@ export async function visualize(
   numberThat(where, 'learningRate', learningRate, isPositive, 'above 0');
   numberThat(where, 'decay', decay, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
   checkSeed(where, seed);
-  const extractor = featureExtractor(model, layer);
+  const extractor = extractorOf(where, model, layer);
   const channels = extractor.outputs[0]!.shape.at(-1)!;
   if (!Number.isInteger(filter) || filter < 0 || filter >= channels) {
     fail(where, `filter is ${filter}; ${layer} has ${channels} filters, so pass 0 to ${channels - 1}.`);

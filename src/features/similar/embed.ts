@@ -3,13 +3,14 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, LIST, MODEL, NUMBERS } from '../../base/arguments.js';
 import { fail, wholeNumber } from '../../base/check.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
-import { type ImageInput, type Preprocessing, preprocess } from '../../images/index.js';
+import type { ImageInput, Preprocessing } from '../../images/index.js';
+import { preprocessed } from '../../images/preprocess.js';
 import { depthOf } from '../../images/preprocessing.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { checkImageSize } from '../../tfjs/imageSize.js';
 import { preprocessingFor } from '../../weights/metadata.js';
 import { outputsAt } from '../taps/activations.js';
-import { featureExtractor } from '../taps/featureExtractor.js';
+import { extractorOf } from '../taps/featureExtractor.js';
 import { tapOf } from '../taps/taps.js';
 
 /** Options of {@link embed}. */
@@ -40,34 +41,43 @@ export interface EmbedOptions {
  * const vectors = await embed(model, images, { preprocessing: published.preprocessing });
  * vectors.forEach((vector, i) => index.add(paths[i], vector));
  */
-export async function embed(
+export function embed(
   model: LayersModel,
   images: readonly ImageInput[],
   options: EmbedOptions = {},
 ): Promise<Float32Array[]> {
-  checkArguments('embed', { model, images }, { model: MODEL, images: LIST });
+  return embedded('embed', model, images, options);
+}
+
+async function embedded(
+  where: string,
+  model: LayersModel,
+  images: readonly ImageInput[],
+  options: EmbedOptions,
+): Promise<Float32Array[]> {
+  checkArguments(where, { model, images }, { model: MODEL, images: LIST });
   const {
     preprocessing: given,
     layer = 'pool5',
     batchSize = 8,
-  } = publishedOptionsOf('embed', options, { preprocessing: 1, layer: 1, batchSize: 1 });
+  } = publishedOptionsOf(where, options, { preprocessing: 1, layer: 1, batchSize: 1 });
 
-  wholeNumber('embed', 'batchSize', batchSize);
-  const preprocessing = preprocessingFor('embed', model, given);
+  wholeNumber(where, 'batchSize', batchSize);
+  const preprocessing = preprocessingFor(where, model, given);
   const { crop } = preprocessing;
   const inputShape = [crop, crop, depthOf(preprocessing)] as const;
-  const graph = graphOf('embed', model);
-  checkImageSize('embed', graph, inputShape, outputsAt([tapOf('embed', graph, layer)]));
-  const extractor = featureExtractor(model, layer, { inputShape, pooling: 'avg' });
+  const graph = graphOf(where, model);
+  checkImageSize(where, graph, inputShape, outputsAt([tapOf(where, graph, layer)]));
+  const extractor = extractorOf(where, model, layer, { inputShape, pooling: 'avg' });
   const vectors: Float32Array[] = [];
   for (let from = 0; from < images.length; from += batchSize) {
-    const x = await preprocess(images.slice(from, from + batchSize), preprocessing);
+    const x = await preprocessed(where, images.slice(from, from + batchSize), preprocessing);
     let y: Tensor | undefined;
     try {
       y = tidy(() => extractor.predict(x) as Tensor);
       const numbers = await y.data<'float32'>();
       if (!numbers.every(Number.isFinite)) {
-        fail('embed', `the features of ${layer} are not finite; check the model's weights and the images.`);
+        fail(where, `the features of ${layer} are not finite; check the model's weights and the images.`);
       }
       const length = y.shape[1]!;
       for (let at = 0; at < numbers.length; at += length) vectors.push(unit(numbers.slice(at, at + length)));
@@ -90,10 +100,10 @@ export async function imageSimilarity(
   images: readonly [ImageInput, ImageInput],
   options: EmbedOptions = {},
 ): Promise<number> {
-  checkArguments('imageSimilarity', { model, images }, { model: MODEL, images: LIST });
-  publishedOptionsOf('imageSimilarity', options, { preprocessing: 1, layer: 1, batchSize: 1 });
-
-  const [a, b] = await embed(model, images, options);
+  const where = 'imageSimilarity';
+  checkArguments(where, { images }, { images: LIST });
+  if (images.length !== 2) fail(where, `there are ${images.length} images; pass the two to compare.`);
+  const [a, b] = await embedded(where, model, images, options);
   return cosine(a!, b!);
 }
 

@@ -1,5 +1,10 @@
+import { checkArguments, NUMBERS, optionsOf, SOURCE, TEXT } from '../../base/arguments.js';
 import { fail, shown, wholeNumber } from '../../base/check.js';
 import { encodeTensors, readTensors, type Source, type WeightFileOptions } from '../../weights/index.js';
+import { WEIGHT_FILE_OPTIONS } from '../../weights/tensors.js';
+
+/** The most numbers of a vector; `relu1_1` of VGG-16, the largest layer, has 3.2 million at 224x224. */
+const MAX_DIMENSIONS = 2 ** 22;
 
 /** A search result. */
 export interface Neighbor {
@@ -31,7 +36,7 @@ export class EmbeddingIndex {
    * @throws RangeError when it is not a positive whole number.
    */
   constructor(dimensions: number) {
-    this.dimensions = wholeNumber('EmbeddingIndex', 'dimensions', dimensions);
+    this.dimensions = wholeNumber('EmbeddingIndex', 'dimensions', dimensions, 1, MAX_DIMENSIONS);
     this.#vectors = new Float32Array(16 * dimensions);
   }
 
@@ -56,6 +61,7 @@ export class EmbeddingIndex {
    *   zeros.
    */
   add(id: string, vector: ArrayLike<number>): void {
+    checkArguments('EmbeddingIndex', { id, vector }, { id: TEXT, vector: NUMBERS });
     if (this.has(id)) {
       fail('EmbeddingIndex', `there is already a vector named ${shown(id)}; use another name.`);
     }
@@ -77,6 +83,7 @@ export class EmbeddingIndex {
    * @throws RangeError when the vector does not fit, as for `add`, or `count` is not a positive whole number.
    */
   search(vector: ArrayLike<number>, count = 10): Neighbor[] {
+    checkArguments('EmbeddingIndex', { vector }, { vector: NUMBERS });
     wholeNumber('EmbeddingIndex', 'count', count);
     const length = this.#lengthOf(vector, 'to search for');
     const wanted = Float32Array.from(vector, (one) => one / length);
@@ -116,6 +123,9 @@ export class EmbeddingIndex {
    * @throws WeightFileError when the file is damaged or cannot be read; RangeError when it is not an index.
    */
   static async load(source: Source, options: WeightFileOptions = {}): Promise<EmbeddingIndex> {
+    const where = 'EmbeddingIndex';
+    checkArguments(where, { source }, { source: SOURCE });
+    optionsOf(where, options, WEIGHT_FILE_OPTIONS);
     const tensors = await readTensors(source, options);
     const [vectors, names] = [tensors.get('vectors'), tensors.get('ids')];
     if (vectors?.shape.length !== 2 || names?.shape.length !== 1) {

@@ -1,4 +1,5 @@
 import { mean, mul, type Scalar, squaredDifference, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { checkArguments, NUMBERS, TENSOR } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { total } from '../../tfjs/total.js';
 
@@ -9,6 +10,7 @@ export function layerWeights(
   layers: readonly string[],
   weights: readonly number[] = layers.map(() => 1),
 ): readonly number[] {
+  checkArguments(where, { [name]: weights }, { [name]: NUMBERS });
   if (weights.length !== layers.length || !weights.every(Number.isFinite)) {
     fail(where, `${name} are [${weights}] for the layers ${layers.join(', ')}; pass one number for each.`);
   }
@@ -17,6 +19,7 @@ export function layerWeights(
 
 /** Throws unless two batches of images can be compared. */
 export function sameShape(where: string, images: Tensor, others: Tensor): void {
+  checkArguments(where, { images, others }, { images: TENSOR, others: TENSOR });
   if (images.shape.join() !== others.shape.join()) {
     fail(
       where,

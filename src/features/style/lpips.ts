@@ -26,7 +26,7 @@ import {
   type WeightFileOptions,
 } from '../../weights/index.js';
 import { WEIGHT_FILE_OPTIONS } from '../../weights/tensors.js';
-import { featureExtractor } from '../taps/featureExtractor.js';
+import { extractorOf } from '../taps/featureExtractor.js';
 import { sameShape } from './differences.js';
 import { imageFeatures } from './imageFeatures.js';
 import { PUBLISHED_CALIBRATION } from './publishedCalibration.js';
@@ -88,7 +88,7 @@ export function lpips(
   oneOf('lpips', 'version', version, VERSIONS);
   checkModel(model);
   const { features } = imageFeatures('lpips', model, LAYERS, { preprocessing: preprocessingOf(version) });
-  const channels = featureExtractor(model, LAYERS).outputs.map(({ shape }) => shape.at(-1)!);
+  const channels = extractorOf('lpips', model, LAYERS).outputs.map(({ shape }) => shape.at(-1)!);
   checkCalibration(channels, calibration);
   checkVersion(calibration, version);
   const weights = calibration.map((layer) => Array.from(layer));

@@ -53,10 +53,19 @@ export function featureExtractor(
   layers: string | readonly string[],
   options: ExtractorOptions = {},
 ): LayersModel {
-  checkArguments('featureExtractor', { model, layers }, { model: MODEL, layers: either(TEXT, TEXTS) });
-  optionsOf('featureExtractor', options, { inputShape: 1, pooling: 1, name: 1 });
+  return extractorOf('featureExtractor', model, layers, options);
+}
 
-  const where = 'featureExtractor';
+/** As `featureExtractor`, for the function that error messages name. */
+export function extractorOf(
+  where: string,
+  model: LayersModel,
+  layers: string | readonly string[],
+  options: ExtractorOptions = {},
+): LayersModel {
+  checkArguments(where, { model, layers }, { model: MODEL, layers: either(TEXT, TEXTS) });
+  optionsOf(where, options, { inputShape: 1, pooling: 1, name: 1 });
+
   const names = typeof layers === 'string' ? [layers] : layers;
   if (names.length === 0) fail(where, 'no layer is named; pass at least one name.');
   const graph = graphOf(where, model);
@@ -64,13 +73,13 @@ export function featureExtractor(
   const { inputShape, pooling, name = `${model.name}_features` } = options;
   oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max']);
 
-  const shape = shapeOf(model, callsTo(outputsAt(taps)), inputShape);
+  const shape = shapeOf(where, model, callsTo(outputsAt(taps)), inputShape);
   checkImageSize(where, graph, shape, outputsAt(taps));
   const image = input({ shape, name: graph.input.layer.name });
   const named = uniqueNames(image.name);
   const found = activationsAt<SymbolicTensor>(graph, taps, image, (call, inputs, activation) => {
     const made = applied(call, inputs, named(sharedLayer(call.layer, activation)));
-    checkWindow(call.layer, made[0]!, shape);
+    checkWindow(where, call.layer, made[0]!, shape);
     return made;
   });
   const outputs: SymbolicTensor[] = [];
@@ -85,17 +94,17 @@ export function featureExtractor(
     outputs: outputs.length === 1 ? outputs[0]! : outputs,
     name,
   });
-  if (shape.includes(null)) checkWhatItPredicts(extractor);
+  if (shape.includes(null)) checkWhatItPredicts(where, extractor);
   setMetadata(extractor, { preprocessing: metadataOf(model).preprocessing });
   return extractor;
 }
 
 /** Makes `predict` refuse images that are too small, as everything does that knows their size. */
-function checkWhatItPredicts(extractor: LayersModel): void {
+function checkWhatItPredicts(where: string, extractor: LayersModel): void {
   const predict = extractor.predict.bind(extractor);
-  const graph = graphOf('featureExtractor', extractor);
+  const graph = graphOf(where, extractor);
   extractor.predict = (x, args) => {
-    for (const { shape } of [x].flat()) checkImageSize('featureExtractor', graph, shape.slice(1));
+    for (const { shape } of [x].flat()) checkImageSize(where, graph, shape.slice(1));
     return predict(x, args);
   };
 }
@@ -111,19 +120,21 @@ function same(x: SymbolicTensor, name: string): SymbolicTensor {
 
 /** Throws where images may be smaller than the window of a convolutional top. */
 function checkWindow(
+  where: string,
   layer: tfjsLayers.Layer,
   { shape }: SymbolicTensor,
   image: readonly (number | null)[],
 ): void {
   if (layer.getClassName() !== 'Conv2D' || layer.name !== 'fc1' || !shape.slice(1).includes(null)) return;
   fail(
-    'featureExtractor',
+    where,
     `inputShape is [${shapeText(image, ',')}], which has no fixed size for ${layer.name}; pass a height and a width.`,
   );
 }
 
 /** The shape of the extractor's images, checked against the model's. */
 function shapeOf(
+  where: string,
   model: LayersModel,
   used: readonly Call[],
   given: ExtractorOptions['inputShape'],
@@ -135,13 +146,13 @@ function shapeOf(
     .find((layer) => layer.getClassName() === 'Flatten' || layer.name.startsWith('avgpool'));
   if (given.length !== 3 || given[2] !== own[2]) {
     fail(
-      'featureExtractor',
+      where,
       `inputShape is [${shapeText(given, ',')}]; pass [height, width, ${own[2]}], as the model has ${own[2]} input channels.`,
     );
   }
   if (flatten && (given[0] !== own[0] || given[1] !== own[1])) {
     fail(
-      'featureExtractor',
+      where,
       `inputShape is [${shapeText(given, ',')}], but ${flatten.name} fixes the size to the model's, [${shapeText(own, ',')}]; leave inputShape out.`,
     );
   }

@@ -5,7 +5,7 @@ import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
 import type { Tap } from './taps.js';
 
 /**
- * A classifier up to its logits: without the softmax or sigmoid that it may end with. The function is differentiable, runs as in
+ * A classifier up to its logits: without the softmax, log softmax or sigmoid that it may end with. The function is differentiable, runs as in
  * inference (no dropout, moving statistics), and does not change the layers.
  *
  * @param apply calls a layer in another way, but for the last ones.
@@ -17,7 +17,9 @@ export function logitsFrom(
   tap?: Tap,
   apply: (call: Call, inputs: Tensor[]) => Tensor[] = applied,
 ): (images: Tensor, features?: Tensor) => Tensor {
-  const last = new Set(lastCalls(graph).filter((call) => /^(softmax|sigmoid)$/.test(activationOf(call))));
+  const last = new Set(
+    lastCalls(graph).filter((call) => /^(softmax|logSoftmax|sigmoid)$/.test(activationOf(call))),
+  );
   return (images, features) => {
     const known = new Map([[graph.input, [images]]]);
     if (tap && features) {

@@ -3,7 +3,7 @@ import { checkArguments, MODEL, TEXT } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { applied, type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
 import { sharedLayer, uniqueNames } from '../../tfjs/sharedLayer.js';
-import { featureExtractor } from '../taps/featureExtractor.js';
+import { extractorOf } from '../taps/featureExtractor.js';
 import { callsOf } from '../taps/taps.js';
 
 /**
@@ -39,7 +39,7 @@ export function splitModel(model: LayersModel, at: string): { lower: LayersModel
       `the layers above ${name} also read ${read.layer.name}, as in a residual block; split where the branches have met.`,
     );
   }
-  const lower = featureExtractor(model, name, { name: `${model.name}_lower` });
+  const lower = extractorOf(where, model, name, { name: `${model.name}_lower` });
   const features = input({
     shape: (lower.outputs[0]!.shape as (number | null)[]).slice(1),
     name: `${name}_features`,
