@@ -26,8 +26,9 @@ import { layersWithin } from '../tfjs/models.js';
 import { type Replacement, replaceCalls, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
 import type { Batch } from './examples.js';
-import { seedDropout, trainNorms } from './layerRules.js';
+import { trainNorms } from './normRules.js';
 import type { Objective } from './objective.js';
+import { seedLayers } from './seededLayers.js';
 
 /** A network's numbers on one batch, in training. */
 export interface Probe {
@@ -114,7 +115,7 @@ function watch(
   const all = layersWithin(model);
   const first = all.find((layer) => layer.weights.length > 0);
   const watched = all.filter((layer) => layer === first || isRelu(layer));
-  const dropout = seedDropout(model, seed);
+  const drawing = seedLayers(model, seed);
   const norms = trainNorms('diagnose', model);
   const calls = replaceCalls(watched, (layer, own) => (inputs, kwargs) => {
     const x = [inputs].flat()[0] as Tensor;
@@ -134,7 +135,7 @@ function watch(
       );
     return y;
   });
-  return together([dropout, norms, calls]);
+  return together([drawing, norms, calls]);
 }
 
 function isRelu(layer: layers.Layer): boolean {

@@ -8,12 +8,13 @@ import { type Replacement, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
 import { type Batch, disposeBatch } from './examples.js';
-import { type SeededDropout, seedDropout, trainNorms } from './layerRules.js';
 import type { LeanOptimizer } from './leanOptimizer.js';
 import { accumulate, type BatchPart, partsOf, type Results } from './microBatches.js';
+import { trainNorms } from './normRules.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { type ChosenOptimizer, disposeOptimizer, setRate } from './optimizer.js';
 import { breathing } from './running.js';
+import { type SeededLayers, seedLayers } from './seededLayers.js';
 
 /** A model that is being trained. */
 export interface Run {
@@ -30,7 +31,7 @@ export interface Run {
   steps: number;
   /** The most examples whose activations exist at a time; larger batches are taken in parts. */
   microBatchSize: number;
-  dropout: SeededDropout;
+  drawing: SeededLayers;
   /** How layers compute in a step; between steps they are as they were. */
   layers: Replacement;
   /** Awaited after each step, so that timers and the page can run however short the epochs are. */
@@ -74,15 +75,15 @@ export function startRun(
   const prepare = () => {
     const taken = all.find((layer) => busy.has(layer));
     if (taken) fail('train', `another run trains the layer ${taken.name} now; await that run first.`);
-    const dropout = seedDropout(model, seed);
+    const drawing = seedLayers(model, seed);
     const layers = together([
-      dropout,
+      drawing,
       trainNorms('train', model),
       fuseLayers(model, optimizer),
       fuseNorms(model),
     ]);
     for (const layer of all) busy.add(layer);
-    return { dropout, layers, frozen: frozen() };
+    return { drawing, layers, frozen: frozen() };
   };
   let prepared: ReturnType<typeof prepare> | undefined = prepare();
   const release = () => {
@@ -127,7 +128,7 @@ export function step(run: Run, batch: Batch): Scalar[] {
   const { model, chosen, rateFactor, microBatchSize } = run;
   run.followFreezing();
   run.learningRate = setRate(chosen, rateFactor(run.steps));
-  run.dropout.setStep(run.steps);
+  run.drawing.setStep(run.steps);
   run.steps++;
   run.layers.install();
   try {
@@ -164,13 +165,13 @@ function wholeStep({ model, chosen, objective }: Run, batch: Batch, weights: Var
  * computes something else: from its mean and variance, and its moving averages move with each part.
  */
 function stepOfParts(run: Run, batch: Batch, parts: BatchPart[], weights: Variable[]): Results {
-  const { model, chosen, objective, dropout } = run;
+  const { model, chosen, objective, drawing } = run;
   // All slots before the first step, so that all steps lay out their memory alike.
   if (chosen.owned) (chosen.optimizer as LeanOptimizer).createSlots(weights);
   const count = tidy(() => objective.count(batch));
   try {
     const { gradients, ...results } = accumulate(batch, parts, weights, (part, { first }) => {
-      dropout.setStep(run.steps - 1, first);
+      drawing.setStep(run.steps - 1, first);
       const output = model.apply(part.xs, { training: true }) as Tensor;
       return { correct: objective.correct(output, part.ys), loss: objective.loss(output, part, count) };
     });

@@ -26,7 +26,7 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type VggOptions, vgg } from '../../src/index.js';
 import { fixedLayer, fuseLayers } from '../../src/tfjs/fusedLayers.js';
 import { ownOnce } from '../../src/tfjs/models.js';
-import { trainNorms } from '../../src/train/layerRules.js';
+import { trainNorms } from '../../src/train/normRules.js';
 import { backends, isChosen, useAnyBackend, useBackend } from '../support/backends.js';
 
 beforeAll(() => useAnyBackend());

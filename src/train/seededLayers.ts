@@ -1,0 +1,96 @@
+import { add, mul, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fillNormal, fillUniform } from '../base/random.js';
+import { size } from '../base/shapes.js';
+import { layersWithin } from '../tfjs/models.js';
+import { type Replacement, replaceCalls } from '../tfjs/replaceCalls.js';
+
+/** The layers of a model that draw random numbers in training, during a run's steps. */
+export interface SeededLayers extends Replacement {
+  /** Selects the numbers of a step: those of its examples from `first` on, by default of all. */
+  setStep(step: number, first?: number): void;
+}
+
+/** Fills an array from a stream of the generator; its first numbers do not depend on its length. */
+type Fill = (values: Float32Array, seed: number, stream: number) => void;
+
+/** Draws a number for each of the input, or fewer, which are broadcast: null in `shape` is the length of the input's axis. */
+type Draw = (fill: Fill, shape?: readonly (number | null)[] | null) => Tensor;
+
+/** The fields of tfjs's layers that draw. */
+interface Drawing {
+  rate: number;
+  stddev: number;
+  noiseShape?: readonly (number | null)[] | null;
+}
+
+/** What a layer computes in training. */
+type Rule = (x: Tensor, layer: Drawing, draw: Draw) => Tensor;
+
+/** The slope for negative numbers and the scale of SELU (Klambauer et al. 2017), for alpha dropout. */
+const [ALPHA, SCALE] = [1.6732632423543772, 1.0507009873554805];
+
+/** The layers that draw, by class. */
+const RULES: Record<string, Rule> = {
+  Dropout: (x, { rate, noiseShape }, draw) => mul(x, draw(keeping(rate, 1 / (1 - rate)), noiseShape)),
+  SpatialDropout1D: (x, { rate }, draw) => mul(x, draw(keeping(rate, 1 / (1 - rate)), [null, 1, null])),
+  GaussianNoise: (x, { stddev }, draw) => add(x, draw(normal(stddev))),
+  GaussianDropout: (x, { rate }, draw) => mul(x, add(1, draw(normal(Math.sqrt(rate / (1 - rate)))))),
+  AlphaDropout(x, { rate, noiseShape }, draw) {
+    const floor = -ALPHA * SCALE;
+    const scale = ((1 - rate) * (1 + rate * floor ** 2)) ** -0.5;
+    const kept = draw(keeping(rate, 1), noiseShape);
+    const dropped = mul(floor, sub(1, kept));
+    return add(mul(scale, add(mul(x, kept), dropped)), -scale * floor * rate);
+  },
+};
+
+/**
+ * Makes the layers of a model that draw random numbers, such as dropout, draw them from a run's seed: different ones at each step,
+ * and the same in every process, on every backend and for batches in parts, so that runs are reproducible. In tfjs a dropout layer
+ * with a seed draws the same mask at every step, and one without draws different masks in every process.
+ */
+export function seedLayers(model: LayersModel, seed: number): SeededLayers {
+  const drawing = layersWithin(model).filter((layer) => Object.hasOwn(RULES, layer.getClassName()));
+  let [step, first] = [0, 0];
+  const calls = replaceCalls(drawing, (layer, own, i) => {
+    const rule = RULES[layer.getClassName()]!;
+    const fields = layer as unknown as Drawing;
+    return (inputs, kwargs) => {
+      if (kwargs.training !== true || fields.rate <= 0 || fields.rate >= 1) return own(inputs, kwargs);
+      const x = [inputs].flat()[0] as Tensor;
+      // Far from the streams of the initial weights.
+      const stream = 0x80000000 + i + drawing.length * step;
+      const draw: Draw = (fill, noiseShape) => {
+        const shape = noiseShape ?? x.shape.map(() => null);
+        const [examples, ...row] = shape.map((length, axis) => length ?? x.shape[axis]!) as [number];
+        // Examples may share their numbers.
+        const skipped = shape[0] == null ? first : 0;
+        const values = new Float32Array((skipped + examples) * size(row));
+        fill(values, seed, stream);
+        return tensor(values.subarray(skipped * size(row)), [examples, ...row]);
+      };
+      return tidy(() => rule(x, fields, draw));
+    };
+  });
+  return {
+    setStep(now, from = 0) {
+      [step, first] = [now, from];
+    },
+    ...calls,
+  };
+}
+
+/** Zeros for a fraction `rate` of the numbers, `kept` for the others. */
+function keeping(rate: number, kept: number): Fill {
+  return (values, seed, stream) => {
+    fillUniform(values, 0.5, seed, stream);
+    // A product, because an unpredictable branch takes as long as the draw.
+    for (let i = 0; i < values.length; i++) values[i] = kept * Number(values[i]! >= rate - 0.5);
+  };
+}
+
+/** Normal numbers of mean 0. */
+function normal(stddev: number): Fill {
+  return (values, seed, stream) => fillNormal(values, stddev, seed, stream);
+}
