@@ -18,7 +18,9 @@ export { type VisualizeOptions, visualize } from './explain/visualize.js';
 export { cosine, type EmbedOptions, embed, imageSimilarity } from './similar/embed.js';
 export { EmbeddingIndex, type Neighbor } from './similar/embeddingIndex.js';
 export { type GramNormalization, gramMatrix } from './style/gramMatrix.js';
-export { type LpipsCalibration, type LpipsOptions, lpips, readLpipsCalibration } from './style/lpips.js';
+export { type ImageDistance, type ImageDistanceOptions, imageDistance } from './style/imageDistance.js';
+export { type LpipsOptions, lpips } from './style/lpips.js';
+export { type LpipsCalibration, readLpipsCalibration } from './style/lpipsCalibration.js';
 export { type PerceptualLossOptions, perceptualLoss } from './style/perceptualLoss.js';
 export type { StyleLosses, StyleLossOptions } from './style/styleObjective.js';
 export {

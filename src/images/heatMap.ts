@@ -2,20 +2,24 @@ import { checkArguments, HEAT_MAP, NUMBERS } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
 import type { Region } from './geometry.js';
 
-/** How much each position of an image matters to a class. */
-export interface HeatMap {
+/** A number at each position of an image. */
+export interface ValueMap {
   /** `width * height` numbers of 0 or more, row by row, not scaled to a common maximum. */
   values: Float32Array;
   width: number;
   height: number;
-  /** The class it explains. */
-  classIndex: number;
   /** The part of the image it covers, in pixels of the image; default all of it. */
   region?: Region;
 }
 
+/** How much each position of an image matters to a class. */
+export interface HeatMap extends ValueMap {
+  /** The class it explains. */
+  classIndex: number;
+}
+
 /** Throws unless a map has a number for each of its positions. */
-export function checkHeatMap(where: string, map: HeatMap): void {
+export function checkHeatMap(where: string, map: ValueMap): void {
   checkArguments(where, { map }, { map: HEAT_MAP });
   const { values, width, height } = map;
   checkArguments(where, { 'map.values': values }, { 'map.values': NUMBERS });
@@ -29,32 +33,32 @@ export function checkHeatMap(where: string, map: HeatMap): void {
   }
 }
 
-/**
- * Scales values to levels from 0 to 1, where the quantile `clip` (the maximum for 1) and everything above it become 1. Zeros
- * stay zeros; NaN and infinity become 0.
- */
-function levelsOf(values: Float32Array, clip: number): Float32Array {
-  const numbers = Float32Array.from(values, (value) => (Number.isFinite(value) ? value : 0));
-  const full =
-    clip === 1
-      ? numbers.reduce((a, b) => Math.max(a, b), 0)
-      : numbers.slice().sort()[Math.floor(clip * (numbers.length - 1))]!;
-  return numbers.map((value) => (full > 0 ? Math.min(1, Math.max(0, value / full)) : 0));
+/** A quantile of values, the maximum for 1; NaN and infinity count as 0. */
+export function quantileOf(values: Float32Array, quantile: number): number {
+  const numbers = finite(values);
+  return quantile === 1
+    ? numbers.reduce((a, b) => Math.max(a, b), 0)
+    : numbers.sort()[Math.floor(quantile * (numbers.length - 1))]!;
 }
 
-/** The levels of a heat map, enlarged bilinearly to `width` x `height` pixels; -1 outside `region`. */
+function finite(values: Float32Array): Float32Array {
+  return Float32Array.from(values, (value) => (Number.isFinite(value) ? value : 0));
+}
+
+/** The levels of a map from 0 to 1, where `full` and everything above it are 1, enlarged bilinearly to `width` x `height` pixels; -1 outside `region`. */
 export function enlarged(
-  map: HeatMap,
-  clip: number,
+  map: ValueMap,
+  full: number,
   size: { width: number; height: number },
   region: Region,
 ): Float32Array {
-  return interpolated({ ...map, values: levelsOf(map.values, clip) }, size, region);
+  const values = finite(map.values).map((value) => (full > 0 ? Math.min(1, Math.max(0, value / full)) : 0));
+  return interpolated({ ...map, values }, size, region);
 }
 
 /** The numbers of a heat map, enlarged bilinearly to `width` x `height` pixels; -1 outside `region`. */
 export function interpolated(
-  map: Pick<HeatMap, 'values' | 'width' | 'height'>,
+  map: Pick<ValueMap, 'values' | 'width' | 'height'>,
   { width, height }: { width: number; height: number },
   region: Region,
 ): Float32Array {

@@ -1,8 +1,9 @@
 import { optionsOf } from '../base/arguments.js';
-import { fail, keyOf, MAX_SIDE, wholeNumber } from '../base/check.js';
+import { fail, keyOf, MAX_SIDE, numberThat, oneOf, wholeNumber } from '../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored, colorTable } from './colorMap.js';
 import { fittedSize } from './geometry.js';
-import { checkHeatMap, enlarged, type HeatMap } from './heatMap.js';
+import { checkHeatMap, enlarged, quantileOf, type ValueMap } from './heatMap.js';
+import { withLegend } from './legend.js';
 import { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
 import { resizeBilinear } from './resize.js';
 
@@ -14,6 +15,11 @@ interface HeatOptions {
    * saliency map far exceed the others; 0.99 makes the others visible.
    */
   clip?: number;
+  /**
+   * The value that gets the full color, instead of the quantile `clip`: maps drawn with the same one can be compared. Values above it
+   * get the full color too.
+   */
+  full?: number;
 }
 
 /** Options of {@link overlay}. */
@@ -24,6 +30,8 @@ export interface OverlayOptions extends HeatOptions {
   opacity?: number;
   /** Maximum longer side of the result in pixels; a larger image is shrunk. Default: no limit. */
   maxSide?: number;
+  /** Adds a bar below the image: its colors, and the values of both ends. Default false. */
+  legend?: boolean;
 }
 
 /** Brightness of the parts that a network did not see. */
@@ -34,29 +42,30 @@ const UNSEEN = 0.4;
  * by preprocessing, is darkened.
  *
  * @param image the image that the map was computed from; for a map of a tensor, any image that shows the same.
- * @returns RGB, of the image's size.
+ * @returns RGB, of the image's size, or higher with a legend.
  * @throws RangeError when an option is out of range, or the image cannot be read.
  */
 export async function overlay(
   image: ImageInput,
-  map: HeatMap,
+  map: ValueMap,
   options: OverlayOptions = {},
 ): Promise<RawImage> {
   checkHeatMap('overlay', map);
   const {
     colorMap = 'turbo',
     opacity = 0.5,
-    clip = 1,
     maxSide,
-  } = optionsOf('overlay', options, { colorMap: 1, opacity: 1, maxSide: 1, clip: 1 });
+    legend = false,
+  } = optionsOf('overlay', options, { colorMap: 1, opacity: 1, maxSide: 1, legend: 1, clip: 1, full: 1 });
 
-  checkHeat('overlay', colorMap, clip);
+  const full = fullOf('overlay', map, colorMap, options);
+  oneOf('overlay', 'legend', legend, [true, false]);
   if (!(opacity >= 0 && opacity <= 1)) fail('overlay', `opacity is ${opacity}; it must be from 0 to 1.`);
   const whole = await toRgb(image, 'overlay');
   const shown = fitted(whole, maxSide);
   const { left, top, ...seen } = map.region ?? { left: 0, top: 0, width: whole.width, height: whole.height };
   const [across, down] = [shown.width / whole.width, shown.height / whole.height];
-  const levels = enlarged(map, clip, shown, {
+  const levels = enlarged(map, full, shown, {
     left: left * across,
     top: top * down,
     width: seen.width * across,
@@ -69,7 +78,8 @@ export async function overlay(
     const at = 3 * Math.round(255 * level) + (i % 3);
     pixels[i] = level < 0 ? UNSEEN * byte : byte + opacity * (table[at]! - byte);
   });
-  return { data: pixels, width: shown.width, height: shown.height };
+  const drawn = { data: pixels, width: shown.width, height: shown.height };
+  return legend ? withLegend(drawn, table, full) : drawn;
 }
 
 /**
@@ -79,27 +89,35 @@ export async function overlay(
  * @returns RGB, or one byte a pixel for `'gray'`.
  */
 export function heatMapImage(
-  map: HeatMap,
+  map: ValueMap,
   options: HeatOptions & { width?: number; height?: number } = {},
 ): RawImage {
   checkHeatMap('heatMapImage', map);
   const {
     colorMap = 'inferno',
-    clip = 1,
     width = map.width,
     height = map.height,
-  } = optionsOf('heatMapImage', options, { colorMap: 1, clip: 1, width: 1, height: 1 });
+  } = optionsOf('heatMapImage', options, { colorMap: 1, clip: 1, full: 1, width: 1, height: 1 });
 
-  checkHeat('heatMapImage', colorMap, clip);
+  const full = fullOf('heatMapImage', map, colorMap, options);
   wholeNumber('heatMapImage', 'width', width, 1, MAX_SIDE);
   wholeNumber('heatMapImage', 'height', height, 1, MAX_SIDE);
-  const levels = enlarged(map, clip, { width, height }, { left: 0, top: 0, width, height });
+  const levels = enlarged(map, full, { width, height }, { left: 0, top: 0, width, height });
   return { data: colored(levels, colorMap), width, height };
 }
 
-function checkHeat(where: string, colorMap: ColorMap, clip: number): void {
+/** The value that gets the full color. */
+function fullOf(
+  where: string,
+  { values }: ValueMap,
+  colorMap: ColorMap,
+  { clip = 1, full }: HeatOptions,
+): number {
   keyOf(where, 'colorMap', colorMap, COLOR_TABLES);
   if (!(clip > 0 && clip <= 1)) fail(where, `clip is ${clip}; it must be above 0 and at most 1.`);
+  if (full === undefined) return quantileOf(values, clip);
+  if (clip !== 1) fail(where, `clip is ${clip} and full ${full}; pass one of them.`);
+  return numberThat(where, 'full', full, (value) => value > 0 && value < Number.POSITIVE_INFINITY, 'above 0');
 }
 
 function fitted(image: RgbImage, maxSide: number | undefined): RgbImage {

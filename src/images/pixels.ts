@@ -66,8 +66,27 @@ async function bytesOfTensor(where: string, image: Tensor): Promise<RawImage> {
     );
   }
   const values = await image.data();
+  if (image.dtype !== 'int32') checkBytes(where, values);
   // The clamped array rounds halves to even.
   return { data: Uint8ClampedArray.from(values as Float32Array), width: width!, height: height! };
+}
+
+/** Throws for fractions within -1 and 1: a network's input, which as bytes would be black. */
+function checkBytes(where: string, values: ArrayLike<number>): void {
+  let [least, most, isWhole] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, true];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (!(Math.abs(value) <= 1)) return;
+    least = Math.min(least, value);
+    most = Math.max(most, value);
+    isWhole &&= Number.isInteger(value);
+  }
+  if (isWhole) return;
+  const [from, to] = [least, most].map((value) => Number(value.toPrecision(3)));
+  fail(
+    where,
+    `the tensor's values are from ${from} to ${to}; an image's are from 0 to 255, so scale them, or round those of a dark image.`,
+  );
 }
 
 /** Draws an image on a canvas of the same size and reads the pixels. */

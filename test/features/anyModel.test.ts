@@ -215,7 +215,7 @@ const COMPUTED: Record<string, (model: LayersModel) => Promise<readonly number[]
   lpips: async (model) => {
     const calibration = scaleArch(VGG16, 16).map(([, channels]) => Array(channels).fill(1) as number[]);
     const [a, b] = [tensorOf(0), tensorOf(1)];
-    const distance = lpips(model, calibration)(a, b);
+    const distance = lpips(model, { calibration, range: [0, 1] })(a, b);
     for (const one of [a, b]) one.dispose();
     return numbersOf(distance);
   },

@@ -1,11 +1,17 @@
 import {
+  cast,
   grad,
   memory,
+  mul,
   ones,
+  round,
+  slice,
+  sub,
   sum,
   type Tensor,
   type Tensor4D,
   tensor,
+  tensor3d,
   tidy,
   zeros,
 } from '@tensorflow/tfjs-core';
@@ -15,13 +21,15 @@ import {
   featureExtractor,
   type GramNormalization,
   gramMatrix,
+  imageDistance,
+  type LpipsCalibration,
   lpips,
   perceptualLoss,
   readLpipsCalibration,
   totalVariation,
 } from '../../src/features/index.js';
-import { normalizeImages } from '../../src/images/index.js';
-import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
+import { normalizeImages, toRgb } from '../../src/images/index.js';
+import { scaleArch, VGG11, VGG16, VGG19, vgg } from '../../src/index.js';
 import {
   encodeTensors,
   fromWeights,
@@ -42,6 +50,7 @@ import {
   strided,
   TORCH,
   torchBatches,
+  torchImages,
 } from './perceptual.js';
 
 const torchvision = PUBLISHED['torchvision/vgg16'].preprocessing;
@@ -104,9 +113,18 @@ describe.each(backends)("PyTorch's numbers on %s", (backend) => {
   });
 
   test('lpips of a narrow network', async () => {
-    const distance = lpips(model, await readLpipsCalibration(LPIPS_FILE));
+    const calibration = await readLpipsCalibration(LPIPS_FILE);
+    const distance = lpips(model, { calibration, range: [0, 1] });
     await expectTorch('lpips', (x) => distance(x as Tensor4D, others), images);
     expect([...(await valuesOf(distance(images, images)))]).toEqual([0, 0]);
+  });
+
+  test('the map of lpips, on images whose sides no layer divides', async () => {
+    const calibration = await readLpipsCalibration(LPIPS_FILE);
+    const distances = lpips(model, { calibration, range: [0, 1], spatial: true });
+    const [one, other] = [images, others].map((all) => slice(all, [0, 0, 0, 0], [2, 50, 37, 3]));
+    await expectTorch('lpipsSpatial', (x) => distances(x as Tensor4D, other!), one!);
+    for (const tensor of [one, other]) tensor!.dispose();
   });
 });
 
@@ -126,7 +144,10 @@ describe("LPIPS' published calibrations, on a VGG-16 of all widths", () => {
   test("give PyTorch's distances: 0.1 without a file, 0.0 from its file", async () => {
     const before = memory().numTensors;
     const first = await readLpipsCalibration(LPIPS_V00_FILE);
-    const distances = { '0.1': lpips(model), '0.0': lpips(model, first, { version: '0.0' }) };
+    const distances = {
+      '0.1': lpips(model, { range: [0, 1] }),
+      '0.0': lpips(model, { calibration: first, version: '0.0', range: [0, 1] }),
+    };
     const torch = await fixtureJson<Record<keyof typeof distances, number[]>>('lpips.json');
     for (const version of ['0.1', '0.0'] as const) {
       const values = await valuesOf(distances[version](images, others));
@@ -139,17 +160,92 @@ describe("LPIPS' published calibrations, on a VGG-16 of all widths", () => {
     const first = await readLpipsCalibration(LPIPS_V00_FILE);
     const message =
       "lpips: the calibration is that of version 0.0, whose images are scaled differently than those of 0.1; pass version: '0.0', or the calibration of 0.1, which is the default.";
-    expect(() => lpips(model, first)).toThrow(message);
+    expect(() => lpips(model, { calibration: first })).toThrow(message);
     const words = first.map((layer) => new Uint32Array(layer.slice().buffer));
     const bfloat16 = words.map((layer) => new Float32Array(layer.map((word) => word & 0xffff0000).buffer));
     expect(bfloat16).not.toEqual(first);
-    expect(() => lpips(model, bfloat16)).toThrow(message);
-    expect(() => lpips(model, undefined, { version: '0.0' })).toThrow(
+    expect(() => lpips(model, { calibration: bfloat16 })).toThrow(message);
+    expect(() => lpips(model, { version: '0.0' })).toThrow(
       "lpips: the calibration is that of version 0.1, whose images are scaled differently than those of 0.0; pass version: '0.1', or the calibration of 0.0.",
     );
-    expect(() => lpips(model, first, { version: '1.0' as never })).toThrow(
+    expect(() => lpips(model, { calibration: first, version: '1.0' as never })).toThrow(
       'lpips: version is "1.0"; it must be one of "0.1", "0.0".',
     );
+  });
+});
+
+describe('the range of images', () => {
+  let model: LayersModel;
+  let images: Tensor4D;
+  let others: Tensor4D;
+  let calibration: LpipsCalibration;
+  const torch = TORCH.get('lpips')!.data;
+  beforeAll(async () => {
+    await useAnyBackend();
+    ({ model } = await fromWeights(NETWORK, { includeTop: false }));
+    ({ images, others } = torchBatches());
+    calibration = await readLpipsCalibration(LPIPS_FILE);
+  });
+  afterAll(() => {
+    for (const one of [model, images, others]) one.dispose();
+  });
+
+  test.each([
+    ['float32 from -1 to 1', [-1, 1], (x: Tensor4D) => sub(mul(x, 2), 1)],
+    ['int32 from 0 to 255', undefined, (x: Tensor4D) => cast(round(mul(x, 255)), 'int32')],
+    ['int32, whatever the range of floats', [0, 1], (x: Tensor4D) => cast(round(mul(x, 255)), 'int32')],
+  ] as const)('is that of %s', async (_, range, converted) => {
+    const distance = lpips(model, { calibration, range });
+    const values = tidy(() => distance(converted(images) as Tensor4D, converted(others) as Tensor4D));
+    expect(relativeError(await valuesOf(values), torch)).toBeLessThan(3e-5);
+  });
+
+  test('is not guessed for float32', () => {
+    const before = memory().numTensors;
+    expect(() => lpips(model, { calibration })(images, others)).toThrow(
+      'lpips: the images are float32, whose range nothing says; pass range: [0, 1] or [-1, 1], or images from 0 to 255 as int32.',
+    );
+    expect(() => lpips(model, { calibration, range: [0, 255] as never })).toThrow(
+      'lpips: range is [0,255]; it must be [0, 1] or [-1, 1].',
+    );
+    expect(() => tidy(() => lpips(model, { calibration })(cast(images, 'bool'), images))).toThrow(
+      'lpips: the images are bool; pass int32',
+    );
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('is 0 to 255 in images', async () => {
+    const before = memory().numTensors;
+    const [first, second] = torchImages();
+    const { distance, map } = await imageDistance(model, [first!, second!], { calibration, spatial: true });
+    expect(relativeError([distance], torch.slice(0, 1))).toBeLessThan(3e-5);
+    expect(map).toMatchObject({ width: 48, height: 64 });
+    const average = map!.values.reduce((total, one) => total + one, 0) / map!.values.length;
+    expect(average).toBeCloseTo(distance, 3);
+    expect(await imageDistance(model, [first!, first!], { calibration })).toEqual({ distance: 0 });
+    const tall = { ...second!, width: 24, height: 128 };
+    await expect(imageDistance(model, [first!, tall], { calibration })).rejects.toThrow(
+      'imageDistance: the images are 48x64 and 24x128; resize one of them, as by resizeBilinear(image, 48, 64).',
+    );
+    await expect(imageDistance(model, [first!] as never, { calibration })).rejects.toThrow(
+      'imageDistance: images has 1 images; pass two.',
+    );
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('is told from that of other tensors', async () => {
+    const [fractions, bytes, normalized] = [
+      [0, 0.5, 1],
+      [0, 127.5, 255],
+      [-0.9, 0.1, 1],
+    ].map((values) => tensor3d(values, [1, 1, 3]));
+    expect([...(await toRgb(bytes!)).data]).toEqual([0, 128, 255]);
+    for (const one of [fractions!, normalized!]) {
+      await expect(toRgb(one)).rejects.toThrow(
+        /toRgb: the tensor's values are from (0|-0\.9) to 1; an image's are from 0 to 255, so scale them, or round those of a dark image/,
+      );
+    }
+    for (const one of [fractions, bytes, normalized]) one!.dispose();
   });
 });
 
@@ -171,7 +267,7 @@ describe('losses', () => {
     const variation = grad((x) => sum(totalVariation(x as Tensor4D)));
     expect(new Set(await valuesOf(variation(flat)))).toEqual(new Set([0]));
     const calibration = [2, 4, 8, 16, 16].map((channels) => new Float32Array(channels).fill(1));
-    const distance = lpips(model, calibration);
+    const distance = lpips(model, { calibration, range: [0, 1] });
     const gradient = await valuesOf(grad((x) => sum(distance(x as Tensor4D, zeros([1, 40, 32, 3]))))(flat));
     flat.dispose();
     expect(gradient.every(Number.isFinite)).toBe(true);
@@ -208,23 +304,36 @@ describe('losses', () => {
   });
 
   test('LPIPS refuses a calibration or a network that does not fit', async () => {
+    expect(() => lpips(model, { calibration: [null] as never })).toThrow(
+      'lpips: calibration is [null]; it must be a list of numbers for each of five layers.',
+    );
+    for (const [network, difference] of [
+      [vgg(scaleArch(VGG19, 32), { inputShape: [32, 32, 3], includeTop: false }), '15 convolutions'],
+      [
+        vgg(scaleArch(VGG16, 32), { inputShape: [32, 32, 3], includeTop: false, batchNorm: true }),
+        'batch normalization',
+      ],
+    ] as const) {
+      expect(() => lpips(network)).toThrow(`lpips: the model has ${difference}`);
+      network.dispose();
+    }
     expect(() => lpips(model)).toThrow(
       "lpips: the calibration has [64,128,256,512,512] weights for its layers, but the model's relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 have [2,4,8,16,16] channels; use a calibration for this network.",
     );
-    expect(() => lpips(model, [[1], [1]])).toThrow(
+    expect(() => lpips(model, { calibration: [[1], [1]] })).toThrow(
       "lpips: the calibration has [1,1] weights for its layers, but the model's relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 have [2,4,8,16,16] channels",
     );
     const calibration = [2, 4, 8, 16, 16].map((channels) => new Float32Array(channels).fill(1));
     calibration[2]![3] = -1;
-    expect(() => lpips(model, calibration)).toThrow('the calibration of relu3_3 has -1');
+    expect(() => lpips(model, { calibration })).toThrow('the calibration of relu3_3 has -1');
     setMetadata(model, { preprocessing: torchvision });
-    expect(() => lpips(model, [[1]])).toThrow('the calibration has [1] weights');
+    expect(() => lpips(model, { calibration: [[1]] })).toThrow('the calibration has [1] weights');
     setMetadata(model, { preprocessing: caffe });
     expect(() => lpips(model)).toThrow(
       "lpips: the model's weights expect BGR from 0 to 255, mean [103.939,116.779,123.68], std [1,1,1], but LPIPS is made for torchvision's, which expect RGB from 0 to 1, mean [0.485,0.456,0.406], std [0.229,0.224,0.225]; use a VGG-16 with those.",
     );
     const other = vgg(scaleArch(VGG11, 32), { inputShape: [32, 32, 3], includeTop: false });
-    expect(() => lpips(other, calibration)).toThrow('there is no layer "relu1_2"');
+    expect(() => lpips(other, { calibration })).toThrow('there is no layer "relu1_2"');
     other.dispose();
     await expect(
       readLpipsCalibration(encodeTensors({ x: { shape: [1], data: new Float32Array(1) } })),

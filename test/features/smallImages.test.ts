@@ -67,10 +67,7 @@ test.each<[string, () => Promise<unknown>]>([
     'lpips',
     () =>
       withTensor((x) =>
-        lpips(
-          model,
-          LPIPS_LAYERS.map((name) => channelsOf(name)),
-        )(x, x),
+        lpips(model, { calibration: LPIPS_LAYERS.map((name) => channelsOf(name)), range: [0, 1] })(x, x),
       ),
   ],
   [

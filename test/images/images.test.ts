@@ -160,6 +160,30 @@ describe('overlay', () => {
     expect(at(await overlay(image, dead, { colorMap: 'gray', opacity: 1 }))).toEqual([0, 0, 0, 0]);
   });
 
+  test('scales maps to a common value, and says which in a legend', async () => {
+    const image = { data: new Uint8Array(3 * 60 * 2).fill(200), width: 60, height: 2 };
+    const turbo = colorTable('turbo');
+    const color = (level: number) => [...turbo.subarray(3 * level, 3 * level + 3)];
+    const of = map(
+      Array.from({ length: 120 }, (_, i) => (i % 60) / 59),
+      60,
+    );
+    const shown = await overlay(image, of, { full: 4, opacity: 1, legend: true });
+    expect([shown.width, shown.height]).toEqual([60, 36]);
+    expect(pixel(shown, 59, 0)).toEqual(color(64));
+    expect([pixel(shown, 4, 8), pixel(shown, 55, 8)]).toEqual([color(0), color(255)]);
+    // Black pixels of the zero at the left, and of the 4 at the right.
+    const isBlack = (x: number, y: number) => pixel(shown, x, y).every((byte) => byte === 0);
+    const drawn = (left: number) =>
+      [0, 1, 2, 3, 4].map((y) =>
+        [0, 1, 2].map((x) => (isBlack(left + 2 * x, 22 + 2 * y) ? '#' : '.')).join(''),
+      );
+    expect(drawn(4)).toEqual(['###', '#.#', '#.#', '#.#', '###']);
+    expect(drawn(50)).toEqual(['#.#', '#.#', '###', '..#', '..#']);
+    expect(drawn(20)).toEqual(Array(5).fill('...'));
+    expect((await overlay(black(3, 3), map([1e-7], 1), { legend: true })).width).toBeGreaterThan(3);
+  });
+
   test('shrinks large images, and the part that was seen with them', async () => {
     const region = { left: 40, top: 0, width: 40, height: 40 };
     const shown = await overlay(black(120, 40), map([1], 1, region), {
@@ -175,6 +199,9 @@ describe('overlay', () => {
   test.each<[Parameters<typeof overlay>[2], string]>([
     [{ opacity: 2 }, 'overlay: opacity is 2; it must be from 0 to 1.'],
     [{ clip: 0 }, 'overlay: clip is 0; it must be above 0 and at most 1.'],
+    [{ full: 0 }, 'overlay: full is 0; it must be above 0.'],
+    [{ full: 1, clip: 0.5 }, 'overlay: clip is 0.5 and full 1; pass one of them.'],
+    [{ legend: 1 as never }, 'overlay: legend is 1; it must be one of true, false.'],
     [{ maxSide: 0.5 }, 'overlay: maxSide is 0.5'],
     [{ colorMap: 'jet' as 'turbo' }, 'overlay: colorMap is "jet"; it must be one of "viridis"'],
   ])('refuses %j', async (options, message) => {

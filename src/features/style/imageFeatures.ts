@@ -5,11 +5,11 @@ import { fits, shapeText, size } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing } from '../../images/index.js';
 import { preprocessingArgument } from '../../images/preprocessing.js';
 import { fixedLayer } from '../../tfjs/fusedLayers.js';
-import { applied, callsTo, graphOf } from '../../tfjs/graph.js';
+import { applied, type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, layerShapes } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { sharedLayer } from '../../tfjs/sharedLayer.js';
-import { type Apply, activationsAt, outputsAt } from '../taps/activations.js';
+import { type Apply, activationsAt, outputsAt, shapesAt } from '../taps/activations.js';
 import { tapOf } from '../taps/taps.js';
 
 /** Options of {@link imageFeatures}. */
@@ -27,6 +27,17 @@ export interface ImageFeaturesOptions {
 interface ImageFeatures {
   /** From images `[batch, height, width, channels]` to features, in the order of the layer names. */
   features: (images: Tensor4D) => Tensor[];
+  /** Checks images and normalizes them, for `stage`. */
+  prepared: (images: Tensor4D) => Tensor4D;
+  /**
+   * The output of one of the layers, from that of the layer named before it, so that a caller may free it before the next one. Of
+   * the first layer, and where a layer reads others than the one before it, it is computed from the prepared images.
+   */
+  stage: (x: Tensor4D, index: number, before?: Tensor) => Tensor;
+  /** The channels of each of the layers. */
+  channels: readonly number[];
+  /** The classes of all layers that run. */
+  layers: readonly string[];
   /** Throws when an image of this shape, `[height, width, channels]`, is too small for the layers. */
   checkImage: (shape: readonly number[]) => void;
   /** The numbers in the output of each layer that runs, for an image of this shape, `[height, width, channels]`. */
@@ -51,20 +62,28 @@ export function imageFeatures(
   const taps = names.map((name) => tapOf(where, graph, name));
   const outputs = outputsAt(taps);
   const shape = inputShapeOf(model);
-  const anySize = !callsTo(outputs).some(({ layer }) => /^(Flatten|Dense)$/.test(layer.getClassName()));
+  const layers = callsTo(outputs).map(({ layer }) => layer.getClassName());
+  const anySize = !layers.some((one) => /^(Flatten|Dense)$/.test(one));
   const wanted = anySize ? [null, null, shape[2]!] : shape;
   const checkImage = (shape: readonly number[]) => checkImageSize(where, graph, shape, outputs);
-  const features = (images: Tensor4D) => {
+  const apply = applyWith(pooling);
+  const prepared = (images: Tensor4D) => {
     if (!fits(images.shape, [null, ...wanted])) {
       fail(where, `the images have shape [${images.shape}]; pass [batch, ${shapeText(wanted, ', ')}].`);
     }
     checkImage(images.shape.slice(1));
-    const x = preprocessing ? normalizeImages(images, preprocessing) : images;
-    return activationsAt<Tensor>(graph, taps, x, applyWith(pooling));
+    return preprocessing ? normalizeImages(images, preprocessing) : images;
+  };
+  const features = (images: Tensor4D) => activationsAt<Tensor>(graph, taps, prepared(images), apply);
+  const stage = (x: Tensor4D, index: number, before?: Tensor) => {
+    const known = new Map<Call, Tensor[]>([[graph.input, [x]]]);
+    if (before) known.set(taps[index - 1]!.call, [before]);
+    return compute(outputsAt([taps[index]!]), known, (call, inputs) => apply(call, inputs, 'own'))[0]!;
   };
   const mapSizes = (image: readonly number[]) =>
     [...layerShapes(graph, outputs, [1, ...image])].map(({ shapes }) => size(shapes[0] as number[]));
-  return { features, checkImage, mapSizes };
+  const channels = shapesAt(graph, taps).map((shape) => shape.at(-1)!);
+  return { features, prepared, stage, channels, layers, checkImage, mapSizes };
 }
 
 /** Applies layers that are not trained, with an average pooling in place of each max pooling if so asked. */
