@@ -9,6 +9,7 @@ import {
   MNIST,
   mnist,
 } from 'vgg-blocks/data';
+import { oddClasses } from './oddClasses.js';
 
 /** Whether a folder has IDX files, or tables of pixels instead of folders of images. */
 export function isSetFolder(path: string): boolean {
@@ -18,12 +19,20 @@ export function isSetFolder(path: string): boolean {
   return !entries.some((entry) => entry.isDirectory()) && has(/(^|[-_])(train|test)\.csv$/i);
 }
 
-/** Loads the images that `--data` names. */
-export async function loadData(
-  source: string,
-  seed: number,
-  log: (line: string) => void,
-): Promise<{ trainSet: ImageSet; testSet: ImageSet }> {
+/** A set of labeled images. */
+export interface Sets {
+  trainSet: ImageSet;
+  testSet: ImageSet;
+}
+
+/** Loads the images that `--data` names, and logs what is odd about their classes. */
+export async function loadData(source: string, seed: number, log: (line: string) => void): Promise<Sets> {
+  const sets = await load(source, seed, log);
+  for (const note of oddClasses(sets)) log(`note: ${note}`);
+  return sets;
+}
+
+async function load(source: string, seed: number, log: (line: string) => void): Promise<Sets> {
   switch (source) {
     case 'generated':
       return garments({ seed });

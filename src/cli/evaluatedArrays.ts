@@ -1,7 +1,7 @@
 import type { Preprocessing } from 'vgg-blocks/images';
 import type { Examples } from 'vgg-blocks/train';
 import { loadData } from './data.js';
-import { some } from './evaluatedImages.js';
+import { someOf } from './labels.js';
 import type { OpenNetwork } from './network.js';
 
 /** Whether a preprocessing leaves pixels from 0 to 1 as they are. */
@@ -34,7 +34,7 @@ export async function arraysOf(
     !classNames.every((name, i) => name === String(i))
   ) {
     throw new Error(
-      `evaluate: the network's classes are ${some(classNames)}, but those of ${data} are ${some(own)}; use the data that it was trained for.`,
+      `evaluate: the network's classes are ${someOf(classNames)}, but those of ${data} are ${someOf(own)}; use the data that it was trained for.`,
     );
   }
   const [, height, width] = model.inputs[0]!.shape;

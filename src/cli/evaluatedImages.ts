@@ -6,6 +6,7 @@ import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder } from 'vgg-blocks/node';
 import type { Batch, Examples } from 'vgg-blocks/train';
 import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
+import { someOf } from './labels.js';
 
 /**
  * The images of a folder with one folder per class, or of its folder of held-out images, with the network's classes as labels.
@@ -83,14 +84,10 @@ function indicesOf(
     return inOrder;
   }
   const unknown = folders.find((folder) => !names?.includes(folder))!;
-  const has = names ? `${classes} classes are ${some(names)}` : `${classes} classes have no names`;
+  const has = names ? `${classes} classes are ${someOf(names)}` : `${classes} classes have no names`;
   throw new Error(
     `evaluate: ${data} has ${folders.length} classes with '${unknown}' among them, but the network's ${has}; rename the folders, or name the classes with --labels.`,
   );
-}
-
-export function some(names: readonly string[]): string {
-  return `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', ...' : ''}`;
 }
 
 function isIdentity(indices: readonly number[]): boolean {

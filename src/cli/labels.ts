@@ -37,6 +37,11 @@ export async function labelsOf(
   return labels;
 }
 
+/** The first names of a list, for messages. */
+export function someOf(names: readonly string[]): string {
+  return `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', ...' : ''}`;
+}
+
 function linesOf(text: string): string[] {
   return text
     .split(/\r\n|\r|\n/)

@@ -137,7 +137,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   }
   const { backend, threads } = args;
   console.log(
-    `${trainSet.length} training and ${testSet.length} test images at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${backend}${backend === 'wasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
+    `${trainSet.length} training and ${testSet.length} test images of ${trainSet.classNames.length} classes at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${backend}${backend === 'wasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
   );
   const signal = stopOnSignal();
   const checkpoint = folder.checkpoint();

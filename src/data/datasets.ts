@@ -7,6 +7,7 @@ import { type ReadOptions, readBytes, type Source, sourceName } from '../io/read
 import { isEmnist, type LabelMapping, mapped, mappingName, parseMapping, transposed } from './emnist.js';
 import { IDX_HEADER_BYTES, idxFileBytes, MAX_IDX_BYTES, parseIdx } from './idx.js';
 import type { ImageSet } from './imageSet.js';
+import { numberedClasses } from './numberedClasses.js';
 import { imageSet, type Part } from './part.js';
 import { parsePixelTable } from './pixelTable.js';
 import {
@@ -68,7 +69,8 @@ export function mnist(options: DatasetOptions): Promise<Dataset> {
  *
  * @param options `classNames` default to the characters that EMNIST's mapping in the folder (`emnist-letters-mapping.txt`) gives
  *   to the labels, or else to the numbers from 0 to the largest label.
- * @throws DataError as {@link fashionMnist} does.
+ * @throws DataError as {@link fashionMnist} does, and when most of the numbers up to the largest label have no image, as after damage
+ *   to one label; with `classNames`, labels may be as sparse as they are.
  */
 export function idxImages(options: DatasetOptions & { classNames?: readonly string[] }): Promise<Dataset> {
   optionsOf('idxImages', options, { ...OPTIONS, classNames: 1 });
@@ -89,7 +91,7 @@ async function load(
   const { trainImages, trainLabels, testImages, testLabels } = parts;
   const isTransposed = options.transpose ?? isEmnist(trainImages.name);
   const mapping = given ? undefined : await readMapping(options, trainImages.name, all);
-  const classNames = given ?? mapping?.classNames ?? numbersFor(trainLabels, testLabels);
+  const classNames = given ?? mapping?.classNames ?? numberedClasses([trainLabels, testLabels]);
   const setOf = (images: Part, labels: Part) =>
     imageSet(
       isTransposed ? transposed(images) : images,
@@ -107,14 +109,6 @@ async function load(
     );
   }
   return { trainSet, testSet };
-}
-
-/** The numbers from 0 to the largest label. */
-function numbersFor(...labels: Part[]): string[] {
-  const largest = Math.max(
-    ...labels.map(({ values }) => values.reduce((most, label) => Math.max(most, label), 0)),
-  );
-  return Array.from({ length: largest + 1 }, (_, i) => String(i));
 }
 
 function checkSource(where: string, home: string, source: DatasetOptions['source'] | undefined): void {

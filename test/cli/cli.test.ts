@@ -299,7 +299,7 @@ describe('vgg-blocks train', () => {
     const result = await run('train', ...args, '--log-steps', '--tensorboard');
     expect(result.error).toBe('');
     expect(result.code).toBe(0);
-    expect(result.out).toContain('4000 training and 1000 test images at 32x32x1');
+    expect(result.out).toContain('4000 training and 1000 test images of 10 classes at 32x32x1');
     expect(
       result.out.match(/^epoch \d\/2: loss \d\.\d{3}, train acc 0\.\d{3}, test acc 0\.\d{3}, /gm),
     ).toHaveLength(2);

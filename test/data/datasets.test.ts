@@ -263,6 +263,24 @@ describe('idxImages', () => {
     ).toBe('l');
   });
 
+  test('refuses labels that make classes without images, of which one damaged byte is enough', async () => {
+    const labels = Uint8Array.from({ length: 250 }, (_, i) => (i === 4 ? 200 : i % 10));
+    const source = {
+      ...FILES,
+      trainImages: encodeIdx([250, 4, 5], noise(5000)),
+      trainLabels: encodeIdx([250], labels),
+    };
+    const sentence = (file: string) =>
+      `${file}: label 200 of image 4 makes 201 classes, but the images have only 11 of these labels; get the file again, or number the classes from 0 without gaps.`;
+    await expect(idxImages({ source })).rejects.toThrow(sentence('trainLabels'));
+    const classNames = Array.from({ length: 201 }, (_, i) => `class ${i}`);
+    expect((await idxImages({ source, classNames })).trainSet.classNames).toHaveLength(201);
+    const table = [...labels].map((label) => `${label},1,2,3,4`).join('\n');
+    writeFileSync(join(folder, 'x_train.csv'), table);
+    writeFileSync(join(folder, 'x_test.csv'), '5,1,2,3,4');
+    await expect(idxImages({ source: folder })).rejects.toThrow(sentence(join(folder, 'x_train.csv')));
+  });
+
   test('refuses a folder with the files of several sets', async () => {
     write('letters');
     write('digits');
