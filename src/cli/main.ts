@@ -10,6 +10,7 @@ import { featuresCommand } from './features.js';
 import { finetuneCommand } from './finetune.js';
 import { gradcamCommand } from './gradcam.js';
 import { inspectCommand } from './inspect.js';
+import { lpipsCommand } from './lpips.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './plans.js';
 import { handleOutputErrors, handleSignals } from './process.js';
 import { inFlags } from './reading.js';
@@ -34,6 +35,7 @@ const program = new Command('vgg-blocks')
   .addCommand(evaluateCommand())
   .addCommand(styleCommand())
   .addCommand(similarCommand())
+  .addCommand(lpipsCommand())
   .addCommand(benchCommand());
 
 handleSignals();
