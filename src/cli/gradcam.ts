@@ -13,7 +13,7 @@ import {
 import { type HeatMap, overlay, type Preprocessing, preprocess, type RawImage } from 'vgg-blocks/images';
 import { writeImage } from 'vgg-blocks/node';
 import { eachImage, IMAGES_HELP } from './images.js';
-import { labelsOption } from './labels.js';
+import { classOf, labelsOption } from './labels.js';
 import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
 
@@ -59,7 +59,7 @@ export function gradcamCommand(): Command {
 
 async function run(patterns: string[], args: GradCamArguments): Promise<void> {
   const { model, preprocessing, labels } = await loadClassifier('gradcam', args);
-  const classIndex = args.class === undefined ? undefined : classOf(args.class, labels);
+  const classIndex = args.class === undefined ? undefined : classOf('gradcam', args.class, labels);
   const extractor = args.maps === undefined ? undefined : featureExtractor(model, args.maps);
   const nameFor = names(args.out);
   await eachImage('gradcam', patterns, async (image, path, print) => {
@@ -108,14 +108,6 @@ async function areasOf(
 /** Where the colors of a map end: a few pixels of a map of gradients far exceed the others. */
 function clipOf(method: ExplainMethod): number {
   return /cam|occlusion/.test(method) ? 1 : 0.99;
-}
-
-function classOf(name: string, labels: readonly string[]): number {
-  const index = labels.includes(name) ? labels.indexOf(name) : Number(name);
-  if (name.trim() !== '' && labels[index] !== undefined) return index;
-  throw new Error(
-    `gradcam: there is no class ${JSON.stringify(name)}; use a label, such as ${labels.slice(0, 3).join(', ')}, or a number from 0 to ${labels.length - 1}.`,
-  );
 }
 
 /** Gives each image's output files a path prefix: the image's own name, with a number if it is already taken. */

@@ -42,6 +42,15 @@ export function someOf(names: readonly string[]): string {
   return `${names.slice(0, 5).join(', ')}${names.length > 5 ? ', ...' : ''}`;
 }
 
+/** The class that a label or a number stands for. */
+export function classOf(command: string, name: string, labels: readonly string[]): number {
+  const index = labels.includes(name) ? labels.indexOf(name) : Number(name);
+  if (name.trim() !== '' && labels[index] !== undefined) return index;
+  throw new Error(
+    `${command}: there is no class ${JSON.stringify(name)}; use a label, such as ${labels.slice(0, 3).join(', ')}, or a number from 0 to ${labels.length - 1}.`,
+  );
+}
+
 function linesOf(text: string): string[] {
   return text
     .split(/\r\n|\r|\n/)

@@ -17,6 +17,7 @@ import { inFlags } from './reading.js';
 import { similarCommand } from './similar.js';
 import { styleCommand } from './style.js';
 import { trainCommand } from './train.js';
+import { visualizeCommand } from './visualize.js';
 
 const program = new Command('vgg-blocks')
   .description(manifest.description)
@@ -31,6 +32,7 @@ const program = new Command('vgg-blocks')
   .addCommand(classifyCommand())
   .addCommand(featuresCommand())
   .addCommand(gradcamCommand())
+  .addCommand(visualizeCommand())
   .addCommand(finetuneCommand())
   .addCommand(evaluateCommand())
   .addCommand(styleCommand())

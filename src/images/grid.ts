@@ -1,5 +1,6 @@
-import { wholeNumber } from '../base/check.js';
-import type { RawImage } from './pixels.js';
+import { checkArguments, LIST, optionsOf } from '../base/arguments.js';
+import { fail, wholeNumber } from '../base/check.js';
+import { type ImageInput, type RawImage, toRgb } from './pixels.js';
 
 /** Layout of small images in rows. */
 export interface GridOptions {
@@ -9,6 +10,34 @@ export interface GridOptions {
   padding?: number;
   /** Pixels per side of the square that shows each value. Default: enough to make an image at least 48 pixels wide. */
   scale?: number;
+}
+
+/**
+ * Images of one size side by side, such as those of several filters.
+ *
+ * @returns RGB; the gaps between images are white.
+ * @throws RangeError when there is none, their sizes differ, one cannot be read, or an option is out of range.
+ * @example
+ * const images = [await visualize(model, 'conv5_3', 0), await visualize(model, 'conv5_3', 1)];
+ * await writeImage('filters.png', await imageGrid(images));
+ */
+export async function imageGrid(images: readonly ImageInput[], options: GridOptions = {}): Promise<RawImage> {
+  const where = 'imageGrid';
+  checkArguments(where, { images }, { images: LIST });
+  const layout = optionsOf(where, options, { columns: 1, padding: 1, scale: 1 });
+  const all = await Promise.all(images.map((image) => toRgb(image, where)));
+  const [first] = all;
+  if (!first) return fail(where, 'there are no images; pass at least one.');
+  const { width, height } = first;
+  const other = all.find((one) => one.width !== width || one.height !== height);
+  if (other) {
+    fail(
+      where,
+      `one image is ${width}x${height} and another ${other.width}x${other.height}; pass images of one size.`,
+    );
+  }
+  const tiles = all.map(({ data }) => new Uint8ClampedArray(data.buffer, data.byteOffset, data.length));
+  return grid(where, tiles, first, layout);
 }
 
 /** Lays out tiles of the same size in rows on white, each pixel enlarged to a square. */

@@ -6,7 +6,7 @@
 export type { ColorMap } from './colorMap.js';
 export { drawImage } from './drawImage.js';
 export { fittedSize, type Region, visibleRegion } from './geometry.js';
-export type { GridOptions } from './grid.js';
+export { type GridOptions, imageGrid } from './grid.js';
 export type { HeatMap, ValueMap } from './heatMap.js';
 export { imageToTensor, tensorToImage } from './imageToTensor.js';
 export { normalizeImages } from './normalize.js';

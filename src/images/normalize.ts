@@ -37,7 +37,7 @@ export function normalizer({
  * by the standard deviation. Gradients pass through it, so a loss may depend on images that a network produces or that are
  * optimized step by step.
  *
- * @param images `[batch, height, width, 3]`, RGB from 0 to 1.
+ * @param images `[batch, height, width, 3]`, RGB from 0 to 1; for gray also `[batch, height, width, 1]`.
  * @param preprocessing that of the weights; its sizes are not used.
  * @returns float32, shaped like the images, or `[batch, height, width, 1]` for gray.
  */
@@ -45,12 +45,13 @@ export function normalizeImages(images: Tensor4D, preprocessing: Preprocessing):
   checkArguments('normalizeImages', { images }, { images: TENSOR });
   preprocessingArgument('normalizeImages', preprocessing);
   const { channels, white, mean, std } = preprocessing;
-  if (images.shape.length !== 4 || images.shape[3] !== 3) {
+  const isGray = channels === 'gray' && images.shape[3] === 1;
+  if (images.shape.length !== 4 || (images.shape[3] !== 3 && !isGray)) {
     fail('normalizeImages', `the images have shape [${images.shape}]; pass [batch, height, width, 3].`);
   }
   return tidy(() => {
     if (channels === 'gray') {
-      const gray = sum(mul(images, [0.299, 0.587, 0.114]), 3, true) as Tensor4D;
+      const gray = isGray ? images : (sum(mul(images, [0.299, 0.587, 0.114]), 3, true) as Tensor4D);
       return div(sub(mul(gray, white), mean[0]), std[0]);
     }
     const ordered = channels === 'RGB' ? images : reverse(images, 3);

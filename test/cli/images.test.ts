@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { setBackend, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import { setBackend, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { decode } from 'fast-png';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { featureExtractor } from '../../src/features/index.js';
@@ -469,5 +469,40 @@ describe('vgg-blocks gradcam', () => {
     expect((await run('gradcam', path, ...THREE, '--out', at('small'), '--class', '3')).error).toBe(
       'gradcam: there is no class "3"; use a label, such as class 0, class 1, class 2, or a number from 0 to 2.\n',
     );
+  });
+});
+
+describe('vgg-blocks visualize', () => {
+  const DRAWN = ['--steps', '3', '--jitter', '0', '--blur', '0', '--out', at('drawn.png')];
+
+  test('draws one class, and filters as a grid without those that do not respond', async () => {
+    const one = await run('visualize', ...THREE, '--class', 'cat', '--labels', at('labels.txt'), ...DRAWN);
+    expect(one).toEqual({ code: 0, error: '', out: `${at('drawn.png')}: 8x8, logits 0\n` });
+    expect(decode(readFileSync(at('drawn.png')))).toMatchObject({ width: 8, height: 8, channels: 3 });
+    const net = model();
+    const layer = net.getLayer('block2_conv1');
+    layer.setWeights(tidy(() => [layer.getWeights()[0]!, tensor1d([0, -1e6, 0])]));
+    setMetadata(net, { preprocessing: PUBLISHED['torchvision/vgg16'].preprocessing });
+    writeFileSync(at('dead.safetensors'), await encodeWeights(net));
+    net.dispose();
+    const dead = ['--weights', at('dead.safetensors'), '--layer', 'relu2_1', '--columns', '1'];
+    const grid = await run('visualize', ...dead, ...DRAWN, '--json');
+    expect(grid.error).toMatch(/^visualize: filter 1 of relu2_1 responds no more to the result \(0\).*\n$/);
+    expect(grid.code).toBe(1);
+    const { filters, width, height } = JSON.parse(grid.out);
+    expect([filters, width, height]).toEqual([[0, 2], 48, 98]);
+    expect(decode(readFileSync(at('drawn.png')))).toMatchObject({ width, height });
+  });
+
+  test.each<[string, string[], string]>([
+    ['no filter', [], 'there is nothing to draw; pass --layer NAME [--filter N] or --class NAME.'],
+    ['a missing filter', ['--layer', 'conv1_1', '--filter', '1-2'], 'there is no filter 2; conv1_1 has 2'],
+    ['another format', ['--layer', 'conv1_1', '--out', at('x.jpg')], `${at('x.jpg')} does not end in .png`],
+  ])('refuses %s in one sentence', async (_, args, sentence) => {
+    const { code, error, out } = await run('visualize', ...THREE, '--out', at('none.png'), ...args);
+    expect([code, out]).toEqual([1, '']);
+    expect(error).toContain(`visualize: ${sentence}`);
+    expect(error.trim().split('\n')).toHaveLength(1);
+    expect(existsSync(at('none.png'))).toBe(false);
   });
 });

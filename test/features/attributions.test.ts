@@ -81,7 +81,7 @@ describe('the formulas of others', () => {
       }
 
       const { layer, filter, pixels } = visualized;
-      const ascent = { preprocessing, steps: 6, learningRate: 0.02, jitter: 0, decay: 0.05 };
+      const ascent = { preprocessing, steps: 6, learningRate: 0.02, jitter: 0, decay: 0.05, blur: 1.5 };
       const shown = await leavingNothing(() => visualize(model, layer, filter, ascent));
       expect(shown).toMatchObject({ width: 96, height: 96 });
       const wanted = unpacked(pixels);

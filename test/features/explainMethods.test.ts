@@ -249,6 +249,7 @@ describe('visualize', () => {
       [visualize(model, 'logits', 0, { ...options, steps: 0 }), 'visualize: steps is 0'],
       [visualize(model, 'logits', 0, { ...options, jitter: -1 }), 'visualize: jitter is -1'],
       [visualize(model, 'logits', 0, { ...options, decay: 1 }), 'visualize: decay is 1'],
+      [visualize(model, 'logits', 0, { ...options, blur: -1 }), 'visualize: blur is -1'],
     ];
     for (const [promise, message] of refused) await expect(promise).rejects.toThrow(message);
     expect(memory().numTensors).toBe(before);

@@ -1,14 +1,4 @@
-import {
-  add,
-  depthwiseConv2d,
-  mul,
-  sub,
-  type Tensor4D,
-  tensor,
-  tensor4d,
-  tidy,
-  zerosLike,
-} from '@tensorflow/tfjs-core';
+import { add, mul, sub, type Tensor4D, tensor4d, tidy, zerosLike } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
 import { fail, wholeNumber } from '../../base/check.js';
@@ -17,6 +7,7 @@ import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { checkHeatMap, type HeatMap, interpolated } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { type BatchOptions, ofVersions } from './batches.js';
+import { blurred } from './blurred.js';
 import type { ClassOptions } from './classGradient.js';
 import { type Subject, subjectOf } from './subject.js';
 
@@ -72,14 +63,14 @@ export async function faithfulness(
     const free = (one: { dispose(): void }) => one.dispose();
     const subject = own(await subjectOf(where, model, image, { classIndex, preprocessing }), free);
     const empty = own(zerosLike(subject.x), free);
-    const blurred = own(
-      tidy(() => blur(subject.x)),
+    const smooth = own(
+      tidy(() => blurred(subject.x, 5, 5)),
       free,
     );
     const ranks = ranksOf(map, subject);
     return {
       deletion: await curve(subject, ranks, subject.x, empty, steps, options),
-      insertion: await curve(subject, ranks, blurred, subject.x, steps, options),
+      insertion: await curve(subject, ranks, smooth, subject.x, steps, options),
     };
   });
 }
@@ -120,15 +111,4 @@ async function curve(
   const ends = (probabilities[0]! + probabilities[steps]!) / 2;
   const area = (probabilities.reduce((a, b) => a + b) - ends) / steps;
   return { fractions, probabilities, area };
-}
-
-/** A Gaussian blur of standard deviation 5 over 11x11 pixels, with zeros around the image. */
-function blur(x: Tensor4D): Tensor4D {
-  const weights = Array.from({ length: 11 }, (_, i) => Math.exp(-((i - 5) ** 2) / 50));
-  const total = weights.reduce((a, b) => a + b);
-  const channels = x.shape[3];
-  const kernel = weights.flatMap((weight) => new Array<number>(channels).fill(weight / total));
-  const along = (image: Tensor4D, shape: [number, number]) =>
-    depthwiseConv2d(image, tensor(kernel, [...shape, channels, 1]) as Tensor4D, 1, 'same');
-  return along(along(x, [11, 1]), [1, 11]);
 }

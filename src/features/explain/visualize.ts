@@ -23,16 +23,18 @@ import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { fillUniform, seededRandom } from '../../base/random.js';
 import { normalizeImages, type Preprocessing, type RawImage } from '../../images/index.js';
+import { depthOf } from '../../images/preprocessing.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { withTape } from '../../tfjs/tape.js';
-import { preprocessingFor } from '../../weights/metadata.js';
+import { metadataOf, preprocessingFor } from '../../weights/metadata.js';
 import { extractorOf } from '../taps/featureExtractor.js';
+import { blurred } from './blurred.js';
 import { numbersOf } from './subject.js';
 
 /** Options of {@link visualize}. */
 export interface VisualizeOptions {
   /**
-   * Preprocessing of the model's weights. Default: as the model says; for networks of other than three channels, pixels from 0 to 1.
+   * Preprocessing of the model's weights. Default: as the model says; for networks of one channel that do not say it, pixels from 0 to 1.
    */
   preprocessing?: Preprocessing;
   /** Default 256. */
@@ -49,19 +51,27 @@ export interface VisualizeOptions {
    * arXiv:1506.06579, section 3). It keeps dark what the filter does not need. Default 0.01.
    */
   decay?: number;
+  /**
+   * The standard deviation, in pixels, of the Gaussian that smooths each gradient, so that outlines count more than texture. 0: none.
+   * Default 1.
+   */
+  blur?: number;
   /** Seed of the start and of the shifts, 0 to 4294967295. Default 0; the same seed gives the same image. */
   seed?: number;
   /** Called after each step. */
   onProgress?: (progress: Progress) => void;
 }
 
+/** A Gaussian of this deviation covers some 190 pixels. */
+const MAX_BLUR = 32;
+
 /** The start is the mean color and noise up to this. */
 const NOISE = 0.1;
 
 /**
  * The image that a filter responds to most: activation maximization (Erhan et al. 2009; Simonyan et al. 2013, arXiv:1312.6034,
- * section 2, for classes). Gradient ascent begins at the mean color with a little noise, and divides each gradient by its root mean
- * square.
+ * section 2, for classes). Gradient ascent begins at the mean color with a little noise, smooths each gradient, and divides it by
+ * its root mean square.
  *
  * @param layer any name that `featureExtractor` knows; `'logits'` for classes.
  * @param filter a channel of feature maps, whose mean is maximized, or a unit of a vector, such as a class; from 0.
@@ -84,6 +94,7 @@ export async function visualize(
     learningRate = 0.02,
     jitter = 2,
     decay = 0.01,
+    blur = 1,
     seed = 0,
     onProgress,
   } = publishedOptionsOf(where, options, {
@@ -91,6 +102,7 @@ export async function visualize(
     learningRate: 1,
     jitter: 1,
     decay: 1,
+    blur: 1,
     seed: 1,
     preprocessing: 1,
     onProgress: 1,
@@ -101,6 +113,7 @@ export async function visualize(
   wholeNumber(where, 'jitter', jitter, 0);
   numberThat(where, 'learningRate', learningRate, isPositive, 'above 0');
   numberThat(where, 'decay', decay, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
+  numberThat(where, 'blur', blur, (n) => n >= 0 && n <= MAX_BLUR, `from 0 to ${MAX_BLUR}`);
   checkSeed(where, seed);
   const extractor = extractorOf(where, model, layer);
   const channels = extractor.outputs[0]!.shape.at(-1)!;
@@ -108,7 +121,15 @@ export async function visualize(
     fail(where, `filter is ${filter}; ${layer} has ${channels} filters, so pass 0 to ${channels - 1}.`);
   }
   const [, , colors] = inputShapeOf(model);
-  const preprocessing = colors === 3 ? preprocessingFor(where, model, options.preprocessing) : undefined;
+  const isKnown = options.preprocessing !== undefined || metadataOf(model).preprocessing !== undefined;
+  const preprocessing =
+    colors === 3 || isKnown ? preprocessingFor(where, model, options.preprocessing) : undefined;
+  if (preprocessing && depthOf(preprocessing) !== colors) {
+    fail(
+      where,
+      `the preprocessing makes images of ${depthOf(preprocessing)} channels, but the model takes ${colors}; pass that of its weights.`,
+    );
+  }
   const [height, width] = inputShapeOf(model).map((length) => length ?? preprocessing?.crop);
   if (colors !== 3 && colors !== 1) {
     fail(where, `the model takes images of ${colors} channels; only those of 1 and 3 can be shown.`);
@@ -138,11 +159,8 @@ export async function visualize(
     for (let step = 0; step < steps; step++) {
       const [down, right] = [shift(), shift()];
       const next = tidy(() => {
-        const gradient = rolled(
-          withTape(() => slope(rolled(image, down, right))),
-          -down,
-          -right,
-        );
+        const shifted = withTape(() => slope(rolled(image, down, right)));
+        const gradient = smoothed(rolled(shifted, -down, -right), blur);
         const length = sqrt(mean(square(gradient)));
         const moved = add(image, mul(div(gradient, add(length, 1e-12)), learningRate));
         return clipByValue(add(base, mul(sub(moved, base), 1 - decay)), 0, 1);
@@ -172,8 +190,12 @@ export async function visualize(
 function baseColor(preprocessing: Preprocessing | undefined, colors: number): number[] {
   if (!preprocessing) return new Array<number>(colors).fill(0);
   const { mean, white, channels } = preprocessing;
-  const color = mean.map((value) => Math.min(1, Math.max(0, value / white)));
+  const color = mean.slice(0, colors).map((value) => Math.min(1, Math.max(0, value / white)));
   return channels === 'BGR' ? color.reverse() : color;
+}
+
+function smoothed(gradient: Tensor, deviation: number): Tensor {
+  return deviation === 0 ? gradient : blurred(gradient as Tensor4D, deviation, Math.ceil(3 * deviation));
 }
 
 /** An image shifted by whole pixels; what leaves on one side enters on the other. */
