@@ -1,4 +1,5 @@
 import { checkArguments, withFields } from '../base/arguments.js';
+import { tag, varint } from '../base/protobuf.js';
 
 /** A record of TensorBoard's event files. */
 export interface TensorBoardEvent {
@@ -25,13 +26,17 @@ export function encodeEvent(given: TensorBoardEvent): Uint8Array {
   );
   const { wallTime, step = 0, fileVersion, scalars = {} } = given;
 
-  const values = Object.entries(scalars).flatMap(([tag, value]) =>
-    field(1, [...field(1, utf8(tag)), 0x15, ...bytesOf(4, (view) => view.setFloat32(0, value, true))]),
+  const values = Object.entries(scalars).flatMap(([chart, value]) =>
+    field(1, [
+      ...field(1, utf8(chart)),
+      ...tag(2, 'four'),
+      ...bytesOf(4, (view) => view.setFloat32(0, value, true)),
+    ]),
   );
   const message = Uint8Array.from([
-    0x09,
+    ...tag(1, 'eight'),
     ...bytesOf(8, (view) => view.setFloat64(0, wallTime, true)),
-    ...(step > 0 ? [0x10, ...varint(step)] : []),
+    ...(step > 0 ? [...tag(2, 'varint'), ...varint(step)] : []),
     ...(fileVersion === undefined ? [] : field(3, utf8(fileVersion))),
     ...(values.length > 0 ? field(5, values) : []),
   ]);
@@ -41,11 +46,7 @@ export function encodeEvent(given: TensorBoardEvent): Uint8Array {
 
 /** A field of bytes: its number and kind, its length, its content. */
 function field(number: number, content: ArrayLike<number>): number[] {
-  return [(number << 3) | 2, ...varint(content.length), ...Array.from(content)];
-}
-
-function varint(value: number): number[] {
-  return value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))];
+  return [...tag(number, 'bytes'), ...varint(content.length), ...Array.from(content)];
 }
 
 function utf8(text: string): Uint8Array {

@@ -22,3 +22,5 @@ export type { NetworkHints, NetworkSpec } from './names/network.js';
 export { KEY_NAMES, type KeyNames } from './names/parameters.js';
 export { PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
 export { encodeTensors, type NumberArray, readTensors } from './tensors.js';
+export { type OnnxOptions, toOnnx } from './toOnnx.js';
+export type { OnnxDtype } from './writers/onnx/kernels.js';

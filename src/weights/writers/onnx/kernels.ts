@@ -1,0 +1,109 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { fail } from '../../../base/check.js';
+import { size } from '../../../base/shapes.js';
+import type { Content } from '../../formats/content.js';
+import { type Axes, gatherRows } from '../../layout/axes.js';
+import type { Target } from '../../names/targets.js';
+import { numbersOf } from '../variable.js';
+import type { OnnxGraph } from './graph.js';
+
+type Variable = Target['variable'];
+
+/** How kernels are stored. */
+export const ONNX_DTYPES = ['float32', 'float16', 'int8'] as const;
+
+/** How {@link toOnnx} stores the kernels of convolutions and dense layers. */
+export type OnnxDtype = (typeof ONNX_DTYPES)[number];
+
+/**
+ * Adds a kernel in PyTorch's order, and what makes float32 of it where it is stored otherwise. Returns the name of its float32
+ * numbers.
+ */
+export function addKernel(
+  graph: OnnxGraph,
+  dtype: OnnxDtype,
+  { name, variable, axes, shape }: { name: string; variable: Variable; axes: Axes; shape: readonly number[] },
+): string {
+  if (dtype === 'float32') return graph.constant(name, 'float', shape, numbersOf(variable, { axes }));
+  const layer = name.replace(/\/[^/]*$/, '');
+  if (dtype === 'float16') {
+    const stored = graph.constant(name, 'float16', shape, halves(name, variable, axes));
+    return graph.add(layer, 'Cast', [stored], { to: 1 });
+  }
+  const { scales, numbers } = quantized(name, variable, axes);
+  return graph.add(
+    layer,
+    'DequantizeLinear',
+    [
+      graph.constant(name, 'int8', shape, numbers),
+      graph.constant(`${name}_scale`, 'float', [axes.out], scales),
+    ],
+    { axis: 0 },
+  );
+}
+
+/** The largest number of float16. */
+const LARGEST_HALF = 65504;
+
+function halves(name: string, variable: Variable, axes: Axes): Content {
+  const content = numbersOf(variable, { dtype: 'F16', axes });
+  return {
+    size: content.size,
+    async write(into) {
+      const numbers = (await (variable.read() as Tensor).data()) as Float32Array;
+      // float16 rounds what is at most half a unit above its largest number down to it.
+      const beyond = numbers.find((one) => !(Math.abs(one) < LARGEST_HALF + 16));
+      if (beyond !== undefined) {
+        fail(
+          'toOnnx',
+          `${name} has the number ${beyond}, which float16 does not hold; pass dtype: 'float32'.`,
+        );
+      }
+      await content.write(into);
+    },
+  };
+}
+
+/** A kernel as int8, each row (an output channel) divided by its own scale: its largest magnitude becomes 127. */
+function quantized(name: string, variable: Variable, axes: Axes): { scales: Content; numbers: Content } {
+  let done: Promise<{ scales: Float32Array; numbers: Int8Array }> | undefined;
+  let unwritten = 2;
+  const content = (bytes: number, part: 'scales' | 'numbers'): Content => ({
+    size: bytes,
+    async write(into) {
+      done ??= quantize(name, variable, axes);
+      const { buffer } = (await done)[part];
+      into.set(new Uint8Array(buffer as ArrayBuffer));
+      if (--unwritten === 0) done = undefined;
+    },
+  });
+  return {
+    scales: content(4 * axes.out, 'scales'),
+    numbers: content(size(variable.shape as number[]), 'numbers'),
+  };
+}
+
+async function quantize(name: string, variable: Variable, axes: Axes) {
+  const stored = (await (variable.read() as Tensor).data()) as Float32Array;
+  const length = axes.channels * axes.window;
+  const [scales, numbers, row] = [
+    new Float32Array(axes.out),
+    new Int8Array(length * axes.out),
+    new Float32Array(length),
+  ];
+  for (let i = 0; i < axes.out; i++) {
+    gatherRows(stored, i, axes, row);
+    let largest = 0;
+    for (const one of row) largest = Math.max(largest, Math.abs(one));
+    if (!Number.isFinite(largest)) {
+      fail(
+        'toOnnx',
+        `${name} has numbers that are NaN or infinite, which int8 does not hold; pass dtype: 'float32'.`,
+      );
+    }
+    // A row of zeros, or of numbers so small that their scale would be no normal float32, is zero.
+    scales[i] = largest / 127 || 1;
+    for (let k = 0; k < length; k++) numbers[i * length + k] = Math.round(row[k]! / scales[i]!);
+  }
+  return { scales, numbers };
+}
