@@ -17,7 +17,7 @@ export const NODE_ONLY = [
   'test/io/{download,read,sibling}.test.ts',
   'test/wasm/{guard,install,isolated,memory,relaxedSimd,shares,threads}.test.ts',
   'test/webgpu/{fewWorkgroups,programNames}.test.ts',
-  'test/weights/{hub,loadPath,pretrained,recognize,roundTrip,shards}.test.ts',
+  'test/weights/{hub,loadPath,onnx,pretrained,recognize,roundTrip,shards}.test.ts',
 ];
 
 /** What computes nothing on a backend, or on wasm whatever the run is about: one run in a browser is enough. */

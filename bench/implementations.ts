@@ -29,6 +29,14 @@ const python = (name: string, variant: string): Implementation => ({
   variant,
 });
 
+const onnxruntime = (name: string): Implementation => ({
+  name,
+  ours: false,
+  program: 'node',
+  script: 'ort.mjs',
+  variant: name,
+});
+
 /** In the order of the chart. */
 export const IMPLEMENTATIONS: readonly Implementation[] = [
   tfjs('vgg-blocks, wasm', 'vgg-blocks wasm'),
@@ -37,7 +45,8 @@ export const IMPLEMENTATIONS: readonly Implementation[] = [
   tfjs('tfjs, wasm', 'tfjs wasm'),
   tfjs('tfjs, WebGPU', 'tfjs webgpu'),
   tfjs('tfjs, cpu', 'tfjs cpu'),
-  { name: 'onnxruntime-web', ours: false, program: 'node', script: 'ort.mjs', variant: 'wasm' },
+  onnxruntime('onnxruntime-web'),
+  onnxruntime('onnxruntime-node'),
   tfjs('tfjs-node', 'tfjs tensorflow'),
   python('PyTorch', 'pytorch'),
   python('PyTorch, channels last', 'pytorch channels_last'),

@@ -1,5 +1,5 @@
 /**
- * Compares this library with stock tfjs, onnxruntime-web and, where installed, PyTorch, tfjs-node and onnxruntime: building,
+ * Compares this library with stock tfjs, onnxruntime-web and, where installed, PyTorch, tfjs-node, onnxruntime and onnxruntime-node: building,
  * loading, the first prediction, inference, training steps, memory. Every measurement runs in a process of its own, and
  * the implementations take turns, so that noise on the machine affects all of them alike.
  *
@@ -15,11 +15,10 @@ import '@tensorflow/tfjs-backend-cpu';
 import { Command, Option } from 'commander';
 import { paramCount, plan, scaleArch, VGG11, vgg } from 'vgg-blocks';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
-import { encodeWeights } from 'vgg-blocks/weights';
+import { encodeWeights, toOnnx } from 'vgg-blocks/weights';
 import { seededRandom } from '../src/base/random.js';
 import { benchChart } from './chart.js';
 import { IMPLEMENTATIONS, measure } from './implementations.js';
-import { writeOnnx } from './onnx.js';
 import { type Results, summarize, tableOf } from './results.js';
 import { type Measurement, PARTS, type Spec } from './spec.js';
 import { CLOCKS, type Clock } from './timing.mjs';
@@ -65,10 +64,9 @@ async function writeFiles(spec: Spec): Promise<void> {
   const { arch, inputShape, classes, hiddenUnits, folder, batchSize } = spec;
   await setBackend('cpu');
   const model = vgg(arch, { inputShape, classes, hiddenUnits, initializer: 'heUniform' });
-  const safetensors = join(folder, 'network.safetensors');
-  writeFileSync(safetensors, await encodeWeights(model));
+  writeFileSync(join(folder, 'network.safetensors'), await encodeWeights(model));
   await model.save(fileSystem(join(folder, 'tfjs')));
-  writeOnnx(spec, safetensors, join(folder, 'network.onnx'));
+  writeFileSync(join(folder, 'network.onnx'), await toOnnx(model));
   model.dispose();
   const count = batchSize * inputShape[0] * inputShape[1] * inputShape[2];
   const random = seededRandom(1);

@@ -1,10 +1,12 @@
-/** One process of index.ts, onnxruntime-web: node ort.mjs PART VARIANT SPEC */
+/** One process of index.ts, onnxruntime-web or onnxruntime-node: node ort.mjs PART PACKAGE SPEC */
 import { readFile } from 'node:fs/promises';
 import { absent, answer, loop, readImages } from './child.mjs';
 import { CLOCKS } from './timing.mjs';
 
-await answer(async (part, _, spec) => {
-  const ort = await import('onnxruntime-web');
+await answer(async (part, name, spec) => {
+  const ort = await import(name).catch(() => {
+    throw absent(`is not installed (npm install --no-save ${name})`);
+  });
   if (part === 'build') throw absent('only predicts');
   ort.env.wasm.numThreads = spec.threads;
   const [height, width, channels] = spec.inputShape;
@@ -19,13 +21,14 @@ await answer(async (part, _, spec) => {
   const images = new ort.Tensor('float32', channelsFirst, [spec.batchSize, channels, height, width]);
   const now = CLOCKS[spec.clock];
   const begun = now();
-  const session = await ort.InferenceSession.create(await readFile(`${spec.folder}/network.onnx`));
+  const file = await readFile(`${spec.folder}/network.onnx`);
+  const session = await ort.InferenceSession.create(file, { intraOpNumThreads: spec.threads });
   const loaded = now();
-  const logits = [...(await session.run({ image: one })).logits.data];
+  const logits = [...Object.values(await session.run({ image: one }))[0].data];
   const first = now() - loaded;
   const inference = await loop(spec, () => session.run({ image: images }));
   return {
-    about: `onnxruntime-web ${ort.env.versions.web}, wasm`,
+    about: `${name} ${ort.env.versions[name === 'onnxruntime-web' ? 'web' : 'node']}`,
     load: loaded - begun,
     first,
     logits,

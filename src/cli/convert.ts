@@ -1,3 +1,4 @@
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, Option } from 'commander';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import {
@@ -6,7 +7,10 @@ import {
   encodeWeights,
   KEY_NAMES,
   type KeyNames,
+  type OnnxDtype,
+  type OnnxOptions,
   setMetadata,
+  toOnnx,
   type WeightContainer,
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
@@ -22,15 +26,22 @@ const OUTPUTS = {
   'weights.h5': /\.weights\.h5$/i,
   'model.h5': undefined,
   keras: /\.keras$/i,
+  onnx: /\.onnx$/i,
   tfjs: undefined,
-} as const satisfies Record<WeightContainer | 'tfjs', RegExp | undefined>;
+} as const satisfies Record<WeightContainer | 'onnx' | 'tfjs', RegExp | undefined>;
 
 type Output = keyof typeof OUTPUTS;
+
+const EXTENSIONS = '.safetensors, .pth, .h5, .weights.h5, .keras or .onnx';
+
+/** The types of numbers that are written to ONNX, by `--dtype`. */
+const ONNX_DTYPES: Record<string, OnnxDtype> = { f32: 'float32', f16: 'float16', int8: 'int8' };
 
 interface ConvertArguments extends BuildingArguments {
   to?: Output;
   names?: KeyNames;
-  dtype: Lowercase<EncodedDtype>;
+  dtype: Lowercase<EncodedDtype> | 'int8';
+  layout?: Lowercase<NonNullable<OnnxOptions['layout']>>;
   preprocessing?: PreprocessingName;
 }
 
@@ -38,13 +49,13 @@ interface ConvertArguments extends BuildingArguments {
 export function convertCommand(): Command {
   const command = new Command('convert')
     .description(
-      "convert a weight file to .safetensors, PyTorch's .pth, Keras' .h5, .weights.h5 or .keras, or a tfjs model (a folder)",
+      "convert a weight file to .safetensors, PyTorch's .pth, Keras' .h5, .weights.h5 or .keras, ONNX, or a tfjs model (a folder)",
     )
     .argument(
       '<in>',
       `${WEIGHT_FILES_HELP}, as a path or URL; hf:OWNER/NAME[@REVISION]; or a published name such as torchvision/vgg16`,
     )
-    .argument('<out>', 'a file ending in .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder');
+    .argument('<out>', `a file ending in ${EXTENSIONS}, or a folder`);
   return withBuilding(command)
     .addOption(
       new Option(
@@ -56,9 +67,15 @@ export function convertCommand(): Command {
       new Option('--names <convention>', 'tensor names (default: as in the input)').choices(KEY_NAMES),
     )
     .addOption(
-      new Option('--dtype <type>', 'number format')
-        .choices(ENCODED_DTYPES.map((type) => type.toLowerCase()))
+      new Option('--dtype <type>', 'number format; int8 for ONNX alone, a scale for each output channel')
+        .choices([...ENCODED_DTYPES.map((type) => type.toLowerCase()), 'int8'])
         .default('f32'),
+    )
+    .addOption(
+      new Option('--layout <axes>', 'order of the axes of images, for ONNX (default: nchw)').choices([
+        'nchw',
+        'nhwc',
+      ]),
     )
     .addOption(
       preprocessingOption(
@@ -70,10 +87,7 @@ export function convertCommand(): Command {
 
 async function convert(input: string, output: string, args: ConvertArguments): Promise<void> {
   const to = args.to ?? outputOf(output);
-  const { names, dtype } = args;
-  if (to === 'tfjs' && (names || dtype !== 'f32')) {
-    throw new Error("convert: a tfjs model has Keras' names and float32; omit --names and --dtype.");
-  }
+  checkFits(to, args);
   await useBackend({ backend: 'wasm' }).catch(() => useBackend({ backend: 'cpu' }));
   const { model, network, report, metadata } = await openWeights(input, args);
   try {
@@ -81,14 +95,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
       setMetadata(model, { ...metadata, preprocessing: PREPROCESSINGS[args.preprocessing] });
     }
     if (to === 'tfjs') await model.save(fileSystem(output));
-    else {
-      const options = {
-        names: names ?? namesFor(to, report.names),
-        container: to,
-        dtype: dtype.toUpperCase() as EncodedDtype,
-      };
-      await writeFileAtomic(output, await encodeWeights(model, options));
-    }
+    else await writeFileAtomic(output, await encoded(to, model, report.names, args));
   } finally {
     model.dispose();
   }
@@ -109,13 +116,49 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   );
 }
 
+/** Throws unless the output can be as the other options say. */
+function checkFits(to: Output, { names, dtype, layout }: ConvertArguments): void {
+  if (to === 'tfjs' && (names || dtype !== 'f32')) {
+    throw new Error("convert: a tfjs model has Keras' names and float32; omit --names and --dtype.");
+  }
+  if (to === 'onnx' && (names || !Object.hasOwn(ONNX_DTYPES, dtype))) {
+    throw new Error(
+      `convert: ONNX has names of its own and the types ${Object.keys(ONNX_DTYPES).join(', ')}; omit --names, and choose one of these as --dtype.`,
+    );
+  }
+  if (to !== 'onnx' && (layout || dtype === 'int8')) {
+    throw new Error(
+      `convert: --layout and --dtype int8 are for ONNX; omit them, or write to a path that ends in .onnx.`,
+    );
+  }
+}
+
+function encoded(
+  to: Exclude<Output, 'tfjs'>,
+  model: LayersModel,
+  input: KeyNames,
+  { names, dtype, layout }: ConvertArguments,
+): Promise<Uint8Array> {
+  if (to === 'onnx') {
+    return toOnnx(model, {
+      dtype: ONNX_DTYPES[dtype]!,
+      layout: layout?.toUpperCase() as OnnxOptions['layout'],
+    });
+  }
+  return encodeWeights(model, {
+    names: names ?? namesFor(to, input),
+    container: to,
+    dtype: dtype.toUpperCase() as EncodedDtype,
+  });
+}
+
 /** The format that a path's extension selects, the longest extension first; a path without one is a folder. */
 function outputOf(path: string): Output {
   const found = (Object.keys(OUTPUTS) as Output[]).filter((format) => OUTPUTS[format]?.test(path));
   if (found.length > 0) return found.at(-1)!;
   if (/\.[a-z]\w*$/i.test(path)) {
     throw new Error(
-      `convert: ${path} has an extension that cannot be written; use .safetensors, .pth, .h5, .weights.h5 or .keras, or a folder (--to tfjs, or a path without an extension).`,
+      `convert: ${path} has an extension that cannot be written; use ${EXTENSIONS}, or a folder (--to tfjs, or a path without an extension).`,
     );
   }
   return 'tfjs';

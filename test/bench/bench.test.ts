@@ -1,18 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomUniform, type Tensor, transpose } from '@tensorflow/tfjs-core';
-import { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-web';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { benchChart } from '../../bench/chart.js';
-import { writeOnnx } from '../../bench/onnx.js';
 import { measurePeaks } from '../../bench/peaks.js';
 import { type Results, summarize, tableOf } from '../../bench/results.js';
 import { rooflineChart } from '../../bench/rooflineChart.js';
 import { rooflineRow, workOf } from '../../bench/rooflineRows.js';
 import type { Spec } from '../../bench/spec.js';
-import { cost, plan, VGG11, vgg } from '../../src/index.js';
-import { encodeWeights } from '../../src/weights/index.js';
+import { cost, plan, VGG11 } from '../../src/index.js';
 import { useBackend } from '../support/backends.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-bench-test-'));
@@ -34,24 +30,6 @@ const SPEC: Spec = {
   folder,
   software: false,
 };
-
-test('the ONNX file gives the logits of the model in onnxruntime', async () => {
-  const { arch, inputShape, classes, hiddenUnits } = SPEC;
-  const model = vgg(arch, { inputShape, classes, hiddenUnits });
-  const [weights, onnx] = [join(folder, 'network.safetensors'), join(folder, 'network.onnx')];
-  writeFileSync(weights, await encodeWeights(model));
-  writeOnnx(SPEC, weights, onnx);
-  const x = randomUniform([3, ...inputShape], 0, 1, 'float32', 4);
-  const first = transpose(x, [0, 3, 1, 2]);
-  const [y, numbers] = [await (model.predict(x) as Tensor).data(), await first.data()];
-  const session = await InferenceSession.create(readFileSync(onnx));
-  const image = new OnnxTensor('float32', numbers as Float32Array, first.shape);
-  const { logits } = await session.run({ image });
-  expect(logits!.dims).toEqual([3, classes]);
-  const theirs = logits!.data as Float32Array;
-  for (const [i, value] of y.entries()) expect(theirs[i]).toBeCloseTo(value, 5);
-  model.dispose();
-});
 
 describe('results', () => {
   const ours = summarize(

@@ -188,9 +188,24 @@ describe('vgg-blocks inspect and convert', () => {
     expect((await run('inspect', at('net.weights.h5'))).out).toContain('Keras .weights.h5');
   });
 
+  test('convert writes ONNX', async () => {
+    const onnx = async (...args: string[]) => {
+      const path = join(folder, 'net.onnx');
+      expect(await run('convert', file, path, ...args)).toMatchObject({ code: 0, error: '' });
+      return readFileSync(path, 'latin1');
+    };
+    expect(await onnx()).not.toMatch(/DequantizeLinear|Transpose/);
+    const small = await onnx('--dtype', 'int8', '--layout', 'nhwc');
+    expect(small).toContain('DequantizeLinear');
+    expect(small).toContain('Transpose');
+  });
+
   test('convert refuses what it cannot write', async () => {
-    expect((await run('convert', file, join(folder, 'x.onnx'))).error).toContain(
-      'x.onnx has an extension that cannot be written',
+    expect((await run('convert', file, join(folder, 'x.onnx'), '--dtype', 'bf16')).error).toContain(
+      'ONNX has names of its own and the types f32, f16, int8; omit --names, and choose one of these as --dtype.',
+    );
+    expect((await run('convert', file, join(folder, 'm.keras'), '--dtype', 'int8')).error).toContain(
+      '--layout and --dtype int8 are for ONNX; omit them, or write to a path that ends in .onnx.',
     );
     expect((await run('convert', file, join(folder, 'x.safetensor'))).error).toContain(
       'x.safetensor has an extension that cannot be written',
