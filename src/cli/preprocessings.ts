@@ -16,6 +16,24 @@ export function preprocessingOption(description: string): Option {
   return new Option('--preprocessing <name>', description).choices(Object.keys(PREPROCESSINGS));
 }
 
+/**
+ * The preprocessing of image files that is what `train` does with arrays of pixels: numbers from 0 to 1, stretched to a square.
+ * Undefined where it shrinks them: it takes at most 2x2 pixels for each new one, files the mean of all that it covers.
+ *
+ * @param shape of the images as they are stored.
+ */
+export function preprocessingOfArrays(
+  [height, width, channels]: readonly [height: number, width: number, channels: number],
+  size: number,
+): Preprocessing | undefined {
+  if (size < Math.max(height, width)) return undefined;
+  return {
+    ...preprocessingAt(PLAIN_PREPROCESSING, size),
+    channels: channels === 1 ? 'gray' : 'RGB',
+    ...(height !== width && { resize: { height: size, width: size } }),
+  };
+}
+
 /** What is known of how images are prepared for weights. */
 export interface KnownPreprocessing {
   /** As the weights say. */

@@ -24,6 +24,7 @@ import { setMetadata } from 'vgg-blocks/weights';
 import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numberIn, numeric, shared } from './options.js';
+import { preprocessingOfArrays } from './preprocessings.js';
 import { stopOnSignal } from './process.js';
 import { type RunArguments, withRun } from './runArguments.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
@@ -127,7 +128,8 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     initializer: args.initializer,
     seed: args.seed,
   });
-  setMetadata(model, { classNames: trainSet.classNames });
+  const preprocessing = preprocessingOfArrays(trainSet.storedShape, args.size);
+  setMetadata(model, { ...(preprocessing && { preprocessing }), classNames: trainSet.classNames });
   const epochs =
     args.epochs ?? options.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
   if (args.threads === undefined) {

@@ -18,6 +18,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { preprocessingOfArrays } from '../../src/cli/preprocessings.js';
+import { garments } from '../../src/data/index.js';
 import { vgg } from '../../src/index.js';
 import { encodeWeights } from '../../src/weights/index.js';
 import { run, start } from './program.js';
@@ -342,7 +344,12 @@ describe('vgg-blocks train', () => {
     expect(history).toMatchObject({ backend: 'wasm', threads: 1 });
     expect(readFileSync(join(out, 'curves.svg'), 'utf8')).toContain('test accuracy');
     expect(readFileSync(join(out, 'predictions.svg'), 'utf8').match(/<image /g)).toHaveLength(40);
-    expect(readdirSync(join(out, 'model'))).toContain('model.json');
+    const { userDefinedMetadata } = JSON.parse(readFileSync(join(out, 'model', 'model.json'), 'utf8'));
+    const preprocessing = preprocessingOfArrays([28, 28, 1], 32);
+    expect(userDefinedMetadata.vgg_blocks).toEqual({
+      preprocessing,
+      classNames: garments().testSet.classNames,
+    });
 
     // Another run that cannot begin leaves them alone.
     const refused = await run('train', ...SMALL, '--schedule', 'plateau', '--out', out);
