@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { classify, type Prediction } from 'vgg-blocks/imagenet';
+import { decoding } from './decoder.js';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { labelsOption } from './labels.js';
 import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
@@ -17,7 +18,7 @@ export function classifyCommand(): Command {
   const command = new Command('classify')
     .description('predict what images show, with ImageNet weights or your own')
     .argument('<images...>', IMAGES_HELP);
-  return withNetwork(printing(command))
+  return withNetwork(decoding(printing(command)))
     .addOption(labelsOption())
     .addOption(numeric('--top <n>', 'number of classes per image', 5))
     .option('--json', 'print one line of JSON per image')

@@ -5,6 +5,7 @@ import { LABELS } from 'vgg-blocks/imagenet';
 import { writeFileAtomic } from 'vgg-blocks/node';
 import { confusionChart, type Examples, evaluate } from 'vgg-blocks/train';
 import { isSetFolder } from './data.js';
+import { decoding } from './decoder.js';
 import { arraysOf } from './evaluatedArrays.js';
 import { imagesOf, isFolder } from './evaluatedImages.js';
 import { listing, percent } from './finetuned.js';
@@ -30,7 +31,9 @@ export function evaluateCommand(): Command {
   const command = new Command('evaluate').description(
     'measure a network on labeled images: loss, accuracy, calibration, and each class',
   );
-  return withNetwork(printing(command, ({ out }: EvaluateArguments) => out !== undefined))
+  const writes = ({ out }: EvaluateArguments) => out !== undefined;
+  const imagesIn = ({ data }: EvaluateArguments) => (isImageFolder(data) ? [data] : []);
+  return withNetwork(decoding(printing(command, writes), imagesIn))
     .requiredOption(
       '--data <source>',
       "a folder with one subfolder of images per class (its test or val folder, if it has one), a folder of IDX files or of two tables (CSV), 'fashion-mnist', 'mnist' or 'generated'",
@@ -95,13 +98,18 @@ async function run(args: EvaluateArguments): Promise<void> {
   checkAccuracy('evaluate:', measured.accuracy, args.minAccuracy);
 }
 
+/** Whether `--data` names a folder of images, rather than one of arrays or a published set. */
+function isImageFolder(data: string): boolean {
+  return isFolder(data) && !isSetFolder(data);
+}
+
 /** The labeled examples that `--data` names, and the files of it that could not be read. */
 async function labeled(
   args: EvaluateArguments,
   network: OpenNetwork & { classes: number; names?: readonly string[] },
 ): Promise<{ examples: Examples; problems: readonly ImageProblem[] }> {
   const { data, memory, preprocessing: named } = args;
-  if (isFolder(data) && !isSetFolder(data)) {
+  if (isImageFolder(data)) {
     const { preprocessing } = prepared('evaluate', args, network);
     return imagesOf(data, { ...network, preprocessing }, memory * 1e6);
   }

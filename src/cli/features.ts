@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { featureExtractor } from 'vgg-blocks/features';
 import { preprocess } from 'vgg-blocks/images';
 import { type NpyWriter, npyWriter, writeFileAtomic } from 'vgg-blocks/node';
+import { decoding } from './decoder.js';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 
@@ -18,7 +19,7 @@ export function featuresCommand(): Command {
   const command = new Command('features')
     .description('write the features of a layer as .npy, one row per image, and a .json that lists the rows')
     .argument('<images...>', IMAGES_HELP);
-  return withNetwork(command)
+  return withNetwork(decoding(command))
     .addOption(
       new Option(
         '--layer <name>',

@@ -5,6 +5,7 @@ import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder } from 'vgg-blocks/node';
 import { confusion, evaluate } from 'vgg-blocks/train';
 import { setMetadata } from 'vgg-blocks/weights';
+import { decoding } from './decoder.js';
 import {
   augmentationOf,
   type FinetuneArguments,
@@ -23,7 +24,7 @@ export function finetuneCommand(): Command {
   const command = new Command('finetune')
     .description('train a network on your own images, starting from existing weights')
     .argument('[folder]', 'a folder with one subfolder of images per class, or with train and val');
-  return withFinetuning(command).action(run);
+  return withFinetuning(decoding(command)).action(run);
 }
 
 async function run(folder: string | undefined, given: FinetuneArguments, command: Command): Promise<void> {

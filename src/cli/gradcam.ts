@@ -12,6 +12,7 @@ import {
 } from 'vgg-blocks/features';
 import { type HeatMap, overlay, type Preprocessing, preprocess, type RawImage } from 'vgg-blocks/images';
 import { writeImage } from 'vgg-blocks/node';
+import { decoding } from './decoder.js';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { classOf, labelsOption } from './labels.js';
 import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
@@ -36,7 +37,7 @@ export function gradcamCommand(): Command {
       'show where the network sees a class: each image overlaid with a heat map, by Grad-CAM or another method, as PNG',
     )
     .argument('<images...>', IMAGES_HELP);
-  return withNetwork(command)
+  return withNetwork(decoding(command))
     .addOption(labelsOption())
     .requiredOption('--out <folder>', 'output folder')
     .addOption(

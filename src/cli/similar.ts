@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { EmbeddingIndex, embed } from 'vgg-blocks/features';
 import { readImage, writeFileAtomic } from 'vgg-blocks/node';
+import { decoding } from './decoder.js';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
@@ -21,7 +22,8 @@ export function similarCommand(): Command {
     )
     .argument('<image>', 'the image to compare with')
     .argument('<images...>', IMAGES_HELP);
-  return withNetwork(printing(command, ({ saveIndex }: SimilarArguments) => saveIndex !== undefined))
+  const writes = ({ saveIndex }: SimilarArguments) => saveIndex !== undefined;
+  return withNetwork(decoding(printing(command, writes)))
     .option('--layer <name>', 'layer whose features are compared', 'pool5')
     .addOption(numeric('--top <n>', 'number of results', 10))
     .option('--save-index <file>', 'write the vectors as safetensors, for EmbeddingIndex.load')

@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import { Command, Option } from 'commander';
 import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
+import { decoding } from './decoder.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numeric } from './options.js';
 import { stopOnSignal } from './process.js';
@@ -30,7 +31,7 @@ export function styleCommand(): Command {
     .description('render an image in the style of another (Gatys et al.); Ctrl-C keeps the result so far')
     .requiredOption('--content <image>', 'image that provides the content')
     .requiredOption('--style <image>', 'image that provides the style');
-  return withNetwork(command)
+  return withNetwork(decoding(command, imagesOf))
     .requiredOption('--out <file>', 'output file, ending in .png')
     .addOption(numeric('--size <pixels>', 'longer side of the output', 256))
     .addOption(numeric('--steps <n>', 'number of optimization steps', 100))
@@ -49,6 +50,11 @@ export function styleCommand(): Command {
     .addOption(numeric('--every <n>', 'also write the image after every n steps, as OUT-STEP.png'))
     .option('--json', 'print the result as one line of JSON')
     .action(run);
+}
+
+/** The image files that a call names. */
+function imagesOf({ content, style, init }: StyleArguments): string[] {
+  return init === 'content' || init === 'noise' ? [content, style] : [content, style, init];
 }
 
 async function run(args: StyleArguments): Promise<void> {

@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setBackend } from '@tensorflow/tfjs-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -9,7 +10,7 @@ import { garments } from '../../src/data/index.js';
 import { vgg } from '../../src/index.js';
 import { evaluate } from '../../src/train/index.js';
 import { encodeWeights, setMetadata } from '../../src/weights/index.js';
-import { run } from './program.js';
+import { run, start } from './program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-evaluate-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -82,6 +83,22 @@ test('measures the held-out folder whatever the case of its name', async () => {
   const { code, out } = await run('evaluate', '--data', at('capitals'), '--json', ...weights);
   expect(code).toBe(0);
   expect(JSON.parse(out).examples).toBe(3);
+});
+
+test.each([
+  ['evaluate', '--data', at('set')],
+  ['similar', at('set/test/red/0.png'), at('set/test')],
+  ['finetune', at('set')],
+])('%s says in one sentence, before anything else, that sharp is missing', async (command, ...args) => {
+  const env = { NODE_OPTIONS: `--require ${fileURLToPath(new URL('./withoutSharp.cjs', import.meta.url))}` };
+  const { outcome } = start([command!, ...args, '--weights', at('none.safetensors')], env);
+  expect(await outcome).toEqual({
+    code: 1,
+    out: '',
+    error: expect.stringMatching(
+      /^\w+: .*\.png is PNG, which the package sharp decodes, but it is not installed; run npm install sharp\.\n$/,
+    ),
+  });
 });
 
 test('measures arrays as evaluate does', async () => {

@@ -1,0 +1,53 @@
+import { open } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { Command } from 'commander';
+import { FORMAT_BYTES, imageFormatOf } from '../base/imageFormat.js';
+import { imagePaths } from './imagePaths.js';
+
+/** The formats that are decoded without sharp. */
+const OWN_FORMATS = ['BMP', 'PNM'];
+
+/**
+ * Makes a command look for sharp before anything else if its images need it; otherwise it would fail once for each image, after the
+ * network was loaded or downloaded.
+ *
+ * @param imagesOf the files, folders and globs that a call names; by default all of its arguments.
+ */
+export function decoding<T>(
+  command: Command,
+  imagesOf: (options: T, args: readonly string[]) => readonly string[] = (_, args) => args,
+): Command {
+  return command.hook('preAction', async (_, action) => {
+    if (hasSharp()) return;
+    const paths = await imagePaths(imagesOf(action.opts() as T, action.args), () => {});
+    for (const path of paths) {
+      const format = await formatOf(path);
+      if (format === undefined || OWN_FORMATS.includes(format)) continue;
+      throw new Error(
+        `${action.name()}: ${path} is ${format}, which the package sharp decodes, but it is not installed; run npm install sharp.`,
+      );
+    }
+  });
+}
+
+function hasSharp(): boolean {
+  try {
+    createRequire(import.meta.url)('sharp');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The format of an image file by its first bytes; undefined if it is not one or cannot be read. */
+async function formatOf(path: string): Promise<string | undefined> {
+  const file = await open(path).catch(() => undefined);
+  try {
+    const head = await file?.read(new Uint8Array(FORMAT_BYTES), 0, FORMAT_BYTES);
+    return head && imageFormatOf(head.buffer.subarray(0, head.bytesRead));
+  } catch {
+    return undefined;
+  } finally {
+    await file?.close();
+  }
+}
