@@ -34,6 +34,7 @@ export const WITHOUT_BACKEND = [
  * many forward passes. Other tests take such steps and passes.
  */
 const SLOW_ON_GPU = [
+  'test/{core/fullyConvolutional,train/views}.test.ts',
   'test/train/{checkpoint,diagnose,options,seededLayers,trainInParts}.test.ts',
   'test/features/{anyModel,attributions,cacheFeatures,explainMethods,freeze}.test.ts',
 ];

@@ -19,6 +19,7 @@ export { vggBlock } from './core/block.js';
 export { type Cost, type CostRow, cost } from './core/cost.js';
 export { diagram } from './core/diagram.js';
 export { FAMILY, type FamilyMember, type FamilyName } from './core/family.js';
+export { type FullyConvolutionalOptions, fullyConvolutional } from './core/fullyConvolutional.js';
 export { OPTIMIZERS, type OptimizerName } from './core/optimizers.js';
 export {
   type AlexNetOptions,

@@ -9,3 +9,11 @@ export function median(values: readonly number[]): number {
 export function hundredths(value: number): number {
   return Math.round(100 * value) / 100;
 }
+
+/** The softmax of numbers, in double precision. */
+export function softmax(logits: ArrayLike<number>): number[] {
+  const largest = Array.from(logits).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = Array.from(logits, (logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}

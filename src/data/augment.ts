@@ -2,6 +2,7 @@ import { fail, numberThat, oneOf, shown } from '../base/check.js';
 import { type Random, shuffled } from '../base/random.js';
 import { centerCropped, cropped } from '../images/crop.js';
 import type { Region } from '../images/geometry.js';
+import { mirror } from '../images/mirror.js';
 import type { RgbImage } from '../images/pixels.js';
 import { resize } from '../images/preprocess.js';
 import type { Preprocessing } from '../images/preprocessing.js';
@@ -85,8 +86,9 @@ export function augmented(
   random: Random,
 ): Uint8Array {
   const { flip = 0, crop = 'center', jitter = {} } = augment;
-  const { data } = cut(image, preprocessing, crop, random);
-  if (random.chance(flip)) mirror(data, preprocessing.crop);
+  const square = cut(image, preprocessing, crop, random);
+  const { data } = square;
+  if (random.chance(flip)) mirror(square);
   for (const i of shuffled(NAMES.length, random)) {
     const range = rangeOf(NAMES[i]!, jitter[NAMES[i]!]);
     if (range) CHANGES[NAMES[i]!](data, random.between(...range));
@@ -150,19 +152,6 @@ export function randomRegion(
   const w = aspect > ratio[1] ? Math.round(height * ratio[1]) : width;
   const h = aspect < ratio[0] ? Math.round(width / ratio[0]) : height;
   return { left: Math.floor((width - w) / 2), top: Math.floor((height - h) / 2), width: w, height: h };
-}
-
-/** Mirrors a square image left to right, in place. */
-function mirror(bytes: Uint8Array, side: number): void {
-  for (let row = 0; row < bytes.length; row += 3 * side) {
-    for (let left = row, right = row + 3 * (side - 1); left < right; left += 3, right -= 3) {
-      for (let color = 0; color < 3; color++) {
-        const held = bytes[left + color]!;
-        bytes[left + color] = bytes[right + color]!;
-        bytes[right + color] = held;
-      }
-    }
-  }
 }
 
 type FreeCrop = { scale?: Range; ratio?: Range };

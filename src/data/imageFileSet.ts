@@ -22,6 +22,8 @@ export interface FileImage {
   path: string;
   label: number;
   kept?: RgbImage;
+  /** Reads it. */
+  read(): Promise<RgbImage>;
   /** Reads and resizes it. */
   load(): Promise<RgbImage>;
 }
@@ -56,6 +58,8 @@ export class ImageFileSet {
   readonly labels: Int32Array;
   /** The path of each image, as passed. */
   readonly paths: readonly string[];
+  /** How images are prepared for batches. */
+  readonly preprocessing: Preprocessing;
   readonly #given: ImageFileSetOptions;
   readonly #lost = new Set<number>();
 
@@ -67,6 +71,7 @@ export class ImageFileSet {
     this.classNames = classNames;
     this.labels = Int32Array.from(entries, ({ label }) => label);
     this.paths = entries.map(({ path }) => path);
+    this.preprocessing = preprocessing;
     this.#given = given;
   }
 
@@ -80,6 +85,28 @@ export class ImageFileSet {
   batches(options: ImageFileBatchOptions): AsyncGenerator<{ xs: Tensor4D; ys: Tensor1D }, void, undefined> {
     const batches = batchIndices('ImageFileSet', this.length, options);
     return this.#run(batches, options);
+  }
+
+  /**
+   * The images as they are in their files, in stored order, for `evaluateImages`. Each is read when the one before it is in use; a
+   * file that can no longer be read is reported and left out.
+   */
+  async *originals(): AsyncGenerator<{ image: RgbImage; label: number; path: string }, void, undefined> {
+    const { entries, onProblem } = this.#given;
+    const load = async ([index]: readonly number[]) => {
+      const { path, label, read } = entries[index!]!;
+      try {
+        return { image: await read(), label, path };
+      } catch (error) {
+        onProblem({ path, reason: sentence(path, error) });
+        return undefined;
+      }
+    };
+    for await (const one of prefetched(
+      [...entries.keys()].map((index) => [index]),
+      load,
+    ))
+      if (one) yield one;
   }
 
   /**

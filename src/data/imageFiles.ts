@@ -256,12 +256,13 @@ async function openAll(
     parallel,
     async ({ file, label, part }, i) => {
       const { path } = file;
-      const load = async () => prepared(path, await file.read(), preprocessing);
+      const read = async () => pixelsOf(path, await file.read());
+      const load = async () => prepared(path, await read(), preprocessing);
       try {
         const image = await load();
         const fits = bytes + image.data.length <= given.maxBytes;
         if (fits) bytes += image.data.length;
-        opened[i] = { path, label, part, load, ...(fits && { kept: image }) };
+        opened[i] = { path, label, part, read, load, ...(fits && { kept: image }) };
       } catch (error) {
         report({ path, reason: sentence(path, error) });
       }
@@ -272,24 +273,24 @@ async function openAll(
   return opened.filter((entry) => entry !== undefined);
 }
 
-/** A decoded image, resized for the preprocessing; a browser's bitmap is closed. */
-async function prepared(
-  path: string,
-  image: RawImage | ImageBitmap,
-  preprocessing: Preprocessing,
-): Promise<RgbImage> {
+/** The pixels of a decoded image; a browser's bitmap is closed. */
+async function pixelsOf(path: string, image: RawImage | ImageBitmap): Promise<RgbImage> {
   try {
-    const pixels = await toRgb(image, path);
-    const { width, height } = pixels;
-    const { resize } = preprocessing;
-    const growth = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;
-    if (growth * width * height > MAX_PIXELS) {
-      fail(path, `it has ${width}x${height} pixels, and more than ${MAX_PIXELS} after resizing; crop it.`);
-    }
-    return resized(pixels, preprocessing);
+    return await toRgb(image, path);
   } finally {
     if ('close' in image) image.close();
   }
+}
+
+/** An image, resized for the preprocessing. */
+function prepared(path: string, pixels: RgbImage, preprocessing: Preprocessing): RgbImage {
+  const { width, height } = pixels;
+  const { resize } = preprocessing;
+  const growth = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;
+  if (growth * width * height > MAX_PIXELS) {
+    fail(path, `it has ${width}x${height} pixels, and more than ${MAX_PIXELS} after resizing; crop it.`);
+  }
+  return resized(pixels, preprocessing);
 }
 
 function checkClasses(

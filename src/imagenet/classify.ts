@@ -11,13 +11,15 @@ import {
   TEXTS,
 } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
+import { softmax } from '../base/numbers.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
-import type { ImageInput, Preprocessing } from '../images/index.js';
+import { type ImageInput, type Preprocessing, toRgb } from '../images/index.js';
 import { preprocessed } from '../images/preprocess.js';
 import { depthOf } from '../images/preprocessing.js';
 import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { checkImageShape } from '../tfjs/imageSize.js';
+import { VIEW_OPTIONS, type ViewOptions, viewerOf } from '../train/views.js';
 import { metadataOf, preprocessingFor } from '../weights/metadata.js';
 import { LABELS } from './labels.js';
 
@@ -94,7 +96,7 @@ export async function decodePredictions(
 }
 
 /** Options of {@link classify}. */
-export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs' | 'labels'> {
+export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs' | 'labels'>, ViewOptions {
   /**
    * Preprocessing of the model's weights: `published.preprocessing`, or that of an entry of `PUBLISHED`. Default: the one that the
    * model carries (`metadataOf`), at the size of its input.
@@ -106,7 +108,8 @@ export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs' | 'labels
 
 /**
  * Classifies an image. The model's last layers determine whether its outputs are logits or probabilities. One output stands for
- * two classes: it is the logit, or after a sigmoid the probability, of class 1.
+ * two classes: it is the logit, or after a sigmoid the probability, of class 1. With `dense`, `crops` or `scales`, the probabilities
+ * are averaged over several views of the image.
  *
  * @throws RangeError when the image cannot be read or is too small for the model, no preprocessing is known, the model's outputs are
  *   not finite, or the numbers of labels and classes differ.
@@ -124,17 +127,28 @@ export async function classify(
     preprocessing,
     topK,
     labels = metadataOf(model).classNames,
-  } = publishedOptionsOf('classify', options, { preprocessing: 1, labels: 1, topK: 1 });
+    ...views
+  } = publishedOptionsOf('classify', options, { preprocessing: 1, labels: 1, topK: 1, ...VIEW_OPTIONS });
 
   const graph = graphOf('classify', model);
   const kind = classifierOutputs('classify', graph);
   const used = preprocessingFor('classify', model, preprocessing);
+  const decoding = { outputs: 'probabilities', topK, labels } as const;
+  if (views.dense !== undefined || views.crops !== undefined || views.scales !== undefined) {
+    const viewer = viewerOf('classify', model, used, views);
+    try {
+      const probabilities = await viewer.probabilitiesOf(await toRgb(image, 'classify'), 'classify');
+      return (await decodePredictions([probabilities], decoding))[0]!;
+    } finally {
+      viewer.dispose();
+    }
+  }
   checkImageShape('classify', graph, [used.crop, used.crop, depthOf(used)]);
   const x = await preprocessed('classify', image, used);
   let y: Tensor | undefined;
   try {
     y = tidy(() => probabilitiesOf(model.predict(x) as Tensor, kind));
-    const [predictions] = await decodePredictions(y, { outputs: 'probabilities', topK, labels });
+    const [predictions] = await decodePredictions(y, decoding);
     return predictions!;
   } finally {
     x.dispose();
@@ -151,11 +165,4 @@ async function rowsOf(outputs: Tensor): Promise<ArrayLike<number>[]> {
   return Array.from({ length: count! }, (_, i) =>
     (values as Float32Array).subarray(i * classes!, (i + 1) * classes!),
   );
-}
-
-function softmax(logits: ArrayLike<number>): number[] {
-  const largest = Array.from(logits).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const powers = Array.from(logits, (logit) => Math.exp(logit - largest));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((power) => power / sum);
 }

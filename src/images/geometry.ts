@@ -29,10 +29,27 @@ export function centerSquare({ width, height }: Size, side: number): Region {
   return { left: cropStart(width, side), top: cropStart(height, side), width: side, height: side };
 }
 
-/** torchvision rounds half of an odd margin to the nearest even number. */
+/**
+ * Squares of an image on a regular grid, row by row, whose outermost ones lie in its corners.
+ *
+ * @param count of rows and of columns, at least 2.
+ */
+export function gridSquares({ width, height }: Size, side: number, count: number): Region[] {
+  const starts = (length: number) =>
+    Array.from({ length: count }, (_, i) => roundEven(((length - side) * i) / (count - 1)));
+  return starts(height).flatMap((top) =>
+    starts(width).map((left) => ({ left, top, width: side, height: side })),
+  );
+}
+
 function cropStart(length: number, crop: number): number {
-  const half = Math.floor((length - crop) / 2);
-  return (length - crop) % 2 === 1 && half % 2 === 1 ? half + 1 : half;
+  return roundEven((length - crop) / 2);
+}
+
+/** Rounds as Python, and so torchvision, does: halves to the nearest even number. */
+function roundEven(value: number): number {
+  const below = Math.floor(value);
+  return value - below === 0.5 ? below + Math.abs(below % 2) : Math.round(value);
 }
 
 /**

@@ -1,7 +1,7 @@
-import type { layers } from '@tensorflow/tfjs-layers';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
-import { type Call, callsTo, type Graph, type Output } from './graph.js';
+import { type Call, callsTo, type Graph, graphOf, type Output } from './graph.js';
 import { inputShapeOf } from './models.js';
 
 type Shape = (number | null)[];
@@ -51,6 +51,16 @@ export function checkImageShape(where: string, graph: Graph, image: readonly num
     );
   }
   checkImageSize(where, graph, image);
+}
+
+/** Makes `predict` of a model for images of any size refuse those that are too small, as everything does that knows their size. */
+export function checkWhatItPredicts(where: string, model: LayersModel): void {
+  const predict = model.predict.bind(model);
+  const graph = graphOf(where, model);
+  model.predict = (x, args) => {
+    for (const { shape } of [x].flat()) checkImageSize(where, graph, shape.slice(1));
+    return predict(x, args);
+  };
 }
 
 /** The first layer that has no output for an input of this shape. */

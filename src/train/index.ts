@@ -17,6 +17,12 @@ export {
   diagnosisText,
 } from './diagnose.js';
 export { type EvaluateOptions, evaluate, predictClasses } from './evaluate.js';
+export {
+  type EvaluateImagesOptions,
+  evaluateImages,
+  type LabeledOriginal,
+  type LabeledOriginals,
+} from './evaluateImages.js';
 export { encodeEvent, type TensorBoardEvent } from './eventFile.js';
 export type { Batch, Examples } from './examples.js';
 export type { Fault, Finding } from './finding.js';
@@ -32,3 +38,4 @@ export { SCHEDULES, type Schedule, type ScheduleName } from './schedules.js';
 export type { TrainOptions, TrainSets } from './settings.js';
 export { type Throughput, type ThroughputOptions, throughput } from './throughput.js';
 export { train } from './train.js';
+export type { ViewOptions } from './views.js';

@@ -1,16 +1,10 @@
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { ELEMENTWISE, SPATIAL } from '../tfjs/layerKinds.js';
 
 type Layer = layers.Layer;
 
-/** Layers that work on each element alone. */
-const ELEMENTWISE = new Set([
-  ...['Activation', 'ReLU', 'LeakyReLU', 'PReLU', 'ELU', 'ThresholdedReLU', 'Dropout', 'SpatialDropout2D'],
-  ...['GaussianNoise', 'GaussianDropout', 'AlphaDropout', 'BatchNormalization'],
-]);
-
-/** Layers that give a map whose last axis is the channels, unless they have channels first. */
-const SPATIAL =
-  /^(Conv2D|Conv2DTranspose|SeparableConv2D|DepthwiseConv2D|(Max|Average)Pooling2D|UpSampling2D|ZeroPadding2D|Cropping2D)$/;
+/** Layers that leave the order of their inputs as it is. */
+const IN_ORDER = new Set([...ELEMENTWISE, 'PReLU', 'SpatialDropout2D', 'BatchNormalization']);
 
 /** The order of a dense layer's inputs: a flattened map with channels last, one with channels first or no map, or unknown. */
 type InputOrder = { channels: number } | 'as in PyTorch' | 'unknown';
@@ -49,7 +43,7 @@ function orderOf(from: SymbolicTensor, outer: ReadonlyMap<SymbolicTensor, Symbol
     const isMap = x.shape.length === 4;
     if ('layers' in layer) x = (layer as unknown as LayersModel).outputs[x.tensorIndex ?? 0]!;
     else if (className === 'InputLayer' && outer.has(x)) x = outer.get(x)!;
-    else if (ELEMENTWISE.has(className)) {
+    else if (IN_ORDER.has(className)) {
       withWeights ||= !flattened && layer.weights.length > 0;
       x = inputs[0]!;
     } else if (!flattened && (className === 'Flatten' || className === 'Reshape')) {
@@ -89,9 +83,9 @@ function orderOfMap(
     if ('layers' in layer) x = (layer as unknown as LayersModel).outputs[x.tensorIndex ?? 0]!;
     else if (className === 'InputLayer' && outer.has(x)) x = outer.get(x)!;
     else if (className === 'InputLayer') return 'last';
-    else if (SPATIAL.test(className)) {
+    else if (SPATIAL.includes(className)) {
       return layer.getConfig().dataFormat === 'channelsFirst' ? 'first' : 'last';
-    } else if (ELEMENTWISE.has(className) || /^(Add|Average|Maximum|Minimum|Multiply)$/.test(className)) {
+    } else if (IN_ORDER.has(className) || /^(Add|Average|Maximum|Minimum|Multiply)$/.test(className)) {
       x = inputs[0]!;
     } else return 'unknown';
   }

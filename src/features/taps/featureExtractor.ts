@@ -9,7 +9,7 @@ import { checkArguments, either, MODEL, optionsOf, TEXT, TEXTS } from '../../bas
 import { fail, oneOf } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { applied, type Call, callsTo, graphOf } from '../../tfjs/graph.js';
-import { checkImageSize } from '../../tfjs/imageSize.js';
+import { checkImageSize, checkWhatItPredicts } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { sharedLayer, uniqueNames } from '../../tfjs/sharedLayer.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
@@ -97,16 +97,6 @@ export function extractorOf(
   if (shape.includes(null)) checkWhatItPredicts(where, extractor);
   setMetadata(extractor, { preprocessing: metadataOf(model).preprocessing });
   return extractor;
-}
-
-/** Makes `predict` refuse images that are too small, as everything does that knows their size. */
-function checkWhatItPredicts(where: string, extractor: LayersModel): void {
-  const predict = extractor.predict.bind(extractor);
-  const graph = graphOf(where, extractor);
-  extractor.predict = (x, args) => {
-    for (const { shape } of [x].flat()) checkImageSize(where, graph, shape.slice(1));
-    return predict(x, args);
-  };
 }
 
 function pooled(x: SymbolicTensor, pooling: 'avg' | 'max', name: string): SymbolicTensor {
