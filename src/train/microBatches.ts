@@ -40,17 +40,20 @@ export interface Results {
  * Computes the gradients of a batch part by part and adds them up, so that the activations of one part exist at a time.
  *
  * @param compute returns the results of a part; the losses of all parts add up to that of the batch.
+ * @param between is awaited between two parts; if it rejects, so does this.
  * @returns the results of the batch, and the gradients by the names of the weights.
  */
-export function accumulate(
+export async function accumulate(
   batch: Batch,
   parts: readonly BatchPart[],
   weights: Variable[],
   compute: (part: Batch, place: BatchPart) => Results,
-): Results & { gradients: Record<string, Tensor> } {
+  between: () => Promise<void>,
+): Promise<Results & { gradients: Record<string, Tensor> }> {
   const sums: Record<string, Tensor> = {};
   try {
     for (const place of parts) {
+      if (place.first > 0) await between();
       const part = slicesOf(batch, place);
       try {
         addTo(

@@ -69,7 +69,7 @@ export async function tryRate(
     for (let i = 0; i <= STEPS; i++) {
       // The same dropout in all of them, so that the losses compare.
       run.steps = 0;
-      const results: Tensor[] = step(run, cloneOf(batch));
+      const results: Tensor[] = await step(run, cloneOf(batch));
       losses.push((await results[0]!.data())[0]!);
       dispose(results);
     }

@@ -123,28 +123,47 @@ export function goOnAfter(steps: number, run: Run): void {
   if (steps > 0) run.learningRate = setRate(run.chosen, run.rateFactor(steps - 1));
 }
 
-/** One step of the optimizer. Disposes the batch; returns its mean loss and how many examples were classified correctly. */
-export function step(run: Run, batch: Batch): Scalar[] {
-  const { model, chosen, rateFactor, microBatchSize } = run;
-  run.followFreezing();
-  run.learningRate = setRate(chosen, rateFactor(run.steps));
-  run.drawing.setStep(run.steps);
-  run.steps++;
-  run.layers.install();
+/**
+ * One step of the optimizer. Disposes the batch; returns its mean loss and how many examples were classified correctly.
+ *
+ * @param signal stops between the parts of a batch, as if it had not begun: rejects with the signal's reason.
+ */
+export async function step(run: Run, batch: Batch, signal?: AbortSignal): Promise<Scalar[]> {
   try {
-    const weights = model.trainableWeights.map((weight) => weight.read() as Variable);
-    const parts = partsOf(batch.xs.shape[0]!, microBatchSize);
+    run.followFreezing();
+    const weights = run.model.trainableWeights.map((weight) => weight.read() as Variable);
+    const parts = partsOf(batch.xs.shape[0]!, run.microBatchSize);
     const { loss, correct } =
-      parts.length === 1 ? wholeStep(run, batch, weights) : stepOfParts(run, batch, parts, weights);
+      parts.length === 1
+        ? installed(run, () => wholeStep(run, batch, weights))
+        : await stepOfParts(run, batch, parts, weights, signal);
     run.average?.update();
+    run.steps++;
     return [loss, correct];
   } finally {
-    run.layers.restore();
     disposeBatch(batch);
   }
 }
 
-function wholeStep({ model, chosen, objective }: Run, batch: Batch, weights: Variable[]): Results {
+/** Computes with the layers as they are in a step. */
+function installed<T>(run: Run, compute: () => T): T {
+  run.layers.install();
+  try {
+    return compute();
+  } finally {
+    run.layers.restore();
+  }
+}
+
+/** Sets the rate of the step. */
+function setStepRate(run: Run): void {
+  run.learningRate = setRate(run.chosen, run.rateFactor(run.steps));
+}
+
+function wholeStep(run: Run, batch: Batch, weights: Variable[]): Results {
+  const { model, chosen, objective } = run;
+  run.drawing.setStep(run.steps);
+  setStepRate(run);
   let correct: Scalar | undefined;
   try {
     const compute = () => {
@@ -164,17 +183,40 @@ function wholeStep({ model, chosen, objective }: Run, batch: Batch, weights: Var
  * The same, but for rounding, from the sums of the parts' gradients. Only batch normalization, which sees one part at a time,
  * computes something else: from its mean and variance, and its moving averages move with each part.
  */
-function stepOfParts(run: Run, batch: Batch, parts: BatchPart[], weights: Variable[]): Results {
+async function stepOfParts(
+  run: Run,
+  batch: Batch,
+  parts: BatchPart[],
+  weights: Variable[],
+  signal: AbortSignal | undefined,
+): Promise<Results> {
   const { model, chosen, objective, drawing } = run;
   // All slots before the first step, so that all steps lay out their memory alike.
   if (chosen.owned) (chosen.optimizer as LeanOptimizer).createSlots(weights);
   const count = tidy(() => objective.count(batch));
+  // Each part moves the statistics of batch normalization.
+  const statistics = model.nonTrainableWeights.map((weight) => ({ weight, before: weight.read().clone() }));
+  const between = async () => {
+    await run.breathe();
+    signal?.throwIfAborted();
+  };
   try {
-    const { gradients, ...results } = accumulate(batch, parts, weights, (part, { first }) => {
-      drawing.setStep(run.steps - 1, first);
-      const output = model.apply(part.xs, { training: true }) as Tensor;
-      return { correct: objective.correct(output, part.ys), loss: objective.loss(output, part, count) };
+    const { gradients, ...results } = await accumulate(
+      batch,
+      parts,
+      weights,
+      (part, { first }) =>
+        installed(run, () => {
+          drawing.setStep(run.steps, first);
+          const output = model.apply(part.xs, { training: true }) as Tensor;
+          return { correct: objective.correct(output, part.ys), loss: objective.loss(output, part, count) };
+        }),
+      between,
+    ).catch((error: unknown) => {
+      for (const { weight, before } of statistics) weight.write(before);
+      throw error;
     });
+    setStepRate(run);
     try {
       chosen.optimizer.applyGradients(
         weights.flatMap(({ name }) => (gradients[name] ? [{ name, tensor: gradients[name] }] : [])),
@@ -188,5 +230,6 @@ function stepOfParts(run: Run, batch: Batch, parts: BatchPart[], weights: Variab
     return results;
   } finally {
     count.dispose();
+    dispose(statistics.map(({ before }) => before));
   }
 }

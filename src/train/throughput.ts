@@ -159,7 +159,7 @@ function training(
   return {
     async once() {
       const right = Array.from({ length: images.shape[0]! }, (_, i) => (i * 7) % classes);
-      const results = step(run, { xs: images.clone(), ys: tensor1d(right, 'int32') });
+      const results = await step(run, { xs: images.clone(), ys: tensor1d(right, 'int32') });
       await results[0]!.data().finally(() => dispose(results));
     },
     end: run.end,

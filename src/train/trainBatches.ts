@@ -23,14 +23,24 @@ export async function trainBatches(training: Training): Promise<History['ended']
       break;
     }
     const size = data.xs.shape[0]!;
-    const results = step(run, data);
+    const results = await step(run, data, signal).catch((error: unknown) => {
+      if (error === signal?.reason) return undefined;
+      throw error;
+    });
+    if (!results) break;
     const numbers = onStep && (await Promise.all(results.map((result) => result.data())));
     means.add(size, results);
     epoch.batch++;
     if (onStep && numbers) {
       const [loss, correct] = numbers.map(([number]) => number);
       const { steps, learningRate } = run;
-      onStep({ step: steps, epoch: epoch.number, loss: loss!, accuracy: correct! / size, learningRate });
+      await onStep({
+        step: steps,
+        epoch: epoch.number,
+        loss: loss!,
+        accuracy: correct! / size,
+        learningRate,
+      });
     }
     await run.breathe();
     if (checkpoints?.due && epoch.batch < batches) {
@@ -43,7 +53,7 @@ export async function trainBatches(training: Training): Promise<History['ended']
     reported = performance.now();
     seen = await means.read();
     await watch.check();
-    report(training, seen);
+    await report(training, seen);
   }
   seen = await means.read();
   await watch.check();
@@ -51,10 +61,13 @@ export async function trainBatches(training: Training): Promise<History['ended']
   return epoch.batch < batches ? 'aborted' : 'finished';
 }
 
-function report({ epoch, settings }: Training, seen: { loss: number; accuracy: number }): void {
+async function report(
+  { epoch, settings }: Training,
+  seen: { loss: number; accuracy: number },
+): Promise<void> {
   const { sets, epochs, batches, onProgress } = settings;
   const { number, batch, examplesPerSecond, means } = epoch;
-  onProgress?.({
+  await onProgress?.({
     ...{ done: (number - 1) * batches + batch, total: epochs * batches, unit: 'batches' },
     ...{ epoch: number, epochs, batch, batches, ...seen, examplesPerSecond },
     secondsLeft: (sets.trainSet.length * (epochs - number + 1) - means.examples) / examplesPerSecond,

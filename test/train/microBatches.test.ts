@@ -59,7 +59,7 @@ describe.each(backends)("steps in parts on %s are those of PyTorch's gradient ac
     const classes = noise(losses.length * BATCH, 4).map((byte) => byte % CLASSES);
     for (const [i, loss] of losses.entries()) {
       const size = BATCH * SIZE * SIZE;
-      const results: Tensor[] = step(run, {
+      const results: Tensor[] = await step(run, {
         xs: tensor(images.subarray(i * size, (i + 1) * size), [BATCH, SIZE, SIZE, 1]),
         ys: tensor1d([...classes.subarray(i * BATCH, (i + 1) * BATCH)], 'int32'),
         ...(name === 'weighted' && {

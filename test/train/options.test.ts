@@ -153,7 +153,7 @@ describe('train', () => {
     const steps = startRun(model, chooseOptimizer('test', bad), { seed: 0 });
     for (const epoch of [1, 2, 3]) {
       for (const batch of images.batches({ batchSize: 8, seed: epochSeed(0, epoch) }))
-        dispose(step(steps, batch));
+        dispose(await step(steps, batch));
     }
     steps.end();
     expect(await Promise.all(model.getWeights().map(async (weight) => [...(await weight.data())]))).toEqual(

@@ -182,7 +182,7 @@ describe.each(backends)('20 steps on %s are those of PyTorch', (backend) => {
     const held: number[] = [];
     for (const i of wanted.keys()) {
       const plain = batch(i);
-      const results = step(run, BATCHES[name]?.(plain) ?? plain);
+      const results = await step(run, BATCHES[name]?.(plain) ?? plain);
       losses.push((await results[0]!.data())[0]!);
       dispose(results);
       held.push(memory().numTensors);

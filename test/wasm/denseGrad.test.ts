@@ -166,13 +166,13 @@ function network(twice: boolean): LayersModel {
 }
 
 /** The weights after three steps. */
-function trained(options: OptimizerOptions, twice = false) {
+async function trained(options: OptimizerOptions, twice = false) {
   const made = network(twice);
   const run = startRun(made, chooseOptimizer('test', options), { seed: 1 });
   const ys = Array.from({ length: 16 }, (_, i) => i % 10);
   const counts = [];
   for (let i = 0; i < 3; i++) {
-    dispose(step(run, { xs: random([16, 8, 8, 1], 7) as Tensor4D, ys: tensor1d(ys, 'int32') }));
+    dispose(await step(run, { xs: random([16, 8, 8, 1], 7) as Tensor4D, ys: tensor1d(ys, 'int32') }));
     counts.push(memory().numTensors, wasm().numDataIds());
   }
   expect(counts.slice(4)).toEqual(counts.slice(2, 4));
@@ -189,21 +189,21 @@ describe('steps of dense layers in the backward pass', () => {
     ['AdamW', { optimizer: 'adamw' }, false],
     ['clipped gradients, which must all be known first', { optimizer: 'sgd', clipNorm: 0.1 }, false],
     ['a layer that is used twice', { optimizer: 'momentum' }, true],
-  ])('are those of tfjs operations: %s', (_, options, twice) => {
-    const actual = trained(options, twice);
+  ])('are those of tfjs operations: %s', async (_, options, twice) => {
+    const actual = await trained(options, twice);
     const own = getKernel('DenseGrad', 'wasm')!;
     unregisterKernel('DenseGrad', 'wasm');
-    const expected = trained(options, twice);
+    const expected = await trained(options, twice);
     registerKernel(own);
     for (const [i, values] of expected.entries()) expect(worst(actual[i]!, values)).toBeLessThan(1e-4);
   });
 
-  test('are not done for gradients that somebody else takes between steps', () => {
+  test('are not done for gradients that somebody else takes between steps', async () => {
     const made = network(false);
     const run = startRun(made, chooseOptimizer('test', { optimizer: 'adam' }), { seed: 1 });
     const images = random([16, 8, 8, 1], 7) as Tensor4D;
     const ys = Array.from({ length: 16 }, (_, i) => i % 10);
-    dispose(step(run, { xs: images.clone(), ys: tensor1d(ys, 'int32') }));
+    dispose(await step(run, { xs: images.clone(), ys: tensor1d(ys, 'int32') }));
     const before = made.getWeights().map((weights) => weights.dataSync());
     const loss = () => sum(square(made.apply(images, { training: true }) as Tensor)) as Scalar;
     const { value, grads } = variableGrads(loss);
@@ -215,7 +215,7 @@ describe('steps of dense layers in the backward pass', () => {
     made.dispose();
   });
 
-  test('are refused for weights that another layer reads, too', () => {
+  test('are refused for weights that another layer reads, too', async () => {
     class Tied extends layers.Layer {
       static readonly className = 'Tied';
       constructor(private readonly other: layers.Layer) {
@@ -235,7 +235,7 @@ describe('steps of dense layers in the backward pass', () => {
     const run = startRun(made, chooseOptimizer('test', { optimizer: 'sgd' }), { seed: 1 });
     const before = memory().numTensors;
     const batch = () => ({ xs: random([4, 6], 7), ys: tensor1d([0, 1, 2, 0], 'int32') });
-    expect(() => step(run, batch())).toThrow(
+    await expect(step(run, batch())).rejects.toThrow(
       /^train: fc\/kernel is also used outside of its layer, so its step would be done twice; pass one of/,
     );
     expect(memory().numTensors).toBe(before);

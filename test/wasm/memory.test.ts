@@ -57,16 +57,16 @@ describe("the chapter's network at 224x224", () => {
     [256, 'adam', true],
   ] as const)(
     'in batches of %i with %s, batchNorm %s, takes no more than cost() counts, and stays at what the first epoch took',
-    (batchSize, optimizer, batchNorm) => {
+    async (batchSize, optimizer, batchNorm) => {
       const before = memory().numTensors;
       const model = smallArch(4, { batchNorm });
       const run = startRun(model, chooseOptimizer('test', { optimizer }), { seed: 0 });
       const images = new Float32Array(batchSize * 224 * 224);
       const xs = () => tensor(images, [batchSize, 224, 224, 1]) as Tensor4D;
-      const oneStep = () =>
-        dispose(step(run, { xs: xs(), ys: tensor1d(new Int32Array(batchSize), 'int32') }));
-      const oneEpoch = () => {
-        for (let i = 0; i < 3; i++) oneStep();
+      const oneStep = async () =>
+        dispose(await step(run, { xs: xs(), ys: tensor1d(new Int32Array(batchSize), 'int32') }));
+      const oneEpoch = async () => {
+        for (let i = 0; i < 3; i++) await oneStep();
         // The backend's own batch normalization would compute all of it.
         if (!batchNorm) {
           const x = xs();
@@ -76,9 +76,9 @@ describe("the chapter's network at 224x224", () => {
         return wasm().wasm.HEAPU8.length;
       };
       const { training } = cost(model, { batchSize, optimizer }).bytes;
-      const first = oneEpoch();
+      const first = await oneEpoch();
       expect(first / training).toBeLessThan(batchSize < 32 ? 1.2 : 1);
-      for (let epoch = 0; epoch < 2; epoch++) expect(oneEpoch()).toBe(first);
+      for (let epoch = 0; epoch < 2; epoch++) expect(await oneEpoch()).toBe(first);
       run.end();
       model.dispose();
       expect(memory().numTensors).toBe(before);
@@ -91,22 +91,25 @@ describe('in parts', () => {
     ['the chapter', () => smallArch(4), 32, 8, 'sgd'],
     ['VGG-11 at 64x64', () => vgg(VGG11, { inputShape: [64, 64, 3] }), 32, 8, 'adam'],
     ['VGG-16 at 96x96', () => vgg(VGG16, { inputShape: [96, 96, 3], batchNorm: true }), 8, 2, 'sgd'],
-  ] as const)('%s takes no more than train reckons', (_, build, batchSize, microBatchSize, optimizer) => {
-    const model = build();
-    const shape = model.inputs[0]!.shape.slice(1) as number[];
-    const { slots } = OPTIMIZERS[optimizer];
-    const needs = { shape, batchSize, slots: slots.length, average: false, best: false };
-    const limit = memoryLimits().total!;
-    const room = roomForStep(model, needs);
-    const reckoned = limit - (room.part - microBatchSize) * room.bytesPerExample;
-    const run = startRun(model, chooseOptimizer('test', { optimizer }), { seed: 0, microBatchSize });
-    const images = new Float32Array(batchSize * shape.reduce((a, b) => a * b));
-    for (let i = 0; i < 2; i++) {
-      const xs = tensor(images, [batchSize, ...shape]);
-      dispose(step(run, { xs, ys: tensor1d(new Int32Array(batchSize), 'int32') }));
-    }
-    expect(wasm().wasm.HEAPU8.length).toBeLessThan(reckoned);
-    run.end();
-    model.dispose();
-  });
+  ] as const)(
+    '%s takes no more than train reckons',
+    async (_, build, batchSize, microBatchSize, optimizer) => {
+      const model = build();
+      const shape = model.inputs[0]!.shape.slice(1) as number[];
+      const { slots } = OPTIMIZERS[optimizer];
+      const needs = { shape, batchSize, slots: slots.length, average: false, best: false };
+      const limit = memoryLimits().total!;
+      const room = roomForStep(model, needs);
+      const reckoned = limit - (room.part - microBatchSize) * room.bytesPerExample;
+      const run = startRun(model, chooseOptimizer('test', { optimizer }), { seed: 0, microBatchSize });
+      const images = new Float32Array(batchSize * shape.reduce((a, b) => a * b));
+      for (let i = 0; i < 2; i++) {
+        const xs = tensor(images, [batchSize, ...shape]);
+        dispose(await step(run, { xs, ys: tensor1d(new Int32Array(batchSize), 'int32') }));
+      }
+      expect(wasm().wasm.HEAPU8.length).toBeLessThan(reckoned);
+      run.end();
+      model.dispose();
+    },
+  );
 });

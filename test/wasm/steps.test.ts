@@ -63,7 +63,7 @@ test.each([
 /** One step on the same images of ten classes. */
 async function lossOfStep(run: Run, size: number, batchSize: number): Promise<number> {
   const classes = Array.from({ length: batchSize }, (_, i) => i % 10);
-  const results = step(run, {
+  const results = await step(run, {
     xs: random([batchSize, size, size, 1], 1) as Tensor4D,
     ys: tensor1d(classes, 'int32'),
   });
