@@ -34,7 +34,7 @@ interface ImageFileSetOptions {
   preprocessing: Preprocessing;
   augment?: Augmentation;
   parallel: number;
-  onProblem(problem: ImageProblem): void;
+  onProblem(problem: ImageProblem): Promise<void>;
 }
 
 /** Options of {@link ImageFileSet.batches}. */
@@ -183,7 +183,7 @@ export class ImageFileSet {
         return kept ?? (await load());
       } catch (error) {
         this.#lost.add(at);
-        onProblem({
+        await onProblem({
           path,
           reason: `${sentence(path, error)} Another image of its class replaces it.`,
         });

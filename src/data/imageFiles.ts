@@ -120,13 +120,13 @@ export async function imageFiles(
   wholeNumber('imageFiles', 'parallel', parallel);
   if (augment) checkAugmentation('imageFiles', augment);
   const problems: ImageProblem[] = [];
-  const report = (problem: ImageProblem) => {
+  const report = async (problem: ImageProblem) => {
     problems.push(problem);
     problems.sort((a, b) => (a.path < b.path ? -1 : 1));
-    options.onProblem?.(problem);
+    await options.onProblem?.(problem);
   };
 
-  const { classNames, known } = sortOut(files, options.classNames, report);
+  const { classNames, known } = await sortOut(files, options.classNames, report);
   const hasOwn = (part: SetPart) => known.some((file) => file.part === part);
   if (options.validationFraction !== undefined && hasOwn('validation')) {
     fail(
@@ -173,11 +173,11 @@ interface KnownFile {
 }
 
 /** The classes, and the files of each, ordered by class and path. */
-function sortOut(
+async function sortOut(
   files: readonly ImageFile[],
   given: readonly string[] | undefined,
-  report: (problem: ImageProblem) => void,
-): { classNames: readonly string[]; known: KnownFile[] } {
+  report: (problem: ImageProblem) => Promise<void>,
+): Promise<{ classNames: readonly string[]; known: KnownFile[] }> {
   const sorted = files
     .filter(({ path }) => !path.split('/').some(isIgnored))
     .sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -189,15 +189,17 @@ function sortOut(
   const learned = sorted.filter((file) => !isSplit || place(file) === 'train');
   const classNames = given ?? [...new Set(learned.map(classOf))].filter((name) => name !== '').sort();
   const labels = new Map(classNames.map((name, label) => [name, label]));
+  const strays: ImageProblem[] = [];
   const known = sorted.flatMap((file): KnownFile[] => {
     const label = labels.get(classOf(file));
     const part = place(file);
     if (label !== undefined && (part || !isSplit)) return [{ file, label, ...(part && { part }) }];
     const where =
       classOf(file) === '' ? 'outside the folders of the classes' : 'in the folder of an unknown class';
-    report({ path: file.path, reason: `${file.path} is ${where}.` });
+    strays.push({ path: file.path, reason: `${file.path} is ${where}.` });
     return [];
   });
+  for (const stray of strays) await report(stray);
   if (classNames.length === 0) {
     throw new DataError(
       'imageFiles',
@@ -243,7 +245,7 @@ async function openAll(
   given: {
     maxBytes: number;
     parallel: number;
-    report: (problem: ImageProblem) => void;
+    report: (problem: ImageProblem) => Promise<void>;
     options: ImageFilesOptions;
   },
 ): Promise<PlacedImage[]> {
@@ -264,9 +266,9 @@ async function openAll(
         if (fits) bytes += image.data.length;
         opened[i] = { path, label, part, read, load, ...(fits && { kept: image }) };
       } catch (error) {
-        report({ path, reason: sentence(path, error) });
+        await report({ path, reason: sentence(path, error) });
       }
-      options.onProgress?.({ done: ++done, total: files.length, unit: 'images' });
+      await options.onProgress?.({ done: ++done, total: files.length, unit: 'images' });
     },
     options.signal,
   );

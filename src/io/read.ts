@@ -240,7 +240,7 @@ async function fetchPieces(
       done += piece.length;
       if (done > maxBytes) throw tooLong(url, done, maxBytes);
       use(piece);
-      onProgress?.({ done, total, unit: 'bytes', source: url });
+      await onProgress?.({ done, total, unit: 'bytes', source: url });
     }
   } catch (error) {
     if (!(error instanceof ConnectionError)) throw error;

@@ -125,7 +125,7 @@ async function receive(
     if (received.length > MAX_READ_BYTES) throw tooLong(url, received.length, MAX_READ_BYTES);
     received.pieces.push(piece);
     await onPiece?.(offset, piece);
-    onProgress?.({
+    await onProgress?.({
       done: received.length,
       total: bytes ?? (announced === undefined ? undefined : offset + announced),
       unit: 'bytes',

@@ -31,7 +31,7 @@ export async function train(
     const { epoch, history } = training;
     try {
       if (options.checkpoint) await goOnFrom(options.checkpoint, training, own);
-      takeBatches(training);
+      await takeBatches(training);
       while (epoch.number <= settings.epochs && history.ended === 'finished') await trainEpoch(training);
       await chooseWeights(training);
       return history;

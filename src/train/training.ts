@@ -87,8 +87,8 @@ export async function goOnFrom(checkpoint: CheckpointOptions, training: Training
 }
 
 /** Takes batches as was decided, and says so. */
-export function takeBatches({ run, settings, history, micro }: Training): void {
+export async function takeBatches({ run, settings, history, micro }: Training): Promise<void> {
   run.microBatchSize = micro.size ?? settings.batchSize;
   if (micro.size !== undefined) history.microBatchSize = micro.size;
-  if (micro.note !== undefined) settings.onNote?.(micro.note);
+  if (micro.note !== undefined) await settings.onNote?.(micro.note);
 }

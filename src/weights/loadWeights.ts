@@ -148,9 +148,9 @@ async function readPairs(
       const nonFinite = await readWeight(parameter, into, {
         signal,
         scatter,
-        report(bytes) {
+        async report(bytes) {
           done += bytes;
-          onProgress?.({ done, total, unit: 'bytes', source: file });
+          await onProgress?.({ done, total, unit: 'bytes', source: file });
         },
       });
       if (nonFinite > 0) report.nonFinite.push({ weight: target.role, count: nonFinite });

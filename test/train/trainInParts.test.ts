@@ -176,6 +176,28 @@ describe('train in parts', () => {
     expect(begun.weights).not.toEqual(whole.weights);
   });
 
+  test('a signal stops between the parts of a batch, of which nothing remains', async () => {
+    const options = { microBatchSize: 3, optimizer: 'momentum', ema: 0.9 } as const;
+    const whole = await run(options, build({ batchNorm: true }));
+    const store = memoryStore();
+    const checkpoint = { store, resume: true };
+    const model = build({ batchNorm: true });
+    const { apply } = model;
+    const controller = new AbortController();
+    let parts = 0;
+    // In the second of the three parts of the second batch.
+    model.apply = (...all) => {
+      if (++parts === 5) controller.abort();
+      return apply.apply(model, all);
+    };
+    const { history } = await run({ ...options, checkpoint, signal: controller.signal }, model);
+    expect(parts).toBe(5);
+    expect(history).toMatchObject({ ended: 'aborted', epochs: [{ examples: 8 }] });
+    const end = await run({ ...options, checkpoint }, build({ batchNorm: true }));
+    expect(end.weights).toEqual(whole.weights);
+    expect(end.history.epochs.map(({ loss }) => loss)).toEqual(whole.history.epochs.map(({ loss }) => loss));
+  });
+
   test('other parts are another engine, which may be allowed', async () => {
     const store = memoryStore();
     const controller = new AbortController();

@@ -31,7 +31,7 @@ export async function ofVersions(
     const to = Math.min(count, from + batchSize);
     const indices = Array.from({ length: to - from }, (_, i) => from + i);
     parts.push(await numbersOf(() => output(tidy(() => concat(indices.map((i) => version(i, x)))))));
-    onProgress?.({ done: to, total: count, unit: 'images' });
+    await onProgress?.({ done: to, total: count, unit: 'images' });
   }
   const all = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;

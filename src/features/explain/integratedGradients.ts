@@ -61,7 +61,7 @@ export async function integratedGradients(
       });
       dispose(total);
       total = next;
-      onProgress?.({ done: Math.min(steps, from + batchSize), total: steps, unit: 'steps' });
+      await onProgress?.({ done: Math.min(steps, from + batchSize), total: steps, unit: 'steps' });
     }
     return await numbersOf(() => sum(mul(total, sub(x, baseline)), -1));
   } finally {

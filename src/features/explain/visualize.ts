@@ -167,7 +167,7 @@ export async function visualize(
       });
       image.dispose();
       image = next;
-      onProgress?.({ done: step + 1, total: steps, unit: 'steps' });
+      await onProgress?.({ done: step + 1, total: steps, unit: 'steps' });
     }
     const [reached] = await numbersOf(() => score(image));
     if (!Number.isFinite(reached!)) {

@@ -78,7 +78,7 @@ export async function cacheFeatures(
       const draw = pass === 0 ? undefined : epochSeed(seed, pass);
       for await (const batch of examples.batches({ batchSize, seed: draw })) {
         done += await keep(base, batch, store, labels, done, options.signal);
-        options.onProgress?.({ done, total: rows, unit: 'images' });
+        await options.onProgress?.({ done, total: rows, unit: 'images' });
       }
       if (done !== (pass + 1) * examples.length) {
         fail(

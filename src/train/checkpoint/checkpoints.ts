@@ -107,7 +107,7 @@ export class Checkpoints {
     try {
       await this.#write();
     } catch (error) {
-      this.#report(`${messageOf(error)} Training goes on, and the next checkpoint will be tried.`);
+      await this.#report(`${messageOf(error)} Training goes on, and the next checkpoint will be tried.`);
       this.#savedAt = performance.now();
     }
   }
@@ -173,7 +173,7 @@ export class Checkpoints {
           `the run in ${store.name} is another: ${texts}. Pass what it began with${wayOn(found, allow)}.`,
         );
       }
-      for (const problem of damaged) this.#report(`${problem} The one before it is used.`);
+      for (const problem of damaged) await this.#report(`${problem} The one before it is used.`);
       for (const [part, of] of Object.entries(this.run.parts)) await restore(part, of, stored);
       this.#good = [...before, name];
       return true;
@@ -190,9 +190,9 @@ export class Checkpoints {
     return namesIn(this.options.store);
   }
 
-  #report(problem: string): void {
+  async #report(problem: string): Promise<void> {
     this.run.note(problem);
-    this.options.onProblem?.(problem);
+    await this.options.onProblem?.(problem);
   }
 }
 

@@ -21,7 +21,7 @@ export interface StoredWeight {
  *
  * @param into returns the weight's array, `[window, channels, out]` or `[in, out]`. It is called for every piece, because a
  *   backend's memory may move in between.
- * @param report called with the number of bytes of every piece.
+ * @param report is awaited with the number of bytes of every piece.
  * @param scatter puts a kernel's rows in place; default: in JavaScript.
  * @returns how many of the numbers are NaN or infinite.
  */
@@ -32,7 +32,7 @@ export async function readWeight(
     signal,
     report,
     scatter = scatterAnywhere,
-  }: { signal?: AbortSignal; report?: (bytes: number) => void; scatter?: Scatter },
+  }: { signal?: AbortSignal; report?: (bytes: number) => Promise<void>; scatter?: Scatter },
 ): Promise<number> {
   const elementBytes = BYTES_PER_ELEMENT[tensor.dtype];
   const count = size(tensor.shape);
@@ -58,7 +58,7 @@ export async function readWeight(
         into().set(piece, done);
       }
       done += bytes.length / elementBytes;
-      report?.(bytes.length);
+      await report?.(bytes.length);
     }
   } finally {
     await stream.close();
