@@ -9,19 +9,35 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 let stopRun: (() => void) | undefined;
 
 /**
+ * Signals this close, in milliseconds, are one: of Ctrl-C under `npx`, a process gets one from the terminal and one from npm, and
+ * one that computes sees what has come meanwhile together.
+ */
+const ONE_SIGNAL_MS = 500;
+
+/**
  * Ends the process on signals by `process.exit`, which removes unfinished files, or stops the run in progress first. Under
  * `nohup` the end of the terminal (SIGHUP) changes nothing.
  */
 export function handleSignals(): void {
-  for (const [signal, code] of Object.entries(SIGNALS)) {
-    process.on(signal, () => {
-      if (signal === 'SIGHUP' && isUnderNohup()) return;
+  let isStopping = false;
+  const handlers = Object.entries(SIGNALS).map(([signal, code]) => {
+    const handle = () => {
+      if (isStopping || (signal === 'SIGHUP' && isUnderNohup())) return;
       if (!stopRun) process.exit(code);
       process.exitCode = code;
+      isStopping = true;
       stopRun();
-      stopRun = undefined;
-    });
-  }
+      setTimeout(endAtOnce, ONE_SIGNAL_MS).unref();
+    };
+    process.on(signal, handle);
+    return { signal, handle };
+  });
+  /** Leaves the next signal to the system, which ends the process at once, even while it computes. */
+  const endAtOnce = () => {
+    for (const { signal, handle } of handlers) {
+      if (signal !== 'SIGHUP' || !isUnderNohup()) process.off(signal, handle);
+    }
+  };
 }
 
 /**
@@ -43,8 +59,8 @@ function isUnderNohup(): boolean {
 }
 
 /**
- * Lets the first signal (Ctrl-C, SIGTERM, SIGHUP) stop after the current batch or step, so that the result so far is written;
- * the second ends the process at once.
+ * Lets the first signal (Ctrl-C, SIGTERM, SIGHUP) stop after the current batch, part of a batch or step, so that the result so far
+ * is written. A second one, half a second later or more, ends the process at once.
  */
 export function stopOnSignal(): AbortSignal {
   const controller = new AbortController();

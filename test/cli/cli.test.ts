@@ -497,14 +497,14 @@ describe('vgg-blocks train', () => {
     );
   });
 
-  test('a second signal ends it at once', async () => {
+  test('a signal that comes twice, as Ctrl-C does under npx, is one', async () => {
     const out = join(folder, 'twice');
     const { child, outcome } = await longRun(out);
     child.kill('SIGINT');
     child.kill('SIGTERM');
     // Two signals that wait for a busy process may be seen in either order.
     expect([130, 143]).toContain((await outcome).code);
-    expect(readdirSync(out)).not.toContain('model');
+    expect(readdirSync(join(out, 'model'))).toContain('model.json');
   });
 
   test('goes on when the reader of its output is gone', async () => {
