@@ -26,6 +26,7 @@ export const NUMBERS = kind(
   'a list of numbers',
   (value) => (Array.isArray(value) && value.every((one) => typeof one === 'number')) || isTypedArray(value),
 );
+export const FLOATS = kind('a Float32Array', (value) => tagOf(value) === '[object Float32Array]');
 export const BYTES = kind('a Uint8Array', (value) => /Uint8(Clamped)?Array\]$/.test(tagOf(value)));
 const SIGNAL = kind('an AbortSignal', (value) => has(value, 'aborted', 'addEventListener'));
 export const MODEL = kind(
@@ -57,6 +58,16 @@ export const PIXELS = kind('pixels as { data, width, height }', (value) =>
 /** An object with these fields, which `allowed` says in words. */
 export const withFields = (allowed: string, ...fields: string[]): Kind =>
   kind(allowed, (value) => has(value, ...fields));
+
+/** Values one after another, such as those of an async generator. */
+export const SEQUENCE = kind(
+  'iterable, such as a list or what an async generator returns',
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !isTypedArray(value) &&
+    (Symbol.asyncIterator in value || Symbol.iterator in value),
+);
 
 /** The kind, or nothing. */
 export const optional = ({ allowed, holds }: Kind): Kind =>

@@ -2,11 +2,12 @@ import { engine } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { firstLineOf } from '../base/realm.js';
+import { memoryFailure } from '../tfjs/outOfMemory.js';
 
 /**
  * Builds a model, or frees what was allocated of it.
  *
- * @throws RangeError when its weights cannot be allocated.
+ * @throws RangeError when its weights cannot be allocated, or there is no backend.
  */
 export function built(where: string, build: () => LayersModel): LayersModel {
   const { registeredVariables } = engine();
@@ -18,9 +19,12 @@ export function built(where: string, build: () => LayersModel): LayersModel {
       if (!before.has(name)) variable.dispose();
     }
     const why = firstLineOf(error).replace(/\.$/, '');
-    return fail(
-      where,
-      `the weights cannot be allocated: ${why}; use smaller images, or fewer channels or units.`,
-    );
+    if (memoryFailure(error) !== undefined) {
+      fail(where, `the weights cannot be allocated: ${why}; use smaller images, or fewer channels or units.`);
+    }
+    if (why.startsWith('No backend found')) {
+      fail(where, 'TensorFlow.js has no backend; import one, such as @tensorflow/tfjs-backend-wasm.');
+    }
+    throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { checkArguments, withFields } from '../base/arguments.js';
 import { checkSeed, wholeNumber } from '../base/check.js';
 import { seededRandom, shuffled } from '../base/random.js';
 
@@ -14,11 +15,9 @@ export interface BatchOrder {
  *
  * @throws RangeError when an option is out of its range.
  */
-export function batchIndices(
-  where: string,
-  length: number,
-  { batchSize, seed }: BatchOrder,
-): (readonly number[])[] {
+export function batchIndices(where: string, length: number, options: BatchOrder): (readonly number[])[] {
+  checkArguments(where, { options }, { options: withFields('an object with batchSize', 'batchSize') });
+  const { batchSize, seed } = options;
   wholeNumber(where, 'batchSize', batchSize);
   const order = seed === undefined ? undefined : shuffled(length, seededRandom(checkSeed(where, seed)));
   return Array.from({ length: Math.ceil(length / batchSize) }, (_, batch) => {

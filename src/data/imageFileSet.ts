@@ -1,5 +1,6 @@
 import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
-import { fail } from '../base/check.js';
+import { checkArguments, NUMBERS } from '../base/arguments.js';
+import { fail, wholeNumber } from '../base/check.js';
 import { inParallel } from '../base/parallel.js';
 import { seededRandom } from '../base/random.js';
 import { messageOf } from '../base/realm.js';
@@ -120,6 +121,8 @@ export class ImageFileSet {
     storedShape: ImageFileSet['shape'];
     classNames: readonly string[];
   }> {
+    checkArguments('ImageFileSet', { indices }, { indices: NUMBERS });
+    for (const index of indices) wholeNumber('ImageFileSet', 'an index', index, 0, this.length - 1);
     const [height, width] = this.shape;
     const images = new Uint8Array(indices.length * height * width * 3);
     await this.#each(indices, undefined, (bytes, row) => images.set(bytes, row * bytes.length));

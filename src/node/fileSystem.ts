@@ -1,7 +1,7 @@
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
-import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
+import { checkArguments, optionsOf, TEXT, withFields } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import { isArrayBuffer } from '../base/realm.js';
 import { storedBytes, weightGroups } from '../io/modelJson.js';
@@ -9,6 +9,8 @@ import { forget, temporaryPath } from '../io/pendingFile.js';
 import { siblingOf } from '../io/sibling.js';
 import { printable } from '../weights/formats/error.js';
 import { because, FILE_MODULES, openPending, writeFileAtomic } from './writeFile.js';
+
+const ARTIFACTS = withFields('what model.save passes', 'modelTopology');
 
 /** Options of {@link fileSystem}. */
 export interface FileSystemOptions {
@@ -38,7 +40,13 @@ export function fileSystem(path: string, options: FileSystemOptions = {}): io.IO
 
   wholeNumber('fileSystem', 'shardBytes', shardBytes);
   const json = basename(path).endsWith('.json') ? path : join(path, 'model.json');
-  return { save: (artifacts) => save(json, artifacts, shardBytes), load: () => load(json) };
+  return {
+    async save(artifacts) {
+      checkArguments('fileSystem', { artifacts }, { artifacts: ARTIFACTS });
+      return save(json, artifacts, shardBytes);
+    },
+    load: () => load(json),
+  };
 }
 
 async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: number): Promise<io.SaveResult> {

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkArguments, TEXT } from '../base/arguments.js';
 import { systemCode } from '../io/runtime.js';
-import type { CheckpointStore } from '../train/index.js';
+import { type CheckpointStore, checkedStore } from '../train/checkpoint/store.js';
 import { lockFolder } from './lockFolder.js';
 import { because, openPending } from './writeFile.js';
 
@@ -19,7 +19,7 @@ export function folderStore(folder: string): CheckpointStore {
   checkArguments('folderStore', { folder }, { folder: TEXT });
 
   const pathOf = (name: string) => join(folder, `${name}${EXTENSION}`);
-  return {
+  return checkedStore('folderStore', {
     name: folder,
     lock: () => lockFolder(folder),
     async list() {
@@ -41,5 +41,5 @@ export function folderStore(folder: string): CheckpointStore {
       }
     },
     remove: (name) => rm(pathOf(name), { force: true }),
-  };
+  });
 }

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
+import { BYTES, checkArguments, either, optionsOf, TEXT } from '../base/arguments.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { because, FILE_MODULES } from './writeFile.js';
 
@@ -37,8 +37,9 @@ export async function openLog(path: string, options = {}): Promise<LogFile> {
   });
   let end = (await file.stat()).size;
   return {
-    append: (chunk) =>
-      guarded(async () => {
+    async append(chunk) {
+      if (chunk !== '') checkArguments('openLog', { chunk }, { chunk: either(TEXT, BYTES) });
+      await guarded(async () => {
         const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
         try {
           for (let at = 0; at < bytes.length; ) {
@@ -49,7 +50,8 @@ export async function openLog(path: string, options = {}): Promise<LogFile> {
           throw error;
         }
         end += bytes.length;
-      }),
+      });
+    },
     close: () => guarded(() => file.close()),
   };
 }

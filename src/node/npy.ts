@@ -1,4 +1,4 @@
-import { checkArguments, NUMBERS, optionsOf, TEXT } from '../base/arguments.js';
+import { checkArguments, FLOATS, NUMBERS, optionsOf, TEXT } from '../base/arguments.js';
 import { size } from '../base/shapes.js';
 import { encode } from '../weights/formats/numbers.js';
 import { openPending } from './writeFile.js';
@@ -55,6 +55,7 @@ export async function npyWriter(
   }
   return {
     async append(row) {
+      checkArguments('npyWriter', { row }, { row: FLOATS });
       if (row.length !== length) {
         throw new RangeError(`npyWriter: a row has ${row.length} numbers; [${shape}] needs ${length}.`);
       }

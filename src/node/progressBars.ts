@@ -1,7 +1,13 @@
 import { Presets, SingleBar } from 'cli-progress';
-import { optionsOf } from '../base/arguments.js';
+import { checkArguments, optionsOf, withFields } from '../base/arguments.js';
 import type { Progress } from '../base/progress.js';
 import type { TrainProgress } from '../train/index.js';
+
+const PROGRESS = withFields('progress as { done, total, unit }', 'done', 'unit');
+const RUN_PROGRESS = withFields(
+  "train's progress",
+  ...['epoch', 'epochs', 'batch', 'batches', 'loss', 'accuracy', 'examplesPerSecond', 'secondsLeft'],
+);
 
 /** Where a bar is drawn, such as `process.stderr`; nothing is drawn unless it is a terminal. */
 export interface BarStream {
@@ -37,7 +43,9 @@ export function countBar(options: { label?: string; stream?: BarStream } = {}): 
   const bar = terminalBar(stream, format, 40 + label.length);
   const start = performance.now();
   return {
-    update({ done, total = done, unit }) {
+    update(progress) {
+      checkArguments('countBar', { progress }, { progress: PROGRESS });
+      const { done, total = done, unit } = progress;
       const secondsEach = (performance.now() - start) / done / 1000;
       const left = minutes(done > 0 ? secondsEach * (total - done) : Number.POSITIVE_INFINITY);
       const shown = (n: number) => (unit === 'bytes' ? Math.round(n / 1e6) : n);
@@ -84,6 +92,7 @@ export function progressBar(
   const bar = terminalBar(stream, format, 74);
   let drawn: TrainProgress | undefined;
   const update = (progress: TrainProgress) => {
+    checkArguments('progressBar', { progress }, { progress: RUN_PROGRESS });
     drawn = progress;
     const { epoch, epochs, batch, batches, loss, accuracy, examplesPerSecond, secondsLeft } = progress;
     bar.update(batch, batches, {

@@ -1,6 +1,7 @@
 import { open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { optionsOf } from '../base/arguments.js';
+import { checkArguments, FLOATS, NUMBERS, optionsOf, withFields } from '../base/arguments.js';
+import { wholeNumber } from '../base/check.js';
 import type { OpenRowStore } from '../features/index.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { forget, temporaryPath } from '../io/pendingFile.js';
@@ -25,7 +26,10 @@ export interface TemporaryFileOptions {
 export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore {
   const { folder = tmpdir() } = optionsOf('temporaryFile', options, { folder: 1 });
 
-  return async ({ rows, rowLength }) => {
+  return async (size) => {
+    checkArguments('temporaryFile', { size }, { size: withFields('an object', 'rows', 'rowLength') });
+    const rows = wholeNumber('temporaryFile', 'rows', size.rows, 0);
+    const rowLength = wholeNumber('temporaryFile', 'rowLength', size.rowLength, 0);
     const rowBytes = 4 * rowLength;
     const guarded = async <T>(use: () => Promise<T>): Promise<T> => {
       try {
@@ -49,16 +53,21 @@ export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore 
     );
     let disposed = false;
     return {
-      write: (first, values) =>
-        guarded(async () => {
+      async write(first, values) {
+        wholeNumber('temporaryFile', 'first', first, 0);
+        checkArguments('temporaryFile', { values }, { values: FLOATS });
+        await guarded(async () => {
           const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
           for (let at = 0; at < bytes.length; ) {
             const { bytesWritten } = await file.write(bytes, at, bytes.length - at, first * rowBytes + at);
             at += bytesWritten;
           }
-        }),
-      read: (wanted) =>
-        guarded(async () => {
+        });
+      },
+      async read(wanted) {
+        checkArguments('temporaryFile', { rows: wanted }, { rows: NUMBERS });
+        for (const row of wanted) wholeNumber('temporaryFile', 'a row', row, 0, rows - 1);
+        return guarded(async () => {
           const values = new Float32Array(wanted.length * rowLength);
           const bytes = new Uint8Array(values.buffer);
           for (const [i, row] of wanted.entries()) {
@@ -74,7 +83,8 @@ export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore 
             }
           }
           return values;
-        }),
+        });
+      },
       async dispose() {
         if (disposed) return;
         disposed = true;

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { checkArguments, TEXT } from '../base/arguments.js';
+import { checkArguments, TEXT, withFields } from '../base/arguments.js';
 import type { EpochRow } from '../train/index.js';
 import { encodeEvent } from '../train/index.js';
 import { openLog } from './logFile.js';
@@ -32,13 +32,15 @@ export async function tensorBoardWriter(folder: string): Promise<TensorBoardWrit
   const log = await openLog(join(folder, name), { append: true });
   await log.append(encodeEvent({ wallTime: now(), fileVersion: 'brain.Event:2' }));
   const add: TensorBoardWriter['add'] = async (step, scalars) => {
+    checkArguments('tensorBoardWriter', { scalars }, { scalars: withFields('an object of numbers') });
     const known = Object.entries(scalars).filter((pair): pair is [string, number] => pair[1] != null);
     await log.append(encodeEvent({ wallTime: now(), step, scalars: Object.fromEntries(known) }));
   };
   return {
     add,
-    addEpoch: (row) =>
-      add(row.epoch, {
+    async addEpoch(row) {
+      checkArguments('tensorBoardWriter', { row }, { row: withFields("a row of train's history", 'epoch') });
+      await add(row.epoch, {
         'loss/train': row.loss,
         'loss/test': row.testLoss,
         'loss/validation': row.validationLoss,
@@ -47,7 +49,8 @@ export async function tensorBoardWriter(folder: string): Promise<TensorBoardWrit
         'accuracy/validation': row.validationAccuracy,
         learning_rate: row.learningRate,
         examples_per_second: row.examplesPerSecond,
-      }),
+      });
+    },
     close: log.close,
   };
 }

@@ -1,4 +1,5 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { checkArguments, TENSOR } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { type Call, callsTo, type Graph, graphOf, type Output } from './graph.js';
@@ -58,7 +59,10 @@ export function checkWhatItPredicts(where: string, model: LayersModel): void {
   const predict = model.predict.bind(model);
   const graph = graphOf(where, model);
   model.predict = (x, args) => {
-    for (const { shape } of [x].flat()) checkImageSize(where, graph, shape.slice(1));
+    for (const images of [x].flat()) {
+      checkArguments(where, { images }, { images: TENSOR });
+      checkImageSize(where, graph, images.shape.slice(1));
+    }
     return predict(x, args);
   };
 }

@@ -9,7 +9,7 @@ export interface MemoryWatch {
 }
 
 /** An operation that had no memory. */
-class OutOfMemory extends Error {
+export class OutOfMemory extends Error {
   constructor(reason: string) {
     super(reason);
     this.name = 'OutOfMemory';

@@ -70,10 +70,11 @@ export class FeatureSet {
    * @throws RangeError, at once, when an option is out of range.
    */
   batches(options: BatchOrder): AsyncGenerator<{ xs: Tensor; ys: Tensor1D }, void, undefined> {
+    const batches = batchIndices('FeatureSet', this.length, options);
     const { seed } = options;
     // A stream other than the order's, so the order stays that of the examples themselves.
     const pass = seed === undefined ? 0 : seededRandom(seed, 1).below(this.#passes);
-    return this.#run(batchIndices('FeatureSet', this.length, options), pass * this.length);
+    return this.#run(batches, pass * this.length);
   }
 
   async *#run(batches: readonly (readonly number[])[], first: number) {

@@ -2,7 +2,7 @@ import { checkArguments, TEXT } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
 import { originLock } from './originLock.js';
-import { type CheckpointStore, collect } from './store.js';
+import { type CheckpointStore, checkedStore, collect } from './store.js';
 
 /** The object store of the checkpoints, as blobs by their names. */
 const TABLE = 'checkpoints';
@@ -44,7 +44,7 @@ export function indexedDbStore(name: string): CheckpointStore {
       database.close();
     }
   };
-  return {
+  return checkedStore('indexedDbStore', {
     name: `the database ${name}`,
     lock: async () => originLock(`vgg-blocks/${name}`, `the database ${name}`),
     list: async () => (await use('readonly', (table) => table.getAllKeys())) as string[],
@@ -54,7 +54,7 @@ export function indexedDbStore(name: string): CheckpointStore {
       await use('readwrite', (table) => table.put(blob, key));
     },
     remove: (key) => use('readwrite', (table) => table.delete(key)),
-  };
+  });
 }
 
 function opened(name: string): Promise<IDBDatabase> {

@@ -1,7 +1,7 @@
 import { fail, shown } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
 import { originLock } from './originLock.js';
-import type { CheckpointStore } from './store.js';
+import { type CheckpointStore, checkedStore } from './store.js';
 
 const EXTENSION = '.safetensors';
 
@@ -41,7 +41,7 @@ export function opfsStore(path: string): CheckpointStore {
       );
     }
   };
-  return {
+  return checkedStore('opfsStore', {
     name: store,
     async lock() {
       const release = await originLock(`vgg-blocks/opfs/${path}`, store);
@@ -69,7 +69,7 @@ export function opfsStore(path: string): CheckpointStore {
       }
     },
     remove: (name) => tried(removeFile(path, name + EXTENSION)),
-  };
+  });
 }
 
 async function folderAt(path: string): Promise<FileSystemDirectoryHandle> {

@@ -1,3 +1,5 @@
+import { BYTES, checkArguments, SEQUENCE, TEXT } from '../../base/arguments.js';
+import { fail, shown } from '../../base/check.js';
 import type { Source } from '../../io/read.js';
 import { concat } from '../../io/read.js';
 
@@ -28,11 +30,39 @@ export interface CheckpointStore {
   remove(name: string): Promise<void>;
 }
 
+/** A store that checks what its functions get; `where` is the function that returned it. */
+export function checkedStore(where: string, store: CheckpointStore): CheckpointStore {
+  const checkName = (name: string) => checkArguments(where, { name }, { name: TEXT });
+  return {
+    ...store,
+    async open(name) {
+      checkName(name);
+      return store.open(name);
+    },
+    async write(name, content) {
+      checkName(name);
+      checkArguments(where, { content }, { content: SEQUENCE });
+      await store.write(name, bytesIn(where, content));
+    },
+    async remove(name) {
+      checkName(name);
+      await store.remove(name);
+    },
+  };
+}
+
+async function* bytesIn(where: string, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of content) {
+    checkArguments(where, { chunk }, { chunk: BYTES });
+    yield chunk;
+  }
+}
+
 /** A store in memory, which ends with the process or the page. */
 export function memoryStore(): CheckpointStore {
   const contents = new Map<string, Uint8Array>();
   let taken = false;
-  return {
+  return checkedStore('memoryStore', {
     name: 'memory',
     async lock() {
       if (taken)
@@ -43,14 +73,17 @@ export function memoryStore(): CheckpointStore {
       };
     },
     list: async () => [...contents.keys()],
-    open: async (name) => contents.get(name)!,
+    async open(name) {
+      const content = contents.get(name);
+      return content ?? fail('memoryStore', `there is no checkpoint ${shown(name)}; use one of list().`);
+    },
     async write(name, content) {
       contents.set(name, concat(await collect(content)));
     },
     async remove(name) {
       contents.delete(name);
     },
-  };
+  });
 }
 
 /** All chunks. */

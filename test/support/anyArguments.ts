@@ -1,0 +1,174 @@
+import { memory, type Tensor, tensor, zeros } from '@tensorflow/tfjs-core';
+import { ImageSet } from '../../src/data/index.js';
+import { PLAIN_PREPROCESSING } from '../../src/images/index.js';
+import { vgg } from '../../src/index.js';
+import { RECIPES } from '../../src/train/index.js';
+import { useBackend } from './backends.js';
+
+export const network = () => vgg([[1, 2]], { inputShape: [4, 4, 3], hiddenUnits: 3, classes: 2, dropout: 0 });
+await useBackend('cpu');
+export const model = network();
+/** The numbers of the model's weights. */
+export const weights = () => Promise.all(model.getWeights().map((one) => one.data()));
+export const bytes = Uint8Array.from({ length: 48 }, (_, i) => 5 * i);
+export const image = { data: bytes, width: 4, height: 4 };
+export const examples = new ImageSet({
+  images: bytes,
+  labels: new Uint8Array(1),
+  shape: [4, 4, 3],
+  classNames: ['a', 'b'],
+});
+export const preprocessing = { ...PLAIN_PREPROCESSING, crop: 4, resize: { shorterSide: 4 } };
+const disposed = () => {
+  const one = tensor([1]);
+  one.dispose();
+  return one;
+};
+
+/** What a function may be meant to be called with. */
+export const GOOD: readonly (() => unknown)[] = [
+  () => model,
+  () => zeros([1, 4, 4, 3]),
+  () => zeros([1, 4]),
+  () => image,
+  () => [image, image],
+  () => examples,
+  () => [[1, 2]],
+  () => preprocessing,
+  () => ({ preprocessing }),
+  () => bytes,
+  () => 'block1_conv1',
+  () => ({ trainSet: examples }),
+  () => ({ values: new Float32Array(4), width: 2, height: 2, classIndex: 0 }),
+  () => 2,
+];
+
+/** What comes from a mistake. */
+export const BAD: readonly (() => unknown)[] = [
+  () => undefined,
+  () => null,
+  () => Number.NaN,
+  () => Number.POSITIVE_INFINITY,
+  () => -1,
+  () => 0.5,
+  () => 1e9,
+  () => 10n,
+  () => '',
+  () => 'nothing',
+  () => true,
+  () => [],
+  () => [Number.NaN],
+  () => [[100_000_000, 64]],
+  () => [null],
+  () => ({}),
+  () => ({ length: -1 }),
+  () => Symbol('symbol'),
+  () => () => {},
+  () => Promise.resolve(model),
+  () => disposed(),
+  () => tensor([1, 2]),
+  () => RECIPES.fast,
+  () => new Uint8Array(3),
+  () => new Date(0),
+  () => ({ data: bytes, width: Number.NaN, height: -4 }),
+  () => ({ signal: 'stop' }),
+  () => ({ signal: {} }),
+  () => ({ batchsize: 2 }),
+  () => ({ batchSize: Number.NaN }),
+  () => ({ seed: 0.5, size: Number.NaN, limit: -1 }),
+  () => ({ onProgress: 3, preprocessing: 3 }),
+  () => ({ preprocessing: null, labels: null, layer: null }),
+  () => ({ layer: 7, topK: 1.5, columns: 0 }),
+  () => ({ inputShape: [1e9, 1e9, 1e9], classes: 1e9, hiddenUnits: 1e9 }),
+  () => ({ content: null, style: undefined }),
+  () => ({ trainSet: null }),
+];
+
+/** What the engine says of a mistake, in place of the function. */
+export const RAW =
+  /Cannot (read|set|destructure|convert|mix|use|create)|is not (a function|iterable|a constructor|defined)|\[object \w+\]|out of bounds|undefined \(|Invalid (typed )?array|must be called|Maximum call stack|heap|is disposed|BigInt/;
+
+export const isClass = (one: unknown) => /^class\b/.test(Function.prototype.toString.call(one));
+
+/** Frees what a call returned. */
+export async function release(result: unknown, held: ReadonlySet<unknown>): Promise<void> {
+  if (typeof result !== 'object' || result === null || held.has(result)) return;
+  if (Array.isArray(result)) for (const one of result) await release(one, held);
+  else if ('dispose' in result && !(result as Tensor).isDisposed)
+    await (result as { dispose(): unknown }).dispose();
+  else
+    for (const one of Object.values(result))
+      if (one && typeof one === 'object' && ('dispose' in one || Array.isArray(one)))
+        await release(one, held);
+}
+
+/** What tfjs and JavaScript define is theirs. */
+const FOREIGN = [Array, Map, Set, Date, Uint8Array, Promise, Error, URL, Blob, ReadableStream].map(
+  (one) => one.prototype,
+) as object[];
+
+/** The functions of an object, by name: its own, and those that its class defines. Of a function, itself and its static ones. */
+export function methodsOf(value: unknown): [string, (...args: unknown[]) => unknown][] {
+  if (value === null || !['object', 'function'].includes(typeof value)) return [];
+  const found = new Map<string, (...args: unknown[]) => unknown>();
+  if (typeof value === 'function' && !isClass(value)) found.set('()', value as () => unknown);
+  for (
+    let at = value as object | null;
+    at && at !== Object.prototype && at !== Function.prototype;
+    at = Object.getPrototypeOf(at)
+  ) {
+    if (FOREIGN.includes(at) || 'dataId' in at || 'getClassName' in at) return [];
+    for (const name of Object.getOwnPropertyNames(at)) {
+      const own = Object.getOwnPropertyDescriptor(at, name)!.value as unknown;
+      if (typeof own !== 'function' || isClass(own) || name === 'constructor' || found.has(name)) continue;
+      found.set(name, (...args) => own.apply(value, args));
+    }
+  }
+  return [...found];
+}
+
+/** The first results of what iterates, which are freed. */
+async function taken(result: unknown): Promise<void> {
+  if (typeof result !== 'object' || result === null || Array.isArray(result)) return;
+  if (!(Symbol.asyncIterator in result || Symbol.iterator in result)) return;
+  let rest = 2;
+  for await (const one of result as AsyncIterable<unknown>) {
+    await release(one, new Set());
+    if (--rest === 0) break;
+  }
+}
+
+/** Calls a function, frees what it returns, and says what was wrong, if anything. */
+export async function faultOf(
+  call: (...args: unknown[]) => unknown,
+  makers: readonly (() => unknown)[],
+  says: (message: string, error: unknown, args: readonly unknown[]) => boolean,
+  use: (result: unknown) => Promise<void> = async () => {},
+): Promise<string | undefined> {
+  const args = makers.map((make) => make());
+  const held = new Set<unknown>([...args, model, examples]);
+  const tensors = memory().numTensors;
+  const faults: string[] = [];
+  let message = '';
+  try {
+    const result = isClass(call) ? Reflect.construct(call, args) : await call(...args);
+    await use(result);
+    await taken(result);
+    await release(result, held);
+  } catch (error) {
+    message = error instanceof Error ? error.message : String(error);
+    if (RAW.test(message) || !says(message, error, args)) faults.push(message);
+  }
+  const kept = memory().numTensors - tensors;
+  if (kept > 0) faults.push(`keeps ${kept} tensors: ${message}`);
+  for (const one of args as Tensor[]) if (one?.dataId && !one.isDisposed) one.dispose();
+  return faults.length > 0 ? `(${makers.join(', ')}) ${faults.join('; ')}` : undefined;
+}
+
+/** Draws arguments, of which the first are more often right than wrong. */
+export function argumentsFrom(random: { below(n: number): number }): (() => unknown)[] {
+  const pick = <T>(list: readonly T[]) => list[random.below(list.length)]!;
+  return Array.from({ length: random.below(4) }, (_, i) =>
+    pick(random.below(i === 0 ? 3 : 2) > 0 ? GOOD : BAD),
+  );
+}
