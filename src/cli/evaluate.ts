@@ -3,11 +3,12 @@ import { Command, Option } from 'commander';
 import type { ImageProblem } from 'vgg-blocks/data';
 import { LABELS } from 'vgg-blocks/imagenet';
 import { writeFileAtomic } from 'vgg-blocks/node';
-import { confusionChart, type Examples, evaluate } from 'vgg-blocks/train';
+import { confusionChart, type Evaluation, evaluate } from 'vgg-blocks/train';
 import { isSetFolder } from './data.js';
 import { decoding } from './decoder.js';
 import { arraysOf } from './evaluatedArrays.js';
 import { imagesOf, isFolder } from './evaluatedImages.js';
+import { measureViews } from './evaluatedViews.js';
 import { listing, percent } from './finetuned.js';
 import { labelsOf, labelsOption } from './labels.js';
 import { type NetworkArguments, type OpenNetwork, openNetwork, prepared, withNetwork } from './network.js';
@@ -15,8 +16,9 @@ import { numberIn, numeric } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
 import { checkAccuracy } from './runs.js';
+import { type ViewArguments, viewsIn, withViews } from './views.js';
 
-interface EvaluateArguments extends NetworkArguments {
+interface EvaluateArguments extends NetworkArguments, ViewArguments {
   data: string;
   labels?: string;
   batch: number;
@@ -33,7 +35,7 @@ export function evaluateCommand(): Command {
   );
   const writes = ({ out }: EvaluateArguments) => out !== undefined;
   const imagesIn = ({ data }: EvaluateArguments) => (isImageFolder(data) ? [data] : []);
-  return withNetwork(decoding(printing(command, writes), imagesIn))
+  return withViews(withNetwork(decoding(printing(command, writes), imagesIn)))
     .requiredOption(
       '--data <source>',
       "a folder with one subfolder of images per class (its test or val folder, if it has one), a folder of IDX files or of two tables (CSV), 'fashion-mnist', 'mnist' or 'generated'",
@@ -59,8 +61,8 @@ async function run(args: EvaluateArguments): Promise<void> {
     args.labels === undefined
       ? (network.classNames ?? (classes === LABELS.length ? LABELS : undefined))
       : await labelsOf('evaluate', args.labels, { ...network, classes });
-  const { examples, problems } = await labeled(args, { ...network, classes, names });
-  const { confusion, ...measured } = await evaluate(model, examples, { batchSize: args.batch });
+  const { evaluation, problems } = await measure(args, { ...network, classes, names });
+  const { confusion, ...measured } = evaluation;
   model.dispose();
   if (!Number.isFinite(measured.loss)) {
     throw new Error(
@@ -72,6 +74,7 @@ async function run(args: EvaluateArguments): Promise<void> {
     weights: source,
     network: title,
     data: args.data,
+    ...viewsIn(args),
     ...measured,
     leftOut: problems,
     classNames,
@@ -92,7 +95,7 @@ async function run(args: EvaluateArguments): Promise<void> {
     if (args.out !== undefined) console.log(`wrote evaluation.json, confusion.svg to ${args.out}`);
   }
   if (problems.length > 0) {
-    console.error(`evaluate: ${problems.length} images could not be read, and are not counted.`);
+    console.error(`evaluate: ${problems.length} images could not be measured, and are not counted.`);
     process.exitCode ??= 1;
   }
   checkAccuracy('evaluate:', measured.accuracy, args.minAccuracy);
@@ -103,16 +106,27 @@ function isImageFolder(data: string): boolean {
   return isFolder(data) && !isSetFolder(data);
 }
 
-/** The labeled examples that `--data` names, and the files of it that could not be read. */
-async function labeled(
+/** Measures the network on what `--data` names; `problems` are the files of it that could not be. */
+async function measure(
   args: EvaluateArguments,
   network: OpenNetwork & { classes: number; names?: readonly string[] },
-): Promise<{ examples: Examples; problems: readonly ImageProblem[] }> {
-  const { data, memory, preprocessing: named } = args;
+): Promise<{ evaluation: Evaluation; problems: readonly ImageProblem[] }> {
+  const { data, memory, batch: batchSize, preprocessing: named } = args;
+  const { model, names } = network;
+  const views = viewsIn(args);
   if (isImageFolder(data)) {
     const { preprocessing } = prepared('evaluate', args, network);
-    return imagesOf(data, { ...network, preprocessing }, memory * 1e6);
+    const known = { ...network, preprocessing };
+    if (views) return measureViews(model, await imagesOf(data, known, 0), { ...views, batchSize });
+    const { examples, problems } = await imagesOf(data, known, memory * 1e6);
+    return { evaluation: await evaluate(model, examples, { batchSize }), problems };
+  }
+  if (views) {
+    throw new Error(
+      `evaluate: the images of ${data} have one size; --dense, --crops and --scales are for a folder of images, so leave them out.`,
+    );
   }
   const preprocessing = named ? PREPROCESSINGS[named] : network.preprocessing;
-  return { examples: await arraysOf(data, { ...network, preprocessing }, network.names), problems: [] };
+  const examples = await arraysOf(data, { ...network, preprocessing }, names);
+  return { evaluation: await evaluate(model, examples, { batchSize }), problems: [] };
 }

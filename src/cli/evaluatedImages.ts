@@ -4,7 +4,7 @@ import { type Tensor1D, tensor1d } from '@tensorflow/tfjs-core';
 import type { ImageFileSet, ImageProblem } from 'vgg-blocks/data';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder } from 'vgg-blocks/node';
-import type { Batch, Examples } from 'vgg-blocks/train';
+import type { Batch, Examples, LabeledOriginals } from 'vgg-blocks/train';
 import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
 import { someOf } from './labels.js';
 
@@ -21,7 +21,7 @@ export async function imagesOf(
     names,
   }: { preprocessing: Preprocessing; classes: number; names?: readonly string[] },
   maxBytes: number,
-): Promise<{ examples: Examples; problems: readonly ImageProblem[] }> {
+): Promise<{ examples: Examples & LabeledOriginals; problems: readonly ImageProblem[] }> {
   const bar = countBar({ label: 'reading' });
   const { validationSet, problems } = await imageFolder(heldOut(folder), {
     preprocessing,
@@ -99,10 +99,11 @@ function relabeled(
   set: ImageFileSet,
   indices: readonly number[],
   classNames: readonly string[] | undefined,
-): Examples {
+): Examples & LabeledOriginals {
   return {
     length: set.length,
     shape: set.shape,
+    preprocessing: set.preprocessing,
     ...(classNames && { classNames }),
     async *batches(options): AsyncGenerator<Batch> {
       for await (const { xs, ys } of set.batches(options)) {
@@ -116,6 +117,9 @@ function relabeled(
           ) as Tensor1D,
         };
       }
+    },
+    async *originals() {
+      for await (const { label, ...one } of set.originals()) yield { ...one, label: indices[label]! };
     },
   };
 }

@@ -127,24 +127,25 @@ export function viewerOf(
     async probabilitiesOf(image, name) {
       const ways = [...(network ? [denseRows] : []), ...(squares ? [squareRows] : [])];
       const means = ways.map((way) => [way, new Means(outputs.classes)] as const);
-      for (const size of sizes) {
-        const { width, height } = resizedSize(image, size);
-        const text = `${image.width}x${image.height}`;
-        if (width * height > MAX_PIXELS) {
-          fail(
-            name,
-            `the image of ${text} becomes ${width}x${height}, more than ${MAX_PIXELS} pixels; crop it, or use smaller scales.`,
-          );
-        }
-        const scaled = resized(image, size);
+      const scaled = sizes.map((size) => [size, resizedSize(image, size)] as const);
+      const given = `the image of ${image.width}x${image.height}`;
+      for (const [, { width, height }] of scaled) {
+        if (width * height <= MAX_PIXELS) continue;
+        fail(
+          name,
+          `${given} becomes ${width}x${height}, more than ${MAX_PIXELS} pixels; crop it, or use smaller scales.`,
+        );
+      }
+      for (const [size, { width, height }] of scaled) {
         try {
-          for (const [way, all] of means) await way(scaled, all);
+          const pixels = resized(image, size);
+          for (const [way, all] of means) await way(pixels, all);
         } catch (error) {
-          const reason = memoryFailure(error);
+          const reason = memoryFailure(error)?.replace(/\.$/, '');
           if (reason === undefined) throw error;
           fail(
             name,
-            `the image of ${text} does not fit in memory at ${width}x${height} (${reason.replace(/\.$/, '')}); crop it, or use smaller scales or batches.`,
+            `${given} does not fit in memory at ${width}x${height} (${reason}); crop it, or use smaller scales or batches.`,
           );
         }
       }

@@ -7,9 +7,12 @@ import { setBackend } from '@tensorflow/tfjs-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { garments } from '../../src/data/index.js';
+import { classify } from '../../src/imagenet/index.js';
+import { PLAIN_PREPROCESSING, preprocessingAt } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
+import { readImage } from '../../src/node/index.js';
 import { evaluate } from '../../src/train/index.js';
-import { encodeWeights, setMetadata } from '../../src/weights/index.js';
+import { encodeWeights, fromWeights, setMetadata } from '../../src/weights/index.js';
 import { run, start } from './program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-evaluate-'));
@@ -18,9 +21,9 @@ const at = (...path: string[]) => join(folder, ...path);
 const PLAIN = ['--preprocessing', 'plain'];
 
 /** Images of one color each. */
-async function draw(path: string, color: string): Promise<void> {
+async function draw(path: string, color: string, width = 8, height = 8): Promise<void> {
   mkdirSync(at(path, '..'), { recursive: true });
-  const image = sharp({ create: { width: 8, height: 8, channels: 3, background: color } });
+  const image = sharp({ create: { width, height, channels: 3, background: color } });
   writeFileSync(at(path), await image.png().toBuffer());
 }
 
@@ -58,7 +61,7 @@ test('measures the held-out folder by the names of its classes, and fails if an 
   const { code, out, error } = await run('evaluate', '--data', at('set'), '--out', at('out'), ...weights);
   expect(code).toBe(1);
   expect(error).toMatch(
-    /torn\.png could not be read: .*\nevaluate: 1 images could not be read, and are not counted\.\n$/,
+    /torn\.png could not be read: .*\nevaluate: 1 images could not be measured, and are not counted\.\n$/,
   );
   expect(out).toMatch(
     /^6 images: loss \d\.\d{4}, accuracy \d+\.\d %, calibration error \d+\.\d %\nclass +images +recall +precision +F1 +predicted as\nred +3 /,
@@ -76,6 +79,50 @@ test('measures the held-out folder by the names of its classes, and fails if an 
   expect(readFileSync(at('out/confusion.svg'), 'utf8')).toMatch(
     /^<svg[\s\S]+>6 examples of 3 classes[\s\S]+>blue</,
   );
+});
+
+test('averages over views as the VGG paper did', async () => {
+  const weights = ['--weights', at('colors.safetensors'), ...PLAIN];
+  await draw('views/blue/0.png', '#2030d0', 13, 9);
+  await draw('views/green/0.png', '#20c030', 8, 11);
+  await draw('views/red/0.png', '#d02010', 20, 8);
+  await draw('views/red/wide.png', '#d02010', 16_000, 1);
+  const views = ['--dense', '--crops', '10', '--scales', '8,34'];
+  const { code, out, error } = await run('evaluate', '--data', at('views'), '--json', ...views, ...weights);
+  expect(code).toBe(1);
+  expect(error).toMatch(
+    /^red\/wide\.png: the image of 16000x1 becomes 544000x34, more than 16777216 pixels; .*\nevaluate: 1 images could not be measured, and are not counted\.\n$/,
+  );
+  const result = JSON.parse(out);
+  expect(result).toMatchObject({ examples: 3, dense: true, crops: 10, scales: [8, 34] });
+  const { model } = await fromWeights(at('colors.safetensors'));
+  let loss = 0;
+  for (const [label, name] of NAMES.entries()) {
+    const predictions = await classify(model, await readImage(at(`views/${name}/0.png`)), {
+      preprocessing: preprocessingAt(PLAIN_PREPROCESSING, 8),
+      labels: NAMES,
+      ...{ dense: true, crops: 10, scales: [8, 34] },
+    });
+    expect(result.confusion[label][predictions[0]!.index]).toBeGreaterThan(0);
+    loss -= Math.log(predictions.find(({ index }) => index === label)!.probability) / 3;
+  }
+  expect(result.loss).toBeCloseTo(loss, 4);
+  model.dispose();
+});
+
+test('refuses views that are none, and of arrays', async () => {
+  const weights = ['--weights', at('colors.safetensors'), ...PLAIN];
+  const crops = await run('evaluate', '--data', at('set'), '--crops', '9', ...weights);
+  expect(crops.error).toContain('It must be 1, 5, 10 or 50.');
+  const scales = await run('evaluate', '--data', at('set'), '--scales', '8,x', ...weights);
+  expect(scales.error).toContain('It must be lengths in pixels, such as 256,384,512.');
+  const small = await run('evaluate', '--data', at('set'), '--scales', '7', ...weights);
+  expect(small.error).toContain('scales[0] is 7; it must be a whole number from 8 to 16384.');
+  const arrays = await run('evaluate', '--data', 'generated', '--dense', ...weights);
+  expect(arrays.error).toContain(
+    'evaluate: the images of generated have one size; --dense, --crops and --scales are for a folder of images, so leave them out.',
+  );
+  expect([crops, scales, small, arrays].map(({ code }) => code)).toEqual([1, 1, 1, 1]);
 });
 
 test('measures the held-out folder whatever the case of its name', async () => {
