@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { checkArguments, TEXT } from '../base/arguments.js';
+import { BYTES, checkArguments, TEXT } from '../base/arguments.js';
 import { fail, shown, wholeNumber } from '../base/check.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl, messageOf } from '../base/realm.js';
 import { readBytes, type Source, sourceName } from '../io/read.js';
@@ -156,8 +156,8 @@ function rgb(where: string, image: RawImage): RgbImage {
 export function channelsOf(where: string, { data, width, height }: RawImage): number {
   wholeNumber(where, "the image's width", width);
   wholeNumber(where, "the image's height", height);
-  if (data.BYTES_PER_ELEMENT !== 1) {
-    fail(where, `the image's data is a ${data.constructor.name}; pass values from 0 to 255 in a Uint8Array.`);
+  if (!BYTES.holds(data)) {
+    fail(where, `the image's data is ${shown(data)}; pass values from 0 to 255 in a Uint8Array.`);
   }
   const channels = data.length / (width * height);
   if (![1, 2, 3, 4].includes(channels)) {

@@ -7,10 +7,15 @@ import { channelsOf, type RawImage } from './pixels.js';
  * @param image `width * height` pixels of 1, 2, 3 or 4 bytes.
  * @throws RangeError when the bytes do not match the size.
  */
-export async function encodePng(image: RawImage): Promise<Uint8Array> {
-  checkArguments('encodePng', { image }, { image: PIXELS });
+export function encodePng(image: RawImage): Promise<Uint8Array> {
+  return encodedPng('encodePng', image);
+}
 
-  const channels = channelsOf('encodePng', image);
+/** As `encodePng`, for the function that error messages name. */
+export async function encodedPng(where: string, image: RawImage): Promise<Uint8Array> {
+  checkArguments(where, { image }, { image: PIXELS });
+
+  const channels = channelsOf(where, image);
   const { encode } = await import('fast-png');
   const { data, width, height } = image;
   return encode({ data, width, height, channels, depth: 8 });

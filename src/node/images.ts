@@ -1,10 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { BYTES, checkArguments, either, optionsOf, PIXELS, TEXT } from '../base/arguments.js';
+import { wholeNumber } from '../base/check.js';
 import { messageOf } from '../base/realm.js';
 import { decodeImage } from '../images/decode.js';
 import { type RawImage, toRgb } from '../images/index.js';
-import { encodePng } from '../images/png.js';
+import { encodedPng } from '../images/png.js';
 import { because, writeFileAtomic } from './writeFile.js';
 
 /** Options of {@link readImage}. */
@@ -31,8 +32,9 @@ export async function readImage(
 ): Promise<RawImage> {
   checkArguments('readImage', { source }, { source: either(TEXT, BYTES) });
   const { maxPixels } = optionsOf('readImage', options, { maxPixels: 1 });
+  if (maxPixels !== undefined) wholeNumber('readImage', 'maxPixels', maxPixels);
 
-  const name = typeof source === 'string' ? source : 'the image';
+  const name = typeof source === 'string' ? source : 'readImage: the image';
   try {
     return await toRgb(
       await decodeImage(typeof source === 'string' ? await contentOf(source) : source, maxPixels),
@@ -63,5 +65,5 @@ export async function writeImage(path: string, image: RawImage): Promise<void> {
   if (extname(path).toLowerCase() !== '.png') {
     throw new Error(`${path} could not be written: only PNG is supported; use a path that ends in .png.`);
   }
-  await writeFileAtomic(path, await encodePng(image));
+  await writeFileAtomic(path, await encodedPng('writeImage', image));
 }

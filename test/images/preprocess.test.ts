@@ -184,7 +184,7 @@ describe('an image', () => {
     ],
     [
       { data: new Float32Array(6), width: 3, height: 2 } as never,
-      "the image's data is a Float32Array; pass values from 0 to 255 in a Uint8Array",
+      "the image's data is an object of class Float32Array; pass values from 0 to 255 in a Uint8Array",
     ],
     [
       { src: 'cat.png' } as never,

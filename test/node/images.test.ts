@@ -62,12 +62,12 @@ describe('readImage', () => {
     [
       'something else',
       () => readImage(new TextEncoder().encode('hello')),
-      /^the image could not be read: it is not an image, judging by its first bytes/,
+      /^readImage: the image could not be read: it is not an image, judging by its first bytes/,
     ],
     [
       'nothing',
       () => readImage(new Uint8Array()),
-      /^the image could not be read: it is empty \(0 bytes\)\.$/,
+      /^readImage: the image could not be read: it is empty \(0 bytes\)\.$/,
     ],
     [
       'a missing file',
@@ -91,7 +91,7 @@ describe('readImage', () => {
       .spyOn(process, 'getBuiltinModule')
       .mockImplementation((name) => (name === 'node:module' ? withoutPackages : getBuiltinModule(name)));
     await expect(readImage(bytes('png'))).rejects.toThrow(
-      'the image could not be read: the package sharp, which decodes it, is not installed; run npm install sharp.',
+      'readImage: the image could not be read: the package sharp, which decodes it, is not installed; run npm install sharp.',
     );
     spy.mockRestore();
   });

@@ -41,6 +41,7 @@ export const GOOD: readonly (() => unknown)[] = [
   () => ({ trainSet: examples }),
   () => ({ values: new Float32Array(4), width: 2, height: 2, classIndex: 0 }),
   () => 2,
+  () => ({ batchSize: 1, seed: 1 }),
 ];
 
 /** What comes from a mistake. */
@@ -117,7 +118,7 @@ export function methodsOf(value: unknown): [string, (...args: unknown[]) => unkn
     at && at !== Object.prototype && at !== Function.prototype;
     at = Object.getPrototypeOf(at)
   ) {
-    if (FOREIGN.includes(at) || 'dataId' in at || 'getClassName' in at) return [];
+    if (FOREIGN.includes(at) || ['dataId', 'getClassName', 'next'].some((name) => name in at)) return [];
     for (const name of Object.getOwnPropertyNames(at)) {
       const own = Object.getOwnPropertyDescriptor(at, name)!.value as unknown;
       if (typeof own !== 'function' || isClass(own) || name === 'constructor' || found.has(name)) continue;
