@@ -1,12 +1,9 @@
-import { mean, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { mean, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, MAX_SIDE, oneOf, shown, wholeNumber } from '../base/check.js';
 import { softmax } from '../base/numbers.js';
 import { fullyConvolutional } from '../core/fullyConvolutional.js';
-import { cropped } from '../images/crop.js';
-import { centerSquare, gridSquares, type Region, resizedSize } from '../images/geometry.js';
-import { mirror } from '../images/mirror.js';
-import { normalizer } from '../images/normalize.js';
+import { resizedSize } from '../images/geometry.js';
 import type { RgbImage } from '../images/pixels.js';
 import { resized } from '../images/preprocess.js';
 import { depthOf, type Preprocessing } from '../images/preprocessing.js';
@@ -14,6 +11,7 @@ import { type ClassifierOutputs, classifierOutputs } from '../tfjs/classifier.js
 import { graphOf } from '../tfjs/graph.js';
 import { checkImageShape } from '../tfjs/imageSize.js';
 import { memoryFailure, watchMemory } from '../tfjs/outOfMemory.js';
+import { batchOf, mirrored, squaresOf } from './squares.js';
 
 /**
  * The views of an image whose class probabilities are averaged, as Simonyan & Zisserman (2014) tested their networks. Default: one,
@@ -53,9 +51,6 @@ export interface Viewer {
   /** Frees what is its own; the model is the caller's. */
   dispose(): void;
 }
-
-/** Squares per row and column, 0 for the corners and the center, and whether mirror images are squares too. */
-const CROPS = { 1: [1, false], 5: [0, false], 10: [0, true], 50: [5, true] } as const;
 
 /** Limit on the pixels of a scaled image, 4096x4096: the first feature map of a VGG then has 4 GB, and no backend holds more. */
 const MAX_PIXELS = 2 ** 24;
@@ -110,10 +105,7 @@ export function viewerOf(
     }
   };
   const squareRows = async (image: RgbImage, all: Means) => {
-    const [grid, mirrors] = CROPS[squares!];
-    const views = [image, ...(mirrors ? [mirrored(image)] : [])].flatMap((view) =>
-      squaresOf(view, crop, grid).map((region) => () => cropped(view, region)),
-    );
+    const views = squaresOf(image, crop, squares!);
     for (let i = 0; i < views.length; i += batchSize) {
       const x = batchOf(
         views.slice(i, i + batchSize).map((view) => view()),
@@ -195,29 +187,6 @@ function computed(x: Tensor4D, run: (x: Tensor4D) => Tensor): Tensor {
   } finally {
     x.dispose();
   }
-}
-
-function squaresOf(image: RgbImage, side: number, grid: 0 | 1 | 5): Region[] {
-  const center = centerSquare(image, side);
-  if (grid === 1) return [center];
-  return grid === 0 ? [...gridSquares(image, side, 2), center] : gridSquares(image, side, grid);
-}
-
-function mirrored({ data, ...size }: RgbImage): RgbImage {
-  const image = { data: data.slice(), ...size };
-  mirror(image);
-  return image;
-}
-
-/** Images of one size as the network takes them. */
-function batchOf(images: readonly RgbImage[], preprocessing: Preprocessing): Tensor4D {
-  const { width, height } = images[0]!;
-  const depth = depthOf(preprocessing);
-  const size = width * height * depth;
-  const values = new Float32Array(images.length * size);
-  const normalize = normalizer(preprocessing);
-  for (const [i, { data }] of images.entries()) normalize(data, values.subarray(i * size, (i + 1) * size));
-  return tensor4d(values, [images.length, height, width, depth]);
 }
 
 /** The probability of each class from a network's outputs for one view, in double precision. */
