@@ -1,12 +1,20 @@
 /** Bytes processed at a time: eight tables are five times as fast as one. */
 const STRIDE = 8;
 
+/** Node's own, four times as fast; since 20.15 and 22.2. */
+const native = globalThis.process?.getBuiltinModule?.('node:zlib')?.crc32;
+
 /**
  * The CRC-32 that zip uses (polynomial 0xEDB88320).
  *
  * @param before the CRC-32 of the bytes before these.
  */
 export function crc32(bytes: Uint8Array, before = 0): number {
+  return native ? native(bytes, before) : crc32ByTables(bytes, before);
+}
+
+/** The same without Node. */
+export function crc32ByTables(bytes: Uint8Array, before: number): number {
   const t = crcTables();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let crc = ~before;

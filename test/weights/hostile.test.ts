@@ -338,6 +338,51 @@ describe('what a zip archive holds', () => {
     expect(await readOnly(bytes)).toEqual(content);
   });
 
+  test.each([
+    ['stored', 0],
+    ['compressed', 6],
+  ] as const)('%s, is checked as a whole before a part of it is read', async (_, level) => {
+    const bytes = zipSync({ 'a/data/0': content }, { level });
+    const part = async () => {
+      const [entry] = (await readZip(fileOfBytes('zip', bytes))).values();
+      const stream = entry!.open(100, 20);
+      const into = new Uint8Array(20);
+      await stream.readInto(into).finally(() => stream.close());
+      return into;
+    };
+    expect(await part()).toEqual(content.subarray(100, 120));
+    const sumAt = at(bytes, 'PK\x01\x02') + 16;
+    bytes[sumAt] = bytes[sumAt]! ^ 1;
+    await expect(part()).rejects.toThrow("'a/data/0' does not have the CRC-32 that the directory states");
+  });
+
+  test.each([
+    ['pth', 'archive/data/0'],
+    ['keras', 'model.weights.h5'],
+  ] as const)('as weights in a .%s, is not loaded with a byte changed', async (container, entry) => {
+    const model = vgg([[1, 2]], {
+      inputShape: [4, 4, 1],
+      classes: 2,
+      hiddenUnits: 3,
+      initializer: 'heUniform',
+    });
+    const bytes = await encodeWeights(model, {
+      container,
+      names: container === 'pth' ? 'torchvision' : 'keras',
+    });
+    (await fromWeights(bytes)).model.dispose();
+    // A number of the first kernel.
+    const number = new Uint8Array((await model.getWeights()[0]!.data()).slice(0, 1).buffer);
+    const numberAt = indexOf(bytes, String.fromCharCode(...number));
+    bytes[numberAt] = bytes[numberAt]! ^ 1;
+    const before = memory().numTensors;
+    await expect(fromWeights(bytes)).rejects.toThrow(
+      `its zip archive is damaged or truncated ('${entry}' does not have the CRC-32 that the directory states); get it again.`,
+    );
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
   test('is found after a data descriptor and before a comment', async () => {
     const pieces: Uint8Array[] = [];
     const zip = new Zip((_, piece) => pieces.push(piece));

@@ -6,7 +6,7 @@ import { type Hdf5Dataset, type Hdf5Group, openHdf5 } from '../hdf5/read.js';
 import { MAX_HEADER_BYTES } from '../limits.js';
 import { METADATA_KEY } from '../metadata.js';
 import type { StoredTensor } from '../tensor.js';
-import type { Entry } from '../zip/read.js';
+import { after, type Entry } from '../zip/read.js';
 import { parseConfiguration } from './config.js';
 
 /** Keras' layouts of HDF5 files. */
@@ -106,7 +106,9 @@ export async function readKerasZip(
     : fileOfBytes(file.name, await unpack(file.name, weights));
   const { [METADATA_KEY]: metadata, keras_version: version } = await zipMetadata(file, entries);
   const kerasVersion = typeof version === 'string' ? version : undefined;
-  return { ...(await readKerasH5(inside, true)), configuration, kerasVersion, metadata };
+  const { tensors, ...keras } = await readKerasH5(inside, true);
+  const checked = tensors.map((tensor) => ({ ...tensor, open: () => after(weights.verify, tensor.open()) }));
+  return { ...keras, tensors: checked, configuration, kerasVersion, metadata };
 }
 
 /** The archive's `metadata.json`: Keras' version, and what this library stored about the model. */

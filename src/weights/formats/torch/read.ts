@@ -71,8 +71,7 @@ export async function readTorchZip(
         { tensor: name },
       );
     }
-    const { span } = entry;
-    return (at) => (span ? spanOf(file, span.offset + at) : skipping(entry.open(), at));
+    return entry.open;
   });
   return { ...found, metadata: extra && new TextDecoder().decode(extra) };
 }
@@ -203,8 +202,8 @@ function quoted(name: string): string {
   return `'${printable(name)}'`;
 }
 
-/** Reads a storage from an offset in bytes. */
-type OpenStorage = (at: number) => ByteStream;
+/** Reads so many bytes of a storage, from an offset on. */
+type OpenStorage = (at: number, length: number) => ByteStream;
 
 /**
  * The tensors of a state.
@@ -228,25 +227,9 @@ function torchFile(
 
 function stored(tensor: TorchTensor, openStorage: OpenStorage): StoredTensor {
   const { name, dtype, shape, offset } = tensor;
-  const start = () => openStorage(offset * BYTES_PER_ELEMENT[dtype]);
+  const [before, read] = [offset, extentOf(tensor)].map((count) => count * BYTES_PER_ELEMENT[dtype]);
+  const start = () => openStorage(before!, read!);
   return { name, dtype, shape, open: isContiguous(tensor) ? start : () => gathering(tensor, start()) };
-}
-
-/** Bytes skipped at a time. */
-const SKIP_BYTES = 2 ** 16;
-
-/** A stream without its first bytes, which are read and dropped. */
-function skipping(stream: ByteStream, bytes: number): ByteStream {
-  let left = bytes;
-  return {
-    async readInto(into) {
-      for (; left > 0; left -= Math.min(left, SKIP_BYTES)) {
-        await stream.readInto(new Uint8Array(Math.min(left, SKIP_BYTES)));
-      }
-      await stream.readInto(into);
-    },
-    close: () => stream.close(),
-  };
 }
 
 /** Reads a tensor in another memory format (channels last, transposed) into memory, to put its elements in order. */

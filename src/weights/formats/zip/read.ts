@@ -18,12 +18,14 @@ export interface Entry {
   /** The position of its bytes in the archive, if they are stored uncompressed. */
   readonly span?: Omit<Span, 'tensor'>;
   /**
-   * Reads it from the beginning, piece by piece. Uncompressed bytes are not checked, as in PyTorch: a CRC-32 of VGG-16's would
-   * take longer than loading them.
+   * Its `length` bytes from `at` on, piece by piece. They are checked against the CRC-32: all of them as the last is read, a part of
+   * them before the first is.
    */
-  open(): ByteStream;
+  open(at: number, length: number): ByteStream;
   /** All of it, checked against its CRC-32, if it has at most `maxBytes`. */
   read(maxBytes: number): Promise<Uint8Array>;
+  /** Checks it against its CRC-32, once; for bytes that are read by `span`. */
+  verify(): Promise<void>;
 }
 
 const LOCAL_HEADER = 0x04034b50;
@@ -77,13 +79,20 @@ async function locate(file: WeightFile, { name, headerAt, packedSize }: Listed):
 }
 
 function entryOf(file: WeightFile, { name, size, packed, packedSize, crc }: Listed, offset: number): Entry {
-  const open = () => (packed ? unpacking(file, offset, packedSize, size) : spanOf(file, offset));
-  const check = (stream: ByteStream) => checked(file.name, name, stream, size, crc);
+  const from = (at: number) =>
+    packed ? skipping(unpacking(file, offset, packedSize, size), at) : spanOf(file, offset + at);
+  const whole = () => checked(file.name, name, from(0), size, crc);
+  let verified: Promise<void> | undefined;
+  const verify = () => {
+    verified ??= readThrough(whole(), size);
+    return verified;
+  };
   return {
     name,
     size,
     ...(!packed && { span: { offset, length: size } }),
-    open: () => (packed ? check(open()) : open()),
+    open: (at, length) => (at === 0 && length === size ? whole() : after(verify, from(at))),
+    verify,
     async read(maxBytes) {
       if (size > maxBytes) {
         throw new WeightFileError(
@@ -92,7 +101,7 @@ function entryOf(file: WeightFile, { name, size, packed, packedSize, crc }: List
         );
       }
       const bytes = new Uint8Array(size);
-      await check(open()).readInto(bytes);
+      await whole().readInto(bytes);
       return bytes;
     },
   };
@@ -115,8 +124,38 @@ function checked(file: string, name: string, stream: ByteStream, size: number, c
   };
 }
 
-/** Bytes of the archive unpacked at a time. */
+/** Bytes of the archive read or unpacked at a time. */
 const PIECE_BYTES = 2 ** 18;
+
+async function readThrough(stream: ByteStream, size: number): Promise<void> {
+  const piece = new Uint8Array(Math.min(size, PIECE_BYTES));
+  for (let left = size; left > 0; left -= piece.length) await stream.readInto(piece.subarray(0, left));
+}
+
+/** A stream that is read once `check` has passed. */
+export function after(check: () => Promise<void>, stream: ByteStream): ByteStream {
+  return {
+    async readInto(into) {
+      await check();
+      await stream.readInto(into);
+    },
+    close: () => stream.close(),
+  };
+}
+
+/** A stream without its first bytes, which are read and dropped. */
+function skipping(stream: ByteStream, bytes: number): ByteStream {
+  let left = bytes;
+  return {
+    async readInto(into) {
+      for (; left > 0; left -= Math.min(left, PIECE_BYTES)) {
+        await stream.readInto(new Uint8Array(Math.min(left, PIECE_BYTES)));
+      }
+      await stream.readInto(into);
+    },
+    close: () => stream.close(),
+  };
+}
 
 /** A compressed file, unpacked piece by piece. */
 function unpacking(file: WeightFile, offset: number, packedSize: number, size: number): ByteStream {
