@@ -17,7 +17,7 @@ import { type Throughput, throughput } from 'vgg-blocks/train';
 import { firstLineOf } from '../base/realm.js';
 import { table } from '../figures/table.js';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
-import { number, numeric, shared } from './options.js';
+import { isGiven, numberIn, parseIn, shared } from './options.js';
 import { printing } from './process.js';
 
 const MODES = ['inference', 'training'] as const;
@@ -58,7 +58,7 @@ export function benchCommand(): Command {
     .addOption(shared.size(224))
     .addOption(shared.channels())
     .addOption(shared.classes())
-    .addOption(numeric('--hidden <units>', 'units of each hidden fully connected layer', 4096))
+    .addOption(numberIn('count', '--hidden <units>', 'units of each hidden fully connected layer', 4096))
     .addOption(shared.batchNorm())
     .addOption(
       new Option(
@@ -70,7 +70,7 @@ export function benchCommand(): Command {
     .addOption(shared.relaxedSimd())
     .addOption(
       new Option('--batch <sizes>', 'batch sizes, separated by commas')
-        .argParser((text) => text.split(',').map(number))
+        .argParser((text) => text.split(',').map((size) => parseIn('count', size)))
         .default([1, 8, 32], '1,8,32'),
     )
     .addOption(
@@ -83,7 +83,7 @@ export function benchCommand(): Command {
         .choices(Object.keys(OPTIMIZERS))
         .default('sgd'),
     )
-    .addOption(numeric('--seconds <n>', 'duration of each measurement, after a warm-up', 2))
+    .addOption(numberIn('notNegative', '--seconds <n>', 'duration of each measurement, after a warm-up', 2))
     .option('--json', 'print JSON')
     .action(run);
 }
@@ -96,7 +96,14 @@ function listOf<T extends string>(text: string, allowed: readonly T[]): T[] {
   return names as T[];
 }
 
-async function run(args: BenchArguments): Promise<void> {
+async function run(args: BenchArguments, command: Command): Promise<void> {
+  if (args.backend && !args.backend.includes('wasm')) {
+    const unused = ['threads', 'relaxedSimd'].find((name) => isGiven(command, name));
+    if (unused !== undefined) {
+      const flag = unused === 'threads' ? '--threads' : '--no-relaxed-simd';
+      throw new Error(`bench: ${flag} is of the wasm backend, which is not measured; leave it out.`);
+    }
+  }
   const arch = scaleArch(args.arch, args.ratio);
   const options = {
     inputShape: [args.size, args.size, args.channels],

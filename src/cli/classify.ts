@@ -4,7 +4,7 @@ import { decoding } from './decoder.js';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { labelsOption } from './labels.js';
 import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
-import { numeric } from './options.js';
+import { numberIn } from './options.js';
 import { printing } from './process.js';
 
 interface ClassifyArguments extends NetworkArguments {
@@ -20,7 +20,7 @@ export function classifyCommand(): Command {
     .argument('<images...>', IMAGES_HELP);
   return withNetwork(decoding(printing(command)))
     .addOption(labelsOption())
-    .addOption(numeric('--top <n>', 'number of classes per image', 5))
+    .addOption(numberIn('count', '--top <n>', 'number of classes per image', 5))
     .option('--json', 'print one line of JSON per image')
     .action(run);
 }

@@ -12,7 +12,7 @@ import { measureViews } from './evaluatedViews.js';
 import { listing, percent } from './finetuned.js';
 import { labelsOf, labelsOption } from './labels.js';
 import { type NetworkArguments, type OpenNetwork, openNetwork, prepared, withNetwork } from './network.js';
-import { numberIn, numeric } from './options.js';
+import { numberIn } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
 import { checkAccuracy } from './runs.js';
@@ -42,7 +42,9 @@ export function evaluateCommand(): Command {
     )
     .addOption(labelsOption())
     .addOption(numberIn('count', '--batch <n>', 'batch size', 32))
-    .addOption(numeric('--memory <MB>', 'memory for images; beyond it, they are read twice', 1000))
+    .addOption(
+      numberIn('notNegative', '--memory <MB>', 'memory for images; beyond it, they are read twice', 1000),
+    )
     .addOption(new Option('--out <folder>', 'write evaluation.json and confusion.svg to this folder'))
     .option('--json', 'print the result as one line of JSON')
     .addOption(numberIn('fraction', '--min-accuracy <fraction>', 'fail if the accuracy is lower'))

@@ -49,6 +49,14 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
     ...(args.size !== undefined && { inputShape: [args.size, args.size, 3] as const }),
   });
   const { model: base, preprocessing } = loaded;
+  // A network from an earlier run already pools its features.
+  const isPooled = base.outputs[0]!.shape.length === 2;
+  if (isPooled && args.pooling) {
+    base.dispose();
+    throw new Error(
+      `finetune: --pooling is ${args.pooling}, but ${loaded.source} already pools its features; leave it out.`,
+    );
+  }
   const images = await read(folder, args, preprocessing);
   const { classNames, problems } = images;
   say(
@@ -56,8 +64,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   );
   const model = transferHead(freeze(base), {
     classes: classNames.length,
-    // A network from an earlier run already pools its features.
-    pooling: base.outputs[0]!.shape.length === 2 ? undefined : args.pooling,
+    pooling: isPooled ? undefined : (args.pooling ?? 'avg'),
     hiddenUnits: args.hidden,
     dropout: args.dropout,
     seed: args.seed,

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Augmentation } from 'vgg-blocks/data';
 import { RECIPES, type Recipe, type RecipeName, type TrainOptions } from 'vgg-blocks/train';
 import { type NetworkArguments, withNetwork } from './network.js';
-import { numberIn, numeric, shared } from './options.js';
+import { belonging, numberIn, shared } from './options.js';
 import { type RunArguments, withRun } from './runArguments.js';
 import { type TrainingArguments, trainingOptions, withTraining } from './training.js';
 
@@ -19,7 +19,7 @@ export interface FinetuneArguments extends NetworkArguments, RunArguments, Omit<
   folder?: string;
   size?: number;
   validationFraction?: number;
-  pooling: 'avg' | 'max' | 'flatten';
+  pooling?: 'avg' | 'max' | 'flatten';
   hidden: number;
   dropout?: number;
   epochs: number;
@@ -37,9 +37,14 @@ export interface FinetuneArguments extends NetworkArguments, RunArguments, Omit<
 
 /** Adds the options of {@link FinetuneArguments}. */
 export function withFinetuning(command: Command): Command {
-  return withTraining(withRun(withNetwork(command), 'runs/finetune'), DEFAULTS, ['lr', 'batch'])
+  const run = withTraining(withRun(withNetwork(command), 'runs/finetune'), DEFAULTS, ['lr', 'batch']);
+  return belonging(run, { unfreezeEpochs: 'unfreeze', unfreezeLr: 'unfreeze' })
     .addOption(
-      numeric('--size <pixels>', "height and width of the input (default: the network's own, or 224)"),
+      numberIn(
+        'side',
+        '--size <pixels>',
+        "height and width of the input (default: the network's own, or 224)",
+      ).conflicts('inputShape'),
     )
     .addOption(
       numberIn(
@@ -49,13 +54,19 @@ export function withFinetuning(command: Command): Command {
       ),
     )
     .addOption(
-      new Option('--pooling <name>', 'how feature maps become a vector')
-        .choices(['avg', 'max', 'flatten'])
-        .default('avg'),
+      new Option('--pooling <name>', 'how feature maps become a vector (default: avg)').choices([
+        'avg',
+        'max',
+        'flatten',
+      ]),
     )
-    .addOption(numeric('--hidden <units>', 'units of an additional hidden layer', 0, 'none'))
+    .addOption(numberIn('countOrNone', '--hidden <units>', 'units of an additional hidden layer', 0, 'none'))
     .addOption(
-      numeric('--dropout <fraction>', 'fraction of units to drop (default: 0.5 with a hidden layer)'),
+      numberIn(
+        'belowOne',
+        '--dropout <fraction>',
+        'fraction of units to drop (default: 0.5 with a hidden layer)',
+      ),
     )
     .addOption(
       new Option(
@@ -90,14 +101,16 @@ export function withFinetuning(command: Command): Command {
         .preset('usual'),
     )
     .addOption(
-      numeric(
+      numberIn(
+        'notNegative',
         '--memory <MB>',
         'memory for images, and as much again for features; beyond it, images are reread and features go to disk',
         1000,
       ),
     )
     .addOption(
-      numeric(
+      numberIn(
+        'seed',
         '--seed <n>',
         'seed of the split, the new weights, the order of the images and the augmentation',
         0,

@@ -7,6 +7,7 @@ import { augmentationOf, type FinetuneArguments } from './finetuneArguments.js';
 import type { Phase } from './finetuned.js';
 import type { RunFolder } from './runFolder.js';
 import { epochLine } from './runs.js';
+import { inFlags } from './wording.js';
 
 /** Augmented passes over the training images in a cache, in addition to the plain one. */
 const PASSES = 4;
@@ -56,7 +57,7 @@ export async function trainPhases(
         keep: cached.validationSet ? 'best' : 'last',
         checkpoint: taken.checkpoint(PARTS[from === undefined ? 0 : 1]),
         signal,
-        onNote: bar.log,
+        onNote: (note) => bar.log(inFlags(note)),
         onProgress: bar.update,
         onEpoch(row) {
           bar.log(`${name}, ${epochLine(row, settings.epochs!)}`);

@@ -16,7 +16,7 @@ import { decoding } from './decoder.js';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { classOf, labelsOption } from './labels.js';
 import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
-import { numeric } from './options.js';
+import { numberIn } from './options.js';
 
 interface GradCamArguments extends NetworkArguments {
   labels?: string;
@@ -53,7 +53,7 @@ export function gradcamCommand(): Command {
       'also measure each map by deletion (a small area is good) and insertion (a large one is)',
     )
     .option('--maps <layer>', 'also write the first 64 feature maps of this layer')
-    .addOption(numeric('--size <pixels>', 'maximum length of the longer side of the output', 1024))
+    .addOption(numberIn('side', '--size <pixels>', 'maximum length of the longer side of the output', 1024))
     .option('--json', 'print one line of JSON per image')
     .action(run);
 }

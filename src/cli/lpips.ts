@@ -9,7 +9,7 @@ import { imagePairs } from './imagePairs.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn } from './options.js';
 import { printing } from './process.js';
-import { inFlags } from './reading.js';
+import { inFlags } from './wording.js';
 
 interface LpipsArguments extends NetworkArguments {
   map?: string;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import {
   type AlexNetOptions,
   alexNetPlan,
@@ -10,6 +10,7 @@ import {
   scaleArch,
   type VggOptions,
 } from 'vgg-blocks';
+import { MAX_SIDE } from '../base/check.js';
 import { BACKENDS } from './backend.js';
 
 /** The weight files that can be read. */
@@ -47,16 +48,10 @@ export function planOf(network: Architecture, ratio: number, options: VggOptions
   return alexNetPlan(rest as AlexNetOptions);
 }
 
-/** Parses a number. */
-export function number(text: string): number {
+function number(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || Number.isNaN(value)) throw new InvalidArgumentError('It must be a number.');
   return value;
-}
-
-/** An option with a number; `shown` replaces its default value in the help. */
-export function numeric(flags: string, description: string, value?: number, shown?: string): Option {
-  return new Option(flags, description).argParser(number).default(value, shown);
 }
 
 /** The ranges of {@link numberIn}. */
@@ -71,33 +66,72 @@ const RANGES = {
     'It must be a whole number of at least 0.',
   ],
   notNegative: [(value: number) => value >= 0, 'It must be at least 0.'],
+  side: [
+    (value: number) => Number.isSafeInteger(value) && value >= 1 && value <= MAX_SIDE,
+    `It must be a whole number from 1 to ${MAX_SIDE}.`,
+  ],
+  seed: [
+    (value: number) => Number.isSafeInteger(value) && value >= 0 && value < 2 ** 32,
+    'It must be a whole number from 0 to 4294967295.',
+  ],
+  belowOne: [(value: number) => value >= 0 && value < 1, 'It must be at least 0 and below 1.'],
+  mixture: [(value: number) => value >= 0.1 && value <= 1, 'It must be from 0.1 to 1.'],
+  between: [(value: number) => value > 0 && value < 1, 'It must be above 0 and below 1.'],
   positive: [(value: number) => value > 0 && value < Number.POSITIVE_INFINITY, 'It must be above 0.'],
 } as const;
 
-/** An option with a number that is checked at once, for what is used only after minutes or hours. */
+/** Parses a number of a range. */
+export function parseIn(range: keyof typeof RANGES, text: string): number {
+  const [holds, sentence] = RANGES[range];
+  const parsed = number(text);
+  if (!holds(parsed)) throw new InvalidArgumentError(sentence);
+  return parsed;
+}
+
+/**
+ * An option with a number that is checked at once, before minutes or hours of work, and by the name of its flag; `shown` replaces
+ * its default value in the help.
+ */
 export function numberIn(
   range: keyof typeof RANGES,
   flags: string,
   description: string,
   value?: number,
+  shown?: string,
 ): Option {
-  const [holds, sentence] = RANGES[range];
-  return new Option(flags, description)
-    .argParser((text) => {
-      const parsed = number(text);
-      if (!holds(parsed)) throw new InvalidArgumentError(sentence);
-      return parsed;
-    })
-    .default(value);
+  return new Option(flags, description).argParser((text) => parseIn(range, text)).default(value, shown);
+}
+
+/**
+ * Refuses options without those that they belong to, since they would change nothing.
+ *
+ * @param owners by attribute: the option that each belongs to.
+ */
+export function belonging(command: Command, owners: Readonly<Record<string, string>>): Command {
+  const flagOf = (name: string) => command.options.find((option) => option.attributeName() === name)!.long!;
+  return command.hook('preAction', (_, action) => {
+    for (const [name, owner] of Object.entries(owners)) {
+      if (!isGiven(action, name) || isGiven(action, owner)) continue;
+      throw new Error(
+        `${action.name()}: ${flagOf(name)} is given without ${flagOf(owner)}, and would change nothing; add ${flagOf(owner)}, or leave it out.`,
+      );
+    }
+  });
+}
+
+/** Whether an option was passed on the command line. */
+export function isGiven(command: Command, name: string): boolean {
+  return command.getOptionValueSource(name) === 'cli';
 }
 
 /** Options that several commands share. */
 export const shared = {
   arch: () => new Option('--arch <name>', `architecture: ${ARCH_HELP}`).argParser((text) => parseArch(text)),
-  ratio: (value: number) => numeric('--ratio <n>', 'divide the width of every convolution by n', value),
-  size: (value: number) => numeric('--size <pixels>', 'height and width of the input', value),
-  classes: () => numeric('--classes <n>', 'number of classes', 10),
-  channels: () => numeric('--channels <n>', 'input channels', 1),
+  ratio: (value: number) =>
+    numberIn('count', '--ratio <n>', 'divide the width of every convolution by n', value),
+  size: (value: number) => numberIn('side', '--size <pixels>', 'height and width of the input', value),
+  classes: () => numberIn('count', '--classes <n>', 'number of classes', 10),
+  channels: () => numberIn('side', '--channels <n>', 'input channels', 1),
   backend: () =>
     new Option(
       '--backend <name>',
@@ -105,7 +139,7 @@ export const shared = {
     )
       .choices(BACKENDS)
       .default('wasm'),
-  threads: () => numeric('--threads <n>', 'threads of the wasm backend', 1),
+  threads: () => numberIn('count', '--threads <n>', 'threads of the wasm backend', 1),
   relaxedSimd: () =>
     new Option(
       '--no-relaxed-simd',

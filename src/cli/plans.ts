@@ -1,7 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import { alexNetPlan, cost, diagram, OPTIMIZERS, plan, summary, tally, VGG11 } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
-import { ARCH_HELP, type Architecture, numeric, parseArchitecture, planOf, shared } from './options.js';
+import { ARCH_HELP, type Architecture, numberIn, parseArchitecture, planOf, shared } from './options.js';
 import { printing } from './process.js';
 
 interface ShapeOptions {
@@ -38,7 +38,7 @@ export function summaryCommand(): Command {
       'print every block and layer with its output shape, parameters and multiply-accumulates, and the cost of training',
     )
     .addArgument(network('[network]', `alexnet, ${ARCH_HELP} (default: vgg11)`).argParser(parseArchitecture))
-    .addOption(numeric('--batch <n>', 'batch size for the cost', 128))
+    .addOption(numberIn('count', '--batch <n>', 'batch size for the cost', 128))
     .addOption(
       new Option('--optimizer <name>', 'optimizer for the cost')
         .choices(Object.keys(OPTIMIZERS))

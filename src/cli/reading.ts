@@ -11,7 +11,7 @@ import {
   PUBLISHED,
   type PublishedName,
 } from 'vgg-blocks/weights';
-import { ARCH_HELP, numeric, parseArch } from './options.js';
+import { ARCH_HELP, numberIn, parseArch } from './options.js';
 
 /** The options of {@link withReading}. */
 export interface ReadingArguments {
@@ -38,6 +38,7 @@ export interface BuildingArguments extends ReadingArguments {
   classes?: number;
   arch?: ConvArch;
   padding?: 'same' | 'valid';
+  globalPooling?: 'avg' | 'max';
   inputShape?: [height: number, width: number, channels: number];
 }
 
@@ -47,7 +48,8 @@ export function withBuilding(command: Command): Command {
     .option('--allow-unused', 'leave out weights of the file that have no place in the network')
     .option('--features-only', 'leave out the fully connected layers')
     .addOption(
-      numeric(
+      numberIn(
+        'count',
         '--classes <n>',
         'number of classes, where the file does not say whether its last layer has them',
       ),
@@ -62,6 +64,12 @@ export function withBuilding(command: Command): Command {
         'same',
         'valid',
       ]),
+    )
+    .addOption(
+      new Option(
+        '--global-pooling <kind>',
+        'pooling of whole feature maps before the fully connected layers, where the file does not say it, or, with --features-only, after the features',
+      ).choices(['avg', 'max']),
     )
     .addOption(
       new Option(
@@ -86,7 +94,8 @@ function renamed(text: string, before: Record<string, string> = {}): Record<stri
 
 /** The arguments as options of `fromWeights`. */
 export function buildingOptions(args: BuildingArguments) {
-  const { allowUnused, featuresOnly, classes, rename, key, arch, padding, inputShape } = args;
+  const { allowUnused, featuresOnly, classes, rename, key, arch, padding } = args;
+  const { globalPooling: pooling, inputShape } = args;
   return {
     ...(allowUnused && { strict: false }),
     ...(featuresOnly && { includeTop: false }),
@@ -95,6 +104,7 @@ export function buildingOptions(args: BuildingArguments) {
     ...(key !== undefined && { key }),
     ...(arch && { arch }),
     ...(padding && { padding }),
+    ...(pooling && { pooling }),
     ...(inputShape && { inputShape }),
   };
 }
@@ -152,40 +162,4 @@ export function isHubName(name: string): name is HubName {
 /** A name from a file, without control characters, which terminals would obey. */
 export function oneLine(name: string): string {
   return name.replace(/\p{C}/gu, '\ufffd').slice(0, 60);
-}
-
-/** What to pass to the command line for an option that an error of the library names. */
-const FLAGS: [option: RegExp, flag: string][] = [
-  [/\bstrict: false\b/g, '--allow-unused'],
-  [/\bincludeTop: false\b/g, '--features-only'],
-  [/\bclasses: (\d+)/g, '--classes $1'],
-  [/\bpadding: '(\w+)'/g, '--padding $1'],
-  [/\bthe option (key|rename|arch|padding)\b/g, '--$1'],
-  [/\bpass (arch|padding|rename)\b/g, 'pass --$1'],
-  [/\brename (has|gives) '/g, "--rename $1 '"],
-  [/\barch \[\[/g, '--arch [['],
-  [/\ballow: \['data', 'engine'\]/g, '--allow both'],
-  [/\ballow: \['(data|engine)'\]/g, '--allow $1'],
-  [/\bresume: true\b/g, '--resume'],
-  [/\bmicroBatchSize: (\d+)/g, '--micro-batch $1'],
-  [/\bmicroBatchSize\b/g, '--micro-batch'],
-  [/\bbatchSize\b/g, '--batch'],
-  [/\bwarmupEpochs\b/g, '--warmup'],
-  [/\ba validationSet, or validationFraction: ([\d.]+)/g, '--validation-fraction $1'],
-  [/ Start a new run\.$/, ' Start a new run with --overwrite.'],
-  [/ \(scaleArch\)/g, ' (--ratio)'],
-  [/\binputShape\b/g, '--input-shape'],
-  [/^(fromWeights|fromPretrained|encodeWeights|decodePredictions|setMetadata): /, ''],
-  [/^imageDistance: /, 'lpips: '],
-  [/\bpass version: '([\d.]+)'/, 'pass --lpips-version $1'],
-  [/\bpass a calibration for\b/, 'pass --calibration with one for'],
-  [/^token is\b/, 'HF_TOKEN is'],
-  [/\bpass the token alone\b/, 'set it to the token alone'],
-  [/\bpass a token\b/g, 'set HF_TOKEN to a token'],
-  [/\bcheck the endpoint\b/g, 'check HF_ENDPOINT'],
-];
-
-/** A message of the library in the command line's words. */
-export function inFlags(message: string): string {
-  return FLAGS.reduce((text, [option, flag]) => text.replace(option, flag), message);
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { numberIn } from './options.js';
+import { belonging, isGiven, numberIn } from './options.js';
 
 /** The options of commands that train. */
 export interface RunArguments {
@@ -20,7 +20,7 @@ const ENGINE = ['backend', 'threads', 'relaxedSimd', 'microBatch'];
 
 /** Adds the options of {@link RunArguments}. */
 export function withRun(command: Command, out: string): Command {
-  return command
+  return belonging(command, { allow: 'resume' })
     .addOption(new Option('--out <folder>', 'output folder').default(out))
     .addOption(
       new Option(
@@ -52,9 +52,8 @@ export function resumedArguments<T extends RunArguments>(
   before: Record<string, unknown>,
   out: string,
 ): T {
-  const changed = Object.keys(command.opts()).filter(
-    (name) => command.getOptionValueSource(name) === 'cli',
-  ) as (keyof T & string)[];
+  const changed = Object.keys(command.opts()).filter((name) => isGiven(command, name)) as (keyof T &
+    string)[];
   const engine = given.allow === 'engine' || given.allow === 'both' ? ENGINE : [];
   for (const name of changed) {
     if (CHANGEABLE.includes(name) || engine.includes(name)) continue;

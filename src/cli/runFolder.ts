@@ -9,6 +9,7 @@ import { type Begun, descriptionOf, type Outcome, readBegun } from './runDescrip
 import { hasCheckpoints, hasTrained, removeRunFiles } from './runFiles.js';
 import { type RunLog, runLog } from './runLog.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
+import { inFlags } from './wording.js';
 
 /** A folder that a run has for itself. */
 export interface RunFolder<T> {
@@ -103,7 +104,7 @@ function folderOf<T extends RunArguments>(
         everySeconds: 60 * args.checkpointMinutes,
         resume: true,
         allow: args.allow === 'both' ? ['data', 'engine'] : args.allow ? [args.allow] : [],
-        onProblem: (problem) => console.error(problem),
+        onProblem: (problem) => console.error(inFlags(problem)),
       };
     },
     finish: describe,

@@ -4,7 +4,7 @@ import { readImage, writeFileAtomic } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { numeric } from './options.js';
+import { numberIn } from './options.js';
 import { printing } from './process.js';
 
 interface SimilarArguments extends NetworkArguments {
@@ -25,7 +25,7 @@ export function similarCommand(): Command {
   const writes = ({ saveIndex }: SimilarArguments) => saveIndex !== undefined;
   return withNetwork(decoding(printing(command, writes)))
     .option('--layer <name>', 'layer whose features are compared', 'pool5')
-    .addOption(numeric('--top <n>', 'number of results', 10))
+    .addOption(numberIn('count', '--top <n>', 'number of results', 10))
     .option('--save-index <file>', 'write the vectors as safetensors, for EmbeddingIndex.load')
     .option('--json', 'print one line of JSON per image')
     .action(run);

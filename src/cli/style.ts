@@ -4,7 +4,7 @@ import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { numeric } from './options.js';
+import { isGiven, numberIn } from './options.js';
 import { stopOnSignal } from './process.js';
 
 interface StyleArguments extends NetworkArguments {
@@ -33,21 +33,21 @@ export function styleCommand(): Command {
     .requiredOption('--style <image>', 'image that provides the style');
   return withNetwork(decoding(command, imagesOf))
     .requiredOption('--out <file>', 'output file, ending in .png')
-    .addOption(numeric('--size <pixels>', 'longer side of the output', 256))
-    .addOption(numeric('--steps <n>', 'number of optimization steps', 100))
-    .addOption(numeric('--content-weight <w>', 'weight of the content loss', 1))
-    .addOption(numeric('--style-weight <w>', 'weight of the style loss', 1e6))
-    .addOption(numeric('--tv-weight <w>', 'weight of the total variation', 0))
+    .addOption(numberIn('side', '--size <pixels>', 'longer side of the output', 256))
+    .addOption(numberIn('count', '--steps <n>', 'number of optimization steps', 100))
+    .addOption(numberIn('notNegative', '--content-weight <w>', 'weight of the content loss', 1))
+    .addOption(numberIn('notNegative', '--style-weight <w>', 'weight of the style loss', 1e6))
+    .addOption(numberIn('notNegative', '--tv-weight <w>', 'weight of the total variation', 0))
     .addOption(new Option('--optimizer <name>', 'optimizer').choices(['lbfgs', 'adam']).default('lbfgs'))
-    .addOption(numeric('--lr <rate>', 'learning rate (default: 1 for lbfgs, 0.02 for adam)'))
+    .addOption(numberIn('positive', '--lr <rate>', 'learning rate (default: 1 for lbfgs, 0.02 for adam)'))
     .addOption(
       new Option('--pooling <name>', "pooling layers; avg replaces the network's max pooling")
         .choices(['max', 'avg'])
         .default('max'),
     )
     .option('--init <image>', "initial image: 'content', 'noise' or a file", 'content')
-    .addOption(numeric('--seed <n>', 'seed of the noise', 0))
-    .addOption(numeric('--every <n>', 'also write the image after every n steps, as OUT-STEP.png'))
+    .addOption(numberIn('seed', '--seed <n>', 'seed of the noise', 0))
+    .addOption(numberIn('count', '--every <n>', 'also write the image after every n steps, as OUT-STEP.png'))
     .option('--json', 'print the result as one line of JSON')
     .action(run);
 }
@@ -57,13 +57,15 @@ function imagesOf({ content, style, init }: StyleArguments): string[] {
   return init === 'content' || init === 'noise' ? [content, style] : [content, style, init];
 }
 
-async function run(args: StyleArguments): Promise<void> {
+async function run(args: StyleArguments, command: Command): Promise<void> {
   const { out, every, steps, init } = args;
   const name = out.slice(0, -extname(out).length);
   if (extname(out).toLowerCase() !== '.png')
     throw new Error(`style: ${out} does not end in .png; use a name that does.`);
-  if (every !== undefined && !(Number.isInteger(every) && every >= 1))
-    throw new Error(`style: --every is ${every}; it must be a whole number of at least 1.`);
+  if (init !== 'noise' && isGiven(command, 'seed'))
+    throw new Error(
+      'style: --seed is of the noise, which --init noise begins with; add it, or leave out --seed.',
+    );
   const content = await readImage(args.content);
   const style = await readImage(args.style);
   const first = init === 'content' || init === 'noise' ? init : await readImage(init);

@@ -23,7 +23,7 @@ import {
 import { setMetadata } from 'vgg-blocks/weights';
 import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
-import { numberIn, numeric, shared } from './options.js';
+import { numberIn, shared } from './options.js';
 import { preprocessingOfArrays } from './preprocessings.js';
 import { stopOnSignal } from './process.js';
 import { type RunArguments, withRun } from './runArguments.js';
@@ -37,6 +37,7 @@ import {
   withRecipe,
   withTraining,
 } from './training.js';
+import { inFlags } from './wording.js';
 
 /** Without a recipe. */
 const DEFAULTS: TrainOptions = { optimizer: 'adam', schedule: 'cosine', batchSize: 32 };
@@ -70,8 +71,8 @@ export function trainCommand(): Command {
     .addOption(shared.arch().default(VGG11, 'vgg11'))
     .addOption(shared.ratio(8))
     .addOption(shared.size(32))
-    .addOption(numeric('--hidden <units>', 'units of each hidden fully connected layer', 256))
-    .addOption(numeric('--dropout <fraction>', 'fraction of hidden units to drop', 0.3))
+    .addOption(numberIn('count', '--hidden <units>', 'units of each hidden fully connected layer', 256))
+    .addOption(numberIn('belowOne', '--dropout <fraction>', 'fraction of hidden units to drop', 0.3))
     .addOption(shared.batchNorm())
     .addOption(
       new Option('--initializer <name>', 'distribution of the initial weights')
@@ -79,13 +80,15 @@ export function trainCommand(): Command {
         .default('heUniform'),
     )
     .addOption(
-      numeric(
+      numberIn(
+        'count',
         '--epochs <n>',
         "passes over the training images (default: the recipe's, or 4 to 20, for about 32000 examples in all)",
       ),
     )
     .addOption(
-      numeric(
+      numberIn(
+        'seed',
         '--seed <n>',
         'seed of the weights, the order of the images, dropout and the generated garments',
         0,
@@ -93,7 +96,8 @@ export function trainCommand(): Command {
     )
     .addOption(shared.backend())
     .addOption(
-      numeric(
+      numberIn(
+        'count',
         '--threads <n>',
         'threads of the wasm backend (default: what a short trial shows to be faster)',
       ),
@@ -154,11 +158,11 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
       seed: args.seed,
       checkpoint,
       signal,
-      onNote: bar.log,
+      onNote: (note) => bar.log(inFlags(note)),
       onProgress: bar.update,
       onStep: log.onStep,
       onEpoch(row) {
-        bar.log(epochLine(row, epochs));
+        bar.log(inFlags(epochLine(row, epochs)));
         return log.onEpoch(row);
       },
     },

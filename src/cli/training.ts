@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { OPTIMIZERS } from 'vgg-blocks';
 import type { BatchAugmentation } from 'vgg-blocks/data';
 import { RECIPES, type RecipeName, SCHEDULES, type Schedule, type TrainOptions } from 'vgg-blocks/train';
-import { numberIn, numeric } from './options.js';
+import { numberIn } from './options.js';
 
 /** The options of `train` that have a flag, by the flag's name. */
 const FLAGS = {
@@ -56,7 +56,7 @@ const FLAGS = {
   ],
   warmup: [
     'warmupEpochs',
-    () => numeric('--warmup <epochs>', 'epochs in which the learning rate first rises'),
+    () => numberIn('notNegative', '--warmup <epochs>', 'epochs in which the learning rate first rises'),
   ],
   labelSmoothing: [
     'labelSmoothing',
@@ -67,7 +67,10 @@ const FLAGS = {
         'fraction of each label to spread over all classes',
       ),
   ],
-  ema: ['ema', () => numeric('--ema <decay>', 'end with a moving average of the weights, e.g. 0.999')],
+  ema: [
+    'ema',
+    () => numberIn('between', '--ema <decay>', 'end with a moving average of the weights, e.g. 0.999'),
+  ],
   patience: [
     'patience',
     () =>
@@ -130,7 +133,7 @@ export function withRecipe(command: Command): Command {
     )
     .addOption(numberIn('fraction', '--flip <probability>', 'mirror training images left to right'))
     .addOption(numberIn('fraction', '--erase <probability>', 'erase a rectangle of training images'))
-    .addOption(numeric('--mixup <alpha>', 'mix training images in pairs, e.g. 0.2'))
+    .addOption(numberIn('mixture', '--mixup <alpha>', 'mix training images in pairs, e.g. 0.2'))
     .addOption(
       numberIn(
         'fraction',

@@ -1,0 +1,71 @@
+/** What to pass to the command line for an option that a text of the library names. */
+const FLAGS: [option: RegExp, flag: string][] = [
+  [/\bstrict: false\b/g, '--allow-unused'],
+  [/\bincludeTop: false\b/g, '--features-only'],
+  [/\bbatchNorm: true\b/g, '--batch-norm'],
+  [/\binitializer: '(\w+)'/g, '--initializer $1'],
+  [/\bclasses: (\d+)/g, '--classes $1'],
+  [/\bpadding: '(\w+)'/g, '--padding $1'],
+  [/\bpooling: '(\w+)' or '(\w+)'/g, '--global-pooling $1 or $2'],
+  [/\bpooling: '(\w+)'/g, '--global-pooling $1'],
+  [/\bpooling '(\w+)' or '(\w+)'/g, '--pooling $1 or $2'],
+  [/\bpooling '(\w+)'/g, '--pooling $1'],
+  [/\bthe option (key|rename|arch|padding)\b/g, '--$1'],
+  [/\bpass (arch|padding|rename)\b/g, 'pass --$1'],
+  [/\brename (has|gives) '/g, "--rename $1 '"],
+  [/\barch \[\[/g, '--arch [['],
+  [/\ballow: \['data', 'engine'\]/g, '--allow both'],
+  [/\ballow: \['(data|engine)'\]/g, '--allow $1'],
+  [/\bresume: true\b/g, '--resume'],
+  [/\bmicroBatchSize: (\d+)/g, '--micro-batch $1'],
+  [/\bmicroBatchSize\b/g, '--micro-batch'],
+  [/\bbatchSize\b/g, '--batch'],
+  [/\bhiddenUnits\b/g, '--hidden'],
+  [/\blearningRate\b/g, '--lr'],
+  [/\bwarmupEpochs\b/g, '--warmup'],
+  [/\bclipNorm\b/g, '--clip-norm'],
+  [/\ba validationSet, or validationFraction: ([\d.]+)/g, '--validation-fraction $1'],
+  [/\bvalidationFraction\b/g, '--validation-fraction'],
+  [/ Start a new run\.$/, ' Start a new run with --overwrite.'],
+  [/ \(scaleArch\)/g, ' (--ratio)'],
+  [/\binputShape\b/g, '--input-shape'],
+  [/(--input-shape\b[^[]*)\[(\d+), ?(\d+), ?(\d+)\]/g, '$1$2x$3x$4'],
+  [/\bpass \[height, width, (\d+)\]/g, 'pass HxWx$1'],
+  [/\bpass \[height, width, channels\]/g, 'pass HxWxC'],
+  [/^token is\b/, 'HF_TOKEN is'],
+  [/\bpass the token alone\b/, 'set it to the token alone'],
+  [/\bpass a token\b/g, 'set HF_TOKEN to a token'],
+  [/\bcheck the endpoint\b/g, 'check HF_ENDPOINT'],
+];
+
+/** Functions of the library that are not commands, where a message begins with their names. */
+const FUNCTIONS = [
+  ...['fromWeights', 'fromPretrained', 'encodeWeights', 'setMetadata', 'inspectWeights', 'loadWeights'],
+  ...['vgg', 'plan', 'alexNetPlan', 'scaleArch', 'cost', 'ImageSet', 'imageFiles', 'imageFolder', 'garments'],
+  ...[
+    'transferHead',
+    'freeze',
+    'unfreeze',
+    'splitModel',
+    'cacheFeatures',
+    'featureExtractor',
+    'featureMapGrid',
+  ],
+  ...[
+    'explain',
+    'faithfulness',
+    'overlay',
+    'preprocess',
+    'embed',
+    'styleTransfer',
+    'npyWriter',
+    'throughput',
+  ],
+  ...['installWasmKernels', 'installWebgpuKernels', 'webgpuBackend', 'decodePredictions'],
+];
+const PREFIX = new RegExp(`^(?:${FUNCTIONS.join('|')}): `);
+
+/** A text of the library in the command line's words. */
+export function inFlags(text: string): string {
+  return FLAGS.reduce((worded, [option, flag]) => worded.replace(option, flag), text.replace(PREFIX, ''));
+}

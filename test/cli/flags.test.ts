@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Command, InvalidArgumentError, type Option } from 'commander';
+import { expect, test } from 'vitest';
+import { createProgram } from '../../src/cli/program.js';
+import { inFlags } from '../../src/cli/wording.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const { commands } = createProgram();
+const numbers = commands.flatMap((command) =>
+  command.options
+    .filter(({ flags }) =>
+      /<(n|pixels|rate|fraction|MB|epochs|norm|decay|alpha|probability|units|w|sizes|count)>/.test(flags),
+    )
+    .map((option): [string, Option] => [`${command.name()} ${option.long}`, option]),
+);
+
+test('the flags with numbers are found', () => expect(numbers.length).toBeGreaterThan(60));
+
+test.each(numbers)('%s refuses, by its own name, what is below its range or not a number', (_, option) => {
+  for (const text of ['-1', 'many', '', 'NaN']) {
+    expect(() => option.parseArg!(text, undefined as never), text).toThrow(InvalidArgumentError);
+  }
+});
+
+test.each<[string, string[], string]>([
+  [
+    'train',
+    ['--allow', 'data'],
+    'train: --allow is given without --resume, and would change nothing; add --resume, or leave it out.',
+  ],
+  ['finetune', ['pets', '--unfreeze-lr', '1'], 'finetune: --unfreeze-lr is given without --unfreeze,'],
+  [
+    'finetune',
+    ['pets', '--unfreeze-epochs', '1'],
+    'finetune: --unfreeze-epochs is given without --unfreeze,',
+  ],
+  [
+    'bench',
+    ['--backend', 'cpu', '--threads', '2'],
+    'bench: --threads is of the wasm backend, which is not measured; leave it out.',
+  ],
+  [
+    'style',
+    ['--content', 'a', '--style', 'b', '--out', 'c.png', '--seed', '1'],
+    'style: --seed is of the noise, which --init noise begins with; add it, or leave out --seed.',
+  ],
+])('%s %j is refused, since it would change nothing', async (name, args, message) => {
+  await expect(createProgram().parseAsync([name, ...args], { from: 'user' })).rejects.toThrow(message);
+});
+
+/** The commands in the docs, with their flags. */
+function* documented(): Generator<[where: string, command: string, flags: string[]]> {
+  const files = [
+    'README.md',
+    ...readdirSync(`${root}docs`)
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => `docs/${file}`),
+  ];
+  for (const file of files) {
+    for (const [, call] of readFileSync(root + file, 'utf8').matchAll(/npx vgg-blocks ([^\n`|]+)/g)) {
+      const [command, ...args] = call!.split(/\s+/);
+      yield [
+        `${file}: ${call}`,
+        command!,
+        args.filter((arg) => /^--[a-z]/.test(arg)).map((arg) => arg.replace(/[^a-z0-9-]+$/, '')),
+      ];
+    }
+  }
+}
+
+test('every command and flag in the docs exists', () => {
+  const unknown = [...documented()].filter(([, name, flags]) => {
+    const command = commands.find((one) => one.name() === name);
+    return !command || flags.some((flag) => !longFlags(command).includes(flag));
+  });
+  expect(unknown.map(([where]) => where)).toEqual([]);
+});
+
+const longFlags = (command: Command) => [...command.options.map(({ long }) => long), '--help'];
+
+test.each([
+  ['fromWeights: inputShape is [32,32,1]; pass [height, width, 3].', '--input-shape is 32x32x1; pass HxWx3.'],
+  ['installWasmKernels: the kernels do not run here.', 'the kernels do not run here.'],
+  [
+    "a.h5: it cannot be known; pass pooling: 'avg' or 'max' if so.",
+    'a.h5: it cannot be known; pass --global-pooling avg or max if so.',
+  ],
+  [
+    "build it with initializer: 'heUniform' or batchNorm: true.",
+    'build it with --initializer heUniform or --batch-norm.',
+  ],
+  ['pets: it has no folders.', 'pets: it has no folders.'],
+])('%s is said as %s', (text, worded) => expect(inFlags(text)).toBe(worded));
