@@ -258,7 +258,7 @@ describe('vgg-blocks finetune', () => {
     expect([train, validation, classNames]).toEqual([8, 8, ['blue', 'red']]);
     expect(test).toEqual({ images: 8, loss: expect.any(Number), accuracy: expect.any(Number) });
     expect((await run(...args, '--validation-fraction', '0.5')).error).toMatch(
-      /^imageFiles: validationFraction is 0\.5, but the images have a validation folder of their own/,
+      /^--validation-fraction is 0\.5, but the images have a validation folder of their own/,
     );
   });
 
@@ -270,7 +270,7 @@ describe('vgg-blocks finetune', () => {
       /^there is only one class, "blue", and one output tells two apart; add another\.$/m,
     ],
     ['no folder', ['nowhere'], /nowhere could not be read: there is no such file; check the path\.\n$/],
-    ['an unknown layer', ['colors', '--unfreeze', 'block9'], /^unfreeze: there is no layer "block9"/m],
+    ['an unknown layer', ['colors', '--unfreeze', 'block9'], /^there is no layer "block9"/m],
     [
       'too little accuracy',
       ['colors', '--min-accuracy', '1', '--lr', '1e-9'],

@@ -96,11 +96,15 @@ describe('vgg-blocks style', () => {
     ],
     ['a missing style', ['--style', at('none.png')], /none\.png could not be read: there is no such file/],
     ['another format', ['--out', at('x.jpg')], /x\.jpg does not end in \.png; use a name that does\.\n$/],
-    ['an odd interval', ['--every', '0'], /--every is 0; it must be a whole number of at least 1/],
+    [
+      'an odd interval',
+      ['--every', '0'],
+      /'--every <n>' argument '0' is invalid\. It must be a whole number of at least 1/,
+    ],
     ['a size that is too small', ['--size', '8'], /images of 7x8x3 are too small for block3_pool/],
     [
       'a size that is too large',
-      ['--size', '100000'],
+      ['--size', '16000'],
       /takes about .* GiB, but maxBytes is 3\.0 GiB; use a size of at most \d+,/,
     ],
   ])('refuses %s in one sentence', async (_, args, message) => {
