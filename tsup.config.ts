@@ -54,7 +54,8 @@ const thirdPartyLicences: Plugin = {
 await compileKernels();
 
 export default defineConfig([
-  { ...shared, entry: subpaths, format: 'esm', clean: true },
+  // The program of threads is a file of its own, which both builds start.
+  { ...shared, entry: { ...subpaths, imageThread: 'src/node/imageThread.ts' }, format: 'esm', clean: true },
   {
     ...shared,
     entry: subpaths,

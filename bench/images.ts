@@ -1,6 +1,7 @@
 /**
  * Images a second, by processor time, from JPEG files of 500x375 pixels to a network's input: decoding alone, and with VGG-16's
- * preprocessing, by this library with sharp and by PIL with NumPy, in turns.
+ * preprocessing, by this library with sharp and by PIL with NumPy, in turns. For this library also what the main thread alone
+ * could do, which has the network to run, if it preprocesses and if other threads do (`prepareImages`). On Linux.
  *
  *     npm run bench:images -- [rounds] [python]
  */
@@ -38,7 +39,16 @@ async function writeImages(): Promise<void> {
   }
 }
 
-type Rates = Record<'decode' | 'prepare', number>;
+/** The measurements and their titles; PIL has the first two. */
+const TITLES = {
+  decode: 'decoding',
+  prepare: 'decoding and preprocessing',
+  ahead: 'the same on other threads',
+  mainThread: 'main thread alone',
+  mainThreadAhead: 'main thread, others preparing',
+};
+
+type Rates = Partial<Record<keyof typeof TITLES, number>>;
 const run = (program: string, child: string): Rates =>
   JSON.parse(execFileSync(program, [script(child), folder], { encoding: 'utf8' }));
 
@@ -54,9 +64,12 @@ try {
   );
   const rows = Object.entries(rates).map(([name, all]) => [
     name,
-    ...(['decode', 'prepare'] as const).map((part) => withSpread(figureOf(all.map((one) => one[part])))),
+    ...(Object.keys(TITLES) as (keyof Rates)[]).map((part) => {
+      const values = all.flatMap((one) => one[part] ?? []);
+      return values.length > 0 ? withSpread(figureOf(values)) : '';
+    }),
   ]);
-  console.log(table([['', 'decoding', 'decoding and preprocessing'], ...rows], { right: [1, 2] }));
+  console.log(table([['', ...Object.values(TITLES)], ...rows], { right: [1, 2, 3, 4, 5] }));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -26,3 +26,20 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, run));
   if (errors.length > 0) throw errors[0];
 }
+
+/** A function that starts others in the order of its calls, at most `limit` at a time. */
+export function startingAtMost(limit: number): <T>(start: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (start) => {
+    if (running === limit) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running++;
+    try {
+      return await start();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
+  };
+}

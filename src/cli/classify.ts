@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { classify, type Prediction } from 'vgg-blocks/imagenet';
 import { decoding } from './decoder.js';
-import { eachImage, IMAGES_HELP } from './images.js';
+import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
 import { labelsOption } from './labels.js';
 import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn } from './options.js';
@@ -10,6 +10,7 @@ import { printing } from './process.js';
 interface ClassifyArguments extends NetworkArguments {
   labels?: string;
   top: number;
+  batch: number;
   json?: true;
 }
 
@@ -21,16 +22,25 @@ export function classifyCommand(): Command {
   return withNetwork(decoding(printing(command)))
     .addOption(labelsOption())
     .addOption(numberIn('count', '--top <n>', 'number of classes per image', 5))
+    .addOption(batchOption())
     .option('--json', 'print one line of JSON per image')
     .action(run);
 }
 
 async function run(patterns: string[], args: ClassifyArguments): Promise<void> {
   const { model, preprocessing, labels } = await loadClassifier('classify', args);
-  await eachImage('classify', patterns, async (image, path, print) => {
-    const predictions = await classify(model, image, { preprocessing, labels, topK: args.top });
-    print(args.json ? JSON.stringify({ image: path, predictions }) : lineOf(path, predictions));
-  });
+  const options = { preprocessing, labels, topK: args.top, batchSize: args.batch };
+  await eachBatch(
+    'classify',
+    patterns,
+    { preprocessing, batch: args.batch },
+    async (images, paths, print) => {
+      for (const [i, predictions] of (await classify(model, images, options)).entries()) {
+        const image = paths[i]!;
+        print(args.json ? JSON.stringify({ image, predictions }) : lineOf(image, predictions));
+      }
+    },
+  );
   model.dispose();
 }
 

@@ -4,13 +4,14 @@ import { featureExtractor } from 'vgg-blocks/features';
 import { preprocess } from 'vgg-blocks/images';
 import { type NpyWriter, npyWriter, writeFileAtomic } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
-import { eachImage, IMAGES_HELP } from './images.js';
+import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 
 interface FeaturesArguments extends NetworkArguments {
   layer: string[];
   out: string;
   pooling?: 'avg' | 'max';
+  batch: number;
   dtype: 'f32' | 'f16';
 }
 
@@ -33,6 +34,7 @@ export function featuresCommand(): Command {
       'output file, ending in .npy; with several layers, their names are inserted',
     )
     .addOption(new Option('--pooling <how>', 'reduce each feature map to one number').choices(['avg', 'max']))
+    .addOption(batchOption())
     .addOption(new Option('--dtype <type>', 'number format').choices(['f32', 'f16']).default('f32'))
     .action(run);
 }
@@ -55,16 +57,21 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const images: string[] = [];
   try {
     for (const { file, shape } of layers) files.push(await npyWriter(file, shape, { dtype }));
-    await eachImage('features', patterns, async (image, path) => {
-      const x = await preprocess(image, preprocessing);
-      const outputs = tidy(() => [extractor.predict(x)].flat());
+    const { batch } = args;
+    await eachBatch('features', patterns, { preprocessing, batch }, async (prepared, paths) => {
+      const x = await preprocess(prepared, preprocessing);
+      const outputs = tidy(() => [extractor.predict(x, { batchSize: batch })].flat());
       x.dispose();
       try {
-        for (const [i, file] of files.entries()) await file.append(await outputs[i]!.data<'float32'>());
+        for (const [i, file] of files.entries()) {
+          const rows = await outputs[i]!.data<'float32'>();
+          const length = rows.length / paths.length;
+          for (let at = 0; at < rows.length; at += length) await file.append(rows.subarray(at, at + length));
+        }
       } finally {
         for (const output of outputs) output.dispose();
       }
-      images.push(path);
+      images.push(...paths);
     });
     for (const file of files) await file.close();
   } catch (error) {

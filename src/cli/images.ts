@@ -1,15 +1,24 @@
-import type { RawImage } from 'vgg-blocks/images';
-import { countBar, readImage } from 'vgg-blocks/node';
+import type { Option } from 'commander';
+import type { PreparedImage, Preprocessing, RawImage } from 'vgg-blocks/images';
+import { countBar, prepareImages, readImage } from 'vgg-blocks/node';
 import { imagePaths } from './imagePaths.js';
+import { numberIn } from './options.js';
 
 /** Help for a command's images argument. */
 export const IMAGES_HELP = 'images, folders of images, or globs';
+
+/** The option for the images of each pass through the network. */
+export const batchOption = (): Option =>
+  numberIn('count', '--batch <n>', 'images per forward pass; more need more memory', 8);
 
 /** Prints a line without disturbing the progress bar. */
 export type Print = (line: string) => void;
 
 /** Images that are decoded, on other threads, before their turn. */
 const AHEAD = 4;
+
+/** An image of a file, or why it has none. */
+type Read<Image> = { path: string; image: Image } | { path: string; error: Error };
 
 /**
  * Runs `work` for each image that the patterns name: files, the images of folders, and the matches of globs. An image that
@@ -19,10 +28,31 @@ const AHEAD = 4;
  * @param work must print through its third argument only.
  * @throws Error if no image could be read, and whatever `work` throws.
  */
-export async function eachImage(
+export function eachImage(
   command: string,
   patterns: readonly string[],
   work: (image: RawImage, path: string, print: Print) => Promise<void>,
+): Promise<void> {
+  return inBatches(command, patterns, readAhead, 1, ([image], [path], print) => work(image!, path!, print));
+}
+
+/** As {@link eachImage}, for images that are prepared for a network on other threads, in batches. */
+export function eachBatch(
+  command: string,
+  patterns: readonly string[],
+  { preprocessing, batch }: { preprocessing: Preprocessing; batch: number },
+  work: (images: PreparedImage[], paths: string[], print: Print) => Promise<void>,
+): Promise<void> {
+  const prepare = (paths: string[]) => prepareImages(paths, { preprocessing, ahead: 4 * batch });
+  return inBatches(command, patterns, prepare, batch, work);
+}
+
+async function inBatches<Image>(
+  command: string,
+  patterns: readonly string[],
+  read: (paths: string[]) => AsyncIterable<Read<Image>>,
+  batch: number,
+  work: (images: Image[], paths: string[], print: Print) => Promise<void>,
 ): Promise<void> {
   const bar = countBar();
   const print = (line: string) => {
@@ -34,17 +64,22 @@ export async function eachImage(
     console.error(line);
   };
   const paths = await imagePaths(patterns, complain);
-  let failed = 0;
+  let [failed, done] = [0, 0];
+  let images: Image[] = [];
+  let names: string[] = [];
   try {
-    const images = readAhead(paths);
-    for (const [done, path] of paths.entries()) {
-      bar.update({ done, total: paths.length, unit: 'images' });
-      const { value: image } = await images.next();
-      if (image && 'data' in image) await work(image, path, print);
-      else {
-        complain((image as Error).message);
+    for await (const file of read(paths)) {
+      bar.update({ done: done++, total: paths.length, unit: 'images' });
+      if ('error' in file) {
+        complain(file.error.message);
         failed++;
+      } else {
+        images.push(file.image);
+        names.push(file.path);
       }
+      if (images.length < batch && done < paths.length) continue;
+      if (images.length > 0) await work(images, names, print);
+      [images, names] = [[], []];
     }
   } finally {
     bar.stop();
@@ -57,9 +92,13 @@ export async function eachImage(
   process.exitCode ??= 1;
 }
 
-/** The images in order, each as its pixels or as the reason that it has none, decoded while those before it are used. */
-async function* readAhead(paths: readonly string[]): AsyncGenerator<RawImage | Error, void, undefined> {
-  const read = (path: string) => readImage(path).catch((error: Error) => error);
+/** The images in order, decoded while those before them are used. */
+async function* readAhead(paths: readonly string[]): AsyncGenerator<Read<RawImage>, void, undefined> {
+  const read = (path: string) =>
+    readImage(path).then(
+      (image) => ({ path, image }),
+      (error: Error) => ({ path, error }),
+    );
   const pending = paths.slice(0, AHEAD).map(read);
   for (let next = AHEAD; pending.length > 0; next++) {
     yield (await pending.shift())!;

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { EmbeddingIndex, embed } from 'vgg-blocks/features';
 import { readImage, writeFileAtomic } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
-import { eachImage, IMAGES_HELP } from './images.js';
+import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn } from './options.js';
 import { printing } from './process.js';
@@ -10,6 +10,7 @@ import { printing } from './process.js';
 interface SimilarArguments extends NetworkArguments {
   layer: string;
   top: number;
+  batch: number;
   saveIndex?: string;
   json?: true;
 }
@@ -26,6 +27,7 @@ export function similarCommand(): Command {
   return withNetwork(decoding(printing(command, writes)))
     .option('--layer <name>', 'layer whose features are compared', 'pool5')
     .addOption(numberIn('count', '--top <n>', 'number of results', 10))
+    .addOption(batchOption())
     .option('--save-index <file>', 'write the vectors as safetensors, for EmbeddingIndex.load')
     .option('--json', 'print one line of JSON per image')
     .action(run);
@@ -34,14 +36,16 @@ export function similarCommand(): Command {
 async function run(query: string, patterns: string[], args: SimilarArguments): Promise<void> {
   const queryImage = await readImage(query);
   const { model, preprocessing } = await loadNetwork('similar', args, { includeTop: false });
-  const options = { preprocessing, layer: args.layer };
+  const { batch } = args;
+  const options = { preprocessing, layer: args.layer, batchSize: batch };
   try {
     const [vector] = await embed(model, [queryImage], options);
     const index = new EmbeddingIndex(vector!.length);
-    await eachImage('similar', patterns, async (image, path) => {
-      const [other] = await embed(model, [image], options);
-      // Folders and globs may name an image twice.
-      if (!index.has(path)) index.add(path, other!);
+    await eachBatch('similar', patterns, { preprocessing, batch }, async (images, paths) => {
+      for (const [i, other] of (await embed(model, images, options)).entries()) {
+        // Folders and globs may name an image twice.
+        if (!index.has(paths[i]!)) index.add(paths[i]!, other);
+      }
     });
     for (const { id, similarity } of index.search(vector!, args.top)) {
       console.log(args.json ? JSON.stringify({ image: id, similarity }) : `${similarity.toFixed(4)} ${id}`);

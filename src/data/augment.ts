@@ -4,7 +4,7 @@ import { centerCropped, cropped } from '../images/crop.js';
 import type { Region } from '../images/geometry.js';
 import { mirror } from '../images/mirror.js';
 import type { RgbImage } from '../images/pixels.js';
-import { resize } from '../images/preprocess.js';
+import { resize } from '../images/prepare.js';
 import type { Preprocessing } from '../images/preprocessing.js';
 import { brightness, contrast, hue, saturation } from './jitter.js';
 

@@ -5,7 +5,7 @@ import { inParallel } from '../base/parallel.js';
 import { seededRandom } from '../base/random.js';
 import { messageOf } from '../base/realm.js';
 import { centerCropped } from '../images/crop.js';
-import { normalizer } from '../images/normalize.js';
+import { normalizer } from '../images/normalizer.js';
 import type { RgbImage } from '../images/pixels.js';
 import { depthOf, type Preprocessing } from '../images/preprocessing.js';
 import { type Augmentation, augmented } from './augment.js';

@@ -4,12 +4,12 @@ import { inParallel } from '../base/parallel.js';
 import type { Progress } from '../base/progress.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
-import { type RawImage, type RgbImage, toRgb } from '../images/pixels.js';
-import { resized } from '../images/preprocess.js';
+import type { RawImage } from '../images/pixels.js';
 import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from '../images/preprocessing.js';
 import { DataError } from '../io/errors.js';
 import { type Augmentation, checkAugmentation } from './augment.js';
 import { type FileImage, ImageFileSet, type ImageProblem, sentence } from './imageFileSet.js';
+import { pixelsOf, resizedImage } from './resizedImage.js';
 import { drawValidation } from './split.js';
 
 /** An image file. */
@@ -19,8 +19,12 @@ export interface ImageFile {
    * that is already split (`train/cats/1.jpg`, `val/cats/2.jpg`).
    */
   path: string;
-  /** Decodes it, best off the main thread, as `createImageBitmap` in browsers and sharp in Node do. */
-  read(): Promise<RawImage | ImageBitmap>;
+  /**
+   * Decodes it, best off the main thread, as `createImageBitmap` in browsers and sharp in Node do.
+   *
+   * @param preprocessing what the image will be resized for, if it will: it may be resized for that already.
+   */
+  read(preprocessing?: Preprocessing): Promise<RawImage | ImageBitmap>;
 }
 
 /** Options of {@link imageFiles}. */
@@ -47,7 +51,7 @@ export interface ImageFilesOptions {
   classNames?: readonly string[];
   /** Bytes of images kept in memory; the others are read again each time. Default 1 GiB: 4000 at 256x341. */
   maxBytes?: number;
-  /** Images decoded at once; each may take up to 300 MB. Default 4. */
+  /** Images read at once; each may take up to 300 MB. Default 4; 16 for `imageFolder`, which decodes fewer at a time. */
   parallel?: number;
   /** Called for each file that is skipped. */
   onProblem?: (problem: ImageProblem) => void;
@@ -84,9 +88,6 @@ export interface ImageFiles {
   /** Files that were skipped, and later those that could not be read again, by path. */
   problems: ImageProblem[];
 }
-
-/** Limit on pixels after resizing, the same as `readImage`'s before: 300 MB. */
-const MAX_PIXELS = 100_000_000;
 
 /**
  * Reads images sorted into a folder for each class, like torchvision's `ImageFolder`, from any kind of files. A data set of folders
@@ -259,7 +260,7 @@ async function openAll(
     async ({ file, label, part }, i) => {
       const { path } = file;
       const read = async () => pixelsOf(path, await file.read());
-      const load = async () => prepared(path, await read(), preprocessing);
+      const load = async () => resizedImage(path, await file.read(preprocessing), preprocessing);
       try {
         const image = await load();
         const fits = bytes + image.data.length <= given.maxBytes;
@@ -273,26 +274,6 @@ async function openAll(
     options.signal,
   );
   return opened.filter((entry) => entry !== undefined);
-}
-
-/** The pixels of a decoded image; a browser's bitmap is closed. */
-async function pixelsOf(path: string, image: RawImage | ImageBitmap): Promise<RgbImage> {
-  try {
-    return await toRgb(image, path);
-  } finally {
-    if ('close' in image) image.close();
-  }
-}
-
-/** An image, resized for the preprocessing. */
-function prepared(path: string, pixels: RgbImage, preprocessing: Preprocessing): RgbImage {
-  const { width, height } = pixels;
-  const { resize } = preprocessing;
-  const growth = 'height' in resize ? 0 : (resize.shorterSide / Math.min(width, height)) ** 2;
-  if (growth * width * height > MAX_PIXELS) {
-    fail(path, `it has ${width}x${height} pixels, and more than ${MAX_PIXELS} after resizing; crop it.`);
-  }
-  return resized(pixels, preprocessing);
 }
 
 function checkClasses(

@@ -13,7 +13,7 @@ import {
 import { fail, oneOf, wholeNumber } from '../base/check.js';
 import { softmax } from '../base/numbers.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
-import { type ImageInput, type Preprocessing, toRgb } from '../images/index.js';
+import { type ImageInput, type PreparedImage, type Preprocessing, toRgb } from '../images/index.js';
 import { preprocessed } from '../images/preprocess.js';
 import { depthOf } from '../images/preprocessing.js';
 import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
@@ -104,55 +104,106 @@ export interface ClassifyOptions extends Omit<DecodeOptions, 'outputs' | 'labels
   preprocessing?: Preprocessing;
   /** Names of the classes. Default: those that the model carries, or else ImageNet's 1000. */
   labels?: readonly string[];
+  /** Images per forward pass, where there are several. Default 8. */
+  batchSize?: number;
 }
 
 /**
- * Classifies an image. The model's last layers determine whether its outputs are logits or probabilities. One output stands for
- * two classes: it is the logit, or after a sigmoid the probability, of class 1. With `dense`, `crops` or `scales`, the probabilities
- * are averaged over several views of the image.
+ * Classifies one image, or several. The model's last layers determine whether its outputs are logits or probabilities. One output
+ * stands for two classes: it is the logit, or after a sigmoid the probability, of class 1. With `dense`, `crops` or `scales`, the
+ * probabilities are averaged over several views of each image.
  *
- * @throws RangeError when the image cannot be read or is too small for the model, no preprocessing is known, the model's outputs are
+ * @param image the image, or a list of images, which pass through the model in batches.
+ * @returns its classes, the most probable first; for a list, those of each image, in order.
+ * @throws RangeError when an image cannot be read or is too small for the model, no preprocessing is known, the model's outputs are
  *   not finite, or the numbers of labels and classes differ.
  * @example
  * const { model } = await fromPretrained('torchvision/vgg16');
  * const [first] = await classify(model, imageElement); // { index: 281, label: 'tabby', probability: 0.6 }
  */
+export function classify(
+  model: LayersModel,
+  image: ImageInput | PreparedImage,
+  options?: ClassifyOptions,
+): Promise<Prediction[]>;
+export function classify(
+  model: LayersModel,
+  images: readonly (ImageInput | PreparedImage)[],
+  options?: ClassifyOptions,
+): Promise<Prediction[][]>;
 export async function classify(
   model: LayersModel,
-  image: ImageInput,
+  given: ImageInput | PreparedImage | readonly (ImageInput | PreparedImage)[],
   options: ClassifyOptions = {},
-): Promise<Prediction[]> {
+): Promise<Prediction[] | Prediction[][]> {
   checkArguments('classify', { model }, { model: MODEL });
   const {
     preprocessing,
     topK,
     labels = metadataOf(model).classNames,
+    batchSize = 8,
     ...views
-  } = publishedOptionsOf('classify', options, { preprocessing: 1, labels: 1, topK: 1, ...VIEW_OPTIONS });
+  } = publishedOptionsOf('classify', options, {
+    preprocessing: 1,
+    labels: 1,
+    topK: 1,
+    batchSize: 1,
+    ...VIEW_OPTIONS,
+  });
 
+  wholeNumber('classify', 'batchSize', batchSize);
+  const used = preprocessingFor('classify', model, preprocessing);
+  const images = (Array.isArray(given) ? given : [given]) as readonly (ImageInput | PreparedImage)[];
+  const hasViews = Object.values(views).some((value) => value !== undefined);
+  const rows = hasViews
+    ? await averagedOverViews(model, images, used, views)
+    : await computedInBatches(model, images, used, batchSize);
+  const predictions = await decodePredictions(rows, { outputs: 'probabilities', topK, labels });
+  return Array.isArray(given) ? predictions : predictions[0]!;
+}
+
+/** The probabilities of the classes, for each image. */
+async function computedInBatches(
+  model: LayersModel,
+  images: readonly (ImageInput | PreparedImage)[],
+  preprocessing: Preprocessing,
+  batchSize: number,
+): Promise<ArrayLike<number>[]> {
   const graph = graphOf('classify', model);
   const kind = classifierOutputs('classify', graph);
-  const used = preprocessingFor('classify', model, preprocessing);
-  const decoding = { outputs: 'probabilities', topK, labels } as const;
-  if (views.dense !== undefined || views.crops !== undefined || views.scales !== undefined) {
-    const viewer = viewerOf('classify', model, used, views);
+  const { crop } = preprocessing;
+  checkImageShape('classify', graph, [crop, crop, depthOf(preprocessing)]);
+  const rows: ArrayLike<number>[] = [];
+  for (let from = 0; from < images.length; from += batchSize) {
+    const x = await preprocessed('classify', images.slice(from, from + batchSize), preprocessing);
+    let y: Tensor | undefined;
     try {
-      const probabilities = await viewer.probabilitiesOf(await toRgb(image, 'classify'), 'classify');
-      return (await decodePredictions([probabilities], decoding))[0]!;
+      y = tidy(() => probabilitiesOf(model.predict(x, { batchSize }) as Tensor, kind));
+      rows.push(...(await rowsOf(y)));
     } finally {
-      viewer.dispose();
+      x.dispose();
+      y?.dispose();
     }
   }
-  checkImageShape('classify', graph, [used.crop, used.crop, depthOf(used)]);
-  const x = await preprocessed('classify', image, used);
-  let y: Tensor | undefined;
+  return rows;
+}
+
+async function averagedOverViews(
+  model: LayersModel,
+  images: readonly (ImageInput | PreparedImage)[],
+  preprocessing: Preprocessing,
+  views: ViewOptions,
+): Promise<ArrayLike<number>[]> {
+  const viewer = viewerOf('classify', model, preprocessing, views);
   try {
-    y = tidy(() => probabilitiesOf(model.predict(x) as Tensor, kind));
-    const [predictions] = await decodePredictions(y, decoding);
-    return predictions!;
+    const rows: ArrayLike<number>[] = [];
+    for (const image of images) {
+      const pixels = await toRgb(image as ImageInput, 'classify');
+      rows.push(await viewer.probabilitiesOf(pixels, 'classify'));
+    }
+    return rows;
   } finally {
-    x.dispose();
-    y?.dispose();
+    viewer.dispose();
   }
 }
 

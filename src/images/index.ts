@@ -13,6 +13,7 @@ export { normalizeImages } from './normalize.js';
 export { heatMapImage, type OverlayOptions, overlay } from './overlay.js';
 export { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
 export { encodePng } from './png.js';
+export { type PreparedImage, prepareImage } from './prepare.js';
 export { preprocess } from './preprocess.js';
 export { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from './preprocessing.js';
 export { resizeBilinear } from './resize.js';

@@ -29,10 +29,20 @@ export type ImageInput = RawImage | Tensor | CanvasImageSource | Source;
  */
 export async function toRgb(image: ImageInput, where = 'toRgb'): Promise<RgbImage> {
   checkArguments('toRgb', { where }, { where: TEXT });
+  const { data, ...size } = await rgbOf(image, where);
+  const isShared = (image as Partial<RawImage>).data?.buffer === data.buffer;
+  return { data: isShared ? data.slice() : data, ...size };
+}
+
+/** As `toRgb`, but the bytes may be those of the image itself. */
+export async function rgbOf(image: ImageInput, where: string): Promise<RgbImage> {
   if (isEncoded(image)) return rgb(where, await decoded(where, image));
   if (typeof image !== 'object' || image === null || 'then' in image) {
     const given = image && typeof image === 'object' ? 'a promise, so await it first' : shown(image);
     fail(where, `the image is ${given}; pass pixels, a tensor, a file, its bytes or its URL.`);
+  }
+  if ('values' in image && 'preprocessing' in image) {
+    fail(where, 'the image is prepared for a network already; pass the image itself.');
   }
   if (isTensor(image)) return rgb(where, await bytesOfTensor(where, image));
   if ('data' in image && ArrayBuffer.isView(image.data)) return rgb(where, image as RawImage);
@@ -140,7 +150,8 @@ function sizeOf(where: string, image: CanvasImageSource): { width: number; heigh
 function rgb(where: string, image: RawImage): RgbImage {
   const { data, width, height } = image;
   const channels = channelsOf(where, image);
-  if (channels === 3) return { data: new Uint8Array(data), width, height };
+  if (channels === 3)
+    return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height };
   const isColor = channels === 4;
   const bytes = new Uint8Array(3 * width * height);
   const [green, blue] = isColor ? [1, 2] : [0, 0];

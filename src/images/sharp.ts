@@ -34,7 +34,7 @@ export async function decodeWithSharp(
 }
 
 /** Sharp is not imported by a statement, for which bundlers for browsers would look for it. */
-function loadSharp(): typeof sharpModule {
+export function loadSharp(): typeof sharpModule {
   const { createRequire } = globalThis.process.getBuiltinModule('node:module');
   try {
     return createRequire(import.meta.url)('sharp');

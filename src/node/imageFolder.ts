@@ -5,8 +5,13 @@ import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { areParts, isIgnored, partOf } from '../base/setLayout.js';
 import { IMAGE_FILES_OPTIONS } from '../data/imageFiles.js';
 import { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from '../data/index.js';
-import { readImage } from './images.js';
+import type { Preprocessing } from '../images/preprocessing.js';
+import { imageTasks } from './imageThreads.js';
+import { readImage } from './readImage.js';
 import { because } from './writeFile.js';
+
+/** Images asked for at once: those in work on other threads, and those that have come back. */
+const AHEAD = 16;
 
 /** Options of {@link imageFolder}. */
 export interface ImageFolderOptions extends ImageFilesOptions {
@@ -19,7 +24,7 @@ export interface ImageFolderOptions extends ImageFilesOptions {
  * `train/cats/young/2.png`, class names sorted. They are split into a training and a validation set, resized and scaled by
  * the weights' preprocessing, and augmented. A folder that is already split (`train/cats/1.jpg`, `val/cats/2.jpg`) keeps its split.
  *
- * Every file is decoded once on opening, a few at a time on sharp's own threads. A file that is not an image, damaged,
+ * Every file is decoded once on opening, at most twelve at a time; where there are many, other threads resize them too. A file that is not an image, damaged,
  * empty, unreadable or too large is left out and reported (`problems`, `onProblem`).
  *
  * @throws Error if the folder cannot be read; DataError if a class has no readable image; RangeError if an option is out
@@ -36,15 +41,26 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
   const top = await names(path).catch((error: unknown) => {
     throw new Error(`${path} could not be read: ${because(error)}`, { cause: error });
   });
-  const files: ImageFile[] = [];
+  const found: Found[] = [];
   const folders = await foldersIn(path, top);
-  for (const name of top) await collect(join(path, name), name, files, maxPixels, new Set());
+  for (const name of top) await collect(join(path, name), name, found, new Set());
   if (folders.length === 0) {
     throw new Error(`${path} has no subfolders; pass a folder with one subfolder of images per class.`);
   }
   // Empty folders are classes too, and leave no trace among the files.
   const classNames = areParts(folders) ? await classesToLearn(path, folders) : folders;
+  const tasks = imageTasks(found.length);
+  const files = found.map(({ path, location, error }): ImageFile => {
+    const read = async (preprocessing?: Preprocessing) => {
+      if (error !== undefined)
+        throw new Error(`${location} could not be read: ${because(error)}`, { cause: error });
+      if (!preprocessing) return readImage(location, { maxPixels });
+      return tasks.run({ path: location, form: 'resized', preprocessing, maxPixels });
+    };
+    return { path, read };
+  });
   return imageFiles(files, {
+    parallel: AHEAD,
     ...rest,
     classNames: rest.classNames ?? (classNames.length > 0 ? classNames.sort() : undefined),
   });
@@ -68,30 +84,34 @@ async function foldersIn(path: string, all: readonly string[]): Promise<string[]
   return all.filter((_, i) => found[i]);
 }
 
+/** A file inside the folder, or a folder that could not be read. */
+interface Found {
+  /** The path in the data set. */
+  path: string;
+  location: string;
+  error?: unknown;
+}
+
 /** Collects the images below a path. Links are followed, but a folder that contains itself is entered only once. */
 async function collect(
   location: string,
   path: string,
-  files: ImageFile[],
-  maxPixels: number | undefined,
+  found: Found[],
   above: ReadonlySet<string>,
 ): Promise<void> {
   try {
     if (!(await stat(location)).isDirectory()) {
-      files.push({ path, read: () => readImage(location, { maxPixels }) });
+      found.push({ path, location });
       return;
     }
     const real = await realpath(location);
     if (above.has(real)) return;
     const within = new Set([...above, real]);
     for (const name of await names(location)) {
-      await collect(join(location, name), `${path}/${name}`, files, maxPixels, within);
+      await collect(join(location, name), `${path}/${name}`, found, within);
     }
   } catch (error) {
-    const read = async () => {
-      throw new Error(`${location} could not be read: ${because(error)}`, { cause: error });
-    };
-    files.push({ path: path.includes('/') ? path : `${path}/`, read });
+    found.push({ path: path.includes('/') ? path : `${path}/`, location, error });
   }
 }
 

@@ -2,7 +2,7 @@ import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 import { cropped } from '../images/crop.js';
 import { centerSquare, gridSquares, type Region } from '../images/geometry.js';
 import { mirror } from '../images/mirror.js';
-import { normalizer } from '../images/normalize.js';
+import { normalizer } from '../images/normalizer.js';
 import type { RgbImage } from '../images/pixels.js';
 import { depthOf, type Preprocessing } from '../images/preprocessing.js';
 

@@ -5,7 +5,7 @@ import { softmax } from '../base/numbers.js';
 import { fullyConvolutional } from '../core/fullyConvolutional.js';
 import { resizedSize } from '../images/geometry.js';
 import type { RgbImage } from '../images/pixels.js';
-import { resized } from '../images/preprocess.js';
+import { resized } from '../images/prepare.js';
 import { depthOf, type Preprocessing } from '../images/preprocessing.js';
 import { type ClassifierOutputs, classifierOutputs } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';

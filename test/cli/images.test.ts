@@ -166,6 +166,32 @@ describe('images', () => {
     expect(new Set(seen).size).toBe(1);
   });
 
+  test('of a large folder are prepared on a thread, and reported in order with those that cannot be read', async () => {
+    mkdirSync(at('many'));
+    for (let i = 0; i < 70; i++) {
+      const pixels = Buffer.alloc(3 * 9 * 8 - (i === 35 ? 1 : 0), 3 * i);
+      writeFileSync(at('many', `${100 + i}.ppm`), Buffer.concat([Buffer.from('P6 9 8 255\n'), pixels]));
+    }
+    const options = [at('many'), ...THREE, '--labels', at('labels.txt'), '--json'];
+    const { code, out, error } = await run('classify', ...options);
+    expect(code).toBe(1);
+    expect(error.split('\n').slice(1)).toEqual(['classify: 1 of 70 images could not be read.', '']);
+    expect(error).toContain(`${at('many', '135.ppm')} could not be read: it is PNM, but damaged`);
+    const lines = out.trim().split('\n');
+    const names = lines.map((line) => JSON.parse(line).image);
+    expect(names).toEqual(
+      Array.from({ length: 70 }, (_, i) => at('many', `${100 + i}.ppm`)).filter((_, i) => i !== 35),
+    );
+    const alone = await run('classify', names[0], names[68], ...options.slice(1), '--batch', '1');
+    for (const [i, line] of alone.out.trim().split('\n').entries()) {
+      for (const [k, one] of JSON.parse(line).predictions.entries()) {
+        const { label, probability } = JSON.parse(lines[68 * i]!).predictions[k];
+        expect(label).toBe(one.label);
+        expect(probability).toBeCloseTo(one.probability, 5);
+      }
+    }
+  });
+
   test('are made gray for a network of gray images', async () => {
     const net = vgg([[1, 2]], {
       inputShape: [8, 8, 1],

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -14,9 +14,8 @@ async function bundled(): Promise<string> {
   const folder = mkdtempSync(`${cache}/vgg-blocks-cli-`);
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   await build({
-    entryPoints: [`${root}src/cli/main.ts`],
+    entryPoints: { main: `${root}src/cli/main.ts`, imageThread: `${root}src/node/imageThread.ts` },
     outdir: folder,
-    outExtension: { '.js': '.mjs' },
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -24,7 +23,8 @@ async function bundled(): Promise<string> {
     target: 'node20',
     packages: 'external',
   });
-  return `${folder}/main.mjs`;
+  writeFileSync(`${folder}/package.json`, '{ "type": "module" }');
+  return `${folder}/main.js`;
 }
 
 interface Outcome {

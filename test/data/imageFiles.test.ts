@@ -8,7 +8,7 @@ import {
   type ImageFilesOptions,
   imageFiles,
 } from '../../src/data/index.js';
-import { preprocess, type RawImage } from '../../src/images/index.js';
+import { type Preprocessing, preprocess, type RawImage } from '../../src/images/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 
 beforeAll(() => setBackend('cpu'));
@@ -266,7 +266,8 @@ describe('imageFiles', () => {
     const lost = new Set<string>();
     const mortal = files.map(({ path, read }) => ({
       path,
-      read: () => (lost.has(path) ? Promise.reject(new Error(`${path} could not be read: gone.`)) : read()),
+      read: (preprocessing?: Preprocessing) =>
+        lost.has(path) ? Promise.reject(new Error(`${path} could not be read: gone.`)) : read(preprocessing),
     }));
     const { trainSet: train, problems } = await imageFiles(mortal, { ...options, maxBytes: 0 });
     const before = await read(train, { batchSize: 4, seed: 1 });

@@ -2,7 +2,7 @@ import { memory, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { classify, decodePredictions, LABELS } from '../../src/imagenet/index.js';
-import { PLAIN_PREPROCESSING, preprocessingAt } from '../../src/images/index.js';
+import { PLAIN_PREPROCESSING, prepareImage, preprocessingAt } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { PUBLISHED, setMetadata } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -125,4 +125,32 @@ test('gray networks get gray images, and outputs that are not finite are refused
     "the outputs of image 0 are not finite; check the model's weights and the image.",
   );
   expect(memory().numTensors).toBe(before);
+});
+
+test('several images are classified in batches, each as if it were alone', async () => {
+  const model = vgg([[1, 4]], {
+    inputShape: [8, 8, 3],
+    classes: 3,
+    hiddenUnits: 4,
+    initializer: 'heUniform',
+  });
+  const preprocessing = preprocessingAt(PLAIN_PREPROCESSING, 8);
+  const options = { preprocessing, labels: ['a', 'b', 'c'], topK: 2 };
+  const images = [0, 1, 2].map((seed) => ({ data: noise(3 * 8 * 8, seed), width: 8, height: 8 }));
+  const before = memory().numTensors;
+  const given = [images[0]!, await prepareImage(images[1]!, preprocessing), images[2]!];
+  const found = await classify(model, given, { ...options, batchSize: 2 });
+  expect(found).toHaveLength(3);
+  for (const [i, image] of images.entries()) {
+    for (const [k, one] of (await classify(model, image, options)).entries()) {
+      expect(found[i]![k]).toEqual({ ...one, probability: expect.closeTo(one.probability, 5) });
+    }
+  }
+  expect(await classify(model, [], options)).toEqual([]);
+  await expect(classify(model, [images[0]!, null as never], options)).rejects.toThrow('the image is null');
+  await expect(classify(model, images, { ...options, batchSize: 0 })).rejects.toThrow(
+    'classify: batchSize is 0',
+  );
+  expect(memory().numTensors).toBe(before);
+  model.dispose();
 });

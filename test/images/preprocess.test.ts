@@ -1,7 +1,7 @@
 import { type Tensor4D, tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Preprocessing, preprocess } from '../../src/images/index.js';
-import { normalizer } from '../../src/images/normalize.js';
+import { type Preprocessing, prepareImage, preprocess, toRgb } from '../../src/images/index.js';
+import { normalizer } from '../../src/images/normalizer.js';
 import { resizeBilinear, resizeNearest } from '../../src/images/resize.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -203,4 +203,24 @@ describe('an image', () => {
     );
     four.dispose();
   });
+});
+
+test('an image that another thread prepared is taken in place of the image, by the same preprocessing alone', async () => {
+  const small = { ...caffe, resize: { shorterSide: 10 }, crop: 8 };
+  const images = [0, 1].map((seed) => ({ data: noise(3 * 20 * 15, seed), width: 20, height: 15 }));
+  const expected = await preprocess(images, small);
+  const sent = structuredClone(await prepareImage(images[1]!, small));
+  const x = await preprocess([images[0]!, sent], small);
+  expect(await x.data()).toEqual(await expected.data());
+  for (const one of [x, expected]) one.dispose();
+  await expect(preprocess(sent, { ...small, mean: [0, 0, 0] })).rejects.toThrow(
+    'preprocess: the image was prepared with another preprocessing; prepare it with that of the weights.',
+  );
+  await expect(toRgb(sent as never)).rejects.toThrow(
+    'toRgb: the image is prepared for a network already; pass the image itself.',
+  );
+  structuredClone(sent, { transfer: [sent.values.buffer] });
+  await expect(preprocess(sent, small)).rejects.toThrow(
+    'preprocess: the prepared image has no 192 float32 numbers; pass what prepareImage returned, whose buffer may be sent only once.',
+  );
 });

@@ -3,7 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, LIST, MODEL, NUMBERS } from '../../base/arguments.js';
 import { fail, wholeNumber } from '../../base/check.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
-import type { ImageInput, Preprocessing } from '../../images/index.js';
+import type { ImageInput, PreparedImage, Preprocessing } from '../../images/index.js';
 import { preprocessed } from '../../images/preprocess.js';
 import { depthOf } from '../../images/preprocessing.js';
 import { graphOf } from '../../tfjs/graph.js';
@@ -43,7 +43,7 @@ export interface EmbedOptions {
  */
 export function embed(
   model: LayersModel,
-  images: readonly ImageInput[],
+  images: readonly (ImageInput | PreparedImage)[],
   options: EmbedOptions = {},
 ): Promise<Float32Array[]> {
   return embedded('embed', model, images, options);
@@ -52,7 +52,7 @@ export function embed(
 async function embedded(
   where: string,
   model: LayersModel,
-  images: readonly ImageInput[],
+  images: readonly (ImageInput | PreparedImage)[],
   options: EmbedOptions,
 ): Promise<Float32Array[]> {
   checkArguments(where, { model, images }, { model: MODEL, images: LIST });
@@ -97,7 +97,7 @@ async function embedded(
  */
 export async function imageSimilarity(
   model: LayersModel,
-  images: readonly [ImageInput, ImageInput],
+  images: readonly [ImageInput | PreparedImage, ImageInput | PreparedImage],
   options: EmbedOptions = {},
 ): Promise<number> {
   const where = 'imageSimilarity';

@@ -1,12 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
-import { BYTES, checkArguments, either, optionsOf, PIXELS, TEXT } from '../base/arguments.js';
+import { BYTES, checkArguments, either, optionsOf, TEXT } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import { messageOf } from '../base/realm.js';
 import { decodeImage } from '../images/decode.js';
-import { type RawImage, toRgb } from '../images/index.js';
-import { encodedPng } from '../images/png.js';
-import { because, writeFileAtomic } from './writeFile.js';
+import { type RawImage, toRgb } from '../images/pixels.js';
+import { because } from './writeFile.js';
 
 /** Options of {@link readImage}. */
 export interface ReadImageOptions {
@@ -34,11 +32,14 @@ export async function readImage(
   const { maxPixels } = optionsOf('readImage', options, { maxPixels: 1 });
   if (maxPixels !== undefined) wholeNumber('readImage', 'maxPixels', maxPixels);
 
+  return toRgb(await decodedFrom(source, maxPixels));
+}
+
+/** As `readImage`, but with any number of channels, in a buffer that may not be sent to another thread. */
+export async function decodedFrom(source: string | Uint8Array, maxPixels?: number): Promise<RawImage> {
   const name = typeof source === 'string' ? source : 'readImage: the image';
   try {
-    return await toRgb(
-      await decodeImage(typeof source === 'string' ? await contentOf(source) : source, maxPixels),
-    );
+    return await decodeImage(typeof source === 'string' ? await contentOf(source) : source, maxPixels);
   } catch (error) {
     throw new Error(`${name} could not be read: ${messageOf(error)}`, { cause: error });
   }
@@ -51,19 +52,4 @@ async function contentOf(path: string): Promise<Uint8Array> {
     throw new Error(because(cause), { cause });
   }
   throw new Error('it is not a file; pass an image.');
-}
-
-/**
- * Writes an image, such as an overlay or a grid, as a PNG file; missing folders are created.
- *
- * @throws Error, one sentence, if the path does not end in `.png` or cannot be written to.
- * @example await writeImage('cat.gradcam.png', await overlay(image, map));
- */
-export async function writeImage(path: string, image: RawImage): Promise<void> {
-  checkArguments('writeImage', { path, image }, { path: TEXT, image: PIXELS });
-
-  if (extname(path).toLowerCase() !== '.png') {
-    throw new Error(`${path} could not be written: only PNG is supported; use a path that ends in .png.`);
-  }
-  await writeFileAtomic(path, await encodedPng('writeImage', image));
 }

@@ -1,0 +1,20 @@
+import { extname } from 'node:path';
+import { checkArguments, PIXELS, TEXT } from '../base/arguments.js';
+import type { RawImage } from '../images/pixels.js';
+import { encodedPng } from '../images/png.js';
+import { writeFileAtomic } from './writeFile.js';
+
+/**
+ * Writes an image, such as an overlay or a grid, as a PNG file; missing folders are created.
+ *
+ * @throws Error, one sentence, if the path does not end in `.png` or cannot be written to.
+ * @example await writeImage('cat.gradcam.png', await overlay(image, map));
+ */
+export async function writeImage(path: string, image: RawImage): Promise<void> {
+  checkArguments('writeImage', { path, image }, { path: TEXT, image: PIXELS });
+
+  if (extname(path).toLowerCase() !== '.png') {
+    throw new Error(`${path} could not be written: only PNG is supported; use a path that ends in .png.`);
+  }
+  await writeFileAtomic(path, await encodedPng('writeImage', image));
+}
