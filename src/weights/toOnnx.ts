@@ -1,11 +1,12 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
+import { uniqueNames } from '../base/uniqueNames.js';
 import { VERSION } from '../base/version.js';
 import { type Call, compute, graphOf } from '../tfjs/graph.js';
 import { bytesOf, concatenated } from './formats/content.js';
 import { metadataEntry } from './metadata.js';
-import { OnnxGraph, uniqueNames, type Value, valueInfo } from './writers/onnx/graph.js';
+import { OnnxGraph, type Value, valueInfo } from './writers/onnx/graph.js';
 import { ONNX_DTYPES, type OnnxDtype } from './writers/onnx/kernels.js';
 import { LayerCall } from './writers/onnx/layerCall.js';
 import { written } from './writers/onnx/layers.js';

@@ -622,6 +622,10 @@ describe('a file that was changed at random is read or refused', () => {
     await fuzz(json, { shards });
   });
 
+  test.each(['torch-script', 'zoo', 'tf', 'int8'])('as ONNX: %s', async (name) => {
+    await fuzz(await fixture(`onnx/${name}.onnx`));
+  });
+
   test('zipped again by others', async () => {
     await fuzz(zipSync(unzipSync(await fixture('torch/vgg16-narrow.pth')), { level: 6 }));
     await fuzz(zipSync(unzipSync(await fixture('keras/vgg16-narrow.keras')), { level: 6 }));

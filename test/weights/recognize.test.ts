@@ -75,17 +75,6 @@ const floats = new Uint8Array(Float32Array.from({ length: 40 }, (_, i) => Math.s
 describe('files by their content', () => {
   test.each<[string, Uint8Array, string]>([
     [
-      'ONNX',
-      bytes(
-        field(1, 8),
-        field(2, 'pytorch'),
-        field(3, '2.1.0'),
-        field(7, field(1, zeros(300))),
-        field(8, field(2, 17)),
-      ),
-      'it is an ONNX model',
-    ],
-    [
       'Core ML',
       bytes(field(1, 4), field(2, field(1, zeros(9))), field(500, field(1, zeros(300)))),
       'it is a Core ML model',
@@ -306,8 +295,8 @@ describe('a folder', () => {
     ],
     [
       'with another kind of file',
-      { 'model.onnx': bytes(field(1, 8), field(7, 'graph')) },
-      'model.onnx: it is an ONNX model',
+      { 'model.tflite': bytes([28, 0, 0, 0], 'TFL3', zeros(30)) },
+      'model.tflite: it is a TensorFlow Lite model',
     ],
   ])('%s', async (name, files, said) => {
     expect((await refusal(make(name.replaceAll(' ', '-'), files))).message).toContain(said);

@@ -11,7 +11,7 @@ export const ownImage = signal<ImageBitmap | undefined>(undefined);
 
 export const IDX_PARTS: readonly IdxPart[] = ['trainImages', 'trainLabels', 'testImages', 'testLabels'];
 
-const WEIGHTS = /\.(safetensors|pth|pt|bin|h5|hdf5|keras|json)$/i;
+const WEIGHTS = /\.(safetensors|pth|pt|bin|h5|hdf5|keras|onnx|json)$/i;
 
 /** Takes dropped files of any kind, and shows the view that uses them. */
 export async function takeFiles(given: readonly File[]): Promise<void> {

@@ -244,7 +244,7 @@ export const en = {
       `The weights after ${counted(epoch, 'epoch')} are safe: save them, or continue from there.`,
     fashion: 'Fashion-MNIST could not be downloaded.',
     unknownFile: (name: string) =>
-      `${name} cannot be read here. Drop weights (.safetensors, .pth, .h5, .keras, model.json), IDX data, images or a history.json.`,
+      `${name} cannot be read here. Drop weights (.safetensors, .pth, .h5, .keras, .onnx, model.json), IDX data, images or a history.json.`,
     shard: (name: string) => `${name} is one half of a tfjs model: drop it together with its model.json.`,
     details: 'Error details',
     close: 'Dismiss this message',
@@ -313,7 +313,7 @@ export const en = {
 
   weights: {
     title: 'Weight files',
-    lead: 'Drop a .safetensors, .pth, .h5, .keras or tfjs model here, or anywhere on this page. It is read in your browser and never uploaded.',
+    lead: 'Drop a .safetensors, .pth, .h5, .keras, .onnx or tfjs model here, or anywhere on this page. It is read in your browser and never uploaded.',
     choose: 'Choose a file',
     empty: 'No file is open.',
     published: 'Published weights that open as downloaded:',

@@ -221,7 +221,7 @@ export const zh: Text = {
     kept: (epoch) => `第 ${epoch} 轮之后的权重还在：可以保存，或从那里继续。`,
     fashion: '下载不到 Fashion-MNIST。',
     unknownFile: (name) =>
-      `${name} 不是这里能读的文件：权重（.safetensors、.pth、.h5、.keras、model.json）、IDX 数据、图片、history.json。`,
+      `${name} 不是这里能读的文件：权重（.safetensors、.pth、.h5、.keras、.onnx、model.json）、IDX 数据、图片、history.json。`,
     shard: (name) => `${name} 是 tfjs 模型的另一半：请和它的 model.json 一起拖进来。`,
     details: '抛出的错误',
     close: '关闭这条消息',

@@ -7,6 +7,7 @@ import type { Checkpoint } from '../formats/checkpoint.js';
 import { readWeight } from '../layout/readWeight.js';
 import { checkStrict, emptyReport, type LoadReport, type Pair, reportFit } from '../names/match.js';
 import type { NetworkSpec } from '../names/network.js';
+import { parameterOf } from '../names/parameters.js';
 import { type BuiltLayer, type BuiltModel, buildModel, type KerasWeight } from './build.js';
 import type { KerasLayer, KerasModel } from './graph.js';
 import { type Matched, matchWeights } from './match.js';
@@ -122,8 +123,8 @@ function pairUp(
       const role = roleOf(layer, weight);
       const tensor = found.get(weight);
       if (!tensor) report.missing.push(role);
-      else if (reportFit(report, role, tensor.shape, shape) && variable) {
-        const parameter = { role, shape: tensor.shape, tensor };
+      else if (reportFit(report, role, tensor.inKeras?.shape ?? tensor.shape, shape) && variable) {
+        const parameter = parameterOf(role, tensor);
         pairs.push({ parameter, target: { role, variable }, addToVariance: 0 });
       }
     }

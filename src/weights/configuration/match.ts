@@ -27,7 +27,10 @@ interface Placed<W> {
   owners: string[];
 }
 
-/** Finds the tensors of a model's weights: by paths in `.keras` files, by layer and name or order in `.h5`, by names in tfjs. */
+/**
+ * Finds the tensors of a model's weights: by paths in `.keras` files, by layer and name or order in `.h5`, by names in tfjs, by the
+ * graph in ONNX.
+ */
 export function matchWeights<W extends Weight>(
   { format, tensors }: Pick<Checkpoint, 'format' | 'tensors'>,
   model: KerasModel,
@@ -35,11 +38,26 @@ export function matchWeights<W extends Weight>(
 ): Matched<W> {
   const relevant = tensors.filter(({ name }) => !isSeed(name));
   const found = new Map<W, StoredTensor>();
-  if (format === 'Keras .keras') byPath(relevant, model, weightsOf, found);
+  if (format === 'ONNX') byRole(relevant, model, weightsOf, found);
+  else if (format === 'Keras .keras') byPath(relevant, model, weightsOf, found);
   else if (format === 'tfjs model.json') byName(relevant, placedIn(model, weightsOf, []), found);
   else byGroup(relevant, model, weightsOf, found);
   const used = new Set(found.values());
   return { found, others: relevant.filter((tensor) => !used.has(tensor)) };
+}
+
+/** The reader of ONNX has named each weight by its layer. */
+function byRole<W extends Weight>(
+  tensors: readonly StoredTensor[],
+  model: KerasModel,
+  weightsOf: WeightsOf<W>,
+  found: Map<W, StoredTensor>,
+): void {
+  const byRoles = new Map(tensors.map((tensor) => [tensor.role, tensor]));
+  for (const { weight, owners } of placedIn(model, weightsOf, [])) {
+    const tensor = byRoles.get(`${owners.at(-1)}/${weight.name}`);
+    if (tensor) found.set(weight, tensor);
+  }
 }
 
 /** States of random generators, which Keras stores with dropout and augmentation. */

@@ -3,7 +3,7 @@ import { ADAPTIVE_SIZE } from '../../core/options.js';
 import { featureSize } from '../../core/sizes.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
 import { type NetworkSpec, titleOf } from '../names/network.js';
-import type { Parameter, Parameters } from '../names/parameters.js';
+import { type Parameter, type Parameters, parameterOf } from '../names/parameters.js';
 import type { KerasLayer, KerasModel } from './graph.js';
 import { isLeftOut } from './layers.js';
 import { matchWeights, type Weight } from './match.js';
@@ -34,7 +34,7 @@ export function vggByConfiguration(
   const parameters = [...found].flatMap(([{ role }, tensor]): Parameter[] =>
     role === undefined
       ? []
-      : [{ role, shape: tensor.shape, tensor, ...(role.endsWith('/moving_variance') && { epsilon }) }],
+      : [{ ...parameterOf(role, tensor), ...(role.endsWith('/moving_variance') && { epsilon }) }],
   );
   return { network: network.spec, parameters: { names: 'keras', parameters, others } };
 }
@@ -161,12 +161,16 @@ function headOf(
   const hiddenUnits: number[] = [];
   const rates: number[] = [];
   for (let i = 0; i < last; ) {
-    const [hidden, after] = rest.slice(i, i + 2) as [Op, Op];
-    if (hidden.kind !== 'dense' || hidden.activation !== 'relu') return undefined;
+    const hidden = rest[i++]!;
+    // The ReLU is part of the layer, or a layer of its own.
+    const isActive = hidden.kind === 'dense' && (hidden.activation === 'relu' || rest[i]?.kind === 'relu');
+    if (!isActive) return undefined;
+    if (hidden.activation !== 'relu') i++;
     hiddenUnits.push(hidden.units);
     roles.set(hidden.layer, `fc${hiddenUnits.length}`);
+    const after = rest[i]!;
     rates.push(after.kind === 'dropout' ? after.rate : 0);
-    i += after.kind === 'dropout' ? 2 : 1;
+    if (after.kind === 'dropout') i++;
   }
   const predictions = rest[last];
   const softmax = rest.slice(last + 1).map(({ kind }) => kind);

@@ -11,6 +11,7 @@ import { isJson, readJson } from './json.js';
 import { isKerasZip, type PresentLayer, readKerasH5, readKerasZip } from './keras/read.js';
 import { METADATA_KEY } from './metadata.js';
 import { HEAD_BYTES, recognize, zipKind } from './recognize.js';
+import { isOnnx } from './recognizeProtobuf.js';
 import { jsonKind, pageKind } from './recognizeText.js';
 import { type Rename, renamed } from './rename.js';
 import { epsilonOf, isSafetensors, readSafetensors } from './safetensors.js';
@@ -30,13 +31,14 @@ export type WeightFormat =
   | 'Keras .h5 (model)'
   | 'Keras .weights.h5'
   | 'Keras .keras'
+  | 'ONNX'
   | 'tfjs model.json'
   | 'tfjs graph model.json';
 
 /** Options of all functions that read weight files. */
 export interface WeightFileOptions extends ReadOptions {
   /**
-   * The weight files of a tfjs `model.json`, or of an index of shards, that is passed as bytes or a Blob, and so has no folder. It is
+   * The weight files of a tfjs `model.json`, of an index of shards, or of an ONNX model, that is passed as bytes or a Blob, and so has no folder. It is
    * called only with paths that stay in a folder.
    */
   shards?: ShardSource;
@@ -192,9 +194,15 @@ async function parse(
   options: WeightFileOptions,
 ): Promise<Parsed> {
   const head = await headOf(file);
-  return isSafetensors(head) || !isJson(head)
-    ? parseTensors(file, head, options)
-    : parseJson(file, source, files, options);
+  if (!isSafetensors(head) && isJson(head)) return parseJson(file, source, files, options);
+  if (!(await isOnnx(file, head))) return parseTensors(file, head, options);
+  // Loaded only for such files.
+  const { readOnnx } = await import('./onnx/read.js');
+  const partOf = (path: string) => {
+    const beside = locateShards(file.name, source, [path], options.shards);
+    return partAt(file.name, path, beside.get(path), files);
+  };
+  return { format: 'ONNX', ...(await readOnnx(file, partOf)) };
 }
 
 /** Reads a file that has tensors itself. */
@@ -231,7 +239,7 @@ async function parseTensors(file: WeightFile, head: Uint8Array, options: WeightF
   throw new WeightFileError(
     file.name,
     kind === undefined
-      ? 'it is not a known weight file; supported formats are .safetensors, .pth, .h5, .keras and tfjs model.json.'
+      ? 'it is not a known weight file; supported formats are .safetensors, .pth, .h5, .keras, .onnx and tfjs model.json.'
       : `it is ${kind}.`,
   );
 }

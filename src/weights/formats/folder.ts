@@ -8,10 +8,11 @@ import { CORE_ML } from './recognizeProtobuf.js';
 /** Files that say what a folder is, in the order in which they are looked for. */
 const LEADING = [/^model\.json$/, /\.safetensors\.index\.json$/, /\.bin\.index\.json$/, /^saved_model\.pb$/];
 
-/** Weight files that can be read, then others, whose reader says what they are. */
+/** Weight files that can be read, ONNX where there is no other, then those whose reader says what they are. */
 const WEIGHTS = [
   /\.(safetensors|pth|pt|bin|ckpt|tar|h5|hdf5|keras)$/,
-  /\.(onnx|tflite|caffemodel|mlmodel|pb|npz|npy|mat|msgpack|params|pdparams|pkl|t7|weights|index|gguf)$/,
+  /\.onnx$/,
+  /\.(tflite|caffemodel|mlmodel|pb|npz|npy|mat|msgpack|params|pdparams|pkl|t7|weights|index|gguf)$/,
 ];
 
 /** What a folder is by the names in it. */

@@ -1,20 +1,11 @@
 import type { WeightFile } from './file.js';
+import { fieldAt, type WireField } from './protobuf.js';
 
 export const SAVED_MODEL =
   'TensorFlow SavedModel; save the Keras model that it was exported from with model.save("vgg.keras") (Keras 2 wrote folders that tf_keras.models.load_model reads)';
 
 export const CORE_ML =
   'Core ML model, which is made for inference; use the weights of the PyTorch or Keras model that it was converted from';
-
-/** A field of a protobuf message (https://protobuf.dev/programming-guides/encoding). */
-interface Field {
-  number: number;
-  /** 0: a number; 1 and 5: fixed widths; 2: bytes. */
-  wire: number;
-  /** Where its bytes begin, and how many they are. */
-  start: number;
-  length: number;
-}
 
 /** Fields that are looked at; GraphDef has one for each node. */
 const MAX_FIELDS = 200;
@@ -31,9 +22,6 @@ export async function protobufKind(file: WeightFile): Promise<string | undefined
   const only = (...numbers: number[]) => fields.every(({ number }) => numbers.includes(number));
   const [first] = fields;
   if (first!.number === 1 && first!.wire === 0) {
-    if (has(7, 2) && only(1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26)) {
-      return 'an ONNX model, which cannot be read; export the weights of the PyTorch or Keras model that it came from, as .safetensors, .pth or .keras';
-    }
     if (fields.some(({ number, wire }) => number >= 200 && wire === 2)) return `a ${CORE_ML}`;
     if (has(2, 2) && only(1, 2)) return `a ${SAVED_MODEL}`;
     return undefined;
@@ -51,30 +39,31 @@ export async function protobufKind(file: WeightFile): Promise<string | undefined
   return 'a TensorFlow graph; use the weights of the Keras model or the checkpoint that it was made from, saved with model.save("vgg.keras")';
 }
 
+/**
+ * Whether a file is an ONNX model: a message that begins with the version of its format or with its metadata, and has a graph.
+ */
+export async function isOnnx(file: WeightFile, head: Uint8Array): Promise<boolean> {
+  // The first byte of a field of one of the numbers below.
+  if (!KNOWN_TO_ONNX.includes(head[0]! >> 3)) return false;
+  const fields = await fieldsOf(file);
+  if (!fields?.every(({ number }) => KNOWN_TO_ONNX.includes(number))) return false;
+  const has = (number: number, wire: number) =>
+    fields.some((field) => field.number === number && field.wire === wire);
+  return has(7, 2) && has(1, 0);
+}
+
+/** The fields of `ModelProto`. */
+const KNOWN_TO_ONNX = [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26];
+
 /** The fields of the message that is a whole file, or the first of them; undefined if it is no message. */
-async function fieldsOf(file: WeightFile): Promise<Field[] | undefined> {
-  const fields: Field[] = [];
+async function fieldsOf(file: WeightFile): Promise<WireField[] | undefined> {
+  const fields: WireField[] = [];
   for (let at = 0; at < file.size && fields.length < MAX_FIELDS; ) {
-    const bytes = await file.read(at, Math.min(20, file.size - at));
-    const tag = varint(bytes, 0);
-    if (!tag) return undefined;
-    const [number, wire] = [Math.floor(tag.value / 8), tag.value % 8];
-    const value =
-      wire === 0 || wire === 2 ? varint(bytes, tag.end) : { value: wire === 1 ? 8 : 4, end: tag.end };
-    if (!value || number === 0 || ![0, 1, 2, 5].includes(wire)) return undefined;
-    const length = wire === 0 ? 0 : value.value;
-    fields.push({ number, wire, start: at + value.end, length });
-    at += value.end + length;
+    const field = fieldAt(await file.read(at, Math.min(20, file.size - at)), at);
+    if (!field) return undefined;
+    fields.push(field);
+    at = field.start + field.length;
     if (at > file.size) return undefined;
   }
   return fields.length > 0 ? fields : undefined;
-}
-
-function varint(bytes: Uint8Array, from: number): { value: number; end: number } | undefined {
-  let value = 0;
-  for (let i = from; i < bytes.length && i < from + 10; i++) {
-    value += (bytes[i]! & 0x7f) * 2 ** (7 * (i - from));
-    if (bytes[i]! < 0x80) return { value, end: i + 1 };
-  }
-  return undefined;
 }

@@ -21,6 +21,18 @@ export const BYTES_PER_ELEMENT = {
   BOOL: 1,
 } as const;
 
+/**
+ * The three axes of a kernel in either order. PyTorch stores kernels as `[out, in, height, width]` and linear weights as
+ * `[out, in]`, where the inputs of the first linear layer are a feature map with channels first; tfjs has
+ * `[height, width, in, out]` and `[in, out]`, with channels last. Viewed as `[out, channels, window]`, with a window of 9 for
+ * a 3x3 kernel, 49 for the first linear layer and 1 for the others, all of them become `[window, channels, out]`.
+ */
+export interface Axes {
+  out: number;
+  channels: number;
+  window: number;
+}
+
 /** A tensor in a file. Its numbers are read only on demand. */
 export interface StoredTensor {
   /** Its name in the file. */
@@ -30,6 +42,8 @@ export interface StoredTensor {
   readonly shape: readonly number[];
   /** Keras' layer and variable, `block1_conv1/kernel`, if the file's structure gives them and the name does not. */
   readonly role?: string;
+  /** Its shape in Keras, and the axes of a kernel in PyTorch's order, if the file's graph says so. */
+  readonly inKeras?: { readonly shape: readonly number[]; readonly axes?: Axes };
   /** Set if the numbers are quantized: each stands for `stored * scale + min`. */
   readonly affine?: { readonly scale: number; readonly min: number };
   /** Opens its bytes, in the order of the elements. */

@@ -1,16 +1,7 @@
 import { size } from '../../base/shapes.js';
+import type { Axes } from '../formats/tensor.js';
 
-/**
- * The three axes of a kernel in either order. PyTorch stores kernels as `[out, in, height, width]` and linear weights as
- * `[out, in]`, where the inputs of the first linear layer are a feature map with channels first; tfjs has
- * `[height, width, in, out]` and `[in, out]`, with channels last. Viewed as `[out, channels, window]`, with a window of 9 for
- * a 3x3 kernel, 49 for the first linear layer and 1 for the others, all of them become `[window, channels, out]`.
- */
-export interface Axes {
-  out: number;
-  channels: number;
-  window: number;
-}
+export type { Axes } from '../formats/tensor.js';
 
 /**
  * The axes of a tfjs weight with this shape.

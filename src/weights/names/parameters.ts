@@ -21,6 +21,12 @@ export interface Parameter {
   epsilon?: number;
 }
 
+/** The parameter that a tensor is, of a file whose configuration says its role. */
+export function parameterOf(role: string, tensor: StoredTensor): Parameter {
+  const { shape, axes } = tensor.inKeras ?? { shape: tensor.shape };
+  return { role, shape, tensor, ...(axes && { axes }) };
+}
+
 /** A file's tensors, matched to weights. */
 export interface Parameters {
   names: KeyNames;

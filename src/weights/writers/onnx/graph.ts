@@ -1,3 +1,4 @@
+import { uniqueNames } from '../../../base/uniqueNames.js';
 import { type Content, contentOf } from '../../formats/content.js';
 import { type Fields, float, message, number, text } from './message.js';
 
@@ -113,17 +114,6 @@ export class OnnxGraph {
       ...outputs,
     ];
   }
-}
-
-/** Returns a function that makes names unique by a number at their end. */
-export function uniqueNames(): (wanted: string) => string {
-  const taken = new Set<string>();
-  return (wanted) => {
-    let name = wanted;
-    for (let i = 2; taken.has(name); i++) name = `${wanted}_${i}`;
-    taken.add(name);
-    return name;
-  };
 }
 
 /** The layer that a value is named by. */

@@ -1,0 +1,30 @@
+import type { WeightFile } from '../file.js';
+import type { Part } from '../joined.js';
+import { METADATA_KEY } from '../metadata.js';
+import type { StoredTensor } from '../tensor.js';
+import { readModel } from './model.js';
+import { OnnxTensors } from './tensors.js';
+import { translate } from './translate.js';
+
+/** The tensors of an ONNX file, and its graph as a configuration of Keras. */
+export interface OnnxFile {
+  tensors: StoredTensor[];
+  configuration: unknown;
+  kerasVersion: string;
+  /** What this library stored about the model, unchecked. */
+  metadata?: unknown;
+}
+
+/**
+ * Reads an ONNX file: the graph becomes layers of Keras with channels last, the constants that they take their weights.
+ *
+ * @param partAt returns a file beside this one, in which big models have their tensors.
+ * @throws WeightFileError when it is damaged, or has an operator that is not read.
+ */
+export async function readOnnx(file: WeightFile, partAt: (path: string) => Part): Promise<OnnxFile> {
+  const model = await readModel(file);
+  const tensors = new OnnxTensors(file, partAt);
+  await tensors.check(model.initializers);
+  const translated = await translate(model, tensors);
+  return { ...translated, kerasVersion: '3', metadata: model.metadata.get(METADATA_KEY) };
+}

@@ -1,0 +1,289 @@
+import { size } from '../../../base/shapes.js';
+import { printable, WeightFileError } from '../error.js';
+import type { StoredTensor } from '../tensor.js';
+import { Call, type Constant, Layers, type Value } from './layers.js';
+import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.js';
+import { OPERATORS } from './operators.js';
+import { shapeOfNode } from './shapeNodes.js';
+import { dequantized, type OnnxTensors } from './tensors.js';
+
+/** A model of Keras that computes what a graph of ONNX does. */
+export interface Translated {
+  /** As Keras 3 writes it. */
+  configuration: unknown;
+  /** The weights of its layers, each with its role. */
+  tensors: StoredTensor[];
+}
+
+/** Operators whose constants are weights, which are not read before the model is built. */
+const WITH_WEIGHTS = [
+  'Conv',
+  'ConvTranspose',
+  'Gemm',
+  'MatMul',
+  'BatchNormalization',
+  'LayerNormalization',
+  'PRelu',
+];
+
+/** The most numbers of a constant that is read at once. */
+const MAX_VALUES = 4096;
+
+/**
+ * Translates a graph of ONNX, with channels first or last, into layers of Keras with channels last, which take images with channels
+ * last. Transpositions are carried along as an order of axes and only computed where nothing else will do.
+ *
+ * @throws WeightFileError when the graph has an operator or an argument that is not computed here, which the message names.
+ */
+export function translate(model: OnnxModel, tensors: OnnxTensors): Promise<Translated> {
+  return new Translation(model, tensors).run();
+}
+
+class Translation {
+  readonly #layers = new Layers();
+  readonly #values = new Map<string, Value>();
+  readonly #constants = new Map<string, Constant>();
+  readonly #shapes = new Map<string, readonly (number | null)[]>();
+  readonly #file: string;
+
+  constructor(
+    private readonly model: OnnxModel,
+    private readonly tensors: OnnxTensors,
+  ) {
+    this.#file = tensors.file.name;
+  }
+
+  async run(): Promise<Translated> {
+    const { name, initializers, inputs, outputs } = this.model;
+    for (const tensor of initializers) await this.#addConstant(tensor.name, tensor);
+    // Before version 4 of the format, initializers were inputs too.
+    const images = inputs.filter((input) => !this.#constants.has(input.name));
+    const [image, ...others] = images;
+    if (!image || others.length > 0) {
+      this.#fail(`its graph has ${images.length} inputs; export a model that takes images alone.`);
+    }
+    const input = this.#input(image);
+    for (const node of withBiases(this.model)) await this.#node(node);
+    const results = outputs.map((output) => this.#output(output.name));
+    const ref = (layer: string) => [layer, 0, 0];
+    return {
+      configuration: {
+        class_name: 'Functional',
+        config: {
+          name: name || 'model',
+          layers: this.#layers.json,
+          input_layers: [ref(input)],
+          output_layers: results.map(ref),
+        },
+      },
+      tensors: this.#layers.weights,
+    };
+  }
+
+  /** Adds the input layer. Maps come with channels first, unless the graph transposes them itself. */
+  #input({ name, type, dims }: OnnxValue): string {
+    if (type !== undefined && type !== 1 && type !== 10 && type !== 16) {
+      this.#fail(
+        `its input '${printable(name)}' has numbers of another type than float32 or float16; export it with those.`,
+      );
+    }
+    const rank = dims?.length ?? 0;
+    if (!dims || (rank !== 4 && rank !== 2)) {
+      return this.#fail(
+        `its input '${printable(name)}' has ${dims ? `${rank} axes` : 'no shape'}; images have 4, the batch, channels, height and width.`,
+      );
+    }
+    const readers = this.model.nodes.filter(({ inputs }) => inputs.includes(name));
+    const last = readers.some(({ op, attributes }) => {
+      return op === 'Transpose' && String(attributes.get('perm')) === '0,3,1,2';
+    });
+    const axes = rank === 2 ? [0, 1] : last ? [0, 1, 2, 3] : [0, 3, 1, 2];
+    const shape = axes.map((_, i) => dims[axes.indexOf(i)]!).slice(1);
+    if (shape.at(-1) === null) this.#fail(`its input '${printable(name)}' has no fixed number of channels.`);
+    const layer = this.#layers.add('InputLayer', { batch_shape: [null, ...shape] }, [], name || 'image');
+    this.#values.set(name, { layer, shape, axes });
+    return layer;
+  }
+
+  async #node(node: OnnxNode): Promise<void> {
+    const [output] = node.outputs;
+    if (output === undefined) return;
+    if (await this.#asConstant(node)) return;
+    const shape = shapeOfNode(node, this.model.opset, {
+      value: (name) => this.#values.get(name),
+      numbers: (name) => this.#shapes.get(name) ?? this.#constants.get(name)?.values,
+    });
+    if (shape) {
+      this.#shapes.set(output, shape);
+      return;
+    }
+    const call = new Call(
+      this.#file,
+      node,
+      this.model.opset,
+      this.#layers,
+      node.inputs.map((name) => this.#values.get(name)),
+      node.inputs.map((name) => this.#constants.get(name)),
+      node.inputs.map((name) => this.#shapes.get(name)),
+    );
+    const missing = node.inputs.find((name) => name && !this.#knows(name));
+    if (missing !== undefined) call.fail(`takes '${printable(missing)}', which nothing before it gives`);
+    const known = node.domain === '' && Object.hasOwn(OPERATORS, node.op);
+    if (!known) {
+      const kind = node.domain ? `${node.domain}.${node.op}` : node.op;
+      this.#fail(
+        `its operator '${printable(node.name || output)}' is ${printable(kind)}, which is not read; the operators are ${Object.keys(OPERATORS).join(', ')}.`,
+      );
+    }
+    this.#values.set(output, OPERATORS[node.op]!(call));
+  }
+
+  #knows(name: string): boolean {
+    return this.#values.has(name) || this.#constants.has(name) || this.#shapes.has(name);
+  }
+
+  /** Adds what an operator makes of constants alone; returns whether it does. */
+  async #asConstant({ op, inputs, outputs, attributes, domain }: OnnxNode): Promise<boolean> {
+    const output = outputs[0]!;
+    const value = attributes.get('value');
+    if (op === 'Constant' && domain === '') {
+      if (typeof value === 'object' && !Array.isArray(value)) {
+        await this.#addConstant(output, value);
+        return true;
+      }
+      const numbers = ['value_ints', 'value_floats', 'value_int', 'value_float'].map((name) =>
+        attributes.get(name),
+      );
+      const found = numbers.find((one) => one !== undefined);
+      if (found === undefined) return false;
+      this.#shapes.set(output, [found].flat() as number[]);
+      return true;
+    }
+    const given = inputs.map((name) => this.#constants.get(name));
+    const [first] = given;
+    if (!first || domain !== '') return false;
+    if (op === 'Identity' || op === 'Cast') {
+      this.#constants.set(output, first);
+      return true;
+    }
+    if (op === 'Transpose' && !first.perm) {
+      const perm = attributes.get('perm');
+      const rank = first.tensor.shape.length;
+      const reversed = Array.from({ length: rank }, (_, i) => rank - 1 - i);
+      this.#constants.set(output, { tensor: first.tensor, perm: Array.isArray(perm) ? perm : reversed });
+      return true;
+    }
+    if (op === 'DequantizeLinear' && !first.perm) {
+      this.#constants.set(
+        output,
+        await this.#dequantized(output, first, given[1], given[2], attributes.get('axis')),
+      );
+      return true;
+    }
+    return false;
+  }
+
+  async #dequantized(
+    name: string,
+    { tensor }: Constant,
+    scale: Constant | undefined,
+    zero: Constant | undefined,
+    given: unknown,
+  ): Promise<Constant> {
+    const scales = scale?.values;
+    const zeros = zero ? zero.values : scales?.map(() => 0);
+    const axis = typeof given === 'number' ? given : 1;
+    const at = axis < 0 ? axis + tensor.shape.length : axis;
+    const fits = scales?.length === 1 || (scales !== undefined && scales.length === tensor.shape[at]);
+    if (!scales || !zeros || !fits || zeros.length !== scales.length) {
+      this.#fail(
+        `its tensor '${printable(tensor.name)}' is quantized otherwise than by a scale and a zero for each slice of an axis; export it as float32.`,
+      );
+    }
+    const result = dequantized(tensor, { scales, zeros, axis: at });
+    return this.#constant({ ...result, name: tensor.name || name });
+  }
+
+  async #addConstant(name: string, tensor: OnnxTensor): Promise<void> {
+    this.#constants.set(name, await this.#constant(this.tensors.stored(tensor), tensor));
+  }
+
+  /** With its numbers, if they are few and something else than a layer's weights. */
+  async #constant(tensor: StoredTensor, source?: OnnxTensor): Promise<Constant> {
+    if (size(tensor.shape) > MAX_VALUES || (source && this.#isWeight(source.name))) return { tensor };
+    return { tensor, values: await this.tensors.values(tensor) };
+  }
+
+  /** Whether a tensor is nothing but a weight of layers. */
+  #isWeight(name: string): boolean {
+    this.#weights ??= weightsIn(this.model);
+    return this.#weights.has(name);
+  }
+
+  #weights: ReadonlySet<string> | undefined;
+
+  /** The layer of an output, with its axes as a model of Keras has them. */
+  #output(name: string): string {
+    const value = this.#values.get(name);
+    if (!value) return this.#fail(`its output '${printable(name)}' is computed by nothing.`);
+    const node: OnnxNode = {
+      op: 'output',
+      domain: '',
+      name,
+      inputs: [name],
+      outputs: [],
+      attributes: new Map(),
+    };
+    const call = new Call(this.#file, node, this.model.opset, this.#layers, [value], [], []);
+    if (value.position) return value.layer;
+    const whole = call.plainIfFlat();
+    // A map with channels first in ONNX has them last here, as the images do.
+    const order = whole.axes.length === 4 ? [0, 3, 1, 2] : whole.axes.map((_, i) => i);
+    const isMap = whole.axes.length === 4 && whole.axes.join() === '0,1,2,3' && this.#takesChannelsLast();
+    const { layer } = isMap ? whole : call.arranged(whole, order);
+    return layer;
+  }
+
+  /** Whether the graph takes images with channels last, and so gives maps. */
+  #takesChannelsLast(): boolean {
+    const [first] = this.#values.values();
+    return first?.axes.join() === '0,1,2,3';
+  }
+
+  #fail(reason: string): never {
+    throw new WeightFileError(this.#file, reason);
+  }
+}
+
+/** The constants that only operators with weights take. */
+function weightsIn({ nodes }: OnnxModel): Set<string> {
+  const weights = new Set<string>();
+  const others = new Set<string>();
+  for (const { op, inputs } of nodes) {
+    for (const name of inputs) (WITH_WEIGHTS.includes(op) ? weights : others).add(name);
+  }
+  return new Set([...weights].filter((name) => !others.has(name)));
+}
+
+/** The operators, with what is added to a product of matrices as its bias. */
+function withBiases({ nodes, initializers, outputs }: OnnxModel): OnnxNode[] {
+  const constants = new Map(initializers.map((tensor) => [tensor.name, tensor]));
+  const readers = new Map<string, OnnxNode[]>();
+  for (const node of nodes) {
+    for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
+  }
+  const gone = new Set<OnnxNode>();
+  const isOutput = (name: string) => outputs.some((output) => output.name === name);
+  const all = nodes.map((node): OnnxNode => {
+    const [product] = node.outputs;
+    const [add, ...others] = readers.get(product ?? '') ?? [];
+    if (node.op !== 'MatMul' || add?.op !== 'Add' || others.length > 0 || isOutput(product!)) return node;
+    const bias = add.inputs.find((name) => name !== product);
+    const dims = constants.get(bias ?? '')?.dims;
+    const out = constants.get(node.inputs[1] ?? '')?.dims.at(-1);
+    if (dims?.length !== 1 || dims[0] !== out) return node;
+    gone.add(add);
+    return { ...node, op: 'Gemm', inputs: [...node.inputs, bias!], outputs: add.outputs };
+  });
+  return all.filter((node) => !gone.has(node));
+}

@@ -1,0 +1,227 @@
+import { memory, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { vgg } from '../../src/index.js';
+import { concat } from '../../src/io/read.js';
+import { bytesOf, concatenated, contentOf } from '../../src/weights/formats/content.js';
+import {
+  encodeWeights,
+  fromWeights,
+  inspectWeights,
+  loadWeights,
+  toOnnx,
+  WeightFileError,
+} from '../../src/weights/index.js';
+import { type Fields, message, number, text } from '../../src/weights/writers/onnx/message.js';
+import { useAnyBackend } from '../support/backends.js';
+import { fixture, fixtureJson, fixturePath, noiseImages } from '../support/fixtures.js';
+import { relativeError } from './files.js';
+
+beforeAll(() => useAnyBackend('wasm'));
+
+/** What a model computes of the images of fixtures/make_onnx.py. */
+async function outputsOf(model: LayersModel): Promise<number[]> {
+  const { shape, data } = noiseImages([2, 3, 16, 16], 1);
+  const y = tidy(() => model.predict(transpose(tensor(data, shape), [0, 2, 3, 1])) as Tensor);
+  const numbers = [...(await y.data())];
+  y.dispose();
+  return numbers;
+}
+
+describe('ONNX as exporters write it', () => {
+  // By the names of the files; the title says that the VGG was recognized.
+  const BLOCKS = [
+    [1, 4],
+    [2, 6],
+  ];
+
+  test.each(['torch-script', 'torch-dynamo', 'norm', 'zoo', 'tf', 'half', 'int8'])('%s', async (name) => {
+    const expected = (await fixtureJson<Record<string, number[][]>>('onnx/expected.json'))[name]!;
+    const before = memory().numTensors;
+    const { model, network, report } = await fromWeights(fixturePath(`onnx/${name}.onnx`));
+    expect(relativeError(await outputsOf(model), expected.flat())).toBeLessThan(1e-5);
+    expect(network?.arch).toEqual(BLOCKS);
+    expect(report).toMatchObject({ format: 'ONNX', missing: [], leftOver: [], mismatched: [] });
+    expect(model.inputs[0]!.shape).toEqual([null, 16, 16, 3]);
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
+    const { problem, format } = await inspectWeights(fixturePath(`onnx/${name}.onnx`));
+    expect([problem, format]).toEqual([undefined, 'ONNX']);
+  });
+
+  test('a VGG takes the options of fromWeights, and its weights go into other models', async () => {
+    const path = fixturePath('onnx/torch-script.onnx');
+    const options = { includeTop: false, inputShape: [20, 24, 3], pooling: 'avg' } as const;
+    const { model: whole } = await fromWeights(path);
+    const [features, same] = await Promise.all(
+      [path, await encodeWeights(whole)].map((source) => fromWeights(source, options)),
+    );
+    expect(features!.model.outputs[0]!.shape).toEqual([null, 6]);
+    expect(await numbersIn(features!.model)).toEqual(await numbersIn(same!.model));
+    const own = vgg(
+      [
+        [1, 4],
+        [2, 6],
+      ],
+      { inputShape: [16, 16, 3], classes: 5, hiddenUnits: [8] },
+    );
+    const report = await loadWeights(own, path);
+    expect(report.matched).toBe('roles');
+    expect(await outputsOf(own)).toEqual(await outputsOf(whole));
+    for (const model of [whole, features!.model, same!.model, own]) model.dispose();
+  });
+
+  test('tensors in another file come from beside it or from shards, and from nowhere else', async () => {
+    const bytes = await fixture('onnx/torch-dynamo.onnx');
+    await expect(fromWeights(bytes)).rejects.toThrow(
+      "it needs the weight file 'torch-dynamo.onnx.data' beside it",
+    );
+    const data = await fixture('onnx/torch-dynamo.onnx.data');
+    const { model } = await fromWeights(bytes, { shards: () => data });
+    const { model: beside } = await fromWeights(fixturePath('onnx/torch-dynamo.onnx'));
+    expect(await outputsOf(model)).toEqual(await outputsOf(beside));
+    model.dispose();
+    beside.dispose();
+    const before = memory().numTensors;
+    await expect(fromWeights(bytes, { shards: () => data.subarray(0, 5000) })).rejects.toThrow(
+      "are not all within 'torch-dynamo.onnx.data', which has 5000; get that file again.",
+    );
+    expect(memory().numTensors).toBe(before);
+    const outside = new TextDecoder('latin1')
+      .decode(bytes)
+      .replaceAll('torch-dynamo.onnx.data', '../ch-dynamo.onnx.data');
+    await expect(
+      fromWeights(
+        Uint8Array.from(outside, (one) => one.charCodeAt(0)),
+        { shards: () => data },
+      ),
+    ).rejects.toThrow('is outside its folder');
+  });
+});
+
+describe('what toOnnx writes comes back', () => {
+  test.each(['float32', 'float16', 'int8'] as const)('%s', async (dtype) => {
+    const model = vgg(
+      [
+        [1, 4],
+        [2, 6],
+      ],
+      {
+        ...{
+          inputShape: [16, 16, 3],
+          classes: 5,
+          hiddenUnits: [8],
+          batchNorm: true,
+          initializer: 'heNormal',
+        },
+      },
+    );
+    for (const layout of ['NCHW', 'NHWC'] as const) {
+      const { model: back, network } = await fromWeights(await toOnnx(model, { dtype, layout }));
+      const [ours, theirs] = [await outputsOf(model), await outputsOf(back)];
+      if (dtype === 'float32') expect(theirs).toEqual(ours);
+      else expect(relativeError(theirs, ours)).toBeLessThan(dtype === 'int8' ? 3e-2 : 3e-3);
+      expect(network?.title).toBeDefined();
+      back.dispose();
+    }
+    model.dispose();
+  });
+});
+
+/** A graph of one input, `image` [any, 1, 4, 4], and one output, `y`. */
+async function graph(nodes: Fields, tensors: Fields = [], opset = 17): Promise<Uint8Array> {
+  const dims = [0, 1, 4, 4].flatMap((length) => message(1, length ? number(1, length) : text(2, 'any')));
+  const value = (name: string) => [
+    ...text(1, name),
+    ...message(2, message(1, [...number(1, 1), ...message(2, dims)])),
+  ];
+  return bytesOf(
+    concatenated([
+      ...number(1, 8),
+      ...message(7, [
+        ...nodes,
+        ...text(2, 'g'),
+        ...tensors,
+        ...message(11, value('image')),
+        ...message(12, value('y')),
+      ]),
+      ...message(8, number(2, opset)),
+    ]),
+  );
+}
+
+const node = (op: string, inputs: string[], more: Fields = []) =>
+  message(1, [
+    ...inputs.flatMap((name) => text(1, name)),
+    ...text(2, 'y'),
+    ...text(3, 'n'),
+    ...text(4, op),
+    ...more,
+  ]);
+const floats = (name: string, dims: number[], count: number) =>
+  message(5, [
+    ...dims.flatMap((length) => number(1, length)),
+    ...number(2, 1),
+    ...text(8, name),
+    ...message(9, [contentOf(new Uint8Array(4 * count))]),
+  ]);
+const attribute = (name: string, ...values: number[]) =>
+  message(5, [...text(1, name), ...values.flatMap((one) => number(8, one)), ...number(20, 7)]);
+
+describe('what is not read is named', () => {
+  test.each<[string, () => Promise<Uint8Array>, string]>([
+    [
+      'an operator',
+      () => graph(node('Einsum', ['image'])),
+      "its operator 'n' is Einsum, which is not read; the operators are",
+    ],
+    [
+      "an operator of another's",
+      () => graph(node('FusedConv', ['image'], text(7, 'com.microsoft'))),
+      "its operator 'n' is com.microsoft.FusedConv, which is not read",
+    ],
+    [
+      'an argument',
+      () =>
+        graph(
+          node('MaxPool', ['image'], [...attribute('kernel_shape', 3, 3), ...attribute('pads', 1, 0, 1, 0)]),
+        ),
+      "its operator 'n' (MaxPool) has pads [1,0,1,0], which is not computed here",
+    ],
+    [
+      'a kernel of other channels',
+      () => graph(node('Conv', ['image', 'w']), floats('w', [2, 3, 1, 1], 6)),
+      "its operator 'n' (Conv) has a kernel of the shape [2,3,1,1] and 1 groups for 1 channels",
+    ],
+    [
+      'a tensor that nothing gives',
+      () => graph(node('Relu', ['nothing'])),
+      "takes 'nothing', which nothing before it gives",
+    ],
+    [
+      'bytes that are not those of the shape',
+      () => graph(node('Conv', ['image', 'w']), floats('w', [2, 1, 1, 1], 3)),
+      "tensor 'w': it has 12 bytes, and its shape [2,1,1,1] needs 8",
+    ],
+    [
+      'a file that was cut off',
+      async () => (await fixture('onnx/zoo.onnx')).subarray(0, 4000),
+      'it is not a known weight file',
+    ],
+    [
+      'messages that do not fit',
+      async () => concat([Uint8Array.of(8, 8, 0x3a, 4, 0x0a, 9, 1, 1)]),
+      'its messages do not fit into one another',
+    ],
+  ])('%s', async (_, bytes, sentence) => {
+    const before = memory().numTensors;
+    const error = await fromWeights(await bytes()).catch((reason) => reason);
+    expect(error).toBeInstanceOf(WeightFileError);
+    expect(error.message).toContain(sentence);
+    expect(memory().numTensors).toBe(before);
+  });
+});
+
+async function numbersIn(model: LayersModel): Promise<number[][]> {
+  return Promise.all(model.getWeights().map(async (weight) => [...(await weight.data())]));
+}
