@@ -75,7 +75,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   const { phases, predicted } = await trainPhases(model, base, images, taken, options, { signal, say });
   if (!phases[0]?.epochs.length) throw taken.stopped();
   const last = phases.at(-1)!;
-  const failure = last.ended === 'diverged' ? diverged(last.name) : undefined;
+  const failure = last.ended === 'diverged' ? diverged(phases, classNames.length, args.out) : undefined;
   if (failure !== undefined && phases.every(({ weightsOf }) => weightsOf === 0)) {
     await taken.finish({ accuracy: null, failure });
     throw new Error(failure);
@@ -104,16 +104,13 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
     })),
     out: args.out,
   } satisfies Finetuned & Record<string, unknown>;
-  const { files, without } = await writeFinetuned(args.out, {
-    model,
-    images,
-    phases,
-    predicted,
-    args,
-    result,
-  });
   const outcome = { accuracy: found?.accuracy ?? null, leftOut: problems.length, failure };
-  if (!signal.aborted) await taken.finish(outcome);
+  const { files, without } = await taken.writing(async () => {
+    const results = { model, images, phases, predicted, args, result };
+    const written = await writeFinetuned(args.out, results);
+    if (!signal.aborted) await taken.finish(outcome);
+    return written;
+  });
   model.dispose();
   say(
     found

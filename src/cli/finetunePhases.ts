@@ -6,7 +6,7 @@ import { predictClasses, type TrainOptions, train } from 'vgg-blocks/train';
 import { augmentationOf, type FinetuneArguments } from './finetuneArguments.js';
 import type { Phase } from './finetuned.js';
 import type { RunFolder } from './runFolder.js';
-import { epochLine } from './runs.js';
+import { divergence, epochLine } from './runs.js';
 import { inFlags } from './wording.js';
 
 /** Augmented passes over the training images in a cache, in addition to the plain one. */
@@ -79,8 +79,12 @@ export async function trainPhases(
 }
 
 /** Why a run failed, and what to do. */
-export function diverged(phase: string): string {
-  return `finetune: diverged (${phase}): the loss or the weights are no longer finite numbers, so the last good ones are kept; try a smaller learning rate.`;
+export function diverged(phases: readonly Phase[], classes: number, out: string): string {
+  const last = phases.at(-1)!;
+  const kept = phases.some(({ weightsOf }) => weightsOf > 0)
+    ? 'the last good weights are kept'
+    : 'there are none to keep';
+  return `finetune: diverged (${last.name}): ${divergence(last, classes)}; ${kept}. Finetune again with --out ${out} and a smaller learning rate.`;
 }
 
 /** The layer before the first trainable one. */

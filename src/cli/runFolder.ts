@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { folderStore, lockFolder, writeFileAtomic } from 'vgg-blocks/node';
 import { type CheckpointOptions, type EpochRow, storedEpochs } from 'vgg-blocks/train';
 import { owning } from '../base/owning.js';
+import { messageOf } from '../base/realm.js';
 import { type RunArguments, resumedArguments } from './runArguments.js';
 import { type Begun, descriptionOf, type Outcome, readBegun } from './runDescription.js';
 import { hasCheckpoints, hasTrained, removeRunFiles } from './runFiles.js';
@@ -25,6 +26,8 @@ export interface RunFolder<T> {
    * that nothing takes its results for those of this one.
    */
   checkpoint(part?: string): CheckpointOptions;
+  /** Writes the results; an error says how to write them later, without training again. */
+  writing<R>(write: () => Promise<R>): Promise<R>;
   /** Notes that the results have been written. */
   finish(outcome: Outcome): Promise<void>;
   /** The error of a run that was stopped before it has trained. */
@@ -107,6 +110,13 @@ function folderOf<T extends RunArguments>(
         onProblem: (problem) => console.error(inFlags(problem)),
       };
     },
+    writing: (write) =>
+      write().catch((error: unknown) => {
+        throw new Error(
+          `${messageOf(error)} Then go on with vgg-blocks ${name} --resume ${out}, which writes the results.`,
+          { cause: error },
+        );
+      }),
     finish: describe,
     stopped() {
       const wayOn = hasBegun || !isNew ? `go on with --resume ${out}` : 'nothing has been written';
@@ -161,7 +171,9 @@ function reportComplete(
   { out, minAccuracy }: { out: string; minAccuracy?: number },
   { accuracy, leftOut = 0, failure }: Outcome,
 ): void {
-  console.log(`the run in ${out} is complete, and its results are there`);
+  console.log(
+    `the run in ${out} is complete, ${failure === undefined ? 'and its results are there' : 'but it failed'}`,
+  );
   reportLeftOut(name, leftOut);
   if (failure !== undefined) throw new Error(failure);
   checkAccuracy(what, accuracy, minAccuracy);

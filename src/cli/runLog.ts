@@ -19,7 +19,10 @@ export interface RunLog {
   close(): Promise<void>;
 }
 
-/** The log of a run in a folder. What cannot be written later, for instance because the disk is full, is reported, and the run goes on. */
+/**
+ * The log of a run in a folder. What cannot be written, for instance because the disk is full, is reported and tried again with what
+ * follows, and the run goes on.
+ */
 export function runLog(
   folder: string,
   { logSteps, tensorboard }: { logSteps?: true; tensorboard?: true } = {},
@@ -27,9 +30,11 @@ export function runLog(
   const epochs: EpochRow[] = [];
   let steps: StepLines | undefined;
   let board: TensorBoardWriter | undefined;
+  const addStep = inOrder((row: StepRow) => steps!.add(row));
+  const addEpoch = inOrder((row: EpochRow) => board!.addEpoch(row));
   const reported = new Set<string>();
-  const tried = (work?: Promise<void>) =>
-    work?.catch((error: unknown) => {
+  const tried = (work: Promise<void>) =>
+    work.catch((error: unknown) => {
       const message = messageOf(error);
       if (!reported.has(message)) console.error(message);
       reported.add(message);
@@ -43,7 +48,7 @@ export function runLog(
     },
     ...(logSteps && {
       onStep(row: StepRow) {
-        pending = pending.then(() => tried(steps?.add(row)));
+        pending = pending.then(() => tried(addStep(row)));
       },
     }),
     async onEpoch(row) {
@@ -52,13 +57,27 @@ export function runLog(
       await pending;
       await tried(writeFileAtomic(join(folder, 'history.csv'), historyCsv({ epochs })));
       await tried(writeFileAtomic(join(folder, 'curves.svg'), curves({ epochs })));
-      await tried(board?.addEpoch(numbered));
+      if (board) await tried(addEpoch(numbered));
     },
     async close() {
       await pending;
+      await tried(addStep());
+      await tried(addEpoch());
       await steps?.close();
       await board?.close();
     },
+  };
+}
+
+/** Adds items in order: one that fails is added before the next, or when there is none. */
+function inOrder<T>(add: (item: T) => Promise<void>): (item?: T) => Promise<void> {
+  const waiting: T[] = [];
+  return async (item) => {
+    if (item !== undefined) waiting.push(item);
+    while (waiting.length > 0) {
+      await add(waiting[0]!);
+      waiting.shift();
+    }
   };
 }
 
@@ -76,6 +95,9 @@ async function openSteps(path: string): Promise<StepLines> {
     async add(row) {
       if (!begun) {
         const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => stepOf(line) < row.step);
+        const missing = row.step - 1 - lines.length;
+        if (missing > 0)
+          console.error(`${path} lacks ${missing} of the steps before ${row.step}, which were not written.`);
         await writeFileAtomic(path, lines.map((line) => `${line}\n`).join(''));
         await file.close();
         file = await openLog(path, { append: true });

@@ -1,4 +1,4 @@
-import { diagnosisText, type EpochRow } from 'vgg-blocks/train';
+import { diagnosisText, type EpochRow, type History } from 'vgg-blocks/train';
 
 /** An epoch as a line of the log, and the reason if the network does not learn. */
 export function epochLine(row: EpochRow, epochs: number): string {
@@ -11,6 +11,15 @@ export function epochLine(row: EpochRow, epochs: number): string {
     ? `\nThe loss is ${isWorse ? 'above' : 'still'} that of guessing. ${diagnosisText(row.diagnosis)}`
     : '';
   return `epoch ${String(row.epoch).padStart(String(epochs).length)}/${epochs}: loss ${row.loss.toFixed(3)}${measured.join('')}, ${row.examplesPerSecond.toFixed(1)} examples/s, ${row.seconds.toFixed(1)} s${diagnosis}`;
+}
+
+/** What happened to a run that diverged, as a clause. */
+export function divergence({ epochs }: Pick<History, 'epochs'>, classes: number): string {
+  const { loss } = epochs.at(-1)!;
+  const chance = Math.log(classes);
+  return Number.isFinite(loss) && loss > 0.98 * chance
+    ? `the loss of the last epoch is ${loss.toPrecision(3)}, and that of guessing ${chance.toPrecision(3)}`
+    : 'the loss or the weights are no longer finite numbers';
 }
 
 /** Throws if the accuracy on held-out images is below the minimum. */

@@ -28,7 +28,7 @@ import { preprocessingOfArrays } from './preprocessings.js';
 import { stopOnSignal } from './process.js';
 import { type RunArguments, withRun } from './runArguments.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
-import { checkAccuracy, epochLine } from './runs.js';
+import { checkAccuracy, divergence, epochLine } from './runs.js';
 import { chooseThreads, threadsToTry } from './threads.js';
 import {
   type RecipeArguments,
@@ -169,7 +169,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   ).finally(bar.stop);
   const { ended, weightsOf } = history;
   if (history.epochs.length === 0) throw folder.stopped();
-  const failure = failureOf(history);
+  const failure = failureOf(history, trainSet.classNames.length, args.out);
   if (ended === 'diverged' && weightsOf === 0) {
     await folder.finish({ accuracy: null, failure });
     throw new Error(failure);
@@ -181,10 +181,12 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     'curves.svg': curves(history),
     'predictions.svg': await predictionSheet(shown, await predictClasses(model, shown)),
   };
-  for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(args.out, name), content);
-  await model.save(fileSystem(join(args.out, 'model')));
-  const accuracy = history.epochs.at(-1)!.testAccuracy;
-  if (ended !== 'aborted') await folder.finish({ accuracy, failure });
+  const accuracy = history.epochs[weightsOf - 1]?.testAccuracy ?? null;
+  await folder.writing(async () => {
+    for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(args.out, name), content);
+    await model.save(fileSystem(join(args.out, 'model')));
+    if (ended !== 'aborted') await folder.finish({ accuracy, failure });
+  });
   console.log(`${verdict(history, args.out)}; wrote model/, ${Object.keys(files).join(', ')} to ${args.out}`);
   model.dispose();
   if (failure !== undefined) throw new Error(failure);
@@ -192,13 +194,14 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
 }
 
 /** Why a run failed, and what to do. */
-function failureOf({ ended, weightsOf }: History): string | undefined {
+function failureOf(history: History, classes: number, out: string): string | undefined {
+  const { ended, weightsOf } = history;
   if (ended !== 'diverged') return undefined;
   const kept =
     weightsOf === 0
-      ? ', and before the first checkpoint of trained weights'
-      : `; model/ has the weights of the last good checkpoint, of epoch ${weightsOf}`;
-  return `train: diverged: the loss or the weights are no longer finite numbers${kept}. Try a smaller --lr, or --batch-norm.`;
+      ? ', and before the first checkpoint of trained weights, so there is no model'
+      : `; model/ has the weights of epoch ${weightsOf}`;
+  return `train: diverged: ${divergence(history, classes)}${kept}. Train again with --out ${out} and a smaller --lr, or --batch-norm.`;
 }
 
 function verdict({ ended, epochs }: History, out: string): string {

@@ -72,8 +72,10 @@ export interface EpochRow {
 export interface History {
   epochs: EpochRow[];
   /**
-   * Whether all epochs ran, the accuracy stopped rising (`patience`), the signal stopped the run, or the loss or a weight became
-   * infinite or NaN.
+   * Whether all epochs ran, the accuracy stopped rising (`patience`), the signal stopped the run, or it diverged: the loss or a
+   * weight became infinite or NaN, or the last epoch's losses are no better than that of guessing, ln(classes), although an
+   * earlier one was, or one of them is more than twice that. With checkpoints, a run that diverged ends with the weights of its
+   * best epoch or, if no accuracy was measured, of the last checkpoint.
    */
   ended: 'finished' | 'converged' | 'aborted' | 'diverged';
   /** The epoch, from 1, whose weights the model holds now; 0 for the weights from before the first. */

@@ -44,7 +44,7 @@ export async function train(
 
 /** Gives the model the weights that the run ends with. */
 async function chooseWeights({ settings, run, history, best, checkpoints }: Training): Promise<void> {
-  const restored = history.ended === 'diverged' ? await checkpoints?.restoreWeights() : undefined;
+  const restored = history.ended === 'diverged' ? await checkpoints?.restoreWeights(best.epoch) : undefined;
   if (restored !== undefined) history.weightsOf = restored;
   run.average?.swap();
   if (settings.keep === 'best' && best.epoch > 0) {

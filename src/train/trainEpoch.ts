@@ -33,6 +33,8 @@ export async function trainEpoch(training: Training): Promise<void> {
     const isLast = epoch.number === settings.epochs;
     if (stopping.runsOut(row.validationAccuracy) && !isLast) history.ended = 'converged';
   }
+  const isEnd = epoch.number === settings.epochs || history.ended === 'converged';
+  if (ended === 'finished' && isEnd && isBlownUp(row, training)) history.ended = 'diverged';
   epoch.next();
   if (ended === 'finished') await checkpoints?.save();
 }
@@ -57,6 +59,22 @@ async function measure(row: EpochRow, { run, settings }: Training): Promise<Hist
     if (signal?.aborted) return 'aborted';
     throw error;
   }
+}
+
+/**
+ * Whether a network is no better than guessing after an epoch, although it was, or its loss has grown far above that, as it does
+ * before all units die. The first epoch's mean, which counts the loss of the first weights, does not say so alone.
+ */
+function isBlownUp(
+  { epoch, loss, testLoss, validationLoss }: EpochRow,
+  { settings, history }: Training,
+): boolean {
+  const chance = Math.log(settings.objective.classes);
+  const others = [testLoss, validationLoss].filter((other) => other !== null);
+  if (epoch === 1 && others.length === 0) return false;
+  const losses = [loss, ...others];
+  const hadLearned = history.epochs.some((row) => row.loss < 0.9 * chance);
+  return !losses.some((one) => one < 0.98 * chance) && (hadLearned || losses.some((one) => one > 2 * chance));
 }
 
 /** Looks for the reason when the loss is that of guessing, or after the first epoch above it; once in a run. */

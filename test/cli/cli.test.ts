@@ -451,10 +451,28 @@ describe('vgg-blocks train', () => {
     const { code, error } = await run('train', ...args, '--out', out);
     expect(code).toBe(1);
     expect(error).toBe(
-      'train: diverged: the loss or the weights are no longer finite numbers, and before the first checkpoint of trained weights. Try a smaller --lr, or --batch-norm.\n',
+      `train: diverged: the loss or the weights are no longer finite numbers, and before the first checkpoint of trained weights, so there is no model. Train again with --out ${out} and a smaller --lr, or --batch-norm.\n`,
     );
     expect(readdirSync(out)).not.toContain('model');
-    expect(await run('train', '--resume', out)).toMatchObject({ code: 1, error });
+    expect(await run('train', '--resume', out)).toEqual({
+      code: 1,
+      out: `the run in ${out} is complete, but it failed\n`,
+      error,
+    });
+  });
+
+  test('results that cannot be written are written by --resume', async () => {
+    const out = join(folder, 'in-the-way');
+    const inTheWay = join(out, 'predictions.svg');
+    mkdirSync(inTheWay, { recursive: true });
+    const { code, error } = await run('train', ...SMALL, '--epochs', '1', '--out', out);
+    expect(code).toBe(1);
+    expect(error).toBe(
+      `${inTheWay} could not be written: there is a file where a folder is expected, or a folder where a file is; choose another path. Then go on with vgg-blocks train --resume ${out}, which writes the results.\n`,
+    );
+    rmSync(inTheWay, { recursive: true });
+    expect((await run('train', '--resume', out)).code).toBe(0);
+    expect(readdirSync(join(out, 'model'))).toContain('model.json');
   });
 
   test('fails below the minimum accuracy', async () => {

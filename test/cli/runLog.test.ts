@@ -1,8 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { runLog } from '../../src/cli/runLog.js';
+import { tensorBoardWriter } from '../../src/node/index.js';
 import type { EpochRow, StepRow } from '../../src/train/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-run-log-'));
@@ -36,6 +38,45 @@ test('steps of a run that goes on follow those before it, and another run begins
   writeFileSync(join(folder, 'steps.jsonl'), '{"step":4,"epo', { flag: 'a' });
   expect(await logged(3, 4)).toEqual([1, 2, 3, 4]);
   expect(await logged(1)).toEqual([1]);
+});
+
+/** Makes the next writes to files fail, as on a full disk. */
+async function fillDisk() {
+  const file = await open(join(folder, 'any'), 'w');
+  const handles = Object.getPrototypeOf(file) as { write: () => Promise<unknown> };
+  await file.close();
+  const full = Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+  return vi.spyOn(handles, 'write').mockRejectedValue(full);
+}
+
+test('what a full disk had no room for follows in order, and what a killed run did not write is missed', async () => {
+  const complain = vi.spyOn(console, 'error').mockReturnValue();
+  const log = runLog(folder, { logSteps: true, tensorboard: true });
+  await log.open([]);
+  log.onStep!(step(1));
+  await log.onEpoch(row(1));
+  const disk = await fillDisk();
+  for (const number of [2, 3]) log.onStep!(step(number));
+  await log.onEpoch(row(2));
+  disk.mockRestore();
+  log.onStep!(step(4));
+  await log.close();
+  expect(complain.mock.calls.map(([message]) => message)).toEqual([
+    expect.stringMatching(/steps\.jsonl could not be written: the disk is full; /),
+    expect.stringMatching(/tfevents\..* could not be written: the disk is full; /),
+  ]);
+  const [events] = readdirSync(folder).filter((name) => name.startsWith('events'));
+  const board = await tensorBoardWriter(join(folder, 'board'));
+  for (const epoch of [1, 2]) await board.addEpoch(row(epoch));
+  await board.close();
+  const [wanted] = readdirSync(join(folder, 'board'));
+  // Without their times.
+  expect(statSync(join(folder, events!)).size).toBe(statSync(join(folder, 'board', wanted!)).size);
+  complain.mockClear();
+  expect(await logged(7)).toEqual([1, 2, 3, 4, 7]);
+  expect(complain.mock.calls).toEqual([
+    [`${join(folder, 'steps.jsonl')} lacks 2 of the steps before 7, which were not written.`],
+  ]);
 });
 
 test('epochs of phases and of an earlier process are numbered consecutively', async () => {

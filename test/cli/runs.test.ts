@@ -1,6 +1,21 @@
 import { expect, test } from 'vitest';
-import { epochLine } from '../../src/cli/runs.js';
+import { divergence, epochLine } from '../../src/cli/runs.js';
 import type { EpochRow } from '../../src/train/index.js';
+
+/** An epoch with a loss. */
+const rowOf = (loss: number): EpochRow => ({
+  ...{ epoch: 2, examples: 8, loss, trainAccuracy: 0.1, testLoss: null, testAccuracy: null },
+  ...{ validationLoss: null, validationAccuracy: null, learningRate: 1, examplesPerSecond: 8, seconds: 1 },
+});
+
+test('a run that diverged says whether its loss is finite', () => {
+  const notFinite = 'the loss or the weights are no longer finite numbers';
+  expect(divergence({ epochs: [rowOf(1), rowOf(Number.NaN)] }, 10)).toBe(notFinite);
+  expect(divergence({ epochs: [rowOf(1)] }, 10)).toBe(notFinite);
+  expect(divergence({ epochs: [rowOf(1), rowOf(8559954.4)] }, 10)).toBe(
+    'the loss of the last epoch is 8.56e+6, and that of guessing 2.30',
+  );
+});
 
 test.each([
   [2.31, 'still'],
@@ -10,8 +25,7 @@ test.each([
     { fault: 'rate-too-high' as const, layers: [], text: 'the rate is too high', advice: 'try 0.1' },
   ];
   const row: EpochRow = {
-    ...{ epoch: 2, examples: 8, loss, trainAccuracy: 0.1, testLoss: null, testAccuracy: null },
-    ...{ validationLoss: null, validationAccuracy: null, learningRate: 1, examplesPerSecond: 8, seconds: 1 },
+    ...rowOf(loss),
     diagnosis: { loss, chance: Math.log(10), findings, advice: 'train for more epochs' },
   };
   expect(epochLine(row, 4).split('\n')).toEqual([

@@ -1,4 +1,4 @@
-import { fill, memory, mul, train as optimizers, tensor1d, zeros } from '@tensorflow/tfjs-core';
+import { dispose, fill, memory, mul, train as optimizers, tensor1d, zeros } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { crc32 } from '../../src/base/crc32.js';
@@ -377,18 +377,94 @@ describe('checkpoints', () => {
     expect(weights).toEqual(stored['epoch-00002-batch-0000000']);
   });
 
-  test('weights that are not finite are a divergence, whatever the loss', async () => {
+  test('a run whose loss grows far above that of guessing has diverged, and ends with its best epoch', async () => {
+    const build = () => vgg([[1, 4]], { inputShape: [4, 4, 1], classes: 3, hiddenUnits: [] });
     const model = build();
-    const onStep = () => {
-      const [first, ...others] = model.getWeights();
-      const infinite = fill(first!.shape, Number.POSITIVE_INFINITY);
-      model.setWeights([infinite, ...others]);
-      infinite.dispose();
+    const store = memoryStore();
+    const stored: Record<string, number[][]> = {};
+    const write: CheckpointStore['write'] = async (name, content) => {
+      stored[name] = await valuesOf(model);
+      await store.write(name, content);
     };
-    const data = { trainSet: noise(20) } as ReturnType<typeof sets>;
-    const { history } = await run({ onStep, epochs: 1, batchSize: 20 }, data, model);
+    const { trainSet, validationSet } = sets();
+    let brightness = 1;
+    const glaring: Examples = {
+      length: trainSet.length,
+      shape: trainSet.shape,
+      *batches(order) {
+        for (const { xs: dim, ys } of trainSet.batches(order)) {
+          const xs = mul(dim, brightness);
+          dim.dispose();
+          yield { xs, ys };
+        }
+      },
+    };
+    const options: TrainOptions = {
+      ...{ optimizer: 'sgd', learningRate: 0.01, checkpoint: { store: { ...store, write } } },
+      onEpoch({ epoch }) {
+        if (epoch === 2) brightness = 1e4;
+      },
+    };
+    const data = { trainSet: glaring, validationSet };
+    const { history, weights } = await run(options, data, model);
+
     expect(history.ended).toBe('diverged');
+    expect(history.weightsOf).toBeLessThan(3);
+    expect(weights).toEqual(stored[`epoch-0000${history.weightsOf + 1}-batch-0000000`]);
+    // So it does when it is asked for again.
+    brightness = 1;
+    const again = await run({ ...options, checkpoint: { store, resume: true } }, data, build());
+    expect(again).toEqual({ history, weights });
   });
+
+  test('a run that recovers has not diverged', async () => {
+    const model = vgg([[1, 4]], { inputShape: [4, 4, 1], classes: 3, hiddenUnits: [] });
+    const onEpoch = ({ epoch }: EpochRow) => {
+      const weights = model.getWeights().map((weight) => mul(weight, epoch === 1 ? 64 : 1 / 64));
+      model.setWeights(weights);
+      dispose(weights);
+    };
+    const { history } = await run({ onEpoch, optimizer: 'sgd', learningRate: 1e-9 }, sets(), model);
+    expect(history.epochs[1]!.loss).toBeGreaterThan(2 * Math.log(3));
+    expect(history).toMatchObject({ ended: 'finished', weightsOf: 3 });
+  });
+
+  test('a run that loses what it had learned has diverged', async () => {
+    const model = vgg([[1, 4]], { inputShape: [4, 4, 1], classes: 3, hiddenUnits: [] });
+    const onEpoch = ({ epoch, loss }: EpochRow) => {
+      if (epoch !== 29) return;
+      expect(loss).toBeLessThan(0.9 * Math.log(3));
+      // All units die.
+      const weights = model.getWeights().map((weight) => zeros(weight.shape));
+      model.setWeights(weights);
+      dispose(weights);
+    };
+    const options: TrainOptions = { onEpoch, epochs: 30, optimizer: 'sgd', learningRate: 0.3 };
+    const { history } = await run(options, { trainSet: noise(9) }, model);
+    expect(history).toMatchObject({ ended: 'diverged', weightsOf: 30 });
+  });
+
+  test.each([false, true])(
+    'weights that are not finite are a divergence, whatever the loss; stopped: %s',
+    async (stopped) => {
+      const model = build();
+      const store = memoryStore();
+      const controller = new AbortController();
+      const onStep = () => {
+        if (stopped) controller.abort();
+        const [first, ...others] = model.getWeights();
+        const infinite = fill(first!.shape, Number.POSITIVE_INFINITY);
+        model.setWeights([infinite, ...others]);
+        infinite.dispose();
+      };
+      const data = { trainSet: noise(20) } as ReturnType<typeof sets>;
+      const options = { onStep, epochs: 1, batchSize: stopped ? 10 : 20, signal: controller.signal };
+      const { history, weights } = await run({ ...options, checkpoint: { store } }, data, model);
+      expect(history).toMatchObject({ ended: 'diverged', weightsOf: 0 });
+      expect(await store.list()).toEqual(['epoch-00001-batch-0000000']);
+      expect(weights.flat().every(Number.isFinite)).toBe(true);
+    },
+  );
 
   test.each<[TrainOptions, string]>([
     [{ checkpoint: {} as { store: CheckpointStore } }, 'train: checkpoint.store is undefined, without lock'],

@@ -198,7 +198,8 @@ export const en = {
     finished: (accuracy: number) =>
       `Trained: ${percent(accuracy)} of the test images are classified correctly.`,
     stopped: 'Stopped. What the network has learned is kept: look inside, save it, or continue.',
-    diverged: 'The loss became infinite. Start over with a lower learning rate or with batch normalization.',
+    diverged:
+      'The loss became infinite or rose above that of guessing. Start over with a lower learning rate or with batch normalization.',
     hidden:
       'This page is in the background. Training continues, but some browsers slow it down, and phones may stop it.',
     moved: (backend: string) =>

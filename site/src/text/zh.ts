@@ -188,7 +188,7 @@ export const zh: Text = {
       seconds < 90 ? `还剩 ${Math.ceil(seconds)} 秒` : `还剩 ${Math.ceil(seconds / 60)} 分钟`,
     finished: (accuracy) => `训练完了。测试图片有 ${percent(accuracy)} 分类正确。`,
     stopped: '已停止。到现在学到的都还在：可以看里面、保存，或继续训练。',
-    diverged: '损失变成了无穷大。请用更小的学习率或批量规范化重新训练。',
+    diverged: '损失变成了无穷大，或高于随机猜测的损失。请用更小的学习率或批量规范化重新训练。',
     hidden: '页面在后台。训练还在继续，但有的浏览器会放慢它，手机上可能会停下。',
     moved: (backend) => `后端或内核已更换：“继续”会把权重带到 ${backend}。`,
     changed: '网络或图片已经改过。“重新训练”用新的；“继续”仍用原来的网络。',

@@ -113,12 +113,13 @@ export class Checkpoints {
   }
 
   /**
-   * Brings back the weights of the last checkpoint, and their average.
+   * Brings back the weights after an epoch, and their average; of the last checkpoint if there is none of that epoch.
    *
    * @returns the last complete epoch before it.
    */
-  async restoreWeights(): Promise<number> {
-    const stored = await this.#open(this.#good.at(-1)!);
+  async restoreWeights(epoch: number): Promise<number> {
+    const wanted = nameOf(epoch + 1, 0);
+    const stored = await this.#open(epoch > 0 && this.#good.includes(wanted) ? wanted : this.#good.at(-1)!);
     try {
       for (const name of ['weights', 'average']) {
         const part = this.run.parts[name];
