@@ -8,12 +8,10 @@
  * loaded from there the next time.
  */
 import '@tensorflow/tfjs-backend-wasm';
-import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setBackend, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
-import { vgg } from 'vgg-blocks';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fashionMnist, garments, type ImageSet } from 'vgg-blocks/data';
 import {
   EXPLAIN_METHODS,
@@ -24,19 +22,17 @@ import {
   gradCam,
   kernelGrid,
   saliency,
-  transferHead,
   visualize,
 } from 'vgg-blocks/features';
 import { type HeatMap, heatMapImage, overlay, type RawImage } from 'vgg-blocks/images';
-import { fileSystem, progressBar, writeImage } from 'vgg-blocks/node';
-import { train } from 'vgg-blocks/train';
+import { writeImage } from 'vgg-blocks/node';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { fromWeights } from 'vgg-blocks/weights';
 import { randomOf } from './random.js';
-import { SIZE, scene, scenesOf } from './scenes.js';
+import { sceneNetwork } from './sceneNetwork.js';
+import { SIZE, scene } from './scenes.js';
 
 const [out = 'docs/figures/gallery', idx] = process.argv.slice(2);
-const EPOCHS = 4;
 const SCALE = 3;
 /** The scenes by which the methods are measured. */
 const MEASURED = 10;
@@ -46,48 +42,12 @@ await setBackend('wasm');
 const sets = await (idx ? fashionMnist({ source: idx }) : garments());
 const names = sets.testSet.classNames;
 const folder = join('runs', idx ? `gallery-${basename(idx)}` : 'gallery');
-const saved = fileSystem(folder);
-const model = await (existsSync(folder) ? loadLayersModel(saved) : trained());
+const model = await sceneNetwork(sets, folder);
 console.log(await pointingGame(model, 200));
 await draw(model);
 await compare(model);
 await drawClasses();
 model.dispose();
-
-/** Four blocks with batch normalization, then global average pooling and one dense layer, so that a garment may be anywhere. */
-function classifier(classes: number): LayersModel {
-  const arch = [
-    [1, 16],
-    [1, 16],
-    [2, 32],
-    [2, 64],
-  ] as const;
-  const base = vgg(arch, {
-    inputShape: [SIZE, SIZE, 3],
-    batchNorm: true,
-    includeTop: false,
-    initializer: 'heUniform',
-  });
-  return transferHead(base, { classes, pooling: 'avg' });
-}
-
-async function trained(): Promise<LayersModel> {
-  const model = classifier(names.length);
-  const bar = progressBar();
-  const data = { trainSet: scenesOf(sets.trainSet, 1), testSet: scenesOf(sets.testSet, 2) };
-  await train(model, data, {
-    epochs: EPOCHS,
-    batchSize: 32,
-    optimizer: 'adam',
-    learningRate: 0.003,
-    schedule: 'cosine',
-    onProgress: bar.update,
-    onEpoch: ({ epoch, loss, testAccuracy }) =>
-      bar.log(`epoch ${epoch}: loss ${loss.toFixed(3)}, test accuracy ${testAccuracy!.toFixed(3)}`),
-  }).finally(bar.stop);
-  await model.save(saved);
-  return model;
-}
 
 /** A scene with two garments of different classes side by side, as an image and as the network's input. */
 interface Pair {

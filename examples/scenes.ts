@@ -24,19 +24,20 @@ export function scenesOf(garments: ImageSet, seed: number): ImageSet {
   return new ImageSet({ images, labels, shape: [SIZE, SIZE, 3], classNames });
 }
 
-/** The RGB bytes of a scene with the given garments, each at its position and in a random color. */
+/** The RGB bytes of a scene with the given garments, each at its position and in a random color. Default: of `SIZE`. */
 export function scene(
   garments: ImageSet,
   shown: readonly (readonly [index: number, position: Position])[],
   random: Random,
+  { width, height } = { width: SIZE, height: SIZE },
 ): Uint8Array {
   const background = Array.from({ length: 2 }, () => color(random, 0.25, 0.2 + 0.25 * random()));
   const angle = 2 * Math.PI * random();
-  const pixels = new Uint8Array(PIXELS);
-  for (let i = 0; i < PIXELS; i++) {
-    const [x, y] = [Math.floor(i / 3) % SIZE, Math.floor(i / 3 / SIZE)];
+  const pixels = new Uint8Array(width * height * 3);
+  for (let i = 0; i < pixels.length; i++) {
+    const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
     const along =
-      0.5 + ((x / SIZE - 0.5) * Math.cos(angle) + (y / SIZE - 0.5) * Math.sin(angle)) / Math.SQRT2;
+      0.5 + ((x / width - 0.5) * Math.cos(angle) + (y / height - 0.5) * Math.sin(angle)) / Math.SQRT2;
     pixels[i] = 255 * (background[0]![i % 3]! * (1 - along) + background[1]![i % 3]! * along);
   }
   for (const [index, [left, top]] of shown) {
@@ -49,7 +50,7 @@ export function scene(
       const x = Math.round(left) + (pixel % GARMENT);
       const y = Math.round(top) + Math.floor(pixel / GARMENT);
       for (let k = 0; k < 3; k++) {
-        const at = 3 * (y * SIZE + x) + k;
+        const at = 3 * (y * width + x) + k;
         pixels[at] = pixels[at]! * (1 - cover) + cover * 255 * Math.min(1, 0.15 + shade) * tint[k]!;
       }
     }

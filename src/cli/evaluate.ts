@@ -16,7 +16,7 @@ import { numberIn } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
 import { checkAccuracy } from './runs.js';
-import { type ViewArguments, viewsIn, withViews } from './views.js';
+import { checkViews, type ViewArguments, viewsIn, withViews } from './views.js';
 
 interface EvaluateArguments extends NetworkArguments, ViewArguments {
   data: string;
@@ -119,7 +119,10 @@ async function measure(
   if (isImageFolder(data)) {
     const { preprocessing } = prepared('evaluate', args, network);
     const known = { ...network, preprocessing };
-    if (views) return measureViews(model, await imagesOf(data, known, 0), { ...views, batchSize });
+    if (views) {
+      checkViews('evaluate', views, preprocessing);
+      return measureViews(model, await imagesOf(data, known, 0), { ...views, batchSize });
+    }
     const { examples, problems } = await imagesOf(data, known, memory * 1e6);
     return { evaluation: await evaluate(model, examples, { batchSize }), problems };
   }

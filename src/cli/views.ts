@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Preprocessing } from 'vgg-blocks/images';
 import type { ViewOptions } from 'vgg-blocks/train';
+import { parseIn } from './options.js';
 
 /** The options of {@link withViews}. */
 export interface ViewArguments {
@@ -35,15 +37,31 @@ export function viewsIn({ dense, crops, scales }: ViewArguments): ViewOptions | 
   return { ...(dense && { dense }), ...(crops && { crops }), ...(scales && { scales }) };
 }
 
+/** Throws, before images are read, where a scale is too small or missing. */
+export function checkViews(
+  command: string,
+  { dense, crops, scales }: ViewOptions,
+  preprocessing: Preprocessing,
+): void {
+  const { crop, resize } = preprocessing;
+  const small = scales?.find((scale) => scale < crop);
+  if (small !== undefined) {
+    throw new Error(
+      `${command}: --scales has ${small}, but the network takes images of ${crop}x${crop}; use at least ${crop}.`,
+    );
+  }
+  if (scales === undefined && 'height' in resize && (dense || crops !== 1)) {
+    throw new Error(
+      `${command}: this preprocessing stretches images to ${resize.width}x${resize.height}; add --scales, e.g. 256, which keeps their proportions.`,
+    );
+  }
+}
+
 function countOfCrops(text: string): number {
   if (!['1', '5', '10', '50'].includes(text)) throw new InvalidArgumentError('It must be 1, 5, 10 or 50.');
   return Number(text);
 }
 
 function lengths(text: string): number[] {
-  const all = text.split(',').map(Number);
-  if (!all.every((length) => Number.isSafeInteger(length) && length > 0)) {
-    throw new InvalidArgumentError('It must be lengths in pixels, such as 256,384,512.');
-  }
-  return all;
+  return text.split(',').map((length) => parseIn('side', length));
 }

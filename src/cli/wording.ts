@@ -50,6 +50,8 @@ const FUNCTIONS = [
     'cacheFeatures',
     'featureExtractor',
     'featureMapGrid',
+    'fullyConvolutional',
+    'evaluateImages',
   ],
   ...[
     'explain',

@@ -115,14 +115,28 @@ test('refuses views that are none, and of arrays', async () => {
   const crops = await run('evaluate', '--data', at('set'), '--crops', '9', ...weights);
   expect(crops.error).toContain('It must be 1, 5, 10 or 50.');
   const scales = await run('evaluate', '--data', at('set'), '--scales', '8,x', ...weights);
-  expect(scales.error).toContain('It must be lengths in pixels, such as 256,384,512.');
+  expect(scales.error).toContain('It must be a number.');
   const small = await run('evaluate', '--data', at('set'), '--scales', '7', ...weights);
-  expect(small.error).toContain('scales[0] is 7; it must be a whole number from 8 to 16384.');
+  expect(small.error).toContain(
+    'evaluate: --scales has 7, but the network takes images of 8x8; use at least 8.',
+  );
   const arrays = await run('evaluate', '--data', 'generated', '--dense', ...weights);
   expect(arrays.error).toContain(
     'evaluate: the images of generated have one size; --dense, --crops and --scales are for a folder of images, so leave them out.',
   );
-  expect([crops, scales, small, arrays].map(({ code }) => code)).toEqual([1, 1, 1, 1]);
+  const stretched = await run(
+    'evaluate',
+    '--data',
+    at('set'),
+    '--dense',
+    ...weights,
+    '--preprocessing',
+    'keras',
+  );
+  expect(stretched.error).toContain(
+    'evaluate: this preprocessing stretches images to 8x8; add --scales, e.g. 256, which keeps their proportions.',
+  );
+  expect([crops, scales, small, arrays, stretched].map(({ code }) => code)).toEqual([1, 1, 1, 1, 1]);
 });
 
 test('measures the held-out folder whatever the case of its name', async () => {
