@@ -66,8 +66,8 @@ export function fillNormal(values: Float32Array, stddev: number, seed: number, s
   const pairs = values.length % 2 === 0 ? values : new Float32Array(values.length + 1);
   fillUniform(pairs, 0.5, seed, stream);
   for (let i = 0; i < pairs.length; i += 2) {
-    // 2^-33 keeps the logarithm's argument, which is uniform from 0 to 1, above 0.
-    const radius = stddev * Math.sqrt(-2 * Math.log(pairs[i]! + 0.5 + 2 ** -33));
+    // Uniform from 0 to 1; 2^-33 keeps it above 0, and where float32 has rounded up to 1, it stays there.
+    const radius = stddev * Math.sqrt(-2 * Math.log(Math.min(pairs[i]! + 0.5 + 2 ** -33, 1)));
     const angle = 2 * Math.PI * pairs[i + 1]!;
     pairs[i] = radius * Math.cos(angle);
     pairs[i + 1] = radius * Math.sin(angle);
