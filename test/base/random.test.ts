@@ -144,9 +144,12 @@ describe('normal numbers', () => {
     expect(Math.abs(far - 2700)).toBeLessThan(5 * Math.sqrt(2700));
   });
 
-  test('come in odd numbers too', () => {
-    // One of its draws is rounded to the upper end of their range, as a few of a VGG-16's are.
+  test('are finite where a uniform draw is rounded up to the end of its range, as a few of a VGG-16 are', () => {
+    expect(filled(fillUniform, 0.5, 2197, 7, 4096)).toContain(0.5);
     expect(filled(fillNormal, 1, 2197, 7, 4096).every(Number.isFinite)).toBe(true);
+  });
+
+  test('come in odd numbers too', () => {
     expect(filled(fillNormal, 1, 0, 0, 9)).toHaveLength(9);
     expect(filled(fillNormal, 1, 0, 0, 9).every(Number.isFinite)).toBe(true);
   });
