@@ -13,7 +13,7 @@ export function shapeOf(variable: Variable): number[] {
 }
 
 /** Rows gathered at a time; see `readWeight`. */
-const ROWS = 64;
+export const ROWS = 64;
 
 /**
  * A weight's numbers, fetched from the backend only when they are written.

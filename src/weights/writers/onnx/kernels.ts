@@ -4,7 +4,7 @@ import { size } from '../../../base/shapes.js';
 import type { Content } from '../../formats/content.js';
 import { type Axes, gatherRows } from '../../layout/axes.js';
 import type { Target } from '../../names/targets.js';
-import { numbersOf } from '../variable.js';
+import { numbersOf, ROWS } from '../variable.js';
 import type { OnnxGraph } from './graph.js';
 
 type Variable = Target['variable'];
@@ -86,24 +86,27 @@ function quantized(name: string, variable: Variable, axes: Axes): { scales: Cont
 async function quantize(name: string, variable: Variable, axes: Axes) {
   const stored = (await (variable.read() as Tensor).data()) as Float32Array;
   const length = axes.channels * axes.window;
-  const [scales, numbers, row] = [
-    new Float32Array(axes.out),
-    new Int8Array(length * axes.out),
-    new Float32Array(length),
-  ];
-  for (let i = 0; i < axes.out; i++) {
-    gatherRows(stored, i, axes, row);
-    let largest = 0;
-    for (const one of row) largest = Math.max(largest, Math.abs(one));
-    if (!Number.isFinite(largest)) {
-      fail(
-        'toOnnx',
-        `${name} has numbers that are NaN or infinite, which int8 does not hold; pass dtype: 'float32'.`,
-      );
+  const scales = new Float32Array(axes.out);
+  const numbers = new Int8Array(length * axes.out);
+  for (let first = 0; first < axes.out; first += ROWS) {
+    const rows = new Float32Array(length * Math.min(ROWS, axes.out - first));
+    gatherRows(stored, first, axes, rows);
+    for (let at = 0; at < rows.length; at += length) {
+      let largest = 0;
+      for (let i = at; i < at + length; i++) largest = Math.max(largest, Math.abs(rows[i]!));
+      if (!Number.isFinite(largest)) {
+        fail(
+          'toOnnx',
+          `${name} has numbers that are NaN or infinite, which int8 does not hold; pass dtype: 'float32'.`,
+        );
+      }
+      // A row of zeros has a scale that changes nothing.
+      const scale = Math.fround(largest / 127) || 1;
+      scales[first + at / length] = scale;
+      for (let i = at, to = first * length + at; i < at + length; i++, to++) {
+        numbers[to] = Math.round(rows[i]! / scale);
+      }
     }
-    // A row of zeros, or of numbers so small that their scale would be no normal float32, is zero.
-    scales[i] = largest / 127 || 1;
-    for (let k = 0; k < length; k++) numbers[i * length + k] = Math.round(row[k]! / scales[i]!);
   }
   return { scales, numbers };
 }
