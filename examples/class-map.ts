@@ -20,6 +20,7 @@ const [out = 'docs/figures/class-map.svg'] = process.argv.slice(2);
 const [COLUMNS, ROWS] = [5, 3];
 /** A garment stands somewhere in a cell, and windows reach beyond the outermost ones by half of their size. */
 const CELL = 64;
+const GARMENT = 28;
 const MARGIN = SIZE / 2;
 const [WIDTH, HEIGHT] = [COLUMNS * CELL + 2 * MARGIN, ROWS * CELL + 2 * MARGIN];
 const SCALE = 2;
@@ -43,7 +44,7 @@ const model = await sceneNetwork(sets, 'runs/gallery');
 const random = randomOf(3);
 const shown = Array.from({ length: COLUMNS * ROWS }, (_, i) => {
   const cell = [i % COLUMNS, Math.floor(i / COLUMNS)];
-  const [left, top] = cell.map((at) => MARGIN + at * CELL + (CELL - 28) * (0.25 + 0.5 * random()));
+  const [left, top] = cell.map((at) => MARGIN + at * CELL + (CELL - GARMENT) * (0.25 + 0.5 * random()));
   return [Math.floor(random() * sets.testSet.length), [left!, top!]] as const;
 });
 const data = scene(sets.testSet, shown, random, { width: WIDTH, height: HEIGHT });
@@ -86,4 +87,13 @@ ${names.join('')}
 </svg>
 `,
 );
-console.log(`a map of ${columns}x${rows} positions, ${step} pixels apart`);
+const right = shown.filter(([index, [left, top]]) => {
+  // The position whose window is around the garment.
+  const [column, row] = [left, top].map((start) => Math.round((start + GARMENT / 2 - SIZE / 2) / step));
+  const at = (row! * columns + column!) * classes;
+  const own = [...probabilities.subarray(at, at + classes)];
+  return own.indexOf(Math.max(...own)) === sets.testSet.labels[index];
+});
+console.log(
+  `a map of ${columns}x${rows} positions, ${step} pixels apart; ${right.length} of ${shown.length} garments are recognized`,
+);
