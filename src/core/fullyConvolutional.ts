@@ -39,8 +39,8 @@ const WHERE = 'fullyConvolutional';
  * the whole image (`evaluate --dense`). Dropout stays, and so does a softmax or sigmoid at the end, for each position by itself;
  * with `logits` it is left out.
  *
- * The model is not changed. The new one has variables of its own, which share their numbers with the model's: no memory is taken
- * until one of the two is trained, training one does not change the other, and either may be disposed first. Regularizers are left
+ * The model is not changed. The new one has variables of its own, which share their numbers with the model's: they take no
+ * memory until one of the two is trained, training one does not change the other, and either may be disposed first. Regularizers are left
  * out; preprocessing and class names are kept.
  *
  * @returns a model from `[batch, height, width, channels]` to `[batch, rows, columns, outputs]`, which saves and loads like any other.
