@@ -104,6 +104,18 @@ export function varintAt(bytes: Uint8Array, from: number): { value: number; end:
   return undefined;
 }
 
+/** The numbers that are varints one after the other; undefined if the last is cut off. */
+export function varints(bytes: Uint8Array): number[] | undefined {
+  const found: number[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const next = varintAt(bytes, at);
+    if (!next) return undefined;
+    found.push(next.value);
+    at = next.end;
+  }
+  return found;
+}
+
 function negative(bytes: Uint8Array, from: number): number {
   let value = 0n;
   for (let i = 0; i < 10; i++) value |= BigInt(bytes[from + i]! & 0x7f) << BigInt(7 * i);

@@ -2,7 +2,7 @@ import type { WeightFile } from '../file.js';
 import type { Part } from '../joined.js';
 import { METADATA_KEY } from '../metadata.js';
 import type { StoredTensor } from '../tensor.js';
-import { readModel } from './model.js';
+import { readModel } from './readModel.js';
 import { OnnxTensors } from './tensors.js';
 import { translate } from './translate.js';
 

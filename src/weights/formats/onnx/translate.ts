@@ -1,11 +1,13 @@
 import { size } from '../../../base/shapes.js';
 import { printable, WeightFileError } from '../error.js';
 import type { StoredTensor } from '../tensor.js';
+import { dequantized } from './dequantized.js';
 import { Call, type Constant, Layers, type Value } from './layers.js';
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.js';
 import { OPERATORS } from './operators.js';
 import { shapeOfNode } from './shapeNodes.js';
-import { dequantized, type OnnxTensors } from './tensors.js';
+import type { OnnxTensors } from './tensors.js';
+import { weightsIn, withBiases } from './weights.js';
 
 /** A model of Keras that computes what a graph of ONNX does. */
 export interface Translated {
@@ -14,17 +16,6 @@ export interface Translated {
   /** The weights of its layers, each with its role. */
   tensors: StoredTensor[];
 }
-
-/** Operators whose constants are weights, which are not read before the model is built. */
-const WITH_WEIGHTS = [
-  'Conv',
-  'ConvTranspose',
-  'Gemm',
-  'MatMul',
-  'BatchNormalization',
-  'LayerNormalization',
-  'PRelu',
-];
 
 /** The most numbers of a constant that is read at once. */
 const MAX_VALUES = 4096;
@@ -253,37 +244,4 @@ class Translation {
   #fail(reason: string): never {
     throw new WeightFileError(this.#file, reason);
   }
-}
-
-/** The constants that only operators with weights take. */
-function weightsIn({ nodes }: OnnxModel): Set<string> {
-  const weights = new Set<string>();
-  const others = new Set<string>();
-  for (const { op, inputs } of nodes) {
-    for (const name of inputs) (WITH_WEIGHTS.includes(op) ? weights : others).add(name);
-  }
-  return new Set([...weights].filter((name) => !others.has(name)));
-}
-
-/** The operators, with what is added to a product of matrices as its bias. */
-function withBiases({ nodes, initializers, outputs }: OnnxModel): OnnxNode[] {
-  const constants = new Map(initializers.map((tensor) => [tensor.name, tensor]));
-  const readers = new Map<string, OnnxNode[]>();
-  for (const node of nodes) {
-    for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
-  }
-  const gone = new Set<OnnxNode>();
-  const isOutput = (name: string) => outputs.some((output) => output.name === name);
-  const all = nodes.map((node): OnnxNode => {
-    const [product] = node.outputs;
-    const [add, ...others] = readers.get(product ?? '') ?? [];
-    if (node.op !== 'MatMul' || add?.op !== 'Add' || others.length > 0 || isOutput(product!)) return node;
-    const bias = add.inputs.find((name) => name !== product);
-    const dims = constants.get(bias ?? '')?.dims;
-    const out = constants.get(node.inputs[1] ?? '')?.dims.at(-1);
-    if (dims?.length !== 1 || dims[0] !== out) return node;
-    gone.add(add);
-    return { ...node, op: 'Gemm', inputs: [...node.inputs, bias!], outputs: add.outputs };
-  });
-  return all.filter((node) => !gone.has(node));
 }
