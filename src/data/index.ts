@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export { DataError, type DataFault } from '../io/errors.js';
-export type { ReadOptions, ReadProgress, Source } from '../io/read.js';
+export type { ReadOptions, ReadProgress } from '../io/request.js';
+export type { Source } from '../io/source.js';
 export type { Augmentation } from './augment.js';
 export { augmentBatch, type BatchAugmentation, type PixelBatch } from './augmentBatch.js';
 export {

@@ -1,6 +1,6 @@
 import { DataError } from '../io/errors.js';
-import { isPath, nodePath } from '../io/read.js';
 import { nodeModules } from '../io/runtime.js';
+import { isPath, nodePath } from '../io/source.js';
 import { IDX_NAMES, type IdxPart } from './publishedSets.js';
 
 /** The names of the files of a folder on disk, without hidden ones; undefined where it cannot be listed. */

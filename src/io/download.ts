@@ -1,12 +1,12 @@
 import { isBytes } from '../base/realm.js';
+import { concat } from './bytes.js';
 import { type FileCache, openCache } from './cache.js';
 import { DataError, reason } from './errors.js';
-import { concat } from './read.js';
 import { nodeModules, systemCode } from './runtime.js';
 import { drop, type Received, type TransferOptions, transfer, unpacked } from './transfer.js';
 
 /** How a file is downloaded. */
-export interface DownloadOptions extends Omit<TransferOptions, 'onPiece'> {
+export interface DownloadOptions extends Omit<TransferOptions, 'onPiece' | 'isVerified' | 'maxBytes'> {
   /** The file's SHA-256 in hexadecimal, or only its leading digits. */
   sha256?: string;
   /** The file's MD5, if its SHA-256 is not known. */
@@ -108,6 +108,7 @@ async function fetchWhole(
     if (received.length !== options.bytes) {
       await transfer(url, received, {
         ...options,
+        isVerified: sum.expected !== '',
         onPiece: (offset, piece) => cache.writeAt(part, offset, piece),
       });
     }

@@ -1,7 +1,9 @@
 import { fail, shown } from '../base/check.js';
+import { concat } from './bytes.js';
 import { type Downloaded, downloadFile } from './download.js';
-import { ConnectionError, DataError } from './errors.js';
-import { bodyOf, concat, type ReadOptions, request, statusError, tooLong } from './read.js';
+import { DataError } from './errors.js';
+import { bodyOf, type ReadOptions, request, tooLong } from './request.js';
+import { refusal, withRetries } from './retry.js';
 
 /** How a hub is asked. */
 export interface HubOptions extends Pick<ReadOptions, 'fetch' | 'signal' | 'onProgress'> {
@@ -61,36 +63,34 @@ export function openHub(where: string, name: string, options: HubOptions): HubRe
     const own: Response[] = [];
     const follow = following(endpoint, options, (response) => own.push(response));
     const fetch: typeof follow = (address, init) => follow(address, { ...init, method });
-    const response = await request(url, { fetch, signal }).catch((error: unknown) => {
-      if (!(error instanceof ConnectionError)) throw error;
-      const message = `the hub could not be reached (${error.message}); try again.`;
-      throw new DataError(url, 'unreadable', message, error.cause);
-    });
+    const response = await request(url, { fetch, signal });
     commit ??= headerOf(own, 'x-repo-commit', COMMIT);
     if (response.ok || isRedirect(response)) return { response, own };
     await response.body?.cancel();
     const problem = problemOf(name, `${endpoint.origin}/${repository}`, revision, response);
     if (problem) throw problem;
     if (response.status === 404) return undefined;
-    throw statusError(url, response);
+    throw refusal(url, response);
   };
 
   return {
     name,
     async read(file) {
-      const answer = await ask(file, 'GET');
-      if (!answer) return undefined;
-      const pieces: Uint8Array[] = [];
-      let length = 0;
-      for await (const piece of bodyOf(answer.response, signal)) {
-        length += piece.length;
-        if (length > MAX_SMALL_BYTES) throw tooLong(urlOf(file), length, MAX_SMALL_BYTES);
-        pieces.push(piece);
-      }
-      return concat(pieces);
+      return withRetries(urlOf(file), options, async () => {
+        const answer = await ask(file, 'GET');
+        if (!answer) return undefined;
+        const pieces: Uint8Array[] = [];
+        let length = 0;
+        for await (const piece of bodyOf(answer.response, signal)) {
+          length += piece.length;
+          if (length > MAX_SMALL_BYTES) throw tooLong(urlOf(file), length, MAX_SMALL_BYTES);
+          pieces.push(piece);
+        }
+        return concat(pieces);
+      });
     },
     async download(file) {
-      const answer = await ask(file, 'HEAD');
+      const answer = await withRetries(urlOf(file), options, () => ask(file, 'HEAD'));
       if (!answer) return undefined;
       const sha256 = headerOf(answer.own, 'x-linked-etag', /^[0-9a-f]{64}$/);
       const bytes = headerOf(answer.own, 'x-linked-size', /^\d{1,15}$/);
@@ -210,7 +210,12 @@ function following(
       if (head && next && next.origin !== endpoint.origin) return response;
       await response.body?.cancel();
       if (!next || redirects === MAX_REDIRECTS) {
-        throw new Error(next ? `more than ${MAX_REDIRECTS} redirects` : 'a redirect to no address');
+        const why = next ? `more than ${MAX_REDIRECTS} redirects` : 'a redirect to no address';
+        throw new DataError(
+          String(first),
+          'unreadable',
+          `the hub could not be reached (${why}); try again later.`,
+        );
       }
       url = next;
     }

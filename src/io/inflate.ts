@@ -1,4 +1,4 @@
-import { concat } from './read.js';
+import { concat } from './bytes.js';
 
 /** A limit on unpacked bytes. */
 export interface InflateLimit {

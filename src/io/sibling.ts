@@ -1,6 +1,6 @@
 import { isUrl } from '../base/realm.js';
-import { isPath } from './read.js';
 import { baseUrl, nodeModules } from './runtime.js';
+import { isPath } from './source.js';
 
 /**
  * The file at a path that another file names, such as a weight file of a `model.json`. It must be in the folder of that file or

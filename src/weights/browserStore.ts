@@ -1,5 +1,5 @@
 import { io } from '@tensorflow/tfjs-core';
-import type { Source } from '../io/read.js';
+import type { Source } from '../io/source.js';
 import type { ShardSource } from './formats/companions.js';
 import { WeightFileError } from './formats/error.js';
 

@@ -2,7 +2,7 @@ import { isError } from '../base/realm.js';
 import type { Downloaded } from '../io/download.js';
 import { DataError } from '../io/errors.js';
 import { type HubOptions, type HubRepository, openHub } from '../io/hub.js';
-import type { Source } from '../io/read.js';
+import type { Source } from '../io/source.js';
 import type { ShardSource } from './formats/companions.js';
 import { WeightFileError } from './formats/error.js';
 import { OpenFiles } from './formats/file.js';

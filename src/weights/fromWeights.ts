@@ -7,7 +7,7 @@ import { UNFILLED } from '../core/initializer.js';
 import { ADAPTIVE_SIZE, resolveVgg, type VggOptions } from '../core/options.js';
 import { featureSize, minimumSize, PADDINGS, type Padding } from '../core/sizes.js';
 import { buildVgg } from '../core/vgg.js';
-import type { Source } from '../io/read.js';
+import type { Source } from '../io/source.js';
 import { fromStore } from './browserStore.js';
 import { configuredModel } from './configuration/configuredModel.js';
 import { vggByConfiguration } from './configuration/vgg.js';

@@ -4,7 +4,8 @@
  * @packageDocumentation
  */
 export { DataError } from '../io/errors.js';
-export type { ReadProgress, Source } from '../io/read.js';
+export type { ReadProgress } from '../io/request.js';
+export type { Source } from '../io/source.js';
 export { type EncodeOptions, encodeWeights, type WeightContainer } from './encodeWeights.js';
 export type { WeightFileOptions, WeightFormat } from './formats/checkpoint.js';
 export type { ShardSource } from './formats/companions.js';

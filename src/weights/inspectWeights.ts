@@ -1,6 +1,6 @@
 import { checkArguments, optionsOf, SOURCE } from '../base/arguments.js';
 import { size } from '../base/shapes.js';
-import type { Source } from '../io/read.js';
+import type { Source } from '../io/source.js';
 import { Fields } from './configuration/fields.js';
 import type { KerasLayer, KerasModel } from './configuration/graph.js';
 import { isLeftOut, stageOf } from './configuration/layers.js';

@@ -5,7 +5,7 @@ import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
 import type { VggOptions } from '../core/options.js';
 import { reason } from '../io/errors.js';
-import type { Source } from '../io/read.js';
+import type { Source } from '../io/source.js';
 import { memoryView, unfilledTensor } from '../tfjs/memory.js';
 import {
   type Checkpoint,

@@ -2,8 +2,9 @@ import { checkArguments, type Kind, optionsOf, SOURCE, withFields } from '../bas
 import { fail } from '../base/check.js';
 import { isBytes, isFloat32Array } from '../base/realm.js';
 import { size } from '../base/shapes.js';
+import { concat } from '../io/bytes.js';
 import { reason } from '../io/errors.js';
-import { concat, type Source } from '../io/read.js';
+import type { Source } from '../io/source.js';
 import { WEIGHT_FILE_OPTIONS, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { printable, WeightFileError } from './formats/error.js';
 import { safetensorsHeader } from './formats/safetensors.js';

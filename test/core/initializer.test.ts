@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { UNFILLED } from '../../src/core/initializer.js';
 import { buildVgg } from '../../src/core/vgg.js';
 import { type ConvArch, type Initializer, type VggOptions, vgg } from '../../src/index.js';
-import { concat } from '../../src/io/read.js';
+import { concat } from '../../src/io/bytes.js';
 import { backends, useAnyBackend, useBackend } from '../support/backends.js';
 import { sha256 } from '../support/bytes.js';
 import { correlation, moments } from '../support/statistics.js';

@@ -5,7 +5,7 @@ import { classify } from '../../src/imagenet/index.js';
 import { type ImageInput, preprocess } from '../../src/images/index.js';
 import { type RgbImage, toRgb } from '../../src/images/pixels.js';
 import { vgg } from '../../src/index.js';
-import { concat } from '../../src/io/read.js';
+import { concat } from '../../src/io/bytes.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 import { noise } from '../support/bytes.js';

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DataError } from '../../src/io/errors.js';
-import { type ReadProgress, readBytes } from '../../src/io/read.js';
+import { readBytes } from '../../src/io/read.js';
+import type { ReadProgress } from '../../src/io/request.js';
+import type { RetryOptions } from '../../src/io/retry.js';
 import { noise } from '../support/bytes.js';
 import { sendFile, serve, type TestServer } from './server.js';
 
@@ -66,17 +68,57 @@ describe('readBytes', () => {
       fault: 'missing',
       message: `${server.url}none: the server answered with status 404 (Not Found); check the address.`,
     });
-    await expect(readBytes(`${server.url}busy`)).rejects.toMatchObject({
+    const busy = readBytes(`${server.url}busy`, { pauseMs: 1 } as RetryOptions);
+    await expect(busy).rejects.toMatchObject({
       fault: 'unreadable',
       message: expect.stringContaining('status 503 (Service Unavailable); try again later'),
     });
   });
 
-  test('says how far a broken connection got', async () => {
-    await expect(readBytes(`${server.url}broken`)).rejects.toMatchObject({
+  test('asks again after a pause where a connection breaks or a server is busy, and reads on', async () => {
+    const waits: number[] = [];
+    const wait = async (milliseconds: number) => void waits.push(milliseconds);
+    const flaky = await serve((request, response, count) => {
+      if (count === 1) response.writeHead(503, { 'retry-after': '2' }).end();
+      else sendFile(request, response, bytes, { etag: '"a"', ...(count === 2 && { sent: 1000 }) });
+    });
+    expect(await readBytes(flaky.url, { wait } as RetryOptions)).toEqual(bytes);
+    expect(flaky.requests.map(({ headers }) => [headers.range, headers['if-range']])).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+      ['bytes=1000-', '"a"'],
+    ]);
+    expect(waits).toEqual([2000, 500]);
+    await flaky.close();
+  });
+
+  test.each<[string, (count: number) => Record<string, string>]>([
+    ['without an ETag', () => ({})],
+    [
+      'with a date alone, which two versions may share',
+      () => ({ 'last-modified': new Date(0).toUTCString() }),
+    ],
+    ['with a weak ETag', () => ({ etag: 'W/"a"' })],
+    ['with another ETag', (count) => ({ etag: `"${count}"` })],
+  ])('never joins the parts of two versions: a file %s is read from the start', async (_, headers) => {
+    const other = noise(5000, 9);
+    const changed = await serve((request, response, count) => {
+      for (const [name, value] of Object.entries(headers(count))) response.setHeader(name, value);
+      // Like a server that ignores If-Range.
+      delete request.headers['if-range'];
+      sendFile(request, response, count === 1 ? bytes : other, count === 1 ? { sent: 1000 } : {});
+    });
+    expect(await readBytes(changed.url, { pauseMs: 1 } as RetryOptions)).toEqual(other);
+    await changed.close();
+  });
+
+  test('gives up after three connections', async () => {
+    await expect(readBytes(`${server.url}broken`, { pauseMs: 1 } as RetryOptions)).rejects.toMatchObject({
       name: 'DataError',
       fault: 'unreadable',
-      message: expect.stringMatching(/the connection failed after 1000 bytes: .+; try again\.$/),
+      message: expect.stringMatching(
+        /the connection failed 3 times, the last time with: .+; try again later\.$/,
+      ),
     });
   });
 
@@ -84,9 +126,12 @@ describe('readBytes', () => {
     const fetch = async () => {
       throw new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED') });
     };
-    await expect(readBytes('https://nobody.example/x', { fetch })).rejects.toThrow(
-      'https://nobody.example/x: the connection failed after 0 bytes: fetch failed (connect ECONNREFUSED); try again.',
+    await expect(
+      readBytes('https://nobody.example/x', { fetch, pauseMs: 1 } as RetryOptions),
+    ).rejects.toThrow(
+      'https://nobody.example/x: the connection failed 3 times, the last time with: fetch failed (connect ECONNREFUSED); try again later.',
     );
+    await expect(readBytes('data:nothing')).rejects.toThrow(/^data:nothing: .*; check the address\.$/);
   });
 
   test('refuses more bytes than allowed, from every source', async () => {

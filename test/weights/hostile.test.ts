@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { unzipSync, Zip, ZipDeflate, zipSync } from 'fflate';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { concat } from '../../src/io/read.js';
+import { concat } from '../../src/io/bytes.js';
 import { type WeightFileOptions, withCheckpoint } from '../../src/weights/formats/checkpoint.js';
 import { fileOfBytes } from '../../src/weights/formats/file.js';
 import { byteLength } from '../../src/weights/formats/tensor.js';

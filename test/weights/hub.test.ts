@@ -71,6 +71,9 @@ afterEach(async () => {
   rmSync(cache, { recursive: true, force: true });
 });
 
+/** Whether the hub answers its next request with an error that passes. */
+let isBusyOnce = false;
+
 /** Answers as the hub does. */
 function answer(request: IncomingMessage, response: ServerResponse): void {
   const fail = (status: number, code?: string) =>
@@ -82,7 +85,10 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   }
   if (repository === 'o/gated' && request.headers.authorization !== 'Bearer secret')
     return void fail(403, 'GatedRepo');
-  if (repository === 'o/busy') return void fail(503);
+  if (repository === 'o/busy' || isBusyOnce) {
+    isBusyOnce = false;
+    return void fail(503);
+  }
   if (repository === 'o/page') return void response.end('<!doctype html><title>Sign in</title>');
   if (repository === 'o/endless') return void response.writeHead(302, { location: request.url! }).end();
   if (!['o/n', 'o/gated'].includes(repository!)) return void fail(401, 'RepoNotFound');
@@ -226,6 +232,14 @@ describe("fromPretrained('hf:...')", () => {
     model.dispose();
   });
 
+  test('a hub that is busy once is asked again', async () => {
+    isBusyOnce = true;
+    const { model } = await load('hf:o/n');
+    const config = 'GET /o/n/resolve/main/config.json';
+    expect(pathsOf(hub).slice(0, 2)).toEqual([config, config]);
+    model.dispose();
+  });
+
   test.each<[HubName, string, DataError['fault']]>([
     ['hf:o/none', 'hf:o/none: there is no such repository, or it is private; check the name', 'missing'],
     ['hf:o/gated', 'hf:o/gated: the repository is gated; accept its conditions at http', 'unreadable'],
@@ -252,7 +266,7 @@ describe("fromPretrained('hf:...')", () => {
       expect((await failure('hf:o/n')).message).toContain('which is not a plain name');
     }
     expect((await failure('hf:o/n', { endpoint: 'http://127.0.0.1:9' })).message).toContain(
-      'the hub could not be reached (',
+      'the connection failed 3 times, the last time with: ',
     );
   });
 

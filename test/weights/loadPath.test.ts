@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { fileSystem } from '../../src/node/index.js';
 import { encodeWeights, fromWeights, loadWeights } from '../../src/weights/index.js';
+import { sendFile, serve } from '../io/server.js';
 import { useBackend } from '../support/backends.js';
 
 const build = (seed: number, options = {}) =>
@@ -36,6 +37,28 @@ test('a model loads the weights of a path and of a file URL', async () => {
     other.dispose();
   }
   model.dispose();
+});
+
+test('a server that is busy or breaks off is asked again, for the file and for its shards', async () => {
+  const model = build(7);
+  const bytes = await encodeWeights(model);
+  await model.save(fileSystem(join(folder, 'shards'), { shardBytes: 300 }));
+  const asked = new Map<string, number>();
+  const server = await serve((request, response) => {
+    const path = request.url!;
+    const count = (asked.get(path) ?? 0) + 1;
+    asked.set(path, count);
+    if (count === 1 && request.method === 'GET' && !path.endsWith('.json')) response.writeHead(503).end();
+    else sendFile(request, response, path === '/net' ? bytes : readFileSync(join(folder, 'shards', path)));
+  });
+  for (const file of ['net', 'model.json']) {
+    const { model: again } = await fromWeights(`${server.url}${file}`, { inputShape: [8, 8, 2] });
+    expect(numbersOf(again)).toEqual(numbersOf(model));
+    again.dispose();
+  }
+  expect(asked.get('/net')).toBe(2);
+  model.dispose();
+  await server.close();
 });
 
 test('a path names itself in errors', async () => {

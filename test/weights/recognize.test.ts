@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { gzipSync, zipSync, zlibSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { concat } from '../../src/io/read.js';
+import { concat } from '../../src/io/bytes.js';
 import {
   encodeTensors,
   encodeWeights,

@@ -5,7 +5,7 @@ import { type io, memory } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { type Source, sourceName } from '../../src/io/read.js';
+import { type Source, sourceName } from '../../src/io/source.js';
 import {
   encodeWeights,
   fromWeights,

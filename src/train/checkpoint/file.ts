@@ -1,7 +1,7 @@
 import { type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { crc32 } from '../../base/crc32.js';
 import { size } from '../../base/shapes.js';
-import type { Source } from '../../io/read.js';
+import type { Source } from '../../io/source.js';
 import { WeightFileError } from '../../weights/formats/error.js';
 import { OpenFiles, type WeightFile } from '../../weights/formats/file.js';
 import { readSafetensors, safetensorsHeader } from '../../weights/formats/safetensors.js';

@@ -1,7 +1,7 @@
 import { BYTES, checkArguments, SEQUENCE, TEXT } from '../../base/arguments.js';
 import { fail, shown } from '../../base/check.js';
-import type { Source } from '../../io/read.js';
-import { concat } from '../../io/read.js';
+import { concat } from '../../io/bytes.js';
+import type { Source } from '../../io/source.js';
 
 /**
  * Where a run keeps its checkpoints: `folderStore` of `vgg-blocks/node`, {@link opfsStore} or

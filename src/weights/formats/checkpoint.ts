@@ -1,6 +1,7 @@
 import { isError } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
-import { checkSource, type ReadOptions, type Source } from '../../io/read.js';
+import type { ReadOptions } from '../../io/request.js';
+import { checkSource, type Source } from '../../io/source.js';
 import { locateShards, noFolder, type ShardSource } from './companions.js';
 import { printable, WeightFileError } from './error.js';
 import { fileSize, isLocal, OpenFiles, type WeightFile } from './file.js';

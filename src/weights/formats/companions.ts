@@ -1,6 +1,6 @@
 import { isUrl } from '../../base/realm.js';
-import type { Source } from '../../io/read.js';
 import { isInnerPath, siblingOf } from '../../io/sibling.js';
+import type { Source } from '../../io/source.js';
 import { printable, WeightFileError } from './error.js';
 
 /** Returns the weight file for a path in `model.json` or in an index of shards. */

@@ -1,16 +1,9 @@
 import { isBlob, isUrl } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
-import {
-  isPath,
-  nodePath,
-  pathError,
-  type ReadOptions,
-  readBytes,
-  type Source,
-  sizeOf,
-  sourceName,
-} from '../../io/read.js';
+import { pathError, readBytes, sizeOf } from '../../io/read.js';
+import type { ReadOptions } from '../../io/request.js';
 import { nodeModules } from '../../io/runtime.js';
+import { isPath, nodePath, type Source, sourceName } from '../../io/source.js';
 import { WeightFileError } from './error.js';
 
 /** A file that is read in parts as needed. */

@@ -1,6 +1,6 @@
 import { isUrl } from '../../base/realm.js';
-import { isPath, nodePath, type Source } from '../../io/read.js';
 import { nodeModules } from '../../io/runtime.js';
+import { isPath, nodePath, type Source } from '../../io/source.js';
 import { printable, WeightFileError } from './error.js';
 import { isLocal } from './file.js';
 import { CORE_ML } from './recognizeProtobuf.js';

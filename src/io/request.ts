@@ -1,0 +1,99 @@
+import type { Progress } from '../base/progress.js';
+import { ConnectionError, DataError, reason } from './errors.js';
+import { unlessIdle } from './idle.js';
+
+/** Progress of reading one file; `total` is undefined if its length is not known. */
+export interface ReadProgress extends Progress {
+  unit: 'bytes';
+  /** The path, the URL or the name of the file. */
+  source: string;
+}
+
+/** Options of all functions that read. */
+export interface ReadOptions {
+  /** Used for requests; default `globalThis.fetch`. */
+  fetch?: typeof globalThis.fetch;
+  /** Aborts the reading, which then rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called for every piece that arrives from a server. */
+  onProgress?: (progress: ReadProgress) => void;
+  /** Longer files are refused; default 2 GiB, more than three times the largest published VGG. */
+  maxBytes?: number;
+}
+
+/** The default of {@link ReadOptions.maxBytes}, which every engine can hold in one array. */
+export const MAX_READ_BYTES = 2 ** 31;
+
+/**
+ * A server's response.
+ *
+ * @throws ConnectionError when the server cannot be reached or does not answer; the signal's reason.
+ */
+export async function request(
+  url: string,
+  { fetch = globalThis.fetch, signal }: Pick<ReadOptions, 'fetch' | 'signal'>,
+  headers: Record<string, string> = {},
+  method: 'GET' | 'HEAD' = 'GET',
+): Promise<Response> {
+  const idle = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, idle.signal]) : idle.signal;
+  try {
+    return await unlessIdle(fetch(url, { signal: stop, headers, ...(method !== 'GET' && { method }) }));
+  } catch (error) {
+    signal?.throwIfAborted();
+    idle.abort();
+    // Of a `fetch` of ours, which follows redirects itself.
+    if (error instanceof DataError) throw error;
+    throw error instanceof ConnectionError ? error : new ConnectionError(reason(error), { cause: error });
+  }
+}
+
+/**
+ * A response's body, piece by piece. Stopping early closes the connection.
+ *
+ * @throws ConnectionError when it breaks or stalls; the signal's reason.
+ */
+export async function* bodyOf(
+  response: Response,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = response.body?.getReader();
+  if (!reader) return;
+  try {
+    for (;;) {
+      const next = await unlessIdle(reader.read()).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        throw error instanceof ConnectionError ? error : new ConnectionError(reason(error), { cause: error });
+      });
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+/** The length of a response's body; undefined if the server does not state it or compresses the body. */
+export function announcedBytes(response: Response): number | undefined {
+  const length = response.headers.get('content-length');
+  const encoding = response.headers.get('content-encoding') ?? 'identity';
+  return length !== null && /^\d+$/.test(length) && encoding === 'identity' ? Number(length) : undefined;
+}
+
+/** The error for a response whose status is not OK. */
+export function statusError(url: string, response: Response): DataError {
+  const { status } = response;
+  const answer = `the server answered with status ${status}${response.statusText && ` (${response.statusText})`}`;
+  return status === 404 || status === 410
+    ? new DataError(url, 'missing', `${answer}; check the address.`)
+    : new DataError(url, 'unreadable', `${answer}; try again later, or use another source.`);
+}
+
+/** The error for more bytes than are allowed. */
+export function tooLong(source: string, bytes: number, maxBytes: number): DataError {
+  return new DataError(
+    source,
+    'unreadable',
+    `it has at least ${bytes} bytes, more than the limit of ${maxBytes}; use another file.`,
+  );
+}
