@@ -2,7 +2,7 @@ import { memory, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-c
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
-import { concat } from '../../src/io/read.js';
+import { concat } from '../../src/io/bytes.js';
 import { bytesOf, concatenated, contentOf } from '../../src/weights/formats/content.js';
 import {
   encodeWeights,
