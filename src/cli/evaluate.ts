@@ -12,7 +12,7 @@ import { measureViews } from './evaluatedViews.js';
 import { listing, percent } from './finetuned.js';
 import { labelsOf, labelsOption } from './labels.js';
 import { type NetworkArguments, type OpenNetwork, openNetwork, prepared, withNetwork } from './network.js';
-import { numberIn } from './options.js';
+import { isGiven, numberIn } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
 import { checkAccuracy } from './runs.js';
@@ -51,7 +51,12 @@ export function evaluateCommand(): Command {
     .action(run);
 }
 
-async function run(args: EvaluateArguments): Promise<void> {
+async function run(args: EvaluateArguments, command: Command): Promise<void> {
+  if (isGiven(command, 'memory') && (viewsIn(args) || !isImageFolder(args.data))) {
+    throw new Error(
+      'evaluate: --memory is for a folder of images that are read twice, without --dense, --crops and --scales; leave it out.',
+    );
+  }
   const network = await openNetwork('evaluate', args);
   const { model, title, source } = network;
   if (network.classes === undefined) {
@@ -132,6 +137,7 @@ async function measure(
     );
   }
   const preprocessing = named ? PREPROCESSINGS[named] : network.preprocessing;
-  const examples = await arraysOf(data, { ...network, preprocessing }, names);
+  const classNames = args.labels === undefined ? network.classNames : names;
+  const examples = await arraysOf(data, { ...network, preprocessing, classNames }, names);
   return { evaluation: await evaluate(model, examples, { batchSize }), problems: [] };
 }

@@ -50,6 +50,7 @@ beforeAll(async () => {
     await draw(`set/train/${name}/${i}.png`, color);
   }
   writeFileSync(at('set/test/red/torn.png'), 'torn');
+  writeFileSync(at('ten.txt'), [...'abcdefghij'].join('\n'));
   await draw('capitals/train/red/0.png', '#d02010');
   for (const [i, name] of NAMES.entries()) await draw(`capitals/Test/${name}/${i}.png`, '#d02010');
   await draw('kaggle/train/red/0.png', '#d02010');
@@ -215,6 +216,16 @@ test.each<[string, string[], RegExp]>([
     'other classes',
     ['--data', at('set'), '--weights', at('unnamed.safetensors'), ...PLAIN],
     /has 3 classes with 'blue' among them, but the network's 4 classes have no names; rename the folders/,
+  ],
+  [
+    'labels that are not those of the arrays',
+    ['--data', 'generated', '--weights', at('gray.safetensors'), '--labels', at('ten.txt')],
+    /the network's classes are a, b, c, d, e, \.\.\., but those of generated are /,
+  ],
+  [
+    'memory for images that are in memory',
+    ['--data', 'generated', '--weights', at('gray.safetensors'), '--memory', '10'],
+    /--memory is for a folder of images that are read twice/,
   ],
   [
     'images that the arrays are not',
