@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { checkArguments, TEXT } from '../base/arguments.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { hasEnded, processBirth, processMark } from '../io/processes.js';
 import { systemCode } from '../io/runtime.js';
+import { isDeserted, type LockSocket, listenIn, removeFrom } from './lockSocket.js';
 import { because, FILE_MODULES } from './writeFile.js';
 
 /**
  * Takes a folder for this process by a file in it, `lock`. One that a killed process left is taken over, also when, after a
- * restart of the machine, another process has its id. The folder is created if it is missing.
+ * restart of the machine, another process has its id, and on Linux from another container on the same machine. The folder is created
+ * if it is missing.
  *
  * @returns a function that releases it.
  * @throws Error, one sentence, when a running process has the folder, or it cannot be written to.
@@ -18,33 +20,48 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   checkArguments('lockFolder', { folder }, { folder: TEXT });
 
   const path = join(folder, 'lock');
-  const fields = [await processMark(FILE_MODULES), Date.now(), randomBytes(4).toString('hex')];
-  const own = `${[...fields, (await processBirth(FILE_MODULES)) ?? ''].join(' ').trimEnd()}\n`;
+  const token = randomBytes(4).toString('hex');
+  let socket: LockSocket | undefined;
   try {
     await makeFolders(FILE_MODULES, folder);
+    // It listens before the lock exists, so that nobody takes this process for dead.
+    socket = await listenIn(folder, socketOf(token));
+    const fields = [await processMark(FILE_MODULES), Date.now(), token, await processBirth(FILE_MODULES)];
+    const own = `${[...fields, socket?.device].join(' ').trimEnd()}\n`;
     if (!(await create(path, own))) {
       const held = await read(path);
-      if (!(await isStale(held)) || !(await remove(path, held)) || !(await create(path, own))) {
-        throw new InUse(folder, held, path);
+      const ended = await hasEndedThat(folder, held);
+      if (!ended || !(await remove(path, held)) || !(await create(path, own))) {
+        throw new InUse(folder, held, path, ended);
       }
     }
+    return async () => {
+      if ((await readFile(path, 'utf8').catch(() => '')) === own) await rm(path, { force: true });
+      await socket?.close();
+    };
   } catch (error) {
+    await socket?.close();
     if (error instanceof InUse) throw error;
     const inTheWay = systemCode(error) === 'EISDIR' ? path : folder;
     throw new Error(`${inTheWay} could not be written: ${because(error)}`, { cause: error });
   }
-  return async () => {
-    if ((await readFile(path, 'utf8').catch(() => '')) === own) await rm(path, { force: true });
-  };
 }
 
 class InUse extends Error {
-  constructor(folder: string, held: string, path: string) {
+  constructor(folder: string, held: string, path: string, ended: boolean | undefined) {
     const pid = /^\w+-(\d+)/.exec(held)?.[1];
+    const who = pid === undefined ? 'another process' : `process ${pid}`;
     super(
-      `${folder} is in use by ${pid === undefined ? 'another process' : `process ${pid}`}; wait for it, choose another folder, or delete ${path} if it is certain that no run uses it.`,
+      ended === undefined
+        ? `${folder} is in use by ${who} of another machine or container, which cannot be seen from here; wait for it, choose another folder, or if it has ended, delete ${path}.`
+        : `${folder} is in use by ${who}; wait for it, choose another folder, or delete ${path} if it is certain that no run uses it.`,
     );
   }
+}
+
+/** The name of the socket that goes with a lock. */
+function socketOf(token: string): string {
+  return `lock-${token}`;
 }
 
 /** Creates the file, unless it exists. */
@@ -66,11 +83,23 @@ async function read(path: string): Promise<string> {
   });
 }
 
-/** Whether the process that wrote a lock has ended; one that was killed, or lost power, before its lock was on disk has. */
-async function isStale(held: string): Promise<boolean> {
-  const [mark, since, , birth] = held.trimEnd().split(' ');
-  const isBlank = held.replaceAll('\0', '') === '';
-  return isBlank || ((await hasEnded(FILE_MODULES, mark!, Number(since), birth)) ?? false);
+/**
+ * Whether the process that wrote a lock has ended; one that was killed, or lost power, before its lock was on disk has. Undefined if
+ * that cannot be seen.
+ */
+async function hasEndedThat(folder: string, held: string): Promise<boolean | undefined> {
+  if (held.replaceAll('\0', '') === '') return true;
+  const [mark, since, token, birth, device] = held.trimEnd().split(' ');
+  const ended = await hasEnded(FILE_MODULES, mark!, Number(since), birth);
+  if (ended !== undefined || device === undefined) return ended;
+  // Without a restart since then, its socket answers if it lives.
+  const isThisBoot = bootOf(birth) === bootOf(await processBirth(FILE_MODULES));
+  return isThisBoot ? isDeserted(folder, socketOf(token!), device) : undefined;
+}
+
+/** The boot of the machine in which a process began. */
+function bootOf(birth: string | undefined): string | undefined {
+  return birth?.split('/')[0];
 }
 
 /** Removes a stale lock; puts back what turns out to be that of a process which was faster. */
@@ -85,5 +114,7 @@ async function remove(path: string, held: string): Promise<boolean> {
     return false;
   }
   await rm(aside, { force: true });
+  const token = held.split(' ')[2] ?? '';
+  if (/^[\da-f]{8}$/.test(token)) await removeFrom(dirname(path), socketOf(token));
   return true;
 }

@@ -21,7 +21,7 @@ async function heldBy(pid: number, change = (lock: string) => lock): Promise<voi
   const release = await lockFolder(folder);
   const text = await readFile(path, 'utf8');
   await release();
-  const lock = text.replace(/-\d+/, `-${pid}`).replace(/\/\d+\n$/, `/${await startOf(pid)}\n`);
+  const lock = text.replace(/-\d+/, `-${pid}`).replace(/(?<=\/)\d+/, await startOf(pid));
   await writeFile(path, change(lock));
 }
 
@@ -57,8 +57,8 @@ test('the lock of a dead process is taken over, and so is an empty one', async (
 // Process ids are told apart by Linux's /proc alone.
 describe.runIf(existsSync('/proc/self/stat'))('with /proc', () => {
   test.each([
-    ['whose id another one has', /\d+\n$/, '1\n'],
-    ['of an earlier boot', /[\da-f-]+(?=\/\d+\n$)/, '00000000-0000-4000-8000-000000000000'],
+    ['whose id another one has', /(?<=\/)\d+/, '1'],
+    ['of an earlier boot', /[\da-f-]{36}/, '00000000-0000-4000-8000-000000000000'],
   ])('the lock of a process %s is taken over', async (_, field, other) => {
     for (const pid of [process.ppid, process.pid]) {
       await heldBy(pid);
@@ -87,6 +87,40 @@ describe.runIf(existsSync('/proc/self/stat'))('with /proc', () => {
   });
 });
 
+test.runIf(process.platform === 'linux')(
+  'the lock of a killed process of another container is taken over; that of a running one is refused',
+  async () => {
+    // Its socket has a name of its own, and as a path it would be too long.
+    folder = join(folder, 'deep'.repeat(30));
+    path = join(folder, 'lock');
+    const release = await lockFolder(folder);
+    const [, , , birth, device] = (await readFile(path, 'utf8')).trim().split(' ');
+    await release();
+    const listen = `process.chdir(process.argv[1]); net.createServer().listen('lock-cafe0001', () => console.log())`;
+    const other = spawn(process.execPath, ['-e', listen, folder]);
+    await once(other.stdout, 'data');
+    const lock = (boot = birth, on = device) => writeFile(path, `00000000-7 0 cafe0001 ${boot} ${on}\n`);
+    const seen = /in use by process 7; wait/;
+    const unseen = /in use by process 7 of another machine or container/;
+    await lock();
+    await expect(lockFolder(folder)).rejects.toThrow(seen);
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+    for (const [boot, on] of [
+      [birth, '1'],
+      ['0/1', device],
+    ]) {
+      await lock(boot, on);
+      await expect(lockFolder(folder)).rejects.toThrow(unseen);
+    }
+    await lock();
+    await (await lockFolder(folder))();
+    expect(await readdir(folder)).toEqual([]);
+    await lock();
+    await expect(lockFolder(folder)).rejects.toThrow(unseen);
+  },
+);
+
 test('a lock without the start of its process is judged by the id', async () => {
   await heldBy(process.ppid, (lock) => `${lock.split(' ').slice(0, 3).join(' ')}\n`);
   await expect(lockFolder(folder)).rejects.toThrow(`in use by process ${process.ppid};`);
@@ -100,7 +134,9 @@ test('a folder in place of the lock is one sentence, and stays', async () => {
 
 test('the lock of another machine is refused', async () => {
   await writeFile(path, '00000000-1 0 0\n');
-  await expect(lockFolder(folder)).rejects.toThrow('in use by process 1;');
+  await expect(lockFolder(folder)).rejects.toThrow(
+    /in use by process 1 of another machine or container, which cannot be seen from here; .* if it has ended, delete .*lock\.$/,
+  );
 });
 
 test('a folder that cannot be made is one sentence', async () => {
