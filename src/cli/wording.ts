@@ -32,6 +32,8 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/(--input-shape\b[^[]*)\[(\d+), ?(\d+), ?(\d+)\]/g, '$1$2x$3x$4'],
   [/\bpass \[height, width, (\d+)\]/g, 'pass HxWx$1'],
   [/\bpass \[height, width, channels\]/g, 'pass HxWxC'],
+  [/\bpass version: '([\d.]+)'/, 'pass --lpips-version $1'],
+  [/\bpass a calibration for\b/, 'pass --calibration with one for'],
   [/^token is\b/, 'HF_TOKEN is'],
   [/\bpass the token alone\b/, 'set it to the token alone'],
   [/\bpass a token\b/g, 'set HF_TOKEN to a token'],
@@ -62,6 +64,8 @@ const FUNCTIONS = [
     'styleTransfer',
     'npyWriter',
     'throughput',
+    'imageDistance',
+    'readLpipsCalibration',
   ],
   ...['installWasmKernels', 'installWebgpuKernels', 'webgpuBackend', 'decodePredictions'],
 ];

@@ -94,8 +94,15 @@ describe('vgg-blocks lpips', () => {
       [at('before', 'same.png'), at('after', 'same.png'), ...USING, '--map', at('map.jpg')],
       `lpips: --map is ${at('map.jpg')}; use a name that ends in .png.`,
     ],
-  ])('refuses weights of other images, and a map that is no PNG (%#)', async (args, message) => {
-    const { code, out, error } = await run('lpips', ...args);
-    expect([code, out, error.startsWith(message)]).toEqual([1, '', true]);
-  });
+    [
+      [at('before', 'same.png'), at('after', 'same.png'), ...USING, '--map-max', '1'],
+      'lpips: --map-max is the scale of --map, which is not given;',
+    ],
+  ])(
+    'refuses weights of other images, a map that is no PNG, and a scale of no map (%#)',
+    async (args, message) => {
+      const { code, out, error } = await run('lpips', ...args);
+      expect([code, out, error.startsWith(message)]).toEqual([1, '', true]);
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import {
   cast,
+  engine,
   grad,
   memory,
   mul,
@@ -17,7 +18,7 @@ import {
   zeros,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   featureExtractor,
   type GramNormalization,
@@ -244,6 +245,13 @@ describe('the range of images', () => {
     await expect(imageDistance(model, [first!] as never, { calibration })).rejects.toThrow(
       'imageDistance: images has 1 images; pass two.',
     );
+    const kernels = vi.spyOn(engine(), 'runKernel').mockImplementationOnce(() => {
+      throw new Error('out of memory');
+    });
+    await expect(imageDistance(model, [first!, second!], { calibration })).rejects.toThrow(
+      'imageDistance: images of 48x64 take more memory than the backend has; compare parts of them,',
+    );
+    kernels.mockRestore();
     expect(memory().numTensors).toBe(before);
   });
 

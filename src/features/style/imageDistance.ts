@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, LIST, MODEL, optionsOf } from '../../base/arguments.js';
 import { fail, oneOf } from '../../base/check.js';
 import { type ImageInput, type RgbImage, toRgb, type ValueMap } from '../../images/index.js';
+import { memoryFailure, watchMemory } from '../../tfjs/outOfMemory.js';
 import { total } from '../../tfjs/total.js';
 import { enlargedBilinear } from './bilinear.js';
 import { type Comparison, layerDistances } from './lpipsLayers.js';
@@ -26,7 +27,8 @@ export interface ImageDistance {
  * encoded, a file, an element of a page. Their transparency is dropped.
  *
  * @param model a VGG-16 with torchvision's weights.
- * @throws RangeError like `lpips`, and when an image cannot be read, the two differ in size, or the distance is not finite.
+ * @throws RangeError like `lpips`, and when an image cannot be read, the two differ in size, the distance is not finite, or there is
+ *   not enough memory. On wasm (4 GB), 1920x1080 pixels fit.
  * @example
  * const { distance, map } = await imageDistance(model, ['before.png', 'after.png'], { spatial: true });
  * await writeImage('difference.png', await overlay('after.png', map, { legend: true }));
@@ -55,19 +57,32 @@ export async function imageDistance(
       `the images are ${width}x${height} and ${other!.width}x${other!.height}; resize one of them, as by resizeBilinear(image, ${width}, ${height}).`,
     );
   }
-  const outputs = tidy(() => {
-    const maps = distances(tensorOf(one!), tensorOf(other!));
-    const distance: Tensor = total(maps.map((map) => mean(map, [1, 2]) as Tensor1D));
-    return spatial ? [distance, total(maps.map((map) => enlargedBilinear(map, height, width)))] : [distance];
-  });
+  const memory = watchMemory();
+  let outputs: Tensor[] = [];
   try {
-    const [mean, values] = await Promise.all(outputs.map((output) => output.data<'float32'>()));
-    const distance = mean![0]!;
+    outputs = tidy(() => {
+      const maps = distances(tensorOf(one!), tensorOf(other!));
+      const distance: Tensor = total(maps.map((map) => mean(map, [1, 2]) as Tensor1D));
+      return spatial
+        ? [distance, total(maps.map((map) => enlargedBilinear(map, height, width)))]
+        : [distance];
+    });
+    const [means, values] = await Promise.all(outputs.map((output) => output.data<'float32'>()));
+    await memory.check();
+    const distance = means![0]!;
     if (!Number.isFinite(distance)) {
       fail(where, "the features of the images are not finite; check the model's weights.");
     }
     return { distance, ...(values && { map: { values, width, height } }) };
+  } catch (error) {
+    const reason = memoryFailure(error);
+    if (reason === undefined) throw error;
+    return fail(
+      where,
+      `images of ${width}x${height} take more memory than the backend has; compare parts of them, smaller ones, or use another backend (${reason.replace(/\.$/, '')}).`,
+    );
   } finally {
+    memory.release();
     for (const output of outputs) output.dispose();
   }
 }
