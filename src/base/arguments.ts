@@ -30,10 +30,13 @@ export const FLOATS = kind('a Float32Array', (value) => tagOf(value) === '[objec
 export const BYTES = kind('a Uint8Array', (value) => /Uint8(Clamped)?Array\]$/.test(tagOf(value)));
 const SIGNAL = kind('an AbortSignal', (value) => has(value, 'aborted', 'addEventListener'));
 export const MODEL = kind(
-  'a LayersModel of TensorFlow.js',
+  'a LayersModel of TensorFlow.js that is not disposed',
   (value) =>
     has(value, 'layers', 'inputs', 'outputs', 'predict') &&
-    Array.isArray((value as { layers: unknown }).layers),
+    Array.isArray((value as { layers: unknown }).layers) &&
+    !(value as { weights?: { val?: { isDisposed?: boolean } }[] }).weights?.some(
+      ({ val }) => val?.isDisposed,
+    ),
 );
 export const TENSOR = kind(
   'a tensor that is not disposed',

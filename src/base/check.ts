@@ -73,11 +73,11 @@ function textOf(value: unknown): string {
     const { constructor: made } = value;
     const isPlain = Array.isArray(value) || made === undefined || made.name === 'Object';
     if (made?.name === 'Promise') return 'a Promise (await it first)';
-    if (!isPlain) return `an object of class ${made.name}`;
+    if (!isPlain) return made.name ? `an object of class ${made.name}` : 'an object';
   } else if (typeof value !== 'string') return String(value);
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return 'an object that refers to itself';
+    return 'an object that cannot be written as JSON';
   }
 }

@@ -30,7 +30,7 @@ export function kindOf(className: string): LayerKind | undefined {
 const NETWORK = either(MODEL, {
   allowed: 'a plan',
   holds: (value) =>
-    Array.isArray(value) && value.length > 0 && value.every((row) => row?.outputShape && row.kind),
+    Array.isArray(value) && value.length > 0 && [...value].every((row) => row?.outputShape && row.kind),
 });
 
 /**

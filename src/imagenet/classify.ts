@@ -54,39 +54,44 @@ const ROWS: Kind = {
  * @param outputs a network's output `[images, classes]`, as a tensor or as rows.
  * @throws RangeError when the numbers of labels and classes differ, an output is not finite, or `topK` is out of range.
  */
-export async function decodePredictions(
+export function decodePredictions(
   outputs: Tensor | readonly ArrayLike<number>[],
   options: DecodeOptions = {},
+): Promise<Prediction[][]> {
+  return decoded('decodePredictions', outputs, options);
+}
+
+/** As `decodePredictions`, for the function that error messages name. */
+async function decoded(
+  where: string,
+  outputs: Tensor | readonly ArrayLike<number>[],
+  options: DecodeOptions,
 ): Promise<Prediction[][]> {
   const {
     topK = 5,
     outputs: kind = 'logits',
     labels = LABELS,
-  } = optionsOf('decodePredictions', options, { topK: 1, outputs: 1, labels: 1 });
-  checkArguments('decodePredictions', { outputs, labels }, { outputs: either(TENSOR, ROWS), labels: TEXTS });
-  oneOf('decodePredictions', 'outputs', kind, ['logits', 'probabilities']);
+  } = optionsOf(where, options, { topK: 1, outputs: 1, labels: 1 });
+  checkArguments(where, { outputs, labels }, { outputs: either(TENSOR, ROWS), labels: TEXTS });
+  oneOf(where, 'outputs', kind, ['logits', 'probabilities']);
 
-  wholeNumber('decodePredictions', 'topK', topK);
-  const rows = Array.isArray(outputs) ? (outputs as ArrayLike<number>[]) : await rowsOf(outputs as Tensor);
+  wholeNumber(where, 'topK', topK);
+  const rows = Array.isArray(outputs)
+    ? (outputs as ArrayLike<number>[])
+    : await rowsOf(where, outputs as Tensor);
   return rows.map((row, i) => {
     if (row.length !== labels.length) {
       fail(
-        'decodePredictions',
+        where,
         `there are ${row.length} classes and ${labels.length} labels; pass one label for each class.`,
       );
     }
     if (row.length === 1 && kind === 'logits') {
-      fail(
-        'decodePredictions',
-        'there is one logit, and the softmax of one is always 1; apply the sigmoid to it instead.',
-      );
+      fail(where, 'there is one logit, and the softmax of one is always 1; apply the sigmoid to it instead.');
     }
     const probabilities = kind === 'logits' ? softmax(row) : Array.from(row);
     if (!probabilities.every(Number.isFinite)) {
-      fail(
-        'decodePredictions',
-        `the outputs of image ${i} are not finite; check the model's weights and the image.`,
-      );
+      fail(where, `the outputs of image ${i} are not finite; check the model's weights and the image.`);
     }
     return probabilities
       .map((probability, index) => ({ index, label: labels[index]!, probability }))
@@ -158,7 +163,7 @@ export async function classify(
   const rows = hasViews
     ? await averagedOverViews(model, images, used, views)
     : await computedInBatches(model, images, used, batchSize);
-  const predictions = await decodePredictions(rows, { outputs: 'probabilities', topK, labels });
+  const predictions = await decoded('classify', rows, { outputs: 'probabilities', topK, labels });
   return Array.isArray(given) ? predictions : predictions[0]!;
 }
 
@@ -179,7 +184,7 @@ async function computedInBatches(
     let y: Tensor | undefined;
     try {
       y = tidy(() => probabilitiesOf(model.predict(x, { batchSize }) as Tensor, kind));
-      rows.push(...(await rowsOf(y)));
+      rows.push(...(await rowsOf('classify', y)));
     } finally {
       x.dispose();
       y?.dispose();
@@ -207,10 +212,10 @@ async function averagedOverViews(
   }
 }
 
-async function rowsOf(outputs: Tensor): Promise<ArrayLike<number>[]> {
+async function rowsOf(where: string, outputs: Tensor): Promise<ArrayLike<number>[]> {
   const [count, classes] = outputs.shape;
   if (outputs.shape.length !== 2) {
-    fail('decodePredictions', `the outputs have shape [${outputs.shape}]; pass [images, classes].`);
+    fail(where, `the outputs have shape [${outputs.shape}]; pass [images, classes].`);
   }
   const values = await outputs.data();
   return Array.from({ length: count! }, (_, i) =>

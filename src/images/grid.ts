@@ -1,6 +1,9 @@
 import { checkArguments, LIST, optionsOf } from '../base/arguments.js';
-import { fail, wholeNumber } from '../base/check.js';
+import { fail, MAX_SIDE, wholeNumber } from '../base/check.js';
 import { type ImageInput, type RawImage, toRgb } from './pixels.js';
+
+/** The most pixels of a grid, 300 MB. */
+const MAX_PIXELS = 100_000_000;
 
 /** Layout of small images in rows. */
 export interface GridOptions {
@@ -48,14 +51,20 @@ export function grid(
   { columns, padding = 1, scale = Math.max(1, Math.ceil(48 / width)) }: GridOptions,
 ): RawImage {
   const across = wholeNumber(where, 'columns', columns ?? Math.ceil(Math.sqrt(tiles.length)));
-  wholeNumber(where, 'padding', padding, 0);
-  wholeNumber(where, 'scale', scale);
+  wholeNumber(where, 'padding', padding, 0, MAX_SIDE);
+  wholeNumber(where, 'scale', scale, 1, MAX_SIDE);
   const bytes = tiles[0]!.length / (width * height);
   const rows = Math.ceil(tiles.length / across);
   const size = {
     width: Math.min(across, tiles.length) * (width * scale + padding) - padding,
     height: rows * (height * scale + padding) - padding,
   };
+  if (size.width * size.height > MAX_PIXELS) {
+    fail(
+      where,
+      `the grid would be ${size.width}x${size.height}, more than ${MAX_PIXELS} pixels; use a smaller scale or padding, or fewer images.`,
+    );
+  }
   const data = new Uint8ClampedArray(size.width * size.height * bytes).fill(255);
   for (const [i, tile] of tiles.entries()) {
     const left = (i % across) * (width * scale + padding);

@@ -1,6 +1,6 @@
 import { clipByValue, mul, round, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { checkArguments, optionsOf, TENSOR } from '../base/arguments.js';
-import { fail, wholeNumber } from '../base/check.js';
+import { fail, MAX_SIDE, wholeNumber } from '../base/check.js';
 import { fittedSize } from './geometry.js';
 import { type ImageInput, type RawImage, toRgb } from './pixels.js';
 import { resizeBilinear } from './resize.js';
@@ -18,7 +18,13 @@ export async function imageToTensor(image: ImageInput, options: { size?: number 
   optionsOf('imageToTensor', options, { size: 1 });
 
   const pixels = await toRgb(image, 'imageToTensor');
-  const size = wholeNumber('imageToTensor', 'size', options.size ?? Math.max(pixels.width, pixels.height));
+  const size = wholeNumber(
+    'imageToTensor',
+    'size',
+    options.size ?? Math.max(pixels.width, pixels.height),
+    1,
+    MAX_SIDE,
+  );
   const { width, height } = fittedSize(pixels, size);
   const { data } = resizeBilinear(pixels, width, height);
   return tensor4d(

@@ -1,5 +1,5 @@
 import { optionsOf } from '../base/arguments.js';
-import { fail, keyOf, MAX_SIDE, numberThat, oneOf, wholeNumber } from '../base/check.js';
+import { fail, keyOf, MAX_SIDE, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored, colorTable } from './colorMap.js';
 import { fittedSize } from './geometry.js';
 import { checkHeatMap, enlarged, quantileOf, type ValueMap } from './heatMap.js';
@@ -60,25 +60,25 @@ export async function overlay(
 
   const full = fullOf('overlay', map, colorMap, options);
   oneOf('overlay', 'legend', legend, [true, false]);
-  if (!(opacity >= 0 && opacity <= 1)) fail('overlay', `opacity is ${opacity}; it must be from 0 to 1.`);
+  numberThat('overlay', 'opacity', opacity, (value) => value >= 0 && value <= 1, 'from 0 to 1');
   const whole = await toRgb(image, 'overlay');
-  const shown = fitted(whole, maxSide);
+  const fit = fitted(whole, maxSide);
   const { left, top, ...seen } = map.region ?? { left: 0, top: 0, width: whole.width, height: whole.height };
-  const [across, down] = [shown.width / whole.width, shown.height / whole.height];
-  const levels = enlarged(map, full, shown, {
+  const [across, down] = [fit.width / whole.width, fit.height / whole.height];
+  const levels = enlarged(map, full, fit, {
     left: left * across,
     top: top * down,
     width: seen.width * across,
     height: seen.height * down,
   });
   const table = colorTable(colorMap);
-  const pixels = new Uint8ClampedArray(shown.data.length);
-  shown.data.forEach((byte, i) => {
+  const pixels = new Uint8ClampedArray(fit.data.length);
+  fit.data.forEach((byte, i) => {
     const level = levels[Math.floor(i / 3)]!;
     const at = 3 * Math.round(255 * level) + (i % 3);
     pixels[i] = level < 0 ? UNSEEN * byte : byte + opacity * (table[at]! - byte);
   });
-  const drawn = { data: pixels, width: shown.width, height: shown.height };
+  const drawn = { data: pixels, width: fit.width, height: fit.height };
   return legend ? withLegend(drawn, table, full) : drawn;
 }
 
@@ -114,9 +114,9 @@ function fullOf(
   { clip = 1, full }: HeatOptions,
 ): number {
   keyOf(where, 'colorMap', colorMap, COLOR_TABLES);
-  if (!(clip > 0 && clip <= 1)) fail(where, `clip is ${clip}; it must be above 0 and at most 1.`);
+  numberThat(where, 'clip', clip, (value) => value > 0 && value <= 1, 'above 0 and at most 1');
   if (full === undefined) return quantileOf(values, clip);
-  if (clip !== 1) fail(where, `clip is ${clip} and full ${full}; pass one of them.`);
+  if (clip !== 1) fail(where, `clip is ${clip} and full ${shown(full)}; pass one of them.`);
   return numberThat(where, 'full', full, (value) => value > 0 && value < Number.POSITIVE_INFINITY, 'above 0');
 }
 

@@ -1,7 +1,8 @@
 import { checkArguments, PIXELS } from '../base/arguments.js';
-import { MAX_SIDE, wholeNumber } from '../base/check.js';
+import { fail, MAX_SIDE, wholeNumber } from '../base/check.js';
 import { cropped } from './crop.js';
 import type { Region } from './geometry.js';
+import { channelsOf } from './pixels.js';
 import type { RgbImage } from './rawImage.js';
 import { filterOf } from './resizeFilter.js';
 import { resizePasses } from './resizePasses.js';
@@ -14,6 +15,10 @@ export function resizeBilinear(image: RgbImage, width: number, height: number): 
   wholeNumber('resizeBilinear', 'width', width, 1, MAX_SIDE);
   wholeNumber('resizeBilinear', 'height', height, 1, MAX_SIDE);
   checkArguments('resizeBilinear', { image }, { image: PIXELS });
+  const channels = channelsOf('resizeBilinear', image);
+  if (channels !== 3) {
+    fail('resizeBilinear', `the image has ${channels} bytes per pixel; pass RGB, as toRgb returns it.`);
+  }
   return resizeRegion(image, width, height);
 }
 

@@ -1,5 +1,5 @@
 import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
-import { fail, keyOf, numberThat, oneOf } from '../base/check.js';
+import { fail, keyOf, numberThat, oneOf, shown } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { adam, LeanOptimizer, momentum, type Rule, SGD } from './leanOptimizer.js';
 
@@ -52,7 +52,7 @@ export function chooseOptimizer(where: string, options: OptimizerOptions = {}): 
       if (options[name] === undefined) continue;
       fail(
         where,
-        `${name} is ${options[name]}, but the optimizer passed has its own rule; name an optimizer, or leave ${name} out.`,
+        `${name} is ${shown(options[name])}, but the optimizer passed has its own rule; name an optimizer, or leave ${name} out.`,
       );
     }
     return { optimizer: chosen, name: chosen.getClassName(), learningRate: null, owned: false };

@@ -1,7 +1,7 @@
 import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
-import { checkSeed, fail, keyOf, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, keyOf, numberThat, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
 import { owning } from '../base/owning.js';
 import { shapeText } from '../base/shapes.js';
@@ -81,8 +81,8 @@ export async function throughput(model: LayersModel, options: ThroughputOptions 
   checkSeed('throughput', seed);
   oneOf('throughput', 'mode', mode, ['inference', 'training']);
   keyOf('throughput', 'optimizer', optimizer, OPTIMIZERS);
-  if (!(seconds >= 0 && seconds < Number.POSITIVE_INFINITY))
-    fail('throughput', `seconds is ${seconds}; it must be a finite number of at least 0.`);
+  const isDuration = (n: number) => n >= 0 && n < Number.POSITIVE_INFINITY;
+  numberThat('throughput', 'seconds', seconds, isDuration, 'a finite number of at least 0');
   const shape = inputShapeOf(model);
   if (shape.includes(null)) {
     fail('throughput', `the model takes images of ${shapeText(shape)}; build it with a fixed size.`);

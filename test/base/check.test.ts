@@ -22,11 +22,13 @@ describe('checks', () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     expect(shown(new Model())).toBe('an object of class Model');
-    expect(shown(circle)).toBe('an object that refers to itself');
+    expect(shown(circle)).toBe('an object that cannot be written as JSON');
     expect(shown([[1, 64]])).toBe('[[1,64]]');
     expect(shown(Array(100).fill(1))).toMatch(/^\[1,1,.*\.\.\.$/);
     expect(['1', null, undefined, 2].map(shown)).toEqual(['"1"', 'null', 'undefined', '2']);
-    expect(() => oneOf('f', 'mode', circle, ['a'])).toThrow('f: mode is an object that refers to itself; it');
+    expect(() => oneOf('f', 'mode', circle, ['a'])).toThrow(
+      'f: mode is an object that cannot be written as JSON; it',
+    );
   });
 
   test('refuse text that looks like a number', () => {

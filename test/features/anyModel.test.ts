@@ -410,6 +410,12 @@ describe('what a model returns', () => {
       expect(no!.values).toEqual(both!.values);
       expect(no!.values.some((value) => value > 0)).toBe(true);
     }
+    await expect(
+      classify(plain, image, { preprocessing: prepared, labels: ['no', 'yes'], topK: 0 }),
+    ).rejects.toThrow('classify: topK is 0');
+    await expect(saliency(plain, x, { classIndex: Symbol('s') as never })).rejects.toThrow(
+      'saliency: classIndex is Symbol(s); the model has 2 classes',
+    );
     await expect(saliency(plain, x, { classIndex: 2 })).rejects.toThrow(
       'the model has 2 classes, so pass 0 to 1',
     );

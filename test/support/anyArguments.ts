@@ -8,6 +8,9 @@ import { useBackend } from './backends.js';
 export const network = () => vgg([[1, 2]], { inputShape: [4, 4, 3], hiddenUnits: 3, classes: 2, dropout: 0 });
 await useBackend('cpu');
 export const model = network();
+/** A model that is disposed. */
+const ended = network();
+ended.dispose();
 /** The numbers of the model's weights. */
 export const weights = () => Promise.all(model.getWeights().map((one) => one.data()));
 export const bytes = Uint8Array.from({ length: 48 }, (_, i) => 5 * i);
@@ -67,6 +70,8 @@ export const BAD: readonly (() => unknown)[] = [
   () => () => {},
   () => Promise.resolve(model),
   () => disposed(),
+  () => ended,
+  () => new Array(2),
   () => tensor([1, 2]),
   () => RECIPES.fast,
   () => new Uint8Array(3),

@@ -1,5 +1,5 @@
 import { concat, grad, keep, max, neg, slice, sum, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
-import { fail } from '../../base/check.js';
+import { fail, shown } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import { type ImageInput, type Preprocessing, toRgb, visibleRegion } from '../../images/index.js';
@@ -45,7 +45,7 @@ export async function prepareInput(
   ) {
     fail(
       where,
-      `classIndex is ${classIndex}; the model has ${classes} classes, so pass 0 to ${classes - 1}.`,
+      `classIndex is ${shown(classIndex)}; the model has ${classes} classes, so pass 0 to ${classes - 1}.`,
     );
   }
   if (preprocessing !== undefined) {

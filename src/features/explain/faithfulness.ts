@@ -11,6 +11,9 @@ import { blurred } from './blurred.js';
 import type { ClassOptions } from './classGradient.js';
 import { type Subject, subjectOf } from './subject.js';
 
+/** More steps than that tell no more. */
+const MOST_STEPS = 10_000;
+
 /** Options of {@link faithfulness}. */
 export interface FaithfulnessOptions extends BatchOptions, Pick<ClassOptions, 'preprocessing'> {
   /** Steps in which all pixels are changed. Default 50. */
@@ -53,7 +56,7 @@ export async function faithfulness(
     preprocessing,
     ...options
   } = publishedOptionsOf(where, given, { steps: 1, preprocessing: 1, batchSize: 1, onProgress: 1 });
-  wholeNumber(where, 'steps', steps);
+  wholeNumber(where, 'steps', steps, 1, MOST_STEPS);
   const stray = map.values.find((value) => !Number.isFinite(value));
   if (stray !== undefined) {
     fail(where, `the map has the value ${stray}; pass finite numbers, which say which pixels matter more.`);

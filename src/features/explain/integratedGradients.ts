@@ -16,6 +16,9 @@ import type { BatchOptions } from './batches.js';
 import { gaussLegendre } from './gaussLegendre.js';
 import { numbersOf, type Subject } from './subject.js';
 
+/** Gauss-Legendre quadrature needs far fewer. */
+const MOST_STEPS = 10_000;
+
 /** Options of integrated gradients. */
 export interface IntegratedGradientsOptions extends BatchOptions {
   /** Points on the way at which the gradient is computed. Default 50. */
@@ -35,7 +38,7 @@ export async function integratedGradients(
   baseline: Tensor4D,
   { steps = 50, batchSize = 8, onProgress }: IntegratedGradientsOptions,
 ): Promise<Float32Array> {
-  wholeNumber(where, 'steps', steps);
+  wholeNumber(where, 'steps', steps, 1, MOST_STEPS);
   wholeNumber(where, 'batchSize', batchSize);
   const points = gaussLegendre(steps);
   const slope = grad((images) => sum(score(images)));

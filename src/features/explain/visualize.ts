@@ -18,7 +18,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TEXT } from '../../base/arguments.js';
-import { checkSeed, fail, numberThat, wholeNumber } from '../../base/check.js';
+import { checkSeed, fail, numberThat, shown, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { fillUniform, seededRandom } from '../../base/random.js';
@@ -118,7 +118,10 @@ export async function visualize(
   const extractor = extractorOf(where, model, layer);
   const channels = extractor.outputs[0]!.shape.at(-1)!;
   if (!Number.isInteger(filter) || filter < 0 || filter >= channels) {
-    fail(where, `filter is ${filter}; ${layer} has ${channels} filters, so pass 0 to ${channels - 1}.`);
+    fail(
+      where,
+      `filter is ${shown(filter)}; ${layer} has ${channels} filters, so pass 0 to ${channels - 1}.`,
+    );
   }
   const [, , colors] = inputShapeOf(model);
   const isKnown = options.preprocessing !== undefined || metadataOf(model).preprocessing !== undefined;

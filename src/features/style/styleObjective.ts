@@ -14,7 +14,7 @@ import {
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fail } from '../../base/check.js';
+import { fail, numberThat } from '../../base/check.js';
 import { withTape } from '../../tfjs/tape.js';
 import { layerWeights, weightedDifference } from './differences.js';
 import { gramMatrix } from './gramMatrix.js';
@@ -68,8 +68,7 @@ export function resolveStyle(where: string, model: LayersModel, options: StyleLo
     tv: options.tvWeight ?? 0,
   };
   for (const [name, weight] of Object.entries(weights)) {
-    if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY))
-      fail(where, `${name}Weight is ${weight}; it must be 0 or more.`);
+    numberThat(where, `${name}Weight`, weight, (n) => n >= 0 && n < Number.POSITIVE_INFINITY, '0 or more');
   }
   const contentWeights = layerWeights(
     where,

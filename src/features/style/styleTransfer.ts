@@ -1,7 +1,7 @@
 import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, withFields } from '../../base/arguments.js';
-import { checkSeed, fail, oneOf, wholeNumber } from '../../base/check.js';
+import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import {
@@ -141,9 +141,9 @@ export async function styleTransfer(
   const seed = checkSeed(where, options.seed ?? 0);
   const name = oneOf(where, 'optimizer', options.optimizer ?? 'lbfgs', ['lbfgs', 'adam']);
   const rate = options.learningRate ?? LEARNING_RATES[name];
-  if (!(rate > 0 && rate < Number.POSITIVE_INFINITY)) {
-    fail(where, `learningRate is ${rate}; it must be above 0, e.g. ${LEARNING_RATES[name]} for ${name}.`);
-  }
+  const isPositive = (n: number) => n > 0 && n < Number.POSITIVE_INFINITY;
+  const allowed = `above 0, e.g. ${LEARNING_RATES[name]} for ${name}`;
+  numberThat(where, 'learningRate', rate, isPositive, allowed);
   const loss = resolveStyle(where, model, options);
   const { signal, init = 'content' } = options;
   const held: { dispose(): void }[] = [];
