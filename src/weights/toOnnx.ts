@@ -13,7 +13,7 @@ import { written } from './writers/onnx/layers.js';
 import { message, number, text } from './writers/onnx/message.js';
 
 /** The orders of axes that {@link toOnnx} writes. */
-export const ONNX_LAYOUTS = ['NCHW', 'NHWC'] as const;
+const ONNX_LAYOUTS = ['NCHW', 'NHWC'] as const;
 
 /** Options of {@link toOnnx}. */
 export interface OnnxOptions {

@@ -94,7 +94,7 @@ export function fieldAt(bytes: Uint8Array, at: number): WireField | undefined {
 }
 
 /** A number, of up to 64 bits and with its sign, at an offset; undefined if the bytes end within it. */
-export function varintAt(bytes: Uint8Array, from: number): { value: number; end: number } | undefined {
+function varintAt(bytes: Uint8Array, from: number): { value: number; end: number } | undefined {
   let value = 0;
   for (let i = from; i < bytes.length && i < from + 10; i++) {
     value += (bytes[i]! & 0x7f) * 2 ** (7 * (i - from));
