@@ -14,6 +14,7 @@ import { fail, oneOf, wholeNumber } from '../base/check.js';
 import { softmax } from '../base/numbers.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { type ImageInput, type PreparedImage, type Preprocessing, toRgb } from '../images/index.js';
+import { isPrepared } from '../images/prepare.js';
 import { preprocessed } from '../images/preprocess.js';
 import { depthOf } from '../images/preprocessing.js';
 import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
@@ -159,9 +160,9 @@ export async function classify(
   wholeNumber('classify', 'batchSize', batchSize);
   const used = preprocessingFor('classify', model, preprocessing);
   const images = (Array.isArray(given) ? given : [given]) as readonly (ImageInput | PreparedImage)[];
-  const hasViews = Object.values(views).some((value) => value !== undefined);
-  const rows = hasViews
-    ? await averagedOverViews(model, images, used, views)
+  const { dense, crops, scales } = views;
+  const rows = [dense, crops, scales].some((view) => view !== undefined)
+    ? await averagedOverViews(model, images, used, { ...views, batchSize })
     : await computedInBatches(model, images, used, batchSize);
   const predictions = await decoded('classify', rows, { outputs: 'probabilities', topK, labels });
   return Array.isArray(given) ? predictions : predictions[0]!;
@@ -197,13 +198,19 @@ async function averagedOverViews(
   model: LayersModel,
   images: readonly (ImageInput | PreparedImage)[],
   preprocessing: Preprocessing,
-  views: ViewOptions,
+  { batchSize, ...views }: ViewOptions & { batchSize: number },
 ): Promise<ArrayLike<number>[]> {
-  const viewer = viewerOf('classify', model, preprocessing, views);
+  const viewer = viewerOf('classify', model, preprocessing, views, batchSize);
   try {
     const rows: ArrayLike<number>[] = [];
     for (const image of images) {
-      const pixels = await toRgb(image as ImageInput, 'classify');
+      if (isPrepared(image)) {
+        fail(
+          'classify',
+          'a prepared image is the center alone, of which dense, crops and scales cannot see more; pass the image itself.',
+        );
+      }
+      const pixels = await toRgb(image, 'classify');
       rows.push(await viewer.probabilitiesOf(pixels, 'classify'));
     }
     return rows;

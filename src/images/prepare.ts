@@ -57,7 +57,7 @@ export async function prepareInto(
   }
 }
 
-function isPrepared(image: ImageInput | PreparedImage): image is PreparedImage {
+export function isPrepared(image: ImageInput | PreparedImage): image is PreparedImage {
   return typeof image === 'object' && image !== null && 'values' in image && 'preprocessing' in image;
 }
 

@@ -108,6 +108,15 @@ test('averages over views as the VGG paper did', async () => {
     loss -= Math.log(predictions.find(({ index }) => index === label)!.probability) / 3;
   }
   expect(result.loss).toBeCloseTo(loss, 4);
+  const one = await run('classify', at('views/red/0.png'), '--json', ...views, ...weights);
+  const expected = await classify(model, await readImage(at('views/red/0.png')), {
+    preprocessing: preprocessingAt(PLAIN_PREPROCESSING, 8),
+    labels: NAMES,
+    ...{ dense: true, crops: 10, scales: [8, 34] },
+  });
+  expect(JSON.parse(one.out).predictions).toEqual(
+    expected.map((one) => ({ ...one, probability: expect.closeTo(one.probability, 5) })),
+  );
   model.dispose();
 });
 

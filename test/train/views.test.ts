@@ -3,8 +3,10 @@ import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ImageFileSet, imageFiles } from '../../src/data/index.js';
 import { classify, type Prediction } from '../../src/imagenet/index.js';
+import { prepareImage } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { evaluate, evaluateImages, type ViewOptions } from '../../src/train/index.js';
+import { PUBLISHED } from '../../src/weights/index.js';
 import reference from '../fixtures/views.json' with { type: 'json' };
 import { useAnyBackend } from '../support/backends.js';
 import { IMAGES, PREPROCESSING, referenceNetwork } from '../support/views.js';
@@ -69,6 +71,19 @@ describe.each(Object.entries(VIEWS))('%s', (name, views) => {
       model.dispose();
     },
   );
+});
+
+test('classify averages over the views of each of several images, but not of prepared ones', async () => {
+  const model = referenceNetwork();
+  const all = await classify(model, IMAGES, { preprocessing, labels, topK: 5, dense: true, batchSize: 4 });
+  expect(all.map(inOrder)).toEqual(reference.probabilities.dense.map((values) => near(values)));
+  const prepared = await prepareImage(IMAGES[0]!, preprocessing);
+  await expect(classify(model, prepared, { preprocessing, labels, crops: 1 })).rejects.toThrow(
+    'classify: a prepared image is the center alone, of which dense, crops and scales cannot see more; pass the image itself.',
+  );
+  const record = { ...PUBLISHED['torchvision/vgg16'], preprocessing, labels };
+  expect(await classify(model, prepared, record)).toHaveLength(5);
+  model.dispose();
 });
 
 test('evaluateImages measures what PyTorch computes', async () => {
