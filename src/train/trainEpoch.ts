@@ -28,13 +28,13 @@ export async function trainEpoch(training: Training): Promise<void> {
     if (accuracy !== null) best.offer(epoch.number, accuracy);
     await run.paused(() => settings.onEpoch?.(row));
   });
+  const isLast = epoch.number === settings.epochs;
   if (row.validationAccuracy !== null) {
     plateau.runsOut(row.validationAccuracy);
-    const isLast = epoch.number === settings.epochs;
     if (stopping.runsOut(row.validationAccuracy) && !isLast) history.ended = 'converged';
   }
-  const isEnd = epoch.number === settings.epochs || history.ended === 'converged';
-  if (ended === 'finished' && isEnd && isBlownUp(row, training)) history.ended = 'diverged';
+  const isEnd = ended === 'finished' && (isLast || history.ended === 'converged');
+  if (isEnd && isBlownUp(row, training)) history.ended = 'diverged';
   epoch.next();
   if (ended === 'finished') await checkpoints?.save();
 }

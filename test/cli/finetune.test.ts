@@ -147,8 +147,8 @@ describe('vgg-blocks finetune', () => {
     const weights = (out: string) => readFileSync(at(out, 'model.safetensors'));
     await run(at('colors'), ...args, at('whole'));
     // Another run that cannot begin leaves its results alone.
-    const refused = await run(at('colors'), ...args, at('whole'), '--ema', '2');
-    expect(refused.error).toContain('train: ema is 2;');
+    const refused = await run(at('colors'), ...args, at('whole'), '--warmup', '3');
+    expect(refused.error).toContain(' is 3; it must be at least 0 and below the 3 epochs.');
     for (const line of ['new layers, epoch 1/3', 'from block5, epoch 1/3']) {
       const out = line.slice(0, 3);
       const { child, outcome, out: printed } = start(['finetune', at('colors'), ...args, at(out)]);
