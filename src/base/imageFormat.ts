@@ -10,8 +10,8 @@ const SIGNATURES: readonly (readonly [format: string, signature: RegExp])[] = [
   // After the file's header, the length of the image's.
   ['BMP', /^BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0/s],
   ['PNM', /^P[1-6][\s#]/],
-  ['AVIF', /^....ftyp(avi[fs]|(mif1|msf1|miaf).{4}(?:.{4})*?avi[fs])/s],
-  ['HEIC', /^....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)/s],
+  ['AVIF', /^....ftyp(avi[fs]|(mif[12]|msf1|miaf).{4}(?:.{4})*?avi[fs])/s],
+  ['HEIC', /^....ftyp(hei[cmsx]|hev[cmsx]|mif[12]|msf1|miaf)/s],
   ['SVG', /^(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE svg[^>]*>\s*)*<svg[\s>]/s],
   ['ICO', /^\0\0\x01\0[^\0]\0/],
   ['JPEG XL', /^(\xff\x0a|\0\0\0\x0cJXL )/],

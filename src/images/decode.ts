@@ -28,19 +28,24 @@ export async function decodeImage(bytes: Uint8Array, maxPixels = MAX_PIXELS): Pr
   try {
     if (format === 'BMP') return decodeBmp(bytes, checkSize);
     if (format === 'PNM') return decodePnm(bytes, checkSize);
-    const inNode = globalThis.process?.getBuiltinModule !== undefined;
-    return inNode ? await decodeWithSharp(bytes, checkSize) : await decodeWithBrowser(bytes, checkSize);
+    return inNode() ? await decodeWithSharp(bytes, checkSize) : await decodeWithBrowser(bytes, checkSize);
   } catch (cause) {
     if (cause instanceof Refused) throw cause;
-    const remedy =
-      format === 'JPEG' || format === 'PNG' || format === 'BMP' || format === 'PNM'
-        ? 'get the file again'
-        : 'get the file again, or convert it to PNG or JPEG';
-    throw new Error(
-      `it is ${format}, but damaged or of a kind that cannot be decoded here (${firstLineOf(cause).replace(/\.$/, '')}); ${remedy}.`,
-      { cause },
-    );
+    throw new Error(sentence(format, firstLineOf(cause).replace(/\.$/, '')), { cause });
   }
+}
+
+const inNode = () => globalThis.process?.getBuiltinModule !== undefined;
+
+/** Why an image of a format could not be decoded, and what to do. */
+function sentence(format: string, reason: string): string {
+  if (format === 'HEIC') {
+    const which = inNode() ? 'sharp, as it is published, does' : 'most browsers do';
+    return `it is HEIC, which ${which} not decode (${reason}); convert it to JPEG or PNG.`;
+  }
+  const isCommon = ['JPEG', 'PNG', 'BMP', 'PNM'].includes(format);
+  const remedy = isCommon ? 'get the file again' : 'get the file again, or convert it to PNG or JPEG';
+  return `it is ${format}, but damaged or of a kind that cannot be decoded here (${reason}); ${remedy}.`;
 }
 
 function formatOf(bytes: Uint8Array): string {

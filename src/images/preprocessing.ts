@@ -17,7 +17,7 @@ export interface Preprocessing {
   /** Side of the square that is cut from the center. */
   crop: number;
   interpolation: 'bilinear' | 'nearest';
-  /** Whether resizing averages over the pixels it drops. */
+  /** Whether resizing averages over the pixels it drops: true for 'bilinear', as in PIL; 'nearest' ignores it. */
   antialias: boolean;
 }
 
@@ -89,7 +89,12 @@ export function checkPreprocessing(value: unknown, refuse: (sentence: string) =>
     if (!test(table[field]))
       refuse(`preprocessing.${field} is ${shown(table[field])}; it must be ${allowed}.`);
   }
-  const { resize, crop } = value as Preprocessing;
+  const { resize, crop, interpolation, antialias } = value as Preprocessing;
+  if (interpolation === 'bilinear' && !antialias) {
+    refuse(
+      "preprocessing.antialias is false, but 'bilinear' averages over the pixels that it drops, as PIL does; pass true, or interpolation 'nearest'.",
+    );
+  }
   if ('height' in resize && crop > Math.min(resize.height, resize.width)) {
     refuse(
       `preprocessing.crop is ${crop}, more than the image has after its resize to ${resize.width}x${resize.height}; pass a smaller crop.`,

@@ -38,16 +38,43 @@ test.each<[string, Uint8Array, string]>([
     Uint8Array.of(0, 5, 22, 7, 0, 2, 0, 0),
     'it is not an image, but what macOS keeps',
   ],
-  [
-    'HEIC',
-    ascii('\0\0\0\x18ftypheic\0\0\0\0mif1heic'),
-    'it is HEIC, but damaged or of a kind that cannot be decoded here',
-  ],
+  ['HEIC', ascii('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), ' not decode ('],
 ])('%s is refused in one sentence', async (_, content, message) => {
   const refusal = await toRgb(content, 'classify').catch((error: Error) => error);
   expect(refusal).toMatchObject({ name: 'RangeError', message: expect.stringContaining(message) });
   expect((refusal as Error).message).toMatch(/^classify: the image could not be read: [^\n]*\.$/);
 });
+
+test.each<[string, () => Uint8Array]>([
+  ['BMP', () => enlarged(file('rgb565'))],
+  ['run-length encoded BMP', () => enlarged(file('rle8').subarray(0, -10))],
+  ['PPM as text', () => ascii('P3 9000 9000 255 1 2 3')],
+  ['PPM', () => ascii('P6 9000 9000 255 123')],
+])('a cut %s that claims to be large is refused before its pixels are allocated', async (_, make) => {
+  const content = make();
+  const Allocated = globalThis.Uint8Array;
+  let largest = 0;
+  globalThis.Uint8Array = new Proxy(Allocated, {
+    construct(target, args, newTarget) {
+      if (typeof args[0] === 'number') largest = Math.max(largest, args[0]);
+      return Reflect.construct(target, args, newTarget);
+    },
+  });
+  try {
+    await expect(toRgb(content)).rejects.toThrow('it is truncated');
+  } finally {
+    globalThis.Uint8Array = Allocated;
+  }
+  expect(largest).toBeLessThan(1e6);
+});
+
+/** A BMP whose header says 9000x9000. */
+function enlarged(bmp: Uint8Array): Uint8Array {
+  const copy = bmp.slice();
+  new DataView(copy.buffer).setInt32(18, 9000, true);
+  new DataView(copy.buffer).setInt32(22, 9000, true);
+  return copy;
+}
 
 test('BMP without a place for its compression is refused', async () => {
   const jpegInside = file('rle8').slice();
@@ -66,6 +93,10 @@ test.each([
   ['AVIF', '\0\0\0\x20ftypavif\0\0\0\0avifmif1'],
   ['AVIF', '\0\0\0\x20ftypmif1\0\0\0\0miafavif'],
   ['HEIC', '\0\0\0\x20ftypmif1\0\0\0\0miafheic'],
+  ...['heic', 'heix', 'heim', 'hevc', 'hevx', 'msf1', 'mif2', 'miaf'].map((brand): [string, string] => [
+    'HEIC',
+    `\0\0\0\x1cftyp${brand}\0\0\0\0mif1heic`,
+  ]),
   ['SVG', '<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="http://www.w3.org/2000/svg">'],
   ['JPEG XL', '\xff\x0a'],
   ['DICOM', `${'\0'.repeat(128)}DICM`],

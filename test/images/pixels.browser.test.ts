@@ -106,6 +106,47 @@ test('classify accepts each of them, and leaves no tensor', async () => {
   model.dispose();
 });
 
+test('a file, its bytes and its URL may come from an iframe', async () => {
+  const frame = document.body.appendChild(document.createElement('iframe'));
+  try {
+    const other = frame.contentWindow as Window & typeof globalThis;
+    const bytes = new Uint8Array(await PNG.arrayBuffer());
+    const copy = new other.Uint8Array(bytes);
+    const url = URL.createObjectURL(PNG);
+    const sources = [
+      new other.Blob([copy]),
+      new other.File([copy], 'image.png'),
+      copy,
+      copy.buffer,
+      new other.URL(url),
+      new other.ImageData(imageData().data, width),
+      other.document.body.appendChild(other.document.importNode(await img(PNG))),
+    ];
+    expect(sources[0]).not.toBeInstanceOf(Blob);
+    for (const source of sources) {
+      if ('decode' in source) await (source as HTMLImageElement).decode();
+      expect((await read(source as ImageInput)).data).toEqual(RAW.data);
+    }
+    URL.revokeObjectURL(url);
+  } finally {
+    frame.remove();
+  }
+});
+
+test('HEIC is decoded by browsers that can, and named by those that cannot', async () => {
+  const file = Uint8Array.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', (one) => one.charCodeAt(0));
+  await expect(read(file)).rejects.toThrow(
+    /^test: the image could not be read: it is HEIC, which most browsers do not decode \(.*\); convert it to JPEG or PNG\.$/,
+  );
+  const { createImageBitmap: own } = globalThis;
+  globalThis.createImageBitmap = (() => own(PNG)) as typeof own;
+  try {
+    expect((await read(new File([file], 'photo.heic'))).data).toEqual(RAW.data);
+  } finally {
+    globalThis.createImageBitmap = own;
+  }
+});
+
 test('a video gives the current frame', async () => {
   const canvas = document.createElement('canvas');
   Object.assign(canvas, { width: 64, height: 32 });

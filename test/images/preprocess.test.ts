@@ -224,3 +224,10 @@ test('an image that another thread prepared is taken in place of the image, by t
     'preprocess: the prepared image has no 192 float32 numbers; pass what prepareImage returned, whose buffer may be sent only once.',
   );
 });
+
+test('bilinear resizing without antialiasing, which is not implemented, is refused', async () => {
+  const image = { data: noise(3 * 20 * 15), width: 20, height: 15 };
+  await expect(preprocess(image, { ...torch, antialias: false })).rejects.toThrow(
+    "preprocess: preprocessing.antialias is false, but 'bilinear' averages over the pixels that it drops, as PIL does; pass true, or interpolation 'nearest'.",
+  );
+});

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decode, encode } from 'fast-png';
+import sharp from 'sharp';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { readImage, writeImage } from '../../src/node/index.js';
 import { SHARP_FORMATS } from '../images/encodedFormats.js';
@@ -34,6 +35,16 @@ describe('readImage', () => {
   test.each(['grey', 'grey16'] as const)('decodes %s to three equal channels of 8 bits', async (name) => {
     const { data } = await readImage(bytes(name));
     expect([...data]).toEqual(upright.map((_, i) => upright[i - (i % 3)]));
+  });
+
+  test('decodes AVIF, and names HEIC, which sharp as it is published does not decode', async () => {
+    const raw = { width: WIDTH, height: HEIGHT, channels: 3 } as const;
+    const avif = await sharp(Buffer.from(upright), { raw }).avif({ lossless: true }).toBuffer();
+    const { data } = await readImage(avif);
+    expect(Math.max(...upright.map((value, i) => Math.abs(value - data[i]!)))).toBeLessThanOrEqual(3);
+    await expect(readImage(Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic'))).rejects.toThrow(
+      /it is HEIC, which sharp, as it is published, does not decode \(.*\); convert it to JPEG or PNG\.$/,
+    );
   });
 
   test('rotates an image upright by its EXIF orientation', async () => {

@@ -28,11 +28,12 @@ export function decodeBmp(bytes: Uint8Array, checkSize: (width: number, height: 
   const header = headerOf(bytes);
   const { width, height, isTopDown, bits, compression } = header;
   checkSize(width, height);
-  const data = new Uint8Array(3 * width * height);
   const put = pixelsOf(bytes, header);
-  const runs = compression === RLE8 || compression === RLE4 ? unpacked(bytes, header) : undefined;
   const stride = Math.ceil((width * bits) / 32) * 4;
-  if (!runs && header.start + stride * height > bytes.length) throw new Error('it is truncated');
+  const isPacked = compression === RLE8 || compression === RLE4;
+  if (!isPacked && header.start + stride * height > bytes.length) throw new Error('it is truncated');
+  const runs = isPacked ? unpacked(bytes, header) : undefined;
+  const data = new Uint8Array(3 * width * height);
   for (let row = 0; row < height; row++) {
     const to = 3 * width * (isTopDown ? row : height - 1 - row);
     for (let x = 0; x < width; x++) {
@@ -119,15 +120,27 @@ function pixelsOf(bytes: Uint8Array, { bits, masks, palette }: Header) {
 }
 
 /** The palette's indices of run-length encoded pixels, from the bottom row up. */
-function unpacked(bytes: Uint8Array, { width, height, compression, start }: Header): Uint8Array {
+function unpacked(bytes: Uint8Array, header: Header): Uint8Array {
+  const { width, height } = header;
+  // Throws before the memory is allocated.
+  eachPixel(bytes, header, () => {});
   const indices = new Uint8Array(width * height);
-  const nibbles = compression === RLE4;
-  let [at, x, y] = [start, 0, 0];
-  const put = (index: number) => {
+  eachPixel(bytes, header, (x, y, index) => {
     // As in PIL, a run ends at the end of its row.
     if (x < width && y < height) indices[y * width + x] = index;
-    x++;
-  };
+  });
+  return indices;
+}
+
+/** Passes on the run-length encoded pixels, some of which may be outside. */
+function eachPixel(
+  bytes: Uint8Array,
+  { height, compression, start }: Header,
+  use: (x: number, y: number, index: number) => void,
+): void {
+  const nibbles = compression === RLE4;
+  let [at, x, y] = [start, 0, 0];
+  const put = (index: number) => use(x++, y, index);
   const half = (byte: number, i: number) => (nibbles ? (byte >> (i % 2 ? 0 : 4)) & 15 : byte);
   while (y < height) {
     if (at + 2 > bytes.length) throw new Error('it is truncated');
@@ -148,5 +161,4 @@ function unpacked(bytes: Uint8Array, { width, height, compression, start }: Head
       at += used + (used % 2);
     }
   }
-  return indices;
 }

@@ -25,6 +25,9 @@ export function decodePnm(bytes: Uint8Array, checkSize: (width: number, height: 
   const value = isText
     ? textValues(text, isBitmap)
     : binaryValues(bytes, text.at + 1, { width, height, channels, isBitmap, white });
+  // Each number of a text takes a digit, and all but bits a space.
+  const fewest = isText ? width * height * channels * (isBitmap ? 1 : 2) - 1 : 0;
+  if (text.at + fewest > bytes.length) throw new Error('it is truncated');
   const data = new Uint8Array(3 * width * height);
   for (let i = 0; i < width * height; i++) {
     for (let color = 0; color < 3; color++) {
