@@ -138,8 +138,8 @@ interface Measured {
 function predicting(model: LayersModel, images: Tensor): Measured {
   return {
     async once() {
-      const output = tidy(() => model.predict(images) as Tensor);
-      await output.data().finally(() => output.dispose());
+      const outputs = tidy(() => [model.predict(images)].flat());
+      await Promise.all(outputs.map((output) => output.data())).finally(() => dispose(outputs));
     },
     end: () => {},
   };

@@ -439,6 +439,27 @@ describe('what a model returns', () => {
     for (const one of [plain, model, x]) one.dispose();
   });
 
+  test('the logits of class maps are their means, and a depthwise convolution is one', async () => {
+    const maps = layers.conv2d({ filters: 3, kernelSize: 1, inputShape: [8, 8, 3], name: 'maps' });
+    const model = sequential({
+      layers: [maps, layers.globalAveragePooling2d({ name: 'means' }), layers.softmax()],
+    });
+    const x = await preprocess(image, prepared);
+    const [logits, means] = ['logits', 'means'].map(
+      (name) => featureExtractor(model, name).predict(x) as Tensor,
+    );
+    expect(await numbersOf(logits!)).toEqual(await numbersOf(means!));
+    const depthwise = sequential({
+      layers: [
+        layers.depthwiseConv2d({ kernelSize: 3, inputShape: [8, 8, 3], name: 'each' }),
+        layers.globalAveragePooling2d({}),
+        layers.dense({ units: 2 }),
+      ],
+    });
+    expect(await gradCam(depthwise, x)).toEqual(await gradCam(depthwise, x, { layer: 'each' }));
+    for (const one of [model, depthwise, x]) one.dispose();
+  });
+
   test('a log softmax is taken off like a softmax', async () => {
     const [plain, model] = [
       ending(3),

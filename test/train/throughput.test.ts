@@ -1,5 +1,6 @@
-import { memory } from '@tensorflow/tfjs-core';
+import { disposeVariables, memory } from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { featureExtractor } from '../../src/features/index.js';
 import { vgg } from '../../src/index.js';
 import { throughput } from '../../src/train/index.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -12,6 +13,15 @@ const build = (options = {}) =>
 describe('throughput', () => {
   let before = 0;
   afterEach(() => expect(memory().numTensors).toBe(before));
+
+  test('waits for all outputs of a model', async () => {
+    before = memory().numTensors;
+    const model = featureExtractor(build(), ['pool1', 'logits']);
+    const built = memory().numTensors;
+    expect((await throughput(model, { batchSize: 2, seconds: 0 })).examplesPerSecond).toBeGreaterThan(0);
+    expect(memory().numTensors).toBe(built);
+    disposeVariables();
+  });
 
   test.each(['inference', 'training'] as const)('of %s is that of the median run', async (mode) => {
     before = memory().numTensors;

@@ -85,7 +85,7 @@ const BEHIND_CONVOLUTION = /^(BatchNormalization|ReLU|Activation|LeakyReLU|PReLU
 /** The last convolution before the top, or the batch normalization, the ReLU or the end of the residual block behind it. */
 function lastConvolution(where: string, graph: Graph): Tap {
   let call = graph.calls.findLast(
-    ({ layer }) => layer.getClassName() === 'Conv2D' && !/^fc\d+$/.test(layer.name),
+    ({ layer }) => layer.getClassName().includes('Conv2D') && !/^fc\d+$/.test(layer.name),
   );
   if (!call) return fail(where, 'the model has no convolution; pass one with a convolution.');
   for (;;) {

@@ -138,8 +138,11 @@ function aliasesOf(graph: Graph): Map<string, Tap> {
     else add(call, 'after', `${kind}${of}`, `${modules}.${block > 0 ? first : first + 1}`);
     module++;
   }
-  const logits = lastCalls(graph).at(-1);
+  const end = lastCalls(graph);
+  const logits = end.at(-1);
+  const hasProbabilities = end.some((call) => /^(softmax|logSoftmax|sigmoid)$/.test(activationOf(call)));
   if (logits && kindOf(logits) === 'dense' && activationOf(logits) !== 'relu')
     add(logits, 'before', 'logits');
+  else if (logits && hasProbabilities && activationOf(logits) === 'linear') add(logits, 'after', 'logits');
   return taps;
 }
