@@ -5,7 +5,7 @@ import { vgg } from '../../src/index.js';
 import { RECIPES } from '../../src/train/index.js';
 import { useBackend } from './backends.js';
 
-export const network = () => vgg([[1, 2]], { inputShape: [4, 4, 3], hiddenUnits: 3, classes: 2, dropout: 0 });
+const network = () => vgg([[1, 2]], { inputShape: [4, 4, 3], hiddenUnits: 3, classes: 2, dropout: 0 });
 await useBackend('cpu');
 export const model = network();
 /** A model that is disposed. */
@@ -21,7 +21,7 @@ export const examples = new ImageSet({
   shape: [4, 4, 3],
   classNames: ['a', 'b'],
 });
-export const preprocessing = { ...PLAIN_PREPROCESSING, crop: 4, resize: { shorterSide: 4 } };
+const preprocessing = { ...PLAIN_PREPROCESSING, crop: 4, resize: { shorterSide: 4 } };
 const disposed = () => {
   const one = tensor([1]);
   one.dispose();
@@ -29,7 +29,7 @@ const disposed = () => {
 };
 
 /** What a function may be meant to be called with. */
-export const GOOD: readonly (() => unknown)[] = [
+const GOOD: readonly (() => unknown)[] = [
   () => model,
   () => zeros([1, 4, 4, 3]),
   () => zeros([1, 4]),
@@ -48,7 +48,7 @@ export const GOOD: readonly (() => unknown)[] = [
 ];
 
 /** What comes from a mistake. */
-export const BAD: readonly (() => unknown)[] = [
+const BAD: readonly (() => unknown)[] = [
   () => undefined,
   () => null,
   () => Number.NaN,
@@ -91,13 +91,13 @@ export const BAD: readonly (() => unknown)[] = [
 ];
 
 /** What the engine says of a mistake, in place of the function. */
-export const RAW =
+const RAW =
   /Cannot (read|set|destructure|convert|mix|use|create)|is not (a function|iterable|a constructor|defined)|\[object \w+\]|out of bounds|undefined \(|Invalid (typed )?array|must be called|Maximum call stack|heap|is disposed|BigInt/;
 
-export const isClass = (one: unknown) => /^class\b/.test(Function.prototype.toString.call(one));
+const isClass = (one: unknown) => /^class\b/.test(Function.prototype.toString.call(one));
 
 /** Frees what a call returned. */
-export async function release(result: unknown, held: ReadonlySet<unknown>): Promise<void> {
+async function release(result: unknown, held: ReadonlySet<unknown>): Promise<void> {
   if (typeof result !== 'object' || result === null || held.has(result)) return;
   if (Array.isArray(result)) for (const one of result) await release(one, held);
   else if ('dispose' in result && !(result as Tensor).isDisposed)
