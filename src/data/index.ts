@@ -18,7 +18,7 @@ export {
 export { GARMENT_NAMES, type GarmentOptions, garments } from './garments/garments.js';
 export { type IdxArray, parseIdx } from './idx.js';
 export type { ImageFileBatchOptions, ImageFileSet, ImageProblem } from './imageFileSet.js';
-export { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from './imageFiles.js';
+export { type ImageFiles, type ImageFilesOptions, imageFiles } from './imageFiles.js';
 export { type BatchOptions, type ImageBatch, ImageSet, type ImageSetOptions } from './imageSet.js';
 export {
   FASHION_MNIST,
@@ -27,3 +27,4 @@ export {
   type PublishedDataset,
   type PublishedFile,
 } from './publishedSets.js';
+export type { ImageFile } from './sortedFiles.js';

@@ -17,6 +17,7 @@ export interface ReadImageOptions {
  * BMP, PBM, PGM and PPM without. The format is that of the content, whatever the file is called. The image is rotated upright by its
  * EXIF orientation, other color profiles become sRGB, CMYK becomes what PIL makes of it, 16-bit values are reduced to their upper 8
  * bits, gray becomes three channels, and transparency is dropped. Of an animation it is the first frame, of a TIFF the first page.
+ * HEIC needs a sharp that was built with HEVC, which the published one is not.
  *
  * @param source a path, or the file's bytes.
  * @throws Error, one sentence that names the image, if it does not exist, or is not an image, truncated or too large, or if its 16-bit
