@@ -31,14 +31,15 @@ const COMBINING = ['Add', 'Average', 'Maximum', 'Minimum', 'Multiply', 'Concaten
 /** Layers that work along one axis, which must be that of the channels. */
 const ALONG_AXIS = ['BatchNormalization', 'Softmax', 'Concatenate'];
 
-/** Layers that may stand before the flatten. */
-const ON_MAPS = [
-  ...[...ELEMENTWISE, ...SPATIAL, ...COMBINING, ...ALONG_AXIS],
-  ...['SpatialDropout2D', 'PReLU', 'Dense', 'Rescaling'],
-];
+/** Whether a layer may stand before the flatten. */
+const isOnMaps = (kind: string) =>
+  [ELEMENTWISE, SPATIAL, COMBINING, ALONG_AXIS, ['SpatialDropout2D', 'PReLU', 'Dense', 'Rescaling']].some(
+    (kinds) => kinds.includes(kind),
+  );
 
-/** Layers that may stand behind it, besides dense ones. */
-const ON_VECTORS = [...ELEMENTWISE, 'BatchNormalization', 'Softmax'];
+/** Whether a layer may stand behind it, besides dense ones. */
+const isOnVectors = (kind: string) =>
+  ELEMENTWISE.includes(kind) || kind === 'BatchNormalization' || kind === 'Softmax';
 
 /**
  * How each call of a model becomes one of a convolutional model.
@@ -110,7 +111,7 @@ function convert(
     if (pooling)
       return { conversion: keyed(window, () => poolingOf(layer, pooling, window)), form: { is: 'vector' } };
     const isMap = rank === 3 && [form!, ...others].every(({ is }) => is === 'map');
-    return isMap && ON_MAPS.includes(kind) && isAtEachPosition(kind, config, 3)
+    return isMap && isOnMaps(kind) && isAtEachPosition(kind, config, 3)
       ? { conversion: copied(), form: form! }
       : undefined;
   }
@@ -124,7 +125,7 @@ function convert(
     const isAlone = ELEMENTWISE.includes(kind) && config.activation !== 'softmax';
     return isAlone ? { conversion: copied(true), form: form! } : undefined;
   }
-  return ON_VECTORS.includes(kind) && isAtEachPosition(kind, config, 1)
+  return isOnVectors(kind) && isAtEachPosition(kind, config, 1)
     ? { conversion: copied(true), form: form! }
     : undefined;
 }
