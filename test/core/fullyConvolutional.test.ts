@@ -17,6 +17,7 @@ import {
 } from '@tensorflow/tfjs-layers';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { classify } from '../../src/imagenet/index.js';
+import { PLAIN_PREPROCESSING } from '../../src/images/index.js';
 import { alexNet, fullyConvolutional, smallArch, type VggOptions, vgg } from '../../src/index.js';
 import { ownOnce } from '../../src/tfjs/models.js';
 import { encodeWeights, fromWeights, metadataOf, setMetadata } from '../../src/weights/index.js';
@@ -294,7 +295,8 @@ describe('is refused', () => {
       'fullyConvolutional: images of 11x8x3 are too small for fc1; use at least 12x12x3.',
     );
     x.dispose();
-    await expect(classify(convolutional, { data: new Uint8Array(3), width: 1, height: 1 })).rejects.toThrow(
+    const image = { data: new Uint8Array(3), width: 1, height: 1 };
+    await expect(classify(convolutional, image, { preprocessing: PLAIN_PREPROCESSING })).rejects.toThrow(
       "classify: the model's output is [batch, any, any, 4], not [batch, classes]",
     );
     convolutional.dispose();
