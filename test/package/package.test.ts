@@ -10,9 +10,6 @@ import { formatMessage } from 'publint/utils';
 import { build as vite } from 'vite';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
-// Compilers and bundlers take seconds, or minutes on a busy machine.
-vi.setConfig({ testTimeout: 600_000 });
-
 import webpack from 'webpack';
 import { garments } from '../../src/data/index.js';
 import { smallArch } from '../../src/index.js';
@@ -35,6 +32,9 @@ import {
   TRAINER,
   TWO_BUILDS,
 } from './program.js';
+
+// Compilers and bundlers take seconds, or minutes on a busy machine.
+vi.setConfig({ testTimeout: 600_000 });
 
 let project: Installation;
 beforeAll(async () => {
