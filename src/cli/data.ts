@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import {
   FASHION_MNIST,
@@ -9,6 +9,7 @@ import {
   MNIST,
   mnist,
 } from 'vgg-blocks/data';
+import { isFolder } from './evaluatedImages.js';
 import { oddClasses } from './oddClasses.js';
 
 /** Whether a folder has IDX files, or tables of pixels instead of folders of images. */
@@ -49,6 +50,6 @@ async function load(source: string, seed: number, log: (line: string) => void): 
 
 /** Whether a folder has Fashion-MNIST, whose files do not name the classes; its name or theirs may show it. */
 function isFashion(folder: string): boolean {
-  const files = existsSync(folder) ? readdirSync(folder) : [];
+  const files = isFolder(folder) ? readdirSync(folder) : [];
   return [basename(resolve(folder)), ...files].some((name) => name.includes('fashion'));
 }

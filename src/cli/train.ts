@@ -183,8 +183,8 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   };
   const accuracy = history.epochs[weightsOf - 1]?.testAccuracy ?? null;
   await folder.writing(async () => {
+    await model.save(fileSystem(join(args.out, 'model'))); // first, in case the disk has room for nothing else
     for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(args.out, name), content);
-    await model.save(fileSystem(join(args.out, 'model')));
     if (ended !== 'aborted') await folder.finish({ accuracy, failure });
   });
   console.log(`${verdict(history, args.out)}; wrote model/, ${Object.keys(files).join(', ')} to ${args.out}`);

@@ -3,7 +3,7 @@ import type { EpochRow } from './history.js';
 
 /**
  * The epochs of a history as comma-separated values: a line of names, then a line for each epoch. What was not measured is
- * empty.
+ * empty; a diagnosis, which is no number, is left out.
  */
 export function historyCsv(given: { epochs: readonly EpochRow[] }): string {
   checkArguments(
@@ -13,7 +13,7 @@ export function historyCsv(given: { epochs: readonly EpochRow[] }): string {
   );
   const { epochs } = given;
 
-  const names = Object.keys(epochs[0] ?? {}) as (keyof EpochRow)[];
+  const names = (Object.keys(epochs[0] ?? {}) as (keyof EpochRow)[]).filter((name) => name !== 'diagnosis');
   const lines = epochs.map((row) => names.map((name) => row[name] ?? '').join(','));
   return `${[names.join(','), ...lines].join('\n')}\n`;
 }

@@ -470,9 +470,11 @@ describe('vgg-blocks train', () => {
     expect(error).toBe(
       `${inTheWay} could not be written: there is a file where a folder is expected, or a folder where a file is; choose another path. Then go on with vgg-blocks train --resume ${out}, which writes the results.\n`,
     );
+    // The model comes first.
+    expect(readdirSync(join(out, 'model'))).toContain('model.json');
     rmSync(inTheWay, { recursive: true });
     expect((await run('train', '--resume', out)).code).toBe(0);
-    expect(readdirSync(join(out, 'model'))).toContain('model.json');
+    expect(readdirSync(out)).toContain('history.csv');
   });
 
   test('fails below the minimum accuracy', async () => {
@@ -536,6 +538,7 @@ describe('vgg-blocks train', () => {
 
   test.each<[string, string[], RegExp]>([
     ['a missing folder', ['--data', '/no/such/folder'], /^\/no\/such\/folder: it has neither .*\n$/],
+    ['a file as the data', ['--data', 'package.json'], /^package\.json: it has neither .*\n$/],
     [
       'an unknown architecture',
       ['--arch', 'vgg12'],

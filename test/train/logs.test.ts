@@ -26,6 +26,13 @@ test('a history as CSV has a line for each epoch, empty where nothing was measur
   );
 });
 
+test('a history as CSV has numbers alone, although its first epoch has a diagnosis', () => {
+  const diagnosis = { loss: 2.3, chance: 2.3, findings: [], advice: 'train on' };
+  expect(historyCsv({ epochs: [row(1, { diagnosis }), row(2)] })).toBe(
+    historyCsv({ epochs: [row(1), row(2)] }),
+  );
+});
+
 test('curves show a learning rate that changes, and no other', () => {
   const rates = (...all: (number | null)[]) =>
     curves({ epochs: all.map((learningRate, i) => row(i + 1, { learningRate })) });
