@@ -9,7 +9,7 @@ import { graphOf } from '../tfjs/graph.js';
 import { type Batch, checkExamples, disposeBatch, type Examples } from './examples.js';
 import type { Fault, Finding } from './finding.js';
 import { objectiveOf } from './objective.js';
-import { chooseOptimizer, type OptimizerOptions } from './optimizer.js';
+import { checkTrainable, chooseOptimizer, type OptimizerOptions } from './optimizer.js';
 import { type Probe, probe } from './probe.js';
 import { rateFindings, tryRate } from './rateTrial.js';
 import { betterStart, listed, weightFindings } from './weightFindings.js';
@@ -40,7 +40,7 @@ export interface DiagnoseOptions extends OptimizerOptions {
  * larger and smaller ones. The model is left as it was.
  *
  * @param options the optimizer's, as passed to `train`.
- * @throws RangeError when the examples do not fit the model, or an option is out of range.
+ * @throws RangeError when the examples do not fit the model, no layer is trainable, or an option is out of range.
  * @example
  * const { findings } = await diagnose(model, trainSet, { optimizer: 'momentum', learningRate: 0.1 });
  * for (const { text, advice } of findings) console.log(`${text}: ${advice}`);
@@ -67,6 +67,7 @@ export async function diagnose(
 
   const where = 'diagnose';
   checkExamples(where, model, examples, 'given');
+  checkTrainable(where, model);
   wholeNumber(where, 'batchSize', batchSize);
   checkSeed(where, seed);
   const objective = objectiveOf(where, model);

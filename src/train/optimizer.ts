@@ -1,4 +1,5 @@
 import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, keyOf, numberThat, oneOf, shown } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { adam, LeanOptimizer, momentum, type Rule, SGD } from './leanOptimizer.js';
@@ -43,6 +44,12 @@ export interface OptimizerOptions {
 export const OPTIMIZER_OPTIONS = Object.keys({
   ...{ optimizer: 1, learningRate: 1, weightDecay: 1, weightDecayOf: 1, clipNorm: 1 },
 } satisfies Record<keyof OptimizerOptions, 1>);
+
+/** Throws unless a model has weights that an optimizer would change. */
+export function checkTrainable(where: string, model: LayersModel): void {
+  if (model.trainableWeights.length > 0) return;
+  fail(where, 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
+}
 
 /** The named optimizer, or the one passed. */
 export function chooseOptimizer(where: string, options: OptimizerOptions = {}): ChosenOptimizer {

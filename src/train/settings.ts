@@ -8,6 +8,7 @@ import type { EpochRow, StepRow, TrainProgress } from './history.js';
 import { type Objective, type ObjectiveOptions, objectiveOf } from './objective.js';
 import {
   type ChosenOptimizer,
+  checkTrainable,
   chooseOptimizer,
   OPTIMIZER_OPTIONS,
   type OptimizerOptions,
@@ -134,9 +135,7 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   checkExamples('train', model, trainSet, 'training');
   if (testSet) checkExamples('train', model, testSet, 'test');
   if (validationSet) checkExamples('train', model, validationSet, 'validation');
-  if (model.trainableWeights.length === 0) {
-    fail('train', 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
-  }
+  checkTrainable('train', model);
   const objective = objectiveOf('train', model, options);
   if (ema !== undefined) {
     numberThat('train', 'ema', ema, (n) => n > 0 && n < 1, 'above 0 and below 1, such as 0.999');

@@ -17,6 +17,7 @@ import {
 import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { garments } from '../../src/data/index.js';
+import { freeze } from '../../src/features/index.js';
 import { scaleArch, smallArch, VGG11, VGG16, type VggOptions, vgg } from '../../src/index.js';
 import {
   type Batch,
@@ -277,6 +278,12 @@ describe('diagnose', () => {
     await expect(diagnose(model, images, 'adam' as never)).rejects.toThrow(
       'diagnose: the options are "adam"; pass an object',
     );
+    model.dispose();
+  });
+
+  test('a model in which everything is frozen is refused', async () => {
+    const model = freeze(build());
+    await expect(diagnose(model, images)).rejects.toThrow('diagnose: no layer of the model is trainable');
     model.dispose();
   });
 
