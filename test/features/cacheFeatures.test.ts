@@ -18,6 +18,36 @@ import { frozenBase, images, narrow, RUN } from './narrow.js';
 const numbers = (model: LayersModel) =>
   Promise.all(model.getWeights().map(async (weight) => Array.from(await weight.data())));
 
+describe('the fingerprint of cached features', () => {
+  beforeAll(() => useAnyBackend());
+
+  test('is of all of them and their labels, not of the first batch alone', async () => {
+    const model = transferHead(narrow(), { classes: 3 });
+    const { lower } = splitModel(model, 'block5');
+    const fingerprint = async (lastPixels: number, lastLabel: number) => {
+      const set = images(5);
+      const examples: Examples = {
+        ...{ length: set.length, shape: set.shape },
+        *batches(options) {
+          for (const { xs, ys } of set.batches(options)) {
+            const isLast = ys.size === 1;
+            yield isLast ? { xs: mul(xs, lastPixels), ys: mul(ys, lastLabel) } : { xs, ys };
+            if (isLast) dispose([xs, ys]);
+          }
+        },
+      };
+      const features = await cacheFeatures(lower, examples, { batchSize: 4 });
+      await features.dispose();
+      return features.fingerprint();
+    };
+    const first = await fingerprint(1, 1);
+    expect(await fingerprint(1, 1)).toBe(first);
+    expect(await fingerprint(0.5, 1)).not.toBe(first);
+    expect(await fingerprint(1, 0)).not.toBe(first);
+    model.dispose();
+  });
+});
+
 describe.each<BackendName>(isChosen ? backends : ['cpu', 'wasm'])(
   'splitModel and cacheFeatures on %s',
   (backend) => {

@@ -2,6 +2,7 @@ import { dispose, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../../base/check.js';
+import { crc32 } from '../../base/crc32.js';
 import type { Progress } from '../../base/progress.js';
 import { epochSeed } from '../../base/random.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
@@ -74,10 +75,15 @@ export async function cacheFeatures(
   try {
     const labels = new Int32Array(rows);
     let done = 0;
+    let checksum = 0;
+    const write: RowStore['write'] = (first, values) => {
+      checksum = crc32(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), checksum);
+      return store.write(first, values);
+    };
     for (let pass = 0; pass < passes; pass++) {
       const draw = pass === 0 ? undefined : epochSeed(seed, pass);
       for await (const batch of examples.batches({ batchSize, seed: draw })) {
-        done += await keep(base, batch, store, labels, done, options.signal);
+        done += await keep(base, batch, write, labels, done, options.signal);
         await options.onProgress?.({ done, total: rows, unit: 'images' });
       }
       if (done !== (pass + 1) * examples.length) {
@@ -87,7 +93,7 @@ export async function cacheFeatures(
         );
       }
     }
-    return new FeatureSet({ store, labels, passes, shape, classNames: examples.classNames });
+    return new FeatureSet({ store, checksum, labels, passes, shape, classNames: examples.classNames });
   } catch (error) {
     await store.dispose();
     throw error;
@@ -98,7 +104,7 @@ export async function cacheFeatures(
 async function keep(
   base: LayersModel,
   { xs, ys, weights }: Batch,
-  store: RowStore,
+  write: RowStore['write'],
   labels: Int32Array,
   first: number,
   signal: AbortSignal | undefined,
@@ -121,7 +127,7 @@ async function keep(
       fail('cacheFeatures', `the examples returned more images than their length of ${labels.length}.`);
     }
     labels.set(classes, first);
-    await store.write(first, values);
+    await write(first, values);
     return classes.length;
   } finally {
     dispose(tensors);

@@ -1,4 +1,5 @@
 import { type Tensor, type Tensor1D, tensor, tensor1d } from '@tensorflow/tfjs-core';
+import { crc32 } from '../../base/crc32.js';
 import { seededRandom } from '../../base/random.js';
 import { type BatchOrder, batchIndices, prefetched } from '../../data/batches.js';
 
@@ -43,12 +44,15 @@ export class FeatureSet {
   readonly shape: readonly number[];
   readonly classNames?: readonly string[];
   readonly #store: RowStore;
+  readonly #checksum: number;
   readonly #labels: Int32Array;
   readonly #passes: number;
 
   /** For `cacheFeatures`, which creates these sets. */
   constructor(given: {
     store: RowStore;
+    /** Of all that is stored. */
+    checksum: number;
     /** Of each row, pass by pass. */
     labels: Int32Array;
     passes: number;
@@ -59,6 +63,7 @@ export class FeatureSet {
     this.shape = given.shape;
     if (given.classNames) this.classNames = given.classNames;
     this.#store = given.store;
+    this.#checksum = given.checksum;
     this.#labels = given.labels;
     this.#passes = given.passes;
   }
@@ -75,6 +80,11 @@ export class FeatureSet {
     // A stream other than the order's, so the order stays that of the examples themselves.
     const pass = seed === undefined ? 0 : seededRandom(seed, 1).below(this.#passes);
     return this.#run(batches, pass * this.length);
+  }
+
+  /** Names the content for checkpoints of training: a checksum of all features, and of their labels. */
+  fingerprint(): string {
+    return [this.#checksum, crc32(new Uint8Array(this.#labels.buffer))].map((sum) => sum.toString(16)).join();
   }
 
   async *#run(batches: readonly (readonly number[])[], first: number) {
