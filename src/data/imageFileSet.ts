@@ -1,6 +1,7 @@
 import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
 import { checkArguments, NUMBERS } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
+import { crc32 } from '../base/crc32.js';
 import { inParallel } from '../base/parallel.js';
 import { seededRandom } from '../base/random.js';
 import { messageOf } from '../base/realm.js';
@@ -28,6 +29,9 @@ export interface FileImage {
   /** Reads and resizes it. */
   load(): Promise<RgbImage>;
 }
+
+/** Images whose pixels tell one set from another. */
+const COMPARED = 32;
 
 interface ImageFileSetOptions {
   entries: readonly FileImage[];
@@ -128,6 +132,18 @@ export class ImageFileSet {
     await this.#each(indices, undefined, (bytes, row) => images.set(bytes, row * bytes.length));
     const labels = Int32Array.from(indices, (index) => this.labels[index]!);
     return { images, labels, storedShape: [height, width, 3], classNames: this.classNames };
+  }
+
+  /**
+   * Names the content for checkpoints of training: the files' names with their folders, their labels, the pixels of the first
+   * images, and how all are prepared. Pixels of the others are not compared, since that would read every file.
+   */
+  async fingerprint(): Promise<string> {
+    const first = Array.from({ length: Math.min(this.length, COMPARED) }, (_, i) => i);
+    const { images } = await this.images(first);
+    const names = this.paths.map((path, i) => `${this.labels[i]} ${path.split(/[\\/]/).slice(-2).join('/')}`);
+    const sums = [new TextEncoder().encode(names.join('\n')), images].map((bytes) => crc32(bytes));
+    return JSON.stringify([sums, this.preprocessing, this.#given.augment]);
   }
 
   async *#run(batches: readonly (readonly number[])[], { seed, signal }: ImageFileBatchOptions) {

@@ -88,6 +88,19 @@ describe('imageFiles', () => {
     );
   });
 
+  test('has a fingerprint that a swap of two images between classes changes', async () => {
+    const fingerprint = async (rename: (path: string) => string, size = 24) => {
+      const files = pets(40).files.map((file) => ({ ...file, path: rename(file.path) }));
+      const { trainSet } = await imageFiles(files, { ...options, size });
+      return trainSet.fingerprint();
+    };
+    const own = await fingerprint((path) => path);
+    const swaps: Record<string, string> = { 'cats/78.png': 'dogs/78.png', 'dogs/79.png': 'cats/79.png' };
+    expect(await fingerprint((path) => path)).toBe(own);
+    expect(await fingerprint((path) => swaps[path] ?? path)).not.toBe(own);
+    expect(await fingerprint((path) => path, 20)).not.toBe(own);
+  });
+
   test.each(published)('preprocesses images like preprocess, for %s', async (_, { preprocessing }) => {
     const { validationSet: validation } = await imageFiles(pets(2).files, {
       preprocessing,
