@@ -102,7 +102,7 @@ export function buildingOptions(args: BuildingArguments) {
     ...(classes !== undefined && { classes }),
     ...(rename && { rename }),
     ...(key !== undefined && { key }),
-    ...(arch && { arch }),
+    ...(arch !== undefined && { arch }),
     ...(padding && { padding }),
     ...(pooling && { pooling }),
     ...(inputShape && { inputShape }),

@@ -61,7 +61,7 @@ const KERNELS = {
 /** Options of {@link installWasmKernels}. */
 export interface WasmKernelOptions {
   /**
-   * The number of threads, including this one, for prediction and training. Default 1. Each thread computes some images of the
+   * The number of threads, including this one, for prediction and training: 1 to 128. Default 1. Each thread computes some images of the
    * batch, some rows of a single image, or some numbers of a tensor. Results equal those of one thread, except that the gradient
    * of a convolution's filter and the sums of batch normalization in training, which are sums of the threads' sums, round
    * differently; they are the same in every run.

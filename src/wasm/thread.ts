@@ -24,11 +24,14 @@ export function startThread(script: string, data: object, onError: (error: unkno
   };
 }
 
+/** More gain nothing, take some MB of memory each, and by the thousand hang the process. */
+const MOST_THREADS = 128;
+
 /** Throws unless this number of threads is available. */
 export function checkThreads(threads: number): void {
-  if (!Number.isInteger(threads) || threads < 1) {
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw new RangeError(
-      `installWasmKernels: threads is ${threads}; it must be a whole number of at least 1.`,
+      `installWasmKernels: threads is ${threads}; it must be a whole number from 1 to ${MOST_THREADS}.`,
     );
   }
   if (threads === 1) return;

@@ -489,6 +489,8 @@ describe('vgg-blocks gradcam', () => {
     expect(file).toBe(at('layercam', 'a.layercam.png'));
     expect(decode(readFileSync(file))).toMatchObject({ width: 12, height: 8 });
     for (const area of [deletion, insertion]) expect(area > 0 && area < 1).toBe(true);
+    const saliency = await run('gradcam', path, ...THREE, '--out', at('saliency'), '--method', 'saliency');
+    expect(saliency).toMatchObject({ code: 0, error: '' });
     const { out } = await run('gradcam', path, ...THREE, '--out', at('small'), '--size', '6');
     expect(out).toBe(`${path}: ${top.label}, ${at('small', 'a.gradcam.png')}\n`);
     expect(decode(readFileSync(at('small', 'a.gradcam.png')))).toMatchObject({ width: 6, height: 4 });

@@ -182,6 +182,8 @@ describe('options of reading', () => {
       expect(refused.code).toBe(1);
       expect(refused.error).toMatch(/cannot be given, because the configuration in .* says it; leave it out/);
     }
+    const none = await run('convert', keras, at('x.pth'), '--arch', '0');
+    expect(none.error).toMatch(/^the architecture is 0; pass at least one block/);
   });
 
   test('--rename gives tensors the names that are known', async () => {

@@ -48,6 +48,8 @@ describe('explain', () => {
   test('is gradCam by default, and knows saliency and SmoothGrad', async () => {
     expect(await explain(model, x)).toEqual(await gradCam(model, x));
     expect(await explain(model, x, { method: 'saliency' })).toEqual(await saliency(model, x));
+    const unset = { layer: undefined, steps: undefined, window: undefined };
+    expect(await explain(model, x, { method: 'saliency', ...unset })).toEqual(await saliency(model, x));
     const smooth = await explain(model, x, { method: 'smoothgrad', samples: 3, seed: 2 });
     expect(smooth).toEqual(await saliency(model, x, { samples: 3, seed: 2 }));
   });

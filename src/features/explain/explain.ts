@@ -153,11 +153,14 @@ export async function explain(
   const { method = 'gradcam', ...rest } = publishedOptionsOf('explain', options, [...OF_ALL, ...all]);
   const { options: own, run }: Method = METHODS[keyOf('explain', 'method', method, METHODS)];
   for (const name of all) {
-    if (rest[name] === undefined || own.includes(name)) continue;
-    fail(
-      'explain',
-      `${name} is ${shown(rest[name])}, but ${method} has no such option; ${own.length > 0 ? `its options are ${own.join(', ')}` : 'leave it out'}.`,
-    );
+    if (own.includes(name)) continue;
+    if (rest[name] !== undefined) {
+      fail(
+        'explain',
+        `${name} is ${shown(rest[name])}, but ${method} has no such option; ${own.length > 0 ? `its options are ${own.join(', ')}` : 'leave it out'}.`,
+      );
+    }
+    delete rest[name]; // undefined, which the method would refuse by its name
   }
   return run(model, image, rest);
 }
