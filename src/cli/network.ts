@@ -98,7 +98,7 @@ export async function openNetwork(
   options: FromWeightsOptions = {},
 ): Promise<OpenNetwork> {
   const source = args.weights ?? args.pretrained;
-  if (source === undefined) {
+  if (!source) {
     throw new Error(`${command}: no network given; pass --weights FILE or --pretrained NAME.`);
   }
   await useBackend(args);

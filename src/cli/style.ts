@@ -103,11 +103,16 @@ async function run(args: StyleArguments, command: Command): Promise<void> {
     );
     bar.stop();
     if (result.steps === 0) throw new Error('style: stopped before the first step; nothing was written.');
+    if (!result.losses) {
+      throw new Error(
+        'style: no step decreased the loss, so nothing was written; use other weights of the losses, --init noise or --optimizer adam.',
+      );
+    }
     await writeImage(out, image);
     const { width, height } = image;
     if (args.json) console.log(JSON.stringify({ out, width, height, ...result, images: written }));
     else {
-      const { total, content, style } = result.losses!;
+      const { total, content, style } = result.losses;
       const [all, ...parts] = [total, content, style].map((loss) => loss.toPrecision(3));
       console.log(
         `${out}: ${width}x${height}, ${result.ended} after ${result.steps} steps, loss ${all} (content ${parts[0]}, style ${parts[1]})`,

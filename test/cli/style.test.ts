@@ -101,6 +101,7 @@ describe('vgg-blocks style', () => {
       ['--every', '0'],
       /'--every <n>' argument '0' is invalid\. It must be a whole number of at least 1/,
     ],
+    ['weights that ask for nothing', ['--style-weight', '0'], /^style: no step decreased the loss/],
     ['a size that is too small', ['--size', '8'], /images of 7x8x3 are too small for block3_pool/],
     [
       'a size that is too large',
