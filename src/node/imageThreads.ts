@@ -106,8 +106,11 @@ function started(): Thread {
   const thread: Thread = { worker, pending: new Map() };
   worker.on('message', (answer: FromThread) => {
     const pending = take(thread, answer.id);
-    if ('image' in answer) pending?.resolve(answer.image);
-    else pending?.reject(answer.error);
+    // Node hands out up to a thousand messages before anything else; what awaits the images must not hold off signals and timers.
+    setImmediate(() => {
+      if ('image' in answer) pending?.resolve(answer.image);
+      else pending?.reject(answer.error);
+    });
   });
   worker.on('error', () => replace(thread));
   worker.on('exit', () => replace(thread));

@@ -100,6 +100,16 @@ describe('prepareImages', () => {
     expect(await all(packed)).toHaveLength(COUNT);
   });
 
+  test('lets signals and timers in while a network computes longer than the images take', async () => {
+    const turns: number[] = [];
+    const still = new Int32Array(new SharedArrayBuffer(4));
+    await all(packed, paths, (i) => {
+      setImmediate(() => turns.push(i));
+      Atomics.wait(still, 0, 0, 5); // a network that computes
+      expect(i - (turns.at(-1) ?? 0)).toBeLessThan(COUNT - 10);
+    });
+  });
+
   test('reads the images of a folder of classes on the same thread', async () => {
     const classes = join(folder, 'classes');
     for (const name of ['a', 'b']) mkdirSync(join(classes, name), { recursive: true });
