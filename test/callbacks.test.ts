@@ -4,7 +4,7 @@ import { ImageSet, imageFiles } from '../src/data/index.js';
 import { cacheFeatures, explain, splitModel, styleTransfer, visualize } from '../src/features/index.js';
 import { PLAIN_PREPROCESSING } from '../src/images/index.js';
 import { vgg } from '../src/index.js';
-import { memoryStore, train } from '../src/train/index.js';
+import { evaluateImages, memoryStore, train } from '../src/train/index.js';
 import { encodeWeights, fromWeights } from '../src/weights/index.js';
 import { useAnyBackend } from './support/backends.js';
 
@@ -22,6 +22,14 @@ const trainSet = new ImageSet({
 });
 const files = ['a/1', 'b/2', 'b/3', 'stray'].map((path) => ({ path, read: async () => image }));
 const parts = { microBatchSize: 1, epochs: 1, batchSize: 2 };
+
+/** A set of one image, as `evaluateImages` takes it. */
+const originals = (one: typeof image) => ({
+  ...{ length: 1, preprocessing },
+  *originals() {
+    yield { image: one, label: 0 };
+  },
+});
 
 /** A store whose second checkpoint finds no room. */
 function fullStore() {
@@ -63,6 +71,18 @@ const CALLS: Record<string, (callback: () => Promise<void>, model: ReturnType<ty
       { content: image, style: { ...image, data: image.data.slice().reverse() } },
       { ...{ contentLayers: ['relu1_1'], styleLayers: ['relu1_1'], steps: 1, preprocessing }, onProgress },
     ),
+  'evaluateImages, onProgress': (onProgress, model) =>
+    evaluateImages(model, originals(image), { onProgress }),
+  'evaluateImages, onProblem': (onProblem, model) =>
+    evaluateImages(model, originals({ ...image, width: 5 }), { onProblem }),
+  'originals of imageFiles, onProblem': async (onProblem) => {
+    let reads = 0;
+    // Gone once the set has been made.
+    const read = async () => (reads++ < 3 ? image : Promise.reject(new Error('gone')));
+    const known = files.slice(0, 3).map(({ path }) => ({ path, read }));
+    const { trainSet: set } = await imageFiles(known, { onProblem, preprocessing, validationFraction: 0 });
+    for await (const one of set.originals()) expect.unreachable(one.path);
+  },
   'imageFiles, onProgress': (onProgress) => imageFiles(files, { onProgress, preprocessing }),
   'imageFiles, onProblem': (onProblem) => imageFiles(files, { onProblem, preprocessing }),
 };

@@ -103,7 +103,7 @@ export class ImageFileSet {
       try {
         return { image: await read(), label, path };
       } catch (error) {
-        onProblem({ path, reason: sentence(path, error) });
+        await onProblem({ path, reason: sentence(path, error) });
         return undefined;
       }
     };

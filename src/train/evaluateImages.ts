@@ -91,16 +91,16 @@ export async function evaluateImages(
       const who = onProblem ? name : where;
       const found = await toRgb(image, who)
         .then((pixels) => viewer.probabilitiesOf(pixels, who))
-        .catch((error: unknown) => {
+        .catch(async (error: unknown) => {
           if (!onProblem || (error as Error).name !== 'RangeError') throw error;
-          onProblem({ path: name, reason: messageOf(error) });
+          await onProblem({ path: name, reason: messageOf(error) });
         });
       if (found)
         metrics.add(
           found.map((probability) => Math.log(Math.max(probability, least))),
           [label],
         );
-      onProgress?.({ done: ++done, total: images.length, unit: 'images' });
+      await onProgress?.({ done: ++done, total: images.length, unit: 'images' });
       await breathe();
     }
   } finally {
