@@ -1,4 +1,4 @@
-import { memory, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import { dispose, memory, ones, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
@@ -124,6 +124,29 @@ describe('what toOnnx writes comes back', () => {
   });
 });
 
+test('averages to 7x7 come back, too', async () => {
+  const model = vgg([[1, 4]], { inputShape: [16, 18, 3], classes: 5, hiddenUnits: [], adaptivePool: true });
+  const { model: back } = await fromWeights(await toOnnx(model));
+  const x = ones([2, 16, 18, 3]);
+  const [ours, theirs] = [model, back].map((one) => one.predict(x) as Tensor);
+  expect(relativeError(await theirs!.data(), await ours!.data())).toBeLessThan(1e-6);
+  dispose([x, ours!, theirs!]);
+  model.dispose();
+  back.dispose();
+});
+
+test('images that are prepared before the graph moves their channels have them last', async () => {
+  const nodes = [
+    ...node('Neg', ['image'], [], 'a'),
+    ...node('Transpose', ['a'], attribute('perm', 0, 3, 1, 2), 'b'),
+    ...node('Relu', ['b']),
+  ];
+  const { model } = await fromWeights(await graph(nodes));
+  expect(model.inputs[0]!.shape).toEqual([null, 1, 4, 4]);
+  expect(model.outputs[0]!.shape).toEqual([null, 1, 4, 4]);
+  model.dispose();
+});
+
 /** A graph of one input, `image` [any, 1, 4, 4], and one output, `y`. */
 async function graph(nodes: Fields, tensors: Fields = [], opset = 17): Promise<Uint8Array> {
   const dims = [0, 1, 4, 4].flatMap((length) => message(1, length ? number(1, length) : text(2, 'any')));
@@ -146,10 +169,10 @@ async function graph(nodes: Fields, tensors: Fields = [], opset = 17): Promise<U
   );
 }
 
-const node = (op: string, inputs: string[], more: Fields = []) =>
+const node = (op: string, inputs: string[], more: Fields = [], output = 'y') =>
   message(1, [
     ...inputs.flatMap((name) => text(1, name)),
-    ...text(2, 'y'),
+    ...text(2, output),
     ...text(3, 'n'),
     ...text(4, op),
     ...more,
@@ -188,6 +211,34 @@ describe('what is not read is named', () => {
       'a kernel of other channels',
       () => graph(node('Conv', ['image', 'w']), floats('w', [2, 3, 1, 1], 6)),
       "its operator 'n' (Conv) has a kernel of the shape [2,3,1,1] and 1 groups for 1 channels",
+    ],
+    [
+      'an attribute that is not known',
+      () => graph(node('Relu', ['image'], attribute('slope', 1))),
+      "its operator 'n' (Relu) has slope [1], which is not computed here",
+    ],
+    [
+      'an attribute of another kind',
+      () => graph(node('Relu', ['image'], message(5, [...text(1, 'body'), ...number(20, 5)]))),
+      "its operator 'n' (Relu) has body, which is not computed here",
+    ],
+    [
+      'slopes along the width',
+      () => graph(node('PRelu', ['image', 'w']), floats('w', [4], 4)),
+      "its operator 'n' (PRelu) has slopes of the shape [4]",
+    ],
+    [
+      'a constant along the width of a map of one position',
+      () =>
+        graph(
+          [
+            ...node('Conv', ['image', 'k'], [], 'a'),
+            ...node('GlobalAveragePool', ['a'], [], 'b'),
+            ...node('Add', ['b', 'w']),
+          ],
+          [...floats('k', [4, 1, 1, 1], 4), ...floats('w', [4], 4)],
+        ),
+      "its operator 'n' (Add) computes with a constant of the shape [4]",
     ],
     [
       'a tensor that nothing gives',

@@ -53,6 +53,9 @@ export const CONVOLUTIONS: Record<string, (call: Call) => Value> = {
     const pads = call.list('pads') ?? [0, 0, 0, 0];
     const beyond = call.list('output_padding') ?? [0, 0];
     const dilations = call.list('dilations') ?? [1, 1];
+    const stated = call.list('kernel_shape') ?? window;
+    if (stated.join() !== window.join()) call.refuse('kernel_shape', stated);
+    if (dilations.some((one) => one !== 1)) call.refuse('dilations', dilations);
     const needed = window.map((length, i) => length - strides[i]!);
     const total = needed.map((length) => Math.max(length, 0));
     const same = [...total.map((one) => Math.floor(one / 2)), ...total.map((one) => Math.ceil(one / 2))];
@@ -66,9 +69,6 @@ export const CONVOLUTIONS: Record<string, (call: Call) => Value> = {
       call.fail(
         `has pads ${pads} and output_padding ${beyond} for a window of ${window} with strides of ${strides}`,
       );
-    }
-    if (call.node.attributes.has('output_shape') || dilations.some((one) => one !== 1)) {
-      call.fail('has an output_shape or dilations');
     }
     const useBias = Boolean(call.node.inputs[2]);
     const config = { filters: out, kernel_size: window, strides, padding, use_bias: useBias };
@@ -90,7 +90,7 @@ export const CONVOLUTIONS: Record<string, (call: Call) => Value> = {
     return dense(call, call.constant(1), call.number('transB', 0) === 1, bias);
   },
   /** A dense layer; a bias that is added behind it comes as another operator. */
-  MatMul: (call) => dense(call, call.constant(1), false, undefined),
+  MatMul: (call) => (call.values[0] ? dense(call, call.constant(1), false, undefined) : denseBefore(call)),
 };
 
 /** A kernel's shape as `[out, in, height, width]`, and whether its numbers are in Keras' order all the same. */
@@ -124,5 +124,24 @@ function dense(call: Call, kernel: Constant, transposed: boolean, bias: Constant
   const axes = { out, channels, window: inputs / channels };
   call.layers.weight(layer, 'kernel', kernel, { shape: [inputs, out], ...(rows && { axes }) });
   if (bias) call.layers.weight(layer, 'bias', bias, { shape: [out] });
+  return { layer, shape: [...last.shape.slice(0, -1), out], axes: last.axes };
+}
+
+/** A matrix times a map: a dense layer along the axis before the last one, as `toOnnx` writes the averages to 7x7. */
+function denseBefore(call: Call): Value {
+  const kernel = call.constant(0);
+  const given = call.values[1] ?? call.fail('multiplies constants');
+  const { shape } = kernel.tensor;
+  const x = given.position ? call.plain(given) : given;
+  const rank = x.axes.length;
+  if (kernel.perm || shape.length !== 2 || rank < 3)
+    call.fail(`multiplies a matrix of the shape [${shape}] from the left`);
+  const [out, inputs] = shape as [number, number];
+  const last = call.withLast(x, rank - 2);
+  if (last.shape.at(-1) !== inputs)
+    call.fail(`multiplies a matrix for ${inputs} with ${last.shape.at(-1) ?? 'any number of'} numbers`);
+  const layer = call.add('Dense', { units: out, use_bias: false }, last);
+  const axes = { out, channels: inputs, window: 1 };
+  call.layers.weight(layer, 'kernel', kernel, { shape: [inputs, out], axes });
   return { layer, shape: [...last.shape.slice(0, -1), out], axes: last.axes };
 }

@@ -64,8 +64,20 @@ export class Layers {
   }
 }
 
-/** An operator that is being translated. */
+/** Attributes without effect on predictions, or on the kinds of computation that are read. */
+const WITHOUT_EFFECT = new Set([
+  ...['momentum', 'is_test', 'consumed_inputs', 'seed', 'stash_type', 'saturate', 'storage_order'],
+  ...['noop_with_empty_axes', 'antialias', 'cubic_coeff_a', 'exclude_outside', 'extrapolation_value'],
+  'keep_aspect_ratio_policy',
+]);
+
+/**
+ * An operator that is being translated. Each of its attributes must be read, or be known to have no effect: nothing is ignored
+ * because it is unknown.
+ */
 export class Call {
+  private readonly unread: Set<string>;
+
   constructor(
     private readonly file: string,
     readonly node: OnnxNode,
@@ -77,7 +89,9 @@ export class Call {
     readonly constants: readonly (Constant | undefined)[],
     /** The inputs that are whole numbers computed of shapes, null where they are not known. */
     readonly shapes: readonly (readonly (number | null)[] | undefined)[],
-  ) {}
+  ) {
+    this.unread = new Set(node.attributes.keys());
+  }
 
   /** The first input, which layers compute. */
   get x(): Value {
@@ -86,24 +100,38 @@ export class Call {
 
   /** An attribute; the fallback where it is missing. */
   number(name: string, fallback: number): number {
-    const value = this.node.attributes.get(name) ?? fallback;
+    const value = this.#read(name) ?? fallback;
     return typeof value === 'number' ? value : this.refuse(name, value);
   }
 
   text(name: string, fallback: string): string {
-    const value = this.node.attributes.get(name) ?? fallback;
+    const value = this.#read(name) ?? fallback;
     return typeof value === 'string' ? value : this.refuse(name, value);
   }
 
   list(name: string): number[] | undefined {
-    const value = this.node.attributes.get(name);
+    const value = this.#read(name);
     return value === undefined || Array.isArray(value) ? value : this.refuse(name, value);
   }
 
   /** Throws unless an attribute has the one value that is computed here. */
   only(name: string, allowed: number | string): void {
-    const value = this.node.attributes.get(name) ?? allowed;
+    const value = this.#read(name) ?? allowed;
     if (value !== allowed) this.refuse(name, value);
+  }
+
+  #read(name: string): OnnxAttribute | undefined {
+    const { attributes } = this.node;
+    const value = attributes.get(name);
+    if (value === undefined && attributes.has(name)) this.refuse(name, value);
+    this.unread.delete(name);
+    return value;
+  }
+
+  /** Throws if an attribute was not read. */
+  end(): void {
+    const name = [...this.unread].find((one) => !WITHOUT_EFFECT.has(one));
+    if (name !== undefined) this.refuse(name, this.node.attributes.get(name));
   }
 
   /** The numbers of an input that is a constant; undefined if there is no such input. */
@@ -148,6 +176,16 @@ export class Call {
     return { layer, shape: dims.map((axis) => x.shape[axis - 1]!), axes: [...axes] };
   }
 
+  /** The value with an axis of ONNX last in Keras. */
+  withLast(x: Value, at: number): Value {
+    if (x.axes[at] === x.axes.length - 1) return x;
+    const others = x.axes.map((_, i) => i).filter((i) => i !== at);
+    return this.arranged(
+      x,
+      [...others, at].map((_, i, all) => all.indexOf(i)),
+    );
+  }
+
   /** The value as ONNX has it. */
   plain(x = this.x): Value {
     if (x.position) return this.arranged(this.#asMap(x), [0, 1, 2, 3]);
@@ -174,9 +212,9 @@ export class Call {
     return { layer, shape: [1, 1, channels!], axes: [0, 3, 1, 2] };
   }
 
-  refuse(name: string, value: OnnxAttribute): never {
-    const shown = typeof value === 'object' && !Array.isArray(value) ? 'a tensor' : JSON.stringify(value);
-    return this.fail(`has ${name} ${printable(shown)}`);
+  refuse(name: string, value: OnnxAttribute | undefined): never {
+    const isShort = value !== undefined && (typeof value !== 'object' || Array.isArray(value));
+    return this.fail(`has ${printable(name)}${isShort ? ` ${printable(JSON.stringify(value))}` : ''}`);
   }
 
   /** Throws for what layers of TensorFlow.js do not compute. */

@@ -29,7 +29,8 @@ export interface OnnxNode {
   name: string;
   inputs: string[];
   outputs: string[];
-  attributes: Map<string, OnnxAttribute>;
+  /** By their names; undefined for a kind that no operator of a VGG has, such as a graph. */
+  attributes: Map<string, OnnxAttribute | undefined>;
 }
 
 /** An input or an output of a graph. */

@@ -1,4 +1,3 @@
-import { size } from '../../../base/shapes.js';
 import { CONVOLUTIONS } from './convolutions.js';
 import type { Call, Constant, Value } from './layers.js';
 import { POOLINGS } from './poolings.js';
@@ -50,9 +49,7 @@ const ACTIVATIONS: Record<string, Operator> = {
     const x = call.plainIfFlat();
     const slope = call.constant(1);
     const channels = x.shape.at(-1)!;
-    const shape = slope.tensor.shape;
-    const ofChannels = size(shape) === channels && x.axes[1] === x.axes.length - 1 && shape[0] === channels;
-    if (!ofChannels) call.fail(`has slopes of the shape [${shape}]`);
+    if (!alongChannels(slope, x)) call.fail(`has slopes of the shape [${slope.tensor.shape}]`);
     const spatial = x.shape.slice(0, -1).map((_, i) => i + 1);
     const layer = call.add('PReLU', { shared_axes: spatial.length > 0 ? spatial : null }, x);
     call.layers.weight(layer, 'alpha', slope, { shape: [...spatial.map(() => 1), channels] });
@@ -69,18 +66,14 @@ function softmax(call: Call, name: string): Value {
   const at = axis < 0 ? axis + rank : axis;
   // Before opset 13 the sum was over all axes from the given one on.
   if (at < 1 || at >= rank || (call.opset < 13 && at !== rank - 1)) call.refuse('axis', axis);
-  const isLast = given.axes[at] === rank - 1;
-  const others = given.axes.map((_, i) => i).filter((i) => i !== at);
-  const order = [...others, at].map((_, i, all) => all.indexOf(i));
-  const x = isLast ? given : call.arranged(given, order);
-  return call.unary('Activation', { activation: name }, x);
+  return call.unary('Activation', { activation: name }, call.withLast(given, at));
 }
 
 const NORMALIZATIONS: Record<string, Operator> = {
   BatchNormalization(call) {
     call.only('training_mode', 0);
     if (call.opset < 9) call.only('spatial', 1);
-    const x = channelsLast(call);
+    const x = call.x.position ? call.x : call.withLast(call.plainIfFlat(), 1);
     const layer = call.add('BatchNormalization', { axis: -1, epsilon: call.number('epsilon', 1e-5) }, x);
     for (const [i, name] of ['gamma', 'beta', 'moving_mean', 'moving_variance'].entries()) {
       call.layers.weight(layer, name, call.constant(i + 1));
@@ -103,14 +96,6 @@ const NORMALIZATIONS: Record<string, Operator> = {
     return { ...x, layer };
   },
 };
-
-/** The value with the second axis of ONNX, its channels, last in Keras. */
-function channelsLast(call: Call): Value {
-  const x = call.x.position ? call.x : call.plainIfFlat();
-  const rank = x.axes.length;
-  if (rank === 2) return x;
-  return call.arranged(x, [0, rank - 1, ...x.axes.map((_, i) => i).slice(1, -1)]);
-}
 
 const ARITHMETIC: Record<string, Operator> = {
   Add: (call) => arithmetic(call, 'Add', (c) => ({ scale: 1, offset: c })),
@@ -159,10 +144,11 @@ function arithmetic(
   const x = call.values[1 - at] ?? call.fail('takes constants alone');
   const constant = call.constant(at);
   const numbers = call.valuesAt(at)!;
-  if (numbers.length === 1) return call.unary('Rescaling', affine([...numbers]), x);
-  const whole = x.position ? x : call.plainIfFlat(x);
-  const ofChannels = alongChannels(constant, whole);
-  if (!ofChannels) call.fail(`computes with a constant of the shape [${constant.tensor.shape}]`);
+  const { shape } = constant.tensor;
+  if (numbers.length === 1 && shape.length <= x.axes.length)
+    return call.unary('Rescaling', affine([...numbers]), x);
+  const whole = x.position ? call.map(x) : call.plainIfFlat(x);
+  if (!alongChannels(constant, whole)) call.fail(`computes with a constant of the shape [${shape}]`);
   return call.unary('Rescaling', affine([...numbers]), whole);
 }
 

@@ -67,11 +67,10 @@ class ModelReader {
 
   async #node(span: Span): Promise<OnnxNode> {
     const fields = await this.#messages.fieldsIn(span);
-    const attributes = new Map<string, OnnxAttribute>();
+    const attributes: OnnxNode['attributes'] = new Map();
     for (const field of of(fields, 5)) {
       const entry = await this.#messages.fieldsIn(field);
-      const value = await this.#attribute(entry);
-      if (value !== undefined) attributes.set(await this.#text(entry, 1), value);
+      attributes.set(await this.#text(entry, 1), await this.#attribute(entry));
     }
     return {
       op: await this.#text(fields, 4),

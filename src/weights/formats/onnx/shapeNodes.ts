@@ -36,7 +36,7 @@ export function shapeOfNode(
   }
   const lists = inputs.map((name) => known.numbers(name));
   if (lists.length === 0 || lists.includes(undefined)) return undefined;
-  const [first, second, third, fourth] = lists as Numbers[];
+  const [first, second, third, fourth, fifth] = lists as Numbers[];
   switch (op) {
     case 'Identity':
     case 'Cast':
@@ -52,8 +52,9 @@ export function shapeOfNode(
       const one = (value: unknown) =>
         Array.isArray(value) && typeof value[0] === 'number' ? value[0] : undefined;
       const [start, end] = [one(from), one(to)];
-      const isFirst = fourth === undefined || one(fourth) === 0;
-      return start === undefined || end === undefined || !isFirst ? undefined : first!.slice(start, end);
+      const isPlain =
+        (fourth === undefined || one(fourth) === 0) && (fifth === undefined || one(fifth) === 1);
+      return start === undefined || end === undefined || !isPlain ? undefined : first!.slice(start, end);
     }
     case 'Mul':
       return combined(first!, second!, (a, b) => a * b);

@@ -67,6 +67,7 @@ export const SHAPES: Record<string, (call: Call) => Value> = {
     const x = call.map();
     const pads = call.list('pads') ?? call.valuesAt(1) ?? [];
     const value = call.opset < 11 ? call.number('value', 0) : (call.valuesAt(2)?.[0] ?? 0);
+    if (call.node.inputs[3]) call.fail('pads axes of its choice');
     const around = [2, 3, 6, 7].map((i) => pads[i]!);
     const others = [0, 1, 4, 5].map((i) => pads[i]);
     if (
@@ -133,13 +134,9 @@ function flattened(call: Call): Value {
   const from = channelsFirst ? x : call.plain();
   if (from.shape.includes(null)) call.fail('flattens a map of no fixed size');
   const layer = call.add('Flatten', {}, from);
-  const map = channelsFirst && channels! > 1 && height! * width! > 1;
-  return {
-    layer,
-    shape: [size(from.shape as number[])],
-    axes: [0, 1],
-    ...(map && { map: [channels!, height!, width!] as const }),
-  } as Value;
+  const value: Value = { layer, shape: [size(from.shape as number[])], axes: [0, 1] };
+  const isMoved = channelsFirst && channels! > 1 && height! * width! > 1;
+  return isMoved ? { ...value, map: [channels!, height!, width!] } : value;
 }
 
 function reshaped(call: Call, x: Value, shape: (number | null)[]): Value {

@@ -2,6 +2,7 @@ import { size } from '../../../base/shapes.js';
 import { printable, WeightFileError } from '../error.js';
 import type { StoredTensor } from '../tensor.js';
 import { dequantized } from './dequantized.js';
+import { isChannelsLast } from './imageLayout.js';
 import { Call, type Constant, Layers, type Value } from './layers.js';
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.js';
 import { OPERATORS } from './operators.js';
@@ -84,11 +85,7 @@ class Translation {
         `its input '${printable(name)}' has ${dims ? `${rank} axes` : 'no shape'}; images have 4, the batch, channels, height and width.`,
       );
     }
-    const readers = this.model.nodes.filter(({ inputs }) => inputs.includes(name));
-    const last = readers.some(({ op, attributes }) => {
-      return op === 'Transpose' && String(attributes.get('perm')) === '0,3,1,2';
-    });
-    const axes = rank === 2 ? [0, 1] : last ? [0, 1, 2, 3] : [0, 3, 1, 2];
+    const axes = rank === 2 ? [0, 1] : isChannelsLast(this.model, name) ? [0, 1, 2, 3] : [0, 3, 1, 2];
     const shape = axes.map((_, i) => dims[axes.indexOf(i)]!).slice(1);
     if (shape.at(-1) === null) this.#fail(`its input '${printable(name)}' has no fixed number of channels.`);
     const layer = this.#layers.add('InputLayer', { batch_shape: [null, ...shape] }, [], name || 'image');
@@ -127,6 +124,7 @@ class Translation {
       );
     }
     this.#values.set(output, OPERATORS[node.op]!(call));
+    call.end();
   }
 
   #knows(name: string): boolean {
@@ -185,7 +183,8 @@ class Translation {
     const zeros = zero ? zero.values : scales?.map(() => 0);
     const axis = typeof given === 'number' ? given : 1;
     const at = axis < 0 ? axis + tensor.shape.length : axis;
-    const fits = scales?.length === 1 || (scales !== undefined && scales.length === tensor.shape[at]);
+    const isVector = (scale?.tensor.shape.length ?? 0) <= 1;
+    const fits = isVector && (scales?.length === 1 || scales?.length === tensor.shape[at]);
     if (!scales || !zeros || !fits || zeros.length !== scales.length) {
       this.#fail(
         `its tensor '${printable(tensor.name)}' is quantized otherwise than by a scale and a zero for each slice of an axis; export it as float32.`,
