@@ -11,7 +11,7 @@ import { fits, shapeText } from '../base/shapes.js';
 import { applied, compute, graphOf } from '../tfjs/graph.js';
 import { checkWhatItPredicts } from '../tfjs/imageSize.js';
 import { inputShapeOf, ownOnce } from '../tfjs/models.js';
-import { uniqueNames } from '../tfjs/sharedLayer.js';
+import { uniqueLayerNames } from '../tfjs/sharedLayer.js';
 import { built } from './built.js';
 import { conversionsOf } from './conversions.js';
 import type { ImageShape } from './options.js';
@@ -59,7 +59,7 @@ export function fullyConvolutional(model: LayersModel, options: FullyConvolution
   const conversions = conversionsOf(WHERE, graph, shape, logits);
   const converted = built(WHERE, () => {
     const image = input({ shape: [null, null, shape[2]], name: graph.input.layer.name });
-    const named = uniqueNames(image.name);
+    const named = uniqueLayerNames(image.name);
     const made = new Map<string, layers.Layer>();
     const output = compute<SymbolicTensor>(
       graph.outputs,

@@ -1,5 +1,6 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { uniqueNames } from '../base/uniqueNames.js';
 
 /** Fields of a layer that tfjs's types leave out. */
 interface LayerParts {
@@ -34,12 +35,10 @@ export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' = 'o
  *
  * @param taken names that are in use.
  */
-export function uniqueNames(...taken: string[]): (layer: layers.Layer) => layers.Layer {
-  const names = new Set(taken);
+export function uniqueLayerNames(...taken: string[]): (layer: layers.Layer) => layers.Layer {
+  const named = uniqueNames(new Set(taken), 1);
   return (layer) => {
-    const own = layer.name;
-    for (let i = 1; names.has(layer.name); i++) layer.name = `${own}_${i}`;
-    names.add(layer.name);
+    layer.name = named(layer.name);
     return layer;
   };
 }

@@ -11,7 +11,7 @@ import { shapeText } from '../../base/shapes.js';
 import { applied, type Call, callsTo, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, checkWhatItPredicts } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
-import { sharedLayer, uniqueNames } from '../../tfjs/sharedLayer.js';
+import { sharedLayer, uniqueLayerNames } from '../../tfjs/sharedLayer.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
 import { activationsAt, outputsAt } from './activations.js';
 import { tapOf } from './taps.js';
@@ -76,7 +76,7 @@ export function extractorOf(
   const shape = shapeOf(where, model, callsTo(outputsAt(taps)), inputShape);
   checkImageSize(where, graph, shape, outputsAt(taps));
   const image = input({ shape, name: graph.input.layer.name });
-  const named = uniqueNames(image.name);
+  const named = uniqueLayerNames(image.name);
   const found = activationsAt<SymbolicTensor>(graph, taps, image, (call, inputs, activation) => {
     const made = applied(call, inputs, named(sharedLayer(call.layer, activation)));
     checkWindow(where, call.layer, made[0]!, shape);

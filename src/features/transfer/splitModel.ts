@@ -2,7 +2,7 @@ import { input, type LayersModel, type SymbolicTensor, model as tfjsModel } from
 import { checkArguments, MODEL, TEXT } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { applied, type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
-import { sharedLayer, uniqueNames } from '../../tfjs/sharedLayer.js';
+import { sharedLayer, uniqueLayerNames } from '../../tfjs/sharedLayer.js';
 import { extractorOf } from '../taps/featureExtractor.js';
 import { callsOf } from '../taps/taps.js';
 
@@ -44,7 +44,7 @@ export function splitModel(model: LayersModel, at: string): { lower: LayersModel
     shape: (lower.outputs[0]!.shape as (number | null)[]).slice(1),
     name: `${name}_features`,
   });
-  const named = uniqueNames(features.name);
+  const named = uniqueLayerNames(features.name);
   const outputs = compute<SymbolicTensor>(
     graph.outputs,
     new Map<Call, SymbolicTensor[]>([[last, [features]]]),

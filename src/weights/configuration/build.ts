@@ -6,6 +6,7 @@ import {
   type SymbolicTensor,
 } from '@tensorflow/tfjs-layers';
 import { size } from '../../base/shapes.js';
+import { uniqueNames } from '../../base/uniqueNames.js';
 import { UNFILLED } from '../../core/initializer.js';
 import { GLOBAL_POOLING } from '../../core/options.js';
 import { reason } from '../../io/errors.js';
@@ -95,6 +96,7 @@ class Builder {
   readonly leftOut: string[] = [];
   private readonly made = new Map<KerasLayer, Made>();
   private readonly names = new Set<string>();
+  private readonly free = uniqueNames(this.names);
   private elements = 0;
   private calls = 0;
   /** The input of the layer that is cut off. */
@@ -290,11 +292,7 @@ class Builder {
 
   /** A name that is still free, in characters that tfjs accepts: Keras accepts any text. */
   private unique(wanted: string): string {
-    const name = wanted.replace(/[^\w./-]/g, '_').replace(/^[^a-z\d]/i, 'layer$&');
-    let free = name;
-    for (let i = 2; this.names.has(free); i++) free = `${name}_${i}`;
-    this.names.add(free);
-    return free;
+    return this.free(wanted.replace(/[^\w./-]/g, '_').replace(/^[^a-z\d]/i, 'layer$&'));
   }
 }
 
