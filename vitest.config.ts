@@ -30,14 +30,18 @@ export const WITHOUT_BACKEND = [
 ];
 
 /**
- * What takes minutes on a GPU in software, and is the same there: runs of `train` around its steps, and methods of `explain` of
- * many forward passes. Other tests take such steps and passes.
+ * What takes minutes on a GPU in software, and is the same there: runs of `train` around its steps, methods of `explain` of
+ * many forward passes, and which tensor of a file is which weight. Other tests take such steps and passes.
  */
 const SLOW_ON_GPU = [
   'test/{core/fullyConvolutional,train/views}.test.ts',
   'test/train/{checkpoint,diagnose,options,seededLayers,trainInParts}.test.ts',
   'test/features/{anyModel,attributions,cacheFeatures,explainMethods,freeze,perceptual}.test.ts',
+  'test/weights/{configuration,dialects,hostile}.test.ts',
 ];
+
+/** What WebGL does in a quarter of the time: there, it is repeated. */
+const SLOW_ON_WEBGPU = ['test/train/train.test.ts', 'test/features/{style,transferHead}.test.ts'];
 
 const node: TestProjectInlineConfiguration = {
   extends: true,
@@ -107,7 +111,7 @@ const chromium: TestProjectInlineConfiguration = {
           include: ['test/**/!(*.browser).test.ts'],
           exclude: [
             ...[...NODE_ONLY, ...WITHOUT_BACKEND, ...SLOW_ON_GPU, 'test/wasm/**'],
-            ...(backend === 'webgpu' ? [] : ['test/webgpu/**']),
+            ...(backend === 'webgpu' ? SLOW_ON_WEBGPU : ['test/webgpu/**']),
           ],
         })),
       ],
