@@ -15,6 +15,7 @@ const subpaths = {
   images: 'src/images/index.ts',
   imagenet: 'src/imagenet/index.ts',
   features: 'src/features/index.ts',
+  compress: 'src/compress/index.ts',
   node: 'src/node/index.ts',
 };
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));

@@ -25,6 +25,7 @@ export const WITHOUT_BACKEND = [
   'test/io/**',
   'test/core/params.test.ts',
   'test/base/**',
+  'test/compress/eigen.test.ts',
   'test/data/{garments,idx,layout,rasterize}.test.ts',
   'test/weights/{error,hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];

@@ -53,6 +53,7 @@ const RULES: Record<string, string[]> = {
   weights: [...GROUND, 'weights/*', CORE, LAYERS],
   imagenet: [...GROUND, 'data', 'train', 'weights', CORE, LAYERS],
   features: [...GROUND, 'data', 'train', 'weights', CORE, LAYERS],
+  compress: [...GROUND, 'train', 'weights*', CORE, LAYERS],
   node: [
     ...GROUND,
     'data',
@@ -60,6 +61,7 @@ const RULES: Record<string, string[]> = {
     'weights*',
     'imagenet',
     'features',
+    'compress',
     'node:*',
     '@tensorflow/*',
     'cli-progress',

@@ -76,6 +76,7 @@ const entries = [
   'vgg-blocks/images',
   'vgg-blocks/imagenet',
   'vgg-blocks/features',
+  'vgg-blocks/compress',
   'vgg-blocks/node',
 ];
 const inBrowsers = entries.filter((name) => name !== 'vgg-blocks/node');
