@@ -9,6 +9,9 @@ import {
   type KeyNames,
   type OnnxDtype,
   type OnnxOptions,
+  QUANTIZED_DTYPES,
+  type QuantizedDtype,
+  saveModel,
   setMetadata,
   toOnnx,
   type WeightContainer,
@@ -42,6 +45,7 @@ interface ConvertArguments extends BuildingArguments {
   names?: KeyNames;
   dtype: Lowercase<EncodedDtype> | 'int8';
   layout?: Lowercase<NonNullable<OnnxOptions['layout']>>;
+  quantize?: QuantizedDtype;
   preprocessing?: PreprocessingName;
 }
 
@@ -78,6 +82,12 @@ export function convertCommand(): Command {
       ]),
     )
     .addOption(
+      new Option(
+        '--quantize <type>',
+        "round a tfjs model's kernels to this type, with a scale for each kernel (default: float32)",
+      ).choices(QUANTIZED_DTYPES),
+    )
+    .addOption(
       preprocessingOption(
         'how images are preprocessed, for the output to say so (default: as the input says)',
       ),
@@ -94,7 +104,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
     if (args.preprocessing) {
       setMetadata(model, { ...metadata, preprocessing: PREPROCESSINGS[args.preprocessing] });
     }
-    if (to === 'tfjs') await model.save(fileSystem(output));
+    if (to === 'tfjs') await saveModel(model, fileSystem(output), { quantize: args.quantize });
     else await writeFileAtomic(output, await encoded(to, model, report.names, args));
   } finally {
     model.dispose();
@@ -117,9 +127,16 @@ async function convert(input: string, output: string, args: ConvertArguments): P
 }
 
 /** Throws unless the output can be as the other options say. */
-function checkFits(to: Output, { names, dtype, layout }: ConvertArguments): void {
+function checkFits(to: Output, { names, dtype, layout, quantize }: ConvertArguments): void {
   if (to === 'tfjs' && (names || dtype !== 'f32')) {
-    throw new Error("convert: a tfjs model has Keras' names and float32; omit --names and --dtype.");
+    throw new Error(
+      `convert: a tfjs model has Keras' names, and its types are those of --quantize, ${QUANTIZED_DTYPES.join(', ')}; omit --names and --dtype.`,
+    );
+  }
+  if (to !== 'tfjs' && quantize) {
+    throw new Error(
+      `convert: --quantize is for a tfjs model, a folder, and ${to} is written; omit it, or write to a path without an extension.`,
+    );
   }
   if (to === 'onnx' && (names || !Object.hasOwn(ONNX_DTYPES, dtype))) {
     throw new Error(

@@ -213,7 +213,7 @@ describe('vgg-blocks inspect and convert', () => {
       'x.safetensor has an extension that cannot be written',
     );
     expect((await run('convert', file, join(folder, 'm'), '--dtype', 'f16')).error).toContain(
-      "a tfjs model has Keras' names and float32; omit --names and --dtype.",
+      "a tfjs model has Keras' names, and its types are those of --quantize, uint8, uint16, float16; omit --names and --dtype.",
     );
     expect((await run('convert', file, join(folder, 'm.keras'), '--names', 'timm')).error).toContain(
       "names is 'timm' and dtype 'F32', but the container 'keras' takes only Keras' names and F32; choose another container.",

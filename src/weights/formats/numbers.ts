@@ -1,4 +1,4 @@
-import { BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
+import { type Affine, BYTES_PER_ELEMENT, type Dtype } from './tensor.js';
 
 /** A DataView of bytes, wherever they are in their buffer. */
 export function viewOf(bytes: Uint8Array): DataView {
@@ -17,7 +17,7 @@ type Decode = (bytes: Uint8Array, into: Float32Array) => void;
 export function decoder(
   dtype: Dtype,
   maxNumbers: number,
-  affine?: { readonly scale: number; readonly min: number },
+  affine?: Affine,
 ): (bytes: Uint8Array) => Float32Array {
   if (dtype === 'F32' && !affine) {
     return (bytes) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
@@ -26,9 +26,17 @@ export function decoder(
   return (bytes) => {
     const piece = numbers.subarray(0, bytes.length / BYTES_PER_ELEMENT[dtype]);
     DECODERS[dtype](bytes, piece);
-    if (affine) for (let i = 0; i < piece.length; i++) piece[i] = piece[i]! * affine.scale + affine.min;
+    if (affine) restore(piece, affine);
     return piece;
   };
+}
+
+function restore(numbers: Float32Array, { scale, min, whole }: Affine): void {
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i]! * scale + min;
+    // Whole numbers have no -0.
+    numbers[i] = whole ? Math.round(number) + 0 : number;
+  }
 }
 
 type NumberArray = { readonly length: number; readonly [index: number]: number };

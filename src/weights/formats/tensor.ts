@@ -33,6 +33,14 @@ export interface Axes {
   window: number;
 }
 
+/** What quantized numbers stand for: `stored * scale + min`, in float64, then rounded to float32, as tfjs computes it. */
+export interface Affine {
+  readonly scale: number;
+  readonly min: number;
+  /** Whether the sums are rounded to whole numbers before. */
+  readonly whole?: boolean;
+}
+
 /** A tensor in a file. Its numbers are read only on demand. */
 export interface StoredTensor {
   /** Its name in the file. */
@@ -44,8 +52,8 @@ export interface StoredTensor {
   readonly role?: string;
   /** Its shape in Keras, and the axes of a kernel in PyTorch's order, if the file's graph says so. */
   readonly inKeras?: { readonly shape: readonly number[]; readonly axes?: Axes };
-  /** Set if the numbers are quantized: each stands for `stored * scale + min`. */
-  readonly affine?: { readonly scale: number; readonly min: number };
+  /** Set if the numbers are quantized. */
+  readonly affine?: Affine;
   /** Opens its bytes, in the order of the elements. */
   open(): ByteStream;
 }

@@ -11,6 +11,7 @@ import type { WeightFile } from './file.js';
 import { JoinedFiles, type Part } from './joined.js';
 import { checkConfiguration } from './keras/config.js';
 import { METADATA_KEY } from './metadata.js';
+import { QUANTIZED_DTYPES } from './quantization.js';
 import type { Dtype, StoredTensor } from './tensor.js';
 
 /** The tensors of a tfjs model, and its configuration if it is a layers model. */
@@ -106,21 +107,32 @@ function tensorsOf(file: string, { weights }: WeightGroup, joined: JoinedFiles):
     at += storedBytes(spec);
     return {
       name,
+      ...affineOf(file, spec),
       dtype: checkDtype(file, name, DTYPES[storedType(spec)] ?? storedType(spec)),
       shape: checkShape(file, name, shape),
-      ...affineOf(file, spec),
       open: () => joined.stream(from),
     };
   });
 }
 
-function affineOf(file: string, { name, quantization }: WeightSpec): Pick<StoredTensor, 'affine'> {
-  if (!quantization || quantization.dtype === 'float16') return {};
-  const { scale, min } = quantization;
-  if (typeof scale !== 'number' || typeof min !== 'number') {
-    throw new WeightFileError(file, 'it is quantized without a scale or a minimum; the file is damaged.', {
-      tensor: name,
-    });
+/** What quantized numbers stand for; throws a WeightFileError for what tfjs does not read. */
+function affineOf(file: string, { name, dtype, quantization }: WeightSpec): Pick<StoredTensor, 'affine'> {
+  if (!quantization) return {};
+  const fault = (reason: string) => new WeightFileError(file, reason, { tensor: name });
+  const { dtype: stored, scale, min } = quantization;
+  if (!(QUANTIZED_DTYPES as readonly unknown[]).includes(stored)) {
+    throw fault(
+      `it is quantized to ${JSON.stringify(stored)?.slice(0, 40)}; TensorFlow.js reads ${QUANTIZED_DTYPES.join(', ')}, so quantize the model to one of these.`,
+    );
   }
-  return { affine: { scale, min } };
+  if (dtype !== 'float32' && (dtype !== 'int32' || stored === 'float16')) {
+    throw fault(
+      `it is ${JSON.stringify(dtype)?.slice(0, 40)} quantized to ${stored}, which TensorFlow.js does not read; convert the model again.`,
+    );
+  }
+  if (stored === 'float16') return {};
+  if (!Number.isFinite(scale) || !Number.isFinite(min)) {
+    throw fault('it is quantized without a scale or a minimum that is a number; the file is damaged.');
+  }
+  return { affine: { scale: scale as number, min: min as number, whole: dtype === 'int32' } };
 }

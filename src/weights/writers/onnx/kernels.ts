@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { fail } from '../../../base/check.js';
 import { size } from '../../../base/shapes.js';
 import type { Content } from '../../formats/content.js';
+import { unquantizable } from '../../formats/quantization.js';
 import { type Axes, gatherRows } from '../../layout/axes.js';
 import type { Target } from '../../names/targets.js';
 import { numbersOf, ROWS } from '../variable.js';
@@ -42,17 +43,13 @@ export function addKernel(
   );
 }
 
-/** The largest number of float16. */
-const LARGEST_HALF = 65504;
-
 function halves(name: string, variable: Variable, axes: Axes): Content {
   const content = numbersOf(variable, { dtype: 'F16', axes });
   return {
     size: content.size,
     async write(into) {
       const numbers = (await (variable.read() as Tensor).data()) as Float32Array;
-      // float16 rounds what is at most half a unit above its largest number down to it.
-      const beyond = numbers.find((one) => !(Math.abs(one) < LARGEST_HALF + 16));
+      const beyond = unquantizable(numbers, 'float16');
       if (beyond !== undefined) {
         fail(
           'toOnnx',

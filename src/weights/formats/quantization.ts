@@ -1,0 +1,74 @@
+import { encode } from './numbers.js';
+import type { Affine } from './tensor.js';
+
+/** The types to which a tfjs model's weights are rounded. */
+export const QUANTIZED_DTYPES = ['uint8', 'uint16', 'float16'] as const;
+
+/** A type to which a tfjs model's weights are rounded. */
+export type QuantizedDtype = (typeof QUANTIZED_DTYPES)[number];
+
+/** Numbers as a tfjs model stores them. */
+export interface Quantized {
+  stored: Uint8Array | Uint16Array;
+  /** Missing for float16. */
+  affine?: Affine;
+}
+
+/** The largest number of float16. */
+const LARGEST_HALF = 65504;
+
+/**
+ * Rounds numbers to a type, each to the nearest number that tfjs can read. A tensor has one scale, from its smallest number to its
+ * largest. If zero lies between them, it stays zero.
+ *
+ * @param numbers all finite, and within float16 for that; see {@link unquantizable}.
+ */
+export function quantize(numbers: Float32Array, dtype: QuantizedDtype): Quantized {
+  if (dtype === 'float16') {
+    const { buffer } = encode(numbers, 'F16');
+    return { stored: new Uint16Array(buffer) };
+  }
+  const stored = dtype === 'uint8' ? new Uint8Array(numbers.length) : new Uint16Array(numbers.length);
+  const last = dtype === 'uint8' ? 2 ** 8 - 1 : 2 ** 16 - 1;
+  const affine = affineOf(numbers, last);
+  const read = dequantize(
+    Uint16Array.from({ length: last + 1 }, (_, i) => i),
+    affine,
+  );
+  const { scale, min } = affine;
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i]!;
+    const near = Math.min(last, Math.max(0, Math.round((number - min) / scale)));
+    // float32 may round the next one nearer.
+    const next = Math.min(last, Math.max(0, read[near]! < number ? near + 1 : near - 1));
+    stored[i] = Math.abs(read[next]! - number) < Math.abs(read[near]! - number) ? next : near;
+  }
+  return { stored, affine };
+}
+
+/** The numbers that tfjs reads. */
+export function dequantize(stored: Uint8Array | Uint16Array, { scale, min }: Affine): Float32Array {
+  return Float32Array.from(stored, (one) => one * scale + min);
+}
+
+/** The first number that a type cannot hold: NaN, infinite, or beyond float16. */
+export function unquantizable(numbers: Float32Array, dtype: QuantizedDtype): number | undefined {
+  // float16 rounds what is less than half a unit above its largest number down to it.
+  const end = dtype === 'float16' ? LARGEST_HALF + 16 : Number.POSITIVE_INFINITY;
+  return numbers.find((number) => !(Math.abs(number) < end));
+}
+
+function affineOf(numbers: Float32Array, last: number): Affine {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  for (const number of numbers) {
+    if (number < min) min = number;
+    if (number > max) max = number;
+  }
+  // One number alone is stored exactly, and an empty tensor has none.
+  if (!(min < max)) return { scale: 1, min: numbers.length > 0 ? min : 0 };
+  const scale = (max - min) / last;
+  if (min > 0 || max < 0) return { scale, min };
+  // The product is the one that reading computes, so that their sum is zero.
+  return { scale, min: 0 - Math.round(-min / scale) * scale };
+}
