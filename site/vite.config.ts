@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type Plugin } from 'vite';
-import { withHead } from './build/head.js';
+import { PLAYGROUND, withHead } from './build/head.js';
 import { collectPages, filledIn } from './build/pages.js';
+import { searchIndex } from './build/searchIndex.js';
+import { INDEX } from './src/searchOptions.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -14,7 +16,9 @@ function pages(): Plugin {
     transformIndexHtml: {
       order: 'post',
       handler: (html, { filename, server }) =>
-        filename === here('index.html') ? withHead(html, 'index.html', { policy: !server }) : html,
+        filename === here('index.html')
+          ? withHead(html, 'index.html', PLAYGROUND, { policy: !server })
+          : html,
     },
     configureServer(server) {
       server.middlewares.use(async (request, response, next) => {
@@ -30,7 +34,8 @@ function pages(): Plugin {
         } else if (file) {
           response.setHeader('content-type', file.endsWith('.svg') ? 'image/svg+xml' : 'image/png');
           response.end(readFileSync(root + file));
-        } else next();
+        } else if (path === INDEX) response.end(searchIndex(pages));
+        else next();
       });
     },
   };

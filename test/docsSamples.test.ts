@@ -6,6 +6,8 @@ import { expect, test } from 'vitest';
 const root = fileURLToPath(new URL('../', import.meta.url));
 const pages = [
   'README.md',
+  'docs/zh/start.md',
+  'docs/zh/chapter.md',
   ...readdirSync(`${root}docs`)
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),

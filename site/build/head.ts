@@ -17,24 +17,52 @@ export const CONTENT_SECURITY_POLICY = [
   "form-action 'none'",
 ].join('; ');
 
-/** The pages that the banner links to, from the site's root. */
-const LINKS = [
-  ['playground', 'index.html'],
-  ['start', 'guide/start.html'],
-  ['chapter', 'guide/chapter.html'],
-  ['weights', 'guide/weights.html'],
-  ['api', 'api/index.html'],
-] as const;
+/** A link of the banner: its page from the site's root, that page in Chinese, and the pages that it stands for. */
+interface Link {
+  name: keyof typeof en.head;
+  page: string;
+  chinese?: string;
+  all?: RegExp;
+}
+
+const LINKS: readonly Link[] = [
+  { name: 'playground', page: 'index.html' },
+  { name: 'guides', page: 'guide/start.html', chinese: 'guide/zh/start.html', all: /^(guide|source)\// },
+  { name: 'chapter', page: 'guide/chapter.html', chinese: 'guide/zh/chapter.html' },
+  { name: 'gallery', page: 'guide/gallery.html' },
+  { name: 'api', page: 'api/index.html', all: /^api\// },
+];
+
+/** The image that previews of a page show unless it has its own, from the site's root. */
+export const CARD = 'card.png';
+
+/** What search engines and previews show of a page. */
+export interface Summary {
+  title: string;
+  description: string;
+  image: string;
+  /** The path of the same page in another language. */
+  translation?: { language: string; path: string };
+}
+
+/** The playground's. */
+export const PLAYGROUND: Summary = {
+  title: 'vgg-blocks playground: build and train a VGG in your browser',
+  description:
+    'Build a VGG from blocks, see its shapes, parameters and costs, train it in your browser on WebGPU, WebGL or WebAssembly, and look at what it learned.',
+  image: CARD,
+};
 
 /**
  * Fills in the head, banner and foot of a template.
  *
  * @param path the page's path from the site's root, to which links are made relative.
  */
-export function withHead(template: string, path: string, { policy = true } = {}): string {
+export function withHead(template: string, path: string, summary: Summary, { policy = true } = {}): string {
   const root = '../'.repeat(path.split('/').length - 1) || './';
   const head = [
     ...(policy ? [`<meta http-equiv="Content-Security-Policy" content="${CONTENT_SECURITY_POLICY}" />`] : []),
+    ...metas(summary, root, path),
     '<meta name="color-scheme" content="light dark" />',
     `<link rel="icon" href="${root}icon.svg" type="image/svg+xml" />`,
     `<link rel="manifest" href="${root}manifest.webmanifest" />`,
@@ -42,18 +70,48 @@ export function withHead(template: string, path: string, { policy = true } = {})
   ];
   return template
     .replace('<html lang="en">', `<html lang="en" data-root="${root}">`)
-    .replace('<!--head-->', head.join('\n    '))
-    .replace('<!--banner-->', banner(root, path))
+    .replace('<!--title-->', () => escaped(summary.title))
+    .replace('<!--head-->', () => head.join('\n    '))
+    .replace('<!--banner-->', () => banner(root, path))
     .replace('<!--foot-->', '<footer class="foot"><p id="offline" role="status"></p></footer>');
+}
+
+function metas({ title, description, image, translation }: Summary, root: string, path: string): string[] {
+  // Previews need absolute addresses, which only the host knows.
+  const home = process.env.SITE_URL?.replace(/\/?$/, '/');
+  const meta = (name: string, content: string) =>
+    `<meta ${name.startsWith('og:') ? 'property' : 'name'}="${name}" content="${escaped(content)}" />`;
+  return [
+    meta('description', description),
+    meta('og:site_name', 'vgg-blocks'),
+    meta('og:type', path === 'index.html' ? 'website' : 'article'),
+    meta('og:title', title),
+    meta('og:description', description),
+    meta('og:image', (home ?? root) + image),
+    meta('twitter:card', 'summary_large_image'),
+    ...(translation
+      ? [`<link rel="alternate" hreflang="${translation.language}" href="${root}${translation.path}" />`]
+      : []),
+    ...(home ? [meta('og:url', home + path), `<link rel="canonical" href="${home}${path}" />`] : []),
+  ];
+}
+
+function escaped(text: string): string {
+  return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;');
 }
 
 function banner(root: string, path: string): string {
   const { head } = en;
-  const current = (target: string) =>
-    target === path || (target.startsWith('api/') && path.startsWith('api/')) ? ' aria-current="page"' : '';
-  const links = LINKS.map(
-    ([name, target]) => `<a href="${root}${target}"${current(target)} data-text="${name}">${head[name]}</a>`,
-  );
+  const isPage = ({ page, chinese }: Link) => page === path || chinese === path;
+  const current = (link: Link) => {
+    if (isPage(link)) return ' aria-current="page"';
+    return link.all?.test(path) && !LINKS.some(isPage) ? ' aria-current="true"' : '';
+  };
+  const links = LINKS.map((link) => {
+    const { name, page, chinese } = link;
+    const both = chinese ? ` data-en="${root}${page}" data-zh="${root}${chinese}"` : '';
+    return `<a href="${root}${page}"${both}${current(link)} data-text="${name}">${head[name]}</a>`;
+  });
   return `<a class="skip" href="#app" data-text="skip">${head.skip}</a>
     <header class="banner">
       <a class="brand" href="${root}index.html">

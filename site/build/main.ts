@@ -2,7 +2,9 @@ import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
+import { INDEX } from '../src/searchOptions.js';
 import { collectPages, filledIn } from './pages.js';
+import { searchIndex } from './searchIndex.js';
 import { writeServiceWorker } from './serviceWorker.js';
 
 // Builds the site once typedoc has written the API pages: Vite builds the playground and a template, the template gives
@@ -25,9 +27,10 @@ for (const [path, file] of files) {
   mkdirSync(dirname(out + path), { recursive: true });
   copyFileSync(root + file, out + path);
 }
+write(INDEX, searchIndex(pages));
 await writeServiceWorker(out);
 
-function write(path: string, html: string): void {
+function write(path: string, text: string): void {
   mkdirSync(dirname(out + path), { recursive: true });
-  writeFileSync(out + path, html);
+  writeFileSync(out + path, text);
 }

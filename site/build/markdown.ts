@@ -4,7 +4,7 @@ import bash from 'highlight.js/lib/languages/bash';
 import json from 'highlight.js/lib/languages/json';
 import python from 'highlight.js/lib/languages/python';
 import typescript from 'highlight.js/lib/languages/typescript';
-import MarkdownIt from 'markdown-it';
+import MarkdownIt, { type Token } from 'markdown-it';
 
 for (const [name, language] of Object.entries({ bash, json, python, typescript })) {
   hljs.registerLanguage(name, language);
@@ -13,11 +13,22 @@ hljs.registerAliases(['ts', 'js'], { languageName: 'typescript' });
 hljs.registerAliases(['py'], { languageName: 'python' });
 hljs.registerAliases(['sh'], { languageName: 'bash' });
 
+/** A heading and the plain text up to the next one; code is left out. */
+export interface Section {
+  id: string;
+  /** 1 for the page's title. */
+  level: number;
+  title: string;
+  text: string;
+}
+
 /** A page rendered from Markdown. */
 export interface Text {
   title: string;
   html: string;
-  sections: { id: string; title: string }[];
+  sections: Section[];
+  /** The first paragraph, as plain text; with `beforeSections` only if no section comes before it. */
+  lead: { text: string; beforeSections: boolean };
 }
 
 /** Highlighted code, with classes instead of styles, which the site's policy forbids. */
@@ -33,9 +44,6 @@ export function highlighted(code: string, language: string): string {
  * @param link maps the target of a link or image to its address on the site.
  */
 export function render(source: string, link: (target: string) => string): Text {
-  const sections: Text['sections'] = [];
-  const slugger = new GithubSlugger();
-  let title = '';
   const markdown = MarkdownIt({ html: true, linkify: true });
   const { rules, renderToken } = markdown.renderer;
   rules.fence = (tokens, i) => highlighted(tokens[i]!.content, tokens[i]!.info.trim());
@@ -45,15 +53,6 @@ export function render(source: string, link: (target: string) => string): Text {
   // An empty corner of a table is not a header.
   rules.th_open = (tokens, i) => (tokens[i + 1]!.content ? '<th scope="col">' : '<td>');
   rules.th_close = (tokens, i) => (tokens[i - 1]!.content ? '</th>' : '</td>');
-  rules.heading_open = (tokens, i, options, _, self) => {
-    const text = plain(tokens[i + 1]!.content);
-    const token = tokens[i]!;
-    if (token.tag === 'h1') title ||= text;
-    const id = slugger.slug(text);
-    token.attrSet('id', id);
-    if (token.tag === 'h2') sections.push({ id, title: text });
-    return renderToken.call(self, tokens, i, options);
-  };
   rules.link_open = (tokens, i, options, _, self) => {
     const token = tokens[i]!;
     token.attrSet('href', link(String(token.attrGet('href'))));
@@ -65,10 +64,47 @@ export function render(source: string, link: (target: string) => string): Text {
     tokens[i]!.attrSet('loading', 'lazy');
     return image(tokens, i, ...rest);
   };
-  const html = markdown.render(source);
-  return { title, html, sections };
+  const env = {};
+  const tokens = markdown.parse(source, env);
+  const sections = sectionsOf(tokens);
+  return {
+    title: sections.find(({ level }) => level === 1)?.title ?? '',
+    sections,
+    lead: leadOf(tokens),
+    html: markdown.renderer.render(tokens, markdown.options, env),
+  };
 }
 
-function plain(markdown: string): string {
-  return markdown.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1').replace(/[`*\\]/g, '');
+/** Gives each heading an id and collects what stands below it. */
+function sectionsOf(tokens: readonly Token[]): Section[] {
+  const slugger = new GithubSlugger();
+  const sections: Section[] = [];
+  tokens.forEach((token, i) => {
+    if (token.type === 'heading_open') {
+      const title = plain(tokens[i + 1]!);
+      const id = slugger.slug(title);
+      token.attrSet('id', id);
+      sections.push({ id, level: Number(token.tag.slice(1)), title, text: '' });
+    } else if (token.type === 'inline' && tokens[i - 1]!.type !== 'heading_open') {
+      const last = sections.at(-1);
+      if (last) last.text += ` ${plain(token)}`;
+    }
+  });
+  return sections;
+}
+
+function leadOf(tokens: readonly Token[]): Text['lead'] {
+  const i = tokens.findIndex(({ type, level }) => type === 'paragraph_open' && level === 0);
+  if (i < 0) return { text: '', beforeSections: false };
+  const beforeSections = !tokens.slice(0, i).some(({ type, tag }) => type === 'heading_open' && tag !== 'h1');
+  return { text: plain(tokens[i + 1]!), beforeSections };
+}
+
+/** The text that a reader sees of a line of Markdown. */
+function plain({ children }: Token): string {
+  return (children ?? [])
+    .map(({ type, content }) =>
+      type === 'softbreak' || type === 'hardbreak' ? ' ' : type === 'html_inline' ? '' : content,
+    )
+    .join('');
 }

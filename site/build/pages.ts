@@ -1,15 +1,20 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { globSync } from 'tinyglobby';
-import { withHead } from './head.js';
+import { apiEntries, imported, namedModules } from './api.js';
+import { type Entry, type Group, guideGroups, list, pager } from './guides.js';
+import { CARD, type Summary, withHead } from './head.js';
 import { highlighted, render, type Text } from './markdown.js';
 
 /** A page of the site other than the playground. */
-export interface Page extends Text {
+export interface Page extends Text, Summary {
+  language: 'en' | 'zh-CN';
+  /** The lists of pages at its side, and the links to its neighbors. */
   sidebar: string;
+  pager: string;
 }
 
-/** The pages by their paths from the site's root, and the image files that they show. */
+/** The pages by their paths from the site's root, and the files that they show or link to. */
 export interface Pages {
   pages: Map<string, Page>;
   files: Map<string, string>;
@@ -21,6 +26,12 @@ const GUIDES: Record<string, string> = {
   'CHANGELOG.md': 'guide/changes.html',
 };
 
+/** The titles of pages whose file is headed with the project's name. */
+const TITLES: Record<string, string> = { 'README.md': 'Getting started', 'CHANGELOG.md': 'Changelog' };
+
+/** The files that become pages; others are copied. */
+const SOURCES = /\.(md|ts|mts|tsx|js|mjs|py|json|sh)$/;
+
 /** The path on the site of a file of the repository. */
 function sitePath(file: string): string {
   const [, api] = /^docs\/api\/(.*)\.md$/.exec(file) ?? [];
@@ -28,7 +39,8 @@ function sitePath(file: string): string {
   if (GUIDES[file]) return GUIDES[file];
   if (api) return `api/${api}.html`;
   if (guide) return `guide/${guide}.html`;
-  return /\.(svg|png|jpg)$/.test(file) ? `guide/${file.replace(/^docs\//, '')}` : `source/${file}.html`;
+  if (SOURCES.test(file)) return `source/${file}.html`;
+  return file.startsWith('docs/') ? `guide/${file.slice('docs/'.length)}` : `source/${file}`;
 }
 
 /**
@@ -39,14 +51,10 @@ function sitePath(file: string): string {
  * @throws Error naming a page with a broken link.
  */
 export function collectPages(root: string): Pages {
-  const pages = new Map<string, Page>();
+  const texts = new Map<string, Text>();
   const files = new Map<string, string>();
   const todo = [...Object.keys(GUIDES), ...globSync(['docs/**/*.md'], { cwd: root }).sort()];
-  const sidebar = apiSidebar(todo);
-  const done = new Set<string>();
   for (const file of todo) {
-    if (done.has(file)) continue;
-    done.add(file);
     const path = sitePath(file);
     const link = (target: string) => {
       const [to = '', anchor] = target.split('#');
@@ -56,86 +64,103 @@ export function collectPages(root: string): Pages {
       if (statSync(root + linked).isDirectory())
         throw new Error(`${file} links to the folder ${target}; link to a file in it.`);
       const linkedPath = sitePath(linked);
-      if (linkedPath.startsWith('source/')) todo.push(linked);
-      else if (/\.(svg|png|jpg)$/.test(linkedPath)) files.set(linkedPath, linked);
+      if (!linkedPath.endsWith('.html')) files.set(linkedPath, linked);
+      else if (!todo.includes(linked)) todo.push(linked);
       return posix.relative(posix.dirname(path), linkedPath) + (anchor ? `#${anchor}` : '');
     };
-    const text = readFileSync(root + file, 'utf8');
-    const page = file.endsWith('.md') ? render(apiTitle(file, text), link) : sourcePage(file, text);
-    pages.set(path, {
-      ...page,
-      sidebar: path.startsWith('api/') ? relativeTo(path, sidebar) : contents(page),
-    });
+    const title = TITLES[file];
+    const source = readFileSync(root + file, 'utf8');
+    const text = title ? source.replace(/^# .*/, `# ${title}`) : source;
+    texts.set(path, file.endsWith('.md') ? render(namedModules(file, text), link) : sourceText(file, text));
   }
-  return { pages, files };
+  return { pages: withLists(texts), files };
 }
 
-function sourcePage(file: string, text: string): Text {
+function sourceText(file: string, text: string): Text {
   return {
     title: file,
     html: `<h1>${file}</h1>\n${highlighted(text, posix.extname(file).slice(1))}`,
-    sections: [],
+    sections: [{ id: '', level: 1, title: file, text: '' }],
+    lead: { text: '', beforeSections: false },
   };
 }
 
-/** Modules by the names they are imported under. */
-function apiTitle(file: string, text: string): string {
-  const [, module] = /^docs\/api\/(\w+)\/index\.md$/.exec(file) ?? [];
-  if (file === 'docs/api/index.md')
-    return text
-      .replace(/^((?:- .*\n)*)(- \[index\].*\n)/m, '$2$1')
-      .replace(/^- \[(\w+)\]/gm, (_, name) => `- [${imported(name)}]`)
-      .replace(/^# .*/, '# API');
-  return module ? text.replace(/^# .*/, `# ${imported(module)}`) : text;
-}
-
-function imported(module: string): string {
-  return module === 'index' ? 'vgg-blocks' : `vgg-blocks/${module}`;
-}
-
-/** Every module with its exports; links start at the site's root. */
-function apiSidebar(files: readonly string[]): string {
-  const modules = new Map<string, string[]>();
-  for (const file of files) {
-    const [, module, name] = /^docs\/api\/(\w+)\/[\w-]+\/(\w+)\.md$/.exec(file) ?? [];
-    if (module)
-      modules.set(module, [
-        ...(modules.get(module) ?? []),
-        `<li><a href="${sitePath(file)}">${name}</a></li>`,
-      ]);
-  }
-  const order = [...modules].sort(
-    ([a], [b]) => Number(b === 'index') - Number(a === 'index') || a.localeCompare(b),
+/** Adds to each page what follows from all of them. */
+function withLists(texts: ReadonlyMap<string, Text>): Pages['pages'] {
+  const paths = [...texts.keys()];
+  const groups = guideGroups(new Map([...texts].map(([path, { title }]) => [path, title])));
+  return new Map(
+    [...texts].map(([path, text]) => [
+      path,
+      {
+        ...text,
+        language: isChinese(path) ? 'zh-CN' : 'en',
+        translation: translationOf(path, texts),
+        description: description(path, text),
+        image: imageOf(path, text),
+        sidebar: path.startsWith('api/')
+          ? list(apiEntries(paths, path), path)
+          : guideList(groups, path, text),
+        pager: pager(groups, path),
+      },
+    ]),
   );
-  return order
-    .map(
-      ([module, items]) =>
-        `<details data-module="${module}"><summary>${imported(module)}</summary><ul><li><a href="api/${module}/index.html">Overview</a></li>${items.join('')}</ul></details>`,
-    )
-    .join('\n');
 }
 
-function relativeTo(path: string, sidebar: string): string {
-  const [, module] = path.split('/');
-  const links = sidebar.replace(/href="([^"]+)"/g, (_, to: string) => {
-    const current = to === path ? ' aria-current="page"' : '';
-    return `href="${posix.relative(posix.dirname(path), to)}"${current}`;
-  });
-  const open = links.replace(`<details data-module="${module}">`, `<details open data-module="${module}">`);
-  return `<nav class="sidebar" aria-label="API">${open}</nav>`;
+const isChinese = (path: string) => path.startsWith('guide/zh/');
+
+function translationOf(path: string, texts: ReadonlyMap<string, Text>): Summary['translation'] {
+  const other = isChinese(path) ? path.replace('/zh/', '/') : path.replace(/^guide\//, 'guide/zh/');
+  if (other === path || !texts.has(other)) return undefined;
+  return { path: other, language: isChinese(other) ? 'zh-CN' : 'en' };
 }
 
-function contents({ sections, title }: Text): string {
-  if (sections.length < 2) return '';
-  const items = sections.map(({ id, title }) => `<li><a href="#${id}">${title}</a></li>`);
-  return `<nav class="sidebar" aria-label="${title}"><ul>${items.join('')}</ul></nav>`;
+/** All guides, and below the page itself its sections. */
+function guideList(groups: readonly Group[], path: string, { sections }: Text): string {
+  const children = sections
+    .filter(({ level }) => level === 2)
+    .map(({ id, title }) => ({ title, path: `${path}#${id}` }));
+  const withSections = (entry: Entry) => (entry.path === path ? { ...entry, children } : entry);
+  return groups.map(([title, entries]) => `<p>${title}</p>${list(entries.map(withSections), path)}`).join('');
+}
+
+/** Characters of a description that search engines show. */
+const SHOWN = 160;
+
+/** The first sentences of a page, or what kind of page it is. */
+function description(path: string, { title, lead }: Text): string {
+  const [, module = ''] = /^api\/(\w+)\//.exec(path) ?? [];
+  const text = module && !lead.beforeSections ? '' : lead.text;
+  if (text) return sentences(text);
+  if (module) return `${title} in ${imported(module)}.`;
+  return path.startsWith('source/')
+    ? `The file ${title} of vgg-blocks.`
+    : 'Every module of vgg-blocks and its exports.';
+}
+
+/** As many whole sentences as are shown, but at least one. */
+function sentences(text: string): string {
+  const [first = text, ...others] =
+    text.replace(/:$/, '.').match(/.+?[.。](?=\s|$|[\u4e00-\u9fff])\s*/g) ?? [];
+  let all = first;
+  for (const sentence of others) {
+    if ((all + sentence).trim().length > SHOWN) break;
+    all += sentence;
+  }
+  return all.trim();
+}
+
+/** The first image of a page that previews can show, which excludes SVG. */
+function imageOf(path: string, { html }: Text): string {
+  const [, image] = /<img src="([^"]+\.(?:png|jpg))"/.exec(html) ?? [];
+  return image ? posix.join(posix.dirname(path), image) : CARD;
 }
 
 /** The template with a page filled in. */
 export function filledIn(template: string, path: string, page: Page, options?: { policy: boolean }): string {
-  const { title, html, sidebar } = page;
-  return withHead(template, path, options)
-    .replace('<!--title-->', () => title.replace(/[&<>]/g, ''))
+  const { html, sidebar, language } = page;
+  return withHead(template, path, page, options)
     .replace('<!--sidebar-->', () => sidebar)
-    .replace('<!--content-->', () => html);
+    .replace('<main id="app" lang="en"', `<main id="app" lang="${language}"`)
+    .replace('<!--content-->', () => html + page.pager);
 }

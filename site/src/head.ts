@@ -29,6 +29,11 @@ export async function startHead(onLanguage?: (language: Language) => Promise<voi
   menu.addEventListener('change', () => {
     const chosen = menu.value as Language;
     remember('language', chosen);
+    const translated = document.querySelector<HTMLLinkElement>(`link[hreflang|=${chosen}]`);
+    if (translated) {
+      location.assign(translated.href);
+      return;
+    }
     root.dataset.language = chosen;
     root.lang = chosen === 'zh' ? 'zh-CN' : 'en';
     void translate(chosen);
@@ -60,7 +65,8 @@ async function showOffline(): Promise<void> {
   foot.textContent = 'why' in offline ? t[offline.state](offline.why) : t[offline.state];
 }
 
-function siteRoot(): URL {
+/** The address of the site's root. */
+export function siteRoot(): URL {
   return new URL(root.dataset.root ?? './', location.href);
 }
 
@@ -77,5 +83,11 @@ async function translate(language: Language): Promise<void> {
   }
   for (const part of document.querySelectorAll<HTMLElement>('[data-label]')) {
     part.setAttribute('aria-label', head[part.dataset.label as keyof typeof head]);
+  }
+  for (const part of document.querySelectorAll<HTMLInputElement>('[data-placeholder]')) {
+    part.placeholder = head[part.dataset.placeholder as keyof typeof head];
+  }
+  for (const link of document.querySelectorAll<HTMLAnchorElement>('a[data-zh]')) {
+    link.setAttribute('href', link.dataset[language]!);
   }
 }

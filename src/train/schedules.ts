@@ -19,13 +19,13 @@ export const SCHEDULES = {
   constant: { options: {}, factor: () => 1 },
   step: {
     options: { every: 10, factor: 0.1 },
-    factor: ({ epochs }: Position, { every, factor }: { every: number; factor: number }) =>
-      factor ** Math.floor(epochs / every),
+    factor: (position: Position, options: { every: number; factor: number }) =>
+      options.factor ** Math.floor(position.epochs / options.every),
   },
-  cosine: { options: {}, factor: ({ done }: Position) => (1 + Math.cos(Math.PI * done)) / 2 },
+  cosine: { options: {}, factor: (position: Position) => (1 + Math.cos(Math.PI * position.done)) / 2 },
   plateau: {
     options: { patience: 3, factor: 0.1 },
-    factor: ({ plateaus }: Position, { factor }: { factor: number }) => factor ** plateaus,
+    factor: (position: Position, options: { factor: number }) => options.factor ** position.plateaus,
   },
 } as const;
 

@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { globSync } from 'tinyglobby';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const SOURCES = ['site/{build,src,public}/**/*', 'site/*.{html,ts}', 'src/**/*.ts', 'docs/*.md', 'README.md'];
+const SOURCES = [
+  'site/{build,src,public}/**/*',
+  'site/*.{html,ts}',
+  'src/**/*.ts',
+  'docs/{*,zh/*}.md',
+  'README.md',
+];
 const LOCK = `${root}site/.building`;
 
 /**

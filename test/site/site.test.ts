@@ -54,6 +54,19 @@ describe('bytes, minified and gzipped', () => {
   });
 });
 
+test('guides and API pages load less than 15 kB, and less than 15 kB more when the search begins', () => {
+  const page = [...read('guide/start.html').matchAll(/(?:src|href)="\.\.\/(assets\/[^"]+\.js)"/g)].map(
+    ([, to]) => to!,
+  );
+  const search = files.filter((file) => /assets\/search-.*\.js$/.test(file));
+  expect(search).toHaveLength(1);
+  const first = reached(page);
+  expect(first).not.toContain(search[0]);
+  expect(packed(first)).toBeLessThan(15_000);
+  expect(packed(reached(search).filter((file) => !first.includes(file)))).toBeLessThan(15_000);
+  expect(packed(['guide/search.json'])).toBeLessThan(150_000);
+});
+
 test('training loads no backend and no kernels before they are chosen, and nothing that reads weight files or looks inside', () => {
   const loaded = reached(files.filter((file) => file.startsWith('assets/main-')));
   expect(loaded.some((file) => file.includes('vgg-blocks~main'))).toBe(true);
@@ -91,6 +104,41 @@ describe('every page', () => {
       expect(html, page).toContain("script-src 'self' 'wasm-unsafe-eval'");
       expect(html, page).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\bstyle="|\son\w+="/);
     }
+  });
+
+  test('has a title, a description, a preview and a list of pages, and names every parameter', () => {
+    const titles = new Map<string, string>();
+    for (const page of files.filter((file) => file.endsWith('.html'))) {
+      const html = read(page);
+      const content = (name: string) =>
+        new RegExp(`<meta (?:name|property)="${name}" content="([^"]+)"`).exec(html)?.[1] ?? '';
+      const title = content('og:title');
+      expect(html, page).toMatch(/<title>[^<]*\S[^<]*<\/title>/);
+      expect(title, page).not.toBe('');
+      expect(content('description').length, `${page}: ${content('description')}`).toBeGreaterThan(12);
+      expect(content('og:description'), page).toBe(content('description'));
+      expect(existsSync(folder + posix.join(posix.dirname(page), content('og:image'))), page).toBe(true);
+      expect(html, page).not.toContain('__namedParameters');
+      if (page === 'index.html') continue;
+      expect(html, page).toMatch(/<nav id="pages"[^>]*>.*<li><a href/s);
+      if (page.startsWith('guide/')) titles.set(title, page);
+    }
+    expect(titles.size).toBe(files.filter((file) => /^guide\/.*\.html$/.test(file)).length);
+  });
+
+  test('every guide is in the list of guides, and reached from the first by its links to the next', () => {
+    const list = read('guide/start.html').split('<nav id="pages"')[1]!.split('</nav>')[0]!;
+    const guides = files.filter((file) => /^guide\/[^/]+\.html$/.test(file));
+    for (const guide of guides) expect(list, guide).toContain(`href="${posix.basename(guide)}"`);
+    const passed = new Set<string>();
+    const nextOf = (page: string) => /<a rel="next" href="([^"]+)"/.exec(read(page))?.[1];
+    for (let page = 'guide/start.html'; ; ) {
+      passed.add(page);
+      const next = nextOf(page);
+      if (!next) break;
+      page = posix.join(posix.dirname(page), next);
+    }
+    expect([...passed]).toEqual(expect.arrayContaining(guides));
   });
 
   test('has relative links only, so that it works in any folder of any host', () => {

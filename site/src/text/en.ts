@@ -11,13 +11,19 @@ export const en = {
   head: {
     site: 'Site',
     playground: 'Playground',
-    start: 'Start',
-    chapter: 'The chapter',
-    weights: 'Weight files',
+    guides: 'Guides',
+    chapter: 'Chapter',
+    gallery: 'Gallery',
     api: 'API',
     theme: 'Dark or light theme',
     language: 'Language',
     skip: 'Skip to content',
+    pages: 'All pages',
+    search: 'Search the guides and the API',
+  },
+  search: {
+    found: (n: number) => (n === 0 ? 'Nothing found' : counted(n, 'result')),
+    failed: 'The search index could not be loaded. Try again when you are online.',
   },
 
   offline: {

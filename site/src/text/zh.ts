@@ -12,13 +12,19 @@ export const zh: Text = {
   head: {
     site: '本站',
     playground: '试验场',
-    start: '入门',
+    guides: '指南',
     chapter: '书中这一章',
-    weights: '权重文件',
+    gallery: '图例',
     api: 'API',
     theme: '深色或浅色',
     language: '语言',
     skip: '跳到内容',
+    pages: '全部页面',
+    search: '搜索指南和 API',
+  },
+  search: {
+    found: (n) => (n === 0 ? '没有找到' : `找到 ${n} 处`),
+    failed: '搜索索引没能加载。请联网后再试。',
   },
 
   offline: {

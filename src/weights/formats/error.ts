@@ -21,7 +21,9 @@ export class WeightFileError extends Error {
   /** The problem and what to do about it. */
   declare readonly reason: string;
 
-  constructor(file: string, reason: string, { tensor, cause }: { tensor?: string; cause?: unknown } = {}) {
+  /** @param details the faulty tensor and the error that caused this one. */
+  constructor(file: string, reason: string, details: { tensor?: string; cause?: unknown } = {}) {
+    const { tensor, cause } = details;
     const subject = `${plain(ending(file))}: ${tensor === undefined ? '' : `tensor '${printable(tensor)}': `}`;
     const why = plain(withoutMiddle(reason, MAX_MESSAGE - subject.length));
     super(`${subject}${why}`, cause === undefined ? undefined : { cause });
