@@ -18,7 +18,7 @@ import {
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
 import { WEIGHT_FILES_HELP } from './options.js';
-import { PREPROCESSINGS, type PreprocessingName, preprocessingOption } from './preprocessings.js';
+import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { type BuildingArguments, oneLine, openWeights, withBuilding } from './reading.js';
 
 /** The formats that `convert` writes, each with the extension that selects it without `--to`. */
@@ -102,7 +102,8 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   const { model, network, report, metadata } = await openWeights(input, args);
   try {
     if (args.preprocessing) {
-      setMetadata(model, { ...metadata, preprocessing: PREPROCESSINGS[args.preprocessing] });
+      const preprocessing = preprocessingFor(input, model.inputs[0]!.shape, args.preprocessing, {});
+      setMetadata(model, { ...metadata, preprocessing });
     }
     if (to === 'tfjs') await saveModel(model, fileSystem(output), { quantize: args.quantize });
     else await writeFileAtomic(output, await encoded(to, model, report.names, args));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { preprocessingAt } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import {
   encodeTensors,
@@ -80,12 +81,15 @@ describe('preprocessing and class names', () => {
     }
   });
 
-  test('convert --preprocessing says what a file did not say, and keeps the class names', async () => {
+  test('convert --preprocessing says what a file did not say, for images as the network takes them, and keeps the class names', async () => {
     const out = at('said.safetensors');
     expect((await run('convert', at('bare.safetensors'), out, '--preprocessing', 'keras')).code).toBe(0);
-    expect((await inspectWeights(out)).metadata).toEqual({ preprocessing: KERAS });
+    expect((await inspectWeights(out)).metadata).toEqual({ preprocessing: preprocessingAt(KERAS, 8) });
     expect((await run('convert', at('told.safetensors'), out, '--preprocessing', 'plain')).code).toBe(0);
     expect((await inspectWeights(out)).metadata).toMatchObject({ classNames, preprocessing: { white: 1 } });
+    const gray = 'examples/fashion-mnist.safetensors';
+    expect((await run('convert', gray, out, '--preprocessing', 'plain')).code).toBe(0);
+    expect((await inspectWeights(out)).metadata?.preprocessing).toMatchObject({ channels: 'gray', crop: 28 });
   });
 
   test('--preprocessing comes before what the file says', async () => {

@@ -12,11 +12,13 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 import webpack from 'webpack';
 import { garments } from '../../src/data/index.js';
+import { encodePng } from '../../src/images/index.js';
 import { smallArch } from '../../src/index.js';
 import { evaluate, train } from '../../src/train/index.js';
-import { hasChromium } from '../support/chromium.js';
+import { hasChromium, launchChromium } from '../support/chromium.js';
+import { installApp, rangesOf, startApp } from './apps.js';
 import { type Installation, install } from './installation.js';
-import { openPage } from './page.js';
+import { openPage, servePage } from './page.js';
 import {
   FINISH,
   FINISH_IN_NODE,
@@ -469,6 +471,96 @@ describe('through a bundler', () => {
       }
     });
   });
+});
+
+describe('the example apps', () => {
+  /** A drawn ankle boot as a PNG; the network has learned from photographs alone. */
+  const drawBoot = () => {
+    const { testSet } = garments({ trainImages: 0, testImages: 20, seed: 1 });
+    const index = testSet.labels.indexOf(9);
+    const data = testSet.images.slice(28 * 28 * index, 28 * 28 * (index + 1));
+    return encodePng({ data, width: 28, height: 28 });
+  };
+
+  test('ask for the packages that the library is tested with', async () => {
+    for (const name of ['app-browser', 'app-node']) {
+      const [{ dependencies, devDependencies }, checkout] = await rangesOf(name);
+      expect(checkout).toMatchObject({ ...dependencies, ...devDependencies });
+    }
+  });
+
+  test('the one for Node names a shoe, and says what is wrong with something else', async () => {
+    const { url, stop } = await startApp(await installApp(project, 'app-node'));
+    try {
+      const post = async (body: Uint8Array | string) => {
+        const response = await fetch(url, { method: 'POST', body: body as BodyInit });
+        return [response.status, await response.json()];
+      };
+      const [status, classes] = await post(await drawBoot());
+      expect([status, classes[0].label]).toEqual([200, 'Ankle boot']);
+      expect(classes[0].probability).toBeGreaterThan(0.9);
+      expect(await post('a shoe')).toEqual([400, { error: expect.stringContaining('could not be read') }]);
+      expect(await post(new Uint8Array(10_000_001))).toEqual([413, { error: expect.any(String) }]);
+      expect((await fetch(url)).status).toBe(405);
+    } finally {
+      await stop();
+    }
+  });
+
+  test.skipIf(!hasChromium)(
+    'the one for browsers names a shoe and a drawing, asks nobody else, and opens without a network',
+    async () => {
+      const app = await installApp(project, 'app-browser');
+      await project.run('node', join(app, 'node_modules/vite/bin/vite.js'), 'build', app);
+      const server = await servePage(join(app, 'dist'));
+      const browser = await launchChromium();
+      try {
+        const page = await browser.newPage();
+        const complaints: string[] = [];
+        page.on('console', (message) => complaints.push(message.text()));
+        page.on('pageerror', (error) => complaints.push(String(error)));
+        const outside: string[] = [];
+        page.on('request', (request) => {
+          if (!request.url().startsWith(server.url)) outside.push(request.url());
+        });
+        const first = page.locator('li').first();
+        const file = { name: 'boot.png', mimeType: 'image/png', buffer: Buffer.from(await drawBoot()) };
+        const openBoot = async () => {
+          await page.locator('input[type=file]:enabled').setInputFiles(file);
+          await first.getByText(/^Ankle boot: (9\d|100) %$/).waitFor();
+        };
+        await page.goto(server.url);
+        await openBoot();
+
+        await page.getByText('Clear').click();
+        const { x, y } = (await page.locator('canvas').boundingBox())!;
+        await page.mouse.move(x + 100, y + 270);
+        await page.mouse.down();
+        for (const [dx, dy] of [
+          [110, 20],
+          [170, 20],
+          [180, 270],
+        ] as const)
+          await page.mouse.move(x + dx, y + dy, { steps: 10 });
+        await page.mouse.up();
+        await first.getByText(/^Trouser: /).waitFor();
+
+        // The page keeps its files when it has shown itself.
+        await page.waitForFunction(async () => {
+          await navigator.serviceWorker.ready;
+          return (await (await caches.open('app')).keys()).length > 0;
+        });
+        await server.close();
+        await page.reload();
+        await openBoot();
+        expect(outside).toEqual([]);
+        expect(complaints).toEqual([]);
+      } finally {
+        await browser.close();
+        await server.close();
+      }
+    },
+  );
 });
 
 /** Runs a bundle where there is no more of Node than in a browser's worker. */

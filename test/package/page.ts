@@ -1,15 +1,18 @@
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { serve } from '../io/server.js';
+import { serve, type TestServer } from '../io/server.js';
 import { launchChromium } from '../support/chromium.js';
 
 /** The strictest policy that WebAssembly works under: nothing inline, no eval, nothing from elsewhere. */
 const POLICY =
-  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'";
 
 const TYPES: Record<string, string> = {
+  '.bin': 'application/octet-stream',
+  '.css': 'text/css',
   '.html': 'text/html',
   '.js': 'text/javascript',
+  '.json': 'application/json',
   '.mjs': 'text/javascript',
   '.wasm': 'application/wasm',
 };
@@ -21,12 +24,9 @@ export interface Printed {
   complaints: string[];
 }
 
-/**
- * Opens a folder's index.html in Chromium, under a strict Content-Security-Policy or other headers, until the page logs
- * something.
- */
-export async function openPage(folder: string, headers: Record<string, string> = {}): Promise<Printed> {
-  const server = await serve((request, response) => {
+/** Serves a folder under a strict Content-Security-Policy or other headers. */
+export function servePage(folder: string, headers: Record<string, string> = {}): Promise<TestServer> {
+  return serve((request, response) => {
     const path = new URL(request.url!, 'http://localhost').pathname.replace(/\/$/, '/index.html');
     readFile(join(folder, path)).then(
       (bytes) =>
@@ -40,6 +40,14 @@ export async function openPage(folder: string, headers: Record<string, string> =
       () => response.writeHead(path === '/favicon.ico' ? 204 : 404).end(),
     );
   });
+}
+
+/**
+ * Opens a folder's index.html in Chromium, under a strict Content-Security-Policy or other headers, until the page logs
+ * something.
+ */
+export async function openPage(folder: string, headers: Record<string, string> = {}): Promise<Printed> {
+  const server = await servePage(folder, headers);
   const browser = await launchChromium().catch(async (error) => {
     await server.close();
     throw error;
