@@ -1,5 +1,6 @@
 import type { Preprocessing } from 'vgg-blocks/images';
 import type { Examples } from 'vgg-blocks/train';
+import { areOtherClasses, isNumbered } from '../base/classNames.js';
 import { loadData } from './data.js';
 import { someOf } from './labels.js';
 import type { OpenNetwork } from './network.js';
@@ -26,13 +27,7 @@ export async function arraysOf(
   }
   const { testSet } = await loadData(data, 0, (line) => console.error(line));
   const own = testSet.classNames;
-  const isNumbered = own.every((name, i) => name === String(i));
-  if (
-    classNames &&
-    !isNumbered &&
-    `${classNames}` !== `${own}` &&
-    !classNames.every((name, i) => name === String(i))
-  ) {
+  if (classNames && areOtherClasses(classNames, own)) {
     throw new Error(
       `evaluate: the network's classes are ${someOf(classNames)}, but those of ${data} are ${someOf(own)}; use the data that it was trained for.`,
     );
@@ -40,6 +35,6 @@ export async function arraysOf(
   const [, height, width] = model.inputs[0]!.shape;
   const examples = height && width ? testSet.resize([height, width]) : testSet;
   const { length, shape } = examples;
-  const known = isNumbered && names ? names : own;
+  const known = names && isNumbered(own) ? names : own;
   return { length, shape, classNames: known, batches: (options) => examples.batches(options) };
 }

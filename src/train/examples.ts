@@ -1,4 +1,4 @@
-import { dispose, type Tensor, type Tensor1D } from '@tensorflow/tfjs-core';
+import { dispose, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { TENSOR } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
@@ -19,6 +19,8 @@ export interface Batch {
   ys: Tensor;
   /** How much each example counts in the loss, float32 `[batch]`, at least 0. Default: 1 each. */
   weights?: Tensor1D;
+  /** The logits of a teacher for the images, float32 `[batch, classes]`, where a set has them, for `train`'s `distill`. */
+  teacherLogits?: Tensor2D;
 }
 
 /** Labeled examples in batches: an `ImageSet` of `vgg-blocks/data`, or an object of your own. */
@@ -29,6 +31,8 @@ export interface Examples {
   readonly shape: readonly number[];
   /** Names of the classes, if known. */
   readonly classNames?: readonly string[];
+  /** Names the teacher whose logits are in the batches, so that a run does not go on with another; none without them. */
+  readonly teacher?: string;
   /**
    * Each example once, in an order drawn from `seed`, or in stored order without one. Every batch has `batchSize` examples, and
    * the last one the rest.
@@ -66,8 +70,8 @@ export function checkExamples(where: string, model: LayersModel, examples: Examp
 }
 
 /** Disposes a batch's tensors. */
-export function disposeBatch({ xs, ys, weights }: Batch): void {
-  dispose(weights ? [xs, ys, weights] : [xs, ys]);
+export function disposeBatch({ xs, ys, weights, teacherLogits }: Batch): void {
+  dispose([xs, ys, weights, teacherLogits].filter((tensor) => tensor !== undefined));
 }
 
 /**
@@ -110,8 +114,8 @@ export async function* batchesOf(
 
 /** What is wrong with a batch that follows `done` examples; undefined if nothing is. */
 async function problemOf(
-  { xs, ys, weights }: Batch,
-  { shape, length }: Examples,
+  { xs, ys, weights, teacherLogits }: Batch,
+  { shape, length, teacher }: Examples,
   done: number,
   batchSize: number,
   classes: number,
@@ -134,6 +138,12 @@ async function problemOf(
   const counts = await weights?.data();
   if (counts && !(counts.every((weight) => weight >= 0) && counts.some((weight) => weight > 0))) {
     return 'returned a batch whose weights are not all at least 0, or are all 0; return at least one above 0.';
+  }
+  if (teacher !== undefined && !teacherLogits) {
+    return 'returned a batch without teacherLogits, although it names a teacher; return them with each batch.';
+  }
+  if (teacherLogits && !fits(teacherLogits.shape, [count, classes])) {
+    return `returned teacherLogits of the shape ${shapeText(teacherLogits.shape)}, but the model has ${classes} classes; they must be ${count}x${classes}.`;
   }
   if (ys.rank !== 1) {
     if (ys.rank === 2 && ys.shape[1] === classes) return probabilityProblem(await ys.data(), classes);

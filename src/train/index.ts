@@ -30,7 +30,7 @@ export { growFrom } from './growFrom.js';
 export type { EpochRow, History, StepRow, TrainProgress } from './history.js';
 export { historyCsv } from './historyCsv.js';
 export type { Evaluation } from './metrics.js';
-export type { ObjectiveOptions } from './objective.js';
+export type { DistillOptions, ObjectiveOptions } from './objective.js';
 export type { OptimizerOptions } from './optimizer.js';
 export { type LabeledImages, predictionSheet } from './predictions.js';
 export { RECIPES, type Recipe, type RecipeName } from './recipes.js';

@@ -60,10 +60,11 @@ export function chooseMicroBatches(
 
 /** How a run of `train` takes its batches; one that goes on as before, if that fits. */
 export function microBatchesOf(model: LayersModel, settings: Settings, before?: RunFacts): MicroBatches {
-  const { sets, batchSize, microBatchSize, chosen, ema, keep } = settings;
+  const { sets, batchSize, microBatchSize, chosen, ema, keep, teacher } = settings;
   const { shape, length } = sets.trainSet;
   const run = {
     ...{ shape, batchSize: Math.min(batchSize, length), average: ema !== undefined, best: keep === 'best' },
+    teacher: teacher?.model,
     // Of an optimizer that was passed as many as Adam's.
     slots: chosen.owned ? OPTIMIZERS[chosen.name as OptimizerName].slots.length : 2,
   };

@@ -1,7 +1,6 @@
 import {
   add,
   dispose,
-  keep,
   type Scalar,
   slice,
   type Tensor,
@@ -12,6 +11,7 @@ import {
 import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 import { withTape } from '../tfjs/tape.js';
 import { type Batch, disposeBatch } from './examples.js';
+import { type Computed, keepResults, type Results } from './results.js';
 
 /** Consecutive examples of a batch: `count` of them from `first` on. */
 export interface BatchPart {
@@ -29,33 +29,28 @@ export function partsOf(examples: number, size: number): BatchPart[] {
   }));
 }
 
-/** What a step reports of a batch, or of a part of one. */
-export interface Results {
-  loss: Scalar;
-  /** How many examples were classified correctly. */
-  correct: Scalar;
-}
-
 /**
  * Computes the gradients of a batch part by part and adds them up, so that the activations of one part exist at a time.
  *
  * @param compute returns the results of a part; the losses of all parts add up to that of the batch.
- * @param between is awaited between two parts; if it rejects, so does this.
+ * @param hooks `prepare` is called with each part, and what it returns is disposed; `between` is awaited between two parts; if it
+ *   rejects, so does this.
  * @returns the results of the batch, and the gradients by the names of the weights.
  */
 export async function accumulate(
   batch: Batch,
   parts: readonly BatchPart[],
   weights: Variable[],
-  compute: (part: Batch, place: BatchPart) => Results,
-  between: () => Promise<void>,
+  compute: (part: Batch, place: BatchPart) => Computed,
+  { prepare = (part) => part, between }: { prepare?: (part: Batch) => Batch; between: () => Promise<void> },
 ): Promise<Results & { gradients: Record<string, Tensor> }> {
   const sums: Record<string, Tensor> = {};
   try {
     for (const place of parts) {
       if (place.first > 0) await between();
-      const part = slicesOf(batch, place);
+      let part = slicesOf(batch, place);
       try {
+        part = prepare(part);
         addTo(
           sums,
           withTape(() => partResults(() => compute(part, place), weights)),
@@ -75,19 +70,12 @@ export async function accumulate(
 /** What is added up beside gradients, by names that no weights have. */
 const [LOSS, CORRECT] = ['/loss', '/correct'] as const;
 
-function partResults(compute: () => Results, weights: Variable[]): Record<string, Tensor> {
-  let correct: Scalar | undefined;
-  try {
-    const { value, grads } = variableGrads(() => {
-      const results = compute();
-      correct = keep(results.correct);
-      return results.loss;
-    }, weights);
-    return { ...grads, [LOSS]: value, [CORRECT]: correct! };
-  } catch (error) {
-    correct?.dispose();
-    throw error;
-  }
+function partResults(compute: () => Computed, weights: Variable[]): Record<string, Tensor> {
+  const { loss, correct, grads } = keepResults(compute, (minimize) => {
+    const { value: minimized, grads } = variableGrads(minimize, weights);
+    return { minimized, grads };
+  });
+  return { ...grads, [LOSS]: loss, [CORRECT]: correct };
 }
 
 /** Adds terms to the sums of the same names, one after another, and disposes them. The first terms are the sums. */
@@ -110,10 +98,11 @@ function plus(sum: Tensor, term: Tensor): Tensor {
   return runOwnKernel('SgdUpdate', { weights: sum, gradient: term }, { rate: -1, decay: 0 });
 }
 
-function slicesOf({ xs, ys, weights }: Batch, { first, count }: BatchPart): Batch {
+function slicesOf({ xs, ys, weights, teacherLogits }: Batch, { first, count }: BatchPart): Batch {
   return {
     xs: slice(xs, first, count),
     ys: slice(ys, first, count),
     ...(weights && { weights: slice(weights, first, count) }),
+    ...(teacherLogits && { teacherLogits: slice(teacherLogits, first, count) }),
   };
 }

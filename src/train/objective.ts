@@ -2,12 +2,10 @@ import {
   add,
   argMax,
   cast,
-  clipByValue,
-  concat,
   div,
   equal,
+  exp,
   expandDims,
-  log,
   logSoftmax,
   mul,
   neg,
@@ -18,15 +16,12 @@ import {
   sum,
   type Tensor,
   type Tensor1D,
-  type Tensor2D,
   tensor1d,
-  zerosLike,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, numberThat, shown } from '../base/check.js';
-import { classifierOutputs } from '../tfjs/classifier.js';
-import { graphOf } from '../tfjs/graph.js';
 import type { Batch } from './examples.js';
+import { type Logits, logitsOf } from './logits.js';
 
 /** What a loss counts, beside what the model returns. */
 export interface ObjectiveOptions {
@@ -37,23 +32,41 @@ export interface ObjectiveOptions {
    * the labels, but of labels that are probabilities, such as those of mixed images, by the number of examples.
    */
   classWeights?: readonly number[];
+  /** Learns from another network too. Default: from the labels alone. */
+  distill?: DistillOptions;
+}
+
+/**
+ * Knowledge distillation (Hinton, Vinyals & Dean 2015): of a batch, the loss is
+ * `(1 - weight) * crossEntropy(labels) + weight * temperature ** 2 * KL(teacher, model)`, where KL is the divergence of the classes'
+ * probabilities, the softmax of logits divided by the temperature. An example counts as much in one as in the other; label smoothing
+ * changes the labels alone. Of mixed or augmented images, the teacher sees what the model sees.
+ */
+export interface DistillOptions {
+  /**
+   * A trained classifier of the same images and classes, in the same order, with logits or probabilities. It is neither changed nor
+   * disposed. Leave it out if the training set has its logits, as of `cacheFeatures` with a `teacher`.
+   */
+  teacher?: LayersModel;
+  /** Above 0. The higher, the more the classes count that the teacher holds for unlikely. Default 4. */
+  temperature?: number;
+  /** How much the teacher counts, the labels having the rest: above 0, at most 1. Default 0.9. */
+  weight?: number;
 }
 
 /** What the loss of a batch depends on besides the outputs. */
-type Labels = Pick<Batch, 'ys' | 'weights'>;
+type Labels = Omit<Batch, 'xs'>;
 
 /** The loss of a classifier, and its predictions. */
-export interface Objective {
-  /** Number of classes: that of the outputs, or two with one output. */
-  classes: number;
-  /** Unnormalized log-probabilities `[batch, classes]`, from the model's output. */
-  logits(output: Tensor): Tensor2D;
+export interface Objective extends Logits {
   /**
-   * Mean cross-entropy of a batch, from the model's output `[batch, outputs]`: the sum of the weighted losses over the count.
+   * Mean loss of a batch, from the model's output `[batch, outputs]`: the sum of the weighted losses over the count.
    *
    * @param count what the sum is divided by; of a part of a batch the count of the whole, so that the losses of parts add up.
    */
   loss(output: Tensor, batch: Labels, count?: Scalar): Scalar;
+  /** The part of the loss that is the labels', unweighted; undefined without a teacher, where it is the loss. */
+  labelLoss: Objective['loss'] | undefined;
   /** The sum of the weights of a batch: of the examples, times those of their classes unless labels are probabilities. */
   count(batch: Labels): Scalar;
   /** The most probable class of each example, int32 `[batch]`. */
@@ -63,7 +76,7 @@ export interface Objective {
 }
 
 /**
- * Cross-entropy of a model that returns logits or probabilities. One output stands for two classes: it is the logit, or with a
+ * Cross-entropy of a model that returns logits or probabilities, and its divergence from a teacher. One output stands for two classes: it is the logit, or with a
  * sigmoid the probability, of class 1 (binary cross-entropy).
  *
  * @throws RangeError for outputs that are neither.
@@ -71,9 +84,9 @@ export interface Objective {
 export function objectiveOf(
   where: string,
   model: LayersModel,
-  { labelSmoothing = 0, classWeights }: ObjectiveOptions = {},
+  { labelSmoothing = 0, classWeights, distill }: ObjectiveOptions = {},
 ): Objective {
-  const { classes, logits } = outputsOf(where, model);
+  const { classes, logits } = logitsOf(where, model);
   const isFraction = (n: number) => n >= 0 && n < 1;
   numberThat(where, 'labelSmoothing', labelSmoothing, isFraction, 'at least 0 and below 1, such as 0.1');
   checkClassWeights(where, classWeights, classes);
@@ -89,47 +102,43 @@ export function objectiveOf(
     if (classWeights && ys.rank === 1) return sum(weighted(targetsOf(ys), { ys, weights }));
     return weights ? sum(weights) : scalar(ys.shape[0]!);
   };
+  const labelLoss: Objective['loss'] = (output, batch, count = countOf(batch)) => {
+    const targets = targetsOf(batch.ys);
+    const smooth =
+      labelSmoothing === 0 ? targets : add(mul(targets, 1 - labelSmoothing), labelSmoothing / classes);
+    const total = sum(mul(weighted(smooth, batch), neg(logSoftmax(logits(output)))));
+    return div(total, count);
+  };
+  const teacherLoss: Objective['loss'] = (output, batch, count = countOf(batch)) => {
+    const { temperature } = withDefaults(distill!);
+    const each = sum(weighted(targetsOf(batch.ys), batch), 1, true);
+    const terms = divergence(batch.teacherLogits!, logits(output), temperature);
+    return div(mul(sum(mul(each, terms)), temperature ** 2), count);
+  };
+  const distilled: Objective['loss'] = (...all) => {
+    const { weight } = withDefaults(distill!);
+    return add(mul(labelLoss(...all), 1 - weight), mul(teacherLoss(...all), weight));
+  };
   return {
     classes,
     logits,
-    loss(output, batch, count = countOf(batch)) {
-      const targets = targetsOf(batch.ys);
-      const smooth =
-        labelSmoothing === 0 ? targets : add(mul(targets, 1 - labelSmoothing), labelSmoothing / classes);
-      const total = sum(mul(weighted(smooth, batch), neg(logSoftmax(logits(output)))));
-      return div(total, count) as Scalar;
-    },
+    loss: distill ? distilled : labelLoss,
+    labelLoss: distill && labelLoss,
     count: countOf,
     predict,
     correct: (output, ys) => sum(equal(predict(output), classesOf(ys))),
   };
 }
 
-/** The number of classes, and what turns outputs into their logits `[batch, classes]`. */
-function outputsOf(where: string, model: LayersModel): Pick<Objective, 'classes' | 'logits'> {
-  const { outputs, classes, activation } = classifierOutputs(where, graphOf(where, model));
-  // The logarithm of probabilities equals the logits up to a constant, which the softmax of the loss cancels. 1e-7 is Keras'
-  // bound; a probability of 0 would give an infinite loss.
-  const logOf = (probabilities: Tensor) => log(clipByValue(probabilities, 1e-7, 1)) as Tensor2D;
-  if (outputs === 1) {
-    return {
-      classes,
-      logits: (output) =>
-        activation === 'sigmoid'
-          ? logOf(concat([sub(1, output), output], -1))
-          : (concat([zerosLike(output), output], -1) as Tensor2D),
-    };
-  }
-  if (activation === 'sigmoid') {
-    fail(
-      where,
-      `the model ends in a sigmoid over ${outputs} outputs, which lets an image have several classes; its examples have one class each, so use a softmax or no activation.`,
-    );
-  }
-  return {
-    classes,
-    logits: (output) => (activation === 'softmax' ? logOf(output) : (output as Tensor2D)),
-  };
+/** The options that are numbers. */
+export function withDefaults({ temperature = 4, weight = 0.9 }: DistillOptions) {
+  return { temperature, weight };
+}
+
+/** The terms of the Kullback-Leibler divergence, by example and class, of probabilities softened by a temperature. */
+function divergence(teacher: Tensor, model: Tensor, temperature: number): Tensor {
+  const [wanted, actual] = [teacher, model].map((logits) => logSoftmax(div(logits, temperature)));
+  return mul(exp(wanted!), sub(wanted!, actual!));
 }
 
 function checkClassWeights(where: string, weights: readonly number[] | undefined, classes: number): void {

@@ -14,6 +14,7 @@ import {
   type OptimizerOptions,
 } from './optimizer.js';
 import { checkSchedule, type RatePlan, type Schedule } from './schedules.js';
+import { checkTeacher, type Teacher } from './teacher.js';
 
 /** The examples of `train`. Those measured after each epoch are not trained on. */
 export interface TrainSets {
@@ -81,7 +82,16 @@ export interface TrainOptions extends OptimizerOptions, ObjectiveOptions {
 }
 
 const OWN_OPTIONS = Object.keys({
-  ...{ labelSmoothing: 1, classWeights: 1, epochs: 1, batchSize: 1, schedule: 1, warmupEpochs: 1, ema: 1 },
+  ...{
+    labelSmoothing: 1,
+    classWeights: 1,
+    distill: 1,
+    epochs: 1,
+    batchSize: 1,
+    schedule: 1,
+    warmupEpochs: 1,
+    ema: 1,
+  },
   ...{ patience: 1, validationFraction: 1, seed: 1, keep: 1, checkpoint: 1, signal: 1 },
   ...{ onProgress: 1, onStep: 1, onEpoch: 1, onNote: 1, microBatchSize: 1 },
 } satisfies Record<Exclude<keyof TrainOptions, keyof OptimizerOptions>, 1>);
@@ -103,6 +113,7 @@ export interface Settings
   patience: number | undefined;
   chosen: ChosenOptimizer;
   objective: Objective;
+  teacher: Teacher | undefined;
 }
 
 const SETS = withFields('{ trainSet, testSet?, validationSet? }', 'trainSet');
@@ -137,6 +148,7 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   if (validationSet) checkExamples('train', model, validationSet, 'validation');
   checkTrainable('train', model);
   const objective = objectiveOf('train', model, options);
+  const teacher = checkTeacher('train', model, trainSet, options.distill, objective.classes);
   if (ema !== undefined) {
     numberThat('train', 'ema', ema, (n) => n > 0 && n < 1, 'above 0 and below 1, such as 0.999');
   }
@@ -160,7 +172,7 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
   }
   if (options.checkpoint !== undefined) checkCheckpoint(options.checkpoint, chosen);
   return {
-    ...{ sets, epochs, batchSize, batches, seed, keep, rates, ema, patience, chosen, objective },
+    ...{ sets, epochs, batchSize, batches, seed, keep, rates, ema, patience, chosen, objective, teacher },
     ...{ microBatchSize, signal, onNote, onProgress, onStep, onEpoch },
   };
 }
@@ -198,7 +210,7 @@ export function decisiveOptions(
   { signal, onNote, onProgress, onStep, onEpoch, checkpoint, ...options }: TrainOptions,
   { epochs, batchSize, seed, keep, rates, chosen }: Settings,
 ) {
-  const { validationFraction, microBatchSize, ...given } = options;
+  const { validationFraction, microBatchSize, distill, ...given } = options;
   const optimizer = chosen.name;
   return {
     ...given,

@@ -1,4 +1,4 @@
-import { dispose, keep, type Scalar, type Tensor, tidy, type Variable } from '@tensorflow/tfjs-core';
+import { dispose, type Scalar, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
@@ -9,18 +9,22 @@ import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
 import { type Batch, disposeBatch } from './examples.js';
 import type { LeanOptimizer } from './leanOptimizer.js';
-import { accumulate, type BatchPart, partsOf, type Results } from './microBatches.js';
+import { accumulate, type BatchPart, partsOf } from './microBatches.js';
 import { trainNorms } from './normRules.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { type ChosenOptimizer, disposeOptimizer, setRate } from './optimizer.js';
+import { computeBatch, keepResults, type Results } from './results.js';
 import { breathing } from './running.js';
 import { type SeededLayers, seedLayers } from './seededLayers.js';
+import { type Teacher, taught } from './teacher.js';
 
 /** A model that is being trained. */
 export interface Run {
   readonly model: LayersModel;
   readonly chosen: ChosenOptimizer;
   readonly objective: Objective;
+  /** Whose logits the objective needs, unless the batches have them. */
+  readonly teacher: Teacher | undefined;
   /** The learning rate's factor at a step, from 0. */
   readonly rateFactor: (step: number) => number;
   /** Rate of the last step; null for an optimizer that was passed. */
@@ -51,6 +55,7 @@ const busy = new WeakSet<layers.Layer>();
 export interface RunOptions {
   seed: number;
   objective?: Objective;
+  teacher?: Teacher;
   rateFactor?: Run['rateFactor'];
   /** Disposed by the run. */
   average?: AverageWeights;
@@ -67,7 +72,7 @@ export function startRun(
   chosen: ChosenOptimizer,
   { seed, objective = objectiveOf('train', model), ...options }: RunOptions,
 ): Run {
-  const { rateFactor = () => 1, average, microBatchSize = Number.POSITIVE_INFINITY } = options;
+  const { teacher, rateFactor = () => 1, average, microBatchSize = Number.POSITIVE_INFINITY } = options;
   // Not by instanceof, for which tfjs counts every optimizer as every other.
   const optimizer = chosen.owned ? (chosen.optimizer as LeanOptimizer) : undefined;
   const all = layersWithin(model);
@@ -91,7 +96,7 @@ export function startRun(
     prepared = undefined;
   };
   const run: Run = {
-    ...{ model, chosen, objective, rateFactor, average, ...prepared, breathe: breathing() },
+    ...{ model, chosen, objective, teacher, rateFactor, average, ...prepared, breathe: breathing() },
     ...{ steps: 0, learningRate: chosen.learningRate, microBatchSize },
     followFreezing() {
       if (prepared?.frozen === frozen()) return;
@@ -128,15 +133,18 @@ export function goOnAfter(steps: number, run: Run): void {
  *
  * @param signal stops between the parts of a batch, as if it had not begun: rejects with the signal's reason.
  */
-export async function step(run: Run, batch: Batch, signal?: AbortSignal): Promise<Scalar[]> {
+export async function step(run: Run, given: Batch, signal?: AbortSignal): Promise<Scalar[]> {
+  let batch = given;
   try {
     run.followFreezing();
     const weights = run.model.trainableWeights.map((weight) => weight.read() as Variable);
     const parts = partsOf(batch.xs.shape[0]!, run.microBatchSize);
-    const { loss, correct } =
-      parts.length === 1
-        ? installed(run, () => wholeStep(run, batch, weights))
-        : await stepOfParts(run, batch, parts, weights, signal);
+    const isWhole = parts.length === 1;
+    // Before the tape is there, and with layers as they are otherwise. Of parts, each in its turn.
+    if (isWhole) batch = taught(batch, run.teacher);
+    const { loss, correct } = isWhole
+      ? installed(run, () => wholeStep(run, batch, weights))
+      : await stepOfParts(run, batch, parts, weights, signal);
     run.average?.update();
     run.steps++;
     return [loss, correct];
@@ -161,22 +169,14 @@ function setStepRate(run: Run): void {
 }
 
 function wholeStep(run: Run, batch: Batch, weights: Variable[]): Results {
-  const { model, chosen, objective } = run;
+  const { optimizer } = run.chosen;
   run.drawing.setStep(run.steps);
   setStepRate(run);
-  let correct: Scalar | undefined;
-  try {
-    const compute = () => {
-      const output = model.apply(batch.xs, { training: true }) as Tensor;
-      correct = keep(objective.correct(output, batch.ys));
-      return objective.loss(output, batch);
-    };
-    const loss = withTape(() => chosen.optimizer.minimize(compute, true, weights)!);
-    return { loss, correct: correct! };
-  } catch (error) {
-    correct?.dispose();
-    throw error;
-  }
+  const { loss, correct } = keepResults(
+    () => computeBatch(run, batch),
+    (minimize) => ({ minimized: withTape(() => optimizer.minimize(minimize, true, weights)!) }),
+  );
+  return { loss, correct };
 }
 
 /**
@@ -208,10 +208,9 @@ async function stepOfParts(
       (part, { first }) =>
         installed(run, () => {
           drawing.setStep(run.steps, first);
-          const output = model.apply(part.xs, { training: true }) as Tensor;
-          return { correct: objective.correct(output, part.ys), loss: objective.loss(output, part, count) };
+          return computeBatch(run, part, count);
         }),
-      between,
+      { prepare: (part) => taught(part, run.teacher), between },
     ).catch((error: unknown) => {
       for (const { weight, before } of statistics) weight.write(before);
       throw error;

@@ -16,6 +16,8 @@ export interface StepOfRun {
   /** Whether it keeps the average and the best weights. */
   average: boolean;
   best: boolean;
+  /** Predicts the examples of a step before it. */
+  teacher?: LayersModel;
 }
 
 /** How many examples fit into a step. */
@@ -45,7 +47,11 @@ const TRANSFORMS = 11;
  */
 export function roomForStep(model: LayersModel, run: StepOfRun): Room {
   const { total = Number.POSITIVE_INFINITY, tensor = Number.POSITIVE_INFINITY } = memoryLimits();
-  const { activations, largest } = bytesPerExample(model, run.shape);
+  const own = bytesPerExample(model, run.shape);
+  const taught = run.teacher && bytesPerExample(run.teacher, run.shape);
+  // Predicting needs a layer's inputs and outputs at a time.
+  const activations = Math.max(own.activations, 2 * (taught?.largest ?? 0));
+  const largest = Math.max(own.largest, taught?.largest ?? 0);
   const input = 4 * size(run.shape);
   const weights = bytesOf(model.weights);
   const trained = bytesOf(model.trainableWeights);

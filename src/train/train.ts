@@ -1,9 +1,11 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { fail } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import { memoryFailure } from '../tfjs/outOfMemory.js';
+import { areFinite } from './finiteWeights.js';
 import type { History } from './history.js';
 import { outOfMemory } from './outOfMemory.js';
-import { checkSettings, type TrainOptions, type TrainSets } from './settings.js';
+import { checkSettings, type Settings, type TrainOptions, type TrainSets } from './settings.js';
 import { trainEpoch } from './trainEpoch.js';
 import { goOnFrom, startTraining, type Training, takeBatches } from './training.js';
 
@@ -30,6 +32,7 @@ export async function train(
     const training = startTraining(model, settings, options, own);
     const { epoch, history } = training;
     try {
+      await checkFinite(settings);
       if (options.checkpoint) await goOnFrom(options.checkpoint, training, own);
       await takeBatches(training);
       while (epoch.number <= settings.epochs && history.ended === 'finished') await trainEpoch(training);
@@ -40,6 +43,12 @@ export async function train(
       throw reason === undefined ? error : outOfMemory(reason, training);
     }
   });
+}
+
+/** Refuses a teacher that would make the model's weights NaN. */
+async function checkFinite({ teacher }: Settings): Promise<void> {
+  if (!teacher || (await areFinite(teacher.model.getWeights()))) return;
+  fail('train', 'the teacher has weights that are NaN or infinite; pass one whose training did not diverge.');
 }
 
 /** Gives the model the weights that the run ends with. */

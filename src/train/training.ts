@@ -14,6 +14,7 @@ import { Patience } from './patience.js';
 import { rateFactor } from './schedules.js';
 import { decisiveOptions, type Settings, type TrainOptions } from './settings.js';
 import { goOnAfter, type Run, startRun } from './step.js';
+import { teacherFacts } from './teacher.js';
 
 /** A call of `train`: what it holds, and how far it is. */
 export interface Training {
@@ -37,13 +38,16 @@ export function startTraining(
   options: TrainOptions,
   own: Own,
 ): Training {
-  const { seed, chosen, keep, rates, objective, batchSize, ema, patience } = settings;
+  const { seed, chosen, keep, rates, objective, teacher, batchSize, ema, patience } = settings;
   const plateau = new Patience(rates.options.patience ?? Number.POSITIVE_INFINITY);
   const average = ema === undefined ? undefined : new AverageWeights(model, ema);
   const factorAt = (step: number) => rateFactor(rates, step, plateau.times);
   return {
     ...{ settings, options, plateau },
-    run: own(startRun(model, chosen, { seed, objective, average, rateFactor: factorAt }), ({ end }) => end()),
+    run: own(
+      startRun(model, chosen, { seed, objective, teacher, average, rateFactor: factorAt }),
+      ({ end }) => end(),
+    ),
     epoch: own(new Epoch(), (epoch) => epoch.dispose()),
     best: own(new BestWeights(model, keep === 'best'), (best) => best.dispose()),
     stopping: new Patience(patience ?? Number.POSITIVE_INFINITY),
@@ -71,7 +75,8 @@ export async function goOnFrom(checkpoint: CheckpointOptions, training: Training
     async facts(before) {
       if (before) training.micro = microBatchesOf(model, settings, before);
       const { size } = training.micro;
-      return factsOf(model, { ...settings.sets }, decisiveOptions(options, settings), size);
+      const taught = await teacherFacts(options.distill, settings.sets.trainSet);
+      return factsOf(model, { ...settings.sets }, { ...decisiveOptions(options, settings), ...taught }, size);
     },
     parts: average ? { ...parts, average } : parts,
     position: () => ({

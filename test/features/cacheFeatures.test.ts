@@ -118,6 +118,56 @@ describe.each<BackendName>(isChosen ? backends : ['cpu', 'wasm'])(
 
 describe('cacheFeatures', () => {
   beforeAll(() => useAnyBackend());
+
+  test("keeps a teacher's logits: training with them is training the whole with the teacher", async () => {
+    const [data, other] = [images(13), transferHead(narrow({ seed: 6 }), { classes: 3 })];
+    const teacher = transferHead(narrow({ seed: 5 }), { classes: 3, classifierActivation: 'softmax' });
+    const [whole, model] = [0, 1].map(() => transferHead(frozenBase(), { classes: 3 }));
+    const expected = await train(whole!, { trainSet: data }, { ...RUN, distill: { teacher } });
+    const { lower, upper } = splitModel(model!, 'block5');
+    const cache = async (by?: LayersModel) => {
+      const before = memory().numTensors;
+      const features = await cacheFeatures(lower, data, { batchSize: 4, teacher: by });
+      expect(memory().numTensors).toBe(before);
+      return features;
+    };
+    const [features, others, without] = [await cache(teacher), await cache(other), await cache()];
+    const names = [features, others, without].map((set) => set.teacher);
+    expect(names).toEqual([
+      expect.stringMatching(/ layers, \w{8}$/),
+      expect.stringMatching(/ layers, \w{8}$/),
+      undefined,
+    ]);
+    expect(names[0]).not.toBe(names[1]);
+    const prints = [features, others, without].map((set) => set.fingerprint());
+    expect(new Set(prints).size).toBe(3);
+    const history = await train(upper, { trainSet: features }, { ...RUN, distill: {} });
+    expect(history.epochs.at(-1)!.loss).toBeCloseTo(expected.epochs.at(-1)!.loss, 5);
+    const [learned, wanted] = [await numbers(model!), await numbers(whole!)];
+    expect(relativeError(learned.flat(), wanted.flat())).toBeLessThan(1e-5);
+    await expect(train(upper, { trainSet: without }, { ...RUN, distill: {} })).rejects.toThrow(
+      'distill has no teacher',
+    );
+    for (const set of [features, others, without]) await set.dispose();
+    for (const one of [whole!, model!, teacher, other]) one.dispose();
+  });
+
+  test('refuses a teacher of other images, or whose numbers are not finite', async () => {
+    const [base, small] = [narrow(), narrow({ inputShape: [64, 64, 3], includeTop: true, classes: 3 })];
+    await expect(cacheFeatures(base, images(2), { teacher: small })).rejects.toThrow(
+      'cacheFeatures: the images are 32x32x3, but the teacher takes 64x64x3',
+    );
+    const nan = transferHead(narrow({ seed: 3 }), { classes: 3 });
+    const values = mul(nan.weights[0]!.read(), Number.NaN);
+    nan.weights[0]!.write(values);
+    values.dispose();
+    const before = memory().numTensors;
+    await expect(cacheFeatures(base, images(2), { teacher: nan })).rejects.toThrow(
+      'cacheFeatures: the teacher returns NaN or infinity',
+    );
+    expect(memory().numTensors).toBe(before);
+    for (const one of [base, small, nan]) one.dispose();
+  });
   const first = async (
     set: { batches(o: { batchSize: number; seed?: number }): AsyncIterable<{ xs: Tensor; ys: Tensor }> },
     seed?: number,

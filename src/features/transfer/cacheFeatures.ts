@@ -10,6 +10,7 @@ import { graphOf } from '../../tfjs/graph.js';
 import { checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import type { Batch, Examples } from '../../train/index.js';
+import { type Teacher, teacherName, teacherOf } from '../../train/teacher.js';
 import { FeatureSet, inMemory, type OpenRowStore, type RowStore } from './featureSet.js';
 
 /** Options of {@link cacheFeatures}. */
@@ -21,6 +22,11 @@ export interface CacheOptions {
    * random. Default 0: no augmentation.
    */
   augmentedPasses?: number;
+  /**
+   * A trained classifier of the same images and classes, whose logits are kept in memory with the features, for `train`'s `distill`
+   * without a teacher of its own. Default: none.
+   */
+  teacher?: LayersModel;
   /** Seed of the augmentation of the additional passes, 0 to 4294967295. Default 0. */
   seed?: number;
   /** Limit in bytes on features in memory. Default 1 GiB, 10000 images at VGG-16's `block5_pool` (7x7x512). */
@@ -56,6 +62,7 @@ export async function cacheFeatures(
   optionsOf('cacheFeatures', options, {
     batchSize: 1,
     augmentedPasses: 1,
+    teacher: 1,
     seed: 1,
     maxBytes: 1,
     overflow: 1,
@@ -70,12 +77,18 @@ export async function cacheFeatures(
   const passes = 1 + wholeNumber('cacheFeatures', 'augmentedPasses', augmentedPasses, 0);
   const shape = featureShape(base, examples);
   const rowLength = size(shape);
+  const teacher =
+    options.teacher === undefined ? undefined : teacherOf('cacheFeatures', options.teacher, examples);
   const rows = examples.length * passes;
   const store = await open({ rows, rowLength }, maxBytes, options.overflow);
   try {
     const labels = new Int32Array(rows);
+    const logits = teacher && new Float32Array(rows * teacher.classes);
     let done = 0;
     let checksum = 0;
+    const keepLogits = async (xs: Tensor, first: number) => {
+      if (teacher) logits!.set(await logitsFor(teacher, xs), first * teacher.classes);
+    };
     const write: RowStore['write'] = (first, values) => {
       checksum = crc32(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), checksum);
       return store.write(first, values);
@@ -83,7 +96,7 @@ export async function cacheFeatures(
     for (let pass = 0; pass < passes; pass++) {
       const draw = pass === 0 ? undefined : epochSeed(seed, pass);
       for await (const batch of examples.batches({ batchSize, seed: draw })) {
-        done += await keep(base, batch, write, labels, done, options.signal);
+        done += await keep(base, batch, { write, labels, keepLogits }, done, options.signal);
         await options.onProgress?.({ done, total: rows, unit: 'images' });
       }
       if (done !== (pass + 1) * examples.length) {
@@ -93,7 +106,11 @@ export async function cacheFeatures(
         );
       }
     }
-    return new FeatureSet({ store, checksum, labels, passes, shape, classNames: examples.classNames });
+    const { classNames } = examples;
+    const teacherLogits = teacher && {
+      ...{ teacher: await teacherName(teacher.model), classes: teacher.classes, values: logits! },
+    };
+    return new FeatureSet({ store, checksum, labels, passes, shape, classNames, teacherLogits });
   } catch (error) {
     await store.dispose();
     throw error;
@@ -103,13 +120,20 @@ export async function cacheFeatures(
 /** Stores the features of a batch from row `first` on, disposes the batch, and returns its length. */
 async function keep(
   base: LayersModel,
-  { xs, ys, weights }: Batch,
-  write: RowStore['write'],
-  labels: Int32Array,
+  { xs, ys, weights, teacherLogits }: Batch,
+  {
+    write,
+    labels,
+    keepLogits,
+  }: {
+    write: RowStore['write'];
+    labels: Int32Array;
+    keepLogits: (xs: Tensor, first: number) => Promise<void>;
+  },
   first: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const tensors: Tensor[] = [xs, ys, ...(weights ? [weights] : [])];
+  const tensors: Tensor[] = [xs, ys, weights, teacherLogits].filter((one) => one !== undefined);
   try {
     if (weights || ys.rank !== 1) {
       fail(
@@ -127,11 +151,27 @@ async function keep(
       fail('cacheFeatures', `the examples returned more images than their length of ${labels.length}.`);
     }
     labels.set(classes, first);
+    await keepLogits(xs, first);
     await write(first, values);
     return classes.length;
   } finally {
     dispose(tensors);
   }
+}
+
+/** A teacher's logits for a batch. */
+async function logitsFor(teacher: Teacher, xs: Tensor): Promise<Float32Array> {
+  const logits = teacher.logits(xs);
+  try {
+    const values = await logits.data<'float32'>();
+    if (values.every(Number.isFinite)) return values;
+  } finally {
+    logits.dispose();
+  }
+  return fail(
+    'cacheFeatures',
+    'the teacher returns NaN or infinity; pass one whose training did not diverge.',
+  );
 }
 
 /** The shape of the features of one example. */

@@ -1,4 +1,4 @@
-import { type Tensor, type Tensor1D, tensor, tensor1d } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor1D, type Tensor2D, tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { crc32 } from '../../base/crc32.js';
 import { seededRandom } from '../../base/random.js';
 import { type BatchOrder, batchIndices, prefetched } from '../../data/batches.js';
@@ -36,6 +36,14 @@ export const inMemory: OpenRowStore = async ({ rows, rowLength }) => {
   };
 };
 
+/** What a teacher says of each row, pass by pass. */
+export interface TeacherLogits {
+  /** The teacher's name, which follows from its weights. */
+  teacher: string;
+  classes: number;
+  values: Float32Array;
+}
+
 /** Features of examples, computed once, for `train` and `evaluate`. */
 export class FeatureSet {
   /** Examples in one pass; an epoch is one pass. */
@@ -43,10 +51,13 @@ export class FeatureSet {
   /** The shape of an example's features. */
   readonly shape: readonly number[];
   readonly classNames?: readonly string[];
+  /** Names the teacher whose logits the batches have; none without one. */
+  readonly teacher?: string;
   readonly #store: RowStore;
   readonly #checksum: number;
   readonly #labels: Int32Array;
   readonly #passes: number;
+  readonly #teacherLogits?: TeacherLogits;
 
   /** For `cacheFeatures`, which creates these sets. */
   constructor(given: {
@@ -58,10 +69,13 @@ export class FeatureSet {
     passes: number;
     shape: readonly number[];
     classNames?: readonly string[];
+    teacherLogits?: TeacherLogits;
   }) {
     this.length = given.labels.length / given.passes;
     this.shape = given.shape;
     if (given.classNames) this.classNames = given.classNames;
+    if (given.teacherLogits) this.teacher = given.teacherLogits.teacher;
+    this.#teacherLogits = given.teacherLogits;
     this.#store = given.store;
     this.#checksum = given.checksum;
     this.#labels = given.labels;
@@ -69,12 +83,15 @@ export class FeatureSet {
   }
 
   /**
-   * The features batch by batch, float32 `[batch, ...shape]` and int32 `[batch]`, which the caller disposes. Without a seed: in
+   * The features batch by batch, float32 `[batch, ...shape]` and int32 `[batch]`, and the logits of a teacher, if there is one,
+   * float32 `[batch, classes]`, which the caller disposes. Without a seed: in
    * stored order, without augmentation. A `seed` draws the order, and which pass is used.
    *
    * @throws RangeError, at once, when an option is out of range.
    */
-  batches(options: BatchOrder): AsyncGenerator<{ xs: Tensor; ys: Tensor1D }, void, undefined> {
+  batches(
+    options: BatchOrder,
+  ): AsyncGenerator<{ xs: Tensor; ys: Tensor1D; teacherLogits?: Tensor2D }, void, undefined> {
     const batches = batchIndices('FeatureSet', this.length, options);
     const { seed } = options;
     // A stream other than the order's, so the order stays that of the examples themselves.
@@ -82,9 +99,11 @@ export class FeatureSet {
     return this.#run(batches, pass * this.length);
   }
 
-  /** Names the content for checkpoints of training: a checksum of all features, and of their labels. */
+  /** Names the content for checkpoints of training: a checksum of all features, of their labels, and of a teacher's logits. */
   fingerprint(): string {
-    return [this.#checksum, crc32(new Uint8Array(this.#labels.buffer))].map((sum) => sum.toString(16)).join();
+    const arrays = [this.#labels, ...(this.#teacherLogits ? [this.#teacherLogits.values] : [])];
+    const sums = arrays.map(({ buffer }) => crc32(new Uint8Array(buffer)));
+    return [this.#checksum, ...sums].map((sum) => sum.toString(16)).join();
   }
 
   async *#run(batches: readonly (readonly number[])[], first: number) {
@@ -99,6 +118,7 @@ export class FeatureSet {
           Int32Array.from(rows, (row) => this.#labels[row]!),
           'int32',
         ),
+        ...(this.#teacherLogits && { teacherLogits: logitsOf(this.#teacherLogits, rows) }),
       };
     }
   }
@@ -107,4 +127,12 @@ export class FeatureSet {
   async dispose(): Promise<void> {
     await this.#store.dispose();
   }
+}
+
+function logitsOf({ values, classes }: TeacherLogits, rows: readonly number[]): Tensor2D {
+  const chosen = new Float32Array(rows.length * classes);
+  for (const [i, row] of rows.entries()) {
+    chosen.set(values.subarray(row * classes, (row + 1) * classes), i * classes);
+  }
+  return tensor2d(chosen, [rows.length, classes]);
 }

@@ -44,8 +44,8 @@ export async function factsOf(
   );
 }
 
-/** Names differ between processes, and the initial weights are replaced. */
-function describeLayer(layer: ReturnType<typeof layersWithin>[number]): Record<string, unknown> {
+/** A layer without its name, which differs between processes, and without its initial weights, which are replaced. */
+export function describeLayer(layer: ReturnType<typeof layersWithin>[number]): Record<string, unknown> {
   const config = Object.entries(layer.getConfig()).filter(([key]) => !/^name$|initializer$/i.test(key));
   return {
     ...Object.fromEntries(config),
