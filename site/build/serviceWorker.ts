@@ -1,13 +1,22 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { globSync } from 'tinyglobby';
 
+/** The text of every page but the playground, from which the service worker saves them with one request. */
+const ALL_PAGES = 'pages.json';
+
 /** Writes `sw.js`, which lists every file of the site and carries a version that changes with any of them. */
 export async function writeServiceWorker(out: string): Promise<void> {
-  const files = globSync(['**/*'], { cwd: out, ignore: ['sw.js'] }).sort();
+  const files = globSync(['**/*'], { cwd: out, ignore: ['sw.js', ALL_PAGES] }).sort();
   const isReading = (file: string) => /^(api|guide|source)\//.test(file);
+  const isPage = (file: string) => isReading(file) && file.endsWith('.html');
+  const pages = files.filter(isPage);
+  writeFileSync(
+    out + ALL_PAGES,
+    JSON.stringify(Object.fromEntries(pages.map((page) => [page, readFileSync(out + page, 'utf8')]))),
+  );
   const sum = createHash('sha256');
   for (const file of files) sum.update(file).update(readFileSync(out + file));
   await build({
@@ -17,7 +26,9 @@ export async function writeServiceWorker(out: string): Promise<void> {
     minify: true,
     define: {
       PLAYGROUND: JSON.stringify(files.filter((file) => !isReading(file))),
-      READING: JSON.stringify(files.filter(isReading)),
+      READING: JSON.stringify(files.filter((file) => isReading(file) && !isPage(file))),
+      PAGES: JSON.stringify(pages),
+      ALL_PAGES: JSON.stringify(ALL_PAGES),
       VERSION: JSON.stringify(sum.digest('hex').slice(0, 16)),
     },
   });

@@ -1,4 +1,4 @@
-import { keepOffline, type Offline } from './offline.js';
+import { keepOffline, type Offline, SITE_MB } from './offline.js';
 import type { Language } from './text/index.js';
 import { textsOf } from './text/index.js';
 
@@ -47,7 +47,6 @@ export async function startHead(onLanguage?: (language: Language) => Promise<voi
         offline = now;
         void showOffline();
       });
-    // After everything that the page itself loads.
     if (document.readyState === 'complete') void keep();
     else addEventListener('load', keep);
   }
@@ -63,6 +62,13 @@ async function showOffline(): Promise<void> {
   const foot = document.getElementById('offline')!;
   foot.dataset.state = offline.state;
   foot.textContent = 'why' in offline ? t[offline.state](offline.why) : t[offline.state];
+  if (offline.state !== 'asking') return;
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'link';
+  button.textContent = t.save(SITE_MB);
+  button.onclick = offline.save;
+  foot.append(' ', button);
 }
 
 /** The address of the site's root. */

@@ -1,16 +1,26 @@
+import { isMetered } from './connection.js';
+
 /** What a service worker reports to the pages. */
 export type OfflineStatus = { kept: 'all' } | { failed: string };
 
-/** How much of the site works offline, and why not all of it. */
+/** How much of the site works offline, and why not all of it; `save` starts what waits for an answer. */
 export type Offline =
   | { state: 'keeping' | 'ready' | 'impossible' }
+  | { state: 'asking'; save(): void }
   | { state: 'partly' | 'failed'; why: string };
 
 /** Milliseconds until a failed registration of the service worker is tried again. */
 const PAUSES = [2000, 15_000];
 
+/** Megabytes that the whole site takes at most. */
+export const SITE_MB = 11;
+
+/** Milliseconds without a new download after which the page counts as loaded. */
+const QUIET = 2000;
+
 /**
- * Has a service worker save the site for offline use: first the playground, then the guides and the API pages.
+ * Has a service worker save the site for offline use, after everything that the page itself loads: first the playground, then
+ * the guides and the API pages. On a metered connection it asks first, unless an earlier visit has saved the site.
  *
  * @param site the site's root.
  * @param onChange called at once and on every change.
@@ -18,6 +28,10 @@ const PAUSES = [2000, 15_000];
 export async function keepOffline(site: URL, onChange: (offline: Offline) => void): Promise<void> {
   const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
   if (!container) return onChange({ state: 'impossible' });
+  await idle();
+  if (isMetered() && !(await container.getRegistration(site))) {
+    await new Promise<void>((save) => onChange({ state: 'asking', save }));
+  }
   onChange({ state: 'keeping' });
   let active = false;
   let why = '';
@@ -44,6 +58,17 @@ export async function keepOffline(site: URL, onChange: (offline: Offline) => voi
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   }
+}
+
+/** Waits until the page has not begun a download for a while and has nothing to compute. */
+async function idle(): Promise<void> {
+  const begun = () => performance.getEntriesByType('resource').length;
+  for (let before = -1; before !== begun(); ) {
+    before = begun();
+    await new Promise((resolve) => setTimeout(resolve, QUIET));
+  }
+  // Safari has no idle callbacks.
+  await new Promise<unknown>((resolve) => (globalThis.requestIdleCallback ?? setTimeout)(resolve));
 }
 
 /** The newest worker once it is active; rejects when its installation fails and no older one is active. */

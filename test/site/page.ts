@@ -60,7 +60,7 @@ export async function openTab(
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
   await page.goto(url);
-  await page.waitForSelector('main h1');
+  if (url !== 'about:blank') await page.waitForSelector('main h1');
   return { page, complaints };
 }
 

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { globSync } from 'tinyglobby';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { SITE_MB } from '../../site/src/offline.js';
 import { builtSite } from './built.js';
 
 let folder: string;
@@ -150,5 +151,14 @@ describe('every page', () => {
 
 test('the service worker saves every file of the site', () => {
   const worker = read('sw.js');
-  for (const file of files.filter((file) => file !== 'sw.js')) expect(worker, file).toContain(`"${file}"`);
+  const saved = files.filter((file) => file !== 'sw.js' && file !== 'pages.json');
+  for (const file of saved) expect(worker, file).toContain(`"${file}"`);
+  const pages: Record<string, string> = JSON.parse(read('pages.json'));
+  expect(Object.keys(pages).sort()).toEqual(
+    saved.filter((file) => file.endsWith('.html') && file !== 'index.html').sort(),
+  );
+  for (const [page, html] of Object.entries(pages)) expect(html === read(page), page).toBe(true);
+  const bytes = saved.reduce((sum, file) => sum + statSync(folder + file).size, 0);
+  expect(bytes).toBeLessThan(SITE_MB * 1e6);
+  expect(bytes).toBeGreaterThan((SITE_MB - 3) * 1e6);
 });

@@ -28,6 +28,8 @@ export const en = {
 
   offline: {
     keeping: 'Saving the site for offline use…',
+    asking: 'Your connection is metered, so this site has not been saved for offline use.',
+    save: (megabytes: number) => `Save it (up to ${megabytes} MB)`,
     ready: 'Ready for offline use: every page of this site is saved in your browser.',
     impossible: 'Not available offline: that needs https or localhost, and a window that is not private.',
     partly: (why: string) =>

@@ -29,6 +29,8 @@ export const zh: Text = {
 
   offline: {
     keeping: '正在保存本站，供离线使用……',
+    asking: '当前网络按流量计费，所以没有为离线使用保存本站。',
+    save: (megabytes) => `现在保存（最多 ${megabytes} MB）`,
     ready: '可以离线使用：本站的每一页都已保存在浏览器里。',
     impossible: '没有为离线使用保存：这需要 https 或 localhost，而且不能是无痕窗口。',
     partly: (why) => `试验场可以离线使用；其余页面没有全部保存（${why}）。下次打开时会再试。`,
