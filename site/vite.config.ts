@@ -43,8 +43,9 @@ function pages(): Plugin {
 
 /** The library apart from the site's own code. */
 const library = (id: string) => (id.startsWith(`${root}src/`) ? 'vgg-blocks' : null);
-/** On the page itself ImageNet's labels are loaded only when they are needed. */
-const libraryOfPage = (id: string) => (id.startsWith(`${root}src/imagenet/`) ? null : library(id));
+/** On the page itself ImageNet's labels, and what draws garments, are loaded only when they are needed. */
+const libraryOfPage = (id: string) =>
+  /^src\/(imagenet|data\/garments)\//.test(id.slice(root.length)) ? null : library(id);
 
 /** What training and the kernels of a backend need: otherwise a few shared lines would join parts that are loaded apart. */
 const BASE = {

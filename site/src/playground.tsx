@@ -3,6 +3,8 @@ import './style/controls.css';
 import './style/network.css';
 import './style/train.css';
 import './style/inside.css';
+import './style/strip.css';
+import './style/closeUp.css';
 import './style/weights.css';
 import './style/layout.css';
 import { render } from 'preact';

@@ -15,7 +15,8 @@ export {
   idxImages,
   mnist,
 } from './datasets.js';
-export { GARMENT_NAMES, type GarmentOptions, garments } from './garments/garments.js';
+export { type GarmentOptions, garments } from './garments/garments.js';
+export { GARMENT_NAMES } from './garments/names.js';
 export { type IdxArray, parseIdx } from './idx.js';
 export type { ImageFileBatchOptions, ImageFileSet, ImageProblem } from './imageFileSet.js';
 export { type ImageFiles, type ImageFilesOptions, imageFiles } from './imageFiles.js';

@@ -1,4 +1,4 @@
-import { GARMENT_NAMES } from './garments/garments.js';
+import { GARMENT_NAMES } from './garments/names.js';
 
 /** The four files of a data set. */
 export type IdxPart = 'trainImages' | 'trainLabels' | 'testImages' | 'testLabels';

@@ -54,8 +54,9 @@ describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme'
         }
         await page.setViewportSize({ width: 1440, height: 900 });
       };
-      for (const view of ['train', 'inside'] as const) {
+      for (const view of ['start', 'train', 'inside'] as const) {
         await go(page, view);
+        if (view !== 'train') await page.waitForSelector('.heat canvas', { timeout: 60_000 });
         await look(`${view}-empty`);
       }
       await go(page, 'train');

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll } from 'vitest';
+import { VIEWS } from '../../site/src/state/choice.js';
 import { encodeTensors, type NumberArray } from '../../src/weights/index.js';
 import { hasChromium, launchChromium } from '../support/chromium.js';
 import { readExpected } from '../support/fixtures.js';
@@ -87,8 +88,8 @@ export async function drop(page: Page, given: readonly Dropped[]): Promise<void>
 }
 
 /** Goes to a view by its position in the bar. */
-export async function go(page: Page, view: 'network' | 'train' | 'inside' | 'weights'): Promise<void> {
-  const position = ['network', 'train', 'inside', 'weights'].indexOf(view);
+export async function go(page: Page, view: (typeof VIEWS)[number]): Promise<void> {
+  const position = VIEWS.indexOf(view);
   await page.click(`.views > button >> nth=${position}`);
 }
 

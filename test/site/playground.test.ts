@@ -47,8 +47,8 @@ describe.skipIf(!hasChromium)('the playground', () => {
       );
       expect(probabilities.reduce((a, b) => a + b)).toBeGreaterThan(50);
       expect(probabilities.reduce((a, b) => a + b)).toBeLessThan(100.5);
-      await page.waitForSelector('.features canvas');
-      await page.waitForSelector('.kernels canvas');
+      await page.waitForSelector('.close-up .numbers');
+      await page.waitForSelector('.heat canvas');
 
       await go(page, 'weights');
       await drop(page, [fixturePath('torch/vgg16-narrow.pth')]);
@@ -290,10 +290,59 @@ describe.skipIf(!hasChromium)('the playground', () => {
     },
   );
 
+  test('opens with a network at work: it says what is drawn, and how each number comes about', async () => {
+    const { page, complaints } = await openTab(served.browser, served.site.url);
+    await page.waitForSelector('.guesses li >> text=Ankle boot');
+    expect(await page.innerText('.guesses li >> nth=0')).toMatch(/Ankle boot\s+(9\d|100)/);
+    await page.click('.samples button >> nth=3');
+    await page.waitForSelector('.guesses li >> nth=0 >> text=Bag');
+
+    // An outline of a shoe, with the answer before the button is released.
+    const box = (await page.locator('.drawing canvas').boundingBox())!;
+    const to = (x: number, y: number) =>
+      page.mouse.move(box.x + (x * box.width) / 28, box.y + (y * box.height) / 28);
+    await to(3, 14);
+    await page.mouse.down();
+    for (const [x, y] of [
+      [8, 13],
+      [11, 10],
+      [14, 9],
+      [18, 12],
+      [25, 15],
+      [26, 19],
+      [2, 20],
+      [3, 14],
+    ] as const)
+      await to(x, y);
+    await page.waitForSelector('.guesses li >> nth=0 >> text=Sneaker');
+    await page.mouse.up();
+
+    await page.click('.strip button >> text=conv3_2');
+    await page.waitForSelector('.close-up h2 >> text=conv3_2');
+    const picker = page.locator('.picker');
+    await picker.focus();
+    const before = await picker.getAttribute('aria-valuetext');
+    await page.keyboard.press((await picker.getAttribute('aria-valuenow')) === '0' ? 'ArrowDown' : 'ArrowUp');
+    await page.keyboard.press('ArrowLeft');
+    expect(await picker.getAttribute('aria-valuetext')).not.toBe(before);
+    const steps = await page.locator('.steps b').allInnerTexts();
+    const numbers = steps.map((text) => Number(text.replace('\u2212', '-')));
+    const sum = numbers.at(-3)!;
+    expect(numbers.slice(0, -3).reduce((a, b) => a + b)).toBeCloseTo(sum, 1);
+    expect(await page.innerText('.steps')).toMatch(/60 other maps|59 other maps/);
+    await page.click('.strip button >> text=pool3');
+    await page.waitForSelector('.close-up .numbers >> text=Largest');
+    await page.click('.strip button >> text=classes');
+    await page.waitForSelector('.units li');
+    expect(await page.locator('.units li').count()).toBe(10);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
   test('the first paint has no tfjs and does not jump; the address holds the choice', async () => {
     const { page, complaints } = await openTab(
       served.browser,
-      `${served.site.url}#net=vgg16&ratio=1&input=224x3&classes=1000&fc=4096`,
+      `${served.site.url}#view=network&net=vgg16&ratio=1&input=224x3&classes=1000&fc=4096`,
     );
     const shifts = await page.evaluate(
       () =>

@@ -1,47 +1,69 @@
 import { computed, effect, signal } from '@preact/signals';
+import type { ExplainMethod } from 'vgg-blocks/features';
 import type { RawImage } from 'vgg-blocks/images';
-import type { Review } from '../worker/inside.js';
+import type { Client } from '../worker/client.js';
+import type { ImageRequest } from '../worker/image.js';
+import type { ClassMap, Review } from '../worker/inside.js';
 import type { Look, LookRequest, Slot } from '../worker/main.js';
 import { PREPROCESSINGS, type PreprocessingName } from './choice.js';
 import { ownImage } from './files.js';
+import { filled } from './fill.js';
 import { data, dataInfo, opened, phase, report, trained, worker } from './lab.js';
 import { choice } from './page.js';
+import { drawGarments, garments, sample, sampleWorker } from './sample.js';
 
-export const IMAGE_SOURCES = ['test', 'draw', 'own'] as const;
+export const IMAGE_SOURCES = ['garment', 'test', 'draw', 'own'] as const;
 export type ImageSource = (typeof IMAGE_SOURCES)[number];
 
-export const chosenSource = signal<ImageSource>('test');
+/** The network that the page opens with, the one trained here, or the one opened from a file. */
+export type PageSlot = Slot | 'sample';
+
+/** Methods that show which parts of an image a class depends on. */
+export const HEAT_METHODS = [
+  'gradcam',
+  'gradcam++',
+  'layercam',
+  'scorecam',
+  'saliency',
+  'smoothgrad',
+  'integrated-gradients',
+  'occlusion',
+] as const satisfies readonly ExplainMethod[];
+export type HeatMethod = (typeof HEAT_METHODS)[number];
+
+export const chosenSource = signal<ImageSource | undefined>(undefined);
 export const index = signal(0);
+/** Which of the sample's garments. */
+export const garment = signal(0);
 export const drawn = signal<RawImage | undefined>(undefined);
 export const invert = signal(false);
-export const chosenLayer = signal<string | undefined>(undefined);
+/** The stage that is shown as a whole, by its name. */
+export const chosenStage = signal<string | undefined>(undefined);
 export const chosenPreprocessing = signal<PreprocessingName | undefined>(undefined);
 export const chosenSlot = signal<Slot | undefined>(undefined);
 export const classIndex = signal<number | undefined>(undefined);
+export const method = signal<HeatMethod>('gradcam');
 
 export const look = signal<Look | undefined>(undefined);
-export const kernels = signal<RawImage | undefined>(undefined);
+export const heat = signal<ClassMap | undefined>(undefined);
 export const review = signal<Review | undefined>(undefined);
 export const looking = signal(false);
 export const reviewing = signal(false);
 
-export const slot = computed<Slot | undefined>(() => {
+/** Whether a view shows a network from the inside. */
+export const watching = computed(() => choice.value.view === 'start' || choice.value.view === 'inside');
+
+export const slot = computed<PageSlot>(() => {
+  if (choice.value.view === 'start') return 'sample';
   const have = { trained: trained.value, opened: opened.value };
   if (chosenSlot.value && have[chosenSlot.value]) return chosenSlot.value;
-  return have.trained ? 'trained' : have.opened ? 'opened' : undefined;
+  return have.trained ? 'trained' : have.opened ? 'opened' : 'sample';
 });
 
-export const layers = computed<string[]>(() => {
-  if (slot.value === 'opened') return opened.value!.layers;
-  return slot.value === 'trained' ? trained.value!.layers : [];
-});
-
-/** By default the last layer before the first pooling, whose maps are large enough to see something. */
-export const layer = computed(() => {
-  if (chosenLayer.value && layers.value.includes(chosenLayer.value)) return chosenLayer.value;
-  const pool = layers.value.indexOf('block1_pool');
-  return layers.value[Math.max(0, pool - 1)];
-});
+/** The facts about a network that came from a file. */
+export const fromFile = computed(() =>
+  slot.value === 'sample' ? sample.value : slot.value === 'opened' ? opened.value : undefined,
+);
 
 /** The ways to prepare images for the network; as its file says only if it does. */
 export const preprocessings = computed<PreprocessingName[]>(() =>
@@ -54,13 +76,23 @@ export const preprocessing = computed<PreprocessingName>(() => {
 });
 
 function usualPreprocessing(): PreprocessingName {
-  return slot.value === 'opened' ? opened.value!.preprocessing : 'plain';
+  return fromFile.value?.preprocessing ?? 'plain';
 }
 
-/** Where the image comes from; without a test set, not from there. */
-export const source = computed<ImageSource>(() =>
-  chosenSource.value === 'test' && !dataInfo.value ? 'own' : chosenSource.value,
+/** Where the image may come from. */
+export const sources = computed<ImageSource[]>(() =>
+  IMAGE_SOURCES.filter((one) => {
+    if (one === 'garment') return slot.value === 'sample';
+    return one !== 'test' || (slot.value !== 'sample' && dataInfo.value !== undefined);
+  }),
 );
+
+/** Where the image comes from. */
+export const source = computed<ImageSource>(() => {
+  const chosen = chosenSource.value;
+  if (chosen && sources.value.includes(chosen)) return chosen;
+  return sources.value.find((one) => one !== 'draw')!;
+});
 
 function pixelsOf(bitmap: ImageBitmap): RawImage {
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -69,51 +101,80 @@ function pixelsOf(bitmap: ImageBitmap): RawImage {
   return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }
 
-const request = computed<LookRequest | undefined>(() => {
-  if (!slot.value || !layer.value) return undefined;
-  const rest = {
-    slot: slot.value,
-    preprocessing: preprocessing.value,
-    layer: layer.value,
-    classIndex: classIndex.value,
-  };
-  if (source.value === 'test') return { ...rest, preprocessing: 'plain', image: { index: index.value } };
-  const pixels = source.value === 'draw' ? drawn.value : ownImage.value && pixelsOf(ownImage.value);
-  return pixels && { ...rest, image: { pixels, invert: source.value === 'own' && invert.value } };
+function imageRequest(): ImageRequest | undefined {
+  if (source.value === 'test') return { index: index.value };
+  const pixels = {
+    garment: () => garments.value[garment.value]?.pixels,
+    draw: () => drawn.value && (slot.value === 'sample' ? filled(drawn.value) : drawn.value),
+    own: () => ownImage.value && pixelsOf(ownImage.value),
+  }[source.value]();
+  return pixels && { pixels, invert: source.value === 'own' && invert.value };
+}
+
+const subject = computed(() => {
+  const image = imageRequest();
+  const way: PreprocessingName = source.value === 'test' ? 'plain' : preprocessing.value;
+  return image && { slot: workerSlot(), image, preprocessing: way };
 });
 
-/** Identifies the network that the review and the kernels belong to. */
-const version = computed(() =>
-  slot.value === 'trained'
-    ? `t${trained.value!.version}`
-    : slot.value === 'opened'
-      ? `o${opened.value!.version}`
-      : '',
+const request = computed<LookRequest | undefined>(
+  () => subject.value && { ...subject.value, stage: chosenStage.value },
 );
 
-let latest: LookRequest | undefined;
-let busy = false;
+/** The class whose evidence is shown, by default the most probable one. */
+export const heatClass = computed(() => {
+  const probabilities = look.value?.probabilities;
+  return probabilities && (classIndex.value ?? probabilities.indexOf(Math.max(...probabilities)));
+});
 
-/** Answers the latest request; one that comes meanwhile replaces those still waiting. */
-async function refresh(): Promise<void> {
-  if (busy) return;
-  busy = true;
-  looking.value = true;
-  try {
-    while (latest) {
-      const next = latest;
-      latest = undefined;
-      const one = await worker();
-      if ('index' in next.image) await data(one);
-      look.value = await one.call('look', next);
+/** A worker knows the sample network as the one that it opened. */
+function workerSlot(): Slot {
+  return slot.value === 'sample' ? 'opened' : slot.value;
+}
+
+/** The worker that has the network. */
+function workerOf(one: PageSlot): Promise<Client> {
+  return one === 'sample' ? sampleWorker() : worker();
+}
+
+/** Identifies the network that everything shown belongs to. */
+const version = computed(() => {
+  const network = { sample: undefined, trained: trained.value, opened: opened.value }[slot.value];
+  return `${slot.value} ${network?.version ?? ''}`;
+});
+
+/** Answers the latest of its questions; one that comes meanwhile replaces those still waiting. */
+class Asker<T> {
+  private latest: (() => Promise<T>) | undefined;
+  private busy = false;
+
+  constructor(
+    private readonly onAnswer: (answer: T) => void,
+    private readonly onBusy: (busy: boolean) => void = () => {},
+  ) {}
+
+  async ask(question: () => Promise<T>): Promise<void> {
+    this.latest = question;
+    if (this.busy) return;
+    this.busy = true;
+    this.onBusy(true);
+    try {
+      while (this.latest) {
+        const next: () => Promise<T> = this.latest;
+        this.latest = undefined;
+        this.onAnswer(await next());
+      }
+    } catch (error) {
+      report(error);
+    } finally {
+      this.busy = false;
+      this.onBusy(false);
     }
-  } catch (error) {
-    report(error);
-  } finally {
-    busy = false;
-    looking.value = false;
   }
 }
+
+/** Milliseconds without a change before evidence is computed, which takes several passes. */
+const REST = 250;
 
 /** Keeps the view up to date while it is open. */
 export function startInside(): void {
@@ -128,36 +189,70 @@ export function startInside(): void {
     if (seen === version.value) return;
     seen = version.value;
     review.value = undefined;
-    kernels.value = undefined;
     look.value = undefined;
+    heat.value = undefined;
     classIndex.value = undefined;
   });
+  const looks = new Asker<[string, Look]>(
+    ([of, answer]) => {
+      if (of === version.value) look.value = answer;
+    },
+    (busy) => {
+      looking.value = busy;
+    },
+  );
+  const heats = new Asker<[string, ClassMap]>(([of, answer]) => {
+    if (of === version.value) heat.value = answer;
+  });
+  const answers = computed(
+    () =>
+      watching.value &&
+      (slot.value === 'sample' ||
+        phase.value === 'idle' ||
+        phase.value === 'paused' ||
+        phase.value === 'training'),
+  );
   effect(() => {
-    const idle = phase.value === 'idle' || phase.value === 'paused' || phase.value === 'training';
-    if (choice.value.view !== 'inside' || !idle || !request.value || !version.value) return;
-    latest = request.value;
-    void refresh();
+    if (watching.value && slot.value === 'sample' && garments.value.length === 0) void drawGarments();
   });
   effect(() => {
-    if (choice.value.view !== 'inside' || !slot.value || !version.value || kernels.value) return;
-    const of = slot.value;
-    void worker()
-      .then((one) => one.call('kernels', { slot: of }))
-      .then((image) => {
-        kernels.value = image;
-      })
-      .catch(report);
+    const [given, of, from] = [request.value, version.value, slot.value];
+    if (!answers.value || !given) return;
+    void looks.ask(async () => {
+      const one = await workerOf(from);
+      if ('index' in given.image) await data(one);
+      return [of, await one.call('look', given)];
+    });
+  });
+  let rest: ReturnType<typeof setTimeout> | undefined;
+  effect(() => {
+    const [given, of, from, by, label] = [
+      subject.value,
+      version.value,
+      slot.value,
+      method.value,
+      heatClass.value,
+    ];
+    clearTimeout(rest);
+    if (!answers.value || !given || label === undefined) return;
+    rest = setTimeout(() => {
+      void heats.ask(async () => {
+        const one = await workerOf(from);
+        return [of, await one.call('heat', { ...given, classIndex: label, method: by })];
+      });
+    }, REST);
   });
 }
 
 /** Classifies the test set. */
 export async function classifyTestSet(): Promise<void> {
-  if (!slot.value || reviewing.value) return;
+  const of = slot.value;
+  if (of === 'sample' || reviewing.value) return;
   reviewing.value = true;
   try {
     const one = await worker();
     await data(one);
-    review.value = await one.call('review', { slot: slot.value });
+    review.value = await one.call('review', { slot: of });
   } catch (error) {
     report(error);
   } finally {

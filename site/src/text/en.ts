@@ -1,3 +1,5 @@
+import { instrument } from './enInstrument.js';
+
 const number = (n: number) => n.toLocaleString('en-US');
 const percent = (fraction: number) => `${(100 * fraction).toFixed(1)}%`;
 const counted = (n: number, one: string, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
@@ -37,7 +39,13 @@ export const en = {
     failed: (why: string) => `Not available offline yet (${why}). Your next visit will try again.`,
   },
 
-  views: { network: 'Network', train: 'Train', inside: 'Look inside', weights: 'Weight files' },
+  views: {
+    start: 'Try it',
+    network: 'Design',
+    train: 'Train',
+    inside: 'Look inside',
+    weights: 'Take it home',
+  },
   viewsLabel: 'Views',
 
   design: {
@@ -269,16 +277,19 @@ export const en = {
 
   inside: {
     title: 'Look inside',
-    emptyTitle: 'No network to look into yet',
-    empty: 'Train one, or open a weight file.',
+    emptyTitle: 'Nothing of yours is trained yet.',
+    empty: 'This is the sample network. Train your own, or open a weight file.',
     toTrain: 'Go to training',
     toWeights: 'Go to weight files',
     which: 'Network',
     trained: 'Trained here',
     image: 'Image',
-    fromTest: 'From the test set',
-    draw: 'Draw one',
-    own: 'Your own',
+    drawHere: 'Draw here',
+    others: 'Draw others',
+    loading: 'Loading a trained network (about 0.7 MB)…',
+    fromTest: 'Test set',
+    draw: 'Draw',
+    own: 'Your image',
     number: 'Number in the test set',
     next: 'Next image',
     previous: 'Previous image',
@@ -296,16 +307,19 @@ export const en = {
       keras: 'Keras VGG',
       file: 'as the file says',
     },
-    layer: 'Layer',
     sees: 'What it sees',
-    guesses: 'What it predicts',
-    heat: 'Where it looks',
-    heatBy: (layer: string) => `Grad-CAM of ${layer}`,
-    features: (layer: string) => `Feature maps of ${layer}`,
-    featuresNote: (maps: number, of: number, size: string) =>
-      `${maps} of ${counted(of, 'map')} of ${size}, each scaled from its minimum to its maximum`,
-    kernels: 'First-layer kernels',
-    kernelsNote: 'Gray is zero, light is positive, dark is negative; all share one scale.',
+    guesses: 'What it says',
+    heat: 'Where it sees that',
+    methods: {
+      gradcam: 'Grad-CAM',
+      'gradcam++': 'Grad-CAM++',
+      layercam: 'LayerCAM',
+      scorecam: 'Score-CAM',
+      saliency: 'Gradient',
+      smoothgrad: 'SmoothGrad',
+      'integrated-gradients': 'Integrated gradients',
+      occlusion: 'Occlusion',
+    },
     confusion: 'Confusion matrix',
     confusionNote: 'True classes in rows, predicted classes in columns, over the test images.',
     accuracy: (fraction: number) => `${percent(fraction)} correct`,
@@ -346,6 +360,8 @@ export const en = {
     logitsThere: 'In the file',
     class: 'Class',
   },
+
+  ...instrument,
 
   drop: { here: 'Drop files here', hint: 'Weights, IDX data, images or a history' },
 };

@@ -1,4 +1,5 @@
 import type { Text } from './en.js';
+import { instrument } from './zhInstrument.js';
 
 const number = (n: number) => n.toLocaleString('zh-CN');
 const percent = (fraction: number) => `${(100 * fraction).toFixed(1)}%`;
@@ -37,7 +38,7 @@ export const zh: Text = {
     failed: (why) => `还不能离线使用（${why}）。下次打开时会再试。`,
   },
 
-  views: { network: '网络', train: '训练', inside: '看里面', weights: '权重文件' },
+  views: { start: '试一试', network: '设计', train: '训练', inside: '看里面', weights: '带回家' },
   viewsLabel: '视图',
 
   design: {
@@ -245,16 +246,19 @@ export const zh: Text = {
 
   inside: {
     title: '看里面',
-    emptyTitle: '还没有可以看的网络',
-    empty: '训练一个，或打开一个权重文件。',
+    emptyTitle: '你还没有训练过网络。',
+    empty: '这里显示的是样例网络。请训练自己的，或打开一个权重文件。',
     toTrain: '去训练',
     toWeights: '去权重文件',
     which: '网络',
     trained: '在这里训练的',
     image: '图片',
-    fromTest: '从测试集',
+    drawHere: '在这里画',
+    others: '换一批',
+    loading: '正在加载训练好的网络（约 0.7 MB）……',
+    fromTest: '测试集',
     draw: '画一张',
-    own: '自己的',
+    own: '自己的图像',
     number: '在测试集里的编号',
     next: '下一张',
     previous: '上一张',
@@ -272,15 +276,19 @@ export const zh: Text = {
       keras: 'Keras 的 VGG',
       file: '按文件中的说明',
     },
-    layer: '层',
     sees: '网络看到的',
     guesses: '网络认为它是',
-    heat: '网络在哪里看到',
-    heatBy: (layer) => `Grad-CAM，取自 ${layer}`,
-    features: (layer) => `特征图：${layer}`,
-    featuresNote: (maps, of, size) => `${of} 张 ${size} 特征图中的 ${maps} 张，每张从最小值到最大值`,
-    kernels: '第一层的卷积核',
-    kernelsNote: '灰色为零，亮色为正，暗色为负；共用一个尺度。',
+    heat: '它看的是哪里',
+    methods: {
+      gradcam: 'Grad-CAM',
+      'gradcam++': 'Grad-CAM++',
+      layercam: 'LayerCAM',
+      scorecam: 'Score-CAM',
+      saliency: '梯度',
+      smoothgrad: 'SmoothGrad',
+      'integrated-gradients': '积分梯度',
+      occlusion: '遮挡',
+    },
     confusion: '混淆矩阵',
     confusionNote: '行：它们是什么。列：被认成什么。用测试图片。',
     accuracy: (fraction) => `${percent(fraction)} 正确`,
@@ -319,6 +327,8 @@ export const zh: Text = {
     logitsThere: '文件里',
     class: '类别',
   },
+
+  ...instrument,
 
   drop: { here: '把文件放在这里', hint: '权重、IDX 数据、图片或训练记录' },
 };

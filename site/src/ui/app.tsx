@@ -7,10 +7,17 @@ import { choice, choose, text } from '../state/page.js';
 import { CopyButton, IconButton } from './controls.js';
 import { InsideView } from './insideView.js';
 import { NetworkView } from './networkView.js';
+import { StartView } from './startView.js';
 import { TrainView } from './trainView.js';
 import { WeightsView } from './weightsView.js';
 
-const SHOWN = { network: NetworkView, train: TrainView, inside: InsideView, weights: WeightsView };
+const SHOWN = {
+  start: StartView,
+  network: NetworkView,
+  train: TrainView,
+  inside: InsideView,
+  weights: WeightsView,
+};
 
 /** The playground. */
 export function App() {
@@ -20,8 +27,8 @@ export function App() {
   return (
     <DropTarget>
       <div class="intro">
-        <h1>{t.title}</h1>
-        <p>{t.lead}</p>
+        <h1>{view === 'start' ? t.start.title : t.title}</h1>
+        <p>{view === 'start' ? t.start.lead : t.lead}</p>
         <CopyButton copy={t.share.copy} copied={t.share.copied} value={() => location.href} />
       </div>
       <nav class="views" aria-label={t.viewsLabel}>

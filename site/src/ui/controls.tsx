@@ -154,7 +154,13 @@ export function FileButton({
   );
 }
 
-const ICONS = { close: 'M4 4l8 8M12 4l-8 8', previous: 'M10 3L5 8l5 5', next: 'M6 3l5 5-5 5' };
+const ICONS = {
+  close: 'M4 4l8 8M12 4l-8 8',
+  previous: 'M10 3L5 8l5 5',
+  next: 'M6 3l5 5-5 5',
+  play: 'M5 3l8 5-8 5z',
+  pause: 'M5.5 3v10M10.5 3v10',
+};
 
 /** A button that shows an icon. */
 export function IconButton({

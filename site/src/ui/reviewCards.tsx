@@ -1,4 +1,3 @@
-import type { ComponentChildren } from 'preact';
 import { chosenSource, classifyTestSet, index, review, reviewing, slot } from '../state/inside.js';
 import { dataInfo } from '../state/lab.js';
 import { text } from '../state/page.js';
@@ -7,35 +6,27 @@ import { Card, Scroll } from './controls.js';
 import { imageAt, Pixels } from './image.js';
 
 /** The network's results on the whole test set: the confusion matrix and the worst mistakes. */
-export function ReviewCards({ children }: { children: ComponentChildren }) {
+export function ReviewCards() {
   const t = text.value.inside;
   const found = review.value;
-  if (!dataInfo.value) return <>{children}</>;
+  if (!dataInfo.value || slot.value === 'sample') return null;
   return (
     <>
-      <div class="wide-and-narrow">
-        <Card
-          title={t.confusion}
-          aside={
-            found ? (
-              <strong>{t.accuracy(found.accuracy)}</strong>
-            ) : (
-              <button
-                type="button"
-                class="button"
-                disabled={reviewing.value || !slot.value}
-                onClick={classifyTestSet}
-              >
-                {reviewing.value ? t.working : t.classify}
-              </button>
-            )
-          }
-        >
-          {found && <Confusion {...found} />}
-          <p class="hint">{t.confusionNote}</p>
-        </Card>
-        {children}
-      </div>
+      <Card
+        title={t.confusion}
+        aside={
+          found ? (
+            <strong>{t.accuracy(found.accuracy)}</strong>
+          ) : (
+            <button type="button" class="button" disabled={reviewing.value} onClick={classifyTestSet}>
+              {reviewing.value ? t.working : t.classify}
+            </button>
+          )
+        }
+      >
+        {found && <Confusion {...found} />}
+        <p class="hint">{t.confusionNote}</p>
+      </Card>
       {found && <Worst worst={found.worst} />}
     </>
   );

@@ -1,88 +1,33 @@
-import { argMax, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { argMax, type Tensor, type Tensor4D, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { ImageSet } from 'vgg-blocks/data';
-import { featureExtractor, featureMapGrid, gradCam, kernelGrid } from 'vgg-blocks/features';
+import { explain } from 'vgg-blocks/features';
 import { overlay, type RawImage } from 'vgg-blocks/images';
 import { classifierOutputs, probabilitiesOf } from '../../../src/tfjs/classifier.js';
 import { graphOf } from '../../../src/tfjs/graph.js';
+import type { HeatMethod } from '../state/inside.js';
 import { fitted } from './data.js';
 import { inputShape } from './image.js';
 
-/** The probability of each class. */
-export async function classify(model: LayersModel, input: Tensor4D): Promise<Float32Array> {
-  const output = probabilities(model, input);
+/** The probability of each class, of a model's output for one image. */
+export async function classify(model: LayersModel, output: Float32Array): Promise<Float32Array> {
+  const result = tidy(() => asProbabilities(model, tensor2d(output, [1, output.length])));
   try {
-    return (await output.data()) as Float32Array;
+    return (await result.data()) as Float32Array;
   } finally {
-    output.dispose();
+    result.dispose();
   }
 }
 
-function probabilities(model: LayersModel, input: Tensor4D): Tensor {
-  return tidy(() => {
-    const kind = classifierOutputs('playground', graphOf('playground', model));
-    return probabilitiesOf(model.predict(input) as Tensor, kind);
-  });
-}
-
-/** Feature maps shown of a layer, at most. */
-const MAX_MAPS = 64;
-const MAPS_IN_A_ROW = 8;
-
-/** A layer's first feature maps of an image, side by side. */
-export async function featureMaps(
-  model: LayersModel,
-  input: Tensor4D,
-  layer: string,
-): Promise<{ image: RawImage; shape: number[]; maps: number }> {
-  const extractor = featureExtractor(model, layer);
-  const output = tidy(() => extractor.predict(input) as Tensor);
-  try {
-    const shape = output.shape.slice(1);
-    const maps = Math.min(MAX_MAPS, shape[2]!);
-    const image = await featureMapGrid(output, { scale: 1, columns: MAPS_IN_A_ROW });
-    const tile = { height: shape[0]!, width: shape[1]!, count: maps, padding: 1 };
-    return { image: withoutGaps(image, tile), shape, maps };
-  } finally {
-    output.dispose();
-    extractor.dispose();
-  }
-}
-
-/** The first layer's kernels, side by side and enlarged. */
-export async function firstKernels(model: LayersModel): Promise<RawImage> {
-  const [scale, padding] = [4, 2];
-  const image = await kernelGrid(model, { scale, padding });
-  const kernel = model.layers.find((layer) => layer.getClassName() === 'Conv2D')!.getWeights()[0]!;
-  const [height, width, , count] = kernel.shape as [number, number, number, number];
-  return withoutGaps(image, { height: scale * height, width: scale * width, count, padding });
-}
-
-/** The same grid, transparent between its tiles: the library's white would glare on a dark page. */
-function withoutGaps(
-  { data, width, height }: RawImage,
-  tile: { height: number; width: number; count: number; padding: number },
-): RawImage {
-  const channels = data.length / (width * height);
-  const across = Math.floor((width + tile.padding) / (tile.width + tile.padding));
-  const rgba = new Uint8ClampedArray(4 * width * height);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const [row, top] = [Math.floor(y / (tile.height + tile.padding)), y % (tile.height + tile.padding)];
-      const [column, left] = [Math.floor(x / (tile.width + tile.padding)), x % (tile.width + tile.padding)];
-      if (top >= tile.height || left >= tile.width || row * across + column >= tile.count) continue;
-      const [from, to] = [channels * (y * width + x), 4 * (y * width + x)];
-      for (let k = 0; k < 3; k++) rgba[to + k] = data[from + (channels === 1 ? 0 : k)]!;
-      rgba[to + 3] = 255;
-    }
-  }
-  return { data: rgba, width, height };
+function asProbabilities(model: LayersModel, output: Tensor): Tensor {
+  return probabilitiesOf(output, classifierOutputs('playground', graphOf('playground', model)));
 }
 
 /** Where a class is seen, according to a layer's maps. */
 export interface ClassMap {
   image: RawImage;
-  layer: string;
+  /** Whose maps it was computed from, if of one layer. */
+  layer?: string;
 }
 
 /** Where the model sees a class in an image, laid over the image. */
@@ -90,10 +35,10 @@ export async function classMap(
   model: LayersModel,
   input: Tensor4D,
   seen: RawImage,
-  classIndex: number,
+  { classIndex, method }: { classIndex: number; method: HeatMethod },
 ): Promise<ClassMap> {
-  const layer = mapLayer(model);
-  const map = await gradCam(model, input, { classIndex, layer });
+  const layer = /cam/.test(method) ? mapLayer(model) : undefined;
+  const map = await explain(model, input, { classIndex, method, ...(layer && { layer }) });
   return { image: await overlay(enlarged(seen), map), layer };
 }
 
@@ -142,7 +87,7 @@ export async function review(model: LayersModel, test: ImageSet, batchSize = 64)
   let index = 0;
   let correct = 0;
   for (const { xs, ys } of fitted(test, inputShape(model)).batches({ batchSize })) {
-    const output = probabilities(model, xs);
+    const output = tidy(() => asProbabilities(model, model.predict(xs) as Tensor));
     const best = argMax(output, -1);
     try {
       const [labels, predicted, p] = await Promise.all([ys.data(), best.data(), output.data()]);

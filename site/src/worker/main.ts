@@ -6,12 +6,14 @@ import type { RawImage } from 'vgg-blocks/images';
 import type { History } from 'vgg-blocks/train';
 import { encodeWeights, type NetworkSpec } from 'vgg-blocks/weights';
 import type { Choice, PreprocessingName } from '../state/choice.js';
+import type { HeatMethod } from '../state/inside.js';
 import { startBackend } from './backend.js';
 import type { Comparison } from './compare.js';
 import { type DataInfo, type DataRequest, infoOf, loadData } from './data.js';
 import { type Failure, failureOf } from './errors.js';
 import type { ImageRequest } from './image.js';
-import type { ClassMap, featureMaps, Review } from './inside.js';
+import type { ClassMap, Review } from './inside.js';
+import type { Trace } from './trace.js';
 import { Run, type TrainEvents, type TrainRequest } from './training.js';
 
 /** The network trained here, or the one opened from a file. */
@@ -33,21 +35,24 @@ export interface OpenedInfo {
 }
 
 /** A network's view of an image. */
-export interface Look {
+export interface Look extends Omit<Trace, 'output'> {
   shown: RawImage;
   /** Of each class; undefined for a network without a classifier. */
   probabilities?: Float32Array;
-  /** Where it sees the requested class, by default the most probable one. */
-  heat?: ClassMap;
-  features: Awaited<ReturnType<typeof featureMaps>>;
 }
 
 export interface LookRequest {
   slot: Slot;
   image: ImageRequest;
   preprocessing: PreprocessingName;
-  layer: string;
-  classIndex?: number;
+  /** The stage that is shown as a whole; by default the first convolution. */
+  stage?: string;
+}
+
+/** Where a network sees a class in an image. */
+export interface HeatRequest extends Omit<LookRequest, 'stage'> {
+  classIndex: number;
+  method: HeatMethod;
 }
 
 /** The preprocessing that a network had in training, most likely. */
@@ -171,29 +176,33 @@ const calls = {
     return { layers: layersOf(model) };
   },
 
-  async look(request: LookRequest): Promise<Look> {
-    const { slot, image, preprocessing, layer, classIndex } = request;
+  async look({ slot, image, preprocessing, stage }: LookRequest): Promise<Look> {
     const model = modelOf(slot);
-    const [{ toInput, shown }, { classify, classMap, featureMaps }] = await Promise.all([
+    const [{ toInput, shown }, { classify }, { trace }] = await Promise.all([
       import('./image.js'),
       inside(),
+      import('./trace.js'),
     ]);
     const input = await toInput(model, image, preprocessing, data?.testSet);
     try {
+      const { output, ...traced } = await trace(model, input, stage);
       const seen = await shown(model, input, preprocessing);
-      const features = await featureMaps(model, input, layer);
-      if (!hasTop(model)) return { shown: seen, features };
-      const probabilities = await classify(model, input);
-      const best = probabilities.indexOf(Math.max(...probabilities));
-      const heat = await classMap(model, input, seen, classIndex ?? best);
-      return { shown: seen, probabilities, heat, features };
+      const probabilities = output && hasTop(model) ? await classify(model, output) : undefined;
+      return { ...traced, shown: seen, probabilities };
     } finally {
       input.dispose();
     }
   },
 
-  async kernels({ slot }: { slot: Slot }): Promise<RawImage> {
-    return (await inside()).firstKernels(modelOf(slot));
+  async heat({ slot, image, preprocessing, classIndex, method }: HeatRequest): Promise<ClassMap> {
+    const model = modelOf(slot);
+    const [{ toInput, shown }, { classMap }] = await Promise.all([import('./image.js'), inside()]);
+    const input = await toInput(model, image, preprocessing, data?.testSet);
+    try {
+      return await classMap(model, input, await shown(model, input, preprocessing), { classIndex, method });
+    } finally {
+      input.dispose();
+    }
   },
 
   async review({ slot }: { slot: Slot }): Promise<Review> {

@@ -1,25 +1,9 @@
 import { optionsOf } from '../../base/arguments.js';
 import { checkSeed, wholeNumber } from '../../base/check.js';
-import { type Random, seededRandom, shuffled } from '../../base/random.js';
+import { seededRandom, shuffled } from '../../base/random.js';
 import { ImageSet } from '../imageSet.js';
-import { bag, trouser } from './bottoms.js';
-import { Canvas } from './canvas.js';
-import { ankleBoot, sandal, sneaker } from './shoes.js';
-import { coat, dress, pullover, shirt, tShirt } from './tops.js';
-
-/** The ten kinds of garment, in Fashion-MNIST's order. */
-export const GARMENT_NAMES: readonly string[] = [
-  'T-shirt/top',
-  'Trouser',
-  'Pullover',
-  'Dress',
-  'Coat',
-  'Sandal',
-  'Shirt',
-  'Sneaker',
-  'Bag',
-  'Ankle boot',
-];
+import { drawGarment, SIDE } from './drawGarment.js';
+import { GARMENT_NAMES } from './names.js';
 
 /** Options of {@link garments}. */
 export interface GarmentOptions {
@@ -30,9 +14,6 @@ export interface GarmentOptions {
   /** Seed of the drawings, a whole number from 0 to 2^32 - 1; default 1409. */
   seed?: number;
 }
-
-const DRAW = [tShirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankleBoot];
-const SIDE = 28;
 
 /**
  * Draws images of garments, without any download: 28x28 gray pixels, light on black, ten kinds in Fashion-MNIST's order. They
@@ -59,41 +40,12 @@ function drawSet(count: number, seed: number, split: number): ImageSet {
   const labels = new Uint8Array(count);
   const order = shuffled(count, seededRandom(seed, split));
   order.forEach((garment, index) => {
-    labels[index] = garment % DRAW.length;
+    labels[index] = garment % GARMENT_NAMES.length;
     // Even streams are for training and odd ones for testing; 0 and 1 drew the order.
     images.set(
-      drawGarment(garment % DRAW.length, seededRandom(seed, 2 + 2 * garment + split)),
+      drawGarment(garment % GARMENT_NAMES.length, seededRandom(seed, 2 + 2 * garment + split)),
       index * SIDE * SIDE,
     );
   });
   return new ImageSet({ images, labels, shape: [SIDE, SIDE, 1], classNames: GARMENT_NAMES });
-}
-
-function drawGarment(kind: number, random: Random): Uint8Array {
-  const size = random.between(10.6, 13.4);
-  const canvas = new Canvas(SIDE, {
-    angle: random.between(-0.14, 0.14),
-    scale: [size * random.between(0.9, 1.08), size * random.between(0.94, 1.06)],
-    center: [SIDE / 2 + random.between(-1.6, 1.6), SIDE / 2 + random.between(-1.3, 1.3)],
-  });
-  DRAW[kind]!(canvas, random, random.between(0.34, 0.95));
-  canvas.texture(fabric(random));
-  return canvas.bytes(random.between(0.03, 0.22), random);
-}
-
-/** A pattern lit from one side, as a factor for the shade at each position. */
-function fabric(random: Random): (x: number, y: number) => number {
-  const [lightX, lightY] = [random.between(-0.14, 0.14), random.between(-0.16, 0.16)];
-  const kind = random.next();
-  const pitch = random.between(9, 22);
-  const phase = random.between(0, 6);
-  const depth = random.between(0.12, 0.4);
-  const pattern = (at: number) => 1 - depth * (0.5 + 0.5 * Math.sin(at * pitch + phase));
-  return (x, y) => {
-    const light = 1 + lightX * x + lightY * y;
-    if (kind < 0.14) return light * pattern(y);
-    if (kind < 0.22) return light * pattern(x);
-    if (kind < 0.3) return light * pattern(x) * pattern(y);
-    return light;
-  };
 }

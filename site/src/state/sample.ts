@@ -1,0 +1,64 @@
+import { signal } from '@preact/signals';
+import type { RawImage } from 'vgg-blocks/images';
+import file from '../../../examples/fashion-mnist.safetensors?url';
+import { Client } from '../worker/client.js';
+import type { OpenedInfo } from '../worker/main.js';
+
+/** The network that the page opens with, once it is loaded. */
+export const sample = signal<OpenedInfo | undefined>(undefined);
+/** The share of Fashion-MNIST's test images that it classifies correctly; docs/chapter.md has its training. */
+export const SAMPLE_ACCURACY = 0.927;
+
+let client: Promise<Client> | undefined;
+
+/** The worker with that network: one of its own, so that it answers while another network trains. */
+export function sampleWorker(): Promise<Client> {
+  client ??= start().catch((error: unknown) => {
+    client = undefined;
+    throw error;
+  });
+  return client;
+}
+
+async function start(): Promise<Client> {
+  const end = () => {
+    client = undefined;
+    sample.value = undefined;
+  };
+  const one = new Client(() => {}, end);
+  const [bytes] = await Promise.all([download(), one.call('start', { backend: 'wasm', kernels: true })]);
+  const opened = await one.call('open', { file: new File([bytes], 'fashion-mnist.safetensors'), shards: [] });
+  if ('reference' in opened) throw new Error('The sample network has no weights.');
+  sample.value = opened;
+  return one;
+}
+
+async function download(): Promise<ArrayBuffer> {
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(`${file}: the server answered ${response.status}.`);
+  return response.arrayBuffer();
+}
+
+/** A garment that the page drew, and the class that it belongs to. */
+export interface Garment {
+  kind: number;
+  pixels: RawImage;
+}
+
+/** One garment each of the kinds that the library draws distinctly enough: pullovers and shirts look like coats. */
+export const garments = signal<readonly Garment[]>([]);
+const KINDS = [9, 7, 5, 8, 3, 1, 0, 4];
+/** Drawings that the network recognizes. */
+const FIRST = [24, 37, 49, 33, 6, 56, 55, 45];
+
+/** Draws the garments. */
+export async function drawGarments(seeds: readonly number[] = FIRST): Promise<void> {
+  const [{ drawGarment, SIDE }, { seededRandom }] = await Promise.all([
+    import('../../../src/data/garments/drawGarment.js'),
+    import('../../../src/base/random.js'),
+  ]);
+  garments.value = KINDS.map((kind, i) => ({
+    kind,
+    pixels: { data: drawGarment(kind, seededRandom(seeds[i]!)), width: SIDE, height: SIDE },
+  }));
+}

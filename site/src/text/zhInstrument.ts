@@ -1,0 +1,56 @@
+import type { instrument as english } from './enInstrument.js';
+
+/** 开场与网络内部的文字。 */
+export const instrument: typeof english = {
+  garmentNames: ['T恤', '裤子', '套衫', '连衣裙', '外套', '凉鞋', '衬衫', '运动鞋', '包', '短靴'],
+
+  start: {
+    title: '画一只鞋',
+    lead: '你一边画，一个小型 VGG 一边说出它是什么，并显示每一层从中看到了什么。然后训练你自己的网络。',
+    about: (accuracy) =>
+      `这个网络有三个块、8.1 万个权重，用 Fashion-MNIST 训练，测试图像的 ${accuracy} 分类正确。这里的服装是本页画出来的。`,
+  },
+
+  strip: {
+    label: '各层',
+    input: '图像',
+    classes: '类别',
+    parameters: '参数',
+    macs: '乘加运算',
+    legend: '每个方框是一层，标出输出的形状；色条比较参数量和乘加运算（MAC）的次数。点开一层细看。',
+  },
+
+  closeUp: {
+    about: {
+      input: '网络看到的：缩放到输入尺寸的图像。',
+      conv: '小小的卷积核滑过上一层的所有特征图。每个位置得到一个数：加权和，加上偏置，再把负数变成零。',
+      pool: '每个窗口只留下最大的数，所以特征图的高和宽减半。',
+      dense: '每个单元对上一层的所有数加权求和。最后一层每个类别有一个单元。',
+      other: '这一层只显示它的输出。',
+    },
+    maps: (shown, of) => (shown === of ? `全部 ${of} 个特征图` : `${of} 个特征图中的 ${shown} 个`),
+    numbers: (n) => `${n} 个数`,
+    map: (n) => `特征图 ${n}`,
+    scale: '色标：从这一层最小的数到最大的数',
+    input: (channel, of) => (of === 1 ? '输入' : `输入：${of} 个特征图中的第 ${channel} 个`),
+    output: (map) => `输出：特征图 ${map}`,
+    sees: (height, width) => `它看到 ${height}×${width} 个像素`,
+    play: '移动窗口',
+    pause: '停住窗口',
+    picker: '特征图的像素，用方向键移动',
+    position: (row, column) => `第 ${row} 行，第 ${column} 列`,
+    point: '指向输出中的一个像素，或用方向键移动。',
+    window: '窗口',
+    kernel: '卷积核',
+    products: '乘积',
+    pooled: '最大值',
+    outside: '在输入之外：零',
+    channel: (n) => `特征图 ${n}`,
+    others: (n) => `其余 ${n} 个特征图`,
+    added: '乘积之和',
+    bias: '偏置',
+    total: '总和',
+    norm: (scale, shift) => `批量规范化：× ${scale} ${shift}`,
+    relu: 'ReLU：负数变成零',
+  },
+};
