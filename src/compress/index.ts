@@ -4,4 +4,7 @@
  * @packageDocumentation
  */
 
+export { type BiasOptions, correctBiases } from './correctBiases.js';
 export { type Eigen, symmetricEigen } from './eigen.js';
+export { equalize } from './equalize.js';
+export { foldNorms } from './foldNorms.js';

@@ -5,9 +5,9 @@ import { sharedLayer } from './sharedLayer.js';
  * A layer that computes the same as `layer`, with variables of its own, for use in another graph. Their numbers take no memory
  * until training changes one of the two, and are freed when both are disposed. Regularizers stay behind.
  *
- * @param activation `'none'` leaves out the activation that is part of a convolution or dense layer.
+ * @param activation of a convolution or dense layer: its own, `'none'`, or another.
  */
-export function copiedLayer(layer: layers.Layer, activation: 'own' | 'none' = 'own'): layers.Layer {
+export function copiedLayer(layer: layers.Layer, activation: 'own' | 'none' | 'relu' = 'own'): layers.Layer {
   const copy = sharedLayer(layer, activation);
   const fields = copy as unknown as Record<string, unknown>;
   const variables = new Map<unknown, LayerVariable>(layer.weights.map((one) => [one, copied(one)]));

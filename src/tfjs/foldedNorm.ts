@@ -25,13 +25,11 @@ export function foldNorm(
   { filter, bias = 0 }: { filter: Tensor; bias?: Tensor | number },
 ): Record<'filter' | 'bias' | 'factor', Tensor> {
   return tidy(() => {
-    const [scale, offset, mean, variance] = norm.weights.map((weight) => weight.read()) as [
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor,
-    ];
-    const factor = div(scale, sqrt(add(variance, norm.getConfig().epsilon as number)));
-    return { filter: mul(filter, factor), bias: add(mul(sub(bias, mean), factor), offset), factor };
+    const read = (name: string) =>
+      norm.weights.find(({ originalName }) => originalName.endsWith(name))?.read() as Tensor | undefined;
+    const deviation = sqrt(add(read('moving_variance')!, norm.getConfig().epsilon as number));
+    const factor = div(read('gamma') ?? 1, deviation);
+    const shifted = mul(sub(bias, read('moving_mean')!), factor);
+    return { filter: mul(filter, factor), bias: add(shifted, read('beta') ?? 0), factor };
   });
 }

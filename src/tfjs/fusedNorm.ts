@@ -59,7 +59,7 @@ export function isNorm(layer: layers.Layer): boolean {
 }
 
 /** Whether a layer is a plain ReLU. */
-function isRelu(layer: layers.Layer): boolean {
+export function isRelu(layer: layers.Layer): boolean {
   const { maxValue, activation } = layer.getConfig();
   if (layer.getClassName() === 'Activation') return activation === 'relu';
   return layer.getClassName() === 'ReLU' && maxValue == null;

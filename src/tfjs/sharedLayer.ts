@@ -16,16 +16,16 @@ interface LayerParts {
  * one trains the other. Applying `layer` itself again would give it two outputs, and a model built from it would dispose its
  * weights; the shared layer disposes none.
  *
- * @param activation `'none'` leaves out the activation that is part of a convolution or dense layer.
+ * @param activation of a convolution or dense layer: its own, `'none'`, or another.
  */
-export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' = 'own'): layers.Layer {
+export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' | 'relu' = 'own'): layers.Layer {
   const shared = Object.assign(Object.create(Object.getPrototypeOf(layer)), layer) as layers.Layer;
   const parts = shared as unknown as LayerParts;
   parts.inboundNodes = [];
   parts.outboundNodes = [];
   parts._refCount = null;
   parts.disposeWeights = () => 0;
-  if (activation === 'none') parts.activation = (linear() as unknown as LayerParts).activation!;
+  if (activation !== 'own') parts.activation = activationOf(activation === 'none' ? 'linear' : activation);
   return shared;
 }
 
@@ -58,6 +58,6 @@ export function applyActivation<T extends SymbolicTensor | Tensor>(x: T, layer: 
   return layers.activation({ activation, name: `${layer.name}_${activation}` }).apply(x) as T;
 }
 
-function linear(): layers.Layer {
-  return layers.activation({ activation: 'linear' });
+function activationOf(activation: 'linear' | 'relu'): LayerParts['activation'] {
+  return (layers.activation({ activation }) as unknown as LayerParts).activation;
 }

@@ -3,7 +3,13 @@ import { type LayersModel, type LayerVariable, version_layers } from '@tensorflo
 import { checkArguments, either, MODEL, optionsOf, TEXT, withFields } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
 import { VERSION } from '../base/version.js';
-import { QUANTIZED_DTYPES, type QuantizedDtype, quantize, unquantizable } from './formats/quantization.js';
+import {
+  isKernel,
+  QUANTIZED_DTYPES,
+  type QuantizedDtype,
+  quantize,
+  unquantizable,
+} from './formats/quantization.js';
 
 /** Options of {@link saveModel}. */
 export interface SaveOptions {
@@ -14,9 +20,6 @@ export interface SaveOptions {
    */
   quantize?: QuantizedDtype;
 }
-
-/** The fewest axes of a kernel. Biases and what normalizations have are vectors. */
-const KERNEL_RANK = 2;
 
 const TARGET = either(TEXT, withFields('a handler with a save method, such as fileSystem(path)', 'save'));
 
@@ -81,7 +84,7 @@ async function entryOf(
   const shape = variable.shape as number[];
   const spec = { name, shape, dtype: dtype as io.WeightsManifestEntry['dtype'] };
   const numbers = await (variable.read() as Tensor).data();
-  if (!quantizeTo || dtype !== 'float32' || shape.length < KERNEL_RANK) {
+  if (!quantizeTo || dtype !== 'float32' || !isKernel(shape)) {
     // A backend may return its own array.
     return { spec, data: numbers.slice().buffer as ArrayBuffer };
   }

@@ -142,13 +142,11 @@ describe('rounding', () => {
     ['numbers below the normal ones', wave.map((one) => one * 1e-40)],
   ])('is to the nearest number that tfjs reads: %s', (_, numbers) => {
     for (const dtype of ['uint8', 'uint16'] as const) {
-      const { stored, affine } = quantize(numbers, dtype);
+      const quantized = quantize(numbers, dtype);
+      const { affine } = quantized;
       const levels = dtype === 'uint8' ? 256 : 65536;
-      const all = dequantize(
-        Uint16Array.from({ length: levels }, (_, i) => i),
-        affine!,
-      );
-      const read = dequantize(stored, affine!);
+      const all = dequantize({ stored: Uint16Array.from({ length: levels }, (_, i) => i), affine });
+      const read = dequantize(quantized);
       for (let i = 0; i < numbers.length; i += dtype === 'uint8' ? 1 : 250) {
         let nearest = Number.POSITIVE_INFINITY;
         for (const one of all) nearest = Math.min(nearest, Math.abs(one - numbers[i]!));
@@ -167,16 +165,14 @@ describe('rounding', () => {
   ])('is exact for %s', (_, list) => {
     const numbers = Float32Array.from(list);
     for (const dtype of ['uint8', 'uint16'] as const) {
-      const { stored, affine } = quantize(numbers, dtype);
-      expect(dequantize(stored, affine!)).toEqual(numbers);
+      expect(dequantize(quantize(numbers, dtype))).toEqual(numbers);
     }
   });
 
   test('zero stays zero', () => {
     const numbers = Float32Array.from(wave, (one, i) => (i % 3 === 0 ? 0 : one));
     for (const dtype of ['uint8', 'uint16'] as const) {
-      const { stored, affine } = quantize(numbers, dtype);
-      const read = dequantize(stored, affine!);
+      const read = dequantize(quantize(numbers, dtype));
       expect(read.filter((_, i) => i % 3 === 0).every((one) => one === 0)).toBe(true);
     }
   });

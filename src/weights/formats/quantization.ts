@@ -1,4 +1,4 @@
-import { encode } from './numbers.js';
+import { decoder, encode } from './numbers.js';
 import type { Affine } from './tensor.js';
 
 /** The types to which a tfjs model's weights are rounded. */
@@ -31,10 +31,7 @@ export function quantize(numbers: Float32Array, dtype: QuantizedDtype): Quantize
   const stored = dtype === 'uint8' ? new Uint8Array(numbers.length) : new Uint16Array(numbers.length);
   const last = dtype === 'uint8' ? 2 ** 8 - 1 : 2 ** 16 - 1;
   const affine = affineOf(numbers, last);
-  const read = dequantize(
-    Uint16Array.from({ length: last + 1 }, (_, i) => i),
-    affine,
-  );
+  const read = dequantize({ stored: Uint16Array.from({ length: last + 1 }, (_, i) => i), affine });
   const { scale, min } = affine;
   for (let i = 0; i < numbers.length; i++) {
     const number = numbers[i]!;
@@ -47,8 +44,14 @@ export function quantize(numbers: Float32Array, dtype: QuantizedDtype): Quantize
 }
 
 /** The numbers that tfjs reads. */
-export function dequantize(stored: Uint8Array | Uint16Array, { scale, min }: Affine): Float32Array {
-  return Float32Array.from(stored, (one) => one * scale + min);
+export function dequantize({ stored, affine }: Quantized): Float32Array {
+  const dtype = stored.BYTES_PER_ELEMENT === 1 ? 'U8' : affine ? 'U16' : 'F16';
+  return decoder(dtype, stored.length, affine)(new Uint8Array(stored.buffer));
+}
+
+/** Whether a weight is a kernel, which is rounded. Biases and what normalizations have are vectors, and stay. */
+export function isKernel(shape: readonly unknown[]): boolean {
+  return shape.length >= 2;
 }
 
 /** The first number that a type cannot hold: NaN, infinite, or beyond float16. */

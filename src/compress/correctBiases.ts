@@ -1,0 +1,189 @@
+import {
+  add,
+  dispose,
+  div,
+  keep,
+  mean,
+  type Scalar,
+  scalar,
+  sub,
+  sum,
+  type Tensor,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../base/arguments.js';
+import { fail, oneOf, wholeNumber } from '../base/check.js';
+import type { Progress } from '../base/progress.js';
+import { fits, shapeText } from '../base/shapes.js';
+import { type Graph, graphOf } from '../tfjs/graph.js';
+import { checkImageSize } from '../tfjs/imageSize.js';
+import { inputShapeOf } from '../tfjs/models.js';
+import { replaceCalls } from '../tfjs/replaceCalls.js';
+import type { Examples } from '../train/examples.js';
+import {
+  dequantize,
+  isKernel,
+  QUANTIZED_DTYPES,
+  type QuantizedDtype,
+  quantize,
+  unquantizable,
+} from '../weights/formats/quantization.js';
+import { freeCopy, setNumbers } from './freeCopy.js';
+import { onlyCallOf } from './links.js';
+import { rebuiltWith } from './rebuilt.js';
+
+/** Options of {@link correctBiases}. */
+export interface BiasOptions {
+  /** The type that the kernels will be rounded to; default `'uint8'`. */
+  quantize?: QuantizedDtype;
+  /** Images per forward pass; the result does not depend on it but for float32 rounding. Default 32. */
+  batchSize?: number;
+  /** Called after each batch; counts `'images'`. */
+  onProgress?: (progress: Required<Progress>) => void;
+  /** Stops after the current batch: rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+const WHERE = 'correctBiases';
+
+/** Layers whose outputs are products with their kernels, plus a bias. */
+const PRODUCTS = ['Conv2D', 'Dense', 'DepthwiseConv2D', 'SeparableConv2D', 'Conv2DTranspose'];
+
+/**
+ * The same network with biases that make up for the rounding of kernels: rounding shifts the mean of what each channel puts out, because
+ * inputs behind a ReLU are not zero on average, and the shift is taken from the bias (Nagel et al. 2019, section 4.2). The mean
+ * inputs of all layers are taken from images, some hundred of which are enough; their labels are not used.
+ *
+ * Save the result with the same `quantize`: its biases fit no other type, and not the kernels as they are. Layers without a bias, and
+ * those that are used several times, stay as they are. The model is not changed.
+ *
+ * @param examples images as the model takes them.
+ * @returns a model whose kernels share their numbers with the model's; dispose of both.
+ * @throws RangeError when the images do not fit the model, or a kernel has a number that the type cannot hold; the signal's reason.
+ * @example
+ * const corrected = await correctBiases(equalized, trainSet, { quantize: 'uint8' });
+ * await saveModel(corrected, fileSystem('public/vgg16'), { quantize: 'uint8' });
+ */
+export async function correctBiases(
+  model: LayersModel,
+  examples: Examples,
+  options: BiasOptions = {},
+): Promise<LayersModel> {
+  checkArguments(WHERE, { model, examples }, { model: MODEL, examples: EXAMPLES });
+  optionsOf(WHERE, options, { quantize: 1, batchSize: 1, onProgress: 1, signal: 1 });
+  const { quantize: dtype = 'uint8', batchSize = 32 } = options;
+  oneOf(WHERE, 'quantize', dtype, QUANTIZED_DTYPES);
+  wholeNumber(WHERE, 'batchSize', batchSize);
+  const graph = graphOf(WHERE, model);
+  checkImages(graph, examples);
+
+  const corrected = graph.calls.filter(
+    (call) => PRODUCTS.includes(call.layer.getClassName()) && biasOf(call.layer) && onlyCallOf(graph, call),
+  );
+  const means = await meanInputs(
+    model,
+    corrected.map(({ layer }) => layer),
+    examples,
+    { ...options, batchSize },
+  );
+  try {
+    return await rebuiltWith(WHERE, graph, async (own) => {
+      for (const [i, { layer }] of corrected.entries()) {
+        const shift = await shiftOf(layer, means[i]!, dtype);
+        const bias = biasOf(own(layer, freeCopy(layer)))!;
+        const value = sub(bias.read() as Tensor, shift);
+        bias.write(value);
+        dispose([shift, value]);
+      }
+    });
+  } finally {
+    dispose(means);
+  }
+}
+
+function checkImages(graph: Graph, examples: Examples): void {
+  const shape = inputShapeOf(graph.model);
+  if (examples.length === 0 || !fits(examples.shape, shape)) {
+    fail(
+      WHERE,
+      `the examples are ${examples.length} images of ${shapeText(examples.shape)}, but the model takes ${shapeText(shape)}; pass some of that shape.`,
+    );
+  }
+  checkImageSize(WHERE, graph, examples.shape);
+}
+
+function biasOf({ weights }: layers.Layer): layers.Layer['weights'][number] | undefined {
+  return weights.find(({ originalName }) => originalName.endsWith('/bias'));
+}
+
+/** The mean of what layers take, over all images: `[1, ...shape]` for each. */
+async function meanInputs(
+  model: LayersModel,
+  observed: readonly layers.Layer[],
+  examples: Examples,
+  { batchSize, signal, onProgress }: BiasOptions & { batchSize: number },
+): Promise<Tensor[]> {
+  const sums: Tensor[] = [];
+  const observing = replaceCalls(observed, (_, own, i) => (inputs, kwargs) => {
+    const [x] = [inputs].flat() as [Tensor];
+    const before = sums[i];
+    sums[i] = keep(tidy(() => (before ? add(before, sum(x, 0, true)) : sum(x, 0, true))));
+    before?.dispose();
+    return own(inputs, kwargs);
+  });
+  try {
+    let done = 0;
+    for await (const { xs, ys } of examples.batches({ batchSize })) {
+      try {
+        signal?.throwIfAborted();
+        observing.install();
+        try {
+          dispose(model.predict(xs, { batchSize }));
+        } finally {
+          observing.restore();
+        }
+        done += xs.shape[0]!;
+      } finally {
+        dispose([xs, ys]);
+      }
+      await onProgress?.({ done, total: examples.length, unit: 'images' });
+    }
+    const count: Scalar = scalar(done);
+    const means = sums.map((one) => div(one, count));
+    count.dispose();
+    return means;
+  } finally {
+    dispose(sums);
+  }
+}
+
+/** How far rounding moves the mean of each output channel. */
+async function shiftOf(layer: layers.Layer, x: Tensor, dtype: QuantizedDtype): Promise<Tensor> {
+  const exact = freeCopy(layer, 'none');
+  const rounded = freeCopy(layer, 'none');
+  try {
+    for (const weight of rounded.weights) await round(weight, dtype);
+    return tidy(() => {
+      const moved = sub(rounded.apply(x) as Tensor, exact.apply(x) as Tensor);
+      return mean(moved, moved.shape.map((_, axis) => axis).slice(0, -1));
+    });
+  } finally {
+    for (const { weights } of [exact, rounded]) for (const weight of weights) weight.dispose();
+  }
+}
+
+/** Rounds a weight as `saveModel` does. */
+async function round(weight: layers.Layer['weights'][number], dtype: QuantizedDtype): Promise<void> {
+  const shape = weight.shape as number[];
+  if (!isKernel(shape)) return;
+  const numbers = (await (weight.read() as Tensor).data()) as Float32Array;
+  const beyond = unquantizable(numbers, dtype);
+  if (beyond !== undefined) {
+    fail(
+      WHERE,
+      `${weight.originalName} has the number ${beyond}, which ${dtype} does not hold; choose another type.`,
+    );
+  }
+  setNumbers(weight, dequantize(quantize(numbers, dtype)));
+}

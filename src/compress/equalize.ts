@@ -1,0 +1,98 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL } from '../base/arguments.js';
+import { fail } from '../base/check.js';
+import { graphOf } from '../tfjs/graph.js';
+import { freeCopy, setNumbers } from './freeCopy.js';
+import { type Link, linksOf } from './links.js';
+import { rebuiltWith } from './rebuilt.js';
+import { type Ranges, scalesOf } from './scales.js';
+
+/**
+ * The same network with channels of like ranges, so that one scale for a whole kernel, as `saveModel` with `quantize` has it, suits all of
+ * them: cross-layer equalization (Nagel et al. 2019, "Data-Free Quantization through Weight Equalization and Bias Correction",
+ * section 4.1). What a channel puts out is divided by a number, and the next layer's weights for it are multiplied by the same. That
+ * changes no output, because ReLU, pooling and dropout commute with positive scales. The numbers are chosen so that the largest weight of
+ * each channel is the same in both layers.
+ *
+ * Scaled are pairs of `Conv2D` and `Dense` layers with nothing between them but ReLU, LeakyReLU, PReLU, pooling, padding, dropout and
+ * flattening. Batch normalization (see {@link foldNorms}), other activations, branches and layers that are used several times are not
+ * crossed. The inputs of the first layer and the outputs of the last stay as they are. The model is not changed.
+ *
+ * @returns a model with the same outputs, within float32 rounding; what it does not change shares its numbers. Dispose of both.
+ * @throws RangeError when the model has several inputs, or a kernel has a number that is NaN or infinite; it is named.
+ * @example
+ * const equalized = await equalize(foldNorms(model));
+ * await saveModel(equalized, fileSystem('public/vgg16'), { quantize: 'uint8' });
+ */
+export async function equalize(model: LayersModel): Promise<LayersModel> {
+  checkArguments('equalize', { model }, { model: MODEL });
+
+  const graph = graphOf('equalize', model);
+  const links = linksOf(graph);
+  const channels = new Map(links.map(({ to, channels }) => [to, channels]));
+  const ranges = new Map<layers.Layer, Ranges>();
+  for (const layer of new Set(links.flatMap(({ from, to }) => [from, to]))) {
+    ranges.set(layer, await rangesOf(layer, channels.get(layer) ?? 1));
+  }
+  const scales = scalesOf(links, ranges);
+  return rebuiltWith('equalize', graph, async (own) => {
+    for (const layer of ranges.keys()) {
+      const copy = own(layer, freeCopy(layer));
+      await scale(layer, copy, links, scales);
+    }
+  });
+}
+
+/** The numbers of a kernel, viewed as `[window, inputs, outputs]`. */
+async function numbersOf(layer: layers.Layer): Promise<Float32Array> {
+  return (await (layer.weights[0]!.read() as Tensor).data()) as Float32Array;
+}
+
+/** The largest magnitudes of a kernel, over its window. */
+async function rangesOf(layer: layers.Layer, inputs: number): Promise<Ranges> {
+  const numbers = await numbersOf(layer);
+  const outputs = layer.weights[0]!.shape.at(-1)!;
+  const largest = new Float32Array(inputs * outputs);
+  for (let first = 0; first < numbers.length; first += largest.length) {
+    for (let i = 0; i < largest.length; i++) {
+      const magnitude = Math.abs(numbers[first + i]!);
+      if (!(magnitude < Number.POSITIVE_INFINITY)) {
+        fail(
+          'equalize',
+          `${layer.weights[0]!.originalName} has the number ${numbers[first + i]}; equalize a model whose weights are finite.`,
+        );
+      }
+      if (magnitude > largest[i]!) largest[i] = magnitude;
+    }
+  }
+  return { inputs, outputs, largest };
+}
+
+/** Writes a layer's scaled kernel and bias into its copy. */
+async function scale(
+  layer: layers.Layer,
+  copy: layers.Layer,
+  links: readonly Link[],
+  scales: ReadonlyMap<Link, Float64Array>,
+): Promise<void> {
+  const before = links.find(({ to }) => to === layer);
+  const after = links.find(({ from }) => from === layer);
+  const inputs = (before && scales.get(before)) ?? Float64Array.of(1);
+  const outputs = after && scales.get(after);
+  const numbers = await numbersOf(layer);
+  const scaled = new Float32Array(numbers.length);
+  const width = layer.weights[0]!.shape.at(-1)!;
+  for (let row = 0, i = 0; i < numbers.length; row++) {
+    const factor = inputs[row % inputs.length]!;
+    for (let to = 0; to < width; to++, i++) scaled[i] = (numbers[i]! * factor) / (outputs?.[to] ?? 1);
+  }
+  setNumbers(copy.weights[0]!, scaled);
+  const bias = copy.weights[1];
+  if (!bias || !outputs) return;
+  const offsets = await (bias.read() as Tensor).data();
+  setNumbers(
+    bias,
+    Float32Array.from(offsets, (offset, i) => offset / outputs[i]!),
+  );
+}
