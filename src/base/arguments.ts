@@ -1,4 +1,4 @@
-import { fail, shown } from './check.js';
+import { attempted, fail, isTransferred, shown } from './check.js';
 
 /** What an argument may be: in words, after "it must be", and as a test. */
 export interface Kind {
@@ -9,38 +9,50 @@ export interface Kind {
 const has = (value: unknown, ...fields: string[]) =>
   typeof value === 'object' && value !== null && fields.every((field) => field in value);
 
+/** Whether a value is a list of what passes a test; a hole is undefined, which `every` would skip. */
+export function isListOf(value: unknown, test: (one: unknown) => boolean): value is unknown[] {
+  if (!Array.isArray(value)) return false;
+  for (const one of value) if (!test(one)) return false;
+  return true;
+}
+
+/** A kind of values. What cannot be read, such as an object whose getters throw, is of none. */
 // Bundlers leave out the kinds that a page does not use.
 /* @__NO_SIDE_EFFECTS__ */
-function kind(allowed: string, holds: Kind['holds']): Kind {
-  return { allowed, holds };
+export function kind(allowed: string, holds: Kind['holds']): Kind {
+  return { allowed, holds: (value) => attempted(() => holds(value)) ?? false };
 }
 
 export const TEXT = kind('text', (value) => typeof value === 'string' && value !== '');
-const FUNCTION = kind('a function', (value) => typeof value === 'function');
-export const LIST = kind('a list', Array.isArray);
-export const TEXTS = kind(
-  'a list of texts',
-  (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
-);
+export const FUNCTION = kind('a function', (value) => typeof value === 'function');
+export const NUMBER = kind('a number', (value) => typeof value === 'number');
+export const BOOLEAN = kind('true or false', (value) => typeof value === 'boolean');
+export const LIST = kind('a list without holes', (value) => isListOf(value, (one) => one !== undefined));
+export const TEXTS = kind('a list of texts', (value) => isListOf(value, (one) => typeof one === 'string'));
 export const NUMBERS = kind(
   'a list of numbers',
-  (value) => (Array.isArray(value) && value.every((one) => typeof one === 'number')) || isTypedArray(value),
+  (value) => isListOf(value, (one) => typeof one === 'number') || isArrayOf(value, /^(?!Big).*Array$/),
 );
-export const FLOATS = kind('a Float32Array', (value) => tagOf(value) === '[object Float32Array]');
-export const BYTES = kind('a Uint8Array', (value) => /Uint8(Clamped)?Array\]$/.test(tagOf(value)));
-const SIGNAL = kind('an AbortSignal', (value) => has(value, 'aborted', 'addEventListener'));
+export const FLOATS = kind('a Float32Array', (value) => isArrayOf(value, /^Float32Array$/));
+export const BYTES = kind('a Uint8Array', (value) => isArrayOf(value, /^Uint8(Clamped)?Array$/));
+const SIGNAL = kind(
+  'an AbortSignal',
+  (value) =>
+    has(value, 'aborted', 'addEventListener') && typeof (value as AbortSignal).throwIfAborted === 'function',
+);
 export const MODEL = kind(
-  'a LayersModel of TensorFlow.js that is not disposed',
+  'a LayersModel of TensorFlow.js that has layers and is not disposed',
   (value) =>
     has(value, 'layers', 'inputs', 'outputs', 'predict') &&
-    Array.isArray((value as { layers: unknown }).layers) &&
+    isListOf((value as { layers: unknown }).layers, (layer) => has(layer, 'name')) &&
+    (value as { layers: unknown[] }).layers.length > 0 &&
     !(value as { weights?: { val?: { isDisposed?: boolean } }[] }).weights?.some(
       ({ val }) => val?.isDisposed,
     ),
 );
 export const TENSOR = kind(
   'a tensor that is not disposed',
-  (value) => has(value, 'dataId', 'shape', 'isDisposed') && !(value as { isDisposed: boolean }).isDisposed,
+  (value) => has(value, 'dataId', 'shape', 'dataSync') && !(value as { isDisposed: boolean }).isDisposed,
 );
 export const EXAMPLES = kind(
   'examples, such as an ImageSet',
@@ -48,7 +60,16 @@ export const EXAMPLES = kind(
 );
 export const SOURCE = kind(
   'a path, a URL, a Blob, an ArrayBuffer or a Uint8Array',
-  (value) => TEXT.holds(value) || /^\[object (URL|Blob|File|ArrayBuffer|Uint8Array)\]$/.test(tagOf(value)),
+  (value) =>
+    TEXT.holds(value) ||
+    /^(URL|Blob|File)$/.test(tagOf(value)) ||
+    isArrayOf(value, /^Uint8Array$/) ||
+    (tagOf(value) === 'ArrayBuffer' && !isTransferred(value as ArrayBuffer)),
+);
+/** Where downloads are kept. */
+export const CACHE = kind(
+  'the path or the name of a cache, or false',
+  (value) => value === false || TEXT.holds(value),
 );
 
 export const HEAT_MAP = kind('a heat map as { values, width, height }', (value) =>
@@ -62,13 +83,28 @@ export const PIXELS = kind('pixels as { data, width, height }', (value) =>
 export const withFields = (allowed: string, ...fields: string[]): Kind =>
   kind(allowed, (value) => has(value, ...fields));
 
+/** An object whose fields are of kinds; `allowed` says it in words. */
+/* @__NO_SIDE_EFFECTS__ */
+export const recordOf = (allowed: string, fields: Readonly<Record<string, Kind>>): Kind =>
+  kind(
+    allowed,
+    (value) =>
+      has(value) &&
+      Object.entries(fields).every(([name, one]) => one.holds((value as Record<string, unknown>)[name])),
+  );
+
+/** A list of values of one kind; `allowed` says it in words. */
+/* @__NO_SIDE_EFFECTS__ */
+export const listOf = (one: Kind, allowed = `a list, each of it ${one.allowed}`): Kind =>
+  kind(allowed, (value) => isListOf(value, one.holds));
+
 /** Values one after another, such as those of an async generator. */
 export const SEQUENCE = kind(
   'iterable, such as a list or what an async generator returns',
   (value) =>
     typeof value === 'object' &&
     value !== null &&
-    !isTypedArray(value) &&
+    !ArrayBuffer.isView(value) &&
     (Symbol.asyncIterator in value || Symbol.iterator in value),
 );
 
@@ -76,16 +112,21 @@ export const SEQUENCE = kind(
 export const optional = ({ allowed, holds }: Kind): Kind =>
   kind(allowed, (value) => value === undefined || holds(value));
 
+/** The kind, null or nothing. */
+export const nullable = ({ allowed, holds }: Kind): Kind =>
+  kind(`${allowed} or null`, (value) => value === undefined || value === null || holds(value));
+
 /** Either of two kinds. */
 export const either = (one: Kind, other: Kind): Kind =>
   kind(`${one.allowed} or ${other.allowed}`, (value) => one.holds(value) || other.holds(value));
 
 function tagOf(value: unknown): string {
-  return Object.prototype.toString.call(value);
+  return attempted(() => Object.prototype.toString.call(value).slice(8, -1)) ?? '';
 }
 
-function isTypedArray(value: unknown): boolean {
-  return ArrayBuffer.isView(value) && !tagOf(value).includes('DataView');
+/** Whether a value is a typed array of a class, whose bytes were not transferred to another thread. */
+function isArrayOf(value: unknown, classes: RegExp): boolean {
+  return ArrayBuffer.isView(value) && classes.test(tagOf(value)) && !isTransferred(value);
 }
 
 /**
@@ -105,23 +146,27 @@ export function checkArguments<T extends object>(
   }
 }
 
+/** The names of options, as the keys of a record or as a list. */
+export type OptionNames<T> = { readonly [K in keyof T]-?: 1 | Kind } | readonly (keyof T)[];
+
 /**
  * The options of a function, none by default. Options of some names are of the same kind everywhere: a `signal`, and what is
  * called on the way (`onProgress`).
  *
- * @param names the names of the options.
+ * @param names the names of the options, where it is enough to know it with the kind that each is of if it is given.
  * @param ignored names of what may stand beside them.
  * @throws RangeError when they are not an object, have an unknown name, or one of those kinds does not hold.
  */
 export function optionsOf<T extends object>(
   where: string,
   options: T | undefined,
-  names: { readonly [K in keyof T]-?: 1 } | readonly (keyof T)[],
+  names: OptionNames<T>,
   ignored: readonly string[] = [],
 ): T {
   if (options === undefined) return {} as T;
   const known = (Array.isArray(names) ? names : Object.keys(names)) as string[];
-  const isRecord = tagOf(options) === '[object Object]' && !has(options, 'dataId') && !MODEL.holds(options);
+  const isRecord =
+    tagOf(options) === 'Object' && !has(options, 'dataId') && !has(options, 'layers', 'predict');
   if (!isRecord) fail(where, `the options are ${shown(options)}; pass an object, such as { ${known[0]} }.`);
   for (const [name, value] of Object.entries(options)) {
     if (!known.includes(name) && !ignored.includes(name)) {
@@ -131,7 +176,9 @@ export function optionsOf<T extends object>(
         `there is no option ${shown(name)}; ${near ? `did you mean ${near}?` : `the options are ${known.join(', ')}.`}`,
       );
     }
-    const rule = name === 'signal' ? SIGNAL : /^on[A-Z]/.test(name) ? FUNCTION : undefined;
+    const own = (names as Readonly<Record<string, 1 | Kind>>)[name];
+    const rule =
+      name === 'signal' ? SIGNAL : /^on[A-Z]|^fetch$/.test(name) ? FUNCTION : typeof own === 'object' && own;
     if (rule) checkArguments(where, { [name]: value }, { [name]: optional(rule) });
   }
   return options;

@@ -59,25 +59,54 @@ export function checkSeed(where: string, seed: number): number {
 const LONGEST = 100;
 
 /**
- * A value in a message: text in quotes, so that "1" does not look like the number, plain data as JSON, other objects by their
- * class, such as a model passed in the wrong place. What is long is cut.
+ * A value in a message: text in quotes, so that "1" does not look like the number, lists and plain objects as they are written in
+ * code, other objects by their class, such as a model passed in the wrong place. What is long is cut. Of no value does it throw.
  */
 export function shown(value: unknown): string {
-  const text = textOf(value);
+  const text = attempted(() => textOf(value, 3)) ?? 'an object that cannot be read';
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
 }
 
-function textOf(value: unknown): string {
+function textOf(value: unknown, depth: number): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, LONGEST + 1));
+  if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return `the function ${value.name || '(unnamed)'}`;
-  if (typeof value === 'object' && value !== null) {
-    const { constructor: made } = value;
-    const isPlain = Array.isArray(value) || made === undefined || made.name === 'Object';
-    if (made?.name === 'Promise') return 'a Promise (await it first)';
-    if (!isPlain) return made.name ? `an object of class ${made.name}` : 'an object';
-  } else if (typeof value !== 'string') return String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  const isList = Array.isArray(value);
+  const name: unknown = isList ? undefined : value.constructor?.name;
+  if (name === 'Promise') return 'a Promise (await it first)';
+  if (name !== undefined && name !== 'Object') {
+    const text = name !== '' && typeof name === 'string' ? `an object of class ${name}` : 'an object';
+    return isTransferred(value) ? `${text} whose bytes were transferred to another thread` : text;
+  }
+  if (depth === 0) return isList ? '[...]' : '{...}';
+  const inner = (one: unknown) => textOf(one, depth - 1);
+  if (isList) return `[${Array.from(firstOf(value), inner)}]`;
+  const fields = firstOf(Object.keys(value)).map(
+    (key) => `${JSON.stringify(key)}:${inner(value[key as keyof typeof value])}`,
+  );
+  return `{${fields}}`;
+}
+
+/** Whether a value is a buffer, or an array on one, whose bytes were transferred away, such as by `postMessage`. */
+export function isTransferred(value: object): boolean {
+  const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
+  return (
+    Object.prototype.toString.call(buffer) === '[object ArrayBuffer]' &&
+    attempted(() => new Uint8Array(buffer as ArrayBuffer)) === undefined
+  );
+}
+
+/** As many items as a message may have room for. */
+function firstOf<T>(list: readonly T[]): readonly T[] {
+  return list.slice(0, LONGEST);
+}
+
+/** A result, or undefined where its computation throws, as getters and proxies may. */
+export function attempted<T>(compute: () => T): T | undefined {
   try {
-    return JSON.stringify(value) ?? String(value);
+    return compute();
   } catch {
-    return 'an object that cannot be written as JSON';
+    return undefined;
   }
 }

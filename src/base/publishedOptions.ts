@@ -1,4 +1,4 @@
-import { optionsOf } from './arguments.js';
+import { type OptionNames, optionsOf } from './arguments.js';
 
 /** What the record of published weights has beside the preprocessing. */
 const FIELDS = [
@@ -13,7 +13,7 @@ const FIELDS = [
 export function publishedOptionsOf<T extends object>(
   where: string,
   options: T | undefined,
-  names: { readonly [K in keyof T]-?: 1 } | readonly (keyof T)[],
+  names: OptionNames<T>,
 ): T {
   return optionsOf(where, options, names, FIELDS);
 }

@@ -1,3 +1,4 @@
+import { LIST } from '../base/arguments.js';
 import { fail, shown, wholeNumber } from '../base/check.js';
 
 /**
@@ -85,7 +86,7 @@ export const MAX_CHANNELS = 2 ** 16;
 
 /** Throws unless every block has at least one convolution and one channel, all whole numbers. */
 export function checkArch(where: string, arch: ConvArch): void {
-  if (!Array.isArray(arch) || arch.length === 0) {
+  if (!LIST.holds(arch) || arch.length === 0) {
     fail(
       where,
       `the architecture is ${shown(arch)}; pass at least one block as [convs, channels], e.g. [[1, 64], [1, 128]].`,

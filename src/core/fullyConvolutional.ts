@@ -5,7 +5,7 @@ import {
   type SymbolicTensor,
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
+import { checkArguments, isListOf, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, oneOf, shown } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { applied, compute, graphOf } from '../tfjs/graph.js';
@@ -93,7 +93,7 @@ function sizeOf(model: LayersModel, given: ImageShape | undefined): ImageShape {
       `the model takes ${shapeText(own, ', ')}, not images as [height, width, channels]; pass one that does.`,
     );
   }
-  const isShape = Array.isArray(given) && given.every((side) => Number.isSafeInteger(side) && side > 0);
+  const isShape = isListOf(given, (side) => Number.isSafeInteger(side) && (side as number) > 0);
   if (given !== undefined && !(isShape && fits(given, own))) {
     fail(
       WHERE,

@@ -1,5 +1,5 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { checkArguments, either, MODEL } from '../base/arguments.js';
+import { checkArguments, either, isListOf, kind, MODEL, NUMBER, NUMBERS, TEXT } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { shapeText, size } from '../base/shapes.js';
 import type { LayerKind, Plan, PlanRow } from './plan.js';
@@ -27,11 +27,19 @@ export function kindOf(className: string): LayerKind | undefined {
 }
 
 /** A model, or the rows of a plan. */
-const NETWORK = either(MODEL, {
-  allowed: 'a plan',
-  holds: (value) =>
-    Array.isArray(value) && value.length > 0 && [...value].every((row) => row?.outputShape && row.kind),
-});
+const NETWORK = either(
+  MODEL,
+  kind('a plan', (value) => isListOf(value, isRow) && value.length > 0),
+);
+
+function isRow(value: unknown): boolean {
+  const row = value as PlanRow;
+  return (
+    [row.name, row.kind].every(TEXT.holds) &&
+    [row.inputShape, row.outputShape, row.window, row.strides].every(NUMBERS.holds) &&
+    [row.params, row.trainable, row.biases, row.macs].every(NUMBER.holds)
+  );
+}
 
 /**
  * The rows of a plan, or those read from a model's layers.

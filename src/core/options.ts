@@ -1,4 +1,4 @@
-import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
+import { checkArguments, LIST, optionsOf, TEXT } from '../base/arguments.js';
 import { checkSeed, fail, MAX_SIDE, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import { type ConvArch, checkArch } from './arch.js';
 import { featureSize, minimumSize, PADDINGS, type Padding } from './sizes.js';
@@ -149,10 +149,11 @@ export function resolveOptions(
     hiddenUnits: resolveHiddenUnits(where, defaulted.hiddenUnits),
     batchNorm: resolveBatchNorm(where, defaulted.batchNorm),
   };
-  if (!Array.isArray(o.inputShape) || o.inputShape.length !== 3) {
+  if (!LIST.holds(o.inputShape) || o.inputShape.length !== 3) {
     fail(where, `inputShape is ${shown(o.inputShape)}; pass [height, width, channels].`);
   }
-  for (const side of o.inputShape) if (side !== null) wholeNumber(where, 'inputShape', side, 1, MAX_SIDE);
+  for (const [i, side] of o.inputShape.entries())
+    if (side !== null || i === 2) wholeNumber(where, 'inputShape', side as number, 1, MAX_SIDE);
   wholeNumber(where, 'classes', o.classes, 1, MAX_UNITS);
   if (o.name !== undefined) checkArguments(where, { name: o.name }, { name: TEXT });
   for (const name of SWITCHES) oneOf(where, name, o[name], [true, false]);
@@ -168,9 +169,7 @@ export function resolveOptions(
 function resolveHiddenUnits(where: string, given: number | readonly number[]): readonly number[] {
   if (!Array.isArray(given))
     return Array(2).fill(wholeNumber(where, 'hiddenUnits', given as number, 1, MAX_UNITS));
-  given.forEach((units, i) => {
-    wholeNumber(where, `hiddenUnits[${i}]`, units, 1, MAX_UNITS);
-  });
+  for (const [i, units] of given.entries()) wholeNumber(where, `hiddenUnits[${i}]`, units, 1, MAX_UNITS);
   return given;
 }
 

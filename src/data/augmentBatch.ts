@@ -1,6 +1,7 @@
-import { checkArguments, optionsOf, withFields } from '../base/arguments.js';
+import { checkArguments, FLOATS, kind, NUMBERS, optionsOf, withFields } from '../base/arguments.js';
 import { numberThat, wholeNumber } from '../base/check.js';
 import { type Random, seededRandom, shuffled } from '../base/random.js';
+import { size } from '../base/shapes.js';
 
 /**
  * Random changes to the images of an `ImageSet`, drawn again for each batch. They are made in this order; omitted options change
@@ -32,6 +33,21 @@ export interface PixelBatch {
   targets: Float32Array;
 }
 
+const BATCH = kind(
+  'a batch as { pixels, shape, targets }, whose arrays have the numbers that shape says',
+  (value) => {
+    const { pixels, shape, targets } = value as PixelBatch;
+    return (
+      FLOATS.holds(pixels) &&
+      FLOATS.holds(targets) &&
+      NUMBERS.holds(shape) &&
+      shape.length === 4 &&
+      size(shape) === pixels.length &&
+      targets.length % shape[0] === 0
+    );
+  },
+);
+
 /** Throws unless every option is in its range. */
 export function checkBatchAugmentation(where: string, augment: BatchAugmentation): void {
   const { shift = 0, mixup = 0.1 } = optionsOf(where, augment, { shift: 1, flip: 1, erase: 1, mixup: 1 });
@@ -48,8 +64,8 @@ export function checkBatchAugmentation(where: string, augment: BatchAugmentation
 export function augmentBatch(batch: PixelBatch, augment: BatchAugmentation, seed: number): PixelBatch {
   checkArguments(
     'augmentBatch',
-    { batch },
-    { batch: withFields('a batch as { pixels, shape, labels }', 'pixels') },
+    { batch, augment },
+    { batch: BATCH, augment: withFields('an object, such as { flip: 0.5 }') },
   );
 
   checkBatchAugmentation('augmentBatch', augment);

@@ -1,4 +1,5 @@
-import { optionsOf } from '../base/arguments.js';
+import { BOOLEAN, CACHE, kind, optionsOf, SOURCE, TEXT, TEXTS, withFields } from '../base/arguments.js';
+import { fail, shown } from '../base/check.js';
 import { isUrl } from '../base/realm.js';
 import { download } from '../io/download.js';
 import { DataError } from '../io/errors.js';
@@ -38,7 +39,14 @@ export interface DatasetOptions extends Omit<ReadOptions, 'maxBytes'> {
 }
 
 /** The names of the options. */
-const OPTIONS = { source: 1, cache: 1, transpose: 1, fetch: 1, signal: 1, onProgress: 1 } as const;
+const OPTIONS = {
+  source: 1,
+  cache: CACHE,
+  transpose: BOOLEAN,
+  fetch: 1,
+  signal: 1,
+  onProgress: 1,
+} as const;
 
 /** Training and test images of a published data set. */
 export interface Dataset {
@@ -75,7 +83,7 @@ export function mnist(options: DatasetOptions): Promise<Dataset> {
  *   to one label; with `classNames`, labels may be as sparse as they are.
  */
 export function idxImages(options: DatasetOptions & { classNames?: readonly string[] }): Promise<Dataset> {
-  optionsOf('idxImages', options, { ...OPTIONS, classNames: 1 });
+  optionsOf('idxImages', options, { ...OPTIONS, classNames: TEXTS });
   return load('idxImages', { home: MNIST.home, classNames: options?.classNames }, options);
 }
 
@@ -113,14 +121,25 @@ async function load(
   return { trainSet, testSet };
 }
 
+const PUBLISHED_SET = kind(
+  'a published set',
+  (value) =>
+    withFields('', 'home', 'files').holds(value) &&
+    TEXT.holds((value as PublishedDataset).home) &&
+    PARTS.every((part) => TEXT.holds((value as PublishedDataset).files[part].name)),
+);
+
 function checkSource(where: string, home: string, source: DatasetOptions['source'] | undefined): void {
-  if (typeof source === 'string' || isUrl(source)) return;
-  if (source && ('home' in source || PARTS.every((part) => source[part] !== undefined))) return;
-  const given = source
-    ? `source lacks ${PARTS.filter((part) => !(part in source)).join(', ')}`
-    : 'no source was passed';
-  throw new TypeError(
-    `${where}: ${given}; pass a folder, a base URL, all of ${PARTS.join(', ')}, or a published set to download from ${home}.`,
+  if (TEXT.holds(source) || isUrl(source) || PUBLISHED_SET.holds(source)) return;
+  const files = source as Partial<Record<IdxPart, Source>> | undefined;
+  const lacking = PARTS.filter((part) => !SOURCE.holds(files?.[part]));
+  if (lacking.length === 0) return;
+  const given = withFields('').holds(source)
+    ? `source lacks ${lacking.join(', ')}`
+    : `source is ${shown(source)}`;
+  fail(
+    where,
+    `${source === undefined ? 'no source was passed' : given}; pass a folder, a base URL, all of ${PARTS.join(', ')}, or a published set to download from ${home}.`,
   );
 }
 

@@ -1,10 +1,15 @@
-import { checkArguments, LIST } from '../base/arguments.js';
-import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
+import { checkArguments, isListOf, kind, type OptionNames, TEXTS } from '../base/arguments.js';
+import { checkSeed, fail, MAX_SIDE, numberThat, wholeNumber } from '../base/check.js';
 import { inParallel } from '../base/parallel.js';
 import type { Progress } from '../base/progress.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import type { SetPart } from '../base/setLayout.js';
-import { PLAIN_PREPROCESSING, type Preprocessing, preprocessingAt } from '../images/preprocessing.js';
+import {
+  PLAIN_PREPROCESSING,
+  type Preprocessing,
+  preprocessingArgument,
+  preprocessingAt,
+} from '../images/preprocessing.js';
 import { DataError } from '../io/errors.js';
 import { type Augmentation, checkAugmentation } from './augment.js';
 import { type FileImage, ImageFileSet, type ImageProblem, sentence } from './imageFileSet.js';
@@ -46,14 +51,21 @@ export interface ImageFilesOptions {
   signal?: AbortSignal;
 }
 
+const FILES = kind('a list of files as { path, read }', (value) =>
+  isListOf(value, (file) => {
+    const { path, read } = file as ImageFile;
+    return typeof path === 'string' && typeof read === 'function';
+  }),
+);
+
 /** The names of the options. */
-export const IMAGE_FILES_OPTIONS: Readonly<Record<keyof ImageFilesOptions, 1>> = {
+export const IMAGE_FILES_OPTIONS: OptionNames<ImageFilesOptions> = {
   preprocessing: 1,
   size: 1,
   validationFraction: 1,
   seed: 1,
   augment: 1,
-  classNames: 1,
+  classNames: TEXTS,
   maxBytes: 1,
   parallel: 1,
   onProblem: 1,
@@ -93,11 +105,12 @@ export async function imageFiles(
   files: readonly ImageFile[],
   options: ImageFilesOptions = {},
 ): Promise<ImageFiles> {
-  checkArguments('imageFiles', { files }, { files: LIST });
+  checkArguments('imageFiles', { files }, { files: FILES });
   publishedOptionsOf('imageFiles', options, IMAGE_FILES_OPTIONS);
 
   const { preprocessing: published = PLAIN_PREPROCESSING, size = published.crop } = options;
-  const preprocessing = preprocessingAt(published, wholeNumber('imageFiles', 'size', size));
+  preprocessingArgument('imageFiles', published);
+  const preprocessing = preprocessingAt(published, wholeNumber('imageFiles', 'size', size, 1, MAX_SIDE));
   const { validationFraction = 0.2, seed = 0, augment, maxBytes = 2 ** 30, parallel = 4 } = options;
   const isFraction = (n: number) => n >= 0 && n <= 1;
   numberThat('imageFiles', 'validationFraction', validationFraction, isFraction, 'from 0 to 1');

@@ -3,7 +3,8 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import {
   checkArguments,
   either,
-  type Kind,
+  isListOf,
+  kind,
   MODEL,
   NUMBERS,
   optionsOf,
@@ -44,10 +45,7 @@ export interface DecodeOptions {
 }
 
 /** Rows of numbers, one for each image. */
-const ROWS: Kind = {
-  allowed: 'rows of numbers',
-  holds: (value) => Array.isArray(value) && value.every(NUMBERS.holds),
-};
+const ROWS = kind('rows of numbers', (value) => isListOf(value, NUMBERS.holds));
 
 /**
  * The most probable classes of each image.
@@ -70,11 +68,11 @@ async function decoded(
 ): Promise<Prediction[][]> {
   const {
     topK = 5,
-    outputs: kind = 'logits',
+    outputs: form = 'logits',
     labels = LABELS,
   } = optionsOf(where, options, { topK: 1, outputs: 1, labels: 1 });
   checkArguments(where, { outputs, labels }, { outputs: either(TENSOR, ROWS), labels: TEXTS });
-  oneOf(where, 'outputs', kind, ['logits', 'probabilities']);
+  oneOf(where, 'outputs', form, ['logits', 'probabilities']);
 
   wholeNumber(where, 'topK', topK);
   const rows = Array.isArray(outputs)
@@ -87,10 +85,10 @@ async function decoded(
         `there are ${row.length} classes and ${labels.length} labels; pass one label for each class.`,
       );
     }
-    if (row.length === 1 && kind === 'logits') {
+    if (row.length === 1 && form === 'logits') {
       fail(where, 'there is one logit, and the softmax of one is always 1; apply the sigmoid to it instead.');
     }
-    const probabilities = kind === 'logits' ? softmax(row) : Array.from(row);
+    const probabilities = form === 'logits' ? softmax(row) : Array.from(row);
     if (!probabilities.every(Number.isFinite)) {
       fail(where, `the outputs of image ${i} are not finite; check the model's weights and the image.`);
     }

@@ -1,3 +1,4 @@
+import { isListOf } from '../base/arguments.js';
 import { fail, MAX_SIDE, shown, wholeNumber } from '../base/check.js';
 
 /** The preparation of images that a set of weights was trained with. */
@@ -62,7 +63,7 @@ export function preprocessingAt(preprocessing: Preprocessing, size: number): Pre
 const isSide = (value: unknown) =>
   Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= MAX_SIDE;
 const isTriple = (value: unknown, test: (number: number) => boolean) =>
-  Array.isArray(value) && value.length === 3 && value.every((one) => Number.isFinite(one) && test(one));
+  isListOf(value, (one) => Number.isFinite(one) && test(one as number)) && value.length === 3;
 
 /** The fields of {@link Preprocessing}: what each may be, in words and as a test. */
 const FIELDS: Record<keyof Preprocessing, [allowed: string, test: (value: unknown) => boolean]> = {

@@ -1,3 +1,4 @@
+import { isTransferred } from '../base/check.js';
 import { isArrayBuffer, isBlob, isBytes } from '../base/realm.js';
 import { concat } from './bytes.js';
 import { DataError, reason } from './errors.js';
@@ -16,6 +17,13 @@ import { type Received, transfer } from './transfer.js';
 export async function readBytes(source: Source, options: ReadOptions = {}): Promise<Uint8Array> {
   options.signal?.throwIfAborted();
   const { maxBytes = MAX_READ_BYTES } = options;
+  if (typeof source === 'object' && isTransferred(source)) {
+    throw new DataError(
+      sourceName(source),
+      'unreadable',
+      'its bytes were transferred to another thread; pass bytes that are still here.',
+    );
+  }
   if (isBytes(source)) return within(source, maxBytes);
   if (isArrayBuffer(source)) return within(new Uint8Array(source), maxBytes);
   if (isBlob(source)) {
@@ -114,6 +122,11 @@ export function pathError(path: string, error: unknown): DataError {
   const code = systemCode(error);
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return new DataError(path, 'missing', 'no such file; check the path.', error);
-  const why = code === 'EISDIR' ? 'it is a folder' : reason(error);
+  const why =
+    code === 'EISDIR'
+      ? 'it is a folder'
+      : code === 'ERR_INVALID_ARG_VALUE'
+        ? 'no path has a null character'
+        : reason(error);
   return new DataError(path, 'unreadable', `${why}; use a file that can be read.`, error);
 }

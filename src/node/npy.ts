@@ -1,4 +1,5 @@
 import { checkArguments, FLOATS, NUMBERS, optionsOf, TEXT } from '../base/arguments.js';
+import { oneOf, wholeNumber } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import { encode } from '../weights/formats/numbers.js';
 import { openPending } from './writeFile.js';
@@ -42,6 +43,8 @@ export async function npyWriter(
   checkArguments('npyWriter', { path, shape }, { path: TEXT, shape: NUMBERS });
   const { dtype = 'f32' } = optionsOf('npyWriter', options, { dtype: 1 });
 
+  oneOf('npyWriter', 'dtype', dtype, ['f32', 'f16']);
+  for (const side of shape) wholeNumber('npyWriter', 'shape', side);
   const length = size(shape);
   const file = await openPending(path);
   let rows = 0;

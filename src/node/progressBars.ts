@@ -1,8 +1,13 @@
 import { Presets, SingleBar } from 'cli-progress';
-import { checkArguments, optionsOf, withFields } from '../base/arguments.js';
+import { checkArguments, FUNCTION, kind, NUMBER, optionsOf, withFields } from '../base/arguments.js';
 import type { Progress } from '../base/progress.js';
 import type { TrainProgress } from '../train/index.js';
 
+const LABEL = kind('text', (value) => typeof value === 'string');
+const STREAM = kind('a stream, such as process.stderr', (value) => {
+  const { write, columns = 0 } = value as BarStream;
+  return FUNCTION.holds(write) && NUMBER.holds(columns);
+});
 const PROGRESS = withFields('progress as { done, total, unit }', 'done', 'unit');
 const RUN_PROGRESS = withFields(
   "train's progress",
@@ -36,7 +41,7 @@ export interface CountBar {
  * const folder = await imageFolder('pets', { onProgress: bar.update }).finally(bar.stop);
  */
 export function countBar(options: { label?: string; stream?: BarStream } = {}): CountBar {
-  optionsOf('countBar', options, { label: 1, stream: 1 });
+  optionsOf('countBar', options, { label: LABEL, stream: STREAM });
 
   const { label = '', stream = process.stderr } = options;
   const format = `${label && `${label} `}[{bar}] {count} {unit}  {left} left`;
@@ -83,7 +88,7 @@ export interface ProgressBar {
 export function progressBar(
   options: { stream?: BarStream; print?: (line: string) => void } = {},
 ): ProgressBar {
-  optionsOf('progressBar', options, { stream: 1, print: 1 });
+  optionsOf('progressBar', options, { stream: STREAM, print: FUNCTION });
 
   const { stream = process.stderr, print = (line: string) => void process.stdout.write(`${line}\n`) } =
     options;

@@ -1,6 +1,6 @@
 import { open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { checkArguments, FLOATS, NUMBERS, optionsOf, withFields } from '../base/arguments.js';
+import { checkArguments, FLOATS, NUMBERS, optionsOf, TEXT, withFields } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import type { OpenRowStore } from '../features/index.js';
 import { makeFolders } from '../io/makeFolders.js';
@@ -24,7 +24,7 @@ export interface TemporaryFileOptions {
  * const features = await cacheFeatures(lower, examples, { overflow: temporaryFile({ folder: '/data/tmp' }) });
  */
 export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore {
-  const { folder = tmpdir() } = optionsOf('temporaryFile', options, { folder: 1 });
+  const { folder = tmpdir() } = optionsOf('temporaryFile', options, { folder: TEXT });
 
   return async (size) => {
     checkArguments('temporaryFile', { size }, { size: withFields('an object', 'rows', 'rowLength') });

@@ -2,15 +2,16 @@ import * as fsSync from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { BYTES, checkArguments, type Kind, TEXT } from '../base/arguments.js';
+import { BYTES, checkArguments, isListOf, kind, TEXT } from '../base/arguments.js';
 import { messageOf } from '../base/realm.js';
 import * as pending from '../io/pendingFile.js';
 import { systemCode } from '../io/runtime.js';
 
-const CONTENT: Kind = {
-  allowed: 'text, a Uint8Array, or a list of them',
-  holds: (value) => [value].flat().every((part) => typeof part === 'string' || BYTES.holds(part)),
-};
+const isPart = (part: unknown) => typeof part === 'string' || BYTES.holds(part);
+const CONTENT = kind(
+  'text, a Uint8Array, or a list of them',
+  (value) => isPart(value) || isListOf(value, isPart),
+);
 
 /** The modules of this folder's files. */
 export const FILE_MODULES = { fs, fsSync, os, path };
@@ -78,6 +79,8 @@ export function because(error: unknown): string {
     case 'EEXIST':
     case 'EISDIR':
       return 'there is a file where a folder is expected, or a folder where a file is; choose another path.';
+    case 'ERR_INVALID_ARG_VALUE':
+      return 'no path has a null character; choose another one.';
     default:
       return `${messageOf(error)}.`;
   }

@@ -1,10 +1,18 @@
-import { checkArguments, withFields } from '../base/arguments.js';
+import { checkArguments, listOf, NUMBER, NUMBERS, recordOf, TEXTS } from '../base/arguments.js';
+import { fail } from '../base/check.js';
 import { COLORS, element, svg, text } from '../figures/svg.js';
 import type { Confusion } from './confusion.js';
 
 /** Width of a letter and height of a line, in pixels. */
 const LETTER = 6.5;
 const LINE = 12;
+
+const CONFUSION = recordOf('a confusion, from evaluate or confusion()', {
+  classNames: TEXTS,
+  counts: listOf(NUMBERS),
+  accuracy: NUMBER,
+  classes: listOf(recordOf('', { examples: NUMBER })),
+});
 
 /**
  * The confusion matrix as a figure: a row for each correct class, a column for each predicted one. A cell is the darker the
@@ -13,14 +21,16 @@ const LINE = 12;
  * @returns an SVG document.
  */
 export function confusionChart(given: Confusion): string {
-  checkArguments(
-    'confusionChart',
-    { confusion: given },
-    { confusion: withFields('a confusion, from evaluate or confusion()', 'counts', 'classNames', 'classes') },
-  );
+  checkArguments('confusionChart', { confusion: given }, { confusion: CONFUSION });
   const { classNames, counts, accuracy, classes } = given;
 
   const n = classNames.length;
+  if ([classes, counts, ...counts].some(({ length }) => length !== n)) {
+    fail(
+      'confusionChart',
+      `the confusion has ${n} class names, but not as many classes and counts; pass it whole.`,
+    );
+  }
   const cell = Math.min(40, Math.max(2, Math.floor(640 / n)));
   const isNamed = cell >= LINE;
   const longest = isNamed ? Math.max(...classNames.map(({ length }) => length)) : 0;

@@ -1,8 +1,8 @@
-import { checkArguments, withFields } from '../base/arguments.js';
+import { checkArguments } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { linear, logarithmic, tickStep, ticks } from '../figures/scale.js';
 import { COLORS, element, FAINT, svg, text } from '../figures/svg.js';
-import type { EpochRow } from './history.js';
+import { type EpochRow, HISTORY } from './history.js';
 
 const SIZE = { width: 560, height: 360 };
 const PLOT = { left: 56, right: 144, top: 20, bottom: 48 };
@@ -25,7 +25,7 @@ const SERIES = [
  * @throws RangeError when the history has no epochs.
  */
 export function curves(given: { epochs: readonly EpochRow[] }): string {
-  checkArguments('curves', { history: given }, { history: withFields('a history, from train', 'epochs') });
+  checkArguments('curves', { history: given }, { history: HISTORY });
   const { epochs } = given;
 
   if (epochs.length === 0) fail('curves', 'the history has no epochs to draw; train for at least one.');

@@ -1,6 +1,15 @@
 import { dispose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, EXAMPLES, MODEL, optionsOf, withFields } from '../base/arguments.js';
+import {
+  checkArguments,
+  EXAMPLES,
+  listOf,
+  MODEL,
+  NUMBER,
+  optionsOf,
+  recordOf,
+  TEXT,
+} from '../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
@@ -103,13 +112,16 @@ export async function diagnose(
   });
 }
 
+const DIAGNOSIS = recordOf('what diagnose returned', {
+  loss: NUMBER,
+  chance: NUMBER,
+  findings: listOf(recordOf('a finding', { text: TEXT, advice: TEXT })),
+  advice: TEXT,
+});
+
 /** What `diagnose` found, as one sentence. */
 export function diagnosisText(given: Diagnosis): string {
-  checkArguments(
-    'diagnosisText',
-    { diagnosis: given },
-    { diagnosis: withFields('what diagnose returned', 'loss', 'chance', 'findings', 'advice') },
-  );
+  checkArguments('diagnosisText', { diagnosis: given }, { diagnosis: DIAGNOSIS });
   const { loss, chance, findings, advice } = given;
 
   const classes = Math.round(Math.exp(chance));

@@ -1,5 +1,16 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf, withFields } from '../base/arguments.js';
+import {
+  checkArguments,
+  FUNCTION,
+  MODEL,
+  NUMBER,
+  optional,
+  optionsOf,
+  recordOf,
+  SEQUENCE,
+  TEXTS,
+  withFields,
+} from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
 import type { Progress } from '../base/progress.js';
 import { messageOf } from '../base/realm.js';
@@ -79,7 +90,11 @@ export async function evaluateImages(
   const breathe = breathing();
   let done = 0;
   try {
-    for await (const { image, label, path } of images.originals()) {
+    const originals = images.originals();
+    checkArguments(where, { originals }, { originals: SEQUENCE });
+    for await (const original of originals) {
+      checkArguments(where, { original }, { original: ORIGINAL });
+      const { image, label, path } = original;
       signal?.throwIfAborted();
       const name = path ?? `image ${done}`;
       if (!Number.isInteger(label) || label < 0 || label >= classes) {
@@ -111,7 +126,10 @@ export async function evaluateImages(
   return result;
 }
 
-const ORIGINALS = withFields(
-  'labeled images of any size, such as the sets of imageFolder',
-  ...['length', 'preprocessing', 'originals'],
-);
+const ORIGINALS = recordOf('labeled images of any size, such as the sets of imageFolder', {
+  length: NUMBER,
+  originals: FUNCTION,
+  preprocessing: withFields('an object'),
+  classNames: optional(TEXTS),
+});
+const ORIGINAL = withFields('an object as { image, label }', 'image', 'label');

@@ -1,4 +1,4 @@
-import { checkArguments, withFields } from '../base/arguments.js';
+import { checkArguments, kind, NUMBER, optional, recordOf, TEXT } from '../base/arguments.js';
 import { tag, varint } from '../base/protobuf.js';
 
 /** A record of TensorBoard's event files. */
@@ -13,17 +13,20 @@ export interface TensorBoardEvent {
   scalars?: Readonly<Record<string, number>>;
 }
 
+const EVENT = recordOf('an event as { wallTime, step, scalars }, whose step is a whole number', {
+  wallTime: NUMBER,
+  step: optional(kind('a step', Number.isSafeInteger)),
+  fileVersion: optional(TEXT),
+  scalars: optional(kind('numbers by name', (value) => Object.values(value as object).every(NUMBER.holds))),
+});
+
 /**
  * An event as a record of TensorFlow's TFRecord format: the length, its checksum, the message, its checksum. The message is a
  * protocol buffer of which only these fields are written: `Event { wall_time = 1, step = 2, file_version = 3, summary = 5 }`,
  * `Summary { value = 1 }`, `Value { tag = 1, simple_value = 2 }` (tensorflow/core/util/event.proto, framework/summary.proto).
  */
 export function encodeEvent(given: TensorBoardEvent): Uint8Array {
-  checkArguments(
-    'encodeEvent',
-    { event: given },
-    { event: withFields('an event with a wallTime', 'wallTime') },
-  );
+  checkArguments('encodeEvent', { event: given }, { event: EVENT });
   const { wallTime, step = 0, fileVersion, scalars = {} } = given;
 
   const values = Object.entries(scalars).flatMap(([chart, value]) =>

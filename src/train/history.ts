@@ -1,3 +1,4 @@
+import { kind, listOf, NUMBER, nullable, recordOf } from '../base/arguments.js';
 import type { Progress } from '../base/progress.js';
 import type { Diagnosis } from './diagnose.js';
 
@@ -36,6 +37,20 @@ export interface StepRow {
   /** Null for an optimizer that was passed. */
   learningRate: number | null;
 }
+
+/** A history, or what of it the figures and the table need. */
+export const HISTORY = recordOf('a history, from train', {
+  epochs: listOf(
+    kind(
+      'an epoch',
+      (value) =>
+        NUMBER.holds((value as EpochRow).epoch) &&
+        Object.entries(value as EpochRow).every(
+          ([name, one]) => name === 'diagnosis' || nullable(NUMBER).holds(one),
+        ),
+    ),
+  ),
+});
 
 /** The results of one epoch. */
 export interface EpochRow {

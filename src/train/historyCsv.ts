@@ -1,16 +1,12 @@
-import { checkArguments, withFields } from '../base/arguments.js';
-import type { EpochRow } from './history.js';
+import { checkArguments } from '../base/arguments.js';
+import { type EpochRow, HISTORY } from './history.js';
 
 /**
  * The epochs of a history as comma-separated values: a line of names, then a line for each epoch. What was not measured is
  * empty; a diagnosis, which is no number, is left out.
  */
 export function historyCsv(given: { epochs: readonly EpochRow[] }): string {
-  checkArguments(
-    'historyCsv',
-    { history: given },
-    { history: withFields('a history, from train', 'epochs') },
-  );
+  checkArguments('historyCsv', { history: given }, { history: HISTORY });
   const { epochs } = given;
 
   const names = (Object.keys(epochs[0] ?? {}) as (keyof EpochRow)[]).filter((name) => name !== 'diagnosis');

@@ -1,4 +1,4 @@
-import { checkArguments, NUMBERS, optionsOf, withFields } from '../base/arguments.js';
+import { BYTES, checkArguments, NUMBERS, optionsOf, recordOf, TEXTS } from '../base/arguments.js';
 import { toBase64 } from '../base/base64.js';
 import { fail, wholeNumber } from '../base/check.js';
 import { element, svg, text } from '../figures/svg.js';
@@ -14,6 +14,12 @@ export interface LabeledImages {
   readonly classNames: readonly string[];
 }
 
+const LABELED = recordOf('labeled images, such as an ImageSet', {
+  images: BYTES,
+  labels: NUMBERS,
+  storedShape: NUMBERS,
+  classNames: TEXTS,
+});
 const CELL = { width: 104, image: 72, height: 116 };
 const COLUMNS = 8;
 
@@ -34,7 +40,7 @@ export async function predictionSheet(
     'predictionSheet',
     { set, predicted },
     {
-      set: withFields('labeled images, such as an ImageSet', 'images', 'labels', 'storedShape', 'classNames'),
+      set: LABELED,
       predicted: NUMBERS,
     },
   );
@@ -44,6 +50,12 @@ export async function predictionSheet(
   wholeNumber('predictionSheet', 'limit', limit);
   const [height, width, channels] = set.storedShape as [number, number, number];
   const bytes = height * width * channels;
+  if (set.images.length !== bytes * set.labels.length) {
+    fail(
+      'predictionSheet',
+      `there are ${set.images.length} bytes for ${set.labels.length} images of ${set.storedShape.join('x')}; pass as many images as labels.`,
+    );
+  }
   const count = Math.min(limit, set.labels.length);
   if (predicted.length < count) {
     fail(

@@ -1,5 +1,6 @@
 import { mean, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { LIST } from '../base/arguments.js';
 import { fail, MAX_SIDE, oneOf, shown, wholeNumber } from '../base/check.js';
 import { softmax } from '../base/numbers.js';
 import { fullyConvolutional } from '../core/fullyConvolutional.js';
@@ -171,7 +172,7 @@ function scalesOf(
       `the preprocessing stretches images to ${resize.width}x${resize.height}; pass scales for images in their proportions, such as [256].`,
     );
   }
-  if (!Array.isArray(scales) || scales.length === 0) {
+  if (!LIST.holds(scales) || scales.length === 0) {
     fail(where, `scales is ${shown(scales)}; pass a list of lengths, such as [256, 384, 512].`);
   }
   return scales.map((scale, i) => ({

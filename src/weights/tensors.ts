@@ -1,4 +1,4 @@
-import { checkArguments, type Kind, optionsOf, SOURCE, withFields } from '../base/arguments.js';
+import { checkArguments, kind, LIST, optionsOf, SOURCE, withFields } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { isBytes, isFloat32Array } from '../base/realm.js';
 import { size } from '../base/shapes.js';
@@ -12,14 +12,14 @@ import { readWeight } from './layout/readWeight.js';
 
 export { WEIGHT_FILE_OPTIONS };
 
-const TENSORS: Kind = {
-  allowed: 'an object with { shape, data } for each name',
-  holds: (value) =>
+const TENSORS = kind(
+  'an object with { shape, data } for each name',
+  (value) =>
     withFields('').holds(value) &&
     Object.values(value as object).every(
-      (one) => withFields('', 'shape', 'data').holds(one) && Array.isArray(one.shape),
+      (one) => withFields('', 'shape', 'data').holds(one) && LIST.holds(one.shape),
     ),
-};
+);
 
 /** Numbers with a shape, row-major. */
 export interface NumberArray {

@@ -22,12 +22,19 @@ describe('checks', () => {
     const circle: Record<string, unknown> = {};
     circle.self = circle;
     expect(shown(new Model())).toBe('an object of class Model');
-    expect(shown(circle)).toBe('an object that cannot be written as JSON');
+    expect(shown(circle)).toBe('{"self":{"self":{"self":{...}}}}');
     expect(shown([[1, 64]])).toBe('[[1,64]]');
     expect(shown(Array(100).fill(1))).toMatch(/^\[1,1,.*\.\.\.$/);
+    expect(shown([Symbol('s'), Number.NaN, undefined, 10n, new Array(1)])).toBe(
+      '[Symbol(s),NaN,undefined,10n,[undefined]]',
+    );
+    expect(shown({ constructor: { name: Symbol('s') } })).toBe('an object');
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(shown(proxy)).toBe('an object that cannot be read');
     expect(['1', null, undefined, 2].map(shown)).toEqual(['"1"', 'null', 'undefined', '2']);
     expect(() => oneOf('f', 'mode', circle, ['a'])).toThrow(
-      'f: mode is an object that cannot be written as JSON; it',
+      'f: mode is {"self":{"self":{"self":{...}}}}; it',
     );
   });
 

@@ -28,6 +28,11 @@ const disposed = () => {
   return one;
 };
 
+const transferred = () => {
+  const one = new Uint8Array(48);
+  structuredClone(one.buffer, { transfer: [one.buffer] });
+  return one;
+};
 /** What a function may be meant to be called with. */
 const GOOD: readonly (() => unknown)[] = [
   () => model,
@@ -72,6 +77,11 @@ const BAD: readonly (() => unknown)[] = [
   () => disposed(),
   () => ended,
   () => new Array(2),
+  () => [Symbol()],
+  () => Object.create(null),
+  () => transferred(),
+  () => new BigInt64Array(3),
+  () => 'a\0b',
   () => tensor([1, 2]),
   () => RECIPES.fast,
   () => new Uint8Array(3),
@@ -92,7 +102,7 @@ const BAD: readonly (() => unknown)[] = [
 
 /** What the engine says of a mistake, in place of the function. */
 const RAW =
-  /Cannot (read|set|destructure|convert|mix|use|create)|is not (a function|iterable|a constructor|defined)|\[object \w+\]|out of bounds|undefined \(|Invalid (typed )?array|must be called|Maximum call stack|heap|is disposed|BigInt/;
+  /Cannot (read|set|destructure|convert|mix|use|create)|is not (a function|iterable|a constructor|defined)|\[object \w+\]|out of bounds|undefined \(|Invalid (typed )?array|must be called|Maximum call stack|heap|is disposed|BigInt(?!64Array)/;
 
 const isClass = (one: unknown) => /^class\b/.test(Function.prototype.toString.call(one));
 

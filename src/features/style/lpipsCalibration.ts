@@ -1,4 +1,4 @@
-import { checkArguments, NUMBERS, optionsOf, SOURCE } from '../../base/arguments.js';
+import { checkArguments, isListOf, NUMBERS, optionsOf, SOURCE } from '../../base/arguments.js';
 import { fromBase64 } from '../../base/base64.js';
 import { fail, shown } from '../../base/check.js';
 import { readTensors, type Source, type WeightFileOptions } from '../../weights/index.js';
@@ -71,7 +71,7 @@ export function checkCalibration(
   calibration: LpipsCalibration,
   version: LpipsVersion,
 ): void {
-  if (!calibration.every((layer) => NUMBERS.holds(layer))) {
+  if (!isListOf(calibration, NUMBERS.holds)) {
     fail(
       where,
       `calibration is ${shown(calibration)}; it must be a list of numbers for each of five layers.`,

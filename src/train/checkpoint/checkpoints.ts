@@ -1,4 +1,4 @@
-import { checkArguments, withFields } from '../../base/arguments.js';
+import { checkArguments, FUNCTION, recordOf, TEXTS } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
 import { WeightFileError } from '../../weights/formats/error.js';
@@ -205,17 +205,19 @@ function wayOn(found: readonly Found[], allow: readonly Difference[]): string {
   return `, or go on all the same with allow: [${all.map((kind) => `'${kind}'`).join(', ')}]`;
 }
 
+const STORE = recordOf('a store, such as memoryStore()', {
+  lock: FUNCTION,
+  list: FUNCTION,
+  open: FUNCTION,
+});
+
 /**
  * The epochs of the run in a store, as far as they are complete; none if it is empty.
  *
  * @throws RangeError when no checkpoint can be read.
  */
 export async function storedEpochs(store: CheckpointStore): Promise<EpochRow[]> {
-  checkArguments(
-    'storedEpochs',
-    { store },
-    { store: withFields('a store, such as memoryStore()', 'list', 'lock') },
-  );
+  checkArguments('storedEpochs', { store }, { store: STORE });
 
   const newest = await openNewest(store);
   await newest?.stored.close();
@@ -253,7 +255,9 @@ async function openNamed(store: CheckpointStore, name: string): Promise<OpenChec
 }
 
 async function namesIn(store: CheckpointStore): Promise<string[]> {
-  return (await store.list()).filter((name) => NAME.test(name)).sort();
+  const names = await store.list();
+  checkArguments(store.name, { 'what list() returned': names }, { 'what list() returned': TEXTS });
+  return names.filter((name) => NAME.test(name)).sort();
 }
 
 async function restore(name: string, part: Part, stored: OpenCheckpoint): Promise<void> {
