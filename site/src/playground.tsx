@@ -5,6 +5,7 @@ import './style/train.css';
 import './style/inside.css';
 import './style/strip.css';
 import './style/closeUp.css';
+import './style/path.css';
 import './style/weights.css';
 import './style/layout.css';
 import { render } from 'preact';

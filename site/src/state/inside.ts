@@ -5,7 +5,7 @@ import type { Client } from '../worker/client.js';
 import type { ImageRequest } from '../worker/image.js';
 import type { ClassMap, Review } from '../worker/inside.js';
 import type { Look, LookRequest, Slot } from '../worker/main.js';
-import { PREPROCESSINGS, type PreprocessingName } from './choice.js';
+import { type Choice, PREPROCESSINGS, type PreprocessingName } from './choice.js';
 import { ownImage } from './files.js';
 import { filled } from './fill.js';
 import { data, dataInfo, opened, phase, report, trained, worker } from './lab.js';
@@ -50,15 +50,33 @@ export const review = signal<Review | undefined>(undefined);
 export const looking = signal(false);
 export const reviewing = signal(false);
 
-/** Whether a view shows a network from the inside. */
-export const watching = computed(() => choice.value.view === 'start' || choice.value.view === 'inside');
+/** What of a choice makes the network. */
+const networkOf = ({ arch, ratio, size, channels, classes, hidden, batchNorm }: Choice) =>
+  JSON.stringify([arch, ratio, size, channels, classes, hidden, batchNorm]);
+
+/** Whether the designed network is the one that was trained here. */
+const isTrained = computed(
+  () => trained.value !== undefined && networkOf(trained.value.choice) === networkOf(choice.value),
+);
+
+/** Whether the view shows a network from the inside; the design does once it was trained. */
+const watching = computed(() => {
+  const { view } = choice.value;
+  return view === 'start' || view === 'inside' || (view === 'network' && isTrained.value);
+});
 
 export const slot = computed<PageSlot>(() => {
   if (choice.value.view === 'start') return 'sample';
+  if (choice.value.view === 'network' && isTrained.value) return 'trained';
   const have = { trained: trained.value, opened: opened.value };
   if (chosenSlot.value && have[chosenSlot.value]) return chosenSlot.value;
   return have.trained ? 'trained' : have.opened ? 'opened' : 'sample';
 });
+
+/** The designed network at work, if it was trained. */
+export const designLook = computed(() =>
+  isTrained.value && slot.value === 'trained' ? look.value : undefined,
+);
 
 /** The facts about a network that came from a file. */
 export const fromFile = computed(() =>

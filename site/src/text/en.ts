@@ -129,6 +129,7 @@ export const en = {
 
   versus: {
     title: 'Compared with AlexNet',
+    about: 'VGG trades memory and arithmetic for depth: many small kernels at full size.',
     note: (size: number) => `Both for ${size}×${size} images and a batch of 1.`,
     noteSmall: (minimum: number) =>
       `Both for 224×224 images and a batch of 1: AlexNet needs at least ${minimum}×${minimum}.`,

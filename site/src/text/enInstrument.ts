@@ -20,11 +20,63 @@ export const instrument = {
     title: 'Draw a shoe',
     lead: 'A small VGG says what it is while you draw, and shows what each layer makes of it. Then train your own.',
     about: (accuracy: string) =>
-      `This network has three blocks and 81,000 weights. It learned from Fashion-MNIST and names ${accuracy} of its test images. The garments here are drawn by this page.`,
+      `81,000 weights in three blocks, trained on Fashion-MNIST: ${accuracy} of its test images are classified correctly. This page draws the garments.`,
+  },
+
+  path: {
+    label: 'Next step',
+    chapter: 'In the chapter',
+    done: {
+      start: 'You have seen what a trained network does. What is it made of?',
+      network: 'You know what it costs. Does it learn?',
+      train: 'While it learns, and after: what did it learn?',
+      inside: 'Keep what you trained, or use it in an app.',
+      weights: 'The library does more than this page shows:',
+    },
+    next: {
+      start: 'Try it',
+      network: 'Design your own',
+      train: 'Train it',
+      inside: 'Look inside',
+      weights: 'Take it home',
+    },
+    more: {
+      app: 'Put it into an app',
+      transfer: 'Fine-tune on your own images',
+      style: 'Style transfer',
+      lpips: 'LPIPS: how alike two images look',
+      explain: 'Gallery of explanations',
+    },
+  },
+
+  exercises: {
+    title: 'Exercises of the chapter',
+    about: 'Guess first. The answers are computed on this page, layer by layer.',
+    ask: {
+      size: 'The chapter enlarges images to 224×224. How much less work for VGG-11 are images of 96×96?',
+      memory: "Batches of 128 images: how much more memory do VGG-11's activations take than AlexNet's?",
+      layers:
+        'The chapter prints 8 shapes, one for each block and dense layer. How many layers have weights?',
+    },
+    times: (n: string) => `${n} times`,
+    why: {
+      size: (large: string, small: string) =>
+        `${large} against ${small} multiply-accumulates for each image. Nearly all of them are convolutions, and those grow with the area.`,
+      memory: (vgg: string, alexNet: string, weights: string) =>
+        `${vgg} against ${alexNet}. Its weights are only ${weights} times as many: what fills the memory are the maps of the first blocks, at full size.`,
+      layers: (blocks: number, dense: number, convs: number) =>
+        `${blocks} blocks hold ${convs} convolutions, and ${dense} dense layers follow. The number in VGG-11 counts layers with weights.`,
+    },
+    right: 'Right.',
+    wrong: 'Not quite.',
+    setUp: 'Set up this network',
   },
 
   strip: {
     label: 'Layers',
+    title: 'The network, layer by layer',
+    closer: 'Look closer at this layer',
+    field: 'pixels of the image that each number sees',
     input: 'image',
     classes: 'classes',
     parameters: 'parameters',

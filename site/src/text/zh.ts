@@ -116,6 +116,7 @@ export const zh: Text = {
 
   versus: {
     title: '与 AlexNet 相比',
+    about: 'VGG 用内存和计算换来深度：许多小卷积核，作用在大的特征图上。',
     note: (size) => `两者都用 ${size}×${size} 的图像，批量大小为 1。`,
     noteSmall: (minimum) => `两者都用 224×224 的图像，批量大小为 1：AlexNet 至少需要 ${minimum}×${minimum}。`,
     tally: '书中的统计',

@@ -7,6 +7,7 @@ import { choice, choose, text } from '../state/page.js';
 import { CopyButton, IconButton } from './controls.js';
 import { InsideView } from './insideView.js';
 import { NetworkView } from './networkView.js';
+import { Next } from './path.js';
 import { StartView } from './startView.js';
 import { TrainView } from './trainView.js';
 import { WeightsView } from './weightsView.js';
@@ -46,6 +47,7 @@ export function App() {
       </nav>
       <Notice />
       <Shown />
+      <Next view={view} />
     </DropTarget>
   );
 }

@@ -26,7 +26,7 @@ import {
 } from '../state/inside.js';
 import { dataInfo } from '../state/lab.js';
 import { text } from '../state/page.js';
-import { drawGarments, garments } from '../state/sample.js';
+import { drawGarments, garments, SAMPLE_ACCURACY } from '../state/sample.js';
 import type { Look } from '../worker/main.js';
 import { CloseUp } from './closeUp.js';
 import { Checkbox, FileButton, IconButton, NumberInput, SelectField } from './controls.js';
@@ -176,6 +176,7 @@ function Pad() {
       >
         {t.others}
       </button>
+      <p class="hint">{text.value.start.about(text.value.percent(SAMPLE_ACCURACY))}</p>
     </>
   );
 }

@@ -7,7 +7,10 @@ import { saveDiagram } from '../state/save.js';
 import { typescript } from '../state/typescript.js';
 import { Card, Checkbox, CopyButton, Scroll, TableHead } from './controls.js';
 import { Design } from './design.js';
+import { DesignStrip } from './designStrip.js';
+import { Exercises } from './exercises.js';
 import { bytes, count, shape } from './format.js';
+import { About } from './path.js';
 
 /** Minimum image size of AlexNet. */
 const ALEXNET_MIN = 65;
@@ -39,6 +42,7 @@ function Reports({ plan }: { plan: Plan }) {
     <>
       <Facts plan={plan} />
       <Misfits plan={plan} />
+      <DesignStrip plan={plan} />
       <div class="two">
         <Diagram plan={plan} />
         <div class="stack">
@@ -46,6 +50,7 @@ function Reports({ plan }: { plan: Plan }) {
           <Code />
         </div>
       </div>
+      <Exercises />
       <Table plan={plan} />
     </>
   );
@@ -226,6 +231,7 @@ function Versus({ plan }: { plan: Plan }) {
         </tbody>
       </table>
       <p class="hint">{size === chosen ? t.note(size) : t.noteSmall(ALEXNET_MIN)}</p>
+      <About text={t.about} section="why-vgg-needs-so-much-more-than-alexnet" />
       <details>
         <summary>{t.tally}</summary>
         <p class="hint">{t.tallyNote}</p>
