@@ -3,6 +3,8 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import { INDEX } from '../src/searchOptions.js';
+import { LIST } from '../src/state/backendFiles.js';
+import { backendFiles } from './backendFiles.js';
 import { collectPages, filledIn } from './pages.js';
 import { searchIndex } from './searchIndex.js';
 import { writeServiceWorker } from './serviceWorker.js';
@@ -28,6 +30,7 @@ for (const [path, file] of files) {
   copyFileSync(root + file, out + path);
 }
 write(INDEX, searchIndex(pages));
+write(LIST, JSON.stringify(backendFiles(out)));
 await writeServiceWorker(out);
 
 function write(path: string, text: string): void {

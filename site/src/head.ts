@@ -1,4 +1,5 @@
 import { keepOffline, type Offline, SITE_MB } from './offline.js';
+import { siteRoot } from './siteRoot.js';
 import type { Language } from './text/index.js';
 import { textsOf } from './text/index.js';
 
@@ -69,11 +70,6 @@ async function showOffline(): Promise<void> {
   button.textContent = t.save(SITE_MB);
   button.onclick = offline.save;
   foot.append(' ', button);
-}
-
-/** The address of the site's root. */
-export function siteRoot(): URL {
-  return new URL(root.dataset.root ?? './', location.href);
 }
 
 function isDark(): boolean {

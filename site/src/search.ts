@@ -1,6 +1,6 @@
 import MiniSearch, { type Query } from 'minisearch';
-import { siteRoot } from './head.js';
 import { type Entry, INDEX, OPTIONS } from './searchOptions.js';
+import { siteRoot } from './siteRoot.js';
 import { type Language, textsOf } from './text/index.js';
 
 /** Results that the list shows. */

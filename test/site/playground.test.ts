@@ -20,6 +20,9 @@ function hasKernels(page: Page, backend: string): Promise<boolean> {
   );
 }
 
+/** Requests for Fashion-MNIST, but not for the site's own network that was trained on it. */
+const PUBLISHERS = /fashion-mnist\.s3|googleapis/;
+
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 describe.skipIf(!hasChromium)('the playground', () => {
@@ -62,6 +65,36 @@ describe.skipIf(!hasChromium)('the playground', () => {
     },
     400_000,
   );
+
+  test('the downloads of a backend and of data show their bytes, and are canceled', async () => {
+    const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);
+    const network = await page.context().newCDPSession(page);
+    const limit = (downloadThroughput: number) =>
+      network.send('Network.emulateNetworkConditions', {
+        offline: false,
+        latency: 0,
+        uploadThroughput: -1,
+        downloadThroughput,
+      });
+    const cancel = async () => {
+      await page.waitForSelector('.progress >> text=/Downloading: .* of .* MB/');
+      await page.click('.run >> text=Cancel');
+      await page.waitForSelector('.progress >> text=Ready.');
+    };
+    await limit(100_000);
+    await page.click('.run .primary');
+    await cancel();
+    expect(page.workers()).toHaveLength(0);
+    await limit(-1);
+    await page.context().route(PUBLISHERS, () => {}); // Never answered.
+    await page.getByLabel('Images', { exact: true }).selectOption('fashion-mnist');
+    await page.click('.run .primary');
+    await cancel();
+    await page.getByLabel('Images', { exact: true }).selectOption('garments');
+    await trainToTheEnd(page);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
 
   test("training on WebGPU goes on without this library's kernels", async () => {
     const { page, complaints } = await openTab(
@@ -223,7 +256,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await go(page, 'train');
     await drop(page, [{ name: 'notes.txt', type: 'text/plain', bytes: new Uint8Array(3) }]);
     await page.waitForSelector('text=notes.txt cannot be read here');
-    await page.context().route(/fashion-mnist|googleapis/, (route) => route.abort());
+    await page.context().route(PUBLISHERS, (route) => route.abort());
     await page.getByLabel('Images', { exact: true }).selectOption('fashion-mnist');
     await page.click('.run .primary');
     await page.waitForSelector('.notices >> text=Fashion-MNIST could not be downloaded', { timeout: 60_000 });
@@ -257,7 +290,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
           : sent;
       const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);
       const asked: string[] = [];
-      await page.context().route(/fashion-mnist|googleapis/, (route) => {
+      await page.context().route(PUBLISHERS, (route) => {
         const url = new URL(route.request().url());
         asked.push(url.href);
         const file = files.find(({ name }) => url.pathname.endsWith(`/${name}`));

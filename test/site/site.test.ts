@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { globSync } from 'tinyglobby';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { staticImports } from '../../site/build/backendFiles.js';
 import { SITE_MB } from '../../site/src/offline.js';
 import { builtSite } from './built.js';
 
@@ -16,18 +17,7 @@ beforeAll(async () => {
 }, 400_000);
 
 /** Scripts and their static imports. */
-function reached(scripts: readonly string[]): string[] {
-  const found = new Set<string>();
-  const visit = (file: string) => {
-    if (found.has(file)) return;
-    found.add(file);
-    for (const [, to] of read(file).matchAll(/(?:^|[;}])import(?:[^"'()]*from)?["'](\.\/[^"']+)["']/g)) {
-      visit(posix.join(posix.dirname(file), to!));
-    }
-  };
-  for (const script of scripts) visit(script);
-  return [...found];
-}
+const reached = (scripts: readonly string[]) => staticImports(folder, scripts);
 
 /** The scripts that a browser loads at once. */
 function firstLoad(page: string): string[] {

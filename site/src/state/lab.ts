@@ -5,7 +5,8 @@ import { Client, WorkerFailure } from '../worker/client.js';
 import type { Comparison } from '../worker/compare.js';
 import type { DataInfo, DataRequest } from '../worker/data.js';
 import type { OpenedInfo, WorkerEvent } from '../worker/main.js';
-import type { Choice } from './choice.js';
+import { type Downloaded, fetchBackend } from './backendFiles.js';
+import type { Backend, Choice } from './choice.js';
 import { choice } from './page.js';
 
 /** What the worker is doing. */
@@ -46,7 +47,7 @@ export const notice = signal<Notice | undefined>(undefined);
 export const points = signal<Point[]>([]);
 export const epochs = signal<History['epochs']>([]);
 export const speed = signal<{ examplesPerSecond: number; secondsLeft: number } | undefined>(undefined);
-export const download = signal<number | undefined>(undefined);
+export const download = signal<Downloaded | undefined>(undefined);
 export const dataInfo = signal<DataInfo | undefined>(undefined);
 export const files = signal<(DataRequest & { kind: 'files' }) | undefined>(undefined);
 /** The trained network, with the choice it was built from. */
@@ -67,9 +68,20 @@ let openedFiles: { file: File; shards: File[] } | undefined;
 let version = 0;
 
 /** The worker on the chosen backend, started if necessary; networks move along when the backend or its kernels change. */
-export async function worker(): Promise<Client> {
+export function worker(): Promise<Client> {
+  starting ??= start().finally(() => {
+    starting = undefined;
+  });
+  return starting;
+}
+
+/** Who asks while a worker is starting waits for the same one. */
+let starting: Promise<Client> | undefined;
+
+async function start(): Promise<Client> {
   const { backend, kernels } = choice.value;
   if (client && !moves()) return client;
+  await downloadBackend(backend);
   const before = phase.value;
   phase.value = 'starting';
   try {
@@ -90,6 +102,32 @@ export async function worker(): Promise<Client> {
   } finally {
     phase.value = before;
   }
+}
+
+let canceling = new AbortController();
+
+async function downloadBackend(backend: Backend): Promise<void> {
+  canceling = new AbortController();
+  const { signal } = canceling;
+  const before = phase.value;
+  phase.value = 'starting';
+  const onProgress = (now: Downloaded) => {
+    download.value = now;
+  };
+  try {
+    await fetchBackend(backend, { onProgress, signal });
+  } catch {
+    throw new WorkerFailure({ kind: 'canceled', message: 'the download was canceled' });
+  } finally {
+    phase.value = before;
+    download.value = undefined;
+  }
+}
+
+/** Ends the download of a backend or of data. */
+export function cancelDownload(): void {
+  canceling.abort();
+  void client?.call('stop').catch(report);
 }
 
 /** Whether the running worker has another backend than the chosen one, or other kernels. */
@@ -181,7 +219,7 @@ export function report(error: unknown): void {
     return;
   }
   const { kind, message } = error.failure;
-  if (kind === 'ended') return;
+  if (kind === 'ended' || kind === 'canceled') return;
   const gone = kind === 'gpu' || kind === 'memory' || kind === 'kernels';
   if (gone) lose();
   notice.value = {

@@ -207,7 +207,8 @@ export const en = {
       opening: 'Reading the file…',
     },
     first: 'The first step takes longest: the backend is compiling its programs.',
-    download: (fraction: number) => `Downloading, ${percent(fraction)}`,
+    download: (done: string, total: string) => `Downloading: ${done} of ${total}`,
+    cancel: 'Cancel',
     epoch: (epoch: number, of: number) => `Epoch ${epoch} of ${of}`,
     speed: (perSecond: number) => `${number(Math.round(perSecond))} examples/s`,
     left: (seconds: number) =>

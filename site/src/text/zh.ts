@@ -191,7 +191,8 @@ export const zh: Text = {
       opening: '正在读取文件……',
     },
     first: '第一步最慢：后端正在编译程序。',
-    download: (fraction) => `正在下载，${percent(fraction)}`,
+    download: (done, total) => `正在下载：${done}，共 ${total}`,
+    cancel: '取消',
     epoch: (epoch, of) => `第 ${epoch} 个迭代周期，共 ${of} 个`,
     speed: (perSecond) => `每秒 ${number(Math.round(perSecond))} 个样本`,
     left: (seconds) =>

@@ -5,6 +5,7 @@ import type { Device } from '../state/device.js';
 import { applyIdx, classesProblem, IDX_PARTS, idxFiles, idxNames, takeFiles } from '../state/files.js';
 import {
   aim,
+  cancelDownload,
   dataInfo,
   download,
   epochs,
@@ -27,7 +28,7 @@ import { typescript } from '../state/typescript.js';
 import { Chart } from './chart.js';
 import { Card, Checkbox, CopyButton, FileButton, Scroll, SelectField, TableHead } from './controls.js';
 import { ChoiceNumber } from './design.js';
-import { count } from './format.js';
+import { bytes, count } from './format.js';
 import { Misfits, titleOf } from './networkView.js';
 import { SaveNetwork } from './saveMenu.js';
 
@@ -188,7 +189,12 @@ function Status() {
             {t.stop}
           </button>
         )}
-        {now !== 'training' && now !== 'paused' && (
+        {download.value && (
+          <button type="button" class="button" onClick={cancelDownload}>
+            {t.cancel}
+          </button>
+        )}
+        {now !== 'training' && now !== 'paused' && !download.value && (
           <>
             {resumable && (
               <button type="button" class="button primary" onClick={() => train({ goOn: true })}>
@@ -229,10 +235,11 @@ function Progress() {
   const at = points.value.at(-1)?.at ?? 0;
   const done = epochs.value.at(-1)?.epoch ?? 0;
   const total = now === 'training' || now === 'paused' ? Math.max(aim.value, done) : 0;
-  const fraction = total > 0 ? at / total : (download.value ?? 0);
+  const coming = download.value;
+  const fraction = coming ? coming.done / coming.total : total > 0 ? at / total : 0;
   const status =
-    download.value !== undefined
-      ? t.download(download.value)
+    coming !== undefined
+      ? t.download(bytes(coming.done), bytes(coming.total))
       : now === 'training'
         ? t.epoch(Math.min(total, Math.floor(at) + 1), total)
         : t.phases[now];

@@ -7,6 +7,7 @@ import {
   ImageSet,
   mnist,
 } from 'vgg-blocks/data';
+import type { Downloaded } from '../state/backendFiles.js';
 
 /** Where the images come from. */
 export type DataRequest =
@@ -29,11 +30,14 @@ export interface DataInfo {
 /** Keras' mirror of the same four files, for pages with https: the original site has none. */
 const MIRROR = 'https://storage.googleapis.com/tensorflow/tf-keras-datasets/';
 
-/** Loads a data set. `onProgress` gets the fraction of a download that is done. */
-export async function loadData(
-  request: DataRequest,
-  onProgress: (fraction: number) => void,
-): Promise<Dataset> {
+/** How a download is watched and stopped. */
+interface Watch {
+  onProgress: (now: Downloaded) => void;
+  signal: AbortSignal;
+}
+
+/** Loads a data set. */
+export async function loadData(request: DataRequest, watch: Watch): Promise<Dataset> {
   switch (request.kind) {
     case 'garments':
       return garments({ trainImages: request.images, testImages: Math.round(request.images / 4) });
@@ -42,17 +46,19 @@ export async function loadData(
       return load({ source: request.files });
     }
     case 'fashion-mnist':
-      return download(onProgress);
+      return download(watch);
   }
 }
 
-async function download(onProgress: (fraction: number) => void): Promise<Dataset> {
+async function download({ onProgress, signal }: Watch): Promise<Dataset> {
   const total = Object.values(FASHION_MNIST.files).reduce((sum, { bytes }) => sum + bytes, 0);
   const loaded = new Map<string, number>();
+  onProgress({ done: 0, total });
   const options = {
+    signal,
     onProgress: ({ source, done }: { source: string; done: number }) => {
       loaded.set(source.split('/').at(-1)!, done);
-      onProgress([...loaded.values()].reduce((a, b) => a + b, 0) / total);
+      onProgress({ done: [...loaded.values()].reduce((a, b) => a + b, 0), total });
     },
   };
   const homes =
@@ -62,6 +68,7 @@ async function download(onProgress: (fraction: number) => void): Promise<Dataset
     try {
       return await fashionMnist({ ...options, source: { ...FASHION_MNIST, home } });
     } catch (error) {
+      signal.throwIfAborted();
       failures.push(error);
     }
   }

@@ -3,7 +3,7 @@ import { WeightFileError } from 'vgg-blocks/weights';
 
 /** What went wrong, in a form that the page can translate. */
 export interface Failure {
-  kind: 'memory' | 'gpu' | 'kernels' | 'file' | 'value' | 'other';
+  kind: 'memory' | 'gpu' | 'kernels' | 'file' | 'value' | 'canceled' | 'other';
   /** The message of the thrown error, in English. */
   message: string;
 }
@@ -17,6 +17,7 @@ const KERNELS = /(device|backend) reported an error/;
 /** Classifies a thrown value. `lost`: the GPU is known to be gone. */
 export function failureOf(error: unknown, lost: boolean): Failure {
   const message = error instanceof Error ? error.message : String(error);
+  if ((error as Error).name === 'AbortError') return { kind: 'canceled', message };
   if (error instanceof DataError || error instanceof WeightFileError) return { kind: 'file', message };
   if (lost || GPU.test(message)) return { kind: 'gpu', message };
   if (MEMORY.test(message)) return { kind: 'memory', message };

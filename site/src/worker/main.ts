@@ -5,6 +5,7 @@ import type { Dataset } from 'vgg-blocks/data';
 import type { RawImage } from 'vgg-blocks/images';
 import type { History } from 'vgg-blocks/train';
 import { encodeWeights, type NetworkSpec } from 'vgg-blocks/weights';
+import type { Downloaded } from '../state/backendFiles.js';
 import type { Choice, PreprocessingName } from '../state/choice.js';
 import type { HeatMethod } from '../state/inside.js';
 import { startBackend } from './backend.js';
@@ -63,6 +64,7 @@ function likely(classes: number | undefined, network: NetworkSpec | undefined): 
 
 const models: { [slot in Slot]?: LayersModel } = {};
 let data: Dataset | undefined;
+let loading: AbortController | undefined;
 let run: Run | undefined;
 let lost = false;
 
@@ -96,7 +98,9 @@ const calls = {
   },
 
   async load(request: DataRequest): Promise<DataInfo> {
-    data = await loadData(request, (fraction) => send({ event: 'download', value: fraction }));
+    loading = new AbortController();
+    const onProgress = (value: Downloaded) => send({ event: 'download', value });
+    data = await loadData(request, { onProgress, signal: loading.signal });
     return infoOf(data);
   },
 
@@ -136,6 +140,7 @@ const calls = {
   },
 
   async stop(): Promise<void> {
+    loading?.abort();
     run?.stop();
   },
 
@@ -237,7 +242,7 @@ export type Calls = typeof calls;
 /** Messages that answer no call. */
 export type WorkerEvent =
   | { event: 'lost'; value: string }
-  | { event: 'download'; value: number }
+  | { event: 'download'; value: Downloaded }
   | { event: 'progress'; value: Parameters<TrainEvents['progress']>[0] }
   | { event: 'epoch'; value: Parameters<TrainEvents['epoch']>[0] }
   | { event: 'snapshot'; value: Uint8Array };

@@ -1,0 +1,4 @@
+/** The address of the site's root. */
+export function siteRoot(): URL {
+  return new URL(document.documentElement.dataset.root ?? './', location.href);
+}
