@@ -5,7 +5,7 @@ import { timesOf } from './timing.mjs';
 /** A run that takes this long, in milliseconds, needs no further warm-up, and is measured once. */
 const SLOW_MS = 10_000;
 
-/** Milliseconds of each run: two at least, after a warm-up of two. python.py has the same rule. */
+/** Milliseconds of each run: two at least, after a warm-up of two. benchChild.py has the same rule. */
 export async function loop({ clock, seconds }, run) {
   const [first] = await timesOf(run, { clock });
   if (first >= SLOW_MS) return timesOf(run, { clock });

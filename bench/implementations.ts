@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { onnxruntimeNode } from './onnxruntimeNode.js';
 import type { Measurement, Part, Spec } from './spec.js';
 
 /** A library on a backend, and the script that measures it. */
@@ -25,7 +26,7 @@ const python = (name: string, variant: string): Implementation => ({
   name,
   ours: false,
   program: 'python',
-  script: 'python.py',
+  script: 'benchChild.py',
   variant,
 });
 
@@ -50,6 +51,7 @@ export const IMPLEMENTATIONS: readonly Implementation[] = [
   tfjs('tfjs-node', 'tfjs tensorflow'),
   python('PyTorch', 'pytorch'),
   python('PyTorch, channels last', 'pytorch channels_last'),
+  python('Keras', 'keras'),
   python('onnxruntime', 'onnxruntime'),
 ];
 
@@ -65,6 +67,15 @@ export function measure(
 ): Measurement {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const threads = String(spec.threads);
+  const ort: Record<string, string> = {};
+  if (variant === 'onnxruntime-node') {
+    try {
+      ort.ONNXRUNTIME_NODE = onnxruntimeNode();
+    } catch (error) {
+      return { absent: (error as Error).message };
+    }
+  }
+  const started = Date.now();
   const { status, stdout, stderr, error } = spawnSync(
     program === 'node' ? process.execPath : python,
     [path, part, variant, JSON.stringify(spec)],
@@ -74,6 +85,7 @@ export function measure(
       maxBuffer: 2 ** 28,
       env: {
         ...process.env,
+        ...ort,
         OMP_NUM_THREADS: threads,
         TF_NUM_INTRAOP_THREADS: threads,
         TF_NUM_INTEROP_THREADS: '1',
@@ -84,5 +96,7 @@ export function measure(
     return { absent: `${python} not found; choose another with --python` };
   if (error) return { absent: `took more than ${TIMEOUT_MS / 1000} s` };
   if (status !== 0) return { absent: stderr.trim().split('\n').at(-1) ?? `exited with code ${status}` };
-  return JSON.parse(stdout.trim().split('\n').at(-1)!) as Measurement;
+  const measurement = JSON.parse(stdout.trim().split('\n').at(-1)!) as Measurement;
+  const { predictedAt } = measurement;
+  return predictedAt === undefined ? measurement : { ...measurement, cold: predictedAt - started };
 }

@@ -1,5 +1,5 @@
 /**
- * Compares this library with stock tfjs, onnxruntime-web and, where installed, PyTorch, tfjs-node, onnxruntime and onnxruntime-node: building,
+ * Compares this library with stock tfjs, onnxruntime-web, onnxruntime-node and, where installed, PyTorch, Keras, tfjs-node and onnxruntime: building,
  * loading, the first prediction, inference, training steps, memory. Every measurement runs in a process of its own, and
  * the implementations take turns, so that noise on the machine affects all of them alike.
  *
@@ -36,7 +36,11 @@ const program = new Command('npm run bench --')
       .default('wall'),
   )
   .option('--threads <n>', 'threads of the implementations that have several', Number, 1)
-  .option('--python <program>', 'a Python with torch and safetensors, onnxruntime, or both', 'python3')
+  .option(
+    '--python <program>',
+    'a Python with torch and safetensors, Keras on TensorFlow, or onnxruntime',
+    'python3',
+  )
   .option('--software', 'measure WebGPU on a software driver too')
   .addOption(
     new Option('--only <names>', 'implementations whose names contain one of these, separated by commas'),
@@ -67,6 +71,7 @@ async function writeFiles(spec: Spec): Promise<void> {
   writeFileSync(join(folder, 'network.safetensors'), await encodeWeights(model));
   await model.save(fileSystem(join(folder, 'tfjs')));
   writeFileSync(join(folder, 'network.onnx'), await toOnnx(model));
+  writeFileSync(join(folder, 'network.keras'), await encodeWeights(model, { container: 'keras' }));
   model.dispose();
   const count = batchSize * inputShape[0] * inputShape[1] * inputShape[2];
   const random = seededRandom(1);

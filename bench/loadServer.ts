@@ -1,33 +1,48 @@
 import { createReadStream, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 
 /** A folder over loopback, and what was asked of it. */
 export interface FolderServer {
   /** The address of the folder, ending in a slash. */
   url: string;
   /** What was answered since the last call. */
-  traffic(): { requests: number; bytes: number };
+  traffic(): { requests: number; bytes: number; paths: string[] };
   close(): void;
 }
 
-/** Serves a folder on a free port, ranges and HEAD included, as static hosts do. */
-export async function serveFolder(folder: string): Promise<FolderServer> {
-  let answered = { requests: 0, bytes: 0 };
-  const server: Server = createServer(({ method, url = '/', headers }, response) => {
+/** The types without which browsers refuse a file. */
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+
+/** Serves a folder on a free port, ranges and HEAD included, as static hosts do, with further headers. */
+export async function serveFolder(
+  folder: string,
+  headers: Record<string, string> = {},
+): Promise<FolderServer> {
+  const nothing = () => ({ requests: 0, bytes: 0, paths: [] as string[] });
+  let answered = nothing();
+  const server: Server = createServer(({ method, url = '/', headers: asked }, response) => {
     answered.requests++;
-    const path = join(folder, new URL(url, 'http://localhost').pathname);
+    const path = join(folder, new URL(url, 'http://localhost').pathname.replace(/\/$/, '/index.html'));
     const size = statSync(path, { throwIfNoEntry: false })?.size;
     if (size === undefined) {
       response.writeHead(404).end();
       return;
     }
-    const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '') ?? [];
+    answered.paths.push(path);
+    const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(asked.range ?? '') ?? [];
     const [start, end] = [Number(first ?? 0), Math.min(Number(last || size - 1), size - 1)];
     response.writeHead(first === undefined ? 200 : 206, {
       'content-length': end - start + 1,
       'accept-ranges': 'bytes',
+      'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
+      ...headers,
       ...(first !== undefined && { 'content-range': `bytes ${start}-${end}/${size}` }),
     });
     if (method === 'HEAD') {
@@ -48,7 +63,7 @@ export async function serveFolder(folder: string): Promise<FolderServer> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     traffic() {
       const since = answered;
-      answered = { requests: 0, bytes: 0 };
+      answered = nothing();
       return since;
     },
     close() {

@@ -8,6 +8,8 @@ export interface Spec {
   inputShape: readonly [number, number, number];
   classes: number;
   hiddenUnits: number;
+  /** Whether batch normalization follows each convolution. Default false. */
+  batchNorm?: boolean;
   /** Of inference and of training. */
   batchSize: number;
   /** How long inference and training are each measured after their warm-up. */
@@ -18,6 +20,8 @@ export interface Spec {
   clock: Clock;
   /** Has the network's files and the images. */
   folder: string;
+  /** The file in it that is loaded, where that is not the one that index.ts writes for the implementation. */
+  file?: string;
   /** Whether WebGPU is measured on a software driver too. */
   software: boolean;
 }
@@ -34,6 +38,10 @@ export interface Measurement {
   load?: number;
   /** The first prediction after loading, of one image. */
   first?: number;
+  /** When that prediction was there: Date.now(). */
+  predictedAt?: number;
+  /** From the start of the process to that prediction. */
+  cold?: number;
   /** The logits of that prediction, which are compared between the implementations. */
   logits?: number[];
   /** Each run of a batch. */

@@ -22,7 +22,7 @@ async function start(ours, backend, spec) {
   let about = `tfjs ${tf.version_core}`;
   if (backend === 'wasm') {
     await import('@tensorflow/tfjs-backend-wasm');
-    if (ours) installWasmKernels();
+    if (ours) installWasmKernels({ threads: spec.threads });
   } else if (backend === 'cpu') await import('@tensorflow/tfjs-backend-cpu');
   else if (backend === 'tensorflow') {
     const node = createRequire(import.meta.url)(process.env.VGG_BLOCKS_TFJS_NODE ?? '@tensorflow/tfjs-node');
@@ -46,17 +46,18 @@ async function load(ours, spec) {
   const now = CLOCKS[spec.clock];
   const begun = now();
   const model = ours
-    ? (await fromWeights(`${spec.folder}/network.safetensors`)).model
-    : await layers.loadLayersModel(fileSystem(`${spec.folder}/tfjs`));
+    ? (await fromWeights(`${spec.folder}/${spec.file ?? 'network.safetensors'}`)).model
+    : await layers.loadLayersModel(fileSystem(`${spec.folder}/${spec.file ?? 'tfjs'}`));
   const loaded = now();
   const logits = [...(await model.predict(one).data())];
   const first = now() - loaded;
+  const predictedAt = Date.now();
   const inference = await loop(spec, async () => {
     const y = model.predict(images);
     await y.data();
     y.dispose();
   });
-  return { load: loaded - begun, first, logits, inference };
+  return { load: loaded - begun, first, predictedAt, logits, inference };
 }
 
 async function build(ours, spec) {

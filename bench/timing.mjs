@@ -1,5 +1,5 @@
 /**
- * The timing loop of every benchmark in JavaScript, by tinybench. Python's processes have their own, in python.py and
+ * The timing loop of every benchmark in JavaScript, by tinybench. Python's processes have their own, in benchChild.py and
  * wasmChild.py, since theirs must run in Python.
  */
 import { Bench } from 'tinybench';

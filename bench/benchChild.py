@@ -1,6 +1,7 @@
-"""One process of index.ts in Python: python python.py PART VARIANT SPEC, where VARIANT is pytorch, 'pytorch channels_last'
-or onnxruntime."""
+"""One process of index.ts in Python: python benchChild.py PART VARIANT SPEC, where VARIANT is pytorch, 'pytorch channels_last',
+keras or onnxruntime."""
 import json
+import os
 import resource
 import sys
 import time
@@ -56,7 +57,7 @@ def pytorch(part, spec, layout="contiguous_format"):
     images = torch.from_numpy(read_images(spec))
     x = torch.empty(images.shape, **layout).copy_(images)
     now = clock_of(spec)
-    network = lambda: vgg(spec["arch"], spec["inputShape"], spec["classes"], spec["hiddenUnits"])
+    network = lambda: vgg(spec["arch"], spec["inputShape"], spec["classes"], spec["hiddenUnits"], batch_norm=spec.get("batchNorm", False))
     about = {"about": f"PyTorch {torch.__version__}"}
     if part == "build":
         begun = now()
@@ -78,12 +79,37 @@ def pytorch(part, spec, layout="contiguous_format"):
     with torch.inference_mode():
         begun = now()
         model = network().to(**layout).eval()
-        model.load_state_dict(load_file(f"{spec['folder']}/network.safetensors"))
+        model.load_state_dict(load_file(f"{spec['folder']}/{spec.get('file', 'network.safetensors')}"))
         loaded = now()
         logits = model(x[:1])[0].tolist()
         first = now() - loaded
+        predicted_at = time.time() * 1000
         inference = loop(spec, lambda: model(x))
-    return {**about, "load": (loaded - begun) * 1000, "first": first * 1000, "logits": logits, "inference": inference}
+    return {**about, "load": (loaded - begun) * 1000, "first": first * 1000, "predictedAt": predicted_at,
+            "logits": logits, "inference": inference}
+
+
+def keras(part, spec):
+    """On TensorFlow, by the function that `predict` compiles."""
+    if part == "build":
+        raise Absent("only predicts here")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    import keras
+    import tensorflow as tf
+
+    x = tf.constant(np.ascontiguousarray(read_images(spec).transpose(0, 2, 3, 1)))
+    now = clock_of(spec)
+    begun = now()
+    model = keras.models.load_model(f"{spec['folder']}/{spec.get('file', 'network.keras')}", compile=False)
+    predict = tf.function(lambda x: model(x, training=False))
+    loaded = now()
+    logits = predict(x[:1]).numpy()[0].tolist()
+    first = now() - loaded
+    predicted_at = time.time() * 1000
+    inference = loop(spec, lambda: predict(x).numpy())
+    return {"about": f"Keras {keras.__version__}, TensorFlow {tf.__version__}", "load": (loaded - begun) * 1000,
+            "first": first * 1000, "predictedAt": predicted_at, "logits": logits, "inference": inference}
 
 
 def onnxruntime(part, spec):
@@ -96,19 +122,20 @@ def onnxruntime(part, spec):
     x = read_images(spec)
     now = clock_of(spec)
     begun = now()
-    session = ort.InferenceSession(f"{spec['folder']}/network.onnx", options, providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(f"{spec['folder']}/{spec.get('file', 'network.onnx')}", options, providers=["CPUExecutionProvider"])
     loaded = now()
     logits = session.run(None, {"image": x[:1]})[0][0].tolist()
     first = now() - loaded
+    predicted_at = time.time() * 1000
     inference = loop(spec, lambda: session.run(None, {"image": x}))
     return {"about": f"onnxruntime {ort.__version__}", "load": (loaded - begun) * 1000, "first": first * 1000,
-            "logits": logits, "inference": inference}
+            "predictedAt": predicted_at, "logits": logits, "inference": inference}
 
 
 part, variant, spec = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 try:
     name, *layout = variant.split()
-    measurement = {"pytorch": pytorch, "onnxruntime": onnxruntime}[name](part, spec, *layout)
+    measurement = {"pytorch": pytorch, "keras": keras, "onnxruntime": onnxruntime}[name](part, spec, *layout)
 except (ImportError, Absent) as error:
     measurement = {"absent": str(error)}
 # Kilobytes, and bytes on macOS.
