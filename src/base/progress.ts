@@ -5,5 +5,5 @@ export interface Progress {
   /** Units in all; undefined if unknown. */
   total?: number;
   /** The unit counted. */
-  unit: 'batches' | 'bytes' | 'images' | 'steps';
+  unit: 'batches' | 'bytes' | 'images' | 'layers' | 'steps';
 }

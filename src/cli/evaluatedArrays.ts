@@ -1,7 +1,8 @@
+import type { ImageSet } from 'vgg-blocks/data';
 import type { Preprocessing } from 'vgg-blocks/images';
 import type { Examples } from 'vgg-blocks/train';
 import { areOtherClasses, isNumbered } from '../base/classNames.js';
-import { loadData } from './data.js';
+import { loadData, type Sets } from './data.js';
 import { someOf } from './labels.js';
 import type { OpenNetwork } from './network.js';
 
@@ -17,24 +18,34 @@ function isPlain({ white, mean, std }: Preprocessing): boolean {
  */
 export async function arraysOf(
   data: string,
-  { model, source, preprocessing, classNames }: OpenNetwork,
+  network: OpenNetwork,
   names: readonly string[] | undefined,
 ): Promise<Examples> {
+  const { testSet } = await arraySetsOf('evaluate', data, network);
+  const { length, shape, classNames } = testSet;
+  const known = isNumbered(classNames) && names ? names : classNames;
+  return { length, shape, classNames: known, batches: (options) => testSet.batches(options) };
+}
+
+/** The images of a published set or of a folder of arrays, at the size of the network's input. */
+export async function arraySetsOf(
+  command: string,
+  data: string,
+  { model, source, preprocessing, classNames }: OpenNetwork,
+): Promise<Sets> {
   if (preprocessing && !isPlain(preprocessing)) {
     throw new Error(
-      `evaluate: ${source} normalizes its images, but those of ${data} are only scaled from 0 to 1; pass a folder of images.`,
+      `${command}: ${source} normalizes its images, but those of ${data} are only scaled from 0 to 1; pass a folder of images.`,
     );
   }
-  const { testSet } = await loadData(data, 0, (line) => console.error(line));
-  const own = testSet.classNames;
+  const sets = await loadData(data, 0, (line) => console.error(line));
+  const own = sets.testSet.classNames;
   if (classNames && areOtherClasses(classNames, own)) {
     throw new Error(
-      `evaluate: the network's classes are ${someOf(classNames)}, but those of ${data} are ${someOf(own)}; use the data that it was trained for.`,
+      `${command}: the network's classes are ${someOf(classNames)}, but those of ${data} are ${someOf(own)}; use the data that it was trained for.`,
     );
   }
   const [, height, width] = model.inputs[0]!.shape;
-  const examples = height && width ? testSet.resize([height, width]) : testSet;
-  const { length, shape } = examples;
-  const known = names && isNumbered(own) ? names : own;
-  return { length, shape, classNames: known, batches: (options) => examples.batches(options) };
+  const resized = (set: ImageSet) => (height && width ? set.resize([height, width]) : set);
+  return { trainSet: resized(sets.trainSet), testSet: resized(sets.testSet) };
 }

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { benchCommand } from './bench.js';
 import { classifyCommand } from './classify.js';
+import { compressCommand } from './compress.js';
 import { convertCommand } from './convert.js';
 import { evaluateCommand } from './evaluate.js';
 import { featuresCommand } from './features.js';
@@ -27,6 +28,7 @@ export function createProgram(): Command {
     .addCommand(diagramCommand())
     .addCommand(inspectCommand())
     .addCommand(convertCommand())
+    .addCommand(compressCommand())
     .addCommand(classifyCommand())
     .addCommand(featuresCommand())
     .addCommand(gradcamCommand())

@@ -72,7 +72,7 @@ function reflections(a: Float64Array, n: number): Float64Array {
   return q;
 }
 
-function dot(x: Float64Array, y: Float64Array): number {
+export function dot(x: Float64Array, y: Float64Array): number {
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!;
   return sum;

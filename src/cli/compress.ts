@@ -1,0 +1,197 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type CompressReport, compress, compressTable, type StoredAs } from 'vgg-blocks/compress';
+import { countBar, fileSystem, writeFileAtomic } from 'vgg-blocks/node';
+import { evaluate } from 'vgg-blocks/train';
+import { QUANTIZED_DTYPES, saveModel } from 'vgg-blocks/weights';
+import type { BackendArguments } from './backend.js';
+import { calibrationArrays, calibrationImages } from './calibrationSet.js';
+import { percent } from './finetuned.js';
+import { type OpenNetwork, openNetwork } from './network.js';
+import { numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
+import { type PreprocessingName, preprocessingOption } from './preprocessings.js';
+import { type BuildingArguments, withBuilding } from './reading.js';
+
+export interface CompressArguments extends BuildingArguments, BackendArguments {
+  maxBytes?: number;
+  maxError?: number;
+  rank?: Record<string, number>;
+  quantize: StoredAs;
+  images?: string;
+  data?: string;
+  calibrate: number;
+  batch: number;
+  preprocessing?: PreprocessingName;
+  json?: true;
+}
+
+/** `vgg-blocks compress`: writes a smaller network that computes nearly the same. */
+export function compressCommand(): Command {
+  const command = new Command('compress')
+    .description(
+      'make a network small: dense layers of low rank, kernels of 8 bits; writes a tfjs model and report.json to a folder',
+    )
+    .argument(
+      '<in>',
+      `${WEIGHT_FILES_HELP}, a folder written by 'train' or 'finetune', hf:OWNER/NAME[@REVISION], or a published name`,
+    )
+    .argument('<out>', 'a folder for the tfjs model')
+    .addOption(
+      new Option('--max-bytes <size>', 'size of the model on disk at most, e.g. 40MB or 900kB').argParser(
+        bytesOf,
+      ),
+    )
+    .addOption(
+      numberIn(
+        'between',
+        '--max-error <fraction>',
+        "relative error of a dense layer's output at most, instead",
+      ),
+    )
+    .addOption(
+      new Option(
+        '--rank <layer=rank>',
+        'rank of a dense layer, instead; repeat the option for several',
+      ).argParser(rankOf),
+    )
+    .addOption(
+      new Option('--quantize <type>', 'type of the kernels')
+        .choices([...QUANTIZED_DTYPES, 'none'])
+        .default('uint8'),
+    )
+    .option(
+      '--images <folder>',
+      'images like those that the network will see: ranks are chosen for them, and a fifth is held out to compare the networks',
+    )
+    .addOption(
+      new Option(
+        '--data <source>',
+        "instead, a folder of IDX files or of two tables (CSV), 'fashion-mnist', 'mnist' or 'generated': its training images, and its test images for the accuracy before and after",
+      ).conflicts('images'),
+    )
+    .addOption(numberIn('count', '--calibrate <n>', 'images to use at most, spread over all of them', 1000))
+    .addOption(numberIn('count', '--batch <n>', 'images per forward pass; more need more memory', 8))
+    .addOption(preprocessingOption('how images are preprocessed (default: as the weights say)'))
+    .option('--json', 'print the report as one line of JSON');
+  return withBuilding(command)
+    .addOption(shared.backend())
+    .addOption(shared.threads())
+    .addOption(shared.relaxedSimd())
+    .action(run);
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+};
+
+function bytesOf(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?(?:e\d+)?) ?([kmg]?i?b)?$/i.exec(text) ?? [];
+  const factor = UNITS[(unit ?? '').toLowerCase()];
+  if (number === undefined || factor === undefined) {
+    throw new InvalidArgumentError('It must be a size, such as 40MB, 900kB or 5000000.');
+  }
+  return Number(number) * factor;
+}
+
+function rankOf(text: string, before: Record<string, number> = {}): Record<string, number> {
+  const [, layer, rank] = /^(.+)=(\d+)$/.exec(text) ?? [];
+  if (layer === undefined) throw new InvalidArgumentError('It must be LAYER=RANK, such as fc1=200.');
+  if (Object.hasOwn(before, layer)) throw new InvalidArgumentError(`${layer} is given twice.`);
+  return { ...before, [layer]: Number(rank) };
+}
+
+async function run(input: string, output: string, args: CompressArguments): Promise<void> {
+  checkTargets(args);
+  const network = await openNetwork('compress', { ...args, weights: input });
+  const { model, title } = network;
+  try {
+    const { images, testSet } = await given(args, network);
+    const bar = countBar({ label: 'compressing' });
+    const { model: small, report } = await compress(
+      model,
+      {
+        maxBytes: args.maxBytes,
+        maxError: args.maxError,
+        ranks: args.rank,
+        quantize: args.quantize,
+        batchSize: args.batch,
+        onProgress: bar.update,
+      },
+      images,
+    ).finally(bar.stop);
+    try {
+      const accuracy = testSet && {
+        images: testSet.length,
+        before: (await evaluate(model, testSet, { batchSize: args.batch })).accuracy,
+        after: (await evaluate(small, testSet, { batchSize: args.batch })).accuracy,
+      };
+      const { quantize } = args;
+      await saveModel(small, fileSystem(output), quantize === 'none' ? {} : { quantize });
+      const size = await sizeOnDisk(output);
+      const result = { weights: input, network: title, size, ...report, ...(accuracy && { accuracy }) };
+      await writeFileAtomic(join(output, 'report.json'), `${JSON.stringify(result, null, 2)}\n`);
+      if (args.json) console.log(JSON.stringify(result));
+      else print(report, size, accuracy, output);
+      if (args.maxBytes !== undefined && size > args.maxBytes) {
+        throw new Error(
+          `compress: ${output} has ${size} bytes, more than ${args.maxBytes}; pass a smaller --max-bytes.`,
+        );
+      }
+    } finally {
+      small.dispose();
+    }
+  } finally {
+    model.dispose();
+  }
+}
+
+function checkTargets({ maxBytes, maxError, rank }: CompressArguments): void {
+  const given = Object.entries({ '--max-bytes': maxBytes, '--max-error': maxError, '--rank': rank }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given.length === 1) return;
+  const names = given.map(([flag]) => flag).join(' and ');
+  throw new Error(
+    `compress: ${names ? `${names} are given` : 'no target is given'}; pass one of --max-bytes, --max-error and --rank.`,
+  );
+}
+
+/** The images to calibrate on, and those to measure the accuracy on. */
+async function given(args: CompressArguments, network: OpenNetwork) {
+  if (args.data !== undefined) return calibrationArrays(args.data, network, args);
+  return {
+    images: args.images === undefined ? undefined : await calibrationImages(args.images, network, args),
+    testSet: undefined,
+  };
+}
+
+/** The bytes of a tfjs model's files. */
+async function sizeOnDisk(folder: string): Promise<number> {
+  const names = (await readdir(folder)).filter(
+    (name) => name === 'model.json' || /^weights-.*\.bin$/.test(name),
+  );
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+function print(
+  report: CompressReport,
+  size: number,
+  accuracy: { images: number; before: number; after: number } | undefined,
+  output: string,
+): void {
+  console.log(compressTable(report));
+  if (accuracy) {
+    const { images, before, after } = accuracy;
+    console.log(`accuracy on ${images} test images: ${percent(before)} to ${percent(after)}`);
+  }
+  console.log(`wrote ${size} bytes and report.json to ${output}`);
+}

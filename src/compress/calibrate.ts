@@ -1,0 +1,105 @@
+import {
+  add,
+  concat,
+  dispose,
+  div,
+  reshape,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  type Tensor2D,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import type { layers } from '@tensorflow/tfjs-layers';
+import { product } from '../tfjs/product.js';
+
+/** A dense layer's kernel, `[inputs, outputs]`. */
+export function kernelOf(layer: layers.Layer): Tensor2D {
+  return layer.weights[0]!.read() as Tensor2D;
+}
+
+/** Rows that are collected before they are multiplied. */
+const ROWS = 256;
+
+/**
+ * What calibration images show of a dense layer: the mean of its inputs, their mean variance, and the covariance of its outputs before
+ * bias and activation, or of its inputs where it has fewer of them.
+ */
+export class LayerStatistics {
+  /** Whether the covariance is that of the outputs. */
+  readonly ofOutputs: boolean;
+  private rows = 0;
+  private waiting: Tensor2D[] = [];
+  private waitingRows = 0;
+  /** Sums over the rows: of the inputs, of their squares, and of the outer products. */
+  private sums: { inputs: Tensor; squares: Tensor; products?: Tensor } | undefined;
+
+  constructor(private readonly kernel: Tensor2D) {
+    const [inputs, outputs] = kernel.shape;
+    this.ofOutputs = outputs <= inputs;
+  }
+
+  /** Takes in what the layer is given for a batch, `[..., inputs]`, which stays the caller's. */
+  add(given: Tensor): void {
+    const [inputs] = this.kernel.shape;
+    const before = this.sums;
+    const [sums, squares, rows] = tidy(() => {
+      const x = reshape(given, [-1, inputs]) as Tensor2D;
+      const own = { inputs: sum(x, 0), squares: sum(square(x)) };
+      return [
+        before ? add(before.inputs, own.inputs) : own.inputs,
+        before ? add(before.squares, own.squares) : own.squares,
+        this.ofOutputs ? product(x, this.kernel) : x.clone(),
+      ];
+    });
+    if (before) dispose([before.inputs, before.squares]);
+    this.sums = { inputs: sums!, squares: squares!, products: before?.products };
+    this.waiting.push(rows as Tensor2D);
+    this.waitingRows += rows!.shape[0]!;
+    if (this.waitingRows >= ROWS) this.multiply();
+  }
+
+  private multiply(): void {
+    if (this.waiting.length === 0) return;
+    const before = this.sums!.products;
+    const products = tidy(() => {
+      const rows = concat(this.waiting);
+      const own = product(rows, rows, true);
+      return before ? add(before, own) : own;
+    });
+    dispose([...this.waiting, ...(before ? [before] : [])]);
+    this.rows += this.waitingRows;
+    [this.waiting, this.waitingRows] = [[], 0];
+    this.sums!.products = products;
+  }
+
+  /** The mean of the inputs, `[1, inputs]`, a new tensor. */
+  meanInputs(): Tensor2D {
+    this.multiply();
+    return tidy(() => reshape(div(this.sums!.inputs, this.rows), [1, -1])) as Tensor2D;
+  }
+
+  /** The mean variance of an input, a new scalar. */
+  meanVariance(): Tensor {
+    return tidy(() => {
+      const mean = this.meanInputs();
+      const squares = sub(div(this.sums!.squares, this.rows), sum(square(mean)));
+      return div(squares, this.kernel.shape[0]);
+    });
+  }
+
+  /** The covariance of the outputs or, unless `ofOutputs`, of the inputs; a new tensor. */
+  covariance(): Tensor2D {
+    return tidy(() => {
+      const mean = this.meanInputs();
+      const center = this.ofOutputs ? product(mean, this.kernel) : mean;
+      return sub(div(this.sums!.products!, this.rows), product(center, center, true)) as Tensor2D;
+    });
+  }
+
+  dispose(): void {
+    dispose([...this.waiting, ...Object.values(this.sums ?? {}).filter((one) => one !== undefined)]);
+    [this.waiting, this.sums] = [[], undefined];
+  }
+}

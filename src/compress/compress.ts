@@ -1,0 +1,209 @@
+import { dispose, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
+import { oneOf, wholeNumber } from '../base/check.js';
+import { owning } from '../base/owning.js';
+import type { Progress } from '../base/progress.js';
+import { type Graph, graphOf } from '../tfjs/graph.js';
+import { disposeBatch, type Examples } from '../train/examples.js';
+import { compared } from './agreement.js';
+import { STORED, type StoredAs, weightBytes } from './bytes.js';
+import { kernelOf, LayerStatistics } from './calibrate.js';
+import { chooseRanks } from './chooseRanks.js';
+import { correctBiases } from './correctBiases.js';
+import { divided, inputsOf } from './divide.js';
+import { equalize } from './equalize.js';
+import { type Factors, factorsOf } from './factors.js';
+import { foldNorms } from './foldNorms.js';
+import { checkImages, type Images, partOf } from './images.js';
+import { type CompressReport, layerReports } from './report.js';
+import { roundKernels } from './roundKernels.js';
+import { denseLayersOf, targetOf } from './target.js';
+import { predictionTimes } from './times.js';
+
+const WHERE = 'compress';
+
+/** The progress of {@link compress}. */
+export interface CompressProgress extends Required<Progress> {
+  /**
+   * Running the network on images to see what its layers are given, dividing layers, running it again to correct biases for the rounding
+   * of kernels, or comparing both networks.
+   */
+  stage: 'calibrating' | 'dividing' | 'correcting' | 'comparing';
+}
+
+/** Options of {@link compress}: one of `maxBytes`, `ranks` and `maxError`, and how. */
+export interface CompressOptions {
+  /**
+   * The bytes that `saveModel` may write in all, `model.json` among them, when it stores the kernels as `quantize` says. The ranks
+   * are chosen across the layers, so that the sum of their squared relative errors is the least.
+   */
+  maxBytes?: number;
+  /** The rank of each dense layer to divide, by its name; the others stay whole. */
+  ranks?: Readonly<Record<string, number>>;
+  /** The largest relative error of the output of a layer, above 0 and below 1; each gets the smallest rank that keeps it. */
+  maxError?: number;
+  /**
+   * How the kernels will be stored: `'uint8'` (the default), `'uint16'`, `'float16'`, or `'none'`, float32. They are rounded to the
+   * numbers that a file of this type restores: pass the same to `saveModel`.
+   */
+  quantize?: StoredAs;
+  /** Images per forward pass. Default 8. */
+  batchSize?: number;
+  /** Called after each batch of images, and several times a layer; counts the images or layers of a stage. */
+  onProgress?: (progress: CompressProgress) => void;
+  /** Stops before the next batch or step: rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** What {@link compress} returns. */
+export interface Compressed {
+  /** A new model; the caller disposes it. */
+  model: LayersModel;
+  report: CompressReport;
+}
+
+/**
+ * A smaller network that computes nearly the same: dense layers, which are nine tenths of a VGG's weights, become two each, of a lower
+ * rank (truncated singular values; Denton et al. 2014, Girshick 2015), and all kernels are rounded to 8 bits. Both are plain
+ * layers: `saveModel` writes a model that `loadLayersModel` of plain tfjs loads.
+ *
+ * With calibration images, the ranks keep what the images make of each layer, not what any inputs would: the inputs of a dense layer
+ * vary in few directions, so that far lower ranks do, and the bias takes up what the mean image loses. Some hundred images do, without
+ * labels, like those that the network will see; not those on which it will be measured. Every fifth is held out, to
+ * compare the two networks for the report.
+ *
+ * Convolutions stay whole, and so do dense layers for which no rank saves bytes. The model is not changed. The new one has its
+ * metadata, and shares the numbers that are the same until one of the two is changed; either may be disposed first.
+ *
+ * @param images prepared for the model: a tensor `[images, height, width, channels]`, or examples such as an `ImageSet`.
+ * @throws RangeError when not exactly one target is given, `maxBytes` is less than the smallest model, which the message says, a
+ *   rank saves nothing, or weights are not finite; the signal's reason.
+ * @example
+ * const { model: small, report } = await compress(vgg16, { maxBytes: 40e6 }, images);
+ * await saveModel(small, fileSystem('public/vgg16'), { quantize: 'uint8' });
+ * console.log(compressTable(report));
+ */
+export async function compress(
+  model: LayersModel,
+  options: CompressOptions,
+  images?: Images,
+): Promise<Compressed> {
+  checkArguments(WHERE, { model }, { model: MODEL });
+  const given = optionsOf(WHERE, options, {
+    maxBytes: 1,
+    ranks: 1,
+    maxError: 1,
+    quantize: 1,
+    batchSize: 1,
+    onProgress: 1,
+    signal: 1,
+  });
+  const { quantize = 'uint8', batchSize = 8, signal, onProgress } = given;
+  oneOf(WHERE, 'quantize', quantize, STORED);
+  wholeNumber(WHERE, 'batchSize', batchSize);
+  const original = graphOf(WHERE, model);
+  if (images) checkImages(WHERE, original, images);
+
+  const step = async (stage: CompressProgress['stage'], done: number, total: number) => {
+    signal?.throwIfAborted();
+    await onProgress?.({ stage, done, total, unit: stage === 'dividing' ? 'layers' : 'images' });
+    // Lets timers and signals run, which synchronous backends would not.
+    await new Promise((resolve) => setTimeout(resolve));
+    signal?.throwIfAborted();
+  };
+  return owning(async (own) => {
+    const graph = quantize === 'none' ? original : graphOf(WHERE, own(foldNorms(model), disposeModel));
+    const dense = denseLayersOf(graph);
+    const target = targetOf(WHERE, given, graph, dense, quantize);
+    const shown = images && partOf(WHERE, images, 'calibration');
+    const statistics = new Map<layers.Layer, LayerStatistics>();
+    if (shown) {
+      for (const layer of dense)
+        statistics.set(
+          layer,
+          own(new LayerStatistics(kernelOf(layer)), (one) => one.dispose()),
+        );
+      await calibrate(graph, statistics, shown, batchSize, (done) => step('calibrating', done, shown.length));
+    }
+    const chosen = await chooseRanks(WHERE, dense, statistics, target, own, (done) =>
+      step('dividing', done, dense.length),
+    );
+    const factors = new Map<layers.Layer, Factors>();
+    own(factors, disposeFactors);
+    for (const [layer, { rank, directions }] of chosen) {
+      if (rank === null) continue;
+      const bias = layer.weights[1]?.read();
+      factors.set(
+        layer,
+        await factorsOf(kernelOf(layer), directions!.vectors, rank, bias, statistics.get(layer)),
+      );
+    }
+    let small = divided(WHERE, graph, factors);
+    try {
+      const become = (next: LayersModel) => {
+        small.dispose();
+        small = next;
+      };
+      if (quantize !== 'none') {
+        become(await equalize(small));
+        if (shown) {
+          const onProgress = ({ done, total }: Required<Progress>) => step('correcting', done, total);
+          become(await correctBiases(small, shown, { quantize, batchSize, onProgress, signal }));
+        }
+        await roundKernels(WHERE, small, quantize);
+      }
+      const pair = [original, graphOf(WHERE, small)] as const;
+      const held = images && partOf(WHERE, images, 'comparison');
+      const agreement = held
+        ? await compared(pair, held, batchSize, (done) => step('comparing', done, held.length))
+        : null;
+      const bytes = {
+        before: weightBytes(model.weights, 'none'),
+        after: weightBytes(small.weights, quantize),
+      };
+      const layers = layerReports(graph, chosen, quantize, shown !== undefined);
+      const milliseconds = await predictionTimes(pair);
+      return { model: small, report: { quantize, bytes, layers, agreement, milliseconds } };
+    } catch (error) {
+      small.dispose();
+      throw error;
+    }
+  });
+}
+
+function disposeModel(model: LayersModel): void {
+  model.dispose();
+}
+
+function disposeFactors(factors: Map<layers.Layer, Factors>): void {
+  for (const one of factors.values()) dispose(Object.values(one) as Tensor[]);
+}
+
+/** Shows layers what the images make of their inputs. */
+async function calibrate(
+  graph: Graph,
+  statistics: ReadonlyMap<layers.Layer, LayerStatistics>,
+  images: Examples,
+  batchSize: number,
+  step: (done: number) => Promise<void>,
+): Promise<void> {
+  const calls = graph.calls.filter(({ layer }) => statistics.has(layer));
+  if (calls.length === 0) return;
+  const model = inputsOf(graph, calls);
+  let done = 0;
+  for await (const batch of images.batches({ batchSize })) {
+    try {
+      await step(done);
+      const inputs = tidy(() => [model.apply(batch.xs) as Tensor | Tensor[]].flat());
+      try {
+        for (const [i, { layer }] of calls.entries()) statistics.get(layer)!.add(inputs[i]!);
+      } finally {
+        dispose(inputs);
+      }
+      done += batch.xs.shape[0]!;
+    } finally {
+      disposeBatch(batch);
+    }
+  }
+}

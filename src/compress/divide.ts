@@ -1,0 +1,74 @@
+import { dispose, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
+import {
+  input,
+  type LayersModel,
+  layers,
+  type SymbolicTensor,
+  model as tfjsModel,
+} from '@tensorflow/tfjs-layers';
+import { applied, type Call, compute, type Graph } from '../tfjs/graph.js';
+import { inputShapeOf, isFrozen } from '../tfjs/models.js';
+import { sharedLayer, uniqueLayerNames } from '../tfjs/sharedLayer.js';
+import type { Factors } from './factors.js';
+import { rebuilt } from './rebuilt.js';
+
+/** A model from images to what calls are given, one output for each; it has the weights of the graph's, and disposing it frees none. */
+export function inputsOf({ input: given, model }: Graph, calls: readonly Call[]): LayersModel {
+  const image = input({ shape: inputShapeOf(model), dtype: model.inputs[0]!.dtype, name: given.layer.name });
+  const named = uniqueLayerNames(image.name);
+  const outputs = compute<SymbolicTensor>(
+    calls.map(({ inputs: [first] }) => first!),
+    new Map([[given, [image]]]),
+    (call, inputs) => applied(call, inputs, named(sharedLayer(call.layer))),
+  );
+  return tfjsModel({ inputs: image, outputs });
+}
+
+/**
+ * A copy of a model in which some dense layers are two: a linear one, `fc1_reduce`, and one with the name, the bias and the activation
+ * of the layer.
+ *
+ * @param factors what the two of each layer multiply with; they are disposed.
+ */
+export function divided(
+  where: string,
+  graph: Graph,
+  factors: ReadonlyMap<layers.Layer, Factors>,
+): LayersModel {
+  const pairs = new Map<layers.Layer, layers.Layer[]>();
+  try {
+    const result = rebuilt(where, graph, (layer) => {
+      const own = factors.get(layer);
+      if (own) pairs.set(layer, pairOf(layer, own));
+      return pairs.get(layer);
+    });
+    for (const [layer, [reduce, expand]] of pairs) {
+      const { first, second, bias = layer.weights[1]?.read() as Tensor1D | undefined } = factors.get(layer)!;
+      reduce!.setWeights([first]);
+      expand!.setWeights(bias ? [second, bias] : [second]);
+    }
+    return result;
+  } finally {
+    for (const one of factors.values()) dispose(Object.values(one) as Tensor2D[]);
+  }
+}
+
+function pairOf(layer: layers.Layer, { first, second, bias }: Factors): layers.Layer[] {
+  const { activation, useBias, name } = layer.getConfig() as {
+    activation: 'relu';
+    useBias: boolean;
+    name: string;
+  };
+  // Their numbers are set once they are built.
+  const shared = { kernelInitializer: 'zeros', trainable: !isFrozen(layer) } as const;
+  return [
+    layers.dense({ ...shared, units: first.shape[1], useBias: false, name: `${name}_reduce` }),
+    layers.dense({
+      ...shared,
+      units: second.shape[1],
+      useBias: useBias || bias !== undefined,
+      activation,
+      name,
+    }),
+  ];
+}

@@ -1,0 +1,101 @@
+import { dispose, gather, slice, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { EXAMPLES, TENSOR } from '../base/arguments.js';
+import { fail, shown } from '../base/check.js';
+import { fits, shapeText } from '../base/shapes.js';
+import type { Graph } from '../tfjs/graph.js';
+import { checkImageSize } from '../tfjs/imageSize.js';
+import { inputShapeOf } from '../tfjs/models.js';
+import type { Examples } from '../train/examples.js';
+
+/** Images prepared for a model: a tensor `[images, height, width, channels]`, or examples, whose labels are not read. */
+export type Images = Tensor | Pick<Examples, 'length' | 'shape' | 'batches'>;
+
+/**
+ * Of this many images one is kept out of calibration, so that networks are compared on images to which none was fitted; of fewer, all
+ * are used for both.
+ */
+const HELD_OUT = 5;
+
+/** Which images of a set. */
+export type Part = 'calibration' | 'comparison' | 'all';
+
+const isTensor = (images: Images): images is Tensor => TENSOR.holds(images);
+
+/** Throws unless images fit a model. */
+export function checkImages(where: string, graph: Graph, images: Images): void {
+  if (!TENSOR.holds(images) && !EXAMPLES.holds(images)) {
+    fail(
+      where,
+      `images is ${shown(images)}; it must be a tensor of images, or examples such as an ImageSet.`,
+    );
+  }
+  const own = isTensor(images) ? images.shape.slice(1) : images.shape;
+  const wanted = inputShapeOf(graph.model);
+  if (!fits(own, wanted)) {
+    fail(
+      where,
+      `the images are ${shapeText(own)}, but the model takes ${shapeText(wanted)}; prepare them at that size.`,
+    );
+  }
+  if (countOf(images) === 0) fail(where, 'there are no images; pass at least one.');
+  checkImageSize(where, graph, own);
+}
+
+function countOf(images: Images): number {
+  return isTensor(images) ? images.shape[0]! : images.length;
+}
+
+/**
+ * A part of images as examples.
+ *
+ * @param name what messages call the images.
+ */
+export function partOf(where: string, images: Images, part: Part): Examples {
+  const count = countOf(images);
+  const isAll = part === 'all' || count < HELD_OUT;
+  const held = Math.floor(count / HELD_OUT);
+  return {
+    length: isAll ? count : part === 'comparison' ? held : count - held,
+    shape: isTensor(images) ? images.shape.slice(1) : images.shape,
+    async *batches({ batchSize }) {
+      let first = 0;
+      for await (const xs of batchesOf(images, batchSize)) {
+        const all = Array.from({ length: xs.shape[0]! }, (_, i) => i);
+        const isHeld = (i: number) => (first + i) % HELD_OUT === HELD_OUT - 1;
+        const rows = isAll ? all : all.filter((i) => isHeld(i) === (part === 'comparison'));
+        first += all.length;
+        if (rows.length === 0) xs.dispose();
+        else yield { xs: taken(xs, rows), ys: tensor1d(rows, 'int32') };
+      }
+      if (first !== count) {
+        fail(
+          where,
+          `the examples returned ${first} images, but their length is ${count}; correct their length.`,
+        );
+      }
+    },
+  };
+}
+
+/** Some rows of a tensor, which is disposed. */
+function taken(xs: Tensor, rows: readonly number[]): Tensor {
+  if (rows.length === xs.shape[0]) return xs;
+  try {
+    return tidy(() => gather(xs, tensor1d([...rows], 'int32')));
+  } finally {
+    xs.dispose();
+  }
+}
+
+async function* batchesOf(images: Images, batchSize: number): AsyncGenerator<Tensor> {
+  if (isTensor(images)) {
+    const count = countOf(images);
+    for (let at = 0; at < count; at += batchSize) yield slice(images, at, Math.min(batchSize, count - at));
+    return;
+  }
+  for await (const batch of images.batches({ batchSize })) {
+    const { xs, ys, weights } = batch;
+    dispose(weights ? [ys, weights] : ys);
+    yield xs;
+  }
+}

@@ -1,0 +1,96 @@
+import type { layers } from '@tensorflow/tfjs-layers';
+import { fail, numberThat, shown, wholeNumber } from '../base/check.js';
+import type { Graph } from '../tfjs/graph.js';
+import { BYTES, manifestBytes, type StoredAs, weightBytes } from './bytes.js';
+import { sizeOf, type Target } from './chooseRanks.js';
+import { largestRank, sizeAt } from './ranks.js';
+
+/** The dense layers of a graph that a lower rank can make smaller, in its order. */
+export function denseLayersOf({ calls }: Graph): layers.Layer[] {
+  const all = new Set(calls.map(({ layer }) => layer));
+  return [...all].filter((layer) => layer.getClassName() === 'Dense' && largestRank(sizeOf(layer)) >= 1);
+}
+
+/** The options that say what the ranks are chosen for. */
+export interface TargetOptions {
+  maxBytes?: number;
+  ranks?: Readonly<Record<string, number>>;
+  maxError?: number;
+}
+
+/** What the ranks are chosen for, checked. */
+export function targetOf(
+  where: string,
+  { maxBytes, ranks, maxError }: TargetOptions,
+  graph: Graph,
+  dense: readonly layers.Layer[],
+  quantize: StoredAs,
+): Target {
+  const given = Object.entries({ maxBytes, ranks, maxError }).filter(([, value]) => value !== undefined);
+  if (given.length !== 1) {
+    const names = given.map(([name]) => name).join(' and ') || 'none of them';
+    fail(where, `${names} is given; pass one of maxBytes, ranks and maxError.`);
+  }
+  if (maxBytes !== undefined) return budgetOf(where, maxBytes, graph, dense, quantize);
+  if (maxError !== undefined) {
+    numberThat(where, 'maxError', maxError, (n) => n > 0 && n < 1, 'above 0 and below 1, such as 0.1');
+    return { maxError };
+  }
+  return { ranks: ranksOf(where, ranks!, dense) };
+}
+
+function budgetOf(
+  where: string,
+  maxBytes: number,
+  { model }: Graph,
+  dense: readonly layers.Layer[],
+  quantize: StoredAs,
+): Target {
+  numberThat(
+    where,
+    'maxBytes',
+    maxBytes,
+    (n) => n > 0 && n < Number.POSITIVE_INFINITY,
+    'a number of bytes above 0',
+  );
+  const kernels = dense.map((layer) => layer.weights[0]!);
+  const others = model.weights.filter((one) => !kernels.includes(one));
+  // Layers without a bias may get one.
+  const biases = dense.reduce(
+    (sum, layer) => sum + (layer.weights.length > 1 ? 0 : 4 * sizeOf(layer).outputs),
+    0,
+  );
+  const fixed = weightBytes(others, quantize) + biases + manifestBytes(model, dense);
+  const least = dense.reduce((sum, layer) => sum + sizeAt(sizeOf(layer), 1), 0);
+  const smallest = fixed + least * BYTES[quantize];
+  if (maxBytes < smallest) {
+    fail(
+      where,
+      `maxBytes is ${maxBytes}, but the smallest model with kernels ${quantize === 'none' ? 'as float32' : `of ${quantize}`} has ${smallest} bytes, ${weightBytes(others, quantize)} of them in convolutions and other layers that stay whole; pass at least as many${quantize === 'uint8' ? ', or compress a narrower network' : ", or quantize: 'uint8'"}.`,
+    );
+  }
+  return { budget: Math.floor((maxBytes - fixed) / BYTES[quantize]) };
+}
+
+function ranksOf(
+  where: string,
+  ranks: Readonly<Record<string, number>>,
+  dense: readonly layers.Layer[],
+): (number | null)[] {
+  if (typeof ranks !== 'object' || ranks === null || Array.isArray(ranks)) {
+    fail(where, `ranks is ${shown(ranks)}; pass the rank of each layer by its name, such as { fc1: 100 }.`);
+  }
+  const names = dense.map(({ name }) => name);
+  const stray = Object.keys(ranks).find((name) => !names.includes(name));
+  if (stray !== undefined) {
+    fail(
+      where,
+      `ranks has '${stray}', but the dense layers that a lower rank makes smaller are ${names.join(', ') || 'none'}; name one of these.`,
+    );
+  }
+  return dense.map((layer) =>
+    ranks[layer.name] === undefined
+      ? null
+      : wholeNumber(where, `ranks.${layer.name}`, ranks[layer.name]!, 1, largestRank(sizeOf(layer))),
+  );
+}
