@@ -7,7 +7,7 @@ import { someOf } from './labels.js';
 import type { OpenNetwork } from './network.js';
 
 /** Whether a preprocessing leaves pixels from 0 to 1 as they are. */
-function isPlain({ white, mean, std }: Preprocessing): boolean {
+export function isPlain({ white, mean, std }: Preprocessing): boolean {
   return white === 1 && mean.every((value) => value === 0) && std.every((value) => value === 1);
 }
 

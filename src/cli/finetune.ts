@@ -18,6 +18,7 @@ import { loadNetwork } from './network.js';
 import { stopOnSignal } from './process.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
+import { loadTeacher } from './teacher.js';
 
 /** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
 export function finetuneCommand(): Command {
@@ -62,6 +63,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   say(
     `${images.trainSet.length} training and ${images.validationSet.length} validation images of ${classNames.length} classes at ${images.trainSet.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
   );
+  const teacher = await loadTeacher('finetune', args, { preprocessing, classNames });
   const model = transferHead(freeze(base), {
     classes: classNames.length,
     pooling: isPooled ? undefined : (args.pooling ?? 'avg'),
@@ -72,7 +74,11 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   });
   setMetadata(model, { preprocessing, classNames });
   const signal = stopOnSignal();
-  const { phases, predicted } = await trainPhases(model, base, images, taken, options, { signal, say });
+  const { phases, predicted } = await trainPhases(model, base, images, taken, options, {
+    teacher,
+    signal,
+    say,
+  });
   if (!phases[0]?.epochs.length) throw taken.stopped();
   const last = phases.at(-1)!;
   const failure = last.ended === 'diverged' ? diverged(phases, classNames.length, args.out) : undefined;
@@ -112,6 +118,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
     return written;
   });
   model.dispose();
+  teacher?.model.dispose();
   say(
     found
       ? `validation accuracy ${percent(found.accuracy)}\n${listing(found)}`

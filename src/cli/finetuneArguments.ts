@@ -4,6 +4,7 @@ import { RECIPES, type Recipe, type RecipeName, type TrainOptions } from 'vgg-bl
 import { type NetworkArguments, withNetwork } from './network.js';
 import { belonging, numberIn, shared } from './options.js';
 import { type RunArguments, withRun } from './runArguments.js';
+import { type TeacherArguments, withTeacher } from './teacher.js';
 import { type TrainingArguments, trainingOptions, withTraining } from './training.js';
 
 /** For the optimizer's options without an argument or a recipe. */
@@ -15,7 +16,11 @@ const UNFREEZE_RATE = 1e-4;
 /** The side of the crops that the lengths of recipes are for. */
 const RECIPE_CROP = 224;
 
-export interface FinetuneArguments extends NetworkArguments, RunArguments, Omit<TrainingArguments, 'batch'> {
+export interface FinetuneArguments
+  extends NetworkArguments,
+    RunArguments,
+    TeacherArguments,
+    Omit<TrainingArguments, 'batch'> {
   folder?: string;
   size?: number;
   validationFraction?: number;
@@ -37,7 +42,8 @@ export interface FinetuneArguments extends NetworkArguments, RunArguments, Omit<
 
 /** Adds the options of {@link FinetuneArguments}. */
 export function withFinetuning(command: Command): Command {
-  const run = withTraining(withRun(withNetwork(command), 'runs/finetune'), DEFAULTS, ['lr', 'batch']);
+  const training = withTraining(withRun(withNetwork(command), 'runs/finetune'), DEFAULTS, ['lr', 'batch']);
+  const run = withTeacher(training);
   return belonging(run, { unfreezeEpochs: 'unfreeze', unfreezeLr: 'unfreeze' })
     .addOption(
       numberIn(

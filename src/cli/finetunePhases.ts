@@ -7,6 +7,7 @@ import { augmentationOf, type FinetuneArguments } from './finetuneArguments.js';
 import type { Phase } from './finetuned.js';
 import type { RunFolder } from './runFolder.js';
 import { divergence, epochLine } from './runs.js';
+import type { LoadedTeacher } from './teacher.js';
 import { inFlags } from './wording.js';
 
 /** Augmented passes over the training images in a cache, in addition to the plain one. */
@@ -29,7 +30,7 @@ export async function trainPhases(
   images: ImageFiles,
   taken: RunFolder<FinetuneArguments>,
   options: { first: TrainOptions; unfrozen: TrainOptions },
-  { signal, say }: { signal: AbortSignal; say: (line: string) => void },
+  { teacher, signal, say }: { teacher?: LoadedTeacher; signal: AbortSignal; say: (line: string) => void },
 ): Promise<Trained> {
   const { args, log } = taken;
   const top = base.layers.at(-1)!.name;
@@ -42,16 +43,19 @@ export async function trainPhases(
   ]) {
     if (from !== undefined) unfreeze(model, from);
     const { lower, upper } = splitModel(model, from === undefined ? top : lastFrozen(model));
-    const cached = await cache(lower, images, args, signal).catch((error: unknown) => {
-      if (signal.aborted) return undefined;
-      throw error;
-    });
+    const cached = await cache(lower, images, args, { teacher: teacher?.model, signal }).catch(
+      (error: unknown) => {
+        if (signal.aborted) return undefined;
+        throw error;
+      },
+    );
     if (!cached) break;
     const name = from === undefined ? 'new layers' : `from ${from}`;
     const bar = progressBar({ print: say });
     try {
       const history = await train(upper, cached, {
         ...settings,
+        distill: teacher?.distill,
         batchSize: args.batch,
         seed: args.seed,
         keep: cached.validationSet ? 'best' : 'last',
@@ -93,12 +97,18 @@ function lastFrozen(model: LayersModel): string {
   return model.layers[first - 1]!.name;
 }
 
-async function cache(lower: LayersModel, images: ImageFiles, args: FinetuneArguments, signal: AbortSignal) {
+async function cache(
+  lower: LayersModel,
+  images: ImageFiles,
+  args: FinetuneArguments,
+  { teacher, signal }: { teacher: LayersModel | undefined; signal: AbortSignal },
+) {
   const bar = countBar({ label: 'computing features' });
-  const features = (set: ImageFileSet, augmentedPasses: number) =>
+  const features = (set: ImageFileSet, augmentedPasses: number, by?: LayersModel) =>
     cacheFeatures(lower, set, {
       batchSize: args.batch,
       augmentedPasses,
+      teacher: by,
       seed: args.seed,
       maxBytes: args.memory * 1e6,
       overflow: temporaryFile({ folder: args.out }),
@@ -109,6 +119,7 @@ async function cache(lower: LayersModel, images: ImageFiles, args: FinetuneArgum
     const trainSet = await features(
       images.trainSet,
       augmentationOf(args, images.trainSet.shape[0]) ? PASSES : 0,
+      teacher,
     );
     if (images.validationSet.length === 0) return { trainSet, validationSet: undefined };
     const validationSet = await features(images.validationSet, 0).catch(async (error: unknown) => {

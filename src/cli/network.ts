@@ -83,7 +83,7 @@ export interface ReadyNetwork {
 }
 
 /** A network, and what is known of its preprocessing. */
-interface Found extends Omit<ReadyNetwork, 'source' | 'preprocessing'>, KnownPreprocessing {}
+export interface Found extends Omit<ReadyNetwork, 'source' | 'preprocessing'>, KnownPreprocessing {}
 
 /** A network as it is in its file. */
 export interface OpenNetwork extends Found {
@@ -147,11 +147,18 @@ export async function loadClassifier(
   return { ...ready, labels: await labelsOf(command, args.labels, ready) };
 }
 
-/** Loads weights by name or from a file, or the network in a folder written by `finetune`. */
+/** Loads weights by name, or from a file or a folder. */
 async function find(source: string, args: NetworkArguments, options: FromWeightsOptions): Promise<Found> {
-  if (!args.weights) {
-    return described(await downloadWeights(args.pretrained!, { ...options, ...buildingOptions(args) }));
-  }
+  if (args.weights) return readNetwork(source, args, options);
+  return described(await downloadWeights(args.pretrained!, { ...options, ...buildingOptions(args) }));
+}
+
+/** Loads the network of a weight file, or of a folder written by `train` or `finetune`. The backend has been started. */
+export async function readNetwork(
+  source: string,
+  args: BuildingArguments = {},
+  options: FromWeightsOptions = {},
+): Promise<Found> {
   const finetuned = await readFinetuned(source);
   const trained = join(source, 'model', 'model.json');
   if (!finetuned && !existsSync(trained)) await checkFinished(source);

@@ -77,6 +77,7 @@ const RANGES = {
   belowOne: [(value: number) => value >= 0 && value < 1, 'It must be at least 0 and below 1.'],
   mixture: [(value: number) => value >= 0.1 && value <= 1, 'It must be from 0.1 to 1.'],
   between: [(value: number) => value > 0 && value < 1, 'It must be above 0 and below 1.'],
+  aboveZero: [(value: number) => value > 0 && value <= 1, 'It must be above 0 and at most 1.'],
   positive: [(value: number) => value > 0 && value < Number.POSITIVE_INFINITY, 'It must be above 0.'],
 } as const;
 

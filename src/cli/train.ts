@@ -1,15 +1,7 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import {
-  type ConvArch,
-  INITIALIZERS,
-  type Initializer,
-  type OptimizerName,
-  paramCount,
-  scaleArch,
-  VGG11,
-  vgg,
-} from 'vgg-blocks';
+import { type OptimizerName, paramCount } from 'vgg-blocks';
+import { PLAIN_PREPROCESSING } from 'vgg-blocks/images';
 import { fileSystem, progressBar, writeFileAtomic } from 'vgg-blocks/node';
 import {
   curves,
@@ -20,15 +12,15 @@ import {
   type TrainOptions,
   train,
 } from 'vgg-blocks/train';
-import { setMetadata } from 'vgg-blocks/weights';
 import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numberIn, shared } from './options.js';
-import { preprocessingOfArrays } from './preprocessings.js';
 import { stopOnSignal } from './process.js';
 import { type RunArguments, withRun } from './runArguments.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
 import { checkAccuracy, divergence, epochLine } from './runs.js';
+import { type StartArguments, startingNetwork, withStart } from './startingNetwork.js';
+import { loadTeacher, type TeacherArguments, withTeacher } from './teacher.js';
 import { chooseThreads, threadsToTry } from './threads.js';
 import {
   type RecipeArguments,
@@ -42,17 +34,15 @@ import { inFlags } from './wording.js';
 /** Without a recipe. */
 const DEFAULTS: TrainOptions = { optimizer: 'adam', schedule: 'cosine', batchSize: 32 };
 
-interface TrainArguments extends BackendArguments, RunArguments, TrainingArguments, RecipeArguments {
+interface TrainArguments
+  extends BackendArguments,
+    RunArguments,
+    StartArguments,
+    TrainingArguments,
+    RecipeArguments,
+    TeacherArguments {
   data: string;
-  arch: ConvArch;
-  ratio: number;
-  size: number;
-  hidden: number;
-  dropout: number;
-  batchNorm?: true;
-  initializer: Initializer;
   epochs?: number;
-  seed: number;
   minAccuracy?: number;
 }
 
@@ -61,23 +51,13 @@ export function trainCommand(): Command {
   const command = new Command('train').description(
     'train a VGG on 28x28 images and write the model, its history, learning curves and predictions',
   );
-  return withRecipe(withTraining(withRun(command, 'runs/latest'), DEFAULTS))
+  const training = withTraining(withRun(command, 'runs/latest'), DEFAULTS);
+  return withStart(withTeacher(withRecipe(training)))
     .addOption(
       new Option(
         '--data <source>',
         "'generated' (drawn garments), 'fashion-mnist' or 'mnist' (downloaded), or a folder of IDX files or of two tables (CSV)",
       ).default('generated'),
-    )
-    .addOption(shared.arch().default(VGG11, 'vgg11'))
-    .addOption(shared.ratio(8))
-    .addOption(shared.size(32))
-    .addOption(numberIn('count', '--hidden <units>', 'units of each hidden fully connected layer', 256))
-    .addOption(numberIn('belowOne', '--dropout <fraction>', 'fraction of hidden units to drop', 0.3))
-    .addOption(shared.batchNorm())
-    .addOption(
-      new Option('--initializer <name>', 'distribution of the initial weights')
-        .choices(INITIALIZERS.filter((name) => name !== 'zeros'))
-        .default('heUniform'),
     )
     .addOption(
       numberIn(
@@ -121,19 +101,13 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   const bar = progressBar();
   const data = await loadData(args.data, args.seed, bar.log);
   const { options, augment } = recipeOptions(args, DEFAULTS);
-  const trainSet = data.trainSet.resize(args.size).augment(augment);
-  const testSet = data.testSet.resize(args.size);
-  const model = vgg(scaleArch(args.arch, args.ratio), {
-    inputShape: trainSet.shape,
-    classes: trainSet.classNames.length,
-    hiddenUnits: args.hidden,
-    dropout: args.dropout,
-    batchNorm: args.batchNorm,
-    initializer: args.initializer,
-    seed: args.seed,
+  const { model, trainSet: plainSet } = await startingNetwork(args, data.trainSet);
+  const trainSet = plainSet.augment(augment);
+  const testSet = data.testSet.resize([trainSet.shape[0], trainSet.shape[1]]);
+  const teacher = await loadTeacher('train', args, {
+    preprocessing: { ...PLAIN_PREPROCESSING, channels: trainSet.shape[2] === 1 ? 'gray' : 'RGB' },
+    classNames: trainSet.classNames,
   });
-  const preprocessing = preprocessingOfArrays(trainSet.storedShape, args.size);
-  setMetadata(model, { ...(preprocessing && { preprocessing }), classNames: trainSet.classNames });
   const epochs =
     args.epochs ?? options.epochs ?? Math.min(20, Math.max(4, Math.round(32000 / trainSet.length)));
   if (args.threads === undefined) {
@@ -154,6 +128,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     { trainSet, testSet },
     {
       ...options,
+      ...(teacher && { distill: { ...teacher.distill, teacher: teacher.model } }),
       epochs,
       seed: args.seed,
       checkpoint,
@@ -189,6 +164,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   });
   console.log(`${verdict(history, args.out)}; wrote model/, ${Object.keys(files).join(', ')} to ${args.out}`);
   model.dispose();
+  teacher?.model.dispose();
   if (failure !== undefined) throw new Error(failure);
   if (ended !== 'aborted') checkAccuracy('train: test', accuracy, args.minAccuracy);
 }

@@ -10,6 +10,8 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\bpooling: '(\w+)'/g, '--global-pooling $1'],
   [/\bpooling '(\w+)' or '(\w+)'/g, '--pooling $1 or $2'],
   [/\bpooling '(\w+)'/g, '--pooling $1'],
+  [/\bthe option distill\.(teacher|temperature)\b/g, '--$1'],
+  [/\bthe option distill\.weight\b/g, '--distill-weight'],
   [/\bthe option (key|rename|arch|padding)\b/g, '--$1'],
   [/\bpass (arch|padding|rename)\b/g, 'pass --$1'],
   [/\brename (has|gives) '/g, "--rename $1 '"],
