@@ -19,6 +19,7 @@ import {
 import { useBackend } from './backend.js';
 import { WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
+import { saveQuantized } from './quantized.js';
 import { type BuildingArguments, oneLine, openWeights, withBuilding } from './reading.js';
 
 /** The formats that `convert` writes, each with the extension that selects it without `--to`. */
@@ -84,7 +85,7 @@ export function convertCommand(): Command {
     .addOption(
       new Option(
         '--quantize <type>',
-        "round a tfjs model's kernels to this type, with a scale for each kernel (default: float32)",
+        "round a tfjs model's kernels to this type, for uint8 after folding batch normalization and equalizing channels (default: float32)",
       ).choices(QUANTIZED_DTYPES),
     )
     .addOption(
@@ -100,12 +101,14 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   checkFits(to, args);
   await useBackend({ backend: 'wasm' }).catch(() => useBackend({ backend: 'cpu' }));
   const { model, network, report, metadata } = await openWeights(input, args);
+  let rounding: string | undefined;
   try {
     if (args.preprocessing) {
       const preprocessing = preprocessingFor(input, model.inputs[0]!.shape, args.preprocessing, {});
       setMetadata(model, { ...metadata, preprocessing });
     }
-    if (to === 'tfjs') await saveModel(model, fileSystem(output), { quantize: args.quantize });
+    if (args.quantize) rounding = await saveQuantized(model, output, args.quantize);
+    else if (to === 'tfjs') await saveModel(model, fileSystem(output));
     else await writeFileAtomic(output, await encoded(to, model, report.names, args));
   } finally {
     model.dispose();
@@ -125,6 +128,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   say(
     `${network?.title ?? 'network'}: ${report.loaded.length} tensors from ${input} (${report.format}) to ${output}`,
   );
+  if (rounding) say(rounding);
 }
 
 /** Throws unless the output can be as the other options say. */

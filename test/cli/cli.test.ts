@@ -202,6 +202,31 @@ describe('vgg-blocks inspect and convert', () => {
     expect(small).toContain('Transpose');
   });
 
+  test('convert writes quantized tfjs models, and says what was done to them', async () => {
+    const model = vgg([[1, 4]], { inputShape: [8, 8, 3], classes: 3, hiddenUnits: [6], batchNorm: true });
+    const [from, to, back] = ['bn.safetensors', 'bn', 'back.safetensors'].map((name) => join(folder, name));
+    writeFileSync(from!, await encodeWeights(model));
+    model.dispose();
+    expect(await run('convert', from!, to!, '--quantize', 'uint8')).toMatchObject({
+      code: 0,
+      error: '',
+      out: expect.stringMatching(
+        /to .*\n1 batch normalization folded, channels equalized, kernels rounded to uint8\n$/,
+      ),
+    });
+    const { weights } = JSON.parse(readFileSync(join(to!, 'model.json'), 'utf8')).weightsManifest[0];
+    expect(weights.map((one: { quantization?: object }) => one.quantization !== undefined)).toEqual([
+      ...[true, false],
+      ...[true, false, true, false],
+    ]);
+    expect((await run('convert', to!, back!)).out).toContain('6 tensors from');
+    const { out } = await run('convert', from!, to!, '--quantize', 'float16');
+    expect(out).toMatch(/\nkernels rounded to float16\n$/);
+    expect((await run('convert', from!, back!, '--quantize', 'uint8')).error).toContain(
+      '--quantize is for a tfjs model, a folder, and safetensors is written; omit it, or write to a path without an extension.',
+    );
+  });
+
   test('convert refuses what it cannot write', async () => {
     expect((await run('convert', file, join(folder, 'x.onnx'), '--dtype', 'bf16')).error).toContain(
       'ONNX has names of its own and the types f32, f16, int8; omit --names, and choose one of these as --dtype.',
