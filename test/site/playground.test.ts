@@ -23,6 +23,45 @@ function hasKernels(page: Page, backend: string): Promise<boolean> {
 /** Requests for Fashion-MNIST, but not for the site's own network that was trained on it. */
 const PUBLISHERS = /fashion-mnist\.s3|googleapis/;
 
+/** Draws where the network is looked into: an empty pad has no guesses, and nothing draws but a pressed pen. */
+async function drawsOnItsPad(page: Page): Promise<void> {
+  const light = () =>
+    page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>('.drawing canvas')!;
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+      return data.filter((value, i) => i % 4 === 0 && value > 100).length;
+    });
+  await page.click('.sources .chip >> text=Draw');
+  await page.waitForSelector('.drawing canvas');
+  await page.waitForFunction(() => !document.querySelector('.guesses li'));
+  await page.waitForSelector('text=Draw something');
+  const box = (await page.locator('.drawing canvas').boundingBox())!;
+  const at = (x: number, y: number) => [box.x + x * box.width, box.y + y * box.height] as const;
+  await page.mouse.move(...at(0.2, 0.3));
+  await page.mouse.down();
+  await page.mouse.move(...at(0.7, 0.3), { steps: 4 });
+  await page.mouse.up();
+  await page.waitForSelector('.guesses li');
+  const drawn = await light();
+  expect(drawn).toBeGreaterThan(1000);
+  // A touch that the browser takes for itself, and then a mouse without a button.
+  const client = await page.context().newCDPSession(page);
+  await client.send('Emulation.setTouchEmulationEnabled', { enabled: true });
+  const [x, y] = at(0.2, 0.8);
+  await client.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x, y }] });
+  await client.send('Input.dispatchTouchEvent', { type: 'touchCancel', touchPoints: [] });
+  await client.send('Emulation.setTouchEmulationEnabled', { enabled: false });
+  const dotted = await light();
+  await page.mouse.move(...at(0.8, 0.8), { steps: 4 });
+  expect(await light()).toBe(dotted);
+  await go(page, 'train');
+  await go(page, 'inside');
+  await page.waitForSelector('.drawing canvas');
+  expect(await light()).toBe(dotted);
+  await page.click('.drawing .button');
+  await page.waitForFunction(() => !document.querySelector('.guesses li'));
+}
+
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 describe.skipIf(!hasChromium)('the playground', () => {
@@ -104,7 +143,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await trainToTheEnd(page);
     expect(await hasKernels(page, 'webgpu')).toBe(true);
     await page.getByLabel('With the kernels of vgg-blocks').uncheck();
-    expect(page.url()).toContain('kernels=0');
+    await page.waitForURL(/kernels=0/);
     await page.click('.run >> text=Continue');
     await page.waitForSelector('.layers tbody tr >> nth=1', { timeout: 240_000 });
     await page.waitForSelector('.notices >> text=Trained');
@@ -176,6 +215,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     expect(counts.reduce((a, b) => a + b)).toBe(30);
     await page.click('.worst button >> nth=0');
     await page.waitForFunction(() => !document.querySelector('.busy'));
+    await drawsOnItsPad(page);
     const image = readFileSync(new URL('../../site/public/icon.svg', import.meta.url));
     await drop(page, [{ name: 'icon.svg', type: 'image/png', bytes: image }]);
     await page.waitForSelector('.notices .bad');
@@ -394,12 +434,11 @@ describe.skipIf(!hasChromium)('the playground', () => {
     );
     expect(fetched.filter((name) => /tfjs|wasm/.test(name))).toEqual([]);
     expect(await page.innerText('.facts')).toMatch(/138,357,544[\s\S]*15,470,264,320/);
-    await page.getByLabel('Image size').fill('16');
-    await page.waitForSelector('[role=alert] >> text=too small');
     await page.getByLabel('Image size').fill('96');
     await page.getByLabel('Divide widths by').selectOption('4');
     await page.getByLabel('Batch normalization').check();
     const facts = await page.innerText('.facts');
+    await page.waitForURL(/bn=1/);
     const again = await openTab(served.browser, page.url());
     expect(await again.page.innerText('.facts')).toBe(facts);
     expect([...complaints, ...again.complaints]).toEqual([]);

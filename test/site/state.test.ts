@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
@@ -8,6 +11,7 @@ import {
   type Choice,
   DATA,
   DEFAULTS,
+  type FileNames,
   formatChoice,
   OPTIMIZER_NAMES,
   parseChoice,
@@ -15,14 +19,20 @@ import {
   VIEWS,
 } from '../../site/src/state/choice.js';
 import { misfits } from '../../site/src/state/device.js';
-import { typescript } from '../../site/src/state/typescript.js';
+import { networkCode, trainingCode } from '../../site/src/state/typescript.js';
 import { en } from '../../site/src/text/en.js';
 import { zh } from '../../site/src/text/zh.js';
+import { RECENT_BATCHES, RecentMeans } from '../../site/src/worker/recentMeans.js';
+import { seededRandom } from '../../src/base/random.js';
 import * as data from '../../src/data/index.js';
 import * as core from '../../src/index.js';
 import { type ConvArch, FAMILY, plan, scaleArch } from '../../src/index.js';
+import type { TrainProgress } from '../../src/train/index.js';
 import * as training from '../../src/train/index.js';
 import * as wasm from '../../src/wasm/index.js';
+import { idxFiles } from '../data/idxFile.js';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 const block = fc.oneof(
   fc.tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 4096 })),
@@ -145,22 +155,110 @@ test.each<[string, Partial<Choice>]>([
     hiddenUnits: hidden,
     batchNorm,
   });
-  expect(await run(typescript(choice), { 'vgg-blocks': PLANNING }, 'model')).toEqual(shown);
-  expect(typescript(choice, { training: true })).toContain(typescript(choice).split('\n\n')[1]!.trim());
+  expect(await run(networkCode(choice), { 'vgg-blocks': PLANNING }, 'model')).toEqual(shown);
+  expect(trainingCode(choice, 'numbers')).toContain(networkCode(choice).split('\n\n')[1]!.trim());
 });
 
-test('the copied training code runs', async () => {
-  const small = { arch: core.VGG11, ratio: 32, size: 32, hidden: 8, images: 40, epochs: 2, seed: 1 };
-  const choice: Choice = { ...DEFAULTS, ...small };
-  const modules = {
-    '@tensorflow/tfjs-core': tf,
-    'vgg-blocks': core,
-    'vgg-blocks/data': data,
-    'vgg-blocks/train': training,
-    'vgg-blocks/wasm': wasm,
-  };
-  const history = await run(typescript(choice, { training: true }), modules, 'history');
-  expect(history).toMatchObject({ ended: 'finished', epochs: [{ epoch: 1 }, { epoch: 2, examples: 40 }] });
+/** A choice of each kind that the copied training code depends on. */
+const COPIED: [Partial<Choice>, FileNames][] = [
+  [{ data: 'garments', images: 41, seed: 1 }, 'numbers'],
+  [{ data: 'garments', channels: 3, cosine: false, optimizer: 'momentum', rate: 1e-7 }, 'numbers'],
+  [{ data: 'files', kernels: false }, 'numbers'],
+  [{ data: 'files', channels: 3, batchNorm: true }, 'garments'],
+  [{ data: 'fashion-mnist', classes: 12, arch: [[1, 8, 1]], size: 16 }, 'numbers'],
+];
+
+describe('the copied training code', () => {
+  const small = { arch: core.VGG11, ratio: 8, size: 32, hidden: 8, images: 40, epochs: 2, batchSize: 16 };
+  const copied = COPIED.map(([part, names]) => [{ ...DEFAULTS, ...small, ...part }, names] as const);
+
+  test.each(copied)('trains on %j with the names %s', async (choice, names) => {
+    const folder = await mkdtemp(`${tmpdir()}/copied-`);
+    try {
+      const set = data.garments({ trainImages: 40, testImages: 10 });
+      for (const [name, bytes] of Object.entries(idxFiles(set))) await writeFile(`${folder}/${name}`, bytes);
+      const modules = {
+        '@tensorflow/tfjs-core': tf,
+        'vgg-blocks': core,
+        'vgg-blocks/data': {
+          ...data,
+          // Nothing is downloaded here.
+          fashionMnist: ({ source }: data.DatasetOptions) =>
+            data.fashionMnist({ source: source === data.FASHION_MNIST ? folder : source }),
+        },
+        'vgg-blocks/train': training,
+        'vgg-blocks/wasm': wasm,
+      };
+      const code = trainingCode(choice, names).replace('folder/of/idx/files', folder);
+      const { trainSet, history } = (await run(code, modules, '{ trainSet, history }')) as {
+        trainSet: data.ImageSet;
+        history: training.History;
+      };
+      expect(trainSet.classNames).toEqual(
+        choice.data === 'files' && names === 'numbers' ? data.MNIST.classNames : set.trainSet.classNames,
+      );
+      expect(history).toMatchObject({
+        ended: 'finished',
+        epochs: [{ epoch: 1 }, { epoch: 2, examples: trainSet.length }],
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test('has no error of types, on any backend', () => {
+    const codes = BACKENDS.flatMap((backend) =>
+      [true, false].flatMap((kernels) =>
+        copied.map(([choice, names]) => trainingCode({ ...choice, backend, kernels }, names)),
+      ),
+    );
+    const wrong = 'export const wrong: string = 1;';
+    expect(typeErrors([...new Set(codes), wrong])).toEqual([
+      `Type 'number' is not assignable to type 'string'.\n${wrong}`,
+    ]);
+  });
+});
+
+/** The errors of the compiler in programs that use this library. */
+function typeErrors(codes: readonly string[]): string[] {
+  const { config } = ts.readConfigFile(`${ROOT}tsconfig.json`, ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [], files: [] }, ts.sys, ROOT);
+  const files = new Map(codes.map((code, i) => [`${ROOT}copied${i}.ts`, code]));
+  const host = ts.createCompilerHost(options);
+  const { readFile, fileExists } = host;
+  host.fileExists = (name) => files.has(name) || fileExists(name);
+  host.readFile = (name) => files.get(name) ?? readFile(name);
+  const program = ts.createProgram([...files.keys()], { ...options, noUnusedLocals: false }, host);
+  return [...files.keys()].flatMap((name) =>
+    ts
+      .getPreEmitDiagnostics(program, program.getSourceFile(name))
+      .map(({ messageText }) => `${ts.flattenDiagnosticMessageText(messageText, ' ')}\n${files.get(name)}`),
+  );
+}
+
+const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
+
+describe('the curves', () => {
+  test('show the mean of the last batches, across epochs', () => {
+    const random = seededRandom(5);
+    const [length, batchSize, batches] = [130, 10, 13];
+    const losses = Array.from({ length: 6 * batches }, () => random.next());
+    const recent = new RecentMeans(length, batchSize);
+    let before = [0];
+    for (let i = 0; i < losses.length; i++) {
+      const [epoch, batch] = [Math.floor(i / batches) + 1, (i % batches) + 1];
+      // Some batches are not reported, but always the last one of an epoch.
+      if (batch !== batches && random.next() < 0.5) continue;
+      const inEpoch = losses.slice(i + 1 - batch, i + 1);
+      const loss = mean(inEpoch);
+      const point = recent.at({ epoch, batch, done: i + 1, loss, accuracy: loss / 2 } as TrainProgress);
+      const from = before.findLast((done) => done <= i + 1 - RECENT_BATCHES) ?? 0;
+      expect(point.loss).toBeCloseTo(mean(losses.slice(from, i + 1)), 10);
+      expect(point.accuracy).toBeCloseTo(point.loss / 2, 10);
+      before = [...before, i + 1];
+    }
+    expect(before.length).toBeGreaterThan(30);
+  });
 });
 
 describe('what does not fit', () => {

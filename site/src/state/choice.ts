@@ -15,6 +15,9 @@ export type View = (typeof VIEWS)[number];
 export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as OptimizerName[];
 export const DATA = ['garments', 'files', 'fashion-mnist'] as const;
 type DataKind = (typeof DATA)[number];
+/** What the classes of dropped files are called: as Fashion-MNIST's, or by their numbers, which are MNIST's names. */
+export const FILE_NAMES = ['numbers', 'garments'] as const;
+export type FileNames = (typeof FILE_NAMES)[number];
 /** Preprocessing of images: as in training here, or that of torchvision's or Keras' weights. */
 /** `file`: as the opened weight file says. */
 export const PREPROCESSINGS = ['plain', 'torchvision', 'keras', 'file'] as const;
@@ -92,6 +95,16 @@ export function memberOf(arch: ConvArch): FamilyName | undefined {
   return (Object.keys(FAMILY) as FamilyName[]).find((name) => archText(FAMILY[name].arch) === text);
 }
 
+/** The name of a network: `VGG-11`, `VGG-11 / 8` for the same with an eighth of the channels, or `VGG` with blocks of its own. */
+export function titleOf({ arch, ratio }: Pick<Choice, 'arch' | 'ratio'>): string {
+  const widened = (by: number): ConvArch =>
+    arch.map(([convs, channels, ...ones]) => [convs, (channels / ratio) * by, ...ones]);
+  const by = [ratio, 2, 4, 8, 16, 32, 64].find((one) => memberOf(widened(one)));
+  if (by === undefined) return 'VGG';
+  const { title } = FAMILY[memberOf(widened(by))!];
+  return by > 1 ? `${title} / ${by}` : title;
+}
+
 /** `1x64-2x128-2x256.1`: convolutions x channels, and after a point the 1x1 convolutions. */
 function archText(arch: ConvArch): string {
   return arch.map(([convs, channels, one = 0]) => `${convs}x${channels}${one ? `.${one}` : ''}`).join('-');
@@ -99,6 +112,11 @@ function archText(arch: ConvArch): string {
 
 /** Limits of an architecture. */
 export const MAX = { blocks: 8, convs: 8, channels: 4096 };
+
+/** The smallest image that a pixel is left of after the last pooling. */
+export function smallestSize({ arch }: Pick<Choice, 'arch'>): number {
+  return 2 ** arch.length;
+}
 
 function parseArch(text: string): ConvArch | undefined {
   if (Object.hasOwn(FAMILY, text)) return FAMILY[text as FamilyName].arch;

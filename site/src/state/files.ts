@@ -1,11 +1,12 @@
 import { signal } from '@preact/signals';
 import type { IdxPart } from 'vgg-blocks/data';
+import type { FileNames } from './choice.js';
 import { epochs, history, notice, openWeights, points, useFiles } from './lab.js';
 import { choice, choose, text } from './page.js';
 
 /** The IDX files dropped so far. */
 export const idxFiles = signal<{ [part in IdxPart]?: File }>({});
-export const idxNames = signal<'garments' | 'digits'>('garments');
+export const idxNames = signal<FileNames>('numbers');
 /** An image that was dropped or chosen. */
 export const ownImage = signal<ImageBitmap | undefined>(undefined);
 

@@ -213,7 +213,8 @@ export function startInside(): void {
   });
   const looks = new Asker<[string, Look]>(
     ([of, answer]) => {
-      if (of === version.value) look.value = answer;
+      // The pad may have been cleared meanwhile.
+      if (of === version.value && request.peek()) look.value = answer;
     },
     (busy) => {
       looking.value = busy;
@@ -235,6 +236,7 @@ export function startInside(): void {
   });
   effect(() => {
     const [given, of, from] = [request.value, version.value, slot.value];
+    if (!given) look.value = undefined;
     if (!answers.value || !given) return;
     void looks.ask(async () => {
       const one = await workerOf(from);

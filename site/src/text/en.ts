@@ -8,6 +8,10 @@ const counted = (n: number, one: string, many = `${one}s`) => `${number(n)} ${n 
 export const en = {
   number,
   percent,
+  range: (min: number, max: number, multipleOf: number) =>
+    multipleOf > 1
+      ? `a multiple of ${multipleOf}, at most ${number(max)}`
+      : `from ${min < 1 ? min : number(min)} to ${number(max)}`,
   title: 'vgg-blocks playground',
   lead: 'Build a VGG, see what it costs, train it here, and look at what it learned. Files you drop on this page never leave your machine.',
   head: {
@@ -159,8 +163,8 @@ export const en = {
     filesHint: 'Drop the four files of MNIST or Fashion-MNIST anywhere on this page, gzipped or not, or',
     chooseFiles: 'choose them',
     filesNames: 'Class names',
+    namesNumbers: 'their numbers',
     namesGarments: 'garments',
-    namesDigits: 'digits',
     filesReady: 'All four files are ready.',
     filesMissing: (missing: string) => `Still missing: ${missing}.`,
     parts: {
@@ -298,6 +302,7 @@ export const en = {
     isA: (name: string) => `Class: ${name}`,
     clear: 'Clear',
     drawHint: 'Draw with a mouse, finger or pen: light on black, like the training images.',
+    drawFirst: 'Draw something, and its guess appears here.',
     drawLabel: 'Drawing area',
     chooseImage: 'Choose an image',
     dropHint: 'Or drop one anywhere on this page. It stays on your machine.',

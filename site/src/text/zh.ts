@@ -8,6 +8,10 @@ const percent = (fraction: number) => `${(100 * fraction).toFixed(1)}%`;
 export const zh: Text = {
   number,
   percent,
+  range: (min, max, multipleOf) =>
+    multipleOf > 1
+      ? `${multipleOf} 的倍数，不超过 ${number(max)}`
+      : `${min < 1 ? min : number(min)} 到 ${number(max)}`,
   title: 'vgg-blocks 试验场',
   lead: '搭建一个 VGG，看它的开销，就在这里训练，再看看它学到了什么。拖到这个页面上的文件不会离开你的电脑。',
   head: {
@@ -144,8 +148,8 @@ export const zh: Text = {
     filesHint: '把 MNIST 或 Fashion-MNIST 的四个文件拖到这个页面的任何地方（压缩与否都可以），或者',
     chooseFiles: '选择文件',
     filesNames: '类别是',
+    namesNumbers: '编号',
     namesGarments: '服装',
-    namesDigits: '数字',
     filesReady: '四个文件都齐了。',
     filesMissing: (missing) => `还缺：${missing}。`,
     parts: {
@@ -267,6 +271,7 @@ export const zh: Text = {
     isA: (name) => `它是：${name}`,
     clear: '清除',
     drawHint: '用鼠标、手指或笔来画；黑底亮色，和训练图像一样。',
+    drawFirst: '画点什么，这里就会显示它的猜测。',
     drawLabel: '画板',
     chooseImage: '选择图像',
     dropHint: '也可以拖到页面的任何地方。图像留在你的电脑上。',

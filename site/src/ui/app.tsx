@@ -1,36 +1,59 @@
-import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { signal } from '@preact/signals';
+import type { ComponentChildren, ComponentType } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { VIEWS, type View } from '../state/choice.js';
 import { takeFiles } from '../state/files.js';
-import { notice, phase } from '../state/lab.js';
-import { choice, choose, text } from '../state/page.js';
-import { CopyButton, IconButton } from './controls.js';
-import { InsideView } from './insideView.js';
-import { NetworkView } from './networkView.js';
+import { notice, phase, report } from '../state/lab.js';
+import { address, choice, choose, isReturn, text } from '../state/page.js';
+import { CopyButton, IconButton, useKeptFocus } from './controls.js';
 import { Next } from './path.js';
 import { StartView } from './startView.js';
-import { TrainView } from './trainView.js';
-import { WeightsView } from './weightsView.js';
 
-const SHOWN = {
-  start: StartView,
-  network: NetworkView,
-  train: TrainView,
-  inside: InsideView,
-  weights: WeightsView,
+/** The other views are loaded after the first paint. */
+const LATER: Record<Exclude<View, 'start'>, () => Promise<ComponentType>> = {
+  network: async () => (await import('./networkView.js')).NetworkView,
+  train: async () => (await import('./trainView.js')).TrainView,
+  inside: async () => (await import('./insideView.js')).InsideView,
+  weights: async () => (await import('./weightsView.js')).WeightsView,
 };
+
+const shown = signal<{ [view in View]?: ComponentType }>({ start: StartView });
+
+async function load(view: View): Promise<void> {
+  if (view === 'start' || shown.value[view]) return;
+  const loaded = await LATER[view]();
+  shown.value = { ...shown.value, [view]: loaded };
+}
+
+/** Room above a view for its tabs, in pixels. */
+const TABS_HEIGHT = 72;
 
 /** The playground. */
 export function App() {
   const t = text.value;
   const { view } = choice.value;
-  const Shown = SHOWN[view];
+  const Shown = shown.value[view];
+  const place = useRef<HTMLElement>(null);
+  useEffect(() => {
+    load(view).catch(report);
+    // The rest, so that it is there even if the connection is not.
+    const timer = setTimeout(() => VIEWS.map((one) => load(one).catch(() => {})), 2000);
+    return () => clearTimeout(timer);
+  }, [view]);
+  const before = useRef(view);
+  useEffect(() => {
+    if (before.current === view) return;
+    before.current = view;
+    place.current!.focus({ preventScroll: true });
+    // After Back the browser scrolls to where the view was left.
+    if (!isReturn.value) scrollTo(0, Math.min(scrollY, place.current!.offsetTop - TABS_HEIGHT));
+  }, [view]);
   return (
     <DropTarget>
       <div class="intro">
         <h1>{view === 'start' ? t.start.title : t.title}</h1>
         <p>{view === 'start' ? t.start.lead : t.lead}</p>
-        <CopyButton copy={t.share.copy} copied={t.share.copied} value={() => location.href} />
+        <CopyButton copy={t.share.copy} copied={t.share.copied} value={address} />
       </div>
       <nav class="views" aria-label={t.viewsLabel}>
         {VIEWS.map((one) => (
@@ -46,8 +69,10 @@ export function App() {
         ))}
       </nav>
       <Notice />
-      <Shown />
-      <Next view={view} />
+      <section class="view" aria-label={t.views[view]} tabIndex={-1} ref={place}>
+        {Shown && <Shown />}
+        {Shown && <Next view={view} />}
+      </section>
     </DropTarget>
   );
 }
@@ -62,18 +87,19 @@ function go(view: View): void {
 function Notice() {
   const t = text.value;
   const hidden = useHidden();
-  const shown = notice.value;
+  const now = notice.value;
+  const part = useKeptFocus<HTMLDivElement>();
   return (
-    <div class="notices" role="status">
+    <div class="notices" role="status" ref={part}>
       {hidden && phase.value === 'training' && <p class="note">{t.train.hidden}</p>}
-      {shown && (
-        <div class={`note ${shown.tone}`}>
-          <p>{shown.text(t)}</p>
-          {shown.detail && (
-            <details open={shown.tone === 'bad'}>
+      {now && (
+        <div class={`note ${now.tone}`}>
+          <p>{now.text(t)}</p>
+          {now.detail && (
+            <details open={now.tone === 'bad'}>
               <summary>{t.errors.details}</summary>
               <p class="detail" lang="en">
-                {shown.detail}
+                {now.detail}
               </p>
             </details>
           )}

@@ -1,72 +1,14 @@
-import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import type { ComponentChildren, RefObject } from 'preact';
+import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 /** A control under its label. */
-function Field({ label, children }: { label: string; children: (id: string) => ComponentChildren }) {
+export function Field({ label, children }: { label: string; children: (id: string) => ComponentChildren }) {
   const id = useId();
   return (
     <div class="field">
       <label for={id}>{label}</label>
       {children(id)}
     </div>
-  );
-}
-
-interface NumberProps {
-  label: string;
-  value: number;
-  min: number;
-  max: number;
-  step?: number | 'any';
-  onValue(value: number): void;
-}
-
-/** A box for a number under its label. */
-export function NumberField(props: NumberProps) {
-  return <Field label={props.label}>{(id) => <NumberInput id={id} {...props} />}</Field>;
-}
-
-/** A box for a number. A number in range is used at once; anything else stays in the box and is marked. */
-export function NumberInput({
-  id,
-  label,
-  value,
-  min,
-  max,
-  step = 1,
-  onValue,
-}: NumberProps & { id?: string }) {
-  const [typed, setTyped] = useState(String(value));
-  const own = useRef(value);
-  useEffect(() => {
-    if (own.current !== value) setTyped(String(value));
-    own.current = value;
-  }, [value]);
-  const valid = (text: string) => {
-    const n = Number(text);
-    return text.trim() !== '' && n >= min && n <= max && (step === 'any' || Number.isInteger(n));
-  };
-  return (
-    <input
-      id={id}
-      type="number"
-      inputMode={step === 'any' ? 'decimal' : 'numeric'}
-      aria-label={id ? undefined : label}
-      aria-invalid={!valid(typed)}
-      min={min}
-      max={max}
-      step={step}
-      value={typed}
-      onInput={({ currentTarget }) => {
-        setTyped(currentTarget.value);
-        if (!valid(currentTarget.value)) return;
-        own.current = Number(currentTarget.value);
-        onValue(own.current);
-      }}
-      onBlur={() => {
-        if (!valid(typed)) setTyped(String(value));
-      }}
-    />
   );
 }
 
@@ -267,4 +209,33 @@ export function TableHead({ columns }: { columns: readonly string[] }) {
       </tr>
     </thead>
   );
+}
+
+/**
+ * Keeps the focus in a part whose controls come and go: when the focused one is removed or disabled, the first that can take the
+ * focus gets it, or else the view.
+ */
+export function useKeptFocus<T extends HTMLElement>(): RefObject<T | null> {
+  const part = useRef<T>(null);
+  const had = useRef(false);
+  useLayoutEffect(() => {
+    const gone = document.activeElement === document.body || document.activeElement?.matches(':disabled');
+    if (had.current && gone) {
+      const next = part.current?.querySelector<HTMLElement>('button:enabled');
+      (next ?? document.querySelector<HTMLElement>('.view'))?.focus({ preventScroll: true });
+    }
+    had.current = part.current?.contains(document.activeElement) ?? false;
+  });
+  useLayoutEffect(() => {
+    const note = () => {
+      had.current = part.current?.contains(document.activeElement) ?? false;
+    };
+    document.addEventListener('focusin', note);
+    document.addEventListener('pointerdown', note);
+    return () => {
+      document.removeEventListener('focusin', note);
+      document.removeEventListener('pointerdown', note);
+    };
+  }, []);
+  return part;
 }

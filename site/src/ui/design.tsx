@@ -1,7 +1,8 @@
 import { type Block, FAMILY, type FamilyName } from 'vgg-blocks';
-import { MAX, memberOf, RANGES, STARTS } from '../state/choice.js';
+import { MAX, memberOf, RANGES, STARTS, smallestSize } from '../state/choice.js';
 import { choice, choose, text } from '../state/page.js';
-import { Card, Checkbox, IconButton, NumberField, NumberInput, SelectField } from './controls.js';
+import { Card, Checkbox, IconButton, SelectField, useKeptFocus } from './controls.js';
+import { NumberField, NumberInput } from './numberInput.js';
 
 const RATIOS = ['1', '2', '4', '8', '16', '32', '64'];
 
@@ -67,7 +68,7 @@ export function ChoiceNumber({ name, label }: { name: keyof typeof RANGES; label
     <NumberField
       label={label}
       value={choice.value[name]}
-      min={min}
+      min={name === 'size' ? smallestSize(choice.value) : min}
       max={max}
       step={name === 'rate' ? 'any' : 1}
       onValue={(value) => choose({ [name]: value })}
@@ -78,9 +79,10 @@ export function ChoiceNumber({ name, label }: { name: keyof typeof RANGES; label
 /** The blocks one by one. */
 function Blocks() {
   const t = text.value.design;
-  const { arch } = choice.value;
+  const { arch, ratio } = choice.value;
+  const rows = useKeptFocus<HTMLFieldSetElement>();
   const change = (index: number, part: Partial<{ convs: number; channels: number; ones: number }>) => {
-    const next = arch.map((block, i): Block => {
+    const next = choice.value.arch.map((block, i): Block => {
       if (i !== index) return block;
       const { convs, channels, ones } = { convs: block[0], channels: block[1], ones: block[2] ?? 0, ...part };
       return ones > 0 ? [convs, channels, ones] : [convs, channels];
@@ -88,7 +90,7 @@ function Blocks() {
     choose({ arch: next });
   };
   return (
-    <fieldset class="blocks">
+    <fieldset class="blocks" ref={rows}>
       <legend>{t.blocks}</legend>
       <div class="blocks-head" aria-hidden="true">
         <span />
@@ -103,14 +105,14 @@ function Blocks() {
           <NumberInput
             label={t.convsLabel(index + 1)}
             value={convs}
-            min={0}
+            min={ones > 0 ? 0 : 1}
             max={MAX.convs}
             onValue={(value) => change(index, { convs: value })}
           />
           <NumberInput
             label={t.onesLabel(index + 1)}
             value={ones}
-            min={0}
+            min={convs > 0 ? 0 : 1}
             max={MAX.convs}
             onValue={(value) => change(index, { ones: value })}
           />
@@ -119,13 +121,14 @@ function Blocks() {
             value={channels}
             min={1}
             max={MAX.channels}
+            multipleOf={ratio}
             onValue={(value) => change(index, { channels: value })}
           />
           <IconButton
             icon="close"
             label={t.remove(index + 1)}
             disabled={arch.length === 1}
-            onClick={() => choose({ arch: arch.filter((_, i) => i !== index) })}
+            onClick={() => choose({ arch: choice.value.arch.filter((_, i) => i !== index) })}
           />
         </div>
       ))}
@@ -133,7 +136,7 @@ function Blocks() {
         type="button"
         class="button quiet add"
         disabled={arch.length >= MAX.blocks}
-        onClick={() => choose({ arch: [...arch, [1, arch.at(-1)![1]]] })}
+        onClick={() => choose({ arch: [...choice.value.arch, [1, choice.value.arch.at(-1)![1]]] })}
       >
         + {t.add}
       </button>

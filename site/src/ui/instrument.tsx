@@ -29,9 +29,10 @@ import { text } from '../state/page.js';
 import { drawGarments, garments, SAMPLE_ACCURACY } from '../state/sample.js';
 import type { Look } from '../worker/main.js';
 import { CloseUp } from './closeUp.js';
-import { Checkbox, FileButton, IconButton, NumberInput, SelectField } from './controls.js';
+import { Checkbox, FileButton, IconButton, SelectField } from './controls.js';
 import { Drawing } from './drawing.js';
 import { imageAt, Pixels, SavePixels } from './image.js';
+import { NumberInput } from './numberInput.js';
 import { Strip } from './strip.js';
 
 /** A network at work: the image, its layers with what they compute, and the answer. */
@@ -59,7 +60,9 @@ export function Instrument() {
             <p class="hint strip-legend">{text.value.strip.legend}</p>
           </>
         ) : (
-          <p class="hint waiting">{t.loading}</p>
+          <p class="hint waiting">
+            {source.value === 'draw' && !drawn.value ? text.value.inside.drawFirst : t.loading}
+          </p>
         )}
       </div>
       {seen ? (

@@ -1,15 +1,16 @@
 import { useSignal } from '@preact/signals';
-import { alexNetPlan, type Cost, cost, diagram, FAMILY, type Plan, paramCount, tally } from 'vgg-blocks';
-import { memberOf } from '../state/choice.js';
+import { alexNetPlan, type Cost, cost, diagram, type Plan, paramCount, tally } from 'vgg-blocks';
+import { titleOf } from '../state/choice.js';
 import { misfits, trainingBytes } from '../state/device.js';
-import { choice, device, network, planOf, text } from '../state/page.js';
+import { device, network, planOf, text } from '../state/page.js';
 import { saveDiagram } from '../state/save.js';
-import { typescript } from '../state/typescript.js';
+import { networkCode } from '../state/typescript.js';
 import { Card, Checkbox, CopyButton, Scroll, TableHead } from './controls.js';
 import { Design } from './design.js';
 import { DesignStrip } from './designStrip.js';
 import { Exercises } from './exercises.js';
 import { bytes, count, shape } from './format.js';
+import { isHalfTyped } from './numberInput.js';
 import { About } from './path.js';
 
 /** Minimum image size of AlexNet. */
@@ -17,12 +18,15 @@ const ALEXNET_MIN = 65;
 
 /** Builds a network and shows its cost. */
 export function NetworkView() {
-  const found = network.value;
+  const { plan, problem } = network.value;
   return (
     <div class="columns">
       <Design />
       <div class="stack">
-        {'plan' in found ? <Reports plan={found.plan} /> : <Problem text={found.problem} />}
+        {problem && <Problem text={problem} />}
+        <div class={`stack ${problem || isHalfTyped.value ? 'dimmed' : ''}`}>
+          <Reports plan={plan} />
+        </div>
       </div>
     </div>
   );
@@ -30,7 +34,7 @@ export function NetworkView() {
 
 function Problem({ text: problem }: { text: string }) {
   return (
-    <div class="note bad" role="alert">
+    <div class="note bad" role="status">
       <strong>{text.value.problems.noPlan}</strong>
       <p>{problem}</p>
     </div>
@@ -56,17 +60,9 @@ function Reports({ plan }: { plan: Plan }) {
   );
 }
 
-/** The name of the chosen network. */
-export function titleOf(): string {
-  const { arch, ratio } = choice.value;
-  const member = memberOf(arch);
-  const name = member ? FAMILY[member].title : 'VGG';
-  return ratio > 1 ? `${name} / ${ratio}` : name;
-}
-
 function Facts({ plan }: { plan: Plan }) {
   const t = text.value;
-  const { batchSize, optimizer } = choice.value;
+  const { batchSize, optimizer } = network.value.choice;
   const own = cost(plan, { batchSize, optimizer });
   const { size, stride } = own.receptiveField;
   const facts = [
@@ -94,7 +90,7 @@ function Facts({ plan }: { plan: Plan }) {
 /** Why training the network does not fit this device, if so. */
 export function Misfits({ plan }: { plan: Plan }) {
   const t = text.value.misfit;
-  const found = misfits(plan, choice.value, device.value);
+  const found = misfits(plan, network.value.choice, device.value);
   if (found.length === 0) return null;
   const sure = found.some(({ why }) => why !== 'memory');
   return (
@@ -112,7 +108,7 @@ export function Misfits({ plan }: { plan: Plan }) {
 }
 
 function alexNetFor(chosen: number): { plan: Plan; size: number } {
-  const { channels, classes } = choice.value;
+  const { channels, classes } = network.value.choice;
   const size = chosen >= ALEXNET_MIN ? chosen : 224;
   return { plan: alexNetPlan({ inputShape: [size, size, channels], classes }), size };
 }
@@ -120,10 +116,10 @@ function alexNetFor(chosen: number): { plan: Plan; size: number } {
 function Diagram({ plan }: { plan: Plan }) {
   const t = text.value;
   const beside = useSignal(false);
-  const { size } = choice.value;
+  const { size } = network.value.choice;
   const networks: Record<string, Plan> = {
     ...(beside.value && { AlexNet: alexNetFor(size).plan }),
-    [titleOf()]: plan,
+    [titleOf(network.value.choice)]: plan,
   };
   const drawing = <div dangerouslySetInnerHTML={{ __html: diagram(networks) }} />;
   return (
@@ -200,10 +196,10 @@ function Table({ plan }: { plan: Plan }) {
 
 function Versus({ plan }: { plan: Plan }) {
   const t = text.value.versus;
-  const { size: chosen } = choice.value;
+  const { size: chosen } = network.value.choice;
   const { plan: other, size } = alexNetFor(chosen);
   // A comparison is fair only at the same image size.
-  const same = size === chosen ? plan : planOf({ ...choice.value, size });
+  const same = size === chosen ? plan : planOf({ ...network.value.choice, size });
   const [own, theirs] = [cost(same), cost(other)];
   const lines: [string, (cost: Cost, plan: Plan) => number, (n: number) => string][] = [
     [t.rows.params, (_, p) => paramCount(p).total, count],
@@ -215,7 +211,7 @@ function Versus({ plan }: { plan: Plan }) {
   return (
     <Card title={t.title}>
       <table class="versus">
-        <TableHead columns={['', 'AlexNet', titleOf(), t.ratio]} />
+        <TableHead columns={['', 'AlexNet', titleOf(network.value.choice), t.ratio]} />
         <tbody>
           {lines.map(([name, value, format]) => {
             const [a, b] = [value(theirs, other), value(own, same)];
@@ -236,7 +232,7 @@ function Versus({ plan }: { plan: Plan }) {
         <summary>{t.tally}</summary>
         <p class="hint">{t.tallyNote}</p>
         <Scroll label={t.tally}>
-          <pre>{tally({ AlexNet: other, [titleOf()]: same })}</pre>
+          <pre>{tally({ AlexNet: other, [titleOf(network.value.choice)]: same })}</pre>
         </Scroll>
       </details>
     </Card>
@@ -251,7 +247,7 @@ function ratio(value: number): string {
 
 function Code() {
   const t = text.value.code;
-  const code = typescript(choice.value);
+  const code = networkCode(network.value.choice);
   return (
     <Card title={t.title} aside={<CopyButton copy={t.copy} copied={t.copied} value={() => code} />}>
       <Scroll label={t.title}>

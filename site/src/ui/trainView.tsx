@@ -1,6 +1,6 @@
 import { cost, OPTIMIZERS, paramCount } from 'vgg-blocks';
 import { FASHION_MNIST } from 'vgg-blocks/data';
-import { BACKENDS, DATA, OPTIMIZER_NAMES } from '../state/choice.js';
+import { BACKENDS, DATA, OPTIMIZER_NAMES, titleOf } from '../state/choice.js';
 import type { Device } from '../state/device.js';
 import { applyIdx, classesProblem, IDX_PARTS, idxFiles, idxNames, takeFiles } from '../state/files.js';
 import {
@@ -24,12 +24,12 @@ import {
 } from '../state/lab.js';
 import { choice, choose, device, network, text } from '../state/page.js';
 import { saveCurves, saveHistory } from '../state/save.js';
-import { typescript } from '../state/typescript.js';
+import { trainingCode } from '../state/typescript.js';
 import { Chart } from './chart.js';
 import { Card, Checkbox, CopyButton, FileButton, Scroll, SelectField, TableHead } from './controls.js';
 import { ChoiceNumber } from './design.js';
 import { bytes, count } from './format.js';
-import { Misfits, titleOf } from './networkView.js';
+import { Misfits } from './networkView.js';
 import { SaveNetwork } from './saveMenu.js';
 
 /** Classes of a data set that is not loaded yet. */
@@ -86,7 +86,7 @@ function Settings() {
       <CopyButton
         copy={t.copyCode}
         copied={text.value.code.copied}
-        value={() => typescript(choice.value, { training: true })}
+        value={() => trainingCode(choice.value, idxNames.value)}
       />
     </Card>
   );
@@ -141,8 +141,8 @@ function IdxFiles() {
         label={t.filesNames}
         value={idxNames.value}
         options={[
+          { value: 'numbers' as const, text: t.namesNumbers },
           { value: 'garments' as const, text: t.namesGarments },
-          { value: 'digits' as const, text: t.namesDigits },
         ]}
         onValue={(value) => {
           idxNames.value = value;
@@ -157,16 +157,15 @@ function Status() {
   const t = text.value.train;
   const found = network.value;
   const now = phase.value;
-  const problem =
-    'problem' in found ? found.problem : classesProblem(dataInfo.value?.classNames.length ?? CLASSES);
+  const problem = found.problem ?? classesProblem(dataInfo.value?.classNames.length ?? CLASSES);
   const ready = now === 'idle' && !problem && (choice.value.data !== 'files' || files.value !== undefined);
   const resumable = now === 'idle' && (trained.value !== undefined || snapshot.value !== undefined);
   const primary = resumable ? 'button' : 'button primary';
   return (
     <section class="card status" aria-label={t.current}>
       <p class="which">
-        <strong>{titleOf()}</strong>{' '}
-        {'plan' in found && (
+        <strong>{titleOf(choice.value)}</strong>{' '}
+        {!found.problem && (
           <span>
             {choice.value.size}×{choice.value.size}×{choice.value.channels} ·{' '}
             {count(paramCount(found.plan).total)} · {count(cost(found.plan).macs.forward)} MACs
@@ -213,7 +212,7 @@ function Status() {
           {problem}
         </p>
       )}
-      {'plan' in found && <Misfits plan={found.plan} />}
+      {!found.problem && <Misfits plan={found.plan} />}
       {now === 'idle' && trained.value && isChanged() && <p class="note">{t.changed}</p>}
       {now === 'idle' && trained.value && moves() && (
         <p class="note">{t.moved(t.backends[choice.value.backend])}</p>

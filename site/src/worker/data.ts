@@ -5,14 +5,15 @@ import {
   garments,
   type IdxPart,
   ImageSet,
-  mnist,
+  idxImages,
 } from 'vgg-blocks/data';
 import type { Downloaded } from '../state/backendFiles.js';
+import type { FileNames } from '../state/choice.js';
 
 /** Where the images come from. */
 export type DataRequest =
   | { kind: 'garments'; images: number }
-  | { kind: 'files'; files: Record<IdxPart, File>; names: 'garments' | 'digits' }
+  | { kind: 'files'; files: Record<IdxPart, File>; names: FileNames }
   | { kind: 'fashion-mnist' };
 
 /** A data set as the page knows it; it shows the test images. */
@@ -42,7 +43,7 @@ export async function loadData(request: DataRequest, watch: Watch): Promise<Data
     case 'garments':
       return garments({ trainImages: request.images, testImages: Math.round(request.images / 4) });
     case 'files': {
-      const load = request.names === 'digits' ? mnist : fashionMnist;
+      const load = request.names === 'garments' ? fashionMnist : idxImages;
       return load({ source: request.files });
     }
     case 'fashion-mnist':

@@ -4,6 +4,7 @@ import { type Examples, type History, type TrainProgress, train } from 'vgg-bloc
 import { encodeWeights } from 'vgg-blocks/weights';
 import type { Choice } from '../state/choice.js';
 import { fitted } from './data.js';
+import { RecentMeans } from './recentMeans.js';
 
 /** The part of the choice that a run depends on. */
 export type TrainRequest = Pick<Choice, 'epochs' | 'batchSize' | 'optimizer' | 'rate' | 'cosine' | 'seed'>;
@@ -37,6 +38,7 @@ export class Run {
     const shape = this.model.inputs[0]!.shape.slice(1) as number[];
     const { epochs, batchSize, optimizer, rate, cosine, seed } = request;
     const pace = new Pace();
+    const recent = new RecentMeans(data.trainSet.length, batchSize);
     return train(
       this.model,
       { trainSet: this.pausable(fitted(data.trainSet, shape)), testSet: fitted(data.testSet, shape) },
@@ -53,7 +55,7 @@ export class Run {
           const now = performance.now() - this.heldMs;
           const examplesPerSecond = pace.at(done * batchSize, now, progress.examplesPerSecond);
           const secondsLeft = ((total - done) * batchSize) / examplesPerSecond;
-          this.events.progress({ ...progress, examplesPerSecond, secondsLeft });
+          this.events.progress({ ...progress, ...recent.at(progress), examplesPerSecond, secondsLeft });
         },
         onEpoch: async (row) => {
           this.events.epoch(row);
