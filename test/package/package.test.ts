@@ -441,6 +441,30 @@ describe('through a bundler', () => {
     expect(outside).toEqual([]);
   });
 
+  test('writers of ONNX and what makes networks smaller are in the apps that import them, and in no other', async () => {
+    const text = (name: string, entry: string) =>
+      textOf({
+        stdin: { contents: `import { ${name} } from '${entry}'; globalThis.used = ${name};` },
+        external: ['@tensorflow/*'],
+      });
+    const marks = { toOnnx: 'weights', foldNorms: 'compress', equalize: 'compress', saveModel: 'weights' };
+    for (const [name, entry] of Object.entries(marks)) {
+      expect(await text(name, `vgg-blocks/${entry}`)).toContain(`"${name}"`);
+    }
+    const others = {
+      vgg11: 'vgg-blocks',
+      fromWeights: 'vgg-blocks/weights',
+      encodeWeights: 'vgg-blocks/weights',
+      classify: 'vgg-blocks/imagenet',
+      installWasmKernels: 'vgg-blocks/wasm',
+    };
+    for (const [name, entry] of Object.entries(others)) {
+      const shipped = await text(name, entry);
+      expect(shipped).toContain(name);
+      for (const mark of Object.keys(marks)) expect(shipped, `${name}, ${mark}`).not.toContain(`"${mark}"`);
+    }
+  });
+
   describe('an app that imports { vgg11 }', () => {
     const shipped = () =>
       textOf({
