@@ -4,13 +4,13 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { type CompressReport, compress, compressTable, type StoredAs } from 'vgg-blocks/compress';
 import { countBar, fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import { evaluate } from 'vgg-blocks/train';
-import { QUANTIZED_DTYPES, saveModel } from 'vgg-blocks/weights';
+import { QUANTIZED_DTYPES, saveModel, setMetadata } from 'vgg-blocks/weights';
 import type { BackendArguments } from './backend.js';
 import { calibrationArrays, calibrationImages } from './calibrationSet.js';
 import { percent } from './finetuned.js';
 import { type OpenNetwork, openNetwork } from './network.js';
 import { numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
-import { type PreprocessingName, preprocessingOption } from './preprocessings.js';
+import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { type BuildingArguments, withBuilding } from './reading.js';
 
 export interface CompressArguments extends BuildingArguments, BackendArguments {
@@ -113,6 +113,12 @@ async function run(input: string, output: string, args: CompressArguments): Prom
   const network = await openNetwork('compress', { ...args, weights: input });
   const { model, title } = network;
   try {
+    const preprocessing = args.preprocessing
+      ? preprocessingFor(input, model.inputs[0]!.shape, args.preprocessing, {})
+      : network.preprocessing;
+    // A fine-tuned network has its own beside the model.
+    const { classNames } = network;
+    setMetadata(model, { ...(preprocessing && { preprocessing }), ...(classNames && { classNames }) });
     const { images, testSet } = await given(args, network);
     const bar = countBar({ label: 'compressing' });
     const { model: small, report } = await compress(

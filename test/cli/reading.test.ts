@@ -92,6 +92,15 @@ describe('preprocessing and class names', () => {
     expect((await inspectWeights(out)).metadata?.preprocessing).toMatchObject({ channels: 'gray', crop: 28 });
   });
 
+  test('compress writes what is known of images and classes', async () => {
+    const gray = 'examples/fashion-mnist.safetensors';
+    const small = ['compress', gray, at('small'), '--rank', 'fc1=8', '--preprocessing', 'plain'];
+    expect((await run(...small)).code).toBe(0);
+    const { metadata } = await inspectWeights(at('small', 'model.json'));
+    expect(metadata?.preprocessing).toMatchObject({ channels: 'gray', crop: 28 });
+    expect(metadata?.classNames?.at(-1)).toBe('Ankle boot');
+  });
+
   test('--preprocessing comes before what the file says', async () => {
     const said = await classified('--weights', at('told.safetensors'));
     const other = await classified('--weights', at('told.safetensors'), '--preprocessing', 'plain');
