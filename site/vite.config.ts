@@ -47,11 +47,14 @@ const library = (id: string) => (id.startsWith(`${root}src/`) ? 'vgg-blocks' : n
 const libraryOfPage = (id: string) =>
   /^src\/(imagenet|data\/garments)\//.test(id.slice(root.length)) ? null : library(id);
 
-/** What training and the kernels of a backend need: otherwise a few shared lines would join parts that are loaded apart. */
+/**
+ * What training and the kernels of a backend need: otherwise a few shared lines would join parts that are loaded apart. With the
+ * architectures, on which tables elsewhere are built while files load: two files that need each other then could not start.
+ */
 const BASE = {
   debugName: 'base',
   priority: 1,
-  name: (id: string) => (/^src\/(base|tfjs)\//.test(id.slice(root.length)) ? 'vgg-blocks~base' : null),
+  name: (id: string) => (/^src\/(base|tfjs|core)\//.test(id.slice(root.length)) ? 'vgg-blocks~base' : null),
 };
 /** The kernels of wasm and of WebGPU, each loaded with its backend. */
 const KERNELS = {

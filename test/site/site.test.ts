@@ -70,6 +70,15 @@ test('training loads no backend and no kernels before they are chosen, and nothi
   expect(packed(loaded.filter((file) => !file.includes('tfjs')))).toBeLessThan(84_000);
 });
 
+test('no script imports itself through others: in such a circle one of them may run before what it needs', () => {
+  const scripts = files.filter((file) => file.endsWith('.js') && file.startsWith('assets/'));
+  const imported = (file: string) =>
+    reached([file])
+      .slice(1)
+      .flatMap((other) => reached([other]));
+  expect(scripts.filter((file) => imported(file).includes(file))).toEqual([]);
+});
+
 describe('every page', () => {
   test('links only to pages, anchors and files that exist', () => {
     const pages = files.filter((file) => file.endsWith('.html'));

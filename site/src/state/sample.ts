@@ -3,6 +3,7 @@ import type { RawImage } from 'vgg-blocks/images';
 import file from '../../../examples/fashion-mnist.safetensors?url';
 import { Client } from '../worker/client.js';
 import type { OpenedInfo } from '../worker/main.js';
+import { notice } from './lab.js';
 
 /** The network that the page opens with, once it is loaded. */
 export const sample = signal<OpenedInfo | undefined>(undefined);
@@ -21,9 +22,10 @@ export function sampleWorker(): Promise<Client> {
 }
 
 async function start(): Promise<Client> {
-  const end = () => {
+  const end = (detail: string) => {
     client = undefined;
     sample.value = undefined;
+    notice.value = { tone: 'bad', text: (t) => t.errors.ended, detail };
   };
   const one = new Client(() => {}, end);
   const [bytes] = await Promise.all([download(), one.call('start', { backend: 'wasm', kernels: true })]);
