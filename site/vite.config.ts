@@ -68,9 +68,9 @@ const KERNELS = {
 /** In the worker training is loaded at once, reading weight files and looking inside when they are needed. */
 const LIBRARY = {
   debugName: 'library',
+  // Small parts stay apart: joined, they imported each other in a circle, and one ran before what it needs.
   name: library,
   entriesAware: true,
-  entriesAwareMergeThreshold: 4000,
 };
 
 /** tfjs apart from the site's own code, a file for each of its packages, so that only the chosen backend is loaded. */
