@@ -3,7 +3,7 @@ import type { Examples } from 'vgg-blocks/train';
 import { arraySetsOf } from './evaluatedArrays.js';
 import { imagePaths } from './imagePaths.js';
 import { eachBatch } from './images.js';
-import { type NetworkArguments, type OpenNetwork, prepared } from './network.js';
+import type { NetworkArguments, OpenNetwork, ReadyNetwork } from './network.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 
 interface CalibrationArguments extends NetworkArguments {
@@ -17,10 +17,9 @@ export type CalibrationSet = Pick<Examples, 'length' | 'shape' | 'batches'>;
 /** Images of a folder, prepared for the network: all of them, or `calibrate` of them from all over it. */
 export async function calibrationImages(
   folder: string,
-  network: OpenNetwork,
+  { preprocessing }: ReadyNetwork,
   args: CalibrationArguments,
 ): Promise<CalibrationSet> {
-  const { preprocessing } = prepared('compress', args, network);
   const paths = await imagePaths([folder], (line) => console.error(line));
   const count = Math.min(args.calibrate, paths.length);
   const chosen = Array.from({ length: count }, (_, i) => paths[Math.floor((i * paths.length) / count)]!);

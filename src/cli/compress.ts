@@ -7,8 +7,10 @@ import { evaluate } from 'vgg-blocks/train';
 import { QUANTIZED_DTYPES, saveModel, setMetadata } from 'vgg-blocks/weights';
 import type { BackendArguments } from './backend.js';
 import { calibrationArrays, calibrationImages } from './calibrationSet.js';
+import { isSetFolder } from './data.js';
+import { isFolder } from './evaluatedImages.js';
 import { percent } from './finetuned.js';
-import { type OpenNetwork, openNetwork } from './network.js';
+import { type OpenNetwork, openNetwork, prepared, type ReadyNetwork } from './network.js';
 import { numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { type BuildingArguments, withBuilding } from './reading.js';
@@ -110,8 +112,13 @@ function rankOf(text: string, before: Record<string, number> = {}): Record<strin
 
 async function run(input: string, output: string, args: CompressArguments): Promise<void> {
   checkTargets(args);
+  if (args.images !== undefined && isFolder(args.images) && isSetFolder(args.images)) {
+    throw new Error(`compress: ${args.images} has arrays of images, not image files; pass it as --data.`);
+  }
   const network = await openNetwork('compress', { ...args, weights: input });
   const { model, title } = network;
+  // Disposes the model if nothing says how images are prepared for it.
+  const ready = args.images === undefined ? undefined : prepared('compress', args, network);
   try {
     const preprocessing = args.preprocessing
       ? preprocessingFor(input, model.inputs[0]!.shape, args.preprocessing, {})
@@ -119,7 +126,7 @@ async function run(input: string, output: string, args: CompressArguments): Prom
     // A fine-tuned network has its own beside the model.
     const { classNames } = network;
     setMetadata(model, { ...(preprocessing && { preprocessing }), ...(classNames && { classNames }) });
-    const { images, testSet } = await given(args, network);
+    const { images, testSet } = await given(args, network, ready);
     const bar = countBar({ label: 'compressing' });
     const { model: small, report } = await compress(
       model,
@@ -171,12 +178,9 @@ function checkTargets({ maxBytes, maxError, rank }: CompressArguments): void {
 }
 
 /** The images to calibrate on, and those to measure the accuracy on. */
-async function given(args: CompressArguments, network: OpenNetwork) {
+async function given(args: CompressArguments, network: OpenNetwork, ready: ReadyNetwork | undefined) {
   if (args.data !== undefined) return calibrationArrays(args.data, network, args);
-  return {
-    images: args.images === undefined ? undefined : await calibrationImages(args.images, network, args),
-    testSet: undefined,
-  };
+  return { images: ready && (await calibrationImages(args.images!, ready, args)), testSet: undefined };
 }
 
 /** The bytes of a tfjs model's files. */

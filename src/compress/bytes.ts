@@ -1,5 +1,6 @@
-import type { LayersModel, LayerVariable, layers } from '@tensorflow/tfjs-layers';
+import { type LayersModel, type LayerVariable, version_layers } from '@tensorflow/tfjs-layers';
 import { size } from '../base/shapes.js';
+import { VERSION } from '../base/version.js';
 import { isKernel, type QuantizedDtype } from '../weights/formats/quantization.js';
 
 /** How weights are stored, the default first. */
@@ -24,23 +25,38 @@ export function weightBytes(weights: readonly LayerVariable[], stored: StoredAs)
   );
 }
 
-/** What `model.json` needs for a weight besides its name: shape, type, scale and smallest number, as long as they may be. */
-const ENTRY = 240;
-/** What it needs besides the layers and the weights: who wrote it, and the names of 64 files of weights. */
-const FRAME = 4096;
+/** Fractions of numbers in JSON have at most this many characters. */
+const LONGEST = 1.2345678901234567e-123;
+/** What a rank may have of digits more than 1, in the two layers and in their two weights. */
+const DIGITS = 4 * 4;
+/** The bytes of `fileSystem`'s files of weights, and the length of their names in `model.json`. */
+const [SHARD, NAME] = [64 * 2 ** 20, 40];
 
 /**
- * The bytes of `model.json` at most, when some dense layers become two.
+ * The bytes that `saveModel` and `fileSystem` write as `model.json` at most.
  *
- * @param divided those layers.
+ * @param model the model, in which the dense layers have rank 1.
+ * @param divided how many of those there are.
+ * @param bytes those of the weights.
  */
-export function manifestBytes(model: LayersModel, divided: readonly layers.Layer[]): number {
-  const lengthOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value ?? '')).length;
-  const entries = model.weights.reduce((sum, { originalName }) => sum + lengthOf(originalName) + ENTRY, 0);
-  const further = divided.reduce(
-    (sum, layer) => sum + lengthOf(layer.getConfig()) + 8 * lengthOf(layer.name) + 4 * ENTRY,
-    0,
-  );
-  const topology = lengthOf(model.toJSON(null, false));
-  return FRAME + topology + lengthOf(model.getUserDefinedMetadata()) + entries + further;
+export function manifestBytes(model: LayersModel, stored: StoredAs, divided: number, bytes: number): number {
+  const weights = model.weights.map((one) => ({
+    name: one.originalName,
+    shape: one.shape,
+    dtype: one.dtype,
+    ...(stored !== 'none' &&
+      isRounded(one) && {
+        quantization: { dtype: stored, original_dtype: one.dtype, scale: LONGEST, min: -LONGEST },
+      }),
+  }));
+  const json = {
+    modelTopology: model.toJSON(null, false),
+    weightsManifest: [{ paths: [], weights }],
+    format: 'layers-model',
+    generatedBy: `TensorFlow.js tfjs-layers v${version_layers}`,
+    convertedBy: `vgg-blocks ${VERSION}`,
+    userDefinedMetadata: model.getUserDefinedMetadata(),
+  };
+  const length = new TextEncoder().encode(JSON.stringify(json)).length;
+  return length + divided * DIGITS + Math.ceil(bytes / SHARD) * NAME;
 }

@@ -115,7 +115,7 @@ export async function compress(
   return owning(async (own) => {
     const graph = quantize === 'none' ? original : graphOf(WHERE, own(foldNorms(model), disposeModel));
     const dense = denseLayersOf(graph);
-    const target = targetOf(WHERE, given, graph, dense, quantize);
+    const target = targetOf(WHERE, given, graph, dense, quantize, images !== undefined);
     const shown = images && partOf(WHERE, images, 'calibration');
     const statistics = new Map<layers.Layer, LayerStatistics>();
     if (shown) {

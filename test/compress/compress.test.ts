@@ -141,8 +141,8 @@ test('the bias keeps the mean output of the calibration images', () =>
   }));
 
 test.each<[string, CompressOptions, boolean]>([
-  ['without images', { maxBytes: 22_000 }, false],
-  ['with images', { maxBytes: 22_000 }, true],
+  ['without images', { maxBytes: 13_000 }, false],
+  ['with images', { maxBytes: 13_000 }, true],
   ['of float32', { maxBytes: 36_000, quantize: 'none' }, true],
 ])('what is saved fits maxBytes, and plain tfjs computes the same with it, %s', (_, options, isCalibrated) =>
   leavingNothing(async () => {
@@ -363,7 +363,7 @@ describe('it refuses', () => {
   test.each([Number.NaN, Number.POSITIVE_INFINITY])('weights that are %s', (value) =>
     leavingNothing(async () => {
       const { model } = at('fc1', value);
-      await expect(compress(model, { maxBytes: 22_000 })).rejects.toThrow(/not finite|has the number/);
+      await expect(compress(model, { maxBytes: 13_000 })).rejects.toThrow(/not finite|has the number/);
       model.dispose();
     }),
   );
@@ -400,7 +400,7 @@ test('it stops wherever the signal comes, with the reason, and leaves nothing', 
     const stages: CompressProgress[] = [];
     const { model: small } = await compress(
       model,
-      { maxBytes: 22_000, onProgress: (one) => void stages.push(one) },
+      { maxBytes: 13_000, onProgress: (one) => void stages.push(one) },
       x,
     );
     expect(new Set(stages.map(({ stage }) => stage))).toEqual(
@@ -414,7 +414,7 @@ test('it stops wherever the signal comes, with the reason, and leaves nothing', 
       const onProgress = () => {
         if (++calls === after) controller.abort(new Error(`after ${after}`));
       };
-      const options = { maxBytes: 22_000, signal: controller.signal, onProgress };
+      const options = { maxBytes: 13_000, signal: controller.signal, onProgress };
       await expect(compress(model, options, x)).rejects.toThrow(`after ${after}`);
       expect(memory().numTensors).toBe(before);
     }
