@@ -15,11 +15,14 @@ const OWN_FORMATS = ['BMP', 'PNM'];
  */
 export function decoding<T>(
   command: Command,
-  imagesOf: (options: T, args: readonly string[]) => readonly string[] = (_, args) => args,
+  imagesOf: (options: T, args: readonly string[]) => readonly string[] | Promise<readonly string[]> = (
+    _,
+    args,
+  ) => args,
 ): Command {
   return command.hook('preAction', async (_, action) => {
     if (hasSharp()) return;
-    const paths = await imagePaths(imagesOf(action.opts() as T, action.args), () => {});
+    const paths = await imagePaths(await imagesOf(action.opts() as T, action.args), () => {});
     for (const path of paths) {
       const format = await formatOf(path);
       if (format === undefined || OWN_FORMATS.includes(format)) continue;

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { ImageFiles } from 'vgg-blocks/data';
 import { freeze, transferHead } from 'vgg-blocks/features';
@@ -16,6 +17,8 @@ import { type Finetuned, listing, percent, writeFinetuned } from './finetuned.js
 import { diverged, PARTS, trainPhases } from './finetunePhases.js';
 import { loadNetwork } from './network.js';
 import { stopOnSignal } from './process.js';
+import type { RunArguments } from './runArguments.js';
+import { readBegun } from './runDescription.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
 import { loadTeacher } from './teacher.js';
@@ -25,7 +28,15 @@ export function finetuneCommand(): Command {
   const command = new Command('finetune')
     .description('train a network on your own images, starting from existing weights')
     .argument('[folder]', 'a folder with one subfolder of images per class, or with train and val');
-  return withFinetuning(decoding(command)).action(run);
+  return withFinetuning(decoding(command, imagesOf)).action(run);
+}
+
+/** The folder of images, or that of the run that goes on. */
+async function imagesOf({ resume }: RunArguments, args: readonly string[]): Promise<readonly string[]> {
+  if (resume === undefined) return args;
+  const begun = await readBegun(resume).catch(() => undefined);
+  const folder = begun?.args.folder;
+  return typeof folder === 'string' && !begun!.outcome ? [resolve(begun!.cwd, folder)] : [];
 }
 
 async function run(folder: string | undefined, given: FinetuneArguments, command: Command): Promise<void> {

@@ -6,7 +6,7 @@ import { predictClasses, type TrainOptions, train } from 'vgg-blocks/train';
 import { augmentationOf, type FinetuneArguments } from './finetuneArguments.js';
 import type { Phase } from './finetuned.js';
 import type { RunFolder } from './runFolder.js';
-import { divergence, epochLine } from './runs.js';
+import { divergence, epochLineOfFile } from './runs.js';
 import type { LoadedTeacher } from './teacher.js';
 import { inFlags } from './wording.js';
 
@@ -64,7 +64,7 @@ export async function trainPhases(
         onNote: (note) => bar.log(inFlags(note)),
         onProgress: bar.update,
         onEpoch(row) {
-          bar.log(`${name}, ${epochLine(row, settings.epochs!)}`);
+          bar.log(inFlags(`${name}, ${epochLineOfFile(row, settings.epochs!)}`));
           return log.onEpoch(row);
         },
       });

@@ -7,10 +7,15 @@ import { inFlags } from './wording.js';
 handleSignals();
 handleOutputErrors();
 
+let command = 'train';
 try {
-  await createProgram().parseAsync();
+  await createProgram()
+    .hook('preAction', (_, action) => {
+      command = action.name();
+    })
+    .parseAsync();
 } catch (error) {
   // The library's errors are sentences that say what to do; a stack would only hide them.
-  console.error(inFlags(messageOf(error)));
+  console.error(inFlags(messageOf(error), command));
   process.exitCode ??= 1;
 }

@@ -120,6 +120,22 @@ export function belonging(command: Command, owners: Readonly<Record<string, stri
   });
 }
 
+/** Refuses empty texts, such as those of a shell's variables that are not set, which would count as not given. */
+export function refuseEmpty(command: Command): void {
+  const option = command.options.find((one) => {
+    const value = command.getOptionValue(one.attributeName());
+    return isGiven(command, one.attributeName()) && [value].flat().includes('');
+  });
+  if (option) {
+    throw new Error(`${command.name()}: ${option.long} is empty; pass a value, or leave it out.`);
+  }
+  const index = command.args.indexOf('');
+  if (index < 0) return;
+  const named = command.registeredArguments;
+  const argument = named[Math.min(index, named.length - 1)]!;
+  throw new Error(`${command.name()}: the argument ${argument.name()} is empty; pass a value.`);
+}
+
 /** Whether an option was passed on the command line. */
 export function isGiven(command: Command, name: string): boolean {
   return command.getOptionValueSource(name) === 'cli';

@@ -10,6 +10,7 @@ import { finetuneCommand } from './finetune.js';
 import { gradcamCommand } from './gradcam.js';
 import { inspectCommand } from './inspect.js';
 import { lpipsCommand } from './lpips.js';
+import { refuseEmpty } from './options.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './plans.js';
 import { similarCommand } from './similar.js';
 import { styleCommand } from './style.js';
@@ -22,6 +23,7 @@ export function createProgram(): Command {
     .description(manifest.description)
     .version(manifest.version)
     .showHelpAfterError('(add --help for the options)')
+    .hook('preAction', (_, action) => refuseEmpty(action))
     .addCommand(trainCommand())
     .addCommand(summaryCommand())
     .addCommand(tallyCommand())

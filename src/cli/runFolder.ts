@@ -1,5 +1,6 @@
-import { rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { folderStore, lockFolder, writeFileAtomic } from 'vgg-blocks/node';
 import { type CheckpointOptions, type EpochRow, storedEpochs } from 'vgg-blocks/train';
@@ -51,7 +52,12 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
   const isNew = given.resume === undefined;
   const out = isNew ? given.out : await enter(name, given.resume!);
   await owning(async (own) => {
-    own(await lockFolder(out), (release) => release());
+    const missing = missingFolders(out);
+    own(await lockFolder(out), async (release) => {
+      await release();
+      // What was refused leaves nothing behind; a folder with files cannot be removed so.
+      for (const folder of missing) await rmdir(folder).catch(() => {});
+    });
     const begun = await readBegun(out);
     if (isNew) await checkFree(name, out, begun, given.overwrite);
     const args = isNew ? given : resumedArguments(command, given, begun!.args, out);
@@ -60,6 +66,12 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
     own(folder.log, (log) => log.close());
     await work(folder);
   });
+}
+
+/** A folder and those that it lies in, as far as they do not exist, from the inside out. */
+function missingFolders(folder: string): string[] {
+  const path = resolve(folder);
+  return existsSync(path) ? [] : [path, ...missingFolders(dirname(path))];
 }
 
 function folderOf<T extends RunArguments>(

@@ -13,6 +13,31 @@ export function epochLine(row: EpochRow, epochs: number): string {
   return `epoch ${String(row.epoch).padStart(String(epochs).length)}/${epochs}: loss ${row.loss.toFixed(3)}${measured.join('')}, ${row.examplesPerSecond.toFixed(1)} examples/s, ${row.seconds.toFixed(1)} s${diagnosis}`;
 }
 
+/** The same for a network of a file, which no option builds again: its advice is what else can be done. */
+export function epochLineOfFile(row: EpochRow, epochs: number): string {
+  const { diagnosis } = row;
+  if (!diagnosis) return epochLine(row, epochs);
+  const advised = <T extends { advice: string }>(one: T): T => ({
+    ...one,
+    advice: withoutBuilding(one.advice),
+  });
+  return epochLine(
+    { ...row, diagnosis: advised({ ...diagnosis, findings: diagnosis.findings.map(advised) }) },
+    epochs,
+  );
+}
+
+/** Advice without clauses that build another network. */
+function withoutBuilding(advice: string): string {
+  const clauses = advice
+    .split(/, or |; /)
+    .filter((clause) => !/\bbuild the network with\b|\bgrowFrom\b/.test(clause));
+  return (clauses.join(', or ') || 'begin with other weights').replace(
+    'build the network again',
+    'begin again with its file',
+  );
+}
+
 /** What happened to a run that diverged, as a clause. */
 export function divergence({ epochs }: Pick<History, 'epochs'>, classes: number): string {
   const { loss } = epochs.at(-1)!;

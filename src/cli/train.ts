@@ -18,7 +18,7 @@ import { numberIn, shared } from './options.js';
 import { stopOnSignal } from './process.js';
 import { type RunArguments, withRun } from './runArguments.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
-import { checkAccuracy, divergence, epochLine } from './runs.js';
+import { checkAccuracy, divergence, epochLine, epochLineOfFile } from './runs.js';
 import { type StartArguments, startingNetwork, withStart } from './startingNetwork.js';
 import { loadTeacher, type TeacherArguments, withTeacher } from './teacher.js';
 import { chooseThreads, threadsToTry } from './threads.js';
@@ -137,7 +137,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
       onProgress: bar.update,
       onStep: log.onStep,
       onEpoch(row) {
-        bar.log(inFlags(epochLine(row, epochs)));
+        bar.log(inFlags((args.weights === undefined ? epochLine : epochLineOfFile)(row, epochs)));
         return log.onEpoch(row);
       },
     },

@@ -73,7 +73,12 @@ const FUNCTIONS = [
 ];
 const PREFIX = new RegExp(`^(?:${FUNCTIONS.join('|')}): `);
 
-/** A text of the library in the command line's words. */
-export function inFlags(text: string): string {
-  return FLAGS.reduce((worded, [option, flag]) => worded.replace(option, flag), text.replace(PREFIX, ''));
+/**
+ * A text of the library in the command line's words.
+ *
+ * @param command that shows it; others than `train` train too.
+ */
+export function inFlags(text: string, command = 'train'): string {
+  const named = text.replace(PREFIX, '').replace(/^train: /, `${command}: `);
+  return FLAGS.reduce((worded, [option, flag]) => worded.replace(option, flag), named);
 }

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setBackend, type Tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import sharp from 'sharp';
@@ -271,6 +272,7 @@ describe('vgg-blocks finetune', () => {
     ],
     ['no folder', ['nowhere'], /nowhere could not be read: there is no such file; check the path\.\n$/],
     ['an unknown layer', ['colors', '--unfreeze', 'block9'], /^there is no layer "block9"/m],
+    ['a schedule', ['colors', '--schedule', '{"name":"step","every":0}'], /^finetune: schedule/m],
     [
       'too little accuracy',
       ['colors', '--min-accuracy', '1', '--lr', '1e-9'],
@@ -286,5 +288,19 @@ describe('vgg-blocks finetune', () => {
     expect(code).toBe(1);
     expect(error).toMatch(message);
     expect(error).not.toContain('    at ');
+  });
+
+  test('goes on without sharp in one sentence', async () => {
+    mkdirSync(at('begun'), { recursive: true });
+    const begun = { command: 'finetune', cwd: folder, args: { folder: 'colors', out: 'begun' } };
+    writeFileSync(at('begun', 'run.json'), JSON.stringify(begun));
+    const env = {
+      NODE_OPTIONS: `--require ${fileURLToPath(new URL('./withoutSharp.cjs', import.meta.url))}`,
+    };
+    const { code, error } = await start(['finetune', '--resume', at('begun')], env).outcome;
+    expect(error).toMatch(
+      /^finetune: \S+colors\/\w+\/\d+\.png is PNG, which the package sharp decodes, but it is not installed; run npm install sharp\.\n$/,
+    );
+    expect(code).toBe(1);
   });
 });

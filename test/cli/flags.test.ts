@@ -49,6 +49,22 @@ test.each<[string, string[], string]>([
   await expect(createProgram().parseAsync([name, ...args], { from: 'user' })).rejects.toThrow(message);
 });
 
+test.each([
+  [['train', '--out', ''], 'train: --out is empty; pass a value, or leave it out.'],
+  [['inspect', 'a.pth', '--key', ''], 'inspect: --key is empty; pass a value, or leave it out.'],
+  [['evaluate', '--data', ''], 'evaluate: --data is empty; pass a value, or leave it out.'],
+  [['convert', 'a.pth', ''], 'convert: the argument out is empty; pass a value.'],
+  [['classify', 'a.jpg', '', '--weights', 'b.pth'], 'classify: the argument images is empty; pass a value.'],
+])('%j is refused, since it is empty', async (args, message) => {
+  await expect(createProgram().parseAsync(args, { from: 'user' })).rejects.toThrow(message);
+});
+
+test('what train refuses is said by the command that trains', () => {
+  const refused = 'train: keep is best; pass another batchSize.';
+  expect(inFlags(refused, 'finetune')).toBe('finetune: keep is best; pass another --batch.');
+  expect(inFlags(refused)).toBe('train: keep is best; pass another --batch.');
+});
+
 /** The commands in the docs, with their flags. */
 function* documented(): Generator<[where: string, command: string, flags: string[]]> {
   const files = [

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { divergence, epochLine } from '../../src/cli/runs.js';
+import { divergence, epochLine, epochLineOfFile } from '../../src/cli/runs.js';
 import type { EpochRow } from '../../src/train/index.js';
 
 /** An epoch with a loss. */
@@ -32,4 +32,23 @@ test.each([
     expect.stringContaining(`epoch 2/4: loss ${loss.toFixed(3)}`),
     `The loss is ${is} that of guessing. the rate is too high; try 0.1.`,
   ]);
+});
+
+test.each([
+  ['train for more epochs, or build the network with batchNorm: true', 'train for more epochs'],
+  [
+    "build the network with initializer: 'heUniform' or batchNorm: true, or pass clipNorm: 1",
+    'pass clipNorm: 1',
+  ],
+  [
+    'build the network with batchNorm: true, or start from a trained VGG-11 with growFrom',
+    'begin with other weights',
+  ],
+  [
+    'they do not come back: build the network again, with a smaller learning rate; build the network with batchNorm: true',
+    'they do not come back: begin again with its file, with a smaller learning rate',
+  ],
+])('of the advice "%s", a network of a file gets "%s"', (advice, left) => {
+  const diagnosis = { loss: 2.3, chance: Math.log(10), findings: [], advice };
+  expect(epochLineOfFile({ ...rowOf(2.31), diagnosis }, 4)).toMatch(new RegExp(`; ${left}\\.$`));
 });

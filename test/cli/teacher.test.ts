@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -121,9 +121,10 @@ describe('vgg-blocks train', () => {
     ],
   ])('refuses %s', async (_, args, message) => {
     await writeColors();
-    const { code, error } = await run('train', ...common, ...args, '--out', at('refused'));
+    const { code, error } = await run('train', ...common, ...args, '--out', at('refused', 'run'));
     expect(error).toContain(message);
     expect(code).toBe(1);
+    expect(existsSync(at('refused')), 'a folder is left').toBe(false);
   });
 });
 
