@@ -10,8 +10,11 @@ import './style/weights.css';
 import './style/layout.css';
 import { render } from 'preact';
 import { startHead } from './head.js';
+import { startLooking } from './state/files.js';
 import { startInside } from './state/inside.js';
+import { startOpening } from './state/opened.js';
 import { startPage, text } from './state/page.js';
+import { startTraining } from './state/training.js';
 import { textsOf } from './text/index.js';
 import { App } from './ui/app.js';
 
@@ -20,5 +23,8 @@ const language = await startHead(async (chosen) => {
 });
 text.value = await textsOf(language);
 startPage();
+startLooking();
+startOpening();
+void startTraining();
 startInside();
 render(<App />, document.getElementById('app')!);

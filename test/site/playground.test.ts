@@ -57,7 +57,7 @@ async function drawsOnItsPad(page: Page): Promise<void> {
   await go(page, 'train');
   await go(page, 'inside');
   await page.waitForSelector('.drawing canvas');
-  expect(await light()).toBe(dotted);
+  await expect.poll(light).toBe(dotted);
   await page.click('.drawing .button');
   await page.waitForFunction(() => !document.querySelector('.guesses li'));
 }

@@ -1,16 +1,14 @@
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import type { IdxPart } from 'vgg-blocks/data';
-import type { FileNames } from './choice.js';
-import { epochs, history, notice, openWeights, points, useFiles } from './lab.js';
+import type { History } from 'vgg-blocks/train';
+import { data, IDX_PARTS, idxFiles, idxNames, infoOf, keepFiles, setOf } from './data.js';
+import { epochs, history, notice, phase, points, report, run, snapshot, worker } from './lab.js';
+import { openWeights } from './opened.js';
 import { choice, choose, text } from './page.js';
+import { compare, keepRun, type Point } from './runs.js';
 
-/** The IDX files dropped so far. */
-export const idxFiles = signal<{ [part in IdxPart]?: File }>({});
-export const idxNames = signal<FileNames>('numbers');
 /** An image that was dropped or chosen. */
 export const ownImage = signal<ImageBitmap | undefined>(undefined);
-
-export const IDX_PARTS: readonly IdxPart[] = ['trainImages', 'trainLabels', 'testImages', 'testLabels'];
 
 const WEIGHTS = /\.(safetensors|pth|pt|bin|h5|hdf5|keras|onnx|json)$/i;
 
@@ -32,20 +30,27 @@ function idxPart(name: string): IdxPart | undefined {
 }
 
 function takeIdx(given: File[]): void {
-  idxFiles.value = {
-    ...idxFiles.value,
-    ...Object.fromEntries(given.map((file) => [idxPart(file.name), file])),
-  };
+  const now = Object.fromEntries(given.map((file) => [idxPart(file.name), file])) as typeof idxFiles.value;
+  // Four files of another set replace those of this one; their names are not chosen yet.
+  idxFiles.value = IDX_PARTS.every((part) => now[part]) ? now : { ...idxFiles.value, ...now };
+  idxNames.value = undefined;
+  void keepFiles();
   choose({ data: 'files', view: 'train' });
-  applyIdx();
 }
 
-/** Makes the four files the data set, once they are complete. */
-export function applyIdx(): void {
-  const all = idxFiles.value;
-  if (IDX_PARTS.every((part) => all[part])) {
-    useFiles({ kind: 'files', files: all as Record<IdxPart, File>, names: idxNames.value });
-  }
+/** Loads dropped files as soon as they are complete and the worker is free, so that they are shown before training. */
+export function startLooking(): void {
+  let tried = '';
+  effect(() => {
+    const set = choice.value.view === 'train' ? setOf(choice.value) : undefined;
+    if (set?.kind !== 'files' || phase.value !== 'idle' || infoOf(set)) return;
+    const key = JSON.stringify(set);
+    if (key === tried) return;
+    tried = key;
+    void worker()
+      .then((one) => data(one, set))
+      .catch(report);
+  });
 }
 
 async function takeImage(file: File): Promise<void> {
@@ -76,22 +81,37 @@ async function takeOther(given: File[]): Promise<void> {
   notice.value = { tone: 'bad', text: (t) => (shard ? t.errors.shard(name) : t.errors.unknownFile(name)) };
 }
 
-/** Draws the curves of a history saved here, if the file is one. */
+/** Shows the curves of a history saved here, if the file is one: those of a run without any, or else beside the others. */
 async function takeHistory(file: File): Promise<boolean> {
   const parsed: unknown = await file
     .text()
     .then(JSON.parse)
     .catch(() => undefined);
-  const given = parsed as typeof history.value;
+  const given = parsed as History | undefined;
   if (!Array.isArray(given?.epochs) || !given.epochs.every((row) => Number.isFinite(row?.loss))) return false;
-  history.value = given;
-  epochs.value = given.epochs;
-  points.value = given.epochs.map(({ epoch, loss, trainAccuracy }) => ({
+  const dots: Point[] = given.epochs.map(({ epoch, loss, trainAccuracy }) => ({
     at: epoch,
     loss,
     accuracy: trainAccuracy,
   }));
   choose({ view: 'train' });
+  if (run.value && epochs.value.length === 0 && phase.value === 'idle') {
+    history.value = given;
+    epochs.value = given.epochs;
+    points.value = dots;
+    // What is trained now follows it.
+    if (snapshot.value) snapshot.value = { ...snapshot.value, epoch: given.epochs.length };
+    return true;
+  }
+  const at = Date.now();
+  const id = `file ${at}`;
+  const { name: title } = file;
+  const rest = { choice: choice.value, set: { kind: 'fashion-mnist' }, layers: [] } as const;
+  await keepRun({
+    ...{ ...rest, layers: [], id, at, title, imported: true, history: given },
+    ...{ epochs: given.epochs, points: dots, aim: given.epochs.length, ended: given.ended },
+  });
+  compare(id, true);
   return true;
 }
 

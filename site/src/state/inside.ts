@@ -6,11 +6,14 @@ import type { ImageRequest } from '../worker/image.js';
 import type { ClassMap, Review } from '../worker/inside.js';
 import type { Look, LookRequest, Slot } from '../worker/main.js';
 import { type Choice, PREPROCESSINGS, type PreprocessingName } from './choice.js';
+import { data, infoOf } from './data.js';
 import { ownImage } from './files.js';
 import { filled } from './fill.js';
-import { data, dataInfo, opened, phase, report, trained, worker } from './lab.js';
+import { dataInfo, opened, phase, report, trained, worker } from './lab.js';
 import { choice } from './page.js';
+import type { SetChoice } from './runs.js';
 import { drawGarments, garments, sample, sampleWorker } from './sample.js';
+import { noteReview } from './training.js';
 
 export const IMAGE_SOURCES = ['garment', 'test', 'draw', 'own'] as const;
 export type ImageSource = (typeof IMAGE_SOURCES)[number];
@@ -77,6 +80,18 @@ export const slot = computed<PageSlot>(() => {
 export const designLook = computed(() =>
   isTrained.value && slot.value === 'trained' ? look.value : undefined,
 );
+/** The images that the network was trained on, as far as it is known. */
+export const set = computed(() => {
+  if (slot.value === 'trained') return trained.value?.set;
+  if (slot.value !== 'opened') return undefined;
+  const { run, classes } = opened.value!;
+  // Of an unknown network the images that are there, if they have as many classes.
+  const now = dataInfo.value?.classNames.length === classes ? dataInfo.value : undefined;
+  return run?.set ?? (now && (JSON.parse(now.key) as SetChoice));
+});
+
+/** Its test images, once the worker has them. */
+export const testSet = computed(() => infoOf(set.value));
 
 /** The facts about a network that came from a file. */
 export const fromFile = computed(() =>
@@ -101,7 +116,7 @@ function usualPreprocessing(): PreprocessingName {
 export const sources = computed<ImageSource[]>(() =>
   IMAGE_SOURCES.filter((one) => {
     if (one === 'garment') return slot.value === 'sample';
-    return one !== 'test' || (slot.value !== 'sample' && dataInfo.value !== undefined);
+    return one !== 'test' || testSet.value !== undefined;
   }),
 );
 
@@ -206,7 +221,7 @@ export function startInside(): void {
   effect(() => {
     if (seen === version.value) return;
     seen = version.value;
-    review.value = undefined;
+    review.value = (slot.peek() === 'trained' ? trained.peek() : opened.peek()?.run)?.review;
     look.value = undefined;
     heat.value = undefined;
     classIndex.value = undefined;
@@ -235,12 +250,19 @@ export function startInside(): void {
     if (watching.value && slot.value === 'sample' && garments.value.length === 0) void drawGarments();
   });
   effect(() => {
-    const [given, of, from] = [request.value, version.value, slot.value];
+    const images = set.value;
+    if (choice.value.view !== 'inside' || phase.value !== 'idle' || !images || testSet.value) return;
+    void worker()
+      .then((one) => data(one, images))
+      .catch(report);
+  });
+  effect(() => {
+    const [given, of, from, images] = [request.value, version.value, slot.value, set.value];
     if (!given) look.value = undefined;
     if (!answers.value || !given) return;
     void looks.ask(async () => {
       const one = await workerOf(from);
-      if ('index' in given.image) await data(one);
+      if ('index' in given.image) await data(one, images!);
       return [of, await one.call('look', given)];
     });
   });
@@ -271,8 +293,9 @@ export async function classifyTestSet(): Promise<void> {
   reviewing.value = true;
   try {
     const one = await worker();
-    await data(one);
+    await data(one, set.value!);
     review.value = await one.call('review', { slot: of });
+    if (of === 'trained') noteReview(review.value);
   } catch (error) {
     report(error);
   } finally {

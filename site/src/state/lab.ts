@@ -1,13 +1,14 @@
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { History } from 'vgg-blocks/train';
 import type { Text } from '../text/en.js';
 import { Client, WorkerFailure } from '../worker/client.js';
 import type { Comparison } from '../worker/compare.js';
-import type { DataInfo, DataRequest } from '../worker/data.js';
+import type { DataInfo } from '../worker/data.js';
 import type { OpenedInfo, WorkerEvent } from '../worker/main.js';
 import { type Downloaded, fetchBackend } from './backendFiles.js';
 import type { Backend, Choice } from './choice.js';
 import { choice } from './page.js';
+import type { Point, Run, StoredRun } from './runs.js';
 
 /** What the worker is doing. */
 export type Phase =
@@ -26,82 +27,73 @@ export interface Notice {
   text(t: Text): string;
   /** The message of a thrown error. */
   detail?: string;
-}
-
-/** A point of the live curves; `at` counts epochs. */
-export interface Point {
-  at: number;
-  loss: number;
-  accuracy: number;
+  /** Something to do about it. */
+  action?: { text(t: Text): string; run(): void };
 }
 
 /** Weights that survive the worker, since the page holds them. */
-export interface Snapshot {
-  weights: Uint8Array;
-  choice: Choice;
+interface Snapshot {
+  weights: Blob;
+  /** Epochs trained. */
   epoch: number;
 }
 
 export const phase = signal<Phase>('idle');
+/** Whether a backend is being started, whatever the phase. */
+export const isStarting = signal(false);
 export const notice = signal<Notice | undefined>(undefined);
 export const points = signal<Point[]>([]);
 export const epochs = signal<History['epochs']>([]);
 export const speed = signal<{ examplesPerSecond: number; secondsLeft: number } | undefined>(undefined);
 export const download = signal<Downloaded | undefined>(undefined);
-export const dataInfo = signal<DataInfo | undefined>(undefined);
-export const files = signal<(DataRequest & { kind: 'files' }) | undefined>(undefined);
-/** The trained network, with the choice it was built from. */
-export const trained = signal<{ choice: Choice; layers: string[]; version: number } | undefined>(undefined);
-export const opened = signal<(OpenedInfo & { version: number }) | undefined>(undefined);
+/** The data set that the worker has, and the choice that it belongs to, as text. */
+export const dataInfo = signal<(DataInfo & { key: string }) | undefined>(undefined);
+/** The run whose network, curves and history are shown. */
+export const run = signal<Run | undefined>(undefined);
+/** How often its weights have changed on this page. */
+export const changes = signal(0);
+/** The trained network, if there is one: its choice, its layers, and a number that changes with its weights. */
+export const trained = computed(() => run.value && { ...run.value, version: changes.value });
+export const opened = signal<(OpenedInfo & { version: number; run?: StoredRun }) | undefined>(undefined);
 export const comparison = signal<Comparison | undefined>(undefined);
 export const snapshot = signal<Snapshot | undefined>(undefined);
-/** The last epoch of the current run, or of the previous one. */
+/** The last epoch of the run as it is planned. */
 export const aim = signal(0);
-/** The history of the last run. */
+/** The history of the run, once a part of it has ended. */
 export const history = signal<History | undefined>(undefined);
+
+/** What others do when the worker reports something. */
+export const onWorker: {
+  event(message: Exclude<WorkerEvent, { event: 'download' | 'lost' }>): void;
+} = { event: () => {} };
 
 let client: Client | undefined;
 /** What the worker computes with. */
 let running: Pick<Choice, 'backend' | 'kernels'> | undefined;
-let loaded: string | undefined;
-let openedFiles: { file: File; shards: File[] } | undefined;
-let version = 0;
+/** The run whose network it has. */
+let built: string | undefined;
+export const openedFiles: { value?: { file: File; shards: File[] } } = {};
 
-/** The worker on the chosen backend, started if necessary; networks move along when the backend or its kernels change. */
+let queue: Promise<unknown> = Promise.resolve();
+
+/**
+ * The worker on the chosen backend, with the trained and the opened network, started if necessary; networks move along when the
+ * backend or its kernels change. Callers are served one after another.
+ */
 export function worker(): Promise<Client> {
-  starting ??= start().finally(() => {
-    starting = undefined;
-  });
-  return starting;
+  const next = queue.then(prepared);
+  queue = next.catch(() => {});
+  return next;
 }
 
-/** Who asks while a worker is starting waits for the same one. */
-let starting: Promise<Client> | undefined;
-
-async function start(): Promise<Client> {
-  const { backend, kernels } = choice.value;
-  if (client && !moves()) return client;
-  await downloadBackend(backend);
-  const before = phase.value;
-  phase.value = 'starting';
-  try {
-    if (client && trained.value) await takeSnapshot(client);
-    close();
-    const next = new Client(onEvent, onEnd);
-    client = next;
-    await next.call('start', { backend, kernels });
-    running = { backend, kernels };
-    if (trained.value && snapshot.value) {
-      await next.call('build', { choice: trained.value.choice, weights: snapshot.value.weights });
-    }
-    if (openedFiles && opened.value) await next.call('open', openedFiles);
-    return next;
-  } catch (error) {
-    close();
-    throw error;
-  } finally {
-    phase.value = before;
+async function prepared(): Promise<Client> {
+  if (!client || moves()) await start();
+  if (run.value && built !== run.value.id && snapshot.value) {
+    const { id, choice: of, classNames } = run.value;
+    await client!.call('build', { choice: of, classNames, weights: snapshot.value.weights });
+    built = id;
   }
+  return client!;
 }
 
 let canceling = new AbortController();
@@ -109,8 +101,6 @@ let canceling = new AbortController();
 async function downloadBackend(backend: Backend): Promise<void> {
   canceling = new AbortController();
   const { signal } = canceling;
-  const before = phase.value;
-  phase.value = 'starting';
   const onProgress = (now: Downloaded) => {
     download.value = now;
   };
@@ -119,7 +109,6 @@ async function downloadBackend(backend: Backend): Promise<void> {
   } catch {
     throw new WorkerFailure({ kind: 'canceled', message: 'the download was canceled' });
   } finally {
-    phase.value = before;
     download.value = undefined;
   }
 }
@@ -127,11 +116,37 @@ async function downloadBackend(backend: Backend): Promise<void> {
 /** Ends the download of a backend or of data. */
 export function cancelDownload(): void {
   canceling.abort();
-  void client?.call('stop').catch(report);
+  void tell('stop');
 }
 
-/** Whether the running worker has another backend than the chosen one, or other kernels. */
+async function start(): Promise<void> {
+  isStarting.value = true;
+  try {
+    await downloadBackend(choice.value.backend);
+    if (client && built !== undefined && built === run.value?.id) await takeSnapshot(client);
+    close();
+    const { backend, kernels } = choice.value;
+    client = new Client(onEvent, onEnd);
+    await client.call('start', { backend, kernels });
+    running = { backend, kernels };
+    if (openedFiles.value && opened.value) await client.call('open', openedFiles.value);
+  } catch (error) {
+    // A canceled download leaves the worker that was there.
+    if (!(error instanceof WorkerFailure && error.failure.kind === 'canceled')) close();
+    throw error;
+  } finally {
+    isStarting.value = false;
+  }
+}
+
+/** The worker has the network of this run. */
+export function isBuilt(id: string | undefined): void {
+  built = id;
+}
+
+/** Whether the worker has another backend than the chosen one, or other kernels; in a run it keeps them. */
 export function moves(): boolean {
+  if (['building', 'training', 'paused', 'stopping'].includes(phase.value)) return false;
   const { backend, kernels } = choice.value;
   return (
     client !== undefined &&
@@ -139,41 +154,30 @@ export function moves(): boolean {
   );
 }
 
+/** Calls a function of the worker that is there. */
+export function tell(name: 'pause' | 'resume' | 'stop'): Promise<void> {
+  return client?.call(name).catch(report) ?? Promise.resolve();
+}
+
 function close(): void {
   client?.close();
   client = undefined;
   running = undefined;
-  loaded = undefined;
+  built = undefined;
+  dataInfo.value = undefined;
 }
 
 /** Copies the trained network's weights to the page. */
-async function takeSnapshot(from: Client): Promise<void> {
-  const weights = await from.call('weights', { slot: 'trained', names: 'keras' });
-  snapshot.value = { weights, choice: trained.value!.choice, epoch: epochs.value.length };
+export async function takeSnapshot(from: Client): Promise<void> {
+  onWorker.event({ event: 'snapshot', value: await from.call('snapshot') });
 }
 
 function onEvent(message: WorkerEvent): void {
-  switch (message.event) {
-    case 'download':
-      download.value = message.value;
-      break;
-    case 'lost':
-      lose();
-      notice.value = { tone: 'bad', text: (t) => kept(t, t.errors.gpu), detail: message.value };
-      break;
-    case 'progress': {
-      const { done, batches, loss, accuracy, examplesPerSecond, secondsLeft } = message.value;
-      addPoint({ at: offset + done / batches, loss, accuracy });
-      speed.value = { examplesPerSecond, secondsLeft };
-      break;
-    }
-    case 'epoch':
-      epochs.value = [...epochs.value, { ...message.value, epoch: offset + message.value.epoch }];
-      break;
-    case 'snapshot':
-      snapshot.value = { weights: message.value, choice: trained.value!.choice, epoch: epochs.value.length };
-      break;
-  }
+  if (message.event === 'download') download.value = message.value;
+  else if (message.event === 'lost') {
+    lose();
+    notice.value = { tone: 'bad', text: (t) => kept(t, t.errors.gpu), detail: message.value };
+  } else onWorker.event(message);
 }
 
 function onEnd(message: string): void {
@@ -191,8 +195,8 @@ function lose(): void {
   phase.value = 'idle';
   speed.value = undefined;
   opened.value = undefined;
-  openedFiles = undefined;
-  if (!snapshot.value) trained.value = undefined;
+  openedFiles.value = undefined;
+  if (!snapshot.value) run.value = undefined;
   // The next run continues from the snapshot, and so do the curves.
   else epochs.value = epochs.value.slice(0, snapshot.value.epoch);
 }
@@ -200,15 +204,6 @@ function lose(): void {
 /** A message, and which weights are safe. */
 function kept(t: Text, message: string): string {
   return snapshot.value ? `${message} ${t.errors.kept(snapshot.value.epoch)}` : message;
-}
-
-/** Epochs trained before the current run. */
-let offset = 0;
-const MAX_POINTS = 1200;
-
-function addPoint(point: Point): void {
-  const next = [...points.value, point];
-  points.value = next.length > MAX_POINTS ? next.filter((_, i) => i % 2 === 1) : next;
 }
 
 /** Shows what went wrong. A lost GPU, a full memory or a kernel that failed ends the worker; the snapshot survives it. */
@@ -230,147 +225,4 @@ export function report(error: unknown): void {
     },
     detail: message,
   };
-}
-
-/** Has the worker load the chosen data set, unless it has it already. */
-export async function data(from: Client): Promise<void> {
-  const request = dataRequest();
-  const key = JSON.stringify([request, request.kind === 'files' && filesVersion]);
-  if (loaded === key) return;
-  const before = phase.value;
-  phase.value = 'data';
-  try {
-    dataInfo.value = await from.call('load', request).catch((error: unknown) => {
-      const failure = error instanceof WorkerFailure ? error.failure : undefined;
-      if (request.kind !== 'fashion-mnist' || failure?.kind !== 'file') throw error;
-      throw new WorkerFailure({ kind: 'download', message: failure.message });
-    });
-    loaded = key;
-  } finally {
-    phase.value = before;
-    download.value = undefined;
-  }
-}
-
-let filesVersion = 0;
-
-/** Takes dropped IDX files as the data set. */
-export function useFiles(request: DataRequest & { kind: 'files' }): void {
-  files.value = request;
-  filesVersion++;
-}
-
-function dataRequest(): DataRequest {
-  const { data: kind, images } = choice.value;
-  if (kind === 'fashion-mnist') return { kind };
-  if (kind === 'files' && files.value) return files.value;
-  return { kind: 'garments', images };
-}
-
-/** Trains a new network as chosen, or with `goOn` the existing one. */
-export async function train({ goOn = false } = {}): Promise<void> {
-  if (phase.value !== 'idle') return;
-  notice.value = undefined;
-  const chosen = choice.value;
-  try {
-    phase.value = 'starting';
-    const one = await worker();
-    phase.value = 'starting';
-    await data(one);
-    if (!goOn) {
-      points.value = [];
-      epochs.value = [];
-      history.value = undefined;
-      snapshot.value = undefined;
-      trained.value = undefined;
-      phase.value = 'building';
-      const { layers } = await one.call('build', { choice: chosen });
-      trained.value = { choice: chosen, layers, version: ++version };
-    }
-    offset = epochs.value.at(-1)?.epoch ?? 0;
-    // This run repeats an interrupted epoch, so its points go.
-    points.value = points.value.filter(({ at }) => at <= offset);
-    aim.value = offset + chosen.epochs;
-    phase.value = 'training';
-    const { epochs: count, batchSize, optimizer, rate, cosine, seed } = chosen;
-    const before = epochs.value;
-    const result = await one.call('train', {
-      epochs: count,
-      batchSize,
-      optimizer,
-      rate,
-      cosine,
-      seed: seed + offset,
-    });
-    epochs.value = [...before, ...result.epochs.map((row) => ({ ...row, epoch: row.epoch + offset }))];
-    history.value = { ...result, epochs: epochs.value, weightsOf: epochs.value.length };
-    trained.value = { ...trained.value!, version: ++version };
-    notice.value = endNotice(result.ended);
-  } catch (error) {
-    report(error);
-  } finally {
-    phase.value = 'idle';
-    speed.value = undefined;
-  }
-}
-
-function endNotice(ended: History['ended']): Notice {
-  if (ended === 'diverged') return { tone: 'bad', text: (t) => t.train.diverged };
-  if (ended === 'aborted') return { tone: 'warn', text: (t) => t.train.stopped };
-  return { tone: 'good', text: (t) => t.train.finished(epochs.value.at(-1)?.testAccuracy ?? 0) };
-}
-
-export async function pause(): Promise<void> {
-  phase.value = 'paused';
-  speed.value = undefined;
-  await client?.call('pause').catch(report);
-}
-
-export async function resume(): Promise<void> {
-  phase.value = 'training';
-  await client?.call('resume').catch(report);
-}
-
-export async function stop(): Promise<void> {
-  phase.value = 'stopping';
-  await client?.call('stop').catch(report);
-}
-
-/** Opens a weight file, or compares the open one with a reference. */
-export async function openWeights(given: { file: File; shards: File[] }): Promise<void> {
-  if (phase.value !== 'idle') return;
-  notice.value = undefined;
-  phase.value = 'opening';
-  try {
-    const one = await worker();
-    phase.value = 'opening';
-    const answer = await one.call('open', given);
-    if ('reference' in answer) comparison.value = answer.reference;
-    else {
-      opened.value = { ...answer, version: ++version };
-      openedFiles = given;
-      comparison.value = undefined;
-    }
-  } catch (error) {
-    report(error);
-  } finally {
-    phase.value = 'idle';
-  }
-}
-
-/** Makes the opened network the trained one. */
-export async function adopt(chosen: Choice): Promise<void> {
-  try {
-    const one = await worker();
-    const { layers } = await one.call('adopt');
-    trained.value = { choice: chosen, layers, version: ++version };
-    opened.value = undefined;
-    openedFiles = undefined;
-    points.value = [];
-    epochs.value = [];
-    history.value = undefined;
-    await takeSnapshot(one);
-  } catch (error) {
-    report(error);
-  }
 }

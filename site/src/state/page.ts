@@ -4,6 +4,8 @@ import { en, type Text } from '../text/en.js';
 import { BACKENDS, type Choice, DEFAULTS, formatChoice, parseChoice, smallestSize } from './choice.js';
 import { type Device, knownDevice, probe } from './device.js';
 
+/** Whether the page was opened without a choice in its address. */
+export const isFresh = !location.hash.includes('=');
 /** The current choice; the address bar follows it. */
 export const choice = signal<Choice>(parseChoice(location.hash));
 /** The language's texts. */

@@ -2,16 +2,23 @@ import { diagram, type Plan } from 'vgg-blocks';
 import { curves } from 'vgg-blocks/train';
 import type { Slot } from '../worker/main.js';
 import { offer, pngOf } from './download.js';
-import { history, report, snapshot, worker } from './lab.js';
+import { history, opened, report, run, snapshot, worker } from './lab.js';
 
 const JSON_TYPE = 'application/json';
 const BYTES_TYPE = 'application/octet-stream';
+
+/** The name of a network's files: its title in small letters, `vgg-11-8`. */
+function fileName(slot: Slot): string {
+  const title =
+    slot === 'trained' ? run.value?.title : (opened.value?.run?.title ?? opened.value?.network?.title);
+  return (title ?? 'vgg').toLowerCase().replace(/[^a-z0-9]+/g, '-');
+}
 
 /** Saves a network's weights as safetensors. */
 export async function saveSafetensors(slot: Slot, names: 'torchvision' | 'keras'): Promise<void> {
   await attempt(async () => {
     const bytes = await (await worker()).call('weights', { slot, names });
-    offer(`vgg-${names}.safetensors`, [bytes as BlobPart], BYTES_TYPE);
+    offer(`${fileName(slot)}-${names}.safetensors`, [bytes as BlobPart], BYTES_TYPE);
   });
 }
 
@@ -26,7 +33,7 @@ export async function saveTfjs(slot: Slot): Promise<void> {
 
 /** Saves the snapshot's weights, which needs no worker. */
 export function saveSnapshot(): void {
-  if (snapshot.value) offer('vgg-keras.safetensors', [snapshot.value.weights as BlobPart], BYTES_TYPE);
+  if (snapshot.value) offer(`${fileName('trained')}-keras.safetensors`, [snapshot.value.weights], BYTES_TYPE);
 }
 
 export function saveHistory(): void {

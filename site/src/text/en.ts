@@ -163,6 +163,10 @@ export const en = {
     filesHint: 'Drop the four files of MNIST or Fashion-MNIST anywhere on this page, gzipped or not, or',
     chooseFiles: 'choose them',
     filesNames: 'Class names',
+    filesKnown: (title: string) => `They are those of ${title}.`,
+    filesUnknown:
+      'No published set is known with these labels: look at the images below, and choose their names.',
+    samples: 'The first test images with their classes',
     namesNumbers: 'their numbers',
     namesGarments: 'garments',
     filesReady: 'All four files are ready.',
@@ -220,14 +224,26 @@ export const en = {
     finished: (accuracy: number) =>
       `Trained: ${percent(accuracy)} of the test images are classified correctly.`,
     stopped: 'Stopped. What the network has learned is kept: look inside, save it, or continue.',
-    diverged:
-      'The loss became infinite or rose above that of guessing. Start over with a lower learning rate or with batch normalization.',
+    diverged: (epoch: number) =>
+      `The loss became infinite or rose above that of guessing. ${
+        epoch > 0
+          ? `The network has the weights after ${counted(epoch, 'epoch')} again.`
+          : 'The network has learned nothing.'
+      } Start over with a lower learning rate or with batch normalization.`,
+    ways: {
+      resume: (to: number) =>
+        `“Continue” goes on where training stopped, up to epoch ${to}, with the settings it began with.`,
+      later: (epochs: number, rate: number) =>
+        `“Continue” trains for ${counted(epochs, 'more epoch')} at a constant learning rate of ${rate}, a tenth of before, so that nothing learned is lost.`,
+      chosen: (epochs: number, rate: number) =>
+        `“Continue” trains for ${counted(epochs, 'more epoch')} with the settings on this page, at a learning rate of ${rate}.`,
+    },
     hidden:
       'This page is in the background. Training continues, but some browsers slow it down, and phones may stop it.',
     moved: (backend: string) =>
       `The backend or its kernels have changed: “Continue” moves the weights to ${backend}.`,
-    changed:
-      'The network or the images have changed. “Start over” uses the new ones, “Continue” keeps the old network.',
+    changed: (now: string, before: string) =>
+      `The network or the images have changed. “Start over” builds the new network, ${now}; “Continue” trains the one before, ${before}. Both are kept.`,
     classesFew: (have: number, need: number) =>
       `The images have ${counted(need, 'class', 'classes')}, but the network has only ${counted(have, 'output')}. Use at least ${need}.`,
     emptyTitle: 'No curves yet',
@@ -236,8 +252,9 @@ export const en = {
     curves: 'Loss and accuracy',
     loss: 'Loss',
     accuracy: 'Accuracy',
-    trainLoss: 'training loss',
-    trainAccuracy: 'training accuracy',
+    trainLoss: 'training loss, last 20 batches',
+    trainAccuracy: 'training accuracy, last 20 batches',
+    testOf: (title: string) => `test accuracy of ${title}`,
     testAccuracy: 'test accuracy',
     chartLabel: (epochs: number, loss: string, accuracy: string) =>
       `After ${counted(epochs, 'epoch')}: training loss ${loss}, training accuracy ${accuracy}.`,
@@ -253,6 +270,32 @@ export const en = {
     current: 'This run',
   },
 
+  runs: {
+    title: 'Your runs',
+    note: 'Kept in this browser until you remove them. Tick some to compare their curves.',
+    cannotKeep:
+      'This browser does not let the page keep networks: save what you have trained before you leave or reload.',
+    compare: (name: string) => `Compare: ${name}`,
+    sets: {
+      garments: 'garments',
+      'fashion-mnist': 'Fashion-MNIST',
+      files: 'your own files',
+      imported: 'a history file',
+    },
+    about: (images: string, epochs: number, when: string) =>
+      `${images} · ${counted(epochs, 'epoch')} · ${when}`,
+    when: (at: number) => new Date(at).toLocaleString('en-US', { dateStyle: 'medium', timeStyle: 'short' }),
+    shown: 'shown',
+    open: 'Open',
+    remove: 'Remove',
+    keep: 'Keep it',
+    question: (title: string, when: string, epochs: number) =>
+      `Remove ${title} of ${when}, trained for ${counted(epochs, 'epoch')}? Its weights and curves cannot be brought back.`,
+    interrupted: (title: string, epoch: number, of: number) =>
+      `Training of ${title} was interrupted after ${epoch} of ${counted(of, 'epoch')}. Nothing is lost.`,
+    goOn: 'Continue where you were',
+  },
+
   errors: {
     gpu: 'The page lost access to the GPU.',
     kernels:
@@ -260,6 +303,10 @@ export const en = {
     memory: 'Out of memory. Use a smaller batch, image or network.',
     file: 'This file cannot be used.',
     value: 'These settings do not work together.',
+    infinite:
+      'This network answers with numbers that are not finite: its training diverged, or its file is damaged. Start over with a lower learning rate.',
+    otherFiles: (names: string) =>
+      `This network was trained on other files. Drop them on this page again: ${names}.`,
     other: 'Something went wrong.',
     ended: 'The browser stopped the worker that runs the network.',
     nothingKept: 'No weights had been saved yet.',
@@ -356,6 +403,7 @@ export const en = {
     noClasses: 'none (features only)',
     names: 'Weight names',
     classify: 'Classify an image',
+    waiting: (file: string) => `${file} is opened as soon as the training ends or is stopped.`,
     adopt: 'Train it further',
     adoptNote: 'Opens this network under “Train”.',
     compareTitle: 'Does it match PyTorch?',

@@ -148,6 +148,9 @@ export const zh: Text = {
     filesHint: '把 MNIST 或 Fashion-MNIST 的四个文件拖到这个页面的任何地方（压缩与否都可以），或者',
     chooseFiles: '选择文件',
     filesNames: '类别是',
+    filesKnown: (title) => `它们是 ${title} 的文件。`,
+    filesUnknown: '这些标签不属于已知的公开数据集：请看下面的图像，选择类别名称。',
+    samples: '前几张测试图像及其类别',
     namesNumbers: '编号',
     namesGarments: '服装',
     filesReady: '四个文件都齐了。',
@@ -203,18 +206,29 @@ export const zh: Text = {
       seconds < 90 ? `还剩 ${Math.ceil(seconds)} 秒` : `还剩 ${Math.ceil(seconds / 60)} 分钟`,
     finished: (accuracy) => `训练完了。${percent(accuracy)} 的测试图像分类正确。`,
     stopped: '已停止。已经学到的都保留着：可以查看网络内部、保存，或继续训练。',
-    diverged: '损失变成了无穷大，或高于随机猜测的损失。请用更小的学习率或批量规范化重新训练。',
+    diverged: (epoch) =>
+      `损失变成了无穷大，或高于随机猜测时的损失。${
+        epoch > 0 ? `网络已恢复到 ${epoch} 个迭代周期后的权重。` : '网络什么也没有学到。'
+      }请用更小的学习率或批量规范化重新训练。`,
+    ways: {
+      resume: (to) => `“继续”会从中断处接着训练，到第 ${to} 个迭代周期为止，设置与开始时相同。`,
+      later: (epochs, rate) =>
+        `“继续”会以固定的学习率 ${rate}（原来的十分之一）再训练 ${epochs} 个迭代周期，已学到的不会丢失。`,
+      chosen: (epochs, rate) => `“继续”会按本页的设置再训练 ${epochs} 个迭代周期，学习率为 ${rate}。`,
+    },
     hidden: '页面在后台。训练还在继续，但有的浏览器会放慢它，手机上可能会停下。',
     moved: (backend) => `后端或内核已更换：“继续”会把权重带到 ${backend}。`,
-    changed: '网络或图像已经改过。“重新训练”用新的；“继续”仍用原来的网络。',
+    changed: (now, before) =>
+      `网络或图像已更改。“重新训练”会构建新网络 ${now}；“继续”会训练之前的网络 ${before}。两者都会保留。`,
     classesFew: (have, need) => `图像有 ${need} 个类别，而网络只有 ${have} 个输出。请至少给它 ${need} 个。`,
     emptyTitle: '还没有曲线',
     empty: '开始训练，损失和精度就会随着训练画在这里。计算在后台线程里进行，页面一直可用。',
     curves: '损失与精度',
     loss: '损失',
     accuracy: '精度',
-    trainLoss: '训练损失',
-    trainAccuracy: '训练精度',
+    trainLoss: '训练损失（最近 20 个批量）',
+    trainAccuracy: '训练精度（最近 20 个批量）',
+    testOf: (title) => `${title} 的测试精度`,
     testAccuracy: '测试精度',
     chartLabel: (epochs, loss, accuracy) =>
       `${epochs} 个迭代周期的曲线：现在的训练损失 ${loss}，训练精度 ${accuracy}。`,
@@ -224,12 +238,38 @@ export const zh: Text = {
     current: '这次训练',
   },
 
+  runs: {
+    title: '你的训练',
+    note: '保存在这个浏览器里，直到你删除它们。勾选几个来比较曲线。',
+    cannotKeep: '这个浏览器不允许页面保存网络：离开或刷新之前，请保存训练好的网络。',
+    compare: (name) => `比较：${name}`,
+    sets: {
+      garments: '服装',
+      'fashion-mnist': 'Fashion-MNIST',
+      files: '自己的文件',
+      imported: '历史记录文件',
+    },
+    about: (images, epochs, when) => `${images} · ${epochs} 个迭代周期 · ${when}`,
+    when: (at) => new Date(at).toLocaleString('zh-CN', { dateStyle: 'medium', timeStyle: 'short' }),
+    shown: '正在显示',
+    open: '打开',
+    remove: '删除',
+    keep: '保留',
+    question: (title, when, epochs) =>
+      `要删除 ${when} 的 ${title}（训练了 ${epochs} 个迭代周期）吗？它的权重和曲线将无法恢复。`,
+    interrupted: (title, epoch, of) =>
+      `${title} 的训练在完成 ${of} 个迭代周期中的 ${epoch} 个后被中断。什么都没有丢失。`,
+    goOn: '从中断处继续',
+  },
+
   errors: {
     gpu: '页面失去了 GPU。',
     kernels: '这块 GPU 没能运行一个内核。请在设置里关掉 vgg-blocks 的内核，或改用 WebAssembly。',
     memory: '内存不足。请减小批量大小、图像或网络。',
     file: '这个文件不能用。',
     value: '这些设置不能一起使用。',
+    infinite: '这个网络输出的数不是有限的：训练发散了，或者文件已损坏。请用更小的学习率重新训练。',
+    otherFiles: (names) => `这个网络是用别的文件训练的。请再把它们拖到这个页面上：${names}。`,
     other: '出了点问题。',
     ended: '浏览器结束了负责计算的线程。',
     nothingKept: '还没有保存过权重。',
@@ -324,6 +364,7 @@ export const zh: Text = {
     noClasses: '没有（只有特征）',
     names: '权重的命名',
     classify: '用它给图像分类',
+    waiting: (file) => `训练结束或停止后会立即打开 ${file}。`,
     adopt: '接着训练它',
     adoptNote: '把这个网络带到“训练”。',
     compareTitle: '它算出来的和 PyTorch 一样吗？',

@@ -95,6 +95,18 @@ function Notice() {
       {now && (
         <div class={`note ${now.tone}`}>
           <p>{now.text(t)}</p>
+          {now.action && (
+            <button
+              type="button"
+              class="button primary"
+              onClick={() => {
+                notice.value = undefined;
+                now.action!.run();
+              }}
+            >
+              {now.action.text(t)}
+            </button>
+          )}
           {now.detail && (
             <details open={now.tone === 'bad'}>
               <summary>{t.errors.details}</summary>

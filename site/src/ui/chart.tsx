@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { epochs, points } from '../state/lab.js';
+import type { EpochRow } from 'vgg-blocks/train';
+import { epochs, points, run } from '../state/lab.js';
 import { text } from '../state/page.js';
+import { compared, runs } from '../state/runs.js';
 
 const HEIGHT = 190;
 const MARGIN = { left: 44, right: 14, top: 10, bottom: 26 };
@@ -17,10 +19,13 @@ export function Chart({ total }: { total: number }) {
     observer.observe(box.current!);
     return () => observer.disconnect();
   }, []);
-  const live = points.value;
+  const live = points.value.filter(({ loss }) => Number.isFinite(loss));
+  const others = runs.value
+    .filter(({ id }) => compared.value.has(id) && id !== run.value?.id)
+    .map((other, i) => ({ ...other, style: `other other${i % OTHERS}` }));
   const rows = epochs.value;
   const last = live.at(-1);
-  const lastEpoch = Math.max(total, Math.ceil(last?.at ?? 1));
+  const lastEpoch = Math.max(total, Math.ceil(last?.at ?? 1), ...others.map(({ epochs }) => epochs.length));
   const losses = live.map(({ at, loss }) => [at, loss] as const);
   const label = t.chartLabel(
     rows.length,
@@ -35,7 +40,17 @@ export function Chart({ total }: { total: number }) {
         width={width}
         lastEpoch={lastEpoch}
         top={niceTop(Math.max(0.5, ...losses.map(([, loss]) => loss)))}
-        lines={[{ name: t.trainLoss, style: 'loss', points: losses, dots: false }]}
+        lines={[
+          ...others.map(({ title, style, points }) => ({
+            name: title,
+            style,
+            points: points
+              .filter(({ loss }) => Number.isFinite(loss))
+              .map(({ at, loss }) => [at, loss] as const),
+            dots: false,
+          })),
+          { name: t.trainLoss, style: 'loss', points: losses, dots: false },
+        ]}
       />
       <Panel
         title={t.accuracy}
@@ -44,6 +59,12 @@ export function Chart({ total }: { total: number }) {
         lastEpoch={lastEpoch}
         top={1}
         lines={[
+          ...others.map(({ title, style, epochs }) => ({
+            name: t.testOf(title),
+            style,
+            points: tested(epochs),
+            dots: false,
+          })),
           {
             name: t.trainAccuracy,
             style: 'train',
@@ -53,15 +74,22 @@ export function Chart({ total }: { total: number }) {
           {
             name: t.testAccuracy,
             style: 'test',
-            points: rows.flatMap(({ epoch, testAccuracy }) =>
-              testAccuracy === null ? [] : [[epoch, testAccuracy] as const],
-            ),
+            points: tested(rows),
             dots: true,
           },
         ]}
         axis={t.epochAxis}
       />
     </div>
+  );
+}
+
+/** How many colors there are for other runs. */
+const OTHERS = 4;
+
+function tested(rows: readonly EpochRow[]): (readonly [x: number, y: number])[] {
+  return rows.flatMap(({ epoch, testAccuracy }) =>
+    testAccuracy === null ? [] : [[epoch, testAccuracy] as const],
   );
 }
 

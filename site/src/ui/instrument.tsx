@@ -23,8 +23,9 @@ import {
   slot,
   source,
   sources,
+  testSet,
 } from '../state/inside.js';
-import { dataInfo } from '../state/lab.js';
+import { trained } from '../state/lab.js';
 import { text } from '../state/page.js';
 import { drawGarments, garments, SAMPLE_ACCURACY } from '../state/sample.js';
 import type { Look } from '../worker/main.js';
@@ -186,7 +187,7 @@ function Pad() {
 
 function FromTest() {
   const t = text.value.inside;
-  const set = dataInfo.value!;
+  const set = testSet.value!;
   const go = (to: number) => {
     index.value = Math.min(set.test - 1, Math.max(0, to));
     classIndex.value = undefined;
@@ -252,7 +253,7 @@ function nameOf(label: number, classes: number): string {
   const named = fromFile.value?.classNames?.[label];
   if (named !== undefined) return named;
   if (slot.value === 'opened' && classes === 1000) return imagenet.value?.[label] ?? String(label);
-  return (classes <= 10 ? dataInfo.value?.classNames[label] : undefined) ?? String(label);
+  return (slot.value === 'trained' ? trained.value?.classNames?.[label] : undefined) ?? String(label);
 }
 
 /** Classes listed, at most. */

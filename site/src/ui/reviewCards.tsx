@@ -1,5 +1,4 @@
-import { chosenSource, classifyTestSet, index, review, reviewing, slot } from '../state/inside.js';
-import { dataInfo } from '../state/lab.js';
+import { chosenSource, classifyTestSet, index, review, reviewing, slot, testSet } from '../state/inside.js';
 import { text } from '../state/page.js';
 import type { Review } from '../worker/inside.js';
 import { Card, Scroll } from './controls.js';
@@ -9,7 +8,7 @@ import { imageAt, Pixels } from './image.js';
 export function ReviewCards() {
   const t = text.value.inside;
   const found = review.value;
-  if (!dataInfo.value || slot.value === 'sample') return null;
+  if (!testSet.value || slot.value === 'sample') return null;
   return (
     <>
       <Card
@@ -34,7 +33,7 @@ export function ReviewCards() {
 
 function Confusion({ confusion }: Pick<Review, 'confusion'>) {
   const t = text.value.inside;
-  const names = dataInfo.value!.classNames;
+  const names = testSet.value!.classNames;
   const rows = confusion.slice(0, names.length);
   return (
     <Scroll label={t.confusion}>
@@ -77,7 +76,7 @@ function Confusion({ confusion }: Pick<Review, 'confusion'>) {
 
 function Worst({ worst }: Pick<Review, 'worst'>) {
   const t = text.value.inside;
-  const set = dataInfo.value!;
+  const set = testSet.value!;
   return (
     <Card title={t.worst}>
       <p class="hint">{worst.length === 0 ? t.none : t.worstNote}</p>

@@ -1,35 +1,44 @@
 import { cost, OPTIMIZERS, paramCount } from 'vgg-blocks';
 import { FASHION_MNIST } from 'vgg-blocks/data';
-import { BACKENDS, DATA, OPTIMIZER_NAMES, titleOf } from '../state/choice.js';
+import { BACKENDS, type Choice, DATA, type FileNames, OPTIMIZER_NAMES, titleOf } from '../state/choice.js';
+import { chosenInfo, IDX_PARTS, idxFiles, idxNames, setOf } from '../state/data.js';
 import type { Device } from '../state/device.js';
-import { applyIdx, classesProblem, IDX_PARTS, idxFiles, idxNames, takeFiles } from '../state/files.js';
+import { classesProblem, takeFiles } from '../state/files.js';
 import {
   aim,
   cancelDownload,
-  dataInfo,
   download,
   epochs,
-  files,
   history,
+  isStarting,
   moves,
-  pause,
   phase,
   points,
-  resume,
+  run,
   snapshot,
   speed,
-  stop,
-  train,
-  trained,
 } from '../state/lab.js';
-import { choice, choose, device, network, text } from '../state/page.js';
+import { choice, choose, device, network, planOf, text } from '../state/page.js';
+import { compared, runs } from '../state/runs.js';
 import { saveCurves, saveHistory } from '../state/save.js';
+import { pause, resume, stop, train, way } from '../state/training.js';
 import { trainingCode } from '../state/typescript.js';
 import { Chart } from './chart.js';
-import { Card, Checkbox, CopyButton, FileButton, Scroll, SelectField, TableHead } from './controls.js';
+import {
+  Card,
+  Checkbox,
+  CopyButton,
+  FileButton,
+  Scroll,
+  SelectField,
+  TableHead,
+  useKeptFocus,
+} from './controls.js';
 import { ChoiceNumber } from './design.js';
 import { bytes, count } from './format.js';
+import { imageAt, Pixels } from './image.js';
 import { Misfits } from './networkView.js';
+import { RunsCard } from './runsCard.js';
 import { SaveNetwork } from './saveMenu.js';
 
 /** Classes of a data set that is not loaded yet. */
@@ -43,6 +52,7 @@ export function TrainView() {
       <div class="stack">
         <Status />
         <Curves />
+        {runs.value.length > 0 && <RunsCard />}
         {epochs.value.length > 0 && <Epochs />}
       </div>
     </div>
@@ -86,7 +96,7 @@ function Settings() {
       <CopyButton
         copy={t.copyCode}
         copied={text.value.code.copied}
-        value={() => trainingCode(choice.value, idxNames.value)}
+        value={() => trainingCode(choice.value, namesOfFiles())}
       />
     </Card>
   );
@@ -116,6 +126,7 @@ function Data() {
       />
       {data === 'garments' && <ChoiceNumber name="images" label={t.images} />}
       {data === 'files' && <IdxFiles />}
+      <Samples />
       {data === 'fashion-mnist' && (
         <p class="hint">
           {t.fashionBlocked} <a href={FASHION_MNIST.home}>{t.fashionHome}</a>
@@ -125,9 +136,16 @@ function Data() {
   );
 }
 
+/** What the classes of the dropped files are called. */
+function namesOfFiles(): FileNames {
+  return idxNames.value ?? (chosenInfo()?.published === 'Fashion-MNIST' ? 'garments' : 'numbers');
+}
+
 function IdxFiles() {
   const t = text.value.train;
   const missing = IDX_PARTS.filter((part) => !idxFiles.value[part]).map((part) => t.parts[part]);
+  const info = chosenInfo();
+  const known = info?.published ? t.filesKnown(info.published) : t.filesUnknown;
   return (
     <div class="idx">
       <p class="hint">
@@ -136,96 +154,148 @@ function IdxFiles() {
           {t.chooseFiles}
         </FileButton>
       </p>
-      <p role="status">{missing.length === 0 ? t.filesReady : t.filesMissing(missing.join(', '))}</p>
+      <p role="status">
+        {missing.length > 0 ? t.filesMissing(missing.join(', ')) : t.filesReady} {info && known}
+      </p>
       <SelectField
         label={t.filesNames}
-        value={idxNames.value}
+        value={namesOfFiles()}
         options={[
           { value: 'numbers' as const, text: t.namesNumbers },
           { value: 'garments' as const, text: t.namesGarments },
         ]}
         onValue={(value) => {
           idxNames.value = value;
-          applyIdx();
         }}
       />
     </div>
   );
 }
 
+/** The first test images of the chosen set with their classes, once it is loaded. */
+function Samples() {
+  const info = chosenInfo();
+  if (!info) return null;
+  return (
+    <ul class="samples-row" aria-label={text.value.train.samples}>
+      {Array.from({ length: Math.min(8, info.test) }, (_, i) => {
+        const name = info.classNames[info.testLabels[i]!]!;
+        return (
+          <li key={i}>
+            <Pixels image={imageAt(info, i)} label={name} />
+            <span aria-hidden="true">{name}</span>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+/** The choice that the card of the run is about: that of its network, or of the one that would be built. */
+function shownChoice(): Choice {
+  return phase.value !== 'idle' && run.value ? run.value.choice : choice.value;
+}
+
 function Status() {
   const t = text.value.train;
   const found = network.value;
   const now = phase.value;
-  const problem = found.problem ?? classesProblem(dataInfo.value?.classNames.length ?? CLASSES);
-  const ready = now === 'idle' && !problem && (choice.value.data !== 'files' || files.value !== undefined);
-  const resumable = now === 'idle' && (trained.value !== undefined || snapshot.value !== undefined);
-  const primary = resumable ? 'button' : 'button primary';
+  const problem = found.problem ?? classesProblem(chosenInfo()?.classNames.length ?? CLASSES);
+  const ready = now === 'idle' && !problem && setOf(choice.value) !== undefined;
+  const going = way.value;
+  const running = now === 'training' || now === 'paused' || now === 'stopping';
+  const shown = shownChoice();
+  const buttons = useKeptFocus<HTMLDivElement>();
   return (
     <section class="card status" aria-label={t.current}>
       <p class="which">
-        <strong>{titleOf(choice.value)}</strong>{' '}
-        {!found.problem && (
-          <span>
-            {choice.value.size}×{choice.value.size}×{choice.value.channels} ·{' '}
-            {count(paramCount(found.plan).total)} · {count(cost(found.plan).macs.forward)} MACs
-          </span>
-        )}
+        <strong>{titleOf(shown)}</strong> {(running || !found.problem) && <Size of={shown} />}
       </p>
-      <div class="run">
-        {now === 'training' && (
-          <button type="button" class="button primary" onClick={() => pause()}>
-            {t.pause}
-          </button>
-        )}
-        {now === 'paused' && (
-          <button type="button" class="button primary" onClick={() => resume()}>
-            {t.resume}
-          </button>
-        )}
-        {(now === 'training' || now === 'paused') && (
-          <button type="button" class="button" onClick={() => stop()}>
-            {t.stop}
-          </button>
-        )}
-        {download.value && (
-          <button type="button" class="button" onClick={cancelDownload}>
+      <div class="run" ref={buttons}>
+        {running ? (
+          <>
+            <button
+              key="main"
+              type="button"
+              class="button primary"
+              onClick={() => (now === 'paused' ? resume() : now === 'training' && pause())}
+            >
+              {now === 'paused' ? t.resume : t.pause}
+            </button>
+            <button key="stop" type="button" class="button" onClick={() => stop()}>
+              {t.stop}
+            </button>
+          </>
+        ) : download.value ? (
+          <button key="cancel" type="button" class="button" onClick={cancelDownload}>
             {t.cancel}
           </button>
-        )}
-        {now !== 'training' && now !== 'paused' && !download.value && (
+        ) : (
           <>
-            {resumable && (
-              <button type="button" class="button primary" onClick={() => train({ goOn: true })}>
+            {going && (
+              <button
+                key="on"
+                type="button"
+                class="button primary"
+                aria-describedby="way"
+                onClick={() => train({ goOn: true })}
+              >
                 {t.goOn}
               </button>
             )}
-            <button type="button" class={primary} disabled={!ready} onClick={() => train()}>
-              {resumable ? t.again : t.start}
+            <button
+              key="new"
+              type="button"
+              class={going ? 'button' : 'button primary'}
+              disabled={now === 'idle' && !ready}
+              onClick={() => ready && train()}
+            >
+              {going ? t.again : t.start}
             </button>
           </>
         )}
         <Progress />
       </div>
+      {now === 'idle' && going && (
+        <p class="hint" id="way">
+          {going.kind === 'resume'
+            ? t.ways.resume(going.to)
+            : t.ways[going.kind](going.request.epochs, going.request.rate)}
+        </p>
+      )}
       {problem && (
-        <p class="note bad" role="alert">
+        <p class="note bad" role="status">
           {problem}
         </p>
       )}
-      {!found.problem && <Misfits plan={found.plan} />}
-      {now === 'idle' && trained.value && isChanged() && <p class="note">{t.changed}</p>}
-      {now === 'idle' && trained.value && moves() && (
+      {!running && !found.problem && <Misfits plan={found.plan} />}
+      {now === 'idle' && run.value && isChanged() && (
+        <p class="note">{t.changed(titleOf(choice.value), run.value.title)}</p>
+      )}
+      {now === 'idle' && run.value && moves() && (
         <p class="note">{t.moved(t.backends[choice.value.backend])}</p>
       )}
     </section>
   );
 }
 
-/** Whether the choice has changed since the network was trained. */
+function Size({ of }: { of: Choice }) {
+  const plan = planOf(of);
+  return (
+    <span>
+      {of.size}×{of.size}×{of.channels} · {count(paramCount(plan).total)} · {count(cost(plan).macs.forward)}{' '}
+      MACs
+    </span>
+  );
+}
+
+/** Whether another network or other images are chosen than those of the run. */
 function isChanged(): boolean {
-  const { view: _, backend: __, kernels: ___, epochs: ____, ...now } = choice.value;
-  const { view: _a, backend: _b, kernels: _c, epochs: _d, ...then } = trained.value!.choice;
-  return JSON.stringify(now) !== JSON.stringify(then);
+  const built = ({ arch, ratio, size, channels, classes, hidden, batchNorm, seed }: Choice) =>
+    JSON.stringify([arch, ratio, size, channels, classes, hidden, batchNorm, seed]);
+  const images = setOf(choice.value);
+  const { choice: then, set } = run.value!;
+  return built(choice.value) !== built(then) || (!!images && JSON.stringify(images) !== JSON.stringify(set));
 }
 
 function Progress() {
@@ -241,7 +311,7 @@ function Progress() {
       ? t.download(bytes(coming.done), bytes(coming.total))
       : now === 'training'
         ? t.epoch(Math.min(total, Math.floor(at) + 1), total)
-        : t.phases[now];
+        : t.phases[now === 'idle' && isStarting.value ? 'starting' : now];
   const safe = now === 'paused' && snapshot.value && text.value.errors.kept(snapshot.value.epoch);
   return (
     <div class="progress">
@@ -283,14 +353,14 @@ function Curves() {
     >
       <div class="chart-box">
         <Chart total={Math.max(aim.value, epochs.value.length, 1)} />
-        {points.value.length === 0 && (
+        {points.value.length === 0 && compared.value.size === 0 && (
           <div class="empty over">
             <strong>{t.emptyTitle}</strong>
             <p>{t.empty}</p>
           </div>
         )}
       </div>
-      {(trained.value || snapshot.value) && <SaveNetwork slot="trained" />}
+      {run.value && <SaveNetwork slot="trained" />}
     </Card>
   );
 }

@@ -2,7 +2,8 @@ import type { NetworkSpec } from 'vgg-blocks/weights';
 import type { Choice } from '../state/choice.js';
 import { takeFiles } from '../state/files.js';
 import { chosenSlot, chosenSource } from '../state/inside.js';
-import { adopt, comparison, opened, phase } from '../state/lab.js';
+import { comparison, opened, phase } from '../state/lab.js';
+import { adopt, waiting } from '../state/opened.js';
 import { choice, choose, text } from '../state/page.js';
 import { Card, FileButton, TableHead } from './controls.js';
 import { shape } from './format.js';
@@ -35,9 +36,9 @@ export function WeightsView() {
             <p class="hint" role="status">
               {phase.value === 'opening' || phase.value === 'starting'
                 ? text.value.train.phases[phase.value]
-                : opened.value
-                  ? opened.value.file
-                  : t.empty}
+                : waiting.value
+                  ? t.waiting(waiting.value.file.name)
+                  : (opened.value?.file ?? t.empty)}
             </p>
           </div>
           <p class="hint homes">
@@ -61,8 +62,8 @@ export function WeightsView() {
 
 function Opened() {
   const t = text.value.weights;
-  const { network, format, parameters, inputShape, classes, file } = opened.value!;
-  const title = network?.title ?? file;
+  const { network, format, parameters, inputShape, classes, file, run } = opened.value!;
+  const title = run?.title ?? network?.title ?? file;
   const facts = [
     [t.file, file],
     [t.format, format],
@@ -100,6 +101,7 @@ function Opened() {
             type="button"
             class="button"
             title={t.adoptNote}
+            disabled={phase.value !== 'idle'}
             onClick={() => {
               choose({ ...next, view: 'train' });
               void adopt(choice.value);

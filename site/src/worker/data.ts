@@ -13,11 +13,13 @@ import type { FileNames } from '../state/choice.js';
 /** Where the images come from. */
 export type DataRequest =
   | { kind: 'garments'; images: number }
-  | { kind: 'files'; files: Record<IdxPart, File>; names: FileNames }
+  | { kind: 'files'; files: Record<IdxPart, File>; names?: FileNames }
   | { kind: 'fashion-mnist' };
 
 /** A data set as the page knows it; it shows the test images. */
 export interface DataInfo {
+  /** The published set that it is, if one. */
+  published?: 'MNIST' | 'Fashion-MNIST';
   train: number;
   test: number;
   /** `[height, width, channels]` as stored. */
@@ -42,13 +44,65 @@ export async function loadData(request: DataRequest, watch: Watch): Promise<Data
   switch (request.kind) {
     case 'garments':
       return garments({ trainImages: request.images, testImages: Math.round(request.images / 4) });
-    case 'files': {
-      const load = request.names === 'garments' ? fashionMnist : idxImages;
-      return load({ source: request.files });
-    }
+    case 'files':
+      return named(await idxImages({ source: request.files }), request.names);
     case 'fashion-mnist':
       return download(watch);
   }
+}
+
+/**
+ * The published sets whose names are known, by the SHA-256 of their files of training and test labels, unpacked; for MNIST as in
+ * many projects, for Fashion-MNIST of the files whose packed sums the library has.
+ */
+const PUBLISHED = [
+  {
+    names: 'numbers',
+    title: 'MNIST',
+    sums: [
+      '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+      'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+    ],
+  },
+  {
+    names: 'garments',
+    title: 'Fashion-MNIST',
+    sums: [
+      'bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9',
+      '0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34',
+    ],
+  },
+] as const;
+
+/** The published set that has these labels. */
+export async function publishedSet({
+  trainSet,
+  testSet,
+}: Dataset): Promise<(typeof PUBLISHED)[number] | undefined> {
+  if (!self.crypto?.subtle) return undefined;
+  const sums = await Promise.all([trainSet, testSet].map(({ labels }) => sumOfLabels(labels)));
+  return PUBLISHED.find((set) => set.sums.every((sum, i) => sum === sums[i]));
+}
+
+/** The SHA-256 of an IDX file of labels. */
+async function sumOfLabels(labels: Uint8Array): Promise<string> {
+  const file = new Uint8Array(8 + labels.length);
+  // Unsigned bytes in one dimension.
+  new DataView(file.buffer).setUint32(0, 0x801);
+  new DataView(file.buffer).setUint32(4, labels.length);
+  file.set(labels, 8);
+  const sum = new Uint8Array(await crypto.subtle.digest('SHA-256', file));
+  return Array.from(sum, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Dropped images with the names that were chosen, or else those of the published set that they are. */
+async function named(set: Dataset, names: FileNames | undefined): Promise<Dataset> {
+  const chosen = names ?? (await publishedSet(set))?.names;
+  const { classNames } = FASHION_MNIST;
+  if (chosen !== 'garments' || set.trainSet.classNames.length > classNames.length) return set;
+  const renamed = ({ images, labels, storedShape }: ImageSet) =>
+    new ImageSet({ images, labels, shape: storedShape, classNames });
+  return { trainSet: renamed(set.trainSet), testSet: renamed(set.testSet) };
 }
 
 async function download({ onProgress, signal }: Watch): Promise<Dataset> {
@@ -89,8 +143,10 @@ export function fitted(set: ImageSet, [height, width, channels]: readonly number
   return sized(new ImageSet({ images, labels, classNames, shape: [storedShape[0], storedShape[1], 3] }));
 }
 
-export function infoOf({ trainSet: train, testSet: test }: Dataset): DataInfo {
+export async function infoOf(set: Dataset): Promise<DataInfo> {
+  const { trainSet: train, testSet: test } = set;
   return {
+    published: (await publishedSet(set))?.title,
     train: train.length,
     test: test.length,
     shape: train.storedShape,

@@ -11,11 +11,12 @@ import type { HeatMethod } from '../state/inside.js';
 import { startBackend } from './backend.js';
 import type { Comparison } from './compare.js';
 import { type DataInfo, type DataRequest, infoOf, loadData } from './data.js';
-import { type Failure, failureOf } from './errors.js';
+import { type Failure, failureOf, NotFiniteError } from './errors.js';
 import type { ImageRequest } from './image.js';
 import type { ClassMap, Review } from './inside.js';
+import { type Snapshot, snapshotOf, sumOf } from './snapshot.js';
 import type { Trace } from './trace.js';
-import { Run, type TrainEvents, type TrainRequest } from './training.js';
+import { type Keeping, Run, type TrainEvents, type TrainRequest } from './training.js';
 
 /** The network trained here, or the one opened from a file. */
 export type Slot = 'trained' | 'opened';
@@ -31,6 +32,8 @@ export interface OpenedInfo {
   /** The names of the classes, if the file has them. */
   classNames?: readonly string[];
   layers: string[];
+  /** A checksum of its kernels, by which a network that was trained here is recognized. */
+  sum?: number;
   /** How images are prepared unless another way is chosen: as the file says, or else the likely way. */
   preprocessing: PreprocessingName;
 }
@@ -86,6 +89,8 @@ function hasTop(model: LayersModel): boolean {
 // Training needs neither of them.
 const opening = () => import('./opening.js');
 const inside = () => import('./inside.js');
+const described = async (...given: Parameters<typeof import('./describe.js').describe>) =>
+  (await import('./describe.js')).describe(...given);
 
 /** The functions that the page can call; each has at most one argument. */
 const calls = {
@@ -105,7 +110,15 @@ const calls = {
   },
 
   /** Builds the chosen network, with the weights of a snapshot if there is one. */
-  async build({ choice, weights }: { choice: Choice; weights?: Uint8Array }): Promise<{ layers: string[] }> {
+  async build({
+    choice,
+    weights,
+    classNames = data?.trainSet.classNames,
+  }: {
+    choice: Choice;
+    weights?: Blob;
+    classNames?: readonly string[];
+  }): Promise<{ layers: string[]; classNames?: readonly string[] }> {
     const { arch, ratio, size, channels, classes, hidden, batchNorm, seed } = choice;
     models.trained?.dispose();
     models.trained = undefined;
@@ -119,16 +132,28 @@ const calls = {
     });
     put('trained', model);
     if (weights) await (await opening()).restore(model, weights);
-    return { layers: layersOf(model) };
+    await described(model, classNames);
+    return { layers: layersOf(model), classNames };
   },
 
-  async train(request: TrainRequest): Promise<History> {
-    run = new Run(modelOf('trained'), events);
+  async train({
+    request,
+    classNames = data?.trainSet.classNames,
+    ...keeping
+  }: { request: TrainRequest; classNames?: readonly string[] } & Keeping): Promise<History> {
+    const model = modelOf('trained');
+    await described(model, classNames);
+    run = new Run(model, events);
     try {
-      return await run.go(data!, request);
+      return await run.go(data!, request, keeping);
     } finally {
       run = undefined;
     }
+  },
+
+  /** The trained network's weights, for the page to keep. */
+  async snapshot(): Promise<Snapshot> {
+    return snapshotOf(modelOf('trained'));
   },
 
   async pause(): Promise<void> {
@@ -168,6 +193,7 @@ const calls = {
       inputShape: inputShape(model),
       classes,
       layers: layersOf(model),
+      sum: await sumOf(model),
       classNames: metadata.classNames,
       preprocessing: metadata.preprocessing ? 'file' : likely(classes, network),
     };
@@ -193,6 +219,7 @@ const calls = {
       const { output, ...traced } = await trace(model, input, stage);
       const seen = await shown(model, input, preprocessing);
       const probabilities = output && hasTop(model) ? await classify(model, output) : undefined;
+      if (probabilities && !probabilities.every(Number.isFinite)) throw new NotFiniteError();
       return { ...traced, shown: seen, probabilities };
     } finally {
       input.dispose();
@@ -227,10 +254,11 @@ const calls = {
         return { modelArtifactsInfo: io.getModelArtifactsInfoForJSON(artifacts) };
       }),
     );
-    const { modelTopology, weightSpecs, weightData } = saved!;
+    const { modelTopology, weightSpecs, weightData, userDefinedMetadata } = saved!;
     const json = {
       format: 'layers-model',
       modelTopology,
+      userDefinedMetadata,
       weightsManifest: [{ paths: ['model.weights.bin'], weights: weightSpecs }],
     };
     return { json: JSON.stringify(json), weights: io.CompositeArrayBuffer.join(weightData!) };
@@ -245,7 +273,7 @@ export type WorkerEvent =
   | { event: 'download'; value: Downloaded }
   | { event: 'progress'; value: Parameters<TrainEvents['progress']>[0] }
   | { event: 'epoch'; value: Parameters<TrainEvents['epoch']>[0] }
-  | { event: 'snapshot'; value: Uint8Array };
+  | { event: 'snapshot'; value: Snapshot };
 
 /** A result, a failure, or an event. */
 export type WorkerMessage = { id: number; result: unknown } | { id: number; failure: Failure } | WorkerEvent;
@@ -253,7 +281,7 @@ export type WorkerMessage = { id: number; result: unknown } | { id: number; fail
 const events: TrainEvents = {
   progress: (value) => send({ event: 'progress', value }),
   epoch: (value) => send({ event: 'epoch', value }),
-  snapshot: (value) => send({ event: 'snapshot', value }, [value.buffer as ArrayBuffer]),
+  snapshot: (value) => send({ event: 'snapshot', value }, [value.weights.buffer as ArrayBuffer]),
 };
 
 /** The layers that have feature maps. */

@@ -29,6 +29,6 @@ export async function openFile(file: File, shards: readonly File[]): Promise<Ope
 }
 
 /** Loads a snapshot's weights into a network. */
-export async function restore(model: LayersModel, weights: Uint8Array): Promise<void> {
+export async function restore(model: LayersModel, weights: Blob): Promise<void> {
   await loadWeights(model, weights);
 }

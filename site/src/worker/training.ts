@@ -1,10 +1,10 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Dataset } from 'vgg-blocks/data';
-import { type Examples, type History, type TrainProgress, train } from 'vgg-blocks/train';
-import { encodeWeights } from 'vgg-blocks/weights';
+import { type Examples, type History, indexedDbStore, type TrainProgress, train } from 'vgg-blocks/train';
 import type { Choice } from '../state/choice.js';
 import { fitted } from './data.js';
 import { RecentMeans } from './recentMeans.js';
+import { type Snapshot, snapshotOf } from './snapshot.js';
 
 /** The part of the choice that a run depends on. */
 export type TrainRequest = Pick<Choice, 'epochs' | 'batchSize' | 'optimizer' | 'rate' | 'cosine' | 'seed'>;
@@ -14,8 +14,18 @@ export interface TrainEvents {
   progress(progress: TrainProgress): void;
   epoch(row: History['epochs'][number]): void;
   /** The weights so far, in case the worker is lost. */
-  snapshot(weights: Uint8Array): void;
+  snapshot(snapshot: Snapshot): void;
 }
+
+/** Where a run keeps its checkpoints, and whether it goes on from them. */
+export interface Keeping {
+  /** A database; undefined where the browser keeps nothing. */
+  store?: string;
+  resume: boolean;
+}
+
+/** Bytes of weights for which a checkpoint may take a second. */
+const BYTES_PER_SECOND = 5e6;
 
 /** Snapshots are at least this far apart, and far enough that they take at most a twentieth of the time. */
 const SNAPSHOT = { minimumMs: 10_000, timesItsCost: 20 };
@@ -34,7 +44,7 @@ export class Run {
   ) {}
 
   /** Trains to the end, or until it is stopped. */
-  async go(data: Dataset, request: TrainRequest): Promise<History> {
+  async go(data: Dataset, request: TrainRequest, { store, resume }: Keeping): Promise<History> {
     const shape = this.model.inputs[0]!.shape.slice(1) as number[];
     const { epochs, batchSize, optimizer, rate, cosine, seed } = request;
     const pace = new Pace();
@@ -50,6 +60,15 @@ export class Run {
         schedule: cosine ? 'cosine' : 'constant',
         seed,
         signal: this.abort.signal,
+        checkpoint: store
+          ? {
+              store: indexedDbStore(store),
+              resume,
+              everySeconds: Math.max(10, (4 * this.model.countParams()) / BYTES_PER_SECOND),
+              // The network may have moved to another backend.
+              allow: ['engine'],
+            }
+          : undefined,
         onProgress: (progress) => {
           const { done, total } = progress;
           const now = performance.now() - this.heldMs;
@@ -59,7 +78,7 @@ export class Run {
         },
         onEpoch: async (row) => {
           this.events.epoch(row);
-          await this.secure(row.epoch === epochs);
+          await this.secure(row.epoch === 1);
         },
       },
     );
@@ -109,7 +128,7 @@ export class Run {
     const { at, costMs } = this.saved;
     const start = performance.now();
     if (!now && start - at < Math.max(SNAPSHOT.minimumMs, SNAPSHOT.timesItsCost * costMs)) return;
-    this.events.snapshot(await encodeWeights(this.model, { names: 'keras' }));
+    this.events.snapshot(await snapshotOf(this.model));
     this.saved = { at: performance.now(), costMs: performance.now() - start };
   }
 }
