@@ -24,6 +24,8 @@ export function kind(allowed: string, holds: Kind['holds']): Kind {
 }
 
 export const TEXT = kind('text', (value) => typeof value === 'string' && value !== '');
+/** Text that may be empty. */
+export const STRING = kind('text', (value) => typeof value === 'string');
 export const FUNCTION = kind('a function', (value) => typeof value === 'function');
 export const NUMBER = kind('a number', (value) => typeof value === 'number');
 export const BOOLEAN = kind('true or false', (value) => typeof value === 'boolean');
@@ -51,8 +53,11 @@ export const MODEL = kind(
     ),
 );
 export const TENSOR = kind(
-  'a tensor that is not disposed',
-  (value) => has(value, 'dataId', 'shape', 'dataSync') && !(value as { isDisposed: boolean }).isDisposed,
+  'a tensor of numbers that is not disposed',
+  (value) =>
+    has(value, 'dataId', 'shape', 'dataSync') &&
+    !/^(string|complex64)$/.test((value as { dtype: string }).dtype) &&
+    !(value as { isDisposed: boolean }).isDisposed,
 );
 export const EXAMPLES = kind(
   'examples, such as an ImageSet',
@@ -65,6 +70,11 @@ export const SOURCE = kind(
     /^(URL|Blob|File)$/.test(tagOf(value)) ||
     isArrayOf(value, /^Uint8Array$/) ||
     (tagOf(value) === 'ArrayBuffer' && !isTransferred(value as ArrayBuffer)),
+);
+/** A whole number that counts or limits something. */
+export const COUNT = kind(
+  'a whole number of at least 0',
+  (value) => Number.isSafeInteger(value) && (value as number) >= 0,
 );
 /** Where downloads are kept. */
 export const CACHE = kind(

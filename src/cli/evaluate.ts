@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { fullyConvolutional } from 'vgg-blocks';
 import type { ImageProblem } from 'vgg-blocks/data';
 import { LABELS } from 'vgg-blocks/imagenet';
 import { writeFileAtomic } from 'vgg-blocks/node';
@@ -126,6 +127,12 @@ async function measure(
     const known = { ...network, preprocessing };
     if (views) {
       checkViews('evaluate', views, preprocessing);
+      if (views.dense) {
+        // What cannot be converted is refused now, and not once all images have been read.
+        const { crop, channels } = preprocessing;
+        const inputShape = [crop, crop, channels === 'gray' ? 1 : 3] as const;
+        fullyConvolutional(model, { inputShape, logits: true }).dispose();
+      }
       return measureViews(model, await imagesOf(data, known, 0), { ...views, batchSize });
     }
     const { examples, problems } = await imagesOf(data, known, memory * 1e6);

@@ -41,7 +41,7 @@ const inNode = () => globalThis.process?.getBuiltinModule !== undefined;
 function sentence(format: string, reason: string): string {
   if (format === 'HEIC') {
     const which = inNode() ? 'sharp, as it is published, does' : 'most browsers do';
-    return `it is HEIC, which ${which} not decode (${reason}); convert it to JPEG or PNG.`;
+    return `it is HEIC, which ${which} not decode; convert it to JPEG or PNG.`;
   }
   const isCommon = ['JPEG', 'PNG', 'BMP', 'PNM'].includes(format);
   const remedy = isCommon ? 'get the file again' : 'get the file again, or convert it to PNG or JPEG';

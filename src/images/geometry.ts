@@ -1,4 +1,4 @@
-import { checkArguments, withFields } from '../base/arguments.js';
+import { checkArguments, NUMBER, recordOf } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import { type Preprocessing, preprocessingArgument } from './preprocessing.js';
 
@@ -52,6 +52,8 @@ function roundEven(value: number): number {
   return value - below === 0.5 ? below + Math.abs(below % 2) : Math.round(value);
 }
 
+const SIZE = recordOf('a size as { width, height }', { width: NUMBER, height: NUMBER });
+
 /**
  * The part of an image that a network sees after preprocessing, in pixels of the original image.
  *
@@ -61,7 +63,7 @@ function roundEven(value: number): number {
  */
 export function visibleRegion(image: Size, preprocessing: Preprocessing): Region {
   preprocessingArgument('visibleRegion', preprocessing);
-  checkArguments('visibleRegion', { image }, { image: withFields('{ width, height }', 'width', 'height') });
+  checkArguments('visibleRegion', { image }, { image: SIZE });
 
   const resized = resizedSize(image, preprocessing);
   const square = centerSquare(resized, preprocessing.crop);
@@ -77,11 +79,7 @@ export function visibleRegion(image: Size, preprocessing: Preprocessing): Region
 /** The size of an image scaled, in proportion, to a longer side of `size` pixels. */
 export function fittedSize(given: Size, size: number): Size {
   wholeNumber('fittedSize', 'size', size);
-  checkArguments(
-    'fittedSize',
-    { image: given },
-    { image: withFields('{ width, height }', 'width', 'height') },
-  );
+  checkArguments('fittedSize', { image: given }, { image: SIZE });
   const { width, height } = given;
 
   const scaled = (length: number) => Math.max(1, Math.round((length * size) / Math.max(width, height)));

@@ -1,4 +1,4 @@
-import { checkArguments, HEAT_MAP, NUMBERS } from '../base/arguments.js';
+import { checkArguments, HEAT_MAP, NUMBER, NUMBERS, optional, recordOf } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
 import type { Region } from './geometry.js';
 
@@ -18,11 +18,22 @@ export interface HeatMap extends ValueMap {
   classIndex: number;
 }
 
+const REGION = recordOf('a region as { left, top, width, height }', {
+  left: NUMBER,
+  top: NUMBER,
+  width: NUMBER,
+  height: NUMBER,
+});
+
 /** Throws unless a map has a number for each of its positions. */
 export function checkHeatMap(where: string, map: ValueMap): void {
   checkArguments(where, { map }, { map: HEAT_MAP });
-  const { values, width, height } = map;
-  checkArguments(where, { 'map.values': values }, { 'map.values': NUMBERS });
+  const { values, width, height, region } = map;
+  checkArguments(
+    where,
+    { 'map.values': values, 'map.region': region },
+    { 'map.values': NUMBERS, 'map.region': optional(REGION) },
+  );
   wholeNumber(where, 'map.width', width);
   wholeNumber(where, 'map.height', height);
   if (values.length !== width * height) {

@@ -1,4 +1,5 @@
 import { isError, messageOf } from '../base/realm.js';
+import { systemReason } from '../base/systemReason.js';
 
 /** The fault of a source: it does not exist, it cannot be read, or its bytes are wrong. */
 export type DataFault = 'missing' | 'unreadable' | 'damaged';
@@ -27,8 +28,11 @@ export class DataError extends Error {
   }
 }
 
-/** The message of a thrown value, with the reason that `fetch` hides in its cause. */
+/** The message of a thrown value, with the reason that `fetch` hides in its cause; of a failed system call, in words. */
 export function reason(error: unknown): string {
+  const words = systemReason(error);
+  if (words !== undefined) return words;
+  if (error instanceof DataError) return messageOf(error);
   const cause = isError(error) ? error.cause : undefined;
   return isError(cause) ? `${messageOf(error)} (${cause.message})` : messageOf(error);
 }

@@ -122,11 +122,5 @@ export function pathError(path: string, error: unknown): DataError {
   const code = systemCode(error);
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return new DataError(path, 'missing', 'no such file; check the path.', error);
-  const why =
-    code === 'EISDIR'
-      ? 'it is a folder'
-      : code === 'ERR_INVALID_ARG_VALUE'
-        ? 'no path has a null character'
-        : reason(error);
-  return new DataError(path, 'unreadable', `${why}; use a file that can be read.`, error);
+  return new DataError(path, 'unreadable', `${reason(error)}; use a file that can be read.`, error);
 }

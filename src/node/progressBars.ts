@@ -1,9 +1,8 @@
 import { Presets, SingleBar } from 'cli-progress';
-import { checkArguments, FUNCTION, kind, NUMBER, optionsOf, withFields } from '../base/arguments.js';
+import { checkArguments, FUNCTION, kind, NUMBER, optionsOf, STRING, withFields } from '../base/arguments.js';
 import type { Progress } from '../base/progress.js';
 import type { TrainProgress } from '../train/index.js';
 
-const LABEL = kind('text', (value) => typeof value === 'string');
 const STREAM = kind('a stream, such as process.stderr', (value) => {
   const { write, columns = 0 } = value as BarStream;
   return FUNCTION.holds(write) && NUMBER.holds(columns);
@@ -41,7 +40,7 @@ export interface CountBar {
  * const folder = await imageFolder('pets', { onProgress: bar.update }).finally(bar.stop);
  */
 export function countBar(options: { label?: string; stream?: BarStream } = {}): CountBar {
-  optionsOf('countBar', options, { label: LABEL, stream: STREAM });
+  optionsOf('countBar', options, { label: STRING, stream: STREAM });
 
   const { label = '', stream = process.stderr } = options;
   const format = `${label && `${label} `}[{bar}] {count} {unit}  {left} left`;

@@ -4,6 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { BYTES, checkArguments, isListOf, kind, TEXT } from '../base/arguments.js';
 import { messageOf } from '../base/realm.js';
+import { systemReason } from '../base/systemReason.js';
 import * as pending from '../io/pendingFile.js';
 import { systemCode } from '../io/runtime.js';
 
@@ -79,8 +80,10 @@ export function because(error: unknown): string {
     case 'EEXIST':
     case 'EISDIR':
       return 'there is a file where a folder is expected, or a folder where a file is; choose another path.';
+    case 'ELOOP':
+    case 'ENAMETOOLONG':
     case 'ERR_INVALID_ARG_VALUE':
-      return 'no path has a null character; choose another one.';
+      return `${systemReason(error)}; choose another path.`;
     default:
       return `${messageOf(error)}.`;
   }

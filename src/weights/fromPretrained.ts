@@ -1,4 +1,4 @@
-import { checkArguments, optionsOf, TEXT } from '../base/arguments.js';
+import { CACHE, checkArguments, type Kind, optionsOf, STRING, TEXT } from '../base/arguments.js';
 import { fail, keyOf } from '../base/check.js';
 import { downloadFile } from '../io/download.js';
 import type { HubOptions } from '../io/hub.js';
@@ -21,9 +21,9 @@ export interface PretrainedOptions
   url?: string;
 }
 
-const FROM_PRETRAINED: Readonly<Record<keyof PretrainedOptions, 1>> = {
+const FROM_PRETRAINED: Readonly<Record<keyof PretrainedOptions, 1 | Kind>> = {
   ...FROM_WEIGHTS,
-  ...{ cache: 1, url: 1, endpoint: 1, token: 1 },
+  ...{ cache: CACHE, url: TEXT, endpoint: TEXT, token: STRING },
 };
 
 /**

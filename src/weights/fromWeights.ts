@@ -1,5 +1,16 @@
 import { initializers, type LayersModel, model, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { checkArguments, optionsOf, SOURCE } from '../base/arguments.js';
+import {
+  BOOLEAN,
+  COUNT,
+  checkArguments,
+  isListOf,
+  type Kind,
+  kind,
+  NUMBER,
+  optionsOf,
+  SOURCE,
+  TEXT,
+} from '../base/arguments.js';
 import { oneOf } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
@@ -66,22 +77,30 @@ export interface LoadedNetwork {
   classNamesProblem?: string;
 }
 
+const IMAGE_SHAPE = kind(
+  '[height, width, channels], whole numbers, or null for any height and width',
+  (value) =>
+    isListOf(value, (side) => side === null || (COUNT.holds(side) && side !== 0)) &&
+    value.length === 3 &&
+    value[2] !== null,
+);
+
 /** The names of the options. */
-export const FROM_WEIGHTS: Readonly<Record<keyof FromWeightsOptions, 1>> = {
-  strict: 1,
+export const FROM_WEIGHTS: Readonly<Record<keyof FromWeightsOptions, 1 | Kind>> = {
+  strict: BOOLEAN,
   arch: 1,
   padding: 1,
   ...WEIGHT_FILE_OPTIONS,
   classifierActivation: 1,
-  seed: 1,
-  name: 1,
-  inputShape: 1,
-  classes: 1,
-  includeTop: 1,
+  seed: COUNT,
+  name: TEXT,
+  inputShape: IMAGE_SHAPE,
+  classes: COUNT,
+  includeTop: BOOLEAN,
   pooling: 1,
-  adaptivePool: 1,
-  convolutionalTop: 1,
-  dropout: 1,
+  adaptivePool: BOOLEAN,
+  convolutionalTop: BOOLEAN,
+  dropout: NUMBER,
 };
 
 /**

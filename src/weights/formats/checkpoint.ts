@@ -1,3 +1,4 @@
+import { COUNT, type Kind, STRING } from '../../base/arguments.js';
 import { isError } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import type { ReadOptions } from '../../io/request.js';
@@ -59,14 +60,14 @@ export interface WeightFileOptions extends ReadOptions {
 }
 
 /** The names of the options. */
-export const WEIGHT_FILE_OPTIONS: Readonly<Record<keyof WeightFileOptions, 1>> = {
+export const WEIGHT_FILE_OPTIONS: Readonly<Record<keyof WeightFileOptions, 1 | Kind>> = {
   shards: 1,
-  key: 1,
+  key: STRING,
   rename: 1,
   fetch: 1,
   signal: 1,
   onProgress: 1,
-  maxBytes: 1,
+  maxBytes: COUNT,
 };
 
 /** An open weight file: its tensors are listed, and their numbers can be read. */
