@@ -3,10 +3,11 @@ import type { Examples } from 'vgg-blocks/train';
 import { arraySetsOf } from './evaluatedArrays.js';
 import { imagePaths } from './imagePaths.js';
 import { eachBatch } from './images.js';
-import type { NetworkArguments, OpenNetwork, ReadyNetwork } from './network.js';
-import { PREPROCESSINGS } from './preprocessings.js';
+import type { OpenNetwork, ReadyNetwork } from './network.js';
+import { PREPROCESSINGS, type PreprocessingName } from './preprocessings.js';
 
-interface CalibrationArguments extends NetworkArguments {
+interface CalibrationArguments {
+  preprocessing?: PreprocessingName;
   calibrate: number;
   batch: number;
 }
@@ -16,16 +17,17 @@ export type CalibrationSet = Pick<Examples, 'length' | 'shape' | 'batches'>;
 
 /** Images of a folder, prepared for the network: all of them, or `calibrate` of them from all over it. */
 export async function calibrationImages(
+  command: string,
   folder: string,
-  { preprocessing }: ReadyNetwork,
-  args: CalibrationArguments,
+  { preprocessing }: Pick<ReadyNetwork, 'preprocessing'>,
+  args: Omit<CalibrationArguments, 'preprocessing'>,
 ): Promise<CalibrationSet> {
   const paths = await imagePaths([folder], (line) => console.error(line));
   const count = Math.min(args.calibrate, paths.length);
   const chosen = Array.from({ length: count }, (_, i) => paths[Math.floor((i * paths.length) / count)]!);
   const images: PreparedImage[] = [];
   await eachBatch(
-    'compress',
+    command,
     chosen.length > 0 ? chosen : [folder],
     { preprocessing, batch: args.batch },
     async (some) => {

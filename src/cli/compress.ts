@@ -180,7 +180,10 @@ function checkTargets({ maxBytes, maxError, rank }: CompressArguments): void {
 /** The images to calibrate on, and those to measure the accuracy on. */
 async function given(args: CompressArguments, network: OpenNetwork, ready: ReadyNetwork | undefined) {
   if (args.data !== undefined) return calibrationArrays(args.data, network, args);
-  return { images: ready && (await calibrationImages(args.images!, ready, args)), testSet: undefined };
+  return {
+    images: ready && (await calibrationImages('compress', args.images!, ready, args)),
+    testSet: undefined,
+  };
 }
 
 /** The bytes of a tfjs model's files. */

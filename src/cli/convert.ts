@@ -7,6 +7,7 @@ import {
   encodeWeights,
   KEY_NAMES,
   type KeyNames,
+  metadataOf,
   type OnnxDtype,
   type OnnxOptions,
   QUANTIZED_DTYPES,
@@ -17,9 +18,10 @@ import {
   type WeightContainer,
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
+import { type CalibrationSet, calibrationImages } from './calibrationSet.js';
 import { WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
-import { saveQuantized } from './quantized.js';
+import { BATCH, saveQuantized } from './quantized.js';
 import { type BuildingArguments, oneLine, openWeights, withBuilding } from './reading.js';
 
 /** The formats that `convert` writes, each with the extension that selects it without `--to`. */
@@ -38,6 +40,9 @@ type Output = keyof typeof OUTPUTS;
 
 const EXTENSIONS = '.safetensors, .pth, .h5, .weights.h5, .keras or .onnx';
 
+/** Images that biases are corrected by. */
+const CALIBRATION = 256;
+
 /** The types of numbers that are written to ONNX, by `--dtype`. */
 const ONNX_DTYPES: Record<string, OnnxDtype> = { f32: 'float32', f16: 'float16', int8: 'int8' };
 
@@ -47,6 +52,7 @@ interface ConvertArguments extends BuildingArguments {
   dtype: Lowercase<EncodedDtype> | 'int8';
   layout?: Lowercase<NonNullable<OnnxOptions['layout']>>;
   quantize?: QuantizedDtype;
+  images?: string;
   preprocessing?: PreprocessingName;
 }
 
@@ -88,6 +94,10 @@ export function convertCommand(): Command {
         "round a tfjs model's kernels to this type, for uint8 after folding batch normalization and equalizing channels (default: float32)",
       ).choices(QUANTIZED_DTYPES),
     )
+    .option(
+      '--images <folder>',
+      'images like those that the network will see, for --quantize to correct biases by; some hundred are used',
+    )
     .addOption(
       preprocessingOption(
         'how images are preprocessed, for the output to say so (default: as the input says)',
@@ -107,8 +117,10 @@ async function convert(input: string, output: string, args: ConvertArguments): P
       const preprocessing = preprocessingFor(input, model.inputs[0]!.shape, args.preprocessing, {});
       setMetadata(model, { ...metadata, preprocessing });
     }
-    if (args.quantize) rounding = await saveQuantized(model, output, args.quantize);
-    else if (to === 'tfjs') await saveModel(model, fileSystem(output));
+    if (args.quantize) {
+      const images = args.images === undefined ? undefined : await imagesFor(model, input, args.images);
+      rounding = await saveQuantized(model, output, args.quantize, images);
+    } else if (to === 'tfjs') await saveModel(model, fileSystem(output));
     else await writeFileAtomic(output, await encoded(to, model, report.names, args));
   } finally {
     model.dispose();
@@ -131,8 +143,15 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   if (rounding) say(rounding);
 }
 
+/** Images of a folder, prepared as the model says. */
+function imagesFor(model: LayersModel, source: string, folder: string): Promise<CalibrationSet> {
+  const { shape } = model.inputs[0]!;
+  const preprocessing = preprocessingFor(`convert: ${source}`, shape, undefined, metadataOf(model));
+  return calibrationImages('convert', folder, { preprocessing }, { calibrate: CALIBRATION, batch: BATCH });
+}
+
 /** Throws unless the output can be as the other options say. */
-function checkFits(to: Output, { names, dtype, layout, quantize }: ConvertArguments): void {
+function checkFits(to: Output, { names, dtype, layout, quantize, images }: ConvertArguments): void {
   if (to === 'tfjs' && (names || dtype !== 'f32')) {
     throw new Error(
       `convert: a tfjs model has Keras' names, and its types are those of --quantize, ${QUANTIZED_DTYPES.join(', ')}; omit --names and --dtype.`,
@@ -142,6 +161,9 @@ function checkFits(to: Output, { names, dtype, layout, quantize }: ConvertArgume
     throw new Error(
       `convert: --quantize is for a tfjs model, a folder, and ${to} is written; omit it, or write to a path without an extension.`,
     );
+  }
+  if (images !== undefined && !quantize) {
+    throw new Error('convert: --images is for --quantize; pass both or neither.');
   }
   if (to === 'onnx' && (names || !Object.hasOwn(ONNX_DTYPES, dtype))) {
     throw new Error(

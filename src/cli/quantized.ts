@@ -1,10 +1,14 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { equalize, foldNorms } from 'vgg-blocks/compress';
+import { correctBiases, equalize, foldNorms, type Images } from 'vgg-blocks/compress';
 import { fileSystem } from 'vgg-blocks/node';
 import { type QuantizedDtype, saveModel } from 'vgg-blocks/weights';
 
+/** Images per forward pass. */
+export const BATCH = 8;
+
 /**
- * Writes a quantized tfjs model. For 8 bits, batch normalization is folded and channels are equalized before.
+ * Writes a quantized tfjs model. For 8 bits, batch normalization is folded and channels are equalized before; where there are images,
+ * biases are corrected.
  *
  * @returns what was done, for display.
  */
@@ -12,6 +16,7 @@ export async function saveQuantized(
   model: LayersModel,
   folder: string,
   quantize: QuantizedDtype,
+  images: Images | undefined,
 ): Promise<string> {
   const made: LayersModel[] = [];
   try {
@@ -19,11 +24,13 @@ export async function saveQuantized(
       made.push(foldNorms(model));
       made.push(await equalize(made[0]!));
     }
+    if (images) made.push(await correctBiases(made.at(-1) ?? model, images, { quantize, batchSize: BATCH }));
     await saveModel(made.at(-1) ?? model, fileSystem(folder), { quantize });
-    const folded = made.length > 0 ? normsIn(model) - normsIn(made[0]!) : 0;
+    const folded = quantize === 'uint8' ? normsIn(model) - normsIn(made[0]!) : 0;
     return [
       ...(folded > 0 ? [`${folded} batch normalization${folded === 1 ? '' : 's'} folded`] : []),
-      ...(made.length > 0 ? ['channels equalized'] : []),
+      ...(quantize === 'uint8' ? ['channels equalized'] : []),
+      ...(images ? ['biases corrected'] : []),
       `kernels rounded to ${quantize}`,
     ].join(', ');
   } finally {

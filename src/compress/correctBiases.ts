@@ -12,13 +12,10 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../base/arguments.js';
+import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
 import type { Progress } from '../base/progress.js';
-import { fits, shapeText } from '../base/shapes.js';
-import { type Graph, graphOf } from '../tfjs/graph.js';
-import { checkImageSize } from '../tfjs/imageSize.js';
-import { inputShapeOf } from '../tfjs/models.js';
+import { graphOf } from '../tfjs/graph.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 import type { Examples } from '../train/examples.js';
 import {
@@ -30,6 +27,7 @@ import {
   unquantizable,
 } from '../weights/formats/quantization.js';
 import { freeCopy, setNumbers } from './freeCopy.js';
+import { checkImages, type Images, partOf } from './images.js';
 import { onlyCallOf } from './links.js';
 import { rebuiltWith } from './rebuilt.js';
 
@@ -58,7 +56,7 @@ const PRODUCTS = ['Conv2D', 'Dense', 'DepthwiseConv2D', 'SeparableConv2D', 'Conv
  * Save the result with the same `quantize`: its biases fit no other type, and not the kernels as they are. Layers without a bias, and
  * those that are used several times, stay as they are. The model is not changed.
  *
- * @param examples images as the model takes them.
+ * @param images as the model takes them.
  * @returns a model whose kernels share their numbers with the model's; dispose of both.
  * @throws RangeError when the images do not fit the model, or a kernel has a number that the type cannot hold; the signal's reason.
  * @example
@@ -67,16 +65,16 @@ const PRODUCTS = ['Conv2D', 'Dense', 'DepthwiseConv2D', 'SeparableConv2D', 'Conv
  */
 export async function correctBiases(
   model: LayersModel,
-  examples: Examples,
+  images: Images,
   options: BiasOptions = {},
 ): Promise<LayersModel> {
-  checkArguments(WHERE, { model, examples }, { model: MODEL, examples: EXAMPLES });
+  checkArguments(WHERE, { model }, { model: MODEL });
   optionsOf(WHERE, options, { quantize: 1, batchSize: 1, onProgress: 1, signal: 1 });
   const { quantize: dtype = 'uint8', batchSize = 32 } = options;
   oneOf(WHERE, 'quantize', dtype, QUANTIZED_DTYPES);
   wholeNumber(WHERE, 'batchSize', batchSize);
   const graph = graphOf(WHERE, model);
-  checkImages(graph, examples);
+  checkImages(WHERE, graph, images);
 
   const corrected = graph.calls.filter(
     (call) => PRODUCTS.includes(call.layer.getClassName()) && biasOf(call.layer) && onlyCallOf(graph, call),
@@ -84,7 +82,7 @@ export async function correctBiases(
   const means = await meanInputs(
     model,
     corrected.map(({ layer }) => layer),
-    examples,
+    partOf(WHERE, images, 'all'),
     { ...options, batchSize },
   );
   try {
@@ -100,17 +98,6 @@ export async function correctBiases(
   } finally {
     dispose(means);
   }
-}
-
-function checkImages(graph: Graph, examples: Examples): void {
-  const shape = inputShapeOf(graph.model);
-  if (examples.length === 0 || !fits(examples.shape, shape)) {
-    fail(
-      WHERE,
-      `the examples are ${examples.length} images of ${shapeText(examples.shape)}, but the model takes ${shapeText(shape)}; pass some of that shape.`,
-    );
-  }
-  checkImageSize(WHERE, graph, examples.shape);
 }
 
 function biasOf({ weights }: layers.Layer): layers.Layer['weights'][number] | undefined {

@@ -20,6 +20,7 @@ import { setBackend } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { preprocessingOfArrays } from '../../src/cli/preprocessings.js';
 import { garments } from '../../src/data/index.js';
+import { encodePng } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { encodeWeights } from '../../src/weights/index.js';
 import { run, start } from './program.js';
@@ -222,6 +223,23 @@ describe('vgg-blocks inspect and convert', () => {
     expect((await run('convert', to!, back!)).out).toContain('6 tensors from');
     const { out } = await run('convert', from!, to!, '--quantize', 'float16');
     expect(out).toMatch(/\nkernels rounded to float16\n$/);
+    const images = join(folder, 'images');
+    mkdirSync(images);
+    for (const i of [0, 1, 2]) {
+      const data = Uint8Array.from({ length: 192 }, (_, k) => (k * (i + 3) * 7919) % 256);
+      writeFileSync(join(images, `${i}.png`), await encodePng({ data, width: 8, height: 8 }));
+    }
+    const corrected = (...args: string[]) =>
+      run('convert', from!, to!, '--quantize', 'uint8', '--images', images, ...args);
+    expect((await corrected()).error).toContain(
+      'does not say how images are prepared for it; pass --preprocessing',
+    );
+    expect((await corrected('--preprocessing', 'plain')).out).toMatch(
+      /channels equalized, biases corrected, kernels rounded to uint8\n$/,
+    );
+    expect((await run('convert', from!, to!, '--images', images)).error).toContain(
+      '--images is for --quantize; pass both or neither.',
+    );
     expect((await run('convert', from!, back!, '--quantize', 'uint8')).error).toContain(
       '--quantize is for a tfjs model, a folder, and safetensors is written; omit it, or write to a path without an extension.',
     );

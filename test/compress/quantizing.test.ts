@@ -347,7 +347,7 @@ describe('correctBiases', () => {
       classNames: ['a'],
     });
     await expect(correctBiases(model, other)).rejects.toThrow(
-      'correctBiases: the examples are 1 images of 4x4x1, but the model takes 8x8x2; pass some of that shape.',
+      'correctBiases: the images are 4x4x1, but the model takes 8x8x2; prepare them at that size.',
     );
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(correctBiases(model, imageSet(), { signal })).rejects.toThrow('enough');
