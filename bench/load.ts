@@ -1,15 +1,15 @@
 /**
  * How long a full-size VGG-16 takes from a file on disk to the first prediction, and how much memory: this library on
- * the wasm backend and PyTorch, each in a fresh process, in turns. Then the same network as a tfjs model of eight shards over
- * loopback: this library and plain tfjs, with the requests and bytes of each. PyTorch writes the files with random weights, once,
- * into the given folder or a temporary one (2.8 GB).
+ * the wasm backend and PyTorch, each in a fresh process, in turns. Then the same network as ONNX, by this library alone, and as tfjs
+ * models over loopback, of eight shards and quantized: this library and plain tfjs, with the requests and bytes of each. PyTorch writes
+ * the first files with random weights, once, into the given folder or a temporary one (4 GB); the others are converted from them.
  *
  *     npm run bench:load -- [rounds] [python] [folder]
  *
  * Warm: the file is in the system's cache. Cold: it was dropped from there.
  */
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -85,10 +85,37 @@ function dropFromCache(path: string): void {
   spawnSync('dd', [`of=${path}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none']);
 }
 
-/** A tfjs model of eight shards over loopback: this library and plain tfjs. */
-async function compareShards(rounds: number, folder: string): Promise<void> {
-  const model = join(folder, 'tfjs');
-  if (!existsSync(join(model, 'model.json'))) await javascript('split', join(folder, FILES[0]!), model);
+/** The types of numbers in the ONNX files. */
+const ONNX_TYPES = ['float32', 'float16', 'int8'];
+
+/** ONNX files: this library. */
+async function measureOnnx(rounds: number, folder: string): Promise<void> {
+  const rows = [['', 'load', 'load and predict', 'memory', 'MiB']];
+  for (const type of ONNX_TYPES) {
+    const path = join(folder, `vgg16-${type}.onnx`);
+    if (!existsSync(path)) await javascript('onnx', join(folder, FILES[0]!), path, type);
+    const samples: Sample[] = [];
+    for (let round = 0; round < rounds; round++) samples.push(JSON.parse(await javascript('measure', path)));
+    const cell = (of: (sample: Sample) => number) => withSpread(figureOf(samples.map(of)));
+    rows.push([
+      ...[type, cell(({ load }) => load), cell(({ load, predict }) => load + predict)],
+      ...[cell(({ peak = 0 }) => peak), (statSync(path).size / 2 ** 20).toFixed(0)],
+    ]);
+  }
+  console.log(`\nONNX, warm, vgg-blocks\n${table(rows)}`);
+}
+
+/** The tfjs models: one of float32 in eight shards, and quantized ones. */
+const TFJS_MODELS = { tfjs: 'float32, eight shards', 'tfjs-float16': 'float16', 'tfjs-uint8': 'uint8' };
+
+/** A tfjs model over loopback: this library and plain tfjs. */
+async function compareTfjs(rounds: number, folder: string, name: keyof typeof TFJS_MODELS): Promise<void> {
+  const model = join(folder, name);
+  if (!existsSync(join(model, 'model.json'))) {
+    const file = join(folder, FILES[0]!);
+    if (name === 'tfjs') await javascript('split', file, model);
+    else await javascript('quantize', file, model, TFJS_MODELS[name]);
+  }
   const server = await serveFolder(model);
   try {
     const rows: Record<string, { samples: Sample[]; requests: number; bytes: number }> = {};
@@ -112,7 +139,7 @@ async function compareShards(rounds: number, folder: string): Promise<void> {
     ]);
     const head = ['', 'load', 'load and predict', 'memory', 'requests', 'MiB sent'];
     console.log(`
-tfjs model of eight shards over loopback
+tfjs model over loopback, ${TFJS_MODELS[name]}
 ${table([head, ...lines])}
 our first prediction / tfjs's ${(medianOf('vgg-blocks') / medianOf('tfjs')).toFixed(2)}`);
   } finally {
@@ -135,7 +162,10 @@ const folder = process.argv[4] ?? mkdtempSync(join(tmpdir(), 'bench-load-'));
 const rounds = Number(process.argv[2] ?? 5);
 try {
   await compare(rounds, process.argv[3] ?? 'python3', folder);
-  await compareShards(rounds, folder);
+  await measureOnnx(rounds, folder);
+  for (const name of Object.keys(TFJS_MODELS) as (keyof typeof TFJS_MODELS)[]) {
+    await compareTfjs(rounds, folder, name);
+  }
 } finally {
   if (temporary) rmSync(folder, { recursive: true });
 }

@@ -1,14 +1,16 @@
 /**
  * The processes of load.ts in JavaScript, with the built package: `node loadChild.mjs measure FILE` measures one load by this library,
- * `tfjs FILE` one by plain tfjs, and `split FILE FOLDER` writes a tfjs model of eight shards.
+ * `tfjs FILE` one by plain tfjs, `split FILE FOLDER` writes a tfjs model of eight shards, `quantize FILE FOLDER TYPE` a quantized one, and
+ * `onnx FILE OUT TYPE` an ONNX file.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { io, setBackend, zeros } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
+import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import { installWasmKernels } from 'vgg-blocks/wasm';
-import { fromWeights } from 'vgg-blocks/weights';
+import { fromWeights, saveModel, toOnnx } from 'vgg-blocks/weights';
 import { peakMemory } from './child.mjs';
 
 const SHARDS = 8;
@@ -48,7 +50,11 @@ async function split(file, folder) {
   await model.save(save);
 }
 
-const [command, file, folder] = process.argv.slice(2);
+const [command, file, folder, type] = process.argv.slice(2);
 if (command === 'split') await split(file, folder);
-else if (command === 'tfjs') await measure(() => loadLayersModel(file));
+else if (command === 'quantize') {
+  await saveModel((await fromWeights(file)).model, fileSystem(folder), { quantize: type });
+} else if (command === 'onnx') {
+  await writeFileAtomic(folder, await toOnnx((await fromWeights(file)).model, { dtype: type }));
+} else if (command === 'tfjs') await measure(() => loadLayersModel(file));
 else await measure(async () => (await fromWeights(file)).model);
