@@ -91,6 +91,9 @@ describe.skipIf(!hasChromium)('the playground', () => {
     expect(await focused(page)).toBe('Train');
     expect(await page.evaluate(() => scrollY)).toBeLessThan(400);
     await page.getByLabel('Epochs', { exact: true }).fill('7');
+    await page.getByLabel('Learning rate', { exact: true }).fill('0.0025');
+    await chosen(page, 'rate', '0.0025');
+    expect(await page.locator('[aria-invalid=true]').count()).toBe(0);
     await go(page, 'weights');
     expect(page.url()).toContain('view=weights');
     await page.goBack();

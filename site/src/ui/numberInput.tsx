@@ -41,7 +41,7 @@ export function NumberInput({
   const [wrong, setWrong] = useState<'typed' | 'replaced' | undefined>(undefined);
   const hint = useId();
   const isValid = (n: number) =>
-    n >= min && n <= max && n % multipleOf === 0 && (step === 'any' || Number.isInteger(n));
+    n >= min && n <= max && (step === 'any' || (Number.isInteger(n) && n % multipleOf === 0));
   useLayoutEffect(() => {
     used.current = value;
     if (document.activeElement !== input.current) input.current!.value = String(value);
