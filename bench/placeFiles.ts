@@ -4,10 +4,12 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import { setBackend, type Tensor, tensor4d } from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
-import { equalize, foldNorms } from 'vgg-blocks/compress';
+import '@tensorflow/tfjs-backend-wasm';
+import { compress, equalize, foldNorms } from 'vgg-blocks/compress';
+import { fashionMnist, garments } from 'vgg-blocks/data';
 import { fileSystem } from 'vgg-blocks/node';
+import { installWasmKernels } from 'vgg-blocks/wasm';
 import { encodeWeights, fromWeights, saveModel, toOnnx } from 'vgg-blocks/weights';
-import { seededRandom } from '../src/base/random.js';
 import type { Spec } from './spec.js';
 
 /** The files of a network, by the names that the table gives them: a path below the network's folder. */
@@ -15,9 +17,11 @@ export const FILES = {
   'tfjs float32': 'float32/model.json',
   'tfjs float16': 'float16/model.json',
   'tfjs uint8': 'uint8/model.json',
+  'tfjs compressed': 'compressed/model.json',
   'ONNX float32': 'network.onnx',
   'ONNX float16': 'network-float16.onnx',
   'ONNX int8': 'network-int8.onnx',
+  'ONNX compressed': 'compressed.onnx',
   'safetensors float32': 'network.safetensors',
   'Keras float32': 'network.keras',
 } as const;
@@ -33,9 +37,23 @@ export interface PlacedNetwork {
   logits: number[];
 }
 
-/** Writes a network in every format, and an image of random numbers from 0 to 1. */
-export async function writeNetwork(source: string, folder: string): Promise<PlacedNetwork> {
-  await setBackend('cpu');
+/** To what a network is compressed, and on which images' account. */
+export interface Compression {
+  maxBytes: number;
+  /** A folder of Fashion-MNIST's files. */
+  images: string;
+}
+
+const CALIBRATION_IMAGES = 500;
+
+/** Writes a network in every format, and a drawn garment as its image. */
+export async function writeNetwork(
+  source: string,
+  folder: string,
+  compression?: Compression,
+): Promise<PlacedNetwork> {
+  installWasmKernels();
+  await setBackend('wasm');
   const { model, network } = await fromWeights(source);
   const hidden = new Set(network?.top?.hiddenUnits);
   if (network?.top?.hiddenUnits.length !== 2 || hidden.size !== 1) {
@@ -44,6 +62,8 @@ export async function writeNetwork(source: string, folder: string): Promise<Plac
     );
   }
   const inputShape = model.inputs[0]!.shape.slice(1) as [number, number, number];
+  const [height, width, channels] = inputShape;
+  if (channels !== 1 || height !== width) throw new Error(`${source} does not take square gray images.`);
   for (const quantize of [undefined, 'float16'] as const) {
     await saveModel(model, fileSystem(join(folder, quantize ?? 'float32')), { quantize });
   }
@@ -59,9 +79,19 @@ export async function writeNetwork(source: string, folder: string): Promise<Plac
     await encodeWeights(model, { names: 'torchvision' }),
   );
   writeFileSync(join(folder, FILES['Keras float32']), await encodeWeights(model, { container: 'keras' }));
-  const random = seededRandom(1);
-  const numbers = Float32Array.from({ length: inputShape.reduce((a, b) => a * b) }, () => random.next());
-  writeFileSync(join(folder, 'images.bin'), new Uint8Array(numbers.buffer));
+  if (compression) {
+    const { trainSet } = await fashionMnist({ source: compression.images });
+    const images = trainSet.take(0, CALIBRATION_IMAGES).resize(height);
+    const { model: small } = await compress(model, { maxBytes: compression.maxBytes }, images);
+    await saveModel(small, fileSystem(join(folder, 'compressed')), { quantize: 'uint8' });
+    writeFileSync(join(folder, FILES['ONNX compressed']), await toOnnx(small, { dtype: 'int8' }));
+    small.dispose();
+  }
+  const { testSet } = garments({ trainImages: 0, testImages: 1 });
+  const [batch] = testSet.resize(height).batches({ batchSize: 1 });
+  const numbers = await batch!.xs.data<'float32'>();
+  writeFileSync(join(folder, 'images.bin'), new Uint8Array(numbers.slice().buffer));
+  await setBackend('cpu');
   const logits = model.predict(tensor4d(numbers, [1, ...inputShape])) as Tensor;
   const { arch, batchNorm, top } = network;
   const shape = {

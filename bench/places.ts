@@ -3,7 +3,7 @@
  * how far the logits are from tfjs's. Browsers are Chromium over loopback; every measurement has a new process or browser, and the places take
  * turns. onnxruntime-node is installed into a temporary folder for it.
  *
- *     npm run bench:places -- runs/latest/model examples/fashion-mnist.safetensors --python python3
+ *     npm run bench:places -- runs/latest/model examples/fashion-mnist.safetensors --max-bytes 5e6 9e4 --data FOLDER
  *
  * Fails if a place differs from tfjs by more than 1e-5 of the largest logit in float32. --help lists the options.
  */
@@ -32,31 +32,27 @@ interface Place {
   implementation?: string;
   files: readonly FileName[];
   threads?: number;
+  /** Whether it needs a GPU: in software it is measured once. */
+  gpu?: true;
 }
 
+const TFJS = ['tfjs float32', 'tfjs uint8', 'tfjs compressed'] as const;
+const ONNX = ['ONNX float32', 'ONNX int8', 'ONNX compressed'] as const;
+
 const PLACES: readonly Place[] = [
-  {
-    title: 'tfjs, wasm',
-    page: 'wasm',
-    files: ['tfjs float32', 'tfjs float16', 'tfjs uint8'],
-  },
-  { title: 'tfjs, wasm, two threads', page: 'wasm', files: ['tfjs uint8'], threads: 2 },
-  { title: 'tfjs, WebGL', page: 'webgl', files: ['tfjs float32', 'tfjs uint8'] },
-  { title: 'tfjs, WebGPU', page: 'webgpu', files: ['tfjs float32', 'tfjs uint8'] },
-  { title: 'onnxruntime-web, wasm', page: 'ort-wasm', files: ['ONNX float32', 'ONNX float16', 'ONNX int8'] },
-  { title: 'onnxruntime-web, wasm, two threads', page: 'ort-wasm', files: ['ONNX int8'], threads: 2 },
-  { title: 'onnxruntime-web, WebGPU', page: 'ort-webgpu', files: ['ONNX float32', 'ONNX int8'] },
-  { title: 'tfjs, wasm', implementation: 'vgg-blocks, wasm', files: ['tfjs float32', 'tfjs uint8'] },
-  { title: 'tfjs, wasm, two threads', implementation: 'vgg-blocks, wasm', files: ['tfjs uint8'], threads: 2 },
-  { title: 'tfjs-node', implementation: 'tfjs-node', files: ['tfjs float32'] },
-  { title: 'onnxruntime-node', implementation: 'onnxruntime-node', files: ['ONNX float32', 'ONNX int8'] },
-  {
-    title: 'onnxruntime-node, two threads',
-    implementation: 'onnxruntime-node',
-    files: ['ONNX int8'],
-    threads: 2,
-  },
-  { title: 'onnxruntime', implementation: 'onnxruntime', files: ['ONNX float32', 'ONNX int8'] },
+  { title: 'tfjs, wasm', page: 'wasm', files: TFJS },
+  { title: 'tfjs, wasm, two threads', page: 'wasm', files: TFJS, threads: 2 },
+  { title: 'tfjs, WebGL', page: 'webgl', files: TFJS.slice(0, 1), gpu: true },
+  { title: 'tfjs, WebGPU', page: 'webgpu', files: TFJS.slice(0, 1), gpu: true },
+  { title: 'onnxruntime-web, wasm', page: 'ort-wasm', files: ONNX },
+  { title: 'onnxruntime-web, wasm, two threads', page: 'ort-wasm', files: ONNX, threads: 2 },
+  { title: 'onnxruntime-web, WebGPU', page: 'ort-webgpu', files: ONNX.slice(0, 1), gpu: true },
+  { title: 'tfjs, wasm', implementation: 'vgg-blocks, wasm', files: TFJS },
+  { title: 'tfjs, wasm, two threads', implementation: 'vgg-blocks, wasm', files: TFJS, threads: 2 },
+  { title: 'tfjs-node', implementation: 'vgg-blocks, tfjs-node', files: TFJS.slice(0, 1) },
+  { title: 'onnxruntime-node', implementation: 'onnxruntime-node', files: ONNX },
+  { title: 'onnxruntime-node, two threads', implementation: 'onnxruntime-node', files: ONNX, threads: 2 },
+  { title: 'onnxruntime for Python', implementation: 'onnxruntime', files: ONNX },
   { title: 'PyTorch', implementation: 'PyTorch', files: ['safetensors float32'] },
   { title: 'Keras', implementation: 'Keras', files: ['Keras float32'] },
 ];
@@ -73,6 +69,12 @@ const program = new Command('npm run bench:places --')
     'a Python with onnxruntime, torch and safetensors, Keras on TensorFlow',
     'python3',
   )
+  .option('--data <folder>', "Fashion-MNIST's files, whose images compress chooses its ranks for")
+  .option(
+    '--max-bytes <n...>',
+    'to how many bytes each network is compressed, in their order',
+    (text, all: number[] = []) => [...all, Number(text)],
+  )
   .option('--only <names>', 'places whose titles contain one of these, separated by semicolons')
   .option('--gpu', 'let Chromium choose its GPU; by default it computes WebGL and WebGPU in software')
   .parse();
@@ -80,6 +82,8 @@ const options = program.opts<{
   rounds: number;
   seconds: number;
   python: string;
+  data?: string;
+  maxBytes?: number[];
   only?: string;
   gpu?: true;
 }>();
@@ -123,18 +127,25 @@ async function firstVisit(paths: readonly string[], model: readonly string[]): P
   return [megabytes(code.brotli), megabytes(binaries.brotli), ...shownSizes(all)];
 }
 
-async function compare(source: string, folder: string): Promise<boolean> {
+if (options.maxBytes && !options.data) throw new Error('--max-bytes needs --data.');
+
+async function compare(source: string, folder: string, maxBytes?: number): Promise<boolean> {
   mkdirSync(join(root, folder));
-  const network = await writeNetwork(source, join(root, folder));
+  const compression = maxBytes && options.data ? { maxBytes, images: options.data } : undefined;
+  const network = await writeNetwork(source, join(root, folder), compression);
+  const files = Object.entries(FILES).filter(([name]) => compression || !name.endsWith('compressed'));
   const places = PLACES.filter(
     ({ title }) => !options.only || options.only.split(';').some((part) => title.includes(part)),
   );
   const rows = places.flatMap((place) =>
-    place.files.map((file) => ({ place, file, all: [] as PageMeasurement[] })),
+    place.files
+      .filter((file) => files.some(([name]) => name === file))
+      .map((file) => ({ place, file, all: [] as PageMeasurement[] })),
   );
   for (let round = 1; round <= options.rounds; round++) {
     for (const { place, file, all } of rows) {
-      if (!all.some(({ absent }) => absent)) all.push(await measureOnce(place, FILES[file], network, folder));
+      if (all.some(({ absent }) => absent) || (round > 1 && place.gpu && !options.gpu)) continue;
+      all.push(await measureOnce(place, FILES[file], network, folder));
       const where = place.page ? 'Chromium' : 'processes';
       console.error(`${source}, round ${round} of ${options.rounds}, ${where}: ${place.title}, ${file}`);
     }
@@ -144,7 +155,7 @@ async function compare(source: string, folder: string): Promise<boolean> {
     `\n${source}: ${(network.weights / 1e6).toPrecision(3)} M weights, images of ${height}x${width}x${channels}, one at a time\n`,
   );
   const head = ['MB', 'gzip', 'brotli'];
-  const sizes = Object.entries(FILES).map(async ([name, path]) => [
+  const sizes = files.map(async ([name, path]) => [
     name,
     ...shownSizes(await sizesOf(pathsOf(join(root, folder, path)))),
   ]);
@@ -198,7 +209,8 @@ try {
     `${cpus()[0]?.model} (${cpus().length} cores), Node ${process.version}, WebGL and WebGPU on ${gpu}; median (minimum to maximum) of ${options.rounds} processes or browsers`,
   );
   let agree = true;
-  for (const [i, source] of program.args.entries()) agree = (await compare(source, `${i}`)) && agree;
+  for (const [i, source] of program.args.entries())
+    agree = (await compare(source, `${i}`, options.maxBytes?.[i])) && agree;
   console.log(`\nload average at the end: ${loadavg()[0]!.toFixed(1)}`);
   if (!agree) throw new Error(`A float32 file differs from tfjs by more than ${TOLERANCE}.`);
 } finally {
