@@ -3,12 +3,13 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { hasChromium } from '../support/chromium.js';
 import { fixturePath } from '../support/fixtures.js';
+import { latinWords } from './latinWords.js';
 import { drop, go, openTab, torchOutputs, trainToTheEnd, useSite } from './page.js';
 
-/** Where the screenshots are written. */
+/** Where screenshots are written, if SITE_SHOTS is set. */
 const SHOTS = fileURLToPath(new URL('../../runs/site/', import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -28,80 +29,89 @@ async function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
+/** What is wrong with a page: axe's violations, also on a phone, and widths at which it scrolls sideways. */
+async function faults(page: Page, name: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const width of [1280, 768, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    const where = `${name}-${width}`;
+    if (width !== 768) found.push(...(await violations(page)).map((one) => `${where}: ${one}`));
+    if ((await overflow(page)) > 0) found.push(`${where}: wider than its window`);
+    if (process.env.SITE_SHOTS) await page.screenshot({ path: `${SHOTS}${where}.png`, fullPage: true });
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+  return found;
+}
+
 const SMALL = 'images=400&epochs=3&batch=32&rate=0.002';
 const VIEWS = ['network', 'train', 'inside', 'weights'] as const;
 
-describe.skipIf(!hasChromium).each(['light', 'dark'] as const)('in the %s theme', (theme) => {
-  test.each(['en', 'zh'] as const)(
-    'every view in %s is accessible, on a desktop and on a phone, before and after training',
-    async (language) => {
-      const { page, complaints } = await openTab(served.browser, `${served.site.url}#${SMALL}`, {
-        theme,
-        language,
-        offline: true,
-      });
-      const found: string[] = [];
-      const look = async (name: string) => {
-        found.push(...(await violations(page)).map((one) => `${name}: ${one}`));
-        for (const [device, size] of Object.entries({ desktop: [1440, 900], phone: [390, 844] } as const)) {
-          await page.setViewportSize({ width: size[0], height: size[1] });
-          await page.waitForTimeout(100);
-          if ((await overflow(page)) > 0) found.push(`${name}, ${device}: wider than its window`);
-          await page.screenshot({
-            path: `${SHOTS}${name}-${theme}-${language}-${device}.png`,
-            fullPage: true,
-          });
-        }
-        await page.setViewportSize({ width: 1440, height: 900 });
-      };
-      for (const view of ['start', 'train', 'inside'] as const) {
-        await go(page, view);
-        if (view !== 'train') await page.waitForSelector('.heat canvas', { timeout: 60_000 });
-        await look(`${view}-empty`);
-      }
-      await go(page, 'train');
-      await trainToTheEnd(page);
-      for (const view of VIEWS) {
-        await go(page, view);
-        if (view === 'inside') {
-          await page.waitForSelector('.guesses li');
-          await page.click('.card .aside .button');
-          await page.waitForSelector('.confusion');
-        }
-        await look(view);
-      }
-      await drop(page, [fixturePath('torch/vgg16-narrow.safetensors')]);
-      await page.waitForSelector('.list');
-      await drop(page, [await torchOutputs()]);
-      await page.waitForSelector('.compared');
-      await look('weights-open');
-      expect(found).toEqual([]);
-      expect(complaints).toEqual([]);
-      await page.close();
-    },
-    300_000,
-  );
-
-  test('the guides and the API pages are accessible, on a desktop and on a phone', async () => {
-    const { page, complaints } = await openTab(served.browser, served.site.url, { theme, offline: true });
+test.skipIf(!hasChromium)(
+  'every view is accessible in both themes and both languages, before and after training, and all of it is in Chinese',
+  async () => {
+    const { page, complaints } = await openTab(served.browser, `${served.site.url}#${SMALL}`);
     const found: string[] = [];
-    for (const path of [
-      'guide/start',
-      'guide/chapter',
-      'api/index',
-      'api/train/functions/train',
-      'source/examples/param-tally.ts',
-    ]) {
-      await page.goto(`${served.site.url}${path}.html`);
-      found.push(...(await violations(page)).map((one) => `${path}: ${one}`));
-      for (const width of [1440, 390]) {
-        await page.setViewportSize({ width, height: 900 });
-        if ((await overflow(page)) > 0) found.push(`${path} at ${width}: wider than its window`);
-        await page.screenshot({ path: `${SHOTS}${path.replaceAll('/', '-')}-${theme}-${width}.png` });
-      }
+    const look = async (name: string) => {
+      found.push(...(await faults(page, `${name}-light`)));
+      await page.emulateMedia({ colorScheme: 'dark' });
+      found.push(...(await faults(page, `${name}-dark`)));
+      await page.emulateMedia({ colorScheme: 'light' });
+      await page.selectOption('#language', 'zh');
+      await page.waitForSelector('.views >> text=训练');
+      found.push(...(await faults(page, `${name}-zh`)));
+      found.push(...(await latinWords(page)).map((word) => `${name}: not in Chinese: ${word}`));
+      await page.selectOption('#language', 'en');
+      await page.waitForSelector('.views >> text=Train');
+    };
+    for (const view of ['start', 'train', 'inside'] as const) {
+      await go(page, view);
+      if (view !== 'train') await page.waitForSelector('.heat canvas', { timeout: 60_000 });
+      await look(`${view}-empty`);
     }
+    await go(page, 'train');
+    await trainToTheEnd(page);
+    for (const view of VIEWS) {
+      await go(page, view);
+      if (view === 'inside') {
+        await page.waitForSelector('.guesses li');
+        await page.click('.card .aside .button');
+        await page.waitForSelector('.confusion');
+      }
+      await look(view);
+    }
+    await drop(page, [fixturePath('torch/vgg16-narrow.safetensors')]);
+    await page.waitForSelector('.list');
+    await drop(page, [await torchOutputs()]);
+    await page.waitForSelector('.compared');
+    await look('weights-open');
     expect(found).toEqual([]);
     expect(complaints).toEqual([]);
     await page.close();
-  });
+  },
+  300_000,
+);
+
+test.skipIf(!hasChromium)('the guides and the API pages are accessible in both themes', async () => {
+  const { page, complaints } = await openTab(served.browser, served.site.url);
+  const found: string[] = [];
+  const guides = ['guide/start', 'guide/zh/chapter', 'guide/gallery'];
+  for (const path of [
+    ...guides,
+    'api/index',
+    'api/train/functions/train',
+    'source/examples/param-tally.ts',
+  ]) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.goto(`${served.site.url}${path}.html`);
+      if (path === guides[0]) {
+        await page.fill('#search', 'cam');
+        await page.waitForSelector('#found li');
+      }
+      found.push(...(await faults(page, `${path.replaceAll('/', '-')}-${colorScheme}`)));
+    }
+  }
+  expect(found).toEqual([]);
+  expect(complaints).toEqual([]);
+  await page.close();
 });

@@ -115,6 +115,8 @@ export const en = {
 
   diagram: {
     title: 'Diagram',
+    /** The diagram with its words in this language. */
+    translated: (svg: string) => svg,
     alexnet: 'Show AlexNet beside it',
     alexnetSmall: (minimum: number) =>
       `AlexNet needs images of at least ${minimum}×${minimum}, so it is drawn for 224×224.`,

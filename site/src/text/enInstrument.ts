@@ -15,6 +15,8 @@ export const instrument = {
     'Bag',
     'Ankle boot',
   ],
+  /** The name of a class in this language, if it has one. */
+  className: (name: string) => name,
 
   start: {
     title: 'Draw a shoe',

@@ -4,6 +4,28 @@ import { instrument } from './zhInstrument.js';
 const number = (n: number) => n.toLocaleString('zh-CN');
 const percent = (fraction: number) => `${(100 * fraction).toFixed(1)}%`;
 
+/** 结构图里的英文。 */
+const DRAWN: Record<string, string> = {
+  input: '输入',
+  block: '块',
+  layers: '层',
+  conv: '卷积层',
+  'max pool': '最大汇聚层',
+  'average pool': '平均汇聚层',
+  'average to': '平均到',
+  'global pool': '全局汇聚层',
+  'batch norm': '批量规范化',
+  'zero padding': '零填充',
+  flatten: '展平',
+  dropout: '暂退',
+  FC: '全连接层',
+};
+
+function inChinese(svg: string): string {
+  const words = new RegExp(`\\b(${Object.keys(DRAWN).join('|')})\\b`, 'g');
+  return svg.replace(/>[^<]+</g, (text) => text.replace(words, (word) => DRAWN[word]!));
+}
+
 /** 试验场的全部中文文字。 */
 export const zh: Text = {
   number,
@@ -103,6 +125,7 @@ export const zh: Text = {
 
   diagram: {
     title: '结构图',
+    translated: inChinese,
     alexnet: '与 AlexNet 并排',
     alexnetSmall: (minimum) => `AlexNet 需要至少 ${minimum}×${minimum} 的图像；这里按 224×224 画。`,
   },
@@ -139,7 +162,7 @@ export const zh: Text = {
   share: { copy: '复制链接', copied: '链接已复制' },
 
   train: {
-    title: '训练',
+    title: '训练设置',
     copyCode: '复制 TypeScript',
     data: '图像',
     garments: '服装，由本页画出',

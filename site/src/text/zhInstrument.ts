@@ -1,8 +1,23 @@
 import type { instrument as english } from './enInstrument.js';
 
+/** Fashion-MNIST 的类别，按编号排列。 */
+const GARMENTS: Record<string, string> = {
+  'T-shirt/top': 'T恤',
+  Trouser: '裤子',
+  Pullover: '套衫',
+  Dress: '连衣裙',
+  Coat: '外套',
+  Sandal: '凉鞋',
+  Shirt: '衬衫',
+  Sneaker: '运动鞋',
+  Bag: '包',
+  'Ankle boot': '短靴',
+};
+
 /** 开场与网络内部的文字。 */
 export const instrument: typeof english = {
-  garmentNames: ['T恤', '裤子', '套衫', '连衣裙', '外套', '凉鞋', '衬衫', '运动鞋', '包', '短靴'],
+  garmentNames: Object.values(GARMENTS),
+  className: (name) => GARMENTS[name] ?? name,
 
   start: {
     title: '画一只鞋',

@@ -39,7 +39,11 @@ export function css([red, green, blue]: Color): string {
   return `rgb(${red} ${green} ${blue})`;
 }
 
-/** Black or white, whichever can be read on a color. */
-export function inkOn([red, green, blue]: Color): string {
-  return 0.3 * red + 0.59 * green + 0.11 * blue > 130 ? '#10161d' : '#ffffff';
+/** Black or white, whichever can be read on a color: their contrasts as WCAG defines it are equal at this luminance. */
+export function inkOn(color: Color): string {
+  const [red, green, blue] = color.map((value) => {
+    const part = value / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  }) as unknown as Color;
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? '#000000' : '#ffffff';
 }

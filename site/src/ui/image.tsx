@@ -18,8 +18,7 @@ export function Pixels({
     <canvas
       ref={canvas}
       class={`pixels ${style}`}
-      role="img"
-      aria-label={label}
+      {...(label ? { role: 'img', 'aria-label': label } : { 'aria-hidden': true })}
       width={image.width}
       height={image.height}
     />

@@ -192,7 +192,7 @@ function FromTest() {
     index.value = Math.min(set.test - 1, Math.max(0, to));
     classIndex.value = undefined;
   };
-  const name = set.classNames[set.testLabels[index.value]!]!;
+  const name = text.value.className(set.classNames[set.testLabels[index.value]!]!);
   return (
     <div class="from-test">
       <div class="square">
@@ -251,9 +251,10 @@ const imagenet = signal<readonly string[] | undefined>(undefined);
 function nameOf(label: number, classes: number): string {
   if (slot.value === 'sample') return text.value.garmentNames[label]!;
   const named = fromFile.value?.classNames?.[label];
-  if (named !== undefined) return named;
+  if (named !== undefined) return text.value.className(named);
   if (slot.value === 'opened' && classes === 1000) return imagenet.value?.[label] ?? String(label);
-  return (slot.value === 'trained' ? trained.value?.classNames?.[label] : undefined) ?? String(label);
+  const trainedOn = slot.value === 'trained' ? trained.value?.classNames?.[label] : undefined;
+  return trainedOn === undefined ? String(label) : text.value.className(trainedOn);
 }
 
 /** Classes listed, at most. */
@@ -313,7 +314,7 @@ function Answer() {
           <div class="square">
             {heat.value && <Pixels image={heat.value.image} label={t.heat} class="smooth" />}
           </div>
-          <SavePixels name={method.value} image={heat.value?.image} />
+          <SavePixels name={t.methods[method.value]} image={heat.value?.image} />
         </div>
       )}
     </>

@@ -121,7 +121,7 @@ function Diagram({ plan }: { plan: Plan }) {
     ...(beside.value && { AlexNet: alexNetFor(size).plan }),
     [titleOf(network.value.choice)]: plan,
   };
-  const drawing = <div dangerouslySetInnerHTML={{ __html: diagram(networks) }} />;
+  const drawing = <div dangerouslySetInnerHTML={{ __html: t.diagram.translated(diagram(networks)) }} />;
   return (
     <Card
       title={t.diagram.title}

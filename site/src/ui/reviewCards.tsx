@@ -33,7 +33,7 @@ export function ReviewCards() {
 
 function Confusion({ confusion }: Pick<Review, 'confusion'>) {
   const t = text.value.inside;
-  const names = testSet.value!.classNames;
+  const names = testSet.value!.classNames.map(text.value.className);
   const rows = confusion.slice(0, names.length);
   return (
     <Scroll label={t.confusion}>
@@ -82,7 +82,8 @@ function Worst({ worst }: Pick<Review, 'worst'>) {
       <p class="hint">{worst.length === 0 ? t.none : t.worstNote}</p>
       <ul class="worst">
         {worst.map(({ index: at, label, predicted, probability }) => {
-          const [is, guess] = [set.classNames[label]!, set.classNames[predicted] ?? String(predicted)];
+          const nameOf = (index: number) => text.value.className(set.classNames[index] ?? String(index));
+          const [is, guess] = [nameOf(label), nameOf(predicted)];
           return (
             <li key={at}>
               <button
