@@ -16,8 +16,7 @@ export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as OptimizerName[];
 export const DATA = ['garments', 'files', 'fashion-mnist'] as const;
 type DataKind = (typeof DATA)[number];
 /** What the classes of dropped files are called: as Fashion-MNIST's, or by their numbers, which are MNIST's names. */
-export const FILE_NAMES = ['numbers', 'garments'] as const;
-export type FileNames = (typeof FILE_NAMES)[number];
+export type FileNames = 'numbers' | 'garments';
 /** Preprocessing of images: as in training here, or that of torchvision's or Keras' weights. */
 /** `file`: as the opened weight file says. */
 export const PREPROCESSINGS = ['plain', 'torchvision', 'keras', 'file'] as const;

@@ -15,7 +15,7 @@ import type { SetChoice } from './runs.js';
 import { drawGarments, garments, sample, sampleWorker } from './sample.js';
 import { noteReview } from './training.js';
 
-export const IMAGE_SOURCES = ['garment', 'test', 'draw', 'own'] as const;
+const IMAGE_SOURCES = ['garment', 'test', 'draw', 'own'] as const;
 export type ImageSource = (typeof IMAGE_SOURCES)[number];
 
 /** The network that the page opens with, the one trained here, or the one opened from a file. */
@@ -81,7 +81,7 @@ export const designLook = computed(() =>
   isTrained.value && slot.value === 'trained' ? look.value : undefined,
 );
 /** The images that the network was trained on, as far as it is known. */
-export const set = computed(() => {
+const set = computed(() => {
   if (slot.value === 'trained') return trained.value?.set;
   if (slot.value !== 'opened') return undefined;
   const { run, classes } = opened.value!;

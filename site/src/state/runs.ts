@@ -19,7 +19,7 @@ export type SetChoice =
   | { kind: 'files'; files: string; names?: FileNames };
 
 /** A stretch of training: a call of `train`, with the checkpoints of which it can be resumed. */
-export interface Stretch {
+interface Stretch {
   /** Epochs trained before it. */
   before: number;
   request: TrainRequest;

@@ -268,7 +268,7 @@ export const zh: Text = {
     compare: (name) => `比较：${name}`,
     sets: {
       garments: '服装',
-      'fashion-mnist': 'Fashion-MNIST',
+      'fashion-mnist': 'Fashion-MNIST 数据集',
       files: '自己的文件',
       imported: '历史记录文件',
     },

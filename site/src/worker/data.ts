@@ -75,10 +75,7 @@ const PUBLISHED = [
 ] as const;
 
 /** The published set that has these labels. */
-export async function publishedSet({
-  trainSet,
-  testSet,
-}: Dataset): Promise<(typeof PUBLISHED)[number] | undefined> {
+async function publishedSet({ trainSet, testSet }: Dataset): Promise<(typeof PUBLISHED)[number] | undefined> {
   if (!self.crypto?.subtle) return undefined;
   const sums = await Promise.all([trainSet, testSet].map(({ labels }) => sumOfLabels(labels)));
   return PUBLISHED.find((set) => set.sums.every((sum, i) => sum === sums[i]));
