@@ -1,0 +1,104 @@
+/**
+ * VGG-16 in full size, with random weights, compressed: processor time, memory and bytes, and the prediction of plain tfjs in Chromium
+ * beside this library's.
+ *
+ *     npm run bench:compress-vgg16 -- [MB] [calibration images]
+ *
+ * Random weights are the worst case: no direction stands out, so that high ranks are tried. Calibration images are noise.
+ */
+import '@tensorflow/tfjs-backend-wasm';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fill, randomUniform, setBackend, type Tensor } from '@tensorflow/tfjs-core';
+import { VGG16, vgg } from 'vgg-blocks';
+import { compress, compressTable } from 'vgg-blocks/compress';
+import { fileSystem } from 'vgg-blocks/node';
+import { installWasmKernels } from 'vgg-blocks/wasm';
+import { saveModel } from 'vgg-blocks/weights';
+import { launchChromium } from '../test/support/chromium.js';
+import { serveFolder } from './loadServer.js';
+
+const [target = '40', count = '0'] = process.argv.slice(2);
+installWasmKernels();
+await setBackend('wasm');
+const folder = mkdtempSync(join(tmpdir(), 'compress-'));
+const model = vgg(VGG16, { initializer: 'heNormal', seed: 0 });
+const bytes = model.countParams() * 4;
+const memory = () => process.resourceUsage().maxRSS / 2 ** 20;
+console.log(`${cpus()[0]?.model}, Node ${process.version}, one thread`);
+console.log(`VGG-16: ${(bytes / 1e6).toFixed(1)} MB; at most ${memory().toFixed(2)} GiB in memory`);
+
+const used = process.cpuUsage();
+const seconds = () => process.cpuUsage(used).user / 1e6;
+let shown = '';
+const images =
+  Number(count) > 0 ? randomUniform([Number(count), 224, 224, 3], 0, 1, 'float32', 1) : undefined;
+const { model: small, report } = await compress(
+  model,
+  {
+    maxBytes: 1e6 * Number(target),
+    onProgress: ({ stage, done }) => {
+      if (shown === `${stage} ${done}`) return;
+      shown = `${stage} ${done}`;
+      console.error(`${seconds().toFixed(0)} s: ${shown}`);
+    },
+  },
+  images,
+);
+console.log(compressTable(report));
+console.log(`${seconds().toFixed(0)} s of processor time; at most ${memory().toFixed(2)} GiB in memory`);
+images?.dispose();
+model.dispose();
+
+await saveModel(small, fileSystem(join(folder, 'model')), { quantize: 'uint8' });
+const names = readdirSync(join(folder, 'model'));
+const written = names.reduce((sum, name) => sum + statSync(join(folder, 'model', name)).size, 0);
+console.log(`${written} bytes in ${names.length} files`);
+const gray = fill([1, 224, 224, 3], 0.5);
+const own = await (small.predict(gray) as Tensor).data();
+
+/** What a page computes with tfjs alone, from its own files. */
+async function inChromium(): Promise<number[]> {
+  const modules = fileURLToPath(new URL('../node_modules/@tensorflow/', import.meta.url));
+  for (const name of ['tfjs-core', 'tfjs-layers', 'tfjs-backend-wasm']) {
+    mkdirSync(join(folder, name));
+    cpSync(join(modules, name, 'dist'), join(folder, name), {
+      recursive: true,
+      filter: (path) => !/\.(ts|map)$/.test(path),
+    });
+  }
+  const scripts = [
+    'tfjs-core/tf-core.min.js',
+    'tfjs-layers/tf-layers.min.js',
+    'tfjs-backend-wasm/tf-backend-wasm.min.js',
+  ];
+  writeFileSync(
+    join(folder, 'index.html'),
+    `<!doctype html>${scripts.map((path) => `<script src="${path}"></script>`).join('')}`,
+  );
+  const server = await serveFolder(folder);
+  const browser = await launchChromium();
+  try {
+    const page = await browser.newPage();
+    await page.goto(server.url);
+    return await page.evaluate(`(async () => {
+      tf.wasm.setWasmPaths('/tfjs-backend-wasm/');
+      await tf.setBackend('wasm');
+      const model = await tf.loadLayersModel('/model/model.json');
+      return Array.from(await model.predict(tf.fill([1, 224, 224, 3], 0.5)).data());
+    })()`);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+}
+
+const theirs = await inChromium();
+const largest = Math.max(...own.map(Math.abs));
+const difference = Math.max(...theirs.map((value, i) => Math.abs(value - own[i]!)));
+console.log(
+  `plain tfjs in Chromium: off by ${(difference / largest).toExponential(1)} of the largest of ${theirs.length} outputs`,
+);
+rmSync(folder, { recursive: true });
