@@ -1,5 +1,6 @@
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
+import { compress, correctBiases } from '../src/compress/index.js';
 import { ImageSet, imageFiles } from '../src/data/index.js';
 import { cacheFeatures, explain, splitModel, styleTransfer, visualize } from '../src/features/index.js';
 import { PLAIN_PREPROCESSING } from '../src/images/index.js';
@@ -59,6 +60,8 @@ const CALLS: Record<string, (callback: () => Promise<void>, model: ReturnType<ty
     fromWeights(await encodeWeights(model), { onProgress, inputShape: [4, 4, 3] }),
   'cacheFeatures, onProgress': (onProgress, model) =>
     cacheFeatures(splitModel(model, model.layers[2]!.name).lower, trainSet, { onProgress }),
+  'compress, onProgress': (onProgress, model) => compress(model, { maxError: 0.5, onProgress }, trainSet),
+  'correctBiases, onProgress': (onProgress, model) => correctBiases(model, trainSet, { onProgress }),
   'explain by occlusion, onProgress': (onProgress, model) =>
     explain(model, image, { method: 'occlusion', preprocessing, window: 2, stride: 2, onProgress }),
   'explain by gradients, onProgress': (onProgress, model) =>

@@ -1,4 +1,5 @@
 import type { layers } from '@tensorflow/tfjs-layers';
+import { checkArguments, withFields } from '../base/arguments.js';
 import { table } from '../figures/table.js';
 import type { Graph } from '../tfjs/graph.js';
 import type { Agreement } from './agreement.js';
@@ -61,12 +62,17 @@ export function layerReports(
   });
 }
 
+const REPORT = withFields('the report that compress returns', 'bytes', 'layers', 'agreement', 'milliseconds');
+
 /**
  * A report as text: a table of the layers, and the sums below it.
  *
+ * @throws RangeError when it is no such report.
  * @example console.log(compressTable(report));
  */
 export function compressTable(report: CompressReport): string {
+  checkArguments('compressTable', { report }, { report: REPORT });
+
   const { bytes, layers, agreement, milliseconds } = report;
   const rows = layers.map(({ name, bytesBefore, bytesAfter, rank, error }) => [
     name,
@@ -77,7 +83,7 @@ export function compressTable(report: CompressReport): string {
   ]);
   const lines = [
     table([['layer', 'before', 'after', 'rank', 'error'], ...rows], { right: [1, 2, 3, 4] }),
-    `${kilobytes(bytes.before)} to ${kilobytes(bytes.after)}, a ${(bytes.before / bytes.after).toFixed(1)}th`,
+    `${kilobytes(bytes.before)} to ${kilobytes(bytes.after)}, ${(bytes.before / bytes.after).toFixed(1)} times smaller`,
   ];
   if (agreement) {
     const { images, top1, top5, cosine } = agreement;
