@@ -45,13 +45,6 @@ describe('bytes, minified and gzipped', () => {
   });
 });
 
-test('no script needs itself to run first', () => {
-  const needs = (file: string) => staticImports(folder, [file]).slice(1);
-  const scripts = files.filter((file) => /^assets\/.*\.js$/.test(file));
-  expect(scripts.length).toBeGreaterThan(20);
-  expect(scripts.filter((file) => needs(file).some((needed) => needs(needed).includes(file)))).toEqual([]);
-});
-
 test('guides and API pages load less than 15 kB, and less than 15 kB more when the search begins', () => {
   const page = [...read('guide/start.html').matchAll(/(?:src|href)="\.\.\/(assets\/[^"]+\.js)"/g)].map(
     ([, to]) => to!,

@@ -179,7 +179,7 @@ function Samples() {
   return (
     <ul class="samples-row" aria-label={text.value.train.samples}>
       {Array.from({ length: Math.min(8, info.test) }, (_, i) => {
-        const name = info.classNames[info.testLabels[i]!]!;
+        const name = text.value.className(info.classNames[info.testLabels[i]!]!);
         return (
           <li key={i}>
             <Pixels image={imageAt(info, i)} label={name} />
