@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkArguments, TEXT } from '../base/arguments.js';
+import { COUNT, checkArguments, TEXT } from '../base/arguments.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { areParts, isIgnored, partOf } from '../base/setLayout.js';
 import { IMAGE_FILES_OPTIONS } from '../data/imageFiles.js';
@@ -35,7 +35,7 @@ export interface ImageFolderOptions extends ImageFilesOptions {
  */
 export async function imageFolder(path: string, options: ImageFolderOptions = {}): Promise<ImageFiles> {
   checkArguments('imageFolder', { path }, { path: TEXT });
-  publishedOptionsOf('imageFolder', options, { ...IMAGE_FILES_OPTIONS, maxPixels: 1 });
+  publishedOptionsOf('imageFolder', options, { ...IMAGE_FILES_OPTIONS, maxPixels: COUNT });
 
   const { maxPixels, ...rest } = options;
   const top = await names(path).catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import { checkArguments, TEXTS } from '../base/arguments.js';
+import { COUNT, checkArguments, TEXTS } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import type { PreparedImage } from '../images/prepare.js';
@@ -41,7 +41,12 @@ export function prepareImages(
     ahead = 32,
     maxPixels,
     signal,
-  } = publishedOptionsOf('prepareImages', options, { preprocessing: 1, ahead: 1, maxPixels: 1, signal: 1 });
+  } = publishedOptionsOf('prepareImages', options, {
+    preprocessing: 1,
+    ahead: 1,
+    maxPixels: COUNT,
+    signal: 1,
+  });
 
   preprocessingArgument('prepareImages', preprocessing);
   wholeNumber('prepareImages', 'ahead', ahead);

@@ -1,6 +1,6 @@
 import { abs, grad, max, slice, sum, type Tensor, type Tensor4D, zerosLike } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL } from '../../base/arguments.js';
+import { checkArguments, MODEL, TENSOR } from '../../base/arguments.js';
 import { fail, keyOf, shown } from '../../base/check.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
@@ -172,7 +172,8 @@ async function withBaseline<T>(
   use: (baseline: Tensor4D) => Promise<T>,
 ): Promise<T> {
   if (baseline) {
-    if (baseline.shape?.join() !== x.shape.join()) {
+    checkArguments(where, { baseline }, { baseline: TENSOR });
+    if (baseline.shape.join() !== x.shape.join()) {
       fail(where, `baseline has shape [${baseline.shape}]; pass a tensor of the image's, [${x.shape}].`);
     }
     return use(baseline);

@@ -1,6 +1,6 @@
 import { reshape, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf, TENSOR } from '../../base/arguments.js';
+import { COUNT, checkArguments, listOf, MODEL, optionsOf, TENSOR } from '../../base/arguments.js';
 import { fail, keyOf, oneOf } from '../../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored } from '../../images/colorMap.js';
 import { type GridOptions, grid } from '../../images/grid.js';
@@ -39,7 +39,7 @@ export async function featureMapGrid(features: Tensor, options: FeatureMapOption
     normalize = 'map',
     ...layout
   } = optionsOf('featureMapGrid', options, {
-    channels: 1,
+    channels: listOf(COUNT, 'a list of channels'),
     colorMap: 1,
     normalize: 1,
     columns: 1,

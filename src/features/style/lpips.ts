@@ -9,7 +9,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf, TENSOR } from '../../base/arguments.js';
+import { checkArguments, MODEL, NUMBERS, optionsOf, TENSOR } from '../../base/arguments.js';
 import { fail, oneOf, shown } from '../../base/check.js';
 import { total } from '../../tfjs/total.js';
 import { enlargedBilinear } from './bilinear.js';
@@ -69,7 +69,7 @@ export function lpips(
     range,
     spatial = false,
     ...comparison
-  } = optionsOf('lpips', options, { range: 1, spatial: 1, calibration: 1, version: 1 });
+  } = optionsOf('lpips', options, { range: NUMBERS, spatial: 1, calibration: 1, version: 1 });
 
   if (range !== undefined && !RANGES.some((one) => one.join() === String(range))) {
     fail('lpips', `range is ${shown(range)}; it must be [0, 1] or [-1, 1].`);
