@@ -34,10 +34,7 @@ export function compressCommand(): Command {
     .description(
       'make a network small: dense layers of low rank, kernels of 8 bits; writes a tfjs model and report.json to a folder',
     )
-    .argument(
-      '<in>',
-      `${WEIGHT_FILES_HELP}, a folder written by 'train' or 'finetune', hf:OWNER/NAME[@REVISION], or a published name`,
-    )
+    .argument('<in>', `${WEIGHT_FILES_HELP}, hf:OWNER/NAME[@REVISION], or a published name`)
     .argument('<out>', 'a folder for the tfjs model')
     .addOption(
       new Option('--max-bytes <size>', 'size of the model on disk at most, e.g. 40MB or 900kB').argParser(

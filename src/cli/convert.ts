@@ -19,6 +19,7 @@ import {
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
 import { type CalibrationSet, calibrationImages } from './calibrationSet.js';
+import { modelFile } from './modelFile.js';
 import { WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { BATCH, saveQuantized } from './quantized.js';
@@ -110,7 +111,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   const to = args.to ?? outputOf(output);
   checkFits(to, args);
   await useBackend({ backend: 'wasm' }).catch(() => useBackend({ backend: 'cpu' }));
-  const { model, network, report, metadata } = await openWeights(input, args);
+  const { model, network, report, metadata } = await openWeights((await modelFile(input)).file, args);
   let rounding: string | undefined;
   try {
     if (args.preprocessing) {

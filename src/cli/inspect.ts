@@ -3,6 +3,8 @@ import { Command } from 'commander';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { inspectWeights, type ModelMetadata, type WeightFileInfo } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
+import { isFolder } from './evaluatedImages.js';
+import { modelFile } from './modelFile.js';
 import { WEIGHT_FILES_HELP } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
@@ -21,7 +23,7 @@ export function inspectCommand(): Command {
           `inspect: ${file} is not a file; run "vgg-blocks convert ${file} copy.safetensors", or download its weights, and inspect that.`,
         );
       }
-      const info = await inspectWeights(file, reading);
+      const info = await inspectWeights(isFolder(file) ? (await modelFile(file)).file : file, reading);
       console.log(json ? JSON.stringify(info, null, 2) : describe(info, reading));
     });
 }

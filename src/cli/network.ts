@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Preprocessing } from 'vgg-blocks/images';
@@ -11,8 +9,8 @@ import {
   type PublishedName,
 } from 'vgg-blocks/weights';
 import { type BackendArguments, useBackend } from './backend.js';
-import { readFinetuned } from './finetuned.js';
 import { labelsOf } from './labels.js';
+import { modelFile } from './modelFile.js';
 import { shared, WEIGHT_FILES_HELP } from './options.js';
 import {
   type KnownPreprocessing,
@@ -28,7 +26,6 @@ import {
   openWeights,
   withBuilding,
 } from './reading.js';
-import { unfinishedRun } from './runDescription.js';
 
 /** The options of {@link withNetwork}. */
 export interface NetworkArguments extends BuildingArguments, BackendArguments {
@@ -40,10 +37,7 @@ export interface NetworkArguments extends BuildingArguments, BackendArguments {
 /** Adds the options that choose a network. */
 export function withNetwork(command: Command): Command {
   command
-    .option(
-      '--weights <file>',
-      `weights: ${WEIGHT_FILES_HELP}, a folder written by 'train' or 'finetune', or hf:OWNER/NAME[@REVISION]`,
-    )
+    .option('--weights <file>', `weights: ${WEIGHT_FILES_HELP}, or hf:OWNER/NAME[@REVISION]`)
     .addOption(
       new Option(
         '--pretrained <name>',
@@ -159,29 +153,11 @@ export async function readNetwork(
   args: BuildingArguments = {},
   options: FromWeightsOptions = {},
 ): Promise<Found> {
-  const finetuned = await readFinetuned(source);
-  const trained = join(source, 'model', 'model.json');
-  if (!finetuned && !existsSync(trained)) await checkFinished(source);
-  const file = finetuned?.model ?? (existsSync(trained) ? trained : source);
+  const { file, finetuned } = await modelFile(source);
   const found = described(await openWeights(file, args, options));
   if (!finetuned) return found;
   const { network: title, classNames, preprocessing } = finetuned;
   return { ...found, title, classNames, preprocessing };
-}
-
-/** Throws for the folder of a run, or for one of its checkpoints, that has no model yet. */
-async function checkFinished(source: string): Promise<void> {
-  const isCheckpoint = /^epoch-\d+-batch-\d+\.safetensors$/.test(basename(source));
-  const folders = isCheckpoint ? [join(source, '../..'), join(source, '../../..')] : [source];
-  for (const folder of folders) {
-    const command = await unfinishedRun(folder);
-    if (command === undefined) continue;
-    throw new Error(
-      `${source} ${isCheckpoint ? 'is a checkpoint' : 'has no model yet, but the checkpoints'} of a run that has not finished; go on with ${command} --resume ${folder}, which writes the model when it ends or is stopped.`,
-    );
-  }
-  if (isCheckpoint)
-    throw new Error(`${source} is a checkpoint of training, not a model; pass the model of the run.`);
 }
 
 function described({ model, network, report, metadata, preprocessingProblem }: LoadedNetwork): Found {

@@ -15,7 +15,7 @@ import { BACKENDS } from './backend.js';
 
 /** The weight files that can be read. */
 export const WEIGHT_FILES_HELP =
-  '.safetensors, .pth, .bin, .h5, .keras, .onnx, an index of shards, or a tfjs model (its folder or model.json)';
+  '.safetensors, .pth, .bin, .h5, .keras, .onnx, an index of shards, a tfjs model (its folder or model.json), or a folder written by train or finetune';
 
 export const ARCH_HELP = `${Object.keys(FAMILY).join(', ')}, or blocks as JSON, e.g. [[1,64],[2,128]]`;
 

@@ -32,7 +32,7 @@ export function withStart(command: Command): Command {
     .addOption(
       new Option(
         '--weights <file>',
-        `begin with this network instead of a new one: ${WEIGHT_FILES_HELP}, or the folder of a run`,
+        `begin with this network instead of a new one: ${WEIGHT_FILES_HELP}`,
       ).conflicts(['arch', 'ratio', 'hidden', 'dropout', 'batchNorm', 'initializer']),
     )
     .addOption(shared.arch().default(VGG11, 'vgg11'))

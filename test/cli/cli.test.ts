@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { once } from 'node:events';
 import {
   closeSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -221,6 +222,11 @@ describe('vgg-blocks inspect and convert', () => {
       ...[true, false, true, false],
     ]);
     expect((await run('convert', to!, back!)).out).toContain('6 tensors from');
+    // As train and finetune write them.
+    const trained = join(folder, 'trained');
+    cpSync(to!, join(trained, 'model'), { recursive: true });
+    expect((await run('convert', trained, back!)).out).toContain('6 tensors from');
+    expect((await run('inspect', trained)).out).toContain('model.json');
     const { out } = await run('convert', from!, to!, '--quantize', 'float16');
     expect(out).toMatch(/\nkernels rounded to float16\n$/);
     const images = join(folder, 'images');

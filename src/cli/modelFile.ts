@@ -1,0 +1,38 @@
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Finetuned, readFinetuned } from './finetuned.js';
+import { unfinishedRun } from './runDescription.js';
+
+/** A weight file, and what `finetune` wrote beside it. */
+interface ModelFile {
+  file: string;
+  finetuned?: Finetuned;
+}
+
+/**
+ * The weight file of a folder that `train` or `finetune` wrote, or else the source itself.
+ *
+ * @throws Error for the folder of a run, or for one of its checkpoints, that has no model yet.
+ */
+export async function modelFile(source: string): Promise<ModelFile> {
+  const finetuned = await readFinetuned(source);
+  if (finetuned) return { file: finetuned.model, finetuned };
+  const trained = join(source, 'model', 'model.json');
+  if (existsSync(trained)) return { file: trained };
+  await checkFinished(source);
+  return { file: source };
+}
+
+async function checkFinished(source: string): Promise<void> {
+  const isCheckpoint = /^epoch-\d+-batch-\d+\.safetensors$/.test(basename(source));
+  const folders = isCheckpoint ? [join(source, '../..'), join(source, '../../..')] : [source];
+  for (const folder of folders) {
+    const command = await unfinishedRun(folder);
+    if (command === undefined) continue;
+    throw new Error(
+      `${source} ${isCheckpoint ? 'is a checkpoint' : 'has no model yet, but the checkpoints'} of a run that has not finished; go on with ${command} --resume ${folder}, which writes the model when it ends or is stopped.`,
+    );
+  }
+  if (isCheckpoint)
+    throw new Error(`${source} is a checkpoint of training, not a model; pass the model of the run.`);
+}
