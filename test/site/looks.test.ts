@@ -65,7 +65,7 @@ test.skipIf(!hasChromium)(
     };
     for (const view of ['start', 'train', 'inside'] as const) {
       await go(page, view);
-      if (view !== 'train') await page.waitForSelector('.heat canvas', { timeout: 60_000 });
+      if (view !== 'train') await page.waitForSelector('.heat-card canvas', { timeout: 60_000 });
       await look(`${view}-empty`);
     }
     await go(page, 'train');

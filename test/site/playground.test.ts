@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
       expect(probabilities.reduce((a, b) => a + b)).toBeGreaterThan(50);
       expect(probabilities.reduce((a, b) => a + b)).toBeLessThan(100.5);
       await page.waitForSelector('.close-up .numbers');
-      await page.waitForSelector('.heat canvas');
+      await page.waitForSelector('.heat-card canvas');
 
       await go(page, 'weights');
       await drop(page, [fixturePath('torch/vgg16-narrow.pth')]);

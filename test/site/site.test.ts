@@ -35,10 +35,10 @@ describe('bytes, minified and gzipped', () => {
     expect(packed(own)).toBeLessThan(90_000);
   });
 
-  test('the first paint takes less than 60 kB with the library, and no tfjs', () => {
+  test('the first paint takes less than 45 kB with the library, and no tfjs', () => {
     const loaded = firstLoad('index.html');
     expect(loaded.length).toBeGreaterThan(2);
-    expect(packed(loaded)).toBeLessThan(60_000);
+    expect(packed(loaded)).toBeLessThan(45_000);
     const text = loaded.map(read).join('\n');
     expect(text).not.toMatch(/registerKernel|WebGLRenderingContext|LayersModel\b.*fitDataset/);
     expect(loaded.filter((file) => file.includes('tfjs'))).toEqual([]);

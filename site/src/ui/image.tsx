@@ -2,7 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { drawImage, type RawImage } from 'vgg-blocks/images';
 import { offer } from '../state/download.js';
 
-/** An image on a canvas, enlarged without smoothing to the available width. */
+/** An image on a canvas, enlarged without smoothing to the available width; without a label, an ornament. */
 export function Pixels({
   image,
   label,

@@ -2,7 +2,9 @@ import { chosenSlot, slot } from '../state/inside.js';
 import { opened, trained } from '../state/lab.js';
 import { choose, text } from '../state/page.js';
 import { SelectField } from './controls.js';
+import { ImageSources } from './imageSources.js';
 import { Instrument } from './instrument.js';
+import { Pad } from './pad.js';
 import { ReviewCards } from './reviewCards.js';
 
 /** Looks into the trained network, or the one opened from a file. */
@@ -11,7 +13,7 @@ export function InsideView() {
     <div class="stack">
       {slot.value === 'sample' && <Nothing />}
       {trained.value && opened.value && <Which />}
-      <Instrument />
+      <Instrument>{slot.value === 'sample' ? <Pad /> : <ImageSources />}</Instrument>
       <ReviewCards />
     </div>
   );

@@ -1,6 +1,11 @@
 import { Instrument } from './instrument.js';
+import { Pad } from './pad.js';
 
 /** A trained network to play with. */
 export function StartView() {
-  return <Instrument />;
+  return (
+    <Instrument>
+      <Pad />
+    </Instrument>
+  );
 }

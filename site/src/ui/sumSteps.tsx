@@ -154,15 +154,18 @@ function Line({
   return (
     <li class={total ? 'total' : undefined}>
       <span>{name}</span>
-      <b>{withSign ? signed(value) : digits(value)}</b>
+      <b>{withSign ? signed(value) : digits(value, 3)}</b>
     </li>
   );
 }
 
-function digits(value: number): string {
-  return value.toFixed(Math.abs(value) < 100 ? 2 : 0).replace('-', '\u2212');
+function digits(value: number, after = 2): string {
+  const text = value.toFixed(Math.abs(value) < 100 ? after : 0);
+  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '\u2212');
 }
 
+/** A number with its sign, and with a digit more than in the grids: parts of a sum may be small. */
 function signed(value: number): string {
-  return value < 0 ? digits(value) : `+${digits(value)}`;
+  const text = digits(value, 3);
+  return text.startsWith('\u2212') ? text : `+${text}`;
 }
