@@ -25,7 +25,7 @@ export const WITHOUT_BACKEND = [
   'test/io/**',
   'test/core/params.test.ts',
   'test/base/**',
-  'test/compress/eigen.test.ts',
+  'test/compress/{eigen,ranks}.test.ts',
   'test/data/{garments,idx,layout,rasterize}.test.ts',
   'test/weights/{error,hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];
@@ -36,7 +36,7 @@ export const WITHOUT_BACKEND = [
  */
 const SLOW_ON_GPU = [
   'test/{core/fullyConvolutional,train/views}.test.ts',
-  'test/compress/quantizing.test.ts',
+  'test/compress/{compress,quantizing}.test.ts',
   'test/train/{checkpoint,diagnose,options,seededLayers,teacher,trainInParts}.test.ts',
   'test/features/{anyModel,attributions,cacheFeatures,explainMethods,freeze,perceptual}.test.ts',
   'test/weights/{configuration,dialects,hostile}.test.ts',

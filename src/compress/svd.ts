@@ -37,7 +37,7 @@ const PANEL = 64;
 /** A column of which less is left, once the others are taken out of it, is rounding. */
 const DEPENDENT = 1e-6;
 /** Multiplications with the operator before the last one. Each squares how far the wanted directions stand out. */
-const POWERS = 2;
+const POWERS = 3;
 
 /**
  * The `count` largest eigenvalues of an operator and their eigenvectors. Of small ones all are computed, of large ones a random
