@@ -1,5 +1,5 @@
 import { dispose, memory, ones, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { concat } from '../../src/io/bytes.js';
@@ -131,6 +131,21 @@ test('averages to 7x7 come back, too', async () => {
   const [ours, theirs] = [model, back].map((one) => one.predict(x) as Tensor);
   expect(relativeError(await theirs!.data(), await ours!.data())).toBeLessThan(1e-6);
   dispose([x, ours!, theirs!]);
+  model.dispose();
+  back.dispose();
+});
+
+test('a vector that is repeated comes back as one layer', async () => {
+  const input = layers.input({ shape: [16, 16, 3] });
+  const vector = layers.globalAveragePooling2d({ name: 'means' }).apply(input);
+  const repeated = layers.repeatVector({ n: 3 }).apply(vector) as SymbolicTensor;
+  const model = tfjsModel({
+    inputs: input,
+    outputs: layers.permute({ dims: [2, 1] }).apply(repeated) as SymbolicTensor,
+  });
+  const { model: back } = await fromWeights(await toOnnx(model));
+  expect(back.layers.map((layer) => layer.getClassName())).toContain('RepeatVector');
+  expect(relativeError(await outputsOf(back), await outputsOf(model))).toBeLessThan(1e-6);
   model.dispose();
   back.dispose();
 });

@@ -55,6 +55,18 @@ export const SHAPES: Record<string, (call: Call) => Value> = {
     const shape = Array.from({ length: rank - 1 }, (_, i) => (added.includes(i + 1) ? 1 : rest.shift()!));
     return reshaped(call, x, shape);
   },
+  /** A vector for each of several steps: an axis of one that is repeated. */
+  Tile(call) {
+    const repeats = call.valuesAt(1) ?? [];
+    const x = call.plain();
+    const [batch, n, numbers] = repeats;
+    const isVector = x.shape.length === 2 && x.shape[0] === 1 && repeats.length === 3;
+    if (!isVector || batch !== 1 || numbers !== 1 || !(n! >= 1)) {
+      call.fail(`repeats [${['batch', ...x.shape.map((one) => one ?? 'any')]}] by [${repeats}]`);
+    }
+    const layer = call.add('RepeatVector', { n }, reshaped(call, x, x.shape.slice(1)));
+    return { layer, shape: [n!, x.shape[1]!], axes: [0, 1, 2] };
+  },
   /** Only the order of ONNX's axes changes, in which Keras has nothing to compute. */
   Transpose(call) {
     const x = call.x.position ? call.plain() : call.plainIfFlat();
