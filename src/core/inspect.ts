@@ -26,12 +26,6 @@ export function kindOf(className: string): LayerKind | undefined {
   return Object.hasOwn(KINDS, className) ? KINDS[className] : undefined;
 }
 
-/** A model, or the rows of a plan. */
-const NETWORK = either(
-  MODEL,
-  kind('a plan', (value) => isListOf(value, isRow) && value.length > 0),
-);
-
 function isRow(value: unknown): boolean {
   const row = value as PlanRow;
   return (
@@ -47,7 +41,12 @@ function isRow(value: unknown): boolean {
  * @throws RangeError when a layer is of a kind that no VGG has, or the input has no fixed size.
  */
 export function rowsOf(where: string, modelOrPlan: LayersModel | Plan): Plan {
-  checkArguments(where, { network: modelOrPlan }, { network: NETWORK });
+  // Made here, so that apps that call no report ship none of it.
+  const network = either(
+    MODEL,
+    kind('a plan', (value) => isListOf(value, isRow) && value.length > 0),
+  );
+  checkArguments(where, { network: modelOrPlan }, { network });
   return Array.isArray(modelOrPlan)
     ? modelOrPlan
     : (modelOrPlan as LayersModel).layers.map((l) => rowOf(where, l));
