@@ -53,7 +53,7 @@ export function list(entries: readonly Entry[], from: string): string {
 }
 
 /** The address of a page, or of an anchor on it, as seen from another page. */
-export function relative(from: string, to: string): string {
+function relative(from: string, to: string): string {
   const [path, anchor] = to.split('#') as [string, string?];
   const way = path === from && anchor ? '' : posix.relative(posix.dirname(from), path);
   return anchor ? `${way}#${anchor}` : way;

@@ -14,7 +14,7 @@ hljs.registerAliases(['py'], { languageName: 'python' });
 hljs.registerAliases(['sh'], { languageName: 'bash' });
 
 /** A heading and the plain text up to the next one; code is left out. */
-export interface Section {
+interface Section {
   id: string;
   /** 1 for the page's title. */
   level: number;
