@@ -43,9 +43,14 @@ function pages(): Plugin {
 
 /** The library apart from the site's own code. */
 const library = (id: string) => (id.startsWith(`${root}src/`) ? 'vgg-blocks' : null);
-/** On the page itself ImageNet's labels, and what draws garments, are loaded only when they are needed. */
-const libraryOfPage = (id: string) =>
-  /^src\/(imagenet|data\/garments)\//.test(id.slice(root.length)) ? null : library(id);
+/** What counts and draws reports, on the page itself. */
+const REPORTS = /^src\/(figures\/|core\/(diagram|tally|summary|cost)\.|train\/)/;
+/** On the page itself reports, ImageNet's labels, and what draws garments are loaded with what shows them. */
+const libraryOfPage = (id: string) => {
+  const path = id.slice(root.length);
+  if (REPORTS.test(path)) return 'vgg-blocks~reports';
+  return /^src\/(imagenet|data\/garments)\//.test(path) ? null : library(id);
+};
 
 /**
  * What training and the kernels of a backend need: otherwise a few shared lines would join parts that are loaded apart. With the

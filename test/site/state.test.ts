@@ -18,7 +18,7 @@ import {
   STARTS,
   VIEWS,
 } from '../../site/src/state/choice.js';
-import { misfits } from '../../site/src/state/device.js';
+import { misfits } from '../../site/src/state/fits.js';
 import { networkCode, trainingCode } from '../../site/src/state/typescript.js';
 import { en } from '../../site/src/text/en.js';
 import { zh } from '../../site/src/text/zh.js';

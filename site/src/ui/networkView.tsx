@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { alexNetPlan, type Cost, cost, diagram, type Plan, paramCount, tally } from 'vgg-blocks';
 import { titleOf } from '../state/choice.js';
-import { misfits, trainingBytes } from '../state/device.js';
+import { misfits, trainingBytes } from '../state/fits.js';
 import { device, network, planOf, text } from '../state/page.js';
 import { saveDiagram } from '../state/save.js';
 import { networkCode } from '../state/typescript.js';
