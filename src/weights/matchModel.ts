@@ -89,13 +89,18 @@ function byNames(_where: string, checkpoint: Checkpoint, model: LayersModel): Ma
   const targets = layers.flatMap(({ name, weights }) =>
     weights.map(({ variable, target }): [string, Target] => [`${name}/${variable}`, target]),
   );
-  if (new Set(targets.map(([role]) => role)).size < targets.length) return undefined;
-  const parameters = modules.flatMap(({ path, variables }) =>
-    [...variables].map(([variable, tensor]): Parameter => {
-      return { role: `${path}/${variable}`, shape: tensor.shape, tensor };
+  const byRole = new Map(targets);
+  if (byRole.size < targets.length) return undefined;
+  const parameters = modules.flatMap(({ path, named }) =>
+    [...named].map(([variable, tensor]): Parameter => {
+      const role = `${path}/${variable}`;
+      // Keras 3 calls the kernel of a depthwise convolution a kernel, as any other.
+      const isDepthwise =
+        variable === 'kernel' && !byRole.has(role) && byRole.has(`${path}/depthwise_kernel`);
+      return { role: isDepthwise ? `${path}/depthwise_kernel` : role, shape: tensor.shape, tensor };
     }),
   );
-  return matchUp(checkpoint, parametersOf(modules, parameters, 'keras'), new Map(targets), 'names');
+  return matchUp(checkpoint, parametersOf(modules, parameters, 'keras'), byRole, 'names');
 }
 
 /** One after the other, if file and model have layers of the same kinds and shapes. */

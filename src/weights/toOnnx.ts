@@ -5,6 +5,7 @@ import { uniqueNames } from '../base/uniqueNames.js';
 import { VERSION } from '../base/version.js';
 import { type Call, compute, graphOf } from '../tfjs/graph.js';
 import { bytesOf, concatenated } from './formats/content.js';
+import { LAYOUT_KEY } from './formats/metadata.js';
 import { metadataEntry } from './metadata.js';
 import { OnnxGraph, type Value, valueInfo } from './writers/onnx/graph.js';
 import { ONNX_DTYPES, type OnnxDtype } from './writers/onnx/kernels.js';
@@ -42,7 +43,7 @@ const MAX_BYTES = 2 ** 31 - 1;
  * file, from `image`, float32 `[batch, channels, height, width]`, to outputs named by their layers, such as `predictions`. It
  * computes what `model.predict` does: images are prepared before, as for the model. Batch size, and height and width where the
  * model does not fix them, are free. The model's preprocessing and class names (`metadataOf`) are in the metadata, as JSON under
- * `vgg_blocks`.
+ * `vgg_blocks`, and the layout under `vgg_blocks_layout`.
  *
  * The file is written in place: it needs memory for its bytes and for the largest weight.
  *
@@ -62,7 +63,7 @@ export async function toOnnx(model: LayersModel, options: OnnxOptions = {}): Pro
     ...text(3, VERSION),
     ...message(7, graphFields(model, layout, dtype)),
     ...message(8, [...text(1, ''), ...number(2, OPSET)]),
-    ...Object.entries(metadataEntry(model)).flatMap(([key, value]) =>
+    ...Object.entries({ ...metadataEntry(model), [LAYOUT_KEY]: layout }).flatMap(([key, value]) =>
       message(14, [...text(1, key), ...text(2, value)]),
     ),
   ]);

@@ -124,6 +124,25 @@ describe('what toOnnx writes comes back', () => {
   });
 });
 
+test.each(['NCHW', 'NHWC'] as const)(
+  'images that no convolution reads first come back in their layout: %s',
+  async (layout) => {
+    const input = layers.input({ shape: [16, 12, 3] });
+    const dense = layers.dense({ units: 4, kernelInitializer: 'glorotUniform' }).apply(input);
+    const model = tfjsModel({ inputs: input, outputs: layers.flatten().apply(dense) as SymbolicTensor });
+    const { model: back } = await fromWeights(await toOnnx(model, { layout }));
+    const x = tensor(
+      Float32Array.from({ length: 576 }, (_, i) => Math.sin(i)),
+      [1, 16, 12, 3],
+    );
+    const [ours, theirs] = [model, back].map((one) => one.predict(x) as Tensor);
+    expect(relativeError(await theirs!.data(), await ours!.data())).toBeLessThan(1e-6);
+    dispose([x, ours!, theirs!]);
+    model.dispose();
+    back.dispose();
+  },
+);
+
 test('averages to 7x7 come back, too', async () => {
   const model = vgg([[1, 4]], { inputShape: [16, 18, 3], classes: 5, hiddenUnits: [], adaptivePool: true });
   const { model: back } = await fromWeights(await toOnnx(model));

@@ -1,5 +1,5 @@
 import { type io, memory, tensor } from '@tensorflow/tfjs-core';
-import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { type LayersModel, layers, loadLayersModel, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { dequantize, quantize } from '../../src/weights/formats/quantization.js';
@@ -226,4 +226,34 @@ test('a model is not saved where nothing handles the URL', async () => {
     "saveModel: nothing here saves to 'public/vgg16'; pass indexeddb:// or downloads:// and a name in a browser, or fileSystem(path)",
   );
   model.dispose();
+});
+
+test('layers with kernels of other names load the weights of the same model', async () => {
+  const net = (kernelInitializer: 'ones' | 'glorotUniform') =>
+    sequential({
+      layers: [
+        layers.depthwiseConv2d({
+          kernelSize: 3,
+          inputShape: [8, 8, 2],
+          depthwiseInitializer: kernelInitializer,
+          name: 'depthwise',
+        }),
+        layers.separableConv2d({
+          filters: 3,
+          kernelSize: 3,
+          pointwiseInitializer: kernelInitializer,
+          name: 'separable',
+        }),
+        layers.prelu({ alphaInitializer: kernelInitializer, name: 'slopes' }),
+        layers.flatten(),
+        layers.dense({ units: 2, kernelInitializer, name: 'dense' }),
+      ],
+    });
+  const model = net('glorotUniform');
+  const { json, shards } = filesOf((await saved(model)).artifacts);
+  const other = net('ones');
+  expect((await loadWeights(other, json, { shards })).missing).toEqual([]);
+  expect(await numbersOf(other)).toEqual(await numbersOf(model));
+  model.dispose();
+  other.dispose();
 });

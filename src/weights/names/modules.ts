@@ -18,7 +18,8 @@ export interface Module {
   /** Whether its kernel is in PyTorch's order of axes. */
   outFirst: boolean;
   variables: ReadonlyMap<Variable, StoredTensor>;
-  /** All its tensors, those without a place among the variables included. */
+  /** All its tensors by their names in it, those without a place among the variables included. */
+  named: ReadonlyMap<string, StoredTensor>;
   tensors: readonly StoredTensor[];
 }
 
@@ -97,7 +98,14 @@ function moduleOf(path: string, outFirst: boolean, tensors: ReadonlyMap<string, 
     const variable = outFirst ? names[name] : VARIABLES.find((one) => one === name);
     if (variable) variables.set(variable, tensor);
   }
-  return { path, outFirst, kind: kindOf(variables), variables, tensors: [...tensors.values()] };
+  return {
+    path,
+    outFirst,
+    kind: kindOf(variables),
+    variables,
+    named: tensors,
+    tensors: [...tensors.values()],
+  };
 }
 
 function kindOf(variables: ReadonlyMap<Variable, StoredTensor>): Module['kind'] {
