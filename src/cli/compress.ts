@@ -10,12 +10,13 @@ import { calibrationArrays, calibrationImages } from './calibrationSet.js';
 import { isSetFolder } from './data.js';
 import { isFolder } from './evaluatedImages.js';
 import { percent } from './finetuned.js';
+import { checkNotItself, modelFile } from './modelFile.js';
 import { type OpenNetwork, openNetwork, prepared, type ReadyNetwork } from './network.js';
 import { numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { type BuildingArguments, withBuilding } from './reading.js';
 
-export interface CompressArguments extends BuildingArguments, BackendArguments {
+interface CompressArguments extends BuildingArguments, BackendArguments {
   maxBytes?: number;
   maxError?: number;
   rank?: Record<string, number>;
@@ -109,6 +110,12 @@ function rankOf(text: string, before: Record<string, number> = {}): Record<strin
 
 async function run(input: string, output: string, args: CompressArguments): Promise<void> {
   checkTargets(args);
+  if (/\.[a-z]\w*$/i.test(output)) {
+    throw new Error(
+      `compress: ${output} is the name of a file, and a tfjs model is a folder; pass a path without an extension, and convert the model afterwards.`,
+    );
+  }
+  checkNotItself('compress', (await modelFile(input)).file, join(output, 'model.json'));
   if (args.images !== undefined && isFolder(args.images) && isSetFolder(args.images)) {
     throw new Error(`compress: ${args.images} has arrays of images, not image files; pass it as --data.`);
   }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, Option } from 'commander';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
@@ -19,7 +20,7 @@ import {
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
 import { type CalibrationSet, calibrationImages } from './calibrationSet.js';
-import { modelFile } from './modelFile.js';
+import { checkNotItself, modelFile } from './modelFile.js';
 import { WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { BATCH, saveQuantized } from './quantized.js';
@@ -111,7 +112,9 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   const to = args.to ?? outputOf(output);
   checkFits(to, args);
   await useBackend({ backend: 'wasm' }).catch(() => useBackend({ backend: 'cpu' }));
-  const { model, network, report, metadata } = await openWeights((await modelFile(input)).file, args);
+  const { file } = await modelFile(input);
+  checkNotItself('convert', file, to === 'tfjs' ? join(output, 'model.json') : output);
+  const { model, network, report, metadata } = await openWeights(file, args);
   let rounding: string | undefined;
   try {
     if (args.preprocessing) {

@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { isFolder } from './evaluatedImages.js';
 import { type Finetuned, readFinetuned } from './finetuned.js';
 import { unfinishedRun } from './runDescription.js';
 
@@ -21,6 +22,24 @@ export async function modelFile(source: string): Promise<ModelFile> {
   if (existsSync(trained)) return { file: trained };
   await checkFinished(source);
   return { file: source };
+}
+
+/**
+ * @param file as {@link modelFile} returns it.
+ * @param target the file that will be written; of a tfjs model its `model.json`.
+ * @throws Error when the one would replace the other.
+ */
+export function checkNotItself(command: string, file: string, target: string): void {
+  const from = isFolder(file) ? join(file, 'model.json') : file;
+  if (realPath(from) !== realPath(target)) return;
+  throw new Error(
+    `${command}: ${target} is what is read, which the result would replace; write to another path.`,
+  );
+}
+
+/** Without links, if it exists. */
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : resolve(path);
 }
 
 async function checkFinished(source: string): Promise<void> {

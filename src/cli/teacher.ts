@@ -2,7 +2,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type Command, Option } from 'commander';
 import type { Preprocessing } from 'vgg-blocks/images';
 import type { DistillOptions } from 'vgg-blocks/train';
-import { areOtherClasses } from '../base/classNames.js';
+import { areOtherClasses, isNumbered } from '../base/classNames.js';
 import { someOf } from './labels.js';
 import { readNetwork } from './network.js';
 import { belonging, numberIn } from './options.js';
@@ -82,6 +82,11 @@ export async function loadTeacher(
   if (!preprocessing) {
     console.error(
       `note: the teacher ${source} does not say how images are prepared for it; they are prepared as for the network`,
+    );
+  }
+  if ((!classNames || isNumbered(classNames)) && !isNumbered(own)) {
+    console.error(
+      `note: the teacher ${source} does not say what its classes are called; they are taken for ${someOf(own)}, in this order`,
     );
   }
   return { model, distill: { temperature, weight } };

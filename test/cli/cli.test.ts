@@ -227,6 +227,18 @@ describe('vgg-blocks inspect and convert', () => {
     cpSync(to!, join(trained, 'model'), { recursive: true });
     expect((await run('convert', trained, back!)).out).toContain('6 tensors from');
     expect((await run('inspect', trained)).out).toContain('model.json');
+    for (const args of [
+      ['convert', trained, join(trained, 'model')],
+      ['convert', from!, from!],
+      ['compress', to!, to!, '--rank', 'fc1=1'],
+    ]) {
+      expect((await run(...args)).error).toContain(
+        'is what is read, which the result would replace; write to another path.',
+      );
+    }
+    expect((await run('compress', to!, join(folder, 'x.onnx'), '--rank', 'fc1=1')).error).toContain(
+      'is the name of a file, and a tfjs model is a folder; pass a path without an extension',
+    );
     const { out } = await run('convert', from!, to!, '--quantize', 'float16');
     expect(out).toMatch(/\nkernels rounded to float16\n$/);
     const images = join(folder, 'images');

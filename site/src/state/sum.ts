@@ -30,7 +30,7 @@ export interface Detail {
 }
 
 /** An input channel's part of a sum. */
-export interface Part {
+interface Part {
   channel: number;
   /** The window, row by row; undefined for the zeros around the input. */
   inputs: (number | undefined)[];
