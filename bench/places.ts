@@ -3,7 +3,7 @@
  * how far the logits are from tfjs's. Browsers are Chromium over loopback; every measurement has a new process or browser, and the places take
  * turns. onnxruntime-node is installed into a temporary folder for it.
  *
- *     npm run bench:places -- runs/latest/model examples/fashion-mnist.safetensors --max-bytes 5e6 9e4 --data FOLDER
+ *     npm run bench:places -- runs/latest/model examples/fashion-mnist.safetensors --max-bytes 5e6 --max-bytes 9e4 --data FOLDER
  *
  * Fails if a place differs from tfjs by more than 1e-5 of the largest logit in float32. --help lists the options.
  */
