@@ -12,7 +12,14 @@ import { imagesOf, isFolder } from './evaluatedImages.js';
 import { measureViews } from './evaluatedViews.js';
 import { listing, percent } from './finetuned.js';
 import { labelsOf, labelsOption } from './labels.js';
-import { type NetworkArguments, type OpenNetwork, openNetwork, prepared, withNetwork } from './network.js';
+import {
+  type NetworkArguments,
+  noClassesOf,
+  type OpenNetwork,
+  openNetwork,
+  prepared,
+  withNetwork,
+} from './network.js';
 import { isGiven, numberIn } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
@@ -61,7 +68,7 @@ async function run(args: EvaluateArguments, command: Command): Promise<void> {
   const network = await openNetwork('evaluate', args);
   const { model, title, source } = network;
   if (network.classes === undefined) {
-    throw new Error(`evaluate: ${source} has no top; use a file that includes the fully connected layers.`);
+    throw new Error(`evaluate: ${source} ${noClassesOf(model)}.`);
   }
   // One output tells two classes apart.
   const classes = Math.max(2, network.classes);

@@ -125,6 +125,13 @@ export async function loadNetwork(
   return prepared(command, args, await openNetwork(command, args, options));
 }
 
+/** Why a network has no classes, and what to do. */
+export function noClassesOf({ outputs }: LayersModel): string {
+  return outputs.length > 1
+    ? `has ${outputs.length} outputs; use a network with a single output`
+    : 'has no top; use a file that includes the fully connected layers';
+}
+
 /** Loads a network with a top, and the names of its classes. */
 export async function loadClassifier(
   command: string,
@@ -133,12 +140,11 @@ export async function loadClassifier(
   if (args.featuresOnly)
     throw new Error(`${command} needs the fully connected layers; leave out --features-only.`);
   const ready = await loadNetwork(command, args);
-  if (ready.classes === undefined) {
-    throw new Error(
-      `${command}: ${ready.source} has no top; use a file that includes the fully connected layers.`,
-    );
-  }
-  return { ...ready, labels: await labelsOf(command, args.labels, ready) };
+  if (ready.classes === undefined)
+    throw new Error(`${command}: ${ready.source} ${noClassesOf(ready.model)}.`);
+  // One output tells two classes apart.
+  const classes = Math.max(2, ready.classes);
+  return { ...ready, classes, labels: await labelsOf(command, args.labels, { ...ready, classes }) };
 }
 
 /** Loads weights by name, or from a file or a folder. */

@@ -6,7 +6,7 @@ import { metadataOf, setMetadata } from 'vgg-blocks/weights';
 import { areOtherClasses } from '../base/classNames.js';
 import { isPlain } from './evaluatedArrays.js';
 import { someOf } from './labels.js';
-import { readNetwork } from './network.js';
+import { noClassesOf, readNetwork } from './network.js';
 import { numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
 import { preprocessingOfArrays } from './preprocessings.js';
 
@@ -101,9 +101,8 @@ async function fileNetwork(
     throw new Error(`train: ${source} ${reason}.`);
   };
   if (classes === undefined) {
-    refuse(
-      'has no top; use a file that includes the fully connected layers, or train it on image files with finetune',
-    );
+    const orElse = model.outputs.length > 1 ? '' : ', or train it on image files with finetune';
+    refuse(noClassesOf(model) + orElse);
   }
   if (Math.max(2, classes!) !== own.length) {
     refuse(`has ${classes} classes, but the images have ${own.length}; use data of the same classes`);

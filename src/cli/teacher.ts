@@ -4,7 +4,7 @@ import type { Preprocessing } from 'vgg-blocks/images';
 import type { DistillOptions } from 'vgg-blocks/train';
 import { areOtherClasses, isNumbered } from '../base/classNames.js';
 import { someOf } from './labels.js';
-import { readNetwork } from './network.js';
+import { noClassesOf, readNetwork } from './network.js';
 import { belonging, numberIn } from './options.js';
 
 /** The options of {@link withTeacher}. */
@@ -58,11 +58,12 @@ export async function loadTeacher(
 ): Promise<LoadedTeacher | undefined> {
   if (source === undefined) return undefined;
   const { model, classes, classNames, preprocessing } = await readNetwork(source);
-  const refuse = (reason: string, remedy: string): never => {
+  const refuseAs = (sentence: string): never => {
     model.dispose();
-    throw new Error(`${command}: the teacher ${source} ${reason}; ${remedy}.`);
+    throw new Error(`${command}: the teacher ${source} ${sentence}.`);
   };
-  if (classes === undefined) refuse('has no top', 'use a file that includes the fully connected layers');
+  const refuse = (reason: string, remedy: string) => refuseAs(`${reason}; ${remedy}`);
+  if (classes === undefined) refuseAs(noClassesOf(model));
   const own = student.classNames;
   if (Math.max(2, classes!) !== own.length) {
     refuse(`has ${classes} classes, but the images have ${own.length}`, 'use one of the same classes');

@@ -134,6 +134,10 @@ async function classesOf(
 ): Promise<number[]> {
   if (network.classes === undefined)
     throw new Error('visualize: the network has no classes; pass --layer NAME instead of --class.');
+  if (network.classes === 1)
+    throw new Error(
+      'visualize: the network has one output, whose image is that of its second class; pass --layer NAME --filter 0 instead of --class.',
+    );
   const labels = await labelsOf('visualize', file, network);
   return names!.map((name) => classOf('visualize', name, labels));
 }

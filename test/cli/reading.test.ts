@@ -3,10 +3,11 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setBackend } from '@tensorflow/tfjs-core';
-import { layers, sequential } from '@tensorflow/tfjs-layers';
+import { layers, model as modelOf, type SymbolicTensor, sequential } from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { preprocessingAt } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
+import { fileSystem } from '../../src/node/index.js';
 import {
   encodeTensors,
   encodeWeights,
@@ -291,4 +292,26 @@ describe('weights from the hub', () => {
       /^HF_TOKEN is empty or has .*; set it to the token alone\.\n$/,
     );
   });
+});
+
+test('one output stands for two classes, and two outputs for none', async () => {
+  const network = sequential({
+    layers: [layers.flatten({ inputShape: [8, 8, 3] }), layers.dense({ units: 1 })],
+  });
+  const output = network.outputs[0] as SymbolicTensor;
+  const two = modelOf({
+    inputs: network.inputs,
+    outputs: [output, layers.reLU().apply(output) as SymbolicTensor],
+  });
+  await network.save(fileSystem(at('one-output')));
+  await two.save(fileSystem(at('two-outputs')));
+  two.dispose();
+  writeFileSync(at('two.txt'), 'cat\ndog\n');
+  const classify = (weights: string, ...more: string[]) =>
+    run('classify', image, '--weights', at(weights), '--preprocessing', 'plain', '--backend', 'cpu', ...more);
+  expect((await classify('one-output')).out).toMatch(/class [01] \d.*, class [01] \d/);
+  expect((await classify('one-output', '--labels', at('two.txt'))).out).toMatch(/cat \d/);
+  const { code, error } = await classify('two-outputs');
+  expect(error).toContain('two-outputs has 2 outputs; use a network with a single output.');
+  expect(code).toBe(1);
 });
