@@ -61,7 +61,7 @@ export interface CostRow {
  * @param options.batchSize images per step, default 1.
  * @param options.optimizer `'sgd'` (default), `'momentum'` or `'adam'`.
  * @example cost(plan(VGG11), { batchSize: 128 }).bytes.activations // 4.6e9, where AlexNet needs 0.42e9
- * @throws RangeError when an option is out of range, or a layer is of a kind that no VGG has.
+ * @throws RangeError when an option is out of range, or a layer is of a kind that no VGG has or is applied several times.
  */
 export function cost(
   modelOrPlan: LayersModel | Plan,

@@ -26,7 +26,7 @@ const FILLS: Partial<Record<LayerKind, string>> = {
  *
  * @returns an SVG document.
  * @example diagram({ AlexNet: alexNetPlan(), 'VGG-11': plan(VGG11) })
- * @throws RangeError when there is no network to draw, or a layer is of a kind that no VGG has.
+ * @throws RangeError when there is no network to draw, or a layer is of a kind that no VGG has or is applied several times.
  */
 export function diagram(network: LayersModel | Plan | Record<string, LayersModel | Plan>): string {
   checkArguments('diagram', { network }, { network: withFields('a network, or several by title') });

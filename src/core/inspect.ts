@@ -38,7 +38,7 @@ function isRow(value: unknown): boolean {
 /**
  * The rows of a plan, or those read from a model's layers.
  *
- * @throws RangeError when a layer is of a kind that no VGG has, or the input has no fixed size.
+ * @throws RangeError when a layer is of a kind that no VGG has or is applied several times, or the input has no fixed size.
  */
 export function rowsOf(where: string, modelOrPlan: LayersModel | Plan): Plan {
   // Made here, so that apps that call no report ship none of it.
@@ -59,6 +59,13 @@ function rowOf(where: string, layer: layers.Layer): PlanRow {
     fail(
       where,
       `layer ${layer.name} is a ${className}; supported layers are ${Object.keys(KINDS).join(', ')}.`,
+    );
+  }
+  const applications = layer.inboundNodes.length;
+  if (applications > 1) {
+    fail(
+      where,
+      `layer ${layer.name} is applied ${applications} times, in this model or in others too; build one whose layers are its own and each applied once.`,
     );
   }
   const inputShape = shapeOf(where, layer, layer.input);

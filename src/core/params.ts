@@ -21,7 +21,7 @@ export interface ParamCount {
  * without its biases, and only the first fully connected layer, with its biases.
  *
  * @example paramCount(plan(VGG11, { inputShape: [224, 224, 3] }), { count: 'tally' }).total // 111982272
- * @throws RangeError when a layer is of a kind that no VGG has.
+ * @throws RangeError when a layer is of a kind that no VGG has or is applied several times.
  */
 export function paramCount(
   modelOrPlan: LayersModel | Plan,

@@ -9,7 +9,7 @@ import type { Plan, PlanRow } from './plan.js';
  * like PyTorch, writes NCHW.
  *
  * @example console.log(summary(plan(VGG11)))
- * @throws RangeError when a layer is of a kind that no VGG has.
+ * @throws RangeError when a layer is of a kind that no VGG has or is applied several times.
  */
 export function summary(modelOrPlan: LayersModel | Plan): string {
   const plan = rowsOf('summary', modelOrPlan);

@@ -10,7 +10,7 @@ import type { Plan } from './plan.js';
  * their sum, the first fully connected layer with its biases, and the total.
  *
  * @example console.log(tally({ AlexNet: alexNetPlan(), 'VGG-11': plan(VGG11) }))
- * @throws RangeError when a layer is of a kind that no VGG has.
+ * @throws RangeError when a layer is of a kind that no VGG has or is applied several times.
  */
 export function tally(networks: Record<string, LayersModel | Plan>): string {
   checkArguments('tally', { networks }, { networks: withFields('a network, or several by title') });

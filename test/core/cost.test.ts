@@ -192,3 +192,18 @@ describe('the diagram', () => {
     expect(() => diagram({})).toThrow('diagram: there is no network to draw');
   });
 });
+
+test('a model that applies a layer twice is refused', () => {
+  const twice = layers.reLU({ name: 'twice' });
+  const network = sequential({
+    layers: [layers.conv2d({ inputShape: [4, 4, 1], filters: 1, kernelSize: 1 }), twice],
+  });
+  const [output] = network.outputs;
+  const model = compose({ inputs: network.inputs, outputs: twice.apply(output!) as SymbolicTensor });
+  for (const report of [cost, diagram]) {
+    expect(() => report(model)).toThrow(
+      'layer twice is applied 2 times, in this model or in others too; build',
+    );
+  }
+  model.dispose();
+});
