@@ -74,6 +74,14 @@ export function disposeBatch({ xs, ys, weights, teacherLogits }: Batch): void {
   dispose([xs, ys, weights, teacherLogits].filter((tensor) => tensor !== undefined));
 }
 
+/** Throws, and disposes what it holds, unless a batch is of tensors. */
+export function checkBatch(where: string, batch: Batch, which: string): void {
+  const { xs, ys } = (batch ?? {}) as Partial<Batch>;
+  if (TENSOR.holds(xs) && TENSOR.holds(ys)) return;
+  dispose([xs, ys].filter(TENSOR.holds) as Tensor[]);
+  fail(where, `the ${which} set returned ${shown(batch)}; return batches { xs, ys } of tensors.`);
+}
+
 /**
  * The batches of a set, checked, which the caller disposes.
  *
@@ -89,11 +97,7 @@ export async function* batchesOf(
 ): AsyncGenerator<Batch, void, undefined> {
   let done = 0;
   for await (const batch of examples.batches(options)) {
-    const { xs, ys } = (batch ?? {}) as Partial<Batch>;
-    if (!TENSOR.holds(xs) || !TENSOR.holds(ys)) {
-      dispose([xs, ys].filter(TENSOR.holds) as Tensor[]);
-      fail(where, `the ${which} set returned ${shown(batch)}; return batches { xs, ys } of tensors.`);
-    }
+    checkBatch(where, batch, which);
     try {
       const problem = await problemOf(batch, examples, done, options.batchSize, classes);
       if (problem) fail(where, `the ${which} set ${problem}`);

@@ -2,6 +2,8 @@ import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, keyOf, numberThat, oneOf, shown } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
+import { checkDilated } from '../tfjs/dilated.js';
+import { type Call, graphOf } from '../tfjs/graph.js';
 import { adam, LeanOptimizer, momentum, type Rule, SGD } from './leanOptimizer.js';
 
 const RULES: Record<OptimizerName, () => Rule> = {
@@ -45,10 +47,13 @@ export const OPTIMIZER_OPTIONS = Object.keys({
   ...{ optimizer: 1, learningRate: 1, weightDecay: 1, weightDecayOf: 1, clipNorm: 1 },
 } satisfies Record<keyof OptimizerOptions, 1>);
 
-/** Throws unless a model has weights that an optimizer would change. */
+/** Throws unless a model has weights that an optimizer would change, and TensorFlow.js has their gradient. */
 export function checkTrainable(where: string, model: LayersModel): void {
-  if (model.trainableWeights.length > 0) return;
-  fail(where, 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
+  if (model.trainableWeights.length === 0) {
+    fail(where, 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
+  }
+  const isTrained = ({ layer }: Call) => layer.trainableWeights.length > 0;
+  checkDilated(where, graphOf(where, model), isTrained, 'build the model without dilation');
 }
 
 /** The named optimizer, or the one passed. */

@@ -181,6 +181,8 @@ describe('gradCam', () => {
     const x = image();
     const before = memory().numTensors;
     const square = { data: noise(12), width: 2, height: 2 };
+    const disposed = image();
+    disposed.dispose();
     const refused: [Promise<unknown>, string][] = [
       [
         gradCam(model, x, { layer: 'fc1' }),
@@ -198,8 +200,10 @@ describe('gradCam', () => {
       ],
       [
         gradCam(model, square),
-        "gradCam: the image is not a tensor, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [1,32,32,3].",
+        "gradCam: the image is not a tensor of numbers, or is disposed, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [1,32,32,3].",
       ],
+      [gradCam(model, null as never), 'gradCam: the image is not a tensor of numbers, or is disposed'],
+      [saliency(model, disposed), 'saliency: the image is not a tensor of numbers, or is disposed'],
       [
         saliency(model, tensor([1, 2, 3])),
         'saliency: the image is a tensor of shape [3], and no preprocessing',

@@ -296,6 +296,13 @@ describe('diagnose', () => {
     model.dispose();
   });
 
+  test('a batch that is not of tensors is refused', async () => {
+    const model = build();
+    const odd = { length: 8, shape: images.shape, batches: () => [{ xs: [1] }] } as unknown as Examples;
+    await expect(diagnose(model, odd)).rejects.toThrow('diagnose: the given set returned {"xs":[1]}; return');
+    model.dispose();
+  });
+
   test('names the layers whose ReLUs are dead', async () => {
     const model = build();
     // A bias so low that nothing passes: what a step that was too large leaves behind.

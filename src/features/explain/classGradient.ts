@@ -1,4 +1,5 @@
 import { concat, grad, keep, max, neg, slice, sum, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
+import { TENSOR } from '../../base/arguments.js';
 import { fail, shown } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
@@ -20,6 +21,9 @@ export interface ClassOptions {
    */
   preprocessing?: Preprocessing;
 }
+
+/** What to do where TensorFlow.js has no gradient from the output to the image. */
+export const NO_GRADIENT = "explain with method 'occlusion', or 'gradcam' of a layer behind it";
 
 /** A preprocessed image, and the part of the original that it shows. */
 interface Input {
@@ -55,12 +59,12 @@ export async function prepareInput(
     const x = await preprocessed(where, pixels, preprocessing);
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
-  const shape = typeof image === 'object' && 'shape' in image ? image.shape : undefined;
+  const shape = TENSOR.holds(image) ? (image as Tensor4D).shape : undefined;
   const wanted = [1, ...inputShapeOf(graph.model)];
   if (!shape || !fits(shape, wanted)) {
     fail(
       where,
-      `the image is ${shape ? `a tensor of shape [${shape}]` : 'not a tensor'}, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [${shapeText(wanted, ',')}].`,
+      `the image is ${shape ? `a tensor of shape [${shape}]` : 'not a tensor of numbers, or is disposed'}, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [${shapeText(wanted, ',')}].`,
     );
   }
   checkImageSize(where, graph, shape.slice(1));

@@ -5,6 +5,8 @@ import { fail, keyOf, shown } from '../../base/check.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
+import { checkDilated, reads } from '../../tfjs/dilated.js';
+import { graphOf } from '../../tfjs/graph.js';
 import { withTape } from '../../tfjs/tape.js';
 import {
   type Combine,
@@ -14,7 +16,7 @@ import {
   layerCamMap,
   scoreCamMap,
 } from './cams.js';
-import { type ClassOptions, classScores } from './classGradient.js';
+import { type ClassOptions, classScores, NO_GRADIENT } from './classGradient.js';
 import { layerMap } from './gradCam.js';
 import { guidedLogits } from './guided.js';
 import { type IntegratedGradientsOptions, integratedGradients } from './integratedGradients.js';
@@ -72,6 +74,19 @@ const ofPixels = (
   },
 });
 
+/** A method that gives each pixel a number by the gradient of the image. */
+const ofGradients: typeof ofPixels = (options, map) => {
+  const method = ofPixels(options, map);
+  return {
+    ...method,
+    run(model, image, given) {
+      const graph = graphOf('explain', model);
+      checkDilated('explain', graph, reads(graph.input), NO_GRADIENT);
+      return method.run(model, image, given);
+    },
+  };
+};
+
 /** A method that averages gradients over noisy copies of the image. */
 const ofSamples = (options: Method['options'], byDefault: number): Method => ({
   options,
@@ -99,10 +114,10 @@ const METHODS = {
   },
   saliency: ofSamples([], 1),
   smoothgrad: ofSamples(['samples', 'noise', 'seed'], 25),
-  'integrated-gradients': ofPixels(['steps', 'baseline', 'batchSize', 'onProgress'], (subject, options) =>
+  'integrated-gradients': ofGradients(['steps', 'baseline', 'batchSize', 'onProgress'], (subject, options) =>
     withBaseline(subject, options, (baseline) => integratedGradients(subject, baseline, options)),
   ),
-  'guided-backprop': ofPixels([], ({ where, graph, x, classIndex }) => {
+  'guided-backprop': ofGradients([], ({ where, graph, x, classIndex }) => {
     const logits = guidedLogits(where, graph);
     const score = (x: Tensor) => sum(slice(classScores(logits(x)), [0, classIndex], [1, 1]));
     return numbersOf(() => max(abs(withTape(() => grad(score)(x))), -1));

@@ -22,8 +22,11 @@ import { checkSeed, fail, numberThat, shown, wholeNumber } from '../../base/chec
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { fillUniform, seededRandom } from '../../base/random.js';
+import { shapeText } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing, type RawImage } from '../../images/index.js';
 import { depthOf } from '../../images/preprocessing.js';
+import { checkDilated, reads } from '../../tfjs/dilated.js';
+import { graphOf } from '../../tfjs/graph.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { withTape } from '../../tfjs/tape.js';
 import { metadataOf, preprocessingFor } from '../../weights/metadata.js';
@@ -116,6 +119,8 @@ export async function visualize(
   numberThat(where, 'blur', blur, (n) => n >= 0 && n <= MAX_BLUR, `from 0 to ${MAX_BLUR}`);
   checkSeed(where, seed);
   const extractor = extractorOf(where, model, layer);
+  const graph = graphOf(where, extractor);
+  checkDilated(where, graph, reads(graph.input), 'name a layer before it');
   const channels = extractor.outputs[0]!.shape.at(-1)!;
   if (!Number.isInteger(filter) || filter < 0 || filter >= channels) {
     fail(
@@ -123,7 +128,14 @@ export async function visualize(
       `filter is ${shown(filter)}; ${layer} has ${channels} filters, so pass 0 to ${channels - 1}.`,
     );
   }
-  const [, , colors] = inputShapeOf(model);
+  const shape = inputShapeOf(model);
+  if (shape.length !== 3) {
+    fail(
+      where,
+      `the model takes ${shapeText(shape)}, not images as [height, width, channels]; pass one that does.`,
+    );
+  }
+  const [, , colors] = shape;
   const isKnown = options.preprocessing !== undefined || metadataOf(model).preprocessing !== undefined;
   const preprocessing =
     colors === 3 || isKnown ? preprocessingFor(where, model, options.preprocessing) : undefined;
@@ -133,7 +145,7 @@ export async function visualize(
       `the preprocessing makes images of ${depthOf(preprocessing)} channels, but the model takes ${colors}; pass that of its weights.`,
     );
   }
-  const [height, width] = inputShapeOf(model).map((length) => length ?? preprocessing?.crop);
+  const [height, width] = shape.map((length) => length ?? preprocessing?.crop);
   if (colors !== 3 && colors !== 1) {
     fail(where, `the model takes images of ${colors} channels; only those of 1 and 3 can be shown.`);
   }

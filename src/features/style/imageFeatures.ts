@@ -4,6 +4,7 @@ import { fail, oneOf } from '../../base/check.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing } from '../../images/index.js';
 import { preprocessingArgument } from '../../images/preprocessing.js';
+import { checkDilated, reads } from '../../tfjs/dilated.js';
 import { fixedLayer } from '../../tfjs/fusedLayers.js';
 import { applied, type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, layerShapes } from '../../tfjs/imageSize.js';
@@ -40,6 +41,8 @@ interface ImageFeatures {
   layers: readonly string[];
   /** Throws when an image of this shape, `[height, width, channels]`, is too small for the layers. */
   checkImage: (shape: readonly number[]) => void;
+  /** Throws when TensorFlow.js has no gradient from the layers to the images. */
+  checkGradient: () => void;
   /** The numbers in the output of each layer that runs, for an image of this shape, `[height, width, channels]`. */
   mapSizes: (shape: readonly number[]) => number[];
 }
@@ -62,10 +65,13 @@ export function imageFeatures(
   const taps = names.map((name) => tapOf(where, graph, name));
   const outputs = outputsAt(taps);
   const shape = inputShapeOf(model);
-  const layers = callsTo(outputs).map(({ layer }) => layer.getClassName());
+  const calls = callsTo(outputs);
+  const layers = calls.map(({ layer }) => layer.getClassName());
   const anySize = !layers.some((one) => /^(Flatten|Dense)$/.test(one));
   const wanted = anySize ? [null, null, shape[2]!] : shape;
   const checkImage = (shape: readonly number[]) => checkImageSize(where, graph, shape, outputs);
+  const checkGradient = () =>
+    checkDilated(where, { calls }, reads(graph.input), 'use layers before it, or another network');
   const apply = applyWith(pooling);
   const prepared = (images: Tensor4D) => {
     if (!fits(images.shape, [null, ...wanted])) {
@@ -83,7 +89,7 @@ export function imageFeatures(
   const mapSizes = (image: readonly number[]) =>
     [...layerShapes(graph, outputs, [1, ...image])].map(({ shapes }) => size(shapes[0] as number[]));
   const channels = shapesAt(graph, taps).map((shape) => shape.at(-1)!);
-  return { features, prepared, stage, channels, layers, checkImage, mapSizes };
+  return { features, prepared, stage, channels, layers, checkImage, checkGradient, mapSizes };
 }
 
 /** Applies layers that are not trained, with an average pooling in place of each max pooling if so asked. */

@@ -77,8 +77,10 @@ export function resolveStyle(where: string, model: LayersModel, options: StyleLo
     options.contentLayerWeights,
   );
   const styleWeights = layerWeights(where, 'styleLayerWeights', styleLayers, options.styleLayerWeights);
+  const features = imageFeatures(where, model, [...contentLayers, ...styleLayers], options);
+  features.checkGradient();
   return {
-    ...imageFeatures(where, model, [...contentLayers, ...styleLayers], options),
+    ...features,
     contentLayers: contentLayers.length,
     contentWeights: contentWeights.map((weight) => weight * weights.content),
     styleWeights: styleWeights.map((weight) => weight * weights.style),
