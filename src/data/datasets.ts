@@ -6,7 +6,8 @@ import { DataError } from '../io/errors.js';
 import { gunzip, isGzip } from '../io/gunzip.js';
 import { readBytes } from '../io/read.js';
 import type { ReadOptions } from '../io/request.js';
-import { type Source, sourceName } from '../io/source.js';
+import { nodeModules } from '../io/runtime.js';
+import { isPath, nodePath, type Source, sourceName } from '../io/source.js';
 import { isEmnist, type LabelMapping, mapped, mappingName, parseMapping, transposed } from './emnist.js';
 import { IDX_HEADER_BYTES, idxFileBytes, MAX_IDX_BYTES, parseIdx } from './idx.js';
 import type { ImageSet } from './imageSet.js';
@@ -22,6 +23,8 @@ import {
   type PublishedDataset,
 } from './publishedSets.js';
 import { idxNames, namesIn, type TableNames, tableNames } from './setFolder.js';
+
+const FOLDER = 'use the folder with the four files, or with two tables, NAME_train.csv and NAME_test.csv';
 
 /** Source of a data set's files. */
 export interface DatasetOptions extends Omit<ReadOptions, 'maxBytes'> {
@@ -188,7 +191,15 @@ async function fileOf(
         if (!isMissing(error)) throw error;
       }
     }
-    const sentence = `it has neither ${IDX_NAMES[part]}.gz nor ${IDX_NAMES[part]}; use the folder with the four files, or with two tables, NAME_train.csv and NAME_test.csv.`;
+    if (isPath(source)) {
+      const found = await nodeModules()
+        ?.fs.stat(nodePath(source))
+        .catch(() => undefined);
+      if (found?.isDirectory() === false)
+        throw new DataError(String(source), 'missing', `it is a file; ${FOLDER}.`);
+      if (!found) throw new DataError(String(source), 'missing', `there is no such folder; ${FOLDER}.`);
+    }
+    const sentence = `it has neither ${IDX_NAMES[part]}.gz nor ${IDX_NAMES[part]}; ${FOLDER}.`;
     throw new DataError(String(source), 'missing', sentence);
   }
   if ('home' in source) {

@@ -51,7 +51,7 @@ export async function rgbOf(image: ImageInput, where: string): Promise<RgbImage>
 }
 
 function isEncoded(image: unknown): image is Source {
-  return typeof image === 'string' || [isBytes, isArrayBuffer, isBlob, isUrl].some((is) => is(image));
+  return TEXT.holds(image) || [isBytes, isArrayBuffer, isBlob, isUrl].some((is) => is(image));
 }
 
 async function decoded(where: string, source: Source): Promise<RawImage> {
@@ -77,6 +77,12 @@ async function bytesOfTensor(where: string, image: Tensor): Promise<RawImage> {
     );
   }
   const values = await image.data();
+  if (values.some(Number.isNaN)) {
+    fail(
+      where,
+      "the tensor has values that are NaN; an image's are from 0 to 255, so check what computed it.",
+    );
+  }
   if (image.dtype !== 'int32') checkBytes(where, values);
   // The clamped array rounds halves to even.
   return { data: Uint8ClampedArray.from(values as Float32Array), width: width!, height: height! };

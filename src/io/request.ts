@@ -80,13 +80,16 @@ export function announcedBytes(response: Response): number | undefined {
   return length !== null && /^\d+$/.test(length) && encoding === 'identity' ? Number(length) : undefined;
 }
 
+/** Whether a server is busy or broken for now. */
+export const isBusy = ({ status }: Response): boolean => status === 429 || status >= 500;
+
 /** The error for a response whose status is not OK. */
 export function statusError(url: string, response: Response): DataError {
   const { status } = response;
   const answer = `the server answered with status ${status}${response.statusText && ` (${response.statusText})`}`;
-  return status === 404 || status === 410
-    ? new DataError(url, 'missing', `${answer}; check the address.`)
-    : new DataError(url, 'unreadable', `${answer}; try again later, or use another source.`);
+  if (status === 404 || status === 410) return new DataError(url, 'missing', `${answer}; check the address.`);
+  const remedy = isBusy(response) ? 'try again later' : 'check the address';
+  return new DataError(url, 'unreadable', `${answer}; ${remedy}, or use another source.`);
 }
 
 /** The error for more bytes than are allowed. */

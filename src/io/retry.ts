@@ -1,5 +1,5 @@
 import { BusyError, ConnectionError, DataError } from './errors.js';
-import { type ReadOptions, request, statusError } from './request.js';
+import { isBusy, type ReadOptions, request, statusError } from './request.js';
 import { nodeModules } from './runtime.js';
 
 /** How a server is asked again. */
@@ -35,7 +35,8 @@ export async function withRetries<T>(
       if (!(error instanceof ConnectionError)) throw error;
       const waitMs = error instanceof BusyError ? error.waitMs : 0;
       if (error instanceof BusyError && (tries === TRIES || waitMs > MAX_WAIT)) throw error.final;
-      if (!/^https?:/i.test(url)) {
+      // What Node says of an endless redirect, and of one to another protocol.
+      if (!/^https?:/i.test(url) || /redirect count|HTTP\(S\) scheme/.test(error.message)) {
         throw new DataError(
           url.slice(0, 100),
           'unreadable',
@@ -71,8 +72,6 @@ export async function ask(
   await response.body?.cancel();
   throw refusal(url, response);
 }
-
-export const isBusy = ({ status }: Response): boolean => status === 429 || status >= 500;
 
 /** The error for a response without the file. */
 export function refusal(url: string, response: Response): Error {

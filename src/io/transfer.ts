@@ -1,6 +1,14 @@
 import { ConnectionError, DataError } from './errors.js';
-import { announcedBytes, bodyOf, MAX_READ_BYTES, type ReadOptions, request, tooLong } from './request.js';
-import { ask, isBusy, type RetryOptions, refusal, withRetries } from './retry.js';
+import {
+  announcedBytes,
+  bodyOf,
+  isBusy,
+  MAX_READ_BYTES,
+  type ReadOptions,
+  request,
+  tooLong,
+} from './request.js';
+import { ask, type RetryOptions, refusal, withRetries } from './retry.js';
 
 /** The part of a file that has arrived so far. */
 export interface Received {

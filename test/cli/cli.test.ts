@@ -598,8 +598,12 @@ describe('vgg-blocks train', () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    ['a missing folder', ['--data', '/no/such/folder'], /^\/no\/such\/folder: it has neither .*\n$/],
-    ['a file as the data', ['--data', 'package.json'], /^package\.json: it has neither .*\n$/],
+    [
+      'a missing folder',
+      ['--data', '/no/such/folder'],
+      /^\/no\/such\/folder: there is no such folder; .*\n$/,
+    ],
+    ['a file as the data', ['--data', 'package.json'], /^package\.json: it is a file; .*\n$/],
     [
       'an unknown architecture',
       ['--arch', 'vgg12'],

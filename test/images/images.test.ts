@@ -279,6 +279,7 @@ describe('an image', () => {
 
 test('an image survives the way to a tensor and back, and is resized as by PIL', async () => {
   const image = { data: Uint8Array.from({ length: 60 }, (_, i) => (i * 37) % 256), width: 5, height: 4 };
+  await expect(imageToTensor('')).rejects.toThrow('imageToTensor: the image is ""; pass pixels');
   const [same, smaller] = [await imageToTensor(image), await imageToTensor(image, { size: 3 })];
   expect([same.shape, smaller.shape]).toEqual([
     [1, 4, 5, 3],

@@ -321,9 +321,17 @@ describe('download', () => {
     ]);
   });
 
+  test('does not retry redirects to another protocol', async () => {
+    const elsewhere = fetchFrom((_, response) =>
+      response.writeHead(302, { location: 'ftp://host/file' }).end(),
+    );
+    await expect(elsewhere).rejects.toThrow(/scheme.*; check the address\.$/);
+    expect(server!.requests).toHaveLength(1);
+  });
+
   test('does not retry what a server refuses', async () => {
     await expect(fetchFrom((_, response) => response.writeHead(403).end())).rejects.toThrow(
-      'the server answered with status 403 (Forbidden); try again later, or use another source.',
+      'the server answered with status 403 (Forbidden); check the address, or use another source.',
     );
     expect(server!.requests).toHaveLength(1);
   });

@@ -14,6 +14,7 @@ import {
   variableGrads,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { checkArguments, isListOf, kind, TEXT } from '../../base/arguments.js';
 import { fail, numberThat } from '../../base/check.js';
 import { withTape } from '../../tfjs/tape.js';
 import { layerWeights, weightedDifference } from './differences.js';
@@ -56,12 +57,17 @@ export interface StyleObjective {
   dispose(): void;
 }
 
+const NAMES = kind('a list of layer names', (value) => isListOf(value, TEXT.holds) && value.length > 0);
+
 const PAPER_CONTENT = ['relu4_2'];
 const PAPER_STYLE = ['relu1_1', 'relu2_1', 'relu3_1', 'relu4_1', 'relu5_1'];
 
 /** The layers of a style objective, those of the content first, and all weights. */
 export function resolveStyle(where: string, model: LayersModel, options: StyleLossOptions) {
   const { contentLayers = PAPER_CONTENT, styleLayers = PAPER_STYLE } = options;
+  for (const [name, layers] of Object.entries({ contentLayers, styleLayers })) {
+    checkArguments(where, { [name]: layers }, { [name]: NAMES });
+  }
   const weights = {
     content: options.contentWeight ?? 1,
     style: options.styleWeight ?? 1e6,

@@ -5,8 +5,8 @@ import {
   layers as tfjsLayers,
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
-import { checkArguments, either, MODEL, optionsOf, TEXT, TEXTS } from '../../base/arguments.js';
-import { fail, oneOf } from '../../base/check.js';
+import { checkArguments, either, LIST, MODEL, optionsOf, TEXT, TEXTS } from '../../base/arguments.js';
+import { fail, oneOf, shown } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { applied, type Call, callsTo, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, checkWhatItPredicts } from '../../tfjs/imageSize.js';
@@ -130,10 +130,13 @@ function shapeOf(
   given: ExtractorOptions['inputShape'],
 ): (number | null)[] {
   const own = inputShapeOf(model);
-  if (!given) return own;
+  if (given === undefined) return own;
   const flatten = used
     .map(({ layer }) => layer)
     .find((layer) => layer.getClassName() === 'Flatten' || layer.name.startsWith('avgpool'));
+  if (!LIST.holds(given)) {
+    fail(where, `inputShape is ${shown(given)}; pass [height, width, ${own[2]}].`);
+  }
   if (given.length !== 3 || given[2] !== own[2]) {
     fail(
       where,

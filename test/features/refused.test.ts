@@ -1,8 +1,8 @@
-import { memory, type Tensor4D, zeros } from '@tensorflow/tfjs-core';
+import { fill, memory, type Tensor4D, zeros } from '@tensorflow/tfjs-core';
 import { layers, sequential } from '@tensorflow/tfjs-layers';
 import { beforeAll, expect, test } from 'vitest';
 import { ImageSet } from '../../src/data/index.js';
-import { explain, styleTransfer, visualize } from '../../src/features/index.js';
+import { explain, featureExtractor, styleTransfer, visualize } from '../../src/features/index.js';
 import { preprocessingAt } from '../../src/images/index.js';
 import { train } from '../../src/train/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
@@ -60,4 +60,24 @@ test('a model of vectors cannot be visualized', async () => {
     'visualize: the model takes 8, not images as [height, width, channels]; pass one that does.',
   );
   model.dispose();
+});
+
+test('what are no layers, no shape and no numbers is refused', async () => {
+  const model = dilated();
+  const preprocessing = preprocessingAt(PUBLISHED['torchvision/vgg16'].preprocessing, 8);
+  const image = { data: new Uint8Array(192), width: 8, height: 8 };
+  const images = { content: image, style: image };
+  for (const contentLayers of [[], null, 'first']) {
+    const options = { preprocessing, styleLayers: ['first'], contentLayers: contentLayers as never };
+    await expect(styleTransfer(model, images, options)).rejects.toThrow('it must be a list of layer names');
+  }
+  const inputShape = '8x8x3' as never;
+  expect(() => featureExtractor(model, 'first', { inputShape })).toThrow(
+    'inputShape is "8x8x3"; pass [height',
+  );
+  const unknown = fill([8, 8, 3], Number.NaN);
+  await expect(explain(model, unknown as never, { preprocessing })).rejects.toThrow(
+    'has values that are NaN',
+  );
+  for (const one of [model, unknown]) one.dispose();
 });
