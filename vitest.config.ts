@@ -14,6 +14,7 @@ export const NODE_ONLY = [
   'test/*.test.ts',
   'test/{bench,cli,node,package,peer,site,stress}/**',
   'test/data/datasets.test.ts',
+  'test/features/refused.test.ts',
   'test/io/{download,read,sibling}.test.ts',
   'test/wasm/{guard,install,isolated,memory,relaxedSimd,shares,threads}.test.ts',
   'test/webgpu/{fewWorkgroups,programNames}.test.ts',
