@@ -22,7 +22,7 @@ import { table } from '../src/figures/table.js';
 import { type Curve, compressChart } from './compressChart.js';
 
 /** The sizes of the whole network in MB. */
-const CALIBRATED = [0.8, 0.9, 1, 1.2, 1.5, 2, 3, 5, 10];
+const CALIBRATED = [0.9, 1, 1.2, 1.5, 2, 3, 5, 10];
 const WEIGHTS_ALONE = [1, 2, 3, 5, 10];
 
 const [file, source, calibration = '1000'] = process.argv.slice(2);

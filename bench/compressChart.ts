@@ -1,4 +1,4 @@
-import { linear, logarithmic, ticks } from '../src/figures/scale.js';
+import { linear, logarithmic, tickStep, ticks } from '../src/figures/scale.js';
 import { COLORS, element, FAINT, INK, svg, text } from '../src/figures/svg.js';
 
 /** A compressed network, or the whole one. */
@@ -15,6 +15,7 @@ export interface Curve {
 
 const [WIDTH, HEIGHT] = [720, 400];
 const PLOT = { left: 64, right: 690, top: 56, bottom: 344 };
+const LEGEND = 470;
 const GRID = '#e6eaee';
 const FILLS = [COLORS.blue, COLORS.orange];
 const MEGABYTES = [1, 2, 5, 10, 20, 50, 100, 200];
@@ -22,12 +23,14 @@ const MEGABYTES = [1, 2, 5, 10, 20, 50, 100, 200];
 /** Accuracy over bytes, on a logarithmic scale, with the whole network's as a line. */
 export function compressChart(curves: readonly Curve[], whole: Point): string {
   const all = [...curves.flatMap(({ points }) => points), whole];
-  const lowest = Math.floor(10 * Math.min(...all.map(({ accuracy }) => accuracy))) / 10;
+  const accuracies = all.map(({ accuracy }) => accuracy);
+  const lowest = Math.floor(100 * Math.min(...accuracies)) / 100;
+  const highest = Math.ceil(100 * Math.max(...accuracies)) / 100;
   const x = logarithmic(
     [Math.min(...all.map(({ bytes }) => bytes)) / 1.15, whole.bytes * 1.15],
     [PLOT.left, PLOT.right],
   );
-  const y = linear([lowest, 1], [PLOT.bottom, PLOT.top]);
+  const y = linear([lowest, highest], [PLOT.bottom, PLOT.top]);
   const title = 'Top-1 on the test images of Fashion-MNIST over the bytes of the network';
   const drawing = svg({ width: WIDTH, height: HEIGHT, title }, [
     text(24, 30, title, { 'font-size': 16, 'font-weight': 600 }),
@@ -36,10 +39,10 @@ export function compressChart(curves: readonly Curve[], whole: Point): string {
         element('path', { d: `M${x(1e6 * one)} ${PLOT.top}V${PLOT.bottom}`, stroke: GRID }) +
         text(x(1e6 * one), PLOT.bottom + 18, one, { 'text-anchor': 'middle' }),
     ),
-    ...ticks([lowest, 1], 0.1).map(
+    ...ticks([lowest, highest], tickStep(highest - lowest, 6)).map(
       (one) =>
         element('path', { d: `M${PLOT.left} ${y(one)}H${PLOT.right}`, stroke: GRID }) +
-        text(PLOT.left - 8, y(one) + 4, `${Math.round(100 * one)} %`, { 'text-anchor': 'end' }),
+        text(PLOT.left - 8, y(one) + 4, `${Number((100 * one).toFixed(2))} %`, { 'text-anchor': 'end' }),
     ),
     text((PLOT.left + PLOT.right) / 2, PLOT.bottom + 40, 'MB', { 'text-anchor': 'middle' }),
     element('path', {
@@ -51,7 +54,7 @@ export function compressChart(curves: readonly Curve[], whole: Point): string {
     text(PLOT.right - 4, y(whole.accuracy) - 10, 'the whole network, float32', { 'text-anchor': 'end' }),
     ...curves.map(({ name, points }, i) => {
       const places = points.map(({ bytes, accuracy }) => ({ cx: x(bytes), cy: y(accuracy) }));
-      const last = places.at(-1)!;
+      const line = PLOT.bottom - 44 + 20 * i;
       const fill = FILLS[i]!;
       return [
         element('path', {
@@ -61,7 +64,8 @@ export function compressChart(curves: readonly Curve[], whole: Point): string {
           'stroke-width': 2,
         }),
         ...places.map((place) => element('circle', { ...place, r: 3.5, fill })),
-        text(last.cx + 10, last.cy + (i === 0 ? 20 : 4), name, { fill }),
+        element('circle', { cx: LEGEND, cy: line - 4, r: 3.5, fill }),
+        text(LEGEND + 12, line, name),
       ].join('');
     }),
   ]);

@@ -24,7 +24,7 @@ const [target = '40', count = '0'] = process.argv.slice(2);
 installWasmKernels();
 await setBackend('wasm');
 const folder = mkdtempSync(join(tmpdir(), 'compress-'));
-const model = vgg(VGG16, { initializer: 'heNormal', seed: 0 });
+const model = vgg(VGG16, { inputShape: [224, 224, 3], classes: 1000, initializer: 'heNormal', seed: 0 });
 const bytes = model.countParams() * 4;
 const memory = () => process.resourceUsage().maxRSS / 2 ** 20;
 console.log(`${cpus()[0]?.model}, Node ${process.version}, one thread`);

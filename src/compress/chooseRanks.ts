@@ -4,7 +4,7 @@ import type { Own } from '../base/owning.js';
 import { kernelOf, type LayerStatistics } from './calibrate.js';
 import { type OutputPower, outputPower } from './factors.js';
 import { type Candidate, errorAt, largestRank, ranksWithin, rankWithin, type Size, sizeAt } from './ranks.js';
-import { type Directions, largestDirections } from './svd.js';
+import { type Directions, largestDirections, type Pace } from './svd.js';
 
 /** What the ranks are chosen for. */
 export type Target =
@@ -34,7 +34,7 @@ const FIRST = 128;
  * the ranks are chosen, so that few are found first.
  *
  * @param own disposes the directions.
- * @param step called between parts of the work, with the number of the layer; what it throws ends the work.
+ * @param pace as of {@link largestDirections}, with the number of the layer.
  */
 export async function chooseRanks(
   where: string,
@@ -42,7 +42,7 @@ export async function chooseRanks(
   statistics: ReadonlyMap<layers.Layer, LayerStatistics>,
   target: Target,
   own: Own,
-  step: (layer: number) => Promise<void>,
+  { step, breathe }: { step(layer: number): Promise<void>; breathe: Pace['breathe'] },
 ): Promise<Map<layers.Layer, ChosenRank>> {
   const sizes = dense.map(sizeOf);
   const limits = sizes.map((_, i) => limitOf(i, sizes, target));
@@ -68,7 +68,7 @@ export async function chooseRanks(
     }
     found[i]?.vectors.dispose();
     found[i] = undefined;
-    found[i] = await largestDirections(operator, count, () => step(i));
+    found[i] = await largestDirections(operator, count, { step: () => step(i), breathe });
     // Nothing is lost of what puts out nothing.
     candidates[i]!.shares = found[i].values.map((value) => value / (total || 1));
   };

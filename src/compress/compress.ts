@@ -6,6 +6,7 @@ import { owning } from '../base/owning.js';
 import type { Progress } from '../base/progress.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
 import { disposeBatch, type Examples } from '../train/examples.js';
+import { breathing } from '../train/running.js';
 import { compared } from './agreement.js';
 import { STORED, type StoredAs, weightBytes } from './bytes.js';
 import { kernelOf, LayerStatistics } from './calibrate.js';
@@ -112,6 +113,11 @@ export async function compress(
     await new Promise((resolve) => setTimeout(resolve));
     signal?.throwIfAborted();
   };
+  const pause = breathing();
+  const breathe = async () => {
+    await pause();
+    signal?.throwIfAborted();
+  };
   return owning(async (own) => {
     const graph = quantize === 'none' ? original : graphOf(WHERE, own(foldNorms(model), disposeModel));
     const dense = denseLayersOf(graph);
@@ -126,9 +132,10 @@ export async function compress(
         );
       await calibrate(graph, statistics, shown, batchSize, (done) => step('calibrating', done, shown.length));
     }
-    const chosen = await chooseRanks(WHERE, dense, statistics, target, own, (done) =>
-      step('dividing', done, dense.length),
-    );
+    const chosen = await chooseRanks(WHERE, dense, statistics, target, own, {
+      step: (done) => step('dividing', done, dense.length),
+      breathe,
+    });
     const factors = new Map<layers.Layer, Factors>();
     own(factors, disposeFactors);
     for (const [layer, { rank, directions }] of chosen) {

@@ -14,23 +14,30 @@ const NOTHING = 1e-140;
  * about 6 n^3 for the second: a quarter of a second for n = 256, ten for 1024.
  *
  * @param matrix row-major `[n, n]` of finite numbers; it is overwritten.
+ * @param breathe called n times in each part of the work; what it throws ends the work.
  */
-export function symmetricEigen(matrix: Float64Array, n: number): Eigen {
-  const { diagonal, beside, vectors } = tridiagonal(matrix, n);
-  diagonalize(diagonal, beside, vectors, n);
+export async function symmetricEigen(
+  matrix: Float64Array,
+  n: number,
+  breathe: () => Promise<void> = async () => {},
+): Promise<Eigen> {
+  const { diagonal, beside } = await tridiagonal(matrix, n, breathe);
+  const vectors = await reflections(matrix, n, breathe);
+  await diagonalize(diagonal, beside, vectors, n, breathe);
   const order = Array.from(diagonal.keys()).sort((a, b) => diagonal[b]! - diagonal[a]!);
   const sorted = new Float64Array(n * n);
   for (const [i, row] of order.entries()) sorted.set(vectors.subarray(row * n, (row + 1) * n), i * n);
   return { values: Float64Array.from(order, (row) => diagonal[row]!), vectors: sorted };
 }
 
-/** The matrix as `Q T Q^T` with T tridiagonal; the rows of `vectors` are the columns of Q. */
-function tridiagonal(a: Float64Array, n: number) {
+/** The matrix as `Q T Q^T` with T tridiagonal; what Q reflects by is left in the matrix. */
+async function tridiagonal(a: Float64Array, n: number, breathe: () => Promise<void>) {
   const diagonal = new Float64Array(n);
   const beside = new Float64Array(n);
   const product = new Float64Array(n);
   // The reflection of step k, I - v v^T, is kept in row k, behind the diagonal.
   for (let k = 0; k < n - 1; k++) {
+    await breathe();
     const v = a.subarray(k * n + k + 1, (k + 1) * n);
     const rest = v.length;
     diagonal[k] = a[k * n + k]!;
@@ -54,14 +61,15 @@ function tridiagonal(a: Float64Array, n: number) {
     }
   }
   diagonal[n - 1] = a[n * n - 1]!;
-  return { diagonal, beside, vectors: reflections(a, n) };
+  return { diagonal, beside };
 }
 
-/** The product of the reflections, transposed. */
-function reflections(a: Float64Array, n: number): Float64Array {
+/** Q, transposed. */
+async function reflections(a: Float64Array, n: number, breathe: () => Promise<void>): Promise<Float64Array> {
   const q = new Float64Array(n * n);
   for (let i = 0; i < n; i++) q[i * n + i] = 1;
   for (let k = n - 2; k >= 0; k--) {
+    await breathe();
     const v = a.subarray(k * n + k + 1, (k + 1) * n);
     for (let i = k + 1; i < n; i++) {
       const row = q.subarray(i * n + k + 1, (i + 1) * n);
@@ -79,13 +87,20 @@ export function dot(x: Float64Array, y: Float64Array): number {
 }
 
 /** Makes a tridiagonal matrix diagonal, by rotations that the rows of `vectors` follow. */
-function diagonalize(d: Float64Array, e: Float64Array, vectors: Float64Array, n: number): void {
+async function diagonalize(
+  d: Float64Array,
+  e: Float64Array,
+  vectors: Float64Array,
+  n: number,
+  breathe: () => Promise<void>,
+): Promise<void> {
   let size = 0;
   for (let i = 0; i < n; i++) size = Math.max(size, Math.abs(d[i]!), Math.abs(e[i]!));
   const least = Math.max(size * Number.EPSILON ** 2, NOTHING);
   const isSmall = (i: number) =>
     Math.abs(e[i]!) <= Math.max(least, Number.EPSILON * (Math.abs(d[i]!) + Math.abs(d[i + 1]!)));
   for (let first = 0; first < n; first++) {
+    await breathe();
     for (;;) {
       let last = first;
       while (last < n - 1 && !isSmall(last)) last++;

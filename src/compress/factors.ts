@@ -16,6 +16,7 @@ import {
   type Tensor2D,
   tidy,
   transpose,
+  zeros,
 } from '@tensorflow/tfjs-core';
 import { owning } from '../base/owning.js';
 import { product } from '../tfjs/product.js';
@@ -47,7 +48,7 @@ export async function outputPower(
   const [inputs, outputs] = kernel.shape;
   if (outputs <= inputs) {
     const gram = tidy(() => {
-      const plain = product(kernel, kernel, true);
+      const plain = gramMatrix(kernel);
       if (!statistics) return plain;
       return add(statistics.covariance(), mul(plain, mul(statistics.meanVariance(), PRIOR))) as Tensor2D;
     });
@@ -81,6 +82,24 @@ async function read(scalar: Tensor): Promise<number> {
   } finally {
     scalar.dispose();
   }
+}
+
+/** Rows that are multiplied at once: the backend makes a transposed copy of them. */
+const BLOCK = 2048;
+
+/** `W^T W`. */
+function gramMatrix(kernel: Tensor2D): Tensor2D {
+  const [inputs] = kernel.shape;
+  let total = zeros([kernel.shape[1], kernel.shape[1]]) as Tensor2D;
+  for (let first = 0; first < inputs; first += BLOCK) {
+    const before = total;
+    total = tidy(() => {
+      const rows = slice(kernel, [first, 0], [Math.min(BLOCK, inputs - first), -1]);
+      return add(before, product(rows, rows, true)) as Tensor2D;
+    });
+    before.dispose();
+  }
+  return total;
 }
 
 /** Two matrices in place of a kernel, `[inputs, rank]` and `[rank, outputs]`, and the bias where it changes. */

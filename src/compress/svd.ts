@@ -39,53 +39,56 @@ const DEPENDENT = 1e-6;
 /** Multiplications with the operator before the last one. Each squares how far the wanted directions stand out. */
 const POWERS = 3;
 
+/** What work of several parts calls between them; what one throws ends the work. */
+export interface Pace {
+  /** After each part. */
+  step(): Promise<void>;
+  /** Within parts that keep the host busy, some thousand times. */
+  breathe(): Promise<void>;
+}
+
+const NO_PAUSE: Pace = { step: async () => {}, breathe: async () => {} };
+
 /**
  * The `count` largest eigenvalues of an operator and their eigenvectors. Of small ones all are computed, of large ones a random
  * subspace is multiplied with the operator until it holds the wanted directions, and the small matrix that the operator is on it is
  * taken apart (Halko, Martinsson & Tropp 2011, algorithm 4.4). With the operator `W^T W`, these are the singular values of W, squared, and
  * the right singular vectors.
- *
- * @param step called between parts of the work; what it throws ends it.
  */
 export function largestDirections(
   operator: Operator,
   count: number,
-  step: () => Promise<void> = async () => {},
+  pace: Pace = NO_PAUSE,
 ): Promise<Directions> {
   const { size: n } = operator;
   const width = Math.min(n, count + Math.max(16, Math.ceil(count / 10)));
   return owning(async (own) => {
     const kept = <T extends Tensor2D>(tensor: T) => own(tensor, (one) => one.dispose());
-    if (n <= EXACT || width > (3 / 4) * n) return within(operator, kept(eye(n) as Tensor2D), count, step);
+    if (n <= EXACT || width > (3 / 4) * n) return within(operator, kept(eye(n) as Tensor2D), count, pace);
     let columns = kept(randomMatrix(n, width, 0));
     for (let power = 0; power < POWERS; power++) {
       columns = kept(operator.apply(columns));
-      await step();
+      await pace.step();
       columns = kept(await orthonormal(columns));
-      await step();
+      await pace.step();
     }
-    return within(operator, columns, count, step);
+    return within(operator, columns, count, pace);
   });
 }
 
 /** The directions within the space of orthonormal columns (Rayleigh & Ritz). */
-async function within(
-  operator: Operator,
-  columns: Tensor2D,
-  count: number,
-  step: () => Promise<void>,
-): Promise<Directions> {
+async function within(operator: Operator, columns: Tensor2D, count: number, pace: Pace): Promise<Directions> {
   const width = columns.shape[1];
   const small = tidy(() => product(columns, operator.apply(columns), true));
   const numbers = await small.data().finally(() => small.dispose());
-  await step();
+  await pace.step();
   const symmetric = new Float64Array(width * width);
   for (let i = 0; i < width; i++) {
     for (let j = 0; j < width; j++)
       symmetric[i * width + j] = (numbers[i * width + j]! + numbers[j * width + i]!) / 2;
   }
-  const { values, vectors } = symmetricEigen(symmetric, width);
-  await step();
+  const { values, vectors } = await symmetricEigen(symmetric, width, pace.breathe);
+  await pace.step();
   const wanted = Math.min(count, width);
   const rows = Float32Array.from(vectors.subarray(0, wanted * width));
   return {
