@@ -60,7 +60,7 @@ const CALLS: Record<string, (callback: () => Promise<void>, model: ReturnType<ty
     fromWeights(await encodeWeights(model), { onProgress, inputShape: [4, 4, 3] }),
   'cacheFeatures, onProgress': (onProgress, model) =>
     cacheFeatures(splitModel(model, model.layers[2]!.name).lower, trainSet, { onProgress }),
-  'compress, onProgress': (onProgress, model) => compress(model, { maxError: 0.5, onProgress }, trainSet),
+  'compress, onProgress': (onProgress, model) => compress(model, { maxError: 0.5, onProgress }),
   'correctBiases, onProgress': (onProgress, model) => correctBiases(model, trainSet, { onProgress }),
   'explain by occlusion, onProgress': (onProgress, model) =>
     explain(model, image, { method: 'occlusion', preprocessing, window: 2, stride: 2, onProgress }),

@@ -10,7 +10,15 @@ export interface Entry {
 /** The guides in reading order, by name or path. A guide of docs/ that is not listed comes last in the last group. */
 const GROUPS: Record<string, string[]> = {
   'First steps': ['start', 'chapter', 'gallery', 'playground'],
-  Networks: ['weights', 'my-file-does-not-load', 'into-your-app', 'transfer', 'features', 'perceptual'],
+  Networks: [
+    'weights',
+    'my-file-does-not-load',
+    'into-your-app',
+    'compress',
+    'transfer',
+    'features',
+    'perceptual',
+  ],
   Training: ['training-options', 'training', 'measuring'],
   Speed: ['performance', 'roofline', 'source/src/wasm/README.md.html', 'webgpu'],
   'This project': ['architecture', 'source/CONTRIBUTING.md.html', 'changes'],

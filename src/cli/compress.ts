@@ -62,7 +62,7 @@ export function compressCommand(): Command {
     )
     .option(
       '--images <folder>',
-      'images like those that the network will see: ranks are chosen for them, and a fifth is held out to compare the networks',
+      'at least 32 images like those that the network will see: ranks are chosen for them, and a fifth is held out to compare the networks',
     )
     .addOption(
       new Option(

@@ -19,6 +19,8 @@ export function kernelOf(layer: layers.Layer): Tensor2D {
   return layer.weights[0]!.read() as Tensor2D;
 }
 
+/** What sums of squares in float32 may be off by. */
+const ROUNDING = 1e-5;
 /** Rows that are collected before they are multiplied. */
 const ROWS = 256;
 
@@ -57,10 +59,11 @@ export class LayerStatistics {
     this.sums = { inputs: sums!, squares: squares!, products: before?.products };
     this.waiting.push(rows as Tensor2D);
     this.waitingRows += rows!.shape[0]!;
-    if (this.waitingRows >= ROWS) this.multiply();
+    if (this.waitingRows >= ROWS) this.finish();
   }
 
-  private multiply(): void {
+  /** Takes in rows that wait; to be called after the last batch. */
+  finish(): void {
     if (this.waiting.length === 0) return;
     const before = this.sums!.products;
     const products = tidy(() => {
@@ -76,7 +79,6 @@ export class LayerStatistics {
 
   /** The mean of the inputs, `[1, inputs]`, a new tensor. */
   meanInputs(): Tensor2D {
-    this.multiply();
     return tidy(() => reshape(div(this.sums!.inputs, this.rows), [1, -1])) as Tensor2D;
   }
 
@@ -87,6 +89,19 @@ export class LayerStatistics {
       const squares = sub(div(this.sums!.squares, this.rows), sum(square(mean)));
       return div(squares, this.kernel.shape[0]);
     });
+  }
+
+  /** Whether the inputs vary, beyond float32 rounding. */
+  async vary(): Promise<boolean> {
+    const [variance, squares] = tidy(() => {
+      const mean = this.meanInputs();
+      const all = div(this.sums!.squares, this.rows);
+      return [sub(all, sum(square(mean))), all];
+    });
+    const [[left], [whole]] = await Promise.all([variance!.data(), squares!.data()]).finally(() =>
+      dispose([variance!, squares!]),
+    );
+    return left! > ROUNDING * whole! || whole === 0;
   }
 
   /** The covariance of the outputs or, unless `ofOutputs`, of the inputs; a new tensor. */

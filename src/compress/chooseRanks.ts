@@ -58,6 +58,9 @@ export async function chooseRanks(
 
   const look = async (i: number, count: number) => {
     const layer = dense[i]!;
+    if (powers[i] === undefined && (await statistics.get(layer)?.vary()) === false) {
+      fail(where, `all images make the same of what ${layer.name} takes; pass images that differ, or none.`);
+    }
     powers[i] ??= await outputPower(kernelOf(layer), statistics.get(layer));
     const { operator, total } = powers[i];
     if (!Number.isFinite(total)) {

@@ -16,7 +16,7 @@ import { divided, inputsOf } from './divide.js';
 import { equalize } from './equalize.js';
 import { type Factors, factorsOf } from './factors.js';
 import { foldNorms } from './foldNorms.js';
-import { checkImages, type Images, partOf } from './images.js';
+import { checkCount, checkImages, type Images, partOf } from './images.js';
 import { type CompressReport, layerReports } from './report.js';
 import { roundKernels } from './roundKernels.js';
 import { denseLayersOf, targetOf } from './target.js';
@@ -71,15 +71,15 @@ export interface Compressed {
  *
  * With calibration images, the ranks keep what the images make of each layer, not what any inputs would: the inputs of a dense layer
  * vary in few directions, so that far lower ranks do, and the bias takes up what the mean image loses. Some hundred images do, without
- * labels, like those that the network will see; not those on which it will be measured. Every fifth is held out, to
- * compare the two networks for the report.
+ * labels, like those that the network will see; not those on which it will be measured. Fewer than 32 are refused: they would keep
+ * what few images have in common. Every fifth is held out, to compare the two networks for the report.
  *
  * Convolutions stay whole, and so do dense layers for which no rank saves bytes. The model is not changed. The new one has its
  * metadata, and shares the numbers that are the same until one of the two is changed; either may be disposed first.
  *
  * @param images prepared for the model: a tensor `[images, height, width, channels]`, or examples such as an `ImageSet`.
  * @throws RangeError when not exactly one target is given, `maxBytes` is less than the smallest model, which the message says, a
- *   rank saves nothing, or weights are not finite; the signal's reason.
+ *   rank saves nothing, there are fewer than 32 images or all are alike, or weights are not finite; the signal's reason.
  * @example
  * const { model: small, report } = await compress(vgg16, { maxBytes: 40e6 }, images);
  * await saveModel(small, fileSystem('public/vgg16'), { quantize: 'uint8' });
@@ -104,7 +104,10 @@ export async function compress(
   oneOf(WHERE, 'quantize', quantize, STORED);
   wholeNumber(WHERE, 'batchSize', batchSize);
   const original = graphOf(WHERE, model);
-  if (images) checkImages(WHERE, original, images);
+  if (images) {
+    checkImages(WHERE, original, images);
+    checkCount(WHERE, images);
+  }
 
   const step = async (stage: CompressProgress['stage'], done: number, total: number) => {
     signal?.throwIfAborted();
@@ -197,14 +200,14 @@ async function calibrate(
 ): Promise<void> {
   const calls = graph.calls.filter(({ layer }) => statistics.has(layer));
   if (calls.length === 0) return;
-  const model = inputsOf(graph, calls);
+  const { model, outputs } = inputsOf(graph, calls);
   let done = 0;
   for await (const batch of images.batches({ batchSize })) {
     try {
       await step(done);
       const inputs = tidy(() => [model.apply(batch.xs) as Tensor | Tensor[]].flat());
       try {
-        for (const [i, { layer }] of calls.entries()) statistics.get(layer)!.add(inputs[i]!);
+        for (const [i, { layer }] of calls.entries()) statistics.get(layer)!.add(inputs[outputs[i]!]!);
       } finally {
         dispose(inputs);
       }
@@ -213,4 +216,5 @@ async function calibrate(
       disposeBatch(batch);
     }
   }
+  for (const one of statistics.values()) one.finish();
 }

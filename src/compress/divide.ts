@@ -6,22 +6,31 @@ import {
   type SymbolicTensor,
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
-import { applied, type Call, compute, type Graph } from '../tfjs/graph.js';
+import { applied, type Call, compute, type Graph, type Output } from '../tfjs/graph.js';
 import { inputShapeOf, isFrozen } from '../tfjs/models.js';
 import { sharedLayer, uniqueLayerNames } from '../tfjs/sharedLayer.js';
 import type { Factors } from './factors.js';
 import { rebuilt } from './rebuilt.js';
 
-/** A model from images to what calls are given, one output for each; it has the weights of the graph's, and disposing it frees none. */
-export function inputsOf({ input: given, model }: Graph, calls: readonly Call[]): LayersModel {
+/**
+ * A model from images to what calls are given, and the index of each call's among its outputs: several may read the same. It has the
+ * weights of the graph's model, and disposing it frees none.
+ */
+export function inputsOf(
+  { input: given, model }: Graph,
+  calls: readonly Call[],
+): { model: LayersModel; outputs: number[] } {
+  const read: Output[] = [];
+  const indices = calls.map(({ inputs: [first] }) => {
+    const known = read.findIndex(({ call, index }) => call === first!.call && index === first!.index);
+    return known < 0 ? read.push(first!) - 1 : known;
+  });
   const image = input({ shape: inputShapeOf(model), dtype: model.inputs[0]!.dtype, name: given.layer.name });
   const named = uniqueLayerNames(image.name);
-  const outputs = compute<SymbolicTensor>(
-    calls.map(({ inputs: [first] }) => first!),
-    new Map([[given, [image]]]),
-    (call, inputs) => applied(call, inputs, named(sharedLayer(call.layer))),
+  const outputs = compute<SymbolicTensor>(read, new Map([[given, [image]]]), (call, inputs) =>
+    applied(call, inputs, named(sharedLayer(call.layer))),
   );
-  return tfjsModel({ inputs: image, outputs });
+  return { model: tfjsModel({ inputs: image, outputs }), outputs: indices };
 }
 
 /**

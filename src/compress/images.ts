@@ -10,11 +10,11 @@ import type { Examples } from '../train/examples.js';
 /** Images prepared for a model: a tensor `[images, height, width, channels]`, or examples, whose labels are not read. */
 export type Images = Tensor | Pick<Examples, 'length' | 'shape' | 'batches'>;
 
-/**
- * Of this many images one is kept out of calibration, so that networks are compared on images to which none was fitted; of fewer, all
- * are used for both.
- */
+/** Of this many images one is kept out of calibration, so that networks are compared on images to which none was fitted. */
 const HELD_OUT = 5;
+
+/** The fewest images that show how a layer's inputs vary. */
+const FEWEST = 32;
 
 /** Which images of a set. */
 export type Part = 'calibration' | 'comparison' | 'all';
@@ -41,6 +41,17 @@ export function checkImages(where: string, graph: Graph, images: Images): void {
   checkImageSize(where, graph, own);
 }
 
+/** Throws unless there are enough images to calibrate on. */
+export function checkCount(where: string, images: Images): void {
+  const count = countOf(images);
+  if (count < FEWEST) {
+    fail(
+      where,
+      `there are ${count} images to calibrate on, which would keep what they have in common and lose the rest; pass at least ${FEWEST}, better some hundred, or none.`,
+    );
+  }
+}
+
 function countOf(images: Images): number {
   return isTensor(images) ? images.shape[0]! : images.length;
 }
@@ -52,7 +63,7 @@ function countOf(images: Images): number {
  */
 export function partOf(where: string, images: Images, part: Part): Examples {
   const count = countOf(images);
-  const isAll = part === 'all' || count < HELD_OUT;
+  const isAll = part === 'all';
   const held = Math.floor(count / HELD_OUT);
   return {
     length: isAll ? count : part === 'comparison' ? held : count - held,

@@ -17,8 +17,8 @@ export interface LayerReport {
   /** The rank of the two layers in its place; null for a layer that stays whole. */
   rank: number | null;
   /**
-   * How far its output is off by the lower rank alone, relative to its size: over the calibration images, around their mean; without any,
-   * over inputs of which none stands out. 0 for a layer that stays whole.
+   * How far its output is off by the lower rank alone, relative to its size: over the calibration images, around their mean, and
+   * a little over any inputs; without images, over inputs of which none stands out. 0 for a layer that stays whole.
    */
   error: number;
 }

@@ -36,8 +36,11 @@ export function targetOf(
 ): Target {
   const given = Object.entries({ maxBytes, ranks, maxError }).filter(([, value]) => value !== undefined);
   if (given.length !== 1) {
-    const names = given.map(([name]) => name).join(' and ') || 'none of them';
-    fail(where, `${names} is given; pass one of maxBytes, ranks and maxError.`);
+    const names = given.map(([name]) => name).join(' and ');
+    fail(
+      where,
+      `${names === '' ? 'no target is given' : `${names} are given`}; pass one of maxBytes, ranks and maxError.`,
+    );
   }
   if (maxBytes !== undefined) return budgetOf(where, maxBytes, graph, dense, quantize, isCalibrated);
   if (maxError !== undefined) {

@@ -40,7 +40,7 @@ beforeAll(async () => {
   await saveModel(gray, fileSystem(at('gray')));
   for (const one of [colors, gray]) one.dispose();
   mkdirSync(at('images'));
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 40; i++) {
     const raw = { width: 16, height: 16, channels: 3 } as const;
     writeFileSync(
       at(`images/${i}.png`),
@@ -51,7 +51,7 @@ beforeAll(async () => {
   }
   mkdirSync(at('set'));
   for (const [part, count] of [
-    ['train', 20],
+    ['train', 60],
     ['t10k', 9],
   ] as const) {
     const labels = Uint8Array.from({ length: count }, (_, i) => i % 3);
@@ -78,10 +78,10 @@ test('writes a model of at most the size that is asked for, calibrated on a fold
   expect({ code, error }).toEqual({ code: 0, error: '' });
   expect(sizeOf(at('small'))).toBeLessThanOrEqual(20_000);
   expect(out).toMatch(/^layer +before +after +rank +error\nblock1_conv1 /);
-  expect(out).toContain('compared on 2 images: the same class for ');
+  expect(out).toContain('compared on 8 images: the same class for ');
   expect(out).toContain(`wrote ${sizeOf(at('small'))} bytes and report.json to ${at('small')}\n`);
   const report = JSON.parse(readFileSync(at('small/report.json'), 'utf8'));
-  expect(report).toMatchObject({ size: sizeOf(at('small')), quantize: 'uint8', agreement: { images: 2 } });
+  expect(report).toMatchObject({ size: sizeOf(at('small')), quantize: 'uint8', agreement: { images: 8 } });
   expect(report.layers.find(({ name }: { name: string }) => name === 'fc1').rank).toBeGreaterThan(0);
   const { model, metadata } = await fromWeights(at('small'));
   expect(metadata.classNames).toEqual(CLASSES);
@@ -103,14 +103,14 @@ test('calibrates on the training images of arrays, and measures the test images 
     '--data',
     at('set'),
     '--calibrate',
-    '15',
+    '45',
     '--json',
   ];
   const { code, out } = await run('compress', at('gray'), at('halved'), ...to);
   expect(code).toBe(0);
   const report = JSON.parse(out);
   expect(report).toEqual(JSON.parse(readFileSync(at('halved/report.json'), 'utf8')));
-  expect(report).toMatchObject({ quantize: 'float16', agreement: { images: 3 }, accuracy: { images: 9 } });
+  expect(report).toMatchObject({ quantize: 'float16', agreement: { images: 9 }, accuracy: { images: 9 } });
   const fc1 = report.layers.find(({ name }: { name: string }) => name === 'fc1');
   expect(fc1.error).toBeLessThanOrEqual(0.3);
   expect(report.bytes.after).toBeLessThan(report.bytes.before / 2);

@@ -1,5 +1,6 @@
 import {
   add,
+  fill,
   matMul,
   memory,
   mul,
@@ -34,6 +35,7 @@ import { vgg } from '../../src/index.js';
 import { ownOnce } from '../../src/tfjs/models.js';
 import { metadataOf, saveModel, setMetadata } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
+import { noise } from '../support/bytes.js';
 import { fixtureJson, noiseImages } from '../support/fixtures.js';
 import { leavingNothing } from '../support/leavingNothing.js';
 import { shrinking } from './layers.js';
@@ -91,7 +93,7 @@ const build = (options: Partial<Parameters<typeof vgg>[1]> = {}) =>
       ...options,
     },
   );
-const images = () => tensor(noiseImages([20, 16, 16, 3], 7).data, [20, 16, 16, 3]);
+const images = () => tensor(noiseImages([40, 16, 16, 3], 7).data, [40, 16, 16, 3]);
 
 describe('the error of each rank is the smallest there is, as numpy computes it in float64', () => {
   const cases = [
@@ -157,7 +159,7 @@ test.each<[string, CompressOptions, boolean]>([
     const loaded = await load();
     const [own, again] = [await outputs(small, x), await outputs(loaded, x)];
     for (const [i, value] of own.entries()) expect(again[i]).toBeCloseTo(value, 4);
-    expect(report.agreement?.images).toBe(isCalibrated ? 4 : undefined);
+    expect(report.agreement?.images).toBe(isCalibrated ? 8 : undefined);
     for (const one of [model, x, small, loaded]) one.dispose();
   }),
 );
@@ -186,7 +188,7 @@ test('the calibrated ranks agree more than those of the weights alone, and the r
     expect(seen.cosine).toBeGreaterThan(unseen.cosine + 0.01);
     expect(report.agreement!.cosine).toBeCloseTo(seen.cosine, 1);
     expect(compressTable(report)).toMatch(/^layer +before +after +rank +error\n/);
-    expect(compressTable(report)).toContain('compared on 4 images: the same class for ');
+    expect(compressTable(report)).toContain('compared on 8 images: the same class for ');
     for (const one of [model, x, plain.model, small]) one.dispose();
   }));
 
@@ -243,6 +245,18 @@ const MODELS: Record<string, () => LayersModel> = {
       (one) => one.apply(mixed) as SymbolicTensor,
     );
     return tfjsModel({ inputs: x, outputs: layers.concatenate().apply(pooled) as SymbolicTensor });
+  },
+  'two dense layers that read one tensor, and a second output': () => {
+    const x = input({ shape: [16, 16, 3] });
+    const flat = layers.flatten().apply(x);
+    const [a, b] = [40, 30].map(
+      (units) => layers.dense({ units, activation: 'relu' }).apply(flat) as SymbolicTensor,
+    );
+    const joined = layers.concatenate().apply([a!, b!]) as SymbolicTensor;
+    return tfjsModel({
+      inputs: x,
+      outputs: [layers.dense({ units: 5 }).apply(joined) as SymbolicTensor, a!],
+    });
   },
   'no dense layer': () =>
     sequential({
@@ -304,17 +318,12 @@ describe('it refuses', () => {
     return { model, name };
   };
   test.each<[string, unknown, Images | undefined, string]>([
-    [
-      'no target',
-      {},
-      undefined,
-      'compress: none of them is given; pass one of maxBytes, ranks and maxError.',
-    ],
+    ['no target', {}, undefined, 'compress: no target is given; pass one of maxBytes, ranks and maxError.'],
     [
       'two',
       { maxBytes: 1e6, maxError: 0.1 },
       undefined,
-      'compress: maxBytes and maxError is given; pass one of',
+      'compress: maxBytes and maxError are given; pass one of',
     ],
     [
       'a rank that saves nothing',
@@ -376,20 +385,34 @@ describe('it refuses', () => {
         'compress: the images are 8x8x3, but the model takes 16x16x3; prepare them at that size.',
       );
       const set = new ImageSet({
-        images: new Uint8Array(2 * 768),
-        labels: Uint8Array.of(0, 1),
+        images: noise(39 * 768),
+        labels: new Uint8Array(39),
         shape: [16, 16, 3],
         classNames: ['a', 'b'],
       });
       const examples = {
-        length: 3,
+        length: 40,
         shape: set.shape,
         batches: (options: { batchSize: number }) => set.batches(options),
       };
       await expect(compress(model, { maxError: 0.1 }, examples)).rejects.toThrow(
-        'compress: the examples returned 2 images, but their length is 3; correct their length.',
+        'compress: the examples returned 39 images, but their length is 40; correct their length.',
       );
       for (const one of [model, small]) one.dispose();
+    }));
+
+  test('few images, and images that are alike: they would make a network of what they have in common', () =>
+    leavingNothing(async () => {
+      const model = build();
+      const few = zeros([31, 16, 16, 3]);
+      await expect(compress(model, { maxError: 0.1 }, few)).rejects.toThrow(
+        'compress: there are 31 images to calibrate on, which would keep what they have in common and lose the rest; pass at least 32, better some hundred, or none.',
+      );
+      const alike = fill([40, 16, 16, 3], 0.5);
+      await expect(compress(model, { maxError: 0.1 }, alike)).rejects.toThrow(
+        'compress: all images make the same of what fc1 takes; pass images that differ, or none.',
+      );
+      for (const one of [model, few, alike]) one.dispose();
     }));
 });
 
