@@ -42,6 +42,9 @@ export function featuresCommand(): Command {
 async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const { layer: names, out, pooling, dtype } = args;
   if (!out.endsWith('.npy')) throw new Error(`features: ${out} does not end in .npy; use a name that does.`);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new Error(`features: --layer ${twice} is given twice; name each layer once.`);
   const base = out.slice(0, -'.npy'.length);
   const { model, source, preprocessing } = await loadNetwork('features', args);
   const { crop } = preprocessing;

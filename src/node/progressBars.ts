@@ -64,8 +64,8 @@ export function countBar(options: { label?: string; stream?: BarStream } = {}): 
 export interface ProgressBar {
   /** Draws the progress of the run; pass it as `onProgress`. */
   update(progress: TrainProgress): void;
-  /** Prints a line above the bar. */
-  log(line: string): void;
+  /** Prints a line above the bar; returns what `print` does. */
+  log(line: string): void | Promise<void>;
   /** Removes the bar. Its timer keeps the process alive until then, so call this however the training ends. */
   stop(): void;
 }
@@ -85,7 +85,7 @@ export interface ProgressBar {
  * }
  */
 export function progressBar(
-  options: { stream?: BarStream; print?: (line: string) => void } = {},
+  options: { stream?: BarStream; print?: (line: string) => void | Promise<void> } = {},
 ): ProgressBar {
   optionsOf('progressBar', options, { stream: STREAM, print: FUNCTION });
 
@@ -117,8 +117,9 @@ export function progressBar(
     log(line) {
       const last = drawn;
       stop();
-      print(line);
+      const printed = print(line);
       if (last && last.batch < last.batches) update(last);
+      return printed;
     },
     stop,
   };

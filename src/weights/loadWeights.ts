@@ -142,6 +142,7 @@ async function readPairs(
   const total = pairs.reduce((sum, { parameter }) => sum + byteLength(parameter.tensor), 0);
   let done = 0;
   const scatter = scatterOnBackend();
+  let ofCaller: { error: unknown } | undefined;
   for (const pair of pairs) {
     const { parameter, target, addToVariance } = pair;
     await store(pair, async (into) => {
@@ -150,7 +151,12 @@ async function readPairs(
         scatter,
         async report(bytes) {
           done += bytes;
-          await onProgress?.({ done, total, unit: 'bytes', source: file });
+          try {
+            await onProgress?.({ done, total, unit: 'bytes', source: file });
+          } catch (error) {
+            ofCaller = { error };
+            throw error;
+          }
         },
       });
       if (nonFinite > 0) report.nonFinite.push({ weight: target.role, count: nonFinite });
@@ -160,6 +166,7 @@ async function readPairs(
         });
     }).catch((error: unknown) => {
       signal?.throwIfAborted();
+      if (ofCaller) throw ofCaller.error;
       if (error instanceof WeightFileError) throw error;
       throw new WeightFileError(file, `it could not be loaded: ${reason(error)}.`, {
         tensor: parameter.tensor.name,

@@ -77,7 +77,7 @@ describe('on a terminal', () => {
   test('prints a line above itself and is drawn again', () => {
     const stream = new Terminal();
     const printed: string[] = [];
-    const bar = progressBar({ stream, print: (line) => printed.push(line) });
+    const bar = progressBar({ stream, print: (line) => void printed.push(line) });
     bar.update(progress());
     bar.log('hello');
     expect(printed).toEqual(['hello']);
@@ -132,7 +132,7 @@ describe('on a terminal', () => {
 test('draws nothing where the stream is not a terminal, but prints lines', () => {
   const stream = new Terminal({ isTTY: false });
   const printed: string[] = [];
-  const bar = progressBar({ stream, print: (line) => printed.push(line) });
+  const bar = progressBar({ stream, print: (line) => void printed.push(line) });
   bar.update(progress());
   bar.log('epoch 1');
   bar.update(progress({ batch: 62 }));

@@ -278,6 +278,7 @@ test.each<[unknown, string]>([
   [{ pooling: 'sum' }, 'fromWeights: pooling is "sum"; it must be one of "avg", "max".'],
   [{ rename: () => undefined }, "rename: it gives 'features.0.weight' undefined; return a name."],
   [{ rename: { a: 1 } }, 'rename: it is neither a table of names'],
+  [{ rename: () => Promise.reject(new Error('unhandled')) }, 'a Promise (await it first); return a name.'],
 ])('the wrong option %j is a RangeError', async (options, sentence) => {
   const model = vgg(ARCH, { includeTop: false });
   const refused = fromWeights(await encodeWeights(model), options as FromWeightsOptions);

@@ -1,4 +1,4 @@
-import { fail } from '../../base/check.js';
+import { fail, shown } from '../../base/check.js';
 import { checkNames } from './checks.js';
 import { printable, WeightFileError } from './error.js';
 import type { StoredTensor } from './tensor.js';
@@ -23,9 +23,12 @@ export function renamed(
   const names = new Map<string, string>();
   const changed = tensors.map((tensor) => {
     const old = tensor.role ?? tensor.name;
-    const name = newName(old);
-    if (typeof name !== 'string')
-      fail('rename', `it gives '${printable(old)}' ${typeof name}; return a name.`);
+    const name: unknown = newName(old);
+    if (typeof name !== 'string') {
+      // Nobody else would see a promise reject.
+      if (name instanceof Promise) name.catch(() => undefined);
+      fail('rename', `it gives '${printable(old)}' ${shown(name)}; return a name.`);
+    }
     const other = names.get(name);
     if (other !== undefined) {
       throw new WeightFileError(
