@@ -38,7 +38,7 @@ test.each<[string, Uint8Array, string]>([
     Uint8Array.of(0, 5, 22, 7, 0, 2, 0, 0),
     'it is not an image, but what macOS keeps',
   ],
-  ['HEIC', ascii('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), ' not decode ('],
+  ['HEIC', ascii('\0\0\0\x18ftypheic\0\0\0\0mif1heic'), ' not decode; convert it to JPEG or PNG.'],
 ])('%s is refused in one sentence', async (_, content, message) => {
   const refusal = await toRgb(content, 'classify').catch((error: Error) => error);
   expect(refusal).toMatchObject({ name: 'RangeError', message: expect.stringContaining(message) });

@@ -100,7 +100,7 @@ describe('setMetadata and metadataOf', () => {
     [
       'a mean that is not finite',
       { preprocessing: { ...KERAS, mean: [1, Number.NaN, 2] } },
-      'preprocessing.mean is [1,null,2]; it must be three finite numbers.',
+      'preprocessing.mean is [1,NaN,2]; it must be three finite numbers.',
     ],
     ['a deviation of 0', { preprocessing: { ...KERAS, std: [1, 0, 1] } }, 'three finite numbers above 0'],
     ['two means', { preprocessing: { ...KERAS, mean: [1, 2] } }, 'preprocessing.mean is [1,2]'],
