@@ -1,20 +1,11 @@
+import { GARMENT_NAMES } from 'vgg-blocks/data';
+
 const count = (n: number, one: string, many = `${one}s`) =>
   `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
 
 /** The texts of the opening and of a network at work, in English. */
 export const instrument = {
-  garmentNames: [
-    'T-shirt/top',
-    'Trouser',
-    'Pullover',
-    'Dress',
-    'Coat',
-    'Sandal',
-    'Shirt',
-    'Sneaker',
-    'Bag',
-    'Ankle boot',
-  ],
+  garmentNames: GARMENT_NAMES,
   /** The name of a class in this language, if it has one. */
   className: (name: string) => name,
 
