@@ -1,4 +1,5 @@
-import { GARMENT_NAMES } from 'vgg-blocks/data';
+// Not by the package's name: the build of the site loads the texts in Node, where that would be dist.
+import { GARMENT_NAMES } from '../../../src/data/garments/names.js';
 
 const count = (n: number, one: string, many = `${one}s`) =>
   `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
