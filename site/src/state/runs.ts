@@ -104,8 +104,9 @@ export async function keepWeights(id: string, weights: StoredWeights): Promise<v
   if (!cannotKeep.value) await kept(store('weights', id, weights));
 }
 
-export function weightsOf(id: string): Promise<StoredWeights | undefined> {
-  return cannotKeep.value ? Promise.resolve(undefined) : read('weights', id);
+/** The weights of a run; undefined where they are not kept, or cannot be read. */
+export async function weightsOf(id: string): Promise<StoredWeights | undefined> {
+  return cannotKeep.value ? undefined : kept(read<StoredWeights | undefined>('weights', id));
 }
 
 /** Forgets a run, its weights and its checkpoints. */

@@ -9,18 +9,13 @@ export type Row = Pick<
 };
 
 /** A step of a network as the strip shows it: a layer, with the normalization and activation behind it. */
-export interface Stage {
+export interface Stage extends Pick<Row, 'inputShape' | 'window' | 'strides' | 'params' | 'macs'> {
   kind: 'input' | 'conv' | 'pool' | 'dense' | 'other';
   /** The name of its first layer. */
   name: string;
   /** Its layers; the last one's output is the stage's. */
   layers: readonly string[];
-  inputShape: readonly number[];
   shape: readonly number[];
-  window: readonly [number, number];
-  strides: readonly [number, number];
-  params: number;
-  macs: number;
 }
 
 const KINDS: { [kind in Row['kind']]?: Stage['kind'] } = {

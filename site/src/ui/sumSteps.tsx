@@ -22,8 +22,6 @@ function Convolved({ detail, place, part }: { detail: Detail; place: Place; part
   const sum = sumAt(detail, place);
   const { inputs, weights, sum: own } = sum.parts[part]!;
   const columns = detail.stage.window[1];
-  const largest = (numbers: readonly (number | undefined)[]) =>
-    Math.max(1e-9, ...numbers.map((value) => Math.abs(value ?? 0)));
   const products = inputs.map((value, i) => (value ?? 0) * weights[i]!);
   const others = sum.parts.filter(({ channel }) => channel !== part);
   const listed = [...others].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum)).slice(0, LISTED);
@@ -85,26 +83,26 @@ function Pooled({ detail, place }: { detail: Detail; place: Place }) {
   const t = text.value.closeUp;
   if (detail.output.height === 1 && detail.stage.shape.length === 1) return null;
   const inputs = inputsAt(detail, place, place.map);
-  const largest = Math.max(1e-9, ...inputs.map((value) => Math.abs(value ?? 0)));
+  const color = (value: number) => activationColor(value / largest(inputs));
   return (
     <div class="sum">
       <div class="grids">
-        <Numbers
-          title={t.window}
-          numbers={inputs}
-          columns={detail.stage.window[1]}
-          color={(value) => activationColor(value / largest)}
-        />
+        <Numbers title={t.window} numbers={inputs} columns={detail.stage.window[1]} color={color} />
         <span aria-hidden="true">→</span>
         <Numbers
           title={t.pooled}
           numbers={[at(detail.output, place.y, place.x, place.map)]}
           columns={1}
-          color={(value) => activationColor(value / largest)}
+          color={color}
         />
       </div>
     </div>
   );
+}
+
+/** The largest magnitude, above 0. */
+function largest(numbers: readonly (number | undefined)[]): number {
+  return Math.max(1e-9, ...numbers.map((value) => Math.abs(value ?? 0)));
 }
 
 /** Numbers in the form of their window. */
