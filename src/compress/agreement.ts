@@ -43,7 +43,8 @@ export interface AgreementOptions {
  * How far two networks for the same images agree, such as a network and the one that `compress` has made of it. No labels are needed.
  *
  * @param images prepared for the networks: a tensor `[images, height, width, channels]`, or examples such as an `ImageSet`.
- * @throws RangeError when the networks have different inputs or outputs, or the images do not fit; the signal's reason.
+ * @throws RangeError when the networks have different inputs or outputs, one returns NaN or infinity, or the images do not fit; the
+ *   signal's reason.
  * @example
  * const { top1 } = await agreement(vgg16, compressed, testSet); // 0.998: the same class for 998 of 1000 images
  */
@@ -64,7 +65,7 @@ export async function agreement(
   }
   const graphs = [graphOf('agreement', model), graphOf('agreement', other)] as const;
   for (const graph of graphs) checkImages('agreement', graph, images);
-  return compared(graphs, partOf('agreement', images, 'all'), batchSize, async () =>
+  return compared('agreement', graphs, partOf('agreement', images, 'all'), batchSize, async () =>
     signal?.throwIfAborted(),
   );
 }
@@ -75,12 +76,13 @@ export async function agreement(
  * @param step called before each batch, with the number of images that are done; what it throws ends the work.
  */
 export async function compared(
+  where: string,
   graphs: readonly [Graph, Graph],
   images: Examples,
   batchSize: number,
   step: (done: number) => Promise<void>,
 ): Promise<Agreement> {
-  const [first, second] = graphs.map(readerOf);
+  const [first, second] = graphs.map((graph) => readerOf(where, graph));
   const comparison = new Comparison(graphs[0]);
   const breathe = breathing();
   let done = 0;
@@ -102,16 +104,21 @@ export async function compared(
 type Reader = (xs: Tensor) => Promise<Float32Array[]>;
 
 /** Reads a network's outputs as numbers that can be compared: logits of classes. */
-function readerOf(graph: Graph): Reader {
+function readerOf(where: string, graph: Graph): Reader {
   const { model } = graph;
   const comparable = comparableOf(graph);
   return async (xs) => {
     const tensors = tidy(() => [model.apply(xs) as Tensor | Tensor[]].flat().map(comparable));
     try {
-      return (await Promise.all(tensors.map((one) => one.data()))) as Float32Array[];
+      const outputs = (await Promise.all(tensors.map((one) => one.data()))) as Float32Array[];
+      if (outputs.every((numbers) => numbers.every(Number.isFinite))) return outputs;
     } finally {
       for (const one of tensors) one.dispose();
     }
+    return fail(
+      where,
+      `${model.name} returns NaN or infinity for an image; use a network that has not diverged.`,
+    );
   };
 }
 

@@ -161,12 +161,12 @@ export async function compress(
           const onProgress = ({ done, total }: Required<Progress>) => step('correcting', done, total);
           become(await correctBiases(small, shown, { quantize, batchSize, onProgress, signal }));
         }
-        await roundKernels(WHERE, small, quantize);
+        await roundKernels(WHERE, small.weights, quantize, "pass quantize: 'none'");
       }
       const pair = [original, graphOf(WHERE, small)] as const;
       const held = images && partOf(WHERE, images, 'comparison');
       const agreement = held
-        ? await compared(pair, held, batchSize, (done) => step('comparing', done, held.length))
+        ? await compared(WHERE, pair, held, batchSize, (done) => step('comparing', done, held.length))
         : null;
       const bytes = {
         before: weightBytes(model.weights, 'none'),

@@ -13,23 +13,17 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
-import { fail, oneOf, wholeNumber } from '../base/check.js';
+import { oneOf, wholeNumber } from '../base/check.js';
 import type { Progress } from '../base/progress.js';
 import { graphOf } from '../tfjs/graph.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 import type { Examples } from '../train/examples.js';
-import {
-  dequantize,
-  isKernel,
-  QUANTIZED_DTYPES,
-  type QuantizedDtype,
-  quantize,
-  unquantizable,
-} from '../weights/formats/quantization.js';
-import { freeCopy, setNumbers } from './freeCopy.js';
+import { QUANTIZED_DTYPES, type QuantizedDtype } from '../weights/formats/quantization.js';
+import { freeCopy } from './freeCopy.js';
 import { checkImages, type Images, partOf } from './images.js';
 import { onlyCallOf } from './links.js';
 import { rebuiltWith } from './rebuilt.js';
+import { roundKernels } from './roundKernels.js';
 
 /** Options of {@link correctBiases}. */
 export interface BiasOptions {
@@ -150,7 +144,7 @@ async function shiftOf(layer: layers.Layer, x: Tensor, dtype: QuantizedDtype): P
   const exact = freeCopy(layer, 'none');
   const rounded = freeCopy(layer, 'none');
   try {
-    for (const weight of rounded.weights) await round(weight, dtype);
+    await roundKernels(WHERE, rounded.weights, dtype, 'choose another type');
     return tidy(() => {
       const moved = sub(rounded.apply(x) as Tensor, exact.apply(x) as Tensor);
       return mean(moved, moved.shape.map((_, axis) => axis).slice(0, -1));
@@ -158,19 +152,4 @@ async function shiftOf(layer: layers.Layer, x: Tensor, dtype: QuantizedDtype): P
   } finally {
     for (const { weights } of [exact, rounded]) for (const weight of weights) weight.dispose();
   }
-}
-
-/** Rounds a weight as `saveModel` does. */
-async function round(weight: layers.Layer['weights'][number], dtype: QuantizedDtype): Promise<void> {
-  const shape = weight.shape as number[];
-  if (!isKernel(shape)) return;
-  const numbers = (await (weight.read() as Tensor).data()) as Float32Array;
-  const beyond = unquantizable(numbers, dtype);
-  if (beyond !== undefined) {
-    fail(
-      WHERE,
-      `${weight.originalName} has the number ${beyond}, which ${dtype} does not hold; choose another type.`,
-    );
-  }
-  setNumbers(weight, dequantize(quantize(numbers, dtype)));
 }

@@ -29,7 +29,7 @@ export interface CompressReport {
   quantize: StoredAs;
   /** The bytes of all weights in a file of the original, float32, and of the result, beside which `model.json` is some kB. */
   bytes: { before: number; after: number };
-  /** The layers that have weights, in order, of the network with batch normalization folded. */
+  /** The layers that have weights, in order; unless `quantize` is `'none'`, of the network with batch normalization folded. */
   layers: LayerReport[];
   /** On every fifth image, which was not calibrated on; null without images. */
   agreement: Agreement | null;

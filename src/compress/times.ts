@@ -8,7 +8,7 @@ import { inputShapeOf } from '../tfjs/models.js';
 const RUNS = 5;
 
 /**
- * The median times that two networks take for one image, in milliseconds, measured in turns; undefined where the size of images is
+ * The median times that two networks take for one image, in milliseconds, measured in turns; null where the size of images is
  * not fixed.
  */
 export async function predictionTimes(

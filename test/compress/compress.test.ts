@@ -192,6 +192,23 @@ test('the calibrated ranks agree more than those of the weights alone, and the r
     for (const one of [model, x, plain.model, small]) one.dispose();
   }));
 
+test('networks whose outputs are not finite agree in nothing: they are refused', () =>
+  leavingNothing(async () => {
+    const [model, diverged] = [build(), build()];
+    const x = images();
+    const nan = fill(diverged.weights.at(-1)!.shape as number[], Number.NaN);
+    diverged.weights.at(-1)!.write(nan);
+    for (const pair of [
+      [model, diverged],
+      [diverged, model],
+    ] as const) {
+      await expect(agreement(...pair, x)).rejects.toThrow(
+        `agreement: ${diverged.name} returns NaN or infinity for an image; use a network that has not diverged.`,
+      );
+    }
+    for (const one of [model, diverged, x, nan]) one.dispose();
+  }));
+
 test('each layer keeps the error that maxError allows, or stays whole', () =>
   leavingNothing(async () => {
     const model = build({ hiddenUnits: 40 });

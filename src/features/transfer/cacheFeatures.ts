@@ -108,7 +108,9 @@ export async function cacheFeatures(
     }
     const { classNames } = examples;
     const teacherLogits = teacher && {
-      ...{ teacher: await teacherName(teacher.model), classes: teacher.classes, values: logits! },
+      teacher: await teacherName(teacher.model),
+      classes: teacher.classes,
+      values: logits!,
     };
     return new FeatureSet({ store, checksum, labels, passes, shape, classNames, teacherLogits });
   } catch (error) {

@@ -26,7 +26,7 @@ export function renamed(
     const name: unknown = newName(old);
     if (typeof name !== 'string') {
       // Nobody else would see a promise reject.
-      if (name instanceof Promise) name.catch(() => undefined);
+      Promise.resolve(name).catch(() => undefined);
       fail('rename', `it gives '${printable(old)}' ${shown(name)}; return a name.`);
     }
     const other = names.get(name);
