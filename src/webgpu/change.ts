@@ -29,7 +29,8 @@ export function change(backend: WebgpuBackend, { name, changed, inputs, floats, 
   if (numbers === 0) return;
   const isVector = numbers % 4 === 0;
   const count = isVector ? numbers / 4 : numbers;
-  const key = `${name} ${isVector}`;
+  // The numbers lie in the order of the caller's object.
+  const key = `${name} ${Object.keys(floats)} ${isVector}`;
   const known = pipelines.get(backend) ?? new Map<string, object>();
   pipelines.set(backend, known);
   const pipeline =

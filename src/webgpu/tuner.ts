@@ -66,13 +66,23 @@ export class Tuner {
     variants: readonly V[],
     compute: (variant: V) => TensorInfo,
   ): Promise<void> {
+    const timeOf = async (variant: V) => {
+      let failed = false;
+      const { kernelMs } = await backend.time(() => {
+        // What left `time` here would leave its timers running.
+        try {
+          backend.disposeData(compute(variant).dataId);
+        } catch {
+          failed = true;
+        }
+      });
+      return failed ? Number.POSITIVE_INFINITY : Number(kernelMs);
+    };
     // All of them are recorded before the first `await`, while the inputs are alive.
-    const runs = Array.from({ length: RUNS }, () =>
-      variants.map((variant) => backend.time(() => backend.disposeData(compute(variant).dataId))),
-    );
+    const runs = Array.from({ length: RUNS }, () => Promise.all(variants.map(timeOf)));
     try {
-      const [, ...times] = await Promise.all(runs.map((timings) => Promise.all(timings)));
-      const best = variants.map((_, i) => Math.min(...times.map((timings) => Number(timings[i]!.kernelMs))));
+      const [, ...times] = await Promise.all(runs);
+      const best = variants.map((_, i) => Math.min(...times.map((timings) => timings[i]!)));
       const fastest = best.indexOf(Math.min(...best));
       trial.milliseconds = best;
       if (best[fastest]! < GAIN * best[0]!) trial.chosen = fastest;

@@ -6,7 +6,7 @@ import { memoryFailure } from '../../src/tfjs/outOfMemory.js';
 import { differences, factsOf } from '../../src/train/checkpoint/facts.js';
 import type { WebgpuBackend } from '../../src/webgpu/backend.js';
 import { installWebgpuKernels } from '../../src/webgpu/index.js';
-import { Tuner } from '../../src/webgpu/tuner.js';
+import { Tuner, trialsOn } from '../../src/webgpu/tuner.js';
 import { useBackend } from '../support/backends.js';
 import { hasWebgpu } from '../support/dawn.js';
 
@@ -111,6 +111,30 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
     expect(timed).toBeGreaterThan(0);
     // A rejection that nobody handles would fail this file.
     await new Promise(setImmediate);
+  });
+
+  test('a variant that cannot compute is not chosen, and leaves the timers of the backend to end', async () => {
+    let ended = 0;
+    const fake = {
+      supportTimestampQuery: true,
+      device: {},
+      disposeData: () => true,
+      async time(run: () => void) {
+        run();
+        ended++;
+        return { kernelMs: 1 };
+      },
+    } as unknown as WebgpuBackend;
+    const output: TensorInfo = { dataId: {}, shape: [], dtype: 'float32' };
+    const compute = (variant: string) => {
+      if (variant === 'broken') throw new RangeError('too large');
+      return output;
+    };
+    expect(new Tuner(true).run(fake, 'shape', ['table', 'broken'], compute)).toBe(output);
+    expect(ended).toBe(6);
+    await vi.waitFor(() => expect(trialsOn(fake).get('shape')!.milliseconds).toBeDefined());
+    expect(trialsOn(fake).get('shape')!.milliseconds).toEqual([1, Number.POSITIVE_INFINITY]);
+    expect(trialsOn(fake).get('shape')!.chosen).toBe(0);
   });
 
   test('a checkpoint knows which kernels computed', async () => {

@@ -58,6 +58,16 @@ describe.skipIf(!available)('what else a training step computes on WebGPU', () =
     for (const numbers of nan) expect(numbers.every(Number.isNaN)).toBe(true);
   });
 
+  test('numbers of a step go by their names, in whatever order', async () => {
+    const after = (numbers: { rate: number; decay: number }) =>
+      on('webgpu', () =>
+        runOwnKernel('SgdUpdate', { weights: random([8], 1), gradient: mul(random([8], 2), 1) }, numbers),
+      );
+    const [first] = await after({ rate: 0.5, decay: 0.25 });
+    const [other] = await after({ decay: 0.25, rate: 0.5 });
+    expect(other).toEqual(first);
+  });
+
   const rules = {
     SGD,
     momentum: momentum(),
