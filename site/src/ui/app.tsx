@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 import type { ComponentChildren, ComponentType } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { VIEWS, type View } from '../state/choice.js';
 import { takeFiles } from '../state/files.js';
 import { notice, phase, report } from '../state/lab.js';
@@ -41,7 +41,8 @@ export function App() {
     return () => clearTimeout(timer);
   }, [view]);
   const before = useRef(view);
-  useEffect(() => {
+  // Before the next event, which may already move the focus on: an effect after the paint would take it back.
+  useLayoutEffect(() => {
     if (before.current === view) return;
     before.current = view;
     place.current!.focus({ preventScroll: true });
