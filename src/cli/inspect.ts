@@ -1,14 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import type { Preprocessing } from 'vgg-blocks/images';
-import { inspectWeights, type ModelMetadata, type WeightFileInfo } from 'vgg-blocks/weights';
+import {
+  inspectWeights,
+  type ModelMetadata,
+  type WeightFileInfo,
+  type WeightFileOptions,
+} from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
 import { isFolder } from './evaluatedImages.js';
 import { modelFile } from './modelFile.js';
 import { WEIGHT_FILES_HELP } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
-import { isHubName, oneLine, type ReadingArguments, withReading } from './reading.js';
+import { isHubName, oneLine, type ReadingArguments, readingOptions, withReading } from './reading.js';
 
 /** `vgg-blocks inspect`: describes a weight file. */
 export function inspectCommand(): Command {
@@ -17,7 +22,8 @@ export function inspectCommand(): Command {
     .argument('<file>', `${WEIGHT_FILES_HELP}, as a path or URL`);
   return withReading(printing(command))
     .option('--json', 'print JSON')
-    .action(async (file: string, { json, ...reading }: ReadingArguments & { json?: true }) => {
+    .action(async (file: string, { json, ...args }: ReadingArguments & { json?: true }) => {
+      const reading = readingOptions(args);
       if (isHubName(file)) {
         throw new Error(
           `inspect: ${file} is not a file; run "vgg-blocks convert ${file} copy.safetensors", or download its weights, and inspect that.`,
@@ -28,7 +34,7 @@ export function inspectCommand(): Command {
     });
 }
 
-function describe(info: WeightFileInfo, reading: ReadingArguments): string {
+function describe(info: WeightFileInfo, reading: WeightFileOptions): string {
   const { file, bytes, format, parameters, dtypes, tensors } = info;
   const size = format === 'tfjs model.json' ? '' : `, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const rows = tensors.map(({ name, dtype, shape, weight = '' }) => [
@@ -134,7 +140,7 @@ function preprocessingText(preprocessing: Preprocessing): string {
 }
 
 /** The call that loads a file, or why it fails. */
-function endLines({ file, network, layers, problem }: WeightFileInfo, reading: ReadingArguments): string[] {
+function endLines({ file, network, layers, problem }: WeightFileInfo, reading: WeightFileOptions): string[] {
   if (problem !== undefined) return network || layers ? [`fromWeights refuses it: ${problem}`] : [];
   const options = Object.keys(reading).length > 0 ? `, ${JSON.stringify(reading)}` : '';
   return ['load it with', `  const { model } = await fromWeights(${JSON.stringify(file)}${options});`];

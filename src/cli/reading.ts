@@ -17,6 +17,7 @@ import { ARCH_HELP, numberIn, parseArch } from './options.js';
 export interface ReadingArguments {
   key?: string;
   rename?: Record<string, string>;
+  inputLayout?: 'nchw' | 'nhwc';
 }
 
 /** Adds the options of every command that reads weights. */
@@ -28,7 +29,22 @@ export function withReading(command: Command): Command {
         '--rename <old=new>',
         'read a tensor, or all of a module, under another name, e.g. encoder.conv=block1_conv1; repeat the option for several',
       ).argParser(renamed),
+    )
+    .addOption(
+      new Option(
+        '--input-layout <axes>',
+        "order of the axes of an ONNX file's images, where the file does not say it",
+      ).choices(['nchw', 'nhwc']),
     );
+}
+
+/** The arguments of {@link withReading} as options of the library. */
+export function readingOptions({ key, rename, inputLayout }: ReadingArguments) {
+  return {
+    ...(key !== undefined && { key }),
+    ...(rename && { rename }),
+    ...(inputLayout && { layout: inputLayout.toUpperCase() as Uppercase<typeof inputLayout> }),
+  };
 }
 
 /** The options of {@link withBuilding}. */
@@ -94,14 +110,13 @@ function renamed(text: string, before: Record<string, string> = {}): Record<stri
 
 /** The arguments as options of `fromWeights`. */
 export function buildingOptions(args: BuildingArguments) {
-  const { allowUnused, featuresOnly, classes, rename, key, arch, padding } = args;
+  const { allowUnused, featuresOnly, classes, arch, padding } = args;
   const { globalPooling: pooling, inputShape } = args;
   return {
     ...(allowUnused && { strict: false }),
     ...(featuresOnly && { includeTop: false }),
     ...(classes !== undefined && { classes }),
-    ...(rename && { rename }),
-    ...(key !== undefined && { key }),
+    ...readingOptions(args),
     ...(arch !== undefined && { arch }),
     ...(padding && { padding }),
     ...(pooling && { pooling }),

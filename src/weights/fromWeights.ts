@@ -124,7 +124,7 @@ export const FROM_WEIGHTS: Readonly<Record<keyof FromWeightsOptions, 1 | Kind>> 
  */
 export async function fromWeights(source: Source, options: FromWeightsOptions = {}): Promise<LoadedNetwork> {
   checkArguments('fromWeights', { source }, { source: SOURCE });
-  const { fetch, signal, onProgress, maxBytes, shards, key, rename, ...given } = optionsOf(
+  const { fetch, signal, onProgress, maxBytes, shards, key, rename, layout, ...given } = optionsOf(
     'fromWeights',
     options,
     FROM_WEIGHTS,
@@ -133,7 +133,16 @@ export async function fromWeights(source: Source, options: FromWeightsOptions = 
   checkHints('fromWeights', given);
   oneOf('fromWeights', 'pooling', given.pooling, [undefined, 'avg', 'max']);
   const stored = await fromStore(source);
-  const callers = { fetch, signal, onProgress, maxBytes, shards: shards ?? stored.shards, key, rename };
+  const callers = {
+    fetch,
+    signal,
+    onProgress,
+    maxBytes,
+    shards: shards ?? stored.shards,
+    key,
+    rename,
+    layout,
+  };
   return withCheckpoint(stored.source, callers, async (checkpoint, reading) => {
     const configured = vggByConfiguration(checkpoint);
     if (!configured && checkpoint.configuration !== undefined) {

@@ -5,7 +5,7 @@ import { uniqueNames } from '../base/uniqueNames.js';
 import { VERSION } from '../base/version.js';
 import { type Call, compute, graphOf } from '../tfjs/graph.js';
 import { bytesOf, concatenated } from './formats/content.js';
-import { LAYOUT_KEY } from './formats/metadata.js';
+import { LAYOUT_KEY, LAYOUTS, type Layout } from './formats/layouts.js';
 import { metadataEntry } from './metadata.js';
 import { OnnxGraph, type Value, valueInfo } from './writers/onnx/graph.js';
 import { ONNX_DTYPES, type OnnxDtype } from './writers/onnx/kernels.js';
@@ -13,16 +13,13 @@ import { LayerCall } from './writers/onnx/layerCall.js';
 import { written } from './writers/onnx/layers.js';
 import { message, number, text } from './writers/onnx/message.js';
 
-/** The orders of axes that {@link toOnnx} writes. */
-const ONNX_LAYOUTS = ['NCHW', 'NHWC'] as const;
-
 /** Options of {@link toOnnx}. */
 export interface OnnxOptions {
   /**
    * The order of the axes of images, and of outputs that are maps: `'NCHW'` (the default) as PyTorch has them, without a
    * transposition anywhere in the graph, or `'NHWC'` as tfjs has them, transposed once at each end.
    */
-  layout?: (typeof ONNX_LAYOUTS)[number];
+  layout?: Layout;
   /**
    * How the kernels of convolutions and dense layers are stored, which are nearly all of the bytes: `'float32'` (the default) as
    * they are, `'float16'` rounded, `'int8'` rounded to 255 steps of a scale for each output channel. The graph makes float32 of
@@ -54,7 +51,7 @@ const MAX_BYTES = 2 ** 31 - 1;
 export async function toOnnx(model: LayersModel, options: OnnxOptions = {}): Promise<Uint8Array> {
   checkArguments('toOnnx', { model }, { model: MODEL });
   const { layout = 'NCHW', dtype = 'float32' } = optionsOf('toOnnx', options, { layout: 1, dtype: 1 });
-  oneOf('toOnnx', 'layout', layout, ONNX_LAYOUTS);
+  oneOf('toOnnx', 'layout', layout, LAYOUTS);
   oneOf('toOnnx', 'dtype', dtype, ONNX_DTYPES);
 
   const content = concatenated([
@@ -76,7 +73,7 @@ export async function toOnnx(model: LayersModel, options: OnnxOptions = {}): Pro
   return bytesOf(content);
 }
 
-function graphFields(model: LayersModel, layout: (typeof ONNX_LAYOUTS)[number], dtype: OnnxDtype) {
+function graphFields(model: LayersModel, layout: Layout, dtype: OnnxDtype) {
   const { input, outputs } = graphOf('toOnnx', model);
   const graph = new OnnxGraph();
   const order = (rank: number) => {

@@ -202,6 +202,14 @@ describe('vgg-blocks inspect and convert', () => {
     const small = await onnx('--dtype', 'int8', '--layout', 'nhwc');
     expect(small).toContain('DequantizeLinear');
     expect(small).toContain('Transpose');
+    const path = join(folder, 'net.onnx');
+    expect((await run('inspect', path, '--input-layout', 'nhwc')).out).toContain('"layout":"NHWC"');
+    expect((await run('inspect', path, '--input-layout', 'nchw')).error).toContain(
+      "its input 'image' is NHWC, and --input-layout is NCHW; leave it out.",
+    );
+    expect((await run('convert', file, path, '--input-layout', 'nchw')).error).toContain(
+      'and --input-layout is for ONNX; leave it out.',
+    );
   });
 
   test('convert writes quantized tfjs models, and says what was done to them', async () => {

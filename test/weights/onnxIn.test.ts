@@ -181,12 +181,83 @@ test('images that are prepared before the graph moves their channels have them l
   model.dispose();
 });
 
-/** A graph of one input, `image` [any, 1, 4, 4], and one output, `y`. */
-async function graph(nodes: Fields, tensors: Fields = [], opset = 17): Promise<Uint8Array> {
-  const dims = [0, 1, 4, 4].flatMap((length) => message(1, length ? number(1, length) : text(2, 'any')));
+describe('a graph that does not say the order of axes', () => {
+  /** A dense layer of all numbers, as exporters write it for `nn.Flatten` or Keras' `Flatten`. */
+  const flat = (dims: number[]) => {
+    const numbers = dims.reduce((product, one) => product * one);
+    const weights = Float32Array.from({ length: numbers }, (_, i) => Math.cos(3 * i));
+    return graph(
+      [...node('Flatten', ['image'], [], 'flat'), ...node('MatMul', ['flat', 'w'])],
+      floats('w', [numbers, 1], numbers, weights),
+      17,
+      dims,
+    );
+  };
+  const sumOf = (dims: number[]) => {
+    const numbers = dims.reduce((product, one) => product * one);
+    return Array.from({ length: numbers }, (_, i) => i * Math.cos(3 * i)).reduce((sum, one) => sum + one);
+  };
+
+  test.each<[number[], 'NCHW' | 'NHWC' | undefined]>([
+    [[5, 6, 3], undefined],
+    [[3, 5, 6], undefined],
+    [[3, 4, 2], 'NHWC'],
+    [[3, 4, 2], 'NCHW'],
+    [[3, 5, 6], 'NHWC'],
+  ])('images [%s] with the option %s', async (dims, layout) => {
+    const { model } = await fromWeights(await flat(dims), { layout });
+    const last = layout ? layout === 'NHWC' : dims[2]! < dims[0]!;
+    expect(model.inputs[0]!.shape).toEqual([null, ...(last ? dims : [dims[1], dims[2], dims[0]])]);
+    const image = tensor(
+      Float32Array.from({ length: dims.reduce((product, one) => product * one) }, (_, i) => i),
+      [1, ...dims],
+    );
+    const y = tidy(() => model.predict(last ? image : transpose(image, [0, 2, 3, 1])) as Tensor);
+    expect((await y.data())[0]! / sumOf(dims)).toBeCloseTo(1, 5);
+    dispose([y, image]);
+    model.dispose();
+  });
+
+  test('is refused where lengths do not tell either, and where the option contradicts the graph', async () => {
+    const model = vgg([[1, 2]], { inputShape: [4, 4, 1], classes: 2, hiddenUnits: [] });
+    const own = await toOnnx(model);
+    const conv = await graph(node('Conv', ['image', 'w']), floats('w', [2, 1, 1, 1], 2));
+    const safetensors = await encodeWeights(model);
+    const before = memory().numTensors;
+    for (const [bytes, layout, sentence] of [
+      [
+        await flat([3, 4, 2]),
+        undefined,
+        "its input 'image' is [any,3,4,2], and nothing says whether channels come first or last; pass layout: 'NCHW' or 'NHWC'.",
+      ],
+      [await flat([28, 28, 28]), undefined, 'nothing says whether channels come first or last'],
+      [conv, 'NHWC', "its input 'image' is NCHW, and the option layout is NHWC; leave it out."],
+      [own, 'NHWC', "its input 'image' is NCHW, and the option layout is NHWC; leave it out."],
+      [
+        safetensors,
+        'NHWC',
+        'it is safetensors, whose order of axes is known, and the option layout is for ONNX; leave it out.',
+      ],
+    ] as const) {
+      for (const read of [
+        fromWeights,
+        inspectWeights,
+        (source: Uint8Array, options: object) => loadWeights(model, source, options),
+      ]) {
+        await expect(read(bytes, { layout })).rejects.toThrow(sentence);
+      }
+    }
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  });
+});
+
+/** A graph of one input, `image` [any, ...dims], and one output, `y`. */
+async function graph(nodes: Fields, tensors: Fields = [], opset = 17, dims = [1, 4, 4]): Promise<Uint8Array> {
+  const lengths = [0, ...dims].flatMap((length) => message(1, length ? number(1, length) : text(2, 'any')));
   const value = (name: string) => [
     ...text(1, name),
-    ...message(2, message(1, [...number(1, 1), ...message(2, dims)])),
+    ...message(2, message(1, [...number(1, 1), ...message(2, lengths)])),
   ];
   return bytesOf(
     concatenated([
@@ -211,12 +282,12 @@ const node = (op: string, inputs: string[], more: Fields = [], output = 'y') =>
     ...text(4, op),
     ...more,
   ]);
-const floats = (name: string, dims: number[], count: number) =>
+const floats = (name: string, dims: number[], count: number, values = new Float32Array(count)) =>
   message(5, [
     ...dims.flatMap((length) => number(1, length)),
     ...number(2, 1),
     ...text(8, name),
-    ...message(9, [contentOf(new Uint8Array(4 * count))]),
+    ...message(9, [contentOf(new Uint8Array(values.buffer))]),
   ]);
 const attribute = (name: string, ...values: number[]) =>
   message(5, [...text(1, name), ...values.flatMap((one) => number(8, one)), ...number(20, 7)]);
@@ -257,9 +328,9 @@ describe('what is not read is named', () => {
       "its operator 'n' (Relu) has body, which is not computed here",
     ],
     [
-      'slopes along the width',
-      () => graph(node('PRelu', ['image', 'w']), floats('w', [4], 4)),
-      "its operator 'n' (PRelu) has slopes of the shape [4]",
+      'slopes along the height',
+      () => graph(node('PRelu', ['image', 'w']), floats('w', [4, 1], 4)),
+      "its operator 'n' (PRelu) has slopes of the shape [4,1]",
     ],
     [
       'a constant along the width of a map of one position',

@@ -1,4 +1,4 @@
-import { COUNT, type Kind, STRING } from '../../base/arguments.js';
+import { COUNT, type Kind, kind, STRING } from '../../base/arguments.js';
 import { isError } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import type { ReadOptions } from '../../io/request.js';
@@ -11,6 +11,7 @@ import { isHdf5 } from './hdf5/read.js';
 import type { Part } from './joined.js';
 import { isJson, readJson } from './json.js';
 import { isKerasZip, type PresentLayer, readKerasH5, readKerasZip } from './keras/read.js';
+import { LAYOUTS, type Layout } from './layouts.js';
 import { METADATA_KEY } from './metadata.js';
 import { HEAD_BYTES, recognize, zipKind } from './recognize.js';
 import { isOnnx } from './recognizeProtobuf.js';
@@ -57,6 +58,11 @@ export interface WeightFileOptions extends ReadOptions {
    * longest OLD wins. Tensors of Keras files go by layer and variable, as in `conv2d_3/kernel`.
    */
   rename?: Rename;
+  /**
+   * The order of the axes of an ONNX file's images, channels first (`'NCHW'`) or last (`'NHWC'`), for a file that does not say it. Most
+   * do: by a convolution that takes the images as they come, or by a transposition before it.
+   */
+  layout?: Layout;
 }
 
 /** The names of the options. */
@@ -64,6 +70,7 @@ export const WEIGHT_FILE_OPTIONS: Readonly<Record<keyof WeightFileOptions, 1 | K
   shards: 1,
   key: STRING,
   rename: 1,
+  layout: kind(LAYOUTS.map((one) => `'${one}'`).join(' or '), (value) => LAYOUTS.includes(value as Layout)),
   fetch: 1,
   signal: 1,
   onProgress: 1,
@@ -123,6 +130,12 @@ export async function withCheckpoint<T, Options extends WeightFileOptions>(
       throw new WeightFileError(
         file.name,
         `it is ${checkpoint.format}, which holds one network, and the option key is for PyTorch's checkpoints; leave it out.`,
+      );
+    }
+    if (options.layout !== undefined && checkpoint.format !== 'ONNX') {
+      throw new WeightFileError(
+        file.name,
+        `it is ${checkpoint.format}, whose order of axes is known, and the option layout is for ONNX; leave it out.`,
       );
     }
     const tensors = renamed(file.name, checkpoint.tensors, caller.options.rename);
@@ -204,7 +217,7 @@ async function parse(
     const beside = locateShards(file.name, source, [path], options.shards);
     return partAt(file.name, path, beside.get(path), files);
   };
-  return { format: 'ONNX', ...(await readOnnx(file, partOf)) };
+  return { format: 'ONNX', ...(await readOnnx(file, partOf, options.layout)) };
 }
 
 /** Reads a file that has tensors itself. */

@@ -4,6 +4,3 @@
  * record `extra/vgg_blocks.json` of PyTorch's archives. The frameworks ignore it in each of these places.
  */
 export const METADATA_KEY = 'vgg_blocks';
-
-/** The key under which ONNX files of this library say whether images have channels first or last: `NCHW` or `NHWC`. */
-export const LAYOUT_KEY = `${METADATA_KEY}_layout`;

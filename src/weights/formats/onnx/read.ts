@@ -1,5 +1,6 @@
 import type { WeightFile } from '../file.js';
 import type { Part } from '../joined.js';
+import type { Layout } from '../layouts.js';
 import { METADATA_KEY } from '../metadata.js';
 import type { StoredTensor } from '../tensor.js';
 import { readModel } from './readModel.js';
@@ -19,12 +20,17 @@ export interface OnnxFile {
  * Reads an ONNX file: the graph becomes layers of Keras with channels last, the constants that they take their weights.
  *
  * @param partAt returns a file beside this one, in which big models have their tensors.
- * @throws WeightFileError when it is damaged, or has an operator that is not read.
+ * @param layout the order of the images' axes, for a graph that does not say it.
+ * @throws WeightFileError when it is damaged, has an operator that is not read, or does not say the order of axes.
  */
-export async function readOnnx(file: WeightFile, partAt: (path: string) => Part): Promise<OnnxFile> {
+export async function readOnnx(
+  file: WeightFile,
+  partAt: (path: string) => Part,
+  layout?: Layout,
+): Promise<OnnxFile> {
   const model = await readModel(file);
   const tensors = new OnnxTensors(file, partAt);
   await tensors.check(model.initializers);
-  const translated = await translate(model, tensors);
+  const translated = await translate(model, tensors, layout);
   return { ...translated, kerasVersion: '3', metadata: model.metadata.get(METADATA_KEY) };
 }

@@ -1,8 +1,9 @@
 import { size } from '../../../base/shapes.js';
 import { printable, WeightFileError } from '../error.js';
+import type { Layout } from '../layouts.js';
 import type { StoredTensor } from '../tensor.js';
 import { dequantized } from './dequantized.js';
-import { isChannelsLast } from './imageLayout.js';
+import { layoutOf } from './imageLayout.js';
 import { Call, type Constant, Layers, type Value } from './layers.js';
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.js';
 import { OPERATORS } from './operators.js';
@@ -25,10 +26,12 @@ const MAX_VALUES = 4096;
  * Translates a graph of ONNX, with channels first or last, into layers of Keras with channels last, which take images with channels
  * last. Transpositions are carried along as an order of axes and only computed where nothing else will do.
  *
- * @throws WeightFileError when the graph has an operator or an argument that is not computed here, which the message names.
+ * @param layout the order of the images' axes, for a graph that does not say it.
+ * @throws WeightFileError when the graph has an operator or an argument that is not computed here, which the message names, or the
+ *   order of axes is not known or another than `layout`.
  */
-export function translate(model: OnnxModel, tensors: OnnxTensors): Promise<Translated> {
-  return new Translation(model, tensors).run();
+export function translate(model: OnnxModel, tensors: OnnxTensors, layout?: Layout): Promise<Translated> {
+  return new Translation(model, tensors, layout).run();
 }
 
 class Translation {
@@ -37,10 +40,13 @@ class Translation {
   readonly #constants = new Map<string, Constant>();
   readonly #shapes = new Map<string, readonly (number | null)[]>();
   readonly #file: string;
+  /** Why the order of the images' axes is not known, for a graph that is translated as if it were NCHW. */
+  #undecided: string | undefined;
 
   constructor(
     private readonly model: OnnxModel,
     private readonly tensors: OnnxTensors,
+    private readonly layout: Layout | undefined,
   ) {
     this.#file = tensors.file.name;
   }
@@ -56,6 +62,8 @@ class Translation {
     }
     const input = this.#input(image);
     for (const node of withBiases(this.model)) await this.#node(node);
+    // After the operators, since one that is not read is a better reason.
+    if (this.#undecided) this.#fail(this.#undecided);
     const results = outputs.map((output) => this.#output(output.name));
     const ref = (layer: string) => [layer, 0, 0];
     return {
@@ -72,7 +80,7 @@ class Translation {
     };
   }
 
-  /** Adds the input layer. Maps come with channels first, unless the graph transposes them itself. */
+  /** Adds the input layer. */
   #input({ name, type, dims }: OnnxValue): string {
     if (type !== undefined && type !== 1 && type !== 10 && type !== 16) {
       this.#fail(
@@ -85,12 +93,26 @@ class Translation {
         `its input '${printable(name)}' has ${dims ? `${rank} axes` : 'no shape'}; images have 4, the batch, channels, height and width.`,
       );
     }
-    const axes = rank === 2 ? [0, 1] : isChannelsLast(this.model, name) ? [0, 1, 2, 3] : [0, 3, 1, 2];
+    const axes = rank === 2 ? [0, 1] : this.#layoutOf(name, dims) === 'NHWC' ? [0, 1, 2, 3] : [0, 3, 1, 2];
     const shape = axes.map((_, i) => dims[axes.indexOf(i)]!).slice(1);
     if (shape.at(-1) === null) this.#fail(`its input '${printable(name)}' has no fixed number of channels.`);
     const layer = this.#layers.add('InputLayer', { batch_shape: [null, ...shape] }, [], name || 'image');
     this.#values.set(name, { layer, shape, axes });
     return layer;
+  }
+
+  #layoutOf(name: string, dims: readonly (number | null)[]): Layout {
+    const { said, likely } = layoutOf(this.model, name, dims);
+    if (said && this.layout && said !== this.layout) {
+      this.#fail(
+        `its input '${printable(name)}' is ${said}, and the option layout is ${this.layout}; leave it out.`,
+      );
+    }
+    const found = said ?? this.layout ?? likely;
+    if (found) return found;
+    const shape = dims.map((length) => length ?? 'any').join();
+    this.#undecided = `its input '${printable(name)}' is [${shape}], and nothing says whether channels come first or last; pass layout: 'NCHW' or 'NHWC'.`;
+    return 'NCHW';
   }
 
   async #node(node: OnnxNode): Promise<void> {
