@@ -25,38 +25,35 @@ export function weightBytes(weights: readonly LayerVariable[], stored: StoredAs)
   );
 }
 
-/** Fractions of numbers in JSON have at most this many characters. */
-const LONGEST = 1.2345678901234567e-123;
-/** What a rank may have of digits more than 1, in the two layers and in their two weights. */
-const DIGITS = 4 * 4;
-/** The bytes of `fileSystem`'s files of weights, and the length of their names in `model.json`. */
-const [SHARD, NAME] = [64 * 2 ** 20, 40];
+/** The longest numbers in JSON: of 17 digits, and small enough for zeros before them, but not for an exponent. */
+const [SCALE, MIN] = [0.0000012345678901234567, -0.0000012345678901234567];
+/** The bytes of `fileSystem`'s files of weights. */
+const SHARD = 64 * 2 ** 20;
 
 /**
- * The bytes that `saveModel` and `fileSystem` write as `model.json` at most.
+ * The bytes that `saveModel` and `fileSystem` write as `model.json`, at most: how many digits the scales of kernels have shows only once
+ * these are rounded, and makes it some bytes less a kernel.
  *
- * @param model the model, in which the dense layers have rank 1.
- * @param divided how many of those there are.
  * @param bytes those of the weights.
  */
-export function manifestBytes(model: LayersModel, stored: StoredAs, divided: number, bytes: number): number {
+export function manifestBytes(model: LayersModel, stored: StoredAs, bytes: number): number {
+  const affine = stored !== 'float16' && { scale: SCALE, min: MIN };
   const weights = model.weights.map((one) => ({
     name: one.originalName,
     shape: one.shape,
     dtype: one.dtype,
     ...(stored !== 'none' &&
-      isRounded(one) && {
-        quantization: { dtype: stored, original_dtype: one.dtype, scale: LONGEST, min: -LONGEST },
-      }),
+      isRounded(one) && { quantization: { dtype: stored, original_dtype: one.dtype, ...affine } }),
   }));
+  const count = Math.ceil(bytes / SHARD);
+  const paths = Array.from({ length: count }, (_, i) => `weights-01234567-${i + 1}of${count}.bin`);
   const json = {
     modelTopology: model.toJSON(null, false),
-    weightsManifest: [{ paths: [], weights }],
+    weightsManifest: [{ paths, weights }],
     format: 'layers-model',
     generatedBy: `TensorFlow.js tfjs-layers v${version_layers}`,
     convertedBy: `vgg-blocks ${VERSION}`,
     userDefinedMetadata: model.getUserDefinedMetadata(),
   };
-  const length = new TextEncoder().encode(JSON.stringify(json)).length;
-  return length + divided * DIGITS + Math.ceil(bytes / SHARD) * NAME;
+  return new TextEncoder().encode(JSON.stringify(json)).length;
 }

@@ -13,6 +13,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { product } from '../tfjs/product.js';
+import { SymmetricMatrix } from './symmetric.js';
 
 /** A dense layer's kernel, `[inputs, outputs]`. */
 export function kernelOf(layer: layers.Layer): Tensor2D {
@@ -34,12 +35,16 @@ export class LayerStatistics {
   private rows = 0;
   private waiting: Tensor2D[] = [];
   private waitingRows = 0;
-  /** Sums over the rows: of the inputs, of their squares, and of the outer products. */
-  private sums: { inputs: Tensor; squares: Tensor; products?: Tensor } | undefined;
+  /** Sums over the rows: of the inputs, and of their squares. */
+  private sums: { inputs: Tensor; squares: Tensor } | undefined;
+  /** The sum of the outer products, until `covariance` makes it that. */
+  private readonly products: SymmetricMatrix;
+  private isCentered = false;
 
   constructor(private readonly kernel: Tensor2D) {
     const [inputs, outputs] = kernel.shape;
     this.ofOutputs = outputs <= inputs;
+    this.products = new SymmetricMatrix(Math.min(inputs, outputs));
   }
 
   /** Takes in what the layer is given for a batch, `[..., inputs]`, which stays the caller's. */
@@ -56,7 +61,7 @@ export class LayerStatistics {
       ];
     });
     if (before) dispose([before.inputs, before.squares]);
-    this.sums = { inputs: sums!, squares: squares!, products: before?.products };
+    this.sums = { inputs: sums!, squares: squares! };
     this.waiting.push(rows as Tensor2D);
     this.waitingRows += rows!.shape[0]!;
     if (this.waitingRows >= ROWS) this.finish();
@@ -65,16 +70,11 @@ export class LayerStatistics {
   /** Takes in rows that wait; to be called after the last batch. */
   finish(): void {
     if (this.waiting.length === 0) return;
-    const before = this.sums!.products;
-    const products = tidy(() => {
-      const rows = concat(this.waiting);
-      const own = product(rows, rows, true);
-      return before ? add(before, own) : own;
-    });
-    dispose([...this.waiting, ...(before ? [before] : [])]);
+    const rows = concat(this.waiting);
+    this.products.addProducts(rows);
+    dispose([rows, ...this.waiting]);
     this.rows += this.waitingRows;
     [this.waiting, this.waitingRows] = [[], 0];
-    this.sums!.products = products;
   }
 
   /** The mean of the inputs, `[1, inputs]`, a new tensor. */
@@ -82,13 +82,14 @@ export class LayerStatistics {
     return tidy(() => reshape(div(this.sums!.inputs, this.rows), [1, -1])) as Tensor2D;
   }
 
-  /** The mean variance of an input, a new scalar. */
-  meanVariance(): Tensor {
-    return tidy(() => {
+  /** The mean variance of an input. */
+  async meanVariance(): Promise<number> {
+    const variance = tidy(() => {
       const mean = this.meanInputs();
       const squares = sub(div(this.sums!.squares, this.rows), sum(square(mean)));
       return div(squares, this.kernel.shape[0]);
     });
+    return (await variance.data().finally(() => variance.dispose()))[0]!;
   }
 
   /** Whether the inputs vary, beyond float32 rounding. */
@@ -104,17 +105,24 @@ export class LayerStatistics {
     return left! > ROUNDING * whole! || whole === 0;
   }
 
-  /** The covariance of the outputs or, unless `ofOutputs`, of the inputs; a new tensor. */
-  covariance(): Tensor2D {
-    return tidy(() => {
+  /**
+   * The covariance of the outputs or, unless `ofOutputs`, of the inputs. No more rows can be added. It may be disposed
+   * before the statistics.
+   */
+  covariance(): SymmetricMatrix {
+    if (this.isCentered) return this.products;
+    this.isCentered = true;
+    this.products.divide(this.rows);
+    tidy(() => {
       const mean = this.meanInputs();
-      const center = this.ofOutputs ? product(mean, this.kernel) : mean;
-      return sub(div(this.sums!.products!, this.rows), product(center, center, true)) as Tensor2D;
+      this.products.subtractProduct(this.ofOutputs ? product(mean, this.kernel) : mean);
     });
+    return this.products;
   }
 
   dispose(): void {
-    dispose([...this.waiting, ...Object.values(this.sums ?? {}).filter((one) => one !== undefined)]);
+    dispose([...this.waiting, ...Object.values(this.sums ?? {})]);
+    this.products.dispose();
     [this.waiting, this.sums] = [[], undefined];
   }
 }

@@ -6,21 +6,21 @@ import { owning } from '../base/owning.js';
 import type { Progress } from '../base/progress.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
 import { disposeBatch, type Examples } from '../train/examples.js';
-import { breathing } from '../train/running.js';
 import { compared } from './agreement.js';
 import { STORED, type StoredAs, weightBytes } from './bytes.js';
 import { kernelOf, LayerStatistics } from './calibrate.js';
-import { chooseRanks } from './chooseRanks.js';
+import { chooseRanks, sizeOf } from './chooseRanks.js';
 import { correctBiases } from './correctBiases.js';
 import { divided, inputsOf } from './divide.js';
 import { equalize } from './equalize.js';
-import { type Factors, factorsOf } from './factors.js';
+import { costOfFactors, type Factors, factorsOf } from './factors.js';
 import { foldNorms } from './foldNorms.js';
 import { checkCount, checkImages, type Images, partOf } from './images.js';
 import { type CompressReport, layerReports } from './report.js';
 import { roundKernels } from './roundKernels.js';
-import { denseLayersOf, targetOf } from './target.js';
+import { costsOf, denseLayersOf, targetOf } from './target.js';
 import { predictionTimes } from './times.js';
+import { workInSteps } from './work.js';
 
 const WHERE = 'compress';
 
@@ -51,7 +51,10 @@ export interface CompressOptions {
   quantize?: StoredAs;
   /** Images per forward pass. Default 8. */
   batchSize?: number;
-  /** Called after each batch of images, and several times a layer; counts the images or layers of a stage. */
+  /**
+   * Called after each batch of images, and after each step of dividing layers, about a tenth of a second; counts the images or steps of a stage. How many
+   * steps there are may grow: how many directions of a layer are needed shows when the first are found.
+   */
   onProgress?: (progress: CompressProgress) => void;
   /** Stops before the next batch or step: rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -111,20 +114,16 @@ export async function compress(
 
   const step = async (stage: CompressProgress['stage'], done: number, total: number) => {
     signal?.throwIfAborted();
-    await onProgress?.({ stage, done, total, unit: stage === 'dividing' ? 'layers' : 'images' });
+    await onProgress?.({ stage, done, total, unit: stage === 'dividing' ? 'steps' : 'images' });
     // Lets timers and signals run, which synchronous backends would not.
     await new Promise((resolve) => setTimeout(resolve));
-    signal?.throwIfAborted();
-  };
-  const pause = breathing();
-  const breathe = async () => {
-    await pause();
     signal?.throwIfAborted();
   };
   return owning(async (own) => {
     const graph = quantize === 'none' ? original : graphOf(WHERE, own(foldNorms(model), disposeModel));
     const dense = denseLayersOf(graph);
-    const target = targetOf(WHERE, given, graph, dense, quantize, images !== undefined);
+    const costs = costsOf(WHERE, graph, dense, quantize, images !== undefined);
+    const target = targetOf(WHERE, given, dense, costs, quantize);
     const shown = images && partOf(WHERE, images, 'calibration');
     const statistics = new Map<layers.Layer, LayerStatistics>();
     if (shown) {
@@ -135,20 +134,17 @@ export async function compress(
         );
       await calibrate(graph, statistics, shown, batchSize, (done) => step('calibrating', done, shown.length));
     }
-    const chosen = await chooseRanks(WHERE, dense, statistics, target, own, {
-      step: (done) => step('dividing', done, dense.length),
-      breathe,
-    });
+    const work = await workInSteps((done, total) => step('dividing', done, total));
+    const chosen = await chooseRanks(WHERE, dense, costs.layers, statistics, target, own, work);
     const factors = new Map<layers.Layer, Factors>();
     own(factors, disposeFactors);
-    for (const [layer, { rank, directions }] of chosen) {
+    for (const [layer, { rank }] of chosen) if (rank !== null) work.plan(costOfFactors(sizeOf(layer), rank));
+    for (const [layer, { rank, found }] of chosen) {
       if (rank === null) continue;
       const bias = layer.weights[1]?.read();
-      factors.set(
-        layer,
-        await factorsOf(kernelOf(layer), directions!.vectors, rank, bias, statistics.get(layer)),
-      );
+      factors.set(layer, await factorsOf(kernelOf(layer), found!, rank, bias, statistics.get(layer), work));
     }
+    await work.finish();
     let small = divided(WHERE, graph, factors);
     try {
       const become = (next: LayersModel) => {

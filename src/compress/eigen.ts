@@ -14,13 +14,14 @@ const NOTHING = 1e-140;
  * about 6 n^3 for the second: a quarter of a second for n = 256, ten for 1024.
  *
  * @param matrix row-major `[n, n]` of finite numbers; it is overwritten.
- * @param breathe called n times in each part of the work; what it throws ends the work.
+ * @param spend called some times n times, with the part of the work that was done since; what it throws ends the work.
  */
 export async function symmetricEigen(
   matrix: Float64Array,
   n: number,
-  breathe: () => Promise<void> = async () => {},
+  spend: (part: number) => Promise<void> = async () => {},
 ): Promise<Eigen> {
+  const breathe = () => spend(1 / (3 * n));
   const { diagonal, beside } = await tridiagonal(matrix, n, breathe);
   const vectors = await reflections(matrix, n, breathe);
   await diagonalize(diagonal, beside, vectors, n, breathe);
@@ -28,6 +29,11 @@ export async function symmetricEigen(
   const sorted = new Float64Array(n * n);
   for (const [i, row] of order.entries()) sorted.set(vectors.subarray(row * n, (row + 1) * n), i * n);
   return { values: Float64Array.from(order, (row) => diagonal[row]!), vectors: sorted };
+}
+
+/** The multiplications of {@link symmetricEigen}. */
+export function costOfEigen(n: number): number {
+  return 8 * n ** 3;
 }
 
 /** The matrix as `Q T Q^T` with T tridiagonal; what Q reflects by is left in the matrix. */

@@ -1,27 +1,28 @@
 import {
   add,
+  concat,
   dispose,
   div,
-  eye,
-  maximum,
   mul,
   reshape,
   slice,
-  sqrt,
   square,
   sub,
   sum,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
+  tensor2d,
   tidy,
   transpose,
-  zeros,
 } from '@tensorflow/tfjs-core';
 import { owning } from '../base/owning.js';
 import { product } from '../tfjs/product.js';
 import type { LayerStatistics } from './calibrate.js';
+import type { Size } from './ranks.js';
 import { type Operator, orthonormal, randomMatrix } from './svd.js';
+import { SymmetricMatrix } from './symmetric.js';
+import { UNSEEN, type Work } from './work.js';
 
 /**
  * How much every input counts besides what calibration images show of it, as a fraction of the inputs' mean variance: few images show
@@ -29,11 +30,16 @@ import { type Operator, orthonormal, randomMatrix } from './svd.js';
  */
 const PRIOR = 0.01;
 
-/** The size of a layer's output error by the direction of the outputs, and of the whole output. */
+/** What a dense layer puts out by the direction of its outputs, in all and by the weights alone. */
 export interface OutputPower {
   operator: Operator;
   /** The sum of all eigenvalues. */
   total: number;
+  /** `W^T W`: what any inputs give. */
+  plain: Operator;
+  plainTotal: number;
+  /** How much of `plain` is in `operator` besides what images show; 0 if there are none. */
+  prior: number;
   dispose(): void;
 }
 
@@ -44,36 +50,75 @@ export interface OutputPower {
 export async function outputPower(
   kernel: Tensor2D,
   statistics: LayerStatistics | undefined,
+  work: Work = UNSEEN,
 ): Promise<OutputPower> {
-  const [inputs, outputs] = kernel.shape;
-  if (outputs <= inputs) {
-    const gram = tidy(() => {
-      const plain = gramMatrix(kernel);
-      if (!statistics) return plain;
-      return add(statistics.covariance(), mul(plain, mul(statistics.meanVariance(), PRIOR))) as Tensor2D;
+  return kernel.shape[1] <= kernel.shape[0]
+    ? tallPower(kernel, statistics, work)
+    : widePower(kernel, statistics);
+}
+
+/** Of a layer with at least as many inputs as outputs: by the matrix. */
+async function tallPower(
+  kernel: Tensor2D,
+  statistics: LayerStatistics | undefined,
+  work: Work,
+): Promise<OutputPower> {
+  const plain = new SymmetricMatrix(kernel.shape[1]);
+  try {
+    await eachBlock(kernel, async (rows) => {
+      plain.addProducts(rows);
+      await work.spend(rows.shape[0] * plain.costOfRow);
     });
-    const total = await read(tidy(() => sum(mul(gram, eye(outputs)))));
+    const plainTotal = await plain.trace();
+    const dispose = () => plain.dispose();
+    if (!statistics) return { operator: plain, total: plainTotal, plain, plainTotal, prior: 0, dispose };
+    const prior = PRIOR * (await statistics.meanVariance());
+    const operator = statistics.covariance();
+    operator.add(plain, prior);
     return {
-      operator: { size: outputs, apply: (columns) => product(gram, columns) },
-      total,
-      dispose: () => gram.dispose(),
+      ...{ operator, total: await operator.trace(), plain, plainTotal, prior },
+      dispose: () => {
+        plain.dispose();
+        operator.dispose();
+      },
     };
+  } catch (error) {
+    plain.dispose();
+    throw error;
   }
-  const covariance =
-    statistics &&
-    tidy(
-      () => add(statistics.covariance(), mul(eye(inputs), mul(statistics.meanVariance(), PRIOR))) as Tensor2D,
-    );
-  const weighted = (columns: Tensor2D) => (covariance ? product(covariance, columns) : columns);
+}
+
+/** The work of {@link outputPower}. */
+export function costOfPower({ inputs, outputs }: Size): number {
+  // Half of a square, and its diagonal.
+  return outputs <= inputs ? (inputs * outputs * (outputs + Math.min(outputs, 512))) / 2 : 0;
+}
+
+/** Of one with more outputs: by the covariance of the inputs, which is smaller. */
+async function widePower(kernel: Tensor2D, statistics: LayerStatistics | undefined): Promise<OutputPower> {
+  const size = kernel.shape[1];
+  const covariance = statistics?.covariance();
+  const prior = statistics ? PRIOR * (await statistics.meanVariance()) : 0;
+  const around = (weighted: (rows: Tensor2D) => Tensor2D): Operator => ({
+    size,
+    apply: (columns) => tidy(() => product(kernel, weighted(product(kernel, columns)), true)),
+  });
+  const plain = around((rows) => rows);
+  const plainTotal = await read(tidy(() => sum(square(kernel))));
+  if (!covariance) return { operator: plain, total: plainTotal, plain, plainTotal, prior, dispose: () => {} };
+  const weighted = (rows: Tensor2D): Tensor2D => add(covariance.apply(rows), mul(rows, prior));
   const total = await read(tidy(() => sum(mul(kernel, weighted(kernel)))));
   return {
-    operator: {
-      size: outputs,
-      apply: (columns) => tidy(() => product(kernel, weighted(product(kernel, columns)), true)),
-    },
-    total,
-    dispose: () => covariance?.dispose(),
+    ...{ operator: around(weighted), total, plain, plainTotal, prior },
+    dispose: () => covariance.dispose(),
   };
+}
+
+/** The squared length of `W v` for each direction v, a column. */
+export async function squaredLengths(plain: Operator, directions: Tensor2D): Promise<Float64Array> {
+  const squares = tidy(() => sum(mul(directions, plain.apply(directions)), 0));
+  const numbers = await squares.data().finally(() => squares.dispose());
+  return Float64Array.from(numbers, (one) => Math.max(0, one));
 }
 
 async function read(scalar: Tensor): Promise<number> {
@@ -84,22 +129,21 @@ async function read(scalar: Tensor): Promise<number> {
   }
 }
 
-/** Rows that are multiplied at once: the backend makes a transposed copy of them. */
-const BLOCK = 2048;
+/** Rows that are multiplied at once: few enough that work on all of a large layer can be seen and stopped. */
+const BLOCK = 512;
 
-/** `W^T W`. */
-function gramMatrix(kernel: Tensor2D): Tensor2D {
-  const [inputs] = kernel.shape;
-  let total = zeros([kernel.shape[1], kernel.shape[1]]) as Tensor2D;
-  for (let first = 0; first < inputs; first += BLOCK) {
-    const before = total;
-    total = tidy(() => {
-      const rows = slice(kernel, [first, 0], [Math.min(BLOCK, inputs - first), -1]);
-      return add(before, product(rows, rows, true)) as Tensor2D;
-    });
-    before.dispose();
+/** Calls back with some rows of a matrix after another. */
+async function eachBlock(matrix: Tensor2D, use: (rows: Tensor2D) => Promise<void>): Promise<void> {
+  const [count] = matrix.shape;
+  for (let first = 0; first < count; first += BLOCK) {
+    const rows = slice(matrix, [first, 0], [Math.min(BLOCK, count - first), -1]);
+    await use(rows).finally(() => rows.dispose());
   }
-  return total;
+}
+
+/** The work of {@link factorsOf}. */
+export function costOfFactors({ inputs, outputs }: Size, rank: number): number {
+  return inputs * outputs * rank;
 }
 
 /** Two matrices in place of a kernel, `[inputs, rank]` and `[rank, outputs]`, and the bias where it changes. */
@@ -116,33 +160,41 @@ export interface Factors {
  */
 export async function factorsOf(
   kernel: Tensor2D,
-  directions: Tensor2D,
+  { vectors, lengths }: { vectors: Tensor2D; lengths: Float64Array },
   rank: number,
   bias: Tensor | undefined,
   statistics: LayerStatistics | undefined,
+  work: Work = UNSEEN,
 ): Promise<Factors> {
   return owning(async (own) => {
     const random = own(randomMatrix(rank, rank, 1), dispose);
     const rotation = own(await orthonormal(random), dispose);
-    const [first, second] = tidy(() => {
-      const wanted = slice(directions, [0, 0], [-1, rank]);
-      const inner = product(kernel, wanted);
-      const scale = maximum(sqrt(sqrt(sum(square(inner), 0, true))), 1e-15);
-      return [
-        product(div(inner, scale), rotation),
-        product(rotation, mul(transpose(wanted), reshape(scale, [-1, 1])), true),
-      ];
+    const scales = Float32Array.from(lengths.subarray(0, rank), (one) => Math.max(one ** 0.25, 1e-15));
+    const [inward, outward] = tidy(() => {
+      const wanted = slice(vectors, [0, 0], [-1, rank]);
+      const scale = tensor2d(scales, [rank, 1]);
+      return [product(wanted, div(rotation, scale)), product(rotation, mul(transpose(wanted), scale), true)];
     });
-    return { first: first as Tensor2D, second: second as Tensor2D, ...(statistics && { bias: corrected() }) };
+    own(inward!, dispose);
+    const second = outward as Tensor2D;
+    const blocks = own([] as Tensor2D[], dispose);
+    try {
+      await eachBlock(kernel, async (rows) => {
+        blocks.push(product(rows, inward as Tensor2D));
+        await work.spend(rows.size * rank);
+      });
+      const first = concat(blocks) as Tensor2D;
+      return { first, second, ...(statistics && { bias: corrected(first) }) };
+    } catch (error) {
+      second.dispose();
+      throw error;
+    }
 
     /** The bias that keeps the mean of the outputs. */
-    function corrected(): Tensor1D {
+    function corrected(first: Tensor2D): Tensor1D {
       return tidy(() => {
         const mean = statistics!.meanInputs();
-        const lost = sub(
-          product(mean, kernel),
-          product(product(mean, first as Tensor2D), second as Tensor2D),
-        );
+        const lost = sub(product(mean, kernel), product(product(mean, first), second));
         const shift = reshape(lost, [-1]) as Tensor1D;
         return bias ? add(bias, shift) : shift;
       }) as Tensor1D;

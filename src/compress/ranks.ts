@@ -4,8 +4,16 @@ export interface Size {
   outputs: number;
 }
 
+/** What a dense layer takes in a file. */
+export interface Cost extends Size {
+  /** The bytes of a number of its kernel. */
+  each: number;
+  /** The bytes that two layers of rank 1 take more than one, besides their kernels. */
+  more: number;
+}
+
 /** What is known of a dense layer when ranks are chosen. */
-export interface Candidate extends Size {
+export interface Candidate extends Cost {
   /** The share of each direction in the layer's output, the largest first: of the whole, or of the largest ones. */
   shares: Float64Array;
 }
@@ -20,19 +28,57 @@ export function sizeAt({ inputs, outputs }: Size, rank: number | null): number {
   return rank === null ? inputs * outputs : rank * (inputs + outputs);
 }
 
-/** The relative error of a layer's output at a rank; 0 for the whole layer. */
-export function errorAt({ shares }: Pick<Candidate, 'shares'>, rank: number | null): number {
-  if (rank === null) return 0;
-  let left = 1;
-  for (let i = 0; i < rank; i++) left -= shares[i] ?? 0;
-  return Math.sqrt(Math.max(0, left));
+/** How often `model.json` has the rank of a layer: as units of the first, and in the shapes of both kernels. */
+const WRITTEN = 3;
+
+/** The bytes of a layer, or of the two of a rank, besides what does not depend on it. */
+export function bytesAt(cost: Cost, rank: number | null): number {
+  const kernels = cost.each * sizeAt(cost, rank);
+  return rank === null ? kernels : kernels + cost.more + WRITTEN * (String(rank).length - 1);
 }
 
-/** The smallest rank of which the error is at most `maxError`; null, for the whole layer, if no rank that saves numbers has. */
+/** The largest rank that makes a layer's file smaller; 0 if none does. */
+export function largestSaving(cost: Cost): number {
+  const whole = bytesAt(cost, null);
+  let rank = Math.min(largestRank(cost), cost.inputs, cost.outputs);
+  while (rank > 0 && bytesAt(cost, rank) >= whole) rank--;
+  return rank;
+}
+
+/** The rank of the smallest file. */
+export function leastRank(cost: Cost): number | null {
+  return largestSaving(cost) > 0 ? 1 : null;
+}
+
+/** The relative error of a layer's output at a rank; 0 for the whole layer. */
+export function errorAt(shares: Float64Array, rank: number | null): number {
+  return rank === null ? 0 : Math.sqrt(squaredError(shares, rank));
+}
+
+function squaredError(shares: Float64Array, rank: number): number {
+  let left = 1;
+  for (let i = 0; i < rank; i++) left -= shares[i] ?? 0;
+  return Math.max(0, left);
+}
+
+/**
+ * Whether a rank beyond the known directions can be better than the whole layer, at any price of a byte. No further direction has a
+ * larger share than the last known one: if even that gains no more for its bytes than the rest of the way to the whole layer does, none is.
+ */
+export function mayPay(candidate: Candidate): boolean {
+  const { shares, each, inputs, outputs } = candidate;
+  const way = bytesAt(candidate, null) - bytesAt(candidate, shares.length);
+  const step = each * (inputs + outputs);
+  return way > 0 && shares.at(-1)! * way > squaredError(shares, shares.length) * step;
+}
+
+/** The smallest rank of which the error is at most `maxError`; null, for the whole layer, if no rank that saves bytes has. */
 export function rankWithin(candidate: Candidate, maxError: number): number | null {
-  const last = Math.min(candidate.shares.length, largestRank(candidate));
+  const last = Math.min(candidate.shares.length, largestSaving(candidate));
+  let left = 1;
   for (let rank = 1; rank <= last; rank++) {
-    if (errorAt(candidate, rank) <= maxError) return rank;
+    left -= candidate.shares[rank - 1]!;
+    if (left <= maxError ** 2) return rank;
   }
   return null;
 }
@@ -41,69 +87,80 @@ export function rankWithin(candidate: Candidate, maxError: number): number | nul
 const STEPS = 80;
 
 /**
- * The ranks of all layers whose numbers fit a budget, with the least sum of squared relative errors, null for a layer that stays
- * whole. At a price for each number, every layer has one best rank; the lowest price at which they fit is found by bisection, and what
- * is left of the budget goes to the directions that gain most a number.
+ * The ranks of all layers whose bytes fit a budget, with the least sum of squared relative errors, null for a layer that stays
+ * whole. At a price for each byte, every layer has one best rank; the lowest price at which they fit is found by bisection, and what
+ * is left of the budget goes to what gains most a byte.
  *
- * @param budget the numbers of all layers together, at least enough for rank 1 of each.
+ * @param budget the bytes of all layers together, at least the least of each.
  */
 export function ranksWithin(candidates: readonly Candidate[], budget: number): (number | null)[] {
-  const curves = candidates.map(costs);
-  const total = (ranks: readonly (number | null)[]) =>
-    ranks.reduce<number>((sum, rank, i) => sum + sizeAt(candidates[i]!, rank), 0);
-  const whole = candidates.map(() => null);
-  if (total(whole) <= budget) return whole;
-  let ranks: (number | null)[] = candidates.map(() => 1);
-  let [low, high] = [-60, 20];
+  if (candidates.reduce((sum, one) => sum + bytesAt(one, null), 0) <= budget)
+    return candidates.map(() => null);
+  const least = leastBytes(candidates);
+  const curves = candidates.map((one) => {
+    const most = budget - least + leastBytes([one]);
+    return choicesOf(one).filter(({ bytes }) => bytes <= most);
+  });
+  const total = (choices: readonly Choice[]) => choices.reduce((sum, { bytes }) => sum + bytes, 0);
+  let chosen = curves.map((curve) => curve.reduce((best, one) => (one.bytes < best.bytes ? one : best)));
+  let [low, high] = [-80, 20];
   for (let step = 0; step < STEPS; step++) {
     const price = Math.exp((low + high) / 2);
     const found = curves.map((curve) => bestAt(curve, price));
-    if (total(found) <= budget) [ranks, high] = [found, (low + high) / 2];
+    if (total(found) <= budget) [chosen, high] = [found, (low + high) / 2];
     else low = (low + high) / 2;
   }
-  return filled(candidates, ranks, budget - total(ranks));
+  return filled(curves, chosen, budget - total(chosen)).map(({ rank }) => rank);
+}
+
+/** The bytes of layers that are as small as can be. */
+export function leastBytes(costs: readonly Cost[]): number {
+  return costs.reduce((sum, one) => sum + bytesAt(one, leastRank(one)), 0);
 }
 
 interface Choice {
   rank: number | null;
-  numbers: number;
+  bytes: number;
   /** The squared relative error. */
   error: number;
 }
 
-/** All choices for a layer. */
-function costs(candidate: Candidate): Choice[] {
-  const last = Math.min(candidate.shares.length, largestRank(candidate));
-  const choices: Choice[] = [{ rank: null, numbers: sizeAt(candidate, null), error: 0 }];
+/** All choices for a layer, the smallest first. */
+function choicesOf(candidate: Candidate): Choice[] {
+  const last = Math.min(candidate.shares.length, largestSaving(candidate));
+  const choices: Choice[] = [];
   let left = 1;
   for (let rank = 1; rank <= last; rank++) {
     left -= candidate.shares[rank - 1]!;
-    choices.push({ rank, numbers: sizeAt(candidate, rank), error: Math.max(0, left) });
+    choices.push({ rank, bytes: bytesAt(candidate, rank), error: Math.max(0, left) });
   }
-  return choices;
+  return [...choices, { rank: null, bytes: bytesAt(candidate, null), error: 0 }];
 }
 
-function bestAt(choices: readonly Choice[], price: number): number | null {
-  const cost = ({ error, numbers }: Choice) => error + price * numbers;
-  return choices.reduce((best, one) => (cost(one) < cost(best) ? one : best)).rank;
+function bestAt(choices: readonly Choice[], price: number): Choice {
+  const cost = ({ error, bytes }: Choice) => error + price * bytes;
+  return choices.reduce((best, one) => (cost(one) < cost(best) ? one : best));
 }
 
-/** Spends what is left on the directions that gain most. */
-function filled(candidates: readonly Candidate[], ranks: readonly (number | null)[], left: number) {
-  const result = [...ranks];
+/** Spends what is left on what gains most a byte: one direction more of a layer, or all of it. */
+function filled(curves: readonly Choice[][], chosen: readonly Choice[], left: number): Choice[] {
+  const result = [...chosen];
+  const places = curves.map((curve, i) => curve.indexOf(chosen[i]!));
   for (;;) {
-    let best = -1;
-    let most = 0;
-    for (const [i, candidate] of candidates.entries()) {
-      const rank = result[i];
-      const step = candidate.inputs + candidate.outputs;
-      if (rank == null || rank >= Math.min(candidate.shares.length, largestRank(candidate)) || step > left)
-        continue;
-      const gain = candidate.shares[rank]! / step;
-      if (gain > most) [best, most] = [i, gain];
+    let best: { layer: number; place: number; gain: number; bytes: number } | undefined;
+    for (const [layer, curve] of curves.entries()) {
+      const own = result[layer]!;
+      for (const place of new Set([places[layer]! + 1, curve.length - 1])) {
+        const next = curve[place];
+        if (!next || place <= places[layer]!) continue;
+        const bytes = next.bytes - own.bytes;
+        const gain = (own.error - next.error) / bytes;
+        if (bytes <= left && gain > (best?.gain ?? 0)) best = { layer, place, gain, bytes };
+      }
     }
-    if (best < 0) return result;
-    result[best]!++;
-    left -= candidates[best]!.inputs + candidates[best]!.outputs;
+    if (!best) return result;
+    places[best.layer] = best.place;
+    result[best.layer] = curves[best.layer]![best.place]!;
+    left -= best.bytes;
   }
 }

@@ -14,7 +14,8 @@ import {
 import { owning } from '../base/owning.js';
 import { fillNormal } from '../base/random.js';
 import { product } from '../tfjs/product.js';
-import { dot, symmetricEigen } from './eigen.js';
+import { costOfEigen, dot, symmetricEigen } from './eigen.js';
+import { HOST, UNSEEN, type Work } from './work.js';
 
 /** A symmetric matrix with no negative eigenvalue, `[n, n]`, as what it makes of the columns of another. */
 export interface Operator {
@@ -39,16 +40,6 @@ const DEPENDENT = 1e-6;
 /** Multiplications with the operator before the last one. Each squares how far the wanted directions stand out. */
 const POWERS = 3;
 
-/** What work of several parts calls between them; what one throws ends the work. */
-export interface Pace {
-  /** After each part. */
-  step(): Promise<void>;
-  /** Within parts that keep the host busy, some thousand times. */
-  breathe(): Promise<void>;
-}
-
-const NO_PAUSE: Pace = { step: async () => {}, breathe: async () => {} };
-
 /**
  * The `count` largest eigenvalues of an operator and their eigenvectors. Of small ones all are computed, of large ones a random
  * subspace is multiplied with the operator until it holds the wanted directions, and the small matrix that the operator is on it is
@@ -58,37 +49,55 @@ const NO_PAUSE: Pace = { step: async () => {}, breathe: async () => {} };
 export function largestDirections(
   operator: Operator,
   count: number,
-  pace: Pace = NO_PAUSE,
+  work: Work = UNSEEN,
 ): Promise<Directions> {
   const { size: n } = operator;
-  const width = Math.min(n, count + Math.max(16, Math.ceil(count / 10)));
+  const width = widthFor(n, count);
   return owning(async (own) => {
     const kept = <T extends Tensor2D>(tensor: T) => own(tensor, (one) => one.dispose());
-    if (n <= EXACT || width > (3 / 4) * n) return within(operator, kept(eye(n) as Tensor2D), count, pace);
+    if (width === n) return within(operator, kept(eye(n) as Tensor2D), count, work);
     let columns = kept(randomMatrix(n, width, 0));
     for (let power = 0; power < POWERS; power++) {
-      columns = kept(operator.apply(columns));
-      await pace.step();
-      columns = kept(await orthonormal(columns));
-      await pace.step();
+      columns = replaced(columns, operator.apply(columns));
+      await work.spend(n * n * width);
+      columns = replaced(columns, await orthonormal(columns, work));
     }
-    return within(operator, columns, count, pace);
+    return within(operator, columns, count, work);
+
+    function replaced(old: Tensor2D, by: Tensor2D): Tensor2D {
+      old.dispose();
+      return kept(by);
+    }
   });
 }
 
+/** The columns that are multiplied for some directions: more than those, or all. */
+function widthFor(n: number, count: number): number {
+  const width = Math.min(n, count + Math.max(16, Math.ceil(count / 10)));
+  return n <= EXACT || width > (3 / 4) * n ? n : width;
+}
+
+/** The work of {@link largestDirections}. */
+export function costOfDirections(n: number, count: number): number {
+  const width = widthFor(n, count);
+  const powers = width === n ? 0 : POWERS;
+  return (powers + 1) * n * n * width + powers * costOfOrthonormal(n, width) + HOST * costOfEigen(width);
+}
+
 /** The directions within the space of orthonormal columns (Rayleigh & Ritz). */
-async function within(operator: Operator, columns: Tensor2D, count: number, pace: Pace): Promise<Directions> {
-  const width = columns.shape[1];
+async function within(operator: Operator, columns: Tensor2D, count: number, work: Work): Promise<Directions> {
+  const [n, width] = columns.shape;
   const small = tidy(() => product(columns, operator.apply(columns), true));
   const numbers = await small.data().finally(() => small.dispose());
-  await pace.step();
+  await work.spend(n * n * width);
   const symmetric = new Float64Array(width * width);
   for (let i = 0; i < width; i++) {
     for (let j = 0; j < width; j++)
       symmetric[i * width + j] = (numbers[i * width + j]! + numbers[j * width + i]!) / 2;
   }
-  const { values, vectors } = await symmetricEigen(symmetric, width, pace.breathe);
-  await pace.step();
+  const { values, vectors } = await symmetricEigen(symmetric, width, (part) =>
+    work.spend(part * HOST * costOfEigen(width)),
+  );
   const wanted = Math.min(count, width);
   const rows = Float32Array.from(vectors.subarray(0, wanted * width));
   return {
@@ -110,19 +119,24 @@ export function randomMatrix(rows: number, columns: number, seed: number): Tenso
  * The backend takes out of each group of columns what the groups before it span, the host makes the group itself orthonormal in
  * float64, and both are done twice, because once leaves the rounding of what was taken out (Giraud et al. 2005).
  */
-export async function orthonormal(columns: Tensor2D): Promise<Tensor2D> {
-  const width = columns.shape[1];
+export async function orthonormal(columns: Tensor2D, work: Work = UNSEEN): Promise<Tensor2D> {
+  const [rows, width] = columns.shape;
   const done: Tensor2D[] = [];
   try {
     for (let first = 0; first < width; first += PANEL) {
       let panel = slice(columns, [0, first], [-1, Math.min(PANEL, width - first)]);
       for (let round = 0; round < 2; round++) panel = await orthonormalPanel(panel, done);
       done.push(panel);
+      await work.spend((panel.shape[1] / width) * costOfOrthonormal(rows, width));
     }
     return concat(done, 1);
   } finally {
     dispose(done);
   }
+}
+
+function costOfOrthonormal(rows: number, width: number): number {
+  return 2 * rows * width * (width + HOST * Math.min(PANEL, width));
 }
 
 /** The columns without what those of `others` span, orthonormal; disposes the given ones. */

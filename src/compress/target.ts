@@ -6,7 +6,7 @@ import { BYTES, manifestBytes, type StoredAs, weightBytes } from './bytes.js';
 import { sizeOf, type Target } from './chooseRanks.js';
 import { divided } from './divide.js';
 import type { Factors } from './factors.js';
-import { largestRank, sizeAt } from './ranks.js';
+import { bytesAt, type Cost, largestRank, leastBytes, leastRank, sizeAt } from './ranks.js';
 
 /** The dense layers of a graph that a lower rank can make smaller, in its order. */
 export function denseLayersOf({ calls }: Graph): layers.Layer[] {
@@ -24,15 +24,14 @@ export interface TargetOptions {
 /**
  * What the ranks are chosen for, checked.
  *
- * @param isCalibrated whether every divided layer gets a bias.
+ * @param costs what the layers take.
  */
 export function targetOf(
   where: string,
   { maxBytes, ranks, maxError }: TargetOptions,
-  graph: Graph,
   dense: readonly layers.Layer[],
+  costs: Costs,
   quantize: StoredAs,
-  isCalibrated: boolean,
 ): Target {
   const given = Object.entries({ maxBytes, ranks, maxError }).filter(([, value]) => value !== undefined);
   if (given.length !== 1) {
@@ -42,7 +41,7 @@ export function targetOf(
       `${names === '' ? 'no target is given' : `${names} are given`}; pass one of maxBytes, ranks and maxError.`,
     );
   }
-  if (maxBytes !== undefined) return budgetOf(where, maxBytes, graph, dense, quantize, isCalibrated);
+  if (maxBytes !== undefined) return budgetOf(where, maxBytes, costs, quantize);
   if (maxError !== undefined) {
     numberThat(where, 'maxError', maxError, (n) => n > 0 && n < 1, 'above 0 and below 1, such as 0.1');
     return { maxError };
@@ -50,14 +49,7 @@ export function targetOf(
   return { ranks: ranksOf(where, ranks!, dense) };
 }
 
-function budgetOf(
-  where: string,
-  maxBytes: number,
-  graph: Graph,
-  dense: readonly layers.Layer[],
-  quantize: StoredAs,
-  isCalibrated: boolean,
-): Target {
+function budgetOf(where: string, maxBytes: number, { fixed, layers }: Costs, quantize: StoredAs): Target {
   numberThat(
     where,
     'maxBytes',
@@ -65,33 +57,57 @@ function budgetOf(
     (n) => n > 0 && n < Number.POSITIVE_INFINITY,
     'a number of bytes above 0',
   );
-  const least = dense.reduce((sum, layer) => sum + sizeAt(sizeOf(layer), 1), 0);
-  const smallest = smallestBytes(where, graph, dense, quantize, isCalibrated);
-  if (maxBytes < smallest) {
-    const others = smallest - least * BYTES[quantize];
+  const least = leastBytes(layers);
+  if (maxBytes < fixed + least) {
+    const kernels = layers.reduce((sum, one) => sum + one.each * sizeAt(one, leastRank(one)), 0);
     fail(
       where,
-      `maxBytes is ${maxBytes}, but the smallest model with kernels ${quantize === 'none' ? 'as float32' : `of ${quantize}`} has ${smallest} bytes, ${others} of them for convolutions and what else stays whole; pass at least as many${quantize === 'uint8' ? ', or compress a narrower network' : ", or quantize: 'uint8'"}.`,
+      `maxBytes is ${maxBytes}, but the smallest model with kernels ${quantize === 'none' ? 'as float32' : `of ${quantize}`} has ${fixed + least} bytes, ${fixed + least - kernels} of them for convolutions and what else stays whole; pass at least as many${quantize === 'uint8' ? ', or compress a narrower network' : ", or quantize: 'uint8'"}.`,
     );
   }
-  return { budget: Math.floor((maxBytes - smallest) / BYTES[quantize]) + least };
+  return { budget: Math.floor(maxBytes) - fixed };
 }
 
-/** The bytes of a file in which all dense layers have rank 1. */
-function smallestBytes(
+/** The bytes of a file by what is chosen for its layers. */
+export interface Costs {
+  /** Of what is the same for any ranks, at most. */
+  fixed: number;
+  /** Of the dense layers that can be divided. */
+  layers: Cost[];
+}
+
+/**
+ * What a file takes.
+ *
+ * @param isCalibrated whether every divided layer gets a bias.
+ */
+export function costsOf(
   where: string,
   graph: Graph,
   dense: readonly layers.Layer[],
   quantize: StoredAs,
   isCalibrated: boolean,
-): number {
-  const least = divided(where, graph, new Map(dense.map((layer) => [layer, rankOne(layer, isCalibrated)])));
-  try {
-    const bytes = weightBytes(least.weights, quantize);
-    return bytes + manifestBytes(least, quantize, dense.length, bytes);
-  } finally {
-    least.dispose();
-  }
+): Costs {
+  const each = BYTES[quantize];
+  /** The bytes of a file in which some layers have rank 1. */
+  const bytesWith = (some: readonly layers.Layer[]) => {
+    const model = divided(where, graph, new Map(some.map((layer) => [layer, rankOne(layer, isCalibrated)])));
+    try {
+      const bytes = weightBytes(model.weights, quantize);
+      return bytes + manifestBytes(model, quantize, bytes);
+    } finally {
+      model.dispose();
+    }
+  };
+  const whole = bytesWith([]);
+  const sizes = dense.map((layer) => ({ ...sizeOf(layer), each, more: 0 }));
+  return {
+    fixed: sizes.reduce((sum, size) => sum - bytesAt(size, null), whole),
+    layers: sizes.map((size, i) => ({
+      ...size,
+      more: bytesWith([dense[i]!]) - whole + bytesAt(size, null) - bytesAt(size, 1),
+    })),
+  };
 }
 
 function rankOne(layer: layers.Layer, isCalibrated: boolean): Factors {

@@ -17,7 +17,7 @@ import { maxPoolGrad } from './maxPoolGrad.js';
 import { avgPool, avgPoolGrad, maxPool } from './pool.js';
 import type { OwnCall } from './run.js';
 import { shareBackendMemory } from './sharedMemory.js';
-import { identity, reluGrad, tile } from './smallKernels.js';
+import { identity, reluGrad, slice, tile } from './smallKernels.js';
 import { mean, sum } from './sums.js';
 import { checkThreads } from './thread.js';
 import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
@@ -56,6 +56,7 @@ const KERNELS = {
   Mean: mean,
   Tile: tile,
   Identity: identity,
+  Slice: slice,
 };
 
 /** Options of {@link installWasmKernels}. */

@@ -1,4 +1,12 @@
-import { type TensorInfo, type TileAttrs, util } from '@tensorflow/tfjs-core';
+import {
+  type SliceAttrs,
+  slice_util,
+  type Tensor,
+  type TensorInfo,
+  type TileAttrs,
+  util,
+} from '@tensorflow/tfjs-core';
+import { size } from '../base/shapes.js';
 import { addressOf, inPlaceOf, output, sharing } from './backend.js';
 import { type Call, type OwnCall, shareNumbers } from './run.js';
 
@@ -28,12 +36,43 @@ export function reluGrad(call: OwnCall<'ReluGrad'>): TensorInfo {
 export function tile({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo }, TileAttrs>) {
   const { x } = inputs;
   const lastRepeated = attrs.reps.findLastIndex((count) => count !== 1);
-  const size = util.sizeFromShape(x.shape);
+  const count = size(x.shape);
   const isWhole = x.dtype !== 'string' && x.shape.slice(0, lastRepeated).every((length) => length === 1);
-  if (!isWhole || size === 0) return stock(inputs, attrs);
+  if (!isWhole || count === 0) return stock(inputs, attrs);
   const shape = x.shape.map((length, i) => length * attrs.reps[i]!);
   const { info, target, source } = output(backend, x, shape);
   target.set(source.subarray(0, target.length));
-  for (let filled = size; filled < target.length; filled *= 2) target.copyWithin(filled, 0, filled);
+  for (let filled = count; filled < target.length; filled *= 2) target.copyWithin(filled, 0, filled);
+  return info;
+}
+
+/**
+ * A part of a tensor, copied within the backend's memory. The backend's own kernel first copies the whole tensor out of it, for every
+ * batch of a set of images and for every few rows of a dense layer of 411 MB.
+ */
+export function slice({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo }, SliceAttrs>) {
+  const { x } = inputs;
+  if (x.dtype === 'string') return stock(inputs, attrs);
+  const [begin, sides] = slice_util.parseSliceParams(x as Tensor, attrs.begin, attrs.size) as [
+    number[],
+    number[],
+  ];
+  slice_util.assertParamsValid(x as Tensor, begin, sides);
+  const { info, target, source } = output(backend, x, sides);
+  // From this axis on, what is copied lies side by side.
+  const inner = Math.max(
+    0,
+    sides.findLastIndex((side, axis) => side !== x.shape[axis]),
+  );
+  const strides = util.computeStrides(x.shape).concat(1);
+  const run = sides[inner]! * strides[inner]!;
+  const place = [...begin.slice(0, inner), begin[inner]!];
+  for (let at = 0; at < target.length; at += run) {
+    const from = place.reduce((sum, index, axis) => sum + index * strides[axis]!, 0);
+    target.set(source.subarray(from, from + run), at);
+    for (let axis = inner - 1; axis >= 0 && ++place[axis]! === begin[axis]! + sides[axis]!; axis--) {
+      place[axis] = begin[axis]!;
+    }
+  }
   return info;
 }

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  bytesAt,
   type Candidate,
   errorAt,
-  largestRank,
+  largestSaving,
+  leastBytes,
+  mayPay,
   ranksWithin,
   rankWithin,
-  sizeAt,
 } from '../../src/compress/ranks.js';
 
 /** Layers with shares that shrink and add up to 1. */
@@ -15,25 +17,31 @@ const layer = fc
     inputs: fc.integer({ min: 2, max: 12 }),
     outputs: fc.integer({ min: 2, max: 12 }),
     decay: fc.double({ min: 0.1, max: 1, noNaN: true }),
+    each: fc.constantFrom(1, 2, 4),
+    more: fc.integer({ min: 0, max: 30 }),
   })
-  .map(({ inputs, outputs, decay }): Candidate => {
+  .map(({ decay, ...cost }): Candidate => {
+    const { inputs, outputs } = cost;
     const powers = Array.from({ length: Math.min(inputs, outputs) }, (_, i) => decay ** i);
     const sum = powers.reduce((a, b) => a + b);
-    return { inputs, outputs, shares: Float64Array.from(powers, (power) => power / sum) };
+    return { ...cost, shares: Float64Array.from(powers, (power) => power / sum) };
   })
-  .filter((one) => largestRank(one) >= 1);
+  .filter((one) => one.inputs > 2 || one.outputs > 2);
 
 const loss = (layers: readonly Candidate[], ranks: readonly (number | null)[]) =>
-  layers.reduce((sum, one, i) => sum + errorAt(one, ranks[i]!) ** 2, 0);
+  layers.reduce((sum, one, i) => sum + errorAt(one.shares, ranks[i]!) ** 2, 0);
 const total = (layers: readonly Candidate[], ranks: readonly (number | null)[]) =>
-  layers.reduce((sum, one, i) => sum + sizeAt(one, ranks[i]!), 0);
+  layers.reduce((sum, one, i) => sum + bytesAt(one, ranks[i]!), 0);
 
 /** All choices of ranks. */
 function choices(layers: readonly Candidate[]): (number | null)[][] {
   return layers.reduce<(number | null)[][]>(
     (found, one) =>
       found.flatMap((before) =>
-        [null, ...Array.from({ length: largestRank(one) }, (_, i) => i + 1)].map((rank) => [...before, rank]),
+        [null, ...Array.from({ length: largestSaving(one) }, (_, i) => i + 1)].map((rank) => [
+          ...before,
+          rank,
+        ]),
       ),
     [[]],
   );
@@ -46,7 +54,7 @@ describe('ranks for a budget', () => {
         fc.array(layer, { minLength: 1, maxLength: 3 }),
         fc.double({ min: 0, max: 1, noNaN: true }),
         (layers, part) => {
-          const least = layers.reduce((sum, one) => sum + sizeAt(one, 1), 0);
+          const least = leastBytes(layers);
           const most = total(
             layers,
             layers.map(() => null),
@@ -62,33 +70,73 @@ describe('ranks for a budget', () => {
           // A step of the largest layer may not fit where several small ones would.
           const step = Math.max(...layers.map(({ shares }) => shares[0]!));
           expect(loss(layers, ranks)).toBeLessThanOrEqual(best + 2 * step);
+          // Nothing more would fit that gains anything.
+          const left = budget - total(layers, ranks);
+          for (const [i, one] of layers.entries()) {
+            const rank = ranks[i]!;
+            for (const next of rank === null ? [] : [rank + 1, null]) {
+              if (next !== null && next > largestSaving(one)) continue;
+              const gains = errorAt(one.shares, next) < errorAt(one.shares, rank) - 1e-9;
+              if (gains) expect(bytesAt(one, next) - bytesAt(one, rank)).toBeGreaterThan(left);
+            }
+          }
         },
       ),
     );
   });
 
-  test('are all whole where the whole layers fit, and all 1 where nothing else does', () => {
-    const layers = [8, 12].map((inputs) => ({ inputs, outputs: 10, shares: Float64Array.of(0.5, 0.3, 0.2) }));
+  /** Layers in which nothing but kernels counts. */
+  const plain = { each: 1, more: 0 };
+
+  test('are all whole where the whole layers fit, and the least where nothing else does', () => {
+    const layers = [8, 12].map((inputs) => ({
+      ...plain,
+      inputs,
+      outputs: 10,
+      shares: Float64Array.of(0.5, 0.3, 0.2),
+    }));
     expect(ranksWithin(layers, 200)).toEqual([null, null]);
     expect(ranksWithin(layers, 40)).toEqual([1, 1]);
+    // The first would have 18 bytes, and the 70 of the description of another layer.
+    expect(ranksWithin([{ ...layers[0]!, more: 70 }, layers[1]!], 80 + 22)).toEqual([null, 1]);
   });
 
   test('go where an equal number of bytes gains more', () => {
-    const flat = { inputs: 100, outputs: 100, shares: new Float64Array(100).fill(0.01) };
-    const steep = {
-      inputs: 100,
-      outputs: 100,
-      shares: Float64Array.from({ length: 100 }, (_, i) => 0.5 ** (i + 1)),
-    };
+    const flat = { ...plain, inputs: 100, outputs: 100, shares: new Float64Array(100).fill(0.01) };
+    const steep = { ...flat, shares: Float64Array.from({ length: 100 }, (_, i) => 0.5 ** (i + 1)) };
     expect(ranksWithin([flat, steep], 200 * 8)).toEqual([2, 6]);
   });
 });
 
 test('the rank for an error is the smallest that keeps it, or the whole layer', () => {
-  const one = { inputs: 10, outputs: 10, shares: Float64Array.of(0.75, 0.2, 0.04, 0.01) };
-  expect(errorAt(one, 1)).toBeCloseTo(0.5, 12);
+  const one = { each: 1, more: 0, inputs: 10, outputs: 10, shares: Float64Array.of(0.75, 0.2, 0.04, 0.01) };
+  expect(errorAt(one.shares, 1)).toBeCloseTo(0.5, 12);
   expect(rankWithin(one, 0.5001)).toBe(1);
   expect(rankWithin(one, 0.4999)).toBe(2);
   expect(rankWithin(one, 0.01)).toBe(4);
   expect(rankWithin({ ...one, shares: new Float64Array(10).fill(0.1) }, 0.5)).toBeNull();
+  // 80 bytes, and 20 for another layer, are not less than 100.
+  expect(rankWithin({ ...one, more: 20 }, 0.01)).toBeNull();
+  expect(rankWithin({ ...one, more: 19 }, 0.01)).toBe(4);
+});
+
+test('directions are looked for until no rank beyond them can be better than the whole layer at any price', () => {
+  fc.assert(
+    fc.property(layer, fc.nat(), (one, at) => {
+      fc.pre(largestSaving(one) > 1);
+      const known = 1 + (at % (largestSaving(one) - 1));
+      const some = { ...one, shares: one.shares.slice(0, known) };
+      if (mayPay(some)) return;
+      const left = errorAt(one.shares, known) ** 2;
+      // Of the line from the last known rank to the whole layer, every rank beyond is on the far side.
+      const slope = left / (bytesAt(one, null) - bytesAt(one, known));
+      for (let rank = known + 1; rank <= largestSaving(one); rank++) {
+        const line = left - slope * (bytesAt(one, rank) - bytesAt(one, known));
+        expect(errorAt(one.shares, rank) ** 2).toBeGreaterThanOrEqual(line - 1e-9);
+      }
+    }),
+  );
+  const flat = { each: 1, more: 0, inputs: 100, outputs: 100, shares: new Float64Array(10).fill(0.01) };
+  expect(mayPay(flat)).toBe(false);
+  expect(mayPay({ ...flat, shares: new Float64Array(10).fill(0.05) })).toBe(true);
 });

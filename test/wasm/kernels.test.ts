@@ -2,6 +2,7 @@ import {
   abs,
   add,
   avgPool,
+  backend,
   batchNorm4d,
   cast,
   clone,
@@ -14,6 +15,7 @@ import {
   maxPool,
   mul,
   setBackend,
+  slice,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
@@ -24,10 +26,10 @@ import {
   transpose,
 } from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { size } from '../../src/base/shapes.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
-import { expectSame, numbers, on, random, rounding, wasm } from './compare.js';
+import { expectSame, numbers, on, random, rounding, wasm, watchMemory } from './compare.js';
 
 beforeAll(() => void installWasmKernels());
 
@@ -296,6 +298,50 @@ test('a tensor repeats as on the cpu backend', async () => {
     }),
     { numRuns: 200, seed: 1 },
   );
+});
+
+test('a slice is the one of the cpu backend, of any axes and types, and takes no more memory', async () => {
+  const cases = fc
+    .array(fc.record({ before: side(0, 2), size: side(0, 4), after: side(0, 2) }), {
+      minLength: 1,
+      maxLength: 5,
+    })
+    .chain((axes) =>
+      fc.record({
+        axes: fc.constant(axes),
+        dtype: fc.constantFrom('float32' as const, 'int32' as const, 'bool' as const),
+      }),
+    );
+  await fc.assert(
+    fc.asyncProperty(cases, async ({ axes, dtype }) => {
+      const shape = axes.map(({ before, size, after }) => before + size + after);
+      const values = Array.from({ length: size(shape) }, (_, i) => (dtype === 'bool' ? i % 2 : i));
+      const compute = () =>
+        slice(
+          tensor(values, shape, dtype),
+          axes.map(({ before }) => before),
+          axes.map(({ size }) => size),
+        );
+      await expectSame(compute, 0);
+    }),
+    { numRuns: 200, seed: 1 },
+  );
+  await setBackend('wasm');
+  const rows = random([500, 400], 1);
+  const read = vi.spyOn(backend(), 'readSync');
+  const memory = watchMemory();
+  const some = slice(rows, [20, 3], [10, 7]);
+  memory.end();
+  expect(memory.peak()).toBe(4 * 10 * 7);
+  expect(read).not.toHaveBeenCalled();
+  read.mockRestore();
+  expect(() => slice(rows, [495, 0], [10, 7])).toThrow(
+    'Error in slice2D: begin[0] + size[0] (505) would overflow input.shape[0] (500)',
+  );
+  const words = tensor(['a', 'b', 'c']);
+  const last = slice(words, 1);
+  expect(await last.data()).toEqual(['b', 'c']);
+  dispose([rows, some, words, last]);
 });
 
 test('a clone shares its numbers with the tensor, and outlives it', async () => {
