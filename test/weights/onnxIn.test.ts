@@ -169,6 +169,57 @@ test('a vector that is repeated comes back as one layer', async () => {
   back.dispose();
 });
 
+test.each<[string, () => layers.Layer]>([
+  ['gelu', () => layers.activation({ activation: 'gelu' as 'relu' })],
+  ['one slope', () => layers.prelu({ sharedAxes: [1, 2, 3], alphaInitializer: 'ones' })],
+  [
+    'a map that tfjs has with channels first',
+    () => layers.conv2d({ filters: 2, kernelSize: 3, padding: 'same', dataFormat: 'channelsFirst' }),
+  ],
+])('%s comes back in both layouts', async (_, build) => {
+  const input = layers.input({ shape: [16, 16, 3] });
+  const model = tfjsModel({ inputs: input, outputs: build().apply(input) as SymbolicTensor });
+  for (const layout of ['NCHW', 'NHWC'] as const) {
+    const { model: back } = await fromWeights(await toOnnx(model, { layout }));
+    expect(back.outputs[0]!.shape).toEqual(model.outputs[0]!.shape);
+    expect(relativeError(await outputsOf(back), await outputsOf(model))).toBeLessThan(1e-6);
+    back.dispose();
+  }
+  model.dispose();
+});
+
+test('gelu is found in every order of its operators, and the error function alone is refused', async () => {
+  const constant = (name: string, value: number) => floats(name, [], 1, Float32Array.of(value));
+  const constants = [
+    ...[...constant('half', 0.5), ...constant('one', 1), ...constant('root', Math.SQRT2)],
+    ...constant('inverse', Math.SQRT1_2),
+  ];
+  const erf = [
+    ...node('Div', ['image', 'root'], [], 'a'),
+    ...node('Erf', ['a'], [], 'b'),
+    ...node('Add', ['b', 'one'], [], 'c'),
+  ];
+  for (const rest of [
+    [...node('Mul', ['image', 'c'], [], 'd'), ...node('Mul', ['d', 'half'])],
+    [...node('Mul', ['image', 'half'], [], 'd'), ...node('Mul', ['c', 'd'])],
+    [...node('Mul', ['c', 'half'], [], 'd'), ...node('Mul', ['image', 'd'])],
+  ]) {
+    const bytes = await graph([...erf, ...rest], constants);
+    const { model } = await fromWeights(bytes, { layout: 'NCHW' });
+    const x = tensor([-3, -1, -0.5, 0, 0.25, 0.5, 1, 2, 3, 4, -4, -2, -0.1, 0.1, 6, -6], [1, 4, 4, 1]);
+    const y = model.predict(x) as Tensor;
+    const numbers = [...(await y.data())];
+    // x times the normal distribution at x.
+    expect(numbers[6]).toBeCloseTo(0.841345, 5);
+    expect(numbers[1]).toBeCloseTo(-0.158655, 5);
+    dispose([x, y]);
+    model.dispose();
+  }
+  const scaled = [...node('Mul', ['image', 'half'], [], 'd'), ...node('Mul', ['c', 'c'])];
+  const other = await graph([...erf, ...scaled], constants);
+  await expect(fromWeights(other)).rejects.toThrow("its operator 'n' is Erf, which is not read");
+});
+
 test('images that are prepared before the graph moves their channels have them last', async () => {
   const nodes = [
     ...node('Neg', ['image'], [], 'a'),

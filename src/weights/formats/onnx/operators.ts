@@ -1,3 +1,4 @@
+import { size } from '../../../base/shapes.js';
 import { CONVOLUTIONS } from './convolutions.js';
 import type { Call, Constant, Value } from './layers.js';
 import { POOLINGS } from './poolings.js';
@@ -28,6 +29,12 @@ const ACTIVATIONS: Record<string, Operator> = {
   Softplus: activation('softplus'),
   Softsign: activation('softsign'),
   Mish: activation('mish'),
+  HardSwish: activation('hard_silu'),
+  Gelu(call) {
+    const approximate = call.text('approximate', 'none');
+    if (approximate !== 'none' && approximate !== 'tanh') call.refuse('approximate', approximate);
+    return call.unary('Activation', { activation: approximate === 'none' ? 'gelu' : 'gelu_new' });
+  },
   Elu: (call) => call.unary('ELU', { alpha: call.number('alpha', 1) }),
   LeakyRelu: (call) => call.unary('LeakyReLU', { negative_slope: call.number('alpha', 0.01) }),
   ThresholdedRelu: (call) => call.unary('ReLU', { threshold: call.number('alpha', 1) }),
@@ -48,11 +55,13 @@ const ACTIVATIONS: Record<string, Operator> = {
   PRelu(call) {
     const x = call.plainIfFlat();
     const slope = call.constant(1);
-    const channels = x.shape.at(-1)!;
-    if (!alongChannels(slope, x)) call.fail(`has slopes of the shape [${slope.tensor.shape}]`);
-    const spatial = x.shape.slice(0, -1).map((_, i) => i + 1);
-    const layer = call.add('PReLU', { shared_axes: spatial.length > 0 ? spatial : null }, x);
-    call.layers.weight(layer, 'alpha', slope, { shape: [...spatial.map(() => 1), channels] });
+    const isOne = size(slope.tensor.shape) === 1 && slope.tensor.shape.length <= x.axes.length;
+    if (!isOne && !alongChannels(slope, x)) call.fail(`has slopes of the shape [${slope.tensor.shape}]`);
+    const shared = x.shape.slice(0, isOne ? undefined : -1).map((_, i) => i + 1);
+    const layer = call.add('PReLU', { shared_axes: shared.length > 0 ? shared : null }, x);
+    call.layers.weight(layer, 'alpha', slope, {
+      shape: x.shape.map((length, i) => (shared.includes(i + 1) ? 1 : length!)),
+    });
     return { ...x, layer };
   },
   Softmax: (call) => softmax(call, 'softmax'),

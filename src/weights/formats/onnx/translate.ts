@@ -1,8 +1,9 @@
 import { size } from '../../../base/shapes.js';
 import { printable, WeightFileError } from '../error.js';
-import type { Layout } from '../layouts.js';
+import { LAYOUT_KEY, type Layout } from '../layouts.js';
 import type { StoredTensor } from '../tensor.js';
 import { dequantized } from './dequantized.js';
+import { withGelus } from './gelus.js';
 import { layoutOf } from './imageLayout.js';
 import { Call, type Constant, Layers, type Value } from './layers.js';
 import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.js';
@@ -61,7 +62,9 @@ class Translation {
       this.#fail(`its graph has ${images.length} inputs; export a model that takes images alone.`);
     }
     const input = this.#input(image);
-    for (const node of withBiases(this.model)) await this.#node(node);
+    for (const node of this.model.nodes) if (node.op === 'Constant') await this.#asConstant(node);
+    const nodes = withGelus(withBiases(this.model), outputs, (constant) => this.#scalar(constant));
+    for (const node of nodes) await this.#node(node);
     // After the operators, since one that is not read is a better reason.
     if (this.#undecided) this.#fail(this.#undecided);
     const results = outputs.map((output) => this.#output(output.name));
@@ -194,6 +197,12 @@ class Translation {
     return false;
   }
 
+  /** A constant of one number. */
+  #scalar(name: string): number | undefined {
+    const values = this.#constants.get(name)?.values ?? this.#shapes.get(name);
+    return values?.length === 1 ? (values[0] ?? undefined) : undefined;
+  }
+
   async #dequantized(
     name: string,
     { tensor }: Constant,
@@ -249,11 +258,12 @@ class Translation {
     const call = new Call(this.#file, node, this.model.opset, this.#layers, [value], [], []);
     if (value.position) return value.layer;
     const whole = call.plainIfFlat();
-    // A map with channels first in ONNX has them last here, as the images do.
-    const order = whole.axes.length === 4 ? [0, 3, 1, 2] : whole.axes.map((_, i) => i);
-    const isMap = whole.axes.length === 4 && whole.axes.join() === '0,1,2,3' && this.#takesChannelsLast();
-    const { layer } = isMap ? whole : call.arranged(whole, order);
-    return layer;
+    const plain = whole.axes.map((_, i) => i);
+    // A map with channels first in ONNX has them last here, as the images do; toOnnx writes maps as a model has them.
+    const isOwn = this.model.metadata.get(LAYOUT_KEY) === 'NHWC';
+    const isMap = whole.axes.join() === plain.join() && this.#takesChannelsLast();
+    const isFirst = plain.length === 4 && !isOwn && !isMap;
+    return call.arranged(whole, isFirst ? [0, 3, 1, 2] : plain).layer;
   }
 
   /** Whether the graph takes images with channels last, and so gives maps. */
