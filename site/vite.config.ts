@@ -49,7 +49,16 @@ const REPORTS = /^src\/(figures\/|core\/(diagram|tally|summary|cost)\.|train\/)/
 const libraryOfPage = (id: string) => {
   const path = id.slice(root.length);
   if (REPORTS.test(path)) return 'vgg-blocks~reports';
+  if (/^src\/data\/garments\/draw/.test(path)) return 'vgg-blocks~garments';
   return /^src\/(imagenet|data\/garments)\//.test(path) ? null : library(id);
+};
+/** The packages of others that the page uses, a file for each. */
+const PACKAGES = {
+  debugName: 'packages',
+  name: (id: string) => {
+    const [, name] = /node_modules\/@?(preact|minisearch)\//.exec(id) ?? [];
+    return name ? `package~${name}` : null;
+  },
 };
 
 /**
@@ -120,7 +129,7 @@ export default defineConfig({
     rolldownOptions: {
       checks: { pluginTimings: false },
       input: [here('index.html'), here('page.html')],
-      output: { codeSplitting: { groups: [{ name: libraryOfPage, debugName: 'library' }] } },
+      output: { codeSplitting: { groups: [PACKAGES, { name: libraryOfPage, debugName: 'library' }] } },
     },
   },
 });

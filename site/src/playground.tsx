@@ -13,15 +13,15 @@ import { startHead } from './head.js';
 import { startLooking } from './state/files.js';
 import { startInside } from './state/inside.js';
 import { startOpening } from './state/opened.js';
-import { startPage, text } from './state/page.js';
+import { speak, startPage, text } from './state/page.js';
 import { startTraining } from './state/training.js';
-import { textsOf } from './text/index.js';
+import { allTextsOf } from './text/index.js';
 import { App } from './ui/app.js';
 
 const language = await startHead(async (chosen) => {
-  text.value = await textsOf(chosen);
+  text.value = await allTextsOf(chosen);
 });
-text.value = await textsOf(language);
+await speak(language);
 startPage();
 startLooking();
 startOpening();

@@ -20,8 +20,7 @@ import {
 } from '../../site/src/state/choice.js';
 import { misfits } from '../../site/src/state/fits.js';
 import { networkCode, trainingCode } from '../../site/src/state/typescript.js';
-import { en } from '../../site/src/text/en.js';
-import { zh } from '../../site/src/text/zh.js';
+import { allTextsOf } from '../../site/src/text/index.js';
 import { RECENT_BATCHES, RecentMeans } from '../../site/src/worker/recentMeans.js';
 import { seededRandom } from '../../src/base/random.js';
 import * as data from '../../src/data/index.js';
@@ -288,7 +287,8 @@ describe('what does not fit', () => {
   });
 });
 
-test('both languages have every text, and none is left untranslated', () => {
+test('both languages have every text, and none is left untranslated', async () => {
+  const [en, zh] = await Promise.all([allTextsOf('en'), allTextsOf('zh')]);
   const flat = (texts: object, path = ''): [string, string][] =>
     Object.entries(texts).flatMap(([key, value]) =>
       typeof value === 'object'

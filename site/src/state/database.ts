@@ -1,13 +1,17 @@
-/** What the page keeps in the browser's IndexedDB: runs, their weights and the dropped files. */
+/** What the page keeps in the browser's IndexedDB: runs, their weights, the dropped files, and the visitor's own images. */
 const DATABASE = 'vgg-blocks playground';
-const TABLES = ['runs', 'weights', 'files'] as const;
+const TABLES = ['runs', 'weights', 'files', 'images'] as const;
 type Table = (typeof TABLES)[number];
 
 function opened(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
+    const request = indexedDB.open(DATABASE, 2);
     request.onupgradeneeded = () => {
-      for (const table of TABLES) request.result.createObjectStore(table);
+      const { result } = request;
+      // Some are there since an earlier version.
+      for (const table of TABLES) {
+        if (!result.objectStoreNames.contains(table)) result.createObjectStore(table);
+      }
     };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);

@@ -10,6 +10,9 @@ import { compare, keepRun, type Point } from './runs.js';
 /** An image that was dropped or chosen. */
 export const ownImage = signal<ImageBitmap | undefined>(undefined);
 
+/** What a view does with dropped files, if it takes them itself; it returns whether it has. */
+export const viewDrop = signal<((event: DragEvent) => boolean) | undefined>(undefined);
+
 const WEIGHTS = /\.(safetensors|pth|pt|bin|h5|hdf5|keras|onnx|json)$/i;
 
 /** Takes dropped files of any kind, and shows the view that uses them. */

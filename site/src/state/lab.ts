@@ -5,6 +5,7 @@ import { Client, WorkerFailure } from '../worker/client.js';
 import type { Comparison } from '../worker/compare.js';
 import type { DataInfo } from '../worker/data.js';
 import type { OpenedInfo, WorkerEvent } from '../worker/main.js';
+import type { TeachProgress } from '../worker/own.js';
 import { type Downloaded, fetchBackend } from './backendFiles.js';
 import type { Backend, Choice } from './choice.js';
 import { choice } from './page.js';
@@ -19,7 +20,8 @@ export type Phase =
   | 'training'
   | 'paused'
   | 'stopping'
-  | 'opening';
+  | 'opening'
+  | 'teaching';
 
 /** A message, in the language that the page has when it is read. */
 export interface Notice {
@@ -46,6 +48,8 @@ export const points = signal<Point[]>([]);
 export const epochs = signal<History['epochs']>([]);
 export const speed = signal<{ examplesPerSecond: number; secondsLeft: number } | undefined>(undefined);
 export const download = signal<Downloaded | undefined>(undefined);
+/** How far a worker is with the visitor's own images. */
+export const teachProgress = signal<TeachProgress | undefined>(undefined);
 /** The data set that the worker has, and the choice that it belongs to, as text. */
 export const dataInfo = signal<(DataInfo & { key: string }) | undefined>(undefined);
 /** The run whose network, curves and history are shown. */
@@ -64,7 +68,7 @@ export const history = signal<History | undefined>(undefined);
 
 /** What others do when the worker reports something. */
 export const onWorker: {
-  event(message: Exclude<WorkerEvent, { event: 'download' | 'lost' }>): void;
+  event(message: Exclude<WorkerEvent, { event: 'download' | 'lost' | 'teach' }>): void;
 } = { event: () => {} };
 
 let client: Client | undefined;
@@ -146,7 +150,7 @@ export function isBuilt(id: string | undefined): void {
 
 /** Whether the worker has another backend than the chosen one, or other kernels; in a run it keeps them. */
 export function moves(): boolean {
-  if (['building', 'training', 'paused', 'stopping'].includes(phase.value)) return false;
+  if (['building', 'training', 'paused', 'stopping', 'teaching'].includes(phase.value)) return false;
   const { backend, kernels } = choice.value;
   return (
     client !== undefined &&
@@ -174,6 +178,7 @@ export async function takeSnapshot(from: Client): Promise<void> {
 
 function onEvent(message: WorkerEvent): void {
   if (message.event === 'download') download.value = message.value;
+  else if (message.event === 'teach') teachProgress.value = message.value;
   else if (message.event === 'lost') {
     lose();
     notice.value = { tone: 'bad', text: (t) => kept(t, t.errors.gpu), detail: message.value };

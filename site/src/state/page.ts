@@ -1,6 +1,7 @@
 import { computed, effect, signal } from '@preact/signals';
 import { type Plan, plan, scaleArch } from 'vgg-blocks';
 import { en, type Text } from '../text/en.js';
+import { allTextsOf, type Language, textsOf } from '../text/index.js';
 import { BACKENDS, type Choice, DEFAULTS, formatChoice, parseChoice, smallestSize } from './choice.js';
 import { type Device, knownDevice, probe } from './device.js';
 
@@ -8,9 +9,23 @@ import { type Device, knownDevice, probe } from './device.js';
 export const isFresh = !location.hash.includes('=');
 /** The current choice; the address bar follows it. */
 export const choice = signal<Choice>(parseChoice(location.hash));
-/** The language's texts. */
-export const text = signal<Text>(en);
+/** The language's texts; those of views that are loaded later come with them. */
+export const text = signal<Text>(en as Text);
 export const device = signal<Device>(knownDevice());
+
+/** Takes the first texts of a language. */
+export async function speak(language: Language): Promise<void> {
+  text.value = (await textsOf(language)) as Text;
+}
+
+/** Takes all texts of the page's language, unless they are there. */
+export async function speakOfAll(): Promise<void> {
+  if ('design' in text.value) return;
+  const language = () => (document.documentElement.dataset.language ?? 'en') as Language;
+  const now = language();
+  const all = await allTextsOf(now);
+  if (now === language()) text.value = all;
+}
 
 /** Changes a part of the choice. */
 export function choose(part: Partial<Choice>): void {

@@ -3,7 +3,7 @@ import type { RawImage } from 'vgg-blocks/images';
 import file from '../../../examples/fashion-mnist.safetensors?url';
 import { Client } from '../worker/client.js';
 import type { OpenedInfo } from '../worker/main.js';
-import { notice } from './lab.js';
+import { notice, teachProgress } from './lab.js';
 
 /** The network that the page opens with, once it is loaded. */
 export const sample = signal<OpenedInfo | undefined>(undefined);
@@ -27,7 +27,9 @@ async function start(): Promise<Client> {
     sample.value = undefined;
     notice.value = { tone: 'bad', text: (t) => t.errors.ended, detail };
   };
-  const one = new Client(() => {}, end);
+  const one = new Client((message) => {
+    if (message.event === 'teach') teachProgress.value = message.value;
+  }, end);
   const [bytes] = await Promise.all([download(), one.call('start', { backend: 'wasm', kernels: true })]);
   const opened = await one.call('open', { file: new File([bytes], 'fashion-mnist.safetensors'), shards: [] });
   if ('reference' in opened) throw new Error('The sample network has no weights.');

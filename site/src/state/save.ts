@@ -1,31 +1,47 @@
 import { diagram, type Plan } from 'vgg-blocks';
 import { curves } from 'vgg-blocks/train';
-import type { Slot } from '../worker/main.js';
+import type { Client } from '../worker/client.js';
+import type { SavedSlot, Slot } from '../worker/main.js';
 import { offer, pngOf } from './download.js';
 import { history, opened, report, run, snapshot, worker } from './lab.js';
 
 const JSON_TYPE = 'application/json';
 const BYTES_TYPE = 'application/octet-stream';
 
+/** A network that can be saved. */
+export interface Saveable {
+  slot: SavedSlot;
+  worker(): Promise<Client>;
+  title(): string | undefined;
+}
+
+/** The network trained here, or the opened one. */
+export function saveable(slot: Slot): Saveable {
+  return {
+    slot,
+    worker,
+    title: () =>
+      slot === 'trained' ? run.value?.title : (opened.value?.run?.title ?? opened.value?.network?.title),
+  };
+}
+
 /** The name of a network's files: its title in small letters, `vgg-11-8`. */
-function fileName(slot: Slot): string {
-  const title =
-    slot === 'trained' ? run.value?.title : (opened.value?.run?.title ?? opened.value?.network?.title);
-  return (title ?? 'vgg').toLowerCase().replace(/[^a-z0-9]+/g, '-');
+function fileName({ title }: Saveable): string {
+  return (title() ?? 'vgg').toLowerCase().replace(/[^a-z0-9]+/g, '-');
 }
 
 /** Saves a network's weights as safetensors. */
-export async function saveSafetensors(slot: Slot, names: 'torchvision' | 'keras'): Promise<void> {
+export async function saveSafetensors(network: Saveable, names: 'torchvision' | 'keras'): Promise<void> {
   await attempt(async () => {
-    const bytes = await (await worker()).call('weights', { slot, names });
-    offer(`${fileName(slot)}-${names}.safetensors`, [bytes as BlobPart], BYTES_TYPE);
+    const bytes = await (await network.worker()).call('weights', { slot: network.slot, names });
+    offer(`${fileName(network)}-${names}.safetensors`, [bytes as BlobPart], BYTES_TYPE);
   });
 }
 
 /** Saves a network as the two files of a tfjs model. */
-export async function saveTfjs(slot: Slot): Promise<void> {
+export async function saveTfjs(network: Saveable): Promise<void> {
   await attempt(async () => {
-    const { json, weights } = await (await worker()).call('files', { slot });
+    const { json, weights } = await (await network.worker()).call('files', { slot: network.slot });
     offer('model.json', [json], JSON_TYPE);
     offer('model.weights.bin', [weights], BYTES_TYPE);
   });
@@ -33,7 +49,8 @@ export async function saveTfjs(slot: Slot): Promise<void> {
 
 /** Saves the snapshot's weights, which needs no worker. */
 export function saveSnapshot(): void {
-  if (snapshot.value) offer(`${fileName('trained')}-keras.safetensors`, [snapshot.value.weights], BYTES_TYPE);
+  if (!snapshot.value) return;
+  offer(`${fileName(saveable('trained'))}-keras.safetensors`, [snapshot.value.weights], BYTES_TYPE);
 }
 
 export function saveHistory(): void {

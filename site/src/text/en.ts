@@ -1,10 +1,11 @@
 import { instrument } from './enInstrument.js';
+import type { later } from './enLater.js';
 
 const number = (n: number) => n.toLocaleString('en-US');
 const percent = (fraction: number) => `${(100 * fraction).toFixed(1)}%`;
 const counted = (n: number, one: string, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
 
-/** Every text of the playground in English; `zh` has the same in Chinese. */
+/** The texts of the playground's first paint in English, and those that several views share; `zh` has the same in Chinese. */
 export const en = {
   number,
   percent,
@@ -45,42 +46,13 @@ export const en = {
 
   views: {
     start: 'Try it',
+    own: 'Your images',
     network: 'Design',
     train: 'Train',
     inside: 'Look inside',
     weights: 'Take it home',
   },
   viewsLabel: 'Views',
-
-  design: {
-    title: 'Network',
-    starts: 'Start from',
-    start: {
-      small: 'Small, trains in a minute',
-      chapter: "The chapter's VGG-11",
-      imagenet: "ImageNet's VGG-16",
-    },
-    member: 'Architecture',
-    own: 'Custom blocks',
-    blocks: 'Blocks',
-    convs: '3×3',
-    convsLabel: (n: number) => `3×3 convolutions in block ${n}`,
-    ones: '1×1',
-    onesLabel: (n: number) => `1×1 convolutions in block ${n}`,
-    channels: 'channels',
-    channelsLabel: (n: number) => `Channels in block ${n}`,
-    remove: (n: number) => `Remove block ${n}`,
-    add: 'Add block',
-    ratio: 'Divide widths by',
-    size: 'Image size',
-    imageChannels: 'Image channels',
-    gray: '1 (gray)',
-    color: '3 (color)',
-    classes: 'Classes',
-    hidden: 'Hidden units',
-    batchNorm: 'Batch normalization',
-    seed: 'Seed',
-  },
 
   problems: {
     ratio: (ratio: number, width: number, block: number) =>
@@ -89,67 +61,6 @@ export const en = {
       `An image of ${size}×${size} is too small: ${counted(blocks, 'pooling')} would leave nothing. Use at least ${minimum}.`,
     empty: (block: number) => `Block ${block} has no convolutions. Add at least one.`,
     noPlan: 'This network cannot be built',
-  },
-
-  facts: {
-    parameters: 'Parameters',
-    macs: 'MACs per image',
-    weights: 'Weights',
-    training: (batchSize: number) => `Training, batch of ${batchSize}`,
-    field: 'Receptive field',
-    pixels: (n: number) => `${n} px`,
-    stride: (n: number) => `stride ${n}`,
-    inTfjs: 'in tfjs',
-  },
-
-  misfit: {
-    title: 'This will not fit',
-    maybe: 'This may not fit',
-    wasm: (needs: string, has: string) =>
-      `Training needs about ${needs}, but WebAssembly memory ends at ${has}. Use a smaller batch, image or width.`,
-    buffer: (needs: string, has: string, layer: string) =>
-      `${layer} needs a single tensor of ${needs}, but this GPU allows at most ${has}. Use WebAssembly or a smaller network.`,
-    memory: (needs: string, has: string) =>
-      `Training needs about ${needs}. This machine reports ${has}, which other programs use too.`,
-  },
-
-  diagram: {
-    title: 'Diagram',
-    /** The diagram with its words in this language. */
-    translated: (svg: string) => svg,
-    alexnet: 'Show AlexNet beside it',
-    alexnetSmall: (minimum: number) =>
-      `AlexNet needs images of at least ${minimum}×${minimum}, so it is drawn for 224×224.`,
-  },
-
-  table: {
-    title: 'Shapes, layer by layer',
-    layer: 'Layer',
-    output: 'Output',
-    parameters: 'Parameters',
-    macs: 'MACs',
-    field: 'Receptive field',
-    memory: 'Output size',
-    total: 'Total',
-  },
-
-  versus: {
-    title: 'Compared with AlexNet',
-    about: 'VGG trades memory and arithmetic for depth: many small kernels at full size.',
-    note: (size: number) => `Both for ${size}×${size} images and a batch of 1.`,
-    noteSmall: (minimum: number) =>
-      `Both for 224×224 images and a batch of 1: AlexNet needs at least ${minimum}×${minimum}.`,
-    tally: "The chapter's tally",
-    tallyNote:
-      'Counted as in the chapter: the weights of the convolutions without biases, and the first fully connected layer with its bias.',
-    ratio: 'Ratio',
-    rows: {
-      params: 'Parameters',
-      macs: 'MACs per image',
-      activations: 'Activations',
-      training: 'Training memory',
-      field: 'Receptive field',
-    },
   },
 
   code: { title: 'In TypeScript', copy: 'Copy', copied: 'Copied' },
@@ -215,6 +126,7 @@ export const en = {
       paused: 'Paused. The weights, the optimizer state and the image order are still in memory.',
       stopping: 'Stopping after this batch…',
       opening: 'Reading the file…',
+      teaching: 'Learning your own images…',
     },
     first: 'The first step takes longest: the backend is compiling its programs.',
     download: (done: string, total: string) => `Downloading: ${done} of ${total}`,
@@ -423,4 +335,6 @@ export const en = {
   drop: { here: 'Drop files here', hint: 'Weights, IDX data, images or a history' },
 };
 
-export type Text = typeof en;
+export type FirstText = typeof en;
+/** Every text of the playground. */
+export type Text = FirstText & typeof later;

@@ -17,11 +17,17 @@ export const instrument = {
       `81,000 weights in three blocks, trained on Fashion-MNIST: ${accuracy} of its test images are classified correctly. This page draws the garments.`,
   },
 
+  own: {
+    title: 'Teach it your own images',
+    lead: 'Show it a few images of each thing, from files or the camera. It learns them in seconds, on this page, and says live what it sees. No image leaves your machine.',
+  },
+
   path: {
     label: 'Next step',
     chapter: 'In the chapter',
     done: {
-      start: 'You have seen what a trained network does. What is it made of?',
+      start: 'You have seen what a trained network does. It can learn what you show it.',
+      own: 'It learned from features. What is the network that computes them made of?',
       network: 'You know what it costs. Does it learn?',
       train: 'While it learns, and after: what did it learn?',
       inside: 'Keep what you trained, or use it in an app.',
@@ -29,6 +35,7 @@ export const instrument = {
     },
     next: {
       start: 'Try it',
+      own: 'Teach it your images',
       network: 'Design your own',
       train: 'Train it',
       inside: 'Look inside',
@@ -41,29 +48,6 @@ export const instrument = {
       lpips: 'LPIPS: how alike two images look',
       explain: 'Gallery of explanations',
     },
-  },
-
-  exercises: {
-    title: 'Exercises of the chapter',
-    about: 'Guess first. The answers are computed on this page, layer by layer.',
-    ask: {
-      size: 'The chapter enlarges images to 224×224. How much less work for VGG-11 are images of 96×96?',
-      memory: "Batches of 128 images: how much more memory do VGG-11's activations take than AlexNet's?",
-      layers:
-        'The chapter prints 8 shapes, one for each block and dense layer. How many layers have weights?',
-    },
-    times: (n: string) => `${n} times`,
-    why: {
-      size: (large: string, small: string) =>
-        `${large} against ${small} multiply-accumulates for each image. Nearly all of them are convolutions, and those grow with the area.`,
-      memory: (vgg: string, alexNet: string, weights: string) =>
-        `${vgg} against ${alexNet}. Its weights are only ${weights} times as many: what fills the memory are the maps of the first blocks, at full size.`,
-      layers: (blocks: number, dense: number, convs: number) =>
-        `${blocks} blocks hold ${convs} convolutions, and ${dense} dense layers follow. The number in VGG-11 counts layers with weights.`,
-    },
-    right: 'Right.',
-    wrong: 'Not quite.',
-    setUp: 'Set up this network',
   },
 
   strip: {

@@ -1,33 +1,11 @@
-import type { Text } from './en.js';
+import type { FirstText } from './en.js';
 import { instrument } from './zhInstrument.js';
 
 const number = (n: number) => n.toLocaleString('zh-CN');
 const percent = (fraction: number) => `${(100 * fraction).toFixed(1)}%`;
 
-/** 结构图里的英文。 */
-const DRAWN: Record<string, string> = {
-  input: '输入',
-  block: '块',
-  layers: '层',
-  conv: '卷积层',
-  'max pool': '最大汇聚层',
-  'average pool': '平均汇聚层',
-  'average to': '平均到',
-  'global pool': '全局汇聚层',
-  'batch norm': '批量规范化',
-  'zero padding': '零填充',
-  flatten: '展平',
-  dropout: '暂退',
-  FC: '全连接层',
-};
-
-function inChinese(svg: string): string {
-  const words = new RegExp(`\\b(${Object.keys(DRAWN).join('|')})\\b`, 'g');
-  return svg.replace(/>[^<]+</g, (text) => text.replace(words, (word) => DRAWN[word]!));
-}
-
-/** 试验场的全部中文文字。 */
-export const zh: Text = {
+/** 试验场第一次显示时的中文文字。 */
+export const zh: FirstText = {
   number,
   percent,
   range: (min, max, multipleOf) =>
@@ -64,34 +42,15 @@ export const zh: Text = {
     failed: (why) => `还不能离线使用（${why}）。下次打开时会再试。`,
   },
 
-  views: { start: '试一试', network: '设计', train: '训练', inside: '网络内部', weights: '带走' },
-  viewsLabel: '视图',
-
-  design: {
-    title: '网络',
-    starts: '从这里开始',
-    start: { small: '小网络，一分钟训练完', chapter: '书中的 VGG-11', imagenet: 'ImageNet 的 VGG-16' },
-    member: '架构',
-    own: '自定义块',
-    blocks: '块',
-    convs: '3×3',
-    convsLabel: (n) => `第 ${n} 块的 3×3 卷积层数`,
-    ones: '1×1',
-    onesLabel: (n) => `第 ${n} 块的 1×1 卷积层数`,
-    channels: '通道数',
-    channelsLabel: (n) => `第 ${n} 块的通道数`,
-    remove: (n) => `去掉第 ${n} 块`,
-    add: '加一块',
-    ratio: '通道数除以',
-    size: '图像边长',
-    imageChannels: '图像通道数',
-    gray: '1，灰度',
-    color: '3，彩色',
-    classes: '类别数',
-    hidden: '隐藏单元数',
-    batchNorm: '批量规范化',
-    seed: '随机种子',
+  views: {
+    start: '试一试',
+    own: '自己的图像',
+    network: '设计',
+    train: '训练',
+    inside: '网络内部',
+    weights: '带走',
   },
+  viewsLabel: '视图',
 
   problems: {
     ratio: (ratio, width, block) =>
@@ -100,62 +59,6 @@ export const zh: Text = {
       `${size}×${size} 的图像太小：经过 ${blocks} 次汇聚就什么也不剩了。请至少用 ${minimum}。`,
     empty: (block) => `第 ${block} 块没有卷积层。请至少给它一层。`,
     noPlan: '没有这样的网络',
-  },
-
-  facts: {
-    parameters: '参数',
-    macs: '每张图像的乘加次数',
-    weights: '权重',
-    training: (batchSize) => `训练所需内存，批量大小 ${batchSize}`,
-    field: '感受野',
-    pixels: (n) => `${n} 像素`,
-    stride: (n) => `步幅 ${n}`,
-    inTfjs: '按 tfjs 计',
-  },
-
-  misfit: {
-    title: '内存放不下',
-    maybe: '内存可能放不下',
-    wasm: (needs, has) =>
-      `训练大约需要 ${needs}，而 WebAssembly 的内存上限是 ${has}。请减小批量大小、图像或通道数。`,
-    buffer: (needs, has, layer) =>
-      `${layer} 需要一个 ${needs} 的张量，而这块 GPU 一个张量最多 ${has}。请改用 WebAssembly，或减小网络。`,
-    memory: (needs, has) => `训练大约需要 ${needs}，这台设备报告有 ${has} 内存，其他程序也要用。`,
-  },
-
-  diagram: {
-    title: '结构图',
-    translated: inChinese,
-    alexnet: '与 AlexNet 并排',
-    alexnetSmall: (minimum) => `AlexNet 需要至少 ${minimum}×${minimum} 的图像；这里按 224×224 画。`,
-  },
-
-  table: {
-    title: '各层的形状',
-    layer: '层',
-    output: '输出',
-    parameters: '参数',
-    macs: '乘加',
-    field: '感受野',
-    memory: '输出大小',
-    total: '合计',
-  },
-
-  versus: {
-    title: '与 AlexNet 相比',
-    about: 'VGG 用内存和计算换来深度：许多小卷积核，作用在大的特征图上。',
-    note: (size) => `两者都用 ${size}×${size} 的图像，批量大小为 1。`,
-    noteSmall: (minimum) => `两者都用 224×224 的图像，批量大小为 1：AlexNet 至少需要 ${minimum}×${minimum}。`,
-    tally: '书中的统计',
-    tallyNote: '按书中的统计方法：卷积层的权重（不含偏置），以及第一个全连接层（含偏置）。',
-    ratio: '倍数',
-    rows: {
-      params: '参数',
-      macs: '每张图像的乘加次数',
-      activations: '激活值',
-      training: '训练所需内存',
-      field: '感受野',
-    },
   },
 
   code: { title: '用 TypeScript 写', copy: '复制', copied: '已复制' },
@@ -219,6 +122,7 @@ export const zh: Text = {
       paused: '已暂停。权重、优化器的状态和图像的顺序都保留在内存里。',
       stopping: '这个小批量之后停止……',
       opening: '正在读取文件……',
+      teaching: '正在学习你的图像……',
     },
     first: '第一步最慢：后端正在编译程序。',
     download: (done, total) => `正在下载：${done}，共 ${total}`,

@@ -26,11 +26,17 @@ export const instrument: typeof english = {
       `三个块，8.1 万个权重，用 Fashion-MNIST 训练：测试图像的 ${accuracy} 分类正确。这些服装由本页画出。`,
   },
 
+  own: {
+    title: '教它认识你的图像',
+    lead: '给每个类别看几张图像，来自文件或摄像头。它就在本页几秒钟学会，并随时说出看到了什么。图像不会离开你的电脑。',
+  },
+
   path: {
     label: '下一步',
     chapter: '见书中这一章',
     done: {
-      start: '你看到了训练好的网络能做什么。它由什么组成？',
+      start: '你看到了训练好的网络能做什么。它也能学会你给它看的东西。',
+      own: '它是用特征学会的。计算这些特征的网络由什么组成？',
       network: '你知道了它的代价。它学得会吗？',
       train: '训练中或训练后看一看：它学到了什么？',
       inside: '保存你训练的网络，或把它放进应用。',
@@ -38,6 +44,7 @@ export const instrument: typeof english = {
     },
     next: {
       start: '试一试',
+      own: '教它认识你的图像',
       network: '设计自己的网络',
       train: '训练它',
       inside: '看里面',
@@ -50,28 +57,6 @@ export const instrument: typeof english = {
       lpips: 'LPIPS：两幅图像有多像',
       explain: '各种解释方法的图例',
     },
-  },
-
-  exercises: {
-    title: '书中的练习',
-    about: '先猜一猜。答案由本页逐层算出。',
-    ask: {
-      size: '书中把图像放大到 224×224。若用 96×96 的图像，224×224 的计算量是它的几倍？',
-      memory: '批量大小为 128 时，VGG-11 的激活值占用的内存是 AlexNet 的几倍？',
-      layers: '书中打印了 8 个形状，每个块和每个全连接层各一个。有权重的层一共有几层？',
-    },
-    times: (n) => `${n} 倍`,
-    why: {
-      size: (large, small) =>
-        `每张图像的乘加运算分别是 ${large} 次和 ${small} 次。几乎全在卷积层里，而卷积层的计算量与面积成正比。`,
-      memory: (vgg, alexNet, weights) =>
-        `${vgg} 与 ${alexNet}。权重只是 ${weights} 倍：占内存的是前几个块里全尺寸的特征图。`,
-      layers: (blocks, dense, convs) =>
-        `${blocks} 个块里有 ${convs} 个卷积层，后面还有 ${dense} 个全连接层。VGG-11 里的 11 数的是有权重的层。`,
-    },
-    right: '对。',
-    wrong: '不对。',
-    setUp: '设置成这个网络',
   },
 
   strip: {

@@ -2,15 +2,16 @@ import { signal } from '@preact/signals';
 import type { ComponentChildren, ComponentType } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { VIEWS, type View } from '../state/choice.js';
-import { takeFiles } from '../state/files.js';
+import { takeFiles, viewDrop } from '../state/files.js';
 import { notice, phase, report } from '../state/lab.js';
-import { address, choice, choose, isReturn, text } from '../state/page.js';
+import { address, choice, choose, isReturn, speakOfAll, text } from '../state/page.js';
 import { CopyButton, IconButton, useKeptFocus } from './controls.js';
 import { Next } from './path.js';
 import { StartView } from './startView.js';
 
 /** The other views are loaded after the first paint. */
 const LATER: Record<Exclude<View, 'start'>, () => Promise<ComponentType>> = {
+  own: async () => (await import('./own/ownView.js')).OwnView,
   network: async () => (await import('./networkView.js')).NetworkView,
   train: async () => (await import('./trainView.js')).TrainView,
   inside: async () => (await import('./insideView.js')).InsideView,
@@ -21,7 +22,7 @@ const shown = signal<{ [view in View]?: ComponentType }>({ start: StartView });
 
 async function load(view: View): Promise<void> {
   if (view === 'start' || shown.value[view]) return;
-  const loaded = await LATER[view]();
+  const [loaded] = await Promise.all([LATER[view](), speakOfAll()]);
   shown.value = { ...shown.value, [view]: loaded };
 }
 
@@ -32,6 +33,7 @@ const TABS_HEIGHT = 72;
 export function App() {
   const t = text.value;
   const { view } = choice.value;
+  const head = view === 'start' || view === 'own' ? t[view] : t;
   const Shown = shown.value[view];
   const place = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -52,8 +54,8 @@ export function App() {
   return (
     <DropTarget>
       <div class="intro">
-        <h1>{view === 'start' ? t.start.title : t.title}</h1>
-        <p>{view === 'start' ? t.start.lead : t.lead}</p>
+        <h1>{head.title}</h1>
+        <p>{head.lead}</p>
         <CopyButton copy={t.share.copy} copied={t.share.copied} value={address} />
       </div>
       <nav class="views" aria-label={t.viewsLabel}>
@@ -162,7 +164,7 @@ function DropTarget({ children }: { children: ComponentChildren }) {
       if (!event.dataTransfer?.types.includes('Files')) return;
       event.preventDefault();
       setOver(false);
-      void takeFiles([...event.dataTransfer.files]);
+      if (!viewDrop.value?.(event)) void takeFiles([...event.dataTransfer.files]);
     };
     const on = { dragover: drag, dragleave: leave, drop };
     for (const [name, listener] of Object.entries(on)) addEventListener(name as 'drop', listener);
@@ -173,7 +175,7 @@ function DropTarget({ children }: { children: ComponentChildren }) {
   return (
     <>
       {children}
-      {over && (
+      {over && !viewDrop.value && (
         <div class="drop-over" aria-hidden="true">
           <strong>{t.here}</strong>
           <span>{t.hint}</span>

@@ -65,11 +65,14 @@ export function FileButton({
   accept,
   multiple = false,
   children,
+  folder = false,
   class: style = 'button',
   onFiles,
 }: {
   accept: string;
   multiple?: boolean;
+  /** Whether a folder is chosen, of which all files are given. */
+  folder?: boolean;
   class?: string;
   children: ComponentChildren;
   onFiles(files: File[]): void;
@@ -86,6 +89,7 @@ export function FileButton({
         hidden
         accept={accept}
         multiple={multiple}
+        {...(folder && { webkitdirectory: true })}
         onChange={({ currentTarget }) => {
           const files = [...(currentTarget.files ?? [])];
           currentTarget.value = '';

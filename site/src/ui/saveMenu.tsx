@@ -1,11 +1,17 @@
 import { snapshot, trained } from '../state/lab.js';
 import { text } from '../state/page.js';
-import { saveSafetensors, saveSnapshot, saveTfjs } from '../state/save.js';
-import type { Slot } from '../worker/main.js';
+import { type Saveable, saveable, saveSafetensors, saveSnapshot, saveTfjs } from '../state/save.js';
+import type { SavedSlot, Slot } from '../worker/main.js';
 
 /** The formats that a network can be saved in. */
 export function SaveNetwork({ slot }: { slot: Slot }) {
+  return <Saves network={saveable(slot)} />;
+}
+
+/** The formats that any network can be saved in. */
+export function Saves({ network }: { network: Saveable }) {
   const t = text.value.save;
+  const { slot }: { slot: SavedSlot } = network;
   const lost = slot === 'trained' && !trained.value && snapshot.value;
   return (
     <div class="saves">
@@ -16,13 +22,13 @@ export function SaveNetwork({ slot }: { slot: Slot }) {
         </button>
       ) : (
         <>
-          <button type="button" class="chip" onClick={() => saveTfjs(slot)}>
+          <button type="button" class="chip" onClick={() => saveTfjs(network)}>
             {t.tfjs}
           </button>
-          <button type="button" class="chip" onClick={() => saveSafetensors(slot, 'torchvision')}>
+          <button type="button" class="chip" onClick={() => saveSafetensors(network, 'torchvision')}>
             {t.safetensors}
           </button>
-          <button type="button" class="chip" onClick={() => saveSafetensors(slot, 'keras')}>
+          <button type="button" class="chip" onClick={() => saveSafetensors(network, 'keras')}>
             {t.keras}
           </button>
         </>

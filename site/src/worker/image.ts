@@ -25,7 +25,7 @@ const PREPROCESSING: Record<Exclude<PreprocessingName, 'file'>, Preprocessing> =
 };
 
 /** The preprocessing that a name means for a model. */
-function preprocessingOf(model: LayersModel, name: PreprocessingName): Preprocessing {
+export function preprocessingOf(model: LayersModel, name: PreprocessingName): Preprocessing {
   if (name !== 'file') return PREPROCESSING[name];
   const { preprocessing } = metadataOf(model);
   if (!preprocessing) throw new RangeError('The weight file does not say how images are prepared.');

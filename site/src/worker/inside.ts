@@ -46,11 +46,11 @@ export async function classMap(
 const MIN_MAP_HEIGHT = 7;
 
 /** The last layer before a pooling whose maps are large enough. */
-function mapLayer(model: LayersModel): string {
+function mapLayer(model: LayersModel): string | undefined {
   const last = model.layers.filter((_, i) => model.layers[i + 1]?.getClassName() === 'MaxPooling2D');
   const height = (layer: layers.Layer) =>
     (layer.output as SymbolicTensor).shape[1] ?? Number.POSITIVE_INFINITY;
-  return (last.findLast((layer) => height(layer) >= MIN_MAP_HEIGHT) ?? last[0]!).name;
+  return (last.findLast((layer) => height(layer) >= MIN_MAP_HEIGHT) ?? last[0])?.name;
 }
 
 /** Smaller images are enlarged to this width under a heat map, so that the map is smooth. */

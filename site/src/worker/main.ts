@@ -14,12 +14,16 @@ import { type DataInfo, type DataRequest, infoOf, loadData } from './data.js';
 import { type Failure, failureOf, NotFiniteError } from './errors.js';
 import type { ImageRequest } from './image.js';
 import type { ClassMap, Review } from './inside.js';
+import type { Guess, OwnHead, OwnRequest, Taught, TeachProgress, TeachRequest } from './own.js';
+import type { Photo } from './photo.js';
 import { type Snapshot, snapshotOf, sumOf } from './snapshot.js';
 import type { Trace } from './trace.js';
 import { type Keeping, Run, type TrainEvents, type TrainRequest } from './training.js';
 
 /** The network trained here, or the one opened from a file. */
 export type Slot = 'trained' | 'opened';
+/** A network that can be saved: one of those, or that of the visitor's own images, which is the opened one with another last layer. */
+export type SavedSlot = Slot | 'own';
 
 /** A network opened from a file, as the page knows it. */
 export interface OpenedInfo {
@@ -65,21 +69,28 @@ function likely(classes: number | undefined, network: NetworkSpec | undefined): 
   return (network?.names ?? 'keras') === 'keras' ? 'keras' : 'torchvision';
 }
 
-const models: { [slot in Slot]?: LayersModel } = {};
+const models: { [slot in SavedSlot]?: LayersModel } = {};
 let data: Dataset | undefined;
 let loading: AbortController | undefined;
 let run: Run | undefined;
+let teaching: AbortController | undefined;
 let lost = false;
 
-function modelOf(slot: Slot): LayersModel {
+function modelOf(slot: SavedSlot): LayersModel {
   const model = models[slot];
   if (!model) throw new Error(`There is no ${slot} network yet.`);
   return model;
 }
 
-function put(slot: Slot, model: LayersModel): void {
-  models[slot]?.dispose();
+function put(slot: SavedSlot, model: LayersModel): void {
+  if (slot === 'opened') drop('own');
+  drop(slot);
   models[slot] = model;
+}
+
+function drop(slot: SavedSlot): void {
+  models[slot]?.dispose();
+  models[slot] = undefined;
 }
 
 function hasTop(model: LayersModel): boolean {
@@ -89,6 +100,7 @@ function hasTop(model: LayersModel): boolean {
 // Training needs neither of them.
 const opening = () => import('./opening.js');
 const inside = () => import('./inside.js');
+const own = () => import('./own.js');
 const described = async (...given: Parameters<typeof import('./describe.js').describe>) =>
   (await import('./describe.js')).describe(...given);
 
@@ -120,8 +132,7 @@ const calls = {
     classNames?: readonly string[];
   }): Promise<{ layers: string[]; classNames?: readonly string[] }> {
     const { arch, ratio, size, channels, classes, hidden, batchNorm, seed } = choice;
-    models.trained?.dispose();
-    models.trained = undefined;
+    drop('trained');
     const model = vgg(scaleArch(arch, ratio), {
       inputShape: [size, size, channels],
       classes,
@@ -166,6 +177,7 @@ const calls = {
 
   async stop(): Promise<void> {
     loading?.abort();
+    teaching?.abort();
     run?.stop();
   },
 
@@ -202,6 +214,7 @@ const calls = {
   /** Makes the opened network the trained one. */
   async adopt(): Promise<{ layers: string[] }> {
     const model = modelOf('opened');
+    drop('own');
     models.opened = undefined;
     put('trained', model);
     return { layers: layersOf(model) };
@@ -241,12 +254,37 @@ const calls = {
     return (await inside()).review(modelOf(slot), data!.testSet);
   },
 
-  async weights({ slot, names }: { slot: Slot; names: 'torchvision' | 'keras' }): Promise<Uint8Array> {
+  /** An image that a visitor gives, as the page keeps it. */
+  async photo(file: File): Promise<Photo> {
+    return (await import('./photo.js')).photo(file);
+  },
+
+  /** Trains a new last layer for the visitor's images on the features of the opened network. */
+  async teach(request: TeachRequest): Promise<Taught> {
+    teaching = new AbortController();
+    const { signal } = teaching;
+    const onProgress = (value: TeachProgress) => send({ event: 'teach', value });
+    const { network, taught } = await (await own()).teach(modelOf('opened'), request, { signal, onProgress });
+    put('own', network);
+    return taught;
+  },
+
+  /** Puts a last layer that the page has kept on the opened network again. */
+  async recall(request: OwnRequest & OwnHead): Promise<void> {
+    put('own', (await own()).recall(modelOf('opened'), request));
+  },
+
+  /** Classifies an image by the network for the visitor's images. */
+  async guess(request: { image: Blob | RawImage; heat: boolean }): Promise<Guess> {
+    return (await own()).guess(modelOf('own'), request);
+  },
+
+  async weights({ slot, names }: { slot: SavedSlot; names: 'torchvision' | 'keras' }): Promise<Uint8Array> {
     return encodeWeights(modelOf(slot), { names });
   },
 
   /** The two files of a tfjs model. */
-  async files({ slot }: { slot: Slot }): Promise<{ json: string; weights: ArrayBuffer }> {
+  async files({ slot }: { slot: SavedSlot }): Promise<{ json: string; weights: ArrayBuffer }> {
     let saved: io.ModelArtifacts | undefined;
     await modelOf(slot).save(
       io.withSaveHandler(async (artifacts) => {
@@ -271,6 +309,7 @@ export type Calls = typeof calls;
 export type WorkerEvent =
   | { event: 'lost'; value: string }
   | { event: 'download'; value: Downloaded }
+  | { event: 'teach'; value: TeachProgress }
   | { event: 'progress'; value: Parameters<TrainEvents['progress']>[0] }
   | { event: 'epoch'; value: Parameters<TrainEvents['epoch']>[0] }
   | { event: 'snapshot'; value: Snapshot };

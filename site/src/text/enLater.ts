@@ -1,0 +1,120 @@
+import { own } from './enOwn.js';
+
+/** The texts of the views that are loaded after the first paint, in English. */
+export const later = {
+  design: {
+    title: 'Network',
+    starts: 'Start from',
+    start: {
+      small: 'Small, trains in a minute',
+      chapter: "The chapter's VGG-11",
+      imagenet: "ImageNet's VGG-16",
+    },
+    member: 'Architecture',
+    own: 'Custom blocks',
+    blocks: 'Blocks',
+    convs: '3×3',
+    convsLabel: (n: number) => `3×3 convolutions in block ${n}`,
+    ones: '1×1',
+    onesLabel: (n: number) => `1×1 convolutions in block ${n}`,
+    channels: 'channels',
+    channelsLabel: (n: number) => `Channels in block ${n}`,
+    remove: (n: number) => `Remove block ${n}`,
+    add: 'Add block',
+    ratio: 'Divide widths by',
+    size: 'Image size',
+    imageChannels: 'Image channels',
+    gray: '1 (gray)',
+    color: '3 (color)',
+    classes: 'Classes',
+    hidden: 'Hidden units',
+    batchNorm: 'Batch normalization',
+    seed: 'Seed',
+  },
+
+  facts: {
+    parameters: 'Parameters',
+    macs: 'MACs per image',
+    weights: 'Weights',
+    training: (batchSize: number) => `Training, batch of ${batchSize}`,
+    field: 'Receptive field',
+    pixels: (n: number) => `${n} px`,
+    stride: (n: number) => `stride ${n}`,
+    inTfjs: 'in tfjs',
+  },
+
+  misfit: {
+    title: 'This will not fit',
+    maybe: 'This may not fit',
+    wasm: (needs: string, has: string) =>
+      `Training needs about ${needs}, but WebAssembly memory ends at ${has}. Use a smaller batch, image or width.`,
+    buffer: (needs: string, has: string, layer: string) =>
+      `${layer} needs a single tensor of ${needs}, but this GPU allows at most ${has}. Use WebAssembly or a smaller network.`,
+    memory: (needs: string, has: string) =>
+      `Training needs about ${needs}. This machine reports ${has}, which other programs use too.`,
+  },
+
+  diagram: {
+    title: 'Diagram',
+    /** The diagram with its words in this language. */
+    translated: (svg: string) => svg,
+    alexnet: 'Show AlexNet beside it',
+    alexnetSmall: (minimum: number) =>
+      `AlexNet needs images of at least ${minimum}×${minimum}, so it is drawn for 224×224.`,
+  },
+
+  table: {
+    title: 'Shapes, layer by layer',
+    layer: 'Layer',
+    output: 'Output',
+    parameters: 'Parameters',
+    macs: 'MACs',
+    field: 'Receptive field',
+    memory: 'Output size',
+    total: 'Total',
+  },
+
+  versus: {
+    title: 'Compared with AlexNet',
+    about: 'VGG trades memory and arithmetic for depth: many small kernels at full size.',
+    note: (size: number) => `Both for ${size}×${size} images and a batch of 1.`,
+    noteSmall: (minimum: number) =>
+      `Both for 224×224 images and a batch of 1: AlexNet needs at least ${minimum}×${minimum}.`,
+    tally: "The chapter's tally",
+    tallyNote:
+      'Counted as in the chapter: the weights of the convolutions without biases, and the first fully connected layer with its bias.',
+    ratio: 'Ratio',
+    rows: {
+      params: 'Parameters',
+      macs: 'MACs per image',
+      activations: 'Activations',
+      training: 'Training memory',
+      field: 'Receptive field',
+    },
+  },
+
+  exercises: {
+    title: 'Exercises of the chapter',
+    about: 'Guess first. The answers are computed on this page, layer by layer.',
+    ask: {
+      size: 'The chapter enlarges images to 224×224. How much less work for VGG-11 are images of 96×96?',
+      memory: "Batches of 128 images: how much more memory do VGG-11's activations take than AlexNet's?",
+      layers:
+        'The chapter prints 8 shapes, one for each block and dense layer. How many layers have weights?',
+    },
+    times: (n: string) => `${n} times`,
+    why: {
+      size: (large: string, small: string) =>
+        `${large} against ${small} multiply-accumulates for each image. Nearly all of them are convolutions, and those grow with the area.`,
+      memory: (vgg: string, alexNet: string, weights: string) =>
+        `${vgg} against ${alexNet}. Its weights are only ${weights} times as many: what fills the memory are the maps of the first blocks, at full size.`,
+      layers: (blocks: number, dense: number, convs: number) =>
+        `${blocks} blocks hold ${convs} convolutions, and ${dense} dense layers follow. The number in VGG-11 counts layers with weights.`,
+    },
+    right: 'Right.',
+    wrong: 'Not quite.',
+    setUp: 'Set up this network',
+  },
+
+  ownImages: own,
+};

@@ -1,0 +1,113 @@
+const count = (n: number, one: string, many = `${one}s`) =>
+  `${n.toLocaleString('en-US')} ${n === 1 ? one : many}`;
+
+/** The texts of the visitor's own images in English, loaded with their view. */
+export const own = {
+  list: (names: readonly string[]) => names.join(', '),
+
+  classes: {
+    title: 'Show it examples',
+    about: 'At least two classes, five images each. More, and more varied, is better.',
+    start: 'Two mugs, a thumb up and a thumb down, you with and without glasses: anything you can see apart.',
+    className: (n: number) => `Class ${n}`,
+    nameLabel: (n: number) => `Name of class ${n}`,
+    count: (n: number) => count(n, 'image'),
+    needs: (n: number) => `${n} more to begin`,
+    drop: 'Drop images here',
+    choose: 'Choose images',
+    camera: 'Use the camera',
+    folder: 'Choose a folder',
+    folderHint: 'In a folder, or dropped, each folder within becomes a class.',
+    add: 'Add a class',
+    remove: (name: string) => `Remove ${name}`,
+    removeImage: (image: string) => `Remove ${image}`,
+    imageOf: (name: string, n: number) => `${name}, image ${n}`,
+    reading: (done: number, total: number) => `Reading image ${done} of ${total}…`,
+    removedImage: (image: string) => `${image} is removed.`,
+    removedClass: (name: string, images: number) => `${name} is removed, with ${count(images, 'image')}.`,
+    undo: 'Bring it back',
+    taken: 'camera',
+    unusable: (names: string, kept: number) =>
+      `${names} could not be used. ${kept === 0 ? 'Nothing was added.' : `${count(kept, 'image')} ${kept === 1 ? 'was' : 'were'} added.`}`,
+    heic: (names: string) => `${names}: most browsers cannot read HEIC. Convert it to JPEG or PNG.`,
+    noImages: 'There are no images in it.',
+    cannotKeep: 'This browser keeps no images for this page: they are gone when you reload it.',
+    kept: 'They stay in this browser, also after a reload, until you remove them.',
+  },
+
+  camera: {
+    asking: 'Waiting for the camera: your browser asks whether this page may use it.',
+    hold: 'Hold to take images',
+    holdHint: 'Or hold the space bar. Turn and move what you show.',
+    off: 'Turn the camera off',
+    other: 'Other camera',
+    view: 'What the camera sees',
+    again: 'Try again',
+    faults: {
+      refused:
+        'The browser does not let this page use the camera. Allow it (by the camera in the address bar), and try again.',
+      none: 'There is no camera. Connect one, or choose files.',
+      busy: 'The camera is there but does not start: another program may be using it. Close that, and try again.',
+      insecure: 'Browsers open a camera only for pages on https or localhost. Choose files here.',
+      ended: 'The camera was disconnected or taken away.',
+      other: 'The camera could not be started.',
+    },
+  },
+
+  teach: {
+    title: 'Train',
+    base: 'Start from',
+    bases: {
+      sample: 'The small network of this page',
+      sampleAbout: 'It learned gray garments of 28×28 pixels: fine for shapes on a plain background.',
+      openedAbout: (input: string) => `From the file that you opened; it sees ${input}.`,
+      gone: (title: string) => `${title}, which is not open`,
+    },
+    better: 'For photos, a VGG-16 that learned from ImageNet is much better:',
+    open: 'open its file',
+    preprocessing: 'Images are prepared',
+    start: 'Train',
+    again: 'Train again',
+    cancel: 'Cancel',
+    few: 'Add a second class.',
+    needs: (names: string) => `Still too few images: ${names}.`,
+    lacks: (name: string, n: number) => `${name} needs ${n} more`,
+    twice: (name: string) => `Two classes are called ${name}: give one another name.`,
+    busy: 'The worker is busy with another network. This can begin when that has ended or was stopped.',
+    ready: (images: number, classes: number) =>
+      `Ready: ${count(images, 'image')} in ${count(classes, 'class', 'classes')}.`,
+    stages: {
+      starting: 'Loading the network…',
+      features: (done: number, total: number) => `Computing features: image ${done} of ${total}`,
+      training: (done: number, total: number) => `Training the new layer: step ${done} of ${total}`,
+    },
+    done: (images: number, seconds: string) => `Trained on ${count(images, 'image')} in ${seconds} s.`,
+    held: (right: number, of: number, percent: string) =>
+      `Of ${count(of, 'image')} that it had not seen, ${right} ${right === 1 ? 'is' : 'are'} right (${percent}).`,
+    heldFew: 'Too few to trust that number: add images, or try some.',
+    heldAlike: 'Images taken one after another look alike, which flatters it: try new ones.',
+    stale: 'Your images have changed since: train again.',
+    explained:
+      'The network stays as it is. Its features of each image are computed once and kept; only a new last layer is trained on them.',
+    explainedMore: 'How this works, and how to go further',
+    diverged: 'The training of the new layer diverged: this network answers with numbers that are too large.',
+  },
+
+  tryIt: {
+    title: 'Try it',
+    waiting: 'Once it is trained, show it something new: by the camera, or an image.',
+    empty: 'Show it something new.',
+    camera: 'Use the camera',
+    choose: 'Choose an image',
+    drop: 'Or drop one here.',
+    image: 'The image',
+    heat: 'Show where it looks (Grad-CAM)',
+    heatLabel: (name: string) => `Where it sees ${name}`,
+    says: (name: string, percent: string) => `${name}, ${percent}`,
+    answers: 'Its answer',
+    rate: (perSecond: number) => `${count(perSecond, 'answer')} a second`,
+    always: 'It always names one of your classes, whatever you show.',
+    reopen: (file: string) => `This was trained on ${file}. Open that file again, and it answers.`,
+    toWeights: 'Go to weight files',
+  },
+};

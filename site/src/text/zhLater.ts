@@ -1,0 +1,133 @@
+import type { later as english } from './enLater.js';
+import { own } from './zhOwn.js';
+
+/** 结构图里的英文。 */
+const DRAWN: Record<string, string> = {
+  input: '输入',
+  block: '块',
+  layers: '层',
+  conv: '卷积层',
+  'max pool': '最大汇聚层',
+  'average pool': '平均汇聚层',
+  'average to': '平均到',
+  'global pool': '全局汇聚层',
+  'batch norm': '批量规范化',
+  'zero padding': '零填充',
+  flatten: '展平',
+  dropout: '暂退',
+  FC: '全连接层',
+};
+
+function inChinese(svg: string): string {
+  const words = new RegExp(`\\b(${Object.keys(DRAWN).join('|')})\\b`, 'g');
+  return svg.replace(/>[^<]+</g, (text) => text.replace(words, (word) => DRAWN[word]!));
+}
+
+/** 首次显示之后才加载的各视图的中文文字。 */
+export const later: typeof english = {
+  design: {
+    title: '网络',
+    starts: '从这里开始',
+    start: { small: '小网络，一分钟训练完', chapter: '书中的 VGG-11', imagenet: 'ImageNet 的 VGG-16' },
+    member: '架构',
+    own: '自定义块',
+    blocks: '块',
+    convs: '3×3',
+    convsLabel: (n) => `第 ${n} 块的 3×3 卷积层数`,
+    ones: '1×1',
+    onesLabel: (n) => `第 ${n} 块的 1×1 卷积层数`,
+    channels: '通道数',
+    channelsLabel: (n) => `第 ${n} 块的通道数`,
+    remove: (n) => `去掉第 ${n} 块`,
+    add: '加一块',
+    ratio: '通道数除以',
+    size: '图像边长',
+    imageChannels: '图像通道数',
+    gray: '1，灰度',
+    color: '3，彩色',
+    classes: '类别数',
+    hidden: '隐藏单元数',
+    batchNorm: '批量规范化',
+    seed: '随机种子',
+  },
+
+  facts: {
+    parameters: '参数',
+    macs: '每张图像的乘加次数',
+    weights: '权重',
+    training: (batchSize) => `训练所需内存，批量大小 ${batchSize}`,
+    field: '感受野',
+    pixels: (n) => `${n} 像素`,
+    stride: (n) => `步幅 ${n}`,
+    inTfjs: '按 tfjs 计',
+  },
+
+  misfit: {
+    title: '内存放不下',
+    maybe: '内存可能放不下',
+    wasm: (needs, has) =>
+      `训练大约需要 ${needs}，而 WebAssembly 的内存上限是 ${has}。请减小批量大小、图像或通道数。`,
+    buffer: (needs, has, layer) =>
+      `${layer} 需要一个 ${needs} 的张量，而这块 GPU 一个张量最多 ${has}。请改用 WebAssembly，或减小网络。`,
+    memory: (needs, has) => `训练大约需要 ${needs}，这台设备报告有 ${has} 内存，其他程序也要用。`,
+  },
+
+  diagram: {
+    title: '结构图',
+    translated: inChinese,
+    alexnet: '与 AlexNet 并排',
+    alexnetSmall: (minimum) => `AlexNet 需要至少 ${minimum}×${minimum} 的图像；这里按 224×224 画。`,
+  },
+
+  table: {
+    title: '各层的形状',
+    layer: '层',
+    output: '输出',
+    parameters: '参数',
+    macs: '乘加',
+    field: '感受野',
+    memory: '输出大小',
+    total: '合计',
+  },
+
+  versus: {
+    title: '与 AlexNet 相比',
+    about: 'VGG 用内存和计算换来深度：许多小卷积核，作用在大的特征图上。',
+    note: (size) => `两者都用 ${size}×${size} 的图像，批量大小为 1。`,
+    noteSmall: (minimum) => `两者都用 224×224 的图像，批量大小为 1：AlexNet 至少需要 ${minimum}×${minimum}。`,
+    tally: '书中的统计',
+    tallyNote: '按书中的统计方法：卷积层的权重（不含偏置），以及第一个全连接层（含偏置）。',
+    ratio: '倍数',
+    rows: {
+      params: '参数',
+      macs: '每张图像的乘加次数',
+      activations: '激活值',
+      training: '训练所需内存',
+      field: '感受野',
+    },
+  },
+
+  exercises: {
+    title: '书中的练习',
+    about: '先猜一猜。答案由本页逐层算出。',
+    ask: {
+      size: '书中把图像放大到 224×224。若用 96×96 的图像，224×224 的计算量是它的几倍？',
+      memory: '批量大小为 128 时，VGG-11 的激活值占用的内存是 AlexNet 的几倍？',
+      layers: '书中打印了 8 个形状，每个块和每个全连接层各一个。有权重的层一共有几层？',
+    },
+    times: (n) => `${n} 倍`,
+    why: {
+      size: (large, small) =>
+        `每张图像的乘加运算分别是 ${large} 次和 ${small} 次。几乎全在卷积层里，而卷积层的计算量与面积成正比。`,
+      memory: (vgg, alexNet, weights) =>
+        `${vgg} 与 ${alexNet}。权重只是 ${weights} 倍：占内存的是前几个块里全尺寸的特征图。`,
+      layers: (blocks, dense, convs) =>
+        `${blocks} 个块里有 ${convs} 个卷积层，后面还有 ${dense} 个全连接层。VGG-11 里的 11 数的是有权重的层。`,
+    },
+    right: '对。',
+    wrong: '不对。',
+    setUp: '设置成这个网络',
+  },
+
+  ownImages: own,
+};
