@@ -9,7 +9,6 @@
  */
 import '@tensorflow/tfjs-backend-wasm';
 import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { setBackend } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { type CompressOptions, compress, type Images } from 'vgg-blocks/compress';
@@ -20,6 +19,7 @@ import { installWasmKernels } from 'vgg-blocks/wasm';
 import { fromWeights, type QuantizedDtype, saveModel } from 'vgg-blocks/weights';
 import { table } from '../src/figures/table.js';
 import { type Curve, compressChart } from './compressChart.js';
+import { processorName } from './processor.js';
 
 /** The sizes of the whole network in MB. */
 const CALIBRATED = [0.9, 1, 1.2, 1.5, 2, 3, 5, 10];
@@ -57,7 +57,7 @@ const curves: Curve[] = [
   { name: `calibrated on ${given.length} images`, points: await measured(CALIBRATED, given) },
   { name: 'by the weights alone', points: await measured(WEIGHTS_ALONE) },
 ];
-console.log(`${cpus()[0]?.model}, Node ${process.version}, one thread, ${test.length} test images`);
+console.log(`${processorName()}, Node ${process.version}, one thread, ${test.length} test images`);
 console.log(`float32: ${megabytes(whole)}, top-1 ${percent(accuracy)}`);
 console.log(table(rows, { right: [0, 3, 4, 5] }));
 writeFileSync('docs/figures/compress.svg', compressChart(curves, { bytes: whole, accuracy }));

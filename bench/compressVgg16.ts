@@ -8,7 +8,7 @@
  */
 import '@tensorflow/tfjs-backend-wasm';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fill, randomUniform, setBackend, type Tensor } from '@tensorflow/tfjs-core';
@@ -19,6 +19,7 @@ import { installWasmKernels } from 'vgg-blocks/wasm';
 import { saveModel } from 'vgg-blocks/weights';
 import { launchChromium } from '../test/support/chromium.js';
 import { serveFolder } from './loadServer.js';
+import { processorName } from './processor.js';
 
 const [target = '40', count = '0'] = process.argv.slice(2);
 installWasmKernels();
@@ -27,7 +28,7 @@ const folder = mkdtempSync(join(tmpdir(), 'compress-'));
 const model = vgg(VGG16, { inputShape: [224, 224, 3], classes: 1000, initializer: 'heNormal', seed: 0 });
 const bytes = model.countParams() * 4;
 const memory = () => process.resourceUsage().maxRSS / 2 ** 20;
-console.log(`${cpus()[0]?.model}, Node ${process.version}, one thread`);
+console.log(`${processorName()}, Node ${process.version}, one thread`);
 console.log(`VGG-16: ${(bytes / 1e6).toFixed(1)} MB; at most ${memory().toFixed(2)} GiB in memory`);
 
 const used = process.cpuUsage();

@@ -7,13 +7,14 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { seededRandom } from '../src/base/random.js';
 import { table } from '../src/figures/table.js';
 import { figureOf, withSpread } from './figure.js';
+import { processorName } from './processor.js';
 
 const [rounds = '5', python = 'python3'] = process.argv.slice(2);
 const [WIDTH, HEIGHT, COUNT] = [500, 375, 60];
@@ -60,7 +61,7 @@ try {
     rates.PIL!.push(run(python, 'imagesChild.py'));
   }
   console.log(
-    `${WIDTH}x${HEIGHT} JPEG, ${cpus()[0]?.model}, Node ${process.version}; images a second of processor time, median (minimum to maximum) of ${rounds} processes`,
+    `${WIDTH}x${HEIGHT} JPEG, ${processorName()}, Node ${process.version}; images a second of processor time, median (minimum to maximum) of ${rounds} processes`,
   );
   const rows = Object.entries(rates).map(([name, all]) => [
     name,

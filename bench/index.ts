@@ -19,6 +19,7 @@ import { encodeWeights, toOnnx } from 'vgg-blocks/weights';
 import { seededRandom } from '../src/base/random.js';
 import { benchChart } from './chart.js';
 import { IMPLEMENTATIONS, measure } from './implementations.js';
+import { processorName } from './processor.js';
 import { type Results, summarize, tableOf } from './results.js';
 import { type Measurement, PARTS, type Spec } from './spec.js';
 import { CLOCKS, type Clock } from './timing.mjs';
@@ -122,7 +123,7 @@ async function compare(): Promise<void> {
     title: `VGG-11${options.ratio === 1 ? '' : `/${options.ratio}`}, ${(total / 1e6).toFixed(1)} M weights, ${options.size}x${options.size}, batch ${options.batch}`,
     network,
     machine: {
-      cpu: cpus()[0]?.model ?? 'unknown',
+      cpu: processorName(),
       cores: cpus().length,
       node: process.version,
       load: loadavg()[0]!,

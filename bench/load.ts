@@ -10,7 +10,7 @@
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -18,6 +18,7 @@ import { VGG16 } from 'vgg-blocks';
 import { table } from '../src/figures/table.js';
 import { figureOf, withSpread } from './figure.js';
 import { serveFolder } from './loadServer.js';
+import { processorName } from './processor.js';
 
 const FILES = ['vgg16.safetensors', 'vgg16-f16.safetensors', 'vgg16.pth', 'vgg16-legacy.pth'];
 const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -45,7 +46,7 @@ async function compare(rounds: number, python: string, folder: string): Promise<
   mkdirSync(folder, { recursive: true });
   if (!FILES.every((file) => existsSync(join(folder, file)))) await pytorch('write', folder);
   console.log(
-    `VGG-16 from disk on one thread, ${cpus()[0]?.model}, Node ${process.version}; median (minimum to maximum) of ${rounds} fresh processes, in ms and MiB`,
+    `VGG-16 from disk on one thread, ${processorName()}, Node ${process.version}; median (minimum to maximum) of ${rounds} fresh processes, in ms and MiB`,
   );
   for (const file of FILES) {
     for (const state of ['warm', 'cold'] as const) {

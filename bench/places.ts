@@ -24,6 +24,7 @@ import {
   writeNetwork,
 } from './placeFiles.js';
 import { buildPages, gpuOf, measurePage, type PageMeasurement, type PageName } from './placePages.js';
+import { processorName } from './processor.js';
 
 interface Place {
   title: string;
@@ -206,7 +207,7 @@ try {
   await buildPages(root);
   const gpu = await gpuOf(root, launch);
   console.log(
-    `${cpus()[0]?.model} (${cpus().length} cores), Node ${process.version}, WebGL and WebGPU on ${gpu}; median (minimum to maximum) of ${options.rounds} processes or browsers`,
+    `${processorName()} (${cpus().length} cores), Node ${process.version}, WebGL and WebGPU on ${gpu}; median (minimum to maximum) of ${options.rounds} processes or browsers`,
   );
   let agree = true;
   for (const [i, source] of program.args.entries())

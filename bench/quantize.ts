@@ -10,7 +10,6 @@
  * the next layer, which leaves its outputs as they are.
  */
 import '@tensorflow/tfjs-backend-wasm';
-import { cpus } from 'node:os';
 import { type io, setBackend, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { scaleArch, VGG11, vgg } from 'vgg-blocks';
@@ -21,6 +20,7 @@ import { installWasmKernels } from 'vgg-blocks/wasm';
 import { fromWeights, type QuantizedDtype, saveModel } from 'vgg-blocks/weights';
 import { seededRandom } from '../src/base/random.js';
 import { table } from '../src/figures/table.js';
+import { processorName } from './processor.js';
 
 /** Images of the training set from which biases are corrected. */
 const CALIBRATION = 256;
@@ -34,7 +34,7 @@ const sets = await fashionMnist({ source });
 const count = Number(images);
 
 console.log(
-  `${cpus()[0]?.model}, Node ${process.version}; errors of logits as fractions of the largest, ${count} images`,
+  `${processorName()}, Node ${process.version}; errors of logits as fractions of the largest, ${count} images`,
 );
 if (file) {
   const { model } = await fromWeights(file);

@@ -1,13 +1,12 @@
 /**
  * What bounds each layer of VGG-11 on the wasm backend on one thread, and how close it comes to the machine's limit. The
- * work follows from `plan()`; the peaks and the layers' times are measured. Writes docs/figures/roofline.svg and the table
- * of docs/roofline.md.
+ * work follows from `plan()`; the peaks and the layers' times are measured. Prints a table, and writes it and its figure to
+ * docs/roofline.md if that page has a section for the machine's processor.
  *
  *     npm run bench:roofline -- --ratio 1 --batch 8 --python python3
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import '@tensorflow/tfjs-backend-wasm';
 import { dispose, randomUniform, setBackend, type Tensor } from '@tensorflow/tfjs-core';
@@ -18,6 +17,7 @@ import { installWasmKernels } from 'vgg-blocks/wasm';
 import { markdownTable } from '../src/figures/table.js';
 import { shown } from './figure.js';
 import { measurePeaks } from './peaks.js';
+import { processorName } from './processor.js';
 import { type Roof, rooflineChart } from './rooflineChart.js';
 import { type RooflineRow, rooflineRow, workOf } from './rooflineRows.js';
 import { timesOf } from './timing.mjs';
@@ -112,18 +112,21 @@ const roofs: Roof[] = [
   ...(native ? [{ name: 'processor (PyTorch)', gflops: native, gigabytes: peaks.gigabytes }] : []),
 ];
 const network = `VGG-11${options.ratio === 1 ? '' : `/${options.ratio}`}, ${options.size}x${options.size}, batch ${options.batch}`;
-const file = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
-await writeFileAtomic(
-  file('figures/roofline.svg'),
-  rooflineChart(`${network}: each layer and the roof of one thread`, roofs, rows),
-);
-const machine = `${network}; one thread of ${cpus()[0]?.model ?? 'an unknown processor'}, Node ${process.version}; ${roofs
+const processor = processorName();
+const machine = `${network}; one thread of ${processor}, Node ${process.version}; ${roofs
   .map(({ name, gflops, gigabytes }) => `${name} ${shown(gflops)} GFLOP/s and ${shown(gigabytes)} GB/s`)
   .join('; ')}.`;
+const file = (name: string) => fileURLToPath(new URL(`../docs/${name}`, import.meta.url));
 const page = readFileSync(file('roofline.md'), 'utf8');
-const written = page.replace(
-  /(?<=<!-- roofline -->\n)[\s\S]*(?=<!-- \/roofline -->)/,
-  `\n${machine}\n\n${tableOf(rows)}\n\n`,
-);
-await writeFileAtomic(file('roofline.md'), written);
+const [start, end] = [`<!-- roofline: ${processor} -->\n`, `<!-- /roofline: ${processor} -->`];
+const [before, after] = [page.split(start)[0]!, page.split(end)[1]];
+const figure = `figures/roofline-${processor.toLowerCase().replaceAll(' ', '-')}.svg`;
+const section = `![Layers of VGG-11 and the roofline of ${processor}](${figure})\n\n${machine}\n\n${tableOf(rows)}`;
+if (after !== undefined) {
+  await writeFileAtomic(
+    file(figure),
+    rooflineChart(`${network}, ${processor}: each layer and the roof of one thread`, roofs, rows),
+  );
+  await writeFileAtomic(file('roofline.md'), `${before}${start}\n${section}\n\n${end}${after}`);
+}
 console.log(`${machine}\n\n${tableOf(rows)}`);

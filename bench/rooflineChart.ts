@@ -81,10 +81,12 @@ function drawRoof(
   const [stroke, dashes] = first ? [INK, undefined] : [FAINT, '6 4'];
   // Halfway up the slope, which the roofs have in common.
   const half = Math.sqrt(start * corner);
+  // Under its roof and over the other one, where no layer is.
+  const label = y(gflops) + (first ? 16 : -8);
   const memory = `memory, ${shown(gigabytes)} GB/s`;
   return [
     element('path', { d, fill: 'none', stroke, 'stroke-width': 2, 'stroke-dasharray': dashes }),
-    text(x(corner) + 14, y(gflops) + 16, `${name}, ${shown(gflops)} GFLOP/s`, { fill: stroke }),
+    text(x(corner) + 14, label, `${name}, ${shown(gflops)} GFLOP/s`, { fill: stroke }),
     first ? text(x(half) + 10, y(half * gigabytes) + 14, memory) : '',
   ].join('');
 }

@@ -107,14 +107,20 @@ function reach(out: number, stride: number, filter: number): number {
   return (out - 1) * stride + filter;
 }
 
-/** The number of tiles to transform at a time: a multiple of 4, the rows that the matrix product computes together. */
+/**
+ * The number of tiles to transform at a time: a multiple of 4, the rows that the matrix product computes together. Every group of
+ * tiles reads the whole filter, so in wide layers a group's planes may have half as many bytes. Groups are of one size.
+ */
 export function tilesAtOnce(
   points: Points,
   { batchSize, outHeight, outWidth, inChannels, outChannels }: ConvInfo,
 ): number {
   const total = batchSize * tilesOf(outHeight, outWidth, points);
-  const bytes = 4 * points ** 2 * (inChannels + outChannels);
-  return Math.min(total, Math.max(MIN_TILES, 4 * Math.floor(PLANES / bytes / 4)));
+  const perChannel = 4 * points ** 2;
+  const bytes = Math.max(PLANES, (perChannel * inChannels * outChannels) / 2);
+  const most = Math.max(MIN_TILES, bytes / (perChannel * (inChannels + outChannels)));
+  const groups = Math.max(1, Math.ceil(total / most));
+  return Math.min(total, 4 * Math.ceil(total / groups / 4));
 }
 
 /** The number of tiles that cover a map. */

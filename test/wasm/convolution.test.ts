@@ -12,6 +12,8 @@ import {
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { size } from '../../src/base/shapes.js';
+import type { ConvInfo } from '../../src/wasm/backend.js';
+import { tilesAtOnce } from '../../src/wasm/convolution.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { numbers, on, wasm } from './compare.js';
 import { convolution, error, filterGradient, type Geometry, inputGradient } from './float64.js';
@@ -215,4 +217,18 @@ test('working memory is freed', async () => {
   const before = wasm().wasm.HEAPU8.length;
   for (let i = 0; i < 200; i++) await compute();
   expect(wasm().wasm.HEAPU8.length).toBe(before);
+});
+
+test('tiles are computed in equal groups, whose planes have 2 MB or, in wide layers, up to half of the bytes of the filter', () => {
+  const atOnce = (batchSize: number, side: number, inChannels: number, outChannels = inChannels) =>
+    tilesAtOnce(6, { batchSize, outHeight: side, outWidth: side, inChannels, outChannels } as ConvInfo);
+  // 144 bytes for each channel of a tile: 2 MB are 227.6 tiles of 2 x 32 channels, so the 1568 of 8 images take seven groups.
+  expect(atOnce(8, 56, 32)).toBe(1568 / 7);
+  // The filter of 512 x 512 channels has as many bytes as 256 tiles; 392 tiles take four groups.
+  expect(atOnce(8, 28, 512)).toBe(100);
+  expect(atOnce(8, 14, 512)).toBe(128);
+  // At most 60 where that is more: seven groups of 56, not six and a rest.
+  expect(atOnce(8, 28, 256, 128)).toBe(56);
+  expect(atOnce(1, 10, 512)).toBe(9);
+  expect(atOnce(0, 28, 512)).toBe(0);
 });
