@@ -8,6 +8,7 @@ import { QUANTIZED_DTYPES, saveModel, setMetadata } from 'vgg-blocks/weights';
 import type { BackendArguments } from './backend.js';
 import { calibrationArrays, calibrationImages } from './calibrationSet.js';
 import { isSetFolder } from './data.js';
+import { decoding } from './decoder.js';
 import { isFolder } from './evaluatedImages.js';
 import { percent } from './finetuned.js';
 import { checkNotItself, modelFile } from './modelFile.js';
@@ -74,7 +75,9 @@ export function compressCommand(): Command {
     .addOption(numberIn('count', '--batch <n>', 'images per forward pass; more need more memory', 8))
     .addOption(preprocessingOption('how images are preprocessed (default: as the weights say)'))
     .option('--json', 'print the report as one line of JSON');
-  return withBuilding(command)
+  return withBuilding(
+    decoding(command, ({ images }: CompressArguments) => (images === undefined ? [] : [images])),
+  )
     .addOption(shared.backend())
     .addOption(shared.threads())
     .addOption(shared.relaxedSimd())

@@ -20,6 +20,7 @@ import {
 } from 'vgg-blocks/weights';
 import { useBackend } from './backend.js';
 import { type CalibrationSet, calibrationImages } from './calibrationSet.js';
+import { decoding } from './decoder.js';
 import { checkNotItself, modelFile } from './modelFile.js';
 import { WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
@@ -69,7 +70,9 @@ export function convertCommand(): Command {
       `${WEIGHT_FILES_HELP}, as a path or URL; hf:OWNER/NAME[@REVISION]; or a published name such as torchvision/vgg16`,
     )
     .argument('<out>', `a file ending in ${EXTENSIONS}, or a folder`);
-  return withBuilding(command)
+  return withBuilding(
+    decoding(command, ({ images }: ConvertArguments) => (images === undefined ? [] : [images])),
+  )
     .addOption(
       new Option(
         '--to <format>',

@@ -51,7 +51,7 @@ export function evaluateCommand(): Command {
     .addOption(labelsOption())
     .addOption(numberIn('count', '--batch <n>', 'batch size', 32))
     .addOption(
-      numberIn('notNegative', '--memory <MB>', 'memory for images; beyond it, they are read twice', 1000),
+      numberIn('megabytes', '--memory <MB>', 'memory for images; beyond it, they are read twice', 1000),
     )
     .addOption(new Option('--out <folder>', 'write evaluation.json and confusion.svg to this folder'))
     .option('--json', 'print the result as one line of JSON')
@@ -142,7 +142,7 @@ async function measure(
       }
       return measureViews(model, await imagesOf(data, known, 0), { ...views, batchSize });
     }
-    const { examples, problems } = await imagesOf(data, known, memory * 1e6);
+    const { examples, problems } = await imagesOf(data, known, Math.round(memory * 1e6));
     return { evaluation: await evaluate(model, examples, { batchSize }), problems };
   }
   if (views) {

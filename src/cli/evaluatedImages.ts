@@ -57,7 +57,11 @@ function foldersIn(folder: string): string[] {
 }
 
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** The network's class for each folder: by name, by number, or in order. */

@@ -6,6 +6,7 @@ import { type NpyWriter, npyWriter, writeFileAtomic } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
 import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
+import { checkEnding } from './options.js';
 
 interface FeaturesArguments extends NetworkArguments {
   layer: string[];
@@ -41,7 +42,7 @@ export function featuresCommand(): Command {
 
 async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const { layer: names, out, pooling, dtype } = args;
-  if (!out.endsWith('.npy')) throw new Error(`features: ${out} does not end in .npy; use a name that does.`);
+  checkEnding('features', out, '.npy');
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice !== undefined)
     throw new Error(`features: --layer ${twice} is given twice; name each layer once.`);

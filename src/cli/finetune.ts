@@ -1,12 +1,14 @@
-import { resolve } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
 import { Command } from 'commander';
 import type { ImageFiles } from 'vgg-blocks/data';
 import { freeze, transferHead } from 'vgg-blocks/features';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder } from 'vgg-blocks/node';
 import { confusion, evaluate } from 'vgg-blocks/train';
-import { setMetadata } from 'vgg-blocks/weights';
+import { inspectWeights, setMetadata } from 'vgg-blocks/weights';
 import { decoding } from './decoder.js';
+import { isFolder } from './evaluatedImages.js';
 import {
   augmentationOf,
   type FinetuneArguments,
@@ -15,8 +17,10 @@ import {
 } from './finetuneArguments.js';
 import { type Finetuned, listing, percent, writeFinetuned } from './finetuned.js';
 import { diverged, PARTS, trainPhases } from './finetunePhases.js';
+import { modelFile, realPath } from './modelFile.js';
 import { loadNetwork } from './network.js';
 import { stopOnSignal } from './process.js';
+import { isHubName } from './reading.js';
 import type { RunArguments } from './runArguments.js';
 import { readBegun } from './runDescription.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
@@ -43,11 +47,22 @@ async function run(folder: string | undefined, given: FinetuneArguments, command
   if ((folder === undefined) === (given.resume === undefined)) {
     throw new Error('finetune: pass a folder of images, or --resume with the folder of a run.');
   }
+  if (folder !== undefined) checkOutside(folder, given.out);
   await inRunFolder(
     command,
     { ...given, folder },
     { measured: 'finetune: validation', parts: PARTS },
     finetuneIn,
+  );
+}
+
+/** Refuses an output folder among the images, links followed, whose files would be read as images of a class. */
+function checkOutside(folder: string, out: string): void {
+  const within = (path: string) => `${realPath(out)}${sep}`.startsWith(`${realPath(path)}${sep}`);
+  const classes = isFolder(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+  if (![folder, ...classes].some(within)) return;
+  throw new Error(
+    `finetune: --out ${out} is in the folder of images ${folder}, where it would be read as a class; write to a folder outside.`,
   );
 }
 
@@ -58,7 +73,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   const say = args.json ? () => {} : (line: string) => console.log(line);
   const loaded = await loadNetwork('finetune', args, {
     includeTop: false,
-    ...(args.size !== undefined && { inputShape: [args.size, args.size, 3] as const }),
+    ...(args.size !== undefined && { inputShape: [args.size, args.size, await channelsOf(args)] as const }),
   });
   const { model: base, preprocessing } = loaded;
   // A network from an earlier run already pools its features.
@@ -145,6 +160,13 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   else checkAccuracy('finetune: validation', outcome.accuracy, args.minAccuracy);
 }
 
+/** The channels of the images that a network takes: those of published ones have colors. */
+async function channelsOf({ weights, key, rename }: FinetuneArguments): Promise<number> {
+  if (weights === undefined || isHubName(weights)) return 3;
+  const { network } = await inspectWeights((await modelFile(weights)).file, { key, rename });
+  return network?.inputChannels ?? 3;
+}
+
 async function read(
   folder: string,
   args: FinetuneArguments,
@@ -155,7 +177,7 @@ async function read(
     preprocessing,
     validationFraction: args.validationFraction,
     seed: args.seed,
-    maxBytes: args.memory * 1e6,
+    maxBytes: Math.round(args.memory * 1e6),
     onProgress: bar.update,
     onProblem({ reason }) {
       bar.stop();

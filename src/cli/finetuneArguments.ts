@@ -108,7 +108,7 @@ export function withFinetuning(command: Command): Command {
     )
     .addOption(
       numberIn(
-        'notNegative',
+        'megabytes',
         '--memory <MB>',
         'memory for images, and as much again for features; beyond it, images are reread and features go to disk',
         1000,

@@ -110,7 +110,7 @@ async function cache(
       augmentedPasses,
       teacher: by,
       seed: args.seed,
-      maxBytes: args.memory * 1e6,
+      maxBytes: Math.round(args.memory * 1e6),
       overflow: temporaryFile({ folder: args.out }),
       onProgress: bar.update,
       signal,

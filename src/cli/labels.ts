@@ -28,7 +28,7 @@ export async function labelsOf(
   });
   // Windows writes UTF-16 in places. The decoder removes the mark at the beginning.
   const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
-  const text = new TextDecoder(isUtf16 ? 'utf-16le' : 'utf-8').decode(bytes);
+  const text = textOf(`${command}: ${file}`, bytes, isUtf16 ? 'utf-16le' : 'utf-8');
   const labels = /^\s*[[{]/.test(text) ? labelsOfJson(`${command}: ${file}`, text) : linesOf(text);
   if (labels.length !== classes) {
     throw new Error(
@@ -36,6 +36,18 @@ export async function labelsOf(
     );
   }
   return labels;
+}
+
+/** Names in another encoding would be printed with marks for their letters, and folders not found by them. */
+function textOf(where: string, bytes: Uint8Array, encoding: string): string {
+  try {
+    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Error(
+      `${where} is not text in ${encoding.toUpperCase()}; save it as UTF-8, e.g. with iconv -f latin1 -t utf8.`,
+      { cause },
+    );
+  }
 }
 
 /** The first names of a list, for messages. */

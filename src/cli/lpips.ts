@@ -5,6 +5,7 @@ import { overlay, type RawImage, resizeBilinear, toRgb } from 'vgg-blocks/images
 import { countBar, writeImage } from 'vgg-blocks/node';
 import { setMetadata } from 'vgg-blocks/weights';
 import { messageOf } from '../base/realm.js';
+import { decoding } from './decoder.js';
 import { imagePairs } from './imagePairs.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn } from './options.js';
@@ -32,7 +33,7 @@ export function lpipsCommand(): Command {
     )
     .argument('<one>', 'an image, or a folder of images')
     .argument('<other>', 'an image, or a folder of images; those of two folders are paired by name');
-  return withNetwork(printing(command, ({ map }: LpipsArguments) => map !== undefined))
+  return withNetwork(decoding(printing(command, ({ map }: LpipsArguments) => map !== undefined)))
     .option(
       '--map <file>',
       'draw where the images differ, over the second one, with a legend: a .png, or a folder where folders are compared',

@@ -2,12 +2,12 @@
 import { messageOf } from '../base/realm.js';
 import { handleOutputErrors, handleSignals } from './process.js';
 import { createProgram } from './program.js';
-import { inFlags } from './wording.js';
+import { errorOf } from './wording.js';
 
 handleSignals();
 handleOutputErrors();
 
-let command = 'train';
+let command: string | undefined;
 try {
   await createProgram()
     .hook('preAction', (_, action) => {
@@ -16,6 +16,6 @@ try {
     .parseAsync();
 } catch (error) {
   // The library's errors are sentences that say what to do; a stack would only hide them.
-  console.error(inFlags(messageOf(error), command));
+  console.error(errorOf(messageOf(error), command));
   process.exitCode ??= 1;
 }

@@ -1,5 +1,5 @@
 import { existsSync, realpathSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isFolder } from './evaluatedImages.js';
 import { type Finetuned, readFinetuned } from './finetuned.js';
 import { unfinishedRun } from './runDescription.js';
@@ -37,9 +37,12 @@ export function checkNotItself(command: string, file: string, target: string): v
   );
 }
 
-/** Without links, if it exists. */
-function realPath(path: string): string {
-  return existsSync(path) ? realpathSync(path) : resolve(path);
+/** A path without links, as far as it exists. */
+export function realPath(path: string): string {
+  const full = resolve(path);
+  if (existsSync(full)) return realpathSync(full);
+  const folder = dirname(full);
+  return folder === full ? full : join(realPath(folder), basename(full));
 }
 
 async function checkFinished(source: string): Promise<void> {

@@ -138,7 +138,7 @@ export async function loadClassifier(
   args: NetworkArguments & { labels?: string },
 ): Promise<ReadyNetwork & { labels: readonly string[] }> {
   if (args.featuresOnly)
-    throw new Error(`${command} needs the fully connected layers; leave out --features-only.`);
+    throw new Error(`${command}: it needs the fully connected layers; leave out --features-only.`);
   const ready = await loadNetwork(command, args);
   if (ready.classes === undefined)
     throw new Error(`${command}: ${ready.source} ${noClassesOf(ready.model)}.`);

@@ -54,6 +54,9 @@ function number(text: string): number {
   return value;
 }
 
+/** More than any machine has; in bytes it is a whole number still. */
+const MAX_MEGABYTES = 1e9;
+
 /** The ranges of {@link numberIn}. */
 const RANGES = {
   fraction: [(value: number) => value >= 0 && value <= 1, 'It must be from 0 to 1.'],
@@ -65,7 +68,14 @@ const RANGES = {
     (value: number) => Number.isSafeInteger(value) && value >= 0,
     'It must be a whole number of at least 0.',
   ],
-  notNegative: [(value: number) => value >= 0, 'It must be at least 0.'],
+  notNegative: [
+    (value: number) => value >= 0 && value < Number.POSITIVE_INFINITY,
+    'It must be at least 0 and finite.',
+  ],
+  megabytes: [
+    (value: number) => value >= 0 && value <= MAX_MEGABYTES,
+    `It must be from 0 to ${MAX_MEGABYTES}.`,
+  ],
   side: [
     (value: number) => Number.isSafeInteger(value) && value >= 1 && value <= MAX_SIDE,
     `It must be a whole number from 1 to ${MAX_SIDE}.`,
@@ -78,7 +88,10 @@ const RANGES = {
   mixture: [(value: number) => value >= 0.1 && value <= 1, 'It must be from 0.1 to 1.'],
   between: [(value: number) => value > 0 && value < 1, 'It must be above 0 and below 1.'],
   aboveZero: [(value: number) => value > 0 && value <= 1, 'It must be above 0 and at most 1.'],
-  positive: [(value: number) => value > 0 && value < Number.POSITIVE_INFINITY, 'It must be above 0.'],
+  positive: [
+    (value: number) => value > 0 && value < Number.POSITIVE_INFINITY,
+    'It must be above 0 and finite.',
+  ],
 } as const;
 
 /** Parses a number of a range. */
@@ -134,6 +147,12 @@ export function refuseEmpty(command: Command): void {
   const named = command.registeredArguments;
   const argument = named[Math.min(index, named.length - 1)]!;
   throw new Error(`${command.name()}: the argument ${argument.name()} is empty; pass a value.`);
+}
+
+/** Refuses an output file without the ending of what is written, which would rather be another file's name. */
+export function checkEnding(command: string, path: string, ending: string): void {
+  if (path.toLowerCase().endsWith(ending)) return;
+  throw new Error(`${command}: ${path} does not end in ${ending}; use a name that does.`);
 }
 
 /** Whether an option was passed on the command line. */

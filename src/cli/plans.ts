@@ -1,7 +1,15 @@
 import { Argument, Command, Option } from 'commander';
 import { alexNetPlan, cost, diagram, OPTIMIZERS, plan, summary, tally, VGG11 } from 'vgg-blocks';
 import { writeFileAtomic } from 'vgg-blocks/node';
-import { ARCH_HELP, type Architecture, numberIn, parseArchitecture, planOf, shared } from './options.js';
+import {
+  ARCH_HELP,
+  type Architecture,
+  checkEnding,
+  numberIn,
+  parseArchitecture,
+  planOf,
+  shared,
+} from './options.js';
 import { printing } from './process.js';
 
 interface ShapeOptions {
@@ -11,6 +19,14 @@ interface ShapeOptions {
   classes: number;
   batchNorm?: true;
 }
+
+/** Networks by the names that they are given by. */
+type Networks = Readonly<Record<string, Architecture>>;
+
+const named = (name: string, before: Networks = {}): Networks => ({
+  ...before,
+  [name]: parseArchitecture(name),
+});
 
 const network = (name: string, description: string) => new Argument(name, description);
 
@@ -73,13 +89,16 @@ export function tallyCommand(): Command {
 export function diagramCommand(): Command {
   const command = new Command('diagram')
     .description('draw networks side by side as an SVG')
-    .addArgument(network('[networks...]', 'networks, each as for summary (default: alexnet vgg11)'))
-    .option('--out <file>', 'write to this file instead of standard output');
-  return withShape(printing(command)).action(async (names: string[], options) => {
-    const titles = names.length > 0 ? names : ['alexnet', 'vgg11'];
-    const svg = diagram(
-      Object.fromEntries(titles.map((name) => [name, planFor(parseArchitecture(name), options)])),
-    );
+    .addArgument(
+      network('[networks...]', 'networks, each as for summary (default: alexnet vgg11)').argParser(named),
+    )
+    .option('--out <file>', 'write to this file, ending in .svg, instead of standard output');
+  return withShape(printing(command)).action(async (networks: Networks, options) => {
+    if (options.out) checkEnding('diagram', options.out, '.svg');
+    const given = Object.entries(networks);
+    const drawn =
+      given.length > 0 ? given : Object.entries<Architecture>({ alexnet: 'alexnet', vgg11: VGG11 });
+    const svg = diagram(Object.fromEntries(drawn.map(([name, of]) => [name, planFor(of, options)])));
     if (options.out) await writeFileAtomic(options.out, svg);
     else console.log(svg);
   });

@@ -11,6 +11,7 @@ import {
   PUBLISHED,
   type PublishedName,
 } from 'vgg-blocks/weights';
+import { MAX_SIDE } from '../base/check.js';
 import { ARCH_HELP, numberIn, parseArch } from './options.js';
 
 /** The options of {@link withReading}. */
@@ -96,9 +97,11 @@ export function withBuilding(command: Command): Command {
 }
 
 function shapeOf(text: string): [height: number, width: number, channels: number] {
-  const [height, width, channels] = /^(\d{1,5})x(\d{1,5})x(\d{1,5})$/.exec(text)?.slice(1).map(Number) ?? [];
-  if (!height || !width || !channels) throw new InvalidArgumentError('It must be HxWxC, such as 96x96x3.');
-  return [height, width, channels];
+  const sides = /^(\d+)x(\d+)x(\d+)$/.exec(text)?.slice(1).map(Number) ?? [];
+  if (sides.length < 3 || !sides.every((side) => side >= 1 && side <= MAX_SIDE)) {
+    throw new InvalidArgumentError(`It must be HxWxC, such as 96x96x3, each from 1 to ${MAX_SIDE}.`);
+  }
+  return sides as [height: number, width: number, channels: number];
 }
 
 function renamed(text: string, before: Record<string, string> = {}): Record<string, string> {

@@ -1,4 +1,4 @@
-import { diagnosisText, type EpochRow, type History } from 'vgg-blocks/train';
+import { type Advice, diagnosisText, type EpochRow, type History } from 'vgg-blocks/train';
 
 /** An epoch as a line of the log, and the reason if the network does not learn. */
 export function epochLine(row: EpochRow, epochs: number): string {
@@ -17,25 +17,9 @@ export function epochLine(row: EpochRow, epochs: number): string {
 export function epochLineOfFile(row: EpochRow, epochs: number): string {
   const { diagnosis } = row;
   if (!diagnosis) return epochLine(row, epochs);
-  const advised = <T extends { advice: string }>(one: T): T => ({
-    ...one,
-    advice: withoutBuilding(one.advice),
-  });
-  return epochLine(
-    { ...row, diagnosis: advised({ ...diagnosis, findings: diagnosis.findings.map(advised) }) },
-    epochs,
-  );
-}
-
-/** Advice without clauses that build another network. */
-function withoutBuilding(advice: string): string {
-  const clauses = advice
-    .split(/, or |; /)
-    .filter((clause) => !/\bbuild the network with\b|\bgrowFrom\b/.test(clause));
-  return (clauses.join(', or ') || 'begin with other weights').replace(
-    'build the network again',
-    'begin again with its file',
-  );
+  const keeping = <T extends Advice>(one: T): T => ({ ...one, advice: one.adviceToKeep ?? one.advice });
+  const findings = diagnosis.findings.map(keeping);
+  return epochLine({ ...row, diagnosis: keeping({ ...diagnosis, findings }) }, epochs);
 }
 
 /** What happened to a run that diverged, as a clause. */

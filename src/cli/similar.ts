@@ -4,7 +4,7 @@ import { readImage, writeFileAtomic } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
 import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { numberIn } from './options.js';
+import { checkEnding, numberIn } from './options.js';
 import { printing } from './process.js';
 
 interface SimilarArguments extends NetworkArguments {
@@ -28,12 +28,13 @@ export function similarCommand(): Command {
     .option('--layer <name>', 'layer whose features are compared', 'pool5')
     .addOption(numberIn('count', '--top <n>', 'number of results', 10))
     .addOption(batchOption())
-    .option('--save-index <file>', 'write the vectors as safetensors, for EmbeddingIndex.load')
+    .option('--save-index <file>', 'write the vectors to a .safetensors file, for EmbeddingIndex.load')
     .option('--json', 'print one line of JSON per image')
     .action(run);
 }
 
 async function run(query: string, patterns: string[], args: SimilarArguments): Promise<void> {
+  if (args.saveIndex) checkEnding('similar', args.saveIndex, '.safetensors');
   const queryImage = await readImage(query);
   const { model, preprocessing } = await loadNetwork('similar', args, { includeTop: false });
   const { batch } = args;

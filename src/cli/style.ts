@@ -4,7 +4,7 @@ import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { isGiven, numberIn } from './options.js';
+import { checkEnding, isGiven, numberIn } from './options.js';
 import { stopOnSignal } from './process.js';
 
 interface StyleArguments extends NetworkArguments {
@@ -60,8 +60,7 @@ function imagesOf({ content, style, init }: StyleArguments): string[] {
 async function run(args: StyleArguments, command: Command): Promise<void> {
   const { out, every, steps, init } = args;
   const name = out.slice(0, -extname(out).length);
-  if (extname(out).toLowerCase() !== '.png')
-    throw new Error(`style: ${out} does not end in .png; use a name that does.`);
+  checkEnding('style', out, '.png');
   if (init !== 'noise' && isGiven(command, 'seed'))
     throw new Error(
       'style: --seed is of the noise, which --init noise begins with; add it, or leave out --seed.',

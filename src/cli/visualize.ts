@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { featureExtractor, visualize } from 'vgg-blocks/features';
@@ -6,7 +5,7 @@ import { imageGrid, type RawImage } from 'vgg-blocks/images';
 import { countBar, writeImage } from 'vgg-blocks/node';
 import { classOf, labelsOf, labelsOption } from './labels.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
-import { numberIn } from './options.js';
+import { checkEnding, numberIn } from './options.js';
 
 interface VisualizeArguments extends NetworkArguments {
   layer?: string;
@@ -78,8 +77,7 @@ function filtersOf(text: string, before: number[] = []): number[] {
 
 async function run(args: VisualizeArguments): Promise<void> {
   const { out, columns, steps, lr: learningRate, jitter, decay, blur, seed } = args;
-  if (extname(out).toLowerCase() !== '.png')
-    throw new Error(`visualize: ${out} does not end in .png; use a name that does.`);
+  checkEnding('visualize', out, '.png');
   if (!args.layer && !args.class)
     throw new Error('visualize: there is nothing to draw; pass --layer NAME [--filter N] or --class NAME.');
   const { model, preprocessing, classes, classNames } = await loadNetwork('visualize', args);

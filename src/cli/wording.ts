@@ -5,10 +5,18 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\bbatchNorm: true\b/g, '--batch-norm'],
   [/\binitializer: '(\w+)'/g, '--initializer $1'],
   [/\bclasses: (\d+)/g, '--classes $1'],
+  [/^classes is (\d+);/, '--classes is $1;'],
   [/\bpadding: '(\w+)'/g, '--padding $1'],
   [/\bpass layout: 'NCHW' or 'NHWC'/g, 'pass --input-layout nchw or nhwc'],
   [/\bthe option layout is (NCHW|NHWC)\b/g, '--input-layout is $1'],
   [/\bthe option layout\b/g, '--input-layout'],
+  [
+    /^names is '(\w+)' and dtype '(\w+)', but the container '/,
+    "--names is $1 and --dtype $2, but the container '",
+  ],
+  [/\b(?:the )?container '([\w.]+)'( or )'([\w.]+)'/g, '--to $1$2$3'],
+  [/\b(?:the )?container '([\w.]+)'/g, '--to $1'],
+  [/\bchoose another container\b/, 'choose another --to'],
   [/\bpooling: '(\w+)' or '(\w+)'/g, '--global-pooling $1 or $2'],
   [/\bpooling: '(\w+)'/g, '--global-pooling $1'],
   [/\bpooling '(\w+)' or '(\w+)'/g, '--pooling $1 or $2'],
@@ -32,6 +40,7 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\ba validationSet, or validationFraction: ([\d.]+)/g, '--validation-fraction $1'],
   [/\bvalidationFraction\b/g, '--validation-fraction'],
   [/ Start a new run\.$/, ' Start a new run with --overwrite.'],
+  [/^ratio (\d+) does not divide\b/, '--ratio $1 does not divide'],
   [/ \(scaleArch\)/g, ' (--ratio)'],
   [/\binputShape\b/g, '--input-shape'],
   [/(--input-shape\b[^[]*)\[(\d+), ?(\d+), ?(\d+)\]/g, '$1$2x$3x$4'],
@@ -88,4 +97,10 @@ const PREFIX = new RegExp(`^(?:${FUNCTIONS.join('|')}): `);
 export function inFlags(text: string, command = 'train'): string {
   const named = text.replace(PREFIX, '').replace(/^train: /, `${command}: `);
   return FLAGS.reduce((worded, [option, flag]) => worded.replace(option, flag), named);
+}
+
+/** The last line of a command that failed: what failed, after the name of the command. */
+export function errorOf(text: string, command: string | undefined): string {
+  const worded = inFlags(text, command);
+  return command === undefined || worded.startsWith(`${command}: `) ? worded : `${command}: ${worded}`;
 }

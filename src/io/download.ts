@@ -2,6 +2,7 @@ import { isBytes } from '../base/realm.js';
 import { concat } from './bytes.js';
 import { type FileCache, openCache } from './cache.js';
 import { DataError, reason } from './errors.js';
+import { checkUrl } from './request.js';
 import { nodeModules, systemCode } from './runtime.js';
 import { drop, type Received, type TransferOptions, transfer, unpacked } from './transfer.js';
 
@@ -92,6 +93,7 @@ async function isIntact(kept: Stored, sum: Checksum, { bytes, signal }: Download
 
 /** A file's name in the cache; files of the same name with different contents have different ones. */
 export function cacheName(url: string, sum: string): string {
+  checkUrl(url);
   const last = new URL(url).pathname.split('/').at(-1)!;
   return `${sum.slice(0, 16)}-${last.replace(/[^\w.-]/g, '_')}`;
 }

@@ -24,6 +24,12 @@ export interface ReadOptions {
 /** The default of {@link ReadOptions.maxBytes}, which every engine can hold in one array. */
 export const MAX_READ_BYTES = 2 ** 31;
 
+/** Refuses half an address, such as `http://[`. */
+export function checkUrl(url: string): void {
+  if (URL.canParse(url)) return;
+  throw new DataError(url.slice(0, 100), 'unreadable', 'it is not a valid URL; check the address.');
+}
+
 /**
  * A server's response.
  *
@@ -35,6 +41,7 @@ export async function request(
   headers: Record<string, string> = {},
   method: 'GET' | 'HEAD' = 'GET',
 ): Promise<Response> {
+  checkUrl(url);
   const idle = new AbortController();
   const stop = signal ? AbortSignal.any([signal, idle.signal]) : idle.signal;
   try {

@@ -16,23 +16,21 @@ import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { type Batch, checkBatch, checkExamples, disposeBatch, type Examples } from './examples.js';
-import type { Fault, Finding } from './finding.js';
+import type { Advice, Fault, Finding } from './finding.js';
 import { objectiveOf } from './objective.js';
 import { checkTrainable, chooseOptimizer, type OptimizerOptions } from './optimizer.js';
 import { type Probe, probe } from './probe.js';
 import { rateFindings, tryRate } from './rateTrial.js';
 import { betterStart, listed, weightFindings } from './weightFindings.js';
 
-/** The result of {@link diagnose}; plain data that survives JSON. */
-export interface Diagnosis {
+/** The result of {@link diagnose}, with what to do if no fault was found; plain data that survives JSON. */
+export interface Diagnosis extends Advice {
   /** Mean cross-entropy of the batch. */
   loss: number;
   /** The cross-entropy of guessing, ln(classes). */
   chance: number;
   /** Faults, without those that others explain; empty if none was found. */
   findings: Finding[];
-  /** What to do if no fault was found, as a clause. */
-  advice: string;
 }
 
 /** Options of {@link diagnose}: those that the training has, and the batch. */
@@ -92,8 +90,8 @@ export async function diagnose(
     const chance = Math.log(objective.classes);
     const labels = await labelFinding(batch, objective.classes);
     const start = betterStart(model);
-    const advice = eitherOf('train for more epochs', start);
-    if (labels) return { loss: Number.NaN, chance, findings: [labels], advice };
+    const advice = eitherOf(start, 'train for more epochs');
+    if (labels) return { loss: Number.NaN, chance, findings: [labels], ...advice };
     // Before the batch, which changes moving statistics.
     let findings = await weightFindings(model);
     const probed = await probe(model, objective, batch, seed);
@@ -108,7 +106,7 @@ export async function diagnose(
         return tryRate(model, objective, batch, seed, { ...rest, learningRate });
       });
     }
-    return { loss: probed.loss, chance, findings, advice };
+    return { loss: probed.loss, chance, findings, ...advice };
   });
 }
 
@@ -141,18 +139,17 @@ async function labelFinding({ ys }: Batch, classes: number): Promise<Finding | u
   if (ys.rank !== 1) return undefined;
   const labels = [...(await ys.data())];
   const [lowest, highest] = [Math.min(...labels), Math.max(...labels)];
-  const found = (text: string, advice: string): Finding => ({ fault: 'labels', layers: [], text, advice });
+  const found = (text: string, advice: Advice): Finding => ({ fault: 'labels', layers: [], text, ...advice });
   if (lowest < 0 || highest >= classes || ys.dtype !== 'int32') {
     return found(
       `labels are ${ys.dtype} from ${lowest} to ${highest}, but the model has the classes 0 to ${classes - 1}`,
-      'number the classes from 0, as int32, or build the model with more outputs',
+      eitherOf('build the model with more outputs', 'number the classes from 0, as int32'),
     );
   }
   if (lowest === highest && labels.length >= 16) {
-    return found(
-      `all ${labels.length} labels of a batch are ${lowest}`,
-      'check how the labels are read, and that batches with a seed are shuffled',
-    );
+    return found(`all ${labels.length} labels of a batch are ${lowest}`, {
+      advice: 'check how the labels are read, and that batches with a seed are shuffled',
+    });
   }
   return undefined;
 }
@@ -197,14 +194,18 @@ function layerFindings(
   start: string | undefined,
 ): Finding[] {
   const findings: Finding[] = [];
-  const add = (fault: Fault, layers: string[], text: string, advice: string) => {
-    if (layers.length > 0) findings.push({ fault, layers, text: `${text} ${listed(layers)}`, advice });
+  const add = (fault: Fault, layers: string[], text: string, advice: Advice) => {
+    if (layers.length > 0) findings.push({ fault, layers, text: `${text} ${listed(layers)}`, ...advice });
   };
   add(
     'dead-relus',
     dead.filter(({ fraction }) => fraction > 0.9).map(({ layer }) => layer),
     'more than 90 % of the units are 0 for every image in',
-    `they do not come back: build the network again, with a smaller learning rate or warmupEpochs${start ? `; ${start}` : ''}`,
+    {
+      advice: `they do not come back: build the network again, with a smaller learning rate or warmupEpochs${start ? `; ${start}` : ''}`,
+      adviceToKeep:
+        'they do not come back: begin again with its file, with a smaller learning rate or warmupEpochs',
+    },
   );
   if (findings.length > 0) return findings;
   add(
@@ -222,11 +223,19 @@ function layerFindings(
     'vanishing-gradients',
     gradients.filter(vanishes).map(({ layer }) => layer),
     'the gradient is too small to change the weights in',
-    eitherOf(start, 'start from a trained VGG-11 with growFrom, as the paper did'),
+    {
+      advice: [start, 'start from a trained VGG-11 with growFrom, as the paper did']
+        .filter(Boolean)
+        .join(', or '),
+      adviceToKeep: 'begin with other weights',
+    },
   );
   return findings;
 }
 
-function eitherOf(...clauses: (string | undefined)[]): string {
-  return clauses.filter((clause) => clause !== undefined).join(', or ');
+/** Advice that builds the network in another way, if there is one, or else does something else. */
+function eitherOf(building: string | undefined, other: string): Advice {
+  return building === undefined
+    ? { advice: other }
+    : { advice: `${other}, or ${building}`, adviceToKeep: other };
 }

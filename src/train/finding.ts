@@ -10,13 +10,19 @@ export type Fault =
   | 'rate-too-high'
   | 'rate-too-low';
 
+/** What to do. */
+export interface Advice {
+  /** What to do, as a clause. */
+  advice: string;
+  /** The same for a network that cannot be built in another way, such as one of a file; absent if `advice` builds nothing. */
+  adviceToKeep?: string;
+}
+
 /** A fault that was found. */
-export interface Finding {
+export interface Finding extends Advice {
   fault: Fault;
   /** The layers that have it; empty for faults of no layer. */
   layers: string[];
   /** What was measured, as a clause. */
   text: string;
-  /** What to do about it, as a clause. */
-  advice: string;
 }

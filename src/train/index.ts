@@ -25,7 +25,7 @@ export {
 } from './evaluateImages.js';
 export { encodeEvent, type TensorBoardEvent } from './eventFile.js';
 export type { Batch, Examples } from './examples.js';
-export type { Fault, Finding } from './finding.js';
+export type { Advice, Fault, Finding } from './finding.js';
 export { growFrom } from './growFrom.js';
 export type { EpochRow, History, StepRow, TrainProgress } from './history.js';
 export { historyCsv } from './historyCsv.js';

@@ -17,6 +17,8 @@ export async function weightFindings(model: LayersModel): Promise<Finding[]> {
       text: `weights are NaN or infinite in ${listed(layers)}`,
       advice:
         'they do not come back: build the network again, or load weights from before, and train with a smaller learning rate or clipNorm: 1',
+      adviceToKeep:
+        'they do not come back: begin again with its file, or load weights from before, and train with a smaller learning rate or clipNorm: 1',
     },
   ];
 }

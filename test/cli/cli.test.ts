@@ -44,7 +44,7 @@ describe('vgg-blocks', () => {
     expect((await run('summary', '[[1,8]]', '--size', '8')).out).toContain('block1_conv1');
     expect((await run('summary', 'alexnet')).out).toMatch(/total +46,764,746/);
     expect((await run('summary', 'alexnet', '--ratio', '4')).error).toBe(
-      'alexnet has no --ratio and no --batch-norm; leave them out, or describe a VGG.\n',
+      'summary: alexnet has no --ratio and no --batch-norm; leave them out, or describe a VGG.\n',
     );
     expect((await run('summary', 'resnet')).error).toContain(
       "'resnet' is invalid for argument 'network'. It must be one of alexnet, vgg11,",
@@ -139,7 +139,7 @@ describe('vgg-blocks inspect and convert', () => {
     expect(await run('inspect', join(root, 'README.md'))).toEqual({
       code: 1,
       out: '',
-      error: `${join(root, 'README.md')}: it is text ('# vgg-blocks'); use a weight file.\n`,
+      error: `inspect: ${join(root, 'README.md')}: it is text ('# vgg-blocks'); use a weight file.\n`,
     });
   });
 
@@ -285,7 +285,7 @@ describe('vgg-blocks inspect and convert', () => {
       "a tfjs model has Keras' names, and its types are those of --quantize, uint8, uint16, float16; omit --names and --dtype.",
     );
     expect((await run('convert', file, join(folder, 'm.keras'), '--names', 'timm')).error).toContain(
-      "names is 'timm' and dtype 'F32', but the container 'keras' takes only Keras' names and F32; choose another container.",
+      "--names is timm and --dtype F32, but --to keras takes only Keras' names and F32; choose another --to.",
     );
     expect(
       readdirSync(folder).filter((name) => /^(m|x\.onnx|x\.safetensor|m\.keras)$|tmp/.test(name)),
@@ -458,7 +458,7 @@ describe('vgg-blocks train', () => {
       [join(checkpoints, third() as string), 'is a checkpoint'],
     ] as const) {
       expect((await run('evaluate', '--weights', weights, '--data', 'generated')).error).toBe(
-        `${weights} ${is} of a run that has not finished; go on with train --resume ${killed}, which writes the model when it ends or is stopped.\n`,
+        `evaluate: ${weights} ${is} of a run that has not finished; go on with train --resume ${killed}, which writes the model when it ends or is stopped.\n`,
       );
     }
     expect(await run('train', ...args, '--out', killed)).toMatchObject({
@@ -537,7 +537,7 @@ describe('vgg-blocks train', () => {
     const { code, error } = await run('train', ...SMALL, '--epochs', '1', '--out', out);
     expect(code).toBe(1);
     expect(error).toBe(
-      `${inTheWay} could not be written: there is a file where a folder is expected, or a folder where a file is; choose another path. Then go on with vgg-blocks train --resume ${out}, which writes the results.\n`,
+      `train: ${inTheWay} could not be written: there is a file where a folder is expected, or a folder where a file is; choose another path. Then go on with vgg-blocks train --resume ${out}, which writes the results.\n`,
     );
     // The model comes first.
     expect(readdirSync(join(out, 'model'))).toContain('model.json');
@@ -609,9 +609,9 @@ describe('vgg-blocks train', () => {
     [
       'a missing folder',
       ['--data', '/no/such/folder'],
-      /^\/no\/such\/folder: there is no such folder; .*\n$/,
+      /^train: \/no\/such\/folder: there is no such folder; .*\n$/,
     ],
-    ['a file as the data', ['--data', 'package.json'], /^package\.json: it is a file; .*\n$/],
+    ['a file as the data', ['--data', 'package.json'], /^train: package\.json: it is a file; .*\n$/],
     [
       'an unknown architecture',
       ['--arch', 'vgg12'],
@@ -620,9 +620,9 @@ describe('vgg-blocks train', () => {
     [
       'a ratio that does not divide',
       ['--ratio', '3'],
-      /^ratio 3 does not divide the 64 channels of block 1; use a divisor of every width\.\n$/,
+      /^train: --ratio 3 does not divide the 64 channels of block 1; use a divisor of every width\.\n$/,
     ],
-    ['an input too small', ['--size', '16'], /^input 16x16 is smaller than 32x32/],
+    ['an input too small', ['--size', '16'], /^train: input 16x16 is smaller than 32x32/],
     [
       'patience without validation images',
       [...SMALL, '--patience', '2'],
@@ -631,14 +631,18 @@ describe('vgg-blocks train', () => {
     [
       'a time between checkpoints below 0',
       ['--checkpoint-minutes', '-1'],
-      /argument '-1' is invalid. It must be at least 0\./,
+      /argument '-1' is invalid. It must be at least 0 and finite\./,
     ],
     ['not a number', ['--epochs', 'many'], /argument 'many' is invalid. It must be a number\./],
-    ['a folder in a file system without folders', ['--out', '/proc/x'], /^\/proc\/x could not be written: /],
+    [
+      'a folder in a file system without folders',
+      ['--out', '/proc/x'],
+      /^train: \/proc\/x could not be written: /,
+    ],
     [
       'a folder that cannot be created',
       ['--out', 'package.json'],
-      /^package\.json could not be written: there is a file where a folder is expected/,
+      /^train: package\.json could not be written: there is a file where a folder is expected/,
     ],
   ])('%s is one clear error', async (_, args, message) => {
     const { code, error } = await run('train', ...args);

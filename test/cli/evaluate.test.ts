@@ -160,6 +160,7 @@ test.each([
   ['evaluate', '--data', at('set')],
   ['similar', at('set/test/red/0.png'), at('set/test')],
   ['finetune', at('set')],
+  ['lpips', at('set/test/red/0.png'), at('set/test/red/1.png')],
 ])('%s says in one sentence, before anything else, that sharp is missing', async (command, ...args) => {
   const env = { NODE_OPTIONS: `--require ${fileURLToPath(new URL('./withoutSharp.cjs', import.meta.url))}` };
   const { outcome } = start([command!, ...args, '--weights', at('none.safetensors')], env);

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -259,19 +260,55 @@ describe('vgg-blocks finetune', () => {
     expect([train, validation, classNames]).toEqual([8, 8, ['blue', 'red']]);
     expect(test).toEqual({ images: 8, loss: expect.any(Number), accuracy: expect.any(Number) });
     expect((await run(...args, '--validation-fraction', '0.5')).error).toMatch(
-      /^--validation-fraction is 0\.5, but the images have a validation folder of their own/,
+      /^finetune: --validation-fraction is 0\.5, but the images have a validation folder of their own/,
     );
   });
 
+  test('refuses an output folder among the images, links followed', async () => {
+    mkdirSync(at('linked'), { recursive: true });
+    for (const name of ['red', 'blue']) cpSync(at('colors', name), at('linked', name), { recursive: true });
+    symlinkSync(at('elsewhere'), at('linked', 'results'));
+    mkdirSync(at('elsewhere'), { recursive: true });
+    for (const out of [at('linked'), at('linked', 'run', '1'), at('elsewhere', 'run')]) {
+      expect(await run(at('linked'), '--weights', at('vgg.safetensors'), '--out', out)).toEqual({
+        code: 1,
+        out: '',
+        error: `finetune: --out ${out} is in the folder of images ${at('linked')}, where it would be read as a class; write to a folder outside.\n`,
+      });
+    }
+    expect(readdirSync(at('linked')).sort()).toEqual(['blue', 'red', 'results']);
+    expect(readdirSync(at('elsewhere'))).toEqual([]);
+  });
+
+  test('gives a network of gray images another size', async () => {
+    const model = vgg([[1, 4]], { inputShape: [16, 16, 1], hiddenUnits: 4, classes: 3 });
+    writeFileSync(at('gray.safetensors'), await encodeWeights(model));
+    model.dispose();
+    const { code, out } = await run(
+      ...[at('colors'), '--weights', at('gray.safetensors'), '--preprocessing', 'plain', '--size', '20'],
+      ...['--epochs', '1', '--out', at('gray-out')],
+    );
+    expect(out).toContain('of 2 classes at 20x20x1');
+    expect(code).toBe(1); // one image is torn
+  });
+
   test.each<[string, string[], RegExp]>([
-    ['a class without images', ['empty'], /^the class 'nothing': it has no images: its folder has no files/],
+    [
+      'a class without images',
+      ['empty'],
+      /^finetune: the class 'nothing': it has no images: its folder has no files/,
+    ],
     [
       'one class',
       ['one'],
-      /^there is only one class, "blue", and one output tells two apart; add another\.$/m,
+      /^finetune: there is only one class, "blue", and one output tells two apart; add another\.$/m,
     ],
-    ['no folder', ['nowhere'], /nowhere could not be read: there is no such file; check the path\.\n$/],
-    ['an unknown layer', ['colors', '--unfreeze', 'block9'], /^there is no layer "block9"/m],
+    [
+      'no folder',
+      ['nowhere'],
+      /^finetune: \S+nowhere could not be read: there is no such file; check the path\.\n$/,
+    ],
+    ['an unknown layer', ['colors', '--unfreeze', 'block9'], /^finetune: there is no layer "block9"/m],
     ['a schedule', ['colors', '--schedule', '{"name":"step","every":0}'], /^finetune: schedule/m],
     [
       'too little accuracy',

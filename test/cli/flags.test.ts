@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { expect, test } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
-import { inFlags } from '../../src/cli/wording.js';
+import { errorOf, inFlags } from '../../src/cli/wording.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const { commands } = createProgram();
@@ -45,7 +45,13 @@ test.each<[string, string[], string]>([
     ['--content', 'a', '--style', 'b', '--out', 'c.png', '--seed', '1'],
     'style: --seed is of the noise, which --init noise begins with; add it, or leave out --seed.',
   ],
-])('%s %j is refused, since it would change nothing', async (name, args, message) => {
+  ['diagram', ['--out', 'a.png'], 'diagram: a.png does not end in .svg; use a name that does.'],
+  [
+    'similar',
+    ['a.png', 'b.png', '--save-index', 'a.png'],
+    'similar: a.png does not end in .safetensors; use a name that does.',
+  ],
+])('%s %j is refused', async (name, args, message) => {
   await expect(createProgram().parseAsync([name, ...args], { from: 'user' })).rejects.toThrow(message);
 });
 
@@ -107,4 +113,36 @@ test.each([
     'build it with --initializer heUniform or --batch-norm.',
   ],
   ['pets: it has no folders.', 'pets: it has no folders.'],
+  [
+    "encodeWeights: the model has no convolutions, so it is not a VGG; use container 'keras'.",
+    'the model has no convolutions, so it is not a VGG; use --to keras.',
+  ],
+  [
+    "it is not recorded; use container 'keras' or 'model.h5'.",
+    'it is not recorded; use --to keras or model.h5.',
+  ],
+  [
+    'vgg: classes is 9999999; it must be a whole number from 1 to 1048576.',
+    '--classes is 9999999; it must be a whole number from 1 to 1048576.',
+  ],
 ])('%s is said as %s', (text, worded) => expect(inFlags(text)).toBe(worded));
+
+test.each([
+  ['vgg: input 16x16 is too small.', 'train', 'train: input 16x16 is too small.'],
+  ['a.h5: no such file; check the path.', 'convert', 'convert: a.h5: no such file; check the path.'],
+  ['train: keep is best.', 'finetune', 'finetune: keep is best.'],
+  ['no command was begun.', undefined, 'no command was begun.'],
+])('%s of %s ends in %s', (text, command, line) => expect(errorOf(text, command)).toBe(line));
+
+test.each([
+  [['diagram', 'vgg11', 'nope'], "argument 'networks'. It must be one of alexnet, vgg11,"],
+  [['convert', 'a.h5', 'b', '--input-shape', '100000x1x1'], 'such as 96x96x3, each from 1 to 16384.'],
+])('%j is refused by the name of its argument', async (args, message) => {
+  let error = '';
+  const program = createProgram();
+  for (const command of program.commands) {
+    command.exitOverride().configureOutput({ writeErr: (text) => (error += text) });
+  }
+  await expect(program.parseAsync(args, { from: 'user' })).rejects.toThrow();
+  expect(error).toContain(message);
+});

@@ -337,6 +337,10 @@ describe('vgg-blocks classify', () => {
         message,
       );
     }
+    writeFileSync(at('latin1.txt'), Buffer.from('caf\u00e9\ndog\nbird', 'latin1'));
+    expect((await run('classify', images, ...THREE, '--labels', at('latin1.txt'))).error).toBe(
+      `classify: ${at('latin1.txt')} is not text in UTF-8; save it as UTF-8, e.g. with iconv -f latin1 -t utf8.\n`,
+    );
     writeFileSync(at('two.txt'), 'cat\ndog');
     expect((await run('classify', images, ...THREE, '--labels', at('two.txt'))).error).toContain(
       'two.txt lists 2 classes, but the network has 3; write one per line.',

@@ -158,7 +158,7 @@ describe('options of reading', () => {
     expect(error).toMatch(/choose an --input-shape that gives them.*, or --features-only/);
     expect(await run('convert', at('told.safetensors'), at('five.pth'), '--classes', '5')).toMatchObject({
       code: 1,
-      error: `${at('told.safetensors')}: it has 3 classes, and a network with 5 classes would have random weights; leave out --classes, or train such a network with finetune.\n`,
+      error: `convert: ${at('told.safetensors')}: it has 3 classes, and a network with 5 classes would have random weights; leave out --classes, or train such a network with finetune.\n`,
     });
     expect(existsSync(at('five.pth'))).toBe(false);
     expect((await run('convert', at('told.safetensors'), out, '--input-shape', '20')).error).toContain(
@@ -197,7 +197,7 @@ describe('options of reading', () => {
       expect(refused.error).toMatch(/cannot be given, because the configuration in .* says it; leave it out/);
     }
     const none = await run('convert', keras, at('x.pth'), '--arch', '0');
-    expect(none.error).toMatch(/^the architecture is 0; pass at least one block/);
+    expect(none.error).toMatch(/^convert: the architecture is 0; pass at least one block/);
   });
 
   test('--rename gives tensors the names that are known', async () => {
@@ -281,7 +281,7 @@ describe('weights from the hub', () => {
     const { code, error } = await start(['classify', image, '--weights', 'hf:o/n'], none).outcome;
     expect(code).toBe(1);
     expect(error).toMatch(
-      /^http:\/\/127\.0\.0\.1:9\/o\/n\/.*: the connection failed 3 times, the last time with: .*; try again later\.\n$/,
+      /^classify: http:\/\/127\.0\.0\.1:9\/o\/n\/.*: the connection failed 3 times, the last time with: .*; try again later\.\n$/,
     );
     expect((await run('classify', image, '--weights', 'hf:o')).error).toContain('it must be hf:OWNER/NAME');
     expect((await run('inspect', 'hf:o/n')).error).toContain(
@@ -289,7 +289,7 @@ describe('weights from the hub', () => {
     );
     const broken = { ...env(), HF_TOKEN: 'se\ncret' };
     expect((await start(['convert', 'hf:o/n', at('x.pth')], broken).outcome).error).toMatch(
-      /^HF_TOKEN is empty or has .*; set it to the token alone\.\n$/,
+      /^convert: HF_TOKEN is empty or has .*; set it to the token alone\.\n$/,
     );
   });
 });

@@ -34,21 +34,21 @@ test.each([
   ]);
 });
 
-test.each([
-  ['train for more epochs, or build the network with batchNorm: true', 'train for more epochs'],
-  [
-    "build the network with initializer: 'heUniform' or batchNorm: true, or pass clipNorm: 1",
-    'pass clipNorm: 1',
-  ],
-  [
-    'build the network with batchNorm: true, or start from a trained VGG-11 with growFrom',
-    'begin with other weights',
-  ],
-  [
-    'they do not come back: build the network again, with a smaller learning rate; build the network with batchNorm: true',
-    'they do not come back: begin again with its file, with a smaller learning rate',
-  ],
-])('of the advice "%s", a network of a file gets "%s"', (advice, left) => {
-  const diagnosis = { loss: 2.3, chance: Math.log(10), findings: [], advice };
-  expect(epochLineOfFile({ ...rowOf(2.31), diagnosis }, 4)).toMatch(new RegExp(`; ${left}\\.$`));
+test('a network of a file gets the advice that does not build another one', () => {
+  const advice = 'train for more epochs, or build the network with batchNorm: true';
+  const row: EpochRow = {
+    ...rowOf(2.31),
+    diagnosis: {
+      ...{ loss: 2.31, chance: Math.log(10), advice, adviceToKeep: 'train for more epochs' },
+      findings: [],
+    },
+  };
+  expect(epochLine(row, 4)).toMatch(new RegExp(`; ${advice}\\.$`));
+  expect(epochLineOfFile(row, 4)).toMatch(/; train for more epochs\.$/);
+  const findings = [
+    { fault: 'weights' as const, layers: [], text: 'NaN', advice: 'build it', adviceToKeep: 'begin again' },
+    { fault: 'input' as const, layers: [], text: 'dark', advice: 'scale the pixels' },
+  ];
+  const found = { ...row, diagnosis: { ...row.diagnosis!, findings } };
+  expect(epochLineOfFile(found, 4)).toMatch(/ NaN; begin again\. dark; scale the pixels\.$/);
 });

@@ -321,6 +321,12 @@ describe('download', () => {
     ]);
   });
 
+  test('does not ask for half an address', async () => {
+    await expect(download('http://[', { sha256: sum, cache: folder })).rejects.toThrow(
+      'http://[: it is not a valid URL; check the address.',
+    );
+  });
+
   test('does not retry redirects to another protocol', async () => {
     const elsewhere = fetchFrom((_, response) =>
       response.writeHead(302, { location: 'ftp://host/file' }).end(),

@@ -198,6 +198,9 @@ describe('diagnose', () => {
     const diagnosis = await faults(model(), examples, options);
     expect(diagnosis.findings.map((finding) => finding.fault)).toEqual([fault]);
     expect(diagnosisText(diagnosis)).toContain(diagnosis.findings[0]!.text);
+    for (const { advice, adviceToKeep = advice } of [diagnosis, ...diagnosis.findings]) {
+      expect(adviceToKeep).not.toMatch(/\bbuild|growFrom/);
+    }
   });
 
   test.each<DiagnoseOptions>([
