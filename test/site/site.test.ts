@@ -82,22 +82,36 @@ test('no script imports itself through others: in such a circle one of them may 
 });
 
 describe('every page', () => {
+  /** Whether a page's link leads to a file, and to an anchor in it. */
+  const leads = (page: string, target: string) => {
+    const [path, anchor] = target.split('#') as [string, string?];
+    const file = path ? posix.join(posix.dirname(page), path) : page;
+    return (
+      existsSync(folder + file) && (!anchor || read(file).includes(`id="${decodeURIComponent(anchor)}"`))
+    );
+  };
+
   test('links only to pages, anchors and files that exist', () => {
     const pages = files.filter((file) => file.endsWith('.html'));
     expect(pages.length).toBeGreaterThan(100);
     const broken: string[] = [];
     for (const page of pages) {
-      const html = read(page);
-      for (const [, target] of html.matchAll(/(?:href|src)="([^"]+)"/g)) {
-        if (/^(https?|data):/.test(target!)) continue;
-        const [path, anchor] = target!.split('#') as [string, string?];
-        const file = path ? posix.join(posix.dirname(page), path) : page;
-        if (!existsSync(folder + file)) broken.push(`${page}: ${target}`);
-        else if (anchor && !read(file).includes(`id="${decodeURIComponent(anchor)}"`))
-          broken.push(`${page}: ${target}`);
+      for (const [, target] of read(page).matchAll(/(?:href|src)="([^"]+)"/g)) {
+        if (!/^(https?|data):/.test(target!) && !leads(page, target!)) broken.push(`${page}: ${target}`);
       }
     }
     expect(broken).toEqual([]);
+  });
+
+  test("the playground's links and pictures are there, in both languages", () => {
+    const targets = files
+      .filter((file) => file.endsWith('.js'))
+      .flatMap((file) =>
+        [...read(file).matchAll(/[`'"](guide\/[^`'"$]+)[`'"]/g)].map(([, target]) => target!),
+      );
+    expect(targets.some((target) => target.startsWith('guide/zh/chapter.html#'))).toBe(true);
+    expect(targets.some((target) => target.endsWith('.jpg'))).toBe(true);
+    expect(targets.filter((target) => !leads('index.html', target))).toEqual([]);
   });
 
   test('has the policy, and no inline script or style that it forbids', () => {

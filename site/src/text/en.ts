@@ -14,7 +14,33 @@ export const en = {
       ? `a multiple of ${multipleOf}, at most ${number(max)}`
       : `from ${min < 1 ? min : number(min)} to ${number(max)}`,
   title: 'vgg-blocks playground',
-  lead: 'Build a VGG, see what it costs, train it here, and look at what it learned. Files you drop on this page never leave your machine.',
+  /** What to do in each view, in a word and in a sentence. */
+  heads: {
+    start: {
+      title: 'Draw a shoe',
+      lead: 'A small VGG says what it is while you draw, and shows what each layer makes of it. Then train your own.',
+    },
+    own: {
+      title: 'Teach it your own images',
+      lead: 'Show it a few images of each thing, from files or the camera. It learns them in seconds, on this page, and says live what it sees. No image leaves your machine.',
+    },
+    network: {
+      title: 'Design a VGG',
+      lead: 'Change its blocks and see what each layer costs. Nothing is computed before you train it.',
+    },
+    train: {
+      title: 'Train it here',
+      lead: 'Press Train and watch the loss fall. Images and weights stay on your machine.',
+    },
+    inside: {
+      title: 'Look inside',
+      lead: 'Choose an image and a layer, and follow the numbers from the pixels to the answer.',
+    },
+    weights: {
+      title: 'Take it home',
+      lead: 'Save what you trained, or open the weights of PyTorch, Keras or ONNX. Nothing is uploaded.',
+    },
+  },
   head: {
     site: 'Site',
     playground: 'Playground',
@@ -68,6 +94,12 @@ export const en = {
 
   train: {
     title: 'Training',
+    about: {
+      settings: 'Each step takes a batch of images and moves every weight a little against its gradient.',
+      curves:
+        'The loss falls as the true class gets more probability. Accuracy that is higher in training than on test images is memorized.',
+      epochs: 'An epoch passes over all training images once; then the test images are classified.',
+    },
     copyCode: 'Copy TypeScript',
     data: 'Images',
     garments: 'Garments, drawn here',
@@ -289,7 +321,8 @@ export const en = {
       occlusion: 'Occlusion',
     },
     confusion: 'Confusion matrix',
-    confusionNote: 'True classes in rows, predicted classes in columns, over the test images.',
+    confusionNote:
+      'True classes in rows, predicted classes in columns: what is off the diagonal was confused.',
     accuracy: (fraction: number) => `${percent(fraction)} correct`,
     worst: 'Worst mistakes',
     worstNote: 'The test images whose true class got the lowest probability. Choose one to look into it.',

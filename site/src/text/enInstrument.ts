@@ -11,27 +11,27 @@ export const instrument = {
   className: (name: string) => name,
 
   start: {
-    title: 'Draw a shoe',
-    lead: 'A small VGG says what it is while you draw, and shows what each layer makes of it. Then train your own.',
     about: (accuracy: string) =>
-      `81,000 weights in three blocks, trained on Fashion-MNIST: ${accuracy} of its test images are classified correctly. This page draws the garments.`,
-  },
-
-  own: {
-    title: 'Teach it your own images',
-    lead: 'Show it a few images of each thing, from files or the camera. It learns them in seconds, on this page, and says live what it sees. No image leaves your machine.',
+      `81,000 weights in three blocks, trained on Fashion-MNIST: ${accuracy} of its test images are classified correctly.`,
   },
 
   path: {
     label: 'Next step',
     chapter: 'In the chapter',
+    /** Where the chapter explains it. */
+    sections: {
+      shapes: 'guide/chapter.html#shapes',
+      blocks: 'guide/chapter.html#blocks',
+      cost: 'guide/chapter.html#why-vgg-needs-so-much-more-than-alexnet',
+      training: 'guide/chapter.html#a-small-network-trained',
+    },
     done: {
       start: 'You have seen what a trained network does. It can learn what you show it.',
       own: 'It learned from features. What is the network that computes them made of?',
       network: 'You know what it costs. Does it learn?',
       train: 'While it learns, and after: what did it learn?',
       inside: 'Keep what you trained, or use it in an app.',
-      weights: 'The library does more than this page shows:',
+      weights: 'The library does more than this page',
     },
     next: {
       start: 'Try it',
@@ -41,20 +41,13 @@ export const instrument = {
       inside: 'Look inside',
       weights: 'Take it home',
     },
-    more: {
-      app: 'Put it into an app',
-      transfer: 'Fine-tune on your own images',
-      style: 'Style transfer',
-      lpips: 'LPIPS: how alike two images look',
-      explain: 'Gallery of explanations',
-    },
   },
 
   strip: {
     label: 'Layers',
     title: 'The network, layer by layer',
     closer: 'Look closer at this layer',
-    field: 'pixels of the image that each number sees',
+    field: 'receptive field',
     input: 'image',
     classes: 'classes',
     parameters: 'parameters',

@@ -32,7 +32,33 @@ export const later = {
     seed: 'Seed',
   },
 
+  /** What the library does beyond the playground. */
+  more: {
+    style: {
+      title: 'Style transfer',
+      about:
+        'Paints one image with the brush of another: a house, a style, and the image after 5, 20 and 100 steps.',
+    },
+    lpips: {
+      title: 'LPIPS',
+      about: 'How alike do two images look? A distance over the maps of VGG-16, fitted to what people see.',
+    },
+    explain: {
+      title: 'Explanations',
+      about: 'Where does it see the left garment, where the right one? Ten methods compared, with numbers.',
+    },
+    transfer: {
+      title: 'Fine-tuning',
+      about: 'A pretrained network learns your classes from a few images of each.',
+    },
+    app: {
+      title: 'In an app',
+      about: 'A web page or a server with the network that you trained: which file runs where, and how fast.',
+    },
+  },
+
   facts: {
+    title: 'The network in numbers',
     parameters: 'Parameters',
     macs: 'MACs per image',
     weights: 'Weights',
@@ -58,6 +84,7 @@ export const later = {
     title: 'Diagram',
     /** The diagram with its words in this language. */
     translated: (svg: string) => svg,
+    about: 'VGG repeats one idea: 3×3 convolutions, then a pooling that halves the maps.',
     alexnet: 'Show AlexNet beside it',
     alexnetSmall: (minimum: number) =>
       `AlexNet needs images of at least ${minimum}×${minimum}, so it is drawn for 224×224.`,
@@ -65,6 +92,7 @@ export const later = {
 
   table: {
     title: 'Shapes, layer by layer',
+    about: 'From block to block the maps get smaller and more; the dense layers see all of them at once.',
     layer: 'Layer',
     output: 'Output',
     parameters: 'Parameters',

@@ -13,7 +13,29 @@ export const zh: FirstText = {
       ? `${multipleOf} 的倍数，不超过 ${number(max)}`
       : `${min < 1 ? min : number(min)} 到 ${number(max)}`,
   title: 'vgg-blocks 试验场',
-  lead: '搭建一个 VGG，看它的开销，就在这里训练，再看看它学到了什么。拖到这个页面上的文件不会离开你的电脑。',
+  heads: {
+    start: {
+      title: '画一只鞋',
+      lead: '你一边画，一个小型 VGG 一边说出它是什么，并显示每一层从中看到了什么。然后训练你自己的网络。',
+    },
+    own: {
+      title: '教它认识你的图像',
+      lead: '给每个类别看几张图像，来自文件或摄像头。它就在本页几秒钟学会，并随时说出看到了什么。图像不会离开你的电脑。',
+    },
+    network: {
+      title: '设计一个 VGG',
+      lead: '改一改它的块，看每一层的开销。开始训练之前什么也不计算。',
+    },
+    train: { title: '就在这里训练', lead: '点“训练”，看损失下降。图像和权重都留在你的电脑上。' },
+    inside: {
+      title: '看网络内部',
+      lead: '选一张图像和一层，从像素到答案，看每个数是怎样算出来的。',
+    },
+    weights: {
+      title: '带走',
+      lead: '保存你训练的网络，或打开 PyTorch、Keras、ONNX 的权重。文件不会上传。',
+    },
+  },
   head: {
     site: '本站',
     playground: '试验场',
@@ -66,6 +88,11 @@ export const zh: FirstText = {
 
   train: {
     title: '训练设置',
+    about: {
+      settings: '每一步取一个小批量的图像，让每个权重沿负梯度方向移动一小步。',
+      curves: '真实类别的概率越高，损失越小。训练精度远高于测试精度，就是过拟合。',
+      epochs: '一个迭代周期遍历一次全部训练图像，然后对测试图像分类。',
+    },
     copyCode: '复制 TypeScript',
     data: '图像',
     garments: '服装，由本页画出',
@@ -264,7 +291,7 @@ export const zh: FirstText = {
       occlusion: '遮挡',
     },
     confusion: '混淆矩阵',
-    confusionNote: '行是真实类别，列是预测类别；统计的是测试图像。',
+    confusionNote: '行是真实类别，列是预测类别；对角线以外的是混淆了的测试图像。',
     accuracy: (fraction) => `${percent(fraction)} 正确`,
     worst: '最严重的错误',
     worstNote: '真实类别的概率最低的测试图像。选一张来查看网络内部。',

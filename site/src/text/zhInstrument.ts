@@ -20,27 +20,25 @@ export const instrument: typeof english = {
   className: (name) => GARMENTS[name] ?? name,
 
   start: {
-    title: '画一只鞋',
-    lead: '你一边画，一个小型 VGG 一边说出它是什么，并显示每一层从中看到了什么。然后训练你自己的网络。',
-    about: (accuracy) =>
-      `三个块，8.1 万个权重，用 Fashion-MNIST 训练：测试图像的 ${accuracy} 分类正确。这些服装由本页画出。`,
-  },
-
-  own: {
-    title: '教它认识你的图像',
-    lead: '给每个类别看几张图像，来自文件或摄像头。它就在本页几秒钟学会，并随时说出看到了什么。图像不会离开你的电脑。',
+    about: (accuracy) => `三个块，8.1 万个权重，用 Fashion-MNIST 训练：测试图像的 ${accuracy} 分类正确。`,
   },
 
   path: {
     label: '下一步',
-    chapter: '见书中这一章',
+    chapter: '见书中这一节',
+    sections: {
+      shapes: 'guide/zh/chapter.html#vgg-网络',
+      blocks: 'guide/zh/chapter.html#vgg-块',
+      cost: 'guide/zh/chapter.html#为什么-vgg-比-alexnet-多用这么多内存',
+      training: 'guide/zh/chapter.html#训练',
+    },
     done: {
       start: '你看到了训练好的网络能做什么。它也能学会你给它看的东西。',
       own: '它是用特征学会的。计算这些特征的网络由什么组成？',
       network: '你知道了它的代价。它学得会吗？',
       train: '训练中或训练后看一看：它学到了什么？',
       inside: '保存你训练的网络，或把它放进应用。',
-      weights: '这个库能做的不止这些：',
+      weights: '这个库能做的不止这些',
     },
     next: {
       start: '试一试',
@@ -50,20 +48,13 @@ export const instrument: typeof english = {
       inside: '看里面',
       weights: '带回家',
     },
-    more: {
-      app: '放进你的应用',
-      transfer: '用自己的图像微调',
-      style: '风格迁移',
-      lpips: 'LPIPS：两幅图像有多像',
-      explain: '各种解释方法的图例',
-    },
   },
 
   strip: {
     label: '各层',
     title: '逐层看这个网络',
     closer: '细看这一层',
-    field: '每个数看到的图像像素',
+    field: '感受野',
     input: '图像',
     classes: '类别',
     parameters: '参数',

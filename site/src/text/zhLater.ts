@@ -51,7 +51,31 @@ export const later: typeof english = {
     seed: '随机种子',
   },
 
+  more: {
+    style: {
+      title: '风格迁移',
+      about: '用一幅图像的笔触画另一幅：一座房子、一种风格，以及 5、20 和 100 步之后的图像。',
+    },
+    lpips: {
+      title: 'LPIPS',
+      about: '两幅图像看起来有多像？用 VGG-16 的特征图计算的距离，按人的判断校准。',
+    },
+    explain: {
+      title: '解释方法',
+      about: '网络在哪里看到左边的衣服，又在哪里看到右边的？用数字比较十种方法。',
+    },
+    transfer: {
+      title: '微调',
+      about: '预训练的网络从每类几张图像学会你的类别。',
+    },
+    app: {
+      title: '放进应用',
+      about: '用你训练的网络做网页或服务器：哪个文件在哪里运行，有多快。',
+    },
+  },
+
   facts: {
+    title: '网络的数字',
     parameters: '参数',
     macs: '每张图像的乘加次数',
     weights: '权重',
@@ -75,12 +99,14 @@ export const later: typeof english = {
   diagram: {
     title: '结构图',
     translated: inChinese,
+    about: 'VGG 重复同一种块：若干 3×3 卷积层，再用一个汇聚层把特征图的高和宽减半。',
     alexnet: '与 AlexNet 并排',
     alexnetSmall: (minimum) => `AlexNet 需要至少 ${minimum}×${minimum} 的图像；这里按 224×224 画。`,
   },
 
   table: {
     title: '各层的形状',
+    about: '每经过一个块，特征图变小、变多；全连接层同时看到全部特征图。',
     layer: '层',
     output: '输出',
     parameters: '参数',

@@ -33,7 +33,6 @@ const TABS_HEIGHT = 72;
 export function App() {
   const t = text.value;
   const { view } = choice.value;
-  const head = view === 'start' || view === 'own' ? t[view] : t;
   const Shown = shown.value[view];
   const place = useRef<HTMLElement>(null);
   useEffect(() => {
@@ -54,8 +53,8 @@ export function App() {
   return (
     <DropTarget>
       <div class="intro">
-        <h1>{head.title}</h1>
-        <p>{head.lead}</p>
+        <h1>{t.heads[view].title}</h1>
+        <p>{t.heads[view].lead}</p>
         <CopyButton copy={t.share.copy} copied={t.share.copied} value={address} />
       </div>
       <nav class="views" aria-label={t.viewsLabel}>

@@ -11,7 +11,7 @@ export function Exercises() {
   const all = useMemo(exercises, []);
   return (
     <Card title={t.title} class="exercises">
-      <About text={t.about} section="why-vgg-needs-so-much-more-than-alexnet" />
+      <About text={t.about} section="cost" />
       <div class="questions">
         {all.map((one) => (
           <Question key={one.name} {...one} />

@@ -17,6 +17,7 @@ import {
 } from '../state/inside.js';
 import { trained } from '../state/lab.js';
 import { text } from '../state/page.js';
+import { SAMPLE_ACCURACY } from '../state/sample.js';
 import type { Look } from '../worker/main.js';
 import { SelectField } from './controls.js';
 import { Pixels, SavePixels } from './image.js';
@@ -54,9 +55,13 @@ export function Instrument({ children }: { children: ComponentChildren }) {
               chosen={seen.chosen}
               onChoose={(i) => {
                 chosenStage.value = seen.stages[i]!.name;
+                showCloseUp();
               }}
             />
-            <p class="hint strip-legend">{text.value.strip.legend}</p>
+            <p class="hint strip-legend">
+              {slot.value === 'sample' && text.value.start.about(text.value.percent(SAMPLE_ACCURACY))}{' '}
+              {text.value.strip.legend}
+            </p>
           </>
         ) : (
           <p class="hint waiting">
@@ -71,6 +76,17 @@ export function Instrument({ children }: { children: ComponentChildren }) {
       )}
     </div>
   );
+}
+
+/** Pixels of the close-up that are enough to notice it. */
+const NOTICED = 120;
+
+/** Scrolls to the layer that was chosen, where it lies below the window. */
+function showCloseUp(): void {
+  const part = document.querySelector('.close-up')!;
+  if (part.getBoundingClientRect().top < innerHeight - NOTICED) return;
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  part.scrollIntoView({ block: 'nearest', behavior: still ? 'auto' : 'smooth' });
 }
 
 /** The image as maps of one channel, for frames around parts of it. */

@@ -73,17 +73,19 @@ function Facts({ plan }: { plan: Plan }) {
     [t.facts.field, t.facts.pixels(size), t.facts.stride(stride)],
   ] as const;
   return (
-    <dl class="facts">
-      {facts.map(([name, value, more]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>
-            {value}
-            <small>{more}</small>
-          </dd>
-        </div>
-      ))}
-    </dl>
+    <Scroll label={t.facts.title} class="facts-strip">
+      <dl class="facts">
+        {facts.map(([name, value, more]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>
+              {value}
+              <small>{more}</small>
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </Scroll>
   );
 }
 
@@ -137,6 +139,7 @@ function Diagram({ plan }: { plan: Plan }) {
         </>
       }
     >
+      <About text={t.diagram.about} section="blocks" />
       <Checkbox
         checked={beside.value}
         onValue={(value) => {
@@ -160,6 +163,7 @@ function Table({ plan }: { plan: Plan }) {
   const blank = (n: number) => (n === 0 ? '' : number(n));
   return (
     <Card title={t.title}>
+      <About text={t.about} section="shapes" />
       <Scroll label={t.title}>
         <table class="layers">
           <TableHead columns={[t.layer, t.output, t.parameters, t.macs, t.field, t.memory]} />
@@ -227,7 +231,7 @@ function Versus({ plan }: { plan: Plan }) {
         </tbody>
       </table>
       <p class="hint">{size === chosen ? t.note(size) : t.noteSmall(ALEXNET_MIN)}</p>
-      <About text={t.about} section="why-vgg-needs-so-much-more-than-alexnet" />
+      <About text={t.about} section="cost" />
       <details>
         <summary>{t.tally}</summary>
         <p class="hint">{t.tallyNote}</p>

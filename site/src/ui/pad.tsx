@@ -1,7 +1,7 @@
 import type { RawImage } from 'vgg-blocks/images';
 import { chosenSource, classIndex, drawn, garment, source } from '../state/inside.js';
 import { text } from '../state/page.js';
-import { drawGarments, garments, SAMPLE_ACCURACY } from '../state/sample.js';
+import { drawGarments, garments } from '../state/sample.js';
 import { Drawing } from './drawing.js';
 import { Pixels } from './image.js';
 
@@ -51,7 +51,6 @@ export function Pad() {
       >
         {t.others}
       </button>
-      <p class="hint">{text.value.start.about(text.value.percent(SAMPLE_ACCURACY))}</p>
     </>
   );
 }

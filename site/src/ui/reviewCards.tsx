@@ -3,6 +3,7 @@ import { text } from '../state/page.js';
 import type { Review } from '../worker/inside.js';
 import { Card, Scroll } from './controls.js';
 import { imageAt, Pixels } from './image.js';
+import { About } from './path.js';
 
 /** The network's results on the whole test set: the confusion matrix and the worst mistakes. */
 export function ReviewCards() {
@@ -10,7 +11,7 @@ export function ReviewCards() {
   const found = review.value;
   if (!testSet.value || slot.value === 'sample') return null;
   return (
-    <>
+    <div class={found ? 'review' : undefined}>
       <Card
         title={t.confusion}
         aside={
@@ -23,11 +24,11 @@ export function ReviewCards() {
           )
         }
       >
+        <About text={t.confusionNote} section="training" />
         {found && <Confusion {...found} />}
-        <p class="hint">{t.confusionNote}</p>
       </Card>
       {found && <Worst worst={found.worst} />}
-    </>
+    </div>
   );
 }
 

@@ -38,6 +38,7 @@ import { ChoiceNumber } from './design.js';
 import { bytes, count } from './format.js';
 import { imageAt, Pixels } from './image.js';
 import { Misfits } from './networkView.js';
+import { About } from './path.js';
 import { RunsCard } from './runsCard.js';
 import { SaveNetwork } from './saveMenu.js';
 
@@ -65,6 +66,7 @@ function Settings() {
   const busy = phase.value !== 'idle';
   return (
     <Card title={t.title} class="design">
+      <About text={t.about.settings} section="training" />
       <fieldset disabled={busy} class="plain">
         <Data />
         <div class="pair">
@@ -351,6 +353,7 @@ function Curves() {
         )
       }
     >
+      <About text={t.about.curves} section="training" />
       <div class="chart-box">
         <Chart total={Math.max(aim.value, epochs.value.length, 1)} />
         {points.value.length === 0 && compared.value.size === 0 && (
@@ -370,6 +373,7 @@ function Epochs() {
   const { percent, number } = text.value;
   return (
     <Card title={t.table}>
+      <About text={t.about.epochs} section="training" />
       <Scroll label={t.table}>
         <table class="layers">
           <TableHead columns={Object.values(t.columns)} />

@@ -7,6 +7,7 @@ import { adopt, waiting } from '../state/opened.js';
 import { choice, choose, text } from '../state/page.js';
 import { Card, FileButton, TableHead } from './controls.js';
 import { shape } from './format.js';
+import { More } from './more.js';
 import { SaveNetwork } from './saveMenu.js';
 
 const ACCEPT = '.safetensors,.pth,.pt,.bin,.h5,.hdf5,.keras,.json';
@@ -25,37 +26,40 @@ const HOMES = [
 export function WeightsView() {
   const t = text.value.weights;
   return (
-    <div class="halves">
-      <div class="stack">
-        <Card title={t.title}>
-          <p>{t.lead}</p>
-          <div class="dropzone">
-            <FileButton accept={ACCEPT} multiple class="button primary" onFiles={takeFiles}>
-              {t.choose}
-            </FileButton>
-            <p class="hint" role="status">
-              {phase.value === 'opening' || phase.value === 'starting'
-                ? text.value.train.phases[phase.value]
-                : waiting.value
-                  ? t.waiting(waiting.value.file.name)
-                  : (opened.value?.file ?? t.empty)}
+    <div class="stack">
+      <div class="halves">
+        <div class="stack">
+          <Card title={t.title}>
+            <p>{t.lead}</p>
+            <div class="dropzone">
+              <FileButton accept={ACCEPT} multiple class="button primary" onFiles={takeFiles}>
+                {t.choose}
+              </FileButton>
+              <p class="hint" role="status">
+                {phase.value === 'opening' || phase.value === 'starting'
+                  ? text.value.train.phases[phase.value]
+                  : waiting.value
+                    ? t.waiting(waiting.value.file.name)
+                    : (opened.value?.file ?? t.empty)}
+              </p>
+            </div>
+            <p class="hint homes">
+              {t.published}{' '}
+              {HOMES.map(({ name, url }, i) => (
+                <>
+                  {i > 0 && ' · '}
+                  <a key={url} href={url}>
+                    {name}
+                  </a>
+                </>
+              ))}
             </p>
-          </div>
-          <p class="hint homes">
-            {t.published}{' '}
-            {HOMES.map(({ name, url }, i) => (
-              <>
-                {i > 0 && ' · '}
-                <a key={url} href={url}>
-                  {name}
-                </a>
-              </>
-            ))}
-          </p>
-        </Card>
-        {opened.value && <Opened />}
+          </Card>
+          {opened.value && <Opened />}
+        </div>
+        <Compare />
       </div>
-      <Compare />
+      <More />
     </div>
   );
 }
