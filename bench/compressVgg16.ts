@@ -7,18 +7,16 @@
  * Random weights are the worst case: no direction stands out, so that high ranks are tried. Calibration images are noise.
  */
 import '@tensorflow/tfjs-backend-wasm';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { fill, randomUniform, setBackend, type Tensor } from '@tensorflow/tfjs-core';
 import { VGG16, vgg } from 'vgg-blocks';
 import { compress, compressTable } from 'vgg-blocks/compress';
 import { fileSystem } from 'vgg-blocks/node';
 import { installWasmKernels } from 'vgg-blocks/wasm';
 import { saveModel } from 'vgg-blocks/weights';
-import { launchChromium } from '../test/support/chromium.js';
-import { serveFolder } from './loadServer.js';
+import { inChromium } from './plainTfjs.js';
 import { processorName } from './processor.js';
 
 const [target = '40', count = '0'] = process.argv.slice(2);
@@ -60,43 +58,7 @@ console.log(`${written} bytes in ${names.length} files`);
 const gray = fill([1, 224, 224, 3], 0.5);
 const own = await (small.predict(gray) as Tensor).data();
 
-/** What a page computes with tfjs alone, from its own files. */
-async function inChromium(): Promise<number[]> {
-  const modules = fileURLToPath(new URL('../node_modules/@tensorflow/', import.meta.url));
-  for (const name of ['tfjs-core', 'tfjs-layers', 'tfjs-backend-wasm']) {
-    mkdirSync(join(folder, name));
-    cpSync(join(modules, name, 'dist'), join(folder, name), {
-      recursive: true,
-      filter: (path) => !/\.(ts|map)$/.test(path),
-    });
-  }
-  const scripts = [
-    'tfjs-core/tf-core.min.js',
-    'tfjs-layers/tf-layers.min.js',
-    'tfjs-backend-wasm/tf-backend-wasm.min.js',
-  ];
-  writeFileSync(
-    join(folder, 'index.html'),
-    `<!doctype html>${scripts.map((path) => `<script src="${path}"></script>`).join('')}`,
-  );
-  const server = await serveFolder(folder);
-  const browser = await launchChromium();
-  try {
-    const page = await browser.newPage();
-    await page.goto(server.url);
-    return await page.evaluate(`(async () => {
-      tf.wasm.setWasmPaths('/tfjs-backend-wasm/');
-      await tf.setBackend('wasm');
-      const model = await tf.loadLayersModel('/model/model.json');
-      return Array.from(await model.predict(tf.fill([1, 224, 224, 3], 0.5)).data());
-    })()`);
-  } finally {
-    await browser.close();
-    server.close();
-  }
-}
-
-const theirs = await inChromium();
+const { outputs: theirs } = await inChromium(folder, 'tf.fill([1, 224, 224, 3], 0.5)');
 const largest = Math.max(...own.map(Math.abs));
 const difference = Math.max(...theirs.map((value, i) => Math.abs(value - own[i]!)));
 console.log(

@@ -1,7 +1,8 @@
 import { type LayersModel, type LayerVariable, version_layers } from '@tensorflow/tfjs-layers';
 import { size } from '../base/shapes.js';
 import { VERSION } from '../base/version.js';
-import { isKernel, type QuantizedDtype } from '../weights/formats/quantization.js';
+import type { QuantizedDtype } from '../weights/formats/quantization.js';
+import { isRounded } from '../weights/rounded.js';
 
 /** How weights are stored, the default first. */
 export const STORED = ['uint8', 'uint16', 'float16', 'none'] as const;
@@ -11,11 +12,6 @@ export type StoredAs = QuantizedDtype | 'none';
 
 /** The bytes of a number of a kernel. */
 export const BYTES: Readonly<Record<StoredAs, number>> = { uint8: 1, uint16: 2, float16: 2, none: 4 };
-
-/** Whether `saveModel` rounds a weight: kernels alone, not vectors. */
-export function isRounded({ shape, dtype }: LayerVariable): boolean {
-  return isKernel(shape) && dtype === 'float32';
-}
 
 /** The bytes of weights in a file. */
 export function weightBytes(weights: readonly LayerVariable[], stored: StoredAs): number {

@@ -2,7 +2,7 @@ import { type Tensor, tensor, type Variable } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { dequantize, type QuantizedDtype, quantize, unquantizable } from '../weights/formats/quantization.js';
-import { isRounded } from './bytes.js';
+import { isRounded } from '../weights/rounded.js';
 
 /**
  * Rounds the kernels among weights to the numbers that a file of this type restores.

@@ -3,13 +3,8 @@ import { type LayersModel, type LayerVariable, version_layers } from '@tensorflo
 import { checkArguments, either, MODEL, optionsOf, TEXT, withFields } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
 import { VERSION } from '../base/version.js';
-import {
-  isKernel,
-  QUANTIZED_DTYPES,
-  type QuantizedDtype,
-  quantize,
-  unquantizable,
-} from './formats/quantization.js';
+import { QUANTIZED_DTYPES, type QuantizedDtype, quantize, unquantizable } from './formats/quantization.js';
+import { isRounded } from './rounded.js';
 
 /** Options of {@link saveModel}. */
 export interface SaveOptions {
@@ -84,7 +79,7 @@ async function entryOf(
   const shape = variable.shape as number[];
   const spec = { name, shape, dtype: dtype as io.WeightsManifestEntry['dtype'] };
   const numbers = await (variable.read() as Tensor).data();
-  if (!quantizeTo || dtype !== 'float32' || !isKernel(shape)) {
+  if (!quantizeTo || !isRounded(variable)) {
     // A backend may return its own array.
     return { spec, data: numbers.slice().buffer as ArrayBuffer };
   }

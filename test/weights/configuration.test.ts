@@ -70,6 +70,47 @@ describe.each(backends)('on %s', (backend) => {
     model.dispose();
   });
 
+  // tfjs takes every axis from the end as the last one.
+  test('tensors are concatenated along an axis from the end', async () => {
+    await useBackend(backend);
+    const layer = (class_name: string, config: object, inputs: string[]) => ({
+      ...{ module: 'keras.layers', class_name, name: class_name, config: { name: class_name, ...config } },
+      inbound_nodes:
+        inputs.length === 0
+          ? []
+          : [
+              {
+                args: [
+                  inputs.map((name) => ({
+                    class_name: '__keras_tensor__',
+                    config: { keras_history: [name, 0, 0] },
+                  })),
+                ],
+                kwargs: {},
+              },
+            ],
+    });
+    const config = {
+      class_name: 'Functional',
+      config: {
+        name: 'model',
+        layers: [
+          layer('InputLayer', { batch_shape: [null, 2, 3, 4] }, []),
+          layer('Concatenate', { axis: -2 }, ['InputLayer', 'InputLayer']),
+        ],
+        input_layers: [['InputLayer', 0, 0]],
+        output_layers: [['Concatenate', 0, 0]],
+      },
+    };
+    const { json, shards } = tfjsFiles({ config, weights: [] });
+    const { model } = await fromWeights(json, { shards });
+    const data = Float32Array.from({ length: 24 }, (_, i) => i);
+    const rows = [data.subarray(0, 12), data.subarray(12)].flatMap((row) => [...row, ...row]);
+    const one = { x: { shape: [1, 2, 3, 4], data } } as LayerCase;
+    expect([...(await outputOf(model, one))]).toEqual(rows);
+    model.dispose();
+  });
+
   test.each([
     ['partly-frozen', 'a partly frozen model in a Sequential'],
     ['called-twice', 'a model and a layer called twice'],

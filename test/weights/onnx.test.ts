@@ -1,4 +1,4 @@
-import { memory, randomUniform, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import { dispose, memory, randomUniform, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import {
   type LayersModel,
   layers,
@@ -10,7 +10,7 @@ import { InferenceSession, Tensor as OnnxTensor } from 'onnxruntime-web';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { PLAIN_PREPROCESSING } from '../../src/images/index.js';
 import { scaleArch, VGG11, type VggOptions, vgg } from '../../src/index.js';
-import { type OnnxOptions, setMetadata, toOnnx } from '../../src/weights/index.js';
+import { fromWeights, type OnnxOptions, setMetadata, toOnnx } from '../../src/weights/index.js';
 import { ONNX_ACTIVATIONS } from '../../src/weights/writers/onnx/activations.js';
 import { ONNX_LAYERS } from '../../src/weights/writers/onnx/layers.js';
 import { useBackend } from '../support/backends.js';
@@ -309,6 +309,29 @@ describe('layers', () => {
     const logits = layers.dense({ units: 3, name: 'logits' }).apply(layers.flatten().apply(pooled));
     const model = filled(modelOf({ inputs: x, outputs: [twice, logits as SymbolicTensor] }));
     expect(await difference(model, [2, ...MAP])).toBeLessThan(TOLERANCE);
+  });
+
+  test('outputs that are one tensor in ONNX, as before and behind dropout, which comes back', async () => {
+    const x = layers.input({ shape: MAP });
+    const map = layers.conv2d({ filters: 4, kernelSize: 3 }).apply(x) as SymbolicTensor;
+    const dropped = layers.dropout({ rate: 0.5 }).apply(map) as SymbolicTensor;
+    const rest = layers.conv2d({ filters: 2, kernelSize: 3 }).apply(dropped) as SymbolicTensor;
+    const build = () => modelOf({ inputs: x, outputs: [map, dropped, rest] });
+    const { model: back } = await fromWeights(await toOnnx(filled(build())));
+    expect(back.outputs.map(({ shape }) => shape)).toEqual([map, dropped, rest].map(({ shape }) => shape));
+    const [first, second] = tidy(
+      () => back.predict(randomUniform([2, ...MAP], -1, 1, 'float32', 5)) as Tensor[],
+    );
+    expect(await first!.data()).toEqual(await second!.data());
+    dispose([first!, second!]);
+    back.dispose();
+    expect(await difference(build(), [2, ...MAP])).toBeLessThan(TOLERANCE);
+  });
+
+  test('an axis from the end other than the last is refused, which tfjs takes as the last', async () => {
+    const model = merged(layers.concatenate({ axis: -2 }));
+    await expect(toOnnx(model)).rejects.toThrow('has the axis -2, which TensorFlow.js takes as -1; pass 2.');
+    model.dispose();
   });
 
   test('nothing is transposed in a VGG with channels first', async () => {

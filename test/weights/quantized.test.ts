@@ -100,6 +100,18 @@ describe.each(QUANTIZED_DTYPES)('%s', (dtype) => {
   });
 });
 
+test('the averages of adaptivePool are not rounded, so that both read the same', async () => {
+  const model = vgg([[1, 2]], { inputShape: [18, 20, 1], classes: 2, hiddenUnits: [], adaptivePool: true });
+  const handler = await saved(model, 'uint8');
+  const averages = handler.artifacts.weightSpecs!.filter(({ name }) => name.startsWith('avgpool'));
+  expect(averages.map(({ quantization }) => quantization)).toEqual([undefined, undefined]);
+  const { json, shards } = filesOf(handler.artifacts);
+  const byTfjs = await loadLayersModel(handler);
+  const ours = await fromWeights(json, { shards });
+  expect(await numbersOf(ours.model)).toEqual(await numbersOf(byTfjs));
+  for (const one of [model, byTfjs, ours.model]) one.dispose();
+});
+
 test('without quantize a model is saved as tfjs saves it', async () => {
   const model = build();
   const ours = (await saved(model)).artifacts;

@@ -13,7 +13,7 @@ export const MERGE_LAYERS: Record<string, (fields: Fields) => Stage> = {
     // The operation of this name, which has another default, does not always write it.
     const axis = fields.layer.version === 3 ? fields.take('axis') : fields.number('axis', -1);
     if (typeof axis !== 'number') fields.refuse('axis', axis, 'the index of an axis');
-    return merging(fields, (common) => layers.concatenate({ ...common, axis: axis as number }));
+    return concatenating(fields, axis as number);
   },
   Subtract: (fields) => (inputs, site) => {
     const [a, ...others] = inputs as [SymbolicTensor, ...SymbolicTensor[]];
@@ -38,11 +38,17 @@ export const MERGE_LAYERS: Record<string, (fields: Fields) => Stage> = {
       'tensor_indices',
     ])
       fields.take(name);
-    return merging(fields, (common) =>
-      mode === 'concat' ? layers.concatenate({ ...common, axis }) : modes[mode](common),
-    );
+    return mode === 'concat' ? concatenating(fields, axis) : merging(fields, modes[mode]);
   },
 };
+
+/** TensorFlow.js takes every axis from the end as the last one. */
+function concatenating(fields: Fields, given: number): Stage {
+  return (inputs, site) => {
+    const axis = given < -1 ? given + inputs[0]!.shape.length : given;
+    return merging(fields, (common) => layers.concatenate({ ...common, axis }))(inputs, site);
+  };
+}
 
 function merging(fields: Fields, create: (args: Common) => layers.Layer): Stage {
   return (inputs, site) => {

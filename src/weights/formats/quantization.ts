@@ -49,11 +49,6 @@ export function dequantize({ stored, affine }: Quantized): Float32Array {
   return decoder(dtype, stored.length, affine)(new Uint8Array(stored.buffer));
 }
 
-/** Whether a weight is a kernel, which is rounded. Biases and what normalizations have are vectors, and stay. */
-export function isKernel(shape: readonly unknown[]): boolean {
-  return shape.length >= 2;
-}
-
 /** The first number that a type cannot hold: NaN, infinite, or beyond float16. */
 export function unquantizable(numbers: Float32Array, dtype: QuantizedDtype): number | undefined {
   // float16 rounds what is less than half a unit above its largest number down to it.

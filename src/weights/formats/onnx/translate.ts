@@ -67,7 +67,12 @@ class Translation {
     for (const node of nodes) await this.#node(node);
     // After the operators, since one that is not read is a better reason.
     if (this.#undecided) this.#fail(this.#undecided);
-    const results = outputs.map((output) => this.#output(output.name));
+    const results: string[] = [];
+    for (const output of outputs) {
+      const layer = this.#output(output.name);
+      // TensorFlow.js has no two outputs of one layer.
+      results.push(results.includes(layer) ? this.#copy(layer, output.name) : layer);
+    }
     const ref = (layer: string) => [layer, 0, 0];
     return {
       configuration: {
@@ -264,6 +269,11 @@ class Translation {
     const isMap = whole.axes.join() === plain.join() && this.#takesChannelsLast();
     const isFirst = plain.length === 4 && !isOwn && !isMap;
     return call.arranged(whole, isFirst ? [0, 3, 1, 2] : plain).layer;
+  }
+
+  #copy(layer: string, name: string): string {
+    const value = { layer, shape: [], axes: [] };
+    return this.#layers.add('Activation', { activation: 'linear' }, [value], name);
   }
 
   /** Whether the graph takes images with channels last, and so gives maps. */

@@ -35,6 +35,8 @@ interface Node {
 export class OnnxGraph {
   readonly #nodes: Node[] = [];
   readonly #constants = new Map<string, Fields>();
+  /** The names that outputs of the graph got, by those that they had. */
+  readonly #outputs = new Map<string, string>();
   /** Names a tensor, with a number where another has the name. */
   readonly named = uniqueNames();
 
@@ -94,8 +96,12 @@ export class OnnxGraph {
   output(value: Value, wanted: string): string {
     const name = this.named(wanted);
     const node = this.#nodes.find(({ output }) => output === value.name);
-    if (!node) this.#nodes.push({ op: 'Identity', name, inputs: [value.name], output: name, attributes: {} });
-    else {
+    if (!node) {
+      // The input, or another output already.
+      const from = this.#outputs.get(value.name) ?? value.name;
+      this.#nodes.push({ op: 'Identity', name, inputs: [from], output: name, attributes: {} });
+    } else {
+      this.#outputs.set(value.name, name);
       node.output = name;
       for (const other of this.#nodes) {
         other.inputs = other.inputs.map((input) => (input === value.name ? name : input));

@@ -17,6 +17,8 @@ export const MERGE_LAYERS: Record<string, (call: LayerCall) => Value> = {
     const [first] = inputs;
     const rank = first!.shape.length;
     const given = (call.config.axis ?? -1) as number;
+    if (given < -1)
+      call.refuse(`has the axis ${given}, which TensorFlow.js takes as -1; pass ${given + rank}`);
     const axis = given < 0 ? given + rank : given;
     const lengths = inputs.map(({ shape }) => shape[axis] ?? null);
     const shape = [...first!.shape];
