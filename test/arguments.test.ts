@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { memory, tidy, variable, zeros } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
+import { printedPath } from '../src/base/printable.js';
 import { publishedOptionsOf } from '../src/base/publishedOptions.js';
 import { seededRandom } from '../src/base/random.js';
 import { built } from '../src/core/built.js';
@@ -49,7 +50,7 @@ const names =
   (message: string, error: unknown, args: readonly unknown[]): boolean =>
     message.startsWith(`${name}:`) ||
     ['DataError', 'WeightFileError'].includes((error as Error).name) ||
-    args.some((one) => typeof one === 'string' && one !== '' && message.startsWith(one));
+    args.some((one) => typeof one === 'string' && one !== '' && message.startsWith(printedPath(one)));
 
 test.each(subpaths)(
   '%s answers every call with a result or a sentence, and keeps nothing',

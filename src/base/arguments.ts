@@ -1,4 +1,5 @@
-import { attempted, fail, isTransferred, shown } from './check.js';
+import { attempted, fail, isReadable, isTransferred, shown } from './check.js';
+import { isArrayBuffer, isBlob, isUrl } from './realm.js';
 
 /** What an argument may be: in words, after "it must be", and as a test. */
 export interface Kind {
@@ -16,6 +17,9 @@ export function isListOf(value: unknown, test: (one: unknown) => boolean): value
   return true;
 }
 
+const isFilled = (value: unknown, test: (one: unknown) => boolean) =>
+  isListOf(value, test) && value.length > 0;
+
 /** A kind of values. What cannot be read, such as an object whose getters throw, is of none. */
 // Bundlers leave out the kinds that a page does not use.
 /* @__NO_SIDE_EFFECTS__ */
@@ -29,6 +33,11 @@ export const STRING = kind('text', (value) => typeof value === 'string');
 export const FUNCTION = kind('a function', (value) => typeof value === 'function');
 export const NUMBER = kind('a number', (value) => typeof value === 'number');
 export const BOOLEAN = kind('true or false', (value) => typeof value === 'boolean');
+/** A whole number that counts or limits something. */
+export const COUNT = kind(
+  'a whole number of at least 0',
+  (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+);
 export const LIST = kind('a list without holes', (value) => isListOf(value, (one) => one !== undefined));
 export const TEXTS = kind('a list of texts', (value) => isListOf(value, (one) => typeof one === 'string'));
 export const NUMBERS = kind(
@@ -45,9 +54,12 @@ const SIGNAL = kind(
 export const MODEL = kind(
   'a LayersModel of TensorFlow.js that has layers and is not disposed',
   (value) =>
-    has(value, 'layers', 'inputs', 'outputs', 'predict') &&
-    isListOf((value as { layers: unknown }).layers, (layer) => has(layer, 'name')) &&
-    (value as { layers: unknown[] }).layers.length > 0 &&
+    has(value, 'getUserDefinedMetadata', 'layers', 'predict') &&
+    ['inputs', 'layers', 'outputs'].every((list) =>
+      isFilled((value as Record<string, unknown>)[list], (one) =>
+        has(one, 'name', list === 'layers' ? 'inboundNodes' : 'sourceLayer'),
+      ),
+    ) &&
     !(value as { weights?: { val?: { isDisposed?: boolean } }[] }).weights?.some(
       ({ val }) => val?.isDisposed,
     ),
@@ -55,26 +67,30 @@ export const MODEL = kind(
 export const TENSOR = kind(
   'a tensor of numbers that is not disposed',
   (value) =>
-    has(value, 'dataId', 'shape', 'dataSync') &&
+    has(value, 'dataId', 'rankType', 'dataSync') &&
+    isListOf((value as { shape: unknown }).shape, COUNT.holds) &&
     !/^(string|complex64)$/.test((value as { dtype: string }).dtype) &&
     !(value as { isDisposed: boolean }).isDisposed,
 );
-export const EXAMPLES = kind(
-  'examples, such as an ImageSet',
-  (value) => has(value, 'length', 'shape', 'batches') && Array.isArray((value as { shape: unknown }).shape),
-);
+export const EXAMPLES = kind('examples, such as an ImageSet', (value) => {
+  const { length, shape, batches } = value as Record<string, unknown>;
+  return COUNT.holds(length) && isFilled(shape, COUNT.holds) && FUNCTION.holds(batches);
+});
 export const SOURCE = kind(
   'a path, a URL, a Blob, an ArrayBuffer or a Uint8Array',
   (value) =>
     TEXT.holds(value) ||
-    /^(URL|Blob|File)$/.test(tagOf(value)) ||
+    isUrl(value) ||
+    isBlob(value) ||
     isArrayOf(value, /^Uint8Array$/) ||
-    (tagOf(value) === 'ArrayBuffer' && !isTransferred(value as ArrayBuffer)),
+    (isArrayBuffer(value) && !isTransferred(value)),
 );
-/** A whole number that counts or limits something. */
-export const COUNT = kind(
-  'a whole number of at least 0',
-  (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+/** A seed of random numbers. */
+export const SEED = kind('a whole number from 0 to 4294967295', (value) => value === (value as number) >>> 0);
+/** A part of a whole that is less than it. */
+export const FRACTION = kind(
+  'a number of at least 0 and below 1',
+  (value) => NUMBER.holds(value) && (value as number) >= 0 && (value as number) < 1,
 );
 /** Where downloads are kept. */
 export const CACHE = kind(
@@ -115,7 +131,7 @@ export const SEQUENCE = kind(
     typeof value === 'object' &&
     value !== null &&
     !ArrayBuffer.isView(value) &&
-    (Symbol.asyncIterator in value || Symbol.iterator in value),
+    [Symbol.asyncIterator, Symbol.iterator].some((way) => FUNCTION.holds((value as never)[way])),
 );
 
 /** The kind, or nothing. */
@@ -125,6 +141,13 @@ export const optional = ({ allowed, holds }: Kind): Kind =>
 /** The kind, null or nothing. */
 export const nullable = ({ allowed, holds }: Kind): Kind =>
   kind(`${allowed} or null`, (value) => value === undefined || value === null || holds(value));
+
+/** One of some values. */
+/* @__NO_SIDE_EFFECTS__ */
+export const oneFrom = (values: readonly unknown[]): Kind =>
+  kind(`one of ${values.map((value) => JSON.stringify(value)).join(', ')}`, (value) =>
+    values.includes(value),
+  );
 
 /** Either of two kinds. */
 export const either = (one: Kind, other: Kind): Kind =>
@@ -150,7 +173,7 @@ export function checkArguments<T extends object>(
   kinds: { readonly [K in keyof T]: Kind },
 ): void {
   for (const name of Object.keys(kinds) as (keyof T & string)[]) {
-    if (!kinds[name].holds(values[name])) {
+    if (!isReadable(values[name]) || !kinds[name].holds(values[name])) {
       fail(where, `${name} is ${shown(values[name])}; it must be ${kinds[name].allowed}.`);
     }
   }
@@ -176,9 +199,14 @@ export function optionsOf<T extends object>(
   if (options === undefined) return {} as T;
   const known = (Array.isArray(names) ? names : Object.keys(names)) as string[];
   const isRecord =
-    tagOf(options) === 'Object' && !has(options, 'dataId') && !has(options, 'layers', 'predict');
+    isReadable(options) &&
+    tagOf(options) === 'Object' &&
+    !has(options, 'dataId') &&
+    !has(options, 'layers', 'predict') &&
+    // Also what they inherit, and getters of their class.
+    attempted(() => known.every((name) => isReadable(options[name as keyof T])));
   if (!isRecord) fail(where, `the options are ${shown(options)}; pass an object, such as { ${known[0]} }.`);
-  for (const [name, value] of Object.entries(options)) {
+  for (const name of Object.keys(options)) {
     if (!known.includes(name) && !ignored.includes(name)) {
       const near = nearest(name, known);
       fail(
@@ -186,10 +214,12 @@ export function optionsOf<T extends object>(
         `there is no option ${shown(name)}; ${near ? `did you mean ${near}?` : `the options are ${known.join(', ')}.`}`,
       );
     }
+  }
+  for (const name of known) {
     const own = (names as Readonly<Record<string, 1 | Kind>>)[name];
     const rule =
       name === 'signal' ? SIGNAL : /^on[A-Z]|^fetch$/.test(name) ? FUNCTION : typeof own === 'object' && own;
-    if (rule) checkArguments(where, { [name]: value }, { [name]: optional(rule) });
+    if (rule) checkArguments(where, { [name]: options[name as keyof T] }, { [name]: optional(rule) });
   }
   return options;
 }

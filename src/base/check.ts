@@ -55,6 +55,11 @@ export function checkSeed(where: string, seed: number): number {
   return numberThat(where, 'seed', seed, (n) => n === n >>> 0, 'a whole number from 0 to 4294967295');
 }
 
+/** A text as it is, and any other value as messages show it: an error's constructor may be called with anything. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : shown(value);
+}
+
 /** The most characters of a value in a message. */
 const LONGEST = 100;
 
@@ -63,11 +68,11 @@ const LONGEST = 100;
  * code, other objects by their class, such as a model passed in the wrong place. What is long is cut. Of no value does it throw.
  */
 export function shown(value: unknown): string {
-  const text = attempted(() => textOf(value, 3)) ?? 'an object that cannot be read';
+  const text = (isReadable(value) && attempted(() => written(value, 3))) || 'an object that cannot be read';
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
 }
 
-function textOf(value: unknown, depth: number): string {
+function written(value: unknown, depth: number): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, LONGEST + 1));
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return `the function ${value.name || '(unnamed)'}`;
@@ -80,7 +85,7 @@ function textOf(value: unknown, depth: number): string {
     return isTransferred(value) ? `${text} whose bytes were transferred to another thread` : text;
   }
   if (depth === 0) return isList ? '[...]' : '{...}';
-  const inner = (one: unknown) => textOf(one, depth - 1);
+  const inner = (one: unknown) => written(one, depth - 1);
   if (isList) return `[${Array.from(firstOf(value), inner)}]`;
   const fields = firstOf(Object.keys(value)).map(
     (key) => `${JSON.stringify(key)}:${inner(value[key as keyof typeof value])}`,
@@ -95,6 +100,29 @@ export function isTransferred(value: object): boolean {
     Object.prototype.toString.call(buffer) === '[object ArrayBuffer]' &&
     attempted(() => new Uint8Array(buffer as ArrayBuffer)) === undefined
   );
+}
+
+/** The depth to which arguments are read before they are used, and the items of a list. */
+const [DEPTH, ITEMS] = [4, 1000];
+
+/** Whether all of a value can be read: it is no revoked proxy, and no getter of a list or a plain object in it throws. */
+export function isReadable(value: unknown): boolean {
+  const read = (one: unknown, depth: number): void => {
+    if (typeof one === 'function') void ('name' in one);
+    if (typeof one !== 'object' || one === null || depth === 0) return;
+    // Reads the tag, which says the class of what another realm made.
+    const tag = Object.prototype.toString.call(one);
+    if (Array.isArray(one)) for (const item of one.slice(0, ITEMS)) read(item, depth - 1);
+    else if (tag === '[object Object]' && isPlain(one))
+      for (const field of Object.values(one)) read(field, depth - 1);
+  };
+  return attempted(() => read(value, DEPTH) ?? true) ?? false;
+}
+
+/** Whether an object is as written in code, and not of a class. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** As many items as a message may have room for. */

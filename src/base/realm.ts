@@ -1,32 +1,40 @@
+import { attempted } from './check.js';
+
 /**
  * The type of a value by its tag. `instanceof` fails for objects from another realm: an iframe, a `node:vm` context or, under
  * Jest, Node itself.
  */
 function tag(value: unknown): string {
-  return Object.prototype.toString.call(value).slice(8, -1);
+  return attempted(() => Object.prototype.toString.call(value).slice(8, -1)) ?? '';
+}
+
+/** Whether a value has a tag and, as what has it by nature, a field of a type. */
+function isTagged(value: unknown, tags: readonly string[], field: string, type: string): boolean {
+  const test = () => typeof (value as Record<string, unknown>)[field] === type;
+  return tags.includes(tag(value)) && (attempted(test) ?? false);
 }
 
 /** Whether a value is an ArrayBuffer, but not a SharedArrayBuffer. */
 export function isArrayBuffer(value: unknown): value is ArrayBuffer {
-  return tag(value) === 'ArrayBuffer';
+  return isTagged(value, ['ArrayBuffer'], 'byteLength', 'number');
 }
 
 /** Whether a value is a Uint8Array, such as Node's Buffer. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return tag(value) === 'Uint8Array';
+  return ArrayBuffer.isView(value) && tag(value) === 'Uint8Array';
 }
 
 export function isFloat32Array(value: unknown): value is Float32Array {
-  return tag(value) === 'Float32Array';
+  return ArrayBuffer.isView(value) && tag(value) === 'Float32Array';
 }
 
 /** Whether a value is a Blob or a File. */
 export function isBlob(value: unknown): value is Blob {
-  return ['Blob', 'File'].includes(tag(value));
+  return isTagged(value, ['Blob', 'File'], 'arrayBuffer', 'function');
 }
 
 export function isUrl(value: unknown): value is URL {
-  return tag(value) === 'URL';
+  return isTagged(value, ['URL'], 'href', 'string');
 }
 
 /** Whether a value is an Error, or a DOMException such as an abort signal's reason. */

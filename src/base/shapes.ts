@@ -1,3 +1,5 @@
+import { shown } from './check.js';
+
 /** The number of elements in a tensor of this shape. */
 export function size(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
@@ -10,7 +12,7 @@ export function fits(shape: readonly number[], wanted: readonly (number | null)[
   );
 }
 
-/** A shape as text: `224x224x3`, with `any` for null. */
+/** A shape as text: `224x224x3`, with `any` for null, whatever was given for it. */
 export function shapeText(shape: readonly (number | null)[], separator = 'x'): string {
-  return shape.map((length) => length ?? 'any').join(separator);
+  return shape.map((length) => (length === null ? 'any' : shown(length))).join(separator);
 }

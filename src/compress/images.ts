@@ -5,7 +5,7 @@ import { fits, shapeText } from '../base/shapes.js';
 import type { Graph } from '../tfjs/graph.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
-import type { Examples } from '../train/examples.js';
+import { type Examples, givenBatches } from '../train/examples.js';
 
 /** Images prepared for a model: a tensor `[images, height, width, channels]`, or examples, whose labels are not read. */
 export type Images = Tensor | Pick<Examples, 'length' | 'shape' | 'batches'>;
@@ -70,7 +70,7 @@ export function partOf(where: string, images: Images, part: Part): Examples {
     shape: isTensor(images) ? images.shape.slice(1) : images.shape,
     async *batches({ batchSize }) {
       let first = 0;
-      for await (const xs of batchesOf(images, batchSize)) {
+      for await (const xs of batchesOf(where, images, batchSize)) {
         const all = Array.from({ length: xs.shape[0]! }, (_, i) => i);
         const isHeld = (i: number) => (first + i) % HELD_OUT === HELD_OUT - 1;
         const rows = isAll ? all : all.filter((i) => isHeld(i) === (part === 'comparison'));
@@ -98,13 +98,13 @@ function taken(xs: Tensor, rows: readonly number[]): Tensor {
   }
 }
 
-async function* batchesOf(images: Images, batchSize: number): AsyncGenerator<Tensor> {
+async function* batchesOf(where: string, images: Images, batchSize: number): AsyncGenerator<Tensor> {
   if (isTensor(images)) {
     const count = countOf(images);
     for (let at = 0; at < count; at += batchSize) yield slice(images, at, Math.min(batchSize, count - at));
     return;
   }
-  for await (const batch of images.batches({ batchSize })) {
+  for await (const batch of givenBatches(where, 'given', images, { batchSize })) {
     const { xs, ys, weights } = batch;
     dispose(weights ? [ys, weights] : ys);
     yield xs;

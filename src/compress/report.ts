@@ -1,5 +1,5 @@
 import type { layers } from '@tensorflow/tfjs-layers';
-import { checkArguments, withFields } from '../base/arguments.js';
+import { checkArguments, listOf, NUMBER, nullable, recordOf, STRING } from '../base/arguments.js';
 import { table } from '../figures/table.js';
 import type { Graph } from '../tfjs/graph.js';
 import type { Agreement } from './agreement.js';
@@ -62,7 +62,26 @@ export function layerReports(
   });
 }
 
-const REPORT = withFields('the report that compress returns', 'bytes', 'layers', 'agreement', 'milliseconds');
+const both = recordOf('{ before, after }', { before: NUMBER, after: NUMBER });
+const ofLayer = recordOf('the report of a layer', {
+  name: STRING,
+  bytesBefore: NUMBER,
+  bytesAfter: NUMBER,
+  rank: nullable(NUMBER),
+  error: NUMBER,
+});
+const ofAgreement = recordOf('what agreement returns', {
+  images: NUMBER,
+  top1: nullable(NUMBER),
+  top5: nullable(NUMBER),
+  cosine: NUMBER,
+});
+const REPORT = recordOf('the report that compress returns', {
+  bytes: both,
+  layers: listOf(ofLayer),
+  agreement: nullable(ofAgreement),
+  milliseconds: nullable(both),
+});
 
 /**
  * A report as text: a table of the layers, and the sums below it.

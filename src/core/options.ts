@@ -109,7 +109,7 @@ export const DEFAULT_BATCH_NORM: Required<BatchNormOptions> = {
 const BATCH_NORM_NAMES = { epsilon: 1, momentum: 1, afterRelu: 1 } as const;
 
 /** Maximum units of a layer, and classes. */
-const MAX_UNITS = 2 ** 20;
+export const MAX_UNITS = 2 ** 20;
 
 /** Height and width of the feature map that torchvision's classifier expects. */
 export const ADAPTIVE_SIZE = 7;

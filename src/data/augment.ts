@@ -1,3 +1,4 @@
+import { LIST } from '../base/arguments.js';
 import { fail, numberThat, oneOf, shown } from '../base/check.js';
 import { type Random, shuffled } from '../base/random.js';
 import { centerCropped, cropped } from '../images/crop.js';
@@ -51,7 +52,8 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
   } else oneOf(where, 'augment.crop', crop, ['center', 'random']);
   for (const name of Object.keys(jitter)) oneOf(where, "augment.jitter's option", name, NAMES);
   for (const name of NAMES) {
-    const [low, high] = rangeOf(name, jitter[name]) ?? [0, 0];
+    const range: unknown = rangeOf(name, jitter[name]) ?? [0, 0];
+    const [low, high] = LIST.holds(range) ? (range as Range) : [];
     const [minimum, maximum] = name === 'hue' ? [-0.5, 0.5] : [0, Number.MAX_VALUE];
     if (!isRange(low, high, minimum, maximum)) {
       fail(

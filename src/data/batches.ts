@@ -1,4 +1,4 @@
-import { checkArguments, withFields } from '../base/arguments.js';
+import { optionsOf } from '../base/arguments.js';
 import { checkSeed, wholeNumber } from '../base/check.js';
 import { seededRandom, shuffled } from '../base/random.js';
 
@@ -10,14 +10,20 @@ export interface BatchOrder {
   seed?: number;
 }
 
+/** The names of the options of sets. */
+const NAMES = ['batchSize', 'seed', 'signal', 'dropRemainder'] as const;
+
 /**
  * The indices of each batch, in order.
  *
  * @throws RangeError when an option is out of its range.
  */
 export function batchIndices(where: string, length: number, options: BatchOrder): (readonly number[])[] {
-  checkArguments(where, { options }, { options: withFields('an object with batchSize', 'batchSize') });
-  const { batchSize, seed } = options;
+  const { batchSize, seed } = optionsOf<BatchOrder & Partial<Record<(typeof NAMES)[number], unknown>>>(
+    where,
+    options,
+    NAMES,
+  );
   wholeNumber(where, 'batchSize', batchSize);
   const order = seed === undefined ? undefined : shuffled(length, seededRandom(checkSeed(where, seed)));
   return Array.from({ length: Math.ceil(length / batchSize) }, (_, batch) => {

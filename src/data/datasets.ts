@@ -1,4 +1,15 @@
-import { BOOLEAN, CACHE, kind, optionsOf, SOURCE, TEXT, TEXTS, withFields } from '../base/arguments.js';
+import {
+  BOOLEAN,
+  CACHE,
+  COUNT,
+  kind,
+  optionsOf,
+  recordOf,
+  SOURCE,
+  TEXT,
+  TEXTS,
+  withFields,
+} from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
 import { isUrl } from '../base/realm.js';
 import { download } from '../io/download.js';
@@ -124,16 +135,18 @@ async function load(
   return { trainSet, testSet };
 }
 
+const PUBLISHED_FILE = recordOf('', { name: TEXT, bytes: COUNT, sha256: TEXT });
+const isPublished = (source: unknown): source is PublishedDataset => PUBLISHED_SET.holds(source);
 const PUBLISHED_SET = kind(
   'a published set',
   (value) =>
     withFields('', 'home', 'files').holds(value) &&
     TEXT.holds((value as PublishedDataset).home) &&
-    PARTS.every((part) => TEXT.holds((value as PublishedDataset).files[part].name)),
+    PARTS.every((part) => PUBLISHED_FILE.holds((value as PublishedDataset).files[part])),
 );
 
 function checkSource(where: string, home: string, source: DatasetOptions['source'] | undefined): void {
-  if (TEXT.holds(source) || isUrl(source) || PUBLISHED_SET.holds(source)) return;
+  if (TEXT.holds(source) || isUrl(source) || isPublished(source)) return;
   const files = source as Partial<Record<IdxPart, Source>> | undefined;
   const lacking = PARTS.filter((part) => !SOURCE.holds(files?.[part]));
   if (lacking.length === 0) return;
@@ -202,7 +215,7 @@ async function fileOf(
     const sentence = `it has neither ${IDX_NAMES[part]}.gz nor ${IDX_NAMES[part]}; ${FOLDER}.`;
     throw new DataError(String(source), 'missing', sentence);
   }
-  if ('home' in source) {
+  if (isPublished(source)) {
     const { name, bytes, sha256 } = source.files[part];
     const url = folder(source.home) + name;
     return { name: url, bytes: await download(url, { ...options, cache, bytes, sha256 }) };

@@ -105,19 +105,28 @@ export async function imageFiles(
   files: readonly ImageFile[],
   options: ImageFilesOptions = {},
 ): Promise<ImageFiles> {
-  checkArguments('imageFiles', { files }, { files: FILES });
-  publishedOptionsOf('imageFiles', options, IMAGE_FILES_OPTIONS);
+  return imageFilesFor('imageFiles', files, options);
+}
+
+/** As `imageFiles`, for the function that error messages name. */
+export async function imageFilesFor(
+  where: string,
+  files: readonly ImageFile[],
+  options: ImageFilesOptions,
+): Promise<ImageFiles> {
+  checkArguments(where, { files }, { files: FILES });
+  publishedOptionsOf(where, options, IMAGE_FILES_OPTIONS);
 
   const { preprocessing: published = PLAIN_PREPROCESSING, size = published.crop } = options;
-  preprocessingArgument('imageFiles', published);
-  const preprocessing = preprocessingAt(published, wholeNumber('imageFiles', 'size', size, 1, MAX_SIDE));
+  preprocessingArgument(where, published);
+  const preprocessing = preprocessingAt(published, wholeNumber(where, 'size', size, 1, MAX_SIDE));
   const { validationFraction = 0.2, seed = 0, augment, maxBytes = 2 ** 30, parallel = 4 } = options;
   const isFraction = (n: number) => n >= 0 && n <= 1;
-  numberThat('imageFiles', 'validationFraction', validationFraction, isFraction, 'from 0 to 1');
-  checkSeed('imageFiles', seed);
-  wholeNumber('imageFiles', 'maxBytes', maxBytes, 0);
-  wholeNumber('imageFiles', 'parallel', parallel);
-  if (augment) checkAugmentation('imageFiles', augment);
+  numberThat(where, 'validationFraction', validationFraction, isFraction, 'from 0 to 1');
+  checkSeed(where, seed);
+  wholeNumber(where, 'maxBytes', maxBytes, 0);
+  wholeNumber(where, 'parallel', parallel);
+  if (augment) checkAugmentation(where, augment);
   const problems: ImageProblem[] = [];
   const report = async (problem: ImageProblem) => {
     problems.push(problem);
@@ -129,7 +138,7 @@ export async function imageFiles(
   const hasOwn = (part: SetPart) => known.some((file) => file.part === part);
   if (options.validationFraction !== undefined && hasOwn('validation')) {
     fail(
-      'imageFiles',
+      where,
       `validationFraction is ${validationFraction}, but the images have a validation folder of their own; leave it out, or open the folders one by one.`,
     );
   }

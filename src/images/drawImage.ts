@@ -1,4 +1,4 @@
-import { checkArguments, PIXELS, withFields } from '../base/arguments.js';
+import { checkArguments, FUNCTION, PIXELS, recordOf } from '../base/arguments.js';
 import { channelsOf, type RawImage } from './pixels.js';
 
 /**
@@ -8,7 +8,13 @@ import { channelsOf, type RawImage } from './pixels.js';
  * @example drawImage(document.querySelector('canvas')!, await overlay(img, await gradCam(model, img, published)));
  */
 export function drawImage(canvas: HTMLCanvasElement | OffscreenCanvas, image: RawImage): void {
-  checkArguments('drawImage', { canvas }, { canvas: withFields('a canvas', 'getContext') });
+  checkArguments(
+    'drawImage',
+    { canvas },
+    {
+      canvas: recordOf('a canvas', { getContext: FUNCTION }),
+    },
+  );
   checkArguments('drawImage', { image }, { image: PIXELS });
 
   const { data, width, height } = image;

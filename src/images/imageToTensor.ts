@@ -15,16 +15,20 @@ import { resizeBilinear } from './resize.js';
  * const tensor = await imageToTensor(imageElement, { size: 256 }); // [1, 192, 256, 3]
  */
 export async function imageToTensor(image: ImageInput, options: { size?: number } = {}): Promise<Tensor4D> {
-  optionsOf('imageToTensor', options, { size: 1 });
+  return imageTensor('imageToTensor', image, options);
+}
 
-  const pixels = await toRgb(image, 'imageToTensor');
-  const size = wholeNumber(
-    'imageToTensor',
-    'size',
-    options.size ?? Math.max(pixels.width, pixels.height),
-    1,
-    MAX_SIDE,
-  );
+/** As `imageToTensor`, for the function that error messages name. */
+export async function imageTensor(
+  where: string,
+  image: ImageInput,
+  options: { size?: number },
+): Promise<Tensor4D> {
+  optionsOf(where, options, { size: 1 });
+
+  const pixels = await toRgb(image, where);
+  const own = Math.max(pixels.width, pixels.height);
+  const size = wholeNumber(where, 'size', options.size ?? own, 1, MAX_SIDE);
   const { width, height } = fittedSize(pixels, size);
   const { data } = resizeBilinear(pixels, width, height);
   return tensor4d(

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { BYTES, checkArguments, TEXT } from '../base/arguments.js';
-import { fail, shown, wholeNumber } from '../base/check.js';
+import { fail, isReadable, shown, wholeNumber } from '../base/check.js';
+import { printedPath } from '../base/printable.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl, messageOf } from '../base/realm.js';
 import { readBytes } from '../io/read.js';
 import { type Source, sourceName } from '../io/source.js';
@@ -38,9 +39,8 @@ export async function toRgb(image: ImageInput, where = 'toRgb'): Promise<RgbImag
 /** As `toRgb`, but the bytes may be those of the image itself. */
 export async function rgbOf(image: ImageInput, where: string): Promise<RgbImage> {
   if (isEncoded(image)) return rgb(where, await decoded(where, image));
-  if (typeof image !== 'object' || image === null || 'then' in image) {
-    const given = image && typeof image === 'object' ? 'a promise, so await it first' : shown(image);
-    fail(where, `the image is ${given}; pass pixels, a tensor, a file, its bytes or its URL.`);
+  if (typeof image !== 'object' || image === null || !isReadable(image) || 'then' in image) {
+    fail(where, `the image is ${shown(image)}; pass pixels, a tensor, a file, its bytes or its URL.`);
   }
   if ('values' in image && 'preprocessing' in image) {
     fail(where, 'the image is prepared for a network already; pass the image itself.');
@@ -59,7 +59,7 @@ async function decoded(where: string, source: Source): Promise<RawImage> {
   try {
     return await decodeImage(bytes);
   } catch (error) {
-    const name = isBytes(source) || isArrayBuffer(source) ? 'the image' : sourceName(source);
+    const name = isBytes(source) || isArrayBuffer(source) ? 'the image' : printedPath(sourceName(source));
     return fail(where, `${name} could not be read: ${messageOf(error)}`);
   }
 }

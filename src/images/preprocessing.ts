@@ -1,5 +1,5 @@
 import { isListOf } from '../base/arguments.js';
-import { fail, MAX_SIDE, shown, wholeNumber } from '../base/check.js';
+import { fail, isReadable, MAX_SIDE, shown, wholeNumber } from '../base/check.js';
 
 /** The preparation of images that a set of weights was trained with. */
 export interface Preprocessing {
@@ -110,7 +110,8 @@ export function tableOf(
   fields: readonly string[],
   refuse: (sentence: string) => never,
 ): Readonly<Record<string, unknown>> {
-  if (!isTable(value)) return refuse(`${name} is ${shown(value)}; it must be an object.`);
+  if (!isReadable(value) || !isTable(value))
+    return refuse(`${name} is ${shown(value)}; it must be an object.`);
   const unknown = Object.keys(value).find((field) => !fields.includes(field));
   if (unknown !== undefined) {
     refuse(

@@ -1,3 +1,5 @@
+import { textOf } from '../base/check.js';
+import { plain, printedPath } from '../base/printable.js';
 import { isError, messageOf } from '../base/realm.js';
 import { systemReason } from '../base/systemReason.js';
 
@@ -12,7 +14,10 @@ export class DataError extends Error {
   declare readonly fault: DataFault;
 
   constructor(source: string, fault: DataFault, sentence: string, cause?: unknown) {
-    super(`${source}: ${sentence}`, cause === undefined ? undefined : { cause });
+    super(
+      `${printedPath(textOf(source))}: ${plain(textOf(sentence))}`,
+      cause === undefined ? undefined : { cause },
+    );
     // Not by a field, for which the CommonJS build would give the class another name.
     this.name = 'DataError';
     this.source = source;

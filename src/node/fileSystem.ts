@@ -1,8 +1,9 @@
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
-import { checkArguments, optionsOf, TEXT, withFields } from '../base/arguments.js';
+import { checkArguments, kind, optionsOf, TEXT } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
+import { printedPath } from '../base/printable.js';
 import { isArrayBuffer } from '../base/realm.js';
 import { storedBytes, weightGroups } from '../io/modelJson.js';
 import { forget, temporaryPath } from '../io/pendingFile.js';
@@ -10,7 +11,13 @@ import { siblingOf } from '../io/sibling.js';
 import { printable } from '../weights/formats/error.js';
 import { because, FILE_MODULES, openPending, writeFileAtomic } from './writeFile.js';
 
-const ARTIFACTS = withFields('what model.save passes', 'modelTopology');
+const ARTIFACTS = kind(
+  'what model.save passes',
+  ({ modelTopology, weightData, weightSpecs }: io.ModelArtifacts) =>
+    (isArrayBuffer(modelTopology) || JSON.stringify(modelTopology) !== undefined) &&
+    (weightSpecs === undefined || Array.isArray(weightSpecs)) &&
+    [weightData ?? []].flat().every(isArrayBuffer),
+);
 
 /** Options of {@link fileSystem}. */
 export interface FileSystemOptions {
@@ -140,7 +147,7 @@ async function read(path: string): Promise<Uint8Array> {
       await file.close();
     }
   } catch (error) {
-    throw new Error(`${path} could not be read: ${because(error)}`, { cause: error });
+    throw new Error(`${printedPath(path)} could not be read: ${because(error)}`, { cause: error });
   }
 }
 
@@ -150,7 +157,7 @@ async function readModelJson(path: string): Promise<io.ModelJSON> {
   try {
     model = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path} is not JSON (${(error as Error).message}); save the model again.`, {
+    throw new Error(`${printedPath(path)} is not JSON; save the model again.`, {
       cause: error,
     });
   }

@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkArguments, TEXT } from '../base/arguments.js';
+import { printedPath } from '../base/printable.js';
 import { systemCode } from '../io/runtime.js';
 import { type CheckpointStore, checkedStore } from '../train/checkpoint/store.js';
 import { lockFolder } from './lockFolder.js';
@@ -25,7 +26,7 @@ export function folderStore(folder: string): CheckpointStore {
     async list() {
       const files = await readdir(folder).catch((error: unknown) => {
         if (systemCode(error) === 'ENOENT') return [];
-        throw new Error(`${folder} could not be read: ${because(error)}`, { cause: error });
+        throw new Error(`${printedPath(folder)} could not be read: ${because(error)}`, { cause: error });
       });
       return files.filter((file) => file.endsWith(EXTENSION)).map((file) => file.slice(0, -EXTENSION.length));
     },

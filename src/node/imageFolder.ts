@@ -1,10 +1,11 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { COUNT, checkArguments, TEXT } from '../base/arguments.js';
+import { printedPath } from '../base/printable.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { areParts, isIgnored, partOf } from '../base/setLayout.js';
-import { IMAGE_FILES_OPTIONS } from '../data/imageFiles.js';
-import { type ImageFile, type ImageFiles, type ImageFilesOptions, imageFiles } from '../data/index.js';
+import { IMAGE_FILES_OPTIONS, imageFilesFor } from '../data/imageFiles.js';
+import type { ImageFile, ImageFiles, ImageFilesOptions } from '../data/index.js';
 import type { Preprocessing } from '../images/preprocessing.js';
 import { imageTasks } from './imageThreads.js';
 import { readImage } from './readImage.js';
@@ -39,13 +40,15 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
 
   const { maxPixels, ...rest } = options;
   const top = await names(path).catch((error: unknown) => {
-    throw new Error(`${path} could not be read: ${because(error)}`, { cause: error });
+    throw new Error(`${printedPath(path)} could not be read: ${because(error)}`, { cause: error });
   });
   const found: Found[] = [];
   const folders = await foldersIn(path, top);
   for (const name of top) await collect(join(path, name), name, found, new Set());
   if (folders.length === 0) {
-    throw new Error(`${path} has no subfolders; pass a folder with one subfolder of images per class.`);
+    throw new Error(
+      `${printedPath(path)} has no subfolders; pass a folder with one subfolder of images per class.`,
+    );
   }
   // Empty folders are classes too, and leave no trace among the files.
   const classNames = areParts(folders) ? await classesToLearn(path, folders) : folders;
@@ -53,13 +56,13 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
   const files = found.map(({ path, location, error }): ImageFile => {
     const read = async (preprocessing?: Preprocessing) => {
       if (error !== undefined)
-        throw new Error(`${location} could not be read: ${because(error)}`, { cause: error });
+        throw new Error(`${printedPath(location)} could not be read: ${because(error)}`, { cause: error });
       if (!preprocessing) return readImage(location, { maxPixels });
       return tasks.run({ path: location, form: 'resized', preprocessing, maxPixels });
     };
     return { path, read };
   });
-  return imageFiles(files, {
+  return imageFilesFor('imageFolder', files, {
     parallel: AHEAD,
     ...rest,
     classNames: rest.classNames ?? (classNames.length > 0 ? classNames.sort() : undefined),

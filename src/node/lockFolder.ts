@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { checkArguments, TEXT } from '../base/arguments.js';
+import { printedPath } from '../base/printable.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { hasEnded, processBirth, processMark } from '../io/processes.js';
 import { systemCode } from '../io/runtime.js';
@@ -43,7 +44,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     await socket?.close();
     if (error instanceof InUse) throw error;
     const inTheWay = systemCode(error) === 'EISDIR' ? path : folder;
-    throw new Error(`${inTheWay} could not be written: ${because(error)}`, { cause: error });
+    throw new Error(`${printedPath(inTheWay)} could not be written: ${because(error)}`, { cause: error });
   }
 }
 

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BYTES, checkArguments, either, optionsOf, TEXT } from '../base/arguments.js';
+import { printedPath } from '../base/printable.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { because, FILE_MODULES } from './writeFile.js';
 
@@ -26,7 +27,7 @@ export async function openLog(path: string, options = {}): Promise<LogFile> {
     try {
       return await work();
     } catch (error) {
-      throw new Error(`${path} could not be written: ${because(error)}`, { cause: error });
+      throw new Error(`${printedPath(path)} could not be written: ${because(error)}`, { cause: error });
     }
   };
   const file = await guarded(async () => {

@@ -1,5 +1,14 @@
 import { Presets, SingleBar } from 'cli-progress';
-import { checkArguments, FUNCTION, kind, NUMBER, optionsOf, STRING, withFields } from '../base/arguments.js';
+import {
+  checkArguments,
+  FUNCTION,
+  kind,
+  NUMBER,
+  optional,
+  optionsOf,
+  recordOf,
+  STRING,
+} from '../base/arguments.js';
 import type { Progress } from '../base/progress.js';
 import type { TrainProgress } from '../train/index.js';
 
@@ -7,11 +16,15 @@ const STREAM = kind('a stream, such as process.stderr', (value) => {
   const { write, columns = 0 } = value as BarStream;
   return FUNCTION.holds(write) && NUMBER.holds(columns);
 });
-const PROGRESS = withFields('progress as { done, total, unit }', 'done', 'unit');
-const RUN_PROGRESS = withFields(
-  "train's progress",
-  ...['epoch', 'epochs', 'batch', 'batches', 'loss', 'accuracy', 'examplesPerSecond', 'secondsLeft'],
-);
+const PROGRESS = recordOf('progress as { done, total, unit }', {
+  done: NUMBER,
+  total: optional(NUMBER),
+  unit: STRING,
+});
+const RUN_PROGRESS = recordOf("train's progress", {
+  ...{ epoch: NUMBER, epochs: NUMBER, batch: NUMBER, batches: NUMBER },
+  ...{ loss: NUMBER, accuracy: NUMBER, examplesPerSecond: NUMBER, secondsLeft: NUMBER },
+});
 
 /** Where a bar is drawn, such as `process.stderr`; nothing is drawn unless it is a terminal. */
 export interface BarStream {

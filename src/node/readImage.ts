@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { BYTES, checkArguments, either, optionsOf, TEXT } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
+import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
 import { decodeImage } from '../images/decode.js';
 import { type RawImage, toRgb } from '../images/pixels.js';
@@ -42,7 +43,7 @@ export async function decodedFrom(source: string | Uint8Array, maxPixels?: numbe
   try {
     return await decodeImage(typeof source === 'string' ? await contentOf(source) : source, maxPixels);
   } catch (error) {
-    throw new Error(`${name} could not be read: ${messageOf(error)}`, { cause: error });
+    throw new Error(`${printedPath(name)} could not be read: ${messageOf(error)}`, { cause: error });
   }
 }
 

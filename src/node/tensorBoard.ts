@@ -1,9 +1,27 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { checkArguments, TEXT, withFields } from '../base/arguments.js';
+import { COUNT, checkArguments, kind, NUMBER, nullable, recordOf, TEXT } from '../base/arguments.js';
 import type { EpochRow } from '../train/index.js';
 import { encodeEvent } from '../train/index.js';
 import { openLog } from './logFile.js';
+
+const SCALARS = kind('an object of numbers', (value) =>
+  Object.values(value as object).every(nullable(NUMBER).holds),
+);
+const MEASURED = [
+  'loss',
+  'testLoss',
+  'validationLoss',
+  'trainAccuracy',
+  'testAccuracy',
+  'validationAccuracy',
+];
+const ROW = recordOf("a row of train's history", {
+  epoch: COUNT,
+  ...Object.fromEntries(
+    [...MEASURED, 'learningRate', 'examplesPerSecond'].map((name) => [name, nullable(NUMBER)]),
+  ),
+});
 
 /** Writes what TensorBoard shows. */
 export interface TensorBoardWriter {
@@ -32,14 +50,14 @@ export async function tensorBoardWriter(folder: string): Promise<TensorBoardWrit
   const log = await openLog(join(folder, name), { append: true });
   await log.append(encodeEvent({ wallTime: now(), fileVersion: 'brain.Event:2' }));
   const add: TensorBoardWriter['add'] = async (step, scalars) => {
-    checkArguments('tensorBoardWriter', { scalars }, { scalars: withFields('an object of numbers') });
+    checkArguments('tensorBoardWriter', { step, scalars }, { step: COUNT, scalars: SCALARS });
     const known = Object.entries(scalars).filter((pair): pair is [string, number] => pair[1] != null);
     await log.append(encodeEvent({ wallTime: now(), step, scalars: Object.fromEntries(known) }));
   };
   return {
     add,
     async addEpoch(row) {
-      checkArguments('tensorBoardWriter', { row }, { row: withFields("a row of train's history", 'epoch') });
+      checkArguments('tensorBoardWriter', { row }, { row: ROW });
       await add(row.epoch, {
         'loss/train': row.loss,
         'loss/test': row.testLoss,

@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { BYTES, checkArguments, isListOf, kind, TEXT } from '../base/arguments.js';
+import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
 import { systemReason } from '../base/systemReason.js';
 import * as pending from '../io/pendingFile.js';
@@ -49,7 +50,7 @@ export async function openPending(path: string): Promise<pending.PendingFile> {
     try {
       return await work();
     } catch (error) {
-      throw new Error(`${path} could not be written: ${because(error)}`, { cause: error });
+      throw new Error(`${printedPath(path)} could not be written: ${because(error)}`, { cause: error });
     }
   };
   const file = await guarded(() => pending.openPending(FILE_MODULES, path));

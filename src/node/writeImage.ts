@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { checkArguments, PIXELS, TEXT } from '../base/arguments.js';
+import { printedPath } from '../base/printable.js';
 import type { RawImage } from '../images/pixels.js';
 import { encodedPng } from '../images/png.js';
 import { writeFileAtomic } from './writeFile.js';
@@ -14,7 +15,9 @@ export async function writeImage(path: string, image: RawImage): Promise<void> {
   checkArguments('writeImage', { path, image }, { path: TEXT, image: PIXELS });
 
   if (extname(path).toLowerCase() !== '.png') {
-    throw new Error(`${path} could not be written: only PNG is supported; use a path that ends in .png.`);
+    throw new Error(
+      `${printedPath(path)} could not be written: only PNG is supported; use a path that ends in .png.`,
+    );
   }
   await writeFileAtomic(path, await encodedPng('writeImage', image));
 }

@@ -1,5 +1,6 @@
+import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { checkArguments, TENSOR } from '../base/arguments.js';
+import { checkArguments, either, kind, listOf, TENSOR } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { type Call, callsTo, type Graph, graphOf, type Output } from './graph.js';
@@ -54,15 +55,21 @@ export function checkImageShape(where: string, graph: Graph, image: readonly num
   checkImageSize(where, graph, image);
 }
 
+const IMAGES = kind(
+  'a tensor of at least one image',
+  (value) => TENSOR.holds(value) && (value as Tensor).shape[0] !== 0,
+);
+
 /** Makes `predict` of a model for images of any size refuse those that are too small, as everything does that knows their size. */
 export function checkWhatItPredicts(where: string, model: LayersModel): void {
   const predict = model.predict.bind(model);
   const graph = graphOf(where, model);
   model.predict = (x, args) => {
-    for (const images of [x].flat()) {
-      checkArguments(where, { images }, { images: TENSOR });
-      checkImageSize(where, graph, images.shape.slice(1));
-    }
+    // tfjs takes a list of the one tensor too.
+    checkArguments(where, { images: x }, { images: either(IMAGES, listOf(IMAGES)) });
+    const all = [x].flat();
+    if (all.length !== 1) fail(where, `there are ${all.length} tensors; pass one, of all images.`);
+    checkImageSize(where, graph, all[0]!.shape.slice(1));
     return predict(x, args);
   };
 }

@@ -15,7 +15,7 @@ import { owning } from '../base/owning.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
-import { type Batch, checkBatch, checkExamples, disposeBatch, type Examples } from './examples.js';
+import { type Batch, checkExamples, disposeBatch, type Examples, givenBatches } from './examples.js';
 import type { Advice, Fault, Finding } from './finding.js';
 import { objectiveOf } from './objective.js';
 import { checkTrainable, chooseOptimizer, type OptimizerOptions } from './optimizer.js';
@@ -128,10 +128,7 @@ export function diagnosisText(given: Diagnosis): string {
 }
 
 async function firstBatch(examples: Examples, batchSize: number, seed: number): Promise<Batch> {
-  for await (const batch of examples.batches({ batchSize, seed })) {
-    checkBatch('diagnose', batch, 'given');
-    return batch;
-  }
+  for await (const batch of givenBatches('diagnose', 'given', examples, { batchSize, seed })) return batch;
   return fail('diagnose', 'the examples returned no batch; pass at least one example.');
 }
 

@@ -1,6 +1,6 @@
 import { dispose, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { TENSOR } from '../base/arguments.js';
+import { SEQUENCE, TENSOR } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { classifierOutputs } from '../tfjs/classifier.js';
@@ -53,7 +53,7 @@ export function checkExamples(where: string, model: LayersModel, examples: Examp
   if (!fits(examples.shape, input)) {
     fail(
       where,
-      `the ${which} images are ${shapeText(examples.shape)}, but the model takes ${shapeText(input)}; resize the images or build the model with inputShape [${examples.shape.join(', ')}].`,
+      `the ${which} images are ${shapeText(examples.shape)}, but the model takes ${shapeText(input)}; resize the images or build the model with inputShape [${shapeText(examples.shape, ', ')}].`,
     );
   }
   const graph = graphOf(where, model);
@@ -74,8 +74,30 @@ export function disposeBatch({ xs, ys, weights, teacherLogits }: Batch): void {
   dispose([xs, ys, weights, teacherLogits].filter((tensor) => tensor !== undefined));
 }
 
+/** The batches that a set returns, of which only that they are of tensors is checked. */
+export async function* givenBatches(
+  where: string,
+  which: string,
+  examples: Pick<Examples, 'batches'>,
+  options: { batchSize: number; seed?: number },
+): AsyncGenerator<Batch, void, undefined> {
+  const batches = examples.batches(options);
+  if (!SEQUENCE.holds(batches)) {
+    // Nobody else would see a promise reject.
+    Promise.resolve(batches).catch(() => undefined);
+    fail(
+      where,
+      `batches() of the ${which} set returned ${shown(batches)}; return one batch after another, as an async generator does.`,
+    );
+  }
+  for await (const batch of batches) {
+    checkBatch(where, batch, which);
+    yield batch;
+  }
+}
+
 /** Throws, and disposes what it holds, unless a batch is of tensors. */
-export function checkBatch(where: string, batch: Batch, which: string): void {
+function checkBatch(where: string, batch: Batch, which: string): void {
   const { xs, ys } = (batch ?? {}) as Partial<Batch>;
   if (TENSOR.holds(xs) && TENSOR.holds(ys)) return;
   dispose([xs, ys].filter(TENSOR.holds) as Tensor[]);
@@ -96,8 +118,7 @@ export async function* batchesOf(
   options: { batchSize: number; seed?: number },
 ): AsyncGenerator<Batch, void, undefined> {
   let done = 0;
-  for await (const batch of examples.batches(options)) {
-    checkBatch(where, batch, which);
+  for await (const batch of givenBatches(where, which, examples, options)) {
     try {
       const problem = await problemOf(batch, examples, done, options.batchSize, classes);
       if (problem) fail(where, `the ${which} set ${problem}`);

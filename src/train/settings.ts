@@ -232,7 +232,7 @@ function withValidation(sets: TrainSets, fraction: number, seed: number): TrainS
   if (sets.validationSet) {
     fail('train', 'there are a validationSet and a validationFraction; leave out one of the two.');
   }
-  if (!sets.trainSet.split) {
+  if (typeof sets.trainSet.split !== 'function') {
     fail(
       'train',
       'validationFraction needs a training set with split, such as an ImageSet; pass a validationSet.',

@@ -1,5 +1,6 @@
 import { engine, getKernel } from '@tensorflow/tfjs-core';
 import { optionsOf } from '../base/arguments.js';
+import { shown } from '../base/check.js';
 import { INSTALLATION, type OwnKernels, type WasmInstallation, wasmInstallation } from '../tfjs/kernels.js';
 import { replaceKernels } from '../tfjs/replaceKernels.js';
 import type { WasmBackend } from './backend.js';
@@ -120,7 +121,7 @@ export function installWasmKernels(options: WasmKernelOptions = {}): () => void 
     for (const name of ['threads', 'relaxedSimd'] as const) {
       if (options[name] === undefined || options[name] === present[name]) continue;
       throw new Error(
-        `installWasmKernels: ${name} is ${options[name]}, but the kernels are installed with ${present[name]}; uninstall them first with the function that installWasmKernels returned.`,
+        `installWasmKernels: ${name} is ${shown(options[name])}, but the kernels are installed with ${present[name]}; uninstall them first with the function that installWasmKernels returned.`,
       );
     }
     return present.uninstall;

@@ -1,3 +1,5 @@
+import { shown } from '../base/check.js';
+
 /**
  * Starts a thread that calls the script's function `help` with `data`. It does not keep the process alive. If it fails to start,
  * `onError` receives the reason later.
@@ -31,7 +33,7 @@ const MOST_THREADS = 128;
 export function checkThreads(threads: number): void {
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw new RangeError(
-      `installWasmKernels: threads is ${threads}; it must be a whole number from 1 to ${MOST_THREADS}.`,
+      `installWasmKernels: threads is ${shown(threads)}; it must be a whole number from 1 to ${MOST_THREADS}.`,
     );
   }
   if (threads === 1) return;

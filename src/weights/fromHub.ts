@@ -7,7 +7,7 @@ import type { ShardSource } from './formats/companions.js';
 import { WeightFileError } from './formats/error.js';
 import { OpenFiles } from './formats/file.js';
 import { pageKind } from './formats/recognizeText.js';
-import { type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
+import { type FromWeightsOptions, type LoadedNetwork, loadedFrom } from './fromWeights.js';
 import { hubMetadata, namesProblem } from './hubMetadata.js';
 import { type ModelMetadata, setMetadata } from './metadata.js';
 
@@ -34,7 +34,7 @@ export async function fromHub(
   );
   const { source, shards, files } = await weightsOf(hub);
   try {
-    const loaded = await fromWeights(source, { ...options, shards });
+    const loaded = await loadedFrom('fromPretrained', source, { ...options, shards });
     const outputs = ownOutputs(loaded, options);
     const unusable =
       outputs === undefined

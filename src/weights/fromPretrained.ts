@@ -4,7 +4,7 @@ import { downloadFile } from '../io/download.js';
 import type { HubOptions } from '../io/hub.js';
 import { WeightFileError } from './formats/error.js';
 import { fromHub, type HubName, renamedError } from './fromHub.js';
-import { FROM_WEIGHTS, type FromWeightsOptions, fromWeights, type LoadedNetwork } from './fromWeights.js';
+import { FROM_WEIGHTS, type FromWeightsOptions, type LoadedNetwork, loadedFrom } from './fromWeights.js';
 import { setMetadata } from './metadata.js';
 import { PUBLISHED, type PublishedName, type PublishedWeights } from './published.js';
 
@@ -81,7 +81,10 @@ export async function fromPretrained(
     signal: rest.signal,
   });
   try {
-    const loaded = await fromWeights(file.source, { ...(!top && { includeTop: false }), ...rest });
+    const loaded = await loadedFrom('fromPretrained', file.source, {
+      ...(!top && { includeTop: false }),
+      ...rest,
+    });
     const metadata = { ...loaded.metadata, preprocessing: published.preprocessing };
     setMetadata(loaded.model, metadata);
     return { ...loaded, metadata, published };

@@ -3,15 +3,16 @@ import {
   BOOLEAN,
   COUNT,
   checkArguments,
+  FRACTION,
   isListOf,
   type Kind,
   kind,
-  NUMBER,
+  oneFrom,
   optionsOf,
+  SEED,
   SOURCE,
   TEXT,
 } from '../base/arguments.js';
-import { oneOf } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
 import { UNFILLED } from '../core/initializer.js';
@@ -89,18 +90,18 @@ const IMAGE_SHAPE = kind(
 export const FROM_WEIGHTS: Readonly<Record<keyof FromWeightsOptions, 1 | Kind>> = {
   strict: BOOLEAN,
   arch: 1,
-  padding: 1,
+  padding: oneFrom(PADDINGS),
   ...WEIGHT_FILE_OPTIONS,
-  classifierActivation: 1,
-  seed: COUNT,
+  classifierActivation: oneFrom(['linear', 'softmax']),
+  seed: SEED,
   name: TEXT,
   inputShape: IMAGE_SHAPE,
   classes: COUNT,
   includeTop: BOOLEAN,
-  pooling: 1,
+  pooling: oneFrom(['avg', 'max']),
   adaptivePool: BOOLEAN,
   convolutionalTop: BOOLEAN,
-  dropout: NUMBER,
+  dropout: FRACTION,
 };
 
 /**
@@ -123,15 +124,23 @@ export const FROM_WEIGHTS: Readonly<Record<keyof FromWeightsOptions, 1 | Kind>> 
  * const features = await fromWeights('vgg16-397923af.pth', { includeTop: false, pooling: 'avg' });
  */
 export async function fromWeights(source: Source, options: FromWeightsOptions = {}): Promise<LoadedNetwork> {
-  checkArguments('fromWeights', { source }, { source: SOURCE });
+  return loadedFrom('fromWeights', source, options);
+}
+
+/** As `fromWeights`, for the function that error messages name. */
+export async function loadedFrom(
+  where: string,
+  source: Source,
+  options: FromWeightsOptions,
+): Promise<LoadedNetwork> {
+  checkArguments(where, { source }, { source: SOURCE });
   const { fetch, signal, onProgress, maxBytes, shards, key, rename, layout, ...given } = optionsOf(
-    'fromWeights',
+    where,
     options,
     FROM_WEIGHTS,
   );
 
-  checkHints('fromWeights', given);
-  oneOf('fromWeights', 'pooling', given.pooling, [undefined, 'avg', 'max']);
+  checkHints(where, given);
   const stored = await fromStore(source);
   const callers = {
     fetch,
@@ -146,15 +155,15 @@ export async function fromWeights(source: Source, options: FromWeightsOptions = 
   return withCheckpoint(stored.source, callers, async (checkpoint, reading) => {
     const configured = vggByConfiguration(checkpoint);
     if (!configured && checkpoint.configuration !== undefined) {
-      return fromConfiguration(checkpoint, given, reading);
+      return fromConfiguration(where, checkpoint, given, reading);
     }
-    if (configured) refuseHints('fromWeights', checkpoint.file, given);
+    if (configured) refuseHints(where, checkpoint.file, given);
     const { network, parameters } = configured ?? vggByNames(checkpoint, given);
-    const options = optionsFor(checkpoint.file, network, parameters, given);
+    const options = optionsFor(where, checkpoint.file, network, parameters, given);
     const metadataOfFile = metadataIn(checkpoint);
-    const built = build(network, options);
+    const built = build(where, network, options);
     try {
-      const targets = targetsOf('fromWeights', built);
+      const targets = targetsOf(where, built);
       const { pairs, report } = matchUp(checkpoint, parameters, targets);
       const unplaced = report.leftOver.filter((name) => !isLeftOut(name, parameters, options));
       checkStrict(
@@ -177,16 +186,12 @@ export async function fromWeights(source: Source, options: FromWeightsOptions = 
 
 /** Builds what a configuration describes, if that is not a VGG that `buildVgg` builds. */
 async function fromConfiguration(
+  where: string,
   checkpoint: Checkpoint,
   { strict = true, ...given }: Omit<FromWeightsOptions, keyof WeightFileOptions>,
   reading: WeightFileOptions,
 ): Promise<LoadedNetwork> {
-  const { model, pairs, report, network } = await configuredModel(
-    'fromWeights',
-    checkpoint,
-    { ...given },
-    strict,
-  );
+  const { model, pairs, report, network } = await configuredModel(where, checkpoint, { ...given }, strict);
   try {
     await fillModel(checkpoint, pairs, report, reading);
     const metadata = attachMetadata(checkpoint.file, model, metadataIn(checkpoint), given.includeTop ?? true);
@@ -200,6 +205,7 @@ async function fromConfiguration(
 type BuildOptions = VggOptions & { includeTop: boolean };
 
 function optionsFor(
+  where: string,
   file: string,
   network: NetworkSpec,
   { headProblem }: Parameters,
@@ -230,7 +236,7 @@ function optionsFor(
   };
   const { adaptivePool = adapted.adaptivePool, convolutionalTop = adapted.convolutionalTop } = given;
   const chosen = { ...adapted, adaptivePool: adaptivePool && !convolutionalTop, convolutionalTop };
-  if (includeTop) checkSize(file, network, chosen);
+  if (includeTop) checkSize(where, file, network, chosen);
   return chosen;
 }
 
@@ -257,8 +263,13 @@ function adapt(
  * Throws unless the first fully connected layer will have the same inputs as the file's. Called before anything is allocated,
  * since a file may be for any image size.
  */
-function checkSize(file: string, { arch, padding, top }: NetworkSpec, options: BuildOptions): void {
-  const { inputShape, pooling, adaptivePool, convolutionalTop, hiddenUnits } = resolveVgg('vgg', arch, {
+function checkSize(
+  where: string,
+  file: string,
+  { arch, padding, top }: NetworkSpec,
+  options: BuildOptions,
+): void {
+  const { inputShape, pooling, adaptivePool, convolutionalTop, hiddenUnits } = resolveVgg(where, arch, {
     ...options,
     classes: options.classes || 1,
   });
@@ -289,9 +300,9 @@ function ownShape({ config, top, arch, inputChannels, padding }: NetworkSpec): V
 }
 
 /** Builds the network, unfilled. timm's with num_classes=0 ends before the last layer. */
-function build({ arch }: NetworkSpec, options: BuildOptions): LayersModel {
-  if (options.classes !== 0 || !options.includeTop) return buildVgg('vgg', arch, options, UNFILLED);
-  const whole = buildVgg('vgg', arch, { ...options, classes: 1 }, UNFILLED);
+function build(where: string, { arch }: NetworkSpec, options: BuildOptions): LayersModel {
+  if (options.classes !== 0 || !options.includeTop) return buildVgg(where, arch, options, UNFILLED);
+  const whole = buildVgg(where, arch, { ...options, classes: 1 }, UNFILLED);
   const last = whole.getLayer('predictions');
   const headless = model({ inputs: whole.inputs, outputs: last.input as SymbolicTensor, name: options.name });
   last.dispose();

@@ -1,6 +1,6 @@
 import { io, type Tensor } from '@tensorflow/tfjs-core';
 import { type LayersModel, type LayerVariable, version_layers } from '@tensorflow/tfjs-layers';
-import { checkArguments, either, MODEL, optionsOf, TEXT, withFields } from '../base/arguments.js';
+import { checkArguments, either, FUNCTION, MODEL, optionsOf, recordOf, TEXT } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
 import { VERSION } from '../base/version.js';
 import { QUANTIZED_DTYPES, type QuantizedDtype, quantize, unquantizable } from './formats/quantization.js';
@@ -16,7 +16,10 @@ export interface SaveOptions {
   quantize?: QuantizedDtype;
 }
 
-const TARGET = either(TEXT, withFields('a handler with a save method, such as fileSystem(path)', 'save'));
+const TARGET = either(
+  TEXT,
+  recordOf('a handler with a save method, such as fileSystem(path)', { save: FUNCTION }),
+);
 
 /**
  * Saves a model where tfjs's `model.save` would, in the same format, which plain tfjs loads (`loadLayersModel`) and `fromWeights` too;

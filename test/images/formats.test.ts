@@ -138,7 +138,7 @@ describe('an encoded image may be', () => {
       'embed: cat.png could not be read: it is not an image',
     );
     await expect(toRgb(Promise.resolve(png) as never, 'embed')).rejects.toThrow(
-      'embed: the image is a promise, so await it first; pass pixels',
+      'embed: the image is a Promise (await it first); pass pixels',
     );
     await expect(toRgb(7 as never, 'embed')).rejects.toThrow('embed: the image is 7; pass pixels');
     await expect(toRgb(null as never, 'embed')).rejects.toThrow('embed: the image is null; pass pixels');

@@ -289,7 +289,7 @@ describe('a failed save or load is one sentence', () => {
 
   test('a model.json that is not JSON', async () => {
     await writeFile(path(), '{"modelTopology": ');
-    expect(await load()).toMatch(/model\.json is not JSON \(.+\); save the model again\.$/);
+    expect(await load()).toMatch(/model\.json is not JSON; save the model again\.$/);
   });
 
   test.each([

@@ -276,9 +276,7 @@ test.each<[unknown, string]>([
   [{ arch: [1, 64] }, 'fromWeights: block 1 is 1; pass [convs, channels]'],
   [{ padding: 'full' }, 'fromWeights: padding is "full"; it must be one of "same", "valid".'],
   [{ pooling: 'sum' }, 'fromWeights: pooling is "sum"; it must be one of "avg", "max".'],
-  [{ rename: () => undefined }, "rename: it gives 'features.0.weight' undefined; return a name."],
-  [{ rename: { a: 1 } }, 'rename: it is neither a table of names'],
-  [{ rename: () => Promise.reject(new Error('unhandled')) }, 'a Promise (await it first); return a name.'],
+  [{ rename: { a: 1 } }, 'rename is {"a":1}; it must be a table of names'],
 ])('the wrong option %j is a RangeError', async (options, sentence) => {
   const model = vgg(ARCH, { includeTop: false });
   const refused = fromWeights(await encodeWeights(model), options as FromWeightsOptions);
@@ -286,6 +284,22 @@ test.each<[unknown, string]>([
   await expect(refused).rejects.toThrow(RangeError);
   await expect(refused).rejects.toThrow(sentence);
 });
+
+test.each<[() => unknown, string]>([
+  [() => undefined, 'undefined'],
+  [() => Promise.reject(new Error('unhandled')), 'a Promise (await it first)'],
+])(
+  'a rename that returns no text is refused, and no rejection is left unhandled: %s',
+  async (rename, given) => {
+    const model = vgg(ARCH, { includeTop: false });
+    const refused = fromWeights(await encodeWeights(model), { rename: rename as () => string });
+    model.dispose();
+    await expect(refused).rejects.toMatchObject({ name: 'WeightFileError' });
+    await expect(refused).rejects.toThrow(
+      `Uint8Array: rename gives 'features.0.weight' ${given}; return a name.`,
+    );
+  },
+);
 
 describe('includeTop: false leaves out the head alone', () => {
   test.each([4, 6])('what features.%i scales follows the last convolution', async (index) => {

@@ -30,10 +30,13 @@ export function garments(options: GarmentOptions = {}): { trainSet: ImageSet; te
 
   const { trainImages = 4000, testImages = 1000, seed = 1409 } = options;
   checkSeed('garments', seed);
-  wholeNumber('garments', 'trainImages', trainImages, 0);
-  wholeNumber('garments', 'testImages', testImages, 0);
+  wholeNumber('garments', 'trainImages', trainImages, 0, MAX_IMAGES);
+  wholeNumber('garments', 'testImages', testImages, 0, MAX_IMAGES);
   return { trainSet: drawSet(trainImages, seed, 0), testSet: drawSet(testImages, seed, 1) };
 }
+
+/** The most images of a set, whose pixels take 784 MB. */
+const MAX_IMAGES = 1e6;
 
 function drawSet(count: number, seed: number, split: number): ImageSet {
   const images = new Uint8Array(count * SIDE * SIDE);

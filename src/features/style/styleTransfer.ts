@@ -4,10 +4,10 @@ import { checkArguments, MODEL, withFields } from '../../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
+import { imageTensor } from '../../images/imageToTensor.js';
 import {
   fittedSize,
   type ImageInput,
-  imageToTensor,
   type Preprocessing,
   type RawImage,
   tensorToImage,
@@ -154,9 +154,9 @@ export async function styleTransfer(
   try {
     const pixels = [await toRgb(images.content, where), await toRgb(images.style, where)] as const;
     for (const one of pixels) checkStyleSize(where, loss, fittedSize(one, size), options.maxBytes);
-    const content = hold(await imageToTensor(pixels[0], { size }));
-    const style = hold(await imageToTensor(pixels[1], { size }));
-    const first = await firstImage(init, content, seed);
+    const content = hold(await imageTensor(where, pixels[0], { size }));
+    const style = hold(await imageTensor(where, pixels[1], { size }));
+    const first = await firstImage(where, init, content, seed);
     const image = hold(variable(first));
     if (first !== content) first.dispose();
     const objective = hold(styleObjective(loss, content, style));
@@ -200,19 +200,20 @@ export async function styleTransfer(
 }
 
 async function firstImage(
+  where: string,
   init: 'content' | 'noise' | ImageInput,
   content: Tensor4D,
   seed: number,
 ): Promise<Tensor4D> {
   if (init === 'content') return content;
   if (init === 'noise') return randomUniform(content.shape, 0, 1, 'float32', seed) as Tensor4D;
-  const image = await imageToTensor(init as ImageInput, {
+  const image = await imageTensor(where, init as ImageInput, {
     size: Math.max(content.shape[1], content.shape[2]),
   });
   if (image.shape.join() === content.shape.join()) return image;
   image.dispose();
   fail(
-    'styleTransfer',
+    where,
     `init is ${image.shape[2]}x${image.shape[1]} and the content ${content.shape[2]}x${content.shape[1]} pixels after resizing; pass an image of the content's proportions.`,
   );
 }

@@ -9,6 +9,7 @@ import { fits, shapeText, size } from '../../base/shapes.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
+import { givenBatches } from '../../train/examples.js';
 import type { Batch, Examples } from '../../train/index.js';
 import { type Teacher, teacherName, teacherOf } from '../../train/teacher.js';
 import { FeatureSet, inMemory, type OpenRowStore, type RowStore } from './featureSet.js';
@@ -95,7 +96,7 @@ export async function cacheFeatures(
     };
     for (let pass = 0; pass < passes; pass++) {
       const draw = pass === 0 ? undefined : epochSeed(seed, pass);
-      for await (const batch of examples.batches({ batchSize, seed: draw })) {
+      for await (const batch of givenBatches('cacheFeatures', 'given', examples, { batchSize, seed: draw })) {
         done += await keep(base, batch, { write, labels, keepLogits }, done, options.signal);
         await options.onProgress?.({ done, total: rows, unit: 'images' });
       }

@@ -1,9 +1,10 @@
 import { type LayersModel, layers, type SymbolicTensor, model as tfjsModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf } from '../../base/arguments.js';
+import { checkArguments, MODEL, optionsOf, TEXT } from '../../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
+import { built } from '../../core/built.js';
 import { kernelInitializers } from '../../core/initializer.js';
-import { INITIALIZERS, type NetworkOptions } from '../../core/options.js';
+import { INITIALIZERS, MAX_UNITS, type NetworkOptions } from '../../core/options.js';
 import { layersWithin } from '../../tfjs/models.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
 
@@ -51,14 +52,14 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
     classifierActivation: 1,
     seed: 1,
     initializer: 1,
-    name: 1,
+    name: TEXT,
   });
 
   const where = 'transferHead';
   const { pooling, seed = 0, initializer = 'glorotUniform', classifierActivation = 'linear' } = given;
-  const classes = wholeNumber(where, 'classes', given.classes);
+  const classes = wholeNumber(where, 'classes', given.classes, 1, MAX_UNITS);
   const hiddenUnits = [given.hiddenUnits ?? []].flat().filter((units) => units !== 0);
-  for (const units of hiddenUnits) wholeNumber(where, 'hiddenUnits', units);
+  for (const units of hiddenUnits) wholeNumber(where, 'hiddenUnits', units, 1, MAX_UNITS);
   const { dropout = hiddenUnits.length > 0 ? 0.5 : 0 } = given;
   numberThat(where, 'dropout', dropout, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
   oneOf(where, 'pooling', pooling, [undefined, 'avg', 'max', 'flatten']);
@@ -66,44 +67,46 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   oneOf(where, 'initializer', initializer, INITIALIZERS);
   checkSeed(where, seed);
 
-  let x = outputOf(base);
-  const append = (layer: layers.Layer) => {
-    x = layer.apply(x) as SymbolicTensor;
-  };
-  const drop = (number: number) => {
-    if (dropout > 0) append(layers.dropout({ rate: dropout, name: `dropout${number}` }));
-  };
-  const kernels = kernelInitializers({ initializer, seed });
-  // A base may end with hidden layers of its own.
-  const own = Math.max(
-    0,
-    ...layersWithin(base).map(({ name }) => Number(/^(?:fc|dropout)(\d+)$/.exec(name)?.[1] ?? 0)),
-  );
-  if (x.shape.length === 4) append(poolingLayer(x, pooling ?? 'avg'));
-  else if (pooling) {
-    fail(
-      where,
-      `the base's outputs are vectors, which pooling '${pooling}' does not apply to; leave it out.`,
+  return built(where, () => {
+    let x = outputOf(base);
+    const append = (layer: layers.Layer) => {
+      x = layer.apply(x) as SymbolicTensor;
+    };
+    const drop = (number: number) => {
+      if (dropout > 0) append(layers.dropout({ rate: dropout, name: `dropout${number}` }));
+    };
+    const kernels = kernelInitializers({ initializer, seed });
+    // A base may end with hidden layers of its own.
+    const own = Math.max(
+      0,
+      ...layersWithin(base).map(({ name }) => Number(/^(?:fc|dropout)(\d+)$/.exec(name)?.[1] ?? 0)),
     );
-  }
-  hiddenUnits.forEach((units, i) => {
-    const kernelInitializer = kernels.next();
-    append(layers.dense({ units, activation: 'relu', kernelInitializer, name: `fc${own + i + 1}` }));
-    drop(own + i + 1);
+    if (x.shape.length === 4) append(poolingLayer(x, pooling ?? 'avg'));
+    else if (pooling) {
+      fail(
+        where,
+        `the base's outputs are vectors, which pooling '${pooling}' does not apply to; leave it out.`,
+      );
+    }
+    hiddenUnits.forEach((units, i) => {
+      const kernelInitializer = kernels.next();
+      append(layers.dense({ units, activation: 'relu', kernelInitializer, name: `fc${own + i + 1}` }));
+      drop(own + i + 1);
+    });
+    if (hiddenUnits.length === 0) drop(own + 1);
+    append(
+      layers.dense({
+        units: classes,
+        activation: classifierActivation,
+        kernelInitializer: kernels.next(),
+        name: 'predictions',
+      }),
+    );
+    const name = given.name ?? `${base.name}_transfer`;
+    const transferred = tfjsModel({ inputs: base.inputs, outputs: x, name });
+    setMetadata(transferred, { preprocessing: metadataOf(base).preprocessing });
+    return transferred;
   });
-  if (hiddenUnits.length === 0) drop(own + 1);
-  append(
-    layers.dense({
-      units: classes,
-      activation: classifierActivation,
-      kernelInitializer: kernels.next(),
-      name: 'predictions',
-    }),
-  );
-  const name = given.name ?? `${base.name}_transfer`;
-  const transferred = tfjsModel({ inputs: base.inputs, outputs: x, name });
-  setMetadata(transferred, { preprocessing: metadataOf(base).preprocessing });
-  return transferred;
 }
 
 function outputOf(base: LayersModel): SymbolicTensor {

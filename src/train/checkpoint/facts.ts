@@ -5,7 +5,7 @@ import { VERSION } from '../../base/version.js';
 import { gpuName } from '../../tfjs/gpu.js';
 import { hasKernel, triesWinograd, wasmInstallation } from '../../tfjs/kernels.js';
 import { layersWithin } from '../../tfjs/models.js';
-import { checkBatch, disposeBatch, type Examples } from '../examples.js';
+import { disposeBatch, type Examples, givenBatches } from '../examples.js';
 
 /** What decides the numbers of a run, as plain data: two runs with the same facts end with the same weights. */
 export interface RunFacts {
@@ -77,8 +77,7 @@ async function fingerprint(set: Examples, batchSize: number): Promise<string> {
 }
 
 async function firstBatch(set: Examples, batchSize: number): Promise<string> {
-  for await (const batch of set.batches({ batchSize })) {
-    checkBatch('train', batch, 'training');
+  for await (const batch of givenBatches('train', 'training', set, { batchSize })) {
     const { xs, ys, weights } = batch;
     try {
       const numbers = await Promise.all([xs, ys, ...(weights ? [weights] : [])].map((one) => one.data()));

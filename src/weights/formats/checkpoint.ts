@@ -1,4 +1,4 @@
-import { COUNT, type Kind, kind, STRING } from '../../base/arguments.js';
+import { COUNT, FUNCTION, type Kind, kind, STRING } from '../../base/arguments.js';
 import { isError } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import type { ReadOptions } from '../../io/request.js';
@@ -16,7 +16,7 @@ import { METADATA_KEY } from './metadata.js';
 import { HEAD_BYTES, recognize, zipKind } from './recognize.js';
 import { isOnnx } from './recognizeProtobuf.js';
 import { jsonKind, pageKind } from './recognizeText.js';
-import { type Rename, renamed } from './rename.js';
+import { RENAME, type Rename, renamed } from './rename.js';
 import { epsilonOf, isSafetensors, readSafetensors } from './safetensors.js';
 import { isShardIndex, readShardIndex } from './shardIndex.js';
 import type { StoredTensor } from './tensor.js';
@@ -67,9 +67,9 @@ export interface WeightFileOptions extends ReadOptions {
 
 /** The names of the options. */
 export const WEIGHT_FILE_OPTIONS: Readonly<Record<keyof WeightFileOptions, 1 | Kind>> = {
-  shards: 1,
+  shards: FUNCTION,
   key: STRING,
-  rename: 1,
+  rename: RENAME,
   layout: kind(LAYOUTS.map((one) => `'${one}'`).join(' or '), (value) => LAYOUTS.includes(value as Layout)),
   fetch: 1,
   signal: 1,

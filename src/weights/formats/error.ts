@@ -1,3 +1,5 @@
+import { isReadable, textOf } from '../../base/check.js';
+import { plain, printedPath } from '../../base/printable.js';
 import { isError } from '../../base/realm.js';
 
 /** The maximum length of a message, so that a file cannot flood a terminal with its names. */
@@ -5,9 +7,6 @@ const MAX_MESSAGE = 480;
 
 /** The maximum length of a name from a file in a message. */
 const MAX_NAME = 120;
-
-/** The maximum length of the file's own path or URL in a message. */
-const MAX_FILE_NAME = 200;
 
 /**
  * A weight file that cannot be used. The message is one sentence with the file, the faulty tensor if any, and the reason. It has
@@ -23,9 +22,9 @@ export class WeightFileError extends Error {
 
   /** @param details the faulty tensor and the error that caused this one. */
   constructor(file: string, reason: string, details: { tensor?: string; cause?: unknown } = {}) {
-    const { tensor, cause } = details;
-    const subject = `${plain(ending(file))}: ${tensor === undefined ? '' : `tensor '${printable(tensor)}': `}`;
-    const why = plain(withoutMiddle(reason, MAX_MESSAGE - subject.length));
+    const { tensor, cause } = isReadable(details) ? details : {};
+    const subject = `${printedPath(textOf(file))}: ${tensor === undefined ? '' : `tensor '${printable(textOf(tensor))}': `}`;
+    const why = plain(withoutMiddle(textOf(reason), MAX_MESSAGE - subject.length));
     super(`${subject}${why}`, cause === undefined ? undefined : { cause });
     // Not by a field, for which the CommonJS build would give the class another name.
     this.name = 'WeightFileError';
@@ -46,15 +45,6 @@ export class WeightFileError extends Error {
 /** A name from a file, made safe for a message: short, and without control characters. */
 export function printable(name: string): string {
   return plain(name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 3)}...` : name);
-}
-
-function plain(text: string): string {
-  return text.replace(/\p{C}/gu, '\ufffd');
-}
-
-/** The end of a path or URL, which tells files apart. */
-function ending(file: string): string {
-  return file.length > MAX_FILE_NAME ? `...${file.slice(3 - MAX_FILE_NAME)}` : file;
 }
 
 /** A text without its middle, if it is too long: a sentence begins with what is wrong and ends with what to do. */

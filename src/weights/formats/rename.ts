@@ -1,4 +1,5 @@
-import { fail, shown } from '../../base/check.js';
+import { either, FUNCTION, kind } from '../../base/arguments.js';
+import { shown } from '../../base/check.js';
 import { checkNames } from './checks.js';
 import { printable, WeightFileError } from './error.js';
 import type { StoredTensor } from './tensor.js';
@@ -6,11 +7,20 @@ import type { StoredTensor } from './tensor.js';
 /** New names for the tensors of a file: see `WeightFileOptions.rename`. */
 export type Rename = Readonly<Record<string, string>> | ((name: string) => string);
 
+export const RENAME = either(
+  kind('a table of names, { old: new },', (value) => {
+    const names = Object.values(value as object);
+    return (
+      typeof value === 'object' && !Array.isArray(value) && names.every((name) => typeof name === 'string')
+    );
+  }),
+  kind('a function from old names to new ones', FUNCTION.holds),
+);
+
 /**
  * The tensors under their new names.
  *
- * @throws WeightFileError when an entry of the table fits no tensor, or two tensors get one name; RangeError when a new name is not
- *   a text.
+ * @throws WeightFileError when an entry of the table fits no tensor, two tensors get one name, or a new name is not a text.
  */
 export function renamed(
   file: string,
@@ -18,7 +28,6 @@ export function renamed(
   rename: Rename | undefined,
 ): readonly StoredTensor[] {
   if (rename === undefined) return tensors;
-  checkRename(rename);
   const newName = typeof rename === 'function' ? rename : byTable(file, rename, tensors);
   const names = new Map<string, string>();
   const changed = tensors.map((tensor) => {
@@ -27,7 +36,7 @@ export function renamed(
     if (typeof name !== 'string') {
       // Nobody else would see a promise reject.
       Promise.resolve(name).catch(() => undefined);
-      fail('rename', `it gives '${printable(old)}' ${shown(name)}; return a name.`);
+      throw new WeightFileError(file, `rename gives '${printable(old)}' ${shown(name)}; return a name.`);
     }
     const other = names.get(name);
     if (other !== undefined) {
@@ -41,17 +50,6 @@ export function renamed(
   });
   checkNames(file, [...names.keys()]);
   return changed;
-}
-
-function checkRename(rename: unknown): void {
-  if (typeof rename === 'function') return;
-  const isTable = typeof rename === 'object' && rename !== null && !Array.isArray(rename);
-  if (!isTable || Object.values(rename).some((name) => typeof name !== 'string')) {
-    fail(
-      'rename',
-      'it is neither a table of names, { old: new }, nor a function from old names to new ones.',
-    );
-  }
 }
 
 function byTable(

@@ -91,10 +91,10 @@ describe('garments', () => {
 
   test('refuses invalid counts and seeds', () => {
     expect(() => garments({ trainImages: -1 })).toThrow(
-      new RangeError('garments: trainImages is -1; it must be a whole number of at least 0.'),
+      new RangeError('garments: trainImages is -1; it must be a whole number from 0 to 1000000.'),
     );
     expect(() => garments({ testImages: 1.5 })).toThrow(
-      new RangeError('garments: testImages is 1.5; it must be a whole number of at least 0.'),
+      new RangeError('garments: testImages is 1.5; it must be a whole number from 0 to 1000000.'),
     );
     expect(() => garments({ seed: 2 ** 32 })).toThrow(
       new RangeError('garments: seed is 4294967296; it must be a whole number from 0 to 4294967295.'),

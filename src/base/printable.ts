@@ -1,0 +1,13 @@
+/** The maximum length of a path or URL in a message. */
+const MAX_FILE_NAME = 200;
+
+/** A text without control characters, which terminals obey, and without half characters. */
+export function plain(text: string): string {
+  return text.replace(/\p{C}/gu, '\ufffd');
+}
+
+/** A path or URL in a message: its end, which tells files apart, if it is long. */
+export function printedPath(path: string | URL): string {
+  const text = String(path);
+  return plain(text.length > MAX_FILE_NAME ? `...${text.slice(3 - MAX_FILE_NAME)}` : text);
+}
