@@ -1,4 +1,13 @@
-import { memory, type Tensor, type Tensor4D, tensor, tensor4d, tidy, zerosLike } from '@tensorflow/tfjs-core';
+import {
+  memory,
+  softmax,
+  type Tensor,
+  type Tensor4D,
+  tensor,
+  tensor4d,
+  tidy,
+  zerosLike,
+} from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import * as tfjs from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -12,6 +21,7 @@ import {
   saliency,
   visualize,
 } from '../../src/features/index.js';
+import { preprocess } from '../../src/images/index.js';
 import { scaleArch, VGG11, vgg } from '../../src/index.js';
 import { PUBLISHED } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -221,6 +231,19 @@ describe('faithfulness', () => {
     for (const [wrong, sentence] of refused)
       await expect(faithfulness(model, x, wrong as never)).rejects.toThrow(`faithfulness: ${sentence}`);
     expect(memory().numTensors).toBe(before);
+    for (const one of [model, x]) one.dispose();
+  });
+
+  test('of an image changes what the preprocessing makes of it: deletion ends at its mean color', async () => {
+    const model = tiny();
+    const cropped = { ...preprocessing, crop: 32, resize: { shorterSide: 36 } };
+    const photo = { data: noise(3 * 50 * 40), width: 50, height: 40 };
+    const x = await preprocess(photo, cropped);
+    const map = await explain(model, photo, { preprocessing: cropped });
+    const found = await faithfulness(model, photo, map, { preprocessing: cropped, steps: 3 });
+    expect(found).toEqual(await faithfulness(model, x, map, { steps: 3 }));
+    const mean = tidy(() => softmax(model.predict(zerosLike(x)) as Tensor).dataSync());
+    expect(found.deletion.probabilities.at(-1)).toBeCloseTo(mean[map.classIndex]!, 6);
     for (const one of [model, x]) one.dispose();
   });
 

@@ -22,6 +22,11 @@ test.each<[string, Uint8Array, string]>([
   ['a cut PPM', file('P6 of 12 bits').subarray(0, 80), '(it is truncated); get the file again.'],
   ['a cut PPM as text', ascii('P3 2 2 255 1 2 3'), '(it is truncated); get the file again.'],
   ['a word in a PPM', ascii('P3 2 2 red'), 'there is something else where a number should be'],
+  [
+    'a letter behind a number of a PPM',
+    ascii('P6 1 1 25<123'),
+    'there is something else where a number should be',
+  ],
   ['a PPM without white', ascii('P2 2 2 0 0 0 0 0'), 'its largest value is 0, not from 1 to 65535'],
   ['a PPM without pixels', ascii('P2 0 2 255 '), 'its size is 0x2'],
   [

@@ -33,7 +33,8 @@ export interface FaithfulnessCurve {
 /**
  * How faithful a map is to the network, by deletion and insertion (Petsiuk et al. 2018, arXiv:1806.07421, section 3.4). Deletion sets the
  * pixels to 0, the most important ones first: the faster the class's probability falls, the better, so that a small area is good.
- * Insertion puts them into a blurred image (11x11, of standard deviation 5): the faster it rises, the better, so that a large area is good.
+ * Insertion puts them into a blurred image (11x11, of standard deviation 5, 0 around it): the faster it rises, the better, so that a large
+ * area is good. Both happen after preprocessing: 0 is the mean color for `PUBLISHED` weights, and black where no mean is subtracted.
  *
  * @param image the image that the map was computed from, with `preprocessing`; or a preprocessed tensor.
  * @param map of `explain`, enlarged bilinearly to the network's input. Of equal pixels, the first by rows counts as more important.

@@ -2,6 +2,8 @@ import type { RgbImage } from '../rawImage.js';
 
 const [HASH, NEWLINE, ZERO, NINE] = [0x23, 0x0a, 0x30, 0x39];
 
+const NO_NUMBER = 'there is something else where a number should be';
+
 const isSpace = (byte: number) => byte === 0x20 || (byte >= 9 && byte <= 13);
 
 /**
@@ -101,6 +103,8 @@ class Words {
       if (value > 2 ** 31) throw new Error('one of its numbers is too large');
       this.at++;
     }
+    const end = this.#peek();
+    if (!Number.isNaN(end) && end !== HASH && !isSpace(end)) throw new Error(NO_NUMBER);
     return value;
   }
 
@@ -109,7 +113,7 @@ class Words {
     this.#skip();
     const digit = this.#peek() - ZERO;
     if (Number.isNaN(digit)) throw new Error('it is truncated');
-    if (digit < 0 || digit > 9) throw new Error('there is something else where a number should be');
+    if (digit < 0 || digit > 9) throw new Error(NO_NUMBER);
     this.at++;
     return digit;
   }
