@@ -1,5 +1,6 @@
 """One process of index.ts in Python: python benchChild.py PART VARIANT SPEC, where VARIANT is pytorch, 'pytorch channels_last',
 keras or onnxruntime."""
+import importlib.util
 import json
 import os
 import resource
@@ -90,25 +91,37 @@ def pytorch(part, spec, layout="contiguous_format"):
 
 
 def keras(part, spec):
-    """On TensorFlow, by the function that `predict` compiles."""
+    """On TensorFlow, by the function that `predict` compiles, or, where there is none, on PyTorch."""
     if part == "build":
         raise Absent("only predicts here")
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    backend = "tensorflow" if importlib.util.find_spec("tensorflow") else "torch"
+    os.environ["KERAS_BACKEND"] = backend
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     import keras
-    import tensorflow as tf
 
-    x = tf.constant(np.ascontiguousarray(read_images(spec).transpose(0, 2, 3, 1)))
+    images = np.ascontiguousarray(read_images(spec).transpose(0, 2, 3, 1))
+    load = lambda: keras.models.load_model(f"{spec['folder']}/{spec.get('file', 'network.keras')}", compile=False)
     now = clock_of(spec)
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        version, x = f"TensorFlow {tf.__version__}", tf.constant(images)
+        compiled = lambda model: tf.function(lambda x: model(x, training=False))
+    else:
+        import torch
+
+        torch.set_num_threads(spec["threads"])
+        torch.set_grad_enabled(False)
+        version, x = f"PyTorch {torch.__version__}", torch.from_numpy(images)
+        compiled = lambda model: lambda x: model(x, training=False)
     begun = now()
-    model = keras.models.load_model(f"{spec['folder']}/{spec.get('file', 'network.keras')}", compile=False)
-    predict = tf.function(lambda x: model(x, training=False))
+    predict = compiled(load())
     loaded = now()
     logits = predict(x[:1]).numpy()[0].tolist()
     first = now() - loaded
     predicted_at = time.time() * 1000
     inference = loop(spec, lambda: predict(x).numpy())
-    return {"about": f"Keras {keras.__version__}, TensorFlow {tf.__version__}", "load": (loaded - begun) * 1000,
+    return {"about": f"Keras {keras.__version__}, {version}", "load": (loaded - begun) * 1000,
             "first": first * 1000, "predictedAt": predicted_at, "logits": logits, "inference": inference}
 
 

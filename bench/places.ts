@@ -67,7 +67,7 @@ const program = new Command('npm run bench:places --')
   .option('--seconds <n>', 'how long to measure predictions in each', Number, 3)
   .option(
     '--python <program>',
-    'a Python with onnxruntime, torch and safetensors, Keras on TensorFlow',
+    'a Python with onnxruntime, torch and safetensors, Keras on TensorFlow or PyTorch',
     'python3',
   )
   .option('--data <folder>', "Fashion-MNIST's files, whose images compress chooses its ranks for")

@@ -1,16 +1,15 @@
-import { size } from '../../../base/shapes.js';
 import { printable, WeightFileError } from '../error.js';
 import { LAYOUT_KEY, type Layout } from '../layouts.js';
 import type { StoredTensor } from '../tensor.js';
-import { dequantized } from './dequantized.js';
+import { Constants } from './constants.js';
 import { withGelus } from './gelus.js';
 import { layoutOf } from './imageLayout.js';
-import { Call, type Constant, Layers, type Value } from './layers.js';
-import type { OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './model.js';
+import { Call, Layers, type Value } from './layers.js';
+import type { OnnxModel, OnnxNode, OnnxValue } from './model.js';
 import { OPERATORS } from './operators.js';
 import { shapeOfNode } from './shapeNodes.js';
 import type { OnnxTensors } from './tensors.js';
-import { weightsIn, withBiases } from './weights.js';
+import { withBiases } from './weights.js';
 
 /** A model of Keras that computes what a graph of ONNX does. */
 export interface Translated {
@@ -19,9 +18,6 @@ export interface Translated {
   /** The weights of its layers, each with its role. */
   tensors: StoredTensor[];
 }
-
-/** The most numbers of a constant that is read at once. */
-const MAX_VALUES = 4096;
 
 /**
  * Translates a graph of ONNX, with channels first or last, into layers of Keras with channels last, which take images with channels
@@ -38,7 +34,8 @@ export function translate(model: OnnxModel, tensors: OnnxTensors, layout?: Layou
 class Translation {
   readonly #layers = new Layers();
   readonly #values = new Map<string, Value>();
-  readonly #constants = new Map<string, Constant>();
+  readonly #constants: Constants;
+  /** Whole numbers computed of shapes, null where they are not known. */
   readonly #shapes = new Map<string, readonly (number | null)[]>();
   readonly #file: string;
   /** Why the order of the images' axes is not known, for a graph that is translated as if it were NCHW. */
@@ -46,15 +43,16 @@ class Translation {
 
   constructor(
     private readonly model: OnnxModel,
-    private readonly tensors: OnnxTensors,
+    tensors: OnnxTensors,
     private readonly layout: Layout | undefined,
   ) {
     this.#file = tensors.file.name;
+    this.#constants = new Constants(model, tensors);
   }
 
   async run(): Promise<Translated> {
     const { name, initializers, inputs, outputs } = this.model;
-    for (const tensor of initializers) await this.#addConstant(tensor.name, tensor);
+    for (const tensor of initializers) await this.#constants.add(tensor.name, tensor);
     // Before version 4 of the format, initializers were inputs too.
     const images = inputs.filter((input) => !this.#constants.has(input.name));
     const [image, ...others] = images;
@@ -62,8 +60,8 @@ class Translation {
       this.#fail(`its graph has ${images.length} inputs; export a model that takes images alone.`);
     }
     const input = this.#input(image);
-    for (const node of this.model.nodes) if (node.op === 'Constant') await this.#asConstant(node);
-    const nodes = withGelus(withBiases(this.model), outputs, (constant) => this.#scalar(constant));
+    for (const node of this.model.nodes) if (node.op === 'Constant') await this.#constants.from(node);
+    const nodes = withGelus(withBiases(this.model), outputs, (constant) => this.#constants.scalar(constant));
     for (const node of nodes) await this.#node(node);
     // After the operators, since one that is not read is a better reason.
     if (this.#undecided) this.#fail(this.#undecided);
@@ -126,10 +124,10 @@ class Translation {
   async #node(node: OnnxNode): Promise<void> {
     const [output] = node.outputs;
     if (output === undefined) return;
-    if (await this.#asConstant(node)) return;
+    if (await this.#constants.from(node)) return;
     const shape = shapeOfNode(node, this.model.opset, {
       value: (name) => this.#values.get(name),
-      numbers: (name) => this.#shapes.get(name) ?? this.#constants.get(name)?.values,
+      numbers: (name) => this.#shapes.get(name) ?? this.#constants.numbers(name),
     });
     if (shape) {
       this.#shapes.set(output, shape);
@@ -142,7 +140,7 @@ class Translation {
       this.#layers,
       node.inputs.map((name) => this.#values.get(name)),
       node.inputs.map((name) => this.#constants.get(name)),
-      node.inputs.map((name) => this.#shapes.get(name)),
+      node.inputs.map((name) => this.#shapes.get(name) ?? this.#constants.numbers(name)),
     );
     const missing = node.inputs.find((name) => name && !this.#knows(name));
     if (missing !== undefined) call.fail(`takes '${printable(missing)}', which nothing before it gives`);
@@ -160,93 +158,6 @@ class Translation {
   #knows(name: string): boolean {
     return this.#values.has(name) || this.#constants.has(name) || this.#shapes.has(name);
   }
-
-  /** Adds what an operator makes of constants alone; returns whether it does. */
-  async #asConstant({ op, inputs, outputs, attributes, domain }: OnnxNode): Promise<boolean> {
-    const output = outputs[0]!;
-    const value = attributes.get('value');
-    if (op === 'Constant' && domain === '') {
-      if (typeof value === 'object' && !Array.isArray(value)) {
-        await this.#addConstant(output, value);
-        return true;
-      }
-      const numbers = ['value_ints', 'value_floats', 'value_int', 'value_float'].map((name) =>
-        attributes.get(name),
-      );
-      const found = numbers.find((one) => one !== undefined);
-      if (found === undefined) return false;
-      this.#shapes.set(output, [found].flat() as number[]);
-      return true;
-    }
-    const given = inputs.map((name) => this.#constants.get(name));
-    const [first] = given;
-    if (!first || domain !== '') return false;
-    if (op === 'Identity' || op === 'Cast') {
-      this.#constants.set(output, first);
-      return true;
-    }
-    if (op === 'Transpose' && !first.perm) {
-      const perm = attributes.get('perm');
-      const rank = first.tensor.shape.length;
-      const reversed = Array.from({ length: rank }, (_, i) => rank - 1 - i);
-      this.#constants.set(output, { tensor: first.tensor, perm: Array.isArray(perm) ? perm : reversed });
-      return true;
-    }
-    if (op === 'DequantizeLinear' && !first.perm) {
-      this.#constants.set(
-        output,
-        await this.#dequantized(output, first, given[1], given[2], attributes.get('axis')),
-      );
-      return true;
-    }
-    return false;
-  }
-
-  /** A constant of one number. */
-  #scalar(name: string): number | undefined {
-    const values = this.#constants.get(name)?.values ?? this.#shapes.get(name);
-    return values?.length === 1 ? (values[0] ?? undefined) : undefined;
-  }
-
-  async #dequantized(
-    name: string,
-    { tensor }: Constant,
-    scale: Constant | undefined,
-    zero: Constant | undefined,
-    given: unknown,
-  ): Promise<Constant> {
-    const scales = scale?.values;
-    const zeros = zero ? zero.values : scales?.map(() => 0);
-    const axis = typeof given === 'number' ? given : 1;
-    const at = axis < 0 ? axis + tensor.shape.length : axis;
-    const isVector = (scale?.tensor.shape.length ?? 0) <= 1;
-    const fits = isVector && (scales?.length === 1 || scales?.length === tensor.shape[at]);
-    if (!scales || !zeros || !fits || zeros.length !== scales.length) {
-      this.#fail(
-        `its tensor '${printable(tensor.name)}' is quantized otherwise than by a scale and a zero for each slice of an axis; export it as float32.`,
-      );
-    }
-    const result = dequantized(tensor, { scales, zeros, axis: at });
-    return this.#constant({ ...result, name: tensor.name || name });
-  }
-
-  async #addConstant(name: string, tensor: OnnxTensor): Promise<void> {
-    this.#constants.set(name, await this.#constant(this.tensors.stored(tensor), tensor));
-  }
-
-  /** With its numbers, if they are few and something else than a layer's weights. */
-  async #constant(tensor: StoredTensor, source?: OnnxTensor): Promise<Constant> {
-    if (size(tensor.shape) > MAX_VALUES || (source && this.#isWeight(source.name))) return { tensor };
-    return { tensor, values: await this.tensors.values(tensor) };
-  }
-
-  /** Whether a tensor is nothing but a weight of layers. */
-  #isWeight(name: string): boolean {
-    this.#weights ??= weightsIn(this.model);
-    return this.#weights.has(name);
-  }
-
-  #weights: ReadonlySet<string> | undefined;
 
   /** The layer of an output, with its axes as a model of Keras has them. */
   #output(name: string): string {
