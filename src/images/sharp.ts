@@ -20,7 +20,7 @@ export async function decodeWithSharp(
   const open = (options: SharpOptions = {}) =>
     sharp(bytes, { limitInputPixels: false, failOn: 'error', ...options });
   const image = open();
-  const { width, height, space, depth } = await image.metadata();
+  const { format, width, height, space, depth } = await image.metadata();
   checkSize(width, height);
   if (depth !== 'uchar' && depth !== 'ushort') {
     throw new Refused(
@@ -30,7 +30,8 @@ export async function decodeWithSharp(
   if (space === 'cmyk')
     return fromCmyk(await pixels(open({ ignoreIcc: true }).pipelineColourspace('cmyk'), 'cmyk'));
   if (depth === 'ushort') return from16Bits(await pixels(image, 'rgb16', 'ushort'));
-  return pixels(image, 'srgb');
+  // A frame whose data ends early is only a warning, and its rest blank.
+  return pixels(format === 'gif' ? open({ failOn: 'warning' }) : image, 'srgb');
 }
 
 /** Sharp is not imported by a statement, for which bundlers for browsers would look for it. */

@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { readImage, writeImage } from '../../src/node/index.js';
 import { SHARP_FORMATS } from '../images/encodedFormats.js';
+import { noise } from '../support/bytes.js';
 import { IMAGES } from './encodedImages.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-images-'));
@@ -93,6 +94,21 @@ describe('readImage', () => {
     ],
   ])('refuses %s in one sentence', async (_, read, message) => {
     await expect(read()).rejects.toThrow(message);
+  });
+
+  test('refuses a GIF whose frame ends early, as PIL does, though the rest is there', async () => {
+    const data = noise(64 * 48 * 3);
+    const gif = await sharp(data, { raw: { width: 64, height: 48, channels: 3 } })
+      .gif()
+      .toBuffer();
+    expect(await readImage(gif)).toMatchObject({ width: 64, height: 48 });
+    const tableOf = (flags: number) => (flags & 128 ? 3 * 2 ** ((flags & 7) + 1) : 0);
+    let at = 13 + tableOf(gif[10]!);
+    for (; gif[at] === 0x21; at++) for (at += 2; gif[at] !== 0; ) at += gif[at]! + 1;
+    // Behind the descriptor, the colors and the width of the codes, blocks follow with their lengths; the second one ends them.
+    const block = at + 11 + tableOf(gif[at + 9]!);
+    gif[block + gif[block]! + 1] = 0;
+    await expect(readImage(gif)).rejects.toThrow(/it is GIF, but damaged .*Invalid frame data/);
   });
 
   test('names the missing package', async () => {
