@@ -38,7 +38,7 @@ const RANGES = [
  * sums over channels, averages over positions and sums over layers. It is 0 for equal images.
  *
  * Images are RGB: int32 from 0 to 255, or float32 in the range that the options say. Their size is any of at least 16x16.
- * `imageDistance` compares two images that are not tensors.
+ * `imageDistance` compares two images that are not tensors, and notices a GPU that has no room for them, which this function cannot.
  *
  * @param model a VGG-16. The published calibrations are for torchvision's weights (`torchvision/vgg16`, `timm/vgg16`).
  * @returns a function from two batches `[batch, height, width, 3]` of the same shape to their distances `[batch]`. Gradients
