@@ -23,11 +23,14 @@ const [target = '40', count = '0'] = process.argv.slice(2);
 installWasmKernels();
 await setBackend('wasm');
 const folder = mkdtempSync(join(tmpdir(), 'compress-'));
+const memory = () => process.resourceUsage().maxRSS / 2 ** 20;
+const empty = memory();
 const model = vgg(VGG16, { inputShape: [224, 224, 3], classes: 1000, initializer: 'heNormal', seed: 0 });
 const bytes = model.countParams() * 4;
-const memory = () => process.resourceUsage().maxRSS / 2 ** 20;
 console.log(`${processorName()}, Node ${process.version}, one thread`);
-console.log(`VGG-16: ${(bytes / 1e6).toFixed(1)} MB; at most ${memory().toFixed(2)} GiB in memory`);
+console.log(
+  `VGG-16: ${(bytes / 1e6).toFixed(1)} MB; at most ${empty.toFixed(2)} GiB in memory before it is built, ${memory().toFixed(2)} after`,
+);
 
 const used = process.cpuUsage();
 const seconds = () => process.cpuUsage(used).user / 1e6;
@@ -38,6 +41,7 @@ const { model: small, report } = await compress(
   model,
   {
     maxBytes: 1e6 * Number(target),
+    dispose: true,
     onProgress: ({ stage, done }) => {
       if (shown === `${stage} ${done}`) return;
       shown = `${stage} ${done}`;
@@ -47,9 +51,11 @@ const { model: small, report } = await compress(
   images,
 );
 console.log(compressTable(report));
-console.log(`${seconds().toFixed(0)} s of processor time; at most ${memory().toFixed(2)} GiB in memory`);
+const copies = ((memory() - empty) * 2 ** 30) / bytes;
+console.log(
+  `${seconds().toFixed(0)} s of processor time; at most ${memory().toFixed(2)} GiB in memory, ${copies.toFixed(2)} copies of the model`,
+);
 images?.dispose();
-model.dispose();
 
 await saveModel(small, fileSystem(join(folder, 'model')), { quantize: 'uint8' });
 const names = readdirSync(join(folder, 'model'));

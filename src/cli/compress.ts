@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type CompressReport, compress, compressTable, type StoredAs } from 'vgg-blocks/compress';
 import { countBar, fileSystem, writeFileAtomic } from 'vgg-blocks/node';
@@ -126,6 +127,7 @@ async function run(input: string, output: string, args: CompressArguments): Prom
   const { model, title } = network;
   // Disposes the model if nothing says how images are prepared for it.
   const ready = args.images === undefined ? undefined : prepared('compress', args, network);
+  let isOwn = true;
   try {
     const preprocessing = args.preprocessing
       ? preprocessingFor(input, model.inputs[0]!.shape, args.preprocessing, {})
@@ -134,7 +136,12 @@ async function run(input: string, output: string, args: CompressArguments): Prom
     const { classNames } = network;
     setMetadata(model, { ...(preprocessing && { preprocessing }), ...(classNames && { classNames }) });
     const { images, testSet } = await given(args, network, ready);
+    const accuracyOf = async (measured: LayersModel) =>
+      testSet && (await evaluate(measured, testSet, { batchSize: args.batch })).accuracy;
+    const before = await accuracyOf(model);
     const bar = countBar({ label: 'compressing' });
+    // From here on the model is disposed by it.
+    isOwn = false;
     const { model: small, report } = await compress(
       model,
       {
@@ -143,16 +150,14 @@ async function run(input: string, output: string, args: CompressArguments): Prom
         ranks: args.rank,
         quantize: args.quantize,
         batchSize: args.batch,
+        dispose: true,
         onProgress: bar.update,
       },
       images,
     ).finally(bar.stop);
     try {
-      const accuracy = testSet && {
-        images: testSet.length,
-        before: (await evaluate(model, testSet, { batchSize: args.batch })).accuracy,
-        after: (await evaluate(small, testSet, { batchSize: args.batch })).accuracy,
-      };
+      const after = await accuracyOf(small);
+      const accuracy = testSet && { images: testSet.length, before: before!, after: after! };
       const { quantize } = args;
       await saveModel(small, fileSystem(output), quantize === 'none' ? {} : { quantize });
       const size = await sizeOnDisk(output);
@@ -169,7 +174,7 @@ async function run(input: string, output: string, args: CompressArguments): Prom
       small.dispose();
     }
   } finally {
-    model.dispose();
+    if (isOwn) model.dispose();
   }
 }
 

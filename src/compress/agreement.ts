@@ -65,39 +65,67 @@ export async function agreement(
   }
   const graphs = [graphOf('agreement', model), graphOf('agreement', other)] as const;
   for (const graph of graphs) checkImages('agreement', graph, images);
-  return compared('agreement', graphs, partOf('agreement', images, 'all'), batchSize, async () =>
-    signal?.throwIfAborted(),
-  );
+  const [first, second] = [readerOf('agreement', graphs[0]), graphs[1]];
+  const all = partOf('agreement', images, 'all');
+  return compared('agreement', first, second, all, batchSize, async () => signal?.throwIfAborted());
 }
 
 /**
  * How far two networks agree on images that fit both.
  *
+ * @param first the outputs of the first network for each batch, in order.
+ * @param second the other network.
  * @param step called before each batch, with the number of images that are done; what it throws ends the work.
  */
 export async function compared(
   where: string,
-  graphs: readonly [Graph, Graph],
+  first: (xs: Tensor) => Promise<Float32Array[]>,
+  second: Graph,
   images: Examples,
   batchSize: number,
   step: (done: number) => Promise<void>,
 ): Promise<Agreement> {
-  const [first, second] = graphs.map((graph) => readerOf(where, graph));
-  const comparison = new Comparison(graphs[0]);
+  const comparison = new Comparison(second);
+  const other = readerOf(where, second);
+  await eachBatch(images, batchSize, step, async (xs) => {
+    comparison.add(await first(xs), await other(xs), xs.shape[0]!);
+  });
+  return comparison.result();
+}
+
+/** What {@link compared} takes of a network, computed before the other one is there; `step` as there. */
+export async function outputsFor(
+  where: string,
+  graph: Graph,
+  images: Examples,
+  batchSize: number,
+  step: (done: number) => Promise<void>,
+): Promise<() => Promise<Float32Array[]>> {
+  const outputs: Float32Array[][] = [];
+  const read = readerOf(where, graph);
+  await eachBatch(images, batchSize, step, async (xs) => void outputs.push(await read(xs)));
+  let at = 0;
+  return async () => outputs[at++]!;
+}
+
+async function eachBatch(
+  images: Examples,
+  batchSize: number,
+  step: (done: number) => Promise<void>,
+  use: (xs: Tensor) => Promise<void>,
+): Promise<void> {
   const breathe = breathing();
   let done = 0;
   for await (const batch of images.batches({ batchSize })) {
     try {
       await step(done);
-      const count = batch.xs.shape[0]!;
-      comparison.add(await first!(batch.xs), await second!(batch.xs), count);
-      done += count;
+      await use(batch.xs);
+      done += batch.xs.shape[0]!;
     } finally {
       disposeBatch(batch);
     }
     await breathe();
   }
-  return comparison.result();
 }
 
 /** The outputs of a network for images, one array per output, image after image. */

@@ -11,6 +11,7 @@ import {
   largestRank,
   largestSaving,
   leastBytes,
+  leastLeft,
   mayPay,
   ranksWithin,
   rankWithin,
@@ -91,7 +92,9 @@ export async function chooseRanks(
     found[i] = undefined;
     found[i] = await directionsOf(power, count, work);
     // Nothing is lost of what puts out nothing.
-    candidates[i]!.shares = found[i].values.map((value) => value / (power.total || 1));
+    const whole = power.total || 1;
+    const squares = power.squares === undefined ? undefined : power.squares / whole ** 2;
+    candidates[i] = { ...costs[i]!, shares: found[i].values.map((value) => value / whole), squares };
   };
 
   let counts = limits.map((limit, i) =>
@@ -105,10 +108,9 @@ export async function chooseRanks(
         work.plan(costOfDirections(costs[i]!.outputs, count));
       }
       for (const [i, count] of looks) await look(i, count);
-      const ranks = ranksFor(target, candidates);
-      const more = counts.map((count, i) =>
-        needsMore(candidates, i, ranks, limits[i]!, target) ? Math.min(limits[i]!, 2 * count) : count,
-      );
+      const { ranks, price } = ranksFor(target, candidates);
+      const isOpen = (i: number) => needsMore(candidates, i, ranks[i]!, price, limits[i]!, target);
+      const more = counts.map((count, i) => (isOpen(i) ? Math.min(limits[i]!, 2 * count) : count));
       if (more.every((count, i) => count === counts[i])) {
         return new Map(
           dense.map((layer, i) => {
@@ -148,42 +150,31 @@ function limitOf(cost: Cost, costs: readonly Cost[], target: Target): number {
   if ('ranks' in target) return Math.min(largestRank(cost), cost.inputs, cost.outputs);
   const largest = largestSaving(cost);
   if (!('budget' in target)) return largest;
-  const most = affordable(cost, costs, target.budget);
+  // The others take the least.
+  const most = target.budget - leastBytes(costs.filter((other) => other !== cost));
   let rank = Math.min(largest, Math.floor(most / (cost.each * (cost.inputs + cost.outputs))));
   while (rank > 1 && bytesAt(cost, rank) > most) rank--;
   return rank;
 }
 
-/** The bytes that a layer may take if the others take the least. */
-function affordable(cost: Cost, costs: readonly Cost[], budget: number): number {
-  return budget - leastBytes(costs.filter((other) => other !== cost));
-}
-
-function ranksFor(target: Target, candidates: readonly Candidate[]): readonly (number | null)[] {
-  if ('ranks' in target) return target.ranks;
+function ranksFor(target: Target, candidates: readonly Candidate[]) {
   if ('budget' in target) return ranksWithin(candidates, target.budget);
-  return candidates.map((one) => rankWithin(one, target.maxError));
+  const ranks = 'ranks' in target ? target.ranks : candidates.map((one) => rankWithin(one, target.maxError));
+  return { ranks, price: 0 };
 }
 
 /** Whether a better rank may be among those whose directions have not been found. */
 function needsMore(
   candidates: readonly Candidate[],
   i: number,
-  ranks: readonly (number | null)[],
+  rank: number | null,
+  price: number,
   limit: number,
   target: Target,
 ): boolean {
   const one = candidates[i]!;
-  const { shares } = one;
-  const rank = ranks[i]!;
-  if ('ranks' in target || shares.length >= limit) return false;
-  if ('budget' in target) {
-    if (rank !== null && rank < shares.length) return false;
-    const isWholeOpen = bytesAt(one, null) <= affordable(one, candidates, target.budget);
-    return !isWholeOpen || mayPay(one) || rank !== null;
-  }
-  if (rank !== null) return false;
-  // No further direction has a larger share than the last one.
-  const left = 1 - shares.reduce((sum, share) => sum + share, 0);
-  return left - (limit - shares.length) * shares.at(-1)! <= target.maxError ** 2;
+  const known = one.shares.length;
+  if ('ranks' in target || known >= limit) return false;
+  if ('budget' in target) return rank === null ? mayPay(one, price, limit) : rank === known;
+  return rank === null && leastLeft(one, limit - known) <= target.maxError ** 2;
 }

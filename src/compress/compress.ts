@@ -1,25 +1,27 @@
 import { dispose, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
+import { BOOLEAN, checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { oneOf, wholeNumber } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import type { Progress } from '../base/progress.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
 import { disposeBatch, type Examples } from '../train/examples.js';
-import { compared } from './agreement.js';
+import { compared, outputsFor } from './agreement.js';
 import { STORED, type StoredAs, weightBytes } from './bytes.js';
 import { kernelOf, LayerStatistics } from './calibrate.js';
 import { chooseRanks, sizeOf } from './chooseRanks.js';
 import { correctBiases } from './correctBiases.js';
-import { divided, inputsOf } from './divide.js';
+import { divided, inputsOf, reducedName } from './divide.js';
 import { equalize } from './equalize.js';
 import { costOfFactors, type Factors, factorsOf } from './factors.js';
 import { foldNorms } from './foldNorms.js';
+import { FreedLayers } from './freedLayers.js';
 import { checkCount, checkImages, type Images, partOf } from './images.js';
+import { rebuilt } from './rebuilt.js';
 import { type CompressReport, layerReports } from './report.js';
 import { roundKernels } from './roundKernels.js';
 import { costsOf, denseLayersOf, targetOf } from './target.js';
-import { predictionTimes } from './times.js';
+import { layerTimes, predictionTime } from './times.js';
 import { workInSteps } from './work.js';
 
 const WHERE = 'compress';
@@ -51,6 +53,11 @@ export interface CompressOptions {
   quantize?: StoredAs;
   /** Images per forward pass. Default 8. */
   batchSize?: number;
+  /**
+   * Whether the model is given up: it is disposed, however the call ends, and its weights are freed layer by layer as soon as they are not
+   * needed. Default false.
+   */
+  dispose?: boolean;
   /**
    * Called after each batch of images, and after each step of dividing layers, about a tenth of a second; counts the images or steps of a stage. How many
    * steps there are may grow: how many directions of a layer are needed shows when the first are found.
@@ -100,18 +107,11 @@ export async function compress(
     maxError: 1,
     quantize: 1,
     batchSize: 1,
+    dispose: BOOLEAN,
     onProgress: 1,
     signal: 1,
   });
-  const { quantize = 'uint8', batchSize = 8, signal, onProgress } = given;
-  oneOf(WHERE, 'quantize', quantize, STORED);
-  wholeNumber(WHERE, 'batchSize', batchSize);
-  const original = graphOf(WHERE, model);
-  if (images) {
-    checkImages(WHERE, original, images);
-    checkCount(WHERE, images);
-  }
-
+  const { quantize = 'uint8', batchSize = 8, dispose: disposes = false, signal, onProgress } = given;
   const step = async (stage: CompressProgress['stage'], done: number, total: number) => {
     signal?.throwIfAborted();
     await onProgress?.({ stage, done, total, unit: stage === 'dividing' ? 'steps' : 'images' });
@@ -120,20 +120,44 @@ export async function compress(
     signal?.throwIfAborted();
   };
   return owning(async (own) => {
-    const graph = quantize === 'none' ? original : graphOf(WHERE, own(foldNorms(model), disposeModel));
+    let isGiven = disposes;
+    own(model, () => isGiven && model.dispose());
+    oneOf(WHERE, 'quantize', quantize, STORED);
+    wholeNumber(WHERE, 'batchSize', batchSize);
+    const original = graphOf(WHERE, model);
+    if (images) {
+      checkImages(WHERE, original, images);
+      checkCount(WHERE, images);
+    }
+    // The network to divide: what it shares with the model is freed with it, layer by layer, once the model is disposed.
+    const whole = quantize === 'none' ? rebuilt(WHERE, original, () => undefined) : foldNorms(model);
+    const freed = own(new FreedLayers(whole), (all) => all.freeAll());
+    const graph = graphOf(WHERE, whole);
     const dense = denseLayersOf(graph);
     const costs = costsOf(WHERE, graph, dense, quantize, images !== undefined);
     const target = targetOf(WHERE, given, dense, costs, quantize);
     const shown = images && partOf(WHERE, images, 'calibration');
+    const held = images && partOf(WHERE, images, 'comparison');
     const statistics = new Map<layers.Layer, LayerStatistics>();
-    if (shown) {
+    let outputs: (() => Promise<Float32Array[]>) | undefined;
+    if (shown && held) {
+      const total = shown.length + held.length;
+      const stepFrom = (first: number) => (done: number) => step('calibrating', first + done, total);
       for (const layer of dense)
         statistics.set(
           layer,
           own(new LayerStatistics(kernelOf(layer)), (one) => one.dispose()),
         );
-      await calibrate(graph, statistics, shown, batchSize, (done) => step('calibrating', done, shown.length));
+      await calibrate(graph, statistics, shown, batchSize, stepFrom(0));
+      outputs = await outputsFor(WHERE, original, held, batchSize, stepFrom(shown.length));
     }
+    const bytesBefore = weightBytes(model.weights, 'none');
+    // The time of the whole network follows from that of the new one, so that it need not be kept to be measured.
+    const names = new Set(graph.calls.map(({ layer }) => layer.name));
+    let saved = await layerTimes(original, (layer) => !names.has(layer.name));
+    if (isGiven) model.dispose();
+    isGiven = false;
+
     const work = await workInSteps((done, total) => step('dividing', done, total));
     const chosen = await chooseRanks(WHERE, dense, costs.layers, statistics, target, own, work);
     const factors = new Map<layers.Layer, Factors>();
@@ -142,10 +166,15 @@ export async function compress(
     for (const [layer, { rank, found }] of chosen) {
       if (rank === null) continue;
       const bias = layer.weights[1]?.read();
-      factors.set(layer, await factorsOf(kernelOf(layer), found!, rank, bias, statistics.get(layer), work));
+      const own = await factorsOf(kernelOf(layer), found!, rank, bias, statistics.get(layer), work);
+      factors.set(layer, own);
+      found!.vectors.dispose();
+      saved += await layerTimes(graph, (one) => one === layer);
+      freed.free([layer]);
     }
     await work.finish();
     let small = divided(WHERE, graph, factors);
+    freed.freeAll();
     try {
       const become = (next: LayersModel) => {
         small.dispose();
@@ -159,27 +188,24 @@ export async function compress(
         }
         await roundKernels(WHERE, small.weights, quantize, "pass quantize: 'none'");
       }
-      const pair = [original, graphOf(WHERE, small)] as const;
-      const held = images && partOf(WHERE, images, 'comparison');
-      const agreement = held
-        ? await compared(WHERE, pair, held, batchSize, (done) => step('comparing', done, held.length))
-        : null;
-      const bytes = {
-        before: weightBytes(model.weights, 'none'),
-        after: weightBytes(small.weights, quantize),
-      };
-      const layers = layerReports(graph, chosen, quantize, shown !== undefined);
-      const milliseconds = await predictionTimes(pair);
+      const agreement =
+        outputs && held
+          ? await compared(WHERE, outputs, graphOf(WHERE, small), held, batchSize, (done) =>
+              step('comparing', done, held.length),
+            )
+          : null;
+      const bytes = { before: bytesBefore, after: weightBytes(small.weights, quantize) };
+      const layers = layerReports(graph, chosen, quantize, images !== undefined);
+      const after = await predictionTime(small);
+      const parts = new Set([...factors.keys()].flatMap(({ name }) => [name, reducedName(name)]));
+      saved -= await layerTimes(graphOf(WHERE, small), ({ name }) => parts.has(name));
+      const milliseconds = after === null ? null : { before: after + saved, after };
       return { model: small, report: { quantize, bytes, layers, agreement, milliseconds } };
     } catch (error) {
       small.dispose();
       throw error;
     }
   });
-}
-
-function disposeModel(model: LayersModel): void {
-  model.dispose();
 }
 
 function disposeFactors(factors: Map<layers.Layer, Factors>): void {

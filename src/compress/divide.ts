@@ -1,4 +1,4 @@
-import { dispose, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
+import { dispose, type Tensor2D } from '@tensorflow/tfjs-core';
 import {
   input,
   type LayersModel,
@@ -37,7 +37,7 @@ export function inputsOf(
  * A copy of a model in which some dense layers are two: a linear one, `fc1_reduce`, and one with the name, the bias and the activation
  * of the layer.
  *
- * @param factors what the two of each layer multiply with; they are disposed.
+ * @param factors what the two of each layer multiply with; they are disposed. The weights of these layers are not read.
  */
 export function divided(
   where: string,
@@ -52,7 +52,7 @@ export function divided(
       return pairs.get(layer);
     });
     for (const [layer, [reduce, expand]] of pairs) {
-      const { first, second, bias = layer.weights[1]?.read() as Tensor1D | undefined } = factors.get(layer)!;
+      const { first, second, bias } = factors.get(layer)!;
       reduce!.setWeights([first]);
       expand!.setWeights(bias ? [second, bias] : [second]);
     }
@@ -62,20 +62,21 @@ export function divided(
   }
 }
 
+/** The name of the first of two layers. */
+export function reducedName(name: string): string {
+  return `${name}_reduce`;
+}
+
 function pairOf(layer: layers.Layer, { first, second, bias }: Factors): layers.Layer[] {
-  const { activation, useBias, name } = layer.getConfig() as {
-    activation: 'relu';
-    useBias: boolean;
-    name: string;
-  };
+  const { activation, name } = layer.getConfig() as { activation: 'relu'; name: string };
   // Their numbers are set once they are built.
   const shared = { kernelInitializer: 'zeros', trainable: !isFrozen(layer) } as const;
   return [
-    layers.dense({ ...shared, units: first.shape[1], useBias: false, name: `${name}_reduce` }),
+    layers.dense({ ...shared, units: first.shape[1], useBias: false, name: reducedName(name) }),
     layers.dense({
       ...shared,
       units: second.shape[1],
-      useBias: useBias || bias !== undefined,
+      useBias: bias !== undefined,
       activation,
       name,
     }),

@@ -1,10 +1,11 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { div, mul, reshape, type Tensor, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { graphOf } from '../tfjs/graph.js';
-import { freeCopy, setNumbers } from './freeCopy.js';
+import { freeCopy } from './freeCopy.js';
 import { type Link, linksOf } from './links.js';
+import { numbersOf } from './numbersOf.js';
 import { rebuiltWith } from './rebuilt.js';
 import { type Ranges, scalesOf } from './scales.js';
 
@@ -39,60 +40,57 @@ export async function equalize(model: LayersModel): Promise<LayersModel> {
   return rebuiltWith('equalize', graph, async (own) => {
     for (const layer of ranges.keys()) {
       const copy = own(layer, freeCopy(layer));
-      await scale(layer, copy, links, scales);
+      scale(layer, copy, links, scales);
     }
   });
 }
 
-/** The numbers of a kernel, viewed as `[window, inputs, outputs]`. */
-async function numbersOf(layer: layers.Layer): Promise<Float32Array> {
-  return (await (layer.weights[0]!.read() as Tensor).data()) as Float32Array;
-}
-
 /** The largest magnitudes of a kernel, over its window. */
 async function rangesOf(layer: layers.Layer, inputs: number): Promise<Ranges> {
-  const numbers = await numbersOf(layer);
-  const outputs = layer.weights[0]!.shape.at(-1)!;
+  const kernel = layer.weights[0]!;
+  const outputs = kernel.shape.at(-1)!;
   const largest = new Float32Array(inputs * outputs);
-  for (let first = 0; first < numbers.length; first += largest.length) {
-    for (let i = 0; i < largest.length; i++) {
-      const magnitude = Math.abs(numbers[first + i]!);
+  for await (const { first, numbers } of numbersOf(kernel.read() as Tensor)) {
+    let place = first % largest.length;
+    for (const number of numbers) {
+      const magnitude = Math.abs(number);
       if (!(magnitude < Number.POSITIVE_INFINITY)) {
         fail(
           'equalize',
-          `${layer.weights[0]!.originalName} has the number ${numbers[first + i]}; equalize a model whose weights are finite.`,
+          `${kernel.originalName} has the number ${number}; equalize a model whose weights are finite.`,
         );
       }
-      if (magnitude > largest[i]!) largest[i] = magnitude;
+      if (magnitude > largest[place]!) largest[place] = magnitude;
+      if (++place === largest.length) place = 0;
     }
   }
   return { inputs, outputs, largest };
 }
 
 /** Writes a layer's scaled kernel and bias into its copy. */
-async function scale(
+function scale(
   layer: layers.Layer,
   copy: layers.Layer,
   links: readonly Link[],
   scales: ReadonlyMap<Link, Float64Array>,
-): Promise<void> {
+): void {
   const before = links.find(({ to }) => to === layer);
   const after = links.find(({ from }) => from === layer);
-  const inputs = (before && scales.get(before)) ?? Float64Array.of(1);
+  const inputs = before && scales.get(before);
   const outputs = after && scales.get(after);
-  const numbers = await numbersOf(layer);
-  const scaled = new Float32Array(numbers.length);
-  const width = layer.weights[0]!.shape.at(-1)!;
-  for (let row = 0, i = 0; i < numbers.length; row++) {
-    const factor = inputs[row % inputs.length]!;
-    for (let to = 0; to < width; to++, i++) scaled[i] = (numbers[i]! * factor) / (outputs?.[to] ?? 1);
+  const [kernel, bias] = copy.weights;
+  const write = (weight: typeof kernel, compute: (value: Tensor) => Tensor) => {
+    const value = tidy(() => compute(weight!.read() as Tensor));
+    weight!.write(value);
+    value.dispose();
+  };
+  const column = (factors: Float64Array) => tensor2d(Float32Array.from(factors), [factors.length, 1]);
+  if (inputs) {
+    write(kernel, (value) => {
+      const rows = reshape(value, [-1, inputs.length, value.shape.at(-1)!]);
+      return reshape(mul(rows, column(inputs)), value.shape);
+    });
   }
-  setNumbers(copy.weights[0]!, scaled);
-  const bias = copy.weights[1];
-  if (!bias || !outputs) return;
-  const offsets = await (bias.read() as Tensor).data();
-  setNumbers(
-    bias,
-    Float32Array.from(offsets, (offset, i) => offset / outputs[i]!),
-  );
+  if (outputs) write(kernel, (value) => div(value, reshape(column(outputs), [-1])));
+  if (bias && outputs) write(bias, (value) => div(value, reshape(column(outputs), [-1])));
 }

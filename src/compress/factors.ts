@@ -35,6 +35,8 @@ export interface OutputPower {
   operator: Operator;
   /** The sum of all eigenvalues. */
   total: number;
+  /** The sum of their squares, if it is known. */
+  squares?: number;
   /** `W^T W`: what any inputs give. */
   plain: Operator;
   plainTotal: number;
@@ -71,12 +73,16 @@ async function tallPower(
     });
     const plainTotal = await plain.trace();
     const dispose = () => plain.dispose();
-    if (!statistics) return { operator: plain, total: plainTotal, plain, plainTotal, prior: 0, dispose };
+    if (!statistics) {
+      const squares = await plain.squares();
+      return { operator: plain, total: plainTotal, squares, plain, plainTotal, prior: 0, dispose };
+    }
     const prior = PRIOR * (await statistics.meanVariance());
     const operator = statistics.covariance();
     operator.add(plain, prior);
     return {
-      ...{ operator, total: await operator.trace(), plain, plainTotal, prior },
+      ...{ operator, plain, plainTotal, prior },
+      ...{ total: await operator.trace(), squares: await operator.squares() },
       dispose: () => {
         plain.dispose();
         operator.dispose();
@@ -146,7 +152,7 @@ export function costOfFactors({ inputs, outputs }: Size, rank: number): number {
   return inputs * outputs * rank;
 }
 
-/** Two matrices in place of a kernel, `[inputs, rank]` and `[rank, outputs]`, and the bias where it changes. */
+/** Two matrices in place of a kernel, `[inputs, rank]` and `[rank, outputs]`, and the bias of the layer, if it has one. */
 export interface Factors {
   first: Tensor2D;
   second: Tensor2D;
@@ -184,7 +190,8 @@ export async function factorsOf(
         await work.spend(rows.size * rank);
       });
       const first = concat(blocks) as Tensor2D;
-      return { first, second, ...(statistics && { bias: corrected(first) }) };
+      const newBias = statistics ? corrected(first) : (bias?.clone() as Tensor1D | undefined);
+      return { first, second, ...(newBias && { bias: newBias }) };
     } catch (error) {
       second.dispose();
       throw error;

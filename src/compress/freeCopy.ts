@@ -1,4 +1,3 @@
-import { tensor } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
 import { copiedLayer } from '../tfjs/copiedLayer.js';
 
@@ -14,11 +13,4 @@ export function freeCopy(layer: layers.Layer, activation: 'own' | 'none' | 'relu
   for (const name of Object.keys(fields)) if (name.endsWith('Constraint')) fields[name] = null;
   for (const weight of copy.weights) Object.assign(weight, { constraint: null });
   return copy;
-}
-
-/** Gives a weight other numbers. */
-export function setNumbers(weight: layers.Layer['weights'][number], numbers: Float32Array): void {
-  const value = tensor(numbers, weight.shape as number[]);
-  weight.write(value);
-  value.dispose();
 }

@@ -16,6 +16,8 @@ export interface Cost extends Size {
 export interface Candidate extends Cost {
   /** The share of each direction in the layer's output, the largest first: of the whole, or of the largest ones. */
   shares: Float64Array;
+  /** The sum of the squares of all shares, if it is known. */
+  squares?: number;
 }
 
 /** The largest rank whose two matrices have fewer numbers than the layer. */
@@ -62,14 +64,30 @@ function squaredError(shares: Float64Array, rank: number): number {
 }
 
 /**
- * Whether a rank beyond the known directions can be better than the whole layer, at any price of a byte. No further direction has a
- * larger share than the last known one: if even that gains no more for its bytes than the rest of the way to the whole layer does, none is.
+ * The least squared error that so many directions more than the known ones may leave. None of them has a larger share than the last known one; and
+ * if the squares of all shares are known, few of them cannot have much more than their mean.
  */
-export function mayPay(candidate: Candidate): boolean {
-  const { shares, each, inputs, outputs } = candidate;
-  const way = bytesAt(candidate, null) - bytesAt(candidate, shares.length);
-  const step = each * (inputs + outputs);
-  return way > 0 && shares.at(-1)! * way > squaredError(shares, shares.length) * step;
+export function leastLeft({ inputs, outputs, shares, squares }: Candidate, more: number): number {
+  const left = squaredError(shares, shares.length);
+  const most = more * (shares.at(-1) ?? 1);
+  if (squares === undefined) return Math.max(0, left - most);
+  const others = Math.min(inputs, outputs) - shares.length;
+  const mean = left / others;
+  const rest = shares.reduce((sum, share) => sum - share ** 2, squares);
+  const variance = Math.max(0, rest / others - mean ** 2);
+  // Of n numbers, the m largest add up to at most this (Mallows and Richter 1969).
+  const likely = more * mean + Math.sqrt(variance * more * (others - more));
+  return Math.max(0, left - Math.min(most, likely));
+}
+
+/** Whether a rank beyond the known directions, up to `limit`, may be better than the whole layer at a price of a byte. */
+export function mayPay(candidate: Candidate, price: number, limit: number): boolean {
+  const known = candidate.shares.length;
+  for (let rank = known + 1; rank <= limit; rank++) {
+    const saved = bytesAt(candidate, null) - bytesAt(candidate, rank);
+    if (leastLeft(candidate, rank - known) < price * saved) return true;
+  }
+  return false;
 }
 
 /** The smallest rank of which the error is at most `maxError`; null, for the whole layer, if no rank that saves bytes has. */
@@ -93,9 +111,12 @@ const STEPS = 80;
  *
  * @param budget the bytes of all layers together, at least the least of each.
  */
-export function ranksWithin(candidates: readonly Candidate[], budget: number): (number | null)[] {
-  if (candidates.reduce((sum, one) => sum + bytesAt(one, null), 0) <= budget)
-    return candidates.map(() => null);
+export function ranksWithin(
+  candidates: readonly Candidate[],
+  budget: number,
+): { ranks: (number | null)[]; price: number } {
+  const whole = candidates.reduce((sum, one) => sum + bytesAt(one, null), 0);
+  if (whole <= budget) return { ranks: candidates.map(() => null), price: 0 };
   const least = leastBytes(candidates);
   const curves = candidates.map((one) => {
     const most = budget - least + leastBytes([one]);
@@ -110,7 +131,8 @@ export function ranksWithin(candidates: readonly Candidate[], budget: number): (
     if (total(found) <= budget) [chosen, high] = [found, (low + high) / 2];
     else low = (low + high) / 2;
   }
-  return filled(curves, chosen, budget - total(chosen)).map(({ rank }) => rank);
+  const ranks = filled(curves, chosen, budget - total(chosen)).map(({ rank }) => rank);
+  return { ranks, price: Math.exp(high) };
 }
 
 /** The bytes of layers that are as small as can be. */

@@ -1,8 +1,15 @@
-import { type Tensor, tensor, type Variable } from '@tensorflow/tfjs-core';
+import { concat, dispose, reshape, type Tensor, tensor1d, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
-import { dequantize, type QuantizedDtype, quantize, unquantizable } from '../weights/formats/quantization.js';
+import {
+  dequantize,
+  type QuantizedDtype,
+  quantize,
+  rangeOf,
+  unquantizable,
+} from '../weights/formats/quantization.js';
 import { isRounded } from '../weights/rounded.js';
+import { numbersOf } from './numbersOf.js';
 
 /**
  * Rounds the kernels among weights to the numbers that a file of this type restores.
@@ -16,17 +23,29 @@ export async function roundKernels(
   remedy: string,
 ): Promise<void> {
   for (const variable of weights.filter(isRounded)) {
-    const numbers = (await (variable.read() as Tensor).data()) as Float32Array;
-    const beyond = unquantizable(numbers, dtype);
-    if (beyond !== undefined) {
-      fail(
-        where,
-        `${variable.originalName} has the number ${beyond}, which ${dtype} does not hold; ${remedy}.`,
-      );
+    const kernel = variable.read() as Variable;
+    let range = rangeOf(new Float32Array());
+    for await (const { numbers } of numbersOf(kernel)) {
+      const beyond = unquantizable(numbers, dtype);
+      if (beyond !== undefined) {
+        fail(
+          where,
+          `${variable.originalName} has the number ${beyond}, which ${dtype} does not hold; ${remedy}.`,
+        );
+      }
+      range = rangeOf(numbers, range);
     }
-    const rounded = tensor(dequantize(quantize(numbers, dtype)), variable.shape as number[]);
-    // `write` would apply the constraint of training.
-    (variable.read() as Variable).assign(rounded);
-    rounded.dispose();
+    const parts: Tensor[] = [];
+    try {
+      for await (const { numbers } of numbersOf(kernel)) {
+        parts.push(tensor1d(dequantize(quantize(numbers, dtype, range))));
+      }
+      const rounded = tidy(() => reshape(concat(parts), kernel.shape));
+      // `write` would apply the constraint of training.
+      kernel.assign(rounded);
+      rounded.dispose();
+    } finally {
+      dispose(parts);
+    }
   }
 }

@@ -6,6 +6,7 @@ import {
   keep,
   mul,
   slice,
+  square as squareOf,
   sub,
   sum,
   type Tensor,
@@ -112,6 +113,19 @@ export class SymmetricMatrix implements Operator {
     for (const { square, width } of this.panels) {
       const diagonal = tidy(() => sum(mul(square, eye(width))));
       total += (await diagonal.data().finally(() => diagonal.dispose()))[0]!;
+    }
+    return total;
+  }
+
+  /** The sum of the squared eigenvalues. */
+  async squares(): Promise<number> {
+    let total = 0;
+    for (const { above, square } of this.panels) {
+      const own = tidy(() => {
+        const inner = sum(squareOf(square));
+        return above ? add(inner, mul(sum(squareOf(above)), 2)) : inner;
+      });
+      total += (await own.data().finally(() => own.dispose()))[0]!;
     }
     return total;
   }

@@ -115,7 +115,7 @@ function rankOne(layer: layers.Layer, isCalibrated: boolean): Factors {
   return {
     first: zeros([inputs, 1]),
     second: zeros([1, outputs]),
-    ...(isCalibrated && { bias: zeros([outputs]) as Tensor1D }),
+    ...((isCalibrated || layer.weights.length > 1) && { bias: zeros([outputs]) as Tensor1D }),
   };
 }
 

@@ -1,43 +1,50 @@
-import { dispose, type Tensor, zeros } from '@tensorflow/tfjs-core';
-import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { dispose, type Tensor, tidy, zeros } from '@tensorflow/tfjs-core';
+import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { median } from '../base/numbers.js';
 import type { Graph } from '../tfjs/graph.js';
 import { inputShapeOf } from '../tfjs/models.js';
 
-/** Predictions that are measured, after one that is not. */
+/** Runs that are measured, after one that is not. */
 const RUNS = 5;
 
-/**
- * The median times that two networks take for one image, in milliseconds, measured in turns; null where the size of images is
- * not fixed.
- */
-export async function predictionTimes(
-  graphs: readonly [Graph, Graph],
-): Promise<{ before: number; after: number } | null> {
-  const shape = inputShapeOf(graphs[0].model);
-  if (shape.includes(null)) return null;
-  const image = zeros([1, ...(shape as number[])], graphs[0].model.inputs[0]!.dtype);
-  try {
-    const times: [number[], number[]] = [[], []];
-    for (let run = 0; run <= RUNS; run++) {
-      for (const [i, { model }] of graphs.entries()) {
-        const taken = await timeOf(model, image);
-        if (run > 0) times[i]!.push(taken);
-      }
-    }
-    return { before: median(times[0]), after: median(times[1]) };
-  } finally {
-    image.dispose();
-  }
+/** The median time that a network takes for one image, in milliseconds; null where the size of images is not fixed. */
+export function predictionTime(model: LayersModel): Promise<number | null> {
+  const dtype = model.inputs[0]!.dtype;
+  return timeOf(inputShapeOf(model), dtype, (image) => [model.predict(image)].flat() as Tensor[]);
 }
 
-async function timeOf(model: LayersModel, image: Tensor): Promise<number> {
-  const start = performance.now();
-  const outputs = [model.predict(image)].flat() as Tensor[];
-  try {
-    await Promise.all(outputs.map((one) => one.data()));
-  } finally {
-    dispose(outputs);
+/** The same of some layers of a network, measured one by one: what it would take less without them. */
+export async function layerTimes(
+  { calls }: Graph,
+  isWanted: (layer: layers.Layer) => boolean,
+): Promise<number> {
+  let total = 0;
+  for (const { layer } of calls) {
+    if (!isWanted(layer)) continue;
+    const [input] = [layer.getInputAt(0)].flat();
+    const run = (x: Tensor) => [layer.apply(x)].flat() as Tensor[];
+    total += (await timeOf(input!.shape.slice(1), 'float32', run)) ?? 0;
   }
-  return performance.now() - start;
+  return total;
+}
+
+async function timeOf(
+  shape: readonly (number | null)[],
+  dtype: Tensor['dtype'],
+  run: (x: Tensor) => Tensor[],
+): Promise<number | null> {
+  if (shape.includes(null)) return null;
+  const x = zeros([1, ...(shape as number[])], dtype);
+  const times: number[] = [];
+  try {
+    for (let i = 0; i <= RUNS; i++) {
+      const start = performance.now();
+      const outputs = tidy(() => run(x));
+      await Promise.all(outputs.map((one) => one.data())).finally(() => dispose(outputs));
+      if (i > 0) times.push(performance.now() - start);
+    }
+  } finally {
+    x.dispose();
+  }
+  return median(times);
 }

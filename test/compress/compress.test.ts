@@ -331,6 +331,46 @@ test('metadata, frozen layers and names are kept, and the model itself is not ch
     for (const one of [x, small]) one.dispose();
   }));
 
+test.each([[{ quantize: 'uint8' }], [{ quantize: 'none' }]] as const)(
+  'a model that is given up is disposed, and the new one is the same, with %j',
+  (options) =>
+    leavingNothing(async () => {
+      const [kept, given] = [build({ batchNorm: true }), build({ batchNorm: true })];
+      const x = images();
+      const all = { ranks: { fc1: 4, predictions: 2 }, ...options };
+      const { model: small, report } = await compress(kept, all, x);
+      const { model: same, report: other } = await compress(given, { ...all, dispose: true }, x);
+      expect(() => given.weights[0]!.read()).toThrow('already disposed');
+      expect({ ...other, milliseconds: null }).toEqual({ ...report, milliseconds: null });
+      expect(await outputs(same, x)).toEqual(await outputs(small, x));
+      for (const one of [kept, small, same, x]) one.dispose();
+    }),
+);
+
+test('a model that is given up is disposed, too, if the work is refused or stopped', () =>
+  leavingNothing(async () => {
+    const x = images();
+    for (const [options, message] of [
+      [{}, 'compress: no target is given'],
+      [{ maxBytes: 100 }, 'compress: maxBytes is 100, but the smallest model'],
+      [{ maxError: 0.1, batchSize: 0 }, 'compress: batchSize is 0'],
+      [{ maxBytes: 13_000, onProgress: stopping('dividing') }, 'at dividing'],
+      [{ maxBytes: 13_000, onProgress: stopping('comparing') }, 'at comparing'],
+    ] as const) {
+      const model = build();
+      await expect(compress(model, { ...options, dispose: true }, x)).rejects.toThrow(message);
+      expect(() => model.weights[0]!.read()).toThrow('already disposed');
+    }
+    x.dispose();
+  }));
+
+/** Throws as soon as a stage begins. */
+function stopping(at: CompressProgress['stage']) {
+  return ({ stage }: CompressProgress) => {
+    if (stage === at) throw new Error(`at ${at}`);
+  };
+}
+
 describe('it refuses', () => {
   const at = (name: string, value: number) => {
     const model = build();

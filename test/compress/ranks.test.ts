@@ -6,6 +6,7 @@ import {
   errorAt,
   largestSaving,
   leastBytes,
+  leastLeft,
   mayPay,
   ranksWithin,
   rankWithin,
@@ -60,7 +61,7 @@ describe('ranks for a budget', () => {
             layers.map(() => null),
           );
           const budget = Math.floor(least + part * (most - least));
-          const ranks = ranksWithin(layers, budget);
+          const { ranks } = ranksWithin(layers, budget);
           expect(total(layers, ranks)).toBeLessThanOrEqual(budget);
           const best = Math.min(
             ...choices(layers)
@@ -95,16 +96,16 @@ describe('ranks for a budget', () => {
       outputs: 10,
       shares: Float64Array.of(0.5, 0.3, 0.2),
     }));
-    expect(ranksWithin(layers, 200)).toEqual([null, null]);
-    expect(ranksWithin(layers, 40)).toEqual([1, 1]);
+    expect(ranksWithin(layers, 200).ranks).toEqual([null, null]);
+    expect(ranksWithin(layers, 40).ranks).toEqual([1, 1]);
     // The first would have 18 bytes, and the 70 of the description of another layer.
-    expect(ranksWithin([{ ...layers[0]!, more: 70 }, layers[1]!], 80 + 22)).toEqual([null, 1]);
+    expect(ranksWithin([{ ...layers[0]!, more: 70 }, layers[1]!], 80 + 22).ranks).toEqual([null, 1]);
   });
 
   test('go where an equal number of bytes gains more', () => {
     const flat = { ...plain, inputs: 100, outputs: 100, shares: new Float64Array(100).fill(0.01) };
     const steep = { ...flat, shares: Float64Array.from({ length: 100 }, (_, i) => 0.5 ** (i + 1)) };
-    expect(ranksWithin([flat, steep], 200 * 8)).toEqual([2, 6]);
+    expect(ranksWithin([flat, steep], 200 * 8).ranks).toEqual([2, 6]);
   });
 });
 
@@ -120,23 +121,64 @@ test('the rank for an error is the smallest that keeps it, or the whole layer', 
   expect(rankWithin({ ...one, more: 19 }, 0.01)).toBe(4);
 });
 
-test('directions are looked for until no rank beyond them can be better than the whole layer at any price', () => {
-  fc.assert(
-    fc.property(layer, fc.nat(), (one, at) => {
-      fc.pre(largestSaving(one) > 1);
-      const known = 1 + (at % (largestSaving(one) - 1));
-      const some = { ...one, shares: one.shares.slice(0, known) };
-      if (mayPay(some)) return;
-      const left = errorAt(one.shares, known) ** 2;
-      // Of the line from the last known rank to the whole layer, every rank beyond is on the far side.
-      const slope = left / (bytesAt(one, null) - bytesAt(one, known));
-      for (let rank = known + 1; rank <= largestSaving(one); rank++) {
-        const line = left - slope * (bytesAt(one, rank) - bytesAt(one, known));
-        expect(errorAt(one.shares, rank) ** 2).toBeGreaterThanOrEqual(line - 1e-9);
+describe('directions that have not been found', () => {
+  const large = layer.filter((one) => largestSaving(one) > 1);
+  const known = fc.tuple(large, fc.nat()).chain(([one, at]) => {
+    const shares = one.shares.slice(0, 1 + (at % (largestSaving(one) - 1)));
+    const squares = one.shares.reduce((sum, share) => sum + share ** 2, 0);
+    return fc.record({
+      one: fc.constant(one),
+      some: fc.constantFrom<Candidate>({ ...one, shares }, { ...one, shares, squares }),
+    });
+  });
+
+  test('leave no less error than is said', () => {
+    fc.assert(
+      fc.property(known, ({ one, some }) => {
+        for (let rank = some.shares.length; rank <= one.shares.length; rank++) {
+          const least = leastLeft(some, rank - some.shares.length);
+          expect(errorAt(one.shares, rank) ** 2).toBeGreaterThanOrEqual(least - 1e-9);
+        }
+      }),
+    );
+  });
+
+  test('are looked for if the layer may be better with them than whole', () => {
+    fc.assert(
+      fc.property(known, fc.double({ min: -12, max: 0, noNaN: true }), ({ one, some }, exponent) => {
+        const price = 10 ** exponent;
+        const limit = largestSaving(one);
+        if (mayPay(some, price, limit)) return;
+        for (let rank = some.shares.length + 1; rank <= limit; rank++) {
+          const cost = errorAt(one.shares, rank) ** 2 + price * bytesAt(one, rank);
+          expect(cost).toBeGreaterThanOrEqual(price * bytesAt(one, null) - 1e-9);
+        }
+      }),
+    );
+  });
+
+  test('are not looked for in noise that costs little: 128 of 4096 show that', () => {
+    // The singular values of square random matrices lie like a quarter of a circle.
+    const angle = (fraction: number) => {
+      let [low, high] = [0, Math.PI / 2];
+      for (let step = 0; step < 40; step++) {
+        const middle = (low + high) / 2;
+        if ((2 * middle + Math.sin(2 * middle)) / Math.PI < fraction) low = middle;
+        else high = middle;
       }
-    }),
-  );
-  const flat = { each: 1, more: 0, inputs: 100, outputs: 100, shares: new Float64Array(10).fill(0.01) };
-  expect(mayPay(flat)).toBe(false);
-  expect(mayPay({ ...flat, shares: new Float64Array(10).fill(0.05) })).toBe(true);
+      return low;
+    };
+    const values = Float64Array.from(
+      { length: 4096 },
+      (_, i) => 4 * Math.sin(angle(1 - (i + 0.5) / 4096)) ** 2,
+    );
+    const sum = values.reduce((a, b) => a + b);
+    const all = values.map((value) => value / sum);
+    const some = { each: 1, more: 0, inputs: 4096, outputs: 4096, shares: all.slice(0, 128) };
+    const squares = all.reduce((total, share) => total + share ** 2, 0);
+    const price = 0.5 / 4096 / 8192;
+    expect(mayPay(some, price, 2047)).toBe(true);
+    expect(mayPay({ ...some, squares }, price, 2047)).toBe(false);
+    expect(mayPay({ ...some, squares }, 4 * price, 2047)).toBe(true);
+  });
 });

@@ -22,15 +22,16 @@ const LARGEST_HALF = 65504;
  * largest. If zero lies between them, it stays zero.
  *
  * @param numbers all finite, and within float16 for that; see {@link unquantizable}.
+ * @param range that of the tensor, if `numbers` are a part of it.
  */
-export function quantize(numbers: Float32Array, dtype: QuantizedDtype): Quantized {
+export function quantize(numbers: Float32Array, dtype: QuantizedDtype, range = rangeOf(numbers)): Quantized {
   if (dtype === 'float16') {
     const { buffer } = encode(numbers, 'F16');
     return { stored: new Uint16Array(buffer) };
   }
   const stored = dtype === 'uint8' ? new Uint8Array(numbers.length) : new Uint16Array(numbers.length);
   const last = dtype === 'uint8' ? 2 ** 8 - 1 : 2 ** 16 - 1;
-  const affine = affineOf(numbers, last);
+  const affine = affineOf(range, last);
   const read = dequantize({ stored: Uint16Array.from({ length: last + 1 }, (_, i) => i), affine });
   const { scale, min } = affine;
   for (let i = 0; i < numbers.length; i++) {
@@ -56,15 +57,28 @@ export function unquantizable(numbers: Float32Array, dtype: QuantizedDtype): num
   return numbers.find((number) => !(Math.abs(number) < end));
 }
 
-function affineOf(numbers: Float32Array, last: number): Affine {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
+/** The smallest and the largest number; of no number, infinity and minus infinity. */
+export interface Range {
+  min: number;
+  max: number;
+}
+
+/** The range of numbers, and of what is known of others. */
+export function rangeOf(
+  numbers: Float32Array,
+  { min, max }: Range = { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY },
+): Range {
+  let [least, most] = [min, max];
   for (const number of numbers) {
-    if (number < min) min = number;
-    if (number > max) max = number;
+    if (number < least) least = number;
+    if (number > most) most = number;
   }
+  return { min: least, max: most };
+}
+
+function affineOf({ min, max }: Range, last: number): Affine {
   // One number alone is stored exactly, and an empty tensor has none.
-  if (!(min < max)) return { scale: 1, min: numbers.length > 0 ? min : 0 };
+  if (!(min < max)) return { scale: 1, min: min === max ? min : 0 };
   const scale = (max - min) / last;
   if (min > 0 || max < 0) return { scale, min };
   // The product is the one that reading computes, so that their sum is zero.
