@@ -47,7 +47,11 @@ export async function keepOffline(site: URL, onChange: (offline: Offline) => voi
   container.addEventListener('controllerchange', () => container.controller?.postMessage('keep the rest'));
   for (let attempt = 0; !active; attempt++) {
     try {
-      const registration = await container.register(new URL('sw.js', site));
+      const registration = (await container.register(new URL('sw.js', site))) as
+        | ServiceWorkerRegistration
+        | undefined;
+      // A browser that is told to block service workers answers with nothing.
+      if (!registration) return onChange({ state: 'impossible' });
       const worker = await activated(registration);
       active = true;
       worker.postMessage('keep the rest');

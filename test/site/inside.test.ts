@@ -5,7 +5,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { filled } from '../../site/src/state/fill.js';
 import { seenBy, stagesOf } from '../../site/src/state/stages.js';
-import { at, inputsAt, sumAt } from '../../site/src/state/sum.js';
+import { at, byStrength, inputsAt, sumAt } from '../../site/src/state/sum.js';
 import { trace } from '../../site/src/worker/trace.js';
 import { seededRandom } from '../../src/base/random.js';
 import { drawGarment } from '../../src/data/garments/drawGarment.js';
@@ -40,6 +40,12 @@ async function explains(model: LayersModel, input: Tensor4D): Promise<Set<string
     seen.add(stage.kind);
     if (own.rank === 2) {
       expect(output.data).toEqual(numbers.slice(0, 64));
+      for (const map of [0, output.channels - 1]) {
+        const sum = sumAt(detail, { y: 0, x: 0, map });
+        expect(sum.parts).toHaveLength(stage.inputShape.reduce((all, size) => all * size, 1));
+        const { value = numbers[map]! } = sum.after.at(-1) ?? { value: sum.total };
+        expect(Math.abs(value - numbers[map]!), `${name}, unit ${map}`).toBeLessThan(2e-6 * (1 + high));
+      }
       continue;
     }
     for (const [y, x] of places(output.height, output.width)) {
@@ -79,6 +85,20 @@ describe('the sum behind a pixel gives the number that the network computed', ()
       expect((await explains(model, input)).has('conv')).toBe(true);
     }
   });
+});
+
+test('input maps are listed by their part in the largest number of a map', async () => {
+  const model = vgg([[2, 3]], { inputShape: [8, 8, 2], includeTop: false });
+  const input = randomNormal([1, 8, 8, 2], 0, 1, 'float32', 5) as Tensor4D;
+  const { detail } = await trace(model, input, 'block1_conv2');
+  for (const map of [0, 1, 2]) {
+    const numbers = Array.from({ length: 64 }, (_, pixel) => detail.output.data[3 * pixel + map]!);
+    const best = numbers.indexOf(Math.max(...numbers));
+    const { parts } = sumAt(detail, { map, y: best >> 3, x: best % 8 });
+    const sizes = byStrength(detail, map).map((channel) => Math.abs(parts[channel]!.sum));
+    expect(sizes).toHaveLength(3);
+    expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
+  }
 });
 
 test('a pixel sees the pixels of the image that change it', async () => {

@@ -23,7 +23,10 @@ export interface Detail {
   /** The smallest and the largest number of the whole output, so that all maps share a scale. */
   low: number;
   high: number;
-  /** Of a convolution: the kernels of the shown maps, `[height, width, input channels, maps]`. */
+  /**
+   * Of a convolution: the kernels of the shown maps, `[height, width, input channels, maps]`. A dense layer is one with a window
+   * of a single pixel, whose channels are its inputs.
+   */
   kernel?: Float32Array;
   bias?: Float32Array;
   steps: readonly Step[];
@@ -56,6 +59,36 @@ export interface Place {
   map: number;
   y: number;
   x: number;
+}
+
+/** The smallest and the largest of some numbers. */
+export interface Range {
+  low: number;
+  high: number;
+}
+
+export function rangeOf(data: Float32Array): Range {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of data) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return { low, high };
+}
+
+/** Where a number lies in a range, from 0 to 1. */
+export function fractionOf(value: number, { low, high }: Range): number {
+  return (value - low) / (high - low || 1);
+}
+
+/** The input channels by the size of their part in a map's largest number, the largest first. */
+export function byStrength(detail: Detail, map: number): number[] {
+  const { data, width, channels } = detail.output;
+  let best = map;
+  for (let i = map; i < data.length; i += channels) if (data[i]! > data[best]!) best = i;
+  const pixel = Math.floor(best / channels);
+  const { parts } = sumAt(detail, { map, y: Math.floor(pixel / width), x: pixel % width });
+  return parts.sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum)).map(({ channel }) => channel);
 }
 
 export function at({ data, width, channels }: Maps, y: number, x: number, channel: number): number {

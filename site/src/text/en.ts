@@ -283,7 +283,8 @@ export const en = {
     which: 'Network',
     trained: 'Trained here',
     image: 'Image',
-    drawHere: 'Draw here',
+    drawHere: 'Draw over it',
+    filled: 'the network sees it filled in',
     others: 'Draw others',
     loading: 'Loading a trained network (about 0.7 MB)…',
     fromTest: 'Test set',
@@ -309,7 +310,7 @@ export const en = {
     },
     sees: 'What it sees',
     guesses: 'What it says',
-    heat: 'Where it sees that',
+    heat: 'Where it looks',
     methods: {
       gradcam: 'Grad-CAM',
       'gradcam++': 'Grad-CAM++',

@@ -253,7 +253,8 @@ export const zh: FirstText = {
     which: '网络',
     trained: '在这里训练的',
     image: '图像',
-    drawHere: '在这里画',
+    drawHere: '在上面画',
+    filled: '网络看到的是填满的',
     others: '换一批',
     loading: '正在加载训练好的网络（约 0.7 MB）……',
     fromTest: '测试集',
@@ -279,7 +280,7 @@ export const zh: FirstText = {
     },
     sees: '网络看到的',
     guesses: '网络认为它是',
-    heat: '它看的是哪里',
+    heat: '它看哪里',
     methods: {
       gradcam: 'Grad-CAM',
       'gradcam++': 'Grad-CAM++',

@@ -6,7 +6,7 @@ import { labelOf, type Stage, stagesOf } from '../state/stages.js';
 import { Card } from './controls.js';
 import { shape } from './format.js';
 import { About } from './path.js';
-import { Strip } from './strip.js';
+import { Strip, StripLegend } from './strip.js';
 
 /** The designed network layer by layer; once it is trained, with its maps. */
 export function DesignStrip({ plan }: { plan: Plan }) {
@@ -32,6 +32,7 @@ export function DesignStrip({ plan }: { plan: Plan }) {
           name.value = stages[i]!.name;
         }}
       />
+      <StripLegend />
       <Anatomy stage={planned[chosen]!} plan={plan} />
       {designLook.value && (
         <button

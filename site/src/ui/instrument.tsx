@@ -21,7 +21,7 @@ import { SAMPLE_ACCURACY } from '../state/sample.js';
 import type { Look } from '../worker/main.js';
 import { SelectField } from './controls.js';
 import { Pixels, SavePixels } from './image.js';
-import { Strip } from './strip.js';
+import { Strip, StripLegend } from './strip.js';
 
 /** Loaded with the first answer, which the first paint does not wait for. */
 const closeUp = signal<typeof import('./closeUp.js').CloseUp | undefined>(undefined);
@@ -41,6 +41,9 @@ export function Instrument({ children }: { children: ComponentChildren }) {
       <div class="card image-card">{children}</div>
       <div class="card answer-card">
         <Answer />
+        {slot.value === 'sample' && (
+          <p class="hint">{text.value.start.about(text.value.percent(SAMPLE_ACCURACY))}</p>
+        )}
       </div>
       {seen?.probabilities && (
         <div class="card heat-card">
@@ -58,10 +61,9 @@ export function Instrument({ children }: { children: ComponentChildren }) {
                 showCloseUp();
               }}
             />
-            <p class="hint strip-legend">
-              {slot.value === 'sample' && text.value.start.about(text.value.percent(SAMPLE_ACCURACY))}{' '}
-              {text.value.strip.legend}
-            </p>
+            <StripLegend>
+              {text.value.strip.choose} {text.value.strip.dark}
+            </StripLegend>
           </>
         ) : (
           <p class="hint waiting">
@@ -70,7 +72,12 @@ export function Instrument({ children }: { children: ComponentChildren }) {
         )}
       </div>
       {seen && CloseUp ? (
-        <CloseUp {...seen} image={asMaps(seen)} still={source.value === 'draw'} />
+        <CloseUp
+          {...seen}
+          image={asMaps(seen)}
+          still={source.value === 'draw'}
+          classOf={seen.probabilities && ((unit) => nameOf(unit, seen.probabilities!.length))}
+        />
       ) : (
         <div class="close-up card" />
       )}

@@ -26,6 +26,7 @@ export function Pad() {
             <span>{t.drawHere}</span>
           </div>
         )}
+        {source.value === 'draw' && drawn.value && <span class="filled">{t.filled}</span>}
       </div>
       <div class="samples">
         {garments.value.map(({ kind, pixels }, i) => (

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { text } from '../state/page.js';
 import { labelOf, type Stage } from '../state/stages.js';
 import type { Traced } from '../worker/trace.js';
@@ -34,6 +35,21 @@ export function Strip({
         ))}
       </ol>
     </Scroll>
+  );
+}
+
+/** What the rows of numbers below the strip are, and more. */
+export function StripLegend({ children }: { children?: ComponentChildren }) {
+  const t = text.value.strip;
+  return (
+    <p class="hint strip-legend">
+      {(['parameters', 'macs'] as const).map((one) => (
+        <span key={one} class={`row-of ${one}`}>
+          {t[one]}
+        </span>
+      ))}
+      {children}
+    </p>
   );
 }
 

@@ -1,32 +1,51 @@
 import { text } from '../state/page.js';
-import { at, type Detail, inputsAt, type Place, type Step, sumAt } from '../state/sum.js';
+import {
+  at,
+  type Detail,
+  fractionOf,
+  inputsAt,
+  type Place,
+  type Range,
+  type Step,
+  type Sum,
+  sumAt,
+} from '../state/sum.js';
 import { activationColor, css, inkOn, weightColor } from './colors.js';
+import { MapCanvas } from './mapCanvas.js';
 
 /** Input channels that are listed, the others are summed. */
-const LISTED = 4;
+const LISTED = 5;
 
-/** The input channel with the largest part in a sum. */
-export function strongest(detail: Detail, place: Place): number {
-  const { parts } = sumAt(detail, place);
-  return parts.reduce((best, part) => (Math.abs(part.sum) > Math.abs(best.sum) ? part : best)).channel;
+/** The numbers behind one pixel of a layer; of a sum, the window and kernel of the input channel `part`. */
+export function SumSteps(given: SumProps) {
+  if (given.detail.stage.kind === 'pool') return <Pooled {...given} />;
+  return given.detail.kernel ? <Convolved {...given} /> : null;
 }
 
-/** The numbers behind one pixel of a layer. */
-export function SumSteps({ detail, place, part }: { detail: Detail; place: Place; part: number }) {
-  if (detail.stage.kind === 'pool') return <Pooled detail={detail} place={place} />;
-  return detail.kernel ? <Convolved detail={detail} place={place} part={part} /> : null;
+interface SumProps {
+  detail: Detail;
+  place: Place;
+  /** The input channels, those to list first. */
+  order: readonly number[];
+  part: number;
+  /** Of the input. */
+  range: Range;
+  onPart(channel: number): void;
 }
 
-function Convolved({ detail, place, part }: { detail: Detail; place: Place; part: number }) {
+function Convolved({ detail, place, order, part, range, onPart }: SumProps) {
   const t = text.value.closeUp;
   const sum = sumAt(detail, place);
-  const { inputs, weights, sum: own } = sum.parts[part]!;
+  const { inputs, weights } = sum.parts[part]!;
   const columns = detail.stage.window[1];
   const products = inputs.map((value, i) => (value ?? 0) * weights[i]!);
-  const others = sum.parts.filter(({ channel }) => channel !== part);
-  const listed = [...others].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum)).slice(0, LISTED);
-  const rest = others.length - listed.length;
-  const listedSum = listed.reduce((total, one) => total + one.sum, own);
+  const listed = order.slice(0, LISTED);
+  if (!listed.includes(part)) listed.push(part);
+  const rest = sum.parts.length - listed.length;
+  const listedSum = listed.reduce((total, channel) => total + sum.parts[channel]!.sum, 0);
+  // One scale for all input channels, so that the colors of two can be compared.
+  const largestWeight = largest(sum.parts.flatMap((one) => one.weights));
+  const largestProduct = largestWeight * Math.max(Math.abs(range.low), Math.abs(range.high), 1e-9);
   return (
     <div class="sum">
       <div class="grids">
@@ -34,41 +53,65 @@ function Convolved({ detail, place, part }: { detail: Detail; place: Place; part
           title={t.window}
           numbers={inputs}
           columns={columns}
-          color={(value) => activationColor(value / largest(inputs))}
+          color={(value) => activationColor(fractionOf(value, range))}
         />
         <span aria-hidden="true">×</span>
         <Numbers
           title={t.kernel}
           numbers={weights}
           columns={columns}
-          color={(value) => weightColor(value / largest(weights))}
+          color={(value) => weightColor(value / largestWeight)}
         />
         <span aria-hidden="true">=</span>
         <Numbers
           title={t.products}
           numbers={products}
           columns={columns}
-          color={(value) => weightColor(value / largest(products))}
+          color={(value) => weightColor(value / largestProduct)}
         />
       </div>
       <ol class="steps">
-        <Line name={sum.parts.length > 1 ? t.channel(part) : t.added} value={own} />
-        {listed.map(({ channel, sum: value }) => (
-          <Line key={channel} name={t.channel(channel)} value={value} signed />
-        ))}
+        {sum.parts.length === 1 && <Line name={t.added} value={sum.parts[0]!.sum} />}
+        {sum.parts.length > 1 &&
+          listed.map((channel) => (
+            <li key={channel} class={channel === part ? 'part' : undefined}>
+              <button type="button" aria-pressed={channel === part} onClick={() => onPart(channel)}>
+                <MapCanvas
+                  width={detail.input.width}
+                  height={detail.input.height}
+                  value={(pixel) =>
+                    fractionOf(detail.input.data[pixel * detail.input.channels + channel]!, range)
+                  }
+                  deps={[detail.input, channel]}
+                />
+                {t.channel(channel)}
+              </button>
+              <b>{signed(sum.parts[channel]!.sum)}</b>
+            </li>
+          ))}
         {rest > 0 && <Line name={t.others(rest)} value={sum.total - sum.bias - listedSum} signed />}
-        <Line name={t.bias} value={sum.bias} signed />
-        <Line name={t.total} value={sum.total} total />
-        {sum.after.map(({ step, value }, i) => (
-          <Line
-            key={i}
-            name={nameOf(step, place.map)}
-            value={value ?? sum.value}
-            total={i === sum.after.length - 1}
-          />
-        ))}
+        <SumEnd sum={sum} map={place.map} />
       </ol>
     </div>
+  );
+}
+
+/** From the bias to the number that the network computed. */
+export function SumEnd({ sum, map }: { sum: Sum; map: number }) {
+  const t = text.value.closeUp;
+  return (
+    <>
+      <Line name={t.bias} value={sum.bias} signed />
+      <Line name={t.total} value={sum.total} total />
+      {sum.after.map(({ step, value }, i) => (
+        <Line
+          key={i}
+          name={nameOf(step, map)}
+          value={value ?? sum.value}
+          total={i === sum.after.length - 1}
+        />
+      ))}
+    </>
   );
 }
 
@@ -79,11 +122,11 @@ function nameOf(step: Step, map: number): string {
 }
 
 /** The four numbers that a pooling chooses from, or averages. */
-function Pooled({ detail, place }: { detail: Detail; place: Place }) {
+function Pooled({ detail, place, range }: SumProps) {
   const t = text.value.closeUp;
   if (detail.output.height === 1 && detail.stage.shape.length === 1) return null;
   const inputs = inputsAt(detail, place, place.map);
-  const color = (value: number) => activationColor(value / largest(inputs));
+  const color = (value: number) => activationColor(fractionOf(value, range));
   return (
     <div class="sum">
       <div class="grids">
@@ -138,7 +181,7 @@ function Numbers({
   );
 }
 
-function Line({
+export function Line({
   name,
   value,
   signed: withSign = false,
@@ -157,13 +200,13 @@ function Line({
   );
 }
 
-function digits(value: number, after = 2): string {
+export function digits(value: number, after = 2): string {
   const text = value.toFixed(Math.abs(value) < 100 ? after : 0);
   return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '\u2212');
 }
 
 /** A number with its sign, and with a digit more than in the grids: parts of a sum may be small. */
-function signed(value: number): string {
+export function signed(value: number): string {
   const text = digits(value, 3);
   return text.startsWith('\u2212') ? text : `+${text}`;
 }

@@ -1,10 +1,10 @@
-import { type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { slice, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { featureExtractor } from 'vgg-blocks/features';
 import { kindOf, rowsOf } from '../../../src/core/inspect.js';
 import { graphOf } from '../../../src/tfjs/graph.js';
 import { type Row, type Stage, stagesOf } from '../state/stages.js';
-import type { Detail, Maps, Step } from '../state/sum.js';
+import { type Detail, type Maps, rangeOf, type Step } from '../state/sum.js';
 
 /** A stage with small maps of an image, as bytes from the smallest to the largest number of the whole output. */
 export interface Traced extends Stage {
@@ -24,7 +24,7 @@ export interface Trace {
 }
 
 /** Maps of each stage, and of the stage that is shown as a whole. */
-const FEW = 5;
+const FEW = 3;
 const MANY = 64;
 /** Pixels along the side of a small map, at most. */
 const SMALL = 64;
@@ -49,7 +49,7 @@ export async function trace(model: LayersModel, input: Tensor4D, name?: string):
     const numbers = await Promise.all(outputs.map(mapsOf));
     const traced = stages.map((stage, i): Traced => {
       const maps = numbers[i]!;
-      const [low, high] = rangeOf(maps.data);
+      const { low, high } = rangeOf(maps.data);
       if (!picked.has(stage)) picked.set(stage, liveliest(maps));
       const shape = outputs[i]!.shape.slice(1);
       return { ...stage, shape, low, high, maps: smallMaps(maps, picked.get(stage)!, low, high) };
@@ -118,15 +118,6 @@ async function mapsOf(tensor: Tensor): Promise<Maps> {
   return { data, height: height!, width: width!, channels: channels! };
 }
 
-function rangeOf(data: Float32Array): [low: number, high: number] {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of data) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return [low, high];
-}
-
 /** The maps with the largest variance, in their order. */
 function liveliest({ data, channels }: Maps): number[] {
   const pixels = data.length / channels;
@@ -174,22 +165,41 @@ async function detailOf(model: LayersModel, stage: Traced, input: Maps, whole: M
   const { low, high, maps: _, ...rest } = stage;
   const shown = Math.min(MANY, whole.channels);
   const output = { ...whole, channels: shown, data: firstOf(whole.data, whole.channels, shown) };
-  const detail = { stage: rest, input, output, low, high, steps: [] };
-  if (stage.kind !== 'conv') return detail;
+  const isDense = stage.kind === 'dense';
+  const flat = { data: input.data, height: 1, width: 1, channels: input.data.length };
+  const detail = { stage: rest, input: isDense ? flat : input, output, low, high, steps: [] };
   const [first, ...behind] = stage.layers.map((name) => model.getLayer(name));
-  const [kernel, bias] = (await Promise.all(
-    first!.getWeights().map((weight) => weight.data()),
-  )) as Float32Array[];
-  const dilated = [first!.getConfig().dilationRate ?? 1].flat().some((rate) => rate !== 1);
-  if (dilated) return detail;
+  if (!(isDense ? !isReordered(model, first!) : stage.kind === 'conv' && !isDilated(first!))) return detail;
+  const [kernel, bias] = await Promise.all(first!.getWeights().map((weight) => firstUnits(weight, shown)));
   return {
     ...detail,
-    kernel: firstOf(kernel!, whole.channels, shown),
-    bias: bias?.slice(0, shown),
+    kernel: kernel!,
+    bias,
     steps: (await Promise.all([activationStep(first!), ...behind.map(stepOf)])).filter(
       (step) => step !== undefined,
     ),
   };
+}
+
+function isDilated(layer: layers.Layer): boolean {
+  return [layer.getConfig().dilationRate ?? 1].flat().some((rate) => rate !== 1);
+}
+
+/** Whether the numbers before a dense layer are put into another order. */
+function isReordered(model: LayersModel, dense: layers.Layer): boolean {
+  const at = model.layers.indexOf(dense);
+  return model.layers.slice(Math.max(0, at - 2), at).some((layer) => layer.getClassName() === 'Permute');
+}
+
+/** A layer's weights for its first maps or units. */
+async function firstUnits(weight: Tensor, count: number): Promise<Float32Array> {
+  const size = [...weight.shape.slice(0, -1), count];
+  const part = slice(weight, new Array<number>(size.length).fill(0), size);
+  try {
+    return (await part.data()) as Float32Array;
+  } finally {
+    part.dispose();
+  }
 }
 
 /** The first of each so many numbers. */
