@@ -10,7 +10,7 @@ import { seededRandom } from '../src/base/random.js';
 import { built } from '../src/core/built.js';
 import { plan, summary, vgg } from '../src/index.js';
 import { PUBLISHED } from '../src/weights/index.js';
-import { argumentsFrom, faultOf, weights } from './support/anyArguments.js';
+import { anyMistake, argumentsFrom, faultOf, optionsOfCall, weights } from './support/anyArguments.js';
 
 // Full networks are built without drawing their weights, which would take seconds each.
 vi.mock('../src/base/random.js', async (original) => ({
@@ -65,6 +65,38 @@ test.each(subpaths)(
         if (fault) wrong.push(`${name}${fault}`);
       }
     }
+    expect(JSON.stringify(await weights())).toBe(before);
+    expect(wrong).toEqual([]);
+  },
+);
+
+/** Mistakes in each option. */
+const MISTAKES = 6;
+
+test.each(subpaths)(
+  '%s answers every mistake in an option with a sentence, and keeps nothing',
+  async (subpath) => {
+    const random = seededRandom(16);
+    const wrong: string[] = [];
+    const before = JSON.stringify(await weights());
+    const known = new Set<string>();
+    for (const [name, call] of await exportsOf(subpath)) {
+      if (/Error$/.test(name)) continue;
+      const options = await optionsOfCall(call, random);
+      for (const option of options.names) {
+        known.add(`${name} ${option}`);
+        for (let round = 0; round < MISTAKES; round++) {
+          const mistake = anyMistake(random);
+          const fault = await faultOf(
+            call,
+            [...options.before, () => ({ [option]: mistake() })],
+            names(name),
+          );
+          if (fault) wrong.push(`${name}, ${option}: ${mistake} ${fault}`);
+        }
+      }
+    }
+    expect(known.size).toBeGreaterThan(0);
     expect(JSON.stringify(await weights())).toBe(before);
     expect(wrong).toEqual([]);
   },

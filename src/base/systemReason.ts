@@ -9,6 +9,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'there is no such file',
   EPERM: 'permission denied',
+  ERR_INVALID_FILE_URL_HOST: 'a file: URL names no other machine here',
+  ERR_INVALID_FILE_URL_PATH: 'the path of the URL has an encoded slash',
+  ERR_INVALID_URL_SCHEME: 'only http:, https:, data:, blob: and file: URLs can be read',
+  ERR_INVALID_URL: 'it is not a valid URL',
   ERR_INVALID_ARG_VALUE: 'no path has a null character',
 };
 

@@ -1,4 +1,4 @@
-import { LIST } from '../base/arguments.js';
+import { checkArguments, kind, LIST } from '../base/arguments.js';
 import { fail, numberThat, oneOf, shown } from '../base/check.js';
 import { type Random, shuffled } from '../base/random.js';
 import { centerCropped, cropped } from '../images/crop.js';
@@ -36,21 +36,30 @@ export interface Augmentation {
 const CHANGES = { brightness, contrast, saturation, hue };
 const NAMES = Object.keys(CHANGES) as (keyof typeof CHANGES)[];
 
+/** An object that has no other names than these. */
+const namesOf = (names: readonly string[]) =>
+  kind(
+    `an object with some of ${names.join(', ')}`,
+    (value) =>
+      typeof value === 'object' &&
+      !Array.isArray(value) &&
+      Object.keys(value as object).every((name) => names.includes(name)),
+  );
+const AUGMENT = namesOf(['flip', 'crop', 'jitter']);
+
 /** Throws unless every option is in its range. */
 export function checkAugmentation(where: string, augment: Augmentation): void {
-  for (const name of Object.keys(augment)) {
-    oneOf(where, "augment's option", name, ['flip', 'crop', 'jitter']);
-  }
+  checkArguments(where, { augment }, { augment: AUGMENT });
   const { flip = 0, crop = 'center', jitter = {} } = augment;
   const isChance = (n: number) => n >= 0 && n <= 1;
   numberThat(where, 'augment.flip', flip, isChance, 'a probability from 0 to 1, such as 0.5');
-  if (typeof crop === 'object' && 'shorterSide' in crop) {
+  if (typeof crop === 'object' && crop !== null && 'shorterSide' in crop) {
     checkRange(where, 'augment.crop.shorterSide', crop.shorterSide, Number.MAX_VALUE);
-  } else if (typeof crop === 'object') {
+  } else if (typeof crop === 'object' && crop !== null) {
     checkRange(where, 'augment.crop.scale', scaleOf(crop), 1);
     checkRange(where, 'augment.crop.ratio', ratioOf(crop), Number.MAX_VALUE);
   } else oneOf(where, 'augment.crop', crop, ['center', 'random']);
-  for (const name of Object.keys(jitter)) oneOf(where, "augment.jitter's option", name, NAMES);
+  checkArguments(where, { 'augment.jitter': jitter }, { 'augment.jitter': namesOf(NAMES) });
   for (const name of NAMES) {
     const range: unknown = rangeOf(name, jitter[name]) ?? [0, 0];
     const [low, high] = LIST.holds(range) ? (range as Range) : [];

@@ -117,8 +117,9 @@ export async function imageFilesFor(
   checkArguments(where, { files }, { files: FILES });
   publishedOptionsOf(where, options, IMAGE_FILES_OPTIONS);
 
-  const { preprocessing: published = PLAIN_PREPROCESSING, size = published.crop } = options;
+  const { preprocessing: published = PLAIN_PREPROCESSING } = options;
   preprocessingArgument(where, published);
+  const { size = published.crop } = options;
   const preprocessing = preprocessingAt(published, wholeNumber(where, 'size', size, 1, MAX_SIDE));
   const { validationFraction = 0.2, seed = 0, augment, maxBytes = 2 ** 30, parallel = 4 } = options;
   const isFraction = (n: number) => n >= 0 && n <= 1;
@@ -126,7 +127,7 @@ export async function imageFilesFor(
   checkSeed(where, seed);
   wholeNumber(where, 'maxBytes', maxBytes, 0);
   wholeNumber(where, 'parallel', parallel);
-  if (augment) checkAugmentation(where, augment);
+  if (augment !== undefined) checkAugmentation(where, augment);
   const problems: ImageProblem[] = [];
   const report = async (problem: ImageProblem) => {
     problems.push(problem);

@@ -58,6 +58,8 @@ export async function probe(
   const watching = watch(model, seed, note);
   try {
     watching.install();
+    // Of all variables that exist, tfjs would ask for gradients that it may not have.
+    const trained = model.trainableWeights.map((weight) => weight.read() as Variable);
     try {
       tidy(() => {
         const { value, grads } = withTape(() =>
@@ -69,7 +71,7 @@ export async function probe(
               tidy(() => rowSums(output)),
             );
             return objective.loss(output, batch);
-          }),
+          }, trained),
         );
         note('loss', '', value);
         for (const { layer, weights } of kernelsOf(model)) {

@@ -11,7 +11,7 @@ import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import { chooseMicroBatches } from './microBatchSize.js';
 import { objectiveOf } from './objective.js';
-import { chooseOptimizer } from './optimizer.js';
+import { checkTrainable, chooseOptimizer } from './optimizer.js';
 import { breathing } from './running.js';
 import { startRun, step } from './step.js';
 
@@ -83,6 +83,7 @@ export async function throughput(model: LayersModel, options: ThroughputOptions 
   keyOf('throughput', 'optimizer', optimizer, OPTIMIZERS);
   const isDuration = (n: number) => n >= 0 && n < Number.POSITIVE_INFINITY;
   numberThat('throughput', 'seconds', seconds, isDuration, 'a finite number of at least 0');
+  if (mode === 'training') checkTrainable('throughput', model);
   const shape = inputShapeOf(model);
   if (shape.includes(null)) {
     fail('throughput', `the model takes images of ${shapeText(shape)}; build it with a fixed size.`);

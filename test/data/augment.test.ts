@@ -183,7 +183,7 @@ describe('augmented', () => {
     [
       'an unknown option',
       { rotate: 3 },
-      /augment's option is "rotate"; it must be one of "flip", "crop", "jitter"/,
+      /augment is \{"rotate":3\}; it must be an object with some of flip, crop, jitter/,
     ],
     ['a flip beyond 1', { flip: 2 }, /augment\.flip is 2; it must be a probability from 0 to 1/],
     [

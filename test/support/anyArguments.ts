@@ -1,4 +1,5 @@
-import { memory, type Tensor, tensor, zeros } from '@tensorflow/tfjs-core';
+import { complex, memory, type Tensor, tensor, zeros } from '@tensorflow/tfjs-core';
+import { attempted } from '../../src/base/check.js';
 import { ImageSet } from '../../src/data/index.js';
 import { PLAIN_PREPROCESSING } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
@@ -33,6 +34,19 @@ const transferred = () => {
   structuredClone(one.buffer, { transfer: [one.buffer] });
   return one;
 };
+/** An object of which every field throws. */
+const unreadable = () => {
+  const fail = () => {
+    throw new Error('it cannot be read');
+  };
+  return new Proxy({}, { get: fail, has: fail, ownKeys: fail, getPrototypeOf: fail });
+};
+const revoked = <T extends object>(target: T): T => {
+  const { proxy, revoke } = Proxy.revocable(target, {});
+  revoke();
+  return proxy;
+};
+
 /** What a function may be meant to be called with. */
 const GOOD: readonly (() => unknown)[] = [
   () => model,
@@ -98,6 +112,26 @@ const BAD: readonly (() => unknown)[] = [
   () => ({ inputShape: [1e9, 1e9, 1e9], classes: 1e9, hiddenUnits: 1e9 }),
   () => ({ content: null, style: undefined }),
   () => ({ trainSet: null }),
+  unreadable,
+  () => revoked({}),
+  () => revoked([1, 2]),
+  () => ({ seed: unreadable(), size: revoked([]) }),
+  () => Object.create({ seed: Number.NaN, batchSize: -1 }),
+  () => ({ toString: undefined, valueOf: undefined }),
+  () => ({ layers: [{ name: 'layer' }], inputs: [], outputs: [], predict: () => 3 }),
+  () => ({ dataId: {}, shape: 3, dtype: 'float32', dataSync: () => [] }),
+  () => ({ length: 2, shape: [4, 4, 3], batches: () => 3 }),
+  () => ({ length: Number.NaN, shape: ['a'], batches: null }),
+  () => new DataView(new ArrayBuffer(3)),
+  () => new Map([['seed', 1]]),
+  () => new URL('ftp://example.org/a.bin'),
+  () => ({ [Symbol.toStringTag]: 'URL' }),
+  () => ({ [Symbol.toStringTag]: 'Blob' }),
+  () => AbortSignal.abort(new Error('stopped: by the test')),
+  () => complex([1, 2], [1, 2]),
+  () => zeros([0, 4, 4, 3]),
+  () => 'x'.repeat(5000),
+  () => 'a\nb',
 ];
 
 /** What the engine says of a mistake, in place of the function. */
@@ -177,9 +211,30 @@ export async function faultOf(
   }
   const kept = memory().numTensors - tensors;
   if (kept > 0) faults.push(`keeps ${kept} tensors: ${message}`);
-  for (const one of args as Tensor[]) if (one?.dataId && !one.isDisposed) one.dispose();
+  for (const one of args as Tensor[]) attempted(() => one.dataId && !one.isDisposed && one.dispose());
   return faults.length > 0 ? `(${makers.join(', ')}) ${faults.join('; ')}` : undefined;
 }
+
+/** The options of a function: what it says of one that it does not have, and arguments that come before them. */
+export async function optionsOfCall(
+  call: (...args: unknown[]) => unknown,
+  random: { below(n: number): number },
+): Promise<{ before: readonly (() => unknown)[]; names: readonly string[] }> {
+  for (let round = 0; round < 60; round++) {
+    const before = Array.from({ length: round % 4 }, () => GOOD[random.below(GOOD.length)]!);
+    let message = '';
+    await faultOf(call, [...before, () => ({ '?': 1 })], (said) => {
+      message = said;
+      return true;
+    });
+    const names = /there is no option "\?"; the options are (.+)\.$/.exec(message)?.[1]?.split(', ');
+    if (names) return { before, names };
+  }
+  return { before: [], names: [] };
+}
+
+/** One of what comes from a mistake. */
+export const anyMistake = (random: { below(n: number): number }) => BAD[random.below(BAD.length)]!;
 
 /** Draws arguments, of which the first are more often right than wrong. */
 export function argumentsFrom(random: { below(n: number): number }): (() => unknown)[] {

@@ -1,7 +1,7 @@
 import { reshape, type Tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { COUNT, checkArguments, listOf, MODEL, optionsOf, TENSOR } from '../../base/arguments.js';
-import { fail, keyOf, oneOf } from '../../base/check.js';
+import { fail, keyOf, oneOf, shown } from '../../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored } from '../../images/colorMap.js';
 import { type GridOptions, grid } from '../../images/grid.js';
 import type { RawImage } from '../../images/index.js';
@@ -63,7 +63,7 @@ export async function featureMapGrid(features: Tensor, options: FeatureMapOption
   if (stray !== undefined || wanted.length === 0) {
     fail(
       'featureMapGrid',
-      `channels is [${wanted}]; pass one or more of the ${depth} channels, 0 to ${depth - 1}.`,
+      `channels is ${shown(wanted)}; pass one or more of the ${depth} channels, 0 to ${depth - 1}.`,
     );
   }
   const planes = tidy(() => transpose(reshape(features, [height, width, depth]), [2, 0, 1]));
@@ -93,10 +93,10 @@ export async function kernelGrid(model: LayersModel, layout: GridOptions = {}): 
   const [height, width, channels, filters] = kernel.shape as [number, number, number, number];
   const values = await kernel.data<'float32'>();
   const largest = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || 1;
-  const shown = channels === 3 ? 3 : 1;
+  const colors = channels === 3 ? 3 : 1;
   const tiles = Array.from({ length: filters }, (_, filter) =>
-    Uint8ClampedArray.from({ length: height * width * shown }, (_, i) => {
-      const [position, channel] = [Math.floor(i / shown), i % shown];
+    Uint8ClampedArray.from({ length: height * width * colors }, (_, i) => {
+      const [position, channel] = [Math.floor(i / colors), i % colors];
       return 127.5 + (127.5 * values[(position * channels + channel) * filters + filter]!) / largest;
     }),
   );

@@ -1,6 +1,6 @@
 import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, withFields } from '../../base/arguments.js';
+import { COUNT, checkArguments, MODEL, withFields } from '../../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
@@ -122,7 +122,7 @@ export async function styleTransfer(
     onProgress: 1,
     every: 1,
     signal: 1,
-    maxBytes: 1,
+    maxBytes: COUNT,
     contentLayers: 1,
     contentLayerWeights: 1,
     styleLayers: 1,
