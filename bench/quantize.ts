@@ -20,6 +20,7 @@ import { installWasmKernels } from 'vgg-blocks/wasm';
 import { fromWeights, type QuantizedDtype, saveModel } from 'vgg-blocks/weights';
 import { seededRandom } from '../src/base/random.js';
 import { table } from '../src/figures/table.js';
+import { correctByStatistics } from './normStatistics.js';
 import { processorName } from './processor.js';
 
 /** Images of the training set from which biases are corrected. */
@@ -83,6 +84,16 @@ async function compare(name: string, model: LayersModel): Promise<void> {
   await add('uint8, biases corrected', correctedAlone, 'uint8');
   const equalized = await equalize(folded);
   await add('uint8, equalized', equalized, 'uint8');
+  if (folded.weights.length < model.weights.length) {
+    const byStatistics = await changed(equalized, () => {});
+    correctByStatistics(model, folded, byStatistics);
+    await add(
+      "uint8, equalized, biases corrected by batch normalization's statistics",
+      byStatistics,
+      'uint8',
+    );
+    byStatistics.dispose();
+  }
   const corrected = await correctBiases(equalized, calibration);
   await add('uint8, equalized, biases corrected', corrected, 'uint8');
   const byChannel = await roundedByChannel(folded);
