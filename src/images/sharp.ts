@@ -1,5 +1,7 @@
 import type sharpModule from 'sharp';
 import type { Sharp, SharpOptions } from 'sharp';
+import { FORMAT_BYTES, imageFormatOf } from '../base/imageFormat.js';
+import { jpegSize } from './formats/jpegSize.js';
 import type { RawImage } from './rawImage.js';
 import { Refused } from './refused.js';
 
@@ -20,6 +22,12 @@ export async function decodeWithSharp(
   const open = (options: SharpOptions = {}) =>
     sharp(bytes, { limitInputPixels: false, failOn: 'error', ...options });
   const image = open();
+  // Sharp opens the file once more to say so, a tenth of the time of a small photograph.
+  const jpeg = imageFormatOf(bytes.subarray(0, FORMAT_BYTES)) === 'JPEG' ? jpegSize(bytes) : undefined;
+  if (jpeg) {
+    checkSize(jpeg.width, jpeg.height);
+    return pixels(image, 'srgb');
+  }
   const { format, width, height, space, depth } = await image.metadata();
   checkSize(width, height);
   if (depth !== 'uchar' && depth !== 'ushort') {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { decode, encode } from 'fast-png';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test, vi } from 'vitest';
+import { jpegSize } from '../../src/images/formats/jpegSize.js';
 import { readImage, writeImage } from '../../src/node/index.js';
 import { SHARP_FORMATS } from '../images/encodedFormats.js';
 import { noise } from '../support/bytes.js';
@@ -94,6 +95,27 @@ describe('readImage', () => {
     ],
   ])('refuses %s in one sentence', async (_, read, message) => {
     await expect(read()).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['b-w', false],
+    ['srgb', false],
+    ['srgb', true],
+  ])('a JPEG (%s, progressive: %s) says how large it is', async (space, progressive) => {
+    const raw = { width: 23, height: 17, channels: 3 as const };
+    const image = sharp(noise(23 * 17 * 3), { raw }).withMetadata({ orientation: 6 });
+    const jpeg = await image.toColourspace(space).jpeg({ progressive }).toBuffer();
+    expect(jpegSize(jpeg)).toEqual({ width: 23, height: 17 });
+    await expect(readImage(jpeg, { maxPixels: 390 })).rejects.toThrow(
+      /it is 23x17, more than the limit of 390/,
+    );
+    expect(await readImage(jpeg)).toMatchObject({ width: 17, height: 23 });
+    for (let end = 0; end < 30; end++) expect(jpegSize(jpeg.subarray(0, end))).toBeUndefined();
+  });
+
+  test('a JPEG of four inks is not taken for one of colors', () => {
+    const [encoded] = SHARP_FORMATS['CMYK JPEG']!;
+    expect(jpegSize(Buffer.from(encoded, 'base64'))).toBeUndefined();
   });
 
   test('refuses a GIF whose frame ends early, as PIL does, though the rest is there', async () => {
