@@ -1,3 +1,5 @@
+import { multiplyAdd } from './gemm';
+
 /**
  * Winograd's minimal filtering of 3x3 convolutions (Lavin & Gray 2015, arXiv:1509.09308): tiles of 2x2 or 4x4 outputs,
  * F(2x2, 3x3) and F(4x4, 3x3), with 16 and 36 multiplications where a plain sum takes 36 and 144.
@@ -22,7 +24,7 @@ function times(a: v128, factor: f32): v128 {
 // @ts-ignore: decorator
 @inline
 function plusTimes(a: v128, b: v128, factor: f32): v128 {
-  return f32x4.add(a, f32x4.mul(b, f32x4.splat(factor)));
+  return multiplyAdd(b, f32x4.splat(factor), a);
 }
 
 /** B' d of F(4x4): six inputs. */
