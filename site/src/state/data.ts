@@ -4,7 +4,7 @@ import { type Client, WorkerFailure } from '../worker/client.js';
 import type { DataInfo, DataRequest } from '../worker/data.js';
 import type { Choice, FileNames } from './choice.js';
 import { read, store } from './database.js';
-import { dataInfo, download } from './lab.js';
+import { dataInfo, download, notice } from './lab.js';
 import { choice, text } from './page.js';
 import { cannotKeep, type SetChoice } from './runs.js';
 
@@ -59,7 +59,10 @@ function requestOf(set: SetChoice): DataRequest {
 
 /** Keeps the dropped files for the next visit. */
 export async function keepFiles(): Promise<void> {
-  if (!cannotKeep.value) await store('files', 'idx', idxFiles.value).catch(() => {});
+  if (cannotKeep.value) return;
+  await store('files', 'idx', idxFiles.value).catch((error: Error) => {
+    notice.value = { tone: 'warn', text: (t) => t.train.filesNotKept, detail: String(error?.message) };
+  });
 }
 
 /** Brings back the files that were dropped on an earlier visit. */

@@ -30,11 +30,17 @@ async function start(): Promise<Client> {
   const one = new Client((message) => {
     if (message.event === 'teach') teachProgress.value = message.value;
   }, end);
-  const [bytes] = await Promise.all([download(), one.call('start', { backend: 'wasm', kernels: true })]);
-  const opened = await one.call('open', { file: new File([bytes], 'fashion-mnist.safetensors'), shards: [] });
-  if ('reference' in opened) throw new Error('The sample network has no weights.');
-  sample.value = opened;
-  return one;
+  try {
+    const [bytes] = await Promise.all([download(), one.call('start', { backend: 'wasm', kernels: true })]);
+    const file = new File([bytes], 'fashion-mnist.safetensors');
+    const opened = await one.call('open', { file, shards: [] });
+    if ('reference' in opened) throw new Error('The sample network has no weights.');
+    sample.value = opened;
+    return one;
+  } catch (error) {
+    one.close();
+    throw error;
+  }
 }
 
 async function download(): Promise<ArrayBuffer> {

@@ -114,6 +114,7 @@ export const en = {
     samples: 'The first test images with their classes',
     namesNumbers: 'their numbers',
     namesGarments: 'garments',
+    filesNotKept: 'This browser has no room to keep these files: drop them again on your next visit.',
     filesReady: 'All four files are ready.',
     filesMissing: (missing: string) => `Still missing: ${missing}.`,
     parts: {

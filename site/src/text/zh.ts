@@ -106,6 +106,7 @@ export const zh: FirstText = {
     samples: '前几张测试图像及其类别',
     namesNumbers: '编号',
     namesGarments: '服装',
+    filesNotKept: '这个浏览器没有空间保存这些文件：下次打开时请再拖进来。',
     filesReady: '四个文件都齐了。',
     filesMissing: (missing) => `还缺：${missing}。`,
     parts: {
