@@ -91,6 +91,34 @@ test.skipIf(!hasChromium)(
   300_000,
 );
 
+test.skipIf(!hasChromium)('zoomed to 200 % and in forced colors, nothing is cut off or hidden', async () => {
+  const { page, complaints } = await openTab(served.browser, served.site.url);
+  await page.waitForSelector('.heat-card canvas', { timeout: 60_000 });
+  await page.click('.strip li.dense button');
+  await page.waitForSelector('.dense-sum');
+  const found: string[] = [];
+  for (const view of ['start', ...VIEWS] as const) {
+    await go(page, view);
+    await page.waitForSelector('.view > *');
+    // 1280 x 800 at twice the size.
+    await page.setViewportSize({ width: 640, height: 400 });
+    if ((await overflow(page)) > 0) found.push(`${view}: wider than its window`);
+    found.push(...(await violations(page)).map((one) => `${view} at 200 %: ${one}`));
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.emulateMedia({ forcedColors: 'active' });
+    const same = await page.evaluate(() =>
+      [...document.querySelectorAll('[aria-pressed=true]')].filter(
+        (chosen) => getComputedStyle(chosen).outlineStyle === 'none',
+      ),
+    );
+    if (same.length > 0) found.push(`${view}: what is chosen is not seen in forced colors`);
+    await page.emulateMedia({ forcedColors: 'none' });
+  }
+  expect(found).toEqual([]);
+  expect(complaints).toEqual([]);
+  await page.close();
+});
+
 test.skipIf(!hasChromium)('the guides and the API pages are accessible in both themes', async () => {
   const { page, complaints } = await openTab(served.browser, served.site.url);
   const found: string[] = [];
