@@ -1,15 +1,26 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { setBackend } from '@tensorflow/tfjs-core';
+import { setBackend, type Tensor } from '@tensorflow/tfjs-core';
 import { loadLayersModel } from '@tensorflow/tfjs-layers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { agreement } from '../../src/compress/index.js';
 import { PLAIN_PREPROCESSING } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
-import { fileSystem } from '../../src/node/index.js';
+import { fileSystem, imageFolder } from '../../src/node/index.js';
+import { train } from '../../src/train/index.js';
 import { fromWeights, metadataOf, saveModel, setMetadata } from '../../src/weights/index.js';
 import { noise } from '../support/bytes.js';
 import { run } from './program.js';
@@ -18,7 +29,7 @@ const folder = mkdtempSync(join(tmpdir(), 'vgg-compress-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const at = (...path: string[]) => join(folder, ...path);
 
-const CLASSES = ['red', 'green', 'blue'];
+const CLASSES = ['blue', 'green', 'red'];
 
 /** An IDX file of bytes. */
 function idx(shape: number[], bytes: Uint8Array): Uint8Array {
@@ -114,6 +125,41 @@ test('calibrates on the training images of arrays, and measures the test images 
   const fc1 = report.layers.find(({ name }: { name: string }) => name === 'fc1');
   expect(fc1.error).toBeLessThanOrEqual(0.3);
   expect(report.bytes.after).toBeLessThan(report.bytes.before / 2);
+});
+
+test('a compressed network learns from a folder of images and a teacher, in all of its layers', async () => {
+  const { code } = await run('compress', at('colors'), at('low'), '--rank', 'fc1=1', '--rank', 'fc2=1');
+  expect(code).toBe(0);
+  await setBackend('cpu');
+  const [{ model: teacher, metadata }, { model: small }] = [
+    await fromWeights(at('colors')),
+    await fromWeights(at('low')),
+  ];
+  const labelled = at('labelled');
+  for (const [i, name] of CLASSES.entries()) {
+    mkdirSync(join(labelled, name), { recursive: true });
+    for (let image = i; image < 40; image += 3) {
+      copyFileSync(at(`images/${image}.png`), join(labelled, name, `${image}.png`));
+    }
+  }
+  const { trainSet, validationSet } = await imageFolder(labelled, {
+    preprocessing: metadata.preprocessing!,
+  });
+  const before = await agreement(teacher, small, trainSet);
+  const weights = await Promise.all(small.weights.map((one) => (one.read() as Tensor).data()));
+  await train(
+    small,
+    { trainSet, validationSet },
+    {
+      ...{ epochs: 2, optimizer: 'adam', learningRate: 1e-3 },
+      distill: { teacher, weight: 1 },
+    },
+  );
+  for (const [i, one] of small.weights.entries()) {
+    expect(await (one.read() as Tensor).data(), one.originalName).not.toEqual(weights[i]);
+  }
+  expect((await agreement(teacher, small, trainSet)).cosine).toBeGreaterThan(before.cosine);
+  for (const one of [teacher, small]) one.dispose();
 });
 
 test('takes ranks by layer, and says what fits', async () => {

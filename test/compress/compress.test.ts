@@ -54,7 +54,7 @@ function denseNetwork(kernel: Tensor2D, bias?: Tensor): LayersModel {
 }
 
 /** The bytes of what `saveModel` writes, `model.json` among them, and the model that plain tfjs loads of it. */
-async function saved(model: LayersModel, quantize?: 'uint8') {
+async function saved(model: LayersModel, quantize?: 'uint8' | 'float16') {
   let bytes = 0;
   let load: (() => Promise<LayersModel>) | undefined;
   await saveModel(
@@ -62,8 +62,11 @@ async function saved(model: LayersModel, quantize?: 'uint8') {
     {
       save: async (artifacts) => {
         const buffers = artifacts.weightData as ArrayBuffer[];
-        const { weightData, ...json } = artifacts;
-        bytes = JSON.stringify(json).length + buffers.reduce((sum, one) => sum + one.byteLength, 0);
+        const { weightData, weightSpecs, modelTopology, ...rest } = artifacts;
+        // As `fileSystem` writes it.
+        const weightsManifest = [{ paths: ['weights-01234567-1of1.bin'], weights: weightSpecs }];
+        const json = JSON.stringify({ modelTopology, weightsManifest, ...rest });
+        bytes = json.length + buffers.reduce((sum, one) => sum + one.byteLength, 0);
         const joined = await new Blob(buffers).arrayBuffer();
         load = () => loadLayersModel({ load: async () => ({ ...artifacts, weightData: joined }) });
         return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
@@ -187,6 +190,51 @@ test.each<[string, CompressOptions, boolean]>([
     for (const one of [model, x, small, loaded]) one.dispose();
   }),
 );
+
+test.each(['none', 'float16', 'uint8'] as const)(
+  'maxBytes is used to the last rank: of %s, no layer could have one more, nor be whole',
+  (quantize) =>
+    leavingNothing(async () => {
+      const model = build({ hiddenUnits: 64 });
+      const maxBytes = { none: 40_001, float16: 22_500, uint8: 14_500 }[quantize];
+      const { model: small, report } = await compress(model, { maxBytes, quantize });
+      const chosen = report.layers.filter(({ rank }) => rank !== null);
+      const ranksOf = (by: Record<string, number | undefined>) =>
+        Object.fromEntries(Object.entries(by).filter(([, rank]) => rank !== undefined)) as Record<
+          string,
+          number
+        >;
+      const ranks = Object.fromEntries(chosen.map(({ name, rank }) => [name, rank!]));
+      const type = quantize === 'none' ? undefined : quantize;
+      expect((await saved(small, type)).bytes).toBeLessThanOrEqual(maxBytes);
+      expect(chosen.length).toBeGreaterThan(0);
+      for (const { name, rank } of chosen) {
+        for (const more of [
+          { ...ranks, [name]: rank! + 1 },
+          { ...ranks, [name]: undefined },
+        ]) {
+          const { model: larger } = await compress(model, { ranks: ranksOf(more), quantize });
+          // Scales of uint8 have up to 24 digits and signs, of which some bytes a kernel may be left.
+          const slack = quantize === 'uint8' ? 8 * small.weights.length : 0;
+          expect((await saved(larger, type)).bytes).toBeGreaterThan(maxBytes - slack);
+          larger.dispose();
+        }
+      }
+      for (const one of [model, small]) one.dispose();
+    }),
+);
+
+test('with maxError, a layer stays whole whose parts would be smaller, but not the file', () =>
+  leavingNothing(async () => {
+    const model = build({ hiddenUnits: 20, classes: 12 });
+    const { model: small, report } = await compress(model, { maxError: 0.9 });
+    const { model: whole } = await compress(model, { ranks: {} });
+    const [divided, undivided] = [(await saved(small, 'uint8')).bytes, (await saved(whole, 'uint8')).bytes];
+    expect(report.layers.find(({ name }) => name === 'predictions')!.rank).toBeNull();
+    expect(report.layers.find(({ name }) => name === 'fc1')!.rank).toBeGreaterThan(0);
+    expect(divided).toBeLessThan(undivided);
+    for (const one of [model, small, whole]) one.dispose();
+  }));
 
 test('a model that fits stays whole, one that cannot is refused with the smallest size, and that size works', () =>
   leavingNothing(async () => {
