@@ -93,7 +93,7 @@ export function checkArch(where: string, arch: ConvArch): void {
     );
   }
   arch.forEach((given, index) => {
-    if (!Array.isArray(given)) {
+    if (!LIST.holds(given)) {
       fail(where, `block ${index + 1} is ${shown(given)}; pass [convs, channels], e.g. [2, 64].`);
     }
     const [convs, channels, pointwise = 0] = given;

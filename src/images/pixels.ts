@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { BYTES, checkArguments, TEXT } from '../base/arguments.js';
+import { BYTES, checkArguments, TENSOR, TEXT } from '../base/arguments.js';
 import { fail, isReadable, shown, wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl, messageOf } from '../base/realm.js';
@@ -45,6 +45,7 @@ export async function rgbOf(image: ImageInput, where: string): Promise<RgbImage>
   if ('values' in image && 'preprocessing' in image) {
     fail(where, 'the image is prepared for a network already; pass the image itself.');
   }
+  if (isTensor(image)) checkArguments(where, { image }, { image: TENSOR });
   if (isTensor(image)) return rgb(where, await bytesOfTensor(where, image));
   if ('data' in image && ArrayBuffer.isView(image.data)) return rgb(where, image as RawImage);
   return rgb(where, drawn(where, image as CanvasImageSource));

@@ -1,4 +1,4 @@
-import { checkArguments, kind, LIST, optionsOf, SOURCE, withFields } from '../base/arguments.js';
+import { COUNT, checkArguments, isListOf, kind, optionsOf, SOURCE, withFields } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { isBytes, isFloat32Array } from '../base/realm.js';
 import { size } from '../base/shapes.js';
@@ -17,7 +17,7 @@ const TENSORS = kind(
   (value) =>
     withFields('').holds(value) &&
     Object.values(value as object).every(
-      (one) => withFields('', 'shape', 'data').holds(one) && LIST.holds(one.shape),
+      (one) => withFields('', 'shape', 'data').holds(one) && isListOf(one.shape, COUNT.holds),
     ),
 );
 
