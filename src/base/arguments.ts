@@ -1,4 +1,4 @@
-import { attempted, fail, isReadable, isTransferred, shown } from './check.js';
+import { attempted, fail, isReadable, isTransferred, shown, tag } from './check.js';
 import { isArrayBuffer, isBlob, isUrl } from './realm.js';
 
 /** What an argument may be: in words, after "it must be", and as a test. */
@@ -153,13 +153,9 @@ export const oneFrom = (values: readonly unknown[]): Kind =>
 export const either = (one: Kind, other: Kind): Kind =>
   kind(`${one.allowed} or ${other.allowed}`, (value) => one.holds(value) || other.holds(value));
 
-function tagOf(value: unknown): string {
-  return attempted(() => Object.prototype.toString.call(value).slice(8, -1)) ?? '';
-}
-
 /** Whether a value is a typed array of a class, whose bytes were not transferred to another thread. */
 function isArrayOf(value: unknown, classes: RegExp): boolean {
-  return ArrayBuffer.isView(value) && classes.test(tagOf(value)) && !isTransferred(value);
+  return ArrayBuffer.isView(value) && classes.test(tag(value)) && !isTransferred(value);
 }
 
 /**
@@ -173,9 +169,10 @@ export function checkArguments<T extends object>(
   kinds: { readonly [K in keyof T]: Kind },
 ): void {
   for (const name of Object.keys(kinds) as (keyof T & string)[]) {
-    if (!isReadable(values[name]) || !kinds[name].holds(values[name])) {
-      fail(where, `${name} is ${shown(values[name])}; it must be ${kinds[name].allowed}.`);
-    }
+    const { allowed, holds } = kinds[name];
+    const value = values[name];
+    if (!isReadable(value) || !holds(value))
+      fail(where, `${name} is ${shown(value)}; it must be ${allowed}.`);
   }
 }
 
@@ -199,8 +196,7 @@ export function optionsOf<T extends object>(
   if (options === undefined) return {} as T;
   const known = (Array.isArray(names) ? names : Object.keys(names)) as string[];
   const isRecord =
-    isReadable(options) &&
-    tagOf(options) === 'Object' &&
+    tag(options) === 'Object' &&
     !has(options, 'dataId') &&
     !has(options, 'layers', 'predict') &&
     // Also what they inherit, and getters of their class.

@@ -60,7 +60,7 @@ export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : shown(value);
 }
 
-/** The most characters of a value in a message. */
+/** The most characters of a value in a message, and items of a list. */
 const LONGEST = 100;
 
 /**
@@ -68,7 +68,7 @@ const LONGEST = 100;
  * code, other objects by their class, such as a model passed in the wrong place. What is long is cut. Of no value does it throw.
  */
 export function shown(value: unknown): string {
-  const text = (isReadable(value) && attempted(() => written(value, 3))) || 'an object that cannot be read';
+  const text = attempted(() => written(value, 3)) ?? 'an object that cannot be read';
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
 }
 
@@ -86,10 +86,10 @@ function written(value: unknown, depth: number): string {
   }
   if (depth === 0) return isList ? '[...]' : '{...}';
   const inner = (one: unknown) => written(one, depth - 1);
-  if (isList) return `[${Array.from(firstOf(value), inner)}]`;
-  const fields = firstOf(Object.keys(value)).map(
-    (key) => `${JSON.stringify(key)}:${inner(value[key as keyof typeof value])}`,
-  );
+  if (isList) return `[${Array.from(value.slice(0, LONGEST), inner)}]`;
+  const fields = Object.keys(value)
+    .slice(0, LONGEST)
+    .map((key) => `${JSON.stringify(key)}:${inner(value[key as keyof typeof value])}`);
   return `{${fields}}`;
 }
 
@@ -97,37 +97,21 @@ function written(value: unknown, depth: number): string {
 export function isTransferred(value: object): boolean {
   const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
   return (
-    Object.prototype.toString.call(buffer) === '[object ArrayBuffer]' &&
-    attempted(() => new Uint8Array(buffer as ArrayBuffer)) === undefined
+    tag(buffer) === 'ArrayBuffer' && attempted(() => new Uint8Array(buffer as ArrayBuffer)) === undefined
   );
 }
 
-/** The depth to which arguments are read before they are used, and the items of a list. */
-const [DEPTH, ITEMS] = [4, 1000];
-
-/** Whether all of a value can be read: it is no revoked proxy, and no getter of a list or a plain object in it throws. */
+/** Whether a value can be read as far as messages show it: it is no revoked proxy, and no getter in it throws. */
 export function isReadable(value: unknown): boolean {
-  const read = (one: unknown, depth: number): void => {
-    if (typeof one === 'function') void ('name' in one);
-    if (typeof one !== 'object' || one === null || depth === 0) return;
-    // Reads the tag, which says the class of what another realm made.
-    const tag = Object.prototype.toString.call(one);
-    if (Array.isArray(one)) for (const item of one.slice(0, ITEMS)) read(item, depth - 1);
-    else if (tag === '[object Object]' && isPlain(one))
-      for (const field of Object.values(one)) read(field, depth - 1);
-  };
-  return attempted(() => read(value, DEPTH) ?? true) ?? false;
+  return attempted(() => written(value, 4)) !== undefined;
 }
 
-/** Whether an object is as written in code, and not of a class. */
-function isPlain(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/** As many items as a message may have room for. */
-function firstOf<T>(list: readonly T[]): readonly T[] {
-  return list.slice(0, LONGEST);
+/**
+ * The type of a value by its tag. `instanceof` fails for objects from another realm: an iframe, a `node:vm` context or, under
+ * Jest, Node itself.
+ */
+export function tag(value: unknown): string {
+  return attempted(() => Object.prototype.toString.call(value).slice(8, -1)) ?? '';
 }
 
 /** A result, or undefined where its computation throws, as getters and proxies may. */

@@ -1,12 +1,4 @@
-import { attempted } from './check.js';
-
-/**
- * The type of a value by its tag. `instanceof` fails for objects from another realm: an iframe, a `node:vm` context or, under
- * Jest, Node itself.
- */
-function tag(value: unknown): string {
-  return attempted(() => Object.prototype.toString.call(value).slice(8, -1)) ?? '';
-}
+import { attempted, tag } from './check.js';
 
 /** Whether a value has a tag and, as what has it by nature, a field of a type. */
 function isTagged(value: unknown, tags: readonly string[], field: string, type: string): boolean {
