@@ -63,9 +63,10 @@ test.skipIf(!hasChromium)(
       await page.selectOption('#language', 'en');
       await page.waitForSelector('.views >> text=Train');
     };
-    for (const view of ['start', 'train', 'inside'] as const) {
+    for (const view of ['start', 'own', 'train', 'inside'] as const) {
       await go(page, view);
-      if (view !== 'train') await page.waitForSelector('.heat-card canvas', { timeout: 60_000 });
+      if (view === 'own') await page.waitForSelector('.own-class');
+      else if (view !== 'train') await page.waitForSelector('.heat-card canvas', { timeout: 60_000 });
       await look(`${view}-empty`);
     }
     await go(page, 'train');

@@ -22,7 +22,7 @@ export const en = {
     },
     own: {
       title: 'Teach it your own images',
-      lead: 'Show it a few images of each thing, from files or the camera. It learns them in seconds, on this page, and says live what it sees. No image leaves your machine.',
+      lead: 'A few images of each thing, from files or the camera: it learns them in seconds, then says live what it sees. They never leave your machine.',
     },
     network: {
       title: 'Design a VGG',

@@ -7,8 +7,8 @@ export const own = {
 
   classes: {
     title: 'Show it examples',
-    about: 'At least two classes, five images each. More, and more varied, is better.',
-    start: 'Two mugs, a thumb up and a thumb down, you with and without glasses: anything you can see apart.',
+    about:
+      'Two classes or more, five images each: two mugs, or a thumb up and a thumb down. More, and more varied, is better.',
     className: (n: number) => `Class ${n}`,
     nameLabel: (n: number) => `Name of class ${n}`,
     count: (n: number) => count(n, 'image'),
@@ -61,7 +61,6 @@ export const own = {
       sample: 'The small network of this page',
       sampleAbout: 'It learned gray garments of 28×28 pixels: fine for shapes on a plain background.',
       openedAbout: (input: string) => `From the file that you opened; it sees ${input}.`,
-      gone: (title: string) => `${title}, which is not open`,
     },
     better: 'For photos, a VGG-16 that learned from ImageNet is much better:',
     open: 'open its file',
@@ -90,7 +89,6 @@ export const own = {
     explained:
       'The network stays as it is. Its features of each image are computed once and kept; only a new last layer is trained on them.',
     explainedMore: 'How this works, and how to go further',
-    diverged: 'The training of the new layer diverged: this network answers with numbers that are too large.',
   },
 
   tryIt: {
@@ -99,13 +97,9 @@ export const own = {
     empty: 'Show it something new.',
     camera: 'Use the camera',
     choose: 'Choose an image',
-    drop: 'Or drop one here.',
     image: 'The image',
     heat: 'Show where it looks (Grad-CAM)',
-    heatLabel: (name: string) => `Where it sees ${name}`,
-    says: (name: string, percent: string) => `${name}, ${percent}`,
     answers: 'Its answer',
-    rate: (perSecond: number) => `${count(perSecond, 'answer')} a second`,
     always: 'It always names one of your classes, whatever you show.',
     reopen: (file: string) => `This was trained on ${file}. Open that file again, and it answers.`,
     toWeights: 'Go to weight files',

@@ -8,8 +8,7 @@ export const own: typeof english = {
 
   classes: {
     title: '给它看样例',
-    about: '至少两个类别，每个类别五张图像。图像越多、越多样越好。',
-    start: '两个杯子，拇指向上和向下，戴眼镜和不戴眼镜的你：凡是你看得出差别的都行。',
+    about: '至少两个类别，每个类别五张图像：例如两个杯子，或拇指向上和向下。图像越多、越多样越好。',
     className: (n) => `类别 ${n}`,
     nameLabel: (n) => `第 ${n} 个类别的名称`,
     count: (n) => `${number(n)} 张图像`,
@@ -61,7 +60,6 @@ export const own: typeof english = {
       sample: '本页的小网络',
       sampleAbout: '它学的是 28×28 的灰度服装图像：适合简单背景上的形状。',
       openedAbout: (input) => `来自你打开的文件；它的输入是 ${input}。`,
-      gone: (title) => `${title}（没有打开）`,
     },
     better: '对于照片，用 ImageNet 训练过的 VGG-16 要好得多：',
     open: '打开它的文件',
@@ -88,7 +86,6 @@ export const own: typeof english = {
     stale: '图像在训练之后有变动：请重新训练。',
     explained: '网络本身不变。每张图像的特征只计算一次并保留下来，只有新的最后一层在这些特征上训练。',
     explainedMore: '原理，以及怎样做得更好',
-    diverged: '新的一层训练发散了：这个网络输出的数太大。',
   },
 
   tryIt: {
@@ -97,13 +94,9 @@ export const own: typeof english = {
     empty: '给它看点新的东西。',
     camera: '使用摄像头',
     choose: '选择图像',
-    drop: '也可以拖到这里。',
     image: '图像',
     heat: '显示它看的是哪里（Grad-CAM）',
-    heatLabel: (name) => `它在哪里看到“${name}”`,
-    says: (name, percent) => `${name}，${percent}`,
     answers: '它的回答',
-    rate: (perSecond) => `每秒回答 ${number(perSecond)} 次`,
     always: '不管看到什么，它总会从你的类别里选一个。',
     reopen: (file) => `这是在 ${file} 上训练的。请再次打开那个文件，它就能回答。`,
     toWeights: '去权重文件',

@@ -100,6 +100,9 @@ function Opened() {
         >
           {t.classify}
         </button>
+        <button type="button" class="button" onClick={() => choose({ view: 'own' })}>
+          {text.value.path.next.own}
+        </button>
         {next && (
           <button
             type="button"

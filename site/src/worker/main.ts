@@ -65,7 +65,8 @@ export interface HeatRequest extends Omit<LookRequest, 'stage'> {
 
 /** The preprocessing that a network had in training, most likely. */
 function likely(classes: number | undefined, network: NetworkSpec | undefined): PreprocessingName {
-  if (classes !== 1000) return 'plain';
+  // Features alone are nearly always those of ImageNet.
+  if (classes !== undefined && classes !== 1000) return 'plain';
   return (network?.names ?? 'keras') === 'keras' ? 'keras' : 'torchvision';
 }
 

@@ -10,7 +10,7 @@ export const TRYING: CameraPlace = 'try';
 /** The camera: at most one, at one place. */
 export const camera = signal<
   | { place: CameraPlace; state: 'asking' }
-  | { place: CameraPlace; state: 'on'; stream: MediaStream; others: readonly string[] }
+  | { place: CameraPlace; state: 'on'; stream: MediaStream; others: readonly string[]; isMirror: boolean }
   | { place: CameraPlace; state: 'failed'; why: CameraFault }
   | undefined
 >(undefined);
@@ -48,12 +48,14 @@ export async function openCamera(place: CameraPlace, deviceId?: string): Promise
       closeCamera();
       camera.value = { place, state: 'failed', why: 'ended' };
     });
-    const own = track!.getSettings().deviceId;
+    const { deviceId: own, facingMode } = track!.getSettings();
+    // One that looks at the visitor shows them as a mirror does.
+    const isMirror = facingMode !== 'environment';
     const devices = await navigator.mediaDevices.enumerateDevices();
     const others = devices
       .filter((device) => device.kind === 'videoinput' && device.deviceId !== own)
       .map((device) => device.deviceId);
-    if (now === asked) camera.value = { place, state: 'on', stream, others };
+    if (now === asked) camera.value = { place, state: 'on', stream, others, isMirror };
     else stop(stream);
   } catch (error) {
     fail(faultOf(error as Error));

@@ -49,11 +49,13 @@ function infoOfBase() {
   return base.value === 'sample' ? sample.value : opened.value;
 }
 
-/** Identifies the opened file. */
+/** Identifies the opened file: by its weights, or where reading them all would take long, by names, sizes and dates. */
 function openedFile(): Head['file'] {
   // Read when it changes.
   if (!opened.value || !openedFiles.value) return undefined;
   const { file, shards } = openedFiles.value;
+  const { sum } = opened.value;
+  if (sum !== undefined) return { name: file.name, key: `sum ${sum}` };
   const key = [file, ...shards].map(({ name, size, lastModified }) => `${name} ${size} ${lastModified}`);
   return { name: file.name, key: key.join('\n') };
 }
@@ -98,16 +100,20 @@ const has = new WeakMap<Client, string>();
 const keyOf = (one: Head) =>
   JSON.stringify([one.id, one.base === 'opened' && opened.value?.version, namesOf(one)]);
 
+let canceled = false;
+
 /** Trains a last layer for the images. */
 export async function teach(): Promise<void> {
   if (isTeaching.value || missing.value !== undefined) return;
   const from = base.value;
   isTeaching.value = true;
+  canceled = false;
   notice.value = undefined;
   teachProgress.value = undefined;
   if (from === 'opened') phase.value = 'teaching';
   try {
     const one = await workerOf(from);
+    if (canceled) return;
     const start = performance.now();
     const names = classes.value.map(nameOf);
     const taught = await one.call('teach', {
@@ -140,6 +146,7 @@ export async function teach(): Promise<void> {
 }
 
 export async function stopTeaching(): Promise<void> {
+  canceled = true;
   const one = await workerOf(base.value);
   await one.call('stop');
 }

@@ -1,6 +1,6 @@
 import type { RefObject } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { camera, closeCamera, openCamera } from '../../state/own/camera.js';
+import { type CameraPlace, camera, closeCamera, openCamera } from '../../state/own/camera.js';
 import { text } from '../../state/page.js';
 
 /** What the camera sees, as the square that is used; or why there is none. */
@@ -15,19 +15,15 @@ export function CameraView({ video }: { video: RefObject<HTMLVideoElement | null
     return (
       <div class="note bad" role="alert">
         <p>{t.faults[now.why]}</p>
-        <div class="row">
-          <button type="button" class="button quiet" onClick={() => void openCamera(now.place)}>
-            {t.again}
-          </button>
-          <button type="button" class="button quiet" onClick={closeCamera}>
-            {t.off}
-          </button>
-        </div>
+        <button type="button" class="button quiet" onClick={() => void openCamera(now.place)}>
+          {t.again}
+        </button>
       </div>
     );
   }
+  const isMirror = now?.state === 'on' && now.isMirror;
   return (
-    <div class="square own-video">
+    <div class={`square own-video ${isMirror ? 'mirror' : ''}`}>
       {stream ? (
         <video ref={video} autoplay muted playsInline aria-label={t.view} />
       ) : (
@@ -37,22 +33,43 @@ export function CameraView({ video }: { video: RefObject<HTMLVideoElement | null
   );
 }
 
-/** Turns the camera off, or to another one where there are several. */
-export function CameraTools({ onClose, onOther }: { onClose(): void; onOther(deviceId: string): void }) {
-  const t = text.value.ownImages.camera;
-  const now = camera.value;
-  if (now?.state !== 'on') return null;
-  const [next] = now.others;
+/** Turns the camera on and off at a place. */
+export function CameraButton({
+  place,
+  class: style,
+  onOpen,
+}: {
+  place: CameraPlace;
+  class: string;
+  onOpen?(): void;
+}) {
+  const t = text.value.ownImages;
+  const isHere = camera.value?.place === place;
   return (
-    <div class="row">
-      <button type="button" class="button quiet" onClick={onClose}>
-        {t.off}
-      </button>
-      {next && (
-        <button type="button" class="button quiet" onClick={() => onOther(next)}>
-          {t.other}
-        </button>
-      )}
-    </div>
+    <button
+      type="button"
+      class={style}
+      onClick={() => {
+        if (isHere) closeCamera();
+        else {
+          onOpen?.();
+          void openCamera(place);
+        }
+      }}
+    >
+      {isHere ? t.camera.off : t.classes.camera}
+    </button>
+  );
+}
+
+/** Changes to another camera, where there are several. */
+export function OtherCamera() {
+  const now = camera.value;
+  const next = now?.state === 'on' ? now.others[0] : undefined;
+  if (!now || !next) return null;
+  return (
+    <button type="button" class="button quiet" onClick={() => void openCamera(now.place, next)}>
+      {text.value.ownImages.camera.other}
+    </button>
   );
 }

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { camera, openCamera } from '../../state/own/camera.js';
+import { camera } from '../../state/own/camera.js';
 import {
   addClass,
   addImages,
@@ -19,6 +19,7 @@ import { missing } from '../../state/own/teach.js';
 import { text } from '../../state/page.js';
 import { cannotKeep } from '../../state/runs.js';
 import { FileButton, IconButton, useKeptFocus } from '../controls.js';
+import { CameraButton } from './cameraView.js';
 import { Recorder } from './recorder.js';
 import { Step } from './step.js';
 import { toneOf } from './tone.js';
@@ -107,11 +108,7 @@ function ClassCard({ one }: { one: OwnClass }) {
         >
           {t.choose}
         </FileButton>
-        {!isFilming && (
-          <button type="button" class="button quiet" onClick={() => void openCamera(one.id)}>
-            {t.camera}
-          </button>
-        )}
+        <CameraButton place={one.id} class="button quiet" />
       </div>
     </div>
   );

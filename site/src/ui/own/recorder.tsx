@@ -1,8 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { camera, closeCamera, frameOf, openCamera } from '../../state/own/camera.js';
+import { camera, frameOf } from '../../state/own/camera.js';
 import { addImages, imagesOf } from '../../state/own/classes.js';
 import { text } from '../../state/page.js';
-import { CameraTools, CameraView } from './cameraView.js';
+import { CameraView, OtherCamera } from './cameraView.js';
 
 /** Milliseconds between two images while the button is held. */
 const PAUSE = 200;
@@ -12,13 +12,16 @@ export function Recorder({ of }: { of: string }) {
   const t = text.value.ownImages.camera;
   const video = useRef<HTMLVideoElement>(null);
   const held = useRef<ReturnType<typeof setInterval> | undefined>(undefined);
+  const isTaking = useRef(false);
   const take = async () => {
-    const frame = video.current && frameOf(video.current);
+    const frame = video.current && !isTaking.current && frameOf(video.current);
     if (!frame) return;
+    isTaking.current = true;
     const image = await frame.convertToBlob({ type: 'image/jpeg', quality: 0.95 });
     const number = (imagesOf.value.get(of)?.length ?? 0) + 1;
     const name = `${text.value.ownImages.classes.taken} ${number}`;
     await addImages([{ of, file: new File([image], name, { type: image.type }) }]);
+    isTaking.current = false;
   };
   const start = () => {
     if (held.current !== undefined) return;
@@ -63,7 +66,7 @@ export function Recorder({ of }: { of: string }) {
             {t.hold}
           </button>
           <p class="hint">{t.holdHint}</p>
-          <CameraTools onClose={closeCamera} onOther={(id) => void openCamera(of, id)} />
+          <OtherCamera />
         </div>
       )}
     </div>

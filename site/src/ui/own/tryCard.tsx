@@ -1,14 +1,14 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { report } from '../../state/lab.js';
 import { answer, ask, clearTried, showHeat, tell, tried } from '../../state/own/attempt.js';
-import { camera, closeCamera, frameOf, openCamera, TRYING } from '../../state/own/camera.js';
+import { camera, closeCamera, frameOf, TRYING } from '../../state/own/camera.js';
 import { classes } from '../../state/own/classes.js';
 import { head, isStale, isThere, namesOf, ownWorker } from '../../state/own/teach.js';
 import { choose, text } from '../../state/page.js';
 import { Checkbox, FileButton } from '../controls.js';
 import { Pixels } from '../image.js';
 import { Saves } from '../saveMenu.js';
-import { CameraTools, CameraView } from './cameraView.js';
+import { CameraButton, CameraView, OtherCamera } from './cameraView.js';
 import { Step } from './step.js';
 import { toneOf } from './tone.js';
 
@@ -76,18 +76,7 @@ function Subject() {
         )}
       </div>
       <div class="row">
-        {!isFilming && (
-          <button
-            type="button"
-            class="button primary"
-            onClick={() => {
-              clearTried();
-              void openCamera(TRYING);
-            }}
-          >
-            {t.camera}
-          </button>
-        )}
+        <CameraButton place={TRYING} class={isFilming ? 'button' : 'button primary'} onOpen={clearTried} />
         <FileButton
           accept="image/*,.heic,.bmp,.ppm"
           class="button"
@@ -98,8 +87,8 @@ function Subject() {
         >
           {t.choose}
         </FileButton>
+        {isFilming && <OtherCamera />}
       </div>
-      {isFilming && <CameraTools onClose={closeCamera} onOther={(other) => void openCamera(TRYING, other)} />}
       <Checkbox
         checked={heat}
         onValue={(on) => {

@@ -1,0 +1,170 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { io, memory, setBackend } from '@tensorflow/tfjs-core';
+import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { guess, type OwnExample, recall, teach } from '../../site/src/worker/own.js';
+import { seededRandom } from '../../src/base/random.js';
+import { classify } from '../../src/imagenet/index.js';
+import { encodePng, type Preprocessing } from '../../src/images/index.js';
+import { vgg } from '../../src/index.js';
+import { encodeWeights, fromWeights, metadataOf, PUBLISHED, setMetadata } from '../../src/weights/index.js';
+
+beforeAll(() => setBackend('cpu'));
+
+const COLORS = [
+  [215, 60, 60],
+  [10, 10, 90],
+  [110, 215, 110],
+] as const;
+
+/** Noise around a color for each class, of some size. */
+async function examples(perClass: number, from = 0): Promise<OwnExample[]> {
+  const all: OwnExample[] = [];
+  for (const [label, color] of COLORS.entries()) {
+    for (let i = from; i < from + perClass; i++) {
+      const random = seededRandom(100 * label + i);
+      const [width, height] = [20 + random.below(30), 20 + random.below(30)];
+      const data = Uint8Array.from(
+        { length: 3 * width * height },
+        (_, at) => color[at % 3]! + random.below(40),
+      );
+      const name = `${label} ${i}`;
+      const bytes = await encodePng({ data, width, height });
+      all.push({ id: name, name, label, image: new Blob([bytes as BlobPart]) });
+    }
+  }
+  return all;
+}
+
+const classNames = ['red', 'blue', 'green'];
+const torchvision = PUBLISHED['torchvision/vgg16'].preprocessing;
+const never = () => ({ signal: new AbortController().signal, onProgress: () => {} });
+
+/** Networks as somebody may open them: with and without a top, gray, of any or of no square size, and what they say of images. */
+const NETWORKS: [name: string, make: () => LayersModel, says: Preprocessing | undefined][] = [
+  [
+    'a network with a top, in color',
+    () =>
+      vgg(
+        [
+          [1, 4],
+          [1, 8],
+        ],
+        { inputShape: [24, 24, 3], hiddenUnits: 8 },
+      ),
+    undefined,
+  ],
+  [
+    'a gray one',
+    () =>
+      vgg(
+        [
+          [1, 4],
+          [1, 8],
+        ],
+        { inputShape: [16, 16, 1], hiddenUnits: 8 },
+      ),
+    undefined,
+  ],
+  [
+    'features of any size',
+    () =>
+      vgg(
+        [
+          [1, 4],
+          [1, 6],
+        ],
+        { inputShape: [null, null, 3], includeTop: false },
+      ),
+    torchvision,
+  ],
+  [
+    'a wide one whose file says how images are prepared',
+    () => vgg([[1, 4]], { inputShape: [20, 28, 3], includeTop: false }),
+    { ...torchvision, channels: 'BGR' },
+  ],
+];
+
+describe.each(NETWORKS)("a last layer for a visitor's images on %s", (_, make, says) => {
+  const made = () => {
+    const base = make();
+    if (says) setMetadata(base, { preprocessing: says });
+    return base;
+  };
+  const preprocessing = says ? 'file' : 'plain';
+
+  test('is trained on features that are computed once, keeps no tensors, and changes nothing below it', async () => {
+    const base = made();
+    const before = await Promise.all(base.getWeights().map((one) => one.data()));
+    const trained = base.layers.map(({ trainable }) => trainable);
+    const images = await examples(5);
+    const seen: number[] = [];
+    const options = {
+      signal: new AbortController().signal,
+      onProgress: ({ stage, total }: { stage: string; total: number }) => {
+        if (stage === 'features') seen.push(total);
+      },
+    };
+    const first = await teach(base, { images, preprocessing, classNames }, options);
+    expect(new Set(seen)).toEqual(new Set([15]));
+    first.network.dispose();
+    const level = memory().numTensors;
+    const again = await teach(base, { images, preprocessing, classNames }, options);
+    expect(again.taught).toEqual(first.taught);
+    again.network.dispose();
+    expect(memory().numTensors).toBe(level);
+    seen.length = 0;
+    const more = await teach(base, { images: await examples(6), preprocessing, classNames }, options);
+    expect(new Set(seen)).toEqual(new Set([3]));
+    expect(more.taught).toMatchObject({ learned: 15, held: { of: 3, right: 3 } });
+    more.network.dispose();
+    expect(memory().numTensors).toBe(level);
+    const after = await Promise.all(base.getWeights().map((one) => one.data()));
+    expect(after).toEqual(before);
+    expect(base.layers.map(({ trainable }) => trainable)).toEqual(trained);
+    base.dispose();
+  });
+
+  test('is put on the network again, and the saved whole gives the same answers to the library', async () => {
+    const base = made();
+    const { network, taught } = await teach(
+      base,
+      { images: await examples(5), preprocessing, classNames },
+      never(),
+    );
+    const others = await examples(2, 50);
+    const answers = await Promise.all(others.map(({ image }) => guess(network, { image, heat: false })));
+    for (const [i, { probabilities }] of answers.entries()) {
+      expect(probabilities.indexOf(Math.max(...probabilities)), others[i]!.name).toBe(others[i]!.label);
+    }
+    const heat = await guess(network, { image: others[0]!.image, heat: true });
+    expect(heat.heat!.data.length).toBe(3 * heat.heat!.width * heat.heat!.height);
+    let saved: io.ModelArtifacts | undefined;
+    await network.save(
+      io.withSaveHandler(async (artifacts) => {
+        saved = artifacts;
+        return { modelArtifactsInfo: io.getModelArtifactsInfoForJSON(artifacts) };
+      }),
+    );
+    const files = [
+      await loadLayersModel(io.fromMemory(saved!)),
+      (await fromWeights(await encodeWeights(network, { names: 'keras' }))).model,
+    ];
+    network.dispose();
+    const restored = recall(base, { preprocessing, classNames, ...taught });
+    for (const model of [restored, ...files]) {
+      expect(metadataOf(model).classNames).toEqual(classNames);
+      for (const [i, { image }] of others.entries()) {
+        const found = await classify(model, image, { topK: 3 });
+        for (const { label, probability } of found) {
+          expect(probability).toBeCloseTo(answers[i]!.probabilities[classNames.indexOf(label)]!, 5);
+        }
+      }
+      model.dispose();
+    }
+    expect(() =>
+      recall(base, { preprocessing, classNames, kernel: taught.kernel.slice(1), bias: taught.bias }),
+    ).toThrow('other features');
+    base.dispose();
+  });
+});
