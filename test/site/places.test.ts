@@ -114,7 +114,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await chosen(page, 'epochs', '3');
     // A view takes the focus at once, and not from a visitor who has moved on before it is painted.
     const kept = await page.evaluate(async () => {
-      const [, design] = document.querySelectorAll<HTMLElement>('.views > button');
+      const [, , design] = document.querySelectorAll<HTMLElement>('.views > button');
       design!.click();
       await Promise.resolve();
       const given = document.activeElement!.className;
