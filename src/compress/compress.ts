@@ -44,7 +44,10 @@ export interface CompressOptions {
   maxBytes?: number;
   /** The rank of each dense layer to divide, by its name; the others stay whole. */
   ranks?: Readonly<Record<string, number>>;
-  /** The largest relative error of the output of a layer, above 0 and below 1; each gets the smallest rank that keeps it. */
+  /**
+   * The largest relative error of the output of a layer, above 0 and below 1, over the calibration images and a little over any inputs; each layer
+   * gets the smallest rank that keeps it.
+   */
   maxError?: number;
   /**
    * How the kernels will be stored: `'uint8'` (the default), `'uint16'`, `'float16'`, or `'none'`, float32. They are rounded to the
@@ -55,7 +58,7 @@ export interface CompressOptions {
   batchSize?: number;
   /**
    * Whether the model is given up: it is disposed, however the call ends, and its weights are freed layer by layer as soon as they are not
-   * needed. Default false.
+   * needed. VGG-16 then takes one and a half times its memory in all. Default false.
    */
   dispose?: boolean;
   /**
@@ -84,7 +87,7 @@ export interface Compressed {
  * labels, like those that the network will see; not those on which it will be measured. Fewer than 32 are refused: they would keep
  * what few images have in common. Every fifth is held out, to compare the two networks for the report.
  *
- * Convolutions stay whole, and so do dense layers for which no rank saves bytes. The model is not changed. The new one has its
+ * Convolutions stay whole, and so do dense layers for which no rank saves bytes. The model is not changed, unless it is given up by `dispose`. The new one has its
  * metadata, and shares the numbers that are the same until one of the two is changed; either may be disposed first.
  *
  * @param images prepared for the model: a tensor `[images, height, width, channels]`, or examples such as an `ImageSet`.

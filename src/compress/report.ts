@@ -17,8 +17,8 @@ export interface LayerReport {
   /** The rank of the two layers in its place; null for a layer that stays whole. */
   rank: number | null;
   /**
-   * How far its output is off by the lower rank alone, relative to its size: over the calibration images, around their mean, and
-   * a little over any inputs; without images, over inputs of which none stands out. 0 for a layer that stays whole.
+   * How far its output is off by the lower rank alone, relative to its size: over the calibration images, around their mean; without
+   * images, over inputs of which none stands out. 0 for a layer that stays whole.
    */
   error: number;
 }
@@ -33,7 +33,10 @@ export interface CompressReport {
   layers: LayerReport[];
   /** On every fifth image, which was not calibrated on; null without images. */
   agreement: Agreement | null;
-  /** The median time of a prediction for one image, on the current backend; null where the size of images is not fixed. */
+  /**
+   * The median time of a prediction for one image, on the current backend; null where the size of images is not fixed. `before` is `after` plus what
+   * the layers that were replaced took, measured one by one.
+   */
   milliseconds: { before: number; after: number } | null;
 }
 
