@@ -162,7 +162,7 @@ describe('options of reading', () => {
     });
     expect(existsSync(at('five.pth'))).toBe(false);
     expect((await run('convert', at('told.safetensors'), out, '--input-shape', '20')).error).toContain(
-      'It must be HxWxC, such as 96x96x3.',
+      'It must be HxWxC, such as 96x96x3, each from 1 to 16384.',
     );
   });
 
