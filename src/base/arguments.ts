@@ -73,8 +73,9 @@ export const TENSOR = kind(
     !(value as { isDisposed: boolean }).isDisposed,
 );
 export const EXAMPLES = kind('examples, such as an ImageSet', (value) => {
-  const { length, shape, batches } = value as Record<string, unknown>;
-  return COUNT.holds(length) && isFilled(shape, COUNT.holds) && FUNCTION.holds(batches);
+  const { length, shape, batches, fingerprint } = value as Record<string, unknown>;
+  const isSet = COUNT.holds(length) && isFilled(shape, COUNT.holds) && FUNCTION.holds(batches);
+  return isSet && optional(FUNCTION).holds(fingerprint);
 });
 export const SOURCE = kind(
   'a path, a URL, a Blob, an ArrayBuffer or a Uint8Array',

@@ -1,6 +1,15 @@
 import { io, type Tensor } from '@tensorflow/tfjs-core';
 import { type LayersModel, type LayerVariable, version_layers } from '@tensorflow/tfjs-layers';
-import { checkArguments, either, FUNCTION, MODEL, optionsOf, recordOf, TEXT } from '../base/arguments.js';
+import {
+  checkArguments,
+  either,
+  FUNCTION,
+  kind,
+  MODEL,
+  optionsOf,
+  recordOf,
+  TEXT,
+} from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
 import { VERSION } from '../base/version.js';
 import { QUANTIZED_DTYPES, type QuantizedDtype, quantize, unquantizable } from './formats/quantization.js';
@@ -16,9 +25,11 @@ export interface SaveOptions {
   quantize?: QuantizedDtype;
 }
 
+const SAVER = recordOf('a handler with a save method, such as fileSystem(path)', { save: FUNCTION });
+// A model has a save method, too.
 const TARGET = either(
   TEXT,
-  recordOf('a handler with a save method, such as fileSystem(path)', { save: FUNCTION }),
+  kind(SAVER.allowed, (value) => SAVER.holds(value) && !MODEL.holds(value)),
 );
 
 /**

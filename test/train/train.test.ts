@@ -424,6 +424,15 @@ describe('train', () => {
     });
   });
 
+  test('refuses a set whose fingerprint is no function', async () => {
+    await withModel(async (model) => {
+      const trainSet = Object.assign(new Halves(8), { fingerprint: 'abc' as never });
+      await expect(train(model, { trainSet })).rejects.toThrow(
+        /^train: trainSet is .*; it must be examples, such as an ImageSet/,
+      );
+    });
+  });
+
   test('refuses examples that do not fit the model', async () => {
     await withModel(
       async (model) => {

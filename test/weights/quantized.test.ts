@@ -237,6 +237,9 @@ test('a model is not saved where nothing handles the URL', async () => {
   await expect(saveModel(model, 'public/vgg16')).rejects.toThrow(
     "saveModel: nothing here saves to 'public/vgg16'; pass indexeddb:// or downloads:// and a name in a browser, or fileSystem(path)",
   );
+  await expect(saveModel(model, model as never)).rejects.toThrow(
+    /^saveModel: target is .*; it must be text or a handler with a save method, such as fileSystem\(path\)/,
+  );
   model.dispose();
 });
 
