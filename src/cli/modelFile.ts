@@ -31,7 +31,9 @@ export async function modelFile(source: string): Promise<ModelFile> {
  */
 export function checkNotItself(command: string, file: string, target: string): void {
   const from = isFolder(file) ? join(file, 'model.json') : file;
-  if (realPath(from) !== realPath(target)) return;
+  // The folder of a run is read by its `model`, whatever else is put there.
+  const run = basename(dirname(from)) === 'model' && join(dirname(from), '..', basename(from));
+  if (![from, run].some((one) => one && realPath(one) === realPath(target))) return;
   throw new Error(
     `${command}: ${target} is what is read, which the result would replace; write to another path.`,
   );

@@ -26,7 +26,7 @@ export type Target =
   { budget: number } | { ranks: readonly (number | null)[] } | { maxError: number };
 
 /** Directions of a layer's outputs, and what is known of each. */
-export interface Found extends Directions {
+interface Found extends Directions {
   /** The squared length of `W v` for each direction v. */
   lengths: Float64Array;
   /** The share of each in what images make of the layer's output; without images, of any output. */

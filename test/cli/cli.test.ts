@@ -237,6 +237,7 @@ describe('vgg-blocks inspect and convert', () => {
     expect((await run('inspect', trained)).out).toContain('model.json');
     for (const args of [
       ['convert', trained, join(trained, 'model')],
+      ['compress', trained, trained, '--rank', 'fc1=1'],
       ['convert', from!, from!],
       ['compress', to!, to!, '--rank', 'fc1=1'],
     ]) {

@@ -508,6 +508,11 @@ describe('what cannot be computed is refused, by name', () => {
       /has dilation_rate=\[2,2\], which must be 1/,
     ],
     [
+      'strides and dilation together, which TensorFlow.js cannot compute',
+      layer('Conv2D', { ...conv, strides: 2, dilation_rate: 2 }),
+      /has dilation_rate=\[2,2\], which must be 1, since its strides are 2,2/,
+    ],
+    [
       'quantized layers',
       layer('Dense', {
         units: 2,

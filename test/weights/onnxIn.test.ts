@@ -220,6 +220,24 @@ test('gelu is found in every order of its operators, and the error function alon
   await expect(fromWeights(other)).rejects.toThrow("its operator 'n' is Erf, which is not read");
 });
 
+test('a map that one operator takes twice and another once more is still there for it', async () => {
+  const nodes = [
+    ...node('Relu', ['image'], [], 'a'),
+    ...node('Mul', ['a', 'a'], [], 'b'),
+    ...node('Add', ['b', 'a']),
+  ];
+  const { model } = await fromWeights(await graph(nodes), { layout: 'NCHW' });
+  const x = tensor(
+    Float32Array.from({ length: 16 }, (_, i) => i - 4),
+    [1, 4, 4, 1],
+  );
+  const y = model.predict(x) as Tensor;
+  // y y + y of the numbers above 0.
+  expect([...(await y.data())].slice(3, 8)).toEqual([0, 0, 2, 6, 12]);
+  dispose([x, y]);
+  model.dispose();
+});
+
 test('images that are prepared before the graph moves their channels have them last', async () => {
   const nodes = [
     ...node('Neg', ['image'], [], 'a'),

@@ -82,6 +82,9 @@ function convolution(fields: Fields) {
   const strides = fields.pair('strides', 1, 'subsample');
   const padding = fields.oneOf('padding', ['valid', 'same'], 'border_mode');
   const dilationRate = fields.pair('dilation_rate', 1, 'atrous_rate');
+  if (Math.max(...strides) > 1 && Math.max(...dilationRate) > 1) {
+    fields.refuse('dilation_rate', dilationRate, `1, since its strides are ${strides}`);
+  }
   const useBias = fields.flag('use_bias', true, 'bias');
   const { builtIn, after } = activationOf(fields);
   const first = fields.channelsFirst();

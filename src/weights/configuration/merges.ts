@@ -57,6 +57,16 @@ function merging(fields: Fields, create: (args: Common) => layers.Layer): Stage 
     const ranks = new Set(inputs.map(({ shape }) => shape.length));
     if (ranks.size > 1)
       fields.fail(`merges tensors of ${[...ranks].join(' and ')} axes; reshape them to as many.`);
-    return site.apply('', (common) => create(common), inputs);
+    // TensorFlow.js frees a tensor that a layer takes twice while others still need it.
+    const apart = inputs.map((one, i) =>
+      inputs.indexOf(one) === i
+        ? one
+        : site.apply(
+            `_input${i + 1}`,
+            (common) => layers.activation({ ...common, activation: 'linear' }),
+            one,
+          ),
+    );
+    return site.apply('', (common) => create(common), apart);
   };
 }

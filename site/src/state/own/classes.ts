@@ -36,8 +36,6 @@ export const classes = signal<readonly OwnClass[]>([
 export const images = signal<readonly OwnImage[]>([]);
 /** How many images of those that were given are read. */
 export const reading = signal<{ of: string; done: number; total: number } | undefined>(undefined);
-/** The class that images without a class of their own go to. */
-export const current = signal<string | undefined>(undefined);
 
 /** The images of each class. */
 export const imagesOf = computed(() => {
