@@ -1,6 +1,7 @@
 import { clipByValue, mul, round, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { checkArguments, optionsOf, TENSOR } from '../base/arguments.js';
 import { fail, MAX_SIDE, wholeNumber } from '../base/check.js';
+import { floats } from '../tfjs/floats.js';
 import { fittedSize } from './geometry.js';
 import { type ImageInput, type RawImage, toRgb } from './pixels.js';
 import { resizeBilinear } from './resize.js';
@@ -53,7 +54,7 @@ export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
       `the tensor has shape [${tensor.shape}]; pass [height, width, 3] or [1, height, width, 3].`,
     );
   }
-  const bytes = tidy(() => round(mul(clipByValue(tensor, 0, 1), 255)));
+  const bytes = tidy(() => round(mul(clipByValue(floats(tensor), 0, 1), 255)));
   try {
     return { data: Uint8Array.from(await bytes.data()), width: width!, height: height! };
   } finally {

@@ -1,6 +1,7 @@
 import { div, mul, reverse, sub, sum, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { checkArguments, TENSOR } from '../base/arguments.js';
 import { fail } from '../base/check.js';
+import { floats } from '../tfjs/floats.js';
 import { type Preprocessing, preprocessingArgument } from './preprocessing.js';
 
 /**
@@ -21,11 +22,12 @@ export function normalizeImages(images: Tensor4D, preprocessing: Preprocessing):
     fail('normalizeImages', `the images have shape [${images.shape}]; pass [batch, height, width, 3].`);
   }
   return tidy(() => {
+    const x = floats(images);
     if (channels === 'gray') {
-      const gray = isGray ? images : (sum(mul(images, [0.299, 0.587, 0.114]), 3, true) as Tensor4D);
+      const gray = isGray ? x : (sum(mul(x, [0.299, 0.587, 0.114]), 3, true) as Tensor4D);
       return div(sub(mul(gray, white), mean[0]), std[0]);
     }
-    const ordered = channels === 'RGB' ? images : reverse(images, 3);
+    const ordered = channels === 'RGB' ? x : reverse(x, 3);
     return div(sub(mul(ordered, white), [...mean]), [...std]);
   });
 }

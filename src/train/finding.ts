@@ -10,7 +10,7 @@ export type Fault =
   | 'rate-too-high'
   | 'rate-too-low';
 
-/** What to do. */
+/** What to do about a finding of {@link diagnose} or a run. */
 export interface Advice {
   /** What to do, as a clause. */
   advice: string;

@@ -381,3 +381,33 @@ function largest(kernel: LayersModel['weights'][number], of: 'outputs' | number)
   }
   return found;
 }
+
+test.each<[string, () => layers.Layer]>([
+  ['an LSTM', () => layers.lstm({ units: 3, recurrentInitializer: 'glorotUniform' })],
+  ['a GRU', () => layers.gru({ units: 3, returnSequences: true, recurrentInitializer: 'glorotUniform' })],
+  [
+    'a bidirectional layer',
+    () =>
+      layers.bidirectional({
+        layer: layers.lstm({ units: 3, recurrentInitializer: 'glorotUniform' }) as never,
+      }),
+  ],
+  ['a layer for each time', () => layers.timeDistributed({ layer: layers.dense({ units: 3 }) })],
+])('%s in a copy has weights of its own', async (_, make) => {
+  const before = memory().numTensors;
+  const x = input({ shape: [4, 5] });
+  const model = tfjsModel({ inputs: x, outputs: make().apply(x) as SymbolicTensor });
+  const copy = await equalize(model);
+  const xs = tensor(
+    Float32Array.from({ length: 20 }, (_, i) => i / 20),
+    [1, 4, 5],
+  );
+  const predicted = (one: LayersModel) => [...tidy(() => (one.predict(xs) as Tensor).dataSync())];
+  const expected = predicted(model);
+  expect(predicted(copy)).toEqual(expected);
+  copy.dispose();
+  expect(predicted(model)).toEqual(expected);
+  model.dispose();
+  xs.dispose();
+  expect(memory().numTensors).toBe(before);
+});

@@ -306,6 +306,16 @@ describe('losses', () => {
     x.dispose();
   });
 
+  test('take tensors of other types as numbers', () => {
+    for (const dtype of ['bool', 'int32'] as const) {
+      const numbers = tidy(() => {
+        const image = tensor([1, 0, 1, 1], [1, 2, 2, 1], dtype) as Tensor4D;
+        return [totalVariation(image), gramMatrix(image)].map((one) => one.dataSync()[0]);
+      });
+      expect(numbers).toEqual([2, 0.75]);
+    }
+  });
+
   test('refuse layers, weights and images that do not fit, and leave no tensor', async () => {
     expect(() => perceptualLoss(model, ['relu3_3'], { weights: [1, 2] })).toThrow(
       'perceptualLoss: weights are [1,2] for the layers relu3_3; pass one number for each.',

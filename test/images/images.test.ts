@@ -288,6 +288,9 @@ test('an image survives the way to a tensor and back, and is resized as by PIL',
   expect(await tensorToImage(same)).toEqual(image);
   const beyond = tensor([-1, 0.5, 2], [1, 1, 3]);
   expect((await tensorToImage(beyond)).data).toEqual(Uint8Array.of(0, 128, 255));
+  const bool = tensor([true, false, true], [1, 1, 3], 'bool');
+  expect((await tensorToImage(bool)).data).toEqual(Uint8Array.of(255, 0, 255));
+  bool.dispose();
   await expect(tensorToImage(tidy(() => slice(smaller, [0, 0, 0, 0], [1, 2, 3, 1])))).rejects.toThrow(
     'tensorToImage: the tensor has shape [1,2,3,1]; pass [height, width, 3]',
   );

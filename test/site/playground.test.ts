@@ -406,8 +406,8 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.click('.strip button >> text=pool3');
     await page.waitForSelector('.close-up .numbers >> text=Largest');
     await page.click('.strip button >> text=classes');
-    await page.waitForSelector('.units li');
-    expect(await page.locator('.units li').count()).toBe(10);
+    await page.waitForSelector('.dense-sum');
+    expect(await page.locator('.units button').count()).toBe(10);
     expect(complaints).toEqual([]);
     await page.close();
   });

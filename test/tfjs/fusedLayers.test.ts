@@ -212,7 +212,8 @@ describe.each(
       const largest = Math.max(...values.map(Math.abs));
       expect(largest).toBeGreaterThan(0);
       const errors = values.map((value, k) => Math.abs(actual.values[i]![k]! - value));
-      expect(Math.max(...errors) / largest).toBeLessThan(1e-5);
+      // Both round, tiles of 4x4 by up to 1e-5.
+      expect(Math.max(...errors) / largest).toBeLessThan(2e-5);
     }
     expect(actual.held).toBeLessThan(expected.held);
     expect((await gradients(model, x)).held).toBe(expected.held);

@@ -207,7 +207,6 @@ describe('diagnose', () => {
     { optimizer: 'sgd', learningRate: 5 },
     { optimizer: 'sgd', learningRate: 1 },
     { optimizer: 'adam', learningRate: 0.1 },
-    { optimizer: 'momentum', learningRate: 0.3 },
   ])(
     'names a rate of $learningRate with $optimizer where the first loss is above that of guessing',
     async (options) => {

@@ -6,6 +6,7 @@ import type { HeatMap } from '../../images/heatMap.js';
 import { type ImageInput, type Preprocessing, toRgb, visibleRegion } from '../../images/index.js';
 import { preprocessed } from '../../images/preprocess.js';
 import { depthOf, preprocessingArgument } from '../../images/preprocessing.js';
+import { floats } from '../../tfjs/floats.js';
 import type { Graph } from '../../tfjs/graph.js';
 import { checkImageShape, checkImageSize } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
@@ -68,7 +69,8 @@ export async function prepareInput(
     );
   }
   checkImageSize(where, graph, shape.slice(1));
-  return { x: image as Tensor4D, dispose() {} };
+  const x = floats(image as Tensor4D);
+  return { x, dispose: () => void (x !== image && x.dispose()) };
 }
 
 /**

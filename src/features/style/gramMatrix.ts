@@ -1,6 +1,7 @@
 import { matMul, mul, reshape, type Tensor3D, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { checkArguments, optionsOf, TENSOR } from '../../base/arguments.js';
 import { fail, oneOf } from '../../base/check.js';
+import { floats } from '../../tfjs/floats.js';
 
 /** The divisor of the sums in a Gram matrix. */
 export type GramNormalization = 'elements' | 'positions' | 'none';
@@ -35,7 +36,7 @@ export function gramMatrix(
   const positions = height * width;
   const divisor = { elements: positions * channels, positions: positions, none: 1 }[normalization];
   return tidy(() => {
-    const rows = reshape(features, [batch, positions, channels]);
+    const rows = reshape(floats(features), [batch, positions, channels]);
     return mul(matMul(rows, rows, true), 1 / divisor) as Tensor3D;
   });
 }

@@ -12,6 +12,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { checkArguments, TENSOR } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
+import { floats } from '../../tfjs/floats.js';
 
 /**
  * The total variation of images: the absolute differences between each pixel and its neighbors below and to the right, summed
@@ -25,18 +26,22 @@ import { fail } from '../../base/check.js';
 export function totalVariation(images: Tensor4D): Tensor1D {
   checkArguments('totalVariation', { images }, { images: TENSOR });
 
-  if (images.shape.length !== 4) {
-    fail('totalVariation', `the images have shape [${images.shape}]; pass [batch, height, width, channels].`);
+  if (images.shape.length !== 4 || images.size === 0) {
+    fail(
+      'totalVariation',
+      `the images have shape [${images.shape}]; pass [batch, height, width, channels], each at least 1.`,
+    );
   }
   const [batch, height, width, channels] = images.shape;
   return tidy(() => {
+    const x = floats(images);
     const down = sub(
-      slice(images, [0, 1, 0, 0], [batch, height - 1, width, channels]),
-      slice(images, [0, 0, 0, 0], [batch, height - 1, width, channels]),
+      slice(x, [0, 1, 0, 0], [batch, height - 1, width, channels]),
+      slice(x, [0, 0, 0, 0], [batch, height - 1, width, channels]),
     );
     const right = sub(
-      slice(images, [0, 0, 1, 0], [batch, height, width - 1, channels]),
-      slice(images, [0, 0, 0, 0], [batch, height, width - 1, channels]),
+      slice(x, [0, 0, 1, 0], [batch, height, width - 1, channels]),
+      slice(x, [0, 0, 0, 0], [batch, height, width - 1, channels]),
     );
     return add(absolute(down), absolute(right)) as Tensor1D;
   });
