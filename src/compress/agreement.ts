@@ -145,7 +145,7 @@ function readerOf(where: string, graph: Graph): Reader {
     }
     return fail(
       where,
-      `${model.name} returns NaN or infinity for an image; use a network that has not diverged.`,
+      `${model.name} returns NaN or infinity for an image; use a network that has not diverged, and images of finite numbers.`,
     );
   };
 }

@@ -92,7 +92,7 @@ export class LayerStatistics {
     return (await variance.data().finally(() => variance.dispose()))[0]!;
   }
 
-  /** Whether the inputs vary, beyond float32 rounding. */
+  /** Whether the inputs vary, beyond float32 rounding; those that are not finite do. */
   async vary(): Promise<boolean> {
     const [variance, squares] = tidy(() => {
       const mean = this.meanInputs();
@@ -102,7 +102,7 @@ export class LayerStatistics {
     const [[left], [whole]] = await Promise.all([variance!.data(), squares!.data()]).finally(() =>
       dispose([variance!, squares!]),
     );
-    return left! > ROUNDING * whole! || whole === 0;
+    return !(left! <= ROUNDING * whole!) || whole === 0;
   }
 
   /**

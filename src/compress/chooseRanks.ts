@@ -85,7 +85,7 @@ export async function chooseRanks(
     if (!Number.isFinite(power.total)) {
       fail(
         where,
-        `the weights of ${layer.name}, or what the images make of them, are not finite; use a network that has not diverged.`,
+        `the weights of ${layer.name}, or what the images make of them, are not finite; use a network that has not diverged, and images of finite numbers.`,
       );
     }
     found[i]?.vectors.dispose();

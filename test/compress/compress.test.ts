@@ -275,7 +275,7 @@ test('networks whose outputs are not finite agree in nothing: they are refused',
       [diverged, model],
     ] as const) {
       await expect(agreement(...pair, x)).rejects.toThrow(
-        `agreement: ${diverged.name} returns NaN or infinity for an image; use a network that has not diverged.`,
+        `agreement: ${diverged.name} returns NaN or infinity for an image; use a network that has not diverged, and images of finite numbers.`,
       );
     }
     for (const one of [model, diverged, x, nan]) one.dispose();
@@ -525,7 +525,14 @@ describe('it refuses', () => {
       await expect(compress(model, { maxError: 0.1 }, alike)).rejects.toThrow(
         'compress: all images make the same of what fc1 takes; pass images that differ, or none.',
       );
-      for (const one of [model, few, alike]) one.dispose();
+      const odd = tensor(
+        Float32Array.from({ length: 40 * 16 * 16 * 3 }, (_, i) => (i === 3 ? Number.NaN : (i % 97) / 97)),
+        [40, 16, 16, 3],
+      );
+      await expect(compress(model, { maxError: 0.1 }, odd)).rejects.toThrow(
+        /not finite; use a network that has not diverged, and images of finite numbers\.|returns NaN or infinity for an image; use/,
+      );
+      for (const one of [model, few, alike, odd]) one.dispose();
     }));
 });
 
