@@ -11,7 +11,7 @@ export default defineConfig({
     setupFiles: ['test/support/seeded.ts'],
     provide: { backend: 'tensorflow' },
     include: ['test/**/!(*.browser).test.ts'],
-    exclude: [...NODE_ONLY, ...WITHOUT_BACKEND, 'test/wasm/**'],
+    exclude: [...NODE_ONLY, ...WITHOUT_BACKEND, 'test/{wasm,webgpu}/**'],
     pool: 'forks',
     maxWorkers: 2,
   },
