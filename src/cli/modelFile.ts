@@ -27,16 +27,21 @@ export async function modelFile(source: string): Promise<ModelFile> {
 /**
  * @param file as {@link modelFile} returns it.
  * @param target the file that will be written; of a tfjs model its `model.json`.
- * @throws Error when the one would replace the other.
+ * @throws Error when the one would replace the other, or would lie where a model is read instead of it.
  */
 export function checkNotItself(command: string, file: string, target: string): void {
-  const from = isFolder(file) ? join(file, 'model.json') : file;
-  // The folder of a run is read by its `model`, whatever else is put there.
-  const run = basename(dirname(from)) === 'model' && join(dirname(from), '..', basename(from));
-  if (![from, run].some((one) => one && realPath(one) === realPath(target))) return;
-  throw new Error(
-    `${command}: ${target} is what is read, which the result would replace; write to another path.`,
-  );
+  const from = realPath(isFolder(file) ? join(file, 'model.json') : file);
+  const to = realPath(target);
+  if (from === to) {
+    throw new Error(
+      `${command}: ${target} is what is read, which the result would replace; write to another path.`,
+    );
+  }
+  if (basename(to) === 'model.json' && from === join(dirname(to), 'model', 'model.json')) {
+    throw new Error(
+      `${command}: ${dirname(target)} is the run that is read, and its own model would hide the result there; write to another path.`,
+    );
+  }
 }
 
 /** A path without links, as far as it exists. */

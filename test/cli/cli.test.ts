@@ -237,7 +237,6 @@ describe('vgg-blocks inspect and convert', () => {
     expect((await run('inspect', trained)).out).toContain('model.json');
     for (const args of [
       ['convert', trained, join(trained, 'model')],
-      ['compress', trained, trained, '--rank', 'fc1=1'],
       ['convert', from!, from!],
       ['compress', to!, to!, '--rank', 'fc1=1'],
     ]) {
@@ -245,6 +244,18 @@ describe('vgg-blocks inspect and convert', () => {
         'is what is read, which the result would replace; write to another path.',
       );
     }
+    for (const args of [
+      ['compress', trained, trained, '--rank', 'fc1=1'],
+      ['convert', trained, trained],
+    ]) {
+      expect((await run(...args)).error).toContain(
+        `${args[0]}: ${trained} is the run that is read, and its own model would hide the result there; write to another path.`,
+      );
+    }
+    // Only a model.json is read from a folder.
+    const copy = join(trained, 'model', 'copy.safetensors');
+    cpSync(from!, copy);
+    expect((await run('convert', copy, join(trained, 'copy.safetensors'))).error).toBe('');
     expect((await run('compress', to!, join(folder, 'x.onnx'), '--rank', 'fc1=1')).error).toContain(
       'is the name of a file, and a tfjs model is a folder; pass a path without an extension',
     );

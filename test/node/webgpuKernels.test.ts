@@ -19,6 +19,10 @@ const caught = (work: () => unknown): unknown => {
     return error;
   }
 };
+/** A backend that only times. */
+const timedBy = (time: WebgpuBackend['time']) =>
+  ({ supportTimestampQuery: true, device: {}, disposeData: () => true, time }) as unknown as WebgpuBackend;
+const output: TensorInfo = { dataId: {}, shape: [], dtype: 'float32' };
 const kernels = () => names.map((name) => getKernel(name, 'webgpu')?.kernelFunc);
 
 describe.skipIf(!available)('installWebgpuKernels', () => {
@@ -57,15 +61,10 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
   test('a trial computes later calls with the fastest variant, once the device has answered', async () => {
     const times: Record<string, number> = { table: 2, slow: 3, fast: 1 };
     const running: string[] = [];
-    const fake = {
-      supportTimestampQuery: true,
-      device: {},
-      disposeData: () => true,
-      async time(run: () => void) {
-        run();
-        return { kernelMs: times[running.at(-1)!]! };
-      },
-    } as unknown as WebgpuBackend;
+    const fake = timedBy(async (run) => {
+      run();
+      return { kernelMs: times[running.at(-1)!]! };
+    });
     const variants = Object.keys(times);
     const chosen = (tuner: Tuner, target = fake) => {
       const { dataId } = tuner.run(target, 'shape', variants, (variant) => {
@@ -91,16 +90,10 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
 
   test('what a variant throws reaches the caller, before a trial; a device that is lost in one ends it quietly', async () => {
     let timed = 0;
-    const fake = {
-      supportTimestampQuery: true,
-      device: {},
-      disposeData: () => true,
-      async time() {
-        timed++;
-        throw new Error('lost');
-      },
-    } as unknown as WebgpuBackend;
-    const output: TensorInfo = { dataId: {}, shape: [], dtype: 'float32' };
+    const fake = timedBy(async () => {
+      timed++;
+      throw new Error('lost');
+    });
     const tuner = new Tuner(true);
     const tooLarge = () => {
       throw new RangeError('too large');
@@ -115,17 +108,11 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
 
   test('a variant that cannot compute is not chosen, and leaves the timers of the backend to end', async () => {
     let ended = 0;
-    const fake = {
-      supportTimestampQuery: true,
-      device: {},
-      disposeData: () => true,
-      async time(run: () => void) {
-        run();
-        ended++;
-        return { kernelMs: 1 };
-      },
-    } as unknown as WebgpuBackend;
-    const output: TensorInfo = { dataId: {}, shape: [], dtype: 'float32' };
+    const fake = timedBy(async (run) => {
+      run();
+      ended++;
+      return { kernelMs: 1 };
+    });
     const compute = (variant: string) => {
       if (variant === 'broken') throw new RangeError('too large');
       return output;

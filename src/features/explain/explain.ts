@@ -6,6 +6,7 @@ import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { checkDilated, reads } from '../../tfjs/dilated.js';
+import { floats } from '../../tfjs/floats.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { withTape } from '../../tfjs/tape.js';
 import {
@@ -180,7 +181,7 @@ export async function explain(
   return run(model, image, rest);
 }
 
-/** Runs a method with its baseline: the given one, or zeros that are freed. */
+/** Runs a method with its baseline: the given one, or zeros, which are freed. */
 async function withBaseline<T>(
   { where, x }: Subject,
   { baseline }: ExplainOptions,
@@ -191,8 +192,7 @@ async function withBaseline<T>(
     if (baseline.shape.join() !== x.shape.join()) {
       fail(where, `baseline has shape [${baseline.shape}]; pass a tensor of the image's, [${x.shape}].`);
     }
-    return use(baseline);
   }
-  const zeros = zerosLike(x);
-  return use(zeros).finally(() => zeros.dispose());
+  const used = baseline ? floats(baseline) : zerosLike(x);
+  return use(used).finally(() => used !== baseline && used.dispose());
 }
