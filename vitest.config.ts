@@ -27,7 +27,8 @@ export const WITHOUT_BACKEND = [
   'test/core/params.test.ts',
   'test/base/**',
   'test/compress/{eigen,ranks}.test.ts',
-  'test/data/{garments,idx,layout,rasterize}.test.ts',
+  'test/data/{idx,layout}.test.ts',
+  'test/data/garments/**',
   'test/weights/{error,hdf5,hdf5Hostile,numbers,published,scatter}.test.ts',
 ];
 
@@ -64,7 +65,10 @@ const stress: TestProjectInlineConfiguration = {
   plugins: [vitestStress()],
   test: {
     name: 'stress',
-    include: ['test/stress/*.test.ts', 'test/wasm/{batchNorm,bounds,corners,oddNumbers,pool}.test.ts'],
+    include: [
+      'test/stress/*.test.ts',
+      'test/wasm/{batchNorm,bounds,corners,epilogue,oddNumbers,pool}.test.ts',
+    ],
     pool: 'forks',
     maxWorkers: 2,
   },

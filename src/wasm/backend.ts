@@ -128,11 +128,28 @@ export function output(backend: WasmBackend, from: TensorInfo, shape: number[]) 
   return { info, target: backend.typedArrayFromHeap(info), source: backend.typedArrayFromHeap(from) };
 }
 
+/** The first rows and columns of images, as many as a convolution puts out. */
+export function cropped(backend: WasmBackend, y: TensorInfo, { outHeight, outWidth }: ConvInfo): TensorInfo {
+  const [batch, height, width, channels] = y.shape as [number, number, number, number];
+  const { info, target, source } = output(backend, y, [batch, outHeight, outWidth, channels]);
+  const row = outWidth * channels;
+  for (let i = 0; i < batch * outHeight; i++) {
+    const from = (Math.floor(i / outHeight) * height + (i % outHeight)) * width * channels;
+    target.set(source.subarray(from, from + row), i * row);
+  }
+  return info;
+}
+
+/** Creates a tensor of one value. */
+export function filled(backend: WasmBackend, shape: number[], dtype: DataType, value: number): TensorInfo {
+  const info = backend.makeOutput(shape, dtype);
+  backend.typedArrayFromHeap(info).fill(value);
+  return info;
+}
+
 /** Creates a tensor of zeros. */
 export function zeros(backend: WasmBackend, shape: number[]): TensorInfo {
-  const info = backend.makeOutput(shape, 'float32');
-  backend.typedArrayFromHeap(info).fill(0);
-  return info;
+  return filled(backend, shape, 'float32', 0);
 }
 
 /** Throws unless the images are channels last, the only layout that the backend's convolutions support. */

@@ -7,7 +7,10 @@ const RANGES = { relu: { low: 0, high: Number.POSITIVE_INFINITY }, relu6: { low:
 
 type Clamping = keyof typeof RANGES;
 
-/** Numbers clamped to a range. NaN stays NaN; the backend's own kernels replace it, or lose it if its sign bit is set. */
+/**
+ * Numbers clamped to a range. NaN stays NaN; the backend's own kernels replace it, or lose it if its sign bit is set, and take whole
+ * numbers for float32.
+ */
 export function clipByValue(call: Call<{ x: TensorInfo }, ClipByValueAttrs>) {
   return clamped(call, { low: call.attrs.clipValueMin, high: call.attrs.clipValueMax });
 }
@@ -35,10 +38,16 @@ function clamp(tools: Tools, from: TensorInfo, to: TensorInfo, { low, high }: { 
   shareNumbers(tools, 'clamp', util.sizeFromShape(from.shape), addresses, [low, high]);
 }
 
-function clamped<A extends object>(call: Call<{ x: TensorInfo }, A>, range: { low: number; high: number }) {
+function clamped<A extends object>(
+  call: Call<{ x: TensorInfo }, A>,
+  { low, high }: { low: number; high: number },
+): TensorInfo {
   const { x } = call.inputs;
-  if (x.dtype !== 'float32') return call.stock(call.inputs, call.attrs);
-  const y = call.backend.makeOutput(x.shape, 'float32');
-  clamp(call, x, y, range);
+  const y = call.backend.makeOutput(x.shape, x.dtype);
+  if (x.dtype === 'float32') clamp(call, x, y, { low, high });
+  else {
+    const [from, to] = [x, y].map((tensor) => call.backend.typedArrayFromHeap(tensor));
+    for (let i = 0; i < to!.length; i++) to![i] = Math.min(high, Math.max(low, from![i]!));
+  }
   return y;
 }

@@ -5,60 +5,64 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
-import { type ConvInfo, checkFits } from './backend.js';
-import { clampInPlace, isClamping } from './clamp.js';
+import { type ConvInfo, checkFits, cropped, type WasmBackend } from './backend.js';
+import { clampInPlace } from './clamp.js';
 import { convolve } from './convolution.js';
+import { finish, isKnown } from './epilogue.js';
 import type { Call } from './run.js';
 
 /**
  * 3x3 convolutions of stride 1, and those of images without channels; the backend's own kernel computes the others, and nothing
  * where there are no channels.
  */
-export function conv2d(call: Call<{ x: TensorInfo; filter: TensorInfo }, Conv2DAttrs>) {
-  const { backend, inputs, attrs } = call;
-  const info = infoOf('conv2d', inputs, attrs);
-  if (info && isEmpty(info)) return backend.makeOutput(info.outShape, 'float32');
-  return info && isOurs(inputs, info)
-    ? convolve(call, inputs, info)
-    : call.stock(inputs, withPadding(attrs, info));
+export function conv2d(call: Call<{ x: TensorInfo; filter: TensorInfo }, Conv2DAttrs>): TensorInfo {
+  return convolution(call, 'conv2d', call.inputs);
 }
 
-/** The same with bias and ReLU or ReLU6; the backend's own kernel computes those with other activations. */
+/** The same with bias and activation. */
 export function fusedConv2d(
   call: Call<
     { x: TensorInfo; filter: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },
     FusedConv2DAttrs
   >,
-) {
-  const { backend, inputs, attrs } = call;
-  const { bias } = inputs;
-  const activation = attrs.activation ?? 'linear';
-  const clamps = isClamping(activation);
-  const info = infoOf('fused.conv2d', inputs, attrs);
-  if (info && isEmpty(info)) return backend.makeOutput(info.outShape, 'float32');
-  const fits =
-    (activation === 'linear' || clamps) &&
-    (!bias || (bias.shape.length === 1 && bias.dtype === 'float32' && bias.shape[0] === info?.outChannels));
-  if (info && fits && isOurs(inputs, info)) {
-    const y = convolve(call, { ...inputs, relu: activation === 'relu' }, info);
-    if (activation === 'relu6') clampInPlace(call, y, activation);
-    return y;
-  }
-  const padded = withPadding(attrs, info);
-  if (!clamps) return call.stock(inputs, padded);
-  // Its own ReLU would lose NaN.
-  const y = call.stock(inputs, { ...padded, activation: 'linear' }) as TensorInfo;
-  clampInPlace(call, y, activation);
+): TensorInfo {
+  const { inputs, attrs } = call;
+  const { x, filter, bias, preluActivationWeights } = inputs;
+  if (!isKnown(attrs.activation)) return call.stock(inputs, attrs) as TensorInfo;
+  const isRow = bias?.shape.length === 1 && bias.shape[0] === filter.shape[3];
+  const isRelu = attrs.activation === 'relu' && (isRow || !bias);
+  const linear = { ...call, attrs: { ...attrs, activation: 'linear' as const } };
+  const y = convolution(linear, 'fused.conv2d', { x, filter, ...(isRow && { bias }) }, isRelu);
+  if (isRelu) return y;
+  return finish(call, y, { ...attrs, bias: isRow ? undefined : bias, preluActivationWeights });
+}
+
+type Operands = { x: TensorInfo; filter: TensorInfo; bias?: TensorInfo };
+
+/** A convolution, its bias and ReLU. */
+function convolution<I extends Operands, A extends Conv2DAttrs>(
+  call: Call<I, A>,
+  kernel: string,
+  inputs: I,
+  relu = false,
+): TensorInfo {
+  const { backend, attrs } = call;
+  // The backend's own kernel refuses them.
+  if (attrs.dataFormat !== 'NHWC') return call.stock(inputs, attrs) as TensorInfo;
+  const info = infoOf(kernel, inputs, attrs);
+  if (util.sizeFromShape(info.outShape) === 0) return backend.makeOutput(info.outShape, 'float32');
+  if (isOurs(inputs, info)) return convolve(call, { ...inputs, relu }, info);
+  const y = withoutRest(backend, call.stock(inputs, withPadding(attrs, info)) as TensorInfo, info);
+  if (relu) clampInPlace(call, y, 'relu');
   return y;
 }
 
-/** The shapes of a convolution of channels-last images. */
+/** The shapes of a convolution. */
 function infoOf(
   kernel: string,
-  { x, filter }: { x: TensorInfo; filter: TensorInfo },
-  { strides, pad, dilations, dataFormat, dimRoundingMode }: Conv2DAttrs,
-): ConvInfo | undefined {
-  if (dataFormat !== 'NHWC') return undefined;
+  { x, filter }: Operands,
+  { strides, pad, dilations, dimRoundingMode }: Conv2DAttrs,
+): ConvInfo {
   const shapes = [x.shape, filter.shape] as [number, number, number, number][];
   const info = backend_util.computeConv2DInfo(
     shapes[0]!,
@@ -73,25 +77,38 @@ function infoOf(
 }
 
 /**
- * The attributes for the backend's own kernel, with 'same' padding in pixels: by itself the kernel computes nothing where a stride
- * passes over the last pixels.
+ * The attributes for the backend's own kernel, with as much padding as the outputs need: by itself the kernel computes nothing where
+ * a stride passes over the last pixels, and not the outputs that `dimRoundingMode` adds.
  */
-function withPadding<A extends Conv2DAttrs>(attrs: A, info: ConvInfo | undefined): A {
-  if (!info) return attrs;
-  const { top, bottom, left, right } = info.padInfo;
+function withPadding<A extends Conv2DAttrs>(attrs: A, info: ConvInfo): A {
+  const { padInfo, strideHeight, strideWidth, effectiveFilterHeight, effectiveFilterWidth } = info;
+  const { top, left } = padInfo;
+  const bottom = (info.outHeight - 1) * strideHeight + effectiveFilterHeight - info.inHeight - top;
+  const right = (info.outWidth - 1) * strideWidth + effectiveFilterWidth - info.inWidth - left;
   return {
     ...attrs,
+    dimRoundingMode: undefined,
     pad: [
       [0, 0],
-      [top, bottom],
-      [left, right],
+      [top, Math.max(0, bottom)],
+      [left, Math.max(0, right)],
       [0, 0],
     ],
   };
 }
 
-function isEmpty({ outShape }: ConvInfo): boolean {
-  return util.sizeFromShape(outShape) === 0;
+/**
+ * The first outputs, as many as `info` says: for padding in pixels and a filter that is not square, tfjs may count fewer than the
+ * backend's own kernel computes.
+ */
+function withoutRest(backend: WasmBackend, y: TensorInfo, info: ConvInfo): TensorInfo {
+  const [, height, width] = y.shape;
+  if (height === info.outHeight && width === info.outWidth) return y;
+  try {
+    return cropped(backend, y, info);
+  } finally {
+    backend.disposeData(y.dataId);
+  }
 }
 
 function isOurs({ x, filter }: { x: TensorInfo; filter: TensorInfo }, info: ConvInfo): boolean {

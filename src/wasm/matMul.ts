@@ -6,7 +6,7 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { addressOf } from './backend.js';
-import { clampInPlace, isClamping } from './clamp.js';
+import { finish, isKnown } from './epilogue.js';
 import { multiply } from './product.js';
 import type { Call, Tools } from './run.js';
 
@@ -15,7 +15,7 @@ export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMa
   return product(call, call.inputs, call.attrs) ?? call.stock(call.inputs, call.attrs);
 }
 
-/** The same with bias and ReLU or ReLU6; the backend's own kernel computes those with other activations. */
+/** The same with bias and activation. */
 export function fusedMatMul(
   call: Call<
     { a: TensorInfo; b: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },
@@ -23,17 +23,18 @@ export function fusedMatMul(
   >,
 ) {
   const { inputs, attrs } = call;
-  const { activation = 'linear' } = attrs;
-  const clamps = isClamping(activation);
-  const ours =
-    activation === 'linear' || clamps ? product(call, inputs, attrs, activation === 'relu') : undefined;
-  if (!clamps) return ours ?? call.stock(inputs, attrs);
-  // The backend's own ReLU would lose NaN.
-  const y = ours ?? (call.stock(inputs, { ...attrs, activation: 'linear' }) as TensorInfo);
-  if (!ours || activation !== 'relu') clampInPlace(call, y, activation);
-  return y;
+  const { bias, preluActivationWeights } = inputs;
+  if (!isKnown(attrs.activation)) return call.stock(inputs, attrs);
+  const [columns, terms] = attrs.transposeB ? inputs.b.shape.slice(-2) : inputs.b.shape.slice(-2).reverse();
+  const isRow = terms! > 0 && bias?.shape.length === 1 && bias.shape[0] === columns;
+  const isRelu = attrs.activation === 'relu' && (isRow || !bias);
+  const y = product(call, isRow ? inputs : { a: inputs.a, b: inputs.b }, attrs, isRelu);
+  if (!y) return call.stock(inputs, attrs);
+  if (isRelu) return y;
+  return finish(call, y, { ...attrs, bias: isRow ? undefined : bias, preluActivationWeights });
 }
 
+/** The product of float32 matrices; undefined for others. */
 function product(
   tools: Tools,
   { a, b, bias }: { a: TensorInfo; b: TensorInfo; bias?: TensorInfo },
@@ -50,8 +51,7 @@ function product(
     Math.min(a.shape.length, b.shape.length) >= 2 &&
     inner === k &&
     a.dtype === 'float32' &&
-    b.dtype === 'float32' &&
-    (!bias || (k > 0 && bias.shape.length === 1 && bias.shape[0] === n && bias.dtype === 'float32'));
+    b.dtype === 'float32';
   if (!plain) return undefined;
   const { backend } = tools;
   const c = backend.makeOutput([...batchShape, m, n], 'float32');

@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { type ConvInfo, output, type WasmBackend } from './backend.js';
+import { type ConvInfo, cropped, type WasmBackend } from './backend.js';
 
 /**
  * Runs `use` with the gradient `dy` of a convolution's output. `conv2dTranspose` may pass one with more rows and columns than the
@@ -26,16 +26,4 @@ export function withOutputGradient<T>(
   } finally {
     backend.disposeData(inside.dataId);
   }
-}
-
-/** The first rows and columns. */
-function cropped(backend: WasmBackend, dy: TensorInfo, { outHeight, outWidth }: ConvInfo): TensorInfo {
-  const [batch, height, width, channels] = dy.shape as [number, number, number, number];
-  const { info, target, source } = output(backend, dy, [batch, outHeight, outWidth, channels]);
-  const row = outWidth * channels;
-  for (let i = 0; i < batch * outHeight; i++) {
-    const from = (Math.floor(i / outHeight) * height + (i % outHeight)) * width * channels;
-    target.set(source.subarray(from, from + row), i * row);
-  }
-  return info;
 }

@@ -1,6 +1,6 @@
-import { type MeanAttrs, type SumAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { type DataType, type MeanAttrs, type SumAttrs, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
-import { addressOf } from './backend.js';
+import { addressOf, filled } from './backend.js';
 import { type Call, PER_NUMBER, runTasks, shares, type Tools } from './run.js';
 import type { Task } from './tasks.js';
 
@@ -9,12 +9,12 @@ import type { Task } from './tasks.js';
  * the tensor first unless the axes are the last, computes those over others.
  */
 export function sum(call: Call<{ x: TensorInfo }, SumAttrs>) {
-  return reduced(call, () => 1);
+  return reduced(call, () => 1, call.inputs.x.dtype);
 }
 
 /** Means over neighboring axes, likewise. Those of no numbers are NaN. */
 export function mean(call: Call<{ x: TensorInfo }, MeanAttrs>) {
-  return reduced(call, (count) => count);
+  return reduced(call, (count) => count, 'float32');
 }
 
 /** The sums, divided by `divisor`, of the columns of numbers at the address `x`; of each block of them, `[blocks, rows, columns]`. */
@@ -63,23 +63,28 @@ function sumColumns(
   runTasks(tools, tasks);
 }
 
-function reduced(call: Call<{ x: TensorInfo }, SumAttrs>, divisorOf: (count: number) => number) {
+function reduced(
+  call: Call<{ x: TensorInfo }, SumAttrs>,
+  divisorOf: (count: number) => number,
+  dtype: DataType,
+) {
   const { backend, inputs, attrs, stock } = call;
   const { x } = inputs;
   const axes = util.parseAxisParam(attrs.axis, x.shape).sort((a, b) => a - b);
+  const shape = x.shape.flatMap((length, axis) =>
+    !axes.includes(axis) ? [length] : attrs.keepDims ? [1] : [],
+  );
+  // The backend's own kernel traps, or returns what was in memory.
+  if (size(x.shape) === 0) return filled(backend, shape, dtype, 0 / divisorOf(0));
   const [first = 0] = axes;
   const areNeighbors = axes.length > 0 && axes.every((axis, i) => axis === first + i);
   if (!areNeighbors || x.dtype !== 'float32') return stock(inputs, attrs);
-  const [before, after] = [x.shape.slice(0, first), x.shape.slice(first + axes.length)];
-  const [outer, count, inner] = [before, axes.map((axis) => x.shape[axis]!), after].map(size) as [
-    number,
-    number,
-    number,
-  ];
-  const y = backend.makeOutput(
-    [...before, ...(attrs.keepDims ? axes.map(() => 1) : []), ...after],
-    'float32',
-  );
+  const [outer, count, inner] = [
+    x.shape.slice(0, first),
+    axes.map((axis) => x.shape[axis]!),
+    x.shape.slice(first + axes.length),
+  ].map(size) as [number, number, number];
+  const y = backend.makeOutput(shape, 'float32');
   const [from, to] = [addressOf(backend, x), addressOf(backend, y)];
   const divisor = divisorOf(count);
   if (inner === 1) sumColumns(call, from, outer, count, to, divisor);

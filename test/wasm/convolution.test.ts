@@ -189,15 +189,15 @@ describe('NaN and infinity', () => {
   );
 });
 
-test("the backend's own kernels compute other sizes, strides and activations", async () => {
+test("the backend's own kernels compute other strides, with any activation", async () => {
   const [x, filter] = [numbers(6 * 6 * 8, 1), numbers(9 * 8 * 8, 2)];
-  const compute = (activation: string, stride: number) => () =>
+  const compute = (activation: string) => () =>
     engine().runKernel(
       'FusedConv2D',
       { x: tensor(x, [1, 6, 6, 8]), filter: tensor(filter, [3, 3, 8, 8]), bias: tensor(numbers(8, 3)) },
-      { strides: [stride, stride], pad: 'same', dataFormat: 'NHWC', dilations: [1, 1], activation },
+      { strides: [2, 2], pad: 'same', dataFormat: 'NHWC', dilations: [1, 1], activation },
     ) as Tensor;
-  const all = [compute('sigmoid', 1), compute('relu', 2)];
+  const all = [compute('sigmoid'), compute('relu')];
   const ours = await Promise.all(all.map((one) => on('wasm', one)));
   installWasmKernels()();
   const stock = await Promise.all(all.map((one) => on('wasm', one)));

@@ -46,16 +46,13 @@ beforeEach(async () => {
 });
 
 describe("the chapter's network at 224x224", () => {
-  test.each([
-    [8, 'sgd', false],
-    [8, 'adam', true],
-    [32, 'adam', false],
-    [32, 'sgd', true],
-    [128, 'sgd', false],
-    [128, 'adam', true],
-    [256, 'sgd', false],
-    [256, 'adam', true],
-  ] as const)(
+  const runs = [8, 32, 128, 256].flatMap((batchSize) =>
+    (['sgd', 'adam'] as const).flatMap((optimizer) =>
+      [false, true].map((batchNorm) => [batchSize, optimizer, batchNorm] as const),
+    ),
+  );
+
+  test.each(runs)(
     'in batches of %i with %s, batchNorm %s, takes no more than cost() counts, and stays at what the first epoch took',
     async (batchSize, optimizer, batchNorm) => {
       const before = memory().numTensors;
@@ -67,18 +64,17 @@ describe("the chapter's network at 224x224", () => {
         dispose(await step(run, { xs: xs(), ys: tensor1d(new Int32Array(batchSize), 'int32') }));
       const oneEpoch = async () => {
         for (let i = 0; i < 3; i++) await oneStep();
-        // The backend's own batch normalization would compute all of it.
-        if (!batchNorm) {
-          const x = xs();
-          tidy(() => void model.apply(x));
-          x.dispose();
-        }
+        const x = xs();
+        tidy(() => void model.apply(x));
+        x.dispose();
         return wasm().wasm.HEAPU8.length;
       };
       const { training } = cost(model, { batchSize, optimizer }).bytes;
       const first = await oneEpoch();
-      expect(first / training).toBeLessThan(batchSize < 32 ? 1.2 : 1);
-      for (let epoch = 0; epoch < 2; epoch++) expect(await oneEpoch()).toBe(first);
+      expect(first / training).toBeLessThan(1);
+      // The chapter's own run goes on for 300 steps.
+      const epochs = batchSize === 128 && optimizer === 'sgd' && !batchNorm ? 100 : 3;
+      for (let epoch = 1; epoch < epochs; epoch++) expect(await oneEpoch()).toBe(first);
       run.end();
       model.dispose();
       expect(memory().numTensors).toBe(before);
