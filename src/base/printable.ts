@@ -6,6 +6,14 @@ export function plain(text: string): string {
   return text.replace(/\p{C}/gu, '\ufffd');
 }
 
+/** The maximum length of a value in a message. */
+const MAX_VALUE = 100;
+
+/** A text that was given, in a message: its beginning, if it is long. */
+export function printedValue(text: string): string {
+  return plain(text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}...` : text);
+}
+
 /** A path or URL in a message: its end, which tells files apart, if it is long. */
 export function printedPath(path: string | URL): string {
   const text = String(path);

@@ -19,6 +19,7 @@ import { table } from '../figures/table.js';
 import { BACKENDS, type Backend, useBackend } from './backend.js';
 import { isGiven, numberIn, parseIn, shared } from './options.js';
 import { printing } from './process.js';
+import { complain } from './wording.js';
 
 const MODES = ['inference', 'training'] as const;
 type Mode = (typeof MODES)[number];
@@ -90,9 +91,9 @@ export function benchCommand(): Command {
 
 function listOf<T extends string>(text: string, allowed: readonly T[]): T[] {
   const names = text.split(',').map((name) => name.trim());
-  const unknown = names.find((name) => !allowed.includes(name as T));
-  if (unknown !== undefined)
-    throw new InvalidArgumentError(`'${unknown}' is not one of ${allowed.join(', ')}.`);
+  if (!names.every((name) => allowed.includes(name as T))) {
+    throw new InvalidArgumentError(`It must be of ${allowed.join(', ')}, separated by commas.`);
+  }
   return names as T[];
 }
 
@@ -140,7 +141,7 @@ async function run(args: BenchArguments, command: Command): Promise<void> {
     } catch (error) {
       // A default backend may be missing.
       if (args.backend) throw error;
-      console.error(`skipping ${backend}: ${(error as Error).message}`);
+      complain(`skipping ${backend}: ${(error as Error).message}`);
       continue;
     }
     for (const batchSize of args.batch)

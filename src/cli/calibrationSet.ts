@@ -5,6 +5,7 @@ import { imagePaths } from './imagePaths.js';
 import { eachBatch } from './images.js';
 import type { OpenNetwork, ReadyNetwork } from './network.js';
 import { PREPROCESSINGS, type PreprocessingName } from './preprocessings.js';
+import { complain } from './wording.js';
 
 interface CalibrationArguments {
   preprocessing?: PreprocessingName;
@@ -22,7 +23,7 @@ export async function calibrationImages(
   { preprocessing }: Pick<ReadyNetwork, 'preprocessing'>,
   args: Omit<CalibrationArguments, 'preprocessing'>,
 ): Promise<CalibrationSet> {
-  const paths = await imagePaths([folder], (line) => console.error(line));
+  const paths = await imagePaths([folder], complain);
   const count = Math.min(args.calibrate, paths.length);
   const chosen = Array.from({ length: count }, (_, i) => paths[Math.floor((i * paths.length) / count)]!);
   const images: PreparedImage[] = [];

@@ -26,6 +26,7 @@ import { WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { BATCH, saveQuantized } from './quantized.js';
 import { type BuildingArguments, oneLine, openWeights, withBuilding } from './reading.js';
+import { complain } from './wording.js';
 
 /** The formats that `convert` writes, each with the extension that selects it without `--to`. */
 const OUTPUTS = {
@@ -133,17 +134,17 @@ async function convert(input: string, output: string, args: ConvertArguments): P
     model.dispose();
   }
   if (report.leftOver.length > 0) {
-    console.error(`warning: left out ${report.leftOver.map(oneLine).join(', ')}`);
+    complain(`warning: left out ${report.leftOver.map(oneLine).join(', ')}`);
   }
   if (report.leftAside.length > 0) {
     const paths = report.leftAside.map((path) => oneLine(path) || "''");
-    console.error(`note: left aside ${paths.join(', ')}; --key takes another of the state dicts`);
+    complain(`note: left aside ${paths.join(', ')}; --key takes another of the state dicts`);
   }
   for (const { weight, count } of report.nonFinite) {
-    console.error(`warning: ${weight} has ${count} values that are NaN or infinite`);
+    complain(`warning: ${weight} has ${count} values that are NaN or infinite`);
   }
   // Into the file itself goes the file alone.
-  const say = output === '/dev/stdout' ? console.error : console.log;
+  const say = output === '/dev/stdout' ? complain : console.log;
   say(
     `${network?.title ?? 'network'}: ${report.loaded.length} tensors from ${input} (${report.format}) to ${output}`,
   );

@@ -25,6 +25,7 @@ import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
 import { checkAccuracy } from './runs.js';
 import { checkViews, type ViewArguments, viewsIn, withViews } from './views.js';
+import { complain } from './wording.js';
 
 interface EvaluateArguments extends NetworkArguments, ViewArguments {
   data: string;
@@ -110,7 +111,7 @@ async function run(args: EvaluateArguments, command: Command): Promise<void> {
     if (args.out !== undefined) console.log(`wrote evaluation.json, confusion.svg to ${args.out}`);
   }
   if (problems.length > 0) {
-    console.error(`evaluate: ${problems.length} images could not be measured, and are not counted.`);
+    complain(`evaluate: ${problems.length} images could not be measured, and are not counted.`);
     process.exitCode ??= 1;
   }
   checkAccuracy('evaluate:', measured.accuracy, args.minAccuracy);

@@ -5,6 +5,7 @@ import { areOtherClasses, isNumbered } from '../base/classNames.js';
 import { loadData, type Sets } from './data.js';
 import { someOf } from './labels.js';
 import type { OpenNetwork } from './network.js';
+import { complain } from './wording.js';
 
 /** Whether a preprocessing leaves pixels from 0 to 1 as they are. */
 export function isPlain({ white, mean, std }: Preprocessing): boolean {
@@ -38,7 +39,7 @@ export async function arraySetsOf(
       `${command}: ${source} normalizes its images, but those of ${data} are only scaled from 0 to 1; pass a folder of images.`,
     );
   }
-  const sets = await loadData(data, 0, (line) => console.error(line));
+  const sets = await loadData(data, 0, complain);
   const own = sets.testSet.classNames;
   if (classNames && areOtherClasses(classNames, own)) {
     throw new Error(

@@ -7,6 +7,7 @@ import { countBar, imageFolder } from 'vgg-blocks/node';
 import type { Batch, Examples, LabeledOriginals } from 'vgg-blocks/train';
 import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
 import { someOf } from './labels.js';
+import { complain } from './wording.js';
 
 /**
  * The images of a folder with one folder per class, or of its folder of held-out images, with the network's classes as labels.
@@ -30,7 +31,7 @@ export async function imagesOf(
     onProgress: bar.update,
     onProblem({ reason }) {
       bar.stop();
-      console.error(reason);
+      complain(reason);
     },
   }).finally(bar.stop);
   const indices = indicesOf(folder, validationSet.classNames, classes, names);
@@ -80,7 +81,7 @@ function indicesOf(
   if (names === undefined) {
     if (numbers.every(isNumber)) return numbers;
     if (folders.length === classes) {
-      console.error('the weights do not name their classes; the folders are taken in alphabetical order.');
+      complain('the weights do not name their classes; the folders are taken in alphabetical order.');
       return inOrder;
     }
   } else if (folders.length === classes && folders.every((folder) => /^n\d{8}$/.test(folder))) {

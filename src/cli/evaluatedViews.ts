@@ -7,6 +7,7 @@ import {
   evaluateImages,
   type LabeledOriginals,
 } from 'vgg-blocks/train';
+import { complain } from './wording.js';
 
 /** Measures a network by several views of each image, which are read once more; those that are too large are reported and left out. */
 export async function measureViews(
@@ -21,7 +22,7 @@ export async function measureViews(
     onProgress: bar.update,
     onProblem(problem) {
       bar.stop();
-      console.error(problem.reason);
+      complain(problem.reason);
       large.push(problem);
     },
   }).finally(bar.stop);

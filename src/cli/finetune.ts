@@ -26,6 +26,7 @@ import { readBegun } from './runDescription.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
 import { loadTeacher } from './teacher.js';
+import { complain } from './wording.js';
 
 /** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
 export function finetuneCommand(): Command {
@@ -181,7 +182,7 @@ async function read(
     onProgress: bar.update,
     onProblem({ reason }) {
       bar.stop();
-      console.error(reason);
+      complain(reason);
     },
     augment: augmentationOf(args, preprocessing.crop),
   }).finally(bar.stop);

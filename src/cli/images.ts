@@ -3,6 +3,7 @@ import type { PreparedImage, Preprocessing, RawImage } from 'vgg-blocks/images';
 import { countBar, prepareImages, readImage } from 'vgg-blocks/node';
 import { imagePaths } from './imagePaths.js';
 import { numberIn } from './options.js';
+import { complain } from './wording.js';
 
 /** Help for a command's images argument. */
 export const IMAGES_HELP = 'images, folders of images, or globs';
@@ -59,11 +60,11 @@ async function inBatches<Image>(
     bar.stop();
     console.log(line);
   };
-  const complain = (line: string) => {
+  const report = (line: string) => {
     bar.stop();
-    console.error(line);
+    complain(line);
   };
-  const paths = await imagePaths(patterns, complain);
+  const paths = await imagePaths(patterns, report);
   let [failed, done] = [0, 0];
   let images: Image[] = [];
   let names: string[] = [];
@@ -71,7 +72,7 @@ async function inBatches<Image>(
     for await (const file of read(paths)) {
       bar.update({ done: done++, total: paths.length, unit: 'images' });
       if ('error' in file) {
-        complain(file.error.message);
+        report(file.error.message);
         failed++;
       } else {
         images.push(file.image);
@@ -88,7 +89,7 @@ async function inBatches<Image>(
   if (failed === 0) return;
   const summary = `${command}: ${failed} of ${paths.length} images could not be read.`;
   if (failed === paths.length) throw new Error(summary);
-  console.error(summary);
+  complain(summary);
   process.exitCode ??= 1;
 }
 

@@ -10,7 +10,7 @@ import { imagePairs } from './imagePairs.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn } from './options.js';
 import { printing } from './process.js';
-import { inFlags } from './wording.js';
+import { complain, inFlags } from './wording.js';
 
 interface LpipsArguments extends NetworkArguments {
   map?: string;
@@ -60,11 +60,11 @@ export function lpipsCommand(): Command {
 async function run(first: string, second: string, args: LpipsArguments): Promise<void> {
   const { map, lpipsVersion: version, json } = args;
   const bar = countBar();
-  const complain = (line: string) => {
+  const report = (line: string) => {
     bar.stop();
-    console.error(line);
+    complain(line);
   };
-  const { pairs, ofFolders } = await imagePairs(first, second, complain);
+  const { pairs, ofFolders } = await imagePairs(first, second, report);
   if (pairs.length === 0) throw new Error(`lpips: ${first} and ${second} have no images to compare.`);
   if (args.mapMax !== undefined && map === undefined)
     throw new Error('lpips: --map-max is the scale of --map, which is not given; add --map or leave it out.');
@@ -112,7 +112,7 @@ async function run(first: string, second: string, args: LpipsArguments): Promise
         );
       } catch (error) {
         failed++;
-        complain(`${name}: ${inFlags(messageOf(error))}`);
+        report(`${name}: ${inFlags(messageOf(error))}`);
       }
     }
   } finally {
@@ -147,7 +147,7 @@ function summarize(
     console.log(`mean ${mean.toFixed(4)}, largest ${Math.max(...distances).toFixed(4)}`);
   }
   const above = max === undefined ? 0 : distances.filter((one) => one > max).length;
-  if (above > 0) console.error(`lpips: ${above} of ${pairs} distances are above ${max}.`);
-  if (failed > 0 && pairs > 1) console.error(`lpips: ${failed} of ${pairs} pairs could not be compared.`);
+  if (above > 0) complain(`lpips: ${above} of ${pairs} distances are above ${max}.`);
+  if (failed > 0 && pairs > 1) complain(`lpips: ${failed} of ${pairs} pairs could not be compared.`);
   if (above > 0 || failed > 0) process.exitCode ??= 1;
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
+import { CommanderError } from 'commander';
 import { messageOf } from '../base/realm.js';
 import { handleOutputErrors, handleSignals } from './process.js';
 import { createProgram } from './program.js';
-import { errorOf } from './wording.js';
+import { complain, errorOf } from './wording.js';
 
 handleSignals();
 handleOutputErrors();
@@ -15,7 +16,9 @@ try {
     })
     .parseAsync();
 } catch (error) {
+  // Help or the version was printed.
+  const code = error instanceof CommanderError ? error.exitCode : undefined;
   // The library's errors are sentences that say what to do; a stack would only hide them.
-  console.error(errorOf(messageOf(error), command));
-  process.exitCode ??= 1;
+  if (code === undefined) complain(errorOf(messageOf(error), command));
+  process.exitCode ??= code ?? 1;
 }

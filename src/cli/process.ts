@@ -1,6 +1,7 @@
 import { constants, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { complain } from './wording.js';
 
 /** The signals that end a command, with the exit codes that shells report for them. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -91,7 +92,7 @@ export function handleOutputErrors(): void {
     if (isClosed && onlyPrints) process.exit();
     if (isClosed || reported) return;
     reported = true;
-    console.error(`the output could not be written: ${error.message}.`);
+    complain(`the output could not be written: ${error.message}.`);
     process.exitCode ??= 1;
     if (onlyPrints) process.exit();
   });

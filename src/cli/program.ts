@@ -12,17 +12,17 @@ import { inspectCommand } from './inspect.js';
 import { lpipsCommand } from './lpips.js';
 import { refuseEmpty } from './options.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './plans.js';
+import { refusing } from './refusals.js';
 import { similarCommand } from './similar.js';
 import { styleCommand } from './style.js';
 import { trainCommand } from './train.js';
 import { visualizeCommand } from './visualize.js';
 
-/** The command line with all of its commands. */
+/** The command line with all of its commands, which throw what they refuse. */
 export function createProgram(): Command {
-  return new Command('vgg-blocks')
+  const program = new Command('vgg-blocks')
     .description(manifest.description)
     .version(manifest.version)
-    .showHelpAfterError('(add --help for the options)')
     .hook('preAction', (_, action) => refuseEmpty(action))
     .addCommand(trainCommand())
     .addCommand(summaryCommand())
@@ -41,4 +41,6 @@ export function createProgram(): Command {
     .addCommand(similarCommand())
     .addCommand(lpipsCommand())
     .addCommand(benchCommand());
+  for (const command of [program, ...program.commands]) refusing(command);
+  return program;
 }

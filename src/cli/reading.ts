@@ -13,6 +13,7 @@ import {
 } from 'vgg-blocks/weights';
 import { MAX_SIDE } from '../base/check.js';
 import { ARCH_HELP, numberIn, parseArch } from './options.js';
+import { complain } from './wording.js';
 
 /** The options of {@link withReading}. */
 export interface ReadingArguments {
@@ -165,7 +166,7 @@ export async function downloadWeights(
   const loading = fromPretrained(name, { ...options, ...hub, onProgress: bar.update }).finally(bar.stop);
   const loaded = await loading;
   if (loaded.classNamesProblem !== undefined)
-    console.error(`note: ${name}: ${loaded.classNamesProblem}; they are left out`);
+    complain(`note: ${name}: ${loaded.classNamesProblem}; they are left out`);
   return complete(name, loaded);
 }
 

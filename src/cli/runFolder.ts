@@ -11,7 +11,7 @@ import { type Begun, descriptionOf, type Outcome, readBegun } from './runDescrip
 import { hasCheckpoints, hasTrained, removeRunFiles } from './runFiles.js';
 import { type RunLog, runLog } from './runLog.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
-import { inFlags } from './wording.js';
+import { complain, inFlags } from './wording.js';
 
 /** A folder that a run has for itself. */
 export interface RunFolder<T> {
@@ -98,7 +98,7 @@ function folderOf<T extends RunArguments>(
     if (hasBegun) return;
     const isFresh = isNew || !(await hasCheckpoints(checkpoints));
     if (isFresh && !isNew)
-      console.error(`${name}: there is no checkpoint in ${checkpoints}, so the run begins anew.`);
+      complain(`${name}: there is no checkpoint in ${checkpoints}, so the run begins anew.`);
     // In this order, a process that is killed on the way leaves a run that is complete or one that has begun.
     if (isFresh && begun) await rm(checkpoints, { recursive: true, force: true });
     await describe();
@@ -119,7 +119,7 @@ function folderOf<T extends RunArguments>(
         everySeconds: 60 * args.checkpointMinutes,
         resume: true,
         allow: args.allow === 'both' ? ['data', 'engine'] : args.allow ? [args.allow] : [],
-        onProblem: (problem) => console.error(inFlags(problem)),
+        onProblem: (problem) => complain(inFlags(problem)),
       };
     },
     writing: (write) =>

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { openLog, type TensorBoardWriter, tensorBoardWriter, writeFileAtomic } from 'vgg-blocks/node';
 import { curves, type EpochRow, historyCsv, type StepRow } from 'vgg-blocks/train';
 import { messageOf } from '../base/realm.js';
+import { complain } from './wording.js';
 
 /** What a run writes while it goes on, so that it can be looked at. */
 export interface RunLog {
@@ -36,7 +37,7 @@ export function runLog(
   const tried = (work: Promise<void>) =>
     work.catch((error: unknown) => {
       const message = messageOf(error);
-      if (!reported.has(message)) console.error(message);
+      if (!reported.has(message)) complain(message);
       reported.add(message);
     });
   let pending = Promise.resolve();
@@ -97,7 +98,7 @@ async function openSteps(path: string): Promise<StepLines> {
         const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => stepOf(line) < row.step);
         const missing = row.step - 1 - lines.length;
         if (missing > 0)
-          console.error(`${path} lacks ${missing} of the steps before ${row.step}, which were not written.`);
+          complain(`${path} lacks ${missing} of the steps before ${row.step}, which were not written.`);
         await writeFileAtomic(path, lines.map((line) => `${line}\n`).join(''));
         await file.close();
         file = await openLog(path, { append: true });

@@ -1,4 +1,5 @@
 import { type Advice, diagnosisText, type EpochRow, type History } from 'vgg-blocks/train';
+import { complain } from './wording.js';
 
 /** An epoch as a line of the log, and the reason if the network does not learn. */
 export function epochLine(row: EpochRow, epochs: number): string {
@@ -42,6 +43,6 @@ export function checkAccuracy(what: string, accuracy: number | null, minimum: nu
 /** Reports images that were left out; the command fails in the end. */
 export function reportLeftOut(command: string, count: number): void {
   if (count === 0) return;
-  console.error(`${command}: ${count} ${count === 1 ? 'image was' : 'images were'} left out.`);
+  complain(`${command}: ${count} ${count === 1 ? 'image was' : 'images were'} left out.`);
   process.exitCode ??= 1;
 }

@@ -6,6 +6,7 @@ import { areOtherClasses, isNumbered } from '../base/classNames.js';
 import { someOf } from './labels.js';
 import { noClassesOf, readNetwork } from './network.js';
 import { belonging, numberIn } from './options.js';
+import { complain } from './wording.js';
 
 /** The options of {@link withTeacher}. */
 export interface TeacherArguments {
@@ -81,12 +82,12 @@ export async function loadTeacher(
     );
   }
   if (!preprocessing) {
-    console.error(
+    complain(
       `note: the teacher ${source} does not say how images are prepared for it; they are prepared as for the network`,
     );
   }
   if ((!classNames || isNumbered(classNames)) && !isNumbered(own)) {
-    console.error(
+    complain(
       `note: the teacher ${source} does not say what its classes are called; they are taken for ${someOf(own)}, in this order`,
     );
   }

@@ -6,6 +6,7 @@ import { countBar, writeImage } from 'vgg-blocks/node';
 import { classOf, labelsOf, labelsOption } from './labels.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding, numberIn } from './options.js';
+import { complain } from './wording.js';
 
 interface VisualizeArguments extends NetworkArguments {
   layer?: string;
@@ -105,7 +106,7 @@ async function run(args: VisualizeArguments): Promise<void> {
         // One that does not respond is no reason to lose the others.
         if (!(started && error instanceof RangeError) || filters.length === 1) throw error;
         bar.stop();
-        console.error(error.message);
+        complain(error.message);
         process.exitCode = 1;
       }
     }

@@ -1,3 +1,5 @@
+import { plain, printedPath } from '../base/printable.js';
+
 /** What to pass to the command line for an option that a text of the library names. */
 const FLAGS: [option: RegExp, flag: string][] = [
   [/\bstrict: false\b/g, '--allow-unused'],
@@ -103,4 +105,17 @@ export function inFlags(text: string, command = 'train'): string {
 export function errorOf(text: string, command: string | undefined): string {
   const worded = inFlags(text, command);
   return command === undefined || worded.startsWith(`${command}: `) ? worded : `${command}: ${worded}`;
+}
+
+/** The length of arguments that are shown in full. */
+const MAX_ARGUMENT = 200;
+
+/**
+ * Prints a line on standard error, and nothing but a line: whatever a text quotes, terminals obey nothing in it, and a very long
+ * argument is cut.
+ */
+export function complain(text: string): void {
+  const values = process.argv.slice(2).flatMap((arg) => [arg, arg.slice(arg.indexOf('=') + 1)]);
+  const long = values.filter(({ length }) => length > MAX_ARGUMENT);
+  console.error(plain(long.reduce((line, value) => line.replaceAll(value, printedPath(value)), text)));
 }

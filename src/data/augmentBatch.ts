@@ -1,5 +1,5 @@
 import { checkArguments, FLOATS, kind, NUMBERS, optionsOf, withFields } from '../base/arguments.js';
-import { numberThat, wholeNumber } from '../base/check.js';
+import { fail, numberThat, wholeNumber } from '../base/check.js';
 import { type Random, seededRandom, shuffled } from '../base/random.js';
 import { size } from '../base/shapes.js';
 
@@ -8,7 +8,7 @@ import { size } from '../base/shapes.js';
  * nothing.
  */
 export interface BatchAugmentation {
-  /** Shifts each image by up to so many pixels to each side, and fills with black: torchvision's `RandomCrop` with padding. */
+  /** Shifts each image by up to so many pixels, fewer than its sides have, to each side, and fills with black: torchvision's `RandomCrop` with padding. */
   shift?: number;
   /** Probability that an image is mirrored left to right, 0 to 1; 0.5 is usual. */
   flip?: number;
@@ -48,10 +48,20 @@ const BATCH = kind(
   },
 );
 
-/** Throws unless every option is in its range. */
-export function checkBatchAugmentation(where: string, augment: BatchAugmentation): void {
+/** Throws unless every option is in its range, for images of a height and a width. */
+export function checkBatchAugmentation(
+  where: string,
+  augment: BatchAugmentation,
+  [height, width]: readonly [height: number, width: number],
+): void {
   const { shift = 0, mixup = 0.1 } = optionsOf(where, augment, { shift: 1, flip: 1, erase: 1, mixup: 1 });
   wholeNumber(where, 'shift', shift, 0);
+  if (shift > 0 && shift >= Math.min(height, width)) {
+    fail(
+      where,
+      `shift is ${shift}, by which images of ${height}x${width} move out of sight; it must be below ${Math.min(height, width)}.`,
+    );
+  }
   for (const name of ['flip', 'erase'] as const) {
     const isChance = (n: number) => n >= 0 && n <= 1;
     numberThat(where, name, augment[name] ?? 0, isChance, 'a probability from 0 to 1, such as 0.5');
@@ -68,7 +78,7 @@ export function augmentBatch(batch: PixelBatch, augment: BatchAugmentation, seed
     { batch: BATCH, augment: withFields('an object, such as { flip: 0.5 }') },
   );
 
-  checkBatchAugmentation('augmentBatch', augment);
+  checkBatchAugmentation('augmentBatch', augment, [batch.shape[1], batch.shape[2]]);
   numberThat('augmentBatch', 'seed', seed, Number.isSafeInteger, 'a whole number');
   const { shift, flip, erase, mixup } = augment;
   // Each change has its own stream, so that none depends on which others are made.

@@ -127,7 +127,7 @@ export class ImageSet {
     ];
     this.classNames = classNames;
     this.length = length;
-    if (augment) checkBatchAugmentation('ImageSet', augment);
+    if (augment) checkBatchAugmentation('ImageSet', augment, [height, width]);
     this.augmentation = augment;
   }
 

@@ -32,11 +32,11 @@ async function create(fs: FileModules['fs'], folder: string): Promise<'EEXIST' |
     const code = systemCode(error);
     if (code === 'ENOENT') return code;
     // On Windows a drive cannot be created, whatever the reason, and exists.
-    const isFolder = await fs.stat(folder).then(
-      (found) => found.isDirectory(),
-      () => false,
-    );
-    if (isFolder) return 'EEXIST';
+    const found = await fs.stat(folder).catch((reason: unknown) => {
+      // There is something, but not a folder or a file.
+      if (systemCode(reason) === 'ELOOP') throw reason;
+    });
+    if (found?.isDirectory()) return 'EEXIST';
     throw error;
   }
 }

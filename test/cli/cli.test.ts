@@ -47,7 +47,7 @@ describe('vgg-blocks', () => {
       'summary: alexnet has no --ratio and no --batch-norm; leave them out, or describe a VGG.\n',
     );
     expect((await run('summary', 'resnet')).error).toContain(
-      "'resnet' is invalid for argument 'network'. It must be one of alexnet, vgg11,",
+      "summary: the argument network is 'resnet'; it must be one of alexnet, vgg11,",
     );
   });
 
@@ -340,7 +340,7 @@ describe('vgg-blocks bench', () => {
     expect(out).toMatch(/ cores \(2 threads on wasm\), Node v\d/);
     expect(out).toMatch(/^wasm +2 +training +[\d.]+ /m);
     expect((await run(...args, '--threads', '0')).error).toContain(
-      "option '--threads <n>' argument '0' is invalid. It must be a whole number of at least 1.",
+      "bench: --threads is '0'; it must be a whole number of at least 1.",
     );
     expect((await run('train', '--backend', 'cpu', '--threads', '2')).error).toContain(
       '--threads is 2, but the cpu backend does not use it; omit it or use wasm.',
@@ -353,9 +353,11 @@ describe('vgg-blocks bench', () => {
   test('lists the backends and modes after a wrong one', async () => {
     const { code, error } = await run('bench', '--backend', 'wasm,cuda');
     expect(code).toBe(1);
-    expect(error).toContain("'cuda' is not one of wasm, cpu, webgpu, tensorflow.");
+    expect(error).toContain(
+      "bench: --backend is 'wasm,cuda'; it must be of wasm, cpu, webgpu, tensorflow, separated by commas.",
+    );
     expect((await run('bench', '--mode', 'fast')).error).toContain(
-      "'fast' is not one of inference, training.",
+      "bench: --mode is 'fast'; it must be of inference, training, separated by commas.",
     );
   });
 

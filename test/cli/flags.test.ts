@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
-import { errorOf, inFlags } from '../../src/cli/wording.js';
+import { complain, errorOf, inFlags } from '../../src/cli/wording.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const { commands } = createProgram();
@@ -135,14 +135,62 @@ test.each([
 ])('%s of %s ends in %s', (text, command, line) => expect(errorOf(text, command)).toBe(line));
 
 test.each([
-  [['diagram', 'vgg11', 'nope'], "argument 'networks'. It must be one of alexnet, vgg11,"],
-  [['convert', 'a.h5', 'b', '--input-shape', '100000x1x1'], 'such as 96x96x3, each from 1 to 16384.'],
-])('%j is refused by the name of its argument', async (args, message) => {
-  let error = '';
+  [
+    ['diagram', 'vgg11', 'nope'],
+    "diagram: the argument networks is 'nope'; it must be one of alexnet, vgg11,",
+  ],
+  [
+    ['convert', 'a.h5', 'b', '--input-shape', '100000x1x1'],
+    "convert: --input-shape is '100000x1x1'; it must be HxWxC, such as 96x96x3, each from 1 to 16384.",
+  ],
+  [['train', '--ratio', 'a\n\u001b[31m'], "train: --ratio is 'a\ufffd\ufffd[31m'; it must be a number."],
+  [['train', '--ratio', 'a'.repeat(999)], `train: --ratio is '${'a'.repeat(100)}...'; it must be a number.`],
+  [['train', '--ratio'], 'train: --ratio has no value; pass --ratio <n>.'],
+  [['train', '--ratoi', '2'], 'train: there is no option --ratoi; did you mean --ratio?'],
+  [['train', '-x'], 'train: there is no option -x; add --help to see them all.'],
+  [
+    ['train', 'data'],
+    'train: 1 argument is given; it takes options only; put quotes around what has spaces, and leave out the rest.',
+  ],
+  [['inspect'], 'inspect: the argument file is missing; pass it.'],
+  [['evaluate'], 'evaluate: an option is missing; pass --data <source>.'],
+  [
+    ['train', '--weights', 'a', '--batch-norm'],
+    'train: --weights cannot be used with --batch-norm; leave one of them out.',
+  ],
+  [
+    ['bench', '--optimizer', 'lamb'],
+    "bench: --optimizer is 'lamb'; it must be one of sgd, momentum, nesterov, adam, adamw.",
+  ],
+  [
+    ['compress', 'a', 'b', '--rank', 'fc1=2', '--rank', 'fc1=3'],
+    "compress: --rank is 'fc1=3'; fc1 is given twice.",
+  ],
+  [['trian'], 'vgg-blocks: there is no command trian; did you mean train?'],
+  [['help', 'trian'], 'vgg-blocks: pass one of these commands.'],
+])('%j is refused in one line that begins with the command', async (args, message) => {
   const program = createProgram();
-  for (const command of program.commands) {
-    command.exitOverride().configureOutput({ writeErr: (text) => (error += text) });
-  }
-  await expect(program.parseAsync(args, { from: 'user' })).rejects.toThrow();
-  expect(error).toContain(message);
+  program.configureOutput({ writeErr: () => {}, outputError: () => {} });
+  const refused = await program.parseAsync(args, { from: 'user' }).catch((error: Error) => error.message);
+  expect(refused).toContain(message);
+});
+
+test('what a message quotes is one line of which terminals obey nothing, and long arguments are cut', () => {
+  const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const argv = process.argv;
+  process.argv = ['node', 'vgg-blocks', 'inspect', 'a/'.repeat(999), `--key=${'k'.repeat(999)}`];
+  complain(`inspect: a\n\u001b]0;title\u0007: ${'a/'.repeat(999)} has no ${'k'.repeat(999)}.`);
+  process.argv = argv;
+  const [[line]] = printed.mock.calls as [[string]];
+  printed.mockRestore();
+  expect(line).toBe(
+    `inspect: a\ufffd\ufffd]0;title\ufffd: ...${'a/'.repeat(999).slice(-197)} has no ...${'k'.repeat(197)}.`,
+  );
+});
+
+test('only one function of the command line prints on standard error', () => {
+  const files = readdirSync(`${root}src/cli`).filter((file) =>
+    /console\.(error|warn)|stderr\.write/.test(readFileSync(`${root}src/cli/${file}`, 'utf8')),
+  );
+  expect(files).toEqual(['wording.ts']);
 });

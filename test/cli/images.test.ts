@@ -263,10 +263,10 @@ describe('images', () => {
       error: 'classify: no network given; pass --weights FILE or --pretrained NAME.\n',
     });
     expect((await run('classify', path, ...THREE, '--pretrained', 'keras/vgg16')).error).toContain(
-      "option '--pretrained <name>' cannot be used with option '--weights <file>'",
+      'classify: --pretrained cannot be used with --weights; leave one of them out.',
     );
     expect((await run('classify', path, '--pretrained', 'vgg16')).error).toContain(
-      'It must be hf:OWNER/NAME or one of torchvision/vgg11',
+      'it must be hf:OWNER/NAME or one of torchvision/vgg11',
     );
   });
 });

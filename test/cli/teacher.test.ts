@@ -92,7 +92,7 @@ describe('vgg-blocks train', () => {
     [
       'a new network with --weights',
       [...from, '--hidden', '8'],
-      "error: option '--weights <file>' cannot be used with option '--hidden <units>'",
+      'train: --weights cannot be used with --hidden; leave one of them out.',
     ],
     [
       '--temperature without a teacher',

@@ -1,3 +1,4 @@
+import { printedPath } from '../../base/printable.js';
 import { isBlob, isUrl } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import { pathError, readBytes, sizeOf } from '../../io/read.js';
@@ -183,8 +184,8 @@ function withinBounds(
 /** Converts a reading error to a WeightFileError, without repeating the file's name at the start of its message. */
 function unreadable(name: string, error: unknown): WeightFileError {
   const message = reason(error);
-  const prefix = `${name}: `;
-  return new WeightFileError(name, message.startsWith(prefix) ? message.slice(prefix.length) : message, {
-    cause: error,
-  });
+  const prefix = [name, printedPath(name)]
+    .map((file) => `${file}: `)
+    .find((file) => message.startsWith(file));
+  return new WeightFileError(name, message.slice(prefix?.length ?? 0), { cause: error });
 }
