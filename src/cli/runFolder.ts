@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs';
-import { rm, rmdir } from 'node:fs/promises';
+import { existsSync, rmdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { folderStore, lockFolder, writeFileAtomic } from 'vgg-blocks/node';
 import { type CheckpointOptions, type EpochRow, storedEpochs } from 'vgg-blocks/train';
+import { attempted } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import { messageOf } from '../base/realm.js';
 import { type RunArguments, resumedArguments } from './runArguments.js';
@@ -52,12 +53,17 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
   const isNew = given.resume === undefined;
   const out = isNew ? given.out : await enter(name, given.resume!);
   await owning(async (own) => {
+    // What was refused, or stopped before it began, leaves nothing behind; a folder with files cannot be removed so.
     const missing = missingFolders(out);
-    own(await lockFolder(out), async (release) => {
-      await release();
-      // What was refused leaves nothing behind; a folder with files cannot be removed so.
-      for (const folder of missing) await rmdir(folder).catch(() => {});
+    const removeEmpty = () => {
+      for (const folder of missing) attempted(() => rmdirSync(folder));
+    };
+    process.on('exit', removeEmpty);
+    own(removeEmpty, () => {
+      removeEmpty();
+      process.off('exit', removeEmpty);
     });
+    own(await lockFolder(out), (release) => release());
     const begun = await readBegun(out);
     if (isNew) await checkFree(name, out, begun, given.overwrite);
     const args = isNew ? given : resumedArguments(command, given, begun!.args, out);

@@ -7,6 +7,7 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\bbatchNorm: true\b/g, '--batch-norm'],
   [/\binitializer: '(\w+)'/g, '--initializer $1'],
   [/\bclasses: (\d+)/g, '--classes $1'],
+  [/^((?:train: )?)(shift|flip|erase|mixup|patience) (is|follows)\b/, '$1--$2 $3'],
   [/^classes is (\d+);/, '--classes is $1;'],
   [/\bpadding: '(\w+)'/g, '--padding $1'],
   [/\bpass layout: 'NCHW' or 'NHWC'/g, 'pass --input-layout nchw or nhwc'],

@@ -1,3 +1,4 @@
+import { atExit } from './atExit.js';
 import { makeFolders } from './makeFolders.js';
 import { type FileModules, hasEnded, processMark } from './processes.js';
 import { systemCode } from './runtime.js';
@@ -24,8 +25,8 @@ const TEMPORARY = /^\.vgg-blocks-([0-9a-f]{8}-\d+)-([0-9a-f]{8})\.tmp$/;
 /** Unfinished files of other machines are left alone until they have not changed for a day, in milliseconds. */
 const DAY = 24 * 60 * 60 * 1000;
 
-/** The unfinished files of this process, and the folders in which those of earlier ones have been removed. */
-const unfinished = new Map<string, FileModules>();
+/** The unfinished files of this process, with what gives up their removal at exit, and the folders in which those of earlier processes have been removed. */
+const unfinished = new Map<string, () => void>();
 const cleaned = new Set<string>();
 
 /**
@@ -87,18 +88,17 @@ export async function temporaryPath(
     await removeStale(modules, folder).catch(() => {});
   }
   const temporary = path.join(folder, `.vgg-blocks-${await processMark(modules)}-${token}.tmp`);
-  if (unfinished.size === 0) process.on('exit', removeUnfinished);
-  unfinished.set(temporary, modules);
+  unfinished.set(
+    temporary,
+    atExit(() => remove(modules, temporary)),
+  );
   return temporary;
 }
 
 /** Says that a temporary file is gone. */
 export function forget(temporary: string): void {
-  if (unfinished.delete(temporary) && unfinished.size === 0) process.off('exit', removeUnfinished);
-}
-
-function removeUnfinished(): void {
-  for (const [temporary, modules] of unfinished) remove(modules, temporary);
+  unfinished.get(temporary)?.();
+  unfinished.delete(temporary);
 }
 
 /** Removes an unfinished file after the files that belong to it. */

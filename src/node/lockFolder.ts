@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync, rmSync } from 'node:fs';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { checkArguments, TEXT } from '../base/arguments.js';
 import { printedPath } from '../base/printable.js';
+import { atExit } from '../io/atExit.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { hasEnded, processBirth, processMark } from '../io/processes.js';
 import { systemCode } from '../io/runtime.js';
@@ -12,7 +14,7 @@ import { because, FILE_MODULES } from './writeFile.js';
 /**
  * Takes a folder for this process by a file in it, `lock`. One that a killed process left is taken over, also when, after a
  * restart of the machine, another process has its id, and on Linux from another container on the same machine. The folder is created
- * if it is missing.
+ * if it is missing. A process that exits releases what it has.
  *
  * @returns a function that releases it.
  * @throws Error, one sentence, when a running process has the folder, or it cannot be written to.
@@ -23,12 +25,19 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const path = join(folder, 'lock');
   const token = randomBytes(4).toString('hex');
   let socket: LockSocket | undefined;
+  let own: string | undefined;
+  const full = resolve(folder);
+  const stay = atExit(() => {
+    rmSync(join(full, socketOf(token)), { force: true });
+    const lock = join(full, 'lock');
+    if (readFileSync(lock, 'utf8') === own) rmSync(lock);
+  });
   try {
     await makeFolders(FILE_MODULES, folder);
     // It listens before the lock exists, so that nobody takes this process for dead.
     socket = await listenIn(folder, socketOf(token));
     const fields = [await processMark(FILE_MODULES), Date.now(), token, await processBirth(FILE_MODULES)];
-    const own = `${[...fields, socket?.device].join(' ').trimEnd()}\n`;
+    own = `${[...fields, socket?.device].join(' ').trimEnd()}\n`;
     if (!(await create(path, own))) {
       const held = await read(path);
       const ended = await hasEndedThat(folder, held);
@@ -39,9 +48,11 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
     return async () => {
       if ((await readFile(path, 'utf8').catch(() => '')) === own) await rm(path, { force: true });
       await socket?.close();
+      stay();
     };
   } catch (error) {
     await socket?.close();
+    stay();
     if (error instanceof InUse) throw error;
     const inTheWay = systemCode(error) === 'EISDIR' ? path : folder;
     throw new Error(`${printedPath(inTheWay)} could not be written: ${because(error)}`, { cause: error });

@@ -74,14 +74,21 @@ describe('vgg-blocks', () => {
     ]);
   });
 
-  test('ends at a signal with the exit code of shells', async () => {
+  test('ends at a signal with the exit code of shells, and a run that has not begun leaves nothing', async () => {
     const server = createServer(() => {}).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const { child, outcome } = start(['inspect', `http://127.0.0.1:${port}/vgg.safetensors`]);
-    await once(server, 'request');
-    child.kill('SIGTERM');
-    expect(await outcome).toEqual({ code: 143, out: '', error: '' });
+    const file = `http://127.0.0.1:${port}/vgg.safetensors`;
+    for (const args of [
+      ['inspect', file],
+      ['train', '--out', join(folder, 'ended', 'run'), '--weights', file],
+    ]) {
+      const { child, outcome } = start(args);
+      await once(server, 'request');
+      child.kill('SIGTERM');
+      expect(await outcome).toEqual({ code: 143, out: '', error: '' });
+    }
+    expect(existsSync(join(folder, 'ended'))).toBe(false);
     server.closeAllConnections();
     server.close();
   });
@@ -626,11 +633,7 @@ describe('vgg-blocks train', () => {
       /^train: \/no\/such\/folder: there is no such folder; .*\n$/,
     ],
     ['a file as the data', ['--data', 'package.json'], /^train: package\.json: it is a file; .*\n$/],
-    [
-      'an unknown architecture',
-      ['--arch', 'vgg12'],
-      /argument 'vgg12' is invalid. It must be one of vgg11, /,
-    ],
+    ['an unknown architecture', ['--arch', 'vgg12'], /'vgg12'; it must be one of vgg11, /],
     [
       'a ratio that does not divide',
       ['--ratio', '3'],
@@ -640,14 +643,14 @@ describe('vgg-blocks train', () => {
     [
       'patience without validation images',
       [...SMALL, '--patience', '2'],
-      /^train: patience follows .*; pass --validation-fraction 0\.1\.\n$/m,
+      /^train: --patience follows .*; pass --validation-fraction 0\.1\.\n$/m,
     ],
     [
       'a time between checkpoints below 0',
       ['--checkpoint-minutes', '-1'],
-      /argument '-1' is invalid. It must be at least 0 and finite\./,
+      /--checkpoint-minutes is '-1'; it must be at least 0 and finite\./,
     ],
-    ['not a number', ['--epochs', 'many'], /argument 'many' is invalid. It must be a number\./],
+    ['not a number', ['--epochs', 'many'], /^train: --epochs is 'many'; it must be a number\.\n$/],
     [
       'a folder in a file system without folders',
       ['--out', '/proc/x'],

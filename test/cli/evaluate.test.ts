@@ -123,9 +123,9 @@ test('averages over views as the VGG paper did', async () => {
 test('refuses views that are none, and of arrays', async () => {
   const weights = ['--weights', at('colors.safetensors'), ...PLAIN];
   const crops = await run('evaluate', '--data', at('set'), '--crops', '9', ...weights);
-  expect(crops.error).toContain('It must be 1, 5, 10 or 50.');
+  expect(crops.error).toContain('it must be 1, 5, 10 or 50.');
   const scales = await run('evaluate', '--data', at('set'), '--scales', '8,x', ...weights);
-  expect(scales.error).toContain('It must be a number.');
+  expect(scales.error).toContain('it must be a number.');
   const small = await run('evaluate', '--data', at('set'), '--scales', '7', ...weights);
   expect(small.error).toContain(
     'evaluate: --scales has 7, but the network takes images of 8x8; use at least 8.',

@@ -112,6 +112,11 @@ test.each([
     "build it with initializer: 'heUniform' or batchNorm: true.",
     'build it with --initializer heUniform or --batch-norm.',
   ],
+  [
+    'ImageSet: shift is 28, by which images of 28x28 move out of sight; it must be below 28.',
+    '--shift is 28, by which images of 28x28 move out of sight; it must be below 28.',
+  ],
+  ['train: patience follows the accuracy', 'train: --patience follows the accuracy'],
   ['pets: it has no folders.', 'pets: it has no folders.'],
   [
     "encodeWeights: the model has no convolutions, so it is not a VGG; use container 'keras'.",

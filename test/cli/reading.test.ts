@@ -162,7 +162,7 @@ describe('options of reading', () => {
     });
     expect(existsSync(at('five.pth'))).toBe(false);
     expect((await run('convert', at('told.safetensors'), out, '--input-shape', '20')).error).toContain(
-      'It must be HxWxC, such as 96x96x3, each from 1 to 16384.',
+      'it must be HxWxC, such as 96x96x3, each from 1 to 16384.',
     );
   });
 
@@ -210,7 +210,7 @@ describe('options of reading', () => {
     });
     expect([...(await readTensors(out)).keys()]).toContain('features.0.weight');
     expect((await run('inspect', at('renamed.safetensors'), ...args)).out).toContain('block1_conv1/kernel');
-    expect((await run('inspect', image, '--rename', 'a')).error).toContain('It must be OLD=NEW.');
+    expect((await run('inspect', image, '--rename', 'a')).error).toContain('it must be OLD=NEW.');
     expect((await run('inspect', image, '--rename', 'a=b', '--rename', 'a=c')).error).toContain(
       'a is renamed twice.',
     );

@@ -102,7 +102,7 @@ describe('vgg-blocks train', () => {
     [
       'a weight of 0',
       ['--teacher', at('teacher.safetensors'), '--distill-weight', '0'],
-      'It must be above 0 and at most 1.',
+      'it must be above 0 and at most 1.',
     ],
     [
       'a network of other classes',
