@@ -67,7 +67,7 @@ const stress: TestProjectInlineConfiguration = {
     name: 'stress',
     include: [
       'test/stress/*.test.ts',
-      'test/wasm/{batchNorm,bounds,corners,epilogue,oddNumbers,pool}.test.ts',
+      'test/wasm/{batchNorm,bounds,corners,epilogue,oddMaps,oddNumbers,pool}.test.ts',
     ],
     pool: 'forks',
     maxWorkers: 2,
