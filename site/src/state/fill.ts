@@ -10,8 +10,9 @@ const INSIDE = 165;
  * with a gap is filled too.
  *
  * @param image RGBA.
+ * @returns the filled drawing, and the fraction of its pixels that were background before.
  */
-export function filled({ data, width, height }: RawImage): RawImage {
+export function filled({ data, width, height }: RawImage): { image: RawImage; inside: number } {
   const isDrawn = (x: number, y: number) => data[4 * (y * width + x)]! >= BACKGROUND;
   const sides = new Uint8Array(width * height);
   const walk = (
@@ -33,9 +34,12 @@ export function filled({ data, width, height }: RawImage): RawImage {
   walk(width, height, (x, y) => [x, y]);
   walk(width, height, (x, y) => [x, height - 1 - y]);
   const result = Uint8ClampedArray.from(data);
+  let inside = 0;
   sides.forEach((met, pixel) => {
-    if (met < 4 || result[4 * pixel]! >= INSIDE) return;
+    const shade = result[4 * pixel]!;
+    if (met < 4 || shade >= INSIDE) return;
+    if (shade < BACKGROUND) inside++;
     result.fill(INSIDE, 4 * pixel, 4 * pixel + 3);
   });
-  return { data: result, width, height };
+  return { image: { data: result, width, height }, inside: inside / sides.length };
 }

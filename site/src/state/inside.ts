@@ -39,6 +39,8 @@ export const index = signal(0);
 /** Which of the sample's garments. */
 export const garment = signal(0);
 export const drawn = signal<RawImage | undefined>(undefined);
+/** Whether a stroke is being drawn. */
+export const penDown = signal(false);
 export const invert = signal(false);
 /** The stage that is shown as a whole, by its name. */
 export const chosenStage = signal<string | undefined>(undefined);
@@ -134,11 +136,21 @@ function pixelsOf(bitmap: ImageBitmap): RawImage {
   return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }
 
+/** Less of the pad than a pixel of Fashion-MNIST is not seen. */
+const SEEN = 1 / 28 ** 2;
+
+/** The drawing as the network of the garments gets it, and whether its inside was filled. */
+export const filling = computed(() => {
+  if (slot.value !== 'sample' || !drawn.value) return undefined;
+  const { image, inside } = filled(drawn.value);
+  return { image, isSeen: inside > SEEN };
+});
+
 function imageRequest(): ImageRequest | undefined {
   if (source.value === 'test') return { index: index.value };
   const pixels = {
     garment: () => garments.value[garment.value]?.pixels,
-    draw: () => drawn.value && (slot.value === 'sample' ? filled(drawn.value) : drawn.value),
+    draw: () => filling.value?.image ?? drawn.value,
     own: () => ownImage.value && pixelsOf(ownImage.value),
   }[source.value]();
   return pixels && { pixels, invert: source.value === 'own' && invert.value };

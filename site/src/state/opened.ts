@@ -27,7 +27,7 @@ export const waiting = signal<Given | undefined>(undefined);
 export async function openWeights(given: Given): Promise<void> {
   if (phase.value !== 'idle') {
     waiting.value = given;
-    notice.value = { tone: 'warn', text: (t) => t.weights.waiting(given.file.name) };
+    notice.value = { tone: 'warn', text: (t) => t.train.waiting(given.file.name) };
     return;
   }
   notice.value = undefined;

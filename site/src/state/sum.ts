@@ -81,13 +81,9 @@ export function fractionOf(value: number, { low, high }: Range): number {
   return (value - low) / (high - low || 1);
 }
 
-/** The input channels by the size of their part in a map's largest number, the largest first. */
-export function byStrength(detail: Detail, map: number): number[] {
-  const { data, width, channels } = detail.output;
-  let best = map;
-  for (let i = map; i < data.length; i += channels) if (data[i]! > data[best]!) best = i;
-  const pixel = Math.floor(best / channels);
-  const { parts } = sumAt(detail, { map, y: Math.floor(pixel / width), x: pixel % width });
+/** The input channels by the size of their part of a sum, the largest first. */
+export function byPart(detail: Detail, place: Place): number[] {
+  const { parts } = sumAt(detail, place);
   return parts.sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum)).map(({ channel }) => channel);
 }
 

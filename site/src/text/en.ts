@@ -185,6 +185,7 @@ export const en = {
       chosen: (epochs: number, rate: number) =>
         `“Continue” trains for ${counted(epochs, 'more epoch')} with the settings on this page, at a learning rate of ${rate}.`,
     },
+    waiting: (file: string) => `${file} is opened as soon as the training ends or is stopped.`,
     hidden:
       'This page is in the background. Training continues, but some browsers slow it down, and phones may stop it.',
     moved: (backend: string) =>
@@ -284,9 +285,9 @@ export const en = {
     which: 'Network',
     trained: 'Trained here',
     image: 'Image',
-    drawHere: 'Draw over it',
+    drawHere: 'Draw your own here',
     filled: 'the network sees it filled in',
-    others: 'Draw others',
+    others: 'Show other garments',
     loading: 'Loading a trained network (about 0.7 MB)…',
     fromTest: 'Test set',
     draw: 'Draw',
@@ -335,34 +336,6 @@ export const en = {
     classify: 'Classify the test set',
     noTop: 'This file has no classifier, so only its features can be shown.',
     working: 'Computing…',
-  },
-
-  weights: {
-    title: 'Weight files',
-    lead: 'Drop a .safetensors, .pth, .h5, .keras, .onnx or tfjs model here, or anywhere on this page. It is read in your browser and never uploaded.',
-    choose: 'Choose a file',
-    empty: 'No file is open.',
-    published: 'Published weights that open as downloaded:',
-    file: 'File',
-    format: 'Format',
-    network: 'Network',
-    parameters: 'Parameters',
-    input: 'Input',
-    classes: 'Classes',
-    noClasses: 'none (features only)',
-    names: 'Weight names',
-    classify: 'Classify an image',
-    waiting: (file: string) => `${file} is opened as soon as the training ends or is stopped.`,
-    adopt: 'Train it further',
-    adoptNote: 'Opens this network under “Train”.',
-    compareTitle: 'Does it match PyTorch?',
-    compareLead:
-      'Drop a .safetensors file saved in Python with float32 tensors “input” (images × channels × height × width) and “logits”, and the outputs are compared.',
-    compared: (images: number, error: string) =>
-      `Over ${counted(images, 'image')}, the outputs differ by at most ${error} of the largest logit.`,
-    logitsHere: 'Here',
-    logitsThere: 'In the file',
-    class: 'Class',
   },
 
   ...instrument,

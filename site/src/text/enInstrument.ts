@@ -78,14 +78,14 @@ export const instrument = {
       `map ${map + 1}, row ${row + 1}, column ${column + 1}`,
     largest: (unit: string, of: number) =>
       `How ${unit} adds up: the largest of ${of.toLocaleString('en-US')} products`,
-    from: 'From',
+    from: (layer: string) => `From ${layer}`,
     number: 'Number',
     weight: 'Weight',
     product: 'Product',
     listed: (n: number) => `these ${n} products`,
     otherProducts: (n: number) => count(n, 'other product'),
     scale: 'Color scale, from the smallest to the largest number of this layer',
-    input: (channel: number, of: number) => (of === 1 ? 'Input' : `Input, map ${channel + 1} of ${of}`),
+    input: (from: string) => `Input: ${from}`,
     output: (map: number) => `Output, map ${map + 1}`,
     sees: (height: number, width: number) => `It sees ${height}×${width} pixels`,
     play: 'Move the window',
@@ -98,7 +98,9 @@ export const instrument = {
     products: 'Products',
     pooled: 'Largest',
     outside: 'Outside of the input: zero',
-    channel: (index: number) => `map ${index + 1}`,
+    /** A map of a layer, or a channel of the image. */
+    source: (layer: string | undefined, index: number) =>
+      layer === undefined ? `image, channel ${index + 1}` : `${layer}, map ${index + 1}`,
     others: (n: number) => count(n, 'other map'),
     added: 'sum of products',
     bias: 'bias',

@@ -144,5 +144,32 @@ export const later = {
     setUp: 'Set up this network',
   },
 
+  weights: {
+    title: 'Weight files',
+    lead: 'Drop a .safetensors, .pth, .h5, .keras, .onnx or tfjs model here, or anywhere on this page. It is read in your browser and never uploaded.',
+    choose: 'Choose a file',
+    empty: 'No file is open.',
+    published: 'Published weights that open as downloaded:',
+    file: 'File',
+    format: 'Format',
+    network: 'Network',
+    parameters: 'Parameters',
+    input: 'Input',
+    classes: 'Classes',
+    noClasses: 'none (features only)',
+    names: 'Weight names',
+    classify: 'Classify an image',
+    adopt: 'Train it further',
+    adoptNote: 'Opens this network under “Train”.',
+    compareTitle: 'Does it match PyTorch?',
+    compareLead:
+      'Drop a .safetensors file saved in Python with float32 tensors “input” (images × channels × height × width) and “logits”, and the outputs are compared.',
+    compared: (images: number, error: string) =>
+      `Over ${images === 1 ? '1 image' : `${images} images`}, the outputs differ by at most ${error} of the largest logit.`,
+    logitsHere: 'Here',
+    logitsThere: 'In the file',
+    class: 'Class',
+  },
+
   ownImages: own,
 };

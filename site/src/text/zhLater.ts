@@ -155,5 +155,31 @@ export const later: typeof english = {
     setUp: '设置成这个网络',
   },
 
+  weights: {
+    title: '权重文件',
+    lead: '把 .safetensors、.pth、.h5、.keras、.onnx 或 tfjs 模型拖到这里，或页面的任何地方。文件只在你的浏览器里读取，不会传到别处。',
+    choose: '选择文件',
+    empty: '还没有打开文件。',
+    published: '下载下来就能读的公开权重：',
+    file: '文件',
+    format: '格式',
+    network: '网络',
+    parameters: '参数',
+    input: '输入',
+    classes: '类别',
+    noClasses: '没有（只有特征）',
+    names: '权重的命名',
+    classify: '用它给图像分类',
+    adopt: '接着训练它',
+    adoptNote: '把这个网络带到“训练”。',
+    compareTitle: '它算出来的和 PyTorch 一样吗？',
+    compareLead:
+      '拖入一个 .safetensors，里面有 float32 张量 “input”（图像 × 通道 × 高 × 宽）和 “logits”，在 Python 里保存，这里就比较输出。',
+    compared: (images, error) => `${images} 张图像上的最大差别：最大 logit 的 ${error}。`,
+    logitsHere: '这里',
+    logitsThere: '文件里',
+    class: '类别',
+  },
+
   ownImages: own,
 };

@@ -1,6 +1,7 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { text } from '../state/page.js';
 import { labelOf, type Stage, seenBy } from '../state/stages.js';
+import { startOf, strongest } from '../state/start.js';
 import type { Detail, Place } from '../state/sum.js';
 import { activationColor, css } from './colors.js';
 import { DenseSum } from './denseSum.js';
@@ -28,17 +29,17 @@ export function CloseUp({
 }) {
   const t = text.value.closeUp;
   const { stage, output } = detail;
-  const first = useMemo(() => brightest(detail), [stage.name]);
   const [picked, setMap] = useState<{ stage: string; map: number } | undefined>(undefined);
-  const map = picked?.stage === stage.name ? picked.map : first.map;
-  const shown = Math.min(map, output.channels - 1);
-  const sweep = useSweep(output.width * output.height, first.pixel, still);
+  const start = useStart(detail, picked?.stage === stage.name ? picked.map : undefined, still);
+  const first = start.y * output.width + start.x;
+  const sweep = useSweep(output.width * output.height, stage.name, first, still);
   const place: Place = {
-    map: shown,
+    map: start.map,
     y: Math.floor(sweep.pixel / output.width),
     x: sweep.pixel % output.width,
   };
   const index = stages.findIndex(({ name }) => name === stage.name);
+  const before = stages[Math.max(0, index - 1)]!;
   const isMap = stage.shape.length === 3;
   const nameOf = index === stages.length - 1 ? classOf : undefined;
   const pick = (map: number) => setMap({ stage: stage.name, map });
@@ -53,6 +54,8 @@ export function CloseUp({
       {isMap && (stage.kind === 'conv' || stage.kind === 'pool') && (
         <Works
           detail={detail}
+          before={before}
+          start={start}
           place={place}
           sweep={sweep}
           seen={seenBy(stages, index, place.y, place.x)}
@@ -60,7 +63,7 @@ export function CloseUp({
         />
       )}
       {stage.kind === 'dense' && detail.kernel && (
-        <DenseSum detail={detail} unit={shown} from={stages[index - 1]!.shape} name={nameOf?.(shown)} />
+        <DenseSum detail={detail} unit={place.map} before={before} name={nameOf?.(place.map)} />
       )}
       <div class="all">
         <h3>
@@ -68,20 +71,26 @@ export function CloseUp({
           <Legend {...detail} />
         </h3>
         {isMap ? (
-          <AllMaps detail={detail} chosen={shown} onChoose={pick} />
+          <AllMaps detail={detail} chosen={place.map} onChoose={pick} />
         ) : (
-          <Units detail={detail} chosen={detail.kernel && shown} nameOf={nameOf} onChoose={pick} />
+          <Units detail={detail} chosen={detail.kernel && place.map} nameOf={nameOf} onChoose={pick} />
         )}
       </div>
     </section>
   );
 }
 
-/** The map with the largest number, and its pixel. */
-function brightest({ output: { data, channels } }: Detail): { map: number; pixel: number } {
-  let best = 0;
-  for (let i = 1; i < data.length; i++) if (data[i]! > data[best]!) best = i;
-  return { map: best % channels, pixel: Math.floor(best / channels) };
+/** Where the explanation begins: in the map that was picked, or if it can in the one shown before; unmoved while somebody draws. */
+function useStart(detail: Detail, picked: number | undefined, still: boolean): Place {
+  const last = useRef<{ detail: Detail; picked: number | undefined; start: Place } | undefined>(undefined);
+  const { current } = last;
+  const before = current?.detail.stage.name === detail.stage.name ? current : undefined;
+  if (before && before.picked === picked && (still || before.detail === detail)) return before.start;
+  const maps =
+    picked === undefined ? [...(before ? [before.start.map] : []), ...strongest(detail)] : [picked];
+  const start = startOf(detail, maps);
+  last.current = { detail, picked, start };
+  return start;
 }
 
 function AllMaps({

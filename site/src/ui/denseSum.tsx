@@ -1,4 +1,5 @@
 import { text } from '../state/page.js';
+import { labelOf, type Stage } from '../state/stages.js';
 import { type Detail, sumAt } from '../state/sum.js';
 import { css, weightColor } from './colors.js';
 import { digits, Line, SumEnd, signed } from './sumSteps.js';
@@ -10,13 +11,13 @@ const LISTED = 8;
 export function DenseSum({
   detail,
   unit,
-  from,
+  before,
   name,
 }: {
   detail: Detail;
   unit: number;
-  /** The shape of the layer before. */
-  from: readonly number[];
+  /** The layer that the numbers come from. */
+  before: Stage;
   name?: string;
 }) {
   const t = text.value.closeUp;
@@ -24,9 +25,9 @@ export function DenseSum({
   const terms = [...sum.parts].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum)).slice(0, LISTED);
   const largest = Math.max(1e-9, Math.abs(terms[0]!.sum));
   const listed = terms.reduce((total, one) => total + one.sum, 0);
-  const [, width = 1, channels = 1] = from;
+  const [, width = 1, channels = 1] = before.shape;
   const nameOf = (input: number) =>
-    from.length < 3
+    before.shape.length < 3
       ? t.unit(input)
       : t.pixel(input % channels, Math.floor(input / channels / width), Math.floor(input / channels) % width);
   return (
@@ -35,7 +36,7 @@ export function DenseSum({
         <caption>{t.largest(name ?? t.unit(unit), sum.parts.length)}</caption>
         <thead>
           <tr>
-            <th scope="col">{t.from}</th>
+            <th scope="col">{t.from(labelOf(before, text.value.strip))}</th>
             <th scope="col">{t.number}</th>
             <th scope="col">{t.weight}</th>
             <th scope="col" colSpan={2}>

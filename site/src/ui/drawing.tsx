@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { drawImage, type RawImage } from 'vgg-blocks/images';
-import { drawn } from '../state/inside.js';
+import { drawn, penDown } from '../state/inside.js';
 import { text } from '../state/page.js';
 
 const SIDE = 280;
@@ -16,6 +16,10 @@ export function Drawing({ onDrawn }: { onDrawn(pixels: RawImage | undefined): vo
   const canvas = useRef<HTMLCanvasElement>(null);
   const stroke = useRef<{ pointer: number; x: number; y: number } | undefined>(undefined);
   const frame = useRef(0);
+  const hold = (now: typeof stroke.current) => {
+    stroke.current = now;
+    penDown.value = now !== undefined;
+  };
   const context = () => canvas.current!.getContext('2d', { willReadFrequently: true })!;
   const give = () => {
     frame.current = 0;
@@ -24,7 +28,7 @@ export function Drawing({ onDrawn }: { onDrawn(pixels: RawImage | undefined): vo
   const clear = () => {
     cancelAnimationFrame(frame.current);
     frame.current = 0;
-    stroke.current = undefined;
+    hold(undefined);
     context().fillStyle = '#000';
     context().fillRect(0, 0, SIDE, SIDE);
     onDrawn(undefined);
@@ -34,6 +38,7 @@ export function Drawing({ onDrawn }: { onDrawn(pixels: RawImage | undefined): vo
     if (before) drawImage(canvas.current!, before);
     else clear();
     return () => {
+      hold(undefined);
       if (frame.current) {
         cancelAnimationFrame(frame.current);
         give();
@@ -50,7 +55,7 @@ export function Drawing({ onDrawn }: { onDrawn(pixels: RawImage | undefined): vo
     if (from?.pointer !== event.pointerId) return;
     // The button may have been released where this page was not told.
     if (event.buttons === 0) {
-      stroke.current = undefined;
+      hold(undefined);
       return;
     }
     const to = position(event);
@@ -60,11 +65,11 @@ export function Drawing({ onDrawn }: { onDrawn(pixels: RawImage | undefined): vo
     pen.moveTo(from.x, from.y);
     pen.lineTo(to.x, to.y);
     pen.stroke();
-    stroke.current = { pointer: event.pointerId, ...to };
+    hold({ pointer: event.pointerId, ...to });
     frame.current ||= requestAnimationFrame(give);
   };
   const end = ({ pointerId }: PointerEvent) => {
-    if (stroke.current?.pointer === pointerId) stroke.current = undefined;
+    if (stroke.current?.pointer === pointerId) hold(undefined);
   };
   return (
     <div class="drawing">
@@ -78,7 +83,7 @@ export function Drawing({ onDrawn }: { onDrawn(pixels: RawImage | undefined): vo
           // The main button, or the first finger.
           if (!event.isPrimary || event.button !== 0) return;
           canvas.current!.setPointerCapture(event.pointerId);
-          stroke.current = { pointer: event.pointerId, ...position(event) };
+          hold({ pointer: event.pointerId, ...position(event) });
           draw(event);
         }}
         onPointerMove={draw}

@@ -12,6 +12,7 @@ import {
   look,
   looking,
   method,
+  penDown,
   slot,
   source,
 } from '../state/inside.js';
@@ -75,7 +76,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
         <CloseUp
           {...seen}
           image={asMaps(seen)}
-          still={source.value === 'draw'}
+          still={penDown.value}
           classOf={seen.probabilities && ((unit) => nameOf(unit, seen.probabilities!.length))}
         />
       ) : (

@@ -1,5 +1,5 @@
 import type { RawImage } from 'vgg-blocks/images';
-import { chosenSource, classIndex, drawn, garment, source } from '../state/inside.js';
+import { chosenSource, classIndex, drawn, filling, garment, source } from '../state/inside.js';
 import { text } from '../state/page.js';
 import { drawGarments, garments } from '../state/sample.js';
 import { Drawing } from './drawing.js';
@@ -26,7 +26,7 @@ export function Pad() {
             <span>{t.drawHere}</span>
           </div>
         )}
-        {source.value === 'draw' && drawn.value && <span class="filled">{t.filled}</span>}
+        {source.value === 'draw' && filling.value?.isSeen && <span class="filled">{t.filled}</span>}
       </div>
       <div class="samples">
         {garments.value.map(({ kind, pixels }, i) => (

@@ -1,4 +1,5 @@
 import { text } from '../state/page.js';
+import { labelOf, type Stage } from '../state/stages.js';
 import {
   at,
   type Detail,
@@ -24,6 +25,8 @@ export function SumSteps(given: SumProps) {
 
 interface SumProps {
   detail: Detail;
+  /** The layer that the input comes from. */
+  before: Stage;
   place: Place;
   /** The input channels, those to list first. */
   order: readonly number[];
@@ -33,7 +36,7 @@ interface SumProps {
   onPart(channel: number): void;
 }
 
-function Convolved({ detail, place, order, part, range, onPart }: SumProps) {
+function Convolved({ detail, before, place, order, part, range, onPart }: SumProps) {
   const t = text.value.closeUp;
   const sum = sumAt(detail, place);
   const { inputs, weights } = sum.parts[part]!;
@@ -84,7 +87,7 @@ function Convolved({ detail, place, order, part, range, onPart }: SumProps) {
                   }
                   deps={[detail.input, channel]}
                 />
-                {t.channel(channel)}
+                {sourceOf(before, channel)}
               </button>
               <b>{signed(sum.parts[channel]!.sum)}</b>
             </li>
@@ -94,6 +97,13 @@ function Convolved({ detail, place, order, part, range, onPart }: SumProps) {
       </ol>
     </div>
   );
+}
+
+/** What a channel of a layer's input is called, by the layer that it comes from. */
+export function sourceOf(before: Stage, channel: number): string {
+  const { closeUp, strip } = text.value;
+  if (before.kind !== 'input') return closeUp.source(labelOf(before, strip), channel);
+  return before.shape[2] === 1 ? strip.input : closeUp.source(undefined, channel);
 }
 
 /** From the bias to the number that the network computed. */

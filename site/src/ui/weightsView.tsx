@@ -39,7 +39,7 @@ export function WeightsView() {
                 {phase.value === 'opening' || phase.value === 'starting'
                   ? text.value.train.phases[phase.value]
                   : waiting.value
-                    ? t.waiting(waiting.value.file.name)
+                    ? text.value.train.waiting(waiting.value.file.name)
                     : (opened.value?.file ?? t.empty)}
               </p>
             </div>

@@ -1,22 +1,28 @@
 import type { ComponentChildren } from 'preact';
 import { useMemo, useState } from 'preact/hooks';
 import { text } from '../state/page.js';
-import { type Region, windowOf } from '../state/stages.js';
-import { byStrength, type Detail, fractionOf, type Place, type Range, rangeOf } from '../state/sum.js';
+import { type Region, type Stage, windowOf } from '../state/stages.js';
+import { byPart, type Detail, fractionOf, type Place, type Range, rangeOf } from '../state/sum.js';
 import { IconButton } from './controls.js';
 import { MapCanvas } from './mapCanvas.js';
-import { SumSteps } from './sumSteps.js';
+import { SumSteps, sourceOf } from './sumSteps.js';
 import type { Sweep } from './sweep.js';
 
 /** How one pixel comes about: where it lies, what it sees, and the sum. */
 export function Works({
   detail,
+  before,
+  start,
   place,
   sweep,
   seen,
   image,
 }: {
   detail: Detail;
+  /** The layer that the input comes from. */
+  before: Stage;
+  /** Where the window began to move. */
+  start: Place;
   place: Place;
   sweep: Sweep;
   seen: Region;
@@ -25,11 +31,12 @@ export function Works({
   const t = text.value.closeUp;
   const { stage, input, output, low, high } = detail;
   const isSum = stage.kind === 'conv' && detail.kernel !== undefined;
-  // In one order for all pixels, so that nothing jumps while the window moves.
   const key = `${stage.name} ${place.map}`;
-  const order = useMemo(() => (isSum ? byStrength(detail, place.map) : []), [key]);
+  // In one order for all pixels while the window moves, so that nothing jumps.
+  const steady = useMemo(() => (isSum ? byPart(detail, start) : []), [start]);
+  const order = isSum && !sweep.playing ? byPart(detail, place) : steady;
   const [chosen, choose] = useState({ key, part: 0 });
-  const part = isSum ? (chosen.key === key ? chosen.part : order[0]!) : place.map;
+  const part = isSum ? (chosen.key === key ? chosen.part : steady[0]!) : place.map;
   const range = useMemo(() => rangeOf(input.data), [input]);
   const window = windowOf(stage, { top: place.y, left: place.x, bottom: place.y, right: place.x });
   return (
@@ -37,7 +44,7 @@ export function Works({
       <div>
         <div class="from-to">
           <figure>
-            <figcaption>{t.input(part, input.channels)}</figcaption>
+            <figcaption>{t.input(sourceOf(before, part))}</figcaption>
             <Framed width={input.width} height={input.height} region={window}>
               <MapCanvas
                 width={input.width}
@@ -89,6 +96,7 @@ export function Works({
       </div>
       <SumSteps
         detail={detail}
+        before={before}
         place={place}
         order={order}
         part={part}
