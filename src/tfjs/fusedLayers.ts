@@ -83,7 +83,7 @@ export function fuseLayers(model: LayersModel, optimizer?: StepSource): Replacem
       if (kwargs.training !== true || !fits) return own(inputs, kwargs);
       const y = run(operation, { x: x!, ...weightsOf(layer) }, wanted, optimizer);
       if (passes) done.add(y);
-      return output ? output(flushGradient(y)) : y;
+      return output ? output(isFlushed() ? y : flushGradient(y)) : y;
     };
   });
   return together([calls, passThrough(passed, done)]);
@@ -135,6 +135,12 @@ type Name = keyof Inputs;
 /** The gradients of a layer's inputs, from that of its output before ReLU. */
 type Gradients = Record<Name, (dy: Tensor, inputs: Inputs) => Tensor>;
 
+/** The gradient of a layer's output before ReLU, and that of its bias, where a kernel has computed both. */
+interface Before {
+  dy: Tensor;
+  bias?: Tensor;
+}
+
 function weightsOf(layer: layers.Layer): { filter: Tensor; bias?: Tensor } {
   const [filter, bias] = layer.weights.map((weight) => weight.read());
   return { filter: filter!, bias };
@@ -165,6 +171,11 @@ function operationOf(
   return pool && strides.every((stride) => stride === 1)
     ? pooledConvolution({ pad, relu, pool })
     : convolution(strides, pad, relu);
+}
+
+/** Whether gradients of logits are flushed where they are computed, or need not be, as on a GPU. */
+function isFlushed(): boolean {
+  return hasKernel('CrossEntropy');
 }
 
 /** What a dense layer that gives logits or probabilities does after its product; undefined for other layers. */
@@ -210,10 +221,22 @@ function dense(relu: boolean, behindRelu: boolean): Operation {
 }
 
 /** A convolution of channels-last images, the only order that tfjs has kernels for. It exports no functions for the gradients. */
-function convolution(strides: [number, number], pad: string, relu: boolean): Operation {
+function convolution(
+  strides: [number, number],
+  pad: string,
+  relu: boolean,
+): Operation & { gradients: Gradients } {
   const attrs = { strides, pad, dataFormat: 'NHWC', dilations: [1, 1] };
   const activation = relu ? 'relu' : 'linear';
+  const gradients: Gradients = {
+    x: (dy, { x, filter }) =>
+      engine().runKernel(Conv2DBackpropInput, { dy, filter }, { ...attrs, inputShape: x.shape }),
+    filter: (dy, { x, filter }) =>
+      engine().runKernel(Conv2DBackpropFilter, { x, dy }, { ...attrs, filterShape: filter.shape }),
+    bias: (dy) => sum(dy, [0, 1, 2]),
+  };
   return {
+    gradients,
     rank: 4,
     pools: false,
     forward: ({ x, filter, bias }) =>
@@ -221,13 +244,7 @@ function convolution(strides: [number, number], pad: string, relu: boolean): Ope
         engine().runKernel(FusedConv2D, { x, filter, ...(bias && { bias }) }, { ...attrs, activation }),
         relu,
       ),
-    backward: throughRelu({
-      x: (dy, { x, filter }) =>
-        engine().runKernel(Conv2DBackpropInput, { dy, filter }, { ...attrs, inputShape: x.shape }),
-      filter: (dy, { x, filter }) =>
-        engine().runKernel(Conv2DBackpropFilter, { x, dy }, { ...attrs, filterShape: filter.shape }),
-      bias: (dy) => sum(dy, [0, 1, 2]),
-    }),
+    backward: throughRelu(gradients),
   };
 }
 
@@ -257,13 +274,17 @@ function pooledConvolution(attrs: ConvPool): Operation {
         return runOwnKernel('ConvPoolGrad', { dy, choices: kept[0]!, x, filter }, { ...attrs, wanted });
       }
       const [map, y] = kept as [Tensor, Tensor];
+      if (wanted.includes('bias') && hasKernel('PoolBiasGrad')) {
+        const [before, bias] = runOwnKernel('PoolBiasGrad', { dy, map }, { pool, relu });
+        return gradientsOf(own.gradients, { dy: before!, bias }, inputs, wanted);
+      }
       const before = relu ? reluGradient(dy, y) : dy;
       const spread: Tensor = engine().runKernel(
         MaxPoolGrad,
         { dy: before, input: map, output: y },
         poolAttrs,
       );
-      return own.backward(spread, [], inputs, wanted);
+      return gradientsOf(own.gradients, { dy: spread }, inputs, wanted);
     },
   };
 }
@@ -290,10 +311,22 @@ function keeping(y: Tensor, relu: boolean) {
 /** The backward pass of an operation with ReLU, if the output was kept, or without. */
 function throughRelu(gradients: Gradients): Operation['backward'] {
   return (dy, [y], inputs, wanted) => {
-    const before = y ? reluGradient(dy, y) : dy;
+    const before = y ? beforeRelu(dy, y, wanted.includes('bias')) : { dy };
     y?.dispose();
-    return wanted.map((name) => gradients[name](before, inputs));
+    return gradientsOf(gradients, before, inputs, wanted);
   };
+}
+
+/** The wanted gradients, of which that of the bias may be known. */
+function gradientsOf(gradients: Gradients, { dy, bias }: Before, inputs: Inputs, wanted: Name[]): Tensor[] {
+  return wanted.map((name) => (name === 'bias' && bias ? bias : gradients[name](dy, inputs)));
+}
+
+/** The gradient before ReLU and, if wanted, the bias', by one kernel where the backend has it. */
+function beforeRelu(dy: Tensor, y: Tensor, wantsBias: boolean): Before {
+  if (!wantsBias || !hasKernel('ReluBiasGrad')) return { dy: reluGradient(dy, y) };
+  const [before, bias] = runOwnKernel('ReluBiasGrad', { dy, y }, {});
+  return { dy: before!, bias };
 }
 
 /** The gradient before ReLU, from the one after it, whose memory it may take; by one kernel where the backend has it. */

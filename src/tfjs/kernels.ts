@@ -28,13 +28,31 @@ export interface ConvPool {
  * Kernels that tfjs does not have. `vgg-blocks/wasm` registers them, `vgg-blocks/webgpu` some of them, and the library uses those
  * that the current backend has; elsewhere it computes the same from tfjs's operations.
  *
- * `ReluGrad` may take the memory of the gradient that it is given: the caller must not use it afterwards. The updates take
+ * `ReluGrad` and `ReluBiasGrad` may take the memory of the gradient that they are given: the caller must not use it afterwards. The updates take
  * `weights` and `gradient`, which must not be used afterwards either, and return the new weights; the other inputs, the
  * optimizer's state, are changed in place.
  */
 export interface OwnKernels<T = TensorInfo> {
   /** The gradient before a ReLU, from the gradient after it and the ReLU's output. */
   ReluGrad: { inputs: { dy: T; y: T }; attrs: object; output: T };
+  /** The same, and its sum over all axes but the last, which is the gradient of the bias. */
+  ReluBiasGrad: { inputs: { dy: T; y: T }; attrs: object; output: T[] };
+  /**
+   * The gradients before a max pooling, behind a ReLU if `relu`, and of the bias before both, from the gradient after the pooling and
+   * the map before it, behind the ReLU.
+   */
+  PoolBiasGrad: { inputs: { dy: T; map: T }; attrs: { pool: Pooling; relu: boolean }; output: T[] };
+  /**
+   * The sum of the cross-entropies of logits `[batch, classes]` with labels, `int32` indices of classes, over `count`; how many of
+   * the logits are the largest at their label, the first of equal ones counting; and the gradient of that loss of the logits.
+   */
+  CrossEntropy: { inputs: { logits: T; labels: T }; attrs: { count: number }; output: T[] };
+  /** The next sums of losses and of correct examples, `[2]`, and their rounding errors, of which `loss` is a mean over `examples`. */
+  AddMeans: {
+    inputs: { sums: T; excess: T; loss: T; correct: T };
+    attrs: { examples: number };
+    output: T[];
+  };
   /**
    * The output, and the choices of the pooling: for each number of the output, as a byte, which pixel of its window it was, or
    * 255 if it has no gradient because of the ReLU. Neither the map before the pooling nor its gradient ever exists as a whole.

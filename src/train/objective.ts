@@ -16,10 +16,13 @@ import {
   sum,
   type Tensor,
   type Tensor1D,
+  type Tensor2D,
   tensor1d,
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, numberThat, shown } from '../base/check.js';
+import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
+import { recordAsOne } from '../tfjs/tape.js';
 import type { Batch } from './examples.js';
 import { type Logits, logitsOf } from './logits.js';
 
@@ -65,8 +68,10 @@ export interface Objective extends Logits {
    * @param count what the sum is divided by; of a part of a batch the count of the whole, so that the losses of parts add up.
    */
   loss(output: Tensor, batch: Labels, count?: Scalar): Scalar;
-  /** The part of the loss that is the labels', unweighted; undefined without a teacher, where it is the loss. */
-  labelLoss: Objective['loss'] | undefined;
+  /** Whether the loss is that of the labels, without a teacher. */
+  labelsAlone: boolean;
+  /** The part of the loss that is the labels', unweighted, and how many examples are classified correctly. */
+  measure(output: Tensor, batch: Labels, count?: Scalar): { loss: Scalar; correct: Scalar };
   /** The sum of the weights of a batch: of the examples, times those of their classes unless labels are probabilities. */
   count(batch: Labels): Scalar;
   /** The most probable class of each example, int32 `[batch]`. */
@@ -119,15 +124,38 @@ export function objectiveOf(
     const { weight } = withDefaults(distill!);
     return add(mul(labelLoss(...all), 1 - weight), mul(teacherLoss(...all), weight));
   };
+  const correct: Objective['correct'] = (output, ys) => sum(equal(predict(output), classesOf(ys)));
   return {
     classes,
     logits,
     loss: distill ? distilled : labelLoss,
-    labelLoss: distill && labelLoss,
+    labelsAlone: !distill,
+    measure(output, batch, count) {
+      const { ys, weights } = batch;
+      const isPlain = labelSmoothing === 0 && !classWeights && !weights && ys.dtype === 'int32';
+      return isPlain && ys.rank === 1 && hasKernel('CrossEntropy')
+        ? plainCrossEntropy(logits(output), ys, count)
+        : { loss: labelLoss(output, batch, count), correct: correct(output, ys) };
+    },
     count: countOf,
     predict,
-    correct: (output, ys) => sum(equal(predict(output), classesOf(ys))),
+    correct,
   };
+}
+
+/** The mean cross-entropy and the number of correct examples, by one kernel that computes the gradient as well. */
+function plainCrossEntropy(logits: Tensor2D, labels: Tensor, count?: Scalar) {
+  const [sum, correct, gradient] = runOwnKernel(
+    'CrossEntropy',
+    { logits, labels },
+    { count: count ? 1 : labels.shape[0]! },
+  ) as [Scalar, Scalar, Tensor];
+  const loss = recordAsOne(
+    [logits],
+    () => ({ y: sum.clone(), kept: [gradient] }),
+    (dy, [gradient]) => [mul(gradient!, dy)],
+  ) as Scalar;
+  return { loss: count ? div<Scalar>(loss, count) : loss, correct };
 }
 
 /** The options that are numbers. */

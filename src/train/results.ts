@@ -27,9 +27,9 @@ export function computeBatch(
   count?: Scalar,
 ): Computed {
   const output = model.apply(batch.xs, { training: true }) as Tensor;
-  const minimized = objective.loss(output, batch, count);
-  const loss = objective.labelLoss?.(output, batch, count) ?? minimized;
-  return { minimized, loss, correct: objective.correct(output, batch.ys) };
+  const { loss, correct } = objective.measure(output, batch, count);
+  const minimized = objective.labelsAlone ? loss : objective.loss(output, batch, count);
+  return { minimized, loss, correct };
 }
 
 /**

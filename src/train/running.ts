@@ -10,6 +10,7 @@ import {
   tidy,
   zeros,
 } from '@tensorflow/tfjs-core';
+import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 
 /**
  * Means of loss and accuracy over batches. They are summed on the backend and read only on demand, because each read makes a
@@ -25,6 +26,10 @@ export class RunningMeans {
   add(examples: number, [loss, correct]: Scalar[]): void {
     const [sums, excess] = this.state;
     this.state = tidy((): [Tensor, Tensor] => {
+      if (hasKernel('AddMeans')) {
+        const inputs = { sums, excess, loss: loss!, correct: correct! };
+        return runOwnKernel('AddMeans', inputs, { examples }) as [Tensor, Tensor];
+      }
       const batch = sub(stack([mul(loss!, examples), cast(correct!, 'float32')]), excess);
       const next = add(sums, batch);
       return [next, sub(sub(next, sums), batch)];

@@ -24,7 +24,7 @@ import { checkThreads } from './thread.js';
 import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
 
 /** Kernels that tfjs does not have; `vgg-blocks/train` uses them if it finds them. */
-const OWN: { [N in keyof OwnKernels]: (call: OwnCall<N>) => OwnKernels[N]['output'] } = {
+const OWN: { [N in keyof OwnKernels]?: (call: OwnCall<N>) => OwnKernels[N]['output'] } = {
   ReluGrad: reluGrad,
   ConvPool: convPool,
   ConvPoolGrad: convPoolGrad,

@@ -1,18 +1,28 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import type { WebgpuBackend } from './backend.js';
-import { flat, run } from './run.js';
+import { flat, type Program, run } from './run.js';
 
 const GROUP = 256;
 
 /** Invocations that keep a GPU busy. */
-const BUSY = 16384;
+export const BUSY = 16384;
 
-/** How many invocations add up the parts of each sum, a power of two: more where there are few sums. */
-export function partLanes(sums: number, parts: number): number {
+/** How an addition of parts is laid out. */
+export interface PartLayout {
+  /** Numbers beside each other that an invocation adds. */
+  width: 1 | 4;
+  /** How many invocations add up the parts of each sum, a power of two: more where there are few sums. */
+  lanes: number;
+}
+
+/** The layout for sums of a shape, so many in all, in parts. */
+export function partLayout(shape: readonly number[], parts: number): PartLayout {
+  const total = size(shape);
+  const width = shape.at(-1)! % 4 === 0 && (total / 4) * GROUP >= BUSY ? 4 : 1;
   let lanes = 1;
-  while (lanes < GROUP && lanes < parts && lanes * sums < BUSY) lanes *= 2;
-  return lanes;
+  while (lanes < GROUP && lanes < parts && (lanes * total) / width < BUSY) lanes *= 2;
+  return { width, lanes };
 }
 
 /** WGSL that adds up `sums` of `lanes` lanes, a power of two, each of `width` invocations beside each other, into those of lane 0. */
@@ -24,31 +34,41 @@ export function foldLanes(lanes: number, width: number): string {
   }`;
 }
 
-/** The sum of tensors that are stored one after another, in a fixed order; frees them. */
+/** What follows a sum. */
+export interface Finish {
+  /** Added to each row. */
+  bias?: TensorInfo;
+  relu?: boolean;
+}
+
+/** The sum of tensors of a shape that are stored one after another, in a fixed order, then its bias and ReLU; frees them. */
 export function addParts(
   backend: WebgpuBackend,
   sums: TensorInfo,
   { count }: { count: number },
   shape: number[],
+  { bias, relu = false }: Finish = {},
 ): TensorInfo {
-  if (count === 1) return sums;
-  const total = size(shape);
-  const lanes = partLanes(total, count);
-  const width = GROUP / lanes;
-  const result = run(backend, {
-    name: `add parts ${lanes}`,
-    inputs: { parts: sums },
+  if (count === 1 && !bias && !relu) return sums;
+  const { width, lanes } = partLayout(shape, count);
+  const type = width === 4 ? 'vec4<f32>' : 'f32';
+  const total = size(shape) / width;
+  const across = GROUP / lanes;
+  const program: Program = {
+    name: `add parts ${lanes} ${width} ${bias !== undefined} ${relu}`,
+    inputs: { parts: sums, ...(bias && { bias }) },
     output: shape,
-    ints: { total, count },
+    vec4: width === 4 ? ['parts', 'bias', 'result'] : [],
+    ints: { total, count, columns: shape.at(-1)! / width },
     workgroupSize: [GROUP, 1, 1],
-    workgroups: flat(backend, total, width),
+    workgroups: flat(backend, total, across),
     code: () => `
-    var<workgroup> sums: array<f32, ${GROUP}>;
+    var<workgroup> sums: array<${type}, ${GROUP}>;
 
     fn main() {
-      let lane = i32(localIndex) / ${width};
-      let at = getGlobalIndex() / ${GROUP} * ${width} + i32(localIndex) % ${width};
-      var sum = 0.0;
+      let lane = i32(localIndex) / ${across};
+      let at = getGlobalIndex() / ${GROUP} * ${across} + i32(localIndex) % ${across};
+      var sum = ${type}();
       if (at < uniforms.total) {
         for (var part = lane; part < uniforms.count; part += ${lanes}) {
           sum += parts[part * uniforms.total + at];
@@ -56,10 +76,18 @@ export function addParts(
       }
       sums[localIndex] = sum;
       workgroupBarrier();
-      ${foldLanes(lanes, width)}
-      if (lane == 0 && at < uniforms.total) { result[at] = sums[localIndex]; }
+      ${foldLanes(lanes, across)}
+      if (lane == 0 && at < uniforms.total) {
+        var y = sums[localIndex];
+        ${bias ? 'y += bias[at % uniforms.columns];' : ''}
+        ${relu ? `y = select(y, ${type}(), y < ${type}());` : ''}
+        result[at] = y;
+      }
     }`,
-  });
-  backend.disposeData(sums.dataId);
-  return result;
+  };
+  try {
+    return run(backend, program);
+  } finally {
+    backend.disposeData(sums.dataId);
+  }
 }

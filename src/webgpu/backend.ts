@@ -1,18 +1,13 @@
 import type { DataType, TensorInfo } from '@tensorflow/tfjs-core';
 
-/** A program as tfjs's `WebGPUBackend` runs it. */
-interface WebgpuProgram {
-  variableNames: string[];
-  variableComponents: number[];
-  outputComponent: number;
-  outputShape: number[];
-  /** Names the WGSL code: what has the same key runs the same compiled code. */
-  shaderKey: string;
-  dispatchLayout: { x: number[]; y: number[]; z: number[] };
-  dispatch: [number, number, number];
-  workgroupSize: [number, number, number];
-  uniforms: string;
-  getUserCode(): string;
+/** What a shader binds: a buffer, or a view of a texture. */
+export type Binding = { readonly buffer: object } | object;
+
+/** Records the programs of a pass. */
+interface Pass {
+  setPipeline(pipeline: object): void;
+  setBindGroup(index: number, group: object): void;
+  dispatchWorkgroups(x: number, y: number, z: number): void;
 }
 
 /** An error that nobody caught, as an event. */
@@ -35,7 +30,13 @@ export interface WebgpuBackend {
       compute: { module: object; entryPoint: string };
       label: string;
       layout: 'auto';
+    }): { getBindGroupLayout(index: number): object };
+    createBindGroup(descriptor: {
+      layout: object;
+      entries: { binding: number; resource: Binding }[];
     }): object;
+    createBuffer(descriptor: { size: number; usage: number }): object;
+    createQuerySet(descriptor: { type: 'timestamp'; count: number }): object;
     /** Absent from older browsers. */
     readonly adapterInfo?: { readonly isFallbackAdapter?: boolean };
     readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
@@ -44,22 +45,25 @@ export interface WebgpuBackend {
   readonly supportTimestampQuery: boolean;
   /** The buffers of tensors, and their numbers on the host where they are known. */
   readonly tensorMap: { get(dataId: object): { resource?: object | null; values?: unknown } };
-  runWebGPUProgram(
-    program: WebgpuProgram,
-    inputs: TensorInfo[],
-    outputDtype: DataType,
-    uniforms: { type: 'int32' | 'float32'; data: number[] }[],
-    output?: TensorInfo,
-  ): TensorInfo;
   /** Gives a tensor a buffer of the device, if it has none yet. */
   uploadToGPU(dataId: object): void;
-  /** Records a program whose pipeline exists: binding 0 is the output, then come the inputs and the uniforms. */
-  recordAndSubmit(
-    program: { pipeline: object; dispatch: [number, number, number] },
-    output: TensorInfo,
-    inputs: TensorInfo[],
-    uniforms: { type: 'int32' | 'float32'; data: number[] }[],
-  ): void;
+  tensorToBinding(tensor: TensorInfo): Binding;
+  readonly queue: { writeBuffer(buffer: object, offset: number, bytes: ArrayBuffer): void };
+  /** Tensors that commands use which are not submitted yet. */
+  readonly commandQueueOwnedIds: { add(dataId: object): void };
+  ensureCommandEncoderReady(): void;
+  readonly commandEncoder: { beginComputePass(descriptor: object): Pass } | null;
+  computePassEncoder: Pass | null;
+  endComputePassEncoder(): void;
+  /** Programs that were recorded and not submitted yet. */
+  dispatchCountInPass: number;
+  submitQueue(): void;
+  /** The timers of programs while `time` runs a function. */
+  activeTimers?: { name: string; query: Promise<number> }[];
+  querySet: object | null;
+  readonly querySetCount: number;
+  /** The device's time for the pass that was timed, which it submits. */
+  getQueryTime(): Promise<number>;
   /** The number of tensors that share numbers. */
   refCount(dataId: object): number;
   incRef(dataId: object): void;

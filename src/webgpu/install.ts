@@ -3,14 +3,16 @@ import { optionsOf } from '../base/arguments.js';
 import { oneOf } from '../base/check.js';
 import { type OwnKernels, WEBGPU_INSTALLATION } from '../tfjs/kernels.js';
 import { markOf, replaceKernels } from '../tfjs/replaceKernels.js';
+import { addMeans } from './addMeans.js';
 import type { WebgpuBackend } from './backend.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
+import { crossEntropy } from './crossEntropy.js';
 import { KeptForms } from './keptForms.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPool } from './maxPool.js';
-import { maxPoolGrad } from './maxPoolGrad.js';
-import { reluGrad } from './reluGrad.js';
+import { maxPoolGrad, poolBiasGrad } from './maxPoolGrad.js';
+import { reluBiasGrad, reluGrad } from './reluGrad.js';
 import type { OwnCall } from './run.js';
 import { sum } from './sum.js';
 import { Tuner } from './tuner.js';
@@ -19,6 +21,10 @@ import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
 /** Kernels that tfjs does not have; `vgg-blocks/train` uses them if it finds them. */
 const OWN: { [N in keyof OwnKernels]?: (call: OwnCall<N>) => OwnKernels[N]['output'] } = {
   ReluGrad: reluGrad,
+  ReluBiasGrad: reluBiasGrad,
+  PoolBiasGrad: poolBiasGrad,
+  CrossEntropy: crossEntropy,
+  AddMeans: addMeans,
   SgdUpdate: sgdUpdate,
   MomentumUpdate: momentumUpdate,
   AdamUpdate: adamUpdate,

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
+import { addParts, BUSY } from './addParts.js';
 import type { WebgpuBackend } from './backend.js';
-import { finishParts } from './finishParts.js';
 import { invocationsOf, type Product, productCode, type Tile } from './product.js';
 import { flat, run, type Tools } from './run.js';
 
@@ -27,8 +27,11 @@ export interface Multiplication extends Matrices {
 /** Workgroups that keep a large GPU busy. */
 const WORKGROUPS = 256;
 
-/** The most terms that are added one after another, and the fewest that a part should have. */
-const TERMS = { most: 4096, fewest: 128 };
+/**
+ * The most terms that are added one after another, the fewest that a part should have, and the fewest that it has where there
+ * would otherwise be too few invocations.
+ */
+const TERMS = { most: 4096, fewest: 128, few: 32 };
 
 /** Computes a product in the tile that is the fastest. */
 export function multiply(
@@ -58,9 +61,7 @@ export function multiplyInTiles(
     { ...multiplication, inputs: matrices, relu: false, parts, output: [parts, rows, columns] },
     tile,
   );
-  const result = finishParts(backend, sums, { bias, relu, outShape, columns });
-  backend.disposeData(sums.dataId);
-  return result;
+  return addParts(backend, sums, { count: parts }, outShape, { bias, relu });
 }
 
 /** Computes the sums of each part of the terms, `[parts, rows, columns]`; of a single part with its bias and ReLU. */
@@ -141,7 +142,11 @@ export function tilesFor({
     ...{ rows, columns, perRow, perColumn, depth: Math.min(depth, most) },
   });
   if (rows <= 8) return [tile(8, 64, 2, 4)];
-  if (columns <= 16) return [tile(128, 16, 4, 4), tile(64, 16, 4, 4)];
+  if (columns <= 16) {
+    const narrow = [tile(128, 16, 4, 4), tile(64, 16, 4, 4)];
+    // An invocation for a row of four numbers is enough for the weights of a last layer, but not for its few outputs.
+    return rows < BUSY && 4 * rows >= BUSY ? [tile(64, 16, 1, 4), ...narrow] : narrow;
+  }
   if (columns <= 32) return [tile(128, 32, 8, 4), tile(64, 32, 4, 4)];
   // Few terms at a time in large tiles, which take most of 16 KB; many in small ones, to wait less often.
   const small = tile(32, 32, 4, 4, 32);
@@ -150,13 +155,21 @@ export function tilesFor({
   return workgroups(rows, columns, large[0]!) < WORKGROUPS ? [small, ...large] : [...large, small];
 }
 
-/** The number of parts that the terms are divided into, so that there are enough workgroups, and no sum has too many terms. */
+/**
+ * The number of parts that the terms are divided into, so that there are enough workgroups and invocations, and no sum has too many
+ * terms.
+ */
 export function partsFor(
   { rows, columns, terms }: Pick<Multiplication, 'rows' | 'columns' | 'terms'>,
-  tile: Pick<Tile, 'rows' | 'columns'>,
+  tile: Tile,
 ): number {
-  const wanted = Math.ceil(WORKGROUPS / workgroups(rows, columns, tile));
-  return Math.max(Math.min(wanted, Math.floor(terms / TERMS.fewest)), Math.ceil(terms / TERMS.most));
+  const groups = workgroups(rows, columns, tile);
+  const busy = Math.min(BUSY, (rows * columns * terms) / TERMS.few);
+  return Math.max(
+    Math.min(Math.ceil(WORKGROUPS / groups), Math.floor(terms / TERMS.fewest)),
+    Math.min(Math.ceil(busy / (groups * invocationsOf(tile))), Math.ceil(terms / TERMS.few)),
+    Math.ceil(terms / TERMS.most),
+  );
 }
 
 function workgroups(rows: number, columns: number, tile: Pick<Tile, 'rows' | 'columns'>): number {

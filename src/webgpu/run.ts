@@ -5,6 +5,7 @@ import type { OwnKernels } from '../tfjs/kernels.js';
 import { forgetCopy, type WebgpuBackend } from './backend.js';
 import { checkDevice } from './device.js';
 import type { KeptForms } from './keptForms.js';
+import { record } from './record.js';
 import type { Tuner } from './tuner.js';
 
 /** What kernels compute with. */
@@ -32,9 +33,10 @@ export interface Call<Inputs, Attrs> extends Tools {
 export type OwnCall<N extends keyof OwnKernels> = Call<OwnKernels[N]['inputs'], OwnKernels[N]['attrs']>;
 
 /**
- * A program in WGSL. tfjs declares the buffers and uniforms, and these names: `workgroupId`, `localId` and `globalId`
- * (`vec3<u32>`), `localIndex` (`u32`), and `getGlobalIndex()` (`i32`, of an invocation among all workgroups). They are private
- * variables, so that WGSL does not take them for uniform: loops with a `workgroupBarrier()` need bounds from constants or `uniforms`.
+ * A program in WGSL, which has these names: those of its tensors, `uniforms` with the numbers, and `NAN` and `INFINITY`; `workgroupId`,
+ * `numWorkgroups` and `localId` (`vec3<u32>`), `localIndex` (`u32`), and `getGlobalIndex()` (`i32`, of an invocation among all
+ * workgroups); `isnan` and `isnanVec4`. They are private variables, so that WGSL does not take them for uniform: loops with a
+ * `workgroupBarrier()` need bounds from constants or `uniforms`.
  */
 export interface Program {
   /** Names the code: programs whose code, names or components differ must differ in it. */
@@ -47,7 +49,9 @@ export interface Program {
    * keep the earlier numbers as the tensor's.
    */
   output: number[] | TensorInfo;
-  /** Which arrays are of `vec4<f32>`: names of inputs, and `result`. Default: none, each is of `f32`. */
+  /** Other tensors that it writes, by their names in WGSL, of which the same holds. */
+  updates?: Record<string, TensorInfo>;
+  /** Which arrays are of `vec4<f32>`: names of tensors, and `result`. Default: none, each is of `f32`. */
   vec4?: readonly string[];
   /** Those that are of `vec2<i32>`, which must be `int32` tensors. */
   vec2?: readonly string[];
@@ -64,51 +68,87 @@ export interface Program {
 
 /** Runs a program and returns its output, which the caller owns if it is new. The device computes it later, in order. */
 export function run(backend: WebgpuBackend, program: Program): TensorInfo {
-  const {
-    name,
-    inputs,
-    output,
-    vec4 = [],
-    vec2 = [],
-    ints = {},
-    floats = {},
-    workgroupSize,
-    workgroups,
-    code,
-  } = program;
+  const { name, inputs, output, updates = {}, ints = {}, floats = {}, workgroups } = program;
   // What comes before the sizes and choices.
   const kernel = name.split(/ (?:\d|true|false)/)[0]!;
   checkDevice(backend, kernel);
-  const shape = Array.isArray(output) ? output : output.shape;
-  if (!Array.isArray(output)) forgetCopy(backend, output);
-  for (const [which, tensor] of Object.entries(inputs)) checkBytes(backend, kernel, which, tensor.shape);
-  checkBytes(backend, kernel, 'the result', shape);
-  const components = (which: string) => (vec4.includes(which) ? 4 : vec2.includes(which) ? 2 : 1);
-  const names = Object.keys(inputs);
-  return backend.runWebGPUProgram(
-    {
-      variableNames: names,
-      variableComponents: names.map(components),
-      outputComponent: components('result'),
-      outputShape: shape,
-      shaderKey: `vgg-blocks ${name}`,
-      dispatchLayout: { x: [0], y: [1], z: [2] },
-      dispatch: workgroups,
-      workgroupSize,
-      uniforms: [
-        ...Object.keys(ints).map((key) => `${key} : i32, `),
-        ...Object.keys(floats).map((key) => `${key} : f32, `),
-      ].join(''),
-      getUserCode: code,
-    },
-    Object.values(inputs),
-    'float32',
-    [
-      ...Object.values(ints).map((number) => ({ type: 'int32' as const, data: [number] })),
-      ...Object.values(floats).map((number) => ({ type: 'float32' as const, data: [number] })),
-    ],
-    Array.isArray(output) ? undefined : output,
-  );
+  const others = { ...updates, ...inputs };
+  for (const [which, tensor] of Object.entries(others)) checkBytes(backend, kernel, which, tensor.shape);
+  checkBytes(backend, kernel, 'the result', Array.isArray(output) ? output : output.shape);
+  const result = Array.isArray(output) ? backend.makeTensorInfo(output, 'float32') : output;
+  if (size(result.shape) === 0) {
+    // What has no numbers has no buffer either.
+    backend.tensorMap.get(result.dataId).values = new Float32Array(0);
+    return result;
+  }
+  for (const tensor of [...(result === output ? [result] : []), ...Object.values(updates)]) {
+    forgetCopy(backend, tensor);
+  }
+  const tensors = { result, ...others };
+  const all = Object.values(tensors);
+  const types = all.map(({ dtype }) => (dtype === 'float32' ? '' : dtype));
+  record(backend, {
+    key: `${name}|${Object.keys(tensors)}|${types}|${Object.keys(ints)}|${Object.keys(floats)}`,
+    label: kernel,
+    code: () => shaderOf(program, tensors),
+    tensors: all,
+    ints: Object.values(ints),
+    floats: Object.values(floats),
+    workgroups,
+  });
+  return result;
+}
+
+/** The whole code of a program. */
+function shaderOf(
+  { updates = {}, ints = {}, floats = {}, vec4 = [], vec2 = [], workgroupSize, code }: Program,
+  tensors: Record<string, TensorInfo>,
+): string {
+  const typeOf = (name: string, { dtype }: TensorInfo) => {
+    const type = dtype === 'float32' ? 'f32' : 'i32';
+    return vec4.includes(name) ? `vec4<${type}>` : vec2.includes(name) ? `vec2<${type}>` : type;
+  };
+  const fields = [
+    ...['NAN : f32', 'INFINITY : f32'],
+    ...Object.keys(ints).map((name) => `${name} : i32`),
+    ...Object.keys(floats).map((name) => `${name} : f32`),
+  ];
+  const bindings = Object.entries(tensors).map(([name, tensor], i) => {
+    const access = name === 'result' || name in updates ? 'read_write' : 'read';
+    return `@group(0) @binding(${i}) var<storage, ${access}> ${name} : array<${typeOf(name, tensor)}>;`;
+  });
+  return `
+struct Uniforms { ${fields.join(', ')} }
+${bindings.join('\n')}
+@group(0) @binding(${bindings.length}) var<uniform> uniforms : Uniforms;
+var<private> localId : vec3<u32>;
+var<private> localIndex : u32;
+var<private> workgroupId : vec3<u32>;
+var<private> numWorkgroups : vec3<u32>;
+fn getGlobalIndex() -> i32 {
+  let group = (workgroupId.z * numWorkgroups.y + workgroupId.y) * numWorkgroups.x + workgroupId.x;
+  return i32(group * ${size(workgroupSize)}u + localIndex);
+}
+fn isnan(number : f32) -> bool { return (bitcast<u32>(number) & 0x7fffffffu) > 0x7f800000u; }
+fn isnanVec4(numbers : vec4<f32>) -> vec4<bool> {
+  return (bitcast<vec4<u32>>(numbers) & vec4<u32>(0x7fffffffu)) > vec4<u32>(0x7f800000u);
+}
+${code()}
+@compute @workgroup_size(${workgroupSize})
+fn start(
+  @builtin(local_invocation_id) id : vec3<u32>,
+  @builtin(local_invocation_index) index : u32,
+  @builtin(workgroup_id) group : vec3<u32>,
+  @builtin(num_workgroups) groups : vec3<u32>,
+) {
+  localId = id;
+  localIndex = index;
+  workgroupId = group;
+  numWorkgroups = groups;
+  // Such as are not read otherwise: a layout that is found from the code needs all bindings.
+  ${[...Object.keys(tensors).map((name) => `_ = &${name};`), '_ = uniforms.NAN;'].join('\n  ')}
+  main();
+}`;
 }
 
 /**

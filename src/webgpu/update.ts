@@ -1,19 +1,17 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import { inPlaceOf, type WebgpuBackend } from './backend.js';
-import { type Change, change } from './change.js';
 import { type OwnCall, runEach } from './run.js';
 
 /** One step of SGD. */
 export function sgdUpdate({ backend, inputs, attrs }: OwnCall<'SgdUpdate'>): TensorInfo {
   const { weights, gradient } = inputs;
-  return inGradient(backend, gradient, (next) => ({
+  return inGradient(backend, gradient, {
     name: 'SGD',
-    changed: { next },
     inputs: { weights },
     floats: { ...attrs },
-    code: 'next[i] = weights[i] - rate * (next[i] + decay * weights[i]);',
-  }));
+    code: 'result[i] = weights[i] - rate * (result[i] + decay * weights[i]);',
+  });
 }
 
 /** One step with momentum. */
@@ -21,35 +19,45 @@ export function momentumUpdate({ backend, inputs, attrs }: OwnCall<'MomentumUpda
   const { weights, gradient, velocity } = inputs;
   const { rate, momentum, nesterov, decay } = attrs;
   const [ofVelocity, ofGradient] = nesterov ? [momentum, 1] : [1, 0];
-  return inGradient(backend, gradient, (next) => ({
+  return inGradient(backend, gradient, {
     name: 'momentum',
-    changed: { next, velocity },
+    updates: { velocity },
     inputs: { weights },
     floats: { rate, momentum, decay, ofVelocity, ofGradient },
     code: `
-  let gradient = next[i] + decay * weights[i];
+  let gradient = result[i] + decay * weights[i];
   let moved = momentum * velocity[i] + gradient;
   velocity[i] = moved;
-  next[i] = weights[i] - rate * (ofVelocity * moved + ofGradient * gradient);`,
-  }));
+  result[i] = weights[i] - rate * (ofVelocity * moved + ofGradient * gradient);`,
+  });
 }
 
 /** One step of Adam. */
 export function adamUpdate({ backend, inputs, attrs }: OwnCall<'AdamUpdate'>): TensorInfo {
   const { weights, gradient, first, second } = inputs;
-  return inGradient(backend, gradient, (next) => ({
+  return inGradient(backend, gradient, {
     name: 'Adam',
-    changed: { next, first, second },
+    updates: { first, second },
     inputs: { weights },
     floats: { ...attrs, rest1: 1 - attrs.beta1, rest2: 1 - attrs.beta2 },
     code: `
-  let gradient = next[i] + decay * weights[i];
+  let gradient = result[i] + decay * weights[i];
   let mean = beta1 * first[i] + rest1 * gradient;
   let square = beta2 * second[i] + rest2 * gradient * gradient;
   first[i] = mean;
   second[i] = square;
-  next[i] = keep * weights[i] - rate * (mean / scale1) / (sqrt(square / scale2) + epsilon);`,
-  }));
+  result[i] = keep * weights[i] - rate * (mean / scale1) / (sqrt(square / scale2) + epsilon);`,
+  });
+}
+
+/** Arithmetic on the gradient, `result`, and tensors of its size, number by number; the numbers have their own names. */
+interface Update {
+  name: string;
+  /** The optimizer's state. */
+  updates?: Record<string, TensorInfo>;
+  inputs: Record<string, TensorInfo>;
+  floats: Record<string, number>;
+  code: string;
 }
 
 /**
@@ -59,11 +67,22 @@ export function adamUpdate({ backend, inputs, attrs }: OwnCall<'AdamUpdate'>): T
 function inGradient(
   backend: WebgpuBackend,
   gradient: TensorInfo,
-  changeOf: (next: TensorInfo) => Change,
+  { name, updates = {}, inputs, floats, code }: Update,
 ): TensorInfo {
-  return inPlaceOf(backend, gradient, (next) => {
-    if (next.dataId !== gradient.dataId) copy(backend, gradient, next);
-    change(backend, changeOf(next));
+  const numbers = size(gradient.shape);
+  const isVector = numbers % 4 === 0;
+  return inPlaceOf(backend, gradient, (output) => {
+    if (output.dataId !== gradient.dataId) copy(backend, gradient, output);
+    runEach(backend, {
+      name: `${name} ${isVector}`,
+      ...{ inputs, output, updates, floats },
+      vec4: isVector ? ['result', ...Object.keys(updates), ...Object.keys(inputs)] : [],
+      count: isVector ? numbers / 4 : numbers,
+      code: `${Object.keys(floats)
+        .map((name) => `let ${name} = uniforms.${name};`)
+        .join('\n  ')}
+  ${code}`,
+    });
   });
 }
 

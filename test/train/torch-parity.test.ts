@@ -25,6 +25,7 @@ import type { TrainOptions } from '../../src/train/index.js';
 import { objectiveOf } from '../../src/train/objective.js';
 import { chooseOptimizer } from '../../src/train/optimizer.js';
 import { startRun, step } from '../../src/train/step.js';
+import { installWebgpuKernels } from '../../src/webgpu/index.js';
 import { backends, isChosen, useBackend } from '../support/backends.js';
 import { noise } from '../support/bytes.js';
 import { fixturePath, noiseImages } from '../support/fixtures.js';
@@ -152,7 +153,10 @@ function gradients(model: LayersModel, { xs, ys }: Batch): Tensor[] {
 }
 
 describe.each(backends)('20 steps on %s are those of PyTorch', (backend) => {
-  beforeAll(() => useBackend(backend));
+  beforeAll(async () => {
+    await useBackend(backend);
+    if (backend === 'webgpu') return installWebgpuKernels({ tune: false });
+  });
   // tfjs's cpu backend and a GPU in software are slow; the same code goes through all of the cases in a browser.
   const names = Object.keys(CASES).slice(0, isChosen || backend === 'wasm' ? undefined : 3);
   test.each(names)('with %s', async (name) => {

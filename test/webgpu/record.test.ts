@@ -1,0 +1,101 @@
+import { backend, engine, env, setBackend, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { describe, expect, test } from 'vitest';
+import type { WebgpuBackend } from '../../src/webgpu/backend.js';
+import { runEach } from '../../src/webgpu/run.js';
+import { available, on, random } from './compare.js';
+import { idleBackend } from './idleBackend.js';
+
+/** A tensor times a number, as a program whose numbers may be new at each call. */
+function scaled(x: Tensor, factor: number): Tensor {
+  const program = {
+    ...{ name: 'scale', inputs: { x }, output: x.shape, count: x.size, floats: { factor } },
+    code: 'result[i] = uniforms.factor * x[i];',
+  };
+  return engine().makeTensorFromTensorInfo(runEach(backend() as unknown as WebgpuBackend, program));
+}
+
+describe.skipIf(!available)('recording programs on WebGPU', () => {
+  test.each([15, 300])(
+    'numbers that are new at each call reach the device, with %i programs in a submission',
+    async (perSubmission) => {
+      await setBackend('webgpu');
+      const before = env().getNumber('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE');
+      env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', perSubmission);
+      try {
+        const factors = Array.from({ length: 250 }, (_, i) => i);
+        const results = await on('webgpu', () => {
+          const x = tensor([1, 2]);
+          return factors.map((factor) => scaled(x, factor));
+        });
+        expect(results).toEqual(factors.map((factor) => Float32Array.of(factor, 2 * factor)));
+      } finally {
+        env().set('WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE', before);
+      }
+    },
+  );
+
+  test('a program computes from the tensors of each call', async () => {
+    const inputs = Array.from({ length: 40 }, (_, i) => [i, i + 1, i + 2]);
+    const results = await on('webgpu', () => inputs.map((numbers) => scaled(tensor(numbers), 2)));
+    expect(results).toEqual(inputs.map((numbers) => Float32Array.from(numbers, (number) => 2 * number)));
+  });
+
+  test('a tensor without numbers is none of the device', async () => {
+    const [result] = await on('webgpu', () => scaled(tensor([], [0, 3]), 2));
+    expect(result).toHaveLength(0);
+  });
+
+  test('programs are timed like those of the backend', async () => {
+    await setBackend('webgpu');
+    const gpu = backend() as unknown as WebgpuBackend;
+    const [x] = [random([64], 1)];
+    let y: Tensor | undefined;
+    const { kernelMs } = await gpu.time(() => {
+      y = scaled(x!, 3);
+    });
+    expect(kernelMs).toBeGreaterThanOrEqual(0);
+    expect(gpu.activeTimers).toBeUndefined();
+    expect([...(await y!.data())]).toEqual([...(await x!.data())].map((number) => Math.fround(3 * number)));
+    x!.dispose();
+    y!.dispose();
+  });
+});
+
+test('a step that repeats another writes no numbers and binds nothing anew', () => {
+  const made = { buffers: 0, groups: 0, written: 0 };
+  const idle = idleBackend({});
+  const buffers = new Map<object, { buffer: object }>();
+  const watched = {
+    ...idle,
+    device: {
+      ...idle.device,
+      createBuffer: () => {
+        made.buffers++;
+        return {};
+      },
+      createBindGroup: () => {
+        made.groups++;
+        return {};
+      },
+    },
+    queue: { writeBuffer: () => void made.written++ },
+    tensorToBinding: ({ dataId }: { dataId: object }) => {
+      if (!buffers.has(dataId)) buffers.set(dataId, { buffer: {} });
+      return buffers.get(dataId)!;
+    },
+  } as unknown as WebgpuBackend;
+  const [x, y] = [1, 2].map(() => ({ dataId: {}, shape: [8], dtype: 'float32' as const }));
+  const step = (rate: number) => {
+    for (const count of [1, 2, 3]) {
+      const program = { name: 'step', inputs: { x: x! }, output: y!, count, floats: { rate }, code: '' };
+      runEach(watched, program);
+    }
+  };
+  step(1);
+  expect(made).toEqual({ buffers: 3, groups: 3, written: 3 });
+  step(1);
+  expect(made).toEqual({ buffers: 3, groups: 3, written: 3 });
+  // Buffers and groups of bindings are kept for numbers that come again, a bounded number of them.
+  for (let rate = 2; rate < 102; rate++) step(rate);
+  expect(made).toEqual({ buffers: 64, groups: 64, written: 3 + 300 });
+});
