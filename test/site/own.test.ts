@@ -1,66 +1,17 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { setBackend } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
-import { seededRandom } from '../../src/base/random.js';
-import { drawGarment, SIDE } from '../../src/data/garments/drawGarment.js';
 import { classify } from '../../src/imagenet/index.js';
-import { encodePng } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { encodeWeights, fromWeights } from '../../src/weights/index.js';
-import { CHROMIUM, hasChromium, launchChromium } from '../support/chromium.js';
+import { hasChromium } from '../support/chromium.js';
+import { answers, best, cardOf, choose, garment, garments, teach } from './ownImages.js';
 import { drop, go, openTab, useSite } from './page.js';
 
 const served = useSite();
-
-interface ImageFile {
-  name: string;
-  mimeType: string;
-  buffer: Buffer;
-}
-
-/** A drawn garment as a file. */
-async function garment(kind: number, seed: number): Promise<ImageFile> {
-  const pixels = { data: drawGarment(kind, seededRandom(seed)), width: SIDE, height: SIDE };
-  return { name: `${kind}-${seed}.png`, mimeType: 'image/png', buffer: Buffer.from(await encodePng(pixels)) };
-}
-
-/** Garments of one kind: sneakers (7) and trousers (1) look least alike. */
-const garments = (kind: number, count: number, from = 0) =>
-  Promise.all(Array.from({ length: count }, (_, i) => garment(kind, from + i)));
-
-/** Chooses files with a button. */
-async function choose(page: Page, button: string, files: readonly ImageFile[] | string): Promise<void> {
-  const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.click(button)]);
-  await chooser.setFiles(files as ImageFile[] | string);
-}
-
-const cardOf = (place: number) => `.own-class >> nth=${place}`;
-
-/** Adds six images to each of the first two classes, and trains. */
-async function teach(page: Page): Promise<void> {
-  await choose(page, `${cardOf(0)} >> text=Choose images`, await garments(7, 6));
-  await choose(page, `${cardOf(1)} >> text=Choose images`, await garments(1, 6));
-  await page.waitForSelector(`${cardOf(1)} >> text=6 images`);
-  await page.click('.own-go .primary');
-  await page.waitForSelector('.step .note.good');
-}
-
-const best = (page: Page) => page.innerText('.own-answers .best .name');
-
-/** The probabilities that are shown, by class. */
-async function answers(page: Page): Promise<Record<string, number>> {
-  const rows = await page
-    .locator('.own-answers li')
-    .evaluateAll((all) =>
-      all.map(
-        (row) => [row.querySelector('.name')!.textContent!, row.querySelector('meter')!.value] as const,
-      ),
-    );
-  return Object.fromEntries(rows);
-}
 
 /** Folders of garments on disk. */
 async function folders(): Promise<string> {
@@ -91,12 +42,6 @@ async function dropFrom(page: Page, target: string, paths: readonly string[]): P
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
     await client.send('Input.dispatchDragEvent', { type, ...at });
   }
-}
-
-/** A browser with a camera that shows a test picture; `allowed` or not. */
-function withCamera(allowed: boolean): Promise<Browser> {
-  const args = ['--use-fake-device-for-media-stream', ...(allowed ? ['--use-fake-ui-for-media-stream'] : [])];
-  return launchChromium({ args: [...CHROMIUM.args!, ...args] });
 }
 
 describe.skipIf(!hasChromium)("the visitor's own images", () => {
@@ -249,90 +194,54 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     }
   }, 300_000);
 
-  test('are taken by the camera while a button is held, which then answers live, and goes off with the view', async () => {
-    const browser = await withCamera(true);
-    try {
-      const { page, complaints } = await openTab(browser, 'about:blank');
-      // Counts what the network is asked.
-      await page.addInitScript(() => {
-        const { postMessage } = Worker.prototype;
-        Object.assign(window, { asked: 0 });
-        Worker.prototype.postMessage = function (this: Worker, message: { name?: string }) {
-          if (message.name === 'guess') (window as never as { asked: number }).asked++;
-          postMessage.call(this, message);
-        };
-      });
-      await page.goto(`${served.site.url}#view=own`);
-      await page.waitForSelector('.own-class');
-      for (const place of [0, 1]) {
-        await page.click(`${cardOf(place)} >> text=Use the camera`);
-        await page.waitForSelector(`${cardOf(place)} >> video`);
-        await page.waitForFunction(() => document.querySelector('video')!.readyState >= 2);
-        const button = page.getByText('Hold to take images');
-        if (place === 0) {
-          const { x, y } = (await button.boundingBox())!;
-          await page.mouse.move(x + 20, y + 20);
-          await page.mouse.down();
-          await page.waitForSelector(`${cardOf(0)} >> li >> nth=4`, { timeout: 90_000 });
-          await page.mouse.up();
-        } else {
-          await button.focus();
-          await page.keyboard.down('Space');
-          await page.waitForSelector(`${cardOf(1)} >> li >> nth=4`, { timeout: 90_000 });
-          await page.keyboard.up('Space');
-        }
-      }
-      await page.evaluate(() => {
-        const { srcObject } = document.querySelector('video')!;
-        Object.assign(window, { tracks: (srcObject as MediaStream).getTracks() });
-      });
-      await page.waitForSelector('.own-go .primary:enabled');
-      await page.click('.own-go .primary');
-      await page.waitForSelector('.step .note.good');
-      await page.click('.own-subject >> text=Use the camera');
-      await page.waitForSelector('.own-answers .best');
-      // It goes on asking.
-      const asked = () => page.evaluate(() => (window as never as { asked: number }).asked);
-      const before = await asked();
-      await expect.poll(asked, { timeout: 30_000 }).toBeGreaterThan(before + 3);
-      const states = () =>
-        page.evaluate(() =>
-          (window as never as { tracks: MediaStreamTrack[] }).tracks.map((one) => one.readyState),
-        );
-      expect(await states()).toEqual(['live']);
-      await go(page, 'network');
-      await page.waitForSelector('.facts');
-      expect(await states()).toEqual(['ended']);
-      expect(complaints).toEqual([]);
-    } finally {
-      await browser.close();
-    }
-  }, 300_000);
-
-  test('without a camera say why, in a sentence', async () => {
-    const browser = await withCamera(false);
-    try {
-      const { page } = await openTab(browser, `${served.site.url}#view=own`);
-      await page.waitForSelector('.own-class');
-      const press = () => page.click(`${cardOf(0)} >> text=Use the camera`);
-      await press();
-      await page.waitForSelector('[role=alert] >> text=does not let this page use the camera');
-      for (const [name, sentence] of [
-        ['NotFoundError', 'There is no camera'],
-        ['NotReadableError', 'another program may be using it'],
-        [undefined, 'only for pages on https or localhost'],
-      ] as const) {
-        await page.evaluate((name) => {
-          const value = name && { getUserMedia: () => Promise.reject(new DOMException('', name)) };
-          Object.defineProperty(navigator, 'mediaDevices', { value, configurable: true });
-        }, name);
-        await page.click('[role=alert] button');
-        await page.waitForSelector(`[role=alert] >> text=${sentence}`);
-      }
-      await page.click(`${cardOf(0)} >> text=Turn the camera off`);
-      expect(await page.locator('[role=alert]').count()).toBe(0);
-    } finally {
-      await browser.close();
-    }
+  test('whose training is canceled can be trained again, which computes only the features that are missing', async () => {
+    await setBackend('cpu');
+    // Wide enough that there is time to cancel.
+    const base = vgg(
+      [
+        [1, 24],
+        [2, 32],
+      ],
+      { inputShape: [224, 224, 3], includeTop: false, seed: 3 },
+    );
+    const bytes = await encodeWeights(base, { names: 'torchvision' });
+    base.dispose();
+    const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=own`);
+    await page.waitForSelector('.own-class');
+    await choose(page, `${cardOf(0)} >> text=Choose images`, await garments(7, 20));
+    await choose(page, `${cardOf(1)} >> text=Choose images`, await garments(1, 20));
+    await page.waitForSelector(`${cardOf(1)} >> text=20 images`);
+    await drop(page, [{ name: 'wide.safetensors', bytes }]);
+    await page.click('text=Teach it your images');
+    await page.getByLabel('Images are prepared').selectOption('plain');
+    // All that the page says of the features, and a press of the button once some are there.
+    await page.evaluate(() => {
+      const said: string[] = [];
+      Object.assign(window, { said });
+      new MutationObserver(() => {
+        const now = document.querySelector('.own-go [role=status]')?.textContent ?? '';
+        if (/^Computing/.test(now) && now !== said.at(-1)) said.push(now);
+        const button = document.querySelector<HTMLButtonElement>('.own-go .button');
+        if (/image 8 of 40/.test(now) && button?.textContent === 'Cancel') button.click();
+      }).observe(document.querySelector('.own-go')!, { subtree: true, childList: true, characterData: true });
+    });
+    const said = () => page.evaluate(() => (window as never as { said: string[] }).said.splice(0));
+    await page.click('.own-go .primary');
+    await page.waitForSelector('.own-go >> text=Cancel');
+    await page.waitForSelector('.own-go .primary >> text="Train"');
+    expect(await page.locator('.own-go progress, .step .note.good, .notices .note').count()).toBe(0);
+    await page.waitForSelector('#own-missing >> text="Ready: 40 images in 2 classes."');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Train');
+    const before = await said();
+    expect(before[0]).toBe('Computing features: image 0 of 40');
+    expect(before).toContain('Computing features: image 8 of 40');
+    expect(before).not.toContain('Computing features: image 40 of 40');
+    await page.click('.own-go .primary');
+    await page.waitForSelector('.step .note.good');
+    const after = await said();
+    expect(after[0]).toMatch(/: image 0 of (?!40$)\d+$/);
+    expect(await page.innerText('.step .note.good')).toMatch(/Trained on 32 images .* Of 8 images/);
+    expect(complaints).toEqual([]);
+    await page.close();
   }, 300_000);
 });

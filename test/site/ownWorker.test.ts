@@ -1,8 +1,8 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { io, memory, setBackend } from '@tensorflow/tfjs-core';
+import { io, memory, mul, setBackend, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { guess, type OwnExample, recall, teach } from '../../site/src/worker/own.js';
+import { guess, type OwnExample, recall, type TeachProgress, teach } from '../../site/src/worker/own.js';
 import { seededRandom } from '../../src/base/random.js';
 import { classify } from '../../src/imagenet/index.js';
 import { encodePng, type Preprocessing } from '../../src/images/index.js';
@@ -167,4 +167,55 @@ describe.each(NETWORKS)("a last layer for a visitor's images on %s", (_, make, s
     ).toThrow('other features');
     base.dispose();
   });
+});
+
+const [, makeGray] = NETWORKS[1]!;
+
+test('a network whose features are a thousand times smaller learns the same', async () => {
+  const images = await examples(5);
+  const others = await examples(2, 50);
+  const answers: number[][] = [];
+  for (const factor of [1, 0.001]) {
+    const base = makeGray();
+    const first = base.layers.find((layer) => layer.getWeights().length > 0)!;
+    tidy(() => first.setWeights(first.getWeights().map((weight) => mul(weight, factor))));
+    const { network } = await teach(base, { images, preprocessing: 'plain', classNames }, never());
+    const all = await Promise.all(others.map(({ image }) => guess(network, { image, heat: false })));
+    answers.push(all.flatMap(({ probabilities }) => [...probabilities]));
+    network.dispose();
+    base.dispose();
+  }
+  const [usual, small] = answers as [number[], number[]];
+  expect(usual).toHaveLength(18);
+  for (const [i, p] of usual.entries()) expect(small[i]).toBeCloseTo(p, 3);
+  expect(Math.max(...usual)).toBeGreaterThan(0.7);
+});
+
+test('features that were computed before it was canceled are not computed again, and no tensor is left', async () => {
+  const base = makeGray();
+  const request = { images: await examples(5), preprocessing: 'plain', classNames } as const;
+  const level = memory().numTensors;
+  const canceling = new AbortController();
+  const seen: string[] = [];
+  const watching = (cancelAt: string) => ({
+    signal: canceling.signal,
+    onProgress: ({ stage, done, total }: TeachProgress) => {
+      const now = `${stage} ${done}/${total}`;
+      seen.push(now);
+      if (now === cancelAt) canceling.abort();
+    },
+  });
+  await expect(teach(base, request, watching('features 8/15'))).rejects.toThrow(/abort/);
+  expect(seen).toEqual(['features 0/15', 'features 4/15', 'features 8/15']);
+  expect(memory().numTensors).toBe(level);
+  seen.length = 0;
+  const { signal } = new AbortController();
+  const { network } = await teach(base, request, { ...watching(''), signal });
+  expect(seen.filter((now) => now.startsWith('features'))).toEqual([
+    'features 0/7',
+    'features 4/7',
+    'features 7/7',
+  ]);
+  network.dispose();
+  base.dispose();
 });

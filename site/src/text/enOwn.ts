@@ -61,8 +61,11 @@ export const own = {
       sample: 'The small network of this page',
       sampleAbout: 'It learned gray garments of 28×28 pixels: fine for shapes on a plain background.',
       openedAbout: (input: string) => `From the file that you opened; it sees ${input}.`,
+      large: (weights: string, all: string) =>
+        `Its weights take ${weights}, and computing features about ${all} in all: more than most phones give to a page. Its convolutions alone learn as well, with half of that.`,
     },
-    better: 'For photos, a VGG-16 that learned from ImageNet is much better:',
+    better:
+      'For photos, a VGG-16 that learned from ImageNet is much better; its convolutions alone (59 MB) are enough:',
     open: 'open its file',
     preprocessing: 'Images are prepared',
     start: 'Train',

@@ -60,8 +60,10 @@ export const own: typeof english = {
       sample: '本页的小网络',
       sampleAbout: '它学的是 28×28 的灰度服装图像：适合简单背景上的形状。',
       openedAbout: (input) => `来自你打开的文件；它的输入是 ${input}。`,
+      large: (weights, all) =>
+        `它的权重占 ${weights}，计算特征时共需约 ${all} 内存：大多数手机不会给一个网页这么多。只含卷积层的文件学得一样好，内存只需一半。`,
     },
-    better: '对于照片，用 ImageNet 训练过的 VGG-16 要好得多：',
+    better: '对于照片，用 ImageNet 训练过的 VGG-16 要好得多，只要它的卷积层（59 MB）就够了：',
     open: '打开它的文件',
     preprocessing: '图像的预处理方式',
     start: '训练',

@@ -10,7 +10,8 @@ export const TRYING: CameraPlace = 'try';
 /** The camera: at most one, at one place. */
 export const camera = signal<
   | { place: CameraPlace; state: 'asking' }
-  | { place: CameraPlace; state: 'on'; stream: MediaStream; others: readonly string[]; isMirror: boolean }
+  // With the camera that comes after it, where there are several.
+  | { place: CameraPlace; state: 'on'; stream: MediaStream; next?: string; isMirror: boolean }
   | { place: CameraPlace; state: 'failed'; why: CameraFault }
   | undefined
 >(undefined);
@@ -52,10 +53,9 @@ export async function openCamera(place: CameraPlace, deviceId?: string): Promise
     // One that looks at the visitor shows them as a mirror does.
     const isMirror = facingMode !== 'environment';
     const devices = await navigator.mediaDevices.enumerateDevices();
-    const others = devices
-      .filter((device) => device.kind === 'videoinput' && device.deviceId !== own)
-      .map((device) => device.deviceId);
-    if (now === asked) camera.value = { place, state: 'on', stream, others, isMirror };
+    const all = devices.filter(({ kind }) => kind === 'videoinput').map((device) => device.deviceId);
+    const next = all.length > 1 ? all[(all.indexOf(own!) + 1) % all.length] : undefined;
+    if (now === asked) camera.value = { place, state: 'on', stream, next, isMirror };
     else stop(stream);
   } catch (error) {
     fail(faultOf(error as Error));

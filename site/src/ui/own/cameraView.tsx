@@ -62,13 +62,13 @@ export function CameraButton({
   );
 }
 
-/** Changes to another camera, where there are several. */
+/** Changes to the next camera, where there are several, and from the last to the first. */
 export function OtherCamera() {
   const now = camera.value;
-  const next = now?.state === 'on' ? now.others[0] : undefined;
-  if (!now || !next) return null;
+  if (now?.state !== 'on' || !now.next) return null;
+  const { place, next } = now;
   return (
-    <button type="button" class="button quiet" onClick={() => void openCamera(now.place, next)}>
+    <button type="button" class="button quiet" onClick={() => void openCamera(place, next)}>
       {text.value.ownImages.camera.other}
     </button>
   );

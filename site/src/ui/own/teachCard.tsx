@@ -16,7 +16,7 @@ import {
 } from '../../state/own/teach.js';
 import { choose, text } from '../../state/page.js';
 import { SelectField, useKeptFocus } from '../controls.js';
-import { shape } from '../format.js';
+import { bytes, shape } from '../format.js';
 import { Step } from './step.js';
 
 /** Chooses the network to start from, and trains. */
@@ -55,9 +55,14 @@ export function TeachCard() {
   );
 }
 
+/** Bytes of weights beyond which a network is too much for most phones, and what features of 224 pixels take besides. */
+const LARGE = 2e8;
+const FEATURES_NEED = 5e8;
+
 function Bases() {
   const t = text.value.ownImages.teach;
   const info = opened.value;
+  const weights = 4 * (info?.parameters ?? 0);
   const all: { value: Base; title: string; about: string }[] = [
     { value: 'sample', title: t.bases.sample, about: t.bases.sampleAbout },
     ...(info
@@ -84,17 +89,22 @@ function Bases() {
         </label>
       ))}
       {base.value === 'opened' ? (
-        <SelectField
-          label={t.preprocessing}
-          value={preprocessing.value}
-          options={preprocessings.value.map((value) => ({
-            value,
-            text: text.value.inside.preprocessings[value],
-          }))}
-          onValue={(value) => {
-            chosenPreprocessing.value = value;
-          }}
-        />
+        <>
+          {weights > LARGE && (
+            <p class="note warn">{t.bases.large(bytes(weights), bytes(weights + FEATURES_NEED))}</p>
+          )}
+          <SelectField
+            label={t.preprocessing}
+            value={preprocessing.value}
+            options={preprocessings.value.map((value) => ({
+              value,
+              text: text.value.inside.preprocessings[value],
+            }))}
+            onValue={(value) => {
+              chosenPreprocessing.value = value;
+            }}
+          />
+        </>
       ) : (
         !info && (
           <p class="hint">
