@@ -6,7 +6,7 @@ import { replaceKernels } from '../tfjs/replaceKernels.js';
 import type { WasmBackend } from './backend.js';
 import { batchNorm, batchNormGrad, fusedBatchNorm } from './batchNorm.js';
 import { clipByValue, relu, relu6 } from './clamp.js';
-import { conv2d, fusedConv2d } from './conv2d.js';
+import { conv2d, depthwiseConv2d, fusedConv2d, fusedDepthwiseConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { conv2dBackpropInput } from './conv2dBackpropInput.js';
 import { convPool, convPoolGrad } from './convPool.js';
@@ -41,6 +41,8 @@ const KERNELS = {
   ...OWN,
   Conv2D: conv2d,
   FusedConv2D: fusedConv2d,
+  DepthwiseConv2dNative: depthwiseConv2d,
+  FusedDepthwiseConv2D: fusedDepthwiseConv2d,
   Conv2DBackpropFilter: conv2dBackpropFilter,
   Conv2DBackpropInput: conv2dBackpropInput,
   BatchMatMul: batchMatMul,
