@@ -10,7 +10,14 @@ import { seededRandom } from '../src/base/random.js';
 import { built } from '../src/core/built.js';
 import { plan, summary, vgg } from '../src/index.js';
 import { PUBLISHED } from '../src/weights/index.js';
-import { anyMistake, argumentsFrom, faultOf, optionsOfCall, weights } from './support/anyArguments.js';
+import {
+  anyMistake,
+  argumentsFrom,
+  faultOf,
+  optionsOfCall,
+  STOPPED,
+  weights,
+} from './support/anyArguments.js';
 
 // Full networks are built without drawing their weights, which would take seconds each.
 vi.mock('../src/base/random.js', async (original) => ({
@@ -44,11 +51,12 @@ async function exportsOf(subpath: string): Promise<[string, (...args: unknown[])
   return Object.entries(module).filter(([, one]) => typeof one === 'function') as never;
 }
 
-/** Whether an error's message begins with the function, or with the file that could not be read or written. */
+/** Whether an error's message begins with the function, or with the file that could not be read or written, or is a signal's reason. */
 const names =
   (name: string) =>
   (message: string, error: unknown, args: readonly unknown[]): boolean =>
     message.startsWith(`${name}:`) ||
+    message === STOPPED ||
     ['DataError', 'WeightFileError'].includes((error as Error).name) ||
     args.some((one) => typeof one === 'string' && one !== '' && message.startsWith(printedPath(one)));
 

@@ -1,4 +1,4 @@
-import { attempted, fail, isReadable, isTransferred, shown, tag } from './check.js';
+import { attempted, fail, isClass, isReadable, isTransferred, shown, tag } from './check.js';
 import { isArrayBuffer, isBlob, isUrl } from './realm.js';
 
 /** What an argument may be: in words, after "it must be", and as a test. */
@@ -30,8 +30,9 @@ export function kind(allowed: string, holds: Kind['holds']): Kind {
 export const TEXT = kind('text', (value) => typeof value === 'string' && value !== '');
 /** Text that may be empty. */
 export const STRING = kind('text', (value) => typeof value === 'string');
-export const FUNCTION = kind('a function', (value) => typeof value === 'function');
+export const FUNCTION = kind('a function', (value) => typeof value === 'function' && !isClass(value));
 export const NUMBER = kind('a number', (value) => typeof value === 'number');
+export const FINITE = kind('a finite number', Number.isFinite);
 export const BOOLEAN = kind('true or false', (value) => typeof value === 'boolean');
 /** A whole number that counts or limits something. */
 export const COUNT = kind(
@@ -138,6 +139,10 @@ export const SEQUENCE = kind(
 /** The kind, or nothing. */
 export const optional = ({ allowed, holds }: Kind): Kind =>
   kind(allowed, (value) => value === undefined || holds(value));
+
+/** The kind, or null. */
+export const orNull = ({ allowed, holds }: Kind): Kind =>
+  kind(`${allowed} or null`, (value) => value === null || holds(value));
 
 /** The kind, null or nothing. */
 export const nullable = ({ allowed, holds }: Kind): Kind =>

@@ -75,7 +75,8 @@ export function shown(value: unknown): string {
 function written(value: unknown, depth: number): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, LONGEST + 1));
   if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function') return `the function ${value.name || '(unnamed)'}`;
+  if (typeof value === 'function')
+    return `the ${isClass(value) ? 'class' : 'function'} ${value.name || '(unnamed)'}`;
   if (typeof value !== 'object' || value === null) return String(value);
   const isList = Array.isArray(value);
   const name: unknown = isList ? undefined : value.constructor?.name;
@@ -93,12 +94,20 @@ function written(value: unknown, depth: number): string {
   return `{${fields}}`;
 }
 
-/** Whether a value is a buffer, or an array on one, whose bytes were transferred away, such as by `postMessage`. */
-export function isTransferred(value: object): boolean {
-  const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
-  return (
-    tag(buffer) === 'ArrayBuffer' && attempted(() => new Uint8Array(buffer as ArrayBuffer)) === undefined
+/** Whether a function can only be called with `new`: a class, or one of the engine's, such as Map. */
+export function isClass(value: object): boolean {
+  return /^(class|function (?!String)[A-Z]\w*\(\) {\s*\[native)/.test(
+    Function.prototype.toString.call(value),
   );
+}
+
+/** Whether a value is a buffer, or an array on one, whose bytes were transferred away, such as by `postMessage`, or cut off by `resize`. */
+export function isTransferred(value: object): boolean {
+  const read = () =>
+    ArrayBuffer.isView(value)
+      ? ((value as Uint8Array).keys?.() ?? true)
+      : tag(value) !== 'ArrayBuffer' || new Uint8Array(value as ArrayBuffer);
+  return attempted(read) === undefined;
 }
 
 /** Whether a value can be read as far as messages show it: it is no revoked proxy, and no getter in it throws. */

@@ -1,14 +1,22 @@
 import { isError } from './realm.js';
 
+const NO_SERVER = 'there is no server of this name, or no connection to the internet';
+
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
+  EAI_AGAIN: NO_SERVER,
+  ECONNREFUSED: 'the server refuses connections',
+  ECONNRESET: 'the server closed the connection',
+  EIO: 'the system cannot read or write it',
   EISDIR: 'it is a folder',
   ELOOP: 'its symbolic links form a circle',
   EMFILE: 'too many files are open',
   ENAMETOOLONG: 'the path is too long',
   ENOENT: 'there is no such file',
   ENOTDIR: 'there is no such file',
+  ENOTFOUND: NO_SERVER,
   EPERM: 'permission denied',
+  ETIMEDOUT: 'the server does not answer',
   ERR_INVALID_FILE_URL_HOST: 'a file: URL names no other machine here',
   ERR_INVALID_FILE_URL_PATH: 'the path of the URL has an encoded slash',
   ERR_INVALID_URL_SCHEME: 'only http:, https:, data:, blob: and file: URLs can be read',
@@ -16,7 +24,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_INVALID_ARG_VALUE: 'no path has a null character',
 };
 
-/** Why a system call failed for a path, as a clause; undefined for other errors. */
+/** Why a system call failed, as a clause: for a known code in our words, for another in the system's; undefined for other errors. */
 export function systemReason(error: unknown): string | undefined {
-  return isError(error) && 'code' in error ? REASONS[String(error.code)] : undefined;
+  if (!isError(error) || !('code' in error)) return undefined;
+  // Such as "ENXIO: no such device or address, open '/dev/tty'".
+  return REASONS[String(error.code)] ?? /^E[A-Z\d]+: ([^,]+), \w/.exec(error.message)?.[1];
 }

@@ -147,7 +147,11 @@ async function shiftOf(layer: layers.Layer, x: Tensor, dtype: QuantizedDtype): P
     await roundKernels(WHERE, rounded.weights, dtype, 'choose another type');
     return tidy(() => {
       const moved = sub(rounded.apply(x) as Tensor, exact.apply(x) as Tensor);
-      return mean(moved, moved.shape.map((_, axis) => axis).slice(0, -1));
+      const channels = layer.getConfig().dataFormat === 'channelsFirst' ? 1 : moved.rank - 1;
+      return mean(
+        moved,
+        moved.shape.map((_, axis) => axis).filter((axis) => axis !== channels),
+      );
     });
   } finally {
     for (const { weights } of [exact, rounded]) for (const weight of weights) weight.dispose();

@@ -1,5 +1,5 @@
 import type { layers } from '@tensorflow/tfjs-layers';
-import { checkArguments, listOf, NUMBER, nullable, recordOf, STRING } from '../base/arguments.js';
+import { checkArguments, FINITE, listOf, orNull, recordOf, STRING } from '../base/arguments.js';
 import { table } from '../figures/table.js';
 import type { Graph } from '../tfjs/graph.js';
 import type { Agreement } from './agreement.js';
@@ -65,25 +65,25 @@ export function layerReports(
   });
 }
 
-const both = recordOf('{ before, after }', { before: NUMBER, after: NUMBER });
+const both = recordOf('{ before, after }', { before: FINITE, after: FINITE });
 const ofLayer = recordOf('the report of a layer', {
   name: STRING,
-  bytesBefore: NUMBER,
-  bytesAfter: NUMBER,
-  rank: nullable(NUMBER),
-  error: NUMBER,
+  bytesBefore: FINITE,
+  bytesAfter: FINITE,
+  rank: orNull(FINITE),
+  error: FINITE,
 });
 const ofAgreement = recordOf('what agreement returns', {
-  images: NUMBER,
-  top1: nullable(NUMBER),
-  top5: nullable(NUMBER),
-  cosine: NUMBER,
+  images: FINITE,
+  top1: orNull(FINITE),
+  top5: orNull(FINITE),
+  cosine: FINITE,
 });
 const REPORT = recordOf('the report that compress returns', {
   bytes: both,
   layers: listOf(ofLayer),
-  agreement: nullable(ofAgreement),
-  milliseconds: nullable(both),
+  agreement: orNull(ofAgreement),
+  milliseconds: orNull(both),
 });
 
 /**

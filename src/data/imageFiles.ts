@@ -1,4 +1,4 @@
-import { checkArguments, isListOf, kind, type OptionNames, TEXTS } from '../base/arguments.js';
+import { checkArguments, FUNCTION, isListOf, kind, type OptionNames, TEXTS } from '../base/arguments.js';
 import { checkSeed, fail, MAX_SIDE, numberThat, wholeNumber } from '../base/check.js';
 import { inParallel } from '../base/parallel.js';
 import type { Progress } from '../base/progress.js';
@@ -54,7 +54,7 @@ export interface ImageFilesOptions {
 const FILES = kind('a list of files as { path, read }', (value) =>
   isListOf(value, (file) => {
     const { path, read } = file as ImageFile;
-    return typeof path === 'string' && typeof read === 'function';
+    return typeof path === 'string' && FUNCTION.holds(read);
   }),
 );
 

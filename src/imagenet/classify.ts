@@ -16,7 +16,7 @@ import { softmax } from '../base/numbers.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { type ImageInput, type PreparedImage, type Preprocessing, toRgb } from '../images/index.js';
 import { isPrepared } from '../images/prepare.js';
-import { preprocessed } from '../images/preprocess.js';
+import { imagesIn, preprocessed } from '../images/preprocess.js';
 import { depthOf } from '../images/preprocessing.js';
 import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
@@ -157,13 +157,13 @@ export async function classify(
 
   wholeNumber('classify', 'batchSize', batchSize);
   const used = preprocessingFor('classify', model, preprocessing);
-  const images = (Array.isArray(given) ? given : [given]) as readonly (ImageInput | PreparedImage)[];
+  const images = imagesIn<ImageInput | PreparedImage>('classify', given);
   const { dense, crops, scales } = views;
   const rows = [dense, crops, scales].some((view) => view !== undefined)
     ? await averagedOverViews(model, images, used, { ...views, batchSize })
     : await computedInBatches(model, images, used, batchSize);
   const predictions = await decoded('classify', rows, { outputs: 'probabilities', topK, labels });
-  return Array.isArray(given) ? predictions : predictions[0]!;
+  return images === given ? predictions : predictions[0]!;
 }
 
 /** The probabilities of the classes, for each image. */

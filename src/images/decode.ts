@@ -1,3 +1,4 @@
+import { isTransferred } from '../base/check.js';
 import { FORMAT_BYTES, imageFormatOf, isAppleDouble } from '../base/imageFormat.js';
 import { firstLineOf } from '../base/realm.js';
 import { canvasPixels } from './canvas.js';
@@ -24,7 +25,22 @@ export async function decodeImage(bytes: Uint8Array, maxPixels = MAX_PIXELS): Pr
       `it is ${width}x${height}, more than the limit of ${maxPixels} pixels; make it smaller.`,
     );
   };
-  const format = formatOf(bytes);
+  try {
+    const format = formatOf(bytes);
+    return await decodedAs(format, bytes, checkSize);
+  } catch (error) {
+    // While they were read.
+    if (isTransferred(bytes))
+      throw new Refused('its bytes were transferred to another thread; pass bytes that stay here.');
+    throw error;
+  }
+}
+
+async function decodedAs(
+  format: string,
+  bytes: Uint8Array,
+  checkSize: (width: number, height: number) => void,
+): Promise<RawImage> {
   try {
     if (format === 'BMP') return decodeBmp(bytes, checkSize);
     if (format === 'PNM') return decodePnm(bytes, checkSize);

@@ -1,4 +1,4 @@
-import { checkArguments, NUMBER, recordOf } from '../base/arguments.js';
+import { checkArguments, FINITE, kind, recordOf } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import { type Preprocessing, preprocessingArgument } from './preprocessing.js';
 
@@ -52,7 +52,8 @@ function roundEven(value: number): number {
   return value - below === 0.5 ? below + Math.abs(below % 2) : Math.round(value);
 }
 
-const SIZE = recordOf('a size as { width, height }', { width: NUMBER, height: NUMBER });
+const LENGTH = kind('above 0', (value) => FINITE.holds(value) && (value as number) > 0);
+const SIZE = recordOf('a size as { width, height }, both above 0', { width: LENGTH, height: LENGTH });
 
 /**
  * The part of an image that a network sees after preprocessing, in pixels of the original image.

@@ -1,4 +1,4 @@
-import { checkArguments, HEAT_MAP, NUMBER, NUMBERS, optional, recordOf } from '../base/arguments.js';
+import { checkArguments, FINITE, HEAT_MAP, NUMBERS, optional, recordOf } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
 import type { Region } from './geometry.js';
 
@@ -19,10 +19,10 @@ export interface HeatMap extends ValueMap {
 }
 
 const REGION = recordOf('a region as { left, top, width, height }', {
-  left: NUMBER,
-  top: NUMBER,
-  width: NUMBER,
-  height: NUMBER,
+  left: FINITE,
+  top: FINITE,
+  width: FINITE,
+  height: FINITE,
 });
 
 /** Throws unless a map has a number for each of its positions. */

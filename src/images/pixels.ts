@@ -3,6 +3,7 @@ import { BYTES, checkArguments, TENSOR, TEXT } from '../base/arguments.js';
 import { fail, isReadable, shown, wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl, messageOf } from '../base/realm.js';
+import { calledBy } from '../io/errors.js';
 import { readBytes } from '../io/read.js';
 import { type Source, sourceName } from '../io/source.js';
 import { canvasPixels } from './canvas.js';
@@ -56,7 +57,9 @@ function isEncoded(image: unknown): image is Source {
 }
 
 async function decoded(where: string, source: Source): Promise<RawImage> {
-  const bytes = await readBytes(source);
+  const bytes = await readBytes(source).catch((error: unknown) => {
+    throw calledBy(where, error);
+  });
   try {
     return await decodeImage(bytes);
   } catch (error) {

@@ -15,8 +15,10 @@ export function encodePng(image: RawImage): Promise<Uint8Array> {
 export async function encodedPng(where: string, image: RawImage): Promise<Uint8Array> {
   checkArguments(where, { image }, { image: PIXELS });
 
-  const channels = channelsOf(where, image);
+  channelsOf(where, image);
   const { encode } = await import('fast-png');
+  // Again, because the bytes may be gone meanwhile, such as to another thread.
+  const channels = channelsOf(where, image);
   const { data, width, height } = image;
   return encode({ data, width, height, channels, depth: 8 });
 }

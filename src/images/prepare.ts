@@ -1,3 +1,4 @@
+import { withFields } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { isFloat32Array } from '../base/realm.js';
 import { centerSquare, type Region, resizedSize } from './geometry.js';
@@ -58,7 +59,7 @@ export async function prepareInto(
 }
 
 export function isPrepared(image: ImageInput | PreparedImage): image is PreparedImage {
-  return typeof image === 'object' && image !== null && 'values' in image && 'preprocessing' in image;
+  return withFields('', 'values', 'preprocessing').holds(image);
 }
 
 function checkPrepared(where: string, { values, preprocessing }: PreparedImage, wanted: Preprocessing): void {

@@ -1,4 +1,6 @@
 import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
+import { checkArguments, LIST } from '../base/arguments.js';
+import { attempted, fail } from '../base/check.js';
 import type { ImageInput } from './pixels.js';
 import { numbersOf, type PreparedImage, prepareInto } from './prepare.js';
 import { depthOf, type Preprocessing, preprocessingArgument } from './preprocessing.js';
@@ -25,6 +27,16 @@ export function preprocess(
   return preprocessed('preprocess', images, preprocessing);
 }
 
+/** The most numbers of a tensor. */
+const MOST_NUMBERS = 2 ** 30;
+
+/** One or several images as a list: the list itself, if they are one. */
+export function imagesIn<T>(where: string, images: T | readonly T[]): readonly T[] {
+  if (attempted(() => Array.isArray(images)) !== true) return [images as T];
+  checkArguments(where, { images }, { images: LIST });
+  return images as readonly T[];
+}
+
 /** As `preprocess`, for the function that error messages name. */
 export async function preprocessed(
   where: string,
@@ -32,9 +44,15 @@ export async function preprocessed(
   preprocessing: Preprocessing,
 ): Promise<Tensor4D> {
   preprocessingArgument(where, preprocessing);
-  const all = (Array.isArray(images) ? images : [images]) as readonly (ImageInput | PreparedImage)[];
+  const all = imagesIn(where, images);
   const { crop } = preprocessing;
   const size = numbersOf(preprocessing);
+  if (all.length * size > MOST_NUMBERS) {
+    fail(
+      where,
+      `there are ${all.length} images of ${size} numbers, more than 2^30 together; pass fewer at a time.`,
+    );
+  }
   const values = new Float32Array(all.length * size);
   for (const [i, image] of all.entries()) {
     await prepareInto(values.subarray(i * size, (i + 1) * size), where, image, preprocessing);

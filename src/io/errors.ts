@@ -13,9 +13,10 @@ export class DataError extends Error {
   /** What is wrong with it. */
   declare readonly fault: DataFault;
 
-  constructor(source: string, fault: DataFault, sentence: string, cause?: unknown) {
+  /** @param where the function that was called, if the message is to begin with it. */
+  constructor(source: string, fault: DataFault, sentence: string, cause?: unknown, where?: string) {
     super(
-      `${printedPath(textOf(source))}: ${plain(textOf(sentence))}`,
+      `${where === undefined ? '' : `${where}: `}${printedPath(textOf(source))}: ${plain(textOf(sentence))}`,
       cause === undefined ? undefined : { cause },
     );
     // Not by a field, for which the CommonJS build would give the class another name.
@@ -33,13 +34,40 @@ export class DataError extends Error {
   }
 }
 
+/** The error of a function that read a source; others than of a source are its own. */
+export function calledBy(where: string, error: unknown): unknown {
+  if (!(error instanceof DataError)) return error;
+  const { source, fault, message, cause } = error;
+  return new DataError(source, fault, message.slice(`${printedPath(source)}: `.length), cause, where);
+}
+
 /** The message of a thrown value, with the reason that `fetch` hides in its cause; of a failed system call, in words. */
 export function reason(error: unknown): string {
   const words = systemReason(error);
   if (words !== undefined) return words;
   if (error instanceof DataError) return messageOf(error);
-  const cause = isError(error) ? error.cause : undefined;
-  return isError(cause) ? `${messageOf(error)} (${cause.message})` : messageOf(error);
+  if (isError(error) && isError(error.cause))
+    return (
+      systemReason(error.cause) ?? neverFetched(error.cause) ?? `${messageOf(error)} (${error.cause.message})`
+    );
+  return neverFetched(error) ?? messageOf(error);
+}
+
+/** What `fetch` of Node refuses before it connects, and what that means. */
+const NEVER_FETCHED: readonly (readonly [RegExp, string])[] = [
+  [/^invalid method$/, 'there is no Blob of this URL here'],
+  [/^bad port$/, 'fetch connects to no server on this port'],
+  [/includes credentials/, 'fetch takes no name and password from a URL'],
+  [/^redirect count exceeded$/, 'the server redirects without an end'],
+  [/HTTP\(S\) scheme/, 'the server redirects to what is neither http: nor https:'],
+];
+
+/** Why an address is never fetched, however often one tries; undefined for other errors. */
+export function neverFetched(error: unknown): string | undefined {
+  return NEVER_FETCHED.find(([pattern, words]) => {
+    const message = messageOf(error);
+    return message === words || pattern.test(message);
+  })?.[1];
 }
 
 /** A broken connection; another one may succeed. Never thrown outside this folder. */

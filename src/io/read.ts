@@ -107,7 +107,11 @@ async function readPath(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array> {
   try {
-    const { size } = await fs.stat(nodePath(source));
+    const stat = await fs.stat(nodePath(source));
+    // A pipe that nobody writes to would be read forever.
+    if (!stat.isFile() && !stat.isDirectory())
+      throw new DataError(sourceName(source), 'unreadable', 'it is a pipe or a device; use a file.');
+    const { size } = stat;
     if (size > maxBytes) throw tooLong(sourceName(source), size, maxBytes);
     return new Uint8Array(await fs.readFile(nodePath(source), { signal }));
   } catch (error) {

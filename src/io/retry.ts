@@ -1,4 +1,4 @@
-import { BusyError, ConnectionError, DataError } from './errors.js';
+import { BusyError, ConnectionError, DataError, neverFetched } from './errors.js';
 import { isBusy, type ReadOptions, request, statusError } from './request.js';
 import { nodeModules } from './runtime.js';
 
@@ -35,8 +35,7 @@ export async function withRetries<T>(
       if (!(error instanceof ConnectionError)) throw error;
       const waitMs = error instanceof BusyError ? error.waitMs : 0;
       if (error instanceof BusyError && (tries === TRIES || waitMs > MAX_WAIT)) throw error.final;
-      // What Node says of an endless redirect, and of one to another protocol.
-      if (!/^https?:/i.test(url) || /redirect count|HTTP\(S\) scheme/.test(error.message)) {
+      if (!/^https?:/i.test(url) || neverFetched(error) !== undefined) {
         throw new DataError(
           url.slice(0, 100),
           'unreadable',

@@ -17,14 +17,19 @@ export function checkSource(source: unknown): void {
   );
 }
 
-/** Whether a source is a path on this machine (or relative to the page), and not a server's URL, bytes or a Blob. */
+/**
+ * Whether a source is a path on this machine (or relative to the page), and not a server's URL, bytes or a Blob. A URL of a protocol
+ * that nothing here speaks counts as one; `nodePath` makes it one that no file system opens.
+ */
 export function isPath(source: Source): source is string | URL {
   return (typeof source === 'string' || isUrl(source)) && !/^(https?|data|blob):/i.test(String(source));
 }
 
 /** A path in the form that Node's file system accepts. */
 export function nodePath(path: string | URL): string | URL {
-  return typeof path === 'string' && /^file:/i.test(path) ? new URL(path) : path;
+  return typeof path === 'string' && /^(file:|[a-z][a-z\d+.-]+:\/\/)/i.test(path) && URL.canParse(path)
+    ? new URL(path)
+    : path;
 }
 
 /** The name of a source in error messages and progress events. */

@@ -81,11 +81,9 @@ export function because(error: unknown): string {
     case 'EEXIST':
     case 'EISDIR':
       return 'there is a file where a folder is expected, or a folder where a file is; choose another path.';
-    case 'ELOOP':
-    case 'ENAMETOOLONG':
-    case 'ERR_INVALID_ARG_VALUE':
-      return `${systemReason(error)}; choose another path.`;
-    default:
-      return `${messageOf(error)}.`;
+    default: {
+      const reason = systemReason(error);
+      return reason === undefined ? `${messageOf(error)}.` : `${reason}; choose another path.`;
+    }
   }
 }

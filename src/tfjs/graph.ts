@@ -33,7 +33,7 @@ export interface Graph {
 /**
  * The graph of a model.
  *
- * @throws RangeError when the model has several inputs.
+ * @throws RangeError when the model has several inputs, or a layer that takes batches of one size alone.
  */
 export function graphOf(where: string, model: LayersModel): Graph {
   if (model.inputs.length !== 1) {
@@ -41,7 +41,28 @@ export function graphOf(where: string, model: LayersModel): Graph {
   }
   const input: Call = { layer: model.inputs[0]!.sourceLayer, inputs: [], options: {} };
   const outputs = outputsOf(model, [{ call: input, index: 0 }]);
-  return { model, input, calls: callsTo(outputs), outputs };
+  const calls = callsTo(outputs);
+  checkBatches(where, calls);
+  return { model, input, calls, outputs };
+}
+
+/**
+ * Throws for a layer that takes batches of one size alone: one that remembers the last batch, or that was built for a fixed size and
+ * insists on it, as few do.
+ */
+function checkBatches(where: string, calls: readonly Call[]): void {
+  for (const { layer, inputs } of calls) {
+    if (inputs.length === 0) continue;
+    const { stateful, inputSpec } = layer as unknown as {
+      stateful?: boolean;
+      inputSpec?: readonly { shape?: readonly (number | null)[] }[];
+    };
+    const size = inputSpec?.find(({ shape }) => shape?.[0] != null)?.shape?.[0];
+    if (!stateful && size === undefined) continue;
+    const fault = stateful ? 'keeps a state from batch to batch' : `takes batches of ${size} alone`;
+    const remedy = stateful ? 'without stateful: true' : 'with inputShape in place of batchInputShape';
+    fail(where, `the layer ${layer.name} ${fault}; build the model ${remedy}.`);
+  }
 }
 
 /** The outputs of a model that is called with inputs. */

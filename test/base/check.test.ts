@@ -32,6 +32,12 @@ describe('checks', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(shown(proxy)).toBe('an object that cannot be read');
+    expect([Map, Model, String, () => 3].map(shown)).toEqual([
+      'the class Map',
+      'the class Model',
+      'the function String',
+      'the function (unnamed)',
+    ]);
     expect(['1', null, undefined, 2].map(shown)).toEqual(['"1"', 'null', 'undefined', '2']);
     expect(() => oneOf('f', 'mode', circle, ['a'])).toThrow(
       'f: mode is {"self":{"self":{"self":{...}}}}; it',

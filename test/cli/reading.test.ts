@@ -281,7 +281,7 @@ describe('weights from the hub', () => {
     const { code, error } = await start(['classify', image, '--weights', 'hf:o/n'], none).outcome;
     expect(code).toBe(1);
     expect(error).toMatch(
-      /^classify: http:\/\/127\.0\.0\.1:9\/o\/n\/.*: the connection failed 3 times, the last time with: .*; try again later\.\n$/,
+      /^classify: http:\/\/127\.0\.0\.1:9\/o\/n\/.*: fetch connects to no server on this port; check the address\.\n$/,
     );
     expect((await run('classify', image, '--weights', 'hf:o')).error).toContain('it must be hf:OWNER/NAME');
     expect((await run('inspect', 'hf:o/n')).error).toContain(

@@ -261,6 +261,10 @@ test('the calibrated ranks agree more than those of the weights alone, and the r
     expect(report.agreement!.cosine).toBeCloseTo(seen.cosine, 1);
     expect(compressTable(report)).toMatch(/^layer +before +after +rank +error\n/);
     expect(compressTable(report)).toContain('compared on 8 images: the same class for ');
+    for (const part of [{ agreement: undefined }, { bytes: { before: Number.NaN, after: 1 } }])
+      expect(() => compressTable({ ...report, ...part } as never)).toThrow(
+        /^compressTable: report is .*; it must be the report that compress returns\.$/,
+      );
     for (const one of [model, x, plain.model, small]) one.dispose();
   }));
 

@@ -1,6 +1,7 @@
-import { type io, memory, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import { type io, memory, randomUniform, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import {
   constraints,
+  initializers,
   input,
   type LayersModel,
   layers,
@@ -335,6 +336,31 @@ describe('correctBiases', () => {
     const shift = differenceOf(meansOf(await predicted(plain)), expected);
     expect(differenceOf(meansOf(await predicted(mended)), expected)).toBeLessThan(shift / 2);
     for (const one of [model, plain, corrected, mended]) one.dispose();
+  });
+
+  test('a layer whose channels come first is corrected as one whose channels come last', async () => {
+    const x = tidy(() => randomUniform([6, ...SHAPE], 0, 1, 'float32', 4));
+    const biases: Float32Array[] = [];
+    for (const dataFormat of ['channelsLast', 'channelsFirst'] as const) {
+      const isFirst = dataFormat === 'channelsFirst';
+      const images = transpose(x, isFirst ? [0, 3, 1, 2] : [0, 1, 2, 3]);
+      const image = input({ shape: images.shape.slice(1) });
+      const map = layers
+        .conv2d({
+          filters: 3,
+          kernelSize: 2,
+          dataFormat,
+          kernelInitializer: initializers.glorotUniform({ seed: 1 }),
+        })
+        .apply(image) as SymbolicTensor;
+      const model = trained(tfjsModel({ inputs: image, outputs: map }));
+      const corrected = await correctBiases(model, images);
+      biases.push(await corrected.getWeights()[1]!.data<'float32'>());
+      for (const one of [model, corrected]) one.dispose();
+      images.dispose();
+    }
+    x.dispose();
+    expect(differenceOf(biases[1]!, biases[0]!)).toBeLessThan(1e-6);
   });
 
   test('what fails leaves nothing behind', async () => {

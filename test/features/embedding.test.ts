@@ -87,6 +87,13 @@ test('a cosine is that of the angle, for zeros and large numbers too', () => {
   expect(cosine([1, 0], [1, 1])).toBeCloseTo(Math.SQRT1_2, 12);
   expect(cosine([2, 3], [-4, -6])).toBe(-1);
   expect(cosine([0, 0], [1, 1])).toBe(0);
+  // Whose squares are no numbers.
+  for (const scale of [1e200, 1e-200])
+    expect(cosine([scale, 0], [scale, scale])).toBeCloseTo(Math.SQRT1_2, 12);
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY])
+    expect(() => cosine([0, 0], [1, value])).toThrow(
+      'cosine: b has numbers that are NaN or infinite; pass finite numbers.',
+    );
   expect(() => cosine([1], [1, 2])).toThrow(
     'cosine: the vectors have 1 and 2 numbers; pass two of the same length.',
   );

@@ -1,7 +1,7 @@
 import { memory, slice, type Tensor, type Tensor4D, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { gradCam, saliency } from '../../src/features/index.js';
+import { explain, gradCam, saliency } from '../../src/features/index.js';
 import { scaleArch, VGG11, VGG16, vgg } from '../../src/index.js';
 import { installWasmKernels } from '../../src/wasm/index.js';
 import { fromWeights, PUBLISHED } from '../../src/weights/index.js';
@@ -126,10 +126,10 @@ describe('gradCam', () => {
       plain(),
       vgg(scaleArch(VGG16, 32), { ...TINY, classifierActivation: 'softmax' }),
     ];
-    for (const explain of [gradCam, saliency]) {
-      const map = await explain(logits, x);
+    for (const method of [gradCam, saliency]) {
+      const map = await method(logits, x);
       expect(map.values.some((value) => value > 0)).toBe(true);
-      expect(await explain(softmax, x)).toEqual(map);
+      expect(await method(softmax, x)).toEqual(map);
     }
     for (const one of [logits, softmax, x]) one.dispose();
   });
@@ -162,8 +162,8 @@ describe('gradCam', () => {
       resize: { shorterSide: 36 },
     };
     const before = memory().numTensors;
-    for (const explain of [gradCam, saliency]) {
-      const { region } = await explain(model, image, { preprocessing });
+    for (const method of [gradCam, saliency]) {
+      const { region } = await method(model, image, { preprocessing });
       // 54x36 after resizing, of which the columns 11 to 43 and the rows 2 to 34 are left.
       const scale = 60 / 54;
       expect(region!.left).toBeCloseTo(11 * scale, 10);
@@ -248,6 +248,23 @@ describe('saliency', () => {
     const one = await saliency(model, x, { classIndex: 1 });
     expect(relativeError(still.values, one.values)).toBeLessThan(1e-6);
     expect(relativeError(once.values, one.values)).toBeGreaterThan(0.05);
+    model.dispose();
+    x.dispose();
+  });
+
+  test('of many samples is stopped by a signal', async () => {
+    const [model, x] = [plain(), image()];
+    const before = memory().numTensors;
+    await expect(saliency(model, x, { samples: 10_001 })).rejects.toThrow(
+      'saliency: samples is 10001; it must be a whole number from 1 to 10000.',
+    );
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(new Error('enough')));
+    const { signal } = stop;
+    await expect(saliency(model, x, { samples: 10_000, signal })).rejects.toThrow('enough');
+    await expect(explain(model, x, { method: 'gradcam', signal })).rejects.toThrow('enough');
+    await expect(explain(model, x, { method: 'occlusion', signal })).rejects.toThrow('enough');
+    expect(memory().numTensors).toBe(before);
     model.dispose();
     x.dispose();
   });

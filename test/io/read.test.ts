@@ -1,10 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { DataError } from '../../src/io/errors.js';
-import { readBytes } from '../../src/io/read.js';
+import { readBytes, sizeOf } from '../../src/io/read.js';
 import type { ReadProgress } from '../../src/io/request.js';
 import type { RetryOptions } from '../../src/io/retry.js';
 import { noise } from '../support/bytes.js';
@@ -133,6 +134,52 @@ describe('readBytes', () => {
     );
     await expect(readBytes('data:nothing')).rejects.toThrow(/^data:nothing: .*; check the address\.$/);
   });
+
+  test('says in words why nothing is there, and does not try again what can never be', async () => {
+    const calls: string[] = [];
+    const failing = (cause: Error) =>
+      readBytes('https://nobody.example/x', {
+        fetch: async () => {
+          calls.push(cause.message);
+          throw new TypeError('fetch failed', { cause });
+        },
+        pauseMs: 1,
+      } as RetryOptions);
+    const offline = Object.assign(new Error('getaddrinfo ENOTFOUND nobody.example'), { code: 'ENOTFOUND' });
+    await expect(failing(offline)).rejects.toThrow(
+      'the connection failed 3 times, the last time with: there is no server of this name, or no connection to the internet; try again later.',
+    );
+    await expect(failing(new Error('bad port'))).rejects.toThrow(
+      /^https:\/\/nobody\.example\/x: fetch connects to no server on this port; check the address\.$/,
+    );
+    expect(calls.slice(3)).toEqual(['bad port']);
+    // The one of Node itself.
+    await expect(readBytes('http://localhost:1/a')).rejects.toThrow('no server on this port; check');
+    await expect(readBytes('http://a:b@localhost:9/a')).rejects.toThrow(
+      'no name and password from a URL; check',
+    );
+  });
+
+  test('a URL of another protocol is no path, also as text', async () => {
+    for (const source of ['ftp://example.org/a.bin', new URL('ftp://example.org/a.bin')]) {
+      await expect(readBytes(source)).rejects.toThrow(
+        'ftp://example.org/a.bin: only http:, https:, data:, blob: and file: URLs can be read; use a file that can be read.',
+      );
+      await expect(sizeOf(source)).rejects.toThrow('ftp://example.org/a.bin: only http:');
+    }
+  });
+
+  test.skipIf(process.platform !== 'linux')(
+    'says of pipes and of what the system cannot read what they are',
+    async () => {
+      const pipe = join(folder, 'pipe');
+      execFileSync('mkfifo', [pipe]);
+      await expect(readBytes(pipe)).rejects.toThrow(`${pipe}: it is a pipe or a device; use a file.`);
+      await expect(readBytes('/proc/self/mem')).rejects.toThrow(
+        '/proc/self/mem: the system cannot read or write it; use a file that can be read.',
+      );
+    },
+  );
 
   test('refuses more bytes than allowed, from every source', async () => {
     for (const source of [path, `${server.url}file`, bytes, new Blob([bytes as BlobPart])]) {

@@ -66,6 +66,17 @@ const GOOD: readonly (() => unknown)[] = [
   () => ({ batchSize: 1, seed: 1 }),
 ];
 
+/** The reason of a signal. */
+export const STOPPED = 'stopped: by the test';
+
+/** Bytes that `resize` cut off. */
+const cutOff = () => {
+  const buffer = Reflect.construct(ArrayBuffer, [64, { maxByteLength: 64 }]);
+  const one = new Uint8Array(buffer, 16, 48);
+  (buffer as { resize(length: number): void }).resize(8);
+  return one;
+};
+
 /** What comes from a mistake. */
 const BAD: readonly (() => unknown)[] = [
   () => undefined,
@@ -127,16 +138,27 @@ const BAD: readonly (() => unknown)[] = [
   () => new URL('ftp://example.org/a.bin'),
   () => ({ [Symbol.toStringTag]: 'URL' }),
   () => ({ [Symbol.toStringTag]: 'Blob' }),
-  () => AbortSignal.abort(new Error('stopped: by the test')),
+  () => AbortSignal.abort(new Error(STOPPED)),
   () => complex([1, 2], [1, 2]),
   () => zeros([0, 4, 4, 3]),
   () => 'x'.repeat(5000),
   () => 'a\nb',
+  () => 'ftp://example.org/a.bin',
+  // A file whose reading fails, on Linux.
+  () => '/proc/self/mem',
+  () => new Array(2 ** 32 - 1),
+  () => [Number.NaN, 1],
+  () => cutOff(),
+  () => class {},
+  () => ({ onProgress: class {}, fetch: Map, rename: class {}, read: Map, overflow: class {} }),
+  () => ({ length: 1, shape: [4, 4, 3], batches: class {} }),
+  () => [revoked({})],
+  () => ({ data: revoked(new Uint8Array(48)), width: 4, height: 4 }),
 ];
 
 /** What the engine says of a mistake, in place of the function. */
 const RAW =
-  /Cannot (read|set|destructure|convert|mix|use|create)|is not (a function|iterable|a constructor|defined)|\[object \w+\]|out of bounds|undefined \(|Invalid (typed )?array|must be called|Maximum call stack|heap|is disposed|BigInt(?!64Array)/;
+  /without 'new'|detached|revoked|\bE[A-Z]{2,}:|Cannot (perform|read|set|destructure|convert|mix|use|create)|is not (a function|iterable|a constructor|defined)|\[object \w+\]|out of bounds|undefined \(|Invalid (typed )?array|must be called|Maximum call stack|heap|is disposed|BigInt(?!64Array)/;
 
 const isClass = (one: unknown) => /^class\b/.test(Function.prototype.toString.call(one));
 

@@ -1,6 +1,7 @@
 import { concat, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import { wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
+import { breathing } from '../../train/running.js';
 import { numbersOf, type Subject } from './subject.js';
 
 /** Options of what computes a network's output for many versions of an image. */
@@ -9,6 +10,8 @@ export interface BatchOptions {
   batchSize?: number;
   /** Receives the number of images computed. */
   onProgress?: (progress: Progress) => void;
+  /** Stops after the current batch: rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -23,11 +26,14 @@ export async function ofVersions(
   count: number,
   version: (index: number, x: Tensor4D) => Tensor,
   output: (images: Tensor) => Tensor,
-  { batchSize = 8, onProgress }: BatchOptions,
+  { batchSize = 8, onProgress, signal }: BatchOptions,
 ): Promise<Float32Array> {
   wholeNumber(where, 'batchSize', batchSize);
   const parts: Float32Array[] = [];
+  const breathe = breathing();
   for (let from = 0; from < count; from += batchSize) {
+    await breathe();
+    signal?.throwIfAborted();
     const to = Math.min(count, from + batchSize);
     const indices = Array.from({ length: to - from }, (_, i) => from + i);
     parts.push(await numbersOf(() => output(tidy(() => concat(indices.map((i) => version(i, x)))))));

@@ -25,10 +25,10 @@ import { type OcclusionOptions, occlusion } from './occlusion.js';
 import { type SaliencyOptions, saliencyMap } from './saliency.js';
 import { numbersOf, type Subject, subjectOf } from './subject.js';
 
-/** Options of {@link explain}. Besides `classIndex` and `preprocessing`, each belongs to some methods, and others refuse it. */
+/** Options of {@link explain}. Besides `classIndex`, `preprocessing` and `signal`, each belongs to some methods, and others refuse it. */
 export interface ExplainOptions
   extends ClassOptions,
-    Pick<SaliencyOptions, 'samples' | 'noise' | 'seed'>,
+    Pick<SaliencyOptions, 'samples' | 'noise' | 'seed' | 'signal'>,
     IntegratedGradientsOptions,
     OcclusionOptions {
   /** Default `'gradcam'`. */
@@ -134,7 +134,7 @@ export type ExplainMethod = keyof typeof METHODS;
 /** The names of all methods of {@link explain}. */
 export const EXPLAIN_METHODS = Object.keys(METHODS) as readonly ExplainMethod[];
 
-const OF_ALL: readonly (keyof ExplainOptions)[] = ['method', 'classIndex', 'preprocessing'];
+const OF_ALL: readonly (keyof ExplainOptions)[] = ['method', 'classIndex', 'preprocessing', 'signal'];
 
 /**
  * What in an image matters to a network for a class, by one of these methods:
@@ -154,7 +154,7 @@ const OF_ALL: readonly (keyof ExplainOptions)[] = ['method', 'classIndex', 'prep
  * @param image an image, with `preprocessing`; or a preprocessed tensor `[1, height, width, channels]`.
  * @returns a map, which `overlay` lays over the image; negative numbers are shown as 0.
  * @throws RangeError when there is no such method, layer or class, an option is out of range or belongs to other methods, the model
- *   is not a classifier, its outputs are not finite, or the image does not fit.
+ *   is not a classifier, its outputs are not finite, or the image does not fit; the signal's reason.
  * @example
  * const map = await explain(model, image, { ...published, method: 'integrated-gradients' });
  * const shown = await overlay(image, map, { clip: 0.99 });
@@ -178,6 +178,7 @@ export async function explain(
     }
     delete rest[name]; // undefined, which the method would refuse by its name
   }
+  rest.signal?.throwIfAborted();
   return run(model, image, rest);
 }
 

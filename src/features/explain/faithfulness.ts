@@ -56,7 +56,9 @@ export async function faithfulness(
     steps = 50,
     preprocessing,
     ...options
-  } = publishedOptionsOf(where, given, { steps: 1, preprocessing: 1, batchSize: 1, onProgress: 1 });
+  } = publishedOptionsOf(where, given, {
+    ...{ steps: 1, preprocessing: 1, batchSize: 1, onProgress: 1, signal: 1 },
+  });
   wholeNumber(where, 'steps', steps, 1, MOST_STEPS);
   const stray = map.values.find((value) => !Number.isFinite(value));
   if (stray !== undefined) {

@@ -12,6 +12,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { wholeNumber } from '../../base/check.js';
 import { withTape } from '../../tfjs/tape.js';
+import { breathing } from '../../train/running.js';
 import type { BatchOptions } from './batches.js';
 import { gaussLegendre } from './gaussLegendre.js';
 import { numbersOf, type Subject } from './subject.js';
@@ -36,15 +37,18 @@ export interface IntegratedGradientsOptions extends BatchOptions {
 export async function integratedGradients(
   { where, x, score }: Subject,
   baseline: Tensor4D,
-  { steps = 50, batchSize = 8, onProgress }: IntegratedGradientsOptions,
+  { steps = 50, batchSize = 8, onProgress, signal }: IntegratedGradientsOptions,
 ): Promise<Float32Array> {
   wholeNumber(where, 'steps', steps, 1, MOST_STEPS);
   wholeNumber(where, 'batchSize', batchSize);
   const points = gaussLegendre(steps);
+  const breathe = breathing();
   const slope = grad((images) => sum(score(images)));
   let total: Tensor = tidy(() => mul(x, 0));
   try {
     for (let from = 0; from < steps; from += batchSize) {
+      await breathe();
+      signal?.throwIfAborted();
       const some = points.slice(from, from + batchSize);
       const next = tidy(() => {
         const difference = sub(x, baseline);

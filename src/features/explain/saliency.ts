@@ -21,6 +21,7 @@ import type { ImageInput } from '../../images/index.js';
 import { classifierOutputs } from '../../tfjs/classifier.js';
 import { checkDilated, reads } from '../../tfjs/dilated.js';
 import { graphOf } from '../../tfjs/graph.js';
+import { breathing } from '../../train/running.js';
 import { logitsFrom } from '../taps/logits.js';
 import { type ClassOptions, classGradient, NO_GRADIENT, prepareInput } from './classGradient.js';
 
@@ -28,14 +29,19 @@ import { type ClassOptions, classGradient, NO_GRADIENT, prepareInput } from './c
 export interface SaliencyOptions extends ClassOptions {
   /**
    * Number of noisy copies of the image whose gradients are averaged: SmoothGrad (Smilkov et al. 2017, arXiv:1706.03825), which
-   * uses 20 to 50. Default 1: the gradient of the image itself, without noise.
+   * uses 20 to 50; at most 10,000. Default 1: the gradient of the image itself, without noise.
    */
   samples?: number;
   /** Standard deviation of the noise, as a fraction of the range of the image's values. Default 0.15. */
   noise?: number;
   /** Seed of the noise, 0 to 4294967295. Default 0; the same seed gives the same map. */
   seed?: number;
+  /** Stops after the current sample: rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
+
+/** More samples than that tell no more. */
+const MOST_SAMPLES = 10_000;
 
 /**
  * The pixels that change a class's logit most: the gradient with respect to the image, and for each pixel the maximum absolute
@@ -43,7 +49,7 @@ export interface SaliencyOptions extends ClassOptions {
  *
  * @param image an image, with `preprocessing`; or a preprocessed tensor `[1, height, width, channels]`.
  * @returns a map of the size of the model's input.
- * @throws RangeError like `gradCam`, and when `samples`, `noise` or `seed` is out of range.
+ * @throws RangeError like `gradCam`, and when `samples`, `noise` or `seed` is out of range; the signal's reason.
  * @example const map = await saliency(model, image, { ...published, samples: 25 });
  */
 export function saliency(
@@ -68,15 +74,17 @@ export async function saliencyMap(
     samples = 1,
     noise = 0.15,
     seed = 0,
+    signal,
   } = publishedOptionsOf(where, options, {
     samples: 1,
     noise: 1,
     seed: 1,
+    signal: 1,
     classIndex: 1,
     preprocessing: 1,
   });
 
-  wholeNumber(where, 'samples', samples);
+  wholeNumber(where, 'samples', samples, 1, MOST_SAMPLES);
   checkSeed(where, seed);
   numberThat(where, 'noise', noise, (n) => n >= 0 && n < Number.POSITIVE_INFINITY, '0 or more, such as 0.15');
   const graph = graphOf(where, model);
@@ -89,7 +97,9 @@ export async function saliencyMap(
     dispose: free,
   } = await prepareInput(where, graph, classes, image, { classIndex, preprocessing });
   let total: Tensor | undefined;
+  const breathe = breathing();
   try {
+    signal?.throwIfAborted();
     const plain = await classGradient(where, logits, x, classIndex);
     total = plain.gradient;
     if (samples > 1) {
@@ -97,6 +107,8 @@ export async function saliencyMap(
       total.dispose();
       total = zerosLike(x);
       for (let i = 0; i < samples; i++) {
+        await breathe();
+        signal?.throwIfAborted();
         // tfjs treats a seed of 0 as none.
         const noisy = tidy(() => withNoise(x, noise, 1 + seed * samples + i));
         const { gradient } = await classGradient(where, logits, noisy, classIndex).finally(() =>

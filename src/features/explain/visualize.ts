@@ -29,6 +29,7 @@ import { checkDilated, reads } from '../../tfjs/dilated.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { withTape } from '../../tfjs/tape.js';
+import { breathing } from '../../train/running.js';
 import { metadataOf, preprocessingFor } from '../../weights/metadata.js';
 import { extractorOf } from '../taps/featureExtractor.js';
 import { blurred } from './blurred.js';
@@ -63,6 +64,8 @@ export interface VisualizeOptions {
   seed?: number;
   /** Called after each step. */
   onProgress?: (progress: Progress) => void;
+  /** Stops after the current step: rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /** A Gaussian of this deviation covers some 190 pixels. */
@@ -100,6 +103,7 @@ export async function visualize(
     blur = 1,
     seed = 0,
     onProgress,
+    signal,
   } = publishedOptionsOf(where, options, {
     steps: 1,
     learningRate: 1,
@@ -109,6 +113,7 @@ export async function visualize(
     seed: 1,
     preprocessing: 1,
     onProgress: 1,
+    signal: 1,
   });
   checkArguments(where, { model, layer }, { model: MODEL, layer: TEXT });
   const isPositive = (n: number) => n > 0 && n < Number.POSITIVE_INFINITY;
@@ -160,6 +165,7 @@ export async function visualize(
     return mean(slice(y, [...others.map(() => 0), filter], [...others, 1]));
   };
   const slope = grad(score);
+  const breathe = breathing();
   const random = seededRandom(seed);
   const shift = () => random.below(2 * jitter + 1) - jitter;
   const noise = new Float32Array(height * width * colors);
@@ -172,6 +178,8 @@ export async function visualize(
   try {
     const [started] = await numbersOf(() => score(image));
     for (let step = 0; step < steps; step++) {
+      await breathe();
+      signal?.throwIfAborted();
       const [down, right] = [shift(), shift()];
       const next = tidy(() => {
         const shifted = withTape(() => slope(rolled(image, down, right)));

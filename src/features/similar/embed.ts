@@ -12,6 +12,7 @@ import { preprocessingFor } from '../../weights/metadata.js';
 import { outputsAt } from '../taps/activations.js';
 import { extractorOf } from '../taps/featureExtractor.js';
 import { tapOf } from '../taps/taps.js';
+import { largest } from './largest.js';
 
 /** Options of {@link embed}. */
 export interface EmbedOptions {
@@ -110,7 +111,7 @@ export async function imageSimilarity(
 /**
  * The cosine of the angle between two vectors, from -1 to 1; 0 when one of them is all zeros.
  *
- * @throws RangeError when they have different lengths.
+ * @throws RangeError when they have different lengths, or a number that is not finite.
  */
 export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   checkArguments('cosine', { a, b }, { a: NUMBERS, b: NUMBERS });
@@ -118,13 +119,21 @@ export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) {
     fail('cosine', `the vectors have ${a.length} and ${b.length} numbers; pass two of the same length.`);
   }
+  const [most, mostOther] = [largest(a), largest(b)];
+  for (const [name, value] of Object.entries({ a: most, b: mostOther })) {
+    if (!Number.isFinite(value))
+      fail('cosine', `${name} has numbers that are NaN or infinite; pass finite numbers.`);
+  }
+  if (most === 0 || mostOther === 0) return 0;
+  // Relative to the largest number, whose square may be too large or too small for a number.
   let [product, squares, others] = [0, 0, 0];
   for (let i = 0; i < a.length; i++) {
-    product += a[i]! * b[i]!;
-    squares += a[i]! ** 2;
-    others += b[i]! ** 2;
+    const [x, y] = [a[i]! / most, b[i]! / mostOther];
+    product += x * y;
+    squares += x * x;
+    others += y * y;
   }
-  return product === 0 ? 0 : Math.max(-1, Math.min(1, product / Math.sqrt(squares * others)));
+  return Math.max(-1, Math.min(1, product / Math.sqrt(squares * others)));
 }
 
 /** A vector scaled to length one; zeros stay zeros. */

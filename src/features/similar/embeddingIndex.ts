@@ -2,6 +2,7 @@ import { checkArguments, NUMBERS, optionsOf, SOURCE, TEXT } from '../../base/arg
 import { fail, shown, wholeNumber } from '../../base/check.js';
 import { encodeTensors, readTensors, type Source, type WeightFileOptions } from '../../weights/index.js';
 import { WEIGHT_FILE_OPTIONS } from '../../weights/tensors.js';
+import { largest } from './largest.js';
 
 /** The most numbers of a vector; `relu1_1` of VGG-16, the largest layer, has 3.2 million at 224x224. */
 const MAX_DIMENSIONS = 2 ** 22;
@@ -158,15 +159,18 @@ export class EmbeddingIndex {
     if (vector.length !== this.dimensions) {
       fail('EmbeddingIndex', `the vector ${which} has ${vector.length} numbers; pass ${this.dimensions}.`);
     }
+    const most = largest(vector);
+    // Relative to the largest number, whose square may be too large or too small for a number.
     let squares = 0;
-    for (let i = 0; i < vector.length; i++) squares += vector[i]! ** 2;
-    if (!(squares > 0 && squares < Number.POSITIVE_INFINITY)) {
+    for (let i = 0; i < vector.length; i++) squares += (vector[i]! / most) ** 2;
+    const length = most * Math.sqrt(squares);
+    if (!(length > 0 && length < Number.POSITIVE_INFINITY)) {
       fail(
         'EmbeddingIndex',
-        `the vector ${which} ${squares === 0 ? 'is all zeros and has no direction' : 'has numbers that are NaN or infinite'}; pass finite numbers that are not all 0.`,
+        `the vector ${which} ${most === 0 ? 'is all zeros and has no direction' : 'has numbers that are NaN or infinite'}; pass finite numbers that are not all 0.`,
       );
     }
-    return Math.sqrt(squares);
+    return length;
   }
 }
 

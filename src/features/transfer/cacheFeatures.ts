@@ -1,13 +1,13 @@
 import { dispose, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../../base/arguments.js';
+import { checkArguments, EXAMPLES, FUNCTION, MODEL, optionsOf } from '../../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import { crc32 } from '../../base/crc32.js';
 import type { Progress } from '../../base/progress.js';
 import { epochSeed } from '../../base/random.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
 import { graphOf } from '../../tfjs/graph.js';
-import { checkImageSize } from '../../tfjs/imageSize.js';
+import { checkImageSize, layerShapes } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { givenBatches } from '../../train/examples.js';
 import type { Batch, Examples } from '../../train/index.js';
@@ -66,7 +66,7 @@ export async function cacheFeatures(
     teacher: 1,
     seed: 1,
     maxBytes: 1,
-    overflow: 1,
+    overflow: FUNCTION,
     onProgress: 1,
     signal: 1,
   });
@@ -186,11 +186,17 @@ function featureShape(base: LayersModel, examples: Examples): readonly number[] 
       `the images are ${shapeText(examples.shape)}, but the base takes ${shapeText(wanted)}; prepare the images at that size.`,
     );
   }
-  checkImageSize('cacheFeatures', graphOf('cacheFeatures', base), examples.shape);
+  const graph = graphOf('cacheFeatures', base);
+  checkImageSize('cacheFeatures', graph, examples.shape);
   if (base.outputs.length !== 1) {
     fail('cacheFeatures', `the base has ${base.outputs.length} outputs; pass one with a single output.`);
   }
-  const shape = base.computeOutputShape([null, ...examples.shape]) as (number | null)[];
+  const [output] = graph.outputs;
+  let shape: readonly (number | null)[] = [null, ...examples.shape];
+  // Not by the model's own method, for which a sequential one must have been run.
+  for (const { call, shapes } of layerShapes(graph, graph.outputs, [...shape])) {
+    if (call === output!.call) shape = shapes[output!.index]!;
+  }
   return shape.slice(1) as number[];
 }
 

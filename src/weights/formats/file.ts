@@ -1,3 +1,4 @@
+import { isTransferred } from '../../base/check.js';
 import { printedPath } from '../../base/printable.js';
 import { isBlob, isUrl } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
@@ -96,7 +97,15 @@ export function fileOfBytes(name: string, bytes: Uint8Array): WeightFile {
   return withinBounds({
     name,
     size: bytes.length,
-    read: async (offset, length) => bytes.subarray(offset, offset + length),
+    async read(offset, length) {
+      // Which happens while others are read.
+      if (isTransferred(bytes))
+        throw new WeightFileError(
+          name,
+          'its bytes were transferred to another thread while it was read; pass bytes that stay here.',
+        );
+      return bytes.subarray(offset, offset + length);
+    },
     close: async () => {},
   });
 }
