@@ -5,7 +5,7 @@ import { ImageSet, imageFiles } from '../src/data/index.js';
 import { cacheFeatures, explain, splitModel, styleTransfer, visualize } from '../src/features/index.js';
 import { PLAIN_PREPROCESSING } from '../src/images/index.js';
 import { vgg } from '../src/index.js';
-import { evaluateImages, memoryStore, train } from '../src/train/index.js';
+import { evaluate, evaluateImages, memoryStore, train } from '../src/train/index.js';
 import { encodeWeights, fromWeights } from '../src/weights/index.js';
 import { useAnyBackend } from './support/backends.js';
 
@@ -58,6 +58,7 @@ const CALLS: Record<string, (callback: () => Promise<void>, model: ReturnType<ty
   },
   'fromWeights of bytes, onProgress': async (onProgress, model) =>
     fromWeights(await encodeWeights(model), { onProgress, inputShape: [4, 4, 3] }),
+  'evaluate, onProgress': (onProgress, model) => evaluate(model, trainSet, { onProgress }),
   'cacheFeatures, onProgress': (onProgress, model) =>
     cacheFeatures(splitModel(model, model.layers[2]!.name).lower, trainSet, { onProgress }),
   'compress, onProgress': (onProgress, model) => compress(model, { maxError: 0.5, onProgress }),

@@ -136,9 +136,19 @@ async function run(input: string, output: string, args: CompressArguments): Prom
     const { classNames } = network;
     setMetadata(model, { ...(preprocessing && { preprocessing }), ...(classNames && { classNames }) });
     const { images, testSet } = await given(args, network, ready);
-    const accuracyOf = async (measured: LayersModel) =>
-      testSet && (await evaluate(measured, testSet, { batchSize: args.batch })).accuracy;
+    const say = args.json ? () => {} : (line: string) => console.log(line);
+    if (images) {
+      const measured = testSet ? `, and ${testSet.length} test images to measure before and after` : '';
+      say(`calibrating on ${images.length} images${measured}`);
+    }
+    const accuracyOf = async (measured: LayersModel) => {
+      if (!testSet) return undefined;
+      const bar = countBar({ label: 'measuring' });
+      const options = { batchSize: args.batch, onProgress: bar.update };
+      return (await evaluate(measured, testSet, options).finally(bar.stop)).accuracy;
+    };
     const before = await accuracyOf(model);
+    if (before !== undefined) say(`accuracy before: ${percent(before)}`);
     const bar = countBar({ label: 'compressing' });
     // From here on the model is disposed by it.
     isOwn = false;

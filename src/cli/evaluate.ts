@@ -1,10 +1,11 @@
 import { join } from 'node:path';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, Option } from 'commander';
 import { fullyConvolutional } from 'vgg-blocks';
 import type { ImageProblem } from 'vgg-blocks/data';
 import { LABELS } from 'vgg-blocks/imagenet';
-import { writeFileAtomic } from 'vgg-blocks/node';
-import { confusionChart, type Evaluation, evaluate } from 'vgg-blocks/train';
+import { countBar, writeFileAtomic } from 'vgg-blocks/node';
+import { confusionChart, type Evaluation, type Examples, evaluate } from 'vgg-blocks/train';
 import { isSetFolder } from './data.js';
 import { decoding } from './decoder.js';
 import { arraysOf } from './evaluatedArrays.js';
@@ -144,7 +145,7 @@ async function measure(
       return measureViews(model, await imagesOf(data, known, 0), { ...views, batchSize });
     }
     const { examples, problems } = await imagesOf(data, known, Math.round(memory * 1e6));
-    return { evaluation: await evaluate(model, examples, { batchSize }), problems };
+    return { evaluation: await measured(model, examples, batchSize), problems };
   }
   if (views) {
     throw new Error(
@@ -154,5 +155,11 @@ async function measure(
   const preprocessing = named ? PREPROCESSINGS[named] : network.preprocessing;
   const classNames = args.labels === undefined ? network.classNames : names;
   const examples = await arraysOf(data, { ...network, preprocessing, classNames }, names);
-  return { evaluation: await evaluate(model, examples, { batchSize }), problems: [] };
+  return { evaluation: await measured(model, examples, batchSize), problems: [] };
+}
+
+/** Measures the network, with a bar. */
+function measured(model: LayersModel, examples: Examples, batchSize: number): Promise<Evaluation> {
+  const bar = countBar({ label: 'measuring' });
+  return evaluate(model, examples, { batchSize, onProgress: bar.update }).finally(bar.stop);
 }

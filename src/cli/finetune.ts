@@ -18,7 +18,7 @@ import {
 import { type Finetuned, listing, percent, writeFinetuned } from './finetuned.js';
 import { diverged, PARTS, trainPhases } from './finetunePhases.js';
 import { modelFile, realPath } from './modelFile.js';
-import { loadNetwork } from './network.js';
+import { loadNetwork, openNetwork } from './network.js';
 import { stopOnSignal } from './process.js';
 import { isHubName } from './reading.js';
 import type { RunArguments } from './runArguments.js';
@@ -162,10 +162,16 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
 }
 
 /** The channels of the images that a network takes: those of published ones have colors. */
-async function channelsOf({ weights, key, rename }: FinetuneArguments): Promise<number> {
+async function channelsOf(args: FinetuneArguments): Promise<number> {
+  const { weights, key, rename } = args;
   if (weights === undefined || isHubName(weights)) return 3;
   const { network } = await inspectWeights((await modelFile(weights)).file, { key, rename });
-  return network?.inputChannels ?? 3;
+  if (network) return network.inputChannels;
+  // Of other networks the file alone does not say it.
+  const { model } = await openNetwork('finetune', args);
+  const channels = model.inputs[0]!.shape.at(-1);
+  model.dispose();
+  return channels ?? 3;
 }
 
 async function read(

@@ -32,6 +32,10 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\barch \[\[/g, '--arch [['],
   [/\ballow: \['data', 'engine'\]/g, '--allow both'],
   [/\ballow: \['(data|engine)'\]/g, '--allow $1'],
+  [
+    /\bstart from a trained VGG-11 with growFrom, as the paper did\b/g,
+    'begin with a trained network by --weights',
+  ],
   [/\bresume: true\b/g, '--resume'],
   [/\bmicroBatchSize: (\d+)/g, '--micro-batch $1'],
   [/\bmicroBatchSize\b/g, '--micro-batch'],
@@ -39,6 +43,7 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\bhiddenUnits\b/g, '--hidden'],
   [/\blearningRate\b/g, '--lr'],
   [/\bwarmupEpochs\b/g, '--warmup'],
+  [/\bclipNorm: ([\d.]+)/g, '--clip-norm $1'],
   [/\bclipNorm\b/g, '--clip-norm'],
   [/\ba validationSet, or validationFraction: ([\d.]+)/g, '--validation-fraction $1'],
   [/\bvalidationFraction\b/g, '--validation-fraction'],

@@ -29,9 +29,12 @@ const DAY = 24 * 60 * 60 * 1000;
 const unfinished = new Map<string, () => void>();
 const cleaned = new Set<string>();
 
+/** The folders that were created for files of which none is complete. */
+const createdFolders = new Set<string>();
+
 /**
  * Opens a file that is written under a temporary name in the same folder and then renamed, so that it is replaced completely or
- * not at all. Missing folders are created. Like `cp`, it follows symbolic links, keeps the mode and the owner of the file
+ * not at all. Missing folders are created, and removed again if the file is not completed and they are empty. Like `cp`, it follows symbolic links, keeps the mode and the owner of the file
  * that it replaces, refuses one that is write-protected, and writes to devices and pipes directly.
  *
  * The temporary file is removed when the process exits; if it is killed, by the next process that writes to the folder.
@@ -42,14 +45,26 @@ export async function openPending(modules: FileModules, path: string): Promise<P
   const { fs } = modules;
   const target = await targetOf(modules, path);
   if (target.inPlace) return openInPlace(modules, target.path);
-  const folder = modules.path.dirname(target.path);
+  const folder = modules.path.dirname(modules.path.resolve(target.path));
   const created = await makeFolders(modules, folder);
+  for (const one of foldersFrom(modules, folder, created)) createdFolders.add(one);
+  const removeFolders = () => removeEmpty(modules, folder);
+  const stay = atExit(removeFolders);
   const temporary = await temporaryPath(modules, folder);
-  const file = await fs.open(temporary, 'wx', target.replaced ? 0o600 : 0o666);
-  const discard = async () => {
-    await file.close().catch(() => {});
+  let isComplete = false;
+  const giveUp = async () => {
     await fs.rm(temporary, { force: true }).catch(() => {});
     forget(temporary);
+    stay();
+    if (!isComplete) removeFolders();
+  };
+  const file = await fs.open(temporary, 'wx', target.replaced ? 0o600 : 0o666).catch(async (error) => {
+    await giveUp();
+    throw error;
+  });
+  const discard = async () => {
+    await file.close().catch(() => {});
+    await giveUp();
   };
   try {
     if (target.replaced) await resemble(file, target.replaced);
@@ -65,7 +80,10 @@ export async function openPending(modules: FileModules, path: string): Promise<P
       await file.sync();
       await file.close();
       await fs.rename(temporary, target.path);
+      isComplete = true;
       forget(temporary);
+      stay();
+      for (let at = folder; createdFolders.delete(at); ) at = modules.path.dirname(at);
       await syncFolder(modules, folder);
       if (created) await syncFolder(modules, modules.path.dirname(created));
     },
@@ -128,6 +146,26 @@ async function removeStale(modules: FileModules, folder: string): Promise<void> 
     );
     if ((await hasEnded(modules, mark, changed)) ?? Date.now() - changed > DAY) remove(modules, temporary);
   }
+}
+
+/** A folder and those that it lies in, up to the topmost one that was created, if any was. */
+function foldersFrom(
+  { path }: Pick<FileModules, 'path'>,
+  folder: string,
+  topmost: string | undefined,
+): string[] {
+  if (topmost === undefined) return [];
+  return folder === topmost ? [folder] : [folder, ...foldersFrom({ path }, path.dirname(folder), topmost)];
+}
+
+/** Removes a folder and those above it that were created for files that are not complete, unless they have files meanwhile. */
+function removeEmpty({ fsSync, path }: FileModules, folder: string): void {
+  try {
+    for (let at = folder; createdFolders.has(at); at = path.dirname(at)) {
+      fsSync.rmdirSync(at);
+      createdFolders.delete(at);
+    }
+  } catch {}
 }
 
 function tokenOf(temporary: string): string {

@@ -81,8 +81,8 @@ async function save(path: string, artifacts: io.ModelArtifacts, shardBytes: numb
     await json.commit();
   } catch (error) {
     for (const name of paths) await rm(join(folder, name), { force: true }).catch(() => {});
-    await json.discard();
     await remove(leaving);
+    await json.discard();
     throw error;
   }
   for (const name of old) await rm(join(folder, name), { force: true }).catch(() => {});

@@ -2,6 +2,7 @@ import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
+import type { Progress } from '../base/progress.js';
 import { type Batch, batchesOf, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { type Evaluation, Metrics } from './metrics.js';
 import { objectiveOf } from './objective.js';
@@ -11,9 +12,13 @@ import { breathing } from './running.js';
 export interface EvaluateOptions {
   /** Images per batch; the result does not depend on it. Default 128. */
   batchSize?: number;
+  /** Called after each batch; counts `'images'`. */
+  onProgress?: (progress: Required<Progress>) => void;
   /** Stops after the current batch: rejects with the signal's reason. */
   signal?: AbortSignal;
 }
+
+const OPTIONS = { batchSize: 1, onProgress: 1, signal: 1 } as const;
 
 /**
  * Loss, accuracy, calibration and confusions of a classifier on labeled examples, in one pass, without dropout and with batch
@@ -45,7 +50,7 @@ export async function evaluated(
   options: EvaluateOptions,
 ): Promise<Evaluation> {
   checkArguments(where, { model, examples }, { model: MODEL, examples: EXAMPLES });
-  optionsOf(where, options, { batchSize: 1, signal: 1 });
+  optionsOf(where, options, OPTIONS);
 
   checkExamples(where, model, examples, which);
   const objective = objectiveOf(where, model);
@@ -78,7 +83,7 @@ export async function predictClasses(
   options: EvaluateOptions = {},
 ): Promise<Int32Array> {
   checkArguments('predictClasses', { model, examples }, { model: MODEL, examples: EXAMPLES });
-  optionsOf('predictClasses', options, { batchSize: 1, signal: 1 });
+  optionsOf('predictClasses', options, OPTIONS);
 
   checkExamples('predictClasses', model, examples, 'given');
   const classes = new Int32Array(examples.length);
@@ -101,18 +106,21 @@ async function eachBatch(
   examples: Examples,
   which: string,
   classes: number,
-  { batchSize = 128, signal }: EvaluateOptions,
+  { batchSize = 128, onProgress, signal }: EvaluateOptions,
   use: (batch: Batch) => Promise<void>,
 ): Promise<void> {
   wholeNumber(where, 'batchSize', batchSize);
   const breathe = breathing();
+  let done = 0;
   for await (const batch of batchesOf(where, examples, which, classes, { batchSize })) {
     try {
       signal?.throwIfAborted();
       await use(batch);
+      done += batch.xs.shape[0]!;
     } finally {
       disposeBatch(batch);
     }
+    await onProgress?.({ done, total: examples.length, unit: 'images' });
     await breathe();
   }
 }

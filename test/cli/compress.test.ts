@@ -88,7 +88,7 @@ test('writes a model of at most the size that is asked for, calibrated on a fold
   );
   expect({ code, error }).toEqual({ code: 0, error: '' });
   expect(sizeOf(at('small'))).toBeLessThanOrEqual(20_000);
-  expect(out).toMatch(/^layer +before +after +rank +error\nblock1_conv1 /);
+  expect(out).toMatch(/^calibrating on 40 images\nlayer +before +after +rank +error\nblock1_conv1 /);
   expect(out).toContain('compared on 8 images: the same class for ');
   expect(out).toContain(`wrote ${sizeOf(at('small'))} bytes and report.json to ${at('small')}\n`);
   const report = JSON.parse(readFileSync(at('small/report.json'), 'utf8'));

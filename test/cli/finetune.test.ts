@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setBackend, type Tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
-import { loadLayersModel } from '@tensorflow/tfjs-layers';
+import { layers, loadLayersModel, sequential } from '@tensorflow/tfjs-layers';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
@@ -290,6 +290,20 @@ describe('vgg-blocks finetune', () => {
     );
     expect(out).toContain('of 2 classes at 20x20x1');
     expect(code).toBe(1); // one image is torn
+    const other = sequential({
+      layers: [
+        layers.conv2d({ inputShape: [16, 16, 1], filters: 2, kernelSize: 3 }),
+        layers.globalAveragePooling2d({}),
+        layers.dense({ units: 3 }),
+      ],
+    });
+    await other.save(fileSystem(at('other')));
+    other.dispose();
+    const odd = await run(
+      ...[at('colors'), '--weights', at('other'), '--preprocessing', 'plain', '--size', '20'],
+      ...['--epochs', '1', '--out', at('other-out')],
+    );
+    expect(odd.out).toContain('of 2 classes at 20x20x1');
   });
 
   test.each<[string, string[], RegExp]>([

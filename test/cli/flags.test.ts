@@ -116,6 +116,11 @@ test.each([
     'ImageSet: shift is 28, by which images of 28x28 move out of sight; it must be below 28.',
     '--shift is 28, by which images of 28x28 move out of sight; it must be below 28.',
   ],
+  ['pass clipNorm: 1, or warmupEpochs.', 'pass --clip-norm 1, or --warmup.'],
+  [
+    'build the network with batchNorm: true, or start from a trained VGG-11 with growFrom, as the paper did.',
+    'build the network with --batch-norm, or begin with a trained network by --weights.',
+  ],
   ['train: patience follows the accuracy', 'train: --patience follows the accuracy'],
   ['pets: it has no folders.', 'pets: it has no folders.'],
   [

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -26,10 +26,11 @@ describe('npyWriter', () => {
   test('has no name before it is closed and leaves nothing when it is discarded', async () => {
     const path = join(folder, 'deep', 'later.npy');
     const discarded = await npyWriter(path, [2]);
+    const beside = await npyWriter(join(folder, 'deep', 'beside.npy'), [2]);
     await discarded.append(Float32Array.of(1, 2));
-    expect(readdirSync(join(folder, 'deep'))).toHaveLength(1);
-    await discarded.discard();
-    expect(readdirSync(join(folder, 'deep'))).toEqual([]);
+    expect(readdirSync(join(folder, 'deep'))).toHaveLength(2);
+    for (const file of [discarded, beside]) await file.discard();
+    expect(existsSync(join(folder, 'deep'))).toBe(false);
     const file = await npyWriter(path, [2]);
     await file.close();
     await file.discard();
