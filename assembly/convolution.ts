@@ -1,18 +1,15 @@
 import { ADD, multiply, PANEL, REPLACE } from './gemm';
-import { transformFilter, transformGradient, transformInput, transformOutput, transformTaps } from './transforms';
+import { AT_FACTORS, both, cut, GRADIENT, hasEdge, INPUT, isOfEdge, paste, short, sizeOf, sortTiles, VECTORS, whole } from './tiles';
+import { transformFilter, transformTaps } from './transforms';
+import { putFactors } from './winograd';
 
 /*
  * 3x3 convolutions of stride 1 by Winograd's minimal filtering. `points` is 3, 4 or 6, the algorithm's points along each axis;
- * 3 is for maps of 2x2 with a padding of 1. Channels are multiples of 4. Tiles are counted through the batch, row by row.
- * Each of a tile's transformed numbers has its own plane, with one matrix product over the channels.
+ * 3 is for maps of 2x2 with a padding of 1. Channels are multiples of 4. Each of a tile's transformed numbers has its own plane,
+ * with one matrix product over the channels.
  *
- * Working memory: `VECTORS` for the transforms, one tile's pixels, the planes.
+ * Working memory: that of the tiles, then the planes.
  */
-const VECTORS: usize = 1024;
-
-/** The source of tiles: the input with its padding, or the output's gradient. */
-const INPUT: i32 = 0;
-const GRADIENT: i32 = 1;
 
 /** Bytes of a plane: not a multiple of 4096, so that the planes do not all map to the same cache lines. */
 // @ts-ignore: decorator
@@ -25,13 +22,6 @@ function planeBytes(rows: i32, columns: i32): usize {
 @inline
 function planes(points: i32): i32 {
   return points * points;
-}
-
-/** The height and width of a tile of outputs. */
-// @ts-ignore: decorator
-@inline
-function sizeOf(points: i32): i32 {
-  return points == 6 ? 4 : 2;
 }
 
 /** Bytes of a filter's transform: for each plane the panels of an `[inChannels, outChannels]` matrix. */
@@ -98,99 +88,6 @@ export function prepareFilter(
 }
 
 /**
- * The transforms of `count` tiles from `first` on. Tile t's channels are written to `to + t * tileStep`, each eight channels
- * `panelStep` bytes after the previous eight.
- */
-function cut(
-  kind: i32, points: i32, x: usize, height: i32, width: i32, channels: i32, top: i32, left: i32,
-  down: i32, across: i32, first: i32, count: i32,
-  to: usize, tileStep: usize, panelStep: usize, plane: usize, work: usize,
-): void {
-  const size = sizeOf(points);
-  const side = kind == INPUT && points > 3 ? points : size;
-  if (points == 3) top = left = 0;
-  const pixel = <usize>channels * 4;
-  const patch = work + VECTORS;
-  let tileX = first % across;
-  let tileY = (first / across) % down;
-  let image = first / (across * down);
-  for (let t = 0; t < count; t++) {
-    const firstRow = tileY * size - top;
-    const firstColumn = tileX * size - left;
-    let from = x + ((image * height + firstRow) * width + firstColumn) * pixel;
-    let row = width * pixel;
-    if (firstRow < 0 || firstColumn < 0 || firstRow + side > height || firstColumn + side > width) {
-      // The image is surrounded by zeros.
-      memory.fill(patch, 0, side * side * pixel);
-      const left = max(0, -firstColumn);
-      const columns = min(side, width - firstColumn) - left;
-      if (columns > 0) {
-        for (let i = max(0, -firstRow); i < side && firstRow + i < height; i++) {
-          memory.copy(patch + (i * side + left) * pixel, from + i * row + left * pixel, columns * pixel);
-        }
-      }
-      from = patch;
-      row = side * pixel;
-    }
-    for (let c = 0; c < channels; c += 4) {
-      const at = to + (c >> 3) * panelStep + (c & 4) * 4;
-      if (kind == INPUT) transformInput(points, from, row, pixel, at, plane, work);
-      else transformGradient(points, from, row, pixel, at, plane, work);
-      from += 16;
-    }
-    to += tileStep;
-    if (++tileX == across) {
-      tileX = 0;
-      if (++tileY == down) {
-        tileY = 0;
-        image++;
-      }
-    }
-  }
-}
-
-/** Outputs of `count` tiles from `first` on, with bias and ReLU, from their planes. */
-function paste(
-  points: i32, from: usize, plane: usize, y: usize, height: i32, width: i32, channels: i32,
-  down: i32, across: i32, first: i32, count: i32, bias: usize, relu: i32, work: usize,
-): void {
-  const size = sizeOf(points);
-  const pixel = <usize>channels * 4;
-  const outputs = work + 512;
-  const floor = f32x4.splat(relu ? 0 : -Infinity);
-  let tileX = first % across;
-  let tileY = (first / across) % down;
-  let image = first / (across * down);
-  for (let t = 0; t < count; t++) {
-    const rows = min(size, height - tileY * size);
-    const columns = min(size, width - tileX * size);
-    let corner = y + ((image * height + tileY * size) * width + tileX * size) * pixel;
-    for (let c = 0; c < channels; c += 4) {
-      transformOutput(points, from, plane, outputs, work);
-      const shift = bias ? v128.load(bias + c * 4) : f32x4.splat(0);
-      for (let i = 0; i < rows; i++) {
-        const line = outputs + i * (size << 4);
-        let at = corner + i * width * pixel;
-        for (let j = 0; j < columns; j++) {
-          const sum = f32x4.add(v128.load(line + (j << 4)), shift);
-          v128.store(at, f32x4.pmax(sum, floor));
-          at += pixel;
-        }
-      }
-      from += 16;
-      corner += 16;
-    }
-    if (++tileX == across) {
-      tileX = 0;
-      if (++tileY == down) {
-        tileY = 0;
-        image++;
-      }
-    }
-  }
-}
-
-/**
  * The convolution of x, `[batch, height, width, inChannels]`, with a filter whose transform is `filter`, plus bias
  * (an address or 0), then ReLU if `relu`: y, `[batch, outHeight, outWidth, outChannels]`.
  */
@@ -208,17 +105,26 @@ export function convolve(
   const filterPlane = filterBytes(points, inChannels, outChannels) / planes(points);
   const ins = work + VECTORS + planes(points) * inChannels * 4;
   const outs = ins + planes(points) * inPlane;
+  const edgeDown = hasEdge(points, outHeight);
+  const edgeAcross = hasEdge(points, outWidth);
+  putFactors(work + AT_FACTORS);
   for (let first = 0; first < total; first += tiles) {
     const count = min(tiles, total - first);
-    cut(INPUT, points, x, height, width, inChannels, top, left, down, across, first, count, ins, inChannels * 4, PANEL, inPlane, work);
+    cut(
+      INPUT, points, x, height, width, inChannels, top, left, down, across, edgeDown, edgeAcross, first, count,
+      ins, inChannels * 4, PANEL, inPlane, work,
+    );
+    sortTiles(edgeDown, edgeAcross, down, across, first, count);
     for (let i = 0; i < planes(points); i++) {
+      const start = isOfEdge(i % points) ? 0 : whole;
+      const end = isOfEdge(i / points) ? (isOfEdge(i % points) ? count : both) : short;
       multiply(
-        count, outChannels, 1, inChannels,
-        ins + i * inPlane, inChannels * 4, 0, 4,
-        filter + i * filterPlane, outs + i * outPlane, outChannels * 4, REPLACE, 0, 0,
+        end - start, outChannels, 1, inChannels,
+        ins + i * inPlane + start * inChannels * 4, inChannels * 4, 0, 4,
+        filter + i * filterPlane, outs + i * outPlane + start * outChannels * 4, outChannels * 4, REPLACE, 0, 0,
       );
     }
-    paste(points, outs, outPlane, y, outHeight, outWidth, outChannels, down, across, first, count, bias, relu, work);
+    paste(points, outs, outPlane, y, outHeight, outWidth, outChannels, down, across, edgeDown, edgeAcross, first, count, bias, relu, work);
   }
 }
 
@@ -241,10 +147,11 @@ export function filterGradient(
   const ins = work + VECTORS + planes(points) * max(inChannels, outChannels) * 4;
   const outs = ins + planes(points) * inPlane;
   const sums = outs + planes(points) * outPlane;
+  putFactors(work + AT_FACTORS);
   for (let first = 0; first < total; first += tiles) {
     const count = min(tiles, total - first);
-    cut(INPUT, points, x, height, width, inChannels, top, left, down, across, first, count, ins, inChannels * 4, PANEL, inPlane, work);
-    cut(GRADIENT, points, dy, outHeight, outWidth, outChannels, 0, 0, down, across, first, count, outs, PANEL, count * PANEL, outPlane, work);
+    cut(INPUT, points, x, height, width, inChannels, top, left, down, across, false, false, first, count, ins, inChannels * 4, PANEL, inPlane, work);
+    cut(GRADIENT, points, dy, outHeight, outWidth, outChannels, 0, 0, down, across, false, false, first, count, outs, PANEL, count * PANEL, outPlane, work);
     for (let i = 0; i < planes(points); i++) {
       multiply(
         inChannels, outChannels, 1, count,

@@ -1,8 +1,8 @@
 import {
   filter3, filter4, filter6,
   gradient3, gradient4, gradient6,
-  input3, input4, input6,
-  output3, output4, output6,
+  input3, input4, input6, inputEdge,
+  output3, output4, output6, outputEdge,
   taps3, taps4, taps6,
 } from './winograd';
 
@@ -10,10 +10,16 @@ import {
  * The transforms of Winograd's minimal filtering in two dimensions: along columns and then along rows.
  */
 
-/** B' d B of a tile whose rows and pixels are `rowStep` and `pixelStep` bytes apart. `work` holds 36 vectors. */
-export function transformInput(points: i32, from: usize, rowStep: usize, pixelStep: usize, to: usize, step: usize, work: usize): void {
+/**
+ * B' d B of a tile whose rows and pixels are `rowStep` and `pixelStep` bytes apart. `work` holds 36 vectors. A tile of F(4x4) that is not
+ * `tall` or not `wide` has two outputs or fewer along that axis, and fewer results.
+ */
+export function transformInput(
+  points: i32, tall: bool, wide: bool, from: usize, rowStep: usize, pixelStep: usize, to: usize, step: usize, factors: usize, work: usize,
+): void {
   if (points == 6) {
-    for (let j = 0; j < 6; j++) {
+    const across = wide ? 6 : 4;
+    for (let j = 0; j < across; j++) {
       let at = from + j * pixelStep;
       const d0 = v128.load(at);
       at += rowStep;
@@ -22,15 +28,27 @@ export function transformInput(points: i32, from: usize, rowStep: usize, pixelSt
       const d2 = v128.load(at);
       at += rowStep;
       const d3 = v128.load(at);
-      at += rowStep;
-      const d4 = v128.load(at);
-      at += rowStep;
-      input6(d0, d1, d2, d3, d4, v128.load(at), work + (j << 4), 96);
+      if (tall) {
+        at += rowStep;
+        const d4 = v128.load(at);
+        at += rowStep;
+        input6(d0, d1, d2, d3, d4, v128.load(at), factors, work + (j << 4), 96);
+      } else {
+        inputEdge(d0, d1, d2, d3, factors, work + (j << 4), 96);
+      }
     }
     for (let i = 0; i < 6; i++) {
       const at = work + i * 96;
-      input6(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), v128.load(at, 64), v128.load(at, 80), to, step);
+      if (wide) {
+        input6(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), v128.load(at, 64), v128.load(at, 80), factors, to, step);
+      } else {
+        inputEdge(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), factors, to, step);
+      }
       to += 6 * step;
+      if (!tall && i == 2) {
+        i += 2;
+        to += 12 * step;
+      }
     }
   } else if (points == 4) {
     for (let j = 0; j < 4; j++) {
@@ -55,8 +73,8 @@ export function transformInput(points: i32, from: usize, rowStep: usize, pixelSt
   }
 }
 
-/** A' m A: the outputs of a tile, row by row, into `to`, row by row. `work` holds 24 vectors. */
-export function transformOutput(points: i32, from: usize, step: usize, to: usize, work: usize): void {
+/** A' m A: the outputs of a tile, row by row, into `to`, row by row. `work` holds 24 vectors. `tall` and `wide` as in `transformInput`. */
+export function transformOutput(points: i32, tall: bool, wide: bool, from: usize, step: usize, to: usize, factors: usize, work: usize): void {
   if (points == 6) {
     const down = 6 * step;
     for (let j = 0; j < 6; j++) {
@@ -66,16 +84,27 @@ export function transformOutput(points: i32, from: usize, step: usize, to: usize
       const m1 = v128.load(at);
       at += down;
       const m2 = v128.load(at);
-      at += down;
-      const m3 = v128.load(at);
-      at += down;
-      const m4 = v128.load(at);
-      at += down;
-      output6(m0, m1, m2, m3, m4, v128.load(at), work + (j << 4), 96);
+      if (tall) {
+        at += down;
+        const m3 = v128.load(at);
+        at += down;
+        const m4 = v128.load(at);
+        at += down;
+        output6(m0, m1, m2, m3, m4, v128.load(at), factors, work + (j << 4), 96);
+      } else {
+        at += 3 * down;
+        outputEdge(m0, m1, m2, v128.load(at), factors, work + (j << 4), 96);
+      }
+      if (!wide && j == 2) j += 2;
     }
-    for (let i = 0; i < 4; i++) {
+    const rows = tall ? 4 : 2;
+    for (let i = 0; i < rows; i++) {
       const at = work + i * 96;
-      output6(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), v128.load(at, 64), v128.load(at, 80), to + (i << 6), 16);
+      if (wide) {
+        output6(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 48), v128.load(at, 64), v128.load(at, 80), factors, to + (i << 6), 16);
+      } else {
+        outputEdge(v128.load(at), v128.load(at, 16), v128.load(at, 32), v128.load(at, 80), factors, to + (i << 6), 16);
+      }
     }
   } else if (points == 4) {
     const down = 4 * step;

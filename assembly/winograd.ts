@@ -27,20 +27,64 @@ function plusTimes(a: v128, b: v128, factor: f32): v128 {
   return multiplyAdd(b, f32x4.splat(factor), a);
 }
 
+/**
+ * Bytes of the factors of F(4x4)'s transforms, each four times. They are read from memory: V8 would put a constant together from a
+ * 64-bit number at each use, in three instructions.
+ */
+export const FACTORS: i32 = 11 * 16;
+
+/** Writes the factors. */
+export function putFactors(to: usize): void {
+  v128.store(to, f32x4.splat(-2.5));
+  v128.store(to, f32x4.splat(-2), 16);
+  v128.store(to, f32x4.splat(-0.5), 32);
+  v128.store(to, f32x4.splat(HALF_ROOT), 48);
+  v128.store(to, f32x4.splat(ROOT), 64);
+  v128.store(to, f32x4.splat(0.5), 80);
+  v128.store(to, f32x4.splat(2), 96);
+  v128.store(to, f32x4.splat(HALF_ROOT / 2), 112);
+  v128.store(to, f32x4.splat(2 * ROOT), 128);
+  v128.store(to, f32x4.splat(-1.5), 144);
+  v128.store(to, f32x4.splat(-1.5 * HALF_ROOT), 160);
+}
+
+/** Stores even + odd times a factor, and even - odd times the factor. */
+// @ts-ignore: decorator
+@inline
+function storePair(even: v128, odd: v128, factor: v128, to: usize, step: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    v128.store(to, f32x4.relaxed_madd(odd, factor, even));
+    v128.store(to + step, f32x4.relaxed_nmadd(odd, factor, even));
+  } else {
+    const product = f32x4.mul(odd, factor);
+    v128.store(to, f32x4.add(even, product));
+    v128.store(to + step, f32x4.sub(even, product));
+  }
+}
+
 /** B' d of F(4x4): six inputs. */
 // @ts-ignore: decorator
 @inline
-export function input6(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, to: usize, step: usize): void {
-  v128.store(to, f32x4.add(plusTimes(d0, d2, -2.5), d4));
-  let even = plusTimes(d4, d2, -2);
-  let odd = times(plusTimes(d3, d1, -2), HALF_ROOT);
-  v128.store(to + step, f32x4.add(even, odd));
-  v128.store(to + 2 * step, f32x4.sub(even, odd));
-  even = plusTimes(d4, d2, -0.5);
-  odd = times(plusTimes(d3, d1, -0.5), ROOT);
-  v128.store(to + 3 * step, f32x4.add(even, odd));
-  v128.store(to + 4 * step, f32x4.sub(even, odd));
-  v128.store(to + 5 * step, f32x4.add(plusTimes(d1, d3, -2.5), d5));
+export function input6(d0: v128, d1: v128, d2: v128, d3: v128, d4: v128, d5: v128, factors: usize, to: usize, step: usize): void {
+  const near = v128.load(factors, 16);
+  const far = v128.load(factors, 32);
+  const both = v128.load(factors);
+  v128.store(to, f32x4.add(multiplyAdd(d2, both, d0), d4));
+  storePair(multiplyAdd(d2, near, d4), multiplyAdd(d1, near, d3), v128.load(factors, 48), to + step, step);
+  storePair(multiplyAdd(d2, far, d4), multiplyAdd(d1, far, d3), v128.load(factors, 64), to + 3 * step, step);
+  v128.store(to + 5 * step, f32x4.add(multiplyAdd(d3, both, d1), d5));
+}
+
+/**
+ * B' d at the edge of a map where a tile of F(4x4) has two outputs or fewer: four inputs, and the points 0, +-sqrt(1/2) and infinity
+ * alone, so that the filter's transform serves both. The other two results are not stored.
+ */
+// @ts-ignore: decorator
+@inline
+export function inputEdge(d0: v128, d1: v128, d2: v128, d3: v128, factors: usize, to: usize, step: usize): void {
+  v128.store(to, multiplyAdd(d2, v128.load(factors, 16), d0));
+  storePair(f32x4.mul(d2, v128.load(factors, 144)), d1, v128.load(factors, 160), to + step, step);
+  v128.store(to + 5 * step, multiplyAdd(d1, v128.load(factors, 32), d3));
 }
 
 /** B' d of 2x2 maps: two inputs. */
@@ -102,15 +146,24 @@ export function filter4(g0: v128, g1: v128, g2: v128, to: usize, step: usize): v
 /** A' m of F(4x4): four outputs. */
 // @ts-ignore: decorator
 @inline
-export function output6(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, to: usize, step: usize): void {
+export function output6(m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, factors: usize, to: usize, step: usize): void {
   const even = f32x4.add(m1, m2);
   const odd = f32x4.sub(m1, m2);
   const evenFar = f32x4.add(m3, m4);
   const oddFar = f32x4.sub(m3, m4);
   v128.store(to, f32x4.add(f32x4.add(m0, even), evenFar));
-  v128.store(to + step, plusTimes(times(odd, HALF_ROOT), oddFar, ROOT));
-  v128.store(to + 2 * step, plusTimes(times(even, 0.5), evenFar, 2));
-  v128.store(to + 3 * step, f32x4.add(plusTimes(times(odd, HALF_ROOT / 2), oddFar, 2 * ROOT), m5));
+  v128.store(to + step, multiplyAdd(oddFar, v128.load(factors, 64), f32x4.mul(odd, v128.load(factors, 48))));
+  v128.store(to + 2 * step, multiplyAdd(evenFar, v128.load(factors, 96), f32x4.mul(even, v128.load(factors, 80))));
+  const last = multiplyAdd(oddFar, v128.load(factors, 128), f32x4.mul(odd, v128.load(factors, 112)));
+  v128.store(to + 3 * step, f32x4.add(last, m5));
+}
+
+/** A' m at the edge of a map: two outputs from four of the six points. */
+// @ts-ignore: decorator
+@inline
+export function outputEdge(m0: v128, m1: v128, m2: v128, m5: v128, factors: usize, to: usize, step: usize): void {
+  v128.store(to, f32x4.add(f32x4.add(m0, m1), m2));
+  v128.store(to + step, multiplyAdd(f32x4.sub(m1, m2), v128.load(factors, 48), m5));
 }
 
 /** A' m of 2x2 maps: two outputs. */

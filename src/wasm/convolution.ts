@@ -9,6 +9,9 @@ import type { Task } from './tasks.js';
 /** Bytes of working memory for the planes of Winograd tiles, which should fit in the processor's caches. */
 const PLANES = 2 ** 21;
 
+/** Bytes of a filter's transform that lies outside the caches near a processor, and of the planes that may then be. */
+const FAR = { filter: 2 ** 24, planes: 2 ** 26 };
+
 /** The minimum number of tiles at a time, a multiple of 4. */
 const MIN_TILES = 60;
 
@@ -109,7 +112,8 @@ function reach(out: number, stride: number, filter: number): number {
 
 /**
  * The number of tiles to transform at a time: a multiple of 4, the rows that the matrix product computes together. Every group of
- * tiles reads the whole filter, so in wide layers a group's planes may have half as many bytes. Groups are of one size.
+ * tiles reads the whole filter, so in wide layers a group's planes may have half as many bytes, and in the widest more. Groups are of
+ * one size.
  */
 export function tilesAtOnce(
   points: Points,
@@ -117,7 +121,8 @@ export function tilesAtOnce(
 ): number {
   const total = batchSize * tilesOf(outHeight, outWidth, points);
   const perChannel = 4 * points ** 2;
-  const bytes = Math.max(PLANES, (perChannel * inChannels * outChannels) / 2);
+  const filter = perChannel * inChannels * outChannels;
+  const bytes = filter > FAR.filter ? FAR.planes : Math.max(PLANES, filter / 2);
   const most = Math.max(MIN_TILES, bytes / (perChannel * (inChannels + outChannels)));
   const groups = Math.max(1, Math.ceil(total / most));
   return Math.min(total, 4 * Math.ceil(total / groups / 4));

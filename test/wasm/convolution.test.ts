@@ -85,6 +85,8 @@ async function errors(c: Case): Promise<number[]> {
   ];
 }
 
+const isSmall = (one: number) => one < TOLERANCE;
+
 const side = (min: number, max: number) => fc.integer({ min, max });
 const padding = fc.oneof(
   fc.constantFrom<Case['pad']>('same', 'valid'),
@@ -119,6 +121,25 @@ describe('a 3x3 convolution and its gradients are those of float64', () => {
       }),
       { numRuns: 150, seed: 1 },
     );
+  });
+
+  test('where the last tiles of a row or a column have few outputs', async () => {
+    for (const height of [4, 5, 6, 7, 13, 14])
+      for (const width of [4, 5, 6, 7, 13, 14])
+        for (const pad of ['same', 'valid'] as const) {
+          const c: Case = {
+            ...{
+              image: [2, height, width, 8],
+              outChannels: 12,
+              pad,
+              bias: true,
+              relu: false,
+              seed: height * width,
+            },
+          };
+          for (const one of await errors(c))
+            expect({ c, one }).toEqual({ c, one: expect.toSatisfy(isSmall) });
+        }
   });
 
   test('for any size and padding, with enough channels for tiles', async () => {
@@ -219,13 +240,16 @@ test('working memory is freed', async () => {
   expect(wasm().wasm.HEAPU8.length).toBe(before);
 });
 
-test('tiles are computed in equal groups, whose planes have 2 MB or, in wide layers, up to half of the bytes of the filter', () => {
+test('tiles are computed in equal groups, whose planes have 2 MB or, in wide layers, half of the bytes of the filter or 64 MB', () => {
   const atOnce = (batchSize: number, side: number, inChannels: number, outChannels = inChannels) =>
     tilesAtOnce(6, { batchSize, outHeight: side, outWidth: side, inChannels, outChannels } as ConvInfo);
   // 144 bytes for each channel of a tile: 2 MB are 227.6 tiles of 2 x 32 channels, so the 1568 of 8 images take seven groups.
   expect(atOnce(8, 56, 32)).toBe(1568 / 7);
-  // The filter of 512 x 512 channels has as many bytes as 256 tiles; 392 tiles take four groups.
-  expect(atOnce(8, 28, 512)).toBe(100);
+  // The filter of 256 x 256 channels has as many bytes as 128 tiles, of which half go into a group: 1568 tiles take 25.
+  expect(atOnce(8, 56, 256)).toBe(64);
+  // The filter of 512 x 512 channels has 38 MB: 64 MB are 455 tiles, and the 784 of 16 images take two groups.
+  expect(atOnce(8, 28, 512)).toBe(392);
+  expect(atOnce(16, 28, 512)).toBe(392);
   expect(atOnce(8, 14, 512)).toBe(128);
   // At most 60 where that is more: seven groups of 56, not six and a rest.
   expect(atOnce(8, 28, 256, 128)).toBe(56);
