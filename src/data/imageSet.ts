@@ -12,6 +12,8 @@ import { BYTES, checkArguments, NUMBERS, optional, optionsOf, TEXTS } from '../b
 import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
 import { mix } from '../base/random.js';
+import { size } from '../base/shapes.js';
+import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 import {
   augmentBatch,
   type BatchAugmentation,
@@ -218,14 +220,15 @@ export class ImageSet {
     const [height, width, channels] = this.storedShape;
     const shape = [indices.length, height, width, channels] as const;
     const size = this.#pixels();
-    const pixels = new Float32Array(indices.length * size);
+    const bytes = wholeWords(indices.length * size);
     indices.forEach((index, row) => {
-      for (let i = 0; i < size; i++) pixels[row * size + i] = this.images[index * size + i]! / 255;
+      bytes.set(this.images.subarray(index * size, (index + 1) * size), row * size);
     });
     const labels = Int32Array.from(indices, (index) => this.labels[index]!);
     if (!this.augmentation || seed === undefined) {
-      return { xs: this.#sized(pixels, shape), ys: tensor1d(labels, 'int32') };
+      return { xs: this.#sized(bytes, shape), ys: tensor1d(labels, 'int32') };
     }
+    const pixels = floatsOf(bytes, indices.length * size);
     const classes = this.classNames.length;
     const targets = new Float32Array(labels.length * classes);
     labels.forEach((label, row) => {
@@ -235,14 +238,21 @@ export class ImageSet {
     const ys = this.augmentation.mixup
       ? tensor2d(changed.targets, [labels.length, classes])
       : tensor1d(labels, 'int32');
-    return { xs: this.#sized(changed.pixels, shape), ys };
+    // Mixed pixels lie between bytes.
+    const isBytes = !this.augmentation.mixup && hasKernel('FromBytes');
+    return { xs: this.#sized(isBytes ? bytesOf(changed.pixels) : changed.pixels, shape), ys };
   }
 
-  /** Pixels as a tensor of the size of batches. */
-  #sized(pixels: Float32Array, shape: PixelBatch['shape']): Tensor4D {
+  /** Pixels as a tensor of the size of batches: bytes, some more than there are pixels, or numbers from 0 to 1. */
+  #sized(pixels: Uint8Array | Float32Array, shape: PixelBatch['shape']): Tensor4D {
     const [height, width] = this.shape;
     return tidy(() => {
-      const stored = tensor4d(pixels, [...shape]);
+      if (pixels instanceof Uint8Array && hasKernel('FromBytes')) {
+        const bytes = tensor1d(new Int32Array(pixels.buffer), 'int32');
+        return runOwnKernel('FromBytes', { bytes }, { shape, size: [height, width] }) as Tensor4D;
+      }
+      const numbers = pixels instanceof Uint8Array ? floatsOf(pixels, size(shape)) : pixels;
+      const stored = tensor4d(numbers, [...shape]);
       if (height === shape[1] && width === shape[2]) return stored;
       return image.resizeBilinear(stored, [height, width], false, true);
     });
@@ -269,4 +279,23 @@ export class ImageSet {
     const { images, labels, storedShape, classNames, augmentation: augment } = this;
     return { images, labels, shape: storedShape, classNames, size: [height, width], augment };
   }
+}
+
+/** Numbers from 0 to 1 of the first bytes. */
+function floatsOf(bytes: Uint8Array, count: number): Float32Array {
+  const numbers = new Float32Array(count);
+  for (let i = 0; i < count; i++) numbers[i] = bytes[i]! / 255;
+  return numbers;
+}
+
+/** The bytes that {@link floatsOf} made numbers of. */
+function bytesOf(numbers: Float32Array): Uint8Array {
+  const bytes = wholeWords(numbers.length);
+  for (let i = 0; i < numbers.length; i++) bytes[i] = Math.round(255 * numbers[i]!);
+  return bytes;
+}
+
+/** So many bytes, and up to three more, so that they are words of four. */
+function wholeWords(bytes: number): Uint8Array {
+  return new Uint8Array(4 * Math.ceil(bytes / 4));
 }

@@ -47,6 +47,18 @@ export interface OwnKernels<T = TensorInfo> {
    * the logits are the largest at their label, the first of equal ones counting; and the gradient of that loss of the logits.
    */
   CrossEntropy: { inputs: { logits: T; labels: T }; attrs: { count: number }; output: T[] };
+  /**
+   * Images `[images, ...size, channels]` from bytes, four of them in each number of an `int32` tensor, the first in the lowest bits: from
+   * 0 to 1, of 0 to 255. They are resized like `resizeBilinear` with half-pixel centers.
+   */
+  FromBytes: {
+    inputs: { bytes: T };
+    attrs: {
+      shape: readonly [images: number, height: number, width: number, channels: number];
+      size: readonly [height: number, width: number];
+    };
+    output: T;
+  };
   /** The next sums of losses and of correct examples, `[2]`, and their rounding errors, of which `loss` is a mean over `examples`. */
   AddMeans: {
     inputs: { sums: T; excess: T; loss: T; correct: T };

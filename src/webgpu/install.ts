@@ -8,6 +8,7 @@ import type { WebgpuBackend } from './backend.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { crossEntropy } from './crossEntropy.js';
+import { fromBytes } from './fromBytes.js';
 import { KeptForms } from './keptForms.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
 import { maxPool } from './maxPool.js';
@@ -25,6 +26,7 @@ const OWN: { [N in keyof OwnKernels]?: (call: OwnCall<N>) => OwnKernels[N]['outp
   PoolBiasGrad: poolBiasGrad,
   CrossEntropy: crossEntropy,
   AddMeans: addMeans,
+  FromBytes: fromBytes,
   SgdUpdate: sgdUpdate,
   MomentumUpdate: momentumUpdate,
   AdamUpdate: adamUpdate,

@@ -160,16 +160,21 @@ export function runEach(
   {
     count,
     ints,
+    declarations = '',
     code,
     ...program
-  }: Omit<Program, 'workgroupSize' | 'workgroups' | 'code'> & { count: number; code: string },
+  }: Omit<Program, 'workgroupSize' | 'workgroups' | 'code'> & {
+    count: number;
+    declarations?: string;
+    code: string;
+  },
 ): TensorInfo {
   return run(backend, {
     ...program,
     ints: { count, ...ints },
     workgroupSize: [64, 1, 1],
     workgroups: flat(backend, count, 64),
-    code: () => `
+    code: () => `${declarations}
 fn main() {
   let i = getGlobalIndex();
   if (i >= uniforms.count) { return; }
