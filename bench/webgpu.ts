@@ -3,14 +3,16 @@
  * and prediction over batch sizes, and milliseconds of the dense layers' products. Prints one JSON; each row also goes to the
  * standard error as soon as it is known.
  *
- *     npm run bench:webgpu -- [--batches 8,32,128,512] [--size 224] [--ratio 4] [--seconds 1] [--budget 180] [--flags backend=vulkan]
+ *     npm run bench:webgpu -- [--batches 128,32,512,8] [--size 224] [--ratio 4] [--seconds 1] [--budget 180] [--out results.json]
+ *       [--flags backend=vulkan]
  *     npm run bench:webgpu -- --check
  *
  * The kernels are `stock` (tfjs's), `ours`, `winograd` and `float16` (with these options), and PyTorch's. `--seconds` is the time of
- * one measurement after its warm-up, and no measurement starts after `--budget` seconds; the slowest, training with tfjs's kernels,
- * comes last. `--parts` chooses among training, prediction, trials (what the kernels' trials measured), products, torch,
- * stock (training with tfjs's kernels), and layers (each layer's kernels at the first batch size; not by default). `--python` is one
- * with PyTorch. `--check` compares the kernels with the backend's own and with the cpu backend instead.
+ * one measurement after its warm-up, and no measurement starts after `--budget` seconds, which is all in all: the parts come in the
+ * order of what is missing most. `--out` is written again with each row, so that it has all of a run that is cut off. `--parts`
+ * chooses among training, prediction, torch, options (the options of the kernels), stock (training with tfjs's kernels, the
+ * slowest), trials (what the kernels' trials measured), products, and layers (each layer's kernels at the first batch size; not by
+ * default). `--python` is one with PyTorch. `--check` compares the kernels with the backend's own and with the cpu backend instead.
  *
  * For a machine without the repository, esbuild makes one file of it, to be run beside `dist/linux-x64/dawn.node` of the package
  * webgpu, `webgpuTorch.py` and `pytorch.py`:
@@ -19,6 +21,7 @@
  *       --banner:js="const require = process.getBuiltinModule('module').createRequire(import.meta.url);"
  */
 import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -38,7 +41,8 @@ const { values: args } = parseArgs({
     hidden: { type: 'string', default: '4096' },
     seconds: { type: 'string', default: '1' },
     budget: { type: 'string', default: '180' },
-    parts: { type: 'string', default: 'training,prediction,trials,products,torch,stock' },
+    parts: { type: 'string', default: 'training,prediction,torch,options,stock,trials,products' },
+    out: { type: 'string' },
     python: { type: 'string', default: 'python3' },
     flags: { type: 'string', default: 'disable-dawn-features=timestamp_quantization' },
     check: { type: 'boolean', default: false },
@@ -198,16 +202,6 @@ async function warmUp(): Promise<void> {
   a.dispose();
 }
 
-/** Runs one measurement, unless the time is up; one that fails is a result, too. */
-async function measure<T extends object>(what: object, work: () => Promise<T>): Promise<object> {
-  const over = elapsed() > budget;
-  if (!over) await warmUp();
-  const result = over ? { error: `not measured: ${budget} s are over` } : await work().catch(failure);
-  const row = { ...what, ...result };
-  say(row);
-  return row;
-}
-
 const failure = (error: unknown) => ({ error: error instanceof Error ? error.message : String(error) });
 
 if (args.check) {
@@ -217,86 +211,103 @@ if (args.check) {
   process.exit(failures.length > 0 ? 1 : 0);
 }
 
-const parts = args.parts.split(',');
 const batches = args.batches.split(',').map(Number);
 const arch = scaleArch(VGG11, ratio);
 const hidden = Number(args.hidden);
 const model = vgg(arch, { inputShape: [size, size, 1], hiddenUnits: hidden });
 say({ built: model.countParams() });
 const rows: object[] = [];
-const add = async (what: object, work: () => Promise<object>) => void rows.push(await measure(what, work));
+const report = () =>
+  JSON.stringify({ adapter, node: process.version, network: `VGG-11/${ratio}, ${size}x${size}x1`, rows });
 
-if (parts.includes('training')) {
-  for (const batch of batches) {
-    for (const kernels of ['ours', 'winograd'] as const) {
-      await add({ part: 'training', batch, kernels }, () =>
-        withKernels(kernels, () => trainingRate(model, batch)),
-      );
-    }
-  }
+function addRow(row: object): void {
+  say(row);
+  rows.push(row);
+  if (args.out) writeFileSync(args.out, report());
 }
-if (parts.includes('prediction')) {
-  for (const batch of [1, ...batches]) {
-    for (const kernels of ['ours', 'winograd', 'float16', 'stock'] as const) {
+
+/** Adds one measurement, unless the time is up; one that fails is a result, too. */
+async function add(what: object, work: () => Promise<object>): Promise<void> {
+  const over = elapsed() > budget;
+  if (!over) await warmUp();
+  addRow({
+    ...what,
+    ...(over ? { error: `not measured: ${budget} s are over` } : await work().catch(failure)),
+  });
+}
+
+const training = (batch: number, kernels: keyof typeof KERNELS | 'stock', steps?: number) =>
+  add({ part: 'training', batch, kernels }, () =>
+    withKernels(kernels, () => trainingRate(model, batch, steps)),
+  );
+
+const prediction = (batch: number, kernels: keyof typeof KERNELS | 'stock') =>
+  add({ part: 'prediction', batch, kernels }, () => withKernels(kernels, () => predictionRate(model, batch)));
+
+const PARTS: Record<string, () => Promise<void>> = {
+  async training() {
+    for (const batch of batches) await training(batch, 'ours');
+  },
+  async prediction() {
+    for (const batch of [1, ...batches]) {
+      for (const kernels of ['ours', 'stock'] as const) await prediction(batch, kernels);
+    }
+  },
+  async torch() {
+    const given = [arch, size, hidden, batches, seconds].map((argument) => JSON.stringify(argument));
+    const script = fileURLToPath(new URL('webgpuTorch.py', import.meta.url));
+    freePool();
+    const child = spawn(args.python, [script, ...given], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      timeout: Math.max(1, 1000 * (budget - elapsed())),
+    });
+    child.once('error', (error) => say(failure(error)));
+    for await (const line of createInterface({ input: child.stdout })) addRow(JSON.parse(line) as object);
+  },
+  async options() {
+    for (const batch of batches) await training(batch, 'winograd');
+    for (const batch of [1, ...batches]) {
+      await prediction(batch, 'winograd');
       // Only few rows read weights in half precision.
-      if (kernels === 'float16' && batch > 32) continue;
-      await add({ part: 'prediction', batch, kernels }, () =>
-        withKernels(kernels, () => predictionRate(model, batch)),
-      );
+      if (batch <= 32) await prediction(batch, 'float16');
     }
-  }
-}
-if (parts.includes('trials')) {
-  for (const [key, { variants, chosen, milliseconds }] of trialsOn(backend as unknown as WebgpuBackend)) {
-    const names = variants.map(variantName);
-    const row = {
-      ...{ part: 'trial', key, table: names[0], chosen: names[chosen] },
-      milliseconds: Object.fromEntries(names.map((name, i) => [name, short(milliseconds?.[i])])),
-    };
-    say(row);
-    rows.push(row);
-  }
-}
-if (parts.includes('products')) {
-  const { productTimes } = await import('./webgpuProducts.js');
-  const inputs = (arch.at(-1)![1] * Math.floor(size / 2 ** arch.length) ** 2) as number;
-  const layers = { fc1: [inputs, hidden], fc2: [hidden, hidden], predictions: [hidden, 10] } as const;
-  for (const batch of [64, ...batches].filter((rows) => rows >= 32)) {
-    for (const [layer, [inputs, outputs]] of Object.entries(layers)) {
-      await add({ part: 'products', batch, layer }, () => productTimes(batch, inputs, outputs));
+  },
+  async stock() {
+    // A step of 128 images takes seconds, even on a large GPU.
+    for (const batch of batches.toSorted((a, b) => a - b)) await training(batch, 'stock', 2);
+  },
+  async trials() {
+    for (const [key, { variants, chosen, milliseconds }] of trialsOn(backend as unknown as WebgpuBackend)) {
+      const names = variants.map(variantName);
+      addRow({
+        ...{ part: 'trial', key, table: names[0], chosen: names[chosen] },
+        milliseconds: Object.fromEntries(names.map((name, i) => [name, short(milliseconds?.[i])])),
+      });
     }
-  }
-  freePool();
-}
-if (parts.includes('torch')) {
-  const given = [arch, size, hidden, batches, seconds].map((argument) => JSON.stringify(argument));
-  const script = fileURLToPath(new URL('webgpuTorch.py', import.meta.url));
-  freePool();
-  const child = spawn(args.python, [script, ...given], { stdio: ['ignore', 'pipe', 'inherit'] });
-  child.once('error', (error) => say(failure(error)));
-  for await (const line of createInterface({ input: child.stdout })) {
-    const row = JSON.parse(line) as object;
-    say(row);
-    rows.push(row);
-  }
-}
-if (parts.includes('layers')) {
-  const { layerTimes } = await import('./webgpuLayers.js');
-  const batch = batches[0]!;
-  await add({ part: 'layers', batch }, async () => ({ milliseconds: await layerTimes(ratio, size, batch) }));
-  freePool();
-}
-if (parts.includes('stock')) {
-  // A step of 128 images takes seconds, even on a large GPU.
-  for (const batch of batches.toSorted((a, b) => a - b)) {
-    await add({ part: 'training', batch, kernels: 'stock' }, () =>
-      withKernels('stock', () => trainingRate(model, batch, 2)),
-    );
-  }
-}
-console.log(
-  JSON.stringify({ adapter, node: process.version, network: `VGG-11/${ratio}, ${size}x${size}x1`, rows }),
-);
+  },
+  async products() {
+    const { productTimes } = await import('./webgpuProducts.js');
+    const inputs = (arch.at(-1)![1] * Math.floor(size / 2 ** arch.length) ** 2) as number;
+    const layers = { fc1: [inputs, hidden], fc2: [hidden, hidden], predictions: [hidden, 10] } as const;
+    for (const batch of [64, ...batches].filter((rows) => rows >= 32)) {
+      for (const [layer, [inputs, outputs]] of Object.entries(layers)) {
+        await add({ part: 'products', batch, layer }, () => productTimes(batch, inputs, outputs));
+      }
+    }
+    freePool();
+  },
+  async layers() {
+    const { layerTimes } = await import('./webgpuLayers.js');
+    const batch = batches[0]!;
+    await add({ part: 'layers', batch }, async () => ({
+      milliseconds: await layerTimes(ratio, size, batch),
+    }));
+    freePool();
+  },
+};
+// In the order of the option.
+for (const part of args.parts.split(',')) await PARTS[part]!();
+console.log(report());
 process.exit(0);
 
 /** A variant of a trial, such as `128x64` for tiles of a product, or `F(4) 128x64` for those of Winograd's algorithm. */

@@ -6,7 +6,7 @@ import { columnLayout } from '../src/webgpu/columnSums.js';
 import { fewChannelsParts, hasFewChannels } from '../src/webgpu/fewChannels.js';
 import { type ConvInfo, pixelCount } from '../src/webgpu/filterGradient.js';
 import { tileParts, tilesFor } from '../src/webgpu/filterTiles.js';
-import { partsFor, tilesFor as tilesForProduct } from '../src/webgpu/multiply.js';
+import { layoutFor } from '../src/webgpu/multiply.js';
 import { invocationsOf, type Tile } from '../src/webgpu/product.js';
 import * as stock from './webgpuStock.js';
 
@@ -187,9 +187,12 @@ function columnSums(
 }
 
 function product([rows, columns, terms]: Sides): Count[] {
-  const tile = tilesForProduct({ rows, columns, terms })[0]!;
-  const parts = partsFor({ rows, columns, terms }, tile);
-  const sums = stock.tiled(`tiles ${tile.rows}x${tile.columns}`, [rows, columns, terms], { ...tile, parts });
+  const { tiles, parts } = layoutFor({ rows, columns, terms });
+  const { lanes = 1, ...tile } = tiles[0]!;
+  const sums = stock.tiled(`tiles ${tile.rows}x${tile.columns}`, [rows, columns, terms], {
+    ...tile,
+    parts: parts * lanes,
+  });
   return parts === 1 ? [sums] : [sums, added([rows, columns], parts)];
 }
 

@@ -1,6 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { type Convolution, productOf } from './convolution.js';
-import { multiplyInTiles, tilesFor } from './multiply.js';
+import { layoutFor, multiplyInTiles } from './multiply.js';
 import type { Tile } from './product.js';
 import type { Tools } from './run.js';
 import { type WinogradVariant, winograd, winogradVariants } from './winograd.js';
@@ -17,7 +17,8 @@ export function convolve(
   convolution: Convolution,
 ): TensorInfo {
   const product = productOf(convolution);
-  const tiles: Variant[] = tilesFor(product).map((tile) => ({ tile }));
+  const layout = layoutFor(product);
+  const tiles: Variant[] = layout.tiles.map((tile) => ({ tile }));
   const others = allowsWinograd ? winogradVariants(backend, convolution) : [];
   const isFirst =
     Math.min(convolution.x.shape[3]!, product.columns) >= WINOGRAD.channels &&
@@ -27,6 +28,6 @@ export function convolve(
   return tuner.run(backend, key, variants, (variant) =>
     variant.outputs
       ? winograd(backend, forms, convolution, variant)
-      : multiplyInTiles(backend, product, variant.tile),
+      : multiplyInTiles(backend, product, variant.tile, layout.parts),
   );
 }

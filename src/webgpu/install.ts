@@ -15,6 +15,7 @@ import { maxPool } from './maxPool.js';
 import { maxPoolGrad, poolBiasGrad } from './maxPoolGrad.js';
 import { reluBiasGrad, reluGrad } from './reluGrad.js';
 import type { OwnCall } from './run.js';
+import { slice } from './slice.js';
 import { sum } from './sum.js';
 import { Tuner } from './tuner.js';
 import { adamUpdate, momentumUpdate, sgdUpdate } from './update.js';
@@ -44,6 +45,7 @@ const KERNELS = {
   MaxPool: maxPool,
   MaxPoolGrad: maxPoolGrad,
   Sum: sum,
+  Slice: slice,
 };
 
 /** Refuses to train with weights in half precision. */

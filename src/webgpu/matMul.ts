@@ -1,10 +1,13 @@
 import type { _FusedMatMulAttrs, BatchMatMulAttrs, TensorInfo } from '@tensorflow/tfjs-core';
 import { fromHalf, halfOf } from './halfWeights.js';
-import { multiply } from './multiply.js';
+import { layoutFor, multiply } from './multiply.js';
 import type { Call, Tools } from './run.js';
 
 /** The most rows of a product that is faster when weights take half the bytes. */
 const HALF_ROWS = 32;
+
+/** The most outputs that the backend's own kernel computes without parts, as those of a last layer for a few images. */
+const FEW_OUTPUTS = 128;
 
 /** Products of two matrices; the backend's own kernel computes batches of them. */
 export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMatMulAttrs>) {
@@ -28,8 +31,11 @@ export function fusedMatMul(
     (!bias || (bias.dtype === 'float32' && bias.shape.length === 1 && bias.shape[0] === columns));
   if (!fits || !isOurs(call)) return call.stock(inputs, attrs);
   const relu = activation === 'relu';
-  const { rows } = sidesOf(a, b, attrs);
-  const isHalf = call.halfWeights && rows <= HALF_ROWS && !attrs.transposeB && columns! % 4 === 0;
+  const sides = sidesOf(a, b, attrs);
+  const isHalf = call.halfWeights && sides.rows <= HALF_ROWS && !attrs.transposeB && sides.columns % 4 === 0;
+  // The backend adds up few outputs in one program, a workgroup for each.
+  const isFew = sides.rows * sides.columns <= FEW_OUTPUTS && layoutFor(sides).parts > 1;
+  if (isFew && !isHalf) return call.stock(inputs, attrs);
   if (!isHalf) return product(call, { a, b, bias }, attrs, { relu });
   const form = { key: 'half', make: () => halfOf(call.backend, b), always: true };
   return call.forms.with(b, form, (half) => product(call, { a, b, bias }, attrs, { relu, half }));

@@ -33,26 +33,28 @@ const WORKGROUPS = 256;
  */
 const TERMS = { most: 4096, fewest: 128, few: 32 };
 
+/** The most lanes of a workgroup, whose tiles then take 16 KB, and the fewest of all workgroups. */
+const LANES = { most: 4, fewest: 96 };
+
 /** Computes a product in the tile that is the fastest. */
 export function multiply(
   { backend, tuner }: Pick<Tools, 'backend' | 'tuner'>,
   multiplication: Multiplication,
 ): TensorInfo {
   const key = `${multiplication.name} ${multiplication.rows}`;
-  return tuner.run(backend, key, tilesFor(multiplication), (tile) =>
-    multiplyInTiles(backend, multiplication, tile),
-  );
+  const { tiles, parts } = layoutFor(multiplication);
+  return tuner.run(backend, key, tiles, (tile) => multiplyInTiles(backend, multiplication, tile, parts));
 }
 
-/** Computes a product in tiles, which do not change its bits. */
+/** Computes a product in tiles, which do not change its bits, and in the parts of its layout. */
 export function multiplyInTiles(
   backend: WebgpuBackend,
   multiplication: Multiplication,
   tile: Tile,
+  wanted: number,
 ): TensorInfo {
   const { rows, columns, inputs, relu, outShape } = multiplication;
   const room = Math.floor(backend.device.limits.maxStorageBufferBindingSize / (4 * size(outShape)));
-  const wanted = partsFor(multiplication, tilesFor(multiplication)[0]!);
   const parts = Math.max(1, Math.min(room, wanted));
   if (parts === 1) return multiplyParts(backend, { ...multiplication, parts, output: outShape }, tile);
   const { bias, ...matrices } = inputs;
@@ -153,6 +155,41 @@ export function tilesFor({
   if (rows <= 32) return [small];
   const large = [tile(128, 64, 8, 4), ...(columns > 64 ? [tile(128, 128, 8, 8)] : []), tile(64, 64, 8, 4)];
   return workgroups(rows, columns, large[0]!) < WORKGROUPS ? [small, ...large] : [...large, small];
+}
+
+/** How a product is divided. */
+export interface Layout {
+  /** The one that should be the fastest first. All give the same bits. */
+  tiles: Tile[];
+  /** Of the terms, added by a second program if there are several. */
+  parts: number;
+}
+
+/** The layout of a product: in parts if there are few workgroups, or better in the lanes of one tile. */
+export function layoutFor(sides: Pick<Multiplication, 'rows' | 'columns' | 'terms'>): Layout {
+  const tiles = tilesFor(sides);
+  const parts = partsFor(sides, tiles[0]!);
+  const inLanes = parts > 1 ? laneTile(sides) : undefined;
+  return inLanes ? { tiles: [inLanes], parts: 1 } : { tiles, parts };
+}
+
+/** A small tile that divides the terms into lanes; undefined where there are too few tiles even so, or too many terms. */
+function laneTile({
+  rows,
+  columns,
+  terms,
+}: Pick<Multiplication, 'rows' | 'columns' | 'terms'>): Tile | undefined {
+  if (columns <= 16) return undefined;
+  const tile =
+    rows <= 8
+      ? { rows: 8, columns: 64, perRow: 2, perColumn: 4, depth: 8 }
+      : { rows: 32, columns: 32, perRow: 4, perColumn: 4, depth: 16 };
+  const groups = workgroups(rows, columns, tile);
+  const lanes = Math.max(
+    1,
+    Math.min(LANES.most, Math.ceil(WORKGROUPS / groups), Math.floor(terms / TERMS.fewest)),
+  );
+  return groups * lanes < LANES.fewest || terms > lanes * TERMS.most ? undefined : { ...tile, lanes };
 }
 
 /**

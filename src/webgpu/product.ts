@@ -10,6 +10,11 @@ export interface Tile {
   perColumn: number;
   /** A multiple of 4. */
   depth: number;
+  /**
+   * Into how many parts a workgroup divides the terms, each with invocations and sums of its own, which it adds at the end. Default 1.
+   * Where there are few tiles, that is faster than parts of other workgroups, which another program must add.
+   */
+  lanes?: number;
 }
 
 /** A product of matrices in tiles. */
@@ -18,7 +23,7 @@ export interface Product {
   columns: number;
   /** Terms of a sum. */
   terms: number;
-  /** Parts that the terms are divided into, each with its own sums. */
+  /** Parts that the terms are divided into, each with its own sums and workgroups. */
   parts: number;
   /**
    * How WGSL reads the left matrix. `'terms'`: `leftAt(place, term)` is four terms of the row at a place; `'rows'`: it is one term
@@ -36,13 +41,20 @@ export interface Product {
 }
 
 /** Invocations of a workgroup. */
-export function invocationsOf({ rows, columns, perRow, perColumn }: Tile): number {
+export function invocationsOf(tile: Tile): number {
+  return perLane(tile) * (tile.lanes ?? 1);
+}
+
+function perLane({ rows, columns, perRow, perColumn }: Tile): number {
   return (rows / perRow) * (columns / perColumn);
 }
 
-/** Terms of a part: a multiple of every tile's depth, so that the parts, and with them the bits, do not depend on the tile. */
-function termsOfPart({ terms, parts }: Pick<Product, 'terms' | 'parts'>): number {
-  return 32 * Math.ceil(terms / 32 / parts);
+/**
+ * Terms of a part, or of a lane of one: a multiple of every tile's depth, so that the parts, and with them the bits, do not depend on
+ * the tile.
+ */
+function termsOfPart({ terms, parts, tile }: Pick<Product, 'terms' | 'parts' | 'tile'>): number {
+  return 32 * Math.ceil(terms / 32 / (parts * (tile.lanes ?? 1)));
 }
 
 /**
@@ -55,7 +67,7 @@ function termsOfPart({ terms, parts }: Pick<Product, 'terms' | 'parts'>): number
  */
 export function productCode(product: Product): string {
   const { tile, columns, left, right, code } = product;
-  const { rows, perRow, perColumn, depth } = tile;
+  const { rows, perRow, perColumn, depth, lanes = 1 } = tile;
   const [quads, columnQuads] = [depth / 4, tile.columns / 4];
   const [across, down] = [tile.columns / perColumn, rows / perRow];
   const columnTiles = Math.ceil(columns / tile.columns);
@@ -70,17 +82,21 @@ export function productCode(product: Product): string {
   const swizzled = (quads & (quads - 1)) === 0 ? `(quad ^ ((row / 2u) & ${quads - 1}u))` : 'quad';
   return `
 ${code}
-var<workgroup> leftTile : array<vec4<f32>, ${rows * quads}>;
-var<workgroup> rightTile : array<vec4<f32>, ${depth * columnQuads}>;
-fn leftSlot(row : u32, quad : u32) -> u32 { return row * ${quads}u + ${swizzled}; }
+var<workgroup> leftTile : array<vec4<f32>, ${lanes * rows * quads}>;
+var<workgroup> rightTile : array<vec4<f32>, ${lanes * depth * columnQuads}>;
+var<private> lane : u32;
+fn leftSlot(row : u32, quad : u32) -> u32 { return (lane * ${rows}u + row) * ${quads}u + ${swizzled}; }
+fn rightSlot(term : u32, quad : u32) -> u32 { return (lane * ${depth}u + term) * ${columnQuads}u + quad; }
 fn main() {
+  lane = localIndex / ${perLane(tile)}u;
+  localIndex = localIndex % ${perLane(tile)}u;
   let group = workgroupId.y * numWorkgroups.x + workgroupId.x;
   let firstColumn = group % ${columnTiles}u * ${tile.columns}u;
   let rowTile = group / ${columnTiles}u;
   let part = rowTile / u32(uniforms.rowTiles);
   let firstRow = rowTile % u32(uniforms.rowTiles) * ${rows}u;
   ${placeInTile(across, down)}
-  var term = part * ${termsOfPart(product)}u;
+  var term = (part * ${lanes}u + lane) * ${termsOfPart(product)}u;
   ${lines(sums, ({ i, j }) => `var sum${i}_${j} = vec4<f32>();`)}
   ${each('prepare')}
   ${each('read')}
@@ -96,15 +112,33 @@ fn main() {
       ${lines(
         range(4),
         (k) => `{
-        ${lines(range(perColumn / 4), (j) => `let right${j} = rightTile[(quad * 4u + ${k}u) * ${columnQuads}u + across + ${j * across}u];`)}
+        ${lines(range(perColumn / 4), (j) => `let right${j} = rightTile[rightSlot(quad * 4u + ${k}u, across + ${j * across}u)];`)}
         ${lines(sums, ({ i, j }) => `sum${i}_${j} += left${i}[${k}] * right${j};`)}
       }`,
       )}
     }
     workgroupBarrier();
   }
+  ${lanes > 1 ? addLanes(tile, sums) : ''}
   ${lines(sums, ({ i, j }) => `put(part, firstRow + down + ${i * down}u, firstColumn + (across + ${j * across}u) * 4u, sum${i}_${j});`)}
 }`;
+}
+
+/**
+ * WGSL that adds the sums of the other lanes to those of the first, one lane after another, through the memory of the larger tile;
+ * then only the first one goes on.
+ */
+function addLanes(tile: Tile, sums: { i: number; j: number }[]): string {
+  const buffer = tile.rows > tile.columns ? 'leftTile' : 'rightTile';
+  const slot = (n: number) => `${buffer}[localIndex + ${n * perLane(tile)}u]`;
+  return `
+  for (var other = 1u; other < ${tile.lanes}u; other++) {
+    if (lane == other) { ${sums.map(({ i, j }, n) => `${slot(n)} = sum${i}_${j};`).join('\n')} }
+    workgroupBarrier();
+    if (lane == 0u) { ${sums.map(({ i, j }, n) => `sum${i}_${j} += ${slot(n)};`).join('\n')} }
+    workgroupBarrier();
+  }
+  if (lane > 0u) { return; }`;
 }
 
 /**
@@ -165,7 +199,7 @@ function rightTerms(tile: Tile): Load[] {
       let rightColumn${n} = firstColumn + (${index}) % ${columnQuads}u * 4u;
       var nextRight${n} = vec4<f32>();`,
     read: `nextRight${n} = rightAt(term + rightTerm${n}, rightColumn${n});`,
-    store: `rightTile[${index}] = nextRight${n};`,
+    store: `rightTile[lane * ${tile.depth * columnQuads}u + ${index}] = nextRight${n};`,
   }));
 }
 
@@ -182,15 +216,14 @@ function rightColumns(tile: Tile): Load[] {
     ),
     store: lines(
       range(4),
-      (k) =>
-        `rightTile[(rightTerm${n} + ${k}u) * ${columnQuads}u + rightQuad${n}] = ${rowOf(`nextRight${n}`, k)};`,
+      (k) => `rightTile[rightSlot(rightTerm${n} + ${k}u, rightQuad${n})] = ${rowOf(`nextRight${n}`, k)};`,
     ),
   }));
 }
 
-/** The loads that one of a workgroup's invocations does, of `count` in all. */
+/** The loads that one of a lane's invocations does, of `count` in all. */
 function loadsOf(tile: Tile, count: number, load: (n: number, index: string) => Load): Load[] {
-  const invocations = invocationsOf(tile);
+  const invocations = perLane(tile);
   return range(Math.ceil(count / invocations)).map((n) => {
     const index = `localIndex + ${n * invocations}u`;
     const { prepare, read, store } = load(n, index);

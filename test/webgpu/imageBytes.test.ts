@@ -39,7 +39,9 @@ describe.skipIf(!available)('image sets on WebGPU', () => {
       const made = vi.spyOn(backend(), 'write');
       const xs = batch(1, 28);
       // The result has no numbers on the host.
-      const sizes = made.mock.calls.flatMap(([values]) => (values ? [(values as Int32Array).byteLength] : []));
+      const sizes = made.mock.calls.flatMap(([values]) =>
+        values ? [(values as Int32Array).byteLength] : [],
+      );
       made.mockRestore();
       // Three labels, and the pixels of three images of 35.
       expect(sizes.toSorted((a, b) => a - b)).toEqual([12, 108]);

@@ -1,5 +1,6 @@
 import { fused, matMul, type Tensor2D } from '@tensorflow/tfjs-core';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { layoutFor } from '../../src/webgpu/multiply.js';
 import { available, expectSame, random } from './compare.js';
 
 const TRANSPOSES = [false, true].flatMap((a) => [false, true].map((b) => [a, b] as const));
@@ -46,6 +47,29 @@ describe.skipIf(!available)('products of matrices on WebGPU', () => {
         b: random([8, 40], 2) as Tensor2D,
         bias: random([40], 3),
         activation: 'relu',
+      }),
+    );
+  });
+
+  test('few rows and many columns, with bias and ReLU, in lanes of a workgroup', async () => {
+    const { tiles, parts } = layoutFor({ rows: 3, columns: 1540, terms: 520 });
+    expect([tiles[0]!.lanes, parts]).toEqual([4, 1]);
+    await expectSame(() =>
+      fused.matMul({
+        a: random([3, 520], 1) as Tensor2D,
+        b: random([520, 1540], 2) as Tensor2D,
+        bias: random([1540], 3),
+        activation: 'relu',
+      }),
+    );
+  });
+
+  test('few outputs of many terms, with bias', async () => {
+    await expectSame(() =>
+      fused.matMul({
+        a: random([2, 2052], 1) as Tensor2D,
+        b: random([2052, 10], 2) as Tensor2D,
+        bias: random([10], 3),
       }),
     );
   });

@@ -1,11 +1,12 @@
 import { backend, engine, setBackend, type TensorInfo, tidy } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import type { WebgpuBackend } from '../../src/webgpu/backend.js';
+import { productOf } from '../../src/webgpu/convolution.js';
 import { convolve } from '../../src/webgpu/convolve.js';
 import { KeptForms } from '../../src/webgpu/keptForms.js';
-import { tilesFor } from '../../src/webgpu/multiply.js';
+import { layoutFor, multiplyInTiles, tilesFor } from '../../src/webgpu/multiply.js';
 import type { Tuner } from '../../src/webgpu/tuner.js';
-import { available, random } from './compare.js';
+import { available, error, random } from './compare.js';
 
 describe.skipIf(!available)('tiles of a product on WebGPU', () => {
   test.each([
@@ -42,5 +43,47 @@ describe.skipIf(!available)('tiles of a product on WebGPU', () => {
     for (const result of results) result.dispose();
     expect(first!.some((number) => number !== 0)).toBe(true);
     for (const other of others) expect(other).toEqual(first);
+  });
+
+  test.each([
+    { inChannels: 32, outChannels: 20, rotated: false, bias: true },
+    { inChannels: 36, outChannels: 33, rotated: true, bias: false },
+  ])('lanes of a workgroup add up to the same: $inChannels to $outChannels channels', async (one) => {
+    const { inChannels, outChannels, rotated, bias } = one;
+    await setBackend('webgpu');
+    const gpu = backend() as unknown as WebgpuBackend;
+    const results = tidy(() => {
+      const x = random([1, 5, 6, inChannels], 1);
+      const filter = random([3, 3, ...(rotated ? [outChannels, inChannels] : [inChannels, outChannels])], 2);
+      const outShape: [number, number, number, number] = [1, 5, 6, outChannels];
+      const more = bias ? { bias: random([outChannels], 3), relu: true } : {};
+      const product = productOf({ x, filter, rotated, pad: [1, 1], outShape, ...more });
+      const small = { rows: 8, columns: 64, perRow: 2, perColumn: 4, depth: 8 };
+      const square = { rows: 32, columns: 32, perRow: 4, perColumn: 4, depth: 16 };
+      const layouts = [{ ...square, lanes: 1 }, ...[2, 3, 4].map((lanes) => ({ ...square, lanes }))];
+      return [...layouts, { ...small, lanes: 4 }].map((tile) =>
+        engine().makeTensorFromTensorInfo(multiplyInTiles(gpu, product, tile, 1)),
+      );
+    });
+    const [first, ...others] = await Promise.all(results.map((result) => result.data()));
+    for (const result of results) result.dispose();
+    for (const other of others) expect(error(other, first!)).toBeLessThan(2e-6);
+  });
+});
+
+describe('the layout of a product', () => {
+  test.each([
+    // Feature maps of one image, and dense layers.
+    { rows: 784, columns: 128, terms: 1152, lanes: 3, parts: 1 },
+    { rows: 196, columns: 128, terms: 1152, lanes: 4, parts: 1 },
+    { rows: 1, columns: 4096, terms: 4096, lanes: 4, parts: 1 },
+    // Too few tiles, or too many terms, for lanes alone.
+    { rows: 49, columns: 64, terms: 576, lanes: undefined, parts: 18 },
+    { rows: 1, columns: 4096, terms: 25088, lanes: undefined, parts: 7 },
+    { rows: 128, columns: 10, terms: 4096, lanes: undefined, parts: 128 },
+  ])('has lanes where they spare a second program: %o', ({ lanes, parts, ...sides }) => {
+    const layout = layoutFor(sides);
+    expect(layout.tiles[0]!.lanes).toBe(lanes);
+    expect(layout.parts).toBe(parts);
   });
 });

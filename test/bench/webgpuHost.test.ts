@@ -1,0 +1,33 @@
+import { randomUniform } from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { scaleArch, VGG11, vgg } from '../../src/index.js';
+
+// Dawn's null device needs no driver.
+const { prediction, trainingStep, withKernels } = await import('../../bench/webgpuHost.js');
+
+const network = (hiddenUnits: number, size = 224) =>
+  vgg(scaleArch(VGG11, 4), { inputShape: [size, size, 1], hiddenUnits });
+
+test('a prediction of one image and of eight takes no more programs than with kernels of tfjs', async () => {
+  const model = network(4096);
+  for (const batch of [1, 8]) {
+    const x = randomUniform([batch, 224, 224, 1]);
+    const predict = () => prediction(model, x, 1);
+    const [stock, ours] = [await withKernels('stock', predict), await withKernels('ours', predict)];
+    // A convolution, pooling or dense layer each.
+    expect(ours.programs).toBe(16);
+    expect(stock.programs).toBe(17);
+    expect(ours.submissions).toBeLessThanOrEqual(stock.submissions);
+    x.dispose();
+  }
+  model.dispose();
+});
+
+test('a training step takes less than two thirds of the programs', async () => {
+  const model = network(64, 32);
+  const step = () => trainingStep(model, 4, 6);
+  const [stock, ours] = [await withKernels('stock', step), await withKernels('ours', step)];
+  expect(ours.programs).toBeLessThan((2 / 3) * stock.programs);
+  expect(ours.submissions).toBeLessThan(stock.submissions);
+  model.dispose();
+});

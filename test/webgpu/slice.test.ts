@@ -1,0 +1,22 @@
+import { engine, slice, type Tensor } from '@tensorflow/tfjs-core';
+import { describe, expect, test } from 'vitest';
+import { runOwnKernel } from '../../src/tfjs/kernels.js';
+import { available, on, random } from './compare.js';
+
+describe.skipIf(!available)('slices on WebGPU', () => {
+  test('of all of a tensor share its numbers, which nothing then changes in place', async () => {
+    const [kept, before] = await on('webgpu', () => {
+      const x = random([3, 4], 1);
+      const all = slice(x, [0, 0], [3, 4]);
+      expect(engine().backend.refCount(x.dataId)).toBe(2);
+      return [all, runOwnKernel('ReluGrad', { dy: x, y: random([3, 4], 2) }, {})];
+    });
+    expect(kept).toEqual((await on('cpu', () => random([3, 4], 1)))[0]);
+    expect(before).not.toEqual(kept);
+  });
+
+  test('of a part are copies', async () => {
+    const parts = (): Tensor[] => [slice(random([3, 4], 1), [1, 0]), slice(random([5], 1), 2, 2)];
+    expect(await on('webgpu', parts)).toEqual(await on('cpu', parts));
+  });
+});
