@@ -4,7 +4,7 @@
  */
 const THRESHOLDS: Record<string, Record<string, string>> = {
   'assembly/direct.ts': { PACKED: '1' },
-  'assembly/gemm.ts': { SECOND_CACHE: '1' },
+  'assembly/gemm.ts': { SECOND_CACHE: '1', MIN_TERMS: '1' },
   'assembly/norm.ts': { ROWS: '3' },
   'assembly/product.ts': {
     ...{
