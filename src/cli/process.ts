@@ -1,6 +1,7 @@
 import { constants, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { systemReason } from '../base/systemReason.js';
 import { complain } from './wording.js';
 
 /** The signals that end a command, with the exit codes that shells report for them. */
@@ -92,7 +93,9 @@ export function handleOutputErrors(): void {
     if (isClosed && onlyPrints) process.exit();
     if (isClosed || reported) return;
     reported = true;
-    complain(`the output could not be written: ${error.message}.`);
+    const [name = 'vgg-blocks'] = process.argv.slice(2).filter((arg) => /^[a-z]/.test(arg));
+    const reason = error.code === 'ENOSPC' ? 'the disk is full' : (systemReason(error) ?? error.message);
+    complain(`${name}: the output could not be written: ${reason}.`);
     process.exitCode ??= 1;
     if (onlyPrints) process.exit();
   });

@@ -54,7 +54,9 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
   const out = isNew ? given.out : await enter(name, given.resume!);
   await owning(async (own) => {
     // What was refused, or stopped before it began, leaves nothing behind; a folder with files cannot be removed so.
-    const missing = missingFolders(out);
+    const checkpoints = parts.flatMap((part) => missingFolders(join(out, 'checkpoints', part)));
+    // The innermost first.
+    const missing = [...new Set(checkpoints)].sort((a, b) => b.length - a.length);
     const removeEmpty = () => {
       for (const folder of missing) attempted(() => rmdirSync(folder));
     };

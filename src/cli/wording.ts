@@ -66,6 +66,10 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\bcheck the endpoint\b/g, 'check HF_ENDPOINT'],
 ];
 
+/** What engines and backends say when there is no memory, where nothing says what needs it. */
+const NO_MEMORY =
+  /^(invalid (array buffer|typed array) length|array buffer allocation failed|(webassembly\.memory.*)?out of memory|memory access out of bounds|no room for \d+ more bytes)\b.*$/i;
+
 /** Functions of the library that are not commands, where a message begins with their names. */
 const FUNCTIONS = [
   ...['fromWeights', 'fromPretrained', 'encodeWeights', 'setMetadata', 'inspectWeights', 'loadWeights'],
@@ -109,7 +113,9 @@ export function inFlags(text: string, command = 'train'): string {
 
 /** The last line of a command that failed: what failed, after the name of the command. */
 export function errorOf(text: string, command: string | undefined): string {
-  const worded = inFlags(text, command);
+  const worded = NO_MEMORY.test(text)
+    ? `it does not fit in memory (${text}); use smaller images, a smaller --batch or a narrower network.`
+    : inFlags(text, command);
   return command === undefined || worded.startsWith(`${command}: `) ? worded : `${command}: ${worded}`;
 }
 

@@ -68,10 +68,7 @@ describe('vgg-blocks', () => {
     const full = openSync('/dev/full', 'w');
     const { code, error } = await start(['summary', 'vgg11'], {}, full).outcome;
     closeSync(full);
-    expect([code, error]).toEqual([
-      1,
-      'the output could not be written: ENOSPC: no space left on device, write.\n',
-    ]);
+    expect([code, error]).toEqual([1, 'summary: the output could not be written: the disk is full.\n']);
   });
 
   test('ends at a signal with the exit code of shells, and a run that has not begun leaves nothing', async () => {

@@ -141,6 +141,11 @@ test.each([
   ['vgg: input 16x16 is too small.', 'train', 'train: input 16x16 is too small.'],
   ['a.h5: no such file; check the path.', 'convert', 'convert: a.h5: no such file; check the path.'],
   ['train: keep is best.', 'finetune', 'finetune: keep is best.'],
+  [
+    'Invalid typed array length: 805306368',
+    'similar',
+    'similar: it does not fit in memory (Invalid typed array length: 805306368); use smaller images, a smaller --batch or a narrower network.',
+  ],
   ['no command was begun.', undefined, 'no command was begun.'],
 ])('%s of %s ends in %s', (text, command, line) => expect(errorOf(text, command)).toBe(line));
 
