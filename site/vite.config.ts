@@ -87,6 +87,20 @@ const LIBRARY = {
   entriesAware: true,
 };
 
+/** What the worker needs to train, apart from the next. */
+const DATA = {
+  name: 'data',
+  test: /site\/src\/worker\/(data|errors)\.ts$/,
+};
+/** What the worker does for the first screen, once it has painted: one file is smaller than its parts. */
+const OPENING = {
+  debugName: 'opening',
+  name: (id: string) =>
+    /^site\/src\/worker\/(compare|describe|image|inside|opening|trace)\.ts$/.test(id.slice(root.length))
+      ? 'opening'
+      : null,
+};
+
 /** tfjs apart from the site's own code, a file for each of its packages, so that only the chosen backend is loaded. */
 const TFJS_CORE = {
   name: 'tfjs-core',
@@ -115,7 +129,7 @@ export default defineConfig({
   worker: {
     format: 'es',
     rolldownOptions: {
-      output: { codeSplitting: { groups: [TFJS_CORE, TFJS, BASE, KERNELS, LIBRARY] } },
+      output: { codeSplitting: { groups: [TFJS_CORE, TFJS, BASE, KERNELS, LIBRARY, DATA, OPENING] } },
     },
   },
   build: {

@@ -2,6 +2,8 @@ import '@tensorflow/tfjs-backend-cpu';
 import { io, memory, mul, setBackend, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, loadLayersModel } from '@tensorflow/tfjs-layers';
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { OwnHead } from '../../site/src/worker/own/network.js';
+import { scaled, scaleOf, unscaled } from '../../site/src/worker/own/scale.js';
 import { guess, type OwnExample, recall, type TeachProgress, teach } from '../../site/src/worker/own.js';
 import { seededRandom } from '../../src/base/random.js';
 import { classify } from '../../src/imagenet/index.js';
@@ -137,8 +139,11 @@ describe.each(NETWORKS)("a last layer for a visitor's images on %s", (_, make, s
     for (const [i, { probabilities }] of answers.entries()) {
       expect(probabilities.indexOf(Math.max(...probabilities)), others[i]!.name).toBe(others[i]!.label);
     }
-    const heat = await guess(network, { image: others[0]!.image, heat: true });
+    // A blue image, over which red and green can only come from the map.
+    const heat = await guess(network, { image: others[2]!.image, heat: true });
     expect(heat.heat!.data.length).toBe(3 * heat.heat!.width * heat.heat!.height);
+    const { data } = heat.heat!;
+    expect(data.some((blue, i) => i % 3 === 2 && blue < Math.max(data[i - 1]!, data[i - 2]!))).toBe(true);
     let saved: io.ModelArtifacts | undefined;
     await network.save(
       io.withSaveHandler(async (artifacts) => {
@@ -167,6 +172,31 @@ describe.each(NETWORKS)("a last layer for a visitor's images on %s", (_, make, s
     ).toThrow('other features');
     base.dispose();
   });
+});
+
+test('the last layer for features as they are says what that for scaled ones says, and their mean speaks against no class', () => {
+  const random = seededRandom(4);
+  const noise = (length: number, center = 0) =>
+    Float32Array.from({ length }, () => center + random.between(-0.5, 0.5));
+  const rows = Array.from({ length: 9 }, () => noise(5, 2));
+  const scale = scaleOf(rows);
+  const head = { kernel: noise(15), bias: noise(3) };
+  const plain = unscaled(head, scale);
+  const says = ({ kernel, bias }: OwnHead, row: Float32Array) => {
+    const odds = Array.from(bias, (value, label) =>
+      Math.exp(row.reduce((sum, one, i) => sum + one * kernel[3 * i + label]!, value)),
+    );
+    return odds.map((one) => one / odds.reduce((a, b) => a + b));
+  };
+  for (const row of rows) {
+    const expected = says(head, scaled(row, scale));
+    for (const [i, p] of says(plain, row).entries()) expect(p).toBeCloseTo(expected[i]!, 5);
+  }
+  const evidence = [0, 1, 2].map((label) =>
+    scale.mean.reduce((sum, value, i) => sum + value * plain.kernel[3 * i + label]!, 0),
+  );
+  expect(Math.min(...evidence)).toBeCloseTo(0, 5);
+  expect(Math.max(...evidence)).toBeGreaterThan(0.1);
 });
 
 const [, makeGray] = NETWORKS[1]!;

@@ -91,7 +91,7 @@ function Bases() {
       {base.value === 'opened' ? (
         <>
           {weights > LARGE && (
-            <p class="note warn">{t.bases.large(bytes(weights), bytes(weights + FEATURES_NEED))}</p>
+            <p class="hint">{t.bases.large(bytes(weights), bytes(weights + FEATURES_NEED))}</p>
           )}
           <SelectField
             label={t.preprocessing}
