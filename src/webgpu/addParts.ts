@@ -8,6 +8,9 @@ const GROUP = 256;
 /** Invocations that keep a GPU busy. */
 export const BUSY = 16384;
 
+/** Parts that an invocation adds at least. */
+const PARTS = 8;
+
 /** How an addition of parts is laid out. */
 export interface PartLayout {
   /** Numbers beside each other that an invocation adds. */
@@ -21,7 +24,7 @@ export function partLayout(shape: readonly number[], parts: number): PartLayout 
   const total = size(shape);
   const width = shape.at(-1)! % 4 === 0 && (total / 4) * GROUP >= BUSY ? 4 : 1;
   let lanes = 1;
-  while (lanes < GROUP && lanes < parts && (lanes * total) / width < BUSY) lanes *= 2;
+  while (lanes < GROUP && lanes * PARTS <= parts && (lanes * total) / width < BUSY) lanes *= 2;
   return { width, lanes };
 }
 
@@ -62,28 +65,42 @@ export function addParts(
     ints: { total, count, columns: shape.at(-1)! / width },
     workgroupSize: [GROUP, 1, 1],
     workgroups: flat(backend, total, across),
-    code: () => `
+    code: () => {
+      const finish = `
+        ${bias ? 'y += bias[at % uniforms.columns];' : ''}
+        ${relu ? `y = select(y, ${type}(), y < ${type}());` : ''}
+        result[at] = y;`;
+      const partial = `
+        for (var part = lane; part < uniforms.count; part += ${lanes}) { y += parts[part * uniforms.total + at]; }`;
+      if (lanes === 1) {
+        // Without barriers, which devices in software are slow at.
+        return `
+    fn main() {
+      let lane = 0;
+      let at = getGlobalIndex();
+      if (at < uniforms.total) {
+        var y = ${type}();
+        ${partial}
+        ${finish}
+      }
+    }`;
+      }
+      return `
     var<workgroup> sums: array<${type}, ${GROUP}>;
-
     fn main() {
       let lane = i32(localIndex) / ${across};
       let at = getGlobalIndex() / ${GROUP} * ${across} + i32(localIndex) % ${across};
-      var sum = ${type}();
-      if (at < uniforms.total) {
-        for (var part = lane; part < uniforms.count; part += ${lanes}) {
-          sum += parts[part * uniforms.total + at];
-        }
-      }
-      sums[localIndex] = sum;
+      var y = ${type}();
+      if (at < uniforms.total) { ${partial} }
+      sums[localIndex] = y;
       workgroupBarrier();
       ${foldLanes(lanes, across)}
       if (lane == 0 && at < uniforms.total) {
-        var y = sums[localIndex];
-        ${bias ? 'y += bias[at % uniforms.columns];' : ''}
-        ${relu ? `y = select(y, ${type}(), y < ${type}());` : ''}
-        result[at] = y;
+        y = sums[localIndex];
+        ${finish}
       }
-    }`,
+    }`;
+    },
   };
   try {
     return run(backend, program);

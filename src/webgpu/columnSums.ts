@@ -5,8 +5,8 @@ import { flat, type Program, run } from './run.js';
 
 const GROUP = 256;
 
-/** Rows that an invocation adds at least, where there are enough invocations. */
-const ROWS = 16;
+/** Rows that an invocation adds at least, and where there are enough invocations. */
+const ROWS = { fewest: 8, enough: 16 };
 
 /** The most workgroups beside each other in rows: their sums are added by a second pass. */
 const GROUPS = 1024;
@@ -32,8 +32,9 @@ export function columnLayout(rows: number, columns: number) {
   const across = Math.min(quads, GROUP);
   const lanes = 2 ** Math.floor(Math.log2(GROUP / across));
   const columnGroups = Math.ceil(quads / across);
-  const busy = Math.min(Math.ceil(rows / lanes), Math.ceil(BUSY / (across * lanes * columnGroups)));
-  const count = Math.min(GROUPS, Math.max(busy, Math.ceil(rows / (lanes * ROWS))));
+  const groups = (perInvocation: number) => Math.ceil(rows / (lanes * perInvocation));
+  const busy = Math.min(groups(ROWS.fewest), Math.ceil(BUSY / (across * lanes * columnGroups)));
+  const count = Math.min(GROUPS, Math.max(busy, groups(ROWS.enough)));
   return { width, quads, across, lanes, columnGroups, count };
 }
 

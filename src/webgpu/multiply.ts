@@ -27,11 +27,11 @@ export interface Multiplication extends Matrices {
 /** Workgroups that keep a large GPU busy. */
 const WORKGROUPS = 256;
 
-/**
- * The most terms that are added one after another, the fewest that a part should have, and the fewest that it has where there
- * would otherwise be too few invocations.
- */
-const TERMS = { most: 4096, fewest: 128, few: 32 };
+/** The most terms that are added one after another, and the fewest that a part should have. */
+const TERMS = { most: 4096, fewest: 128 };
+
+/** Sums of so many terms have parts of few, where there would otherwise be too few invocations, as for a last layer's outputs. */
+const LONG = { terms: 2048, fewest: 32 };
 
 /** The most lanes of a workgroup, whose tiles then take 16 KB, and the fewest of all workgroups. */
 const LANES = { most: 4, fewest: 96 };
@@ -201,10 +201,11 @@ export function partsFor(
   tile: Tile,
 ): number {
   const groups = workgroups(rows, columns, tile);
-  const busy = Math.min(BUSY, (rows * columns * terms) / TERMS.few);
+  const isLong = terms >= LONG.terms;
+  const busy = Math.min(BUSY, (rows * columns * terms) / LONG.fewest);
   return Math.max(
     Math.min(Math.ceil(WORKGROUPS / groups), Math.floor(terms / TERMS.fewest)),
-    Math.min(Math.ceil(busy / (groups * invocationsOf(tile))), Math.ceil(terms / TERMS.few)),
+    isLong ? Math.min(Math.ceil(busy / (groups * invocationsOf(tile))), Math.ceil(terms / LONG.fewest)) : 1,
     Math.ceil(terms / TERMS.most),
   );
 }

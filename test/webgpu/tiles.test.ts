@@ -78,7 +78,7 @@ describe('the layout of a product', () => {
     { rows: 196, columns: 128, terms: 1152, lanes: 4, parts: 1 },
     { rows: 1, columns: 4096, terms: 4096, lanes: 4, parts: 1 },
     // Too few tiles, or too many terms, for lanes alone.
-    { rows: 49, columns: 64, terms: 576, lanes: undefined, parts: 18 },
+    { rows: 49, columns: 64, terms: 576, lanes: undefined, parts: 4 },
     { rows: 1, columns: 4096, terms: 25088, lanes: undefined, parts: 7 },
     { rows: 128, columns: 10, terms: 4096, lanes: undefined, parts: 128 },
   ])('has lanes where they spare a second program: %o', ({ lanes, parts, ...sides }) => {
