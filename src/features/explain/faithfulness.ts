@@ -57,7 +57,11 @@ export async function faithfulness(
     preprocessing,
     ...options
   } = publishedOptionsOf(where, given, {
-    ...{ steps: 1, preprocessing: 1, batchSize: 1, onProgress: 1, signal: 1 },
+    steps: 1,
+    preprocessing: 1,
+    batchSize: 1,
+    onProgress: 1,
+    signal: 1,
   });
   wholeNumber(where, 'steps', steps, 1, MOST_STEPS);
   const stray = map.values.find((value) => !Number.isFinite(value));
