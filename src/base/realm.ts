@@ -1,4 +1,4 @@
-import { attempted, tag } from './check.js';
+import { attempted, shown, tag } from './check.js';
 
 /** Whether a value has a tag and, as what has it by nature, a field of a type. */
 function isTagged(value: unknown, tags: readonly string[], field: string, type: string): boolean {
@@ -34,9 +34,10 @@ export function isError(value: unknown): value is Error {
   return ['Error', 'DOMException'].includes(tag(value));
 }
 
-/** The message of a thrown value. */
+/** The message of a thrown value, which code of the caller's may have thrown without an error. */
 export function messageOf(thrown: unknown): string {
-  return isError(thrown) ? thrown.message : String(thrown);
+  if (isError(thrown)) return thrown.message;
+  return typeof thrown === 'string' ? thrown : `${shown(thrown)} was thrown, which is not an error`;
 }
 
 /** The first line of a thrown value's message, without the details that some libraries add below it. */

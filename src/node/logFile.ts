@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { BYTES, checkArguments, either, optionsOf, TEXT } from '../base/arguments.js';
 import { printedPath } from '../base/printable.js';
 import { makeFolders } from '../io/makeFolders.js';
-import { because, FILE_MODULES } from './writeFile.js';
+import { because, FILE_MODULES, openness } from './writeFile.js';
 
 /** A file that grows, for logs that are read while they are written. */
 export interface LogFile {
@@ -20,8 +20,13 @@ export interface LogFile {
  * @throws Error, one sentence with the path, also from `append`.
  */
 export async function openLog(path: string, options = {}): Promise<LogFile> {
-  checkArguments('openLog', { path }, { path: TEXT });
-  const { append = false } = optionsOf<{ append?: boolean }>('openLog', options, { append: 1 });
+  return openLogFor('openLog', path, options);
+}
+
+/** As `openLog`, for the function that error messages name. */
+export async function openLogFor(where: string, path: string, options: object): Promise<LogFile> {
+  checkArguments(where, { path }, { path: TEXT });
+  const { append = false } = optionsOf<{ append?: boolean }>(where, options, { append: 1 });
 
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -37,9 +42,11 @@ export async function openLog(path: string, options = {}): Promise<LogFile> {
     return open(path, 'r+');
   });
   let end = (await file.stat()).size;
+  const state = openness(where);
   return {
     async append(chunk) {
-      if (chunk !== '') checkArguments('openLog', { chunk }, { chunk: either(TEXT, BYTES) });
+      state.check();
+      if (chunk !== '') checkArguments(where, { chunk }, { chunk: either(TEXT, BYTES) });
       await guarded(async () => {
         const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
         try {
@@ -53,6 +60,9 @@ export async function openLog(path: string, options = {}): Promise<LogFile> {
         end += bytes.length;
       });
     },
-    close: () => guarded(() => file.close()),
+    async close() {
+      state.end();
+      await guarded(() => file.close());
+    },
   };
 }

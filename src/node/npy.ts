@@ -2,7 +2,7 @@ import { checkArguments, FLOATS, NUMBERS, optionsOf, TEXT } from '../base/argume
 import { oneOf, wholeNumber } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import { encode } from '../weights/formats/numbers.js';
-import { openPending } from './writeFile.js';
+import { openness, openPending } from './writeFile.js';
 
 /** Options of {@link npyWriter}. */
 export interface NpyOptions {
@@ -56,8 +56,10 @@ export async function npyWriter(
     await file.discard();
     throw error;
   }
+  const state = openness('npyWriter');
   return {
     async append(row) {
+      state.check();
       checkArguments('npyWriter', { row }, { row: FLOATS });
       if (row.length !== length) {
         throw new RangeError(`npyWriter: a row has ${row.length} numbers; [${shape}] needs ${length}.`);
@@ -66,10 +68,15 @@ export async function npyWriter(
       rows++;
     },
     async close() {
+      state.check();
       await file.begin(headerOf([rows, ...shape], dtype));
       await file.commit();
+      state.end();
     },
-    discard: file.discard,
+    async discard() {
+      state.end();
+      await file.discard();
+    },
   };
 }
 

@@ -128,6 +128,7 @@ export function progressBar(
   return {
     update,
     log(line) {
+      checkArguments('progressBar', { line }, { line: STRING });
       const last = drawn;
       stop();
       const printed = print(line);

@@ -1,11 +1,14 @@
 import { open, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { checkArguments, FLOATS, NUMBERS, optionsOf, TEXT, withFields } from '../base/arguments.js';
-import { wholeNumber } from '../base/check.js';
+import { fail, wholeNumber } from '../base/check.js';
+import { printedPath } from '../base/printable.js';
 import type { OpenRowStore } from '../features/index.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { forget, temporaryPath } from '../io/pendingFile.js';
-import { because, FILE_MODULES } from './writeFile.js';
+import { because, FILE_MODULES, openness } from './writeFile.js';
+
+const SIZE = withFields('an object as { rows, rowLength }', 'rows', 'rowLength');
 
 /** Options of {@link temporaryFile}. */
 export interface TemporaryFileOptions {
@@ -27,7 +30,7 @@ export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore 
   const { folder = tmpdir() } = optionsOf('temporaryFile', options, { folder: TEXT });
 
   return async (size) => {
-    checkArguments('temporaryFile', { size }, { size: withFields('an object', 'rows', 'rowLength') });
+    checkArguments('temporaryFile', { size }, { size: SIZE });
     const rows = wholeNumber('temporaryFile', 'rows', size.rows, 0);
     const rowLength = wholeNumber('temporaryFile', 'rowLength', size.rowLength, 0);
     const rowBytes = 4 * rowLength;
@@ -35,7 +38,9 @@ export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore 
       try {
         return await use();
       } catch (error) {
-        throw new Error(`the temporary file in ${folder} failed: ${because(error)}`, { cause: error });
+        throw new Error(`temporaryFile: the file in ${printedPath(folder)} failed: ${because(error)}`, {
+          cause: error,
+        });
       }
     };
     await guarded(() => makeFolders(FILE_MODULES, folder));
@@ -51,11 +56,20 @@ export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore 
       () => false,
       () => true,
     );
+    const state = openness('temporaryFile');
     let disposed = false;
     return {
       async write(first, values) {
+        state.check();
         wholeNumber('temporaryFile', 'first', first, 0);
         checkArguments('temporaryFile', { values }, { values: FLOATS });
+        const end = first * rowLength + values.length;
+        if (values.length % Math.max(1, rowLength) !== 0 || end > rows * rowLength) {
+          fail(
+            'temporaryFile',
+            `${values.length} numbers are to be written from row ${first} on, but there are ${rows} rows of ${rowLength}; pass whole rows that fit.`,
+          );
+        }
         await guarded(async () => {
           const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
           for (let at = 0; at < bytes.length; ) {
@@ -65,6 +79,7 @@ export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore 
         });
       },
       async read(wanted) {
+        state.check();
         checkArguments('temporaryFile', { rows: wanted }, { rows: NUMBERS });
         for (const row of wanted) wholeNumber('temporaryFile', 'a row', row, 0, rows - 1);
         return guarded(async () => {
@@ -88,6 +103,7 @@ export function temporaryFile(options: TemporaryFileOptions = {}): OpenRowStore 
       async dispose() {
         if (disposed) return;
         disposed = true;
+        state.end();
         await file.close();
         if (named) await remove();
       },
@@ -102,6 +118,6 @@ async function checkRoom(folder: string, bytes: number): Promise<void> {
   if (free >= bytes) return;
   const gigabytes = (n: number) => `${(n / 1e9).toFixed(2)} GB`;
   throw new Error(
-    `the temporary file needs ${gigabytes(bytes)} and ${folder} has ${gigabytes(free)} free; free some space or choose another folder.`,
+    `temporaryFile: the file needs ${gigabytes(bytes)} and ${folder} has ${gigabytes(free)} free; free some space or choose another folder.`,
   );
 }

@@ -1,12 +1,15 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { COUNT, checkArguments, kind, NUMBER, nullable, recordOf, TEXT } from '../base/arguments.js';
+import { tag } from '../base/check.js';
 import type { EpochRow } from '../train/index.js';
 import { encodeEvent } from '../train/index.js';
-import { openLog } from './logFile.js';
+import { openLogFor } from './logFile.js';
 
-const SCALARS = kind('an object of numbers', (value) =>
-  Object.values(value as object).every(nullable(NUMBER).holds),
+const STEP = kind('a whole number from 0 to 9007199254740991', COUNT.holds);
+const SCALARS = kind(
+  'an object of numbers',
+  (value) => tag(value) === 'Object' && Object.values(value as object).every(nullable(NUMBER).holds),
 );
 const MEASURED = [
   'loss',
@@ -47,10 +50,10 @@ export async function tensorBoardWriter(folder: string): Promise<TensorBoardWrit
 
   const now = () => Date.now() / 1000;
   const name = `events.out.tfevents.${Math.floor(now())}.${hostname()}.${process.pid}`;
-  const log = await openLog(join(folder, name), { append: true });
+  const log = await openLogFor('tensorBoardWriter', join(folder, name), { append: true });
   await log.append(encodeEvent({ wallTime: now(), fileVersion: 'brain.Event:2' }));
   const add: TensorBoardWriter['add'] = async (step, scalars) => {
-    checkArguments('tensorBoardWriter', { step, scalars }, { step: COUNT, scalars: SCALARS });
+    checkArguments('tensorBoardWriter', { step, scalars }, { step: STEP, scalars: SCALARS });
     const known = Object.entries(scalars).filter((pair): pair is [string, number] => pair[1] != null);
     await log.append(encodeEvent({ wallTime: now(), step, scalars: Object.fromEntries(known) }));
   };

@@ -3,6 +3,7 @@ import * as fs from 'node:fs/promises';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { BYTES, checkArguments, isListOf, kind, TEXT } from '../base/arguments.js';
+import { fail } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
 import { systemReason } from '../base/systemReason.js';
@@ -59,6 +60,19 @@ export async function openPending(path: string): Promise<pending.PendingFile> {
     append: (chunk) => guarded(() => file.append(chunk)),
     begin: (chunk) => guarded(() => file.begin(chunk)),
     commit: () => guarded(() => file.commit()),
+  };
+}
+
+/** Whether what a function returned is open still: `check` refuses the use of what was closed, which is no fault of the disk. */
+export function openness(where: string): { check(): void; end(): void } {
+  let isOpen = true;
+  return {
+    check() {
+      if (!isOpen) fail(where, 'it is closed already; open another.');
+    },
+    end() {
+      isOpen = false;
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { lockFolder } from '../../src/node/index.js';
+import { folderStore, lockFolder } from '../../src/node/index.js';
 
 let folder: string;
 let path: string;
@@ -144,4 +144,17 @@ test('a folder that cannot be made is one sentence', async () => {
   await expect(lockFolder(join(path, 'run'))).rejects.toThrow(
     /lock\/run could not be written: .* choose another path\.$/,
   );
+});
+
+test.each(['../zz', 'a/b', '..\\zz', ''])('a folder of checkpoints has no file %j', async (name) => {
+  const store = folderStore(join(folder, 'run'));
+  async function* content() {
+    yield new Uint8Array(2);
+  }
+  for (const use of [() => store.write(name, content()), () => store.open(name), () => store.remove(name)]) {
+    await expect(use()).rejects.toThrow(
+      `folderStore: name is ${JSON.stringify(name)}; it must be a name without slashes.`,
+    );
+  }
+  expect(await readdir(folder)).toEqual([]);
 });

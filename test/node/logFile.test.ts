@@ -52,3 +52,21 @@ test('an event file begins with its version and has what is added, without what 
     ...encodeEvent({ wallTime, step: 7, scalars: { 'loss/train': 0.5 } }),
   ]);
 });
+
+test('what is closed is refused by the function that opened it, and so is a step that is no safe number', async () => {
+  const log = await openLog(join(folder, 'closed.jsonl'));
+  await log.close();
+  await expect(log.append('x')).rejects.toThrow('openLog: it is closed already; open another.');
+  await log.close();
+  const board = await tensorBoardWriter(join(folder, 'closed'));
+  await expect(board.add(2 ** 60, { a: 1 })).rejects.toThrow(
+    'tensorBoardWriter: step is 1152921504606847000; it must be a whole number from 0 to 9007199254740991.',
+  );
+  await expect(board.add(1, [] as never)).rejects.toThrow(
+    'tensorBoardWriter: scalars is []; it must be an object of numbers.',
+  );
+  await board.close();
+  await expect(board.add(1, { a: 1 })).rejects.toThrow(
+    'tensorBoardWriter: it is closed already; open another.',
+  );
+});

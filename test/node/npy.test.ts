@@ -37,6 +37,14 @@ describe('npyWriter', () => {
     expect(readNpy(readFileSync(path)).shape).toEqual([0, 2]);
   });
 
+  test('refuses what comes after it is closed, without blaming the disk', async () => {
+    const file = await npyWriter(join(folder, 'closed.npy'), [2]);
+    await file.close();
+    for (const use of [() => file.append(Float32Array.of(1, 2)), file.close]) {
+      await expect(use()).rejects.toThrow('npyWriter: it is closed already; open another.');
+    }
+  });
+
   test('refuses a row of another length and a path that cannot be written', async () => {
     const file = await npyWriter(join(folder, 'short.npy'), [2, 2]);
     await expect(file.append(new Float32Array(3))).rejects.toThrow(

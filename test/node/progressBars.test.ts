@@ -175,3 +175,8 @@ describe('countBar', () => {
     expect(stream.written).toBe('');
   });
 });
+
+test.each([Symbol('x'), undefined, 5])('a line that is no text is refused: %s', (line) => {
+  const bar = progressBar({ stream: new Terminal() });
+  expect(() => bar.log(line as never)).toThrow(`progressBar: line is ${String(line)}; it must be text.`);
+});

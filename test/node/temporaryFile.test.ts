@@ -70,7 +70,7 @@ describe('temporaryFile', () => {
 
   test('reports too little room before anything is written', async () => {
     await expect(temporaryFile({ folder })({ rows: 1e12, rowLength: 1e3 })).rejects.toThrow(
-      /^the temporary file needs 4000000\.00 GB and \S+ has \d+\.\d\d GB free; free some space or choose another folder\.$/,
+      /^temporaryFile: the file needs 4000000\.00 GB and \S+ has \d+\.\d\d GB free; free some space or choose another folder\.$/,
     );
     expect(readdirSync(folder)).toEqual([]);
   });
@@ -85,7 +85,7 @@ describe('temporaryFile', () => {
       cacheFeatures(base, images, { maxBytes: 0, overflow: temporaryFile({ folder }) }),
     ).rejects.toThrow(
       new RegExp(
-        `^the temporary file in ${folder} failed: the disk is full; free some space and try again\\.$`,
+        `^temporaryFile: the file in ${folder} failed: the disk is full; free some space and try again\\.$`,
       ),
     );
     expect(memory().numTensors).toBe(before);
@@ -93,10 +93,31 @@ describe('temporaryFile', () => {
     base.dispose();
   });
 
+  test('refuses rows outside its size, half rows, and use after dispose', async () => {
+    const open = temporaryFile({ folder });
+    await expect(open({ rows: 2 } as never)).rejects.toThrow(
+      'temporaryFile: size is {"rows":2}; it must be an object as { rows, rowLength }.',
+    );
+    const store = await open({ rows: 4, rowLength: 3 });
+    for (const [first, numbers] of [
+      [3, 6],
+      [0, 4],
+      [4, 3],
+    ] as const) {
+      await expect(store.write(first, new Float32Array(numbers))).rejects.toThrow(
+        `temporaryFile: ${numbers} numbers are to be written from row ${first} on, but there are 4 rows of 3; pass whole rows that fit.`,
+      );
+    }
+    await store.dispose();
+    for (const use of [() => store.read([0]), () => store.write(0, rows(0, 1))]) {
+      await expect(use()).rejects.toThrow('temporaryFile: it is closed already; open another.');
+    }
+  });
+
   test('a file in place of the folder is an error', async () => {
     writeFileSync(join(folder, 'file'), '');
     await expect(temporaryFile({ folder: join(folder, 'file') })({ rows: 1, rowLength: 1 })).rejects.toThrow(
-      /the temporary file in \S+ failed: there is a file where a folder is expected/,
+      /^temporaryFile: the file in \S+ failed: there is a file where a folder is expected/,
     );
     rmSync(join(folder, 'file'));
   });

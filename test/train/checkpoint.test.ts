@@ -280,7 +280,7 @@ describe('checkpoints', () => {
     await (await store.lock())();
   });
 
-  test('a store that cannot be released is an error, which leaves the model as after any run', async () => {
+  test('a store that cannot be released takes no results with it, and leaves the model as after any run', async () => {
     const store: CheckpointStore = {
       ...memoryStore(),
       lock: async () => async () => {
@@ -289,11 +289,51 @@ describe('checkpoints', () => {
     };
     const model = build();
     const before = memory().numTensors;
-    await expect(train(model, sets(), { ...OPTIONS, checkpoint: { store } })).rejects.toThrow('the lock');
+    const problems: string[] = [];
+    const checkpoint = { store, onProblem: (problem: string) => void problems.push(problem) };
+    const history = await train(model, sets(), { ...OPTIONS, checkpoint });
+    expect(history.epochs).toHaveLength(OPTIONS.epochs);
+    expect(history.problems).toEqual(problems);
+    expect(problems).toEqual(['memory could not be released: the lock is gone.']);
     expect(memory().numTensors).toBe(before);
     // Refused while another run has the layers.
     await train(model, sets(), OPTIONS);
     model.dispose();
+  });
+
+  test.each<[string, object, string]>([
+    [
+      'lock',
+      { lock: async () => null },
+      'train: lock() of checkpoint.store returned null; return a function that releases the store.',
+    ],
+    [
+      'list',
+      { list: async () => null },
+      "train: what the store's list() returned is null; it must be a list of texts.",
+    ],
+    [
+      'open',
+      { list: async () => ['epoch-00001-batch-0000000'], open: async () => 5 },
+      "train: what the store's open() returned is 5; it must be a path, a URL,",
+    ],
+    [
+      'write',
+      { write: () => Promise.reject(new Error('the disk is full.')) },
+      'train: nothing was trained, since no checkpoint can be stored: the disk is full.',
+    ],
+    [
+      'write',
+      { write: () => Promise.reject(undefined) },
+      'no checkpoint can be stored: undefined was thrown, which is not an error.',
+    ],
+  ])('a store whose %s() fails is refused before the first step', async (called, changes, message) => {
+    const store = { ...memoryStore(), ...changes } as CheckpointStore;
+    const onStep = () => expect.unreachable();
+    await expect(run({ checkpoint: { store, resume: true }, onStep })).rejects.toThrow(message);
+    if (/list|open/.test(called)) {
+      await expect(storedEpochs(store)).rejects.toThrow(message.replace('train', 'storedEpochs'));
+    }
   });
 
   test('of examples with weights leave no tensor, and name other weights as other data', async () => {

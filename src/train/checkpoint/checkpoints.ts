@@ -1,5 +1,5 @@
-import { checkArguments, FUNCTION, recordOf, TEXTS } from '../../base/arguments.js';
-import { fail } from '../../base/check.js';
+import { checkArguments, FUNCTION, recordOf, SOURCE, TEXTS } from '../../base/arguments.js';
+import { fail, shown } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
 import { WeightFileError } from '../../weights/formats/error.js';
 import type { EpochRow } from '../history.js';
@@ -26,7 +26,7 @@ export interface CheckpointOptions {
   allow?: readonly Difference[];
   /**
    * Receives one sentence when a checkpoint cannot be written, while training goes on, or when a damaged one is passed over. The
-   * history lists them too.
+   * history lists them too. A run whose first checkpoint, before the first step, cannot be written is refused.
    */
   onProblem?: (problem: string) => void;
 }
@@ -79,15 +79,27 @@ export class Checkpoints {
    *   run and `resume` is not set, or that run differs.
    */
   static async open(options: CheckpointOptions, run: CheckpointedRun): Promise<Checkpoints> {
-    const checkpoints = new Checkpoints(options, run, await options.store.lock());
+    const release = await options.store.lock();
+    if (typeof release !== 'function') {
+      fail(
+        'train',
+        `lock() of checkpoint.store returned ${shown(release)}; return a function that releases the store.`,
+      );
+    }
+    const checkpoints = new Checkpoints(options, run, release);
     try {
       if (!(await checkpoints.#resume())) {
         checkpoints.#facts = await run.facts();
-        await checkpoints.#write();
+        await checkpoints.#write().catch((error: unknown) => {
+          const reason = messageOf(error).replace(/\.$/, '');
+          throw new Error(`train: nothing was trained, since no checkpoint can be stored: ${reason}.`, {
+            cause: error,
+          });
+        });
       }
       return checkpoints;
     } catch (error) {
-      await checkpoints.release();
+      await Promise.resolve(checkpoints.release()).catch(() => {});
       throw error;
     }
   }
@@ -132,8 +144,13 @@ export class Checkpoints {
     }
   }
 
-  close(): Promise<void> {
-    return this.release();
+  /** Gives the store back. A store that cannot be given back takes no results with it. */
+  async close(): Promise<void> {
+    try {
+      await this.release();
+    } catch (error) {
+      await this.#report(`${this.options.store.name} could not be released: ${messageOf(error)}`);
+    }
   }
 
   async #write(): Promise<void> {
@@ -154,7 +171,7 @@ export class Checkpoints {
   /** Brings back the newest run that can be read; returns whether there is one to go on with. */
   async #resume(): Promise<boolean> {
     const { store, resume, allow = [] } = this.options;
-    const newest = await openNewest(store);
+    const newest = await openNewest('train', store);
     if (!newest) return false;
     const { name, stored, before, damaged } = newest;
     try {
@@ -184,11 +201,11 @@ export class Checkpoints {
   }
 
   #open(name: string): Promise<OpenCheckpoint> {
-    return openNamed(this.options.store, name);
+    return openNamed('train', this.options.store, name);
   }
 
   #names(): Promise<string[]> {
-    return namesIn(this.options.store);
+    return namesIn('train', this.options.store);
   }
 
   async #report(problem: string): Promise<void> {
@@ -219,7 +236,7 @@ const STORE = recordOf('a store, such as memoryStore()', {
 export async function storedEpochs(store: CheckpointStore): Promise<EpochRow[]> {
   checkArguments('storedEpochs', { store }, { store: STORE });
 
-  const newest = await openNewest(store);
+  const newest = await openNewest('storedEpochs', store);
   await newest?.stored.close();
   return (newest?.stored.parts.history as { epochs: EpochRow[] } | undefined)?.epochs ?? [];
 }
@@ -235,28 +252,32 @@ interface Newest {
 }
 
 /** Opens the newest checkpoint that can be read; undefined if the store is empty. */
-async function openNewest(store: CheckpointStore): Promise<Newest | undefined> {
-  const before = await namesIn(store);
+async function openNewest(where: string, store: CheckpointStore): Promise<Newest | undefined> {
+  const before = await namesIn(where, store);
   if (before.length === 0) return undefined;
   const damaged: string[] = [];
   for (let name = before.pop(); name !== undefined; name = before.pop()) {
     try {
-      return { name, stored: await openNamed(store, name), before, damaged };
+      return { name, stored: await openNamed(where, store, name), before, damaged };
     } catch (error) {
       if (!(error instanceof WeightFileError)) throw error;
       damaged.push(error.message);
     }
   }
-  return fail('train', `no checkpoint in ${store.name} can be read: ${damaged.join(' ')} Start a new run.`);
+  return fail(where, `no checkpoint in ${store.name} can be read: ${damaged.join(' ')} Start a new run.`);
 }
 
-async function openNamed(store: CheckpointStore, name: string): Promise<OpenCheckpoint> {
-  return openCheckpoint(`${store.name}: ${name}`, await store.open(name));
+async function openNamed(where: string, store: CheckpointStore, name: string): Promise<OpenCheckpoint> {
+  const source = await store.open(name);
+  const what = "what the store's open() returned";
+  checkArguments(where, { [what]: source }, { [what]: SOURCE });
+  return openCheckpoint(`${store.name}: ${name}`, source);
 }
 
-async function namesIn(store: CheckpointStore): Promise<string[]> {
+async function namesIn(where: string, store: CheckpointStore): Promise<string[]> {
   const names = await store.list();
-  checkArguments(store.name, { 'what list() returned': names }, { 'what list() returned': TEXTS });
+  const what = "what the store's list() returned";
+  checkArguments(where, { [what]: names }, { [what]: TEXTS });
   return names.filter((name) => NAME.test(name)).sort();
 }
 

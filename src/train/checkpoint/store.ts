@@ -1,4 +1,4 @@
-import { BYTES, checkArguments, SEQUENCE, TEXT } from '../../base/arguments.js';
+import { BYTES, checkArguments, kind, SEQUENCE, TEXT } from '../../base/arguments.js';
 import { fail, shown } from '../../base/check.js';
 import { concat } from '../../io/bytes.js';
 import type { Source } from '../../io/source.js';
@@ -30,9 +30,12 @@ export interface CheckpointStore {
   remove(name: string): Promise<void>;
 }
 
+// Of a folder's file, which is in that folder.
+const NAME = kind('a name without slashes', (value) => TEXT.holds(value) && !/[/\\]/.test(value as string));
+
 /** A store that checks what its functions get; `where` is the function that returned it. */
 export function checkedStore(where: string, store: CheckpointStore): CheckpointStore {
-  const checkName = (name: string) => checkArguments(where, { name }, { name: TEXT });
+  const checkName = (name: string) => checkArguments(where, { name }, { name: NAME });
   return {
     ...store,
     async open(name) {
