@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
 import { systemReason } from '../base/systemReason.js';
@@ -21,7 +21,7 @@ export async function labelsOf(
     if (classNames) return classNames;
     return classes === LABELS.length ? LABELS : Array.from({ length: classes! }, (_, i) => `class ${i}`);
   }
-  const bytes = await readFile(file).catch((error: Error) => {
+  const bytes = await readNames(file).catch((error: Error) => {
     throw new Error(
       `${command}: the labels in ${file} could not be read (${systemReason(error) ?? error.message}); check --labels.`,
     );
@@ -36,6 +36,18 @@ export async function labelsOf(
     );
   }
   return labels;
+}
+
+/** The most bytes that a file of labels may have: far more than the names of any network's classes. */
+const MAX_BYTES = 2 ** 26;
+
+/** Reads a file, or what another program writes (`<(sort names)`); other pipes and devices may never end. */
+async function readNames(file: string): Promise<Uint8Array> {
+  const found = await stat(file);
+  const isOpen = /^\/(dev\/(stdin$|fd\/)|proc\/)/.test(file);
+  if (!found.isFile() && !found.isDirectory() && !isOpen) throw new Error('it is a pipe or a device');
+  if (found.size > MAX_BYTES) throw new Error(`it has ${found.size} bytes, more than ${MAX_BYTES}`);
+  return readFile(file);
 }
 
 /** Names in another encoding would be printed with marks for their letters, and folders not found by them. */

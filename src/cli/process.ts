@@ -94,7 +94,10 @@ export function handleOutputErrors(): void {
     if (isClosed || reported) return;
     reported = true;
     const [name = 'vgg-blocks'] = process.argv.slice(2).filter((arg) => /^[a-z]/.test(arg));
-    const reason = error.code === 'ENOSPC' ? 'the disk is full' : (systemReason(error) ?? error.message);
+    const isFull = error.code === 'ENOSPC';
+    const reason = isFull
+      ? 'the disk is full; free some space and try again'
+      : (systemReason(error) ?? error.message);
     complain(`${name}: the output could not be written: ${reason}.`);
     process.exitCode ??= 1;
     if (onlyPrints) process.exit();

@@ -3,7 +3,7 @@ import { systemCode } from './runtime.js';
 
 /**
  * Creates a folder and those above it that are missing, like `fs.mkdir` with `recursive`, which in Node 20 and 22 never returns for
- * a folder in /proc.
+ * a folder in /proc. If one cannot be created, none is.
  *
  * @returns the topmost folder that was created; undefined if the folder exists.
  * @throws the file system's errors.
@@ -18,9 +18,17 @@ export async function makeFolders(
   if (code !== 'ENOENT' || parent === folder) return undefined;
   const created = await makeFolders({ fs, path }, parent);
   // If it is missing still, its parent has no room for folders.
-  const again = await create(fs, folder);
-  if (again === 'ENOENT') await fs.mkdir(folder);
-  return created ?? (again === undefined ? folder : undefined);
+  try {
+    const again = await create(fs, folder);
+    if (again === 'ENOENT') await fs.mkdir(folder);
+    return created ?? (again === undefined ? folder : undefined);
+  } catch (error) {
+    for (let at = parent; created !== undefined; at = path.dirname(at)) {
+      await fs.rmdir(at).catch(() => {});
+      if (at === created) break;
+    }
+    throw error;
+  }
 }
 
 /** Creates one folder; returns why not if it exists, or its parent does not. */

@@ -68,7 +68,10 @@ describe('vgg-blocks', () => {
     const full = openSync('/dev/full', 'w');
     const { code, error } = await start(['summary', 'vgg11'], {}, full).outcome;
     closeSync(full);
-    expect([code, error]).toEqual([1, 'summary: the output could not be written: the disk is full.\n']);
+    expect([code, error]).toEqual([
+      1,
+      'summary: the output could not be written: the disk is full; free some space and try again.\n',
+    ]);
   });
 
   test('ends at a signal with the exit code of shells, and a run that has not begun leaves nothing', async () => {

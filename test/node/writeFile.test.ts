@@ -47,3 +47,9 @@ test('reports a folder in place of the file, or a file in place of the folder', 
     `${path} could not be written: there is a file where a folder is expected`,
   );
 });
+
+test('leaves no folder behind if one below it cannot be created', async () => {
+  const path = join(folder, 'new', 'x'.repeat(300), 'file');
+  await expect(writeFileAtomic(path, 'x')).rejects.toThrow('could not be written: the path is too long');
+  expect(await readdir(folder)).not.toContain('new');
+});
