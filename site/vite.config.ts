@@ -55,10 +55,22 @@ const libraryOfPage = (id: string) => {
 /** The packages of others that the page uses, a file for each. */
 const PACKAGES = {
   debugName: 'packages',
+  priority: 3,
   name: (id: string) => {
     const [, name] = /node_modules\/@?(preact|minisearch)\//.exec(id) ?? [];
     return name ? `package~${name}` : null;
   },
+};
+/** What every page has: the head, and English, which the others of them load for a sentence. */
+const HEAD = { name: 'head', test: /\/site\/src\/(head|copy)\.ts$/, priority: 2 };
+const ENGLISH = { name: 'en', test: /\/site\/src\/text\/en\.ts$/, priority: 2 };
+/** The rest of the playground's first paint, in one file: that is smaller than many. */
+const FIRST = {
+  name: 'first',
+  test: /\/site\/src\/(?!page\.|playground\.).*\.tsx?$/,
+  tags: ['$initial' as const],
+  priority: 1,
+  includeDependenciesRecursively: false,
 };
 
 /**
@@ -143,7 +155,11 @@ export default defineConfig({
     rolldownOptions: {
       checks: { pluginTimings: false },
       input: [here('index.html'), here('page.html')],
-      output: { codeSplitting: { groups: [PACKAGES, { name: libraryOfPage, debugName: 'library' }] } },
+      output: {
+        codeSplitting: {
+          groups: [PACKAGES, HEAD, ENGLISH, FIRST, { name: libraryOfPage, debugName: 'library' }],
+        },
+      },
     },
   },
 });

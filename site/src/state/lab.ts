@@ -4,7 +4,7 @@ import type { Text } from '../text/en.js';
 import { Client, WorkerFailure } from '../worker/client.js';
 import type { Comparison } from '../worker/compare.js';
 import type { DataInfo } from '../worker/data.js';
-import type { OpenedInfo, WorkerEvent } from '../worker/main.js';
+import type { OpenedInfo, WorkerEvent } from '../worker/messages.js';
 import type { TeachProgress } from '../worker/own.js';
 import { type Downloaded, fetchBackend } from './backendFiles.js';
 import type { Backend, Choice } from './choice.js';

@@ -13,7 +13,7 @@ import {
   worker,
 } from './lab.js';
 import { runs } from './runs.js';
-import { begin } from './training.js';
+import { begin } from './shownRun.js';
 
 interface Given {
   file: File;

@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 import type { RawImage } from 'vgg-blocks/images';
 import file from '../../../examples/fashion-mnist.safetensors?url';
 import { Client } from '../worker/client.js';
-import type { OpenedInfo } from '../worker/main.js';
+import type { OpenedInfo } from '../worker/messages.js';
 import { notice, teachProgress } from './lab.js';
 
 /** The network that the page opens with, once it is loaded. */

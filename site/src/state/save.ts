@@ -1,7 +1,7 @@
 import { diagram, type Plan } from 'vgg-blocks';
 import { curves } from 'vgg-blocks/train';
 import type { Client } from '../worker/client.js';
-import type { SavedSlot, Slot } from '../worker/main.js';
+import type { SavedSlot, Slot } from '../worker/messages.js';
 import { offer, pngOf } from './download.js';
 import { history, opened, report, run, snapshot, worker } from './lab.js';
 

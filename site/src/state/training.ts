@@ -1,8 +1,5 @@
 import { computed } from '@preact/signals';
 import type { History } from 'vgg-blocks/train';
-import type { Review } from '../worker/inside.js';
-import type { TrainRequest } from '../worker/training.js';
-import { type Choice, titleOf } from './choice.js';
 import { data, setOf, startFiles } from './data.js';
 import {
   aim,
@@ -24,83 +21,14 @@ import {
   worker,
 } from './lab.js';
 import { choice, choose, isFresh } from './page.js';
-import {
-  cannotKeep,
-  forgetCheckpoints,
-  keepRun,
-  keepWeights,
-  type Point,
-  type Run,
-  runs,
-  type StoredRun,
-  startRuns,
-  weightsOf,
-} from './runs.js';
-
-/** Part of the learning rate with which a run goes on whose schedule has ended at 0. */
-const LATER_RATE = 0.1;
-
-function requestOf({ epochs, batchSize, optimizer, rate, cosine, seed }: Choice): TrainRequest {
-  return { epochs, batchSize, optimizer, rate, cosine, seed };
-}
-
-/** How a run goes on. */
-export type Way =
-  /** The stretch that was interrupted, as it began. */
-  | { kind: 'resume'; to: number }
-  /** Another stretch: at a lower rate if the settings are those of the one that has ended, or else as chosen. */
-  | { kind: 'later' | 'chosen'; request: TrainRequest };
+import { cannotKeep, forgetCheckpoints, keepRun, keepWeights, type Point, runs, startRuns } from './runs.js';
+import { begin, current, openRun, show } from './shownRun.js';
+import { requestOf, stretchOf, type Way, wayOf } from './way.js';
 
 /** How the run goes on, if it can. */
-export const way = computed<Way | undefined>(() => {
-  if (!run.value || !snapshot.value) return undefined;
-  const { stretch, ended } = run.value;
-  const request = requestOf(choice.value);
-  const images = setOf(choice.value);
-  const isSame =
-    stretch !== undefined &&
-    JSON.stringify(stretch.chosen) === JSON.stringify(request) &&
-    (!images || JSON.stringify(images) === JSON.stringify(run.value.set));
-  if (isSame && stretch.store && (ended === undefined || ended === 'aborted')) {
-    return { kind: 'resume', to: stretch.before + stretch.request.epochs };
-  }
-  if (isSame && (request.cosine || ended === 'diverged')) {
-    const rate = Number((request.rate * LATER_RATE).toPrecision(3));
-    return { kind: 'later', request: { ...request, rate, cosine: false } };
-  }
-  return { kind: 'chosen', request };
-});
-
-/** The run as it is now. */
-function current(): StoredRun {
-  return {
-    ...run.value!,
-    epochs: epochs.value,
-    points: points.value,
-    history: history.value,
-    aim: aim.value,
-  };
-}
-
-/** Shows a run, without its weights. */
-export function show(shown: StoredRun | undefined): void {
-  const { epochs: rows = [], points: dots = [], history: past, aim: last = 0, ...rest } = shown ?? {};
-  run.value = shown && (rest as Run);
-  epochs.value = rows;
-  points.value = dots;
-  history.value = past;
-  aim.value = last;
-  snapshot.value = undefined;
-  changes.value++;
-}
-
-/** Begins a run with a network that the worker has just got. */
-export function begin(made: Pick<Run, 'choice' | 'set' | 'layers' | 'classNames'>): void {
-  const at = Date.now();
-  const id = `${at.toString(36)}-${Math.floor(Math.random() * 1e9).toString(36)}`;
-  show({ ...made, id, at, title: titleOf(made.choice), epochs: [], points: [], aim: 0 });
-  isBuilt(id);
-}
+export const way = computed(() =>
+  run.value && snapshot.value ? wayOf(run.value, choice.value, setOf(choice.value)) : undefined,
+);
 
 /** Trains a new network as chosen, or with `goOn` the existing one. */
 export async function train({ goOn = false } = {}): Promise<void> {
@@ -142,7 +70,7 @@ async function stretch(going: Way): Promise<void> {
     epochs.value = epochs.value.slice(0, snapshot.value?.epoch ?? 0);
     const before = epochs.value.length;
     points.value = points.value.filter(({ at }) => at <= before);
-    const request = { ...going.request, seed: going.request.seed + before };
+    const request = stretchOf(going.request, before);
     const { id } = run.value!;
     const store = cannotKeep.value ? undefined : `vgg-blocks run ${id} ${Date.now().toString(36)}`;
     run.value = { ...run.value!, stretch: { before, request, chosen: requestOf(choice.value), store } };
@@ -231,22 +159,6 @@ export async function resume(): Promise<void> {
 export async function stop(): Promise<void> {
   phase.value = 'stopping';
   await tell('stop');
-}
-
-/** Shows a kept run with its weights; returns whether they are there. */
-export async function openRun(stored: StoredRun): Promise<boolean> {
-  const weights = await weightsOf(stored.id);
-  if (!weights || phase.value !== 'idle') return false;
-  show(stored);
-  snapshot.value = weights;
-  return true;
-}
-
-/** Keeps what was found about the run. */
-export function noteReview(review: Review): void {
-  if (!run.value) return;
-  run.value = { ...run.value, review };
-  void keepRun(current());
 }
 
 /** Shows the run that the last visit ended with. */

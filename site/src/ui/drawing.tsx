@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { drawImage, type RawImage } from 'vgg-blocks/images';
-import { drawn, penDown } from '../state/inside.js';
+import { drawn, penDown } from '../state/imageChoice.js';
 import { text } from '../state/page.js';
 
 const SIDE = 280;

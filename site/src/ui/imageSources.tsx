@@ -2,16 +2,15 @@ import { ownImage, takeFiles } from '../state/files.js';
 import {
   chosenPreprocessing,
   chosenSource,
-  classIndex,
   index,
   invert,
-  look,
   preprocessing,
   preprocessings,
   source,
   sources,
-  testSet,
-} from '../state/inside.js';
+} from '../state/imageChoice.js';
+import { classIndex, look } from '../state/inside.js';
+import { testSet } from '../state/looked.js';
 import { text } from '../state/page.js';
 import { Checkbox, FileButton, IconButton, SelectField } from './controls.js';
 import { Drawing } from './drawing.js';

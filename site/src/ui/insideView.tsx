@@ -1,5 +1,5 @@
-import { chosenSlot, slot } from '../state/inside.js';
 import { opened, trained } from '../state/lab.js';
+import { chosenSlot, slot } from '../state/looked.js';
 import { choose, text } from '../state/page.js';
 import { SelectField } from './controls.js';
 import { ImageSources } from './imageSources.js';

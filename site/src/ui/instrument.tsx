@@ -1,25 +1,22 @@
 import { effect, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { drawn, penDown, source } from '../state/imageChoice.js';
 import {
   chosenStage,
   classIndex,
-  drawn,
-  fromFile,
   HEAT_METHODS,
   heat,
   heatClass,
   look,
   looking,
   method,
-  penDown,
-  slot,
-  source,
 } from '../state/inside.js';
 import { trained } from '../state/lab.js';
+import { fromFile, slot } from '../state/looked.js';
 import { text } from '../state/page.js';
 import { SAMPLE_ACCURACY } from '../state/sample.js';
-import type { Look } from '../worker/main.js';
+import type { Look } from '../worker/messages.js';
 import { SelectField } from './controls.js';
 import { Pixels, SavePixels } from './image.js';
 import { Strip, StripLegend } from './strip.js';

@@ -1,5 +1,6 @@
 import type { RawImage } from 'vgg-blocks/images';
-import { chosenSource, classIndex, drawn, filling, garment, source } from '../state/inside.js';
+import { chosenSource, drawn, filling, garment, source } from '../state/imageChoice.js';
+import { classIndex } from '../state/inside.js';
 import { text } from '../state/page.js';
 import { drawGarments, garments } from '../state/sample.js';
 import { Drawing } from './drawing.js';

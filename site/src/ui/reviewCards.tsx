@@ -1,4 +1,6 @@
-import { chosenSource, classifyTestSet, index, review, reviewing, slot, testSet } from '../state/inside.js';
+import { chosenSource, index } from '../state/imageChoice.js';
+import { classifyTestSet, review, reviewing } from '../state/inside.js';
+import { slot, testSet } from '../state/looked.js';
 import { text } from '../state/page.js';
 import type { Review } from '../worker/inside.js';
 import { Card, Scroll } from './controls.js';

@@ -2,7 +2,7 @@ import { useRef, useState } from 'preact/hooks';
 import { phase, run } from '../state/lab.js';
 import { choose, text } from '../state/page.js';
 import { cannotKeep, compare, compared, forgetRun, runs, type StoredRun } from '../state/runs.js';
-import { openRun, show } from '../state/training.js';
+import { openRun, show } from '../state/shownRun.js';
 import { Card, Checkbox, useKeptFocus } from './controls.js';
 
 /** The runs of this and earlier visits: to compare their curves, to go on with one, and to remove some. */

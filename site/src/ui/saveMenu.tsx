@@ -1,7 +1,7 @@
 import { snapshot, trained } from '../state/lab.js';
 import { text } from '../state/page.js';
 import { type Saveable, saveable, saveSafetensors, saveSnapshot, saveTfjs } from '../state/save.js';
-import type { SavedSlot, Slot } from '../worker/main.js';
+import type { SavedSlot, Slot } from '../worker/messages.js';
 
 /** The formats that a network can be saved in. */
 export function SaveNetwork({ slot }: { slot: Slot }) {

@@ -1,8 +1,9 @@
 import type { NetworkSpec } from 'vgg-blocks/weights';
 import type { Choice } from '../state/choice.js';
 import { takeFiles } from '../state/files.js';
-import { chosenSlot, chosenSource } from '../state/inside.js';
+import { chosenSource } from '../state/imageChoice.js';
 import { comparison, opened, phase } from '../state/lab.js';
+import { chosenSlot } from '../state/looked.js';
 import { adopt, waiting } from '../state/opened.js';
 import { choice, choose, text } from '../state/page.js';
 import { Card, FileButton, TableHead } from './controls.js';

@@ -1,5 +1,6 @@
 import type { Failure } from './errors.js';
-import type { Calls, WorkerEvent, WorkerMessage } from './main.js';
+import type { Calls } from './main.js';
+import type { WorkerEvent, WorkerMessage } from './messages.js';
 
 /** A call that the worker could not answer. */
 export class WorkerFailure extends Error {
