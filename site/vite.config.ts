@@ -102,13 +102,13 @@ const LIBRARY = {
 /** What the worker needs to train, apart from the next. */
 const DATA = {
   name: 'data',
-  test: /site\/src\/worker\/(data|errors)\.ts$/,
+  test: /site\/src\/worker\/(data|errors|models|snapshot)\.ts$/,
 };
 /** What the worker does for the first screen, once it has painted: one file is smaller than its parts. */
 const OPENING = {
   debugName: 'opening',
   name: (id: string) =>
-    /^site\/src\/worker\/(compare|describe|image|inside|opening|trace)\.ts$/.test(id.slice(root.length))
+    /^site\/src\/worker\/(compare|describe|image|inside|look|opening|trace)\.ts$/.test(id.slice(root.length))
       ? 'opening'
       : null,
 };
