@@ -185,7 +185,12 @@ describe.skipIf(!hasChromium)('the playground', () => {
       expect(await page.innerText('.list')).toMatch(/16×16×1/);
     }
     await page.click('text=Train it further');
-    await page.waitForSelector('.run .primary >> text=Continue');
+    // The run before, which can be continued too, is shown until the worker has this network.
+    await page.waitForFunction(
+      () =>
+        /Continue.*Ready\./.test(document.querySelector('.run')?.textContent ?? '') &&
+        !document.querySelector('.layers'),
+    );
     await drop(page, [history]);
     await page.waitForSelector('.layers tbody tr >> nth=3');
     await trainToTheEnd(page);
