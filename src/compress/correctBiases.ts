@@ -13,11 +13,12 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
-import { oneOf, wholeNumber } from '../base/check.js';
+import { fail, oneOf, wholeNumber } from '../base/check.js';
 import type { Progress } from '../base/progress.js';
 import { graphOf } from '../tfjs/graph.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 import type { Examples } from '../train/examples.js';
+import { areFinite } from '../train/finiteWeights.js';
 import { QUANTIZED_DTYPES, type QuantizedDtype } from '../weights/formats/quantization.js';
 import { freeCopy } from './freeCopy.js';
 import { checkImages, type Images, partOf } from './images.js';
@@ -52,7 +53,7 @@ const PRODUCTS = ['Conv2D', 'Dense', 'DepthwiseConv2D', 'SeparableConv2D', 'Conv
  *
  * @param images as the model takes them.
  * @returns a model whose kernels share their numbers with the model's; dispose of both.
- * @throws RangeError when the images do not fit the model, or a kernel has a number that the type cannot hold; the signal's reason.
+ * @throws RangeError when the images do not fit the model or have NaN, or a kernel has a number that the type cannot hold; the signal's reason.
  * @example
  * const corrected = await correctBiases(equalized, trainSet, { quantize: 'uint8' });
  * await saveModel(corrected, fileSystem('public/vgg16'), { quantize: 'uint8' });
@@ -80,6 +81,12 @@ export async function correctBiases(
     { ...options, batchSize },
   );
   try {
+    if (!(await areFinite(means))) {
+      fail(
+        WHERE,
+        `${model.name} computes NaN or infinity for an image; use a network that has not diverged, and images of finite numbers.`,
+      );
+    }
     return await rebuiltWith(WHERE, graph, async (own) => {
       for (const [i, { layer }] of corrected.entries()) {
         const shift = await shiftOf(layer, means[i]!, dtype);

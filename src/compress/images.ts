@@ -105,8 +105,8 @@ async function* batchesOf(where: string, images: Images, batchSize: number): Asy
     return;
   }
   for await (const batch of givenBatches(where, 'given', images, { batchSize })) {
-    const { xs, ys, weights } = batch;
-    dispose(weights ? [ys, weights] : ys);
+    const { xs, ys, weights, teacherLogits } = batch;
+    dispose([ys, weights, teacherLogits].filter((one) => one !== undefined));
     yield xs;
   }
 }

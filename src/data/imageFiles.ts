@@ -51,10 +51,10 @@ export interface ImageFilesOptions {
   signal?: AbortSignal;
 }
 
-const FILES = kind('a list of files as { path, read }', (value) =>
+const FILES = kind('a list of files as { path, read }, with paths inside one folder', (value) =>
   isListOf(value, (file) => {
     const { path, read } = file as ImageFile;
-    return typeof path === 'string' && FUNCTION.holds(read);
+    return typeof path === 'string' && !path.split('/').includes('..') && FUNCTION.holds(read);
   }),
 );
 
@@ -135,7 +135,7 @@ export async function imageFilesFor(
     await options.onProblem?.(problem);
   };
 
-  const { classNames, known } = await sortOut(files, options.classNames, report);
+  const { classNames, known } = await sortOut(where, files, options.classNames, report);
   const hasOwn = (part: SetPart) => known.some((file) => file.part === part);
   if (options.validationFraction !== undefined && hasOwn('validation')) {
     fail(
@@ -145,7 +145,7 @@ export async function imageFilesFor(
   }
   const entries = await openAll(known, preprocessing, { maxBytes, parallel, report, options });
   const learned = entries.filter(({ part }) => part === undefined || part === 'train');
-  checkClasses(classNames, learned, problems);
+  checkClasses(where, classNames, learned, problems);
   const drawn = new Set(
     classNames.flatMap((_, label) => {
       if (hasOwn('validation')) return [];
@@ -217,6 +217,7 @@ async function openAll(
 }
 
 function checkClasses(
+  where: string,
   classNames: readonly string[],
   entries: readonly FileImage[],
   problems: readonly ImageProblem[],
@@ -229,5 +230,6 @@ function checkClasses(
     own.length === 0
       ? 'its folder has no files'
       : `none of its ${own.length} files could be read (${own[0]!.reason})`;
-  throw new DataError(`the class '${empty}'`, 'missing', `it has no images: ${why}; add some or remove it.`);
+  const fault = `it has no images: ${why}; add some or remove it.`;
+  throw new DataError(`the class '${empty}'`, 'missing', fault, undefined, where);
 }

@@ -1,8 +1,8 @@
 import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
-import type { RawImage } from '../images/pixels.js';
 import type { Preprocessing } from '../images/preprocessing.js';
 import { DataError } from '../io/errors.js';
 import type { ImageProblem } from './imageFileSet.js';
+import type { DecodedImage } from './resizedImage.js';
 
 /** An image file. */
 export interface ImageFile {
@@ -12,11 +12,12 @@ export interface ImageFile {
    */
   path: string;
   /**
-   * Decodes it, best off the main thread, as `createImageBitmap` in browsers and sharp in Node do.
+   * Decodes it, best off the main thread, as `createImageBitmap` in browsers and sharp in Node do. A bitmap is closed once its pixels
+   * are read, and a tensor `[height, width, channels]` from 0 to 255 is disposed.
    *
    * @param preprocessing what the image will be resized for, if it will: it may be resized for that already.
    */
-  read(preprocessing?: Preprocessing): Promise<RawImage | ImageBitmap>;
+  read(preprocessing?: Preprocessing): Promise<DecodedImage>;
 }
 
 /** A file whose class is known, and its part of the data set if that is already split. */
@@ -28,6 +29,7 @@ export interface KnownFile {
 
 /** The classes, and the files of each, ordered by class and path. */
 export async function sortOut(
+  where: string,
   files: readonly ImageFile[],
   given: readonly string[] | undefined,
   report: (problem: ImageProblem) => Promise<void>,
@@ -37,7 +39,7 @@ export async function sortOut(
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const top = [...new Set(sorted.map(({ path }) => firstOf(path)))].filter((name) => name !== '');
   const isSplit = areParts(top) && !given?.some((name) => top.includes(name));
-  if (isSplit) checkParts(sorted, top);
+  if (isSplit) checkParts(where, sorted, top);
   const classOf = ({ path }: ImageFile) => firstOf(isSplit ? path.slice(path.indexOf('/') + 1) : path);
   const place = ({ path }: ImageFile) => (isSplit ? partOf(firstOf(path)) : undefined);
   const learned = sorted.filter((file) => !isSplit || place(file) === 'train');
@@ -56,9 +58,11 @@ export async function sortOut(
   for (const stray of strays) await report(stray);
   if (classNames.length === 0) {
     throw new DataError(
-      'imageFiles',
+      'the files',
       'missing',
       'there are no folders with images; use a folder with one folder for each class.',
+      undefined,
+      where,
     );
   }
   return { classNames, known: known.sort((a, b) => a.label - b.label) };
@@ -70,13 +74,15 @@ function firstOf(path: string): string {
 }
 
 /** Refuses parts without folders of classes, as some sets on Kaggle have them. */
-function checkParts(files: readonly ImageFile[], folders: readonly string[]): void {
+function checkParts(where: string, files: readonly ImageFile[], folders: readonly string[]): void {
   const train = folders.find((folder) => partOf(folder) === 'train');
   if (train === undefined) {
     throw new DataError(
       `the folders ${folders.join(', ')}`,
       'missing',
       'there is no train folder beside them; use the folder that has it, or one of these alone.',
+      undefined,
+      where,
     );
   }
   if (files.some(({ path }) => firstOf(path) === train && path.split('/').length > 2)) return;
@@ -84,5 +90,7 @@ function checkParts(files: readonly ImageFile[], folders: readonly string[]): vo
     `the folder ${train}`,
     'missing',
     `its images are not in a folder for each class; move them, for instance to ${train}/cats and ${train}/dogs, since names of files and tables (CSV) are not read as classes.`,
+    undefined,
+    where,
   );
 }

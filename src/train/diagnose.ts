@@ -128,8 +128,14 @@ export function diagnosisText(given: Diagnosis): string {
 }
 
 async function firstBatch(examples: Examples, batchSize: number, seed: number): Promise<Batch> {
-  for await (const batch of givenBatches('diagnose', 'given', examples, { batchSize, seed })) return batch;
-  return fail('diagnose', 'the examples returned no batch; pass at least one example.');
+  let first: Batch | undefined;
+  try {
+    for await (first of givenBatches('diagnose', 'given', examples, { batchSize, seed })) break;
+  } catch (error) {
+    if (first) disposeBatch(first);
+    throw error;
+  }
+  return first ?? fail('diagnose', 'the examples returned no batch; pass at least one example.');
 }
 
 async function labelFinding({ ys }: Batch, classes: number): Promise<Finding | undefined> {

@@ -86,18 +86,22 @@ export async function predictClasses(
   optionsOf('predictClasses', options, OPTIONS);
 
   checkExamples('predictClasses', model, examples, 'given');
-  const classes = new Int32Array(examples.length);
+  const batches: Int32Array[] = [];
   const objective = objectiveOf('predictClasses', model);
-  let done = 0;
   await eachBatch('predictClasses', examples, 'given', objective.classes, options, async ({ xs }) => {
     const best = tidy(() => objective.predict(model.apply(xs) as typeof xs));
     try {
-      classes.set(await best.data<'int32'>(), done);
-      done += xs.shape[0]!;
+      batches.push(await best.data<'int32'>());
     } finally {
       best.dispose();
     }
   });
+  const classes = new Int32Array(examples.length);
+  let done = 0;
+  for (const batch of batches) {
+    classes.set(batch, done);
+    done += batch.length;
+  }
   return classes;
 }
 

@@ -1,9 +1,9 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import {
+  COUNT,
   checkArguments,
   FUNCTION,
   MODEL,
-  NUMBER,
   optional,
   optionsOf,
   recordOf,
@@ -11,7 +11,7 @@ import {
   TEXTS,
   withFields,
 } from '../base/arguments.js';
-import { fail, wholeNumber } from '../base/check.js';
+import { fail, shown, wholeNumber } from '../base/check.js';
 import type { Progress } from '../base/progress.js';
 import { messageOf } from '../base/realm.js';
 import { type ImageInput, toRgb } from '../images/pixels.js';
@@ -23,7 +23,7 @@ import { VIEW_OPTIONS, type ViewOptions, viewerOf } from './views.js';
 
 /** Labeled images of any size: an `ImageFileSet` of `vgg-blocks/data`, or an object of your own. */
 export interface LabeledOriginals {
-  /** Number of images. */
+  /** Number of images; `originals` may leave out those that it cannot read. */
   readonly length: number;
   /** Preprocessing of the model's weights. */
   readonly preprocessing: Preprocessing;
@@ -96,11 +96,17 @@ export async function evaluateImages(
       checkArguments(where, { original }, { original: ORIGINAL });
       const { image, label, path } = original;
       signal?.throwIfAborted();
+      if (done === images.length) {
+        fail(
+          where,
+          `originals() returned more images than the length of ${images.length}; correct the length.`,
+        );
+      }
       const name = path ?? `image ${done}`;
       if (!Number.isInteger(label) || label < 0 || label >= classes) {
         fail(
           where,
-          `${name} has the label ${label}, but the model has ${classes} classes; labels must be from 0 to ${classes - 1}.`,
+          `${name} has the label ${shown(label)}, but the model has ${classes} classes; labels must be from 0 to ${classes - 1}.`,
         );
       }
       const who = onProblem ? name : where;
@@ -115,7 +121,8 @@ export async function evaluateImages(
           found.map((probability) => Math.log(Math.max(probability, least))),
           [label],
         );
-      await onProgress?.({ done: ++done, total: images.length, unit: 'images' });
+      done++;
+      await onProgress?.({ done, total: images.length, unit: 'images' });
       await breathe();
     }
   } finally {
@@ -127,7 +134,7 @@ export async function evaluateImages(
 }
 
 const ORIGINALS = recordOf('labeled images of any size, such as the sets of imageFolder', {
-  length: NUMBER,
+  length: COUNT,
   originals: FUNCTION,
   preprocessing: withFields('an object'),
   classNames: optional(TEXTS),

@@ -1,6 +1,6 @@
 import { dispose, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { SEQUENCE, TENSOR } from '../base/arguments.js';
+import { optional, SEQUENCE, TENSOR } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { classifierOutputs } from '../tfjs/classifier.js';
@@ -98,10 +98,15 @@ export async function* givenBatches(
 
 /** Throws, and disposes what it holds, unless a batch is of tensors. */
 function checkBatch(where: string, batch: Batch, which: string): void {
-  const { xs, ys } = (batch ?? {}) as Partial<Batch>;
-  if (TENSOR.holds(xs) && TENSOR.holds(ys)) return;
-  dispose([xs, ys].filter(TENSOR.holds) as Tensor[]);
-  fail(where, `the ${which} set returned ${shown(batch)}; return batches { xs, ys } of tensors.`);
+  const { xs, ys, weights, teacherLogits } = (batch ?? {}) as Partial<Batch>;
+  const isPair = TENSOR.holds(xs) && TENSOR.holds(ys);
+  const wrong = Object.entries({ weights, teacherLogits }).find(
+    ([, value]) => !optional(TENSOR).holds(value),
+  );
+  if (isPair && !wrong) return;
+  dispose([xs, ys, weights, teacherLogits].filter(TENSOR.holds) as Tensor[]);
+  const given = isPair && wrong ? `a batch whose ${wrong[0]} are ${shown(wrong[1])}` : shown(batch);
+  fail(where, `the ${which} set returned ${given}; return batches { xs, ys } of tensors.`);
 }
 
 /**

@@ -1,4 +1,13 @@
-import { type io, memory, randomUniform, type Tensor, tensor, tidy, transpose } from '@tensorflow/tfjs-core';
+import {
+  fill,
+  type io,
+  memory,
+  randomUniform,
+  type Tensor,
+  tensor,
+  tidy,
+  transpose,
+} from '@tensorflow/tfjs-core';
 import {
   constraints,
   initializers,
@@ -376,6 +385,11 @@ describe('correctBiases', () => {
       'correctBiases: the images are 4x4x1, but the model takes 8x8x2; prepare them at that size.',
     );
     const signal = AbortSignal.abort(new Error('enough'));
+    const broken = fill([4, 8, 8, 2], Number.NaN);
+    await expect(correctBiases(model, broken)).rejects.toThrow(
+      `correctBiases: ${model.name} computes NaN or infinity for an image; use a network that has not diverged, and images of finite numbers.`,
+    );
+    broken.dispose();
     await expect(correctBiases(model, imageSet(), { signal })).rejects.toThrow('enough');
     await expect(
       correctBiases(model, imageSet(), {

@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { dispose, memory, setBackend, tidy } from '@tensorflow/tfjs-core';
+import { dispose, memory, setBackend, tidy, zeros } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
 import {
@@ -231,6 +231,31 @@ describe('imageFiles', () => {
     expect(reported.sort()).toEqual(problems.map(({ path }) => path));
   });
 
+  test('disposes tensors that are read, and says what else is read or thrown', async () => {
+    const { files, file } = pets();
+    const before = memory().numTensors;
+    const odd = [
+      file('dogs/error.png', () => Promise.reject(undefined)),
+      file('dogs/null.png', async () => null as never),
+      file('dogs/tensor.png', async () => zeros([8, 8, 3], 'int32') as never),
+      file('dogs/flat.png', async () => zeros([8, 8], 'int32') as never),
+    ];
+    const { trainSet: train, problems } = await imageFiles([...odd, ...files], {
+      ...options,
+      validationFraction: 0,
+    });
+    expect(memory().numTensors).toBe(before);
+    expect(train.paths).toContain('dogs/tensor.png');
+    expect(problems.map(({ reason }) => reason)).toEqual([
+      'dogs/error.png: undefined was thrown, which is not an error',
+      'dogs/flat.png: the tensor has shape [8,8]; pass [height, width, channels] with 1, 3 or 4 channels.',
+      'dogs/null.png: the image is null; pass pixels, a tensor, a file, its bytes or its URL.',
+    ]);
+    await expect(imageFiles([file('../a/1.png', async () => null as never)])).rejects.toThrow(
+      /^imageFiles: files is .*; it must be a list of files as \{ path, read \}, with paths inside one folder\.$/,
+    );
+  });
+
   test('a skipped file moves at most one image of its class to the other set', async () => {
     const { files, file } = pets();
     const whole = await imageFiles(files, options);
@@ -253,7 +278,7 @@ describe('imageFiles', () => {
     const { files, file } = pets();
     const torn = file('birds/1.png', () => Promise.reject(new Error('birds/1.png could not be read: torn.')));
     await expect(imageFiles([...files, torn], options)).rejects.toThrow(
-      "the class 'birds': it has no images: none of its 1 files could be read (birds/1.png could not be read: torn.); add some or remove it.",
+      "imageFiles: the class 'birds': it has no images: none of its 1 files could be read (birds/1.png could not be read: torn.); add some or remove it.",
     );
     await expect(imageFiles(files, { ...options, classNames: ['cats', 'dogs', 'eels'] })).rejects.toThrow(
       "the class 'eels': it has no images: its folder has no files; add some or remove it.",

@@ -56,10 +56,10 @@ describe('a data set that is already split', () => {
       'imageFiles: validationFraction is 0.1, but the images have a validation folder of their own',
     );
     await expect(opened(['train/cat.0.jpg', 'train/dog.0.jpg', 'test1/1.jpg'])).rejects.toThrow(
-      'the folder train: its images are not in a folder for each class; move them, for instance to train/cats and train/dogs, since names of files and tables (CSV) are not read as classes.',
+      'imageFiles: the folder train: its images are not in a folder for each class; move them, for instance to train/cats and train/dogs, since names of files and tables (CSV) are not read as classes.',
     );
     await expect(opened([...part('val'), ...part('test')])).rejects.toThrow(
-      'the folders test, val: there is no train folder beside them; use the folder that has it, or one of these alone.',
+      'imageFiles: the folders test, val: there is no train folder beside them; use the folder that has it, or one of these alone.',
     );
   });
 });

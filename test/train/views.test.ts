@@ -192,7 +192,7 @@ describe('is refused or reported:', () => {
       'the image of 30000x1 becomes 720000x24, more than 16777216 pixels; crop it, or use smaller scales.';
     const problems: unknown[] = [];
     const set = {
-      ...originals,
+      ...{ ...originals, length: originals.length + 1 },
       *originals() {
         yield { image: panorama, label: 0, path: 'wide.png' };
         yield* originals.originals();
@@ -207,6 +207,19 @@ describe('is refused or reported:', () => {
     const stray = { ...originals, originals: () => [{ image: IMAGES[0]!, label: 5 }] };
     await expect(evaluateImages(model, stray)).rejects.toThrow(
       'evaluateImages: image 0 has the label 5, but the model has 5 classes; labels must be from 0 to 4.',
+    );
+    const text = { ...originals, originals: () => [{ image: IMAGES[0]!, label: '1' as never }] };
+    await expect(evaluateImages(model, text)).rejects.toThrow(
+      'evaluateImages: image 0 has the label "1", but the model has 5 classes; labels must be from 0 to 4.',
+    );
+    const endless = {
+      ...originals,
+      *originals() {
+        for (;;) yield { image: IMAGES[0]!, label: 0 };
+      },
+    };
+    await expect(evaluateImages(model, endless)).rejects.toThrow(
+      'evaluateImages: originals() returned more images than the length of 3; correct the length.',
     );
     const none = { ...originals, originals: () => [] };
     await expect(evaluateImages(model, none)).rejects.toThrow(
