@@ -3,7 +3,7 @@ import { addressOf, allocate, type WasmBackend, withMemory } from './backend.js'
 
 /** A filter's form for a convolution. */
 export interface Form {
-  /** Identifies the form among those of a filter. */
+  /** Identifies the form among those of a filter of this shape. */
   key: string;
   bytes: number;
   /** Writes the form of the filter at `filter` to `to`. */
@@ -40,9 +40,11 @@ export class Filters {
 
   /** Runs `use` with the address of a filter's form. */
   with<T>(filter: TensorInfo, form: Form, use: (address: number) => T): T {
-    const kept = this.#kept.get(filter.dataId)?.get(form.key);
+    // Of the shape too, since tensors that reshape has made share their data.
+    const key = `${form.key} ${filter.shape}`;
+    const kept = this.#kept.get(filter.dataId)?.get(key);
     if (kept !== undefined) return use(kept);
-    if (this.#isNew(filter, form.key)) {
+    if (this.#isNew(filter, key)) {
       return withMemory(this.#backend, form.bytes, (address) => {
         form.write(addressOf(this.#backend, filter), address);
         return use(address);
@@ -51,7 +53,7 @@ export class Filters {
     const address = allocate(this.#backend, form.bytes);
     form.write(addressOf(this.#backend, filter), address);
     const { dataId } = filter;
-    this.#kept.set(dataId, (this.#kept.get(dataId) ?? new Map()).set(form.key, address));
+    this.#kept.set(dataId, (this.#kept.get(dataId) ?? new Map()).set(key, address));
     return use(address);
   }
 

@@ -3,7 +3,7 @@ import type { WebgpuBackend } from './backend.js';
 
 /** A form of weights that a kernel computes with, such as a filter's transform. */
 export interface Form {
-  /** Identifies the form among those of a tensor. */
+  /** Identifies the form among those of a tensor of this shape. */
   key: string;
   make(): TensorInfo;
   /** Whether to keep it from the first use. */
@@ -37,7 +37,13 @@ export class KeptForms {
   }
 
   /** Runs `use` with a form of weights. */
-  with<T>({ dataId }: TensorInfo, { key, make, always = false }: Form, use: (form: TensorInfo) => T): T {
+  with<T>(
+    { dataId, shape }: TensorInfo,
+    { key: name, make, always = false }: Form,
+    use: (form: TensorInfo) => T,
+  ): T {
+    // Of the shape too, since tensors that reshape has made share their data.
+    const key = `${name} ${shape}`;
     const kept = this.#kept.get(dataId)?.get(key);
     if (kept) return use(kept);
     const form = make();

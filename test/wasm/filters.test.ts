@@ -55,6 +55,18 @@ const image = () => tensor(numbers(8 * 8 * 16, 9), [1, 8, 8, 16]) as Tensor4D;
 const output = (filter: Tensor) => tidy(() => conv2d(image(), filter as Tensor4D, 1, 'same').dataSync());
 
 describe('the transform of a filter', () => {
+  test('is that of its shape: tensors that reshape has made share their data, and nothing else', () => {
+    const wide = [3, 3, 8, 32];
+    const own = tensor(numbers(9 * 16 * 16, 1), wide);
+    const filter = filterOf(1);
+    const shared = reshape(filter, wide);
+    const x = tensor(numbers(8 * 8 * 8, 3), [1, 8, 8, 8]) as Tensor4D;
+    const wideOutput = (f: Tensor) => tidy(() => conv2d(x, f as Tensor4D, 1, 'same').dataSync());
+    const expected = [output(filterOf(1)), wideOutput(own)];
+    for (let use = 0; use < 3; use++) expect([output(filter), wideOutput(shared)]).toEqual(expected);
+    dispose([own, filter, shared, x]);
+  });
+
   test('is kept from the second use, and freed with the filter', () => {
     const filter = filterOf(1);
     const alone = held.size;

@@ -1,4 +1,4 @@
-import { backend, engine, setBackend, tensor } from '@tensorflow/tfjs-core';
+import { backend, dispose, engine, reshape, setBackend, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { size } from '../../src/base/shapes.js';
 import type { WebgpuBackend } from '../../src/webgpu/backend.js';
@@ -122,6 +122,32 @@ describe.skipIf(!available)("Winograd's minimal filtering on WebGPU", () => {
     await x.clone().data();
     expect(inside.numDataIds()).toBe(before);
     for (const tensor of [x, filter]) tensor.dispose();
+    forms.close();
+  });
+
+  test('a transform is that of its shape: tensors that reshape has made share their data, and nothing else', async () => {
+    await setBackend('webgpu');
+    const gpu = backend() as unknown as WebgpuBackend;
+    const forms = new KeptForms(gpu);
+    const filter = tensor(numbers(9 * 32 * 64, 2), [3, 3, 32, 64]);
+    const output = async (of: Tensor) => {
+      // As in the gradient of images, whose transform has another order than the filter.
+      const [, , outChannels, inChannels] = of.shape as [number, number, number, number];
+      const x = tensor(numbers(54 * inChannels, 1), [1, 9, 6, inChannels]);
+      const outShape: Convolution['outShape'] = [1, 9, 6, outChannels];
+      const one: Convolution = { x, filter: of, rotated: true, pad: [1, 1], outShape };
+      const y = engine().makeTensorFromTensorInfo(winograd(gpu, forms, one, winogradVariants(gpu, one)[0]!));
+      const values = await y.data();
+      dispose([x, y]);
+      return values;
+    };
+    const own = tensor(numbers(9 * 32 * 64, 2), [3, 3, 64, 32]);
+    const expected = [await output(filter), await output(own)];
+    const shared = reshape(filter, [3, 3, 64, 32]);
+    for (let use = 0; use < 2; use++) {
+      expect([await output(filter), await output(shared)]).toEqual(expected);
+    }
+    dispose([own, filter, shared]);
     forms.close();
   });
 
