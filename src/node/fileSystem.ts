@@ -6,6 +6,7 @@ import { wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { isArrayBuffer } from '../base/realm.js';
 import { storedBytes, weightGroups } from '../io/modelJson.js';
+import { modelFault } from '../io/modelTopology.js';
 import { forget, temporaryPath } from '../io/pendingFile.js';
 import { siblingOf } from '../io/sibling.js';
 import { printable } from '../weights/formats/error.js';
@@ -161,10 +162,18 @@ async function readModelJson(path: string): Promise<io.ModelJSON> {
       cause: error,
     });
   }
-  if (!model?.modelTopology || !weightGroups(model)) {
+  const groups = weightGroups(model);
+  if (!model?.modelTopology || !groups) {
     throw new Error(
       `${path} is JSON but not a tfjs model: it lacks modelTopology or weightsManifest; pass a model.json.`,
     );
+  }
+  const fault = modelFault(
+    model.modelTopology,
+    groups.flatMap(({ weights }) => weights),
+  );
+  if (fault !== undefined) {
+    throw new Error(`${printedPath(path)} is damaged: ${fault}; save or convert the model again.`);
   }
   return model as io.ModelJSON;
 }

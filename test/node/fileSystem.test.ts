@@ -126,7 +126,7 @@ describe('saving and loading', () => {
 
   test('keeps the signature and fields that tfjs itself does not use', async () => {
     const artifacts: io.ModelArtifacts = {
-      modelTopology: { a: 1 },
+      modelTopology: { node: [], a: 1 },
       format: 'layers-model',
       signature: { inputs: {} },
       weightSpecs: [],
@@ -134,7 +134,7 @@ describe('saving and loading', () => {
     };
     await fileSystem(folder).save!(artifacts);
     expect(await fileSystem(folder).load!()).toMatchObject({
-      modelTopology: { a: 1 },
+      modelTopology: { node: [], a: 1 },
       format: 'layers-model',
       signature: { inputs: {} },
       weightSpecs: [],
@@ -312,6 +312,32 @@ describe('a failed save or load is one sentence', () => {
     );
   });
 
+  test.each<[string, (json: io.ModelJSON) => void, string]>([
+    [
+      'a layer that is null',
+      ({ modelTopology }) => {
+        (modelTopology as { config: { layers: unknown[] } }).config.layers[1] = null;
+      },
+      'layer 2 of its modelTopology is null, without the class_name and the config of a layer',
+    ],
+    [
+      'no layers at all',
+      (json) => Object.assign(json, { modelTopology: {} }),
+      'its modelTopology is {}, without the class_name and the config of a layer',
+    ],
+    [
+      'a type of numbers that there is not',
+      ({ weightsManifest }) => Object.assign(weightsManifest[0]!.weights[0]!, { dtype: 'x' }),
+      `its weight "block1_conv1/kernel" has the type "x", which TensorFlow.js does not read`,
+    ],
+  ])('a damaged model.json: %s', async (_, damage, fault) => {
+    await smallModel().save(fileSystem(folder));
+    const json = await modelJson();
+    damage(json);
+    await writeFile(path(), JSON.stringify(json));
+    expect(await load()).toBe(`${path()} is damaged: ${fault}; save or convert the model again.`);
+  });
+
   test('a missing weight file', async () => {
     await smallModel().save(fileSystem(folder, { shardBytes: 1000 }));
     const [, second] = await manifestPaths();
@@ -375,7 +401,10 @@ async function writeModel(
   files: Record<string, number>,
   paths = Object.keys(files),
 ): Promise<void> {
-  const json = { modelTopology: { class_name: 'Model' }, weightsManifest: [{ paths, weights }] };
+  const json = {
+    modelTopology: { class_name: 'Model', config: { layers: [] } },
+    weightsManifest: [{ paths, weights }],
+  };
   await writeFile(join(folder, 'model.json'), JSON.stringify(json));
   for (const [name, size] of Object.entries(files)) await writeFile(join(folder, name), new Uint8Array(size));
 }

@@ -77,7 +77,7 @@ const working = () => {
 
 /** A model of 40 bytes in four files, all of whose bytes are `value`. */
 const artifacts = (value: number): io.ModelArtifacts => ({
-  modelTopology: { value },
+  modelTopology: { node: [], value },
   weightSpecs: [{ name: 'w', shape: [10], dtype: 'float32' }],
   weightData: new Uint8Array(40).fill(value).buffer,
 });
@@ -187,7 +187,7 @@ describe('errors of the system are explained', () => {
       'EISDIR',
       'there is a file where a folder is expected, or a folder where a file is; choose another path.',
     ],
-    ['EIO', 'EIO: simulated.'],
+    ['EIO', 'the system cannot read or write it; choose another path.'],
   ])('%s', async (code, sentence) => {
     working();
     disk.fails = (_, name) => name === 'open';

@@ -1,0 +1,34 @@
+import { shown } from '../base/check.js';
+import type { WeightSpec } from './modelJson.js';
+
+/** What tfjs's decoder of weights knows. */
+const DTYPES = ['float32', 'int32', 'bool', 'string', 'complex64'];
+const STORED = ['uint8', 'uint16', 'float16'];
+
+/** Why tfjs could not build the model of a parsed `model.json`, as a clause; undefined if nothing is known. Classes are not looked up. */
+export function modelFault(topology: unknown, specs: readonly WeightSpec[]): string | undefined {
+  for (const { name, dtype, quantization } of specs) {
+    if (!DTYPES.includes(dtype) || (quantization && !STORED.includes(quantization.dtype))) {
+      return `its weight ${shown(name)} has the type ${shown(DTYPES.includes(dtype) ? quantization!.dtype : dtype)}, which TensorFlow.js does not read`;
+    }
+  }
+  // A graph of operations, as TensorFlow's converter writes it.
+  if (Array.isArray(Object(topology).node)) return undefined;
+  return layerFault('its modelTopology', Object(topology).model_config ?? topology);
+}
+
+/** What is wrong with a layer or a model of them. */
+function layerFault(name: string, layer: unknown): string | undefined {
+  const { class_name: className, config } = Object(layer) as { class_name?: unknown; config?: unknown };
+  if (typeof className !== 'string' || typeof config !== 'object' || config === null) {
+    return `${name} is ${shown(layer)}, without the class_name and the config of a layer`;
+  }
+  // Old files list the layers of a Sequential in its place.
+  const layers: unknown = Array.isArray(config) ? config : Object(config).layers;
+  if (!Array.isArray(layers)) return undefined;
+  for (const [i, one] of layers.entries()) {
+    const fault = layerFault(`layer ${i + 1} of ${name}`, one);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
