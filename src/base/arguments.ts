@@ -74,9 +74,9 @@ export const TENSOR = kind(
     !(value as { isDisposed: boolean }).isDisposed,
 );
 export const EXAMPLES = kind('examples, such as an ImageSet', (value) => {
-  const { length, shape, batches, fingerprint } = value as Record<string, unknown>;
+  const { length, shape, batches, fingerprint, classNames } = value as Record<string, unknown>;
   const isSet = COUNT.holds(length) && isFilled(shape, COUNT.holds) && FUNCTION.holds(batches);
-  return isSet && optional(FUNCTION).holds(fingerprint);
+  return isSet && optional(FUNCTION).holds(fingerprint) && optional(TEXTS).holds(classNames);
 });
 export const SOURCE = kind(
   'a path, a URL, a Blob, an ArrayBuffer or a Uint8Array',

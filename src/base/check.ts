@@ -94,9 +94,9 @@ function written(value: unknown, depth: number): string {
   return `{${fields}}`;
 }
 
-/** Whether a function can only be called with `new`: a class, or one of the engine's, such as Map. */
+/** Whether a function can only be called with `new`: a class, or one of the engine's, such as Map, but not Boolean. */
 export function isClass(value: object): boolean {
-  return /^(class|function (?!String)[A-Z]\w*\(\) {\s*\[native)/.test(
+  return /^(class|function (\w*(Map|Set|Ref|Buffer|View|\wArray)|Pro\w+)\(\) {\s*\[native)/.test(
     Function.prototype.toString.call(value),
   );
 }

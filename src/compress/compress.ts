@@ -12,7 +12,7 @@ import { kernelOf, LayerStatistics } from './calibrate.js';
 import { chooseRanks, sizeOf } from './chooseRanks.js';
 import { correctBiases } from './correctBiases.js';
 import { divided, inputsOf, reducedName } from './divide.js';
-import { equalize } from './equalize.js';
+import { equalized } from './equalize.js';
 import { costOfFactors, type Factors, factorsOf } from './factors.js';
 import { foldNorms } from './foldNorms.js';
 import { FreedLayers } from './freedLayers.js';
@@ -184,7 +184,7 @@ export async function compress(
         small = next;
       };
       if (quantize !== 'none') {
-        become(await equalize(small));
+        become(await equalized(WHERE, small));
         if (shown) {
           const onProgress = ({ done, total }: Required<Progress>) => step('correcting', done, total);
           become(await correctBiases(small, shown, { quantize, batchSize, onProgress, signal }));

@@ -28,16 +28,20 @@ import { type Ranges, scalesOf } from './scales.js';
  */
 export async function equalize(model: LayersModel): Promise<LayersModel> {
   checkArguments('equalize', { model }, { model: MODEL });
+  return equalized('equalize', model);
+}
 
-  const graph = graphOf('equalize', model);
+/** As `equalize`, for the function that error messages name. */
+export async function equalized(where: string, model: LayersModel): Promise<LayersModel> {
+  const graph = graphOf(where, model);
   const links = linksOf(graph);
   const channels = new Map(links.map(({ to, channels }) => [to, channels]));
   const ranges = new Map<layers.Layer, Ranges>();
   for (const layer of new Set(links.flatMap(({ from, to }) => [from, to]))) {
-    ranges.set(layer, await rangesOf(layer, channels.get(layer) ?? 1));
+    ranges.set(layer, await rangesOf(where, layer, channels.get(layer) ?? 1));
   }
   const scales = scalesOf(links, ranges);
-  return rebuiltWith('equalize', graph, async (own) => {
+  return rebuiltWith(where, graph, async (own) => {
     for (const layer of ranges.keys()) {
       const copy = own(layer, freeCopy(layer));
       scale(layer, copy, links, scales);
@@ -46,7 +50,7 @@ export async function equalize(model: LayersModel): Promise<LayersModel> {
 }
 
 /** The largest magnitudes of a kernel, over its window. */
-async function rangesOf(layer: layers.Layer, inputs: number): Promise<Ranges> {
+async function rangesOf(where: string, layer: layers.Layer, inputs: number): Promise<Ranges> {
   const kernel = layer.weights[0]!;
   const outputs = kernel.shape.at(-1)!;
   const largest = new Float32Array(inputs * outputs);
@@ -55,10 +59,7 @@ async function rangesOf(layer: layers.Layer, inputs: number): Promise<Ranges> {
     for (const number of numbers) {
       const magnitude = Math.abs(number);
       if (!(magnitude < Number.POSITIVE_INFINITY)) {
-        fail(
-          'equalize',
-          `${kernel.originalName} has the number ${number}; equalize a model whose weights are finite.`,
-        );
+        fail(where, `${kernel.originalName} has the number ${number}; use a model whose weights are finite.`);
       }
       if (magnitude > largest[place]!) largest[place] = magnitude;
       if (++place === largest.length) place = 0;

@@ -103,9 +103,10 @@ export function compressTable(report: CompressReport): string {
     rank === null ? 'whole' : String(rank),
     rank === null ? '' : percent(error),
   ]);
+  const times = bytes.after > 0 ? `, ${(bytes.before / bytes.after).toFixed(1)} times smaller` : '';
   const lines = [
     table([['layer', 'before', 'after', 'rank', 'error'], ...rows], { right: [1, 2, 3, 4] }),
-    `${kilobytes(bytes.before)} to ${kilobytes(bytes.after)}, ${(bytes.before / bytes.after).toFixed(1)} times smaller`,
+    `${kilobytes(bytes.before)} to ${kilobytes(bytes.after)}${times}`,
   ];
   if (agreement) {
     const { images, top1, top5, cosine } = agreement;

@@ -9,8 +9,8 @@ import { checkArguments, isListOf, MODEL, optionsOf } from '../base/arguments.js
 import { fail, oneOf, shown } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { applied, compute, graphOf } from '../tfjs/graph.js';
-import { checkWhatItPredicts } from '../tfjs/imageSize.js';
-import { inputShapeOf, ownOnce } from '../tfjs/models.js';
+import { checkWhatItPredicts, imageShapeOf } from '../tfjs/imageSize.js';
+import { ownOnce } from '../tfjs/models.js';
 import { uniqueLayerNames } from '../tfjs/sharedLayer.js';
 import { built } from './built.js';
 import { conversionsOf } from './conversions.js';
@@ -86,13 +86,7 @@ export function fullyConvolutional(model: LayersModel, options: FullyConvolution
 
 /** The size of the images that the model was trained with. */
 function sizeOf(model: LayersModel, given: ImageShape | undefined): ImageShape {
-  const own = inputShapeOf(model);
-  if (own.length !== 3) {
-    fail(
-      WHERE,
-      `the model takes ${shapeText(own, ', ')}, not images as [height, width, channels]; pass one that does.`,
-    );
-  }
+  const own = imageShapeOf(WHERE, model);
   const isShape = isListOf(given, (side) => Number.isSafeInteger(side) && (side as number) > 0);
   if (given !== undefined && !(isShape && fits(given, own))) {
     fail(

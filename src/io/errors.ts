@@ -16,7 +16,7 @@ export class DataError extends Error {
   /** @param where the function that was called, if the message is to begin with it. */
   constructor(source: string, fault: DataFault, sentence: string, cause?: unknown, where?: string) {
     super(
-      `${where === undefined ? '' : `${where}: `}${printedPath(textOf(source))}: ${plain(textOf(sentence))}`,
+      `${where === undefined ? '' : `${textOf(where)}: `}${printedPath(textOf(source))}: ${plain(textOf(sentence))}`,
       cause === undefined ? undefined : { cause },
     );
     // Not by a field, for which the CommonJS build would give the class another name.

@@ -1,7 +1,7 @@
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { io } from '@tensorflow/tfjs-core';
-import { checkArguments, kind, optionsOf, TEXT } from '../base/arguments.js';
+import { checkArguments, kind, LIST, optional, optionsOf, TEXT } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { isArrayBuffer } from '../base/realm.js';
@@ -16,7 +16,7 @@ const ARTIFACTS = kind(
   'what model.save passes',
   ({ modelTopology, weightData, weightSpecs }: io.ModelArtifacts) =>
     (isArrayBuffer(modelTopology) || JSON.stringify(modelTopology) !== undefined) &&
-    (weightSpecs === undefined || Array.isArray(weightSpecs)) &&
+    optional(LIST).holds(weightSpecs) &&
     [weightData ?? []].flat().every(isArrayBuffer),
 );
 

@@ -38,6 +38,16 @@ export function checkImageSize(
   fail(where, `images of ${shapeText(image)} are too small for ${layer.name}; ${remedy}.`);
 }
 
+/** The shape of the images that a model takes, null for any height or width; throws for a model of anything else. */
+export function imageShapeOf(where: string, model: LayersModel): Shape {
+  const shape = inputShapeOf(model);
+  if (shape.length === 3) return shape;
+  return fail(
+    where,
+    `the model takes ${shapeText(shape, ', ')}, not images as [height, width, channels]; pass one that does.`,
+  );
+}
+
 /** Throws unless preprocessed images have the shape that the model takes, and leave something for each of its layers. */
 export function checkImageShape(where: string, graph: Graph, image: readonly number[]): void {
   const wanted = inputShapeOf(graph.model);
@@ -69,7 +79,12 @@ export function checkWhatItPredicts(where: string, model: LayersModel): void {
     checkArguments(where, { images: x }, { images: either(IMAGES, listOf(IMAGES)) });
     const all = [x].flat();
     if (all.length !== 1) fail(where, `there are ${all.length} tensors; pass one, of all images.`);
-    checkImageSize(where, graph, all[0]!.shape.slice(1));
+    const [{ shape }] = all as [Tensor];
+    const wanted = [null, ...inputShapeOf(model)];
+    if (!fits(shape, wanted)) {
+      fail(where, `the images have shape [${shape}]; pass [${shapeText(wanted, ', ')}].`);
+    }
+    checkImageSize(where, graph, shape.slice(1));
     return predict(x, args);
   };
 }

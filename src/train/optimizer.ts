@@ -2,7 +2,7 @@ import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, keyOf, numberThat, oneOf, shown } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
-import { checkDilated } from '../tfjs/dilated.js';
+import { checkGradients } from '../tfjs/gradients.js';
 import { type Call, graphOf } from '../tfjs/graph.js';
 import { adam, LeanOptimizer, momentum, type Rule, SGD } from './leanOptimizer.js';
 
@@ -53,7 +53,7 @@ export function checkTrainable(where: string, model: LayersModel): void {
     fail(where, 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
   }
   const isTrained = ({ layer }: Call) => layer.trainableWeights.length > 0;
-  checkDilated(where, graphOf(where, model), isTrained, 'build the model without dilation');
+  checkGradients(where, graphOf(where, model), isTrained, 'build the model without it');
 }
 
 /** The named optimizer, or the one passed. */

@@ -4,7 +4,7 @@ import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { checkSeed, fail, keyOf, numberThat, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
 import { owning } from '../base/owning.js';
-import { shapeText } from '../base/shapes.js';
+import { shapeText, size } from '../base/shapes.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { graphOf } from '../tfjs/graph.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
@@ -89,6 +89,12 @@ export async function throughput(model: LayersModel, options: ThroughputOptions 
     fail('throughput', `the model takes images of ${shapeText(shape)}; build it with a fixed size.`);
   }
   checkImageSize('throughput', graphOf('throughput', model), shape);
+  if (batchSize * size(shape as number[]) > 2 ** 30) {
+    fail(
+      'throughput',
+      `${batchSize} images of ${shapeText(shape)} have more than 2^30 numbers; pass a smaller batchSize.`,
+    );
+  }
   const { slots } = OPTIMIZERS[optimizer];
   const needs = { shape: shape as number[], batchSize, slots: slots.length, average: false, best: false };
   const micro = mode === 'training' ? chooseMicroBatches('throughput', model, needs).size : undefined;

@@ -11,6 +11,8 @@ import {
   TEXT,
 } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
+import { printedPath } from '../base/printable.js';
+import { messageOf } from '../base/realm.js';
 import { VERSION } from '../base/version.js';
 import { QUANTIZED_DTYPES, type QuantizedDtype, quantize, unquantizable } from './formats/quantization.js';
 import { isRounded } from './rounded.js';
@@ -25,7 +27,11 @@ export interface SaveOptions {
   quantize?: QuantizedDtype;
 }
 
-const SAVER = recordOf('a handler with a save method, such as fileSystem(path)', { save: FUNCTION });
+const SAVER = recordOf('a handler with a save method, such as fileSystem(path)', {
+  save: FUNCTION,
+  // A model has a method of this name too.
+  layers: kind('', (value) => value === undefined),
+});
 // A model has a save method, too.
 const TARGET = either(
   TEXT,
@@ -62,7 +68,7 @@ export async function saveModel(
     weightData.push(data);
   }
   const userDefinedMetadata = model.getUserDefinedMetadata();
-  return handler.save!({
+  const saving = handler.save!({
     modelTopology: model.toJSON(null, false) as io.ModelArtifacts['modelTopology'],
     format: 'layers-model',
     generatedBy: `TensorFlow.js tfjs-layers v${version_layers}`,
@@ -71,6 +77,13 @@ export async function saveModel(
     weightSpecs,
     weightData,
   });
+  if (typeof target !== 'string') return saving;
+  return saving.catch((error: unknown) =>
+    fail(
+      'saveModel',
+      `'${printedPath(target)}' could not be written: ${messageOf(error).replace(/\.$/, '')}; save elsewhere.`,
+    ),
+  );
 }
 
 function handlerOf(url: string): io.IOHandler {

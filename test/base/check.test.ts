@@ -32,10 +32,9 @@ describe('checks', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(shown(proxy)).toBe('an object that cannot be read');
-    expect([Map, Model, String, () => 3].map(shown)).toEqual([
-      'the class Map',
-      'the class Model',
-      'the function String',
+    expect([Map, Promise, Float32Array, Model, Boolean, Array, () => 3].map(shown)).toEqual([
+      ...['Map', 'Promise', 'Float32Array', 'Model'].map((name) => `the class ${name}`),
+      ...['Boolean', 'Array'].map((name) => `the function ${name}`),
       'the function (unnamed)',
     ]);
     expect(['1', null, undefined, 2].map(shown)).toEqual(['"1"', 'null', 'undefined', '2']);

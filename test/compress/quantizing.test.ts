@@ -269,7 +269,7 @@ describe('equalize', () => {
     );
     const before = memory().numTensors;
     await expect(equalize(model)).rejects.toThrow(
-      'equalize: block2_conv1/kernel has the number NaN; equalize a model whose weights are finite.',
+      'equalize: block2_conv1/kernel has the number NaN; use a model whose weights are finite.',
     );
     expect(memory().numTensors).toBe(before);
     model.dispose();

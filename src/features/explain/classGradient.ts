@@ -8,8 +8,7 @@ import { preprocessed } from '../../images/preprocess.js';
 import { depthOf, preprocessingArgument } from '../../images/preprocessing.js';
 import { floats } from '../../tfjs/floats.js';
 import type { Graph } from '../../tfjs/graph.js';
-import { checkImageShape, checkImageSize } from '../../tfjs/imageSize.js';
-import { inputShapeOf } from '../../tfjs/models.js';
+import { checkImageShape, checkImageSize, imageShapeOf } from '../../tfjs/imageSize.js';
 import { withTape } from '../../tfjs/tape.js';
 
 /** The class to explain, and the preprocessing of the image. */
@@ -44,6 +43,7 @@ export async function prepareInput(
   { classIndex, preprocessing }: ClassOptions,
 ): Promise<Input> {
   // An error within a gradient would leave tfjs's tape open, so everything is checked first.
+  const wanted = [1, ...imageShapeOf(where, graph.model)];
   if (
     classIndex !== undefined &&
     (!Number.isInteger(classIndex) || classIndex < 0 || classIndex >= classes)
@@ -61,7 +61,6 @@ export async function prepareInput(
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
   const shape = TENSOR.holds(image) ? (image as Tensor4D).shape : undefined;
-  const wanted = [1, ...inputShapeOf(graph.model)];
   if (!shape || !fits(shape, wanted)) {
     fail(
       where,

@@ -5,8 +5,8 @@ import { fail, keyOf, shown } from '../../base/check.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
-import { checkDilated, reads } from '../../tfjs/dilated.js';
 import { floats } from '../../tfjs/floats.js';
+import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { withTape } from '../../tfjs/tape.js';
 import {
@@ -82,7 +82,7 @@ const ofGradients: typeof ofPixels = (options, map) => {
     ...method,
     run(model, image, given) {
       const graph = graphOf('explain', model);
-      checkDilated('explain', graph, reads(graph.input), NO_GRADIENT);
+      checkGradients('explain', graph, reads(graph.input), NO_GRADIENT);
       return method.run(model, image, given);
     },
   };

@@ -6,7 +6,7 @@ import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { activationOf, classifierOutputs } from '../../tfjs/classifier.js';
-import { checkDilated, reads } from '../../tfjs/dilated.js';
+import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { type Call, type Graph, graphOf, readersOf } from '../../tfjs/graph.js';
 import { activationsAt, shapesAt } from '../taps/activations.js';
 import { logitsFrom } from '../taps/logits.js';
@@ -62,7 +62,7 @@ export async function layerMap(
       `the output of ${options.layer} is not a feature map; use a convolution, its ReLU or a pooling, such as ${best().call.layer.name}.`,
     );
   }
-  checkDilated(where, graph, reads(tap.call), NO_GRADIENT);
+  checkGradients(where, graph, reads(tap.call), NO_GRADIENT);
   const logits = logitsFrom(graph, tap);
   const input = await prepareInput(where, graph, classes, image, options);
   let features: Tensor4D | undefined;

@@ -19,7 +19,7 @@ import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { classifierOutputs } from '../../tfjs/classifier.js';
-import { checkDilated, reads } from '../../tfjs/dilated.js';
+import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { breathing } from '../../train/running.js';
 import { logitsFrom } from '../taps/logits.js';
@@ -89,7 +89,7 @@ export async function saliencyMap(
   numberThat(where, 'noise', noise, (n) => n >= 0 && n < Number.POSITIVE_INFINITY, '0 or more, such as 0.15');
   const graph = graphOf(where, model);
   const { classes } = classifierOutputs(where, graph);
-  checkDilated(where, graph, reads(graph.input), NO_GRADIENT);
+  checkGradients(where, graph, reads(graph.input), NO_GRADIENT);
   const logits = logitsFrom(graph);
   const {
     x,

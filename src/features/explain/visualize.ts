@@ -22,12 +22,11 @@ import { checkSeed, fail, numberThat, shown, wholeNumber } from '../../base/chec
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { fillUniform, seededRandom } from '../../base/random.js';
-import { shapeText } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing, type RawImage } from '../../images/index.js';
 import { depthOf } from '../../images/preprocessing.js';
-import { checkDilated, reads } from '../../tfjs/dilated.js';
+import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { graphOf } from '../../tfjs/graph.js';
-import { inputShapeOf } from '../../tfjs/models.js';
+import { imageShapeOf } from '../../tfjs/imageSize.js';
 import { withTape } from '../../tfjs/tape.js';
 import { breathing } from '../../train/running.js';
 import { metadataOf, preprocessingFor } from '../../weights/metadata.js';
@@ -125,7 +124,7 @@ export async function visualize(
   checkSeed(where, seed);
   const extractor = extractorOf(where, model, layer);
   const graph = graphOf(where, extractor);
-  checkDilated(where, graph, reads(graph.input), 'name a layer before it');
+  checkGradients(where, graph, reads(graph.input), 'name a layer before it');
   const channels = extractor.outputs[0]!.shape.at(-1)!;
   if (!Number.isInteger(filter) || filter < 0 || filter >= channels) {
     fail(
@@ -133,13 +132,7 @@ export async function visualize(
       `filter is ${shown(filter)}; ${layer} has ${channels} filters, so pass 0 to ${channels - 1}.`,
     );
   }
-  const shape = inputShapeOf(model);
-  if (shape.length !== 3) {
-    fail(
-      where,
-      `the model takes ${shapeText(shape)}, not images as [height, width, channels]; pass one that does.`,
-    );
-  }
+  const shape = imageShapeOf(where, model);
   const [, , colors] = shape;
   const isKnown = options.preprocessing !== undefined || metadataOf(model).preprocessing !== undefined;
   const preprocessing =

@@ -7,7 +7,7 @@ import type { ImageInput, PreparedImage, Preprocessing } from '../../images/inde
 import { preprocessed } from '../../images/preprocess.js';
 import { depthOf } from '../../images/preprocessing.js';
 import { graphOf } from '../../tfjs/graph.js';
-import { checkImageSize } from '../../tfjs/imageSize.js';
+import { checkImageSize, imageShapeOf } from '../../tfjs/imageSize.js';
 import { preprocessingFor } from '../../weights/metadata.js';
 import { outputsAt } from '../taps/activations.js';
 import { extractorOf } from '../taps/featureExtractor.js';
@@ -68,6 +68,7 @@ async function embedded(
   const { crop } = preprocessing;
   const inputShape = [crop, crop, depthOf(preprocessing)] as const;
   const graph = graphOf(where, model);
+  imageShapeOf(where, model);
   checkImageSize(where, graph, inputShape, outputsAt([tapOf(where, graph, layer)]));
   const extractor = extractorOf(where, model, layer, { inputShape, pooling: 'avg' });
   const vectors: Float32Array[] = [];

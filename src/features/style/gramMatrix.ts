@@ -29,8 +29,11 @@ export function gramMatrix(
     'positions',
     'none',
   ]);
-  if (features.shape.length !== 4) {
-    fail('gramMatrix', `the features have shape [${features.shape}]; pass [batch, height, width, channels].`);
+  if (features.shape.length !== 4 || features.size === 0) {
+    fail(
+      'gramMatrix',
+      `the features have shape [${features.shape}]; pass [batch, height, width, channels], each at least 1.`,
+    );
   }
   const [batch, height, width, channels] = features.shape;
   const positions = height * width;

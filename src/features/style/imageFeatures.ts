@@ -4,11 +4,10 @@ import { fail, oneOf } from '../../base/check.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing } from '../../images/index.js';
 import { preprocessingArgument } from '../../images/preprocessing.js';
-import { checkDilated, reads } from '../../tfjs/dilated.js';
 import { fixedLayer } from '../../tfjs/fusedLayers.js';
+import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { applied, type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
-import { checkImageSize, layerShapes } from '../../tfjs/imageSize.js';
-import { inputShapeOf } from '../../tfjs/models.js';
+import { checkImageSize, imageShapeOf, layerShapes } from '../../tfjs/imageSize.js';
 import { sharedLayer } from '../../tfjs/sharedLayer.js';
 import { type Apply, activationsAt, outputsAt, shapesAt } from '../taps/activations.js';
 import { tapOf } from '../taps/taps.js';
@@ -64,14 +63,14 @@ export function imageFeatures(
   const graph = graphOf(where, model);
   const taps = names.map((name) => tapOf(where, graph, name));
   const outputs = outputsAt(taps);
-  const shape = inputShapeOf(model);
+  const shape = imageShapeOf(where, model);
   const calls = callsTo(outputs);
   const layers = calls.map(({ layer }) => layer.getClassName());
   const anySize = !layers.some((one) => /^(Flatten|Dense)$/.test(one));
   const wanted = anySize ? [null, null, shape[2]!] : shape;
   const checkImage = (shape: readonly number[]) => checkImageSize(where, graph, shape, outputs);
   const checkGradient = () =>
-    checkDilated(where, { calls }, reads(graph.input), 'use layers before it, or another network');
+    checkGradients(where, { calls }, reads(graph.input), 'use layers before it, or another network');
   const apply = applyWith(pooling);
   const prepared = (images: Tensor4D) => {
     if (!fits(images.shape, [null, ...wanted])) {

@@ -9,7 +9,7 @@ import { checkArguments, either, LIST, MODEL, optionsOf, TEXT, TEXTS } from '../
 import { fail, oneOf, shown } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { applied, type Call, callsTo, graphOf } from '../../tfjs/graph.js';
-import { checkImageSize, checkWhatItPredicts } from '../../tfjs/imageSize.js';
+import { checkImageSize, checkWhatItPredicts, imageShapeOf } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { sharedLayer, uniqueLayerNames } from '../../tfjs/sharedLayer.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
@@ -94,7 +94,7 @@ export function extractorOf(
     outputs: outputs.length === 1 ? outputs[0]! : outputs,
     name,
   });
-  if (shape.includes(null)) checkWhatItPredicts(where, extractor);
+  checkWhatItPredicts(where, extractor);
   setMetadata(extractor, { preprocessing: metadataOf(model).preprocessing });
   return extractor;
 }
@@ -129,8 +129,8 @@ function shapeOf(
   used: readonly Call[],
   given: ExtractorOptions['inputShape'],
 ): (number | null)[] {
-  const own = inputShapeOf(model);
-  if (given === undefined) return own;
+  if (given === undefined) return inputShapeOf(model);
+  const own = imageShapeOf(where, model);
   const flatten = used
     .map(({ layer }) => layer)
     .find((layer) => layer.getClassName() === 'Flatten' || layer.name.startsWith('avgpool'));

@@ -1,13 +1,16 @@
 import { fail } from '../base/check.js';
 import type { Call, Graph } from './graph.js';
 
+/** The layers besides dilated convolutions that TensorFlow.js computes, but not their gradients. */
+const WITHOUT_GRADIENT = ['CategoryEncoding', 'CenterCrop', 'Conv3DTranspose', 'Masking', 'ThresholdedReLU'];
+
 /**
- * Throws where a gradient would pass a dilated convolution, for which TensorFlow.js has none.
+ * Throws where a gradient would pass a layer for which TensorFlow.js has none, such as a dilated convolution.
  *
  * @param begins whether the gradient is wanted of a call's inputs or weights.
  * @param remedy what to do instead.
  */
-export function checkDilated(
+export function checkGradients(
   where: string,
   { calls }: Pick<Graph, 'calls'>,
   begins: (call: Call) => boolean,
@@ -17,11 +20,18 @@ export function checkDilated(
   for (const call of calls) {
     if (!begins(call) && !call.inputs.some((input) => passed.has(input.call))) continue;
     passed.add(call);
-    const { dilationRate } = call.layer.getConfig();
+    const { layer } = call;
+    if (WITHOUT_GRADIENT.includes(layer.getClassName())) {
+      fail(
+        where,
+        `TensorFlow.js has no gradient of ${layer.getClassName()}, as layer ${layer.name} is; ${remedy}.`,
+      );
+    }
+    const { dilationRate } = layer.getConfig();
     if ([dilationRate ?? 1].flat().every((rate) => rate === 1)) continue;
     fail(
       where,
-      `TensorFlow.js has no gradient of a dilated convolution, as layer ${call.layer.name} is (dilationRate ${dilationRate}); ${remedy}.`,
+      `TensorFlow.js has no gradient of a dilated convolution, as layer ${layer.name} is (dilationRate ${dilationRate}); ${remedy}.`,
     );
   }
 }
