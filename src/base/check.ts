@@ -94,11 +94,9 @@ function written(value: unknown, depth: number): string {
   return `{${fields}}`;
 }
 
-/** Whether a function can only be called with `new`: a class, or one of the engine's, such as Map, but not Boolean. */
+/** Whether a function is a class of JavaScript's, which can only be called with `new`. */
 export function isClass(value: object): boolean {
-  return /^(class|function (\w*(Map|Set|Ref|Buffer|View|\wArray)|Pro\w+)\(\) {\s*\[native)/.test(
-    Function.prototype.toString.call(value),
-  );
+  return /^class/.test(Function.prototype.toString.call(value));
 }
 
 /** Whether a value is a buffer, or an array on one, whose bytes were transferred away, such as by `postMessage`, or cut off by `resize`. */
