@@ -196,7 +196,7 @@ function laneTile({
  * The number of parts that the terms are divided into, so that there are enough workgroups and invocations, and no sum has too many
  * terms.
  */
-export function partsFor(
+function partsFor(
   { rows, columns, terms }: Pick<Multiplication, 'rows' | 'columns' | 'terms'>,
   tile: Tile,
 ): number {
