@@ -32,7 +32,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       await page.goto(`${served.site.url}#view=own`);
       await page.waitForSelector('.own-class');
       for (const place of [0, 1]) {
-        await page.click(`${cardOf(place)} >> text=Use the camera`);
+        await page.click(`${cardOf(place)} >> text="Camera"`);
         await page.waitForSelector(`${cardOf(place)} >> video`);
         await page.waitForFunction(() => document.querySelector('video')!.readyState >= 2);
         const button = page.getByText('Hold to take images');
@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       await page.waitForSelector('.own-go .primary:enabled');
       await page.click('.own-go .primary');
       await page.waitForSelector('.step .note.good');
-      await page.click('.own-subject >> text=Use the camera');
+      await page.click('.own-subject >> text="Camera"');
       await page.waitForSelector('.own-answers .best');
       // It goes on asking.
       const asked = () => page.evaluate(() => (window as never as { asked: number }).asked);
@@ -90,7 +90,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       });
       await page.goto(`${served.site.url}#view=own`);
       await page.waitForSelector('.own-class');
-      await page.click(`${cardOf(0)} >> text=Use the camera`);
+      await page.click(`${cardOf(0)} >> text="Camera"`);
       const track = () =>
         page.evaluate(() => {
           const [one] = (document.querySelector('video')?.srcObject as MediaStream | null)?.getTracks() ?? [];
@@ -120,7 +120,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       await page.click('text=Hold to take images');
       await page.waitForSelector(`${cardOf(0)} >> li`);
       // It stays that camera where the network is tried, or at another class.
-      await page.click(`${cardOf(1)} >> text=Use the camera`);
+      await page.click(`${cardOf(1)} >> text="Camera"`);
       await page.waitForSelector(`${cardOf(1)} >> video`);
       await shows('fake_device_1');
       expect(complaints).toEqual([]);
@@ -134,7 +134,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     try {
       const { page } = await openTab(browser, `${served.site.url}#view=own`);
       await page.waitForSelector('.own-class');
-      const press = () => page.click(`${cardOf(0)} >> text=Use the camera`);
+      const press = () => page.click(`${cardOf(0)} >> text="Camera"`);
       await press();
       await page.waitForSelector('[role=alert] >> text=does not let this page use the camera');
       for (const [name, sentence] of [

@@ -52,7 +52,7 @@ export const en = {
     language: 'Language',
     skip: 'Skip to content',
     pages: 'All pages',
-    search: 'Search the guides and the API',
+    search: 'Search guides and API',
   },
   search: {
     found: (n: number) => (n === 0 ? 'Nothing found' : counted(n, 'result')),
@@ -313,6 +313,8 @@ export const en = {
     sees: 'What it sees',
     guesses: 'What it says',
     heat: 'Where it looks',
+    /** The ends of its colors. */
+    heatScale: ['counts least', 'most'],
     methods: {
       gradcam: 'Grad-CAM',
       'gradcam++': 'Grad-CAM++',

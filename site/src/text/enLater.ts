@@ -37,11 +37,12 @@ export const later = {
     style: {
       title: 'Style transfer',
       about:
-        'Paints one image with the brush of another: a house, a style, and the image after 5, 20 and 100 steps.',
+        'Repaints one image in the style of another: the house, a style, and the house after 5, 20 and 100 steps. It takes the two images, the convolutions of a VGG (59 MB for VGG-16), and about two minutes of one core at 224×224.',
     },
     lpips: {
-      title: 'LPIPS',
-      about: 'How alike do two images look? A distance over the maps of VGG-16, fitted to what people see.',
+      title: 'LPIPS: how different do two images look?',
+      about:
+        'The house; the house a little darker, with a blurred tree and a window missing; and where they differ: most at the window, hardly by the darkness. It takes two images of one size and the convolutions of VGG-16 (59 MB).',
     },
     explain: {
       title: 'Explanations',

@@ -283,6 +283,7 @@ export const zh: FirstText = {
     sees: '网络看到的',
     guesses: '网络认为它是',
     heat: '它看哪里',
+    heatScale: ['作用最小', '最大'],
     methods: {
       gradcam: 'Grad-CAM',
       'gradcam++': 'Grad-CAM++',

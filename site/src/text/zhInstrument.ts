@@ -46,7 +46,7 @@ export const instrument: typeof english = {
       network: '设计自己的网络',
       train: '训练它',
       inside: '看里面',
-      weights: '带回家',
+      weights: '带走',
     },
   },
 

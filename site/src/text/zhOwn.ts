@@ -94,7 +94,6 @@ export const own: typeof english = {
     title: '试一试',
     waiting: '训练好之后，给它看新的东西：用摄像头，或一张图像。',
     empty: '给它看点新的东西。',
-    camera: '使用摄像头',
     choose: '选择图像',
     image: '图像',
     heat: '显示它看的是哪里（Grad-CAM）',

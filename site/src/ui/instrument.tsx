@@ -177,6 +177,9 @@ function Heat() {
       <div class="square">
         {heat.value && <Pixels image={heat.value.image} label={t.heat} class="smooth" />}
       </div>
+      <p class="legend">
+        {t.heatScale[0]} <span class="ramp" /> {t.heatScale[1]}
+      </p>
       <SavePixels name={t.methods[method.value]} image={heat.value?.image} />
     </>
   );

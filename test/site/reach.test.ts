@@ -1,0 +1,90 @@
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { hasChromium } from '../support/chromium.js';
+import { go, openTab, useSite } from './page.js';
+
+const served = useSite();
+
+/** The pictures of a card, once they are loaded. */
+async function picturesOf(page: Page, card: string): Promise<string[]> {
+  const list = page.locator(`.more .${card} img`);
+  await list.first().scrollIntoViewIfNeeded();
+  await page.waitForFunction(
+    (card) =>
+      [...document.querySelectorAll<HTMLImageElement>(`.more .${card} img`)].every(
+        (one) => one.complete && one.naturalWidth > 0,
+      ),
+    card,
+  );
+  return list.evaluateAll((all) => all.map((one) => (one as HTMLImageElement).src));
+}
+
+describe.skipIf(!hasChromium)('from the first screen', () => {
+  test('what the library does besides is two clicks away, each with pictures of its own', async () => {
+    const { page, complaints } = await openTab(served.browser, served.site.url);
+    // The explanations are there without a click, with a legend.
+    await page.waitForSelector('.heat-card canvas', { timeout: 60_000 });
+    expect(await page.locator('.heat-card select option').count()).toBe(8);
+    expect(await page.locator('.heat-card .legend').isVisible()).toBe(true);
+
+    await go(page, 'weights');
+    await page.waitForSelector('h2 >> text=Does it match PyTorch?');
+    const style = await picturesOf(page, 'style');
+    const lpips = await picturesOf(page, 'lpips');
+    expect(style).toHaveLength(1);
+    expect(lpips).toHaveLength(3);
+    expect(lpips).not.toContain(style[0]);
+    for (const [card, command, name, anchor] of [
+      ['style', 'npx vgg-blocks style', 'styleTransfer()', 'style'],
+      ['lpips', 'npx vgg-blocks lpips', 'imageDistance()', 'lpips'],
+      ['explain', 'npx vgg-blocks gradcam', 'explain()', undefined],
+    ] as const) {
+      expect(await page.locator(`.more .${card} code`).allInnerTexts()).toEqual([command, name]);
+      await page.click(`.more .${card} a`);
+      await page.waitForURL(anchor ? `**/guide/perceptual.html#${anchor}` : '**/guide/gallery.html');
+      const text = await page.innerText('article');
+      expect(text).toContain(name.replace('()', ''));
+      if (anchor) {
+        expect(text).toContain(command);
+        expect(await page.locator(`#${anchor}`).isVisible()).toBe(true);
+      }
+      await page.goBack();
+      await page.waitForSelector(`.more .${card}`);
+    }
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test.each(['en', 'zh'] as const)(
+    'on a phone, in %s, the two buttons of a class are side by side',
+    async (language) => {
+      const { page } = await openTab(served.browser, `${served.site.url}#view=own`, { width: 360, language });
+      const buttons = page.locator('.own-class >> nth=0 >> .button');
+      await buttons.first().waitFor();
+      const [one, other] = await buttons.evaluateAll((all) =>
+        all.map((button) => button.getBoundingClientRect().top),
+      );
+      expect(one).toBe(other);
+      await page.close();
+    },
+  );
+
+  test.each(['en', 'zh'] as const)("in %s the search's hint fits its field", async (language) => {
+    const { page } = await openTab(served.browser, `${served.site.url}guide/start.html`, {
+      width: 1280,
+      language,
+    });
+    const { text, room } = await page.locator('#search').evaluate((input: HTMLInputElement) => {
+      const { font, paddingLeft, paddingRight } = getComputedStyle(input);
+      const pen = document.createElement('canvas').getContext('2d')!;
+      pen.font = font;
+      return {
+        text: pen.measureText(input.placeholder).width,
+        room: input.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight),
+      };
+    });
+    expect(text).toBeGreaterThan(0);
+    expect(text).toBeLessThanOrEqual(room);
+    await page.close();
+  });
+});
