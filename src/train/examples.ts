@@ -1,6 +1,6 @@
 import { dispose, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { optional, SEQUENCE, TENSOR } from '../base/arguments.js';
+import { FUNCTION, optional, recordOf, SEQUENCE, TENSOR } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { classifierOutputs } from '../tfjs/classifier.js';
@@ -74,12 +74,18 @@ export function disposeBatch({ xs, ys, weights, teacherLogits }: Batch): void {
   dispose([xs, ys, weights, teacherLogits].filter((tensor) => tensor !== undefined));
 }
 
-/** The batches that a set returns, of which only that they are of tensors is checked. */
+/**
+ * The batches that a set returns, of which the labels are not checked.
+ *
+ * @param batchSize the size that each batch but the last must have; any by default.
+ * @throws RangeError when it returns something else, more examples than it says, or images of another size.
+ */
 export async function* givenBatches(
   where: string,
   which: string,
-  examples: Pick<Examples, 'batches'>,
+  examples: Examples,
   options: { batchSize: number; seed?: number },
+  batchSize?: number,
 ): AsyncGenerator<Batch, void, undefined> {
   const batches = examples.batches(options);
   if (!SEQUENCE.holds(batches)) {
@@ -90,11 +96,47 @@ export async function* givenBatches(
       `batches() of the ${which} set returned ${shown(batches)}; return one batch after another, as an async generator does.`,
     );
   }
-  for await (const batch of batches) {
+  let done = 0;
+  for await (const batch of stepsOf(where, which, batches)) {
     checkBatch(where, batch, which);
+    const problem = sizeProblem(batch, examples, done, batchSize);
+    if (problem) {
+      disposeBatch(batch);
+      fail(where, `the ${which} set ${problem}`);
+    }
+    done += batch.xs.shape[0]!;
     yield batch;
   }
 }
+
+/** What iterates, as `for await` takes it, which says of nothing whose it is. */
+async function* stepsOf(
+  where: string,
+  which: string,
+  batches: Iterable<Batch> | AsyncIterable<Batch>,
+): AsyncGenerator<Batch, void, undefined> {
+  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = batches as AsyncIterable<Batch> &
+    Iterable<Batch>;
+  const steps = (later ?? now).call(batches);
+  const odd = (what: string, value: unknown) =>
+    fail(where, `${what} of the ${which} set is ${shown(value)}; return batches as an async generator does.`);
+  if (!ITERATOR.holds(steps)) odd('the iterator', steps);
+  let isOpen = false;
+  try {
+    for (;;) {
+      const step = await steps.next();
+      if (typeof step !== 'object' || step === null) odd('what next() returned', step);
+      if (step.done) return;
+      isOpen = true;
+      yield await step.value;
+      isOpen = false;
+    }
+  } finally {
+    if (isOpen) await steps.return?.();
+  }
+}
+
+const ITERATOR = recordOf('an iterator', { next: FUNCTION });
 
 /** Throws, and disposes what it holds, unless a batch is of tensors. */
 function checkBatch(where: string, batch: Batch, which: string): void {
@@ -112,7 +154,7 @@ function checkBatch(where: string, batch: Batch, which: string): void {
 /**
  * The batches of a set, checked, which the caller disposes.
  *
- * @throws RangeError when there are more or fewer examples than the set says, a batch has another size, or a label is not the
+ * @throws RangeError as `givenBatches`, and when there are fewer examples than the set says, or a label is not the
  *   index of a class.
  */
 export async function* batchesOf(
@@ -123,9 +165,9 @@ export async function* batchesOf(
   options: { batchSize: number; seed?: number },
 ): AsyncGenerator<Batch, void, undefined> {
   let done = 0;
-  for await (const batch of givenBatches(where, which, examples, options)) {
+  for await (const batch of givenBatches(where, which, examples, options, options.batchSize)) {
     try {
-      const problem = await problemOf(batch, examples, done, options.batchSize, classes);
+      const problem = await problemOf(batch, examples, done, classes);
       if (problem) fail(where, `the ${which} set ${problem}`);
     } catch (error) {
       disposeBatch(batch);
@@ -142,17 +184,18 @@ export async function* batchesOf(
   }
 }
 
-/** What is wrong with a batch that follows `done` examples; undefined if nothing is. */
-async function problemOf(
-  { xs, ys, weights, teacherLogits }: Batch,
-  { shape, length, teacher }: Examples,
+/** What is wrong with the sizes of a batch that follows `done` examples; undefined if nothing is. Without a size, any will do. */
+function sizeProblem(
+  { xs, ys }: Batch,
+  { shape, length }: Examples,
   done: number,
-  batchSize: number,
-  classes: number,
-): Promise<string | undefined> {
+  batchSize: number | undefined,
+): string | undefined {
   const [count, ...own] = xs.shape as [number, ...number[]];
-  const due = Math.min(batchSize, length - done);
-  if (due === 0) return `returned more examples than its length of ${length}; correct its length.`;
+  const rest = length - done;
+  const due = Math.min(batchSize ?? count, rest);
+  if (rest <= 0 || (batchSize === undefined && count > rest))
+    return `returned more examples than its length of ${length}; correct its length.`;
   if (count !== due) {
     return `returned a batch of ${count} examples after ${done} of ${length}, but ${due} are due; only the last batch may be smaller than batchSize.`;
   }
@@ -162,6 +205,17 @@ async function problemOf(
   if (ys.shape[0] !== count) {
     return `returned ${count} images with ${ys.shape[0] ?? 0} labels; return one label for each image.`;
   }
+  return count === 0 ? 'returned a batch of no examples; return at least one with each.' : undefined;
+}
+
+/** What is wrong with the rest of a batch that follows `done` examples; undefined if nothing is. */
+async function problemOf(
+  { xs, ys, weights, teacherLogits }: Batch,
+  { teacher }: Examples,
+  done: number,
+  classes: number,
+): Promise<string | undefined> {
+  const [count] = xs.shape as [number];
   if (weights && !fits(weights.shape, [count])) {
     return `returned ${count} images with weights of the shape ${shapeText(weights.shape)}; return one weight for each image.`;
   }

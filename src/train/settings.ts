@@ -1,5 +1,13 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, EXAMPLES, MODEL, optional, optionsOf, withFields } from '../base/arguments.js';
+import {
+  checkArguments,
+  EXAMPLES,
+  MODEL,
+  optional,
+  optionsOf,
+  recordOf,
+  withFields,
+} from '../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import type { CheckpointOptions } from './checkpoint/checkpoints.js';
 import type { CheckpointStore } from './checkpoint/store.js';
@@ -224,6 +232,8 @@ export function decisiveOptions(
   };
 }
 
+const PARTS = recordOf('two sets', { trainSet: EXAMPLES, validationSet: EXAMPLES });
+
 /** The sets, with a fraction of the training set as the validation set. */
 function withValidation(sets: TrainSets, fraction: number, seed: number): TrainSets {
   if (fraction === 0) return sets;
@@ -238,5 +248,12 @@ function withValidation(sets: TrainSets, fraction: number, seed: number): TrainS
       'validationFraction needs a training set with split, such as an ImageSet; pass a validationSet.',
     );
   }
-  return { ...sets, ...sets.trainSet.split(fraction, seed) };
+  const parts = sets.trainSet.split(fraction, seed);
+  if (!PARTS.holds(parts)) {
+    fail(
+      'train',
+      `split() of the training set returned ${shown(parts)}; return { trainSet, validationSet }, both examples.`,
+    );
+  }
+  return { ...sets, ...parts };
 }

@@ -85,6 +85,7 @@ export async function cacheFeatures(
   try {
     const labels = new Int32Array(rows);
     const logits = teacher && new Float32Array(rows * teacher.classes);
+    const most = examples.classNames?.length ?? Number.POSITIVE_INFINITY;
     let done = 0;
     let checksum = 0;
     const keepLogits = async (xs: Tensor, first: number) => {
@@ -97,7 +98,7 @@ export async function cacheFeatures(
     for (let pass = 0; pass < passes; pass++) {
       const draw = pass === 0 ? undefined : epochSeed(seed, pass);
       for await (const batch of givenBatches('cacheFeatures', 'given', examples, { batchSize, seed: draw })) {
-        done += await keep(base, batch, { write, labels, keepLogits }, done, options.signal);
+        done += await keep(base, batch, { write, labels, keepLogits, most }, done, options.signal);
         await options.onProgress?.({ done, total: rows, unit: 'images' });
       }
       if (done !== (pass + 1) * examples.length) {
@@ -128,7 +129,10 @@ async function keep(
     write,
     labels,
     keepLogits,
+    most,
   }: {
+    /** The number of classes, if known. */
+    most: number;
     write: RowStore['write'];
     labels: Int32Array;
     keepLogits: (xs: Tensor, first: number) => Promise<void>;
@@ -150,8 +154,13 @@ async function keep(
     const features = tidy(() => base.apply(xs) as Tensor);
     tensors.push(features);
     const [values, classes] = await Promise.all([features.data<'float32'>(), ys.data<'int32'>()]);
-    if (first + classes.length > labels.length) {
-      fail('cacheFeatures', `the examples returned more images than their length of ${labels.length}.`);
+    const stray = classes.find((label) => !(label >= 0 && label < most));
+    if (ys.dtype !== 'int32' || stray !== undefined) {
+      const given = stray === undefined ? `of the type ${ys.dtype}` : `such as ${stray}`;
+      fail(
+        'cacheFeatures',
+        `the examples have labels ${given}; return int32, each the index of a class from 0.`,
+      );
     }
     labels.set(classes, first);
     await keepLogits(xs, first);

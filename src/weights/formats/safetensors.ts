@@ -102,6 +102,14 @@ function parseHeader(
         tensor,
       });
     }
+    const lacking = ['dtype', 'shape', 'data_offsets'].find((field) => !Object.hasOwn(entry, field));
+    if (lacking !== undefined) {
+      throw new WeightFileError(
+        file,
+        `its entry in the header has no ${lacking}; the file is damaged, so get it again.`,
+        { tensor },
+      );
+    }
   }
   return { entries, metadata: Object((header as { __metadata__?: unknown }).__metadata__) };
 }

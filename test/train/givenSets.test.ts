@@ -1,0 +1,128 @@
+import { memory, type Tensor, tensor1d, zeros } from '@tensorflow/tfjs-core';
+import { beforeAll, expect, test } from 'vitest';
+import { agreement, correctBiases } from '../../src/compress/index.js';
+import { cacheFeatures } from '../../src/features/index.js';
+import { vgg } from '../../src/index.js';
+import { diagnose, evaluate, predictClasses, train } from '../../src/train/index.js';
+import { useAnyBackend } from '../support/backends.js';
+
+beforeAll(() => useAnyBackend('wasm'));
+
+const build = () =>
+  vgg([[1, 2]], { inputShape: [4, 4, 3], hiddenUnits: 3, classes: 2, dropout: 0, batchNorm: true });
+type Model = ReturnType<typeof build>;
+const setOf = (batches: () => unknown) =>
+  ({ length: 4, shape: [4, 4, 3], classNames: ['a', 'b'], batches }) as never;
+const labels = () => tensor1d([0, 1, 0, 1], 'int32');
+const batchOf = (xs: Tensor, ys: Tensor = labels()) => ({ xs, ys });
+
+/** What reads the batches of a set of the caller's. */
+const CALLS: Record<string, (model: Model, set: never) => Promise<unknown>> = {
+  agreement: (model, set) => agreement(model, model, set),
+  cacheFeatures: (model, set) => cacheFeatures(model, set),
+  correctBiases: (model, set) => correctBiases(model, set),
+  diagnose: (model, set) => diagnose(model, set),
+  evaluate: (model, set) => evaluate(model, set),
+  predictClasses: (model, set) => predictClasses(model, set),
+  train: (model, set) => train(model, { trainSet: set }, { epochs: 1 }),
+};
+
+/** Sets that return something else than they say, and what is said of them. */
+const SETS: Record<string, [() => unknown, RegExp]> = {
+  'images of another size': [
+    function* () {
+      yield batchOf(zeros([4, 8, 8, 3]));
+    },
+    /returned images of 8x8x3, but its shape is 4x4x3; correct its shape\.$/,
+  ],
+  'one image in place of a batch': [
+    function* () {
+      yield batchOf(zeros([4, 4, 3]));
+    },
+    /returned images of 4x3, but its shape is 4x4x3; correct its shape\.$/,
+  ],
+  'an empty batch': [
+    function* () {
+      yield batchOf(zeros([0, 4, 4, 3]), tensor1d([], 'int32'));
+    },
+    /returned a batch of (no examples; return at least one with each\.|0 examples after 0 of 4, but 4 are due; .*)$/,
+  ],
+  'fewer labels': [
+    function* () {
+      yield batchOf(zeros([4, 4, 4, 3]), tensor1d([0, 1], 'int32'));
+    },
+    /returned 4 images with 2 labels; return one label for each image\.$/,
+  ],
+  'an iterator without next': [
+    () => ({ [Symbol.iterator]: () => ({}) }),
+    /the iterator of the \w+ set is \{\}; return batches as an async generator does\.$/,
+  ],
+  'a step that is none': [
+    () => ({ [Symbol.asyncIterator]: () => ({ next: () => null }) }),
+    /what next\(\) returned of the \w+ set is null; return batches as an async generator does\.$/,
+  ],
+};
+
+test.each(Object.keys(CALLS).flatMap((name) => Object.keys(SETS).map((set) => [name, set] as const)))(
+  '%s refuses %s, and keeps nothing',
+  async (name, set) => {
+    const model = build();
+    const before = memory().numTensors;
+    const [batches, fault] = SETS[set]!;
+    const error = await CALLS[name]!(model, setOf(batches)).catch((error: Error) => error);
+    expect((error as Error).message).toMatch(new RegExp(`^${name}: `));
+    expect((error as Error).message).toMatch(fault);
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  },
+);
+
+test.each(Object.keys(CALLS).filter((name) => name !== 'diagnose'))(
+  '%s stops a set that does not end',
+  async (name) => {
+    const model = build();
+    const before = memory().numTensors;
+    let given = 0;
+    const endless = setOf(function* () {
+      for (; given < 1000; given++) yield batchOf(zeros([4, 4, 4, 3]));
+    });
+    await expect(CALLS[name]!(model, endless)).rejects.toThrow(
+      'returned more examples than its length of 4;',
+    );
+    expect(given).toBe(1);
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  },
+);
+
+test('cacheFeatures refuses labels that are no classes before it has computed all features', async () => {
+  const model = build();
+  const before = memory().numTensors;
+  const cached = (ys: () => Tensor) =>
+    cacheFeatures(
+      model,
+      setOf(function* () {
+        yield batchOf(zeros([4, 4, 4, 3]), ys());
+      }),
+    );
+  for (const label of [-1, 2])
+    await expect(cached(() => tensor1d([0, 1, label, 1], 'int32'))).rejects.toThrow(
+      `cacheFeatures: the examples have labels such as ${label}; return int32, each the index of a class from 0.`,
+    );
+  await expect(cached(() => tensor1d([0, 1, 0, 1]))).rejects.toThrow(
+    'have labels of the type float32; return int32',
+  );
+  expect(memory().numTensors).toBe(before);
+  model.dispose();
+});
+
+test('train refuses a split that is none', async () => {
+  const model = build();
+  for (const parts of [null, {}, { trainSet: setOf(() => []), validationSet: 3 }]) {
+    const trainSet = { ...(setOf(() => []) as object), split: () => parts } as never;
+    await expect(train(model, { trainSet }, { epochs: 1, validationFraction: 0.5 })).rejects.toThrow(
+      /^train: split\(\) of the training set returned .*; return \{ trainSet, validationSet \}, both examples\.$/,
+    );
+  }
+  model.dispose();
+});
