@@ -17,7 +17,7 @@ export const NODE_ONLY = [
   'test/features/refused.test.ts',
   'test/io/{download,read,sibling}.test.ts',
   'test/wasm/{guard,install,isolated,memory,relaxedSimd,shares,threads}.test.ts',
-  'test/webgpu/{fewWorkgroups,programNames}.test.ts',
+  'test/webgpu/{fewWorkgroups,lowestLimits,manySteps,programNames}.test.ts',
   'test/weights/{hub,loadPath,onnx,pretrained,recognize,roundTrip,shards}.test.ts',
 ];
 
