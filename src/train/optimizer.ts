@@ -53,7 +53,7 @@ export function checkTrainable(where: string, model: LayersModel): void {
     fail(where, 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
   }
   const isTrained = ({ layer }: Call) => layer.trainableWeights.length > 0;
-  checkGradients(where, graphOf(where, model), isTrained, 'build the model without it');
+  checkGradients(where, graphOf(where, model), isTrained, 'build the model without it', 'weights');
 }
 
 /** The named optimizer, or the one passed. */
