@@ -97,6 +97,7 @@ const FUNCTIONS = [
     'imageDistance',
     'readLpipsCalibration',
   ],
+  ...['storedEpochs', 'temporaryFile', 'folderStore', 'openLog', 'tensorBoardWriter'],
   ...['installWasmKernels', 'installWebgpuKernels', 'webgpuBackend', 'decodePredictions'],
 ];
 const PREFIX = new RegExp(`^(?:${FUNCTIONS.join('|')}): `);

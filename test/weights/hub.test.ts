@@ -1,5 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { memory } from '@tensorflow/tfjs-core';
@@ -265,8 +266,16 @@ describe("fromPretrained('hf:...')", () => {
       files['model.safetensors.index.json'] = { weight_map: { a: path } };
       expect((await failure('hf:o/n')).message).toContain('which is not a plain name');
     }
+    // A port that fetch refuses by its number.
     expect((await failure('hf:o/n', { endpoint: 'http://127.0.0.1:9' })).message).toContain(
-      'the connection failed 3 times, the last time with: ',
+      'fetch connects to no server on this port',
+    );
+    const unused = createServer();
+    await new Promise<void>((resolve) => unused.listen(0, '127.0.0.1', resolve));
+    const { port } = unused.address() as AddressInfo;
+    await new Promise((resolve) => unused.close(resolve));
+    expect((await failure('hf:o/n', { endpoint: `http://127.0.0.1:${port}` })).message).toContain(
+      'the connection failed 3 times, the last time with: the server refuses connections',
     );
   });
 
