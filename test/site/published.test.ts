@@ -34,26 +34,32 @@ beforeAll(() => {
   vi.stubGlobal('self', globalThis);
 });
 
-describe.each([
+const SETS = [
   ['fashion-mnist', 'Fashion-MNIST', FASHION_MNIST.classNames],
   ['mnist', 'MNIST', NUMBERS],
-] as const)('dropped files of %s', (set, title, classNames) => {
-  const folder = wholeSet(set);
+] as const;
 
-  test.skipIf(!folder)('are recognized by their sums, and not once a label differs', async () => {
-    const read = (name: string) => readFileSync(`${folder}/${name}`);
-    const found = await dropped(read);
-    expect(found).toMatchObject({ published: title, train: 60_000, test: 10_000 });
-    expect(found.classNames).toEqual(classNames);
-    const other = await dropped((name) => {
-      const bytes = gunzipSync(read(name));
-      if (name.startsWith('t10k-labels')) bytes.writeUInt8(bytes.at(-1)! ^ 1, bytes.length - 1);
-      return bytes;
+// MNIST is no package that could be installed: without it there is no test of it, and the warning alone says so.
+describe.each(SETS.filter(([set]) => set !== 'mnist' || wholeSet(set)))(
+  'dropped files of %s',
+  (set, title, classNames) => {
+    const folder = wholeSet(set);
+
+    test.skipIf(!folder)('are recognized by their sums, and not once a label differs', async () => {
+      const read = (name: string) => readFileSync(`${folder}/${name}`);
+      const found = await dropped(read);
+      expect(found).toMatchObject({ published: title, train: 60_000, test: 10_000 });
+      expect(found.classNames).toEqual(classNames);
+      const other = await dropped((name) => {
+        const bytes = gunzipSync(read(name));
+        if (name.startsWith('t10k-labels')) bytes.writeUInt8(bytes.at(-1)! ^ 1, bytes.length - 1);
+        return bytes;
+      });
+      expect(other.published).toBeUndefined();
+      expect(other.classNames).toEqual(NUMBERS);
     });
-    expect(other.published).toBeUndefined();
-    expect(other.classNames).toEqual(NUMBERS);
-  });
-});
+  },
+);
 
 test('dropped files of no published set have numbers for names, and the page asks', async () => {
   const set = garments({ trainImages: 40, testImages: 10 });
