@@ -11,12 +11,12 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
+import { breathing } from '../base/breathing.js';
 import { fail, wholeNumber } from '../base/check.js';
 import { shapeText } from '../base/shapes.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
 import { disposeBatch, type Examples } from '../train/examples.js';
-import { breathing } from '../train/running.js';
 import { checkImages, type Images, partOf } from './images.js';
 
 /** How far two networks agree on images. */

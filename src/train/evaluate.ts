@@ -1,12 +1,12 @@
 import { tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../base/arguments.js';
+import { breathing } from '../base/breathing.js';
 import { fail, wholeNumber } from '../base/check.js';
 import type { Progress } from '../base/progress.js';
 import { type Batch, batchesOf, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { type Evaluation, Metrics } from './metrics.js';
 import { objectiveOf } from './objective.js';
-import { breathing } from './running.js';
 
 /** Options of {@link evaluate} and {@link predictClasses}. */
 export interface EvaluateOptions {

@@ -11,6 +11,7 @@ import {
   TEXTS,
   withFields,
 } from '../base/arguments.js';
+import { breathing } from '../base/breathing.js';
 import { fail, shown, wholeNumber } from '../base/check.js';
 import type { Progress } from '../base/progress.js';
 import { messageOf } from '../base/realm.js';
@@ -18,7 +19,6 @@ import { type ImageInput, toRgb } from '../images/pixels.js';
 import { type Preprocessing, preprocessingArgument } from '../images/preprocessing.js';
 import { type Evaluation, Metrics } from './metrics.js';
 import { objectiveOf } from './objective.js';
-import { breathing } from './running.js';
 import { VIEW_OPTIONS, type ViewOptions, viewerOf } from './views.js';
 
 /** Labeled images of any size: an `ImageFileSet` of `vgg-blocks/data`, or an object of your own. */

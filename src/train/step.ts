@@ -1,5 +1,6 @@
 import { dispose, type Scalar, tidy, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
+import { breathing } from '../base/breathing.js';
 import { fail } from '../base/check.js';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
 import { fuseNorms } from '../tfjs/fusedNorm.js';
@@ -14,7 +15,6 @@ import { trainNorms } from './normRules.js';
 import { type Objective, objectiveOf } from './objective.js';
 import { type ChosenOptimizer, disposeOptimizer, setRate } from './optimizer.js';
 import { computeBatch, keepResults, type Results } from './results.js';
-import { breathing } from './running.js';
 import { type SeededLayers, seedLayers } from './seededLayers.js';
 import { type Teacher, taught } from './teacher.js';
 

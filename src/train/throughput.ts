@@ -1,6 +1,7 @@
 import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
+import { breathing } from '../base/breathing.js';
 import { checkSeed, fail, keyOf, numberThat, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
 import { owning } from '../base/owning.js';
@@ -12,7 +13,6 @@ import { inputShapeOf } from '../tfjs/models.js';
 import { chooseMicroBatches } from './microBatchSize.js';
 import { objectiveOf } from './objective.js';
 import { checkTrainable, chooseOptimizer } from './optimizer.js';
-import { breathing } from './running.js';
 import { startRun, step } from './step.js';
 
 /** Options of {@link throughput}. */

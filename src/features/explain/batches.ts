@@ -1,7 +1,7 @@
 import { concat, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
+import { breathing } from '../../base/breathing.js';
 import { wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
-import { breathing } from '../../train/running.js';
 import { numbersOf, type Subject } from './subject.js';
 
 /** Options of what computes a network's output for many versions of an image. */

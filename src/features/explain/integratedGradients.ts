@@ -10,9 +10,9 @@ import {
   type Tensor4D,
   tidy,
 } from '@tensorflow/tfjs-core';
+import { breathing } from '../../base/breathing.js';
 import { wholeNumber } from '../../base/check.js';
 import { withTape } from '../../tfjs/tape.js';
-import { breathing } from '../../train/running.js';
 import type { BatchOptions } from './batches.js';
 import { gaussLegendre } from './gaussLegendre.js';
 import { numbersOf, type Subject } from './subject.js';

@@ -14,6 +14,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
+import { breathing } from '../../base/breathing.js';
 import { checkSeed, numberThat, wholeNumber } from '../../base/check.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
@@ -21,7 +22,6 @@ import type { ImageInput } from '../../images/index.js';
 import { classifierOutputs } from '../../tfjs/classifier.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { graphOf } from '../../tfjs/graph.js';
-import { breathing } from '../../train/running.js';
 import { logitsFrom } from '../taps/logits.js';
 import { type ClassOptions, classGradient, NO_GRADIENT, prepareInput } from './classGradient.js';
 

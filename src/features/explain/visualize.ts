@@ -18,6 +18,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TEXT } from '../../base/arguments.js';
+import { breathing } from '../../base/breathing.js';
 import { checkSeed, fail, numberThat, shown, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
@@ -28,7 +29,6 @@ import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { imageShapeOf } from '../../tfjs/imageSize.js';
 import { withTape } from '../../tfjs/tape.js';
-import { breathing } from '../../train/running.js';
 import { metadataOf, preprocessingFor } from '../../weights/metadata.js';
 import { extractorOf } from '../taps/featureExtractor.js';
 import { blurred } from './blurred.js';
