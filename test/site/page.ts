@@ -98,7 +98,7 @@ export async function trainToTheEnd(page: Page, timeout = 240_000): Promise<void
   await page.click('.run .primary');
   await page.waitForSelector('.notices .note', { timeout });
   const notice = await page.innerText('.notices');
-  if (!/Trained|训练完了/.test(notice)) throw new Error(`Training ended with: ${notice}`);
+  if (!/Trained|训练完成/.test(notice)) throw new Error(`Training ended with: ${notice}`);
 }
 
 /** A column of the table of epochs. */

@@ -20,7 +20,6 @@ import {
 } from '../../site/src/state/choice.js';
 import { misfits } from '../../site/src/state/fits.js';
 import { networkCode, trainingCode } from '../../site/src/state/typescript.js';
-import { allTextsOf } from '../../site/src/text/index.js';
 import { RECENT_BATCHES, RecentMeans } from '../../site/src/worker/recentMeans.js';
 import { seededRandom } from '../../src/base/random.js';
 import * as data from '../../src/data/index.js';
@@ -285,23 +284,4 @@ describe('what does not fit', () => {
       expect(misfits(small, { batchSize: 32, optimizer: 'adam', backend }, device)).toEqual([]);
     }
   });
-});
-
-test('both languages have every text, and none is left untranslated', async () => {
-  const [en, zh] = await Promise.all([allTextsOf('en'), allTextsOf('zh')]);
-  const flat = (texts: object, path = ''): [string, string][] =>
-    Object.entries(texts).flatMap(([key, value]) =>
-      typeof value === 'object'
-        ? flat(value, `${path}${key}.`)
-        : [[path + key, String(value)] as [string, string]],
-    );
-  const [english, chinese] = [new Map(flat(en)), new Map(flat(zh))];
-  expect([...chinese.keys()]).toEqual([...english.keys()]);
-  const same = [...english].filter(([key, value]) => chinese.get(key) === value).map(([key]) => key);
-  // Names, symbols, and functions that only pass on their argument.
-  for (const key of same)
-    expect(english.get(key), key).toMatch(
-      /^[^\p{L}]*$|^(API|LPIPS|SGD|AdamW?|3×3|1×1|(Grad|Layer|Score)-?CAM(\+\+)?|SmoothGrad)$|=>/u,
-    );
-  expect(flat(en).filter(([, value]) => /\p{Script=Han}/u.test(value))).toEqual([]);
 });

@@ -20,7 +20,7 @@ export const instrument: typeof english = {
   className: (name) => GARMENTS[name] ?? name,
 
   start: {
-    about: (accuracy) => `三个块，8.1 万个权重，用 Fashion-MNIST 训练：测试图像的 ${accuracy} 分类正确。`,
+    about: (accuracy) => `三个块、8.1 万个权重，在 Fashion-MNIST 上训练：测试精度为 ${accuracy}。`,
   },
 
   path: {
@@ -29,15 +29,15 @@ export const instrument: typeof english = {
     sections: {
       shapes: 'guide/zh/chapter.html#vgg-网络',
       blocks: 'guide/zh/chapter.html#vgg-块',
-      cost: 'guide/zh/chapter.html#为什么-vgg-比-alexnet-多用这么多内存',
+      cost: 'guide/zh/chapter.html#为什么-vgg-比-alexnet-占用更多内存',
       training: 'guide/zh/chapter.html#训练',
     },
     done: {
-      start: '你看到了训练好的网络能做什么。它也能学会你给它看的东西。',
-      own: '它是用特征学会的。计算这些特征的网络由什么组成？',
-      network: '你知道了它的代价。它学得会吗？',
-      train: '训练中或训练后看一看：它学到了什么？',
-      inside: '保存你训练的网络，或把它放进应用。',
+      start: '你看到了训练好的网络能做什么。它还能学会你给它看的东西。',
+      own: '它借助特征学会了分类。计算这些特征的网络由什么组成？',
+      network: '你知道了它的开销。它学得怎么样？',
+      train: '训练时和训练后都可以看一看：它学到了什么？',
+      inside: '保存训练好的网络，或把它放进应用。',
       weights: '这个库能做的不止这些',
     },
     next: {
@@ -45,7 +45,7 @@ export const instrument: typeof english = {
       own: '教它认识你的图像',
       network: '设计自己的网络',
       train: '训练它',
-      inside: '看里面',
+      inside: '查看网络内部',
       weights: '带走',
     },
   },
@@ -61,16 +61,16 @@ export const instrument: typeof english = {
     macs: '乘加运算',
     legend: '每个方框是一层，标出输出的形状，从图像到类别。',
     choose: '点开一层细看。',
-    dark: '全黑的特征图没有激活：ReLU 把它变成了零。',
+    dark: '一直全黑的特征图没有激活：ReLU 把它变成了零。',
   },
 
   closeUp: {
     about: {
       input: () => '网络看到的：缩放到输入尺寸的图像。',
       conv: (norm) =>
-        `小小的卷积核滑过上一层的所有特征图。每个位置得到一个数：加权和，加上偏置，${norm ? '经批量规范化，' : ''}再把负数变成零。`,
-      pool: () => '每个窗口只留下最大的数，所以特征图的高和宽减半。',
-      dense: () => '每个单元对上一层的所有数加权求和。最后一层每个类别有一个单元。',
+        `卷积核在上一层的所有特征图上滑动。每个位置得到一个数：加权和，加上偏置，${norm ? '经过批量规范化，' : ''}再把负数变成零。`,
+      pool: () => '每个窗口只保留最大的数，因此特征图的高和宽减半。',
+      dense: () => '每个单元对上一层的所有数加权求和。最后一层的每个单元对应一个类别。',
       other: () => '这一层只显示它的输出。',
     },
     maps: (shown, of) => (shown === of ? `全部 ${of} 个特征图` : `${of} 个特征图中的 ${shown} 个`),
@@ -78,7 +78,7 @@ export const instrument: typeof english = {
     map: (index) => `特征图 ${index + 1}`,
     unit: (index) => `单元 ${index + 1}`,
     pixel: (map, row, column) => `特征图 ${map + 1}，第 ${row + 1} 行，第 ${column + 1} 列`,
-    largest: (unit, of) => `${unit}是怎样加出来的：${of.toLocaleString('zh-CN')} 个乘积中最大的几个`,
+    largest: (unit, of) => `“${unit}”是怎样加出来的：${of.toLocaleString('zh-CN')} 个乘积中最大的几个`,
     from: (layer) => `来自 ${layer}`,
     number: '数',
     weight: '权重',
@@ -90,15 +90,15 @@ export const instrument: typeof english = {
     output: (map) => `输出：特征图 ${map + 1}`,
     sees: (height, width) => `它看到 ${height}×${width} 个像素`,
     play: '移动窗口',
-    pause: '停住窗口',
+    pause: '停止移动',
     picker: '特征图的像素，用方向键移动',
     position: (row, column) => `第 ${row} 行，第 ${column} 列`,
-    point: '指向输出中的一个像素，或用方向键移动。可以在总和里换一个特征图。',
+    point: '指向输出中的一个像素，或用方向键移动。在求和式中可以换一个特征图。',
     window: '窗口',
     kernel: '卷积核',
     products: '乘积',
     pooled: '最大值',
-    outside: '在输入之外：零',
+    outside: '输入之外：填充零',
     source: (layer, index) =>
       layer === undefined ? `图像的通道 ${index + 1}` : `${layer} 的特征图 ${index + 1}`,
     others: (n) => `其余 ${n} 个特征图`,

@@ -27,8 +27,8 @@ function inChinese(svg: string): string {
 export const later: typeof english = {
   design: {
     title: '网络',
-    starts: '从这里开始',
-    start: { small: '小网络，一分钟训练完', chapter: '书中的 VGG-11', imagenet: 'ImageNet 的 VGG-16' },
+    starts: '起点',
+    start: { small: '小网络，一分钟即可训练', chapter: '书中的 VGG-11', imagenet: 'ImageNet 的 VGG-16' },
     member: '架构',
     own: '自定义块',
     blocks: '块',
@@ -38,8 +38,8 @@ export const later: typeof english = {
     onesLabel: (n) => `第 ${n} 块的 1×1 卷积层数`,
     channels: '通道数',
     channelsLabel: (n) => `第 ${n} 块的通道数`,
-    remove: (n) => `去掉第 ${n} 块`,
-    add: '加一块',
+    remove: (n) => `删除第 ${n} 块`,
+    add: '添加块',
     ratio: '通道数除以',
     size: '图像边长',
     imageChannels: '图像通道数',
@@ -55,29 +55,29 @@ export const later: typeof english = {
     style: {
       title: '风格迁移',
       about:
-        '把一幅图像画成另一幅的风格：内容图像、风格图像，以及迭代 5、20 和 100 次后的合成图像。需要这两幅图像和 VGG 的卷积层（VGG-16 为 59 MB）；224×224 的图像，单核约需两分钟。',
+        '把一幅图像画成另一幅的风格：内容图像、风格图像，以及迭代 5、20 和 100 次后的合成图像。需要这两幅图像和 VGG 的卷积层（VGG-16 为 59 MB）；对于 224×224 的图像，单核约需两分钟。',
     },
     lpips: {
-      title: 'LPIPS：两幅图像看起来差多少？',
+      title: 'LPIPS：两幅图像看起来相差多少？',
       about:
-        '原图；整体稍暗、树模糊、少了一扇窗的同一幅图；以及差别所在：窗户处最大，变暗几乎不算差别。需要两幅大小相同的图像和 VGG-16 的卷积层（59 MB）。',
+        '原图；同一幅图，但整体稍暗、树变模糊、少了一扇窗；以及差别所在：窗户处最大，变暗几乎不算差别。需要两幅大小相同的图像和 VGG-16 的卷积层（59 MB）。',
     },
     explain: {
       title: '解释方法',
-      about: '网络在哪里看到左边的衣服，又在哪里看到右边的？用数字比较十种方法。',
+      about: '左边的服装，网络是从哪里看出来的？右边的呢？用数字比较十种方法。',
     },
     transfer: {
       title: '微调',
-      about: '预训练的网络从每类几张图像学会你的类别。',
+      about: '每个类别只需几张图像，预训练网络就能学会。',
     },
     app: {
       title: '放进应用',
-      about: '用你训练的网络做网页或服务器：哪个文件在哪里运行，有多快。',
+      about: '把训练好的网络用在网页或服务器上：哪种文件在哪里运行，速度如何。',
     },
   },
 
   facts: {
-    title: '网络的数字',
+    title: '网络概况',
     parameters: '参数',
     macs: '每张图像的乘加次数',
     weights: '权重',
@@ -85,7 +85,7 @@ export const later: typeof english = {
     field: '感受野',
     pixels: (n) => `${n} 像素`,
     stride: (n) => `步幅 ${n}`,
-    inTfjs: '按 tfjs 计',
+    inTfjs: '在 tfjs 中',
   },
 
   misfit: {
@@ -94,21 +94,21 @@ export const later: typeof english = {
     wasm: (needs, has) =>
       `训练大约需要 ${needs}，而 WebAssembly 的内存上限是 ${has}。请减小批量大小、图像或通道数。`,
     buffer: (needs, has, layer) =>
-      `${layer} 需要一个 ${needs} 的张量，而这块 GPU 一个张量最多 ${has}。请改用 WebAssembly，或减小网络。`,
-    memory: (needs, has) => `训练大约需要 ${needs}，这台设备报告有 ${has} 内存，其他程序也要用。`,
+      `${layer} 需要一个 ${needs} 的张量，而这块 GPU 的单个张量上限是 ${has}。请改用 WebAssembly，或减小网络。`,
+    memory: (needs, has) => `训练大约需要 ${needs}，而这台设备报告的内存为 ${has}，其他程序也要占用。`,
   },
 
   diagram: {
     title: '结构图',
     translated: inChinese,
     about: 'VGG 重复同一种块：若干 3×3 卷积层，再用一个汇聚层把特征图的高和宽减半。',
-    alexnet: '与 AlexNet 并排',
+    alexnet: '与 AlexNet 并排显示',
     alexnetSmall: (minimum) => `AlexNet 需要至少 ${minimum}×${minimum} 的图像；这里按 224×224 画。`,
   },
 
   table: {
     title: '各层的形状',
-    about: '每经过一个块，特征图变小、变多；全连接层同时看到全部特征图。',
+    about: '每经过一个块，特征图都更小、更多；全连接层同时看到全部特征图。',
     layer: '层',
     output: '输出',
     parameters: '参数',
@@ -120,7 +120,7 @@ export const later: typeof english = {
 
   versus: {
     title: '与 AlexNet 相比',
-    about: 'VGG 用内存和计算换来深度：许多小卷积核，作用在大的特征图上。',
+    about: 'VGG 以更多的内存和计算换取深度：许多小卷积核，作用在全尺寸的特征图上。',
     note: (size) => `两者都用 ${size}×${size} 的图像，批量大小为 1。`,
     noteSmall: (minimum) => `两者都用 224×224 的图像，批量大小为 1：AlexNet 至少需要 ${minimum}×${minimum}。`,
     tally: '书中的统计',
@@ -139,47 +139,47 @@ export const later: typeof english = {
     title: '书中的练习',
     about: '先猜一猜。答案由本页逐层算出。',
     ask: {
-      size: '书中把图像放大到 224×224。若用 96×96 的图像，224×224 的计算量是它的几倍？',
-      memory: '批量大小为 128 时，VGG-11 的激活值占用的内存是 AlexNet 的几倍？',
+      size: '书中把图像放大到 224×224。VGG-11 此时的计算量是使用 96×96 图像时的几倍？',
+      memory: '批量大小为 128 时，VGG-11 的激活值所占内存是 AlexNet 的几倍？',
       layers: '书中打印了 8 个形状，每个块和每个全连接层各一个。有权重的层一共有几层？',
     },
     times: (n) => `${n} 倍`,
     why: {
       size: (large, small) =>
-        `每张图像的乘加运算分别是 ${large} 次和 ${small} 次。几乎全在卷积层里，而卷积层的计算量与面积成正比。`,
+        `每张图像的乘加运算分别是 ${large} 次和 ${small} 次。几乎都在卷积层，而卷积层的计算量与图像面积成正比。`,
       memory: (vgg, alexNet, weights) =>
-        `${vgg} 与 ${alexNet}。权重只是 ${weights} 倍：占内存的是前几个块里全尺寸的特征图。`,
+        `分别是 ${vgg} 和 ${alexNet}。权重只有 ${weights} 倍：占用内存的是前几个块中全尺寸的特征图。`,
       layers: (blocks, dense, convs) =>
-        `${blocks} 个块里有 ${convs} 个卷积层，后面还有 ${dense} 个全连接层。VGG-11 里的 11 数的是有权重的层。`,
+        `${blocks} 个块里有 ${convs} 个卷积层，后面还有 ${dense} 个全连接层。VGG-11 中的 11 指的是有权重的层数。`,
     },
-    right: '对。',
-    wrong: '不对。',
-    setUp: '设置成这个网络',
+    right: '答对了。',
+    wrong: '不太对。',
+    setUp: '设置为这个网络',
   },
 
   weights: {
     title: '权重文件',
-    lead: '把 .safetensors、.pth、.h5、.keras、.onnx 或 tfjs 模型拖到这里，或页面的任何地方。文件只在你的浏览器里读取，不会传到别处。',
+    lead: '把 .safetensors、.pth、.h5、.keras、.onnx 或 tfjs 模型拖到这里，或页面的任何地方。文件只在你的浏览器中读取，不会上传。',
     choose: '选择文件',
     empty: '还没有打开文件。',
-    published: '下载下来就能读的公开权重：',
+    published: '下载后即可打开的公开权重：',
     file: '文件',
     format: '格式',
     network: '网络',
     parameters: '参数',
     input: '输入',
     classes: '类别',
-    noClasses: '没有（只有特征）',
+    noClasses: '无（仅特征）',
     names: '权重的命名',
     classify: '用它给图像分类',
-    adopt: '接着训练它',
-    adoptNote: '把这个网络带到“训练”。',
-    compareTitle: '它算出来的和 PyTorch 一样吗？',
+    adopt: '继续训练它',
+    adoptNote: '在“训练”中打开这个网络。',
+    compareTitle: '结果与 PyTorch 一致吗？',
     compareLead:
-      '拖入一个 .safetensors，里面有 float32 张量 “input”（图像 × 通道 × 高 × 宽）和 “logits”，在 Python 里保存，这里就比较输出。',
-    compared: (images, error) => `${images} 张图像上的最大差别：最大 logit 的 ${error}。`,
-    logitsHere: '这里',
-    logitsThere: '文件里',
+      '拖入在 Python 中保存的 .safetensors 文件，其中有 float32 张量“input”（图像 × 通道 × 高 × 宽）和“logits”，这里就会比较输出。',
+    compared: (images, error) => `在 ${images} 张图像上，输出最多相差最大 logit 的 ${error}。`,
+    logitsHere: '本页',
+    logitsThere: '文件中',
     class: '类别',
   },
 
