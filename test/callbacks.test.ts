@@ -105,3 +105,11 @@ test.each(Object.entries(CALLS))(
     model.dispose();
   },
 );
+
+test.each([Map, Promise, Event, class {}])('%o is no callback', async (onProgress) => {
+  const model = build();
+  await expect(evaluate(model, trainSet, { onProgress } as never)).rejects.toThrow(
+    /^evaluate: onProgress is the class \S+; it must be a function\.$/,
+  );
+  model.dispose();
+});

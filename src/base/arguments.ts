@@ -32,7 +32,7 @@ export const TEXT = kind('text', (value) => typeof value === 'string' && value !
 export const STRING = kind('text', (value) => typeof value === 'string');
 export const FUNCTION = kind('a function', (value) => typeof value === 'function' && !isClass(value));
 export const NUMBER = kind('a number', (value) => typeof value === 'number');
-export const FINITE = kind('a finite number', Number.isFinite);
+export const FINITE = kind('a finite number', (value) => Number.isFinite(value));
 export const BOOLEAN = kind('true or false', (value) => typeof value === 'boolean');
 /** A whole number that counts or limits something. */
 export const COUNT = kind(

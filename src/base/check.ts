@@ -94,9 +94,9 @@ function written(value: unknown, depth: number): string {
   return `{${fields}}`;
 }
 
-/** Whether a function is a class of JavaScript's, which can only be called with `new`. */
+/** Whether a function is a class, also one of JavaScript's own such as Map: these have a prototype that stays. */
 export function isClass(value: object): boolean {
-  return /^class/.test(Function.prototype.toString.call(value));
+  return Object.getOwnPropertyDescriptor(value, 'prototype')?.writable === false;
 }
 
 /** Whether a value is a buffer, or an array on one, whose bytes were transferred away, such as by `postMessage`, or cut off by `resize`. */

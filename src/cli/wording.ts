@@ -70,37 +70,24 @@ const FLAGS: [option: RegExp, flag: string][] = [
 const NO_MEMORY =
   /^(invalid (array buffer|typed array) length|array buffer allocation failed|(webassembly\.memory.*)?out of memory|memory access out of bounds|no room for \d+ more bytes)\b.*$/i;
 
-/** Functions of the library that are not commands, where a message begins with their names. */
-const FUNCTIONS = [
-  ...['fromWeights', 'fromPretrained', 'encodeWeights', 'setMetadata', 'inspectWeights', 'loadWeights'],
-  ...['vgg', 'plan', 'alexNetPlan', 'scaleArch', 'cost', 'ImageSet', 'imageFiles', 'imageFolder', 'garments'],
-  ...[
-    'transferHead',
-    'freeze',
-    'unfreeze',
-    'splitModel',
-    'cacheFeatures',
-    'featureExtractor',
-    'featureMapGrid',
-    'fullyConvolutional',
-    'evaluateImages',
-  ],
-  ...[
-    'explain',
-    'faithfulness',
-    'overlay',
-    'preprocess',
-    'embed',
-    'styleTransfer',
-    'npyWriter',
-    'throughput',
-    'imageDistance',
-    'readLpipsCalibration',
-  ],
-  ...['storedEpochs', 'temporaryFile', 'folderStore', 'openLog', 'tensorBoardWriter'],
-  ...['installWasmKernels', 'installWebgpuKernels', 'webgpuBackend', 'decodePredictions'],
-];
-const PREFIX = new RegExp(`^(?:${FUNCTIONS.join('|')}): `);
+/** What messages of the library begin with: its functions and classes, but for `train`, which several commands call. */
+const FUNCTIONS = `
+  EmbeddingIndex FeatureSet ImageFileSet ImageSet agreement alexNet alexNetPlan augmentBatch cacheFeatures
+  classify compress compressTable confusion confusionChart correctBiases cosine cost countBar curves
+  decodePredictions diagnose diagnosisText diagram drawImage embed encodeEvent encodePng encodeTensors
+  encodeWeights equalize evaluate evaluateImages explain faithfulness fashionMnist featureExtractor
+  featureMapGrid fileSystem fittedSize foldNorms folderStore freeze fromPretrained fromWeights
+  fullyConvolutional garments gradCam gramMatrix growFrom heatMapImage historyCsv idxImages imageDistance
+  imageFiles imageFolder imageGrid imageSimilarity imageToTensor indexedDbStore inspectWeights
+  installWasmKernels installWebgpuKernels kernelGrid loadWeights lockFolder lpips memoryStore metadataOf mnist
+  normalizeImages npyWriter openLog opfsStore overlay paramCount parseIdx perceptualLoss plan predictClasses
+  predictionSheet prepareImage prepareImages preprocess preprocessingAt progressBar readImage
+  readLpipsCalibration readTensors resizeBilinear saliency saveModel scaleArch setMetadata smallArch
+  splitModel storedEpochs styleTransfer summary tally temporaryFile tensorBoardWriter tensorToImage throughput
+  toOnnx toRgb totalVariation transferHead unfreeze vgg vgg11 vgg13 vgg16 vgg19 vggBlock visibleRegion
+  visualize webgpuBackend writeFileAtomic writeImage
+`;
+const PREFIX = new RegExp(`^(${FUNCTIONS.trim().replace(/\s+/g, '|')}): `);
 
 /**
  * A text of the library in the command line's words.
@@ -108,7 +95,9 @@ const PREFIX = new RegExp(`^(?:${FUNCTIONS.join('|')}): `);
  * @param command that shows it; others than `train` train too.
  */
 export function inFlags(text: string, command = 'train'): string {
-  const named = text.replace(PREFIX, '').replace(/^train: /, `${command}: `);
+  const named = text
+    .replace(PREFIX, (prefix, name) => (name === command ? prefix : ''))
+    .replace(/^train: /, `${command}: `);
   return FLAGS.reduce((worded, [option, flag]) => worded.replace(option, flag), named);
 }
 

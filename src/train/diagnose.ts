@@ -15,6 +15,7 @@ import { owning } from '../base/owning.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
+import { contentProblem } from './batchProblems.js';
 import { type Batch, checkExamples, disposeBatch, type Examples, givenBatches } from './examples.js';
 import type { Advice, Fault, Finding } from './finding.js';
 import { objectiveOf } from './objective.js';
@@ -85,7 +86,7 @@ export async function diagnose(
       model.getWeights().map((weight) => weight.clone()),
       dispose,
     );
-    const batch = own(await firstBatch(examples, batchSize, seed), disposeBatch);
+    const batch = own(await firstBatch(examples, objective.classes, batchSize, seed), disposeBatch);
     own(model, () => model.setWeights(weights));
     const chance = Math.log(objective.classes);
     const labels = await labelFinding(batch, objective.classes);
@@ -127,10 +128,17 @@ export function diagnosisText(given: Diagnosis): string {
   return `No fault was found at a loss of ${loss.toFixed(3)} (guessing has ln(${classes}) = ${chance.toFixed(3)}); ${advice}.`;
 }
 
-async function firstBatch(examples: Examples, batchSize: number, seed: number): Promise<Batch> {
+async function firstBatch(
+  examples: Examples,
+  classes: number,
+  batchSize: number,
+  seed: number,
+): Promise<Batch> {
   let first: Batch | undefined;
   try {
     for await (first of givenBatches('diagnose', 'given', examples, { batchSize, seed })) break;
+    const problem = first && (await contentProblem(first, examples, classes));
+    if (problem) fail('diagnose', `the given set ${problem}`);
   } catch (error) {
     if (first) disposeBatch(first);
     throw error;
@@ -143,10 +151,10 @@ async function labelFinding({ ys }: Batch, classes: number): Promise<Finding | u
   const labels = [...(await ys.data())];
   const [lowest, highest] = [Math.min(...labels), Math.max(...labels)];
   const found = (text: string, advice: Advice): Finding => ({ fault: 'labels', layers: [], text, ...advice });
-  if (lowest < 0 || highest >= classes || ys.dtype !== 'int32') {
+  if (lowest < 0 || highest >= classes) {
     return found(
-      `labels are ${ys.dtype} from ${lowest} to ${highest}, but the model has the classes 0 to ${classes - 1}`,
-      eitherOf('build the model with more outputs', 'number the classes from 0, as int32'),
+      `labels are from ${lowest} to ${highest}, but the model has the classes 0 to ${classes - 1}`,
+      eitherOf('build the model with more outputs', 'number the classes from 0'),
     );
   }
   if (lowest === highest && labels.length >= 16) {

@@ -7,6 +7,7 @@ import { classifierOutputs } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
+import { contentProblem, sizeProblem, strayLabel } from './batchProblems.js';
 
 /** A batch of examples as tensors. The receiver disposes them. */
 export interface Batch {
@@ -167,7 +168,8 @@ export async function* batchesOf(
   let done = 0;
   for await (const batch of givenBatches(where, which, examples, options, options.batchSize)) {
     try {
-      const problem = await problemOf(batch, examples, done, classes);
+      const problem =
+        (await contentProblem(batch, examples, classes)) ?? (await strayLabel(batch, done, classes));
       if (problem) fail(where, `the ${which} set ${problem}`);
     } catch (error) {
       disposeBatch(batch);
@@ -182,74 +184,4 @@ export async function* batchesOf(
       `the ${which} set returned ${done} examples, but its length is ${examples.length}; correct its length.`,
     );
   }
-}
-
-/** What is wrong with the sizes of a batch that follows `done` examples; undefined if nothing is. Without a size, any will do. */
-function sizeProblem(
-  { xs, ys }: Batch,
-  { shape, length }: Examples,
-  done: number,
-  batchSize: number | undefined,
-): string | undefined {
-  const [count, ...own] = xs.shape as [number, ...number[]];
-  const rest = length - done;
-  const due = Math.min(batchSize ?? count, rest);
-  if (rest <= 0 || (batchSize === undefined && count > rest))
-    return `returned more examples than its length of ${length}; correct its length.`;
-  if (count !== due) {
-    return `returned a batch of ${count} examples after ${done} of ${length}, but ${due} are due; only the last batch may be smaller than batchSize.`;
-  }
-  if (!fits(own, [...shape])) {
-    return `returned images of ${shapeText(own)}, but its shape is ${shapeText(shape)}; correct its shape.`;
-  }
-  if (ys.shape[0] !== count) {
-    return `returned ${count} images with ${ys.shape[0] ?? 0} labels; return one label for each image.`;
-  }
-  return count === 0 ? 'returned a batch of no examples; return at least one with each.' : undefined;
-}
-
-/** What is wrong with the rest of a batch that follows `done` examples; undefined if nothing is. */
-async function problemOf(
-  { xs, ys, weights, teacherLogits }: Batch,
-  { teacher }: Examples,
-  done: number,
-  classes: number,
-): Promise<string | undefined> {
-  const [count] = xs.shape as [number];
-  if (weights && !fits(weights.shape, [count])) {
-    return `returned ${count} images with weights of the shape ${shapeText(weights.shape)}; return one weight for each image.`;
-  }
-  const counts = await weights?.data();
-  if (counts && !(counts.every((weight) => weight >= 0) && counts.some((weight) => weight > 0))) {
-    return 'returned a batch whose weights are not all at least 0, or are all 0; return at least one above 0.';
-  }
-  if (teacher !== undefined && !teacherLogits) {
-    return 'returned a batch without teacherLogits, although it names a teacher; return them with each batch.';
-  }
-  if (teacherLogits && !fits(teacherLogits.shape, [count, classes])) {
-    return `returned teacherLogits of the shape ${shapeText(teacherLogits.shape)}, but the model has ${classes} classes; they must be ${count}x${classes}.`;
-  }
-  if (ys.rank !== 1) {
-    if (ys.rank === 2 && ys.shape[1] === classes) return probabilityProblem(await ys.data(), classes);
-    return `returned labels of the shape ${shapeText(ys.shape)}; return [batch], or the probabilities of ${classes} classes.`;
-  }
-  if (ys.dtype !== 'int32') return `returned labels of the type ${ys.dtype}; return int32.`;
-  const labels = await ys.data<'int32'>();
-  const stray = labels.findIndex((label) => label < 0 || label >= classes);
-  if (stray < 0) return undefined;
-  return `has the label ${labels[stray]} at example ${done + stray}, but the model has ${classes} classes; labels must be from 0 to ${classes - 1}.`;
-}
-
-function probabilityProblem(values: ArrayLike<number>, classes: number): string | undefined {
-  for (let row = 0; row < values.length; row += classes) {
-    let total = 0;
-    let lowest = 0;
-    for (let i = row; i < row + classes; i++) {
-      total += values[i]!;
-      lowest = Math.min(lowest, values[i]!);
-    }
-    if (lowest >= 0 && Math.abs(total - 1) < 1e-3) continue;
-    return `has an example whose probabilities add up to ${total}, the lowest being ${lowest}; they must be at least 0 and add up to 1.`;
-  }
-  return undefined;
 }

@@ -9,6 +9,7 @@ import {
   optionsOf,
   recordOf,
   TEXT,
+  withFields,
 } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
@@ -46,7 +47,7 @@ const TARGET = either(
  *
  * @param target a URL such as `indexeddb://vgg16` or `downloads://vgg16`, or a handler such as `fileSystem(path)`.
  * @returns what the handler's `save` returns.
- * @throws RangeError when nothing handles the URL, or a kernel has a number that the type cannot hold: NaN, infinite, or beyond 65504
+ * @throws RangeError when nothing handles the URL, the handler does not return a result, or a kernel has a number that the type cannot hold: NaN, infinite, or beyond 65504
  *   for float16; it is named.
  * @example await saveModel(model, fileSystem('public/vgg16'), { quantize: 'uint8' });
  */
@@ -68,7 +69,7 @@ export async function saveModel(
     weightData.push(data);
   }
   const userDefinedMetadata = model.getUserDefinedMetadata();
-  const saving = handler.save!({
+  const artifacts: io.ModelArtifacts = {
     modelTopology: model.toJSON(null, false) as io.ModelArtifacts['modelTopology'],
     format: 'layers-model',
     generatedBy: `TensorFlow.js tfjs-layers v${version_layers}`,
@@ -76,15 +77,21 @@ export async function saveModel(
     ...(userDefinedMetadata && { userDefinedMetadata: userDefinedMetadata as Record<string, object> }),
     weightSpecs,
     weightData,
-  });
-  if (typeof target !== 'string') return saving;
-  return saving.catch((error: unknown) =>
-    fail(
+  };
+  const saved = await (async () => handler.save!(artifacts))().catch((error: unknown) => {
+    if (typeof target !== 'string') throw error;
+    return fail(
       'saveModel',
       `'${printedPath(target)}' could not be written: ${messageOf(error).replace(/\.$/, '')}; save elsewhere.`,
-    ),
-  );
+    );
+  });
+  const what = "what the handler's save() returned";
+  checkArguments('saveModel', { [what]: saved }, { [what]: RESULT });
+  return saved;
 }
+
+// One that returns nothing may have written nothing.
+const RESULT = withFields('an object as { modelArtifactsInfo }', 'modelArtifactsInfo');
 
 function handlerOf(url: string): io.IOHandler {
   const [handler, ...others] = io.getSaveHandlers(url);

@@ -32,9 +32,10 @@ describe('checks', () => {
     const { proxy, revoke } = Proxy.revocable({}, {});
     revoke();
     expect(shown(proxy)).toBe('an object that cannot be read');
-    expect([Model, Boolean, () => 3].map(shown)).toEqual([
+    expect([Model, Map, function own() {}, () => 3].map(shown)).toEqual([
       'the class Model',
-      'the function Boolean',
+      'the class Map',
+      'the function own',
       'the function (unnamed)',
     ]);
     expect(['1', null, undefined, 2].map(shown)).toEqual(['"1"', 'null', 'undefined', '2']);

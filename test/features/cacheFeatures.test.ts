@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import {
   cacheFeatures,
   featureExtractor,
+  type RowStore,
   splitModel,
   type TransferHeadOptions,
   transferHead,
@@ -298,6 +299,33 @@ describe('cacheFeatures', () => {
     const two = featureExtractor(base, ['pool4', 'pool5']);
     await expect(cacheFeatures(two, images(6))).rejects.toThrow(/the base has 2 outputs/);
     expect(() => splitModel(base, 'pool5')).toThrow(/block5_pool is the model's last layer/);
+    base.dispose();
+  });
+
+  test('checks what the storage for large features returns', async () => {
+    const base = narrow();
+    const before = memory().numTensors;
+    const kept = (store: unknown) =>
+      cacheFeatures(base, images(2), { maxBytes: 0, overflow: async () => store as RowStore });
+    for (const store of [undefined, null, {}, { write() {}, read() {}, dispose: Map }]) {
+      await expect(kept(store)).rejects.toThrow(
+        /^cacheFeatures: what overflow\(\) returned is .*; it must be an object as \{ write, read, dispose \}, all functions\.$/,
+      );
+    }
+    const failing = async () => {
+      throw new Error('of the caller');
+    };
+    // What failed first is what is thrown.
+    await expect(
+      kept({ write: failing, read: failing, dispose: () => Promise.reject('later') }),
+    ).rejects.toThrow('of the caller');
+    for (const values of [null, [1, 2], new Float32Array(3)]) {
+      const features = await kept({ async write() {}, read: async () => values, async dispose() {} });
+      await expect(features.batches({ batchSize: 2 }).next()).rejects.toThrow(
+        /^cacheFeatures: what read\(\) of overflow returned is .*; it must be a Float32Array of 32 numbers, 16 for each of 2 rows\.$/,
+      );
+    }
+    expect(memory().numTensors).toBe(before);
     base.dispose();
   });
 });

@@ -150,7 +150,7 @@ const BAD: readonly (() => unknown)[] = [
   () => [Number.NaN, 1],
   () => cutOff(),
   () => class {},
-  () => ({ onProgress: class {}, fetch: class {}, rename: class {}, read: Map, overflow: class {} }),
+  () => ({ onProgress: Map, fetch: class {}, rename: Set, read: Map, overflow: Promise }),
   () => ({ length: 1, shape: [4, 4, 3], batches: class {} }),
   () => [revoked({})],
   () => ({ data: revoked(new Uint8Array(48)), width: 4, height: 4 }),

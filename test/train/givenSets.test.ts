@@ -1,4 +1,4 @@
-import { memory, type Tensor, tensor1d, zeros } from '@tensorflow/tfjs-core';
+import { fill, memory, type Tensor, tensor1d, zeros } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { agreement, correctBiases } from '../../src/compress/index.js';
 import { cacheFeatures } from '../../src/features/index.js';
@@ -113,6 +113,69 @@ test('cacheFeatures refuses labels that are no classes before it has computed al
     'have labels of the type float32; return int32',
   );
   expect(memory().numTensors).toBe(before);
+  model.dispose();
+});
+
+/** Labels and weights that are none, and what is said of them. */
+const CONTENTS: Record<string, [() => object, string]> = {
+  'labels of floats': [
+    () => ({ ys: tensor1d([0, 1, 0, 1]) }),
+    'returned labels of the type float32; return int32.',
+  ],
+  'labels of no rank': [
+    () => ({ ys: zeros([4, 1, 2]) }),
+    'returned labels of the shape 4x1x2; return [batch],',
+  ],
+  'probabilities of other classes': [() => ({ ys: zeros([4, 3]) }), 'returned labels of the shape 4x3;'],
+  'probabilities that are none': [
+    () => ({ ys: zeros([4, 2]) }),
+    'has an example whose probabilities add up to 0, the lowest being 0;',
+  ],
+  'probabilities of NaN': [
+    () => ({ ys: fill([4, 2], Number.NaN) }),
+    'has an example whose probabilities add up to NaN, the lowest being NaN;',
+  ],
+  'weights below 0': [
+    () => ({ ys: labels(), weights: tensor1d([1, 1, -1, 1]) }),
+    'returned a batch whose weights are not all at least 0',
+  ],
+  'weights of NaN': [
+    () => ({ ys: labels(), weights: tensor1d([1, 1, Number.NaN, 1]) }),
+    'returned a batch whose weights are not all at least 0',
+  ],
+  'weights of another shape': [
+    () => ({ ys: labels(), weights: zeros([4, 2]) }),
+    'returned 4 images with weights of the shape 4x2; return one weight for each image.',
+  ],
+};
+
+test.each(
+  ['diagnose', 'evaluate', 'predictClasses', 'train'].flatMap((name) =>
+    Object.keys(CONTENTS).map((content) => [name, content] as const),
+  ),
+)('%s refuses %s in the same words', async (name, content) => {
+  const model = build();
+  const before = memory().numTensors;
+  const [rest, fault] = CONTENTS[content]!;
+  const set = setOf(function* () {
+    yield { xs: zeros([4, 4, 4, 3]), ...rest() };
+  });
+  const error = await CALLS[name]!(model, set).catch((error: Error) => error);
+  expect((error as Error).message.replace(/^\w+: the \w+ set /, '').slice(0, fault.length)).toBe(fault);
+  expect((error as Error).message).toMatch(new RegExp(`^${name}: the \\w+ set `));
+  expect(memory().numTensors).toBe(before);
+  model.dispose();
+});
+
+test('labels that are of no class are a finding of diagnose, which says why a network does not learn', async () => {
+  const model = build();
+  const set = setOf(function* () {
+    yield batchOf(zeros([4, 4, 4, 3]), tensor1d([1, 2, 1, 2], 'int32'));
+  });
+  const { findings } = await diagnose(model, set);
+  expect(findings.map(({ fault, text }) => [fault, text])).toEqual([
+    ['labels', 'labels are from 1 to 2, but the model has the classes 0 to 1'],
+  ]);
   model.dispose();
 });
 

@@ -243,6 +243,20 @@ test('a model is not saved where nothing handles the URL', async () => {
   model.dispose();
 });
 
+test.each([undefined, null, 5, {}])(
+  'a handler whose save returns %s has not saved the model',
+  async (result) => {
+    const model = build();
+    const before = memory().numTensors;
+    const refused =
+      /^saveModel: what the handler's save\(\) returned is .*; it must be an object as \{ modelArtifactsInfo \}\.$/;
+    for (const save of [() => result, async () => result])
+      await expect(saveModel(model, { save } as never)).rejects.toThrow(refused);
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  },
+);
+
 test('layers with kernels of other names load the weights of the same model', async () => {
   const net = (kernelInitializer: 'ones' | 'glorotUniform') =>
     sequential({

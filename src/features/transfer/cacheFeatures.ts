@@ -12,7 +12,7 @@ import { inputShapeOf } from '../../tfjs/models.js';
 import { givenBatches } from '../../train/examples.js';
 import type { Batch, Examples } from '../../train/index.js';
 import { type Teacher, teacherName, teacherOf } from '../../train/teacher.js';
-import { FeatureSet, inMemory, type OpenRowStore, type RowStore } from './featureSet.js';
+import { checkedRows, FeatureSet, inMemory, type OpenRowStore, type RowStore } from './featureSet.js';
 
 /** Options of {@link cacheFeatures}. */
 export interface CacheOptions {
@@ -116,7 +116,7 @@ export async function cacheFeatures(
     };
     return new FeatureSet({ store, checksum, labels, passes, shape, classNames, teacherLogits });
   } catch (error) {
-    await store.dispose();
+    await store.dispose().catch(() => undefined);
     throw error;
   }
 }
@@ -216,7 +216,7 @@ async function open(
 ): Promise<RowStore> {
   const bytes = 4 * rows.rows * rows.rowLength;
   if (bytes <= maxBytes) return inMemory(rows);
-  if (overflow) return overflow(rows);
+  if (overflow) return checkedRows(await overflow(rows), rows);
   return fail(
     'cacheFeatures',
     `the features take ${megabytes(bytes)} and maxBytes allows ${megabytes(maxBytes)}; raise it, use a layer with a smaller output, or in Node pass overflow: temporaryFile().`,

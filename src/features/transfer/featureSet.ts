@@ -1,4 +1,5 @@
 import { type Tensor, type Tensor1D, type Tensor2D, tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
+import { checkArguments, FLOATS, FUNCTION, kind, recordOf } from '../../base/arguments.js';
 import { crc32 } from '../../base/crc32.js';
 import { seededRandom } from '../../base/random.js';
 import { type BatchOrder, batchIndices, prefetched } from '../../data/batches.js';
@@ -35,6 +36,35 @@ export const inMemory: OpenRowStore = async ({ rows, rowLength }) => {
     },
   };
 };
+
+const ROW_STORE = recordOf('an object as { write, read, dispose }, all functions', {
+  write: FUNCTION,
+  read: FUNCTION,
+  dispose: FUNCTION,
+});
+
+/** Storage of the caller's, which is checked, and so is what it reads. */
+export function checkedRows(store: RowStore, { rowLength }: { rowLength: number }): RowStore {
+  const checked = (name: string, value: unknown, allowed: typeof ROW_STORE) =>
+    checkArguments('cacheFeatures', { [name]: value }, { [name]: allowed });
+  checked('what overflow() returned', store, ROW_STORE);
+  return {
+    async write(first, rows) {
+      await store.write(first, rows);
+    },
+    async read(rows) {
+      const values = await store.read(rows);
+      const count = rows.length * rowLength;
+      const allowed = `a Float32Array of ${count} numbers, ${rowLength} for each of ${rows.length} rows`;
+      const isWhole = (given: unknown) => FLOATS.holds(given) && (given as Float32Array).length === count;
+      checked('what read() of overflow returned', values, kind(allowed, isWhole));
+      return values;
+    },
+    async dispose() {
+      await store.dispose();
+    },
+  };
+}
 
 /** What a teacher says of each row, pass by pass. */
 export interface TeacherLogits {

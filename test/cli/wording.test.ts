@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { createProgram } from '../../src/cli/program.js';
+import { errorOf } from '../../src/cli/wording.js';
+
+const subpaths = Object.keys(packageJson.exports).filter((path) => path !== './package.json');
+const commands = createProgram().commands.map((command) => command.name());
+
+test.each(subpaths)('what a function of %s refuses, a command says in its own name', async (subpath) => {
+  const module: object = await import(new URL(`../../src/${subpath}/index.ts`, import.meta.url).href);
+  const names = Object.entries(module)
+    .filter(([name, one]) => typeof one === 'function' && !/Error$/.test(name))
+    .map(([name]) => name);
+  expect(names.length).toBeGreaterThan(0);
+  for (const command of commands)
+    expect(names.map((name) => errorOf(`${name}: it is wrong.`, command))).toEqual(
+      names.map(() => `${command}: it is wrong.`),
+    );
+});
