@@ -17,6 +17,7 @@ import { type OpenNetwork, openNetwork, prepared, type ReadyNetwork } from './ne
 import { numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { type BuildingArguments, withBuilding } from './reading.js';
+import { repeatable } from './repeats.js';
 
 interface CompressArguments extends BuildingArguments, BackendArguments {
   maxBytes?: number;
@@ -52,10 +53,11 @@ export function compressCommand(): Command {
       ),
     )
     .addOption(
-      new Option(
+      repeatable(
         '--rank <layer=rank>',
         'rank of a dense layer, instead; repeat the option for several',
-      ).argParser(rankOf),
+        rankOf,
+      ),
     )
     .addOption(
       new Option('--quantize <type>', 'type of the kernels')

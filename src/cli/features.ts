@@ -7,6 +7,7 @@ import { decoding } from './decoder.js';
 import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding } from './options.js';
+import { repeatable } from './repeats.js';
 
 interface FeaturesArguments extends NetworkArguments {
   layer: string[];
@@ -23,12 +24,11 @@ export function featuresCommand(): Command {
     .argument('<images...>', IMAGES_HELP);
   return withNetwork(decoding(command))
     .addOption(
-      new Option(
+      repeatable<string[]>(
         '--layer <name>',
         'block5_pool, relu5_3, fc7, ...; repeat the option or use commas for several, one file each',
-      )
-        .argParser((text: string, before: string[] = []) => [...before, ...text.split(',')])
-        .makeOptionMandatory(),
+        (text, before = []) => [...before, ...text.split(',')],
+      ).makeOptionMandatory(),
     )
     .requiredOption(
       '--out <file>',

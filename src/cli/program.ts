@@ -13,6 +13,7 @@ import { lpipsCommand } from './lpips.js';
 import { refuseEmpty } from './options.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './plans.js';
 import { refusing } from './refusals.js';
+import { refusingRepeats } from './repeats.js';
 import { similarCommand } from './similar.js';
 import { styleCommand } from './style.js';
 import { trainCommand } from './train.js';
@@ -41,6 +42,6 @@ export function createProgram(): Command {
     .addCommand(similarCommand())
     .addCommand(lpipsCommand())
     .addCommand(benchCommand());
-  for (const command of [program, ...program.commands]) refusing(command);
+  for (const command of [program, ...program.commands]) refusing(refusingRepeats(command));
   return program;
 }

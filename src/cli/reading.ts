@@ -13,6 +13,7 @@ import {
 } from 'vgg-blocks/weights';
 import { MAX_SIDE } from '../base/check.js';
 import { ARCH_HELP, numberIn, parseArch } from './options.js';
+import { repeatable } from './repeats.js';
 import { complain } from './wording.js';
 
 /** The options of {@link withReading}. */
@@ -27,10 +28,11 @@ export function withReading(command: Command): Command {
   return command
     .option('--key <name>', 'which state dict of a PyTorch checkpoint, e.g. model_ema')
     .addOption(
-      new Option(
+      repeatable(
         '--rename <old=new>',
         'read a tensor, or all of a module, under another name, e.g. encoder.conv=block1_conv1; repeat the option for several',
-      ).argParser(renamed),
+        renamed,
+      ),
     )
     .addOption(
       new Option(

@@ -1,11 +1,12 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { featureExtractor, visualize } from 'vgg-blocks/features';
 import { imageGrid, type RawImage } from 'vgg-blocks/images';
 import { countBar, writeImage } from 'vgg-blocks/node';
 import { classOf, labelsOf, labelsOption } from './labels.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding, numberIn } from './options.js';
+import { repeatable } from './repeats.js';
 import { complain } from './wording.js';
 
 interface VisualizeArguments extends NetworkArguments {
@@ -35,15 +36,18 @@ export function visualizeCommand(): Command {
   return withNetwork(command)
     .option('--layer <name>', 'layer of the filters: conv5_3, block3_conv1, pool4, ...')
     .addOption(
-      new Option(
+      repeatable(
         '--filter <n>',
         'channel of the layer, from 0; use commas, ranges such as 0-15, or the option again for several (default: the first 16)',
-      ).argParser(filtersOf),
+        filtersOf,
+      ),
     )
     .addOption(
-      new Option('--class <name>', 'a class instead, by label or number; repeat the option for several')
-        .argParser((text: string, before: string[] = []) => [...before, text])
-        .conflicts(['layer', 'filter']),
+      repeatable<string[]>(
+        '--class <name>',
+        'a class instead, by label or number; repeat the option for several',
+        (text, before = []) => [...before, text],
+      ).conflicts(['layer', 'filter']),
     )
     .addOption(labelsOption().conflicts(['layer', 'filter']))
     .requiredOption('--out <file>', 'output file, ending in .png')

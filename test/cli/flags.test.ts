@@ -71,6 +71,50 @@ test('what train refuses is said by the command that trains', () => {
   expect(inFlags(refused)).toBe('train: keep is best; pass another --batch.');
 });
 
+test.each([
+  [
+    ['train', '--epochs', '3', '--lr', '1', '--epochs=4'],
+    "train: --epochs is given twice, with '3' and '4'; pass it once.",
+  ],
+  [['train', '--out', 'a', '--out', 'a'], "train: --out is given twice, with 'a' and 'a'; pass it once."],
+  [
+    ['finetune', 'pets', '--augment', '--augment', 'paper'],
+    "finetune: --augment is given twice, with no value and 'paper'; pass it once.",
+  ],
+])('%j is refused, of which the last alone would count', async (args, message) => {
+  await expect(createProgram().parseAsync(args, { from: 'user' })).rejects.toThrow(message);
+});
+
+/** Values of which every option takes one. */
+const VALUES = ['1', '0.5', 'vgg11', 'cosine', '9x9x3', 'hf:a/b', 'a=1', 'cpu', 'inference'];
+
+test('an option takes several values if its help says so, and is refused twice otherwise', () => {
+  let found = 0;
+  for (const { name, options } of commands.map((one) => ({ name: one.name(), options: one.options }))) {
+    for (const option of options.filter((one) => one.required || one.optional)) {
+      const command = createProgram().commands.find((one) => one.name() === name)!;
+      const give = (value: string) => command.parseOptions([option.long!, value]);
+      const value = [...VALUES, ...(option.argChoices ?? [])].find((one) => !refused(() => give(one)));
+      expect(value, `${name} ${option.long}`).toBeDefined();
+      const again = refused(() => give(value!));
+      if (/\brepeat the option\b|\bthe option again\b/.test(option.description)) {
+        expect(again ?? '', option.long).not.toContain('pass it once');
+        found++;
+      } else
+        expect(again).toContain(`${name}: ${option.long} is given twice, with '${value}' and '${value}'`);
+    }
+  }
+  expect(found).toBeGreaterThan(4);
+});
+
+function refused(work: () => void): string | undefined {
+  try {
+    work();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** The commands in the docs, with their flags. */
 function* documented(): Generator<[where: string, command: string, flags: string[]]> {
   const files = [

@@ -30,6 +30,38 @@ export async function serve(answer: Answer): Promise<TestServer> {
   };
 }
 
+/** Of responses that break off: the bytes that are read before, and what happens then, by the number in their header. */
+const breaking = new Map<string, { left: number; end: () => void }>();
+const HEADER = 'x-breaks-off';
+
+const fetched = globalThis.fetch;
+/** What a connection that breaks has in its buffers is lost, so those of this file break once all that was sent has been read. */
+globalThis.fetch = async (...args) => {
+  const response = await fetched(...args);
+  const pending = breaking.get(response.headers.get(HEADER) ?? '');
+  if (!pending || !response.body) return response;
+  const { body } = response;
+  const reader = body.getReader();
+  body.getReader = (() => ({
+    cancel: (reason?: unknown) => reader.cancel(reason),
+    async read() {
+      const next = await reader.read();
+      pending.left -= next.value?.length ?? 0;
+      if (pending.left <= 0) setImmediate(pending.end);
+      return next;
+    },
+  })) as never;
+  return response;
+};
+
+/** Sends the beginning of a body; once it has been read by this process, the connection breaks. The head must not have been sent. */
+export function breakOff(response: ServerResponse, beginning: Uint8Array, left = beginning.length): void {
+  const number = String(breaking.size);
+  breaking.set(number, { left, end: () => response.destroy() });
+  response.setHeader(HEADER, number);
+  response.write(beginning);
+}
+
 /** Answers with `bytes`, or the part of them that a Range header asks for, and breaks off after `sent` of those. */
 export function sendFile(
   request: IncomingMessage,
@@ -45,11 +77,10 @@ export function sendFile(
   const condition = request.headers['if-range'];
   const partial = ranges && Number.isInteger(first) && (condition === undefined || condition === etag);
   const body = partial ? bytes.subarray(first) : bytes;
-  response.writeHead(partial ? 206 : 200, {
-    'content-length': body.length,
-    ...(etag && { etag }),
-    ...(partial && { 'content-range': `bytes ${first}-${bytes.length - 1}/${bytes.length}` }),
-  });
+  response.statusCode = partial ? 206 : 200;
+  response.setHeader('content-length', body.length);
+  if (etag) response.setHeader('etag', etag);
+  if (partial) response.setHeader('content-range', `bytes ${first}-${bytes.length - 1}/${bytes.length}`);
   if (sent >= body.length) response.end(body);
-  else response.write(body.subarray(0, sent), () => setTimeout(() => response.destroy(), 20));
+  else breakOff(response, body.subarray(0, sent));
 }
