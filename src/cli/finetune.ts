@@ -18,9 +18,9 @@ import {
 import { type Finetuned, listing, percent, writeFinetuned } from './finetuned.js';
 import { diverged, PARTS, trainPhases } from './finetunePhases.js';
 import { modelFile, realPath } from './modelFile.js';
-import { loadNetwork, openNetwork } from './network.js';
+import { loadNetwork } from './network.js';
 import { stopOnSignal } from './process.js';
-import { isHubName } from './reading.js';
+import { isHubName, readingOptions } from './reading.js';
 import type { RunArguments } from './runArguments.js';
 import { readBegun } from './runDescription.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
@@ -163,15 +163,10 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
 
 /** The channels of the images that a network takes: those of published ones have colors. */
 async function channelsOf(args: FinetuneArguments): Promise<number> {
-  const { weights, key, rename } = args;
+  const { weights } = args;
   if (weights === undefined || isHubName(weights)) return 3;
-  const { network } = await inspectWeights((await modelFile(weights)).file, { key, rename });
-  if (network) return network.inputChannels;
-  // Of other networks the file alone does not say it.
-  const { model } = await openNetwork('finetune', args);
-  const channels = model.inputs[0]!.shape.at(-1);
-  model.dispose();
-  return channels ?? 3;
+  const info = await inspectWeights((await modelFile(weights)).file, readingOptions(args));
+  return info.inputShape?.[2] ?? info.network?.inputChannels ?? 3;
 }
 
 async function read(

@@ -64,19 +64,27 @@ type Top = NonNullable<Network['top']>;
 function networkLines(info: WeightFileInfo): string[] {
   if (info.layers) {
     const [first, ...more] = info.network ? vggLines(info.network) : [];
-    return [...layerLines(info.layers), ...(first ? [`in it: ${first}`] : []), ...more];
+    return [...layerLines(info.layers, info.inputShape), ...(first ? [`in it: ${first}`] : []), ...more];
   }
   return info.network ? vggLines(info.network, info.problem) : [`not a known VGG: ${info.problem}`];
 }
 
 /** What a configuration describes, in lines that come before those of a VGG in it. */
-function layerLines(layers: NonNullable<WeightFileInfo['layers']>): string[] {
+function layerLines(
+  layers: NonNullable<WeightFileInfo['layers']>,
+  inputShape: WeightFileInfo['inputShape'],
+): string[] {
   const kinds = [...new Set(layers.map(({ kind }) => oneLine(kind)))];
   const leftOut = layers.filter((layer) => layer.leftOut).map(({ name }) => oneLine(name));
   return [
     `a model of ${layers.length} layers by its configuration: ${kinds.join(', ')}`,
+    ...(inputShape ? [`for images of ${imagesText(inputShape)}`] : []),
     ...(leftOut.length > 0 ? [`left out, since they do nothing in prediction: ${leftOut.join(', ')}`] : []),
   ];
+}
+
+function imagesText([height, width, channels]: NonNullable<WeightFileInfo['inputShape']>): string {
+  return `${height && width ? `${height}x${width}` : 'any size'} with ${channels} channel${channels === 1 ? '' : 's'}`;
 }
 
 function vggLines(network: Network, problem?: string): string[] {

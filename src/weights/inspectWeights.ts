@@ -5,7 +5,7 @@ import { Fields } from './configuration/fields.js';
 import type { KerasLayer, KerasModel } from './configuration/graph.js';
 import { isLeftOut, stageOf } from './configuration/layers.js';
 import { parseModel } from './configuration/parse.js';
-import { vggByConfiguration, vggWithin } from './configuration/vgg.js';
+import { imageShapeOf, vggByConfiguration, vggWithin } from './configuration/vgg.js';
 import {
   type Checkpoint,
   WEIGHT_FILE_OPTIONS,
@@ -36,6 +36,8 @@ export interface WeightFileInfo {
    * that do nothing in prediction (`leftOut`).
    */
   layers?: { name: string; kind: string; leftOut: boolean }[];
+  /** The shape of the images that `layers` take, with null for a side of any length; undefined if the configuration does not state it. */
+  inputShape?: readonly [height: number | null, width: number | null, channels: number];
   /** State dicts of a PyTorch checkpoint that were left aside; the option `key` takes another. */
   leftAside?: readonly string[];
   /** How images are prepared and what the classes are called, if the file says so. */
@@ -102,6 +104,7 @@ function networkIn(checkpoint: Checkpoint): Described {
     network: vggWithin(file, model),
     parameters: { parameters: tensors.map((tensor) => ({ tensor })) },
     layers: layersOf(model),
+    inputShape: imageShapeOf(model),
   };
 }
 
@@ -112,12 +115,13 @@ interface Described {
     others?: Parameters['others'];
   };
   layers?: KerasLayer[];
+  inputShape?: WeightFileInfo['inputShape'];
 }
 
 function factsOf(
   file: string,
-  { network, layers, parameters }: Described,
-): Pick<WeightFileInfo, 'network' | 'layers' | 'problem'> {
+  { network, layers, inputShape, parameters }: Described,
+): Pick<WeightFileInfo, 'network' | 'layers' | 'inputShape' | 'problem'> {
   const problem = attempt(() => {
     if (parameters.headProblem) throw parameters.headProblem;
     for (const layer of layers ?? []) {
@@ -135,6 +139,7 @@ function factsOf(
         leftOut: isLeftOut(className),
       })),
     }),
+    ...(inputShape && { inputShape }),
     ...('reason' in problem && { problem: problem.reason }),
   };
 }

@@ -242,6 +242,7 @@ describe('a model that is not exactly a VGG', () => {
     expect(out).toContain(
       'a model of 6 layers by its configuration: InputLayer, Conv2D, MaxPooling2D, Dropout,',
     );
+    expect(out).toContain('\nfor images of 8x8 with 3 channels\n');
     expect(out).toContain('await fromWeights(');
     const predictions = await classified('--weights', file);
     expect(predictions.map(({ label }: { label: string }) => label).sort()).toEqual(['bird', 'cat', 'dog']);

@@ -26,7 +26,7 @@ export function vggByConfiguration(
   const model = parseModel(checkpoint.file, checkpoint.configuration, checkpoint.kerasVersion);
   if (model.layers.some((layer) => layer.model)) return undefined;
   const ops = opsOf(checkpoint.file, model);
-  const network = ops && networkOf(ops, inputShapeOf(model));
+  const network = ops && networkOf(ops, imageShapeOf(model));
   if (!network?.complete) return undefined;
   const weights = weightsOf(ops!, network);
   const { found, others } = matchWeights(checkpoint, model, (layer) => weights.get(layer) ?? []);
@@ -48,7 +48,7 @@ export function vggWithin(file: string, model: KerasModel): NetworkSpec | undefi
     ({ kind, layer }) => kind !== 'dropout' && !isLeftOut(layer.className),
   );
   const first = ops?.findIndex(({ kind }) => kind === 'conv') ?? -1;
-  return first < 0 ? undefined : networkOf(ops!.slice(first), inputShapeOf(model))?.spec;
+  return first < 0 ? undefined : networkOf(ops!.slice(first), imageShapeOf(model))?.spec;
 }
 
 /** A network, the roles of its layers, and whether it is all that the operations compute. */
@@ -236,9 +236,9 @@ function weightsOf(
 const MAX_IMAGE_SIZE = 2 ** 14;
 
 /** The shape of a model's images; undefined if its input is none. */
-function inputShapeOf(model: KerasModel): InputShape | undefined {
-  const [input, ...others] = model.inputs;
-  const { config } = model.layers.find(({ name }) => name === input?.layer) ?? {};
+export function imageShapeOf({ inputs, layers }: KerasModel): InputShape | undefined {
+  const [input, ...others] = inputs;
+  const { config } = layers.find(({ name }) => name === input?.layer) ?? {};
   const shape = config?.batch_shape ?? config?.batch_input_shape;
   if (others.length > 0 || !Array.isArray(shape) || shape.length !== 4) return undefined;
   const isLength = (length: unknown) =>
