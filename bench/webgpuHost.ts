@@ -7,19 +7,32 @@
  */
 import { parseArgs } from 'node:util';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { scaleArch, VGG11, vgg } from 'vgg-blocks';
+import { scaleArch, VGG11, VGG16, vgg } from 'vgg-blocks';
 import { ImageSet } from 'vgg-blocks/data';
 import { webgpuBackend } from 'vgg-blocks/node';
 import { train } from 'vgg-blocks/train';
 import { installWebgpuKernels } from 'vgg-blocks/webgpu';
 import { median } from '../src/base/numbers.js';
 
-/** Networks that the null device has room for: it has 256 MiB. The wider one only predicts. */
-const NETWORKS = {
-  'VGG-11/16, 32x32, 256 hidden units': { ratio: 16, size: 32, hidden: 256, trains: true },
-  'VGG-11/4, 224x224, 1024 hidden units': { ratio: 4, size: 224, hidden: 1024, trains: true },
-  'VGG-11/4, 224x224, 4096 hidden units': { ratio: 4, size: 224, hidden: 4096, trains: false },
-};
+/** Networks that the null device has room for: it has 256 MiB. The widest one only predicts. */
+export const NETWORKS = {
+  'VGG-11/16, 32x32, 256 hidden units': {
+    build: () => vgg(scaleArch(VGG11, 16), { inputShape: [32, 32, 1], hiddenUnits: 256 }),
+    optimizer: 'sgd',
+  },
+  'VGG-16/16, 32x32x3, batch normalization, 64 hidden units': {
+    build: () => vgg(scaleArch(VGG16, 16), { inputShape: [32, 32, 3], hiddenUnits: 64, batchNorm: true }),
+    optimizer: 'adam',
+  },
+  'VGG-11/4, 224x224, 1024 hidden units': {
+    build: () => vgg(scaleArch(VGG11, 4), { inputShape: [224, 224, 1], hiddenUnits: 1024 }),
+    optimizer: 'sgd',
+  },
+  'VGG-11/4, 224x224, 4096 hidden units': {
+    build: () => vgg(scaleArch(VGG11, 4), { inputShape: [224, 224, 1], hiddenUnits: 4096 }),
+    optimizer: undefined,
+  },
+} as const;
 
 /** What is counted, of one step. */
 export interface Host {
@@ -70,17 +83,23 @@ async function measured(work: () => Promise<unknown>): Promise<Host> {
 }
 
 /** A step of `train`: the difference of two epochs, so that what it does once an epoch is not counted. */
-export async function trainingStep(model: ReturnType<typeof vgg>, batchSize: number, steps: number) {
+export async function trainingStep(
+  model: ReturnType<typeof vgg>,
+  batchSize: number,
+  steps: number,
+  optimizer: 'sgd' | 'adam' = 'sgd',
+) {
+  const [, size, , channels] = model.inputs[0]!.shape as [null, number, number, number];
   const epoch = (steps: number) =>
     measured(() => {
       const count = steps * batchSize;
       const trainSet = new ImageSet({
-        images: new Uint8Array(count * 784).map((_, i) => (31 * i) % 251),
+        images: new Uint8Array(count * 784 * channels).map((_, i) => (31 * i) % 251),
         labels: new Uint8Array(count).map((_, i) => i % 10),
-        ...{ shape: [28, 28, 1], classNames: [...'0123456789'] },
+        ...{ shape: [28, 28, channels], classNames: [...'0123456789'] },
       });
-      const resized = trainSet.resize((model.inputs[0]!.shape[1] ?? 28) as number);
-      const options = { batchSize, epochs: 1, learningRate: 0.01, optimizer: 'sgd' } as const;
+      const resized = trainSet.resize(size);
+      const options = { batchSize, epochs: 1, learningRate: 0.01, optimizer } as const;
       return train(model, { trainSet: resized }, options);
     });
   const [short, long] = [await epoch(4), await epoch(4 + steps)];
@@ -121,13 +140,16 @@ if (process.argv[1]?.endsWith('webgpuHost.ts')) {
   });
   const [rounds, steps] = [Number(values.rounds), Number(values.steps)];
   const { randomUniform } = await import('@tensorflow/tfjs-core');
-  for (const [network, { ratio, size, hidden, trains }] of Object.entries(NETWORKS)) {
-    const model = vgg(scaleArch(VGG11, ratio), { inputShape: [size, size, 1], hiddenUnits: hidden });
+  for (const [network, { build, optimizer }] of Object.entries(NETWORKS)) {
+    const model = build();
+    const image = model.inputs[0]!.shape.slice(1) as number[];
     const cases = {
-      ...(trains && { 'training step, batch 4': () => trainingStep(model, 4, steps) }),
+      ...(optimizer && {
+        [`training step, ${optimizer}, batch 4`]: () => trainingStep(model, 4, steps, optimizer),
+      }),
       ...Object.fromEntries(
         [1, 8].map((batch) => {
-          const x = randomUniform([batch, size, size, 1]);
+          const x = randomUniform([batch, ...image]);
           return [`prediction, batch ${batch}`, () => prediction(model, x, steps)] as const;
         }),
       ),

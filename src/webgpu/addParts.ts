@@ -28,11 +28,18 @@ export function partLayout(shape: readonly number[], parts: number): PartLayout 
   return { width, lanes };
 }
 
-/** WGSL that adds up `sums` of `lanes` lanes, a power of two, each of `width` invocations beside each other, into those of lane 0. */
-export function foldLanes(lanes: number, width: number): string {
+/**
+ * WGSL that adds up what `lanes` lanes have, a power of two, each of `width` invocations beside each other, in those of lane 0: their
+ * `sums`, unless `add` does something else with the numbers at two places.
+ */
+export function foldLanes(
+  lanes: number,
+  width: number,
+  add = (to: string, from: string) => `sums[${to}] += sums[${from}];`,
+): string {
   return `
   for (var fold = ${Math.floor(lanes / 2)}; fold > 0; fold /= 2) {
-    if (lane < fold) { sums[localIndex] += sums[localIndex + u32(fold * ${width})]; }
+    if (lane < fold) { ${add('localIndex', `localIndex + u32(fold * ${width})`)} }
     workgroupBarrier();
   }`;
 }

@@ -98,11 +98,20 @@ export function computed(
   tensor: TensorInfo,
   compute: (tensor: TensorInfo) => void,
 ): TensorInfo {
+  return allComputed(backend, [tensor], () => compute(tensor))[0]!;
+}
+
+/** The same of several tensors. */
+export function allComputed(
+  backend: WebgpuBackend,
+  tensors: TensorInfo[],
+  compute: () => void,
+): TensorInfo[] {
   try {
-    compute(tensor);
-    return tensor;
+    compute();
+    return tensors;
   } catch (error) {
-    backend.disposeData(tensor.dataId);
+    for (const { dataId } of tensors) backend.disposeData(dataId);
     throw error;
   }
 }

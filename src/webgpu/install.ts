@@ -5,6 +5,7 @@ import { type OwnKernels, WEBGPU_INSTALLATION } from '../tfjs/kernels.js';
 import { markOf, replaceKernels } from '../tfjs/replaceKernels.js';
 import { addMeans } from './addMeans.js';
 import type { WebgpuBackend } from './backend.js';
+import { batchNorm, batchNormGrad } from './batchNorm.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { crossEntropy } from './crossEntropy.js';
@@ -25,6 +26,8 @@ const OWN: { [N in keyof OwnKernels]?: (call: OwnCall<N>) => OwnKernels[N]['outp
   ReluGrad: reluGrad,
   ReluBiasGrad: reluBiasGrad,
   PoolBiasGrad: poolBiasGrad,
+  BatchNorm: batchNorm,
+  BatchNormGrad: batchNormGrad,
   CrossEntropy: crossEntropy,
   AddMeans: addMeans,
   FromBytes: fromBytes,

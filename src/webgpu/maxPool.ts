@@ -1,6 +1,7 @@
-import { backend_util, type MaxPoolAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
+import type { MaxPoolAttrs, TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
 import { type Call, runEach } from './run.js';
+import { windowsOf } from './windows.js';
 
 /**
  * Max pooling, four channels in an invocation. As on the cpu backend, a window's NaNs are ignored if it has a number; a window of
@@ -10,39 +11,25 @@ import { type Call, runEach } from './run.js';
 export function maxPool(call: Call<{ x: TensorInfo }, MaxPoolAttrs>) {
   const { backend, inputs, attrs, stock } = call;
   const { x } = inputs;
-  const { filterSize, strides, pad, dimRoundingMode } = attrs;
-  const info = backend_util.computePool2DInfo(
-    x.shape as [number, number, number, number],
-    ...([filterSize, strides, 1, pad, dimRoundingMode] as const),
-  );
-  if (x.dtype !== 'float32' || size(x.shape) === 0 || size(info.outShape) === 0) return stock(inputs, attrs);
-  const { inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth } = info;
-  const { strideHeight, strideWidth, padInfo } = info;
-  const isVector = info.inChannels % 4 === 0;
-  const [type, width] = isVector ? ['vec4<f32>', 4] : ['f32', 1];
-  const isNan = isVector ? 'isnanVec4' : 'isnan';
-  const channels = info.inChannels / width;
-  const geometry = [...info.inShape.slice(1), ...info.outShape.slice(1), filterHeight, filterWidth];
+  const { outShape, isVector, name, ofOutput } = windowsOf(x, attrs);
+  if (x.dtype !== 'float32' || size(x.shape) === 0 || size(outShape) === 0) return stock(inputs, attrs);
   return runEach(backend, {
-    name: `max pool ${[...geometry, strideHeight, strideWidth, padInfo.top, padInfo.left]}`,
+    name: `max pool ${name}`,
     inputs: { x },
-    output: info.outShape,
+    output: outShape,
     vec4: isVector ? ['x', 'result'] : [],
-    count: size(info.outShape) / width,
+    count: size(outShape) / (isVector ? 4 : 1),
     code: `
-  let channel = i % ${channels};
-  let pixel = i / ${channels};
-  let fromRow = pixel / ${outWidth} % ${outHeight} * ${strideHeight} - ${padInfo.top};
-  let fromColumn = pixel % ${outWidth} * ${strideWidth} - ${padInfo.left};
-  let image = pixel / ${outHeight * outWidth} * ${inHeight};
-  let nan = ${type}(uniforms.NAN);
-  var largest = nan;
-  for (var r = max(0, fromRow); r < min(${inHeight}, fromRow + ${filterHeight}); r++) {
-    for (var c = max(0, fromColumn); c < min(${inWidth}, fromColumn + ${filterWidth}); c++) {
-      let number = x[((image + r) * ${inWidth} + c) * ${channels} + channel];
-      largest = select(largest, number, ${isNan}(largest) | ((number > largest) & !${isNan}(number)));
-    }
-  }
+  var largest = ${isVector ? 'vec4<f32>' : 'f32'}(uniforms.NAN);
+  ${ofOutput(`
+      let number = x[at];
+      largest = select(largest, number, ${isLarger(isVector)});`)}
   result[i] = largest;`,
   });
+}
+
+/** WGSL for whether `number` is larger than the `largest` before it, which is NaN if there was none. */
+export function isLarger(isVector: boolean): string {
+  const isNan = isVector ? 'isnanVec4' : 'isnan';
+  return `${isNan}(largest) | ((number > largest) & !${isNan}(number))`;
 }

@@ -17,7 +17,7 @@ export function reluGrad({ backend, inputs }: OwnCall<'ReluGrad'>): TensorInfo {
       output: to,
       vec4: isVector ? ['y', 'dy', 'result'] : [],
       count,
-      code: `result[i] = ${inPlace ? 'result' : 'dy'}[i] * ${step(isVector)};`,
+      code: `result[i] = ${inPlace ? 'result' : 'dy'}[i] * ${step('y[i]', isVector)};`,
     });
   });
 }
@@ -39,7 +39,7 @@ export function reluBiasGrad({ backend, inputs }: OwnCall<'ReluBiasGrad'>): Tens
         updates: { before: to },
         vec4: ['y', 'dy', 'before'],
         code: `
-      let number = ${inPlace ? 'before' : 'dy'}[i] * ${step(columns % 4 === 0)};
+      let number = ${inPlace ? 'before' : 'dy'}[i] * ${step('y[i]', columns % 4 === 0)};
       before[i] = number;`,
       },
       [columns],
@@ -48,8 +48,8 @@ export function reluBiasGrad({ backend, inputs }: OwnCall<'ReluBiasGrad'>): Tens
   return [before, bias!];
 }
 
-/** WGSL that is 1 where `y` is above 0, and NaN where it is. */
-function step(isVector: boolean): string {
+/** WGSL that is 1 where a ReLU's output `y` is above 0, and NaN where it is. */
+export function step(y: string, isVector: boolean): string {
   const type = isVector ? 'vec4<f32>' : 'f32';
-  return `select(select(${type}(), ${type}(1.0), y[i] > ${type}()), y[i], ${isVector ? 'isnanVec4' : 'isnan'}(y[i]))`;
+  return `select(select(${type}(), ${type}(1.0), ${y} > ${type}()), ${y}, ${isVector ? 'isnanVec4' : 'isnan'}(${y}))`;
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { scaleArch, VGG11, vgg } from '../../src/index.js';
 
 // Dawn's null device needs no driver.
-const { prediction, trainingStep, withKernels } = await import('../../bench/webgpuHost.js');
+const { NETWORKS, prediction, trainingStep, withKernels } = await import('../../bench/webgpuHost.js');
 
 const network = (hiddenUnits: number, size = 224) =>
   vgg(scaleArch(VGG11, 4), { inputShape: [size, size, 1], hiddenUnits });
@@ -29,5 +29,15 @@ test('a training step takes less than two thirds of the programs', async () => {
   const [stock, ours] = [await withKernels('stock', step), await withKernels('ours', step)];
   expect(ours.programs).toBeLessThan((2 / 3) * stock.programs);
   expect(ours.submissions).toBeLessThan(stock.submissions);
+  model.dispose();
+});
+
+test('a training step with batch normalization takes six programs for each, and one of Adam for each variable', async () => {
+  const { build, optimizer } = NETWORKS['VGG-16/16, 32x32x3, batch normalization, 64 hidden units'];
+  const model = build();
+  const step = () => trainingStep(model, 4, 6, optimizer);
+  const [stock, ours] = [await withKernels('stock', step), await withKernels('ours', step)];
+  expect(ours.programs).toBe(225);
+  expect(stock.programs).toBeGreaterThan(7 * ours.programs);
   model.dispose();
 });

@@ -1,6 +1,7 @@
 import { backend_util, type TensorInfo } from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
+import { batchNorm, batchNormGrad } from '../../src/webgpu/batchNorm.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from '../../src/webgpu/conv2d.js';
 import { conv2dBackpropFilter } from '../../src/webgpu/conv2dBackpropFilter.js';
 import { crossEntropy } from '../../src/webgpu/crossEntropy.js';
@@ -98,6 +99,16 @@ test('the name of a program determines its code, whatever the shapes: it runs wh
       pool.pad,
     );
     computes(poolBiasGrad, { dy: tensor(...smaller), map: x }, { pool, relu: chance(0.5) });
+    const perChannel = () => tensor(inChannels);
+    const [scale, offset] = [perChannel(), perChannel()];
+    const running = { runningMean: perChannel(), runningVariance: perChannel() };
+    const isPooled = chance(0.5);
+    const normed = { epsilon: 1e-3, relu: chance(0.5), ...(isPooled && { pool }) };
+    computes(batchNorm, { x, scale, offset, ...running }, { ...normed, momentum: 0.9 });
+    const ofNorm = { x, mean: perChannel(), variance: perChannel(), scale, offset };
+    const choices: TensorInfo = { dataId: {}, shape: smaller, dtype: 'int32' };
+    const behind = isPooled ? { dy: tensor(...smaller), choices } : { dy: tensor(...image) };
+    computes(batchNormGrad, { ...behind, ...ofNorm }, { ...normed, wantsX: chance(0.8) });
     const labels: TensorInfo = { dataId: {}, shape: [rows], dtype: 'int32' };
     computes(crossEntropy, { logits: tensor(rows, columns), labels }, { count: 1 });
     const moments = { first: tensor(rows, columns), second: tensor(rows, columns) };
