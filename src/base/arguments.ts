@@ -61,6 +61,7 @@ export const MODEL = kind(
         has(one, 'name', list === 'layers' ? 'inboundNodes' : 'sourceLayer'),
       ),
     ) &&
+    (value as { _refCount?: unknown })._refCount !== 0 &&
     !(value as { weights?: { val?: { isDisposed?: boolean } }[] }).weights?.some(
       ({ val }) => val?.isDisposed,
     ),

@@ -13,6 +13,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { breathing } from '../base/breathing.js';
 import { fail, wholeNumber } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { shapeText } from '../base/shapes.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
@@ -67,7 +68,9 @@ export async function agreement(
   for (const graph of graphs) checkImages('agreement', graph, images);
   const [first, second] = [readerOf('agreement', graphs[0]), graphs[1]];
   const all = partOf('agreement', images, 'all');
-  return compared('agreement', first, second, all, batchSize, async () => signal?.throwIfAborted());
+  return inUse('agreement', { model, 'other model': other, 'tensor of images': images }, () =>
+    compared('agreement', first, second, all, batchSize, async () => signal?.throwIfAborted()),
+  );
 }
 
 /**

@@ -2,6 +2,7 @@ import { dispose, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { BOOLEAN, checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { oneOf, wholeNumber } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { owning } from '../base/owning.js';
 import type { Progress } from '../base/progress.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
@@ -98,7 +99,11 @@ export interface Compressed {
  * await saveModel(small, fileSystem('public/vgg16'), { quantize: 'uint8' });
  * console.log(compressTable(report));
  */
-export async function compress(
+export function compress(model: LayersModel, options: CompressOptions, images?: Images): Promise<Compressed> {
+  return inUse('compress', { model, 'tensor of images': images }, () => compressed(model, options, images));
+}
+
+async function compressed(
   model: LayersModel,
   options: CompressOptions,
   images?: Images,

@@ -14,6 +14,7 @@ import {
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import type { Progress } from '../base/progress.js';
 import { graphOf } from '../tfjs/graph.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
@@ -58,10 +59,20 @@ const PRODUCTS = ['Conv2D', 'Dense', 'DepthwiseConv2D', 'SeparableConv2D', 'Conv
  * const corrected = await correctBiases(equalized, trainSet, { quantize: 'uint8' });
  * await saveModel(corrected, fileSystem('public/vgg16'), { quantize: 'uint8' });
  */
-export async function correctBiases(
+export function correctBiases(
   model: LayersModel,
   images: Images,
   options: BiasOptions = {},
+): Promise<LayersModel> {
+  return inUse('correctBiases', { model, 'tensor of images': images }, () =>
+    withCorrectedBiases(model, images, options),
+  );
+}
+
+async function withCorrectedBiases(
+  model: LayersModel,
+  images: Images,
+  options: BiasOptions,
 ): Promise<LayersModel> {
   checkArguments(WHERE, { model }, { model: MODEL });
   optionsOf(WHERE, options, { quantize: 1, batchSize: 1, onProgress: 1, signal: 1 });
@@ -89,8 +100,8 @@ export async function correctBiases(
     }
     return await rebuiltWith(WHERE, graph, async (own) => {
       for (const [i, { layer }] of corrected.entries()) {
-        const shift = await shiftOf(layer, means[i]!, dtype);
         const bias = biasOf(own(layer, freeCopy(layer)))!;
+        const shift = await shiftOf(layer, means[i]!, dtype);
         const value = sub(bias.read() as Tensor, shift);
         bias.write(value);
         dispose([shift, value]);

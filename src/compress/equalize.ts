@@ -2,6 +2,7 @@ import { div, mul, reshape, type Tensor, tensor2d, tidy } from '@tensorflow/tfjs
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../base/arguments.js';
 import { fail } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { graphOf } from '../tfjs/graph.js';
 import { freeCopy } from './freeCopy.js';
 import { type Link, linksOf } from './links.js';
@@ -28,7 +29,7 @@ import { type Ranges, scalesOf } from './scales.js';
  */
 export async function equalize(model: LayersModel): Promise<LayersModel> {
   checkArguments('equalize', { model }, { model: MODEL });
-  return equalized('equalize', model);
+  return inUse('equalize', { model }, () => equalized('equalize', model));
 }
 
 /** As `equalize`, for the function that error messages name. */

@@ -12,6 +12,7 @@ import {
   TEXTS,
 } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { softmax } from '../base/numbers.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { type ImageInput, type PreparedImage, type Preprocessing, toRgb } from '../images/index.js';
@@ -159,9 +160,11 @@ export async function classify(
   const used = preprocessingFor('classify', model, preprocessing);
   const images = imagesIn<ImageInput | PreparedImage>('classify', given);
   const { dense, crops, scales } = views;
-  const rows = [dense, crops, scales].some((view) => view !== undefined)
-    ? await averagedOverViews(model, images, used, { ...views, batchSize })
-    : await computedInBatches(model, images, used, batchSize);
+  const rows = await inUse('classify', { model }, () =>
+    [dense, crops, scales].some((view) => view !== undefined)
+      ? averagedOverViews(model, images, used, { ...views, batchSize })
+      : computedInBatches(model, images, used, batchSize),
+  );
   const predictions = await decoded('classify', rows, { outputs: 'probabilities', topK, labels });
   return images === given ? predictions : predictions[0]!;
 }

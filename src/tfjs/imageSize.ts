@@ -2,6 +2,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, either, kind, listOf, TENSOR } from '../base/arguments.js';
 import { fail } from '../base/check.js';
+import { checkInUse } from '../base/inUse.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { type Call, callsTo, type Graph, graphOf, type Output } from './graph.js';
 import { inputShapeOf } from './models.js';
@@ -76,6 +77,7 @@ export function checkWhatItPredicts(where: string, model: LayersModel): void {
   const graph = graphOf(where, model);
   model.predict = (x, args) => {
     // tfjs takes a list of the one tensor too.
+    checkInUse(where, { model });
     checkArguments(where, { images: x }, { images: either(IMAGES, listOf(IMAGES)) });
     const all = [x].flat();
     if (all.length !== 1) fail(where, `there are ${all.length} tensors; pass one, of all images.`);

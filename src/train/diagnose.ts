@@ -11,13 +11,15 @@ import {
   TEXT,
 } from '../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { owning } from '../base/owning.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { contentProblem } from './batchProblems.js';
+import { inputFindings, labelFinding } from './exampleFindings.js';
 import { type Batch, checkExamples, disposeBatch, type Examples, givenBatches } from './examples.js';
-import type { Advice, Fault, Finding } from './finding.js';
+import { type Advice, eitherOf, type Fault, type Finding } from './finding.js';
 import { objectiveOf } from './objective.js';
 import { checkTrainable, chooseOptimizer, type OptimizerOptions } from './optimizer.js';
 import { type Probe, probe } from './probe.js';
@@ -53,10 +55,18 @@ export interface DiagnoseOptions extends OptimizerOptions {
  * const { findings } = await diagnose(model, trainSet, { optimizer: 'momentum', learningRate: 0.1 });
  * for (const { text, advice } of findings) console.log(`${text}: ${advice}`);
  */
-export async function diagnose(
+export function diagnose(
   model: LayersModel,
   examples: Examples,
   options: DiagnoseOptions = {},
+): Promise<Diagnosis> {
+  return inUse('diagnose', { model }, () => diagnosed(model, examples, options));
+}
+
+async function diagnosed(
+  model: LayersModel,
+  examples: Examples,
+  options: DiagnoseOptions,
 ): Promise<Diagnosis> {
   checkArguments('diagnose', { model, examples }, { model: MODEL, examples: EXAMPLES });
   const {
@@ -146,40 +156,6 @@ async function firstBatch(
   return first ?? fail('diagnose', 'the examples returned no batch; pass at least one example.');
 }
 
-async function labelFinding({ ys }: Batch, classes: number): Promise<Finding | undefined> {
-  if (ys.rank !== 1) return undefined;
-  const labels = [...(await ys.data())];
-  const [lowest, highest] = [Math.min(...labels), Math.max(...labels)];
-  const found = (text: string, advice: Advice): Finding => ({ fault: 'labels', layers: [], text, ...advice });
-  if (lowest < 0 || highest >= classes) {
-    return found(
-      `labels are from ${lowest} to ${highest}, but the model has the classes 0 to ${classes - 1}`,
-      eitherOf('build the model with more outputs', 'number the classes from 0'),
-    );
-  }
-  if (lowest === highest && labels.length >= 16) {
-    return found(`all ${labels.length} labels of a batch are ${lowest}`, {
-      advice: 'check how the labels are read, and that batches with a seed are shuffled',
-    });
-  }
-  return undefined;
-}
-
-function inputFindings({ input, loss }: Probe, chance: number): Finding[] {
-  if (!input) return [];
-  const { lowest, highest, rms } = input;
-  const found = (text: string, advice: string): Finding[] => [{ fault: 'input', layers: [], text, advice }];
-  if (!Number.isFinite(rms)) return found('the images contain NaN or infinity', 'check how they are read');
-  if (lowest === highest)
-    return found(`all pixels of a batch are ${lowest}`, 'check how the images are read');
-  const range = `the input of the first layer is from ${lowest.toPrecision(3)} to ${highest.toPrecision(3)}`;
-  const advice = 'scale the pixels to 0 to 1, or to a mean of 0 and a variance of 1';
-  // Some pretrained networks take centered bytes, -124 to 151.
-  const isCentered = lowest < 0 && Number.isFinite(loss) && loss < 2 * chance;
-  if ((rms > 10 && !isCentered) || rms < 0.01) return found(range, advice);
-  return [];
-}
-
 function outputFindings(model: LayersModel, { outputs }: Probe): Finding[] {
   const softmaxes = outputActivations(graphOf('diagnose', model)).filter(
     (activation) => activation === 'softmax',
@@ -242,11 +218,4 @@ function layerFindings(
     },
   );
   return findings;
-}
-
-/** Advice that builds the network in another way, if there is one, or else does something else. */
-function eitherOf(building: string | undefined, other: string): Advice {
-  return building === undefined
-    ? { advice: other }
-    : { advice: `${other}, or ${building}`, adviceToKeep: other };
 }

@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../base/arguments.js';
 import { breathing } from '../base/breathing.js';
 import { fail, wholeNumber } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import type { Progress } from '../base/progress.js';
 import { type Batch, batchesOf, checkExamples, disposeBatch, type Examples } from './examples.js';
 import { type Evaluation, Metrics } from './metrics.js';
@@ -55,7 +56,7 @@ export async function evaluated(
   checkExamples(where, model, examples, which);
   const objective = objectiveOf(where, model);
   const metrics = new Metrics(objective.classes, examples.classNames);
-  await eachBatch(where, examples, which, objective.classes, options, async ({ xs, ys }) => {
+  await eachBatch(where, model, examples, which, objective.classes, options, async ({ xs, ys }) => {
     if (ys.rank !== 1) {
       fail(
         where,
@@ -88,7 +89,7 @@ export async function predictClasses(
   checkExamples('predictClasses', model, examples, 'given');
   const batches: Int32Array[] = [];
   const objective = objectiveOf('predictClasses', model);
-  await eachBatch('predictClasses', examples, 'given', objective.classes, options, async ({ xs }) => {
+  await eachBatch('predictClasses', model, examples, 'given', objective.classes, options, async ({ xs }) => {
     const best = tidy(() => objective.predict(model.apply(xs) as typeof xs));
     try {
       batches.push(await best.data<'int32'>());
@@ -105,8 +106,9 @@ export async function predictClasses(
   return classes;
 }
 
-async function eachBatch(
+function eachBatch(
   where: string,
+  model: LayersModel,
   examples: Examples,
   which: string,
   classes: number,
@@ -114,17 +116,19 @@ async function eachBatch(
   use: (batch: Batch) => Promise<void>,
 ): Promise<void> {
   wholeNumber(where, 'batchSize', batchSize);
-  const breathe = breathing();
-  let done = 0;
-  for await (const batch of batchesOf(where, examples, which, classes, { batchSize })) {
-    try {
-      signal?.throwIfAborted();
-      await use(batch);
-      done += batch.xs.shape[0]!;
-    } finally {
-      disposeBatch(batch);
+  return inUse(where, { model }, async () => {
+    const breathe = breathing();
+    let done = 0;
+    for await (const batch of batchesOf(where, examples, which, classes, { batchSize })) {
+      try {
+        signal?.throwIfAborted();
+        await use(batch);
+        done += batch.xs.shape[0]!;
+      } finally {
+        disposeBatch(batch);
+      }
+      await onProgress?.({ done, total: examples.length, unit: 'images' });
+      await breathe();
     }
-    await onProgress?.({ done, total: examples.length, unit: 'images' });
-    await breathe();
-  }
+  });
 }

@@ -13,6 +13,7 @@ import {
 } from '../base/arguments.js';
 import { breathing } from '../base/breathing.js';
 import { fail, shown, wholeNumber } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import type { Progress } from '../base/progress.js';
 import { messageOf } from '../base/realm.js';
 import { type ImageInput, toRgb } from '../images/pixels.js';
@@ -64,10 +65,18 @@ export interface EvaluateImagesOptions extends ViewOptions {
  * const { validationSet } = await imageFolder('imagenet/val', { preprocessing, validationFraction: 1, maxBytes: 0 });
  * const { accuracy } = await evaluateImages(model, validationSet, { dense: true, scales: [256, 384, 512] });
  */
-export async function evaluateImages(
+export function evaluateImages(
   model: LayersModel,
   images: LabeledOriginals,
   options: EvaluateImagesOptions = {},
+): Promise<Evaluation> {
+  return inUse('evaluateImages', { model }, () => evaluatedImages(model, images, options));
+}
+
+async function evaluatedImages(
+  model: LayersModel,
+  images: LabeledOriginals,
+  options: EvaluateImagesOptions,
 ): Promise<Evaluation> {
   const where = 'evaluateImages';
   checkArguments(where, { model, images }, { model: MODEL, images: ORIGINALS });

@@ -26,3 +26,10 @@ export interface Finding extends Advice {
   /** What was measured, as a clause. */
   text: string;
 }
+
+/** Advice that builds the network in another way, if there is one, or else does something else. */
+export function eitherOf(building: string | undefined, other: string): Advice {
+  return building === undefined
+    ? { advice: other }
+    : { advice: `${other}, or ${building}`, adviceToKeep: other };
+}

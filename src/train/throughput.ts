@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { breathing } from '../base/breathing.js';
 import { checkSeed, fail, keyOf, numberThat, oneOf, wholeNumber } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { median } from '../base/numbers.js';
 import { owning } from '../base/owning.js';
 import { shapeText, size } from '../base/shapes.js';
@@ -59,7 +60,11 @@ const WARM_UP = 2;
  * @example
  * const { examplesPerSecond } = await throughput(smallArch(4), { batchSize: 32, mode: 'training' });
  */
-export async function throughput(model: LayersModel, options: ThroughputOptions = {}): Promise<Throughput> {
+export function throughput(model: LayersModel, options: ThroughputOptions = {}): Promise<Throughput> {
+  return inUse('throughput', { model }, () => measuredThroughput(model, options));
+}
+
+async function measuredThroughput(model: LayersModel, options: ThroughputOptions): Promise<Throughput> {
   checkArguments('throughput', { model }, { model: MODEL });
   const {
     batchSize = 8,

@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { owning } from '../base/owning.js';
 import { memoryFailure } from '../tfjs/outOfMemory.js';
 import { areFinite } from './finiteWeights.js';
@@ -28,21 +29,23 @@ export async function train(
   options: TrainOptions = {},
 ): Promise<History> {
   const settings = checkSettings(model, sets, options);
-  return owning(async (own) => {
-    const training = startTraining(model, settings, options, own);
-    const { epoch, history } = training;
-    try {
-      await checkFinite(settings);
-      if (options.checkpoint) await goOnFrom(options.checkpoint, training, own);
-      await takeBatches(training);
-      while (epoch.number <= settings.epochs && history.ended === 'finished') await trainEpoch(training);
-      await chooseWeights(training);
-      return history;
-    } catch (error) {
-      const reason = memoryFailure(error);
-      throw reason === undefined ? error : outOfMemory(reason, training);
-    }
-  });
+  return inUse('train', { model, teacher: settings.teacher?.model }, () =>
+    owning(async (own) => {
+      const training = startTraining(model, settings, options, own);
+      const { epoch, history } = training;
+      try {
+        await checkFinite(settings);
+        if (options.checkpoint) await goOnFrom(options.checkpoint, training, own);
+        await takeBatches(training);
+        while (epoch.number <= settings.epochs && history.ended === 'finished') await trainEpoch(training);
+        await chooseWeights(training);
+        return history;
+      } catch (error) {
+        const reason = memoryFailure(error);
+        throw reason === undefined ? error : outOfMemory(reason, training);
+      }
+    }),
+  );
 }
 
 /** Refuses a teacher that would make the model's weights NaN. */

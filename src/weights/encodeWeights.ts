@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, keyOf, oneOf } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { bytesOf, type Content, concatenated, contentOf } from './formats/content.js';
 import { ENCODED_DTYPES, type EncodedDtype } from './formats/numbers.js';
 import { safetensorsHeader } from './formats/safetensors.js';
@@ -93,7 +94,7 @@ export async function encodeWeights(model: LayersModel, options: EncodeOptions =
       `names is '${used}' and dtype '${dtype}', but the container '${container}' takes only ${has}; choose another container.`,
     );
   }
-  return bytesOf(contentOfModel(model, used, dtype, container));
+  return inUse('encodeWeights', { model }, () => bytesOf(contentOfModel(model, used, dtype, container)));
 }
 
 function contentOfModel(

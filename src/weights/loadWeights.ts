@@ -1,6 +1,7 @@
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf, SOURCE } from '../base/arguments.js';
+import { inUse } from '../base/inUse.js';
 import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
 import type { VggOptions } from '../core/options.js';
@@ -69,23 +70,25 @@ export async function loadWeights(
 
   const { arch, padding, strict = true, ...callers } = options;
   checkHints('loadWeights', options);
-  return withCheckpoint(source, callers, async (checkpoint, reading) => {
-    if (checkpoint.configuration !== undefined) refuseHints('loadWeights', checkpoint.file, options);
-    const hints = { arch, padding, classes: model.outputs[0]!.shape.at(-1) ?? undefined };
-    const { pairs, report } = matchModel('loadWeights', checkpoint, model, hints, strict);
-    const values: Tensor[] = [];
-    try {
-      await readPairs(checkpoint, pairs, report, reading, async (pair, read) => {
-        values.push(await readTensor(pair, read));
-      });
-      pairs.forEach(({ target }, i) => {
-        target.variable.write(values[i]!);
-      });
-    } finally {
-      dispose(values);
-    }
-    return report;
-  });
+  return inUse('loadWeights', { model }, () =>
+    withCheckpoint(source, callers, async (checkpoint, reading) => {
+      if (checkpoint.configuration !== undefined) refuseHints('loadWeights', checkpoint.file, options);
+      const hints = { arch, padding, classes: model.outputs[0]!.shape.at(-1) ?? undefined };
+      const { pairs, report } = matchModel('loadWeights', checkpoint, model, hints, strict);
+      const values: Tensor[] = [];
+      try {
+        await readPairs(checkpoint, pairs, report, reading, async (pair, read) => {
+          values.push(await readTensor(pair, read));
+        });
+        pairs.forEach(({ target }, i) => {
+          target.variable.write(values[i]!);
+        });
+      } finally {
+        dispose(values);
+      }
+      return report;
+    }),
+  );
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   withFields,
 } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
 import { VERSION } from '../base/version.js';
@@ -63,11 +64,13 @@ export async function saveModel(
   const handler = typeof target === 'string' ? handlerOf(target) : target;
   const weightSpecs: io.WeightsManifestEntry[] = [];
   const weightData: ArrayBuffer[] = [];
-  for (const variable of model.weights) {
-    const { spec, data } = await entryOf(variable, dtype);
-    weightSpecs.push(spec);
-    weightData.push(data);
-  }
+  await inUse('saveModel', { model }, async () => {
+    for (const variable of model.weights) {
+      const { spec, data } = await entryOf(variable, dtype);
+      weightSpecs.push(spec);
+      weightData.push(data);
+    }
+  });
   const userDefinedMetadata = model.getUserDefinedMetadata();
   const artifacts: io.ModelArtifacts = {
     modelTopology: model.toJSON(null, false) as io.ModelArtifacts['modelTopology'],

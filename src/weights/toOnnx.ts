@@ -1,6 +1,7 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
+import { inUse } from '../base/inUse.js';
 import { uniqueNames } from '../base/uniqueNames.js';
 import { VERSION } from '../base/version.js';
 import { type Call, compute, graphOf } from '../tfjs/graph.js';
@@ -70,7 +71,7 @@ export async function toOnnx(model: LayersModel, options: OnnxOptions = {}): Pro
       `the file would have ${(content.size / 1e9).toFixed(1)} GB, and ONNX files have at most 2.1; use a narrower network, or dtype 'float16' or 'int8'.`,
     );
   }
-  return bytesOf(content);
+  return inUse('toOnnx', { model }, () => bytesOf(content));
 }
 
 function graphFields(model: LayersModel, layout: Layout, dtype: OnnxDtype) {

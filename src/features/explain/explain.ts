@@ -2,6 +2,7 @@ import { abs, grad, max, slice, sum, type Tensor, type Tensor4D, zerosLike } fro
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TENSOR } from '../../base/arguments.js';
 import { fail, keyOf, shown } from '../../base/check.js';
+import { inUse } from '../../base/inUse.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
@@ -179,7 +180,7 @@ export async function explain(
     delete rest[name]; // undefined, which the method would refuse by its name
   }
   rest.signal?.throwIfAborted();
-  return run(model, image, rest);
+  return inUse('explain', { model, image, baseline: rest.baseline }, () => run(model, image, rest));
 }
 
 /** Runs a method with its baseline: the given one, or zeros, which are freed. */

@@ -2,6 +2,7 @@ import { add, mul, sub, type Tensor4D, tensor4d, tidy, zerosLike } from '@tensor
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
 import { fail, wholeNumber } from '../../base/check.js';
+import { inUse } from '../../base/inUse.js';
 import { owning } from '../../base/owning.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { checkHeatMap, type HeatMap, interpolated } from '../../images/heatMap.js';
@@ -69,20 +70,22 @@ export async function faithfulness(
     fail(where, `the map has the value ${stray}; pass finite numbers, which say which pixels matter more.`);
   }
   const { classIndex } = map;
-  return owning(async (own) => {
-    const free = (one: { dispose(): void }) => one.dispose();
-    const subject = own(await subjectOf(where, model, image, { classIndex, preprocessing }), free);
-    const empty = own(zerosLike(subject.x), free);
-    const smooth = own(
-      tidy(() => blurred(subject.x, 5, 5)),
-      free,
-    );
-    const ranks = ranksOf(map, subject);
-    return {
-      deletion: await curve(subject, ranks, subject.x, empty, steps, options),
-      insertion: await curve(subject, ranks, smooth, subject.x, steps, options),
-    };
-  });
+  return inUse(where, { model, image }, () =>
+    owning(async (own) => {
+      const free = (one: { dispose(): void }) => one.dispose();
+      const subject = own(await subjectOf(where, model, image, { classIndex, preprocessing }), free);
+      const empty = own(zerosLike(subject.x), free);
+      const smooth = own(
+        tidy(() => blurred(subject.x, 5, 5)),
+        free,
+      );
+      const ranks = ranksOf(map, subject);
+      return {
+        deletion: await curve(subject, ranks, subject.x, empty, steps, options),
+        insertion: await curve(subject, ranks, smooth, subject.x, steps, options),
+      };
+    }),
+  );
 }
 
 /** The place of each pixel, 0 for the most important one. */

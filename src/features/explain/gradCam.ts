@@ -2,6 +2,7 @@ import { type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
 import { fail } from '../../base/check.js';
+import { inUse } from '../../base/inUse.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
@@ -33,14 +34,14 @@ export interface GradCamOptions extends ClassOptions {
  * const map = await gradCam(model, image, published); // of the most probable class
  * const shown = await overlay(image, map);
  */
-export function gradCam(
+export async function gradCam(
   model: LayersModel,
   image: ImageInput | Tensor4D,
   options: GradCamOptions = {},
 ): Promise<HeatMap> {
   checkArguments('gradCam', { model }, { model: MODEL });
   publishedOptionsOf('gradCam', options, { layer: 1, classIndex: 1, preprocessing: 1 });
-  return layerMap('gradCam', model, image, options, gradCamMap);
+  return inUse('gradCam', { model, image }, () => layerMap('gradCam', model, image, options, gradCamMap));
 }
 
 /** A map that a method makes of the feature maps of a layer and their gradient. */

@@ -16,6 +16,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
 import { breathing } from '../../base/breathing.js';
 import { checkSeed, numberThat, wholeNumber } from '../../base/check.js';
+import { inUse } from '../../base/inUse.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
@@ -57,7 +58,7 @@ export function saliency(
   image: ImageInput | Tensor4D,
   options: SaliencyOptions = {},
 ): Promise<HeatMap> {
-  return saliencyMap('saliency', model, image, options);
+  return inUse('saliency', { model, image }, () => saliencyMap('saliency', model, image, options));
 }
 
 /** As `saliency`, for the function that error messages name. */

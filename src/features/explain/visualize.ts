@@ -20,6 +20,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TEXT } from '../../base/arguments.js';
 import { breathing } from '../../base/breathing.js';
 import { checkSeed, fail, numberThat, shown, wholeNumber } from '../../base/check.js';
+import { inUse } from '../../base/inUse.js';
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { fillUniform, seededRandom } from '../../base/random.js';
@@ -87,11 +88,20 @@ const NOISE = 0.1;
  * @example
  * await writeImage('tabby.png', await visualize(model, 'logits', 281));
  */
-export async function visualize(
+export function visualize(
   model: LayersModel,
   layer: string,
   filter: number,
   options: VisualizeOptions = {},
+): Promise<RawImage> {
+  return inUse('visualize', { model }, () => visualized(model, layer, filter, options));
+}
+
+async function visualized(
+  model: LayersModel,
+  layer: string,
+  filter: number,
+  options: VisualizeOptions,
 ): Promise<RawImage> {
   const where = 'visualize';
   const {

@@ -2,6 +2,7 @@ import { type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, LIST, MODEL, NUMBERS } from '../../base/arguments.js';
 import { fail, wholeNumber } from '../../base/check.js';
+import { inUse } from '../../base/inUse.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { ImageInput, PreparedImage, Preprocessing } from '../../images/index.js';
 import { preprocessed } from '../../images/preprocess.js';
@@ -47,7 +48,7 @@ export function embed(
   images: readonly (ImageInput | PreparedImage)[],
   options: EmbedOptions = {},
 ): Promise<Float32Array[]> {
-  return embedded('embed', model, images, options);
+  return inUse('embed', { model }, () => embedded('embed', model, images, options));
 }
 
 async function embedded(
@@ -105,7 +106,7 @@ export async function imageSimilarity(
   const where = 'imageSimilarity';
   checkArguments(where, { images }, { images: LIST });
   if (images.length !== 2) fail(where, `there are ${images.length} images; pass the two to compare.`);
-  const [a, b] = await embedded(where, model, images, options);
+  const [a, b] = await inUse(where, { model }, () => embedded(where, model, images, options));
   return cosine(a!, b!);
 }
 

@@ -2,6 +2,7 @@ import { mean, type Tensor, type Tensor1D, tensor4d, tidy } from '@tensorflow/tf
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, LIST, MODEL, optionsOf } from '../../base/arguments.js';
 import { fail, oneOf } from '../../base/check.js';
+import { inUse } from '../../base/inUse.js';
 import { type ImageInput, type RgbImage, toRgb, type ValueMap } from '../../images/index.js';
 import { memoryFailure, watchMemory } from '../../tfjs/outOfMemory.js';
 import { total } from '../../tfjs/total.js';
@@ -33,10 +34,18 @@ export interface ImageDistance {
  * const { distance, map } = await imageDistance(model, ['before.png', 'after.png'], { spatial: true });
  * await writeImage('difference.png', await overlay('after.png', map, { legend: true }));
  */
-export async function imageDistance(
+export function imageDistance(
   model: LayersModel,
   images: readonly [ImageInput, ImageInput],
   options: ImageDistanceOptions = {},
+): Promise<ImageDistance> {
+  return inUse('imageDistance', { model }, () => measuredDistance(model, images, options));
+}
+
+async function measuredDistance(
+  model: LayersModel,
+  images: readonly [ImageInput, ImageInput],
+  options: ImageDistanceOptions,
 ): Promise<ImageDistance> {
   const where = 'imageDistance';
   checkArguments(where, { model, images }, { model: MODEL, images: LIST });

@@ -11,6 +11,7 @@ import {
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, NUMBERS, optionsOf, TENSOR } from '../../base/arguments.js';
 import { fail, oneOf, shown } from '../../base/check.js';
+import { checkInUse } from '../../base/inUse.js';
 import { total } from '../../tfjs/total.js';
 import { enlargedBilinear } from './bilinear.js';
 import { sameShape } from './differences.js';
@@ -78,6 +79,7 @@ export function lpips(
   const distances = layerDistances('lpips', model, comparison);
   return (images, others) => {
     checkArguments('lpips', { images, others }, { images: TENSOR, others: TENSOR });
+    checkInUse('lpips', { model });
     sameShape('lpips', images, others);
     return tidy(() => {
       const maps = distances(fromRange(images, range), fromRange(others, range));

@@ -1,6 +1,7 @@
 import { type Scalar, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TEXTS } from '../../base/arguments.js';
+import { checkInUse } from '../../base/inUse.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { layerWeights, sameShape, weightedDifference } from './differences.js';
 import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
@@ -41,6 +42,7 @@ export function perceptualLoss(
   const weights = layerWeights('perceptualLoss', 'weights', layers, given);
   const { features } = imageFeatures('perceptualLoss', model, layers, { preprocessing });
   return (images, targets) => {
+    checkInUse('perceptualLoss', { model });
     sameShape('perceptualLoss', images, targets);
     return tidy(() => weightedDifference(features(images), features(targets), weights));
   };

@@ -2,6 +2,7 @@ import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { COUNT, checkArguments, MODEL, withFields } from '../../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
+import { inUse } from '../../base/inUse.js';
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { imageTensor } from '../../images/imageToTensor.js';
@@ -101,10 +102,18 @@ const LEARNING_RATES = { lbfgs: 1, adam: 0.02 } as const;
  * const { model, published } = await fromPretrained('torchvision/vgg19');
  * const { image } = await styleTransfer(model, { content, style }, { ...published, size: 384 });
  */
-export async function styleTransfer(
+export function styleTransfer(
   model: LayersModel,
   images: StyleImages,
   settings: StyleTransferOptions = {},
+): Promise<StyledImage> {
+  return inUse('styleTransfer', { model }, () => transferred(model, images, settings));
+}
+
+async function transferred(
+  model: LayersModel,
+  images: StyleImages,
+  settings: StyleTransferOptions,
 ): Promise<StyledImage> {
   checkArguments(
     'styleTransfer',

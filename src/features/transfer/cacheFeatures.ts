@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, EXAMPLES, FUNCTION, MODEL, optionsOf } from '../../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../../base/check.js';
 import { crc32 } from '../../base/crc32.js';
+import { inUse } from '../../base/inUse.js';
 import type { Progress } from '../../base/progress.js';
 import { epochSeed } from '../../base/random.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
@@ -82,43 +83,48 @@ export async function cacheFeatures(
     options.teacher === undefined ? undefined : teacherOf('cacheFeatures', options.teacher, examples);
   const rows = examples.length * passes;
   const store = await open({ rows, rowLength }, maxBytes, options.overflow);
-  try {
-    const labels = new Int32Array(rows);
-    const logits = teacher && new Float32Array(rows * teacher.classes);
-    const most = examples.classNames?.length ?? Number.POSITIVE_INFINITY;
-    let done = 0;
-    let checksum = 0;
-    const keepLogits = async (xs: Tensor, first: number) => {
-      if (teacher) logits!.set(await logitsFor(teacher, xs), first * teacher.classes);
-    };
-    const write: RowStore['write'] = (first, values) => {
-      checksum = crc32(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), checksum);
-      return store.write(first, values);
-    };
-    for (let pass = 0; pass < passes; pass++) {
-      const draw = pass === 0 ? undefined : epochSeed(seed, pass);
-      for await (const batch of givenBatches('cacheFeatures', 'given', examples, { batchSize, seed: draw })) {
-        done += await keep(base, batch, { write, labels, keepLogits, most }, done, options.signal);
-        await options.onProgress?.({ done, total: rows, unit: 'images' });
+  return inUse('cacheFeatures', { base, teacher: teacher?.model }, async () => {
+    try {
+      const labels = new Int32Array(rows);
+      const logits = teacher && new Float32Array(rows * teacher.classes);
+      const most = examples.classNames?.length ?? Number.POSITIVE_INFINITY;
+      let done = 0;
+      let checksum = 0;
+      const keepLogits = async (xs: Tensor, first: number) => {
+        if (teacher) logits!.set(await logitsFor(teacher, xs), first * teacher.classes);
+      };
+      const write: RowStore['write'] = (first, values) => {
+        checksum = crc32(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), checksum);
+        return store.write(first, values);
+      };
+      for (let pass = 0; pass < passes; pass++) {
+        const draw = pass === 0 ? undefined : epochSeed(seed, pass);
+        for await (const batch of givenBatches('cacheFeatures', 'given', examples, {
+          batchSize,
+          seed: draw,
+        })) {
+          done += await keep(base, batch, { write, labels, keepLogits, most }, done, options.signal);
+          await options.onProgress?.({ done, total: rows, unit: 'images' });
+        }
+        if (done !== (pass + 1) * examples.length) {
+          fail(
+            'cacheFeatures',
+            `the examples returned ${done} images in ${pass + 1} passes, not ${examples.length} each; correct their length.`,
+          );
+        }
       }
-      if (done !== (pass + 1) * examples.length) {
-        fail(
-          'cacheFeatures',
-          `the examples returned ${done} images in ${pass + 1} passes, not ${examples.length} each; correct their length.`,
-        );
-      }
+      const { classNames } = examples;
+      const teacherLogits = teacher && {
+        teacher: await teacherName(teacher.model),
+        classes: teacher.classes,
+        values: logits!,
+      };
+      return new FeatureSet({ store, checksum, labels, passes, shape, classNames, teacherLogits });
+    } catch (error) {
+      await store.dispose().catch(() => undefined);
+      throw error;
     }
-    const { classNames } = examples;
-    const teacherLogits = teacher && {
-      teacher: await teacherName(teacher.model),
-      classes: teacher.classes,
-      values: logits!,
-    };
-    return new FeatureSet({ store, checksum, labels, passes, shape, classNames, teacherLogits });
-  } catch (error) {
-    await store.dispose().catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 /** Stores the features of a batch from row `first` on, disposes the batch, and returns its length. */

@@ -1,0 +1,227 @@
+import { memory, type Rank, type Tensor4D, zeros } from '@tensorflow/tfjs-core';
+import { beforeAll, expect, test } from 'vitest';
+import { agreement, compress, correctBiases, equalize } from '../src/compress/index.js';
+import { ImageSet } from '../src/data/index.js';
+import {
+  cacheFeatures,
+  embed,
+  explain,
+  faithfulness,
+  featureExtractor,
+  gradCam,
+  imageSimilarity,
+  perceptualLoss,
+  saliency,
+  styleTransfer,
+  visualize,
+} from '../src/features/index.js';
+import { classify } from '../src/imagenet/index.js';
+import { PLAIN_PREPROCESSING } from '../src/images/index.js';
+import { vgg } from '../src/index.js';
+import { diagnose, evaluate, evaluateImages, predictClasses, throughput, train } from '../src/train/index.js';
+import { encodeWeights, loadWeights, saveModel, toOnnx } from '../src/weights/index.js';
+import { useAnyBackend } from './support/backends.js';
+
+let file: Uint8Array;
+beforeAll(async () => {
+  await useAnyBackend('wasm');
+  const model = build();
+  file = await encodeWeights(model);
+  model.dispose();
+});
+
+const build = () =>
+  vgg([[1, 2]], { inputShape: [4, 4, 3], hiddenUnits: 3, classes: 2, dropout: 0, batchNorm: true });
+type Model = ReturnType<typeof build>;
+
+const preprocessing = { ...PLAIN_PREPROCESSING, crop: 4, resize: { shorterSide: 4 } };
+const image = { data: Uint8Array.from({ length: 48 }, (_, i) => 5 * i), width: 4, height: 4 };
+const other = { ...image, data: image.data.slice().reverse() };
+const set = new ImageSet({
+  images: Uint8Array.from({ length: 40 * 48 }, (_, i) => 7 * i),
+  labels: Uint8Array.from({ length: 40 }, (_, i) => i % 2),
+  shape: [4, 4, 3],
+  classNames: ['a', 'b'],
+});
+const originals = {
+  ...{ length: 3, preprocessing },
+  *originals() {
+    for (let i = 0; i < 3; i++) yield { image, label: 0 };
+  },
+};
+const handler = { save: async () => ({ modelArtifactsInfo: {} }) } as never;
+
+/** Functions that wait while they use a model, each with an option `onProgress` if they have one. */
+const CALLS: Record<string, (model: Model, onProgress: () => void) => Promise<unknown>> = {
+  agreement: (model) => agreement(model, model, set, { batchSize: 8 }),
+  cacheFeatures: async (model, onProgress) =>
+    (await cacheFeatures(model, set, { batchSize: 8, onProgress })).dispose(),
+  classify: (model) =>
+    classify(model, [image, image, image], { preprocessing, batchSize: 1, labels: ['a', 'b'] }),
+  'classify by views': (model) =>
+    classify(model, [image, image, image], { preprocessing, crops: 10, batchSize: 1, labels: ['a', 'b'] }),
+  compress: async (model, onProgress) =>
+    (await compress(model, { maxError: 0.5, onProgress }, set)).model.dispose(),
+  correctBiases: async (model, onProgress) =>
+    (await correctBiases(model, set, { batchSize: 8, onProgress })).dispose(),
+  diagnose: (model) => diagnose(model, set, { batchSize: 8 }),
+  embed: (model) =>
+    embed(model, [image, image, image], { preprocessing, layer: 'block1_conv1', batchSize: 1 }),
+  encodeWeights: (model) => encodeWeights(model),
+  equalize: async (model) => (await equalize(model)).dispose(),
+  evaluate: (model, onProgress) => evaluate(model, set, { batchSize: 8, onProgress }),
+  evaluateImages: (model, onProgress) => evaluateImages(model, originals, { onProgress }),
+  'explain by occlusion': (model, onProgress) =>
+    explain(model, image, { method: 'occlusion', preprocessing, window: 2, stride: 2, onProgress }),
+  'explain by gradients': (model, onProgress) =>
+    explain(model, image, {
+      ...{ method: 'integrated-gradients', preprocessing, steps: 3, batchSize: 1 },
+      onProgress,
+    }),
+  faithfulness: (model, onProgress) =>
+    faithfulness(
+      model,
+      image,
+      { values: Float32Array.from({ length: 16 }, (_, i) => i), width: 4, height: 4, classIndex: 0 },
+      { preprocessing, steps: 20, onProgress },
+    ),
+  gradCam: (model) => gradCam(model, image, { preprocessing }),
+  imageSimilarity: (model) =>
+    imageSimilarity(model, [image, other], { preprocessing, layer: 'block1_conv1', batchSize: 1 }),
+  loadWeights: (model, onProgress) => loadWeights(model, file, { onProgress }),
+  predictClasses: (model, onProgress) => predictClasses(model, set, { batchSize: 8, onProgress }),
+  saliency: (model) => saliency(model, image, { preprocessing, samples: 5 }),
+  saveModel: (model) => saveModel(model, handler),
+  styleTransfer: (model, onProgress) =>
+    styleTransfer(
+      model,
+      { content: image, style: other },
+      {
+        ...{ contentLayers: ['relu1_1'], styleLayers: ['relu1_1'], steps: 3, every: 1, preprocessing },
+        onProgress,
+      },
+    ),
+  throughput: (model) => throughput(model, { seconds: 0, batchSize: 2 }),
+  'throughput of training': (model) => throughput(model, { seconds: 0, batchSize: 2, mode: 'training' }),
+  toOnnx: (model) => toOnnx(model),
+  train: (model, onProgress) =>
+    train(
+      model,
+      { trainSet: set, testSet: set },
+      { epochs: 2, batchSize: 8, microBatchSize: 4, onStep: onProgress },
+    ),
+  visualize: (model, onProgress) =>
+    visualize(model, 'block1_conv1', 0, { steps: 3, preprocessing, onProgress }),
+};
+
+const GONE = /^\w+: the (model|base) was disposed while it was in use; dispose it afterwards\.$/;
+
+/** What a call says when the model is disposed at some time, undefined if it returned before; and the tensors that are kept. */
+async function saidWhen(name: string, schedule: (dispose: () => void) => (() => void) | undefined) {
+  const before = memory().numTensors;
+  const model = build();
+  let isGone = false;
+  const dispose = () => {
+    if (!isGone) model.dispose();
+    isGone = true;
+  };
+  const call = CALLS[name]!;
+  const running = call(model, () => onProgress?.());
+  const onProgress = schedule(dispose);
+  const error = await running.then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  dispose();
+  return { said: error?.message, kept: memory().numTensors - before };
+}
+
+/** Times at which another task, or a callback, disposes a model. */
+const TIMES: Record<string, (dispose: () => void) => (() => void) | undefined> = {
+  'in a callback': (dispose) => dispose,
+  ...Object.fromEntries(
+    [1, 2, 3, 5, 8, 13, 21, 34].map((count) => [
+      `after ${count} microtasks`,
+      (dispose: () => void) => {
+        void (async () => {
+          for (let i = 0; i < count; i++) await undefined;
+          dispose();
+        })();
+        return undefined;
+      },
+    ]),
+  ),
+};
+
+test.each(Object.keys(CALLS))(
+  '%s says in a sentence that the model is gone, and keeps nothing',
+  async (name) => {
+    const said = new Set<string | undefined>();
+    for (const [time, schedule] of Object.entries(TIMES)) {
+      const found = await saidWhen(name, schedule);
+      expect(found.kept, time).toBe(0);
+      if (found.said !== undefined) expect(found.said, time).toMatch(GONE);
+      said.add(found.said);
+    }
+    expect([...said].some((one) => one !== undefined)).toBe(true);
+  },
+);
+
+/** Functions that wait while they use a tensor of the caller's. */
+const OF_TENSORS: Record<string, (model: Model, images: Tensor4D) => Promise<unknown>> = {
+  agreement: (model, images) => agreement(model, model, images),
+  compress: async (model, images) =>
+    (await compress(model, { maxError: 0.5, quantize: 'none' }, images)).model.dispose(),
+  correctBiases: async (model, images) =>
+    (await correctBiases(model, images, { batchSize: 8, async onProgress() {} })).dispose(),
+  explain: (model, images) => explain(model, images, { method: 'occlusion', batchSize: 1 }),
+  saliency: (model, images) => saliency(model, images, { samples: 30 }),
+};
+
+test.each(Object.keys(OF_TENSORS))('%s says that its images are gone, and keeps nothing', async (name) => {
+  for (const count of [1, 2, 4, 8]) {
+    const before = memory().numTensors;
+    const model = build();
+    const isOne = /^(explain|saliency)$/.test(name);
+    const images = zeros<Rank.R4>([isOne ? 1 : 40, 4, 4, 3]);
+    const running = OF_TENSORS[name]!(model, images);
+    for (let i = 0; i < count; i++) await undefined;
+    images.dispose();
+    await expect(running).rejects.toThrow(
+      `${name}: the ${isOne ? 'image' : 'tensor of images'} was disposed while it was in use; dispose it afterwards.`,
+    );
+    model.dispose();
+    expect(memory().numTensors).toBe(before);
+  }
+});
+
+test('what was made of a model before says so too', () => {
+  const before = memory().numTensors;
+  const model = build();
+  const images = zeros([1, 4, 4, 3]) as Tensor4D;
+  const loss = perceptualLoss(model, ['block1_conv1'], { preprocessing });
+  const extractor = featureExtractor(model, 'block1_conv1');
+  model.dispose();
+  expect(() => loss(images, images)).toThrow(
+    'perceptualLoss: the model was disposed while it was in use; dispose it afterwards.',
+  );
+  expect(() => extractor.predict(images)).toThrow(
+    'featureExtractor: the model was disposed while it was in use; dispose it afterwards.',
+  );
+  images.dispose();
+  expect(memory().numTensors).toBe(before);
+});
+
+test('a second model has its name, and what else fails is said as it is', async () => {
+  const [model, second] = [build(), build()];
+  const running = agreement(model, second, set, { batchSize: 8 });
+  second.dispose();
+  await expect(running).rejects.toThrow('agreement: the other model was disposed while it was in use;');
+  const failing = evaluate(model, set, {
+    onProgress() {
+      model.dispose();
+      throw new Error('of the caller');
+    },
+  });
+  await expect(failing).rejects.toThrow(/^of the caller$/);
+});
