@@ -17,7 +17,7 @@ import { inUse } from '../base/inUse.js';
 import { shapeText } from '../base/shapes.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
-import { disposeBatch, type Examples } from '../train/examples.js';
+import { disposeBatch, type Examples } from '../train/batch.js';
 import { checkImages, type Images, partOf } from './images.js';
 
 /** How far two networks agree on images. */

@@ -6,7 +6,7 @@ import { inUse } from '../base/inUse.js';
 import { owning } from '../base/owning.js';
 import type { Progress } from '../base/progress.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
-import { disposeBatch, type Examples } from '../train/examples.js';
+import { disposeBatch, type Examples } from '../train/batch.js';
 import { compared, outputsFor } from './agreement.js';
 import { STORED, type StoredAs, weightBytes } from './bytes.js';
 import { kernelOf, LayerStatistics } from './calibrate.js';

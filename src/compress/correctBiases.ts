@@ -18,7 +18,7 @@ import { inUse } from '../base/inUse.js';
 import type { Progress } from '../base/progress.js';
 import { graphOf } from '../tfjs/graph.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
-import type { Examples } from '../train/examples.js';
+import type { Examples } from '../train/batch.js';
 import { areFinite } from '../train/finiteWeights.js';
 import { QUANTIZED_DTYPES, type QuantizedDtype } from '../weights/formats/quantization.js';
 import { freeCopy } from './freeCopy.js';

@@ -5,7 +5,8 @@ import { fits, shapeText } from '../base/shapes.js';
 import type { Graph } from '../tfjs/graph.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
-import { type Examples, givenBatches } from '../train/examples.js';
+import type { Examples } from '../train/batch.js';
+import { givenBatches } from '../train/examples.js';
 
 /** Images prepared for a model: a tensor `[images, height, width, channels]`, or examples, whose labels are not read. */
 export type Images = Tensor | Pick<Examples, 'length' | 'shape' | 'batches'>;

@@ -1,5 +1,5 @@
 import { fits, shapeText } from '../base/shapes.js';
-import type { Batch, Examples } from './examples.js';
+import type { Batch, Examples } from './batch.js';
 
 /** What is wrong with the sizes of a batch that follows `done` examples; undefined if nothing is. Without a size, any will do. */
 export function sizeProblem(

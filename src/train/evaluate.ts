@@ -5,7 +5,8 @@ import { breathing } from '../base/breathing.js';
 import { fail, wholeNumber } from '../base/check.js';
 import { inUse } from '../base/inUse.js';
 import type { Progress } from '../base/progress.js';
-import { type Batch, batchesOf, checkExamples, disposeBatch, type Examples } from './examples.js';
+import { type Batch, disposeBatch, type Examples } from './batch.js';
+import { batchesOf, checkExamples } from './examples.js';
 import { type Evaluation, Metrics } from './metrics.js';
 import { objectiveOf } from './objective.js';
 

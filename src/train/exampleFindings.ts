@@ -1,4 +1,4 @@
-import type { Batch } from './examples.js';
+import type { Batch } from './batch.js';
 import { type Advice, eitherOf, type Finding } from './finding.js';
 import type { Probe } from './probe.js';
 

@@ -3,6 +3,8 @@
  *
  * @packageDocumentation
  */
+
+export type { Batch, Examples } from './batch.js';
 export { type CheckpointOptions, storedEpochs } from './checkpoint/checkpoints.js';
 export { indexedDbStore } from './checkpoint/indexedDbStore.js';
 export { opfsStore } from './checkpoint/opfsStore.js';
@@ -24,7 +26,6 @@ export {
   type LabeledOriginals,
 } from './evaluateImages.js';
 export { encodeEvent, type TensorBoardEvent } from './eventFile.js';
-export type { Batch, Examples } from './examples.js';
 export type { Advice, Fault, Finding } from './finding.js';
 export { growFrom } from './growFrom.js';
 export type { EpochRow, History, StepRow, TrainProgress } from './history.js';

@@ -10,7 +10,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 import { withTape } from '../tfjs/tape.js';
-import { type Batch, disposeBatch } from './examples.js';
+import { type Batch, disposeBatch } from './batch.js';
 import { type Computed, keepResults, type Results } from './results.js';
 
 /** Consecutive examples of a batch: `count` of them from `first` on. */

@@ -23,7 +23,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, numberThat, shown } from '../base/check.js';
 import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 import { recordAsOne } from '../tfjs/tape.js';
-import type { Batch } from './examples.js';
+import type { Batch } from './batch.js';
 import { type Logits, logitsOf } from './logits.js';
 
 /** What a loss counts, beside what the model returns. */

@@ -25,7 +25,7 @@ import { graphOf } from '../tfjs/graph.js';
 import { layersWithin } from '../tfjs/models.js';
 import { type Replacement, replaceCalls, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
-import type { Batch } from './examples.js';
+import type { Batch } from './batch.js';
 import { trainNorms } from './normRules.js';
 import type { Objective } from './objective.js';
 import { seedLayers } from './seededLayers.js';

@@ -1,7 +1,7 @@
 import { dispose, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { owning } from '../base/owning.js';
-import type { Batch } from './examples.js';
+import type { Batch } from './batch.js';
 import type { Fault, Finding } from './finding.js';
 import type { Objective } from './objective.js';
 import { chooseOptimizer, type OptimizerOptions } from './optimizer.js';

@@ -1,6 +1,6 @@
 import { keep, type Scalar, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import type { Batch } from './examples.js';
+import type { Batch } from './batch.js';
 import type { Objective } from './objective.js';
 
 /** What a step reports of a batch, or of a part of one. */

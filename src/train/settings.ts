@@ -9,9 +9,10 @@ import {
   withFields,
 } from '../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
+import type { Examples } from './batch.js';
 import type { CheckpointOptions } from './checkpoint/checkpoints.js';
 import type { CheckpointStore } from './checkpoint/store.js';
-import { checkExamples, type Examples } from './examples.js';
+import { checkExamples } from './examples.js';
 import type { EpochRow, StepRow, TrainProgress } from './history.js';
 import { type Objective, type ObjectiveOptions, objectiveOf } from './objective.js';
 import {

@@ -8,7 +8,7 @@ import { isFrozen, layersWithin } from '../tfjs/models.js';
 import { type Replacement, together } from '../tfjs/replaceCalls.js';
 import { withTape } from '../tfjs/tape.js';
 import type { AverageWeights } from './averageWeights.js';
-import { type Batch, disposeBatch } from './examples.js';
+import { type Batch, disposeBatch } from './batch.js';
 import type { LeanOptimizer } from './leanOptimizer.js';
 import { accumulate, type BatchPart, partsOf } from './microBatches.js';
 import { trainNorms } from './normRules.js';

@@ -9,8 +9,8 @@ import { graphOf } from '../tfjs/graph.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf, isFrozen, layersWithin } from '../tfjs/models.js';
 import { METADATA_KEY } from '../weights/formats/metadata.js';
+import type { Batch, Examples } from './batch.js';
 import { describeLayer } from './checkpoint/facts.js';
-import type { Batch, Examples } from './examples.js';
 import { logitsOf } from './logits.js';
 import { type DistillOptions, withDefaults } from './objective.js';
 

@@ -1,5 +1,6 @@
 import { epochSeed } from '../base/random.js';
-import { batchesOf, disposeBatch } from './examples.js';
+import { disposeBatch } from './batch.js';
+import { batchesOf } from './examples.js';
 import { areFinite } from './finiteWeights.js';
 import type { History } from './history.js';
 import { step } from './step.js';

@@ -1,6 +1,6 @@
+import type { Examples } from './batch.js';
 import { diagnose } from './diagnose.js';
 import { evaluated } from './evaluate.js';
-import type { Examples } from './examples.js';
 import type { EpochRow, History } from './history.js';
 import { trainBatches } from './trainBatches.js';
 import type { Training } from './training.js';

@@ -20,7 +20,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/index.js';
 import { fuseLayers } from '../../src/tfjs/fusedLayers.js';
 import { AverageWeights } from '../../src/train/averageWeights.js';
-import type { Batch } from '../../src/train/examples.js';
+import type { Batch } from '../../src/train/batch.js';
 import type { TrainOptions } from '../../src/train/index.js';
 import { objectiveOf } from '../../src/train/objective.js';
 import { chooseOptimizer } from '../../src/train/optimizer.js';

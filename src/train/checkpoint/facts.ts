@@ -5,7 +5,8 @@ import { VERSION } from '../../base/version.js';
 import { gpuName } from '../../tfjs/gpu.js';
 import { hasKernel, triesWinograd, wasmInstallation } from '../../tfjs/kernels.js';
 import { layersWithin } from '../../tfjs/models.js';
-import { disposeBatch, type Examples, givenBatches } from '../examples.js';
+import { disposeBatch, type Examples } from '../batch.js';
+import { givenBatches } from '../examples.js';
 
 /** What decides the numbers of a run, as plain data: two runs with the same facts end with the same weights. */
 export interface RunFacts {
