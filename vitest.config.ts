@@ -136,6 +136,8 @@ export default defineConfig({
   test: {
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // However busy the machine is; by default it waits for a second.
+    expect: { poll: { timeout: 60_000 } },
     setupFiles: ['test/support/seeded.ts'],
     projects: hasChromium ? [node, stress, chromium] : [node, stress],
   },

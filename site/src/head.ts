@@ -80,6 +80,7 @@ function isDark(): boolean {
 /** Shows the head's texts in a language. */
 async function translate(language: Language): Promise<void> {
   const { head } = await textsOf(language);
+  if (root.dataset.language !== language) return;
   for (const part of document.querySelectorAll<HTMLElement>('[data-text]')) {
     part.textContent = head[part.dataset.text as keyof typeof head];
   }

@@ -19,7 +19,9 @@ import { allTextsOf } from './text/index.js';
 import { App } from './ui/app.js';
 
 const language = await startHead(async (chosen) => {
-  text.value = await allTextsOf(chosen);
+  const all = await allTextsOf(chosen);
+  // Another language may have been chosen meanwhile.
+  if (document.documentElement.dataset.language === chosen) text.value = all;
 });
 await speak(language);
 startPage();

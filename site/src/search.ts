@@ -13,6 +13,7 @@ export async function startSearch(input: HTMLInputElement): Promise<void> {
   const panel = document.getElementById('found') as HTMLElement;
   const [status, list] = panel.children as unknown as [HTMLElement, HTMLElement];
   const texts = async () => (await textsOf(document.documentElement.dataset.language as Language)).search;
+  const around = input.parentElement!;
   const close = () => {
     panel.hidden = true;
   };
@@ -21,19 +22,22 @@ export async function startSearch(input: HTMLInputElement): Promise<void> {
     index = MiniSearch.loadJSON(await (await fetch(new URL(INDEX, siteRoot()))).text(), OPTIONS);
   } catch (error) {
     list.replaceChildren();
+    delete panel.dataset.words;
     status.textContent = (await texts()).failed;
     panel.hidden = false;
     throw error;
   }
   const show = async () => {
     const t = await texts();
-    const found = find(index, input.value);
+    const words = input.value.trim();
+    const found = find(index, words);
     list.replaceChildren(...found.slice(0, SHOWN).map(item));
     status.textContent = t.found(found.length);
-    panel.hidden = input.value.trim() === '';
+    panel.dataset.words = words;
+    // Whoever has moved on while the index was loaded is not shown a list.
+    panel.hidden = words === '' || !around.contains(document.activeElement);
   };
   input.addEventListener('input', show);
-  const around = input.parentElement!;
   around.addEventListener('keydown', (event) => {
     const links = [input, ...list.querySelectorAll('a')];
     const to = links.indexOf(event.target as HTMLAnchorElement) + { ArrowDown: 1, ArrowUp: -1 }[event.key]!;

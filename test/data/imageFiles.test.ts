@@ -195,7 +195,7 @@ describe('imageFiles', () => {
     reads.clear();
     const batches = train.batches({ batchSize: 4 });
     const first = (await batches.next()).value!;
-    await vi.waitFor(() => expect(reads.size).toBe(8));
+    await vi.waitFor(() => expect(reads.size).toBe(8), { timeout: 60_000 });
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(reads.size).toBe(8);
     dispose([first.xs, first.ys]);

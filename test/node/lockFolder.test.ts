@@ -76,9 +76,9 @@ describe.runIf(existsSync('/proc/self/stat'))('with /proc', () => {
     try {
       const [line] = await once(parent.stdout, 'data');
       const pid = Number(String(line));
-      await vi.waitFor(() => expect(found(parent.pid)).toContain('(sleep)'));
+      await vi.waitFor(() => expect(found(parent.pid)).toContain('(sleep)'), { timeout: 60_000 });
       process.kill(pid, 'SIGKILL');
-      await vi.waitFor(() => expect(found(pid)).toContain(') Z '));
+      await vi.waitFor(() => expect(found(pid)).toContain(') Z '), { timeout: 60_000 });
       await heldBy(pid);
       await (await lockFolder(folder))();
     } finally {

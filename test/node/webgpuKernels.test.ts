@@ -75,7 +75,7 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
     };
     const tuner = new Tuner(true);
     expect(chosen(tuner)).toBe('table');
-    await vi.waitFor(() => expect(chosen(tuner)).toBe('fast'));
+    await vi.waitFor(() => expect(chosen(tuner)).toBe('fast'), { timeout: 60_000 });
     const others: [Tuner, object][] = [
       [new Tuner(false), {}],
       [new Tuner(true), { supportTimestampQuery: false }],
@@ -119,7 +119,9 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
     };
     expect(new Tuner(true).run(fake, 'shape', ['table', 'broken'], compute)).toBe(output);
     expect(ended).toBe(6);
-    await vi.waitFor(() => expect(trialsOn(fake).get('shape')!.milliseconds).toBeDefined());
+    await vi.waitFor(() => expect(trialsOn(fake).get('shape')!.milliseconds).toBeDefined(), {
+      timeout: 60_000,
+    });
     expect(trialsOn(fake).get('shape')!.milliseconds).toEqual([1, Number.POSITIVE_INFINITY]);
     expect(trialsOn(fake).get('shape')!.chosen).toBe(0);
   });

@@ -8,7 +8,7 @@ const served = useSite();
 /** Waits until the page's foot shows a state; fails with its text otherwise. */
 async function waitForFoot(page: Page, state: string): Promise<void> {
   const foot = page.locator('#offline');
-  await page.waitForSelector(`#offline[data-state=${state}]`, { timeout: 60_000 }).catch(async (error) => {
+  await page.waitForSelector(`#offline[data-state=${state}]`).catch(async (error) => {
     throw new Error(`the foot shows: ${await foot.innerText()}`, { cause: error });
   });
 }
@@ -30,6 +30,9 @@ describe.skipIf(!hasChromium)('the site, once its foot reports that it is ready'
     );
     await page.goto(served.site.url);
     await waitForFoot(page, 'asking');
+    // What the page itself loads has come, its later views too.
+    await page.waitForSelector('.heat-card canvas');
+    await page.waitForLoadState('networkidle');
     const asked = new Set<string>();
     served.site.fails = (path) => {
       asked.add(path);

@@ -68,6 +68,7 @@ describe.skipIf(!hasChromium)('the opening', () => {
   test('says that a drawing is filled in only if it is', async () => {
     const { page, complaints } = await openTab(served.browser, served.site.url);
     await page.waitForSelector('.pad .over >> text=Draw your own');
+    await page.waitForSelector('.guesses li');
     await draw(page, [
       [0.3, 0.3],
       [0.7, 0.3],
@@ -91,8 +92,8 @@ describe.skipIf(!hasChromium)('the opening', () => {
     const { page, complaints } = await openTab(served.browser, served.site.url);
     await page.click('.strip li.conv >> nth=1');
     await page.waitForSelector('.close-up >> text=conv2_1');
-    await page.waitForSelector('.steps button');
-    expect(await page.innerText('.from-to figcaption >> nth=0')).toMatch(/^Input: pool1, map \d+$/);
+    await page.waitForSelector('.steps li:has(button) >> nth=4 >> text=/^pool1, map/');
+    await page.waitForSelector('.from-to figcaption >> nth=0 >> text=/^Input: pool1, map \\d+$/');
     for (const key of ['ArrowRight', 'ArrowDown', 'ArrowDown', 'ArrowLeft']) {
       await page.locator('.picker').press(key);
       const rows = await page.locator('.steps li:has(button)').allInnerTexts();

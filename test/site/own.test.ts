@@ -9,7 +9,7 @@ import { vgg } from '../../src/index.js';
 import { encodeWeights, fromWeights } from '../../src/weights/index.js';
 import { hasChromium } from '../support/chromium.js';
 import { answers, best, cardOf, choose, garment, garments, teach } from './ownImages.js';
-import { drop, go, openTab, useSite } from './page.js';
+import { drop, go, hasFocus, openTab, useSite } from './page.js';
 
 const served = useSite();
 
@@ -53,8 +53,8 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
         strangers.push(request.url());
     });
     await page.waitForSelector('.own-class');
-    expect(await page.title()).toBe('Your images · vgg-blocks playground');
-    expect(await page.isDisabled('.own-go .button')).toBe(true);
+    await expect.poll(() => page.title()).toBe('Your images · vgg-blocks playground');
+    await page.waitForSelector('.own-go .button:disabled');
     await page.getByLabel('Name of class 1').fill('shoe');
     await choose(page, `${cardOf(0)} >> text=Choose images`, await garments(7, 3));
     await page.waitForSelector(
@@ -71,7 +71,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       [1, 'Class 2'],
     ] as const) {
       await choose(page, 'text=Choose an image', [await garment(kind, 90)]);
-      await expect.poll(() => best(page), { timeout: 30_000 }).toBe(name);
+      await expect.poll(() => best(page)).toBe(name);
     }
     await page.getByLabel('Show where it looks').check();
     await page.waitForSelector('.own-heat canvas');
@@ -80,14 +80,14 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     await go(page, 'train');
     await page.goBack();
     await page.waitForSelector(`${cardOf(0)} >> text=9 images`);
-    expect(await answers(page)).toEqual(said);
+    await expect.poll(() => answers(page)).toEqual(said);
     await page.reload();
     await page.waitForSelector(`${cardOf(0)} >> text=9 images`);
-    expect(await page.locator('.own-thumbs img').count()).toBe(15);
+    await expect.poll(() => page.locator('.own-thumbs img').count()).toBe(15);
     await page.waitForSelector('.step .note.good');
     await choose(page, 'text=Choose an image', [await garment(1, 90)]);
-    await expect.poll(() => best(page), { timeout: 30_000 }).toBe('Class 2');
-    expect(await answers(page)).toEqual(said);
+    await expect.poll(() => best(page)).toBe('Class 2');
+    await expect.poll(() => answers(page)).toEqual(said);
     // A class that goes can come back, and what was trained says that it is of other images.
     await page.getByLabel('Remove shoe', { exact: true }).click();
     await page.waitForSelector('#own-missing >> text="Add a second class."');
@@ -117,10 +117,12 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     ]);
     await page.waitForSelector('.notices .bad');
     await page.waitForSelector(`${cardOf(1)} >> text=2 images`);
-    const said = await page.innerText('.notices');
-    expect(said).toContain('phone.heic, cut.png, empty.jpg could not be used. 2 images were added.');
-    expect(said).toContain('phone.heic: most browsers cannot read HEIC. Convert it to JPEG or PNG.');
-    expect(said).toMatch(/cut\.png: it is PNG, but damaged[\s\S]*empty\.jpg: it is empty/);
+    const said = () => page.innerText('.notices');
+    await expect
+      .poll(said)
+      .toContain('phone.heic, cut.png, empty.jpg could not be used. 2 images were added.');
+    expect(await said()).toContain('phone.heic: most browsers cannot read HEIC. Convert it to JPEG or PNG.');
+    expect(await said()).toMatch(/cut\.png: it is PNG, but damaged[\s\S]*empty\.jpg: it is empty/);
     expect(complaints).toEqual([]);
     await page.close();
   }, 300_000);
@@ -145,20 +147,21 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       await page.waitForSelector('.own-class');
       await dropFrom(page, cardOf(0), [root]);
       await page.waitForSelector('.own-class >> nth=2 >> text=6 images');
-      const names = await page
-        .locator('.own-head input')
-        .evaluateAll((all) => all.map((one) => (one as HTMLInputElement).value));
-      expect(names).toEqual(['bags', 'sneakers', 'trousers']);
+      const names = () =>
+        page
+          .locator('.own-head input')
+          .evaluateAll((all) => all.map((one) => (one as HTMLInputElement).value));
+      await expect.poll(names).toEqual(['bags', 'sneakers', 'trousers']);
       await page.waitForFunction(() => document.querySelectorAll('.own-thumbs img').length === 18);
       await drop(page, [weights]);
       await page.click('text=Teach it your images');
-      expect(await page.isChecked('.own-base >> text=features.safetensors')).toBe(true);
+      await expect.poll(() => page.isChecked('.own-base >> text=features.safetensors')).toBe(true);
       await page.getByLabel('Images are prepared').selectOption('plain');
       await page.click('.own-go .primary');
       await page.waitForSelector('.step .note.good');
       const image = await garment(8, 77);
       await choose(page, 'text=Choose an image', [image]);
-      await expect.poll(() => best(page), { timeout: 30_000 }).toBe('bags');
+      await expect.poll(() => best(page)).toBe('bags');
       const said = await answers(page);
 
       const saved = new Map<string, Uint8Array>();
@@ -166,9 +169,9 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
         saved.set(file.suggestedFilename(), new Uint8Array(await readFile(await file.path()))),
       );
       await page.click('.saves .chip >> nth=0');
-      await expect.poll(() => saved.size, { timeout: 30_000 }).toBe(2);
+      await expect.poll(() => saved.size).toBe(2);
       await page.click('.saves .chip >> nth=1');
-      await expect.poll(() => saved.size, { timeout: 30_000 }).toBe(3);
+      await expect.poll(() => saved.size).toBe(3);
       for (const [name, bytes] of saved) {
         if (name === 'model.weights.bin') continue;
         const { model } = await fromWeights(new File([bytes as BlobPart], name), {
@@ -186,7 +189,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       // There once the file is open, which shows the view of the weights.
       await page.click('text=Teach it your images');
       await choose(page, 'text=Choose an image', [image]);
-      await expect.poll(() => best(page), { timeout: 30_000 }).toBe('bags');
+      await expect.poll(() => best(page)).toBe('bags');
       expect(complaints).toEqual([]);
       await page.close();
     } finally {
@@ -229,9 +232,11 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     await page.click('.own-go .primary');
     await page.waitForSelector('.own-go >> text=Cancel');
     await page.waitForSelector('.own-go .primary >> text="Train"');
-    expect(await page.locator('.own-go progress, .step .note.good, .notices .note').count()).toBe(0);
     await page.waitForSelector('#own-missing >> text="Ready: 40 images in 2 classes."');
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Train');
+    await expect
+      .poll(() => page.locator('.own-go progress, .step .note.good, .notices .note').count())
+      .toBe(0);
+    await hasFocus(page, /^Train$/);
     const before = await said();
     expect(before[0]).toBe('Computing features: image 0 of 40');
     expect(before).toContain('Computing features: image 8 of 40');

@@ -61,15 +61,14 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       // It goes on asking.
       const asked = () => page.evaluate(() => (window as never as { asked: number }).asked);
       const before = await asked();
-      await expect.poll(asked, { timeout: 30_000 }).toBeGreaterThan(before + 3);
+      await expect.poll(asked).toBeGreaterThan(before + 3);
       const states = () =>
         page.evaluate(() =>
           (window as never as { tracks: MediaStreamTrack[] }).tracks.map((one) => one.readyState),
         );
       expect(await states()).toEqual(['live']);
       await go(page, 'network');
-      await page.waitForSelector('.facts');
-      expect(await states()).toEqual(['ended']);
+      await expect.poll(states).toEqual(['ended']);
       expect(complaints).toEqual([]);
     } finally {
       await browser.close();
@@ -96,11 +95,10 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
           const [one] = (document.querySelector('video')?.srcObject as MediaStream | null)?.getTracks() ?? [];
           return one && { label: one.label, isMirror: !!document.querySelector('.own-video.mirror') };
         });
-      const shows = (label: string) =>
-        expect.poll(async () => (await track())?.label, { timeout: 30_000 }).toBe(label);
+      const shows = (label: string) => expect.poll(async () => (await track())?.label).toBe(label);
       const isMirror = async () => (await track())?.isMirror;
       await shows('fake_device_0');
-      expect(await isMirror()).toBe(true);
+      await expect.poll(isMirror).toBe(true);
       for (const [place, mirrors] of [
         [1, false],
         [2, true],
@@ -111,8 +109,8 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
         );
         await page.click('text=Other camera');
         await shows(`fake_device_${place}`);
-        expect(await isMirror()).toBe(mirrors);
-        expect(await before.evaluate((one) => one.readyState)).toBe('ended');
+        await expect.poll(isMirror).toBe(mirrors);
+        await expect.poll(() => before.evaluate((one) => one.readyState)).toBe('ended');
       }
       await page.click('text=Other camera');
       await shows('fake_device_1');
@@ -150,7 +148,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
         await page.waitForSelector(`[role=alert] >> text=${sentence}`);
       }
       await page.click(`${cardOf(0)} >> text=Turn the camera off`);
-      expect(await page.locator('[role=alert]').count()).toBe(0);
+      await expect.poll(() => page.locator('[role=alert]').count()).toBe(0);
     } finally {
       await browser.close();
     }

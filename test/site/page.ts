@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, vi } from 'vitest';
 import { VIEWS } from '../../site/src/state/choice.js';
 import { encodeTensors, type NumberArray } from '../../src/weights/index.js';
 import { hasChromium, launchChromium } from '../support/chromium.js';
@@ -15,6 +15,8 @@ export const TINY =
 
 /** Serves the site and starts a browser for the tests of a file, where there is Chromium. */
 export function useSite(): { site: SiteServer; browser: Browser } {
+  // A browser takes long where the machine is busy.
+  vi.setConfig({ testTimeout: 400_000 });
   const served = {} as { site: SiteServer; browser: Browser };
   beforeAll(async () => {
     if (!hasChromium) return;
@@ -55,6 +57,7 @@ export async function openTab(
     // It would fetch the whole site each time.
     serviceWorkers: offline ? 'allow' : 'block',
   });
+  page.setDefaultTimeout(60_000);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
@@ -95,10 +98,23 @@ export async function go(page: Page, view: (typeof VIEWS)[number]): Promise<void
 
 /** Trains to the end. */
 export async function trainToTheEnd(page: Page, timeout = 240_000): Promise<void> {
+  const before = await page.$('.notices .note');
   await page.click('.run .primary');
+  // What ended before is not what ends now.
+  await before?.waitForElementState('hidden');
   await page.waitForSelector('.notices .note', { timeout });
   const notice = await page.innerText('.notices');
   if (!/Trained|训练完成/.test(notice)) throw new Error(`Training ended with: ${notice}`);
+}
+
+/** Waits until something has the focus: its accessible name, or the name of its element. */
+export function hasFocus(page: Page, name: string | RegExp): Promise<void> {
+  const focused = () =>
+    page.evaluate(() => {
+      const { activeElement: at } = document;
+      return at?.getAttribute('aria-label') || at?.textContent?.trim() || at?.tagName;
+    });
+  return expect.poll(focused).toMatch(name);
 }
 
 /** A column of the table of epochs. */

@@ -1,17 +1,9 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { hasChromium } from '../support/chromium.js';
-import { go, openTab, useSite } from './page.js';
+import { go, hasFocus, openTab, useSite } from './page.js';
 
 const served = useSite();
-
-/** What has the focus: its accessible name, or the name of its element. */
-function focused(page: Page): Promise<string | undefined> {
-  return page.evaluate(() => {
-    const { activeElement: at } = document;
-    return at?.getAttribute('aria-label') ?? at?.textContent?.trim() ?? at?.tagName;
-  });
-}
 
 /** The value of a key in the address, once the address is that of the choice. */
 async function chosen(page: Page, key: string, value: string): Promise<void> {
@@ -50,6 +42,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await chosen(page, 'net', '2x8-1x128-2x256-2x512-2x512');
     await client.send('Emulation.setCPUThrottlingRate', { rate: 1 });
 
+    await page.waitForSelector('tr:has-text("block1_conv2")');
     const facts = await page.innerText('.facts');
     for (const [label, typed, range] of [
       ['Image size', '16', 'from 32 to 2,048'],
@@ -66,7 +59,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
       expect(await page.innerText('.facts')).toBe(facts);
       expect(await page.locator('[role=alert]').count()).toBe(0);
       await field.blur();
-      expect(await field.inputValue()).toBe(before);
+      await expect.poll(() => field.inputValue()).toBe(before);
       await page.waitForFunction(() => !document.querySelector('.dimmed'));
     }
     // A choice that no field can refuse: the network before stays.
@@ -83,30 +76,33 @@ describe.skipIf(!hasChromium)('the playground', () => {
       `${served.site.url}#view=network&classes=10&epochs=5`,
     );
     const title = () => page.title();
-    expect(await title()).toBe('Design · vgg-blocks playground');
+    await expect.poll(title).toBe('Design · vgg-blocks playground');
+    await page.waitForSelector('.facts');
+    const scrolled = () => page.evaluate(() => scrollY);
     await page.evaluate(() => scrollTo(0, 1000));
+    await expect.poll(scrolled).toBeGreaterThan(400);
     await go(page, 'train');
     await page.waitForSelector('.status');
-    expect(await title()).toBe('Train · vgg-blocks playground');
-    expect(await focused(page)).toBe('Train');
-    expect(await page.evaluate(() => scrollY)).toBeLessThan(400);
+    await expect.poll(title).toBe('Train · vgg-blocks playground');
+    await hasFocus(page, /^Train$/);
+    await expect.poll(scrolled).toBeLessThan(400);
     await page.getByLabel('Epochs', { exact: true }).fill('7');
     await page.getByLabel('Learning rate', { exact: true }).fill('0.0025');
     await chosen(page, 'rate', '0.0025');
     expect(await page.locator('[aria-invalid=true]').count()).toBe(0);
     await go(page, 'weights');
-    expect(page.url()).toContain('view=weights');
+    await chosen(page, 'view', 'weights');
     await page.goBack();
     await page.waitForSelector('.status');
-    expect(await focused(page)).toBe('Train');
+    await hasFocus(page, /^Train$/);
     await page.goBack();
     await page.waitForSelector('.facts');
-    expect(await title()).toBe('Design · vgg-blocks playground');
+    await expect.poll(title).toBe('Design · vgg-blocks playground');
     // Back undoes no setting, and neither does a link within the page.
     await chosen(page, 'epochs', '7');
     await page.evaluate(() => document.querySelector<HTMLElement>('.skip')!.click());
     await chosen(page, 'epochs', '7');
-    expect(await focused(page)).not.toBe('BODY');
+    await hasFocus(page, /^(?!BODY)/);
     await page.evaluate(() => {
       location.hash = '#view=train&epochs=3';
     });
@@ -128,8 +124,10 @@ describe.skipIf(!hasChromium)('the playground', () => {
     expect(kept).toEqual(['view', 'icon']);
     // Removing blocks keeps the focus among them.
     for (let left = 4; left > 0; left--) {
-      await page.getByLabel(`Remove block ${left + 1}`).press('Enter');
-      expect(await focused(page)).toMatch(/Remove block|Add block/);
+      const last = page.getByLabel(`Remove block ${left + 1}`);
+      await last.press('Enter');
+      await last.waitFor({ state: 'detached' });
+      await hasFocus(page, /^(Remove block|\+ Add block)/);
     }
     expect(await page.title()).not.toContain('undefined');
     expect(complaints).toEqual([]);

@@ -94,11 +94,13 @@ describe.skipIf(!hasChromium)('the playground', () => {
 
       await go(page, 'weights');
       await drop(page, [fixturePath('torch/vgg16-narrow.pth')]);
-      await page.waitForSelector('.list');
-      expect(await page.innerText('.list')).toMatch(/PyTorch \.pth \(zip\)[\s\S]*VGG-16[\s\S]*torchvision/);
+      await expect
+        .poll(() => page.innerText('.list'))
+        .toMatch(/PyTorch \.pth \(zip\)[\s\S]*VGG-16[\s\S]*torchvision/);
       await drop(page, [await torchOutputs()]);
-      const result = await page.innerText('.compared', { timeout: 120_000 });
-      expect(Number(/[\d.]+e-\d+/.exec(result)?.[0])).toBeLessThan(1e-5);
+      await page.waitForSelector('.compared', { timeout: 120_000 });
+      const difference = async () => /[\d.]+e-\d+/.exec(await page.innerText('.compared'))?.[0];
+      await expect.poll(async () => Number(await difference())).toBeLessThan(1e-5);
       expect(complaints).toEqual([]);
       await page.close();
     },
@@ -123,7 +125,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await limit(100_000);
     await page.click('.run .primary');
     await cancel();
-    expect(page.workers()).toHaveLength(0);
+    await expect.poll(() => page.workers().length).toBe(0);
     await limit(-1);
     await page.context().route(PUBLISHERS, () => {}); // Never answered.
     await page.getByLabel('Images', { exact: true }).selectOption('fashion-mnist');
@@ -182,19 +184,17 @@ describe.skipIf(!hasChromium)('the playground', () => {
       await page.waitForSelector(
         `.list dd >> text=${files.find(({ name }) => name !== 'model.weights.bin')!.name}`,
       );
-      expect(await page.innerText('.list')).toMatch(/16×16×1/);
+      await expect.poll(() => page.innerText('.list')).toMatch(/16×16×1/);
     }
     await page.click('text=Train it further');
-    // The run before, which can be continued too, is shown until the worker has this network.
-    await page.waitForFunction(
-      () =>
-        /Continue.*Ready\./.test(document.querySelector('.run')?.textContent ?? '') &&
-        !document.querySelector('.layers'),
-    );
+    // Its history, dropped before the worker has the network: it is not that of a run beside it.
     await drop(page, [history]);
+    await page.waitForSelector('.run >> text=Ready.');
+    await page.waitForSelector('.runs li >> nth=1');
     await page.waitForSelector('.layers tbody tr >> nth=3');
+    expect(await page.locator('.runs li').count()).toBe(2);
     await trainToTheEnd(page);
-    expect(await epochColumn(page, 'loss')).toHaveLength(8);
+    await expect.poll(() => epochColumn(page, 'loss')).toHaveLength(8);
     expect(complaints).toEqual([]);
     await page.close();
   });
@@ -209,7 +209,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#${TINY}`);
     await drop(page, files.slice(0, 3));
     await page.waitForSelector('text=Still missing: test labels');
-    expect(await page.isDisabled('.run .primary')).toBe(true);
+    await page.waitForSelector('.run .primary:disabled');
     await drop(page, files.slice(3));
     await page.waitForSelector('text=All four files are ready');
     await trainToTheEnd(page);
@@ -218,8 +218,9 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.waitForSelector('.confusion');
     const counts = (await page.locator('.confusion td').allInnerTexts()).map(Number);
     expect(counts.reduce((a, b) => a + b)).toBe(30);
+    const guess = await page.innerText('.worst .guess >> nth=0');
     await page.click('.worst button >> nth=0');
-    await page.waitForFunction(() => !document.querySelector('.busy'));
+    await expect.poll(() => page.innerText('.guesses .name >> nth=0')).toBe(guess);
     await drawsOnItsPad(page);
     const image = readFileSync(new URL('../../site/public/icon.svg', import.meta.url));
     await drop(page, [{ name: 'icon.svg', type: 'image/png', bytes: image }]);
@@ -236,8 +237,8 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.click('.run .primary');
     await page.waitForSelector('.layers tbody tr');
     await page.click('.run >> text=Pause');
-    await page.waitForSelector('text=Paused');
-    await page.waitForTimeout(300);
+    // It says so once the batch at work is done: from here on nothing changes.
+    await page.waitForSelector('.progress >> text=/Paused.* are safe/');
     const rows = await page.locator('.layers tbody tr').count();
     await page.waitForTimeout(1000);
     expect(await page.locator('.layers tbody tr').count()).toBe(rows);
@@ -255,9 +256,10 @@ describe.skipIf(!hasChromium)('the playground', () => {
     const losses = await epochColumn(page, 'loss');
     await page.workers()[0]!.evaluate(() => self.close());
     await page.waitForSelector('.notices >> text=stopped the worker');
-    expect(await page.innerText('.notices')).toContain('The weights after 4 epochs are safe');
+    await page.waitForSelector('.notices >> text=The weights after 4 epochs are safe');
     await page.click('.run >> text=Continue');
     await page.waitForSelector('.notices >> text=Trained');
+    await page.waitForSelector('.layers tbody tr >> nth=7');
     const later = await epochColumn(page, 'loss');
     expect(later).toHaveLength(8);
     // Adam starts over, the weights do not.
@@ -279,13 +281,13 @@ describe.skipIf(!hasChromium)('the playground', () => {
         await page.waitForSelector('.progress >> text=/epochs? are safe/', { timeout: 60_000 });
         await (await own.newBrowserCDPSession()).send('Browser.crashGpuProcess');
         await page.waitForSelector('.notices >> text=lost access to the GPU', { timeout: 60_000 });
-        expect(await page.innerText('.notices')).toMatch(/weights after \d+ epochs? are safe/);
+        await page.waitForSelector('.notices >> text=/weights after \\d+ epochs? are safe/');
         await page.getByLabel('Backend').selectOption('wasm');
         await page.getByLabel('Epochs', { exact: true }).fill('1');
         const before = await page.locator('.layers tbody tr').count();
         await page.click('.run >> text=Continue');
         await page.waitForSelector('.notices >> text=Trained', { timeout: 60_000 });
-        expect(await page.locator('.layers tbody tr').count()).toBe(before + 1);
+        await expect.poll(() => page.locator('.layers tbody tr').count()).toBe(before + 1);
       } finally {
         await own.close();
       }
@@ -296,8 +298,9 @@ describe.skipIf(!hasChromium)('the playground', () => {
   test('damaged and unknown files are reported, and an open file stays open', async () => {
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);
     await drop(page, [{ name: 'broken.safetensors', bytes: new Uint8Array(64).fill(7) }]);
-    await page.waitForSelector('.notices .bad');
-    expect(await page.innerText('.notices')).toMatch(/This file cannot be used[\s\S]*broken\.safetensors/);
+    await expect
+      .poll(() => page.innerText('.notices'))
+      .toMatch(/This file cannot be used[\s\S]*broken\.safetensors/);
     await go(page, 'train');
     await drop(page, [{ name: 'notes.txt', type: 'text/plain', bytes: new Uint8Array(3) }]);
     await page.waitForSelector('text=notes.txt cannot be read here');
@@ -307,7 +310,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.waitForSelector('.notices >> text=Fashion-MNIST could not be downloaded', { timeout: 60_000 });
     complaints.length = 0; // The browser's own about the blocked requests.
     await drop(page, [fixturePath('keras/vgg16-narrow.published.h5')]);
-    await page.waitForSelector('.list');
+    await page.waitForSelector('.list >> text=vgg16-narrow.published.h5');
     const cut = readFileSync(fixturePath('torch/vgg16-narrow.pth')).subarray(0, 20_000);
     await drop(page, [{ name: 'cut.pth', bytes: cut }]);
     await page.waitForSelector('.notices >> text=cut.pth');
@@ -370,8 +373,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
 
   test('opens with a network at work: it says what is drawn, and how each number comes about', async () => {
     const { page, complaints } = await openTab(served.browser, served.site.url);
-    await page.waitForSelector('.guesses li >> text=Ankle boot');
-    expect(await page.innerText('.guesses li >> nth=0')).toMatch(/Ankle boot\s+(9\d|100)/);
+    await expect.poll(() => page.innerText('.guesses li >> nth=0')).toMatch(/Ankle boot\s+(9\d|100)/);
     await page.click('.samples button >> nth=3');
     await page.waitForSelector('.guesses li >> nth=0 >> text=Bag');
 
@@ -402,17 +404,17 @@ describe.skipIf(!hasChromium)('the playground', () => {
     const before = await picker.getAttribute('aria-valuetext');
     await page.keyboard.press((await picker.getAttribute('aria-valuenow')) === '0' ? 'ArrowDown' : 'ArrowUp');
     await page.keyboard.press('ArrowLeft');
-    expect(await picker.getAttribute('aria-valuetext')).not.toBe(before);
+    await expect.poll(() => picker.getAttribute('aria-valuetext')).not.toBe(before);
     const steps = await page.locator('.steps b').allInnerTexts();
     const numbers = steps.map((text) => Number(text.replace('\u2212', '-')));
     const sum = numbers.at(-3)!;
     expect(numbers.slice(0, -3).reduce((a, b) => a + b)).toBeCloseTo(sum, 1);
-    expect(await page.innerText('.steps')).toMatch(/5[89] other maps/);
+    await expect.poll(() => page.innerText('.steps')).toMatch(/5[89] other maps/);
     await page.click('.strip button >> text=pool3');
     await page.waitForSelector('.close-up .numbers >> text=Largest');
     await page.click('.strip button >> text=classes');
     await page.waitForSelector('.dense-sum');
-    expect(await page.locator('.units button').count()).toBe(10);
+    await expect.poll(() => page.locator('.units button').count()).toBe(10);
     expect(complaints).toEqual([]);
     await page.close();
   });
@@ -438,14 +440,15 @@ describe.skipIf(!hasChromium)('the playground', () => {
       performance.getEntriesByType('resource').map(({ name }) => name),
     );
     expect(fetched.filter((name) => /tfjs|wasm/.test(name))).toEqual([]);
-    expect(await page.innerText('.facts')).toMatch(/138,357,544[\s\S]*15,470,264,320/);
+    await expect.poll(() => page.innerText('.facts')).toMatch(/138,357,544[\s\S]*15,470,264,320/);
     await page.getByLabel('Image size').fill('96');
     await page.getByLabel('Divide widths by').selectOption('4');
     await page.getByLabel('Batch normalization').check();
-    const facts = await page.innerText('.facts');
     await page.waitForURL(/bn=1/);
+    const facts = await page.innerText('.facts');
+    expect(facts).not.toMatch(/138,357,544/);
     const again = await openTab(served.browser, page.url());
-    expect(await again.page.innerText('.facts')).toBe(facts);
+    await expect.poll(() => again.page.innerText('.facts')).toBe(facts);
     expect([...complaints, ...again.complaints]).toEqual([]);
     await again.page.close();
     await page.close();

@@ -5,14 +5,17 @@ import { openTab, useSite } from './page.js';
 
 const served = useSite();
 
+/** The results of these words, and not of the first ones of them. */
+const resultsOf = (page: Page, words: string) => page.locator(`#found[data-words="${words}"]`);
+
 /** Types into the search field and gives the addresses of the results, from the site's root. */
 async function search(page: Page, words: string): Promise<string[]> {
   await page.fill('#search', '');
   await page.click('#search');
   await page.keyboard.type(words);
-  await page.waitForSelector('#found li');
-  const links = await page
-    .locator('#found a')
+  await resultsOf(page, words).waitFor();
+  const links = await resultsOf(page, words)
+    .locator('a')
     .evaluateAll((all) => all.map((link) => (link as HTMLAnchorElement).href));
   return links.map((link) => link.slice(served.site.url.length));
 }
@@ -30,22 +33,20 @@ describe.skipIf(!hasChromium)('a guide', () => {
     expect(await loaded()).not.toContain('search');
     const gradCam = 'api/features/functions/gradCam.html';
     expect((await search(page, 'gradCam'))[0]).toBe(gradCam);
-    expect(await loaded()).toContain('guide/search.json');
+    await expect.poll(loaded).toContain('guide/search.json');
     for (const words of ['grad cam', 'Grad-CAM', 'gradcan'])
       expect(await search(page, words), words).toContain(gradCam);
     expect((await search(page, 'why alexnet vgg more'))[0]).toBe(
       'guide/chapter.html#why-vgg-needs-so-much-more-than-alexnet',
     );
     await page.keyboard.press('Escape');
-    expect(await page.locator('#found').isVisible()).toBe(false);
+    await page.locator('#found').waitFor({ state: 'hidden' });
     await search(page, 'why alexnet vgg more');
-    // What is found for the first words may still be there.
-    await page.waitForSelector('#found li:first-child a[href*="why-vgg-needs"]');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
     await page.waitForURL('**/chapter.html#why-vgg-needs*');
     await page.fill('#search', 'xyzzyx');
-    await page.waitForSelector('#found >> text=Nothing found');
+    await resultsOf(page, 'xyzzyx').getByText('Nothing found').waitFor();
     expect(complaints).toEqual([]);
     await page.close();
   });
@@ -70,7 +71,8 @@ describe.skipIf(!hasChromium)('a guide', () => {
     const copied = await page.evaluate(() => navigator.clipboard.readText());
     expect(copied).toBe(await block.locator('pre').evaluate((pre) => pre.textContent));
     expect(copied).toMatch(/^import .*;\n/);
-    expect(await page.locator('.code').count()).toBe(await page.locator('article pre').count());
+    const blocks = await page.locator('article pre').count();
+    await expect.poll(() => page.locator('.code button').count()).toBe(blocks);
     await page.close();
   });
 
@@ -78,12 +80,15 @@ describe.skipIf(!hasChromium)('a guide', () => {
     const { page, complaints } = await openTab(served.browser, `${served.site.url}guide/start.html`, {
       width: 360,
     });
-    expect(await page.locator('#pages').isVisible()).toBe(false);
+    const list = page.locator('#pages');
+    await list.waitFor({ state: 'hidden' });
     await page.click('#menu');
-    expect(await page.locator('#pages [aria-current]').first().innerText()).toBe('Getting started');
+    await list.waitFor();
+    expect(await list.locator('[aria-current]').first().innerText()).toBe('Getting started');
     await page.keyboard.press('Escape');
-    expect(await page.locator('#pages').isVisible()).toBe(false);
+    await list.waitFor({ state: 'hidden' });
     await page.click('.pager [rel=next]');
+    await page.waitForURL('**/guide/chapter.html');
     expect(await page.innerText('h1')).toBe('The chapter, step by step');
     expect(complaints).toEqual([]);
     await page.close();
@@ -94,11 +99,13 @@ describe.skipIf(!hasChromium)('a guide', () => {
       language: 'zh',
     });
     await page.click('.banner nav a >> text=指南');
+    await page.waitForURL('**/guide/zh/start.html');
     expect(await page.innerText('h1')).toBe('入门');
     expect(await page.getAttribute('main', 'lang')).toBe('zh-CN');
     await page.selectOption('#language', 'en');
     await page.waitForURL('**/guide/start.html');
     await page.click('.banner nav a >> text=Chapter');
+    await page.waitForURL('**/guide/chapter.html');
     await page.selectOption('#language', 'zh');
     await page.waitForURL('**/guide/zh/chapter.html');
     expect(complaints).toEqual([]);
@@ -109,6 +116,7 @@ describe.skipIf(!hasChromium)('a guide', () => {
     const { page } = await openTab(served.browser, `${served.site.url}guide/features.html`, {
       theme: 'dark',
     });
+    await page.waitForSelector('.code button');
     await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
     for (const part of ['.banner', '.aside', '.pager', '.foot', '.code button'])
       expect(await page.locator(part).first().isVisible(), part).toBe(false);

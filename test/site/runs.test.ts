@@ -1,17 +1,36 @@
+import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { garments } from '../../src/data/index.js';
 import { idxFiles } from '../data/idxFile.js';
 import { hasChromium } from '../support/chromium.js';
 import { fixturePath } from '../support/fixtures.js';
-import { drop, epochColumn, go, openTab, TINY, trainToTheEnd, useSite } from './page.js';
+import { drop, epochColumn, go, hasFocus, openTab, TINY, trainToTheEnd, useSite } from './page.js';
 
 const served = useSite();
 
 /** Whether the button that goes on is described by a sentence. */
 async function goesOn(page: Page, sentence: RegExp): Promise<void> {
   await page.waitForSelector('.run >> text=Continue');
-  expect(await page.innerText('#way')).toMatch(sentence);
+  await expect.poll(() => page.innerText('#way')).toMatch(sentence);
+}
+
+/** The epochs of the only run that the browser has stored so far. */
+function keptEpochs(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const done = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const database = await done(indexedDB.open('vgg-blocks playground'));
+    try {
+      const [run] = await done(database.transaction('runs').objectStore('runs').getAll());
+      return run?.epochs.length ?? 0;
+    } finally {
+      database.close();
+    }
+  });
 }
 
 describe.skipIf(!hasChromium)('runs of the playground', () => {
@@ -25,26 +44,25 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     await go(page, 'network');
     await page.click('text=Add block');
     await go(page, 'train');
-    expect(await page.innerText('.which')).toBe(name);
+    await expect.poll(() => page.innerText('.which')).toBe(name);
     await page.goBack();
     await page.getByLabel('Remove block 3').click();
     await drop(page, [fixturePath('torch/vgg16-narrow.pth')]);
     await page.waitForSelector('.notices >> text=opened as soon as the training ends');
     await go(page, 'train');
     const before = await epochColumn(page, 'loss');
+    await expect.poll(() => keptEpochs(page)).toBeGreaterThanOrEqual(before.length);
     await page.reload();
     await page.waitForSelector('.notices >> text=was interrupted after');
-    await page.waitForSelector('.layers tbody tr >> nth=2');
-    const kept = await epochColumn(page, 'loss');
-    expect(kept.slice(0, 3)).toEqual(before.slice(0, 3));
-    expect(kept.length).toBeGreaterThanOrEqual(before.length - 1);
+    await page.waitForSelector(`.layers tbody tr >> nth=${before.length - 1}`);
+    expect((await epochColumn(page, 'loss')).slice(0, before.length)).toEqual(before);
     await goesOn(page, /where training stopped, up to epoch 400/);
     await page.click('.notices >> text=Continue where you were');
     await page.waitForSelector(`.layers tbody tr >> nth=${before.length + 3}`);
     expect((await epochColumn(page, 'loss')).slice(0, 3)).toEqual(before.slice(0, 3));
     await page.click('.run >> text=Stop');
     await page.waitForSelector('.notices >> text=Stopped');
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Continue');
+    await hasFocus(page, /^Continue$/);
     await goesOn(page, /where training stopped/);
 
     // A second run; both stay.
@@ -52,13 +70,14 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     await page.click('.run >> text=Start over');
     await page.waitForSelector('.notices >> text=Trained');
     await goesOn(page, /2 more epochs at a constant learning rate of 0\.0004, a tenth/);
-    expect(await page.locator('.runs li').count()).toBe(2);
+    await expect.poll(() => page.locator('.runs li').count()).toBe(2);
     await page.locator('.runs input').check();
     await page.waitForSelector('.chart .other .line');
     // A link in the head, and back by another.
     await page.click('.banner nav a >> nth=1');
-    await page.waitForSelector('main h1');
+    await page.waitForURL('**/guide/*.html');
     await page.click('.brand');
+    await page.waitForSelector('.views');
     await go(page, 'train');
     await page.waitForSelector('.runs li >> nth=1');
     await page.waitForSelector('.layers tbody tr >> nth=1');
@@ -68,12 +87,13 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     await go(page, 'train');
     await page.click('.runs li >> nth=1 >> text=Remove');
     await page.click('dialog button >> nth=0');
+    await page.waitForSelector('dialog', { state: 'hidden' });
     expect(await page.locator('.runs li').count()).toBe(2);
     await page.click('.runs li >> nth=1 >> text=Remove');
     await page.click('dialog button >> nth=1');
     await page.waitForFunction(() => document.querySelectorAll('.runs li').length === 1);
     await page.waitForFunction(async () => (await indexedDB.databases()).length === 1);
-    expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe('BODY');
+    await hasFocus(page, /^(?!BODY)/);
     expect(complaints).toEqual([]);
     await page.close();
   });
@@ -101,35 +121,33 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     // Unknown files: their images are shown with the numbers of their classes, and other names can be chosen.
     await page.waitForSelector('text=No published set is known');
     const shown = () => page.locator('.samples-row li').allInnerTexts();
-    await page.waitForSelector('.samples-row li >> nth=7');
     const labels = Array.from(set.testSet.labels.slice(0, 8));
-    expect(await shown()).toEqual(labels.map(String));
+    await expect.poll(shown).toEqual(labels.map(String));
     await page.getByLabel('Class names').selectOption('garments');
-    await page.waitForSelector(`.samples-row >> text=${set.testSet.classNames[labels[0]!]}`);
-    expect(await shown()).toEqual(labels.map((label) => set.testSet.classNames[label]!));
+    await expect.poll(shown).toEqual(labels.map((label) => set.testSet.classNames[label]!));
     await trainToTheEnd(page);
     await go(page, 'inside');
     await page.click('text=Classify the test set');
     await page.waitForSelector('.confusion td');
-    const confusion = await page.innerText('.confusion');
+    const shownConfusion = () => page.innerText('.confusion');
+    const confusion = await shownConfusion();
     const [file] = await Promise.all([
       page.waitForEvent('download'),
       go(page, 'train').then(() => page.click('.saves .chip >> nth=1')),
     ]);
-    const bytes = await import('node:fs/promises').then(async ({ readFile }) => readFile(await file.path()));
+    const bytes = await readFile(await file.path());
     await page.reload();
     await go(page, 'inside');
     await page.waitForSelector('.confusion td');
-    expect(await page.innerText('.confusion')).toBe(confusion);
+    await expect.poll(shownConfusion).toBe(confusion);
     await drop(page, [{ name: file.suggestedFilename(), bytes }]);
     await page.waitForSelector('.list dd');
     await go(page, 'inside');
     await page.getByLabel('Network', { exact: true }).selectOption('opened');
     await page.waitForSelector('.confusion td');
-    expect(await page.innerText('.confusion')).toBe(confusion);
-    await page.waitForSelector('.guesses li');
-    const guess = await page.innerText('.guesses .name >> nth=0');
-    expect(set.testSet.classNames).toContain(guess);
+    await expect.poll(shownConfusion).toBe(confusion);
+    const guess = () => page.innerText('.guesses .name >> nth=0');
+    await expect.poll(async () => set.testSet.classNames.includes(await guess())).toBe(true);
     expect(complaints).toEqual([]);
     await page.close();
   });

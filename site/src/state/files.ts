@@ -5,7 +5,8 @@ import { data, IDX_PARTS, idxFiles, idxNames, infoOf, keepFiles, setOf } from '.
 import { epochs, history, notice, phase, points, report, run, snapshot, worker } from './lab.js';
 import { openWeights } from './opened.js';
 import { choice, choose, text } from './page.js';
-import { compare, keepRun, type Point } from './runs.js';
+import { compare, keepRun, keepWeights, type Point } from './runs.js';
+import { current } from './shownRun.js';
 
 /** An image that was dropped or chosen. */
 export const ownImage = signal<ImageBitmap | undefined>(undefined);
@@ -13,7 +14,11 @@ export const ownImage = signal<ImageBitmap | undefined>(undefined);
 /** What a view does with dropped files, if it takes them itself; it returns whether it has. */
 export const viewDrop = signal<((event: DragEvent) => boolean) | undefined>(undefined);
 
-const WEIGHTS = /\.(safetensors|pth|pt|bin|h5|hdf5|keras|onnx|json)$/i;
+/** The ends of the names of weight files. */
+export const WEIGHT_FILES = ['safetensors', 'pth', 'pt', 'bin', 'h5', 'hdf5', 'keras', 'onnx', 'json'].map(
+  (end) => `.${end}`,
+);
+const isWeights = (name: string) => WEIGHT_FILES.some((end) => name.toLowerCase().endsWith(end));
 
 /** Takes dropped files of any kind, and shows the view that uses them. */
 export async function takeFiles(given: readonly File[]): Promise<void> {
@@ -27,7 +32,7 @@ export async function takeFiles(given: readonly File[]): Promise<void> {
 
 /** The part of a data set that an IDX file holds, by its published name or a similar one. */
 function idxPart(name: string): IdxPart | undefined {
-  if (WEIGHTS.test(name) || !/images|labels/i.test(name)) return undefined;
+  if (isWeights(name) || !/images|labels/i.test(name)) return undefined;
   const split = /train/i.test(name) ? 'train' : /t10k|test|val/i.test(name) ? 'test' : undefined;
   return split && `${split}${/labels/i.test(name) ? 'Labels' : 'Images'}`;
 }
@@ -69,11 +74,14 @@ async function takeImage(file: File): Promise<void> {
   }
 }
 
-async function takeOther(given: File[]): Promise<void> {
-  const model = given.find(({ name }) => /\.json$/i.test(name));
-  if (model && (await takeHistory(model))) return;
+async function takeOther(files: File[]): Promise<void> {
+  const isJson = ({ name }: File) => /\.json$/i.test(name);
+  const given: File[] = [];
+  for (const file of files) if (!isJson(file) || !(await takeHistory(file))) given.push(file);
+  if (given.length === 0) return;
   const file =
-    model ?? given.find(({ name }) => WEIGHTS.test(name) && !/\.weights\.bin$|^group\d/i.test(name));
+    given.find(isJson) ??
+    given.find(({ name }) => isWeights(name) && !/\.weights\.bin$|^group\d/i.test(name));
   if (file) {
     choose({ view: 'weights' });
     await openWeights({ file, shards: given.filter((one) => one !== file) });
@@ -82,6 +90,17 @@ async function takeOther(given: File[]): Promise<void> {
   const { name } = given[0]!;
   const shard = /\.bin$/i.test(name);
   notice.value = { tone: 'bad', text: (t) => (shard ? t.errors.shard(name) : t.errors.unknownFile(name)) };
+}
+
+/** Resolves once no network is on its way: the one that comes may be that of a history which is dropped meanwhile. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = effect(() => {
+      if (['starting', 'data', 'building', 'opening'].includes(phase.value)) return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
 }
 
 /** Shows the curves of a history saved here, if the file is one: those of a run without any, or else beside the others. */
@@ -98,12 +117,17 @@ async function takeHistory(file: File): Promise<boolean> {
     accuracy: trainAccuracy,
   }));
   choose({ view: 'train' });
+  await settled();
   if (run.value && epochs.value.length === 0 && phase.value === 'idle') {
     history.value = given;
     epochs.value = given.epochs;
     points.value = dots;
     // What is trained now follows it.
-    if (snapshot.value) snapshot.value = { ...snapshot.value, epoch: given.epochs.length };
+    if (snapshot.value) {
+      snapshot.value = { ...snapshot.value, epoch: given.epochs.length };
+      await keepWeights(run.value.id, snapshot.value);
+    }
+    await keepRun(current());
     return true;
   }
   const at = Date.now();

@@ -61,6 +61,8 @@ export const trained = computed(() => run.value && { ...run.value, version: chan
 export const opened = signal<(OpenedInfo & { version: number; run?: StoredRun }) | undefined>(undefined);
 export const comparison = signal<Comparison | undefined>(undefined);
 export const snapshot = signal<Snapshot | undefined>(undefined);
+/** Whether a run that was paused has come to rest: the batch at work when it was asked to is done, and its weights are here. */
+export const atRest = signal(false);
 /** The last epoch of the run as it is planned. */
 export const aim = signal(0);
 /** The history of the run, once a part of it has ended. */

@@ -3,6 +3,7 @@ import type { History } from 'vgg-blocks/train';
 import { data, setOf, startFiles } from './data.js';
 import {
   aim,
+  atRest,
   changes,
   epochs,
   history,
@@ -136,6 +137,7 @@ onWorker.event = (message: Parameters<typeof onWorker.event>[0]) => {
     void keepRun(current());
   } else {
     const { weights, sum } = message.value;
+    atRest.value = message.held === true && phase.value === 'paused';
     // A run that diverged has the weights of an earlier epoch.
     const epoch = (run.value.ended && history.value?.weightsOf) ?? epochs.value.length;
     snapshot.value = { weights: new Blob([weights as BlobPart]), epoch };
@@ -147,6 +149,7 @@ onWorker.event = (message: Parameters<typeof onWorker.event>[0]) => {
 
 export async function pause(): Promise<void> {
   phase.value = 'paused';
+  atRest.value = false;
   speed.value = undefined;
   await tell('pause');
 }

@@ -69,7 +69,8 @@ export function FileButton({
   class: style = 'button',
   onFiles,
 }: {
-  accept: string;
+  /** The files that the browser offers; by default all, for names such as train-images-idx3-ubyte have no end. */
+  accept?: string;
   multiple?: boolean;
   /** Whether a folder is chosen, of which all files are given. */
   folder?: boolean;

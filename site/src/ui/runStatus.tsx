@@ -4,6 +4,7 @@ import { chosenInfo, setOf } from '../state/data.js';
 import { classesProblem } from '../state/files.js';
 import {
   aim,
+  atRest,
   cancelDownload,
   download,
   epochs,
@@ -146,7 +147,8 @@ function Progress() {
       : now === 'training'
         ? t.epoch(Math.min(total, Math.floor(at) + 1), total)
         : t.phases[now === 'idle' && isStarting.value ? 'starting' : now];
-  const safe = now === 'paused' && snapshot.value && text.value.errors.kept(snapshot.value.epoch);
+  const safe =
+    now === 'paused' && atRest.value && snapshot.value && text.value.errors.kept(snapshot.value.epoch);
   return (
     <div class="progress">
       <progress max={1} value={fraction} aria-label={t.phases.training} />

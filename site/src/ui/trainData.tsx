@@ -46,7 +46,7 @@ function IdxFiles() {
     <div class="idx">
       <p class="hint">
         {t.filesHint}{' '}
-        <FileButton class="link" accept=".gz,.idx,application/gzip" multiple onFiles={takeFiles}>
+        <FileButton class="link" multiple onFiles={takeFiles}>
           {t.chooseFiles}
         </FileButton>
       </p>

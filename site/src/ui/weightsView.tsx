@@ -1,6 +1,6 @@
 import type { NetworkSpec } from 'vgg-blocks/weights';
 import type { Choice } from '../state/choice.js';
-import { takeFiles } from '../state/files.js';
+import { takeFiles, WEIGHT_FILES } from '../state/files.js';
 import { chosenSource } from '../state/imageChoice.js';
 import { comparison, opened, phase } from '../state/lab.js';
 import { chosenSlot } from '../state/looked.js';
@@ -10,8 +10,6 @@ import { Card, FileButton, TableHead } from './controls.js';
 import { shape } from './format.js';
 import { More } from './more.js';
 import { SaveNetwork } from './saveMenu.js';
-
-const ACCEPT = '.safetensors,.pth,.pt,.bin,.h5,.hdf5,.keras,.json';
 
 /** Published weights and the sizes of their files. */
 const HOMES = [
@@ -33,7 +31,7 @@ export function WeightsView() {
           <Card title={t.title}>
             <p>{t.lead}</p>
             <div class="dropzone">
-              <FileButton accept={ACCEPT} multiple class="button primary" onFiles={takeFiles}>
+              <FileButton accept={WEIGHT_FILES.join()} multiple class="button primary" onFiles={takeFiles}>
                 {t.choose}
               </FileButton>
               <p class="hint" role="status">

@@ -186,7 +186,7 @@ export type Calls = typeof calls;
 const events: TrainEvents = {
   progress: (value) => send({ event: 'progress', value }),
   epoch: (value) => send({ event: 'epoch', value }),
-  snapshot: (value) => send({ event: 'snapshot', value }, [value.weights.buffer as ArrayBuffer]),
+  snapshot: (value, held) => send({ event: 'snapshot', value, held }, [value.weights.buffer as ArrayBuffer]),
 };
 
 function send(message: WorkerMessage, transfer: Transferable[] = []): void {

@@ -60,7 +60,7 @@ export type WorkerEvent =
   | { event: 'teach'; value: TeachProgress }
   | { event: 'progress'; value: Parameters<TrainEvents['progress']>[0] }
   | { event: 'epoch'; value: Parameters<TrainEvents['epoch']>[0] }
-  | { event: 'snapshot'; value: Snapshot };
+  | { event: 'snapshot'; value: Snapshot; held?: boolean };
 
 /** A result, a failure, or an event. */
 export type WorkerMessage = { id: number; result: unknown } | { id: number; failure: Failure } | WorkerEvent;

@@ -13,8 +13,8 @@ export type TrainRequest = Pick<Choice, 'epochs' | 'batchSize' | 'optimizer' | '
 export interface TrainEvents {
   progress(progress: TrainProgress): void;
   epoch(row: History['epochs'][number]): void;
-  /** The weights so far, in case the worker is lost. */
-  snapshot(snapshot: Snapshot): void;
+  /** The weights so far, in case the worker is lost; `held` if nothing changes them until the run is resumed. */
+  snapshot(snapshot: Snapshot, held: boolean): void;
 }
 
 /** Where a run keeps its checkpoints, and whether it goes on from them. */
@@ -78,7 +78,7 @@ export class Run {
         },
         onEpoch: async (row) => {
           this.events.epoch(row);
-          await this.secure(row.epoch === 1);
+          await (row.epoch === 1 ? this.secure() : this.secureIfDue());
         },
       },
     );
@@ -107,7 +107,7 @@ export class Run {
       if (this.held) await this.secure(true);
       while (this.held) await this.held;
       this.heldMs += performance.now() - since;
-      await this.secure();
+      await this.secureIfDue();
     };
     const { length, shape, classNames } = examples;
     return {
@@ -123,12 +123,16 @@ export class Run {
     };
   }
 
-  /** Sends the weights to the page when a snapshot is due. */
-  private async secure(now = false): Promise<void> {
+  private async secureIfDue(): Promise<void> {
     const { at, costMs } = this.saved;
+    if (performance.now() - at >= Math.max(SNAPSHOT.minimumMs, SNAPSHOT.timesItsCost * costMs))
+      await this.secure();
+  }
+
+  /** Sends the weights to the page. */
+  private async secure(held = false): Promise<void> {
     const start = performance.now();
-    if (!now && start - at < Math.max(SNAPSHOT.minimumMs, SNAPSHOT.timesItsCost * costMs)) return;
-    this.events.snapshot(await snapshotOf(this.model));
+    this.events.snapshot(await snapshotOf(this.model), held);
     this.saved = { at: performance.now(), costMs: performance.now() - start };
   }
 }
