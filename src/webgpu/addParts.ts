@@ -1,5 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
+import { type Activation, activated } from './activation.js';
 import type { WebgpuBackend } from './backend.js';
 import { flat, type Program, run } from './run.js';
 
@@ -48,24 +49,24 @@ export function foldLanes(
 export interface Finish {
   /** Added to each row. */
   bias?: TensorInfo;
-  relu?: boolean;
+  activation?: Activation;
 }
 
-/** The sum of tensors of a shape that are stored one after another, in a fixed order, then its bias and ReLU; frees them. */
+/** The sum of tensors of a shape that are stored one after another, in a fixed order, then its bias and activation; frees them. */
 export function addParts(
   backend: WebgpuBackend,
   sums: TensorInfo,
   { count }: { count: number },
   shape: number[],
-  { bias, relu = false }: Finish = {},
+  { bias, activation = 'linear' }: Finish = {},
 ): TensorInfo {
-  if (count === 1 && !bias && !relu) return sums;
+  if (count === 1 && !bias && activation === 'linear') return sums;
   const { width, lanes } = partLayout(shape, count);
   const type = width === 4 ? 'vec4<f32>' : 'f32';
   const total = size(shape) / width;
   const across = GROUP / lanes;
   const program: Program = {
-    name: `add parts ${lanes} ${width} ${bias !== undefined} ${relu}`,
+    name: `add parts ${lanes} ${width} ${bias !== undefined} ${activation}`,
     inputs: { parts: sums, ...(bias && { bias }) },
     output: shape,
     vec4: width === 4 ? ['parts', 'bias', 'result'] : [],
@@ -75,8 +76,7 @@ export function addParts(
     code: () => {
       const finish = `
         ${bias ? 'y += bias[at % uniforms.columns];' : ''}
-        ${relu ? `y = select(y, ${type}(), y < ${type}());` : ''}
-        result[at] = y;`;
+        result[at] = ${activated(activation, 'y', type)};`;
       const partial = `
         for (var part = lane; part < uniforms.count; part += ${lanes}) { y += parts[part * uniforms.total + at]; }`;
       if (lanes === 1) {

@@ -6,6 +6,7 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
+import { activationOf } from './activation.js';
 import { convolve } from './convolve.js';
 import type { Call } from './run.js';
 
@@ -18,7 +19,7 @@ export function conv2d(call: Call<{ x: TensorInfo; filter: TensorInfo }, Conv2DA
   return info && isOurs(inputs) ? convolve(call, { ...inputs, ...info }) : call.stock(inputs, attrs);
 }
 
-/** The same with bias and ReLU; the backend's own kernel computes those with other activations. */
+/** The same with bias and activation; the backend's own kernel computes those with a PReLU. */
 export function fusedConv2d(
   call: Call<
     { x: TensorInfo; filter: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },
@@ -27,13 +28,13 @@ export function fusedConv2d(
 ) {
   const { inputs, attrs } = call;
   const { x, filter, bias } = inputs;
-  const { activation = 'linear' } = attrs;
+  const activation = activationOf(attrs);
   const info = infoOf(x.shape, filter.shape, attrs);
   const fits =
-    (activation === 'linear' || activation === 'relu') &&
+    activation &&
     (!bias || (bias.dtype === 'float32' && bias.shape.length === 1 && bias.shape[0] === filter.shape[3]));
   return info && fits && isOurs(inputs)
-    ? convolve(call, { x, filter, bias, relu: activation === 'relu', ...info })
+    ? convolve(call, { x, filter, bias, activation, ...info })
     : call.stock(inputs, attrs);
 }
 

@@ -1,14 +1,15 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { Activation } from './activation.js';
 import type { Multiplication } from './multiply.js';
 
-/** A convolution of stride 1, and what is added and blocked behind it. */
+/** A convolution of stride 1, and what follows it. */
 export interface Convolution {
   /** Images `[batch, height, width, channels]`. */
   x: TensorInfo;
   /** `[height, width, channels of x, channels of y]`, or if `rotated` with the channels the other way round. */
   filter: TensorInfo;
   bias?: TensorInfo;
-  relu?: boolean;
+  activation?: Activation;
   /** Whether to rotate the filter by 180 degrees and swap its channels, as for the gradient of images. */
   rotated?: boolean;
   /** Padding above and to the left. */
@@ -22,7 +23,7 @@ export interface Convolution {
  * The first matrix never exists; its numbers are read where they lie.
  */
 export function productOf(convolution: Convolution): Multiplication {
-  const { x, filter, bias, relu = false, rotated = false, pad, outShape } = convolution;
+  const { x, filter, bias, activation = 'linear', rotated = false, pad, outShape } = convolution;
   const [batch, outHeight, outWidth, columns] = outShape;
   const [, height, width, channels] = x.shape as [number, number, number, number];
   const [filterHeight, filterWidth] = filter.shape as [number, number];
@@ -32,7 +33,7 @@ export function productOf(convolution: Convolution): Multiplication {
   const pixels = outHeight * outWidth;
   return {
     name: `convolution ${[height, width, channels, filterHeight, filterWidth, pad, outShape.slice(1), rotated]}`,
-    ...{ rows: batch * pixels, columns, terms, outShape, relu },
+    ...{ rows: batch * pixels, columns, terms, outShape, activation },
     inputs: { x, w: filter, bias },
     vec4: [...(quads ? ['x' as const] : []), ...(filterQuads ? ['w' as const] : [])],
     left: 'terms',

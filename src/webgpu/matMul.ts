@@ -1,4 +1,5 @@
 import type { _FusedMatMulAttrs, BatchMatMulAttrs, TensorInfo } from '@tensorflow/tfjs-core';
+import { type Activation, activationOf } from './activation.js';
 import { fromHalf, halfOf } from './halfWeights.js';
 import { layoutFor, multiply } from './multiply.js';
 import type { Call, Tools } from './run.js';
@@ -15,7 +16,7 @@ export function batchMatMul(call: Call<{ a: TensorInfo; b: TensorInfo }, BatchMa
   return isOurs(call) ? product(call, inputs, attrs) : call.stock(inputs, attrs);
 }
 
-/** The same with bias and ReLU; the backend's own kernel computes those with other activations. */
+/** The same with bias and activation; the backend's own kernel computes those with a PReLU. */
 export function fusedMatMul(
   call: Call<
     { a: TensorInfo; b: TensorInfo; bias?: TensorInfo; preluActivationWeights?: TensorInfo },
@@ -24,21 +25,18 @@ export function fusedMatMul(
 ) {
   const { inputs, attrs } = call;
   const { a, b, bias } = inputs;
-  const { activation = 'linear' } = attrs;
+  const activation = activationOf(attrs);
   const columns = b.shape.at(attrs.transposeB ? -2 : -1);
-  const fits =
-    (activation === 'linear' || activation === 'relu') &&
-    (!bias || (bias.dtype === 'float32' && bias.shape.length === 1 && bias.shape[0] === columns));
-  if (!fits || !isOurs(call)) return call.stock(inputs, attrs);
-  const relu = activation === 'relu';
+  const fits = !bias || (bias.dtype === 'float32' && bias.shape.length === 1 && bias.shape[0] === columns);
+  if (!activation || !fits || !isOurs(call)) return call.stock(inputs, attrs);
   const sides = sidesOf(a, b, attrs);
   const isHalf = call.halfWeights && sides.rows <= HALF_ROWS && !attrs.transposeB && sides.columns % 4 === 0;
   // The backend adds up few outputs in one program, a workgroup for each.
   const isFew = sides.rows * sides.columns <= FEW_OUTPUTS && layoutFor(sides).parts > 1;
   if (isFew && !isHalf) return call.stock(inputs, attrs);
-  if (!isHalf) return product(call, { a, b, bias }, attrs, { relu });
+  if (!isHalf) return product(call, { a, b, bias }, attrs, { activation });
   const form = { key: 'half', make: () => halfOf(call.backend, b), always: true };
-  return call.forms.with(b, form, (half) => product(call, { a, b, bias }, attrs, { relu, half }));
+  return call.forms.with(b, form, (half) => product(call, { a, b, bias }, attrs, { activation, half }));
 }
 
 /** Whether both are float32 matrices, with or without batches of 1, that have numbers and fit together. */
@@ -68,7 +66,7 @@ export function product(
   tools: Pick<Tools, 'backend' | 'tuner'>,
   { a, b, bias }: { a: TensorInfo; b: TensorInfo; bias?: TensorInfo },
   attrs: BatchMatMulAttrs,
-  { relu = false, half }: { relu?: boolean; half?: TensorInfo } = {},
+  { activation = 'linear', half }: { activation?: Activation; half?: TensorInfo } = {},
 ): TensorInfo {
   const { transposeA, transposeB } = attrs;
   const { rows, columns, terms } = sidesOf(a, b, attrs);
@@ -80,7 +78,7 @@ export function product(
     .map(({ name }) => name as 'x' | 'w');
   return multiply(tools, {
     name: `product ${[transposeA, transposeB, half !== undefined, terms, columns, transposeA && rows]}`,
-    ...{ rows, columns, terms, relu, vec4, vec2: half ? ['w'] : [] },
+    ...{ rows, columns, terms, activation, vec4, vec2: half ? ['w'] : [] },
     inputs: { x: a, w: half ?? b, bias },
     outShape: [...outer.slice(0, -2), rows, columns],
     left: transposeA ? 'rows' : 'terms',

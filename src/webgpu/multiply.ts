@@ -1,5 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
+import { type Activation, activated } from './activation.js';
 import { addParts, BUSY } from './addParts.js';
 import type { WebgpuBackend } from './backend.js';
 import { invocationsOf, type Product, productCode, type Tile } from './product.js';
@@ -18,9 +19,9 @@ interface Matrices extends Pick<Product, 'left' | 'right' | 'columns' | 'terms'>
   code: string;
 }
 
-/** A product with its bias and ReLU. */
+/** A product with its bias and activation. */
 export interface Multiplication extends Matrices {
-  relu: boolean;
+  activation: Activation;
   outShape: number[];
 }
 
@@ -53,33 +54,33 @@ export function multiplyInTiles(
   tile: Tile,
   wanted: number,
 ): TensorInfo {
-  const { rows, columns, inputs, relu, outShape } = multiplication;
+  const { rows, columns, inputs, activation, outShape } = multiplication;
   const room = Math.floor(backend.device.limits.maxStorageBufferBindingSize / (4 * size(outShape)));
   const parts = Math.max(1, Math.min(room, wanted));
   if (parts === 1) return multiplyParts(backend, { ...multiplication, parts, output: outShape }, tile);
   const { bias, ...matrices } = inputs;
   const sums = multiplyParts(
     backend,
-    { ...multiplication, inputs: matrices, relu: false, parts, output: [parts, rows, columns] },
+    { ...multiplication, inputs: matrices, activation: 'linear', parts, output: [parts, rows, columns] },
     tile,
   );
-  return addParts(backend, sums, { count: parts }, outShape, { bias, relu });
+  return addParts(backend, sums, { count: parts }, outShape, { bias, activation });
 }
 
-/** Computes the sums of each part of the terms, `[parts, rows, columns]`; of a single part with its bias and ReLU. */
+/** Computes the sums of each part of the terms, `[parts, rows, columns]`; of a single part with its bias and activation. */
 export function multiplyParts(
   backend: WebgpuBackend,
-  product: Matrices & { parts: number; relu?: boolean; output: number[] | TensorInfo },
+  product: Matrices & { parts: number; activation?: Activation; output: number[] | TensorInfo },
   tile: Tile,
 ): TensorInfo {
-  const { name, rows, columns, parts, inputs, vec4, vec2, relu = false, output } = product;
+  const { name, rows, columns, parts, inputs, vec4, vec2, activation = 'linear', output } = product;
   const { bias, ...matrices } = inputs;
   const rowTiles = Math.ceil(rows / tile.rows);
   const invocations = invocationsOf(tile);
   const quads = columns % 4 === 0;
   const added = bias ? 'bias' : '';
   return run(backend, {
-    name: `${name} ${Object.values(tile)} ${parts} ${added} ${relu}`,
+    name: `${name} ${Object.values(tile)} ${parts} ${added} ${activation}`,
     inputs: bias ? { ...matrices, bias } : matrices,
     output,
     vec4: [...vec4, ...(quads ? ['result', added] : [])],
@@ -91,7 +92,7 @@ export function multiplyParts(
       productCode({
         ...product,
         tile,
-        code: `${product.code}\n${putCode({ columns, parts, bias: bias !== undefined, relu })}`,
+        code: `${product.code}\n${putCode({ columns, parts, bias: bias !== undefined, activation })}`,
       }),
   });
 }
@@ -101,19 +102,18 @@ function putCode({
   columns,
   parts,
   bias,
-  relu,
+  activation,
 }: {
   columns: number;
   parts: number;
   bias: boolean;
-  relu: boolean;
+  activation: Activation;
 }): string {
   const quads = columns % 4 === 0;
-  const store = (value: string, index: string, column: string, zero: string) => `
+  const store = (value: string, index: string, column: string, type: string) => `
     var y = ${value};
     ${bias ? `y += bias[${column}];` : ''}
-    ${relu ? `y = select(y, ${zero}, y < ${zero});` : ''}
-    result[${index}] = y;`;
+    result[${index}] = ${activated(activation, 'y', type)};`;
   return `
 fn put(part : u32, row : u32, column : u32, sums : vec4<f32>) {
   let rows = u32(uniforms.rows);
@@ -121,11 +121,11 @@ fn put(part : u32, row : u32, column : u32, sums : vec4<f32>) {
   if ((row < rows) & (part < ${parts}u) & (column < ${columns}u)) {
   ${
     quads
-      ? store('sums', 'first / 4u', 'column / 4u', 'vec4<f32>()')
+      ? store('sums', 'first / 4u', 'column / 4u', 'vec4<f32>')
       : [0, 1, 2, 3]
           .map(
             (i) =>
-              `if (column + ${i}u < ${columns}u) { ${store(`sums[${i}]`, `first + ${i}u`, `column + ${i}u`, '0.0')} }`,
+              `if (column + ${i}u < ${columns}u) { ${store(`sums[${i}]`, `first + ${i}u`, `column + ${i}u`, 'f32')} }`,
           )
           .join('\n')
   }

@@ -1,4 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { activated } from './activation.js';
 import { computed, type WebgpuBackend } from './backend.js';
 import { type Convolution, plainFilter } from './convolution.js';
 import type { KeptForms } from './keptForms.js';
@@ -205,7 +206,7 @@ fn leftAt(place : Place, term : u32) -> vec4<f32> {
 ${plainFilter({ terms: points * channels, columns, quads: true })}`;
 }
 
-/** The outputs of products `[points, rows, columns]`, with bias and ReLU. */
+/** The outputs of products `[points, rows, columns]`, with bias and activation. */
 function transformOutput(
   backend: WebgpuBackend,
   name: string,
@@ -215,20 +216,18 @@ function transformOutput(
   products: TensorInfo,
   y: TensorInfo,
 ): void {
-  const { bias, relu = false, outShape } = convolution;
+  const { bias, activation = 'linear', outShape } = convolution;
   const [, height, width, columns] = outShape;
   const { across, tiles } = layoutOf(convolution, outputs);
   const side = outputs + 2;
   const quads = columns / 4;
   const even = height % outputs === 0 && width % outputs === 0;
   const put = (i: number, j: number) => {
-    const store = `result[(image + (row + ${i}) * ${width} + column + ${j}) * ${quads} + quad] = ${
-      relu ? `select(y${i}_${j}, vec4<f32>(), y${i}_${j} < vec4<f32>())` : `y${i}_${j}`
-    };`;
+    const store = `result[(image + (row + ${i}) * ${width} + column + ${j}) * ${quads} + quad] = ${activated(activation, `y${i}_${j}`, 'vec4<f32>')};`;
     return even ? store : `if ((row + ${i} < ${height}) & (column + ${j} < ${width})) { ${store} }`;
   };
   runEach(backend, {
-    name: `${name} outputs ${[height, width, columns, relu, bias !== undefined]}`,
+    name: `${name} outputs ${[height, width, columns, bias !== undefined]} ${activation}`,
     inputs: { products, ...(bias && { bias }) },
     output: y,
     vec4: ['products', 'bias', 'result'],

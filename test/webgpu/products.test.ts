@@ -1,4 +1,4 @@
-import { fused, matMul, type Tensor2D } from '@tensorflow/tfjs-core';
+import { fused, matMul, mul, type Tensor2D, type Tensor4D } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { layoutFor } from '../../src/webgpu/multiply.js';
 import { available, expectSame, random } from './compare.js';
@@ -39,6 +39,39 @@ describe.skipIf(!available)('products of matrices on WebGPU', () => {
       );
     }
   });
+
+  // Sums in parts and in one, of fours and not; a convolution and one whose parts are added; numbers on all sides of the bends. Sums
+  // go up to 100, where outputs end at 6 or 1.
+  test.each(['relu6', 'elu', 'sigmoid', 'leakyrelu'] as const)(
+    'with bias and %s, as convolutions',
+    async (activation) => {
+      const follows = (columns: number) => ({
+        ...{ bias: random([columns], 3), activation, leakyreluAlpha: 0.3 },
+      });
+      const scaled = (shape: number[]) => mul(random(shape, 1), 4);
+      await expectSame(
+        () => [
+          ...[
+            [5, 20, 12],
+            [40, 700, 7],
+          ].map(([rows, terms, columns]) =>
+            fused.matMul({
+              a: scaled([rows!, terms!]) as Tensor2D,
+              b: random([terms!, columns!], 2) as Tensor2D,
+              ...follows(columns!),
+            }),
+          ),
+          ...[4, 3].map((columns) =>
+            fused.conv2d({
+              ...{ x: scaled([2, 5, 6, 8]) as Tensor4D, filter: random([3, 3, 8, columns], 2) as Tensor4D },
+              ...{ strides: 1, pad: 'same', ...follows(columns) },
+            }),
+          ),
+        ],
+        1e-5,
+      );
+    },
+  );
 
   test('many rows, with bias and ReLU', async () => {
     await expectSame(() =>

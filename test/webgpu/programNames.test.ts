@@ -65,8 +65,12 @@ test('the name of a program determines its code, whatever the shapes: it runs wh
     const [x, filter, dy] = [tensor(...image), tensor(...filterShape), tensor(...outShape)];
     const geometry = { strides: 1, pad, dilations: 1, dataFormat: 'NHWC' };
     const bias = chance(0.5) ? tensor(outChannels) : undefined;
+    const follows = () => ({
+      activation: pick('linear', 'relu', 'elu', 'leakyrelu'),
+      leakyreluAlpha: pick(0.1, 0.2),
+    });
     computes(conv2d, { x, filter }, geometry);
-    computes(fusedConv2d, { x, filter, bias }, { ...geometry, activation: pick('linear', 'relu') });
+    computes(fusedConv2d, { x, filter, bias }, { ...geometry, ...follows() });
     computes(conv2dBackpropInput, { dy, filter }, { ...geometry, inputShape: image });
     computes(conv2dBackpropFilter, { x, dy }, { ...geometry, filterShape });
 
@@ -76,11 +80,7 @@ test('the name of a program determines its code, whatever the shapes: it runs wh
     const b = transposeB ? tensor(columns, terms) : tensor(terms, columns);
     const added = chance(0.5) ? tensor(columns) : undefined;
     computes(batchMatMul, { a, b }, { transposeA, transposeB });
-    computes(
-      fusedMatMul,
-      { a, b, bias: added },
-      { transposeA, transposeB, activation: pick('linear', 'relu') },
-    );
+    computes(fusedMatMul, { a, b, bias: added }, { transposeA, transposeB, ...follows() });
 
     const filterSize = pick<[number, number]>([2, 2], [3, 3], [1, 3], [3, 1]);
     const pooling = { filterSize, strides: pick<[number, number]>([2, 2], [1, 2], [2, 1]), pad };

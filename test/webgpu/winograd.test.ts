@@ -74,7 +74,8 @@ describe.skipIf(!available)("Winograd's minimal filtering on WebGPU", () => {
     const bias = one.relu ? numbers(g.outChannels, 3) : undefined;
     const expected = convolution(g, x, filter, bias, one.relu);
     const outShape = [g.batch, g.outHeight, g.outWidth, g.outChannels] as Convolution['outShape'];
-    const others = { relu: one.relu, pad: [one.pad, one.pad] as [number, number], outShape };
+    const activation = one.relu ? 'relu' : 'linear';
+    const others = { activation, pad: [one.pad, one.pad] as [number, number], outShape } as const;
     for (const { outputs, y } of await inTiles(shapes, { x, filter, bias }, others)) {
       expect(error(y, expected), `${outputs}`).toBeLessThan(TOLERANCE[outputs]);
     }
