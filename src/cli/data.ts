@@ -1,14 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import {
+  drawGarments,
   FASHION_MNIST,
   fashionMnist,
-  garments,
   type ImageSet,
   idxImages,
   MNIST,
   mnist,
 } from 'vgg-blocks/data';
+import { countBar } from 'vgg-blocks/node';
 import { isFolder } from './evaluatedImages.js';
 import { oddClasses } from './oddClasses.js';
 
@@ -36,7 +37,7 @@ export async function loadData(source: string, seed: number, log: (line: string)
 async function load(source: string, seed: number, log: (line: string) => void): Promise<Sets> {
   switch (source) {
     case 'generated':
-      return garments({ seed });
+      return drawn(seed);
     case 'fashion-mnist':
       log(`downloading Fashion-MNIST from ${FASHION_MNIST.home}, unless it is cached`);
       return fashionMnist({ source: FASHION_MNIST });
@@ -46,6 +47,11 @@ async function load(source: string, seed: number, log: (line: string) => void): 
     default:
       return isFashion(source) ? fashionMnist({ source }) : idxImages({ source });
   }
+}
+
+async function drawn(seed: number): Promise<Sets> {
+  const bar = countBar({ label: 'drawing' });
+  return drawGarments({ seed, onProgress: bar.update }).finally(bar.stop);
 }
 
 /** Whether a folder has Fashion-MNIST, whose files do not name the classes; its name or theirs may show it. */

@@ -15,7 +15,12 @@ export {
   idxImages,
   mnist,
 } from './datasets.js';
-export { type GarmentOptions, garments } from './garments/garments.js';
+export {
+  type DrawGarmentsOptions,
+  drawGarments,
+  type GarmentOptions,
+  garments,
+} from './garments/garments.js';
 export { GARMENT_NAMES } from './garments/names.js';
 export { type IdxArray, parseIdx } from './idx.js';
 export type { ImageFileBatchOptions, ImageFileSet, ImageProblem } from './imageFileSet.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { GARMENT_NAMES, garments, type ImageSet } from '../../../src/data/index.js';
+import { drawGarments, GARMENT_NAMES, garments, type ImageSet } from '../../../src/data/index.js';
 import { sha256 } from '../../support/bytes.js';
 
 const PIXELS = 28 * 28;
@@ -55,6 +55,39 @@ describe('garments', () => {
     expect(sha256(test.images)).toMatchInlineSnapshot(
       `"2458a0fc14cd702d22c7b30d984615099efe230e4e747237ea7c0d3bc74bf69c"`,
     );
+  });
+
+  test('draws the same while others have their turn, says how far it is, and stops', async () => {
+    const options = { trainImages: 300, testImages: 50, seed: 1 };
+    const done: number[] = [];
+    let turns = 0;
+    const other = setInterval(() => turns++);
+    const { trainSet, testSet } = await drawGarments({
+      ...options,
+      onProgress: async ({ done: one, total, unit }) => {
+        expect([total, unit]).toEqual([350, 'images']);
+        done.push(one);
+        // As long as a slow machine would draw.
+        if (one === 10) for (const from = performance.now(); performance.now() - from < 60; );
+      },
+    });
+    clearInterval(other);
+    const all = garments(options);
+    expect([sha256(trainSet.images), sha256(testSet.images)]).toEqual([
+      sha256(all.trainSet.images),
+      sha256(all.testSet.images),
+    ]);
+    expect(done).toEqual(Array.from({ length: 350 }, (_, i) => i + 1));
+    expect(turns).toBeGreaterThan(0);
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    let last = 0;
+    const onProgress = (progress: { done: number }) => {
+      last = progress.done;
+      if (last === 20) stop.abort(reason);
+    };
+    await expect(drawGarments({ ...options, signal: stop.signal, onProgress })).rejects.toBe(reason);
+    expect(last).toBe(20);
   });
 
   test('draws other garments from another seed', () => {
