@@ -7,7 +7,7 @@ import { because, FILE_MODULES, openness } from './writeFile.js';
 
 /** A file that grows, for logs that are read while they are written. */
 export interface LogFile {
-  /** Appends all of the text or bytes, or nothing. */
+  /** Appends all of the text or bytes, or nothing, after what was appended before. */
   append(chunk: string | Uint8Array): Promise<void>;
   close(): Promise<void>;
 }
@@ -47,8 +47,9 @@ export async function openLogFor(where: string, path: string, options: object): 
     async append(chunk) {
       state.check();
       if (chunk !== '') checkArguments(where, { chunk }, { chunk: either(TEXT, BYTES) });
-      await guarded(async () => {
-        const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+      // The caller may write to it again before its turn comes.
+      const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk.slice();
+      const write = async () => {
         try {
           for (let at = 0; at < bytes.length; ) {
             at += (await file.write(bytes, at, bytes.length - at, end + at)).bytesWritten;
@@ -58,11 +59,12 @@ export async function openLogFor(where: string, path: string, options: object): 
           throw error;
         }
         end += bytes.length;
-      });
+      };
+      await state.inOrder(() => guarded(write));
     },
     async close() {
       state.end();
-      await guarded(() => file.close());
+      await state.inOrder(() => guarded(() => file.close()));
     },
   };
 }

@@ -12,7 +12,7 @@ export interface NpyOptions {
 
 /** A NumPy file that grows row by row. */
 export interface NpyWriter {
-  /** Appends a row with all numbers of the shape. */
+  /** Appends a row with all numbers of the shape, after those appended before. */
   append(row: Float32Array): Promise<void>;
   /** Completes the file and gives it its name; its shape is `[rows, ...shape]`. */
   close(): Promise<void>;
@@ -64,18 +64,24 @@ export async function npyWriter(
       if (row.length !== length) {
         throw new RangeError(`npyWriter: a row has ${row.length} numbers; [${shape}] needs ${length}.`);
       }
-      await file.append(encode(row, dtype === 'f16' ? 'F16' : 'F32'));
-      rows++;
+      // The caller may write to it again before its turn comes.
+      const bytes = encode(row.slice(), dtype === 'f16' ? 'F16' : 'F32');
+      await state.inOrder(async () => {
+        await file.append(bytes);
+        rows++;
+      });
     },
     async close() {
       state.check();
-      await file.begin(headerOf([rows, ...shape], dtype));
-      await file.commit();
       state.end();
+      await state.inOrder(async () => {
+        await file.begin(headerOf([rows, ...shape], dtype));
+        await file.commit();
+      });
     },
     async discard() {
       state.end();
-      await file.discard();
+      await state.inOrder(() => file.discard());
     },
   };
 }

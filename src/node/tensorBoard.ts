@@ -26,6 +26,9 @@ const ROW = recordOf("a row of train's history", {
   ),
 });
 
+/** The writers of this process so far, which TensorBoard's own names count too. */
+let writers = 0;
+
 /** Writes what TensorBoard shows. */
 export interface TensorBoardWriter {
   /** Adds a number to each chart named; null is left out. */
@@ -49,7 +52,7 @@ export async function tensorBoardWriter(folder: string): Promise<TensorBoardWrit
   checkArguments('tensorBoardWriter', { folder }, { folder: TEXT });
 
   const now = () => Date.now() / 1000;
-  const name = `events.out.tfevents.${Math.floor(now())}.${hostname()}.${process.pid}`;
+  const name = `events.out.tfevents.${Math.floor(now())}.${hostname()}.${process.pid}.${writers++}`;
   const log = await openLogFor('tensorBoardWriter', join(folder, name), { append: true });
   await log.append(encodeEvent({ wallTime: now(), fileVersion: 'brain.Event:2' }));
   const add: TensorBoardWriter['add'] = async (step, scalars) => {

@@ -63,12 +63,26 @@ export async function openPending(path: string): Promise<pending.PendingFile> {
   };
 }
 
-/** Whether what a function returned is open still: `check` refuses the use of what was closed, which is no fault of the disk. */
-export function openness(where: string): { check(): void; end(): void } {
+/** Whether what a function returned is open still, and what it does. */
+interface Openness {
+  /** Refuses the use of what was closed, which is no fault of the disk. */
+  check(): void;
+  /** Does work after all work before it, also if that failed. */
+  inOrder<T>(work: () => Promise<T>): Promise<T>;
+  end(): void;
+}
+
+export function openness(where: string): Openness {
   let isOpen = true;
+  let last: Promise<unknown> = Promise.resolve();
   return {
     check() {
       if (!isOpen) fail(where, 'it is closed already; open another.');
+    },
+    inOrder(work) {
+      const done = last.then(work);
+      last = done.catch(() => {});
+      return done;
     },
     end() {
       isOpen = false;

@@ -39,6 +39,39 @@ test('a log keeps whole appends: one that the disk has no room for leaves nothin
   expect(readFileSync(path, 'utf8')).toBe('');
 });
 
+test('appends that overlap stand one after another, as they were when they were passed', async () => {
+  const path = join(folder, 'overlapping.jsonl');
+  const log = await openLog(path);
+  const bytes = new TextEncoder().encode('b\n');
+  const appends = [...'acde'].map((letter) => log.append(`${letter}\n`));
+  appends.push(log.append(bytes));
+  bytes.fill(0);
+  await log.close();
+  await Promise.all(appends);
+  expect(readFileSync(path, 'utf8')).toBe('a\nc\nd\ne\nb\n');
+});
+
+test('two event files that are opened in one second are two files', async () => {
+  vi.spyOn(Date, 'now').mockReturnValue(1_764_124_800_250);
+  const boards = [
+    await tensorBoardWriter(join(folder, 'boards')),
+    await tensorBoardWriter(join(folder, 'boards')),
+  ];
+  await Promise.all(
+    boards.map((board) => Promise.all([1, 2, 3].map((step) => board.add(step, { loss: step })))),
+  );
+  for (const board of boards) await board.close();
+  const names = readdirSync(join(folder, 'boards'));
+  const wallTime = 1764124800.25;
+  const events = [
+    { wallTime, fileVersion: 'brain.Event:2' },
+    ...[1, 2, 3].map((step) => ({ wallTime, step, scalars: { loss: step } })),
+  ];
+  expect(names.map((name) => [...readFileSync(join(folder, 'boards', name))])).toEqual(
+    Array(2).fill(events.flatMap((event) => [...encodeEvent(event)])),
+  );
+});
+
 test('an event file begins with its version and has what is added, without what is unknown', async () => {
   vi.spyOn(Date, 'now').mockReturnValue(1_764_124_800_250);
   const board = await tensorBoardWriter(join(folder, 'board'));

@@ -37,6 +37,21 @@ describe('npyWriter', () => {
     expect(readNpy(readFileSync(path)).shape).toEqual([0, 2]);
   });
 
+  test('has all rows that were appended before it is closed, as they were then', async () => {
+    const path = join(folder, 'overlapping.npy');
+    const file = await npyWriter(path, [2]);
+    const row = Float32Array.of(1, 2);
+    const appends = [file.append(row), file.append(Float32Array.of(3, 4))];
+    row.fill(9);
+    await file.close();
+    await Promise.all(appends);
+    const { shape, values } = readNpy(readFileSync(path));
+    expect([shape, [...values]]).toEqual([
+      [2, 2],
+      [1, 2, 3, 4],
+    ]);
+  });
+
   test('refuses what comes after it is closed, without blaming the disk', async () => {
     const file = await npyWriter(join(folder, 'closed.npy'), [2]);
     await file.close();
