@@ -159,6 +159,7 @@ async function run(args: BenchArguments, command: Command): Promise<void> {
       }
     removeBackend(backend);
   }
+  if (rows.length === 0) throw new Error('bench: no backend could be measured; pass --backend to see why.');
   console.log(args.json ? JSON.stringify({ ...header, rows }, null, 2) : describe(header, rows));
   const failed = rows.filter((row) => 'error' in row).length;
   if (failed > 0) throw new Error(`bench: ${failed} of ${rows.length} measurements failed.`);

@@ -10,7 +10,7 @@ import {
   scaleArch,
   type VggOptions,
 } from 'vgg-blocks';
-import { MAX_SIDE } from '../base/check.js';
+import { MAX_SIDE, MOST_THREADS } from '../base/check.js';
 import { BACKENDS } from './backend.js';
 
 /** The weight files that can be read. */
@@ -67,6 +67,10 @@ const RANGES = {
   countOrNone: [
     (value: number) => Number.isSafeInteger(value) && value >= 0,
     'It must be a whole number of at least 0.',
+  ],
+  threads: [
+    (value: number) => Number.isInteger(value) && value >= 1 && value <= MOST_THREADS,
+    `It must be a whole number from 1 to ${MOST_THREADS}.`,
   ],
   notNegative: [
     (value: number) => value >= 0 && value < Number.POSITIVE_INFINITY,
@@ -175,7 +179,7 @@ export const shared = {
     )
       .choices(BACKENDS)
       .default('wasm'),
-  threads: () => numberIn('count', '--threads <n>', 'threads of the wasm backend', 1),
+  threads: () => numberIn('threads', '--threads <n>', 'threads of the wasm backend', 1),
   relaxedSimd: () =>
     new Option(
       '--no-relaxed-simd',

@@ -99,7 +99,8 @@ export function handleOutputErrors(): void {
       ? 'the disk is full; free some space and try again'
       : (systemReason(error) ?? error.message);
     complain(`${name}: the output could not be written: ${reason}.`);
-    process.exitCode ??= 1;
+    // Help that was printed has set 0.
+    process.exitCode ||= 1;
     if (onlyPrints) process.exit();
   });
 }

@@ -24,7 +24,7 @@ const SENTENCES: [said: RegExp, sentence: (...parts: string[]) => string][] = [
   [
     /^unknown (option|command) '(.*?)'(?:\n\(Did you mean (.*)\?\))?$/s,
     (what, name, near) =>
-      `there is no ${what} ${printedValue(name!)}; ${near === undefined ? 'add --help to see them all.' : `did you mean ${near}?`}`,
+      `there is no ${what} ${printedValue(name!) || "''"}; ${near === undefined ? 'add --help to see them all.' : `did you mean ${near}?`}`,
   ],
   [
     /^too many arguments.*\. Expected (\d+) arguments? but got (\d+)\.$/,

@@ -77,7 +77,7 @@ export function trainCommand(): Command {
     .addOption(shared.backend())
     .addOption(
       numberIn(
-        'count',
+        'threads',
         '--threads <n>',
         'threads of the wasm backend (default: what a short trial shows to be faster)',
       ),

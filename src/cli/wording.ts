@@ -74,7 +74,7 @@ const NO_MEMORY =
 const FUNCTIONS = `
   EmbeddingIndex FeatureSet ImageFileSet ImageSet agreement alexNet alexNetPlan augmentBatch cacheFeatures
   classify compress compressTable confusion confusionChart correctBiases cosine cost countBar curves
-  decodePredictions diagnose diagnosisText diagram drawImage embed encodeEvent encodePng encodeTensors
+  decodePredictions diagnose diagnosisText diagram drawGarments drawImage embed encodeEvent encodePng encodeTensors
   encodeWeights equalize evaluate evaluateImages explain faithfulness fashionMnist featureExtractor
   featureMapGrid fileSystem fittedSize foldNorms folderStore freeze fromPretrained fromWeights
   fullyConvolutional garments gradCam gramMatrix growFrom heatMapImage historyCsv idxImages imageDistance
@@ -103,10 +103,12 @@ export function inFlags(text: string, command = 'train'): string {
 
 /** The last line of a command that failed: what failed, after the name of the command. */
 export function errorOf(text: string, command: string | undefined): string {
+  // What is refused before a command begins is in its words already.
+  if (command === undefined) return text;
   const worded = NO_MEMORY.test(text)
     ? `it does not fit in memory (${text}); use smaller images, a smaller --batch or a narrower network.`
     : inFlags(text, command);
-  return command === undefined || worded.startsWith(`${command}: `) ? worded : `${command}: ${worded}`;
+  return worded.startsWith(`${command}: `) ? worded : `${command}: ${worded}`;
 }
 
 /** The length of arguments that are shown in full. */

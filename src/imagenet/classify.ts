@@ -45,6 +45,9 @@ export interface DecodeOptions {
   labels?: readonly string[];
 }
 
+/** What rounding may add to a probability of 0 or 1. */
+const ROUNDING = 1e-3;
+
 /** Rows of numbers, one for each image. */
 const ROWS = kind('rows of numbers', (value) => isListOf(value, NUMBERS.holds));
 
@@ -52,7 +55,7 @@ const ROWS = kind('rows of numbers', (value) => isListOf(value, NUMBERS.holds));
  * The most probable classes of each image.
  *
  * @param outputs a network's output `[images, classes]`, as a tensor or as rows.
- * @throws RangeError when the numbers of labels and classes differ, an output is not finite, or `topK` is out of range.
+ * @throws RangeError when the numbers of labels and classes differ, an output is not finite or no probability, or `topK` is out of range.
  */
 export function decodePredictions(
   outputs: Tensor | readonly ArrayLike<number>[],
@@ -92,6 +95,13 @@ async function decoded(
     const probabilities = form === 'logits' ? softmax(row) : Array.from(row);
     if (!probabilities.every(Number.isFinite)) {
       fail(where, `the outputs of image ${i} are not finite; check the model's weights and the image.`);
+    }
+    const outside = probabilities.find((one) => one < -ROUNDING || one > 1 + ROUNDING);
+    if (outside !== undefined) {
+      fail(
+        where,
+        `the outputs of image ${i} have ${outside}, and probabilities are from 0 to 1; pass outputs: 'logits' if they are logits.`,
+      );
     }
     return probabilities
       .map((probability, index) => ({ index, label: labels[index]!, probability }))

@@ -67,7 +67,7 @@ function sentence(format: string, reason: string): string {
 function formatOf(bytes: Uint8Array): string {
   const format = imageFormatOf(bytes.subarray(0, FORMAT_BYTES));
   if (format !== undefined) return format;
-  if (bytes.length === 0) throw new Refused('it is empty (0 bytes).');
+  if (bytes.length === 0) throw new Refused('it is empty (0 bytes); get the file again.');
   throw new Refused(
     isAppleDouble(bytes)
       ? 'it is not an image, but what macOS keeps beside one; leave it out.'

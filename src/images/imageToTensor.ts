@@ -1,7 +1,6 @@
-import { clipByValue, mul, round, type Tensor, type Tensor4D, tensor4d, tidy } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 import { checkArguments, optionsOf, TENSOR } from '../base/arguments.js';
 import { fail, MAX_SIDE, wholeNumber } from '../base/check.js';
-import { floats } from '../tfjs/floats.js';
 import { fittedSize } from './geometry.js';
 import { type ImageInput, type RawImage, toRgb } from './pixels.js';
 import { resizeBilinear } from './resize.js';
@@ -42,7 +41,7 @@ export async function imageTensor(
  * A tensor as an image: numbers from 0 to 1 become bytes, rounded; those outside are clipped.
  *
  * @param tensor `[height, width, 3]` or `[1, height, width, 3]`; the caller disposes it.
- * @throws RangeError when it has another shape.
+ * @throws RangeError when it has another shape, or a number that is not finite.
  */
 export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
   checkArguments('tensorToImage', { tensor }, { tensor: TENSOR });
@@ -54,10 +53,11 @@ export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
       `the tensor has shape [${tensor.shape}]; pass [height, width, 3] or [1, height, width, 3].`,
     );
   }
-  const bytes = tidy(() => round(mul(clipByValue(floats(tensor), 0, 1), 255)));
-  try {
-    return { data: Uint8Array.from(await bytes.data()), width: width!, height: height! };
-  } finally {
-    bytes.dispose();
+  const values = await tensor.data();
+  if (!values.every(Number.isFinite)) {
+    fail('tensorToImage', 'the tensor has numbers that are not finite; check what computed it.');
   }
+  // The clamped array rounds halves to even, as TensorFlow.js does.
+  const data = Uint8ClampedArray.from(values as Float32Array, (value) => 255 * value);
+  return { data: new Uint8Array(data.buffer), width: width!, height: height! };
 }

@@ -1,7 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { BYTES, checkArguments, TENSOR, TEXT } from '../base/arguments.js';
 import { fail, isReadable, shown, wholeNumber } from '../base/check.js';
-import { printedPath } from '../base/printable.js';
+import { printedPath, printedValue } from '../base/printable.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl, messageOf } from '../base/realm.js';
 import { calledBy } from '../io/errors.js';
 import { readBytes } from '../io/read.js';
@@ -32,7 +32,7 @@ export type ImageInput = RawImage | Tensor | CanvasImageSource | Source;
  */
 export async function toRgb(image: ImageInput, where = 'toRgb'): Promise<RgbImage> {
   checkArguments('toRgb', { where }, { where: TEXT });
-  const { data, ...size } = await rgbOf(image, where);
+  const { data, ...size } = await rgbOf(image, printedValue(where));
   const isShared = (image as Partial<RawImage>).data?.buffer === data.buffer;
   return { data: isShared ? data.slice() : data, ...size };
 }
@@ -87,26 +87,27 @@ async function bytesOfTensor(where: string, image: Tensor): Promise<RawImage> {
       "the tensor has values that are NaN; an image's are from 0 to 255, so check what computed it.",
     );
   }
-  if (image.dtype !== 'int32') checkBytes(where, values);
+  checkBytes(where, values);
   // The clamped array rounds halves to even.
   return { data: Uint8ClampedArray.from(values as Float32Array), width: width!, height: height! };
 }
 
-/** Throws for fractions within -1 and 1: a network's input, which as bytes would be black. */
+/** Throws for numbers that bytes do not hold, and for fractions within -1 and 1: a network's input, which as bytes would be black. */
 function checkBytes(where: string, values: ArrayLike<number>): void {
   let [least, most, isWhole] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, true];
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
-    if (!(Math.abs(value) <= 1)) return;
     least = Math.min(least, value);
     most = Math.max(most, value);
     isWhole &&= Number.isInteger(value);
   }
-  if (isWhole) return;
+  const isFraction = !isWhole && least >= -1 && most <= 1;
+  // What a resize adds is rounded.
+  if (!isFraction && least > -1 && most < 256) return;
   const [from, to] = [least, most].map((value) => Number(value.toPrecision(3)));
   fail(
     where,
-    `the tensor's values are from ${from} to ${to}; an image's are from 0 to 255, so scale them, or round those of a dark image.`,
+    `the tensor's values are from ${from} to ${to}; an image's are from 0 to 255, so scale them, or ${isFraction ? 'round those of a dark image' : 'clip them'}.`,
   );
 }
 

@@ -1,3 +1,5 @@
+import { attempted, shown } from '../base/check.js';
+import { printedPath } from '../base/printable.js';
 import type { Progress } from '../base/progress.js';
 import { ConnectionError, DataError, reason } from './errors.js';
 import { unlessIdle } from './idle.js';
@@ -45,7 +47,18 @@ export async function request(
   const idle = new AbortController();
   const stop = signal ? AbortSignal.any([signal, idle.signal]) : idle.signal;
   try {
-    return await unlessIdle(fetch(url, { signal: stop, headers, ...(method !== 'GET' && { method }) }));
+    const init = { signal: stop, headers, ...(method !== 'GET' && { method }) };
+    const response = await unlessIdle((async () => fetch(url, init))(), signal);
+    if (!isResponse(response)) {
+      const given =
+        attempted(() => response.bodyUsed) === true ? 'a Response that was read already' : shown(response);
+      throw new DataError(
+        printedPath(url),
+        'unreadable',
+        `fetch returned ${given}; it must return a Response whose body nobody has read.`,
+      );
+    }
+    return response;
   } catch (error) {
     signal?.throwIfAborted();
     idle.abort();
@@ -53,6 +66,13 @@ export async function request(
     if (error instanceof DataError) throw error;
     throw error instanceof ConnectionError ? error : new ConnectionError(reason(error), { cause: error });
   }
+}
+
+/** Whether what a caller's `fetch` returned is a response that can be read. */
+function isResponse(value: Response): boolean {
+  const { status, headers, body, bodyUsed } = Object(value) as Partial<Response>;
+  const isBody = body === null || (typeof body?.getReader === 'function' && !body.locked);
+  return Number.isInteger(status) && typeof headers?.get === 'function' && isBody && bodyUsed !== true;
 }
 
 /**
@@ -68,7 +88,7 @@ export async function* bodyOf(
   if (!reader) return;
   try {
     for (;;) {
-      const next = await unlessIdle(reader.read()).catch((error: unknown) => {
+      const next = await unlessIdle(reader.read(), signal).catch((error: unknown) => {
         signal?.throwIfAborted();
         throw error instanceof ConnectionError ? error : new ConnectionError(reason(error), { cause: error });
       });
@@ -76,7 +96,8 @@ export async function* bodyOf(
       yield next.value;
     }
   } finally {
-    await reader.cancel().catch(() => {});
+    // A body of a caller's own may never answer.
+    void reader.cancel().catch(() => {});
   }
 }
 

@@ -1,4 +1,4 @@
-import { shown } from '../base/check.js';
+import { MOST_THREADS, shown } from '../base/check.js';
 
 /**
  * Starts a thread that calls the script's function `help` with `data`. It does not keep the process alive. If it fails to start,
@@ -25,9 +25,6 @@ export function startThread(script: string, data: object, onError: (error: unkno
     URL.revokeObjectURL(url);
   };
 }
-
-/** More gain nothing, take some MB of memory each, and by the thousand hang the process. */
-const MOST_THREADS = 128;
 
 /** Throws unless this number of threads is available. */
 export function checkThreads(threads: number): void {

@@ -101,7 +101,7 @@ function handlerOf(url: string): io.IOHandler {
   if (!handler?.save || others.length > 0) {
     fail(
       'saveModel',
-      `nothing here saves to '${url}'; pass indexeddb:// or downloads:// and a name in a browser, or fileSystem(path) of vgg-blocks/node in Node.`,
+      `nothing here saves to '${printedPath(url)}'; pass indexeddb:// or downloads:// and a name in a browser, or fileSystem(path) of vgg-blocks/node in Node.`,
     );
   }
   return handler;

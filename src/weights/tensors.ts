@@ -1,5 +1,5 @@
 import { COUNT, checkArguments, isListOf, kind, optionsOf, SOURCE, withFields } from '../base/arguments.js';
-import { fail } from '../base/check.js';
+import { fail, tag } from '../base/check.js';
 import { isBytes, isFloat32Array } from '../base/realm.js';
 import { size } from '../base/shapes.js';
 import { concat } from '../io/bytes.js';
@@ -7,19 +7,31 @@ import { reason } from '../io/errors.js';
 import type { Source } from '../io/source.js';
 import { WEIGHT_FILE_OPTIONS, type WeightFileOptions, withCheckpoint } from './formats/checkpoint.js';
 import { printable, WeightFileError } from './formats/error.js';
+import { MAX_NAME_LENGTH } from './formats/limits.js';
 import { safetensorsHeader } from './formats/safetensors.js';
 import { readWeight } from './layout/readWeight.js';
 
 export { WEIGHT_FILE_OPTIONS };
 
 const TENSORS = kind(
-  'an object with { shape, data } for each name',
+  'an object or a Map with { shape, data } for each name',
   (value) =>
-    withFields('').holds(value) &&
-    Object.values(value as object).every(
-      (one) => withFields('', 'shape', 'data').holds(one) && isListOf(one.shape, COUNT.holds),
+    /^(Object|Map)$/.test(tag(value)) &&
+    entriesOf(value as Tensors).every(
+      ([name, one]) =>
+        typeof name === 'string' &&
+        withFields('', 'shape', 'data').holds(one) &&
+        isListOf(one.shape, COUNT.holds),
     ),
 );
+
+type Tensors = Readonly<Record<string, NumberArray>> | ReadonlyMap<string, NumberArray>;
+
+function entriesOf(tensors: Tensors): [name: string, NumberArray][] {
+  return tag(tensors) === 'Map'
+    ? [...(tensors as ReadonlyMap<string, NumberArray>)]
+    : Object.entries(tensors);
+}
 
 /** Numbers with a shape, row-major. */
 export interface NumberArray {
@@ -66,11 +78,21 @@ export async function readTensors(
  * Encodes arrays as a safetensors file, Float32Arrays as F32 and Uint8Arrays as U8; `readTensors` and Python's
  * `safetensors.numpy.load` read it.
  *
- * @throws RangeError when an array is of another type, or its length is not the size of its shape.
+ * @param tensors by name: an object, or a Map such as `readTensors` returns.
+ * @throws RangeError when an array is of another type, its length is not the size of its shape, or a name is one that the format keeps
+ *   for itself or too long.
  */
-export function encodeTensors(tensors: Readonly<Record<string, NumberArray>>): Uint8Array {
+export function encodeTensors(
+  tensors: Readonly<Record<string, NumberArray>> | ReadonlyMap<string, NumberArray>,
+): Uint8Array {
   checkArguments('encodeTensors', { tensors }, { tensors: TENSORS });
-  const entries = Object.entries(tensors).map(([name, { shape, data }]) => {
+  const entries = entriesOf(tensors).map(([name, { shape, data }]) => {
+    if (name === '__metadata__' || name.length > MAX_NAME_LENGTH) {
+      fail(
+        'encodeTensors',
+        `a tensor has the name '${printable(name)}', ${name === '__metadata__' ? 'which safetensors keeps for its metadata' : `of ${name.length} characters, more than the ${MAX_NAME_LENGTH} that can be read`}; choose another.`,
+      );
+    }
     if (!isFloat32Array(data) && !isBytes(data)) {
       fail(
         'encodeTensors',

@@ -66,12 +66,15 @@ describe('vgg-blocks', () => {
 
   test.runIf(existsSync('/dev/full'))('says so when its output cannot be written', async () => {
     const full = openSync('/dev/full', 'w');
-    const { code, error } = await start(['summary', 'vgg11'], {}, full).outcome;
+    for (const [name, ...args] of [['summary', 'vgg11'], ['summary', '--help'], ['--version']]) {
+      const { code, error } = await start([name!, ...args], {}, full).outcome;
+      const command = name === '--version' ? 'vgg-blocks' : name;
+      expect([code, error]).toEqual([
+        1,
+        `${command}: the output could not be written: the disk is full; free some space and try again.\n`,
+      ]);
+    }
     closeSync(full);
-    expect([code, error]).toEqual([
-      1,
-      'summary: the output could not be written: the disk is full; free some space and try again.\n',
-    ]);
   });
 
   test('ends at a signal with the exit code of shells, and a run that has not begun leaves nothing', async () => {
@@ -347,7 +350,7 @@ describe('vgg-blocks bench', () => {
     expect(out).toMatch(/ cores \(2 threads on wasm\), Node v\d/);
     expect(out).toMatch(/^wasm +2 +training +[\d.]+ /m);
     expect((await run(...args, '--threads', '0')).error).toContain(
-      "bench: --threads is '0'; it must be a whole number of at least 1.",
+      "bench: --threads is '0'; it must be a whole number from 1 to 128.",
     );
     expect((await run('train', '--backend', 'cpu', '--threads', '2')).error).toContain(
       '--threads is 2, but the cpu backend does not use it; omit it or use wasm.',

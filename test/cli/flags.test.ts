@@ -191,6 +191,7 @@ test.each([
     'similar: it does not fit in memory (Invalid typed array length: 805306368); use smaller images, a smaller --batch or a narrower network.',
   ],
   ['no command was begun.', undefined, 'no command was begun.'],
+  ["summary: --ratio is 'a'.", undefined, "summary: --ratio is 'a'."],
 ])('%s of %s ends in %s', (text, command, line) => expect(errorOf(text, command)).toBe(line));
 
 test.each([
@@ -226,6 +227,8 @@ test.each([
     "compress: --rank is 'fc1=3'; fc1 is given twice.",
   ],
   [['trian'], 'vgg-blocks: there is no command trian; did you mean train?'],
+  [[''], "vgg-blocks: there is no command ''; add --help to see them all."],
+  [['bench', '--threads', '129'], "bench: --threads is '129'; it must be a whole number from 1 to 128."],
   [['help', 'trian'], 'vgg-blocks: pass one of these commands.'],
 ])('%j is refused in one line that begins with the command', async (args, message) => {
   const program = createProgram();

@@ -37,6 +37,13 @@ test('predictions are softmaxed, sorted and named', async () => {
   await expect(decodePredictions([[1, 2]])).rejects.toThrow(
     'there are 2 classes and 1000 labels; pass one label for each class.',
   );
+  for (const wrong of [7, -5]) {
+    await expect(
+      decodePredictions([[0.5, wrong]], { labels: ['x', 'y'], outputs: 'probabilities' }),
+    ).rejects.toThrow(
+      `decodePredictions: the outputs of image 0 have ${wrong}, and probabilities are from 0 to 1; pass outputs: 'logits' if they are logits.`,
+    );
+  }
   await expect(decodePredictions([[1]], { labels: ['x'], topK: 0 })).rejects.toThrow(
     'decodePredictions: topK is 0',
   );

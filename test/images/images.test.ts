@@ -294,5 +294,33 @@ test('an image survives the way to a tensor and back, and is resized as by PIL',
   await expect(tensorToImage(tidy(() => slice(smaller, [0, 0, 0, 0], [1, 2, 3, 1])))).rejects.toThrow(
     'tensorToImage: the tensor has shape [1,2,3,1]; pass [height, width, 3]',
   );
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const odd = tensor([0, value, 1], [1, 1, 3]);
+    await expect(tensorToImage(odd)).rejects.toThrow(
+      'tensorToImage: the tensor has numbers that are not finite; check what computed it.',
+    );
+    odd.dispose();
+  }
   for (const one of [same, smaller, beyond]) one.dispose();
+});
+
+test.each([
+  [[-5, 0, 9], 'int32', '-5 to 9', 'clip them'],
+  [[0, 999, 9], 'float32', '0 to 999', 'clip them'],
+  [[-123.68, 151.06, 9], 'float32', '-124 to 151', 'clip them'],
+  [[0, Number.POSITIVE_INFINITY, 9], 'float32', '0 to Infinity', 'clip them'],
+  [[-1, 0, 1], 'int32', '-1 to 1', 'clip them'],
+  [[0, 0.5, 1], 'float32', '0 to 1', 'round those of a dark image'],
+] as const)('a tensor of %j (%s) is no image', async (values, dtype, range, remedy) => {
+  const pixels = tensor([...values], [1, 1, 3], dtype);
+  await expect(toRgb(pixels, 'a\nb')).rejects.toThrow(
+    `a\ufffdb: the tensor's values are from ${range}; an image's are from 0 to 255, so scale them, or ${remedy}.`,
+  );
+  pixels.dispose();
+});
+
+test('what a resize adds to bytes is rounded', async () => {
+  const pixels = tensor([-0.4, 255.4, 0.5], [1, 1, 3]);
+  expect((await toRgb(pixels)).data).toEqual(Uint8Array.of(0, 255, 0));
+  pixels.dispose();
 });

@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openCache } from '../../src/io/cache.js';
 import { cacheName, type DownloadOptions, download, downloadFile } from '../../src/io/download.js';
 import { noise, sha256 } from '../support/bytes.js';
+import { withoutNode } from '../support/withoutNode.js';
 import { type Answer, breakOff, sendFile, serve, type TestServer } from './server.js';
 
 const file = noise(200_000);
@@ -531,7 +532,7 @@ describe('download', () => {
     const opened: string[] = [];
     const answer: Answer = (request, response) => sendFile(request, response, file);
     server = await serve(answer);
-    vi.stubGlobal('process', undefined);
+    withoutNode();
     vi.stubGlobal('caches', {
       open: async (cacheName: string) => {
         opened.push(cacheName);

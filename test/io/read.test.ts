@@ -9,6 +9,7 @@ import { readBytes, sizeOf } from '../../src/io/read.js';
 import type { ReadProgress } from '../../src/io/request.js';
 import type { RetryOptions } from '../../src/io/retry.js';
 import { noise } from '../support/bytes.js';
+import { withoutNode } from '../support/withoutNode.js';
 import { sendFile, serve, type TestServer } from './server.js';
 
 const bytes = noise(5000);
@@ -135,6 +136,46 @@ describe('readBytes', () => {
     await expect(readBytes('data:nothing')).rejects.toThrow(/^data:nothing: .*; check the address\.$/);
   });
 
+  test.each<[string, () => unknown, string]>([
+    ['nothing', async () => undefined, 'undefined'],
+    ['nothing, at once', () => undefined, 'undefined'],
+    ['an empty object', async () => ({}), '{}'],
+    ['half a response', async () => ({ ok: true, status: 200 }), '{"ok":true,"status":200}'],
+    [
+      'a response that was read',
+      async () => {
+        const response = new Response('x');
+        await response.text();
+        return response;
+      },
+      'a Response that was read already',
+    ],
+  ])('says that a fetch returned %s', async (_, fetch, given) => {
+    await expect(readBytes('https://nobody.example/x', { fetch: fetch as never })).rejects.toThrow(
+      `https://nobody.example/x: fetch returned ${given}; it must return a Response whose body nobody has read.`,
+    );
+  });
+
+  test.each<[string, () => Promise<Response>]>([
+    ['that never answers', () => new Promise(() => {})],
+    ['whose body never comes', async () => new Response(new ReadableStream({}))],
+    [
+      'whose body can never be closed',
+      async () => new Response(new ReadableStream({ cancel: () => new Promise(() => {}) })),
+    ],
+  ])('is stopped by the signal in the middle of a fetch %s', async (_, answer) => {
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const fetch = () => {
+      setTimeout(() => stop.abort(reason));
+      return answer();
+    };
+    await expect(readBytes('https://nobody.example/x', { fetch, signal: stop.signal })).rejects.toBe(reason);
+    await expect(readBytes('https://nobody.example/x', { fetch: answer, signal: stop.signal })).rejects.toBe(
+      reason,
+    );
+  });
+
   test('says in words why nothing is there, and does not try again what can never be', async () => {
     const calls: string[] = [];
     const failing = (cause: Error) =>
@@ -209,13 +250,13 @@ describe('readBytes', () => {
   });
 
   test('in a browser, resolves other strings against the page', async () => {
-    vi.stubGlobal('process', undefined);
+    withoutNode();
     vi.stubGlobal('document', { baseURI: `${server.url}page.html` });
     expect(await readBytes('file')).toEqual(bytes);
   });
 
   test('without a file system or a page, says what to pass instead', async () => {
-    vi.stubGlobal('process', { env: {} });
+    withoutNode();
     await expect(readBytes('some/path')).rejects.toThrow(
       'some/path: this runtime has no file system; use Node 20.16 or newer, or pass a URL or the bytes.',
     );

@@ -41,16 +41,19 @@ globalThis.fetch = async (...args) => {
   const pending = breaking.get(response.headers.get(HEADER) ?? '');
   if (!pending || !response.body) return response;
   const { body } = response;
-  const reader = body.getReader();
-  body.getReader = (() => ({
-    cancel: (reason?: unknown) => reader.cancel(reason),
-    async read() {
-      const next = await reader.read();
-      pending.left -= next.value?.length ?? 0;
-      if (pending.left <= 0) setImmediate(pending.end);
-      return next;
-    },
-  })) as never;
+  const getReader = body.getReader.bind(body);
+  body.getReader = (() => {
+    const reader = getReader();
+    return {
+      cancel: (reason?: unknown) => reader.cancel(reason),
+      async read() {
+        const next = await reader.read();
+        pending.left -= next.value?.length ?? 0;
+        if (pending.left <= 0) setImmediate(pending.end);
+        return next;
+      },
+    };
+  }) as never;
   return response;
 };
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { isInnerPath, siblingOf } from '../../src/io/sibling.js';
+import { withoutNode } from '../support/withoutNode.js';
 
 /** Paths that lead out of a folder, some of them only after `URL` has dropped or decoded a part. */
 const OUTSIDE = [
@@ -125,7 +126,7 @@ describe('in a browser', () => {
   });
 
   test('a relative address is one of the page', () => {
-    vi.stubGlobal('process', undefined);
+    withoutNode();
     vi.stubGlobal('document', { baseURI: 'https://host.example/app/page.html' });
     expect(String(siblingOf('models/model.json', 'x.bin'))).toBe('https://host.example/app/models/x.bin');
     for (const path of OUTSIDE) expect(siblingOf('models/model.json', path)).toBeUndefined();

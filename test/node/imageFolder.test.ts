@@ -89,7 +89,9 @@ describe('imageFolder', () => {
     expect(problems[0]!.reason).toContain(
       `${at('grey/broken-link.png')} could not be read: there is no such file; check the path.`,
     );
-    expect(problems[2]!.reason).toBe(`${at('red/empty.png')} could not be read: it is empty (0 bytes).`);
+    expect(problems[2]!.reason).toBe(
+      `${at('red/empty.png')} could not be read: it is empty (0 bytes); get the file again.`,
+    );
     expect(problems[3]!.reason).toContain('it is not an image, judging by its first bytes');
     expect(problems[4]!.reason).toContain('it is PNG, but damaged');
   });

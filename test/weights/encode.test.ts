@@ -10,6 +10,7 @@ import {
   fromWeights,
   inspectWeights,
   loadWeights,
+  readTensors,
 } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
 import { fixture, fixturePath } from '../support/fixtures.js';
@@ -178,4 +179,24 @@ test('encodeTensors refuses arrays that it would store wrongly', () => {
   expect(() => encodeTensors({ a: { shape: [2], data: new Float32Array(3) } })).toThrow(
     "encodeTensors: 'a' has 3 numbers, and its shape [2] needs 2.",
   );
+  const one = { shape: [1], data: Float32Array.of(7) };
+  expect(() => encodeTensors({ __metadata__: one })).toThrow(
+    "encodeTensors: a tensor has the name '__metadata__', which safetensors keeps for its metadata; choose another.",
+  );
+  expect(() => encodeTensors({ ['n'.repeat(5000)]: one })).toThrow(
+    /of 5000 characters, more than the \d+ that can be read/,
+  );
+  for (const wrong of [new Set([one]), Promise.resolve({ a: one }), new Map([[1, one]]), new Error('a')]) {
+    expect(() => encodeTensors(wrong as never)).toThrow(
+      /^encodeTensors: tensors is .*; it must be an object or a Map with \{ shape, data \} for each name\.$/,
+    );
+  }
+});
+
+test('encodeTensors takes what readTensors returns', async () => {
+  const bytes = encodeTensors({
+    a: { shape: [1], data: Float32Array.of(7) },
+    b: { shape: [2], data: Float32Array.of(8, 9) },
+  });
+  expect(encodeTensors(await readTensors(bytes))).toEqual(bytes);
 });

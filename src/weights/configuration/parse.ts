@@ -31,11 +31,11 @@ const OLD_CLASSES: Record<string, string> = {
 export function parseModel(file: string, configuration: unknown, kerasVersion?: string): KerasModel {
   const counter = { layers: 0 };
   const json = asRecord(configuration);
-  const className = String(json.class_name);
-  if (!MODELS.includes(className)) {
+  const className = textOf(json.class_name);
+  if (className === undefined || !MODELS.includes(className)) {
     throw new WeightFileError(
       file,
-      `its configuration is of a ${printable(className)}, not of a Sequential or Functional model, so it does not say what the network computes; save the weights alone and load them into a model of the same architecture.`,
+      `its configuration is ${className === undefined ? 'without the name of a class' : `of the class ${printable(className)}`}, not of a Sequential or Functional model, so it does not say what the network computes; save the weights alone and load them into a model of the same architecture.`,
     );
   }
   checkOrigin(file, json);
