@@ -18,6 +18,7 @@ import { shapeText } from '../base/shapes.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
 import { disposeBatch, type Examples } from '../train/batch.js';
+import { checkWeights, overflow } from '../train/finite.js';
 import { checkImages, type Images, partOf } from './images.js';
 
 /** How far two networks agree on images. */
@@ -68,9 +69,10 @@ export async function agreement(
   for (const graph of graphs) checkImages('agreement', graph, images);
   const [first, second] = [readerOf('agreement', graphs[0]), graphs[1]];
   const all = partOf('agreement', images, 'all');
-  return inUse('agreement', { model, 'other model': other, 'tensor of images': images }, () =>
-    compared('agreement', first, second, all, batchSize, async () => signal?.throwIfAborted()),
-  );
+  return inUse('agreement', { model, 'other model': other, 'tensor of images': images }, async () => {
+    for (const one of [model, other]) await checkWeights('agreement', one);
+    return compared('agreement', first, second, all, batchSize, async () => signal?.throwIfAborted());
+  });
 }
 
 /**
@@ -146,10 +148,7 @@ function readerOf(where: string, graph: Graph): Reader {
     } finally {
       for (const one of tensors) one.dispose();
     }
-    return fail(
-      where,
-      `${model.name} returns NaN or infinity for an image; use a network that has not diverged, and images of finite numbers.`,
-    );
+    return fail(where, overflow(model));
   };
 }
 

@@ -19,7 +19,7 @@ import type { Progress } from '../base/progress.js';
 import { graphOf } from '../tfjs/graph.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 import type { Examples } from '../train/batch.js';
-import { areFinite } from '../train/finiteWeights.js';
+import { areFinite, checkWeights, overflow } from '../train/finite.js';
 import { QUANTIZED_DTYPES, type QuantizedDtype } from '../weights/formats/quantization.js';
 import { freeCopy } from './freeCopy.js';
 import { checkImages, type Images, partOf } from './images.js';
@@ -85,6 +85,7 @@ async function withCorrectedBiases(
   const corrected = graph.calls.filter(
     (call) => PRODUCTS.includes(call.layer.getClassName()) && biasOf(call.layer) && onlyCallOf(graph, call),
   );
+  await checkWeights(WHERE, model);
   const means = await meanInputs(
     model,
     corrected.map(({ layer }) => layer),
@@ -92,12 +93,7 @@ async function withCorrectedBiases(
     { ...options, batchSize },
   );
   try {
-    if (!(await areFinite(means))) {
-      fail(
-        WHERE,
-        `${model.name} computes NaN or infinity for an image; use a network that has not diverged, and images of finite numbers.`,
-      );
-    }
+    if (!(await areFinite(means))) fail(WHERE, overflow(model));
     return await rebuiltWith(WHERE, graph, async (own) => {
       for (const [i, { layer }] of corrected.entries()) {
         const bias = biasOf(own(layer, freeCopy(layer)))!;

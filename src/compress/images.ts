@@ -7,6 +7,7 @@ import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import type { Examples } from '../train/batch.js';
 import { givenBatches } from '../train/examples.js';
+import { strayNumber } from '../train/finite.js';
 
 /** Images prepared for a model: a tensor `[images, height, width, channels]`, or examples, whose labels are not read. */
 export type Images = Tensor | Pick<Examples, 'length' | 'shape' | 'batches'>;
@@ -99,7 +100,7 @@ function taken(xs: Tensor, rows: readonly number[]): Tensor {
   }
 }
 
-async function* batchesOf(where: string, images: Images, batchSize: number): AsyncGenerator<Tensor> {
+async function* givenTensors(where: string, images: Images, batchSize: number): AsyncGenerator<Tensor> {
   if (isTensor(images)) {
     const count = countOf(images);
     for (let at = 0; at < count; at += batchSize) yield slice(images, at, Math.min(batchSize, count - at));
@@ -108,6 +109,27 @@ async function* batchesOf(where: string, images: Images, batchSize: number): Asy
   for await (const batch of givenBatches(where, 'given', images, { batchSize })) {
     const { xs, ys, weights, teacherLogits } = batch;
     dispose([ys, weights, teacherLogits].filter((one) => one !== undefined));
+    yield xs;
+  }
+}
+
+/** Batches of images, of which the numbers are checked. */
+async function* batchesOf(where: string, images: Images, batchSize: number): AsyncGenerator<Tensor> {
+  let first = 0;
+  for await (const xs of givenTensors(where, images, batchSize)) {
+    try {
+      const stray = await strayNumber(xs);
+      if (stray) {
+        fail(
+          where,
+          `image ${first + stray.image} has the number ${stray.value}; pass images of finite numbers.`,
+        );
+      }
+    } catch (error) {
+      xs.dispose();
+      throw error;
+    }
+    first += xs.shape[0]!;
     yield xs;
   }
 }

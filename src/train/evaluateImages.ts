@@ -18,6 +18,7 @@ import type { Progress } from '../base/progress.js';
 import { messageOf } from '../base/realm.js';
 import { type ImageInput, toRgb } from '../images/pixels.js';
 import { type Preprocessing, preprocessingArgument } from '../images/preprocessing.js';
+import { checkWeights, overflow } from './finite.js';
 import { type Evaluation, Metrics } from './metrics.js';
 import { objectiveOf } from './objective.js';
 import { VIEW_OPTIONS, type ViewOptions, viewerOf } from './views.js';
@@ -92,6 +93,7 @@ async function evaluatedImages(
       `the images have ${images.classNames!.length} classes, but the model has ${classes}; pass images of its classes.`,
     );
   }
+  await checkWeights(where, model);
   const viewer = viewerOf(where, model, images.preprocessing, options, batchSize);
   // A softmax in single precision returns zeros; their bound is that of `evaluate`.
   const least = viewer.outputs.activation ? 1e-7 : Number.MIN_VALUE;
@@ -125,6 +127,7 @@ async function evaluatedImages(
           if (!onProblem || (error as Error).name !== 'RangeError') throw error;
           await onProblem({ path: name, reason: messageOf(error) });
         });
+      if (found && !found.every(Number.isFinite)) fail(where, overflow(model));
       if (found)
         metrics.add(
           found.map((probability) => Math.log(Math.max(probability, least))),

@@ -74,8 +74,6 @@ export interface Objective extends Logits {
   measure(output: Tensor, batch: Labels, count?: Scalar): { loss: Scalar; correct: Scalar };
   /** The sum of the weights of a batch: of the examples, times those of their classes unless labels are probabilities. */
   count(batch: Labels): Scalar;
-  /** The most probable class of each example, int32 `[batch]`. */
-  predict(output: Tensor): Tensor1D;
   /** The number of examples in a batch that are classified correctly; of class probabilities the largest counts. */
   correct(output: Tensor, ys: Tensor): Scalar;
 }
@@ -138,7 +136,6 @@ export function objectiveOf(
         : { loss: labelLoss(output, batch, count), correct: correct(output, ys) };
     },
     count: countOf,
-    predict,
     correct,
   };
 }

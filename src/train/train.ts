@@ -3,7 +3,7 @@ import { fail } from '../base/check.js';
 import { inUse } from '../base/inUse.js';
 import { owning } from '../base/owning.js';
 import { memoryFailure } from '../tfjs/outOfMemory.js';
-import { areFinite } from './finiteWeights.js';
+import { areFinite } from './finite.js';
 import type { History } from './history.js';
 import { outOfMemory } from './outOfMemory.js';
 import { checkSettings, type Settings, type TrainOptions, type TrainSets } from './settings.js';

@@ -1,7 +1,7 @@
 import { epochSeed } from '../base/random.js';
 import { disposeBatch } from './batch.js';
 import { batchesOf } from './examples.js';
-import { areFinite } from './finiteWeights.js';
+import { areFinite } from './finite.js';
 import type { History } from './history.js';
 import { step } from './step.js';
 import type { Training } from './training.js';

@@ -44,7 +44,7 @@ async function measure(row: EpochRow, { run, settings }: Training): Promise<Hist
   const { model, microBatchSize: batchSize } = run;
   const { sets, signal } = settings;
   const measured = (set: Examples, which: string) =>
-    evaluated('train', model, set, which, { batchSize, signal });
+    evaluated('train', model, set, which, { batchSize, signal }, 'measured');
   try {
     if (sets.testSet) {
       const { loss, accuracy } = await measured(sets.testSet, 'test');

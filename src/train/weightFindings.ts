@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { layersWithin } from '../tfjs/models.js';
 import type { Finding } from './finding.js';
-import { areFinite } from './finiteWeights.js';
+import { areFinite } from './finite.js';
 
 /** Names the layers with weights that are NaN or infinite, from which no step leads back. */
 export async function weightFindings(model: LayersModel): Promise<Finding[]> {

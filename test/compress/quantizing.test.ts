@@ -387,7 +387,7 @@ describe('correctBiases', () => {
     const signal = AbortSignal.abort(new Error('enough'));
     const broken = fill([4, 8, 8, 2], Number.NaN);
     await expect(correctBiases(model, broken)).rejects.toThrow(
-      `correctBiases: ${model.name} computes NaN or infinity for an image; use a network that has not diverged, and images of finite numbers.`,
+      'correctBiases: image 0 has the number NaN; pass images of finite numbers.',
     );
     broken.dispose();
     await expect(correctBiases(model, imageSet(), { signal })).rejects.toThrow('enough');

@@ -11,6 +11,7 @@ import { graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, layerShapes } from '../../tfjs/imageSize.js';
 import { inputShapeOf } from '../../tfjs/models.js';
 import { givenBatches } from '../../train/examples.js';
+import { checkWeights, overflow, strayNumber } from '../../train/finite.js';
 import type { Batch, Examples } from '../../train/index.js';
 import { type Teacher, teacherName, teacherOf } from '../../train/teacher.js';
 import { checkedRows, FeatureSet, inMemory, type OpenRowStore, type RowStore } from './featureSet.js';
@@ -85,6 +86,7 @@ export async function cacheFeatures(
   const store = await open({ rows, rowLength }, maxBytes, options.overflow);
   return inUse('cacheFeatures', { base, teacher: teacher?.model }, async () => {
     try {
+      await checkWeights('cacheFeatures', base);
       const labels = new Int32Array(rows);
       const logits = teacher && new Float32Array(rows * teacher.classes);
       const most = examples.classNames?.length ?? Number.POSITIVE_INFINITY;
@@ -159,10 +161,21 @@ async function keep(
     signal?.throwIfAborted();
     const features = tidy(() => base.apply(xs) as Tensor);
     tensors.push(features);
-    const [values, classes] = await Promise.all([features.data<'float32'>(), ys.data<'int32'>()]);
-    const stray = classes.find((label) => !(label >= 0 && label < most));
-    if (ys.dtype !== 'int32' || stray !== undefined) {
-      const given = stray === undefined ? `of the type ${ys.dtype}` : `such as ${stray}`;
+    const [values, classes, stray] = await Promise.all([
+      features.data<'float32'>(),
+      ys.data<'int32'>(),
+      strayNumber(xs),
+    ]);
+    if (stray) {
+      fail(
+        'cacheFeatures',
+        `the given set has the number ${stray.value} in an image; return images of finite numbers.`,
+      );
+    }
+    if (!values.every(Number.isFinite)) fail('cacheFeatures', overflow(base));
+    const label = classes.find((one) => !(one >= 0 && one < most));
+    if (ys.dtype !== 'int32' || label !== undefined) {
+      const given = label === undefined ? `of the type ${ys.dtype}` : `such as ${label}`;
       fail(
         'cacheFeatures',
         `the examples have labels ${given}; return int32, each the index of a class from 0.`,
