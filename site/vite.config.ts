@@ -72,6 +72,25 @@ const FIRST = {
   priority: 1,
   includeDependenciesRecursively: false,
 };
+/**
+ * The views of the visitor's images in one file, the enlarged layers of the first screen in another, and the other views in a third:
+ * they share words, and all are loaded in the end.
+ */
+const VIEWS = {
+  debugName: 'views',
+  name: (id: string) => {
+    const file = id.slice(root.length);
+    if (/^site\/src\/(ui|state)\/(own|style)[/.]/.test(file)) return 'images';
+    if (
+      /^site\/src\/(ui\/(closeUp|works|sumSteps|denseSum|sweep|mapCanvas|colors)|state\/(start|sum))\./.test(
+        file,
+      )
+    )
+      return 'closeUp';
+    return /^site\/src\/(ui|state)\//.test(file) ? 'views' : null;
+  },
+  includeDependenciesRecursively: false,
+};
 
 /**
  * What training and the kernels of a backend need: otherwise a few shared lines would join parts that are loaded apart. With the
@@ -91,7 +110,15 @@ const KERNELS = {
     return backend ? `vgg-blocks~${backend}` : null;
   },
 };
-/** In the worker training is loaded at once, reading weight files and looking inside when they are needed. */
+/** In the worker training is loaded at once, and so is all that it shares with others: in one file. */
+const TRAINING = {
+  debugName: 'training',
+  name: (id: string) => (library(id) ? 'vgg-blocks~main' : null),
+  tags: ['$initial' as const],
+  priority: 1,
+  includeDependenciesRecursively: false,
+};
+/** Reading weight files, looking inside and the rest are loaded when they are needed. */
 const LIBRARY = {
   debugName: 'library',
   // Small parts stay apart: joined, they imported each other in a circle, and one ran before what it needs.
@@ -141,7 +168,9 @@ export default defineConfig({
   worker: {
     format: 'es',
     rolldownOptions: {
-      output: { codeSplitting: { groups: [TFJS_CORE, TFJS, BASE, KERNELS, LIBRARY, DATA, OPENING] } },
+      output: {
+        codeSplitting: { groups: [TFJS_CORE, TFJS, BASE, KERNELS, TRAINING, LIBRARY, DATA, OPENING] },
+      },
     },
   },
   build: {
@@ -157,7 +186,7 @@ export default defineConfig({
       input: [here('index.html'), here('page.html')],
       output: {
         codeSplitting: {
-          groups: [PACKAGES, HEAD, ENGLISH, FIRST, { name: libraryOfPage, debugName: 'library' }],
+          groups: [PACKAGES, HEAD, ENGLISH, FIRST, VIEWS, { name: libraryOfPage, debugName: 'library' }],
         },
       },
     },

@@ -1,40 +1,11 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import type { AxeResults } from 'axe-core';
-import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { hasChromium } from '../support/chromium.js';
 import { fixturePath } from '../support/fixtures.js';
+import { faults, overflows, violations } from './faults.js';
 import { latinWords } from './latinWords.js';
 import { drop, go, openTab, torchOutputs, trainToTheEnd, useSite } from './page.js';
 
-/** Where screenshots are written, if SITE_SHOTS is set. */
-const SHOTS = fileURLToPath(new URL('../../runs/site/', import.meta.url));
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
 const served = useSite();
-
-/** The rules of axe that a page breaks, each with the first element that breaks it. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const results = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as AxeResults;
-  return results.violations.map(
-    ({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`,
-  );
-}
-
-/** Whether a page stays wider than its window, so that it scrolls sideways, once what measures itself has done so. */
-function overflows(page: Page): Promise<boolean> {
-  const fits = () => {
-    const { scrollWidth, clientWidth } = document.documentElement;
-    return scrollWidth <= clientWidth;
-  };
-  return page.waitForFunction(fits, undefined, { timeout: 10_000 }).then(
-    () => false,
-    () => true,
-  );
-}
 
 /** What a view shows last of all. */
 const LAST = {
@@ -43,22 +14,9 @@ const LAST = {
   network: '.facts',
   train: '.status',
   inside: '.heat-card canvas',
+  style: '.differences',
   weights: '.more',
 } as const;
-
-/** What is wrong with a page: axe's violations, also on a phone, and widths at which it scrolls sideways. */
-async function faults(page: Page, name: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const width of [1280, 768, 360]) {
-    await page.setViewportSize({ width, height: 800 });
-    const where = `${name}-${width}`;
-    if (width !== 768) found.push(...(await violations(page)).map((one) => `${where}: ${one}`));
-    if (await overflows(page)) found.push(`${where}: wider than its window`);
-    if (process.env.SITE_SHOTS) await page.screenshot({ path: `${SHOTS}${where}.png`, fullPage: true });
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
-  return found;
-}
 
 const SMALL = 'images=400&epochs=3&batch=32&rate=0.002';
 const VIEWS = ['network', 'train', 'inside', 'weights'] as const;
@@ -115,7 +73,7 @@ test.skipIf(!hasChromium)('zoomed to 200 % and in forced colors, nothing is cut 
   await page.click('.strip li.dense button');
   await page.waitForSelector('.dense-sum');
   const found: string[] = [];
-  for (const view of ['start', ...VIEWS] as const) {
+  for (const view of ['start', 'style', ...VIEWS] as const) {
     await go(page, view);
     await page.waitForSelector(LAST[view]);
     // 1280 x 800 at twice the size.

@@ -10,7 +10,7 @@ import {
 
 export const BACKENDS = ['wasm', 'webgl', 'webgpu'] as const;
 export type Backend = (typeof BACKENDS)[number];
-export const VIEWS = ['start', 'own', 'network', 'train', 'inside', 'weights'] as const;
+export const VIEWS = ['start', 'own', 'network', 'train', 'inside', 'style', 'weights'] as const;
 export type View = (typeof VIEWS)[number];
 export const OPTIMIZER_NAMES = Object.keys(OPTIMIZERS) as OptimizerName[];
 export const DATA = ['garments', 'files', 'fashion-mnist'] as const;

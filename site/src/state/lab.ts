@@ -6,6 +6,7 @@ import type { Comparison } from '../worker/compare.js';
 import type { DataInfo } from '../worker/data.js';
 import type { OpenedInfo, WorkerEvent } from '../worker/messages.js';
 import type { TeachProgress } from '../worker/own.js';
+import type { PaintProgress } from '../worker/style.js';
 import { type Downloaded, fetchBackend } from './backendFiles.js';
 import type { Backend, Choice } from './choice.js';
 import { choice } from './page.js';
@@ -21,7 +22,8 @@ export type Phase =
   | 'paused'
   | 'stopping'
   | 'opening'
-  | 'teaching';
+  | 'teaching'
+  | 'painting';
 
 /** A message, in the language that the page has when it is read. */
 export interface Notice {
@@ -50,6 +52,8 @@ export const speed = signal<{ examplesPerSecond: number; secondsLeft: number } |
 export const download = signal<Downloaded | undefined>(undefined);
 /** How far a worker is with the visitor's own images. */
 export const teachProgress = signal<TeachProgress | undefined>(undefined);
+/** How far it is with a painting. */
+export const paintProgress = signal<PaintProgress | undefined>(undefined);
 /** The data set that the worker has, and the choice that it belongs to, as text. */
 export const dataInfo = signal<(DataInfo & { key: string }) | undefined>(undefined);
 /** The run whose network, curves and history are shown. */
@@ -70,7 +74,7 @@ export const history = signal<History | undefined>(undefined);
 
 /** What others do when the worker reports something. */
 export const onWorker: {
-  event(message: Exclude<WorkerEvent, { event: 'download' | 'lost' | 'teach' }>): void;
+  event(message: Exclude<WorkerEvent, { event: 'download' | 'lost' | 'teach' | 'paint' }>): void;
 } = { event: () => {} };
 
 let client: Client | undefined;
@@ -152,7 +156,8 @@ export function isBuilt(id: string | undefined): void {
 
 /** Whether the worker has another backend than the chosen one, or other kernels; in a run it keeps them. */
 export function moves(): boolean {
-  if (['building', 'training', 'paused', 'stopping', 'teaching'].includes(phase.value)) return false;
+  if (['building', 'training', 'paused', 'stopping', 'teaching', 'painting'].includes(phase.value))
+    return false;
   const { backend, kernels } = choice.value;
   return (
     client !== undefined &&
@@ -181,6 +186,7 @@ export async function takeSnapshot(from: Client): Promise<void> {
 function onEvent(message: WorkerEvent): void {
   if (message.event === 'download') download.value = message.value;
   else if (message.event === 'teach') teachProgress.value = message.value;
+  else if (message.event === 'paint') paintProgress.value = message.value;
   else if (message.event === 'lost') {
     lose();
     notice.value = { tone: 'bad', text: (t) => kept(t, t.errors.gpu), detail: message.value };

@@ -3,7 +3,7 @@ import type { RawImage } from 'vgg-blocks/images';
 import file from '../../../examples/fashion-mnist.safetensors?url';
 import { Client } from '../worker/client.js';
 import type { OpenedInfo } from '../worker/messages.js';
-import { notice, teachProgress } from './lab.js';
+import { notice, paintProgress, teachProgress } from './lab.js';
 
 /** The network that the page opens with, once it is loaded. */
 export const sample = signal<OpenedInfo | undefined>(undefined);
@@ -29,6 +29,7 @@ async function start(): Promise<Client> {
   };
   const one = new Client((message) => {
     if (message.event === 'teach') teachProgress.value = message.value;
+    if (message.event === 'paint') paintProgress.value = message.value;
   }, end);
   try {
     const [bytes] = await Promise.all([download(), one.call('start', { backend: 'wasm', kernels: true })]);

@@ -36,6 +36,10 @@ export const en = {
       title: 'Look inside',
       lead: 'Choose an image and a layer, and follow the numbers from the pixels to the answer.',
     },
+    style: {
+      title: 'Paint and compare',
+      lead: 'Features do more than classify: they paint one image in the style of another, and say how different two images look.',
+    },
     weights: {
       title: 'Take it home',
       lead: 'Save what you trained, or open the weights of PyTorch, Keras or ONNX. Nothing is uploaded.',
@@ -76,6 +80,7 @@ export const en = {
     network: 'Design',
     train: 'Train',
     inside: 'Look inside',
+    style: 'Style, LPIPS',
     weights: 'Take it home',
   },
   viewsLabel: 'Views',
@@ -160,6 +165,7 @@ export const en = {
       stopping: 'Stopping after this batch…',
       opening: 'Reading the file…',
       teaching: 'Learning your own images…',
+      painting: 'Painting…',
     },
     first: 'The first step takes longest: the backend is compiling its programs.',
     download: (done: string, total: string) => `Downloading: ${done} of ${total}`,

@@ -30,7 +30,8 @@ export const instrument = {
       own: 'It learned from features. What is the network that computes them made of?',
       network: 'You know what it costs. Does it learn?',
       train: 'While it learns, and after: what did it learn?',
-      inside: 'Keep what you trained, or use it in an app.',
+      inside: 'What else are features good for?',
+      style: 'Keep what you trained, or use it in an app.',
       weights: 'The library does more than this page',
     },
     next: {
@@ -39,6 +40,7 @@ export const instrument = {
       network: 'Design your own',
       train: 'Train it',
       inside: 'Look inside',
+      style: 'Paint and compare',
       weights: 'Take it home',
     },
   },

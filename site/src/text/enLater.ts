@@ -34,16 +34,6 @@ export const later = {
 
   /** What the library does beyond the playground. */
   more: {
-    style: {
-      title: 'Style transfer',
-      about:
-        'Repaints one image in the style of another: the house, a style, and the house after 5, 20 and 100 steps. It takes the two images, the convolutions of a VGG (59 MB for VGG-16), and about two minutes of one core at 224×224.',
-    },
-    lpips: {
-      title: 'LPIPS: how different do two images look?',
-      about:
-        'The house; the house a little darker, with a blurred tree and a window missing; and where they differ: most at the window, hardly by the darkness. It takes two images of one size and the convolutions of VGG-16 (59 MB).',
-    },
     explain: {
       title: 'Explanations',
       about: 'Where does it see the left garment, where the right one? Ten methods compared, with numbers.',
@@ -56,6 +46,54 @@ export const later = {
       title: 'In an app',
       about: 'A web page or a server with the network that you trained: which file runs where, and how fast.',
     },
+  },
+
+  style: {
+    title: 'Style transfer',
+    about:
+      'Step by step the pixels change, until the network finds the features of one image where they were, and those of the other as often together.',
+    how: 'How it works',
+    content: 'Image to paint',
+    style: 'In the style of',
+    ours: { house: 'A house', glass: 'Stained glass', strokes: 'Brush strokes' },
+    choose: 'Your own',
+    network: 'Network',
+    small: 'A small VGG-16 with random weights',
+    random: 'A small VGG-16 with random weights paints: enough for colors and strokes.',
+    unfit: (file: string) => `${file} cannot: that takes color images and five blocks.`,
+    open: 'For results as in the paper, open a VGG-16',
+    start: 'Paint',
+    again: 'Paint again',
+    stop: 'Stop',
+    starting: 'Loading the network…',
+    step: (done: number, total: number, seconds: number) =>
+      `Step ${done} of ${total}, ${Math.ceil(seconds)} s left`,
+    done: (done: number, total: number) =>
+      done < total ? `Stopped after step ${done} of ${total}.` : `Painted in ${total} steps.`,
+    steps: 'Steps of the painting',
+    painting: 'The painting',
+  },
+
+  difference: {
+    title: 'How different do they look?',
+    about:
+      'The darker, the noisy and the blurred copy differ from the image equally in their pixels, but not to the eye. Distances between features come closer to what people say.',
+    how: 'About LPIPS',
+    start: 'Compare',
+    pixels: 'Pixels differ by',
+    features: 'Features differ by',
+    names: {
+      darker: 'Darker',
+      noisy: 'Noisy',
+      blurred: 'Blurred',
+      painting: 'The painting',
+      other: 'The style image',
+    },
+    lpips: 'LPIPS 0.1, by the VGG-16 that you opened and the calibration of its authors. 0 is equal.',
+    notLpips:
+      'This is not LPIPS: the network is the small one with random weights, and all its channels count alike. For LPIPS, open a VGG-16 with the weights of torchvision.',
+    image: 'The image',
+    where: 'Where they differ',
   },
 
   facts: {

@@ -31,6 +31,10 @@ export const zh: FirstText = {
       title: '查看网络内部',
       lead: '选一张图像和一层，看从像素到答案的每个数是怎样算出来的。',
     },
+    style: {
+      title: '作画与比较',
+      lead: '特征不只能分类：还能把一幅图像画成另一幅的风格，并说出两幅图像看起来差多少。',
+    },
     weights: {
       title: '带走',
       lead: '保存训练好的网络，或打开 PyTorch、Keras、ONNX 的权重。文件不会上传。',
@@ -70,6 +74,7 @@ export const zh: FirstText = {
     network: '设计',
     train: '训练',
     inside: '网络内部',
+    style: '风格与 LPIPS',
     weights: '带走',
   },
   viewsLabel: '视图',
@@ -151,6 +156,7 @@ export const zh: FirstText = {
       stopping: '当前小批量完成后停止……',
       opening: '正在读取文件……',
       teaching: '正在学习你的图像……',
+      painting: '正在作画……',
     },
     first: '第一步最慢：后端正在编译所需的程序。',
     download: (done, total) => `正在下载：已完成 ${done}，共 ${total}`,

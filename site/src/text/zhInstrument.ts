@@ -37,7 +37,8 @@ export const instrument: typeof english = {
       own: '它借助特征学会了分类。计算这些特征的网络由什么组成？',
       network: '你知道了它的开销。它学得怎么样？',
       train: '训练时和训练后都可以看一看：它学到了什么？',
-      inside: '保存训练好的网络，或把它放进应用。',
+      inside: '特征还能做什么？',
+      style: '保存训练好的网络，或把它放进应用。',
       weights: '这个库能做的不止这些',
     },
     next: {
@@ -46,6 +47,7 @@ export const instrument: typeof english = {
       network: '设计自己的网络',
       train: '训练它',
       inside: '查看网络内部',
+      style: '作画与比较',
       weights: '带走',
     },
   },

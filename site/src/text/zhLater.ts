@@ -52,16 +52,6 @@ export const later: typeof english = {
   },
 
   more: {
-    style: {
-      title: '风格迁移',
-      about:
-        '把一幅图像画成另一幅的风格：内容图像、风格图像，以及迭代 5、20 和 100 次后的合成图像。需要这两幅图像和 VGG 的卷积层（VGG-16 为 59 MB）；对于 224×224 的图像，单核约需两分钟。',
-    },
-    lpips: {
-      title: 'LPIPS：两幅图像看起来相差多少？',
-      about:
-        '原图；同一幅图，但整体稍暗、树变模糊、少了一扇窗；以及差别所在：窗户处最大，变暗几乎不算差别。需要两幅大小相同的图像和 VGG-16 的卷积层（59 MB）。',
-    },
     explain: {
       title: '解释方法',
       about: '左边的服装，网络是从哪里看出来的？右边的呢？用数字比较十种方法。',
@@ -74,6 +64,52 @@ export const later: typeof english = {
       title: '放进应用',
       about: '把训练好的网络用在网页或服务器上：哪种文件在哪里运行，速度如何。',
     },
+  },
+
+  style: {
+    title: '风格迁移',
+    about: '像素一步步改变，直到网络在原来的位置看到内容图像的特征，而特征的搭配像风格图像。',
+    how: '原理',
+    content: '内容图像',
+    style: '风格图像',
+    ours: { house: '房子', glass: '彩色玻璃', strokes: '笔触' },
+    choose: '自己的图像',
+    network: '网络',
+    small: '随机权重的小型 VGG-16',
+    random: '作画的是一个随机权重的小型 VGG-16：对颜色和笔触来说足够了。',
+    unfit: (file) => `${file} 不能用：这需要彩色图像和五个块。`,
+    open: '想要论文那样的效果，请打开 VGG-16',
+    start: '开始画',
+    again: '重新画',
+    stop: '停止',
+    starting: '正在加载网络……',
+    step: (done, total, seconds) => `第 ${done} 步，共 ${total} 步，还需 ${Math.ceil(seconds)} 秒`,
+    done: (done, total) =>
+      done < total ? `已在第 ${done} 步停止，共 ${total} 步。` : `用 ${total} 步画完了。`,
+    steps: '作画的各步',
+    painting: '合成图像',
+  },
+
+  difference: {
+    title: '看起来差多少？',
+    about:
+      '变暗、加噪声和模糊的三个副本与原图的像素差别一样大，看起来却不一样。特征之间的距离更接近人的判断。',
+    how: '关于 LPIPS',
+    start: '比较',
+    pixels: '像素的差别',
+    features: '特征的差别',
+    names: {
+      darker: '变暗',
+      noisy: '加噪声',
+      blurred: '模糊',
+      painting: '合成图像',
+      other: '风格图像',
+    },
+    lpips: 'LPIPS 0.1，用你打开的 VGG-16 和其作者的校准。0 表示相同。',
+    notLpips:
+      '这不是 LPIPS：用的是随机权重的小网络，各通道的权重相同。要计算 LPIPS，请打开带有 torchvision 权重的 VGG-16。',
+    image: '原图',
+    where: '差别在哪里',
   },
 
   facts: {

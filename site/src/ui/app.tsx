@@ -15,6 +15,7 @@ const LATER: Record<Exclude<View, 'start'>, () => Promise<ComponentType>> = {
   network: async () => (await import('./networkView.js')).NetworkView,
   train: async () => (await import('./trainView.js')).TrainView,
   inside: async () => (await import('./insideView.js')).InsideView,
+  style: async () => (await import('./style/styleView.js')).StyleView,
   weights: async () => (await import('./weightsView.js')).WeightsView,
 };
 

@@ -5,16 +5,6 @@ const FIGURES = 'guide/figures/';
 
 /** What the library does beyond the playground: the guide that shows it, pictures from there, and what does it. */
 const MORE: Record<keyof Text['more'], { to: string; pictures: string[]; by?: string[] }> = {
-  style: {
-    to: 'guide/perceptual.html#style',
-    pictures: ['style.jpg'],
-    by: ['npx vgg-blocks style', 'styleTransfer()'],
-  },
-  lpips: {
-    to: 'guide/perceptual.html#lpips',
-    pictures: ['lpips/before.png', 'lpips/after.png', 'lpips/map.png'],
-    by: ['npx vgg-blocks lpips', 'imageDistance()'],
-  },
   explain: {
     to: 'guide/gallery.html',
     pictures: ['gallery/scene-1-left.png', 'gallery/scene-1-right.png'],

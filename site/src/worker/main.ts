@@ -20,7 +20,18 @@ import type {
   WorkerMessage,
 } from './messages.js';
 import { drop, layersOf, modelOf, openedAsTrained, put, tfjsFiles } from './models.js';
-import type { Guess, OwnHead, OwnRequest, Taught, TeachProgress, TeachRequest } from './own.js';
+import type {
+  Differences,
+  DistanceRequest,
+  Guess,
+  OwnHead,
+  OwnRequest,
+  PaintProgress,
+  PaintRequest,
+  Taught,
+  TeachProgress,
+  TeachRequest,
+} from './own.js';
 import type { Photo } from './photo.js';
 import { type Snapshot, snapshotOf } from './snapshot.js';
 import { type Keeping, Run, type TrainEvents, type TrainRequest } from './training.js';
@@ -29,6 +40,7 @@ let data: Dataset | undefined;
 let loading: AbortController | undefined;
 let run: Run | undefined;
 let teaching: AbortController | undefined;
+let painting: AbortController | undefined;
 let lost = false;
 
 // Training needs neither of them.
@@ -169,6 +181,22 @@ const calls = {
   /** Classifies an image by the network for the visitor's images. */
   async guess(request: { image: Blob | RawImage; heat: boolean }): Promise<Guess> {
     return (await own()).guess(modelOf('own'), request);
+  },
+
+  /** Paints an image in the style of another, which the page sees step by step. */
+  async paint(request: PaintRequest): Promise<void> {
+    painting = new AbortController();
+    const { signal } = painting;
+    const onProgress = (value: PaintProgress) => send({ event: 'paint', value });
+    await (await own()).paint(request, { signal, onProgress });
+  },
+
+  async stopPainting(): Promise<void> {
+    painting?.abort();
+  },
+
+  async differences(request: DistanceRequest): Promise<Differences> {
+    return (await own()).differences(request);
   },
 
   async weights({ slot, names }: { slot: SavedSlot; names: 'torchvision' | 'keras' }): Promise<Uint8Array> {

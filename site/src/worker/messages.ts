@@ -7,6 +7,7 @@ import type { Failure } from './errors.js';
 import type { ImageRequest } from './image.js';
 import type { TeachProgress } from './own.js';
 import type { Snapshot } from './snapshot.js';
+import type { PaintProgress } from './style.js';
 import type { Trace } from './trace.js';
 import type { TrainEvents } from './training.js';
 
@@ -58,6 +59,7 @@ export type WorkerEvent =
   | { event: 'lost'; value: string }
   | { event: 'download'; value: Downloaded }
   | { event: 'teach'; value: TeachProgress }
+  | { event: 'paint'; value: PaintProgress }
   | { event: 'progress'; value: Parameters<TrainEvents['progress']>[0] }
   | { event: 'epoch'; value: Parameters<TrainEvents['epoch']>[0] }
   | { event: 'snapshot'; value: Snapshot; held?: boolean };

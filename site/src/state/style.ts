@@ -1,0 +1,167 @@
+import { computed, effect, signal } from '@preact/signals';
+import type { RawImage } from 'vgg-blocks/images';
+import type { Client } from '../worker/client.js';
+import type { Differences, StyleNetwork } from '../worker/style.js';
+import { Asker } from './asker.js';
+import { notice, opened, paintProgress, phase, report, worker } from './lab.js';
+import { sampleWorker } from './sample.js';
+
+/** An image that can be painted, or whose style can: one of the page's, or the visitor's. */
+export interface Picture {
+  id: string;
+  /** The file of the visitor's. */
+  file?: { name: string; image: Blob };
+  src: string;
+}
+
+const OURS: readonly Picture[] = [
+  { id: 'house', src: 'guide/figures/lpips/before.png' },
+  { id: 'glass', src: 'style/glass.jpg' },
+  { id: 'strokes', src: 'style/strokes.jpg' },
+];
+
+export const pictures = signal(OURS);
+export type Role = 'content' | 'style';
+export const chosen = { content: signal(OURS[0]!), style: signal(OURS[1]!) };
+
+/** Whether a painting is being made. */
+export const isPainting = signal(false);
+/** The painting, step by step; those of the last one stay until another image is chosen. */
+export const frames = signal<readonly RawImage[]>([]);
+/** The step that is looked at, if it is not the last one. */
+export const frame = signal<number | undefined>(undefined);
+/** Whether the opened network is wanted, which somebody opens to use it. */
+export const wantsOpened = signal(true);
+
+/** Whether the opened network has the layers that a painting needs. */
+export const canPaint = computed(() => {
+  const layers = opened.value?.layers ?? [];
+  return (
+    opened.value?.inputShape[2] === 3 && ['block4_conv2', 'block5_conv1'].every((one) => layers.includes(one))
+  );
+});
+const usesOpened = computed(() => canPaint.value && wantsOpened.value);
+/** Whether the worker has something else to do. */
+export const isBusy = computed(() => usesOpened.value && phase.value !== 'idle' && !isPainting.value);
+
+effect(() => {
+  const now = paintProgress.value;
+  if (now) frames.value = [...frames.peek(), now.image];
+});
+
+/** Takes an image for a role. */
+export function take(role: Role, picture: Picture): void {
+  chosen[role].value = picture;
+  frames.value = [];
+  frame.value = undefined;
+}
+
+/** Takes a visitor's file for a role. */
+export async function takeOwn(role: Role, file: File): Promise<void> {
+  try {
+    const found = await (await sampleWorker()).call('photo', file);
+    if (!('image' in found)) {
+      notice.value = {
+        tone: 'bad',
+        text: (t) => (found.isHeic ? t.ownImages.classes.heic(file.name) : t.errors.file),
+        detail: found.reason,
+      };
+      return;
+    }
+    const { image } = found;
+    const src = URL.createObjectURL(image);
+    const picture = { id: src, src, file: { name: file.name, image } };
+    pictures.value = [...pictures.value, picture];
+    take(role, picture);
+  } catch (error) {
+    report(error);
+  }
+}
+
+async function bytesOf({ src, file }: Picture): Promise<Blob> {
+  if (file) return file.image;
+  const response = await fetch(src);
+  if (!response.ok) throw new Error(`${src}: the server answered ${response.status}.`);
+  return response.blob();
+}
+
+/** The network that paints and compares, and the worker that has it. */
+async function artist(): Promise<{ one: Client; network: StyleNetwork }> {
+  return usesOpened.value
+    ? { one: await worker(), network: { preprocessing: opened.value!.preprocessing } }
+    : { one: await sampleWorker(), network: 'small' };
+}
+
+let working: Client | undefined;
+let isStopped = false;
+
+/** Paints the one image in the style of the other. */
+export async function paint(): Promise<void> {
+  isPainting.value = true;
+  isStopped = false;
+  notice.value = undefined;
+  paintProgress.value = undefined;
+  frames.value = [];
+  frame.value = undefined;
+  const isOpened = usesOpened.value;
+  if (isOpened) phase.value = 'painting';
+  try {
+    const { one, network } = await artist();
+    const [content, style] = await Promise.all([bytesOf(chosen.content.value), bytesOf(chosen.style.value)]);
+    if (isStopped) return;
+    working = one;
+    // Some people get ill from what moves.
+    const every = matchMedia('(prefers-reduced-motion: reduce)').matches ? 10 : 1;
+    await one.call('paint', { network, content, style, every });
+  } catch (error) {
+    report(error);
+  } finally {
+    working = undefined;
+    isPainting.value = false;
+    if (isOpened && phase.value === 'painting') phase.value = 'idle';
+  }
+}
+
+/** Stops; what has been painted stays. */
+export async function stopPainting(): Promise<void> {
+  isStopped = true;
+  await working?.call('stopPainting').catch(report);
+}
+
+export const compared = signal<Differences | undefined>(undefined);
+export const isComparing = signal(false);
+const asker = new Asker<Differences>(
+  (answer) => {
+    compared.value = answer;
+  },
+  (busy) => {
+    isComparing.value = busy;
+  },
+);
+
+/** What is compared: the image, the other one, the painting if it is made, and the network. */
+export const subject = computed(() => {
+  if (isPainting.value || isBusy.value) return undefined;
+  const [content, style] = [chosen.content.value, chosen.style.value];
+  return {
+    content,
+    style,
+    painting: frames.value.at(-1),
+    network: usesOpened.value && opened.value?.version,
+  };
+});
+
+/** Measures how different the image and others look. */
+export function compare(): void {
+  const now = subject.value;
+  if (!now) return;
+  void asker.ask(async () => {
+    const { content, style, painting } = now;
+    const { one, network } = await artist();
+    const others = {
+      ...(painting && { painting }),
+      ...(style !== content && { other: await bytesOf(style) }),
+    };
+    return one.call('differences', { network, image: await bytesOf(content), others });
+  });
+}
