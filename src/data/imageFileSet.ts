@@ -1,4 +1,4 @@
-import { type Tensor1D, type Tensor4D, tensor1d, tensor4d } from '@tensorflow/tfjs-core';
+import { type Tensor1D, type Tensor4D, tensor1d, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { checkArguments, NUMBERS } from '../base/arguments.js';
 import { fail, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
@@ -6,11 +6,12 @@ import { inParallel } from '../base/parallel.js';
 import { seededRandom } from '../base/random.js';
 import { messageOf } from '../base/realm.js';
 import { centerCropped } from '../images/crop.js';
-import { normalizer } from '../images/normalizer.js';
+import { type Channels, channelsOf, valuesOf } from '../images/normalizer.js';
 import type { RgbImage } from '../images/pixels.js';
 import { depthOf, type Preprocessing } from '../images/preprocessing.js';
 import { type Augmentation, augmented } from './augment.js';
 import { type BatchOrder, batchIndices, prefetched } from './batches.js';
+import { imagesOf, takesBytes, wholeWords } from './pixelBytes.js';
 
 /** An image that could not be used, and why. */
 export interface ImageProblem {
@@ -66,6 +67,7 @@ export class ImageFileSet {
   /** How images are prepared for batches. */
   readonly preprocessing: Preprocessing;
   readonly #given: ImageFileSetOptions;
+  readonly #channels: Channels;
   readonly #lost = new Set<number>();
 
   /** For `imageFiles` and `imageFolder`, which create these sets. */
@@ -77,6 +79,7 @@ export class ImageFileSet {
     this.labels = Int32Array.from(entries, ({ label }) => label);
     this.paths = entries.map(({ path }) => path);
     this.preprocessing = preprocessing;
+    this.#channels = channelsOf(preprocessing);
     this.#given = given;
   }
 
@@ -148,24 +151,33 @@ export class ImageFileSet {
 
   async *#run(batches: readonly (readonly number[])[], { seed, signal }: ImageFileBatchOptions) {
     const load = (indices: readonly number[], stop: AbortSignal) => this.#load(indices, seed, stop);
-    for await (const { values, labels } of prefetched(batches, load, signal)) {
-      yield { xs: tensor4d(values, [labels.length, ...this.shape]), ys: tensor1d(labels, 'int32') };
+    for await (const { bytes, labels } of prefetched(batches, load, signal)) {
+      yield { xs: this.#tensor(bytes, labels.length), ys: tensor1d(labels, 'int32') };
     }
   }
 
   async #load(indices: readonly number[], seed: number | undefined, signal: AbortSignal) {
     const [height, width, channels] = this.shape;
     const size = height * width * channels;
-    const values = new Float32Array(indices.length * size);
-    const { preprocessing } = this.#given;
-    const normalize = normalizer(preprocessing);
+    const bytes = wholeWords(indices.length * size);
     await this.#each(
       indices,
       seed,
-      (bytes, row) => normalize(bytes, values.subarray(row * size, (row + 1) * size)),
+      (rgb, row) => this.#channels.pick(rgb, bytes.subarray(row * size, (row + 1) * size)),
       signal,
     );
-    return { values, labels: Int32Array.from(indices, (index) => this.labels[index]!) };
+    return { bytes, labels: Int32Array.from(indices, (index) => this.labels[index]!) };
+  }
+
+  /** Images from the bytes of their channels, which become numbers on the device where it can do that. */
+  #tensor(bytes: Uint8Array, images: number): Tensor4D {
+    const [height, width, channels] = this.shape;
+    const shape = [images, height, width, channels] as const;
+    const { values } = this.#channels;
+    if (takesBytes()) return tidy(() => imagesOf(bytes, { shape, size: [height, width] }, values));
+    const numbers = new Float32Array(images * height * width * channels);
+    valuesOf(bytes, values, numbers);
+    return tensor4d(numbers, [...shape]);
   }
 
   /** The square of each image, augmented if there is a seed. */

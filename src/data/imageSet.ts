@@ -13,7 +13,6 @@ import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
 import { mix } from '../base/random.js';
 import { size } from '../base/shapes.js';
-import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 import {
   augmentBatch,
   type BatchAugmentation,
@@ -21,6 +20,7 @@ import {
   type PixelBatch,
 } from './augmentBatch.js';
 import { type BatchOrder, batchIndices } from './batches.js';
+import { imagesOf, takesBytes, wholeWords } from './pixelBytes.js';
 import { splitByClass } from './split.js';
 
 /** Contents of an {@link ImageSet}. */
@@ -239,7 +239,7 @@ export class ImageSet {
       ? tensor2d(changed.targets, [labels.length, classes])
       : tensor1d(labels, 'int32');
     // Mixed pixels lie between bytes.
-    const isBytes = !this.augmentation.mixup && hasKernel('FromBytes');
+    const isBytes = !this.augmentation.mixup && takesBytes();
     return { xs: this.#sized(isBytes ? bytesOf(changed.pixels) : changed.pixels, shape), ys };
   }
 
@@ -247,9 +247,8 @@ export class ImageSet {
   #sized(pixels: Uint8Array | Float32Array, shape: PixelBatch['shape']): Tensor4D {
     const [height, width] = this.shape;
     return tidy(() => {
-      if (pixels instanceof Uint8Array && hasKernel('FromBytes')) {
-        const bytes = tensor1d(new Int32Array(pixels.buffer), 'int32');
-        return runOwnKernel('FromBytes', { bytes }, { shape, size: [height, width] }) as Tensor4D;
+      if (pixels instanceof Uint8Array && takesBytes()) {
+        return imagesOf(pixels, { shape, size: [height, width] });
       }
       const numbers = pixels instanceof Uint8Array ? floatsOf(pixels, size(shape)) : pixels;
       const stored = tensor4d(numbers, [...shape]);
@@ -293,9 +292,4 @@ function bytesOf(numbers: Float32Array): Uint8Array {
   const bytes = wholeWords(numbers.length);
   for (let i = 0; i < numbers.length; i++) bytes[i] = Math.round(255 * numbers[i]!);
   return bytes;
-}
-
-/** So many bytes, and up to three more, so that they are words of four. */
-function wholeWords(bytes: number): Uint8Array {
-  return new Uint8Array(4 * Math.ceil(bytes / 4));
 }

@@ -49,10 +49,11 @@ export interface OwnKernels<T = TensorInfo> {
   CrossEntropy: { inputs: { logits: T; labels: T }; attrs: { count: number }; output: T[] };
   /**
    * Images `[images, ...size, channels]` from bytes, four of them in each number of an `int32` tensor, the first in the lowest bits: from
-   * 0 to 1, of 0 to 255. They are resized like `resizeBilinear` with half-pixel centers.
+   * 0 to 1, of 0 to 255, or the `values` of each byte, 256 for each channel. They are resized like `resizeBilinear` with half-pixel
+   * centers.
    */
   FromBytes: {
-    inputs: { bytes: T };
+    inputs: { bytes: T; values?: T };
     attrs: {
       shape: readonly [images: number, height: number, width: number, channels: number];
       size: readonly [height: number, width: number];

@@ -4,7 +4,7 @@ import { type OwnCall, runEach } from './run.js';
 
 /** Images from bytes, a quarter of the numbers' size, resized on the way: bilinear with half-pixel centers, as tfjs does. */
 export function fromBytes({ backend, inputs, attrs }: OwnCall<'FromBytes'>): TensorInfo {
-  const { bytes } = inputs;
+  const { bytes, values } = inputs;
   const { shape, size: sides } = attrs;
   const [images, height, width, channels] = shape;
   const [outHeight, outWidth] = sides;
@@ -17,14 +17,17 @@ export function fromBytes({ backend, inputs, attrs }: OwnCall<'FromBytes'>): Ten
   let ${name}1 = min(${length - 1}, i32(ceil(from${name})));
   let part${name} = from${name} - f32(${name}0);`;
   const at = (row: string, column: string) =>
-    `pixel(((image * ${height} + ${row}) * ${width} + ${column}) * ${channels} + channel)`;
+    `pixel(((image * ${height} + ${row}) * ${width} + ${column}) * ${channels} + channel, channel)`;
   return runEach(backend, {
     name: `images from bytes ${[height, width, channels, ...sides]}`,
-    inputs: { bytes },
+    inputs: values ? { bytes, values } : { bytes },
     output,
     count: size(output),
     declarations: `
-fn pixel(i : i32) -> f32 { return f32((bytes[i / 4] >> u32(i % 4 * 8)) & 255) / 255.0; }`,
+fn pixel(i : i32, channel : i32) -> f32 {
+  let byte = (bytes[i / 4] >> u32(i % 4 * 8)) & 255;
+  return ${values ? 'values[256 * channel + byte]' : 'f32(byte) / 255.0'};
+}`,
     code: isResized
       ? `
   let channel = i % ${channels};
@@ -38,6 +41,6 @@ fn pixel(i : i32) -> f32 { return f32((bytes[i / 4] >> u32(i % 4 * 8)) & 255) / 
   let top = left + (right - left) * partColumn;
   let bottom = lowerLeft + (lowerRight - lowerLeft) * partColumn;
   result[i] = top + (bottom - top) * partRow;`
-      : 'result[i] = pixel(i);',
+      : `result[i] = pixel(i, i % ${channels});`,
   });
 }
