@@ -70,7 +70,7 @@ export const instrument = {
       other: () => 'This layer is shown by its output.',
     },
     maps: (shown: number, of: number) =>
-      shown === of ? `All ${count(of, 'map')}` : `${shown} of ${count(of, 'map')}`,
+      shown === of ? `${of > 1 ? 'All ' : ''}${count(of, 'map')}` : `${shown} of ${count(of, 'map')}`,
     numbers: (shown: number, of: number) =>
       shown === of ? count(of, 'number') : `${shown} of ${count(of, 'number')}`,
     /** Maps and units are counted from 1. */

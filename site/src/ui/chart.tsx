@@ -39,7 +39,7 @@ export function Chart({ total }: { total: number }) {
         label={label}
         width={width}
         lastEpoch={lastEpoch}
-        top={niceTop(Math.max(0.5, ...losses.map(([, loss]) => loss)))}
+        top={roundUp(Math.max(0.5, ...losses.map(([, loss]) => loss)))}
         lines={[
           ...others.map(({ title, style, points }) => ({
             name: title,
@@ -75,7 +75,8 @@ export function Chart({ total }: { total: number }) {
             name: t.testAccuracy,
             style: 'test',
             points: tested(rows),
-            dots: true,
+            // More would cover the line.
+            dots: rows.length <= 60,
           },
         ]}
         axis={t.epochAxis}
@@ -114,8 +115,9 @@ function Panel(given: {
   const bottom = HEIGHT - MARGIN.bottom;
   const x = (epoch: number) => MARGIN.left + (epoch / lastEpoch) * (right - MARGIN.left);
   const y = (value: number) => bottom - (Math.min(value, top) / top) * (bottom - MARGIN.top);
-  const step = Math.max(1, Math.ceil(lastEpoch / Math.max(2, Math.floor(width / 60))));
-  const ticks = Array.from({ length: Math.floor(lastEpoch / step) + 1 }, (_, i) => i * step);
+  const step = roundUp(Math.max(1, Math.ceil(lastEpoch / Math.max(2, Math.floor(width / 60)))));
+  // The last one says what the axis is, with room before it.
+  const ticks = [...Array.from({ length: Math.floor(lastEpoch / step) }, (_, i) => i * step), lastEpoch];
   return (
     <figure>
       <figcaption>
@@ -163,7 +165,7 @@ function Panel(given: {
 }
 
 /** The smallest of 1, 2, 3, 5, 10, 20 ... (or 0.1, 0.2 ...) that is at least the value. */
-function niceTop(value: number): number {
+function roundUp(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 3, 5, 10].map((one) => one * power).find((one) => one >= value) ?? value;
 }

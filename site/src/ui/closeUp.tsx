@@ -7,6 +7,7 @@ import { activationColor, css } from './colors.js';
 import { DenseSum } from './denseSum.js';
 import { shape } from './format.js';
 import { MapCanvas } from './mapCanvas.js';
+import { digits } from './sumSteps.js';
 import { useSweep } from './sweep.js';
 import { Works } from './works.js';
 
@@ -104,7 +105,7 @@ function AllMaps({
 }) {
   const t = text.value.closeUp;
   return (
-    <div class="all-maps">
+    <div class={`all-maps ${output.channels > 3 ? '' : 'few'}`}>
       {Array.from({ length: output.channels }, (_, map) => (
         <button
           key={map}
@@ -144,14 +145,14 @@ function Units({
         <button
           key={i}
           type="button"
-          aria-label={`${nameOf?.(i) ?? t.unit(i)}: ${value.toFixed(2)}`}
+          aria-label={`${nameOf?.(i) ?? t.unit(i)}: ${digits(value)}`}
           aria-pressed={i === chosen}
           disabled={chosen === undefined}
           onClick={() => onChoose(i)}
         >
           <span style={{ background: css(activationColor((value - low) / (high - low || 1))) }} />
           {nameOf && <em>{nameOf(i)}</em>}
-          {value.toFixed(2)}
+          {digits(value)}
         </button>
       ))}
     </div>
@@ -162,9 +163,9 @@ function Units({
 function Legend({ low, high }: Detail) {
   return (
     <span class="legend">
-      <span>{low.toFixed(2)}</span>
+      <span>{digits(low)}</span>
       <span class="ramp" role="img" aria-label={text.value.closeUp.scale} />
-      <span>{high.toFixed(2)}</span>
+      <span>{digits(high)}</span>
     </span>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { drawImage, type RawImage } from 'vgg-blocks/images';
 import { offer } from '../state/download.js';
+import { text } from '../state/page.js';
 
 /** An image on a canvas, enlarged without smoothing to the available width; without a label, an ornament. */
 export function Pixels({
@@ -41,6 +42,16 @@ export function SavePixels({ name, image }: { name: string; image: RawImage | un
     >
       PNG
     </button>
+  );
+}
+
+/** What the colors of a heat map mean. */
+export function HeatLegend() {
+  const [least, most] = text.value.inside.heatScale;
+  return (
+    <p class="legend">
+      {least} <span class="ramp turbo" /> {most}
+    </p>
   );
 }
 

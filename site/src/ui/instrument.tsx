@@ -18,7 +18,7 @@ import { text } from '../state/page.js';
 import { SAMPLE_ACCURACY } from '../state/sample.js';
 import type { Look } from '../worker/messages.js';
 import { SelectField } from './controls.js';
-import { Pixels, SavePixels } from './image.js';
+import { HeatLegend, Pixels, SavePixels } from './image.js';
 import { Strip, StripLegend } from './strip.js';
 
 /** Loaded with the first answer, which the first paint does not wait for. */
@@ -29,6 +29,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
   const t = text.value.inside;
   const seen = look.value;
   const CloseUp = closeUp.value;
+  const about = slot.value === 'sample' && text.value.start.about(text.value.percent(SAMPLE_ACCURACY));
   useEffect(() => {
     void import('./closeUp.js').then((loaded) => {
       closeUp.value = loaded.CloseUp;
@@ -39,9 +40,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
       <div class="card image-card">{children}</div>
       <div class="card answer-card">
         <Answer />
-        {slot.value === 'sample' && (
-          <p class="hint">{text.value.start.about(text.value.percent(SAMPLE_ACCURACY))}</p>
-        )}
+        {about && <p class="hint about">{about}</p>}
       </div>
       {seen?.probabilities && (
         <div class="card heat-card">
@@ -60,7 +59,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
               }}
             />
             <StripLegend>
-              {text.value.strip.choose} {text.value.strip.dark}
+              {text.value.strip.choose} {text.value.strip.dark} <span class="about">{about}</span>
             </StripLegend>
           </>
         ) : (
@@ -177,9 +176,7 @@ function Heat() {
       <div class="square">
         {heat.value && <Pixels image={heat.value.image} label={t.heat} class="smooth" />}
       </div>
-      <p class="legend">
-        {t.heatScale[0]} <span class="ramp" /> {t.heatScale[1]}
-      </p>
+      <HeatLegend />
       <SavePixels name={t.methods[method.value]} image={heat.value?.image} />
     </>
   );

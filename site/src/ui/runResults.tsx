@@ -52,7 +52,7 @@ export function Epochs() {
   return (
     <Card title={t.table}>
       <About text={t.about.epochs} section="training" />
-      <Scroll label={t.table}>
+      <Scroll label={t.table} class="epochs">
         <table class="layers">
           <TableHead columns={Object.values(t.columns)} />
           <tbody>

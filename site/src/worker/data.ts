@@ -52,8 +52,10 @@ export async function loadData(request: DataRequest, watch: Watch): Promise<Data
 }
 
 /**
- * The published sets whose names are known, by the SHA-256 of their files of training and test labels, unpacked; for MNIST as in
- * many projects, for Fashion-MNIST of the files whose packed sums the library has.
+ * The published sets whose names are known, by the SHA-256 of their unpacked files of training and test labels:
+ * `gunzip -c train-labels-idx1-ubyte.gz | sha256sum`. Fashion-MNIST's are those of the files whose packed sums the library has.
+ * MNIST's are those that `examples/training/mnist/download.py` of github.com/lunal-dev/kettle checks once it has unpacked the files
+ * of PyTorch's mirror; the mirror's packed files are the same as torchvision (by MD5) and this library (by SHA-256) download.
  */
 const PUBLISHED = [
   {
