@@ -99,7 +99,7 @@ function Compared() {
         <figcaption>
           {t.where}
           <span class="legend">
-            0 <span class="ramp" /> {row.most.toFixed(2)}
+            0 <span class="ramp turbo" /> {row.most.toFixed(2)}
           </span>
           <SavePixels name={`${name}: ${t.where}`} image={row.map} />
         </figcaption>
