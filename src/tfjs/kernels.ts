@@ -60,6 +60,8 @@ export interface OwnKernels<T = TensorInfo> {
     };
     output: T;
   };
+  /** x times `kept` where a bit is set, and times 0 elsewhere: 32 of them in each number of an `int32` tensor, the first in the lowest. */
+  Dropout: { inputs: { x: T; bits: T }; attrs: { kept: number }; output: T };
   /** The next sums of losses and of correct examples, `[2]`, and their rounding errors, of which `loss` is a mean over `examples`. */
   AddMeans: {
     inputs: { sums: T; excess: T; loss: T; correct: T };

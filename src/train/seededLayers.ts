@@ -2,8 +2,10 @@ import { add, mul, sub, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core'
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fillNormal, fillUniform } from '../base/random.js';
 import { size } from '../base/shapes.js';
+import { hasKernel, runOwnKernel } from '../tfjs/kernels.js';
 import { layersWithin } from '../tfjs/models.js';
 import { type Replacement, replaceCalls } from '../tfjs/replaceCalls.js';
+import { recordAsOne } from '../tfjs/tape.js';
 
 /** The layers of a model that draw random numbers in training, during a run's steps. */
 export interface SeededLayers extends Replacement {
@@ -14,8 +16,14 @@ export interface SeededLayers extends Replacement {
 /** Fills an array from a stream of the generator; its first numbers do not depend on its length. */
 type Fill = (values: Float32Array, seed: number, stream: number) => void;
 
+/** Numbers of a shape. */
+interface Drawn {
+  values: Float32Array;
+  shape: number[];
+}
+
 /** Draws a number for each of the input, or fewer, which are broadcast: null in `shape` is the length of the input's axis. */
-type Draw = (fill: Fill, shape?: readonly (number | null)[] | null) => Tensor;
+type Draw = (fill: Fill, shape?: readonly (number | null)[] | null) => Drawn;
 
 /** The fields of tfjs's layers that draw. */
 interface Drawing {
@@ -32,14 +40,21 @@ const [ALPHA, SCALE] = [1.6732632423543772, 1.0507009873554805];
 
 /** The layers that draw, by class. */
 const RULES: Record<string, Rule> = {
-  Dropout: (x, { rate, noiseShape }, draw) => mul(x, draw(keeping(rate, 1 / (1 - rate)), noiseShape)),
-  SpatialDropout1D: (x, { rate }, draw) => mul(x, draw(keeping(rate, 1 / (1 - rate)), [null, 1, null])),
-  GaussianNoise: (x, { stddev }, draw) => add(x, draw(normal(stddev))),
-  GaussianDropout: (x, { rate }, draw) => mul(x, add(1, draw(normal(Math.sqrt(rate / (1 - rate)))))),
+  Dropout(x, { rate, noiseShape }, draw) {
+    const kept = 1 / (1 - rate);
+    const isWhole = noiseShape == null && x.dtype === 'float32';
+    if (isWhole && hasKernel('Dropout')) return keepSome(x, bitsOf(draw(keeping(rate, 1))), kept);
+    return mul(x, tensorOf(draw(keeping(rate, kept), noiseShape)));
+  },
+  SpatialDropout1D: (x, { rate }, draw) =>
+    mul(x, tensorOf(draw(keeping(rate, 1 / (1 - rate)), [null, 1, null]))),
+  GaussianNoise: (x, { stddev }, draw) => add(x, tensorOf(draw(normal(stddev)))),
+  GaussianDropout: (x, { rate }, draw) =>
+    mul(x, add(1, tensorOf(draw(normal(Math.sqrt(rate / (1 - rate))))))),
   AlphaDropout(x, { rate, noiseShape }, draw) {
     const floor = -ALPHA * SCALE;
     const scale = ((1 - rate) * (1 + rate * floor ** 2)) ** -0.5;
-    const kept = draw(keeping(rate, 1), noiseShape);
+    const kept = tensorOf(draw(keeping(rate, 1), noiseShape));
     const dropped = mul(floor, sub(1, kept));
     return add(mul(scale, add(mul(x, kept), dropped)), -scale * floor * rate);
   },
@@ -68,7 +83,7 @@ export function seedLayers(model: LayersModel, seed: number): SeededLayers {
         const skipped = shape[0] == null ? first : 0;
         const values = new Float32Array((skipped + examples) * size(row));
         fill(values, seed, stream);
-        return tensor(values.subarray(skipped * size(row)), [examples, ...row]);
+        return { values: values.subarray(skipped * size(row)), shape: [examples, ...row] };
       };
       return tidy(() => rule(x, fields, draw));
     };
@@ -79,6 +94,26 @@ export function seedLayers(model: LayersModel, seed: number): SeededLayers {
     },
     ...calls,
   };
+}
+
+function tensorOf({ values, shape }: Drawn): Tensor {
+  return tensor(values, shape);
+}
+
+/** Bits of numbers that are 0 or 1: they go to a device in a 32nd of the time. */
+function bitsOf({ values }: Drawn): Tensor {
+  const words = new Int32Array(Math.ceil(values.length / 32));
+  for (let i = 0; i < values.length; i++) words[i >> 5]! |= values[i]! << (i & 31);
+  return tensor(words, [words.length], 'int32');
+}
+
+/** Dropout by a kernel, with its gradient. */
+function keepSome(x: Tensor, bits: Tensor, kept: number): Tensor {
+  return recordAsOne(
+    [x],
+    () => ({ y: runOwnKernel('Dropout', { x, bits }, { kept }), kept: [bits] }),
+    (dy, [bits]) => [runOwnKernel('Dropout', { x: dy, bits: bits! }, { kept })],
+  );
 }
 
 /** Zeros for a fraction `rate` of the numbers, `kept` for the others. */

@@ -9,6 +9,7 @@ import { batchNorm, batchNormGrad } from './batchNorm.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from './conv2d.js';
 import { conv2dBackpropFilter } from './conv2dBackpropFilter.js';
 import { crossEntropy } from './crossEntropy.js';
+import { dropout } from './dropout.js';
 import { fromBytes } from './fromBytes.js';
 import { KeptForms } from './keptForms.js';
 import { batchMatMul, fusedMatMul } from './matMul.js';
@@ -31,6 +32,7 @@ const OWN: { [N in keyof OwnKernels]?: (call: OwnCall<N>) => OwnKernels[N]['outp
   CrossEntropy: crossEntropy,
   AddMeans: addMeans,
   FromBytes: fromBytes,
+  Dropout: dropout,
   SgdUpdate: sgdUpdate,
   MomentumUpdate: momentumUpdate,
   AdamUpdate: adamUpdate,

@@ -5,6 +5,7 @@ import { batchNorm, batchNormGrad } from '../../src/webgpu/batchNorm.js';
 import { conv2d, conv2dBackpropInput, fusedConv2d } from '../../src/webgpu/conv2d.js';
 import { conv2dBackpropFilter } from '../../src/webgpu/conv2dBackpropFilter.js';
 import { crossEntropy } from '../../src/webgpu/crossEntropy.js';
+import { dropout } from '../../src/webgpu/dropout.js';
 import { KeptForms } from '../../src/webgpu/keptForms.js';
 import { batchMatMul, fusedMatMul } from '../../src/webgpu/matMul.js';
 import { maxPool } from '../../src/webgpu/maxPool.js';
@@ -87,6 +88,7 @@ test('the name of a program determines its code, whatever the shapes: it runs wh
     const { outShape: pooled } = backend_util.computePool2DInfo(image, filterSize, pooling.strides, 1, pad);
     computes(maxPool, { x }, pooling);
     computes(maxPoolGrad, { dy: tensor(...pooled), input: x }, pooling);
+    computes(dropout, { x, bits: { dataId: {}, shape: [9], dtype: 'int32' } }, { kept: pick(2, 4) });
     computes(sum, { x }, { axis: [0, 1, 2], keepDims: chance(0.5) });
     computes(reluGrad, { dy: x, y: tensor(...image) });
     computes(reluBiasGrad, { dy: x, y: tensor(...image) });
