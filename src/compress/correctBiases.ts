@@ -16,6 +16,7 @@ import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
 import { inUse } from '../base/inUse.js';
 import type { Progress } from '../base/progress.js';
+import { rebuiltWith } from '../core/rebuilt.js';
 import { graphOf } from '../tfjs/graph.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 import type { Examples } from '../train/batch.js';
@@ -24,7 +25,6 @@ import { QUANTIZED_DTYPES, type QuantizedDtype } from '../weights/formats/quanti
 import { freeCopy } from './freeCopy.js';
 import { checkImages, type Images, partOf } from './images.js';
 import { onlyCallOf } from './links.js';
-import { rebuiltWith } from './rebuilt.js';
 import { roundKernels } from './roundKernels.js';
 
 /** Options of {@link correctBiases}. */

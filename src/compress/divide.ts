@@ -6,11 +6,11 @@ import {
   type SymbolicTensor,
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
+import { rebuilt } from '../core/rebuilt.js';
 import { applied, type Call, compute, type Graph, type Output } from '../tfjs/graph.js';
 import { inputShapeOf, isFrozen } from '../tfjs/models.js';
 import { sharedLayer, uniqueLayerNames } from '../tfjs/sharedLayer.js';
 import type { Factors } from './factors.js';
-import { rebuilt } from './rebuilt.js';
 
 /**
  * A model from images to what calls are given, and the index of each call's among its outputs: several may read the same. It has the

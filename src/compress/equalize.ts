@@ -3,11 +3,11 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../base/arguments.js';
 import { fail } from '../base/check.js';
 import { inUse } from '../base/inUse.js';
+import { rebuiltWith } from '../core/rebuilt.js';
 import { graphOf } from '../tfjs/graph.js';
 import { freeCopy } from './freeCopy.js';
 import { type Link, linksOf } from './links.js';
 import { numbersOf } from './numbersOf.js';
-import { rebuiltWith } from './rebuilt.js';
 import { type Ranges, scalesOf } from './scales.js';
 
 /**

@@ -1,12 +1,12 @@
 import { dispose, reshape, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import { type LayersModel, LayerVariable, type layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../base/arguments.js';
+import { rebuilt } from '../core/rebuilt.js';
 import { foldNorm } from '../tfjs/foldedNorm.js';
 import { isRelu } from '../tfjs/fusedNorm.js';
 import { type Call, type Graph, graphOf } from '../tfjs/graph.js';
 import { freeCopy } from './freeCopy.js';
 import { onlyCallOf, onlyReaderOf } from './links.js';
-import { rebuilt } from './rebuilt.js';
 
 /** Layers whose last operation is a product with a kernel: what follows can scale that kernel's output channels. */
 const FOLDED = ['Conv2D', 'DepthwiseConv2D', 'SeparableConv2D', 'Dense'];

@@ -27,8 +27,6 @@ export interface FullyConvolutionalOptions {
   logits?: boolean;
 }
 
-const WHERE = 'fullyConvolutional';
-
 /**
  * The same network without fully connected layers, for images of any size: what reads the flattened map becomes a convolution whose
  * window is that map (7x7 for a VGG at 224x224), the layers behind it become 1x1 convolutions (Simonyan & Zisserman 2014, section
@@ -50,14 +48,23 @@ const WHERE = 'fullyConvolutional';
  * const map = fullyConvolutional(vgg16(IMAGENET)).predict(images) as Tensor; // [n, 384, 512, 3] to [n, 6, 10, 1000]
  */
 export function fullyConvolutional(model: LayersModel, options: FullyConvolutionalOptions = {}): LayersModel {
-  checkArguments(WHERE, { model }, { model: MODEL });
-  const { inputShape, logits = false } = optionsOf(WHERE, options, { inputShape: 1, logits: 1 });
-  oneOf(WHERE, 'logits', logits, [true, false]);
+  return convolutional('fullyConvolutional', model, options);
+}
 
-  const graph = graphOf(WHERE, model);
-  const shape = sizeOf(model, inputShape);
-  const conversions = conversionsOf(WHERE, graph, shape, logits);
-  const converted = built(WHERE, () => {
+/** As `fullyConvolutional`, for the function that error messages name. */
+export function convolutional(
+  where: string,
+  model: LayersModel,
+  options: FullyConvolutionalOptions,
+): LayersModel {
+  checkArguments(where, { model }, { model: MODEL });
+  const { inputShape, logits = false } = optionsOf(where, options, { inputShape: 1, logits: 1 });
+  oneOf(where, 'logits', logits, [true, false]);
+
+  const graph = graphOf(where, model);
+  const shape = sizeOf(where, model, inputShape);
+  const conversions = conversionsOf(where, graph, shape, logits);
+  const converted = built(where, () => {
     const image = input({ shape: [null, null, shape[2]], name: graph.input.layer.name });
     const named = uniqueLayerNames(image.name);
     const made = new Map<string, layers.Layer>();
@@ -80,24 +87,24 @@ export function fullyConvolutional(model: LayersModel, options: FullyConvolution
   });
   const metadata = model.getUserDefinedMetadata();
   if (metadata) converted.setUserDefinedMetadata(metadata);
-  checkWhatItPredicts(WHERE, converted);
+  checkWhatItPredicts(where, converted);
   return converted;
 }
 
 /** The size of the images that the model was trained with. */
-function sizeOf(model: LayersModel, given: ImageShape | undefined): ImageShape {
-  const own = imageShapeOf(WHERE, model);
+function sizeOf(where: string, model: LayersModel, given: ImageShape | undefined): ImageShape {
+  const own = imageShapeOf(where, model);
   const isShape = isListOf(given, (side) => Number.isSafeInteger(side) && (side as number) > 0);
   if (given !== undefined && !(isShape && fits(given, own))) {
     fail(
-      WHERE,
+      where,
       `inputShape is ${shown(given)}, but the model takes ${shapeText(own)}; pass such a shape, or leave it out.`,
     );
   }
   const shape = given ?? own;
   if (shape.includes(null)) {
     fail(
-      WHERE,
+      where,
       `the model takes images of ${shapeText(own)}; pass the inputShape of those that it was trained with, such as [224, 224, ${own[2]}].`,
     );
   }

@@ -50,7 +50,12 @@ export function text(x: number, y: number, content: string | number, attributes:
   return element('text', { x, y, ...attributes }, escaped(String(content)));
 }
 
-/** Text escaped for XML. */
+/** What XML has no characters for, also escaped: control characters, halves of characters, U+FFFE and U+FFFF. */
+const NOT_IN_XML = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
+
+/** Text escaped for XML. What has no place in it becomes U+FFFD. */
 function escaped(content: string): string {
-  return content.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return content
+    .replace(NOT_IN_XML, '\ufffd')
+    .replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

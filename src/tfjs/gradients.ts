@@ -4,6 +4,7 @@ import {
   DepthwiseConv2dNativeBackpropInput,
   getBackend,
   getKernel,
+  UnsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
 import { fail } from '../base/check.js';
 import type { Call, Graph } from './graph.js';
@@ -18,9 +19,13 @@ const DEPTHWISE = {
 
 /** The kernels of layers' gradients that the wasm backend lacks: of the inputs, and of the weights. */
 const KERNELS: Readonly<Record<string, { inputs?: string; weights: string }>> = {
+  Conv1D: { weights: Conv2DBackpropFilter },
   Conv2D: { weights: Conv2DBackpropFilter },
+  Conv2DTranspose: { weights: Conv2DBackpropFilter },
   DepthwiseConv2D: DEPTHWISE,
   SeparableConv2D: DEPTHWISE,
+  ConvLSTM2D: { weights: Conv2DBackpropFilter },
+  Embedding: { weights: UnsortedSegmentSum },
 };
 
 /**
@@ -47,7 +52,8 @@ export function checkGradients(
     const { layer } = call;
     const ofInputs = passes || wanted === 'inputs';
     checkKernels(where, call, { inputs: ofInputs, weights: begun && wanted === 'weights' });
-    if (WITHOUT_GRADIENT.includes(layer.getClassName())) {
+    const ofIndices = layer.getClassName() === 'Embedding' && ofInputs;
+    if (WITHOUT_GRADIENT.includes(layer.getClassName()) || ofIndices) {
       fail(
         where,
         `TensorFlow.js has no gradient of ${layer.getClassName()}, as layer ${layer.name} is; ${remedy}.`,

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
+import { modelsWithin } from './models.js';
 
 /** A call of a layer, or an input of the model. */
 export interface Call {
@@ -33,17 +34,30 @@ export interface Graph {
 /**
  * The graph of a model.
  *
- * @throws RangeError when the model has several inputs, or a layer that takes batches of one size alone.
+ * @throws RangeError when the model has several inputs, an output that is listed twice, or a layer that takes batches of one size
+ *   alone.
  */
 export function graphOf(where: string, model: LayersModel): Graph {
   if (model.inputs.length !== 1) {
     fail(where, `the model has ${model.inputs.length} inputs; build one that takes the images alone.`);
   }
+  checkOutputs(where, model);
   const input: Call = { layer: model.inputs[0]!.sourceLayer, inputs: [], options: {} };
   const outputs = outputsOf(model, [{ call: input, index: 0 }]);
   const calls = callsTo(outputs);
   checkBatches(where, calls);
   return { model, input, calls, outputs };
+}
+
+/** Throws for a model, or one within it, that lists an output twice: tfjs computes the second as null. */
+function checkOutputs(where: string, model: LayersModel): void {
+  const one = [model, ...modelsWithin(model)].find(({ outputs }) => new Set(outputs).size < outputs.length);
+  if (!one) return;
+  const { sourceLayer } = one.outputs.find((output, i) => one.outputs.indexOf(output) < i)!;
+  fail(
+    where,
+    `the model ${one.name} lists the output of ${sourceLayer.name} twice, which TensorFlow.js cannot compute; list it once.`,
+  );
 }
 
 /**

@@ -33,12 +33,22 @@ export function watchMemory(): MemoryWatch {
 
 /** What engines and backends say when an allocation fails. */
 const FAILED =
-  /out of memory|no room for \d+ more bytes|memory access out of bounds|allocation failed|invalid (array buffer|typed array) length|texture size|unable to create webgltexture|createbuffer failed|buffer of this GPU holds at most/i;
+  /out of memory|no room for \d+ more bytes|memory access out of bounds|allocation failed|invalid array buffer length|texture size|unable to create webgltexture|createbuffer failed|buffer of this GPU holds at most/i;
+
+/** The length of an array that JavaScript does not make. A short one is another mistake, such as a wrong offset. */
+const LENGTH = /invalid typed array length: (\d+)/i;
+
+/** Numbers in an array that any machine has room for. */
+const SHORT = 2 ** 16;
 
 /** Why an operation had no memory, if that is what an error says. */
 export function memoryFailure(error: unknown): string | undefined {
   const reason = firstLineOf(error);
-  return (error as Error | undefined)?.name === 'OutOfMemory' || FAILED.test(reason) ? reason : undefined;
+  const isFailure =
+    (error as Error | undefined)?.name === 'OutOfMemory' ||
+    FAILED.test(reason) ||
+    Number(LENGTH.exec(reason)?.[1]) > SHORT;
+  return isFailure ? reason : undefined;
 }
 
 /** What is used of tfjs's WebGPU backend. */

@@ -1,6 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
 import { uniqueNames } from '../base/uniqueNames.js';
+import { lacksConstants, withConstants } from './normConstants.js';
 
 /** Fields of a layer that tfjs's types leave out. */
 interface LayerParts {
@@ -14,7 +15,7 @@ interface LayerParts {
 /**
  * A layer that computes the same as `layer`, with the same variables, for use in another graph: nothing is copied, and training
  * one trains the other. Applying `layer` itself again would give it two outputs, and a model built from it would dispose its
- * weights; the shared layer disposes none.
+ * weights; the shared layer disposes none. Its gradient can be computed also where a normalization has no scale or no offset.
  *
  * @param activation of a convolution or dense layer: its own, `'none'`, or another.
  */
@@ -25,6 +26,11 @@ export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' | 'r
   parts.outboundNodes = [];
   parts._refCount = null;
   parts.disposeWeights = () => 0;
+  if (lacksConstants(shared)) {
+    // Not that of a shared layer, which has the variables of that one.
+    const { call } = Object.getPrototypeOf(layer) as layers.Layer;
+    shared.call = (inputs, kwargs) => withConstants(shared, inputs, () => call.call(shared, inputs, kwargs));
+  }
   if (activation !== 'own') parts.activation = activationOf(activation === 'none' ? 'linear' : activation);
   return shared;
 }

@@ -14,6 +14,7 @@ import { checkSeed, fail, wholeNumber } from '../base/check.js';
 import { inUse } from '../base/inUse.js';
 import { owning } from '../base/owning.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
+import { rebuilt } from '../core/rebuilt.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { type Batch, disposeBatch, type Examples } from './batch.js';
@@ -48,7 +49,7 @@ export interface DiagnoseOptions extends OptimizerOptions {
 /**
  * Looks for what keeps a classifier from learning, as when the loss stays at ln(classes): on one batch it measures the input, the
  * labels, the outputs, dead ReLUs and the gradient of each layer, and then takes a few steps with the learning rate, and with
- * larger and smaller ones. The model is left as it was.
+ * larger and smaller ones. All of that happens to a copy of the model, so that others may use it meanwhile.
  *
  * @param options the optimizer's, as passed to `train`.
  * @throws RangeError when the examples do not fit the model, no layer is trainable, or an option is out of range.
@@ -65,11 +66,11 @@ export function diagnose(
 }
 
 async function diagnosed(
-  model: LayersModel,
+  given: LayersModel,
   examples: Examples,
   options: DiagnoseOptions,
 ): Promise<Diagnosis> {
-  checkArguments('diagnose', { model, examples }, { model: MODEL, examples: EXAMPLES });
+  checkArguments('diagnose', { model: given, examples }, { model: MODEL, examples: EXAMPLES });
   const {
     batchSize = 32,
     seed = 0,
@@ -85,20 +86,24 @@ async function diagnosed(
   });
 
   const where = 'diagnose';
-  checkExamples(where, model, examples, 'given');
-  checkTrainable(where, model);
+  checkExamples(where, given, examples, 'given');
+  checkTrainable(where, given);
   wholeNumber(where, 'batchSize', batchSize);
   checkSeed(where, seed);
-  const objective = objectiveOf(where, model);
+  const objective = objectiveOf(where, given);
   const chosen = chooseOptimizer(where, rest);
   if (chosen.owned) chosen.optimizer.dispose();
   return owning(async (own) => {
+    // Others may use the model meanwhile, and see nothing of the steps.
+    const model = own(
+      rebuilt(where, graphOf(where, given), () => undefined),
+      (copy) => copy.dispose(),
+    );
     const weights = own(
       model.getWeights().map((weight) => weight.clone()),
       dispose,
     );
     const batch = own(await firstBatch(examples, objective.classes, batchSize, seed), disposeBatch);
-    own(model, () => model.setWeights(weights));
     const chance = Math.log(objective.classes);
     const labels = await labelFinding(batch, objective.classes);
     const start = betterStart(model);

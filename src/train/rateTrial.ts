@@ -64,7 +64,7 @@ export async function tryRate(
 ): Promise<Losses> {
   return owning(async (own) => {
     const chosen = chooseOptimizer('diagnose', options);
-    const run = own(startRun(model, chosen, { seed, objective }), ({ end }) => end());
+    const run = own(startRun('diagnose', model, chosen, { seed, objective }), ({ end }) => end());
     const losses: Losses = [];
     for (let i = 0; i <= STEPS; i++) {
       // The same dropout in all of them, so that the losses compare.

@@ -65,12 +65,14 @@ export interface RunOptions {
 /**
  * Prepares a model for training steps, until `end` is called.
  *
+ * @param where the public function, for messages.
  * @throws RangeError while another run trains some of its layers.
  */
 export function startRun(
+  where: string,
   model: LayersModel,
   chosen: ChosenOptimizer,
-  { seed, objective = objectiveOf('train', model), ...options }: RunOptions,
+  { seed, objective = objectiveOf(where, model), ...options }: RunOptions,
 ): Run {
   const { teacher, rateFactor = () => 1, average, microBatchSize = Number.POSITIVE_INFINITY } = options;
   // Not by instanceof, for which tfjs counts every optimizer as every other.
@@ -79,11 +81,11 @@ export function startRun(
   const frozen = () => all.map((layer) => Number(isFrozen(layer))).join('');
   const prepare = () => {
     const taken = all.find((layer) => busy.has(layer));
-    if (taken) fail('train', `another run trains the layer ${taken.name} now; await that run first.`);
+    if (taken) fail(where, `another run trains the layer ${taken.name} now; await that run first.`);
     const drawing = seedLayers(model, seed);
     const layers = together([
       drawing,
-      trainNorms('train', model),
+      trainNorms(where, model),
       fuseLayers(model, optimizer),
       fuseNorms(model),
     ]);

@@ -167,7 +167,7 @@ function training(
   const chosen = chooseOptimizer('throughput', { optimizer });
   const objective = objectiveOf('throughput', model);
   const { classes } = objective;
-  const run = startRun(model, chosen, { seed, objective, microBatchSize });
+  const run = startRun('throughput', model, chosen, { seed, objective, microBatchSize });
   return {
     async once() {
       const right = Array.from({ length: images.shape[0]! }, (_, i) => (i * 7) % classes);

@@ -45,7 +45,7 @@ export function startTraining(
   return {
     ...{ settings, options, plateau },
     run: own(
-      startRun(model, chosen, { seed, objective, teacher, average, rateFactor: factorAt }),
+      startRun('train', model, chosen, { seed, objective, teacher, average, rateFactor: factorAt }),
       ({ end }) => end(),
     ),
     epoch: own(new Epoch(), (epoch) => epoch.dispose()),

@@ -3,7 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { LIST } from '../base/arguments.js';
 import { fail, MAX_SIDE, oneOf, shown, wholeNumber } from '../base/check.js';
 import { softmax } from '../base/numbers.js';
-import { fullyConvolutional } from '../core/fullyConvolutional.js';
+import { convolutional } from '../core/fullyConvolutional.js';
 import { resizedSize } from '../images/geometry.js';
 import type { RgbImage } from '../images/pixels.js';
 import { resized } from '../images/prepare.js';
@@ -79,7 +79,7 @@ export function viewerOf(
   checkImageShape(where, graph, shape);
   const squares = crops ?? (dense ? undefined : 1);
   const sizes = scalesOf(where, preprocessing, scales, !dense && squares === 1);
-  const network = dense ? fullyConvolutional(model, { inputShape: shape, logits: true }) : undefined;
+  const network = dense ? convolutional(where, model, { inputShape: shape, logits: true }) : undefined;
   const memory = watchMemory();
 
   const rowsOf = async (x: Tensor4D, run: (x: Tensor4D) => Tensor, areLogits: boolean) => {

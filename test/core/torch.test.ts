@@ -61,7 +61,7 @@ describe.each(backends)('on %s', (backend) => {
       expect(relativeError(await logits(), file.get(`${name}/logits`)!.data)).toBeLessThan(1e-5);
 
       for (const layer of model.layers) if (layer.name.endsWith('_bn')) layer.trainable = false;
-      const run = startRun(model, chooseOptimizer('test', { learningRate: RATE }), { seed: 0 });
+      const run = startRun('test', model, chooseOptimizer('test', { learningRate: RATE }), { seed: 0 });
       dispose(await step(run, { xs: xs.clone(), ys: tensor1d([0, 1, 2], 'int32') }));
       run.end();
       expect(relativeError(await logits(), file.get(`${name}/after`)!.data)).toBeLessThan(1e-5);

@@ -150,6 +150,9 @@ describe('cacheFeatures', () => {
       'distill has no teacher',
     );
     for (const set of [features, others, without]) await set.dispose();
+    const gone =
+      'FeatureSet: the features are disposed; dispose them after their last use, or cache them again.';
+    expect(() => features.batches({ batchSize: 2 })).toThrow(gone);
     for (const one of [whole!, model!, teacher, other]) one.dispose();
   });
 

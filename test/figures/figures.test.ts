@@ -27,6 +27,12 @@ describe('SVG', () => {
       '<text x="1" y="0.67" fill="#fff">a &#60; &#34;b&#34;</text>',
     );
   });
+
+  test('what XML has no characters for becomes U+FFFD, and whole characters stay', () => {
+    expect(text(0, 0, '\u0001a\ud83d\tb\u{1f408}\uffff', { id: 'c\u001b' })).toBe(
+      '<text x="0" y="0" id="c\ufffd">\ufffda\ufffd\tb\u{1f408}\ufffd</text>',
+    );
+  });
 });
 
 describe('scales', () => {

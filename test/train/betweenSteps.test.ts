@@ -46,7 +46,7 @@ test('between the steps of a run, and after one that fails, layers compute as th
     alone: await valuesOf(conv.apply(features, { training: true }) as Tensor),
     ofAnother: await valuesOf(other.apply(xs, { training: true }) as Tensor),
   });
-  const run = startRun(model, chooseOptimizer('test', { learningRate: 1e-30 }), { seed: 0 });
+  const run = startRun('test', model, chooseOptimizer('test', { learningRate: 1e-30 }), { seed: 0 });
   const expected = await outputs();
   expect(expected.alone).toHaveLength(4 * 4 * 4 * 8);
 
@@ -81,7 +81,7 @@ test('layers that are frozen between two steps, and the averages of their weight
   const model = network();
   const norm = model.getLayer('block1_conv1_bn');
   const average = new AverageWeights(model, 0.5);
-  const run = startRun(model, chooseOptimizer('test', { learningRate: 0.1 }), { seed: 0, average });
+  const run = startRun('test', model, chooseOptimizer('test', { learningRate: 0.1 }), { seed: 0, average });
   const train = async () => dispose(await step(run, batch(images())));
   expect(await changedBy(norm, train)).toHaveLength(4);
 
@@ -103,7 +103,7 @@ test('layers of a model that was frozen as a whole stay as they are', async () =
   const features = base.layers.at(-2)!.output as SymbolicTensor;
   const top = layers.dense({ units: 3, name: 'top' }).apply(features) as SymbolicTensor;
   const model = tfModel({ inputs: base.inputs, outputs: top });
-  const run = startRun(model, chooseOptimizer('test', { learningRate: 0.1 }), { seed: 0 });
+  const run = startRun('test', model, chooseOptimizer('test', { learningRate: 0.1 }), { seed: 0 });
   expect(await changedBy(model, async () => dispose(await step(run, batch(images()))))).toEqual([
     'top/kernel',
     'top/bias',

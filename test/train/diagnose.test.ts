@@ -25,6 +25,7 @@ import {
   diagnose,
   diagnosisText,
   type Examples,
+  evaluate,
   train,
 } from '../../src/train/index.js';
 import { rateFindings } from '../../src/train/rateTrial.js';
@@ -317,4 +318,25 @@ describe('diagnose', () => {
     expect(findings[0]).toMatchObject({ fault: 'dead-relus' });
     expect(findings[0]!.layers[0]).toBe('block3_conv2');
   });
+});
+
+test('others see nothing of it: two at once, an evaluation between them and training say the same as alone', async () => {
+  const model = build({ dropout: 0 });
+  const alone = await diagnose(model, images);
+  const { loss } = await evaluate(model, images);
+  const before = memory().numTensors;
+  const [first, second, evaluated] = await Promise.all([
+    diagnose(model, images),
+    diagnose(model, images),
+    evaluate(model, images),
+  ]);
+  expect([first, second]).toEqual([alone, alone]);
+  expect(evaluated.loss).toBe(loss);
+  expect(memory().numTensors).toBe(before);
+  const [during] = await Promise.all([
+    diagnose(model, images),
+    train(model, { trainSet: images }, { epochs: 1, batchSize: 64 }),
+  ]);
+  expect(during).toEqual(alone);
+  model.dispose();
 });

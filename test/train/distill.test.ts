@@ -115,7 +115,7 @@ describe.each(backends)('steps with a teacher on %s are those of PyTorch', (back
     dispose([value, grads, { ...first }, teacherLogits]);
 
     const chosen = chooseOptimizer('test', optimizer);
-    const run = startRun(model, chosen, { seed: 0, objective, teacher, microBatchSize });
+    const run = startRun('test', model, chosen, { seed: 0, objective, teacher, microBatchSize });
     const held: number[] = [];
     for (const [i, loss] of wanted.labelLosses.entries()) {
       const results: Tensor[] = await step(run, batchOf(name, i));

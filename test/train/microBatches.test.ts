@@ -52,7 +52,7 @@ describe.each(backends)("steps in parts on %s are those of PyTorch's gradient ac
       value.dispose();
     }
     const objective = objectiveOf('test', model, options);
-    const run = startRun(model, chooseOptimizer('test', optimizerOf(options)), {
+    const run = startRun('test', model, chooseOptimizer('test', optimizerOf(options)), {
       ...{ seed: 0, objective, microBatchSize: 3 },
     });
     const images = noiseImages([losses.length, BATCH, SIZE, SIZE, 1], 3).data;

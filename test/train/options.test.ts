@@ -150,7 +150,7 @@ describe('train', () => {
       undefined,
     ]);
     const model = build();
-    const steps = startRun(model, chooseOptimizer('test', bad), { seed: 0 });
+    const steps = startRun('test', model, chooseOptimizer('test', bad), { seed: 0 });
     for (const epoch of [1, 2, 3]) {
       for (const batch of images.batches({ batchSize: 8, seed: epochSeed(0, epoch) }))
         dispose(await step(steps, batch));

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { ImageSet } from '../../src/data/index.js';
 import { vgg } from '../../src/index.js';
 import type { MemoryLimits } from '../../src/tfjs/memory.js';
+import { memoryFailure } from '../../src/tfjs/outOfMemory.js';
 import { memoryStore, train } from '../../src/train/index.js';
 import { outOfMemory } from '../../src/train/outOfMemory.js';
 import type { Training } from '../../src/train/training.js';
@@ -48,6 +49,12 @@ async function small(): Promise<number[]> {
   model.dispose();
   return epochs.map(({ loss }) => loss);
 }
+
+test('a short array that cannot be made is another mistake than too little memory', () => {
+  const failure = (length: number) => memoryFailure(new RangeError(`Invalid typed array length: ${length}`));
+  expect(failure(4)).toBeUndefined();
+  expect(failure(805306368)).toBe('Invalid typed array length: 805306368');
+});
 
 test('parts of one example cannot be smaller', () => {
   const run = {

@@ -175,7 +175,7 @@ describe.each(backends)('20 steps on %s are those of PyTorch', (backend) => {
       dispose([actual, expected]);
     }
 
-    const run = startRun(model, chooseOptimizer('test', options), {
+    const run = startRun('test', model, chooseOptimizer('test', options), {
       seed: 0,
       objective: objectiveOf('test', model, options),
       average: options.ema === undefined ? undefined : new AverageWeights(model, options.ema),

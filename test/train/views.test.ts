@@ -179,7 +179,7 @@ describe('is refused or reported:', () => {
       adaptivePool: true,
     });
     await expect(classify(model, IMAGES[0]!, { preprocessing, labels, dense: true })).rejects.toThrow(
-      'fullyConvolutional: avgpool_height_last averages maps of every size to 7x7',
+      'classify: avgpool_height_last averages maps of every size to 7x7',
     );
     expect((await classify(model, IMAGES[0]!, { preprocessing, labels, crops: 5 })).length).toBe(5);
     model.dispose();

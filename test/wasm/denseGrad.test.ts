@@ -168,7 +168,7 @@ function network(twice: boolean): LayersModel {
 /** The weights after three steps. */
 async function trained(options: OptimizerOptions, twice = false) {
   const made = network(twice);
-  const run = startRun(made, chooseOptimizer('test', options), { seed: 1 });
+  const run = startRun('test', made, chooseOptimizer('test', options), { seed: 1 });
   const ys = Array.from({ length: 16 }, (_, i) => i % 10);
   const counts = [];
   for (let i = 0; i < 3; i++) {
@@ -200,7 +200,7 @@ describe('steps of dense layers in the backward pass', () => {
 
   test('are not done for gradients that somebody else takes between steps', async () => {
     const made = network(false);
-    const run = startRun(made, chooseOptimizer('test', { optimizer: 'adam' }), { seed: 1 });
+    const run = startRun('test', made, chooseOptimizer('test', { optimizer: 'adam' }), { seed: 1 });
     const images = random([16, 8, 8, 1], 7) as Tensor4D;
     const ys = Array.from({ length: 16 }, (_, i) => i % 10);
     dispose(await step(run, { xs: images.clone(), ys: tensor1d(ys, 'int32') }));
@@ -232,7 +232,7 @@ describe('steps of dense layers in the backward pass', () => {
     const dense = layers.dense({ units: 8, activation: 'relu', name: 'fc' });
     const hidden = new Tied(dense).apply(dense.apply(image));
     const made = model({ inputs: image, outputs: layers.dense({ units: 3 }).apply(hidden) as never });
-    const run = startRun(made, chooseOptimizer('test', { optimizer: 'sgd' }), { seed: 1 });
+    const run = startRun('test', made, chooseOptimizer('test', { optimizer: 'sgd' }), { seed: 1 });
     const before = memory().numTensors;
     const batch = () => ({ xs: random([4, 6], 7), ys: tensor1d([0, 1, 2, 0], 'int32') });
     await expect(step(run, batch())).rejects.toThrow(

@@ -57,7 +57,7 @@ describe("the chapter's network at 224x224", () => {
     async (batchSize, optimizer, batchNorm) => {
       const before = memory().numTensors;
       const model = smallArch(4, { batchNorm });
-      const run = startRun(model, chooseOptimizer('test', { optimizer }), { seed: 0 });
+      const run = startRun('test', model, chooseOptimizer('test', { optimizer }), { seed: 0 });
       const images = new Float32Array(batchSize * 224 * 224);
       const xs = () => tensor(images, [batchSize, 224, 224, 1]) as Tensor4D;
       const oneStep = async () =>
@@ -97,7 +97,10 @@ describe('in parts', () => {
       const limit = memoryLimits().total!;
       const room = roomForStep(model, needs);
       const reckoned = limit - (room.part - microBatchSize) * room.bytesPerExample;
-      const run = startRun(model, chooseOptimizer('test', { optimizer }), { seed: 0, microBatchSize });
+      const run = startRun('test', model, chooseOptimizer('test', { optimizer }), {
+        seed: 0,
+        microBatchSize,
+      });
       const images = new Float32Array(batchSize * shape.reduce((a, b) => a * b));
       for (let i = 0; i < 2; i++) {
         const xs = tensor(images, [batchSize, ...shape]);

@@ -21,7 +21,7 @@ test.each([false, true])('300 steps take no more memory than a few do, batchNorm
     ],
     { inputShape: [16, 16, 1], hiddenUnits: 32, batchNorm, dropout: 0 },
   );
-  const run = startRun(model, chooseOptimizer('test', { optimizer: 'adam', learningRate: 1e-3 }), {
+  const run = startRun('test', model, chooseOptimizer('test', { optimizer: 'adam', learningRate: 1e-3 }), {
     seed: 0,
   });
   const held = () => [memory().numTensors, wasm().numDataIds(), wasm().wasm.HEAPU8.length];
@@ -47,7 +47,7 @@ test.each([
     const [optimizer, size, batchSize] = args;
     const watch = watchMemory();
     const model = smallArch(8, { inputShape: [size, size, 1] });
-    const run = startRun(model, chooseOptimizer('test', { optimizer }), { seed: 0 });
+    const run = startRun('test', model, chooseOptimizer('test', { optimizer }), { seed: 0 });
     for (let i = 0; i < 2; i++) await lossOfStep(run, size, batchSize);
     const peak = watch.peak();
     watch.end();

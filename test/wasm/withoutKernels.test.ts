@@ -1,7 +1,14 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { memory, setBackend, type Tensor, zeros } from '@tensorflow/tfjs-core';
-import { type LayersModel, layers, sequential } from '@tensorflow/tfjs-layers';
+import { memory, randomUniform, setBackend, type Tensor, type Tensor4D, zeros } from '@tensorflow/tfjs-core';
+import {
+  input,
+  type LayersModel,
+  layers,
+  model as modelOf,
+  type SymbolicTensor,
+  sequential,
+} from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/core/vgg.js';
 import { ImageSet } from '../../src/data/imageSet.js';
@@ -67,6 +74,58 @@ describe('a backend without kernels of gradients is refused before anything is c
       model.dispose();
     },
   );
+
+  test.each([
+    [
+      'Embedding',
+      [4],
+      () => layers.embedding({ inputDim: 9, outputDim: 2, name: 'first' }),
+      'UnsortedSegmentSum',
+    ],
+    [
+      'Conv1D',
+      [8, 3],
+      () => layers.conv1d({ filters: 2, kernelSize: 3, name: 'first' }),
+      'Conv2DBackpropFilter',
+    ],
+    [
+      'Conv2DTranspose',
+      [4, 4, 3],
+      () => layers.conv2dTranspose({ filters: 2, kernelSize: 3, name: 'first' }),
+      'Conv2DBackpropFilter',
+    ],
+  ] satisfies [string, number[], () => layers.Layer, string][])(
+    'the weights of %s',
+    async (_, shape, create, kernel) => {
+      const x = input({ shape });
+      const features = layers.flatten().apply(create().apply(x)) as SymbolicTensor;
+      const outputs = layers.dense({ units: 3 }).apply(features) as SymbolicTensor;
+      const model = modelOf({ inputs: x, outputs });
+      const before = memory().numTensors;
+      await expect(throughput(model, { mode: 'training', batchSize: 2 })).rejects.toThrow(
+        `throughput: the backend wasm has no kernel ${kernel} for the gradient of layer first;`,
+      );
+      expect(memory().numTensors).toBe(before);
+      model.dispose();
+    },
+  );
+
+  test('gradients of images pass convolutions, whatever their activation', async () => {
+    for (const activation of ['linear', 'swish', 'relu6'] as const) {
+      const model = sequential({
+        layers: [
+          layers.conv2d({ inputShape: [8, 8, 3], filters: 4, kernelSize: 3, activation, name: 'first' }),
+          layers.flatten(),
+          layers.dense({ units: 4 }),
+        ],
+      });
+      const image = randomUniform([1, 8, 8, 3], 0, 1, 'float32', 1) as Tensor4D;
+      const { values } = await saliency(model, image);
+      expect(Math.max(...values)).toBeGreaterThan(0);
+      image.dispose();
+      model.dispose();
+    }
+  });
 
   test('what needs no gradient is computed, and a head alone is trained', async () => {
     const model = network();

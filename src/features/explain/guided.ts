@@ -1,8 +1,8 @@
 import { customGrad, type GradSaveFunc, mul, relu, step, type Tensor } from '@tensorflow/tfjs-core';
 import { fail } from '../../base/check.js';
 import { activationOf } from '../../tfjs/classifier.js';
-import { applied, type Call, type Graph } from '../../tfjs/graph.js';
-import { sharedLayer } from '../../tfjs/sharedLayer.js';
+import { appliedFixed } from '../../tfjs/fixedCall.js';
+import type { Call, Graph } from '../../tfjs/graph.js';
 import { logitsFrom } from '../taps/logits.js';
 
 /**
@@ -16,9 +16,9 @@ export function guidedLogits(where: string, graph: Graph): (x: Tensor) => Tensor
     fail(where, 'the model has no ReLU, which guided backpropagation changes; use another method.');
   }
   return logitsFrom(graph, undefined, (call, inputs) => {
-    if (!hasRelu(call)) return applied(call, inputs);
+    if (!hasRelu(call)) return appliedFixed(call, inputs);
     const isLayer = call.layer.getClassName() === 'ReLU';
-    return (isLayer ? inputs : applied(call, inputs, sharedLayer(call.layer, 'none'))).map(guidedRelu);
+    return (isLayer ? inputs : appliedFixed(call, inputs, 'none')).map(guidedRelu);
   });
 }
 

@@ -26,8 +26,9 @@ import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { fillUniform, seededRandom } from '../../base/random.js';
 import { normalizeImages, type Preprocessing, type RawImage } from '../../images/index.js';
 import { depthOf } from '../../images/preprocessing.js';
+import { appliedFixed } from '../../tfjs/fixedCall.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
-import { graphOf } from '../../tfjs/graph.js';
+import { compute, graphOf } from '../../tfjs/graph.js';
 import { imageShapeOf } from '../../tfjs/imageSize.js';
 import { withTape } from '../../tfjs/tape.js';
 import { metadataOf, preprocessingFor } from '../../weights/metadata.js';
@@ -163,7 +164,7 @@ async function visualized(
 
   const score = (image: Tensor) => {
     const x = preprocessing ? normalizeImages(image as Tensor4D, preprocessing) : image;
-    const y = extractor.apply(x) as Tensor;
+    const [y] = compute<Tensor>(graph.outputs, new Map([[graph.input, [x]]]), appliedFixed) as [Tensor];
     const others = y.shape.slice(0, -1);
     return mean(slice(y, [...others.map(() => 0), filter], [...others, 1]));
   };

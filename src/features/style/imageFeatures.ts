@@ -4,11 +4,10 @@ import { fail, oneOf } from '../../base/check.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing } from '../../images/index.js';
 import { preprocessingArgument } from '../../images/preprocessing.js';
-import { fixedLayer } from '../../tfjs/fusedLayers.js';
+import { appliedFixed } from '../../tfjs/fixedCall.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
-import { applied, type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
+import { type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, imageShapeOf, layerShapes } from '../../tfjs/imageSize.js';
-import { sharedLayer } from '../../tfjs/sharedLayer.js';
 import { type Apply, activationsAt, outputsAt, shapesAt } from '../taps/activations.js';
 import { tapOf } from '../taps/taps.js';
 
@@ -94,13 +93,10 @@ export function imageFeatures(
 /** Applies layers that are not trained, with an average pooling in place of each max pooling if so asked. */
 function applyWith(pooling: 'max' | 'avg'): Apply<Tensor> {
   return (call, inputs, activation) => {
-    const [x] = inputs;
-    const fused = fixedLayer(call.layer, x!, activation);
-    if (fused) return [fused];
     if (pooling === 'avg' && call.layer.getClassName() === 'MaxPooling2D') {
       const { poolSize, strides, padding } = call.layer.getConfig() as unknown as Record<string, never>;
-      return [avgPool(x as Tensor4D, poolSize!, strides!, padding!)];
+      return [avgPool(inputs[0] as Tensor4D, poolSize!, strides!, padding!)];
     }
-    return applied(call, inputs, sharedLayer(call.layer, activation));
+    return appliedFixed(call, inputs, activation);
   };
 }

@@ -1,7 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { activationOf, lastCalls } from '../../tfjs/classifier.js';
-import { applied, type Call, compute, type Graph } from '../../tfjs/graph.js';
-import { applyActivation, sharedLayer } from '../../tfjs/sharedLayer.js';
+import { appliedFixed } from '../../tfjs/fixedCall.js';
+import { type Call, compute, type Graph } from '../../tfjs/graph.js';
+import { applyActivation } from '../../tfjs/sharedLayer.js';
 import type { Tap } from './taps.js';
 
 /**
@@ -15,7 +16,7 @@ import type { Tap } from './taps.js';
 export function logitsFrom(
   graph: Graph,
   tap?: Tap,
-  apply: (call: Call, inputs: Tensor[]) => Tensor[] = applied,
+  apply: (call: Call, inputs: Tensor[]) => Tensor[] = appliedFixed,
 ): (images: Tensor, features?: Tensor) => Tensor {
   const last = new Set(
     lastCalls(graph).filter((call) => /^(softmax|logSoftmax|sigmoid)$/.test(activationOf(call))),
@@ -31,7 +32,7 @@ export function logitsFrom(
     const [logits] = compute<Tensor>(graph.outputs, known, (call, inputs) => {
       if (!last.has(call)) return apply(call, inputs);
       const isActivation = /^(Activation|Softmax)$/.test(call.layer.getClassName());
-      return isActivation ? inputs : applied(call, inputs, sharedLayer(call.layer, 'none'));
+      return isActivation ? inputs : appliedFixed(call, inputs, 'none');
     });
     return logits!;
   };

@@ -1,5 +1,6 @@
 import { type Tensor, type Tensor1D, type Tensor2D, tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { checkArguments, FLOATS, FUNCTION, kind, recordOf } from '../../base/arguments.js';
+import { fail } from '../../base/check.js';
 import { crc32 } from '../../base/crc32.js';
 import { seededRandom } from '../../base/random.js';
 import { type BatchOrder, batchIndices, prefetched } from '../../data/batches.js';
@@ -88,6 +89,7 @@ export class FeatureSet {
   readonly #labels: Int32Array;
   readonly #passes: number;
   readonly #teacherLogits?: TeacherLogits;
+  #isDisposed = false;
 
   /** For `cacheFeatures`, which creates these sets. */
   constructor(given: {
@@ -117,11 +119,12 @@ export class FeatureSet {
    * float32 `[batch, classes]`, which the caller disposes. Without a seed: in
    * stored order, without augmentation. A `seed` draws the order, and which pass is used.
    *
-   * @throws RangeError, at once, when an option is out of range.
+   * @throws RangeError, at once, when an option is out of range, and when the features are disposed.
    */
   batches(
     options: BatchOrder,
   ): AsyncGenerator<{ xs: Tensor; ys: Tensor1D; teacherLogits?: Tensor2D }, void, undefined> {
+    this.#checkInUse();
     const batches = batchIndices('FeatureSet', this.length, options);
     const { seed } = options;
     // A stream other than the order's, so the order stays that of the examples themselves.
@@ -139,6 +142,7 @@ export class FeatureSet {
   async *#run(batches: readonly (readonly number[])[], first: number) {
     const load = async (indices: readonly number[]) => {
       const rows = indices.map((index) => first + index);
+      this.#checkInUse();
       return { rows, values: await this.#store.read(rows) };
     };
     for await (const { rows, values } of prefetched(batches, load)) {
@@ -155,7 +159,17 @@ export class FeatureSet {
 
   /** Frees the features' memory or file. */
   async dispose(): Promise<void> {
+    this.#isDisposed = true;
     await this.#store.dispose();
+  }
+
+  #checkInUse(): void {
+    if (this.#isDisposed) {
+      fail(
+        'FeatureSet',
+        'the features are disposed; dispose them after their last use, or cache them again.',
+      );
+    }
   }
 }
 

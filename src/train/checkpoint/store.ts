@@ -69,7 +69,9 @@ export function memoryStore(): CheckpointStore {
     name: 'memory',
     async lock() {
       if (taken)
-        throw new Error('another run has this store in memory; wait for it, or create another store.');
+        throw new Error(
+          'memoryStore: another run has this store in memory; wait for it, or create another store.',
+        );
       taken = true;
       return async () => {
         taken = false;

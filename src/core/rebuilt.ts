@@ -5,11 +5,11 @@ import {
   type SymbolicTensor,
   model as tfjsModel,
 } from '@tensorflow/tfjs-layers';
-import { built } from '../core/built.js';
 import { copiedLayer } from '../tfjs/copiedLayer.js';
 import { applied, compute, type Graph } from '../tfjs/graph.js';
 import { ownOnce } from '../tfjs/models.js';
 import { uniqueLayerNames } from '../tfjs/sharedLayer.js';
+import { built } from './built.js';
 
 /**
  * A model with other layers in the places of some. The rest are copies, with variables of their own that share their numbers with the
