@@ -7,7 +7,17 @@ import { FASHION_MNIST, garments } from '../../src/data/index.js';
 import { idxFiles } from '../data/idxFile.js';
 import { hasChromium, launchChromium } from '../support/chromium.js';
 import { fixturePath } from '../support/fixtures.js';
-import { drop, epochColumn, go, openTab, TINY, torchOutputs, trainToTheEnd, useSite } from './page.js';
+import {
+  drop,
+  epochColumn,
+  go,
+  hasFocus,
+  openTab,
+  TINY,
+  torchOutputs,
+  trainToTheEnd,
+  useSite,
+} from './page.js';
 
 const served = useSite();
 
@@ -236,16 +246,20 @@ describe.skipIf(!hasChromium)('the playground', () => {
     );
     await page.click('.run .primary');
     await page.waitForSelector('.layers tbody tr');
+    await hasFocus(page, /^Pause$/);
     await page.click('.run >> text=Pause');
+    await hasFocus(page, /^Resume$/);
     // It says so once the batch at work is done: from here on nothing changes.
     await page.waitForSelector('.progress >> text=/Paused.* are safe/');
     const rows = await page.locator('.layers tbody tr').count();
     await page.waitForTimeout(1000);
     expect(await page.locator('.layers tbody tr').count()).toBe(rows);
     await page.click('.run >> text=Resume');
+    await hasFocus(page, /^Pause$/);
     await page.waitForFunction((n) => document.querySelectorAll('.layers tbody tr').length > n, rows);
     await page.click('.run >> text=Stop');
     await page.waitForSelector('.notices >> text=Stopped');
+    await hasFocus(page, /^Continue$/);
     expect(complaints).toEqual([]);
     await page.close();
   });

@@ -73,6 +73,51 @@ describe.skipIf(!hasChromium)('from the first screen', () => {
     },
   );
 
+  test('on a phone the answer is beside the drawing, maps are in four columns, the facts in a row, and Train stays in reach', async () => {
+    const { page, complaints } = await openTab(served.browser, served.site.url, { width: 360 });
+    /** The tops of elements, or other sides, once there are as many. */
+    const sides = async (selector: string, count: number, side: 'top' | 'left' = 'top') => {
+      await expect.poll(() => page.locator(selector).count()).toBe(count);
+      const all = await page
+        .locator(selector)
+        .evaluateAll((all, side) => all.map((one) => Math.round(one.getBoundingClientRect()[side])), side);
+      return new Set(all).size;
+    };
+    await page.waitForSelector('.heat-card canvas');
+    expect(await sides('.image-card, .answer-card', 2)).toBe(1);
+    expect(await sides('.all-maps button', 16, 'left')).toBe(4);
+    // All of them are seen, or a part of a row shows that there are more.
+    const hidden = await page
+      .locator('.all-maps')
+      .evaluate(({ scrollHeight, clientHeight }) => scrollHeight - clientHeight);
+    expect(hidden).toBe(0);
+    // The hint on the pad is not cut.
+    const [pad, hint] = await Promise.all(
+      ['.pad .over', '.pad .over span'].map(async (part) => (await page.locator(part).boundingBox())!),
+    );
+    expect(hint!.x + hint!.width).toBeLessThanOrEqual(pad!.x + pad!.width);
+
+    await go(page, 'network');
+    await page.waitForSelector('.facts');
+    expect(await sides('.facts > div', 5)).toBe(1);
+
+    await go(page, 'train');
+    const button = page.locator('.run .primary');
+    for (const to of [0, 1e6]) {
+      await page.evaluate((to) => scrollTo(0, to), to);
+      await expect
+        .poll(() =>
+          button.evaluate((one) => {
+            const { top, bottom } = one.getBoundingClientRect();
+            return top > innerHeight / 2 && bottom <= innerHeight;
+          }),
+        )
+        .toBe(true);
+    }
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
   test.each(['en', 'zh'] as const)("in %s the search's hint fits its field", async (language) => {
     const { page } = await openTab(served.browser, `${served.site.url}guide/start.html`, {
       width: 1280,

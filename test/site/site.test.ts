@@ -137,6 +137,7 @@ describe('every page', () => {
       expect(content('og:description'), page).toBe(content('description'));
       expect(existsSync(folder + posix.join(posix.dirname(page), content('og:image'))), page).toBe(true);
       expect(html, page).not.toContain('__namedParameters');
+      expect(html, page).toMatch(/<header class="banner">.*href="[^"]*gallery\.html".*<\/header>/s);
       if (page === 'index.html') continue;
       expect(html, page).toMatch(/<nav id="pages"[^>]*>.*<li><a href/s);
       if (page.startsWith('guide/')) titles.set(title, page);
@@ -154,7 +155,10 @@ describe('every page', () => {
       passed.add(page);
       const next = nextOf(page);
       if (!next) break;
+      const before = page;
       page = posix.join(posix.dirname(page), next);
+      const [, back] = /<a rel="prev" href="([^"]+)"/.exec(read(page)) ?? [];
+      expect(posix.join(posix.dirname(page), back ?? ''), page).toBe(before);
     }
     expect([...passed]).toEqual(expect.arrayContaining(guides));
   });

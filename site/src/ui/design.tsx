@@ -100,7 +100,7 @@ function Blocks() {
         <span />
       </div>
       {arch.map(([convs, channels, ones = 0], index) => (
-        <div class="block-row" key={index}>
+        <div class={`block-row ${ratio > 1 ? 'divided' : ''}`} key={index}>
           <span class="ordinal">{index + 1}</span>
           <NumberInput
             label={t.convsLabel(index + 1)}
@@ -124,6 +124,7 @@ function Blocks() {
             multipleOf={ratio}
             onValue={(value) => change(index, { channels: value })}
           />
+          {ratio > 1 && <span class="built">→ {text.value.number(channels / ratio)}</span>}
           <IconButton
             icon="close"
             label={t.remove(index + 1)}

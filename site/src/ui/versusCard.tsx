@@ -3,7 +3,7 @@ import { titleOf } from '../state/choice.js';
 import { network, planOf, text } from '../state/page.js';
 import { ALEXNET_MIN, alexNetFor } from './alexNet.js';
 import { Card, Scroll, TableHead } from './controls.js';
-import { bytes, count } from './format.js';
+import { bytes, count, shape } from './format.js';
 import { About } from './path.js';
 
 /** The costs of the network beside those of AlexNet. */
@@ -22,7 +22,7 @@ export function VersusCard({ plan }: { plan: Plan }) {
     [t.rows.field, (c) => c.receptiveField.size, (n) => `${n} px`],
   ];
   return (
-    <Card title={t.title}>
+    <Card title={t.title} aside={<span class="hint">{shape([size, size])}</span>}>
       <table class="versus">
         <TableHead columns={['', 'AlexNet', titleOf(network.value.choice), t.ratio]} />
         <tbody>
