@@ -73,6 +73,28 @@ describe.skipIf(!hasChromium)('from the first screen', () => {
     },
   );
 
+  test('on a phone in Chinese no line ends within the name of a kind of file', async () => {
+    const { page } = await openTab(served.browser, `${served.site.url}#view=weights`, {
+      width: 360,
+      language: 'zh',
+    });
+    const lead = page.locator('.card > p').first();
+    await lead.getByText('.onnx').waitFor();
+    const broken = await lead.evaluate((element) => {
+      const text = element.firstChild as Text;
+      return [...text.data.matchAll(/\.\w+/g)]
+        .filter(({ index, 0: name }) => {
+          const range = document.createRange();
+          range.setStart(text, index);
+          range.setEnd(text, index + name.length);
+          return new Set([...range.getClientRects()].map(({ top }) => top)).size > 1;
+        })
+        .map(([name]) => name);
+    });
+    expect(broken).toEqual([]);
+    await page.close();
+  });
+
   test('on a phone the answer is beside the drawing, maps are in four columns, the facts in a row, and Train stays in reach', async () => {
     const { page, complaints } = await openTab(served.browser, served.site.url, { width: 360 });
     /** The tops of elements, or other sides, once there are as many. */

@@ -238,7 +238,7 @@ export const zh: FirstText = {
     kept: (epoch) => `第 ${epoch} 个迭代周期后的权重还在：可以保存，或从那里继续。`,
     fashion: '无法下载 Fashion-MNIST。',
     unknownFile: (name) =>
-      `这里无法读取 ${name}。可以拖入权重（.safetensors、.pth、.h5、.keras、.onnx、model.json）、IDX 数据、图像或 history.json。`,
+      `这里无法读取 ${name}。可以拖入权重（.safetensors、\u200B.pth、\u200B.h5、\u200B.keras、\u200B.onnx、model.json）、IDX 数据、图像或 history.json。`,
     shard: (name) => `${name} 只是 tfjs 模型的一半：请与它的 model.json 一起拖入。`,
     details: '错误详情（英文）',
     close: '关闭这条消息',

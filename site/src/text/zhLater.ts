@@ -195,7 +195,8 @@ export const later: typeof english = {
 
   weights: {
     title: '权重文件',
-    lead: '把 .safetensors、.pth、.h5、.keras、.onnx 或 tfjs 模型拖到这里，或页面的任何地方。文件只在你的浏览器中读取，不会上传。',
+    // A line may end before each of them, not within.
+    lead: '把 .safetensors、\u200B.pth、\u200B.h5、\u200B.keras、\u200B.onnx 或 tfjs 模型拖到这里，或页面的任何地方。文件只在你的浏览器中读取，不会上传。',
     choose: '选择文件',
     empty: '还没有打开文件。',
     published: '下载后即可打开的公开权重：',
