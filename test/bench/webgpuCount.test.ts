@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { countTable, NETWORKS } from '../../bench/webgpuCount.js';
 import { kernelsOf } from '../../bench/webgpuCounts.js';
 import type { PlanRow } from '../../src/index.js';
+import { batchNorm, batchNormGrad } from '../../src/webgpu/batchNorm.js';
+import { columnLayout } from '../../src/webgpu/columnSums.js';
 import { conv2d, conv2dBackpropInput } from '../../src/webgpu/conv2d.js';
 import { conv2dBackpropFilter } from '../../src/webgpu/conv2dBackpropFilter.js';
 import { crossEntropy } from '../../src/webgpu/crossEntropy.js';
@@ -93,4 +95,29 @@ test('the table has a row for each layer and kernel', () => {
   expect(rows[3]).toMatch(
     /^\| block1_conv1 \| Conv2DBackpropFilter \| few channels, add parts \| 144 \/ 18432 \|/,
   );
+});
+
+test('the programs of batch normalization behind each convolution of VGG-16 keep a GPU busy', () => {
+  const convolutions = NETWORKS['VGG-16, 224x224x3']().filter(({ kind }) => kind === 'conv');
+  for (const { name, outputShape } of convolutions) {
+    const channels = outputShape.at(-1)!;
+    const rows = 128 * outputShape[0]! * outputShape[1]!;
+    const seen = new Map<string, number>();
+    const backend = idleBackend({ onProgram: (label, invocations) => seen.set(label, invocations) });
+    const tensor = (...shape: number[]): TensorInfo => ({ dataId: {}, shape, dtype: 'float32' });
+    const [x, each] = [tensor(128, ...outputShape), tensor(channels)];
+    const run = (own: (call: never) => unknown, inputs: object, attrs: object) =>
+      void own({ backend, inputs, attrs: { epsilon: 1e-3, relu: true, ...attrs } } as never);
+    const weights = { scale: each, offset: each };
+    run(batchNorm, { x, ...weights, runningMean: each, runningVariance: each }, { momentum: 0.9 });
+    run(batchNormGrad, { dy: x, x, mean: each, variance: each, ...weights }, { wantsX: true });
+    expect(seen.size).toBe(6);
+    const { lanes, count } = columnLayout(rows, channels);
+    expect(rows / (lanes * count), name).toBeLessThanOrEqual(4096);
+    for (const [program, invocations] of seen) {
+      // The states of all parts, merged.
+      const operations = program.endsWith('of all rows') ? 10 * count * channels : 10 * rows * channels;
+      expect(invocations, `${name}, ${program}`).toBeGreaterThanOrEqual(Math.min(16_384, operations / WORK));
+    }
+  }
 });

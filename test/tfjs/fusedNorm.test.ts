@@ -1,6 +1,7 @@
 import {
   addN,
   dispose,
+  getBackend,
   memory,
   randomNormal,
   type Scalar,
@@ -23,10 +24,14 @@ import { vgg } from '../../src/index.js';
 import { fuseNorms } from '../../src/tfjs/fusedNorm.js';
 import { hasKernel } from '../../src/tfjs/kernels.js';
 import { ownOnce } from '../../src/tfjs/models.js';
+import { installWebgpuKernels } from '../../src/webgpu/index.js';
 import { useAnyBackend } from '../support/backends.js';
 
-// In Node the backend that has the kernels; other backends leave the layers' own calls.
-beforeAll(() => useAnyBackend('wasm'));
+// The backends that have the kernels; others leave the layers' own calls.
+beforeAll(async () => {
+  await useAnyBackend('wasm');
+  if (getBackend() === 'webgpu') return installWebgpuKernels({ tune: false });
+});
 
 /** A loss, its gradients, the running statistics after a step, and the tensors held between the forward and backward pass. */
 async function trainingStep(network: LayersModel, x: Tensor, fuse: boolean) {
