@@ -88,6 +88,30 @@ describe.skipIf(!hasChromium)('the opening', () => {
     await page.close();
   });
 
+  test.each(['en', 'zh'] as const)(
+    'in %s says of each explanation in a sentence of its own what it shows',
+    async (language) => {
+      const { page, complaints } = await openTab(served.browser, served.site.url, { language });
+      const menu = page.locator('.heat-card select');
+      await menu.waitFor();
+      const methods = await menu
+        .locator('option')
+        .evaluateAll((all) => all.map((one) => (one as HTMLOptionElement).value));
+      const seen = new Set<string>();
+      for (const method of methods) {
+        await menu.selectOption(method);
+        const sentence = page.locator(`.heat-card .hint[data-method="${method}"]`);
+        seen.add(await sentence.innerText());
+      }
+      expect(methods.length).toBeGreaterThan(5);
+      expect(seen.size).toBe(methods.length);
+      for (const sentence of seen)
+        expect(sentence).toMatch(language === 'zh' ? /^[^.]{10,}。$/ : /^[A-Z][^。]{20,}\.$/);
+      expect(complaints).toEqual([]);
+      await page.close();
+    },
+  );
+
   test('lists the maps of a sum by their part of it, with the layer that they come from', async () => {
     const { page, complaints } = await openTab(served.browser, served.site.url);
     await page.click('.strip li.conv >> nth=1');

@@ -62,7 +62,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     );
     await page.getByLabel(/Remove shoe, image 3/).click();
     await page.waitForSelector(`${cardOf(0)} >> text=2 images`);
-    await page.click('.notices >> text=Bring it back');
+    await page.click('.notices >> text=Undo');
     await page.waitForSelector(`${cardOf(0)} >> text=3 images`);
     await teach(page);
     expect(await page.innerText('.step .note')).toMatch(/Trained on 12 images .* Of 3 images/);
@@ -92,7 +92,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     await page.getByLabel('Remove shoe', { exact: true }).click();
     await page.waitForSelector('#own-missing >> text="Add a second class."');
     await page.waitForSelector('.step .note.warn >> text=Your images have changed since');
-    await page.click('.notices >> text=Bring it back');
+    await page.click('.notices >> text=Undo');
     await page.waitForSelector('.step .note.good');
     expect(complaints).toEqual([]);
     expect(strangers).toEqual([]);
@@ -156,7 +156,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       await drop(page, [weights]);
       await page.click('text=Teach it your images');
       await expect.poll(() => page.isChecked('.own-base >> text=features.safetensors')).toBe(true);
-      await page.getByLabel('Images are prepared').selectOption('plain');
+      await page.getByLabel('Preprocessing').selectOption('plain');
       await page.click('.own-go .primary');
       await page.waitForSelector('.step .note.good');
       const image = await garment(8, 77);
@@ -216,7 +216,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     await page.waitForSelector(`${cardOf(1)} >> text=20 images`);
     await drop(page, [{ name: 'wide.safetensors', bytes }]);
     await page.click('text=Teach it your images');
-    await page.getByLabel('Images are prepared').selectOption('plain');
+    await page.getByLabel('Preprocessing').selectOption('plain');
     // All that the page says of the features, and a press of the button once some are there.
     await page.evaluate(() => {
       const said: string[] = [];

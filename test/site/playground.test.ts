@@ -154,7 +154,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     );
     await trainToTheEnd(page);
     expect(await hasKernels(page, 'webgpu')).toBe(true);
-    await page.getByLabel('With the kernels of vgg-blocks').uncheck();
+    await page.getByLabel("With vgg-blocks' kernels").uncheck();
     await page.waitForURL(/kernels=0/);
     await page.click('.run >> text=Continue');
     await page.waitForSelector('.layers tbody tr >> nth=1', { timeout: 240_000 });
@@ -314,7 +314,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await drop(page, [{ name: 'broken.safetensors', bytes: new Uint8Array(64).fill(7) }]);
     await expect
       .poll(() => page.innerText('.notices'))
-      .toMatch(/This file cannot be used[\s\S]*broken\.safetensors/);
+      .toMatch(/This is not a weight file[\s\S]*broken\.safetensors/);
     await go(page, 'train');
     await drop(page, [{ name: 'notes.txt', type: 'text/plain', bytes: new Uint8Array(3) }]);
     await page.waitForSelector('text=notes.txt cannot be read here');

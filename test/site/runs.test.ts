@@ -35,7 +35,7 @@ function keptEpochs(page: Page): Promise<number> {
 
 describe.skipIf(!hasChromium)('runs of the playground', () => {
   test('are there after a reload, go on where they were, are compared, and ask before they go', async () => {
-    const long = TINY.replace('epochs=4', 'epochs=400').replace('cosine=0', 'cosine=1');
+    const long = TINY.replace('epochs=4', 'epochs=1000').replace('cosine=0', 'cosine=1');
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${long}`);
     await page.click('.run .primary');
     await page.waitForSelector('.layers tbody tr >> nth=2');
@@ -48,7 +48,7 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     await page.goBack();
     await page.getByLabel('Remove block 3').click();
     await drop(page, [fixturePath('torch/vgg16-narrow.pth')]);
-    await page.waitForSelector('.notices >> text=opened as soon as the training ends');
+    await page.waitForSelector('.notices >> text=will open as soon as training ends');
     await go(page, 'train');
     const before = await epochColumn(page, 'loss');
     await expect.poll(() => keptEpochs(page)).toBeGreaterThanOrEqual(before.length);
@@ -56,8 +56,8 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     await page.waitForSelector('.notices >> text=was interrupted after');
     await page.waitForSelector(`.layers tbody tr >> nth=${before.length - 1}`);
     expect((await epochColumn(page, 'loss')).slice(0, before.length)).toEqual(before);
-    await goesOn(page, /where training stopped, up to epoch 400/);
-    await page.click('.notices >> text=Continue where you were');
+    await goesOn(page, /where training stopped, up to epoch 1000/);
+    await page.click('.notices >> text=Continue where you left off');
     await page.waitForSelector(`.layers tbody tr >> nth=${before.length + 3}`);
     expect((await epochColumn(page, 'loss')).slice(0, 3)).toEqual(before.slice(0, 3));
     await page.click('.run >> text=Stop');
@@ -102,7 +102,7 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     const wild = TINY.replace('rate=0.004', 'rate=10');
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${wild}`);
     await page.click('.run .primary');
-    await page.waitForSelector('.notices >> text=rose above that of guessing');
+    await page.waitForSelector('.notices >> text=higher than guessing gives');
     await go(page, 'inside');
     await page.waitForSelector('.guesses li');
     expect(await page.innerText('.guesses')).not.toContain('NaN');
@@ -119,7 +119,7 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
       Object.entries(idxFiles(set)).map(([name, bytes]) => ({ name, bytes })),
     );
     // Unknown files: their images are shown with the numbers of their classes, and other names can be chosen.
-    await page.waitForSelector('text=No published set is known');
+    await page.waitForSelector('text=belong to no published set');
     const shown = () => page.locator('.samples-row li').allInnerTexts();
     const labels = Array.from(set.testSet.labels.slice(0, 8));
     await expect.poll(shown).toEqual(labels.map(String));

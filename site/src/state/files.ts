@@ -68,7 +68,7 @@ async function takeImage(file: File): Promise<void> {
   } catch (error) {
     notice.value = {
       tone: 'bad',
-      text: (t) => t.errors.file,
+      text: (t) => t.errors.image,
       detail: `${file.name}: ${(error as Error).message}`,
     };
   }

@@ -1,5 +1,6 @@
 import { computed, signal } from '@preact/signals';
 import type { History } from 'vgg-blocks/train';
+import { isNetwork } from '../connection.js';
 import type { Text } from '../text/en.js';
 import { Client, WorkerFailure } from '../worker/client.js';
 import type { Comparison } from '../worker/compare.js';
@@ -197,9 +198,15 @@ function onEnd(message: string): void {
   lose();
   notice.value = {
     tone: 'bad',
-    text: (t) => (snapshot.value ? kept(t, t.errors.ended) : `${t.errors.ended} ${t.errors.nothingKept}`),
+    text: (t) =>
+      snapshot.value ? kept(t, endText(t, message)) : `${endText(t, message)} ${t.errors.nothingKept}`,
     detail: message,
   };
+}
+
+/** Why a worker is gone. */
+export function endText({ errors }: Text, message: string): string {
+  return isNetwork(message) ? errors.network : errors.ended;
 }
 
 /** The worker or its GPU is gone, and with it everything that the page does not hold. */
@@ -223,10 +230,11 @@ function kept(t: Text, message: string): string {
 export function report(error: unknown): void {
   if (!(error instanceof WorkerFailure)) {
     const detail = error instanceof Error ? error.message : String(error);
-    notice.value = { tone: 'bad', text: (t) => t.errors.other, detail };
+    notice.value = { tone: 'bad', text: (t) => t.errors[isNetwork(detail) ? 'network' : 'other'], detail };
     return;
   }
-  const { kind, message } = error.failure;
+  const { failure } = error;
+  const { kind, message } = failure;
   if (kind === 'ended' || kind === 'canceled') return;
   const gone = kind === 'gpu' || kind === 'memory' || kind === 'kernels';
   if (gone) lose();
@@ -234,6 +242,7 @@ export function report(error: unknown): void {
     tone: 'bad',
     text: (t) => {
       if (kind === 'download') return `${t.errors.fashion} ${t.train.fashionBlocked}`;
+      if (kind === 'file') return t.errors.files[('fault' in failure && failure.fault) || 'other'];
       return gone ? kept(t, t.errors[kind]) : t.errors[kind];
     },
     detail: message,

@@ -3,7 +3,7 @@ import type { RawImage } from 'vgg-blocks/images';
 import file from '../../../examples/fashion-mnist.safetensors?url';
 import { Client } from '../worker/client.js';
 import type { OpenedInfo } from '../worker/messages.js';
-import { notice, paintProgress, teachProgress } from './lab.js';
+import { endText, notice, paintProgress, teachProgress } from './lab.js';
 
 /** The network that the page opens with, once it is loaded. */
 export const sample = signal<OpenedInfo | undefined>(undefined);
@@ -25,7 +25,7 @@ async function start(): Promise<Client> {
   const end = (detail: string) => {
     client = undefined;
     sample.value = undefined;
-    notice.value = { tone: 'bad', text: (t) => t.errors.ended, detail };
+    notice.value = { tone: 'bad', text: (t) => endText(t, detail), detail };
   };
   const one = new Client((message) => {
     if (message.event === 'teach') teachProgress.value = message.value;

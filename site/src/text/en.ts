@@ -22,15 +22,15 @@ export const en = {
     },
     own: {
       title: 'Teach it your own images',
-      lead: 'A few images of each thing, from files or the camera: it learns them in seconds, then says live what it sees. They never leave your machine.',
+      lead: 'Show it a few images of each thing, from files or the camera. It learns them in seconds, then says live what it sees. The images never leave your device.',
     },
     network: {
       title: 'Design a VGG',
-      lead: 'Change its blocks and see what each layer costs. Nothing is computed before you train it.',
+      lead: 'Change its blocks and see what each layer costs. Nothing is computed until you train it.',
     },
     train: {
       title: 'Train it here',
-      lead: 'Press Train and watch the loss fall. Images and weights stay on your machine.',
+      lead: 'Press Train and watch the loss fall. Images and weights stay on your device.',
     },
     inside: {
       title: 'Look inside',
@@ -42,7 +42,7 @@ export const en = {
     },
     weights: {
       title: 'Take it home',
-      lead: 'Save what you trained, or open the weights of PyTorch, Keras or ONNX. Nothing is uploaded.',
+      lead: 'Save what you trained, or open weights from PyTorch, Keras or ONNX. Nothing is uploaded.',
     },
   },
   head: {
@@ -68,7 +68,7 @@ export const en = {
     asking: 'Your connection is metered, so this site has not been saved for offline use.',
     save: (megabytes: number) => `Save it (up to ${megabytes} MB)`,
     ready: 'Ready for offline use: every page of this site is saved in your browser.',
-    impossible: 'Not available offline: that needs https or localhost, and a window that is not private.',
+    impossible: 'Not available offline: this needs https or localhost, and a window that is not private.',
     partly: (why: string) =>
       `The playground works offline, but some other pages could not be saved (${why}). Your next visit will try again.`,
     failed: (why: string) => `Not available offline yet (${why}). Your next visit will try again.`,
@@ -102,8 +102,8 @@ export const en = {
     about: {
       settings: 'Each step takes a batch of images and moves every weight a little against its gradient.',
       curves:
-        'The loss falls as the true class gets more probability. Accuracy that is higher in training than on test images is memorized.',
-      epochs: 'An epoch passes over all training images once; then the test images are classified.',
+        'The loss falls as the true class gets a higher probability. Training accuracy far above test accuracy means overfitting.',
+      epochs: 'An epoch is one pass over all training images; then the test images are classified.',
     },
     copyCode: 'Copy TypeScript',
     data: 'Images',
@@ -113,11 +113,11 @@ export const en = {
     filesHint: 'Drop the four files of MNIST or Fashion-MNIST anywhere on this page, gzipped or not, or',
     chooseFiles: 'choose them',
     filesNames: 'Class names',
-    filesKnown: (title: string) => `They are those of ${title}.`,
+    filesKnown: (title: string) => `These are the files of ${title}.`,
     filesUnknown:
-      'No published set is known with these labels: look at the images below, and choose their names.',
+      'These labels belong to no published set that is known here: look at the images below and choose the class names.',
     samples: 'The first test images with their classes',
-    namesNumbers: 'their numbers',
+    namesNumbers: 'numbers',
     namesGarments: 'garments',
     filesNotKept: 'This browser has no room to keep these files: drop them again on your next visit.',
     filesReady: 'All four files are ready.',
@@ -146,7 +146,7 @@ export const en = {
     cosine: 'Cosine learning-rate schedule',
     backend: 'Backend',
     backends: { wasm: 'WebAssembly (CPU)', webgl: 'WebGL (GPU)', webgpu: 'WebGPU (GPU)' },
-    kernels: 'With the kernels of vgg-blocks',
+    kernels: "With vgg-blocks' kernels",
     half: '16-bit floats',
     absent: 'not in this browser',
     start: 'Train',
@@ -178,31 +178,31 @@ export const en = {
       `Trained: ${percent(accuracy)} of the test images are classified correctly.`,
     stopped: 'Stopped. What the network has learned is kept: look inside, save it, or continue.',
     diverged: (epoch: number) =>
-      `The loss became infinite or rose above that of guessing. ${
+      `The loss became infinite, or higher than guessing gives. ${
         epoch > 0
-          ? `The network has the weights after ${counted(epoch, 'epoch')} again.`
+          ? `The network is back to its weights after ${counted(epoch, 'epoch')}.`
           : 'The network has learned nothing.'
       } Start over with a lower learning rate or with batch normalization.`,
     ways: {
       resume: (to: number) =>
-        `“Continue” goes on where training stopped, up to epoch ${to}, with the settings it began with.`,
+        `“Continue” picks up where training stopped, up to epoch ${to}, with the same settings.`,
       later: (epochs: number, rate: number) =>
-        `“Continue” trains for ${counted(epochs, 'more epoch')} at a constant learning rate of ${rate}, a tenth of before, so that nothing learned is lost.`,
+        `“Continue” trains for ${counted(epochs, 'more epoch')} at a constant learning rate of ${rate}, a tenth of the previous one, so that nothing learned is lost.`,
       chosen: (epochs: number, rate: number) =>
         `“Continue” trains for ${counted(epochs, 'more epoch')} with the settings on this page, at a learning rate of ${rate}.`,
     },
-    waiting: (file: string) => `${file} is opened as soon as the training ends or is stopped.`,
+    waiting: (file: string) => `${file} will open as soon as training ends or is stopped.`,
     hidden:
       'This page is in the background. Training continues, but some browsers slow it down, and phones may stop it.',
     moved: (backend: string) =>
       `The backend or its kernels have changed: “Continue” moves the weights to ${backend}.`,
     changed: (now: string, before: string) =>
-      `The network or the images have changed. “Start over” builds the new network, ${now}; “Continue” trains the one before, ${before}. Both are kept.`,
+      `The network or the images have changed. “Start over” builds the new network, ${now}; “Continue” trains the previous one, ${before}. Both are kept.`,
     classesFew: (have: number, need: number) =>
       `The images have ${counted(need, 'class', 'classes')}, but the network has only ${counted(have, 'output')}. Use at least ${need}.`,
     emptyTitle: 'No curves yet',
     empty:
-      'Train, and the loss and accuracy are drawn here as they change. Training runs in a worker, so the page stays responsive.',
+      'Once you train, loss and accuracy are drawn here as they change. Training runs in a worker, so the page stays responsive.',
     curves: 'Loss and accuracy',
     loss: 'Loss',
     accuracy: 'Accuracy',
@@ -217,7 +217,7 @@ export const en = {
     columns: {
       epoch: 'Epoch',
       loss: 'Loss',
-      train: 'Train accuracy',
+      train: 'Training accuracy',
       test: 'Test accuracy',
       speed: 'Examples/s',
     },
@@ -228,7 +228,7 @@ export const en = {
     title: 'Your runs',
     note: 'Kept in this browser until you remove them. Tick some to compare their curves.',
     cannotKeep:
-      'This browser does not let the page keep networks: save what you have trained before you leave or reload.',
+      'This browser does not let the page keep networks, or has no room for them: save what you have trained before you leave or reload.',
     compare: (name: string) => `Compare: ${name}`,
     sets: {
       garments: 'garments',
@@ -244,21 +244,29 @@ export const en = {
     remove: 'Remove',
     keep: 'Keep it',
     question: (title: string, when: string, epochs: number) =>
-      `Remove ${title} of ${when}, trained for ${counted(epochs, 'epoch')}? Its weights and curves cannot be brought back.`,
+      `Remove ${title} from ${when}, trained for ${counted(epochs, 'epoch')}? Its weights and curves cannot be recovered.`,
     interrupted: (title: string, epoch: number, of: number) =>
       `Training of ${title} was interrupted after ${epoch} of ${counted(of, 'epoch')}. Nothing is lost.`,
-    goOn: 'Continue where you were',
+    goOn: 'Continue where you left off',
   },
 
   errors: {
     gpu: 'The page lost access to the GPU.',
     kernels:
-      'The GPU could not run a kernel. Turn off those of vgg-blocks in the settings, or use WebAssembly.',
+      "The GPU could not run a kernel. Turn off vgg-blocks' kernels in the settings, or use WebAssembly.",
     memory: 'Out of memory. Use a smaller batch, image or network.',
-    file: 'This file cannot be used.',
+    files: {
+      damaged: 'This file is damaged or incomplete: get it again.',
+      unknown: 'This is not a weight file that can be read here.',
+      foreign: 'The network in this file is not a VGG, or has parts that no VGG has.',
+      parts: 'The weights of this model.json are in other files: drop all of them together.',
+      other: 'This file cannot be used.',
+    },
+    image: 'The browser cannot read this image. Convert it to JPEG or PNG.',
+    network: 'A part of this page could not be loaded. Check your connection, then reload the page.',
     value: 'These settings do not work together.',
     infinite:
-      'This network answers with numbers that are not finite: its training diverged, or its file is damaged. Start over with a lower learning rate.',
+      'The outputs of this network are infinite or not numbers: its training diverged, or its file is damaged. Start over with a lower learning rate.',
     otherFiles: (names: string) =>
       `This network was trained on other files. Drop them on this page again: ${names}.`,
     other: 'Something went wrong.',
@@ -307,7 +315,7 @@ export const en = {
     drawFirst: 'Draw something, and its guess appears here.',
     drawLabel: 'Drawing area',
     chooseImage: 'Choose an image',
-    dropHint: 'Or drop one anywhere on this page. It stays on your machine.',
+    dropHint: 'Or drop one anywhere on this page. It stays on your device.',
     invert: 'Light background: invert black and white',
     preprocessing: 'Preprocessing',
     preprocessings: {
@@ -320,7 +328,7 @@ export const en = {
     guesses: 'What it says',
     heat: 'Where it looks',
     /** The ends of its colors. */
-    heatScale: ['counts least', 'most'],
+    heatScale: ['least influence', 'most'],
     methods: {
       gradcam: 'Grad-CAM',
       'gradcam++': 'Grad-CAM++',
@@ -331,12 +339,22 @@ export const en = {
       'integrated-gradients': 'Integrated gradients',
       occlusion: 'Occlusion',
     },
+    methodAbout: {
+      gradcam: 'The last feature maps, each weighted by how much the class depends on it.',
+      'gradcam++':
+        'Like Grad-CAM, but only positive gradients count: it finds several objects more completely.',
+      layercam: 'Like Grad-CAM, but each pixel of a map has its own weight, so the map is finer.',
+      scorecam: 'Needs no gradients: a map weighs more if the class scores higher with only its part shown.',
+      saliency: 'How much the class reacts to a small change of each pixel.',
+      smoothgrad: 'The gradient averaged over noisy copies of the image, which leaves fewer speckles.',
+      'integrated-gradients': 'Gradients added up on the way from a blank image to this one.',
+      occlusion: 'How much the class loses when a square of the image is covered.',
+    },
     confusion: 'Confusion matrix',
-    confusionNote:
-      'True classes in rows, predicted classes in columns: what is off the diagonal was confused.',
+    confusionNote: 'Rows are true classes, columns predicted ones; what is off the diagonal was confused.',
     accuracy: (fraction: number) => `${percent(fraction)} correct`,
     worst: 'Worst mistakes',
-    worstNote: 'The test images whose true class got the lowest probability. Choose one to look into it.',
+    worstNote: 'The test images whose true class got the lowest probability. Choose one to look inside.',
     worstLabel: (is: string, predicted: string, probability: string) =>
       `${is}, classified as ${predicted} (${probability})`,
     truth: (is: string) => `is ${is}`,

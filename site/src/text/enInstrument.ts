@@ -27,9 +27,9 @@ export const instrument = {
     },
     done: {
       start: 'You have seen what a trained network does. It can learn what you show it.',
-      own: 'It learned from features. What is the network that computes them made of?',
+      own: 'It learned from features. What is inside the network that computes them?',
       network: 'You know what it costs. Does it learn?',
-      train: 'While it learns, and after: what did it learn?',
+      train: 'During training or after: what has it learned?',
       inside: 'What else are features good for?',
       style: 'Keep what you trained, or use it in an app.',
       weights: 'The library does more than this page',
@@ -63,10 +63,10 @@ export const instrument = {
     about: {
       input: () => 'What the network sees: the image at its input size.',
       conv: (norm: boolean) =>
-        `A kernel slides over all maps before it. Each number: weighted sum, bias${norm ? ', batch normalization' : ''}, nothing below zero.`,
-      pool: () => 'Of each window only the largest number stays, so the maps get half as high and wide.',
+        `A kernel slides over all maps of the layer before. Each number is a weighted sum plus a bias${norm ? ', batch-normalized' : ''}, or zero if that is negative.`,
+      pool: () => 'Only the largest number of each window stays, so the maps become half as high and wide.',
       dense: () =>
-        'Each unit weighs all numbers of the layer before and adds them up. The last layer has a unit for each class.',
+        'Each unit is a weighted sum of all numbers of the layer before. The last layer has a unit for each class.',
       other: () => 'This layer is shown by its output.',
     },
     maps: (shown: number, of: number) =>
@@ -99,7 +99,7 @@ export const instrument = {
     kernel: 'Kernel',
     products: 'Products',
     pooled: 'Largest',
-    outside: 'Outside of the input: zero',
+    outside: 'Outside the input: zero',
     /** A map of a layer, or a channel of the image. */
     source: (layer: string | undefined, index: number) =>
       layer === undefined ? `image, channel ${index + 1}` : `${layer}, map ${index + 1}`,

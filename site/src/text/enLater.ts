@@ -36,7 +36,8 @@ export const later = {
   more: {
     explain: {
       title: 'Explanations',
-      about: 'Where does it see the left garment, where the right one? Ten methods compared, with numbers.',
+      about:
+        'Where does it see the left garment, and where the right one? Ten methods compared, with numbers.',
     },
     transfer: {
       title: 'Fine-tuning',
@@ -131,7 +132,8 @@ export const later = {
 
   table: {
     title: 'Shapes, layer by layer',
-    about: 'From block to block the maps get smaller and more; the dense layers see all of them at once.',
+    about:
+      'From block to block, the maps get smaller and more numerous; the dense layers see all of them at once.',
     layer: 'Layer',
     output: 'Output',
     parameters: 'Parameters',
@@ -164,17 +166,18 @@ export const later = {
     title: 'Exercises of the chapter',
     about: 'Guess first. The answers are computed on this page, layer by layer.',
     ask: {
-      size: 'The chapter enlarges images to 224×224. How much less work for VGG-11 are images of 96×96?',
-      memory: "Batches of 128 images: how much more memory do VGG-11's activations take than AlexNet's?",
+      size: 'The chapter enlarges images to 224×224. How many times as much work is that for VGG-11 as 96×96?',
+      memory:
+        "With batches of 128 images, how many times the memory of AlexNet's activations do VGG-11's take?",
       layers:
         'The chapter prints 8 shapes, one for each block and dense layer. How many layers have weights?',
     },
     times: (n: string) => `${n} times`,
     why: {
       size: (large: string, small: string) =>
-        `${large} against ${small} multiply-accumulates for each image. Nearly all of them are convolutions, and those grow with the area.`,
+        `${large} against ${small} multiply-accumulates for each image. Nearly all of them are in convolutions, whose cost grows with the area.`,
       memory: (vgg: string, alexNet: string, weights: string) =>
-        `${vgg} against ${alexNet}. Its weights are only ${weights} times as many: what fills the memory are the maps of the first blocks, at full size.`,
+        `${vgg} against ${alexNet}. It has only ${weights} times as many weights: the full-size maps of the first blocks fill the memory.`,
       layers: (blocks: number, dense: number, convs: number) =>
         `${blocks} blocks hold ${convs} convolutions, and ${dense} dense layers follow. The number in VGG-11 counts layers with weights.`,
     },

@@ -17,22 +17,23 @@ export const own = {
     choose: 'Choose images',
     camera: 'Camera',
     folder: 'Choose a folder',
-    folderHint: 'In a folder, or dropped, each folder within becomes a class.',
+    folderHint: 'Each folder within a chosen or dropped folder becomes a class.',
     add: 'Add a class',
     remove: (name: string) => `Remove ${name}`,
     removeImage: (image: string) => `Remove ${image}`,
     imageOf: (name: string, n: number) => `${name}, image ${n}`,
     reading: (done: number, total: number) => `Reading image ${done} of ${total}…`,
-    removedImage: (image: string) => `${image} is removed.`,
-    removedClass: (name: string, images: number) => `${name} is removed, with ${count(images, 'image')}.`,
-    undo: 'Bring it back',
+    removedImage: (image: string) => `${image} was removed.`,
+    removedClass: (name: string, images: number) => `${name} was removed, with ${count(images, 'image')}.`,
+    undo: 'Undo',
     taken: 'camera',
     unusable: (names: string, kept: number) =>
       `${names} could not be used. ${kept === 0 ? 'Nothing was added.' : `${count(kept, 'image')} ${kept === 1 ? 'was' : 'were'} added.`}`,
     heic: (names: string) => `${names}: most browsers cannot read HEIC. Convert it to JPEG or PNG.`,
-    noImages: 'There are no images in it.',
-    cannotKeep: 'This browser keeps no images for this page: they are gone when you reload it.',
-    kept: 'They stay in this browser, also after a reload, until you remove them.',
+    noImages: 'No images were found in it.',
+    cannotKeep:
+      'This browser does not let the page keep images, or has no room for them: they are gone after a reload.',
+    kept: 'They stay in this browser, even after a reload, until you remove them.',
   },
 
   camera: {
@@ -45,11 +46,11 @@ export const own = {
     again: 'Try again',
     faults: {
       refused:
-        'The browser does not let this page use the camera. Allow it (by the camera in the address bar), and try again.',
+        'The browser does not let this page use the camera. Allow it (at the camera icon in the address bar) and try again.',
       none: 'There is no camera. Connect one, or choose files.',
-      busy: 'The camera is there but does not start: another program may be using it. Close that, and try again.',
-      insecure: 'Browsers open a camera only for pages on https or localhost. Choose files here.',
-      ended: 'The camera was disconnected or taken away.',
+      busy: 'The camera does not start: another program may be using it. Close that program and try again.',
+      insecure: 'Browsers open a camera only for pages on https or localhost. Choose files instead.',
+      ended: 'The camera was disconnected, or its permission withdrawn.',
       other: 'The camera could not be started.',
     },
   },
@@ -62,20 +63,20 @@ export const own = {
       sampleAbout: 'It learned gray garments of 28×28 pixels: fine for shapes on a plain background.',
       openedAbout: (input: string) => `From the file that you opened; it sees ${input}.`,
       large: (weights: string, all: string) =>
-        `Its weights take ${weights}, and computing features about ${all} in all: more than most phones give to a page. Its convolutions alone learn as well, with half of that.`,
+        `Its weights take ${weights}, and computing features about ${all} in all: more than most phones give to a page. A file of its convolutions alone works as well, in half of that.`,
     },
     better:
       'For photos, a VGG-16 that learned from ImageNet is much better; its convolutions alone (59 MB) are enough:',
     open: 'open its file',
-    preprocessing: 'Images are prepared',
+    preprocessing: 'Preprocessing',
     start: 'Train',
     again: 'Train again',
     cancel: 'Cancel',
     few: 'Add a second class.',
     needs: (names: string) => `Still too few images: ${names}.`,
     lacks: (name: string, n: number) => `${name} needs ${n} more`,
-    twice: (name: string) => `Two classes are called ${name}: give one another name.`,
-    busy: 'The worker is busy with another network. This can begin when that has ended or was stopped.',
+    twice: (name: string) => `Two classes are called ${name}: rename one.`,
+    busy: 'The worker is busy with another network. This can begin once that has ended or was stopped.',
     ready: (images: number, classes: number) =>
       `Ready: ${count(images, 'image')} in ${count(classes, 'class', 'classes')}.`,
     stages: {
@@ -86,8 +87,8 @@ export const own = {
     done: (images: number, seconds: string) => `Trained on ${count(images, 'image')} in ${seconds} s.`,
     held: (right: number, of: number, percent: string) =>
       `Of ${count(of, 'image')} that it had not seen, ${right} ${right === 1 ? 'is' : 'are'} right (${percent}).`,
-    heldFew: 'Too few to trust that number: add images, or try some.',
-    heldAlike: 'Images taken one after another look alike, which flatters it: try new ones.',
+    heldFew: 'That is too few to trust the number: add images, or try new ones.',
+    heldAlike: 'Images taken one after another look alike, so this number is too high: try new ones.',
     stale: 'Your images have changed since: train again.',
     explained:
       'The network stays as it is. Its features of each image are computed once and kept; only a new last layer is trained on them.',
@@ -96,14 +97,14 @@ export const own = {
 
   tryIt: {
     title: 'Try it',
-    waiting: 'Once it is trained, show it something new: by the camera, or an image.',
+    waiting: 'Once it is trained, show it something new, with the camera or as an image.',
     empty: 'Show it something new.',
     choose: 'Choose an image',
     image: 'The image',
     heat: 'Show where it looks (Grad-CAM)',
     answers: 'Its answer',
     always: 'It always names one of your classes, whatever you show.',
-    reopen: (file: string) => `This was trained on ${file}. Open that file again, and it answers.`,
+    reopen: (file: string) => `This was trained on ${file}. Open that file again to get answers.`,
     toWeights: 'Go to weight files',
   },
 };

@@ -173,6 +173,9 @@ function Heat() {
           method.value = value;
         }}
       />
+      <p class="hint" data-method={method.value}>
+        {t.methodAbout[method.value]}
+      </p>
       <div class="square">
         {heat.value && <Pixels image={heat.value.image} label={t.heat} class="smooth" />}
       </div>

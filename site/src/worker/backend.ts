@@ -36,7 +36,11 @@ export async function startBackend(
   onLost: (reason: string) => void,
 ): Promise<void> {
   await LOAD[name](kernels);
-  if (!(await setBackend(name))) throw new Error(`The ${name} backend could not start.`);
+  if (!(await setBackend(name))) {
+    // tfjs only prints why; a broken connection rejects here too.
+    if (name === 'wasm') await fetch(simd);
+    throw new Error(`The ${name} backend could not start.`);
+  }
   await ready();
   watch(name, onLost);
 }

@@ -34,7 +34,9 @@ export class Client {
     const name = `vgg-blocks-${Date.now()}-${started++}`;
     this.worker = new Worker(new URL('./main.ts', import.meta.url), { type: 'module', name });
     this.worker.addEventListener('message', ({ data }: MessageEvent<WorkerMessage>) => this.receive(data));
-    this.worker.addEventListener('error', (event) => this.end(event.message || 'the worker could not start'));
+    this.worker.addEventListener('error', (event) =>
+      this.end(event.message || 'the worker could not be loaded'),
+    );
     void this.watchLock(name);
   }
 

@@ -1,9 +1,15 @@
 import { DataError } from 'vgg-blocks/data';
 import { WeightFileError } from 'vgg-blocks/weights';
+import { isNetwork } from '../connection.js';
+
+/** What can be wrong with a file; `foreign` is a network, but not a VGG. */
+export type FileFault = 'damaged' | 'unknown' | 'foreign' | 'parts' | 'other';
 
 /** What went wrong, in a form that the page can translate. */
 export interface Failure {
-  kind: 'memory' | 'gpu' | 'kernels' | 'file' | 'value' | 'canceled' | 'infinite' | 'other';
+  kind: 'memory' | 'gpu' | 'kernels' | 'file' | 'value' | 'canceled' | 'infinite' | 'network' | 'other';
+  /** What is wrong with a file. */
+  fault?: FileFault;
   /** The message of the thrown error, in English. */
   message: string;
 }
@@ -22,12 +28,23 @@ export class NotFiniteError extends Error {
   }
 }
 
+/** What is wrong with a weight file, by the library's sentence. */
+function faultOf(reason: string): FileFault {
+  if (/damaged|truncated|cut off|get it again/.test(reason)) return 'damaged';
+  if (/needs the weight file/.test(reason)) return 'parts';
+  if (/VGG/.test(reason)) return 'foreign';
+  return /^it is /.test(reason) ? 'unknown' : 'other';
+}
+
 /** Classifies a thrown value. `lost`: the GPU is known to be gone. */
 export function failureOf(error: unknown, lost: boolean): Failure {
   const message = error instanceof Error ? error.message : String(error);
   if ((error as Error).name === 'AbortError') return { kind: 'canceled', message };
   if (error instanceof NotFiniteError) return { kind: 'infinite', message };
-  if (error instanceof DataError || error instanceof WeightFileError) return { kind: 'file', message };
+  if (error instanceof DataError)
+    return { kind: 'file', fault: error.fault === 'damaged' ? 'damaged' : 'other', message };
+  if (error instanceof WeightFileError) return { kind: 'file', fault: faultOf(error.reason), message };
+  if (isNetwork(message)) return { kind: 'network', message };
   if (lost || GPU.test(message)) return { kind: 'gpu', message };
   if (MEMORY.test(message)) return { kind: 'memory', message };
   if (KERNELS.test(message)) return { kind: 'kernels', message };

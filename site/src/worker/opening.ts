@@ -1,5 +1,11 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { fromWeights, inspectWeights, loadWeights, type NetworkSpec } from 'vgg-blocks/weights';
+import {
+  fromWeights,
+  inspectWeights,
+  loadWeights,
+  type NetworkSpec,
+  WeightFileError,
+} from 'vgg-blocks/weights';
 import type { PreprocessingName } from '../state/choice.js';
 import { inputShape } from './image.js';
 import type { OpenedInfo } from './messages.js';
@@ -13,7 +19,8 @@ export async function openFile(
 ): Promise<{ model: LayersModel; info: OpenedInfo }> {
   const beside = (path: string) => {
     const shard = shards.find(({ name }) => name === path.split('/').at(-1));
-    if (!shard) throw new RangeError(`${file.name} refers to the file ${path}; drop both together.`);
+    if (!shard)
+      throw new WeightFileError(file.name, `it needs the weight file '${path}'; drop both together.`);
     return shard;
   };
   const { format, parameters } = await inspectWeights(file, { shards: beside });
