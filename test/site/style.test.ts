@@ -94,7 +94,7 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     await choose(page, '.pictures >> nth=1 >> text=Your own', [
       { name: 'cut.png', mimeType: 'image/png', buffer: (await garment(7, 2)).buffer.subarray(0, 90) },
     ]);
-    await page.waitForSelector('.notices .bad >> text=This file cannot be used.');
+    await page.waitForSelector('.notices .bad >> text=The browser cannot read this image');
     await page.click('.paint .primary');
     await page.waitForSelector('.easel canvas', { timeout: 120_000 });
     await go(page, 'train');

@@ -63,7 +63,7 @@ export async function takeOwn(role: Role, file: File): Promise<void> {
     if (!('image' in found)) {
       notice.value = {
         tone: 'bad',
-        text: (t) => (found.isHeic ? t.ownImages.classes.heic(file.name) : t.errors.file),
+        text: (t) => (found.isHeic ? t.ownImages.classes.heic(file.name) : t.errors.image),
         detail: found.reason,
       };
       return;

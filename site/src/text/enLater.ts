@@ -52,7 +52,7 @@ export const later = {
   style: {
     title: 'Style transfer',
     about:
-      'Step by step the pixels change, until the network finds the features of one image where they were, and those of the other as often together.',
+      'The pixels change step by step, until the network finds the features of one image in their places, and those of the other in the same combinations.',
     how: 'How it works',
     content: 'Image to paint',
     style: 'In the style of',
@@ -61,7 +61,7 @@ export const later = {
     network: 'Network',
     small: 'A small VGG-16 with random weights',
     random: 'A small VGG-16 with random weights paints: enough for colors and strokes.',
-    unfit: (file: string) => `${file} cannot: that takes color images and five blocks.`,
+    unfit: (file: string) => `${file} cannot do this: it takes a network for color images with five blocks.`,
     open: 'For results as in the paper, open a VGG-16',
     start: 'Paint',
     again: 'Paint again',
@@ -78,7 +78,7 @@ export const later = {
   difference: {
     title: 'How different do they look?',
     about:
-      'The darker, the noisy and the blurred copy differ from the image equally in their pixels, but not to the eye. Distances between features come closer to what people say.',
+      'The darker, noisy and blurred copies differ from the image equally in their pixels, but not to the eye. Distances between features come closer to human judgment.',
     how: 'About LPIPS',
     start: 'Compare',
     pixels: 'Pixels differ by',
@@ -90,9 +90,9 @@ export const later = {
       painting: 'The painting',
       other: 'The style image',
     },
-    lpips: 'LPIPS 0.1, by the VGG-16 that you opened and the calibration of its authors. 0 is equal.',
+    lpips: "LPIPS 0.1, by the VGG-16 that you opened, with its authors' calibration. 0 means equal.",
     notLpips:
-      'This is not LPIPS: the network is the small one with random weights, and all its channels count alike. For LPIPS, open a VGG-16 with the weights of torchvision.',
+      'This is not LPIPS: the network is the small one with random weights, and all its channels count alike. For LPIPS, open a VGG-16 with weights of torchvision.',
     image: 'The image',
     where: 'Where they differ',
   },

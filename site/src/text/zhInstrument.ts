@@ -47,7 +47,7 @@ export const instrument: typeof english = {
       network: '设计自己的网络',
       train: '训练它',
       inside: '查看网络内部',
-      style: '作画与比较',
+      style: '风格与差别',
       weights: '带走',
     },
   },
