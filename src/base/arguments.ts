@@ -1,4 +1,5 @@
 import { attempted, fail, isClass, isReadable, isTransferred, shown, tag } from './check.js';
+import { nearest } from './nearest.js';
 import { isArrayBuffer, isBlob, isUrl } from './realm.js';
 
 /** What an argument may be: in words, after "it must be", and as a test. */
@@ -122,6 +123,18 @@ export const recordOf = (allowed: string, fields: Readonly<Record<string, Kind>>
       Object.entries(fields).every(([name, one]) => one.holds((value as Record<string, unknown>)[name])),
   );
 
+/**
+ * An object with values of a kind by their names. A Map, or a promise that was not awaited, has no names, and would be taken for an
+ * empty one.
+ */
+/* @__NO_SIDE_EFFECTS__ */
+export const tableOf = (allowed: string, one: Kind): Kind =>
+  kind(allowed, (value) => tag(value) === 'Object' && Object.values(value as object).every(one.holds));
+
+/** Any object that is written as one in code, in words. */
+/* @__NO_SIDE_EFFECTS__ */
+export const plainObject = (allowed: string): Kind => kind(allowed, (value) => tag(value) === 'Object');
+
 /** A list of values of one kind; `allowed` says it in words. */
 /* @__NO_SIDE_EFFECTS__ */
 export const listOf = (one: Kind, allowed = `a list, each of it ${one.allowed}`): Kind =>
@@ -225,26 +238,4 @@ export function optionsOf<T extends object>(
     if (rule) checkArguments(where, { [name]: options[name as keyof T] }, { [name]: optional(rule) });
   }
   return options;
-}
-
-/** The name that is meant by a misspelt one: the closest, if few letters differ. */
-function nearest(name: string, known: readonly string[]): string | undefined {
-  const [first] = known
-    .map((one) => ({ one, edits: editsBetween(one.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.edits - b.edits);
-  return first && first.edits <= Math.max(1, Math.floor(first.one.length / 3)) ? first.one : undefined;
-}
-
-/** Letters to insert, delete or replace (Levenshtein 1966). */
-function editsBetween(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

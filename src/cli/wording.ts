@@ -55,6 +55,7 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\bpass \[height, width, (\d+)\]/g, 'pass HxWx$1'],
   [/\bpass \[height, width, channels\]/g, 'pass HxWxC'],
   [/\bmaxBytes is (\d+), but the smallest/g, '--max-bytes is $1, but the smallest'],
+  [/\bdtype 'F32'/g, '--dtype f32'],
   [/\bquantize: '(\w+)'/g, '--quantize $1'],
   [/\branks has '(.+?)', but/g, "--rank has '$1', but"],
   [/\branks\.(\S+) is (\S+); it/g, '--rank $1=$2: it'],

@@ -133,7 +133,7 @@ async function compressed(
     oneOf(WHERE, 'quantize', quantize, STORED);
     wholeNumber(WHERE, 'batchSize', batchSize);
     const original = graphOf(WHERE, model);
-    if (images) {
+    if (images !== undefined) {
       checkImages(WHERE, original, images);
       checkCount(WHERE, images);
     }

@@ -1,6 +1,6 @@
 import { type Tensor1D, zeros } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
-import { fail, numberThat, shown, wholeNumber } from '../base/check.js';
+import { fail, numberThat, shown, tag, wholeNumber } from '../base/check.js';
 import type { Graph } from '../tfjs/graph.js';
 import { BYTES, manifestBytes, type StoredAs, weightBytes } from './bytes.js';
 import { sizeOf, type Target } from './chooseRanks.js';
@@ -124,7 +124,7 @@ function ranksOf(
   ranks: Readonly<Record<string, number>>,
   dense: readonly layers.Layer[],
 ): (number | null)[] {
-  if (typeof ranks !== 'object' || ranks === null || Array.isArray(ranks)) {
+  if (tag(ranks) !== 'Object') {
     fail(where, `ranks is ${shown(ranks)}; pass the rank of each layer by its name, such as { fc1: 100 }.`);
   }
   const names = dense.map(({ name }) => name);

@@ -174,16 +174,17 @@ function resolveHiddenUnits(where: string, given: number | readonly number[]): r
 }
 
 function resolveBatchNorm(where: string, given: VggOptions['batchNorm']): ResolvedOptions['batchNorm'] {
-  if (!given) return false;
+  if (given === false) return false;
   if (given === true) return DEFAULT_BATCH_NORM;
+  const of = `${where}: batchNorm`;
   const {
     epsilon = DEFAULT_BATCH_NORM.epsilon,
     momentum = DEFAULT_BATCH_NORM.momentum,
     afterRelu = DEFAULT_BATCH_NORM.afterRelu,
-  } = optionsOf(where, given as BatchNormOptions, BATCH_NORM_NAMES);
-  numberThat(where, "batchNorm's epsilon", epsilon, (n) => n > 0 && n < 1, 'between 0 and 1');
-  numberThat(where, "batchNorm's momentum", momentum, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
-  oneOf(where, "batchNorm's afterRelu", afterRelu, [true, false]);
+  } = optionsOf(of, given as BatchNormOptions, BATCH_NORM_NAMES);
+  numberThat(of, 'epsilon', epsilon, (n) => n > 0 && n < 1, 'between 0 and 1');
+  numberThat(of, 'momentum', momentum, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
+  oneOf(of, 'afterRelu', afterRelu, [true, false]);
   return { epsilon, momentum, afterRelu };
 }
 

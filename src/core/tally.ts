@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, withFields } from '../base/arguments.js';
+import { checkArguments, plainObject } from '../base/arguments.js';
+import { fail } from '../base/check.js';
 import { table } from '../figures/table.js';
 import { rowsOf } from './inspect.js';
 import { isFullyConnected, paramCount } from './params.js';
@@ -13,7 +14,7 @@ import type { Plan } from './plan.js';
  * @throws RangeError when a layer is of a kind that no VGG has or is applied several times.
  */
 export function tally(networks: Record<string, LayersModel | Plan>): string {
-  checkArguments('tally', { networks }, { networks: withFields('a network, or several by title') });
+  checkArguments('tally', { networks }, { networks: plainObject('networks by title') });
   const columns = Object.entries(networks).map(([title, network]) => {
     const plan = rowsOf('tally', network);
     const { rows, total } = paramCount(plan, { count: 'tally' });
@@ -22,6 +23,7 @@ export function tally(networks: Record<string, LayersModel | Plan>): string {
     const convs = rows.filter(({ name }) => !connected.has(name)).map(({ params }) => params);
     return { title, convs, dense, total };
   });
+  if (columns.length === 0) fail('tally', 'there is no network to count; pass some, keyed by title.');
   const longest = Math.max(...columns.map(({ convs }) => convs.length));
   const lines = [
     ['', ...columns.map(({ title }) => title)],

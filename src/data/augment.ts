@@ -1,5 +1,5 @@
 import { checkArguments, kind, LIST } from '../base/arguments.js';
-import { fail, numberThat, oneOf, shown } from '../base/check.js';
+import { fail, numberThat, oneOf, shown, tag } from '../base/check.js';
 import { type Random, shuffled } from '../base/random.js';
 import { centerCropped, cropped } from '../images/crop.js';
 import type { Region } from '../images/geometry.js';
@@ -40,10 +40,7 @@ const NAMES = Object.keys(CHANGES) as (keyof typeof CHANGES)[];
 const namesOf = (names: readonly string[]) =>
   kind(
     `an object with some of ${names.join(', ')}`,
-    (value) =>
-      typeof value === 'object' &&
-      !Array.isArray(value) &&
-      Object.keys(value as object).every((name) => names.includes(name)),
+    (value) => tag(value) === 'Object' && Object.keys(value as object).every((name) => names.includes(name)),
   );
 const AUGMENT = namesOf(['flip', 'crop', 'jitter']);
 

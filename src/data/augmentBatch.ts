@@ -1,5 +1,5 @@
-import { checkArguments, FLOATS, kind, NUMBERS, optionsOf, withFields } from '../base/arguments.js';
-import { fail, numberThat, wholeNumber } from '../base/check.js';
+import { checkArguments, FLOATS, kind, NUMBERS, optionsOf, plainObject } from '../base/arguments.js';
+import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { type Random, seededRandom, shuffled } from '../base/random.js';
 import { size } from '../base/shapes.js';
 
@@ -72,14 +72,23 @@ export function checkBatchAugmentation(
 
 /** A batch with its images changed at random; the same batch and seed give the same result everywhere. */
 export function augmentBatch(batch: PixelBatch, augment: BatchAugmentation, seed: number): PixelBatch {
+  const where = 'augmentBatch';
   checkArguments(
-    'augmentBatch',
+    where,
     { batch, augment },
-    { batch: BATCH, augment: withFields('an object, such as { flip: 0.5 }') },
+    { batch: BATCH, augment: plainObject('an object, such as { flip: 0.5 }') },
   );
+  checkBatchAugmentation(where, augment, [batch.shape[1], batch.shape[2]]);
+  checkSeed(where, seed);
+  for (const name of ['pixels', 'targets'] as const) {
+    const stray = batch[name].find((number) => !Number.isFinite(number));
+    if (stray !== undefined) fail(where, `the ${name} have the number ${stray}; pass finite numbers.`);
+  }
+  return changed(batch, augment, seed);
+}
 
-  checkBatchAugmentation('augmentBatch', augment, [batch.shape[1], batch.shape[2]]);
-  numberThat('augmentBatch', 'seed', seed, Number.isSafeInteger, 'a whole number');
+/** As `augmentBatch`, of arguments that are known to be right. */
+export function changed(batch: PixelBatch, augment: BatchAugmentation, seed: number): PixelBatch {
   const { shift, flip, erase, mixup } = augment;
   // Each change has its own stream, so that none depends on which others are made.
   if (shift) batch = shifted(batch, shift, seededRandom(seed, 1));

@@ -1,4 +1,4 @@
-import { optionsOf } from '../base/arguments.js';
+import { BOOLEAN, optionsOf } from '../base/arguments.js';
 import { checkSeed, wholeNumber } from '../base/check.js';
 import { seededRandom, shuffled } from '../base/random.js';
 
@@ -11,7 +11,7 @@ export interface BatchOrder {
 }
 
 /** The names of the options of sets. */
-const NAMES = ['batchSize', 'seed', 'signal', 'dropRemainder'] as const;
+const NAMES = { batchSize: 1, seed: 1, signal: 1, dropRemainder: BOOLEAN } as const;
 
 /**
  * The indices of each batch, in order.
@@ -19,7 +19,7 @@ const NAMES = ['batchSize', 'seed', 'signal', 'dropRemainder'] as const;
  * @throws RangeError when an option is out of its range.
  */
 export function batchIndices(where: string, length: number, options: BatchOrder): (readonly number[])[] {
-  const { batchSize, seed } = optionsOf<BatchOrder & Partial<Record<(typeof NAMES)[number], unknown>>>(
+  const { batchSize, seed } = optionsOf<BatchOrder & Partial<Record<keyof typeof NAMES, unknown>>>(
     where,
     options,
     NAMES,

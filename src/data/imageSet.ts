@@ -13,12 +13,7 @@ import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
 import { mix } from '../base/random.js';
 import { size } from '../base/shapes.js';
-import {
-  augmentBatch,
-  type BatchAugmentation,
-  checkBatchAugmentation,
-  type PixelBatch,
-} from './augmentBatch.js';
+import { type BatchAugmentation, changed, checkBatchAugmentation, type PixelBatch } from './augmentBatch.js';
 import { type BatchOrder, batchIndices } from './batches.js';
 import { imagesOf, takesBytes, wholeWords } from './pixelBytes.js';
 import { splitByClass } from './split.js';
@@ -129,7 +124,7 @@ export class ImageSet {
     ];
     this.classNames = classNames;
     this.length = length;
-    if (augment) checkBatchAugmentation('ImageSet', augment, [height, width]);
+    if (augment !== undefined) checkBatchAugmentation('ImageSet', augment, [height, width]);
     this.augmentation = augment;
   }
 
@@ -220,6 +215,11 @@ export class ImageSet {
     const [height, width, channels] = this.storedShape;
     const shape = [indices.length, height, width, channels] as const;
     const size = this.#pixels();
+    checkArguments(
+      'ImageSet',
+      { images: this.images, labels: this.labels },
+      { images: BYTES, labels: BYTES },
+    );
     const bytes = wholeWords(indices.length * size);
     indices.forEach((index, row) => {
       bytes.set(this.images.subarray(index * size, (index + 1) * size), row * size);
@@ -234,13 +234,13 @@ export class ImageSet {
     labels.forEach((label, row) => {
       targets[row * classes + label] = 1;
     });
-    const changed = augmentBatch({ pixels, shape, targets }, this.augmentation, seed);
+    const mixed = changed({ pixels, shape, targets }, this.augmentation, seed);
     const ys = this.augmentation.mixup
-      ? tensor2d(changed.targets, [labels.length, classes])
+      ? tensor2d(mixed.targets, [labels.length, classes])
       : tensor1d(labels, 'int32');
     // Mixed pixels lie between bytes.
     const isBytes = !this.augmentation.mixup && takesBytes();
-    return { xs: this.#sized(isBytes ? bytesOf(changed.pixels) : changed.pixels, shape), ys };
+    return { xs: this.#sized(isBytes ? bytesOf(mixed.pixels) : mixed.pixels, shape), ys };
   }
 
   /** Pixels as a tensor of the size of batches: bytes, some more than there are pixels, or numbers from 0 to 1. */

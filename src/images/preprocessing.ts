@@ -1,5 +1,5 @@
 import { isListOf } from '../base/arguments.js';
-import { fail, isReadable, MAX_SIDE, shown, wholeNumber } from '../base/check.js';
+import { fail, isReadable, MAX_SIDE, shown, tag, wholeNumber } from '../base/check.js';
 
 /** The preparation of images that a set of weights was trained with. */
 export interface Preprocessing {
@@ -85,7 +85,7 @@ const FIELDS: Record<keyof Preprocessing, [allowed: string, test: (value: unknow
 
 /** Throws, by `refuse`, unless a value is a preprocessing with all of its fields and no others. */
 export function checkPreprocessing(value: unknown, refuse: (sentence: string) => never): void {
-  const table = tableOf('preprocessing', value, Object.keys(FIELDS), refuse);
+  const table = checkedTable('preprocessing', value, Object.keys(FIELDS), refuse);
   for (const [field, [allowed, test]] of Object.entries(FIELDS)) {
     if (!test(table[field]))
       refuse(`preprocessing.${field} is ${shown(table[field])}; it must be ${allowed}.`);
@@ -104,7 +104,7 @@ export function checkPreprocessing(value: unknown, refuse: (sentence: string) =>
 }
 
 /** A value as a table that has no other fields than these. */
-export function tableOf(
+export function checkedTable(
   name: string,
   value: unknown,
   fields: readonly string[],
@@ -122,7 +122,7 @@ export function tableOf(
 }
 
 function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return tag(value) === 'Object';
 }
 
 /** `checkPreprocessing` for an argument of the function `where`. */

@@ -6,6 +6,7 @@ import {
   MODEL,
   optional,
   optionsOf,
+  plainObject,
   recordOf,
   SEQUENCE,
   TEXTS,
@@ -148,7 +149,7 @@ async function evaluatedImages(
 const ORIGINALS = recordOf('labeled images of any size, such as the sets of imageFolder', {
   length: COUNT,
   originals: FUNCTION,
-  preprocessing: withFields('an object'),
+  preprocessing: plainObject('an object'),
   classNames: optional(TEXTS),
 });
 const ORIGINAL = withFields('an object as { image, label }', 'image', 'label');

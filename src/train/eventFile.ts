@@ -1,4 +1,14 @@
-import { checkArguments, kind, NUMBER, optional, recordOf, TEXT } from '../base/arguments.js';
+import {
+  COUNT,
+  checkArguments,
+  FINITE,
+  NUMBER,
+  optional,
+  optionsOf,
+  plainObject,
+  TEXT,
+  tableOf,
+} from '../base/arguments.js';
 import { tag, varint } from '../base/protobuf.js';
 
 /** A record of TensorBoard's event files. */
@@ -13,12 +23,12 @@ export interface TensorBoardEvent {
   scalars?: Readonly<Record<string, number>>;
 }
 
-const EVENT = recordOf('an event as { wallTime, step, scalars }, whose step is a whole number', {
-  wallTime: NUMBER,
-  step: optional(kind('a step', Number.isSafeInteger)),
+const FIELDS = {
+  wallTime: FINITE,
+  step: optional(COUNT),
   fileVersion: optional(TEXT),
-  scalars: optional(kind('numbers by name', (value) => Object.values(value as object).every(NUMBER.holds))),
-});
+  scalars: optional(tableOf('numbers by name', NUMBER)),
+};
 
 /**
  * An event as a record of TensorFlow's TFRecord format: the length, its checksum, the message, its checksum. The message is a
@@ -26,8 +36,14 @@ const EVENT = recordOf('an event as { wallTime, step, scalars }, whose step is a
  * `Summary { value = 1 }`, `Value { tag = 1, simple_value = 2 }` (tensorflow/core/util/event.proto, framework/summary.proto).
  */
 export function encodeEvent(given: TensorBoardEvent): Uint8Array {
-  checkArguments('encodeEvent', { event: given }, { event: EVENT });
-  const { wallTime, step = 0, fileVersion, scalars = {} } = given;
+  checkArguments(
+    'encodeEvent',
+    { event: given },
+    { event: plainObject('an event as { wallTime, step, scalars }') },
+  );
+  const event = optionsOf('encodeEvent', given, FIELDS);
+  checkArguments('encodeEvent', event, FIELDS);
+  const { wallTime, step = 0, fileVersion, scalars = {} } = event;
 
   const values = Object.entries(scalars).flatMap(([chart, value]) =>
     field(1, [

@@ -167,7 +167,7 @@ function divergence(teacher: Tensor, model: Tensor, temperature: number): Tensor
 }
 
 function checkClassWeights(where: string, weights: readonly number[] | undefined, classes: number): void {
-  if (!weights) return;
+  if (weights === undefined) return;
   if (!Array.isArray(weights)) {
     fail(where, `classWeights is ${shown(weights)}; pass a list of numbers, one for each class.`);
   }

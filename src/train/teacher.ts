@@ -1,6 +1,6 @@
 import { type Tensor, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf, withFields } from '../base/arguments.js';
+import { checkArguments, MODEL, optionsOf, plainObject } from '../base/arguments.js';
 import { fail, numberThat } from '../base/check.js';
 import { areOtherClasses } from '../base/classNames.js';
 import { crc32 } from '../base/crc32.js';
@@ -73,7 +73,7 @@ export function checkTeacher(
   classes: number,
 ): Teacher | undefined {
   if (distill === undefined) return undefined;
-  const kind = withFields('options such as { teacher, temperature: 4, weight: 0.9 }');
+  const kind = plainObject('options such as { teacher, temperature: 4, weight: 0.9 }');
   checkArguments(where, { distill }, { distill: kind });
   const { teacher: given } = optionsOf(where, distill, { teacher: 1, temperature: 1, weight: 1 });
   const { temperature, weight } = withDefaults(distill);

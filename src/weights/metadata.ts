@@ -1,7 +1,12 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
-import { checkPreprocessing, type Preprocessing, preprocessingAt, tableOf } from '../images/preprocessing.js';
+import {
+  checkedTable,
+  checkPreprocessing,
+  type Preprocessing,
+  preprocessingAt,
+} from '../images/preprocessing.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import type { Checkpoint } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
@@ -161,7 +166,7 @@ function checkMetadata(
   refuse: (sentence: string) => never,
   others: readonly string[] = [],
 ): ModelMetadata {
-  const { preprocessing, classNames } = tableOf(
+  const { preprocessing, classNames } = checkedTable(
     'the metadata',
     value,
     ['preprocessing', 'classNames', ...others],

@@ -167,7 +167,7 @@ describe('explain', () => {
       [{ method: 'cam' as never }, 'explain: method is "cam"; it must be one of "gradcam", "gradcam++", '],
       [
         { method: 'occlusion', layer: 'relu5_2' },
-        'explain: layer is "relu5_2", but occlusion has no such option; its options are window, stride, baseline, batchSize, onProgress.',
+        'explain: layer is "relu5_2", but occlusion has no such option; leave it out, or use window, stride, baseline, batchSize, onProgress.',
       ],
       [
         { method: 'guided-backprop', samples: 3 },

@@ -10,6 +10,7 @@ import { floats } from '../../tfjs/floats.js';
 import type { Graph } from '../../tfjs/graph.js';
 import { checkImageShape, checkImageSize, imageShapeOf } from '../../tfjs/imageSize.js';
 import { withTape } from '../../tfjs/tape.js';
+import { strayNumber } from '../../train/finite.js';
 
 /** The class to explain, and the preprocessing of the image. */
 export interface ClassOptions {
@@ -68,6 +69,8 @@ export async function prepareInput(
     );
   }
   checkImageSize(where, graph, shape.slice(1));
+  const stray = await strayNumber(image as Tensor4D);
+  if (stray) fail(where, `the image has the number ${stray.value}; pass finite numbers.`);
   const x = floats(image as Tensor4D);
   return { x, dispose: () => void (x !== image && x.dispose()) };
 }

@@ -10,6 +10,7 @@ import { floats } from '../../tfjs/floats.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { withTape } from '../../tfjs/tape.js';
+import { strayNumber } from '../../train/finite.js';
 import {
   type Combine,
   eigenCamMap,
@@ -174,7 +175,7 @@ export async function explain(
     if (rest[name] !== undefined) {
       fail(
         'explain',
-        `${name} is ${shown(rest[name])}, but ${method} has no such option; ${own.length > 0 ? `its options are ${own.join(', ')}` : 'leave it out'}.`,
+        `${name} is ${shown(rest[name])}, but ${method} has no such option; leave it out${own.length > 0 ? `, or use ${own.join(', ')}` : ''}.`,
       );
     }
     delete rest[name]; // undefined, which the method would refuse by its name
@@ -189,11 +190,13 @@ async function withBaseline<T>(
   { baseline }: ExplainOptions,
   use: (baseline: Tensor4D) => Promise<T>,
 ): Promise<T> {
-  if (baseline) {
+  if (baseline !== undefined) {
     checkArguments(where, { baseline }, { baseline: TENSOR });
     if (baseline.shape.join() !== x.shape.join()) {
       fail(where, `baseline has shape [${baseline.shape}]; pass a tensor of the image's, [${x.shape}].`);
     }
+    const stray = await strayNumber(baseline);
+    if (stray) fail(where, `baseline has the number ${stray.value}; pass finite numbers.`);
   }
   const used = baseline ? floats(baseline) : zerosLike(x);
   return use(used).finally(() => used !== baseline && used.dispose());

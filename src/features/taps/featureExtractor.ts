@@ -64,7 +64,7 @@ export function extractorOf(
   options: ExtractorOptions = {},
 ): LayersModel {
   checkArguments(where, { model, layers }, { model: MODEL, layers: either(TEXT, TEXTS) });
-  optionsOf(where, options, { inputShape: 1, pooling: 1, name: 1 });
+  optionsOf(where, options, { inputShape: 1, pooling: 1, name: TEXT });
 
   const names = typeof layers === 'string' ? [layers] : layers;
   if (names.length === 0) fail(where, 'no layer is named; pass at least one name.');

@@ -116,6 +116,13 @@ export const ENCODED_DTYPES = ['F32', 'F16', 'BF16'] as const;
 /** A type in which weights are written. */
 export type EncodedDtype = (typeof ENCODED_DTYPES)[number];
 
+/** The magnitude from which numbers round to infinity: half a unit above the largest number of a type. */
+export const ENDS: Readonly<Record<EncodedDtype, number>> = {
+  F32: Number.POSITIVE_INFINITY,
+  F16: 65520,
+  BF16: 2 ** 128 - 2 ** 119,
+};
+
 /** Converts float32 numbers to the bytes of a type. */
 export function encode(numbers: Float32Array, dtype: EncodedDtype): Uint8Array {
   if (dtype === 'F32') return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);

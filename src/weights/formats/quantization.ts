@@ -1,4 +1,4 @@
-import { decoder, encode } from './numbers.js';
+import { decoder, ENDS, encode } from './numbers.js';
 import type { Affine } from './tensor.js';
 
 /** The types to which a tfjs model's weights are rounded. */
@@ -13,9 +13,6 @@ export interface Quantized {
   /** Missing for float16. */
   affine?: Affine;
 }
-
-/** The largest number of float16. */
-const LARGEST_HALF = 65504;
 
 /**
  * Rounds numbers to a type, each to the nearest number that tfjs can read. A tensor has one scale, from its smallest number to its
@@ -52,8 +49,7 @@ export function dequantize({ stored, affine }: Quantized): Float32Array {
 
 /** The first number that a type cannot hold: NaN, infinite, or beyond float16. */
 export function unquantizable(numbers: Float32Array, dtype: QuantizedDtype): number | undefined {
-  // float16 rounds what is less than half a unit above its largest number down to it.
-  const end = dtype === 'float16' ? LARGEST_HALF + 16 : Number.POSITIVE_INFINITY;
+  const end = dtype === 'float16' ? ENDS.F16 : Number.POSITIVE_INFINITY;
   return numbers.find((number) => !(Math.abs(number) < end));
 }
 

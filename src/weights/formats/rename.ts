@@ -1,4 +1,4 @@
-import { either, FUNCTION, kind } from '../../base/arguments.js';
+import { either, FUNCTION, kind, STRING, tableOf } from '../../base/arguments.js';
 import { shown } from '../../base/check.js';
 import { checkNames } from './checks.js';
 import { printable, WeightFileError } from './error.js';
@@ -8,12 +8,7 @@ import type { StoredTensor } from './tensor.js';
 export type Rename = Readonly<Record<string, string>> | ((name: string) => string);
 
 export const RENAME = either(
-  kind('a table of names, { old: new },', (value) => {
-    const names = Object.values(value as object);
-    return (
-      typeof value === 'object' && !Array.isArray(value) && names.every((name) => typeof name === 'string')
-    );
-  }),
+  tableOf('a table of names, { old: new },', STRING),
   kind('a function from old names to new ones', FUNCTION.holds),
 );
 

@@ -1,7 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import { fail } from '../../base/check.js';
 import { size } from '../../base/shapes.js';
 import type { Content } from '../formats/content.js';
-import { type EncodedDtype, encode } from '../formats/numbers.js';
+import { ENDS, type EncodedDtype, encode } from '../formats/numbers.js';
 import { BYTES_PER_ELEMENT } from '../formats/tensor.js';
 import { type Axes, gatherRows } from '../layout/axes.js';
 import type { Target } from '../names/targets.js';
@@ -30,6 +31,13 @@ export function numbersOf(
     async write(into) {
       const stored = (await (variable.read() as Tensor).data()) as Float32Array;
       const numbers = add === 0 ? stored : stored.map((value) => value + add);
+      const large = numbers.find((number) => Number.isFinite(number) && !(Math.abs(number) < ENDS[dtype]));
+      if (large !== undefined) {
+        fail(
+          'encodeWeights',
+          `${variable.originalName} has the number ${large}, which ${dtype} does not hold; use dtype 'F32'.`,
+        );
+      }
       if (!axes) return into.set(encode(numbers, dtype));
       const row = axes.channels * axes.window;
       for (let first = 0, at = 0; first < axes.out; first += ROWS) {
