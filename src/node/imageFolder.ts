@@ -44,7 +44,8 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
   });
   const found: Found[] = [];
   const folders = await foldersIn(path, top);
-  for (const name of top) await collect(join(path, name), name, found, new Set());
+  const within = new Set([await realpath(path)]);
+  for (const name of top) await collect(join(path, name), name, found, within);
   if (folders.length === 0) {
     throw new Error(
       `${printedPath(path)} has no subfolders; pass a folder with one subfolder of images per class.`,
@@ -95,7 +96,7 @@ interface Found {
   error?: unknown;
 }
 
-/** Collects the images below a path. Links are followed, but a folder that contains itself is entered only once. */
+/** Collects the images below a path. Links are followed, but for those to a folder that they are in. */
 async function collect(
   location: string,
   path: string,
@@ -108,7 +109,9 @@ async function collect(
       return;
     }
     const real = await realpath(location);
-    if (above.has(real)) return;
+    if (above.has(real)) {
+      throw new Error('it leads to a folder that it is in, whose images are read already; leave it out');
+    }
     const within = new Set([...above, real]);
     for (const name of await names(location)) {
       await collect(join(location, name), `${path}/${name}`, found, within);

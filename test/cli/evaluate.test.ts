@@ -139,7 +139,8 @@ test('refuses views that are none, and of arrays', async () => {
     '--data',
     at('set'),
     '--dense',
-    ...weights,
+    '--weights',
+    at('colors.safetensors'),
     '--preprocessing',
     'keras',
   );

@@ -530,7 +530,7 @@ describe('what cannot be computed is refused, by name', () => {
     [
       'a subclassed model',
       { class_name: 'MyModel', config: {} },
-      /configuration is of a MyModel, not of a Sequential or Functional model/,
+      /configuration is of the class MyModel, not of a Sequential or Functional model/,
     ],
     [
       'no input shape',

@@ -89,6 +89,31 @@ export function refuseHints(where: string, file: string, { arch, padding }: Netw
   fail(where, `${given} cannot be given, because the configuration in ${file} says it; leave it out.`);
 }
 
+/** Throws if hints contradict what `encodeWeights` recorded, or a whole module of PyTorch says. */
+function checkRecorded(
+  { file, network: stated }: Checkpoint,
+  { arch, padding, ...others }: RecordedOptions,
+  given: NetworkHints,
+): void {
+  const isRecorded = !stated && [arch, padding, ...Object.values(others)].some((one) => one !== undefined);
+  // The usual padding is not recorded.
+  const says = { arch: textOf(arch), padding: padding ?? (isRecorded ? 'same' : undefined) };
+  const asked = { arch: textOf(given.arch), padding: given.padding };
+  for (const name of ['arch', 'padding'] as const) {
+    if (says[name] === undefined || asked[name] === undefined || says[name] === asked[name]) continue;
+    throw new WeightFileError(
+      file,
+      `it says that its ${name} is ${says[name]}, and the option ${name} is ${asked[name]}; leave it out.`,
+    );
+  }
+}
+
+const textOf = (arch: ConvArch | undefined) =>
+  arch &&
+  JSON.stringify(
+    arch.map(([convs, channels, pointwise]) => [convs, channels, ...(pointwise ? [pointwise] : [])]),
+  );
+
 /**
  * Infers the network of a file from the names and shapes of its tensors.
  *
@@ -112,6 +137,7 @@ function namedVgg(
   given: NetworkHints,
 ): { network: NetworkSpec; parameters: Parameters } {
   const recorded = recordedIn(checkpoint);
+  checkRecorded(checkpoint, recorded, given);
   const hints = {
     ...given,
     arch: given.arch ?? recorded.arch,
