@@ -85,6 +85,9 @@ export function Chart({ total }: { total: number }) {
   );
 }
 
+/** Pixels that the last epoch and its unit take below the axis. */
+const LAST_TICK = 90;
+
 /** How many colors there are for other runs. */
 const OTHERS = 4;
 
@@ -116,8 +119,9 @@ function Panel(given: {
   const x = (epoch: number) => MARGIN.left + (epoch / lastEpoch) * (right - MARGIN.left);
   const y = (value: number) => bottom - (Math.min(value, top) / top) * (bottom - MARGIN.top);
   const step = roundUp(Math.max(1, Math.ceil(lastEpoch / Math.max(2, Math.floor(width / 60)))));
-  // The last one says what the axis is, with room before it.
-  const ticks = [...Array.from({ length: Math.floor(lastEpoch / step) }, (_, i) => i * step), lastEpoch];
+  const regular = Array.from({ length: Math.ceil(lastEpoch / step) }, (_, i) => i * step);
+  // The last one says what the axis is, which needs room before it.
+  const ticks = [...regular.filter((tick) => right - x(tick) > LAST_TICK), lastEpoch];
   return (
     <figure>
       <figcaption>
