@@ -102,7 +102,7 @@ export function convertCommand(): Command {
     )
     .option(
       '--images <folder>',
-      'images like those that the network will see, for --quantize to correct biases by; some hundred are used',
+      'images like those that the network will see, by which --quantize corrects biases; a few hundred are used',
     )
     .addOption(
       preprocessingOption(

@@ -31,7 +31,7 @@ export function withRun(command: Command, out: string): Command {
     .addOption(
       new Option(
         '--allow <difference>',
-        'with --resume: go on although the images or the engine (backend, threads, SIMD, versions) have changed',
+        'with --resume: go on even though the images or the engine (backend, threads, SIMD, versions) have changed',
       ).choices(['data', 'engine', 'both']),
     )
     .addOption(new Option('--overwrite', 'discard an unfinished run in the output folder'))
@@ -39,7 +39,7 @@ export function withRun(command: Command, out: string): Command {
       numberIn(
         'notNegative',
         '--checkpoint-minutes <n>',
-        'minutes between checkpoints, besides that after each epoch',
+        'minutes between checkpoints, besides the one after each epoch',
         5,
       ),
     );

@@ -35,7 +35,7 @@ export function withTeacher(command: Command): Command {
       numberIn(
         'aboveZero',
         '--distill-weight <fraction>',
-        'how much the teacher counts, the labels having the rest (default: 0.9)',
+        'weight of the teacher; the labels have the rest (default: 0.9)',
       ),
     );
 }

@@ -13,7 +13,7 @@ const FLAGS = {
       numberIn(
         'count',
         '--micro-batch <n>',
-        'take batches in parts of at most so many images and add their gradients, to need less memory (default: as large as fits)',
+        'take batches in parts of at most n images and add their gradients, to need less memory (default: as large as fits)',
       ),
   ],
   optimizer: [
@@ -44,7 +44,11 @@ const FLAGS = {
   clipNorm: [
     'clipNorm',
     () =>
-      numberIn('positive', '--clip-norm <norm>', 'scale gradients down to this norm of all of them together'),
+      numberIn(
+        'positive',
+        '--clip-norm <norm>',
+        'scale gradients down until the norm of all of them together is at most this',
+      ),
   ],
   schedule: [
     'schedule',
@@ -74,7 +78,11 @@ const FLAGS = {
   patience: [
     'patience',
     () =>
-      numberIn('count', '--patience <epochs>', 'stop when the validation accuracy has not risen for so long'),
+      numberIn(
+        'count',
+        '--patience <epochs>',
+        'stop when the validation accuracy has not risen for this many epochs',
+      ),
   ],
 } as const satisfies Record<string, readonly [keyof TrainOptions, () => Option]>;
 
@@ -128,9 +136,7 @@ export function withRecipe(command: Command): Command {
         'options of a known recipe instead of the defaults; other options change it',
       ).choices(Object.keys(RECIPES)),
     )
-    .addOption(
-      numberIn('countOrNone', '--shift <pixels>', 'shift each training image by up to so many pixels'),
-    )
+    .addOption(numberIn('countOrNone', '--shift <pixels>', 'shift each training image by up to n pixels'))
     .addOption(numberIn('fraction', '--flip <probability>', 'mirror training images left to right'))
     .addOption(numberIn('fraction', '--erase <probability>', 'erase a rectangle of training images'))
     .addOption(numberIn('mixture', '--mixup <alpha>', 'mix training images in pairs, e.g. 0.2'))

@@ -54,9 +54,9 @@ export function visualizeCommand(): Command {
     .addOption(numberIn('count', '--columns <n>', 'images per row (default: enough for a square)'))
     .addOption(numberIn('count', '--steps <n>', 'steps of gradient ascent', 256))
     .addOption(numberIn('positive', '--lr <rate>', 'length of a step', 0.02))
-    .addOption(numberIn('countOrNone', '--jitter <pixels>', 'the most that the image is shifted per step', 2))
+    .addOption(numberIn('countOrNone', '--jitter <pixels>', 'maximum shift of the image per step', 2))
     .addOption(
-      numberIn('fraction', '--decay <fraction>', 'how far pixels go back to the mean color per step', 0.01),
+      numberIn('fraction', '--decay <fraction>', 'how far pixels return to the mean color per step', 0.01),
     )
     .addOption(numberIn('notNegative', '--blur <pixels>', 'how far each gradient is smoothed', 1))
     .addOption(numberIn('countOrNone', '--seed <n>', 'seed of the start and of the shifts', 0))

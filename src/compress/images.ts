@@ -49,7 +49,7 @@ export function checkCount(where: string, images: Images): void {
   if (count < FEWEST) {
     fail(
       where,
-      `there are ${count} images to calibrate on, which would keep what they have in common and lose the rest; pass at least ${FEWEST}, better some hundred, or none.`,
+      `there are ${count} images to calibrate on, which would keep what they have in common and lose the rest; pass at least ${FEWEST}, better a few hundred, or none.`,
     );
   }
 }

@@ -523,7 +523,7 @@ describe('it refuses', () => {
       const model = build();
       const few = zeros([31, 16, 16, 3]);
       await expect(compress(model, { maxError: 0.1 }, few)).rejects.toThrow(
-        'compress: there are 31 images to calibrate on, which would keep what they have in common and lose the rest; pass at least 32, better some hundred, or none.',
+        'compress: there are 31 images to calibrate on, which would keep what they have in common and lose the rest; pass at least 32, better a few hundred, or none.',
       );
       const alike = fill([40, 16, 16, 3], 0.5);
       await expect(compress(model, { maxError: 0.1 }, alike)).rejects.toThrow(
