@@ -140,16 +140,19 @@ describe.skipIf(!hasChromium)('from the first screen', () => {
     await page.close();
   });
 
-  test.each(['en', 'zh'] as const)("in %s the search's hint fits its field", async (language) => {
-    const { page } = await openTab(served.browser, `${served.site.url}guide/start.html`, {
-      width: 1280,
-      language,
-    });
+  test.each([
+    ['en', 1280],
+    ['zh', 1280],
+    ['en', 360],
+    ['zh', 360],
+  ] as const)("in %s at %i pixels the search's hint fits its field", async (language, width) => {
+    const { page } = await openTab(served.browser, `${served.site.url}guide/start.html`, { width, language });
     await page.waitForSelector(`#search[placeholder*="${language === 'zh' ? '搜索' : 'Search'}"]`);
     const { text, room } = await page.locator('#search').evaluate((input: HTMLInputElement) => {
-      const { font, paddingLeft, paddingRight } = getComputedStyle(input);
+      const { paddingLeft, paddingRight } = getComputedStyle(input);
+      const { font, letterSpacing } = getComputedStyle(input, '::placeholder');
       const pen = document.createElement('canvas').getContext('2d')!;
-      pen.font = font;
+      Object.assign(pen, { font, letterSpacing: letterSpacing === 'normal' ? '0px' : letterSpacing });
       return {
         text: pen.measureText(input.placeholder).width,
         room: input.clientWidth - Number.parseFloat(paddingLeft) - Number.parseFloat(paddingRight),

@@ -40,7 +40,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
       <div class="card image-card">{children}</div>
       <div class="card answer-card">
         <Answer />
-        {about && <p class="hint about">{about}</p>}
+        {about && <p class="hint provenance">{about}</p>}
       </div>
       {seen?.probabilities && (
         <div class="card heat-card">
@@ -59,7 +59,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
               }}
             />
             <StripLegend>
-              {text.value.strip.choose} {text.value.strip.dark} <span class="about">{about}</span>
+              {text.value.strip.choose} {text.value.strip.dark} <span class="provenance">{about}</span>
             </StripLegend>
           </>
         ) : (
