@@ -27,7 +27,7 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
         strangers.push(request.url());
     });
     expect(await page.title()).toBe('Style, LPIPS · vgg-blocks playground');
-    await expect.poll(() => rows(page), { timeout: 60_000 }).toHaveLength(4);
+    await expect.poll(() => rows(page)).toHaveLength(4);
     expect((await rows(page)).at(-1)).toBe('The style image');
     expect(await page.innerText('.differences')).toContain('This is not LPIPS');
     expect(await page.locator('.differences td:nth-child(2)').allInnerTexts()).toEqual(
@@ -51,9 +51,9 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     await page.focus('.paint .primary');
     await page.keyboard.press('Enter');
     await expect.poll(() => page.title(), { timeout: 120_000 }).toBe('Stop');
-    await page.waitForSelector('.paint .go >> text=/Stopped after step \\d+ of 60/', { timeout: 60_000 });
+    await page.waitForSelector('.paint .go >> text=/Stopped after step \\d+ of 60/');
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Paint again');
-    await page.waitForSelector('.differences th >> text=The painting', { timeout: 60_000 });
+    await page.waitForSelector('.differences th >> text=The painting');
     await page.click('.differences th >> text=The painting');
     await page.waitForSelector('.difference figcaption >> text=The painting');
 
@@ -82,11 +82,11 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     expect(complaints).toEqual([]);
     expect(strangers).toEqual([]);
     await page.close();
-  }, 300_000);
+  });
 
   test('take own images, survive the end of the worker, and go on in another view', async () => {
     const { page, complaints } = await openTab(served.browser, served.site.url + VIEW);
-    await expect.poll(() => rows(page), { timeout: 60_000 }).toHaveLength(4);
+    await expect.poll(() => rows(page)).toHaveLength(4);
     await choose(page, '.pictures >> nth=0 >> text=Your own', [await garment(7, 1)]);
     await page.waitForSelector('.pictures >> nth=0 >> [alt="7-1.png"]');
     expect(await page.getByRole('radio', { name: '7-1.png' }).first().isChecked()).toBe(true);
@@ -104,17 +104,17 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     const painting = page.workers();
     expect(painting.length).toBeGreaterThan(0);
     await Promise.all(painting.map((worker) => worker.evaluate(() => self.close())));
-    await page.waitForSelector('.notices .bad >> text=The browser stopped the worker', { timeout: 60_000 });
+    await page.waitForSelector('.notices .bad >> text=The browser stopped the worker');
     // What was painted is still there, and so is what can be done.
     await page.waitForSelector('.paint .primary >> text=Paint again');
     expect(await page.locator('.easel canvas').count()).toBe(1);
     await page.click('.paint .primary');
     await page.waitForSelector('.easel canvas', { timeout: 120_000 });
     await page.waitForSelector('.paint .go >> text=Painted in 60 steps.', { timeout: 200_000 });
-    await page.waitForSelector('.differences th >> text=The painting', { timeout: 60_000 });
+    await page.waitForSelector('.differences th >> text=The painting');
     expect(complaints).toEqual([]);
     await page.close();
-  }, 300_000);
+  });
 
   test("use an opened VGG-16 with torchvision's weights, by which distances are LPIPS, and refuse a network without the layers", async () => {
     await setBackend('cpu');
@@ -140,7 +140,7 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     try {
       await writeFile(`${folder}/vgg16.safetensors`, bytes);
       await page.setInputFiles('.dropzone input', `${folder}/vgg16.safetensors`);
-      await page.waitForSelector('.list >> text=vgg16.safetensors', { timeout: 60_000 });
+      await page.waitForSelector('.list >> text=vgg16.safetensors');
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -151,5 +151,5 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     await page.waitForSelector('.differences >> text=This is not LPIPS', { timeout: 100_000 });
     expect(complaints).toEqual([]);
     await page.close();
-  }, 400_000);
+  });
 });

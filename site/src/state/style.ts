@@ -26,6 +26,8 @@ export const chosen = { content: signal(OURS[0]!), style: signal(OURS[1]!) };
 
 /** Whether a painting is being made. */
 export const isPainting = signal(false);
+/** Whether it ends after the step at work. */
+export const isStopping = signal(false);
 /** The painting, step by step; those of the last one stay until another image is chosen. */
 export const frames = signal<readonly RawImage[]>([]);
 /** The step that is looked at, if it is not the last one. */
@@ -93,12 +95,11 @@ async function artist(): Promise<{ one: Client; network: StyleNetwork }> {
 }
 
 let working: Client | undefined;
-let isStopped = false;
 
 /** Paints the one image in the style of the other. */
 export async function paint(): Promise<void> {
   isPainting.value = true;
-  isStopped = false;
+  isStopping.value = false;
   notice.value = undefined;
   paintProgress.value = undefined;
   frames.value = [];
@@ -108,7 +109,7 @@ export async function paint(): Promise<void> {
   try {
     const { one, network } = await artist();
     const [content, style] = await Promise.all([bytesOf(chosen.content.value), bytesOf(chosen.style.value)]);
-    if (isStopped) return;
+    if (isStopping.value) return;
     working = one;
     // Some people get ill from what moves.
     const every = matchMedia('(prefers-reduced-motion: reduce)').matches ? 10 : 1;
@@ -124,7 +125,7 @@ export async function paint(): Promise<void> {
 
 /** Stops; what has been painted stays. */
 export async function stopPainting(): Promise<void> {
-  isStopped = true;
+  isStopping.value = true;
   await working?.call('stopPainting').catch(report);
 }
 

@@ -67,11 +67,13 @@ export const later = {
     again: 'Paint again',
     stop: 'Stop',
     starting: 'Loading the network…',
+    stopping: 'Stopping after this step…',
     step: (done: number, total: number, seconds: number) =>
       `Step ${done} of ${total}, ${Math.ceil(seconds)} s left`,
     done: (done: number, total: number) =>
       done < total ? `Stopped after step ${done} of ${total}.` : `Painted in ${total} steps.`,
     steps: 'Steps of the painting',
+    later: 'Another image can be taken once the painting is done or stopped.',
     painting: 'The painting',
   },
 
@@ -81,8 +83,8 @@ export const later = {
       'The darker, noisy and blurred copies differ from the image equally in their pixels, but not to the eye. Distances between features come closer to human judgment.',
     how: 'About LPIPS',
     start: 'Compare',
-    pixels: 'Pixels differ by',
-    features: 'Features differ by',
+    pixels: 'In pixels',
+    features: 'In features',
     names: {
       darker: 'Darker',
       noisy: 'Noisy',

@@ -83,10 +83,12 @@ export const later: typeof english = {
     again: '重新迁移',
     stop: '停止',
     starting: '正在加载网络……',
+    stopping: '这一步之后停止……',
     step: (done, total, seconds) => `第 ${done} 步，共 ${total} 步，还剩 ${Math.ceil(seconds)} 秒`,
     done: (done, total) =>
       done < total ? `已在第 ${done} 步停止，共 ${total} 步。` : `已完成，共 ${total} 步。`,
     steps: '合成图像的各步',
+    later: '请等合成完成，或先停止，再换图像。',
     painting: '合成图像',
   },
 

@@ -29,7 +29,7 @@ export interface PaintProgress {
 /** The longer side of images in pixels, and the steps that a painting takes. */
 const SIZE = 192;
 const STEPS = 60;
-/** Random features are ten times larger than learned ones, and so are the weights of style that suit them. */
+/** How much the style counts: as in examples/style-transfer.ts, less where the weights are random. */
 const STYLE_WEIGHT = { small: 1e5, opened: 1e6 };
 
 let small: LayersModel | undefined;

@@ -7,6 +7,7 @@ import {
   frames,
   isBusy,
   isPainting,
+  isStopping,
   paint,
   pictures,
   type Role,
@@ -162,7 +163,9 @@ function Status() {
     return (
       <div class="progress">
         <progress max={1} value={now ? now.done / now.total : 0} aria-label={t.title} />
-        <p>{now ? t.step(now.done, now.total, now.secondsLeft) : t.starting}</p>
+        <p>
+          {isStopping.value ? t.stopping : now ? t.step(now.done, now.total, now.secondsLeft) : t.starting}
+        </p>
       </div>
     );
   }

@@ -1,6 +1,7 @@
 import '../../style/paint.css';
 import { useEffect } from 'preact/hooks';
 import { viewDrop } from '../../state/files.js';
+import { notice } from '../../state/lab.js';
 import { isImage } from '../../state/own/given.js';
 import { isPainting, type Role, takeOwn } from '../../state/style.js';
 import { CompareCard } from './compareCard.js';
@@ -27,6 +28,7 @@ function takeDrop(event: DragEvent): boolean {
   const file = [...event.dataTransfer!.files].find(isImage);
   if (!file) return false;
   const place = (event.target as Element | null)?.closest?.<HTMLElement>('[data-drop]')?.dataset.drop;
-  if (!isPainting.value) void takeOwn((place as Role | undefined) ?? 'content', file);
+  if (isPainting.value) notice.value = { tone: 'warn', text: (t) => t.style.later };
+  else void takeOwn((place as Role | undefined) ?? 'content', file);
   return true;
 }
