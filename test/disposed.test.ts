@@ -1,4 +1,4 @@
-import { memory, type Rank, type Tensor4D, zeros } from '@tensorflow/tfjs-core';
+import { memory, type Rank, type Tensor4D, tidy, zeros } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { agreement, compress, correctBiases, equalize } from '../src/compress/index.js';
 import { ImageSet } from '../src/data/index.js';
@@ -225,4 +225,16 @@ test('a second model has its name, and what else fails is said as it is', async 
     },
   });
   await expect(failing).rejects.toThrow(/^of the caller$/);
+});
+
+test.each(Object.keys(CALLS))('%s works within tf.tidy, which ends when it first waits', async (name) => {
+  const before = memory().numTensors;
+  const model = build();
+  let running: Promise<unknown> | undefined;
+  tidy(() => {
+    running = CALLS[name]!(model, () => {});
+  });
+  await running;
+  model.dispose();
+  expect(memory().numTensors).toBe(before);
 });

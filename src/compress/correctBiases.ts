@@ -14,10 +14,10 @@ import {
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
-import { inUse } from '../base/inUse.js';
 import type { Progress } from '../base/progress.js';
 import { rebuiltWith } from '../core/rebuilt.js';
 import { graphOf } from '../tfjs/graph.js';
+import { inUse } from '../tfjs/inUse.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 import type { Examples } from '../train/batch.js';
 import { areFinite, checkWeights, overflow } from '../train/finite.js';

@@ -2,9 +2,9 @@ import { div, mul, reshape, type Tensor, tensor2d, tidy } from '@tensorflow/tfjs
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../base/arguments.js';
 import { fail } from '../base/check.js';
-import { inUse } from '../base/inUse.js';
 import { rebuiltWith } from '../core/rebuilt.js';
 import { graphOf } from '../tfjs/graph.js';
+import { inUse } from '../tfjs/inUse.js';
 import { freeCopy } from './freeCopy.js';
 import { type Link, linksOf } from './links.js';
 import { numbersOf } from './numbersOf.js';

@@ -25,7 +25,8 @@ export function rebuilt(
   replacement: (layer: layers.Layer) => readonly layers.Layer[] | undefined,
 ): LayersModel {
   const result = built(where, () => {
-    const x = input({ shape: model.inputs[0]!.shape.slice(1), name: image.layer.name });
+    const [{ shape, dtype }] = model.inputs as [SymbolicTensor];
+    const x = input({ shape: shape.slice(1), dtype, name: image.layer.name });
     const named = uniqueLayerNames(image.layer.name);
     const made = new Map<layers.Layer, readonly layers.Layer[]>();
     const results = compute<SymbolicTensor>(outputs, new Map([[image, [x]]]), (call, inputs) => {

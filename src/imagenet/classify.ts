@@ -12,7 +12,6 @@ import {
   TEXTS,
 } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
-import { inUse } from '../base/inUse.js';
 import { softmax } from '../base/numbers.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { type ImageInput, type PreparedImage, type Preprocessing, toRgb } from '../images/index.js';
@@ -22,6 +21,7 @@ import { depthOf } from '../images/preprocessing.js';
 import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { checkImageShape } from '../tfjs/imageSize.js';
+import { inUse } from '../tfjs/inUse.js';
 import { VIEW_OPTIONS, type ViewOptions, viewerOf } from '../train/views.js';
 import { metadataOf, preprocessingFor } from '../weights/metadata.js';
 import { LABELS } from './labels.js';

@@ -94,7 +94,7 @@ export function fuseLayers(model: LayersModel, optimizer?: StepSource): Replacem
  * one feature map and one gradient, where tfjs keeps the outputs of convolution, bias and ReLU, and the gradient of each.
  *
  * @param activation `'none'` leaves out the layer's ReLU.
- * @returns undefined for other kinds of layers and other activations.
+ * @returns undefined for other kinds of layers, other activations, and what is no input of the layer.
  */
 export function fixedLayer(
   layer: layers.Layer,
@@ -103,7 +103,10 @@ export function fixedLayer(
 ): Tensor | undefined {
   const operation = operationOf(layer, activation);
   if (x.rank !== operation?.rank) return undefined;
-  return run(operation, { x, ...weightsOf(layer) }, ['x']);
+  const weights = weightsOf(layer);
+  // tfjs says what is wrong with others.
+  const fits = x.dtype === 'float32' && x.shape.at(-1) === weights.filter.shape.at(-2);
+  return fits ? run(operation, { x, ...weights }, ['x']) : undefined;
 }
 
 /** A layer's computation: its input times its weights, plus its bias, then ReLU and max pooling if it has them. */

@@ -11,12 +11,12 @@ import {
   TEXT,
 } from '../base/arguments.js';
 import { checkSeed, fail, wholeNumber } from '../base/check.js';
-import { inUse } from '../base/inUse.js';
 import { owning } from '../base/owning.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { rebuilt } from '../core/rebuilt.js';
 import { outputActivations } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
+import { inUse } from '../tfjs/inUse.js';
 import { type Batch, disposeBatch, type Examples } from './batch.js';
 import { contentProblem } from './batchProblems.js';
 import { inputFindings, labelFinding } from './exampleFindings.js';

@@ -14,11 +14,11 @@ import {
 } from '../base/arguments.js';
 import { breathing } from '../base/breathing.js';
 import { fail, shown, wholeNumber } from '../base/check.js';
-import { inUse } from '../base/inUse.js';
 import type { Progress } from '../base/progress.js';
 import { messageOf } from '../base/realm.js';
 import { type ImageInput, toRgb } from '../images/pixels.js';
 import { type Preprocessing, preprocessingArgument } from '../images/preprocessing.js';
+import { inUse } from '../tfjs/inUse.js';
 import { checkWeights, overflow } from './finite.js';
 import { type Evaluation, Metrics } from './metrics.js';
 import { objectiveOf } from './objective.js';

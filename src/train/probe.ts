@@ -125,7 +125,10 @@ function watch(
       note(
         'input',
         layer.name,
-        tidy(() => stack([min(x), max(x), sqrt(mean(square(x)))])),
+        tidy(() => {
+          const numbers = cast(x, 'float32');
+          return stack([min(numbers), max(numbers), sqrt(mean(square(numbers)))]);
+        }),
       );
     }
     const y = own(inputs, kwargs) as Tensor;

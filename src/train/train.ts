@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
-import { inUse } from '../base/inUse.js';
 import { owning } from '../base/owning.js';
+import { inUse } from '../tfjs/inUse.js';
 import { memoryFailure } from '../tfjs/outOfMemory.js';
 import { areFinite } from './finite.js';
 import type { History } from './history.js';

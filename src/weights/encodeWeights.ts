@@ -1,7 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, keyOf, oneOf } from '../base/check.js';
-import { inUse } from '../base/inUse.js';
+import { inUse } from '../tfjs/inUse.js';
 import { bytesOf, type Content, concatenated, contentOf } from './formats/content.js';
 import { ENCODED_DTYPES, type EncodedDtype } from './formats/numbers.js';
 import { safetensorsHeader } from './formats/safetensors.js';

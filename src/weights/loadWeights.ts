@@ -1,12 +1,12 @@
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf, SOURCE } from '../base/arguments.js';
-import { inUse } from '../base/inUse.js';
 import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
 import type { VggOptions } from '../core/options.js';
 import { reason } from '../io/errors.js';
 import type { Source } from '../io/source.js';
+import { inUse } from '../tfjs/inUse.js';
 import { memoryView, unfilledTensor } from '../tfjs/memory.js';
 import {
   type Checkpoint,

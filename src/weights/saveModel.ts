@@ -12,10 +12,10 @@ import {
   withFields,
 } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
-import { inUse } from '../base/inUse.js';
 import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
 import { VERSION } from '../base/version.js';
+import { inUse } from '../tfjs/inUse.js';
 import { QUANTIZED_DTYPES, type QuantizedDtype, quantize, unquantizable } from './formats/quantization.js';
 import { isRounded } from './rounded.js';
 

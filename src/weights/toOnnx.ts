@@ -1,10 +1,10 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
-import { inUse } from '../base/inUse.js';
 import { uniqueNames } from '../base/uniqueNames.js';
 import { VERSION } from '../base/version.js';
 import { type Call, compute, graphOf } from '../tfjs/graph.js';
+import { inUse } from '../tfjs/inUse.js';
 import { bytesOf, concatenated } from './formats/content.js';
 import { LAYOUT_KEY, LAYOUTS, type Layout } from './formats/layouts.js';
 import { metadataEntry } from './metadata.js';

@@ -2,13 +2,13 @@ import { abs, grad, max, slice, sum, type Tensor, type Tensor4D, zerosLike } fro
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TENSOR } from '../../base/arguments.js';
 import { fail, keyOf, shown } from '../../base/check.js';
-import { inUse } from '../../base/inUse.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { floats } from '../../tfjs/floats.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { graphOf } from '../../tfjs/graph.js';
+import { inUse } from '../../tfjs/inUse.js';
 import { withTape } from '../../tfjs/tape.js';
 import { strayNumber } from '../../train/finite.js';
 import {

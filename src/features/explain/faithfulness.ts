@@ -2,11 +2,11 @@ import { add, mul, sub, type Tensor4D, tensor4d, tidy, zerosLike } from '@tensor
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
 import { fail, wholeNumber } from '../../base/check.js';
-import { inUse } from '../../base/inUse.js';
 import { owning } from '../../base/owning.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { checkHeatMap, type HeatMap, interpolated } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
+import { inUse } from '../../tfjs/inUse.js';
 import { type BatchOptions, ofVersions } from './batches.js';
 import { blurred } from './blurred.js';
 import type { ClassOptions } from './classGradient.js';

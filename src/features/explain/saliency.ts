@@ -16,13 +16,13 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL } from '../../base/arguments.js';
 import { breathing } from '../../base/breathing.js';
 import { checkSeed, numberThat, wholeNumber } from '../../base/check.js';
-import { inUse } from '../../base/inUse.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { classifierOutputs } from '../../tfjs/classifier.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { graphOf } from '../../tfjs/graph.js';
+import { inUse } from '../../tfjs/inUse.js';
 import { logitsFrom } from '../taps/logits.js';
 import { type ClassOptions, classGradient, NO_GRADIENT, prepareInput } from './classGradient.js';
 

@@ -2,8 +2,8 @@ import { mean, type Tensor, type Tensor1D, tensor4d, tidy } from '@tensorflow/tf
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, LIST, MODEL, optionsOf } from '../../base/arguments.js';
 import { fail, oneOf } from '../../base/check.js';
-import { inUse } from '../../base/inUse.js';
 import { type ImageInput, type RgbImage, toRgb, type ValueMap } from '../../images/index.js';
+import { inUse } from '../../tfjs/inUse.js';
 import { memoryFailure, watchMemory } from '../../tfjs/outOfMemory.js';
 import { total } from '../../tfjs/total.js';
 import { enlargedBilinear } from './bilinear.js';

@@ -2,7 +2,6 @@ import { randomUniform, type Tensor4D, variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { COUNT, checkArguments, MODEL, withFields } from '../../base/arguments.js';
 import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
-import { inUse } from '../../base/inUse.js';
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { imageTensor } from '../../images/imageToTensor.js';
@@ -14,6 +13,7 @@ import {
   tensorToImage,
   toRgb,
 } from '../../images/index.js';
+import { inUse } from '../../tfjs/inUse.js';
 import { preprocessingFor } from '../../weights/metadata.js';
 import { imageOptimizer } from './imageOptimizer.js';
 import {

@@ -1,0 +1,69 @@
+import { getBackend } from '@tensorflow/tfjs-core';
+import type { LayersModel } from '@tensorflow/tfjs-layers';
+import { MODEL } from '../base/arguments.js';
+import { attempted, fail } from '../base/check.js';
+import { firstLineOf, isError } from '../base/realm.js';
+import { failingLayer } from './failingLayer.js';
+import { memoryFailure } from './outOfMemory.js';
+
+/** What TensorFlow.js throws where a model or a tensor is disposed, of which it does not always know. */
+const isRaw = (error: unknown) =>
+  isError(error) && (error.name === 'TypeError' || / is (already )?disposed\.$/.test(error.message));
+
+/** What is in use, by the names that messages have for it: models, tensors, and what cannot be disposed. */
+type Used = Readonly<Record<string, unknown>>;
+
+const isModel = (one: unknown) => attempted(() => 'layers' in (one as object)) ?? false;
+
+const isGone = (one: unknown) =>
+  attempted(() => (one as { isDisposed?: boolean }).isDisposed) ?? (isModel(one) && !MODEL.holds(one));
+
+/** Throws if a model or a tensor was disposed since it was checked. */
+export function checkInUse(where: string, used: Used): void {
+  for (const [name, one] of Object.entries(used)) {
+    if (isGone(one)) fail(where, `the ${name} was disposed while it was in use; dispose it afterwards.`);
+  }
+}
+
+/**
+ * Works with models and tensors of the caller's, who may dispose them meanwhile, as in a callback, and whose layers TensorFlow.js may be
+ * unable to compute. It would say so in its own words, and name neither function nor layer.
+ */
+export async function inUse<T>(where: string, used: Used, work: () => T | Promise<T>): Promise<T> {
+  // A tf.tidy around the call ends when the call first waits, and would dispose what was made before.
+  await undefined;
+  try {
+    return await work();
+  } catch (error) {
+    if (isRaw(error)) checkInUse(where, used);
+    const said = isForeign(where, error) ? reasonOf(used, error) : undefined;
+    throw said === undefined ? error : new RangeError(`${where}: ${said}`, { cause: error });
+  }
+}
+
+/** Whether an error may be TensorFlow.js's or a layer's: it is not the library's, an aborted signal's or about memory. */
+function isForeign(where: string, error: unknown): boolean {
+  if (!isError(error) || !/^(Type|Range|Reference|Value|NotImplemented|Attribute)?Error$/.test(error.name))
+    return false;
+  return !error.message.startsWith(`${where}: `) && memoryFailure(error) === undefined;
+}
+
+/** Why models cannot be computed, if that is what an error is about. */
+function reasonOf(used: Used, error: unknown): string | undefined {
+  const cause = firstLineOf(error).replace(/\.$/, '');
+  const [, kernel] = /^Kernel '(\w+)' not registered/.exec(cause) ?? [];
+  if (kernel) {
+    return `the backend ${getBackend()} has no kernel ${kernel}, which a layer of the model needs; choose another backend.`;
+  }
+  const [, operation] = /gradient function not found for (\w+)/.exec(cause) ?? [];
+  if (operation) {
+    return `TensorFlow.js has no gradient of ${operation}, which a layer of the model computes; build the model without it.`;
+  }
+  for (const [name, one] of Object.entries(used)) {
+    const layer = isModel(one) ? failingLayer(one as LayersModel, error) : undefined;
+    if (layer) {
+      return `the layer ${layer.name} (${layer.getClassName()}) of the ${name} cannot be computed: ${cause}; build the model without it, or mend it if it is your own.`;
+    }
+  }
+  return undefined;
+}
