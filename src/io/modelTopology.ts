@@ -30,5 +30,38 @@ function layerFault(name: string, layer: unknown): string | undefined {
     const fault = layerFault(`layer ${i + 1} of ${name}`, one);
     if (fault !== undefined) return fault;
   }
-  return undefined;
+  return graphFault(layers);
+}
+
+/** A layer of a model, as far as the order of the calls follows from it. */
+interface Called {
+  name?: unknown;
+  config: { name?: unknown; layers?: unknown };
+  /** For each call, its inputs as `[layer, call, output]`; other ways of writing them are not looked at. */
+  inbound_nodes?: unknown;
+}
+
+/** Which call of a layer never gets its inputs, for which TensorFlow.js would wait without end. */
+function graphFault(layers: readonly Called[]): string | undefined {
+  const made = new Set<string>();
+  const waiting = layers.flatMap(({ name: own, config, inbound_nodes: nodes }) => {
+    const name = String(own ?? config.name);
+    const calls = Array.isArray(nodes) ? nodes : [];
+    const isModel = Array.isArray(config) || Array.isArray(config.layers);
+    // An input has no call, and a model counts its own making as one.
+    if (calls.length === 0 || isModel) made.add(`${name}/0`);
+    return calls.map((inputs, i) => ({
+      name,
+      makes: `${name}/${isModel ? i + 1 : i}`,
+      needs: (Array.isArray(inputs) ? inputs : [])
+        .filter(Array.isArray)
+        .map(([layer, call]) => `${layer}/${call}`),
+    }));
+  });
+  for (let before = -1; made.size > before; ) {
+    before = made.size;
+    for (const { makes, needs } of waiting) if (needs.every((one) => made.has(one))) made.add(makes);
+  }
+  const stuck = waiting.find(({ makes }) => !made.has(makes));
+  return stuck && `the inputs of its layer ${shown(stuck.name)} do not exist, or are computed from it`;
 }

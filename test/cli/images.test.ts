@@ -25,7 +25,7 @@ import { FORMATS } from '../images/encodedFormats.js';
 import { IMAGES } from '../node/encodedImages.js';
 import { readNpy } from '../node/npyFiles.js';
 import { relativeError } from '../weights/files.js';
-import { run } from './program.js';
+import { replaced, run } from './program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-images-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -536,7 +536,10 @@ describe('vgg-blocks visualize', () => {
     ['a missing filter', ['--layer', 'conv1_1', '--filter', '1-2'], 'there is no filter 2; conv1_1 has 2'],
     ['another format', ['--layer', 'conv1_1', '--out', at('x.jpg')], `${at('x.jpg')} does not end in .png`],
   ])('refuses %s in one sentence', async (_, args, sentence) => {
-    const { code, error, out } = await run('visualize', ...THREE, '--out', at('none.png'), ...args);
+    const { code, error, out } = await run(
+      'visualize',
+      ...replaced([...THREE, '--out', at('none.png')], args),
+    );
     expect([code, out]).toEqual([1, '']);
     expect(error).toContain(`visualize: ${sentence}`);
     expect(error.trim().split('\n')).toHaveLength(1);

@@ -65,3 +65,9 @@ export function start(
 
 /** Runs the command line to its end. */
 export const run = (...args: string[]) => start(args).outcome;
+
+/** Arguments in which those of `instead` replace the values of their flags, which may be given once. */
+export function replaced(args: readonly string[], instead: readonly string[]): string[] {
+  const isReplaced = (arg: string | undefined) => /^--/.test(arg ?? '') && instead.includes(arg!);
+  return [...args.filter((arg, i) => !isReplaced(arg) && !isReplaced(args[i - 1])), ...instead];
+}

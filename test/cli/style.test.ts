@@ -9,7 +9,7 @@ import { EmbeddingIndex } from '../../src/features/index.js';
 import { scaleArch, VGG16, vgg } from '../../src/index.js';
 import { writeImage } from '../../src/node/index.js';
 import { encodeWeights, PUBLISHED, setMetadata } from '../../src/weights/index.js';
-import { run, start } from './program.js';
+import { replaced, run, start } from './program.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-style-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -105,7 +105,8 @@ describe('vgg-blocks style', () => {
       /takes about .* GiB, but maxBytes is 3\.0 GiB; use a size of at most \d+,/,
     ],
   ])('refuses %s in one sentence', async (_, args, message) => {
-    const { code, error } = await run('style', ...TWO, '--out', at('refused.png'), '--size', '48', ...args);
+    const usual = [...TWO, '--out', at('refused.png'), '--size', '48'];
+    const { code, error } = await run('style', ...replaced(usual, args));
     expect(code).toBe(1);
     expect(error).toMatch(message);
     expect(error.trim().split('\n')).toHaveLength(1);

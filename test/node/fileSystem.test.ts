@@ -330,6 +330,16 @@ describe('a failed save or load is one sentence', () => {
       ({ weightsManifest }) => Object.assign(weightsManifest[0]!.weights[0]!, { dtype: 'x' }),
       `its weight "block1_conv1/kernel" has the type "x", which TensorFlow.js does not read`,
     ],
+    [
+      'an input that there is not',
+      ({ modelTopology }) => inboundOf(modelTopology, 2).splice(0, 1, ['nowhere', 0, 0, {}]),
+      'the inputs of its layer "block1_pool" do not exist, or are computed from it',
+    ],
+    [
+      'a circle',
+      ({ modelTopology }) => inboundOf(modelTopology, 1).splice(0, 1, ['block1_pool', 0, 0, {}]),
+      'the inputs of its layer "block1_conv1" do not exist, or are computed from it',
+    ],
   ])('a damaged model.json: %s', async (_, damage, fault) => {
     await smallModel().save(fileSystem(folder));
     const json = await modelJson();
@@ -417,4 +427,10 @@ async function serve(root: string): Promise<Server> {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;
+}
+
+/** The inputs of the first call of a layer, counted from 0, in a topology. */
+function inboundOf(topology: unknown, layer: number): unknown[] {
+  return (topology as { config: { layers: { inbound_nodes: unknown[][] }[] } }).config.layers[layer]!
+    .inbound_nodes[0]!;
 }
