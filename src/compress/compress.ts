@@ -7,6 +7,7 @@ import type { Progress } from '../base/progress.js';
 import { rebuilt } from '../core/rebuilt.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
 import { inUse } from '../tfjs/inUse.js';
+import { checkCopy } from '../tfjs/models.js';
 import { disposeBatch, type Examples } from '../train/batch.js';
 import { compared, outputsFor } from './agreement.js';
 import { STORED, type StoredAs, weightBytes } from './bytes.js';
@@ -132,6 +133,7 @@ async function compressed(
     own(model, () => isGiven && model.dispose());
     oneOf(WHERE, 'quantize', quantize, STORED);
     wholeNumber(WHERE, 'batchSize', batchSize);
+    checkCopy(WHERE, model);
     const original = graphOf(WHERE, model);
     if (images !== undefined) {
       checkImages(WHERE, original, images);

@@ -18,6 +18,7 @@ import type { Progress } from '../base/progress.js';
 import { rebuiltWith } from '../core/rebuilt.js';
 import { graphOf } from '../tfjs/graph.js';
 import { inUse } from '../tfjs/inUse.js';
+import { checkCopy } from '../tfjs/models.js';
 import { replaceCalls } from '../tfjs/replaceCalls.js';
 import type { Examples } from '../train/batch.js';
 import { areFinite, checkWeights, overflow } from '../train/finite.js';
@@ -79,6 +80,7 @@ async function withCorrectedBiases(
   const { quantize: dtype = 'uint8', batchSize = 32 } = options;
   oneOf(WHERE, 'quantize', dtype, QUANTIZED_DTYPES);
   wholeNumber(WHERE, 'batchSize', batchSize);
+  checkCopy(WHERE, model);
   const graph = graphOf(WHERE, model);
   checkImages(WHERE, graph, images);
 

@@ -5,6 +5,7 @@ import { fail } from '../base/check.js';
 import { rebuiltWith } from '../core/rebuilt.js';
 import { graphOf } from '../tfjs/graph.js';
 import { inUse } from '../tfjs/inUse.js';
+import { checkCopy } from '../tfjs/models.js';
 import { freeCopy } from './freeCopy.js';
 import { type Link, linksOf } from './links.js';
 import { numbersOf } from './numbersOf.js';
@@ -34,6 +35,7 @@ export async function equalize(model: LayersModel): Promise<LayersModel> {
 
 /** As `equalize`, for the function that error messages name. */
 export async function equalized(where: string, model: LayersModel): Promise<LayersModel> {
+  checkCopy(where, model);
   const graph = graphOf(where, model);
   const links = linksOf(graph);
   const channels = new Map(links.map(({ to, channels }) => [to, channels]));

@@ -5,6 +5,7 @@ import { rebuilt } from '../core/rebuilt.js';
 import { foldNorm } from '../tfjs/foldedNorm.js';
 import { isRelu } from '../tfjs/fusedNorm.js';
 import { type Call, type Graph, graphOf } from '../tfjs/graph.js';
+import { checkCopy } from '../tfjs/models.js';
 import { freeCopy } from './freeCopy.js';
 import { onlyCallOf, onlyReaderOf } from './links.js';
 
@@ -26,6 +27,7 @@ const FOLDED = ['Conv2D', 'DepthwiseConv2D', 'SeparableConv2D', 'Dense'];
 export function foldNorms(model: LayersModel): LayersModel {
   checkArguments('foldNorms', { model }, { model: MODEL });
 
+  checkCopy('foldNorms', model);
   const graph = graphOf('foldNorms', model);
   const folds = new Map<layers.Layer, Fold>();
   const gone = new Set<layers.Layer>();

@@ -10,7 +10,7 @@ import { fail, oneOf, shown } from '../base/check.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { applied, compute, graphOf } from '../tfjs/graph.js';
 import { checkWhatItPredicts, imageShapeOf } from '../tfjs/imageSize.js';
-import { ownOnce } from '../tfjs/models.js';
+import { checkCopy, ownOnce } from '../tfjs/models.js';
 import { uniqueLayerNames } from '../tfjs/sharedLayer.js';
 import { built } from './built.js';
 import { conversionsOf } from './conversions.js';
@@ -61,6 +61,7 @@ export function convolutional(
   const { inputShape, logits = false } = optionsOf(where, options, { inputShape: 1, logits: 1 });
   oneOf(where, 'logits', logits, [true, false]);
 
+  checkCopy(where, model);
   const graph = graphOf(where, model);
   const shape = sizeOf(where, model, inputShape);
   const conversions = conversionsOf(where, graph, shape, logits);

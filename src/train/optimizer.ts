@@ -4,6 +4,7 @@ import { fail, keyOf, numberThat, oneOf, shown } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { checkGradients } from '../tfjs/gradients.js';
 import { type Call, graphOf } from '../tfjs/graph.js';
+import { checkCopy } from '../tfjs/models.js';
 import { adam, LeanOptimizer, momentum, type Rule, SGD } from './leanOptimizer.js';
 
 const RULES: Record<OptimizerName, () => Rule> = {
@@ -49,6 +50,7 @@ export const OPTIMIZER_OPTIONS = Object.keys({
 
 /** Throws unless a model has weights that an optimizer would change, and TensorFlow.js has their gradient. */
 export function checkTrainable(where: string, model: LayersModel): void {
+  checkCopy(where, model);
   if (model.trainableWeights.length === 0) {
     fail(where, 'no layer of the model is trainable, so there is nothing to train; unfreeze some.');
   }

@@ -10,7 +10,7 @@ import { fail, oneOf, shown } from '../../base/check.js';
 import { shapeText } from '../../base/shapes.js';
 import { applied, type Call, callsTo, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, checkWhatItPredicts, imageShapeOf } from '../../tfjs/imageSize.js';
-import { inputShapeOf } from '../../tfjs/models.js';
+import { checkCopy, inputShapeOf } from '../../tfjs/models.js';
 import { sharedLayer, uniqueLayerNames } from '../../tfjs/sharedLayer.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
 import { activationsAt, outputsAt } from './activations.js';
@@ -68,6 +68,7 @@ export function extractorOf(
 
   const names = typeof layers === 'string' ? [layers] : layers;
   if (names.length === 0) fail(where, 'no layer is named; pass at least one name.');
+  checkCopy(where, model);
   const graph = graphOf(where, model);
   const taps = names.map((name) => tapOf(where, graph, name));
   const { inputShape, pooling, name = `${model.name}_features` } = options;

@@ -5,7 +5,7 @@ import { shapeText } from '../../base/shapes.js';
 import { built } from '../../core/built.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import { INITIALIZERS, MAX_UNITS, type NetworkOptions } from '../../core/options.js';
-import { layersWithin } from '../../tfjs/models.js';
+import { checkCopy, layersWithin } from '../../tfjs/models.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
 
 /** Options of {@link transferHead}. */
@@ -69,6 +69,7 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   oneOf(where, 'initializer', initializer, INITIALIZERS);
   checkSeed(where, seed);
 
+  checkCopy(where, base);
   return built(where, () => {
     let x = outputOf(base);
     const append = (layer: layers.Layer) => {
