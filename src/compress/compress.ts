@@ -7,7 +7,7 @@ import type { Progress } from '../base/progress.js';
 import { rebuilt } from '../core/rebuilt.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
 import { inUse } from '../tfjs/inUse.js';
-import { checkCopy } from '../tfjs/models.js';
+import { checkCopy } from '../tfjs/sharedLayer.js';
 import { disposeBatch, type Examples } from '../train/batch.js';
 import { compared, outputsFor } from './agreement.js';
 import { STORED, type StoredAs, weightBytes } from './bytes.js';

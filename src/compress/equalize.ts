@@ -5,7 +5,7 @@ import { fail } from '../base/check.js';
 import { rebuiltWith } from '../core/rebuilt.js';
 import { graphOf } from '../tfjs/graph.js';
 import { inUse } from '../tfjs/inUse.js';
-import { checkCopy } from '../tfjs/models.js';
+import { checkCopy } from '../tfjs/sharedLayer.js';
 import { freeCopy } from './freeCopy.js';
 import { type Link, linksOf } from './links.js';
 import { numbersOf } from './numbersOf.js';

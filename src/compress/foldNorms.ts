@@ -5,7 +5,7 @@ import { rebuilt } from '../core/rebuilt.js';
 import { foldNorm } from '../tfjs/foldedNorm.js';
 import { isRelu } from '../tfjs/fusedNorm.js';
 import { type Call, type Graph, graphOf } from '../tfjs/graph.js';
-import { checkCopy } from '../tfjs/models.js';
+import { checkCopy } from '../tfjs/sharedLayer.js';
 import { freeCopy } from './freeCopy.js';
 import { onlyCallOf, onlyReaderOf } from './links.js';
 

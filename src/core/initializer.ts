@@ -3,7 +3,7 @@ import { initializers } from '@tensorflow/tfjs-layers';
 import { fillNormal, fillUniform } from '../base/random.js';
 import { shapeText, size } from '../base/shapes.js';
 import { memoryView, unfilledTensor } from '../tfjs/memory.js';
-import { OutOfMemory } from '../tfjs/outOfMemory.js';
+import { noMemory } from '../tfjs/outOfMemory.js';
 import type { Initializer } from './options.js';
 
 /** Numbers in a kernel: four GiB, all the memory that WebAssembly has. */
@@ -68,8 +68,7 @@ function draw(
  * touching the memory of a copy takes longer than drawing the numbers.
  */
 function filled(shape: number[], fill: (values: Float32Array, inPlace: boolean) => void): Tensor {
-  if (size(shape) > MAX_WEIGHTS)
-    throw new OutOfMemory(`a kernel of ${shapeText(shape)} has more than 2^30 numbers`);
+  if (size(shape) > MAX_WEIGHTS) throw noMemory(`a kernel of ${shapeText(shape)} has more than 2^30 numbers`);
   const inPlace = unfilledTensor(shape);
   if (inPlace) {
     fill(memoryView(inPlace)!, true);

@@ -1,5 +1,4 @@
-import { type LayersModel, layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
-import { fail } from '../base/check.js';
+import type { LayersModel, layers, SymbolicTensor } from '@tensorflow/tfjs-layers';
 import type { Pooling } from './kernels.js';
 
 /**
@@ -11,16 +10,6 @@ export function layersWithin({ layers: all }: Pick<LayersModel, 'layers'>): laye
     if ('layers' in layer) return layersWithin(layer as unknown as LayersModel);
     return layer.getClassName() === 'InputLayer' ? [] : [layer];
   });
-}
-
-/** Throws for a model from which no other can be built here: one of another copy of TensorFlow.js, whose tensors this one's are not. */
-export function checkCopy(where: string, model: LayersModel): void {
-  const stray = layersWithin(model).find((layer): boolean => !(layer instanceof layers.Layer));
-  if (!stray) return;
-  fail(
-    where,
-    `the layer ${stray.name} is of another copy of @tensorflow/tfjs-layers than the one that vgg-blocks imports; load one copy alone, and build the model with it.`,
-  );
 }
 
 /**

@@ -3,18 +3,13 @@ import { firstLineOf } from '../base/realm.js';
 
 /** Notices operations that run out of memory, which GPUs do not throw. */
 export interface MemoryWatch {
-  /** Throws an {@link OutOfMemory} if an operation before the last one whose numbers were read has failed. */
+  /** Throws {@link noMemory} if an operation before the last one whose numbers were read has failed. */
   check(): Promise<void>;
   release(): void;
 }
 
-/** An operation that had no memory. */
-export class OutOfMemory extends Error {
-  constructor(reason: string) {
-    super(reason);
-    this.name = 'OutOfMemory';
-  }
-}
+/** The error of an operation that had no memory. */
+export const noMemory = (reason: string) => Object.assign(new Error(reason), { name: 'OutOfMemory' });
 
 /**
  * Watches the current backend. WebGPU reports failed allocations as events, after which results are zeros or older numbers; WebGL
@@ -31,24 +26,17 @@ export function watchMemory(): MemoryWatch {
   }
 }
 
-/** What engines and backends say when an allocation fails. */
+/**
+ * What engines and backends say when an allocation fails. An array of less than 100,000 numbers that JavaScript does not make is another
+ * mistake, such as a wrong offset.
+ */
 const FAILED =
-  /out of memory|no room for \d+ more bytes|memory access out of bounds|allocation failed|invalid array buffer length|texture size|unable to create webgltexture|createbuffer failed|buffer of this GPU holds at most/i;
-
-/** The length of an array that JavaScript does not make. A short one is another mistake, such as a wrong offset. */
-const LENGTH = /invalid typed array length: (\d+)/i;
-
-/** Numbers in an array that any machine has room for. */
-const SHORT = 2 ** 16;
+  /out of memory|no room for \d|access out of bounds|allocation failed|invalid array buffer|array length: \d{6}|texture size|create webgltexture|createbuffer failed|of this GPU holds/i;
 
 /** Why an operation had no memory, if that is what an error says. */
 export function memoryFailure(error: unknown): string | undefined {
   const reason = firstLineOf(error);
-  const isFailure =
-    (error as Error | undefined)?.name === 'OutOfMemory' ||
-    FAILED.test(reason) ||
-    Number(LENGTH.exec(reason)?.[1]) > SHORT;
-  return isFailure ? reason : undefined;
+  return (error as Error | undefined)?.name === 'OutOfMemory' || FAILED.test(reason) ? reason : undefined;
 }
 
 /** What is used of tfjs's WebGPU backend. */
@@ -71,7 +59,7 @@ function watchWebgpu(webgpu: WebgpuBackend): MemoryWatch {
       await device.queue.onSubmittedWorkDone();
       if (reason === undefined) return;
       dropFreeBuffers(webgpu);
-      if (/memory|size|limit/i.test(reason)) throw new OutOfMemory(reason);
+      if (/memory|size|limit/i.test(reason)) throw noMemory(reason);
       throw new Error(`the webgpu backend reported an error, after which its numbers are wrong: ${reason}`);
     },
     release: () => device.removeEventListener('uncapturederror', note),
@@ -100,8 +88,8 @@ function watchWebgl(gl: WebGL): MemoryWatch {
   failed();
   return {
     async check() {
-      if (gl.isContextLost()) throw new OutOfMemory('the WebGL context is lost');
-      if (failed()) throw new OutOfMemory('out of memory');
+      if (gl.isContextLost()) throw noMemory('the WebGL context is lost');
+      if (failed()) throw noMemory('out of memory');
     },
     release() {},
   };

@@ -1,6 +1,8 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { type LayersModel, layers, type SymbolicTensor } from '@tensorflow/tfjs-layers';
+import { fail } from '../base/check.js';
 import { uniqueNames } from '../base/uniqueNames.js';
+import { layersWithin } from './models.js';
 import { lacksConstants, withConstants } from './normConstants.js';
 
 /** Fields of a layer that tfjs's types leave out. */
@@ -66,4 +68,14 @@ export function applyActivation<T extends SymbolicTensor | Tensor>(x: T, layer: 
 
 function activationOf(activation: 'linear' | 'relu'): LayerParts['activation'] {
   return (layers.activation({ activation }) as unknown as LayerParts).activation;
+}
+
+/** Throws for a model from which no other can be built here: one of another copy of TensorFlow.js, whose tensors this one's are not. */
+export function checkCopy(where: string, model: LayersModel): void {
+  const stray = layersWithin(model).find((layer): boolean => !(layer instanceof layers.Layer));
+  if (!stray) return;
+  fail(
+    where,
+    `the layer ${stray.name} is of another copy of @tensorflow/tfjs-layers than the one that vgg-blocks imports; load one copy alone, and build the model with it.`,
+  );
 }

@@ -4,7 +4,7 @@ import { fail, keyOf, numberThat, oneOf, shown } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
 import { checkGradients } from '../tfjs/gradients.js';
 import { type Call, graphOf } from '../tfjs/graph.js';
-import { checkCopy } from '../tfjs/models.js';
+import { checkCopy } from '../tfjs/sharedLayer.js';
 import { adam, LeanOptimizer, momentum, type Rule, SGD } from './leanOptimizer.js';
 
 const RULES: Record<OptimizerName, () => Rule> = {

@@ -5,7 +5,8 @@ import { shapeText } from '../../base/shapes.js';
 import { built } from '../../core/built.js';
 import { kernelInitializers } from '../../core/initializer.js';
 import { INITIALIZERS, MAX_UNITS, type NetworkOptions } from '../../core/options.js';
-import { checkCopy, layersWithin } from '../../tfjs/models.js';
+import { layersWithin } from '../../tfjs/models.js';
+import { checkCopy } from '../../tfjs/sharedLayer.js';
 import { metadataOf, setMetadata } from '../../weights/metadata.js';
 
 /** Options of {@link transferHead}. */
