@@ -2,9 +2,9 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, either, kind, listOf, TENSOR } from '../base/arguments.js';
 import { fail } from '../base/check.js';
+import { checkInUse } from '../base/disposed.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { type Call, callsTo, type Graph, graphOf, type Output } from './graph.js';
-import { checkInUse } from './inUse.js';
 import { inputShapeOf } from './models.js';
 
 type Shape = (number | null)[];

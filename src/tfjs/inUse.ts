@@ -1,7 +1,6 @@
 import { getBackend } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { MODEL } from '../base/arguments.js';
-import { attempted, fail } from '../base/check.js';
+import { checkInUse, isModel, type Used } from '../base/disposed.js';
 import { firstLineOf, isError } from '../base/realm.js';
 import { failingLayer } from './failingLayer.js';
 import { memoryFailure } from './outOfMemory.js';
@@ -9,21 +8,6 @@ import { memoryFailure } from './outOfMemory.js';
 /** What TensorFlow.js throws where a model or a tensor is disposed, of which it does not always know. */
 const isRaw = (error: unknown) =>
   isError(error) && (error.name === 'TypeError' || / is (already )?disposed\.$/.test(error.message));
-
-/** What is in use, by the names that messages have for it: models, tensors, and what cannot be disposed. */
-type Used = Readonly<Record<string, unknown>>;
-
-const isModel = (one: unknown) => attempted(() => 'layers' in (one as object)) ?? false;
-
-const isGone = (one: unknown) =>
-  attempted(() => (one as { isDisposed?: boolean }).isDisposed) ?? (isModel(one) && !MODEL.holds(one));
-
-/** Throws if a model or a tensor was disposed since it was checked. */
-export function checkInUse(where: string, used: Used): void {
-  for (const [name, one] of Object.entries(used)) {
-    if (isGone(one)) fail(where, `the ${name} was disposed while it was in use; dispose it afterwards.`);
-  }
-}
 
 /**
  * Works with models and tensors of the caller's, who may dispose them meanwhile, as in a callback, and whose layers TensorFlow.js may be

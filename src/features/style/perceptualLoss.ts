@@ -1,8 +1,8 @@
 import { type Scalar, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TEXTS } from '../../base/arguments.js';
+import { checkInUse } from '../../base/disposed.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
-import { checkInUse } from '../../tfjs/inUse.js';
 import { layerWeights, sameShape, weightedDifference } from './differences.js';
 import { type ImageFeaturesOptions, imageFeatures } from './imageFeatures.js';
 
