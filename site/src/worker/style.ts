@@ -84,7 +84,7 @@ export interface DistanceRequest {
 }
 
 /** How far an image is from another. */
-export interface Difference {
+interface Difference {
   name: string;
   image: RawImage;
   /** Of the features. */
