@@ -21,7 +21,7 @@ export interface Epilogue {
 
 /** Whether `finish` can compute an activation. */
 export function isKnown(activation = 'linear'): boolean {
-  return activation === 'linear' || isClamping(activation) || activation in KERNELS;
+  return activation === 'linear' || isClamping(activation) || Object.hasOwn(KERNELS, activation);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { engine, getKernel } from '@tensorflow/tfjs-core';
-import { optionsOf } from '../base/arguments.js';
+import { BOOLEAN, optionsOf } from '../base/arguments.js';
 import { shown } from '../base/check.js';
 import { INSTALLATION, type OwnKernels, type WasmInstallation, wasmInstallation } from '../tfjs/kernels.js';
 import { replaceKernels } from '../tfjs/replaceKernels.js';
@@ -92,7 +92,8 @@ export interface WasmKernelOptions {
  *
  * Results equal those of the cpu backend except for rounding: 3x3 convolutions of 8 channels or more are computed in tiles of
  * 4x4 outputs (Winograd's minimal filtering), within about 5e-6 of the largest output. A NaN or an infinity spreads to every
- * output of each tile that reads it, up to 5 pixels away. Images are channels last.
+ * output of each tile that reads it, up to 5 pixels away. A max pooling ignores a window's NaNs, as there, but of
+ * a window of NaN alone it gives NaN, not minus infinity. Images are channels last.
  *
  * A filter's transform, two to four times the filter's size, is kept from its second use until the filter is disposed.
  *
@@ -115,7 +116,7 @@ export interface WasmKernelOptions {
  * installWasmKernels({ relaxedSimd: false });
  */
 export function installWasmKernels(options: WasmKernelOptions = {}): () => void {
-  optionsOf('installWasmKernels', options, { threads: 1, relaxedSimd: 1 });
+  optionsOf('installWasmKernels', options, { threads: 1, relaxedSimd: BOOLEAN });
   const { threads = 1, relaxedSimd = hasRelaxedSimd() } = options;
   checkThreads(threads);
   const present = wasmInstallation('wasm');

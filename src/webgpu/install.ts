@@ -1,6 +1,5 @@
 import { getKernel } from '@tensorflow/tfjs-core';
-import { optionsOf } from '../base/arguments.js';
-import { oneOf } from '../base/check.js';
+import { BOOLEAN, oneFrom, optionsOf } from '../base/arguments.js';
 import { type OwnKernels, WEBGPU_INSTALLATION } from '../tfjs/kernels.js';
 import { markOf, replaceKernels } from '../tfjs/replaceKernels.js';
 import { addMeans } from './addMeans.js';
@@ -101,11 +100,13 @@ const installation = () => markOf<Installation>(WEBGPU_INSTALLATION, 'webgpu');
  * invocation for each weight. Whatever the kernels do not cover, such as strides or channels-first images, the backend's own
  * still compute.
  *
- * Results equal those of the cpu backend except for rounding, and are the same in every run on a device.
+ * Results equal those of the cpu backend except for rounding, and are the same in every run on a device. A max pooling ignores a
+ * window's NaNs likewise, but of a window of NaN alone it gives NaN, not minus infinity.
  *
  * Import the backend first. Call this before or after `setBackend('webgpu')`; calling it again has no effect.
  *
  * @returns a function that uninstalls the kernels and restores the backend's own; calling it again has no effect.
+ * @throws RangeError when an option is not of its kind.
  * @throws Error when the webgpu backend was not imported, or the kernels are installed with other options.
  * @example
  * import '@tensorflow/tfjs-backend-webgpu';
@@ -117,8 +118,10 @@ export function installWebgpuKernels(options: WebgpuKernelOptions = {}): () => v
     tune = globalThis.process?.env?.VGG_BLOCKS_TUNE !== '0',
     winograd = false,
     precision = 'float32',
-  } = optionsOf('installWebgpuKernels', options, { tune: 1, winograd: 1, precision: 1 });
-  oneOf('installWebgpuKernels', 'precision', precision, ['float32', 'float16']);
+  } = optionsOf('installWebgpuKernels', options, {
+    ...{ tune: BOOLEAN, winograd: BOOLEAN },
+    precision: oneFrom(['float32', 'float16']),
+  });
   const present = installation();
   if (present) {
     for (const name of ['tune', 'winograd', 'precision'] as const) {

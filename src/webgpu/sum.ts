@@ -14,6 +14,7 @@ export function sum(call: Call<{ x: TensorInfo }, SumAttrs>) {
     x.dtype === 'float32' &&
     x.shape.length > 1 &&
     axes.length === x.shape.length - 1 &&
+    new Set(axes).size === axes.length &&
     !axes.includes(x.shape.length - 1) &&
     rows > 1 &&
     columns > 0;

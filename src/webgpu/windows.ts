@@ -10,7 +10,7 @@ export interface Windows {
   name: string;
   /**
    * WGSL that runs `each` for the pixels of the window of output `i`, in their order: `at` is a pixel's number of x, and `place` counts
-   * the pixels of a whole window.
+   * the pixels of a whole window. Behind it, `isOutside` is whether the window is all padding.
    */
   ofOutput(each: string): string;
   /**
@@ -56,6 +56,8 @@ export function windowsOf(
   let fromRow = pixel / ${outWidth} % ${outHeight} * ${strideHeight} - ${top};
   let fromColumn = pixel % ${outWidth} * ${strideWidth} - ${left};
   let image = pixel / ${outHeight * outWidth};
+  let isOutside = fromRow >= ${inHeight} || fromRow + ${filterHeight} <= 0 ||
+    fromColumn >= ${inWidth} || fromColumn + ${filterWidth} <= 0;
   ${pixels('place', each)}`,
     ofInput: (each) => `
   let channel = i % ${channels};

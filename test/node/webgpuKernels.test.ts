@@ -58,6 +58,19 @@ describe.skipIf(!available)('installWebgpuKernels', () => {
     uninstall();
   });
 
+  test.each([
+    [{ winograd: 'no' }, 'winograd is "no"; it must be true or false.'],
+    [{ winograd: 1 }, 'winograd is 1; it must be true or false.'],
+    [{ tune: null }, 'tune is null; it must be true or false.'],
+    [{ tune: Symbol('x') }, 'tune is Symbol(x); it must be true or false.'],
+    [{ precision: 'half' }, 'precision is "half"; it must be one of "float32", "float16".'],
+  ])('refuses %o, installed already or not', (options, message) => {
+    expect(() => installWebgpuKernels(options as never)).toThrow(`installWebgpuKernels: ${message}`);
+    const uninstall = installWebgpuKernels();
+    expect(() => installWebgpuKernels(options as never)).toThrow(`installWebgpuKernels: ${message}`);
+    uninstall();
+  });
+
   test('a trial computes later calls with the fastest variant, once the device has answered', async () => {
     const times: Record<string, number> = { table: 2, slow: 3, fast: 1 };
     const running: string[] = [];

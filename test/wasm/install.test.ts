@@ -68,6 +68,12 @@ describe('installWasmKernels', () => {
     warn.mockRestore();
   });
 
+  test('refuses what is neither true nor false as relaxedSimd', () => {
+    expect(() => installWasmKernels({ relaxedSimd: 'no' as never })).toThrow(
+      'installWasmKernels: relaxedSimd is "no"; it must be true or false.',
+    );
+  });
+
   test('may be called again, and so may the function it returns', () => {
     const stock = kernels();
     const uninstall = installWasmKernels();

@@ -24,6 +24,13 @@ describe.skipIf(!available)('max pooling on WebGPU', () => {
     );
   });
 
+  test('a window of padding alone is minus infinity', async () => {
+    for (const channels of [1, 4]) {
+      await expectSame(() => maxPool(random([1, 2, 2, channels], 1) as Tensor4D, 1, 1, 1), 0);
+      await expectSame(() => maxPool(random([1, 2, 3, channels], 1) as Tensor4D, 2, 3, 3), 0);
+    }
+  });
+
   test('a window ignores NaN beside a number, and is NaN of NaN alone', async () => {
     const { NaN: nan, NEGATIVE_INFINITY: low } = Number;
     for (const channels of [1, 4]) {

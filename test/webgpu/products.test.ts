@@ -73,6 +73,28 @@ describe.skipIf(!available)('products of matrices on WebGPU', () => {
     },
   );
 
+  // Slopes that WGSL has no literal for, and one whose digits are no whole number of 64 bits.
+  test.each([Number.POSITIVE_INFINITY, Number.NaN, 1e40, 1e20, -3e-7])(
+    'with a leaky ReLU of slope %d, as convolutions',
+    async (leakyreluAlpha) => {
+      const follows = { activation: 'leakyrelu', leakyreluAlpha } as const;
+      await expectSame(
+        () => [
+          fused.matMul({
+            a: random([5, 20], 1) as Tensor2D,
+            b: random([20, 12], 2) as Tensor2D,
+            ...follows,
+          }),
+          fused.conv2d({
+            ...{ x: random([1, 4, 4, 4], 1) as Tensor4D, filter: random([3, 3, 4, 4], 2) as Tensor4D },
+            ...{ strides: 1, pad: 'same', ...follows },
+          }),
+        ],
+        1e-5,
+      );
+    },
+  );
+
   test('many rows, with bias and ReLU', async () => {
     await expectSame(() =>
       fused.matMul({

@@ -19,4 +19,15 @@ describe.skipIf(!available)('slices on WebGPU', () => {
     const parts = (): Tensor[] => [slice(random([3, 4], 1), [1, 0]), slice(random([5], 1), 2, 2)];
     expect(await on('webgpu', parts)).toEqual(await on('cpu', parts));
   });
+
+  test.each([
+    [[4], [1], [4], 'begin[0] + size[0] (5) would overflow input.shape[0] (4)'],
+    [[2, 2], [1, 0], [2, 2], 'begin[0] + size[0] (3) would overflow input.shape[0] (2)'],
+    [[4], [0, 0], [4], 'Length of begin 0,0 must match the rank of the array (1)'],
+  ])('of a tensor of shape %j from %j on, of size %j, that reach beyond it are refused', async (...given) => {
+    const [shape, begin, size, message] = given;
+    for (const backend of ['cpu', 'webgpu'] as const) {
+      await expect(on(backend, () => slice(random(shape, 1), begin, size))).rejects.toThrow(message);
+    }
+  });
 });
