@@ -29,11 +29,13 @@ export function drawImage(canvas: HTMLCanvasElement | OffscreenCanvas, image: Ra
     );
   }
   const channels = channelsOf('drawImage', image);
-  const rgba = new Uint8ClampedArray(4 * width * height);
+  // The canvas makes it, since canvases of other packages bring no global ImageData.
+  const drawn = context.createImageData(width, height);
+  const rgba = drawn.data;
   for (let pixel = 0; pixel < width * height; pixel++) {
     const from = pixel * channels;
     for (let k = 0; k < 3; k++) rgba[4 * pixel + k] = data[from + (channels >= 3 ? k : 0)]!;
     rgba[4 * pixel + 3] = channels % 2 === 0 ? data[from + channels - 1]! : 255;
   }
-  context.putImageData(new ImageData(rgba, width, height), 0, 0);
+  context.putImageData(drawn, 0, 0);
 }

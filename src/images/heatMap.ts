@@ -34,6 +34,7 @@ export function checkHeatMap(where: string, map: ValueMap): void {
     { 'map.values': values, 'map.region': region },
     { 'map.values': NUMBERS, 'map.region': optional(REGION) },
   );
+  checkFinite(where, 'map', values);
   wholeNumber(where, 'map.width', width);
   wholeNumber(where, 'map.height', height);
   if (values.length !== width * height) {
@@ -44,16 +45,18 @@ export function checkHeatMap(where: string, map: ValueMap): void {
   }
 }
 
-/** A quantile of values, the maximum for 1; NaN and infinity count as 0. */
-export function quantileOf(values: Float32Array, quantile: number): number {
-  const numbers = finite(values);
-  return quantile === 1
-    ? numbers.reduce((a, b) => Math.max(a, b), 0)
-    : numbers.sort()[Math.floor(quantile * (numbers.length - 1))]!;
+/** Throws for numbers that no color stands for. */
+export function checkFinite(where: string, what: string, values: ArrayLike<number>): void {
+  const stray = Array.prototype.find.call(values, (value: number) => !Number.isFinite(value));
+  if (stray !== undefined)
+    fail(where, `the ${what} has the value ${stray}; pass finite numbers, and check what computed it.`);
 }
 
-function finite(values: Float32Array): Float32Array {
-  return Float32Array.from(values, (value) => (Number.isFinite(value) ? value : 0));
+/** A quantile of values, the maximum for 1. */
+export function quantileOf(values: Float32Array, quantile: number): number {
+  return quantile === 1
+    ? values.reduce((a, b) => Math.max(a, b), 0)
+    : Float32Array.from(values).sort()[Math.floor(quantile * (values.length - 1))]!;
 }
 
 /** The levels of a map from 0 to 1, where `full` and everything above it are 1, enlarged bilinearly to `width` x `height` pixels; -1 outside `region`. */
@@ -63,7 +66,7 @@ export function enlarged(
   size: { width: number; height: number },
   region: Region,
 ): Float32Array {
-  const values = finite(map.values).map((value) => (full > 0 ? Math.min(1, Math.max(0, value / full)) : 0));
+  const values = map.values.map((value) => (full > 0 ? Math.min(1, Math.max(0, value / full)) : 0));
   return interpolated({ ...map, values }, size, region);
 }
 

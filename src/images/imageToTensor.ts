@@ -38,26 +38,43 @@ export async function imageTensor(
 }
 
 /**
- * A tensor as an image: numbers from 0 to 1 become bytes, rounded; those outside are clipped.
+ * A tensor as an image. The type says the range: float32 is from 0 to 1 and becomes bytes, rounded, where what an optimizer
+ * moved beyond is clipped; int32 is from 0 to 255.
  *
  * @param tensor `[height, width, 3]` or `[1, height, width, 3]`; the caller disposes it.
- * @throws RangeError when it has another shape, or a number that is not finite.
+ * @throws RangeError when it has another shape, a number that is not finite, or the numbers of another range: int32 that are no
+ *   bytes, or float32 below -1 or above 2.
  */
 export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
-  checkArguments('tensorToImage', { tensor }, { tensor: TENSOR });
-
+  const where = 'tensorToImage';
+  checkArguments(where, { tensor }, { tensor: TENSOR });
   const [height, width, channels] = tensor.shape.slice(-3);
   if (channels !== 3 || tensor.size !== height! * width! * 3) {
-    fail(
-      'tensorToImage',
-      `the tensor has shape [${tensor.shape}]; pass [height, width, 3] or [1, height, width, 3].`,
-    );
+    fail(where, `the tensor has shape [${tensor.shape}]; pass [height, width, 3] or [1, height, width, 3].`);
   }
+  const isBytes = tensor.dtype === 'int32';
   const values = await tensor.data();
   if (!values.every(Number.isFinite)) {
-    fail('tensorToImage', 'the tensor has numbers that are not finite; check what computed it.');
+    fail(where, 'the tensor has numbers that are not finite; check what computed it.');
   }
+  const [least, most] = isBytes ? [0, 255] : [-1, 2];
+  const stray = values.find((value) => value < least || value > most);
+  if (stray !== undefined) {
+    fail(
+      where,
+      `the ${tensor.dtype} tensor has the value ${Number(stray.toPrecision(3))}; pass ${isBytes ? 'int32 from 0 to 255' : 'float32 from 0 to 1, or bytes from 0 to 255 as int32'}.`,
+    );
+  }
+  return imageOf(values, { width: width!, height: height! }, isBytes ? 1 : 255);
+}
+
+/** RGB numbers, of which 255 / `scale` is white, as bytes; those outside are clipped. */
+export function imageOf(
+  values: ArrayLike<number>,
+  size: { width: number; height: number },
+  scale = 255,
+): RawImage {
   // The clamped array rounds halves to even, as TensorFlow.js does.
-  const data = Uint8ClampedArray.from(values as Float32Array, (value) => 255 * value);
-  return { data: new Uint8Array(data.buffer), width: width!, height: height! };
+  const data = Uint8ClampedArray.from(values, (value) => scale * value);
+  return { data: new Uint8Array(data.buffer), ...size };
 }

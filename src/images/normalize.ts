@@ -9,7 +9,8 @@ import { type Preprocessing, preprocessingArgument } from './preprocessing.js';
  * by the standard deviation. Gradients pass through it, so a loss may depend on images that a network produces or that are
  * optimized step by step.
  *
- * @param images `[batch, height, width, 3]`, RGB from 0 to 1; for gray also `[batch, height, width, 1]`.
+ * @param images `[batch, height, width, 3]`, RGB, float32 from 0 to 1 or int32 from 0 to 255; for gray also
+ *   `[batch, height, width, 1]`.
  * @param preprocessing that of the weights; its sizes are not used.
  * @returns float32, shaped like the images, or `[batch, height, width, 1]` for gray.
  */
@@ -22,7 +23,7 @@ export function normalizeImages(images: Tensor4D, preprocessing: Preprocessing):
     fail('normalizeImages', `the images have shape [${images.shape}]; pass [batch, height, width, 3].`);
   }
   return tidy(() => {
-    const x = floats(images);
+    const x = images.dtype === 'int32' ? div(floats(images), 255) : floats(images);
     if (channels === 'gray') {
       const gray = isGray ? x : (sum(mul(x, [0.299, 0.587, 0.114]), 3, true) as Tensor4D);
       return div(sub(mul(gray, white), mean[0]), std[0]);

@@ -1,7 +1,7 @@
 import { optionsOf } from '../base/arguments.js';
 import { fail, keyOf, MAX_SIDE, numberThat, oneOf, shown, wholeNumber } from '../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored, colorTable } from './colorMap.js';
-import { fittedSize } from './geometry.js';
+import { fittedSize, type Region } from './geometry.js';
 import { checkHeatMap, enlarged, quantileOf, type ValueMap } from './heatMap.js';
 import { withLegend } from './legend.js';
 import { type ImageInput, type RawImage, type RgbImage, toRgb } from './pixels.js';
@@ -43,7 +43,8 @@ const UNSEEN = 0.4;
  *
  * @param image the image that the map was computed from; for a map of a tensor, any image that shows the same.
  * @returns RGB, of the image's size, or higher with a legend.
- * @throws RangeError when an option is out of range, or the image cannot be read.
+ * @throws RangeError when an option is out of range, the image cannot be read, or the map has values that are not finite or a region
+ *   outside of the image.
  */
 export async function overlay(
   image: ImageInput,
@@ -63,6 +64,7 @@ export async function overlay(
   numberThat('overlay', 'opacity', opacity, (value) => value >= 0 && value <= 1, 'from 0 to 1');
   const whole = await toRgb(image, 'overlay');
   const fit = fitted(whole, maxSide);
+  if (map.region) checkRegion(map.region, whole);
   const { left, top, ...seen } = map.region ?? { left: 0, top: 0, width: whole.width, height: whole.height };
   const [across, down] = [fit.width / whole.width, fit.height / whole.height];
   const levels = enlarged(map, full, fit, {
@@ -104,6 +106,17 @@ export function heatMapImage(
   wholeNumber('heatMapImage', 'height', height, 1, MAX_SIDE);
   const levels = enlarged(map, full, { width, height }, { left: 0, top: 0, width, height });
   return { data: colored(levels, colorMap), width, height };
+}
+
+/** Throws unless a region is a part of the image; what rounding adds is no matter. */
+function checkRegion({ left, top, width, height }: Region, image: RgbImage): void {
+  const isWithin = (start: number, length: number, all: number) =>
+    length > 0 && start > -1e-6 && start + length < all + 1e-6;
+  if (isWithin(left, width, image.width) && isWithin(top, height, image.height)) return;
+  fail(
+    'overlay',
+    `map.region is ${width}x${height} at (${left}, ${top}), which is not a part of the image of ${image.width}x${image.height}; pass the image that the map was computed from.`,
+  );
 }
 
 /** The value that gets the full color. */

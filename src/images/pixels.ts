@@ -1,5 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { BYTES, checkArguments, TENSOR, TEXT } from '../base/arguments.js';
+import { BYTES, checkArguments, PIXELS, TENSOR, TEXT } from '../base/arguments.js';
 import { fail, isReadable, shown, wholeNumber } from '../base/check.js';
 import { printedPath, printedValue } from '../base/printable.js';
 import { isArrayBuffer, isBlob, isBytes, isUrl, messageOf } from '../base/realm.js';
@@ -40,7 +40,8 @@ export async function toRgb(image: ImageInput, where = 'toRgb'): Promise<RgbImag
 /** As `toRgb`, but the bytes may be those of the image itself. */
 export async function rgbOf(image: ImageInput, where: string): Promise<RgbImage> {
   if (isEncoded(image)) return rgb(where, await decoded(where, image));
-  if (typeof image !== 'object' || image === null || !isReadable(image) || 'then' in image) {
+  const isObject = typeof image === 'object' && image !== null && isReadable(image);
+  if (!isObject || Array.isArray(image) || 'then' in image) {
     fail(where, `the image is ${shown(image)}; pass pixels, a tensor, a file, its bytes or its URL.`);
   }
   if ('values' in image && 'preprocessing' in image) {
@@ -48,7 +49,7 @@ export async function rgbOf(image: ImageInput, where: string): Promise<RgbImage>
   }
   if (isTensor(image)) checkArguments(where, { image }, { image: TENSOR });
   if (isTensor(image)) return rgb(where, await bytesOfTensor(where, image));
-  if ('data' in image && ArrayBuffer.isView(image.data)) return rgb(where, image as RawImage);
+  if (PIXELS.holds(image)) return rgb(where, image as RawImage);
   return rgb(where, drawn(where, image as CanvasImageSource));
 }
 

@@ -1,5 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { memory, setBackend, tensor } from '@tensorflow/tfjs-core';
+import { fill, memory, setBackend, tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { featureMapGrid, kernelGrid } from '../../src/features/index.js';
 import { colorTable } from '../../src/images/colorMap.js';
@@ -47,6 +47,19 @@ describe('grids', () => {
     await expect(featureMapGrid(tensor([[1]]))).rejects.toThrow('the features have shape [1,1]');
     await expect(featureMapGrid(x, { padding: -1 })).rejects.toThrow('featureMapGrid: padding is -1');
     x.dispose();
+    const finite = 'pass finite numbers, and check what computed it.';
+    const odd = tensor([0, Number.NaN, 1, 2], [2, 2, 1]);
+    await expect(featureMapGrid(odd)).rejects.toThrow(
+      `featureMapGrid: the tensor has the value NaN; ${finite}`,
+    );
+    const model = vgg([[1, 2]], { inputShape: [8, 8, 3], classes: 2, hiddenUnits: 2 });
+    const [kernel, ...rest] = model.getWeights();
+    const wrong = fill(kernel!.shape, Number.POSITIVE_INFINITY);
+    model.setWeights([wrong, ...rest]);
+    await expect(kernelGrid(model)).rejects.toThrow(
+      `kernelGrid: the kernel of block1_conv1 has the value Infinity; ${finite}`,
+    );
+    for (const one of [odd, wrong, model]) one.dispose();
   });
 
   test('show the first kernels, on one scale', async () => {

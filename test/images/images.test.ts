@@ -1,7 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { setBackend, slice, tensor, tidy } from '@tensorflow/tfjs-core';
+import { setBackend, slice, tensor, tensor4d, tidy } from '@tensorflow/tfjs-core';
 import { decode } from 'fast-png';
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { colorTable } from '../../src/images/colorMap.js';
 import {
   drawImage,
@@ -9,6 +9,7 @@ import {
   type HeatMap,
   heatMapImage,
   imageToTensor,
+  normalizeImages,
   overlay,
   preprocess,
   resizeBilinear,
@@ -156,7 +157,7 @@ describe('overlay', () => {
     expect(at(await overlay(image, of, { colorMap: 'gray', opacity: 1, clip: 0.7 }))).toEqual([
       0, 102, 255, 255,
     ]);
-    const dead = map([0, 0, Number.NaN, 0], 4);
+    const dead = map([0, 0, -1, 0], 4);
     expect(at(await overlay(image, dead, { colorMap: 'gray', opacity: 1 }))).toEqual([0, 0, 0, 0]);
   });
 
@@ -207,6 +208,22 @@ describe('overlay', () => {
   ])('refuses %j', async (options, message) => {
     await expect(overlay(black(4, 4), map([1], 1), options)).rejects.toThrow(message);
   });
+
+  test('refuses maps of numbers that have no color, and of a part that the image does not have', async () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const message = `the map has the value ${value}; pass finite numbers, and check what computed it.`;
+      await expect(overlay(black(4, 4), map([1, value], 2))).rejects.toThrow(`overlay: ${message}`);
+      expect(() => heatMapImage(map([1, value], 2))).toThrow(`heatMapImage: ${message}`);
+    }
+    for (const [left, top, width, height] of [
+      [-5, 0, 4, 4],
+      [0, 2, 4, 4],
+      [0, 0, 0, 4],
+    ] as const)
+      await expect(overlay(black(4, 4), map([1], 1, { left, top, width, height }))).rejects.toThrow(
+        `overlay: map.region is ${width}x${height} at (${left}, ${top}), which is not a part of the image of 4x4; pass the image that the map was computed from.`,
+      );
+  });
 });
 
 test('heatMapImage draws a map without its image', () => {
@@ -221,8 +238,6 @@ test('heatMapImage draws a map without its image', () => {
 });
 
 describe('an image', () => {
-  afterEach(() => vi.unstubAllGlobals());
-
   test.each([1, 2, 3, 4])('of %i bytes a pixel becomes a PNG of the same bytes', async (channels) => {
     const data = Uint8Array.from({ length: 6 * channels }, (_, i) => 11 * i);
     const png = decode(await encodePng({ data, width: 3, height: 2 }));
@@ -254,19 +269,15 @@ describe('an image', () => {
       [1, 2, 3, 4, 5, 6, 7, 8],
     ],
   ])('of bytes %j is drawn on a canvas, which is resized to it', (data, rgba) => {
-    class ImageData {
-      constructor(
-        readonly data: Uint8ClampedArray,
-        readonly width: number,
-        readonly height: number,
-      ) {}
-    }
-    vi.stubGlobal('ImageData', ImageData);
     const put = vi.fn();
-    const canvas = { width: 0, height: 0, getContext: () => ({ putImageData: put }) };
+    // As of canvases in Node, where there is no global ImageData.
+    const createImageData = (width: number, height: number) => ({
+      ...{ data: new Uint8ClampedArray(4 * width * height), width, height },
+    });
+    const canvas = { width: 0, height: 0, getContext: () => ({ putImageData: put, createImageData }) };
     drawImage(canvas as unknown as OffscreenCanvas, { data: Uint8Array.from(data), width: 2, height: 1 });
     expect([canvas.width, canvas.height]).toEqual([2, 1]);
-    expect(put).toHaveBeenCalledWith(new ImageData(Uint8ClampedArray.from(rgba), 2, 1), 0, 0);
+    expect(put).toHaveBeenCalledWith({ data: Uint8ClampedArray.from(rgba), width: 2, height: 1 }, 0, 0);
   });
 
   test('is not drawn on a canvas with another context', () => {
@@ -302,6 +313,31 @@ test('an image survives the way to a tensor and back, and is resized as by PIL',
     odd.dispose();
   }
   for (const one of [same, smaller, beyond]) one.dispose();
+});
+
+test('the type of a tensor says the range of its numbers, and another range is refused', async () => {
+  const imageFrom = async (values: number[], dtype: 'int32' | 'float32') => {
+    const given = tensor(values, [1, 1, 3], dtype);
+    return tensorToImage(given).finally(() => given.dispose());
+  };
+  expect((await imageFrom([0, 100, 255], 'int32')).data).toEqual(Uint8Array.of(0, 100, 255));
+  const floats = 'pass float32 from 0 to 1, or bytes from 0 to 255 as int32.';
+  for (const [values, dtype, sentence] of [
+    [[0, 256, 0], 'int32', 'the int32 tensor has the value 256; pass int32 from 0 to 255.'],
+    [[-1, 0, 0], 'int32', 'the int32 tensor has the value -1; pass int32 from 0 to 255.'],
+    [[0, 100.5, 255], 'float32', `the float32 tensor has the value 101; ${floats}`],
+    [[0, -2.118, 1], 'float32', `the float32 tensor has the value -2.12; ${floats}`],
+  ] as const)
+    await expect(imageFrom([...values], dtype)).rejects.toThrow(`tensorToImage: ${sentence}`);
+
+  const [bytes, fractions] = [
+    tensor4d([51, 102, 255], [1, 1, 1, 3], 'int32'),
+    tensor4d([0.2, 0.4, 1], [1, 1, 1, 3]),
+  ];
+  const [normalized, expected] = [bytes, fractions].map((one) => normalizeImages(one, preprocessing));
+  const [numbers, wanted] = [await normalized!.data(), await expected!.data()];
+  for (const [i, value] of wanted.entries()) expect(numbers[i]).toBeCloseTo(value, 6);
+  for (const one of [bytes, fractions, normalized!, expected!]) one.dispose();
 });
 
 test.each([

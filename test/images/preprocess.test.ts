@@ -187,6 +187,11 @@ describe('an image', () => {
       "the image's data is an object of class Float32Array; pass values from 0 to 255 in a Uint8Array",
     ],
     [
+      { data: [0, 0, 0], width: 1, height: 1 } as never,
+      "the image's data is [0,0,0]; pass values from 0 to 255 in a Uint8Array",
+    ],
+    [[[0.1, 0.2]] as never, 'the image is [0.1,0.2]; pass pixels, a tensor, a file'],
+    [
       { src: 'cat.png' } as never,
       typeof OffscreenCanvas === 'undefined'
         ? 'preprocess: there is no canvas here to draw the image on'

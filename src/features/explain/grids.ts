@@ -4,6 +4,7 @@ import { COUNT, checkArguments, listOf, MODEL, optionsOf, TENSOR } from '../../b
 import { fail, keyOf, oneOf, shown } from '../../base/check.js';
 import { COLOR_TABLES, type ColorMap, colored } from '../../images/colorMap.js';
 import { type GridOptions, grid } from '../../images/grid.js';
+import { checkFinite } from '../../images/heatMap.js';
 import type { RawImage } from '../../images/index.js';
 import { layersWithin } from '../../tfjs/models.js';
 
@@ -26,7 +27,7 @@ export interface FeatureMapOptions extends GridOptions {
  * @param features `[height, width, channels]` or `[1, height, width, channels]`, as a `featureExtractor` returns them; the
  *   caller disposes it.
  * @returns RGB, or one byte a pixel for `'gray'`; the gaps between images are white.
- * @throws RangeError when the tensor has another shape, there is no such channel, or an option is out of range.
+ * @throws RangeError when the tensor has another shape or numbers that are not finite, there is no such channel, or an option is out of range.
  * @example
  * const maps = featureExtractor(model, 'relu1_2').predict(x) as Tensor;
  * const image = await featureMapGrid(maps, { columns: 8 });
@@ -71,6 +72,7 @@ export async function featureMapGrid(features: Tensor, options: FeatureMapOption
   const maps = wanted.map((channel) =>
     values.slice(channel * height * width, (channel + 1) * height * width),
   );
+  for (const map of maps) checkFinite('featureMapGrid', 'tensor', map);
   const shared = normalize === 'all' ? rangeOf(maps) : undefined;
   const tiles = maps.map((map) => colored(levelsOf(map, shared ?? rangeOf([map])), colorMap));
   return grid('featureMapGrid', tiles, { width, height }, layout);
@@ -81,7 +83,7 @@ export async function featureMapGrid(features: Tensor, options: FeatureMapOption
  * zero, and all kernels share one scale.
  *
  * @returns RGB for networks of three input channels, otherwise gray: the first channel.
- * @throws RangeError when the model has no convolution, or an option is out of range.
+ * @throws RangeError when the model has no convolution, the kernel has numbers that are not finite, or an option is out of range.
  */
 export async function kernelGrid(model: LayersModel, layout: GridOptions = {}): Promise<RawImage> {
   checkArguments('kernelGrid', { model }, { model: MODEL });
@@ -92,6 +94,7 @@ export async function kernelGrid(model: LayersModel, layout: GridOptions = {}): 
   const kernel = layer.getWeights()[0]!;
   const [height, width, channels, filters] = kernel.shape as [number, number, number, number];
   const values = await kernel.data<'float32'>();
+  checkFinite('kernelGrid', `kernel of ${layer.name}`, values);
   const largest = values.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0) || 1;
   const colors = channels === 3 ? 3 : 1;
   const tiles = Array.from({ length: filters }, (_, filter) =>
@@ -116,7 +119,7 @@ function rangeOf(maps: readonly Float32Array[]): Range {
   return [minimum, maximum];
 }
 
-/** Scales values to levels from 0 to 1; those of a constant map are 0, and so is NaN. */
+/** Scales values to levels from 0 to 1; those of a constant map are 0. */
 function levelsOf(map: Float32Array, [minimum, maximum]: Range): Float32Array {
-  return map.map((value) => (maximum > minimum ? (value - minimum) / (maximum - minimum) || 0 : 0));
+  return map.map((value) => (maximum > minimum ? (value - minimum) / (maximum - minimum) : 0));
 }
