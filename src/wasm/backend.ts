@@ -1,4 +1,5 @@
 import { type backend_util, type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { wholePixels } from '../tfjs/wholePixels.js';
 
 /** The parts of tfjs's wasm backend that the kernels use. */
 export interface WasmBackend {
@@ -161,8 +162,9 @@ export function channelsLast(kernel: string, dataFormat: string): void {
   }
 }
 
-/** Throws unless images are large enough for a filter or window; of those that leave nothing, the output is empty. */
+/** Throws unless a filter or window goes by whole pixels, and images are large enough for it; of those that leave nothing, the output is empty. */
 export function checkFits(kernel: string, info: ConvInfo): void {
+  wholePixels(kernel, info);
   const { inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth } = info;
   if (outHeight < 0 || outWidth < 0) {
     throw new RangeError(

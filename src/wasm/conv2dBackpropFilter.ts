@@ -1,5 +1,6 @@
 import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
+import { wholePixels } from '../tfjs/wholePixels.js';
 import { addressOf, type ConvInfo, channelsLast, withMemory, zeros } from './backend.js';
 import { type Points, padded, pointsOf, TILE, tilesAtOnce } from './convolution.js';
 import { withOutputGradient } from './outputGradient.js';
@@ -18,7 +19,10 @@ export function conv2dBackpropFilter(
   const { strides, pad, dataFormat, dimRoundingMode, filterShape } = call.attrs;
   channelsLast('Conv2DBackpropFilter', dataFormat);
   const shape = inputs.x.shape as [number, number, number, number];
-  const info = backend_util.computeConv2DInfo(shape, filterShape, strides, 1, pad, dimRoundingMode);
+  const info = wholePixels(
+    'Conv2DBackpropFilter',
+    backend_util.computeConv2DInfo(shape, filterShape, strides, 1, pad, dimRoundingMode),
+  );
   return withOutputGradient(backend, 'Conv2DBackpropFilter', inputs.dy, info, (dy) => {
     if (size(dy.shape) === 0 || size(shape) === 0) return zeros(backend, filterShape);
     const gradient = backend.makeOutput(filterShape, 'float32');

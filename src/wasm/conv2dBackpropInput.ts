@@ -1,5 +1,6 @@
 import { backend_util, type Conv2DBackpropInputAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
+import { wholePixels } from '../tfjs/wholePixels.js';
 import { type ConvInfo, channelsLast, zeros } from './backend.js';
 import { convolve } from './convolution.js';
 import { withOutputGradient } from './outputGradient.js';
@@ -17,7 +18,10 @@ export function conv2dBackpropInput(
   const { strides, pad, dataFormat, dimRoundingMode, inputShape } = attrs;
   channelsLast('Conv2DBackpropInput', dataFormat);
   const filterShape = inputs.filter.shape as [number, number, number, number];
-  const info = backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode);
+  const info = wholePixels(
+    'Conv2DBackpropInput',
+    backend_util.computeConv2DInfo(inputShape, filterShape, strides, 1, pad, dimRoundingMode),
+  );
   return withOutputGradient(backend, 'Conv2DBackpropInput', inputs.dy, info, (dy) => {
     if (size(dy.shape) === 0 || size(inputShape) === 0) return zeros(backend, inputShape);
     const turned = info.strideHeight === 1 && info.strideWidth === 1 ? turnedOf(info) : undefined;

@@ -6,6 +6,7 @@ import {
   type TileAttrs,
   util,
 } from '@tensorflow/tfjs-core';
+import { fail } from '../base/check.js';
 import { size } from '../base/shapes.js';
 import { addressOf, inPlaceOf, output, sharing } from './backend.js';
 import { type Call, type OwnCall, shareNumbers } from './run.js';
@@ -58,6 +59,13 @@ export function slice({ backend, inputs, attrs, stock }: Call<{ x: TensorInfo },
     number[],
   ];
   slice_util.assertParamsValid(x as Tensor, begin, sides);
+  // tfjs lets these pass.
+  if (![...begin, ...sides].every((number) => Number.isInteger(number) && number >= 0)) {
+    fail(
+      'Slice',
+      `it begins at [${begin}] and has the size [${sides}]; both must be whole numbers of at least 0.`,
+    );
+  }
   const { info, target, source } = output(backend, x, sides);
   // From this axis on, what is copied lies side by side.
   const inner = Math.max(

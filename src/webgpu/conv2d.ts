@@ -6,6 +6,7 @@ import {
   type TensorInfo,
 } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
+import { wholePixels } from '../tfjs/wholePixels.js';
 import { activationOf } from './activation.js';
 import { convolve } from './convolve.js';
 import type { Call } from './run.js';
@@ -69,6 +70,7 @@ function infoOf(
     ...([xShape, filterShape] as [Shape, Shape]),
     ...([strides, dilations, pad, dimRoundingMode] as const),
   );
+  wholePixels('Conv2D', info);
   const steps = [info.strideHeight, info.strideWidth, info.dilationHeight, info.dilationWidth];
   const covered = steps.every((step) => step === 1) && info.inChannels === filterShape[2];
   if (!covered || info.outShape.some((length) => length <= 0) || size(xShape) === 0) return undefined;

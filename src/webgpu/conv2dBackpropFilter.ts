@@ -1,5 +1,6 @@
 import { backend_util, type Conv2DBackpropFilterAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 import { size } from '../base/shapes.js';
+import { wholePixels } from '../tfjs/wholePixels.js';
 import { addParts } from './addParts.js';
 import { fewChannels, fewChannelsParts, hasFewChannels } from './fewChannels.js';
 import { type ConvInfo, shapeName } from './filterGradient.js';
@@ -38,7 +39,10 @@ function filterGradientInfo(
 ): ConvInfo | undefined {
   if (dataFormat !== 'NHWC' || x.dtype !== 'float32' || dy.dtype !== 'float32') return undefined;
   const shape = x.shape as [number, number, number, number];
-  const info = backend_util.computeConv2DInfo(shape, filterShape, strides, 1, pad, dimRoundingMode);
+  const info = wholePixels(
+    'Conv2DBackpropFilter',
+    backend_util.computeConv2DInfo(shape, filterShape, strides, 1, pad, dimRoundingMode),
+  );
   // conv2dTranspose may pass a gradient with more rows and columns than the convolution has.
   const covered =
     info.strideHeight === 1 &&

@@ -81,7 +81,8 @@ export interface WebgpuKernelOptions {
   /**
    * How the weights of dense layers are stored for products of up to 32 rows, which take as long as reading the weights: with
    * `'float16'` a copy in half precision is kept until the weights are disposed, and sums are still of float32. For prediction: each
-   * weight is rounded, by up to 1 part in 1000, so that training throws. Default `'float32'`.
+   * weight is rounded, by up to 1 part in 1000, those below 6e-5 by up to 3e-8. What updates weights by the library's own kernels, and the
+   * gradients of filters, throw; under other gradients the weights themselves compute. Default `'float32'`.
    */
   precision?: 'float32' | 'float16';
 }

@@ -1,4 +1,9 @@
-import type { _FusedMatMulAttrs, BatchMatMulAttrs, TensorInfo } from '@tensorflow/tfjs-core';
+import {
+  type _FusedMatMulAttrs,
+  type BatchMatMulAttrs,
+  engine,
+  type TensorInfo,
+} from '@tensorflow/tfjs-core';
 import { type Activation, activationOf } from './activation.js';
 import { fromHalf, halfOf } from './halfWeights.js';
 import { layoutFor, multiply } from './multiply.js';
@@ -30,7 +35,14 @@ export function fusedMatMul(
   const fits = !bias || (bias.dtype === 'float32' && bias.shape.length === 1 && bias.shape[0] === columns);
   if (!activation || !fits || !isOurs(call)) return call.stock(inputs, attrs);
   const sides = sidesOf(a, b, attrs);
-  const isHalf = call.halfWeights && sides.rows <= HALF_ROWS && !attrs.transposeB && sides.columns % 4 === 0;
+  // Under a gradient the weights themselves compute, so that a layer is not trained through rounded ones.
+  const isPrediction = engine().state.gradientDepth === 0;
+  const isHalf =
+    call.halfWeights &&
+    isPrediction &&
+    sides.rows <= HALF_ROWS &&
+    !attrs.transposeB &&
+    sides.columns % 4 === 0;
   // The backend adds up few outputs in one program, a workgroup for each.
   const isFew = sides.rows * sides.columns <= FEW_OUTPUTS && layoutFor(sides).parts > 1;
   if (isFew && !isHalf) return call.stock(inputs, attrs);

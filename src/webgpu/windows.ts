@@ -1,5 +1,6 @@
 import { backend_util, type MaxPoolAttrs, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { Pooling } from '../tfjs/kernels.js';
+import { wholePixels } from '../tfjs/wholePixels.js';
 
 /** The windows of a max pooling, for WGSL that computes a number `i`, or four where channels are a multiple of 4. */
 export interface Windows {
@@ -34,6 +35,7 @@ export function windowsOf(
     x.shape as [number, number, number, number],
     ...([filterSize, strides, 1, pad, dimRoundingMode] as const),
   );
+  wholePixels('MaxPool', info);
   const { inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth } = info;
   const { strideHeight, strideWidth, inChannels, outShape } = info;
   const { top, left } = info.padInfo;

@@ -338,6 +338,22 @@ test('a slice is the one of the cpu backend, of any axes and types, and takes no
   expect(() => slice(rows, [495, 0], [10, 7])).toThrow(
     'Error in slice2D: begin[0] + size[0] (505) would overflow input.shape[0] (500)',
   );
+  for (const [begin, sides] of [
+    [
+      [-2, 0],
+      [1, 400],
+    ],
+    [
+      [502, 0],
+      [-1, 400],
+    ],
+    [
+      [0, 0],
+      [2.5, 400],
+    ],
+  ]) {
+    expect(() => slice(rows, begin!, sides)).toThrow('both must be whole numbers of at least 0.');
+  }
   const words = tensor(['a', 'b', 'c']);
   const last = slice(words, 1);
   expect(await last.data()).toEqual(['b', 'c']);

@@ -43,6 +43,16 @@ const pools = fc.record({
   seed: fc.nat(),
 });
 
+test('pools and convolves by whole pixels alone', async () => {
+  const x = () => random([1, 5, 5, 4], 1) as Tensor4D;
+  const refused = (compute: () => Tensor) => expect(on('wasm', () => [compute()])).rejects;
+  await refused(() => maxPool(x(), 2, 1.5, 'valid')).toThrow('the stride is 1.5, 1.5; it must be of whole');
+  await refused(() => avgPool(x(), 2.5, 1, 'valid')).toThrow('the size of a window is 2.5, 2.5; it must be');
+  await refused(() => conv2d(x(), random([3, 3, 4, 4], 2) as Tensor4D, 1, 0.5)).toThrow(
+    'the padding is 0.5, 0.5, 0.5, 0.5; it must be of whole numbers.',
+  );
+});
+
 describe.each([
   ['max', maxPool],
   ['avg', avgPool],

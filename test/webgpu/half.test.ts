@@ -6,6 +6,7 @@ import {
   type Tensor,
   type Tensor2D,
   tensor,
+  valueAndGrad,
 } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { installWebgpuKernels } from '../../src/webgpu/index.js';
@@ -72,6 +73,16 @@ describe.skipIf(!available)('weights in half precision on WebGPU', () => {
       expect([most, beyond, infinite]).toEqual([65504, Number.NaN, Number.NaN]);
       expect(least).toBeCloseTo(6e-8, 9);
       for (const tensor of [one, weights, y]) tensor.dispose();
+    });
+  });
+
+  test('do not compute under a gradient', async () => {
+    const [a, b] = [numbers(ROWS * TERMS, 1), numbers(TERMS * COLUMNS, 2)];
+    await inHalf(async () => {
+      const [x, weights] = [tensor(a, [ROWS, TERMS]), tensor(b, [TERMS, COLUMNS])] as Tensor2D[];
+      const { value, grad } = valueAndGrad((w) => fused.matMul({ a: x!, b: w as Tensor2D }))(weights!);
+      expect(error(await value.data(), expected(a, b))).toBeLessThan(2e-6);
+      for (const tensor of [x!, weights!, value, grad]) tensor.dispose();
     });
   });
 

@@ -1,4 +1,4 @@
-import { maxPool, sub, type Tensor4D, tensor } from '@tensorflow/tfjs-core';
+import { conv2d, maxPool, sub, type Tensor, type Tensor4D, tensor } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { available, expectSame, on, random } from './compare.js';
 
@@ -22,6 +22,21 @@ describe.skipIf(!available)('max pooling on WebGPU', () => {
         ),
       0,
     );
+  });
+
+  test('whole pixels are asked for, and padding may be negative', async () => {
+    const x = () => random([1, 5, 5, 4], 1) as Tensor4D;
+    const filter = () => random([3, 3, 4, 4], 2) as Tensor4D;
+    const refused = (compute: () => Tensor) => expect(on('webgpu', compute)).rejects;
+    const message = 'it must be of whole numbers';
+    await refused(() => maxPool(x(), 2, 1.5, 'valid')).toThrow(`MaxPool: the stride is 1.5, 1.5; ${message}`);
+    await refused(() => maxPool(x(), 2.5, 1, 'valid')).toThrow(
+      `the size of a window is 2.5, 2.5; ${message}`,
+    );
+    await refused(() => maxPool(x(), 2, 1, 0.5)).toThrow(`the padding is 0.5, 0.5, 0.5, 0.5; ${message}`);
+    await refused(() => conv2d(x(), filter(), 1, 0.5)).toThrow(`Conv2D: the padding is 0.5, 0.5, 0.5, 0.5;`);
+    await refused(() => conv2d(x(), filter(), 1.5, 'valid')).toThrow(`Conv2D: the stride is 1.5, 1.5;`);
+    await expectSame(() => [maxPool(x(), 2, 1, -1), conv2d(x(), filter(), 1, -1)]);
   });
 
   test('a window of padding alone is minus infinity', async () => {
