@@ -69,7 +69,7 @@ export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
 }
 
 /** RGB numbers, of which 255 / `scale` is white, as bytes; those outside are clipped. */
-export function imageOf(
+function imageOf(
   values: ArrayLike<number>,
   size: { width: number; height: number },
   scale = 255,
