@@ -69,11 +69,7 @@ export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
 }
 
 /** RGB numbers, of which 255 / `scale` is white, as bytes; those outside are clipped. */
-function imageOf(
-  values: ArrayLike<number>,
-  size: { width: number; height: number },
-  scale = 255,
-): RawImage {
+function imageOf(values: ArrayLike<number>, size: { width: number; height: number }, scale = 255): RawImage {
   // The clamped array rounds halves to even, as TensorFlow.js does.
   const data = Uint8ClampedArray.from(values, (value) => scale * value);
   return { data: new Uint8Array(data.buffer), ...size };
