@@ -1,5 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../base/realm.js';
+import { systemReason } from '../base/systemReason.js';
 
 /** What commands write to the folder of a run beside its checkpoints and its description. */
 const FILES = new Set([
@@ -30,6 +32,15 @@ export async function hasTrained(folder: string): Promise<boolean> {
 }
 
 async function filesOf(folder: string): Promise<string[]> {
-  const files = await readdir(folder, { recursive: true }).catch(() => []);
-  return files.filter((file) => file.endsWith('.safetensors'));
+  try {
+    const files = await readdir(folder, { recursive: true });
+    return files.filter((file) => file.endsWith('.safetensors'));
+  } catch (error) {
+    // A folder that cannot be read may have checkpoints, which a run that begins anew would remove.
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return [];
+    throw new Error(
+      `the checkpoints in ${folder} could not be read: ${systemReason(error) ?? messageOf(error)}; change its permissions, or begin another run with another --out.`,
+    );
+  }
 }
