@@ -1,8 +1,11 @@
+import { readdir as readdirOf } from 'node:fs';
 import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { FORMAT_BYTES, imageFormatOf } from '../base/imageFormat.js';
+import { messageOf } from '../base/realm.js';
 import { isIgnored } from '../base/setLayout.js';
+import { systemReason } from '../base/systemReason.js';
 
 /** Files named in the message about those that are left out. */
 const MAX_NAMES = 3;
@@ -16,18 +19,30 @@ export async function imagePaths(
   complain: (line: string) => void,
 ): Promise<string[]> {
   const paths: string[] = [];
+  let unreadable = 0;
+  const report = (folder: string, error: unknown) => {
+    unreadable++;
+    process.exitCode ??= 1;
+    complain(
+      `${folder} could not be read: ${systemReason(error) ?? messageOf(error)}; change its permissions, or leave it out.`,
+    );
+  };
   for (const pattern of patterns) {
+    const before = unreadable;
     const found = await stat(pattern).catch(() => undefined);
     if (found?.isDirectory()) {
-      const inside = await imagesBelow(pattern, complain);
-      if (inside.length === 0) {
+      const inside = await imagesBelow(pattern, complain, report);
+      if (inside.length === 0 && unreadable === before) {
         process.exitCode ??= 1;
         complain(`${pattern} contains no images.`);
       }
       paths.push(...inside);
     } else if (!found && isDynamicPattern(pattern)) {
-      const matches = await glob(pattern.replaceAll('\\', '/'), { absolute: isAbsolute(pattern) });
-      if (matches.length === 0) {
+      const matches = await glob(pattern.replaceAll('\\', '/'), {
+        absolute: isAbsolute(pattern),
+        fs: { readdir: reporting(report) },
+      });
+      if (matches.length === 0 && unreadable === before) {
         process.exitCode ??= 1;
         complain(`${pattern} matches no files.`);
       }
@@ -37,11 +52,28 @@ export async function imagePaths(
   return paths;
 }
 
+/** Receives a folder that could not be read. */
+type Report = (folder: string, error: unknown) => void;
+
+/** What lists a folder for globs, which pass over one that cannot be read without a word. */
+function reporting(report: Report): typeof readdirOf {
+  const listed = (folder: string, options: object, done: (error: unknown, entries: unknown) => void) =>
+    readdirOf(folder, options, (error, entries) => {
+      if (error && error.code !== 'ENOENT' && error.code !== 'ENOTDIR') report(folder, error);
+      done(error, entries);
+    });
+  return listed as typeof readdirOf;
+}
+
 /** The images of a folder, as `finetune` finds them; files of other kinds are left out with a message. */
-async function imagesBelow(folder: string, complain: (line: string) => void): Promise<string[]> {
+async function imagesBelow(
+  folder: string,
+  complain: (line: string) => void,
+  report: Report,
+): Promise<string[]> {
   const images: string[] = [];
   const others: string[] = [];
-  for (const path of await filesBelow(folder, [], complain)) {
+  for (const path of await filesBelow(folder, [], report)) {
     const isImage = await startsLikeImage(path);
     (isImage ? images : others).push(path);
   }
@@ -56,11 +88,7 @@ async function imagesBelow(folder: string, complain: (line: string) => void): Pr
 }
 
 /** The files in a folder and below, sorted, without hidden ones. Links are followed, but no folder is entered within itself. */
-async function filesBelow(
-  folder: string,
-  above: readonly string[],
-  complain: (line: string) => void,
-): Promise<string[]> {
+async function filesBelow(folder: string, above: readonly string[], report: Report): Promise<string[]> {
   try {
     const real = await realpath(folder);
     if (above.includes(real)) return [];
@@ -71,12 +99,11 @@ async function filesBelow(
         (found) => found.isDirectory(),
         () => false,
       );
-      files.push(...(isFolder ? await filesBelow(path, [...above, real], complain) : [path]));
+      files.push(...(isFolder ? await filesBelow(path, [...above, real], report) : [path]));
     }
     return files;
   } catch (error) {
-    process.exitCode ??= 1;
-    complain(`${folder} could not be read: ${(error as Error).message}.`);
+    report(folder, error);
     return [];
   }
 }

@@ -217,17 +217,26 @@ describe('gradCam', () => {
     for (const one of [model, features, x]) one.dispose();
   });
 
-  test('throws when the outputs are not finite', async () => {
+  test('throws when the image or the outputs are not finite', async () => {
     // On WebGL the maximum of NaN and a number is the number, so ReLUs would hide NaN.
     await useBackend('cpu');
     const model = plain();
-    const x = tidy(() => tensor(new Float32Array(32 * 32 * 3).fill(Number.NaN), [1, 32, 32, 3])) as Tensor4D;
+    const filled = (value: number) =>
+      tensor(new Float32Array(32 * 32 * 3).fill(value), [1, 32, 32, 3]) as Tensor4D;
+    const x = filled(Number.NaN);
+    // Finite, but their sums are above what float32 holds, so that logits are infinity or NaN.
+    const large = filled(3e38);
     const before = memory().numTensors;
-    await expect(gradCam(model, x)).rejects.toThrow("gradCam: the model's outputs are not finite");
-    await expect(saliency(model, x)).rejects.toThrow("saliency: the model's outputs are not finite");
+    for (const explains of [gradCam, saliency]) {
+      await expect(explains(model, x)).rejects.toThrow(`${explains.name}: the image has the number NaN`);
+      await expect(explains(model, large)).rejects.toThrow(
+        `${explains.name}: the model's outputs are not finite`,
+      );
+    }
     expect(memory().numTensors).toBe(before);
     model.dispose();
     x.dispose();
+    large.dispose();
     await useAnyBackend();
   });
 });
