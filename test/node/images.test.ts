@@ -80,7 +80,7 @@ describe('readImage', () => {
     [
       'nothing',
       () => readImage(new Uint8Array()),
-      /^readImage: the image could not be read: it is empty \(0 bytes\)\.$/,
+      /^readImage: the image could not be read: it is empty \(0 bytes\); get the file again\.$/,
     ],
     [
       'a missing file',
