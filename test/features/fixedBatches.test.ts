@@ -118,3 +118,11 @@ test.each(
     model.dispose();
   }
 });
+
+test('perceptualLoss takes whole numbers as the same numbers', async () => {
+  const model = network(null);
+  const loss = perceptualLoss(model, ['conv']);
+  const [x, y] = [ones([1, 4, 4, 3]), ones([1, 4, 4, 3], 'int32')];
+  expect(await numbers(loss(x as never, y as never))).toEqual([0]);
+  for (const one of [x, y, model]) one.dispose();
+});

@@ -5,6 +5,7 @@ import { fits, shapeText, size } from '../../base/shapes.js';
 import { normalizeImages, type Preprocessing } from '../../images/index.js';
 import { preprocessingArgument } from '../../images/preprocessing.js';
 import { appliedFixed } from '../../tfjs/fixedCall.js';
+import { floats } from '../../tfjs/floats.js';
 import { checkGradients, reads } from '../../tfjs/gradients.js';
 import { type Call, callsTo, compute, graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, imageShapeOf, layerShapes } from '../../tfjs/imageSize.js';
@@ -76,7 +77,7 @@ export function imageFeatures(
       fail(where, `the images have shape [${images.shape}]; pass [batch, ${shapeText(wanted, ', ')}].`);
     }
     checkImage(images.shape.slice(1));
-    return preprocessing ? normalizeImages(images, preprocessing) : images;
+    return preprocessing ? normalizeImages(images, preprocessing) : floats(images);
   };
   const features = (images: Tensor4D) => activationsAt<Tensor>(graph, taps, prepared(images), apply);
   const stage = (x: Tensor4D, index: number, before?: Tensor) => {
