@@ -16,6 +16,7 @@ export const NODE_ONLY = [
   'test/data/datasets.test.ts',
   'test/features/refused.test.ts',
   'test/io/{download,read,sibling}.test.ts',
+  'test/tfjs/copies.test.ts',
   'test/wasm/{guard,install,isolated,memory,relaxedSimd,shares,threads,withoutKernels}.test.ts',
   'test/webgpu/{fewWorkgroups,lowestLimits,manySteps,programNames}.test.ts',
   'test/weights/{hub,loadPath,onnx,pretrained,recognize,roundTrip,shards}.test.ts',

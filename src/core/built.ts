@@ -2,14 +2,16 @@ import { engine } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { firstLineOf } from '../base/realm.js';
+import { checkBackend } from '../tfjs/backendReady.js';
 import { memoryFailure } from '../tfjs/outOfMemory.js';
 
 /**
  * Builds a model, or frees what was allocated of it.
  *
- * @throws RangeError when its weights cannot be allocated, or there is no backend.
+ * @throws RangeError when its weights cannot be allocated, or there is no backend that is ready.
  */
 export function built(where: string, build: () => LayersModel): LayersModel {
+  checkBackend(where);
   const { registeredVariables } = engine();
   const before = new Set(Object.keys(registeredVariables));
   try {
@@ -21,9 +23,6 @@ export function built(where: string, build: () => LayersModel): LayersModel {
     const why = firstLineOf(error).replace(/\.$/, '');
     if (memoryFailure(error) !== undefined) {
       fail(where, `the weights cannot be allocated: ${why}; use smaller images, or fewer channels or units.`);
-    }
-    if (why.startsWith('No backend found')) {
-      fail(where, 'TensorFlow.js has no backend; import one, such as @tensorflow/tfjs-backend-wasm.');
     }
     throw error;
   }

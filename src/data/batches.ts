@@ -1,6 +1,7 @@
 import { BOOLEAN, optionsOf } from '../base/arguments.js';
 import { checkSeed, wholeNumber } from '../base/check.js';
 import { seededRandom, shuffled } from '../base/random.js';
+import { checkBackend } from '../tfjs/backendReady.js';
 
 /** The order of examples in batches, each once: the stored order, or one drawn from `seed`. */
 export interface BatchOrder {
@@ -25,6 +26,7 @@ export function batchIndices(where: string, length: number, options: BatchOrder)
     NAMES,
   );
   wholeNumber(where, 'batchSize', batchSize);
+  checkBackend(where);
   const order = seed === undefined ? undefined : shuffled(length, seededRandom(checkSeed(where, seed)));
   return Array.from({ length: Math.ceil(length / batchSize) }, (_, batch) => {
     const start = batch * batchSize;

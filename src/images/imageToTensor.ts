@@ -1,6 +1,7 @@
 import { type Tensor, type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 import { checkArguments, optionsOf, TENSOR } from '../base/arguments.js';
 import { fail, MAX_SIDE, wholeNumber } from '../base/check.js';
+import { checkBackend } from '../tfjs/backendReady.js';
 import { fittedSize } from './geometry.js';
 import { type ImageInput, type RawImage, toRgb } from './pixels.js';
 import { resizeBilinear } from './resize.js';
@@ -25,6 +26,7 @@ export async function imageTensor(
   options: { size?: number },
 ): Promise<Tensor4D> {
   optionsOf(where, options, { size: 1 });
+  checkBackend(where);
 
   const pixels = await toRgb(image, where);
   const own = Math.max(pixels.width, pixels.height);
@@ -48,6 +50,7 @@ export async function imageTensor(
 export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
   const where = 'tensorToImage';
   checkArguments(where, { tensor }, { tensor: TENSOR });
+  checkBackend(where);
   const [height, width, channels] = tensor.shape.slice(-3);
   if (channels !== 3 || tensor.size !== height! * width! * 3) {
     fail(where, `the tensor has shape [${tensor.shape}]; pass [height, width, 3] or [1, height, width, 3].`);

@@ -1,6 +1,7 @@
 import { type Tensor4D, tensor4d } from '@tensorflow/tfjs-core';
 import { checkArguments, LIST } from '../base/arguments.js';
 import { attempted, fail } from '../base/check.js';
+import { checkBackend } from '../tfjs/backendReady.js';
 import type { ImageInput } from './pixels.js';
 import { numbersOf, type PreparedImage, prepareInto } from './prepare.js';
 import { depthOf, type Preprocessing, preprocessingArgument } from './preprocessing.js';
@@ -44,6 +45,7 @@ export async function preprocessed(
   preprocessing: Preprocessing,
 ): Promise<Tensor4D> {
   preprocessingArgument(where, preprocessing);
+  checkBackend(where);
   const all = imagesIn(where, images);
   const { crop } = preprocessing;
   const size = numbersOf(preprocessing);

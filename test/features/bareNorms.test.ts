@@ -53,6 +53,9 @@ function network(name: string, options: Options): LayersModel {
 const imageOf = (seed: number) => randomUniform([1, 6, 6, 3], 0, 1, 'float32', seed) as Tensor4D;
 const preprocessing = { ...PLAIN_PREPROCESSING, crop: 6, resize: { shorterSide: 6 } };
 
+/** The numbers of a tensor, which it frees. WebGPU in a browser reads none without waiting. */
+const numbersOf = (tensor: Tensor) => tensor.data().finally(() => tensor.dispose());
+
 /** What takes a gradient through a network. */
 const GRADIENTS: Record<
   string,
@@ -64,11 +67,11 @@ const GRADIENTS: Record<
   visualize: async (model) => (await visualize(model, 'logits', 0, { steps: 2, preprocessing })).data,
   'perceptual loss': async (model, x, y) => {
     const loss = perceptualLoss(model, ['norm']);
-    return tidy(() => grad((image: Tensor) => loss(image as Tensor4D, y))(x).dataSync());
+    return numbersOf(tidy(() => grad((image: Tensor) => loss(image as Tensor4D, y))(x)));
   },
   'an extractor': async (model, x) => {
     const extractor = featureExtractor(model, 'norm');
-    return tidy(() => grad((image: Tensor) => sum(square(extractor.apply(image) as Tensor)))(x).dataSync());
+    return numbersOf(tidy(() => grad((image: Tensor) => sum(square(extractor.apply(image) as Tensor)))(x)));
   },
   'training before a frozen one': async (model, x, y) => {
     model.getLayer('norm').trainable = false;
@@ -79,7 +82,7 @@ const GRADIENTS: Record<
       },
     };
     await train(model, { trainSet }, { epochs: 1, batchSize: 1, learningRate: 0.1 });
-    return (model.getLayer('conv').getWeights()[0] as Tensor).dataSync();
+    return (model.getLayer('conv').getWeights()[0] as Tensor).data();
   },
 };
 

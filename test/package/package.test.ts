@@ -473,8 +473,8 @@ describe('through a bundler', () => {
         minify: true,
       });
 
-    test('ships at most 5.7 kB of the library, minified and gzipped', async () => {
-      expect(gzipSync(await shipped(), { level: 9 }).length).toBeLessThanOrEqual(5700);
+    test('ships at most 5.8 kB of the library, minified and gzipped', async () => {
+      expect(gzipSync(await shipped(), { level: 9 }).length).toBeLessThanOrEqual(5800);
     });
 
     test('ships neither reports nor drawings nor what trains', async () => {
