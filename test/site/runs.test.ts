@@ -103,6 +103,12 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${wild}`);
     await page.click('.run .primary');
     await page.waitForSelector('.notices >> text=higher than guessing gives');
+    // However high the loss became, its axis can be read.
+    expect(
+      await page
+        .locator('.chart svg text')
+        .evaluateAll((all) => all.filter((one) => (one as SVGTextElement).getBBox().x < 0).length),
+    ).toBe(0);
     await go(page, 'inside');
     await page.waitForSelector('.guesses li');
     expect(await page.innerText('.guesses')).not.toContain('NaN');

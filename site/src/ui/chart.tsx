@@ -3,9 +3,10 @@ import type { EpochRow } from 'vgg-blocks/train';
 import { epochs, points, run } from '../state/lab.js';
 import { text } from '../state/page.js';
 import { compared, runs } from '../state/runs.js';
+import { loss } from './format.js';
 
 const HEIGHT = 190;
-const MARGIN = { left: 44, right: 14, top: 10, bottom: 26 };
+const MARGIN = { left: 52, right: 14, top: 10, bottom: 26 };
 
 /** Loss and accuracy over the epochs, drawn while training runs. */
 export function Chart({ total }: { total: number }) {
@@ -128,7 +129,7 @@ function Panel(given: {
         <strong>{title}</strong>
         {lines.map(({ name, style, points: own }) => (
           <span key={style} class={`key ${style}`}>
-            {name} <b>{own.length > 0 ? own.at(-1)![1].toFixed(3) : '–'}</b>
+            {name} <b>{own.length > 0 ? loss(own.at(-1)![1], 3) : '–'}</b>
           </span>
         ))}
       </figcaption>
@@ -143,7 +144,7 @@ function Panel(given: {
           <g key={fraction}>
             <path class="grid" d={`M${MARGIN.left} ${y(fraction * top)}H${right}`} />
             <text x={MARGIN.left - 8} y={y(fraction * top) + 4} text-anchor="end">
-              {Number((fraction * top).toPrecision(3))}
+              {top < 1e5 ? Number((fraction * top).toPrecision(3)) : loss(fraction * top, 1)}
             </text>
           </g>
         ))}

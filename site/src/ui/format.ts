@@ -16,6 +16,11 @@ function scaled(n: number, unit: string): string {
   return `${value.toFixed(digits)} ${prefixes[power]}${unit}`.trim();
 }
 
+/** A loss, in powers of ten where training diverged and its digits would not fit. */
+export function loss(value: number, digits: number): string {
+  return value < 1e5 ? value.toFixed(digits) : value.toExponential(1).replace('+', '');
+}
+
 export function shape(sizes: readonly number[]): string {
   return sizes.join('×');
 }

@@ -4,6 +4,7 @@ import { compared } from '../state/runs.js';
 import { saveCurves, saveHistory } from '../state/save.js';
 import { Chart } from './chart.js';
 import { Card, Scroll, TableHead } from './controls.js';
+import { loss } from './format.js';
 import { About } from './path.js';
 import { SaveNetwork } from './saveMenu.js';
 
@@ -59,7 +60,7 @@ export function Epochs() {
             {epochs.value.map((row) => (
               <tr key={row.epoch}>
                 <th scope="row">{row.epoch}</th>
-                <td>{row.loss.toFixed(4)}</td>
+                <td>{loss(row.loss, 4)}</td>
                 <td>{percent(row.trainAccuracy)}</td>
                 <td>{row.testAccuracy === null ? '–' : percent(row.testAccuracy)}</td>
                 <td>{number(Math.round(row.examplesPerSecond))}</td>
