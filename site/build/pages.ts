@@ -4,6 +4,7 @@ import { globSync } from 'tinyglobby';
 import { apiEntries, imported, namedModules } from './api.js';
 import { type Entry, type Group, guideGroups, list, pager } from './guides.js';
 import { CARD, type Summary, withHead } from './head.js';
+import { LOST, LOST_TEXT, withWayHome } from './lost.js';
 import { highlighted, render, type Text } from './markdown.js';
 
 /** A page of the site other than the playground. */
@@ -73,6 +74,7 @@ export function collectPages(root: string): Pages {
     const text = title ? source.replace(/^# .*/, `# ${title}`) : source;
     texts.set(path, file.endsWith('.md') ? render(namedModules(file, text), link) : sourceText(file, text));
   }
+  texts.set(LOST, LOST_TEXT);
   return { pages: withLists(texts), files };
 }
 
@@ -159,7 +161,7 @@ function imageOf(path: string, { html }: Text): string {
 /** The template with a page filled in. */
 export function filledIn(template: string, path: string, page: Page, options?: { policy: boolean }): string {
   const { html, sidebar, language } = page;
-  return withHead(template, path, page, options)
+  return withHead(path === LOST ? withWayHome(template) : template, path, page, options)
     .replace('<!--sidebar-->', () => sidebar)
     .replace('<main id="app" lang="en"', `<main id="app" lang="${language}"`)
     .replace('<!--content-->', () => html + page.pager);

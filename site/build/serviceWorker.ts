@@ -3,13 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { globSync } from 'tinyglobby';
+import { LOST } from './lost.js';
 
 /** The text of every page but the playground, from which the service worker saves them with one request. */
 const ALL_PAGES = 'pages.json';
 
-/** Writes `sw.js`, which lists every file of the site and carries a version that changes with any of them. */
+/** Writes `sw.js`, which lists every file of the site but the page that only a host shows, and carries a version that changes with any of them. */
 export async function writeServiceWorker(out: string): Promise<void> {
-  const files = globSync(['**/*'], { cwd: out, ignore: ['sw.js', ALL_PAGES] }).sort();
+  const files = globSync(['**/*'], { cwd: out, ignore: ['sw.js', ALL_PAGES, LOST, 'lost.js'] }).sort();
   const isReading = (file: string) => /^(api|guide|source)\//.test(file);
   const isPage = (file: string) => isReading(file) && file.endsWith('.html');
   const pages = files.filter(isPage);

@@ -40,15 +40,13 @@ export async function serveSite(folder: string): Promise<SiteServer> {
     }
     const file = `${folder}/${path.endsWith('/') || path === '' ? `${path}index.html` : path}`;
     const bytes = path.includes('..') ? undefined : await readFile(file).catch(() => {});
-    if (!bytes) {
-      response.writeHead(404).end();
-      return;
-    }
-    response.writeHead(200, {
-      'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+    // As GitHub Pages does: the site's page for what is missing, under the address that was asked for.
+    response.writeHead(bytes ? 200 : 404, {
+      'content-type':
+        (bytes && TYPES[extname(file)]) ?? (bytes ? 'application/octet-stream' : TYPES['.html']),
       'content-security-policy': CONTENT_SECURITY_POLICY,
     });
-    response.end(site.alters(path, bytes));
+    response.end(bytes ? site.alters(path, bytes) : await readFile(`${folder}/404.html`));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
