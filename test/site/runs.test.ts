@@ -113,6 +113,19 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     await page.waitForSelector('.guesses li');
     expect(await page.innerText('.guesses')).not.toContain('NaN');
     expect(await page.innerText('body')).not.toContain('classIndex');
+    // On a phone no answer breaks within a word, and no button leaves its card.
+    await page.setViewportSize({ width: 360, height: 800 });
+    const lines = () =>
+      page
+        .locator('.guesses .name')
+        .evaluateAll((all) => all.map((name) => name.getClientRects()[0]!.height / 1.5 / 13.5));
+    await expect.poll(async () => Math.max(...(await lines()))).toBeLessThan(1.5);
+    const right = async (selector: string) => {
+      const { x, width } = (await page.locator(selector).boundingBox())!;
+      return x + width;
+    };
+    const button = '.card > header .aside > .button';
+    expect(await right(button)).toBeLessThan(await right(`.card:has(> header .aside > .button)`));
     expect(complaints).toEqual([]);
     await page.close();
   });
