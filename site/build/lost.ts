@@ -49,8 +49,8 @@ function said(
 }
 
 /**
- * Adds what makes the links work under an address in a folder: of the same script in each folder above, the one that is there
- * goes to the page's own address.
+ * Adds what makes the links work under an address in a folder, which is where a host shows the page: of the same script in each
+ * folder above, the first that is there knows where the site is, and goes to the page's own address.
  */
 export function withWayHome(template: string): string {
   const scripts = Array.from(
