@@ -1,4 +1,4 @@
-import { isError } from './realm.js';
+import { isError, messageOf } from './realm.js';
 
 const NO_SERVER = 'there is no server of this name, or no connection to the internet';
 
@@ -29,4 +29,14 @@ export function systemReason(error: unknown): string | undefined {
   if (!isError(error) || !('code' in error)) return undefined;
   // Such as "ENXIO: no such device or address, open '/dev/tty'".
   return REASONS[String(error.code)] ?? /^E[A-Z\d]+: ([^,]+), \w/.exec(error.message)?.[1];
+}
+
+/** Why something failed: as {@link systemReason}, or what the error says. */
+export function failureReason(error: unknown): string {
+  return systemReason(error) ?? messageOf(error);
+}
+
+/** Whether a system call failed because nothing is at the path. */
+export function isAbsent(error: unknown): boolean {
+  return isError(error) && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }

@@ -3,9 +3,8 @@ import { open, readdir, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { FORMAT_BYTES, imageFormatOf } from '../base/imageFormat.js';
-import { messageOf } from '../base/realm.js';
 import { isIgnored } from '../base/setLayout.js';
-import { systemReason } from '../base/systemReason.js';
+import { failureReason, isAbsent } from '../base/systemReason.js';
 
 /** Files named in the message about those that are left out. */
 const MAX_NAMES = 3;
@@ -24,7 +23,7 @@ export async function imagePaths(
     unreadable++;
     process.exitCode ??= 1;
     complain(
-      `${folder} could not be read: ${systemReason(error) ?? messageOf(error)}; change its permissions, or leave it out.`,
+      `${folder} could not be read: ${failureReason(error)}; change its permissions, or leave it out.`,
     );
   };
   for (const pattern of patterns) {
@@ -59,7 +58,7 @@ type Report = (folder: string, error: unknown) => void;
 function reporting(report: Report): typeof readdirOf {
   const listed = (folder: string, options: object, done: (error: unknown, entries: unknown) => void) =>
     readdirOf(folder, options, (error, entries) => {
-      if (error && error.code !== 'ENOENT' && error.code !== 'ENOTDIR') report(folder, error);
+      if (error && !isAbsent(error)) report(folder, error);
       done(error, entries);
     });
   return listed as typeof readdirOf;

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { Option } from 'commander';
 import { LABELS } from 'vgg-blocks/imagenet';
-import { systemReason } from '../base/systemReason.js';
+import { failureReason } from '../base/systemReason.js';
 
 /** The option that names the classes. */
 export function labelsOption(): Option {
@@ -23,7 +23,7 @@ export async function labelsOf(
   }
   const bytes = await readNames(file).catch((error: Error) => {
     throw new Error(
-      `${command}: the labels in ${file} could not be read (${systemReason(error) ?? error.message}); check --labels.`,
+      `${command}: the labels in ${file} could not be read (${failureReason(error)}); check --labels.`,
     );
   });
   // Windows writes UTF-16 in places. The decoder removes the mark at the beginning.

@@ -1,7 +1,7 @@
 import { constants, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { systemReason } from '../base/systemReason.js';
+import { failureReason } from '../base/systemReason.js';
 import { complain } from './wording.js';
 
 /** The signals that end a command, with the exit codes that shells report for them. */
@@ -95,9 +95,7 @@ export function handleOutputErrors(): void {
     reported = true;
     const [name = 'vgg-blocks'] = process.argv.slice(2).filter((arg) => /^[a-z]/.test(arg));
     const isFull = error.code === 'ENOSPC';
-    const reason = isFull
-      ? 'the disk is full; free some space and try again'
-      : (systemReason(error) ?? error.message);
+    const reason = isFull ? 'the disk is full; free some space and try again' : failureReason(error);
     complain(`${name}: the output could not be written: ${reason}.`);
     // Help that was printed has set 0.
     process.exitCode ||= 1;

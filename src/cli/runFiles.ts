@@ -1,7 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../base/realm.js';
-import { systemReason } from '../base/systemReason.js';
+import { failureReason, isAbsent } from '../base/systemReason.js';
 
 /** What commands write to the folder of a run beside its checkpoints and its description. */
 const FILES = new Set([
@@ -37,10 +36,9 @@ async function filesOf(folder: string): Promise<string[]> {
     return files.filter((file) => file.endsWith('.safetensors'));
   } catch (error) {
     // A folder that cannot be read may have checkpoints, which a run that begins anew would remove.
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return [];
+    if (isAbsent(error)) return [];
     throw new Error(
-      `the checkpoints in ${folder} could not be read: ${systemReason(error) ?? messageOf(error)}; change its permissions, or begin another run with another --out.`,
+      `the checkpoints in ${folder} could not be read: ${failureReason(error)}; change its permissions, or begin another run with another --out.`,
     );
   }
 }

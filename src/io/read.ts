@@ -1,10 +1,11 @@
 import { isTransferred } from '../base/check.js';
 import { isArrayBuffer, isBlob, isBytes } from '../base/realm.js';
+import { isAbsent } from '../base/systemReason.js';
 import { concat } from './bytes.js';
 import { DataError, reason } from './errors.js';
 import { announcedBytes, bodyOf, MAX_READ_BYTES, type ReadOptions, request, tooLong } from './request.js';
 import { ask, withRetries } from './retry.js';
-import { baseUrl, nodeModules, systemCode } from './runtime.js';
+import { baseUrl, nodeModules } from './runtime.js';
 import { isPath, nodePath, type Source, sourceName } from './source.js';
 import { type Received, transfer } from './transfer.js';
 
@@ -123,8 +124,6 @@ async function readPath(
 
 /** The error for a path that the system could not read. */
 export function pathError(path: string, error: unknown): DataError {
-  const code = systemCode(error);
-  if (code === 'ENOENT' || code === 'ENOTDIR')
-    return new DataError(path, 'missing', 'no such file; check the path.', error);
+  if (isAbsent(error)) return new DataError(path, 'missing', 'no such file; check the path.', error);
   return new DataError(path, 'unreadable', `${reason(error)}; use a file that can be read.`, error);
 }
