@@ -68,12 +68,7 @@ export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
       `the ${tensor.dtype} tensor has the value ${Number(stray.toPrecision(3))}; pass ${isBytes ? 'int32 from 0 to 255' : 'float32 from 0 to 1, or bytes from 0 to 255 as int32'}.`,
     );
   }
-  return imageOf(values, { width: width!, height: height! }, isBytes ? 1 : 255);
-}
-
-/** RGB numbers, of which 255 / `scale` is white, as bytes; those outside are clipped. */
-function imageOf(values: ArrayLike<number>, size: { width: number; height: number }, scale = 255): RawImage {
   // The clamped array rounds halves to even, as TensorFlow.js does.
-  const data = Uint8ClampedArray.from(values, (value) => scale * value);
-  return { data: new Uint8Array(data.buffer), ...size };
+  const bytes = Uint8ClampedArray.from(values, (value) => (isBytes ? value : 255 * value));
+  return { data: new Uint8Array(bytes.buffer), width: width!, height: height! };
 }

@@ -52,8 +52,9 @@ export function valuesOf(bytes: Uint8Array, values: Float32Array, into: Float32A
 export function normalizer(preprocessing: Preprocessing): (rgb: Uint8Array, into: Float32Array) => void {
   const { values, pick } = channelsOf(preprocessing);
   return (rgb, into) => {
-    const bytes = new Uint8Array(into.length);
-    pick(rgb, bytes);
+    const isInOrder = preprocessing.channels === 'RGB';
+    const bytes = isInOrder ? rgb : new Uint8Array(into.length);
+    if (!isInOrder) pick(rgb, bytes);
     valuesOf(bytes, values, into);
   };
 }

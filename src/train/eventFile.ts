@@ -41,7 +41,7 @@ export function encodeEvent(given: TensorBoardEvent): Uint8Array {
     { event: given },
     { event: plainObject('an event as { wallTime, step, scalars }') },
   );
-  const event = optionsOf('encodeEvent', given, FIELDS);
+  const event = optionsOf('encodeEvent', given, Object.keys(FIELDS) as (keyof TensorBoardEvent)[]);
   checkArguments('encodeEvent', event, FIELDS);
   const { wallTime, step = 0, fileVersion, scalars = {} } = event;
 

@@ -34,10 +34,12 @@ const STYLE_WEIGHT = { small: 1e5, opened: 1e6 };
 
 let small: LayersModel | undefined;
 
+const ARCH = scaleArch(VGG16, 4);
+
 /** A VGG-16 with a quarter of the channels and random weights, which is enough for colors and strokes. */
 function network(of: StyleNetwork): LayersModel {
   if (of !== 'small') return modelOf('opened');
-  small ??= vgg(scaleArch(VGG16, 4), {
+  small ??= vgg(ARCH, {
     inputShape: [null, null, 3],
     includeTop: false,
     initializer: 'heUniform',
@@ -120,7 +122,7 @@ export async function differences({ network: of, image, others }: DistanceReques
     const { distance, map } = await imageDistance(model, [one, other], {
       spatial: true,
       // Without people's judgments all channels count alike.
-      ...(!isLpips && { calibration: CHANNELS.map((channels) => new Float32Array(channels).fill(1)) }),
+      ...(!isLpips && { calibration: ARCH.map(([, channels]) => new Float32Array(channels).fill(1)) }),
     });
     const pixels = pixelDifference(one, other) / 255;
     const most = map!.values.reduce((a, b) => Math.max(a, b));
@@ -128,9 +130,6 @@ export async function differences({ network: of, image, others }: DistanceReques
   }
   return { isLpips, image: one, rows: rows.sort((a, b) => a.distance - b.distance) };
 }
-
-/** The channels of the layers that are compared, in the small network. */
-const CHANNELS = [16, 32, 64, 128, 128];
 
 /** Whether a network is the VGG-16 that LPIPS was calibrated for, with torchvision's weights. */
 function isForLpips(of: StyleNetwork): boolean {

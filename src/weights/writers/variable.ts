@@ -31,7 +31,11 @@ export function numbersOf(
     async write(into) {
       const stored = (await (variable.read() as Tensor).data()) as Float32Array;
       const numbers = add === 0 ? stored : stored.map((value) => value + add);
-      const large = numbers.find((number) => Number.isFinite(number) && !(Math.abs(number) < ENDS[dtype]));
+      const end = ENDS[dtype];
+      // float32 holds them all, which need not be looked at.
+      const large = Number.isFinite(end)
+        ? numbers.find((number) => Number.isFinite(number) && Math.abs(number) >= end)
+        : undefined;
       if (large !== undefined) {
         fail(
           'encodeWeights',

@@ -50,7 +50,7 @@ function Rows() {
                 <th scope="row">
                   <button
                     type="button"
-                    aria-pressed={name === (rowOf()?.name ?? '')}
+                    aria-pressed={name === rowOf().name}
                     onClick={() => {
                       looked.value = name;
                     }}
