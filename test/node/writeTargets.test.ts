@@ -30,6 +30,12 @@ const at = (...names: string[]) => join(folder, ...names);
 const messageOf = (error: Error) => error.message;
 
 describe('like cp, writing', () => {
+  /** Reads the pipe. It may have closed by the time that the writer's call returns, so its end is awaited from its beginning. */
+  const startReader = () => {
+    const reader = spawn('cat', [at('pipe')]);
+    return { reader, closed: once(reader, 'close') };
+  };
+
   test('follows links to files, and to files that do not exist yet', async () => {
     mkdirSync(at('real'));
     writeFileSync(at('real/file'), 'old');
@@ -66,7 +72,7 @@ describe('like cp, writing', () => {
     await writeFileAtomic('/dev/null', 'gone');
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
     execFileSync('mkfifo', [at('pipe')]);
-    const reader = spawn('cat', [at('pipe')]);
+    const { reader, closed } = startReader();
     let text = '';
     reader.stdout.on('data', (chunk) => {
       text += chunk;
@@ -75,18 +81,18 @@ describe('like cp, writing', () => {
       at('pipe'),
       ['through ', 'a pipe'].map((part) => new TextEncoder().encode(part)),
     );
-    await once(reader, 'close');
+    await closed;
     expect(text).toBe('through a pipe');
     expect(readdirSync(folder)).toEqual(['pipe']);
   });
 
   test('refuses an array to a pipe before its rows are computed', async () => {
     execFileSync('mkfifo', [at('pipe')]);
-    const reader = spawn('cat', [at('pipe')]);
+    const { closed } = startReader();
     expect(await npyWriter(at('pipe'), [3]).catch(messageOf)).toBe(
       `${at('pipe')} could not be written: it is a pipe, and its beginning is written last; use a file.`,
     );
-    await once(reader, 'close');
+    await closed;
   });
 
   test('leaves a write-protected file alone', () => {
