@@ -6,7 +6,7 @@ import { explain, featureExtractor, transferHead } from '../src/features/index.j
 import { PLAIN_PREPROCESSING } from '../src/images/index.js';
 import { plan, tally, VGG11, vgg } from '../src/index.js';
 import { encodeEvent, evaluate, train } from '../src/train/index.js';
-import { encodeWeights, fromWeights, metadataOf, setMetadata } from '../src/weights/index.js';
+import { encodeWeights, fromWeights, loadWeights, metadataOf, setMetadata } from '../src/weights/index.js';
 import { useAnyBackend } from './support/backends.js';
 
 beforeAll(() => useAnyBackend());
@@ -139,6 +139,39 @@ test.each<[string, (model: Model) => unknown, RegExp]>([
     'a misspelt step',
     () => encodeEvent({ wallTime: 1, stpe: 3 } as never),
     /^encodeEvent: there is no option "stpe"; the options are wallTime, step,/,
+  ],
+  ...['no', [], 5, null, new Date(0)].map((strict): [string, (model: Model) => unknown, RegExp] => [
+    `strict: ${String(strict)}`,
+    async (model) => loadWeights(model, await encodeWeights(model), { strict } as never),
+    /^loadWeights: strict is ("no"|\[\]|5|null|an object of class Date); it must be true or false\.$/,
+  ]),
+  ...[
+    [0.5, 1],
+    { scales: [0.5, 1] },
+    { shorterSide: [4, 5], scale: [1, 1] },
+    new Date(0),
+    new Float32Array(2),
+  ].map((crop): [string, (model: Model) => unknown, RegExp] => [
+    `crop: ${JSON.stringify(crop)}`,
+    () => imageFiles(files, { preprocessing, augment: { crop } } as never),
+    /^imageFiles: augment\.crop is .*; it must be "center", "random", an object with some of scale, ratio, or \{ shorterSide \}\.$/,
+  ]),
+  ...[[1], { hues: 1 }, new Date(0), new Float32Array(2)].map(
+    (jitter): [string, (model: Model) => unknown, RegExp] => [
+      `jitter: ${JSON.stringify(jitter)}`,
+      () => imageFiles(files, { preprocessing, augment: { jitter } } as never),
+      /^imageFiles: augment\.jitter is .*; it must be an object with some of brightness, contrast, saturation, hue\.$/,
+    ],
+  ),
+  [
+    'what fromWeights returned, for its model',
+    (model) => evaluate({ model, report: {} } as never, set()),
+    /^evaluate: model is an object with a model in it, such as fromWeights returns; pass its model\.$/,
+  ],
+  [
+    'a misspelt set',
+    (model) => train(model, { trainSet: set(), validationset: set() } as never, { epochs: 1 }),
+    /^train: there is no set "validationset"; the sets are trainSet, testSet, validationSet\.$/,
   ],
   [
     'an option of another method',

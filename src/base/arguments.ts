@@ -135,6 +135,14 @@ export const tableOf = (allowed: string, one: Kind): Kind =>
 /* @__NO_SIDE_EFFECTS__ */
 export const plainObject = (allowed: string): Kind => kind(allowed, (value) => tag(value) === 'Object');
 
+/** An object that has no other names than these. */
+/* @__NO_SIDE_EFFECTS__ */
+export const someOf = (...names: readonly string[]): Kind =>
+  kind(
+    `an object with some of ${names.join(', ')}`,
+    (value) => tag(value) === 'Object' && Object.keys(value as object).every((name) => names.includes(name)),
+  );
+
 /** A list of values of one kind; `allowed` says it in words. */
 /* @__NO_SIDE_EFFECTS__ */
 export const listOf = (one: Kind, allowed = `a list, each of it ${one.allowed}`): Kind =>
@@ -191,8 +199,11 @@ export function checkArguments<T extends object>(
   for (const name of Object.keys(kinds) as (keyof T & string)[]) {
     const { allowed, holds } = kinds[name];
     const value = values[name];
-    if (!isReadable(value) || !holds(value))
-      fail(where, `${name} is ${shown(value)}; it must be ${allowed}.`);
+    if (isReadable(value) && holds(value)) continue;
+    const inner = attempted(() => (value as { model?: unknown }).model);
+    if (typeof inner === 'object' && inner && holds(inner))
+      fail(where, `${name} is an object with a model in it, such as fromWeights returns; pass its model.`);
+    fail(where, `${name} is ${shown(value)}; it must be ${allowed}.`);
   }
 }
 

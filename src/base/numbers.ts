@@ -10,6 +10,13 @@ export function hundredths(value: number): number {
   return Math.round(100 * value) / 100;
 }
 
+/** A number of bytes as text, such as `64 KiB` or `1.26 GiB`. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB'];
+  const at = Math.min(Math.floor(Math.log2(Math.max(bytes, 1)) / 10), units.length - 1);
+  return `${Number((bytes / 1024 ** at).toPrecision(3))} ${units[at]}`;
+}
+
 /** The softmax of numbers, in double precision. */
 export function softmax(logits: ArrayLike<number>): number[] {
   const largest = Array.from(logits).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);

@@ -12,7 +12,9 @@ export function fits(shape: readonly number[], wanted: readonly (number | null)[
   );
 }
 
-/** A shape as text: `224x224x3`, with `any` for null, whatever was given for it. */
-export function shapeText(shape: readonly (number | null)[], separator = 'x'): string {
-  return shape.map((length) => (length === null ? 'any' : shown(length))).join(separator);
+/** A shape as text, whatever was given for it: `224x224x3`, but `[any, any, 3]` where a length is null, or joined by a separator. */
+export function shapeText(shape: readonly (number | null)[], separator?: string): string {
+  const lengths = shape.map((length) => (length === null ? 'any' : shown(length)));
+  if (separator === undefined && shape.includes(null)) return `[${lengths.join(', ')}]`;
+  return lengths.join(separator ?? 'x');
 }

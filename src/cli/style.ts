@@ -101,8 +101,8 @@ async function run(args: StyleArguments, command: Command): Promise<void> {
       },
     );
     bar.stop();
-    if (result.steps === 0) throw new Error('style: stopped before the first step; nothing was written.');
-    if (!result.losses) {
+    if (!result.losses) throw new Error('style: stopped before the first step; nothing was written.');
+    if (result.steps === 0) {
       throw new Error(
         'style: no step decreased the loss, so nothing was written; use other weights of the losses, --init noise or --optimizer adam.',
       );

@@ -1,5 +1,5 @@
-import { checkArguments, kind, LIST } from '../base/arguments.js';
-import { fail, numberThat, oneOf, shown, tag } from '../base/check.js';
+import { checkArguments, kind, LIST, someOf } from '../base/arguments.js';
+import { fail, numberThat, shown } from '../base/check.js';
 import { type Random, shuffled } from '../base/random.js';
 import { centerCropped, cropped } from '../images/crop.js';
 import type { Region } from '../images/geometry.js';
@@ -36,13 +36,13 @@ export interface Augmentation {
 const CHANGES = { brightness, contrast, saturation, hue };
 const NAMES = Object.keys(CHANGES) as (keyof typeof CHANGES)[];
 
-/** An object that has no other names than these. */
-const namesOf = (names: readonly string[]) =>
-  kind(
-    `an object with some of ${names.join(', ')}`,
-    (value) => tag(value) === 'Object' && Object.keys(value as object).every((name) => names.includes(name)),
-  );
-const AUGMENT = namesOf(['flip', 'crop', 'jitter']);
+const AUGMENT = someOf('flip', 'crop', 'jitter');
+const FREE_CROP = someOf('scale', 'ratio');
+const SCALED_CROP = someOf('shorterSide');
+const CROP = kind(
+  `"center", "random", ${FREE_CROP.allowed}, or { shorterSide }`,
+  (crop) => ['center', 'random'].includes(crop as string) || FREE_CROP.holds(crop) || SCALED_CROP.holds(crop),
+);
 
 /** Throws unless every option is in its range. */
 export function checkAugmentation(where: string, augment: Augmentation): void {
@@ -50,13 +50,17 @@ export function checkAugmentation(where: string, augment: Augmentation): void {
   const { flip = 0, crop = 'center', jitter = {} } = augment;
   const isChance = (n: number) => n >= 0 && n <= 1;
   numberThat(where, 'augment.flip', flip, isChance, 'a probability from 0 to 1, such as 0.5');
-  if (typeof crop === 'object' && crop !== null && 'shorterSide' in crop) {
+  checkArguments(
+    where,
+    { 'augment.crop': crop, 'augment.jitter': jitter },
+    { 'augment.crop': CROP, 'augment.jitter': someOf(...NAMES) },
+  );
+  if (typeof crop === 'object' && 'shorterSide' in crop) {
     checkRange(where, 'augment.crop.shorterSide', crop.shorterSide, Number.MAX_VALUE);
-  } else if (typeof crop === 'object' && crop !== null) {
+  } else if (typeof crop === 'object') {
     checkRange(where, 'augment.crop.scale', scaleOf(crop), 1);
     checkRange(where, 'augment.crop.ratio', ratioOf(crop), Number.MAX_VALUE);
-  } else oneOf(where, 'augment.crop', crop, ['center', 'random']);
-  checkArguments(where, { 'augment.jitter': jitter }, { 'augment.jitter': namesOf(NAMES) });
+  }
   for (const name of NAMES) {
     const range: unknown = rangeOf(name, jitter[name]) ?? [0, 0];
     const [low, high] = LIST.holds(range) ? (range as Range) : [];

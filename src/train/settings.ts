@@ -125,6 +125,8 @@ export interface Settings
   teacher: Teacher | undefined;
 }
 
+const SET_NAMES: readonly string[] = ['trainSet', 'testSet', 'validationSet'];
+/** What `imageFolder` returns has other fields beside them. */
 const SETS = withFields('{ trainSet, testSet?, validationSet? }', 'trainSet');
 
 /**
@@ -135,6 +137,9 @@ const SETS = withFields('{ trainSet, testSet?, validationSet? }', 'trainSet');
 export function checkSettings(model: LayersModel, given: TrainSets, options: TrainOptions): Settings {
   optionsOf('train', options, [...OPTIMIZER_OPTIONS, ...OWN_OPTIONS] as (keyof TrainOptions)[]);
   checkArguments('train', { model, sets: given }, { model: MODEL, sets: SETS });
+  const unknown = Object.keys(given).find((name) => /set$/i.test(name) && !SET_NAMES.includes(name));
+  if (unknown !== undefined)
+    fail('train', `there is no set ${shown(unknown)}; the sets are ${SET_NAMES.join(', ')}.`);
   const { batchSize = 128, microBatchSize, seed = 0, ema, patience, signal } = options;
   const { onNote, onProgress, onStep, onEpoch } = options;
   const held = optional(EXAMPLES);

@@ -1,9 +1,10 @@
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { checkArguments, MODEL, optionsOf, SOURCE } from '../base/arguments.js';
+import { BOOLEAN, checkArguments, MODEL, oneFrom, optionsOf, SOURCE } from '../base/arguments.js';
 import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
 import type { VggOptions } from '../core/options.js';
+import { PADDINGS } from '../core/sizes.js';
 import { reason } from '../io/errors.js';
 import type { Source } from '../io/source.js';
 import { inUse } from '../tfjs/inUse.js';
@@ -62,9 +63,9 @@ export async function loadWeights(
 ): Promise<LoadReport> {
   checkArguments('loadWeights', { model, source }, { model: MODEL, source: SOURCE });
   optionsOf('loadWeights', options, {
-    strict: 1,
+    strict: BOOLEAN,
     arch: 1,
-    padding: 1,
+    padding: oneFrom(PADDINGS),
     ...WEIGHT_FILE_OPTIONS,
   });
 

@@ -280,7 +280,7 @@ describe('is refused', () => {
     refused(
       model,
       {},
-      'fullyConvolutional: the model takes images of anyxanyx3; pass the inputShape of those that it was trained with, such as [224, 224, 3].',
+      'fullyConvolutional: the model takes images of [any, any, 3]; pass the inputShape of those that it was trained with, such as [224, 224, 3].',
     );
     refused(
       tiny(),

@@ -199,7 +199,7 @@ describe('augmented', () => {
     [
       'a crop of no kind',
       { crop: 'corner' },
-      /augment\.crop is "corner"; it must be one of "center", "random"/,
+      /augment\.crop is "corner"; it must be "center", "random", an object with some of scale, ratio, or/,
     ],
     [
       'a hue beyond half a rotation',

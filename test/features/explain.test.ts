@@ -200,7 +200,7 @@ describe('gradCam', () => {
       ],
       [
         gradCam(model, square),
-        "gradCam: the image is not a tensor of numbers, or is disposed, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [1,32,32,3].",
+        "gradCam: no preprocessing was passed for the image; pass that of the model's weights, or a preprocessed tensor [1,32,32,3].",
       ],
       [gradCam(model, null as never), 'gradCam: the image is not a tensor of numbers, or is disposed'],
       [saliency(model, disposed), 'saliency: the image is not a tensor of numbers, or is disposed'],

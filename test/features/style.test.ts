@@ -184,6 +184,27 @@ describe('a style transfer', () => {
     expect(none).toEqual({ image: images.content, losses: undefined, steps: 0, ended: 'aborted' });
   });
 
+  test('whose first step decreases nothing returns the losses of the content', async () => {
+    const reported: number[] = [];
+    const onProgress = ({ done }: StyleProgress) => void reported.push(done);
+    const pair = { content: images.content, style: images.content };
+    const result = await styleTransfer(model, pair, { ...options, every: 1, onProgress });
+    const losses = { total: 0, content: 0, style: 0, totalVariation: 0 };
+    expect(result).toEqual({ image: images.content, losses, steps: 0, ended: 'converged' });
+    expect(reported).toEqual([]);
+  });
+
+  test('says that its image cannot be read after the run', async () => {
+    let late!: StyleProgress;
+    const onProgress = (progress: StyleProgress) => {
+      late = progress;
+    };
+    await styleTransfer(model, images, { ...options, steps: 1, onProgress });
+    await expect((async () => late.image())()).rejects.toThrow(
+      'styleTransfer: image() was called after the run; call it while onProgress runs.',
+    );
+  });
+
   test('whose callback throws rejects with its error', async () => {
     const failing = styleTransfer(model, images, {
       ...options,
@@ -206,7 +227,11 @@ describe('a style transfer', () => {
     [{ size: 12 }, 'styleTransfer: images of 9x12x3 are too small for block4_pool; use at least 16x16x3.'],
     [
       { maxBytes: 2 ** 16 },
-      /an image of 48x36 takes about 0.0 GiB, but maxBytes is 0.0 GiB; use a size of at most \d+/ as never,
+      /an image of 48x36 takes about 494 KiB, but maxBytes is 64 KiB; raise maxBytes/ as never,
+    ],
+    [
+      { maxBytes: 2 ** 18 },
+      /takes about 494 KiB, but maxBytes is 256 KiB; use a size of at most 34, or raise maxBytes/ as never,
     ],
     [
       { init: { data: new Uint8Array(12), width: 2, height: 2 } },

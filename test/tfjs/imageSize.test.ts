@@ -37,7 +37,7 @@ test.each<[ConvArch, VggOptions, number]>([
   expect(check(model, [minimum + 9, minimum - 1, 3])).toBe(
     `RangeError: f: images of ${minimum + 9}x${minimum - 1}x3 are too small for block${arch.length}_pool; use at least ${minimum}x${minimum}x3.`,
   );
-  expect(check(model, [null, minimum - 1, 3])).toContain(`images of anyx${minimum - 1}x3 are too small`);
+  expect(check(model, [null, minimum - 1, 3])).toContain(`images of [any, ${minimum - 1}, 3] are too small`);
   expect(check(model, [3, 3, 3], 'block1_conv1')).toBe('fits');
   model.dispose();
 });

@@ -85,7 +85,7 @@ describe('throughput', () => {
     const model = build();
     before = memory().numTensors;
     await expect(throughput(features)).rejects.toThrow(
-      'throughput: the model takes images of anyxanyx2; build it with a fixed size.',
+      'throughput: the model takes images of [any, any, 2]; build it with a fixed size.',
     );
     await expect(throughput(model, { batchSize: 0 })).rejects.toThrow('throughput: batchSize is 0');
     await expect(throughput(model, { seconds: -1 })).rejects.toThrow(

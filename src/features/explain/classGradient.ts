@@ -1,6 +1,6 @@
 import { concat, grad, keep, max, neg, slice, sum, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import { TENSOR } from '../../base/arguments.js';
-import { fail, shown } from '../../base/check.js';
+import { attempted, fail, shown } from '../../base/check.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import { type ImageInput, type Preprocessing, toRgb, visibleRegion } from '../../images/index.js';
@@ -63,9 +63,13 @@ export async function prepareInput(
   }
   const shape = TENSOR.holds(image) ? (image as Tensor4D).shape : undefined;
   if (!shape || !fits(shape, wanted)) {
+    const remedy = `pass that of the model's weights, or a preprocessed tensor [${shapeText(wanted, ',')}]`;
+    const isElse = attempted(() => typeof image === 'string' || !('dataId' in image)) ?? false;
     fail(
       where,
-      `the image is ${shape ? `a tensor of shape [${shape}]` : 'not a tensor of numbers, or is disposed'}, and no preprocessing was passed; pass that of the model's weights, or a preprocessed tensor [${shapeText(wanted, ',')}].`,
+      isElse
+        ? `no preprocessing was passed for the image; ${remedy}.`
+        : `the image is ${shape ? `a tensor of shape [${shape}]` : 'not a tensor of numbers, or is disposed'}, and no preprocessing was passed; ${remedy}.`,
     );
   }
   checkImageSize(where, graph, shape.slice(1));

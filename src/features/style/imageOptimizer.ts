@@ -9,8 +9,8 @@ interface Measured<Losses> {
 
 /** Minimizes a loss of an image step by step, with values kept from 0 to 1. */
 export interface ImageOptimizer<Losses> {
-  /** Takes one step and returns the latest losses, or undefined when no step decreases the loss. */
-  step(): Promise<Losses | undefined>;
+  /** Takes one step and returns the latest losses, and whether the image moved: it does not when no step decreases the loss. */
+  step(): Promise<{ losses: Losses; moved: boolean }>;
   dispose(): void;
 }
 
@@ -41,7 +41,7 @@ function adam<Losses>(
       optimizer.applyGradients([{ name: image.name, tensor: gradient }]);
       gradient.dispose();
       assign(image, clipByValue(image, 0, 1));
-      return losses;
+      return { losses, moved: true };
     },
     dispose: () => optimizer.dispose(),
   };
@@ -65,7 +65,7 @@ function lbfgs<Losses extends { total: number }>(
   return {
     async step() {
       here ??= await look();
-      if (!Number.isFinite(here.losses.total)) return here.losses;
+      if (!Number.isFinite(here.losses.total)) return { losses: here.losses, moved: false };
       const numbers = await image.data<'float32'>();
       do {
         const move = method.move(numbers, here.slopes);
@@ -75,12 +75,12 @@ function lbfgs<Losses extends { total: number }>(
           const there = await look();
           if (there.losses.total < here.losses.total) {
             here = there;
-            return here.losses;
+            return { losses: here.losses, moved: true };
           }
         }
       } while (method.forget());
       assign(image, tensor(numbers, image.shape));
-      return undefined;
+      return { losses: here.losses, moved: false };
     },
     dispose() {},
   };

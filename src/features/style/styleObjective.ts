@@ -15,7 +15,8 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, isListOf, kind, TEXT } from '../../base/arguments.js';
-import { fail, numberThat } from '../../base/check.js';
+import { attempted, fail, numberThat } from '../../base/check.js';
+import { bytesText } from '../../base/numbers.js';
 import { withTape } from '../../tfjs/tape.js';
 import { layerWeights, weightedDifference } from './differences.js';
 import { gramMatrix } from './gramMatrix.js';
@@ -160,9 +161,14 @@ export function checkStyleSize(
   const numbers = mapSizes([height, width, 3]).reduce((sum, map) => sum + map, 0);
   const bytes = 4 * numbers * BYTES_PER_MAP_BYTE;
   if (bytes <= maxBytes) return;
-  const fitting = Math.floor(Math.max(height, width) * Math.sqrt(maxBytes / bytes));
+  const shrink = Math.sqrt(maxBytes / bytes);
+  const smaller = [height, width].map((length) => Math.floor(length * shrink));
+  const fits = attempted(() => {
+    checkImage([...smaller, 3]);
+    return true;
+  });
   fail(
     where,
-    `an image of ${width}x${height} takes about ${(bytes / 2 ** 30).toFixed(1)} GiB, but maxBytes is ${(maxBytes / 2 ** 30).toFixed(1)} GiB; use a size of at most ${fitting}, or raise maxBytes where the backend has more memory.`,
+    `an image of ${width}x${height} takes about ${bytesText(bytes)}, but maxBytes is ${bytesText(maxBytes)}; ${fits ? `use a size of at most ${Math.max(...smaller)}, or ` : ''}raise maxBytes where the backend has more memory.`,
   );
 }

@@ -76,11 +76,11 @@ export interface StyleTransferOptions extends StyleLossOptions {
 export interface StyledImage {
   /** RGB, of the content's size after resizing. */
   image: RawImage;
-  /** The latest losses; undefined when no step was done. */
+  /** The latest losses: of the initial image where no step decreases them; undefined when it was aborted before the first step. */
   losses: StyleLosses | undefined;
-  /** Steps done. */
+  /** Steps done, 0 when none decreases the loss. */
   steps: number;
-  /** `'converged'` when L-BFGS could not decrease the loss any further. */
+  /** `'converged'` when L-BFGS cannot decrease the loss any further. */
   ended: 'finished' | 'converged' | 'aborted';
 }
 
@@ -179,16 +179,17 @@ async function transferred(
         ended = 'aborted';
         break;
       }
-      const measured = await optimizer.step();
-      step++;
-      if (measured) losses = measured;
+      const { losses: measured, moved } = await optimizer.step();
+      losses = measured;
+      if (moved) step++;
       else ended = 'converged';
-      if (!Number.isFinite(losses?.total ?? 0)) {
+      if (!Number.isFinite(losses.total)) {
         throw new Error(
-          `styleTransfer: the loss is ${losses!.total}; check the model's weights, or use a smaller learningRate.`,
+          `styleTransfer: the loss is ${losses.total}; check the model's weights, or use a smaller learningRate.`,
         );
       }
-      if (losses && (step % every === 0 || step === steps || ended === 'converged')) {
+      const isReported = step % every === 0;
+      if (moved ? isReported || step === steps : !isReported) {
         const secondsLeft = ((performance.now() - start) / 1000 / step) * (steps - step);
         await options.onProgress?.({
           done: step,
@@ -196,7 +197,11 @@ async function transferred(
           unit: 'steps',
           losses,
           secondsLeft,
-          image: () => tensorToImage(image),
+          image: () => {
+            if (image.isDisposed)
+              fail(where, 'image() was called after the run; call it while onProgress runs.');
+            return tensorToImage(image);
+          },
         });
       }
       // Lets timers, signals and the page run.
