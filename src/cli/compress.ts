@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -10,7 +10,7 @@ import type { BackendArguments } from './backend.js';
 import { calibrationArrays, calibrationImages } from './calibrationSet.js';
 import { isSetFolder } from './data.js';
 import { decoding } from './decoder.js';
-import { isFolder } from './evaluatedImages.js';
+import { isFolder, namesIn } from './disk.js';
 import { percent } from './finetuned.js';
 import { checkNotItself, modelFile } from './modelFile.js';
 import { type OpenNetwork, openNetwork, prepared, type ReadyNetwork } from './network.js';
@@ -121,7 +121,7 @@ async function run(input: string, output: string, args: CompressArguments): Prom
       `compress: ${output} is the name of a file, and a tfjs model is a folder; pass a path without an extension, and convert the model afterwards.`,
     );
   }
-  checkNotItself('compress', (await modelFile(input)).file, join(output, 'model.json'));
+  checkNotItself('compress', modelFile(input).file, join(output, 'model.json'));
   if (args.images !== undefined && isFolder(args.images) && isSetFolder(args.images)) {
     throw new Error(`compress: ${args.images} has arrays of images, not image files; pass it as --data.`);
   }
@@ -212,9 +212,7 @@ async function given(args: CompressArguments, network: OpenNetwork, ready: Ready
 
 /** The bytes of a tfjs model's files. */
 async function sizeOnDisk(folder: string): Promise<number> {
-  const names = (await readdir(folder)).filter(
-    (name) => name === 'model.json' || /^weights-.*\.bin$/.test(name),
-  );
+  const names = namesIn(folder).filter((name) => name === 'model.json' || /^weights-.*\.bin$/.test(name));
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
   return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -116,7 +116,7 @@ async function convert(input: string, output: string, args: ConvertArguments): P
   const to = args.to ?? outputOf(output);
   checkFits(to, args);
   await useBackend({ backend: 'wasm' }).catch(() => useBackend({ backend: 'cpu' }));
-  const { file } = await modelFile(input);
+  const { file } = modelFile(input);
   checkNotItself('convert', file, to === 'tfjs' ? join(output, 'model.json') : output);
   const { model, network, report, metadata } = await openWeights(file, args);
   let rounding: string | undefined;

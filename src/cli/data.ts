@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import {
   drawGarments,
@@ -10,15 +9,15 @@ import {
   mnist,
 } from 'vgg-blocks/data';
 import { countBar } from 'vgg-blocks/node';
-import { isFolder } from './evaluatedImages.js';
+import { foldersIn, namesIn } from './disk.js';
 import { oddClasses } from './oddClasses.js';
 
 /** Whether a folder has IDX files, or tables of pixels instead of folders of images. */
 export function isSetFolder(path: string): boolean {
-  const entries = readdirSync(path, { withFileTypes: true });
-  const has = (pattern: RegExp) => entries.some(({ name }) => pattern.test(name));
+  const names = namesIn(path);
+  const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
   if (has(/[-.]idx[13][-.]ubyte(\.gz)?$/)) return true;
-  return !entries.some((entry) => entry.isDirectory()) && has(/(^|[-_])(train|test)\.csv$/i);
+  return has(/(^|[-_])(train|test)\.csv$/i) && foldersIn(path).length === 0;
 }
 
 /** A set of labeled images. */
@@ -56,6 +55,5 @@ async function drawn(seed: number): Promise<Sets> {
 
 /** Whether a folder has Fashion-MNIST, whose files do not name the classes; its name or theirs may show it. */
 function isFashion(folder: string): boolean {
-  const files = isFolder(folder) ? readdirSync(folder) : [];
-  return [basename(resolve(folder)), ...files].some((name) => name.includes('fashion'));
+  return [basename(resolve(folder)), ...namesIn(folder)].some((name) => name.includes('fashion'));
 }

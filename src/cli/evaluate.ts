@@ -8,8 +8,9 @@ import { countBar, writeFileAtomic } from 'vgg-blocks/node';
 import { confusionChart, type Evaluation, type Examples, evaluate } from 'vgg-blocks/train';
 import { isSetFolder } from './data.js';
 import { decoding } from './decoder.js';
+import { isFolder } from './disk.js';
 import { arraysOf } from './evaluatedArrays.js';
-import { imagesOf, isFolder } from './evaluatedImages.js';
+import { imagesOf } from './evaluatedImages.js';
 import { measureViews } from './evaluatedViews.js';
 import { listing, percent } from './finetuned.js';
 import { labelsOf, labelsOption } from './labels.js';
@@ -24,9 +25,8 @@ import {
 import { isGiven, numberIn } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
-import { checkAccuracy } from './runs.js';
+import { checkAccuracy, reportLeftOut } from './runs.js';
 import { checkViews, type ViewArguments, viewsIn, withViews } from './views.js';
-import { complain } from './wording.js';
 
 interface EvaluateArguments extends NetworkArguments, ViewArguments {
   data: string;
@@ -111,10 +111,7 @@ async function run(args: EvaluateArguments, command: Command): Promise<void> {
     );
     if (args.out !== undefined) console.log(`wrote evaluation.json, confusion.svg to ${args.out}`);
   }
-  if (problems.length > 0) {
-    complain(`evaluate: ${problems.length} images could not be measured, and are not counted.`);
-    process.exitCode ??= 1;
-  }
+  reportLeftOut('evaluate', problems.length);
   checkAccuracy('evaluate:', measured.accuracy, args.minAccuracy);
 }
 

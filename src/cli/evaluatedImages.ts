@@ -1,11 +1,11 @@
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Tensor1D, tensor1d } from '@tensorflow/tfjs-core';
 import type { ImageFileSet, ImageProblem } from 'vgg-blocks/data';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { countBar, imageFolder } from 'vgg-blocks/node';
 import type { Batch, Examples, LabeledOriginals } from 'vgg-blocks/train';
-import { areParts, isIgnored, partOf, type SetPart } from '../base/setLayout.js';
+import { areParts, partOf, type SetPart } from '../base/setLayout.js';
+import { foldersIn } from './disk.js';
 import { someOf } from './labels.js';
 import { complain } from './wording.js';
 
@@ -51,18 +51,6 @@ function heldOut(folder: string): string {
   throw new Error(
     `evaluate: no test or validation folder in ${folder} has a folder for each class; pass the folder to measure, e.g. ${join(folder, folders[0]!)}.`,
   );
-}
-
-function foldersIn(folder: string): string[] {
-  return readdirSync(folder).filter((name) => !isIgnored(name) && isFolder(join(folder, name)));
-}
-
-export function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
 }
 
 /** The network's class for each folder: by name, by number, or in order. */

@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { Command } from 'commander';
 import type { ImageFiles } from 'vgg-blocks/data';
@@ -8,7 +7,7 @@ import { countBar, imageFolder } from 'vgg-blocks/node';
 import { confusion, evaluate } from 'vgg-blocks/train';
 import { inspectWeights, setMetadata } from 'vgg-blocks/weights';
 import { decoding } from './decoder.js';
-import { isFolder } from './evaluatedImages.js';
+import { namesIn } from './disk.js';
 import {
   augmentationOf,
   type FinetuneArguments,
@@ -37,9 +36,9 @@ export function finetuneCommand(): Command {
 }
 
 /** The folder of images, or that of the run that goes on. */
-async function imagesOf({ resume }: RunArguments, args: readonly string[]): Promise<readonly string[]> {
+function imagesOf({ resume }: RunArguments, args: readonly string[]): readonly string[] {
   if (resume === undefined) return args;
-  const begun = await readBegun(resume).catch(() => undefined);
+  const begun = readBegun(resume);
   const folder = begun?.args.folder;
   return typeof folder === 'string' && !begun!.outcome ? [resolve(begun!.cwd, folder)] : [];
 }
@@ -60,7 +59,7 @@ async function run(folder: string | undefined, given: FinetuneArguments, command
 /** Refuses an output folder among the images, links followed, whose files would be read as images of a class. */
 function checkOutside(folder: string, out: string): void {
   const within = (path: string) => `${realPath(out)}${sep}`.startsWith(`${realPath(path)}${sep}`);
-  const classes = isFolder(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+  const classes = namesIn(folder).map((name) => join(folder, name));
   if (![folder, ...classes].some(within)) return;
   throw new Error(
     `finetune: --out ${out} is in the folder of images ${folder}, where it would be read as a class; write to a folder outside.`,
@@ -165,7 +164,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
 async function channelsOf(args: FinetuneArguments): Promise<number> {
   const { weights } = args;
   if (weights === undefined || isHubName(weights)) return 3;
-  const info = await inspectWeights((await modelFile(weights)).file, readingOptions(args));
+  const info = await inspectWeights(modelFile(weights).file, readingOptions(args));
   return info.inputShape?.[2] ?? info.network?.inputChannels ?? 3;
 }
 

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { ImageFileSet, ImageFiles } from 'vgg-blocks/data';
@@ -8,6 +7,7 @@ import { type Confusion, curves, type History, historyCsv, predictionSheet } fro
 import { encodeWeights } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
 import type { BackendArguments } from './backend.js';
+import { textAt } from './disk.js';
 
 /** The part of `finetune`'s `result.json` that other commands read. */
 export interface Finetuned {
@@ -18,9 +18,9 @@ export interface Finetuned {
 }
 
 /** Reads the result that `finetune` wrote to a folder, with the path of the model; undefined if there is none. */
-export async function readFinetuned(folder: string): Promise<(Finetuned & { model: string }) | undefined> {
+export function readFinetuned(folder: string): (Finetuned & { model: string }) | undefined {
   const path = join(folder, 'result.json');
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+  const text = textAt(path);
   if (text === undefined) return undefined;
   try {
     const { network, classNames, preprocessing } = JSON.parse(text) as Finetuned;

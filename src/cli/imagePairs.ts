@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises';
 import { extname, relative } from 'node:path';
 import type { RawImage } from 'vgg-blocks/images';
 import { readImage } from 'vgg-blocks/node';
+import { isFolder, namesIn } from './disk.js';
 import { imagePaths } from './imagePaths.js';
 
 /** An image that may be read later. */
@@ -72,11 +72,9 @@ type Folder = Map<string, Side>;
 
 /** The images of a folder, or an image, which is read at once. */
 async function imagesOf(path: string, complain: (line: string) => void): Promise<Folder | Side> {
-  const isFolder = await stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (isFolder) {
+  if (isFolder(path)) {
+    // Otherwise no image of the other folder would have a partner.
+    namesIn(path);
     const paths = await imagePaths([path], complain);
     return new Map(paths.map((one) => [relative(path, one), { path: one, read: () => readImage(one) }]));
   }

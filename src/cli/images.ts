@@ -85,7 +85,7 @@ async function inBatches<Image>(
   } finally {
     bar.stop();
   }
-  if (paths.length === 0) throw new Error(`${command}: there are no images in ${patterns.join(', ')}.`);
+  if (paths.length === 0) throw new Error(`${command}: no images were found in ${patterns.join(', ')}.`);
   if (failed === 0) return;
   const summary = `${command}: ${failed} of ${paths.length} images could not be read.`;
   if (failed === paths.length) throw new Error(summary);

@@ -8,7 +8,7 @@ import {
   type WeightFileOptions,
 } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
-import { isFolder } from './evaluatedImages.js';
+import { isFolder } from './disk.js';
 import { modelFile } from './modelFile.js';
 import { WEIGHT_FILES_HELP } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
@@ -29,7 +29,7 @@ export function inspectCommand(): Command {
           `inspect: ${file} is not a file; run "vgg-blocks convert ${file} copy.safetensors", or download its weights, and inspect that.`,
         );
       }
-      const info = await inspectWeights(isFolder(file) ? (await modelFile(file)).file : file, reading);
+      const info = await inspectWeights(isFolder(file) ? modelFile(file).file : file, reading);
       console.log(json ? JSON.stringify(info, null, 2) : describe(info, reading));
     });
 }

@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { isFolder } from './evaluatedImages.js';
+import { isFolder, isThere } from './disk.js';
 import { type Finetuned, readFinetuned } from './finetuned.js';
 import { unfinishedRun } from './runDescription.js';
 
@@ -15,12 +15,12 @@ interface ModelFile {
  *
  * @throws Error for the folder of a run, or for one of its checkpoints, that has no model yet.
  */
-export async function modelFile(source: string): Promise<ModelFile> {
-  const finetuned = await readFinetuned(source);
+export function modelFile(source: string): ModelFile {
+  const finetuned = isFolder(source) ? readFinetuned(source) : undefined;
   if (finetuned) return { file: finetuned.model, finetuned };
   const trained = join(source, 'model', 'model.json');
-  if (existsSync(trained)) return { file: trained };
-  await checkFinished(source);
+  if (isThere(trained)) return { file: trained };
+  checkFinished(source);
   return { file: source };
 }
 
@@ -52,11 +52,11 @@ export function realPath(path: string): string {
   return folder === full ? full : join(realPath(folder), basename(full));
 }
 
-async function checkFinished(source: string): Promise<void> {
+function checkFinished(source: string): void {
   const isCheckpoint = /^epoch-\d+-batch-\d+\.safetensors$/.test(basename(source));
   const folders = isCheckpoint ? [join(source, '../..'), join(source, '../../..')] : [source];
   for (const folder of folders) {
-    const command = await unfinishedRun(folder);
+    const command = unfinishedRun(folder);
     if (command === undefined) continue;
     throw new Error(
       `${source} ${isCheckpoint ? 'is a checkpoint' : 'has no model yet, but the checkpoints'} of a run that has not finished; go on with ${command} --resume ${folder}, which writes the model when it ends or is stopped.`,

@@ -159,7 +159,7 @@ export async function readNetwork(
   args: BuildingArguments = {},
   options: FromWeightsOptions = {},
 ): Promise<Found> {
-  const { file, finetuned } = await modelFile(source);
+  const { file, finetuned } = modelFile(source);
   const found = described(await openWeights(file, args, options));
   if (!finetuned) return found;
   const { network: title, classNames, preprocessing } = finetuned;

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ConvArch } from 'vgg-blocks';
 import { countBar } from 'vgg-blocks/node';
@@ -12,6 +11,7 @@ import {
   type PublishedName,
 } from 'vgg-blocks/weights';
 import { MAX_SIDE } from '../base/check.js';
+import { isThere } from './disk.js';
 import { ARCH_HELP, numberIn, parseArch } from './options.js';
 import { repeatable } from './repeats.js';
 import { complain } from './wording.js';
@@ -138,7 +138,7 @@ export async function openWeights(
 ): Promise<LoadedNetwork> {
   const all = { ...options, ...buildingOptions(args) };
   // A file of that name comes first.
-  const isName = isHubName(source) || (isPublishedName(source) && !existsSync(source));
+  const isName = isHubName(source) || (isPublishedName(source) && !isThere(source));
   return isName ? downloadWeights(source, all) : complete(source, await fromWeights(source, all));
 }
 

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { textAt } from './disk.js';
 
 /** What a command began with, in `run.json` of its folder. */
 export interface Begun {
@@ -29,21 +29,28 @@ export function descriptionOf(folder: string): string {
 /**
  * Reads the description of the run in a folder; undefined if there is none.
  *
- * @throws Error, one sentence, when it is not one.
+ * @throws Error, one sentence, when it cannot be read or is not one.
  */
-export async function readBegun(folder: string): Promise<Begun | undefined> {
+export function readBegun(folder: string): Begun | undefined {
   const path = descriptionOf(folder);
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    const begun = JSON.parse(text) as Begun;
-    if (typeof begun.args === 'object') return begun;
-  } catch {}
+  const text = textAt(path);
+  const begun = text === undefined ? undefined : parsed(text);
+  if (text === undefined || begun) return begun;
   throw new Error(`${path} is not the description of a run; restore it, or begin another run with --out.`);
 }
 
-/** The command whose run in a folder has not written its results yet; undefined if there is none. */
-export async function unfinishedRun(folder: string): Promise<string | undefined> {
-  const begun = await readBegun(folder).catch(() => undefined);
+function parsed(text: string): Begun | undefined {
+  try {
+    const begun = JSON.parse(text) as Begun;
+    return typeof begun.args === 'object' ? begun : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The command whose run in a folder has not written its results yet; undefined if there is none, or its `run.json` is another's. */
+export function unfinishedRun(folder: string): string | undefined {
+  const text = textAt(descriptionOf(folder));
+  const begun = text === undefined ? undefined : parsed(text);
   return begun && !begun.outcome ? begun.command : undefined;
 }

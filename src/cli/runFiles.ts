@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failureReason, isAbsent } from '../base/systemReason.js';
+import { namesIn } from './disk.js';
 
 /** What commands write to the folder of a run beside its checkpoints and its description. */
 const FILES = new Set([
@@ -15,7 +16,7 @@ const EVENTS = /^events\.out\.tfevents\./;
 
 /** Removes what runs have written to a folder, besides checkpoints and description. */
 export async function removeRunFiles(folder: string): Promise<void> {
-  for (const file of await readdir(folder)) {
+  for (const file of namesIn(folder)) {
     if (FILES.has(file) || EVENTS.test(file)) await rm(join(folder, file), { recursive: true, force: true });
   }
 }

@@ -51,7 +51,7 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
 ): Promise<void> {
   const name = command.name();
   const isNew = given.resume === undefined;
-  const out = isNew ? given.out : await enter(name, given.resume!);
+  const out = isNew ? given.out : enter(name, given.resume!);
   await owning(async (own) => {
     // What was refused, or stopped before it began, leaves nothing behind; a folder with files cannot be removed so.
     const checkpoints = parts.flatMap((part) => missingFolders(join(out, 'checkpoints', part)));
@@ -66,7 +66,7 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
       process.off('exit', removeEmpty);
     });
     own(await lockFolder(out), (release) => release());
-    const begun = await readBegun(out);
+    const begun = readBegun(out);
     if (isNew) await checkFree(name, out, begun, given.overwrite);
     const args = isNew ? given : resumedArguments(command, given, begun!.args, out);
     if (!isNew && begun!.outcome) return reportComplete(name, measured, args, begun!.outcome);
@@ -169,8 +169,8 @@ async function checkFree(
  * Returns the folder of a run that goes on, and enters the folder that the run began in, if that exists, where its relative paths
  * start from.
  */
-async function enter(command: string, folder: string): Promise<string> {
-  const begun = await readBegun(folder);
+function enter(command: string, folder: string): string {
+  const begun = readBegun(folder);
   if (begun?.command !== command) {
     throw new Error(
       `${command}: there is no run of ${command} in ${folder}; begin one with --out ${folder}.`,

@@ -40,9 +40,9 @@ export function checkAccuracy(what: string, accuracy: number | null, minimum: nu
   }
 }
 
-/** Reports images that were left out; the command fails in the end. */
+/** Reports what was left out, files that are not images and folders that cannot be read among it; the command fails in the end. */
 export function reportLeftOut(command: string, count: number): void {
   if (count === 0) return;
-  complain(`${command}: ${count} ${count === 1 ? 'image was' : 'images were'} left out.`);
+  complain(`${command}: ${count} ${count === 1 ? 'file or folder was' : 'files or folders were'} left out.`);
   process.exitCode ??= 1;
 }

@@ -15,7 +15,7 @@ import { isUrl } from '../base/realm.js';
 import { download } from '../io/download.js';
 import { DataError } from '../io/errors.js';
 import { gunzip, isGzip } from '../io/gunzip.js';
-import { readBytes } from '../io/read.js';
+import { pathError, readBytes } from '../io/read.js';
 import type { ReadOptions } from '../io/request.js';
 import { nodeModules } from '../io/runtime.js';
 import { isPath, nodePath, type Source, sourceName } from '../io/source.js';
@@ -211,6 +211,12 @@ async function fileOf(
       if (found?.isDirectory() === false)
         throw new DataError(String(source), 'missing', `it is a file; ${FOLDER}.`);
       if (!found) throw new DataError(String(source), 'missing', `there is no such folder; ${FOLDER}.`);
+      // A folder that nobody may list may have other names than those tried.
+      await nodeModules()
+        ?.fs.readdir(nodePath(source))
+        .catch((error: unknown) => {
+          throw pathError(String(source), error);
+        });
     }
     const sentence = `it has neither ${IDX_NAMES[part]}.gz nor ${IDX_NAMES[part]}; ${FOLDER}.`;
     throw new DataError(String(source), 'missing', sentence);

@@ -108,11 +108,16 @@ export async function imageFiles(
   return imageFilesFor('imageFiles', files, options);
 }
 
-/** As `imageFiles`, for the function that error messages name. */
+/**
+ * As `imageFiles`, for the function that error messages name.
+ *
+ * @param unreadable what is already known to be unreadable; the paths of folders end in `/`.
+ */
 export async function imageFilesFor(
   where: string,
   files: readonly ImageFile[],
   options: ImageFilesOptions,
+  unreadable: readonly ImageProblem[] = [],
 ): Promise<ImageFiles> {
   checkArguments(where, { files }, { files: FILES });
   publishedOptionsOf(where, options, IMAGE_FILES_OPTIONS);
@@ -135,6 +140,7 @@ export async function imageFilesFor(
     await options.onProblem?.(problem);
   };
 
+  for (const problem of unreadable) await report(problem);
   const { classNames, known } = await sortOut(where, files, options.classNames, report);
   const hasOwn = (part: SetPart) => known.some((file) => file.part === part);
   if (options.validationFraction !== undefined && hasOwn('validation')) {
@@ -226,10 +232,13 @@ function checkClasses(
   const empty = classNames.find((_, label) => !has.has(label));
   if (empty === undefined) return;
   const own = problems.filter(({ path }) => path.split('/').slice(0, 2).includes(empty));
-  const why =
-    own.length === 0
-      ? 'its folder has no files'
-      : `none of its ${own.length} files could be read (${own[0]!.reason})`;
-  const fault = `it has no images: ${why}; add some or remove it.`;
-  throw new DataError(`the class '${empty}'`, 'missing', fault, undefined, where);
+  // The reason of a problem is a sentence that says what to do.
+  const first = own[0]?.reason.replace(/\.?$/, '.');
+  const fault =
+    first === undefined
+      ? 'its folder has no files; add some or remove it.'
+      : own.length === 1
+        ? first
+        : `none of its ${own.length} files could be read; the first: ${first}`;
+  throw new DataError(`the class '${empty}'`, 'missing', `it has no images: ${fault}`, undefined, where);
 }

@@ -10,8 +10,8 @@ import { nodeModules, systemCode } from './runtime.js';
 export interface FileCache {
   /** A file's bytes; undefined if there is no such file. */
   read(name: string): Promise<Uint8Array | undefined>;
-  /** Stores a file; readers never see part of one. */
-  write(name: string, bytes: Uint8Array): Promise<void>;
+  /** Stores a file, of which readers never see a part; returns whether it did. Where not, an older one may be there still. */
+  write(name: string, bytes: Uint8Array): Promise<boolean>;
   /** Stores a piece of a growing file, if the cache supports that; offset 0 starts the file over. */
   writeAt(name: string, offset: number, piece: Uint8Array): Promise<void>;
   remove(name: string): Promise<void>;
@@ -36,7 +36,7 @@ type Node = NonNullable<ReturnType<typeof nodeModules>>;
 
 const NOTHING: FileCache = {
   read: async () => undefined,
-  write: async () => {},
+  write: async () => false,
   writeAt: async () => {},
   remove: async () => {},
   locate: async () => undefined,
@@ -64,10 +64,12 @@ function folderCache(node: Node, folder: string): FileCache {
         try {
           await file.append(bytes);
           await file.commit();
+          return true;
         } catch {
           await file.discard();
         }
       } catch {}
+      return false;
     },
     async writeAt(name, offset, piece) {
       try {
@@ -117,9 +119,11 @@ function browserCache(cacheName: string): FileCache {
         const response = await cache.match(address(name));
         return response && new Uint8Array(await response.arrayBuffer());
       }),
-    write: async (name, bytes) => {
-      await attempt((cache) => cache.put(address(name), new Response(bytes as BodyInit)));
-    },
+    write: async (name, bytes) =>
+      (await attempt(async (cache) => {
+        await cache.put(address(name), new Response(bytes as BodyInit));
+        return true;
+      })) ?? false,
     writeAt: NOTHING.writeAt,
     remove: async (name) => {
       await attempt((cache) => cache.delete(address(name)));

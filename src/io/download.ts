@@ -41,8 +41,8 @@ export interface Downloaded {
 
 /** Like {@link download}, for files that are read piece by piece; in Node, a cached copy is verified that way too. */
 export async function downloadFile(url: string, options: DownloadOptions): Promise<Downloaded> {
-  const { content, cache, name } = await obtain(url, options, 'locate');
-  const source = isBytes(content) ? ((await cache.locate(name)) ?? content) : content;
+  const { content, cache, name, isStored } = await obtain(url, options, 'locate');
+  const source = isStored && isBytes(content) ? ((await cache.locate(name)) ?? content) : content;
   return { source, forget: () => cache.remove(name) };
 }
 
@@ -58,6 +58,8 @@ async function obtain<How extends 'read' | 'locate'>(
   content: Uint8Array | NonNullable<Awaited<ReturnType<FileCache[How]>>>;
   cache: FileCache;
   name: string;
+  /** Whether the cache has what was downloaded, rather than a copy that failed the check and could not be replaced. */
+  isStored: boolean;
 }> {
   options.signal?.throwIfAborted();
   const sum = checksum(options);
@@ -65,15 +67,15 @@ async function obtain<How extends 'read' | 'locate'>(
   const name = cacheName(url, sum.expected || (await hex('SHA-256', new TextEncoder().encode(url))));
   const kept = (await cache[how](name)) as Awaited<ReturnType<FileCache[How]>>;
   if (kept) {
-    if (await isIntact(kept, sum, options)) return { content: kept, cache, name };
+    if (await isIntact(kept, sum, options)) return { content: kept, cache, name, isStored: true };
     await cache.remove(name);
   }
   const part = `${name}.part`;
   try {
     const bytes = await fetchWhole(url, sum, part, cache, options);
-    await cache.write(name, bytes);
+    const isStored = await cache.write(name, bytes);
     await cache.remove(part);
-    return { content: bytes, cache, name };
+    return { content: bytes, cache, name, isStored };
   } catch (error) {
     if (error instanceof DataError && error.fault === 'damaged') await cache.remove(part);
     throw error;

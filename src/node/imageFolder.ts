@@ -5,7 +5,7 @@ import { printedPath } from '../base/printable.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import { areParts, isIgnored, partOf } from '../base/setLayout.js';
 import { IMAGE_FILES_OPTIONS, imageFilesFor } from '../data/imageFiles.js';
-import type { ImageFile, ImageFiles, ImageFilesOptions } from '../data/index.js';
+import type { ImageFile, ImageFiles, ImageFilesOptions, ImageProblem } from '../data/index.js';
 import type { Preprocessing } from '../images/preprocessing.js';
 import { imageTasks } from './imageThreads.js';
 import { readImage } from './readImage.js';
@@ -40,34 +40,43 @@ export async function imageFolder(path: string, options: ImageFolderOptions = {}
 
   const { maxPixels, ...rest } = options;
   const top = await names(path).catch((error: unknown) => {
-    throw new Error(`${printedPath(path)} could not be read: ${because(error)}`, { cause: error });
+    throw unreadable(path, error);
   });
-  const found: Found[] = [];
+  const found: Found = { files: [], problems: [] };
   const folders = await foldersIn(path, top);
   const within = new Set([await realpath(path)]);
   for (const name of top) await collect(join(path, name), name, found, within);
+  const isSplit = areParts(folders);
+  const lost = found.problems.find(({ path: at }) =>
+    // What is left would be taken for all images; of a folder that lets nobody look at what is in it, nothing is.
+    isSplit ? partOf(at.replace(/\/$/, '')) : folders.length === 0 && !at.includes('/'),
+  );
+  if (lost) throw new Error(lost.reason);
   if (folders.length === 0) {
     throw new Error(
       `${printedPath(path)} has no subfolders; pass a folder with one subfolder of images per class.`,
     );
   }
   // Empty folders are classes too, and leave no trace among the files.
-  const classNames = areParts(folders) ? await classesToLearn(path, folders) : folders;
-  const tasks = imageTasks(found.length);
-  const files = found.map(({ path, location, error }): ImageFile => {
-    const read = async (preprocessing?: Preprocessing) => {
-      if (error !== undefined)
-        throw new Error(`${printedPath(location)} could not be read: ${because(error)}`, { cause: error });
-      if (!preprocessing) return readImage(location, { maxPixels });
-      return tasks.run({ path: location, form: 'resized', preprocessing, maxPixels });
-    };
+  const classNames = isSplit ? await classesToLearn(path, folders) : folders;
+  const tasks = imageTasks(found.files.length);
+  const files = found.files.map(({ path, location }): ImageFile => {
+    const read = (preprocessing?: Preprocessing) =>
+      preprocessing
+        ? tasks.run({ path: location, form: 'resized', preprocessing, maxPixels })
+        : readImage(location, { maxPixels });
     return { path, read };
   });
-  return imageFilesFor('imageFolder', files, {
+  const all = {
     parallel: AHEAD,
     ...rest,
     classNames: rest.classNames ?? (classNames.length > 0 ? classNames.sort() : undefined),
-  });
+  };
+  return imageFilesFor('imageFolder', files, all, found.problems);
+}
+
+function unreadable(path: string, error: unknown): Error {
+  return new Error(`${printedPath(path)} could not be read: ${because(error)}`, { cause: error });
 }
 
 /** The classes of the training images of a data set that is already split. */
@@ -88,24 +97,24 @@ async function foldersIn(path: string, all: readonly string[]): Promise<string[]
   return all.filter((_, i) => found[i]);
 }
 
-/** A file inside the folder, or a folder that could not be read. */
+/** What is inside the folder, with paths in the data set; those of folders that could not be read end in `/`. */
 interface Found {
-  /** The path in the data set. */
-  path: string;
-  location: string;
-  error?: unknown;
+  files: { path: string; location: string }[];
+  problems: ImageProblem[];
 }
 
 /** Collects the images below a path. Links are followed, but for those to a folder that they are in. */
 async function collect(
   location: string,
   path: string,
-  found: Found[],
+  found: Found,
   above: ReadonlySet<string>,
 ): Promise<void> {
+  let isFolder = false;
   try {
-    if (!(await stat(location)).isDirectory()) {
-      found.push({ path, location });
+    isFolder = (await stat(location)).isDirectory();
+    if (!isFolder) {
+      found.files.push({ path, location });
       return;
     }
     const real = await realpath(location);
@@ -117,7 +126,10 @@ async function collect(
       await collect(join(location, name), `${path}/${name}`, found, within);
     }
   } catch (error) {
-    found.push({ path: path.includes('/') ? path : `${path}/`, location, error });
+    found.problems.push({
+      path: isFolder ? `${path}/` : path,
+      reason: unreadable(location, error).message,
+    });
   }
 }
 

@@ -61,9 +61,7 @@ test('measures the held-out folder by the names of its classes, and fails if an 
   const weights = ['--weights', at('colors.safetensors'), ...PLAIN];
   const { code, out, error } = await run('evaluate', '--data', at('set'), '--out', at('out'), ...weights);
   expect(code).toBe(1);
-  expect(error).toMatch(
-    /torn\.png could not be read: .*\nevaluate: 1 images could not be measured, and are not counted\.\n$/,
-  );
+  expect(error).toMatch(/torn\.png could not be read: .*\nevaluate: 1 file or folder was left out\.\n$/);
   expect(out).toMatch(
     /^6 images: loss \d\.\d{4}, accuracy \d+\.\d %, calibration error \d+\.\d %\nclass +images +recall +precision +F1 +predicted as\nred +3 /,
   );
@@ -92,7 +90,7 @@ test('averages over views as the VGG paper did', async () => {
   const { code, out, error } = await run('evaluate', '--data', at('views'), '--json', ...views, ...weights);
   expect(code).toBe(1);
   expect(error).toMatch(
-    /^red\/wide\.png: the image of 16000x1 becomes 544000x34, more than 16777216 pixels; .*\nevaluate: 1 images could not be measured, and are not counted\.\n$/,
+    /^red\/wide\.png: the image of 16000x1 becomes 544000x34, more than 16777216 pixels; .*\nevaluate: 1 file or folder was left out\.\n$/,
   );
   const result = JSON.parse(out);
   expect(result).toMatchObject({ examples: 3, dense: true, crops: 10, scales: [8, 34] });

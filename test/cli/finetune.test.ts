@@ -96,7 +96,7 @@ describe('vgg-blocks finetune', () => {
       ],
     );
     expect(error).toMatch(
-      /^\S*torn\.png could not be read: it is PNG, but damaged .*\nfinetune: 1 image was left out\.\n$/,
+      /^\S*torn\.png could not be read: it is PNG, but damaged .*\nfinetune: 1 file or folder was left out\.\n$/,
     );
     expect(code).toBe(1);
     expect(out).toContain('18 training and 6 validation images of 2 classes at 32x32x3; 1 left out');
@@ -159,7 +159,7 @@ describe('vgg-blocks finetune', () => {
       await outcome;
       expect(await run('--resume', at(out))).toMatchObject({
         code: 1,
-        error: expect.stringMatching(/finetune: 1 image was left out\.\n$/),
+        error: expect.stringMatching(/finetune: 1 file or folder was left out\.\n$/),
       });
       expect(weights(out).equals(weights('whole')), line).toBe(true);
     }

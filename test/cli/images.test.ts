@@ -252,7 +252,7 @@ describe('images', () => {
     expect(none.error).toMatch(/classify: 3 of 3 images could not be read\.\n$/);
     const nothing = await run('classify', at('bare'), ...THREE);
     expect(nothing.code).toBe(1);
-    expect(nothing.error).toContain(`classify: there are no images in ${at('bare')}.`);
+    expect(nothing.error).toContain(`classify: no images were found in ${at('bare')}.`);
   });
 
   test('need exactly one network', async () => {

@@ -522,6 +522,21 @@ describe('download', () => {
     expect(server!.requests).toHaveLength(2);
   });
 
+  test('never uses a damaged copy in the cache that cannot be replaced', async () => {
+    const fs = process.getBuiltinModule('node:fs/promises');
+    writeFileSync(join(folder, name), other);
+    server = await serve((request, response) => sendFile(request, response, file));
+    const denied = () => Promise.reject(Object.assign(new Error('denied'), { code: 'EACCES' }));
+    const spies = [
+      vi.spyOn(fs, 'rm').mockImplementation(denied),
+      vi.spyOn(fs, 'rename').mockImplementation(denied),
+    ];
+    const { source } = await downloadFile(`${server.url}data.bin`, { sha256: sum, cache: folder });
+    for (const spy of spies) spy.mockRestore();
+    expect(readFileSync(join(folder, name))).toEqual(Buffer.from(other));
+    expect(sha256(source as Uint8Array)).toBe(sum);
+  });
+
   test('in a browser, keeps whole files in the Cache API', async () => {
     const stored = new Map<string, Response>();
     const cache = {

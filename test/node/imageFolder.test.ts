@@ -99,7 +99,7 @@ describe('imageFolder', () => {
   test('leaves out images of more than maxPixels', async () => {
     const root = folderOf(SOUND);
     await expect(imageFolder(root, { maxPixels: 95 })).rejects.toThrow(
-      /the class 'grey': it has no images: none of its 3 files could be read \(.*more than the limit of 95 pixels/,
+      /the class 'grey': it has no images: none of its 3 files could be read; the first: \S*1\.png could not be read: .*more than the limit of 95 pixels/,
     );
   });
 
@@ -119,11 +119,35 @@ describe('imageFolder', () => {
     const { trainSet: train, problems } = await imageFolder(linked, { validationFraction: 0 });
     expect(problems).toEqual([
       {
-        path: 'red/round',
+        path: 'red/round/',
         reason: `${join(linked, 'red', 'round')} could not be read: it leads to a folder that it is in, whose images are read already; leave it out.`,
       },
     ]);
     expect(train.paths).toEqual(['grey/1.png', 'grey/2.png', 'grey/3.png', 'red/1.png']);
+  });
+
+  test('folders that cannot be read are named, as folders, and a part of a set that cannot be read is refused', async () => {
+    const root = folderOf({ ...SOUND, 'blue/1.png': bytes('png') });
+    const loop = (...path: string[]) => {
+      symlinkSync(join(root, ...path), join(root, ...path));
+      return `${join(root, ...path)} could not be read: its symbolic links form a circle; choose another path.`;
+    };
+    const problems = [
+      { path: 'loop', reason: loop('loop') },
+      { path: 'red/loop', reason: loop('red', 'loop') },
+    ];
+    expect((await imageFolder(root)).problems).toEqual(problems);
+    // Of its only file, the reason is the sentence's end.
+    rmSync(join(root, 'blue', '1.png'));
+    const inBlue = loop('blue', 'loop');
+    await expect(imageFolder(root)).rejects.toThrow(
+      `imageFolder: the class 'blue': it has no images: ${inBlue}`,
+    );
+    const split = folderOf({ 'train/red/1.png': bytes('png') });
+    symlinkSync(join(split, 'val'), join(split, 'val'));
+    await expect(imageFolder(split)).rejects.toThrow(
+      `${join(split, 'val')} could not be read: its symbolic links form a circle; choose another path.`,
+    );
   });
 
   test('a missing folder, a file, or a folder without subfolders is an error', async () => {

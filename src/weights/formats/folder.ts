@@ -1,4 +1,5 @@
 import { isUrl } from '../../base/realm.js';
+import { failureReason, isAbsent } from '../../base/systemReason.js';
 import { nodeModules } from '../../io/runtime.js';
 import { isPath, nodePath, type Source } from '../../io/source.js';
 import { printable, WeightFileError } from './error.js';
@@ -42,15 +43,19 @@ const MAX_NAMES = 4;
  * The weight file in a folder on this machine: `model.json` of a tfjs model, the index of shards, or the only weight file. Any
  * other source is returned as it is.
  *
- * @throws WeightFileError when the folder has no weight file, or several.
+ * @throws WeightFileError when the folder cannot be read, or has no weight file, or several.
  */
 export async function fileIn(source: Source): Promise<Source> {
   const node = nodeModules();
   if (!node || !isPath(source) || !isLocal(source)) return source;
   const folder = nodePath(source);
-  const names = await node.fs.readdir(folder).catch(() => undefined);
-  if (!names) return source;
   const fault = (reason: string) => new WeightFileError(String(source), reason);
+  const names = await node.fs.readdir(folder).catch((error: unknown) => {
+    // A file, or nothing.
+    if (isAbsent(error)) return undefined;
+    throw fault(`${failureReason(error)}; make it readable, or use another path.`);
+  });
+  if (!names) return source;
   const inside = (name: string): Source =>
     isUrl(folder)
       ? new URL(`${folder.href.replace(/\/*$/, '/')}${encodeURIComponent(name)}`)

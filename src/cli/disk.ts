@@ -1,0 +1,44 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { attempted } from '../base/check.js';
+import { printedPath } from '../base/printable.js';
+import { isIgnored } from '../base/setLayout.js';
+import { failureReason, isAbsent } from '../base/systemReason.js';
+
+/** What a look at a path finds; undefined if nothing is there. What cannot be looked at is not taken for nothing. */
+function lookedAt<T>(path: string, look: (path: string) => T): T | undefined {
+  try {
+    return look(path);
+  } catch (error) {
+    // No file has so long a name.
+    if (isAbsent(error) || (error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return undefined;
+    throw new Error(
+      `${printedPath(path)} could not be read: ${failureReason(error)}; make it readable, or use another path.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Whether a file or a folder is at a path. */
+export function isThere(path: string): boolean {
+  return lookedAt(path, (at) => statSync(at)) !== undefined;
+}
+
+export function isFolder(path: string): boolean {
+  return lookedAt(path, (at) => statSync(at))?.isDirectory() ?? false;
+}
+
+/** The names in a folder; none if there is no such folder. */
+export function namesIn(folder: string): string[] {
+  return lookedAt(folder, (at) => readdirSync(at)) ?? [];
+}
+
+/** The names of the folders in a folder, but for hidden ones. An entry that cannot be looked at is left to what reads it. */
+export function foldersIn(folder: string): string[] {
+  return namesIn(folder).filter((name) => !isIgnored(name) && attempted(() => isFolder(join(folder, name))));
+}
+
+/** The text of a file; undefined if there is none. */
+export function textAt(path: string): string | undefined {
+  return lookedAt(path, (at) => readFileSync(at, 'utf8'));
+}
