@@ -29,7 +29,30 @@ export function overflows(page: Page): Promise<boolean> {
   );
 }
 
-/** What is wrong with a page: axe's violations, also on a phone, and widths at which it scrolls sideways. */
+/** Numbers, names and fields that are wider than the cell, button or field around them. */
+function cut(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const texts = [...document.querySelectorAll('main :is(.numbers span, th, td, button)')].filter((box) => {
+      const { left, right } = box.getBoundingClientRect();
+      const words = document.createRange();
+      const texts = document.createTreeWalker(box, NodeFilter.SHOW_TEXT);
+      for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+        // Screen readers alone read this.
+        if (text.parentElement!.closest('.unseen-text')) continue;
+        words.selectNodeContents(text);
+        const edges = words.getBoundingClientRect();
+        if (edges.width > 0 && (edges.left < left - 1 || edges.right > right + 1)) return true;
+      }
+      return false;
+    });
+    const fields = [...document.querySelectorAll<HTMLInputElement>('main input[type=number]')].filter(
+      (field) => field.scrollWidth > field.clientWidth,
+    );
+    return [...texts, ...fields].map((one) => one.outerHTML.slice(0, 200));
+  });
+}
+
+/** What is wrong with a page: axe's violations, also on a phone, what is cut off, and widths at which it scrolls sideways. */
 export async function faults(page: Page, name: string): Promise<string[]> {
   const found: string[] = [];
   for (const width of [1280, 768, 360]) {
@@ -37,6 +60,7 @@ export async function faults(page: Page, name: string): Promise<string[]> {
     const where = `${name}-${width}`;
     if (width !== 768) found.push(...(await violations(page)).map((one) => `${where}: ${one}`));
     if (await overflows(page)) found.push(`${where}: wider than its window`);
+    found.push(...(await cut(page)).map((one) => `${where}: wider than what is around it: ${one}`));
     if (process.env.SITE_SHOTS) await page.screenshot({ path: `${SHOTS}${where}.png`, fullPage: true });
   }
   await page.setViewportSize({ width: 1280, height: 800 });

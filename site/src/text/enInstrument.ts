@@ -77,7 +77,7 @@ export const instrument = {
     map: (index: number) => `Map ${index + 1}`,
     unit: (index: number) => `unit ${index + 1}`,
     pixel: (map: number, row: number, column: number) =>
-      `map ${map + 1}, row ${row + 1}, column ${column + 1}`,
+      `map ${map + 1}, row\u00a0${row + 1}, column\u00a0${column + 1}`,
     largest: (unit: string, of: number) =>
       `How ${unit} adds up: the largest of ${of.toLocaleString('en-US')} products`,
     from: (layer: string) => `From ${layer}`,
@@ -94,7 +94,8 @@ export const instrument = {
     pause: 'Stop the window',
     picker: 'Pixel of the map; arrow keys move it',
     position: (row: number, column: number) => `row ${row}, column ${column}`,
-    point: 'Point at a pixel of the output, or use the arrow keys. Choose another map in the sum.',
+    point: 'Point at a pixel of the output, or use the arrow keys.',
+    other: 'Choose another map in the sum.',
     window: 'Window',
     kernel: 'Kernel',
     products: 'Products',

@@ -118,8 +118,8 @@ function Size({ of }: { of: Choice }) {
   const plan = planOf(of);
   return (
     <span>
-      {of.size}×{of.size}×{of.channels} · {count(paramCount(plan).total)} · {count(cost(plan).macs.forward)}{' '}
-      MACs
+      {of.size}×{of.size}×{of.channels} · {count(paramCount(plan).total)} {text.value.strip.parameters} ·{' '}
+      {count(cost(plan).macs.forward)} MACs
     </span>
   );
 }

@@ -173,7 +173,7 @@ function Numbers({
   return (
     <figure class="numbers">
       <figcaption>{title}</figcaption>
-      <div style={{ gridTemplateColumns: `repeat(${columns}, auto)` }}>
+      <div style={{ gridTemplateColumns: `repeat(${columns}, 1fr)` }}>
         {numbers.map((value, i) => {
           const shade = color(value ?? 0);
           return value === undefined ? (
@@ -182,7 +182,7 @@ function Numbers({
             </span>
           ) : (
             <span key={i} style={{ background: css(shade), color: inkOn(shade) }}>
-              {digits(value)}
+              {digits(value, Math.abs(value) < 10 ? 2 : 1)}
             </span>
           );
         })}
@@ -210,8 +210,11 @@ export function Line({
   );
 }
 
+/** A number short enough for its place, in powers of ten where training diverged. */
 export function digits(value: number, after = 2): string {
-  const text = value.toFixed(Math.abs(value) < 100 ? after : 0);
+  const size = Math.abs(value);
+  const text =
+    size < 1e4 ? value.toFixed(size < 100 ? after : 0) : value.toExponential(after - 1).replace('+', '');
   return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '\u2212');
 }
 

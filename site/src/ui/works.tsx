@@ -91,7 +91,9 @@ export function Works({
               />
             </Framed>
           </figure>
-          <p class="hint">{t.point}</p>
+          <p class="hint">
+            {t.point} {order.length > 1 && t.other}
+          </p>
         </div>
       </div>
       <SumSteps
