@@ -1,12 +1,53 @@
 import { shown } from '../base/check.js';
+import { size } from '../base/shapes.js';
 import type { WeightSpec } from './modelJson.js';
 
 /** What tfjs's decoder of weights knows. */
 const DTYPES = ['float32', 'int32', 'bool', 'string', 'complex64'];
 const STORED = ['uint8', 'uint16', 'float16'];
 
-/** Why tfjs could not build the model of a parsed `model.json`, as a clause; undefined if nothing is known. Classes are not looked up. */
-export function modelFault(topology: unknown, specs: readonly WeightSpec[]): string | undefined {
+const MODELS = ['Sequential', 'Functional', 'Model'];
+
+/** The most numbers in an input; memory ends below it. */
+const MOST_NUMBERS = 2 ** 31;
+
+/** What a file has beside its topology, and what TensorFlow.js has. */
+interface Known {
+  weights: ReadonlyMap<string, WeightSpec>;
+  isClass(name: string): boolean;
+}
+
+interface Config {
+  name?: unknown;
+  layers?: unknown;
+  input_layers?: unknown;
+  output_layers?: unknown;
+  batch_input_shape?: unknown;
+  units?: unknown;
+  filters?: unknown;
+  use_bias?: unknown;
+}
+
+/** A layer of a model, as far as its place and its weights follow from it. */
+interface Layer {
+  name?: unknown;
+  class_name: string;
+  config: Config | unknown[];
+  /** For each call, its inputs as `[layer, call, output]`; other ways of writing them are not looked at. */
+  inbound_nodes?: unknown;
+}
+
+/**
+ * Why tfjs could not build the model of a parsed `model.json`, as a clause; undefined if nothing is known. tfjs itself would say so in
+ * its own words, keep what it had built, or never end.
+ *
+ * @param isClass whether tfjs has a class by this name: of layers, initializers, activations and so on.
+ */
+export function modelFault(
+  topology: unknown,
+  specs: readonly WeightSpec[],
+  isClass: Known['isClass'],
+): string | undefined {
   for (const { name, dtype, quantization } of specs) {
     if (!DTYPES.includes(dtype) || (quantization && !STORED.includes(quantization.dtype))) {
       return `its weight ${shown(name)} has the type ${shown(DTYPES.includes(dtype) ? quantization!.dtype : dtype)}, which TensorFlow.js does not read`;
@@ -14,48 +55,91 @@ export function modelFault(topology: unknown, specs: readonly WeightSpec[]): str
   }
   // A graph of operations, as TensorFlow's converter writes it.
   if (Array.isArray(Object(topology).node)) return undefined;
-  return layerFault('its modelTopology', Object(topology).model_config ?? topology);
+  const weights = new Map(
+    specs.flatMap((spec) => [[spec.name, spec] as const, [shortened(spec.name), spec] as const]),
+  );
+  return layerFault('its modelTopology', Object(topology).model_config ?? topology, { weights, isClass });
 }
+
+/** A weight's name without that of a cell within its layer, as tfjs reads it. */
+function shortened(name: string): string {
+  const parts = name.split('/');
+  return [...parts.slice(0, -2), parts.at(-1)].join('/');
+}
+
+/** A name as tfjs looks it up. */
+const camelCase = (name: string) => name.replace(/_+(\w|$)/g, (_, letter: string) => letter.toUpperCase());
 
 /** What is wrong with a layer or a model of them. */
-function layerFault(name: string, layer: unknown): string | undefined {
-  const { class_name: className, config } = Object(layer) as { class_name?: unknown; config?: unknown };
+function layerFault(where: string, layer: unknown, known: Known): string | undefined {
+  const { class_name: className, config } = Object(layer) as Partial<Layer>;
   if (typeof className !== 'string' || typeof config !== 'object' || config === null) {
-    return `${name} is ${shown(layer)}, without the class_name and the config of a layer`;
+    return `${where} is ${shown(layer)}, without the class_name and the config of a layer`;
+  }
+  if (!known.isClass(className)) {
+    const of = `its layer ${shown((config as Config).name)} is of`;
+    return `${of} the class ${shown(className)}, which no tf.serialization.registerClass has made known`;
   }
   // Old files list the layers of a Sequential in its place.
-  const layers: unknown = Array.isArray(config) ? config : Object(config).layers;
-  if (!Array.isArray(layers)) return undefined;
+  const layers: unknown = Array.isArray(config) ? config : config.layers;
+  if (!MODELS.includes(className)) return ownFault(className, config as Config, known);
+  if (!Array.isArray(layers)) return `${where} is a model without a list of layers`;
   for (const [i, one] of layers.entries()) {
-    const fault = layerFault(`layer ${i + 1} of ${name}`, one);
+    const fault = layerFault(`layer ${i + 1} of ${where}`, one, known);
     if (fault !== undefined) return fault;
   }
-  return graphFault(layers);
+  return graphFault(className, config, layers);
 }
 
-/** A layer of a model, as far as the order of the calls follows from it. */
-interface Called {
-  name?: unknown;
-  config: { name?: unknown; layers?: unknown };
-  /** For each call, its inputs as `[layer, call, output]`; other ways of writing them are not looked at. */
-  inbound_nodes?: unknown;
+/** What is wrong with the sizes or the weights of a layer that is no model. */
+function ownFault(className: string, config: Config, { weights, isClass }: Known): string | undefined {
+  const { name, batch_input_shape: shape, units, filters, use_bias: bias = true } = config;
+  for (const [field, value] of Object.entries(config)) {
+    const isPart = /_(initializer|regularizer|constraint)$/.test(field);
+    const part: unknown = field === 'activation' ? value : isPart && Object(value).class_name;
+    if (typeof part === 'string' && !isClass(camelCase(part)))
+      return `its layer ${shown(name)} has the ${field} ${shown(part)}, which TensorFlow.js does not have`;
+  }
+  if (Array.isArray(shape)) {
+    const lengths = shape.filter((one) => one !== null);
+    const isLength = (one: unknown) => Number.isSafeInteger(one) && (one as number) >= 1;
+    if (!lengths.every(isLength) || size(lengths) > MOST_NUMBERS)
+      return `the inputs of its layer ${shown(name)} have the shape ${shown(shape)}`;
+  }
+  if (!/^(Dense|Conv[123]D)$/.test(className)) return undefined;
+  const width = className === 'Dense' ? units : filters;
+  for (const weight of ['kernel', ...(bias ? ['bias'] : [])]) {
+    const spec = weights.get(`${name}/${weight}`);
+    if (!spec) return `it lacks the weight ${shown(`${name}/${weight}`)}`;
+    if (spec.shape.at(-1) !== width) {
+      const of = className === 'Dense' ? 'units' : 'filters';
+      return `its layer ${shown(name)} has ${shown(width)} ${of}, but its ${weight} has the shape [${spec.shape}]`;
+    }
+  }
+  return undefined;
 }
 
-/** Which call of a layer never gets its inputs, for which TensorFlow.js would wait without end. */
-function graphFault(layers: readonly Called[]): string | undefined {
+/** The calls that a list of references names, as `layer/call`. */
+const callsIn = (refs: unknown): string[] =>
+  (Array.isArray(refs) ? refs : []).filter(Array.isArray).map(([layer, call]) => `${layer}/${call}`);
+
+/** Which call of a layer never gets its inputs, for which tfjs would wait without end, or which end of a model does not exist. */
+function graphFault(
+  className: string,
+  config: Config | unknown[],
+  layers: readonly Layer[],
+): string | undefined {
   const made = new Set<string>();
-  const waiting = layers.flatMap(({ name: own, config, inbound_nodes: nodes }) => {
-    const name = String(own ?? config.name);
+  const waiting = layers.flatMap(({ name: own, class_name, config: inner, inbound_nodes: nodes }) => {
+    const name = String(own ?? (inner as Config).name);
     const calls = Array.isArray(nodes) ? nodes : [];
-    const isModel = Array.isArray(config) || Array.isArray(config.layers);
+    const isModel = MODELS.includes(class_name);
     // An input has no call, and a model counts its own making as one.
     if (calls.length === 0 || isModel) made.add(`${name}/0`);
     return calls.map((inputs, i) => ({
       name,
       makes: `${name}/${isModel ? i + 1 : i}`,
-      needs: (Array.isArray(inputs) ? inputs : [])
-        .filter(Array.isArray)
-        .map(([layer, call]) => `${layer}/${call}`),
+      needs: callsIn(inputs),
     }));
   });
   for (let before = -1; made.size > before; ) {
@@ -63,5 +147,13 @@ function graphFault(layers: readonly Called[]): string | undefined {
     for (const { makes, needs } of waiting) if (needs.every((one) => made.has(one))) made.add(makes);
   }
   const stuck = waiting.find(({ makes }) => !made.has(makes));
-  return stuck && `the inputs of its layer ${shown(stuck.name)} do not exist, or are computed from it`;
+  if (stuck) return `the inputs of its layer ${shown(stuck.name)} do not exist, or are computed from it`;
+  if (className === 'Sequential' || Array.isArray(config)) return undefined;
+  for (const [end, refs] of Object.entries({ input: config.input_layers, output: config.output_layers })) {
+    if (!Array.isArray(refs) || refs.length === 0) return `its model has no ${end}_layers`;
+    const calls = callsIn(typeof refs[0] === 'string' ? [refs] : refs);
+    const missing = calls.find((one) => !made.has(one));
+    if (missing !== undefined) return `its ${end}, ${shown(missing)} as layer and call, does not exist`;
+  }
+  return undefined;
 }

@@ -1,6 +1,6 @@
 import { open, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { io } from '@tensorflow/tfjs-core';
+import { io, serialization } from '@tensorflow/tfjs-core';
 import { checkArguments, kind, LIST, optional, optionsOf, TEXT } from '../base/arguments.js';
 import { wholeNumber } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
@@ -171,9 +171,10 @@ async function readModelJson(path: string): Promise<io.ModelJSON> {
   const fault = modelFault(
     model.modelTopology,
     groups.flatMap(({ weights }) => weights),
+    (name) => Object.hasOwn(serialization.SerializationMap.getMap().classNameMap, name),
   );
   if (fault !== undefined) {
-    throw new Error(`${printedPath(path)} is damaged: ${fault}; save or convert the model again.`);
+    throw new Error(`${printedPath(path)} cannot be loaded: ${fault}; save or convert the model again.`);
   }
   return model as io.ModelJSON;
 }

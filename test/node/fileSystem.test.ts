@@ -340,12 +340,55 @@ describe('a failed save or load is one sentence', () => {
       ({ modelTopology }) => inboundOf(modelTopology, 1).splice(0, 1, ['block1_pool', 0, 0, {}]),
       'the inputs of its layer "block1_conv1" do not exist, or are computed from it',
     ],
+    [
+      'a class that there is not',
+      ({ modelTopology }) => Object.assign(layersOf(modelTopology)[1]!, { class_name: 'Odd' }),
+      'its layer "block1_conv1" is of the class "Odd", which no tf.serialization.registerClass has made known',
+    ],
+    [
+      'an activation that there is not',
+      ({ modelTopology }) => Object.assign(layersOf(modelTopology)[1]!.config, { activation: 'odd_one' }),
+      'its layer "block1_conv1" has the activation "odd_one", which TensorFlow.js does not have',
+    ],
+    [
+      'a weight of another name',
+      ({ weightsManifest }) => Object.assign(weightsManifest[0]!.weights[0]!, { name: 'odd/kernel' }),
+      'it lacks the weight "block1_conv1/kernel"',
+    ],
+    [
+      'more units than memory',
+      ({ modelTopology }) => Object.assign(layersOf(modelTopology).at(-1)!.config, { units: 1e9 }),
+      'its layer "predictions" has 1000000000 units, but its kernel has the shape [12,10]',
+    ],
+    [
+      'images without end',
+      ({ modelTopology }) =>
+        Object.assign(layersOf(modelTopology)[0]!.config, { batch_input_shape: [null, 1e9, 1e9, 3] }),
+      'the inputs of its layer "input_layer" have the shape [null,1000000000,1000000000,3]',
+    ],
+    [
+      'no list of layers',
+      ({ modelTopology }) => Object.assign((modelTopology as { config: object }).config, { layers: 'x' }),
+      'its modelTopology is a model without a list of layers',
+    ],
+    [
+      'an output that there is not',
+      ({ modelTopology }) =>
+        Object.assign((modelTopology as { config: object }).config, { output_layers: [['nowhere', 0, 0]] }),
+      'its output, "nowhere/0" as layer and call, does not exist',
+    ],
+    [
+      'no inputs',
+      ({ modelTopology }) =>
+        Object.assign((modelTopology as { config: object }).config, { input_layers: undefined }),
+      'its model has no input_layers',
+    ],
   ])('a damaged model.json: %s', async (_, damage, fault) => {
     await smallModel().save(fileSystem(folder));
     const json = await modelJson();
     damage(json);
     await writeFile(path(), JSON.stringify(json));
-    expect(await load()).toBe(`${path()} is damaged: ${fault}; save or convert the model again.`);
+    expect(await load()).toBe(`${path()} cannot be loaded: ${fault}; save or convert the model again.`);
   });
 
   test('a missing weight file', async () => {
@@ -412,7 +455,7 @@ async function writeModel(
   paths = Object.keys(files),
 ): Promise<void> {
   const json = {
-    modelTopology: { class_name: 'Model', config: { layers: [] } },
+    modelTopology: { class_name: 'Sequential', config: { layers: [] } },
     weightsManifest: [{ paths, weights }],
   };
   await writeFile(join(folder, 'model.json'), JSON.stringify(json));
@@ -429,8 +472,11 @@ async function serve(root: string): Promise<Server> {
   return server;
 }
 
-/** The inputs of the first call of a layer, counted from 0, in a topology. */
-function inboundOf(topology: unknown, layer: number): unknown[] {
-  return (topology as { config: { layers: { inbound_nodes: unknown[][] }[] } }).config.layers[layer]!
-    .inbound_nodes[0]!;
+/** The layers in a topology. */
+function layersOf(topology: unknown) {
+  type Layer = { config: object; inbound_nodes: unknown[][] };
+  return (topology as { config: { layers: Layer[] } }).config.layers;
 }
+
+/** The inputs of the first call of a layer, counted from 0, in a topology. */
+const inboundOf = (topology: unknown, layer: number) => layersOf(topology)[layer]!.inbound_nodes[0]!;

@@ -14,8 +14,9 @@ import { ownOnce } from '../../tfjs/models.js';
 import { printable, WeightFileError } from '../formats/error.js';
 import { MAX_ELEMENTS } from '../formats/limits.js';
 import { Fields } from './fields.js';
-import type { KerasLayer, KerasModel, TensorRef } from './graph.js';
+import type { KerasLayer, KerasModel } from './graph.js';
 import { isLeftOut, stageOf } from './layers.js';
+import { keyOf, MAX_CALLS } from './reachable.js';
 import type { Derived, Initializer, Site, Stage } from './stage.js';
 
 type LayerVariable = layers.Layer['weights'][number];
@@ -60,9 +61,6 @@ export interface BuildOptions {
   /** The model's name; default: that in the file. */
   name?: string;
 }
-
-/** The maximum number of calls of layers: models that are called twice within one another have exponentially many. */
-const MAX_CALLS = 10_000;
 
 /**
  * Builds a model from its configuration; models within it are unrolled into one flat model.
@@ -116,10 +114,7 @@ class Builder {
       );
     }
     const inputs = parsed.inputs.map(({ layer }) => {
-      const found = parsed.layers.find(({ name }) => name === layer);
-      if (found?.className !== 'InputLayer') {
-        throw new WeightFileError(this.file, `its configuration has no input layer '${printable(layer)}'.`);
-      }
+      const found = parsed.layers.find(({ name }) => name === layer)!;
       return input({ shape: [...(inputShape ?? this.inputShapeOf(found))], name: this.unique(found.name) });
     });
     const all = this.run(parsed, inputs, '', true);
@@ -164,38 +159,21 @@ class Builder {
     trainable: boolean,
   ): SymbolicTensor[] {
     const results = new Map<string, SymbolicTensor>();
-    const key = ({ layer, call }: TensorRef) => `${call} ${layer}`;
-    model.inputs.forEach((ref, i) => {
-      const x = inputs[i];
-      if (x) results.set(key(ref), x);
-    });
+    for (const [i, ref] of model.inputs.entries()) results.set(keyOf(ref), inputs[i]!);
     let waiting = model.layers.flatMap((layer) =>
-      layer.calls.map((refs, call) => ({ layer, refs, result: key({ layer: layer.name, call }) })),
+      layer.calls.map((refs, call) => ({ layer, refs, result: keyOf({ layer: layer.name, call }) })),
     );
     while (waiting.length > 0 && !this.end) {
-      const before = waiting.length;
       waiting = waiting.filter(({ layer, refs, result }) => {
         if (this.end) return false;
-        const xs = refs.map((ref) => results.get(key(ref)));
-        if (xs.length === 0 || xs.includes(undefined)) return true;
+        const xs = refs.map((ref) => results.get(keyOf(ref)));
+        if (xs.includes(undefined)) return true;
         const y = this.call(layer, xs as SymbolicTensor[], parent, trainable);
         if (y) results.set(result, y);
         return false;
       });
-      if (waiting.length === before) {
-        throw new WeightFileError(
-          this.file,
-          `its configuration has a layer '${printable(waiting[0]!.layer.name)}' whose inputs do not exist.`,
-        );
-      }
     }
-    if (this.end) return [];
-    return model.outputs.map((ref) => {
-      const output = results.get(key(ref));
-      if (!output)
-        throw new WeightFileError(this.file, `its configuration has no output '${printable(ref.layer)}'.`);
-      return output;
-    });
+    return this.end ? [] : model.outputs.map((ref) => results.get(keyOf(ref))!);
   }
 
   private call(

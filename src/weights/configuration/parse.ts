@@ -2,6 +2,7 @@ import { printable, WeightFileError } from '../formats/error.js';
 import { callsOf, refsOf } from './calls.js';
 import { asRecord, type Json, type KerasLayer, type KerasModel, type TensorRef } from './graph.js';
 import { isOperation, joinStacks, layerOfOperation } from './operations.js';
+import { checkReachable } from './reachable.js';
 
 /** The maximum number of layers, models within models included; VGG-19 with batch normalization has 60. */
 const MAX_LAYERS = 2000;
@@ -88,7 +89,9 @@ function modelOf(context: Context, json: Json, fallbackName: string): KerasModel
     );
   }
   countFromZero(layers, jsons, outputs);
-  return { name, layers: joinStacks(layers, outputs), inputs, outputs };
+  const model = { name, layers: joinStacks(layers, outputs), inputs, outputs };
+  checkReachable(file, model);
+  return model;
 }
 
 /** The layers of a Sequential, each of which takes the output of the one before. */

@@ -9,6 +9,7 @@ import { isLeftOut } from './layers.js';
 import { matchWeights, type Weight } from './match.js';
 import { parseModel } from './parse.js';
 import { type Op, opsOf } from './vggOps.js';
+import { checkWidths } from './widths.js';
 
 type BatchNorm = Exclude<NetworkSpec['batchNorm'], false>;
 type InputShape = NonNullable<NonNullable<NetworkSpec['config']>['inputShape']>;
@@ -24,6 +25,7 @@ export function vggByConfiguration(
 ): { network: NetworkSpec; parameters: Parameters } | undefined {
   if (checkpoint.configuration === undefined) return undefined;
   const model = parseModel(checkpoint.file, checkpoint.configuration, checkpoint.kerasVersion);
+  checkWidths(checkpoint.file, model, checkpoint.tensors);
   if (model.layers.some((layer) => layer.model)) return undefined;
   const ops = opsOf(checkpoint.file, model);
   const network = ops && networkOf(ops, imageShapeOf(model));

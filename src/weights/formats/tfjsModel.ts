@@ -5,7 +5,7 @@ import {
   type WeightSpec,
   weightGroups,
 } from '../../io/modelJson.js';
-import { checkDtype, checkNames, checkShape } from './checks.js';
+import { checkNames, checkShape } from './checks.js';
 import { WeightFileError } from './error.js';
 import type { WeightFile } from './file.js';
 import { JoinedFiles, type Part } from './joined.js';
@@ -108,11 +108,23 @@ function tensorsOf(file: string, { weights }: WeightGroup, joined: JoinedFiles):
     return {
       name,
       ...affineOf(file, spec),
-      dtype: checkDtype(file, name, DTYPES[storedType(spec)] ?? storedType(spec)),
+      dtype: dtypeOf(file, spec),
       shape: checkShape(file, name, shape),
       open: () => joined.stream(from),
     };
   });
+}
+
+/** The type of a weight's numbers in the file. */
+function dtypeOf(file: string, spec: WeightSpec): Dtype {
+  const stored = storedType(spec);
+  if (Object.hasOwn(DTYPES, stored)) return DTYPES[stored]!;
+  const types = Object.keys(DTYPES).join(', ');
+  throw new WeightFileError(
+    file,
+    `its number type is ${JSON.stringify(stored)?.slice(0, 40)}; save the model again with one of ${types}.`,
+    { tensor: spec.name },
+  );
 }
 
 /** What quantized numbers stand for; throws a WeightFileError for what tfjs does not read. */
