@@ -5,8 +5,8 @@ import whole, { NODE_ONLY, WITHOUT_BACKEND } from './vitest.config.js';
 export default defineConfig({
   resolve: whole.resolve,
   test: {
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     globalSetup: ['test/support/tfjsNode.ts'],
     setupFiles: ['test/support/seeded.ts'],
     provide: { backend: 'tensorflow' },

@@ -71,7 +71,7 @@ function moduleOf(page: string): string {
   return `${[...imports.values()].join('\n')}\n${GIVEN}\nexport async function samples() ${nested || '{}'}\n`;
 }
 
-test('the samples in the docs compile', { timeout: 60_000 }, () => {
+test('the samples in the docs compile', () => {
   const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   Object.assign(options, { noUnusedLocals: false, noUnusedParameters: false });

@@ -30,6 +30,10 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+/** Rejects when a command has ended that should have sent a request first. */
+const tooEarly = async (outcome: ReturnType<typeof run>): Promise<never> =>
+  expect.fail(`It ended before it asked: ${JSON.stringify(await outcome)}`);
+
 describe('vgg-blocks', () => {
   test('tally prints the discussion, with the right sums', async () => {
     const { code, out } = await run('tally');
@@ -87,7 +91,7 @@ describe('vgg-blocks', () => {
       ['train', '--out', join(folder, 'ended', 'run'), '--weights', file],
     ]) {
       const { child, outcome } = start(args);
-      await once(server, 'request');
+      await Promise.race([once(server, 'request'), tooEarly(outcome)]);
       child.kill('SIGTERM');
       expect(await outcome).toEqual({ code: 143, out: '', error: '' });
     }
@@ -104,7 +108,7 @@ describe('vgg-blocks', () => {
     for (const [shell, stdin] of [['nohup', 'ignore'] as const, ['sh', unreadable] as const]) {
       const args = ['inspect', `http://127.0.0.1:${port}/vgg.safetensors`];
       const { child, outcome } = start(args, { _: `/usr/bin/${shell}` }, 'pipe', undefined, stdin);
-      const [, response] = await once(server, 'request');
+      const [, response] = await Promise.race([once(server, 'request'), tooEarly(outcome)]);
       child.kill('SIGHUP');
       response.writeHead(404).end();
       const { code, error } = await outcome;
@@ -462,15 +466,11 @@ describe('vgg-blocks train', () => {
       return readFileSync(join(model, readdirSync(model).find((file) => file.endsWith('.bin'))!));
     };
     const whole = weights();
-    const { child, outcome } = start(['train', ...args, '--out', killed, '--checkpoint-minutes', '0']);
     const checkpoints = join(killed, 'checkpoints');
-    // Earlier ones of the first epoch may be gone by now, and those of the run before have later epochs.
-    const third = () =>
-      existsSync(checkpoints) &&
-      readdirSync(checkpoints).find((file) => /^epoch-00001-batch-(?!000000[0-2]\.)/.test(file));
-    while (!third()) await new Promise((resolve) => setTimeout(resolve, 20));
-    child.kill('SIGKILL');
-    await outcome;
+    const third = 'epoch-00001-batch-0000003.safetensors';
+    const everyStep = ['--checkpoint-minutes', '0'];
+    const { outcome } = start(['train', ...args, '--out', killed, ...everyStep], { SIGNAL_AT: third });
+    expect((await outcome).code).toBe(null);
     // Nothing takes the results of the run before for those of this one.
     expect(
       readdirSync(killed)
@@ -479,7 +479,7 @@ describe('vgg-blocks train', () => {
     ).toEqual(['checkpoints', 'notes.txt', 'run.json']);
     for (const [weights, is] of [
       [killed, 'has no model yet, but the checkpoints'],
-      [join(checkpoints, third() as string), 'is a checkpoint'],
+      [join(checkpoints, third), 'is a checkpoint'],
     ] as const) {
       expect((await run('evaluate', '--weights', weights, '--data', 'generated')).error).toBe(
         `evaluate: ${weights} ${is} of a run that has not finished; go on with train --resume ${killed}, which writes the model when it ends or is stopped.\n`,
@@ -585,22 +585,17 @@ describe('vgg-blocks train', () => {
     expect(result.error).toMatch(/^train: test accuracy 0\.\d{4} is below --min-accuracy 1\.\n$/);
   });
 
-  /** A long run that has trained for an epoch. */
-  const longRun = async (out: string) => {
-    // Whatever started the tests.
-    const run = start(['train', ...SMALL, '--epochs', '500', '--out', out], { _: 'node' });
-    while (run.child.exitCode === null && !run.out().includes('epoch')) await once(run.child.stdout!, 'data');
-    return run;
-  };
+  /** The outcome of a run that signals reach after its first epoch, whatever started the tests. */
+  const signaled = (out: string, SIGNALS: string) =>
+    start(['train', ...SMALL, '--epochs', '3', '--out', out], { _: 'node', SIGNAL_AT: 'epoch 1/3', SIGNALS })
+      .outcome;
 
   test('a signal stops after a batch, the result so far is written, and the shell sees the signal', async () => {
     const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
     await Promise.all(
       Object.entries(signals).map(async ([signal, expected]) => {
         const out = join(folder, signal);
-        const { child, outcome } = await longRun(out);
-        child.kill(signal as NodeJS.Signals);
-        const { code, out: text } = await outcome;
+        const { code, out: text } = await signaled(out, signal);
         expect(code).toBe(expected);
         expect(text).toMatch(
           /^stopped.*; wrote model\/, history\.json, history\.csv, curves\.svg, predictions\.svg to /m,
@@ -612,11 +607,8 @@ describe('vgg-blocks train', () => {
 
   test('a signal that comes twice, as Ctrl-C does under npx, is one', async () => {
     const out = join(folder, 'twice');
-    const { child, outcome } = await longRun(out);
-    child.kill('SIGINT');
-    child.kill('SIGTERM');
     // Two signals that wait for a busy process may be seen in either order.
-    expect([130, 143]).toContain((await outcome).code);
+    expect([130, 143]).toContain((await signaled(out, 'SIGINT,SIGTERM')).code);
     expect(readdirSync(join(out, 'model'))).toContain('model.json');
   });
 

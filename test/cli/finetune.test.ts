@@ -1,5 +1,4 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { once } from 'node:events';
 import {
   copyFileSync,
   cpSync,
@@ -153,10 +152,8 @@ describe('vgg-blocks finetune', () => {
     expect(refused.error).toContain(' is 3; it must be at least 0 and below the 3 epochs.');
     for (const line of ['new layers, epoch 1/3', 'from block5, epoch 1/3']) {
       const out = line.slice(0, 3);
-      const { child, outcome, out: printed } = start(['finetune', at('colors'), ...args, at(out)]);
-      while (child.exitCode === null && !printed().includes(line)) await once(child.stdout!, 'data');
-      child.kill('SIGKILL');
-      await outcome;
+      const killed = start(['finetune', at('colors'), ...args, at(out)], { SIGNAL_AT: line });
+      expect((await killed.outcome).code).toBe(null);
       expect(await run('--resume', at(out))).toMatchObject({
         code: 1,
         error: expect.stringMatching(/finetune: 1 file or folder was left out\.\n$/),

@@ -33,7 +33,10 @@ interface Outcome {
   error: string;
 }
 
-/** Starts the command line, with variables added to the environment, its output in a pipe or an open file, in a folder, its input from nothing or an open file; a command that leaves tensors behind fails. */
+/**
+ * Starts the command line, with variables added to the environment (SIGNAL_AT sends it a signal, see signaled.mjs), its output in a
+ * pipe or an open file, in a folder, its input from nothing or an open file; a command that leaves tensors behind fails.
+ */
 export function start(
   args: string[],
   env: Record<string, string> = {},
@@ -43,9 +46,12 @@ export function start(
 ): {
   child: ChildProcess;
   outcome: Promise<Outcome>;
-  out: () => string;
 } {
-  const child = spawn(process.execPath, ['--import', `${root}test/cli/leaks.mjs`, PROGRAM, ...args], {
+  const preloaded = ['cli/leaks', 'support/signaled'].flatMap((name) => [
+    '--import',
+    `${root}test/${name}.mjs`,
+  ]);
+  const child = spawn(process.execPath, [...preloaded, PROGRAM, ...args], {
     cwd,
     env: { ...process.env, ...env },
     stdio: [stdin, stdout, 'pipe'],
@@ -60,7 +66,7 @@ export function start(
   const outcome = new Promise<Outcome>((resolve) =>
     child.on('close', (code) => resolve({ code, out, error })),
   );
-  return { child, outcome, out: () => out };
+  return { child, outcome };
 }
 
 /** Runs the command line to its end. */

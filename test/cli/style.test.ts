@@ -65,24 +65,9 @@ describe('vgg-blocks style', () => {
 
   test('stops at Ctrl-C and keeps the image so far', async () => {
     const out = at('stopped.png');
-    const { child, outcome } = start([
-      'style',
-      ...TWO,
-      '--out',
-      out,
-      '--size',
-      '48',
-      '--steps',
-      '100000',
-      '--every',
-      '1',
-      '--optimizer',
-      'adam',
-    ]);
-    while (child.exitCode === null && !existsSync(at('stopped-1.png')))
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    child.kill('SIGINT');
-    const { code, out: text } = await outcome;
+    const flags = ['--size', '48', '--steps', '100000', '--every', '1', '--optimizer', 'adam'];
+    const env = { SIGNAL_AT: 'stopped-1.png', SIGNALS: 'SIGINT' };
+    const { code, out: text } = await start(['style', ...TWO, '--out', out, ...flags], env).outcome;
     expect(code).toBe(130);
     expect(text).toMatch(/stopped\.png: 48x40, aborted after \d+ steps, loss .*\(content .*, style .*\)/);
     expect(decode(readFileSync(out)).width).toBe(48);

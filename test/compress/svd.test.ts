@@ -53,7 +53,7 @@ test('columns of any kind become orthonormal, and those that depend on others ze
       expect(await skew(basis)).toBeLessThan(1e-5);
       for (const one of [given, basis]) one.dispose();
     }),
-    { numRuns: 20 },
+    { numRuns: 20, seed: 1 },
   );
   expect(memory().numTensors).toBe(before);
 });

@@ -71,7 +71,7 @@ describe.runIf(existsSync('/proc/self/stat'))('with /proc', () => {
 
   test('the lock of a zombie is taken over', async () => {
     // The shell becomes a process that does not wait for what the shell has started.
-    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60']);
+    const parent = spawn('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600']);
     const found = (pid: number | undefined) => readFileSync(`/proc/${pid}/stat`, 'utf8');
     try {
       const [line] = await once(parent.stdout, 'data');

@@ -35,13 +35,13 @@ import {
   TWO_BUILDS,
 } from './program.js';
 
-// Compilers and bundlers take seconds, or minutes on a busy machine.
-vi.setConfig({ testTimeout: 600_000 });
+// Compilers and bundlers take up to a minute, and on a busy machine some.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 
 let project: Installation;
 beforeAll(async () => {
   project = await install();
-}, 300_000);
+});
 afterAll(() => project?.remove());
 
 /** What the program prints, however it is run: the loss is the one that the sources give. */
@@ -540,6 +540,7 @@ describe('the example apps', () => {
       const browser = await launchChromium();
       try {
         const page = await browser.newPage();
+        page.setDefaultTimeout(120_000);
         const complaints: string[] = [];
         page.on('console', (message) => complaints.push(message.text()));
         page.on('pageerror', (error) => complaints.push(String(error)));

@@ -54,6 +54,7 @@ export async function openPage(folder: string, headers: Record<string, string> =
   });
   try {
     const page = await browser.newPage();
+    page.setDefaultTimeout(120_000);
     const printed: Printed = { log: [], complaints: [] };
     const done = new Promise<void>((resolve, reject) => {
       page.on('console', (message) => {
@@ -70,7 +71,7 @@ export async function openPage(folder: string, headers: Record<string, string> =
       page.on('crash', () => reject(new Error('The page crashed.')));
       setTimeout(
         () => reject(new Error(`The page logged nothing; it said: ${printed.complaints}`)),
-        90_000,
+        240_000,
       ).unref();
     });
     await page.goto(server.url);

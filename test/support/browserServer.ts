@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
-import { sendFile, serve } from '../io/server.js';
+import { breakOffElsewhere, sendFile, serve } from '../io/server.js';
 import { imageFolder, type RealSet } from './imageFolders.js';
 
 declare module 'vitest' {
@@ -109,6 +109,6 @@ function send(
       request,
       response,
       file.bytes.map((byte, i) => (i === damaged ? byte ^ 1 : byte)),
-      { sent },
+      { sent, breaking: breakOffElsewhere },
     );
 }

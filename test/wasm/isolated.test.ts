@@ -52,15 +52,17 @@ export async function program() {
   const one = compute();
   uninstall();
   const remove = installWasmKernels({ threads: 2 });
-  let two = compute();
-  for (let tries = 0; tries < 100 && helped < 6; tries++) {
+  let two;
+  // The other thread takes its time to start, and then has a part in each of the three.
+  for (helped = 0; helped < 3; ) {
     await new Promise((resolve) => setTimeout(resolve, 50));
+    helped = 0;
     two = compute();
   }
   remove();
   const memory = engine().backend.wasm.HEAPU8.buffer;
   return JSON.stringify({
-    helped: helped >= 6,
+    helped,
     isShared: memory instanceof SharedArrayBuffer,
     difference: one.map((values, i) => most(values.map((value, k) => value - two[i][k])) / most(values)),
   });
@@ -117,7 +119,7 @@ describe.runIf(hasChromium)('two threads of a cross-origin isolated page', () =>
     const headers = { ...ISOLATED, 'content-security-policy': policy('blob:', 'blob:') };
     const { said, complaints } = await open(script, headers);
     expect(complaints).toEqual([]);
-    expect(said).toEqual({ helped: true, isShared: true, difference: DIFFERENCE });
+    expect(said).toEqual({ helped: 3, isShared: true, difference: DIFFERENCE });
   });
 
   test('are refused where the backend does not share its memory', async () => {

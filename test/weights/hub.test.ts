@@ -1,6 +1,5 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { memory } from '@tensorflow/tfjs-core';
@@ -18,7 +17,7 @@ import {
   setMetadata,
   WeightFileError,
 } from '../../src/weights/index.js';
-import { sendFile, serve, type TestServer } from '../io/server.js';
+import { refusing, sendFile, serve, type TestServer } from '../io/server.js';
 import { useBackend } from '../support/backends.js';
 import { sha256 } from '../support/bytes.js';
 
@@ -270,13 +269,11 @@ describe("fromPretrained('hf:...')", () => {
     expect((await failure('hf:o/n', { endpoint: 'http://127.0.0.1:9' })).message).toContain(
       'fetch connects to no server on this port',
     );
-    const unused = createServer();
-    await new Promise<void>((resolve) => unused.listen(0, '127.0.0.1', resolve));
-    const { port } = unused.address() as AddressInfo;
-    await new Promise((resolve) => unused.close(resolve));
-    expect((await failure('hf:o/n', { endpoint: `http://127.0.0.1:${port}` })).message).toContain(
+    const { url: endpoint, close } = await refusing();
+    expect((await failure('hf:o/n', { endpoint })).message).toContain(
       'the connection failed 3 times, the last time with: the server refuses connections',
     );
+    await close();
   });
 
   test('a download that is not what the hub says is refused and not kept', async () => {
