@@ -5,13 +5,20 @@ export function imported(module: string): string {
   return module === 'index' ? 'vgg-blocks' : `vgg-blocks/${module}`;
 }
 
-/** Typedoc's Markdown with modules called by the names that they are imported under. */
-export function namedModules(file: string, text: string): string {
+/**
+ * Typedoc's Markdown with modules called by the names that they are imported under, and in the list of all of them what each is for.
+ *
+ * @param read gives the text of a file.
+ */
+export function namedModules(file: string, text: string, read: (file: string) => string): string {
   const [, module] = /^docs\/api\/(\w+)\/index\.md$/.exec(file) ?? [];
   if (file === 'docs/api/index.md')
     return text
       .replace(/^((?:- .*\n)*)(- \[index\].*\n)/m, '$2$1')
-      .replace(/^- \[(\w+)\]/gm, (_, name) => `- [${imported(name)}]`)
+      .replace(/^- \[(\w+)\]\((.*)\)$/gm, (_, name, to) => {
+        const [, , purpose] = read(`docs/api/${to}`).split('\n');
+        return `- [${imported(name)}](${to})<br>${purpose}`;
+      })
       .replace(/^# .*/, '# API');
   return module ? text.replace(/^# .*/, `# ${imported(module)}`) : text;
 }

@@ -42,8 +42,13 @@ export function highlighted(code: string, language: string): string {
  * Renders a page.
  *
  * @param link maps the target of a link or image to its address on the site.
+ * @param sizeOf gives the size of an image in pixels, so that the page does not jump when it loads.
  */
-export function render(source: string, link: (target: string) => string): Text {
+export function render(
+  source: string,
+  link: (target: string) => string,
+  sizeOf: (target: string) => { width: number; height: number },
+): Text {
   const markdown = MarkdownIt({ html: true, linkify: true });
   const { rules, renderToken } = markdown.renderer;
   rules.fence = (tokens, i) => highlighted(tokens[i]!.content, tokens[i]!.info.trim());
@@ -60,8 +65,11 @@ export function render(source: string, link: (target: string) => string): Text {
   };
   const image = rules.image!;
   rules.image = (tokens, i, ...rest) => {
-    tokens[i]!.attrSet('src', link(String(tokens[i]!.attrGet('src'))));
-    tokens[i]!.attrSet('loading', 'lazy');
+    const target = String(tokens[i]!.attrGet('src'));
+    const { width, height } = sizeOf(target);
+    for (const [name, value] of Object.entries({ src: link(target), width, height, loading: 'lazy' })) {
+      tokens[i]!.attrSet(name, String(value));
+    }
     return image(tokens, i, ...rest);
   };
   const env = {};

@@ -4,6 +4,7 @@ import { globSync } from 'tinyglobby';
 import { apiEntries, imported, namedModules } from './api.js';
 import { type Entry, type Group, guideGroups, list, pager } from './guides.js';
 import { CARD, type Summary, withHead } from './head.js';
+import { imageSize } from './imageSize.js';
 import { LOST, LOST_TEXT, withWayHome } from './lost.js';
 import { highlighted, render, type Text } from './markdown.js';
 
@@ -70,9 +71,12 @@ export function collectPages(root: string): Pages {
       return posix.relative(posix.dirname(path), linkedPath) + (anchor ? `#${anchor}` : '');
     };
     const title = TITLES[file];
-    const source = readFileSync(root + file, 'utf8');
+    const read = (file: string) => readFileSync(root + file, 'utf8');
+    const source = read(file);
     const text = title ? source.replace(/^# .*/, `# ${title}`) : source;
-    texts.set(path, file.endsWith('.md') ? render(namedModules(file, text), link) : sourceText(file, text));
+    const sizeOf = (target: string) => imageSize(root + posix.join(posix.dirname(file), target));
+    const isText = file.endsWith('.md');
+    texts.set(path, isText ? render(namedModules(file, text, read), link, sizeOf) : sourceText(file, text));
   }
   texts.set(LOST, LOST_TEXT);
   return { pages: withLists(texts), files };
