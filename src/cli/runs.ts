@@ -32,6 +32,16 @@ export function divergence({ epochs }: Pick<History, 'epochs'>, classes: number)
     : 'the loss or the weights are no longer finite numbers';
 }
 
+/** How a run ended, as the beginning of a sentence. */
+export function verdict(history: Pick<History, 'ended' | 'epochs' | 'diagnosis'>, out: string): string {
+  const { ended, epochs } = history;
+  if (ended === 'diverged') return 'diverged';
+  if (ended === 'aborted') return `stopped (go on with --resume ${out})`;
+  const { testAccuracy } = epochs.at(-1)!;
+  const nothing = history.diagnosis ? ', but the loss is still that of guessing' : '';
+  return `done${nothing}${testAccuracy === null ? '' : `, test accuracy ${(100 * testAccuracy).toFixed(1)} %`}`;
+}
+
 /** Throws if the accuracy on held-out images is below the minimum. */
 export function checkAccuracy(what: string, accuracy: number | null, minimum: number | undefined): void {
   const reached = accuracy ?? 0;

@@ -18,7 +18,7 @@ import { numberIn, shared } from './options.js';
 import { stopOnSignal } from './process.js';
 import { type RunArguments, withRun } from './runArguments.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
-import { checkAccuracy, divergence, epochLine, epochLineOfFile } from './runs.js';
+import { checkAccuracy, divergence, epochLine, epochLineOfFile, verdict } from './runs.js';
 import { type StartArguments, startingNetwork, withStart } from './startingNetwork.js';
 import { loadTeacher, type TeacherArguments, withTeacher } from './teacher.js';
 import { chooseThreads, threadsToTry } from './threads.js';
@@ -178,11 +178,4 @@ function failureOf(history: History, classes: number, out: string): string | und
       ? ', and before the first checkpoint of trained weights, so there is no model'
       : `; model/ has the weights of epoch ${weightsOf}`;
   return `train: diverged: ${divergence(history, classes)}${kept}. Train again with --out ${out} and a smaller --lr, or --batch-norm.`;
-}
-
-function verdict({ ended, epochs }: History, out: string): string {
-  if (ended === 'diverged') return 'diverged';
-  if (ended === 'aborted') return `stopped (go on with --resume ${out})`;
-  const { testAccuracy } = epochs.at(-1)!;
-  return `done${testAccuracy === null ? '' : `, test accuracy ${(100 * testAccuracy).toFixed(1)} %`}`;
 }

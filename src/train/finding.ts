@@ -25,6 +25,8 @@ export interface Finding extends Advice {
   layers: string[];
   /** What was measured, as a clause. */
   text: string;
+  /** For a learning rate that is too high or too low: one with which the loss falls. */
+  learningRate?: number;
 }
 
 /** Advice that builds the network in another way, if there is one, or else does something else. */

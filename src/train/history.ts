@@ -71,8 +71,8 @@ export interface EpochRow {
   /** Fraction of the validation set classified correctly after the epoch; null without one, or if training was stopped. */
   validationAccuracy: number | null;
   /**
-   * What keeps the network from learning, if the loss is within 2 % of ln(classes), that of guessing, or after the first epoch
-   * above it; in the first such epoch of a run.
+   * What keeps the network from learning, if the loss is within 2 % of ln(classes), that of guessing, or above it, in the first
+   * epoch those measured after it too; in the first such epoch of a run.
    */
   diagnosis?: Diagnosis;
   /** Learning rate of its last step; null for an optimizer that was passed. */
@@ -95,6 +95,11 @@ export interface History {
   ended: 'finished' | 'converged' | 'aborted' | 'diverged';
   /** The epoch, from 1, whose weights the model holds now; 0 for the weights from before the first. */
   weightsOf: number;
+  /**
+   * What keeps the network from learning, if it is no better than guessing: none of the losses of that epoch is below ln(classes)
+   * by more than 2 %.
+   */
+  diagnosis?: Diagnosis;
   optimizer: string;
   learningRate: number | null;
   batchSize: number;

@@ -21,14 +21,18 @@ export async function rateFindings(
   trial: (rate: number) => Promise<Losses>,
 ): Promise<Finding[]> {
   const losses = await trial(rate);
-  const found = (fault: Fault, is: string, does: string, better: number): Finding[] => [
-    {
-      fault,
-      layers: [],
-      text: `the learning rate of ${rate} is ${is}: in ${STEPS} steps the loss of a batch ${does}`,
-      advice: `try ${Number(better.toPrecision(2))}, with which it falls`,
-    },
-  ];
+  const found = (fault: Fault, is: string, does: string, better: number): Finding[] => {
+    const learningRate = Number(better.toPrecision(2));
+    return [
+      {
+        fault,
+        layers: [],
+        text: `the learning rate of ${rate} is ${is}: in ${STEPS} steps the loss of a batch ${does}`,
+        advice: `try ${learningRate}, with which it falls`,
+        learningRate,
+      },
+    ];
+  };
   const { from, to } = steepestRise(losses);
   const leaps = (other: Losses) => {
     const rise = steepestRise(other);
@@ -44,7 +48,8 @@ export async function rateFindings(
       const other = await trial(smaller);
       if (other[STEPS]! < enough && !leaps(other)) return found('rate-too-high', 'too high', does, smaller);
     }
-  } else if (change > 0.99) {
+  }
+  if (change > 0.99 && change <= 1.1 && !leaps(losses)) {
     const larger = [100 * rate, 1000 * rate, usual, 10 * usual].filter((other) => other > 10 * rate);
     for (const better of larger) {
       if (changeOf(await trial(better)) < 0.9)

@@ -4,6 +4,7 @@ import { owning } from '../base/owning.js';
 import { inUse } from '../tfjs/inUse.js';
 import { memoryFailure } from '../tfjs/outOfMemory.js';
 import { areFinite } from './finite.js';
+import { whyGuessing } from './guessing.js';
 import type { History } from './history.js';
 import { outOfMemory } from './outOfMemory.js';
 import { checkSettings, type Settings, type TrainOptions, type TrainSets } from './settings.js';
@@ -39,6 +40,8 @@ export async function train(
         await takeBatches(training);
         while (epoch.number <= settings.epochs && history.ended === 'finished') await trainEpoch(training);
         await chooseWeights(training);
+        const diagnosis = whyGuessing(history);
+        if (diagnosis) history.diagnosis = diagnosis;
         return history;
       } catch (error) {
         const reason = memoryFailure(error);

@@ -1,6 +1,7 @@
 import type { Examples } from './batch.js';
 import { diagnose } from './diagnose.js';
 import { evaluated } from './evaluate.js';
+import { isGuessing } from './guessing.js';
 import type { EpochRow, History } from './history.js';
 import { trainBatches } from './trainBatches.js';
 import type { Training } from './training.js';
@@ -65,29 +66,27 @@ async function measure(row: EpochRow, { run, settings }: Training): Promise<Hist
  * Whether a network is no better than guessing after an epoch, although it was, or its loss has grown far above that, as it does
  * before all units die. The first epoch's mean, which counts the loss of the first weights, does not say so alone.
  */
-function isBlownUp(
-  { epoch, loss, testLoss, validationLoss }: EpochRow,
-  { settings, history }: Training,
-): boolean {
+function isBlownUp(row: EpochRow, { settings, history }: Training): boolean {
   const chance = Math.log(settings.objective.classes);
-  const others = [testLoss, validationLoss].filter((other) => other !== null);
-  if (epoch === 1 && others.length === 0) return false;
-  const losses = [loss, ...others];
-  const hadLearned = history.epochs.some((row) => row.loss < 0.9 * chance);
-  return !losses.some((one) => one < 0.98 * chance) && (hadLearned || losses.some((one) => one > 2 * chance));
+  const others = [row.testLoss, row.validationLoss].filter((other) => other !== null);
+  if (row.epoch === 1 && others.length === 0) return false;
+  const hadLearned = history.epochs.some((before) => before.loss < 0.9 * chance);
+  return isGuessing(row, chance) && (hadLearned || [row.loss, ...others].some((one) => one > 2 * chance));
 }
 
-/** Looks for the reason when the loss is that of guessing, or after the first epoch above it; once in a run. */
+/** Looks for the reason when the loss is that of guessing, or stays above it; once in a run. */
 async function diagnoseOnce(
   row: EpochRow,
   { settings, options, run, history, micro }: Training,
 ): Promise<void> {
   const { sets, objective, batchSize, seed } = settings;
   const chance = Math.log(objective.classes);
-  const isGuessing = Math.abs(row.loss - chance) <= 0.02 * chance;
-  // The first epoch's is the mean from the first weights on, whose loss can be well above it.
-  const isWorse = row.loss > chance && history.epochs.length > 0;
-  if (!(isGuessing || isWorse) || history.epochs.some(({ diagnosis }) => diagnosis)) return;
+  const isNear = Math.abs(row.loss - chance) <= 0.02 * chance;
+  // The first epoch's is the mean from the first weights on, whose loss can be well above it, unlike those measured after it.
+  const isTold =
+    history.epochs.length > 0 || ((row.testLoss ?? row.validationLoss) !== null && isGuessing(row, chance));
+  const isWorse = row.loss > chance && isTold;
+  if (!(isNear || isWorse) || history.epochs.some(({ diagnosis }) => diagnosis)) return;
   const { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm } = options;
   const own = { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm };
   const examples = Math.min(32, batchSize, micro.plain);

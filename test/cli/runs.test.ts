@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { divergence, epochLine, epochLineOfFile } from '../../src/cli/runs.js';
+import { divergence, epochLine, epochLineOfFile, verdict } from '../../src/cli/runs.js';
 import type { EpochRow } from '../../src/train/index.js';
 
 /** An epoch with a loss. */
@@ -51,4 +51,14 @@ test('a network of a file gets the advice that does not build another one', () =
   ];
   const found = { ...row, diagnosis: { ...row.diagnosis!, findings } };
   expect(epochLineOfFile(found, 4)).toMatch(/ NaN; begin again\. dark; scale the pixels\.$/);
+});
+
+test.each([
+  [true, 'done, but the loss is still that of guessing, test accuracy 10.0 %'],
+  [false, 'done, test accuracy 10.0 %'],
+])('a run that ends at guessing (%s) says so: %s', (isGuessing, expected) => {
+  const diagnosis = { loss: 2.31, chance: Math.log(10), findings: [], advice: 'train for more epochs' };
+  const epochs = [{ ...rowOf(2.31), diagnosis, testAccuracy: 0.1 }];
+  const history = { ended: 'finished' as const, epochs, ...(isGuessing && { diagnosis }) };
+  expect(verdict(history, 'runs/latest')).toBe(expected);
 });

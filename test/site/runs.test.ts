@@ -130,6 +130,31 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     await page.close();
   });
 
+  test.each([
+    ['adam', 0.5, 'too high: start over with 0.001.', '学习率 0.5 太大：请改为 0.001'],
+    ['sgd', 0.00001, 'too low: start over with 0.', '学习率 0.00001 太小：请改为 0.'],
+  ])(
+    'that end at guessing say so, and which rate to try: %s at %d',
+    async (optimizer, rate, inEnglish, inChinese) => {
+      const choice = TINY.replace('adam', optimizer).replace('rate=0.004', `rate=${rate}`);
+      const { page, complaints } = await openTab(
+        served.browser,
+        `${served.site.url}#view=train&${choice.replace('images=60', 'images=200')}`,
+      );
+      await page.click('.run .primary');
+      await page.waitForSelector('.notices .note');
+      const notice = () => page.innerText('.notices .note p');
+      expect(await notice()).toContain('the network has learned nothing');
+      expect(await notice()).toContain(`The learning rate of ${rate} is ${inEnglish}`);
+      expect(await page.locator('.notices .good').count()).toBe(0);
+      await page.selectOption('#language', 'zh');
+      await expect.poll(notice).toContain('网络什么也没学到');
+      expect(await notice()).toContain(inChinese);
+      expect(complaints).toEqual([]);
+      await page.close();
+    },
+  );
+
   test('saved as files, come back with their names, title, test set and confusion matrix', async () => {
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);
     const set = garments({ trainImages: 60, testImages: 15 });

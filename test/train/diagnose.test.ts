@@ -218,6 +218,14 @@ describe('diagnose', () => {
     },
   );
 
+  test('names a rate that is too low where the first loss is above that of guessing, and one that is not', async () => {
+    const { loss, chance, findings } = await faults(small(), trainSet, { learningRate: 1e-6 });
+    expect(loss).toBeGreaterThan(1.2 * chance);
+    expect(findings).toMatchObject([{ fault: 'rate-too-low', learningRate: expect.any(Number) }]);
+    const { learningRate } = findings[0]!;
+    expect((await faults(small(), trainSet, { learningRate })).findings).toEqual([]);
+  });
+
   test.each<[string, Examples, DiagnoseOptions]>([
     ['Adam', trainSet, { optimizer: 'adam' }],
     ['SGD', trainSet, {}],

@@ -159,8 +159,26 @@ describe('train', () => {
     expect(await Promise.all(model.getWeights().map(async (weight) => [...(await weight.data())]))).toEqual(
       weights,
     );
+    expect(history.diagnosis).toBe(history.epochs[0]!.diagnosis);
+    const { learningRate, advice } = history.diagnosis!.findings[0]!;
+    expect(advice).toContain(`try ${learningRate}`);
+    expect((await run({ ...bad, learningRate })).history.diagnosis).toBeUndefined();
     const good = await run({ learningRate: 0.02 });
     expect(good.history.epochs.flatMap(({ diagnosis }) => diagnosis?.findings ?? [])).toEqual([]);
+  });
+
+  test('that has learned since is not said to have learned nothing', async () => {
+    const { history } = await run({ learningRate: 0.02, warmupEpochs: 4, epochs: 6, optimizer: 'sgd' });
+    expect(history.epochs[0]!.diagnosis).toBeDefined();
+    expect(history.diagnosis).toBeUndefined();
+  });
+
+  test('looks for the reason after a first epoch above guessing if another set, measured after it, says so', async () => {
+    const wild = { learningRate: 5, optimizer: 'sgd', epochs: 1 } as const;
+    const { history } = await run({ ...wild, validationFraction: 0.2 });
+    expect(history.epochs[0]!.loss).toBeGreaterThan(1.02 * Math.log(4));
+    expect(history.diagnosis).toBeDefined();
+    expect((await run(wild)).history.diagnosis).toBeUndefined();
   });
 
   test('looks for the reason when the loss is above that of guessing after the first epoch', async () => {

@@ -1,5 +1,7 @@
 import { computed } from '@preact/signals';
-import type { History } from 'vgg-blocks/train';
+import { OPTIMIZERS } from 'vgg-blocks';
+import type { Fault, History } from 'vgg-blocks/train';
+import type { Text } from '../text/en.js';
 import { data, setOf, startFiles } from './data.js';
 import {
   aim,
@@ -82,7 +84,12 @@ async function stretch(going: Way): Promise<void> {
   phase.value = 'training';
   void keepRun(current());
   const { classNames } = run.value!;
-  const result = await one.call('train', { request, classNames, store, resume: going.kind === 'resume' });
+  const result = await one.call('train', {
+    request,
+    classNames,
+    store,
+    resume: going.kind === 'resume',
+  });
   const rows = result.epochs.map((row) => ({ ...row, epoch: row.epoch + before }));
   epochs.value = [...epochs.value.slice(0, before), ...rows];
   history.value = { ...result, epochs: epochs.value, weightsOf: before + result.weightsOf };
@@ -94,7 +101,7 @@ async function stretch(going: Way): Promise<void> {
   changes.value++;
   await keepRun(current());
   if (isOver && store) forgetCheckpoints(store);
-  notice.value = endNotice(result.ended);
+  notice.value = endNotice(result);
 }
 
 /** Without checkpoints a run that diverged leaves no weights but those that the page has. */
@@ -104,12 +111,37 @@ function backToSnapshot(): void {
   if (snapshot.value) isBuilt(undefined);
 }
 
-function endNotice(ended: History['ended']): Notice {
+function endNotice({ ended, diagnosis }: History): Notice {
   if (ended === 'diverged')
     return { tone: 'bad', text: (t) => t.train.diverged(history.value?.weightsOf ?? 0) };
   if (ended === 'aborted') return { tone: 'warn', text: (t) => t.train.stopped };
-  return { tone: 'good', text: (t) => t.train.finished(epochs.value.at(-1)?.testAccuracy ?? 0) };
+  const { loss, testAccuracy } = epochs.value.at(-1)!;
+  const accuracy = testAccuracy ?? 0;
+  if (!diagnosis) return { tone: 'good', text: (t) => t.train.finished(accuracy) };
+  const { rate, optimizer } = run.value!.stretch!.request;
+  const [found] = diagnosis.findings;
+  const better =
+    found?.learningRate ?? Math.min(OPTIMIZERS[optimizer].learningRate, Number((rate / 10).toPrecision(2)));
+  return {
+    tone: 'warn',
+    text({ train: t }) {
+      const because = t.because[(found && REASONS[found.fault]) ?? 'other'];
+      const why = typeof because === 'string' ? because : because(rate, better);
+      return `${t.nothing(loss, diagnosis.chance, accuracy)} ${why}`;
+    },
+  };
 }
+
+/** What the faults that `diagnose` finds come from, among the settings of the page. */
+const REASONS: { [fault in Fault]?: keyof Text['train']['because'] } = {
+  'rate-too-high': 'high',
+  'dead-relus': 'high',
+  'exploding-gradients': 'high',
+  weights: 'high',
+  'rate-too-low': 'low',
+  input: 'images',
+  labels: 'images',
+};
 
 const MAX_POINTS = 1200;
 

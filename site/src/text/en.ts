@@ -176,6 +176,16 @@ export const en = {
       seconds < 90 ? `${Math.ceil(seconds)} s left` : `${Math.ceil(seconds / 60)} min left`,
     finished: (accuracy: number) =>
       `Trained: ${percent(accuracy)} of the test images are classified correctly.`,
+    nothing: (loss: number, chance: number, accuracy: number) =>
+      `Trained, but the network has learned nothing: its loss of ${loss.toFixed(2)} is no better than guessing (${chance.toFixed(2)}), and ${percent(accuracy)} of the test images are classified correctly.`,
+    because: {
+      high: (rate: number, better: number) =>
+        `The learning rate of ${rate} is too high: start over with ${better}.`,
+      low: (rate: number, better: number) =>
+        `The learning rate of ${rate} is too low: start over with ${better}.`,
+      images: 'Check the images and their labels.',
+      other: 'It may only be slow: train for more epochs, or start over with batch normalization.',
+    },
     stopped: 'Stopped. What the network has learned is kept: look inside, save it, or continue.',
     diverged: (epoch: number) =>
       `The loss became infinite, or higher than guessing gives. ${

@@ -166,6 +166,14 @@ export const zh: FirstText = {
     left: (seconds) =>
       seconds < 90 ? `还剩 ${Math.ceil(seconds)} 秒` : `还剩 ${Math.ceil(seconds / 60)} 分钟`,
     finished: (accuracy) => `训练完成：${percent(accuracy)} 的测试图像分类正确。`,
+    nothing: (loss, chance, accuracy) =>
+      `训练完成，但网络什么也没学到：损失为 ${loss.toFixed(2)}，并不比随机猜测（${chance.toFixed(2)}）好，${percent(accuracy)} 的测试图像分类正确。`,
+    because: {
+      high: (rate, better) => `学习率 ${rate} 太大：请改为 ${better}，重新训练。`,
+      low: (rate, better) => `学习率 ${rate} 太小：请改为 ${better}，重新训练。`,
+      images: '请检查图像和标签。',
+      other: '也可能只是学得慢：请增加迭代周期数，或用批量规范化重新训练。',
+    },
     stopped: '已停止。学到的内容都已保留：可以查看网络内部、保存，或继续训练。',
     diverged: (epoch) =>
       `损失变成无穷大，或升到了随机猜测的损失之上。${

@@ -10,13 +10,15 @@ import { Next } from './path.js';
 import { StartView } from './startView.js';
 
 /** The other views are loaded after the first paint. */
+const networks = () => import('./views.js');
+const images = () => import('./imageViews.js');
 const LATER: Record<Exclude<View, 'start'>, () => Promise<ComponentType>> = {
-  own: async () => (await import('./own/ownView.js')).OwnView,
-  network: async () => (await import('./networkView.js')).NetworkView,
-  train: async () => (await import('./trainView.js')).TrainView,
-  inside: async () => (await import('./insideView.js')).InsideView,
-  style: async () => (await import('./style/styleView.js')).StyleView,
-  weights: async () => (await import('./weightsView.js')).WeightsView,
+  own: async () => (await images()).OwnView,
+  network: async () => (await networks()).NetworkView,
+  train: async () => (await networks()).TrainView,
+  inside: async () => (await networks()).InsideView,
+  style: async () => (await images()).StyleView,
+  weights: async () => (await networks()).WeightsView,
 };
 
 const shown = signal<{ [view in View]?: ComponentType }>({ start: StartView });

@@ -6,6 +6,7 @@ import type { Detail, Place } from '../state/sum.js';
 import { activationColor, css } from './colors.js';
 import { DenseSum } from './denseSum.js';
 import { shape } from './format.js';
+import { Legend } from './image.js';
 import { MapCanvas } from './mapCanvas.js';
 import { digits } from './sumSteps.js';
 import { useSweep } from './sweep.js';
@@ -69,7 +70,7 @@ export function CloseUp({
       <div class="all">
         <h3>
           {isMap ? t.maps(output.channels, stage.shape[2]!) : t.numbers(output.channels, stage.shape[0]!)}
-          <Legend {...detail} />
+          <Legend ends={[digits(detail.low), digits(detail.high)]} label={t.scale} />
         </h3>
         {isMap ? (
           <AllMaps detail={detail} chosen={place.map} onChoose={pick} />
@@ -156,16 +157,5 @@ function Units({
         </button>
       ))}
     </div>
-  );
-}
-
-/** The scale that all maps of the layer share. */
-function Legend({ low, high }: Detail) {
-  return (
-    <span class="legend">
-      <span>{digits(low)}</span>
-      <span class="ramp" role="img" aria-label={text.value.closeUp.scale} />
-      <span>{digits(high)}</span>
-    </span>
   );
 }

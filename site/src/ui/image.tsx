@@ -45,13 +45,18 @@ export function SavePixels({ name, image }: { name: string; image: RawImage | un
   );
 }
 
-/** What the colors of a heat map mean. */
-export function HeatLegend() {
-  const [least, most] = text.value.inside.heatScale;
+/** What colors mean: the ends of their scale. Those of a layer's maps have a label, those of a heat map are turbo's. */
+export function Legend({ ends, label }: { ends?: readonly string[]; label?: string }) {
+  const [low, high] = ends ?? text.value.inside.heatScale;
   return (
-    <p class="legend">
-      {least} <span class="ramp turbo" /> {most}
-    </p>
+    <span class="legend">
+      <span>{low}</span>
+      <span
+        class={label ? 'ramp' : 'ramp turbo'}
+        {...(label !== undefined && { role: 'img', 'aria-label': label })}
+      />
+      <span>{high}</span>
+    </span>
   );
 }
 

@@ -18,7 +18,7 @@ import { text } from '../state/page.js';
 import { SAMPLE_ACCURACY } from '../state/sample.js';
 import type { Look } from '../worker/messages.js';
 import { SelectField } from './controls.js';
-import { HeatLegend, Pixels, SavePixels } from './image.js';
+import { Legend, Pixels, SavePixels } from './image.js';
 import { Strip, StripLegend } from './strip.js';
 
 /** Loaded with the first answer, which the first paint does not wait for. */
@@ -179,7 +179,7 @@ function Heat() {
       <div class="square">
         {heat.value && <Pixels image={heat.value.image} label={t.heat} class="smooth" />}
       </div>
-      <HeatLegend />
+      <Legend />
       <SavePixels name={t.methods[method.value]} image={heat.value?.image} />
     </>
   );

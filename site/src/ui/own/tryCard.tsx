@@ -6,7 +6,7 @@ import { classes } from '../../state/own/classes.js';
 import { head, isStale, isThere, namesOf, ownWorker } from '../../state/own/teach.js';
 import { choose, text } from '../../state/page.js';
 import { Checkbox, FileButton } from '../controls.js';
-import { HeatLegend, Pixels } from '../image.js';
+import { Legend, Pixels } from '../image.js';
 import { Saves } from '../saveMenu.js';
 import { CameraButton, CameraView, OtherCamera } from './cameraView.js';
 import { Step } from './step.js';
@@ -97,7 +97,7 @@ function Subject() {
       >
         {t.heat}
       </Checkbox>
-      {heat && shown?.heat && <HeatLegend />}
+      {heat && shown?.heat && <Legend />}
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { text } from '../../state/page.js';
 import { compare, compared, isComparing, subject } from '../../state/style.js';
 import { Card, Scroll, TableHead } from '../controls.js';
-import { Pixels, SavePixels } from '../image.js';
+import { Legend, Pixels, SavePixels } from '../image.js';
 
 /** The copy whose differences are shown. */
 const looked = signal('blurred');
@@ -98,9 +98,7 @@ function Compared() {
         <Pixels image={row.map} label={t.where} class="smooth" />
         <figcaption>
           {t.where}
-          <span class="legend">
-            0 <span class="ramp turbo" /> {row.most.toFixed(2)}
-          </span>
+          <Legend ends={['0', row.most.toFixed(2)]} />
           <SavePixels name={`${name}: ${t.where}`} image={row.map} />
         </figcaption>
       </figure>
