@@ -68,7 +68,7 @@ export async function agreement(
   const graphs = [graphOf('agreement', model), graphOf('agreement', other)] as const;
   for (const graph of graphs) checkImages('agreement', graph, images);
   const [first, second] = [readerOf('agreement', graphs[0]), graphs[1]];
-  const all = partOf('agreement', images, 'all');
+  const all = partOf('agreement', images, 'all', signal);
   return inUse('agreement', { model, 'other model': other, 'tensor of images': images }, async () => {
     for (const one of [model, other]) await checkWeights('agreement', one);
     return compared('agreement', first, second, all, batchSize, async () => signal?.throwIfAborted());

@@ -4,6 +4,7 @@ import { BOOLEAN, checkArguments, MODEL, optionsOf } from '../base/arguments.js'
 import { oneOf, wholeNumber } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import type { Progress } from '../base/progress.js';
+import { unlessAborted } from '../base/unlessAborted.js';
 import { rebuilt } from '../core/rebuilt.js';
 import { type Graph, graphOf } from '../tfjs/graph.js';
 import { inUse } from '../tfjs/inUse.js';
@@ -123,7 +124,8 @@ async function compressed(
   const { quantize = 'uint8', batchSize = 8, dispose: disposes = false, signal, onProgress } = given;
   const step = async (stage: CompressProgress['stage'], done: number, total: number) => {
     signal?.throwIfAborted();
-    await onProgress?.({ stage, done, total, unit: stage === 'dividing' ? 'steps' : 'images' });
+    const unit = stage === 'dividing' ? 'steps' : 'images';
+    await unlessAborted(signal, () => onProgress?.({ stage, done, total, unit }));
     // Lets timers and signals run, which synchronous backends would not.
     await new Promise((resolve) => setTimeout(resolve));
     signal?.throwIfAborted();
@@ -146,8 +148,8 @@ async function compressed(
     const dense = denseLayersOf(graph);
     const costs = costsOf(WHERE, graph, dense, quantize, images !== undefined);
     const target = targetOf(WHERE, given, dense, costs, quantize);
-    const shown = images && partOf(WHERE, images, 'calibration');
-    const held = images && partOf(WHERE, images, 'comparison');
+    const shown = images && partOf(WHERE, images, 'calibration', signal);
+    const held = images && partOf(WHERE, images, 'comparison', signal);
     const statistics = new Map<layers.Layer, LayerStatistics>();
     let outputs: (() => Promise<Float32Array[]>) | undefined;
     if (shown && held) {

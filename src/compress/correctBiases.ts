@@ -15,6 +15,7 @@ import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { fail, oneOf, wholeNumber } from '../base/check.js';
 import type { Progress } from '../base/progress.js';
+import { unlessAborted } from '../base/unlessAborted.js';
 import { rebuiltWith } from '../core/rebuilt.js';
 import { graphOf } from '../tfjs/graph.js';
 import { inUse } from '../tfjs/inUse.js';
@@ -91,7 +92,7 @@ async function withCorrectedBiases(
   const means = await meanInputs(
     model,
     corrected.map(({ layer }) => layer),
-    partOf(WHERE, images, 'all'),
+    partOf(WHERE, images, 'all', options.signal),
     { ...options, batchSize },
   );
   try {
@@ -144,7 +145,7 @@ async function meanInputs(
       } finally {
         dispose([xs, ys]);
       }
-      await onProgress?.({ done, total: examples.length, unit: 'images' });
+      await unlessAborted(signal, () => onProgress?.({ done, total: examples.length, unit: 'images' }));
     }
     const count: Scalar = scalar(done);
     const means = sums.map((one) => div(one, count));

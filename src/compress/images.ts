@@ -6,7 +6,7 @@ import type { Graph } from '../tfjs/graph.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
 import type { Examples } from '../train/batch.js';
-import { givenBatches } from '../train/examples.js';
+import { type BatchesTaken, givenBatches } from '../train/examples.js';
 import { strayNumber } from '../train/finite.js';
 
 /** Images prepared for a model: a tensor `[images, height, width, channels]`, or examples, whose labels are not read. */
@@ -61,9 +61,9 @@ function countOf(images: Images): number {
 /**
  * A part of images as examples.
  *
- * @param name what messages call the images.
+ * @param signal ends the waiting for a batch of the examples: rejects with its reason.
  */
-export function partOf(where: string, images: Images, part: Part): Examples {
+export function partOf(where: string, images: Images, part: Part, signal?: AbortSignal): Examples {
   const count = countOf(images);
   const isAll = part === 'all';
   const held = Math.floor(count / HELD_OUT);
@@ -72,7 +72,7 @@ export function partOf(where: string, images: Images, part: Part): Examples {
     shape: isTensor(images) ? images.shape.slice(1) : images.shape,
     async *batches({ batchSize }) {
       let first = 0;
-      for await (const xs of batchesOf(where, images, batchSize)) {
+      for await (const xs of batchesOf(where, images, { batchSize, signal })) {
         const all = Array.from({ length: xs.shape[0]! }, (_, i) => i);
         const isHeld = (i: number) => (first + i) % HELD_OUT === HELD_OUT - 1;
         const rows = isAll ? all : all.filter((i) => isHeld(i) === (part === 'comparison'));
@@ -100,13 +100,14 @@ function taken(xs: Tensor, rows: readonly number[]): Tensor {
   }
 }
 
-async function* givenTensors(where: string, images: Images, batchSize: number): AsyncGenerator<Tensor> {
+async function* givenTensors(where: string, images: Images, taken: BatchesTaken): AsyncGenerator<Tensor> {
   if (isTensor(images)) {
+    const { batchSize } = taken;
     const count = countOf(images);
     for (let at = 0; at < count; at += batchSize) yield slice(images, at, Math.min(batchSize, count - at));
     return;
   }
-  for await (const batch of givenBatches(where, 'given', images, { batchSize })) {
+  for await (const batch of givenBatches(where, 'given', images, taken)) {
     const { xs, ys, weights, teacherLogits } = batch;
     dispose([ys, weights, teacherLogits].filter((one) => one !== undefined));
     yield xs;
@@ -114,9 +115,9 @@ async function* givenTensors(where: string, images: Images, batchSize: number): 
 }
 
 /** Batches of images, of which the numbers are checked. */
-async function* batchesOf(where: string, images: Images, batchSize: number): AsyncGenerator<Tensor> {
+async function* batchesOf(where: string, images: Images, taken: BatchesTaken): AsyncGenerator<Tensor> {
   let first = 0;
-  for await (const xs of givenTensors(where, images, batchSize)) {
+  for await (const xs of givenTensors(where, images, taken)) {
     try {
       const stray = await strayNumber(xs);
       if (stray) {

@@ -1,6 +1,7 @@
 import { BOOLEAN, optionsOf } from '../base/arguments.js';
 import { checkSeed, wholeNumber } from '../base/check.js';
 import { seededRandom, shuffled } from '../base/random.js';
+import { unlessAborted } from '../base/unlessAborted.js';
 import { checkBackend } from '../tfjs/backendReady.js';
 
 /** The order of examples in batches, each once: the stored order, or one drawn from `seed`. */
@@ -56,13 +57,14 @@ export async function* prefetched<T>(
   let next = begin(batches[0]);
   try {
     for (let i = 0; i < batches.length; i++) {
-      const loaded = (await next) as T;
       signal?.throwIfAborted();
+      const loaded = (await unlessAborted(signal, () => next)) as T;
       next = begin(batches[i + 1]);
       yield loaded;
     }
   } finally {
     stop.abort();
-    await next?.catch(() => {});
+    // What is read may never come.
+    if (!signal?.aborted) await next?.catch(() => {});
   }
 }

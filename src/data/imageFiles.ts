@@ -4,6 +4,7 @@ import { inParallel } from '../base/parallel.js';
 import type { Progress } from '../base/progress.js';
 import { publishedOptionsOf } from '../base/publishedOptions.js';
 import type { SetPart } from '../base/setLayout.js';
+import { unlessAborted } from '../base/unlessAborted.js';
 import {
   PLAIN_PREPROCESSING,
   type Preprocessing,
@@ -139,9 +140,11 @@ export async function imageFilesFor(
     problems.sort((a, b) => (a.path < b.path ? -1 : 1));
     await options.onProblem?.(problem);
   };
+  // Later problems are not those of the pass that the signal stops.
+  const reported = (problem: ImageProblem) => unlessAborted(options.signal, () => report(problem));
 
-  for (const problem of unreadable) await report(problem);
-  const { classNames, known } = await sortOut(where, files, options.classNames, report);
+  for (const problem of unreadable) await reported(problem);
+  const { classNames, known } = await sortOut(where, files, options.classNames, reported);
   const hasOwn = (part: SetPart) => known.some((file) => file.part === part);
   if (options.validationFraction !== undefined && hasOwn('validation')) {
     fail(
@@ -149,7 +152,7 @@ export async function imageFilesFor(
       `validationFraction is ${validationFraction}, but the images have a validation folder of their own; leave it out, or open the folders one by one.`,
     );
   }
-  const entries = await openAll(known, preprocessing, { maxBytes, parallel, report, options });
+  const entries = await openAll(known, preprocessing, { maxBytes, parallel, report: reported, options });
   const learned = entries.filter(({ part }) => part === undefined || part === 'train');
   checkClasses(where, classNames, learned, problems);
   const drawn = new Set(
@@ -200,6 +203,7 @@ async function openAll(
   let bytes = 0;
   let done = 0;
   const { parallel, options, report } = given;
+  const { signal } = options;
   await inParallel(
     files,
     parallel,
@@ -208,16 +212,18 @@ async function openAll(
       const read = async () => pixelsOf(path, await file.read());
       const load = async () => resizedImage(path, await file.read(preprocessing), preprocessing);
       try {
-        const image = await load();
+        const image = await unlessAborted(signal, load);
         const fits = bytes + image.data.length <= given.maxBytes;
         if (fits) bytes += image.data.length;
         opened[i] = { path, label, part, read, load, ...(fits && { kept: image }) };
       } catch (error) {
+        signal?.throwIfAborted();
         await report({ path, reason: sentence(path, error) });
       }
-      await options.onProgress?.({ done: ++done, total: files.length, unit: 'images' });
+      const progress = { done: ++done, total: files.length, unit: 'images' } as const;
+      await unlessAborted(signal, () => options.onProgress?.(progress));
     },
-    options.signal,
+    signal,
   );
   return opened.filter((entry) => entry !== undefined);
 }

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../base/unlessAborted.js';
 import { ConnectionError } from './errors.js';
 
 /** How long a server may send nothing, in milliseconds. */
@@ -11,23 +12,19 @@ const IDLE_MS = 60_000;
  * @throws ConnectionError after a minute; the signal's reason.
  */
 export async function unlessIdle<T>(next: Promise<T>, signal?: AbortSignal): Promise<T> {
+  // It may fail once nobody waits for it.
+  next.catch(() => {});
+  signal?.throwIfAborted();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let stop = () => {};
   const idle = new Promise<never>((_, reject) => {
-    stop = () => reject(signal?.reason);
-    signal?.addEventListener('abort', stop, { once: true });
-    if (signal?.aborted) stop();
     timer = setTimeout(
       () => reject(new ConnectionError(`the server sent nothing for ${IDLE_MS / 1000} seconds`)),
       IDLE_MS,
     );
   });
   try {
-    return await Promise.race([next, idle]);
+    return await unlessAborted(signal, () => Promise.race([next, idle]));
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', stop);
-    // It may fail once nobody waits for it.
-    next.catch(() => {});
   }
 }

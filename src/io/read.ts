@@ -1,6 +1,7 @@
 import { isTransferred } from '../base/check.js';
 import { isArrayBuffer, isBlob, isBytes } from '../base/realm.js';
 import { isAbsent } from '../base/systemReason.js';
+import { unlessAborted } from '../base/unlessAborted.js';
 import { concat } from './bytes.js';
 import { DataError, reason } from './errors.js';
 import { announcedBytes, bodyOf, MAX_READ_BYTES, type ReadOptions, request, tooLong } from './request.js';
@@ -94,7 +95,7 @@ async function countedBytes(url: string, options: ReadOptions): Promise<number> 
   for await (const piece of bodyOf(response, signal)) {
     done += piece.length;
     if (done > maxBytes) throw tooLong(url, done, maxBytes);
-    await onProgress?.({ done, total, unit: 'bytes', source: url });
+    await unlessAborted(signal, () => onProgress?.({ done, total, unit: 'bytes', source: url }));
   }
   return done;
 }

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../base/unlessAborted.js';
 import { ConnectionError, DataError } from './errors.js';
 import {
   announcedBytes,
@@ -106,12 +107,14 @@ async function receive(
     if (received.length > maxBytes) throw tooLong(url, received.length, maxBytes);
     received.pieces.push(piece);
     await onPiece?.(offset, piece);
-    await onProgress?.({
-      done: received.length,
-      total: bytes ?? (announced === undefined ? undefined : offset + announced),
-      unit: 'bytes',
-      source: url,
-    });
+    await unlessAborted(signal, () =>
+      onProgress?.({
+        done: received.length,
+        total: bytes ?? (announced === undefined ? undefined : offset + announced),
+        unit: 'bytes',
+        source: url,
+      }),
+    );
   }
 }
 

@@ -2,15 +2,22 @@ import { customGrad, dispose, engine, type GradSaveFunc, type Tensor, tidy } fro
 
 /**
  * Runs a function that computes gradients. tfjs disposes the tensors that it recorded at the end, but not after an error (such
- * as too little memory); this does.
+ * as too little memory), and keeps the gradients if an optimizer throws; this disposes all that was made.
  */
 export function withTape<T>(use: () => T): T {
+  const tfjs = engine();
+  const { state } = tfjs;
+  tfjs.startScope('gradients');
+  const { activeScope: scope } = state;
   try {
-    return use();
+    const result = use();
+    // All of them stay, also what an optimizer of the caller's has made for itself.
+    tfjs.endScope(scope.track.slice());
+    return result;
   } catch (error) {
-    const { state } = engine();
     dispose(state.activeTape?.flatMap((node) => node.saved ?? []) ?? []);
     state.activeTape = [];
+    tfjs.endScope();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
-import { dispose, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
+import { dispose, Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
+import { attempted, tag } from '../base/check.js';
 
 /** A batch of examples as tensors. The receiver disposes them. */
 export interface Batch {
@@ -37,6 +38,23 @@ export interface Examples {
    * first batch in stored order.
    */
   fingerprint?(): string | Promise<string>;
+}
+
+/**
+ * Disposes the tensors of what was returned instead of a batch: its own, and those in its lists, maps and plain objects. Objects of a
+ * class in it, such as models, keep theirs.
+ */
+export function disposeWithin(refused: unknown): void {
+  const seen = new Set<unknown>();
+  const visit = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    const isPlain = seen.size === 0 || (value.constructor ?? Object).name === 'Object';
+    seen.add(value);
+    if (value instanceof Tensor) value.dispose();
+    else if (/^(Array|Map|Set)$/.test(tag(value))) for (const one of value as Iterable<unknown>) visit(one);
+    else if (isPlain) for (const one of Object.values(value)) visit(one);
+  };
+  attempted(() => visit(refused));
 }
 
 /** Disposes a batch's tensors. */

@@ -20,7 +20,7 @@ import { inUse } from '../tfjs/inUse.js';
 import { type Batch, disposeBatch, type Examples } from './batch.js';
 import { contentProblem } from './batchProblems.js';
 import { inputFindings, labelFinding } from './exampleFindings.js';
-import { checkExamples, givenBatches } from './examples.js';
+import { type BatchesTaken, checkExamples, givenBatches } from './examples.js';
 import { type Advice, eitherOf, type Fault, type Finding } from './finding.js';
 import { objectiveOf } from './objective.js';
 import { checkTrainable, chooseOptimizer, type OptimizerOptions } from './optimizer.js';
@@ -44,6 +44,8 @@ export interface DiagnoseOptions extends OptimizerOptions {
   batchSize?: number;
   /** Seed of the examples that are drawn, and of dropout. Default 0. */
   seed?: number;
+  /** Stops before the next trial of a learning rate, or while the batch does not come: rejects with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /**
@@ -52,7 +54,7 @@ export interface DiagnoseOptions extends OptimizerOptions {
  * larger and smaller ones. All of that happens to a copy of the model, so that others may use it meanwhile.
  *
  * @param options the optimizer's, as passed to `train`.
- * @throws RangeError when the examples do not fit the model, no layer is trainable, or an option is out of range.
+ * @throws RangeError when the examples do not fit the model, no layer is trainable, or an option is out of range; the signal's reason.
  * @example
  * const { findings } = await diagnose(model, trainSet, { optimizer: 'momentum', learningRate: 0.1 });
  * for (const { text, advice } of findings) console.log(`${text}: ${advice}`);
@@ -74,10 +76,12 @@ async function diagnosed(
   const {
     batchSize = 32,
     seed = 0,
+    signal,
     ...rest
   } = optionsOf('diagnose', options, {
     batchSize: 1,
     seed: 1,
+    signal: 1,
     optimizer: 1,
     learningRate: 1,
     weightDecay: 1,
@@ -103,7 +107,10 @@ async function diagnosed(
       model.getWeights().map((weight) => weight.clone()),
       dispose,
     );
-    const batch = own(await firstBatch(examples, objective.classes, batchSize, seed), disposeBatch);
+    const batch = own(
+      await firstBatch(examples, objective.classes, { batchSize, seed, signal }),
+      disposeBatch,
+    );
     const chance = Math.log(objective.classes);
     const labels = await labelFinding(batch, objective.classes);
     const start = betterStart(model);
@@ -119,6 +126,7 @@ async function diagnosed(
     if (findings.length === 0 && probed.loss > chance / 2 && chosen.learningRate !== null) {
       const usual = OPTIMIZERS[chosen.name as OptimizerName].learningRate;
       findings = await rateFindings(chosen.learningRate, usual, chance, async (learningRate) => {
+        signal?.throwIfAborted();
         model.setWeights(weights);
         return tryRate(model, objective, batch, seed, { ...rest, learningRate });
       });
@@ -144,15 +152,10 @@ export function diagnosisText(given: Diagnosis): string {
   return `No fault was found at a loss of ${loss.toFixed(3)} (guessing has ln(${classes}) = ${chance.toFixed(3)}); ${advice}.`;
 }
 
-async function firstBatch(
-  examples: Examples,
-  classes: number,
-  batchSize: number,
-  seed: number,
-): Promise<Batch> {
+async function firstBatch(examples: Examples, classes: number, taken: BatchesTaken): Promise<Batch> {
   let first: Batch | undefined;
   try {
-    for await (first of givenBatches('diagnose', 'given', examples, { batchSize, seed })) break;
+    for await (first of givenBatches('diagnose', 'given', examples, taken)) break;
     const problem = first && (await contentProblem(first, examples, classes));
     if (problem) fail('diagnose', `the given set ${problem}`);
   } catch (error) {

@@ -4,6 +4,7 @@ import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../base/arguments.js
 import { breathing } from '../base/breathing.js';
 import { fail, wholeNumber } from '../base/check.js';
 import type { Progress } from '../base/progress.js';
+import { unlessAborted } from '../base/unlessAborted.js';
 import { inUse } from '../tfjs/inUse.js';
 import { type Batch, disposeBatch, type Examples } from './batch.js';
 import { batchesOf, checkExamples } from './examples.js';
@@ -146,7 +147,7 @@ function eachBatch(
   return inUse(where, { model }, async () => {
     const breathe = breathing();
     let done = 0;
-    for await (const batch of batchesOf(where, examples, which, classes, { batchSize })) {
+    for await (const batch of batchesOf(where, examples, which, classes, { batchSize, signal })) {
       try {
         signal?.throwIfAborted();
         await use(batch, done);
@@ -154,7 +155,7 @@ function eachBatch(
       } finally {
         disposeBatch(batch);
       }
-      await onProgress?.({ done, total: examples.length, unit: 'images' });
+      await unlessAborted(signal, () => onProgress?.({ done, total: examples.length, unit: 'images' }));
       await breathe();
     }
   });

@@ -9,13 +9,17 @@ import {
   plainObject,
   recordOf,
   SEQUENCE,
+  STRING,
   TEXTS,
   withFields,
 } from '../base/arguments.js';
 import { breathing } from '../base/breathing.js';
 import { fail, shown, wholeNumber } from '../base/check.js';
+import { oneByOne } from '../base/oneByOne.js';
+import { printedValue } from '../base/printable.js';
 import type { Progress } from '../base/progress.js';
-import { messageOf } from '../base/realm.js';
+import { isError, messageOf } from '../base/realm.js';
+import { unlessAborted } from '../base/unlessAborted.js';
 import { type ImageInput, toRgb } from '../images/pixels.js';
 import { type Preprocessing, preprocessingArgument } from '../images/preprocessing.js';
 import { inUse } from '../tfjs/inUse.js';
@@ -48,11 +52,11 @@ export interface LabeledOriginal {
 export interface EvaluateImagesOptions extends ViewOptions {
   /** Squares that run at once. Default 32. Images as a whole run one at a time. */
   batchSize?: number;
-  /** Called for an image that cannot be decoded or is too large, which is then left out. Default: its error is thrown. */
+  /** Called for an image that cannot be read or is too large, which is then left out. Default: its error is thrown. */
   onProblem?: (problem: { path: string; reason: string }) => void;
   /** Called after each image; counts `'images'`. */
   onProgress?: (progress: Required<Progress>) => void;
-  /** Stops after the current image: rejects with the signal's reason. */
+  /** Stops after the current image, or while the next one does not come: rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -104,30 +108,32 @@ async function evaluatedImages(
   try {
     const originals = images.originals();
     checkArguments(where, { originals }, { originals: SEQUENCE });
-    for await (const original of originals) {
+    const taken = { of: 'originals()', items: 'images', signal };
+    for await (const original of oneByOne(where, originals, taken)) {
       checkArguments(where, { original }, { original: ORIGINAL });
       const { image, label, path } = original;
-      signal?.throwIfAborted();
+      checkArguments(where, { 'path of an image': path }, { 'path of an image': optional(STRING) });
       if (done === images.length) {
         fail(
           where,
           `originals() returned more images than the length of ${images.length}; correct the length.`,
         );
       }
-      const name = path ?? `image ${done}`;
+      const name = path || `image ${done}`;
       if (!Number.isInteger(label) || label < 0 || label >= classes) {
         fail(
           where,
           `${name} has the label ${shown(label)}, but the model has ${classes} classes; labels must be from 0 to ${classes - 1}.`,
         );
       }
-      const who = onProblem ? name : where;
-      const found = await toRgb(image, who)
-        .then((pixels) => viewer.probabilitiesOf(pixels, who))
-        .catch(async (error: unknown) => {
-          if (!onProblem || (error as Error).name !== 'RangeError') throw error;
-          await onProblem({ path: name, reason: messageOf(error) });
-        });
+      const who = onProblem ? printedValue(name) : where;
+      let found: Float64Array | undefined;
+      try {
+        found = await viewer.probabilitiesOf(await toRgb(image, who), who);
+      } catch (error) {
+        if (!onProblem || !isOfImage(error, who)) throw error;
+        await unlessAborted(signal, () => onProblem({ path: name, reason: messageOf(error) }));
+      }
       if (found && !found.every(Number.isFinite)) fail(where, overflow(model));
       if (found)
         metrics.add(
@@ -135,7 +141,7 @@ async function evaluatedImages(
           [label],
         );
       done++;
-      await onProgress?.({ done, total: images.length, unit: 'images' });
+      await unlessAborted(signal, () => onProgress?.({ done, total: images.length, unit: 'images' }));
       await breathe();
     }
   } finally {
@@ -153,3 +159,8 @@ const ORIGINALS = recordOf('labeled images of any size, such as the sets of imag
   classNames: optional(TEXTS),
 });
 const ORIGINAL = withFields('an object as { image, label }', 'image', 'label');
+
+/** Whether an error says what is wrong with an image that messages call `who`. */
+function isOfImage(error: unknown, who: string): boolean {
+  return isError(error) && /^(Range|Data)Error$/.test(error.name) && error.message.startsWith(`${who}: `);
+}

@@ -1,13 +1,13 @@
-import { dispose, type Tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
-import { FUNCTION, optional, recordOf, SEQUENCE, TENSOR } from '../base/arguments.js';
+import { optional, SEQUENCE, TENSOR } from '../base/arguments.js';
 import { fail, shown } from '../base/check.js';
+import { oneByOne } from '../base/oneByOne.js';
 import { fits, shapeText } from '../base/shapes.js';
 import { classifierOutputs } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { checkImageSize } from '../tfjs/imageSize.js';
 import { inputShapeOf } from '../tfjs/models.js';
-import { type Batch, disposeBatch, type Examples } from './batch.js';
+import { type Batch, disposeBatch, disposeWithin, type Examples } from './batch.js';
 import { contentProblem, sizeProblem, strayLabel } from './batchProblems.js';
 
 /** Throws unless the examples fit the model's input and its number of classes. */
@@ -32,34 +32,44 @@ export function checkExamples(where: string, model: LayersModel, examples: Examp
   if (examples.length === 0) fail(where, `the ${which} set is empty; pass at least one example.`);
 }
 
+/** How the batches of a set are taken. */
+export interface BatchesTaken {
+  batchSize: number;
+  seed?: number;
+  /** Ends the waiting for a batch: rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
 /**
  * The batches that a set returns, of which the labels are not checked.
  *
  * @param batchSize the size that each batch but the last must have; any by default.
- * @throws RangeError when it returns something else, more examples than it says, or images of another size.
+ * @throws RangeError when it returns something else, more examples than it says, or images of another size; the signal's reason.
  */
 export async function* givenBatches(
   where: string,
   which: string,
   examples: Examples,
-  options: { batchSize: number; seed?: number },
+  { signal, ...order }: BatchesTaken,
   batchSize?: number,
 ): AsyncGenerator<Batch, void, undefined> {
-  const batches = examples.batches(options);
+  const batches = examples.batches(order);
   if (!SEQUENCE.holds(batches)) {
-    // Nobody else would see a promise reject.
-    Promise.resolve(batches).catch(() => undefined);
+    // Nobody else would see a promise reject, or take what it brings.
+    Promise.resolve(batches as unknown)
+      .then(disposeWithin)
+      .catch(() => undefined);
     fail(
       where,
       `batches() of the ${which} set returned ${shown(batches)}; return one batch after another, as an async generator does.`,
     );
   }
   let done = 0;
-  for await (const batch of stepsOf(where, which, batches)) {
-    checkBatch(where, batch, which);
-    const problem = sizeProblem(batch, examples, done, batchSize);
+  const taken = { of: `the ${which} set`, items: 'batches', signal, drop: disposeWithin };
+  for await (const batch of oneByOne(where, batches, taken)) {
+    const problem = tensorProblem(batch) ?? sizeProblem(batch, examples, done, batchSize);
     if (problem) {
-      disposeBatch(batch);
+      disposeWithin(batch);
       fail(where, `the ${which} set ${problem}`);
     }
     done += batch.xs.shape[0]!;
@@ -67,60 +77,30 @@ export async function* givenBatches(
   }
 }
 
-/** What iterates, as `for await` takes it, which says of nothing whose it is. */
-async function* stepsOf(
-  where: string,
-  which: string,
-  batches: Iterable<Batch> | AsyncIterable<Batch>,
-): AsyncGenerator<Batch, void, undefined> {
-  const { [Symbol.asyncIterator]: later, [Symbol.iterator]: now } = batches as AsyncIterable<Batch> &
-    Iterable<Batch>;
-  const steps = (later ?? now).call(batches);
-  const odd = (what: string, value: unknown) =>
-    fail(where, `${what} of the ${which} set is ${shown(value)}; return batches as an async generator does.`);
-  if (!ITERATOR.holds(steps)) odd('the iterator', steps);
-  let isOpen = false;
-  try {
-    for (;;) {
-      const step = await steps.next();
-      if (typeof step !== 'object' || step === null) odd('what next() returned', step);
-      if (step.done) return;
-      isOpen = true;
-      yield await step.value;
-      isOpen = false;
-    }
-  } finally {
-    if (isOpen) await steps.return?.();
-  }
-}
-
-const ITERATOR = recordOf('an iterator', { next: FUNCTION });
-
-/** Throws, and disposes what it holds, unless a batch is of tensors. */
-function checkBatch(where: string, batch: Batch, which: string): void {
+/** What is wrong with a batch that is not of tensors; undefined if it is. */
+function tensorProblem(batch: Batch): string | undefined {
   const { xs, ys, weights, teacherLogits } = (batch ?? {}) as Partial<Batch>;
   const isPair = TENSOR.holds(xs) && TENSOR.holds(ys);
   const wrong = Object.entries({ weights, teacherLogits }).find(
     ([, value]) => !optional(TENSOR).holds(value),
   );
-  if (isPair && !wrong) return;
-  dispose([xs, ys, weights, teacherLogits].filter(TENSOR.holds) as Tensor[]);
+  if (isPair && !wrong) return undefined;
   const given = isPair && wrong ? `a batch whose ${wrong[0]} are ${shown(wrong[1])}` : shown(batch);
-  fail(where, `the ${which} set returned ${given}; return batches { xs, ys } of tensors.`);
+  return `returned ${given}; return batches { xs, ys } of tensors.`;
 }
 
 /**
  * The batches of a set, checked, which the caller disposes.
  *
  * @throws RangeError as `givenBatches`, and when there are fewer examples than the set says, or a label is not the
- *   index of a class.
+ *   index of a class; the signal's reason.
  */
 export async function* batchesOf(
   where: string,
   examples: Examples,
   which: string,
   classes: number,
-  options: { batchSize: number; seed?: number },
+  options: BatchesTaken,
 ): AsyncGenerator<Batch, void, undefined> {
   let done = 0;
   for await (const batch of givenBatches(where, which, examples, options, options.batchSize)) {

@@ -1,4 +1,4 @@
-import { env, getBackend, type Optimizer } from '@tensorflow/tfjs-core';
+import { env, getBackend, type Optimizer, type Variable } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail, keyOf, numberThat, oneOf, shown } from '../base/check.js';
 import { OPTIMIZERS, type OptimizerName } from '../core/optimizers.js';
@@ -25,7 +25,7 @@ export interface ChosenOptimizer {
 
 /** Options of `train` that concern the optimizer. */
 export interface OptimizerOptions {
-  /** A name (momentum is 0.9), or one of tfjs's own, which the caller disposes. Default `'sgd'`. */
+  /** A name (momentum is 0.9), or one of tfjs's own, which the caller disposes: one for each model, whose weights it keeps a state of. Default `'sgd'`. */
   optimizer?: OptimizerName | Optimizer;
   /** Default: the optimizer's in `OPTIMIZERS` of `vgg-blocks`; 0.05 for SGD, as in the chapter. */
   learningRate?: number;
@@ -56,6 +56,11 @@ export function checkTrainable(where: string, model: LayersModel): void {
   }
   const isTrained = ({ layer }: Call) => layer.trainableWeights.length > 0;
   checkGradients(where, graphOf(where, model), isTrained, 'build the model without it', 'weights');
+}
+
+/** The weights that an optimizer changes. */
+export function trainedWeights(model: LayersModel): Variable[] {
+  return model.trainableWeights.map((weight) => weight.read() as Variable);
 }
 
 /** The named optimizer, or the one passed. */
@@ -114,7 +119,8 @@ export function setRate({ optimizer, learningRate }: ChosenOptimizer, factor: nu
 
 /** By method, not class, so that optimizers of another copy of tfjs count. */
 function isOptimizer(chosen: unknown): chosen is Optimizer {
-  return typeof (chosen as Optimizer | null)?.minimize === 'function';
+  const methods = ['minimize', 'applyGradients', 'getClassName'] as const;
+  return methods.every((method) => typeof (chosen as Optimizer | null)?.[method] === 'function');
 }
 
 /** Disposes an optimizer if it was created here. */

@@ -28,6 +28,7 @@ import { withTape } from '../tfjs/tape.js';
 import type { Batch } from './batch.js';
 import { trainNorms } from './normRules.js';
 import type { Objective } from './objective.js';
+import { trainedWeights } from './optimizer.js';
 import { seedLayers } from './seededLayers.js';
 
 /** A network's numbers on one batch, in training. */
@@ -59,7 +60,7 @@ export async function probe(
   try {
     watching.install();
     // Of all variables that exist, tfjs would ask for gradients that it may not have.
-    const trained = model.trainableWeights.map((weight) => weight.read() as Variable);
+    const trained = trainedWeights(model);
     try {
       tidy(() => {
         const { value, grads } = withTape(() =>

@@ -21,7 +21,9 @@ import {
   chooseOptimizer,
   OPTIMIZER_OPTIONS,
   type OptimizerOptions,
+  trainedWeights,
 } from './optimizer.js';
+import { checkOwnState } from './ownOptimizer.js';
 import { checkSchedule, type RatePlan, type Schedule } from './schedules.js';
 import { checkTeacher, type Teacher } from './teacher.js';
 
@@ -86,7 +88,10 @@ export interface TrainOptions extends OptimizerOptions, ObjectiveOptions {
   onStep?: (row: StepRow) => void;
   /** Called after each epoch. */
   onEpoch?: (row: EpochRow) => void | Promise<void>;
-  /** Stops after the current batch; the model keeps its weights, and the history its measurements so far. */
+  /**
+   * Stops after the current batch; the model keeps its weights, and the history its measurements so far. A callback, a set or a store
+   * of your own that is awaited then is awaited no longer; what begins after that, such as the last `onEpoch`, is.
+   */
   signal?: AbortSignal;
 }
 
@@ -178,6 +183,7 @@ export function checkSettings(model: LayersModel, given: TrainSets, options: Tra
     );
   }
   const chosen = chooseOptimizer('train', options);
+  checkOwnState(chosen, trainedWeights(model));
   if ((rates.name !== 'constant' || rates.warmup > 0) && !chosen.owned) {
     fail(
       'train',

@@ -13,7 +13,8 @@ import type { LeanOptimizer } from './leanOptimizer.js';
 import { accumulate, type BatchPart, partsOf } from './microBatches.js';
 import { trainNorms } from './normRules.js';
 import { type Objective, objectiveOf } from './objective.js';
-import { type ChosenOptimizer, disposeOptimizer, setRate } from './optimizer.js';
+import { type ChosenOptimizer, disposeOptimizer, setRate, trainedWeights } from './optimizer.js';
+import { checkOwnState, noteOwnState } from './ownOptimizer.js';
 import { computeBatch, keepResults, type Results } from './results.js';
 import { type SeededLayers, seedLayers } from './seededLayers.js';
 import { type Teacher, taught } from './teacher.js';
@@ -139,7 +140,8 @@ export async function step(run: Run, given: Batch, signal?: AbortSignal): Promis
   let batch = given;
   try {
     run.followFreezing();
-    const weights = run.model.trainableWeights.map((weight) => weight.read() as Variable);
+    const weights = trainedWeights(run.model);
+    checkOwnState(run.chosen, weights);
     const parts = partsOf(batch.xs.shape[0]!, run.microBatchSize);
     const isWhole = parts.length === 1;
     // Before the tape is there, and with layers as they are otherwise. Of parts, each in its turn.
@@ -147,6 +149,7 @@ export async function step(run: Run, given: Batch, signal?: AbortSignal): Promis
     const { loss, correct } = isWhole
       ? installed(run, () => wholeStep(run, batch, weights))
       : await stepOfParts(run, batch, parts, weights, signal);
+    noteOwnState(run.chosen, weights);
     run.average?.update();
     run.steps++;
     return [loss, correct];

@@ -1,6 +1,7 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { owning } from '../base/owning.js';
+import { isStopped } from '../base/unlessAborted.js';
 import { inUse } from '../tfjs/inUse.js';
 import { memoryFailure } from '../tfjs/outOfMemory.js';
 import { areFinite } from './finite.js';
@@ -30,14 +31,18 @@ export async function train(
   options: TrainOptions = {},
 ): Promise<History> {
   const settings = checkSettings(model, sets, options);
+  const { signal } = settings;
   return inUse('train', { model, teacher: settings.teacher?.model }, () =>
     owning(async (own) => {
       const training = startTraining(model, settings, options, own);
       const { epoch, history } = training;
       try {
         await checkFinite(settings);
-        if (options.checkpoint) await goOnFrom(options.checkpoint, training, own);
-        await takeBatches(training);
+        const isOver = await isStopped(signal, async () => {
+          if (options.checkpoint) await goOnFrom(options.checkpoint, training, own);
+          await takeBatches(training);
+        });
+        if (isOver) history.ended = 'aborted';
         while (epoch.number <= settings.epochs && history.ended === 'finished') await trainEpoch(training);
         await chooseWeights(training);
         const diagnosis = whyGuessing(history);
@@ -59,8 +64,12 @@ async function checkFinite({ teacher }: Settings): Promise<void> {
 
 /** Gives the model the weights that the run ends with. */
 async function chooseWeights({ settings, run, history, best, checkpoints }: Training): Promise<void> {
-  const restored = history.ended === 'diverged' ? await checkpoints?.restoreWeights(best.epoch) : undefined;
-  if (restored !== undefined) history.weightsOf = restored;
+  if (history.ended === 'diverged') {
+    await isStopped(settings.signal, async () => {
+      const restored = await checkpoints?.restoreWeights(best.epoch);
+      if (restored !== undefined) history.weightsOf = restored;
+    });
+  }
   run.average?.swap();
   if (settings.keep === 'best' && best.epoch > 0) {
     best.apply();

@@ -1,3 +1,4 @@
+import { isStopped, unlessAborted } from '../base/unlessAborted.js';
 import type { Examples } from './batch.js';
 import { diagnose } from './diagnose.js';
 import { evaluated } from './evaluate.js';
@@ -9,6 +10,7 @@ import type { Training } from './training.js';
 /** Trains an epoch, or what is left of it, measures the other sets, and notes the results in the history. */
 export async function trainEpoch(training: Training): Promise<void> {
   const { settings, run, epoch, history, best, plateau, stopping, watch, checkpoints } = training;
+  const { signal } = settings;
   // Measured, kept and shown are the averaged weights, if there are any.
   const averaged = <T>(work: () => Promise<T>) => (run.average ? run.average.during(work) : work());
   let ended = await trainBatches(training);
@@ -21,13 +23,13 @@ export async function trainEpoch(training: Training): Promise<void> {
   if (ended === 'aborted') await checkpoints?.save();
   history.ended = ended;
   if (row.examples === 0) return;
-  if (ended === 'finished') await run.paused(() => diagnoseOnce(row, training));
+  if (ended === 'finished') await isStopped(signal, () => run.paused(() => diagnoseOnce(row, training)));
   history.epochs.push(row);
   history.weightsOf = epoch.number;
   const accuracy = settings.sets.validationSet ? row.validationAccuracy : row.testAccuracy;
   await averaged(async () => {
     if (accuracy !== null) best.offer(epoch.number, accuracy);
-    await run.paused(() => settings.onEpoch?.(row));
+    await isStopped(signal, () => run.paused(() => unlessAborted(signal, () => settings.onEpoch?.(row))));
   });
   const isLast = epoch.number === settings.epochs;
   if (row.validationAccuracy !== null) {
@@ -79,7 +81,7 @@ async function diagnoseOnce(
   row: EpochRow,
   { settings, options, run, history, micro }: Training,
 ): Promise<void> {
-  const { sets, objective, batchSize, seed } = settings;
+  const { sets, objective, batchSize, seed, signal } = settings;
   const chance = Math.log(objective.classes);
   const isNear = Math.abs(row.loss - chance) <= 0.02 * chance;
   // The first epoch's is the mean from the first weights on, whose loss can be well above it, unlike those measured after it.
@@ -90,5 +92,5 @@ async function diagnoseOnce(
   const { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm } = options;
   const own = { optimizer, learningRate, weightDecay, weightDecayOf, clipNorm };
   const examples = Math.min(32, batchSize, micro.plain);
-  row.diagnosis = await diagnose(run.model, sets.trainSet, { ...own, batchSize: examples, seed });
+  row.diagnosis = await diagnose(run.model, sets.trainSet, { ...own, batchSize: examples, seed, signal });
 }

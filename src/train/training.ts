@@ -1,5 +1,6 @@
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import type { Own } from '../base/owning.js';
+import { unlessAborted } from '../base/unlessAborted.js';
 import { type MemoryWatch, watchMemory } from '../tfjs/outOfMemory.js';
 import { AverageWeights } from './averageWeights.js';
 import { BestWeights } from './bestWeights.js';
@@ -64,7 +65,7 @@ export function startTraining(
 export async function goOnFrom(checkpoint: CheckpointOptions, training: Training, own: Own): Promise<void> {
   const { settings, options, run, epoch, history, best, plateau, stopping } = training;
   const { model, average } = run;
-  const { epochs, batches, chosen } = settings;
+  const { epochs, batches, chosen, signal } = settings;
   const parts = {
     weights: weightsPart(model),
     optimizer: optimizerPart(chosen.optimizer as LeanOptimizer, model),
@@ -76,13 +77,20 @@ export async function goOnFrom(checkpoint: CheckpointOptions, training: Training
       if (before) training.micro = microBatchesOf(model, settings, before);
       const { size } = training.micro;
       const taught = await teacherFacts(options.distill, settings.sets.trainSet);
-      return factsOf(model, { ...settings.sets }, { ...decisiveOptions(options, settings), ...taught }, size);
+      return factsOf(
+        model,
+        { ...settings.sets },
+        { ...decisiveOptions(options, settings), ...taught },
+        size,
+        signal,
+      );
     },
     parts: average ? { ...parts, average } : parts,
     position: () => ({
       ...{ epoch: epoch.number, batch: epoch.batch, best: best.epoch },
       done: epoch.number > epochs || history.ended !== 'finished',
     }),
+    signal,
     note(problem) {
       history.problems = [...(history.problems ?? []), problem];
     },
@@ -95,5 +103,7 @@ export async function goOnFrom(checkpoint: CheckpointOptions, training: Training
 export async function takeBatches({ run, settings, history, micro }: Training): Promise<void> {
   run.microBatchSize = micro.size ?? settings.batchSize;
   if (micro.size !== undefined) history.microBatchSize = micro.size;
-  if (micro.note !== undefined) await settings.onNote?.(micro.note);
+  if (micro.note !== undefined) {
+    await unlessAborted(settings.signal, () => settings.onNote?.(micro.note!));
+  }
 }

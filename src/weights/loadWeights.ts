@@ -2,6 +2,7 @@ import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { BOOLEAN, checkArguments, MODEL, oneFrom, optionsOf, SOURCE } from '../base/arguments.js';
 import { size } from '../base/shapes.js';
+import { unlessAborted } from '../base/unlessAborted.js';
 import type { ConvArch } from '../core/arch.js';
 import type { VggOptions } from '../core/options.js';
 import { PADDINGS } from '../core/sizes.js';
@@ -156,7 +157,7 @@ async function readPairs(
         async report(bytes) {
           done += bytes;
           try {
-            await onProgress?.({ done, total, unit: 'bytes', source: file });
+            await unlessAborted(signal, () => onProgress?.({ done, total, unit: 'bytes', source: file }));
           } catch (error) {
             ofCaller = { error };
             throw error;

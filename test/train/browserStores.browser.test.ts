@@ -88,7 +88,7 @@ describe.each([
     for (const problem of problems) {
       expect(problem).toMatch(
         new RegExp(
-          `^${kind} without-room could not be used: .*quota.*; free some space, .* Training goes on`,
+          `^a checkpoint could not be stored: ${kind} without-room could not be used: .*quota.*; free some space, .* Training goes on`,
           'i',
         ),
       );

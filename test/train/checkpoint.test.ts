@@ -368,7 +368,7 @@ describe('checkpoints', () => {
     };
     const { history, weights } = await run({ checkpoint: { store } });
     expect(history.problems).toEqual([
-      'the disk is full; free some space. Training goes on, and the next checkpoint will be tried.',
+      'a checkpoint could not be stored: the disk is full; free some space. Training goes on, and the next checkpoint will be tried.',
     ]);
     expect((await inner.list()).sort()).toEqual(['epoch-00002-batch-0000000', 'epoch-00004-batch-0000000']);
     expect(weights).toEqual((await run({})).weights);

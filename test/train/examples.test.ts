@@ -59,6 +59,46 @@ describe('sets of the caller', () => {
     model.dispose();
   });
 
+  const pair = () => ({ xs: zeros([4, 8, 8, 3]), ys: tensor1d([0, 1, 2, 0], 'int32') });
+  const endless = (result: () => unknown) => ({ [Symbol.asyncIterator]: () => ({ next: result }) });
+
+  test.each<[string, () => unknown, string]>([
+    ['a list', () => [Object.values(pair())], 'the training set returned [an object of class'],
+    ['other names', () => [{ x: zeros([4, 8, 8, 3]), y: zeros([4]) }], 'the training set returned {"x":an'],
+    ['a Map', () => [new Map(Object.entries(pair()))], 'the training set returned an object of class Map'],
+    ['a batch in a batch', () => [{ batch: [{ ...pair() }] }], 'the training set returned {"batch":[{"xs":'],
+    ['a tensor', () => [zeros([4, 8, 8, 3])], 'the training set returned an object of class Tensor'],
+    [
+      'more than a batch has',
+      () => [{ xs: zeros([4, 8, 8, 3]), ys: zeros([3]), ids: zeros([4]) }],
+      '4 images with 3 labels',
+    ],
+    [
+      'a promise of batches',
+      () => Promise.resolve([pair()]),
+      'batches() of the training set returned a Promise',
+    ],
+    ['batches without an iterator', pair, 'batches() of the training set returned {"xs":an object of class'],
+    ['batches as steps', () => endless(pair), 'what next() returned of the training set is {"xs":an object'],
+  ])('what a refused set holds is disposed: %s', async (_, batches, said) => {
+    const model = build();
+    const before = memory().numTensors;
+    const set = setWith(undefined, { batches: batches as never });
+    await expect(train(model, { trainSet: set }, { batchSize: 4 })).rejects.toThrow(said);
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  test('a model in a refused batch keeps its weights', async () => {
+    const [model, other] = [build(), build()];
+    const set = setWith(() => ({ ys: other }));
+    await expect(train(model, { trainSet: set }, { batchSize: 4 })).rejects.toThrow(
+      'return batches { xs, ys }',
+    );
+    expect(other.getWeights().some(({ isDisposed }) => isDisposed)).toBe(false);
+    for (const each of [model, other]) each.dispose();
+  });
+
   test('diagnose disposes the batch of a set that cannot be ended', async () => {
     const model = build();
     const before = memory().numTensors;

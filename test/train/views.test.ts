@@ -204,6 +204,12 @@ describe('is refused or reported:', () => {
       onProblem: (problem) => problems.push(problem),
     });
     expect([examples, problems]).toEqual([3, [{ path: 'wide.png', reason: `wide.png: ${broken}` }]]);
+    const odd = { ...originals, originals: () => [{ image: IMAGES[0]!, label: 0, path: 5 as never }] };
+    for (const onProblem of [undefined, () => {}]) {
+      await expect(evaluateImages(model, odd, { onProblem })).rejects.toThrow(
+        'evaluateImages: path of an image is 5; it must be text.',
+      );
+    }
     const stray = { ...originals, originals: () => [{ image: IMAGES[0]!, label: 5 }] };
     await expect(evaluateImages(model, stray)).rejects.toThrow(
       'evaluateImages: image 0 has the label 5, but the model has 5 classes; labels must be from 0 to 4.',
@@ -225,6 +231,31 @@ describe('is refused or reported:', () => {
     await expect(evaluateImages(model, none)).rejects.toThrow(
       'evaluateImages: there is no image to measure; pass at least one.',
     );
+    model.dispose();
+  });
+
+  test('an image that does not exist', async () => {
+    const model = referenceNetwork();
+    const missing = {
+      ...originals,
+      originals: () => [
+        { image: 'https://127.0.0.1:1/none.png', label: 0 },
+        { image: IMAGES[0]!, label: 0 },
+      ],
+    };
+    await expect(evaluateImages(model, missing)).rejects.toThrow(
+      /^evaluateImages: https:\/\/127.0.0.1:1\/none.png: /,
+    );
+    const problems: { path: string; reason: string }[] = [];
+    const onProblem = (problem: { path: string; reason: string }) => void problems.push(problem);
+    expect((await evaluateImages(model, missing, { onProblem })).examples).toBe(1);
+    expect(problems).toEqual([
+      { path: 'image 0', reason: expect.stringMatching(/^image 0: https:\/\/127.0.0.1:1\/none.png: /) },
+    ]);
+    const failing = () => {
+      throw new Error('mine');
+    };
+    await expect(evaluateImages(model, missing, { onProblem: failing })).rejects.toThrow(/^mine$/);
     model.dispose();
   });
 

@@ -3,6 +3,7 @@ import { breathing } from '../../base/breathing.js';
 import { checkSeed, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { seededRandom, shuffled } from '../../base/random.js';
+import { unlessAborted } from '../../base/unlessAborted.js';
 import { ImageSet } from '../imageSet.js';
 import { drawGarment, SIDE } from './drawGarment.js';
 import { GARMENT_NAMES } from './names.js';
@@ -64,7 +65,7 @@ export async function drawGarments(
     signal?.throwIfAborted();
     const drawn = drawing.next();
     if (drawn.done) return drawn.value;
-    await onProgress?.({ done, total, unit: 'images' });
+    await unlessAborted(signal, () => onProgress?.({ done, total, unit: 'images' }));
     await breathe();
   }
 }

@@ -2,6 +2,7 @@ import { concat, type Tensor, type Tensor4D, tidy } from '@tensorflow/tfjs-core'
 import { breathing } from '../../base/breathing.js';
 import { wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
+import { unlessAborted } from '../../base/unlessAborted.js';
 import { numbersOf, type Subject } from './subject.js';
 
 /** Options of what computes a network's output for many versions of an image. */
@@ -37,7 +38,7 @@ export async function ofVersions(
     const to = Math.min(count, from + batchSize);
     const indices = Array.from({ length: to - from }, (_, i) => from + i);
     parts.push(await numbersOf(() => output(tidy(() => concat(indices.map((i) => version(i, x)))))));
-    await onProgress?.({ done: to, total: count, unit: 'images' });
+    await unlessAborted(signal, () => onProgress?.({ done: to, total: count, unit: 'images' }));
   }
   const all = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;

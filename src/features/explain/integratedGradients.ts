@@ -12,6 +12,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { breathing } from '../../base/breathing.js';
 import { wholeNumber } from '../../base/check.js';
+import { unlessAborted } from '../../base/unlessAborted.js';
 import { withTape } from '../../tfjs/tape.js';
 import type { BatchOptions } from './batches.js';
 import { gaussLegendre } from './gaussLegendre.js';
@@ -68,7 +69,8 @@ export async function integratedGradients(
       });
       dispose(total);
       total = next;
-      await onProgress?.({ done: Math.min(steps, from + batchSize), total: steps, unit: 'steps' });
+      const done = Math.min(steps, from + batchSize);
+      await unlessAborted(signal, () => onProgress?.({ done, total: steps, unit: 'steps' }));
     }
     return await numbersOf(() => sum(mul(total, sub(x, baseline)), -1));
   } finally {

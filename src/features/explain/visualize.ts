@@ -23,6 +23,7 @@ import { checkSeed, fail, numberThat, shown, wholeNumber } from '../../base/chec
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { fillUniform, seededRandom } from '../../base/random.js';
+import { unlessAborted } from '../../base/unlessAborted.js';
 import { normalizeImages, type Preprocessing, type RawImage } from '../../images/index.js';
 import { depthOf } from '../../images/preprocessing.js';
 import { appliedFixed } from '../../tfjs/fixedCall.js';
@@ -194,7 +195,7 @@ async function visualized(
       });
       image.dispose();
       image = next;
-      await onProgress?.({ done: step + 1, total: steps, unit: 'steps' });
+      await unlessAborted(signal, () => onProgress?.({ done: step + 1, total: steps, unit: 'steps' }));
     }
     const [reached] = await numbersOf(() => score(image));
     if (!Number.isFinite(reached!)) {

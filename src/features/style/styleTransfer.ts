@@ -4,6 +4,7 @@ import { COUNT, checkArguments, MODEL, withFields } from '../../base/arguments.j
 import { checkSeed, fail, numberThat, oneOf, wholeNumber } from '../../base/check.js';
 import type { Progress } from '../../base/progress.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
+import { isStopped, unlessAborted } from '../../base/unlessAborted.js';
 import { imageTensor } from '../../images/imageToTensor.js';
 import {
   fittedSize,
@@ -191,18 +192,16 @@ async function transferred(
       const isReported = step % every === 0;
       if (moved ? isReported || step === steps : !isReported) {
         const secondsLeft = ((performance.now() - start) / 1000 / step) * (steps - step);
-        await options.onProgress?.({
-          done: step,
-          total: steps,
-          unit: 'steps',
-          losses,
-          secondsLeft,
+        const progress: StyleProgress = {
+          ...{ done: step, total: steps, unit: 'steps', losses, secondsLeft },
           image: () => {
             if (image.isDisposed)
               fail(where, 'image() was called after the run; call it while onProgress runs.');
             return tensorToImage(image);
           },
-        });
+        };
+        // Once it is aborted, the run ends here.
+        await isStopped(signal, () => unlessAborted(signal, () => options.onProgress?.(progress)));
       }
       // Lets timers, signals and the page run.
       await new Promise((resolve) => setTimeout(resolve));

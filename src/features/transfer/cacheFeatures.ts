@@ -6,6 +6,7 @@ import { crc32 } from '../../base/crc32.js';
 import type { Progress } from '../../base/progress.js';
 import { epochSeed } from '../../base/random.js';
 import { fits, shapeText, size } from '../../base/shapes.js';
+import { unlessAborted } from '../../base/unlessAborted.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, layerShapes } from '../../tfjs/imageSize.js';
 import { inUse } from '../../tfjs/inUse.js';
@@ -83,7 +84,8 @@ export async function cacheFeatures(
   const teacher =
     options.teacher === undefined ? undefined : teacherOf('cacheFeatures', options.teacher, examples);
   const rows = examples.length * passes;
-  const store = await open({ rows, rowLength }, maxBytes, options.overflow);
+  const { signal } = options;
+  const store = await open({ rows, rowLength }, maxBytes, options.overflow, signal);
   return inUse('cacheFeatures', { base, teacher: teacher?.model }, async () => {
     try {
       await checkWeights('cacheFeatures', base);
@@ -97,16 +99,18 @@ export async function cacheFeatures(
       };
       const write: RowStore['write'] = (first, values) => {
         checksum = crc32(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), checksum);
-        return store.write(first, values);
+        return unlessAborted(signal, () => store.write(first, values));
       };
+      const kept = { write, labels, keepLogits, most, length: examples.length };
       for (let pass = 0; pass < passes; pass++) {
         const draw = pass === 0 ? undefined : epochSeed(seed, pass);
         for await (const batch of givenBatches('cacheFeatures', 'given', examples, {
           batchSize,
           seed: draw,
+          signal,
         })) {
-          done += await keep(base, batch, { write, labels, keepLogits, most }, done, options.signal);
-          await options.onProgress?.({ done, total: rows, unit: 'images' });
+          done += await keep(base, batch, kept, done, signal);
+          await unlessAborted(signal, () => options.onProgress?.({ done, total: rows, unit: 'images' }));
         }
         if (done !== (pass + 1) * examples.length) {
           fail(
@@ -123,7 +127,9 @@ export async function cacheFeatures(
       };
       return new FeatureSet({ store, checksum, labels, passes, shape, classNames, teacherLogits });
     } catch (error) {
-      await store.dispose().catch(() => undefined);
+      const disposing = store.dispose().catch(() => undefined);
+      // A store that is still writing may never end.
+      if (!signal?.aborted) await disposing;
       throw error;
     }
   });
@@ -138,9 +144,12 @@ async function keep(
     labels,
     keepLogits,
     most,
+    length,
   }: {
     /** The number of classes, if known. */
     most: number;
+    /** Examples in a pass. */
+    length: number;
     write: RowStore['write'];
     labels: Int32Array;
     keepLogits: (xs: Tensor, first: number) => Promise<void>;
@@ -169,7 +178,7 @@ async function keep(
     if (stray) {
       fail(
         'cacheFeatures',
-        `the given set has the number ${stray.value} in an image; return images of finite numbers.`,
+        `the given set has the number ${stray.value} in the image of example ${(first % length) + stray.image}; return images of finite numbers.`,
       );
     }
     if (!values.every(Number.isFinite)) fail('cacheFeatures', overflow(base));
@@ -232,10 +241,18 @@ async function open(
   rows: { rows: number; rowLength: number },
   maxBytes: number,
   overflow: OpenRowStore | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<RowStore> {
   const bytes = 4 * rows.rows * rows.rowLength;
   if (bytes <= maxBytes) return inMemory(rows);
-  if (overflow) return checkedRows(await overflow(rows), rows);
+  if (overflow) {
+    const opened = await unlessAborted(
+      signal,
+      () => overflow(rows),
+      (store) => store.dispose(),
+    );
+    return checkedRows(opened, rows);
+  }
   return fail(
     'cacheFeatures',
     `the features take ${megabytes(bytes)} and maxBytes allows ${megabytes(maxBytes)}; raise it, use a layer with a smaller output, or in Node pass overflow: temporaryFile().`,

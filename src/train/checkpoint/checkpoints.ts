@@ -1,11 +1,13 @@
 import { checkArguments, FUNCTION, recordOf, SOURCE, TEXTS } from '../../base/arguments.js';
 import { fail, shown } from '../../base/check.js';
 import { messageOf } from '../../base/realm.js';
+import { isStopped, unlessAborted } from '../../base/unlessAborted.js';
 import { WeightFileError } from '../../weights/formats/error.js';
 import type { EpochRow } from '../history.js';
 import { type Difference, differences, type Found, type RunFacts } from './facts.js';
 import { encodeCheckpoint, type OpenCheckpoint, openCheckpoint } from './file.js';
 import type { Part } from './part.js';
+import { type StoppedStore, untilAborted } from './stoppedStore.js';
 import type { CheckpointStore } from './store.js';
 
 /** Options of `train`'s checkpoints. */
@@ -50,6 +52,8 @@ export interface CheckpointedRun {
   position(): Position;
   /** Receives what `onProblem` receives. */
   note(problem: string): void;
+  /** Ends the waiting for the store and for `onProblem`. */
+  signal: AbortSignal | undefined;
 }
 
 /** Orders alphabetically as in time. The end of epoch 2 is the beginning of epoch 3. */
@@ -65,10 +69,13 @@ export class Checkpoints {
   #good: string[] = [];
   #facts!: RunFacts;
   #savedAt = performance.now();
+  /** Whether `onProblem` was given up. */
+  #isUnheard = false;
 
   private constructor(
     private readonly options: CheckpointOptions,
     private readonly run: CheckpointedRun,
+    private readonly store: StoppedStore,
     private readonly release: () => Promise<void>,
   ) {}
 
@@ -79,18 +86,20 @@ export class Checkpoints {
    *   run and `resume` is not set, or that run differs.
    */
   static async open(options: CheckpointOptions, run: CheckpointedRun): Promise<Checkpoints> {
-    const release = await options.store.lock();
+    const store = untilAborted(options.store, run.signal);
+    const release = await store.lock();
     if (typeof release !== 'function') {
       fail(
         'train',
         `lock() of checkpoint.store returned ${shown(release)}; return a function that releases the store.`,
       );
     }
-    const checkpoints = new Checkpoints(options, run, release);
+    const checkpoints = new Checkpoints(options, run, store, release);
     try {
       if (!(await checkpoints.#resume())) {
         checkpoints.#facts = await run.facts();
         await checkpoints.#write().catch((error: unknown) => {
+          if (store.isStuck) throw error;
           const reason = messageOf(error).replace(/\.$/, '');
           throw new Error(`train: nothing was trained, since no checkpoint can be stored: ${reason}.`, {
             cause: error,
@@ -99,7 +108,7 @@ export class Checkpoints {
       }
       return checkpoints;
     } catch (error) {
-      await Promise.resolve(checkpoints.release()).catch(() => {});
+      await checkpoints.#giveBack().catch(() => {});
       throw error;
     }
   }
@@ -116,10 +125,15 @@ export class Checkpoints {
 
   /** Stores the run as it is now. If that fails, the earlier checkpoints stay. */
   async save(): Promise<void> {
+    if (this.store.isStuck) return;
     try {
       await this.#write();
     } catch (error) {
-      await this.#report(`${messageOf(error)} Training goes on, and the next checkpoint will be tried.`);
+      const reason = messageOf(error).replace(/\.$/, '');
+      const said = this.store.isStuck
+        ? `${this.store.name} had not answered when the run was stopped, so its last checkpoint may be missing.`
+        : `a checkpoint could not be stored: ${reason}. Training goes on, and the next checkpoint will be tried.`;
+      await this.#report(said);
       this.#savedAt = performance.now();
     }
   }
@@ -147,22 +161,29 @@ export class Checkpoints {
   /** Gives the store back. A store that cannot be given back takes no results with it. */
   async close(): Promise<void> {
     try {
-      await this.release();
+      await this.#giveBack();
     } catch (error) {
-      await this.#report(`${this.options.store.name} could not be released: ${messageOf(error)}`);
+      await this.#report(`${this.store.name} could not be released: ${messageOf(error)}`);
     }
+  }
+
+  async #giveBack(): Promise<void> {
+    const released = Promise.resolve(this.release());
+    if (!this.store.isStuck) return released;
+    // As long as the store does not answer, this may wait for what came before.
+    released.catch(() => undefined);
   }
 
   async #write(): Promise<void> {
     const { epoch, batch, done, best } = this.run.position();
     const name = nameOf(epoch, batch);
-    const { store } = this.options;
+    const { store } = this;
     if (name !== this.#good.at(-1)) {
       const states = Object.entries(this.run.parts).map(([part, of]) => [part, of.state()] as const);
       await store.write(name, encodeCheckpoint({ facts: this.#facts, done }, Object.fromEntries(states)));
       this.#good.push(name);
       const kept = [...this.#good.slice(-2), ...(best > 0 ? [nameOf(best + 1, 0)] : [])];
-      for (const old of await this.#names()) if (!kept.includes(old)) await store.remove(old);
+      for (const old of await this.#names()) if (!kept.includes(old)) await this.#remove(old);
       this.#good = this.#good.filter((one) => kept.includes(one));
     }
     this.#savedAt = performance.now();
@@ -170,7 +191,8 @@ export class Checkpoints {
 
   /** Brings back the newest run that can be read; returns whether there is one to go on with. */
   async #resume(): Promise<boolean> {
-    const { store, resume, allow = [] } = this.options;
+    const { resume, allow = [] } = this.options;
+    const { store } = this;
     const newest = await openNewest('train', store);
     if (!newest) return false;
     const { name, stored, before, damaged } = newest;
@@ -201,16 +223,29 @@ export class Checkpoints {
   }
 
   #open(name: string): Promise<OpenCheckpoint> {
-    return openNamed('train', this.options.store, name);
+    return openNamed('train', this.store, name);
   }
 
   #names(): Promise<string[]> {
-    return namesIn('train', this.options.store);
+    return namesIn('train', this.store);
+  }
+
+  async #remove(name: string): Promise<void> {
+    await this.store.remove(name).catch(async (error: unknown) => {
+      if (this.store.isStuck) throw error;
+      const reason = messageOf(error).replace(/\.$/, '');
+      await this.#report(`the old checkpoint ${name} could not be removed: ${reason}.`);
+    });
   }
 
   async #report(problem: string): Promise<void> {
     this.run.note(problem);
-    await this.options.onProblem?.(problem);
+    const { signal } = this.run;
+    if (this.#isUnheard) return;
+    // Once it is aborted, the run ends at its next step.
+    this.#isUnheard = await isStopped(signal, () =>
+      unlessAborted(signal, () => this.options.onProblem?.(problem)),
+    );
   }
 }
 

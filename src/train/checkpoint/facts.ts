@@ -1,6 +1,7 @@
 import { getBackend, version_core } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { crc32 } from '../../base/crc32.js';
+import { unlessAborted } from '../../base/unlessAborted.js';
 import { VERSION } from '../../base/version.js';
 import { gpuName } from '../../tfjs/gpu.js';
 import { hasKernel, triesWinograd, wasmInstallation } from '../../tfjs/kernels.js';
@@ -25,16 +26,18 @@ export type Difference = 'data' | 'engine';
  * Collects the facts of a run with these options, which may contain functions.
  *
  * @param microBatchSize of batches that are taken in parts, which decides how their sums round.
+ * @param signal ends the waiting for a set: rejects with its reason.
  */
 export async function factsOf(
   model: LayersModel,
   sets: Record<string, Examples | undefined>,
   options: { batchSize: number },
   microBatchSize?: number,
+  signal?: AbortSignal,
 ): Promise<RunFacts> {
   const data: Record<string, string> = {};
   for (const [name, set] of Object.entries(sets)) {
-    if (set) data[name] = await fingerprint(set, options.batchSize);
+    if (set) data[name] = await fingerprint(set, options.batchSize, signal);
   }
   const architecture = layersWithin(model).map(describeLayer);
   const engine = { ...engineFacts(), microBatchSize };
@@ -71,14 +74,24 @@ function engineFacts(): Record<string, unknown> {
  * A fingerprint of a set: its size, the names of its classes, and the set's own fingerprint, or else its first batch in stored
  * order.
  */
-async function fingerprint(set: Examples, batchSize: number): Promise<string> {
+async function fingerprint(
+  set: Examples,
+  batchSize: number,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   const { length, shape, classNames } = set;
-  const own = set.fingerprint ? await set.fingerprint() : await firstBatch(set, Math.min(batchSize, length));
+  const own = set.fingerprint
+    ? await unlessAborted(signal, () => set.fingerprint!())
+    : await firstBatch(set, Math.min(batchSize, length), signal);
   return `${length} examples of ${shape.join('x')}, ${checksum([JSON.stringify(classNames ?? null), own])}`;
 }
 
-async function firstBatch(set: Examples, batchSize: number): Promise<string> {
-  for await (const batch of givenBatches('train', 'training', set, { batchSize })) {
+async function firstBatch(
+  set: Examples,
+  batchSize: number,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  for await (const batch of givenBatches('train', 'training', set, { batchSize, signal })) {
     const { xs, ys, weights } = batch;
     try {
       const numbers = await Promise.all([xs, ys, ...(weights ? [weights] : [])].map((one) => one.data()));

@@ -33,10 +33,16 @@ export interface CheckpointStore {
 // Of a folder's file, which is in that folder.
 const NAME = kind('a name without slashes', (value) => TEXT.holds(value) && !/[/\\]/.test(value as string));
 
-/** A store that checks what its functions get; `where` is the function that returned it. */
+/** The stores of the library, which always answer. */
+const own = new WeakSet<CheckpointStore>();
+
+/** Whether a store is one of the library's. */
+export const isOwnStore = (store: CheckpointStore): boolean => own.has(store);
+
+/** A store of the library that checks what its functions get; `where` is the function that returned it. */
 export function checkedStore(where: string, store: CheckpointStore): CheckpointStore {
   const checkName = (name: string) => checkArguments(where, { name }, { name: NAME });
-  return {
+  const checked: CheckpointStore = {
     ...store,
     async open(name) {
       checkName(name);
@@ -52,6 +58,8 @@ export function checkedStore(where: string, store: CheckpointStore): CheckpointS
       await store.remove(name);
     },
   };
+  own.add(checked);
+  return checked;
 }
 
 async function* bytesIn(where: string, content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -1,0 +1,62 @@
+import { unlessAborted } from '../../base/unlessAborted.js';
+import { type CheckpointStore, isOwnStore } from './store.js';
+
+/** A store of the caller's, of which nothing is waited for beyond an abort that comes meanwhile. */
+export interface StoppedStore extends CheckpointStore {
+  /** Whether something of it was given up, after which there is no use in asking it again. */
+  readonly isStuck: boolean;
+}
+
+/** The library's own stores answer, and what they are writing when a run is stopped is the last checkpoint of it. */
+export function untilAborted(store: CheckpointStore, signal: AbortSignal | undefined): StoppedStore {
+  if (!signal || isOwnStore(store)) return { ...store, isStuck: false };
+  let isStuck = false;
+  const asked = async <T>(ask: () => Promise<T>, drop?: (late: T) => unknown): Promise<T> => {
+    let isOver = false;
+    const answer = async () => ask().finally(() => (isOver = true));
+    try {
+      return await unlessAborted(signal, answer, drop);
+    } catch (error) {
+      isStuck ||= !isOver;
+      throw error;
+    }
+  };
+  return {
+    name: store.name,
+    get isStuck() {
+      return isStuck;
+    },
+    lock: () =>
+      asked(
+        () => store.lock(),
+        (release) => release(),
+      ),
+    list: () => asked(() => store.list()),
+    open: (name) => asked(() => store.open(name)),
+    write(name, content) {
+      const { parts, cut } = untilCut(content);
+      return asked(() => store.write(name, parts)).catch((error: unknown) => {
+        cut();
+        throw error;
+      });
+    },
+    remove: (name) => asked(() => store.remove(name)),
+  };
+}
+
+/** Content that fails once it is cut, so that a store that is slow does not mix weights of other times into a checkpoint. */
+function untilCut(content: AsyncIterable<Uint8Array>) {
+  let isCut = false;
+  const parts = async function* () {
+    for await (const part of content) {
+      if (isCut) throw new Error('the run was stopped before this checkpoint was written.');
+      yield part;
+    }
+  };
+  return {
+    parts: parts(),
+    cut: () => {
+      isCut = true;
+    },
+  };
+}
