@@ -4,6 +4,8 @@ import { posix } from 'node:path';
 export interface Entry {
   title: string;
   path: string;
+  /** In a list of two languages. */
+  language?: 'en' | 'zh-CN';
   children?: Entry[];
 }
 
@@ -24,6 +26,15 @@ const GROUPS: Record<string, string[]> = {
   'This project': ['architecture', 'source/CONTRIBUTING.md.html', 'changes'],
 };
 
+/** The titles of the groups beside a guide in Chinese. */
+const CHINESE: Record<string, string> = {
+  'First steps': '第一步',
+  Networks: '网络',
+  Training: '训练',
+  Speed: '速度',
+  'This project': '关于本项目',
+};
+
 /** A group of guides and its title. */
 export type Group = [title: string, entries: Entry[]];
 
@@ -38,6 +49,18 @@ export function guideGroups(titles: ReadonlyMap<string, string>): Group[] {
   });
 }
 
+/** The groups with each guide in Chinese that exists in it. */
+export function chineseGroups(groups: readonly Group[], titles: ReadonlyMap<string, string>): Group[] {
+  return groups.map(([group, entries]) => [
+    CHINESE[group]!,
+    entries.map((entry) => {
+      const path = entry.path.replace(/^guide\//, 'guide/zh/');
+      const title = titles.get(path);
+      return title && path !== entry.path ? { path, title, language: 'zh-CN' } : { ...entry, language: 'en' };
+    }),
+  ]);
+}
+
 const pathOf = (name: string) => (name.endsWith('.html') ? name : `guide/${name}.html`);
 
 /** Links to the pages before and after one; empty for a page that is in no group. */
@@ -46,16 +69,19 @@ export function pager(groups: readonly Group[], path: string): string {
   const i = all.findIndex((entry) => entry.path === path);
   if (i < 0) return '';
   const link = (entry: Entry | undefined, rel: 'prev' | 'next') =>
-    entry ? `<a rel="${rel}" href="${relative(path, entry.path)}">${entry.title}</a>` : '';
+    entry ? `<a rel="${rel}" href="${relative(path, entry.path)}"${lang(entry)}>${entry.title}</a>` : '';
   return `<nav class="pager" aria-label="Guides">${link(all[i - 1], 'prev')}${link(all[i + 1], 'next')}</nav>`;
 }
 
+const lang = ({ language }: Entry) => (language ? ` lang="${language}"` : '');
+
 /** A nested list of links from one page to others. */
 export function list(entries: readonly Entry[], from: string): string {
-  const items = entries.map(({ title, path, children = [] }) => {
+  const items = entries.map((entry) => {
+    const { title, path, children = [] } = entry;
     const current = path === from ? ' aria-current="page"' : '';
     const below = children.length ? list(children, from) : '';
-    return `<li><a href="${relative(from, path)}"${current}>${title}</a>${below}</li>`;
+    return `<li><a href="${relative(from, path)}"${current}${lang(entry)}>${title}</a>${below}</li>`;
   });
   return `<ul>${items.join('')}</ul>`;
 }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
 import { globSync } from 'tinyglobby';
 import { apiEntries, imported, namedModules } from './api.js';
-import { type Entry, type Group, guideGroups, list, pager } from './guides.js';
+import { chineseGroups, type Entry, type Group, guideGroups, list, pager } from './guides.js';
 import { CARD, type Summary, withHead } from './head.js';
 import { imageSize } from './imageSize.js';
 import { LOST, LOST_TEXT, withWayHome } from './lost.js';
@@ -94,7 +94,10 @@ function sourceText(file: string, text: string): Text {
 /** Adds to each page what follows from all of them. */
 function withLists(texts: ReadonlyMap<string, Text>): Pages['pages'] {
   const paths = [...texts.keys()];
-  const groups = guideGroups(new Map([...texts].map(([path, { title }]) => [path, title])));
+  const titles = new Map([...texts].map(([path, { title }]) => [path, title]));
+  const english = guideGroups(titles);
+  const chinese = chineseGroups(english, titles);
+  const groupsFor = (path: string) => (isChinese(path) ? chinese : english);
   return new Map(
     [...texts].map(([path, text]) => [
       path,
@@ -106,8 +109,8 @@ function withLists(texts: ReadonlyMap<string, Text>): Pages['pages'] {
         image: imageOf(path, text),
         sidebar: path.startsWith('api/')
           ? list(apiEntries(paths, path), path)
-          : guideList(groups, path, text),
-        pager: pager(groups, path),
+          : guideList(groupsFor(path), path, text),
+        pager: pager(groupsFor(path), path),
       },
     ]),
   );

@@ -8,6 +8,7 @@ import { seenBy, stagesOf } from '../../site/src/state/stages.js';
 import { startOf } from '../../site/src/state/start.js';
 import { at, byPart, type Detail, inputsAt, rangeOf, sumAt } from '../../site/src/state/sum.js';
 import { activationColor, inkOn, weightColor } from '../../site/src/ui/colors.js';
+import { digits, signed } from '../../site/src/ui/format.js';
 import { trace } from '../../site/src/worker/trace.js';
 import { seededRandom } from '../../src/base/random.js';
 import { drawGarment } from '../../src/data/garments/drawGarment.js';
@@ -244,4 +245,20 @@ describe('a drawing', () => {
     const given = drawing(light);
     expect(filled(given)).toEqual({ image: given, inside: 0 });
   });
+});
+
+test('numbers of a sum are short, also where training diverged', () => {
+  expect([0.123, -0.001, -59.66, 123.4, -1234.5].map((value) => digits(value))).toEqual([
+    '0.12',
+    '0.00',
+    '\u221259.66',
+    '123',
+    '\u22121235',
+  ]);
+  expect([-59.66, -123456, 1.6e33].map((value) => digits(value, 1))).toEqual([
+    '\u221259.7',
+    '\u22121e5',
+    '2e33',
+  ]);
+  expect([0.5, -0.5, 98765].map(signed)).toEqual(['+0.500', '\u22120.500', '+9.88e4']);
 });

@@ -128,7 +128,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
         downloadThroughput,
       });
     const cancel = async () => {
-      await page.waitForSelector('.progress >> text=/Downloading: .* of .* MB/');
+      await page.waitForSelector('.progress >> text=/Downloading: .* of .*\\sMB/');
       await page.click('.run >> text=Cancel');
       await page.waitForSelector('.progress >> text=Ready.');
     };

@@ -102,6 +102,10 @@ describe.skipIf(!hasChromium)('a guide', () => {
     await page.waitForURL('**/guide/zh/start.html');
     expect(await page.innerText('h1')).toBe('入门');
     expect(await page.getAttribute('main', 'lang')).toBe('zh-CN');
+    const listed = page.locator('#pages a[lang=zh-CN]');
+    expect(await listed.allInnerTexts()).toEqual(['入门', '逐步实现使用块的网络']);
+    expect(await page.getAttribute('#pages [aria-current]', 'href')).toBe('start.html');
+    expect(await page.getAttribute('.pager [rel=next]', 'href')).toBe('chapter.html');
     await page.selectOption('#language', 'en');
     await page.waitForURL('**/guide/start.html');
     await page.click('.banner nav a >> text=Chapter');

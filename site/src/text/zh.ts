@@ -161,7 +161,7 @@ export const zh: FirstText = {
     first: '第一步最慢：后端正在编译所需的程序。',
     download: (done, total) => `正在下载：已完成 ${done}，共 ${total}`,
     cancel: '取消',
-    epoch: (epoch, of) => `第 ${epoch} 个迭代周期，共 ${of} 个`,
+    epoch: (epoch, of) => `迭代周期 ${epoch} / ${of}`,
     speed: (perSecond) => `每秒 ${number(Math.round(perSecond))} 个样本`,
     left: (seconds) =>
       seconds < 90 ? `还剩 ${Math.ceil(seconds)} 秒` : `还剩 ${Math.ceil(seconds / 60)} 分钟`,

@@ -75,7 +75,8 @@ export const instrument: typeof english = {
       dense: () => '每个单元对上一层的所有数加权求和。最后一层的每个单元对应一个类别。',
       other: () => '这一层只显示它的输出。',
     },
-    maps: (shown, of) => (shown === of ? `全部 ${of} 个特征图` : `${of} 个特征图中的 ${shown} 个`),
+    maps: (shown, of) =>
+      shown === of ? `${of > 1 ? '全部 ' : ''}${of} 个特征图` : `${of} 个特征图中的 ${shown} 个`,
     numbers: (shown, of) => (shown === of ? `${of} 个数` : `${of} 个数中的 ${shown} 个`),
     map: (index) => `特征图 ${index + 1}`,
     unit: (index) => `单元 ${index + 1}`,

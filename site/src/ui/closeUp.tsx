@@ -5,10 +5,9 @@ import { startOf, strongest } from '../state/start.js';
 import type { Detail, Place } from '../state/sum.js';
 import { activationColor, css } from './colors.js';
 import { DenseSum } from './denseSum.js';
-import { shape } from './format.js';
+import { digits, shape } from './format.js';
 import { Legend } from './image.js';
 import { MapCanvas } from './mapCanvas.js';
-import { digits } from './sumSteps.js';
 import { useSweep } from './sweep.js';
 import { Works } from './works.js';
 

@@ -2,7 +2,8 @@ import { text } from '../state/page.js';
 import { labelOf, type Stage } from '../state/stages.js';
 import { type Detail, sumAt } from '../state/sum.js';
 import { css, weightColor } from './colors.js';
-import { digits, Line, SumEnd, signed } from './sumSteps.js';
+import { digits, signed } from './format.js';
+import { Line, SumEnd } from './sumSteps.js';
 
 /** Products that are listed, the others are summed. */
 const LISTED = 8;

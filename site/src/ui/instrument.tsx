@@ -29,6 +29,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
   const t = text.value.inside;
   const seen = look.value;
   const CloseUp = closeUp.value;
+  const isBlank = source.value === 'draw' && !drawn.value;
   const about = slot.value === 'sample' && text.value.start.about(text.value.percent(SAMPLE_ACCURACY));
   useEffect(() => {
     void import('./closeUp.js').then((loaded) => {
@@ -63,9 +64,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
             </StripLegend>
           </>
         ) : (
-          <p class="hint waiting">
-            {source.value === 'draw' && !drawn.value ? text.value.inside.drawFirst : t.loading}
-          </p>
+          <p class="hint waiting">{isBlank ? t.drawFirst : t.loading}</p>
         )}
       </div>
       {seen && CloseUp ? (
@@ -76,7 +75,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
           classOf={seen.probabilities && ((unit) => nameOf(unit, seen.probabilities!.length))}
         />
       ) : (
-        <div class="close-up card" />
+        !isBlank && <div class="close-up card" />
       )}
     </div>
   );

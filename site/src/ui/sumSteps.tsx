@@ -12,6 +12,7 @@ import {
   sumAt,
 } from '../state/sum.js';
 import { activationColor, css, inkOn, weightColor } from './colors.js';
+import { digits, signed } from './format.js';
 import { MapCanvas } from './mapCanvas.js';
 
 /** Input channels that are listed, the others are summed. */
@@ -208,18 +209,4 @@ export function Line({
       <b>{withSign ? signed(value) : digits(value, 3)}</b>
     </li>
   );
-}
-
-/** A number short enough for its place, in powers of ten where training diverged. */
-export function digits(value: number, after = 2): string {
-  const size = Math.abs(value);
-  const text =
-    size < 1e4 ? value.toFixed(size < 100 ? after : 0) : value.toExponential(after - 1).replace('+', '');
-  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '\u2212');
-}
-
-/** A number with its sign, and with a digit more than in the grids: parts of a sum may be small. */
-export function signed(value: number): string {
-  const text = digits(value, 3);
-  return text.startsWith('\u2212') ? text : `+${text}`;
 }
