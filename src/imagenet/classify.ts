@@ -22,6 +22,7 @@ import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { checkImageShape } from '../tfjs/imageSize.js';
 import { inUse } from '../tfjs/inUse.js';
+import { checkHiddenWeights } from '../train/finite.js';
 import { VIEW_OPTIONS, type ViewOptions, viewerOf } from '../train/views.js';
 import { metadataOf, preprocessingFor } from '../weights/metadata.js';
 import { LABELS } from './labels.js';
@@ -170,11 +171,12 @@ export async function classify(
   const used = preprocessingFor('classify', model, preprocessing);
   const images = imagesIn<ImageInput | PreparedImage>('classify', given);
   const { dense, crops, scales } = views;
-  const rows = await inUse('classify', { model }, () =>
-    [dense, crops, scales].some((view) => view !== undefined)
+  const rows = await inUse('classify', { model }, async () => {
+    await checkHiddenWeights('classify', model);
+    return [dense, crops, scales].some((view) => view !== undefined)
       ? averagedOverViews(model, images, used, { ...views, batchSize })
-      : computedInBatches(model, images, used, batchSize),
-  );
+      : computedInBatches(model, images, used, batchSize);
+  });
   const predictions = await decoded('classify', rows, { outputs: 'probabilities', topK, labels });
   return images === given ? predictions : predictions[0]!;
 }

@@ -1,6 +1,23 @@
-import { addN, reshape, stack, sum, type Tensor, tidy } from '@tensorflow/tfjs-core';
+import {
+  _FusedMatMul,
+  addN,
+  fused,
+  getBackend,
+  getKernel,
+  MaxPool,
+  maxPool,
+  ones,
+  reshape,
+  stack,
+  sum,
+  type Tensor,
+  tensor4d,
+  tidy,
+  zeros,
+} from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
+import { isKnownFinite, knownFinite } from '../tfjs/finiteWeights.js';
 import { floats } from '../tfjs/floats.js';
 import { layersWithin } from '../tfjs/models.js';
 
@@ -21,20 +38,47 @@ export async function areFinite(tensors: readonly Tensor[]): Promise<boolean> {
  * layer's weights is far less work than a forward pass.
  */
 export async function checkWeights(where: string, model: LayersModel): Promise<void> {
-  const layers = layersWithin(model).filter(({ weights }) => weights.length > 0);
+  const layers = layersWithin(model)
+    .map((layer) => ({ name: layer.name, weights: layer.getWeights() }))
+    .filter(({ weights }) => !weights.every(isKnownFinite));
   if (layers.length === 0) return;
   const sums = tidy(() =>
-    stack(layers.map(({ weights }) => addN(weights.map((weight) => sum(floats(weight.read())))))),
+    stack(layers.map(({ weights }) => addN(weights.map((weight) => sum(floats(weight)))))),
   );
   const totals = await sums.data().finally(() => sums.dispose());
-  for (const [i, layer] of layers.entries()) {
+  for (const [i, { name, weights }] of layers.entries()) {
     // A sum may be infinite where no number is.
-    if (Number.isFinite(totals[i]) || (await areFinite(layer.getWeights()))) continue;
-    fail(
-      where,
-      `the weights of ${layer.name} in ${model.name} are NaN or infinite; use a network that has not diverged.`,
-    );
+    if (!Number.isFinite(totals[i]) && !(await areFinite(weights))) {
+      fail(
+        where,
+        `the weights of ${name} in ${model.name} are NaN or infinite; use a network that has not diverged.`,
+      );
+    }
+    knownFinite(weights);
   }
+}
+
+/** Kernels that a network's ReLUs and poolings run in, and whether they lose NaN. */
+let known: { kernels: unknown[]; lose: boolean } | undefined;
+
+/** Whether the backend makes numbers of NaN, as TensorFlow.js's own kernels for wasm and cpu do where they take the larger of two. */
+async function losesNaN(): Promise<boolean> {
+  const kernels = [MaxPool, _FusedMatMul].map((name) => getKernel(name, getBackend())?.kernelFunc);
+  if (known?.kernels.every((one, i) => one === kernels[i])) return known.lose;
+  const y = tidy(() => {
+    const x = tensor4d([Number.NaN, 1, 1, 1], [1, 2, 2, 1]);
+    const row = reshape(x, [1, 4]);
+    const dense = fused.matMul({ a: row, b: ones([4, 1]), bias: zeros([1]), activation: 'relu' });
+    return stack([reshape(maxPool(x, 2, 2, 'valid'), [1]), reshape(dense, [1])]);
+  });
+  const numbers = await y.data().finally(() => y.dispose());
+  known = { kernels, lose: !numbers.every(Number.isNaN) };
+  return known.lose;
+}
+
+/** As `checkWeights`, but only where the outputs, which are looked at anyway, may not show it. */
+export async function checkHiddenWeights(where: string, model: LayersModel): Promise<void> {
+  if (await losesNaN()) await checkWeights(where, model);
 }
 
 /** A number of an image of a batch that is NaN or infinite. */

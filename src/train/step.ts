@@ -2,6 +2,7 @@ import { dispose, type Scalar, tidy, type Variable } from '@tensorflow/tfjs-core
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { breathing } from '../base/breathing.js';
 import { fail } from '../base/check.js';
+import { changedInPlace } from '../tfjs/finiteWeights.js';
 import { fuseLayers } from '../tfjs/fusedLayers.js';
 import { fuseNorms } from '../tfjs/fusedNorm.js';
 import { isFrozen, layersWithin } from '../tfjs/models.js';
@@ -142,6 +143,7 @@ export async function step(run: Run, given: Batch, signal?: AbortSignal): Promis
     run.followFreezing();
     const weights = trainedWeights(run.model);
     checkOwnState(run.chosen, weights);
+    changedInPlace(weights);
     const parts = partsOf(batch.xs.shape[0]!, run.microBatchSize);
     const isWhole = parts.length === 1;
     // Before the tape is there, and with layers as they are otherwise. Of parts, each in its turn.

@@ -8,6 +8,7 @@ import type { VggOptions } from '../core/options.js';
 import { PADDINGS } from '../core/sizes.js';
 import { reason } from '../io/errors.js';
 import type { Source } from '../io/source.js';
+import { knownFinite } from '../tfjs/finiteWeights.js';
 import { inUse } from '../tfjs/inUse.js';
 import { memoryView, unfilledTensor } from '../tfjs/memory.js';
 import {
@@ -113,6 +114,10 @@ export async function fillModel(
     pair.target.variable.write(value);
     value.dispose();
   });
+  const odd = new Set(report.nonFinite.map(({ weight }) => weight));
+  knownFinite(
+    pairs.filter(({ target }) => !odd.has(target.role)).map(({ target }) => target.variable.read()),
+  );
 }
 
 /** Reads one weight into the array that `into` returns, which is called for every piece. */

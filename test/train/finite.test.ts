@@ -1,7 +1,17 @@
 import { memory, mul, ones, type Tensor, tensor1d, tensor4d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { agreement, correctBiases } from '../../src/compress/index.js';
-import { cacheFeatures } from '../../src/features/index.js';
+import {
+  cacheFeatures,
+  embed,
+  explain,
+  faithfulness,
+  gradCam,
+  saliency,
+  styleTransfer,
+  visualize,
+} from '../../src/features/index.js';
+import { classify } from '../../src/imagenet/index.js';
 import { PLAIN_PREPROCESSING } from '../../src/images/index.js';
 import { vgg } from '../../src/index.js';
 import { evaluate, evaluateImages, predictClasses, train } from '../../src/train/index.js';
@@ -45,6 +55,28 @@ const CALLS: Record<string, (model: Model, set: Examples) => Promise<unknown>> =
   correctBiases: (model, set) => correctBiases(model, set, { batchSize: 2 }),
   evaluate: (model, set) => evaluate(model, set, { batchSize: 2 }),
   predictClasses: (model, set) => predictClasses(model, set, { batchSize: 2 }),
+};
+
+const layers = { contentLayers: ['block1_pool'], styleLayers: ['block1_pool'] };
+const other = { data: new Uint8Array(48).fill(200), width: 4, height: 4 };
+
+/** Functions that look at images. */
+const SEEING: Record<string, (model: Model) => Promise<unknown>> = {
+  classify: (model) => classify(model, image, { preprocessing, labels: ['a', 'b'] }),
+  embed: (model) => embed(model, [image], { preprocessing, layer: 'block1_pool' }),
+  explain: (model) => explain(model, image, { method: 'occlusion', preprocessing, window: 2 }),
+  faithfulness: (model) =>
+    faithfulness(
+      model,
+      image,
+      { values: new Float32Array(16), width: 4, height: 4, classIndex: 0 },
+      { preprocessing },
+    ),
+  gradCam: (model) => gradCam(model, image, { preprocessing }),
+  saliency: (model) => saliency(model, image, { preprocessing }),
+  styleTransfer: (model) =>
+    styleTransfer(model, { content: image, style: other }, { preprocessing, ...layers, steps: 1 }),
+  visualize: (model) => visualize(model, 'block1_pool', 0, { preprocessing, steps: 1 }),
 };
 
 describe.each(backends)('on %s', (backend) => {
@@ -93,6 +125,33 @@ describe.each(backends)('on %s', (backend) => {
       model.dispose();
     },
   );
+
+  test.each(Object.keys(SEEING))('%s refuses weights that are NaN, which poolings may lose', async (name) => {
+    const model = build();
+    const before = memory().numTensors;
+    change(model, /^block1_conv1$/, (weight, i) => (i === 0 ? mul(weight, Number.NaN) : weight));
+    await expect(SEEING[name]!(model)).rejects.toThrow(
+      new RegExp(
+        `^${name}: (the weights of block1_conv1 in .* are NaN or infinite|the .* not finite|the loss is NaN)`,
+      ),
+    );
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  });
+
+  test('weights are looked at again after they changed, by a step of training too', async () => {
+    const model = build();
+    const see = () => SEEING.classify!(model);
+    await see();
+    const odd = { optimizer: 'sgd', learningRate: 1e38, epochs: 1, batchSize: 2 } as const;
+    await train(model, { trainSet: setOf(1e30) }, odd).catch(() => undefined);
+    await expect(see()).rejects.toThrow(/^classify: /);
+    change(model, /./, (weight) => zeros(weight.shape));
+    await see();
+    change(model, /^fc1$/, (weight) => mul(ones(weight.shape), Number.NaN));
+    await expect(see()).rejects.toThrow(/^classify: /);
+    model.dispose();
+  });
 
   test('numbers whose sum is too large for float32 are finite', async () => {
     const model = build();

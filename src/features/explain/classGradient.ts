@@ -10,7 +10,7 @@ import { floats } from '../../tfjs/floats.js';
 import type { Graph } from '../../tfjs/graph.js';
 import { checkImageShape, checkImageSize, imageShapeOf } from '../../tfjs/imageSize.js';
 import { withTape } from '../../tfjs/tape.js';
-import { strayNumber } from '../../train/finite.js';
+import { checkHiddenWeights, strayNumber } from '../../train/finite.js';
 
 /** The class to explain, and the preprocessing of the image. */
 export interface ClassOptions {
@@ -58,6 +58,7 @@ export async function prepareInput(
     preprocessingArgument(where, preprocessing);
     checkImageShape(where, graph, [preprocessing.crop, preprocessing.crop, depthOf(preprocessing)]);
     const pixels = await toRgb(image, where);
+    await checkHiddenWeights(where, graph.model);
     const x = await preprocessed(where, pixels, preprocessing);
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
@@ -75,6 +76,7 @@ export async function prepareInput(
   checkImageSize(where, graph, shape.slice(1));
   const stray = await strayNumber(image as Tensor4D);
   if (stray) fail(where, `the image has the number ${stray.value}; pass finite numbers.`);
+  await checkHiddenWeights(where, graph.model);
   const x = floats(image as Tensor4D);
   return { x, dispose: () => void (x !== image && x.dispose()) };
 }
