@@ -6,7 +6,14 @@ import { explain, featureExtractor, transferHead } from '../src/features/index.j
 import { PLAIN_PREPROCESSING } from '../src/images/index.js';
 import { plan, tally, VGG11, vgg } from '../src/index.js';
 import { encodeEvent, evaluate, train } from '../src/train/index.js';
-import { encodeWeights, fromWeights, loadWeights, metadataOf, setMetadata } from '../src/weights/index.js';
+import {
+  encodeWeights,
+  fromWeights,
+  loadWeights,
+  metadataOf,
+  setMetadata,
+  toOnnx,
+} from '../src/weights/index.js';
 import { useAnyBackend } from './support/backends.js';
 
 beforeAll(() => useAnyBackend());
@@ -251,6 +258,10 @@ test('encodeWeights refuses numbers that a type does not hold, and rounds those 
     expect((await read.layers[1]!.getWeights()[0]!.data()).every(Number.isFinite)).toBe(true);
     read.dispose();
   }
+  // The last one, of 3.4e38.
+  await expect(toOnnx(model, { dtype: 'float16' })).rejects.toThrow(
+    /^toOnnx: block1_conv1\/kernel has the number 3\.\S+e\+38, which float16 does not hold; pass dtype: 'float32'\.$/,
+  );
   expect(memory().numTensors).toBe(before);
   model.dispose();
 });

@@ -227,3 +227,187 @@ test.each(Object.entries(CALLS))('%s: what never comes is waited for until an ab
   expect(memory().numTensors).toBe(before);
   model.dispose();
 });
+
+/** A promise, and what settles it. */
+function later<T>() {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((...both) => {
+    [resolve, reject] = both;
+  });
+  return { promise, resolve, reject };
+}
+
+/** Lets promises settle, and Node report rejections that nobody handles, which fail the test. */
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+/** Aborts a call once it waits for something, and returns how it ends. */
+async function abortedAt(asked: Promise<unknown>, call: (signal: AbortSignal) => Promise<unknown>) {
+  const controller = new AbortController();
+  const end = call(controller.signal).then(
+    (result) => (result as { ended?: string }).ended,
+    (error: Error) => error.name,
+  );
+  await Promise.race([asked, end]);
+  controller.abort();
+  return end;
+}
+
+test('a batch that comes after the abort is disposed, and its generator ends', async () => {
+  const model = build();
+  const [asked, coming, ended] = [later<void>(), later<void>(), later<void>()];
+  const before = memory().numTensors;
+  async function* batches() {
+    try {
+      asked.resolve();
+      await coming.promise;
+      yield* trainSet.batches({ batchSize: 20 });
+    } finally {
+      ended.resolve();
+    }
+  }
+  const call = (signal: AbortSignal) => evaluate(model, setWith({ batches }), { batchSize: 20, signal });
+  expect(await abortedAt(asked.promise, call)).toBe('AbortError');
+  coming.resolve();
+  await ended.promise;
+  expect(memory().numTensors).toBe(before);
+  model.dispose();
+});
+
+test('storage that opens after the abort is disposed', async () => {
+  const model = build();
+  const [asked, coming, disposed] = [later<void>(), later<void>(), later<void>()];
+  const overflow = async () => {
+    asked.resolve();
+    await coming.promise;
+    const unused = async () => expect.unreachable();
+    return { write: unused, read: unused, dispose: async () => disposed.resolve() };
+  };
+  const call = (signal: AbortSignal) => cacheFeatures(model, trainSet, { overflow, maxBytes: 0, signal });
+  expect(await abortedAt(asked.promise, call)).toBe('AbortError');
+  coming.resolve();
+  await disposed.promise;
+  model.dispose();
+});
+
+test('an image that is read after the abort is disposed', async () => {
+  const [asked, coming, disposed] = [later<void>(), later<void>(), later<void>()];
+  const read = async () => {
+    asked.resolve();
+    await coming.promise;
+    return { ...image, close: () => disposed.resolve() };
+  };
+  const call = (signal: AbortSignal) => imageFiles([{ path: 'a/1', read }], { preprocessing, signal });
+  expect(await abortedAt(asked.promise, call)).toBe('AbortError');
+  coming.resolve();
+  await disposed.promise;
+});
+
+test('a lock that comes after the abort is released', async () => {
+  const model = build();
+  const [asked, coming, released] = [later<void>(), later<void>(), later<void>()];
+  const lock = async () => {
+    asked.resolve();
+    await coming.promise;
+    return async () => released.resolve();
+  };
+  expect(await abortedAt(asked.promise, (signal) => checkpointed({ lock }, signal, model))).toBe('aborted');
+  coming.resolve();
+  await released.promise;
+  model.dispose();
+});
+
+test('a checkpoint that is written slowly is cut when the run is stopped, which says so and waits no more for that store', async () => {
+  const model = build();
+  const [asked, goOn] = [later<void>(), later<void>()];
+  const { write } = memoryStore();
+  let writes = 0;
+  let slow: Promise<void> = Promise.resolve();
+  const cut: typeof write = (name, content) => {
+    if (writes++ === 0) return write(name, content);
+    slow = (async () => {
+      for await (const { length } of content) {
+        expect(length).toBeGreaterThan(0);
+        asked.resolve();
+        await goOn.promise;
+      }
+    })();
+    return slow;
+  };
+  const controller = new AbortController();
+  const checkpoint = { store: { ...memoryStore(), write: cut } };
+  const running = train(model, { trainSet }, { ...parts, signal: controller.signal, checkpoint });
+  await asked.promise;
+  controller.abort();
+  const { ended, epochs, problems } = await running;
+  expect([ended, epochs.length, writes]).toEqual(['aborted', 1, 2]);
+  expect(problems).toEqual([
+    'memory had not answered when the run was stopped, so its last checkpoint may be missing.',
+  ]);
+  goOn.resolve();
+  await expect(slow).rejects.toThrow('the run was stopped before this checkpoint was written.');
+  model.dispose();
+});
+
+test("what fails after the abort is nobody's unhandled rejection", async () => {
+  const model = build();
+  const [asked, coming] = [later<void>(), later<void>()];
+  const onEpoch = () => {
+    asked.resolve();
+    return coming.promise;
+  };
+  const call = (signal: AbortSignal) => train(model, { trainSet }, { ...parts, signal, onEpoch });
+  expect(await abortedAt(asked.promise, call)).toBe('aborted');
+  coming.reject(new Error('too late'));
+  await settled();
+  model.dispose();
+});
+
+test('a callback that stops the run itself is waited for, and so are the last checkpoint and epoch', async () => {
+  const model = build();
+  const controller = new AbortController();
+  const done: string[] = [];
+  const slowly = async (what: string) => {
+    await settled();
+    done.push(what);
+  };
+  const { write, ...store } = memoryStore();
+  const slowWrite: typeof write = async (...all) => {
+    await write(...all);
+    await slowly('checkpoint');
+  };
+  const { ended } = await train(
+    model,
+    { trainSet },
+    {
+      ...{ ...parts, signal: controller.signal, checkpoint: { store: { ...store, write: slowWrite } } },
+      onStep: async () => {
+        controller.abort();
+        await slowly('step');
+      },
+      onEpoch: () => slowly('epoch'),
+    },
+  );
+  expect([ended, done]).toEqual(['aborted', ['checkpoint', 'step', 'checkpoint', 'epoch']]);
+  model.dispose();
+});
+
+test('a run that was stopped while it waited goes on as if it had not been', async () => {
+  const [model, whole] = [build(), build()];
+  const store = memoryStore();
+  const asked = later<void>();
+  const onStep = async ({ step }: { step: number }) => {
+    if (step < 3) return;
+    asked.resolve();
+    await new Promise<never>(() => {});
+  };
+  const call = (signal: AbortSignal) =>
+    train(model, { trainSet }, { ...parts, signal, onStep, checkpoint: { store } });
+  expect(await abortedAt(asked.promise, call)).toBe('aborted');
+  await train(model, { trainSet }, { ...parts, checkpoint: { store, resume: true } });
+  await train(whole, { trainSet }, parts);
+  for (const [i, weight] of whole.getWeights().entries()) {
+    expect(await model.getWeights()[i]!.data()).toEqual(await weight.data());
+  }
+  for (const each of [model, whole]) each.dispose();
+});

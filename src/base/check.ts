@@ -37,6 +37,9 @@ export const MAX_SIDE = 2 ** 14;
 /** More threads of the wasm backend gain nothing, take some MB of memory each, and by the thousand hang the process. */
 export const MOST_THREADS = 128;
 
+/** The longest measurement, an hour, in seconds. */
+export const MOST_SECONDS = 3600;
+
 /** Returns `value` if it is one of `allowed`, and throws an error that lists them otherwise, but for undefined. */
 export function oneOf<const T>(where: string, name: string, value: unknown, allowed: readonly T[]): T {
   if (!allowed.includes(value as T)) {

@@ -84,7 +84,7 @@ export function benchCommand(): Command {
         .choices(Object.keys(OPTIMIZERS))
         .default('sgd'),
     )
-    .addOption(numberIn('notNegative', '--seconds <n>', 'duration of each measurement, after a warm-up', 2))
+    .addOption(numberIn('seconds', '--seconds <n>', 'duration of each measurement, after a warm-up', 2))
     .option('--json', 'print JSON')
     .action(run);
 }

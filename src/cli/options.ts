@@ -10,7 +10,7 @@ import {
   scaleArch,
   type VggOptions,
 } from 'vgg-blocks';
-import { MAX_SIDE, MOST_THREADS } from '../base/check.js';
+import { MAX_SIDE, MOST_SECONDS, MOST_THREADS } from '../base/check.js';
 import { BACKENDS } from './backend.js';
 
 /** The weight files that can be read. */
@@ -76,6 +76,7 @@ const RANGES = {
     (value: number) => value >= 0 && value < Number.POSITIVE_INFINITY,
     'It must be at least 0 and finite.',
   ],
+  seconds: [(value: number) => value >= 0 && value <= MOST_SECONDS, `It must be from 0 to ${MOST_SECONDS}.`],
   megabytes: [
     (value: number) => value >= 0 && value <= MAX_MEGABYTES,
     `It must be from 0 to ${MAX_MEGABYTES}.`,

@@ -8,7 +8,16 @@ import {
   tensor4d,
   tidy,
 } from '@tensorflow/tfjs-core';
-import { BYTES, checkArguments, NUMBERS, optional, optionsOf, TEXTS } from '../base/arguments.js';
+import {
+  BYTES,
+  checkArguments,
+  either,
+  NUMBER,
+  NUMBERS,
+  optional,
+  optionsOf,
+  TEXTS,
+} from '../base/arguments.js';
 import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
 import { crc32 } from '../base/crc32.js';
 import { mix } from '../base/random.js';
@@ -84,7 +93,7 @@ export class ImageSet {
     const { images, labels, shape, classNames, size, augment } = optionsOf('ImageSet', options, names);
     const kinds = { images: BYTES, labels: BYTES, shape: NUMBERS, classNames: TEXTS };
     checkArguments('ImageSet', { images, labels, shape, classNames }, kinds);
-    if (typeof size !== 'number') checkArguments('ImageSet', { size }, { size: optional(NUMBERS) });
+    checkArguments('ImageSet', { size }, { size: optional(either(NUMBER, NUMBERS)) });
     const [height, width, channels] = shape;
     wholeNumber('ImageSet', 'height', height, 1);
     wholeNumber('ImageSet', 'width', width, 1);

@@ -148,7 +148,11 @@ export function diagnosisText(given: Diagnosis): string {
   const { loss, chance, findings, advice } = given;
 
   const classes = Math.round(Math.exp(chance));
-  if (findings.length > 0) return findings.map((found) => `${found.text}; ${found.advice}.`).join(' ');
+  if (findings.length > 0) {
+    return findings
+      .map(({ text, advice }) => `${text[0]!.toUpperCase()}${text.slice(1)}; ${advice}.`)
+      .join(' ');
+  }
   return `No fault was found at a loss of ${loss.toFixed(3)} (guessing has ln(${classes}) = ${chance.toFixed(3)}); ${advice}.`;
 }
 

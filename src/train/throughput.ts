@@ -2,7 +2,7 @@ import { dispose, randomUniform, type Tensor, tensor1d, tidy } from '@tensorflow
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, optionsOf } from '../base/arguments.js';
 import { breathing } from '../base/breathing.js';
-import { checkSeed, fail, keyOf, numberThat, oneOf, wholeNumber } from '../base/check.js';
+import { checkSeed, fail, keyOf, MOST_SECONDS, numberThat, oneOf, wholeNumber } from '../base/check.js';
 import { median } from '../base/numbers.js';
 import { owning } from '../base/owning.js';
 import { shapeText, size } from '../base/shapes.js';
@@ -22,7 +22,7 @@ export interface ThroughputOptions {
   batchSize?: number;
   /** `'inference'` (the default) measures predictions, `'training'` whole steps of the optimizer. */
   mode?: 'inference' | 'training';
-  /** How long to measure, not counting the first two runs; at least two runs are measured. Default 2. */
+  /** How long to measure, 0 to 3600, not counting the first two runs; at least two runs are measured. Default 2. */
   seconds?: number;
   /** The optimizer of the training steps. Default `'sgd'`. */
   optimizer?: OptimizerName;
@@ -86,8 +86,8 @@ async function measuredThroughput(model: LayersModel, options: ThroughputOptions
   checkSeed('throughput', seed);
   oneOf('throughput', 'mode', mode, ['inference', 'training']);
   keyOf('throughput', 'optimizer', optimizer, OPTIMIZERS);
-  const isDuration = (n: number) => n >= 0 && n < Number.POSITIVE_INFINITY;
-  numberThat('throughput', 'seconds', seconds, isDuration, 'a finite number of at least 0');
+  const isDuration = (n: number) => n >= 0 && n <= MOST_SECONDS;
+  numberThat('throughput', 'seconds', seconds, isDuration, `a number from 0 to ${MOST_SECONDS}`);
   if (mode === 'training') checkTrainable('throughput', model);
   const shape = inputShapeOf(model);
   if (shape.includes(null)) {

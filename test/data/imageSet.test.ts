@@ -99,6 +99,9 @@ describe('ImageSet', () => {
   });
 
   test('distinguishes the shape of batches from the stored one', () => {
+    expect(() => counted(4).resize('8' as never)).toThrow(
+      'ImageSet: size is "8"; it must be a number or a list of numbers.',
+    );
     const set = counted(4).resize([8, 6]);
     expect([set.shape, set.storedShape, set.length]).toEqual([[8, 6, 1], [2, 3, 1], 4]);
     expect(set.images).toBe(set.resize(5).images);

@@ -326,6 +326,11 @@ describe('losses', () => {
     expect(() => loss(a!, b!)).toThrow(
       'perceptualLoss: the images have shape [1,32,32,3] and the others [1,32,40,3]; pass two batches of the same shape.',
     );
+    const none = zeros([0, 32, 32, 3]) as Tensor4D;
+    expect(() => loss(none, none)).toThrow(
+      'perceptualLoss: the images have shape [0,32,32,3]; pass [batch, height, width, channels], each at least 1.',
+    );
+    none.dispose();
     expect(() => loss(gray!, gray!)).toThrow('the images have shape [1,32,32,1]; pass [batch, any, any, 3].');
     expect(() => normalizeImages(gray!, caffe)).toThrow('normalizeImages: the images have shape [1,32,32,1]');
     for (const one of [a, b, gray]) one!.dispose();

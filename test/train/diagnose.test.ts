@@ -198,7 +198,8 @@ describe('diagnose', () => {
   ])('names %s', async (_, fault, model, examples, options) => {
     const diagnosis = await faults(model(), examples, options);
     expect(diagnosis.findings.map((finding) => finding.fault)).toEqual([fault]);
-    expect(diagnosisText(diagnosis)).toContain(diagnosis.findings[0]!.text);
+    const { text, advice } = diagnosis.findings[0]!;
+    expect(diagnosisText(diagnosis)).toBe(`${text[0]!.toUpperCase()}${text.slice(1)}; ${advice}.`);
     for (const { advice, adviceToKeep = advice } of [diagnosis, ...diagnosis.findings]) {
       expect(adviceToKeep).not.toMatch(/\bbuild|growFrom/);
     }

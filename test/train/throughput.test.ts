@@ -89,7 +89,10 @@ describe('throughput', () => {
     );
     await expect(throughput(model, { batchSize: 0 })).rejects.toThrow('throughput: batchSize is 0');
     await expect(throughput(model, { seconds: -1 })).rejects.toThrow(
-      'throughput: seconds is -1; it must be a finite number of at least 0.',
+      'throughput: seconds is -1; it must be a number from 0 to 3600.',
+    );
+    await expect(throughput(model, { seconds: 1e300 })).rejects.toThrow(
+      'throughput: seconds is 1e+300; it must be a number from 0 to 3600.',
     );
     await expect(throughput(model, { mode: 'both' as 'training' })).rejects.toThrow('mode is "both"');
     expect(memory().numTensors).toBe(before);

@@ -1,6 +1,7 @@
 import { type Scalar, type Tensor4D, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, MODEL, TEXTS } from '../../base/arguments.js';
+import { fail } from '../../base/check.js';
 import { checkInUse } from '../../base/disposed.js';
 import { publishedOptionsOf } from '../../base/publishedOptions.js';
 import { layerWeights, sameShape, weightedDifference } from './differences.js';
@@ -23,7 +24,7 @@ export interface PerceptualLossOptions extends Pick<ImageFeaturesOptions, 'prepr
  * @returns a function from two batches `[batch, height, width, channels]` of the same shape to a scalar. Gradients pass through
  *   it to both; no tensors are kept. It can be passed to `compile` as a model's `loss`.
  * @throws RangeError when there is no such layer, or the numbers of weights and layers differ; the function, when the shapes
- *   differ.
+ *   differ or there is no image.
  * @example
  * const loss = perceptualLoss(model, ['relu2_2', 'relu3_3'], { preprocessing: published.preprocessing });
  * const gradient = tf.grad((images) => loss(images, targets))(images);
@@ -44,6 +45,12 @@ export function perceptualLoss(
   return (images, targets) => {
     checkInUse('perceptualLoss', { model });
     sameShape('perceptualLoss', images, targets);
+    if (images.size === 0) {
+      fail(
+        'perceptualLoss',
+        `the images have shape [${images.shape}]; pass [batch, height, width, channels], each at least 1.`,
+      );
+    }
     return tidy(() => weightedDifference(features(images), features(targets), weights));
   };
 }

@@ -1,11 +1,28 @@
+import type { LayerVariable } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
 import { ADAPTIVE_SIZE } from '../../core/options.js';
 import { contentOf, type NewTensor } from '../formats/content.js';
-import type { EncodedDtype } from '../formats/numbers.js';
+import { ENDS, type EncodedDtype } from '../formats/numbers.js';
 import { type Axes, axesOf } from '../layout/axes.js';
 import { BATCH_NORM, varianceShift } from '../names/network.js';
 import { numbersOf, shapeOf } from './variable.js';
 import { epsilonOf, type VggLayer, type VggLayers } from './vggLayers.js';
+
+/** A type, and a check that it holds a weight's numbers. */
+function within(dtype: EncodedDtype, { originalName }: LayerVariable) {
+  const end = ENDS[dtype];
+  // float32 holds them all, which need not be looked at.
+  if (end === Number.POSITIVE_INFINITY) return { dtype };
+  const check = (numbers: Float32Array) => {
+    const large = numbers.find((number) => Number.isFinite(number) && Math.abs(number) >= end);
+    if (large === undefined) return;
+    fail(
+      'encodeWeights',
+      `${originalName} has the number ${large}, which ${dtype} does not hold; use dtype 'F32'.`,
+    );
+  };
+  return { dtype, check };
+}
 
 /** A VGG's weights under Keras' names, for a safetensors file. */
 export function kerasTensors(vgg: VggLayers, dtype: EncodedDtype): NewTensor[] {
@@ -17,7 +34,7 @@ export function kerasTensors(vgg: VggLayers, dtype: EncodedDtype): NewTensor[] {
       dtype,
       shape: shapeOf(variable),
       content: numbersOf(variable, {
-        dtype,
+        ...within(dtype, variable),
         add: epsilon === undefined ? 0 : varianceShift(epsilon, recorded!),
       }),
     })),
@@ -39,7 +56,7 @@ export function torchTensors(
         name: `${name}.${member}`,
         dtype,
         shape,
-        content: numbersOf(variable, { dtype, ...how }),
+        content: numbersOf(variable, { ...within(dtype, variable), ...how }),
       });
       const last = role.split('/')[1]!;
       switch (last) {

@@ -1,8 +1,7 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { fail } from '../../base/check.js';
 import { size } from '../../base/shapes.js';
 import type { Content } from '../formats/content.js';
-import { ENDS, type EncodedDtype, encode } from '../formats/numbers.js';
+import { type EncodedDtype, encode } from '../formats/numbers.js';
 import { BYTES_PER_ELEMENT } from '../formats/tensor.js';
 import { type Axes, gatherRows } from '../layout/axes.js';
 import type { Target } from '../names/targets.js';
@@ -21,27 +20,23 @@ export const ROWS = 64;
  *
  * @param options.axes the axes of a kernel, to write it in PyTorch's order.
  * @param options.add a number to add to each.
+ * @param options.check throws for numbers that the type does not hold.
  */
 export function numbersOf(
   variable: Variable,
-  { dtype = 'F32', axes, add = 0 }: { dtype?: EncodedDtype; axes?: Axes; add?: number } = {},
+  {
+    dtype = 'F32',
+    axes,
+    add = 0,
+    check,
+  }: { dtype?: EncodedDtype; axes?: Axes; add?: number; check?: (numbers: Float32Array) => void } = {},
 ): Content {
   return {
     size: size(shapeOf(variable)) * BYTES_PER_ELEMENT[dtype],
     async write(into) {
       const stored = (await (variable.read() as Tensor).data()) as Float32Array;
       const numbers = add === 0 ? stored : stored.map((value) => value + add);
-      const end = ENDS[dtype];
-      // float32 holds them all, which need not be looked at.
-      const large = Number.isFinite(end)
-        ? numbers.find((number) => Number.isFinite(number) && Math.abs(number) >= end)
-        : undefined;
-      if (large !== undefined) {
-        fail(
-          'encodeWeights',
-          `${variable.originalName} has the number ${large}, which ${dtype} does not hold; use dtype 'F32'.`,
-        );
-      }
+      check?.(numbers);
       if (!axes) return into.set(encode(numbers, dtype));
       const row = axes.channels * axes.window;
       for (let first = 0, at = 0; first < axes.out; first += ROWS) {

@@ -44,21 +44,14 @@ export function addKernel(
 }
 
 function halves(name: string, variable: Variable, axes: Axes): Content {
-  const content = numbersOf(variable, { dtype: 'F16', axes });
-  return {
-    size: content.size,
-    async write(into) {
-      const numbers = (await (variable.read() as Tensor).data()) as Float32Array;
+  return numbersOf(variable, {
+    ...{ dtype: 'F16', axes },
+    check(numbers) {
       const beyond = unquantizable(numbers, 'float16');
-      if (beyond !== undefined) {
-        fail(
-          'toOnnx',
-          `${name} has the number ${beyond}, which float16 does not hold; pass dtype: 'float32'.`,
-        );
-      }
-      await content.write(into);
+      if (beyond === undefined) return;
+      fail('toOnnx', `${name} has the number ${beyond}, which float16 does not hold; pass dtype: 'float32'.`);
     },
-  };
+  });
 }
 
 /** A kernel as int8, each row (an output channel) divided by its own scale: its largest magnitude becomes 127. */
