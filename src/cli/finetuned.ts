@@ -4,7 +4,7 @@ import type { ImageFileSet, ImageFiles } from 'vgg-blocks/data';
 import type { Preprocessing } from 'vgg-blocks/images';
 import { fileSystem, writeFileAtomic } from 'vgg-blocks/node';
 import { type Confusion, curves, type History, historyCsv, predictionSheet } from 'vgg-blocks/train';
-import { encodeWeights } from 'vgg-blocks/weights';
+import { encodeWeights, saveModel } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
 import type { BackendArguments } from './backend.js';
 import { textAt } from './disk.js';
@@ -50,7 +50,7 @@ export async function writeFinetuned(
 ): Promise<{ files: string[]; without?: string }> {
   const { model, images, phases, predicted, result } = results;
   const { backend, threads } = results.args;
-  await model.save(fileSystem(join(folder, 'model')));
+  await saveModel(model, fileSystem(join(folder, 'model')));
   // Weights alone describe a VGG, and a Keras file may hold any other network.
   let without: string | undefined;
   const weights = await encodeWeights(model, { names: 'keras' }).catch((error: unknown) => {

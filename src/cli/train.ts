@@ -12,6 +12,7 @@ import {
   type TrainOptions,
   train,
 } from 'vgg-blocks/train';
+import { saveModel } from 'vgg-blocks/weights';
 import { type BackendArguments, useBackend } from './backend.js';
 import { loadData } from './data.js';
 import { numberIn, shared } from './options.js';
@@ -158,7 +159,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   };
   const accuracy = history.epochs[weightsOf - 1]?.testAccuracy ?? null;
   await folder.writing(async () => {
-    await model.save(fileSystem(join(args.out, 'model'))); // first, in case the disk has room for nothing else
+    await saveModel(model, fileSystem(join(args.out, 'model'))); // first, in case the disk has room for nothing else
     for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(args.out, name), content);
     if (ended !== 'aborted') await folder.finish({ accuracy, failure });
   });

@@ -1,6 +1,7 @@
 import { type LayersModel, type LayerVariable, version_layers } from '@tensorflow/tfjs-layers';
 import { size } from '../base/shapes.js';
 import { VERSION } from '../base/version.js';
+import { topologyOf } from '../tfjs/configurations.js';
 import type { QuantizedDtype } from '../weights/formats/quantization.js';
 import { isRounded } from '../weights/rounded.js';
 
@@ -44,7 +45,7 @@ export function manifestBytes(model: LayersModel, stored: StoredAs, bytes: numbe
   const count = Math.ceil(bytes / SHARD);
   const paths = Array.from({ length: count }, (_, i) => `weights-01234567-${i + 1}of${count}.bin`);
   const json = {
-    modelTopology: model.toJSON(null, false),
+    modelTopology: topologyOf(model),
     weightsManifest: [{ paths, weights }],
     format: 'layers-model',
     generatedBy: `TensorFlow.js tfjs-layers v${version_layers}`,

@@ -47,12 +47,34 @@ export function rowsOf(where: string, modelOrPlan: LayersModel | Plan): Plan {
     kind('a plan', (value) => isListOf(value, isRow) && value.length > 0),
   );
   checkArguments(where, { network: modelOrPlan }, { network });
-  return Array.isArray(modelOrPlan)
-    ? modelOrPlan
-    : (modelOrPlan as LayersModel).layers.map((l) => rowOf(where, l));
+  if (Array.isArray(modelOrPlan)) return modelOrPlan;
+  const { layers: all } = modelOrPlan as LayersModel;
+  const isFirst = isChannelsFirst(where, all);
+  return all.map((layer) => rowOf(where, layer, isFirst));
 }
 
-function rowOf(where: string, layer: layers.Layer): PlanRow {
+/** Whether the maps of a model have their channels first; rows have them last. */
+function isChannelsFirst(where: string, all: readonly layers.Layer[]): boolean {
+  // Flatten's says in which order it writes.
+  const spatial = all.filter(
+    (layer) => layer.getClassName() !== 'Flatten' && 'dataFormat' in layer.getConfig(),
+  );
+  const first = spatial.filter((layer) => layer.getConfig().dataFormat === 'channelsFirst');
+  const other =
+    first.length > 0 &&
+    all.find(
+      (layer) => layer.getClassName() === 'Permute' || (spatial.includes(layer) && !first.includes(layer)),
+    );
+  if (other) {
+    fail(
+      where,
+      `layer ${first[0]!.name} has its channels first and layer ${other.name} does not; build the model with one order of axes.`,
+    );
+  }
+  return first.length > 0;
+}
+
+function rowOf(where: string, layer: layers.Layer, isFirst: boolean): PlanRow {
   const className = layer.getClassName();
   const kind = kindOf(className);
   if (!kind) {
@@ -68,8 +90,8 @@ function rowOf(where: string, layer: layers.Layer): PlanRow {
       `layer ${layer.name} is applied ${applications} times, in this model or in others too; build one whose layers are its own and each applied once.`,
     );
   }
-  const inputShape = shapeOf(where, layer, layer.input);
-  const outputShape = shapeOf(where, layer, layer.output);
+  const inputShape = shapeOf(where, layer, layer.input, isFirst);
+  const outputShape = shapeOf(where, layer, layer.output, isFirst);
   const config = layer.getConfig();
   const pair = (value: unknown) =>
     (Array.isArray(value) ? value : [value ?? 1, value ?? 1]) as [number, number];
@@ -93,7 +115,12 @@ function rowOf(where: string, layer: layers.Layer): PlanRow {
   };
 }
 
-function shapeOf(where: string, layer: layers.Layer, end: layers.Layer['input']): readonly number[] {
+function shapeOf(
+  where: string,
+  layer: layers.Layer,
+  end: layers.Layer['input'],
+  isFirst: boolean,
+): readonly number[] {
   const shape = (Array.isArray(end) ? end[0]! : end).shape.slice(1);
   if (shape.includes(null)) {
     fail(
@@ -101,7 +128,8 @@ function shapeOf(where: string, layer: layers.Layer, end: layers.Layer['input'])
       `layer ${layer.name} has shape [${shapeText(shape, ', ')}] without a fixed size; build the model with a height and a width.`,
     );
   }
-  return shape as number[];
+  const [channels, ...size] = shape as number[];
+  return isFirst && size.length === 2 ? [...size, channels!] : (shape as number[]);
 }
 
 /** The layers of a block, or consecutive layers outside any block. */

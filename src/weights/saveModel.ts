@@ -15,6 +15,7 @@ import { fail, oneOf } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { messageOf } from '../base/realm.js';
 import { VERSION } from '../base/version.js';
+import { topologyOf } from '../tfjs/configurations.js';
 import { inUse } from '../tfjs/inUse.js';
 import { QUANTIZED_DTYPES, type QuantizedDtype, quantize, unquantizable } from './formats/quantization.js';
 import { isRounded } from './rounded.js';
@@ -73,7 +74,7 @@ export async function saveModel(
   });
   const userDefinedMetadata = model.getUserDefinedMetadata();
   const artifacts: io.ModelArtifacts = {
-    modelTopology: model.toJSON(null, false) as io.ModelArtifacts['modelTopology'],
+    modelTopology: topologyOf(model),
     format: 'layers-model',
     generatedBy: `TensorFlow.js tfjs-layers v${version_layers}`,
     convertedBy: `vgg-blocks ${VERSION}`,

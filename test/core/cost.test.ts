@@ -17,6 +17,7 @@ import {
   diagram,
   IMAGENET,
   plan,
+  summary,
   VGG11,
   VGG16,
   type VggOptions,
@@ -190,6 +191,40 @@ describe('the diagram', () => {
 
   test('of nothing is refused', () => {
     expect(() => diagram({})).toThrow('diagram: there is no network to draw');
+  });
+});
+
+describe('a model whose channels come first', () => {
+  const network = (order: 'channelsFirst' | 'channelsLast', pooling = order) =>
+    sequential({
+      layers: [
+        layers.conv2d({
+          filters: 4,
+          kernelSize: 3,
+          inputShape: order === 'channelsFirst' ? [3, 9, 12] : [9, 12, 3],
+          dataFormat: order,
+          name: 'conv',
+        }),
+        layers.maxPooling2d({ poolSize: 2, dataFormat: pooling, name: 'pool' }),
+        layers.flatten({ name: 'flat' }),
+        layers.dense({ units: 5, name: 'dense' }),
+      ],
+    });
+
+  test('costs what the same with channels last costs, and its shapes are written alike', () => {
+    const [first, last] = [network('channelsFirst'), network('channelsLast')];
+    expect(cost(first)).toEqual(cost(last));
+    expect(summary(first)).toBe(summary(last));
+    first.dispose();
+    last.dispose();
+  });
+
+  test('is refused where layers disagree', () => {
+    const model = network('channelsFirst', 'channelsLast');
+    expect(() => cost(model)).toThrow(
+      'cost: layer conv has its channels first and layer pool does not; build the model with one order of axes.',
+    );
+    model.dispose();
   });
 });
 

@@ -1,8 +1,9 @@
-import { memory } from '@tensorflow/tfjs-core';
+import { io, memory } from '@tensorflow/tfjs-core';
 import {
   input,
   type LayersModel,
   layers,
+  loadLayersModel,
   model as modelOf,
   models,
   type SymbolicTensor,
@@ -24,6 +25,7 @@ import {
   fromWeights,
   inspectWeights,
   loadWeights,
+  saveModel,
   type WeightContainer,
 } from '../../src/weights/index.js';
 import { useAnyBackend } from '../support/backends.js';
@@ -177,6 +179,41 @@ describe('whole models keep what files of weights do not record', () => {
     const model = modelOf({ inputs: image, outputs: y });
     const { tensors } = await inspectWeights(await encodeWeights(model, { container: 'keras' }));
     expect(tensors.map(({ name }) => name)).toEqual(['layers/conv2d/vars/0', 'layers/conv2d/vars/1']);
+    model.dispose();
+  });
+
+  test('so is a model that is the first layer of a sequential one', async () => {
+    const base = build({ includeTop: false });
+    const top = [layers.globalAveragePooling2d({}), layers.dense({ units: 2 })];
+    const model = sequential({ layers: [base as unknown as layers.Layer, ...top] });
+    for (const container of ['keras', 'model.h5'] as const) {
+      const { model: again } = await fromWeights(await encodeWeights(model, { container }));
+      expect(again.layers).toHaveLength(base.layers.length + top.length);
+      expect(numbersOf(again)).toEqual(numbersOf(model));
+      again.dispose();
+    }
+    model.dispose();
+  });
+
+  test("a layer's depth multiplier, which its own configuration lacks", async () => {
+    const options = { filters: 4, kernelSize: 3, depthMultiplier: 2, inputShape: [6, 6, 3] };
+    const model = sequential({ layers: [layers.separableConv2d(options), layers.flatten()] });
+    const files = (['keras', 'model.h5'] as const).map((container) => encodeWeights(model, { container }));
+    for (const file of await Promise.all(files)) {
+      const { model: again } = await fromWeights(file);
+      expect(numbersOf(again)).toEqual(numbersOf(model));
+      again.dispose();
+    }
+    await saveModel(
+      model,
+      io.withSaveHandler(async (artifacts) => {
+        const again = await loadLayersModel(io.fromMemory(artifacts));
+        expect(numbersOf(again)).toEqual(numbersOf(model));
+        again.dispose();
+        return { modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: 'JSON' } };
+      }),
+    );
+    expect(Object.hasOwn(model.layers[0]!, 'getConfig')).toBe(false);
     model.dispose();
   });
 

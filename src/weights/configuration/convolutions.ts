@@ -41,13 +41,13 @@ export const CONVOLUTION_LAYERS: Record<string, (fields: Fields) => Stage> = {
   SeparableConv2D(fields) {
     const { apply, ...args } = convolution(fields);
     const filters = fields.count('filters', 'nb_filter');
-    // tfjs computes another multiplier, but does not save it.
-    fields.only('depth_multiplier', 1);
+    const depthMultiplier = fields.number('depth_multiplier', 1);
     return apply((common, site) =>
       layers.separableConv2d({
         ...common,
         ...args,
         filters,
+        depthMultiplier,
         depthwiseInitializer: site.unfilled(),
         pointwiseInitializer: site.unfilled(),
       }),

@@ -1,5 +1,9 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
+import { type Call, graphOf as callsOf } from '../../tfjs/graph.js';
+import { layersWithin } from '../../tfjs/models.js';
+
+const WHERE = 'encodeWeights';
 
 /** A layer in a model, and the layers whose outputs it takes; none for the input. */
 export interface Placed {
@@ -11,67 +15,40 @@ export interface Placed {
  * The layers of a model, each after those that it takes, with models inside it flattened. The input is the first and the output
  * the last.
  *
- * @throws RangeError when there are several inputs or outputs, or a layer is used more than once.
+ * @throws RangeError when there are several inputs or outputs, or a layer is used more than once or not at all.
  */
 export function graphOf(model: LayersModel): Placed[] {
-  checkEnds(model);
-  const placed: Placed[] = [{ layer: model.inputs[0]!.sourceLayer, inputs: [] }];
-  const output = place(model, placed[0]!, placed);
-  if (output !== placed.at(-1)) {
+  const { inputs, outputs } = model;
+  if (inputs.length !== 1 || outputs.length !== 1) {
     fail(
-      'encodeWeights',
-      `the layer '${placed.at(-1)!.layer.name}' does not lead to the model's output; build the model without it.`,
+      WHERE,
+      `the model has ${inputs.length} inputs and ${outputs.length} outputs; only a model with one of each can be written.`,
     );
   }
-  return placed;
-}
-
-/** Adds a model's layers to `placed`, and returns the one whose output is the model's. */
-function place(model: LayersModel, input: Placed, placed: Placed[]): Placed {
-  checkEnds(model);
-  const own = new Map<layers.Layer, Placed>([[model.inputs[0]!.sourceLayer, input]]);
-  for (const layer of model.layers) {
-    if (own.has(layer)) continue;
-    const inputs = inputsOf(model, layer, own);
-    if ('layers' in layer) {
-      own.set(layer, place(layer as unknown as LayersModel, inputs[0]!, placed));
-      continue;
-    }
-    const found = { layer, inputs };
-    own.set(layer, found);
-    placed.push(found);
+  const placed = new Map<Call, Placed>();
+  for (const call of callsOf(WHERE, model).calls) {
+    placed.set(call, { layer: call.layer, inputs: call.inputs.map((one) => placed.get(one.call)!) });
   }
-  return own.get(model.outputs[0]!.sourceLayer)!;
+  const all = [...placed.values()];
+  checkUses(model, all);
+  return all;
 }
 
-/** The layers whose outputs a layer takes in `model`. */
-function inputsOf(
-  model: LayersModel,
-  layer: layers.Layer,
-  own: ReadonlyMap<layers.Layer, Placed>,
-): readonly Placed[] {
-  // A layer may also be used in other models.
-  const uses = layer.inboundNodes
-    .map(({ inboundLayers }) => inboundLayers)
-    .filter(
-      (inputs) => inputs.length > 0 && inputs.every((one) => own.has(one) || model.layers.includes(one)),
-    );
-  // A model that is the first layer of a sequential one brings the input layer of both.
-  const shared = 'layers' in layer && own.get((layer as unknown as LayersModel).inputs[0]!.sourceLayer);
-  if (uses.length === 0 && shared) return [shared];
-  if (uses.length !== 1) {
+function checkUses(model: LayersModel, all: readonly Placed[]): void {
+  const uses = new Map<layers.Layer, number>();
+  for (const { layer } of all) uses.set(layer, (uses.get(layer) ?? 0) + 1);
+  for (const [layer, count] of uses) {
+    if (count === 1) continue;
     fail(
-      'encodeWeights',
-      `the layer '${layer.name}' is used ${uses.length} times; only a model that uses each layer once can be written.`,
+      WHERE,
+      `the layer '${layer.name}' is used ${count} times; only a model that uses each layer once can be written.`,
     );
   }
-  return uses[0]!.map((one) => own.get(one)!);
-}
-
-function checkEnds({ inputs, outputs }: LayersModel): void {
-  if (inputs.length === 1 && outputs.length === 1) return;
-  fail(
-    'encodeWeights',
-    `the model has ${inputs.length} inputs and ${outputs.length} outputs; only a model with one of each can be written.`,
-  );
+  const unused = layersWithin(model).find((layer) => !uses.has(layer));
+  if (unused) {
+    fail(
+      WHERE,
+      `the layer '${unused.name}' does not lead to the model's output; build the model without it.`,
+    );
+  }
 }

@@ -1,5 +1,6 @@
 import type { LayersModel, layers } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
+import { configurationOf } from '../../tfjs/configurations.js';
 import { snakeCase } from '../formats/keras/snakeCase.js';
 import { graphOf, type Placed } from './graph.js';
 
@@ -129,7 +130,7 @@ function kerasLayer({ layer, inputs }: Placed, found: ReadonlyMap<Placed, KerasN
   if (!allowed) {
     return cannot(`is a ${className}`, `build the model from ${Object.keys(ARGUMENTS).join(', ')}`);
   }
-  const given = layer.getConfig();
+  const given = configurationOf(layer);
   if (given.activation != null && !ACTIVATIONS.includes(given.activation as string)) {
     return cannot(`has the activation '${given.activation}'`, `use one of ${ACTIVATIONS.join(', ')}`);
   }
