@@ -11,6 +11,11 @@ export interface PixelTable {
 
 const [NEWLINE, RETURN, COMMA, ZERO] = [0x0a, 0x0d, 0x2c, 0x30];
 
+const TABLE = 'use a table with a row for each image: its label, then the pixels of a square';
+
+/** The length of a cell in a message. */
+const MAX_CELL = 20;
+
 /** What some programs write before UTF-8; TextDecoder leaves it out. */
 const MARK = [0xef, 0xbb, 0xbf];
 
@@ -27,7 +32,7 @@ export function parsePixelTable(bytes: Uint8Array, name: string): PixelTable {
   if (columns < 2 || !Number.isInteger(side)) {
     damaged(
       name,
-      `its rows have ${columns} column${columns === 1 ? '' : 's'}; a label and the pixels of a square image are expected, such as 785 columns for 28x28.`,
+      `its rows have ${columns} column${columns === 1 ? '' : 's'}; ${TABLE}, such as 785 columns for 28x28.`,
     );
   }
   // As many as there can be.
@@ -37,13 +42,15 @@ export function parsePixelTable(bytes: Uint8Array, name: string): PixelTable {
   let column = 0;
   let value = 0;
   let digits = 0;
-  const put = () => {
-    if (digits === 0 || value > 255) {
-      damaged(
-        name,
-        `image ${row} has ${digits === 0 ? 'nothing' : value} in column ${column}; whole numbers from 0 to 255 are expected.`,
-      );
-    }
+  const refuse = (at: number) => {
+    const cell = cellAt(bytes, start, at);
+    damaged(
+      name,
+      `image ${row} has ${cell === '' ? 'nothing' : `'${cell}'`} in column ${column}, where a whole number from 0 to 255 belongs; correct it, or get the file again.`,
+    );
+  };
+  const put = (at: number) => {
+    if (digits === 0 || value > 255) refuse(at);
     if (column === 0) labels[row] = value;
     else if (column < columns) images[row * (columns - 1) + column - 1] = value;
     column++;
@@ -56,20 +63,15 @@ export function parsePixelTable(bytes: Uint8Array, name: string): PixelTable {
     if (digit >= 0 && digit <= 9) {
       value = 10 * value + digit;
       digits++;
-    } else if (byte === COMMA) put();
+    } else if (byte === COMMA) put(at);
     else if (byte === NEWLINE) {
       if (column === 0 && digits === 0) continue;
-      put();
-      if (column !== columns) damaged(name, `image ${row} has ${column} columns instead of ${columns}.`);
+      put(at);
+      if (column !== columns)
+        damaged(name, `image ${row} has ${column} columns instead of ${columns}; get the file again.`);
       row++;
       column = 0;
-    } else if (byte !== RETURN || (bytes[at + 1] ?? NEWLINE) !== NEWLINE) {
-      const found = new TextDecoder().decode(bytes.subarray(at, at + 1));
-      damaged(
-        name,
-        `image ${row} has '${found}' in column ${column}; whole numbers from 0 to 255 are expected.`,
-      );
-    }
+    } else if (byte !== RETURN || (bytes[at + 1] ?? NEWLINE) !== NEWLINE) refuse(at);
   }
   return { side, images: images.subarray(0, row * (columns - 1)), labels: labels.subarray(0, row) };
 }
@@ -79,13 +81,25 @@ function headerEnd(bytes: Uint8Array, name: string): number {
   const end = bytes.indexOf(NEWLINE) + 1;
   const text = MARK.every((byte, i) => bytes[i] === byte) ? MARK.length : 0;
   const [first = ''] = new TextDecoder().decode(bytes.subarray(0, 100)).split(/[,\r\n]/);
-  if (/^\d/.test(first)) return text;
+  if (/^[-+.\d]/.test(first)) return text;
   const column = first.replaceAll('"', '').trim();
-  if (column.toLowerCase() === 'label' && end > 0) return end;
-  return damaged(
-    name,
-    `its first column is '${column.slice(0, 20)}' instead of label; use a table whose rows have the label and the pixels.`,
-  );
+  const isNamed = column.toLowerCase() === 'label';
+  if (isNamed && end > 0 && bytes.subarray(end).some((byte) => !isBreak(byte))) return end;
+  if (isNamed || bytes.every(isBreak)) return damaged(name, `it has no images; ${TABLE}.`);
+  return damaged(name, `its first column is '${column.slice(0, MAX_CELL)}' instead of label; ${TABLE}.`);
+}
+
+const isBreak = (byte: number) => byte === NEWLINE || byte === RETURN;
+
+/** What is between two commas or ends of lines. */
+function cellAt(bytes: Uint8Array, start: number, at: number): string {
+  const isEnd = (i: number) => i < start || i >= bytes.length || bytes[i] === COMMA || bytes[i] === NEWLINE;
+  let from = at;
+  while (!isEnd(from - 1)) from--;
+  let to = at;
+  while (!isEnd(to)) to++;
+  const text = new TextDecoder().decode(bytes.subarray(from, Math.min(to, from + 4 * MAX_CELL))).trim();
+  return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL)}...` : text;
 }
 
 function columnsOf(bytes: Uint8Array, start: number): number {

@@ -8,6 +8,9 @@ import type { RawImage } from './rawImage.js';
 import { Refused } from './refused.js';
 import { decodeWithSharp } from './sharp.js';
 
+/** The formats that are decoded here. */
+const OWN_FORMATS = ['BMP', 'PNM'];
+
 /** The default limit on an image's pixels. */
 const MAX_PIXELS = 100_000_000;
 
@@ -47,21 +50,23 @@ async function decodedAs(
     return inNode() ? await decodeWithSharp(bytes, checkSize) : await decodeWithBrowser(bytes, checkSize);
   } catch (cause) {
     if (cause instanceof Refused) throw cause;
-    throw new Error(sentence(format, firstLineOf(cause).replace(/\.$/, '')), { cause });
+    // What other decoders say is in their words, if they say anything.
+    const why = OWN_FORMATS.includes(format) ? ` (${firstLineOf(cause).replace(/\.$/, '')})` : '';
+    throw new Error(sentence(format, why), { cause });
   }
 }
 
 const inNode = () => globalThis.process?.getBuiltinModule !== undefined;
 
 /** Why an image of a format could not be decoded, and what to do. */
-function sentence(format: string, reason: string): string {
+function sentence(format: string, why: string): string {
   if (format === 'HEIC') {
     const which = inNode() ? 'sharp, as it is published, does' : 'most browsers do';
     return `it is HEIC, which ${which} not decode; convert it to JPEG or PNG.`;
   }
-  const isCommon = ['JPEG', 'PNG', 'BMP', 'PNM'].includes(format);
+  const isCommon = ['JPEG', 'PNG', ...OWN_FORMATS].includes(format);
   const remedy = isCommon ? 'get the file again' : 'get the file again, or convert it to PNG or JPEG';
-  return `it is ${format}, but damaged or of a kind that cannot be decoded here (${reason}); ${remedy}.`;
+  return `it is ${format}, but damaged or of a kind that cannot be decoded here${why}; ${remedy}.`;
 }
 
 function formatOf(bytes: Uint8Array): string {

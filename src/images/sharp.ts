@@ -2,8 +2,12 @@ import type sharpModule from 'sharp';
 import type { Sharp, SharpOptions } from 'sharp';
 import { FORMAT_BYTES, imageFormatOf } from '../base/imageFormat.js';
 import { jpegSize } from './formats/jpegSize.js';
+import { statedSize } from './formats/statedSize.js';
 import type { RawImage } from './rawImage.js';
 import { Refused } from './refused.js';
+
+/** The most pixels of a side that sharp's libraries have. */
+const MAX_SIDE = 10_000_000;
 
 /** Values of 12 bits stored in 16 are below this. */
 const TWELVE_BITS = 4096;
@@ -19,11 +23,14 @@ export async function decodeWithSharp(
   checkSize: (width: number, height: number) => void,
 ): Promise<RawImage> {
   const sharp = loadSharp();
+  const kind = imageFormatOf(bytes.subarray(0, FORMAT_BYTES));
+  const stated = kind && statedSize(kind, bytes);
+  if (stated) checkStated(stated, checkSize);
   const open = (options: SharpOptions = {}) =>
     sharp(bytes, { limitInputPixels: false, failOn: 'error', ...options });
   const image = open();
   // Sharp opens the file once more to say so, a tenth of the time of a small photograph.
-  const jpeg = imageFormatOf(bytes.subarray(0, FORMAT_BYTES)) === 'JPEG' ? jpegSize(bytes) : undefined;
+  const jpeg = kind === 'JPEG' ? jpegSize(bytes) : undefined;
   if (jpeg) {
     checkSize(jpeg.width, jpeg.height);
     return pixels(image, 'srgb');
@@ -40,6 +47,21 @@ export async function decodeWithSharp(
   if (depth === 'ushort') return from16Bits(await pixels(image, 'rgb16', 'ushort'));
   // A frame whose data ends early is only a warning, and its rest blank.
   return pixels(format === 'gif' ? open({ failOn: 'warning' }) : image, 'srgb');
+}
+
+/**
+ * Refuses what sharp's libraries would complain of on standard error, and then take for an image of one pixel's width or height.
+ */
+function checkStated(
+  stated: { width: number; height: number },
+  checkSize: (width: number, height: number) => void,
+): void {
+  const [width, height] = [Math.round(stated.width), Math.round(stated.height)];
+  if (Math.max(width, height) <= MAX_SIDE) return;
+  checkSize(width, height);
+  throw new Refused(
+    `it is ${width}x${height}, and a side may have ${MAX_SIDE} pixels at most; make it smaller.`,
+  );
 }
 
 /** Sharp is not imported by a statement, for which bundlers for browsers would look for it. */

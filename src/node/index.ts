@@ -7,7 +7,7 @@ export { type FileSystemOptions, fileSystem } from './fileSystem.js';
 export { folderStore } from './folderStore.js';
 export { type ImageFolderOptions, imageFolder } from './imageFolder.js';
 export { lockFolder } from './lockFolder.js';
-export { type LogFile, openLog } from './logFile.js';
+export { type LogFile, type LogOptions, openLog } from './logFile.js';
 export { type NpyOptions, type NpyWriter, npyWriter } from './npy.js';
 export { type PreparedFile, type PrepareImagesOptions, prepareImages } from './prepareImages.js';
 export { type BarStream, type CountBar, countBar, type ProgressBar, progressBar } from './progressBars.js';

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { BYTES, checkArguments, either, optionsOf, TEXT } from '../base/arguments.js';
+import { BOOLEAN, BYTES, checkArguments, either, optionsOf, TEXT } from '../base/arguments.js';
+import { fail } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
 import { makeFolders } from '../io/makeFolders.js';
 import { because, FILE_MODULES, openness } from './writeFile.js';
@@ -12,21 +13,29 @@ export interface LogFile {
   close(): Promise<void>;
 }
 
+/** Options of {@link openLog}. */
+export interface LogOptions {
+  /** Keeps what an earlier process wrote; default false. */
+  append?: boolean;
+}
+
+/** The files of open logs, since each log knows only its own end. */
+const opened = new Set<string>();
+
 /**
  * Opens a log. An append that fails, for instance because the disk is full, leaves what was there before, and a later one may
  * succeed.
  *
- * @param options `append` keeps what an earlier process wrote; default false.
- * @throws Error, one sentence with the path, also from `append`.
+ * @throws Error, one sentence with the path, also from `append`; RangeError when this process has the file open as a log already.
  */
-export async function openLog(path: string, options = {}): Promise<LogFile> {
+export async function openLog(path: string, options: LogOptions = {}): Promise<LogFile> {
   return openLogFor('openLog', path, options);
 }
 
 /** As `openLog`, for the function that error messages name. */
-export async function openLogFor(where: string, path: string, options: object): Promise<LogFile> {
+export async function openLogFor(where: string, path: string, options: LogOptions): Promise<LogFile> {
   checkArguments(where, { path }, { path: TEXT });
-  const { append = false } = optionsOf<{ append?: boolean }>(where, options, { append: 1 });
+  const { append = false } = optionsOf(where, options, { append: BOOLEAN });
 
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
@@ -38,10 +47,28 @@ export async function openLogFor(where: string, path: string, options: object): 
   const file = await guarded(async () => {
     await makeFolders(FILE_MODULES, dirname(path));
     // Created by an append, but opened for writing at positions.
-    await (await open(path, append ? 'a' : 'w')).close();
+    await (await open(path, 'a')).close();
     return open(path, 'r+');
   });
-  let end = (await file.stat()).size;
+  const found = await file.stat();
+  // Devices have no end.
+  const id = found.isFile() ? `${found.dev}:${found.ino}` : undefined;
+  if (id !== undefined && opened.has(id)) {
+    await file.close();
+    fail(where, `${printedPath(path)} is open as a log already; append to that one, or close it first.`);
+  }
+  if (id !== undefined) opened.add(id);
+  const release = async () => {
+    if (id !== undefined) opened.delete(id);
+    await file.close();
+  };
+  let end = append ? found.size : 0;
+  if (found.size > end) {
+    await guarded(() => file.truncate(end)).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
+  }
   const state = openness(where);
   return {
     async append(chunk) {
@@ -64,7 +91,7 @@ export async function openLogFor(where: string, path: string, options: object): 
     },
     async close() {
       state.end();
-      await state.inOrder(() => guarded(() => file.close()));
+      await state.inOrder(() => guarded(release));
     },
   };
 }

@@ -349,24 +349,38 @@ describe('tables', () => {
     [
       'no labels',
       'pixel0,pixel1\n1,2\n',
-      "its first column is 'pixel0' instead of label; use a table whose rows have the label and the pixels.",
+      "its first column is 'pixel0' instead of label; use a table with a row for each image: its label, then the pixels of a square.",
     ],
     [
       'images that are not square',
       '1,2,3\n',
-      'its rows have 3 columns; a label and the pixels of a square image are expected, such as 785 columns for 28x28.',
+      'its rows have 3 columns; use a table with a row for each image: its label, then the pixels of a square, such as 785 columns for 28x28.',
     ],
     [
       'a web page',
       '<!doctype html>',
-      "its first column is '<!doctype html>' instead of label; use a table whose rows have the label and the pixels.",
+      "its first column is '<!doctype html>' instead of label; use a table with a row for each image: its label, then the pixels of a square.",
     ],
-    ['a short row', '1,2,3,4,5\n1,2\n', 'image 1 has 2 columns instead of 5.'],
-    ['a long row', '1,2,3,4,5\n1,2,3,4,5,6\n', 'image 1 has 6 columns instead of 5.'],
-    ['a fraction', '1,0.5,3,4,5', "image 0 has '.' in column 1; whole numbers from 0 to 255 are expected."],
-    ['a large number', '1,2,3,4,999999999999', 'image 0 has 999999999999 in column 4; whole numbers'],
-    ['an empty cell', '1,2,,4,5', 'image 0 has nothing in column 2; whole numbers'],
-    ['no images', header, 'its rows have 1 column; a label and'],
+    ['a short row', '1,2,3,4,5\n1,2\n', 'image 1 has 2 columns instead of 5; get the file again.'],
+    ['a long row', '1,2,3,4,5\n1,2,3,4,5,6\n', 'image 1 has 6 columns instead of 5; get the file again.'],
+    [
+      'a fraction',
+      '1,0.5,3,4,5',
+      "image 0 has '0.5' in column 1, where a whole number from 0 to 255 belongs; correct it, or get the file again.",
+    ],
+    ['a negative number', '-1,2,3,4,5\r\n', "image 0 has '-1' in column 0, where"],
+    ['a number with spaces', '1,2,3, 4 ,5\n', "image 0 has '4' in column 3, where"],
+    ['a large number', '1,2,3,4,999999999999\n', "image 0 has '999999999999' in column 4, where"],
+    ['a long cell', `1,2,3,4,${'x'.repeat(99)}`, `image 0 has '${'x'.repeat(20)}...' in column 4, where`],
+    ['an empty cell', '1,2,,4,5', 'image 0 has nothing in column 2, where'],
+    [
+      'no images',
+      header,
+      'it has no images; use a table with a row for each image: its label, then the pixels',
+    ],
+    ['no line after its names', 'label,1x1', 'it has no images; use a table'],
+    ['no byte', '', 'it has no images; use a table'],
+    ['empty lines', '\n\r\n', 'it has no images; use a table'],
   ])('with %s are refused', async (_, text, sentence) => {
     write('train.csv', text);
     write('test.csv', rows[0]!);

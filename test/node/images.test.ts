@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { decode, encode } from 'fast-png';
 import sharp from 'sharp';
 import { afterAll, describe, expect, test, vi } from 'vitest';
@@ -10,6 +12,7 @@ import { SHARP_FORMATS } from '../images/encodedFormats.js';
 import { noise } from '../support/bytes.js';
 import { IMAGES } from './encodedImages.js';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'vgg-images-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -70,7 +73,7 @@ describe('readImage', () => {
     [
       'half an image',
       () => readImage(bytes('png').subarray(0, 60)),
-      /it is PNG, but damaged or of a kind that cannot be decoded here \(.*\); get the file again\.$/,
+      /it is PNG, but damaged or of a kind that cannot be decoded here; get the file again\.$/,
     ],
     [
       'something else',
@@ -95,6 +98,47 @@ describe('readImage', () => {
     ],
   ])('refuses %s in one sentence', async (_, read, message) => {
     await expect(read()).rejects.toThrow(message);
+  });
+
+  test('of images that state a huge size, and of damaged ones, the sentence is ours, and nothing else is printed', async () => {
+    const avif = await sharp({ create: { width: 24, height: 16, channels: 3, background: '#456' } })
+      .avif()
+      .toBuffer();
+    for (let at = avif.indexOf('ispe'); at >= 0; at = avif.indexOf('ispe', at + 1)) {
+      avif.writeUInt32BE(0x10000018, at + 8);
+    }
+    const svg = (attributes: string) =>
+      Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" ${attributes}/>`);
+    const box = 'viewBox="0 0 1e9 1e9"';
+    const files = [avif, svg(box), svg(`width="5" height="3"><broken`), bytes('png').subarray(0, 60)];
+    // What libraries print goes past this process.
+    const script = `
+      import { decodeImage } from './src/images/decode.ts';
+      const said = [];
+      for (const file of ${JSON.stringify(files.map((file) => Buffer.from(file).toString('base64')))}) {
+        for (const maxPixels of [undefined, 1e20]) {
+          said.push(await decodeImage(new Uint8Array(Buffer.from(file, 'base64')), maxPixels).catch(String));
+        }
+      }
+      console.log(JSON.stringify(said));`;
+    const options = ['--import', 'tsx', '--input-type=module', '--eval', script];
+    const { stdout, stderr } = spawnSync(process.execPath, options, { cwd: root, encoding: 'utf8' });
+    const damaged = 'damaged or of a kind that cannot be decoded here; get the file again';
+    const limit = 'more than the limit of 100000000 pixels; make it smaller.';
+    const side = 'and a side may have 10000000 pixels at most; make it smaller.';
+    expect([stderr, JSON.parse(stdout)]).toEqual([
+      '',
+      [
+        `Error: it is 268435480x16, ${limit}`,
+        `Error: it is 268435480x16, ${side}`,
+        `Error: it is 1000000000x1000000000, ${limit}`,
+        `Error: it is 1000000000x1000000000, ${side}`,
+        ...Array(2).fill(`Error: it is SVG, but ${damaged}, or convert it to PNG or JPEG.`),
+        ...Array(2).fill(`Error: it is PNG, but ${damaged}.`),
+      ],
+    ]);
+    expect(await readImage(svg(`${box} width="7" height="5"`))).toMatchObject({ width: 7, height: 5 });
+    await expect(readImage(files[3]!)).rejects.toMatchObject({ cause: { cause: expect.any(Error) } });
   });
 
   test.each([
@@ -130,7 +174,11 @@ describe('readImage', () => {
     // Behind the descriptor, the colors and the width of the codes, blocks follow with their lengths; the second one ends them.
     const block = at + 11 + tableOf(gif[at + 9]!);
     gif[block + gif[block]! + 1] = 0;
-    await expect(readImage(gif)).rejects.toThrow(/it is GIF, but damaged .*Invalid frame data/);
+    const refused = await readImage(gif).catch((error: Error) => error);
+    expect(refused).toMatchObject({
+      message: expect.stringMatching(/it is GIF, but damaged/),
+      cause: { cause: { message: expect.stringMatching(/Invalid frame data/) } },
+    });
   });
 
   test('names the missing package', async () => {

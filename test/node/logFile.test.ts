@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +37,28 @@ test('a log keeps whole appends: one that the disk has no room for leaves nothin
   expect(readFileSync(path, 'utf8')).toBe('one\nthree\nfour\n');
   await (await openLog(path)).close();
   expect(readFileSync(path, 'utf8')).toBe('');
+});
+
+test('a file is one log at a time in a process, and the refused one leaves it as it is', async () => {
+  const path = join(folder, 'one.jsonl');
+  symlinkSync(path, join(folder, 'link.jsonl'));
+  const log = await openLog(path);
+  await log.append('one\n');
+  for (const append of [false, true]) {
+    for (const other of [path, join(folder, 'link.jsonl')]) {
+      await expect(openLog(other, { append })).rejects.toThrow(
+        new RangeError(`openLog: ${other} is open as a log already; append to that one, or close it first.`),
+      );
+    }
+  }
+  await log.append('two\n');
+  await log.close();
+  expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n');
+  await (await openLog(path, { append: true })).close();
+  // @ts-expect-error: Only yes or no.
+  await expect(openLog(path, { append: 'false' })).rejects.toThrow(/append is "false"; it must be/);
+  const [one, two] = [await openLog('/dev/null'), await openLog('/dev/null')];
+  await Promise.all([one.close(), two.close()]);
 });
 
 test('appends that overlap stand one after another, as they were when they were passed', async () => {
