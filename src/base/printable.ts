@@ -1,9 +1,12 @@
 /** The maximum length of a path or URL in a message. */
 const MAX_FILE_NAME = 200;
 
+/** What terminals obey, and half characters; the joiners of words and emoji are none. */
+export const CONTROLS = /[^\P{C}\u200c\u200d]/gu;
+
 /** A text without control characters, which terminals obey, and without half characters. */
 export function plain(text: string): string {
-  return text.replace(/\p{C}/gu, '\ufffd');
+  return text.replace(CONTROLS, '\ufffd');
 }
 
 /** The maximum length of a value in a message. */

@@ -32,7 +32,7 @@ async function run(patterns: string[], args: ClassifyArguments): Promise<void> {
   const { model, preprocessing, labels } = await loadClassifier('classify', args);
   const options = { preprocessing, labels, topK: args.top, batchSize: args.batch };
   const printed = (print: Print, image: string, predictions: Prediction[]) =>
-    print(args.json ? JSON.stringify({ image, predictions }) : lineOf(image, predictions));
+    print(args.json ? { image, predictions } : lineOf(image, predictions));
   const views = viewsIn(args);
   if (views) {
     checkViews('classify', views, preprocessing);

@@ -10,7 +10,7 @@ import type { BackendArguments } from './backend.js';
 import { calibrationArrays, calibrationImages } from './calibrationSet.js';
 import { isSetFolder } from './data.js';
 import { decoding } from './decoder.js';
-import { isFolder, namesIn } from './disk.js';
+import { checkReplaced, isFolder, namesIn } from './disk.js';
 import { percent } from './finetuned.js';
 import { checkNotItself, modelFile } from './modelFile.js';
 import { type OpenNetwork, openNetwork, prepared, type ReadyNetwork } from './network.js';
@@ -18,6 +18,7 @@ import { numberIn, shared, WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { type BuildingArguments, withBuilding } from './reading.js';
 import { repeatable } from './repeats.js';
+import { say } from './wording.js';
 
 interface CompressArguments extends BuildingArguments, BackendArguments {
   maxBytes?: number;
@@ -122,6 +123,7 @@ async function run(input: string, output: string, args: CompressArguments): Prom
     );
   }
   checkNotItself('compress', modelFile(input).file, join(output, 'model.json'));
+  checkReplaced('compress', join(output, 'report.json'), ['weights', 'network', 'size']);
   if (args.images !== undefined && isFolder(args.images) && isSetFolder(args.images)) {
     throw new Error(`compress: ${args.images} has arrays of images, not image files; pass it as --data.`);
   }
@@ -138,10 +140,10 @@ async function run(input: string, output: string, args: CompressArguments): Prom
     const { classNames } = network;
     setMetadata(model, { ...(preprocessing && { preprocessing }), ...(classNames && { classNames }) });
     const { images, testSet } = await given(args, network, ready);
-    const say = args.json ? () => {} : (line: string) => console.log(line);
+    const tell = args.json ? () => {} : say;
     if (images) {
       const measured = testSet ? `, and ${testSet.length} test images to measure before and after` : '';
-      say(`calibrating on ${images.length} images${measured}`);
+      tell(`calibrating on ${images.length} images${measured}`);
     }
     const accuracyOf = async (measured: LayersModel) => {
       if (!testSet) return undefined;
@@ -150,7 +152,7 @@ async function run(input: string, output: string, args: CompressArguments): Prom
       return (await evaluate(measured, testSet, options).finally(bar.stop)).accuracy;
     };
     const before = await accuracyOf(model);
-    if (before !== undefined) say(`accuracy before: ${percent(before)}`);
+    if (before !== undefined) tell(`accuracy before: ${percent(before)}`);
     const bar = countBar({ label: 'compressing' });
     // From here on the model is disposed by it.
     isOwn = false;
@@ -175,7 +177,7 @@ async function run(input: string, output: string, args: CompressArguments): Prom
       const size = await sizeOnDisk(output);
       const result = { weights: input, network: title, size, ...report, ...(accuracy && { accuracy }) };
       await writeFileAtomic(join(output, 'report.json'), `${JSON.stringify(result, null, 2)}\n`);
-      if (args.json) console.log(JSON.stringify(result));
+      if (args.json) say(result);
       else print(report, size, accuracy, output);
       if (args.maxBytes !== undefined && size > args.maxBytes) {
         throw new Error(
@@ -223,10 +225,10 @@ function print(
   accuracy: { images: number; before: number; after: number } | undefined,
   output: string,
 ): void {
-  console.log(compressTable(report));
+  say(...compressTable(report).split('\n'));
   if (accuracy) {
     const { images, before, after } = accuracy;
-    console.log(`accuracy on ${images} test images: ${percent(before)} to ${percent(after)}`);
+    say(`accuracy on ${images} test images: ${percent(before)} to ${percent(after)}`);
   }
-  console.log(`wrote ${size} bytes and report.json to ${output}`);
+  say(`wrote ${size} bytes and report.json to ${output}`);
 }

@@ -26,7 +26,7 @@ import { WEIGHT_FILES_HELP } from './options.js';
 import { type PreprocessingName, preprocessingFor, preprocessingOption } from './preprocessings.js';
 import { BATCH, saveQuantized } from './quantized.js';
 import { type BuildingArguments, oneLine, openWeights, withBuilding } from './reading.js';
-import { complain } from './wording.js';
+import { complain, say } from './wording.js';
 
 /** The formats that `convert` writes, each with the extension that selects it without `--to`. */
 const OUTPUTS = {
@@ -144,11 +144,11 @@ async function convert(input: string, output: string, args: ConvertArguments): P
     complain(`warning: ${weight} has ${count} values that are NaN or infinite`);
   }
   // Into the file itself goes the file alone.
-  const say = output === '/dev/stdout' ? complain : console.log;
-  say(
+  const tell = output === '/dev/stdout' ? complain : say;
+  tell(
     `${network?.title ?? 'network'}: ${report.loaded.length} tensors from ${input} (${report.format}) to ${output}`,
   );
-  if (rounding) say(rounding);
+  if (rounding) tell(rounding);
 }
 
 /** Images of a folder, prepared as the model says. */

@@ -42,3 +42,17 @@ export function foldersIn(folder: string): string[] {
 export function textAt(path: string): string | undefined {
   return lookedAt(path, (at) => readFileSync(at, 'utf8'));
 }
+
+/**
+ * Refuses to replace a JSON file of something else by one that a command writes beside what was named.
+ *
+ * @param fields of those that the command writes.
+ */
+export function checkReplaced(command: string, path: string, fields: readonly string[]): void {
+  const text = textAt(path);
+  const found = Object(text && attempted(() => JSON.parse(text)));
+  if (text === undefined || fields.every((field) => Object.hasOwn(found, field))) return;
+  throw new Error(
+    `${command}: ${path}, which it would replace, was not written by ${command}; move it away, or choose another path.`,
+  );
+}

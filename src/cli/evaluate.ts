@@ -27,6 +27,7 @@ import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
 import { checkViews, type ViewArguments, viewsIn, withViews } from './views.js';
+import { say } from './wording.js';
 
 interface EvaluateArguments extends NetworkArguments, ViewArguments {
   data: string;
@@ -102,14 +103,15 @@ async function run(args: EvaluateArguments, command: Command): Promise<void> {
     await writeFileAtomic(join(args.out, 'evaluation.json'), `${JSON.stringify(result, null, 2)}\n`);
     await writeFileAtomic(join(args.out, 'confusion.svg'), confusionChart(confusion));
   }
-  if (args.json) console.log(JSON.stringify(result));
+  if (args.json) say(result);
   else {
     const { loss, accuracy, top5Accuracy, calibrationError } = measured;
     const top5 = top5Accuracy === null ? '' : `, top-5 ${percent(top5Accuracy)}`;
-    console.log(
-      `${measured.examples} images: loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)}${top5}, calibration error ${percent(calibrationError)}\n${listing(confusion)}`,
+    say(
+      `${measured.examples} images: loss ${loss.toFixed(4)}, accuracy ${percent(accuracy)}${top5}, calibration error ${percent(calibrationError)}`,
+      ...listing(confusion).split('\n'),
     );
-    if (args.out !== undefined) console.log(`wrote evaluation.json, confusion.svg to ${args.out}`);
+    if (args.out !== undefined) say(`wrote evaluation.json, confusion.svg to ${args.out}`);
   }
   reportLeftOut('evaluate', problems.length);
   checkAccuracy('evaluate:', measured.accuracy, args.minAccuracy);

@@ -4,10 +4,12 @@ import { featureExtractor } from 'vgg-blocks/features';
 import { preprocess } from 'vgg-blocks/images';
 import { type NpyWriter, npyWriter, writeFileAtomic } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
+import { checkReplaced } from './disk.js';
 import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding } from './options.js';
 import { repeatable } from './repeats.js';
+import { say } from './wording.js';
 
 interface FeaturesArguments extends NetworkArguments {
   layer: string[];
@@ -47,6 +49,7 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   if (twice !== undefined)
     throw new Error(`features: --layer ${twice} is given twice; name each layer once.`);
   const base = out.slice(0, -'.npy'.length);
+  checkReplaced('features', `${base}.json`, ['network', 'layers', 'images']);
   const { model, source, preprocessing } = await loadNetwork('features', args);
   const { crop } = preprocessing;
   const extractor = featureExtractor(model, names, {
@@ -86,6 +89,6 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
   const list = { network: source, pooling: pooling ?? null, layers: described, images };
   await writeFileAtomic(`${base}.json`, `${JSON.stringify(list, null, 2)}\n`);
   model.dispose();
-  for (const { file, layer, shape } of described) console.log(`${file}: ${layer}, ${shape.join('x')}`);
-  console.log(`${base}.json: the image of each row`);
+  for (const { file, layer, shape } of described) say(`${file}: ${layer}, ${shape.join('x')}`);
+  say(`${base}.json: the image of each row`);
 }

@@ -25,7 +25,7 @@ import { readBegun } from './runDescription.js';
 import { inRunFolder, type RunFolder } from './runFolder.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
 import { loadTeacher } from './teacher.js';
-import { complain } from './wording.js';
+import { complain, say } from './wording.js';
 
 /** `vgg-blocks finetune`: teaches a trained network the classes of a folder of images. */
 export function finetuneCommand(): Command {
@@ -70,7 +70,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   const { args } = taken;
   const folder = args.folder!;
   const options = finetuneOptions(args);
-  const say = args.json ? () => {} : (line: string) => console.log(line);
+  const tell = args.json ? () => {} : say;
   const loaded = await loadNetwork('finetune', args, {
     includeTop: false,
     ...(args.size !== undefined && { inputShape: [args.size, args.size, await channelsOf(args)] as const }),
@@ -86,7 +86,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   }
   const images = await read(folder, args, preprocessing);
   const { classNames, problems } = images;
-  say(
+  tell(
     `${images.trainSet.length} training and ${images.validationSet.length} validation images of ${classNames.length} classes at ${images.trainSet.shape.join('x')}${problems.length > 0 ? `; ${problems.length} left out` : ''}`,
   );
   const teacher = await loadTeacher('finetune', args, { preprocessing, classNames });
@@ -103,7 +103,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   const { phases, predicted } = await trainPhases(model, base, images, taken, options, {
     teacher,
     signal,
-    say,
+    tell,
   });
   if (!phases[0]?.epochs.length) throw taken.stopped();
   const last = phases.at(-1)!;
@@ -145,18 +145,15 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   });
   model.dispose();
   teacher?.model.dispose();
-  say(
-    found
-      ? `validation accuracy ${percent(found.accuracy)}\n${listing(found)}`
-      : 'no images were held out, so the accuracy is unknown',
-  );
-  if (tested) say(`test accuracy ${percent(tested.accuracy)} of ${tested.examples} images`);
-  say(`wrote ${files.join(', ')} to ${args.out}`);
-  if (without) say(`model.safetensors was not written: ${without}`);
-  if (args.json) console.log(JSON.stringify(result));
+  if (found) tell(`validation accuracy ${percent(found.accuracy)}`, ...listing(found).split('\n'));
+  else tell('no images were held out, so the accuracy is unknown');
+  if (tested) tell(`test accuracy ${percent(tested.accuracy)} of ${tested.examples} images`);
+  tell(`wrote ${files.join(', ')} to ${args.out}`);
+  if (without) tell(`model.safetensors was not written: ${without}`);
+  if (args.json) say(result);
   reportLeftOut('finetune', problems.length);
   if (failure !== undefined) throw new Error(failure);
-  if (signal.aborted) say(`stopped; go on with --resume ${args.out}`);
+  if (signal.aborted) tell(`stopped; go on with --resume ${args.out}`);
   else checkAccuracy('finetune: validation', outcome.accuracy, args.minAccuracy);
 }
 

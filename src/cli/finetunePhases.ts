@@ -30,7 +30,11 @@ export async function trainPhases(
   images: ImageFiles,
   taken: RunFolder<FinetuneArguments>,
   options: { first: TrainOptions; unfrozen: TrainOptions },
-  { teacher, signal, say }: { teacher?: LoadedTeacher; signal: AbortSignal; say: (line: string) => void },
+  {
+    teacher,
+    signal,
+    tell,
+  }: { teacher?: LoadedTeacher; signal: AbortSignal; tell: (...lines: string[]) => void },
 ): Promise<Trained> {
   const { args, log } = taken;
   const top = base.layers.at(-1)!.name;
@@ -51,7 +55,7 @@ export async function trainPhases(
     );
     if (!cached) break;
     const name = from === undefined ? 'new layers' : `from ${from}`;
-    const bar = progressBar({ print: say });
+    const bar = progressBar({ print: (text) => tell(...text.split('\n')) });
     try {
       const history = await train(upper, cached, {
         ...settings,

@@ -8,6 +8,7 @@ import { encodeWeights, saveModel } from 'vgg-blocks/weights';
 import { table } from '../figures/table.js';
 import type { BackendArguments } from './backend.js';
 import { textAt } from './disk.js';
+import { textOfLabels } from './labels.js';
 
 /** The part of `finetune`'s `result.json` that other commands read. */
 export interface Finetuned {
@@ -60,7 +61,7 @@ export async function writeFinetuned(
   });
   const files: Record<string, string | Uint8Array> = {
     ...(weights && { 'model.safetensors': weights }),
-    'classes.txt': `${images.classNames.join('\n')}\n`,
+    'classes.txt': textOfLabels(images.classNames),
     'history.json': `${JSON.stringify({ phases, backend, threads }, null, 2)}\n`,
     'result.json': `${JSON.stringify(result, null, 2)}\n`,
     'history.csv': historyCsv({ epochs: consecutive(phases) }),

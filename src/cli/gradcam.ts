@@ -88,7 +88,7 @@ async function run(patterns: string[], args: GradCamArguments): Promise<void> {
       areas && `deletion ${areas.deletion.toFixed(3)}, insertion ${areas.insertion.toFixed(3)}`;
     print(
       args.json
-        ? JSON.stringify({ ...written, maps, ...areas })
+        ? { ...written, maps, ...areas }
         : `${path}: ${written.label}, ${[written.file, maps, measured].filter(Boolean).join(', ')}`,
     );
   });

@@ -3,7 +3,7 @@ import type { PreparedImage, Preprocessing, RawImage } from 'vgg-blocks/images';
 import { countBar, prepareImages, readImage } from 'vgg-blocks/node';
 import { imagePaths } from './imagePaths.js';
 import { numberIn } from './options.js';
-import { complain } from './wording.js';
+import { complain, say } from './wording.js';
 
 /** Help for a command's images argument. */
 export const IMAGES_HELP = 'images, folders of images, or globs';
@@ -12,8 +12,8 @@ export const IMAGES_HELP = 'images, folders of images, or globs';
 export const batchOption = (): Option =>
   numberIn('count', '--batch <n>', 'images per forward pass; more need more memory', 8);
 
-/** Prints a line without disturbing the progress bar. */
-export type Print = (line: string) => void;
+/** As `say`, without disturbing the progress bar. */
+export type Print = typeof say;
 
 /** Images that are decoded, on other threads, before their turn. */
 const AHEAD = 4;
@@ -56,9 +56,9 @@ async function inBatches<Image>(
   work: (images: Image[], paths: string[], print: Print) => Promise<void>,
 ): Promise<void> {
   const bar = countBar();
-  const print = (line: string) => {
+  const print: Print = (...lines) => {
     bar.stop();
-    console.log(line);
+    say(...lines);
   };
   const report = (line: string) => {
     bar.stop();

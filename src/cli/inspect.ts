@@ -14,6 +14,7 @@ import { WEIGHT_FILES_HELP } from './options.js';
 import { PREPROCESSINGS } from './preprocessings.js';
 import { printing } from './process.js';
 import { isHubName, oneLine, type ReadingArguments, readingOptions, withReading } from './reading.js';
+import { say } from './wording.js';
 
 /** `vgg-blocks inspect`: describes a weight file. */
 export function inspectCommand(): Command {
@@ -30,11 +31,12 @@ export function inspectCommand(): Command {
         );
       }
       const info = await inspectWeights(isFolder(file) ? modelFile(file).file : file, reading);
-      console.log(json ? JSON.stringify(info, null, 2) : describe(info, reading));
+      if (json) console.log(JSON.stringify(info, null, 2));
+      else say(...describe(info, reading));
     });
 }
 
-function describe(info: WeightFileInfo, reading: WeightFileOptions): string {
+function describe(info: WeightFileInfo, reading: WeightFileOptions): string[] {
   const { file, bytes, format, parameters, dtypes, tensors } = info;
   const size = format === 'tfjs model.json' ? '' : `, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const rows = tensors.map(({ name, dtype, shape, weight = '' }) => [
@@ -52,10 +54,10 @@ function describe(info: WeightFileInfo, reading: WeightFileOptions): string {
     ...metadataLines(info.metadata),
     `${parameters.toLocaleString('en-US')} ${info.network || info.layers ? 'parameters' : 'numbers'}, stored as ${dtypes.join(', ') || 'nothing'}`,
     '',
-    table([['tensor', 'type', 'shape', 'weight of the network'], ...rows]),
+    ...table([['tensor', 'type', 'shape', 'weight of the network'], ...rows]).split('\n'),
     '',
     ...endLines(info, reading),
-  ].join('\n');
+  ];
 }
 
 type Network = NonNullable<WeightFileInfo['network']>;

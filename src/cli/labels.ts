@@ -29,7 +29,7 @@ export async function labelsOf(
   // Windows writes UTF-16 in places. The decoder removes the mark at the beginning.
   const isUtf16 = bytes[0] === 0xff && bytes[1] === 0xfe;
   const text = textOf(`${command}: ${file}`, bytes, isUtf16 ? 'utf-16le' : 'utf-8');
-  const labels = /^\s*[[{]/.test(text) ? labelsOfJson(`${command}: ${file}`, text) : linesOf(text);
+  const labels = isJson(text) ? labelsOfJson(`${command}: ${file}`, text) : linesOf(text);
   if (labels.length !== classes) {
     throw new Error(
       `${command}: ${file} lists ${labels.length} classes, but the network has ${classes}; write one per line.`,
@@ -74,6 +74,15 @@ export function classOf(command: string, name: string, labels: readonly string[]
   throw new Error(
     `${command}: there is no class ${JSON.stringify(name)}; use a label, such as ${labels.slice(0, 3).join(', ')}, or a number from 0 to ${labels.length - 1}.`,
   );
+}
+
+const isJson = (text: string) => /^\s*[[{]/.test(text);
+
+/** Names as a file that {@link labelsOf} reads: a line for each, or a list in JSON if lines would be read as other names. */
+export function textOfLabels(names: readonly string[]): string {
+  const lines = `${names.join('\n')}\n`;
+  const isRead = !isJson(lines) && JSON.stringify(linesOf(lines)) === JSON.stringify(names);
+  return isRead ? lines : `${JSON.stringify(names, null, 2)}\n`;
 }
 
 function linesOf(text: string): string[] {

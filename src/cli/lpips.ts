@@ -10,7 +10,7 @@ import { imagePairs } from './imagePairs.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn } from './options.js';
 import { printing } from './process.js';
-import { complain, inFlags } from './wording.js';
+import { complain, inFlags, say } from './wording.js';
 
 interface LpipsArguments extends NetworkArguments {
   map?: string;
@@ -107,9 +107,7 @@ async function run(first: string, second: string, args: LpipsArguments): Promise
         distances.push(distance);
         bar.stop();
         const line = { image: one.path, other: other.path, distance, map: file };
-        console.log(
-          json ? JSON.stringify(line) : [distance.toFixed(4), name, file].filter(Boolean).join('  '),
-        );
+        say(json ? line : [distance.toFixed(4), name, file].filter(Boolean).join('  '));
       } catch (error) {
         failed++;
         report(`${name}: ${inFlags(messageOf(error))}`);
@@ -144,7 +142,7 @@ function summarize(
 ) {
   if (pairs > 1 && distances.length > 0 && !json) {
     const mean = distances.reduce((total, one) => total + one, 0) / distances.length;
-    console.log(`mean ${mean.toFixed(4)}, largest ${Math.max(...distances).toFixed(4)}`);
+    say(`mean ${mean.toFixed(4)}, largest ${Math.max(...distances).toFixed(4)}`);
   }
   const above = max === undefined ? 0 : distances.filter((one) => one > max).length;
   if (above > 0) complain(`lpips: ${above} of ${pairs} distances are above ${max}.`);

@@ -12,7 +12,7 @@ import { inspectCommand } from './inspect.js';
 import { lpipsCommand } from './lpips.js';
 import { refuseEmpty } from './options.js';
 import { diagramCommand, summaryCommand, tallyCommand } from './plans.js';
-import { refusing } from './refusals.js';
+import { refusing, refusingUnknown } from './refusals.js';
 import { refusingRepeats } from './repeats.js';
 import { similarCommand } from './similar.js';
 import { styleCommand } from './style.js';
@@ -43,5 +43,5 @@ export function createProgram(): Command {
     .addCommand(lpipsCommand())
     .addCommand(benchCommand());
   for (const command of [program, ...program.commands]) refusing(refusingRepeats(command));
-  return program;
+  return refusingUnknown(program);
 }

@@ -11,6 +11,7 @@ import {
   type PublishedName,
 } from 'vgg-blocks/weights';
 import { MAX_SIDE } from '../base/check.js';
+import { plain } from '../base/printable.js';
 import { isThere } from './disk.js';
 import { ARCH_HELP, numberIn, parseArch } from './options.js';
 import { repeatable } from './repeats.js';
@@ -182,5 +183,5 @@ export function isHubName(name: string): name is HubName {
 
 /** A name from a file, without control characters, which terminals would obey. */
 export function oneLine(name: string): string {
-  return name.replace(/\p{C}/gu, '\ufffd').slice(0, 60);
+  return plain(name).slice(0, 60);
 }

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import type { Command, CommanderError } from 'commander';
 import { printedValue } from '../base/printable.js';
 
@@ -35,7 +36,7 @@ const SENTENCES: [said: RegExp, sentence: (...parts: string[]) => string][] = [
 
 /** The rule of an `InvalidArgumentError`, or commander's own for choices, as a clause. */
 function ruleOf(rule: string): string {
-  return rule.replace(/^Allowed choices are /, 'it must be one of ').replace(/^It /, 'it ');
+  return rule.replace(/^Allowed choices are /, 'it must be one of ').replace(/^It(s?) /, 'it$1 ');
 }
 
 /**
@@ -43,10 +44,36 @@ function ruleOf(rule: string): string {
  * words and ending the process. Help that was asked for is thrown as commander does.
  */
 export function refusing(command: Command): Command {
+  for (const option of command.options.filter(({ required }) => required)) {
+    // Before the value is parsed.
+    (command as unknown as EventEmitter).prependListener(`option:${option.name()}`, (value: string) => {
+      if (!isFlag(value)) return;
+      const passed = option.flags.replace(/^-\w, /, '');
+      throw new Error(
+        `${command.name()}: ${option.long} has no value, but is followed by ${printedValue(value)}; pass ${passed}.`,
+      );
+    });
+  }
   return command.configureOutput({ outputError: () => {} }).exitOverride((error: CommanderError) => {
     if (error.exitCode === 0) throw error;
     if (error.code === 'commander.help') throw new Error(`${command.name()}: pass one of these commands.`);
     throw new Error(`${command.name()}: ${sentenceOf(error.message)}`);
+  });
+}
+
+/** Whether an argument is an option: no value begins like one, but for a path, which may begin with `./`. */
+function isFlag(value: string): boolean {
+  return /^(--[a-z]|-[a-z]$)/i.test(value);
+}
+
+/** Makes a program refuse a command that it does not have also where help for it is asked for. */
+export function refusingUnknown(program: Command): Command {
+  return program.on('beforeAllHelp', ({ command }: { command: Command }) => {
+    const [first, second] = program.args.filter((arg) => !isFlag(arg));
+    const name = first === 'help' ? second : first;
+    if (command !== program || name === undefined || name === 'help') return;
+    // Refused, with a suggestion.
+    if (!program.commands.some((one) => one.name() === name)) program.parse([name], { from: 'user' });
   });
 }
 

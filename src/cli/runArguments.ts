@@ -34,7 +34,12 @@ export function withRun(command: Command, out: string): Command {
         'with --resume: go on even though the images or the engine (backend, threads, SIMD, versions) have changed',
       ).choices(['data', 'engine', 'both']),
     )
-    .addOption(new Option('--overwrite', 'discard an unfinished run in the output folder'))
+    .addOption(
+      new Option(
+        '--overwrite',
+        'discard an unfinished run in the output folder, or files with the names of results',
+      ),
+    )
     .addOption(
       numberIn(
         'notNegative',

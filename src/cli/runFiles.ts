@@ -4,20 +4,27 @@ import { failureReason, isAbsent } from '../base/systemReason.js';
 import { namesIn } from './disk.js';
 
 /** What commands write to the folder of a run beside its checkpoints and its description. */
-const FILES = new Set([
+const FILES = [
   ...['model', 'model.safetensors', 'classes.txt', 'result.json', 'history.json'],
   ...['history.csv', 'curves.svg', 'predictions.svg', 'steps.jsonl'],
-  // Of evaluate, which may write beside the model.
-  ...['evaluation.json', 'confusion.svg'],
-]);
+];
+
+/** What evaluate writes, which may be beside the model. */
+const MEASURED = ['evaluation.json', 'confusion.svg'];
 
 /** TensorBoard's event files, of which each process writes its own. */
 const EVENTS = /^events\.out\.tfevents\./;
 
+/** What is in a folder under the names of a run's results. */
+export function resultsIn(folder: string): string[] {
+  return namesIn(folder).filter((file) => FILES.includes(file));
+}
+
 /** Removes what runs have written to a folder, besides checkpoints and description. */
 export async function removeRunFiles(folder: string): Promise<void> {
   for (const file of namesIn(folder)) {
-    if (FILES.has(file) || EVENTS.test(file)) await rm(join(folder, file), { recursive: true, force: true });
+    if ([...FILES, ...MEASURED].includes(file) || EVENTS.test(file))
+      await rm(join(folder, file), { recursive: true, force: true });
   }
 }
 

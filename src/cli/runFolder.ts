@@ -9,10 +9,10 @@ import { owning } from '../base/owning.js';
 import { messageOf } from '../base/realm.js';
 import { type RunArguments, resumedArguments } from './runArguments.js';
 import { type Begun, descriptionOf, type Outcome, readBegun } from './runDescription.js';
-import { hasCheckpoints, hasTrained, removeRunFiles } from './runFiles.js';
+import { hasCheckpoints, hasTrained, removeRunFiles, resultsIn } from './runFiles.js';
 import { type RunLog, runLog } from './runLog.js';
 import { checkAccuracy, reportLeftOut } from './runs.js';
-import { complain, inFlags } from './wording.js';
+import { complain, inFlags, say } from './wording.js';
 
 /** A folder that a run has for itself. */
 export interface RunFolder<T> {
@@ -158,6 +158,12 @@ async function checkFree(
       `${name}: ${checkpoints} has files, but ${folder} has no run.json of the run that they are of; choose another --out, or remove them.`,
     );
   }
+  const [other] = begun || overwrite ? [] : resultsIn(folder);
+  if (other !== undefined) {
+    throw new Error(
+      `${name}: ${folder} has ${other}, which the run would replace, but no run.json of the run that it is of; choose another --out, or add --overwrite.`,
+    );
+  }
   if (begun && !begun.outcome && !overwrite && (await hasTrained(checkpoints))) {
     throw new Error(
       `${name}: ${folder} has an unfinished run; go on with --resume ${folder}, choose another --out, or discard it with --overwrite.`,
@@ -191,7 +197,7 @@ function reportComplete(
   { out, minAccuracy }: { out: string; minAccuracy?: number },
   { accuracy, leftOut = 0, failure }: Outcome,
 ): void {
-  console.log(
+  say(
     `the run in ${out} is complete, ${failure === undefined ? 'and its results are there' : 'but it failed'}`,
   );
   reportLeftOut(name, leftOut);

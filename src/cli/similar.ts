@@ -6,6 +6,7 @@ import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding, numberIn } from './options.js';
 import { printing } from './process.js';
+import { say } from './wording.js';
 
 interface SimilarArguments extends NetworkArguments {
   layer: string;
@@ -49,7 +50,7 @@ async function run(query: string, patterns: string[], args: SimilarArguments): P
       }
     });
     for (const { id, similarity } of index.search(vector!, args.top)) {
-      console.log(args.json ? JSON.stringify({ image: id, similarity }) : `${similarity.toFixed(4)} ${id}`);
+      say(args.json ? { image: id, similarity } : `${similarity.toFixed(4)} ${id}`);
     }
     if (args.saveIndex) await writeFileAtomic(args.saveIndex, index.toBytes());
   } finally {

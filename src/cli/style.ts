@@ -6,6 +6,7 @@ import { decoding } from './decoder.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding, isGiven, numberIn } from './options.js';
 import { stopOnSignal } from './process.js';
+import { say } from './wording.js';
 
 interface StyleArguments extends NetworkArguments {
   content: string;
@@ -109,11 +110,11 @@ async function run(args: StyleArguments, command: Command): Promise<void> {
     }
     await writeImage(out, image);
     const { width, height } = image;
-    if (args.json) console.log(JSON.stringify({ out, width, height, ...result, images: written }));
+    if (args.json) say({ out, width, height, ...result, images: written });
     else {
       const { total, content, style } = result.losses;
       const [all, ...parts] = [total, content, style].map((loss) => loss.toPrecision(3));
-      console.log(
+      say(
         `${out}: ${width}x${height}, ${result.ended} after ${result.steps} steps, loss ${all} (content ${parts[0]}, style ${parts[1]})`,
       );
     }

@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { cost, type OptimizerName } from 'vgg-blocks';
 import { throughput } from 'vgg-blocks/train';
 import { type BackendArguments, useBackend } from './backend.js';
+import { say } from './wording.js';
 
 /** More threads than this gain little, because each has less to do. */
 const MOST = 4;
@@ -48,7 +49,7 @@ export async function chooseThreads(
   const [one, several] = rates as [number, number];
   const chosen = several > GAIN * one ? most : 1;
   await changeThreads({ ...args, threads: chosen });
-  console.log(
+  say(
     `${chosen === 1 ? 'one thread' : `${chosen} threads`}: a trial took ${one.toPrecision(3)} examples/s with one and ${several.toPrecision(3)} with ${most}; --threads chooses without it`,
   );
   return chosen;

@@ -30,7 +30,7 @@ import {
   withRecipe,
   withTraining,
 } from './training.js';
-import { inFlags } from './wording.js';
+import { inFlags, say } from './wording.js';
 
 /** Without a recipe. */
 const DEFAULTS: TrainOptions = { optimizer: 'adam', schedule: 'cosine', batchSize: 32 };
@@ -99,7 +99,7 @@ async function run(given: TrainArguments, command: Command): Promise<void> {
 async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
   const { args, log } = folder;
   await useBackend({ ...args, threads: threadsToTry(args) });
-  const bar = progressBar();
+  const bar = progressBar({ print: (text) => say(...text.split('\n')) });
   const data = await loadData(args.data, args.seed, bar.log);
   const { options, augment } = recipeOptions(args, DEFAULTS);
   const { model, trainSet: plainSet } = await startingNetwork(args, data.trainSet);
@@ -117,13 +117,13 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     args.threads = await chooseThreads(trial, model, epochs * trainSet.length);
   }
   const { backend, threads } = args;
-  console.log(
+  say(
     `${trainSet.length} training and ${testSet.length} test images of ${trainSet.classNames.length} classes at ${trainSet.shape.join('x')}; ${paramCount(model).total.toLocaleString('en-US')} parameters on ${backend}${backend === 'wasm' ? `, ${threads} thread${threads === 1 ? '' : 's'}` : ''}`,
   );
   const signal = stopOnSignal();
   const checkpoint = folder.checkpoint();
   const before = await folder.before();
-  if (before.length > 0) console.log(`going on after epoch ${before.length}`);
+  if (before.length > 0) say(`going on after epoch ${before.length}`);
   const history = await train(
     model,
     { trainSet, testSet },
@@ -163,7 +163,7 @@ async function trainIn(folder: RunFolder<TrainArguments>): Promise<void> {
     for (const [name, content] of Object.entries(files)) await writeFileAtomic(join(args.out, name), content);
     if (ended !== 'aborted') await folder.finish({ accuracy, failure });
   });
-  console.log(`${verdict(history, args.out)}; wrote model/, ${Object.keys(files).join(', ')} to ${args.out}`);
+  say(`${verdict(history, args.out)}; wrote model/, ${Object.keys(files).join(', ')} to ${args.out}`);
   model.dispose();
   teacher?.model.dispose();
   if (failure !== undefined) throw new Error(failure);

@@ -1,8 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { OPTIMIZERS } from 'vgg-blocks';
 import type { BatchAugmentation } from 'vgg-blocks/data';
-import { RECIPES, type RecipeName, SCHEDULES, type Schedule, type TrainOptions } from 'vgg-blocks/train';
-import { numberIn } from './options.js';
+import {
+  RECIPES,
+  type RecipeName,
+  SCHEDULES,
+  type Schedule,
+  type ScheduleName,
+  type TrainOptions,
+} from 'vgg-blocks/train';
+import { attempted } from '../base/check.js';
+import { messageOf } from '../base/realm.js';
+import { numberIn, parseIn } from './options.js';
 
 /** The options of `train` that have a flag, by the flag's name. */
 const FLAGS = {
@@ -171,11 +180,23 @@ function usual(name: 'learningRate' | 'weightDecay'): string {
 
 function parseSchedule(text: string): Schedule {
   if (Object.hasOwn(SCHEDULES, text)) return text as Schedule;
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed && 'name' in parsed) return parsed as Schedule;
-  } catch {}
-  throw new InvalidArgumentError(
-    `It must be one of ${Object.keys(SCHEDULES).join(', ')}, or JSON with such a name.`,
-  );
+  const { name, ...own } = Object(attempted(() => JSON.parse(text))) as Record<string, unknown>;
+  if (typeof name !== 'string' || !Object.hasOwn(SCHEDULES, name)) {
+    throw new InvalidArgumentError(
+      `It must be one of ${Object.keys(SCHEDULES).join(', ')}, or JSON with such a name.`,
+    );
+  }
+  const known = Object.keys(SCHEDULES[name as ScheduleName].options);
+  for (const [field, value] of Object.entries(own)) {
+    if (!known.includes(field)) {
+      const all = known.length === 0 ? `${name} has none` : `those of ${name} are ${known.join(', ')}`;
+      throw new InvalidArgumentError(`It has the unknown option ${JSON.stringify(field)}; ${all}.`);
+    }
+    try {
+      parseIn(field === 'factor' ? 'between' : 'count', JSON.stringify(value));
+    } catch (error) {
+      throw new InvalidArgumentError(messageOf(error).replace(/^It /, `Its ${field} `));
+    }
+  }
+  return { name, ...own } as Schedule;
 }

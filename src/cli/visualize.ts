@@ -7,7 +7,7 @@ import { classOf, labelsOf, labelsOption } from './labels.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding, numberIn } from './options.js';
 import { repeatable } from './repeats.js';
-import { complain } from './wording.js';
+import { complain, say } from './wording.js';
 
 interface VisualizeArguments extends NetworkArguments {
   layer?: string;
@@ -119,9 +119,9 @@ async function run(args: VisualizeArguments): Promise<void> {
     const image = images.length === 1 ? images[0]! : await imageGrid(images, { columns, padding: 2 });
     await writeImage(out, image);
     const { width, height } = image;
-    console.log(
+    say(
       args.json
-        ? JSON.stringify({ out, layer, filters: drawn, width, height })
+        ? { out, layer, filters: drawn, width, height }
         : `${out}: ${width}x${height}, ${layer} ${drawn.join(', ')}`,
     );
   } finally {

@@ -1,4 +1,4 @@
-import { plain, printedPath } from '../base/printable.js';
+import { CONTROLS, plain, printedPath } from '../base/printable.js';
 
 /** What to pass to the command line for an option that a text of the library names. */
 const FLAGS: [option: RegExp, flag: string][] = [
@@ -123,4 +123,17 @@ export function complain(text: string): void {
   const values = process.argv.slice(2).flatMap((arg) => [arg, arg.slice(arg.indexOf('=') + 1)]);
   const long = values.filter(({ length }) => length > MAX_ARGUMENT);
   console.error(plain(long.reduce((line, value) => line.replaceAll(value, printedPath(value)), text)));
+}
+
+/** Prints lines on standard output, each one line whatever names it has; an object as one line of JSON. */
+export function say(...lines: (string | object)[]): void {
+  const printed = lines.map((line) => (typeof line === 'string' ? plain(line) : jsonLine(line)));
+  console.log(printed.join('\n'));
+}
+
+/** JSON in which what terminals obey is escaped. */
+function jsonLine(value: object): string {
+  return JSON.stringify(value).replace(CONTROLS, (found) =>
+    Array.from(found.split(''), (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
+  );
 }

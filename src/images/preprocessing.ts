@@ -1,5 +1,6 @@
 import { isListOf } from '../base/arguments.js';
 import { fail, isReadable, MAX_SIDE, shown, tag, wholeNumber } from '../base/check.js';
+import { plain } from '../base/printable.js';
 
 /** The preparation of images that a set of weights was trained with. */
 export interface Preprocessing {
@@ -115,7 +116,7 @@ export function checkedTable(
   const unknown = Object.keys(value).find((field) => !fields.includes(field));
   if (unknown !== undefined) {
     refuse(
-      `${name} has the unknown field '${unknown.replace(/\p{C}/gu, '\ufffd').slice(0, 80)}'; the fields are ${fields.join(', ')}.`,
+      `${name} has the unknown field '${plain(unknown).slice(0, 80)}'; the fields are ${fields.join(', ')}.`,
     );
   }
   return value;

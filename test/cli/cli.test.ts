@@ -558,7 +558,7 @@ describe('vgg-blocks train', () => {
     const out = join(folder, 'in-the-way');
     const inTheWay = join(out, 'predictions.svg');
     mkdirSync(inTheWay, { recursive: true });
-    const { code, error } = await run('train', ...SMALL, '--epochs', '1', '--out', out);
+    const { code, error } = await run('train', ...SMALL, '--epochs', '1', '--out', out, '--overwrite');
     expect(code).toBe(1);
     expect(error).toBe(
       `train: ${inTheWay} could not be written: there is a file where a folder is expected, or a folder where a file is; choose another path. Then go on with vgg-blocks train --resume ${out}, which writes the results.\n`,

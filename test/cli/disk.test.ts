@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { isSetFolder } from '../../src/cli/data.js';
-import { foldersIn, isFolder, isThere, namesIn, textAt } from '../../src/cli/disk.js';
+import { checkReplaced, foldersIn, isFolder, isThere, namesIn, textAt } from '../../src/cli/disk.js';
 import { modelFile } from '../../src/cli/modelFile.js';
 import { readBegun, unfinishedRun } from '../../src/cli/runDescription.js';
 import { run } from './program.js';
@@ -52,6 +52,35 @@ test('a run, results or a model that cannot be read are not taken for none', () 
   writeFileSync(at('run.json', 'run.json'), '[]');
   expect(unfinishedRun(at('run.json'))).toBeUndefined();
   expect(() => readBegun(at('run.json'))).toThrow(/run\.json is not the description of a run/);
+});
+
+test('a JSON file of something else is not replaced by one beside what was named', async () => {
+  const of = (content: string) => {
+    writeFileSync(at('mine.json'), content);
+    return () => checkReplaced('features', at('mine.json'), ['layers', 'images']);
+  };
+  const sentence = `features: ${at('mine.json')}, which it would replace, was not written by features; move it away, or choose another path.`;
+  for (const content of ['', '{', '[]', 'null', '{"images":1}']) expect(of(content)).toThrow(sentence);
+  expect(of('{"layers":[],"images":[]}')).not.toThrow();
+  expect(() => checkReplaced('features', at('absent.json'), ['layers'])).not.toThrow();
+  of('{}');
+  const options = ['--layer', 'pool1', '--out', at('mine.npy'), '--weights', at('none.safetensors')];
+  expect(await run('features', at('none.png'), ...options)).toEqual({
+    code: 1,
+    out: '',
+    error: `${sentence}\n`,
+  });
+  mkdirSync(at('other'));
+  writeFileSync(at('other', 'report.json'), '{}');
+  expect((await run('compress', at('none.safetensors'), at('other'), '--rank', 'fc1=2')).error).toBe(
+    `compress: ${at('other', 'report.json')}, which it would replace, was not written by compress; move it away, or choose another path.\n`,
+  );
+  mkdirSync(at('project', 'model'), { recursive: true });
+  for (const command of [['train'], ['finetune', at('set'), '--pretrained', 'torchvision/vgg11']]) {
+    expect((await run(...command, '--out', at('project'))).error).toBe(
+      `${command[0]}: ${at('project')} has model, which the run would replace, but no run.json of the run that it is of; choose another --out, or add --overwrite.\n`,
+    );
+  }
 });
 
 test('commands say in one sentence which folder cannot be read', async () => {

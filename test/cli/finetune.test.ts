@@ -320,7 +320,11 @@ describe('vgg-blocks finetune', () => {
       /^finetune: \S+nowhere could not be read: there is no such file; check the path\.\n$/,
     ],
     ['an unknown layer', ['colors', '--unfreeze', 'block9'], /^finetune: there is no layer "block9"/m],
-    ['a schedule', ['colors', '--schedule', '{"name":"step","every":0}'], /^finetune: schedule/m],
+    [
+      'a schedule',
+      ['colors', '--schedule', '{"name":"step","every":0}'],
+      /^finetune: --schedule is '.*'; its every must be a whole number of at least 1\.\n$/,
+    ],
     [
       'too little accuracy',
       ['colors', '--min-accuracy', '1', '--lr', '1e-9'],

@@ -34,7 +34,7 @@ test('a run that is stopped while it computes features trains nothing, and keeps
     images,
     { args, checkpoint } as unknown as RunFolder<FinetuneArguments>,
     { first: { epochs: 1 }, unfrozen: {} },
-    { signal: controller.signal, say: () => expect.unreachable() },
+    { signal: controller.signal, tell: () => expect.unreachable() },
   );
   expect(trained.phases).toEqual([]);
   // The run has not begun, so that a folder's earlier results stay.

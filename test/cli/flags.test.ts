@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, type Option } from 'commander';
 import { expect, test, vi } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
-import { complain, errorOf, inFlags } from '../../src/cli/wording.js';
+import { complain, errorOf, inFlags, say } from '../../src/cli/wording.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const { commands } = createProgram();
@@ -229,12 +229,42 @@ test.each([
   [['trian'], 'vgg-blocks: there is no command trian; did you mean train?'],
   [[''], "vgg-blocks: there is no command ''; add --help to see them all."],
   [['bench', '--threads', '129'], "bench: --threads is '129'; it must be a whole number from 1 to 128."],
-  [['help', 'trian'], 'vgg-blocks: pass one of these commands.'],
+  [['help', 'trian'], 'vgg-blocks: there is no command trian; did you mean train?'],
+  [['foo', '--help'], 'vgg-blocks: there is no command foo; add --help to see them all.'],
+  [['--help', 'foo'], 'vgg-blocks: there is no command foo; add --help to see them all.'],
+  [['help', 'help'], 'vgg-blocks: pass one of these commands.'],
+  [
+    ['train', '--schedule', '{"name":"step","evry":3}'],
+    'it has the unknown option "evry"; those of step are every, factor.',
+  ],
+  [
+    ['train', '--schedule', '{"name":"cosine","every":3}'],
+    'it has the unknown option "every"; cosine has none.',
+  ],
+  [['train', '--schedule', '{"name":"step","every":0}'], 'its every must be a whole number of at least 1.'],
+  [['train', '--schedule', '{"name":"plateau","patience":"3"}'], 'its patience must be a number.'],
+  [['train', '--schedule', '{"name":"step","factor":1}'], 'its factor must be above 0 and below 1.'],
+  [['train', '--schedule', '{"name":"toString"}'], 'it must be one of constant, step, cosine, plateau,'],
 ])('%j is refused in one line that begins with the command', async (args, message) => {
   const program = createProgram();
   program.configureOutput({ writeErr: () => {}, outputError: () => {} });
   const refused = await program.parseAsync(args, { from: 'user' }).catch((error: Error) => error.message);
   expect(refused).toContain(message);
+});
+
+const valued = commands.flatMap((command) =>
+  command.options.filter(({ required }) => required).map((option) => [command.name(), option] as const),
+);
+
+test('no flag takes another flag for its value', async () => {
+  expect(valued.length).toBeGreaterThan(200);
+  for (const [name, { long, flags }] of valued) {
+    for (const flag of ['--out', '--unknown', '-h']) {
+      await expect(createProgram().parseAsync([name, long!, flag], { from: 'user' })).rejects.toThrow(
+        new Error(`${name}: ${long} has no value, but is followed by ${flag}; pass ${flags}.`),
+      );
+    }
+  }
 });
 
 test('what a message quotes is one line of which terminals obey nothing, and long arguments are cut', () => {
@@ -248,6 +278,18 @@ test('what a message quotes is one line of which terminals obey nothing, and lon
   expect(line).toBe(
     `inspect: a\ufffd\ufffd]0;title\ufffd: ...${'a/'.repeat(999).slice(-197)} has no ...${'k'.repeat(197)}.`,
   );
+});
+
+test('what is printed has one line for each, and JSON means the same, whatever is in a name', () => {
+  const printed = vi.spyOn(console, 'log').mockImplementation(() => {});
+  const name = 'a\n\u001b[31m\u009b\u202e\ud800\u200d';
+  say(`${name}: cat`, 'second');
+  say({ name });
+  const [[lines], [json]] = printed.mock.calls as [[string], [string]];
+  printed.mockRestore();
+  expect(lines).toBe('a\ufffd\ufffd[31m\ufffd\ufffd\ufffd\u200d: cat\nsecond');
+  expect(json).toMatch(/^[\x20-\x7e\u200d]+$/);
+  expect(JSON.parse(json)).toEqual({ name });
 });
 
 test('only one function of the command line prints on standard error', () => {

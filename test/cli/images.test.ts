@@ -110,7 +110,7 @@ describe('images', () => {
       `${at('bad')}: left out 1 file that is not an image (text.jpg).`,
       `${at('bare')} contains no images.`,
       `${at('*.jpeg')} matches no files.`,
-      `${at('bad', 'cut.png')} could not be read: it is PNG, but damaged or of a kind that cannot be decoded here (`,
+      `${at('bad', 'cut.png')} could not be read: it is PNG, but damaged or of a kind that cannot be decoded here; get the file again.`,
       `${at('bad', 'empty.jpg')} could not be read: it is empty (0 bytes); get the file again.`,
       `${at('bad', 'huge.png')} could not be read: it is 60000x50000, more than the limit of 100000000 pixels; make it smaller.`,
       `${at('none.png')} could not be read: there is no such file; check the path.`,
