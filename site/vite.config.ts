@@ -67,7 +67,7 @@ const ENGLISH = { name: 'en', test: /\/site\/src\/text\/en\.ts$/, priority: 2 };
 /** The rest of the playground's first paint, in one file: that is smaller than many. */
 const FIRST = {
   name: 'first',
-  test: /\/site\/src\/(?!page\.|playground\.).*\.tsx?$/,
+  test: /\/site\/src\/(?!page\.|playground\.).*\.tsx?$|\.safetensors\b/,
   tags: ['$initial' as const],
   priority: 1,
   includeDependenciesRecursively: false,

@@ -15,9 +15,13 @@ const root = document.documentElement;
 /**
  * Starts the controls of a page's head, and the service worker that saves the site for offline use.
  *
+ * @param isBusy whether the page is still loading something.
  * @returns the page's language.
  */
-export async function startHead(onLanguage?: (language: Language) => Promise<void>): Promise<Language> {
+export async function startHead(
+  onLanguage: (language: Language) => Promise<void>,
+  isBusy = () => false,
+): Promise<Language> {
   const language = (root.dataset.language ?? 'en') as Language;
   const button = document.getElementById('theme') as HTMLButtonElement;
   button.addEventListener('click', () => {
@@ -39,12 +43,12 @@ export async function startHead(onLanguage?: (language: Language) => Promise<voi
     root.lang = chosen === 'zh' ? 'zh-CN' : 'en';
     void translate(chosen);
     void showOffline();
-    void onLanguage?.(chosen);
+    void onLanguage(chosen);
   });
   if (language !== 'en') await translate(language);
   if (import.meta.env.PROD) {
     const keep = () =>
-      keepOffline(siteRoot(), (now) => {
+      keepOffline(siteRoot(), isBusy, (now) => {
         offline = now;
         void showOffline();
       });

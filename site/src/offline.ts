@@ -15,7 +15,7 @@ const PAUSES = [2000, 15_000];
 /** Megabytes that the whole site takes at most. */
 export const SITE_MB = 11;
 
-/** Milliseconds without a new download after which the page counts as loaded. */
+/** Milliseconds without the end of a download after which the page counts as loaded. */
 const QUIET = 2000;
 
 /**
@@ -23,12 +23,17 @@ const QUIET = 2000;
  * the guides and the API pages. On a metered connection it asks first, unless an earlier visit has saved the site.
  *
  * @param site the site's root.
+ * @param isBusy whether the page is still loading something: the browser lists downloads only once they have ended.
  * @param onChange called at once and on every change.
  */
-export async function keepOffline(site: URL, onChange: (offline: Offline) => void): Promise<void> {
+export async function keepOffline(
+  site: URL,
+  isBusy: () => boolean,
+  onChange: (offline: Offline) => void,
+): Promise<void> {
   const container = navigator.serviceWorker as ServiceWorkerContainer | undefined;
   if (!container) return onChange({ state: 'impossible' });
-  await idle();
+  await idle(isBusy);
   if (isMetered() && !(await container.getRegistration(site))) {
     await new Promise<void>((save) => onChange({ state: 'asking', save }));
   }
@@ -64,11 +69,11 @@ export async function keepOffline(site: URL, onChange: (offline: Offline) => voi
   }
 }
 
-/** Waits until the page has not begun a download for a while and has nothing to compute. */
-async function idle(): Promise<void> {
-  const begun = () => performance.getEntriesByType('resource').length;
-  for (let before = -1; before !== begun(); ) {
-    before = begun();
+/** Waits until the page has not ended a download for a while, awaits none, and has nothing to compute. */
+async function idle(isBusy: () => boolean): Promise<void> {
+  const loaded = () => performance.getEntriesByType('resource').length;
+  for (let before = -1; before !== loaded() || isBusy(); ) {
+    before = loaded();
     await new Promise((resolve) => setTimeout(resolve, QUIET));
   }
   // Safari has no idle callbacks.

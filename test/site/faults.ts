@@ -23,7 +23,7 @@ export function overflows(page: Page): Promise<boolean> {
     const { scrollWidth, clientWidth } = document.documentElement;
     return scrollWidth <= clientWidth;
   };
-  return page.waitForFunction(fits, undefined, { timeout: 10_000 }).then(
+  return page.waitForFunction(fits, undefined, { timeout: 60_000 }).then(
     () => false,
     () => true,
   );

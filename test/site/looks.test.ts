@@ -64,7 +64,6 @@ test.skipIf(!hasChromium)(
     expect(complaints).toEqual([]);
     await page.close();
   },
-  300_000,
 );
 
 test.skipIf(!hasChromium)('zoomed to 200 % and in forced colors, nothing is cut off or hidden', async () => {

@@ -13,34 +13,36 @@ async function waitForFoot(page: Page, state: string): Promise<void> {
   });
 }
 
+/** All paths that are asked for from now on. */
+function record(): Set<string> {
+  const asked = new Set<string>();
+  served.site.fails = (path) => {
+    asked.add(path);
+    return false;
+  };
+  return asked;
+}
+
+/** What the browser has of a copy: service workers and caches. */
+const saved = (page: Page) =>
+  page.evaluate(async () => {
+    const workers = await navigator.serviceWorker.getRegistrations();
+    return [...workers.map(({ scope }) => scope), ...(await caches.keys())];
+  });
+
 async function worksOffline(page: Page): Promise<void> {
   await page.context().setOffline(true);
   await page.goto(`${served.site.url}guide/chapter.html`);
   expect(await page.innerText('h1')).toContain('chapter');
   await page.goto(`${served.site.url}#view=train&${TINY}`);
   await page.reload();
-  await trainToTheEnd(page, 60_000);
+  await trainToTheEnd(page);
 }
 
 describe.skipIf(!hasChromium)('the site, once its foot reports that it is ready', () => {
-  test('works offline; on a metered connection it asks before it saves, and each page is no request of its own', async () => {
-    const { page, complaints } = await openTab(served.browser, 'about:blank', { offline: true });
-    await page.addInitScript(() =>
-      Object.defineProperty(navigator, 'connection', { value: { saveData: true } }),
-    );
-    await page.goto(served.site.url);
-    await waitForFoot(page, 'asking');
-    // What the page itself loads has come, its later views too.
-    await page.waitForSelector('.heat-card canvas');
-    await page.waitForLoadState('networkidle');
-    const asked = new Set<string>();
-    served.site.fails = (path) => {
-      asked.add(path);
-      return false;
-    };
-    await page.waitForTimeout(500);
-    expect([...asked]).toEqual([]);
-    await page.click('#offline button');
+  test('works offline, and each page is no request of its own', async () => {
+    const { page, complaints } = await openTab(served.browser, served.site.url, { offline: true });
+    const asked = record();
     await waitForFoot(page, 'ready');
     expect(asked).toContain('pages.json');
     expect([...asked].filter((path) => path.endsWith('.html'))).toEqual(['index.html']);
@@ -91,3 +93,86 @@ test.skipIf(!hasChromium)(
     await page.close();
   },
 );
+
+describe.skipIf(!hasChromium)('the offline copy', () => {
+  test('waits until what the page itself loads is there, however long that takes', async () => {
+    const { page, complaints } = await openTab(served.browser, 'about:blank', { offline: true });
+    // Counts the looks that the page takes at what it has loaded.
+    await page.addInitScript(() => {
+      const { getEntriesByType } = performance;
+      Object.assign(window, { looks: 0 });
+      performance.getEntriesByType = (type) => {
+        (window as never as { looks: number }).looks++;
+        return getEntriesByType.call(performance, type);
+      };
+    });
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route('**/*.safetensors', async (route) => {
+      await held;
+      await route.continue();
+    });
+    const asked = record();
+    await page.goto(served.site.url);
+    // Two looks every two seconds, most of them without the end of a download since the last.
+    await page.waitForFunction(() => (window as never as { looks: number }).looks >= 12);
+    expect(asked).not.toContain('sw.js');
+    expect(await saved(page)).toEqual([]);
+    release();
+    await waitForFoot(page, 'ready');
+    expect(asked).toContain('sw.js');
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test.each([
+    ['where the browser saves data', { saveData: true }],
+    ['on a metered line', { type: 'cellular' }],
+  ])(
+    '%s is made only if the visitor agrees, and once there is not asked for again',
+    async (_, connection) => {
+      const { page, complaints } = await openTab(served.browser, 'about:blank', { offline: true });
+      await page.addInitScript(
+        (value) => Object.defineProperty(navigator, 'connection', { value }),
+        connection,
+      );
+      const asked = record();
+      for (const visit of ['first', 'second']) {
+        await page.goto(`${served.site.url}?${visit}`);
+        await waitForFoot(page, 'asking');
+        expect(await page.innerText('#offline')).toMatch(/metered.*Save it \(up to \d+ MB\)/);
+        expect(await saved(page)).toEqual([]);
+        expect(asked).not.toContain('sw.js');
+      }
+      await page.click('#offline button');
+      await waitForFoot(page, 'ready');
+      expect(await saved(page)).toHaveLength(2);
+      await page.reload();
+      await waitForFoot(page, 'ready');
+      await worksOffline(page);
+      expect(complaints).toEqual([]);
+      await page.close();
+    },
+  );
+
+  test('is made without a question on a line that is known not to be metered', async () => {
+    const { page } = await openTab(served.browser, 'about:blank', { offline: true });
+    await page.addInitScript(() => {
+      Object.defineProperty(navigator, 'connection', { value: { type: 'wifi', saveData: false } });
+      // All states that the foot has had.
+      const states: (string | undefined)[] = [];
+      Object.assign(window, { states });
+      new MutationObserver(() => states.push(document.getElementById('offline')?.dataset.state)).observe(
+        document,
+        { subtree: true, attributes: true, attributeFilter: ['data-state'] },
+      );
+    });
+    await page.goto(served.site.url);
+    await waitForFoot(page, 'ready');
+    const states = await page.evaluate(() => (window as never as { states: string[] }).states);
+    expect([...new Set(states)]).toEqual(['keeping', 'ready']);
+    await page.close();
+  });
+});

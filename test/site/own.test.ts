@@ -97,7 +97,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     expect(complaints).toEqual([]);
     expect(strangers).toEqual([]);
     await page.close();
-  }, 300_000);
+  });
 
   test('that cannot be used are named, each in a sentence, and the others are added', async () => {
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=own`);
@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     expect(await said()).toMatch(/cut\.png: it is PNG, but damaged[\s\S]*empty\.jpg: it is empty/);
     expect(complaints).toEqual([]);
     await page.close();
-  }, 300_000);
+  });
 
   test('in folders become classes, are learned on an opened network, and what is saved answers alike in Node', async () => {
     await setBackend('cpu');
@@ -195,7 +195,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     } finally {
       await rm(root, { recursive: true });
     }
-  }, 300_000);
+  });
 
   test('whose training is canceled can be trained again, which computes only the features that are missing', async () => {
     await setBackend('cpu');
@@ -225,7 +225,9 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
         const now = document.querySelector('.own-go [role=status]')?.textContent ?? '';
         if (/^Computing/.test(now) && now !== said.at(-1)) said.push(now);
         const button = document.querySelector<HTMLButtonElement>('.own-go .button');
-        if (/image 8 of 40/.test(now) && button?.textContent === 'Cancel') button.click();
+        // On a busy machine the page does not show each of its numbers.
+        if (Number(/image (\d+) of 40/.exec(now)?.[1]) >= 8 && button?.textContent === 'Cancel')
+          button.click();
       }).observe(document.querySelector('.own-go')!, { subtree: true, childList: true, characterData: true });
     });
     const said = () => page.evaluate(() => (window as never as { said: string[] }).said.splice(0));
@@ -238,15 +240,14 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
       .toBe(0);
     await hasFocus(page, /^Train$/);
     const before = await said();
-    expect(before[0]).toBe('Computing features: image 0 of 40');
-    expect(before).toContain('Computing features: image 8 of 40');
+    expect(before[0]).toMatch(/^Computing features: image \d+ of 40$/);
     expect(before).not.toContain('Computing features: image 40 of 40');
     await page.click('.own-go .primary');
     await page.waitForSelector('.step .note.good');
     const after = await said();
-    expect(after[0]).toMatch(/: image 0 of (?!40$)\d+$/);
+    expect(after[0]).toMatch(/: image \d+ of (?!40$)\d+$/);
     expect(await page.innerText('.step .note.good')).toMatch(/Trained on 32 images .* Of 8 images/);
     expect(complaints).toEqual([]);
     await page.close();
-  }, 300_000);
+  });
 });

@@ -40,12 +40,12 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
           const { x, y } = (await button.boundingBox())!;
           await page.mouse.move(x + 20, y + 20);
           await page.mouse.down();
-          await page.waitForSelector(`${cardOf(0)} >> li >> nth=4`, { timeout: 90_000 });
+          await page.waitForSelector(`${cardOf(0)} >> li >> nth=4`);
           await page.mouse.up();
         } else {
           await button.focus();
           await page.keyboard.down('Space');
-          await page.waitForSelector(`${cardOf(1)} >> li >> nth=4`, { timeout: 90_000 });
+          await page.waitForSelector(`${cardOf(1)} >> li >> nth=4`);
           await page.keyboard.up('Space');
         }
       }
@@ -73,7 +73,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     } finally {
       await browser.close();
     }
-  }, 300_000);
+  });
 
   test('and changes to each other camera, of which one that looks away is no mirror', async () => {
     const browser = await withCamera(true, 3);
@@ -125,7 +125,7 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     } finally {
       await browser.close();
     }
-  }, 300_000);
+  });
 
   test('without a camera say why, in a sentence', async () => {
     const browser = await withCamera(false);
@@ -152,5 +152,5 @@ describe.skipIf(!hasChromium)("the visitor's own images", () => {
     } finally {
       await browser.close();
     }
-  }, 300_000);
+  });
 });

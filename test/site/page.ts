@@ -13,10 +13,13 @@ import { type SiteServer, serveSite } from './server.js';
 export const TINY =
   'net=1x8-1x16&ratio=1&input=16x1&fc=16&images=60&epochs=4&batch=12&optimizer=adam&rate=0.004&cosine=0';
 
+/** Milliseconds until what a test waits for in the page counts as missing. */
+const PATIENCE = 240_000;
+
 /** Serves the site and starts a browser for the tests of a file, where there is Chromium. */
 export function useSite(): { site: SiteServer; browser: Browser } {
-  // A browser takes long where the machine is busy.
-  vi.setConfig({ testTimeout: 400_000 });
+  // However busy the machine is: what never comes fails all the same.
+  vi.setConfig({ testTimeout: 900_000, expect: { poll: { timeout: PATIENCE } } });
   const served = {} as { site: SiteServer; browser: Browser };
   beforeAll(async () => {
     if (!hasChromium) return;
@@ -57,7 +60,7 @@ export async function openTab(
     // It would fetch the whole site each time.
     serviceWorkers: offline ? 'allow' : 'block',
   });
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(PATIENCE);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
@@ -97,12 +100,12 @@ export async function go(page: Page, view: (typeof VIEWS)[number]): Promise<void
 }
 
 /** Trains to the end. */
-export async function trainToTheEnd(page: Page, timeout = 240_000): Promise<void> {
+export async function trainToTheEnd(page: Page): Promise<void> {
   const before = await page.$('.notices .note');
   await page.click('.run .primary');
   // What ended before is not what ends now.
   await before?.waitForElementState('hidden');
-  await page.waitForSelector('.notices .note', { timeout });
+  await page.waitForSelector('.notices .note');
   const notice = await page.innerText('.notices');
   if (!/Trained|训练完成/.test(notice)) throw new Error(`Training ended with: ${notice}`);
 }

@@ -108,13 +108,12 @@ describe.skipIf(!hasChromium)('the playground', () => {
         .poll(() => page.innerText('.list'))
         .toMatch(/PyTorch \.pth \(zip\)[\s\S]*VGG-16[\s\S]*torchvision/);
       await drop(page, [await torchOutputs()]);
-      await page.waitForSelector('.compared', { timeout: 120_000 });
+      await page.waitForSelector('.compared');
       const difference = async () => /[\d.]+e-\d+/.exec(await page.innerText('.compared'))?.[0];
       await expect.poll(async () => Number(await difference())).toBeLessThan(1e-5);
       expect(complaints).toEqual([]);
       await page.close();
     },
-    400_000,
   );
 
   test('the downloads of a backend and of data show their bytes, and are canceled', async () => {
@@ -157,12 +156,12 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.getByLabel("With vgg-blocks' kernels").uncheck();
     await page.waitForURL(/kernels=0/);
     await page.click('.run >> text=Continue');
-    await page.waitForSelector('.layers tbody tr >> nth=1', { timeout: 240_000 });
+    await page.waitForSelector('.layers tbody tr >> nth=1');
     await page.waitForSelector('.notices >> text=Trained');
     expect(await hasKernels(page, 'webgpu')).toBe(false);
     expect(complaints).toEqual([]);
     await page.close();
-  }, 400_000);
+  });
 
   test('what was trained is saved as tfjs files, safetensors, history and figures, and opened again', async () => {
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${TINY}`);
@@ -242,7 +241,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
   test('pauses, resumes and stops', async () => {
     const { page, complaints } = await openTab(
       served.browser,
-      `${served.site.url}#view=train&${TINY.replace('epochs=4', 'epochs=400')}`,
+      `${served.site.url}#view=train&${TINY.replace('epochs=4', 'epochs=1000')}`,
     );
     await page.click('.run .primary');
     await page.waitForSelector('.layers tbody tr');
@@ -287,26 +286,25 @@ describe.skipIf(!hasChromium)('the playground', () => {
       // A browser of its own: Chromium restarts a GPU process only a few times.
       const own = await launchChromium();
       try {
-        const long = TINY.replace('epochs=4', 'epochs=400');
+        const long = TINY.replace('epochs=4', 'epochs=1000');
         const { page } = await openTab(own, `${served.site.url}#view=train&backend=${backend}&${long}`);
         await page.click('.run .primary');
-        await page.waitForSelector('.layers tbody tr', { timeout: 200_000 });
+        await page.waitForSelector('.layers tbody tr');
         await page.click('.run >> text=Pause');
-        await page.waitForSelector('.progress >> text=/epochs? are safe/', { timeout: 60_000 });
+        await page.waitForSelector('.progress >> text=/epochs? are safe/');
         await (await own.newBrowserCDPSession()).send('Browser.crashGpuProcess');
-        await page.waitForSelector('.notices >> text=lost access to the GPU', { timeout: 60_000 });
+        await page.waitForSelector('.notices >> text=lost access to the GPU');
         await page.waitForSelector('.notices >> text=/weights after \\d+ epochs? are safe/');
         await page.getByLabel('Backend').selectOption('wasm');
         await page.getByLabel('Epochs', { exact: true }).fill('1');
         const before = await page.locator('.layers tbody tr').count();
         await page.click('.run >> text=Continue');
-        await page.waitForSelector('.notices >> text=Trained', { timeout: 60_000 });
+        await page.waitForSelector('.notices >> text=Trained');
         await expect.poll(() => page.locator('.layers tbody tr').count()).toBe(before + 1);
       } finally {
         await own.close();
       }
     },
-    400_000,
   );
 
   test('damaged and unknown files are reported, and an open file stays open', async () => {
@@ -321,7 +319,7 @@ describe.skipIf(!hasChromium)('the playground', () => {
     await page.context().route(PUBLISHERS, (route) => route.abort());
     await page.getByLabel('Images', { exact: true }).selectOption('fashion-mnist');
     await page.click('.run .primary');
-    await page.waitForSelector('.notices >> text=Fashion-MNIST could not be downloaded', { timeout: 60_000 });
+    await page.waitForSelector('.notices >> text=Fashion-MNIST could not be downloaded');
     complaints.length = 0; // The browser's own about the blocked requests.
     await drop(page, [fixturePath('keras/vgg16-narrow.published.h5')]);
     await page.waitForSelector('.list >> text=vgg16-narrow.published.h5');

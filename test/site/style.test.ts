@@ -10,7 +10,7 @@ import { hasChromium } from '../support/chromium.js';
 import { faults, violations } from './faults.js';
 import { latinWords } from './latinWords.js';
 import { choose, garment } from './ownImages.js';
-import { drop, go, openTab, useSite } from './page.js';
+import { drop, go, hasFocus, openTab, useSite } from './page.js';
 
 const served = useSite();
 const VIEW = '#view=style';
@@ -26,7 +26,7 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
       if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(served.site.url))
         strangers.push(request.url());
     });
-    expect(await page.title()).toBe('Style, LPIPS · vgg-blocks playground');
+    await expect.poll(() => page.title()).toBe('Style, LPIPS · vgg-blocks playground');
     await expect.poll(() => rows(page)).toHaveLength(4);
     expect((await rows(page)).at(-1)).toBe('The style image');
     expect(await page.innerText('.differences')).toContain('This is not LPIPS');
@@ -37,7 +37,8 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     // With the keyboard: another style, then paint.
     await page.focus('input[name=style]:checked');
     await page.keyboard.press('ArrowRight');
-    expect(await page.getByRole('radio', { name: 'Brush strokes' }).nth(1).isChecked()).toBe(true);
+    const strokes = page.getByRole('radio', { name: 'Brush strokes' }).nth(1);
+    await expect.poll(() => strokes.isChecked()).toBe(true);
     // What has the focus once there is a painting, it presses at once.
     await page.evaluate(() => {
       new MutationObserver((_, watch) => {
@@ -50,9 +51,9 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     });
     await page.focus('.paint .primary');
     await page.keyboard.press('Enter');
-    await expect.poll(() => page.title(), { timeout: 120_000 }).toBe('Stop');
+    await expect.poll(() => page.title()).toBe('Stop');
     await page.waitForSelector('.paint .go >> text=/Stopped after step \\d+ of 60/');
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Paint again');
+    await hasFocus(page, /^Paint again$/);
     await page.waitForSelector('.differences th >> text=The painting');
     await page.click('.differences th >> text=The painting');
     await page.waitForSelector('.difference figcaption >> text=The painting');
@@ -89,14 +90,14 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     await expect.poll(() => rows(page)).toHaveLength(4);
     await choose(page, '.pictures >> nth=0 >> text=Your own', [await garment(7, 1)]);
     await page.waitForSelector('.pictures >> nth=0 >> [alt="7-1.png"]');
-    expect(await page.getByRole('radio', { name: '7-1.png' }).first().isChecked()).toBe(true);
+    await expect.poll(() => page.getByRole('radio', { name: '7-1.png' }).first().isChecked()).toBe(true);
     await page.waitForSelector('.easel [alt="7-1.png"]');
     await choose(page, '.pictures >> nth=1 >> text=Your own', [
       { name: 'cut.png', mimeType: 'image/png', buffer: (await garment(7, 2)).buffer.subarray(0, 90) },
     ]);
     await page.waitForSelector('.notices .bad >> text=The browser cannot read this image');
     await page.click('.paint .primary');
-    await page.waitForSelector('.easel canvas', { timeout: 120_000 });
+    await page.waitForSelector('.easel canvas');
     await go(page, 'train');
     await page.waitForSelector('.run .primary');
     await go(page, 'style');
@@ -109,9 +110,68 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
     await page.waitForSelector('.paint .primary >> text=Paint again');
     expect(await page.locator('.easel canvas').count()).toBe(1);
     await page.click('.paint .primary');
-    await page.waitForSelector('.easel canvas', { timeout: 120_000 });
-    await page.waitForSelector('.paint .go >> text=Painted in 60 steps.', { timeout: 200_000 });
+    await page.waitForSelector('.easel canvas');
+    await page.waitForSelector('.paint .go >> text=Painted in 60 steps.');
     await page.waitForSelector('.differences th >> text=The painting');
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test('have own images that are there again after another view and a reload, as they were chosen, until they are removed', async () => {
+    const { page, complaints } = await openTab(served.browser, served.site.url + VIEW);
+    /** The names of the images in each list, those that are chosen, and how many images the browser keeps. */
+    const state = () =>
+      page.evaluate(async () => {
+        const done = <T>(request: IDBRequest<T>) =>
+          new Promise<T>((resolve, reject) => {
+            request.onsuccess = () => resolve(request.result);
+            request.onerror = () => reject(request.error);
+          });
+        const lists = [...document.querySelectorAll('.pictures')];
+        const names = (list: Element, which: string) =>
+          [...list.querySelectorAll<HTMLImageElement>(which)].map(({ alt }) => alt);
+        const database = await done(indexedDB.open('vgg-blocks playground'));
+        try {
+          const kept = await done(database.transaction('files').objectStore('files').get('pictures'));
+          return {
+            lists: lists.map((list) => names(list, '.removable:has(button) img').join()),
+            chosen: lists.flatMap((list) => names(list, ':checked + img')).join(),
+            kept: kept?.own.length ?? 0,
+          };
+        } finally {
+          database.close();
+        }
+      });
+    await page.waitForSelector('.pictures >> nth=1');
+    await choose(page, '.pictures >> nth=0 >> text=Your own', [await garment(7, 1)]);
+    await page.waitForSelector('.easel [alt="7-1.png"]');
+    await choose(page, '.pictures >> nth=1 >> text=Your own', [await garment(1, 2)]);
+    const both = {
+      lists: ['7-1.png,1-2.png', '7-1.png,1-2.png'],
+      chosen: '7-1.png,1-2.png',
+      kept: 2,
+    };
+    await expect.poll(state).toEqual(both);
+    await go(page, 'train');
+    await page.waitForSelector('.run .primary');
+    await go(page, 'style');
+    await expect.poll(state).toEqual(both);
+    await page.reload();
+    await expect.poll(state).toEqual(both);
+
+    const remove = page.getByRole('button', { name: 'Remove 7-1.png' }).first();
+    await remove.click();
+    const one = { lists: ['1-2.png', '1-2.png'], chosen: 'A house,1-2.png', kept: 1 };
+    await expect.poll(state).toEqual(one);
+    await page.click('.notices >> text=Undo');
+    await expect
+      .poll(state)
+      .toEqual({ lists: ['1-2.png,7-1.png', '1-2.png,7-1.png'], chosen: 'A house,1-2.png', kept: 2 });
+    await remove.click();
+    await expect.poll(state).toEqual(one);
+    await hasFocus(page, /^(?!BODY)/);
+    await page.reload();
+    await expect.poll(state).toEqual(one);
     expect(complaints).toEqual([]);
     await page.close();
   });
@@ -145,10 +205,10 @@ describe.skipIf(!hasChromium)('style transfer and distances', () => {
       await rm(folder, { recursive: true });
     }
     await go(page, 'style');
-    await page.waitForSelector('.differences >> text=LPIPS 0.1', { timeout: 200_000 });
-    expect(await page.getByLabel('Network').inputValue()).toBe('opened');
+    await page.waitForSelector('.differences >> text=LPIPS 0.1');
+    await expect.poll(() => page.getByLabel('Network').inputValue()).toBe('opened');
     await page.getByLabel('Network').selectOption('small');
-    await page.waitForSelector('.differences >> text=This is not LPIPS', { timeout: 100_000 });
+    await page.waitForSelector('.differences >> text=This is not LPIPS');
     expect(complaints).toEqual([]);
     await page.close();
   });

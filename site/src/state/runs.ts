@@ -71,9 +71,11 @@ export const compared = signal<ReadonlySet<string>>(new Set());
 /** Why this browser does not keep runs, if so. */
 export const cannotKeep = signal<string | undefined>(undefined);
 
-async function kept<T>(work: Promise<T>): Promise<T | undefined> {
+/** What the browser keeps, or its answer; undefined where it keeps nothing. */
+export async function kept<T>(work: () => Promise<T>): Promise<T | undefined> {
+  if (cannotKeep.value) return undefined;
   try {
-    return await work;
+    return await work();
   } catch (error) {
     cannotKeep.value = error instanceof Error ? error.message : String(error);
     return undefined;
@@ -86,7 +88,7 @@ export async function startRuns(): Promise<void> {
     cannotKeep.value = 'IndexedDB';
     return;
   }
-  const found = (await kept(readAll<StoredRun>('runs'))) ?? [];
+  const found = (await kept(() => readAll<StoredRun>('runs'))) ?? [];
   runs.value = [...runs.value, ...found.filter(({ id }) => !runs.value.some((run) => run.id === id))].sort(
     (a, b) => b.at - a.at,
   );
@@ -96,25 +98,24 @@ export async function startRuns(): Promise<void> {
 export async function keepRun(run: StoredRun): Promise<void> {
   const others = runs.value.filter(({ id }) => id !== run.id);
   runs.value = [run, ...others].sort((a, b) => b.at - a.at);
-  if (!cannotKeep.value) await kept(store('runs', run.id, run));
+  await kept(() => store('runs', run.id, run));
 }
 
 /** Keeps the weights of a run. */
 export async function keepWeights(id: string, weights: StoredWeights): Promise<void> {
-  if (!cannotKeep.value) await kept(store('weights', id, weights));
+  await kept(() => store('weights', id, weights));
 }
 
 /** The weights of a run; undefined where they are not kept, or cannot be read. */
 export async function weightsOf(id: string): Promise<StoredWeights | undefined> {
-  return cannotKeep.value ? undefined : kept(read<StoredWeights | undefined>('weights', id));
+  return kept(() => read<StoredWeights>('weights', id));
 }
 
 /** Forgets a run, its weights and its checkpoints. */
 export async function forgetRun({ id, stretch }: Run): Promise<void> {
   runs.value = runs.value.filter((run) => run.id !== id);
   compared.value = new Set([...compared.value].filter((one) => one !== id));
-  if (cannotKeep.value) return;
-  await kept(Promise.all([remove('runs', id), remove('weights', id)]));
+  await kept(() => Promise.all([remove('runs', id), remove('weights', id)]));
   if (stretch?.store) forgetCheckpoints(stretch.store);
 }
 

@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import type { RawImage } from 'vgg-blocks/images';
 import file from '../../../examples/fashion-mnist.safetensors?url';
+import { seededRandom } from '../../../src/base/random.js';
 import { Client } from '../worker/client.js';
 import type { OpenedInfo } from '../worker/messages.js';
 import { endText, notice, paintProgress, teachProgress } from './lab.js';
@@ -64,10 +65,7 @@ const FIRST = [24, 37, 49, 33, 6, 56, 55, 45];
 
 /** Draws the garments. */
 export async function drawGarments(seeds: readonly number[] = FIRST): Promise<void> {
-  const [{ drawGarment, SIDE }, { seededRandom }] = await Promise.all([
-    import('../../../src/data/garments/drawGarment.js'),
-    import('../../../src/base/random.js'),
-  ]);
+  const { drawGarment, SIDE } = await import('../../../src/data/garments/drawGarment.js');
   garments.value = KINDS.map((kind, i) => ({
     kind,
     pixels: { data: drawGarment(kind, seededRandom(seeds[i]!)), width: SIDE, height: SIDE },

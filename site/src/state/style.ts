@@ -3,7 +3,10 @@ import type { RawImage } from 'vgg-blocks/images';
 import type { Client } from '../worker/client.js';
 import type { Differences, StyleNetwork } from '../worker/style.js';
 import { Asker } from './asker.js';
+import { read, store } from './database.js';
 import { notice, opened, paintProgress, phase, report, worker } from './lab.js';
+import { offerUndo } from './own/classes.js';
+import { kept } from './runs.js';
 import { sampleWorker } from './sample.js';
 
 /** An image that can be painted, or whose style can: one of the page's, or the visitor's. */
@@ -21,8 +24,10 @@ const OURS: readonly Picture[] = [
 ];
 
 export const pictures = signal(OURS);
-export type Role = 'content' | 'style';
-export const chosen = { content: signal(OURS[0]!), style: signal(OURS[1]!) };
+const FIRST = { content: OURS[0]!, style: OURS[1]! };
+export type Role = keyof typeof FIRST;
+const ROLES = Object.keys(FIRST) as Role[];
+export const chosen = { content: signal(FIRST.content), style: signal(FIRST.style) };
 
 /** Whether a painting is being made. */
 export const isPainting = signal(false);
@@ -56,6 +61,43 @@ export function take(role: Role, picture: Picture): void {
   chosen[role].value = picture;
   frames.value = [];
   frame.value = undefined;
+  keepPictures();
+}
+
+/** What is kept of the visitor's images, with the places of the chosen ones among all. */
+type KeptPictures = { own: Required<Picture>['file'][] } & Record<Role, number>;
+
+function keepPictures(): void {
+  const own = pictures.value.flatMap(({ file }) => file ?? []);
+  const [content, style] = ROLES.map((role) => pictures.value.indexOf(chosen[role].value));
+  void kept(() => store('files', 'pictures', { own, content, style }));
+}
+
+/** Brings back what an earlier visit has kept. */
+export async function startPictures(): Promise<void> {
+  const found = await kept(() => read<KeptPictures>('files', 'pictures'));
+  if (!found || pictures.value !== OURS) return;
+  pictures.value = [...OURS, ...found.own.map(pictureOf)];
+  for (const role of ROLES) chosen[role].value = pictures.value[found[role]] ?? FIRST[role];
+}
+
+function pictureOf(file: Required<Picture>['file']): Picture {
+  const src = URL.createObjectURL(file.image);
+  return { id: src, src, file };
+}
+
+/** Removes an image of the visitor's, which can be brought back. */
+export function removePicture(one: Picture): void {
+  pictures.value = pictures.value.filter((other) => other !== one);
+  for (const role of ROLES) if (chosen[role].value === one) take(role, FIRST[role]);
+  keepPictures();
+  offerUndo(
+    (t) => t.ownImages.classes.removedImage(one.file!.name),
+    () => {
+      pictures.value = [...pictures.value, one];
+      keepPictures();
+    },
+  );
 }
 
 /** Takes a visitor's file for a role. */
@@ -70,9 +112,7 @@ export async function takeOwn(role: Role, file: File): Promise<void> {
       };
       return;
     }
-    const { image } = found;
-    const src = URL.createObjectURL(image);
-    const picture = { id: src, src, file: { name: file.name, image } };
+    const picture = pictureOf({ name: file.name, image: found.image });
     pictures.value = [...pictures.value, picture];
     take(role, picture);
   } catch (error) {

@@ -20,7 +20,6 @@ export const own = {
     folderHint: 'Each folder within a chosen or dropped folder becomes a class.',
     add: 'Add a class',
     remove: (name: string) => `Remove ${name}`,
-    removeImage: (image: string) => `Remove ${image}`,
     imageOf: (name: string, n: number) => `${name}, image ${n}`,
     reading: (done: number, total: number) => `Reading image ${done} of ${total}…`,
     removedImage: (image: string) => `${image} was removed.`,

@@ -20,7 +20,6 @@ export const own: typeof english = {
     folderHint: '选择或拖入的文件夹中，每个子文件夹成为一个类别。',
     add: '添加类别',
     remove: (name) => `删除“${name}”`,
-    removeImage: (image) => `删除 ${image}`,
     imageOf: (name, n) => `“${name}”的第 ${n} 张图像`,
     reading: (done, total) => `正在读取图像：第 ${done} 张，共 ${total} 张……`,
     removedImage: (image) => `已删除 ${image}。`,

@@ -1,5 +1,6 @@
 import type { ComponentChildren, RefObject } from 'preact';
 import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { text } from '../state/page.js';
 
 /** A control under its label. */
 export function Field({ label, children }: { label: string; children: (id: string) => ComponentChildren }) {
@@ -113,20 +114,41 @@ const ICONS = {
 export function IconButton({
   icon,
   label,
+  class: style = 'icon',
   disabled,
   onClick,
 }: {
   icon: keyof typeof ICONS;
   label: string;
+  class?: string;
   disabled?: boolean;
   onClick(): void;
 }) {
   return (
-    <button type="button" class="icon" aria-label={label} title={label} disabled={disabled} onClick={onClick}>
+    <button
+      type="button"
+      class={style}
+      aria-label={label}
+      title={label}
+      disabled={disabled}
+      onClick={onClick}
+    >
       <svg viewBox="0 0 16 16" aria-hidden="true">
         <path d={ICONS[icon]} />
       </svg>
     </button>
+  );
+}
+
+/** A button in the corner of an image, which removes it. */
+export function Remove({ name, onClick }: { name: string; onClick(): void }) {
+  return (
+    <IconButton
+      icon="close"
+      class="remove"
+      label={text.value.ownImages.classes.remove(name)}
+      onClick={onClick}
+    />
   );
 }
 

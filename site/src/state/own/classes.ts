@@ -1,8 +1,8 @@
 import { computed, signal } from '@preact/signals';
 import { read, readAll, remove, store } from '../database.js';
-import { notice, report } from '../lab.js';
+import { type Notice, notice, report } from '../lab.js';
 import { text } from '../page.js';
-import { cannotKeep } from '../runs.js';
+import { kept } from '../runs.js';
 import { sampleWorker } from '../sample.js';
 
 /** A class of the visitor's; without a name it is called by its number. */
@@ -50,23 +50,14 @@ export function nameOf({ id, name }: OwnClass): string {
   return name.trim() || text.value.ownImages.classes.className(place + 1);
 }
 
-async function keep(work: () => Promise<unknown>): Promise<void> {
-  if (cannotKeep.value) return;
-  try {
-    await work();
-  } catch (error) {
-    cannotKeep.value = error instanceof Error ? error.message : String(error);
-  }
-}
-
 function setClasses(now: readonly OwnClass[]): void {
   classes.value = now;
-  void keep(() => store('files', 'own classes', now));
+  void kept(() => store('files', 'own classes', now));
 }
 
 /** Brings back what earlier visits have kept. */
 export async function startClasses(): Promise<void> {
-  await keep(async () => {
+  await kept(async () => {
     const [names, found] = await Promise.all([
       read<OwnClass[]>('files', 'own classes'),
       readAll<OwnImage>('images'),
@@ -95,37 +86,37 @@ export function removeClass(one: OwnClass): void {
   forget(own);
   setClasses(classes.value.filter((other) => other !== one));
   if (own.length === 0) return;
-  notice.value = {
-    tone: 'warn',
-    text: (t) => t.ownImages.classes.removedClass(name, own.length),
-    action: {
-      text: (t) => t.ownImages.classes.undo,
-      run() {
-        setClasses(classes.value.toSpliced(place, 0, one));
-        for (const image of own) keepImage(image);
-      },
+  offerUndo(
+    (t) => t.ownImages.classes.removedClass(name, own.length),
+    () => {
+      setClasses(classes.value.toSpliced(place, 0, one));
+      for (const image of own) keepImage(image);
     },
-  };
+  );
+}
+
+/** Says what was removed, and brings it back if it should not have been. */
+export function offerUndo(text: Notice['text'], run: () => void): void {
+  notice.value = { tone: 'warn', text, action: { text: (t) => t.ownImages.classes.undo, run } };
 }
 
 /** Removes an image, which can be brought back. */
 export function removeImage(one: OwnImage, shown: string): void {
   forget([one]);
-  notice.value = {
-    tone: 'warn',
-    text: (t) => t.ownImages.classes.removedImage(shown),
-    action: { text: (t) => t.ownImages.classes.undo, run: () => keepImage(one) },
-  };
+  offerUndo(
+    (t) => t.ownImages.classes.removedImage(shown),
+    () => keepImage(one),
+  );
 }
 
 function forget(some: readonly OwnImage[]): void {
   images.value = images.value.filter((one) => !some.includes(one));
-  for (const { id } of some) void keep(() => remove('images', id));
+  for (const { id } of some) void kept(() => remove('images', id));
 }
 
 function keepImage(one: OwnImage): void {
   images.value = [...images.value, one].sort((a, b) => a.at - b.at);
-  void keep(() => store('images', one.id, one));
+  void kept(() => store('images', one.id, one));
 }
 
 let last = 0;

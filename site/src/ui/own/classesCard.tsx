@@ -18,7 +18,7 @@ import { addFolders } from '../../state/own/given.js';
 import { missing } from '../../state/own/teach.js';
 import { text } from '../../state/page.js';
 import { cannotKeep } from '../../state/runs.js';
-import { FileButton, IconButton, useKeptFocus } from '../controls.js';
+import { FileButton, IconButton, Remove, useKeptFocus } from '../controls.js';
 import { CameraButton } from './cameraView.js';
 import { Recorder } from './recorder.js';
 import { Step } from './step.js';
@@ -127,18 +127,12 @@ function Thumbs({ images, name }: { images: readonly OwnImage[]; name: string })
   return (
     <ul class="own-thumbs" ref={list} aria-label={name}>
       {images.map((one, i) => (
-        <li key={one.id} ref={i === images.length - 1 ? end : undefined}>
+        <li key={one.id} class="removable" ref={i === images.length - 1 ? end : undefined}>
           <Thumb image={one.thumb} label={t.imageOf(name, i + 1)} />
-          <button
-            type="button"
-            aria-label={t.removeImage(`${t.imageOf(name, i + 1)}, ${one.name}`)}
-            title={one.name}
+          <Remove
+            name={`${t.imageOf(name, i + 1)}, ${one.name}`}
             onClick={() => removeImage(one, one.name)}
-          >
-            <svg viewBox="0 0 16 16" aria-hidden="true">
-              <path d="M4 4l8 8M12 4l-8 8" />
-            </svg>
-          </button>
+          />
         </li>
       ))}
     </ul>

@@ -11,12 +11,13 @@ import {
   paint,
   pictures,
   type Role,
+  removePicture,
   stopPainting,
   take,
   takeOwn,
   wantsOpened,
 } from '../../state/style.js';
-import { Card, FileButton, SelectField, useKeptFocus } from '../controls.js';
+import { Card, FileButton, Remove, SelectField, useKeptFocus } from '../controls.js';
 import { Pixels, SavePixels } from '../image.js';
 
 /** Paints an image in the style of another. */
@@ -61,20 +62,24 @@ export function PaintCard() {
 /** Chooses one of the two images. */
 function Choice({ of: role }: { of: Role }) {
   const t = text.value.style;
+  const list = useKeptFocus<HTMLFieldSetElement>();
   return (
-    <fieldset class="plain pictures" data-drop={role}>
+    <fieldset class="plain pictures" data-drop={role} ref={list}>
       <legend>{t[role]}</legend>
       {pictures.value.map((one) => (
-        <label key={one.id}>
-          <input
-            type="radio"
-            name={role}
-            class="unseen-text"
-            checked={chosen[role].value === one}
-            onChange={() => take(role, one)}
-          />
-          <img src={one.src} alt={one.file?.name ?? t.ours[one.id as keyof typeof t.ours]} />
-        </label>
+        <div key={one.id} class="removable">
+          <label>
+            <input
+              type="radio"
+              name={role}
+              class="unseen-text"
+              checked={chosen[role].value === one}
+              onChange={() => take(role, one)}
+            />
+            <img src={one.src} alt={one.file?.name ?? t.ours[one.id as keyof typeof t.ours]} />
+          </label>
+          {one.file && <Remove name={one.file.name} onClick={() => removePicture(one)} />}
+        </div>
       ))}
       <FileButton
         accept="image/*,.heic,.bmp,.ppm"

@@ -3,9 +3,11 @@ import { useEffect } from 'preact/hooks';
 import { viewDrop } from '../../state/files.js';
 import { notice } from '../../state/lab.js';
 import { isImage } from '../../state/own/given.js';
-import { isPainting, type Role, takeOwn } from '../../state/style.js';
+import { isPainting, type Role, startPictures, takeOwn } from '../../state/style.js';
 import { CompareCard } from './compareCard.js';
 import { PaintCard } from './paintCard.js';
+
+void startPictures();
 
 /** What features are good for besides classes: to paint, and to compare. */
 export function StyleView() {
