@@ -29,7 +29,7 @@ export function overflows(page: Page): Promise<boolean> {
   );
 }
 
-/** Numbers, names and fields that are wider than the cell, button or field around them. */
+/** Numbers, names and fields that are wider than the cell, button or field around them, and controls that leave their card. */
 function cut(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const texts = [...document.querySelectorAll('main :is(.numbers span, th, td, button)')].filter((box) => {
@@ -48,7 +48,12 @@ function cut(page: Page): Promise<string[]> {
     const fields = [...document.querySelectorAll<HTMLInputElement>('main input[type=number]')].filter(
       (field) => field.scrollWidth > field.clientWidth,
     );
-    return [...texts, ...fields].map((one) => one.outerHTML.slice(0, 200));
+    const controls = [...document.querySelectorAll('main .card :is(button, input, select)')].filter(
+      (one) =>
+        !one.closest('.scroll') &&
+        one.getBoundingClientRect().right > one.closest('.card')!.getBoundingClientRect().right,
+    );
+    return [...texts, ...fields, ...controls].map((one) => one.outerHTML.slice(0, 200));
   });
 }
 

@@ -60,6 +60,10 @@ test.skipIf(!hasChromium)(
     await drop(page, [await torchOutputs()]);
     await page.waitForSelector('.compared');
     await look('weights-open');
+    await page.click('text=Classify an image');
+    // Nothing loads: it waits for an image.
+    await page.waitForSelector('.waiting >> text=Choose an image');
+    await look('inside-open');
     expect(found).toEqual([]);
     expect(complaints).toEqual([]);
     await page.close();

@@ -323,6 +323,7 @@ export const en = {
     clear: 'Clear',
     drawHint: 'Draw with a mouse, finger or pen: light on black, like the training images.',
     drawFirst: 'Draw something, and its guess appears here.',
+    ownFirst: 'Choose an image, and its guess appears here.',
     drawLabel: 'Drawing area',
     chooseImage: 'Choose an image',
     dropHint: 'Or drop one anywhere on this page. It stays on your device.',

@@ -291,6 +291,7 @@ export const zh: FirstText = {
     clear: '清除',
     drawHint: '用鼠标、手指或笔画：黑底亮线，与训练图像一致。',
     drawFirst: '画点什么，这里就会显示网络的猜测。',
+    ownFirst: '选一张图像，这里就会显示网络的猜测。',
     drawLabel: '画板',
     chooseImage: '选择图像',
     dropHint: '也可以拖到页面的任何地方。图像留在你的设备上。',

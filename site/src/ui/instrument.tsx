@@ -1,6 +1,7 @@
 import { effect, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
+import { ownImage } from '../state/files.js';
 import { drawn, penDown, source } from '../state/imageChoice.js';
 import {
   chosenStage,
@@ -29,7 +30,10 @@ export function Instrument({ children }: { children: ComponentChildren }) {
   const t = text.value.inside;
   const seen = look.value;
   const CloseUp = closeUp.value;
-  const isBlank = source.value === 'draw' && !drawn.value;
+  const missing =
+    source.value === 'draw'
+      ? !drawn.value && t.drawFirst
+      : source.value === 'own' && !ownImage.value && t.ownFirst;
   const about = slot.value === 'sample' && text.value.start.about(text.value.percent(SAMPLE_ACCURACY));
   useEffect(() => {
     void import('./closeUp.js').then((loaded) => {
@@ -64,7 +68,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
             </StripLegend>
           </>
         ) : (
-          <p class="hint waiting">{isBlank ? t.drawFirst : t.loading}</p>
+          <p class="hint waiting">{missing || t.loading}</p>
         )}
       </div>
       {seen && CloseUp ? (
@@ -75,7 +79,7 @@ export function Instrument({ children }: { children: ComponentChildren }) {
           classOf={seen.probabilities && ((unit) => nameOf(unit, seen.probabilities!.length))}
         />
       ) : (
-        !isBlank && <div class="close-up card" />
+        !missing && <div class="close-up card" />
       )}
     </div>
   );
