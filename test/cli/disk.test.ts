@@ -100,4 +100,4 @@ test('commands say in one sentence which folder cannot be read', async () => {
     const path = args.includes('--resume') ? at('run.json', 'of', 'run.json') : loop;
     expect(await run(...args)).toMatchObject({ code: 1, out: '', error: `${args[0]}: ${refused(path)}\n` });
   }
-}, 120_000);
+});
