@@ -55,10 +55,13 @@ export function runLog(
     async onEpoch(row) {
       const numbered = { ...row, epoch: epochs.length + 1 };
       epochs.push(numbered);
+      // A run that is stopped meanwhile does not wait for this, but `close` does.
+      pending = pending.then(async () => {
+        await tried(writeFileAtomic(join(folder, 'history.csv'), historyCsv({ epochs })));
+        await tried(writeFileAtomic(join(folder, 'curves.svg'), curves({ epochs })));
+        if (board) await tried(addEpoch(numbered));
+      });
       await pending;
-      await tried(writeFileAtomic(join(folder, 'history.csv'), historyCsv({ epochs })));
-      await tried(writeFileAtomic(join(folder, 'curves.svg'), curves({ epochs })));
-      if (board) await tried(addEpoch(numbered));
     },
     async close() {
       await pending;

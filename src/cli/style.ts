@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { Command, Option } from 'commander';
 import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
+import type { RawImage } from 'vgg-blocks/images';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
@@ -73,12 +74,16 @@ async function run(args: StyleArguments, command: Command): Promise<void> {
   const bar = countBar();
   const signal = stopOnSignal();
   const written: string[] = [];
-  const onProgress = async (progress: StyleProgress) => {
+  let writing: Promise<void> | undefined;
+  const write = async (file: string, image: () => Promise<RawImage>) => {
+    await writeImage(file, await image());
+    written.push(file);
+  };
+  const onProgress = (progress: StyleProgress) => {
     bar.update(progress);
     if (every === undefined || progress.done % every !== 0 || progress.done === steps) return;
-    const file = `${name}-${progress.done}.png`;
-    await writeImage(file, await progress.image());
-    written.push(file);
+    writing = write(`${name}-${progress.done}.png`, progress.image);
+    return writing;
   };
   try {
     const { image, ...result } = await styleTransfer(
@@ -102,6 +107,8 @@ async function run(args: StyleArguments, command: Command): Promise<void> {
       },
     );
     bar.stop();
+    // A run that is stopped meanwhile does not wait for it.
+    await writing;
     if (!result.losses) throw new Error('style: stopped before the first step; nothing was written.');
     if (result.steps === 0) {
       throw new Error(

@@ -40,6 +40,17 @@ test('steps of a run that goes on follow those before it, and another run begins
   expect(await logged(1)).toEqual([1]);
 });
 
+test('an epoch whose files nobody waits for, as after Ctrl-C, is written before the log is closed', async () => {
+  const complain = vi.spyOn(console, 'error').mockReturnValue();
+  const log = runLog(folder, { tensorboard: true });
+  await log.open([]);
+  const written = log.onEpoch(row(1));
+  await log.close();
+  expect(readFileSync(join(folder, 'history.csv'), 'utf8').trim().split('\n')).toHaveLength(2);
+  expect(complain).not.toHaveBeenCalled();
+  await written;
+});
+
 /** Makes the next writes to files fail, as on a full disk. */
 async function fillDisk() {
   const file = await open(join(folder, 'any'), 'w');

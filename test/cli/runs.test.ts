@@ -30,7 +30,7 @@ test.each([
   };
   expect(epochLine(row, 4).split('\n')).toEqual([
     expect.stringContaining(`epoch 2/4: loss ${loss.toFixed(3)}`),
-    `The loss is ${is} that of guessing. the rate is too high; try 0.1.`,
+    `The loss is ${is} that of guessing. The rate is too high; try 0.1.`,
   ]);
 });
 
@@ -50,7 +50,7 @@ test('a network of a file gets the advice that does not build another one', () =
     { fault: 'input' as const, layers: [], text: 'dark', advice: 'scale the pixels' },
   ];
   const found = { ...row, diagnosis: { ...row.diagnosis!, findings } };
-  expect(epochLineOfFile(found, 4)).toMatch(/ NaN; begin again\. dark; scale the pixels\.$/);
+  expect(epochLineOfFile(found, 4)).toMatch(/ NaN; begin again\. Dark; scale the pixels\.$/);
 });
 
 test.each([

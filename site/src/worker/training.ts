@@ -37,6 +37,7 @@ export class Run {
   private release: (() => void) | undefined;
   private heldMs = 0;
   private saved = { at: performance.now(), costMs: 0 };
+  private securing: Promise<void> | undefined;
 
   constructor(
     private readonly model: LayersModel,
@@ -49,7 +50,7 @@ export class Run {
     const { epochs, batchSize, optimizer, rate, cosine, seed } = request;
     const pace = new Pace();
     const recent = new RecentMeans(data.trainSet.length, batchSize);
-    return train(
+    const history = await train(
       this.model,
       { trainSet: this.pausable(fitted(data.trainSet, shape)), testSet: fitted(data.testSet, shape) },
       {
@@ -82,6 +83,9 @@ export class Run {
         },
       },
     );
+    // A run that is stopped meanwhile does not wait for it.
+    await this.securing;
+    return history;
   }
 
   pause(): void {
@@ -107,7 +111,7 @@ export class Run {
       if (this.held) await this.secure(true);
       while (this.held) await this.held;
       this.heldMs += performance.now() - since;
-      await this.secureIfDue();
+      if (!this.abort.signal.aborted) await this.secureIfDue();
     };
     const { length, shape, classNames } = examples;
     return {
@@ -130,10 +134,14 @@ export class Run {
   }
 
   /** Sends the weights to the page. */
-  private async secure(held = false): Promise<void> {
-    const start = performance.now();
-    this.events.snapshot(await snapshotOf(this.model), held);
-    this.saved = { at: performance.now(), costMs: performance.now() - start };
+  private secure(held = false): Promise<void> {
+    const send = async () => {
+      const start = performance.now();
+      this.events.snapshot(await snapshotOf(this.model), held);
+      this.saved = { at: performance.now(), costMs: performance.now() - start };
+    };
+    this.securing = send();
+    return this.securing;
   }
 }
 
