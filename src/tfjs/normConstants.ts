@@ -1,5 +1,6 @@
 import { ones, type Tensor, zeros } from '@tensorflow/tfjs-core';
 import type { layers } from '@tensorflow/tfjs-layers';
+import { type Replacement, replaceCalls } from './replaceCalls.js';
 
 /** What is used of a normalization, which has no scale or no offset where `scale` or `center` is false. */
 interface Norm {
@@ -14,6 +15,30 @@ interface Norm {
 export function lacksConstants(layer: layers.Layer): boolean {
   const { scale, center } = layer as unknown as Norm;
   return /^(Batch|Layer)Normalization$/.test(layer.getClassName()) && !(scale && center);
+}
+
+/** A layer, and the models and wrappers that it is in. */
+interface Placed {
+  layer: layers.Layer;
+  around: readonly layers.Layer[];
+}
+
+/** The layers in layers: themselves, and those within models and wrappers such as `timeDistributed`. */
+export function unwrapped(all: readonly layers.Layer[], around: readonly layers.Layer[] = []): Placed[] {
+  return all.flatMap((layer) => {
+    const { layer: wrapped, layers: inner } = layer as { layer?: layers.Layer; layers?: layers.Layer[] };
+    return [{ layer, around }, ...unwrapped(inner ?? (wrapped ? [wrapped] : []), [...around, layer])];
+  });
+}
+
+/** Lets the gradients of layers be computed while it is installed, also where a normalization in them has no scale or no offset. */
+export function constantsIn(all: readonly layers.Layer[]): Replacement {
+  return replaceCalls(
+    unwrapped(all)
+      .map(({ layer }) => layer)
+      .filter(lacksConstants),
+    (layer, own) => (inputs, kwargs) => withConstants(layer, inputs, () => own(inputs, kwargs)),
+  );
 }
 
 /** Gives a normalization of `inputs` a scale of ones and an offset of zeros, as far as it has none, while `work` runs. */

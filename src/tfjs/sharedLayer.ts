@@ -3,7 +3,7 @@ import { type LayersModel, layers, type SymbolicTensor } from '@tensorflow/tfjs-
 import { fail } from '../base/check.js';
 import { uniqueNames } from '../base/uniqueNames.js';
 import { layersWithin } from './models.js';
-import { lacksConstants, withConstants } from './normConstants.js';
+import { constantsIn, lacksConstants, unwrapped, withConstants } from './normConstants.js';
 
 /** Fields of a layer that tfjs's types leave out. */
 interface LayerParts {
@@ -32,6 +32,17 @@ export function sharedLayer(layer: layers.Layer, activation: 'own' | 'none' | 'r
     // Not that of a shared layer, which has the variables of that one.
     const { call } = Object.getPrototypeOf(layer) as layers.Layer;
     shared.call = (inputs, kwargs) => withConstants(shared, inputs, () => call.call(shared, inputs, kwargs));
+  } else if (unwrapped([shared]).some(({ layer }) => lacksConstants(layer))) {
+    const { call } = Object.getPrototypeOf(layer) as layers.Layer;
+    const constants = constantsIn([shared]);
+    shared.call = (inputs, kwargs) => {
+      constants.install();
+      try {
+        return call.call(shared, inputs, kwargs);
+      } finally {
+        constants.restore();
+      }
+    };
   }
   if (activation !== 'own') parts.activation = activationOf(activation === 'none' ? 'linear' : activation);
   return shared;

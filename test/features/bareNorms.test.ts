@@ -31,11 +31,11 @@ const ABSENT: Options[] = [{ scale: false }, { center: false }, { scale: false, 
 const CASES = Object.keys(NORMS).flatMap((name) => ABSENT.map((options) => [name, options] as const));
 
 /** A network whose weights follow from their names. What a normalization begins with, ones and zeros, it keeps. */
-function network(name: string, options: Options): LayersModel {
+function network(name: string, options: Options, norm = NORMS[name]!): LayersModel {
   const model = sequential({
     layers: [
       layers.conv2d({ inputShape: [6, 6, 3], filters: 4, kernelSize: 3, activation: 'elu', name: 'conv' }),
-      NORMS[name]!(options),
+      norm(options),
       layers.flatten(),
       layers.dense({ units: 3, name: 'logits' }),
     ],
@@ -103,3 +103,42 @@ test.each(CASES)('gradients pass %s with %o as they pass one of ones and zeros',
   y.dispose();
   expect(memory().numTensors).toBe(before);
 });
+
+/** Wrappers, whose layer sees one row of an image at a time, as if it were an image of its own. */
+const WRAPPED: Record<string, (options: Options) => layers.Layer> = {
+  'a normalization': (options) =>
+    layers.timeDistributed({ layer: layers.batchNormalization(options), name: 'norm' }),
+  'a model with one': (options) =>
+    layers.timeDistributed({
+      layer: sequential({
+        layers: [
+          layers.activation({ activation: 'linear', inputShape: [4, 4] }),
+          layers.batchNormalization(options),
+        ],
+      }) as unknown as layers.Layer,
+      name: 'norm',
+    }),
+};
+
+test.each(Object.keys(WRAPPED).flatMap((name) => [...ABSENT, {}].map((options) => [name, options] as const)))(
+  'gradients pass %s with %o in a wrapper as they pass it alone',
+  async (name, options) => {
+    const before = memory().numTensors;
+    const [x, y] = [imageOf(1), imageOf(2)];
+    for (const [what, gradientOf] of Object.entries(GRADIENTS)) {
+      const alone = network('batch normalization', options);
+      const wrapped = network('batch normalization', options, WRAPPED[name]!);
+      wrapped.setWeights(alone.getWeights());
+      const held = memory().numTensors;
+      const [found, expected] = [await gradientOf(wrapped, x, y), await gradientOf(alone, x, y)];
+      expect(memory().numTensors, what).toBe(held);
+      expect(Math.max(...Array.from(expected, Math.abs)), what).toBeGreaterThan(0);
+      for (const [i, value] of Array.from(found).entries()) expect(value, what).toBeCloseTo(expected[i]!, 4);
+      wrapped.dispose();
+      alone.dispose();
+    }
+    x.dispose();
+    y.dispose();
+    expect(memory().numTensors).toBe(before);
+  },
+);

@@ -66,3 +66,26 @@ test('over another axis than the last it is refused, unless it is frozen', async
   await train(model, { trainSet: examples }, { epochs: 1, batchSize: 6 });
   model.dispose();
 });
+
+test('a model that is frozen holds its normalization also where it has no weights to note that', async () => {
+  const inner = sequential({
+    layers: [
+      layers.activation({ activation: 'linear', inputShape: [3, 3, 4] }),
+      layers.batchNormalization({ scale: false, center: false }),
+    ],
+  });
+  const model = sequential({
+    layers: [
+      layers.conv2d({ filters: 4, kernelSize: 3, inputShape: [5, 5, 2] }),
+      inner,
+      layers.flatten(),
+      layers.dense({ units: 3 }),
+    ],
+  });
+  inner.trainable = false;
+  const statistics = () => Promise.all(inner.getWeights().map((one) => one.data()));
+  const before = await statistics();
+  await train(model, { trainSet: examples }, { epochs: 1, batchSize: 6 });
+  expect(await statistics()).toEqual(before);
+  model.dispose();
+});
