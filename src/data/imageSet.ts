@@ -16,6 +16,7 @@ import {
   NUMBERS,
   optional,
   optionsOf,
+  plainObject,
   TEXTS,
 } from '../base/arguments.js';
 import { checkSeed, fail, numberThat, wholeNumber } from '../base/check.js';
@@ -147,6 +148,7 @@ export class ImageSet {
    * @param size one number for square images, or height and width.
    */
   resize(size: number | readonly [height: number, width: number]): ImageSet {
+    checkArguments('ImageSet', { size }, { size: either(NUMBER, NUMBERS) });
     return new ImageSet({ ...this.#parts(), size });
   }
 
@@ -180,6 +182,11 @@ export class ImageSet {
    * @example const augmented = trainSet.augment({ shift: 2, flip: 0.5 });
    */
   augment(augmentation: BatchAugmentation): ImageSet {
+    checkArguments(
+      'ImageSet',
+      { augmentation },
+      { augmentation: plainObject('options such as { shift: 2 }') },
+    );
     return new ImageSet({ ...this.#parts(), augment: augmentation });
   }
 

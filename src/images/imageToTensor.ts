@@ -52,7 +52,8 @@ export async function tensorToImage(tensor: Tensor): Promise<RawImage> {
   checkArguments(where, { tensor }, { tensor: TENSOR });
   checkBackend(where);
   const [height, width, channels] = tensor.shape.slice(-3);
-  if (channels !== 3 || tensor.size !== height! * width! * 3) {
+  const isOne = tensor.rank === 3 || (tensor.rank === 4 && tensor.shape[0] === 1);
+  if (channels !== 3 || !isOne) {
     fail(where, `the tensor has shape [${tensor.shape}]; pass [height, width, 3] or [1, height, width, 3].`);
   }
   const isBytes = tensor.dtype === 'int32';

@@ -81,6 +81,9 @@ async function bytesOfTensor(where: string, image: Tensor): Promise<RawImage> {
       `the tensor has shape [${image.shape}]; pass [height, width, channels] with 1, 3 or 4 channels.`,
     );
   }
+  if (image.dtype === 'bool') {
+    fail(where, 'the tensor is of type bool; pass numbers from 0 to 255, such as tensor.toInt().mul(255).');
+  }
   const values = await image.data();
   if (values.some(Number.isNaN)) {
     fail(

@@ -19,7 +19,10 @@ export interface ReadOptions {
   signal?: AbortSignal;
   /** Called for every piece that arrives from a server. */
   onProgress?: (progress: ReadProgress) => void;
-  /** Longer files are refused; default 2 GiB, more than three times the largest published VGG. */
+  /**
+   * Longer files are refused; default 2 GiB, more than three times the largest published VGG, and no limit for weight files on disk
+   * and Blobs of weights, which are read in parts.
+   */
   maxBytes?: number;
 }
 

@@ -102,6 +102,13 @@ describe('ImageSet', () => {
     expect(() => counted(4).resize('8' as never)).toThrow(
       'ImageSet: size is "8"; it must be a number or a list of numbers.',
     );
+    // A variable that is misspelt.
+    expect(() => counted(4).resize(undefined as never)).toThrow(
+      'ImageSet: size is undefined; it must be a number',
+    );
+    expect(() => counted(4).augment(undefined as never)).toThrow(
+      'ImageSet: augmentation is undefined; it must be options',
+    );
     const set = counted(4).resize([8, 6]);
     expect([set.shape, set.storedShape, set.length]).toEqual([[8, 6, 1], [2, 3, 1], 4]);
     expect(set.images).toBe(set.resize(5).images);

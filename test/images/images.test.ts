@@ -305,6 +305,9 @@ test('an image survives the way to a tensor and back, and is resized as by PIL',
   await expect(tensorToImage(tidy(() => slice(smaller, [0, 0, 0, 0], [1, 2, 3, 1])))).rejects.toThrow(
     'tensorToImage: the tensor has shape [1,2,3,1]; pass [height, width, 3]',
   );
+  const deep = tensor([0, 0.5, 1], [1, 1, 1, 1, 3]);
+  await expect(tensorToImage(deep)).rejects.toThrow('the tensor has shape [1,1,1,1,3]; pass');
+  deep.dispose();
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
     const odd = tensor([0, value, 1], [1, 1, 3]);
     await expect(tensorToImage(odd)).rejects.toThrow(

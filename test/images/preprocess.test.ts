@@ -201,6 +201,14 @@ describe('an image', () => {
     await expect(preprocess(image, torch)).rejects.toThrow(message);
   });
 
+  test('as a tensor of bool is refused', async () => {
+    const bool = tensor([true], [1, 1, 1], 'bool');
+    await expect(preprocess(bool, torch)).rejects.toThrow(
+      'the tensor is of type bool; pass numbers from 0 to 255',
+    );
+    bool.dispose();
+  });
+
   test('as a tensor of another rank is refused', async () => {
     const four = tensor([1], [1, 1, 1, 1]);
     await expect(preprocess(four, torch)).rejects.toThrow(

@@ -339,6 +339,16 @@ describe('while loading', () => {
     });
   });
 
+  test('a file beyond maxBytes is refused, whatever the source', async () => {
+    for (const source of [bytes, new Blob([bytes.slice()])]) {
+      await expect(fromWeights(source, { maxBytes: bytes.length - 1 })).rejects.toThrow(
+        `it has at least ${bytes.length} bytes, more than the limit of ${bytes.length - 1}; use another file.`,
+      );
+      const { model } = await fromWeights(source, { maxBytes: bytes.length });
+      model.dispose();
+    }
+  });
+
   test('another network is refused with that reason', async () => {
     const net = alexNet({ classes: 2, hiddenUnits: 2 });
     await expect(loadWeights(net, bytes)).rejects.toThrow('none of its tensors fits the model');

@@ -35,6 +35,9 @@ test('a model loads the weights of a path and of a file URL', async () => {
     await loadWeights(other, source);
     expect(numbersOf(other)).toEqual(numbersOf(model));
     other.dispose();
+    await expect(loadWeights(model, source, { maxBytes: 10 })).rejects.toThrow(
+      'more than the limit of 10; use',
+    );
   }
   model.dispose();
 });

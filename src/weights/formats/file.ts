@@ -3,7 +3,7 @@ import { printedPath } from '../../base/printable.js';
 import { isBlob, isUrl } from '../../base/realm.js';
 import { reason } from '../../io/errors.js';
 import { pathError, readBytes, sizeOf } from '../../io/read.js';
-import type { ReadOptions } from '../../io/request.js';
+import { type ReadOptions, tooLong } from '../../io/request.js';
 import { nodeModules } from '../../io/runtime.js';
 import { isPath, nodePath, type Source, sourceName } from '../../io/source.js';
 import { WeightFileError } from './error.js';
@@ -33,7 +33,12 @@ export interface WeightFile {
 async function openFile(source: Source, options: ReadOptions = {}): Promise<WeightFile> {
   options.signal?.throwIfAborted();
   const name = sourceName(source);
+  const checkSize = (size: number) => {
+    const { maxBytes } = options;
+    if (maxBytes !== undefined && size > maxBytes) throw unreadable(name, tooLong(name, size, maxBytes));
+  };
   if (isBlob(source)) {
+    checkSize(source.size);
     return withinBounds({
       name,
       size: source.size,
@@ -43,7 +48,7 @@ async function openFile(source: Source, options: ReadOptions = {}): Promise<Weig
     });
   }
   const node = nodeModules();
-  if (node && isPath(source)) return openPath(node.fs, name, source);
+  if (node && isPath(source)) return openPath(node.fs, name, source, checkSize);
   const bytes = await readBytes(source, options).catch((error: unknown) => {
     options.signal?.throwIfAborted();
     throw unreadable(name, error);
@@ -123,12 +128,18 @@ export function partOf(file: WeightFile, offset: number, size: number): WeightFi
 
 type FileSystem = NonNullable<ReturnType<typeof nodeModules>>['fs'];
 
-async function openPath(fs: FileSystem, name: string, source: string | URL): Promise<WeightFile> {
+async function openPath(
+  fs: FileSystem,
+  name: string,
+  source: string | URL,
+  checkSize: (size: number) => void,
+): Promise<WeightFile> {
   const path = nodePath(source);
   try {
     // Checked first, because opening a pipe that nobody writes to would wait forever.
     const stat = await fs.stat(path);
     if (!stat.isFile()) throw new WeightFileError(name, 'it is a folder or a device; use a file.');
+    checkSize(stat.size);
     const handle = await fs.open(path);
     const readInto = async (into: Uint8Array, offset: number) => {
       for (let done = 0; done < into.length; ) {
