@@ -42,11 +42,12 @@ test('steps of a run that goes on follow those before it, and another run begins
 
 test('an epoch whose files nobody waits for, as after Ctrl-C, is written before the log is closed', async () => {
   const complain = vi.spyOn(console, 'error').mockReturnValue();
-  const log = runLog(folder, { tensorboard: true });
+  const stopped = join(folder, 'stopped');
+  const log = runLog(stopped, { tensorboard: true });
   await log.open([]);
   const written = log.onEpoch(row(1));
   await log.close();
-  expect(readFileSync(join(folder, 'history.csv'), 'utf8').trim().split('\n')).toHaveLength(2);
+  expect(readFileSync(join(stopped, 'history.csv'), 'utf8').trim().split('\n')).toHaveLength(2);
   expect(complain).not.toHaveBeenCalled();
   await written;
 });
