@@ -63,7 +63,7 @@ export const instrument = {
     about: {
       input: () => 'What the network sees: the image at its input size.',
       conv: (norm: boolean) =>
-        `A kernel slides over all maps of the layer before. Each number is a weighted sum plus a bias${norm ? ', batch-normalized' : ''}; negative ones become 0.`,
+        `A kernel slides over the maps of the layer before. Each number is a weighted sum plus a bias${norm ? ', batch-normalized' : ''}, or 0 if negative.`,
       pool: () => 'Only the largest number of each window stays, so the maps become half as high and wide.',
       dense: () =>
         'Each unit is a weighted sum of all numbers of the layer before. The last layer has a unit for each class.',
