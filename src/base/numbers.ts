@@ -17,6 +17,13 @@ export function bytesText(bytes: number): string {
   return `${Number((bytes / 1024 ** at).toPrecision(3))} ${units[at]}`;
 }
 
+/** Where the largest number is, the first of equal ones: from `at`, among `count`. */
+export function largestOf(numbers: ArrayLike<number>, at = 0, count = numbers.length): number {
+  let best = 0;
+  for (let i = 1; i < count; i++) if (numbers[at + i]! > numbers[at + best]!) best = i;
+  return best;
+}
+
 /** The softmax of numbers, in double precision. */
 export function softmax(logits: ArrayLike<number>): number[] {
   const largest = Array.from(logits).reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);

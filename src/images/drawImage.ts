@@ -1,6 +1,11 @@
 import { checkArguments, FUNCTION, PIXELS, recordOf } from '../base/arguments.js';
 import { channelsOf, type RawImage } from './pixels.js';
 
+const CONTEXT = recordOf('one with createImageData and putImageData', {
+  createImageData: FUNCTION,
+  putImageData: FUNCTION,
+});
+
 /**
  * Draws an image, such as an overlay or a grid, on a browser's canvas, and resizes the canvas to fit.
  *
@@ -28,6 +33,7 @@ export function drawImage(canvas: HTMLCanvasElement | OffscreenCanvas, image: Ra
       'drawImage: the canvas already has a context other than 2D; pass a new canvas or one with a 2D context.',
     );
   }
+  checkArguments('drawImage', { context }, { context: CONTEXT });
   const channels = channelsOf('drawImage', image);
   // The canvas makes it, since canvases of other packages bring no global ImageData.
   const drawn = context.createImageData(width, height);

@@ -3,6 +3,7 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { checkArguments, EXAMPLES, MODEL, optionsOf } from '../base/arguments.js';
 import { breathing } from '../base/breathing.js';
 import { fail, wholeNumber } from '../base/check.js';
+import { largestOf } from '../base/numbers.js';
 import type { Progress } from '../base/progress.js';
 import { unlessAborted } from '../base/unlessAborted.js';
 import { inUse } from '../tfjs/inUse.js';
@@ -126,10 +127,7 @@ export async function predictClasses(
   await eachBatch(where, model, examples, 'given', classes, options, async ({ xs }, done) => {
     const logits = await logitsFor(where, 'given', model, objective, xs, done);
     checkLogits(where, model, logits);
-    for (let at = 0; at < logits.length; at += classes) {
-      const row = logits.subarray(at, at + classes);
-      found.push(row.indexOf(row.reduce((a, b) => Math.max(a, b))));
-    }
+    for (let at = 0; at < logits.length; at += classes) found.push(largestOf(logits, at, classes));
   });
   return Int32Array.from(found);
 }

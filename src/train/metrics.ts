@@ -1,3 +1,4 @@
+import { largestOf } from '../base/numbers.js';
 import { type Confusion, confusion } from './confusion.js';
 
 /** How well a classifier does on labeled examples. Plain data that survives JSON. */
@@ -47,11 +48,10 @@ export class Metrics {
   private addOne(logits: ArrayLike<number>, at: number, label: number): void {
     const { classes } = this;
     const own = logits[at + label]!;
-    let best = 0;
+    const best = largestOf(logits, at, classes);
     let before = 0;
     for (let j = 0; j < classes; j++) {
       const value = logits[at + j]!;
-      if (value > logits[at + best]!) best = j;
       if (value > own || (value === own && j < label)) before++;
     }
     const highest = logits[at + best]!;

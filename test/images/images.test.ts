@@ -286,6 +286,13 @@ describe('an image', () => {
       'drawImage: the canvas already has a context other than 2D',
     );
   });
+
+  test('is not drawn on a canvas whose context makes no pixels', () => {
+    const canvas = { getContext: () => ({ putImageData: () => undefined }) } as unknown as OffscreenCanvas;
+    expect(() => drawImage(canvas, black(1, 1))).toThrow(
+      'drawImage: context is {"putImageData":the function putImageData}; it must be one with createImageData and putImageData.',
+    );
+  });
 });
 
 test('an image survives the way to a tensor and back, and is resized as by PIL', async () => {

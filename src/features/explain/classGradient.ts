@@ -1,6 +1,7 @@
 import { concat, grad, keep, max, neg, slice, sum, type Tensor, type Tensor4D } from '@tensorflow/tfjs-core';
 import { TENSOR } from '../../base/arguments.js';
 import { attempted, fail, shown } from '../../base/check.js';
+import { largestOf } from '../../base/numbers.js';
 import { fits, shapeText } from '../../base/shapes.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import { type ImageInput, type Preprocessing, toRgb, visibleRegion } from '../../images/index.js';
@@ -106,8 +107,7 @@ export async function classGradient(
     if (!values.every(Number.isFinite)) {
       fail(where, "the model's outputs are not finite; check its weights and the image.");
     }
-    const best = values.indexOf(values.reduce((a, b) => Math.max(a, b)));
-    return { gradient, classIndex: classIndex ?? best };
+    return { gradient, classIndex: classIndex ?? largestOf(values) };
   } catch (error) {
     gradient?.dispose();
     throw error;

@@ -9,6 +9,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../../base/check.js';
+import { largestOf } from '../../base/numbers.js';
 import type { HeatMap } from '../../images/heatMap.js';
 import type { ImageInput } from '../../images/index.js';
 import { classifierOutputs, probabilitiesOf } from '../../tfjs/classifier.js';
@@ -49,7 +50,7 @@ export async function subjectOf(
     if (!values.every(Number.isFinite)) {
       fail(where, "the model's outputs are not finite; check its weights and the image.");
     }
-    const classIndex = options.classIndex ?? values.indexOf(values.reduce((a, b) => Math.max(a, b)));
+    const classIndex = options.classIndex ?? largestOf(values);
     const ofClass = (all: Tensor) => reshape(slice(all, [0, classIndex], [-1, 1]), [-1]) as Tensor1D;
     const probabilities = (of: Tensor) =>
       kind.activation === 'sigmoid' && kind.outputs > 1
