@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { IMAGENET_ZH } from '../../site/src/text/imagenetZh.js';
 import { allTextsOf } from '../../site/src/text/index.js';
+import { LABELS } from '../../src/imagenet/index.js';
 import { plan, summary, VGG11 } from '../../src/index.js';
 import { englishWords } from './latinWords.js';
 
@@ -78,6 +80,44 @@ describe('the two languages of the playground', () => {
         /^[^\p{L}]*$|^(API|LPIPS|SGD|AdamW?|3×3|1×1|(Grad|Layer|Score)-?CAM(\+\+)?|SmoothGrad)$/u,
       );
   });
+});
+
+test("ImageNet's classes have a Chinese name each, in the order of their labels", () => {
+  expect(IMAGENET_ZH).toHaveLength(LABELS.length);
+  expect(new Set(IMAGENET_ZH).size).toBe(LABELS.length);
+  const unlike = IMAGENET_ZH.filter((name) => !/^(iPod|福特 T 型车|\p{Script=Han}{1,12})$/u.test(name));
+  expect(unlike).toEqual([]);
+  // From every part of the list, so that nothing has moved.
+  for (const [label, name] of [
+    ['tench', '丁鱥'],
+    ['axolotl', '美西钝口螈'],
+    ['bullfrog', '牛蛙'],
+    ['koala', '考拉'],
+    ['killer whale', '虎鲸'],
+    ['Chihuahua', '吉娃娃'],
+    ['golden retriever', '金毛寻回犬'],
+    ['Siberian husky', '西伯利亚哈士奇'],
+    ['tabby', '虎斑猫'],
+    ['lion', '狮子'],
+    ['ladybug', '瓢虫'],
+    ['zebra', '斑马'],
+    ['giant panda', '大熊猫'],
+    ['abacus', '算盘'],
+    ['bicycle-built-for-two', '双人自行车'],
+    ['cello', '大提琴'],
+    ['envelope', '信封'],
+    ['iPod', 'iPod'],
+    ['Model T', '福特 T 型车'],
+    ['orange', '橙子'],
+    ['piggy bank', '存钱罐'],
+    ['soccer ball', '足球'],
+    ['teapot', '茶壶'],
+    ['violin', '小提琴'],
+    ['pizza', '披萨'],
+    ['volcano', '火山'],
+    ['toilet tissue', '卫生纸'],
+  ] as const)
+    expect(IMAGENET_ZH[LABELS.indexOf(label)], label).toBe(name);
 });
 
 /** What is set wrongly: a half-width mark beside Chinese, no space beside Latin letters and digits, a space beside a full-width mark, two marks in a row. */

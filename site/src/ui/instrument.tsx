@@ -103,16 +103,24 @@ function asMaps({ shown: { data, width, height } }: Look) {
   return { data: gray, width, height, channels: 1 };
 }
 
-/** ImageNet's labels, once they are needed. */
-const imagenet = signal<readonly string[] | undefined>(undefined);
+/** ImageNet's labels, and the names of its classes in the page's language, once they are needed. */
+const imagenet = signal<{ labels: readonly string[]; names: readonly string[] } | undefined>(undefined);
 
-function nameOf(label: number, classes: number): string {
-  if (slot.value === 'sample') return text.value.garmentNames[label]!;
-  const named = fromFile.value?.classNames?.[label];
-  if (named !== undefined) return text.value.className(named);
-  if (slot.value === 'opened' && classes === 1000) return imagenet.value?.[label] ?? String(label);
-  const trainedOn = slot.value === 'trained' ? trained.value?.classNames?.[label] : undefined;
-  return trainedOn === undefined ? String(label) : text.value.className(trainedOn);
+/** What the network calls a class: what its file says, or its images; 1000 classes are ImageNet's. */
+function labelOf(index: number, classes: number): string | undefined {
+  if (slot.value === 'trained') return trained.value?.classNames?.[index];
+  return (
+    fromFile.value?.classNames?.[index] ?? (classes === 1000 ? imagenet.value?.labels[index] : undefined)
+  );
+}
+
+/** What the page calls it. */
+function nameOf(index: number, classes: number): string {
+  if (slot.value === 'sample') return text.value.garmentNames[index]!;
+  const label = labelOf(index, classes);
+  if (label === undefined) return String(index);
+  const known = classes === 1000 ? imagenet.value : undefined;
+  return known?.names[known.labels.indexOf(label)] ?? text.value.className(label);
 }
 
 /** Classes listed, at most. */
@@ -126,9 +134,16 @@ function Answer() {
   useEffect(
     () =>
       effect(() => {
-        if (slot.value !== 'opened' || fromFile.value?.classes !== 1000 || imagenet.value) return;
-        void import('vgg-blocks/imagenet').then(({ LABELS }) => {
-          imagenet.value = LABELS;
+        if (look.value?.probabilities?.length !== 1000) return;
+        const now = text.value;
+        // Each is destructured at once, by which the bundler knows that nothing else of it is needed.
+        const labels = import('vgg-blocks/imagenet').then(({ LABELS }) => LABELS);
+        const names =
+          document.documentElement.dataset.language === 'zh'
+            ? import('../text/imagenetZh.js').then(({ IMAGENET_ZH }) => IMAGENET_ZH)
+            : labels;
+        void Promise.all([labels, names]).then(([labels, names]) => {
+          if (text.value === now) imagenet.value = { labels, names };
         });
       }),
     [],
@@ -142,21 +157,28 @@ function Answer() {
     <>
       <h2>{t.guesses}</h2>
       <ol class="guesses" aria-live="polite">
-        {(best ?? []).map(({ p, i }) => (
-          <li key={i}>
-            <button
-              type="button"
-              aria-pressed={heatClass.value === i}
-              onClick={() => {
-                classIndex.value = i;
-              }}
-            >
-              <span class="name">{nameOf(i, probabilities!.length)}</span>
-              <span class="probability">{text.value.percent(p)}</span>
-              <meter min={0} max={1} value={p} aria-hidden="true" />
-            </button>
-          </li>
-        ))}
+        {(best ?? []).map(({ p, i }) => {
+          const name = nameOf(i, probabilities!.length);
+          const label = labelOf(i, probabilities!.length);
+          return (
+            <li key={i}>
+              <button
+                type="button"
+                aria-pressed={heatClass.value === i}
+                onClick={() => {
+                  classIndex.value = i;
+                }}
+              >
+                <span class="name">
+                  {name}
+                  {label !== name && probabilities!.length === 1000 && <small lang="en"> {label}</small>}
+                </span>
+                <span class="probability">{text.value.percent(p)}</span>
+                <meter min={0} max={1} value={p} aria-hidden="true" />
+              </button>
+            </li>
+          );
+        })}
       </ol>
       {seen && !probabilities && <p class="hint">{t.noTop}</p>}
     </>
