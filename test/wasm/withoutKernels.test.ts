@@ -1,6 +1,24 @@
 import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-backend-wasm';
-import { memory, randomUniform, setBackend, type Tensor, type Tensor4D, zeros } from '@tensorflow/tfjs-core';
+import {
+  concat,
+  dispose,
+  div,
+  fill,
+  floor,
+  grad,
+  maxPool,
+  memory,
+  mul,
+  randomUniform,
+  setBackend,
+  sum,
+  type Tensor,
+  type Tensor4D,
+  tensor4d,
+  tidy,
+  zeros,
+} from '@tensorflow/tfjs-core';
 import {
   input,
   type LayersModel,
@@ -12,7 +30,8 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { vgg } from '../../src/core/vgg.js';
 import { ImageSet } from '../../src/data/imageSet.js';
-import { gradCam, saliency, visualize } from '../../src/features/index.js';
+import { explain, gradCam, perceptualLoss, saliency, visualize } from '../../src/features/index.js';
+import { withTape } from '../../src/tfjs/tape.js';
 import { diagnose, throughput, train } from '../../src/train/index.js';
 
 /** tfjs's wasm backend by itself has no gradient of a filter, and none of depthwise convolutions. */
@@ -125,6 +144,93 @@ describe('a backend without kernels of gradients is refused before anything is c
       image.dispose();
       model.dispose();
     }
+  });
+
+  describe('gradients pass max pooling as on the cpu backend, where values are equal too', () => {
+    const build = () =>
+      vgg(
+        [
+          [1, 4],
+          [1, 8],
+        ],
+        { inputShape: [16, 16, 3], hiddenUnits: [8], classes: 4, seed: 1 },
+      );
+    // Two flat halves: most windows have equal values.
+    const halves = () => concat([fill([1, 16, 8, 3], 40), fill([1, 16, 8, 3], 210)], 2) as Tensor4D;
+    const explained =
+      (method: 'gradcam++' | 'layercam' | 'guided-backprop' | 'integrated-gradients') =>
+      async (model: LayersModel, images: Tensor4D) =>
+        (await explain(model, div(images, 255) as Tensor4D, { method, classIndex: 1 })).values;
+
+    test.each<[string, (model: LayersModel, images: Tensor4D) => Promise<ArrayLike<number>>]>([
+      [
+        'gradCam',
+        async (model, images) =>
+          (await gradCam(model, div(images, 255) as Tensor4D, { classIndex: 1 })).values,
+      ],
+      [
+        'saliency',
+        async (model, images) =>
+          (await saliency(model, div(images, 255) as Tensor4D, { classIndex: 1 })).values,
+      ],
+      ['layercam', explained('layercam')],
+      ['guided backpropagation', explained('guided-backprop')],
+      ['integrated gradients', explained('integrated-gradients')],
+      [
+        'the gradient of a perceptual loss',
+        (model, images) => {
+          const loss = perceptualLoss(model, ['block2_pool']);
+          const noise = randomUniform([1, 16, 16, 3], 0, 1, 'float32', 3) as Tensor4D;
+          const other = div(images, 255) as Tensor4D;
+          return tidy(() => grad((x) => loss(x as Tensor4D, noise))(other)).data();
+        },
+      ],
+    ])('%s', async (_, compute) => {
+      const found: number[][] = [];
+      for (const backend of ['cpu', 'wasm']) {
+        await setBackend(backend);
+        const model = build();
+        const images = halves();
+        found.push(Array.from(await compute(model, images)));
+        images.dispose();
+        model.dispose();
+      }
+      const [expected, values] = found as [number[], number[]];
+      const largest = Math.max(...expected.map(Math.abs));
+      expect(largest).toBeGreaterThan(0);
+      const apart = Math.max(...values.map((value, i) => Math.abs(value - expected[i]!)));
+      expect(apart).toBeLessThan(1e-5 * largest);
+    });
+
+    test('by windows that overlap, pad and leave pixels out, and of batches', async () => {
+      const maps = floor(randomUniform([2, 7, 9, 3], 0, 3, 'float32', 5)) as Tensor4D;
+      const numbers = await maps.array();
+      for (const [size, strides, pad] of [
+        [3, 2, 'same'],
+        [2, 3, 'valid'],
+        [[3, 1], [1, 2], 'same'],
+        [3, 1, 1],
+      ] as const) {
+        const found: ArrayLike<number>[] = [];
+        for (const backend of ['cpu', 'wasm']) {
+          await setBackend(backend);
+          const x = tensor4d(numbers);
+          const dx = withTape(() =>
+            tidy(() => {
+              const pooled = (t: Tensor) => maxPool(t as Tensor4D, size as 3, strides as 1, pad);
+              const weights = randomUniform(pooled(x).shape, -1, 1, 'float32', 6);
+              return grad((t) => sum(mul(pooled(t), weights)))(x);
+            }),
+          );
+          found.push(await dx.data());
+          dispose([x, dx]);
+        }
+        const [expected, values] = found.map((one) => Float32Array.from(one)) as [Float32Array, Float32Array];
+        // The cpu adds gradients of overlapping windows in float64.
+        expect(Math.max(...values.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThan(1e-6);
+      }
+      maps.dispose();
+    });
   });
 
   test('what needs no gradient is computed, and a head alone is trained', async () => {
