@@ -145,6 +145,20 @@ test.each(Object.keys(NETWORKS))('the layer that cannot be computed is named: %s
   model.dispose();
 });
 
+test.each(['explain', 'gradCam', 'saliency'])(
+  '%s says which layer gets another shape than the one before it declares',
+  async (where) => {
+    const resizing = layers.resizing({ height: 4, width: 4, name: 'smaller' });
+    const model = chain('float32', conv(), resizing, ...top());
+    const before = memory().numTensors;
+    await expect(CALLS[where]!(model)).rejects.toThrow(
+      new RegExp(`^${where}: the layer dense\\w* gets another shape than the model was built for, .*; build`),
+    );
+    expect(memory().numTensors).toBe(before);
+    model.dispose();
+  },
+);
+
 test('an error of the caller stays as it is', async () => {
   const [model] = NETWORKS['a softmax along the batch']!();
   const onProgress = () => {

@@ -43,6 +43,10 @@ function reasonOf(used: Used, error: unknown): string | undefined {
   if (operation) {
     return `TensorFlow.js has no gradient of ${operation}, which a layer of the model computes; build the model without it.`;
   }
+  const [, refusing] = /^Input \d+ is incompatible with layer ([^:]+):/.exec(cause) ?? [];
+  if (refusing) {
+    return `the layer ${refusing} gets another shape than the model was built for, as a layer before it says another than it computes (${cause}); build the model without that, such as Resizing.`;
+  }
   for (const [name, one] of Object.entries(used)) {
     const layer = isModel(one) ? failingLayer(one as LayersModel, error) : undefined;
     if (layer) {
