@@ -9,7 +9,8 @@ import {
   mnist,
 } from 'vgg-blocks/data';
 import { countBar } from 'vgg-blocks/node';
-import { foldersIn, namesIn } from './disk.js';
+import { printedPath } from '../base/printable.js';
+import { foldersIn, isThere, namesIn } from './disk.js';
 import { oddClasses } from './oddClasses.js';
 
 /** Whether a folder has IDX files, or tables of pixels instead of folders of images. */
@@ -31,6 +32,13 @@ export async function loadData(source: string, seed: number, log: (line: string)
   const sets = await load(source, seed, log);
   for (const note of oddClasses(sets)) log(`note: ${note}`);
   return sets;
+}
+
+/** Refuses a folder that does not exist, before anything else is said of its images. */
+export function checkPresent(source: string): void {
+  if (['generated', 'fashion-mnist', 'mnist'].includes(source) || source.includes('://')) return;
+  if (!isThere(source))
+    throw new Error(`${printedPath(source)} could not be read: there is no such folder; check the path.`);
 }
 
 async function load(source: string, seed: number, log: (line: string) => void): Promise<Sets> {

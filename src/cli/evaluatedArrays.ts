@@ -2,7 +2,7 @@ import type { ImageSet } from 'vgg-blocks/data';
 import type { Preprocessing } from 'vgg-blocks/images';
 import type { Examples } from 'vgg-blocks/train';
 import { areOtherClasses, isNumbered } from '../base/classNames.js';
-import { loadData, type Sets } from './data.js';
+import { checkPresent, loadData, type Sets } from './data.js';
 import { someOf } from './labels.js';
 import type { OpenNetwork } from './network.js';
 import { complain } from './wording.js';
@@ -34,9 +34,11 @@ export async function arraySetsOf(
   data: string,
   { model, source, preprocessing, classNames }: OpenNetwork,
 ): Promise<Sets> {
+  checkPresent(data);
   if (preprocessing && !isPlain(preprocessing)) {
+    const by = command === 'compress' ? ' as --images' : '';
     throw new Error(
-      `${command}: ${source} normalizes its images, but those of ${data} are only scaled from 0 to 1; pass a folder of images.`,
+      `${command}: ${source} normalizes its images, but those of ${data} are only scaled from 0 to 1; pass a folder of images${by}.`,
     );
   }
   const sets = await loadData(data, 0, complain);

@@ -6,6 +6,7 @@ import { type NpyWriter, npyWriter, writeFileAtomic } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
 import { checkReplaced } from './disk.js';
 import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
+import { checkKept } from './modelFile.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding } from './options.js';
 import { repeatable } from './repeats.js';
@@ -50,6 +51,7 @@ async function run(patterns: string[], args: FeaturesArguments): Promise<void> {
     throw new Error(`features: --layer ${twice} is given twice; name each layer once.`);
   const base = out.slice(0, -'.npy'.length);
   checkReplaced('features', `${base}.json`, ['network', 'layers', 'images']);
+  checkKept('features', [...patterns, args.weights], [out, `${base}.json`]);
   const { model, source, preprocessing } = await loadNetwork('features', args);
   const { crop } = preprocessing;
   const extractor = featureExtractor(model, names, {

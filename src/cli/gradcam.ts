@@ -15,6 +15,7 @@ import { writeImage } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
 import { eachImage, IMAGES_HELP } from './images.js';
 import { classOf, labelsOption } from './labels.js';
+import { checkKept } from './modelFile.js';
 import { loadClassifier, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn } from './options.js';
 
@@ -73,6 +74,7 @@ async function run(patterns: string[], args: GradCamArguments): Promise<void> {
       label: labels[map.classIndex]!,
       file: `${name}.${method}.png`,
     };
+    checkKept('gradcam', [path], [written.file]);
     await writeImage(written.file, await overlay(image, map, { maxSide: args.size, clip: clipOf(method) }));
     const maps = extractor && `${name}.${args.maps}.png`;
     if (extractor && maps) {

@@ -7,6 +7,7 @@ import { setMetadata } from 'vgg-blocks/weights';
 import { messageOf } from '../base/realm.js';
 import { decoding } from './decoder.js';
 import { imagePairs } from './imagePairs.js';
+import { checkKept } from './modelFile.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { numberIn } from './options.js';
 import { printing } from './process.js';
@@ -70,6 +71,7 @@ async function run(first: string, second: string, args: LpipsArguments): Promise
     throw new Error('lpips: --map-max is the scale of --map, which is not given; add --map or leave it out.');
   if (map !== undefined && !ofFolders && extname(map).toLowerCase() !== '.png')
     throw new Error(`lpips: --map is ${map}; use a name that ends in .png.`);
+  if (map !== undefined) checkKept('lpips', [first, second, args.weights, args.calibration], [map]);
   const calibration =
     args.calibration === undefined ? undefined : await readLpipsCalibration(args.calibration);
   const { model, preprocessing } = await loadNetwork(
@@ -94,6 +96,7 @@ async function run(first: string, second: string, args: LpipsArguments): Promise
         });
         const file = map === undefined ? undefined : ofFolders ? join(map, `${name}.lpips.png`) : map;
         if (file !== undefined) {
+          checkKept('lpips', [one.path, other.path], [file]);
           await writeImage(
             file,
             await overlay(images[1], found.map!, {

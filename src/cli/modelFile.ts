@@ -1,8 +1,9 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { isFolder, isThere } from './disk.js';
 import { type Finetuned, readFinetuned } from './finetuned.js';
 import { unfinishedRun } from './runDescription.js';
+import { isResult } from './runFiles.js';
 
 /** A weight file, and what `finetune` wrote beside it. */
 interface ModelFile {
@@ -42,6 +43,44 @@ export function checkNotItself(command: string, file: string, target: string): v
       `${command}: ${dirname(target)} is the run that is read, and its own model would hide the result there; write to another path.`,
     );
   }
+}
+
+/**
+ * Refuses an output that would replace a file that is read, by this path or another, or one in a folder of images that are read.
+ *
+ * @param inputs files, folders, names of published weights; undefined for those that are not given.
+ */
+export function checkKept(
+  command: string,
+  inputs: readonly (string | undefined)[],
+  outputs: readonly string[],
+): void {
+  for (const output of outputs.filter((path) => isThere(path) && !isFolder(path))) {
+    const to = realPath(output);
+    const file = statSync(to);
+    const isRead = (input: string | undefined) => {
+      if (input === undefined || !isThere(input)) return false;
+      const from = realPath(input);
+      const found = statSync(from);
+      // A hard link is the file too.
+      return (found.dev === file.dev && found.ino === file.ino) || to.startsWith(`${from}${sep}`);
+    };
+    if (inputs.some(isRead)) {
+      throw new Error(
+        `${command}: ${output} is what is read, which the result would replace; write to another path.`,
+      );
+    }
+  }
+}
+
+/** Refuses to train in a folder whose results, which will be removed, are what the training starts from. */
+export function checkStart(command: string, flag: string, source: string | undefined, out: string): void {
+  if (source === undefined || !isThere(source)) return;
+  const from = relative(realPath(out), realPath(modelFile(source).file));
+  if (!isResult(from.split(sep)[0]!)) return;
+  throw new Error(
+    `${command}: ${flag} ${source} is among the results in --out ${out}, which the run would replace; write to another folder.`,
+  );
 }
 
 /** A path without links, as far as it exists. */

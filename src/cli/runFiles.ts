@@ -15,9 +15,14 @@ const MEASURED = ['evaluation.json', 'confusion.svg'];
 /** TensorBoard's event files, of which each process writes its own. */
 const EVENTS = /^events\.out\.tfevents\./;
 
+/** Whether a name is that of a run's result. */
+export function isResult(name: string): boolean {
+  return FILES.includes(name);
+}
+
 /** What is in a folder under the names of a run's results. */
 export function resultsIn(folder: string): string[] {
-  return namesIn(folder).filter((file) => FILES.includes(file));
+  return namesIn(folder).filter(isResult);
 }
 
 /** Removes what runs have written to a folder, besides checkpoints and description. */

@@ -7,6 +7,7 @@ import { type CheckpointOptions, type EpochRow, storedEpochs } from 'vgg-blocks/
 import { attempted } from '../base/check.js';
 import { owning } from '../base/owning.js';
 import { messageOf } from '../base/realm.js';
+import { checkStart } from './modelFile.js';
 import { type RunArguments, resumedArguments } from './runArguments.js';
 import { type Begun, descriptionOf, type Outcome, readBegun } from './runDescription.js';
 import { hasCheckpoints, hasTrained, removeRunFiles, resultsIn } from './runFiles.js';
@@ -67,7 +68,12 @@ export async function inRunFolder<T extends RunArguments & { minAccuracy?: numbe
     });
     own(await lockFolder(out), (release) => release());
     const begun = readBegun(out);
-    if (isNew) await checkFree(name, out, begun, given.overwrite);
+    if (isNew) {
+      const { weights, teacher } = given as { weights?: string; teacher?: string };
+      checkStart(name, '--weights', weights, out);
+      checkStart(name, '--teacher', teacher, out);
+      await checkFree(name, out, begun, given.overwrite);
+    }
     const args = isNew ? given : resumedArguments(command, given, begun!.args, out);
     if (!isNew && begun!.outcome) return reportComplete(name, measured, args, begun!.outcome);
     const folder = folderOf(name, out, args, { begun, isNew, parts });

@@ -3,6 +3,7 @@ import { EmbeddingIndex, embed } from 'vgg-blocks/features';
 import { readImage, writeFileAtomic } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
 import { batchOption, eachBatch, IMAGES_HELP } from './images.js';
+import { checkKept } from './modelFile.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding, numberIn } from './options.js';
 import { printing } from './process.js';
@@ -36,6 +37,7 @@ export function similarCommand(): Command {
 
 async function run(query: string, patterns: string[], args: SimilarArguments): Promise<void> {
   if (args.saveIndex) checkEnding('similar', args.saveIndex, '.safetensors');
+  if (args.saveIndex) checkKept('similar', [query, ...patterns, args.weights], [args.saveIndex]);
   const queryImage = await readImage(query);
   const { model, preprocessing } = await loadNetwork('similar', args, { includeTop: false });
   const { batch } = args;

@@ -1,9 +1,11 @@
-import { extname } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { type StyleProgress, styleTransfer } from 'vgg-blocks/features';
 import type { RawImage } from 'vgg-blocks/images';
 import { countBar, readImage, writeImage } from 'vgg-blocks/node';
 import { decoding } from './decoder.js';
+import { namesIn } from './disk.js';
+import { checkKept } from './modelFile.js';
 import { loadNetwork, type NetworkArguments, withNetwork } from './network.js';
 import { checkEnding, isGiven, numberIn } from './options.js';
 import { stopOnSignal } from './process.js';
@@ -67,6 +69,14 @@ async function run(args: StyleArguments, command: Command): Promise<void> {
     throw new Error(
       'style: --seed is of the noise, which --init noise begins with; add it, or leave out --seed.',
     );
+  const stepOf = (file: string) =>
+    file.startsWith(`${basename(name)}-`) ? Number(/-(\d+)\.png$/.exec(file)?.[1]) : Number.NaN;
+  const series = namesIn(dirname(out)).filter((file) => every !== undefined && stepOf(file) % every === 0);
+  checkKept(
+    'style',
+    [...imagesOf(args), args.weights],
+    [out, ...series.map((file) => join(dirname(out), file))],
+  );
   const content = await readImage(args.content);
   const style = await readImage(args.style);
   const first = init === 'content' || init === 'noise' ? init : await readImage(init);

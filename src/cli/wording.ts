@@ -9,6 +9,10 @@ const FLAGS: [option: RegExp, flag: string][] = [
   [/\bclasses: (\d+)/g, '--classes $1'],
   [/^((?:train: )?)(shift|flip|erase|mixup|patience) (is|follows)\b/, '$1--$2 $3'],
   [/^classes is (\d+);/, '--classes is $1;'],
+  [
+    /^layer is (.*), but ([\w-]+) has no such option; leave it out.*$/,
+    '--layer is $1, but $2 has no such option; leave it out.',
+  ],
   [/\bpadding: '(\w+)'/g, '--padding $1'],
   [/\bpass layout: 'NCHW' or 'NHWC'/g, 'pass --input-layout nchw or nhwc'],
   [/\bthe option layout is (NCHW|NHWC)\b/g, '--input-layout is $1'],

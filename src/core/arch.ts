@@ -93,7 +93,7 @@ export function checkArch(where: string, arch: ConvArch): void {
     );
   }
   arch.forEach((given, index) => {
-    if (!LIST.holds(given) || given.length < 2) {
+    if (!LIST.holds(given) || given.length < 2 || given.length > 3) {
       fail(where, `block ${index + 1} is ${shown(given)}; pass [convs, channels], e.g. [2, 64].`);
     }
     const [convs, channels, pointwise = 0] = given;

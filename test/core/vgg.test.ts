@@ -373,6 +373,11 @@ describe('options', () => {
       "vgg: block 1's number of convolutions is 0; it must be a whole number of at least 1.",
     ],
     [
+      'a block with a part too many',
+      () => vgg([[1, 8, 1, 2]] as never),
+      'vgg: block 1 is [1,8,1,2]; pass [convs, channels], e.g. [2, 64].',
+    ],
+    [
       'an option that AlexNet lacks',
       () => alexNet({ batchNorm: true } as object),
       'alexNet: there is no option "batchNorm"; the options are',

@@ -1,0 +1,79 @@
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { checkKept } from '../../src/cli/modelFile.js';
+import { inFlags } from '../../src/cli/wording.js';
+import { IMAGES } from '../node/encodedImages.js';
+import { run } from './program.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'vgg-blocks-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (...names: string[]) => join(folder, ...names);
+const png = Buffer.from(IMAGES.png, 'base64');
+mkdirSync(at('set'));
+for (const name of ['a.png', 'b.png', 'st-4.png', 'st-5.png', 'set/c.png']) writeFileSync(at(name), png);
+writeFileSync(at('w.safetensors'), 'weights');
+symlinkSync(at('a.png'), at('link.png'));
+linkSync(at('a.png'), at('hard.png'));
+symlinkSync(folder, at('around'));
+const refused = (command: string, path: string) =>
+  `${command}: ${path} is what is read, which the result would replace; write to another path.`;
+
+test('what is read is known by any path to it, and a new file or another is written', () => {
+  for (const output of [
+    'a.png',
+    'link.png',
+    'hard.png',
+    'around/a.png',
+    'set/../a.png',
+    'around/set/c.png',
+  ]) {
+    expect(() => checkKept('x', [undefined, at('none'), at('a.png'), at('set')], [at(output)])).toThrow(
+      refused('x', at(output)),
+    );
+  }
+  checkKept('x', [at('a.png'), at('set')], [at('b.png'), at('new.png'), at('set', 'new.png'), at('set')]);
+});
+
+const W = ['--weights', at('w.safetensors')];
+test.each([
+  ['style', ['--content', at('a.png'), '--style', at('b.png'), '--out', at('a.png')], 'a.png'],
+  ['style', ['--content', at('a.png'), '--style', at('b.png'), '--out', at('link.png')], 'link.png'],
+  [
+    'style',
+    ['--content', at('st-4.png'), '--style', at('b.png'), '--out', at('st.png'), '--every', '2'],
+    'st-4.png',
+  ],
+  ['lpips', [at('a.png'), at('b.png'), '--map', at('b.png')], 'b.png'],
+  ['lpips', [at('a.png'), at('set'), '--map', at('a.png')], 'a.png'],
+  ['similar', [at('a.png'), at('set'), '--save-index', at('w.safetensors')], 'w.safetensors'],
+])('%s %j does not replace what it reads', async (command, args, path) => {
+  expect(await run(command, ...args, ...W)).toEqual({
+    code: 1,
+    out: '',
+    error: `${refused(command, at(path))}\n`,
+  });
+  expect(readFileSync(at('a.png'))).toEqual(png);
+});
+
+test('a run does not replace the results that it starts from', async () => {
+  mkdirSync(at('run', 'model'), { recursive: true });
+  writeFileSync(at('run', 'model', 'model.json'), '{}');
+  for (const [flag, source] of [
+    ['--weights', at('run')],
+    ['--teacher', at('around', 'run', 'model', 'model.json')],
+  ] as const) {
+    expect((await run('train', flag, source, '--out', at('run'), '--overwrite')).error).toBe(
+      `train: ${flag} ${source} is among the results in --out ${at('run')}, which the run would replace; write to another folder.\n`,
+    );
+  }
+});
+
+test('an option that a method of explaining lacks is called by its flag', () => {
+  const said =
+    'explain: layer is "pool1", but occlusion has no such option; leave it out, or use window, onProgress.';
+  expect(inFlags(said, 'gradcam')).toBe(
+    '--layer is "pool1", but occlusion has no such option; leave it out.',
+  );
+});
