@@ -116,8 +116,7 @@ function endNotice({ ended, diagnosis }: History): Notice {
     return { tone: 'bad', text: (t) => t.train.diverged(history.value?.weightsOf ?? 0) };
   if (ended === 'aborted') return { tone: 'warn', text: (t) => t.train.stopped };
   const { loss, testAccuracy } = epochs.value.at(-1)!;
-  const accuracy = testAccuracy ?? 0;
-  if (!diagnosis) return { tone: 'good', text: (t) => t.train.finished(accuracy) };
+  if (!diagnosis) return { tone: 'good', text: (t) => t.train.finished(testAccuracy ?? 0) };
   const { rate, optimizer } = run.value!.stretch!.request;
   const [found] = diagnosis.findings;
   const better =
@@ -127,7 +126,7 @@ function endNotice({ ended, diagnosis }: History): Notice {
     text({ train: t }) {
       const because = t.because[(found && REASONS[found.fault]) ?? 'other'];
       const why = typeof because === 'string' ? because : because(rate, better);
-      return `${t.nothing(loss, diagnosis.chance, accuracy)} ${why}`;
+      return `${t.nothing(loss, diagnosis.chance)} ${why}`;
     },
   };
 }

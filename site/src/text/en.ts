@@ -176,8 +176,8 @@ export const en = {
       seconds < 90 ? `${Math.ceil(seconds)} s left` : `${Math.ceil(seconds / 60)} min left`,
     finished: (accuracy: number) =>
       `Trained: ${percent(accuracy)} of the test images are classified correctly.`,
-    nothing: (loss: number, chance: number, accuracy: number) =>
-      `Trained, but the network has learned nothing: its loss of ${loss.toFixed(2)} is no better than guessing (${chance.toFixed(2)}), and ${percent(accuracy)} of the test images are classified correctly.`,
+    nothing: (loss: number, chance: number) =>
+      `Trained, but the network has learned nothing: its loss of ${loss.toFixed(2)} is no better than guessing (${chance.toFixed(2)}).`,
     because: {
       high: (rate: number, better: number) =>
         `The learning rate of ${rate} is too high: start over with ${better}.`,

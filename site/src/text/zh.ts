@@ -166,8 +166,8 @@ export const zh: FirstText = {
     left: (seconds) =>
       seconds < 90 ? `还剩 ${Math.ceil(seconds)} 秒` : `还剩 ${Math.ceil(seconds / 60)} 分钟`,
     finished: (accuracy) => `训练完成：${percent(accuracy)} 的测试图像分类正确。`,
-    nothing: (loss, chance, accuracy) =>
-      `训练完成，但网络什么也没学到：损失为 ${loss.toFixed(2)}，并不比随机猜测（${chance.toFixed(2)}）好，${percent(accuracy)} 的测试图像分类正确。`,
+    nothing: (loss, chance) =>
+      `训练完成，但网络什么也没学到：损失为 ${loss.toFixed(2)}，并不比随机猜测（${chance.toFixed(2)}）好。`,
     because: {
       high: (rate, better) => `学习率 ${rate} 太大：请改为 ${better}，重新训练。`,
       low: (rate, better) => `学习率 ${rate} 太小：请改为 ${better}，重新训练。`,
