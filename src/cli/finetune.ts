@@ -93,7 +93,7 @@ async function finetuneIn(taken: RunFolder<FinetuneArguments>): Promise<void> {
   const model = transferHead(freeze(base), {
     classes: classNames.length,
     pooling: isPooled ? undefined : (args.pooling ?? 'avg'),
-    hiddenUnits: args.hidden,
+    hiddenUnits: args.hidden === 0 ? [] : args.hidden,
     dropout: args.dropout,
     seed: args.seed,
     name: `${base.name}_finetuned`,

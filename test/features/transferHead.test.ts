@@ -181,6 +181,18 @@ describe('transferHead', () => {
     ['no classes', narrow, { classes: 0 }, /^transferHead: classes is 0/],
     ['a dropout of 1', narrow, { dropout: 1 }, /dropout is 1; it must be at least 0 and below 1/],
     ['half a unit', narrow, { hiddenUnits: 0.5 }, /hiddenUnits is 0\.5/],
+    [
+      'a layer of no units',
+      narrow,
+      { hiddenUnits: [8, 0] },
+      /hiddenUnits is 0; it must be a whole number from 1/,
+    ],
+    [
+      'units that are null',
+      narrow,
+      { hiddenUnits: null as never },
+      /hiddenUnits is null; it must be a whole number from 1/,
+    ],
     ['an unknown initializer', narrow, { initializer: 'ones' as never }, /initializer is "ones"/],
     ['an unknown pooling', narrow, { pooling: 'sum' as never }, /pooling is "sum"/],
     [

@@ -473,6 +473,7 @@ describe("what the caller's functions throw is thrown as it is", () => {
     ]) {
       await expect(fromWeights(source, { onProgress: fail }), sourceName(source)).rejects.toBe(mistake);
       await expect(loadWeights(model, source, { onProgress: fail })).rejects.toBe(mistake);
+      await expect(loadWeights(model, source, { onProgress: async () => fail() })).rejects.toBe(mistake);
     }
     await expect(readTensors(`${url}vgg.safetensors`, { onProgress: fail })).rejects.toBe(mistake);
     await expect(inspectWeights(`${url}vgg.safetensors`, { onProgress: fail })).rejects.toBe(mistake);

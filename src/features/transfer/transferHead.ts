@@ -60,8 +60,8 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   const { pooling, seed = 0, initializer = 'glorotUniform', classifierActivation = 'linear' } = given;
   const classes = wholeNumber(where, 'classes', given.classes, 1, MAX_UNITS);
   // Also holes, over which `flat` and `filter` pass.
-  const allUnits = Array.isArray(given.hiddenUnits) ? [...given.hiddenUnits] : [given.hiddenUnits ?? 0];
-  const hiddenUnits = allUnits.filter((units) => units !== 0) as number[];
+  const { hiddenUnits: units = [] } = given;
+  const hiddenUnits = [...(Array.isArray(units) ? units : [units])] as number[];
   for (const units of hiddenUnits) wholeNumber(where, 'hiddenUnits', units, 1, MAX_UNITS);
   const { dropout = hiddenUnits.length > 0 ? 0.5 : 0 } = given;
   numberThat(where, 'dropout', dropout, (n) => n >= 0 && n < 1, 'at least 0 and below 1');

@@ -156,12 +156,16 @@ function watchCaller<Options extends WeightFileOptions>(
   const watched = Object.entries(options).map(([name, value]) => {
     // What `fetch` throws is a broken connection.
     if (typeof value !== 'function' || name === 'fetch') return [name, value];
+    const remember = (error: unknown): never => {
+      thrown ??= { error };
+      throw error;
+    };
     const call = (...args: unknown[]) => {
       try {
-        return value(...args);
+        const result = value(...args);
+        return typeof result?.then === 'function' ? result.then(undefined, remember) : result;
       } catch (error) {
-        thrown ??= { error };
-        throw error;
+        return remember(error);
       }
     };
     return [name, call];
