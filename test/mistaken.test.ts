@@ -173,7 +173,7 @@ test.each<[string, (model: Model) => unknown, RegExp]>([
   [
     'what fromWeights returned, for its model',
     (model) => evaluate({ model, report: {} } as never, set()),
-    /^evaluate: model is an object with a model in it, such as fromWeights returns; pass its model\.$/,
+    /^evaluate: model holds a model; pass that\.$/,
   ],
   [
     'a misspelt set',

@@ -200,9 +200,8 @@ export function checkArguments<T extends object>(
     const { allowed, holds } = kinds[name];
     const value = values[name];
     if (isReadable(value) && holds(value)) continue;
-    const inner = attempted(() => (value as { model?: unknown }).model);
-    if (typeof inner === 'object' && inner && holds(inner))
-      fail(where, `${name} is an object with a model in it, such as fromWeights returns; pass its model.`);
+    if (attempted(() => holds((value as { model: object }).model.valueOf())))
+      fail(where, `${name} holds a model; pass that.`);
     fail(where, `${name} is ${shown(value)}; it must be ${allowed}.`);
   }
 }
