@@ -3,6 +3,8 @@ import type { LayersModel } from '@tensorflow/tfjs-layers';
 import {
   checkArguments,
   EXAMPLES,
+  either,
+  kind,
   listOf,
   MODEL,
   NUMBER,
@@ -30,8 +32,8 @@ import { betterStart, listed, weightFindings } from './weightFindings.js';
 
 /** The result of {@link diagnose}, with what to do if no fault was found; plain data that survives JSON. */
 export interface Diagnosis extends Advice {
-  /** Mean cross-entropy of the batch. */
-  loss: number;
+  /** Mean cross-entropy of the batch; null if it is no finite number, or labels are of no class. */
+  loss: number | null;
   /** The cross-entropy of guessing, ln(classes). */
   chance: number;
   /** Faults, without those that others explain; empty if none was found. */
@@ -115,7 +117,7 @@ async function diagnosed(
     const labels = await labelFinding(batch, objective.classes);
     const start = betterStart(model);
     const advice = eitherOf(start, 'train for more epochs');
-    if (labels) return { loss: Number.NaN, chance, findings: [labels], ...advice };
+    if (labels) return { loss: null, chance, findings: [labels], ...advice };
     // Before the batch, which changes moving statistics.
     let findings = await weightFindings(model);
     const probed = await probe(model, objective, batch, seed);
@@ -131,12 +133,16 @@ async function diagnosed(
         return tryRate(model, objective, batch, seed, { ...rest, learningRate });
       });
     }
-    return { loss: probed.loss, chance, findings, ...advice };
+    const loss = Number.isFinite(probed.loss) ? probed.loss : null;
+    return { loss, chance, findings, ...advice };
   });
 }
 
 const DIAGNOSIS = recordOf('what diagnose returned', {
-  loss: NUMBER,
+  loss: either(
+    NUMBER,
+    kind('null', (value) => value === null),
+  ),
   chance: NUMBER,
   findings: listOf(recordOf('a finding', { text: TEXT, advice: TEXT })),
   advice: TEXT,
@@ -153,7 +159,8 @@ export function diagnosisText(given: Diagnosis): string {
       .map(({ text, advice }) => `${text[0]!.toUpperCase()}${text.slice(1)}; ${advice}.`)
       .join(' ');
   }
-  return `No fault was found at a loss of ${loss.toFixed(3)} (guessing has ln(${classes}) = ${chance.toFixed(3)}); ${advice}.`;
+  const at = loss === null ? 'that is not finite' : `of ${loss.toFixed(3)}`;
+  return `No fault was found at a loss ${at} (guessing has ln(${classes}) = ${chance.toFixed(3)}); ${advice}.`;
 }
 
 async function firstBatch(examples: Examples, classes: number, taken: BatchesTaken): Promise<Batch> {

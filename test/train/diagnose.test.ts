@@ -110,7 +110,9 @@ async function faults(model: LayersModel, examples: Examples = images, options: 
   const after = await Promise.all(model.getWeights().map(async (weights) => [...(await weights.data())]));
   expect(after, 'weights').toEqual(before);
   model.dispose();
-  expect(JSON.parse(JSON.stringify(diagnosis.findings))).toEqual(diagnosis.findings);
+  const read = JSON.parse(JSON.stringify(diagnosis));
+  expect(read).toEqual(diagnosis);
+  expect(diagnosisText(read)).toBe(diagnosisText(diagnosis));
   return diagnosis;
 }
 
