@@ -31,13 +31,9 @@ export function modelFile(source: string): ModelFile {
  * @throws Error when the one would replace the other, or would lie where a model is read instead of it.
  */
 export function checkNotItself(command: string, file: string, target: string): void {
-  const from = realPath(isFolder(file) ? join(file, 'model.json') : file);
-  const to = realPath(target);
-  if (from === to) {
-    throw new Error(
-      `${command}: ${target} is what is read, which the result would replace; write to another path.`,
-    );
-  }
+  const read = isFolder(file) ? join(file, 'model.json') : file;
+  checkKept(command, [read], [target]);
+  const [from, to] = [realPath(read), realPath(target)];
   if (basename(to) === 'model.json' && from === join(dirname(to), 'model', 'model.json')) {
     throw new Error(
       `${command}: ${dirname(target)} is the run that is read, and its own model would hide the result there; write to another path.`,

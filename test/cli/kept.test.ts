@@ -57,6 +57,13 @@ test.each([
   expect(readFileSync(at('a.png'))).toEqual(png);
 });
 
+test('convert knows a hard link as the file', async () => {
+  linkSync(at('w.safetensors'), at('same.safetensors'));
+  expect((await run('convert', at('w.safetensors'), at('same.safetensors'))).error).toBe(
+    `${refused('convert', at('same.safetensors'))}\n`,
+  );
+});
+
 test('a run does not replace the results that it starts from', async () => {
   mkdirSync(at('run', 'model'), { recursive: true });
   writeFileSync(at('run', 'model', 'model.json'), '{}');
