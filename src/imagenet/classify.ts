@@ -22,7 +22,7 @@ import { classifierOutputs, probabilitiesOf } from '../tfjs/classifier.js';
 import { graphOf } from '../tfjs/graph.js';
 import { checkImageShape } from '../tfjs/imageSize.js';
 import { inUse } from '../tfjs/inUse.js';
-import { checkHiddenWeights } from '../train/finite.js';
+import { checkWeights } from '../train/finite.js';
 import { VIEW_OPTIONS, type ViewOptions, viewerOf } from '../train/views.js';
 import { metadataOf, preprocessingFor } from '../weights/metadata.js';
 import { LABELS } from './labels.js';
@@ -172,7 +172,7 @@ export async function classify(
   const images = imagesIn<ImageInput | PreparedImage>('classify', given);
   const { dense, crops, scales } = views;
   const rows = await inUse('classify', { model }, async () => {
-    await checkHiddenWeights('classify', model);
+    await checkWeights('classify', model);
     return [dense, crops, scales].some((view) => view !== undefined)
       ? averagedOverViews(model, images, used, { ...views, batchSize })
       : computedInBatches(model, images, used, batchSize);

@@ -1,20 +1,4 @@
-import {
-  _FusedMatMul,
-  addN,
-  fused,
-  getBackend,
-  getKernel,
-  MaxPool,
-  maxPool,
-  ones,
-  reshape,
-  stack,
-  sum,
-  type Tensor,
-  tensor4d,
-  tidy,
-  zeros,
-} from '@tensorflow/tfjs-core';
+import { addN, reshape, stack, sum, type Tensor, tidy } from '@tensorflow/tfjs-core';
 import type { LayersModel } from '@tensorflow/tfjs-layers';
 import { fail } from '../base/check.js';
 import { isKnownFinite, knownFinite } from '../tfjs/finiteWeights.js';
@@ -34,8 +18,8 @@ export async function areFinite(tensors: readonly Tensor[]): Promise<boolean> {
 }
 
 /**
- * Throws if a weight is NaN or infinite. The outputs do not always show it: on some backends the larger of 0 and NaN is 0. A sum of each
- * layer's weights is far less work than a forward pass.
+ * Throws if a weight is NaN or infinite. The outputs do not always show it: to the poolings of most backends, and to the ReLUs of some,
+ * the larger of a number and NaN is the number. A sum of each layer's weights is far less work than a forward pass, and is taken once.
  */
 export async function checkWeights(where: string, model: LayersModel): Promise<void> {
   const layers = layersWithin(model)
@@ -56,29 +40,6 @@ export async function checkWeights(where: string, model: LayersModel): Promise<v
     }
     knownFinite(weights);
   }
-}
-
-/** Kernels that a network's ReLUs and poolings run in, and whether they lose NaN. */
-let known: { kernels: unknown[]; lose: boolean } | undefined;
-
-/** Whether the backend makes numbers of NaN, as TensorFlow.js's own kernels for wasm and cpu do where they take the larger of two. */
-async function losesNaN(): Promise<boolean> {
-  const kernels = [MaxPool, _FusedMatMul].map((name) => getKernel(name, getBackend())?.kernelFunc);
-  if (known?.kernels.every((one, i) => one === kernels[i])) return known.lose;
-  const y = tidy(() => {
-    const x = tensor4d([Number.NaN, 1, 1, 1], [1, 2, 2, 1]);
-    const row = reshape(x, [1, 4]);
-    const dense = fused.matMul({ a: row, b: ones([4, 1]), bias: zeros([1]), activation: 'relu' });
-    return stack([reshape(maxPool(x, 2, 2, 'valid'), [1]), reshape(dense, [1])]);
-  });
-  const numbers = await y.data().finally(() => y.dispose());
-  known = { kernels, lose: !numbers.every(Number.isNaN) };
-  return known.lose;
-}
-
-/** As `checkWeights`, but only where the outputs, which are looked at anyway, may not show it. */
-export async function checkHiddenWeights(where: string, model: LayersModel): Promise<void> {
-  if (await losesNaN()) await checkWeights(where, model);
 }
 
 /** A number of an image of a batch that is NaN or infinite. */

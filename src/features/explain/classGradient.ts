@@ -11,7 +11,7 @@ import { floats } from '../../tfjs/floats.js';
 import type { Graph } from '../../tfjs/graph.js';
 import { checkImageShape, checkImageSize, imageShapeOf } from '../../tfjs/imageSize.js';
 import { withTape } from '../../tfjs/tape.js';
-import { checkHiddenWeights, strayNumber } from '../../train/finite.js';
+import { checkWeights, strayNumber } from '../../train/finite.js';
 
 /** The class to explain, and the preprocessing of the image. */
 export interface ClassOptions {
@@ -59,7 +59,7 @@ export async function prepareInput(
     preprocessingArgument(where, preprocessing);
     checkImageShape(where, graph, [preprocessing.crop, preprocessing.crop, depthOf(preprocessing)]);
     const pixels = await toRgb(image, where);
-    await checkHiddenWeights(where, graph.model);
+    await checkWeights(where, graph.model);
     const x = await preprocessed(where, pixels, preprocessing);
     return { x, region: visibleRegion(pixels, preprocessing), dispose: () => x.dispose() };
   }
@@ -77,7 +77,7 @@ export async function prepareInput(
   checkImageSize(where, graph, shape.slice(1));
   const stray = await strayNumber(image as Tensor4D);
   if (stray) fail(where, `the image has the number ${stray.value}; pass finite numbers.`);
-  await checkHiddenWeights(where, graph.model);
+  await checkWeights(where, graph.model);
   const x = floats(image as Tensor4D);
   return { x, dispose: () => void (x !== image && x.dispose()) };
 }

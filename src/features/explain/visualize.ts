@@ -32,7 +32,7 @@ import { compute, graphOf } from '../../tfjs/graph.js';
 import { imageShapeOf } from '../../tfjs/imageSize.js';
 import { inUse } from '../../tfjs/inUse.js';
 import { withTape } from '../../tfjs/tape.js';
-import { checkHiddenWeights } from '../../train/finite.js';
+import { checkWeights } from '../../train/finite.js';
 import { metadataOf, preprocessingFor } from '../../weights/metadata.js';
 import { extractorOf } from '../taps/featureExtractor.js';
 import { blurred } from './blurred.js';
@@ -138,7 +138,7 @@ async function visualized(
   const extractor = extractorOf(where, model, layer);
   const graph = graphOf(where, extractor);
   checkGradients(where, graph, reads(graph.input), 'name a layer before it');
-  await checkHiddenWeights(where, extractor);
+  await checkWeights(where, extractor);
   const channels = extractor.outputs[0]!.shape.at(-1)!;
   if (!Number.isInteger(filter) || filter < 0 || filter >= channels) {
     fail(

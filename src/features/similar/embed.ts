@@ -9,7 +9,7 @@ import { depthOf } from '../../images/preprocessing.js';
 import { graphOf } from '../../tfjs/graph.js';
 import { checkImageSize, imageShapeOf } from '../../tfjs/imageSize.js';
 import { inUse } from '../../tfjs/inUse.js';
-import { checkHiddenWeights } from '../../train/finite.js';
+import { checkWeights } from '../../train/finite.js';
 import { preprocessingFor } from '../../weights/metadata.js';
 import { outputsAt } from '../taps/activations.js';
 import { extractorOf } from '../taps/featureExtractor.js';
@@ -73,7 +73,7 @@ async function embedded(
   imageShapeOf(where, model);
   checkImageSize(where, graph, inputShape, outputsAt([tapOf(where, graph, layer)]));
   const extractor = extractorOf(where, model, layer, { inputShape, pooling: 'avg' });
-  await checkHiddenWeights(where, extractor);
+  await checkWeights(where, extractor);
   const vectors: Float32Array[] = [];
   for (let from = 0; from < images.length; from += batchSize) {
     const x = await preprocessed(where, images.slice(from, from + batchSize), preprocessing);

@@ -6,7 +6,7 @@ import { type ImageInput, type RgbImage, toRgb, type ValueMap } from '../../imag
 import { inUse } from '../../tfjs/inUse.js';
 import { memoryFailure, watchMemory } from '../../tfjs/outOfMemory.js';
 import { total } from '../../tfjs/total.js';
-import { checkHiddenWeights } from '../../train/finite.js';
+import { checkWeights } from '../../train/finite.js';
 import { enlargedBilinear } from './bilinear.js';
 import { type Comparison, layerDistances } from './lpipsLayers.js';
 
@@ -59,7 +59,7 @@ async function measuredDistance(
   oneOf(where, 'spatial', spatial, [true, false]);
   if (images.length !== 2) fail(where, `images has ${images.length} images; pass two.`);
   const distances = layerDistances(where, model, comparison);
-  await checkHiddenWeights(where, model);
+  await checkWeights(where, model);
   const [one, other] = await Promise.all(images.map((image) => toRgb(image, where)));
   const { width, height } = one!;
   if (width !== other!.width || height !== other!.height) {

@@ -15,7 +15,7 @@ import {
   toRgb,
 } from '../../images/index.js';
 import { inUse } from '../../tfjs/inUse.js';
-import { checkHiddenWeights } from '../../train/finite.js';
+import { checkWeights } from '../../train/finite.js';
 import { preprocessingFor } from '../../weights/metadata.js';
 import { imageOptimizer } from './imageOptimizer.js';
 import {
@@ -156,7 +156,7 @@ async function transferred(
   const allowed = `above 0, e.g. ${LEARNING_RATES[name]} for ${name}`;
   numberThat(where, 'learningRate', rate, isPositive, allowed);
   const loss = resolveStyle(where, model, options);
-  await checkHiddenWeights(where, model);
+  await checkWeights(where, model);
   const { signal, init = 'content' } = options;
   const held: { dispose(): void }[] = [];
   const hold = <T extends { dispose(): void }>(one: T): T => {
