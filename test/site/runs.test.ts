@@ -15,6 +15,14 @@ async function goesOn(page: Page, sentence: RegExp): Promise<void> {
   await expect.poll(() => page.innerText('#way')).toMatch(sentence);
 }
 
+/** The list of runs says what the last tested epoch of the only run scored, and nothing where none was tested. */
+async function listSaysTheLast(page: Page): Promise<void> {
+  const tested = (await epochColumn(page, 'test')).filter((one) => !Number.isNaN(one));
+  await expect
+    .poll(async () => (await page.locator('.runs b').allInnerTexts()).map((one) => Number.parseFloat(one)))
+    .toEqual(tested.slice(-1));
+}
+
 /** The epochs of the only run that the browser has stored so far. */
 function keptEpochs(page: Page): Promise<number> {
   return page.evaluate(async () => {
@@ -64,6 +72,7 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     await page.waitForSelector('.notices >> text=Stopped');
     await hasFocus(page, /^Continue$/);
     await goesOn(page, /where training stopped/);
+    await listSaysTheLast(page);
 
     // A second run; both stay.
     await page.getByLabel('Epochs', { exact: true }).fill('2');
@@ -103,6 +112,7 @@ describe.skipIf(!hasChromium)('runs of the playground', () => {
     const { page, complaints } = await openTab(served.browser, `${served.site.url}#view=train&${wild}`);
     await page.click('.run .primary');
     await page.waitForSelector('.notices >> text=higher than guessing gives');
+    await listSaysTheLast(page);
     // However high the loss became, its axis can be read.
     expect(
       await page

@@ -28,7 +28,7 @@ function Row({ run: one, onRemove }: { run: StoredRun; onRemove(): void }) {
   const { percent } = text.value;
   const isShown = one.id === run.value?.id;
   const isBusy = phase.value !== 'idle';
-  const best = Math.max(...one.epochs.map(({ testAccuracy }) => testAccuracy ?? 0));
+  const last = one.epochs.flatMap(({ testAccuracy }) => testAccuracy ?? []).at(-1);
   const name = `${one.title}, ${t.when(one.at)}`;
   return (
     <li>
@@ -40,7 +40,7 @@ function Row({ run: one, onRemove }: { run: StoredRun; onRemove(): void }) {
         </Checkbox>
       )}
       <span>
-        {one.title} {one.epochs.length > 0 && <b>{percent(best)}</b>}
+        {one.title} {last !== undefined && <b>{percent(last)}</b>}
         <small>
           {t.about(t.sets[one.imported ? 'imported' : one.set.kind], one.epochs.length, t.when(one.at))}
         </small>
