@@ -126,6 +126,37 @@ describe('a run that was stopped and resumed ends with the same weights and hist
 });
 
 describe('checkpoints', () => {
+  test("go to a store of the caller's class, with a signal and without", async () => {
+    class Store implements CheckpointStore {
+      readonly name = 'mine';
+      readonly #within = memoryStore();
+      lock() {
+        return this.#within.lock();
+      }
+      list() {
+        return this.#within.list();
+      }
+      open(name: string) {
+        return this.#within.open(name);
+      }
+      write(name: string, content: AsyncIterable<Uint8Array>) {
+        return this.#within.write(name, content);
+      }
+      remove(name: string) {
+        return this.#within.remove(name);
+      }
+    }
+    for (const signal of [undefined, new AbortController().signal]) {
+      const store = new Store();
+      const { history } = await run({ epochs: 1, signal, checkpoint: { store } });
+      expect([history.ended, history.problems, (await store.list()).length]).toEqual([
+        'finished',
+        undefined,
+        2,
+      ]);
+    }
+  });
+
   test.each<[string, unknown, string]>([
     [
       'a store without functions',

@@ -8,8 +8,8 @@ export interface StoppedStore extends CheckpointStore {
 }
 
 /** The library's own stores answer, and what they are writing when a run is stopped is the last checkpoint of it. */
-export function untilAborted(store: CheckpointStore, signal: AbortSignal | undefined): StoppedStore {
-  if (!signal || isOwnStore(store)) return { ...store, isStuck: false };
+export function untilAborted(store: CheckpointStore, given: AbortSignal | undefined): StoppedStore {
+  const signal = isOwnStore(store) ? undefined : given;
   let isStuck = false;
   const asked = async <T>(ask: () => Promise<T>, drop?: (late: T) => unknown): Promise<T> => {
     let isOver = false;
