@@ -40,6 +40,11 @@ export function messageOf(thrown: unknown): string {
   return typeof thrown === 'string' ? thrown : `${shown(thrown)} was thrown, which is not an error`;
 }
 
+/** The message of a thrown value as a clause, which more follows. */
+export function clauseOf(thrown: unknown): string {
+  return messageOf(thrown).replace(/\.$/, '');
+}
+
 /** The first line of a thrown value's message, without the details that some libraries add below it. */
 export function firstLineOf(thrown: unknown): string {
   return messageOf(thrown).trim().split('\n')[0]!;

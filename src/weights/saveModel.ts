@@ -13,7 +13,7 @@ import {
 } from '../base/arguments.js';
 import { fail, oneOf } from '../base/check.js';
 import { printedPath } from '../base/printable.js';
-import { messageOf } from '../base/realm.js';
+import { clauseOf } from '../base/realm.js';
 import { VERSION } from '../base/version.js';
 import { topologyOf } from '../tfjs/configurations.js';
 import { inUse } from '../tfjs/inUse.js';
@@ -86,7 +86,7 @@ export async function saveModel(
     if (typeof target !== 'string') throw error;
     return fail(
       'saveModel',
-      `'${printedPath(target)}' could not be written: ${messageOf(error).replace(/\.$/, '')}; save elsewhere.`,
+      `'${printedPath(target)}' could not be written: ${clauseOf(error)}; save elsewhere.`,
     );
   });
   const what = "what the handler's save() returned";

@@ -1,6 +1,6 @@
 import { checkArguments, FUNCTION, recordOf, SOURCE, TEXTS } from '../../base/arguments.js';
 import { fail, shown } from '../../base/check.js';
-import { messageOf } from '../../base/realm.js';
+import { clauseOf, messageOf } from '../../base/realm.js';
 import { isStopped, unlessAborted } from '../../base/unlessAborted.js';
 import { WeightFileError } from '../../weights/formats/error.js';
 import type { EpochRow } from '../history.js';
@@ -100,7 +100,7 @@ export class Checkpoints {
         checkpoints.#facts = await run.facts();
         await checkpoints.#write().catch((error: unknown) => {
           if (store.isStuck) throw error;
-          const reason = messageOf(error).replace(/\.$/, '');
+          const reason = clauseOf(error);
           throw new Error(`train: nothing was trained, since no checkpoint can be stored: ${reason}.`, {
             cause: error,
           });
@@ -129,7 +129,7 @@ export class Checkpoints {
     try {
       await this.#write();
     } catch (error) {
-      const reason = messageOf(error).replace(/\.$/, '');
+      const reason = clauseOf(error);
       const said = this.store.isStuck
         ? `${this.store.name} had not answered when the run was stopped, so its last checkpoint may be missing.`
         : `a checkpoint could not be stored: ${reason}. Training goes on, and the next checkpoint will be tried.`;
@@ -233,7 +233,7 @@ export class Checkpoints {
   async #remove(name: string): Promise<void> {
     await this.store.remove(name).catch(async (error: unknown) => {
       if (this.store.isStuck) throw error;
-      const reason = messageOf(error).replace(/\.$/, '');
+      const reason = clauseOf(error);
       await this.#report(`the old checkpoint ${name} could not be removed: ${reason}.`);
     });
   }
