@@ -55,23 +55,19 @@ export function rowsOf(where: string, modelOrPlan: LayersModel | Plan): Plan {
 
 /** Whether the maps of a model have their channels first; rows have them last. */
 function isChannelsFirst(where: string, all: readonly layers.Layer[]): boolean {
-  // Flatten's says in which order it writes.
-  const spatial = all.filter(
-    (layer) => layer.getClassName() !== 'Flatten' && 'dataFormat' in layer.getConfig(),
-  );
-  const first = spatial.filter((layer) => layer.getConfig().dataFormat === 'channelsFirst');
-  const other =
-    first.length > 0 &&
-    all.find(
-      (layer) => layer.getClassName() === 'Permute' || (spatial.includes(layer) && !first.includes(layer)),
-    );
-  if (other) {
+  const orders = all.map((layer) => {
+    if (layer.getClassName() === 'Permute') return 'channelsLast';
+    // Flatten's says in which order it writes.
+    return layer.getClassName() === 'Flatten' ? undefined : layer.getConfig().dataFormat;
+  });
+  const [first, last] = ['channelsFirst', 'channelsLast'].map((order) => all[orders.indexOf(order)]);
+  if (first && last) {
     fail(
       where,
-      `layer ${first[0]!.name} has its channels first and layer ${other.name} does not; build the model with one order of axes.`,
+      `layer ${first.name} has its channels first and layer ${last.name} does not; build the model with one order of axes.`,
     );
   }
-  return first.length > 0;
+  return first !== undefined;
 }
 
 function rowOf(where: string, layer: layers.Layer, isFirst: boolean): PlanRow {

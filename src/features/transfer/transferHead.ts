@@ -59,9 +59,9 @@ export function transferHead(base: LayersModel, options: TransferHeadOptions): L
   const where = 'transferHead';
   const { pooling, seed = 0, initializer = 'glorotUniform', classifierActivation = 'linear' } = given;
   const classes = wholeNumber(where, 'classes', given.classes, 1, MAX_UNITS);
-  // Also holes, over which `flat` and `filter` pass.
-  const { hiddenUnits: units = [] } = given;
-  const hiddenUnits = [...(Array.isArray(units) ? units : [units])] as number[];
+  const { hiddenUnits: one = [] } = given;
+  // The copy has undefined for holes.
+  const hiddenUnits: number[] = Array.isArray(one) ? [...one] : [one];
   for (const units of hiddenUnits) wholeNumber(where, 'hiddenUnits', units, 1, MAX_UNITS);
   const { dropout = hiddenUnits.length > 0 ? 0.5 : 0 } = given;
   numberThat(where, 'dropout', dropout, (n) => n >= 0 && n < 1, 'at least 0 and below 1');
