@@ -162,12 +162,13 @@ const RAW =
 
 const isClass = (one: unknown) => /^class\b/.test(Function.prototype.toString.call(one));
 
-/** Frees what a call returned. */
+/** Frees what a call returned, and closes it. */
 async function release(result: unknown, held: ReadonlySet<unknown>): Promise<void> {
   if (typeof result !== 'object' || result === null || held.has(result)) return;
   if (Array.isArray(result)) for (const one of result) await release(one, held);
   else if ('dispose' in result && !(result as Tensor).isDisposed)
     await (result as { dispose(): unknown }).dispose();
+  else if ('close' in result && typeof result.close === 'function') await result.close();
   else
     for (const one of Object.values(result))
       if (one && typeof one === 'object' && ('dispose' in one || Array.isArray(one)))
