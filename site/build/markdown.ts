@@ -31,6 +31,9 @@ export interface Text {
   lead: { text: string; beforeSections: boolean };
 }
 
+/** The space between a number and its unit, where no line breaks. */
+const BEFORE_UNIT = /(?<=\d) (?=(?:[kMGT]?i?B|[kMGT]|bytes|[µmn]?s|min|h|px|%)(?![\w-]))/g;
+
 /** Highlighted code, with classes instead of styles, which the site's policy forbids. */
 export function highlighted(code: string, language: string): string {
   const known = hljs.getLanguage(language);
@@ -58,6 +61,8 @@ export function render(
   // An empty corner of a table is not a header.
   rules.th_open = (tokens, i) => (tokens[i + 1]!.content ? '<th scope="col">' : '<td>');
   rules.th_close = (tokens, i) => (tokens[i - 1]!.content ? '</th>' : '</td>');
+  const text = rules.text!;
+  rules.text = (...all) => text(...all).replace(BEFORE_UNIT, '\u00a0');
   rules.link_open = (tokens, i, options, _, self) => {
     const token = tokens[i]!;
     token.attrSet('href', link(String(token.attrGet('href'))));

@@ -115,6 +115,13 @@ describe('every page', () => {
     for (const image of images) expect(image).toMatch(/ width="\d+" height="\d+"/);
   });
 
+  test('breaks no line between a number and its unit', () => {
+    const guides = files.filter((file) => /^guide\/.*html$/.test(file)).map(read);
+    const text = guides.join('').replace(/<(head|pre|code)\b.*?<\/\1>|<[^>]*>/gs, '');
+    expect(text.match(/.{0,20}\d (?:[kMG]?B|M|G|ms|s|%)(?=[ ,.;)\n]).{0,10}/g) ?? []).toEqual([]);
+    expect(text).toContain('11.31\u00a0G');
+  });
+
   test('of the API says what each module is for', () => {
     const [, list = ''] = read('api/index.html').split('<h2 id="modules">');
     const modules = list.match(/<li>.*?<\/li>/g) ?? [];
