@@ -1,14 +1,27 @@
 import { complex, memory, type Tensor, tensor, zeros } from '@tensorflow/tfjs-core';
+import { MODEL } from '../../src/base/arguments.js';
 import { attempted } from '../../src/base/check.js';
 import { ImageSet } from '../../src/data/index.js';
-import { PLAIN_PREPROCESSING } from '../../src/images/index.js';
-import { vgg } from '../../src/index.js';
+import { encodePng, PLAIN_PREPROCESSING } from '../../src/images/index.js';
+import { scaleArch, VGG16, vgg } from '../../src/index.js';
 import { RECIPES } from '../../src/train/index.js';
+import { setMetadata } from '../../src/weights/index.js';
 import { useBackend } from './backends.js';
 
 const network = () => vgg([[1, 2]], { inputShape: [4, 4, 3], hiddenUnits: 3, classes: 2, dropout: 0 });
 await useBackend('cpu');
 export const model = network();
+setMetadata(model, { classNames: ['a', 'b'] });
+const narrow = scaleArch(VGG16, 32);
+const features = () => vgg(narrow, { inputShape: [32, 32, 3], includeTop: false });
+let convolutions = features();
+/** The convolutions of a VGG-16. A model that shares them takes them along when it is disposed. */
+const base = () => {
+  if (!MODEL.holds(convolutions)) convolutions = features();
+  // Those that a call gave it are removed.
+  setMetadata(convolutions, {});
+  return convolutions;
+};
 /** A model that is disposed. */
 const ended = network();
 ended.dispose();
@@ -16,6 +29,7 @@ ended.dispose();
 export const weights = () => Promise.all(model.getWeights().map((one) => one.data()));
 export const bytes = Uint8Array.from({ length: 48 }, (_, i) => 5 * i);
 export const image = { data: bytes, width: 4, height: 4 };
+const large = { data: new Uint8Array(3 * 32 * 32).fill(7), width: 32, height: 32 };
 export const examples = new ImageSet({
   images: bytes,
   labels: new Uint8Array(1),
@@ -23,6 +37,7 @@ export const examples = new ImageSet({
   classNames: ['a', 'b'],
 });
 const preprocessing = { ...PLAIN_PREPROCESSING, crop: 4, resize: { shorterSide: 4 } };
+const png = await encodePng(image);
 const disposed = () => {
   const one = tensor([1]);
   one.dispose();
@@ -53,7 +68,7 @@ const GOOD: readonly (() => unknown)[] = [
   () => zeros([1, 4, 4, 3]),
   () => zeros([1, 4]),
   () => image,
-  () => [image, image],
+  () => [large, large],
   () => examples,
   () => [[1, 2]],
   () => preprocessing,
@@ -64,6 +79,13 @@ const GOOD: readonly (() => unknown)[] = [
   () => ({ values: new Float32Array(4), width: 2, height: 2, classIndex: 0 }),
   () => 2,
   () => ({ batchSize: 1, seed: 1 }),
+  () => ['a/1', 'b/2'].map((path) => ({ path, read: async () => image })),
+  () => 1,
+  base,
+  () => png,
+  () => ['block1_conv1'],
+  () => ({ content: image, style: image }),
+  () => ({ length: 1, preprocessing, originals: () => [{ image, label: 0 }] }),
 ];
 
 /** The reason of a signal. */
@@ -238,22 +260,75 @@ export async function faultOf(
   return faults.length > 0 ? `(${makers.join(', ')}) ${faults.join('; ')}` : undefined;
 }
 
-/** The options of a function: what it says of one that it does not have, and arguments that come before them. */
-export async function optionsOfCall(
+/** Options without which a function looks at no other. */
+const NEEDED: Readonly<Record<string, unknown>> = {
+  images: bytes,
+  shape: [4, 4, 3],
+  classNames: ['a', 'b'],
+  wallTime: 1,
+  preprocessing,
+  classes: 2,
+  inChannels: 3,
+  layer: 'block1_conv1',
+  calibration: narrow.map(([, channels]) => Array<number>(channels).fill(1)),
+  range: [0, 1],
+  maxBytes: 1e9,
+};
+
+/** What a function says of arguments, whose result is freed; undefined if it takes them. */
+export async function refusalOf(
   call: (...args: unknown[]) => unknown,
-  random: { below(n: number): number },
-): Promise<{ before: readonly (() => unknown)[]; names: readonly string[] }> {
-  for (let round = 0; round < 60; round++) {
-    const before = Array.from({ length: round % 4 }, () => GOOD[random.below(GOOD.length)]!);
-    let message = '';
-    await faultOf(call, [...before, () => ({ '?': 1 })], (said) => {
-      message = said;
-      return true;
-    });
-    const names = /there is no option "\?"; the options are (.+)\.$/.exec(message)?.[1]?.split(', ');
-    if (names) return { before, names };
+  makers: readonly (() => unknown)[],
+): Promise<string | undefined> {
+  let said: string | undefined;
+  await faultOf(call, makers, (message) => {
+    said = message;
+    return true;
+  });
+  return said;
+}
+
+/** All lists of so many of what a function may be meant to be called with. */
+function* listsOf(count: number): Generator<readonly (() => unknown)[]> {
+  if (count <= 0) yield [];
+  else for (const list of listsOf(count - 1)) for (const one of GOOD) yield [...list, one];
+}
+
+/** What is known of a function's options. */
+export interface KnownOptions {
+  /** Their names, which the function lists where it gets one that it does not have. */
+  names: readonly string[];
+  /** Arguments to pass before them. */
+  before: readonly (() => unknown)[];
+  /** Those without which it looks at no other. */
+  needed: Readonly<Record<string, unknown>>;
+  /** What it says of these arguments with those options; undefined if it takes them, and refuses nothing but another option. */
+  refusal: string | undefined;
+}
+
+/** Finds arguments of a function that it takes, or that get it to look at its options at least. */
+export async function optionsOfCall(call: (...args: unknown[]) => unknown): Promise<KnownOptions> {
+  const said = (args: readonly (() => unknown)[], options: object) =>
+    refusalOf(call, [...args, () => options]);
+  let known: KnownOptions = { names: [], before: [], needed: {}, refusal: undefined };
+  for (let count = 0; count <= call.length; count++) {
+    for (const before of listsOf(count)) {
+      const listed = /there is no option "\?"; the options are (.+)\.$/.exec(
+        (await said(before, { '?': 1 })) ?? '',
+      );
+      if (!listed) continue;
+      const names = listed[1]!.split(', ');
+      const needed = Object.fromEntries(Object.entries(NEEDED).filter(([one]) => names.includes(one)));
+      // Elsewhere than beside images, they are names.
+      if (names.includes('labels')) needed.labels = names.includes('images') ? new Uint8Array(1) : ['a', 'b'];
+      // A function that takes the arguments ends before it begins.
+      const stopped = names.includes('signal') && { signal: AbortSignal.abort(new Error(STOPPED)) };
+      const refusal = await said(before, { ...needed, ...stopped });
+      if (refusal === undefined || refusal === STOPPED) return { names, before, needed, refusal: undefined };
+      if (known.names.length === 0) known = { names, before, needed, refusal };
+    }
   }
-  return { before: [], names: [] };
+  return known;
 }
 
 /** One of what comes from a mistake. */
