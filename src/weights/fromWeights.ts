@@ -13,11 +13,10 @@ import {
   SOURCE,
   TEXT,
 } from '../base/arguments.js';
-import { size } from '../base/shapes.js';
 import type { ConvArch } from '../core/arch.js';
 import { UNFILLED } from '../core/initializer.js';
-import { ADAPTIVE_SIZE, resolveVgg, type VggOptions } from '../core/options.js';
-import { featureSize, minimumSize, PADDINGS, type Padding } from '../core/sizes.js';
+import type { VggOptions } from '../core/options.js';
+import { PADDINGS } from '../core/sizes.js';
 import { buildVgg } from '../core/vgg.js';
 import type { Source } from '../io/source.js';
 import { fromStore } from './browserStore.js';
@@ -29,13 +28,12 @@ import {
   type WeightFileOptions,
   withCheckpoint,
 } from './formats/checkpoint.js';
-import { WeightFileError } from './formats/error.js';
 import { fillModel } from './loadWeights.js';
-import { attachMetadata, type ModelMetadata, metadataIn } from './metadata.js';
-import { checkStrict, type LoadReport, matchUp, namesIn } from './names/match.js';
+import { type ModelMetadata, metadataFor, metadataIn, setMetadata } from './metadata.js';
+import type { LoadReport } from './names/match.js';
 import { checkHints, type NetworkSpec, refuseHints, vggByNames } from './names/network.js';
-import { isTop, type Parameters } from './names/parameters.js';
 import { type Target, targetsOf } from './names/targets.js';
+import { type BuildOptions, plannedVgg } from './vggPlan.js';
 
 /** Options of {@link fromWeights}; most override the file's network. */
 export interface FromWeightsOptions
@@ -159,23 +157,19 @@ export async function loadedFrom(
     }
     if (configured) refuseHints(where, checkpoint.file, given);
     const { network, parameters } = configured ?? vggByNames(checkpoint, given);
-    const options = optionsFor(where, checkpoint.file, network, parameters, given);
-    const metadataOfFile = metadataIn(checkpoint);
+    const { options, placed, report, metadata } = plannedVgg(
+      where,
+      checkpoint,
+      { network, parameters },
+      given,
+    );
     const built = build(where, network, options);
     try {
       const targets = targetsOf(where, built);
-      const { pairs, report } = matchUp(checkpoint, parameters, targets);
-      const unplaced = report.leftOver.filter((name) => !isLeftOut(name, parameters, options));
-      checkStrict(
-        checkpoint.file,
-        { ...report, leftOver: (given.strict ?? true) ? unplaced : [] },
-        'use a complete file and options that fit it, such as another inputShape',
-        (weight) => isExcused(weight, network, options),
-      );
+      const pairs = placed.map((pair) => ({ ...pair, target: targets.get(pair.target.role)! }));
       await fillModel(checkpoint, pairs, report, reading);
       initializeMissing(targets, report, options.seed);
-      const ownOutputs = options.includeTop && options.classes === network.top?.classes;
-      const metadata = attachMetadata(checkpoint.file, built, metadataOfFile, ownOutputs);
+      setMetadata(built, metadata);
       return { model: built, network, report, metadata };
     } catch (error) {
       built.dispose();
@@ -194,109 +188,14 @@ async function fromConfiguration(
   const { model, pairs, report, network } = await configuredModel(where, checkpoint, { ...given }, strict);
   try {
     await fillModel(checkpoint, pairs, report, reading);
-    const metadata = attachMetadata(checkpoint.file, model, metadataIn(checkpoint), given.includeTop ?? true);
+    const ownOutputs = given.includeTop ?? true;
+    const metadata = metadataFor(checkpoint.file, model.outputs, metadataIn(checkpoint), ownOutputs);
+    setMetadata(model, metadata);
     return { model, network, report, metadata };
   } catch (error) {
     model.dispose();
     throw error;
   }
-}
-
-type BuildOptions = VggOptions & { includeTop: boolean };
-
-function optionsFor(
-  where: string,
-  file: string,
-  network: NetworkSpec,
-  { headProblem }: Parameters,
-  given: FromWeightsOptions,
-): BuildOptions {
-  const { top, config, inputChannels, batchNorm, convBias, padding } = network;
-  if (headProblem && (given.includeTop ?? given.strict ?? true)) throw headProblem;
-  const includeTop = given.includeTop ?? top !== undefined;
-  const pooling = given.pooling ?? (includeTop ? top?.pooling : config?.pooling);
-  const side = includeTop && !pooling ? 224 : null;
-  const options = {
-    inputShape: given.inputShape ?? ownShape(network) ?? [side, side, inputChannels],
-    padding,
-    batchNorm,
-    convBias,
-    includeTop,
-    classes: given.classes ?? top?.classes,
-    hiddenUnits: top?.hiddenUnits,
-    pooling,
-    dropout: given.dropout ?? config?.dropout,
-    classifierActivation: given.classifierActivation ?? config?.classifierActivation,
-    seed: given.seed,
-    name: given.name ?? nameOf(network),
-  };
-  const adapted = {
-    ...options,
-    ...(includeTop && top?.featureSize && !pooling && adapt(file, network, options.inputShape)),
-  };
-  const { adaptivePool = adapted.adaptivePool, convolutionalTop = adapted.convolutionalTop } = given;
-  const chosen = { ...adapted, adaptivePool: adaptivePool && !convolutionalTop, convolutionalTop };
-  if (includeTop) checkSize(where, file, network, chosen);
-  return chosen;
-}
-
-/** How a top for 7x7 features takes those of another size: averaged to 7x7, or timm's as a convolution over larger ones. */
-function adapt(
-  file: string,
-  { top, arch, padding, config }: NetworkSpec,
-  [height, width]: NonNullable<VggOptions['inputShape']>,
-): Pick<VggOptions, 'adaptivePool' | 'convolutionalTop'> {
-  const own = top!.featureSize!;
-  const features = [height, width].map((side) => featureSize(arch, side ?? 0, padding));
-  if (own.some((side) => side !== ADAPTIVE_SIZE) || features.join() === own.join()) {
-    return { adaptivePool: config?.adaptivePool };
-  }
-  if (!top!.convolutional || features.every((side) => side <= ADAPTIVE_SIZE)) return { adaptivePool: true };
-  if (features.every((side) => side >= ADAPTIVE_SIZE)) return { convolutionalTop: true };
-  throw new WeightFileError(
-    file,
-    `timm's top takes images of ${height}x${width} in a way that is not supported; pass an inputShape with both sides below 256, or both at least 224.`,
-  );
-}
-
-/**
- * Throws unless the first fully connected layer will have the same inputs as the file's. Called before anything is allocated,
- * since a file may be for any image size.
- */
-function checkSize(
-  where: string,
-  file: string,
-  { arch, padding, top }: NetworkSpec,
-  options: BuildOptions,
-): void {
-  const { inputShape, pooling, adaptivePool, convolutionalTop, hiddenUnits } = resolveVgg(where, arch, {
-    ...options,
-    classes: options.classes || 1,
-  });
-  if (!top) return;
-  const channels = arch.at(-1)![1];
-  const positions = (as: Padding) =>
-    size(inputShape.slice(0, 2).map((side) => featureSize(arch, side ?? 0, as)));
-  const own = channels * size(top.featureSize ?? []);
-  const inputs =
-    channels * (pooling ? 1 : adaptivePool || convolutionalTop ? ADAPTIVE_SIZE ** 2 : positions(padding));
-  if (inputs === own) return;
-  const [layer, units] = hiddenUnits.length > 0 ? ['fc1', hiddenUnits[0]] : ['predictions', options.classes];
-  const shapes = `${layer}/kernel ([${own},${units}] in the file, [${inputs},${units}] in the model)`;
-  const takes = top.featureSize ? `${top.featureSize.join('x')} features` : 'pooled features';
-  const other = PADDINGS.find((one) => one !== padding && positions(one) * channels === own);
-  throw new WeightFileError(
-    file,
-    `it does not fit the model (shapes differ in ${shapes}); its top takes ${takes}, so choose an inputShape that gives them${other ? `, or padding: '${other}'` : ''}, or includeTop: false.`,
-  );
-}
-
-/** The input shape of the file's network, if its configuration states it or it follows from the top. */
-function ownShape({ config, top, arch, inputChannels, padding }: NetworkSpec): VggOptions['inputShape'] {
-  if (config?.inputShape) return config.inputShape;
-  if (!top?.featureSize) return undefined;
-  const [height, width] = top.featureSize.map((positions) => minimumSize(arch, padding, positions));
-  return [height!, width!, inputChannels];
 }
 
 /** Builds the network, unfilled. timm's with num_classes=0 ends before the last layer. */
@@ -307,28 +206,6 @@ function build(where: string, { arch }: NetworkSpec, options: BuildOptions): Lay
   const headless = model({ inputs: whole.inputs, outputs: last.input as SymbolicTensor, name: options.name });
   last.dispose();
   return headless;
-}
-
-/** A title as a model's name: VGG-16-BN is vgg16_bn. */
-function nameOf({ title }: NetworkSpec): string {
-  return title.replace('VGG-', 'vgg').replace('-', '_').toLowerCase();
-}
-
-/** Whether a tensor is left out knowingly, as part of the fully connected layers. */
-function isLeftOut(
-  name: string,
-  { parameters, head = [] }: Parameters,
-  { includeTop }: BuildOptions,
-): boolean {
-  if (includeTop) return false;
-  const top = parameters.filter(({ role }) => isTop(role)).map(({ tensor }) => tensor);
-  return [...top, ...head].flatMap(namesIn).includes(name);
-}
-
-/** Whether the options need a weight that the file cannot have: part of a top that it lacks, or for other classes. */
-function isExcused(weight: string, { top }: NetworkSpec, { classes }: BuildOptions): boolean {
-  if (!top) return isTop(weight);
-  return classes !== top.classes && weight.startsWith('predictions/');
 }
 
 /** Initializes the kernels that the file does not have; their biases stay zero. */

@@ -1,9 +1,9 @@
 import { checkArguments, optionsOf, SOURCE } from '../base/arguments.js';
 import { size } from '../base/shapes.js';
 import type { Source } from '../io/source.js';
-import { Fields } from './configuration/fields.js';
+import { plannedModel } from './configuration/configuredModel.js';
 import type { KerasLayer, KerasModel } from './configuration/graph.js';
-import { isLeftOut, stageOf } from './configuration/layers.js';
+import { isLeftOut } from './configuration/layers.js';
 import { parseModel } from './configuration/parse.js';
 import { imageShapeOf, vggByConfiguration, vggWithin } from './configuration/vgg.js';
 import {
@@ -15,11 +15,10 @@ import {
 } from './formats/checkpoint.js';
 import { WeightFileError } from './formats/error.js';
 import type { Dtype, StoredTensor } from './formats/tensor.js';
-import { type ModelMetadata, metadataIn } from './metadata.js';
+import { type ModelMetadata, metadataFor, metadataIn } from './metadata.js';
 import { partsOf } from './names/folded.js';
-import { checkPlaced, namesIn } from './names/match.js';
 import { type NetworkSpec, vggByNames } from './names/network.js';
-import type { Parameters } from './names/parameters.js';
+import { plannedVgg } from './vggPlan.js';
 
 /** A description of a weight file, read from its header alone. */
 export interface WeightFileInfo {
@@ -29,7 +28,7 @@ export interface WeightFileInfo {
   format: WeightFormat;
   /** The network, if the file is a VGG or its configuration has one in it. */
   network?: NetworkSpec;
-  /** Why `fromWeights` refuses the file unless an option says otherwise; undefined if nothing in its header is against it. */
+  /** Why `fromWeights` refuses the file unless an option says otherwise, in the same words; undefined if nothing in its header is against it. */
   problem?: string;
   /**
    * The layers of the file's configuration, if it is not exactly a VGG's: `fromWeights` builds the model from them, without those
@@ -73,7 +72,7 @@ export async function inspectWeights(
       file,
       bytes,
       format,
-      ...('value' in vgg ? factsOf(file, vgg.value) : { problem: vgg.reason }),
+      ...('value' in vgg ? factsOf(vgg.value) : { problem: vgg.reason }),
       ...(leftAside && { leftAside }),
       metadata: metadataIn(checkpoint),
       parameters: ('value' in vgg ? parameters.map(({ tensor }) => tensor) : tensors).reduce(
@@ -98,38 +97,40 @@ export async function inspectWeights(
 function networkIn(checkpoint: Checkpoint): Described {
   const vgg = vggByConfiguration(checkpoint);
   const { file, tensors, configuration, kerasVersion } = checkpoint;
-  if (vgg || configuration === undefined) return vgg ?? vggByNames(checkpoint);
+  if (vgg || configuration === undefined) {
+    const found = vgg ?? vggByNames(checkpoint);
+    return { ...found, check: () => plannedVgg('fromWeights', checkpoint, found, {}) };
+  }
   const model = parseModel(file, configuration, kerasVersion);
   return {
     network: vggWithin(file, model),
     parameters: { parameters: tensors.map((tensor) => ({ tensor })) },
     layers: layersOf(model),
     inputShape: imageShapeOf(model),
+    check: () => {
+      const { model: built } = plannedModel('fromWeights', checkpoint, {}, true, true);
+      built.dispose();
+      metadataFor(file, built.outputs, metadataIn(checkpoint), true);
+    },
   };
 }
 
 interface Described {
   network?: NetworkSpec;
-  parameters: Pick<Parameters, 'headProblem' | 'head'> & {
-    parameters: readonly { tensor: StoredTensor; role?: string }[];
-    others?: Parameters['others'];
-  };
+  parameters: { parameters: readonly { tensor: StoredTensor; role?: string }[] };
   layers?: KerasLayer[];
   inputShape?: WeightFileInfo['inputShape'];
+  /** Throws what `fromWeights` would throw before it reads numbers. */
+  check: () => void;
 }
 
-function factsOf(
-  file: string,
-  { network, layers, inputShape, parameters }: Described,
-): Pick<WeightFileInfo, 'network' | 'layers' | 'inputShape' | 'problem'> {
-  const problem = attempt(() => {
-    if (parameters.headProblem) throw parameters.headProblem;
-    for (const layer of layers ?? []) {
-      if (layer.className !== 'InputLayer') stageOf(new Fields(file, layer));
-    }
-    const unplaced = [...(network?.top ? (parameters.head ?? []) : []), ...(parameters.others ?? [])];
-    checkPlaced(file, unplaced.flatMap(namesIn));
-  });
+function factsOf({
+  network,
+  layers,
+  inputShape,
+  check,
+}: Described): Pick<WeightFileInfo, 'network' | 'layers' | 'inputShape' | 'problem'> {
+  const checked = attempt(check);
   return {
     ...(network && { network }),
     ...(layers && {
@@ -140,7 +141,7 @@ function factsOf(
       })),
     }),
     ...(inputShape && { inputShape }),
-    ...('reason' in problem && { problem: problem.reason }),
+    ...('reason' in checked && { problem: checked.reason }),
   };
 }
 
@@ -155,6 +156,10 @@ function attempt<T>(use: () => T): Attempt<T> {
   try {
     return { value: use() };
   } catch (error) {
+    // Of a file whose own numbers are out of range.
+    const ofOptions =
+      error instanceof RangeError ? /^fromWeights: (.*)$/s.exec(error.message)?.[1] : undefined;
+    if (ofOptions !== undefined) return { reason: ofOptions };
     if (!(error instanceof WeightFileError)) throw error;
     return {
       reason: error.tensor === undefined ? error.reason : `tensor '${error.tensor}': ${error.reason}`,

@@ -34,7 +34,7 @@ export function setMetadata(model: LayersModel, metadata: ModelMetadata): void {
 
   const refuse = (sentence: string) => fail('setMetadata', sentence);
   const checked = checkMetadata(metadata, refuse);
-  checkClassNames(model, checked, refuse);
+  checkClassNames(model.outputs, checked, refuse);
   const { [METADATA_KEY]: old, ...others } = userDefined(model);
   const empty = Object.keys(checked).length === 0;
   if (empty && old === undefined) return;
@@ -109,20 +109,20 @@ export function metadataIn({ file, metadata }: Pick<Checkpoint, 'file' | 'metada
 }
 
 /**
- * Attaches a file's metadata to the model built from it.
+ * A file's metadata as far as it holds for a model built from it.
  *
- * @param ownOutputs whether the model's outputs are the file's classes; otherwise their names are left out.
+ * @param outputs of the model.
+ * @param ownOutputs whether they are the file's classes; otherwise their names are left out.
  * @throws WeightFileError when the number of names is not that of the outputs.
  */
-export function attachMetadata(
+export function metadataFor(
   file: string,
-  model: LayersModel,
+  outputs: readonly Output[],
   { classNames, ...metadata }: ModelMetadata,
   ownOutputs: boolean,
 ): ModelMetadata {
   const kept = ownOutputs && classNames ? { ...metadata, classNames } : metadata;
-  checkClassNames(model, kept, refuseFile(file));
-  setMetadata(model, kept);
+  checkClassNames(outputs, kept, refuseFile(file));
   return kept;
 }
 
@@ -135,16 +135,21 @@ function refuseFile(file: string): (sentence: string) => never {
   };
 }
 
+/** What a model puts out. */
+interface Output {
+  readonly shape: readonly (number | null)[];
+}
+
 /** Throws unless a model with class names has as many outputs. */
 function checkClassNames(
-  model: LayersModel,
+  all: readonly Output[],
   { classNames }: ModelMetadata,
   refuse: (sentence: string) => never,
 ): void {
-  const outputs = (model.outputs[0]!.shape as (number | null)[]).at(-1);
+  const outputs = all[0]!.shape.at(-1);
   // One output tells two classes apart.
   const classes = outputs === 1 ? 2 : outputs;
-  if (classNames && (classNames.length !== classes || model.outputs.length > 1)) {
+  if (classNames && (classNames.length !== classes || all.length > 1)) {
     if (outputs === 1 && classNames.length === 1) {
       refuse(
         `there is only one class, ${shown(classNames[0])}, and one output tells two apart; add another.`,

@@ -11,13 +11,14 @@ import { UNFILLED } from '../../core/initializer.js';
 import { GLOBAL_POOLING } from '../../core/options.js';
 import { reason } from '../../io/errors.js';
 import { ownOnce } from '../../tfjs/models.js';
+import { weightless } from '../../tfjs/weightless.js';
 import { printable, WeightFileError } from '../formats/error.js';
 import { MAX_ELEMENTS } from '../formats/limits.js';
 import { Fields } from './fields.js';
 import type { KerasLayer, KerasModel } from './graph.js';
 import { isLeftOut, stageOf } from './layers.js';
 import { keyOf, MAX_CALLS } from './reachable.js';
-import type { Derived, Initializer, Site, Stage } from './stage.js';
+import type { Common, Derived, Initializer, Site, Stage } from './stage.js';
 
 type LayerVariable = layers.Layer['weights'][number];
 
@@ -60,6 +61,8 @@ export interface BuildOptions {
   pooling?: 'avg' | 'max';
   /** The model's name; default: that in the file. */
   name?: string;
+  /** Whether its weights are to have names and shapes alone, for a model that only shows whether it can be built. */
+  weightless?: boolean;
 }
 
 /**
@@ -95,6 +98,7 @@ class Builder {
   private readonly made = new Map<KerasLayer, Made>();
   private readonly names = new Set<string>();
   private readonly free = uniqueNames(this.names);
+  private readonly checks = new Map<Initializer | undefined, (shape: readonly number[]) => void>();
   private elements = 0;
   private calls = 0;
   /** The input of the layer that is cut off. */
@@ -215,7 +219,8 @@ class Builder {
     const name = this.names.has(layer.name) && parent !== '' ? `${parent}_${layer.name}` : layer.name;
     const parts: Made['parts'] = new Map();
     const apply: Site['apply'] = (suffix, create, x) => {
-      const created = parts.get(suffix) ?? create({ name: this.unique(`${name}${suffix}`), trainable });
+      const created =
+        parts.get(suffix) ?? this.create(create, { name: this.unique(`${name}${suffix}`), trainable });
       parts.set(suffix, created);
       const y = created.apply(x) as SymbolicTensor;
       this.checkSize(fields, y);
@@ -230,17 +235,27 @@ class Builder {
     return made;
   }
 
+  private create(create: (common: Common) => layers.Layer, common: Common): layers.Layer {
+    const layer = create(common);
+    if (!this.options.weightless) return layer;
+    return weightless(layer, (initializer, shape) => this.checks.get(initializer)?.(shape));
+  }
+
   /** An initializer that allocates a weight without filling it, unless the file has too few numbers for it. */
   private unfilled(fields: Fields): Initializer {
     const initializer = UNFILLED.next();
     const allocate = initializer.apply.bind(initializer);
-    initializer.apply = (shape, dtype) => {
-      this.elements += size(shape as number[]);
+    const check = (shape: readonly number[]) => {
+      this.elements += size(shape);
       if (!(this.elements <= this.options.maxElements)) {
         fields.fail(
           `needs weights of the shape [${shape}], for which the file has too few numbers; it is damaged, or inputShape does not fit.`,
         );
       }
+    };
+    this.checks.set(initializer, check);
+    initializer.apply = (shape, dtype) => {
+      check(shape as number[]);
       return allocate(shape, dtype);
     };
     return initializer;

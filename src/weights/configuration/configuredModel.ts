@@ -38,24 +38,51 @@ export interface ConfiguredModel {
 export async function configuredModel(
   where: string,
   checkpoint: Checkpoint,
-  given: ConfiguredOptions & Readonly<Record<string, unknown>>,
+  given: GivenOptions,
   strict: boolean,
 ): Promise<ConfiguredModel> {
+  const { derived, ...configured } = plannedModel(where, checkpoint, given, strict, false);
+  try {
+    await derived();
+    return configured;
+  } catch (error) {
+    configured.model.dispose();
+    throw error;
+  }
+}
+
+type GivenOptions = ConfiguredOptions & Readonly<Record<string, unknown>>;
+
+/**
+ * `configuredModel` up to the numbers.
+ *
+ * @param weightless whether the model is to show only that it can be built, so that its weights need no memory.
+ * @returns also what reads the numbers that weights are computed of.
+ */
+export function plannedModel(
+  where: string,
+  checkpoint: Checkpoint,
+  given: GivenOptions,
+  strict: boolean,
+  weightless: boolean,
+): ConfiguredModel & { derived: () => Promise<void> } {
   const { file, tensors } = checkpoint;
   const { inputShape, includeTop = true, pooling, name, ...others } = given;
   checkOptions(where, file, { includeTop, pooling }, others);
   const parsed = parseModel(file, checkpoint.configuration, checkpoint.kerasVersion);
   const cut = includeTop ? undefined : topOf(parsed);
   const maxElements = tensors.reduce((sum, { shape }) => sum + size(shape), 0);
-  const built = buildModel(file, parsed, { maxElements, inputShape, pooling, name, cut });
+  const built = buildModel(file, parsed, { maxElements, inputShape, pooling, name, cut, weightless });
   try {
     const weightsOf = (layer: KerasLayer) => built.layers.get(layer)?.weights ?? weightsOfTop(layer);
     const matched = matchWeights(checkpoint, parsed, weightsOf);
     const { pairs, report } = pairUp(checkpoint, built, matched);
     const remedy = 'its weights are not those of its configuration, so save the model again';
     checkStrict(file, strict ? report : { ...report, leftOver: [] }, remedy);
-    for (const [layer, one] of built.layers) await computeDerived(layer, one, matched.found, report);
-    return { model: built.model, pairs, report, network: vggWithin(file, parsed) };
+    const derived = async () => {
+      for (const [layer, one] of built.layers) await computeDerived(layer, one, matched.found, report);
+    };
+    return { model: built.model, pairs, report, network: vggWithin(file, parsed), derived };
   } catch (error) {
     built.model.dispose();
     throw error;

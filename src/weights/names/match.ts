@@ -38,10 +38,15 @@ export interface LoadReport {
   leftAside: string[];
 }
 
+/** A weight that a model has or would have. */
+export interface Place extends Pick<Target, 'epsilon'> {
+  variable: { shape: readonly (number | null)[] };
+}
+
 /** A tensor of the file and the model's weight that it is loaded into. */
-export interface Pair {
+export interface Pair<T extends Place = Target> {
   parameter: Parameter;
-  target: Target;
+  target: T;
   /** The file's epsilon minus the model's, if the weight is a running variance; otherwise 0. */
   addToVariance: number;
 }
@@ -69,13 +74,13 @@ export function reportFit(
 }
 
 /** Pairs tensors with weights before any numbers are read. */
-export function matchUp(
+export function matchUp<T extends Place>(
   checkpoint: Checkpoint,
   { names, parameters, head = [], others }: Parameters,
-  targets: ReadonlyMap<string, Target>,
+  targets: ReadonlyMap<string, T>,
   matched: LoadReport['matched'] = 'roles',
-): { pairs: Pair[]; report: LoadReport } {
-  const pairs: Pair[] = [];
+): { pairs: Pair<T>[]; report: LoadReport } {
+  const pairs: Pair<T>[] = [];
   const leftOver = [...head, ...others].flatMap(namesIn);
   const report = emptyReport(checkpoint, { names, matched, leftOver });
   const { epsilon } = batchNormOf(checkpoint, names);
@@ -124,7 +129,7 @@ function layerOf({ role, name }: StoredTensor): string {
 }
 
 /** Throws if a file has tensors that are no weights of the model that was built from it. */
-export function checkPlaced(file: string, leftOver: readonly string[]): void {
+function checkPlaced(file: string, leftOver: readonly string[]): void {
   if (leftOver.length === 0) return;
   throw new WeightFileError(
     file,
